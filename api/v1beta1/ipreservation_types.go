@@ -1,0 +1,82 @@
+package v1beta1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ServiceReference names one Service.
+type ServiceReference struct {
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+}
+
+// IPReservationSpec names addresses and the Service or Services they are kept for.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.serviceRef) != (has(self.__namespace__) || has(self.selector))",message="give either serviceRef, or namespace with selector"
+// +kubebuilder:validation:XValidation:rule="has(self.serviceRef) || (has(self.__namespace__) && has(self.selector))",message="namespace and selector go together"
+type IPReservationSpec struct {
+	// addresses that are kept: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=set
+	Addresses []AddressRange `json:"addresses"`
+	// serviceRef names the one Service that the addresses are kept for. It need not exist yet.
+	// +optional
+	ServiceRef *ServiceReference `json:"serviceRef,omitempty"`
+	// namespace of the Services that the addresses are kept for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// selector matches the labels of the Services in namespace that the addresses are kept for.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// IPReservationStatus says whether the addresses could be kept.
+type IPReservationStatus struct {
+	// observedGeneration of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// IPReservation keeps addresses for a Service before it exists and after it is gone. It never takes one away from a
+// Service that has it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=ipres,categories=daymark
+// +kubebuilder:printcolumn:name="Addresses",type=string,JSONPath=`.spec.addresses`
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.spec.serviceRef.namespace`
+// +kubebuilder:printcolumn:name="Service",type=string,JSONPath=`.spec.serviceRef.name`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type IPReservation struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec IPReservationSpec `json:"spec"`
+	// +optional
+	Status IPReservationStatus `json:"status,omitempty"`
+}
+
+// IPReservationList is a list of reservations.
+//
+// +kubebuilder:object:root=true
+type IPReservationList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []IPReservation `json:"items"`
+}

@@ -1,0 +1,227 @@
+package v1beta1_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+// spec of a kind, in YAML, and a part of the message it is refused with; empty when it is to be accepted.
+type spec struct{ kind, name, yaml, refusal string }
+
+var specs = []spec{
+	// IPAddressPool
+	{"IPAddressPool", "prefixes, ranges and single addresses of both families", `{addresses: [192.0.2.0/28, 192.0.2.200-192.0.2.250, "2001:db8::/64", "2001:db8:1::1-2001:db8:1::ff", 198.51.100.1], exclude: [192.0.2.1]}`, ""},
+	{"IPAddressPool", "everything that can be said of a pool", `{addresses: [192.0.2.0/28], autoAssign: false, avoidBuggyIPs: true, drain: true, reuseDelay: 10m, serviceAllocation: {priority: 10, namespaces: [a], namespaceSelectors: [{matchLabels: {a: b}}], serviceSelectors: [{matchLabels: {a: b}}], maxPerNamespace: 3}}`, ""},
+	{"IPAddressPool", "no addresses", `{addresses: []}`, "spec.addresses"},
+	{"IPAddressPool", "addresses missing", `{}`, "spec.addresses"},
+	{"IPAddressPool", "a word for an address", `{addresses: [everything]}`, "must be a CIDR prefix such as 192.0.2.0/28"},
+	{"IPAddressPool", "a prefix too long", `{addresses: [192.0.2.0/33]}`, "must be a CIDR prefix"},
+	{"IPAddressPool", "a range with three ends", `{addresses: [192.0.2.1-192.0.2.2-192.0.2.3]}`, "must be a CIDR prefix"},
+	{"IPAddressPool", "a range over two families", `{addresses: ["192.0.2.1-2001:db8::1"]}`, "both ends of a range must be of the same family"},
+	{"IPAddressPool", "an excluded word", `{addresses: [192.0.2.0/28], exclude: [gateway]}`, "spec.exclude"},
+	{"IPAddressPool", "a delay that is no duration", `{addresses: [192.0.2.0/28], reuseDelay: soon}`, "spec.reuseDelay"},
+	{"IPAddressPool", "a delay of two days", `{addresses: [192.0.2.0/28], reuseDelay: 48h}`, "must be between 0s and 24h"},
+	{"IPAddressPool", "a negative priority", `{addresses: [192.0.2.0/28], serviceAllocation: {priority: -1}}`, "spec.serviceAllocation.priority"},
+	{"IPAddressPool", "a quota of none", `{addresses: [192.0.2.0/28], serviceAllocation: {maxPerNamespace: 0}}`, "maxPerNamespace"},
+	// IPReservation
+	{"IPReservation", "for one Service", `{addresses: [192.0.2.5], serviceRef: {namespace: a, name: b}}`, ""},
+	{"IPReservation", "for Services by selector", `{addresses: [192.0.2.5], namespace: a, selector: {matchLabels: {a: b}}}`, ""},
+	{"IPReservation", "for nobody", `{addresses: [192.0.2.5]}`, "give either serviceRef, or namespace with selector"},
+	{"IPReservation", "for both", `{addresses: [192.0.2.5], serviceRef: {namespace: a, name: b}, namespace: a, selector: {}}`, "give either serviceRef, or namespace with selector"},
+	{"IPReservation", "a namespace without a selector", `{addresses: [192.0.2.5], namespace: a}`, "namespace and selector go together"},
+	{"IPReservation", "no addresses", `{serviceRef: {namespace: a, name: b}}`, "spec.addresses"},
+	// L2Advertisement
+	{"L2Advertisement", "nothing said: everything", `{}`, ""},
+	{"L2Advertisement", "everything said", `{ipAddressPools: [a], ipAddressPoolSelectors: [{matchLabels: {a: b}}], serviceSelectors: [{matchLabels: {a: b}}], nodeSelectors: [{matchLabels: {a: b}}], preferredNodeSelectors: [{weight: 100, selector: {matchLabels: {a: b}}}], interfaces: ["eth*", bond0]}`, ""},
+	{"L2Advertisement", "a weight of 0", `{preferredNodeSelectors: [{weight: 0, selector: {}}]}`, "weight"},
+	{"L2Advertisement", "a weight of 101", `{preferredNodeSelectors: [{weight: 101, selector: {}}]}`, "weight"},
+	{"L2Advertisement", "an interface with a space", `{interfaces: ["eth 0"]}`, "spec.interfaces"},
+	// BGPAdvertisement
+	{"BGPAdvertisement", "everything said", `{ipAddressPools: [a], peers: [p], aggregationLength: 24, aggregationLengthV6: 64, localPref: 4294967295, med: 0, asPathPrepend: 3, communities: ["64512:1", "64512:1:2", no-export, mine]}`, ""},
+	{"BGPAdvertisement", "a length of 33", `{aggregationLength: 33}`, "spec.aggregationLength"},
+	{"BGPAdvertisement", "an IPv6 length of 129", `{aggregationLengthV6: 129}`, "spec.aggregationLengthV6"},
+	{"BGPAdvertisement", "a local preference of 33 bits", `{localPref: 4294967296}`, "spec.localPref"},
+	{"BGPAdvertisement", "a negative MED", `{med: -1}`, "spec.med"},
+	{"BGPAdvertisement", "a hundred times our AS number", `{asPathPrepend: 100}`, "spec.asPathPrepend"},
+	// BGPPeer
+	{"BGPPeer", "a peer by address", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}`, ""},
+	{"BGPPeer", "an unnumbered peer that says its own AS number", `{myASN: 64512, dynamicASN: external, interface: eth0}`, ""},
+	{"BGPPeer", "a peer from the default gateway", `{myASN: 64512, peerASN: 64513, peerFrom: {defaultGateway: IPv4}}`, ""},
+	{"BGPPeer", "a peer from an annotation", `{myASN: 64512, peerASN: 64513, peerFrom: {nodeAnnotation: example.com/router}}`, ""},
+	{"BGPPeer", "everything else said", `{myASN: 64512, peerASN: 64513, localASN: 64514, peerAddress: "2001:db8::1", peerPort: 1179, sourceAddress: "2001:db8::2", routerID: 192.0.2.11, holdTime: 9s, keepaliveTime: 3s, connectTime: 1s, passwordSecret: {name: p}, ttlSecurity: true, bfdProfile: fast, gracefulRestart: {enabled: true, restartTime: 60s}, addressFamilies: [IPv4, IPv6], vrf: red, nodeSelectors: [{matchLabels: {a: b}}]}`, ""},
+	{"BGPPeer", "a peer nowhere", `{myASN: 64512, peerASN: 64513}`, "give exactly one of peerAddress, interface and peerFrom"},
+	{"BGPPeer", "a peer in two places", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, interface: eth0}`, "give exactly one of peerAddress, interface and peerFrom"},
+	{"BGPPeer", "a peer from two sources", `{myASN: 64512, peerASN: 64513, peerFrom: {defaultGateway: IPv4, nodeAnnotation: a}}`, "give either defaultGateway or nodeAnnotation"},
+	{"BGPPeer", "no AS number of the peer", `{myASN: 64512, peerAddress: 192.0.2.1}`, "give either peerASN or dynamicASN"},
+	{"BGPPeer", "two AS numbers of the peer", `{myASN: 64512, peerASN: 64513, dynamicASN: external, peerAddress: 192.0.2.1}`, "give either peerASN or dynamicASN"},
+	{"BGPPeer", "AS number 0", `{myASN: 0, peerASN: 64513, peerAddress: 192.0.2.1}`, "spec.myASN"},
+	{"BGPPeer", "an AS number of 33 bits", `{myASN: 64512, peerASN: 4294967296, peerAddress: 192.0.2.1}`, "spec.peerASN"},
+	{"BGPPeer", "a local AS number like our own", `{myASN: 64512, localASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}`, "localASN must differ from myASN"},
+	{"BGPPeer", "a local AS number inside", `{myASN: 64512, localASN: 64514, peerASN: 64512, peerAddress: 192.0.2.1}`, "localASN is for external peers only"},
+	{"BGPPeer", "a name for an address", `{myASN: 64512, peerASN: 64513, peerAddress: router}`, "must be an IP address"},
+	{"BGPPeer", "port 0", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, peerPort: 65536}`, "spec.peerPort"},
+	{"BGPPeer", "a source of the other family", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, sourceAddress: "2001:db8::1"}`, "must be of the same family"},
+	{"BGPPeer", "a router id in IPv6", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, routerID: "2001:db8::1"}`, "must have the form of an IPv4 address"},
+	{"BGPPeer", "a router id of zeros", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, routerID: 0.0.0.0}`, "other than 0.0.0.0"},
+	{"BGPPeer", "no hold time", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, holdTime: 0s}`, "must be between 3s and 65535s"},
+	{"BGPPeer", "a hold time of two seconds", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, holdTime: 2s}`, "must be between 3s and 65535s"},
+	{"BGPPeer", "keepalives slower than the hold time", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, holdTime: 9s, keepaliveTime: 10s}`, "keepaliveTime must not be longer than holdTime"},
+	{"BGPPeer", "multihop and GTSM", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, ebgpMultiHop: true, ttlSecurity: true}`, "exclude each other"},
+	{"BGPPeer", "multihop inside", `{myASN: 64512, peerASN: 64512, peerAddress: 192.0.2.1, ebgpMultiHop: true}`, "for external peers only"},
+	{"BGPPeer", "multihop over a link", `{myASN: 64512, peerASN: 64513, interface: eth0, ebgpMultiHop: true}`, "an unnumbered peer is on the link"},
+	{"BGPPeer", "a restart of no time", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, gracefulRestart: {restartTime: 0s}}`, "must be between 1s and 4095s"},
+	{"BGPPeer", "a third family", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, addressFamilies: [IPX]}`, "spec.addressFamilies"},
+	// BFDProfile
+	{"BFDProfile", "nothing said", `{}`, ""},
+	{"BFDProfile", "everything said", `{receiveInterval: 50, transmitInterval: 50, detectMultiplier: 5, minimumTTL: 200, passiveMode: true}`, ""},
+	{"BFDProfile", "too fast", `{receiveInterval: 9}`, "spec.receiveInterval"},
+	{"BFDProfile", "too slow", `{transmitInterval: 60001}`, "spec.transmitInterval"},
+	{"BFDProfile", "one packet lost is down", `{detectMultiplier: 1}`, "spec.detectMultiplier"},
+	{"BFDProfile", "a TTL of 256", `{minimumTTL: 256}`, "spec.minimumTTL"},
+	// Community
+	{"Community", "standard and large", `{communities: [{name: a, value: "64512:1"}, {name: b, value: "64512:1:2"}]}`, ""},
+	{"Community", "none", `{communities: []}`, "spec.communities"},
+	{"Community", "a number too large", `{communities: [{name: a, value: "65536:1"}]}`, "at most 65535"},
+	{"Community", "a large number too large", `{communities: [{name: a, value: "1:1:4294967296"}]}`, "at most 4294967295"},
+	{"Community", "a word", `{communities: [{name: a, value: no-export}]}`, "spec.communities"},
+	{"Community", "a name like a value", `{communities: [{name: "1:1", value: "1:1"}]}`, "spec.communities"},
+	{"Community", "a name twice", `{communities: [{name: a, value: "1:1"}, {name: a, value: "1:2"}]}`, "Duplicate value"},
+}
+
+func TestEveryRuleRefusesWhatItShould(t *testing.T) {
+	c := installed(t)
+	for _, test := range specs {
+		t.Run(test.kind+": "+test.name, func(t *testing.T) {
+			object := &unstructured.Unstructured{Object: map[string]any{}}
+			object.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(test.kind))
+			object.SetGenerateName("test-")
+			var fields map[string]any
+			if err := yaml.Unmarshal([]byte(test.yaml), &fields); err != nil {
+				t.Fatalf("the test's own YAML: %v", err)
+			}
+			object.Object["spec"] = fields
+			err := c.Create(t.Context(), object)
+			switch {
+			case test.refusal == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.refusal != "" && err == nil:
+				t.Error("accepted")
+			case test.refusal != "" && !strings.Contains(err.Error(), test.refusal):
+				t.Errorf("refused with %q, which does not say %q", err, test.refusal)
+			}
+		})
+	}
+}
+
+func TestDefaultsAreFilledIn(t *testing.T) {
+	c := installed(t)
+	peer := &v1beta1.BGPPeer{}
+	peer.Name = "defaults"
+	asn := int64(64513)
+	peer.Spec = v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1"}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As a user writes it: without the fields that are not said.
+	sparse := &unstructured.Unstructured{Object: object}
+	sparse.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("BGPPeer"))
+	for _, field := range []string{"holdTime", "keepaliveTime", "connectTime", "gracefulRestart"} {
+		unstructured.RemoveNestedField(sparse.Object, "spec", field)
+	}
+	if err := c.Create(t.Context(), sparse); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "defaults"}, peer); err != nil {
+		t.Fatal(err)
+	}
+	spec := peer.Spec
+	if spec.PeerPort != 179 || spec.HoldTime.Duration != 90*time.Second || spec.ConnectTime.Duration != 3*time.Second {
+		t.Errorf("port %d, hold time %s, connect time %s", spec.PeerPort, spec.HoldTime.Duration, spec.ConnectTime.Duration)
+	}
+	if restart := spec.GracefulRestart; restart.Enabled == nil || !*restart.Enabled || restart.RestartTime.Duration != 2*time.Minute {
+		t.Errorf("graceful restart %+v", restart)
+	}
+}
+
+func TestSamplesAreAccepted(t *testing.T) {
+	c := installed(t)
+	files, err := filepath.Glob("../../config/samples/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find the samples: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			object := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal([]byte(document), object); err != nil {
+				t.Fatalf("read %s: %v", file, err)
+			}
+			if err := c.Create(t.Context(), object); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
+// installed is a client of an API server that has the kinds.
+func installed(t *testing.T) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1beta1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(lab.ControlPlane(t), client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../config/crd/bases/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find the CRDs: %v", err)
+	}
+	for _, file := range files {
+		install(t, c, file)
+	}
+	return c
+}
+
+func install(t *testing.T, c client.Client, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.Unmarshal(text, crd); err != nil {
+		t.Fatalf("read %s: %v", file, err)
+	}
+	if err := c.Create(t.Context(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatalf("the API server refuses %s: %v", file, err)
+	}
+	lab.Eventually(t, time.Minute, crd.Name+" is served", func() error {
+		object := &unstructured.UnstructuredList{}
+		object.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(crd.Spec.Names.ListKind))
+		return c.List(t.Context(), object)
+	})
+}

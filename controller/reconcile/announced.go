@@ -1,0 +1,50 @@
+package reconcile
+
+import (
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// explainer answers whether Services are announced, by the speakers' own rules and by what the speakers report.
+func (l *Loop) explainer(s *sight) *announce.Explainer {
+	profiles := make(map[string]*lb.BFDProfile, len(s.profiles))
+	for _, profile := range s.profiles {
+		profiles[profile.Name] = lb.ParseBFDProfile(profile)
+	}
+	aliases := lb.Aliases{}
+	for _, community := range s.communities {
+		_ = aliases.AddAliases(community) // what is wrong with it is a condition on it
+	}
+	members, established := reports(s.speakers)
+	t := &l.tables
+	return announce.NewExplainer(&announce.World{
+		Endpoints:         t.endpoints.Join(s.slices),
+		Nodes:             s.nodes,
+		Pools:             s.index,
+		L2Advertisements:  t.goodL2.Recall(values(s.l2), (*lb.L2Advertisement).Check),
+		BGPAdvertisements: t.goodBGP.Recall(values(s.bgp), (*lb.BGPAdvertisement).Check),
+		Peers:             t.goodPeers.Recall(values(s.peers), (*lb.Peer).Check),
+		Aliases:           aliases,
+		BFDProfiles:       profiles,
+		Members:           members,
+		Established:       established,
+		Options:           l.options,
+	})
+}
+
+// reports are which speakers there are, and which sessions they have, by node and peer.
+func reports(speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
+	members := announce.Members{Known: true}
+	established := make(map[string]map[string]bool, len(speakers))
+	for _, speaker := range speakers {
+		members.Alive = append(members.Alive, speaker.Name)
+		peers := map[string]bool{}
+		for i := range speaker.Status.BGP {
+			session := &speaker.Status.BGP[i]
+			peers[session.Peer] = peers[session.Peer] || session.State == v1beta1.BGPEstablished
+		}
+		established[speaker.Name] = peers
+	}
+	return members, established
+}

@@ -1,0 +1,158 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/controller/ipam"
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// countPace is how often the counts of a pool are written at most, however fast they change. What is wrong with a pool is
+// written at once.
+const countPace = time.Second
+
+// reportPools writes how much of each pool is used, and what is wrong with it.
+func (l *Loop) reportPools(ctx context.Context, s *sight, plan *ipam.Plan) error {
+	errs := make([]error, len(s.pools))
+	for i, o := range s.pools { // both lists are in order of name
+		use := plan.Pools[i]
+		if l.saysAllBut(o.object, use) && (counted(o.object, use) || !l.mayCount(use.Pool.Name)) {
+			continue
+		}
+		errs[i] = put(ctx, l, "IPAddressPool", o.object, func(want *v1beta1.IPAddressPool) {
+			status := &want.Status
+			status.ObservedGeneration = want.Generation
+			status.IPv4, status.IPv6 = count(use.IPv4), count(use.IPv6)
+			l.set(&status.Conditions, want, v1beta1.ConditionReady, poolReady(use))
+			l.set(&status.Conditions, want, v1beta1.ConditionExhausted, poolExhausted(use))
+			l.set(&status.Conditions, want, v1beta1.ConditionOverlap, poolOverlap(use))
+		})
+	}
+	return errors.Join(errs...)
+}
+
+// counted reports whether a pool's status has the right numbers.
+func counted(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) bool {
+	return equality.Semantic.DeepEqual(pool.Status.IPv4, count(use.IPv4)) && equality.Semantic.DeepEqual(pool.Status.IPv6, count(use.IPv6))
+}
+
+// saysAllBut reports whether a pool's status says everything, but for the numbers.
+func (l *Loop) saysAllBut(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) bool {
+	says := func(kind string, v verdict) bool {
+		c := meta.FindStatusCondition(pool.Status.Conditions, kind)
+		return c != nil && (c.Status == metav1.ConditionTrue) == v.ok && c.Reason == v.reason
+	}
+	return pool.Status.ObservedGeneration == pool.Generation && says(v1beta1.ConditionReady, poolReady(use)) &&
+		says(v1beta1.ConditionExhausted, poolExhausted(use)) && says(v1beta1.ConditionOverlap, poolOverlap(use))
+}
+
+// mayCount reports whether it is time to write the counts of a pool, and sees to it that there is a pass when it is.
+func (l *Loop) mayCount(pool string) bool {
+	now := l.now()
+	if next := l.counted[pool].Add(countPace); now.Before(next) {
+		l.lookAgain(next.Sub(now))
+		return false
+	}
+	l.counted[pool] = now
+	return true
+}
+
+func count(from *ipam.Count) *v1beta1.AddressCount {
+	if from == nil {
+		return nil
+	}
+	return &v1beta1.AddressCount{Assigned: from.Assigned, Available: from.Available.String()}
+}
+
+// poolReady says what is wrong with a pool. One that names addresses of nodes goes on giving the others.
+func poolReady(use *ipam.PoolUse) verdict {
+	if len(use.Nodes) == 0 {
+		return valid(use.Pool.Err)
+	}
+	const most = 10
+	var texts []string
+	for i, node := range use.Nodes {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(use.Nodes)-most))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s is the address of node %s", node.Addr, node.Node))
+	}
+	return first(valid(use.Pool.Err), verdict{
+		false, "NodeAddress", strings.Join(texts, ", ") + ": such an address is never given; exclude it",
+	})
+}
+
+// poolExhausted says of which family a pool has no address left.
+func poolExhausted(use *ipam.PoolUse) verdict {
+	if use.Pool.Err != nil || use.Pool.Drain {
+		return verdict{false, "GivesNothing", "the pool gives no addresses"}
+	}
+	var texts []string
+	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+		if c := use.Of(family); c != nil && c.Available.Sign() <= 0 {
+			texts = append(texts, fmt.Sprintf("no %s address is left: %s", family, c))
+		}
+	}
+	if len(texts) > 0 {
+		return verdict{true, "Exhausted", strings.Join(texts, "; ")}
+	}
+	return verdict{false, "Available", ""}
+}
+
+// poolOverlap names the pools that name the same addresses.
+func poolOverlap(use *ipam.PoolUse) verdict {
+	var texts []string
+	for _, o := range use.Overlaps {
+		keeper := "this one is older and has them"
+		if !o.Keeps {
+			keeper = "that one is older and has them"
+		}
+		texts = append(texts, fmt.Sprintf("pool %s names %s too; %s", o.Other.Name, o.Range, keeper))
+	}
+	if len(texts) > 0 {
+		return verdict{true, "Overlap", strings.Join(texts, "; ")}
+	}
+	return verdict{false, "NoOverlap", ""}
+}
+
+// reportReservations writes what keeps a reservation from keeping its addresses.
+func (l *Loop) reportReservations(ctx context.Context, s *sight, plan *ipam.Plan) error {
+	errs := make([]error, len(s.reservations))
+	for i, o := range s.reservations { // both lists are in order of name
+		use := &plan.Reservations[i]
+		errs[i] = put(ctx, l, "IPReservation", o.object, func(want *v1beta1.IPReservation) {
+			want.Status.ObservedGeneration = want.Generation
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, reservationReady(use))
+		})
+	}
+	return errors.Join(errs...)
+}
+
+func reservationReady(use *ipam.ReservationUse) verdict {
+	var conflicts []string
+	for _, taken := range use.Taken {
+		conflicts = append(conflicts, fmt.Sprintf("Service %s has %s and keeps it", taken.Holder, taken.Addr))
+	}
+	for _, rival := range use.Rivals {
+		conflicts = append(conflicts, fmt.Sprintf("IPReservation %s is older and keeps some of the addresses", rival))
+	}
+	homeless := verdict{ok: true}
+	if use.Homeless != (lb.Range{}) {
+		homeless = verdict{false, "NoPool", fmt.Sprintf("no pool contains %s", use.Homeless)}
+	}
+	conflict := verdict{ok: true}
+	if len(conflicts) > 0 {
+		conflict = verdict{false, "Conflict", strings.Join(conflicts, "; ")}
+	}
+	return first(valid(use.Reservation.Err), conflict, homeless, valid(nil))
+}

@@ -1,0 +1,132 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise 1: a Service of type LoadBalancer gets an address from a pool.
+
+func TestAServiceGetsAnAddressFromAPool(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(strings.ReplaceAll(segmentPool("first", "192.0.2.200-192.0.2.203"), ", autoAssign: false", ""))
+	cluster.Apply(strings.ReplaceAll(service("plain", "any"), ", annotations: {daymark.io/address-pool: any}", ""))
+	got, took := cluster.Service("plain").AwaitAddress()
+	t.Logf("it got %s in %s", got, took)
+	if got.String() < "192.0.2.200" || got.String() > "192.0.2.203" {
+		t.Errorf("it got %s, want one of the pool", got)
+	}
+	object, err := cluster.Service("plain").Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pool := object.Annotations["daymark.io/pool"]; pool != "first" {
+		t.Errorf("the annotation names pool %q, want first", pool)
+	}
+	awaitCondition(t, cluster.Service("plain"), "daymark.io/AddressAssigned", "True")
+}
+
+func TestAServiceGetsJustTheAddressItAsksFor(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("asked", "192.0.2.200-192.0.2.209"))
+	cluster.Apply(service("asks", "asked", "loadBalancerIP: 192.0.2.207"))
+	if got, _ := cluster.Service("asks").AwaitAddress(); got.String() != "192.0.2.207" {
+		t.Errorf("it got %s, want 192.0.2.207", got)
+	}
+	cluster.Apply(service("asks-too", "asked", "loadBalancerIP: 192.0.2.207"))
+	words := awaitCondition(t, cluster.Service("asks-too"), "daymark.io/AddressAssigned", "False")
+	if !strings.Contains(words, "asks") {
+		t.Errorf("%q does not say who has the address", words)
+	}
+}
+
+func TestAServiceWhosePoolIsExhaustedSaysSoAndGetsTheAddressThatIsFreed(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("one", "192.0.2.205/32"))
+	early := service("early", "one")
+	cluster.Apply(early)
+	cluster.Service("early").AwaitAddress()
+	cluster.Apply(service("late", "one"))
+	late := cluster.Service("late")
+	words := awaitCondition(t, late, "daymark.io/AddressAssigned", "False PoolExhausted")
+	if !strings.Contains(words, "one") {
+		t.Errorf("%q does not name the pool", words)
+	}
+	lab.Eventually(t, soon, "there is an Event that says so", func() error {
+		events := strings.Join(late.Events(), "\n")
+		if !strings.Contains(events, "PoolExhausted") {
+			return fmt.Errorf("the Events are %q", events)
+		}
+		return nil
+	})
+	awaitObjectCondition(t, cluster, "IPAddressPool", "one", "Exhausted", "True")
+
+	cluster.Delete(early)
+	if got, _ := late.AwaitAddress(); got.String() != "192.0.2.205" {
+		t.Errorf("it got %s, want the one that was freed", got)
+	}
+	awaitCondition(t, late, "daymark.io/AddressAssigned", "True")
+}
+
+func TestAddressesStayWhenTheControllerIsKilledAndStartsAgain(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("kept", "192.0.2.200-192.0.2.209"))
+	given := map[string]string{}
+	for i := range 5 {
+		name := fmt.Sprintf("kept-%d", i)
+		cluster.Apply(service(name, "kept"))
+		address, _ := cluster.Service(name).AwaitAddress()
+		given[name] = address.String()
+	}
+	cluster.Controller().Kill()
+	cluster.Controller().Start()
+	cluster.Apply(service("kept-new", "kept"))
+	fresh, _ := cluster.Service("kept-new").AwaitAddress() // so it has looked at all there is
+	for name, before := range given {
+		if now, _ := cluster.Service(name).AwaitAddress(); now.String() != before || now == fresh {
+			t.Errorf("%s had %s and has %s", name, before, now)
+		}
+	}
+}
+
+func TestAServiceThatIsNoLoadBalancerAnyMoreGivesItsAddressBack(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("back", "192.0.2.206/32"))
+	cluster.Pod("leaves", "n1")
+	cluster.Apply(service("leaves", "back"))
+	address, _ := cluster.Service("leaves").AwaitAddress()
+	awaitHolder(t, cluster, address)
+	cluster.Kubectl("patch", "service", "leaves", "-p", `{"spec":{"type":"ClusterIP"}}`)
+	lab.Eventually(t, soon, "it has no address", func() error {
+		if all, err := cluster.Service("leaves").Addresses(); err != nil || len(all) > 0 {
+			return errors.Join(err, fmt.Errorf("it has %v", all))
+		}
+		return nil
+	})
+	awaitNoHolder(t, cluster, address)
+	cluster.Apply(service("comes", "back"))
+	cluster.Service("comes").AwaitAddress()
+}
+
+func TestAServiceOfAnotherClassIsLeftAlone(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("class", "192.0.2.200-192.0.2.201"))
+	cluster.Apply(service("foreign", "class", "loadBalancerClass: example.com/other"))
+	cluster.Apply(service("ours", "class", "loadBalancerClass: daymark.io/daymark"))
+	cluster.Service("ours").AwaitAddress()
+	lab.Always(t, 300*time.Millisecond, "the foreign Service is left alone", func() error {
+		object, err := cluster.Service("foreign").Read()
+		if err != nil {
+			return err
+		}
+		if len(object.Status.LoadBalancer.Ingress) > 0 || len(object.Status.Conditions) > 0 {
+			return fmt.Errorf("its status is %v", object.Status)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// demo is the lab and the one who tells what happens in it.
+type demo struct {
+	*story
+	*lab.Cluster
+	web netip.Addr // the address of the Service web
+	pod *lab.Pod   // which serves it
+}
+
+// show tells the whole story, standing inside.
+func show() (int, error) {
+	if err := lab.Settle(); err != nil {
+		return 1, err
+	}
+	d := &demo{story: &story{out: os.Stdout, began: time.Now()}}
+	fmt.Println(bold("Daymark in a network of its own") + ": namespaces on this machine, with real Kubernetes " + lab.KubernetesVersion + " in them")
+	d.promise("The lab", d.bringUp)
+	if !d.failed {
+		d.promise("1. A Service of type LoadBalancer gets an address", d.addresses)
+		d.promise("2. On the segment, one node answers for it", d.segment)
+		d.promise("3. Behind a router, all nodes share the load", d.routed)
+		d.promise("4. externalTrafficPolicy: Local goes where the pod is, and keeps the client's address", d.local)
+		d.promise("5. The health-check port says where the pod is", d.health)
+		d.promise("6. The node that holds the address drops off the network", d.failOver)
+	}
+	return d.end()
+}
+
+func (d *demo) end() (int, error) {
+	took := time.Since(d.began)
+	if len(d.broken) > 0 {
+		if d.Cluster != nil {
+			d.logs()
+		}
+		return 1, fmt.Errorf("%d of the promises not kept: %s", len(d.broken), strings.Join(d.broken, "; "))
+	}
+	fmt.Printf("\n%s in %s.", bold("All six promises kept"), inWords(took))
+	if keep() {
+		fmt.Println()
+		return stay(d)
+	}
+	fmt.Println(" Nothing is left on this machine. KEEP=1 would leave the lab running.")
+	return 0, nil
+}
+
+// logs shows what the programs said last.
+func (d *demo) logs() {
+	tell := func(p lab.Daemon) {
+		if p.Program != nil {
+			fmt.Printf("\n%s\n%s\n", bold("the end of "+p.Name+".log"), p.LastWords())
+		}
+	}
+	tell(d.Controller())
+	for _, n := range d.Nodes() {
+		tell(n.Speaker())
+	}
+}
+
+func (d *demo) bringUp() {
+	d.step("bring up the lab")
+	d.Cluster = lab.New(d)
+	router := map[lab.RouterKind]string{lab.FRR: "FRR", lab.BIRD: "BIRD", lab.GoBGP: "GoBGP"}[d.Router().Kind]
+	d.shown("API server, 3 nodes with %s, a client, and a router (%s), a client behind it", d.ServiceProxy(), router)
+
+	d.step("install Daymark")
+	d.InstallDaymark()
+	d.shown("kubectl apply -k config/default")
+
+	d.step("start Daymark")
+	d.StartDaymark()
+	d.Apply(network)
+	d.until("all speakers have met and BGP sessions are up", func() error {
+		for name, state := range d.Router().Sessions() {
+			if state != "Established" {
+				return fmt.Errorf("the router's session with %s is %s", name, state)
+			}
+		}
+		return nil
+	})
+	d.shown("controller and speakers run; the router has a BGP session with every node")
+	d.pod = d.Pod("web", "n1")
+	d.Pod("shop", "n2")
+}
+
+// waitForSignal blocks until somebody asks this process to end.
+func waitForSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	<-signals
+}

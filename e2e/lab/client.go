@@ -1,0 +1,108 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Answer is what a pod says of itself and of the client it saw.
+type Answer struct {
+	Pod, Node string
+	Client    netip.Addr
+}
+
+func (a Answer) String() string { return fmt.Sprintf("%s on %s, hello %s", a.Pod, a.Node, a.Client) }
+
+func parseAnswer(s string) (a Answer, err error) {
+	var client string
+	s = strings.ReplaceAll(strings.TrimSpace(s), ",", "")
+	if _, err := fmt.Sscanf(s, "%s on %s hello %s", &a.Pod, &a.Node, &client); err != nil {
+		return a, fmt.Errorf("read the answer %q: %w", s, err)
+	}
+	a.Client, err = netip.ParseAddr(client)
+	if err != nil {
+		return a, fmt.Errorf("read the answer %q: %w", s, err)
+	}
+	return a, nil
+}
+
+// Client is a host that uses Services, in the hands of a test.
+type Client struct {
+	*Host
+	c *Cluster
+}
+
+// Client is the client on the segment.
+func (c *Cluster) Client() Client { return Client{c.client, c} }
+
+// FarClient is the client behind the router.
+func (c *Cluster) FarClient() Client { return Client{c.farClient, c} }
+
+// getTimeout is under the second after which TCP sends a lost SYN again: asking anew is quicker.
+const getTimeout = 500 * time.Millisecond
+
+// Get fetches the page over a new connection and gives the pod's answer; it waits half a second at most.
+func (c Client) Get(url string) (Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), getTimeout)
+	defer cancel()
+	body, err := get(ctx, c.Host, url)
+	if err != nil {
+		return Answer{}, err
+	}
+	return parseAnswer(body)
+}
+
+// MustGet is Get that tries for five seconds: the service proxies take a moment to learn of a Service.
+func (c Client) MustGet(url string) (answer Answer) {
+	c.c.t.Helper()
+	Eventually(c.c.t, 5*time.Second, c.Name+" gets "+url, func() (err error) {
+		answer, err = c.Get(url)
+		return err
+	})
+	return answer
+}
+
+// get fetches a page that must be there.
+func get(ctx context.Context, from *Host, url string) (string, error) {
+	status, body, err := fetch(ctx, from, url)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("get %s: status %d: %s", url, status, strings.TrimSpace(body))
+	}
+	return body, err
+}
+
+// fetch fetches a page, whatever its status, over a connection of its own.
+func fetch(ctx context.Context, from *Host, url string) (status int, body string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", fmt.Errorf("get %s: %w", url, err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: from.Dial}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("get %s: %w", url, bare(err))
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, "", fmt.Errorf("read %s: %w", url, err)
+	}
+	return response.StatusCode, string(b), nil
+}
+
+// bare takes the addresses off a network error: the caller says where it wanted to go.
+func bare(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Daemon is a program of a cluster in the hands of a test.
+type Daemon struct {
+	*Program
+	c *Cluster
+}
+
+// Start starts it, with more arguments for this life only.
+func (d Daemon) Start(more ...string) { d.c.t.Helper(); d.c.must("start", d.Program.Start(more...)) }
+
+// Stop asks it to end, and waits.
+func (d Daemon) Stop() { d.c.t.Helper(); d.c.must("stop", d.Program.Stop()) }
+
+// Kill ends it at once.
+func (d Daemon) Kill() { d.c.t.Helper(); d.c.must("kill", d.Program.Kill()) }
+
+// Freeze stops it where it is; the test's end lets it go on.
+func (d Daemon) Freeze() {
+	d.c.t.Helper()
+	d.c.t.Cleanup(func() { _ = d.Program.Thaw() })
+	d.c.must("freeze", d.Program.Freeze())
+}
+
+// Thaw lets it go on.
+func (d Daemon) Thaw() { d.c.t.Helper(); d.c.must("thaw", d.Program.Thaw()) }
+
+// Healthy asks its health port.
+func (d Daemon) Healthy(port int) error {
+	_, err := get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+	return err
+}
+
+// Resident is the memory that it has in RAM, in bytes.
+func (d Daemon) Resident() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("read the size of %s: %w", d.Name, err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kilobytes int64
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kilobytes); err == nil {
+			return kilobytes << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("read the size of %s: the kernel does not tell", d.Name)
+}

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func TestExecute(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		args   []string
+		check  error
+		run    error
+		status int
+		say    string
+	}{
+		{name: "a program that ends well says nothing", status: 0},
+		{name: "a flag that does not exist", args: []string{"--nonsense"}, status: 2, say: "unknown flag: --nonsense"},
+		{name: "a flag whose value is none", args: []string{"--serve-classless=perhaps"}, status: 2, say: "serve-classless"},
+		{name: "an argument", args: []string{"start"}, status: 2, say: `unknown argument "start"`},
+		{name: "a log level that does not exist", args: []string{"--log-level=loud"}, status: 2, say: "--log-level must be"},
+		{name: "an address without a port", args: []string{"--metrics-bind-address=localhost"}, status: 2, say: "--metrics-bind-address must be address:port or 0"},
+		{name: "an empty class", args: []string{"--load-balancer-class="}, status: 2, say: "--load-balancer-class must not be empty"},
+		{name: "an empty namespace", args: []string{"--namespace="}, status: 2, say: "--namespace must not be empty"},
+		{name: "what the program itself finds wrong", check: errors.New("--node-name is missing"), status: 2, say: "--node-name is missing"},
+		{name: "a program that fails", run: errors.New("no API server"), status: 1, say: "test: no API server"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			program := Program{
+				Name: "test", Flags: func(*pflag.FlagSet) {},
+				Check: func() error { return test.check },
+				Run:   func(context.Context, *Flags, *slog.Logger) error { return test.run },
+			}
+			if status := Execute(t.Context(), program, ":1", "0", test.args, &stderr); status != test.status {
+				t.Errorf("exit status %d, want %d", status, test.status)
+			}
+			text := stderr.String()
+			if !strings.Contains(text, test.say) {
+				t.Errorf("stderr %q does not say %q", text, test.say)
+			}
+			if lines := strings.Count(text, "\n"); test.say != "" && lines != 1 || test.say == "" && lines != 0 {
+				t.Errorf("%d lines on stderr: %q", lines, text)
+			}
+		})
+	}
+}
+
+func TestFlagsAreHandedToTheProgram(t *testing.T) {
+	var got Flags
+	program := Program{
+		Name: "test", Flags: func(*pflag.FlagSet) {}, Check: func() error { return nil },
+		Run: func(_ context.Context, f *Flags, _ *slog.Logger) error { got = *f; return nil },
+	}
+	args := []string{"--namespace=lb", "--health-bind-address=0", "--load-balancer-class=example.com/x", "--serve-classless=false"}
+	if status := Execute(t.Context(), program, ":1", ":2", args, &bytes.Buffer{}); status != 0 {
+		t.Fatalf("exit status %d", status)
+	}
+	if got.Namespace != "lb" || got.Metrics != ":1" || got.Health != "0" || got.Classes.Name != "example.com/x" || got.Classes.Classless {
+		t.Errorf("handed %+v", got)
+	}
+}

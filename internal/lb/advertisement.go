@@ -1,0 +1,165 @@
+package lb
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Advertisement is what both kinds of advertisement have in common: which addresses, from which nodes.
+type Advertisement struct {
+	Name             string
+	Created          time.Time
+	Pools            []string
+	PoolSelectors    Selectors
+	ServiceSelectors Selectors
+	NodeSelectors    Selectors
+	// Err says what is wrong with the advertisement. Such a one announces nothing new.
+	Err error
+}
+
+func parseAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.AdvertisementSelectors) Advertisement {
+	a := Advertisement{Name: meta.Name, Created: meta.CreationTimestamp.Time, Pools: spec.IPAddressPools}
+	var errs [3]error
+	a.PoolSelectors, errs[0] = parseSelectors("ipAddressPoolSelectors", spec.IPAddressPoolSelectors)
+	a.ServiceSelectors, errs[1] = parseSelectors("serviceSelectors", spec.ServiceSelectors)
+	a.NodeSelectors, errs[2] = parseSelectors("nodeSelectors", spec.NodeSelectors)
+	a.Err = errors.Join(errs[:]...)
+	return a
+}
+
+// Check gives the name, and what is wrong with the object; nil when nothing is.
+func (a *Advertisement) Check() (name string, err error) { return a.Name, a.Err }
+
+// MatchesPool reports whether addresses of a pool are announced.
+func (a *Advertisement) MatchesPool(p *Pool) bool {
+	if len(a.Pools) == 0 && len(a.PoolSelectors) == 0 {
+		return true
+	}
+	return slices.Contains(a.Pools, p.Name) || a.PoolSelectors.MatchAny(p.Labels)
+}
+
+// CompareAge orders advertisements, the older first.
+func (a *Advertisement) CompareAge(other *Advertisement) int {
+	return cmp.Or(a.Created.Compare(other.Created), strings.Compare(a.Name, other.Name))
+}
+
+// L2Advertisement announces addresses by ARP and NDP.
+type L2Advertisement struct {
+	Advertisement
+	Preferences []NodePreference
+	// Interfaces: names or globs; empty for every suitable one.
+	Interfaces []string
+}
+
+// NodePreference gives weight to nodes.
+type NodePreference struct {
+	Weight int
+	Nodes  Selectors
+}
+
+// ParseL2Advertisement reads a layer-2 advertisement.
+func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
+	a := &L2Advertisement{
+		Advertisement: parseAdvertisement(from.ObjectMeta, &from.Spec.AdvertisementSelectors),
+		Interfaces:    from.Spec.Interfaces,
+	}
+	for i, preference := range from.Spec.PreferredNodeSelectors {
+		selectors, err := parseSelectors(fmt.Sprintf("preferredNodeSelectors[%d].selector", i), []metav1.LabelSelector{preference.Selector})
+		a.Err = errors.Join(a.Err, err)
+		a.Preferences = append(a.Preferences, NodePreference{int(preference.Weight), selectors})
+	}
+	for _, glob := range a.Interfaces {
+		if _, err := path.Match(glob, ""); err != nil {
+			a.Err = errors.Join(a.Err, fmt.Errorf("interfaces: %q is not a name or a glob: %w", glob, err))
+		}
+	}
+	return a
+}
+
+// Weight is the sum of the preferences that match a node.
+func (a *L2Advertisement) Weight(n *Node) int {
+	sum := 0
+	for _, preference := range a.Preferences {
+		if preference.Nodes.MatchAny(n.Labels) {
+			sum += preference.Weight
+		}
+	}
+	return sum
+}
+
+// MatchesInterface reports whether an interface is named; when none is, every one matches.
+func (a *L2Advertisement) MatchesInterface(name string) bool {
+	return len(a.Interfaces) == 0 || slices.ContainsFunc(a.Interfaces, func(glob string) bool {
+		matched, _ := path.Match(glob, name)
+		return matched
+	})
+}
+
+// BGPAdvertisement announces addresses to routers.
+type BGPAdvertisement struct {
+	Advertisement
+	// Peers by name; empty for all.
+	Peers []string
+	// Lengths in bits of the prefixes announced.
+	AggregationLength   int
+	AggregationLengthV6 int
+	// LocalPref and MED; nil when not set.
+	LocalPref *uint32
+	MED       *uint32
+	// Prepend our own AS number so many more times.
+	Prepend int
+	// Communities as written; Communities.Resolve gives their values.
+	Communities []string
+}
+
+// ParseBGPAdvertisement reads a BGP advertisement.
+func ParseBGPAdvertisement(from *v1beta1.BGPAdvertisement) *BGPAdvertisement {
+	spec := &from.Spec
+	return &BGPAdvertisement{
+		Advertisement:       parseAdvertisement(from.ObjectMeta, &spec.AdvertisementSelectors),
+		Peers:               spec.Peers,
+		AggregationLength:   length(spec.AggregationLength, 32),
+		AggregationLengthV6: length(spec.AggregationLengthV6, 128),
+		LocalPref:           number(spec.LocalPref),
+		MED:                 number(spec.MED),
+		Prepend:             int(spec.ASPathPrepend),
+		Communities:         spec.Communities,
+	}
+}
+
+// Length of the prefixes of a family.
+func (a *BGPAdvertisement) Length(family Family) int {
+	if family == IPv6 {
+		return a.AggregationLengthV6
+	}
+	return a.AggregationLength
+}
+
+// MatchesPeer reports whether a peer is told.
+func (a *BGPAdvertisement) MatchesPeer(name string) bool {
+	return len(a.Peers) == 0 || slices.Contains(a.Peers, name)
+}
+
+func length(given *int32, absent int) int {
+	if given == nil {
+		return absent
+	}
+	return int(*given)
+}
+
+func number(given *int64) *uint32 {
+	if given == nil {
+		return nil
+	}
+	value := uint32(*given) //nolint:gosec // the schema keeps it within 32 bits
+	return &value
+}

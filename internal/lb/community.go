@@ -1,0 +1,117 @@
+package lb
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Community is a BGP community: a standard one (RFC 1997) of two numbers, or a large one (RFC 8092) of three.
+type Community struct {
+	Large bool
+	// Parts of a standard community are in the last two places and have 16 bits each.
+	Parts [3]uint32
+}
+
+// String is the community as routers write it.
+func (c Community) String() string {
+	if c.Large {
+		return fmt.Sprintf("%d:%d:%d", c.Parts[0], c.Parts[1], c.Parts[2])
+	}
+	return fmt.Sprintf("%d:%d", c.Parts[1], c.Parts[2])
+}
+
+// Value of a standard community as it stands in the attribute.
+func (c Community) Value() uint32 { return c.Parts[1]<<16 | c.Parts[2] }
+
+// Compare orders communities: standard ones first, then by their numbers.
+func (c Community) Compare(other Community) int {
+	if c.Large != other.Large {
+		if c.Large {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(cmp.Compare(c.Parts[0], other.Parts[0]), cmp.Compare(c.Parts[1], other.Parts[1]), cmp.Compare(c.Parts[2], other.Parts[2]))
+}
+
+// wellKnown communities by the names of the IANA registry.
+var wellKnown = map[string]Community{
+	"graceful-shutdown":   {Parts: [3]uint32{0, 0xffff, 0}},   // RFC 8326
+	"accept-own":          {Parts: [3]uint32{0, 0xffff, 1}},   // RFC 7611
+	"blackhole":           {Parts: [3]uint32{0, 0xffff, 666}}, // RFC 7999
+	"no-export":           {Parts: [3]uint32{0, 0xffff, 0xff01}},
+	"no-advertise":        {Parts: [3]uint32{0, 0xffff, 0xff02}},
+	"no-export-subconfed": {Parts: [3]uint32{0, 0xffff, 0xff03}},
+	"no-peer":             {Parts: [3]uint32{0, 0xffff, 0xff04}}, // RFC 3765
+}
+
+// ParseCommunity reads 64512:100, 64512:1:2 or a well-known name.
+func ParseCommunity(text string) (Community, error) {
+	if known, ok := wellKnown[text]; ok {
+		return known, nil
+	}
+	numbers := strings.Split(text, ":")
+	if len(numbers) != 2 && len(numbers) != 3 {
+		return Community{}, fmt.Errorf("%q is not a community such as 64512:100 or 64512:1:2, nor a name that is known", text)
+	}
+	bits := 32
+	if len(numbers) == 2 {
+		bits = 16
+	}
+	community := Community{Large: len(numbers) == 3}
+	for i, number := range numbers {
+		value, err := strconv.ParseUint(number, 10, bits)
+		if err != nil {
+			return Community{}, fmt.Errorf("%q is not a community: %q is not a number of %d bits", text, number, bits)
+		}
+		community.Parts[3-len(numbers)+i] = uint32(value) //nolint:gosec // parsed within 32 bits
+	}
+	return community, nil
+}
+
+// Aliases are the names that Community objects give.
+type Aliases map[string]Community
+
+// AddAliases reads a Community object into the aliases. A name that another object gave before keeps its value.
+func (a Aliases) AddAliases(from *v1beta1.Community) error {
+	for _, alias := range from.Spec.Communities {
+		value, err := ParseCommunity(alias.Value)
+		if err != nil {
+			return fmt.Errorf("communities: %s: %w", alias.Name, err)
+		}
+		if known, taken := a[alias.Name]; taken && known != value {
+			return fmt.Errorf("communities: the name %s stands for %s already", alias.Name, known)
+		}
+		a[alias.Name] = value
+	}
+	return nil
+}
+
+// Resolve gives the values of communities as an advertisement writes them, in order and without doubles. Those that
+// are not understood are left out and named in the error.
+func (a Aliases) Resolve(texts []string) ([]Community, error) {
+	var values []Community
+	var unknown []string
+	for _, text := range texts {
+		value, ok := a[text]
+		if !ok {
+			var err error
+			if value, err = ParseCommunity(text); err != nil {
+				unknown = append(unknown, text)
+				continue
+			}
+		}
+		values = append(values, value)
+	}
+	slices.SortFunc(values, Community.Compare)
+	values = slices.Compact(values)
+	if len(unknown) > 0 {
+		return values, fmt.Errorf("communities that are neither numbers nor names of a Community object: %s", strings.Join(unknown, ", "))
+	}
+	return values, nil
+}

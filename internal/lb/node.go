@@ -1,0 +1,68 @@
+package lb
+
+import (
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Node is what Daymark needs to know of a Node.
+type Node struct {
+	Name        string
+	UID         types.UID
+	Labels      map[string]string
+	Annotations map[string]string
+	// Addresses of type InternalIP.
+	Addresses []netip.Addr
+
+	// Unschedulable: cordoned.
+	Unschedulable bool
+	// NetworkUnavailable: the condition of that name is True.
+	NetworkUnavailable bool
+	// Excluded: the label node.kubernetes.io/exclude-from-external-load-balancers is there.
+	Excluded bool
+	// OutOfService: the taint node.kubernetes.io/out-of-service is there.
+	OutOfService bool
+	// Draining: the annotation daymark.io/drain is "true".
+	Draining bool
+}
+
+// ParseNode reads a Node.
+func ParseNode(from *corev1.Node) *Node {
+	n := &Node{
+		Name:          from.Name,
+		UID:           from.UID,
+		Labels:        from.Labels,
+		Annotations:   from.Annotations,
+		Unschedulable: from.Spec.Unschedulable,
+		Draining:      from.Annotations[v1beta1.AnnotationDrain] == "true",
+	}
+	_, n.Excluded = from.Labels[corev1.LabelNodeExcludeBalancers]
+	for _, taint := range from.Spec.Taints {
+		n.OutOfService = n.OutOfService || taint.Key == corev1.TaintNodeOutOfService
+	}
+	for _, condition := range from.Status.Conditions {
+		if condition.Type == corev1.NodeNetworkUnavailable && condition.Status == corev1.ConditionTrue {
+			n.NetworkUnavailable = true
+		}
+	}
+	for _, address := range from.Status.Addresses {
+		if addr, err := ParseAddr(address.Address); err == nil && address.Type == corev1.NodeInternalIP {
+			n.Addresses = append(n.Addresses, addr)
+		}
+	}
+	return n
+}
+
+// Address is the node's first InternalIP of a family.
+func (n *Node) Address(family Family) (netip.Addr, bool) {
+	for _, addr := range n.Addresses {
+		if FamilyOf(addr) == family {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}

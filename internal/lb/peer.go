@@ -1,0 +1,151 @@
+package lb
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// SecretKey names a value in a Secret of Daymark's namespace.
+type SecretKey struct{ Name, Key string }
+
+// Peer is a router that nodes announce addresses to.
+type Peer struct {
+	Name    string
+	Created time.Time
+
+	MyASN uint32
+	// PeerASN; 0 when the peer's own word is taken, as Dynamic says.
+	PeerASN uint32
+	// Dynamic: internal or external; empty when PeerASN is given.
+	Dynamic v1beta1.ASNType
+	// LocalASN shown in place of MyASN; 0 for none.
+	LocalASN uint32
+
+	// Exactly one of Address, Interface, GatewayFamily and NodeAnnotation says where the peer is.
+	Address        netip.Addr
+	Interface      string
+	GatewayFamily  Family
+	NodeAnnotation string
+
+	Port     uint16
+	Source   netip.Addr
+	RouterID netip.Addr
+
+	HoldTime      time.Duration
+	KeepaliveTime time.Duration
+	ConnectTime   time.Duration
+
+	// Password; nil for none.
+	Password    *SecretKey
+	MultiHop    bool
+	TTLSecurity bool
+	BFDProfile  string
+	// RestartTime of graceful restart; 0 when it is off.
+	RestartTime   time.Duration
+	Families      []Family
+	VRF           string
+	NodeSelectors Selectors
+
+	// Err says what is wrong with the peer. Sessions with such a one are left as they are.
+	Err error
+}
+
+// ParsePeer reads a BGPPeer.
+func ParsePeer(from *v1beta1.BGPPeer) *Peer {
+	spec := &from.Spec
+	p := &Peer{
+		Name: from.Name, Created: from.CreationTimestamp.Time,
+		MyASN: asn(&spec.MyASN), PeerASN: asn(spec.PeerASN), LocalASN: asn(spec.LocalASN),
+		Interface: spec.Interface,
+		Port:      uint16(cmp.Or(spec.PeerPort, 179)), //nolint:gosec // the schema keeps ports within 16 bits
+		HoldTime:  spec.HoldTime.Duration, KeepaliveTime: spec.KeepaliveTime.Duration, ConnectTime: spec.ConnectTime.Duration,
+		MultiHop: spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
+	}
+	if spec.DynamicASN != nil {
+		p.Dynamic = *spec.DynamicASN
+	}
+	if from := spec.PeerFrom; from != nil {
+		p.NodeAnnotation = from.NodeAnnotation
+		if from.DefaultGateway != nil {
+			p.GatewayFamily = parseFamily(*from.DefaultGateway)
+		}
+	}
+	if secret := spec.PasswordSecret; secret != nil {
+		p.Password = &SecretKey{secret.Name, cmp.Or(secret.Key, "password")}
+	}
+	if restart := spec.GracefulRestart; restart.Enabled == nil || *restart.Enabled {
+		p.RestartTime = cmp.Or(restart.RestartTime.Duration, 120*time.Second)
+	}
+	for _, family := range spec.AddressFamilies {
+		p.Families = append(p.Families, parseFamily(family))
+	}
+	slices.Sort(p.Families)
+	p.Address, p.Err = optionalAddr(spec.PeerAddress, p.Err)
+	p.Source, p.Err = optionalAddr(spec.SourceAddress, p.Err)
+	p.RouterID, p.Err = optionalAddr(spec.RouterID, p.Err)
+	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
+	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
+	return p
+}
+
+// Check gives the name, and what is wrong with the object; nil when nothing is.
+func (p *Peer) Check() (name string, err error) { return p.Name, p.Err }
+
+// ComparePeers orders peers by name.
+func ComparePeers(a, b *Peer) int { return strings.Compare(a.Name, b.Name) }
+
+// External reports whether the session is between two AS numbers, as far as the configuration tells.
+func (p *Peer) External() bool {
+	return p.Dynamic == v1beta1.ASNExternal || p.Dynamic == "" && p.PeerASN != p.MyASN
+}
+
+func asn(given *int64) uint32 {
+	if given == nil {
+		return 0
+	}
+	return uint32(*given) //nolint:gosec // the schema keeps it within 32 bits
+}
+
+func parseFamily(from v1beta1.AddressFamily) Family {
+	if from == v1beta1.IPv6 {
+		return IPv6
+	}
+	return IPv4
+}
+
+// optionalAddr reads an address that may be absent, and keeps the first of several errors.
+func optionalAddr(text string, before error) (netip.Addr, error) {
+	if text == "" {
+		return netip.Addr{}, before
+	}
+	addr, err := netip.ParseAddr(text)
+	return addr.Unmap(), cmp.Or(before, err)
+}
+
+// BFDProfile holds the parameters of BFD sessions.
+type BFDProfile struct {
+	Name             string
+	ReceiveInterval  time.Duration
+	TransmitInterval time.Duration
+	DetectMultiplier int
+	MinimumTTL       int
+	Passive          bool
+}
+
+// ParseBFDProfile reads a BFD profile.
+func ParseBFDProfile(from *v1beta1.BFDProfile) *BFDProfile {
+	milliseconds := func(given int32) time.Duration { return time.Duration(cmp.Or(given, 300)) * time.Millisecond }
+	return &BFDProfile{
+		Name:             from.Name,
+		ReceiveInterval:  milliseconds(from.Spec.ReceiveInterval),
+		TransmitInterval: milliseconds(from.Spec.TransmitInterval),
+		DetectMultiplier: int(cmp.Or(from.Spec.DetectMultiplier, 3)),
+		MinimumTTL:       int(cmp.Or(from.Spec.MinimumTTL, 254)),
+		Passive:          from.Spec.PassiveMode,
+	}
+}

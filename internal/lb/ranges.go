@@ -1,0 +1,190 @@
+package lb
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go4.org/netipx"
+)
+
+// Range is a block of addresses of one family; both ends belong to it.
+type Range struct{ From, To netip.Addr }
+
+// ParseRange reads a CIDR prefix, a range a-b, or a single address. A prefix with bits set after its length means the
+// whole block, as people write it.
+func ParseRange(text string) (Range, error) {
+	text = strings.TrimSpace(text)
+	if from, to, ok := strings.Cut(text, "-"); ok {
+		return parseEnds(text, from, to)
+	}
+	if strings.Contains(text, "/") {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return Range{}, fmt.Errorf("%q is not a CIDR prefix", text)
+		}
+		return RangeOf(prefix), nil
+	}
+	addr, err := ParseAddr(text)
+	if err != nil {
+		return Range{}, fmt.Errorf("%q is not a CIDR prefix, a range a-b or an address", text)
+	}
+	return Range{addr, addr}, nil
+}
+
+func parseEnds(text, from, to string) (Range, error) {
+	first, err := ParseAddr(from)
+	if err != nil {
+		return Range{}, fmt.Errorf("range %q begins with something that is not an address", text)
+	}
+	last, err := ParseAddr(to)
+	if err != nil {
+		return Range{}, fmt.Errorf("range %q ends with something that is not an address", text)
+	}
+	switch {
+	case first.Is4() != last.Is4():
+		return Range{}, fmt.Errorf("range %q begins in one family and ends in the other", text)
+	case last.Less(first):
+		return Range{}, fmt.Errorf("range %q ends before it begins", text)
+	}
+	return Range{first, last}, nil
+}
+
+// ParseAddr reads an address without a zone; an IPv4 address mapped into IPv6 becomes IPv4.
+func ParseAddr(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(strings.TrimSpace(text))
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%q is not an address", text)
+	}
+	if addr.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%q has a zone, which means nothing outside one node", text)
+	}
+	return addr.Unmap(), nil
+}
+
+// RangeOf is the block of addresses under a prefix.
+func RangeOf(prefix netip.Prefix) Range {
+	r := netipx.RangeOfPrefix(netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()))
+	return Range{r.From(), r.To()}
+}
+
+// Contains reports whether an address belongs to the range.
+func (r Range) Contains(addr netip.Addr) bool {
+	return addr.Is4() == r.From.Is4() && !addr.Less(r.From) && !r.To.Less(addr)
+}
+
+// Overlaps reports whether two ranges have an address in common.
+func (r Range) Overlaps(other Range) bool {
+	return r.From.Is4() == other.From.Is4() && !r.To.Less(other.From) && !other.To.Less(r.From)
+}
+
+// String writes the range as a prefix or address where it is one, else as a-b.
+func (r Range) String() string {
+	if r.From == r.To {
+		return r.From.String()
+	}
+	if prefix, ok := netipx.IPRangeFrom(r.From, r.To).Prefix(); ok {
+		return prefix.String()
+	}
+	return r.From.String() + "-" + r.To.String()
+}
+
+// Merge sorts ranges, IPv4 first, and joins those that overlap or touch.
+func Merge(ranges []Range) []Range {
+	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b Range) int {
+		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To))
+	})
+	var merged []Range
+	for _, r := range sorted {
+		if n := len(merged); n > 0 && merged[n-1].From.Is4() == r.From.Is4() {
+			last := &merged[n-1]
+			if !last.To.Less(r.From) || last.To.Next() == r.From {
+				if last.To.Less(r.To) {
+					last.To = r.To
+				}
+				continue
+			}
+		}
+		merged = append(merged, r)
+	}
+	return merged
+}
+
+// Subtract takes the addresses of the second list out of the first. Both are merged lists, and so is the result.
+func Subtract(ranges, holes []Range) []Range {
+	if len(holes) == 0 {
+		return ranges
+	}
+	var rest []Range
+	for _, r := range ranges {
+		rest = appendRest(rest, r, holes[firstEndingFrom(holes, r.From):])
+	}
+	return rest
+}
+
+// appendRest appends what holes leave of a range; the first hole is the first that may touch it.
+func appendRest(rest []Range, r Range, holes []Range) []Range {
+	for _, hole := range holes {
+		if !r.Overlaps(hole) {
+			break
+		}
+		if r.From.Less(hole.From) {
+			rest = append(rest, Range{r.From, hole.From.Prev()})
+		}
+		if !hole.To.Less(r.To) {
+			return rest
+		}
+		r.From = hole.To.Next()
+	}
+	return append(rest, r)
+}
+
+// Intersect gives the addresses that two merged lists have in common, as a merged list.
+func Intersect(ranges, others []Range) []Range {
+	var common []Range
+	for _, r := range ranges {
+		for _, other := range others[firstEndingFrom(others, r.From):] {
+			if !r.Overlaps(other) {
+				break
+			}
+			both := r
+			if both.From.Less(other.From) {
+				both.From = other.From
+			}
+			if other.To.Less(both.To) {
+				both.To = other.To
+			}
+			common = append(common, both)
+		}
+	}
+	return common
+}
+
+// firstEndingFrom finds the first range of a merged list that does not end before an address.
+func firstEndingFrom(ranges []Range, addr netip.Addr) int {
+	i, _ := slices.BinarySearchFunc(ranges, addr, func(r Range, addr netip.Addr) int { return r.To.Compare(addr) })
+	return i
+}
+
+// Containing finds the range of a merged list that an address belongs to, in logarithmic time; -1 when there is none.
+func Containing(ranges []Range, addr netip.Addr) int {
+	i := firstEndingFrom(ranges, addr)
+	if i < len(ranges) && ranges[i].Contains(addr) {
+		return i
+	}
+	return -1
+}
+
+// Size is the number of addresses in ranges that do not overlap. An IPv6 prefix has more than any integer type holds.
+func Size(ranges []Range) *big.Int {
+	total := new(big.Int)
+	var from, size big.Int
+	for _, r := range ranges {
+		size.SetBytes(r.To.AsSlice())
+		total.Add(total, size.Sub(&size, from.SetBytes(r.From.AsSlice())))
+	}
+	return total.Add(total, big.NewInt(int64(len(ranges))))
+}

@@ -1,0 +1,37 @@
+package lb
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Selectors is a list of label selectors of which one must match. An empty list matches everything.
+type Selectors []labels.Selector
+
+// Match reports whether one of the selectors matches, or there is none.
+func (s Selectors) Match(set map[string]string) bool { return len(s) == 0 || s.MatchAny(set) }
+
+// MatchAny reports whether one of the selectors matches.
+func (s Selectors) MatchAny(set map[string]string) bool {
+	for _, selector := range s {
+		if selector.Matches(labels.Set(set)) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseSelectors reads a list of label selectors; field names it in errors.
+func parseSelectors(field string, from []metav1.LabelSelector) (Selectors, error) {
+	selectors := make(Selectors, 0, len(from))
+	for i := range from {
+		selector, err := metav1.LabelSelectorAsSelector(&from[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", field, i, err)
+		}
+		selectors = append(selectors, selector)
+	}
+	return selectors, nil
+}

@@ -1,0 +1,121 @@
+// Package netnstest gives tests a network of their own: the test binary runs itself again inside new user and network
+// namespaces, where it may create links and open raw sockets whoever started it, and which leave nothing behind. Its
+// one job is that stage; it knows nothing of what is tested on it. It refuses to skip: where namespaces are not
+// permitted, the tests fail and say what to permit.
+//
+// A package uses it so:
+//
+//	func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
+//
+//	func TestX(t *testing.T) {
+//		far := netnstest.New(t)              // the other end of the cable
+//		netnstest.Veth(t, "near0", far, "far0")
+//		far.Run(t, "ip", "addr", "add", "192.0.2.1/24", "dev", "far0")
+//		...
+//	}
+//
+// Links of the package's own namespace are shared by its tests: give them names of their own, or do not run in parallel.
+package netnstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+)
+
+// inside marks the process that already runs in its own namespaces, and its children.
+const inside = "DAYMARK_TEST_NETNS"
+
+// The main thread stays with the main goroutine, so that no test enters another namespace on it: /proc/self, which
+// other programs look at, is the view of the main thread.
+func init() { runtime.LockOSThread() }
+
+// Main runs the tests of a package in namespaces of their own and returns the exit status. Call it from TestMain.
+func Main(m *testing.M) int {
+	if os.Getenv(inside) != "" {
+		if err := loopbackUp(); err != nil {
+			fmt.Fprintln(os.Stderr, "netnstest:", err)
+			return 1
+		}
+		return m.Run()
+	}
+	status, err := again()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "netnstest: these tests need user and network namespaces of their own: %v\n"+
+			"Permit unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, "+
+			"kernel.apparmor_restrict_unprivileged_userns=0), or run them as root.\n", err)
+	}
+	return status
+}
+
+// again runs this very binary with the same arguments in new namespaces, as root of them.
+func again() (int, error) {
+	// The parent-death signal below is tied to the thread that starts the child, which is the main one: see init.
+	ctx := context.Background() // As long as the tests take; the go command ends them when they take too long.
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		Pdeathsig:   syscall.SIGKILL,
+	}
+	err := start(cmd)
+	if err != nil && os.Geteuid() == 0 {
+		// Root without user namespaces (some containers) can do without them.
+		retry := exec.CommandContext(ctx, cmd.Path, os.Args[1:]...)
+		retry.Args, retry.Env, retry.Stdin, retry.Stdout, retry.Stderr = cmd.Args, cmd.Env, os.Stdin, os.Stdout, os.Stderr
+		retry.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+		cmd, err = retry, start(retry)
+	}
+	if err != nil {
+		return 1, err
+	}
+
+	// SIGQUIT is how the go command asks for the stacks of a test that hangs; the child is the one to print them.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGQUIT, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		for s := range signals {
+			_ = cmd.Process.Signal(s)
+		}
+	}()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return 1, err
+	}
+	if status := cmd.ProcessState.ExitCode(); status >= 0 {
+		return status, nil
+	}
+	return 1, nil // Ended by a signal.
+}
+
+// start starts a command and says in words what it was for.
+func start(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the test binary in new namespaces: %w", err)
+	}
+	return nil
+}
+
+// loopbackUp gives a fresh namespace the 127.0.0.1 and ::1 that every test expects.
+func loopbackUp() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find the loopback: %w", err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("set the loopback up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+package view
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+func TestAnObjectThatCannotBeReadCountsAsItWasBefore(t *testing.T) {
+	check := func(p *lb.Pool) (string, error) { return p.Name, p.Err }
+	good, bad, other := &lb.Pool{Name: "a"}, &lb.Pool{Name: "a", Err: errors.New("bad")}, &lb.Pool{Name: "b"}
+	var remembered LastGood[*lb.Pool]
+	for _, step := range []struct {
+		name      string
+		now, want []*lb.Pool
+	}{
+		{"bad from the start stays bad", []*lb.Pool{bad}, []*lb.Pool{bad}},
+		{"good is taken", []*lb.Pool{good, other}, []*lb.Pool{good, other}},
+		{"bad now, good before: as before", []*lb.Pool{bad, other}, []*lb.Pool{good, other}},
+		{"deleted is gone", []*lb.Pool{other}, []*lb.Pool{other}},
+		{"and forgotten", []*lb.Pool{bad, other}, []*lb.Pool{bad, other}},
+	} {
+		if got := remembered.Recall(step.now, check); !slices.Equal(got, step.want) {
+			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
+		}
+	}
+}

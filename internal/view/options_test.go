@@ -1,0 +1,136 @@
+package view
+
+import (
+	"reflect"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+func TestStrippedObjectsReadTheSame(t *testing.T) {
+	t.Run("a load balancer", func(t *testing.T) {
+		whole, stripped := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
+		apply(t, strip(stripService), stripped)
+		same(t, lb.ParseService(whole), lb.ParseService(stripped))
+		if len(stripped.ManagedFields)+len(stripped.Spec.ExternalIPs) > 0 || stripped.Annotations["other"] != "" {
+			t.Errorf("kept too much: %+v", stripped)
+		}
+		if len(stripped.Status.Conditions) != 1 || stripped.Status.Conditions[0].Type != "daymark.io/AddressAssigned" {
+			t.Errorf("conditions %v, want ours alone", stripped.Status.Conditions)
+		}
+	})
+	t.Run("an endpoint slice", func(t *testing.T) {
+		whole, stripped := endpointSlice(), endpointSlice()
+		apply(t, strip(stripEndpointSlice), stripped)
+		same(t, lb.ParseEndpointSlice(whole), lb.ParseEndpointSlice(stripped))
+		if stripped.Ports != nil || stripped.Endpoints[0].Zone != nil {
+			t.Errorf("kept too much: %+v", stripped)
+		}
+	})
+	t.Run("a node", func(t *testing.T) {
+		whole, stripped := node(), node()
+		delete(whole.Annotations, "kubectl.kubernetes.io/last-applied-configuration") // which nobody asks for
+		apply(t, strip(stripNode), stripped)
+		same(t, lb.ParseNode(whole), lb.ParseNode(stripped))
+		if stripped.Status.Images != nil {
+			t.Errorf("kept too much: %+v", stripped)
+		}
+	})
+}
+
+func TestOfOtherServicesOnlyWhatWeMayHaveLeftIsKept(t *testing.T) {
+	stripped := service(corev1.ServiceTypeClusterIP)
+	apply(t, strip(stripService), stripped)
+	if stripped.Labels != nil || stripped.Spec.Ports != nil {
+		t.Errorf("kept too much: %+v", stripped)
+	}
+	if stripped.Annotations["daymark.io/pool"] != "blue" || len(stripped.Status.Conditions) != 1 {
+		t.Errorf("our traces are lost: %+v", stripped)
+	}
+}
+
+func TestAChangeThatIsNotKeptIsNoWake(t *testing.T) {
+	before, after := node(), node()
+	after.ResourceVersion = "2"
+	after.Status.Conditions[0].LastHeartbeatTime = metav1.Now()
+	apply(t, strip(stripNode), before)
+	apply(t, strip(stripNode), after)
+	if !sameButVersion(before, after) {
+		t.Error("a heartbeat of a node is a wake")
+	}
+	after.Labels = map[string]string{"new": ""}
+	if sameButVersion(before, after) {
+		t.Error("a new label of a node is no wake")
+	}
+}
+
+func apply(t *testing.T, transform func(any) (any, error), object any) {
+	t.Helper()
+	if _, err := transform(object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func same(t *testing.T, whole, stripped any) {
+	t.Helper()
+	if !reflect.DeepEqual(whole, stripped) {
+		t.Errorf("the whole object reads\n%+v\nthe stripped one\n%+v", whole, stripped)
+	}
+}
+
+func metadata() metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: "default", Name: "web", UID: "8b0c", ResourceVersion: "1", CreationTimestamp: metav1.Unix(1, 0),
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "someone"}},
+		Labels:        map[string]string{"app": "web", discoveryv1.LabelServiceName: "web"},
+		Annotations: map[string]string{
+			"daymark.io/pool": "blue", "daymark.io/address-pool": "blue,red", "metallb.io/loadBalancerIPs": "192.0.2.1,2001:db8::1",
+			"metallb.io/allow-shared-ip": "key", "other": "value", "kubectl.kubernetes.io/last-applied-configuration": "{}",
+		},
+	}
+}
+
+func service(kind corev1.ServiceType) *corev1.Service {
+	dual, class := corev1.IPFamilyPolicyPreferDualStack, "daymark.io/daymark"
+	vip := corev1.LoadBalancerIPModeVIP
+	s := &corev1.Service{ObjectMeta: metadata(), Spec: corev1.ServiceSpec{
+		Type: kind, LoadBalancerClass: &class, ClusterIP: "198.18.0.1", ClusterIPs: []string{"198.18.0.1"}, ExternalIPs: []string{"192.0.2.7"},
+		IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}, IPFamilyPolicy: &dual,
+		Ports:                 []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30000}},
+		ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal, HealthCheckNodePort: 30001,
+		Selector: map[string]string{"app": "web"}, LoadBalancerIP: "192.0.2.1", PublishNotReadyAddresses: true,
+	}}
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1", IPMode: &vip}}
+	s.Status.Conditions = []metav1.Condition{{Type: "daymark.io/AddressAssigned"}, {Type: "other.io/Something"}}
+	return s
+}
+
+func endpointSlice() *discoveryv1.EndpointSlice {
+	yes, node, zone := true, "n1", "z1"
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metadata(), AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{}},
+		Endpoints: []discoveryv1.Endpoint{
+			{Addresses: []string{"10.0.0.1", "10.0.0.2"}, NodeName: &node, Zone: &zone, Conditions: discoveryv1.EndpointConditions{Ready: &yes}},
+			{Addresses: []string{"10.0.0.3"}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Serving: &yes, Terminating: &yes}},
+			{Addresses: []string{"10.0.0.4"}},
+		},
+	}
+}
+
+func node() *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metadata(), Spec: corev1.NodeSpec{
+		PodCIDR: "10.0.0.0/24", Unschedulable: true, Taints: []corev1.Taint{{Key: corev1.TaintNodeOutOfService}},
+	}}
+	n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.11"}}
+	n.Status.Images = []corev1.ContainerImage{{Names: []string{"image"}}}
+	n.Status.Conditions = []corev1.NodeCondition{
+		{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()},
+		{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()},
+	}
+	return n
+}

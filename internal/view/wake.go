@@ -1,0 +1,155 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// Wake is the one request of a loop: look at everything. It carries nothing, so all wakes are equal and fold in the queue.
+type Wake struct{}
+
+// DefaultPace is the time within which the wakes after a first one are folded into one.
+const DefaultPace = 20 * time.Millisecond
+
+// A pass that fails is tried again after minRetry, then at growing intervals up to maxRetry. Any event wakes it sooner.
+const (
+	minRetry = 50 * time.Millisecond
+	maxRetry = 5 * time.Second
+)
+
+// Wiring says what wakes a loop.
+type Wiring struct {
+	// Name of the loop in logs and metrics.
+	Name string
+	// Kinds whose every change is a wake. Their informers are started.
+	Kinds []client.Object
+	// Wakes are other sources: each value received is a wake. A source that closes its channel ends.
+	Wakes []<-chan struct{}
+	// Pace; 0 for DefaultPace. The first wake after a quiet time runs at once, those that follow within Pace run together
+	// at its end.
+	Pace time.Duration
+	// Cost is how long looking and deciding took in the last pass, if the loop can tell. In a storm the pace is slowed to
+	// many times that, so that a large cluster in motion costs a part of one processor and not all of it.
+	Cost func() time.Duration
+}
+
+// costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many.
+const costFactor = 8
+
+// Add builds the loop into a manager, which starts it. One pass runs at a time, the first one as soon as the caches have
+// synced, whether or not there is any object. A manager with leader election runs passes on the leader only, but keeps
+// the caches of the others warm.
+func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) error {
+	warm := true
+	wakes := &pacer{pace: w.Pace, cost: w.Cost}
+	if wakes.pace == 0 {
+		wakes.pace = DefaultPace
+	}
+	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
+		RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetry, maxRetry),
+		EnableWarmup: &warm,
+	})
+	for _, kind := range w.Kinds {
+		b.Watches(kind, wakes)
+	}
+	b.WatchesRawSource(source.TypedFunc[Wake](func(_ context.Context, q queue) error {
+		wakes.wake(q)
+		return nil
+	}))
+	for _, channel := range w.Wakes {
+		b.WatchesRawSource(wakes.from(channel))
+	}
+	if err := b.Complete(loop); err != nil {
+		return fmt.Errorf("wire the loop %s: %w", w.Name, err)
+	}
+	return nil
+}
+
+type queue = workqueue.TypedRateLimitingInterface[Wake]
+
+// pacer puts wakes into the queue of one loop. Its zero time is long ago: the first wake runs at once. It keeps the time
+// by itself, since the queue merges a wake for later with one that is about to run, and then later never comes.
+type pacer struct {
+	pace time.Duration
+	// cost of a pass; nil when it is not known.
+	cost func() time.Duration
+
+	mu sync.Mutex
+	// due is when the newest wake is put into the queue, or was.
+	due time.Time
+}
+
+// wake sees to it that a pass begins after now, and not sooner than the interval after the one before.
+func (p *pacer) wake(q queue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	switch next := p.due.Add(p.interval()); {
+	case now.Before(p.due):
+		// A wake is on its way to the queue; the pass it starts will see this change too.
+	case now.Before(next):
+		p.due = next
+		time.AfterFunc(next.Sub(now), func() { q.Add(Wake{}) })
+	default:
+		p.due = now
+		q.Add(Wake{})
+	}
+}
+
+// interval between two wakes.
+func (p *pacer) interval() time.Duration {
+	if p.cost == nil {
+		return p.pace
+	}
+	return max(p.pace, costFactor*p.cost())
+}
+
+// from makes a source of a channel.
+func (p *pacer) from(channel <-chan struct{}) source.TypedSource[Wake] {
+	return source.TypedFunc[Wake](func(ctx context.Context, q queue) error {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case _, open := <-channel:
+					if !open {
+						return
+					}
+					p.wake(q)
+				}
+			}
+		}()
+		return nil
+	})
+}
+
+var _ handler.TypedEventHandler[client.Object, Wake] = (*pacer)(nil)
+
+// Create wakes.
+func (p *pacer) Create(_ context.Context, _ event.CreateEvent, q queue) { p.wake(q) }
+
+// Delete wakes.
+func (p *pacer) Delete(_ context.Context, _ event.DeleteEvent, q queue) { p.wake(q) }
+
+// Generic wakes.
+func (p *pacer) Generic(_ context.Context, _ event.GenericEvent, q queue) { p.wake(q) }
+
+// Update wakes, unless nothing changed that the caches keep: a relist, or a node that merely reports that it is alive.
+func (p *pacer) Update(_ context.Context, e event.UpdateEvent, q queue) {
+	if !sameButVersion(e.ObjectOld, e.ObjectNew) {
+		p.wake(q)
+	}
+}

@@ -1,0 +1,210 @@
+package announce
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// sessions of this node, with the paths each peer is told.
+func (r *rules) sessions() []Session {
+	me := r.place(r.world.Node)
+	if me < 0 {
+		// The Node object is gone: whatever this process is, it is no node of the cluster.
+		return nil
+	}
+	routes := r.routes(me)
+	// Peers that hear the same advertisements share one list of paths.
+	paths := map[set][]Path{}
+	var sessions []Session
+	for _, peer := range r.peers {
+		if !peer.NodeSelectors.Match(r.nodes[me].Labels) {
+			continue
+		}
+		heard := r.heardBy(peer)
+		if _, ok := paths[heard]; !ok {
+			paths[heard] = r.paths(routes, heard)
+		}
+		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
+			session.Paths = paths[heard]
+			sessions = append(sessions, session)
+		}
+	}
+	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
+	return sessions
+}
+
+// route is an address that this node announces, with the advertisements that say so.
+type route struct {
+	addr    netip.Addr
+	matches set
+}
+
+func (r *rules) routes(me int) []route {
+	if r.nodes[me].refusal != Willing || len(r.bgp) == 0 {
+		return nil
+	}
+	var routes []route
+	for _, s := range r.world.Services {
+		for _, addr := range s.Ingress {
+			a := r.address(s, addr)
+			matches := r.bgpMatches(a).where(func(place int) bool { return r.bgp[place].selected[me] })
+			if len(matches) > 0 && r.serving(a, r.world.Node) {
+				routes = append(routes, route{addr, matches})
+			}
+		}
+	}
+	return routes
+}
+
+// heardBy are the advertisements meant for a peer.
+func (r *rules) heardBy(peer *lb.Peer) set {
+	var heard set
+	for i := range r.bgp {
+		if r.bgp[i].MatchesPeer(peer.Name) {
+			heard += single(i)
+		}
+	}
+	return heard
+}
+
+// paths joins routes into prefixes. Where several advertisements announce a prefix, their communities are united and
+// the oldest decides the rest.
+func (r *rules) paths(routes []route, heard set) []Path {
+	advertisers := map[netip.Prefix]set{}
+	for _, route := range routes {
+		for place := range route.matches.all() {
+			if !heard.has(place) {
+				continue
+			}
+			prefix, err := route.addr.Prefix(r.bgp[place].Length(lb.FamilyOf(route.addr)))
+			if err != nil {
+				continue // the schema keeps the length within the family's bits
+			}
+			advertisers[prefix] = advertisers[prefix].with(place)
+		}
+	}
+	attributes := map[set]*Attributes{}
+	paths := make([]Path, 0, len(advertisers))
+	for prefix, matches := range advertisers {
+		if attributes[matches] == nil {
+			attributes[matches] = r.attributes(matches)
+		}
+		paths = append(paths, Path{prefix, attributes[matches]})
+	}
+	slices.SortFunc(paths, func(a, b Path) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+	})
+	return paths
+}
+
+// attributes of paths that a set of advertisements, in order of age, announces.
+func (r *rules) attributes(matches set) *Attributes {
+	var united *Attributes
+	for place := range matches.all() {
+		adv := &r.bgp[place]
+		if united == nil {
+			united = &Attributes{LocalPref: adv.LocalPref, MED: adv.MED, Prepend: adv.Prepend}
+		}
+		united.Communities = append(united.Communities, adv.communities...)
+	}
+	slices.SortFunc(united.Communities, lb.Community.Compare)
+	united.Communities = slices.Compact(united.Communities)
+	return united
+}
+
+// sessionsWith makes the sessions of a node with a peer: one, or one for each address in the node's annotation.
+func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
+	base := Session{
+		Name: peer.Name, Peer: peer.Name,
+		MyASN: peer.MyASN, LocalASN: peer.LocalASN, PeerASN: peer.PeerASN, Dynamic: peer.Dynamic,
+		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: routerID(peer, n),
+		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
+		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
+	}
+	base.NextHop4, _ = n.Address(lb.IPv4)
+	base.NextHop6, _ = n.Address(lb.IPv6)
+	base.Problem = r.refer(peer, &base)
+	if peer.NodeAnnotation == "" {
+		base.Families = familiesOf(peer, base.Address)
+		return []Session{base}
+	}
+	return annotated(base, peer, n)
+}
+
+// refer fills in what the peer refers to by name, and says what of it is not to be had.
+func (r *rules) refer(peer *lb.Peer, session *Session) string {
+	if peer.Err != nil {
+		return peer.Err.Error()
+	}
+	if peer.Interface != "" || peer.GatewayFamily != 0 {
+		return "interface and peerFrom.defaultGateway are not served by this version"
+	}
+	if peer.BFDProfile != "" {
+		profile, ok := r.world.BFDProfiles[peer.BFDProfile]
+		if !ok {
+			return fmt.Sprintf("BFDProfile %s does not exist", peer.BFDProfile)
+		}
+		session.BFD = profile
+	}
+	if peer.Password != nil {
+		password, ok := r.world.Passwords[*peer.Password]
+		if !ok {
+			return fmt.Sprintf("Secret %s with key %s does not exist", peer.Password.Name, peer.Password.Key)
+		}
+		session.Password = password
+	}
+	return ""
+}
+
+// annotated makes a session for each address in a node's annotation.
+func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
+	var sessions []Session
+	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
+		session := base
+		addr, err := lb.ParseAddr(text)
+		if err != nil && session.Problem == "" {
+			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
+		}
+		if err == nil {
+			session.Address = addr
+			session.Name = peer.Name + "/" + addr.String()
+		}
+		session.Families = familiesOf(peer, session.Address)
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
+	switch {
+	case len(peer.Families) > 0:
+		return peer.Families
+	case addr.IsValid():
+		return []lb.Family{lb.FamilyOf(addr)}
+	default:
+		return []lb.Family{lb.IPv4, lb.IPv6}
+	}
+}
+
+// routerID is what the peer says, or the node's IPv4 address, or a number made from its name: the BGP identifier must
+// differ between nodes and stay the same over restarts (RFC 6286), no more.
+func routerID(peer *lb.Peer, n *lb.Node) netip.Addr {
+	if peer.RouterID.IsValid() {
+		return peer.RouterID
+	}
+	if addr, ok := n.Address(lb.IPv4); ok {
+		return addr
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(n.Name))
+	var id [4]byte
+	binary.BigEndian.PutUint32(id[:], hash.Sum32()|1) // never zero
+	return netip.AddrFrom4(id)
+}

@@ -1,0 +1,363 @@
+package announce
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+var everyNode = []string{"n1", "n2", "n3"}
+
+// holders are the nodes whose plan says that they answer for an address.
+func holders(w *World, addr string) []string {
+	var nodes []string
+	for _, n := range w.Nodes {
+		for _, held := range Compute(w.on(n.Name)).Layer2 {
+			if held.Addr.String() == addr {
+				nodes = append(nodes, n.Name)
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+// routers are the nodes whose plan announces a prefix to the router.
+func announcers(w *World, prefix string) []string {
+	var nodes []string
+	for _, n := range w.Nodes {
+		for _, session := range Compute(w.on(n.Name)).Sessions {
+			if slices.ContainsFunc(session.Paths, func(p Path) bool { return p.Prefix.String() == prefix }) {
+				nodes = append(nodes, n.Name)
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+func TestLayer2(t *testing.T) {
+	const vip = "192.0.2.200"
+	for _, test := range []struct {
+		name   string
+		change func(w *World, s *lb.Service)
+		// want is how many nodes hold the address, and which, where only some may.
+		want int
+		only []string
+	}{
+		{"an address has one holder", func(*World, *lb.Service) {}, 1, everyNode},
+		{"no endpoint, no holder", func(w *World, s *lb.Service) { w.endpoints(s) }, 0, nil},
+		{"under Local a node with an endpoint holds", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n2") }, 1, []string{"n2"}},
+		{"membership unknown, silence", func(w *World, _ *lb.Service) { w.Members.Known = false }, 0, nil},
+		{"a node whose speaker is gone does not hold", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n3"} }, 1, []string{"n3"}},
+		{"no advertisement, no holder", func(w *World, _ *lb.Service) { w.L2Advertisements = nil }, 0, nil},
+		{"an advertisement that cannot be read announces nothing", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Err = errors.New("bad") }, 0, nil},
+		{"the advertisement's nodes hold", func(w *World, _ *lb.Service) {
+			w.node("n2").Labels = map[string]string{"edge": "yes"}
+			w.L2Advertisements[0].NodeSelectors = selector("edge=yes")
+		}, 1, []string{"n2"}},
+		{"a preferred node holds", func(w *World, _ *lb.Service) {
+			w.node("n3").Labels = map[string]string{"fast": "yes"}
+			w.L2Advertisements[0].Preferences = []lb.NodePreference{{Weight: 5, Nodes: selector("fast=yes")}}
+		}, 1, []string{"n3"}},
+		{"a Service that is not selected is not announced", func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].ServiceSelectors = selector("public=yes")
+		}, 0, nil},
+		{"a pool that is not selected is not announced", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Pools = []string{"wan"} }, 0, nil},
+		{"an address in no pool is not announced", func(w *World, _ *lb.Service) { w.Pools = lb.NewPools(nil) }, 0, nil},
+		{"a pool that cannot be read keeps what it gave", func(w *World, s *lb.Service) {
+			lan := w.Pools.Named("lan")
+			lan.Ranges, lan.Err = nil, errors.New("bad")
+			w.Pools = lb.NewPools([]*lb.Pool{lan})
+			s.Pools = []string{"lan"}
+		}, 1, everyNode},
+		{"no network on a node, no holding", func(w *World, _ *lb.Service) {
+			w.node("n1").NetworkUnavailable, w.node("n2").OutOfService = true, true
+		}, 1, []string{"n3"}},
+		{"a node that drains or is excluded does not hold", func(w *World, _ *lb.Service) {
+			w.node("n1").Draining, w.node("n2").Excluded = true, true
+		}, 1, []string{"n3"}},
+		{"the exclusion label can be ignored", func(w *World, _ *lb.Service) {
+			for _, n := range w.Nodes {
+				n.Excluded = true
+			}
+			w.Options.IgnoreExcludeLabel = true
+		}, 1, everyNode},
+		{"a cordoned node holds", func(w *World, _ *lb.Service) {
+			for _, n := range w.Nodes {
+				n.Unschedulable = true
+			}
+		}, 1, everyNode},
+		{"a cordoned node does not hold when so configured", func(w *World, _ *lb.Service) {
+			w.node("n1").Unschedulable, w.node("n3").Unschedulable = true, true
+			w.Options.WithdrawOnCordon = true
+		}, 1, []string{"n2"}},
+		{"no link, no answers", func(w *World, _ *lb.Service) { w.Links[0].Up = false; w.Links = w.Links[:1] }, 0, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			test.change(w, w.add("web", vip, everyNode...))
+			got := holders(w, vip)
+			if len(got) != test.want {
+				t.Fatalf("held by %v, want %d holders", got, test.want)
+			}
+			for _, node := range got {
+				if !slices.Contains(test.only, node) {
+					t.Errorf("held by %s, want one of %v", node, test.only)
+				}
+			}
+		})
+	}
+}
+
+func TestASharedAddressIsHeldWhereAllSharersCanBeServed(t *testing.T) {
+	w := cluster()
+	w.add("a", "192.0.2.200", "n1", "n2").Local = true
+	w.add("b", "192.0.2.200", "n2", "n3").Local = true
+	if got := holders(w, "192.0.2.200"); !slices.Equal(got, []string{"n2"}) {
+		t.Errorf("held by %v, want the one node that serves both", got)
+	}
+}
+
+func TestInterfaces(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *World)
+		want   []string
+	}{
+		{"the one with the address's subnet", func(w *World) {
+			w.Links = append(w.Links, lb.Link{Name: "eth1", Up: true})
+		}, []string{"eth0"}},
+		{"all suitable ones when none has the subnet", func(w *World) {
+			w.Links[0].Addresses = nil
+			w.Links = append(w.Links, lb.Link{Name: "eth1", Up: true})
+		}, []string{"eth0", "eth1"}},
+		{"none that is down, enslaved or has no ARP", func(w *World) {
+			w.Links[0].Addresses = nil
+			w.Links = append(w.Links, lb.Link{Name: "eth1"}, lb.Link{Name: "eth2", Up: true, Enslaved: true}, lb.Link{Name: "ppp0", Up: true, NoARP: true})
+		}, []string{"eth0"}},
+		{"a container's interface when it is named", func(w *World) {
+			w.Links[0].Addresses = nil
+			w.L2Advertisements[0].Interfaces = []string{"veth*"}
+		}, []string{"veth12ab"}},
+		{"a container's interface when it has the subnet", func(w *World) {
+			w.Links[2].Addresses, w.Links[0].Addresses = w.Links[0].Addresses, nil
+		}, []string{"veth12ab"}},
+		{"those that the globs name", func(w *World) {
+			w.Links[0].Addresses = nil
+			w.Links = append(w.Links, lb.Link{Name: "eno1", Up: true}, lb.Link{Name: "eno2", Up: true})
+			w.L2Advertisements[0].Interfaces = []string{"eno*"}
+		}, []string{"eno1", "eno2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			w.add("web", "192.0.2.200", everyNode...)
+			test.change(w)
+			holder := holders(w, "192.0.2.200")
+			if len(holder) != 1 {
+				t.Fatalf("held by %v", holder)
+			}
+			if got := Compute(w.on(holder[0])).Layer2[0].Interfaces; !slices.Equal(got, test.want) {
+				t.Errorf("announced on %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBGP(t *testing.T) {
+	const vip, prefix = "198.19.0.1", "198.19.0.1/32"
+	for _, test := range []struct {
+		name   string
+		change func(w *World, s *lb.Service)
+		prefix string
+		want   []string
+	}{
+		{"every node announces", func(*World, *lb.Service) {}, prefix, everyNode},
+		{"membership does not matter", func(w *World, _ *lb.Service) { w.Members = Members{} }, prefix, everyNode},
+		{"no endpoint, no route", func(w *World, s *lb.Service) { w.endpoints(s) }, prefix, nil},
+		{"under Local only nodes with an endpoint", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n1", "n3") }, prefix, []string{"n1", "n3"}},
+		{"a draining node withdraws", func(w *World, _ *lb.Service) { w.node("n2").Draining = true }, prefix, []string{"n1", "n3"}},
+		{"peers named by the advertisement only", func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].Peers = []string{"other"} }, prefix, nil},
+		{"nodes that the advertisement selects", func(w *World, _ *lb.Service) {
+			w.node("n2").Labels = map[string]string{"rack": "a"}
+			w.BGPAdvertisements[0].NodeSelectors = selector("rack=a")
+		}, prefix, []string{"n2"}},
+		{"nodes that the peer selects", func(w *World, _ *lb.Service) {
+			w.node("n3").Labels = map[string]string{"rack": "a"}
+			w.Peers[0].NodeSelectors = selector("rack=a")
+		}, prefix, []string{"n3"}},
+		{"prefixes are aggregated", func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].AggregationLength = 24 }, "198.19.0.0/24", everyNode},
+		{"an aggregate goes with its last Service", func(w *World, s *lb.Service) {
+			w.BGPAdvertisements[0].AggregationLength = 24
+			w.endpoints(s)
+		}, "198.19.0.0/24", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			test.change(w, w.add("web", vip, everyNode...))
+			if got := announcers(w, test.prefix); !slices.Equal(got, test.want) {
+				t.Errorf("announced by %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAttributesOfSeveralAdvertisementsAreUnited(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...)
+	w.BGPAdvertisements = []*lb.BGPAdvertisement{
+		bgpAdvertisement("younger", 9, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.Communities = number(50), []string{"64512:2", "no-export"}
+		}),
+		bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "mine", "nonsense"}
+		}),
+	}
+	w.Aliases = lb.Aliases{"mine": {Parts: [3]uint32{0, 64512, 2}}}
+	paths := Compute(w).Sessions[0].Paths
+	if len(paths) != 1 {
+		t.Fatalf("%d paths, want one for the prefix", len(paths))
+	}
+	got := paths[0].Attributes
+	if *got.LocalPref != 200 || *got.MED != 7 {
+		t.Errorf("local preference %d and MED %d, want those of the older advertisement", *got.LocalPref, *got.MED)
+	}
+	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 64512:1:2" {
+		t.Errorf("communities %s", text)
+	}
+}
+
+func TestSessionSaysWhatIsMissing(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Password = &lb.SecretKey{Name: "router", Key: "password"}
+	if got := Compute(w).Sessions[0].Problem; got != "Secret router with key password does not exist" {
+		t.Errorf("problem %q", got)
+	}
+	w.Passwords = map[lb.SecretKey]string{{Name: "router", Key: "password"}: "secret"}
+	if got := Compute(w).Sessions[0]; got.Problem != "" || got.Password != "secret" {
+		t.Errorf("with the Secret there: problem %q, password %q", got.Problem, got.Password)
+	}
+}
+
+func TestPeersByAnnotationOfTheNode(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
+	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2"}
+	w.node("n2").Annotations = map[string]string{"example.com/routers": "the router"}
+	var names []string
+	for _, session := range Compute(w).Sessions {
+		names = append(names, session.Name+" "+session.Address.String())
+	}
+	if diff := cmp.Diff([]string{"router/192.0.2.1 192.0.2.1", "router/192.0.2.2 192.0.2.2"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if got := Compute(w.on("n2")).Sessions[0].Problem; !strings.Contains(got, `"the router" is not an address`) {
+		t.Errorf("problem %q", got)
+	}
+}
+
+func TestHealthCountsReadyEndpointsOnThisNode(t *testing.T) {
+	w := cluster()
+	s := w.add("web", "198.19.0.1", "n1", "n1", "n2")
+	s.Local, s.HealthCheckNodePort = true, 30100
+	for node, want := range map[string]int{"n1": 2, "n2": 1, "n3": 0} {
+		plan := Compute(w.on(node))
+		if len(plan.HealthPorts) != 1 || plan.HealthPorts[0].LocalEndpoints != want || plan.HealthPaths[s.Key].LocalEndpoints != want {
+			t.Errorf("%s: ports %v, paths %v, want %d endpoints", node, plan.HealthPorts, plan.HealthPaths, want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		addr   string
+		change func(w *World, s *lb.Service)
+		reason string
+		say    string
+	}{
+		{"by layer 2", "192.0.2.200", func(*World, *lb.Service) {}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2)"},
+		{"by BGP", "198.19.0.1", func(*World, *lb.Service) {}, ReasonAnnounced, "198.19.0.1 by BGP to router (bgp)"},
+		{"no address", "198.19.0.1", func(_ *World, s *lb.Service) { s.Ingress = nil }, ReasonNoAddress, "no address yet"},
+		{"no advertisement", "198.19.0.1", func(w *World, _ *lb.Service) { w.BGPAdvertisements = nil }, ReasonNoAdvertisement, "selects this Service and pool wan of 198.19.0.1"},
+		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
+		{"no peer", "198.19.0.1", func(w *World, _ *lb.Service) { w.Peers = nil }, ReasonNoNode, "there is no BGPPeer"},
+		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) { w.Established = nil }, ReasonNoNode, "n1, n2, n3: it has no established BGP session"},
+		{"every node for its own reason", "192.0.2.200", func(w *World, _ *lb.Service) {
+			w.node("n1").Draining = true
+			w.node("n2").Excluded = true
+			w.Members.Alive = []string{"n1"}
+		}, ReasonNoNode, `n1: it has the annotation daymark.io/drain: "true"; n2: it has the label node.kubernetes.io/exclude-from-external-load-balancers; n3: its speaker is not there`},
+		{"nodes without an endpoint under Local", "192.0.2.200", func(w *World, s *lb.Service) {
+			s.Local = true
+			w.endpoints(s, "n4")
+		}, ReasonNoNode, "n1, n2, n3: externalTrafficPolicy is Local and no ready endpoint is on it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			s := w.add("web", test.addr, everyNode...)
+			test.change(w, s)
+			got := NewExplainer(w).Explain(s)
+			if got.Reason != test.reason || !strings.Contains(got.Message, test.say) || got.Announced != (test.reason == ReasonAnnounced) {
+				t.Errorf("explained as %+v, want %s with %q", got, test.reason, test.say)
+			}
+		})
+	}
+}
+
+func TestTheOrderOfThingsInTheWorldDoesNotMatter(t *testing.T) {
+	w := big(200, 5)
+	want := Compute(w)
+	for range 20 {
+		shuffle(w.Services)
+		shuffle(w.Nodes)
+		shuffle(w.L2Advertisements)
+		shuffle(w.BGPAdvertisements)
+		shuffle(w.Peers)
+		shuffle(w.Members.Alive)
+		shuffle(w.Links)
+		if diff := cmp.Diff(want, Compute(w), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+			t.Fatalf("the same World in another order gives another Plan:\n%s", diff)
+		}
+	}
+}
+
+func shuffle[T any](list []T) {
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+}
+
+// big is a world of many Services, half of them announced by layer 2 and half by BGP, and many nodes.
+func big(services, nodes int) *World {
+	w := cluster()
+	w.Pools = lb.NewPools([]*lb.Pool{pool("lan", "198.18.0.0/16", 1), pool("wan", "198.19.0.0/16", 2)})
+	w.Nodes, w.Members.Alive = nil, nil
+	for i := range nodes {
+		name := fmt.Sprintf("n%d", i)
+		w.Nodes = append(w.Nodes, &lb.Node{Name: name, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}})
+		w.Members.Alive = append(w.Members.Alive, name)
+	}
+	for i := range services {
+		addr := netip.AddrFrom4([4]byte{198, byte(18 + i%2), byte(i >> 9), byte(i >> 1)})
+		s := w.add(fmt.Sprintf("s%d", i), addr.String(), fmt.Sprintf("n%d", i%nodes), fmt.Sprintf("n%d", (i+1)%nodes))
+		s.Local = i%4 == 0
+	}
+	return w
+}
+
+func BenchmarkPass10000Services100Nodes(b *testing.B) {
+	w := big(10000, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		Compute(w)
+	}
+}

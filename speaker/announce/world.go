@@ -1,0 +1,109 @@
+package announce
+
+import (
+	"net/netip"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// World is everything a decision rests on, read once. Lists may be in any order.
+type World struct {
+	// Node is the name of the node that decides. Explain does not need it.
+	Node string
+
+	// Services that are ours.
+	Services  []*lb.Service
+	Endpoints map[lb.Key]lb.Endpoints
+	Nodes     []*lb.Node
+	Pools     *lb.Pools
+
+	L2Advertisements  []*lb.L2Advertisement
+	BGPAdvertisements []*lb.BGPAdvertisement
+	Peers             []*lb.Peer
+	Aliases           lb.Aliases
+	BFDProfiles       map[string]*lb.BFDProfile
+	// Passwords of peers; one that is missing is not known.
+	Passwords map[lb.SecretKey]string
+
+	Members Members
+	// Links of this node.
+	Links []lb.Link
+	// Established says, for Explain, which nodes have a session with which peer, by the names of both.
+	Established map[string]map[string]bool
+
+	Options Options
+}
+
+// Members are the speakers that this one sees.
+type Members struct {
+	// Known is false as long as a speaker has neither met the others nor made sure that there are none.
+	Known bool
+	// Alive speakers by node, this one included.
+	Alive []string
+}
+
+// Options are the flags that change the rules.
+type Options struct {
+	// IgnoreExcludeLabel: the label node.kubernetes.io/exclude-from-external-load-balancers means nothing.
+	IgnoreExcludeLabel bool
+	// WithdrawOnCordon: a node that is cordoned does not announce.
+	WithdrawOnCordon bool
+}
+
+// Refusal says why a node does not announce. The zero value says that nothing stands against it.
+type Refusal uint8
+
+// The reasons against a node.
+const (
+	Willing Refusal = iota
+	NetworkUnavailable
+	Excluded
+	OutOfService
+	Draining
+	Cordoned
+	SpeakerMissing
+	NotSelected
+	NoLocalEndpoint
+	NoSession
+)
+
+var refusals = [...]string{
+	Willing:            "announces",
+	NetworkUnavailable: "its condition NetworkUnavailable is True",
+	Excluded:           "it has the label node.kubernetes.io/exclude-from-external-load-balancers",
+	OutOfService:       "it has the taint node.kubernetes.io/out-of-service",
+	Draining:           `it has the annotation daymark.io/drain: "true"`,
+	Cordoned:           "it is cordoned",
+	SpeakerMissing:     "its speaker is not there",
+	NotSelected:        "nodeSelectors do not match it",
+	NoLocalEndpoint:    "externalTrafficPolicy is Local and no ready endpoint is on it",
+	NoSession:          "it has no established BGP session",
+}
+
+// String is the reason in words that follow the node's name and a colon.
+func (r Refusal) String() string { return refusals[r] }
+
+// nodeRefusal says why a node announces nothing at all (DESIGN section 8).
+func nodeRefusal(n *lb.Node, options Options) Refusal {
+	switch {
+	case n.NetworkUnavailable:
+		return NetworkUnavailable
+	case n.Excluded && !options.IgnoreExcludeLabel:
+		return Excluded
+	case n.OutOfService:
+		return OutOfService
+	case n.Draining:
+		return Draining
+	case n.Unschedulable && options.WithdrawOnCordon:
+		return Cordoned
+	default:
+		return Willing
+	}
+}
+
+// address pairs an address of a Service with the pool it belongs to.
+type address struct {
+	service *lb.Service
+	addr    netip.Addr
+	pool    *lb.Pool
+}

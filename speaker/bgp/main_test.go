@@ -1,0 +1,202 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// The tests wait for timers and other programs most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(netnstest.Main(m))
+}
+
+// eventually asks again and again until the answer is nil.
+func eventually(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still not after 20 s: %v", what, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// subnets are handed out one by one, so that tests can run side by side: 198.19.64.4/30, 198.19.64.8/30 and so on, and
+// alike in IPv6, with our address first and the router's second.
+var subnets atomic.Int32
+
+// cable is a link to a router in a namespace of its own.
+type cable struct {
+	router         *netnstest.Namespace
+	ours, theirs   netip.Addr
+	ours6, theirs6 netip.Addr
+	near, far      string
+}
+
+func newCable(t *testing.T) *cable {
+	t.Helper()
+	n := int(subnets.Add(1))
+	c := &cable{
+		router: netnstest.New(t), near: fmt.Sprintf("near%d", n), far: fmt.Sprintf("far%d", n),
+		ours:    netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 1)}),
+		theirs:  netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 2)}),
+		ours6:   netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::1", n)),
+		theirs6: netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::2", n)),
+	}
+	netnstest.Veth(t, c.near, c.router, c.far)
+	give(t, c.near, c.ours, 30)
+	give(t, c.near, c.ours6, 64)
+	c.router.Do(t, func() {
+		give(t, c.far, c.theirs, 30)
+		give(t, c.far, c.theirs6, 64)
+	})
+	return c
+}
+
+// give adds an address to a link, usable at once.
+func give(t *testing.T, name string, addr netip.Addr, bits int) {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Errorf("find %s: %v", name, err)
+		return
+	}
+	address, err := netlink.ParseAddr(netip.PrefixFrom(addr, bits).String())
+	if err != nil {
+		t.Errorf("parse %s: %v", addr, err)
+		return
+	}
+	if addr.Is6() {
+		address.Flags = 0x02 // IFA_F_NODAD
+	}
+	if err := netlink.AddrAdd(link, address); err != nil {
+		t.Errorf("add %s to %s: %v", addr, name, err)
+	}
+}
+
+// session is what the tests ask for, unless they say otherwise: AS 64512 here, 64513 there.
+func (c *cable) session(change func(*announce.Session), paths ...announce.Path) announce.Session {
+	s := announce.Session{
+		Name: "tor", Peer: "tor", MyASN: 64512, PeerASN: 64513, Address: c.theirs, Port: 179, RouterID: c.ours,
+		NextHop4: c.ours, NextHop6: c.ours6,
+		HoldTime: 9 * time.Second, ConnectTime: 2 * time.Second, RestartTime: 60 * time.Second,
+		Families: []lb.Family{lb.IPv4, lb.IPv6}, Paths: paths,
+	}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+// path makes a path; without attributes it has the plain ones.
+func path(prefix string, attributes ...*announce.Attributes) announce.Path {
+	return announce.Path{
+		Prefix:     netip.MustParsePrefix(prefix),
+		Attributes: append(attributes, &announce.Attributes{})[0],
+	}
+}
+
+// running is a Speaker with its end in the test's hand.
+type running struct {
+	*Speaker
+	t   *testing.T
+	end func()
+}
+
+// start runs a Speaker until end, or the end of the test.
+func start(t *testing.T, desired ...announce.Session) *running {
+	t.Helper()
+	out := io.Discard
+	if testing.Verbose() {
+		out = t.Output()
+	}
+	speaker := New(Config{Log: slog.New(slog.NewTextHandler(out, nil))})
+	r := &running{Speaker: speaker, t: t}
+	r.set(desired...)
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := speaker.Start(ctx); err != nil {
+			t.Errorf("Start: %v", err)
+		}
+	})
+	r.end = func() {
+		cancel()
+		ended.Wait()
+	}
+	t.Cleanup(r.end)
+	eventually(t, "the speaker runs", func() error {
+		speaker.mu.Lock()
+		defer speaker.mu.Unlock()
+		if !speaker.running {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	return r
+}
+
+func (r *running) set(desired ...announce.Session) {
+	r.t.Helper()
+	if err := r.Set(r.t.Context(), desired); err != nil {
+		r.t.Errorf("Set: %v", err)
+	}
+}
+
+// await waits until the status of a session is as asked for.
+func (r *running) await(name, what string, is func(Status) bool) Status {
+	r.t.Helper()
+	var last Status
+	eventually(r.t, "session "+name+" "+what, func() error {
+		all := r.Status()
+		at := slices.IndexFunc(all, func(s Status) bool { return s.Name == name })
+		if at < 0 {
+			return fmt.Errorf("there is no session %s", name)
+		}
+		if last = all[at]; is(last) {
+			return nil
+		}
+		return fmt.Errorf("its status is %+v", last)
+	})
+	return last
+}
+
+func (r *running) up(name string) Status {
+	r.t.Helper()
+	return r.await(name, "is up", func(s Status) bool { return s.State == v1beta1.BGPEstablished })
+}
+
+func (r *running) says(name, words string) {
+	r.t.Helper()
+	r.await(name, "says "+words, func(s Status) bool { return strings.Contains(s.LastError, words) })
+}
+
+func ptr[T any](value T) *T { return &value }

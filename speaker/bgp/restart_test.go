@@ -1,0 +1,85 @@
+package bgp
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// A restart must not show in the router's table at any time: it is asked as fast as it answers.
+func TestRoutesSurviveARestartUnderGracefulRestart(t *testing.T) {
+	t.Parallel()
+	c := newCable(t)
+	router := startFRR(t, c, 64513, passive...)
+	session := c.session(nil, path("198.19.0.1/32"), path("198.19.0.2/32"), path("2001:db8:ffff::1/128"))
+	speaker := start(t, session)
+	router.has("198.19.0.1/32", nil)
+	router.has("198.19.0.2/32", nil)
+	router.has("2001:db8:ffff::1/128", nil)
+	speaker.end()
+	router.has("198.19.0.1/32", func(r *route) error {
+		if !r.Stale {
+			return fmt.Errorf("the route is not stale")
+		}
+		return nil
+	})
+
+	session.Paths = []announce.Path{session.Paths[0], session.Paths[2]} // One is gone when we return.
+	next := start(t, session)
+	eventually(t, "the new speaker has taken the routes over", func() error {
+		fresh := 0
+		for _, prefix := range []string{"198.19.0.1/32", "2001:db8:ffff::1/128"} {
+			found, err := router.route(prefix)
+			if err != nil {
+				t.Errorf("the route was withdrawn meanwhile: %v", err)
+			} else if !found.Stale {
+				fresh++
+			}
+		}
+		if fresh != 2 {
+			return fmt.Errorf("%d of 2 routes are fresh", fresh)
+		}
+		return nil
+	})
+	router.lacks("198.19.0.2/32") // End-of-RIB sweeps it out.
+	next.up("tor")
+}
+
+// A connection that breaks while nobody restarts must not show either: that takes the F bit in every OPEN message.
+func TestRoutesSurviveAReconnection(t *testing.T) {
+	t.Parallel()
+	c := newCable(t)
+	router := startFRR(t, c, 64513, passive...)
+	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime = 3 * time.Second }, path("198.19.0.1/32")))
+	router.has("198.19.0.1/32", nil)
+	c.router.Run(t, "ip", "link", "set", c.far, "down")
+	speaker.says("tor", "hold timer expired")
+	c.router.Run(t, "ip", "link", "set", c.far, "up")
+	eventually(t, "the session is established anew", func() error {
+		if _, err := router.route("198.19.0.1/32"); err != nil {
+			t.Errorf("the route is gone meanwhile: %v", err)
+		}
+		if n := router.neighbor(c.ours); n.State != "Established" || n.Established != 2 {
+			return fmt.Errorf("%+v", n)
+		}
+		return nil
+	})
+	router.has("198.19.0.1/32", func(r *route) error {
+		if r.Stale {
+			return fmt.Errorf("the route is stale")
+		}
+		return nil
+	})
+}
+
+func TestRoutesGoWithASpeakerThatHasNoGracefulRestart(t *testing.T) {
+	t.Parallel()
+	c := newCable(t)
+	router := startFRR(t, c, 64513, passive...)
+	speaker := start(t, c.session(func(s *announce.Session) { s.RestartTime = 0 }, path("198.19.0.1/32")))
+	router.has("198.19.0.1/32", nil)
+	speaker.end()
+	router.lacks("198.19.0.1/32")
+}

@@ -1,0 +1,251 @@
+package bgp
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// med is what most tests tell attributes apart by.
+func med(value uint32) *announce.Attributes { return &announce.Attributes{MED: &value} }
+
+// Whatever states are asked for, in whatever order: afterwards the routers have what was asked for last.
+func TestSetInAnyOrderEqualsWhatTheRoutersHave(t *testing.T) {
+	t.Parallel()
+	first, second := local(t, "one", newHost(t), nil), local(t, "two", newHost(t), nil)
+	one, two := startRouter(t, first), startRouter(t, second)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	somePaths := func() (paths []announce.Path) {
+		shared := []*announce.Attributes{med(1), med(2), med(3)}
+		for i := range 40 {
+			if random.IntN(2) == 0 {
+				paths = append(paths, path(fmt.Sprintf("198.19.0.%d/32", i), shared[random.IntN(3)]))
+			}
+		}
+		return paths
+	}
+	speaker := start(t)
+	for step := range 40 {
+		first.Paths, second.Paths = somePaths(), somePaths()
+		desired := []announce.Session{first, second}
+		switch { // Now and then a session is not desired, or must be left as it is.
+		case step%13 == 12:
+			desired = desired[1:]
+			first.Paths = nil
+		case step%5 == 4 && step%13 != 0: // Not when it does not run.
+			desired[0].Problem, desired[0].HoldTime = "the Secret is missing", 0
+		}
+		speaker.set(desired...)
+		if step%3 == 0 || random.IntN(2) == 0 { // Else the next state comes before this one has been reached.
+			one.holds(first.Paths)
+			two.holds(second.Paths)
+		}
+	}
+	speaker.set(first, second)
+	one.holds(first.Paths)
+	two.holds(second.Paths)
+}
+
+func TestSessionWithAProblemIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	session := local(t, "tor", newHost(t), nil)
+	router := startRouter(t, session)
+	session.Paths = []announce.Path{path("198.19.0.1/32", med(1))}
+	bad := session
+	bad.Problem, bad.HoldTime = "the Secret tor-password does not exist", 30*time.Second
+
+	speaker := start(t, bad)
+	if s := speaker.Status(); len(s) != 1 || s[0].State != "Idle" || s[0].LastError != bad.Problem {
+		t.Errorf("a session with a problem was started: %+v", s)
+	}
+	speaker.set(session)
+	router.holds(session.Paths)
+	since := speaker.up("tor").Since
+
+	bad.Paths = []announce.Path{path("198.19.0.2/32", med(2))}
+	speaker.set(bad)
+	router.holds(bad.Paths)
+	if s := speaker.up("tor"); s.Since != since || s.LastError != bad.Problem {
+		t.Errorf("the session was touched, or does not say why not: %+v", s)
+	}
+	bad.Problem, bad.HoldTime = "", session.HoldTime
+	speaker.set(bad)
+	if s := speaker.up("tor"); s.Since != since || s.LastError != "" {
+		t.Errorf("the problem is over, the status says %+v", s)
+	}
+}
+
+func TestWhatCannotBeIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change func(*announce.Session)
+		words  string
+	}{
+		"no address":                   {func(s *announce.Session) { s.Address = netip.Addr{} }, "the address of the router is not known"},
+		"link-local without interface": {func(s *announce.Session) { s.Address = netip.MustParseAddr("fe80::1") }, "needs the interface"},
+		"source of the other family": {
+			func(s *announce.Session) { s.Source = netip.MustParseAddr("2001:db8::9") }, "are not of one family",
+		},
+		"no own AS number":       {func(s *announce.Session) { s.MyASN = 0 }, "our own AS number is missing"},
+		"no AS number of router": {func(s *announce.Session) { s.PeerASN = 0 }, "the router's AS number is missing"},
+		"no router ID":           {func(s *announce.Session) { s.RouterID = netip.Addr{} }, "there is no router ID"},
+		"no family":              {func(s *announce.Session) { s.Families = nil }, "no address family"},
+		"no hold timer":          {func(s *announce.Session) { s.HoldTime = 0 }, "holdTime 0s"},
+		"hold time too short":    {func(s *announce.Session) { s.HoldTime = time.Second }, "holdTime 1s is too short"},
+		"password too long":      {func(s *announce.Session) { s.Password = strings.Repeat("x", 81) }, "the password has 81 bytes"},
+		"multihop and TTL security": {
+			func(s *announce.Session) { s.MultiHop, s.TTLSecurity = true, true }, "exclude each other",
+		},
+		"the plan's own problem": {func(s *announce.Session) { s.Problem = "no such Secret" }, "no such Secret"},
+		"an interface that does not exist": {
+			func(s *announce.Session) { s.Address = netip.MustParseAddr("fe80::1%none0") }, "none0",
+		},
+		"a VRF that does not exist": {func(s *announce.Session) { s.VRF = "none0" }, "no such device"},
+		"BFD":                       {func(s *announce.Session) { s.BFD = &lb.BFDProfile{Name: "fast"} }, "connection refused"},
+		"no next hop": {
+			func(s *announce.Session) {
+				s.Families = []lb.Family{lb.IPv4, lb.IPv6}
+				s.Paths = []announce.Path{path("2001:db8:ffff::1/128")}
+			}, "connection refused",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			speaker := start(t)
+			_ = speaker.Set(t.Context(), []announce.Session{local(t, "tor", newHost(t), test.change)}) // The status is the thing.
+			speaker.says("tor", test.words)
+		})
+	}
+}
+
+func TestWhatIsNotHeededIsSaidOnceTheSessionIsUp(t *testing.T) {
+	t.Parallel()
+	session := local(t, "tor", newHost(t), func(s *announce.Session) { s.BFD = &lb.BFDProfile{Name: "fast"} })
+	startRouter(t, session)
+	speaker := start(t, session)
+	speaker.up("tor")
+	speaker.says("tor", "BFD profile fast is not heeded")
+
+	session.Families = []lb.Family{lb.IPv4, lb.IPv6}
+	session.NextHop6 = netip.MustParseAddr("2001:db8::9")
+	session.Paths = []announce.Path{path("2001:db8:ffff::1/128")}
+	speaker.set(session)
+	speaker.says("tor", "the router does not exchange IPv6")
+	if s := speaker.up("tor"); s.IPv6 != 0 {
+		t.Errorf("the router takes no IPv6, the status says %d prefixes", s.IPv6)
+	}
+}
+
+func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	good := local(t, "z-good", newHost(t), nil)
+	good.Paths = []announce.Path{path("198.19.0.1/32", med(1))}
+	router := startRouter(t, good)
+	bad := local(t, "a-bad", netip.MustParseAddr("fe80::1%none0"), func(s *announce.Session) { s.Source = netip.Addr{} })
+	speaker := start(t)
+	if err := speaker.Set(t.Context(), []announce.Session{bad, bad, good}); err == nil ||
+		!strings.Contains(err.Error(), "session a-bad: ") || !strings.Contains(err.Error(), "given twice") {
+		t.Errorf("Set returned %v", err)
+	}
+	router.holds(good.Paths)
+	if all := speaker.Status(); len(all) != 2 || all[0].Name != "a-bad" || all[1].Name != "z-good" {
+		t.Errorf("status %+v", all)
+	}
+	if err := speaker.Set(t.Context(), []announce.Session{good, bad}); err == nil {
+		t.Error("what failed was not tried again")
+	}
+}
+
+func TestChangesWake(t *testing.T) {
+	t.Parallel()
+	session := local(t, "tor", newHost(t), nil)
+	startRouter(t, session)
+	speaker := start(t, session)
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case <-speaker.Changes():
+			if s := speaker.Status(); len(s) == 1 && s[0].State == "Established" {
+				return
+			}
+		case <-deadline:
+			t.Fatal("nobody was woken when the session came up")
+		}
+	}
+}
+
+func TestNothingIsLearned(t *testing.T) {
+	t.Parallel()
+	session := local(t, "tor", newHost(t), nil)
+	session.Paths = []announce.Path{path("198.19.0.1/32", med(1))}
+	router := startRouter(t, session)
+	speaker := start(t, session)
+	router.holds(session.Paths)
+	foreign, err := newEncoder(&settings{myASN: 64513}).path(netip.MustParsePrefix("198.19.0.2/32"),
+		announced{med(9), session.Address}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := router.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{foreign}}); err != nil {
+		t.Fatal(err)
+	}
+	server := speaker.session("tor").link.server
+	count := func(kind api.TableType, name string) (n int) {
+		listPaths(t, server, apiutil.ListPathRequest{TableType: kind, Name: name}, func(bgp.NLRI, []*apiutil.Path) { n++ })
+		return n
+	}
+	eventually(t, "the router's route has arrived", func() error {
+		if n := count(api.TableType_TABLE_TYPE_ADJ_IN, session.Address.String()); n != 1 {
+			return fmt.Errorf("%d routes have", n)
+		}
+		return nil
+	})
+	if n := count(api.TableType_TABLE_TYPE_GLOBAL, ""); n != 1 {
+		t.Errorf("the table has %d routes, and only one is our own", n)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	speaker := New(Config{Registerer: registry})
+	v := speaker.session("tor").view
+	t.Cleanup(func() { _ = speaker.session("tor").close(false) })
+	v.describe(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
+	v.see(&settings{peerASN: 1, ipv4: true}, apiutil.PeerState{SessionState: bgp.BGP_FSM_ESTABLISHED})
+	v.announced(map[netip.Prefix]announced{netip.MustParsePrefix("198.19.0.1/32"): {}}, 3, 2, "")
+	want := `
+# HELP daymark_bgp_path_changes_total Paths handed to BGP since the session was configured, by kind: announce or withdraw.
+# TYPE daymark_bgp_path_changes_total counter
+daymark_bgp_path_changes_total{address="192.0.2.1",kind="announce",peer="tor",session="tor-192.0.2.1"} 3
+daymark_bgp_path_changes_total{address="192.0.2.1",kind="withdraw",peer="tor",session="tor-192.0.2.1"} 2
+# HELP daymark_bgp_prefixes_announced Prefixes that the router has been sent, by family.
+# TYPE daymark_bgp_prefixes_announced gauge
+daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
+daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
+# HELP daymark_bgp_session_flaps_total How often the BGP session, once established, went down.
+# TYPE daymark_bgp_session_flaps_total counter
+daymark_bgp_session_flaps_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 0
+# HELP daymark_bgp_session_up Whether the BGP session is established.
+# TYPE daymark_bgp_session_up gauge
+daymark_bgp_session_up{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}

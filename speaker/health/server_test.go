@@ -1,0 +1,382 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
+
+var web = lb.Key{Namespace: "shop", Name: "web"}
+
+func wants(port uint16, endpoints int) announce.HealthPort {
+	return announce.HealthPort{
+		Port: port, Service: web, Health: announce.Health{LocalEndpoints: endpoints, NodeHealthy: true},
+	}
+}
+
+// start runs a Server that tries ports at once and often, and returns how to end it.
+func start(t *testing.T, cfg Config) (s *Server, end func()) {
+	t.Helper()
+	cfg.Delay, cfg.Retry = max(cfg.Delay, time.Nanosecond), 10*time.Millisecond
+	s = New(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := s.Start(ctx); err != nil {
+			t.Errorf("Start: %v", err)
+		}
+	})
+	end = func() {
+		cancel()
+		ended.Wait()
+	}
+	t.Cleanup(end)
+	eventually(t, "the server runs", func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.running {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	return s, end
+}
+
+func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
+	t.Helper()
+	if err := s.Set(t.Context(), ports, nil); err != nil {
+		t.Errorf("Set: %v", err)
+	}
+}
+
+func eventually(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still not after 10 s: %v", what, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// ask asks over a connection of its own.
+func ask(url string) (status int, header http.Header, body string, err error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, response.Header, string(text), err
+}
+
+// answers waits until the port answers with a status at an address of each family.
+func answers(t *testing.T, port uint16, want int) {
+	t.Helper()
+	for _, host := range []string{"127.0.0.1", "[::1]"} {
+		eventually(t, fmt.Sprintf("%s:%d answers %d", host, port, want), func() error {
+			status, _, _, err := ask(fmt.Sprintf("http://%s:%d/healthz", host, port))
+			if err == nil && status != want {
+				return fmt.Errorf("it answers %d", status)
+			}
+			return err
+		})
+	}
+}
+
+// rests waits until nobody listens on a port.
+func rests(t *testing.T, port uint16) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("nobody listens on %d", port), func() error {
+		if status, _, _, err := ask(fmt.Sprintf("http://127.0.0.1:%d/", port)); err == nil {
+			return fmt.Errorf("it answers %d", status)
+		}
+		return nil
+	})
+}
+
+func TestAnswersAreThoseOfKubeProxy(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		health announce.Health
+		status int
+		body   string
+	}{
+		"endpoints on a node that is well": {announce.Health{LocalEndpoints: 2, NodeHealthy: true}, 200, "2,true"},
+		"no endpoints":                     {announce.Health{NodeHealthy: true}, 503, "0,true"},
+		"a node that is not well":          {announce.Health{LocalEndpoints: 1}, 503, "1,false"},
+	}
+	s, _ := start(t, Config{Bind: "127.0.0.1:31999"})
+	for name, test := range tests { // One after the other: they share the ports.
+		port := announce.HealthPort{Port: 31000, Service: web, Health: test.health}
+		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}); err != nil {
+			t.Fatal(err)
+		}
+		endpoints, healthy, _ := strings.Cut(test.body, ",")
+		want := `{
+	"service": {
+		"namespace": "shop",
+		"name": "web"
+	},
+	"localEndpoints": ` + endpoints + `,
+	"serviceProxyHealthy": ` + healthy + `
+}`
+		answers(t, 31000, test.status)
+		for _, url := range []string{"http://127.0.0.1:31000/anything", "http://127.0.0.1:31999/healthz/services/shop/web"} {
+			status, header, body, err := ask(url)
+			if err != nil || status != test.status || body != want {
+				t.Errorf("%s: %s: %d %v %s", name, url, status, err, body)
+			}
+			for key, value := range map[string]string{
+				"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "X-Load-Balancing-Endpoint-Weight": endpoints,
+			} {
+				if header.Get(key) != value {
+					t.Errorf("%s: %s: header %s is %q, not %q", name, url, key, header.Get(key), value)
+				}
+			}
+		}
+	}
+	if status, _, body, err := ask("http://127.0.0.1:31999/healthz/services/shop/none"); err != nil || status != 404 {
+		t.Errorf("a Service that is not known: %d %v %s", status, err, body)
+	}
+}
+
+func TestAnswerChangesWithoutClosingThePort(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, Config{})
+	set(t, s, wants(31001, 1))
+	answers(t, 31001, 200)
+	conn, err := net.Dial("tcp", "127.0.0.1:31001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer := make([]byte, 12)
+	for _, endpoints := range []int{1, 0, 3} {
+		set(t, s, wants(31001, endpoints))
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		rest := make([]byte, 4096)
+		n, err := conn.Read(rest)
+		if err != nil {
+			t.Fatalf("the connection was closed: %v", err)
+		}
+		copy(answer, rest[:n])
+		if served := strings.HasSuffix(string(answer), "200"); served != (endpoints > 0) {
+			t.Errorf("with %d endpoints the answer is %q", endpoints, answer)
+		}
+	}
+}
+
+func TestPortIsLeftToAServiceProxyUntilThatGoes(t *testing.T) {
+	t.Parallel()
+	places := map[string]string{"on all addresses": ":31002", "on IPv4 only": "0.0.0.0:31002", "on IPv6 only": "[::]:31002"}
+	for name, address := range places {
+		network := map[string]string{"[::]:31002": "tcp6"}[address]
+		if network == "" {
+			network = "tcp"
+		}
+		proxy, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, end := start(t, Config{})
+		set(t, s, wants(31002, 1))
+		eventually(t, "the port is seen to be another's: "+name, func() error {
+			if all := s.Status(); all[0].Ours || !strings.Contains(all[0].LastError, "another process has the port") {
+				return fmt.Errorf("%+v", all)
+			}
+			return nil
+		})
+		if err := proxy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		answers(t, 31002, 200)
+		if all := s.Status(); !all[0].Ours || all[0].LastError != "" || all[0].Service != web {
+			t.Errorf("%s: %+v", name, all)
+		}
+		end()
+		rests(t, 31002)
+	}
+}
+
+// The times are made up: only what is due is tried.
+func TestServiceProxyHasTheFirstTry(t *testing.T) {
+	t.Parallel()
+	s := New(Config{Delay: 5 * time.Second, Retry: 3 * time.Second})
+	begin := time.Now()
+	set(t, s, wants(31003, 1))
+	t.Cleanup(s.closeAll)
+	wait, ok := s.attempt(t.Context(), begin.Add(time.Second))
+	if !ok || wait < 3*time.Second || wait > 5*time.Second || s.Status()[0].Ours {
+		t.Errorf("after 1 s: next attempt in %s, %+v", wait, s.Status())
+	}
+	proxy, err := net.Listen("tcp", ":31003")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wait, ok := s.attempt(t.Context(), begin.Add(6*time.Second)); !ok || wait != 3*time.Second || s.Status()[0].Ours {
+		t.Errorf("after 6 s: next attempt in %s, %+v", wait, s.Status())
+	}
+	if err := proxy.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s.attempt(t.Context(), begin.Add(8*time.Second)); s.Status()[0].Ours {
+		t.Error("tried before it was due")
+	}
+	if _, ok := s.attempt(t.Context(), begin.Add(10*time.Second)); ok || !s.Status()[0].Ours {
+		t.Errorf("after 10 s: %+v", s.Status())
+	}
+}
+
+func TestModeOnReportsAPortThatIsNotToBeHad(t *testing.T) {
+	t.Parallel()
+	proxy, err := net.Listen("tcp", ":31004")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := start(t, Config{Mode: On, Delay: time.Hour}) // The delay is for auto.
+	err = s.Set(t.Context(), []announce.HealthPort{wants(31004, 1), wants(31005, 1)}, nil)
+	if err == nil || !strings.Contains(err.Error(), "health-check port 31004 of Service shop/web: another process has the port") ||
+		strings.Contains(err.Error(), "31005") {
+		t.Errorf("Set returned %v", err)
+	}
+	answers(t, 31005, 200)
+	if err := proxy.Close(); err != nil {
+		t.Fatal(err)
+	}
+	answers(t, 31004, 200)
+}
+
+func TestModeOffServesNoPort(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, Config{Mode: Off})
+	set(t, s, wants(31006, 1))
+	if all := s.Status(); len(all) != 0 {
+		t.Errorf("status %+v", all)
+	}
+	rests(t, 31006)
+}
+
+func TestFixedPortThatIsNotToBeHadEndsStart(t *testing.T) {
+	t.Parallel()
+	other, err := net.Listen("tcp", "127.0.0.1:31007")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	err = New(Config{Bind: "127.0.0.1:31007"}).Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "open the health port 127.0.0.1:31007") {
+		t.Errorf("Start returned %v", err)
+	}
+}
+
+func TestSlowClientsDoNoHarm(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, Config{})
+	set(t, s, wants(31008, 1))
+	answers(t, 31008, 200)
+	var slow sync.WaitGroup
+	for range 200 {
+		conn, err := net.Dial("tcp", "127.0.0.1:31008")
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow.Go(func() {
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "GET / HT")
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("a client that does not finish its question is not cut off")
+			}
+		})
+	}
+	answers(t, 31008, 200)
+	slow.Wait()
+}
+
+// Whatever states are asked for, in whatever order: afterwards just the ports asked for last are served.
+func TestSetInAnyOrderEqualsWhatIsServed(t *testing.T) {
+	t.Parallel()
+	s, end := start(t, Config{})
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	const first, last = 31100, 31110
+	for range 60 {
+		wanted := map[uint16]announce.HealthPort{}
+		for port := uint16(first); port <= last; port++ {
+			if random.IntN(2) == 0 {
+				wanted[port] = wants(port, random.IntN(2))
+			}
+		}
+		set(t, s, slices.Collect(maps.Values(wanted))...)
+		if random.IntN(3) > 0 {
+			continue // The next state comes at once.
+		}
+		for port := uint16(first); port <= last; port++ {
+			want, ok := wanted[port]
+			switch {
+			case !ok:
+				rests(t, port)
+			case want.LocalEndpoints > 0:
+				answers(t, port, 200)
+			default:
+				answers(t, port, 503)
+			}
+		}
+	}
+	end()
+	for port := uint16(first); port <= last; port++ {
+		rests(t, port)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	s, _ := start(t, Config{Registerer: registry})
+	proxy, err := net.Listen("tcp", ":31010")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	set(t, s, wants(31009, 1), wants(31010, 1))
+	answers(t, 31009, 200)
+	want := `
+# HELP daymark_health_port_served Whether this speaker serves the Service's health-check port (0: somebody else does, or nobody).
+# TYPE daymark_health_port_served gauge
+daymark_health_port_served{namespace="shop",port="31009",service="web"} 1
+daymark_health_port_served{namespace="shop",port="31010",service="web"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,139 @@
+package layer2
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// recorder is a voice that remembers when it spoke.
+type recorder struct {
+	mu    sync.Mutex
+	begin time.Time
+	times map[netip.Addr][]time.Duration
+}
+
+func newRecorder() *recorder {
+	return &recorder{begin: time.Now(), times: map[netip.Addr][]time.Duration{}}
+}
+
+func (r *recorder) announce(addr netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.times[addr] = append(r.times[addr], time.Since(r.begin))
+}
+
+func (r *recorder) of(addr netip.Addr) []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.times[addr])
+}
+
+// announcing runs an announcer on the bubble's fake clock, with every chance in the middle.
+func announcing(t *testing.T, scatter func() float64) *announcer {
+	a := newAnnouncer(time.Minute)
+	if scatter != nil {
+		a.scatter = scatter
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { a.run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return a
+}
+
+func half() float64 { return 0.5 }
+
+func TestAnAddressIsAnnouncedAtOnceAgainSoonAndThenPeriodically(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, r := announcing(t, half), newRecorder()
+		a.add(r, []netip.Addr{vip4})
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		want := []time.Duration{
+			0, time.Second, 2 * time.Second, 4 * time.Second, 34 * time.Second, 94 * time.Second, 154 * time.Second,
+		}
+		if got := r.of(vip4); !slices.Equal(got, want) {
+			t.Errorf("announced after %v, want %v", got, want)
+		}
+	})
+}
+
+func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, r, other := announcing(t, half), newRecorder(), newRecorder()
+		a.add(r, []netip.Addr{vip4, vip6})
+		a.add(other, []netip.Addr{vip4})
+		time.Sleep(500 * time.Millisecond)
+		a.remove(r, vip4)
+		a.remove(r, vip4) // Twice is once.
+		a.forget(other)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if got := r.of(vip4); len(got) != 1 {
+			t.Errorf("the removed address was announced after %v", got)
+		}
+		if got := other.of(vip4); len(got) != 1 {
+			t.Errorf("the forgotten socket announced after %v", got)
+		}
+		if got := r.of(vip6); len(got) != 3 {
+			t.Errorf("the address that stayed was announced after %v", got)
+		}
+
+		// Taken over again, it begins from the beginning.
+		a.add(r, []netip.Addr{vip4})
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		if got := r.of(vip4); len(got) != 3 || got[1] != 3500*time.Millisecond {
+			t.Errorf("taken over again, it was announced after %v", got)
+		}
+	})
+}
+
+// TestManyAddressesDoNotBurst: ten thousand at once are told of within a fraction of a second, a hundred per
+// millisecond; later they spread over the interval.
+func TestManyAddressesDoNotBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, r := announcing(t, nil), newRecorder()
+		const many = 10_000
+		addresses := make([]netip.Addr, many)
+		for i := range addresses {
+			addresses[i] = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		}
+		a.add(r, addresses)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+
+		perMillisecond, perSecond := map[time.Duration]int{}, map[time.Duration]int{}
+		for _, addr := range addresses {
+			times := r.of(addr)
+			if len(times) == 0 || times[0] > 200*time.Millisecond {
+				t.Fatalf("%v was announced after %v", addr, times)
+			}
+			for _, at := range times {
+				perMillisecond[at.Truncate(time.Millisecond)]++
+				if at > 2*time.Minute {
+					perSecond[at.Truncate(time.Second)]++
+				}
+			}
+		}
+		for at, count := range perMillisecond {
+			if count > burst {
+				t.Errorf("%d announcements in the millisecond after %v", count, at)
+			}
+		}
+		// 10,000 in 60 s are 167 a second.
+		for at, count := range perSecond {
+			if count > 300 {
+				t.Errorf("%d announcements in the second after %v", count, at)
+			}
+		}
+	})
+}

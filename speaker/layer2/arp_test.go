@@ -1,0 +1,107 @@
+package layer2
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/arp"
+)
+
+var (
+	us      = mac{2, 0, 0, 0, 0, 1}
+	client  = mac{2, 0, 0, 0, 0, 9}
+	proxy   = mac{2, 0, 0, 0, 0, 8}
+	vip4    = netip.MustParseAddr("192.0.2.10")
+	client4 = netip.MustParseAddr("192.0.2.1")
+	held4   = set{vip4: {}}
+)
+
+// request is the frame of an ARP request by the client.
+func request(to mac, sender, target netip.Addr) []byte {
+	frame := arpFrame(to, arp.OperationRequest, client, sender, mac{}, target)
+	return append(frame, make([]byte, 18)...) // Padding of the wire.
+}
+
+// with changes bytes of a frame.
+func with(frame []byte, at int, value ...byte) []byte {
+	copy(frame[at:], value)
+	return frame
+}
+
+func TestAnswerARP(t *testing.T) {
+	answer := arpFrame(client, arp.OperationReply, us, vip4, client, client4)
+	for _, test := range []struct {
+		name  string
+		frame []byte
+		want  []byte
+	}{
+		{"a broadcast request is answered to the asker alone", request(broadcast, client4, vip4), answer},
+		{"a unicast request is answered", request(us, client4, vip4), answer},
+		{
+			"a probe, which has no sender address, is answered", request(broadcast, netip.IPv4Unspecified(), vip4),
+			arpFrame(client, arp.OperationReply, us, vip4, client, netip.IPv4Unspecified()),
+		},
+		{
+			"the answer goes to the asker even when another station relays the question",
+			with(request(broadcast, client4, vip4), 6, proxy[:]...), answer,
+		},
+		{"another address is not ours", request(broadcast, client4, netip.MustParseAddr("192.0.2.11")), nil},
+		{"a request to another station is not for us", request(proxy, client4, vip4), nil},
+		{"an announcement is no question", request(broadcast, vip4, vip4), nil},
+		{"our own frame is not answered", with(request(broadcast, client4, vip4), 6, us[:]...), nil},
+		{"a question in our own name is not answered", with(request(broadcast, client4, vip4), 22, us[:]...), nil},
+		{"an asker that is a group is not answered", with(request(broadcast, client4, vip4), 22, 0xff), nil},
+		{"an asker without a MAC is not answered", with(request(broadcast, client4, vip4), 22, 0, 0, 0, 0, 0, 0), nil},
+		{"a reply is not answered", with(request(broadcast, client4, vip4), 21, 2), nil},
+		{"an unknown operation is not answered", with(request(broadcast, client4, vip4), 20, 1), nil},
+		{"another hardware type is not answered", with(request(broadcast, client4, vip4), 15, 6), nil},
+		{"another protocol type is not answered", with(request(broadcast, client4, vip4), 17, 1), nil},
+		{"a wrong hardware length is not answered", with(request(broadcast, client4, vip4), 18, 8), nil},
+		{"a wrong protocol length is not answered", with(request(broadcast, client4, vip4), 19, 16), nil},
+		{"another Ethernet type is not answered", with(request(broadcast, client4, vip4), 12, 0x86, 0xdd), nil},
+		{"a frame cut short is not answered", request(broadcast, client4, vip4)[:ethernetLength+arpLength-1], nil},
+		{"an empty frame is not answered", nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := bytes.Clone(test.frame)
+			if diff := cmp.Diff(test.want, answerARP(us, held4, test.frame)); diff != "" {
+				t.Error(diff)
+			}
+			if !bytes.Equal(before, test.frame) {
+				t.Error("the frame was written to")
+			}
+		})
+	}
+}
+
+// TestAnnounceARP spells both forms out byte by byte.
+func TestAnnounceARP(t *testing.T) {
+	header := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0}
+	want := [][]byte{
+		append(bytes.Clone(header), 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 0, 0, 0, 0, 0, 0, 192, 0, 2, 10),
+		append(bytes.Clone(header), 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10),
+	}
+	if diff := cmp.Diff(want, announceARP(us, vip4)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// FuzzAnswerARP: whatever arrives, an answer is ours to give and goes to a single station.
+func FuzzAnswerARP(f *testing.F) {
+	f.Add(request(broadcast, client4, vip4))
+	f.Add(request(us, netip.IPv4Unspecified(), vip4))
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		reply := answerARP(us, held4, frame)
+		if reply == nil {
+			return
+		}
+		if to := mac(reply[:6]); !to.station() || to == us || mac(reply[6:12]) != us {
+			t.Errorf("answered from %v to %v", reply[6:12], to)
+		}
+		if q, ok := parseARP(frame); !ok || q.target != vip4 {
+			t.Error("answered what was not asked")
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package layer2
+
+import (
+	"net/netip"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// metrics of the package, by family.
+type metrics struct{ ipv4, ipv6 *familyMetrics }
+
+// familyMetrics are those of one family, looked up once so that a frame costs an addition.
+type familyMetrics struct {
+	received, answered, gratuitous, failed prometheus.Counter
+	held                                   prometheus.Gauge
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	factory := promauto.With(registerer)
+	counter := func(name, help string) *prometheus.CounterVec {
+		return factory.NewCounterVec(prometheus.CounterOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
+	}
+	received := counter("requests_received_total",
+		"ARP requests and neighbor solicitations to everybody or to this node, for whatever address.")
+	answered := counter("requests_answered_total",
+		"ARP requests and neighbor solicitations answered, because the address is held here.")
+	gratuitous := counter("gratuitous_sent_total",
+		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
+	failed := counter("send_failures_total", "Answers and announcements that the kernel refused to send.")
+	held := factory.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "daymark_layer2_addresses_held", Help: "Addresses that this node answers for.",
+	}, []string{"family"})
+
+	of := func(family lb.Family) *familyMetrics {
+		label := family.String()
+		return &familyMetrics{
+			received: received.WithLabelValues(label), answered: answered.WithLabelValues(label),
+			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
+			held: held.WithLabelValues(label),
+		}
+	}
+	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6)}
+}
+
+func (m *metrics) of(family lb.Family) *familyMetrics {
+	if family == lb.IPv6 {
+		return m.ipv6
+	}
+	return m.ipv4
+}
+
+// hold publishes how many addresses are held.
+func (m *metrics) hold(held map[netip.Addr]Held) {
+	var v4 int
+	for addr := range held {
+		if addr.Is4() {
+			v4++
+		}
+	}
+	m.ipv4.held.Set(float64(v4))
+	m.ipv6.held.Set(float64(len(held) - v4))
+}

@@ -1,0 +1,160 @@
+package layer2
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/ndp"
+	"golang.org/x/sys/unix"
+)
+
+var (
+	vip6      = netip.MustParseAddr("2001:db8::10")
+	client6   = netip.MustParseAddr("fe80::9")
+	held6     = set{vip6: {}}
+	group6    = netip.MustParseAddr("ff02::1:ff00:10")
+	groupMAC6 = mac{0x33, 0x33, 0xff, 0, 0, 0x10}
+	allNodes6 = netip.MustParseAddr("ff02::1")
+)
+
+// solicit is the frame of a neighbor solicitation by the client with the options given.
+func solicit(to mac, source, destination, target netip.Addr, options ...ndp.Option) []byte {
+	icmp, err := ndp.MarshalMessageChecksum(
+		&ndp.NeighborSolicitation{TargetAddress: target, Options: options}, source, destination,
+	)
+	if err != nil {
+		panic(err)
+	}
+	frame := ethernetHeader(to, client, unix.ETH_P_IPV6, ipv6Length+len(icmp))
+	return append(appendIPv6Header(frame, source, destination, len(icmp)), icmp...)
+}
+
+func link(direction ndp.Direction, addr mac) ndp.Option {
+	return &ndp.LinkLayerAddress{Direction: direction, Addr: addr.slice()}
+}
+
+func TestAnswerNDP(t *testing.T) {
+	nowhere, other := netip.IPv6Unspecified(), netip.MustParseAddr("2001:db8::11")
+	sameGroup := netip.MustParseAddr("2001:db8:1::10")
+	source := link(ndp.Source, client)
+	good := func() []byte { return solicit(groupMAC6, client6, group6, vip6, source) }
+	answer := advertisement(us, vip6, client, client6)
+	probed := advertisement(us, vip6, allNodes, nowhere)
+	for _, test := range []struct {
+		name  string
+		frame []byte
+		want  []byte
+	}{
+		{"a multicast solicitation is answered to the asker", good(), answer},
+		{"one without the option is answered to where it came from", solicit(groupMAC6, client6, group6, vip6), answer},
+		{"reachability is asked by unicast with the option", solicit(us, client6, vip6, vip6, source), answer},
+		{"reachability is asked by unicast without the option", solicit(us, client6, vip6, vip6), answer},
+		{
+			"the option says where to answer", solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, proxy)),
+			advertisement(us, vip6, proxy, client6),
+		},
+		{"a probe for duplicates is answered to all nodes", solicit(groupMAC6, nowhere, group6, vip6), probed},
+		{"a probe with a nonce (RFC 7527) is answered", solicit(groupMAC6, nowhere, group6, vip6, ndp.NewNonce()), probed},
+		{"padding behind the packet is no part of it", append(good(), 0, 0, 0, 0), answer},
+		{"a probe with the option is invalid", solicit(groupMAC6, nowhere, group6, vip6, source), nil},
+		{"a probe by unicast is invalid", solicit(us, nowhere, vip6, vip6), nil},
+		{"another address is not ours", solicit(mac{0x33, 0x33, 0xff, 0, 0, 0x11}, client6, netip.MustParseAddr("ff02::1:ff00:11"), other), nil},
+		{"another address of the same group is not ours", solicit(groupMAC6, client6, group6, sameGroup, source), nil},
+		{"a solicitation to all nodes is not answered", solicit(allNodes, client6, allNodes6, vip6, source), nil},
+		{"a frame to another station is not for us", solicit(proxy, client6, vip6, vip6), nil},
+		{"a frame whose two destinations disagree is not for us", solicit(us, client6, group6, vip6), nil},
+		{"a source that is a group is invalid", solicit(groupMAC6, allNodes6, group6, vip6, source), nil},
+		{"an option that names a group is not answered", solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, broadcast)), nil},
+		{"our own frame is not answered", with(good(), 6, us[:]...), nil},
+		{"a packet that came through a router is invalid", with(good(), 14+7, 254), nil},
+		{"a wrong checksum is invalid", with(good(), 14+40+2, 0xde, 0xad), nil},
+		{"another code is invalid", with(good(), 14+40+1, 1), nil},
+		{"another type is not answered", with(good(), 14+40, 136), nil},
+		{"another next header is not answered", with(good(), 14+6, 0), nil},
+		{"another version is not answered", with(good(), 14, 4<<4), nil},
+		{"another Ethernet type is not answered", with(good(), 12, 8, 0), nil},
+		{"a payload longer than the frame is invalid", with(good(), 14+4, 0xff, 0xff), nil},
+		{"a payload too short for a solicitation is invalid", with(good(), 14+4, 0, 23), nil},
+		{"a frame cut short is not answered", good()[:14+40], nil},
+		{"an empty frame is not answered", nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := bytes.Clone(test.frame)
+			if diff := cmp.Diff(test.want, answerNDP(us, held6, test.frame)); diff != "" {
+				t.Error(diff)
+			}
+			if !bytes.Equal(before, test.frame) {
+				t.Error("the frame was written to")
+			}
+		})
+	}
+}
+
+// TestAnOptionOfLengthZeroIsInvalid, with the checksum right (RFC 4861 section 7.1.1).
+func TestAnOptionOfLengthZeroIsInvalid(t *testing.T) {
+	frame := solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client))
+	option := ethernetLength + ipv6Length + solicitationLength
+	sum := ethernetLength + ipv6Length + 2
+	frame[option+1] = 0
+	frame[sum+1]++ // One less in the data, one more in the checksum.
+	if p, ok := parseIPv6(frame); !ok || !p.checksumRight() {
+		t.Fatal("the test's own frame is wrong")
+	}
+	if reply := answerNDP(us, held6, frame); reply != nil {
+		t.Errorf("answered %x", reply)
+	}
+}
+
+// TestAdvertisement looks at the flags and headers of what we say.
+func TestAdvertisement(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		frame       []byte
+		to          mac
+		destination netip.Addr
+		solicited   bool
+	}{
+		{"an answer is solicited", advertisement(us, vip6, client, client6), client, client6, true},
+		{"an announcement is for all nodes", announceNDP(us, vip6)[0], allNodes, allNodes6, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, ok := parseIPv6(test.frame)
+			if !ok || !p.checksumRight() {
+				t.Fatalf("invalid: %x", test.frame)
+			}
+			if p.to != test.to || p.from != us || p.source != vip6 || p.destination != test.destination || p.hopLimit != 255 {
+				t.Errorf("headers: %+v", p)
+			}
+			message, err := ndp.ParseMessage(p.icmp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &ndp.NeighborAdvertisement{
+				Solicited: test.solicited, Override: true, TargetAddress: vip6, Options: []ndp.Option{link(ndp.Target, us)},
+			}
+			if diff := cmp.Diff(ndp.Message(want), message, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// FuzzAnswerNDP: whatever arrives, an answer is a valid advertisement of ours.
+func FuzzAnswerNDP(f *testing.F) {
+	f.Add(solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client)))
+	f.Add(solicit(us, client6, vip6, vip6))
+	f.Add(solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6, ndp.NewNonce()))
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		reply := answerNDP(us, held6, slices.Clone(frame))
+		if reply == nil {
+			return
+		}
+		p, ok := parseIPv6(reply)
+		if !ok || !p.checksumRight() || p.from != us || p.source != vip6 || !p.to.station() && p.to != allNodes {
+			t.Errorf("answered %x", reply)
+		}
+	})
+}

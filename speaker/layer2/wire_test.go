@@ -1,0 +1,274 @@
+package layer2
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/packet"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+// sniff opens a packet socket at the far end that sees all frames of a type.
+func (s *segment) sniff(t *testing.T, etherType int) *packet.Conn {
+	t.Helper()
+	var (
+		conn *packet.Conn
+		err  error
+	)
+	s.host.Do(t, func() { conn, err = packet.Listen(&net.Interface{Index: s.index(t)}, packet.Raw, etherType, nil) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// receive reads frames until one is as wanted, and says when it came.
+func receive(t *testing.T, conn *packet.Conn, what string, wanted func([]byte) bool) time.Time {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	frame := make([]byte, longest)
+	for {
+		n, _, err := conn.ReadFrom(frame)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if wanted(frame[:n]) {
+			return time.Now()
+		}
+	}
+}
+
+func equal(want []byte) func([]byte) bool {
+	return func(frame []byte) bool { return bytes.Equal(frame, want) }
+}
+
+// TestTakingOverIsAnnounced at once and again a second later, in every form, and again for a new MAC address.
+func TestTakingOverIsAnnounced(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	for _, test := range []struct {
+		addr  netip.Addr
+		forms func(mac, netip.Addr) [][]byte
+		kind  int
+		mac   string
+	}{
+		{vip4, announceARP, unix.ETH_P_ARP, "02:00:00:00:77:04"},
+		{vip6, announceNDP, unix.ETH_P_IPV6, "02:00:00:00:77:06"},
+	} {
+		conn := s.sniff(t, test.kind)
+		mustSet(t, r, on([]string{"near0"}, test.addr))
+		var first, last time.Time
+		for _, form := range test.forms(s.mac(t), test.addr) {
+			first = receive(t, conn, "the first announcement", equal(form))
+		}
+		for _, form := range test.forms(s.mac(t), test.addr) {
+			last = receive(t, conn, "the second announcement", equal(form))
+		}
+		if wait := last.Sub(first); wait < 700*time.Millisecond {
+			t.Errorf("%v was announced again after only %v", test.addr, wait)
+		}
+		ip(t, "link set near0 address "+test.mac)
+		mustSet(t, r, on([]string{"near0"}, test.addr))
+		for _, form := range test.forms(s.mac(t), test.addr) {
+			receive(t, conn, "the announcement of a new MAC address", equal(form))
+		}
+	}
+}
+
+// TestTheKernelBelievesAnAnnouncement: a host that knew the address at another node sends to us at once.
+func TestTheKernelBelievesAnAnnouncement(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	stale := mac{2, 0, 0, 0, 0xde, 0xad}
+	s.host.Do(t, func() {
+		for _, addr := range []netip.Addr{vip4, vip6} {
+			if err := netlink.NeighSet(&netlink.Neigh{
+				LinkIndex: s.index(t), IP: addr.AsSlice(), HardwareAddr: stale.slice(), State: unix.NUD_REACHABLE,
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
+	for _, addr := range []netip.Addr{vip4, vip6} {
+		netnstest.Eventually(t, "the host has learned where "+addr.String()+" is", func() error {
+			var n *netlink.Neigh
+			s.host.Do(t, func() { n = s.neighbor(t, addr) })
+			if n == nil || mac(n.HardwareAddr) != s.mac(t) {
+				return fmt.Errorf("it knows %+v", n)
+			}
+			return nil
+		})
+	}
+}
+
+// TestReachabilityIsConfirmed: the kernel asks by unicast whether a neighbor it knows is still there.
+func TestReachabilityIsConfirmed(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
+	wantAnswers(t, s, s.mac(t), []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
+	awaitLinkLocal(t, s.host, "far0") // The kernel asks by it.
+	ours := s.mac(t)
+	for _, addr := range []netip.Addr{vip4, vip6} {
+		s.host.Do(t, func() {
+			if err := netlink.NeighSet(&netlink.Neigh{
+				LinkIndex: s.index(t), IP: addr.AsSlice(), HardwareAddr: ours.slice(), State: unix.NUD_PROBE,
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+		netnstest.Eventually(t, addr.String()+" is confirmed", func() error {
+			var n *netlink.Neigh
+			s.host.Do(t, func() { n = s.neighbor(t, addr) })
+			if n.State != unix.NUD_REACHABLE {
+				return fmt.Errorf("its state is %#x: %v", n.State, n)
+			}
+			return nil
+		})
+	}
+}
+
+// TestOtherHostsFindTheirDuplicate: the kernel's own duplicate address detection stumbles over a held address.
+func TestOtherHostsFindTheirDuplicate(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip6))
+	s.host.Run(t, "ip", "addr", "add", vip6.String()+"/64", "dev", "far0")
+	s.host.Run(t, "ip", "addr", "add", vip6b.String()+"/64", "dev", "far0")
+	netnstest.Eventually(t, "the duplicate is found", func() error {
+		if out := s.host.Run(t, "ip", "addr", "show", "dev", "far0", "dadfailed"); !strings.Contains(out, vip6.String()+"/") {
+			return fmt.Errorf("dadfailed: %s", out)
+		}
+		return nil
+	})
+	netnstest.Eventually(t, "an address of its own is accepted", func() error {
+		out := s.host.Run(t, "ip", "addr", "show", "dev", "far0", "-tentative", "-dadfailed", "to", vip6b.String())
+		if !strings.Contains(out, vip6b.String()) {
+			return fmt.Errorf("%s", s.host.Run(t, "ip", "addr", "show", "dev", "far0"))
+		}
+		return nil
+	})
+}
+
+// TestExactFrames sends what no kernel would, and sees that bad frames end nothing.
+func TestExactFrames(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
+	ours := s.mac(t)
+	arpConn, ndpConn := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6)
+	send := func(conn *packet.Conn, frame []byte) {
+		t.Helper()
+		if _, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for cut := ethernetLength; cut < 60; cut++ {
+		send(arpConn, request(broadcast, client4, vip4)[:min(cut, ethernetLength+arpLength-1)])
+		send(ndpConn, solicit(ours, client6, vip6, vip6)[:cut])
+	}
+	send(ndpConn, with(solicit(ours, client6, vip6, vip6), 14+7, 64))
+	send(ndpConn, with(solicit(ours, client6, vip6, vip6), 14+4, 0xff, 0xff))
+
+	send(arpConn, request(ours, netip.IPv4Unspecified(), vip4))
+	receive(t, arpConn, "the answer to a unicast probe", func(frame []byte) bool {
+		return bytes.Equal(frame[:6], client[:]) && frame[21] == 2
+	})
+	send(ndpConn, solicit(ours, client6, vip6, vip6))
+	receive(t, ndpConn, "the answer to a unicast solicitation without options",
+		equal(advertisement(ours, vip6, client, client6)))
+	send(ndpConn, solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6))
+	receive(t, ndpConn, "the answer to a probe for duplicates",
+		equal(advertisement(ours, vip6, allNodes, netip.IPv6Unspecified())))
+}
+
+func TestArping(t *testing.T) {
+	netnstest.NeedProgram(t, "arping")
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip4))
+	if out := s.host.Run(t, "arping", "-c", "1", "-w", "5", "-I", "far0", vip4.String()); !strings.Contains(
+		strings.ToLower(out), s.mac(t).slice().String(),
+	) {
+		t.Errorf("arping: %s", out)
+	}
+	// Duplicate address detection: a probe from 0.0.0.0; an answer means failure.
+	if out, err := s.host.Output(t, "arping", "-D", "-c", "1", "-w", "5", "-I", "far0", vip4.String()); err == nil {
+		t.Errorf("arping -D found no duplicate: %s", out)
+	}
+	if out, err := s.host.Output(t, "arping", "-D", "-c", "1", "-w", "1", "-I", "far0", vip4b.String()); err != nil {
+		t.Errorf("arping -D found a duplicate of a free address: %s", out)
+	}
+}
+
+func TestNdisc6(t *testing.T) {
+	netnstest.NeedProgram(t, "ndisc6")
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip6))
+	out := s.host.Run(t, "ndisc6", "-1", "-r", "1", "-w", "5000", vip6.String(), "far0")
+	if !strings.Contains(strings.ToLower(out), s.mac(t).slice().String()) {
+		t.Errorf("ndisc6: %s", out)
+	}
+	if out, err := s.host.Output(t, "ndisc6", "-1", "-r", "1", "-w", "100", vip6b.String(), "far0"); err == nil {
+		t.Errorf("ndisc6 was answered for a free address: %s", out)
+	}
+}
+
+// TestASwitchThatSnoopsLetsSolicitationsThrough: it forwards multicast only to ports that have asked for it by MLD.
+func TestASwitchThatSnoopsLetsSolicitationsThrough(t *testing.T) {
+	s := &segment{near: "near0", far: "far0", host: netnstest.New(t)}
+	sw := netnstest.New(t)
+	netnstest.Veth(t, s.near, sw, "port0")
+	sw.Do(t, func() { netnstest.Veth(t, "port1", s.host, s.far) })
+	s.settle(t)
+	sw.Run(t, "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "1")
+	sw.Sysctl(t, "ipv6/conf/br0/accept_dad", "0")
+	sw.Run(t, "ip", "link", "set", "port0", "master", "br0")
+	sw.Run(t, "ip", "link", "set", "port1", "master", "br0")
+	sw.Run(t, "ip", "link", "set", "br0", "up")
+	awaitLinkLocal(t, sw, "br0")
+	// A switch begins to snoop when somebody queries and all have had time to reply, here 10 hundredths of a second. It
+	// queries itself, by its link-local address.
+	sw.Run(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_query_response_interval", "10")
+	sw.Run(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_querier", "1")
+
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip6))
+	netnstest.Eventually(t, "the switch keeps solicitations for others from us", func() error {
+		before := testutil.ToFloat64(r.metrics.ipv6.received)
+		s.answers(t, vip6b)
+		if more := testutil.ToFloat64(r.metrics.ipv6.received) - before; more > 0 {
+			return fmt.Errorf("%v came through", more)
+		}
+		return nil
+	})
+	wantAnswers(t, s, s.mac(t), []netip.Addr{vip6, vip6b}, []netip.Addr{vip6})
+	mustSet(t, r, on([]string{"near0"}, vip6b))
+	wantAnswers(t, s, s.mac(t), []netip.Addr{vip6, vip6b}, []netip.Addr{vip6b})
+}
+
+// awaitLinkLocal waits until an interface has a link-local address that it may use.
+func awaitLinkLocal(t *testing.T, n *netnstest.Namespace, name string) {
+	t.Helper()
+	netnstest.Eventually(t, name+" has a link-local address", func() error {
+		out := n.Run(t, "ip", "-6", "addr", "show", "dev", name, "scope", "link", "-tentative")
+		if !strings.Contains(out, "fe80:") {
+			return fmt.Errorf("it has none: %s", out)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,76 @@
+package link
+
+import (
+	"net"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// TestTable puts into our terms what not every kernel can be made to show.
+func TestTable(t *testing.T) {
+	const up = unix.IFF_UP | unix.IFF_LOWER_UP
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	attrs := func(name string, index, master int, flags uint32, encap string, hw net.HardwareAddr) netlink.LinkAttrs {
+		a := netlink.LinkAttrs{
+			Name: name, Index: index, MasterIndex: master, RawFlags: flags, EncapType: encap, HardwareAddr: hw,
+		}
+		if flags&unix.IFF_UP != 0 {
+			a.Flags = net.FlagUp
+		}
+		return a
+	}
+	for _, test := range []struct {
+		name  string
+		links []netlink.Link
+		want  []lb.Link
+	}{
+		{
+			"a member of a bond is enslaved, the bond is not",
+			[]netlink.Link{
+				&netlink.Device{LinkAttrs: attrs("eth0", 2, 3, up, "ether", mac)},
+				&netlink.Bond{LinkAttrs: attrs("bond0", 3, 0, up, "ether", mac)},
+			},
+			[]lb.Link{
+				{Name: "bond0", Index: 3, Up: true, MAC: "02:00:00:00:00:01"},
+				{Name: "eth0", Index: 2, Up: true, MAC: "02:00:00:00:00:01", Enslaved: true},
+			},
+		},
+		{
+			"a member of a VRF keeps a voice of its own",
+			[]netlink.Link{
+				&netlink.Vrf{LinkAttrs: attrs("red", 3, 0, up|unix.IFF_NOARP, "ether", mac)},
+				&netlink.Device{LinkAttrs: attrs("eth0", 2, 3, up, "ether", mac)},
+			},
+			[]lb.Link{
+				{Name: "eth0", Index: 2, Up: true, MAC: "02:00:00:00:00:01"},
+				{Name: "red", Index: 3, Up: true, MAC: "02:00:00:00:00:01", NoARP: true},
+			},
+		},
+		{
+			"the local address of a tunnel is no MAC",
+			[]netlink.Link{&netlink.Gretun{LinkAttrs: attrs("gre1", 2, 0, up|unix.IFF_NOARP, "gre", net.HardwareAddr{192, 0, 2, 1})}},
+			[]lb.Link{{Name: "gre1", Index: 2, Up: true, NoARP: true}},
+		},
+		{
+			"InfiniBand has neighbors but no Ethernet to answer them on",
+			[]netlink.Link{&netlink.Device{LinkAttrs: attrs("ib0", 2, 0, up, "infiniband", make(net.HardwareAddr, 20))}},
+			[]lb.Link{{Name: "ib0", Index: 2, Up: true, NoARP: true}},
+		},
+		{
+			"a carrier without being up is not up",
+			[]netlink.Link{&netlink.Device{LinkAttrs: attrs("eth0", 2, 0, unix.IFF_LOWER_UP, "ether", mac)}},
+			[]lb.Link{{Name: "eth0", Index: 2, MAC: "02:00:00:00:00:01"}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, table(test.links, nil)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,147 @@
+// Command speaker runs on every node and announces the addresses of Services to the network: by ARP and NDP, by BGP, and
+// by health checks. This package only wires the parts together, in the order in which they start; it decides nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/daemon"
+	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/health"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/link"
+	"github.com/daymark-lb/daymark/speaker/reconcile"
+)
+
+func main() {
+	own := &flags{}
+	daemon.Main(daemon.Program{
+		Name:  "speaker",
+		Short: "Announces the addresses of LoadBalancer Services to the network, from one node",
+		Flags: own.add,
+		Check: own.check,
+		Run: func(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
+			return run(ctx, f, own, log)
+		},
+	}, ":7472", ":7473")
+}
+
+// run starts every part and blocks until ctx ends.
+func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) error {
+	config, err := f.RESTConfig()
+	if err != nil {
+		return err
+	}
+	m, err := newManager(config, f)
+	if err != nil {
+		return err
+	}
+	direct, err := client.New(config, client.Options{Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient()})
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+
+	links := link.New(log.With("part", "link"))
+	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"))
+	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry})
+	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
+	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
+	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
+	loop, err := reconcile.Add(m, reconcile.Config{
+		Node: own.node, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
+	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, BGP: routers, Health: checks}, reporter)
+	if err != nil {
+		return err
+	}
+
+	parts := []manager.Runnable{links, gossip, after(gossip.Left(), segment), routers, checks, reporter}
+	if f.Health != "0" {
+		parts = append(parts, probes(f.Health, loop.Ready, checks.Handler()))
+	}
+	for _, part := range parts {
+		if err := m.Add(part); err != nil {
+			return fmt.Errorf("add to the manager: %w", err)
+		}
+	}
+	log.Info("speaker starts", "node", own.node)
+	return m.Start(ctx)
+}
+
+func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	grace := 5 * time.Second
+	m, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                  scheme,
+		Cache:                   view.Options(scheme, f.Namespace),
+		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
+		HealthProbeBindAddress:  "0", // probes serves them, with the Services' health beside
+		GracefulShutdownTimeout: &grace,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	return m, nil
+}
+
+// after runs a part until another has come to its end: the segment is answered until the other speakers know that this
+// one leaves.
+func after(first <-chan struct{}, part manager.Runnable) manager.Runnable {
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		go func() {
+			<-first
+			cancel()
+		}()
+		return part.Start(ctx)
+	})
+}
+
+// probes serves /healthz, /readyz and the health of Services on one port.
+func probes(bind string, ready func() bool, services http.Handler) manager.Runnable {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready() {
+			http.Error(w, "the cluster has not been looked at yet", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	mux.Handle("/healthz/services/", services)
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", bind)
+		if err != nil {
+			return fmt.Errorf("serve health probes: %w", err)
+		}
+		server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+		defer stop()
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve health probes: %w", err)
+		}
+		return nil
+	})
+}

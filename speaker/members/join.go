@@ -1,0 +1,110 @@
+package members
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// join reaches for those that are expected and not alive, at every Set and every second, until ctx ends.
+func (m *Members) join(ctx context.Context) {
+	ticker := time.NewTicker(joinEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.set:
+		case <-ticker.C:
+		}
+		m.reach(ctx)
+	}
+}
+
+// reach tries all that are absent, a few side by side. Each is looked at again right before its turn: the first that
+// is reached makes us known to the others.
+func (m *Members) reach(ctx context.Context) {
+	m.mu.Lock()
+	absent := missing(m.expected, m.alive(), nil)
+	m.mu.Unlock()
+
+	var (
+		trying sync.WaitGroup
+		turns  = make(chan struct{}, atOnce)
+	)
+	for _, other := range absent {
+		turns <- struct{}{}
+		if ctx.Err() != nil || m.isAlive(other.node) {
+			<-turns
+			continue
+		}
+		trying.Go(func() {
+			m.greet(other.node, other.at)
+			<-turns
+		})
+	}
+	trying.Wait()
+}
+
+// greet makes one attempt to reach a speaker and notes how it went.
+func (m *Members) greet(node string, at netip.AddrPort) {
+	_, err := m.list.Join([]string{at.String()})
+
+	m.mu.Lock()
+	before := m.failures[node]
+	delete(m.failures, node)
+	if err != nil {
+		m.failures[node] = inWords(err)
+	}
+	changed := before != m.failures[node]
+	m.mu.Unlock()
+	if changed {
+		m.wake()
+	}
+}
+
+func (m *Members) isAlive(node string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(missing(map[string]netip.AddrPort{node: {}}, m.alive(), nil)) == 0
+}
+
+// watchClock wakes the receiver when a verdict falls by the passing of time alone.
+func (m *Members) watchClock(ctx context.Context) {
+	timer := time.NewTicker(verdictEvery)
+	defer timer.Stop()
+	for known := false; !known; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if known = m.View().Known; known {
+			m.wake()
+		}
+	}
+}
+
+// verdictEvery is how soon after its time a verdict is noticed.
+const verdictEvery = 100 * time.Millisecond
+
+// inWords says what an attempt to reach a speaker came to. memberlist gives its errors as text only.
+func inWords(err error) string {
+	text := err.Error()
+	for _, known := range []struct{ sign, words string }{
+		{"connection refused", "the connection is refused, as if no speaker ran there"},
+		{"i/o timeout", "nothing answers"},
+		{"no route to host", "there is no route to it"},
+		{"network is unreachable", "its network is unreachable"},
+		{"EOF", "it hangs up, as if its gossip key were another"},
+		{"connection reset", "it hangs up, as if its gossip key were another"},
+		{"No installed keys could decrypt", "its gossip key is another"},
+	} {
+		if strings.Contains(text, known.sign) {
+			return known.words
+		}
+	}
+	return strings.TrimSpace(strings.Join(strings.Fields(text), " "))
+}

@@ -1,0 +1,221 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+const (
+	// reportPace is the shortest time between two writes of the Speaker object.
+	reportPace = time.Second
+	// reportTimeout of one write; a speaker lives on without the API server.
+	reportTimeout = 10 * time.Second
+	// reportRetry is the wait after a write that failed.
+	reportRetry = 3 * time.Second
+)
+
+// status is what to say of this speaker: the plan as it truly went.
+func (l *Loop) status(now *cluster, failed error) Report {
+	held, sessions, view := l.exec.Layer2.Held(), l.exec.BGP.Status(), l.exec.Gossip.View()
+	report := Report{Status: v1beta1.SpeakerStatus{
+		Members: int32(len(view.Alive)), //nolint:gosec // the number of nodes
+		Layer2:  heldStatus(held),
+		BGP:     sessionStatus(sessions),
+	}}
+	if address := l.exec.Gossip.Address(); address.IsValid() {
+		report.Status.GossipAddress = address.String()
+	}
+	report.conditions = []metav1.Condition{
+		condition(v1beta1.ConditionReady, failed == nil, "Works", "all of what this node should announce is announced", "Failed", failed),
+		{Type: v1beta1.ConditionMembershipKnown, Status: truth(view.Known), Reason: map[bool]string{true: "Known", false: "Unknown"}[view.Known], Message: view.Why},
+	}
+	_, reported := now.speakers[l.cfg.Node]
+	report.owner, report.missing = now.node(l.cfg.Node), !reported
+	return report
+}
+
+func truth(is bool) metav1.ConditionStatus {
+	if is {
+		return metav1.ConditionTrue
+	}
+	return metav1.ConditionFalse
+}
+
+func condition(kind string, good bool, goodReason, goodMessage, badReason string, bad error) metav1.Condition {
+	if good {
+		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: goodReason, Message: goodMessage}
+	}
+	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: badReason, Message: bad.Error()}
+}
+
+func heldStatus(held []layer2.Held) v1beta1.SpeakerLayer2 {
+	var status v1beta1.SpeakerLayer2
+	for _, h := range held {
+		if lb.FamilyOf(h.Addr) == lb.IPv6 {
+			status.IPv6++
+		} else {
+			status.IPv4++
+		}
+		if len(status.Held) < v1beta1.SpeakerListLimit {
+			status.Held = append(status.Held, v1beta1.HeldAddress{
+				Address: h.Addr.String(), Interfaces: h.Interfaces, Since: metav1.NewTime(h.Since).Rfc3339Copy(),
+			})
+		}
+	}
+	return status
+}
+
+func sessionStatus(sessions []bgp.Status) []v1beta1.BGPSession {
+	var list []v1beta1.BGPSession
+	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
+		list = append(list, v1beta1.BGPSession{
+			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
+			LastError: shorten(s.LastError), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+		})
+	}
+	return list
+}
+
+// shorten keeps a text within what the schema allows.
+func shorten(text string) string {
+	const most = 512
+	runes := []rune(text)
+	return string(runes[:min(len(runes), most)])
+}
+
+// Report is what there is to say of this speaker.
+type Report struct {
+	Status     v1beta1.SpeakerStatus
+	conditions []metav1.Condition
+	owner      *lb.Node
+	// missing: the object was not there when the cluster was looked at.
+	missing bool
+}
+
+// Reporter writes the Speaker object of one node: when it changed, and at most once a second.
+type Reporter struct {
+	node   string
+	client client.Client
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	newest *Report
+	wake   chan struct{}
+}
+
+// NewReporter makes a Reporter that writes with a client; nothing is written before Start.
+func NewReporter(node string, c client.Client, log *slog.Logger) *Reporter {
+	return &Reporter{node: node, client: c, log: log, wake: make(chan struct{}, 1)}
+}
+
+// Set says what to write. It does not wait for the write.
+func (r *Reporter) Set(report Report) {
+	r.mu.Lock()
+	r.newest = &report
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Start writes until ctx ends.
+func (r *Reporter) Start(ctx context.Context) error {
+	written := &v1beta1.Speaker{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		}
+		wait := reportPace
+		if err := r.write(ctx, written); err != nil && ctx.Err() == nil {
+			r.log.Warn("Speaker object not written, trying again", "error", err)
+			wait = reportRetry
+			written = &v1beta1.Speaker{} // look again at what is there
+			r.again()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// NeedLeaderElection is false: every speaker writes its own object.
+func (r *Reporter) NeedLeaderElection() bool { return false }
+
+func (r *Reporter) again() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write brings the object up to date; written is the object as it was last seen, empty when it was not.
+func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	r.mu.Lock()
+	report := *r.newest
+	r.mu.Unlock()
+	if written.UID == "" || report.missing {
+		if err := r.open(ctx, written, report.owner); err != nil {
+			return err
+		}
+	}
+	desired := report.Status
+	desired.Conditions = append([]metav1.Condition(nil), written.Status.Conditions...)
+	for _, condition := range report.conditions {
+		condition.Message = cmp.Or(condition.Message, condition.Reason)
+		meta.SetStatusCondition(&desired.Conditions, condition)
+	}
+	if equality.Semantic.DeepEqual(desired, written.Status) {
+		return nil
+	}
+	next := written.DeepCopy()
+	next.Status = desired
+	if err := r.client.Status().Update(ctx, next); err != nil {
+		return fmt.Errorf("update the status of Speaker %s: %w", r.node, err)
+	}
+	*written = *next
+	return nil
+}
+
+// open reads the object, and makes it where there is none. The Node owns it, so that it goes with the Node.
+func (r *Reporter) open(ctx context.Context, speaker *v1beta1.Speaker, owner *lb.Node) error {
+	err := r.client.Get(ctx, client.ObjectKey{Name: r.node}, speaker)
+	if err == nil {
+		return nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get Speaker %s: %w", r.node, err)
+	}
+	if owner == nil {
+		return fmt.Errorf("create Speaker %s: there is no Node of this name", r.node)
+	}
+	*speaker = v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{
+		Name:            r.node,
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: owner.Name, UID: owner.UID}},
+	}}
+	if err := r.client.Create(ctx, speaker); err != nil {
+		return fmt.Errorf("create Speaker %s: %w", r.node, err)
+	}
+	return nil
+}
