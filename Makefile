@@ -8,6 +8,10 @@ PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
 # The race detector needs a C compiler; on a machine without one the tests run without it, and say so.
 RACE      = $(shell command -v gcc >/dev/null && echo -race)
 
+# grpcnotrace: gRPC's tracing pages, which GoBGP brings along and nobody can reach here, keep the linker from dropping
+# unused methods; without them the speaker is 13 MB smaller, on disk and in memory.
+BUILD = CGO_ENABLED=0 $(GO) build -tags grpcnotrace -trimpath -ldflags='-s -w'
+
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +19,8 @@ help: ## Show this list
 .PHONY: build
 build: ## Build bin/controller, bin/speaker and bin/kubectl-daymark
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./controller ./speaker
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/kubectl-daymark ./cli
+	$(BUILD) -o bin/ ./controller ./speaker
+	$(BUILD) -o bin/kubectl-daymark ./cli
 
 .PHONY: demo
 demo: deps-demo build ## Show on this machine what Daymark does (KEEP=1 leaves the lab running)
