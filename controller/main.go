@@ -88,6 +88,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
 		Cache:                  view.Options(scheme, f.Namespace),
+		MapperProvider:         view.Mapper,
 		Metrics:                metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress: f.Health,
 	})

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +95,6 @@ func TestSpeakersWithoutAnAPIServerKeepAnnouncingAndTakeOverFromEachOther(t *tes
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	moveAway(t, cluster, pod, holder, address)
 
-	t.Cleanup(cluster.StartDaymark) // as a kubelet would: a controller that cannot renew its lease ends
 	t.Cleanup(cluster.StartAPIServer)
 	cluster.StopAPIServer()
 	lab.Always(t, 5*time.Second, "everything stays", func() error {
@@ -122,10 +122,42 @@ func TestSpeakersWithoutAnAPIServerKeepAnnouncingAndTakeOverFromEachOther(t *tes
 		}
 	}
 
+	if !cluster.Controller().Running() {
+		t.Error("the controller has ended")
+	}
+
 	cluster.StartAPIServer()
-	cluster.StartDaymark()
 	cluster.Apply(service("silent-2", "silent"))
 	cluster.Service("silent-2").AwaitAddress()
+}
+
+func TestASpeakerThatStartsBeforeTheAPIServerWaitsForIt(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Pod("early", "n1")
+	cluster.Apply(peer("early") + "\n---" + routedPool("early", "198.19.5.0/24"))
+	cluster.Apply(service("early", "early"))
+	address, _ := cluster.Service("early").AwaitAddress()
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+
+	speaker := cluster.Node("n2").Speaker()
+	speaker.Stop()
+	t.Cleanup(cluster.StartAPIServer)
+	cluster.StopAPIServer()
+	speaker.Start()
+	lab.Always(t, 3*time.Second, "it waits", func() error {
+		if !speaker.Running() {
+			return errors.New("it has ended")
+		}
+		return nil
+	})
+	cluster.StartAPIServer()
+	lab.Eventually(t, time.Minute, "it announces", func() error {
+		if got := cluster.Router().Sessions()["n2"]; got != "Established" {
+			return fmt.Errorf("its session is %s", got)
+		}
+		return nil
+	})
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 }
 
 func TestAWrongFlagIsOneLineAndExitStatus2(t *testing.T) {

@@ -72,7 +72,7 @@ func TestAnotherNodeTakesOverWhenTheSpeakerIsKilled(t *testing.T) {
 }
 
 // heldAddress makes a Service with one pod and an address that a node holds.
-func heldAddress(t *testing.T, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
+func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
 	t.Helper()
 	cluster.Apply(segmentPool(name, "192.0.2.230-192.0.2.239"))
 	pod := cluster.Pod(name, "n1")
@@ -83,7 +83,7 @@ func heldAddress(t *testing.T, cluster *lab.Cluster, name string) (netip.Addr, *
 }
 
 // moveAway leaves the pod on a node that stays, so that what fails and comes back is the address alone.
-func moveAway(t *testing.T, cluster *lab.Cluster, pod *lab.Pod, from string, address netip.Addr) {
+func moveAway(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, from string, address netip.Addr) {
 	t.Helper()
 	if pod.Node() == from {
 		stays := slices.DeleteFunc(cluster.NodeNames(), func(name string) bool { return name == from })

@@ -96,7 +96,7 @@ func lines(all []string) string {
 func url(a netip.Addr) string { return fmt.Sprintf("http://%s/", a) }
 
 // awaitHolder waits until one node, one of those allowed if any are named, answers ARP for the address, and no other.
-func awaitHolder(t *testing.T, cluster *lab.Cluster, address netip.Addr, allowed ...string) (holder string) {
+func awaitHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr, allowed ...string) (holder string) {
 	t.Helper()
 	if len(allowed) == 0 {
 		allowed = cluster.NodeNames()
@@ -114,7 +114,7 @@ func awaitHolder(t *testing.T, cluster *lab.Cluster, address netip.Addr, allowed
 }
 
 // awaitNoHolder waits until nobody answers ARP for the address.
-func awaitNoHolder(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
+func awaitNoHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr) {
 	t.Helper()
 	lab.Eventually(t, soon, fmt.Sprintf("nobody answers ARP for %s", address), func() error {
 		if all := cluster.Client().WhoHas(address); len(all) > 0 {
@@ -125,7 +125,7 @@ func awaitNoHolder(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
 }
 
 // awaitNextHops waits until the router's kernel forwards the address to just these nodes.
-func awaitNextHops(t *testing.T, cluster *lab.Cluster, prefix string, nodes ...string) {
+func awaitNextHops(t testing.TB, cluster *lab.Cluster, prefix string, nodes ...string) {
 	t.Helper()
 	lab.Eventually(t, soon, fmt.Sprintf("the router forwards %s to %v", prefix, nodes), func() error {
 		if got := cluster.Router().NextHopNodes(prefix); !slices.Equal(got, nodes) {
@@ -136,7 +136,7 @@ func awaitNextHops(t *testing.T, cluster *lab.Cluster, prefix string, nodes ...s
 }
 
 // awaitSessions waits until the router has a session with every node.
-func awaitSessions(t *testing.T, cluster *lab.Cluster) {
+func awaitSessions(t testing.TB, cluster *lab.Cluster) {
 	t.Helper()
 	lab.Eventually(t, soon, "the router has a session with every node", func() error {
 		for name, state := range cluster.Router().Sessions() {

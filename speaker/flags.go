@@ -52,11 +52,12 @@ func parseBind(text string) (reconcile.Bind, error) {
 	case "0":
 		return reconcile.Bind{Off: true}, nil
 	}
-	if address, err := netip.ParseAddrPort(text); err == nil && address.Port() != 0 {
+	address, err := netip.ParseAddrPort(text)
+	switch {
+	case err == nil && address.Addr().IsUnspecified():
+		return reconcile.Bind{}, fmt.Errorf("--gossip-bind-address %s: the other speakers need an address of this node to reach", text)
+	case err == nil && address.Port() != 0:
 		return reconcile.Bind{Address: address.Addr().Unmap(), Port: address.Port()}, nil
-	}
-	if addr, err := netip.ParseAddr(text); err == nil {
-		return reconcile.Bind{Address: addr.Unmap(), Port: gossipPort}, nil
 	}
 	return reconcile.Bind{}, fmt.Errorf("--gossip-bind-address must be address:port or 0, not %q", text)
 }

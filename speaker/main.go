@@ -54,7 +54,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	direct, err := client.New(config, client.Options{Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient()})
+	direct, err := client.New(config, client.Options{Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient(), Mapper: m.GetRESTMapper()})
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
@@ -94,6 +94,7 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   view.Options(scheme, f.Namespace),
+		MapperProvider:          view.Mapper,
 		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress:  "0", // probes serves them, with the Services' health beside
 		GracefulShutdownTimeout: &grace,

@@ -7,47 +7,63 @@ import (
 	"github.com/daymark-lb/daymark/internal/lb"
 )
 
-// admit lets every Service keep what it may of the addresses in its status. Those whose own terms of sharing changed come
-// last, so that they are the ones to move and not their neighbours.
+// admit lets every Service keep what it may of the addresses in its status. Those that were held in the pass before come
+// first, so that an address written into a status by hand drives nobody out who has it; and of these the ones whose terms
+// of sharing did not change, so that the Service that changed is the one to move and not its neighbours.
 func (p *pass) admit() {
-	var changed []*Assignment
+	p.recall()
+	var changed, others []*Assignment
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
-		if len(a.Service.Ingress) == 0 {
-			continue
-		}
-		if p.changedTerms(a.Service) {
+		switch {
+		case len(a.Service.Ingress) == 0:
+		case a.before == nil:
+			others = append(others, a)
+		case changedTerms(a.before.Service, a.Service):
 			changed = append(changed, a)
-			continue
+		case !p.admitThose(a, true):
+			others = append(others, a)
 		}
-		p.admitOne(a)
 	}
 	for _, a := range changed {
-		p.admitOne(a)
+		if !p.admitThose(a, true) {
+			others = append(others, a)
+		}
+	}
+	for _, a := range others {
+		p.admitThose(a, false)
 	}
 }
 
-// changedTerms reports whether a Service's terms of sharing are known to differ from what they were.
-func (p *pass) changedTerms(s *lb.Service) bool {
-	before, known := p.world.Memory.Terms[s.UID]
-	return known && before != terms(s)
-}
-
-func (p *pass) admitOne(a *Assignment) {
+// admitThose admits the addresses in a status that were held in the pass before, or else those that were not. It reports
+// whether that is all of them.
+func (p *pass) admitThose(a *Assignment, held bool) (all bool) {
 	s := a.Service
-	a.Addresses = p.cut(max(len(s.Ingress), len(s.Families), len(s.Requested)))
-	for i, addr := range s.Ingress {
-		if slices.Contains(s.Ingress[:i], addr) {
-			continue
-		}
-		address, loss := p.keeps(a, addr)
-		if loss.Why != Serves {
-			a.Lost = append(a.Lost, loss)
-			continue
-		}
-		p.hold(a, address)
-		a.awaiting = a.awaiting || address.replaceable()
+	if a.Addresses == nil {
+		a.Addresses = p.cut(max(len(s.Ingress), len(s.Families), len(s.Requested)))
 	}
+	all = true
+	for i, addr := range s.Ingress {
+		switch {
+		case slices.Contains(s.Ingress[:i], addr):
+		case a.held(addr) == held:
+			p.admitOne(a, addr)
+		default:
+			all = false
+		}
+	}
+	a.sort()
+	return all
+}
+
+func (p *pass) admitOne(a *Assignment, addr netip.Addr) {
+	address, loss := p.keeps(a, addr)
+	if loss.Why != Serves {
+		a.Lost = append(a.Lost, loss)
+		return
+	}
+	p.hold(a, address)
+	a.awaiting = a.awaiting || address.replaceable()
 }
 
 // keeps says whether a Service keeps an address that its status shows, and if not, why.

@@ -108,8 +108,42 @@ func BenchmarkPlan100k(b *testing.B) { benchmarkPlan(b, 100_000) }
 func benchmarkPlan(b *testing.B, n int) {
 	world := worldOf(fleet(n, lb.IPv4), hundredPools(n/100)...)
 	b.Run("give", func(b *testing.B) { benchmark(b, world, n) })
-	settle(Compute(world))
+	plan := Compute(world)
+	settle(plan)
+	world.Memory = plan.Memory
 	b.Run("keep", func(b *testing.B) { benchmark(b, world, n) })
 	world = worldOf(fleet(n, lb.IPv4), hundredPools(n/200)...)
 	b.Run("half wait", func(b *testing.B) { benchmark(b, world, n/2) })
+}
+
+// BenchmarkWords5k plans 5,000 Services that prefer two families and of which a hundred pools have one, and says so.
+func BenchmarkWords5k(b *testing.B) {
+	services := fleet(5000, lb.IPv4, lb.IPv6)
+	for _, s := range services {
+		s.Policy = lb.PreferDualStack
+	}
+	world := worldOf(services, hundredPools(50)...)
+	b.ReportAllocs()
+	for b.Loop() {
+		plan := Compute(world)
+		for i := range plan.Assignments {
+			if o := plan.Assignments[i].Outcome(); o.Reason != ReasonOneFamily {
+				b.Fatal(o)
+			}
+		}
+	}
+}
+
+// BenchmarkShare5k plans 5,000 Services that have one address.
+func BenchmarkShare5k(b *testing.B) {
+	services := fleet(5000, lb.IPv4)
+	for i, s := range services {
+		s.SharingKey, s.Ports = "key", []lb.Port{{Protocol: "TCP", Number: uint16(i)}}
+	}
+	world := worldOf(services, benchPool("blue", "10.0.0.0/16"))
+	b.Run("give", func(b *testing.B) { benchmark(b, world, len(services)) })
+	plan := Compute(world)
+	settle(plan)
+	world.Memory = plan.Memory
+	b.Run("keep", func(b *testing.B) { benchmark(b, world, len(services)) })
 }

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/daymark-lb/daymark/internal/lb"
 )
@@ -9,23 +10,38 @@ import (
 // book is who has which address in this pass. Entries are made and joined, never taken out.
 type book struct {
 	entries map[netip.Addr]entry
-	// further holders of shared addresses, beside the one in the entry.
-	further map[netip.Addr][]*lb.Service
+	// groups of the addresses that several Services hold.
+	groups map[netip.Addr]*group
 	// shown: Services whose status shows an address that they do not hold, or not any more.
 	shown map[netip.Addr][]*lb.Service
 }
 
 // entry is why an address cannot be given to just anybody.
 type entry struct {
-	// holder; nil when no Service of ours has the address.
+	// holder, the first if there are several; nil when no Service of ours has the address.
 	holder *lb.Service
-	// why: Taken, Resting, OfNode.
-	why    Why
+	// why: Taken, Foreign, Resting, OfNode.
+	why Why
+	// shared: there is a group.
 	shared bool
 }
 
+// group is the Services that share an address. Each of them was let in by all the others, so they agree in their terms, and
+// a port belongs to one of them: whether one more may join takes one look, however many there are.
+type group struct {
+	services []*lb.Service
+	ports    map[lb.Port]*lb.Service
+}
+
+func (g *group) add(s *lb.Service) {
+	g.services = append(g.services, s)
+	for _, port := range s.Ports {
+		g.ports[port] = s
+	}
+}
+
 func newBook(size int) book {
-	return book{entries: make(map[netip.Addr]entry, size), further: map[netip.Addr][]*lb.Service{}, shown: map[netip.Addr][]*lb.Service{}}
+	return book{entries: make(map[netip.Addr]entry, size), groups: map[netip.Addr]*group{}, shown: map[netip.Addr][]*lb.Service{}}
 }
 
 // free reports whether nobody has an address and nothing else keeps it back.
@@ -42,9 +58,13 @@ func (b *book) take(addr netip.Addr, s *lb.Service) (first bool) {
 		b.entries[addr] = entry{holder: s, why: Taken}
 		return true
 	}
-	e.shared = true
-	b.entries[addr] = e
-	b.further[addr] = append(b.further[addr], s)
+	if !e.shared {
+		e.shared = true
+		b.entries[addr] = e
+		b.groups[addr] = &group{ports: map[lb.Port]*lb.Service{}}
+		b.groups[addr].add(e.holder)
+	}
+	b.groups[addr].add(s)
 	return false
 }
 
@@ -55,41 +75,49 @@ func (b *book) withhold(addr netip.Addr, why Why) {
 	}
 }
 
-// show keeps an address back from all that may not share it with a Service whose status shows it.
-func (b *book) show(addr netip.Addr, s *lb.Service) {
-	b.withhold(addr, Taken)
+// show keeps an address back from all that may not share it with a Service whose status shows it; why is Taken or Foreign.
+func (b *book) show(addr netip.Addr, s *lb.Service, why Why) {
+	b.withhold(addr, why)
 	b.shown[addr] = append(b.shown[addr], s)
 }
 
-// holders calls visit for the Services that have an address, until it says no. It reports whether it never did.
-func (b *book) holders(addr netip.Addr, visit func(*lb.Service) bool) bool {
-	e := b.entries[addr]
-	if e.holder != nil && !visit(e.holder) {
-		return false
+// holders are the Services that have an address. Do not change the list.
+func (b *book) holders(addr netip.Addr) []*lb.Service {
+	switch e := b.entries[addr]; {
+	case e.shared:
+		return b.groups[addr].services
+	case e.holder != nil:
+		return []*lb.Service{e.holder}
 	}
-	if !e.shared {
-		return true
+	return nil
+}
+
+// user finds the Service that uses a port of an address; nil when none does.
+func (b *book) user(addr netip.Addr, port lb.Port) *lb.Service {
+	switch e := b.entries[addr]; {
+	case e.shared:
+		return b.groups[addr].ports[port]
+	case e.holder != nil && slices.Contains(e.holder.Ports, port):
+		return e.holder
 	}
-	for _, s := range b.further[addr] {
-		if !visit(s) {
-			return false
-		}
-	}
-	return true
+	return nil
 }
 
 // opponent finds a Service that has an address, or shows it, and that another may not share it with; nil when it may
 // join them all.
 func (b *book) opponent(addr netip.Addr, s *lb.Service) *lb.Service {
-	var found *lb.Service
-	b.holders(addr, func(holder *lb.Service) bool {
-		if holder != s && !mayShare(holder, s) {
-			found = holder
+	if holder := b.entries[addr].holder; holder != nil {
+		if holder != s && !agree(holder, s) {
+			return holder
 		}
-		return found == nil
-	})
-	if found != nil || len(b.shown) == 0 {
-		return found
+		for _, port := range s.Ports {
+			if user := b.user(addr, port); user != nil && user != s {
+				return user
+			}
+		}
+	}
+	if len(b.shown) == 0 {
+		return nil
 	}
 	for _, other := range b.shown[addr] {
 		if other != s && !mayShare(other, s) {

@@ -17,25 +17,26 @@ type pass struct {
 	pools    []*pool
 	byPool   map[*lb.Pool]*pool
 	reserved reserved
-	// common addresses by sharing key.
-	common map[string]*common
+	// common addresses by the terms of sharing.
+	common map[terms]*common
 	// nodes by their own addresses.
 	nodes  map[netip.Addr]string
 	routes map[routeKey]*route
-	// selective: some pool looks at the labels of Services. resting: some pool has a reuse delay.
-	selective, resting bool
+	// selective: some pool looks at the labels of Services. limited: some pool gives a namespace only so many addresses.
+	// resting: some pool has a reuse delay.
+	selective, limited, resting bool
 	// had are the resting addresses by the Service that had them.
 	had map[lb.Key][]netip.Addr
 	// addresses is what the lists of the assignments are cut from.
 	addresses []Address
-	// asked is the scratch space of complete.
+	// asked and found are what the Service that is being completed should have, and what was found for it so far.
 	asked []want
 	found []Address
 }
 
 // Compute says who holds what.
 func Compute(world World) Plan {
-	p := &pass{world: &world, common: map[string]*common{}, routes: map[routeKey]*route{}}
+	p := &pass{world: &world, common: map[terms]*common{}, routes: map[routeKey]*route{}}
 	p.book = newBook(len(world.Services))
 	p.reserved = prepareReservations(world.Reservations)
 	p.preparePools()
@@ -57,7 +58,7 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 	mine := make([]aged, 0, len(p.world.Services))
 	for _, s := range p.world.Services {
 		if p.world.Classes.Ours(s) {
-			mine = append(mine, aged{s.Created.UnixNano(), s})
+			mine = append(mine, age(s))
 		} else if len(s.Ingress) > 0 {
 			others = append(others, s)
 		}
@@ -75,7 +76,7 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 func (p *pass) prepareNodes() {
 	p.nodes = map[netip.Addr]string{}
 	for _, node := range p.world.Nodes {
-		for _, addr := range node.Addresses {
+		for _, addr := range node.Own() {
 			if other := p.nodes[addr]; other == "" || node.Name < other {
 				p.nodes[addr] = node.Name
 			}
@@ -89,6 +90,8 @@ type aged struct {
 	service *lb.Service
 }
 
+func age(s *lb.Service) aged { return aged{s.Created.UnixNano(), s} }
+
 func (a aged) compare(b aged) int {
 	if a.created != b.created {
 		return cmp.Compare(a.created, b.created)
@@ -101,12 +104,12 @@ func (p *pass) withhold(others []*lb.Service) {
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
 		for _, lost := range a.Lost {
-			p.book.show(lost.Addr, a.Service)
+			p.book.show(lost.Addr, a.Service, Taken)
 		}
 	}
 	for _, s := range others {
 		for _, addr := range s.Ingress {
-			p.book.show(addr, s)
+			p.book.show(addr, s, Foreign)
 		}
 	}
 	for addr := range p.nodes {

@@ -17,18 +17,21 @@ func (p *pass) find(a *Assignment, w want) (Address, bool) {
 }
 
 // explain says why nothing was found: the verdict on the requested address, or on every pool that could have served.
-func (p *pass) explain(a *Assignment, w want) []Verdict {
+func (p *pass) explain(a *Assignment, w want) Missing {
 	if !w.addr.IsValid() {
-		return p.verdicts(a, w.family)
+		return p.explainAny(a, w.family)
 	}
+	m := Missing{Family: w.family, Addr: w.addr}
 	if _, verdict := p.certain(a, w.addr); verdict.Why != NotInPool {
-		return []Verdict{verdict}
+		m.Verdicts = []Verdict{verdict}
+		return m
 	}
-	verdicts := make([]Verdict, 0, len(p.pools))
+	m.Verdicts = make([]Verdict, 0, len(p.pools))
 	for _, pool := range p.candidates(a.Service) {
-		verdicts = append(verdicts, Verdict{Pool: pool.Name, Use: pool.use, Why: NotInPool})
+		m.Verdicts = append(m.Verdicts, Verdict{Pool: pool.Name, Use: pool.use, Why: NotInPool})
 	}
-	return append(verdicts, p.unknown(a.Service)...)
+	m.Verdicts = append(m.Verdicts, p.unknown(a.Service)...)
+	return m
 }
 
 // certain looks whether a Service may have a certain address.
@@ -86,9 +89,11 @@ func (p *pass) obstacle(addr netip.Addr, s *lb.Service) Why {
 	return e.why
 }
 
-// joins reports whether a Service of the same namespace has an address, so that one more uses up nothing of its quota.
+// joins reports whether another Service of the same namespace has an address, so that one more uses up nothing of its quota.
 func (p *pass) joins(s *lb.Service, addr netip.Addr) bool {
-	return !p.book.holders(addr, func(holder *lb.Service) bool { return holder.Key.Namespace != s.Key.Namespace })
+	return slices.ContainsFunc(p.book.holders(addr), func(holder *lb.Service) bool {
+		return holder != s && holder.Key.Namespace == s.Key.Namespace
+	})
 }
 
 // holderName tells whose an address is that a Service cannot have for some reason.
@@ -98,25 +103,26 @@ func (p *pass) holderName(addr netip.Addr, s *lb.Service, why Why) string {
 		return p.nodes[addr]
 	case Reserved:
 		return p.reserved.of(addr).Name
-	case Taken:
+	case Taken, Foreign:
 		if opponent := p.book.opponent(addr, s); opponent != nil {
 			return opponent.Key.String()
 		}
+		return p.book.shown[addr][0].Key.String() // who may share it, and does not hold it
 	}
 	return ""
 }
 
-// any looks for any address of a family: one that the Service had and that rests since, one that is reserved for it, one
-// that it may share, and then the lowest that is free in the first pool that serves it.
+// any looks for any address of a family: one that is reserved for the Service, one that it had and nobody else has since,
+// one that it may share, and then the lowest that is free in the first pool that serves it.
 func (p *pass) any(a *Assignment, family lb.Family) (Address, bool) {
 	s := a.Service
 	asked := len(s.RequestedPools) > 0
 	fits := func(pool *pool) bool { return !asked || slices.Contains(s.RequestedPools, pool.Name) }
-	if found, ok := p.own(a, family, func(pool *pool) bool { return fits(pool) && (asked || pool.AutoAssign) }); ok {
-		return found, true
-	}
 	found, ok := p.reservedFree(s, family, func(pool *pool) bool { return fits(pool) && p.gives(pool, a, family, true) == Serves })
 	if ok {
+		return found, true
+	}
+	if found, ok := p.own(a, family, func(pool *pool) bool { return fits(pool) && (asked || pool.AutoAssign) }); ok {
 		return found, true
 	}
 	if s.SharingKey != "" {
@@ -172,26 +178,29 @@ func (p *pass) unknown(s *lb.Service) []Verdict {
 	return verdicts
 }
 
-// verdicts says why no pool gives a Service an address of a family, when none does.
-func (p *pass) verdicts(a *Assignment, family lb.Family) []Verdict {
+// explainAny says why no pool gives a Service an address of a family, when none does.
+func (p *pass) explainAny(a *Assignment, family lb.Family) Missing {
 	s := a.Service
 	asked := len(s.RequestedPools) > 0
-	r := p.route(s.Key.Namespace, family)
 	plain := !asked && !p.selective
+	r := p.route(s.Key.Namespace, family)
+	m := Missing{Family: family}
 	if plain && r.verdicts != nil {
-		return r.verdicts
+		m.Verdicts, m.answers = r.verdicts, &r.answers
+		return m
 	}
-	verdicts := make([]Verdict, 0, len(p.pools))
+	m.Verdicts = make([]Verdict, 0, len(p.pools))
 	for _, pool := range p.candidates(s) {
 		why := p.gives(pool, a, family, asked)
 		if why == Serves {
 			why = Exhausted // else it would have been found
 		}
-		verdicts = append(verdicts, Verdict{Pool: pool.Name, Use: pool.use, Why: why})
+		m.Verdicts = append(m.Verdicts, Verdict{Pool: pool.Name, Use: pool.use, Why: why})
 	}
-	verdicts = append(verdicts, p.unknown(s)...)
-	if plain && !a.awaiting {
-		r.verdicts = verdicts
+	m.Verdicts = append(m.Verdicts, p.unknown(s)...)
+	// What the Service gives up or is about to get counts for its quota, and not for that of the next one.
+	if plain && !(p.limited && (a.awaiting || len(p.found) > 0)) {
+		r.verdicts, m.answers = m.Verdicts, &r.answers
 	}
-	return verdicts
+	return m
 }

@@ -30,7 +30,7 @@ func (p *pass) complete(a *Assignment) {
 		if found, ok := p.find(a, w); ok {
 			p.found = append(p.found, found)
 		} else {
-			a.Missing = append(a.Missing, Missing{w.family, w.addr, p.explain(a, w)})
+			a.Missing = append(a.Missing, p.explain(a, w))
 		}
 	}
 	certain := slices.ContainsFunc(a.Missing, func(m Missing) bool { return m.Addr.IsValid() })
@@ -57,6 +57,11 @@ func (p *pass) grant(a *Assignment) {
 			return false
 		})
 	}
+	a.sort()
+}
+
+// sort brings the addresses of a Service in their order.
+func (a *Assignment) sort() {
 	if len(a.Addresses) > 1 {
 		slices.SortStableFunc(a.Addresses, func(x, y Address) int { return rank(a.Service, x.Addr) - rank(a.Service, y.Addr) })
 	}

@@ -6,18 +6,48 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/daymark-lb/daymark/internal/lb"
 )
+
+// recall tells every assignment what became of its Service in the pass before. Both lists are in the same order.
+func (p *pass) recall() {
+	last := p.world.Memory.Last
+	for i := range p.plan.Assignments {
+		a := &p.plan.Assignments[i]
+		for len(last) > 0 && last[0].Service.UID != a.Service.UID && age(last[0].Service).compare(age(a.Service)) <= 0 {
+			last = last[1:] // it is gone
+		}
+		if len(last) == 0 {
+			return
+		}
+		if last[0].Service.UID == a.Service.UID {
+			a.before, last = &last[0], last[1:]
+		}
+	}
+}
+
+// held reports whether a Service held an address in the pass before.
+func (a *Assignment) held(addr netip.Addr) bool {
+	return a.before != nil && slices.ContainsFunc(a.before.Addresses, func(has Address) bool { return has.Addr == addr })
+}
 
 // rest finds the addresses that were given back, and keeps them back for as long as their pool says.
 func (p *pass) rest() {
 	p.had = map[lb.Key][]netip.Addr{}
 	rests := map[netip.Addr]Rest{}
 	maps.Copy(rests, p.world.Memory.Rests)
-	for addr, holder := range p.world.Memory.Held {
-		rests[addr] = Rest{holder, p.world.Now}
+	for i := range p.world.Memory.Last {
+		before := &p.world.Memory.Last[i]
+		for _, has := range before.Addresses {
+			if p.book.free(has.Addr) {
+				rests[has.Addr] = Rest{before.Service.Key, p.world.Now}
+			}
+		}
+		for _, lost := range before.Lost { // its status showed it; the rest begins when it does not
+			if lost.Why != Taken && p.book.free(lost.Addr) {
+				rests[lost.Addr] = Rest{before.Service.Key, p.world.Now}
+			}
+		}
 	}
 	for addr, rest := range rests {
 		end, still := p.restEnd(addr, rest)
@@ -37,11 +67,25 @@ func (p *pass) rest() {
 	p.plan.Memory.Rests = rests
 }
 
-// own finds an address that a Service of this name had and that rests: it may have it again at any time.
+// own finds an address that a Service had in the pass before and that its status lost, or one that a Service of this name
+// had and that rests: it may have it again at any time.
 func (p *pass) own(a *Assignment, family lb.Family, serves func(*pool) bool) (Address, bool) {
-	for _, addr := range p.had[a.Service.Key] {
+	again := func(addr netip.Addr) (Address, bool) {
+		if lb.FamilyOf(addr) != family || slices.Contains(a.Service.Ingress, addr) { // what the status shows is decided
+			return Address{}, false
+		}
 		address, verdict := p.certain(a, addr)
-		if lb.FamilyOf(addr) == family && verdict.Why == Serves && serves(p.byPool[address.Pool]) {
+		return address, verdict.Why == Serves && serves(p.byPool[address.Pool])
+	}
+	if a.before != nil {
+		for _, has := range a.before.Addresses {
+			if address, ok := again(has.Addr); ok {
+				return address, true
+			}
+		}
+	}
+	for _, addr := range p.had[a.Service.Key] {
+		if address, ok := again(addr); ok {
 			return address, true
 		}
 	}
@@ -70,49 +114,14 @@ func (p *pass) until(addr netip.Addr, why Why) time.Time {
 // remember makes the memory for the next pass.
 func (p *pass) remember() {
 	memory := &p.plan.Memory
-	memory.Terms = map[types.UID]string{}
-	if p.resting {
-		memory.Held = map[netip.Addr]lb.Key{}
-	}
+	memory.Last = p.plan.Assignments
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
-		p.rememberTerms(a)
-		if !p.resting {
-			continue
-		}
-		for _, has := range a.Addresses {
-			delete(memory.Rests, has.Addr)
-			if has.Pool.ReuseDelay > 0 {
-				memory.Held[has.Addr] = a.Service.Key
-			}
-		}
-		for _, lost := range a.Lost { // its status still shows it; the rest begins when it does not
-			if pool := p.world.Pools.Containing(lost.Addr); lost.Why != Taken && pool != nil && pool.ReuseDelay > 0 {
-				memory.Held[lost.Addr] = a.Service.Key
+		a.before = nil // one pass back is enough
+		if len(memory.Rests) > 0 {
+			for _, has := range a.Addresses {
+				delete(memory.Rests, has.Addr)
 			}
 		}
 	}
-}
-
-// rememberTerms keeps the terms on which a Service shares. One that lost an address over a change of its terms keeps the
-// old ones until its status no longer shows that address: the write may fail, and then it must be the one to move again.
-func (p *pass) rememberTerms(a *Assignment) {
-	s := a.Service
-	if s.SharingKey == "" && len(p.world.Memory.Terms) == 0 {
-		return
-	}
-	if before, known := p.world.Memory.Terms[s.UID]; known && a.lostToNeighbour() {
-		p.plan.Memory.Terms[s.UID] = before
-	} else if s.SharingKey != "" {
-		p.plan.Memory.Terms[s.UID] = terms(s)
-	}
-}
-
-func (a *Assignment) lostToNeighbour() bool {
-	for _, lost := range a.Lost {
-		if lost.Why == Taken {
-			return true
-		}
-	}
-	return false
 }

@@ -56,6 +56,7 @@ func (p *pass) preparePools() {
 			made.perNamespace = map[string]int{}
 		}
 		p.byPool[from] = made
+		p.limited = p.limited || from.MaxPerNamespace > 0
 		p.selective = p.selective || len(from.ServiceSelectors) > 0
 		p.resting = p.resting || from.ReuseDelay > 0
 	}
@@ -92,18 +93,24 @@ func (p *pass) gives(pool *pool, a *Assignment, family lb.Family, asked bool) Wh
 	if why := p.admits(pool, a.Service); why != Serves {
 		return why
 	}
-	if pool.perNamespace != nil && pool.perNamespace[a.Service.Key.Namespace]-a.replaceable(pool) >= pool.MaxPerNamespace {
+	if pool.perNamespace != nil && p.willHold(pool, a) >= pool.MaxPerNamespace {
 		return OverQuota
 	}
 	return Serves
 }
 
-// replaceable counts the addresses of a pool that a Service gives up for the ones it asks for.
-func (a *Assignment) replaceable(pool *pool) int {
-	n := 0
-	for _, address := range a.Addresses {
-		if address.Pool == pool.Pool && address.replaceable() {
+// willHold counts the addresses of a pool that the namespace of a Service has when this one has got what was found for it
+// so far, and given up what it leaves for that. An address that a neighbour has counts for the neighbour.
+func (p *pass) willHold(pool *pool, a *Assignment) int {
+	n := pool.perNamespace[a.Service.Key.Namespace]
+	for _, found := range p.found {
+		if found.Pool == pool.Pool && !p.joins(a.Service, found.Addr) {
 			n++
+		}
+	}
+	for _, has := range a.Addresses {
+		if has.Pool == pool.Pool && has.replaceable() && !p.joins(a.Service, has.Addr) {
+			n--
 		}
 	}
 	return n
@@ -123,9 +130,9 @@ func (p *pass) hold(a *Assignment, address Address) {
 			count.Assigned++
 		}
 		pool.space(family).taken(address.Addr)
-	}
-	if s.SharingKey != "" {
-		p.offer(s, address)
+		if s.SharingKey != "" {
+			p.offer(s, address)
+		}
 	}
 	a.Addresses = append(a.Addresses, address)
 }

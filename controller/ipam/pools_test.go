@@ -39,11 +39,11 @@ func TestPools(t *testing.T) {
 			s.service("a")
 			s.pass().says("a", ReasonNoPool, "there is no IPAddressPool")
 		}},
-		{"an exhausted pool is named, with what its addresses do", func(s *stage) {
+		{"an exhausted pool is named", func(s *stage) {
 			s.pool("blue", "192.0.2.1")
 			s.service("a")
 			s.service("b")
-			s.pass().says("b", ReasonPoolExhausted, "pool blue is exhausted (1 in use)")
+			s.pass().says("b", ReasonPoolExhausted, "pool blue is exhausted")
 		}},
 		{"an address given back goes to the one who waits", func(s *stage) {
 			s.pool("blue", "192.0.2.1")
@@ -134,6 +134,22 @@ func TestPools(t *testing.T) {
 			s.says("red/c", ReasonOverQuota, "1 addresses at most")
 			s.has("blue/d", "192.0.2.1")
 		}},
+		{"two Services that share leave room for a second address", func(s *stage) {
+			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.MaxPerNamespace = 2 })
+			s.service("red/a", shares("k", 80))
+			s.service("red/b", shares("k", 81))
+			s.service("red/c")
+			s.service("red/d")
+			s.pass().has("red/c", "192.0.2.1")
+			s.says("red/d", ReasonOverQuota)
+		}},
+		{"the address that a Service leaves does not count against its namespace", func(s *stage) {
+			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.MaxPerNamespace = 1 })
+			s.service("a")
+			s.pass()
+			s.edit("a", asks("192.0.2.7"))
+			s.pass().has("a", "192.0.2.7")
+		}},
 		{"a pool that cannot be read keeps what it gave and gives nothing", func(s *stage) {
 			pool := s.pool("blue", "192.0.2.0/30")
 			s.service("a")
@@ -186,7 +202,7 @@ func TestPools(t *testing.T) {
 			delete(s.services, "b")
 			s.service("c")
 			s.service("d", asks("192.0.2.1"))
-			s.pass().says("c", ReasonPoolExhausted, "2 resting until 1970-01-12T13:47:40Z")
+			s.pass().says("c", ReasonPoolExhausted, "rest for 1m0s")
 			s.says("d", ReasonResting, "rest until 1970-01-12T13:47:40Z")
 			if want := s.now.Add(time.Minute); !s.plan.Next.Equal(want) {
 				t.Errorf("the next pass is at %s, want %s", s.plan.Next, want)
@@ -225,7 +241,7 @@ func TestReservations(t *testing.T) {
 			s.pass().has("late", "192.0.2.0")
 			delete(s.services, "late")
 			s.service("next")
-			s.pass().says("next", ReasonPoolExhausted, "1 in use, 1 reserved")
+			s.pass().says("next", ReasonPoolExhausted, "its free addresses are reserved")
 		}},
 		{"it never takes an address away, and says who has it", func(s *stage) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")

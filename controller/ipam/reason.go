@@ -14,7 +14,7 @@ type Why uint8
 const (
 	// Serves: no reason; the pool does.
 	Serves Why = iota
-	// Exhausted: no address is free. What the others do is in the pool's Count.
+	// Exhausted: no address can be given. What they all do is in the pool's Count.
 	Exhausted
 	// OverQuota: the namespace holds as many addresses of the pool as it may.
 	OverQuota
@@ -40,6 +40,8 @@ const (
 	NotInPool
 	// Taken: another Service has the requested address, and it may not be shared.
 	Taken
+	// Foreign: a Service that is not ours shows the requested address.
+	Foreign
 	// Reserved: the requested address is kept for others.
 	Reserved
 	// Resting: the requested address was given back and rests.
@@ -59,6 +61,9 @@ type Missing struct {
 	Addr netip.Addr
 	// Verdicts on all pools that were looked at, in the order they were. Shared between Services: do not change it.
 	Verdicts []Verdict
+
+	// answers are the verdicts in words where many Services have the same; nil where they do not.
+	answers *string
 }
 
 // Verdict is why one pool did not give an address.
@@ -67,7 +72,7 @@ type Verdict struct {
 	Pool string
 	Use  *PoolUse
 	Why  Why
-	// Holder: the Service that has the address (Taken), or the reservation (Reserved) or node (OfNode) it belongs to.
+	// Holder: the Service that has the address (Taken, Foreign), or the reservation (Reserved) or node (OfNode) it belongs to.
 	Holder string
 	// Until the address rests (Resting).
 	Until time.Time

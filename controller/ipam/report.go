@@ -19,6 +19,9 @@ func (p *pass) report(others []*lb.Service) {
 		}
 	}
 	p.countAll()
+	for key, r := range p.routes {
+		r.answers = answers(r.verdicts, key.family)
+	}
 	p.findNodes()
 	p.findOverlaps()
 	for _, pool := range p.pools {
@@ -29,14 +32,16 @@ func (p *pass) report(others []*lb.Service) {
 }
 
 // former finds the addresses of ours that a Service still shows though it is not ours any more. Only one that carries our
-// annotation was ever ours: a Service of somebody else may show whatever address it likes.
+// annotation was ever ours: a Service of somebody else may show whatever address it likes. When a pool that the annotation
+// names is gone, nobody can tell which addresses were its; the annotation, which goes with them, says that some were.
 func (p *pass) former(s *lb.Service) (Former, bool) {
 	if len(s.Pools) == 0 {
 		return Former{}, false
 	}
+	gone := slices.ContainsFunc(s.Pools, func(name string) bool { return p.world.Pools.Named(name) == nil })
 	f := Former{Service: s}
 	for _, addr := range s.Ingress {
-		if p.world.Pools.Of(s, addr) != nil {
+		if gone || p.world.Pools.Of(s, addr) != nil {
 			f.Addresses = append(f.Addresses, addr)
 		}
 	}
@@ -94,7 +99,13 @@ func (p *pass) countOne(used map[*Count]*tally, addr netip.Addr, e entry) {
 	case !(from.AvoidBuggyIPs && buggy(addr)):
 		t.general++
 	}
-	if e.why == Resting && e.holder == nil {
+	switch {
+	case e.holder != nil:
+	case e.why == OfNode:
+		count.OfNodes++
+	case e.why == Foreign:
+		count.Foreign++
+	case e.why == Resting:
 		count.Resting++
 		if end := p.until(addr, Resting); count.Rested.IsZero() || end.Before(count.Rested) {
 			count.Rested = end
@@ -126,7 +137,7 @@ func of(family lb.Family, ranges []lb.Range) []lb.Range {
 // findNodes tells the pools which of their addresses are nodes' own.
 func (p *pass) findNodes() {
 	for _, node := range p.world.Nodes {
-		for _, addr := range node.Addresses {
+		for _, addr := range node.Own() {
 			if from := p.world.Pools.Containing(addr); from != nil {
 				use := p.byPool[from].use
 				use.Nodes = append(use.Nodes, NodeAddress{addr, node.Name})

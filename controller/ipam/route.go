@@ -11,8 +11,10 @@ type routeKey struct {
 // that ten thousand such Services do not each look at a hundred pools that never serve them, or have nothing left.
 type route struct {
 	pools []*pool
-	// verdicts on all pools, for the Services that get nothing; they stay true for the rest of the pass.
+	// verdicts on all pools, for the Services that get nothing; they stay true for the rest of the pass. answers are the same
+	// in words, made at its end.
 	verdicts []Verdict
+	answers  string
 }
 
 func (p *pass) route(namespace string, family lb.Family) *route {

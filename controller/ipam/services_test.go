@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -158,6 +159,13 @@ func TestDualStack(t *testing.T) {
 			s.edit("a", families(lb.IPv6))
 			s.pass().has("a", "2001:db8::")
 		}},
+		{"a family that is added goes where the Service has it", func(s *stage) {
+			s.pool("four", "192.0.2.0/28")
+			s.service("a", dual(lb.PreferDualStack), func(service *lb.Service) { service.Families = []lb.Family{lb.IPv6, lb.IPv4} })
+			s.pass().has("a", "192.0.2.0")
+			s.pool("six", "2001:db8::/64")
+			s.pass().has("a", "2001:db8:: 192.0.2.0")
+		}},
 		{"one that comes to require both keeps what it has while it waits", func(s *stage) {
 			s.pool("four", "192.0.2.0/28")
 			s.service("a")
@@ -232,10 +240,27 @@ func TestSharing(t *testing.T) {
 			s.service("b", shares("k", 81))
 			s.pass()
 			s.edit("a", shares("k", 81)) // though it is the older
-			s.compute()
-			s.compute() // the plan may be lost before it is written
+			s.crash()
+			s.crash()
 			s.pass().has("a", "192.0.2.1")
 			s.has("b", "192.0.2.0")
+		}},
+		{"an address that a stranger's status shows too is not shared further", func(s *stage) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80), shows("192.0.2.0"))
+			s.service("stranger", shows("192.0.2.0"), func(service *lb.Service) { service.LoadBalancer = false })
+			s.service("b", shares("k", 81))
+			s.pass().has("a", "192.0.2.0")
+			s.has("b", "192.0.2.1")
+		}},
+		{"an address that turned out to be a node's is not shared further", func(s *stage) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80))
+			s.pass()
+			s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}}}
+			s.service("b", shares("k", 81))
+			s.pass().has("a", "192.0.2.0")
+			s.has("b", "192.0.2.1")
 		}},
 		{"a Service that waits gets in when it becomes possible", func(s *stage) {
 			s.pool("blue", "192.0.2.0")

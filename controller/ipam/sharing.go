@@ -1,45 +1,45 @@
 package ipam
 
 import (
-	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
-	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daymark-lb/daymark/internal/lb"
 )
 
-// mayShare reports whether two Services may have one address: the same key, no port of one protocol in both, the same
-// external traffic policy, and under Local the same pods, since a node with none of them must not attract the traffic.
+// terms are what Services that share an address agree in: the key, the external traffic policy, and under Local the pods,
+// since a node with none of them must not attract the traffic.
+type terms struct {
+	key                 string
+	local               bool
+	namespace, selector string
+}
+
+func termsOf(s *lb.Service) terms {
+	if !s.Local {
+		return terms{key: s.SharingKey}
+	}
+	return terms{s.SharingKey, true, s.Key.Namespace, labels.Set(s.Selector).String()}
+}
+
+// agree reports whether two Services share at all, and on the same terms.
+func agree(a, b *lb.Service) bool {
+	return a.SharingKey != "" && a.SharingKey == b.SharingKey && termsOf(a) == termsOf(b)
+}
+
+// mayShare reports whether two Services may have one address: they agree, and no port of one protocol is in both.
 func mayShare(a, b *lb.Service) bool {
-	if a.SharingKey == "" || a.SharingKey != b.SharingKey || a.Local != b.Local {
-		return false
-	}
-	if a.Local && (a.Key.Namespace != b.Key.Namespace || !maps.Equal(a.Selector, b.Selector)) {
-		return false
-	}
-	for _, port := range a.Ports {
-		if slices.Contains(b.Ports, port) {
-			return false
-		}
-	}
-	return true
+	return agree(a, b) && !slices.ContainsFunc(a.Ports, func(port lb.Port) bool { return slices.Contains(b.Ports, port) })
 }
 
-// terms writes down all that mayShare looks at, to see whether a Service changed it.
-func terms(s *lb.Service) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%q %v %v", s.SharingKey, s.Local, s.Ports)
-	if s.Local {
-		for _, key := range slices.Sorted(maps.Keys(s.Selector)) {
-			fmt.Fprintf(&text, " %s=%s", key, s.Selector[key])
-		}
-	}
-	return text.String()
+// changedTerms reports whether a Service shares, or would, on other terms than before.
+func changedTerms(before, now *lb.Service) bool {
+	return before != now && (termsOf(before) != termsOf(now) || !slices.Equal(before.Ports, now.Ports))
 }
 
-// common is the addresses that Services of one sharing key hold, in the order they were taken.
+// common is the addresses that Services hold on the same terms, in the order they were taken.
 type common struct {
 	addrs []Address
 	// from is, for each port, how many of the first addresses are of no use to a Service with that port: it is taken there.
@@ -47,9 +47,9 @@ type common struct {
 }
 
 // shareable finds an address of a family that a Service may share, among those of pools that pass the test. What is
-// behind common.from stays of no use for the whole pass, so many Services of one key do not cost the square of them.
+// behind common.from stays of no use for the whole pass, so many Services of the same terms do not cost the square of them.
 func (p *pass) shareable(s *lb.Service, family lb.Family, serves func(*pool, netip.Addr) bool) (Address, bool) {
-	c := p.common[s.SharingKey]
+	c := p.common[termsOf(s)]
 	if c == nil {
 		return Address{}, false
 	}
@@ -75,19 +75,20 @@ func (p *pass) shareable(s *lb.Service, family lb.Family, serves func(*pool, net
 // skipTaken moves the mark of a port past the addresses on which it is taken.
 func (p *pass) skipTaken(c *common, port lb.Port) int {
 	i := c.from[port]
-	for i < len(c.addrs) && !p.book.holders(c.addrs[i].Addr, func(holder *lb.Service) bool { return !slices.Contains(holder.Ports, port) }) {
+	for i < len(c.addrs) && p.book.user(c.addrs[i].Addr, port) != nil {
 		i++
 	}
 	c.from[port] = i
 	return i
 }
 
-// offer lets others of the same key find an address.
+// offer lets others of the same terms find an address.
 func (p *pass) offer(s *lb.Service, a Address) {
-	c := p.common[s.SharingKey]
+	t := termsOf(s)
+	c := p.common[t]
 	if c == nil {
 		c = &common{from: map[lb.Port]int{}}
-		p.common[s.SharingKey] = c
+		p.common[t] = c
 	}
 	c.addrs = append(c.addrs, a)
 }

@@ -97,6 +97,9 @@ func (s *stage) compute() *Plan {
 	return &s.plan
 }
 
+// crash computes and remembers, and writes nothing: the API server refused every write.
+func (s *stage) crash() { s.memory = s.compute().Memory }
+
 // pass computes, writes and remembers, as often as it takes until nothing changes.
 func (s *stage) pass() *stage {
 	for range 5 {

@@ -135,7 +135,7 @@ func requestReason(verdicts []Verdict) string {
 	switch verdicts[0].Why {
 	case NotInPool, NoSuchPool:
 		return ReasonNotInPool
-	case Taken, OfNode:
+	case Taken, Foreign, OfNode:
 		return ReasonTaken
 	case Reserved:
 		return ReasonReserved
@@ -156,11 +156,30 @@ func (m Missing) String() string {
 	if len(m.Verdicts) == 0 {
 		return subject + ": there is no IPAddressPool"
 	}
-	answers := make([]string, len(m.Verdicts))
-	for i := range m.Verdicts {
-		answers[i] = m.Verdicts[i].text(m.Family)
+	if m.answers != nil {
+		return subject + ": " + *m.answers
 	}
-	return subject + ": " + strings.Join(answers, ", ")
+	return subject + ": " + answers(m.Verdicts, m.Family)
+}
+
+// enough is how many bytes of answers a person reads; a condition has room for those of two families.
+const enough = 1900
+
+// answers are verdicts in words. Numbers and times that change whenever some address is given back are left to the status
+// of the pools: the same words are in the conditions of all Services that wait.
+func answers(verdicts []Verdict, family lb.Family) string {
+	var b strings.Builder
+	for i := range verdicts {
+		if b.Len() >= enough {
+			fmt.Fprintf(&b, ", and %d more pools", len(verdicts)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(verdicts[i].text(family))
+	}
+	return b.String()
 }
 
 // text is the verdict of one pool.
@@ -168,7 +187,7 @@ func (v *Verdict) text(family lb.Family) string {
 	subject := "pool " + v.Pool + " "
 	switch v.Why {
 	case Exhausted:
-		return subject + "is exhausted (" + v.Use.Of(family).String() + ")"
+		return subject + v.Use.exhausted(family)
 	case OverQuota:
 		return subject + fmt.Sprintf("gives a namespace %d addresses at most", v.Use.Pool.MaxPerNamespace)
 	case Draining:
@@ -191,6 +210,8 @@ func (v *Verdict) text(family lb.Family) string {
 		return subject + "does not contain it"
 	case Taken:
 		return subject + "has given it to " + v.Holder
+	case Foreign:
+		return subject + "does not give it, it is in the status of Service " + v.Holder
 	case Reserved:
 		return subject + "keeps it for IPReservation " + v.Holder
 	case Resting:
@@ -203,6 +224,28 @@ func (v *Verdict) text(family lb.Family) string {
 	return subject + "does not give it"
 }
 
+// exhausted says why nothing can be given of a pool though it serves the Service.
+func (u *PoolUse) exhausted(family lb.Family) string {
+	text, count := "is exhausted", u.Of(family)
+	var causes []string
+	if count.Reserved.Sign() > 0 {
+		causes = append(causes, "reserved")
+	}
+	if count.OfNodes > 0 {
+		causes = append(causes, "nodes' own")
+	}
+	if count.Foreign > 0 {
+		causes = append(causes, "in the status of Services that are not ours")
+	}
+	if len(causes) > 0 {
+		text += ": its free addresses are " + strings.Join(causes, " or ")
+	}
+	if delay := u.Pool.ReuseDelay; delay > 0 {
+		text += ", and lets an address that is given back rest for " + delay.String()
+	}
+	return text
+}
+
 // String says what the addresses of a pool do.
 func (c *Count) String() string {
 	parts := []string{fmt.Sprintf("%d in use", c.Assigned)}
@@ -211,6 +254,12 @@ func (c *Count) String() string {
 	}
 	if c.Resting > 0 {
 		parts = append(parts, fmt.Sprintf("%d resting until %s or later", c.Resting, c.Rested.UTC().Format(time.RFC3339)))
+	}
+	if c.OfNodes > 0 {
+		parts = append(parts, fmt.Sprintf("%d nodes' own", c.OfNodes))
+	}
+	if c.Foreign > 0 {
+		parts = append(parts, fmt.Sprintf("%d in the status of Services that are not ours", c.Foreign))
 	}
 	return strings.Join(parts, ", ")
 }

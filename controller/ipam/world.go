@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/daymark-lb/daymark/internal/lb"
 )
 
@@ -59,6 +57,8 @@ type Assignment struct {
 
 	// awaiting: some of Addresses are kept only until what is asked for in their place can be had.
 	awaiting bool
+	// before is what became of the Service in the pass before; nil when nothing is known of that.
+	before *Assignment
 }
 
 // Address is one that a Service holds, and where it comes from.
@@ -114,6 +114,9 @@ type Count struct {
 	// Resting after they were given back; Rested is when the first of them may be given.
 	Resting int64
 	Rested  time.Time
+	// OfNodes: nodes' own addresses. Foreign: in the status of Services that are not ours. Both without those that Services
+	// of ours have nevertheless.
+	OfNodes, Foreign int64
 }
 
 // Overlap is an address range that two pools name.
@@ -144,12 +147,11 @@ type ReservationUse struct {
 
 // Memory is what one pass tells the next, and what a new process does not know.
 type Memory struct {
-	// Held addresses of pools with a reuse delay, so that the next pass sees which were given back.
-	Held map[netip.Addr]lb.Key
+	// Last is the assignments of the pass before, to see what was held then and on which terms: an address that appears in
+	// a status by other hands than ours counts less, and the Service that changed its terms gives way to its neighbours.
+	Last []Assignment
 	// Rests of addresses that were given back.
 	Rests map[netip.Addr]Rest
-	// Terms on which Services were last seen to share, to tell the one that changed from its neighbours.
-	Terms map[types.UID]string
 }
 
 // Rest is an address that was given back.

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/speaker/announce"
@@ -16,7 +18,7 @@ func (l *Loop) explainer(s *sight) *announce.Explainer {
 	for _, community := range s.communities {
 		_ = aliases.AddAliases(community) // what is wrong with it is a condition on it
 	}
-	members, established := reports(s.speakers)
+	members, established := reports(s.nodes, s.speakers)
 	t := &l.tables
 	return announce.NewExplainer(&announce.World{
 		Endpoints:         t.endpoints.Join(s.slices),
@@ -33,12 +35,22 @@ func (l *Loop) explainer(s *sight) *announce.Explainer {
 	})
 }
 
-// reports are which speakers there are, and which sessions they have, by node and peer.
-func reports(speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
+// reports are which speakers hold layer-2 addresses, and which sessions each has, by node and peer. A speaker whose node
+// is down is not there, whatever it said last; one that does not know the others holds nothing.
+func reports(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
+	down := make(map[string]bool, len(nodes))
+	for _, node := range nodes {
+		down[node.Name] = node.Down
+	}
 	members := announce.Members{Known: true}
 	established := make(map[string]map[string]bool, len(speakers))
 	for _, speaker := range speakers {
-		members.Alive = append(members.Alive, speaker.Name)
+		if down[speaker.Name] {
+			continue
+		}
+		if meta.IsStatusConditionTrue(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown) {
+			members.Alive = append(members.Alive, speaker.Name)
+		}
 		peers := map[string]bool{}
 		for i := range speaker.Status.BGP {
 			session := &speaker.Status.BGP[i]

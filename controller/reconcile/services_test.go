@@ -282,7 +282,12 @@ func takesOver(t *testing.T, c *cluster) {
 func announced(t *testing.T, c *cluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	must(t, c.Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
-	must(t, c.Create(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	must(t, c.Create(t.Context(), speaker))
+	speaker.Status.Conditions = []metav1.Condition{{
+		Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue, Reason: "Known", LastTransitionTime: metav1.Now(),
+	}}
+	must(t, c.Status().Update(t.Context(), speaker))
 	must(t, c.Create(t.Context(), &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}))
 	c.endpoint(t, "web", "203.0.113.1")
 	loop := c.start(t)

@@ -65,7 +65,7 @@ func copyProgram(to string) error {
 	if err != nil {
 		return fmt.Errorf("open this program: %w", err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	_ = os.Remove(to) // one that runs cannot be written to
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
 	if err != nil {

@@ -91,7 +91,7 @@ func fetch(ctx context.Context, from *Host, url string) (status int, body string
 	if err != nil {
 		return 0, "", fmt.Errorf("get %s: %w", url, bare(err))
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	b, err := io.ReadAll(response.Body)
 	if err != nil {
 		return 0, "", fmt.Errorf("read %s: %w", url, err)

@@ -164,7 +164,7 @@ func (p *controlPlane) ready() error {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		if response.StatusCode != 200 {
 			return errors.New(response.Status)
 		}
@@ -186,7 +186,7 @@ func freePorts(n int) (ports []int, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close() // only now, so that all are different
+		defer func() { _ = l.Close() }() // only now, so that all are different
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

@@ -2,9 +2,12 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Daemon is a program of a cluster in the hands of a test.
@@ -51,4 +54,27 @@ func (d Daemon) Resident() (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("read the size of %s: the kernel does not tell", d.Name)
+}
+
+// CPU is the processor time that it has spent.
+func (d Daemon) CPU() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("read the time of %s: %w", d.Name, err)
+	}
+	// The name of the program, in parentheses, may contain spaces; utime and stime are the 12th and 13th field behind it.
+	_, behind, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(behind)
+	const utime, stime, ticksPerSecond = 11, 12, 100
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("read the time of %s: %q", d.Name, text)
+	}
+	user, userErr := strconv.Atoi(fields[utime])
+	system, systemErr := strconv.Atoi(fields[stime])
+	return time.Duration(user+system) * time.Second / ticksPerSecond, errors.Join(userErr, systemErr)
+}
+
+// Metrics is what it tells Prometheus.
+func (d Daemon) Metrics(port int) (string, error) {
+	return get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d/metrics", port))
 }

@@ -77,8 +77,12 @@ func (f frr) programs(r *Router) (all []*Program, err error) {
 		return nil, err
 	}
 	for _, name := range frrDaemons {
-		all = append(all, newProgram(r.Host, name, r.dir,
-			frrProgram(name), "-N", "lab", "-u", "root", "-g", "root", "-f", empty, "--log", "stdout"))
+		p := newProgram(r.Host, name, r.dir,
+			frrProgram(name), "-N", "lab", "-u", "root", "-g", "root", "-f", empty, "--log", "stdout")
+		if name != "zebra" { // whom the others look for when they start, and then not for several seconds again
+			p.needs = filepath.Join(frrSockets, "zserv.api")
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }
@@ -146,5 +150,5 @@ func (f frr) neighbors(ctx context.Context, r *Router) (map[netip.Addr]string, e
 }
 
 func (f frr) view(ctx context.Context, r *Router) (string, error) {
-	return r.Run(ctx, "", "vtysh", "-N", "lab", "-c", "show ip route bgp")
+	return r.Run(ctx, "", "vtysh", "-N", "lab", "-c", "show bgp ipv4 unicast", "-c", "show ip route bgp")
 }

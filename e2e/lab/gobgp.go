@@ -62,7 +62,7 @@ func (g gobgp) ask(ctx context.Context, r *Router, question string) (string, err
 	if err != nil {
 		return "", fmt.Errorf("ask the router: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	b, err := io.ReadAll(response.Body)
 	return string(b), err
 }

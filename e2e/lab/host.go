@@ -111,7 +111,7 @@ func andReturn(f func() error) error {
 	if err != nil {
 		return fmt.Errorf("remember our own namespace: %w", err)
 	}
-	defer home.Close()
+	defer func() { _ = home.Close() }()
 	defer func() {
 		// A thread that cannot go home stays locked, so that nobody else is given it.
 		if netns.Set(home) == nil {

@@ -87,7 +87,7 @@ func runInside(work string) (status int, detached bool, err error) {
 	if err != nil {
 		return 1, false, fmt.Errorf("make the lifeline: %w", err)
 	}
-	defer hold.Close()
+	defer func() { _ = hold.Close() }()
 	told, tell, err := os.Pipe()
 	if err != nil {
 		return 1, false, fmt.Errorf("make the way back: %w", err)

@@ -69,7 +69,7 @@ func buildInto(ctx context.Context, progress io.Writer, source, folder string) e
 	if err != nil {
 		return fmt.Errorf("make a folder to build into: %w", err)
 	}
-	defer os.RemoveAll(unfinished)
+	defer func() { _ = os.RemoveAll(unfinished) }()
 	fmt.Fprintf(progress, "Building Kubernetes %s and etcd from source, once: 2 to 10 minutes.\n", KubernetesVersion)
 	if err := compile(ctx, progress, source, filepath.Join(unfinished, "kube")); err != nil {
 		return fmt.Errorf("build Kubernetes: %w", err)

@@ -67,7 +67,7 @@ func askARP(link *net.Interface, from, address netip.Addr, hear func(net.Hardwar
 	if err != nil {
 		return fmt.Errorf("listen for ARP: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	frame, err := arpRequest(link.HardwareAddr, from, address)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func askNDP(link *net.Interface, address netip.Addr, hear func(net.HardwareAddr)
 	if err != nil {
 		return fmt.Errorf("listen for neighbor discovery: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	group, err := ndp.SolicitedNodeMulticast(address)
 	if err != nil {
 		return fmt.Errorf("solicit %s: %w", address, err)

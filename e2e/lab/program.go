@@ -22,8 +22,9 @@ type Program struct {
 	Host *Host
 	Log  string // the file its output goes to
 
-	argv []string
-	env  []string
+	argv  []string
+	env   []string
+	needs string // a file that another program makes and that must be there before this one starts
 
 	mu   sync.Mutex
 	life *life
@@ -50,11 +51,16 @@ func (p *Program) Start(more ...string) error {
 	if p.life != nil && !p.life.over() {
 		return fmt.Errorf("start %s: it is running", p.Name)
 	}
+	if p.needs != "" {
+		if _, err := eventually(10*time.Second, func() error { _, err := os.Stat(p.needs); return err }); err != nil {
+			return fmt.Errorf("start %s: %w", p.Name, err)
+		}
+	}
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the log of %s: %w", p.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	l := &life{ended: make(chan struct{})}
 	l.cmd = exec.Command(p.argv[0], append(p.argv[1:len(p.argv):len(p.argv)], more...)...)
 	l.cmd.Stdout, l.cmd.Stderr = log, log

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -87,7 +88,8 @@ func Execute(ctx context.Context, p Program, metrics, health string, args []stri
 				return usageError{err}
 			}
 			log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level}))
-			bridge := logr.FromSlogHandler(log.Handler())
+			// Libraries speak of their own affairs: at one level less than we do.
+			bridge := logr.FromSlogHandler(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level + 4}))
 			ctrl.SetLogger(bridge)
 			klog.SetLogger(bridge)
 			return p.Run(c.Context(), f, log)
@@ -133,6 +135,11 @@ func (f *Flags) check() error {
 	if f.Namespace == "" {
 		return errors.New("--namespace must not be empty")
 	}
+	if f.Kubeconfig != "" {
+		if _, err := os.Stat(f.Kubeconfig); err != nil {
+			return fmt.Errorf("--kubeconfig: %w", err)
+		}
+	}
 	return cmp.Or(f.Classes.Validate(), checkBind("--metrics-bind-address", f.Metrics), checkBind("--health-bind-address", f.Health))
 }
 
@@ -141,10 +148,12 @@ func checkBind(flag, text string) error {
 	if text == "0" {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(text); err != nil {
-		return fmt.Errorf("%s must be address:port or 0, not %q", flag, text)
+	if _, port, err := net.SplitHostPort(text); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%s must be address:port or 0, not %q", flag, text)
 }
 
 // RESTConfig finds the API server: --kubeconfig, $KUBECONFIG, in-cluster.

@@ -26,6 +26,8 @@ func TestExecute(t *testing.T) {
 		{name: "an argument", args: []string{"start"}, status: 2, say: `unknown argument "start"`},
 		{name: "a log level that does not exist", args: []string{"--log-level=loud"}, status: 2, say: "--log-level must be"},
 		{name: "an address without a port", args: []string{"--metrics-bind-address=localhost"}, status: 2, say: "--metrics-bind-address must be address:port or 0"},
+		{name: "a port too large", args: []string{"--metrics-bind-address=:99999"}, status: 2, say: "--metrics-bind-address must be address:port or 0"},
+		{name: "a kubeconfig that is not there", args: []string{"--kubeconfig=/nowhere"}, status: 2, say: "--kubeconfig: stat /nowhere: no such file"},
 		{name: "an empty class", args: []string{"--load-balancer-class="}, status: 2, say: "--load-balancer-class must not be empty"},
 		{name: "an empty namespace", args: []string{"--namespace="}, status: 2, say: "--namespace must not be empty"},
 		{name: "what the program itself finds wrong", check: errors.New("--node-name is missing"), status: 2, say: "--node-name is missing"},

@@ -10,7 +10,8 @@ import (
 
 // Endpoint is one endpoint of a Service.
 type Endpoint struct {
-	Addr  netip.Addr
+	Addr netip.Addr
+	// Node that it is on; empty for one outside the cluster, which every node can reach and none has to itself.
 	Node  string
 	Ready bool
 	// Draining: terminating but still serving.
@@ -31,7 +32,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 	}
 	for i := range from.Endpoints {
 		endpoint := &from.Endpoints[i]
-		if endpoint.NodeName == nil || len(endpoint.Addresses) == 0 {
+		if len(endpoint.Addresses) == 0 {
 			continue
 		}
 		// Consumers use the first address only (EndpointSlice API: the others are to be ignored).
@@ -45,9 +46,13 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 			}
 			return *condition
 		}
+		node := ""
+		if endpoint.NodeName != nil {
+			node = *endpoint.NodeName
+		}
 		ready := is(endpoint.Conditions.Ready, true)
 		s.Endpoints = append(s.Endpoints, Endpoint{
-			Addr: addr, Node: *endpoint.NodeName, Ready: ready,
+			Addr: addr, Node: node, Ready: ready,
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
 		})
 	}
@@ -114,6 +119,9 @@ func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 
 // On counts the endpoints on a node.
 func (e Endpoints) On(node string) NodeEndpoints {
+	if node == "" {
+		return NodeEndpoints{}
+	}
 	if i, found := e.find(node); found {
 		return e[i]
 	}

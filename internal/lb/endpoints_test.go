@@ -37,6 +37,9 @@ func TestJoinEndpoints(t *testing.T) {
 			{endpoint("203.0.113.1", "n1", false, false)},
 			{endpoint("203.0.113.1", "n1", true, false)},
 		}, Endpoints{{Node: "n1", IPv4: EndpointCount{1, 1}}}},
+		{"one outside the cluster counts, on no node", [][]Endpoint{{
+			endpoint("203.0.113.9", "", true, false),
+		}}, Endpoints{{Node: "", IPv4: EndpointCount{1, 1}}}},
 		{"nodes are in order", [][]Endpoint{{
 			endpoint("203.0.113.3", "n3", true, false), endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n1", true, false),
 		}}, Endpoints{{Node: "n1", IPv4: EndpointCount{2, 2}}, {Node: "n3", IPv4: EndpointCount{1, 1}}}},
@@ -68,6 +71,7 @@ func TestParseEndpointSlice(t *testing.T) {
 	}
 	want := []Endpoint{
 		endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n1", false, true), endpoint("203.0.113.3", "n1", false, false),
+		endpoint("203.0.113.4", "", true, false),
 	}
 	got := ParseEndpointSlice(slice)
 	if got.Service != (Key{"default", "web"}) {

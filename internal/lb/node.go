@@ -2,6 +2,7 @@ package lb
 
 import (
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,9 +18,13 @@ type Node struct {
 	Annotations map[string]string
 	// Addresses of type InternalIP.
 	Addresses []netip.Addr
+	// External are the addresses of type ExternalIP that are not in Addresses too.
+	External []netip.Addr
 
 	// Unschedulable: cordoned.
 	Unschedulable bool
+	// Down: the control plane has not heard of the node for a while, or the node says that it is not ready.
+	Down bool
 	// NetworkUnavailable: the condition of that name is True.
 	NetworkUnavailable bool
 	// Excluded: the label node.kubernetes.io/exclude-from-external-load-balancers is there.
@@ -48,14 +53,26 @@ func ParseNode(from *corev1.Node) *Node {
 		if condition.Type == corev1.NodeNetworkUnavailable && condition.Status == corev1.ConditionTrue {
 			n.NetworkUnavailable = true
 		}
-	}
-	for _, address := range from.Status.Addresses {
-		if addr, err := ParseAddr(address.Address); err == nil && address.Type == corev1.NodeInternalIP {
-			n.Addresses = append(n.Addresses, addr)
+		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
+			n.Down = true
 		}
 	}
+	for _, address := range from.Status.Addresses {
+		addr, err := ParseAddr(address.Address)
+		switch {
+		case err != nil: // a name
+		case address.Type == corev1.NodeInternalIP:
+			n.Addresses = append(n.Addresses, addr)
+		case address.Type == corev1.NodeExternalIP:
+			n.External = append(n.External, addr)
+		}
+	}
+	n.External = slices.DeleteFunc(n.External, func(addr netip.Addr) bool { return slices.Contains(n.Addresses, addr) })
 	return n
 }
+
+// Own are all addresses of the node: none of them may be given to a Service.
+func (n *Node) Own() []netip.Addr { return slices.Concat(n.Addresses, n.External) }
 
 // Address is the node's first InternalIP of a family.
 func (n *Node) Address(family Family) (netip.Addr, bool) {

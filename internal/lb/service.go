@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -84,8 +85,6 @@ func ParseService(from *corev1.Service) *Service {
 		Selector:            from.Spec.Selector,
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
-		SharingKey:          annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP),
-		RequestedPools:      list(annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)),
 		Pools:               list(from.Annotations[v1beta1.AnnotationPool]),
 	}
 	if from.Spec.LoadBalancerClass != nil {
@@ -101,7 +100,13 @@ func ParseService(from *corev1.Service) *Service {
 			s.Ingress = append(s.Ingress, addr)
 		}
 	}
-	s.Requested, s.RequestError = requested(from)
+	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP)
+	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)
+	s.SharingKey, s.RequestedPools = sharing.value, list(pools.value)
+	requested, requestedErr := requested(from)
+	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError == nil {
+		s.Requested = requested
+	}
 	return s
 }
 
@@ -134,12 +139,15 @@ func families(from *corev1.Service) ([]Family, FamilyPolicy) {
 
 // requested reads the addresses a Service asks for: by annotation, by its alias, or by the older spec.loadBalancerIP.
 func requested(from *corev1.Service) ([]netip.Addr, error) {
-	texts := list(annotation(from, v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs))
+	given, err := annotation(from, v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs)
+	if err != nil {
+		return nil, err
+	}
 	var addrs []netip.Addr
-	for _, text := range texts {
+	for _, text := range list(given.value) {
 		addr, err := ParseAddr(text)
 		if err != nil {
-			return nil, fmt.Errorf("annotation %s: %w", v1beta1.AnnotationLoadBalancerIPs, err)
+			return nil, fmt.Errorf("annotation %s: %w", given.key, err)
 		}
 		if !slices.Contains(addrs, addr) {
 			addrs = append(addrs, addr)
@@ -156,17 +164,37 @@ func requested(from *corev1.Service) ([]netip.Addr, error) {
 		return []netip.Addr{addr}, nil
 	case !slices.Contains(addrs, addr):
 		return nil, fmt.Errorf("spec.loadBalancerIP asks for %s and annotation %s for %s: give one of the two",
-			addr, v1beta1.AnnotationLoadBalancerIPs, strings.Join(Strings(addrs), ", "))
+			addr, given.key, strings.Join(Strings(addrs), ", "))
 	}
 	return addrs, nil
 }
 
-// annotation is the value of our own annotation, or of the alias where ours is absent.
-func annotation(from *corev1.Service, own, alias string) string {
-	if value, ok := from.Annotations[own]; ok {
-		return strings.TrimSpace(value)
+// setting is what an annotation says, and which one it was.
+type setting struct{ key, value string }
+
+// annotation reads our own annotation, or the alias where ours is absent. Where both are there they must say the same; ours
+// comes back beside the error.
+func annotation(from *corev1.Service, own, alias string) (setting, error) {
+	ours, present := from.Annotations[own]
+	theirs, both := from.Annotations[alias]
+	switch {
+	case !present:
+		return setting{alias, strings.TrimSpace(theirs)}, nil
+	case both && !slices.Equal(canonical(ours), canonical(theirs)):
+		return setting{own, strings.TrimSpace(ours)}, fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
 	}
-	return strings.TrimSpace(from.Annotations[alias])
+	return setting{own, strings.TrimSpace(ours)}, nil
+}
+
+// canonical is a list with every address in it written in one way.
+func canonical(text string) []string {
+	items := list(text)
+	for i, item := range items {
+		if addr, err := ParseAddr(item); err == nil {
+			items[i] = addr.String()
+		}
+	}
+	return items
 }
 
 // list splits a list at its commas.

@@ -65,6 +65,11 @@ func TestTerritoryGivesEachAddressToItsFirstClaimant(t *testing.T) {
 		}
 		territory := Divide(claims)
 		shares := territory.Shares(len(claims))
+		for _, r := range slices.Concat(shares...) {
+			if !r.From.IsValid() || !r.To.IsValid() || r.To.Less(r.From) {
+				t.Fatalf("a share has the range %v-%v of %v", r.From, r.To, claims)
+			}
+		}
 		rivals := map[[2]int]bool{}
 		for _, addr := range smallSpace() {
 			want := slices.IndexFunc(claims, func(ranges []Range) bool { return Containing(ranges, addr) >= 0 })

@@ -22,6 +22,7 @@ import (
 func Options(scheme *runtime.Scheme, namespace string) cache.Options {
 	return cache.Options{
 		Scheme:           scheme,
+		NewInformer:      newInformer,
 		DefaultTransform: strip(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Service{}:            {Transform: strip(stripService)},
@@ -91,7 +92,7 @@ func stripNode(n *corev1.Node) {
 	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints}
 	kept := corev1.NodeStatus{Addresses: n.Status.Addresses}
 	for _, condition := range n.Status.Conditions {
-		if condition.Type == corev1.NodeNetworkUnavailable {
+		if condition.Type == corev1.NodeNetworkUnavailable || condition.Type == corev1.NodeReady {
 			kept.Conditions = append(kept.Conditions, corev1.NodeCondition{Type: condition.Type, Status: condition.Status})
 		}
 	}

@@ -23,6 +23,9 @@ type Wake struct{}
 // DefaultPace is the time within which the wakes after a first one are folded into one.
 const DefaultPace = 20 * time.Millisecond
 
+// syncTimeout is how long a loop waits for its caches: without an API server nothing is known, and to end would not help.
+const syncTimeout = 10 * 365 * 24 * time.Hour
+
 // A pass that fails is tried again after minRetry, then at growing intervals up to maxRetry. Any event wakes it sooner.
 const (
 	minRetry = 50 * time.Millisecond
@@ -58,8 +61,9 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 		wakes.pace = DefaultPace
 	}
 	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
-		RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetry, maxRetry),
-		EnableWarmup: &warm,
+		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetry, maxRetry),
+		EnableWarmup:     &warm,
+		CacheSyncTimeout: syncTimeout,
 	})
 	for _, kind := range w.Kinds {
 		b.Watches(kind, wakes)

@@ -37,7 +37,39 @@ func (r *rules) sessions() []Session {
 		}
 	}
 	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
+	r.keepApart(sessions)
 	return sessions
+}
+
+// keepApart leaves a router that several BGPPeers name to the oldest of them: the router would drop one session for the
+// other, again and again.
+func (r *rules) keepApart(sessions []Session) {
+	type place struct {
+		vrf  string
+		addr netip.AddrPort
+	}
+	age := make(map[string]*lb.Peer, len(r.peers))
+	for _, peer := range r.peers {
+		age[peer.Name] = peer
+	}
+	first := map[place]*Session{}
+	for i := range sessions {
+		session := &sessions[i]
+		at := place{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
+		if !session.Address.IsValid() {
+			continue
+		}
+		other, taken := first[at]
+		if !taken {
+			first[at] = session
+			continue
+		}
+		if age[session.Peer].Created.Before(age[other.Peer].Created) {
+			session, other = other, session
+			first[at] = other
+		}
+		session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, at.addr)
+	}
 }
 
 // route is an address that this node announces, with the advertisements that say so.
@@ -128,11 +160,9 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
 	}
-	base.NextHop4, _ = n.Address(lb.IPv4)
-	base.NextHop6, _ = n.Address(lb.IPv6)
 	base.Problem = r.refer(peer, &base)
 	if peer.NodeAnnotation == "" {
-		base.Families = familiesOf(peer, base.Address)
+		base.reach(base.Address, peer, n)
 		return []Session{base}
 	}
 	return annotated(base, peer, n)
@@ -173,13 +203,31 @@ func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
 		if err == nil {
-			session.Address = addr
 			session.Name = peer.Name + "/" + addr.String()
 		}
-		session.Families = familiesOf(peer, session.Address)
+		session.reach(addr, peer, n)
 		sessions = append(sessions, session)
 	}
 	return sessions
+}
+
+// reach sets the router's address and what depends on it.
+func (s *Session) reach(addr netip.Addr, peer *lb.Peer, n *lb.Node) {
+	s.Address = addr
+	s.Families = familiesOf(peer, addr)
+	s.NextHop4, _ = n.Address(lb.IPv4)
+	s.NextHop6, _ = n.Address(lb.IPv6)
+}
+
+// carries reports whether prefixes of a family can be announced over the session.
+func (s *Session) carries(family lb.Family) bool {
+	if !slices.Contains(s.Families, family) {
+		return false
+	}
+	if family == lb.IPv6 {
+		return s.Address.Is6() || s.NextHop6.IsValid()
+	}
+	return s.Address.Is4() || s.NextHop4.IsValid()
 }
 
 func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {

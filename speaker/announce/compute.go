@@ -10,8 +10,10 @@ import (
 // Compute decides what the node w.Node announces and serves.
 func Compute(w *World) *Plan {
 	r := newRules(w)
+	held, unheld := r.layer2()
 	return &Plan{
-		Layer2:      r.layer2(),
+		Layer2:      held,
+		Unheld:      unheld,
 		Sessions:    r.sessions(),
 		HealthPorts: r.healthPorts(),
 		HealthPaths: r.healthPaths(),

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -249,6 +250,29 @@ func TestSessionSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
+	w := cluster()
+	copied := *w.Peers[0]
+	copied.Name, copied.Created = "a-copy", copied.Created.Add(time.Second)
+	w.Peers = append(w.Peers, &copied)
+	sessions := Compute(w).Sessions
+	if sessions[0].Name != "a-copy" || sessions[0].Problem != "BGPPeer router names the same router, 192.0.2.1:179, and is older" {
+		t.Errorf("the copy has problem %q", sessions[0].Problem)
+	}
+	if sessions[1].Problem != "" {
+		t.Errorf("the older one has problem %q", sessions[1].Problem)
+	}
+}
+
+func TestANodeThatCannotHoldWhatIsItsSaysSo(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", "n1").Local = true
+	w.Links = nil
+	if got := Compute(w).Unheld; len(got) != 1 || !strings.HasPrefix(got[0], "192.0.2.200 is for this node to hold, and no interface") {
+		t.Errorf("unheld: %q", got)
+	}
+}
+
 func TestPeersByAnnotationOfTheNode(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
@@ -292,7 +316,18 @@ func TestExplain(t *testing.T) {
 		{"no advertisement", "198.19.0.1", func(w *World, _ *lb.Service) { w.BGPAdvertisements = nil }, ReasonNoAdvertisement, "selects this Service and pool wan of 198.19.0.1"},
 		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
 		{"no peer", "198.19.0.1", func(w *World, _ *lb.Service) { w.Peers = nil }, ReasonNoNode, "there is no BGPPeer"},
-		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) { w.Established = nil }, ReasonNoNode, "n1, n2, n3: it has no established BGP session"},
+		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) {
+			w.Established = map[string]map[string]bool{"n1": {}, "n2": {}, "n3": {}}
+		}, ReasonNoNode, "n1, n2, n3: it has no established BGP session"},
+		{"a family that no session carries", "2001:db8::7", func(w *World, _ *lb.Service) {
+			w.Pools = lb.NewPools([]*lb.Pool{pool("wan", "2001:db8::/64", 2)})
+		}, ReasonNoNode, "n1, n2, n3: its BGP sessions do not carry this address family"},
+		{"a router that is away beside one that hears", "198.19.0.1", func(w *World, _ *lb.Service) {
+			other := *w.Peers[0]
+			other.Name, other.Address = "away", netip.MustParseAddr("192.0.2.2")
+			w.Peers = append(w.Peers, &other)
+		}, ReasonAnnounced, "198.19.0.1 by BGP to away, router (bgp)"},
+		{"an endpoint outside the cluster", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s, "") }, ReasonAnnounced, "by BGP to router"},
 		{"every node for its own reason", "192.0.2.200", func(w *World, _ *lb.Service) {
 			w.node("n1").Draining = true
 			w.node("n2").Excluded = true

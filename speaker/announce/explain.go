@@ -1,7 +1,6 @@
 package announce
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,13 +29,33 @@ const (
 // Explainer answers for many Services of one World.
 type Explainer struct {
 	rules *rules
-	// anywhere caches in which ways addresses are announced that any node can serve, by their advertisements.
-	anywhere map[[2]set]string
+	// anywhere caches the answer for addresses that any node can serve, which is most of them.
+	anywhere map[question]*answer
+	// peers caches what stands against each node announcing to a peer, leaving endpoints aside.
+	peers map[audience][]Refusal
 }
+
+// question is what the answer for an address depends on when any node can serve it.
+type question struct {
+	l2, bgp set
+	family  lb.Family
+}
+
+// audience is a peer, told by a set of advertisements of a family of addresses.
+type audience struct {
+	bgp    set
+	peer   string
+	family lb.Family
+}
+
+// answer says in which ways an address is announced; when in none, what stands against each node.
+type answer struct{ ways, against string }
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects here; World.Node and World.Links are not looked at.
-func NewExplainer(w *World) *Explainer { return &Explainer{newRules(w), map[[2]set]string{}} }
+func NewExplainer(w *World) *Explainer {
+	return &Explainer{newRules(w), map[question]*answer{}, map[audience][]Refusal{}}
+}
 
 // Explain says whether a Service is announced by any node. It depends on the advertisements, endpoints, nodes and
 // speakers only, not on which node holds an address, so that it changes when something changes for the user.
@@ -58,65 +77,98 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 // address says in which ways an address is announced, or why it is not.
 func (e *Explainer) address(a address) (string, *Explanation) {
 	r := e.rules
-	l2, bgp := r.l2Matches(a), r.bgpMatches(a)
-	if l2 == "" && bgp == "" {
+	q := question{r.l2Matches(a), r.bgpMatches(a), lb.FamilyOf(a.addr)}
+	if q.l2 == "" && q.bgp == "" {
 		return "", &Explanation{false, ReasonNoAdvertisement, e.noAdvertisement(a)}
 	}
-	if family := lb.FamilyOf(a.addr); !r.world.Endpoints[a.service.Key].Any(family) {
-		return "", &Explanation{false, ReasonNoEndpoint, fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, family)}
+	if !r.world.Endpoints[a.service.Key].Any(q.family) {
+		return "", &Explanation{false, ReasonNoEndpoint, fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, q.family)}
 	}
-	ways, known := e.anywhere[[2]set{l2, bgp}]
-	if a.service.Local || !known {
-		ways = e.ways(a, l2, bgp)
+	found := e.answer(a, q)
+	if found.ways == "" {
+		return "", &Explanation{false, ReasonNoNode, a.addr.String() + ": " + found.against}
 	}
-	if !a.service.Local {
-		e.anywhere[[2]set{l2, bgp}] = ways
-	}
-	if ways == "" {
-		return "", &Explanation{false, ReasonNoNode, e.noNode(a, l2, bgp)}
-	}
-	return ways, nil
+	return found.ways, nil
 }
 
-// ways in which an address is announced, in words; empty when no node announces it.
-func (e *Explainer) ways(a address, l2, bgp set) string {
+func (e *Explainer) answer(a address, q question) *answer {
+	if a.service.Local {
+		return e.work(a, q)
+	}
+	if e.anywhere[q] == nil {
+		e.anywhere[q] = e.work(a, q)
+	}
+	return e.anywhere[q]
+}
+
+// work answers a question. The words name peers that are to be told, not those that are at the moment: a router that
+// comes and goes must not rewrite every Service, as long as another hears of them.
+func (e *Explainer) work(a address, q question) *answer {
 	r := e.rules
 	var ways []string
-	if l2 != "" && len(r.servers(a, r.l2Candidates(l2))) > 0 {
-		ways = append(ways, fmt.Sprintf("by layer 2 (%s)", names(l2, func(i int) string { return r.l2[i].Name })))
+	if q.l2 != "" && len(r.servers(a, r.l2Candidates(q.l2))) > 0 {
+		ways = append(ways, fmt.Sprintf("by layer 2 (%s)", names(q.l2, func(i int) string { return r.l2[i].Name })))
 	}
-	if peers := e.told(a, bgp); len(peers) > 0 {
-		ways = append(ways, fmt.Sprintf("by BGP to %s (%s)", strings.Join(peers, ", "), names(bgp, func(i int) string { return r.bgp[i].Name })))
+	if q.bgp != "" && e.told(a, q) {
+		ways = append(ways, fmt.Sprintf("by BGP to %s (%s)", strings.Join(e.audience(q), ", "), names(q.bgp, func(i int) string { return r.bgp[i].Name })))
 	}
-	return strings.Join(ways, " and ")
+	if len(ways) == 0 {
+		return &answer{against: e.noNode(a, q)}
+	}
+	return &answer{ways: strings.Join(ways, " and ")}
 }
 
-// told are the peers that some node announces an address to.
-func (e *Explainer) told(a address, matches set) []string {
-	var told []string
+// told reports whether some node announces an address to some peer.
+func (e *Explainer) told(a address, q question) bool {
 	for _, peer := range e.rules.peers {
-		if slices.ContainsFunc(e.rules.nodes, func(n node) bool { return e.refusalBGP(a, matches, n, peer) == Willing }) {
-			told = append(told, peer.Name)
+		for place, refusal := range e.refusals(peer, q) {
+			if refusal == Willing && e.rules.serving(a, e.rules.nodes[place].Name) {
+				return true
+			}
 		}
 	}
-	return told
+	return false
 }
 
-// refusalBGP says why a node does not announce an address to a peer.
-func (e *Explainer) refusalBGP(a address, matches set, n node, peer *lb.Peer) Refusal {
+// audience are the peers that some node is to tell, whether or not it has a session at the moment.
+func (e *Explainer) audience(q question) []string {
+	var peers []string
+	for _, peer := range e.rules.peers {
+		if slices.ContainsFunc(e.refusals(peer, q), func(refusal Refusal) bool { return refusal == Willing || refusal == NoSession }) {
+			peers = append(peers, peer.Name)
+		}
+	}
+	return peers
+}
+
+// refusals say what stands against each node, in the order of rules.nodes, announcing to a peer, leaving endpoints aside.
+func (e *Explainer) refusals(peer *lb.Peer, q question) []Refusal {
+	key := audience{q.bgp, peer.Name, q.family}
+	if known, ok := e.peers[key]; ok {
+		return known
+	}
+	heard := q.bgp.where(func(i int) bool { return e.rules.bgp[i].MatchesPeer(peer.Name) })
+	refusals := make([]Refusal, len(e.rules.nodes))
+	for place, n := range e.rules.nodes {
+		refusals[place] = e.refusal(peer, heard, q.family, place, n)
+	}
+	e.peers[key] = refusals
+	return refusals
+}
+
+func (e *Explainer) refusal(peer *lb.Peer, heard set, family lb.Family, place int, n node) Refusal {
 	r := e.rules
-	place := r.place(n.Name)
-	mine := matches.where(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) && r.bgp[i].selected[place] })
+	sessions, there := r.world.Established[n.Name]
 	switch {
 	case n.refusal != Willing:
 		return n.refusal
-	case mine == "" || !peer.NodeSelectors.Match(n.Labels):
+	case !peer.NodeSelectors.Match(n.Labels) || heard.where(func(i int) bool { return r.bgp[i].selected[place] }) == "":
 		return NotSelected
-	case !n.alive:
+	case !there:
 		return SpeakerMissing
-	case !r.serving(a, n.Name):
-		return NoLocalEndpoint
-	case !r.world.Established[n.Name][peer.Name]:
+	case !slices.ContainsFunc(r.sessionsWith(peer, n.Node), func(s Session) bool { return s.carries(family) }):
+		return OtherFamily
+	case !sessions[peer.Name]:
 		return NoSession
 	default:
 		return Willing
@@ -124,9 +176,9 @@ func (e *Explainer) refusalBGP(a address, matches set, n node, peer *lb.Peer) Re
 }
 
 // refusalL2 says why a node does not hold an address.
-func (e *Explainer) refusalL2(a address, matches set, n node) Refusal {
+func (e *Explainer) refusalL2(a address, matches set, place int) Refusal {
 	r := e.rules
-	place := r.place(n.Name)
+	n := r.nodes[place]
 	switch {
 	case n.refusal != Willing:
 		return n.refusal
@@ -149,32 +201,46 @@ func (e *Explainer) noAdvertisement(a address) string {
 }
 
 // noNode names every node and what stands against it, nodes with the same reason together.
-func (e *Explainer) noNode(a address, l2, bgp set) string {
+func (e *Explainer) noNode(a address, q question) string {
+	r := e.rules
+	if q.l2 == "" && len(r.peers) == 0 {
+		return "there is no BGPPeer to announce it to"
+	}
 	byRefusal := map[Refusal][]string{}
-	for _, n := range e.rules.nodes {
-		refusal := NotSelected
-		if l2 != "" {
-			refusal = e.refusalL2(a, l2, n)
-		}
-		if bgp != "" && refusal == NotSelected {
-			for _, peer := range e.rules.peers {
-				refusal = max(refusal, e.refusalBGP(a, bgp, n, peer))
-			}
-		}
+	for place, n := range r.nodes {
+		refusal := e.against(a, q, place)
 		byRefusal[refusal] = append(byRefusal[refusal], n.Name)
 	}
 	if len(byRefusal) == 0 {
 		return "the cluster has no nodes"
 	}
-	if bgp != "" && l2 == "" && len(e.rules.peers) == 0 {
-		return "there is no BGPPeer to announce it to"
-	}
 	var parts []string
 	for refusal, nodes := range byRefusal {
 		parts = append(parts, fmt.Sprintf("%s: %s", some(nodes), refusal))
 	}
-	slices.SortFunc(parts, cmp.Compare)
-	return fmt.Sprintf("%s: no node announces it: %s", a.addr, strings.Join(parts, "; "))
+	slices.Sort(parts)
+	return "no node announces it: " + strings.Join(parts, "; ")
+}
+
+// against is what stands against a node, the reason nearest to success over all ways and peers.
+func (e *Explainer) against(a address, q question, place int) Refusal {
+	nearest := NotSelected
+	if q.l2 != "" {
+		nearest = e.refusalL2(a, q.l2, place)
+	}
+	if q.bgp == "" || nearest != NotSelected {
+		return nearest
+	}
+	for _, peer := range e.rules.peers {
+		refusal := e.refusals(peer, q)[place]
+		if refusal == Willing {
+			refusal = NoLocalEndpoint // else it would announce
+		}
+		if nearest == NotSelected || refusal > nearest {
+			nearest = refusal
+		}
+	}
+	return nearest
 }
 
 // some names up to five nodes.

@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -17,11 +18,11 @@ var foreignLinks = []string{
 	"tailscale*", "zt*", "ovs-*", "genev_sys_*", "antrea-*", "dummy*", "ifb*",
 }
 
-// layer2 is what this node answers for. A speaker that has not met the others answers for nothing: to think itself
-// alone would put two holders on the segment.
-func (r *rules) layer2() []Layer2Address {
+// layer2 is what this node answers for, and what it should and cannot. A speaker that has not met the others answers for
+// nothing: to think itself alone would put two holders on the segment.
+func (r *rules) layer2() (held []Layer2Address, unheld []string) {
 	if !r.world.Members.Known || len(r.l2) == 0 {
-		return nil
+		return nil, nil
 	}
 	claims := map[netip.Addr]*claim{}
 	for _, s := range r.world.Services {
@@ -29,18 +30,21 @@ func (r *rules) layer2() []Layer2Address {
 			r.addClaim(claims, r.address(s, addr))
 		}
 	}
-	var held []Layer2Address
 	for addr, c := range claims {
 		holder, ok := election.Holder(addr, c.candidates)
 		if !ok || holder.Node != r.world.Node {
 			continue
 		}
-		if interfaces := r.interfaces(addr, c.matches); len(interfaces) > 0 {
-			held = append(held, Layer2Address{addr, interfaces})
+		interfaces := r.interfaces(addr, c.matches)
+		if len(interfaces) == 0 {
+			unheld = append(unheld, fmt.Sprintf("%s is for this node to hold, and no interface that is up and matches the advertisement leads to its neighbors", addr))
+			continue
 		}
+		held = append(held, Layer2Address{addr, interfaces})
 	}
 	slices.SortFunc(held, func(a, b Layer2Address) int { return a.Addr.Compare(b.Addr) })
-	return held
+	slices.Sort(unheld)
+	return held, unheld
 }
 
 // claim gathers the nodes that may hold an address, over all Services that share it.

@@ -13,6 +13,8 @@ import (
 type Plan struct {
 	// Layer2 addresses this node answers for, in order of address.
 	Layer2 []Layer2Address
+	// Unheld says in words which addresses this node should answer for and cannot.
+	Unheld []string
 	// Sessions with routers, in order of name.
 	Sessions []Session
 	// HealthPorts to serve, in order of port.
@@ -51,7 +53,8 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
-	// NextHop4 and NextHop6 are this node's own addresses, for the paths of each family; invalid: the session's own.
+	// NextHop4 and NextHop6 are this node's own addresses, the next hops of paths of a family that the session does not
+	// itself run over: those of the other family have this end of the session.
 	NextHop4 netip.Addr
 	NextHop6 netip.Addr
 

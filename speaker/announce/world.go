@@ -28,7 +28,8 @@ type World struct {
 	Members Members
 	// Links of this node.
 	Links []lb.Link
-	// Established says, for Explain, which nodes have a session with which peer, by the names of both.
+	// Established says, for Explain, which nodes have a session with which peer, by the names of both. A node whose
+	// speaker is not there has no entry.
 	Established map[string]map[string]bool
 
 	Options Options
@@ -64,6 +65,7 @@ const (
 	SpeakerMissing
 	NotSelected
 	NoLocalEndpoint
+	OtherFamily
 	NoSession
 )
 
@@ -77,6 +79,7 @@ var refusals = [...]string{
 	SpeakerMissing:     "its speaker is not there",
 	NotSelected:        "nodeSelectors do not match it",
 	NoLocalEndpoint:    "externalTrafficPolicy is Local and no ready endpoint is on it",
+	OtherFamily:        "its BGP sessions do not carry this address family",
 	NoSession:          "it has no established BGP session",
 }
 

@@ -1,7 +1,9 @@
 package bgp
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,20 +32,39 @@ func equalAttributes(a, b *announce.Attributes) bool {
 		slices.Equal(a.Communities, b.Communities)
 }
 
-// nextHopOf is the next hop of a family's paths: the node's own address where the plan knows one, else the session's
-// (unspecified, for which GoBGP fills in the local end of the connection), or none.
+// nextHopOf is the next hop of a family's paths. Over the family that the session runs over it is this end of the session,
+// which the router can reach, whatever other addresses the node has; for the other family the node's own address.
 func nextHopOf(desired *announce.Session, family lb.Family) (netip.Addr, error) {
-	known, own, over := desired.NextHop4, netip.IPv4Unspecified(), desired.Address.Is4()
+	own := desired.NextHop4
 	if family == lb.IPv6 {
-		known, own, over = desired.NextHop6, netip.IPv6Unspecified(), desired.Address.Is6()
+		own = desired.NextHop6
 	}
-	switch {
-	case known.IsValid():
-		return known, nil
-	case over:
-		return own, nil
+	if family == lb.FamilyOf(desired.Address) {
+		own = cmp.Or(desired.Source, localEnd(desired), own)
 	}
-	return netip.Addr{}, fmt.Errorf("%s prefixes are not announced: this node has no %s address to be their next hop", family, family)
+	if !own.IsValid() {
+		return own, fmt.Errorf("%s prefixes are not announced: this node has no %s address to be their next hop", family, family)
+	}
+	return own, nil
+}
+
+// localEnd is the address that the kernel chooses for a session; invalid when it has no route, or when the address has no
+// meaning to a router. No packet is sent. (GoBGP fills in an unspecified next hop too, but not in every case the one of
+// the session.)
+func localEnd(desired *announce.Session) netip.Addr {
+	if desired.VRF != "" {
+		return netip.Addr{} // another routing table decides
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(desired.Address, desired.Port)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close() //nolint:errcheck // nothing was sent
+	local, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok || local.IP.IsLinkLocalUnicast() {
+		return netip.Addr{}
+	}
+	return local.AddrPort().Addr().Unmap()
 }
 
 // encoder turns paths into GoBGP's. Paths with the same attributes share the objects that describe them, for which

@@ -13,42 +13,55 @@ const (
 	// alone is how long a speaker that is told of no others waits for word of them: at the birth of a cluster all
 	// start at once, and each is the first for a moment.
 	alone = time.Second
-	// cutOff is how long a speaker that reaches none of the others waits before it takes itself to be alone: longer
-	// than it takes to restart one of them, and short enough for a cluster in which all others are dead.
-	cutOff = 10 * time.Second
+	// deserted is how long a speaker waits for others that were there once and are not now: longer than it takes to
+	// restart one of them, and short enough for a cluster in which all others have ended.
+	deserted = 5 * time.Second
 )
 
 // acquaintance is the rule of when a speaker knows which others there are. It is pure: it is told what happens and
 // when. The membership is unknown until
 //   - another speaker has been met, or
 //   - it has been told that there are no others, and that stood for a second, or
-//   - it has been told of others, and none could be met for ten seconds since it was first told anything.
+//   - of those there should be, all have been found gone, and that stood for five seconds.
+//
+// One that merely does not answer is not gone: it may be cut off, or we may be, and two that each think themselves alone
+// are two holders of every address. Gone is one whose host says that nobody listens, or whose node the control plane has
+// given up.
 //
 // What is known once stays known: a speaker that loses all others later is the survivor or the one cut off, and which,
 // the terms of their claims will tell.
 type acquaintance struct {
 	known bool
-	// met another speaker at some time.
-	met bool
-	// told is when it was first told of the others; zero: not yet.
-	told time.Time
-	// lonely is since when it is told that there are none; zero: there are some.
+	// told of the others at some time.
+	told bool
+	// lonely is since when there is nobody to wait for; zero: there is somebody.
 	lonely time.Time
+	// patience is how long that must stand.
+	patience time.Duration
 }
 
 // unreached is a speaker that is expected and not alive.
 type unreached struct {
 	node string
 	at   netip.AddrPort
-	// failure of the last attempt; "" when there was none yet.
-	failure string
+	attempt
 }
 
-// expect is told how many others there should be.
-func (a *acquaintance) expect(now time.Time, others int) {
+// attempt is what came of the last attempt to reach a speaker.
+type attempt struct {
+	// words for what failed; "" when there was no attempt yet.
+	words string
+	// refused: its host said that nobody listens there.
+	refused bool
+}
+
+// expect is told how many others there may be, and how many more there should be that are gone.
+func (a *acquaintance) expect(now time.Time, others, gone int) {
 	a.observe(now, false) // What was due before must not be undone by what is new.
-	if a.told.IsZero() {
-		a.told = now
+	a.told = true
+	a.patience = alone
+	if gone > 0 {
+		a.patience = deserted
 	}
 	switch {
 	case others > 0:
@@ -60,33 +73,22 @@ func (a *acquaintance) expect(now time.Time, others int) {
 
 // observe is told the time, and whether another speaker is alive.
 func (a *acquaintance) observe(now time.Time, meets bool) {
-	a.met = a.met || meets
-	switch {
-	case a.met:
-		a.known = true
-	case a.told.IsZero():
-	case !a.lonely.IsZero():
-		a.known = a.known || now.Sub(a.lonely) >= alone
-	default:
-		a.known = a.known || now.Sub(a.told) >= cutOff
-	}
+	a.known = a.known || meets || !a.lonely.IsZero() && now.Sub(a.lonely) >= a.patience
 }
 
 // why says in words what is unknown or in doubt; "" when everybody expected is there.
 func (a *acquaintance) why(absent []unreached) string {
 	switch {
-	case a.told.IsZero() && !a.known:
+	case !a.told && !a.known:
 		return "it is not known yet which other speakers there are"
 	case len(absent) == 0 && a.known:
 		return ""
 	case len(absent) == 0:
 		return "waiting for word of other speakers"
 	case !a.known:
-		return "has met none of the other speakers yet: " + list(absent)
-	case !a.met:
-		return "takes itself to be alone, because no other speaker can be reached: " + list(absent) + "; " + ports(absent)
+		return "has met none of the other speakers yet, and holds nothing until it has: " + list(absent) + ports(absent)
 	default:
-		return "cannot reach " + list(absent) + "; " + ports(absent)
+		return "does not see " + list(absent) + ports(absent)
 	}
 }
 
@@ -96,8 +98,10 @@ func list(absent []unreached) string {
 	parts := make([]string, 0, most)
 	for _, other := range absent[:min(most, len(absent))] {
 		part := fmt.Sprintf("%s at %v", other.node, other.at)
-		if other.failure != "" {
-			part += " (" + other.failure + ")"
+		if !other.at.IsValid() {
+			part = other.node + " (it has not said where it listens)"
+		} else if other.words != "" {
+			part += " (" + other.words + ")"
 		}
 		parts = append(parts, part)
 	}
@@ -108,12 +112,17 @@ func list(absent []unreached) string {
 	return text
 }
 
-// ports says what a firewall must let through.
+// ports says what a firewall must let through, when one may be to blame.
 func ports(absent []unreached) string {
-	numbers := make([]string, 0, len(absent))
+	var numbers []string
 	for _, other := range absent {
-		numbers = append(numbers, strconv.Itoa(int(other.at.Port())))
+		if other.at.IsValid() && !other.refused {
+			numbers = append(numbers, strconv.Itoa(int(other.at.Port())))
+		}
+	}
+	if len(numbers) == 0 {
+		return ""
 	}
 	slices.Sort(numbers)
-	return "TCP and UDP port " + strings.Join(slices.Compact(numbers), ", ") + " must pass between the nodes both ways"
+	return "; TCP and UDP port " + strings.Join(slices.Compact(numbers), ", ") + " must pass between the nodes both ways"
 }

@@ -36,7 +36,7 @@ func (m *Members) reach(ctx context.Context) {
 	)
 	for _, other := range absent {
 		turns <- struct{}{}
-		if ctx.Err() != nil || m.isAlive(other.node) {
+		if ctx.Err() != nil || !other.at.IsValid() || m.isAlive(other.node) {
 			<-turns
 			continue
 		}
@@ -56,9 +56,10 @@ func (m *Members) greet(node string, at netip.AddrPort) {
 	before := m.failures[node]
 	delete(m.failures, node)
 	if err != nil {
-		m.failures[node] = inWords(err)
+		m.failures[node] = attempt{inWords(err), strings.Contains(err.Error(), "connection refused")}
 	}
 	changed := before != m.failures[node]
+	m.reckon()
 	m.mu.Unlock()
 	if changed {
 		m.wake()
@@ -68,7 +69,7 @@ func (m *Members) greet(node string, at netip.AddrPort) {
 func (m *Members) isAlive(node string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(missing(map[string]netip.AddrPort{node: {}}, m.alive(), nil)) == 0
+	return len(missing(map[string]Other{node: {}}, m.alive(), nil)) == 0
 }
 
 // watchClock wakes the receiver when a verdict falls by the passing of time alone.

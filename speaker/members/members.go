@@ -36,6 +36,14 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// Other is a speaker that there should be.
+type Other struct {
+	// At is where it gossips; invalid while it has not said so.
+	At netip.AddrPort
+	// Down: the control plane takes its node to be down. It is tried, and not waited for.
+	Down bool
+}
+
 // View is what is known of the speakers now.
 type View struct {
 	// Alive are the nodes whose speakers answer, sorted, this one included.
@@ -55,14 +63,16 @@ type Members struct {
 	set chan struct{}
 	// keyed is closed when there is a key.
 	keyed chan struct{}
+	// left is closed when the others have been told that we leave.
+	left chan struct{}
 
 	mu           sync.Mutex
 	list         *memberlist.Memberlist
 	keyring      *memberlist.Keyring
 	acquaintance acquaintance
-	expected     map[string]netip.AddrPort
-	// failures of the last attempts to reach those that are expected, in words.
-	failures map[string]string
+	expected     map[string]Other
+	// failures of the last attempts to reach those that are expected.
+	failures map[string]attempt
 }
 
 // New returns Members that know nobody. It opens nothing and starts nothing: Start does.
@@ -72,7 +82,8 @@ func New(cfg Config) *Members {
 	}
 	m := &Members{
 		cfg: cfg, changes: make(chan struct{}, 1), set: make(chan struct{}, 1), keyed: make(chan struct{}),
-		failures: map[string]string{},
+		left:     make(chan struct{}),
+		failures: map[string]attempt{},
 	}
 	if len(cfg.Keys) > 0 {
 		// Nothing but an empty list can be wrong with keys, since they are hashed.
@@ -106,6 +117,7 @@ func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) 
 	joining.Go(func() { m.watchClock(ctx) })
 	<-ctx.Done()
 	depart(list)
+	close(m.left)
 	joining.Wait() // After leaving: an attempt that hangs must not keep the others from the news.
 	return nil
 }
@@ -117,35 +129,35 @@ func (m *Members) leave(list *memberlist.Memberlist) {
 	}
 }
 
-// Set says which other speakers there should be, by node, and where they gossip: the whole of what the API server
-// knows. An entry for this node is ignored, one without an address is reported and otherwise ignored. Those that are
-// not alive are tried at once and then every second until they are or are not expected any more; who cannot be reached
-// is told by View. A speaker that is alive is not forgotten for not being expected.
-func (m *Members) Set(_ context.Context, expected map[string]netip.AddrPort) error {
-	others := make(map[string]netip.AddrPort, len(expected))
-	var errs []error
-	for _, node := range slices.Sorted(maps.Keys(expected)) {
-		switch at := expected[node]; {
-		case node == m.cfg.Node:
-		case !at.IsValid() || at.Port() == 0 || at.Addr().IsUnspecified():
-			errs = append(errs, fmt.Errorf("reach the speaker on %s: %v is not an address to gossip with", node, at))
-		default:
-			others[node] = at
-		}
-	}
-
+// Set says which other speakers there should be, by node: the whole of what the API server knows. An entry for this node
+// is ignored; one without an address is waited for. Those that are not alive are tried at once and then every second
+// until they are or are not expected any more; who cannot be reached is told by View. A speaker that is alive is not
+// forgotten for not being expected.
+func (m *Members) Set(expected map[string]Other) {
 	m.mu.Lock()
-	m.expected = others
-	// A speaker whose address cannot be used is expected all the same: we are not alone because of it.
-	m.acquaintance.expect(time.Now(), len(others)+len(errs))
-	maps.DeleteFunc(m.failures, func(node, _ string) bool {
-		_, still := others[node]
+	m.expected = maps.Clone(expected)
+	delete(m.expected, m.cfg.Node)
+	maps.DeleteFunc(m.failures, func(node string, _ attempt) bool {
+		_, still := m.expected[node]
 		return !still
 	})
+	m.reckon()
 	m.mu.Unlock()
 	poke(m.set)
 	m.wake()
-	return errors.Join(errs...)
+}
+
+// reckon counts who is waited for. The caller holds mu.
+func (m *Members) reckon() {
+	others, gone := 0, 0
+	for node, other := range m.expected {
+		if other.Down || m.failures[node].refused {
+			gone++
+		} else {
+			others++
+		}
+	}
+	m.acquaintance.expect(time.Now(), others, gone)
 }
 
 // SetKeys replaces the secrets; the first encrypts from now on. To change a secret without a moment of silence, add the
@@ -168,6 +180,9 @@ func (m *Members) SetKeys(keys [][]byte) error {
 	close(m.keyed)
 	return nil
 }
+
+// Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
+func (m *Members) Left() <-chan struct{} { return m.left }
 
 // View tells who is alive, and whether that may be relied on.
 func (m *Members) View() View {
@@ -205,11 +220,11 @@ func (m *Members) alive() []string {
 }
 
 // missing are those expected that are not alive, in order of name.
-func missing(expected map[string]netip.AddrPort, alive []string, failures map[string]string) []unreached {
+func missing(expected map[string]Other, alive []string, failures map[string]attempt) []unreached {
 	var absent []unreached
 	for _, node := range slices.Sorted(maps.Keys(expected)) {
 		if _, found := slices.BinarySearch(alive, node); !found {
-			absent = append(absent, unreached{node: node, at: expected[node], failure: failures[node]})
+			absent = append(absent, unreached{node, expected[node].At, failures[node]})
 		}
 	}
 	return absent

@@ -95,14 +95,12 @@ func (s *speaker) crash(t *testing.T) {
 // meet tells each of the speakers of the others.
 func meet(t *testing.T, all ...*speaker) {
 	t.Helper()
-	expected := map[string]netip.AddrPort{}
+	expected := map[string]Other{}
 	for _, s := range all {
-		expected[s.cfg.Node] = s.at
+		expected[s.cfg.Node] = Other{At: s.at}
 	}
 	for _, s := range all {
-		if err := s.Set(t.Context(), expected); err != nil {
-			t.Fatal(err)
-		}
+		s.Set(expected)
 	}
 }
 
@@ -140,7 +138,7 @@ func TestThreeMeetAndTellOneThatIsGone(t *testing.T) {
 
 	c.crash(t)
 	t.Logf("a crash was noticed after %v", a.awaits(t, "c is dead", alive("a", "b")))
-	if why := a.View().Why; !strings.Contains(why, "cannot reach c at 127.0.0.3:7946") {
+	if why := a.View().Why; !strings.Contains(why, "does not see c at 127.0.0.3:7946") {
 		t.Errorf("the view does not say who is missing: %q", why)
 	}
 	// A node that starts again under its name is taken back by those who thought it dead, and by those who had no time to.
@@ -230,9 +228,7 @@ func TestAStrangerIsNotLetIn(t *testing.T) {
 	meet(t, a, b)
 	a.awaits(t, "its own kind", alive("a", "b"))
 
-	if err := stranger.Set(t.Context(), map[string]netip.AddrPort{"a": a.at}); err != nil {
-		t.Fatal(err)
-	}
+	stranger.Set(map[string]Other{"a": {At: a.at}})
 	stranger.awaits(t, "the stranger is told why", func(v View) bool { return strings.Contains(v.Why, "key") })
 	if v := stranger.View(); v.Known || len(v.Alive) != 1 {
 		t.Errorf("the stranger sees %+v", v)
@@ -306,9 +302,7 @@ func TestIPv6OnlySpeakersMeet(t *testing.T) {
 func TestOneThatIsAloneKnowsIt(t *testing.T) {
 	a := begin(t, "a", "127.0.4.1", "k")
 	// Its own entry is not another speaker.
-	if err := a.Set(t.Context(), map[string]netip.AddrPort{"a": a.at}); err != nil {
-		t.Fatal(err)
-	}
+	a.Set(map[string]Other{"a": {At: a.at}})
 	if a.View().Known {
 		t.Error("it thinks itself alone before a second has passed")
 	}
@@ -336,16 +330,25 @@ func TestWithoutAKeyThereIsSilence(t *testing.T) {
 	b.awaits(t, "both", alive("a", "b"))
 }
 
-// TestAUselessAddressIsReported and does not make a speaker believe that it is alone.
-func TestAUselessAddressIsReported(t *testing.T) {
+// TestOneThatHasNotSaidWhereItListensIsWaitedFor, and so is one that has another key or does not answer.
+func TestOneThatHasNotSaidWhereItListensIsWaitedFor(t *testing.T) {
 	m := New(Config{Node: "a"})
-	err := m.Set(t.Context(), map[string]netip.AddrPort{"b": {}, "a": {}})
-	if err == nil || !strings.Contains(err.Error(), "the speaker on b") {
-		t.Errorf("got %v", err)
-	}
-	m.acquaintance.observe(time.Now().Add(5*time.Second), false)
+	m.Set(map[string]Other{"b": {}, "a": {}})
+	m.acquaintance.observe(time.Now().Add(time.Hour), false)
 	if m.acquaintance.known {
 		t.Error("it thinks itself alone")
+	}
+}
+
+// TestTheLastOneLeftKnowsIt: nobody listens where the others did, or their nodes are given up.
+func TestTheLastOneLeftKnowsIt(t *testing.T) {
+	a := begin(t, "a", "127.0.6.1", "k")
+	a.Set(map[string]Other{
+		"b": {At: netip.MustParseAddrPort("127.0.6.2:7946")},
+		"c": {At: netip.MustParseAddrPort("127.0.6.3:7946"), Down: true},
+	})
+	if took := a.awaits(t, "it knows that it is alone", func(v View) bool { return v.Known }); took < 4*time.Second {
+		t.Errorf("it was sure of it after %s", took)
 	}
 }
 

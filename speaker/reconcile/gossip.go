@@ -31,12 +31,12 @@ type Bind struct {
 
 // Membership is what the gossip should know.
 type Membership struct {
-	// Address of this node; invalid while it is not known.
-	Address netip.Addr
+	// Addresses of this node, of which one is to be listened on.
+	Addresses []netip.Addr
 	// Keys that encrypt the gossip; the first is the one to send with.
 	Keys [][]byte
-	// Others are the speakers of other nodes, and where they listen.
-	Others map[string]netip.AddrPort
+	// Others are the speakers of other nodes.
+	Others map[string]members.Other
 }
 
 // Speakers runs the membership of this speaker among the others. It begins when there is a key and an address, which
@@ -52,7 +52,10 @@ type Speakers struct {
 
 	mu      sync.Mutex
 	desired Membership
+	address netip.AddrPort
 	members *members.Members
+	// cancel ends members.
+	cancel context.CancelFunc
 	// waiting says why there are no members.
 	waiting string
 	// frozen is the last view before leaving: a speaker that takes leave is not alone.
@@ -82,18 +85,20 @@ func (s *Speakers) Left() <-chan struct{} { return s.left }
 func (s *Speakers) Address() netip.AddrPort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bind.Off {
-		return netip.AddrPort{}
-	}
-	return s.address()
+	return s.address
 }
 
-// address to listen on. The caller holds mu.
-func (s *Speakers) address() netip.AddrPort {
-	if s.bind.Address.IsValid() {
+// choose the address to listen on: the one that was configured, or the node's, which is kept as long as the node has it.
+// The caller holds mu.
+func (s *Speakers) choose() netip.AddrPort {
+	switch nodes := s.desired.Addresses; {
+	case s.bind.Address.IsValid():
 		return netip.AddrPortFrom(s.bind.Address, s.bind.Port)
+	case len(nodes) == 0 || slices.Contains(nodes, s.address.Addr()):
+		return s.address
+	default:
+		return netip.AddrPortFrom(nodes[0], s.bind.Port)
 	}
-	return netip.AddrPortFrom(s.desired.Address, s.bind.Port)
 }
 
 // View tells who is alive, and whether that may be relied on.
@@ -110,8 +115,8 @@ func (s *Speakers) View() members.View {
 	}
 }
 
-// Set says what the gossip should know.
-func (s *Speakers) Set(ctx context.Context, desired Membership) error {
+// Set says what the gossip should know. When the node's address has changed, the gossip begins anew on the new one.
+func (s *Speakers) Set(desired Membership) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bind.Off {
@@ -119,28 +124,33 @@ func (s *Speakers) Set(ctx context.Context, desired Membership) error {
 	}
 	before := s.desired
 	s.desired = desired
+	moved := s.choose() != s.address
+	s.address = s.choose()
 	if s.members == nil {
-		return s.prepare()
+		s.prepare()
+		return nil
 	}
-	if len(desired.Keys) > 0 && !slices.EqualFunc(before.Keys, desired.Keys, slices.Equal[[]byte]) {
-		if err := s.members.SetKeys(desired.Keys); err != nil {
-			return fmt.Errorf("change the keys of the gossip: %w", err)
-		}
+	if moved {
+		s.cancel()
+		return nil
 	}
-	return s.members.Set(ctx, s.desired.Others)
+	s.members.Set(desired.Others)
+	if len(desired.Keys) == 0 || slices.EqualFunc(before.Keys, desired.Keys, slices.Equal[[]byte]) {
+		return nil
+	}
+	return s.members.SetKeys(desired.Keys)
 }
 
 // prepare begins when there is all that is needed, or says what is missing. The caller holds mu.
-func (s *Speakers) prepare() error {
+func (s *Speakers) prepare() {
 	switch {
 	case len(s.desired.Keys) == 0:
 		s.waiting = fmt.Sprintf("Secret %s is not there; the controller makes it", GossipSecret)
-	case !s.address().IsValid():
+	case !s.address.IsValid():
 		s.waiting = fmt.Sprintf("Node %s has no InternalIP to listen on", s.node)
 	default:
 		poke(s.begin)
 	}
-	return nil
 }
 
 // Start gossips until ctx ends, then takes leave of the others. An address that cannot be listened on is tried again.
@@ -157,9 +167,16 @@ func (s *Speakers) Start(ctx context.Context) error {
 			time.Sleep(gossipLinger)
 			return nil
 		}
-		s.log.Error("gossip ended, beginning again", "error", err)
 		s.mu.Lock()
-		s.members, s.waiting = nil, fmt.Sprintf("gossip does not work: %v", err)
+		s.members, s.waiting = nil, "gossip begins anew on another address"
+		s.mu.Unlock()
+		if err == nil {
+			poke(s.begin)
+			continue
+		}
+		s.log.Error("gossip does not work, trying again", "error", err)
+		s.mu.Lock()
+		s.waiting = fmt.Sprintf("gossip does not work: %v", err)
 		s.mu.Unlock()
 		poke(s.changes)
 		select {
@@ -170,18 +187,16 @@ func (s *Speakers) Start(ctx context.Context) error {
 	}
 }
 
-// run gossips once.
+// run gossips on one address. It returns nil when that is not the address any more, or when ctx has ended and the others
+// have been told.
 func (s *Speakers) run(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	s.mu.Lock()
-	m := members.New(members.Config{Node: s.node, Bind: s.address(), Keys: s.desired.Keys, Log: s.log})
-	err := m.Set(ctx, s.desired.Others)
-	s.members = m
+	m := members.New(members.Config{Node: s.node, Bind: s.address, Keys: s.desired.Keys, Log: s.log})
+	m.Set(s.desired.Others)
+	s.members, s.cancel = m, cancel
 	s.mu.Unlock()
-	if err != nil {
-		s.log.Warn("some speakers cannot be met", "error", err)
-	}
 	defer context.AfterFunc(ctx, func() {
 		view := m.View()
 		s.mu.Lock()
@@ -199,7 +214,14 @@ func (s *Speakers) run(ctx context.Context) error {
 			}
 		}
 	}()
-	return m.Start(running)
+	ended := make(chan error, 1)
+	go func() { ended <- m.Start(running) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-m.Left(): // it may still wait for an attempt to reach somebody
+		return nil
+	}
 }
 
 // poke leaves a wake unless one waits already. It never blocks.

@@ -175,7 +175,7 @@ func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]stri
 			continue
 		}
 		for _, secret := range secrets {
-			if value, ok := secret.Data[peer.Password.Key]; ok && secret.Name == peer.Password.Name {
+			if value := secret.Data[peer.Password.Key]; len(value) > 0 && secret.Name == peer.Password.Name {
 				found[*peer.Password] = string(value)
 			}
 		}

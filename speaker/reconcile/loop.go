@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +21,9 @@ import (
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/members"
 )
+
+// retryAfter is when a pass looks again after not all could be done, if nothing wakes it sooner.
+const retryAfter = 5 * time.Second
 
 // Config of a Loop.
 type Config struct {
@@ -42,7 +45,7 @@ type Links interface {
 // Gossip is the membership of speakers.
 type Gossip interface {
 	// Set says where this speaker listens and which others there should be.
-	Set(ctx context.Context, desired Membership) error
+	Set(desired Membership) error
 	View() members.View
 	Address() netip.AddrPort
 	Changes() <-chan struct{}
@@ -82,6 +85,8 @@ type Loop struct {
 	exec   Executors
 	report *Reporter
 	ready  atomic.Bool
+	// failure that was logged last.
+	failure string
 
 	passes prometheus.Histogram
 }
@@ -124,9 +129,25 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		l.exec.Layer2.Set(ctx, plan.Layer2),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
+	if len(plan.Unheld) > 0 {
+		err = errors.Join(err, errors.New(strings.Join(plan.Unheld, "; ")))
+	}
 	l.report.Set(l.status(now, err))
 	l.ready.Store(true)
-	return reconcile.Result{}, err
+	return l.again(err), nil
+}
+
+// again says when to look again after not all could be done, and logs why when that has changed.
+func (l *Loop) again(err error) reconcile.Result {
+	if err == nil {
+		l.failure = ""
+		return reconcile.Result{}
+	}
+	if text := err.Error(); text != l.failure {
+		l.failure = text
+		l.cfg.Log.Error("not everything can be announced", "error", err)
+	}
+	return reconcile.Result{RequeueAfter: retryAfter}
 }
 
 // look reads everything once, and tells the gossip what it should know before it is asked what it knows.
@@ -139,9 +160,9 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 	if !known {
 		return nil, errors.New("the network interfaces are not known yet")
 	}
-	if err := l.exec.Gossip.Set(ctx, l.membership(now)); err != nil {
-		// Without gossip there is no layer 2; BGP and health checks need none. What is wrong, View says in words.
-		l.cfg.Log.Debug("gossip does not reach everybody", "error", err)
+	if err := l.exec.Gossip.Set(l.membership(now)); err != nil {
+		// Without gossip there is no layer 2; BGP and health checks need none.
+		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
 	view := l.exec.Gossip.View()
 	now.world.Node = l.cfg.Node
@@ -151,12 +172,16 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 	return now, nil
 }
 
-// membership is what the gossip should know.
+// membership is what the gossip should know. A speaker whose node is gone or down is not waited for.
 func (l *Loop) membership(now *cluster) Membership {
-	desired := Membership{Keys: now.keys, Others: maps.Clone(now.speakers)}
+	desired := Membership{Keys: now.keys, Others: make(map[string]members.Other, len(now.speakers))}
+	for name, address := range now.speakers {
+		node := now.node(name)
+		desired.Others[name] = members.Other{At: address, Down: node == nil || node.Down}
+	}
 	delete(desired.Others, l.cfg.Node)
-	if node := now.node(l.cfg.Node); node != nil && len(node.Addresses) > 0 {
-		desired.Address = node.Addresses[0]
+	if node := now.node(l.cfg.Node); node != nil {
+		desired.Addresses = node.Addresses
 	}
 	return desired
 }

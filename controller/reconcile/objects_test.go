@@ -1,0 +1,237 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+func TestObjects(t *testing.T) {
+	c := newCluster(t)
+	c.start(t)
+	for _, test := range []struct {
+		name string
+		test func(*testing.T, *cluster)
+	}{
+		{"the key of the speakers is made, and never made anew", gossipKeyIsMade},
+		{"a pool says how much of it is used", poolCounts},
+		{"pools that overlap name each other", poolsOverlap},
+		{"a pool that names the address of a node says so", poolNamesNode},
+		{"a reservation says who has its address", reservationConflict},
+		{"an advertisement names the pools and peers that do not exist", advertisementReferences},
+		{"communities that nothing is known of are named", communities},
+		{"a peer names the Secret and the profile that do not exist", peerReferences},
+		{"a peer counts its sessions and names the nodes that have none", peerSessions},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Cleanup(func() { c.wipe(t) })
+			test.test(t, c)
+		})
+	}
+}
+
+func gossipKeyIsMade(t *testing.T, c *cluster) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "daymark-gossip"}}
+	lab.Eventually(t, soon, "there is a key", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
+	if got := len(secret.Data["key"]); got != 32 {
+		t.Fatalf("the key has %d bytes", got)
+	}
+	secret.Data["key"] = []byte("another")
+	must(t, c.Update(t.Context(), secret))
+	c.pool(t, "blue", "192.0.2.0/30") // a pass
+	c.reason(t, &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue"}}, v1beta1.ConditionReady, "Valid")
+	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret))
+	if string(secret.Data["key"]) != "another" {
+		t.Error("the key was overwritten")
+	}
+	must(t, c.Delete(t.Context(), secret))
+	lab.Eventually(t, soon, "there is a key again", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
+}
+
+func poolCounts(t *testing.T, c *cluster) {
+	pool := c.pool(t, "blue", "192.0.2.0/30", "2001:db8::/64")
+	c.service(t, "web")
+	c.addresses(t, "web", "192.0.2.0")
+	lab.Eventually(t, soon, "the pool counts", func() error {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(pool), pool); err != nil {
+			return err
+		}
+		four, six := pool.Status.IPv4, pool.Status.IPv6
+		if four == nil || six == nil || *four != (v1beta1.AddressCount{Assigned: 1, Available: "3"}) ||
+			*six != (v1beta1.AddressCount{Assigned: 0, Available: "18446744073709551616"}) || pool.Status.ObservedGeneration != pool.Generation {
+			return fmt.Errorf("%+v %+v", four, six)
+		}
+		return nil
+	})
+	c.reason(t, pool, v1beta1.ConditionReady, "Valid")
+	c.reason(t, pool, v1beta1.ConditionExhausted, "Available")
+	c.reason(t, pool, v1beta1.ConditionOverlap, "NoOverlap")
+}
+
+func poolsOverlap(t *testing.T, c *cluster) {
+	old := c.pool(t, "old", "192.0.2.0/29")
+	time.Sleep(time.Until(old.CreationTimestamp.Add(time.Second))) // ages are in seconds
+	young := c.pool(t, "young", "192.0.2.4/30")
+	if m := c.reason(t, old, v1beta1.ConditionOverlap, "Overlap"); !strings.Contains(m, "pool young names 192.0.2.4/30 too; this one is older") {
+		t.Errorf("the older says %q", m)
+	}
+	if m := c.reason(t, young, v1beta1.ConditionOverlap, "Overlap"); !strings.Contains(m, "pool old names 192.0.2.4/30 too; that one is older") {
+		t.Errorf("the younger says %q", m)
+	}
+}
+
+func (c *cluster) node(t *testing.T, name, address string) {
+	t.Helper()
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"name": name}}}
+	must(t, c.Create(t.Context(), n))
+	n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
+	must(t, c.Status().Update(t.Context(), n))
+}
+
+func poolNamesNode(t *testing.T, c *cluster) {
+	pool := c.pool(t, "blue", "192.0.2.0/30")
+	c.node(t, "n1", "192.0.2.0")
+	if m := c.reason(t, pool, v1beta1.ConditionReady, "NodeAddress"); !strings.Contains(m, "192.0.2.0 is the address of node n1") {
+		t.Errorf("it says %q", m)
+	}
+	c.service(t, "web")
+	c.addresses(t, "web", "192.0.2.1")
+}
+
+func reservationConflict(t *testing.T, c *cluster) {
+	c.pool(t, "blue", "192.0.2.0/30")
+	c.service(t, "has")
+	c.addresses(t, "has", "192.0.2.0")
+	r := &v1beta1.IPReservation{ObjectMeta: metav1.ObjectMeta{Name: "r"}}
+	r.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.0"}
+	r.Spec.ServiceRef = &v1beta1.ServiceReference{Namespace: "default", Name: "wants"}
+	must(t, c.Create(t.Context(), r))
+	if m := c.reason(t, r, v1beta1.ConditionReady, "Conflict"); m != "Service default/has has 192.0.2.0 and keeps it" {
+		t.Errorf("it says %q", m)
+	}
+	must(t, c.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "has"}}))
+	c.reason(t, r, v1beta1.ConditionReady, "Valid")
+}
+
+func advertisementReferences(t *testing.T, c *cluster) {
+	l2 := &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "l2"}}
+	l2.Spec.IPAddressPools = []string{"blue", "gone"}
+	must(t, c.Create(t.Context(), l2))
+	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}
+	bgp.Spec.IPAddressPools, bgp.Spec.Peers = []string{"gone"}, []string{"tor"}
+	must(t, c.Create(t.Context(), bgp))
+	c.pool(t, "blue", "192.0.2.0/30")
+	lab.Eventually(t, soon, "the pool that exists is not named", func() error {
+		if m := c.reason(t, l2, v1beta1.ConditionReady, "NotFound"); m != "pool gone does not exist" {
+			return errors.New(m)
+		}
+		return nil
+	})
+	if m := c.reason(t, bgp, v1beta1.ConditionReady, "NotFound"); m != "pool gone does not exist; peer tor does not exist" {
+		t.Errorf("it says %q", m)
+	}
+	c.pool(t, "gone", "192.0.2.8/30")
+	c.reason(t, l2, v1beta1.ConditionReady, "Valid")
+}
+
+func communities(t *testing.T, c *cluster) {
+	a := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
+	must(t, c.Create(t.Context(), a))
+	b := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "b"}}
+	b.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:2"}}
+	must(t, c.Create(t.Context(), b))
+	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}
+	bgp.Spec.Communities = []string{"blue", "no-export", "red"}
+	must(t, c.Create(t.Context(), bgp))
+	c.reason(t, a, v1beta1.ConditionReady, "Valid")
+	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "the name blue stands for 64512:1 already") {
+		t.Errorf("the second object says %q", m)
+	}
+	lab.Eventually(t, soon, "the community that is known is not named", func() error {
+		if m := c.reason(t, bgp, v1beta1.ConditionReady, "Invalid"); !strings.HasSuffix(m, ": red") {
+			return errors.New(m)
+		}
+		return nil
+	})
+}
+
+func (c *cluster) peer(t *testing.T, name string, change ...func(*v1beta1.BGPPeerSpec)) *v1beta1.BGPPeer {
+	t.Helper()
+	asn := int64(64513)
+	p := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	p.Spec = v1beta1.BGPPeerSpec{
+		MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.254", HoldTime: metav1.Duration{Duration: 9 * time.Second},
+		KeepaliveTime: metav1.Duration{Duration: 3 * time.Second}, ConnectTime: metav1.Duration{Duration: time.Second},
+	}
+	p.Spec.GracefulRestart.RestartTime.Duration = 120 * time.Second
+	for _, f := range change {
+		f(&p.Spec)
+	}
+	must(t, c.Create(t.Context(), p))
+	return p
+}
+
+func peerReferences(t *testing.T, c *cluster) {
+	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
+		spec.BFDProfile, spec.PasswordSecret = "fast", &v1beta1.SecretReference{Name: "tor", Key: "password"}
+	})
+	if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "BFDProfile fast does not exist; Secret tor does not exist in the namespace of Daymark" {
+		t.Errorf("it says %q", m)
+	}
+	must(t, c.Create(t.Context(), &v1beta1.BFDProfile{ObjectMeta: metav1.ObjectMeta{Name: "fast"}}))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "tor"}, Data: map[string][]byte{"other": []byte("x")}}
+	must(t, c.Create(t.Context(), secret))
+	t.Cleanup(func() { _ = c.Delete(t.Context(), secret) })
+	lab.Eventually(t, soon, "what exists is not named", func() error {
+		if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "Secret tor has no key password" {
+			return errors.New(m)
+		}
+		return nil
+	})
+	secret.Data["password"] = []byte("secret")
+	must(t, c.Update(t.Context(), secret))
+	c.reason(t, p, v1beta1.ConditionReady, "NoNode")
+}
+
+func peerSessions(t *testing.T, c *cluster) {
+	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
+		spec.NodeSelectors = []metav1.LabelSelector{{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"n4"}},
+		}}}
+	})
+	for i, name := range []string{"n1", "n2", "n3", "n4"} {
+		c.node(t, name, fmt.Sprintf("198.51.100.%d", i+1))
+	}
+	sessions := map[string]v1beta1.BGPSession{
+		"n1": {Peer: "tor", State: v1beta1.BGPEstablished},
+		"n2": {Peer: "tor", State: "Active", LastError: "connect to 192.0.2.254:179: connection refused"},
+	}
+	for name, session := range sessions {
+		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		must(t, c.Create(t.Context(), speaker))
+		session.Since = metav1.Now()
+		speaker.Status.BGP = []v1beta1.BGPSession{session}
+		speaker.Status.Layer2.Held = []v1beta1.HeldAddress{}
+		must(t, c.Status().Update(t.Context(), speaker))
+	}
+	want := "1 of 3 nodes have a session; n2: connect to 192.0.2.254:179: connection refused; n3: no speaker has reported from there"
+	lab.Eventually(t, soon, "the peer names the nodes that fail", func() error {
+		if m := c.reason(t, p, v1beta1.ConditionReady, "NotEstablished"); m != want {
+			return errors.New(m)
+		}
+		return nil
+	})
+	if p.Status.Nodes != 3 || p.Status.Established != 1 {
+		t.Errorf("it counts %d of %d", p.Status.Established, p.Status.Nodes)
+	}
+}

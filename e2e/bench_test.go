@@ -1,0 +1,270 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Figures of the whole, for docs/performance.md. Each benchmark brings up a lab of its own and runs the programs as
+// `make build` makes them: go test -run '^$' -bench . -benchtime 1x ./e2e
+
+// BenchmarkServicesCreatedAtOnce measures how long it takes until all of many Services that are created at once have an
+// address, as a multiple of the time that the bare API server takes to create them.
+func BenchmarkServicesCreatedAtOnce(b *testing.B) {
+	const count = 2000
+	for b.Loop() {
+		cluster := lab.New(b, lab.Nodes(3))
+		cluster.InstallDaymark()
+		cluster.UsePlainBinaries()
+		cluster.Apply(pool("many", "198.19.0.0/16"))
+		stop(cluster)
+		bare := createServices(b, cluster, "bare", count)
+		deleteServices(b, cluster)
+
+		cluster.StartDaymark()
+		cluster.Apply(service("first", "many"))
+		cluster.Service("first").AwaitAddress()
+		began := time.Now()
+		createServices(b, cluster, "full", count)
+		awaitAddresses(b, cluster, "full", count)
+		full := time.Since(began)
+		b.ReportMetric(bare.Seconds(), "s-bare")
+		b.ReportMetric(full.Seconds(), "s-with-addresses")
+		b.ReportMetric(full.Seconds()/bare.Seconds(), "x")
+	}
+}
+
+// BenchmarkManyServices measures what the controller needs for 5,000 Services: memory, CPU, writes, and how long a
+// controller that takes over is busy.
+func BenchmarkManyServices(b *testing.B) {
+	const count = 5000
+	for b.Loop() {
+		cluster := lab.New(b, lab.Nodes(3))
+		cluster.InstallDaymark()
+		cluster.UsePlainBinaries()
+		cluster.Apply(peer("router") + "\n---" + routedPool("many", "198.19.0.0/16"))
+		createServices(b, cluster, "many", count)
+		awaitAddresses(b, cluster, "many", count)
+		for _, p := range []lab.Daemon{cluster.Controller(), cluster.Node("n1").Speaker()} {
+			resident, err := p.Resident()
+			if err != nil {
+				b.Fatal(err)
+			}
+			spent, err := p.CPU()
+			if err != nil {
+				b.Fatal(err)
+			}
+			kind, _, _ := strings.Cut(p.Name, "-")
+			b.ReportMetric(float64(resident)/1e6, "MB-"+kind)
+			b.ReportMetric(spent.Seconds(), "cpu-s-"+kind)
+		}
+		b.ReportMetric(float64(writes(b, cluster))/count, "writes/Service")
+
+		cluster.Controller().Stop()
+		began := time.Now()
+		cluster.Controller().Start()
+		cluster.Apply(service("late", "many"))
+		cluster.Service("late").AwaitAddress()
+		b.ReportMetric(time.Since(began).Seconds(), "s-take-over")
+	}
+}
+
+// BenchmarkNodeCrash measures the longest outage that a client sees when the node that holds an address vanishes.
+func BenchmarkNodeCrash(b *testing.B) {
+	const times = 9
+	for b.Loop() {
+		cluster := lab.New(b, lab.Nodes(3))
+		cluster.InstallDaymark()
+		cluster.UsePlainBinaries()
+		address, pod := heldAddress(b, cluster, "crash")
+		var outages []time.Duration
+		for range times {
+			holder := awaitHolder(b, cluster, address)
+			moveAway(b, cluster, pod, holder, address)
+			probe := cluster.Client().Probe(url(address))
+			lab.Eventually(b, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
+			crashed := time.Now()
+			cluster.Node(holder).Crash()
+			lab.Eventually(b, 30*time.Second, "the client is served again", func() error {
+				return probe.ServedSince(crashed.Add(50 * time.Millisecond))
+			})
+			outages = append(outages, probe.Stop().Outage())
+			cluster.Node(holder).Return()
+			awaitMembers(b, cluster, 3)
+		}
+		slices.Sort(outages)
+		b.ReportMetric(float64(outages[times/2].Milliseconds()), "ms-median")
+		b.ReportMetric(float64(outages[0].Milliseconds()), "ms-least")
+		b.ReportMetric(float64(outages[times-1].Milliseconds()), "ms-most")
+	}
+}
+
+// BenchmarkServiceToRoute measures the time from the creation of a Service, whose pods are there, to its route in the
+// router's kernel.
+func BenchmarkServiceToRoute(b *testing.B) {
+	const times = 21
+	for b.Loop() {
+		cluster := lab.New(b, lab.Nodes(3))
+		cluster.InstallDaymark()
+		cluster.UsePlainBinaries()
+		cluster.Apply(peer("router") + "\n---" + routedPool("quick", "198.19.0.0/16"))
+		awaitSessions(b, cluster)
+		cluster.Pod("quick", "n1")
+		var took []time.Duration
+		for i := range times {
+			name := fmt.Sprintf("quick-%d", i)
+			address := fmt.Sprintf("198.19.7.%d", i)
+			object := bareService(name, "quick")
+			object.Spec.Selector = map[string]string{"app": "quick"}
+			object.Spec.LoadBalancerIP = address
+			began := time.Now()
+			if err := cluster.API().Create(b.Context(), object); err != nil {
+				b.Fatal(err)
+			}
+			lab.Eventually(b, soon, "the router has the route", func() error {
+				if len(cluster.Router().NextHops(address)) == 0 {
+					return errors.New("it has none")
+				}
+				return nil
+			})
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[times/2].Milliseconds()), "ms-median")
+		b.ReportMetric(float64(took[times-1].Milliseconds()), "ms-most")
+	}
+}
+
+func stop(cluster *lab.Cluster) {
+	cluster.Controller().Stop()
+	for _, node := range cluster.Nodes() {
+		node.Speaker().Stop()
+	}
+}
+
+func bareService(name, pool string) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: name, Labels: map[string]string{"batch": pool},
+			Annotations: map[string]string{"daymark.io/address-pool": pool},
+		},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}},
+	}
+}
+
+// createServices creates Services from many hands, and tells how long that took.
+func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int) time.Duration {
+	b.Helper()
+	const hands = 32
+	api := cluster.API()
+	numbers := make(chan int, count)
+	for i := range count {
+		numbers <- i
+	}
+	close(numbers)
+	began := time.Now()
+	var mu sync.Mutex
+	var errs []error
+	var wait sync.WaitGroup
+	for range hands {
+		wait.Go(func() {
+			for i := range numbers {
+				object := bareService(fmt.Sprintf("%s-%d", batch, i), "many")
+				object.Labels["batch"] = batch
+				if err := api.Create(context.Background(), object); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		b.Fatalf("create Services: %v", err)
+	}
+	return time.Since(began)
+}
+
+func deleteServices(b *testing.B, cluster *lab.Cluster) {
+	b.Helper()
+	list := &corev1.ServiceList{}
+	if err := cluster.API().List(b.Context(), list, client.InNamespace("default"), client.HasLabels{"batch"}); err != nil {
+		b.Fatal(err)
+	}
+	for i := range list.Items {
+		if err := cluster.API().Delete(b.Context(), &list.Items[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// awaitAddresses waits until every Service of a batch has an address. It looks at the count in the pool's status, since
+// to list thousands of Services again and again would keep a core busy, and at the Services themselves at the end.
+func awaitAddresses(b *testing.B, cluster *lab.Cluster, batch string, count int) {
+	b.Helper()
+	lab.Eventually(b, 5*time.Minute, "every Service has an address", func() error {
+		many := &v1beta1.IPAddressPool{}
+		if err := cluster.API().Get(b.Context(), client.ObjectKey{Name: "many"}, many); err != nil {
+			return err
+		}
+		if many.Status.IPv4 == nil || many.Status.IPv4.Assigned < int64(count) {
+			return fmt.Errorf("the pool says %+v", many.Status.IPv4)
+		}
+		return nil
+	})
+	list := &corev1.ServiceList{}
+	if err := cluster.API().List(b.Context(), list, client.InNamespace("default"), client.MatchingLabels{"batch": batch}); err != nil {
+		b.Fatal(err)
+	}
+	for i := range list.Items {
+		if len(list.Items[i].Status.LoadBalancer.Ingress) != 1 {
+			b.Errorf("Service %s has no address", list.Items[i].Name)
+		}
+	}
+}
+
+// awaitMembers waits until every speaker sees so many.
+func awaitMembers(b *testing.B, cluster *lab.Cluster, count int) {
+	b.Helper()
+	want := strings.TrimSpace(strings.Repeat(fmt.Sprint(count, " "), count))
+	lab.Eventually(b, 30*time.Second, "every speaker sees all", func() error {
+		if got := cluster.Kubectl("get", "speakers", "-o", "jsonpath={.items[*].status.members}"); strings.TrimSpace(got) != want {
+			return fmt.Errorf("they see %s", got)
+		}
+		return nil
+	})
+}
+
+// writes of Services that the controller made, by its own metrics.
+func writes(b *testing.B, cluster *lab.Cluster) int {
+	b.Helper()
+	text, err := cluster.Controller().Metrics(7470)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, `daymark_controller_writes_total{kind="Service",result="made"}`) {
+			var value float64
+			if _, err := fmt.Sscan(strings.Fields(line)[1], &value); err != nil {
+				b.Fatal(err)
+			}
+			return int(value)
+		}
+	}
+	b.Fatal("the controller does not say how many writes it made")
+	return 0
+}

@@ -1,0 +1,70 @@
+package lb
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestRequestsOfAService(t *testing.T) {
+	const (
+		ips, ipsAlias       = "daymark.io/load-balancer-ips", "metallb.io/loadBalancerIPs"
+		pool, poolAlias     = "daymark.io/address-pool", "metallb.io/address-pool"
+		shared, sharedAlias = "daymark.io/allow-shared-ip", "metallb.io/allow-shared-ip"
+	)
+	for _, test := range []struct {
+		name        string
+		annotations map[string]string
+		field       string
+		// want: addresses, pools and key; or words of the error.
+		want string
+		err  []string
+	}{
+		{name: "nothing", want: "||"},
+		{
+			name:        "our annotations",
+			annotations: map[string]string{ips: "192.0.2.2, 192.0.2.1,192.0.2.2", pool: "red, blue", shared: " k "}, want: "192.0.2.2 192.0.2.1|red blue|k",
+		},
+		{
+			name:        "the aliases",
+			annotations: map[string]string{ipsAlias: "192.0.2.2", poolAlias: "red", sharedAlias: "k"}, want: "192.0.2.2|red|k",
+		},
+		{
+			name: "both, where they say the same",
+			annotations: map[string]string{
+				ips: "2001:db8::1,192.0.2.1", ipsAlias: "2001:DB8:0::1, 192.0.2.1", pool: "red,blue", poolAlias: "red, blue", shared: "k", sharedAlias: "k",
+			},
+			want: "2001:db8::1 192.0.2.1|red blue|k",
+		},
+		{name: "the field", field: "192.0.2.1", want: "192.0.2.1||"},
+		{name: "the field and an annotation that has it", field: "192.0.2.1", annotations: map[string]string{ips: "192.0.2.2,192.0.2.1"}, want: "192.0.2.2 192.0.2.1||"},
+		{name: "addresses that contradict each other", annotations: map[string]string{ips: "192.0.2.1", ipsAlias: "192.0.2.2"}, err: []string{ips, ipsAlias, "192.0.2.1", "192.0.2.2"}},
+		{name: "pools that contradict each other", annotations: map[string]string{pool: "red", poolAlias: "blue"}, err: []string{pool, poolAlias}},
+		{name: "the same pools in another order of preference", annotations: map[string]string{pool: "red,blue", poolAlias: "blue,red"}, err: []string{pool, poolAlias}},
+		{name: "keys that contradict each other", annotations: map[string]string{shared: "a", sharedAlias: "b"}, err: []string{shared, sharedAlias}},
+		{name: "a wrong address names the alias it is in", annotations: map[string]string{ipsAlias: "192.0.2.300"}, err: []string{ipsAlias, "192.0.2.300"}},
+		{name: "a field that contradicts the alias names it", field: "192.0.2.1", annotations: map[string]string{ipsAlias: "192.0.2.2"}, err: []string{ipsAlias, "spec.loadBalancerIP"}},
+		{name: "a wrong field", field: "nonsense", err: []string{"spec.loadBalancerIP", "nonsense"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := ParseService(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}, Spec: corev1.ServiceSpec{LoadBalancerIP: test.field}})
+			if test.err == nil {
+				got := strings.Join(Strings(s.Requested), " ") + "|" + strings.Join(s.RequestedPools, " ") + "|" + s.SharingKey
+				if s.RequestError != nil || got != test.want {
+					t.Errorf("it asks for %q (%v), want %q", got, s.RequestError, test.want)
+				}
+				return
+			}
+			if s.RequestError == nil || s.Requested != nil {
+				t.Fatalf("it is not refused, and asks for %v", s.Requested)
+			}
+			for _, word := range test.err {
+				if !strings.Contains(s.RequestError.Error(), word) {
+					t.Errorf("the error does not name %q: %v", word, s.RequestError)
+				}
+			}
+		})
+	}
+}

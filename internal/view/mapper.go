@@ -1,0 +1,31 @@
+package view
+
+import (
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/rest"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Mapper knows the resources of the kinds that Daymark reads and writes. It is given to a manager as its MapperProvider in
+// the place of one that asks the API server, so that a daemon can start while that is away, and sooner when it is not.
+func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kind := range []string{"Service", "Secret"} {
+		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
+	}
+	for _, kind := range []string{"Node", "Namespace"} {
+		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeRoot)
+	}
+	mapper.Add(discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), meta.RESTScopeNamespace)
+	for _, kind := range []string{
+		"IPAddressPool", "IPReservation", "L2Advertisement", "BGPAdvertisement", "BGPPeer", "BFDProfile", "Community", "Speaker",
+	} {
+		mapper.Add(v1beta1.GroupVersion.WithKind(kind), meta.RESTScopeRoot)
+	}
+	return mapper, nil
+}

@@ -1,0 +1,48 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+func TestACallIsRepeatedUntilTheAPIServerAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, began := 0, time.Now()
+		got, err := patiently(t.Context(), func() (string, error) {
+			calls++
+			if time.Since(began) < time.Minute {
+				return "", errors.New("connection refused")
+			}
+			return "answer", nil
+		})
+		if got != "answer" || err != nil {
+			t.Errorf("got %q and error %v", got, err)
+		}
+		if late := time.Since(began) - time.Minute; late > 6*time.Second || calls > 60 {
+			t.Errorf("%d calls, and the answer came %s late", calls, late)
+		}
+	})
+}
+
+func TestARefusalOfTheRequestItselfIsHandedOn(t *testing.T) {
+	expired := apierrors.NewResourceExpired("too old")
+	calls := 0
+	if _, err := patiently(t.Context(), func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
+		t.Errorf("error %v after %d calls", err, calls)
+	}
+}
+
+func TestPatienceEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := patiently(ctx, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {
+			t.Error("no error")
+		}
+	})
+}
