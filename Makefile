@@ -31,7 +31,7 @@ test: deps-test ## Run all tests: unit, packet and end to end. The one test comm
 	$(GO) run ./e2e/demo build
 	$(if $(RACE),,@echo "no C compiler: the tests run without the race detector")
 	$(GO) test $(RACE) -shuffle=on $(PACKAGES)
-	$(GO) test $(RACE) -shuffle=on -timeout 30m ./e2e/...
+	$(GO) test $(RACE) -shuffle=on -timeout 30m -p 1 ./e2e/...
 
 .PHONY: lint
 lint: ## Check style, comments and who imports whom
@@ -48,8 +48,10 @@ verify: generate ## Fail when what is generated, or go.mod, is not up to date
 	@git diff --exit-code -- api config/crd || { echo "run 'make generate' and commit what it changes"; exit 1; }
 
 .PHONY: bench
-bench: ## Run the benchmarks that docs/performance.md reports
+bench: ## Run the benchmarks that docs/performance.md reports (20 minutes)
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+	$(GO) run ./e2e/demo build
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./e2e
 
 # What the tests need beside Go: routers to talk to, programs that send ARP and NDP, nft for kube-proxy, a C compiler for
 # the race detector. Installed where that can be done, named where not.

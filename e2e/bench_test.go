@@ -216,6 +216,9 @@ func deleteServices(b *testing.B, cluster *lab.Cluster) {
 // to list thousands of Services again and again would keep a core busy, and at the Services themselves at the end.
 func awaitAddresses(b *testing.B, cluster *lab.Cluster, batch string, count int) {
 	b.Helper()
+	if err := v1beta1.AddToScheme(cluster.API().Scheme()); err != nil {
+		b.Fatal(err)
+	}
 	lab.Eventually(b, 5*time.Minute, "every Service has an address", func() error {
 		many := &v1beta1.IPAddressPool{}
 		if err := cluster.API().Get(b.Context(), client.ObjectKey{Name: "many"}, many); err != nil {

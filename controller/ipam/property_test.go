@@ -268,13 +268,13 @@ func (h *history) whatMayStayStays(world World, plan Plan) {
 			continue // these may move for reasons of their own, which the tables of tests look at
 		}
 		seen := map[lb.Family]bool{}
-		for _, addr := range s.Ingress {
+		for _, addr := range heldFirst(world.Memory, s) {
 			family := lb.FamilyOf(addr)
 			from := world.Pools.Of(s, addr)
 			if from == nil || seen[family] || !s.Wants(family) {
 				continue
 			}
-			if h.shown(addr, s) {
+			if h.shown(addr, s) && !onlyHolder(world.Memory, s, addr) {
 				seen[family] = true // it may be the one to go, or not
 				continue
 			}
@@ -287,6 +287,38 @@ func (h *history) whatMayStayStays(world World, plan Plan) {
 			}
 		}
 	}
+}
+
+// heldFirst is what a status shows, the addresses first that the Service held in the pass before.
+func heldFirst(memory Memory, s *lb.Service) []netip.Addr {
+	list := slices.Clone(s.Ingress)
+	slices.SortStableFunc(list, func(a, b netip.Addr) int {
+		switch x, y := slices.Contains(holders(memory, a), s.UID), slices.Contains(holders(memory, b), s.UID); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// onlyHolder reports whether a Service, and no other, held an address in the pass before.
+func onlyHolder(memory Memory, s *lb.Service, addr netip.Addr) bool {
+	return slices.Equal(holders(memory, addr), []types.UID{s.UID})
+}
+
+func holders(memory Memory, addr netip.Addr) []types.UID {
+	var list []types.UID
+	for i := range memory.Last {
+		for _, has := range memory.Last[i].Addresses {
+			if has.Addr == addr {
+				list = append(list, memory.Last[i].Service.UID)
+			}
+		}
+	}
+	return list
 }
 
 // shown reports whether another Service's status shows an address too, so that one of them must give it up.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,35 +15,82 @@ import (
 // pageSize of the list that catchUp reads, so that it never needs much memory.
 const pageSize = 500
 
+// sighting is a Service as the API server had it.
+type sighting struct {
+	key     client.ObjectKey
+	version string
+}
+
 // catchUp makes sure, once, that the cache shows every write that was made before this process became the leader: the
 // leader before may have given addresses that a cache, filled a moment ago, has not seen. It asks the API server itself for
-// the versions of all Services and compares. An error means that the cache is behind: the pass is tried again.
+// the versions of all Services, one time, so that what changes later holds nothing up, and waits until the cache has
+// reached them. An error means that it has not: the pass is tried again.
 func (l *Loop) catchUp(ctx context.Context, cached []*record) error {
 	if l.current {
 		return nil
+	}
+	if l.behind == nil {
+		all, err := l.listVersions(ctx)
+		if err != nil {
+			return err
+		}
+		l.behind = all
 	}
 	versions := make(map[types.UID]string, len(cached))
 	for _, r := range cached {
 		versions[r.UID] = r.version
 	}
+	for uid, want := range l.behind {
+		have, known := versions[uid]
+		done := reached(have, want.version)
+		if !known {
+			gone, err := l.gone(ctx, uid, want.key)
+			if err != nil {
+				return err
+			}
+			done = gone
+		}
+		if done {
+			delete(l.behind, uid)
+		}
+	}
+	for _, want := range l.behind {
+		return fmt.Errorf("the cache has not seen %d of the Services as they were when this term began, such as %s", len(l.behind), want.key)
+	}
+	l.current, l.behind = true, nil
+	return nil
+}
+
+// listVersions asks the API server for the versions of all Services.
+func (l *Loop) listVersions(ctx context.Context) (map[types.UID]sighting, error) {
+	all := map[types.UID]sighting{}
 	page := &metav1.PartialObjectMetadataList{}
 	page.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceList"))
 	for {
 		if err := l.direct.List(ctx, page, client.Limit(pageSize), client.Continue(page.Continue)); err != nil {
-			return fmt.Errorf("list the Services past the cache: %w", err)
+			return nil, fmt.Errorf("list the Services past the cache: %w", err)
 		}
 		for i := range page.Items {
 			item := &page.Items[i]
-			if !reached(versions[item.UID], item.ResourceVersion) {
-				return fmt.Errorf("the cache has not seen the newest version of Service %s/%s yet", item.Namespace, item.Name)
-			}
+			all[item.UID] = sighting{client.ObjectKeyFromObject(item), item.ResourceVersion}
 		}
 		if page.Continue == "" {
-			break
+			return all, nil
 		}
 	}
-	l.current = true
-	return nil
+}
+
+// gone reports whether a Service does not exist any more, as the API server itself knows it.
+func (l *Loop) gone(ctx context.Context, uid types.UID, key client.ObjectKey) (bool, error) {
+	now := &metav1.PartialObjectMetadata{}
+	now.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	switch err := l.direct.Get(ctx, key, now); {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("read Service %s past the cache: %w", key, err)
+	}
+	return now.UID != uid, nil
 }
 
 // reached reports whether one resourceVersion is the other or newer. They are numbers that grow (KEP-5504); where they

@@ -90,4 +90,3 @@ func TestANewLeaderCatchesUp(t *testing.T) {
 		})
 	}
 }
-

@@ -52,7 +52,7 @@ func (h *herald) Start(ctx context.Context) error {
 			return nil
 		case event := <-h.waiting:
 			if err := h.writer.Create(ctx, event); err != nil && ctx.Err() == nil {
-				h.log.Debug("write an Event", "about", event.Regarding.Namespace+"/"+event.Regarding.Name, "error", err)
+				h.log.Warn("an Event could not be written", "about", event.Regarding.Namespace+"/"+event.Regarding.Name, "error", err)
 			}
 		}
 	}

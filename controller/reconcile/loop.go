@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -63,6 +64,9 @@ type Loop struct {
 	term int
 	// current: the cache is known to show all that was written before this process became the leader.
 	current bool
+	// behind are the Services that the cache does not show yet as they were when this process became the leader; nil before
+	// they are known.
+	behind map[types.UID]sighting
 	// unwritable is the message about the gossip key that was logged last.
 	unwritable string
 }
@@ -93,7 +97,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (again reconcile.Resu
 	err = l.leader.Work(func(ctx context.Context, term int) error {
 		if term != l.term {
 			// Another may have worked meanwhile: nothing that was remembered holds.
-			l.term, l.current, l.overlay, l.memory = term, false, overlay{}, ipam.Memory{}
+			l.term, l.current, l.behind, l.overlay, l.memory = term, false, nil, overlay{}, ipam.Memory{}
 		}
 		var err error
 		again, err = l.pass(ctx)
@@ -135,7 +139,8 @@ func (l *Loop) look(ctx context.Context) (*sight, error) {
 	return s, nil
 }
 
-// next says when to look again without being woken: when something is due, and soon after a conflict.
+// next says when to look again without being woken: when something is due, and soon after a conflict. After any other
+// error the queue decides, which asks again within seconds (internal/view), so what is due comes that much later at most.
 func (l *Loop) next(plan *ipam.Plan, err error) (reconcile.Result, error) {
 	if !plan.Next.IsZero() {
 		l.lookAgain(plan.Next.Sub(l.now()))

@@ -23,7 +23,7 @@ func (l *Loop) reportPeers(ctx context.Context, s *sight, d *directory) error {
 		errs[i] = put(ctx, l, "BGPPeer", o.object, func(want *v1beta1.BGPPeer) {
 			want.Status.ObservedGeneration = want.Generation
 			want.Status.Nodes, want.Status.Established = sessions.nodes, sessions.established
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(d.missingOf(o.value)), sessions.verdict()))
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(d.missingOf(o.value)), sessions.verdict(o.value)))
 		})
 	}
 	return errors.Join(errs...)
@@ -64,7 +64,7 @@ func countSessions(p *lb.Peer, nodes []*lb.Node, speakers map[string]*v1beta1.Sp
 			continue
 		}
 		s.nodes++
-		if why := failure(p, speakers[node.Name]); why != "" {
+		if why := failure(p, node, speakers[node.Name]); why != "" {
 			s.failing = append(s.failing, node.Name+": "+why)
 		} else {
 			s.established++
@@ -74,7 +74,10 @@ func countSessions(p *lb.Peer, nodes []*lb.Node, speakers map[string]*v1beta1.Sp
 }
 
 // failure says why a node has no session with a peer; empty when it has.
-func failure(p *lb.Peer, speaker *v1beta1.Speaker) string {
+func failure(p *lb.Peer, node *lb.Node, speaker *v1beta1.Speaker) string {
+	if node.Down {
+		return "the node is not ready"
+	}
 	if speaker == nil {
 		return "no speaker has reported from there"
 	}
@@ -96,9 +99,12 @@ func failure(p *lb.Peer, speaker *v1beta1.Speaker) string {
 }
 
 // verdict on the sessions, naming the nodes that fail.
-func (s *sessions) verdict() verdict {
+func (s *sessions) verdict(p *lb.Peer) verdict {
 	const most = 10
 	count := fmt.Sprintf("%d of %d nodes have a session", s.established, s.nodes)
+	if p.BFDProfile != "" {
+		count += ", without BFD: this version does not serve bfdProfile"
+	}
 	switch {
 	case s.nodes == 0:
 		return verdict{false, "NoNode", "nodeSelectors match no node"}

@@ -25,34 +25,40 @@ func (l *Loop) reportPools(ctx context.Context, s *sight, plan *ipam.Plan) error
 	errs := make([]error, len(s.pools))
 	for i, o := range s.pools { // both lists are in order of name
 		use := plan.Pools[i]
-		if l.saysAllBut(o.object, use) && (counted(o.object, use) || !l.mayCount(use.Pool.Name)) {
+		if saysAllBut(o.object, use) && (counted(o.object, use) || !l.mayCount(use.Pool.Name)) {
 			continue
 		}
-		errs[i] = put(ctx, l, "IPAddressPool", o.object, func(want *v1beta1.IPAddressPool) {
-			status := &want.Status
-			status.ObservedGeneration = want.Generation
-			status.IPv4, status.IPv6 = count(use.IPv4), count(use.IPv6)
-			l.set(&status.Conditions, want, v1beta1.ConditionReady, poolReady(use))
-			l.set(&status.Conditions, want, v1beta1.ConditionExhausted, poolExhausted(use))
-			l.set(&status.Conditions, want, v1beta1.ConditionOverlap, poolOverlap(use))
-		})
+		errs[i] = put(ctx, l, "IPAddressPool", o.object, func(want *v1beta1.IPAddressPool) { l.describe(want, use) })
 	}
 	return errors.Join(errs...)
 }
 
-// counted reports whether a pool's status has the right numbers.
+// describe makes the status of a pool.
+func (l *Loop) describe(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) {
+	status := &pool.Status
+	status.ObservedGeneration = pool.Generation
+	status.IPv4, status.IPv6 = count(use.IPv4), count(use.IPv6)
+	l.set(&status.Conditions, pool, v1beta1.ConditionReady, poolReady(use))
+	l.set(&status.Conditions, pool, v1beta1.ConditionExhausted, poolExhausted(use))
+	l.set(&status.Conditions, pool, v1beta1.ConditionOverlap, poolOverlap(use))
+}
+
+// counted reports whether a pool's status has the right numbers. There are some in the message on exhaustion too.
 func counted(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) bool {
-	return equality.Semantic.DeepEqual(pool.Status.IPv4, count(use.IPv4)) && equality.Semantic.DeepEqual(pool.Status.IPv6, count(use.IPv6))
+	return equality.Semantic.DeepEqual(pool.Status.IPv4, count(use.IPv4)) && equality.Semantic.DeepEqual(pool.Status.IPv6, count(use.IPv6)) &&
+		says(pool, v1beta1.ConditionExhausted, poolExhausted(use), true)
 }
 
 // saysAllBut reports whether a pool's status says everything, but for the numbers.
-func (l *Loop) saysAllBut(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) bool {
-	says := func(kind string, v verdict) bool {
-		c := meta.FindStatusCondition(pool.Status.Conditions, kind)
-		return c != nil && (c.Status == metav1.ConditionTrue) == v.ok && c.Reason == v.reason
-	}
-	return pool.Status.ObservedGeneration == pool.Generation && says(v1beta1.ConditionReady, poolReady(use)) &&
-		says(v1beta1.ConditionExhausted, poolExhausted(use)) && says(v1beta1.ConditionOverlap, poolOverlap(use))
+func saysAllBut(pool *v1beta1.IPAddressPool, use *ipam.PoolUse) bool {
+	return pool.Status.ObservedGeneration == pool.Generation && says(pool, v1beta1.ConditionReady, poolReady(use), true) &&
+		says(pool, v1beta1.ConditionExhausted, poolExhausted(use), false) && says(pool, v1beta1.ConditionOverlap, poolOverlap(use), true)
+}
+
+// says reports whether a condition of a pool is a verdict, to the word or but for the words.
+func says(pool *v1beta1.IPAddressPool, kind string, v verdict, words bool) bool {
+	c := meta.FindStatusCondition(pool.Status.Conditions, kind)
+	return c != nil && (c.Status == metav1.ConditionTrue) == v.ok && c.Reason == v.reason && (!words || c.Message == shorten(v.message, maxMessage))
 }
 
 // mayCount reports whether it is time to write the counts of a pool, and sees to it that there is a pass when it is.

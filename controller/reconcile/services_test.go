@@ -3,7 +3,6 @@ package reconcile
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +87,13 @@ func exhausted(t *testing.T, c *cluster) {
 	}
 	c.events(t, "second", "PoolExhausted")
 	c.reason(t, pool, v1beta1.ConditionExhausted, "Exhausted")
+	c.pool(t, "red", "2001:db8::/64")
+	lab.Eventually(t, soon, "what is said changes, and not the reason", func() error {
+		if m := c.reason(t, second, v1beta1.ConditionAddressAssigned, "PoolExhausted"); !strings.Contains(m, "red") {
+			return errors.New(m)
+		}
+		return nil
+	})
 	must(t, c.Delete(t.Context(), first))
 	c.addresses(t, "second", "192.0.2.1")
 	c.events(t, "second", "PoolExhausted", "AddressAssigned")
@@ -338,14 +344,14 @@ func (c *cluster) events(t *testing.T, name string, reasons ...string) {
 		if err := c.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: name}, s); err != nil {
 			return err
 		}
-		var got []string
+		got := map[string]int{}
 		for _, e := range list.Items {
 			if e.Regarding.Name == name && e.Regarding.UID == s.UID {
-				got = append(got, e.Reason)
+				got[e.Reason]++
 			}
 		}
 		for _, reason := range reasons {
-			if !slices.Contains(got, reason) {
+			if got[reason] != 1 {
 				return fmt.Errorf("there are %v", got)
 			}
 		}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -119,13 +120,21 @@ func (c *Cluster) StopAPIServer() {
 	c.must("stop the API server", c.plane.apiserver.Kill())
 }
 
-// StartAPIServer starts it again, unless it runs, and waits until it serves.
+// StartAPIServer starts it again, unless it runs, and waits until it serves. kube-controller-manager and kube-proxy are
+// started anew: left alone they would look for it only after up to a minute, and what is tested is Daymark.
 func (c *Cluster) StartAPIServer() {
 	c.t.Helper()
-	if !c.plane.apiserver.Running() {
-		c.must("start the API server", c.plane.apiserver.Start())
+	if c.plane.apiserver.Running() {
+		return
 	}
+	c.must("start the API server", c.plane.apiserver.Start())
 	c.must("start the API server", c.plane.ready())
+	for _, n := range c.nodes {
+		if n.proxy.Running() {
+			c.must("start again", errors.Join(n.proxy.Stop(), n.proxy.Start()))
+		}
+	}
+	c.must("start again", errors.Join(c.plane.managers.Kill(), c.plane.managers.Start()))
 }
 
 // Partition puts the named nodes on an island of their own, with nobody else on it. The test's end heals it.

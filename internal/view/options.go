@@ -22,7 +22,7 @@ import (
 func Options(scheme *runtime.Scheme, namespace string) cache.Options {
 	return cache.Options{
 		Scheme:           scheme,
-		NewInformer:      newInformer,
+		NewInformer:      (&patience{}).newInformer,
 		DefaultTransform: strip(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Service{}:            {Transform: strip(stripService)},

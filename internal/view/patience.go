@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,32 +21,44 @@ const (
 	mostWait  = 4 * time.Second
 )
 
-// newInformer makes an informer that is back soon after the API server is.
-func newInformer(lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+// patience makes informers that are back soon after the API server is, and says once for all of them why they wait.
+type patience struct {
+	mu   sync.Mutex
+	said time.Time
+}
+
+// saidAgainAfter is how often it is said that the API server does not answer.
+const saidAgainAfter = 30 * time.Second
+
+func (p *patience) newInformer(lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	from := toolscache.ToListerWatcherWithContext(lw)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return patiently(ctx, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
+			return repeat(ctx, p.tell, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return patiently(ctx, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
+			return repeat(ctx, p.tell, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
 		},
 	}, object, resync, indexers)
 }
 
-// patiently repeats a call until the API server answers it, or refuses it for what it asks: the informer knows what to do
-// about that.
-func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	said := ""
+func (p *patience) tell(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.said) >= saidAgainAfter {
+		p.said = now
+		ctrl.Log.Error(err, "the API server does not answer, asking again")
+	}
+}
+
+// repeat a call until the API server answers it, or refuses it for what it asks: the informer knows what to do about that.
+func repeat[T any](ctx context.Context, tell func(error), call func() (T, error)) (T, error) {
 	for wait := firstWait; ; wait = min(2*wait, mostWait) {
 		result, err := call()
 		if err == nil || ctx.Err() != nil || isAboutTheRequest(err) {
 			return result, err
 		}
-		if text := err.Error(); text != said {
-			said = text
-			ctrl.Log.Error(err, "the API server does not answer, asking again")
-		}
+		tell(err)
 		select {
 		case <-ctx.Done():
 			return result, err

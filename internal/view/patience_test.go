@@ -13,7 +13,7 @@ import (
 func TestACallIsRepeatedUntilTheAPIServerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, began := 0, time.Now()
-		got, err := patiently(t.Context(), func() (string, error) {
+		got, err := repeat(t.Context(), func(error) {}, func() (string, error) {
 			calls++
 			if time.Since(began) < time.Minute {
 				return "", errors.New("connection refused")
@@ -32,7 +32,7 @@ func TestACallIsRepeatedUntilTheAPIServerAnswers(t *testing.T) {
 func TestARefusalOfTheRequestItselfIsHandedOn(t *testing.T) {
 	expired := apierrors.NewResourceExpired("too old")
 	calls := 0
-	if _, err := patiently(t.Context(), func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
+	if _, err := repeat(t.Context(), func(error) {}, func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
 }
@@ -41,7 +41,7 @@ func TestPatienceEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := patiently(ctx, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {
+		if _, err := repeat(ctx, func(error) {}, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -1,0 +1,208 @@
+package reconcile
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// TestPermissions runs the loop as the service account that config/rbac makes: it must do for all that the controller does,
+// and nothing may be granted that it does not do.
+func TestPermissions(t *testing.T) {
+	c := newCluster(t)
+	granted := grants(t, c.apply(t, "../../config/rbac/controller.yaml", home))
+	used := &requests{seen: map[string]bool{}}
+	limited := *c
+	limited.config = rest.CopyConfig(c.config)
+	limited.config.Impersonate.UserName = "system:serviceaccount:" + home + ":daymark-controller"
+	limited.config.Wrap(used.wrap)
+
+	loop := limited.start(t, func(config *Config) {
+		leader, err := NewLeader(limited.config, home, config.Log)
+		must(t, err)
+		config.Leader = leader
+	})
+	pool := c.pool(t, "blue", "192.0.2.0/28")
+	peer := c.peer(t, "tor")
+	reservation := &v1beta1.IPReservation{ObjectMeta: metav1.ObjectMeta{Name: "r"}}
+	reservation.Spec.Addresses, reservation.Spec.ServiceRef = []v1beta1.AddressRange{"192.0.2.9"}, &v1beta1.ServiceReference{Namespace: "default", Name: "x"}
+	community := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	community.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
+	others := []client.Object{
+		reservation, community, &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "l2"}},
+		&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}, &v1beta1.BFDProfile{ObjectMeta: metav1.ObjectMeta{Name: "fast"}},
+	}
+	for _, object := range others {
+		must(t, c.Create(t.Context(), object))
+		c.reason(t, object, v1beta1.ConditionReady, "Valid")
+	}
+	c.reason(t, pool, v1beta1.ConditionReady, "Valid")
+	c.reason(t, peer, v1beta1.ConditionReady, "NoNode")
+	c.service(t, "web")
+	c.addresses(t, "web", "192.0.2.0")
+	c.events(t, "web", "AddressAssigned")
+	lab.Eventually(t, soon, "there is a key for the gossip", func() error {
+		return c.Get(t.Context(), client.ObjectKey{Namespace: home, Name: gossipSecret}, &corev1.Secret{})
+	})
+	loop.stop() // and the lease is given back
+
+	for _, grant := range granted {
+		verb, resource, _ := strings.Cut(grant, " ")
+		reads := verb == "get" || verb == "list" // who watches may do these too: a watch that cannot stream begins with a list
+		if !used.seen[grant] && !(reads && used.seen["watch "+resource]) {
+			t.Errorf("%q is granted and not used", grant)
+		}
+	}
+}
+
+// TestASpeakerWritesItsOwnObjectOnly, in whatever namespace Daymark was installed.
+func TestASpeakerWritesItsOwnObjectOnly(t *testing.T) {
+	c := newCluster(t)
+	const elsewhere = "load-balancer"
+	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}))
+	c.apply(t, "../../config/rbac/speaker.yaml", elsewhere)
+	c.apply(t, "../../config/rbac/speaker_own_object.yaml", elsewhere)
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + elsewhere + ":daymark-speaker",
+		Extra:    map[string][]string{"authentication.kubernetes.io/node-name": {"n1"}},
+	}
+	speaker, err := client.New(config, client.Options{Scheme: c.scheme})
+	must(t, err)
+	own := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	must(t, client.IgnoreAlreadyExists(speaker.Create(t.Context(), own)))
+	lab.Eventually(t, soon, "the policy is in force", func() error {
+		err := speaker.Create(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{GenerateName: "n2-"}})
+		if err == nil {
+			return errors.New("it may write that of another")
+		}
+		if !strings.Contains(err.Error(), "a speaker may write only the Speaker object named like its own node") {
+			return err
+		}
+		return nil
+	})
+	own.Status.Layer2.Held = []v1beta1.HeldAddress{}
+	must(t, speaker.Status().Update(t.Context(), own))
+	must(t, c.Create(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n3"}})) // an administrator may
+}
+
+// apply makes the objects of a file, in a namespace where they have one, as kustomize does.
+func (c *cluster) apply(t *testing.T, path, namespace string) []*unstructured.Unstructured {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	var objects []*unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), len(data))
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			return objects
+		} else if err != nil {
+			t.Fatalf("read %s: %v", path, err)
+		}
+		if kind := object.GetKind(); kind == "ServiceAccount" || kind == "Role" || kind == "RoleBinding" {
+			object.SetNamespace(namespace)
+		}
+		if subjects, ok := object.Object["subjects"].([]any); ok {
+			for _, subject := range subjects {
+				subject.(map[string]any)["namespace"] = namespace
+			}
+		}
+		lab.Eventually(t, soon, "make "+object.GetKind()+" "+object.GetName(), func() error {
+			return client.IgnoreAlreadyExists(c.Create(t.Context(), object))
+		})
+		objects = append(objects, object)
+	}
+}
+
+// grants lists what the roles among some objects allow, as "verb group/resource".
+func grants(t *testing.T, objects []*unstructured.Unstructured) []string {
+	t.Helper()
+	var list []string
+	for _, object := range objects {
+		var role rbacv1.Role
+		if !strings.HasSuffix(object.GetKind(), "Role") {
+			continue
+		}
+		must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role))
+		for _, rule := range role.Rules {
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, verb := range rule.Verbs {
+						list = append(list, verb+" "+group+"/"+resource)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// requests are those a client made, in the words of RBAC.
+type requests struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (r *requests) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(request *http.Request) (*http.Response, error) {
+		r.mu.Lock()
+		r.seen[inWords(request)] = true
+		r.mu.Unlock()
+		return next.RoundTrip(request)
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls the function.
+func (f roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// inWords is a request as a grant has it.
+func inWords(request *http.Request) string {
+	parts := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
+	group := ""
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		parts = parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		group, parts = parts[1], parts[3:]
+	default:
+		return "discover"
+	}
+	if parts[0] == "namespaces" && len(parts) > 2 {
+		parts = parts[2:]
+	}
+	resource := parts[0]
+	if len(parts) > 2 {
+		resource += "/" + parts[2]
+	}
+	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete"}[request.Method]
+	switch {
+	case verb != "":
+	case request.URL.Query().Get("watch") == "true" || request.URL.Query().Get("watch") == "1":
+		verb = "watch"
+	case len(parts) == 1:
+		verb = "list"
+	default:
+		verb = "get"
+	}
+	return verb + " " + group + "/" + resource
+}
