@@ -1,11 +1,15 @@
 package e2e_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
@@ -129,4 +133,75 @@ func TestAServiceOfAnotherClassIsLeftAlone(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestACrashDuringFiveHundredServicesGivesNoAddressTwiceAndMovesNone(t *testing.T) {
+	const count = 500
+	cluster := daymark(t)
+	cluster.Apply(pool("crowd", "198.19.64.0/22"))
+	created := make(chan error, 1)
+	go func() { created <- createCrowd(cluster.API(), count) }()
+	t.Cleanup(func() { deleteCrowd(t, cluster.API()) })
+
+	given := map[string]string{}
+	for _, enough := range []int{50, 200} {
+		lab.Eventually(t, time.Minute, fmt.Sprintf("%d Services have an address", enough), func() error {
+			return crowd(t, cluster.API(), given, enough)
+		})
+		cluster.Controller().Kill()
+		cluster.Controller().Start()
+	}
+	if err := <-created; err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, 2*time.Minute, "all Services have an address", func() error { return crowd(t, cluster.API(), given, count) })
+}
+
+// crowd looks at all Services of the crowd: none may have moved since it was looked at before, nor have another's address.
+func crowd(t *testing.T, api client.Client, given map[string]string, enough int) error {
+	t.Helper()
+	list := &corev1.ServiceList{}
+	if err := api.List(t.Context(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "crowd"}); err != nil {
+		return err
+	}
+	holders := map[string]string{}
+	for i := range list.Items {
+		s := &list.Items[i]
+		for _, ingress := range s.Status.LoadBalancer.Ingress {
+			if other := holders[ingress.IP]; other != "" {
+				t.Fatalf("%s is given to %s and to %s", ingress.IP, other, s.Name)
+			}
+			holders[ingress.IP] = s.Name
+			if before := given[s.Name]; before != "" && before != ingress.IP {
+				t.Fatalf("%s had %s and has %s", s.Name, before, ingress.IP)
+			}
+			given[s.Name] = ingress.IP
+		}
+	}
+	if len(holders) < enough {
+		return fmt.Errorf("%d do", len(holders))
+	}
+	return nil
+}
+
+func createCrowd(api client.Client, count int) error {
+	for i := range count {
+		object := bareService(fmt.Sprintf("crowd-%d", i), "crowd")
+		if err := api.Create(context.Background(), object); err != nil {
+			return fmt.Errorf("create Service: %w", err)
+		}
+	}
+	return nil
+}
+
+func deleteCrowd(t *testing.T, api client.Client) {
+	list := &corev1.ServiceList{}
+	if err := api.List(context.Background(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "crowd"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range list.Items {
+		if err := client.IgnoreNotFound(api.Delete(context.Background(), &list.Items[i])); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -169,6 +169,7 @@ func bareService(name, pool string) *corev1.Service {
 func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int) time.Duration {
 	b.Helper()
 	const hands = 32
+	nodePorts := count < 2500 // there are 2,768
 	api := cluster.API()
 	numbers := make(chan int, count)
 	for i := range count {
@@ -184,6 +185,7 @@ func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int)
 			for i := range numbers {
 				object := bareService(fmt.Sprintf("%s-%d", batch, i), "many")
 				object.Labels["batch"] = batch
+				object.Spec.AllocateLoadBalancerNodePorts = &nodePorts
 				if err := api.Create(context.Background(), object); err != nil {
 					mu.Lock()
 					errs = append(errs, err)

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -38,9 +39,16 @@ type manifest struct {
 	at, text string
 }
 
-func TestDocsYAMLIsTaken(t *testing.T) {
+func TestDocs(t *testing.T) {
 	pages := readPages(t)
-	api, _ := plainAPI(t)
+	api, kinds := plainAPI(t)
+	t.Run("every YAML block is taken", func(t *testing.T) { yamlIsTaken(t, api, pages) })
+	t.Run("a YAML block with a mistake is not", func(t *testing.T) { mistakesAreFound(t, api) })
+	t.Run("the tables name every field", func(t *testing.T) { everyFieldIsNamed(t, kinds, pages) })
+	t.Run("the table names every reason", func(t *testing.T) { everyReasonIsNamed(t, pages) })
+}
+
+func yamlIsTaken(t *testing.T, api client.Client, pages map[string]string) {
 	for _, page := range slices.Sorted(maps.Keys(pages)) {
 		manifests := manifestsIn(page, pages[page])
 		if len(manifests) == 0 && slices.Contains(addressPages, page) {
@@ -54,24 +62,21 @@ func TestDocsYAMLIsTaken(t *testing.T) {
 	}
 }
 
-// TestDocsYAMLIsTakenStrictly sees the test above fail: each of these pages has one mistake, and it is found where it is.
-func TestDocsYAMLIsTakenStrictly(t *testing.T) {
-	api, _ := plainAPI(t)
-	const head = "# A page\n\n```yaml\nkind: Namespace\napiVersion: v1\nmetadata: {name: red}\n---\napiVersion: daymark.io/v1beta1\n"
+// mistakesAreFound sees the test above fail: each of these pages has one mistake, and it is found where it is.
+func mistakesAreFound(t *testing.T, api client.Client) {
+	const pool = "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\n"
 	for _, test := range []struct{ name, yaml, says string }{
-		{"an unknown field", "kind: IPAddressPool\nmetadata: {name: a}\nspec: {addresses: [192.0.2.0/28], autoAsign: false}", "autoAsign"},
-		{"an unknown field of a kind of Kubernetes", "kind: Service\napiVersion: v1\nmetadata: {name: a}\nspec: {ports: [{port: 80}], loadBalancerIPs: x}", "loadBalancerIPs"},
-		{"a field given twice", "kind: IPAddressPool\nmetadata: {name: a}\nspec:\n  addresses: [192.0.2.0/28]\n  drain: true\n  drain: false", "drain"},
-		{"a value that is not valid", "kind: IPAddressPool\nmetadata: {name: a}\nspec: {addresses: [192.0.2.0-2001:db8::]}", "same family"},
-		{"a rule across fields", "kind: IPReservation\nmetadata: {name: a}\nspec: {addresses: [192.0.2.1], namespace: red}", "namespace and selector go together"},
-		{"an unknown kind", "kind: IPPool\nmetadata: {name: a}\nspec: {}", "IPPool"},
+		{"an unknown field", pool + "spec: {addresses: [192.0.2.0/28], autoAsign: false}", "autoAsign"},
+		{"an unknown field further down", pool + "spec: {addresses: [192.0.2.0/28], serviceAllocation: {namespace: red}}", "namespace"},
+		{"an unknown field of a kind of Kubernetes", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}], sharedIP: x}", "sharedIP"},
+		{"a field given twice", pool + "spec:\n  addresses: [192.0.2.0/28]\n  drain: true\n  drain: false", "drain"},
+		{"a value that is not valid", pool + "spec: {addresses: [192.0.2.0-2001:db8::]}", "same family"},
+		{"an unknown kind", strings.Replace(pool, "IPAddressPool", "IPPool", 1), "IPPool"},
+		{"half an object", "kind: IPAddressPool", "whole object"},
 		{"no YAML at all", "kind: {", "yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			text := strings.TrimSuffix(head, "apiVersion: daymark.io/v1beta1\n") + test.yaml + "\n```\n"
-			if !strings.Contains(test.yaml, "apiVersion") {
-				text = head + test.yaml + "\n```\n"
-			}
+			text := "# A page\n\n```yaml\napiVersion: v1\nkind: Namespace\nmetadata: {name: red}\n---\n" + test.yaml + "\n```\n"
 			manifests := manifestsIn("page.md", text)
 			if len(manifests) != 2 || manifests[0].at != "page.md:4" || manifests[1].at != "page.md:8" {
 				t.Fatalf("found %v", manifests)
@@ -86,10 +91,8 @@ func TestDocsYAMLIsTakenStrictly(t *testing.T) {
 	}
 }
 
-// TestDocsNameEveryField compares the tables of fields with the schema: no field is missing in either.
-func TestDocsNameEveryField(t *testing.T) {
-	pages := readPages(t)
-	_, kinds := plainAPI(t)
+// everyFieldIsNamed compares the tables of fields with the schema: no field is missing in either.
+func everyFieldIsNamed(t *testing.T, kinds map[string]apiextensionsv1.JSONSchemaProps, pages map[string]string) {
 	for page, kind := range map[string]string{"docs/pools.md": "IPAddressPool", "docs/reserving-addresses.md": "IPReservation"} {
 		named := firstColumn(pages[page], "field")
 		spec := kinds[kind].Properties["spec"]
@@ -104,8 +107,8 @@ func TestDocsNameEveryField(t *testing.T) {
 	}
 }
 
-// TestDocsNameEveryReason compares the table of reasons why a Service waits with those that the controller gives.
-func TestDocsNameEveryReason(t *testing.T) {
+// everyReasonIsNamed compares the table of reasons why a Service waits with those that the controller gives.
+func everyReasonIsNamed(t *testing.T, pages map[string]string) {
 	const page = "docs/requesting-addresses.md"
 	source, err := os.ReadFile("../controller/ipam/words.go")
 	if err != nil {
@@ -115,7 +118,7 @@ func TestDocsNameEveryReason(t *testing.T) {
 	for _, match := range regexp.MustCompile(`(?m)^\tReason\w+ += "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
 		given = append(given, match[1])
 	}
-	named := firstColumn(readPages(t)[page], "reason")
+	named := firstColumn(pages[page], "reason")
 	slices.Sort(given)
 	slices.Sort(named)
 	if len(given) == 0 || !slices.Equal(named, given) {
@@ -195,7 +198,7 @@ func (m manifest) tryOut(t *testing.T, api client.Client) error {
 	if err != nil {
 		return err
 	}
-	if mapping.Scope.Name() == "namespace" {
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 		if o.GetNamespace() == "" {
 			o.SetNamespace("default")
 		}

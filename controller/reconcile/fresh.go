@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,6 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// errBehind says that the cache does not show yet how things were when this term began. It soon will.
+var errBehind = errors.New("the cache has not seen all that there was when this term began")
 
 // pageSize of the list that catchUp reads, so that it never needs much memory.
 const pageSize = 500
@@ -55,7 +59,7 @@ func (l *Loop) catchUp(ctx context.Context, cached []*record) error {
 		}
 	}
 	for _, want := range l.behind {
-		return fmt.Errorf("the cache has not seen %d of the Services as they were when this term began, such as %s", len(l.behind), want.key)
+		return fmt.Errorf("%w: %d of the Services, such as %s", errBehind, len(l.behind), want.key)
 	}
 	l.current, l.behind = true, nil
 	return nil

@@ -111,6 +111,10 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	defer l.metrics.timePass(began)
 	l.again = 0
 	s, err := l.look(ctx)
+	if errors.Is(err, errBehind) {
+		l.log.Debug("waiting for the cache", "error", err)
+		return reconcile.Result{RequeueAfter: retryAfter}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}

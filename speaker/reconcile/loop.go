@@ -85,6 +85,8 @@ type Loop struct {
 	exec   Executors
 	report *Reporter
 	ready  atomic.Bool
+	// cost of looking and deciding in the last pass, in nanoseconds.
+	cost atomic.Int64
 	// failure that was logged last.
 	failure string
 
@@ -106,6 +108,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 	wiring := view.Wiring{
 		Name:  "speaker",
 		Kinds: kinds,
+		Cost:  func() time.Duration { return time.Duration(loop.cost.Load()) },
 		Wakes: []<-chan struct{}{exec.Links.Changes(), exec.Gossip.Changes(), exec.BGP.Changes()},
 	}
 	return loop, wiring.Add(m, loop)
@@ -116,12 +119,14 @@ func (l *Loop) Ready() bool { return l.ready.Load() }
 
 // Reconcile is one pass: look, compute, set, report.
 func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, error) {
-	defer func(begin time.Time) { l.passes.Observe(time.Since(begin).Seconds()) }(time.Now())
+	began := time.Now()
+	defer func() { l.passes.Observe(time.Since(began).Seconds()) }()
 	now, err := l.look(ctx)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
 	plan := announce.Compute(&now.world)
+	l.cost.Store(int64(time.Since(began)))
 
 	// One protocol that fails must not silence the others.
 	err = errors.Join(
