@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,9 @@ const (
 	// maxWaiting is how many Events may wait to be written. What is in them is in conditions too, so those that are more
 	// are left out.
 	maxWaiting = 8192
+	// quiet is how long no address must have been written before Events are, and patience how long an Event waits for that.
+	quiet    = 50 * time.Millisecond
+	patience = 20 * time.Second
 )
 
 // herald writes Events, one after the other, while the addresses are written many at a time: when thousands of Services
@@ -30,6 +34,8 @@ type herald struct {
 	writer  client.Writer
 	log     *slog.Logger
 	waiting chan *eventsv1.Event
+	// busy is when an address was last being written.
+	busy atomic.Int64
 	// instance that reports: this process.
 	instance string
 	// told is how many Events there were, so that each has a name of its own.
@@ -51,9 +57,25 @@ func (h *herald) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case event := <-h.waiting:
+			h.yield(ctx, event.EventTime.Time)
 			if err := h.writer.Create(ctx, event); err != nil && ctx.Err() == nil {
 				h.log.Warn("an Event could not be written", "about", event.Regarding.Namespace+"/"+event.Regarding.Name, "error", err)
 			}
+		}
+	}
+}
+
+// addressWritten notes that addresses are being written at the moment.
+func (h *herald) addressWritten() { h.busy.Store(time.Now().UnixNano()) }
+
+// yield waits while addresses are being written: the API server has one processor for both. An Event that waited for long
+// goes all the same.
+func (h *herald) yield(ctx context.Context, since time.Time) {
+	for time.Since(since) < patience && time.Since(time.Unix(0, h.busy.Load())) < quiet {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(quiet):
 		}
 	}
 }

@@ -166,6 +166,7 @@ func (l *Loop) write(ctx context.Context, intents []*intent) error {
 func (l *Loop) patchService(ctx context.Context, i *intent) (version string, err error) {
 	object := &corev1.Service{}
 	object.Namespace, object.Name = i.record.Key.Namespace, i.record.Key.Name
+	defer l.herald.addressWritten()
 	err = l.client.Status().Patch(ctx, object, client.RawPatch(types.StrategicMergePatchType, i.patch))
 	return object.ResourceVersion, err
 }
