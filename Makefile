@@ -6,7 +6,7 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=tools/go.mod
 PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
 # The race detector needs a C compiler; on a machine without one the tests run without it, and say so.
-RACE      = $(shell command -v gcc >/dev/null && echo -race)
+RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # grpcnotrace: gRPC's tracing pages, which GoBGP brings along and nobody can reach here, keep the linker from dropping
 # unused methods; without them the speaker is 13 MB smaller, on disk and in memory.

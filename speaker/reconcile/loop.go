@@ -87,6 +87,8 @@ type Loop struct {
 	ready  atomic.Bool
 	// cost of looking and deciding in the last pass, in nanoseconds.
 	cost atomic.Int64
+	// published: this node's Speaker object has been seen to say where this speaker gossips.
+	published bool
 	// failure that was logged last.
 	failure string
 
@@ -169,12 +171,19 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		// Without gossip there is no layer 2; BGP and health checks need none.
 		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
-	view := l.exec.Gossip.View()
+	now.world.Members = l.membersOf(now)
 	now.world.Node = l.cfg.Node
 	now.world.Links = links
 	now.world.Options = l.cfg.Options
-	now.world.Members = announce.Members{Known: view.Known, Alive: view.Alive}
 	return now, nil
+}
+
+// membersOf are the speakers to reckon with. That there are no others counts only once the others can know of this one:
+// of two speakers that first write their own object and then look for others, at least one sees the other.
+func (l *Loop) membersOf(now *cluster) announce.Members {
+	view, address := l.exec.Gossip.View(), l.exec.Gossip.Address()
+	l.published = l.published || address.IsValid() && now.speakers[l.cfg.Node] == address
+	return announce.Members{Known: view.Known && (l.published || len(view.Alive) > 1), Alive: view.Alive}
 }
 
 // membership is what the gossip should know. A speaker whose node is gone or down is not waited for.

@@ -18,6 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/members"
 )
 
 const (
@@ -42,11 +43,22 @@ func (l *Loop) status(now *cluster, failed error) Report {
 	}
 	report.conditions = []metav1.Condition{
 		condition(v1beta1.ConditionReady, failed == nil, "Works", "all of what this node should announce is announced", "Failed", failed),
-		{Type: v1beta1.ConditionMembershipKnown, Status: truth(view.Known), Reason: map[bool]string{true: "Known", false: "Unknown"}[view.Known], Message: view.Why},
+		membership(now.world.Members.Known, view),
 	}
 	_, reported := now.speakers[l.cfg.Node]
 	report.owner, report.missing = now.node(l.cfg.Node), !reported
 	return report
+}
+
+func membership(known bool, view members.View) metav1.Condition {
+	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: "Known", Message: view.Why}
+	if !known {
+		c.Reason = "Unknown"
+	}
+	if view.Known && !known {
+		c.Message = "the other speakers cannot know of this one before its Speaker object says where it gossips"
+	}
+	return c
 }
 
 func truth(is bool) metav1.ConditionStatus {
