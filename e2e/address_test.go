@@ -137,10 +137,8 @@ func TestAServiceOfAnotherClassIsLeftAlone(t *testing.T) {
 
 func TestACrashDuringFiveHundredServicesGivesNoAddressTwiceAndMovesNone(t *testing.T) {
 	const count = 500
-	cluster := daymark(t)
-	if cluster.ServiceProxy() != lab.KubeProxy {
-		t.Skip("the lab's own service proxy is made for few Services: install nftables for kube-proxy")
-	}
+	lab.Need(t, lab.KubeProxy) // the lab's own service proxy is made for few Services
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
 	cluster.Apply(pool("crowd", "198.19.64.0/22"))
 	created := make(chan error, 1)
 	go func() { created <- createCrowd(cluster.API(), count) }()
