@@ -21,14 +21,31 @@ import (
 // Figures of the whole, for docs/performance.md. Each benchmark brings up a lab of its own and runs the programs as
 // `make build` makes them: go test -run '^$' -bench . -benchtime 1x ./e2e
 
+// plainLab is a lab with nothing in it but Daymark, as it is installed.
+func plainLab(b *testing.B) *lab.Cluster {
+	b.Helper()
+	cluster := lab.New(b, lab.Nodes(3))
+	cluster.InstallDaymark()
+	cluster.UsePlainBinaries()
+	return cluster
+}
+
+// reportTimes gives the median, least and most of some times in milliseconds; name tells several metrics of one benchmark
+// apart.
+func reportTimes(b *testing.B, name string, times []time.Duration) {
+	b.Helper()
+	sorted := slices.Sorted(slices.Values(times))
+	b.ReportMetric(float64(sorted[len(sorted)/2].Milliseconds()), "ms-median"+name)
+	b.ReportMetric(float64(sorted[0].Milliseconds()), "ms-least"+name)
+	b.ReportMetric(float64(sorted[len(sorted)-1].Milliseconds()), "ms-most"+name)
+}
+
 // BenchmarkServicesCreatedAtOnce measures how long it takes until all of many Services that are created at once have an
 // address, as a multiple of the time that the bare API server takes to create them.
 func BenchmarkServicesCreatedAtOnce(b *testing.B) {
 	const count = 2000
 	for b.Loop() {
-		cluster := lab.New(b, lab.Nodes(3))
-		cluster.InstallDaymark()
-		cluster.UsePlainBinaries()
+		cluster := plainLab(b)
 		cluster.Apply(pool("many", "198.19.0.0/16"))
 		stop(cluster)
 		bare := createServices(b, cluster, "bare", count)
@@ -52,9 +69,7 @@ func BenchmarkServicesCreatedAtOnce(b *testing.B) {
 func BenchmarkManyServices(b *testing.B) {
 	const count = 5000
 	for b.Loop() {
-		cluster := lab.New(b, lab.Nodes(3))
-		cluster.InstallDaymark()
-		cluster.UsePlainBinaries()
+		cluster := plainLab(b)
 		cluster.Apply(peer("router") + "\n---" + routedPool("many", "198.19.0.0/16"))
 		createServices(b, cluster, "many", count)
 		awaitAddresses(b, cluster, "many", count)
@@ -82,44 +97,12 @@ func BenchmarkManyServices(b *testing.B) {
 	}
 }
 
-// BenchmarkNodeCrash measures the longest outage that a client sees when the node that holds an address vanishes.
-func BenchmarkNodeCrash(b *testing.B) {
-	const times = 9
-	for b.Loop() {
-		cluster := lab.New(b, lab.Nodes(3))
-		cluster.InstallDaymark()
-		cluster.UsePlainBinaries()
-		address, pod := heldAddress(b, cluster, "crash")
-		var outages []time.Duration
-		for range times {
-			holder := awaitHolder(b, cluster, address)
-			moveAway(b, cluster, pod, holder, address)
-			probe := cluster.Client().Probe(url(address))
-			lab.Eventually(b, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
-			crashed := time.Now()
-			cluster.Node(holder).Crash()
-			lab.Eventually(b, 30*time.Second, "the client is served again", func() error {
-				return probe.ServedSince(crashed.Add(50 * time.Millisecond))
-			})
-			outages = append(outages, probe.Stop().Outage())
-			cluster.Node(holder).Return()
-			awaitMembers(b, cluster, 3)
-		}
-		slices.Sort(outages)
-		b.ReportMetric(float64(outages[times/2].Milliseconds()), "ms-median")
-		b.ReportMetric(float64(outages[0].Milliseconds()), "ms-least")
-		b.ReportMetric(float64(outages[times-1].Milliseconds()), "ms-most")
-	}
-}
-
 // BenchmarkServiceToRoute measures the time from the creation of a Service, whose pods are there, to its route in the
 // router's kernel.
 func BenchmarkServiceToRoute(b *testing.B) {
 	const times = 21
 	for b.Loop() {
-		cluster := lab.New(b, lab.Nodes(3))
-		cluster.InstallDaymark()
-		cluster.UsePlainBinaries()
+		cluster := plainLab(b)
 		cluster.Apply(peer("router") + "\n---" + routedPool("quick", "198.19.0.0/16"))
 		awaitSessions(b, cluster)
 		cluster.Pod("quick", "n1")
@@ -142,9 +125,7 @@ func BenchmarkServiceToRoute(b *testing.B) {
 			})
 			took = append(took, time.Since(began))
 		}
-		slices.Sort(took)
-		b.ReportMetric(float64(took[times/2].Milliseconds()), "ms-median")
-		b.ReportMetric(float64(took[times-1].Milliseconds()), "ms-most")
+		reportTimes(b, "", took)
 	}
 }
 
@@ -240,18 +221,6 @@ func awaitAddresses(b *testing.B, cluster *lab.Cluster, batch string, count int)
 			b.Errorf("Service %s has no address", list.Items[i].Name)
 		}
 	}
-}
-
-// awaitMembers waits until every speaker sees so many.
-func awaitMembers(b *testing.B, cluster *lab.Cluster, count int) {
-	b.Helper()
-	want := strings.TrimSpace(strings.Repeat(fmt.Sprint(count, " "), count))
-	lab.Eventually(b, 30*time.Second, "every speaker sees all", func() error {
-		if got := cluster.Kubectl("get", "speakers", "-o", "jsonpath={.items[*].status.members}"); strings.TrimSpace(got) != want {
-			return fmt.Errorf("they see %s", got)
-		}
-		return nil
-	})
 }
 
 // writes of Services that the controller made, by its own metrics.

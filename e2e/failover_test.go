@@ -3,97 +3,143 @@ package e2e_test
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// Promise 6: the node that holds the address drops off the network, and another takes over.
+// Promise 6: the node that holds the address drops off the network, or its speaker dies, and another takes over.
 
 func TestAnotherNodeTakesOverWhenTheHolderCrashes(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "crash")
-	holder := awaitHolder(t, cluster, address)
-	moveAway(t, cluster, pod, holder, address)
-	probe := cluster.Client().Probe(url(address))
-	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
-
+	s := begin(t, cluster, pod, address)
 	crashed := time.Now()
-	cluster.Node(holder).Crash()
-	lab.Eventually(t, 30*time.Second, "the client is served again", func() error {
-		return probe.ServedSince(crashed.Add(50 * time.Millisecond))
-	})
-	heir := awaitHolder(t, cluster, address)
-	report := probe.Stop()
-	t.Logf("%s held it, %s took over: %s", holder, heir, report)
-	if heir == holder {
-		t.Errorf("%s is unplugged and still answers", heir)
-	}
-	if report.Outage() > 10*time.Second {
-		t.Errorf("the outage lasted %s", report.Outage())
-	}
+	cluster.Node(s.holder).Crash()
+	s.awaitHeir(crashed)
+	report, sightings := s.end(crashed)
+	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
 }
 
-func TestTheHolderThatReturnsLeavesOneHolder(t *testing.T) {
+func TestANodeThatReturnsTakesNothingBack(t *testing.T) {
 	cluster := daymark(t)
-	address, _ := heldAddress(t, cluster, "returns")
-	holder := awaitHolder(t, cluster, address)
-	cluster.Node(holder).Crash()
-	lab.Eventually(t, 30*time.Second, "another node holds it", func() error {
-		if now := cluster.Client().Holder(address); now == "" || now == holder {
-			return fmt.Errorf("%q does", now)
-		}
-		return nil
+	address, pod := heldAddress(t, cluster, "returns")
+	s := begin(t, cluster, pod, address)
+	crashed := time.Now()
+	cluster.Node(s.holder).Crash()
+	heir := s.awaitHeir(crashed)
+
+	returned := time.Now()
+	cluster.Node(s.holder).Return()
+	awaitMembers(t, cluster)
+	met := time.Now()
+	lab.Eventually(t, soon, "there is one holder", func() error {
+		_, err := s.watch.Seen().Settled(met, 2*time.Second)
+		return err
 	})
-	cluster.Node(holder).Return()
-	lab.Eventually(t, 30*time.Second, "there is one holder", func() error {
-		if all := cluster.Client().WhoHas(address); len(all) != 1 {
-			return fmt.Errorf("ARP for %s is answered by %v", address, all)
-		}
-		return nil
-	})
+	_, sightings := s.end(returned)
+	story := sightings.Holders(address, returned)
+	if last := story[len(story)-1]; last != heir {
+		t.Errorf("%s had it; after %s is back %v do", heir, s.holder, story)
+	}
+	settled, err := sightings.Settled(returned, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBeUnder(t, "settling on one holder", settled)
 }
 
 func TestAnotherNodeTakesOverWhenTheSpeakerIsKilled(t *testing.T) {
 	cluster := daymark(t)
-	address, _ := heldAddress(t, cluster, "killed")
-	holder := awaitHolder(t, cluster, address)
-	speaker := cluster.Node(holder).Speaker()
+	address, pod := heldAddress(t, cluster, "killed")
+	s := begin(t, cluster, pod, address)
+	speaker := cluster.Node(s.holder).Speaker()
 	t.Cleanup(func() { speaker.Start() })
+	killed := time.Now()
 	speaker.Kill()
-	lab.Eventually(t, 30*time.Second, "another node holds it", func() error {
-		if now := cluster.Client().Holder(address); now == "" || now == holder {
-			return fmt.Errorf("%q does", now)
+	s.awaitHeir(killed)
+	_, sightings := s.end(killed)
+	mustBeUnder(t, "the time without a holder", sightings.Unheld(killed))
+}
+
+func TestFiftyAddressesAreTakenOverAtOnce(t *testing.T) {
+	const count = 50
+	cluster := daymark(t)
+	awaitMembers(t, cluster)
+	addresses := manyServices(t, cluster, count, "192.0.2.200-192.0.2.249")
+	before := map[netip.Addr]string{}
+	awaitHolders(t, cluster, "each address has one holder", addresses, func(holders map[netip.Addr]string) error {
+		before = holders
+		return nil
+	})
+	crashes := before[addresses[0]]
+	watch := cluster.Client().Watch(addresses...)
+	crashed := time.Now()
+	cluster.Node(crashes).Crash()
+	awaitHolders(t, cluster, "the others hold all", addresses, func(holders map[netip.Addr]string) error {
+		for address, node := range holders {
+			if node == crashes || before[address] != crashes && node != before[address] {
+				return fmt.Errorf("%s held %s, and %s does", before[address], address, node)
+			}
 		}
 		return nil
 	})
+	sightings := watch.Stop()
+	t.Logf("%s held %d of %d; nobody answered for one of them for %s, two for %s", crashes, counts(before)[crashes], count,
+		ms(sightings.Unheld(crashed)), ms(sightings.Shared(crashed)))
+	mustBeUnder(t, "the time without a holder", sightings.Unheld(crashed))
 }
 
-// heldAddress makes a Service with one pod and an address that a node holds.
-func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
-	t.Helper()
-	cluster.Apply(segmentPool(name, "192.0.2.230-192.0.2.239"))
-	pod := cluster.Pod(name, "n1")
-	cluster.Apply(service(name, name))
-	address, _ := cluster.Service(name).AwaitAddress()
-	awaitHolder(t, cluster, address)
-	return address, pod
-}
+const bothFamilies = `
+apiVersion: daymark.io/v1beta1
+kind: IPAddressPool
+metadata: {name: both}
+spec: {addresses: [192.0.2.230-192.0.2.239, "2001:db8::5:0/112"], autoAssign: false}
+---
+apiVersion: daymark.io/v1beta1
+kind: L2Advertisement
+metadata: {name: both}
+spec: {ipAddressPools: [both]}
+`
 
-// moveAway leaves the pod on a node that stays, so that what fails and comes back is the address alone.
-func moveAway(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, from string, address netip.Addr) {
-	t.Helper()
-	if pod.Node() == from {
-		stays := slices.DeleteFunc(cluster.NodeNames(), func(name string) bool { return name == from })
-		pod.MoveTo(stays[0])
+func TestAnIPv6AddressIsTakenOver(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(bothFamilies)
+	pod := cluster.Pod("six", "n1")
+	cluster.Apply(service("six", "both", "ipFamilyPolicy: SingleStack", "ipFamilies: [IPv6]"))
+	address, _ := cluster.Service("six").AwaitAddress()
+	if !address.Is6() {
+		t.Fatalf("the address is %s", address)
 	}
-	lab.Eventually(t, soon, "the pod serves", func() error {
-		answer, err := cluster.Client().Get(url(address))
-		if err == nil && answer.Node != pod.Node() {
-			err = fmt.Errorf("answered %q", answer)
+	s := begin(t, cluster, pod, address)
+	crashed := time.Now()
+	cluster.Node(s.holder).Crash()
+	s.awaitHeir(crashed)
+	report, sightings := s.end(crashed)
+	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
+}
+
+func TestBothAddressesOfADualStackServiceAreTakenOver(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(bothFamilies)
+	pod := cluster.Pod("dual", "n1")
+	cluster.Apply(service("dual", "both", "ipFamilyPolicy: RequireDualStack"))
+	cluster.Service("dual").AwaitAddress()
+	addresses, err := cluster.Service("dual").Addresses()
+	if err != nil || len(addresses) != 2 {
+		t.Fatalf("it has %v, %v", addresses, err)
+	}
+	s := begin(t, cluster, pod, addresses...)
+	crashed := time.Now()
+	cluster.Node(s.holder).Crash()
+	s.awaitHeir(crashed)
+	report, sightings := s.end(crashed)
+	for _, address := range addresses {
+		story := sightings.Holders(address, crashed)
+		if last := story[len(story)-1]; last == s.holder {
+			t.Errorf("%s, which crashed, still holds %s", last, address)
 		}
-		return err
-	})
+	}
+	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
 }

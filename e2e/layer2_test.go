@@ -1,14 +1,11 @@
 package e2e_test
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
@@ -38,19 +35,6 @@ func TestOneNodeAnswersForAnAddressOnTheSegment(t *testing.T) {
 	})
 }
 
-func TestEveryAddressHasOneHolderAndTheyAreSpread(t *testing.T) {
-	cluster := daymark(t)
-	many := manyServices(t, cluster, 10, "192.0.2.210-192.0.2.219")
-	holders := map[string]int{}
-	for _, address := range many {
-		holders[awaitHolder(t, cluster, address)]++
-	}
-	t.Log("holders:", holders)
-	if len(holders) < 2 {
-		t.Errorf("all ten addresses are held by %v", holders)
-	}
-}
-
 // Speakers that start have not met yet: they must find each other before they answer, and where the word of one comes late
 // to another, as on a busy machine, one of them gives way.
 func TestSpeakersThatStartTogetherSettleOnOneHolder(t *testing.T) {
@@ -61,12 +45,10 @@ func TestSpeakersThatStartTogetherSettleOnOneHolder(t *testing.T) {
 			node.Speaker().Kill()
 		}
 		cluster.StartDaymark()
-		for _, address := range many {
-			awaitHolder(t, cluster, address)
-		}
+		awaitHolders(t, cluster, "each address has one holder", many, nil)
 		lab.Always(t, 2*time.Second, "each address keeps one holder", func() error {
-			for _, address := range many {
-				if all := cluster.Client().WhoHas(address); len(all) != 1 {
+			for address, all := range cluster.Client().Holders(many...) {
+				if len(all) != 1 {
 					return fmt.Errorf("ARP for %s is answered by %v", address, all)
 				}
 			}
@@ -76,14 +58,16 @@ func TestSpeakersThatStartTogetherSettleOnOneHolder(t *testing.T) {
 }
 
 // manyServices are Services with an address each, all for one pod.
-func manyServices(t *testing.T, cluster *lab.Cluster, n int, addresses string) (all []netip.Addr) {
+func manyServices(t testing.TB, cluster *lab.Cluster, n int, addresses string) (all []netip.Addr) {
 	t.Helper()
 	cluster.Pod("many", "n1")
 	cluster.Apply(segmentPool("many", addresses))
+	name := func(i int) string { return fmt.Sprintf("many-%d", i) }
 	for i := range n {
-		name := fmt.Sprintf("many-%d", i)
-		cluster.Apply(strings.ReplaceAll(service(name, "many"), "app: "+name, "app: many"))
-		address, _ := cluster.Service(name).AwaitAddress()
+		cluster.Apply(strings.ReplaceAll(service(name(i), "many"), "app: "+name(i), "app: many"))
+	}
+	for i := range n {
+		address, _ := cluster.Service(name(i)).AwaitAddress()
 		all = append(all, address)
 	}
 	return all
@@ -103,15 +87,8 @@ func TestAServiceWithoutEndpointsIsNotAnnounced(t *testing.T) {
 // heldBy is what the Speaker object says that its node holds.
 func heldBy(cluster *lab.Cluster, node string) map[string]bool {
 	held := map[string]bool{}
-	o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
-	all, _, errRead := unstructured.NestedSlice(o.Object, "status", "layer2", "held")
-	if errors.Join(err, errRead) != nil {
-		return held
-	}
-	for _, each := range all {
-		if h, ok := each.(map[string]any); ok {
-			held[fmt.Sprint(h["address"])] = true
-		}
+	for _, h := range layer2Of(cluster, node, "held") {
+		held[fmt.Sprint(h["address"])] = true
 	}
 	return held
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
@@ -93,9 +95,15 @@ func lines(all []string) string {
 	return b.String()
 }
 
-func url(a netip.Addr) string { return fmt.Sprintf("http://%s/", a) }
+func url(a netip.Addr) string {
+	if a.Is6() {
+		return fmt.Sprintf("http://[%s]/", a)
+	}
+	return fmt.Sprintf("http://%s/", a)
+}
 
-// awaitHolder waits until one node, one of those allowed if any are named, answers ARP for the address, and no other.
+// awaitHolder waits until one node, one of those allowed if any are named, answers ARP or neighbor discovery for the address,
+// and no other.
 func awaitHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr, allowed ...string) (holder string) {
 	t.Helper()
 	if len(allowed) == 0 {
@@ -111,6 +119,51 @@ func awaitHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr, allowed
 		return nil
 	})
 	return holder
+}
+
+// awaitHolders waits until each address has one holder, a node, and the whole is as wanted; nil wants no more than that.
+func awaitHolders(t testing.TB, cluster *lab.Cluster, what string, addresses []netip.Addr, wanted func(holders map[netip.Addr]string) error) {
+	t.Helper()
+	lab.Eventually(t, soon, what, func() error {
+		holders, answers := map[netip.Addr]string{}, cluster.Client().Holders(addresses...)
+		for _, address := range addresses {
+			if all := answers[address]; len(all) != 1 || !slices.Contains(cluster.NodeNames(), all[0]) {
+				return fmt.Errorf("%s is answered for by %v", address, all)
+			}
+			holders[address] = answers[address][0]
+		}
+		if wanted == nil {
+			return nil
+		}
+		return wanted(holders)
+	})
+}
+
+// counts are how many addresses each node holds.
+func counts(holders map[netip.Addr]string) map[string]int {
+	held := map[string]int{}
+	for _, node := range holders {
+		held[node]++
+	}
+	return held
+}
+
+// awaitMembers waits until the speaker of every node sees those of all, by their Speaker objects.
+func awaitMembers(t testing.TB, cluster *lab.Cluster) {
+	t.Helper()
+	all := int64(len(cluster.NodeNames()))
+	lab.Eventually(t, 30*time.Second, "every speaker sees all", func() error {
+		for _, node := range cluster.NodeNames() {
+			o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
+			if err != nil {
+				return err
+			}
+			if seen, _, _ := unstructured.NestedInt64(o.Object, "status", "members"); seen != all {
+				return fmt.Errorf("that of %s sees %d", node, seen)
+			}
+		}
+		return nil
+	})
 }
 
 // awaitNoHolder waits until nobody answers ARP for the address.

@@ -5,28 +5,52 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/daymark-lb/daymark/speaker/health"
+	"github.com/daymark-lb/daymark/speaker/members"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
 // gossipPort that speakers listen on when nothing else is said.
 const gossipPort = 7946
 
+// Names of the flags that change a preset.
+const (
+	heartbeatInterval   = "heartbeat-interval"
+	heartbeatMultiplier = "heartbeat-multiplier"
+	probeInterval       = "gossip-probe-interval"
+	probeTimeout        = "gossip-probe-timeout"
+	suspicionMultiplier = "gossip-suspicion-multiplier"
+)
+
 // flags that only the speaker has, as given and as read.
 type flags struct {
 	node            string
 	gossip          reconcile.Bind
 	gossipText      string
+	preset          string
+	rebalanceAfter  time.Duration
 	healthPorts     health.Mode
 	healthPortsText string
+	set             *pflag.FlagSet
+	// timing as far as it is given beside the preset.
+	timing members.Timing
 }
 
 func (f *flags) add(set *pflag.FlagSet) {
+	f.set = set
 	set.StringVar(&f.node, "node-name", os.Getenv("NODE_NAME"), "name of this node (default: $NODE_NAME)")
 	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port for the gossip between speakers, 0 for none (default: the node's InternalIP, port 7946)")
+	set.StringVar(&f.preset, "gossip-preset", members.Fast, "how soon a speaker that is gone is noticed: fast (0.2 s), lan (1 s, fewer packets), wan (5 s)")
+	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone (default: the preset's)")
+	set.IntVar(&f.timing.HeartbeatMultiplier, heartbeatMultiplier, 0, "heartbeats missed in a row by which a speaker counts as gone (default: the preset's)")
+	set.DurationVar(&f.timing.ProbeInterval, probeInterval, 0, "time between two probes of the gossip (default: the preset's)")
+	set.DurationVar(&f.timing.ProbeTimeout, probeTimeout, 0, "time that the answer to a probe may take (default: the preset's)")
+	set.IntVar(&f.timing.SuspicionMult, suspicionMultiplier, 0, "probe intervals that a suspect has to protest (default: the preset's)")
+	set.DurationVar(&f.rebalanceAfter, "l2-rebalance-after", time.Minute, "time after which layer-2 addresses that are spread unevenly are evened out, one at a time; 0 for never")
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
 }
 
@@ -40,9 +64,36 @@ func (f *flags) check() error {
 	default:
 		return fmt.Errorf("--health-check-node-ports must be auto, on or off, not %q", f.healthPortsText)
 	}
-	var err error
-	f.gossip, err = parseBind(f.gossipText)
+	if f.rebalanceAfter < 0 {
+		return fmt.Errorf("--l2-rebalance-after must not be negative, as %v is", f.rebalanceAfter)
+	}
+	bind, err := parseBind(f.gossipText)
+	if err != nil {
+		return err
+	}
+	f.gossip = bind
+	f.gossip.Timing, err = f.timed()
 	return err
+}
+
+// timed is the timing of the preset with what is given beside it.
+func (f *flags) timed() (members.Timing, error) {
+	timing, known := members.Preset(f.preset)
+	if !known {
+		return timing, fmt.Errorf("--gossip-preset must be fast, lan or wan, not %q", f.preset)
+	}
+	for name, take := range map[string]func(){
+		heartbeatInterval:   func() { timing.HeartbeatInterval = f.timing.HeartbeatInterval },
+		heartbeatMultiplier: func() { timing.HeartbeatMultiplier = f.timing.HeartbeatMultiplier },
+		probeInterval:       func() { timing.ProbeInterval = f.timing.ProbeInterval },
+		probeTimeout:        func() { timing.ProbeTimeout = f.timing.ProbeTimeout },
+		suspicionMultiplier: func() { timing.SuspicionMult = f.timing.SuspicionMult },
+	} {
+		if f.set.Changed(name) {
+			take()
+		}
+	}
+	return timing, timing.Check()
 }
 
 func parseBind(text string) (reconcile.Bind, error) {

@@ -31,6 +31,9 @@ import (
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
+// farewell is how long a speaker that is told to end may take to hand over what it holds.
+const farewell = 3 * time.Second
+
 func main() {
 	own := &flags{}
 	daemon.Main(daemon.Program{
@@ -60,19 +63,19 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	}
 
 	links := link.New(log.With("part", "link"))
-	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"))
-	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry})
+	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
+	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Doubtful: gossip.Doubtful})
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
 	loop, err := reconcile.Add(m, reconcile.Config{
-		Node: own.node, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
+		Node: own.node, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
 	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, BGP: routers, Health: checks}, reporter)
 	if err != nil {
 		return err
 	}
 
-	parts := []manager.Runnable{links, gossip, after(gossip.Left(), segment), routers, checks, reporter}
+	parts := []manager.Runnable{links, gossip, segment, routers, checks, reporter}
 	if f.Health != "0" {
 		parts = append(parts, probes(f.Health, loop.Ready, checks.Handler()))
 	}
@@ -82,7 +85,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		}
 	}
 	log.Info("speaker starts", "node", own.node)
-	return m.Start(ctx)
+	return m.Start(handOver(ctx, loop.Leave))
 }
 
 func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
@@ -105,18 +108,17 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 	return m, nil
 }
 
-// after runs a part until another has come to its end: the segment is answered until the other speakers know that this
-// one leaves.
-func after(first <-chan struct{}, part manager.Runnable) manager.Runnable {
-	return manager.RunnableFunc(func(ctx context.Context) error {
-		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// handOver keeps a loop going after ctx has ended until what this node holds by layer 2 has passed to others. The context
+// returned ends then.
+func handOver(ctx context.Context, leave func(context.Context)) context.Context {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		patience, cancel := context.WithTimeout(running, farewell)
 		defer cancel()
-		go func() {
-			<-first
-			cancel()
-		}()
-		return part.Start(ctx)
+		leave(patience)
+		end()
 	})
+	return running
 }
 
 // probes serves /healthz, /readyz and the health of Services on one port.

@@ -16,6 +16,23 @@ type HeldAddress struct {
 	Since metav1.Time `json:"since"`
 }
 
+// SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.
+const SpeakerConflictLimit = 32
+
+// AddressConflict is an address of a Service that a host outside the cluster uses, too.
+type AddressConflict struct {
+	// address in conflict.
+	Address string `json:"address"`
+	// mac address of the other host.
+	MAC string `json:"mac"`
+	// interface where it was heard.
+	Interface string `json:"interface"`
+	// since when the other host has been heard.
+	Since metav1.Time `json:"since"`
+	// announced: this node held the address before, and defends it. Otherwise it keeps silent for the sake of the other host.
+	Announced bool `json:"announced"`
+}
+
 // SpeakerLayer2 is what the node announces by ARP and NDP.
 type SpeakerLayer2 struct {
 	// ipv4 addresses held.
@@ -28,6 +45,12 @@ type SpeakerLayer2 struct {
 	// +listType=map
 	// +listMapKey=address
 	Held []HeldAddress `json:"held,omitempty"`
+	// conflicts with hosts outside the cluster; the first 32 when there are more.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=address
+	Conflicts []AddressConflict `json:"conflicts,omitempty"`
 }
 
 // BGPSessionState is a state of the BGP finite state machine (RFC 4271 section 8.2.2).

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"net/netip"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -31,6 +33,7 @@ func (l *Loop) explainer(s *sight) *announce.Explainer {
 		BFDProfiles:       profiles,
 		Members:           members,
 		Established:       established,
+		Conflicts:         conflicts(s.speakers),
 		Options:           l.options,
 	})
 }
@@ -59,4 +62,21 @@ func reports(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, m
 		established[speaker.Name] = peers
 	}
 	return members, established
+}
+
+// conflicts are the addresses that hosts outside the cluster use, as the speakers say. Of several that say so of one
+// address, the first by name is heard, so that the words do not change with the holder.
+func conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
+	found := map[netip.Addr]announce.Conflict{}
+	for _, speaker := range speakers {
+		for _, c := range speaker.Status.Layer2.Conflicts {
+			addr, err := lb.ParseAddr(c.Address)
+			known, heard := found[addr]
+			if err != nil || heard && known.Node <= speaker.Name {
+				continue
+			}
+			found[addr] = announce.Conflict{Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, Announced: c.Announced}
+		}
+	}
+	return found
 }

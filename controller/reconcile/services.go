@@ -227,7 +227,7 @@ func (l *Loop) tell(i *intent) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
-		if condition.Status != metav1.ConditionTrue {
+		if condition.Status != metav1.ConditionTrue || condition.Reason == announce.ReasonAddressConflict {
 			kind = corev1.EventTypeWarning
 		}
 		l.herald.tell(i.record.Service, l.now(), kind, condition.Reason, condition.Message)

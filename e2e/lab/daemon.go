@@ -36,8 +36,13 @@ func (d Daemon) Freeze() {
 func (d Daemon) Thaw() { d.c.t.Helper(); d.c.must("thaw", d.Program.Thaw()) }
 
 // Healthy asks its health port.
-func (d Daemon) Healthy(port int) error {
-	_, err := get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+func (d Daemon) Healthy(port int) error { return d.says(port, "/healthz") }
+
+// Ready asks its health port whether it would get traffic, were it a pod.
+func (d Daemon) Ready(port int) error { return d.says(port, "/readyz") }
+
+func (d Daemon) says(port int, path string) error {
+	_, err := get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
 	return err
 }
 
@@ -72,6 +77,30 @@ func (d Daemon) CPU() (time.Duration, error) {
 	user, userErr := strconv.Atoi(fields[utime])
 	system, systemErr := strconv.Atoi(fields[stime])
 	return time.Duration(user+system) * time.Second / ticksPerSecond, errors.Join(userErr, systemErr)
+}
+
+// Metric is the sum of a metric over its labels, as it tells Prometheus, whether its node is cut off or not.
+func (d Daemon) Metric(port int, name string) (sum float64, err error) {
+	text, err := d.Metrics(port)
+	if err != nil {
+		return 0, err
+	}
+	found := false
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if of, _, _ := strings.Cut(line, "{"); len(fields) < 2 || fields[0] != name && of != name {
+			continue
+		}
+		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %q of %s: %w", strings.TrimSpace(line), d.Name, err)
+		}
+		sum, found = sum+value, true
+	}
+	if !found {
+		return 0, fmt.Errorf("%s has no metric %s", d.Name, name)
+	}
+	return sum, nil
 }
 
 // Metrics is what it tells Prometheus.

@@ -109,15 +109,20 @@ func (c *Cluster) makeController() error {
 	return nil
 }
 
-func (c *Cluster) makeSpeaker(n *node) error {
+// speakerIdentity writes the kubeconfig of a speaker, with a token that is good for as long as the Node object is there.
+func (c *Cluster) speakerIdentity(n *node) (kubeconfig string, err error) {
 	object := &corev1.Node{}
 	ctx, cancel := background()
 	defer cancel()
 	if err := c.api.Get(ctx, client.ObjectKey{Name: n.Name}, object); err != nil {
-		return fmt.Errorf("read node %s: %w", n.Name, err)
+		return "", fmt.Errorf("read node %s: %w", n.Name, err)
 	}
 	bound := &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Node", Name: object.Name, UID: object.UID}
-	kubeconfig, err := c.identity("daymark-speaker", "speaker-"+n.Name, bound)
+	return c.identity("daymark-speaker", "speaker-"+n.Name, bound)
+}
+
+func (c *Cluster) makeSpeaker(n *node) error {
+	kubeconfig, err := c.speakerIdentity(n)
 	if err != nil {
 		return err
 	}

@@ -25,14 +25,21 @@ func newFabric() (*fabric, error) {
 	}
 	f := &fabric{host: host}
 	for i, name := range []string{"switch", "island"} {
-		snooping := false // it would keep neighbor discovery from hosts that never reported membership
-		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}, MulticastSnooping: &snooping}
-		if err := errors.Join(host.net.LinkAdd(bridge), host.net.LinkSetUp(bridge)); err != nil {
-			return nil, fmt.Errorf("make the switch %s: %w", name, err)
+		if f.switches[i], err = f.bridge(name); err != nil {
+			return nil, err
 		}
-		f.switches[i] = bridge
 	}
 	return f, nil
+}
+
+// bridge makes a switch that nobody is plugged into.
+func (f *fabric) bridge(name string) (netlink.Link, error) {
+	snooping := false // it would keep neighbor discovery from hosts that never reported membership
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}, MulticastSnooping: &snooping}
+	if err := errors.Join(f.host.net.LinkAdd(bridge), f.host.net.LinkSetUp(bridge)); err != nil {
+		return nil, fmt.Errorf("make the switch %s: %w", name, err)
+	}
+	return bridge, nil
 }
 
 // plug connects a host to the segment by its eth0, with an address of each family.
@@ -40,30 +47,53 @@ func (f *fabric) plug(h *Host, v4, v6 netip.Prefix) error {
 	if err := wire(h, "eth0", f.host, h.Name, macFor(v4.Addr())); err != nil {
 		return err
 	}
-	port, err := f.host.net.LinkByName(h.Name)
-	if err != nil {
-		return fmt.Errorf("find the port of %s: %w", h.Name, err)
-	}
-	if err := errors.Join(f.host.net.LinkSetMaster(port, f.switches[0]), f.host.net.LinkSetUp(port)); err != nil {
-		return fmt.Errorf("plug %s in: %w", h.Name, err)
+	if err := f.attach(h.Name, f.switches[0]); err != nil {
+		return err
 	}
 	f.plugged = append(f.plugged, h.Name)
 	h.V4, h.V6, h.MAC = v4.Addr(), v6.Addr(), macFor(v4.Addr())
 	return h.addresses("eth0", v4, v6)
 }
 
-// carrier turns the port of a host on or off: off is how a node crashes.
-func (f *fabric) carrier(host string, on bool) error {
-	port, err := f.host.net.LinkByName(host)
+// attach plugs a port into a switch.
+func (f *fabric) attach(port string, into netlink.Link) error {
+	link, err := f.host.net.LinkByName(port)
 	if err != nil {
-		return fmt.Errorf("find the port of %s: %w", host, err)
+		return fmt.Errorf("find the port %s: %w", port, err)
+	}
+	if err := errors.Join(f.host.net.LinkSetMaster(link, into), f.host.net.LinkSetUp(link)); err != nil {
+		return fmt.Errorf("plug %s into %s: %w", port, into.Attrs().Name, err)
+	}
+	return nil
+}
+
+// removeLink takes a port, with the cable at it, or a switch away. One that is gone already stays so.
+func (f *fabric) removeLink(name string) error {
+	link, err := f.host.net.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err == nil {
+		err = f.host.net.LinkDel(link)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}
+
+// carrier turns a port on or off: off is how a node crashes. The first port of a host has the host's name.
+func (f *fabric) carrier(name string, on bool) error {
+	port, err := f.host.net.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find the port %s: %w", name, err)
 	}
 	set := f.host.net.LinkSetDown
 	if on {
 		set = f.host.net.LinkSetUp
 	}
 	if err := set(port); err != nil {
-		return fmt.Errorf("switch the port of %s: %w", host, err)
+		return fmt.Errorf("switch the port %s: %w", name, err)
 	}
 	return nil
 }

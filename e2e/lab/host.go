@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -19,8 +21,11 @@ type Host struct {
 	V4, V6 netip.Addr // its addresses on the segment
 	MAC    net.HardwareAddr
 
-	ns  netns.NsHandle
-	net *netlink.Handle
+	secondMAC net.HardwareAddr // of eth1, while there is one
+
+	gone sync.RWMutex // held to read while somebody stands on the host, to write when it is removed
+	ns   netns.NsHandle
+	net  *netlink.Handle
 }
 
 func newHost(name string) (*Host, error) {
@@ -67,6 +72,7 @@ var quietHost = map[string]string{
 	"ipv4/conf/all/send_redirects":           "0",
 	"ipv4/conf/default/send_redirects":       "0",
 	"ipv6/conf/all/accept_redirects":         "0",
+	"ipv6/conf/all/keep_addr_on_down":        "1", // as IPv4 addresses are
 	"ipv6/conf/default/accept_ra":            "0",
 	"ipv6/conf/default/accept_dad":           "0",
 	"ipv6/conf/default/dad_transmits":        "0",
@@ -94,8 +100,10 @@ func (h *Host) sysctl(settings map[string]string) error {
 	})
 }
 
-// Do calls f standing on the host. Sockets that f opens stay on the host; goroutines that f starts do not.
+// Do calls f standing on the host. Sockets that f opens stay on the host; goroutines that f starts do not. f must not call Do.
 func (h *Host) Do(f func() error) error {
+	h.gone.RLock()
+	defer h.gone.RUnlock()
 	return andReturn(func() error {
 		if err := netns.Set(h.ns); err != nil {
 			return fmt.Errorf("enter %s: %w", h.Name, err)
@@ -121,10 +129,14 @@ func andReturn(f func() error) error {
 	return f()
 }
 
+// dialTimeout is for connections that nobody waits for any more: an http.Transport goes on to dial when its caller has
+// given up, which would be for minutes and keep a thread on the host.
+const dialTimeout = 2 * time.Second
+
 // Dial connects from the host. The address must be numeric: a name would be looked up from elsewhere.
 func (h *Host) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	err = h.Do(func() (err error) {
-		conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		conn, err = (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 		return err
 	})
 	return conn, err
@@ -151,6 +163,8 @@ func (h *Host) remove() error {
 		}
 	}
 	h.net.Close()
+	h.gone.Lock() // a connection that nobody waits for any more may still be on its way
+	defer h.gone.Unlock()
 	if err := h.ns.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", h.Name, err)
 	}

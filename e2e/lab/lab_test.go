@@ -38,6 +38,10 @@ func TestAServiceWithAnAddressIsReachedThroughTheNodeThatHoldsIt(t *testing.T) {
 func reachThrough(t *testing.T, cluster *lab.Cluster) {
 	t.Helper()
 	t.Log(cluster.ServiceProxy(), cluster.Steps())
+	// Another test may have left the client with a node that it knows to have the address.
+	if _, err := cluster.Client().Run(t.Context(), "", "ip", "neigh", "flush", "to", vip.String()); err != nil {
+		t.Fatal(err)
+	}
 	pod := cluster.Pod("web", "n2")
 	cluster.Apply(service)
 	cluster.Kubectl("patch", "service", "web", "--subresource=status", "--type=merge", "-p",
@@ -99,6 +103,63 @@ func TestAnOutageIsMeasured(t *testing.T) {
 	if report.Outage() < back.Sub(crashed)-50*time.Millisecond || report.Outage() > whole {
 		t.Errorf("outage %s, but it was between %s and %s", report.Outage(), back.Sub(crashed), whole)
 	}
+}
+
+func TestAConnectionThatBreaksIsToldFromOneThatDoesNotOpen(t *testing.T) {
+	cluster := lab.Shared(t)
+	n1 := cluster.Node("n1")
+	listener, err := n1.Listen(t.Context(), ":8081")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	for port, breaks := range map[string]bool{"8081": true, "8082": false} {
+		probe := cluster.Client().Probe(fmt.Sprintf("http://%s:%s/", n1.V4, port))
+		lab.Eventually(t, 5*time.Second, "connections fail", probe.Failing)
+		report := probe.Stop()
+		if broken := len(report.Broken()); report.Failed() != len(report.Attempts) || breaks && broken != report.Failed() || !breaks && broken > 0 {
+			t.Errorf("port %s: %s, of which %d broke", port, report, broken)
+		}
+	}
+}
+
+// A client that knows the host goes on to reach it when that stops to answer; one that must ask anew does not.
+func TestAProberThatForgetsSeesThatNobodyAnswers(t *testing.T) {
+	cluster := lab.Shared(t)
+	cluster.Pod("web", "n2")
+	cluster.Apply(service)
+	cluster.Kubectl("patch", "service", "web", "--subresource=status", "--type=merge", "-p",
+		fmt.Sprintf(`{"status":{"loadBalancer":{"ingress":[{"ip":"%s","ipMode":"VIP"}]}}}`, vip))
+	address := func(verb string) {
+		t.Helper()
+		_, err := cluster.Node("n1").Run(context.Background(), "", "ip", "addr", verb, vip.String()+"/32", "dev", "eth0")
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	address("add")
+	page := fmt.Sprintf("http://%s/", vip)
+	cluster.Client().MustGet(page)
+	probe := cluster.Client().Probe(page)
+	address("del")
+	silent := time.Now()
+	lab.Eventually(t, 5*time.Second, "it is served all the same", func() error {
+		return probe.ServedSince(silent.Add(500 * time.Millisecond))
+	})
+	if err := probe.Failing(); err == nil {
+		t.Error("a connection has failed though the client knows the host")
+	}
+	probe.Forget()
+	lab.Eventually(t, 5*time.Second, "it sees that nobody answers", probe.Failing)
 }
 
 func TestACrashedNodeIsGoneAndReturns(t *testing.T) {

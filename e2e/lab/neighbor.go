@@ -2,17 +2,13 @@ package lab
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
+	"net/url"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/mdlayher/arp"
-	"github.com/mdlayher/ethernet"
-	"github.com/mdlayher/ndp"
-	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
 )
 
@@ -24,146 +20,68 @@ const listenFor = 300 * time.Millisecond
 // More than one is a fault that an ordinary client does not see.
 func (c Client) WhoHas(address netip.Addr) []string {
 	c.c.t.Helper()
-	return c.ask(address, false)
+	return c.Holders(address)[address]
+}
+
+// Holders is WhoHas for many addresses in one go. An address that nobody answers for is not in it.
+func (c Client) Holders(addresses ...netip.Addr) map[netip.Addr][]string {
+	c.c.t.Helper()
+	return c.inquire(addresses, false)
 }
 
 // Holder is the host that answers first when asked for the address, "" when none does.
 func (c Client) Holder(address netip.Addr) string {
 	c.c.t.Helper()
-	if answers := c.ask(address, true); len(answers) > 0 {
+	if answers := c.inquire([]netip.Addr{address}, true)[address]; len(answers) > 0 {
 		return answers[0]
 	}
 	return ""
 }
 
-func (c Client) ask(address netip.Addr, once bool) (names []string) {
+// inquire asks once for each address, and hears until the first answer or for as long as answers may take.
+func (c Client) inquire(addresses []netip.Addr, once bool) map[netip.Addr][]string {
 	c.c.t.Helper()
-	var answers []net.HardwareAddr
-	hear := func(mac net.HardwareAddr) (enough bool) {
-		answers = append(answers, mac)
-		return once
-	}
-	err := c.Do(func() error {
-		eth0, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return fmt.Errorf("find eth0: %w", err)
+	opened, on, err := c.inquirers(addresses)
+	defer func() {
+		for _, q := range opened {
+			_ = q.Close()
 		}
-		if address.Is4() {
-			return askARP(eth0, c.V4, address, hear)
-		}
-		return askNDP(eth0, address, hear)
-	})
-	c.c.must("ask who has "+address.String(), err)
-	for _, mac := range answers {
-		names = append(names, c.c.Owner(mac))
+	}()
+	c.c.must("ask who has addresses", err)
+	for _, address := range addresses {
+		c.c.must("ask who has "+address.String(), opened[on[address]].ask(address))
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
 
-// askARP broadcasts one request and hears replies for the address until that is enough or the time is over.
-func askARP(link *net.Interface, from, address netip.Addr, hear func(net.HardwareAddr) bool) error {
-	conn, err := packet.Listen(link, packet.Raw, int(ethernet.EtherTypeARP), nil)
-	if err != nil {
-		return fmt.Errorf("listen for ARP: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
-	frame, err := arpRequest(link.HardwareAddr, from, address)
-	if err != nil {
-		return err
-	}
-	if _, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: ethernet.Broadcast}); err != nil {
-		return fmt.Errorf("send an ARP request: %w", err)
-	}
-	return listen(conn, func(b []byte) bool {
-		var frame ethernet.Frame
-		var reply arp.Packet
-		if frame.UnmarshalBinary(b) != nil || reply.UnmarshalBinary(frame.Payload) != nil {
+	var mu sync.Mutex
+	names := map[netip.Addr][]string{}
+	note := func(address netip.Addr, mac net.HardwareAddr) (enough bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, asked := on[address]; !asked {
 			return false
 		}
-		ours := reply.Operation == arp.OperationReply && reply.SenderIP == address && reply.TargetIP == from
-		return ours && hear(reply.SenderHardwareAddr)
-	})
-}
-
-func arpRequest(mac net.HardwareAddr, from, address netip.Addr) ([]byte, error) {
-	request, err := arp.NewPacket(arp.OperationRequest, mac, from, ethernet.Broadcast, address)
-	if err != nil {
-		return nil, fmt.Errorf("make an ARP request: %w", err)
+		names[address] = append(names[address], c.c.Owner(mac))
+		return once
 	}
-	payload, err := request.MarshalBinary()
-	if err != nil {
-		return nil, fmt.Errorf("make an ARP request: %w", err)
+	errs := make([]error, 0, len(opened))
+	var listening sync.WaitGroup
+	deadline := time.Now().Add(listenFor)
+	for _, q := range opened {
+		errs = append(errs, q.SetReadDeadline(deadline))
+		listening.Go(func() {
+			err := hear(q, note)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
 	}
-	frame := ethernet.Frame{Destination: ethernet.Broadcast, Source: mac, EtherType: ethernet.EtherTypeARP, Payload: payload}
-	return frame.MarshalBinary()
-}
-
-// listen hands on what arrives until that is enough or the time to listen is over.
-func listen(conn *packet.Conn, each func([]byte) bool) error {
-	if err := conn.SetReadDeadline(time.Now().Add(listenFor)); err != nil {
-		return fmt.Errorf("limit the time to listen: %w", err)
+	listening.Wait()
+	c.c.must("ask who has addresses", errors.Join(errs...))
+	for address, all := range names {
+		slices.Sort(all)
+		names[address] = slices.Compact(all)
 	}
-	for buffer := make([]byte, 2048); ; {
-		n, _, err := conn.ReadFrom(buffer)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil
-		case err != nil:
-			return fmt.Errorf("listen: %w", err)
-		}
-		if each(buffer[:n]) {
-			return nil
-		}
-	}
-}
-
-// askNDP multicasts one solicitation and hears advertisements for the address likewise.
-func askNDP(link *net.Interface, address netip.Addr, hear func(net.HardwareAddr) bool) error {
-	conn, _, err := ndp.Listen(link, ndp.LinkLocal)
-	if err != nil {
-		return fmt.Errorf("listen for neighbor discovery: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
-	group, err := ndp.SolicitedNodeMulticast(address)
-	if err != nil {
-		return fmt.Errorf("solicit %s: %w", address, err)
-	}
-	solicitation := &ndp.NeighborSolicitation{
-		TargetAddress: address,
-		Options:       []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: link.HardwareAddr}},
-	}
-	if err := conn.WriteTo(solicitation, nil, group); err != nil {
-		return fmt.Errorf("solicit %s: %w", address, err)
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(listenFor)); err != nil {
-		return fmt.Errorf("limit the time to listen: %w", err)
-	}
-	for {
-		message, _, _, err := conn.ReadFrom()
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil
-		case err != nil:
-			return fmt.Errorf("listen: %w", err)
-		}
-		if mac := advertised(message, address); mac != nil && hear(mac) {
-			return nil
-		}
-	}
-}
-
-func advertised(message ndp.Message, address netip.Addr) net.HardwareAddr {
-	advertisement, ok := message.(*ndp.NeighborAdvertisement)
-	if !ok || advertisement.TargetAddress != address {
-		return nil
-	}
-	for _, option := range advertisement.Options {
-		if lla, ok := option.(*ndp.LinkLayerAddress); ok && lla.Direction == ndp.Target {
-			return lla.Addr
-		}
-	}
-	return nil
+	return names
 }
 
 // Resolved is the name of the host that the client's kernel believes to have the address, "" if it does not know.
@@ -181,4 +99,26 @@ func (c Client) Resolved(address netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+// forget removes the neighbor that a page is asked of, if the kernel knows it. One that it is still looking for is left: the
+// packets that wait for it would be lost, and not for want of an answer.
+func (c Client) forget(page string) {
+	parsed, err := url.Parse(page)
+	if err != nil {
+		return
+	}
+	address, family := net.ParseIP(parsed.Hostname()), netlink.FAMILY_V4
+	if address.To4() == nil {
+		family = netlink.FAMILY_V6
+	}
+	neighbors, err := c.net.NeighList(0, family)
+	if err != nil {
+		return
+	}
+	for _, n := range neighbors {
+		if n.IP.Equal(address) && n.State&(netlink.NUD_INCOMPLETE|netlink.NUD_FAILED) == 0 {
+			_ = c.net.NeighDel(&n) // which may just have gone
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (c *Cluster) NodeNames() (all []string) {
 // Owner is the name of the host that has the MAC, or the MAC itself when no host of the lab does.
 func (c *Cluster) Owner(mac net.HardwareAddr) string {
 	for _, h := range c.hosts {
-		if h.MAC.String() == mac.String() {
+		if bytes.Equal(h.MAC, mac) || len(mac) > 0 && bytes.Equal(h.secondMAC, mac) {
 			return h.Name
 		}
 	}

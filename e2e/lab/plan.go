@@ -13,6 +13,8 @@ var (
 	APIServerV4 = netip.MustParseAddr("192.0.2.10")
 	// ClientV4 is the client on the segment.
 	ClientV4 = netip.MustParseAddr("192.0.2.100")
+	// StrangerV4 is a host on the segment that belongs to nobody.
+	StrangerV4 = netip.MustParseAddr("192.0.2.99")
 	// FarClientV4 is the client behind the router.
 	FarClientV4 = netip.MustParseAddr("198.51.100.2")
 
@@ -39,6 +41,9 @@ func onSegmentOf(v4 netip.Addr) segmentAddresses {
 }
 
 func nodeAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(10 + i)}) }
+
+// podsPerNode is how many addresses there are for the pods of a node.
+const podsPerNode = 30
 
 // podRanges are the pod ranges of the i-th node, counted from one: 30 pods on each of seven nodes.
 func podRanges(i int) (v4, v6 netip.Prefix) {

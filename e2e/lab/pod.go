@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -133,11 +134,9 @@ func (p *Pod) report(ready bool) error {
 // up gives the pod a namespace, addresses of its node's ranges, a route to it, and a server.
 func (p *Pod) up() (err error) {
 	n := p.node
-	n.given++
-	if n.given > 30 {
-		return fmt.Errorf("%s has given all its 30 pod addresses", n.Name)
+	if p.V4, p.V6, err = p.c.podAddresses(n); err != nil {
+		return err
 	}
-	p.V4, p.V6 = podAddresses(n.number, n.given)
 	if p.host, err = newHost("pod-" + p.Name); err != nil {
 		return err
 	}
@@ -159,6 +158,22 @@ func (p *Pod) up() (err error) {
 	p.c.pods[p.Name] = p
 	p.c.mu.Unlock()
 	return err
+}
+
+// podAddresses are the next ones of the node that no pod has. They go round, so that one that was freed rests for as long
+// as can be: connections to the pod that had it may still be around.
+func (c *Cluster) podAddresses(n *node) (v4, v6 netip.Addr, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range podsPerNode {
+		v4, v6 = podAddresses(n.number, 1+n.given%podsPerNode)
+		n.given++
+		taken := slices.ContainsFunc(slices.Collect(maps.Values(c.pods)), func(p *Pod) bool { return p.V4 == v4 })
+		if !taken {
+			return v4, v6, nil
+		}
+	}
+	return v4, v6, fmt.Errorf("%s has given all its %d pod addresses", n.Name, podsPerNode)
 }
 
 func (p *Pod) down() error {

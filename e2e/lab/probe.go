@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,28 +19,37 @@ const (
 	probeTimeout = 900 * time.Millisecond
 )
 
-// Attempt is one connection of a prober: when it began, and who served it or why nobody did.
+// Attempt is one connection of a prober: for which page, when it began, how long it took, whether it came to be open, and
+// who served it or why nobody did.
 type Attempt struct {
-	Began time.Time
-	By    Answer
-	Err   error
+	URL    string
+	Began  time.Time
+	Took   time.Duration
+	Opened bool
+	By     Answer
+	Err    error
 }
 
 // Prober opens a new connection every 10 ms, whatever became of those before, until it is stopped.
 type Prober struct {
 	client Client
-	url    string
+	urls   []string
 	stop   context.CancelFunc
 	done   chan struct{}
+	forget atomic.Bool
 
 	mu       sync.Mutex
 	attempts []Attempt
 }
 
-// Probe starts to ask for the page again and again.
-func (c Client) Probe(url string) *Prober {
+// Forget has the client's kernel forget, before each connection from now on, which host has the address. Without that a
+// client that has found the address once does not see that nobody answers for it any more.
+func (p *Prober) Forget() { p.forget.Store(true) }
+
+// Probe starts to ask for the page again and again; of several pages for one after the other.
+func (c Client) Probe(urls ...string) *Prober {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Prober{client: c, url: url, stop: cancel, done: make(chan struct{})}
+	p := &Prober{client: c, urls: urls, stop: cancel, done: make(chan struct{})}
 	c.c.t.Cleanup(cancel)
 	go p.run(ctx)
 	return p
@@ -48,25 +59,32 @@ func (p *Prober) run(ctx context.Context) {
 	defer close(p.done)
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()
-	for tick := time.NewTicker(probeEvery); ; {
-		inFlight.Go(p.attempt)
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		url := p.urls[i%len(p.urls)]
+		if p.forget.Load() {
+			p.client.forget(url)
+		}
+		inFlight.Go(func() { p.attempt(url) })
 		select {
 		case <-ctx.Done():
-			tick.Stop()
 			return
 		case <-tick.C:
 		}
 	}
 }
 
-func (p *Prober) attempt() {
-	a := Attempt{Began: time.Now()}
+func (p *Prober) attempt(url string) {
+	a := Attempt{URL: url, Began: time.Now()}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { a.Opened = true }})
 	var body string
-	if body, a.Err = get(ctx, p.client.Host, p.url); a.Err == nil {
+	if body, a.Err = get(ctx, p.client.Host, url); a.Err == nil {
 		a.By, a.Err = parseAnswer(body)
 	}
+	a.Took = time.Since(a.Began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.attempts = append(p.attempts, a)
@@ -115,20 +133,33 @@ func (r Report) Failed() (n int) {
 	return n
 }
 
-// Outage is the longest time from the beginning of an attempt that failed to that of the next that was served, or to
-// the last one when none was.
-func (r Report) Outage() (longest time.Duration) {
-	var since time.Time
+// Broken are the attempts that were open and then failed, as those do that are under way when an address moves to another
+// node: what that node's service proxy is sent is of no connection that it knows, and the pod's side resets it.
+func (r Report) Broken() (broken []Attempt) {
 	for _, a := range r.Attempts {
-		switch {
-		case a.Err != nil && since.IsZero():
-			since = a.Began
-		case a.Err == nil && !since.IsZero():
-			longest, since = max(longest, a.Began.Sub(since)), time.Time{}
+		if a.Err != nil && a.Opened {
+			broken = append(broken, a)
 		}
 	}
-	if n := len(r.Attempts); n > 0 && !since.IsZero() {
-		longest = max(longest, r.Attempts[n-1].Began.Sub(since)+probeEvery)
+	return broken
+}
+
+// Outage is the longest time from the beginning of an attempt that failed to that of the next for the same page that was
+// served, or to the last one when none was.
+func (r Report) Outage() (longest time.Duration) {
+	since := map[string]time.Time{}
+	for _, a := range r.Attempts {
+		began, failing := since[a.URL]
+		switch {
+		case a.Err != nil && !failing:
+			since[a.URL] = a.Began
+		case a.Err == nil && failing:
+			longest = max(longest, a.Began.Sub(began))
+			delete(since, a.URL)
+		}
+	}
+	for _, began := range since {
+		longest = max(longest, r.Attempts[len(r.Attempts)-1].Began.Sub(began)+probeEvery)
 	}
 	return longest
 }
@@ -148,6 +179,16 @@ func (r Report) Span() time.Duration {
 	return last.Sub(first)
 }
 
+// Slowest is the longest time that an attempt took which was served.
+func (r Report) Slowest() (slowest time.Duration) {
+	for _, a := range r.Attempts {
+		if a.Err == nil {
+			slowest = max(slowest, a.Took)
+		}
+	}
+	return slowest
+}
+
 // FirstError is why the first attempt that failed did so, nil if none did.
 func (r Report) FirstError() error {
 	for _, a := range r.Attempts {
@@ -159,5 +200,6 @@ func (r Report) FirstError() error {
 }
 
 func (r Report) String() string {
-	return fmt.Sprintf("%d connections, %d failed, longest outage %d ms", len(r.Attempts), r.Failed(), r.Outage().Milliseconds())
+	return fmt.Sprintf("%d connections, %d failed, longest outage %d ms, slowest %d ms",
+		len(r.Attempts), r.Failed(), r.Outage().Milliseconds(), r.Slowest().Milliseconds())
 }

@@ -44,6 +44,22 @@ func TestReportTellsTheLongestOutageAndTheSpanOfFailures(t *testing.T) {
 	}
 }
 
+func TestTheOutageOfOnePageIsNotHiddenByAnother(t *testing.T) {
+	const ms = time.Millisecond
+	var r lab.Report
+	began := time.Now()
+	for i := range 10 { // the even ones are for a page that is not served from 20 to 60 ms
+		a := lab.Attempt{URL: []string{"a", "b"}[i%2], Began: began.Add(time.Duration(i) * 10 * ms)}
+		if i%2 == 0 && i >= 2 && i < 6 {
+			a.Err = errors.New("not served")
+		}
+		r.Attempts = append(r.Attempts, a)
+	}
+	if r.Outage() != 40*ms {
+		t.Errorf("outage %s, want 40ms", r.Outage())
+	}
+}
+
 func TestTheKubernetesThatIsBuiltIsTheOneNamed(t *testing.T) {
 	b, err := os.ReadFile("../kube/go.mod")
 	if err != nil {

@@ -27,6 +27,7 @@ type world struct {
 	client     *Host
 	farClient  *Host
 	router     *Router
+	stranger   *Host // made when first asked for
 	controller *Program
 	proxy      ProxyKind
 

@@ -10,9 +10,9 @@ import (
 // Compute decides what the node w.Node announces and serves.
 func Compute(w *World) *Plan {
 	r := newRules(w)
-	held, unheld := r.layer2()
+	contests, unheld := r.contests()
 	return &Plan{
-		Layer2:      held,
+		Contests:    contests,
 		Unheld:      unheld,
 		Sessions:    r.sessions(),
 		HealthPorts: r.healthPorts(),

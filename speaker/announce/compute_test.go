@@ -15,22 +15,30 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/election"
 )
 
 var everyNode = []string{"n1", "n2", "n3"}
 
-// holders are the nodes whose plan says that they answer for an address.
-func holders(w *World, addr string) []string {
-	var nodes []string
-	for _, n := range w.Nodes {
-		for _, held := range Compute(w.on(n.Name)).Layer2 {
-			if held.Addr.String() == addr {
-				nodes = append(nodes, n.Name)
+// candidates are the nodes that may hold an address, as every node sees it alike.
+func candidates(t *testing.T, w *World, addr string) []string {
+	t.Helper()
+	var agreed []string
+	for i, n := range w.Nodes {
+		var nodes []string
+		for _, contest := range Compute(w.on(n.Name)).Contests {
+			if contest.Addr.String() == addr {
+				for _, c := range contest.Group.Candidates() {
+					nodes = append(nodes, c.Node)
+				}
 			}
 		}
+		if i > 0 && !slices.Equal(nodes, agreed) {
+			t.Errorf("%s sees the candidates %v, another node %v", n.Name, nodes, agreed)
+		}
+		agreed = nodes
 	}
-	slices.Sort(nodes)
-	return nodes
+	return agreed
 }
 
 // routers are the nodes whose plan announces a prefix to the router.
@@ -47,77 +55,111 @@ func announcers(w *World, prefix string) []string {
 	return nodes
 }
 
-func TestLayer2(t *testing.T) {
+func TestWhoMayHoldAnAddress(t *testing.T) {
 	const vip = "192.0.2.200"
 	for _, test := range []struct {
 		name   string
 		change func(w *World, s *lb.Service)
-		// want is how many nodes hold the address, and which, where only some may.
-		want int
-		only []string
+		want   []string
 	}{
-		{"an address has one holder", func(*World, *lb.Service) {}, 1, everyNode},
-		{"no endpoint, no holder", func(w *World, s *lb.Service) { w.endpoints(s) }, 0, nil},
-		{"under Local a node with an endpoint holds", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n2") }, 1, []string{"n2"}},
-		{"membership unknown, silence", func(w *World, _ *lb.Service) { w.Members.Known = false }, 0, nil},
-		{"a node whose speaker is gone does not hold", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n3"} }, 1, []string{"n3"}},
-		{"no advertisement, no holder", func(w *World, _ *lb.Service) { w.L2Advertisements = nil }, 0, nil},
-		{"an advertisement that cannot be read announces nothing", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Err = errors.New("bad") }, 0, nil},
-		{"the advertisement's nodes hold", func(w *World, _ *lb.Service) {
+		{"every node", func(*World, *lb.Service) {}, everyNode},
+		{"nobody without an endpoint", func(w *World, s *lb.Service) { w.endpoints(s) }, nil},
+		{"under Local a node with an endpoint", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n2") }, []string{"n2"}},
+		{"nobody when the membership is unknown", func(w *World, _ *lb.Service) { w.Members.Known = false }, nil},
+		{"no node whose speaker is gone", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n3"} }, []string{"n3"}},
+		{"nobody without an advertisement", func(w *World, _ *lb.Service) { w.L2Advertisements = nil }, nil},
+		{"nobody by an advertisement that cannot be read", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Err = errors.New("bad") }, nil},
+		{"the advertisement's nodes", func(w *World, _ *lb.Service) {
 			w.node("n2").Labels = map[string]string{"edge": "yes"}
 			w.L2Advertisements[0].NodeSelectors = selector("edge=yes")
-		}, 1, []string{"n2"}},
-		{"a preferred node holds", func(w *World, _ *lb.Service) {
-			w.node("n3").Labels = map[string]string{"fast": "yes"}
-			w.L2Advertisements[0].Preferences = []lb.NodePreference{{Weight: 5, Nodes: selector("fast=yes")}}
-		}, 1, []string{"n3"}},
-		{"a Service that is not selected is not announced", func(w *World, _ *lb.Service) {
+		}, []string{"n2"}},
+		{"nobody for a Service that is not selected", func(w *World, _ *lb.Service) {
 			w.L2Advertisements[0].ServiceSelectors = selector("public=yes")
-		}, 0, nil},
-		{"a pool that is not selected is not announced", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Pools = []string{"wan"} }, 0, nil},
-		{"an address in no pool is not announced", func(w *World, _ *lb.Service) { w.Pools = lb.NewPools(nil) }, 0, nil},
-		{"a pool that cannot be read keeps what it gave", func(w *World, s *lb.Service) {
+		}, nil},
+		{"nobody for a pool that is not selected", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Pools = []string{"wan"} }, nil},
+		{"nobody for an address in no pool", func(w *World, _ *lb.Service) { w.Pools = lb.NewPools(nil) }, nil},
+		{"everybody still for a pool that cannot be read", func(w *World, s *lb.Service) {
 			lan := w.Pools.Named("lan")
 			lan.Ranges, lan.Err = nil, errors.New("bad")
 			w.Pools = lb.NewPools([]*lb.Pool{lan})
 			s.Pools = []string{"lan"}
-		}, 1, everyNode},
-		{"no network on a node, no holding", func(w *World, _ *lb.Service) {
+		}, everyNode},
+		{"no node without a network or out of service", func(w *World, _ *lb.Service) {
 			w.node("n1").NetworkUnavailable, w.node("n2").OutOfService = true, true
-		}, 1, []string{"n3"}},
-		{"a node that drains or is excluded does not hold", func(w *World, _ *lb.Service) {
+		}, []string{"n3"}},
+		{"no node that drains or is excluded", func(w *World, _ *lb.Service) {
 			w.node("n1").Draining, w.node("n2").Excluded = true, true
-		}, 1, []string{"n3"}},
-		{"the exclusion label can be ignored", func(w *World, _ *lb.Service) {
+		}, []string{"n3"}},
+		{"an excluded node when the label is ignored", func(w *World, _ *lb.Service) {
 			for _, n := range w.Nodes {
 				n.Excluded = true
 			}
 			w.Options.IgnoreExcludeLabel = true
-		}, 1, everyNode},
-		{"a cordoned node holds", func(w *World, _ *lb.Service) {
+		}, everyNode},
+		{"a cordoned node", func(w *World, _ *lb.Service) {
 			for _, n := range w.Nodes {
 				n.Unschedulable = true
 			}
-		}, 1, everyNode},
-		{"a cordoned node does not hold when so configured", func(w *World, _ *lb.Service) {
+		}, everyNode},
+		{"no cordoned node when so configured", func(w *World, _ *lb.Service) {
 			w.node("n1").Unschedulable, w.node("n3").Unschedulable = true, true
 			w.Options.WithdrawOnCordon = true
-		}, 1, []string{"n2"}},
-		{"no link, no answers", func(w *World, _ *lb.Service) { w.Links[0].Up = false; w.Links = w.Links[:1] }, 0, nil},
+		}, []string{"n2"}},
+		{"no node whose link is down", func(w *World, _ *lb.Service) { w.Links["n2"][0].Up = false }, []string{"n1", "n3"}},
+		{"no node whose links are not known yet", func(w *World, _ *lb.Service) { delete(w.Links, "n3") }, []string{"n1", "n2"}},
+		{"nobody when all links are down", func(w *World, _ *lb.Service) {
+			w.links(func(links []lb.Link) []lb.Link { links[0].Up = false; return links })
+		}, nil},
+		{"the nodes on the address's segment", func(w *World, _ *lb.Service) {
+			w.Links["n1"][0].Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.11/24")}
+		}, []string{"n2", "n3"}},
+		{"every node that has an interface when none is on the segment", func(w *World, _ *lb.Service) {
+			w.links(func(links []lb.Link) []lb.Link { links[0].Addresses = nil; return links })
+			w.Links["n3"][0].Up = false
+		}, []string{"n1", "n2"}},
+		{"under Local a node with an endpoint, though it is not on the segment as others are", func(w *World, s *lb.Service) {
+			s.Local = true
+			w.endpoints(s, "n1")
+			w.Links["n1"][0].Addresses = nil
+		}, []string{"n1"}},
+		{"the nodes that have an interface of the name", func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].Interfaces = []string{"eth1"}
+			w.Links["n2"] = append(w.Links["n2"], lb.Link{Name: "eth1", Up: true})
+		}, []string{"n2"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := cluster()
 			test.change(w, w.add("web", vip, everyNode...))
-			got := holders(w, vip)
-			if len(got) != test.want {
-				t.Fatalf("held by %v, want %d holders", got, test.want)
-			}
-			for _, node := range got {
-				if !slices.Contains(test.only, node) {
-					t.Errorf("held by %s, want one of %v", node, test.only)
-				}
+			if got := candidates(t, w, vip); !slices.Equal(got, test.want) {
+				t.Errorf("held by one of %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestWeightsAreSummedOverAdvertisements(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", everyNode...)
+	w.node("n2").Labels = map[string]string{"fast": "yes"}
+	w.node("n3").Labels = map[string]string{"fast": "yes", "near": "yes"}
+	second := *w.L2Advertisements[0]
+	second.Name = "second"
+	w.L2Advertisements[0].Preferences = []lb.NodePreference{{Weight: 5, Nodes: selector("fast=yes")}, {Weight: 2, Nodes: selector("near=yes")}}
+	second.Preferences = []lb.NodePreference{{Weight: 10, Nodes: selector("near=yes")}}
+	w.L2Advertisements = append(w.L2Advertisements, &second)
+	for i, want := range []int{0, 5, 17} {
+		if got := Compute(w).Contests[0].Group.Candidates()[i]; got.Weight != want {
+			t.Errorf("%s has weight %d, want %d", got.Node, got.Weight, want)
+		}
+	}
+}
+
+func TestAddressesOfManyServicesShareOneGroup(t *testing.T) {
+	w := cluster()
+	w.add("a", "192.0.2.200", "n1")
+	w.add("b", "192.0.2.201", "n2")
+	if contests := Compute(w).Contests; contests[0].Group != contests[1].Group {
+		t.Error("two groups for the same candidates")
 	}
 }
 
@@ -125,51 +167,58 @@ func TestASharedAddressIsHeldWhereAllSharersCanBeServed(t *testing.T) {
 	w := cluster()
 	w.add("a", "192.0.2.200", "n1", "n2").Local = true
 	w.add("b", "192.0.2.200", "n2", "n3").Local = true
-	if got := holders(w, "192.0.2.200"); !slices.Equal(got, []string{"n2"}) {
-		t.Errorf("held by %v, want the one node that serves both", got)
+	if got := candidates(t, w, "192.0.2.200"); !slices.Equal(got, []string{"n2"}) {
+		t.Errorf("held by one of %v, want the one node that serves both", got)
 	}
 }
 
 func TestInterfaces(t *testing.T) {
+	more := func(w *World, more ...lb.Link) {
+		w.links(func(links []lb.Link) []lb.Link { return append(links, more...) })
+	}
+	elsewhere := func(w *World) {
+		w.links(func(links []lb.Link) []lb.Link { links[0].Addresses = nil; return links })
+	}
 	for _, test := range []struct {
 		name   string
 		change func(w *World)
 		want   []string
 	}{
-		{"the one with the address's subnet", func(w *World) {
-			w.Links = append(w.Links, lb.Link{Name: "eth1", Up: true})
-		}, []string{"eth0"}},
+		{"the one with the address's subnet", func(w *World) { more(w, lb.Link{Name: "eth1", Up: true}) }, []string{"eth0"}},
 		{"all suitable ones when none has the subnet", func(w *World) {
-			w.Links[0].Addresses = nil
-			w.Links = append(w.Links, lb.Link{Name: "eth1", Up: true})
+			elsewhere(w)
+			more(w, lb.Link{Name: "eth1", Up: true})
 		}, []string{"eth0", "eth1"}},
 		{"none that is down, enslaved or has no ARP", func(w *World) {
-			w.Links[0].Addresses = nil
-			w.Links = append(w.Links, lb.Link{Name: "eth1"}, lb.Link{Name: "eth2", Up: true, Enslaved: true}, lb.Link{Name: "ppp0", Up: true, NoARP: true})
+			elsewhere(w)
+			more(w, lb.Link{Name: "eth1"}, lb.Link{Name: "eth2", Up: true, Enslaved: true}, lb.Link{Name: "ppp0", Up: true, NoARP: true})
 		}, []string{"eth0"}},
 		{"a container's interface when it is named", func(w *World) {
-			w.Links[0].Addresses = nil
+			elsewhere(w)
 			w.L2Advertisements[0].Interfaces = []string{"veth*"}
 		}, []string{"veth12ab"}},
 		{"a container's interface when it has the subnet", func(w *World) {
-			w.Links[2].Addresses, w.Links[0].Addresses = w.Links[0].Addresses, nil
+			w.links(func(links []lb.Link) []lb.Link {
+				links[2].Addresses, links[0].Addresses = links[0].Addresses, nil
+				return links
+			})
 		}, []string{"veth12ab"}},
 		{"those that the globs name", func(w *World) {
-			w.Links[0].Addresses = nil
-			w.Links = append(w.Links, lb.Link{Name: "eno1", Up: true}, lb.Link{Name: "eno2", Up: true})
+			elsewhere(w)
+			more(w, lb.Link{Name: "eno1", Up: true}, lb.Link{Name: "eno2", Up: true})
 			w.L2Advertisements[0].Interfaces = []string{"eno*"}
 		}, []string{"eno1", "eno2"}},
+		{"not those that merely have the address itself, for a service proxy", func(w *World) {
+			more(w, lb.Link{Name: "kube-ipvs0", Up: true, NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.200/32")}})
+		}, []string{"eth0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := cluster()
 			w.add("web", "192.0.2.200", everyNode...)
 			test.change(w)
-			holder := holders(w, "192.0.2.200")
-			if len(holder) != 1 {
-				t.Fatalf("held by %v", holder)
-			}
-			if got := Compute(w.on(holder[0])).Layer2[0].Interfaces; !slices.Equal(got, test.want) {
-				t.Errorf("announced on %v, want %v", got, test.want)
+			contest := Compute(w).Contests[0]
+			if !slices.Equal(contest.Interfaces, test.want) || contest.Here != (len(test.want) > 0) {
+				t.Errorf("announced on %v (%v), want %v", contest.Interfaces, contest.Here, test.want)
 			}
 		})
 	}
@@ -264,11 +313,11 @@ func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
 	}
 }
 
-func TestANodeThatCannotHoldWhatIsItsSaysSo(t *testing.T) {
+func TestAnAddressThatNoNodeCanHoldIsNamed(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", "n1").Local = true
-	w.Links = nil
-	if got := Compute(w).Unheld; len(got) != 1 || !strings.HasPrefix(got[0], "192.0.2.200 is for this node to hold, and no interface") {
+	w.Links["n1"] = nil
+	if got := Compute(w).Unheld; len(got) != 1 || !strings.HasPrefix(got[0], "192.0.2.200 is held by no node") {
 		t.Errorf("unheld: %q", got)
 	}
 }
@@ -327,6 +376,12 @@ func TestExplain(t *testing.T) {
 			other.Name, other.Address = "away", netip.MustParseAddr("192.0.2.2")
 			w.Peers = append(w.Peers, &other)
 		}, ReasonAnnounced, "198.19.0.1 by BGP to away, router (bgp)"},
+		{"another host that had the address before", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99"}}
+		}, ReasonAddressConflict, "192.0.2.200 is used by a host outside the cluster, 02:00:00:00:00:99 on eth0 of node n2; it is not announced"},
+		{"another host that takes the address", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", Announced: true}}
+		}, ReasonAddressConflict, "192.0.2.200 by layer 2 (l2); 192.0.2.200 is used by a host outside the cluster"},
 		{"an endpoint outside the cluster", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s, "") }, ReasonAnnounced, "by BGP to router"},
 		{"every node for its own reason", "192.0.2.200", func(w *World, _ *lb.Service) {
 			w.node("n1").Draining = true
@@ -343,7 +398,7 @@ func TestExplain(t *testing.T) {
 			s := w.add("web", test.addr, everyNode...)
 			test.change(w, s)
 			got := NewExplainer(w).Explain(s)
-			if got.Reason != test.reason || !strings.Contains(got.Message, test.say) || got.Announced != (test.reason == ReasonAnnounced) {
+			if got.Reason != test.reason || !strings.Contains(got.Message, test.say) || got.Announced != (strings.Contains(test.say, "by layer 2") || strings.Contains(test.say, "by BGP to")) {
 				t.Errorf("explained as %+v, want %s with %q", got, test.reason, test.say)
 			}
 		})
@@ -360,8 +415,10 @@ func TestTheOrderOfThingsInTheWorldDoesNotMatter(t *testing.T) {
 		shuffle(w.BGPAdvertisements)
 		shuffle(w.Peers)
 		shuffle(w.Members.Alive)
-		shuffle(w.Links)
-		if diff := cmp.Diff(want, Compute(w), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+		for _, links := range w.Links {
+			shuffle(links)
+		}
+		if diff := cmp.Diff(want, Compute(w), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmp.AllowUnexported(election.Group{}, election.Candidate{})); diff != "" {
 			t.Fatalf("the same World in another order gives another Plan:\n%s", diff)
 		}
 	}
@@ -375,9 +432,11 @@ func shuffle[T any](list []T) {
 func big(services, nodes int) *World {
 	w := cluster()
 	w.Pools = lb.NewPools([]*lb.Pool{pool("lan", "198.18.0.0/16", 1), pool("wan", "198.19.0.0/16", 2)})
-	w.Nodes, w.Members.Alive = nil, nil
+	links := w.Links["n1"]
+	w.Nodes, w.Members.Alive, w.Links = nil, nil, map[string][]lb.Link{}
 	for i := range nodes {
 		name := fmt.Sprintf("n%d", i)
+		w.Links[name] = slices.Clone(links)
 		w.Nodes = append(w.Nodes, &lb.Node{Name: name, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}})
 		w.Members.Alive = append(w.Members.Alive, name)
 	}

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ const (
 	ReasonNoAdvertisement = "NoAdvertisement"
 	ReasonNoEndpoint      = "NoEndpoint"
 	ReasonNoNode          = "NoNode"
+	ReasonAddressConflict = "AddressConflict"
 )
 
 // Explainer answers for many Services of one World.
@@ -63,6 +65,7 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 	if len(s.Ingress) == 0 {
 		return Explanation{false, ReasonNoAddress, "it has no address yet"}
 	}
+	reason := ReasonAnnounced
 	var how []string
 	for _, addr := range s.Ingress {
 		ways, refused := e.address(e.rules.address(s, addr))
@@ -70,8 +73,24 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 			return *refused
 		}
 		how = append(how, addr.String()+" "+ways)
+		if conflict, found := e.rules.world.Conflicts[addr]; found {
+			if !conflict.Announced {
+				return Explanation{false, ReasonAddressConflict, conflict.words(addr)}
+			}
+			reason = ReasonAddressConflict
+			how = append(how, conflict.words(addr))
+		}
 	}
-	return Explanation{true, ReasonAnnounced, strings.Join(how, "; ")}
+	return Explanation{true, reason, strings.Join(how, "; ")}
+}
+
+// words say what is wrong and what to do.
+func (c Conflict) words(addr netip.Addr) string {
+	text := fmt.Sprintf("%s is used by a host outside the cluster, %s on %s of node %s", addr, c.MAC, c.Interface, c.Node)
+	if c.Announced {
+		return text + "; the cluster announces it all the same, and clients may reach either: take the address from that host or out of the pool"
+	}
+	return text + "; it is not announced before that host gives it up: take it from the host, or out of the pool"
 }
 
 // address says in which ways an address is announced, or why it is not.
@@ -106,7 +125,7 @@ func (e *Explainer) answer(a address, q question) *answer {
 func (e *Explainer) work(a address, q question) *answer {
 	r := e.rules
 	var ways []string
-	if q.l2 != "" && len(r.servers(a, r.l2Candidates(q.l2))) > 0 {
+	if q.l2 != "" && e.holdable(a, q.l2) {
 		ways = append(ways, fmt.Sprintf("by layer 2 (%s)", names(q.l2, func(i int) string { return r.l2[i].Name })))
 	}
 	if q.bgp != "" && e.told(a, q) {
@@ -116,6 +135,12 @@ func (e *Explainer) work(a address, q question) *answer {
 		return &answer{against: e.noNode(a, q)}
 	}
 	return &answer{ways: strings.Join(ways, " and ")}
+}
+
+// holdable reports whether some node may hold an address.
+func (e *Explainer) holdable(a address, l2 set) bool {
+	group := e.rules.servers(a, e.rules.crowd(l2, a.addr))
+	return group != nil && len(group.Candidates()) > 0
 }
 
 // told reports whether some node announces an address to some peer.

@@ -6,14 +6,16 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/election"
 )
 
 // Plan is the whole of what one node should announce and serve. Each executor is given it and takes its part.
 // Every list is in a total order, so that the same World gives the same Plan to the byte.
 type Plan struct {
-	// Layer2 addresses this node answers for, in order of address.
-	Layer2 []Layer2Address
-	// Unheld says in words which addresses this node should answer for and cannot.
+	// Contests are the addresses to answer ARP and NDP for, in order, those included that nobody can serve now. Which node
+	// answers is for speaker/election to say.
+	Contests []Contest
+	// Unheld says in words which addresses no node can answer for.
 	Unheld []string
 	// Sessions with routers, in order of name.
 	Sessions []Session
@@ -23,11 +25,21 @@ type Plan struct {
 	HealthPaths map[lb.Key]Health
 }
 
+// Contest is an address that one node should answer for.
+type Contest struct {
+	election.Contest
+	// Interfaces of this node to answer on, by name, sorted.
+	Interfaces []string
+}
+
 // Layer2Address is an address to answer ARP or NDP for.
 type Layer2Address struct {
 	Addr netip.Addr
 	// Interfaces by name, sorted.
 	Interfaces []string
+	// Probe: nobody has held it before, so a foreign owner is looked for first. It counts only when the address is new to
+	// the executor; without it, as in a hand-over between nodes, the address is announced at once.
+	Probe bool
 }
 
 // Session is a BGP session with one router.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/election"
 )
 
 // rules are a World made ready for questions: everything that does not depend on a Service is worked out once.
@@ -17,8 +16,9 @@ type rules struct {
 	bgp   []bgpRule
 	peers []*lb.Peer
 
-	// candidates caches lists by the advertisements they come from, since most Services share them.
-	candidates map[set][]election.Candidate
+	segments *segments
+	// crowds caches candidates, since most Services share them.
+	crowds map[occasion]*crowd
 }
 
 // node is a node and why it announces nothing at all.
@@ -45,7 +45,7 @@ type bgpRule struct {
 }
 
 func newRules(w *World) *rules {
-	r := &rules{world: w, candidates: map[set][]election.Candidate{}}
+	r := &rules{world: w, segments: newSegments(w.Links), crowds: map[occasion]*crowd{}}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {
@@ -138,26 +138,4 @@ func (r *rules) bgpMatches(a address) set {
 		}
 	}
 	return matches
-}
-
-// l2Candidates are the nodes that a set of layer-2 advertisements selects and that are there and willing, with the sum
-// of their weights, in order of name.
-func (r *rules) l2Candidates(matches set) []election.Candidate {
-	if known, ok := r.candidates[matches]; ok {
-		return known
-	}
-	var candidates []election.Candidate
-	for i, n := range r.nodes {
-		weight := -1
-		for place := range matches.all() {
-			if gain := r.l2[place].weights[i]; gain >= 0 {
-				weight = max(weight, 0) + gain
-			}
-		}
-		if weight >= 0 && n.refusal == Willing && n.alive {
-			candidates = append(candidates, election.NewCandidate(n.Name, weight))
-		}
-	}
-	r.candidates[matches] = candidates
-	return candidates
 }

@@ -26,20 +26,30 @@ type World struct {
 	Passwords map[lb.SecretKey]string
 
 	Members Members
-	// Links of this node.
-	Links []lb.Link
+	// Links of the nodes whose speakers are alive, by node. Explain does without.
+	Links map[string][]lb.Link
 	// Established says, for Explain, which nodes have a session with which peer, by the names of both. A node whose
 	// speaker is not there has no entry.
 	Established map[string]map[string]bool
+	// Conflicts are, for Explain, the addresses that hosts outside the cluster use.
+	Conflicts map[netip.Addr]Conflict
 
 	Options Options
+}
+
+// Conflict is what the speakers say of another host that uses an address.
+type Conflict struct {
+	// Node whose speaker heard the host, on an interface, and the host's MAC address.
+	Node, Interface, MAC string
+	// Announced: the node held the address before, and defends it.
+	Announced bool
 }
 
 // Members are the speakers that this one sees.
 type Members struct {
 	// Known is false as long as a speaker has neither met the others nor made sure that there are none.
 	Known bool
-	// Alive speakers by node, this one included.
+	// Alive are the nodes whose speakers are there and may hold addresses, this one included.
 	Alive []string
 }
 

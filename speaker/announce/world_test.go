@@ -34,17 +34,18 @@ func cluster() *World {
 			ObjectMeta: meta("router", 1),
 			Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: number(64513), PeerAddress: "192.0.2.1"},
 		})},
-		Links: []lb.Link{
-			{Name: "eth0", Up: true, MAC: "02:00:00:00:00:01", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}},
-			{Name: "lo", Up: true, NoARP: true},
-			{Name: "veth12ab", Up: true, MAC: "02:00:00:00:00:02"},
-		},
+		Links:       map[string][]lb.Link{},
 		Endpoints:   map[lb.Key]lb.Endpoints{},
 		Established: map[string]map[string]bool{},
 	}
 	for i, name := range []string{"n1", "n2", "n3"} {
 		w.Nodes = append(w.Nodes, &lb.Node{Name: name, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(11 + i)})}})
 		w.Established[name] = map[string]bool{"router": true}
+		w.Links[name] = []lb.Link{
+			{Name: "eth0", Up: true, MAC: "02:00:00:00:00:01", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}},
+			{Name: "lo", Up: true, NoARP: true},
+			{Name: "veth12ab", Up: true, MAC: "02:00:00:00:00:02"},
+		}
 	}
 	return w
 }
@@ -118,4 +119,11 @@ func selector(text string) lb.Selectors {
 		panic(err)
 	}
 	return lb.Selectors{parsed}
+}
+
+// links changes the links of every node in the same way.
+func (w *World) links(change func(links []lb.Link) []lb.Link) {
+	for name := range w.Links {
+		w.Links[name] = change(w.Links[name])
+	}
 }

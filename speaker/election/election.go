@@ -1,21 +1,27 @@
-// Package election decides which node holds an address on the segment. Its one job is that choice, made alike by every
-// node from the same facts, without asking anybody. It is pure: no I/O, no clock, no state; it refuses to know why a
-// node may hold an address (speaker/announce says which candidates there are) and how one learns who is alive
-// (speaker/members).
+// Package election decides which node holds an address on the segment. Its one job is that choice, made by every node for
+// itself from what it knows, so that all come to the same end without asking anybody. It is pure: no I/O, no clock (the
+// time is given); it refuses to know why a node may hold an address (speaker/announce says which candidates there are)
+// and how one learns who is alive (speaker/members).
 //
-// The choice is by preference weight, then by rendezvous hashing (highest random weight): a node that leaves gives up
-// only its own addresses, spread over all others, and one that joins takes only its share.
+// A node that holds an address has claimed it, with a term one higher than the claim before (DESIGN section 5). The
+// strongest claim by a live candidate stands. Addresses without one are shared out, and every node works out alike who
+// is heir to which: of the candidates with the highest weight those with the fewest addresses, and of these, by
+// rendezvous hashing, one for each address. The heir alone claims.
+//
+// The files: claim.go says which claim is stronger, elector.go is what goes in and comes out, round.go the rules for what
+// is held and what is open, share.go who is heir to what, balance.go the evening out, roster.go the live nodes in numbers.
 package election
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
 // Candidate is a node that may hold an address.
 type Candidate struct {
 	Node string
-	// Weight of the node by preference; the highest wins before any hash is looked at.
+	// Weight of the node by preference; the highest wins before anything else is looked at.
 	Weight int
 
 	hash uint64
@@ -26,33 +32,42 @@ func NewCandidate(node string, weight int) Candidate {
 	return Candidate{Node: node, Weight: weight, hash: hashBytes([]byte(node))}
 }
 
-// Holder is the candidate that holds an address; false when there is none. The order of candidates does not matter.
-func Holder(addr netip.Addr, candidates []Candidate) (Candidate, bool) {
-	if len(candidates) == 0 {
-		return Candidate{}, false
+// before orders candidates of the same weight and load for an address: by score, then by name.
+func (c Candidate) before(other Candidate, addr uint64) bool {
+	a, b := mix(c.hash^addr), mix(other.hash^addr)
+	if a != b {
+		return a > b
 	}
-	bytes := addr.As16()
-	key := hashBytes(bytes[:])
-	best := candidates[0]
-	bestScore := mix(best.hash ^ key)
-	for _, candidate := range candidates[1:] {
-		score := mix(candidate.hash ^ key)
-		if before(candidate, score, best, bestScore) {
-			best, bestScore = candidate, score
-		}
-	}
-	return best, true
+	return c.Node < other.Node
 }
 
-// before orders candidates totally: weight, score, name.
-func before(a Candidate, aScore uint64, b Candidate, bScore uint64) bool {
-	if a.Weight != b.Weight {
-		return a.Weight > b.Weight
+// Group is the nodes that may hold an address. Most addresses share one; it never changes. An Elector remembers by its
+// pointer what it has worked out about a group, so a group that has not changed is better not made anew.
+type Group struct {
+	candidates []Candidate // in order of name
+}
+
+// NewGroup makes a group of candidates, in whatever order, each node once. It may name nodes that are not alive; the
+// Elector leaves them out.
+func NewGroup(candidates []Candidate) *Group {
+	return &Group{slices.SortedFunc(slices.Values(candidates), func(a, b Candidate) int { return strings.Compare(a.Node, b.Node) })}
+}
+
+// Candidates in order of name; not to be changed.
+func (g *Group) Candidates() []Candidate { return g.candidates }
+
+// Find a node among the candidates.
+func (g *Group) Find(node string) (Candidate, bool) {
+	i, found := slices.BinarySearchFunc(g.candidates, node, func(c Candidate, node string) int { return strings.Compare(c.Node, node) })
+	if !found {
+		return Candidate{}, false
 	}
-	if aScore != bScore {
-		return aScore > bScore
-	}
-	return strings.Compare(a.Node, b.Node) < 0
+	return g.candidates[i], true
+}
+
+func hashAddr(addr netip.Addr) uint64 {
+	bytes := addr.As16()
+	return hashBytes(bytes[:])
 }
 
 // hashBytes is FNV-1a of 64 bits. Every version of the speaker must agree on it, so it is written down here.

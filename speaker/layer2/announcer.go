@@ -18,6 +18,8 @@ const (
 	// thousands of addresses has told of all within a fraction of a second and has overrun nobody's queue.
 	burst  = 100
 	breath = time.Millisecond
+	// doubtPause is the wait before it is asked again whether this node still is the holder.
+	doubtPause = 10 * time.Millisecond
 )
 
 // voice is what the announcer speaks by.
@@ -29,7 +31,9 @@ type announcer struct {
 	interval time.Duration
 	// scatter returns numbers in [0, 1).
 	scatter func() float64
-	wake    chan struct{}
+	// doubtful: this node may have been replaced as a holder, and says nothing until it knows.
+	doubtful func() bool
+	wake     chan struct{}
 
 	mu    sync.Mutex
 	queue queue
@@ -47,9 +51,9 @@ type turn struct {
 	at int
 }
 
-func newAnnouncer(interval time.Duration) *announcer {
+func newAnnouncer(interval time.Duration, doubtful func() bool) *announcer {
 	return &announcer{
-		interval: interval, scatter: rand.Float64, wake: make(chan struct{}, 1),
+		interval: interval, scatter: rand.Float64, doubtful: doubtful, wake: make(chan struct{}, 1),
 		turns: map[voice]map[netip.Addr]*turn{},
 	}
 }
@@ -73,9 +77,28 @@ func (a *announcer) add(by voice, addresses []netip.Addr) {
 			heap.Push(&a.queue, turns[addr])
 		}
 	}
-	select {
-	case a.wake <- struct{}{}:
-	default:
+	signal(a.wake)
+}
+
+// again announces all addresses as if they had just been added.
+func (a *announcer) again() {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range a.queue {
+		t.due, t.sent = now, 0
+	}
+	// All are due at the same time, so any order is that of a heap.
+	signal(a.wake)
+}
+
+// putOff makes good for an announcement that was not made: its turn comes again soon.
+func (a *announcer) putOff(by voice, addr netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.turns[by][addr]; t != nil {
+		t.due, t.sent = time.Now().Add(doubtPause), max(0, t.sent-1)
+		heap.Fix(&a.queue, t.at)
 	}
 }
 
@@ -111,18 +134,22 @@ func (a *announcer) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		due := a.due(time.Now())
-		for _, t := range due {
-			t.voice.announce(t.addr)
+		for _, c := range due {
+			if a.doubtful() { // Asked each time: a process may be stopped between any two announcements.
+				a.putOff(c.voice, c.addr)
+				continue
+			}
+			c.voice.announce(c.addr)
 		}
-		if len(due) == burst && !rest(ctx) {
+		if len(due) == burst && !pause(ctx) {
 			return
 		}
 		timer.Reset(a.next(time.Now()))
 	}
 }
 
-// rest leaves the wire alone for a breath, whoever would like to be announced meanwhile; false when ctx has ended.
-func rest(ctx context.Context) bool {
+// pause leaves the wire alone for a breath, whoever would like to be announced meanwhile; false when ctx has ended.
+func pause(ctx context.Context) bool {
 	timer := time.NewTimer(breath)
 	defer timer.Stop()
 	select {

@@ -33,9 +33,12 @@ func (r *recorder) of(addr netip.Addr) []time.Duration {
 	return slices.Clone(r.times[addr])
 }
 
-// announcing runs an announcer on the bubble's fake clock, with every chance in the middle.
-func announcing(t *testing.T, scatter func() float64) *announcer {
-	a := newAnnouncer(time.Minute)
+// announcing runs an announcer on the bubble's fake clock.
+func announcing(t *testing.T, scatter func() float64, doubtful func() bool) *announcer {
+	if doubtful == nil {
+		doubtful = func() bool { return false }
+	}
+	a := newAnnouncer(time.Minute, doubtful)
 	if scatter != nil {
 		a.scatter = scatter
 	}
@@ -53,7 +56,7 @@ func half() float64 { return 0.5 }
 
 func TestAnAddressIsAnnouncedAtOnceAgainSoonAndThenPeriodically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r := announcing(t, half), newRecorder()
+		a, r := announcing(t, half, nil), newRecorder()
 		a.add(r, []netip.Addr{vip4})
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
@@ -68,7 +71,7 @@ func TestAnAddressIsAnnouncedAtOnceAgainSoonAndThenPeriodically(t *testing.T) {
 
 func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r, other := announcing(t, half), newRecorder(), newRecorder()
+		a, r, other := announcing(t, half, nil), newRecorder(), newRecorder()
 		a.add(r, []netip.Addr{vip4, vip6})
 		a.add(other, []netip.Addr{vip4})
 		time.Sleep(500 * time.Millisecond)
@@ -101,7 +104,7 @@ func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
 // millisecond; later they spread over the interval.
 func TestManyAddressesDoNotBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r := announcing(t, nil), newRecorder()
+		a, r := announcing(t, nil, nil), newRecorder()
 		const many = 10_000
 		addresses := make([]netip.Addr, many)
 		for i := range addresses {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // place is where a socket is wanted: one interface, one family.
@@ -29,9 +30,11 @@ func (r *Responder) apply() error {
 		return ErrStopped
 	}
 	r.complete = false
-	want, err := r.wanted()
+	addresses, err := r.valid()
+	want := r.watch.follow(addresses)
 	errs := []error{err}
 	nics := map[string]found{}
+	var looking []netip.Addr
 
 	// First all that is new, everywhere; only then does anything fall silent.
 	places := slices.SortedFunc(maps.Keys(want), place.compare)
@@ -39,7 +42,9 @@ func (r *Responder) apply() error {
 		if _, looked := nics[where.name]; !looked {
 			nics[where.name] = lookUp(where.name)
 		}
-		if err := r.hold(where, nics[where.name], want[where]); err != nil {
+		unprobed, err := r.hold(where, nics[where.name], want[where])
+		looking = append(looking, unprobed...)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("answer %s for %s on %s: %w",
 				protocols[where.family].name, few(want[where]), where.name, err))
 		}
@@ -53,7 +58,8 @@ func (r *Responder) apply() error {
 			r.announcer.remove(s, addr)
 		}
 	}
-	r.note()
+	r.publish()
+	r.watch.restart(looking) // Only now can a probe reach the new sockets.
 	err = errors.Join(errs...)
 	r.complete = err == nil
 	return err
@@ -69,9 +75,9 @@ func (r *Responder) settled() bool {
 	return !r.stopped
 }
 
-// wanted sorts the desired state by socket.
-func (r *Responder) wanted() (map[place]set, error) {
-	want := map[place]set{}
+// valid returns what is desired in normal form, less what is not the address of a host.
+func (r *Responder) valid() ([]announce.Layer2Address, error) {
+	addresses := make([]announce.Layer2Address, 0, len(r.desired))
 	var errs []error
 	for _, address := range r.desired {
 		addr := address.Addr.Unmap().WithZone("")
@@ -79,28 +85,24 @@ func (r *Responder) wanted() (map[place]set, error) {
 			errs = append(errs, fmt.Errorf("answer for %v: not the address of a host", address.Addr))
 			continue
 		}
-		for _, name := range address.Interfaces {
-			where := place{name: name, family: lb.FamilyOf(addr)}
-			if want[where] == nil {
-				want[where] = set{}
-			}
-			want[where][addr] = struct{}{}
-		}
+		address.Addr = addr
+		addresses = append(addresses, address)
 	}
-	return want, errors.Join(errs...)
+	return addresses, errors.Join(errs...)
 }
 
-// hold adds addresses to the socket of a place, which it opens when there is none that still fits the interface.
-func (r *Responder) hold(where place, on found, addresses set) error {
+// hold adds addresses to the socket of a place, which it opens when there is none that still fits the interface. It returns
+// those of them that are not held yet, and must be probed there.
+func (r *Responder) hold(where place, on found, addresses table) (looking []netip.Addr, err error) {
 	if on.err != nil {
-		return on.err
+		return nil, on.err
 	}
 	s, replaced := r.sockets[where], false
 	if s == nil || s.nic != on.nic || s.broken.Load() {
-		fresh, err := open(on.nic, protocols[where.family], r.metrics.of(where.family))
+		fresh, err := open(where, on.nic, r.metrics.of(where.family), r)
 		if err != nil {
 			r.close(where)
-			return err
+			return nil, err
 		}
 		s, replaced = fresh, true
 	}
@@ -111,8 +113,21 @@ func (r *Responder) hold(where place, on found, addresses set) error {
 		r.sockets[where] = s
 		r.receivers.Go(func() { r.receive(where, s) })
 	}
-	r.announcer.add(s, added)
-	return err
+	held, looking := split(added, addresses)
+	r.announcer.add(s, held)
+	return looking, err
+}
+
+// split parts addresses into those that are held and those that are not yet.
+func split(addresses []netip.Addr, from table) (held, looking []netip.Addr) {
+	for _, addr := range addresses {
+		if from[addr].held.Load() {
+			held = append(held, addr)
+		} else {
+			looking = append(looking, addr)
+		}
+	}
+	return held, looking
 }
 
 // receive serves a socket until it is closed; when it breaks, Start is told to mend it.
@@ -123,10 +138,7 @@ func (r *Responder) receive(where place, s *socket) {
 	}
 	r.log.Info("socket broke, opening it again", "protocol", protocols[where.family].name, "interface", where.name, "error", err)
 	s.broken.Store(true)
-	select {
-	case r.broken <- struct{}{}:
-	default:
-	}
+	signal(r.broken)
 }
 
 // close ends the socket of a place, if there is one.
@@ -140,29 +152,49 @@ func (r *Responder) close(where place) {
 	delete(r.sockets, where)
 }
 
+// publish lets others see the sockets, and what is now truly held. The caller holds mu.
+func (r *Responder) publish() {
+	live := make([]*socket, 0, len(r.sockets))
+	for _, where := range slices.SortedFunc(maps.Keys(r.sockets), place.compare) {
+		live = append(live, r.sockets[where])
+	}
+	r.live.Store(&live)
+	r.befriend()
+	r.note()
+}
+
 // note writes down what is now truly held.
 func (r *Responder) note() {
-	held := make(map[netip.Addr]Held, len(r.held))
-	now := time.Now()
-	for _, where := range slices.SortedFunc(maps.Keys(r.sockets), place.compare) {
-		for addr := range *r.sockets[where].held.Load() {
-			h, seen := held[addr]
-			if !seen {
-				h = Held{Addr: addr, Since: now}
-				if before, ok := r.held[addr]; ok {
-					h.Since = before.Since
+	before, now := r.held, time.Now()
+	r.held = make(map[netip.Addr]Held, len(before))
+	for _, s := range *r.live.Load() {
+		for addr, v := range *s.known.Load() {
+			if v.held.Load() {
+				since := now
+				if h, ok := before[addr]; ok {
+					since = h.Since
 				}
+				r.noteOne(addr, s.name, since)
 			}
-			h.Interfaces = append(h.Interfaces, where.name)
-			held[addr] = h
 		}
 	}
-	r.held = held
-	r.metrics.hold(held)
+	r.metrics.hold(r.held)
+}
+
+// noteOne writes down that an address is held on one more interface, and since when if that is the first.
+func (r *Responder) noteOne(addr netip.Addr, on string, since time.Time) {
+	h, known := r.held[addr]
+	if !known {
+		h = Held{Addr: addr, Since: since}
+	}
+	if !slices.Contains(h.Interfaces, on) {
+		h.Interfaces = append(h.Interfaces, on)
+	}
+	r.held[addr] = h
 }
 
 // few names some addresses of many, for an error message.
-func few(addresses set) string {
+func few(addresses table) string {
 	const most = 3
 	sorted := slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare)
 	if len(sorted) <= most {

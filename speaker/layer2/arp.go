@@ -12,47 +12,65 @@ import (
 const (
 	hardwareEthernet = 1
 	arpRequest       = 1
+	arpReply         = 2
 	arpLength        = 28 // for IPv4 over Ethernet
 )
 
-// question is an ARP request.
-type question struct {
+// packet4 is an ARP request or reply.
+type packet4 struct {
 	// to and from are the addresses of the frame.
 	to, from mac
-	// senderMAC and sender are who asks; the sender of a probe is 0.0.0.0 (RFC 5227 section 1.1).
+	reply    bool
+	// senderMAC and sender are who speaks; the sender of a probe is 0.0.0.0 (RFC 5227 section 1.1).
 	senderMAC      mac
 	sender, target netip.Addr
 }
 
-// parseARP reads a frame with an ARP request for IPv4 over Ethernet; anything else is not ok.
-func parseARP(frame []byte) (q question, ok bool) {
+// parseARP reads a frame with an ARP request or reply for IPv4 over Ethernet; anything else is not ok.
+func parseARP(frame []byte) (p packet4, ok bool) {
 	if len(frame) < ethernetLength+arpLength || binary.BigEndian.Uint16(frame[12:]) != unix.ETH_P_ARP {
-		return question{}, false
+		return packet4{}, false
 	}
 	body := frame[ethernetLength:]
+	operation := binary.BigEndian.Uint16(body[6:])
 	if binary.BigEndian.Uint16(body) != hardwareEthernet || binary.BigEndian.Uint16(body[2:]) != unix.ETH_P_IP ||
-		body[4] != 6 || body[5] != 4 || binary.BigEndian.Uint16(body[6:]) != arpRequest {
-		return question{}, false
+		body[4] != 6 || body[5] != 4 || operation != arpRequest && operation != arpReply {
+		return packet4{}, false
 	}
-	return question{
-		to: mac(frame[0:6]), from: mac(frame[6:12]),
+	return packet4{
+		to: mac(frame[0:6]), from: mac(frame[6:12]), reply: operation == arpReply,
 		senderMAC: mac(body[8:14]), sender: netip.AddrFrom4([4]byte(body[14:18])),
 		target: netip.AddrFrom4([4]byte(body[24:28])),
 	}, true
 }
 
-// answerARP returns the reply to a frame, sent to the asker alone (RFC 826), nil when there is nothing to say: the frame
-// is not a request, not to us or everybody, our own, or not about a held address. A host that asks for the address it
-// claims as its own makes an announcement, not a question (RFC 5227 section 3): a reply would not defend the address.
-func answerARP(us mac, held set, frame []byte) []byte {
-	q, ok := parseARP(frame)
-	if !ok || q.to != us && q.to != broadcast || q.from == us || q.senderMAC == us || q.sender == q.target {
-		return nil
+// hearARP reads a frame to us or everybody that is not our own. A request for a held address is answered, to the asker
+// alone (RFC 826). Whatever carries an address as its sender claims that address, request and reply alike (RFC 5227
+// section 2.4). A host that asks for the address it claims makes an announcement, not a question (section 3), and is
+// not answered: a reply would not defend the address.
+func hearARP(us mac, known table, frame []byte) (h heard) {
+	p, ok := parseARP(frame)
+	if !ok || p.to != us && p.to != broadcast || p.from == us || p.senderMAC == us {
+		return heard{}
 	}
-	if _, ours := held[q.target]; !ours || !q.senderMAC.station() {
-		return nil
+	probe := p.sender.IsUnspecified()
+	if h.question = !p.reply && p.sender != p.target; h.question {
+		switch v := known[p.target]; {
+		case v == nil:
+		case v.held.Load():
+			if p.senderMAC.station() {
+				h.reply = arpFrame(p.senderMAC, arp.OperationReply, us, p.target, p.senderMAC, p.sender)
+			}
+		case probe:
+			h.claim = claim{addr: p.target, by: claimer(p.senderMAC, p.from), probe: true}
+		}
 	}
-	return arpFrame(q.senderMAC, arp.OperationReply, us, q.target, q.senderMAC, q.sender)
+	if !probe {
+		if v := known[p.sender]; v != nil {
+			h.claim = claim{addr: p.sender, by: claimer(p.senderMAC, p.from), held: v.held.Load()}
+		}
+	}
+	return h
 }
 
 // announceARP returns the two forms of a gratuitous ARP, both to everybody. Hosts differ in which they believe: the
@@ -63,6 +81,11 @@ func announceARP(us mac, addr netip.Addr) [][]byte {
 		arpFrame(broadcast, arp.OperationRequest, us, addr, mac{}, addr),
 		arpFrame(broadcast, arp.OperationReply, us, addr, us, addr),
 	}
+}
+
+// probeARP returns the probe of RFC 5227 section 2.1.1: without a sender address, so that it changes nobody's cache.
+func probeARP(us mac, addr netip.Addr) []byte {
+	return arpFrame(broadcast, arp.OperationRequest, us, netip.IPv4Unspecified(), mac{}, addr)
 }
 
 // arpFrame writes an ARP packet from us into an Ethernet frame; nil when an address is not IPv4.

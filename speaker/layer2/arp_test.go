@@ -2,6 +2,7 @@ package layer2
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -15,8 +16,18 @@ var (
 	proxy   = mac{2, 0, 0, 0, 0, 8}
 	vip4    = netip.MustParseAddr("192.0.2.10")
 	client4 = netip.MustParseAddr("192.0.2.1")
-	held4   = set{vip4: {}}
+	held4   = tabled(true, vip4)
 )
+
+// tabled is a table of addresses that are held, or not yet.
+func tabled(held bool, addresses ...netip.Addr) table {
+	t := table{}
+	for _, addr := range addresses {
+		t[addr] = &vip{}
+		t[addr].held.Store(held)
+	}
+	return t
+}
 
 // request is the frame of an ARP request by the client.
 func request(to mac, sender, target netip.Addr) []byte {
@@ -66,7 +77,7 @@ func TestAnswerARP(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := bytes.Clone(test.frame)
-			if diff := cmp.Diff(test.want, answerARP(us, held4, test.frame)); diff != "" {
+			if diff := cmp.Diff(test.want, hearARP(us, held4, test.frame).reply); diff != "" {
 				t.Error(diff)
 			}
 			if !bytes.Equal(before, test.frame) {
@@ -88,20 +99,39 @@ func TestAnnounceARP(t *testing.T) {
 	}
 }
 
-// FuzzAnswerARP: whatever arrives, an answer is ours to give and goes to a single station.
-func FuzzAnswerARP(f *testing.F) {
+// FuzzHearARP: whatever arrives, an answer is ours to give and goes to a single station, and a claim is about an address
+// we know.
+func FuzzHearARP(f *testing.F) {
 	f.Add(request(broadcast, client4, vip4))
 	f.Add(request(us, netip.IPv4Unspecified(), vip4))
+	f.Add(request(broadcast, netip.IPv4Unspecified(), vip4b))
+	f.Add(request(broadcast, vip4, vip4))
+	f.Add(with(request(us, vip4b, client4), 21, arpReply))
+	known := maps.Clone(held4)
+	maps.Copy(known, tabled(false, vip4b))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		reply := answerARP(us, held4, frame)
-		if reply == nil {
+		h := hearARP(us, known, frame)
+		checkClaim(t, known, h.claim)
+		if h.reply == nil {
 			return
 		}
-		if to := mac(reply[:6]); !to.station() || to == us || mac(reply[6:12]) != us {
-			t.Errorf("answered from %v to %v", reply[6:12], to)
+		if to := mac(h.reply[:6]); !to.station() || to == us || mac(h.reply[6:12]) != us {
+			t.Errorf("answered from %v to %v", h.reply[6:12], to)
 		}
-		if q, ok := parseARP(frame); !ok || q.target != vip4 {
+		if p, ok := parseARP(frame); !ok || p.reply || p.target != vip4 {
 			t.Error("answered what was not asked")
 		}
 	})
+}
+
+// checkClaim: a claim is made by another than us, about an address in the table, as it stands there.
+func checkClaim(t *testing.T, known table, c claim) {
+	t.Helper()
+	if !c.addr.IsValid() {
+		return
+	}
+	v := known[c.addr]
+	if v == nil || c.by == us || c.held != v.held.Load() || c.held && c.probe {
+		t.Errorf("claim %+v", c)
+	}
 }

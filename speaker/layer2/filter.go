@@ -1,6 +1,8 @@
 package layer2
 
 import (
+	"slices"
+
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -14,43 +16,54 @@ type filter struct {
 	match []match
 }
 
-// match compares bytes of a frame, counted from the Ethernet header on.
+// match compares bytes of a frame, counted from the Ethernet header on, with the values they may have.
 type match struct {
 	offset uint32
 	size   int
-	value  uint32
+	values []uint32
 }
 
-// arpFilter passes ARP requests for IPv4 over Ethernet (RFC 826).
+// arpFilter passes ARP requests and replies for IPv4 over Ethernet (RFC 826).
 var arpFilter = filter{unix.PACKET_BROADCAST, []match{
-	{12, 2, unix.ETH_P_ARP},
-	{14, 2, hardwareEthernet},
-	{16, 2, unix.ETH_P_IP},
-	{18, 2, 6<<8 | 4}, // lengths of the hardware and the protocol address
-	{20, 2, arpRequest},
+	{12, 2, []uint32{unix.ETH_P_ARP}},
+	{14, 2, []uint32{hardwareEthernet}},
+	{16, 2, []uint32{unix.ETH_P_IP}},
+	{18, 2, []uint32{6<<8 | 4}}, // lengths of the hardware and the protocol address
+	{20, 2, []uint32{arpRequest, arpReply}},
 }}
 
-// ndpFilter passes neighbor solicitations (RFC 4861 sections 4.3 and 7.1.1).
+// ndpFilter passes neighbor solicitations and advertisements (RFC 4861 sections 4.3, 4.4 and 7.1).
 var ndpFilter = filter{unix.PACKET_MULTICAST, []match{
-	{12, 2, unix.ETH_P_IPV6},
-	{14 + 6, 1, unix.IPPROTO_ICMPV6},
-	{14 + 7, 1, hopLimit},
-	{14 + 40, 1, typeSolicitation},
-	{14 + 40 + 1, 1, 0},
+	{12, 2, []uint32{unix.ETH_P_IPV6}},
+	{14 + 6, 1, []uint32{unix.IPPROTO_ICMPV6}},
+	{14 + 7, 1, []uint32{hopLimit}},
+	{14 + 40, 1, []uint32{typeSolicitation, typeAdvertisement}},
+	{14 + 40 + 1, 1, []uint32{0}},
 }}
 
-// assemble turns a filter into a program for the kernel. A jump spans a few dozen instructions at most.
+// assemble turns a filter into a program for the kernel. It is written from its end, so that each jump knows its way; a
+// jump spans a few dozen instructions at most.
 func (f filter) assemble() ([]bpf.RawInstruction, error) {
-	program := []bpf.Instruction{
-		bpf.LoadExtension{Num: bpf.ExtType},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_HOST, SkipTrue: 1},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: f.group, SkipTrue: uint8(2*len(f.match) + 1)}, //nolint:gosec // Small.
+	program := []bpf.Instruction{bpf.RetConstant{Val: longest}, bpf.RetConstant{Val: 0}}
+	for _, m := range slices.Backward(f.match) {
+		program = slices.Concat(
+			[]bpf.Instruction{bpf.LoadAbsolute{Off: m.offset, Size: m.size}}, oneOf(m.values, len(program)-1), program)
 	}
-	for i, m := range f.match {
-		rest := 2 * (len(f.match) - i - 1)
-		program = append(program,
-			bpf.LoadAbsolute{Off: m.offset, Size: m.size},
-			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: m.value, SkipTrue: uint8(rest + 1)}) //nolint:gosec // Small.
+	return bpf.Assemble(slices.Concat(
+		[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtType}},
+		oneOf([]uint32{unix.PACKET_HOST, f.group}, len(program)-1), program))
+}
+
+// oneOf goes on behind itself when what was loaded is one of the values, else further by so many instructions.
+func oneOf(values []uint32, further int) []bpf.Instruction {
+	var jumps []bpf.Instruction
+	for left := len(values) - 1; left >= 0; left-- {
+		value := values[len(values)-1-left]
+		if left > 0 {
+			jumps = append(jumps, bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: uint8(left)}) //nolint:gosec // Small.
+			continue
+		}
+		jumps = append(jumps, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: value, SkipTrue: uint8(further)}) //nolint:gosec // Small.
 	}
-	return bpf.Assemble(append(program, bpf.RetConstant{Val: longest}, bpf.RetConstant{Val: 0}))
+	return jumps
 }

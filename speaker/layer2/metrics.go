@@ -15,7 +15,8 @@ type metrics struct{ ipv4, ipv6 *familyMetrics }
 // familyMetrics are those of one family, looked up once so that a frame costs an addition.
 type familyMetrics struct {
 	received, answered, gratuitous, failed prometheus.Counter
-	held                                   prometheus.Gauge
+	probes, contested, defences, doubted   prometheus.Counter
+	held, conflicts                        prometheus.Gauge
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -30,16 +31,25 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	gratuitous := counter("gratuitous_sent_total",
 		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
 	failed := counter("send_failures_total", "Answers and announcements that the kernel refused to send.")
-	held := factory.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "daymark_layer2_addresses_held", Help: "Addresses that this node answers for.",
-	}, []string{"family"})
+	probes := counter("probes_total", "ARP probes and duplicate address solicitations sent.")
+	contested := counter("conflicts_total", "Conflicts with a foreign host over an address that have begun.")
+	defences := counter("defences_total", "Announcements made because a foreign host claimed a held address.")
+	doubted := counter("dropped_in_doubt_total",
+		"Frames about held addresses not answered, because this node did not know whether another had taken its place.")
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return factory.NewGaugeVec(prometheus.GaugeOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
+	}
+	held := gauge("addresses_held", "Addresses that this node answers for.")
+	conflicts := gauge("conflicts", "Addresses that a foreign host has or claims.")
 
 	of := func(family lb.Family) *familyMetrics {
 		label := family.String()
 		return &familyMetrics{
 			received: received.WithLabelValues(label), answered: answered.WithLabelValues(label),
 			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
-			held: held.WithLabelValues(label),
+			probes: probes.WithLabelValues(label), contested: contested.WithLabelValues(label),
+			defences: defences.WithLabelValues(label), doubted: doubted.WithLabelValues(label),
+			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}
 	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6)}

@@ -2,19 +2,19 @@ package layer2
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/ndp"
-	"golang.org/x/sys/unix"
 )
 
 var (
 	vip6      = netip.MustParseAddr("2001:db8::10")
 	client6   = netip.MustParseAddr("fe80::9")
-	held6     = set{vip6: {}}
+	held6     = tabled(true, vip6)
 	group6    = netip.MustParseAddr("ff02::1:ff00:10")
 	groupMAC6 = mac{0x33, 0x33, 0xff, 0, 0, 0x10}
 	allNodes6 = netip.MustParseAddr("ff02::1")
@@ -22,14 +22,14 @@ var (
 
 // solicit is the frame of a neighbor solicitation by the client with the options given.
 func solicit(to mac, source, destination, target netip.Addr, options ...ndp.Option) []byte {
-	icmp, err := ndp.MarshalMessageChecksum(
-		&ndp.NeighborSolicitation{TargetAddress: target, Options: options}, source, destination,
-	)
-	if err != nil {
-		panic(err)
-	}
-	frame := ethernetHeader(to, client, unix.ETH_P_IPV6, ipv6Length+len(icmp))
-	return append(appendIPv6Header(frame, source, destination, len(icmp)), icmp...)
+	return ndpFrame(to, client, source, destination, &ndp.NeighborSolicitation{TargetAddress: target, Options: options})
+}
+
+// advertise is the frame of a neighbor advertisement by the client with the options given.
+func advertise(to mac, source, destination, target netip.Addr, solicited bool, options ...ndp.Option) []byte {
+	return ndpFrame(to, client, source, destination, &ndp.NeighborAdvertisement{
+		Solicited: solicited, Override: true, TargetAddress: target, Options: options,
+	})
 }
 
 func link(direction ndp.Direction, addr mac) ndp.Option {
@@ -83,7 +83,7 @@ func TestAnswerNDP(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := bytes.Clone(test.frame)
-			if diff := cmp.Diff(test.want, answerNDP(us, held6, test.frame)); diff != "" {
+			if diff := cmp.Diff(test.want, hearNDP(us, held6, test.frame).reply); diff != "" {
 				t.Error(diff)
 			}
 			if !bytes.Equal(before, test.frame) {
@@ -96,14 +96,14 @@ func TestAnswerNDP(t *testing.T) {
 // TestAnOptionOfLengthZeroIsInvalid, with the checksum right (RFC 4861 section 7.1.1).
 func TestAnOptionOfLengthZeroIsInvalid(t *testing.T) {
 	frame := solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client))
-	option := ethernetLength + ipv6Length + solicitationLength
+	option := ethernetLength + ipv6Length + messageLength
 	sum := ethernetLength + ipv6Length + 2
 	frame[option+1] = 0
 	frame[sum+1]++ // One less in the data, one more in the checksum.
 	if p, ok := parseIPv6(frame); !ok || !p.checksumRight() {
 		t.Fatal("the test's own frame is wrong")
 	}
-	if reply := answerNDP(us, held6, frame); reply != nil {
+	if reply := hearNDP(us, held6, frame).reply; reply != nil {
 		t.Errorf("answered %x", reply)
 	}
 }
@@ -142,19 +142,29 @@ func TestAdvertisement(t *testing.T) {
 	}
 }
 
-// FuzzAnswerNDP: whatever arrives, an answer is a valid advertisement of ours.
-func FuzzAnswerNDP(f *testing.F) {
+// FuzzHearNDP: whatever arrives, an answer is a valid advertisement of ours, and a claim is about an address we know.
+func FuzzHearNDP(f *testing.F) {
 	f.Add(solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client)))
 	f.Add(solicit(us, client6, vip6, vip6))
+	f.Add(solicit(us, vip6, vip6b, vip6b))
 	f.Add(solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6, ndp.NewNonce()))
+	f.Add(advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, client)))
+	f.Add(advertise(us, vip6b, client6, vip6b, true))
+	known := maps.Clone(held6)
+	maps.Copy(known, tabled(false, vip6b))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		reply := answerNDP(us, held6, slices.Clone(frame))
-		if reply == nil {
+		before := slices.Clone(frame)
+		h := hearNDP(us, known, frame)
+		if !slices.Equal(before, frame) {
+			t.Error("the frame was written to")
+		}
+		checkClaim(t, known, h.claim)
+		if h.reply == nil {
 			return
 		}
-		p, ok := parseIPv6(reply)
+		p, ok := parseIPv6(h.reply)
 		if !ok || !p.checksumRight() || p.from != us || p.source != vip6 || !p.to.station() && p.to != allNodes {
-			t.Errorf("answered %x", reply)
+			t.Errorf("answered %x", h.reply)
 		}
 	})
 }

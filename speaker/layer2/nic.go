@@ -21,6 +21,8 @@ var (
 // station tells the address of one host from groups and from nothing.
 func (m mac) station() bool { return m[0]&1 == 0 && m != mac{} }
 
+func (m mac) String() string { return m.slice().String() }
+
 // slice is the address in the form that codecs take.
 func (m mac) slice() net.HardwareAddr { return m[:] }
 
@@ -50,7 +52,9 @@ func lookUp(name string) found {
 	switch {
 	case attrs.Flags&net.FlagUp == 0:
 		return found{err: errors.New("the interface is down")}
-	case attrs.RawFlags&unix.IFF_LOWER_UP == 0:
+	case attrs.RawFlags&unix.IFF_LOWER_UP == 0 || attrs.RawFlags&unix.IFF_RUNNING == 0:
+		// A carrier that came a moment ago is not yet running: until then the kernel drops what is sent without a word, and
+		// the first announcement with it. It tells by netlink when it is.
 		return found{err: errors.New("the interface has no carrier")}
 	case attrs.EncapType != "ether" || len(attrs.HardwareAddr) != len(mac{}):
 		return found{err: errors.New("the interface is not of the Ethernet kind")}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,6 +37,10 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Interval between the periodical announcements of an address that is held; 0: 60 s.
 	Interval time.Duration
+	// Doubtful reports whether this process stood still and does not know yet whether other nodes have taken its
+	// addresses over. While it is true nothing is answered, announced, defended or taken over. It is called for every
+	// frame about a held address and must return at once; nil: never.
+	Doubtful func() bool
 }
 
 // Held is an address that this node answers for.
@@ -52,13 +57,24 @@ type Responder struct {
 	log       *slog.Logger
 	metrics   *metrics
 	announcer *announcer
+	watch     *watch
+	doubt     func() bool
+	changes   chan struct{}
+	// live are the sockets, for those who send without mu.
+	live atomic.Pointer[[]*socket]
 
 	started chan struct{}
 	// broken wakes Start when a socket has failed.
 	broken chan struct{}
 
+	// friends are the cluster's and our own MAC addresses, for the receivers.
+	friends atomic.Pointer[friends]
+
 	mu      sync.Mutex
 	stopped bool
+	// cluster as it was said last; nodes is what it means.
+	cluster []string
+	nodes   friends
 	desired []announce.Layer2Address
 	// complete: the desired state was reached in full when it was last applied.
 	complete bool
@@ -76,22 +92,33 @@ func New(cfg Config) *Responder {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultInterval
 	}
-	return &Responder{
+	if cfg.Doubtful == nil {
+		cfg.Doubtful = func() bool { return false }
+	}
+	m := newMetrics(cfg.Registerer)
+	r := &Responder{
 		log:       cfg.Log,
-		metrics:   newMetrics(cfg.Registerer),
-		announcer: newAnnouncer(cfg.Interval),
+		metrics:   m,
+		announcer: newAnnouncer(cfg.Interval, cfg.Doubtful),
+		watch:     newWatch(cfg.Log, m),
+		doubt:     cfg.Doubtful,
+		changes:   make(chan struct{}, 1),
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
 		sockets:   map[place]*socket{},
 		held:      map[netip.Addr]Held{},
 	}
+	r.live.Store(&[]*socket{})
+	r.friends.Store(&friends{})
+	return r
 }
 
 // Start answers for what Set asks until ctx ends; then it falls silent, closes its sockets and returns nil. A socket
 // that breaks is opened again by itself. Start may be called once.
 func (r *Responder) Start(ctx context.Context) error {
-	var announcing sync.WaitGroup
-	announcing.Go(func() { r.announcer.run(ctx) })
+	var speaking sync.WaitGroup
+	speaking.Go(func() { r.announcer.run(ctx) })
+	speaking.Go(func() { r.detect(ctx) })
 	close(r.started)
 
 	mend := time.NewTimer(0)
@@ -102,7 +129,7 @@ func (r *Responder) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			r.stop()
 			r.receivers.Wait()
-			announcing.Wait()
+			speaking.Wait()
 			return nil
 		case <-r.broken:
 			mend.Reset(reopenAfter)
@@ -121,8 +148,9 @@ func (r *Responder) Start(ctx context.Context) error {
 	}
 }
 
-// Set makes the node answer for these addresses and no others: new ones first, announced at once, then those that are
-// not asked for fall silent. What cannot be done, because an interface is missing or down, is returned as an error that
+// Set makes the node answer for these addresses and no others: new ones first, then those that are not asked for fall
+// silent. A new one is announced at once; with Probe, when its probes found no foreign host, which Set does not wait for
+// and Changes tells. What cannot be done, because an interface is missing or down, is returned as an error that
 // names it, stands out in Held by its absence, and is tried again at the next Set; all else is done regardless. Set
 // waits for Start, and may be called as often as one likes: interfaces that were renamed, replaced or given another MAC
 // address are noticed by it.
@@ -141,6 +169,7 @@ func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address)
 	return r.apply()
 }
 
+// same leaves Probe out, which has no meaning for an address that is known.
 func same(a, b announce.Layer2Address) bool {
 	return a.Addr == b.Addr && slices.Equal(a.Interfaces, b.Interfaces)
 }
@@ -148,15 +177,34 @@ func same(a, b announce.Layer2Address) bool {
 // Held returns the addresses that are truly answered for, in order.
 func (r *Responder) Held() []Held {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.SortedFunc(maps.Values(r.held), func(a, b Held) int { return a.Addr.Compare(b.Addr) })
+	held := slices.Collect(maps.Values(r.held))
+	r.mu.Unlock()
+	slices.SortFunc(held, func(a, b Held) int { return a.Addr.Compare(b.Addr) })
+	return held
 }
 
 // again applies the last desired state once more.
 func (r *Responder) again() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer signal(r.changes)
 	return r.apply()
+}
+
+// Announce announces all held addresses again, now and over the next seconds, as after a take-over: others may have
+// spoken for them in a part of the segment that was out of reach.
+func (r *Responder) Announce() { r.announcer.again() }
+
+// Changes wakes when a conflict has begun or ended, or Held has changed by itself: an address was found free, a broken
+// socket was mended. It carries nothing.
+func (r *Responder) Changes() <-chan struct{} { return r.changes }
+
+// signal leaves a wake in a channel that holds one.
+func signal(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
 }
 
 // stop closes everything for good.
@@ -167,5 +215,6 @@ func (r *Responder) stop() {
 	for where := range r.sockets {
 		r.close(where)
 	}
-	r.note()
+	r.watch.follow(nil)
+	r.publish()
 }

@@ -180,6 +180,7 @@ func TestABrokenSocketIsMendedWithoutASet(t *testing.T) {
 		}
 		return nil
 	})
+	awaitChange(t, r, "an interface went down")
 	ip(t, "link set near0 up")
 	netnstest.Eventually(t, "it is held again", func() error {
 		if held := r.Held(); len(held) != 2 {

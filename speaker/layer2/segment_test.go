@@ -28,7 +28,7 @@ type segment struct {
 }
 
 // newSegment lays a cable named near to a host with the addresses 192.0.2.1/24 and 2001:db8::1/64.
-func newSegment(t *testing.T, near string) *segment {
+func newSegment(t testing.TB, near string) *segment {
 	t.Helper()
 	s := &segment{near: near, far: "far0", host: netnstest.New(t)}
 	s.plug(t)
@@ -36,14 +36,14 @@ func newSegment(t *testing.T, near string) *segment {
 }
 
 // plug lays the cable, also once more after it was removed.
-func (s *segment) plug(t *testing.T) {
+func (s *segment) plug(t testing.TB) {
 	t.Helper()
 	netnstest.Veth(t, s.near, s.host, s.far)
 	s.settle(t)
 }
 
 // settle gives the host its addresses.
-func (s *segment) settle(t *testing.T) {
+func (s *segment) settle(t testing.TB) {
 	t.Helper()
 	s.host.Run(t, "ip", "addr", "add", "192.0.2.1/24", "dev", s.far)
 	s.host.Run(t, "ip", "addr", "add", "2001:db8::1/64", "dev", s.far, "nodad")
@@ -70,7 +70,11 @@ func (s *segment) answers(t *testing.T, addresses ...netip.Addr) map[netip.Addr]
 		s.host.Do(t, func() {
 			for _, addr := range addresses {
 				switch n := s.neighbor(t, addr); {
-				case n == nil || n.State == unix.NUD_INCOMPLETE:
+				case n == nil:
+					// All namespaces of a machine share one table, from which the kernel sweeps what failed when it is full.
+					s.ask(t, addr)
+					err = fmt.Errorf("%v is not known", addr)
+				case n.State == unix.NUD_INCOMPLETE:
 					err = fmt.Errorf("%v is not settled: %+v", addr, n)
 				case n.State&unix.NUD_FAILED == 0:
 					macs[addr] = mac(n.HardwareAddr)
@@ -111,7 +115,7 @@ func (s *segment) neighbor(t *testing.T, addr netip.Addr) *netlink.Neigh {
 	return nil
 }
 
-func (s *segment) index(t *testing.T) int {
+func (s *segment) index(t testing.TB) int {
 	link, err := netlink.LinkByName(s.far)
 	if err != nil {
 		t.Error(err)
@@ -121,7 +125,7 @@ func (s *segment) index(t *testing.T) int {
 }
 
 // mac is the current MAC address of our end.
-func (s *segment) mac(t *testing.T) mac {
+func (s *segment) mac(t testing.TB) mac {
 	t.Helper()
 	link, err := netlink.LinkByName(s.near)
 	if err != nil {
@@ -131,9 +135,16 @@ func (s *segment) mac(t *testing.T) mac {
 }
 
 // begin runs a Responder for the length of the test.
-func begin(t *testing.T, cfg Config) *Responder {
+func begin(t testing.TB, cfg Config) *Responder {
 	t.Helper()
 	r := New(cfg)
+	run(t, r)
+	return r
+}
+
+// run runs a Responder for the length of the test.
+func run(t testing.TB, r *Responder) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Start(ctx) }()
@@ -148,8 +159,10 @@ func begin(t *testing.T, cfg Config) *Responder {
 		if held := r.Held(); len(held) != 0 {
 			t.Errorf("still held after the end: %v", held)
 		}
+		if conflicts := r.Conflicts(); len(conflicts) != 0 {
+			t.Errorf("still in conflict after the end: %v", conflicts)
+		}
 	})
-	return r
 }
 
 // on asks for addresses on one set of interfaces.
@@ -161,7 +174,7 @@ func on(interfaces []string, addresses ...netip.Addr) []announce.Layer2Address {
 	return all
 }
 
-func mustSet(t *testing.T, r *Responder, want []announce.Layer2Address) {
+func mustSet(t testing.TB, r *Responder, want []announce.Layer2Address) {
 	t.Helper()
 	if err := r.Set(t.Context(), want); err != nil {
 		t.Fatal(err)

@@ -13,30 +13,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// longest frame that is read whole: the questions we answer are far shorter.
+// longest frame that is read whole: those that we listen to are far shorter.
 const longest = 2048
 
-// set of addresses. One that has been published is never written again.
-type set map[netip.Addr]struct{}
+// table of addresses that were asked for. One that has been published is never written again.
+type table map[netip.Addr]*vip
+
+// judge rules on what the sockets hear.
+type judge interface {
+	// doubtful: this node may have been replaced as a holder.
+	doubtful() bool
+	// claimed: somebody claims an address on an interface.
+	claimed(on string, c claim)
+}
 
 // socket is our ear and mouth for one protocol on one interface.
 type socket struct {
+	name     string
 	nic      nic
 	protocol *protocol
 	metrics  *familyMetrics
+	judge    judge
 	conn     *packet.Conn
 	raw      syscall.RawConn
-	// held is read by the receiver for every frame and replaced as a whole by add and keep, which one goroutine at a
+	// known is read by the receiver for every frame and replaced as a whole by add and keep, which one goroutine at a
 	// time may call.
-	held atomic.Pointer[set]
+	known atomic.Pointer[table]
 	// groups that the interface listens to for our sake; nil where questions are broadcast.
 	groups *groups
 	// closed: by us; broken: the receiver has ended by itself.
 	closed, broken atomic.Bool
 }
 
-// open opens a socket that holds nothing yet.
-func open(on nic, p *protocol, m *familyMetrics) (*socket, error) {
+// open opens a socket that knows nothing yet.
+func open(where place, on nic, m *familyMetrics, j judge) (*socket, error) {
+	p := protocols[where.family]
 	filter, err := p.filter.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("assemble the %s filter: %w", p.name, err)
@@ -49,11 +60,11 @@ func open(on nic, p *protocol, m *familyMetrics) (*socket, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open a packet socket: %w", err), conn.Close())
 	}
-	s := &socket{nic: on, protocol: p, metrics: m, conn: conn, raw: raw}
+	s := &socket{name: where.name, nic: on, protocol: p, metrics: m, judge: j, conn: conn, raw: raw}
 	if p.solicited {
 		s.groups = newGroups(on.index)
 	}
-	s.held.Store(&set{})
+	s.known.Store(&table{})
 	return s, nil
 }
 
@@ -66,15 +77,16 @@ func (s *socket) close() {
 	}
 }
 
-// add begins to answer for addresses and returns those that are new, even when some others cannot be had.
-func (s *socket) add(addresses set) ([]netip.Addr, error) {
-	old := *s.held.Load()
+// add begins to listen for addresses, and to answer for those that are held. It returns those that are new, even when
+// some others cannot be had.
+func (s *socket) add(addresses table) ([]netip.Addr, error) {
+	old := *s.known.Load()
 	var (
 		added []netip.Addr
 		errs  []error
 	)
 	for addr := range addresses {
-		if _, held := old[addr]; held {
+		if _, known := old[addr]; known {
 			continue
 		}
 		if s.groups != nil {
@@ -88,16 +100,16 @@ func (s *socket) add(addresses set) ([]netip.Addr, error) {
 	if len(added) > 0 {
 		next := maps.Clone(old)
 		for _, addr := range added {
-			next[addr] = struct{}{}
+			next[addr] = addresses[addr]
 		}
-		s.held.Store(&next)
+		s.known.Store(&next)
 	}
 	return added, errors.Join(errs...)
 }
 
-// keep stops to answer for all but these addresses, and returns those that went.
-func (s *socket) keep(addresses set) []netip.Addr {
-	old := *s.held.Load()
+// keep forgets all but these addresses, and returns those that went.
+func (s *socket) keep(addresses table) []netip.Addr {
+	old := *s.known.Load()
 	var removed []netip.Addr
 	for addr := range old {
 		if _, kept := addresses[addr]; !kept {
@@ -111,13 +123,22 @@ func (s *socket) keep(addresses set) []netip.Addr {
 	for _, addr := range removed {
 		delete(next, addr)
 	}
-	s.held.Store(&next) // Silent before the groups are left: what is left to arrive is not answered.
+	s.known.Store(&next) // Silent before the groups are left: what is left to arrive is not answered.
 	if s.groups != nil {
 		for _, addr := range removed {
 			s.groups.leave(addr)
 		}
 	}
 	return removed
+}
+
+// knows reports whether the socket listens for an address.
+func (s *socket) knows(addr netip.Addr) bool { return (*s.known.Load())[addr] != nil }
+
+// holds reports whether the socket answers for an address.
+func (s *socket) holds(addr netip.Addr) bool {
+	v := (*s.known.Load())[addr]
+	return v != nil && v.held.Load()
 }
 
 // serve answers what is asked until the socket is closed (nil) or breaks. The library's ReadFrom would make an address
@@ -140,7 +161,7 @@ func (s *socket) serve() error {
 		case s.closed.Load():
 			return nil
 		case err == nil:
-			s.answer(frame[:n])
+			s.hear(frame[:n])
 		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOBUFS):
 		default:
 			return fmt.Errorf("receive: %w", err)
@@ -148,25 +169,54 @@ func (s *socket) serve() error {
 	}
 }
 
-// answer answers one frame that the filter let through, if it is a question about a held address.
-func (s *socket) answer(frame []byte) {
-	s.metrics.received.Inc()
-	reply := s.protocol.answer(s.nic.mac, *s.held.Load(), frame)
-	if reply != nil && s.send(reply) {
+// hear takes one frame that the filter let through: it answers a question about a held address and passes claims on. A
+// process that stood still, and does not know yet whether another node has taken its place, says nothing.
+func (s *socket) hear(frame []byte) {
+	h := s.protocol.hear(s.nic.mac, *s.known.Load(), frame)
+	if h.question {
+		s.metrics.received.Inc()
+	}
+	if (h.reply != nil || h.claim.held) && s.judge.doubtful() {
+		s.metrics.doubted.Inc()
+		return
+	}
+	if h.reply != nil && s.send(h.reply) {
 		s.metrics.answered.Inc()
+	}
+	if h.claim.addr.IsValid() {
+		s.judge.claimed(s.name, h.claim)
 	}
 }
 
 // announce tells the segment that an address is at our MAC address, unless it is no longer held.
 func (s *socket) announce(addr netip.Addr) {
-	if _, held := (*s.held.Load())[addr]; !held {
-		return
+	if s.holds(addr) {
+		s.gratuitous(s.protocol.announcement(s.nic.mac, addr))
 	}
-	for _, frame := range s.protocol.announcement(s.nic.mac, addr) {
+}
+
+// defend says once that an address is ours: one packet, as RFC 5227 section 2.4 has it.
+func (s *socket) defend(addr netip.Addr) {
+	if s.holds(addr) {
+		s.gratuitous(s.protocol.announcement(s.nic.mac, addr)[:1])
+	}
+}
+
+func (s *socket) gratuitous(frames [][]byte) {
+	for _, frame := range frames {
 		if s.send(frame) {
 			s.metrics.gratuitous.Inc()
 		}
 	}
+}
+
+// probe asks the segment whether somebody has an address that we know. It reports whether the question went out.
+func (s *socket) probe(addr netip.Addr) bool {
+	if !s.knows(addr) || !s.send(s.protocol.probe(s.nic.mac, addr)) {
+		return false
+	}
+	s.metrics.probes.Inc()
+	return true
 }
 
 // send sends a frame. One that cannot be sent is counted and no more: questions and announcements are repeated, and a

@@ -2,6 +2,7 @@ package layer2
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,7 +19,7 @@ import (
 )
 
 // sniff opens a packet socket at the far end that sees all frames of a type.
-func (s *segment) sniff(t *testing.T, etherType int) *packet.Conn {
+func (s *segment) sniff(t testing.TB, etherType int) *packet.Conn {
 	t.Helper()
 	var (
 		conn *packet.Conn
@@ -41,6 +42,9 @@ func receive(t *testing.T, conn *packet.Conn, what string, wanted func([]byte) b
 	frame := make([]byte, longest)
 	for {
 		n, _, err := conn.ReadFrom(frame)
+		if errors.Is(err, unix.ENETDOWN) {
+			continue // It is said once, and the socket goes on when the interface is up again.
+		}
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -84,6 +88,59 @@ func TestTakingOverIsAnnounced(t *testing.T) {
 		for _, form := range test.forms(s.mac(t), test.addr) {
 			receive(t, conn, "the announcement of a new MAC address", equal(form))
 		}
+	}
+}
+
+// TestWhatComesBackIsAnnounced: an interface that was gone, in whatever way, or was never there.
+func TestWhatComesBackIsAnnounced(t *testing.T) {
+	s := &segment{near: "near0", far: "far0", host: netnstest.New(t)}
+	r := hurried(t, Config{})
+	want := on([]string{"near0"}, vip4, vip6)
+	for _, step := range []struct{ name, gone, back string }{
+		{"an interface that appears later", "", "near: link set spare0 down name near0 up"},
+		{"down and up", "near: link set near0 down", "near: link set near0 up"},
+		{"a carrier lost and found", "far: link set far0 down", "far: link set far0 up"},
+		{"renamed and named as before", "near: link set near0 down name gone0", "near: link set gone0 name near0 up"},
+		{"another MAC address", "", "near: link set near0 address 02:00:00:00:77:00"},
+		{"removed and replaced", "near: link del near0", "near: link set spare0 down name near0 up"},
+	} {
+		t.Log(step.name)
+		s.change(t, step.gone)
+		if _, err := netlink.LinkByName("near0"); err != nil || step.gone != "" {
+			if err := r.Set(t.Context(), want); err == nil {
+				t.Fatalf("%s: no error without the interface", step.name)
+			}
+			if held := r.Held(); len(held) > 0 {
+				t.Fatalf("%s: held %v", step.name, held)
+			}
+		}
+		if strings.Contains(step.back, "spare0") {
+			(&segment{near: "spare0", far: "far0", host: s.host}).plug(t)
+		}
+		// The Responder may see for itself that the interface is back, so the far end listens before.
+		arps, ndps := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6)
+		s.change(t, step.back)
+		netnstest.AwaitCarrier(t, "near0")
+		s.host.Do(t, func() { netnstest.AwaitCarrier(t, "far0") })
+		ours := s.mac(t)
+		mustSet(t, r, want)
+		receive(t, arps, step.name+": the request form", equal(announceARP(ours, vip4)[0]))
+		receive(t, arps, step.name+": the reply form", equal(announceARP(ours, vip4)[1]))
+		receive(t, ndps, step.name+": the advertisement", equal(announceNDP(ours, vip6)[0]))
+		put(t, arps, request(ours, client4, vip4))
+		receive(t, arps, step.name+": an answer", equal(arpAnswer(ours)))
+	}
+	ip(t, "link del near0")
+}
+
+// change runs ip at the near or the far end, as "near: link set near0 up".
+func (s *segment) change(t *testing.T, line string) {
+	t.Helper()
+	switch where, args, _ := strings.Cut(line, ": "); where {
+	case "near":
+		ip(t, args)
+	case "far":
+		s.host.Run(t, "ip", strings.Fields(args)...)
 	}
 }
 
@@ -170,27 +227,21 @@ func TestExactFrames(t *testing.T) {
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
 	ours := s.mac(t)
 	arpConn, ndpConn := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6)
-	send := func(conn *packet.Conn, frame []byte) {
-		t.Helper()
-		if _, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for cut := ethernetLength; cut < 60; cut++ {
-		send(arpConn, request(broadcast, client4, vip4)[:min(cut, ethernetLength+arpLength-1)])
-		send(ndpConn, solicit(ours, client6, vip6, vip6)[:cut])
+		put(t, arpConn, request(broadcast, client4, vip4)[:min(cut, ethernetLength+arpLength-1)])
+		put(t, ndpConn, solicit(ours, client6, vip6, vip6)[:cut])
 	}
-	send(ndpConn, with(solicit(ours, client6, vip6, vip6), 14+7, 64))
-	send(ndpConn, with(solicit(ours, client6, vip6, vip6), 14+4, 0xff, 0xff))
+	put(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+7, 64))
+	put(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+4, 0xff, 0xff))
 
-	send(arpConn, request(ours, netip.IPv4Unspecified(), vip4))
+	put(t, arpConn, request(ours, netip.IPv4Unspecified(), vip4))
 	receive(t, arpConn, "the answer to a unicast probe", func(frame []byte) bool {
 		return bytes.Equal(frame[:6], client[:]) && frame[21] == 2
 	})
-	send(ndpConn, solicit(ours, client6, vip6, vip6))
+	put(t, ndpConn, solicit(ours, client6, vip6, vip6))
 	receive(t, ndpConn, "the answer to a unicast solicitation without options",
 		equal(advertisement(ours, vip6, client, client6)))
-	send(ndpConn, solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6))
+	put(t, ndpConn, solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6))
 	receive(t, ndpConn, "the answer to a probe for duplicates",
 		equal(advertisement(ours, vip6, allNodes, netip.IPv6Unspecified())))
 }

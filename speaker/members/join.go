@@ -2,7 +2,9 @@ package members
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +29,10 @@ func (m *Members) join(ctx context.Context) {
 // is reached makes us known to the others.
 func (m *Members) reach(ctx context.Context) {
 	m.mu.Lock()
-	absent := missing(m.expected, m.alive(), nil)
+	wanted := m.roster.heard() // It answers, and memberlist has not taken it back.
+	maps.Copy(wanted, m.expected)
 	m.mu.Unlock()
+	absent := missing(wanted, m.roster.listed(), nil)
 
 	var (
 		trying sync.WaitGroup
@@ -48,14 +52,51 @@ func (m *Members) reach(ctx context.Context) {
 	trying.Wait()
 }
 
+// rejoin reaches at once for those that are heard again, or for the first time, until ctx ends: memberlist shall take
+// them back, and a state of ours that does not fit in a datagram is sent to them.
+func (m *Members) rejoin(ctx context.Context) {
+	var (
+		trying sync.WaitGroup
+		turns  = make(chan struct{}, atOnce)
+	)
+	defer trying.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case node := <-m.back:
+			to, at, known := m.roster.where(node)
+			message, told := m.stateMessage()
+			long, gone := told && len(message) > datagram, !m.isAlive(node)
+			if !known || !long && !gone {
+				continue
+			}
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			trying.Go(func() {
+				if gone {
+					m.greet(node, at)
+				}
+				if long {
+					m.sendReliably(to, message)
+				}
+				<-turns
+			})
+		}
+	}
+}
+
 // greet makes one attempt to reach a speaker and notes how it went.
 func (m *Members) greet(node string, at netip.AddrPort) {
-	_, err := m.list.Join([]string{at.String()})
+	_, err := m.list.Load().Join([]string{at.String()})
 
 	m.mu.Lock()
 	before := m.failures[node]
 	delete(m.failures, node)
-	if err != nil {
+	if _, expected := m.expected[node]; err != nil && expected {
 		m.failures[node] = attempt{inWords(err), strings.Contains(err.Error(), "connection refused")}
 	}
 	changed := before != m.failures[node]
@@ -66,11 +107,8 @@ func (m *Members) greet(node string, at netip.AddrPort) {
 	}
 }
 
-func (m *Members) isAlive(node string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(missing(map[string]Other{node: {}}, m.alive(), nil)) == 0
-}
+// isAlive reports whether memberlist counts a speaker as alive.
+func (m *Members) isAlive(node string) bool { return slices.Contains(m.roster.listed(), node) }
 
 // watchClock wakes the receiver when a verdict falls by the passing of time alone.
 func (m *Members) watchClock(ctx context.Context) {
@@ -101,7 +139,7 @@ func inWords(err error) string {
 		{"network is unreachable", "its network is unreachable"},
 		{"EOF", "it hangs up, as if its gossip key were another"},
 		{"connection reset", "it hangs up, as if its gossip key were another"},
-		{"No installed keys could decrypt", "its gossip key is another"},
+		{"o installed keys could decrypt", "its gossip key is another"},
 	} {
 		if strings.Contains(text, known.sign) {
 			return known.words

@@ -9,9 +9,13 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/speaker/election"
 )
 
 const (
@@ -32,6 +36,10 @@ type Config struct {
 	// Keys are the secrets shared by all speakers, of whatever length; the first encrypts, all decrypt. When there is
 	// none, Start waits for SetKeys: there is no unencrypted gossip.
 	Keys [][]byte
+	// Timing of the gossip and the heartbeats; zero: the preset "fast".
+	Timing Timing
+	// Registerer of metrics; nil: none are published.
+	Registerer prometheus.Registerer
 	// Log; nil: slog's default.
 	Log *slog.Logger
 }
@@ -46,11 +54,20 @@ type Other struct {
 
 // View is what is known of the speakers now.
 type View struct {
-	// Alive are the nodes whose speakers answer, sorted, this one included.
+	// Alive are the nodes whose speakers answer, sorted, this one included. It is shared, and must not be changed.
 	Alive []string
 	// Known: the others have been met, or it is settled that there are none within reach. Until then nothing may be
 	// concluded from Alive. Once true it stays true.
 	Known bool
+	// Peers are those who are alive, this one included. It is shared, and must not be changed.
+	Peers map[string]Peer
+	// Claims are the strongest known, by whomever. They are shared, and must not be changed; they may be kept.
+	Claims election.Claims
+	// Returned counts how often a speaker of the same instance came back that had been taken for dead: a partition has
+	// healed, or it was a false alarm, and others may have taken its place. Holders announce again when it rises.
+	Returned uint64
+	// Silent are the nodes, sorted, whose heartbeats have ceased, though memberlist has not given them up.
+	Silent []string
 	// Why Known is false, or what is in doubt though it is true, in words for a person; empty: all is well.
 	Why string
 }
@@ -65,9 +82,29 @@ type Members struct {
 	keyed chan struct{}
 	// left is closed when the others have been told that we leave.
 	left chan struct{}
+	// back wakes the joiner for those who are heard again; large wakes who tells states that are too long for a datagram.
+	back  chan string
+	large chan struct{}
+	// made is the beginning of the fence's time; cast numbers our votes.
+	made time.Time
+	cast atomic.Uint64
+	// leaving: we do not answer pings any more.
+	leaving atomic.Bool
+
+	list atomic.Pointer[memberlist.Memberlist]
+	// at is where the others find us, as memberlist has it.
+	at      netip.AddrPort
+	roster  *roster
+	table   *table
+	fence   *fence
+	metrics *metrics
+	// repeats is what gossip repeats.
+	repeats memberlist.TransmitLimitedQueue
+	// transport and ticker are replaced by tests; nil: memberlist's own.
+	transport func(*memberlist.Config) (memberlist.NodeAwareTransport, error)
+	ticker    func(time.Duration) (ticks <-chan time.Time, stop func())
 
 	mu           sync.Mutex
-	list         *memberlist.Memberlist
 	keyring      *memberlist.Keyring
 	acquaintance acquaintance
 	expected     map[string]Other
@@ -80,11 +117,21 @@ func New(cfg Config) *Members {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Timing == (Timing{}) {
+		cfg.Timing, _ = Preset("fast")
+	}
+	now := time.Now()
+	instance := uint64(max(1, now.UnixNano()))
 	m := &Members{
 		cfg: cfg, changes: make(chan struct{}, 1), set: make(chan struct{}, 1), keyed: make(chan struct{}),
-		left:     make(chan struct{}),
-		failures: map[string]attempt{},
+		left: make(chan struct{}), back: make(chan string, 64), large: make(chan struct{}, 1), made: now, ticker: newTicker,
+		roster: newRoster(cfg.Node, instance, cfg.Timing), table: newTable(), fence: newFence(cfg.Timing.beat()),
+		metrics: newMetrics(cfg.Registerer), failures: map[string]attempt{},
 	}
+	m.cast.Store(instance) // Votes of a later run must not be taken for old ones.
+	m.repeats.NumNodes = func() int { return len(m.roster.reachable()) + 1 }
+	m.repeats.RetransmitMult = 4 // As memberlist has it for its own news.
+	m.measure(cfg.Registerer)
 	if len(cfg.Keys) > 0 {
 		// Nothing but an empty list can be wrong with keys, since they are hashed.
 		_ = m.SetKeys(cfg.Keys)
@@ -103,31 +150,68 @@ func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) 
 		return nil
 	case <-m.keyed:
 	}
-	list, err := memberlist.Create(m.gossip())
+	list, err := m.create()
 	if err != nil {
 		return fmt.Errorf("listen for gossip on %v: %w", m.cfg.Bind, err)
 	}
-	m.mu.Lock()
-	m.list = list
-	m.mu.Unlock()
+	addr, _ := netip.AddrFromSlice(list.LocalNode().Addr)
+	m.at = netip.AddrPortFrom(addr.Unmap(), list.LocalNode().Port)
+	m.list.Store(list)
 	m.wake()
 
-	var joining sync.WaitGroup
-	joining.Go(func() { m.join(ctx) })
-	joining.Go(func() { m.watchClock(ctx) })
+	var working sync.WaitGroup
+	for _, work := range []func(context.Context){m.pulse, m.join, m.rejoin, m.tellLarge, m.watchClock, m.sweep} {
+		working.Go(func() { work(ctx) })
+	}
 	<-ctx.Done()
 	depart(list)
 	close(m.left)
-	joining.Wait() // After leaving: an attempt that hangs must not keep the others from the news.
+	working.Wait() // After leaving: an attempt that hangs must not keep the others from the news.
 	return nil
 }
 
-// leave takes leave of the others, so that they need not find out. Where that fails, they do find out.
+// create has memberlist listen.
+func (m *Members) create() (*memberlist.Memberlist, error) {
+	config := m.gossip()
+	if m.transport != nil {
+		transport, err := m.transport(config)
+		if err != nil {
+			return nil, err
+		}
+		config.Transport = transport
+	}
+	return memberlist.Create(config)
+}
+
+// sweep forgets claims that nobody wants, until ctx ends.
+func (m *Members) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			m.table.sweep(now)
+		}
+	}
+}
+
+// leave takes leave of the others, so that they need not find out: directly, and by memberlist. Where that fails, they do
+// find out.
 func (m *Members) leave(list *memberlist.Memberlist) {
+	m.leaving.Store(true)
+	for _, to := range m.roster.reachable() {
+		m.send(to, m.heading(kindBye))
+	}
 	if err := errors.Join(list.Leave(farewell), list.Shutdown()); err != nil {
 		m.cfg.Log.Warn("left the gossip without a farewell", "error", err)
 	}
 }
+
+// Instance is the run of this speaker, as others know it: the time at which it was made in nanoseconds, or later than any
+// run of it before that others remember. It may rise while nobody has been met yet, and claims carry the latest.
+func (m *Members) Instance() uint64 { return m.roster.instance() }
 
 // Set says which other speakers there should be, by node: the whole of what the API server knows. An entry for this node
 // is ignored; one without an address is waited for. Those that are not alive are tried at once and then every second
@@ -141,6 +225,7 @@ func (m *Members) Set(expected map[string]Other) {
 		_, still := m.expected[node]
 		return !still
 	})
+	m.roster.expect(m.expected)
 	m.reckon()
 	m.mu.Unlock()
 	poke(m.set)
@@ -184,40 +269,30 @@ func (m *Members) SetKeys(keys [][]byte) error {
 // Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
 func (m *Members) Left() <-chan struct{} { return m.left }
 
-// View tells who is alive, and whether that may be relied on.
+// View tells who is alive, what they say, and whether that may be relied on. It is cheap: what has not changed is not
+// made again.
 func (m *Members) View() View {
+	now := m.roster.read()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	alive := m.alive()
-	m.acquaintance.observe(time.Now(), len(alive) > 1)
-	view := View{Alive: alive, Known: m.acquaintance.known}
+	m.acquaintance.observe(time.Now(), len(now.alive) > 1)
+	view := View{
+		Alive: now.alive, Known: m.acquaintance.known, Peers: now.peers, Claims: m.table.snapshot(),
+		Returned: now.returned, Silent: now.silent,
+	}
 	switch {
 	case m.keyring == nil:
 		view.Why = "there is no gossip key yet"
-	case m.list == nil:
+	case m.list.Load() == nil && len(now.alive) == 1:
 		view.Why = "gossip has not begun"
 	default:
-		view.Why = m.acquaintance.why(missing(m.expected, alive, m.failures))
+		view.Why = m.acquaintance.why(missing(m.expected, now.alive, m.failures))
 	}
 	return view
 }
 
 // Changes wakes its one receiver when View may have changed. A wake carries nothing; several changes may share one.
 func (m *Members) Changes() <-chan struct{} { return m.changes }
-
-// alive are the nodes that memberlist counts as alive, sorted, this one included. The caller holds mu.
-func (m *Members) alive() []string {
-	nodes := []string{m.cfg.Node}
-	if m.list != nil {
-		for _, node := range m.list.Members() {
-			if node.Name != m.cfg.Node {
-				nodes = append(nodes, node.Name)
-			}
-		}
-	}
-	slices.Sort(nodes)
-	return nodes
-}
 
 // missing are those expected that are not alive, in order of name.
 func missing(expected map[string]Other, alive []string, failures map[string]attempt) []unreached {

@@ -30,17 +30,26 @@ type speaker struct {
 	over chan error
 	// crashed: it goes without a word to the others.
 	crashed atomic.Bool
+	// switches stop it and wake it, if it is on a network of the test.
+	switches *switches
 }
 
 // begin starts a speaker, which leaves at the end of the test.
-func begin(t *testing.T, node, addr string, keys ...string) *speaker {
+func begin(t testing.TB, node, addr string, keys ...string) *speaker {
 	t.Helper()
-	at := netip.AddrPortFrom(netip.MustParseAddr(addr), 7946)
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return beginWith(t, Config{Node: node, Bind: gossipAt(addr), Keys: secrets(keys...)}, nil)
+}
+
+func gossipAt(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(addr), 7946) }
+
+// beginWith starts a speaker on a network; nil: with nothing in between.
+func beginWith(t testing.TB, cfg Config, on *network) *speaker {
+	t.Helper()
+	cfg.Log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &speaker{
-		Members: New(Config{Node: node, Bind: at, Keys: secrets(keys...), Log: log}),
-		at:      at, end: cancel, over: make(chan error, 1),
+	s := &speaker{Members: New(cfg), at: cfg.Bind, end: cancel, over: make(chan error, 1)}
+	if on != nil {
+		on.join(s)
 	}
 	go func() {
 		s.over <- s.run(ctx, func(list *memberlist.Memberlist) {
@@ -63,7 +72,7 @@ func secrets(keys ...string) [][]byte {
 	return all
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(line []byte) (int, error) {
 	if w.t.Context().Err() == nil {
@@ -73,8 +82,11 @@ func (w testWriter) Write(line []byte) (int, error) {
 }
 
 // leave ends a speaker the polite way.
-func (s *speaker) leave(t *testing.T) {
+func (s *speaker) leave(t testing.TB) {
 	t.Helper()
+	if s.switches != nil {
+		s.switches.set(false)
+	}
 	s.end()
 	if s.over == nil {
 		return
@@ -86,14 +98,14 @@ func (s *speaker) leave(t *testing.T) {
 }
 
 // crash ends a speaker without a word to the others.
-func (s *speaker) crash(t *testing.T) {
+func (s *speaker) crash(t testing.TB) {
 	t.Helper()
 	s.crashed.Store(true)
 	s.leave(t)
 }
 
 // meet tells each of the speakers of the others.
-func meet(t *testing.T, all ...*speaker) {
+func meet(t testing.TB, all ...*speaker) {
 	t.Helper()
 	expected := map[string]Other{}
 	for _, s := range all {
@@ -104,8 +116,26 @@ func meet(t *testing.T, all ...*speaker) {
 	}
 }
 
+// heartbeats waits until each of the speakers has heard an answer of each other one.
+func heartbeats(t testing.TB, all ...*speaker) {
+	t.Helper()
+	for _, s := range all {
+		for _, other := range all {
+			if s != other {
+				eventually(t, s.cfg.Node+" hears "+other.cfg.Node, func() (heard bool) {
+					s.roster.use(func(w *watch) {
+						o := w.others[other.cfg.Node]
+						heard = o != nil && o.instance == other.Instance() && w.votes(o) && o.alive
+					})
+					return heard
+				})
+			}
+		}
+	}
+}
+
 // awaits waits, on the speaker's own wakes, until its View is as wanted, and returns how long that took.
-func (s *speaker) awaits(t *testing.T, what string, want func(View) bool) time.Duration {
+func (s *speaker) awaits(t testing.TB, what string, want func(View) bool) time.Duration {
 	t.Helper()
 	begin := time.Now()
 	timeout := time.After(20 * time.Second)
@@ -136,6 +166,7 @@ func TestThreeMeetAndTellOneThatIsGone(t *testing.T) {
 		}
 	}
 
+	heartbeats(t, a, b, c)
 	c.crash(t)
 	t.Logf("a crash was noticed after %v", a.awaits(t, "c is dead", alive("a", "b")))
 	if why := a.View().Why; !strings.Contains(why, "does not see c at 127.0.0.3:7946") {
@@ -170,13 +201,9 @@ func TestANodeReturnsWithAnotherAddress(t *testing.T) {
 	c = begin(t, "c", "127.0.1.33", "k")
 	meet(t, a, b, c)
 	moved := func(s *speaker) func(View) bool {
-		return func(View) bool {
-			for _, node := range s.list.Members() {
-				if node.Name == "c" && node.Addr.String() == "127.0.1.33" {
-					return true
-				}
-			}
-			return false
+		return func(v View) bool {
+			_, at, _ := s.roster.where("c")
+			return v.Peers["c"].Instance == c.Instance() && at == c.at
 		}
 	}
 	t.Logf("taken back after %v", a.awaits(t, "c is back elsewhere", moved(a)))
@@ -200,6 +227,7 @@ func TestANodeVanishes(t *testing.T) {
 		s.awaits(t, "all three", alive("a", "b", "c"))
 	}
 
+	heartbeats(t, a, b, c)
 	ip(t, "addr del 10.9.0.3/32 dev lo")
 	c.crash(t) // All are in one namespace: it could still speak by the addresses of the others.
 	t.Logf("a vanished node was noticed after %v", a.awaits(t, "c is dead", alive("a", "b")))
@@ -248,19 +276,23 @@ func TestAStrangerIsNotLetIn(t *testing.T) {
 // TestKeysChangeWithoutSilence takes the steps that SetKeys tells of, one speaker after the other; at no time is one
 // lost from the view of the other.
 func TestKeysChangeWithoutSilence(t *testing.T) {
-	a, b := begin(t, "a", "127.0.3.1", "old"), begin(t, "b", "127.0.3.2", "old")
-	meet(t, a, b)
+	a, b, c := begin(t, "a", "127.0.3.1", "old"), begin(t, "b", "127.0.3.2", "old"), begin(t, "c", "127.0.3.3", "old")
+	all := []*speaker{a, b, c}
+	meet(t, all...)
+	for _, s := range all {
+		s.awaits(t, "all three", alive("a", "b", "c"))
+	}
+	heartbeats(t, all...)
 	var watching sync.WaitGroup
 	done := make(chan struct{})
-	for _, s := range []*speaker{a, b} {
-		s.awaits(t, "both", alive("a", "b"))
+	for _, s := range all {
 		watching.Go(func() {
 			for {
 				select {
 				case <-done:
 					return
 				case <-s.Changes():
-					if v := s.View(); len(v.Alive) != 2 {
+					if v := s.View(); len(v.Alive) != 3 || v.Returned > 0 {
 						t.Errorf("%s sees only %v", s.cfg.Node, v.Alive)
 					}
 				}
@@ -268,16 +300,26 @@ func TestKeysChangeWithoutSilence(t *testing.T) {
 		})
 	}
 	for _, keys := range [][]string{{"old", "new"}, {"new", "old"}, {"new"}} {
-		for _, s := range []*speaker{a, b} {
+		for _, s := range all {
 			if err := s.SetKeys(secrets(keys...)); err != nil {
 				t.Fatal(err)
 			}
-			// A complete exchange by TCP in both directions, with the keys just as they are.
-			if _, err := a.list.Join([]string{b.at.String()}); err != nil {
-				t.Errorf("with %v at %s: %v", keys, s.cfg.Node, err)
+			for _, one := range all {
+				for _, other := range all {
+					// A complete exchange by TCP in both directions, with the keys just as they are.
+					if _, err := one.list.Load().Join([]string{other.at.String()}); err != nil {
+						t.Errorf("with %v at %s: %v", keys, s.cfg.Node, err)
+					}
+				}
 			}
-			if _, err := b.list.Join([]string{a.at.String()}); err != nil {
-				t.Errorf("with %v at %s: %v", keys, s.cfg.Node, err)
+			// Heartbeats get through in every direction, with the keys just as they are.
+			before := time.Now()
+			for _, one := range all {
+				for _, other := range all {
+					eventually(t, "a heartbeat with the keys as they are", func() bool {
+						return one == other || one.heardSince(other, before)
+					})
+				}
 			}
 		}
 	}
@@ -286,6 +328,12 @@ func TestKeysChangeWithoutSilence(t *testing.T) {
 	if err := a.SetKeys(nil); err == nil {
 		t.Error("no key at all was accepted")
 	}
+}
+
+// heardSince reports whether a speaker has heard another one since a time.
+func (s *speaker) heardSince(other *speaker, since time.Time) (heard bool) {
+	s.roster.use(func(w *watch) { heard = w.others[other.cfg.Node].heard.After(since) })
+	return heard
 }
 
 func TestIPv6OnlySpeakersMeet(t *testing.T) {
@@ -363,7 +411,7 @@ func TestAnAddressThatCannotBeHadEndsStart(t *testing.T) {
 func TestWarningsOfAKindAreGivenOnceAMinute(t *testing.T) {
 	var got bytes.Buffer
 	now := time.Unix(1e9, 0)
-	w := newLogWriter(slog.New(slog.NewTextHandler(&got, nil)))
+	w := newLogWriter(slog.New(slog.NewTextHandler(&got, nil)), func() {})
 	w.now = func() time.Time { return now }
 	for _, step := range []struct {
 		after time.Duration

@@ -7,26 +7,27 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/speaker/election"
 	"github.com/daymark-lb/daymark/speaker/members"
 )
 
-const (
-	// gossipRetry is the wait before the gossip is started again after it could not listen.
-	gossipRetry = 3 * time.Second
-	// gossipLinger is how long the others are given, after they were told that this speaker leaves, to take over what it
-	// holds before it falls silent: a few rounds of gossip and the gratuitous ARP that follows.
-	gossipLinger = 200 * time.Millisecond
-)
+// gossipRetry is the wait before the gossip is started again after it could not listen.
+const gossipRetry = 3 * time.Second
 
-// Bind says where to listen for gossip.
+// Bind says how to gossip.
 type Bind struct {
 	// Off: do not gossip, and so hold nothing by layer 2.
 	Off bool
 	// Address to listen on; invalid: the node's own.
 	Address netip.Addr
 	Port    uint16
+	// Timing of the search for speakers that are gone.
+	Timing members.Timing
 }
 
 // Membership is what the gossip should know.
@@ -39,34 +40,43 @@ type Membership struct {
 	Others map[string]members.Other
 }
 
+// Word is what this speaker has to tell the others.
+type Word struct {
+	State members.State
+	// Claims that it makes now.
+	Claims []election.Claim
+	// Wanted are the addresses whose claims are of interest.
+	Wanted map[netip.Addr]struct{}
+}
+
 // Speakers runs the membership of this speaker among the others. It begins when there is a key and an address, which
 // may be long after the speaker's own start; BGP does not wait for that.
 type Speakers struct {
-	node string
-	bind Bind
-	log  *slog.Logger
+	node       string
+	bind       Bind
+	log        *slog.Logger
+	registerer prometheus.Registerer
 
 	changes chan struct{}
 	begin   chan struct{}
-	left    chan struct{}
 
 	mu      sync.Mutex
 	desired Membership
 	address netip.AddrPort
 	members *members.Members
+	// running is members, for those who must not wait.
+	running atomic.Pointer[members.Members]
 	// cancel ends members.
 	cancel context.CancelFunc
 	// waiting says why there are no members.
 	waiting string
-	// frozen is the last view before leaving: a speaker that takes leave is not alone.
-	frozen *members.View
 }
 
 // NewSpeakers makes the membership of a node. Nothing runs before Start.
-func NewSpeakers(node string, bind Bind, log *slog.Logger) *Speakers {
+func NewSpeakers(node string, bind Bind, log *slog.Logger, registerer prometheus.Registerer) *Speakers {
 	s := &Speakers{
-		node: node, bind: bind, log: log,
-		changes: make(chan struct{}, 1), begin: make(chan struct{}, 1), left: make(chan struct{}),
+		node: node, bind: bind, log: log, registerer: registerer,
+		changes: make(chan struct{}, 1), begin: make(chan struct{}, 1),
 		waiting: "the cluster has not been looked at yet",
 	}
 	if bind.Off {
@@ -75,11 +85,11 @@ func NewSpeakers(node string, bind Bind, log *slog.Logger) *Speakers {
 	return s
 }
 
+// Off reports whether gossip is turned off.
+func (s *Speakers) Off() bool { return s.bind.Off }
+
 // Changes wakes its one receiver when View may have changed.
 func (s *Speakers) Changes() <-chan struct{} { return s.changes }
-
-// Left is closed when this speaker has taken leave of the others and they had time to act on it.
-func (s *Speakers) Left() <-chan struct{} { return s.left }
 
 // Address that this speaker listens on or is about to: the others are told as early as can be, so that they expect it.
 func (s *Speakers) Address() netip.AddrPort {
@@ -105,14 +115,29 @@ func (s *Speakers) choose() netip.AddrPort {
 func (s *Speakers) View() members.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.frozen != nil:
-		return *s.frozen
-	case s.members == nil:
+	if s.members == nil {
 		return members.View{Why: s.waiting}
-	default:
-		return s.members.View()
 	}
+	return s.members.View()
+}
+
+// Tell the others, as far as there is any gossip.
+func (s *Speakers) Tell(word Word) {
+	s.mu.Lock()
+	m := s.members
+	s.mu.Unlock()
+	if m == nil {
+		return
+	}
+	m.Want(word.Wanted)
+	m.Claim(word.Claims)
+	m.Publish(word.State)
+}
+
+// Doubtful reports whether this process has been stopped for a while and may not know yet what has happened meanwhile.
+func (s *Speakers) Doubtful() bool {
+	m := s.running.Load()
+	return m != nil && m.Doubtful()
 }
 
 // Set says what the gossip should know. When the node's address has changed, the gossip begins anew on the new one.
@@ -155,7 +180,6 @@ func (s *Speakers) prepare() {
 
 // Start gossips until ctx ends, then takes leave of the others. An address that cannot be listened on is tried again.
 func (s *Speakers) Start(ctx context.Context) error {
-	defer close(s.left)
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,9 +187,10 @@ func (s *Speakers) Start(ctx context.Context) error {
 		case <-s.begin:
 		}
 		err := s.run(ctx)
-		if ctx.Err() != nil {
-			time.Sleep(gossipLinger)
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		s.mu.Lock()
 		s.members, s.waiting = nil, "gossip begins anew on another address"
@@ -190,20 +215,16 @@ func (s *Speakers) Start(ctx context.Context) error {
 // run gossips on one address. It returns nil when that is not the address any more, or when ctx has ended and the others
 // have been told.
 func (s *Speakers) run(ctx context.Context) error {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	m := members.New(members.Config{Node: s.node, Bind: s.address, Keys: s.desired.Keys, Log: s.log})
+	m := members.New(members.Config{
+		Node: s.node, Bind: s.address, Keys: s.desired.Keys, Timing: s.bind.Timing, Log: s.log, Registerer: s.registerer,
+	})
 	m.Set(s.desired.Others)
 	s.members, s.cancel = m, cancel
+	s.running.Store(m)
 	s.mu.Unlock()
-	defer context.AfterFunc(ctx, func() {
-		view := m.View()
-		s.mu.Lock()
-		s.frozen = &view
-		s.mu.Unlock()
-		cancel()
-	})()
 	go func() {
 		for {
 			select {

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/speaker/members"
 )
 
 // GossipSecret is the Secret whose values are the keys that encrypt the gossip; its value "key" is the one to send with.
@@ -76,6 +77,10 @@ type cluster struct {
 	keys [][]byte
 	// speakers that have an object, by node, and where they gossip, invalid where that is not known.
 	speakers map[string]netip.AddrPort
+	// view of the other speakers.
+	view members.View
+	// links of this node.
+	links []lb.Link
 }
 
 // node of a name; nil when there is none.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,20 +19,27 @@ import (
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/announce"
 	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/election"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/members"
 )
 
-// retryAfter is when a pass looks again after not all could be done, if nothing wakes it sooner.
-const retryAfter = 5 * time.Second
+const (
+	// retryAfter is when a pass looks again after not all could be done, if nothing wakes it sooner.
+	retryAfter = 5 * time.Second
+	// unmet is how long a speaker is not ready for not having met the others.
+	unmet = 15 * time.Second
+)
 
 // Config of a Loop.
 type Config struct {
 	// Node that this speaker runs on.
-	Node    string
-	Classes lb.Classes
-	Options announce.Options
-	Log     *slog.Logger
+	Node string
+	// RebalanceAfter is how long layer-2 addresses may be spread unevenly; 0: for ever.
+	RebalanceAfter time.Duration
+	Classes        lb.Classes
+	Options        announce.Options
+	Log            *slog.Logger
 	// Registerer of the metrics.
 	Registerer prometheus.Registerer
 }
@@ -49,12 +57,22 @@ type Gossip interface {
 	View() members.View
 	Address() netip.AddrPort
 	Changes() <-chan struct{}
+	// Tell the others.
+	Tell(word Word)
+	// Off: there is no gossip, and nothing to wait for.
+	Off() bool
 }
 
 // Layer2 answers ARP and NDP.
 type Layer2 interface {
 	Set(ctx context.Context, desired []announce.Layer2Address) error
+	// SetCluster says which MAC addresses are those of the cluster's own nodes.
+	SetCluster(macs []string)
+	// Announce once more where the addresses are.
+	Announce()
 	Held() []layer2.Held
+	Conflicts() []layer2.Conflict
+	Changes() <-chan struct{}
 }
 
 // BGP holds the sessions with routers.
@@ -84,13 +102,32 @@ type Loop struct {
 	tables *tables
 	exec   Executors
 	report *Reporter
-	ready  atomic.Bool
+	// done: a pass has come to its end; ready: and this node can do its part.
+	done, ready atomic.Bool
 	// cost of looking and deciding in the last pass, in nanoseconds.
 	cost atomic.Int64
 	// published: this node's Speaker object has been seen to say where this speaker gossips.
 	published bool
+	born      time.Time
 	// failure that was logged last.
 	failure string
+
+	// elector of the instance of the gossip that runs now.
+	elector    *election.Elector
+	instance   uint64
+	settlement settlement
+	// want are the addresses whose claims are of interest.
+	want map[netip.Addr]struct{}
+	// returned is how many returns of others have been acted on.
+	returned uint64
+	// macs of each node's links, those included that it had before.
+	macs macs
+
+	// leaving: this speaker is about to end and hands over what it holds. free is closed when it holds nothing more.
+	leaving atomic.Bool
+	leave   chan struct{}
+	free    chan struct{}
+	freed   sync.Once
 
 	passes prometheus.Histogram
 }
@@ -99,6 +136,7 @@ type Loop struct {
 func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop, error) {
 	loop := &Loop{
 		cfg: cfg, tables: newTables(m.GetCache()), exec: exec, report: report,
+		macs: macs{}, born: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "daymark_speaker_pass_seconds", Help: "Time one pass of the loop took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
@@ -111,12 +149,14 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 		Name:  "speaker",
 		Kinds: kinds,
 		Cost:  func() time.Duration { return time.Duration(loop.cost.Load()) },
-		Wakes: []<-chan struct{}{exec.Links.Changes(), exec.Gossip.Changes(), exec.BGP.Changes()},
+		Wakes: []<-chan struct{}{exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.BGP.Changes(), loop.leave},
 	}
 	return loop, wiring.Add(m, loop)
 }
 
-// Ready reports whether a pass has come to its end.
+// Ready reports whether this node can do its part: a pass has come to its end, and the other speakers have been met, so
+// that they may hand over to this one. A rolling update waits for that before it goes on to the next node; where gossip
+// does not work at all it is not held up for long.
 func (l *Loop) Ready() bool { return l.ready.Load() }
 
 // Reconcile is one pass: look, compute, set, report.
@@ -128,33 +168,74 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
 	plan := announce.Compute(&now.world)
+	hold, claims, wait := l.hold(now, plan)
 	l.cost.Store(int64(time.Since(began)))
 
 	// One protocol that fails must not silence the others.
+	err = l.answer(ctx, now, hold)
+	l.exec.Gossip.Tell(Word{
+		State:  members.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.links},
+		Claims: claims, Wanted: l.wanted(plan),
+	})
 	err = errors.Join(
+		err,
 		l.exec.BGP.Set(ctx, plan.Sessions),
-		l.exec.Layer2.Set(ctx, plan.Layer2),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {
 		err = errors.Join(err, errors.New(strings.Join(plan.Unheld, "; ")))
 	}
 	l.report.Set(l.status(now, err))
-	l.ready.Store(true)
-	return l.again(err), nil
+	l.done.Store(true)
+	if began.Sub(l.born) >= unmet || now.world.Members.Known && l.settlement.settled || l.exec.Gossip.Off() {
+		l.ready.Store(true)
+	}
+	if l.leaving.Load() && len(hold) == 0 {
+		l.freed.Do(func() { close(l.free) })
+	}
+	return l.again(err, wait), nil
 }
 
-// again says when to look again after not all could be done, and logs why when that has changed.
-func (l *Loop) again(err error) reconcile.Result {
+// answer ARP and NDP for addresses, and say so once more when others have come back who may have done so meanwhile.
+func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2Address) error {
+	l.exec.Layer2.SetCluster(l.macs.learn(now))
+	err := l.exec.Layer2.Set(ctx, hold)
+	if now.view.Returned != l.returned {
+		l.returned = now.view.Returned
+		l.exec.Layer2.Announce()
+	}
+	return err
+}
+
+// Leave hands over to the others what this node holds by layer 2, while it goes on answering, and returns when that is
+// done or ctx ends.
+func (l *Loop) Leave(ctx context.Context) {
+	if !l.done.Load() {
+		return // There has been no pass, and nothing is held.
+	}
+	l.leaving.Store(true)
+	poke(l.leave)
+	select {
+	case <-l.free:
+	case <-ctx.Done():
+	}
+}
+
+// again says when to look again, which may be sooner than asked when not all could be done, and logs why when that has
+// changed.
+func (l *Loop) again(err error, wait time.Duration) reconcile.Result {
+	if !l.Ready() {
+		wait = soonest(wait, time.Second)
+	}
 	if err == nil {
 		l.failure = ""
-		return reconcile.Result{}
+		return reconcile.Result{RequeueAfter: wait}
 	}
 	if text := err.Error(); text != l.failure {
 		l.failure = text
 		l.cfg.Log.Error("not everything can be announced", "error", err)
 	}
-	return reconcile.Result{RequeueAfter: retryAfter}
+	return reconcile.Result{RequeueAfter: soonest(wait, retryAfter)}
 }
 
 // look reads everything once, and tells the gossip what it should know before it is asked what it knows.
@@ -171,19 +252,21 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		// Without gossip there is no layer 2; BGP and health checks need none.
 		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
-	now.world.Members = l.membersOf(now)
+	now.view, now.links = l.exec.Gossip.View(), links
 	now.world.Node = l.cfg.Node
-	now.world.Links = links
 	now.world.Options = l.cfg.Options
+	now.world.Members.Known = l.known(now)
+	now.world.Members.Alive, now.world.Links = l.holders(now.view, now.world.Members.Known, links)
 	return now, nil
 }
 
-// membersOf are the speakers to reckon with. That there are no others counts only once the others can know of this one:
-// of two speakers that first write their own object and then look for others, at least one sees the other.
-func (l *Loop) membersOf(now *cluster) announce.Members {
-	view, address := l.exec.Gossip.View(), l.exec.Gossip.Address()
+// known reports whether this speaker knows which others there are. That there are none counts only once the others can
+// know of this one: of two speakers that first write their own object and then look for others, at least one sees the
+// other.
+func (l *Loop) known(now *cluster) bool {
+	address := l.exec.Gossip.Address()
 	l.published = l.published || address.IsValid() && now.speakers[l.cfg.Node] == address
-	return announce.Members{Known: view.Known && (l.published || len(view.Alive) > 1), Alive: view.Alive}
+	return now.view.Known && (l.published || len(now.view.Alive) > 1)
 }
 
 // membership is what the gossip should know. A speaker whose node is gone or down is not waited for.

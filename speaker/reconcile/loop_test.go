@@ -10,11 +10,9 @@ import (
 // gossip is one that says what it is told to.
 type gossip struct {
 	Gossip
-	view    members.View
 	address netip.AddrPort
 }
 
-func (g *gossip) View() members.View      { return g.view }
 func (g *gossip) Address() netip.AddrPort { return g.address }
 
 func TestASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
@@ -36,10 +34,10 @@ func TestASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
 		{"it knows nothing", members.View{Alive: []string{"n1"}}, []map[string]netip.AddrPort{published}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			loop := &Loop{cfg: Config{Node: "n1"}, exec: Executors{Gossip: &gossip{view: test.view, address: here}}}
+			loop := &Loop{cfg: Config{Node: "n1"}, exec: Executors{Gossip: &gossip{address: here}}}
 			var known bool
 			for _, speakers := range test.speakers {
-				known = loop.membersOf(&cluster{speakers: speakers}).Known
+				known = loop.known(&cluster{speakers: speakers, view: test.view})
 			}
 			if known != test.known {
 				t.Errorf("known is %v", known)

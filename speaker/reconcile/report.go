@@ -32,10 +32,10 @@ const (
 
 // status is what to say of this speaker: the plan as it truly went.
 func (l *Loop) status(now *cluster, failed error) Report {
-	held, sessions, view := l.exec.Layer2.Held(), l.exec.BGP.Status(), l.exec.Gossip.View()
+	held, sessions, view := l.exec.Layer2.Held(), l.exec.BGP.Status(), now.view
 	report := Report{Status: v1beta1.SpeakerStatus{
 		Members: int32(len(view.Alive)), //nolint:gosec // the number of nodes
-		Layer2:  heldStatus(held),
+		Layer2:  heldStatus(held, l.exec.Layer2.Conflicts()),
 		BGP:     sessionStatus(sessions),
 	}}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
@@ -75,8 +75,13 @@ func condition(kind string, good bool, goodReason, goodMessage, badReason string
 	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: badReason, Message: bad.Error()}
 }
 
-func heldStatus(held []layer2.Held) v1beta1.SpeakerLayer2 {
+func heldStatus(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.SpeakerLayer2 {
 	var status v1beta1.SpeakerLayer2
+	for _, c := range conflicts[:min(len(conflicts), v1beta1.SpeakerConflictLimit)] {
+		status.Conflicts = append(status.Conflicts, v1beta1.AddressConflict{
+			Address: c.Addr.String(), MAC: c.MAC, Interface: c.Interface, Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
+		})
+	}
 	for _, h := range held {
 		if lb.FamilyOf(h.Addr) == lb.IPv6 {
 			status.IPv6++

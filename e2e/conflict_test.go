@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: a host that is none of the cluster's and has the address is noticed, before it is announced and while it is held.
+
+func TestAnAddressThatAStrangerHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
+	cluster := daymark(t)
+	address := netip.MustParseAddr("192.0.2.204")
+	cluster.Stranger().Take(address)
+	cluster.Pod("taken", "n1")
+	cluster.Apply(segmentPool("taken", address.String()+"/32"))
+	cluster.Apply(service("taken", "taken"))
+	taken := cluster.Service("taken")
+	taken.AwaitAddress()
+
+	words := awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
+	if mac := cluster.Stranger().MAC.String(); !strings.Contains(words, mac) {
+		t.Errorf("%q does not say who has it, %s", words, mac)
+	}
+	awaitConflictEvent(t, taken)
+	awaitConflict(t, cluster, address)
+	lab.Always(t, 500*time.Millisecond, "the stranger alone answers", func() error {
+		if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"stranger"}) {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+
+	cluster.Stranger().Leave(address)
+	awaitHolder(t, cluster, address)
+	awaitCondition(t, taken, "daymark.io/Announced", "True")
+	cluster.Client().MustGet(url(address))
+}
+
+func TestAnAddressThatAStrangerClaimsIsDefended(t *testing.T) {
+	cluster := daymark(t)
+	address, pod := heldAddress(t, cluster, "claimed")
+	s := begin(t, cluster, pod, address)
+	claimed := time.Now()
+	cluster.Stranger().Take(address)
+	lab.Eventually(t, soon, "the client's kernel knows the holder again", func() error {
+		if at := cluster.Client().Resolved(address); at != s.holder {
+			return fmt.Errorf("it knows %q", at)
+		}
+		return nil
+	})
+	awaitConflict(t, cluster, address)
+	awaitConflictEvent(t, cluster.Service("claimed"))
+	awaitCondition(t, cluster.Service("claimed"), "daymark.io/Announced", "True")
+	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{s.holder, "stranger"}) {
+		t.Errorf("it is answered for by %v, want %s and the stranger", all, s.holder)
+	}
+	cluster.Stranger().Leave(address)
+	s.end(claimed)
+	awaitHolder(t, cluster, address, s.holder)
+}
+
+func TestAnIPv6AddressThatAStrangerHasIsNotAnnounced(t *testing.T) {
+	cluster := daymark(t)
+	address := netip.MustParseAddr("2001:db8::5:0")
+	cluster.Stranger().Take(address)
+	cluster.Pod("taken", "n1")
+	cluster.Apply(segmentPool("taken", address.String()+"/128"))
+	cluster.Apply(service("taken", "taken", "ipFamilyPolicy: SingleStack", "ipFamilies: [IPv6]"))
+	taken := cluster.Service("taken")
+	taken.AwaitAddress()
+	awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
+	awaitConflict(t, cluster, address)
+	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"stranger"}) {
+		t.Errorf("it is answered for by %v", all)
+	}
+}
+
+// awaitConflict waits until the Speaker object of a node tells of the stranger's conflict over the address.
+func awaitConflict(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
+	t.Helper()
+	mac := cluster.Stranger().MAC.String()
+	lab.Eventually(t, soon, "a Speaker object tells of the conflict", func() error {
+		var told []string
+		for _, node := range cluster.NodeNames() {
+			for _, c := range layer2Of(cluster, node, "conflicts") {
+				told = append(told, fmt.Sprint(node, c))
+				if c["address"] == address.String() && c["mac"] == mac && c["interface"] == "eth0" && c["since"] != nil {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("they tell of %v", told)
+	})
+}
+
+func awaitConflictEvent(t *testing.T, s lab.Service) {
+	t.Helper()
+	lab.Eventually(t, soon, "there is an Event on "+s.Name, func() error {
+		events := s.Events()
+		if !slices.ContainsFunc(events, func(e string) bool { return strings.HasPrefix(e, "AddressConflict:") }) {
+			return fmt.Errorf("the Events are %q", events)
+		}
+		return nil
+	})
+}
+
+// layer2Of is a list of the layer2 part of a Speaker's status: held or conflicts.
+func layer2Of(cluster *lab.Cluster, node, list string) (entries []map[string]any) {
+	o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
+	all, _, errRead := unstructured.NestedSlice(o.Object, "status", "layer2", list)
+	if errors.Join(err, errRead) != nil {
+		return nil
+	}
+	for _, each := range all {
+		if entry, ok := each.(map[string]any); ok {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+// interfacesOf are the interfaces that a node says it holds an address on.
+func interfacesOf(cluster *lab.Cluster, node string, address netip.Addr) any {
+	for _, held := range layer2Of(cluster, node, "held") {
+		if held["address"] == address.String() {
+			return held["interfaces"]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Promise: a speaker that hangs is replaced, and when it wakes, not knowing of that, there is still one holder.
+
+func TestAFrozenSpeakerIsReplacedAndGivesWayWhenItWakes(t *testing.T) {
+	cluster := daymark(t)
+	address, pod := heldAddress(t, cluster, "frozen")
+	s := begin(t, cluster, pod, address)
+	speaker := cluster.Node(s.holder).Speaker()
+	frozen := time.Now()
+	speaker.Freeze()
+	s.awaitHeir(frozen)
+
+	thawed := time.Now()
+	speaker.Thaw()
+	awaitMembers(t, cluster)
+	settled := s.awaitSettled(thawed)
+	_, sightings := s.end(frozen)
+	t.Logf("frozen: nobody answered for %s; thawed: one holder after %s, two answered for %s",
+		ms(sightings.Unheld(frozen)), ms(settled), ms(sightings.Shared(thawed)))
+	mustBeUnder(t, "the time without a holder", sightings.Unheld(frozen))
+	mustBeUnder(t, "settling on one holder", settled)
+}

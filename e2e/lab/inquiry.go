@@ -1,0 +1,196 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ethernet"
+	"github.com/mdlayher/ndp"
+	"github.com/mdlayher/packet"
+)
+
+// inquirer is a socket that asks a segment who has addresses of one family, and hears who answers.
+type inquirer interface {
+	// ask sends one question, to everybody.
+	ask(address netip.Addr) error
+	// next waits for the next frame. One that is no answer has no MAC.
+	next() (address netip.Addr, mac net.HardwareAddr, err error)
+	SetReadDeadline(time.Time) error
+	Close() error
+}
+
+// segment is a link of the client and a family: what one inquirer serves.
+type segment struct {
+	link int
+	v6   bool
+}
+
+// inquirers opens a socket for each segment that the addresses are on.
+func (c Client) inquirers(addresses []netip.Addr) (opened map[segment]inquirer, on map[netip.Addr]segment, err error) {
+	opened, on = map[segment]inquirer{}, map[netip.Addr]segment{}
+	for _, address := range addresses {
+		routes, err := c.net.RouteGet(address.AsSlice())
+		if err != nil || len(routes) == 0 {
+			return opened, nil, fmt.Errorf("find the segment of %s: %w", address, err)
+		}
+		s := segment{routes[0].LinkIndex, address.Is6()}
+		on[address] = s
+		if opened[s] != nil {
+			continue
+		}
+		from, _ := netip.AddrFromSlice(routes[0].Src)
+		q, err := c.inquirer(s, from.Unmap())
+		if err != nil {
+			return opened, nil, err
+		}
+		opened[s] = q
+	}
+	return opened, on, nil
+}
+
+// inquirer opens a socket on one segment; it asks from an address of ours.
+func (c Client) inquirer(s segment, from netip.Addr) (q inquirer, err error) {
+	err = c.Do(func() error {
+		link, err := net.InterfaceByIndex(s.link)
+		if err != nil {
+			return fmt.Errorf("find link %d of %s: %w", s.link, c.Name, err)
+		}
+		if !s.v6 {
+			q, err = listenARP(link, from)
+			return err
+		}
+		q, err = listenNDP(link)
+		return err
+	})
+	return q, err
+}
+
+// arpInquirer asks by ARP.
+type arpInquirer struct {
+	*packet.Conn
+	mac    net.HardwareAddr
+	from   netip.Addr
+	buffer [2048]byte
+}
+
+func listenARP(link *net.Interface, from netip.Addr) (inquirer, error) {
+	conn, err := packet.Listen(link, packet.Raw, int(ethernet.EtherTypeARP), nil)
+	if err != nil {
+		return nil, fmt.Errorf("listen for ARP: %w", err)
+	}
+	return &arpInquirer{Conn: conn, mac: link.HardwareAddr, from: from}, nil
+}
+
+func (q *arpInquirer) ask(address netip.Addr) error {
+	frame, err := arpRequest(q.mac, q.from, address)
+	if err != nil {
+		return err
+	}
+	if _, err := q.WriteTo(frame, &packet.Addr{HardwareAddr: ethernet.Broadcast}); err != nil {
+		return fmt.Errorf("send an ARP request: %w", err)
+	}
+	return nil
+}
+
+func (q *arpInquirer) next() (netip.Addr, net.HardwareAddr, error) {
+	n, _, err := q.ReadFrom(q.buffer[:])
+	if err != nil {
+		return netip.Addr{}, nil, err
+	}
+	if reply, ok := arpReply(q.buffer[:n]); ok && reply.TargetIP == q.from {
+		return reply.SenderIP, reply.SenderHardwareAddr, nil
+	}
+	return netip.Addr{}, nil, nil
+}
+
+func arpReply(b []byte) (reply arp.Packet, ok bool) {
+	var frame ethernet.Frame
+	ok = frame.UnmarshalBinary(b) == nil && reply.UnmarshalBinary(frame.Payload) == nil && reply.Operation == arp.OperationReply
+	return reply, ok
+}
+
+// arpRequest is a frame that asks everybody for an address. Sent from that very address it tells them who has it: a
+// gratuitous request.
+func arpRequest(mac net.HardwareAddr, from, address netip.Addr) ([]byte, error) {
+	request, err := arp.NewPacket(arp.OperationRequest, mac, from, ethernet.Broadcast, address)
+	if err != nil {
+		return nil, fmt.Errorf("make an ARP request: %w", err)
+	}
+	payload, err := request.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("make an ARP request: %w", err)
+	}
+	frame := ethernet.Frame{Destination: ethernet.Broadcast, Source: mac, EtherType: ethernet.EtherTypeARP, Payload: payload}
+	return frame.MarshalBinary()
+}
+
+// ndpInquirer asks by neighbor discovery.
+type ndpInquirer struct {
+	*ndp.Conn
+	mac net.HardwareAddr
+}
+
+// listenNDP waits a moment for the link-local address of a link that has only just come up.
+func listenNDP(link *net.Interface) (*ndpInquirer, error) {
+	var conn *ndp.Conn
+	_, err := eventually(5*time.Second, func() (err error) {
+		conn, _, err = ndp.Listen(link, ndp.LinkLocal)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen for neighbor discovery: %w", err)
+	}
+	return &ndpInquirer{conn, link.HardwareAddr}, nil
+}
+
+func (q *ndpInquirer) ask(address netip.Addr) error {
+	group, err := ndp.SolicitedNodeMulticast(address)
+	if err != nil {
+		return fmt.Errorf("solicit %s: %w", address, err)
+	}
+	solicitation := &ndp.NeighborSolicitation{
+		TargetAddress: address,
+		Options:       []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: q.mac}},
+	}
+	if err := q.WriteTo(solicitation, nil, group); err != nil {
+		return fmt.Errorf("solicit %s: %w", address, err)
+	}
+	return nil
+}
+
+func (q *ndpInquirer) next() (netip.Addr, net.HardwareAddr, error) {
+	message, _, _, err := q.ReadFrom()
+	if err != nil {
+		return netip.Addr{}, nil, err
+	}
+	advertisement, ok := message.(*ndp.NeighborAdvertisement)
+	if !ok {
+		return netip.Addr{}, nil, nil
+	}
+	for _, option := range advertisement.Options {
+		if lla, ok := option.(*ndp.LinkLayerAddress); ok && lla.Direction == ndp.Target {
+			return advertisement.TargetAddress, lla.Addr, nil
+		}
+	}
+	return netip.Addr{}, nil, nil
+}
+
+// hear hands on the answers until that is enough or the deadline has passed.
+func hear(q inquirer, each func(netip.Addr, net.HardwareAddr) (enough bool)) error {
+	for {
+		address, mac, err := q.next()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case err != nil:
+			return fmt.Errorf("listen: %w", err)
+		case mac != nil && each(address, mac):
+			return nil
+		}
+	}
+}

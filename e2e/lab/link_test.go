@@ -1,0 +1,113 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+func TestALinkThatIsDownOrRenamedComesBackWithItsRoutes(t *testing.T) {
+	cluster := lab.Shared(t)
+	n1 := cluster.Node("n1")
+	pod := cluster.Pod("routed", "n2")
+	before := routes(t, n1)
+	for what, do := range map[string]func(l *lab.Link) (undo func()){
+		"down":      func(l *lab.Link) func() { l.Down(); return l.Up },
+		"unplugged": func(l *lab.Link) func() { l.Unplug(); return l.Plug },
+		"renamed":   func(l *lab.Link) func() { l.Rename("lan0"); return func() { l.Rename("eth0") } },
+	} {
+		undo := do(n1.Link("eth0"))
+		if got := cluster.Client().WhoHas(n1.V4); what != "renamed" && len(got) != 0 {
+			t.Errorf("n1, whose link is %s, is answered for by %v", what, got)
+		}
+		undo()
+		if after := routes(t, n1); after != before {
+			t.Errorf("routes after it was %s:\n%s\nwere:\n%s", what, after, before)
+		}
+		for _, address := range []netip.Addr{n1.V4, n1.V6} {
+			awaitHost(t, cluster, address, "n1")
+		}
+		if _, err := n1.Run(context.Background(), "", "ip", "route", "get", pod.V4.String()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestASecondSegmentFailsAlone(t *testing.T) {
+	cluster := lab.Shared(t)
+	cluster.SecondSegment()
+	n2, second := cluster.Node("n2"), netip.MustParseAddr("198.51.100.76")
+	awaitHost(t, cluster, second, "n2")
+	link := n2.Link("eth1")
+	for _, fail := range []struct{ do, undo func() }{{link.Down, link.Up}, {link.Unplug, link.Plug}} {
+		fail.do()
+		if got := cluster.Client().WhoHas(second); len(got) != 0 {
+			t.Errorf("%s is answered for by %v", second, got)
+		}
+		awaitHost(t, cluster, n2.V4, "n2")
+		fail.undo()
+		awaitHost(t, cluster, second, "n2")
+	}
+}
+
+func TestAStrangerTakesAnAddressAndLeavesIt(t *testing.T) {
+	cluster := lab.Shared(t)
+	for _, address := range []netip.Addr{vip, netip.MustParseAddr("2001:db8::200")} {
+		cluster.Stranger().Take(address)
+		awaitHost(t, cluster, address, "stranger")
+		cluster.Stranger().Leave(address)
+		if got := cluster.Client().WhoHas(address); len(got) != 0 {
+			t.Errorf("%s is answered for by %v", address, got)
+		}
+	}
+}
+
+func TestANodeIsUnregisteredUntilTheTestEnds(t *testing.T) {
+	cluster := lab.Shared(t)
+	if _, err := cluster.Look("v1", "Node", "n3"); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("gone", func(t *testing.T) {
+		lab.Shared(t).Node("n3").Unregister()
+		if _, err := cluster.Look("v1", "Node", "n3"); err == nil {
+			t.Error("it is still there")
+		}
+	})
+	cluster.Get("v1", "Node", "n3")
+	lab.Eventually(t, 20*time.Second, "its service proxy serves", func() error {
+		status, body, err := cluster.Node("n3").Get(10256, "/healthz")
+		if err == nil && status != 200 {
+			err = errors.New(body)
+		}
+		return err
+	})
+}
+
+func awaitHost(t *testing.T, cluster *lab.Cluster, address netip.Addr, name string) {
+	t.Helper()
+	lab.Eventually(t, 5*time.Second, fmt.Sprintf("%s is at %s", address, name), func() error {
+		if got := cluster.Client().WhoHas(address); !slices.Equal(got, []string{name}) {
+			return fmt.Errorf("it is at %v", got)
+		}
+		return nil
+	})
+}
+
+// routes of both families, as `ip` prints them.
+func routes(t *testing.T, node lab.Node) (all string) {
+	t.Helper()
+	for _, family := range []string{"-4", "-6"} {
+		out, err := node.Run(context.Background(), "", "ip", family, "route", "show", "dev", "eth0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += out
+	}
+	return all
+}

@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// speakerHealthPort is where a speaker says that it is healthy and ready.
+const speakerHealthPort = 7473
+
+// UseSpeakerFlags has the speakers run with more flags until the test ends. They are restarted for it, all at once.
+func (c *Cluster) UseSpeakerFlags(flags ...string) {
+	c.t.Helper()
+	for _, n := range c.nodes {
+		p, usual := n.speaker, n.speaker.argv
+		c.t.Cleanup(func() {
+			p.argv = usual
+			c.must("run the speakers as before", errors.Join(p.Stop(), p.Start()))
+		})
+		p.argv = append(usual[:len(usual):len(usual)], flags...)
+		c.must("stop the speakers", p.Stop())
+	}
+	for _, n := range c.nodes {
+		c.must("start the speakers", n.speaker.Start())
+	}
+	for _, n := range c.Nodes() {
+		n.awaitSpeaker()
+	}
+}
+
+// RollSpeakers restarts the speakers one after the other as a DaemonSet does: each is asked to end, is started again when
+// it has, and must be ready before the next one's turn.
+func (c *Cluster) RollSpeakers() {
+	c.t.Helper()
+	for _, n := range c.Nodes() {
+		n.Speaker().Stop()
+		n.Speaker().Start()
+		n.awaitSpeaker()
+	}
+}
+
+func (n Node) awaitSpeaker() {
+	n.c.t.Helper()
+	Eventually(n.c.t, 20*time.Second, "the speaker of "+n.Name+" is ready", func() error {
+		return n.Speaker().Ready(speakerHealthPort)
+	})
+}
+
+// Annotate sets an annotation on the Node object; the test's end removes it.
+func (n Node) Annotate(key, value string) {
+	n.c.t.Helper()
+	n.c.t.Cleanup(func() { n.RemoveAnnotation(key) })
+	n.c.Kubectl("annotate", "--overwrite", "node", n.Name, key+"="+value)
+}
+
+// RemoveAnnotation removes an annotation from the Node object, if it is there.
+func (n Node) RemoveAnnotation(key string) {
+	n.c.t.Helper()
+	n.c.Kubectl("annotate", "node", n.Name, key+"-")
+}
+
+// Unregister deletes the Node object, as the controller of a cloud or an administrator does with a node that is to go;
+// what runs there goes on. The test's end registers it again.
+func (n Node) Unregister() {
+	n.c.t.Helper()
+	n.c.t.Cleanup(n.registerAgain)
+	ctx, cancel := background()
+	defer cancel()
+	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}
+	n.c.must("delete node "+n.Name, client.IgnoreNotFound(n.c.api.Delete(ctx, object)))
+}
+
+// registerAgain makes the Node object anew. The speaker gets another identity, since that of the old is no longer good,
+// and kube-proxy is started again, which ends by itself when it sees a node without addresses.
+func (n Node) registerAgain() {
+	n.c.t.Helper()
+	n.c.must("register again", n.c.register(n.node))
+	n.c.must("restart kube-proxy", errors.Join(n.proxy.Stop(), n.proxy.Start()))
+	if n.speaker == nil {
+		return
+	}
+	_, err := n.c.speakerIdentity(n.node)
+	n.c.must("give the speaker an identity", err)
+	n.c.must("restart the speaker", errors.Join(n.speaker.Stop(), n.speaker.Start()))
+}

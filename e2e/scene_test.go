@@ -1,0 +1,158 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// bound is what an outage must stay under in a test. The figures to reach are a tenth of it, and are for benchmarks: here
+// race-detecting programs share two cores with whatever else there is.
+const bound = 3 * time.Second
+
+// steady is how long one holder must have been the only one to be believed.
+const steady = 500 * time.Millisecond
+
+// scene is addresses that nodes hold, with a client that opens a connection every 10 ms, to one after the other, and asks
+// every 20 ms who holds each. What happens to the first one's holder is what the test is about.
+type scene struct {
+	*lab.Cluster
+	t         testing.TB
+	addresses []netip.Addr
+	holder    string // of the first
+	probe     *lab.Prober
+	watch     *lab.Watcher
+}
+
+// begin waits until all is held and served. The Services' pod moves off the holder's node, so that what fails and comes
+// back is the address alone.
+func begin(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, addresses ...netip.Addr) *scene {
+	t.Helper()
+	s := &scene{Cluster: cluster, t: t, addresses: addresses}
+	awaitHolders(t, cluster, "each address has one holder", addresses, func(holders map[netip.Addr]string) error {
+		s.holder = holders[addresses[0]]
+		return nil
+	})
+	moveAway(t, cluster, pod, s.holder, addresses[0])
+	var urls []string
+	for _, address := range addresses {
+		cluster.Client().MustGet(url(address))
+		urls = append(urls, url(address))
+	}
+	s.probe, s.watch = cluster.Client().Probe(urls...), cluster.Client().Watch(addresses...)
+	lab.Eventually(t, soon, "the client is served", func() error { return s.probe.ServedSince(time.Time{}) })
+	return s
+}
+
+// awaitHeir waits until another node than the holder at the beginning holds the first address, and has done so for a
+// while, and until the client is served.
+func (s *scene) awaitHeir(since time.Time) (heir string) {
+	s.t.Helper()
+	lab.Eventually(s.t, 30*time.Second, "another node than "+s.holder+" holds "+s.addresses[0].String(), func() error {
+		seen := s.watch.Seen()
+		if _, err := seen.Settled(since, steady); err != nil {
+			return err
+		}
+		story := seen.Holders(s.addresses[0], since)
+		if heir = story[len(story)-1]; heir == s.holder || !slices.Contains(s.NodeNames(), heir) {
+			return fmt.Errorf("it has been held by %v", story)
+		}
+		return nil
+	})
+	settled := time.Now()
+	lab.Eventually(s.t, 30*time.Second, "the client is served", func() error { return s.probe.ServedSince(settled) })
+	return heir
+}
+
+// awaitSettled waits until every address has had one and the same holder for a while, and tells how long after the
+// moment that began.
+func (s *scene) awaitSettled(moment time.Time) (after time.Duration) {
+	s.t.Helper()
+	lab.Eventually(s.t, 30*time.Second, "every address has one holder for good", func() (err error) {
+		after, err = s.watch.Seen().Settled(moment, steady)
+		return err
+	})
+	return after
+}
+
+// end gives what the client and the watcher saw, and logs it: `since` is when it began.
+func (s *scene) end(since time.Time) (lab.Report, lab.Sightings) {
+	s.t.Helper()
+	report, sightings := s.probe.Stop(), s.watch.Stop()
+	s.t.Logf("%s; %s; nobody answered for %s, two did for %s; held by %v", s.holder, report,
+		ms(sightings.Unheld(since)), ms(sightings.Shared(since)), sightings.Holders(s.addresses[0], since))
+	if err := report.FirstError(); err != nil {
+		s.t.Logf("the first connection that failed says: %v", err)
+	}
+	return report, sightings
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
+
+// mustHaveServedAll fails when a single connection failed: could not be opened, or broke while nothing moved. One that is
+// under way in the very millisecond in which its address moves breaks whatever Daymark does, because the other node's
+// service proxy does not know it; such are counted and logged.
+func mustHaveServedAll(t *testing.T, report lab.Report, sightings lab.Sightings) {
+	t.Helper()
+	underWay := 0
+	for _, a := range report.Broken() {
+		if sightings.Moving(a.Began, a.Began.Add(a.Took)) {
+			underWay++
+		}
+	}
+	t.Logf("%d connections were under way while their address moved, and broke", underWay)
+	if failed := report.Failed() - underWay; failed > 0 || len(report.Attempts) == 0 {
+		t.Errorf("%d of %d connections failed; the first says: %v", failed, len(report.Attempts), report.FirstError())
+	}
+}
+
+// gap is how long nobody may seem to answer while an address is handed over: the next holder answers before the last one
+// stops, but on a busy machine an answer may be late. A holder that just goes is missed only after about as long.
+const gap = 200 * time.Millisecond
+
+// mustHaveNoGap fails when nobody answered for an address at some time since the moment.
+func mustHaveNoGap(t *testing.T, sightings lab.Sightings, since time.Time) {
+	t.Helper()
+	if unheld := sightings.Unheld(since); unheld > gap {
+		t.Errorf("nobody answered for %s", unheld)
+	}
+}
+
+// mustBeUnder fails when an outage took longer than the bound.
+func mustBeUnder(t *testing.T, what string, took time.Duration) {
+	t.Helper()
+	if took > bound {
+		t.Errorf("%s took %s, want less than %s", what, took, bound)
+	}
+}
+
+// heldAddress makes a Service with one pod and an address that a node holds.
+func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
+	t.Helper()
+	cluster.Apply(segmentPool(name, "192.0.2.230-192.0.2.239"))
+	pod := cluster.Pod(name, "n1")
+	cluster.Apply(service(name, name))
+	address, _ := cluster.Service(name).AwaitAddress()
+	awaitHolder(t, cluster, address)
+	return address, pod
+}
+
+// moveAway leaves the pod on a node that stays.
+func moveAway(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, from string, address netip.Addr) {
+	t.Helper()
+	if pod.Node() == from {
+		stays := slices.DeleteFunc(cluster.NodeNames(), func(name string) bool { return name == from })
+		pod.MoveTo(stays[0])
+	}
+	lab.Eventually(t, soon, "the pod serves", func() error {
+		answer, err := cluster.Client().Get(url(address))
+		if err == nil && answer.Node != pod.Node() {
+			err = fmt.Errorf("answered %q", answer)
+		}
+		return err
+	})
+}

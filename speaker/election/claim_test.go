@@ -1,0 +1,65 @@
+package election
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestTheStrongerClaimIsTheOneOfTheHigherTermThenOfTheLaterInstance(t *testing.T) {
+	for name, test := range map[string]struct{ stronger, weaker Claim }{
+		"the higher term wins":                            {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "b", 9, 1}},
+		"the higher term wins over a later instance":      {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "a", 2, 1}},
+		"of one node's equal terms the later instance is": {Claim{addr(1), "a", 2, 1}, Claim{addr(1), "a", 1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !test.stronger.Beats(test.weaker) || test.weaker.Beats(test.stronger) {
+				t.Fatalf("%v does not beat %v, or the other way round", test.stronger, test.weaker)
+			}
+		})
+	}
+}
+
+func TestOfEqualTermsEachNodeWinsSomeAndNoneBoth(t *testing.T) {
+	wins := 0
+	for i := range 1000 {
+		a, b := Claim{addr(i), "a", 1, 1}, Claim{addr(i), "b", 1, 1}
+		if a.Beats(b) == b.Beats(a) {
+			t.Fatalf("%v and %v: both or neither wins", a, b)
+		}
+		if a.Beats(b) {
+			wins++
+		}
+	}
+	if wins < 400 || wins > 600 {
+		t.Fatalf("one node wins %d of 1000 ties", wins)
+	}
+	if claim := (Claim{addr(1), "a", 1, 1}); claim.Beats(claim) {
+		t.Fatal("a claim beats itself")
+	}
+}
+
+func TestTheOrderInWhichClaimsAreLearnedDoesNotMatter(t *testing.T) {
+	var claims []Claim
+	for i := range 300 {
+		claims = append(claims, Claim{addr(i % 3), nodeName(i % 7), uint64(i % 5), uint64(i % 4)})
+	}
+	want := Claims{}
+	for _, claim := range claims {
+		want.Learn(claim)
+	}
+	for range 50 {
+		rand.Shuffle(len(claims), func(i, j int) { claims[i], claims[j] = claims[j], claims[i] })
+		got := Claims{}
+		for _, claim := range claims {
+			known, ok := got[claim.Addr]
+			if news := got.Learn(claim); news != (!ok || claim.Beats(known)) {
+				t.Fatalf("%v after %v: news is %t", claim, known, news)
+			}
+		}
+		for a, claim := range want {
+			if got[a] != claim {
+				t.Fatalf("%v in one order, %v in another", claim, got[a])
+			}
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package layer2
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mdlayher/ndp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+// TestInDoubtNothingIsSaid: not to a question, not to a claim, not by itself; when the doubt is over, all is as before.
+func TestInDoubtNothingIsSaid(t *testing.T) {
+	s := newSegment(t, "near0")
+	var doubt atomic.Bool
+	r := hurried(t, Config{Doubtful: doubt.Load})
+	arps, ndps, ours := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6), s.mac(t)
+	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
+	receive(t, arps, "the announcement of the IPv4 address", equal(announceARP(ours, vip4)[1]))
+	receive(t, ndps, "the announcement of the IPv6 address", equal(announceNDP(ours, vip6)[0]))
+
+	doubt.Store(true)
+	r.Announce()
+	mustSet(t, r, append(on([]string{"near0"}, vip4, vip6, vip4b), fresh([]string{"near0"}, vip6b)...))
+	put(t, arps, request(ours, client4, vip4))
+	put(t, arps, request(broadcast, vip4, vip4))
+	put(t, ndps, solicit(ours, client6, vip6, vip6))
+	put(t, ndps, advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, client)))
+	for _, m := range []*familyMetrics{r.metrics.ipv4, r.metrics.ipv6} {
+		netnstest.Eventually(t, "the frames are dropped", func() error {
+			if n := testutil.ToFloat64(m.doubted); n != 2 {
+				return fmt.Errorf("%v were", n)
+			}
+			return nil
+		})
+		if said, probed := testutil.ToFloat64(m.gratuitous), testutil.ToFloat64(m.probes); said > 2 || probed > 0 {
+			t.Errorf("%v announcements, %v probes", said, probed)
+		}
+	}
+	if got := r.Conflicts(); len(got) > 0 {
+		t.Errorf("conflicts: %v", got)
+	}
+
+	doubt.Store(false)
+	receive(t, arps, "the announcement that was put off", not(t, arpAnswer(ours), announceARP(ours, vip4)[0]))
+	receive(t, arps, "the announcement of the new address", equal(announceARP(ours, vip4b)[0]))
+	receive(t, ndps, "the announcement of the probed address", equal(announceNDP(ours, vip6b)[0]))
+	put(t, arps, request(ours, client4, vip4))
+	receive(t, arps, "an answer", equal(arpAnswer(ours)))
+	if n := testutil.ToFloat64(r.metrics.of(lb.IPv6).probes); n < probeNumber {
+		t.Errorf("taken after %v probes", n)
+	}
+}
+
+func TestAnnouncementsInDoubtArePutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var doubt atomic.Bool
+		a, r := announcing(t, half, doubt.Load), newRecorder()
+		doubt.Store(true)
+		a.add(r, []netip.Addr{vip4})
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := r.of(vip4); len(got) > 0 {
+			t.Fatalf("announced after %v", got)
+		}
+		doubt.Store(false)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		got := r.of(vip4)
+		if len(got) != 4 || got[0] < 5*time.Second || got[0] > 5*time.Second+doubtPause {
+			t.Fatalf("announced after %v", got)
+		}
+		// The repeats are not lost.
+		for i, want := range []time.Duration{time.Second, time.Second, 2 * time.Second} {
+			if gap := got[i+1] - got[i]; gap != want {
+				t.Errorf("announcement %d came after another %v", i+1, gap)
+			}
+		}
+	})
+}
+
+func TestAnnounceBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, r := announcing(t, half, nil), newRecorder()
+		a.add(r, []netip.Addr{vip4, vip6})
+		time.Sleep(10 * time.Second)
+		a.again()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		want := []time.Duration{0, 1, 2, 4, 10, 11, 12, 14}
+		for i := range want {
+			want[i] *= time.Second
+		}
+		for _, addr := range []netip.Addr{vip4, vip6} {
+			if got := r.of(addr); !slices.Equal(got, want) {
+				t.Errorf("%v was announced after %v, want %v", addr, got, want)
+			}
+		}
+	})
+}

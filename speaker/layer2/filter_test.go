@@ -1,0 +1,78 @@
+package layer2
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+)
+
+// TestFilter: of all frames that arrive only those come through that the parsers have use for. The kernel keeps the
+// order, so that the good frame behind the others is the first to be read.
+func TestFilter(t *testing.T) {
+	s := newSegment(t, "near0")
+	ours := s.mac(t)
+	arpGood := func() []byte { return request(broadcast, client4, vip4) }
+	ndpGood := func() []byte { return solicit(allNodes, client6, allNodes6, vip6) }
+	for _, test := range []struct {
+		name   string
+		family lb.Family
+		bad    [][]byte
+		good   [][]byte
+	}{
+		{
+			"ARP", lb.IPv4,
+			[][]byte{
+				with(arpGood(), 12, 0x80, 0x35), with(arpGood(), 15, 6), with(arpGood(), 17, 1), with(arpGood(), 18, 8),
+				with(arpGood(), 19, 16), with(arpGood(), 21, 0), with(arpGood(), 21, 3), with(arpGood(), 20, 1),
+				with(arpGood(), 0, proxy[:]...), with(arpGood(), 0, allNodes[:]...), arpGood()[:20],
+			},
+			[][]byte{arpGood(), with(arpGood(), 21, arpReply), with(arpGood(), 0, ours[:]...)},
+		},
+		{
+			"NDP", lb.IPv6,
+			[][]byte{
+				with(ndpGood(), 14+6, 6), with(ndpGood(), 14+7, 254), with(ndpGood(), 14+40, 134), with(ndpGood(), 14+40, 137),
+				with(ndpGood(), 14+40+1, 1), with(ndpGood(), 0, proxy[:]...), ndpGood()[:14+40],
+			},
+			[][]byte{
+				ndpGood(), solicit(ours, client6, vip6, vip6), advertise(allNodes, vip6, allNodes6, vip6, false),
+				advertise(ours, vip6, client6, vip6, true),
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			listener, err := open(place{"near0", test.family}, lookUp("near0").nic, newMetrics(nil).of(test.family), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(listener.close)
+			sender := s.sniff(t, listener.protocol.etherType)
+			if err := listener.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			for _, good := range test.good {
+				for _, bad := range test.bad {
+					put(t, sender, bad)
+				}
+				put(t, sender, good)
+				frame := make([]byte, longest)
+				for {
+					n, _, err := listener.conn.ReadFrom(frame)
+					if err != nil {
+						t.Fatalf("%x did not come through: %v", good, err)
+					}
+					if mac(frame[6:12]) != client { // The kernel at the far end may have its own say.
+						continue
+					}
+					if !slices.Equal(frame[:n], good) {
+						t.Errorf("%x came through", frame[:n])
+						continue
+					}
+					break
+				}
+			}
+		})
+	}
+}
