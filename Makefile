@@ -8,9 +8,7 @@ PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
 # The race detector needs a C compiler; on a machine without one the tests run without it, and say so.
 RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-# grpcnotrace: gRPC's tracing pages, which GoBGP brings along and nobody can reach here, keep the linker from dropping
-# unused methods; without them the speaker is 13 MB smaller, on disk and in memory.
-BUILD = CGO_ENABLED=0 $(GO) build -tags grpcnotrace -trimpath -ldflags='-s -w'
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
 .PHONY: help
 help: ## Show this list

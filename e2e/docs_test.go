@@ -93,7 +93,10 @@ func mistakesAreFound(t *testing.T, api client.Client) {
 
 // everyFieldIsNamed compares the tables of fields with the schema: no field is missing in either.
 func everyFieldIsNamed(t *testing.T, kinds map[string]apiextensionsv1.JSONSchemaProps, pages map[string]string) {
-	for page, kind := range map[string]string{"docs/pools.md": "IPAddressPool", "docs/reserving-addresses.md": "IPReservation"} {
+	for page, kind := range map[string]string{
+		"docs/pools.md": "IPAddressPool", "docs/reserving-addresses.md": "IPReservation",
+		"docs/bgp.md": "BGPPeer", "docs/bfd.md": "BFDProfile",
+	} {
 		named := firstColumn(pages[page], "field")
 		spec := kinds[kind].Properties["spec"]
 		for _, path := range named {

@@ -24,11 +24,13 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/daemon"
 	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/link"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
+	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
 
 // farewell is how long a speaker that is told to end may take to hand over what it holds.
@@ -65,17 +67,21 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	links := link.New(log.With("part", "link"))
 	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
 	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Doubtful: gossip.Doubtful})
+	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
+	watcher := bfd.New(bfd.Config{Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
+		routers.Down(name, "BFD is down: "+why)
+	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
 	loop, err := reconcile.Add(m, reconcile.Config{
 		Node: own.node, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
-	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, BGP: routers, Health: checks}, reporter)
+	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, reporter)
 	if err != nil {
 		return err
 	}
 
-	parts := []manager.Runnable{links, gossip, segment, routers, checks, reporter}
+	parts := []manager.Runnable{links, gossip, segment, neighbors, inTurn(routers, watcher), checks, reporter}
 	if f.Health != "0" {
 		parts = append(parts, probes(f.Health, loop.Ready, checks.Handler()))
 	}
@@ -119,6 +125,21 @@ func handOver(ctx context.Context, leave func(context.Context)) context.Context 
 		end()
 	})
 	return running
+}
+
+// inTurn runs two parts and ends the second when the first has come to its end. Routers that hear by BFD that this speaker
+// leaves, while they still have a session with it, drop its routes at once (FRR 8, BIRD 2), which graceful restart is to
+// prevent: so the sessions are closed first.
+func inTurn(first, second manager.Runnable) manager.Runnable {
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		later, end := context.WithCancel(context.WithoutCancel(ctx))
+		defer end()
+		ended := make(chan error, 1)
+		go func() { ended <- second.Start(later) }()
+		err := first.Start(ctx)
+		end()
+		return errors.Join(err, <-ended)
+	})
 }
 
 // probes serves /healthz, /readyz and the health of Services on one port.

@@ -63,9 +63,10 @@ type GracefulRestart struct {
 	// +optional
 	// +kubebuilder:default=true
 	Enabled *bool `json:"enabled,omitempty"`
-	// restartTime is how long the peer keeps our routes while we are away.
+	// restartTime is how long the peer keeps our routes while we are away. Without BFD it keeps those of a node that has
+	// died for as long, too.
 	// +optional
-	// +kubebuilder:default="120s"
+	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('4095s')",message="must be between 1s and 4095s"
 	RestartTime metav1.Duration `json:"restartTime,omitempty"`
 }

@@ -154,7 +154,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	if spec.PeerPort != 179 || spec.HoldTime.Duration != 90*time.Second || spec.ConnectTime.Duration != 3*time.Second {
 		t.Errorf("port %d, hold time %s, connect time %s", spec.PeerPort, spec.HoldTime.Duration, spec.ConnectTime.Duration)
 	}
-	if restart := spec.GracefulRestart; restart.Enabled == nil || !*restart.Enabled || restart.RestartTime.Duration != 2*time.Minute {
+	if restart := spec.GracefulRestart; restart.Enabled == nil || !*restart.Enabled || restart.RestartTime.Duration != 30*time.Second {
 		t.Errorf("graceful restart %+v", restart)
 	}
 }

@@ -80,8 +80,22 @@ type BGPSession struct {
 	IPv4 int32 `json:"ipv4"`
 	// ipv6 prefixes announced to the router.
 	IPv6 int32 `json:"ipv6"`
-	// bfd is the state of the BFD session with the router. Empty: not watched.
+	// families negotiated with the router. Empty while there is no session.
 	// +optional
+	// +listType=atomic
+	Families []AddressFamily `json:"families,omitempty"`
+	// holdTime and keepaliveTime negotiated with the router. Empty while there is no session.
+	// +optional
+	HoldTime metav1.Duration `json:"holdTime,omitzero"`
+	// +optional
+	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitzero"`
+	// warning says in words what the session lacks though it is up, such as a family that the router does not offer.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Warning string `json:"warning,omitempty"`
+	// bfd is the state of the BFD session with the router, and why when it is not Up. Empty: not watched.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	BFD string `json:"bfd,omitempty"`
 }
 

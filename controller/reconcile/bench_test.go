@@ -38,7 +38,7 @@ func BenchmarkPass5k(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		plan := ipam.Compute(l.world(s))
-		if intents, err := l.intents(s, &plan); len(intents) > 0 || err != nil {
+		if intents, err := l.intents(s, &plan, l.explainer(s)); len(intents) > 0 || err != nil {
 			b.Fatalf("%d writes, first %s, %v", len(intents), intents[0].patch, err)
 		}
 	}
@@ -47,7 +47,7 @@ func BenchmarkPass5k(b *testing.B) {
 // settle makes the Services what the plan says, as if all writes were made and seen.
 func (l *Loop) settle(s *sight) {
 	plan := ipam.Compute(l.world(s))
-	intents, _ := l.intents(s, &plan)
+	intents, _ := l.intents(s, &plan, l.explainer(s))
 	wanted := map[*record]*intent{}
 	for _, i := range intents {
 		wanted[i.record] = i

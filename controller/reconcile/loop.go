@@ -121,11 +121,12 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	plan := ipam.Compute(l.world(s))
 	l.memory = plan.Memory
 
-	intents, err := l.intents(s, &plan)
+	explainer := l.explainer(s)
+	intents, err := l.intents(s, &plan, explainer)
 	l.cost.Store(int64(l.now().Sub(began)))
 
 	// What cannot be written must not keep the rest from being written.
-	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan), l.ensureGossipKey(ctx, s.secrets))
+	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer), l.ensureGossipKey(ctx, s.secrets))
 	l.metrics.show(&plan)
 	return l.next(&plan, err)
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/controller/ipam"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // verdict is a condition without what depends on the object.
@@ -43,6 +45,25 @@ func named(missing []string) verdict {
 		return verdict{false, reasonNotFound, strings.Join(missing, "; ")}
 	}
 	return verdict{true, reasonValid, ""}
+}
+
+// agrees says that no older object of the kind says otherwise, or which does.
+func agrees(contradiction string) verdict {
+	if contradiction != "" {
+		return verdict{false, "Contradiction", contradiction}
+	}
+	return verdict{true, reasonValid, ""}
+}
+
+// ours are the Services of our class, as they were read.
+func ours(s *sight, classes lb.Classes) []*lb.Service {
+	var services []*lb.Service
+	for _, r := range s.services {
+		if classes.Ours(r.Service) {
+			services = append(services, r.Service)
+		}
+	}
+	return services
 }
 
 // first is the first of several verdicts that is not good, or the last.
@@ -81,7 +102,8 @@ func put[T client.Object](ctx context.Context, l *Loop, kind string, cached T, c
 }
 
 // reportObjects writes the status of everything of our group: what is wrong with it, and how much of it is used.
-func (l *Loop) reportObjects(ctx context.Context, s *sight, plan *ipam.Plan) error {
+func (l *Loop) reportObjects(ctx context.Context, s *sight, plan *ipam.Plan, explainer *announce.Explainer) error {
+	contradictions := explainer.Contradictions(ours(s, l.classes))
 	names := newDirectory(s)
 	errs := []error{l.reportPools(ctx, s, plan), l.reportReservations(ctx, s, plan), l.reportPeers(ctx, s, names)}
 	for _, o := range s.l2 {
@@ -95,7 +117,7 @@ func (l *Loop) reportObjects(ctx context.Context, s *sight, plan *ipam.Plan) err
 			want.Status.ObservedGeneration = want.Generation
 			_, err := names.aliases.Resolve(o.value.Communities)
 			missing := append(names.pools.missing("pool", o.value.Pools), names.peers.missing("peer", o.value.Peers)...)
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), valid(err), named(missing)))
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), valid(err), named(missing), agrees(contradictions[want.Name])))
 		}))
 	}
 	for _, o := range s.profiles {

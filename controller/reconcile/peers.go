@@ -23,7 +23,7 @@ func (l *Loop) reportPeers(ctx context.Context, s *sight, d *directory) error {
 		errs[i] = put(ctx, l, "BGPPeer", o.object, func(want *v1beta1.BGPPeer) {
 			want.Status.ObservedGeneration = want.Generation
 			want.Status.Nodes, want.Status.Established = sessions.nodes, sessions.established
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(d.missingOf(o.value)), sessions.verdict(o.value)))
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(d.missingOf(o.value)), sessions.verdict()))
 		})
 	}
 	return errors.Join(errs...)
@@ -51,8 +51,8 @@ func (d *directory) missingOf(p *lb.Peer) []string {
 type sessions struct {
 	// nodes that should have a session, and how many of them do.
 	nodes, established int32
-	// failing nodes, each with the reason in words.
-	failing []string
+	// failing nodes, and those whose session lacks something, each with the reason in words.
+	failing, lacking []string
 }
 
 // countSessions looks what the speakers say of a peer. A node has its session when all it has with the peer are up: one
@@ -69,8 +69,24 @@ func countSessions(p *lb.Peer, nodes []*lb.Node, speakers map[string]*v1beta1.Sp
 		} else {
 			s.established++
 		}
+		if what := lack(p, speakers[node.Name]); what != "" {
+			s.lacking = append(s.lacking, node.Name+": "+what)
+		}
 	}
 	return s
+}
+
+// lack says what a node's sessions with a peer lack though they are up; empty when they lack nothing.
+func lack(p *lb.Peer, speaker *v1beta1.Speaker) string {
+	if speaker == nil {
+		return ""
+	}
+	for i := range speaker.Status.BGP {
+		if session := &speaker.Status.BGP[i]; session.Peer == p.Name && session.State == v1beta1.BGPEstablished && session.Warning != "" {
+			return session.Warning
+		}
+	}
+	return ""
 }
 
 // failure says why a node has no session with a peer; empty when it has.
@@ -99,21 +115,25 @@ func failure(p *lb.Peer, node *lb.Node, speaker *v1beta1.Speaker) string {
 }
 
 // verdict on the sessions, naming the nodes that fail.
-func (s *sessions) verdict(p *lb.Peer) verdict {
-	const most = 10
+func (s *sessions) verdict() verdict {
 	count := fmt.Sprintf("%d of %d nodes have a session", s.established, s.nodes)
-	if p.BFDProfile != "" {
-		count += ", without BFD: this version does not serve bfdProfile"
-	}
 	switch {
 	case s.nodes == 0:
 		return verdict{false, "NoNode", "nodeSelectors match no node"}
-	case len(s.failing) == 0:
+	case len(s.failing) > 0:
+		return verdict{false, "NotEstablished", count + "; " + most(s.failing)}
+	case len(s.lacking) > 0:
+		return verdict{false, "Incomplete", count + "; " + most(s.lacking)}
+	default:
 		return verdict{true, "Established", count}
 	}
-	texts := s.failing
+}
+
+// most joins texts, as many as a person would read.
+func most(texts []string) string {
+	const most = 10
 	if len(texts) > most {
-		texts = append(texts[:most:most], fmt.Sprintf("and %d more", len(s.failing)-most))
+		texts = append(texts[:most:most], fmt.Sprintf("and %d more", len(texts)-most))
 	}
-	return verdict{false, "NotEstablished", count + "; " + strings.Join(texts, "; ")}
+	return strings.Join(texts, "; ")
 }

@@ -15,6 +15,7 @@ const birdConfig = `router id {{ .Router }};
 protocol device { scan time 1; }
 protocol kernel { ipv4 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }
 {{ if .V6 }}protocol kernel { ipv6 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }{{ end }}
+{{ with .Routes }}protocol static { ipv4; {{ range . }}route {{ . }} blackhole; {{ end }}}{{ end }}
 {{ if .BFD }}protocol bfd { interface "eth0" { interval {{ ms .BFD }} ms; multiplier 3; }; }{{ end }}
 template bgp nodes {
   local {{ .Router }} as {{ .ASN }};
@@ -23,7 +24,7 @@ template bgp nodes {
   error wait time 1, 2;
   {{ with .Password }}password "{{ . }}";{{ end }}
   {{ if .BFD }}bfd yes;{{ end }}
-  ipv4 { import all; export none; };
+  ipv4 { import all; export {{ if .Announced }}where source = RTS_STATIC{{ else }}none{{ end }}; };
   {{ if .V6 }}ipv6 { import all; export none; };{{ end }}
   {{ .Extra }}
 }

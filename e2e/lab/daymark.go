@@ -32,7 +32,7 @@ const plainEnv = "DAYMARK_LAB_PLAIN"
 // otherwise, with the race detector, where there is the C compiler that it needs.
 func BuildDaymark(ctx context.Context, progress io.Writer) error {
 	programs := []string{"./controller", "./speaker"}
-	plain, err := buildHere(ctx, "plain", append([]string{"-tags=grpcnotrace", "-trimpath", "-ldflags=-s -w"}, programs...)...)
+	plain, err := buildHere(ctx, "plain", append([]string{"-trimpath", "-ldflags=-s -w"}, programs...)...)
 	if err != nil {
 		return err
 	}

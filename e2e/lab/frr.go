@@ -149,6 +149,21 @@ func (f frr) neighbors(ctx context.Context, r *Router) (map[netip.Addr]string, e
 	return states, errors.Join(errs...)
 }
 
+// Show has FRR, which must be the program that routes, answer a command: its answer to "show bgp summary" is that to
+// Show("bgp summary", &into), read as JSON.
+func (r *Router) Show(command string, into any) error {
+	ctx, cancel := background()
+	defer cancel()
+	out, err := r.Run(ctx, "", "vtysh", "-N", "lab", "-c", "show "+command+" json")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		return fmt.Errorf("read FRR's %s: %w: %s", command, err, out)
+	}
+	return nil
+}
+
 func (f frr) view(ctx context.Context, r *Router) (string, error) {
 	return r.Run(ctx, "", "vtysh", "-N", "lab", "-c", "show bgp ipv4 unicast", "-c", "show ip route bgp")
 }

@@ -40,6 +40,16 @@ type RouterSettings struct {
 	V6       bool          // IPv6 unicast as well
 	Extra    string        // more lines for its BGP configuration, in the router's own language
 	PeerASN  uint32        // the nodes' AS number that it expects, NodesASN unless set
+
+	Announced int // IPv4 routes that it tells the nodes, of hosts in 100.64.0.0/10; BIRD only
+}
+
+// Routes are what the router tells the nodes.
+func (s RouterSettings) Routes() (all []netip.Prefix) {
+	for i := range s.Announced {
+		all = append(all, single(netip.AddrFrom4([4]byte{100, byte(64 + i>>16), byte(i >> 8), byte(i)})))
+	}
+	return all
 }
 
 // Router is the host between the segment and the far client, and the program that routes on it.
@@ -164,6 +174,20 @@ func (r *Router) Stop() {
 func (r *Router) Start() {
 	r.c.t.Helper()
 	r.c.must("start the router", r.c.router.start())
+}
+
+// Cable connects the router and a node by a cable of their own, with nobody else and no address on it. The test's end
+// takes it away.
+func (r *Router) Cable(routerEnd string, n Node, nodeEnd string) {
+	r.c.t.Helper()
+	r.c.must("lay a cable", wire(r.Host, routerEnd, n.Host, nodeEnd, nil))
+	r.c.t.Cleanup(func() {
+		link, err := r.net.LinkByName(routerEnd)
+		if err == nil {
+			err = r.net.LinkDel(link)
+		}
+		r.c.must("take the cable away", err)
+	})
 }
 
 // NextHops are the next hops for exactly this prefix in the router's kernel, sorted; an address stands for itself alone.

@@ -79,7 +79,7 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 		p.Password = &SecretKey{secret.Name, cmp.Or(secret.Key, "password")}
 	}
 	if restart := spec.GracefulRestart; restart.Enabled == nil || *restart.Enabled {
-		p.RestartTime = cmp.Or(restart.RestartTime.Duration, 120*time.Second)
+		p.RestartTime = cmp.Or(restart.RestartTime.Duration, 30*time.Second)
 	}
 	for _, family := range spec.AddressFamilies {
 		p.Families = append(p.Families, parseFamily(family))

@@ -33,12 +33,33 @@ func (r *rules) sessions() []Session {
 		}
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
 			session.Paths = paths[heard]
+			session.Distant = r.distant(&session, peer)
 			sessions = append(sessions, session)
 		}
 	}
 	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
 	r.keepApart(sessions)
 	return sessions
+}
+
+// unnumbered are the interfaces that this node's peers are at the other end of.
+func (r *rules) unnumbered() []string {
+	me := r.place(r.world.Node)
+	var interfaces []string
+	for _, peer := range r.peers {
+		if me >= 0 && peer.Interface != "" && peer.NodeSelectors.Match(r.nodes[me].Labels) {
+			interfaces = append(interfaces, peer.Interface)
+		}
+	}
+	slices.Sort(interfaces)
+	return slices.Compact(interfaces)
+}
+
+// distant reports whether a router is more than one hop away: one of our own AS may be anywhere.
+func (r *rules) distant(s *Session, peer *lb.Peer) bool {
+	links := r.world.Links[r.world.Node]
+	return s.MultiHop || !peer.External() && !s.Address.IsLinkLocalUnicast() &&
+		!slices.ContainsFunc(links, func(link lb.Link) bool { return link.OnLink(s.Address) })
 }
 
 // keepApart leaves a router that several BGPPeers name to the oldest of them: the router would drop one session for the
@@ -136,14 +157,15 @@ func (r *rules) paths(routes []route, heard set) []Path {
 	return paths
 }
 
-// attributes of paths that a set of advertisements, in order of age, announces.
+// attributes of paths that a set of advertisements, in order of age, announces: for each attribute the oldest that sets
+// it decides.
 func (r *rules) attributes(matches set) *Attributes {
-	var united *Attributes
+	united := &Attributes{}
 	for place := range matches.all() {
 		adv := &r.bgp[place]
-		if united == nil {
-			united = &Attributes{LocalPref: adv.LocalPref, MED: adv.MED, Prepend: adv.Prepend}
-		}
+		united.LocalPref = cmp.Or(united.LocalPref, adv.LocalPref)
+		united.MED = cmp.Or(united.MED, adv.MED)
+		united.Prepend = cmp.Or(united.Prepend, adv.Prepend)
 		united.Communities = append(united.Communities, adv.communities...)
 	}
 	slices.SortFunc(united.Communities, lb.Community.Compare)
@@ -151,7 +173,8 @@ func (r *rules) attributes(matches set) *Attributes {
 	return united
 }
 
-// sessionsWith makes the sessions of a node with a peer: one, or one for each address in the node's annotation.
+// sessionsWith makes the sessions of a node with a peer: one, or one for each address in the node's annotation, or for
+// each of its default gateways.
 func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	base := Session{
 		Name: peer.Name, Peer: peer.Name,
@@ -161,20 +184,52 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
 	}
 	base.Problem = r.refer(peer, &base)
-	if peer.NodeAnnotation == "" {
+	switch {
+	case peer.NodeAnnotation != "":
+		return annotated(base, peer, n)
+	case peer.GatewayFamily != 0:
+		return r.gateways(base, peer, n)
+	case peer.Interface != "":
+		router, heard := r.world.Routers[peer.Interface]
+		if !heard && base.Problem == "" {
+			base.Problem = fmt.Sprintf("no router has been heard on interface %s", peer.Interface)
+		}
+		base.reach(router, peer, n)
+	default:
 		base.reach(base.Address, peer, n)
-		return []Session{base}
 	}
-	return annotated(base, peer, n)
+	return []Session{base}
+}
+
+// gateways makes a session for each of the node's default gateways. The first bears the name of the peer alone, so that
+// it stays the same session while the route is gone for a moment.
+func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
+	var sessions []Session
+	for _, gateway := range r.world.Gateways {
+		if lb.FamilyOf(gateway) != peer.GatewayFamily {
+			continue
+		}
+		session := base
+		if len(sessions) > 0 {
+			session.Name = peer.Name + "/" + gateway.String()
+		}
+		session.reach(gateway, peer, n)
+		sessions = append(sessions, session)
+	}
+	if len(sessions) == 0 {
+		if base.Problem == "" {
+			base.Problem = fmt.Sprintf("the node has no %s default gateway", peer.GatewayFamily)
+		}
+		base.reach(netip.Addr{}, peer, n)
+		sessions = append(sessions, base)
+	}
+	return sessions
 }
 
 // refer fills in what the peer refers to by name, and says what of it is not to be had.
 func (r *rules) refer(peer *lb.Peer, session *Session) string {
 	if peer.Err != nil {
 		return peer.Err.Error()
-	}
-	if peer.Interface != "" || peer.GatewayFamily != 0 {
-		return "interface and peerFrom.defaultGateway are not served by this version"
 	}
 	if peer.BFDProfile != "" {
 		profile, ok := r.world.BFDProfiles[peer.BFDProfile]
@@ -219,22 +274,19 @@ func (s *Session) reach(addr netip.Addr, peer *lb.Peer, n *lb.Node) {
 	s.NextHop6, _ = n.Address(lb.IPv6)
 }
 
-// carries reports whether prefixes of a family can be announced over the session.
+// carries reports whether prefixes of a family can be announced over the session. IPv4 needs no next hop of its own: over
+// IPv6 the next hop is this end of the session (RFC 8950).
 func (s *Session) carries(family lb.Family) bool {
-	if !slices.Contains(s.Families, family) {
-		return false
-	}
-	if family == lb.IPv6 {
-		return s.Address.Is6() || s.NextHop6.IsValid()
-	}
-	return s.Address.Is4() || s.NextHop4.IsValid()
+	return slices.Contains(s.Families, family) && (family == lb.IPv4 || !s.Address.Is4() || s.NextHop6.IsValid())
 }
 
 func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
 	switch {
 	case len(peer.Families) > 0:
 		return peer.Families
-	case addr.IsValid():
+	case peer.GatewayFamily != 0:
+		return []lb.Family{peer.GatewayFamily}
+	case peer.Interface == "" && addr.IsValid():
 		return []lb.Family{lb.FamilyOf(addr)}
 	default:
 		return []lb.Family{lb.IPv4, lb.IPv6}

@@ -15,6 +15,7 @@ func Compute(w *World) *Plan {
 		Contests:    contests,
 		Unheld:      unheld,
 		Sessions:    r.sessions(),
+		Unnumbered:  r.unnumbered(),
 		HealthPorts: r.healthPorts(),
 		HealthPaths: r.healthPaths(),
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
@@ -284,6 +285,69 @@ func TestAttributesOfSeveralAdvertisementsAreUnited(t *testing.T) {
 	}
 	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 64512:1:2" {
 		t.Errorf("communities %s", text)
+	}
+}
+
+func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
+	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
+		return []*lb.BGPAdvertisement{
+			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 2 }),
+			bgpAdvertisement("younger", 9, change),
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*v1beta1.BGPAdvertisementSpec)
+		want   string
+	}{
+		{"another value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(50) }, "localPref 50 is not used for prefixes that BGPAdvertisement older announces too: that one is older, and says 200"},
+		{"another number of prepends", func(s *v1beta1.BGPAdvertisementSpec) { s.ASPathPrepend = 3 }, "asPathPrepend 3 is not used"},
+		{"the same value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) }, ""},
+		{"a value that the older leaves open", func(s *v1beta1.BGPAdvertisementSpec) { s.MED = number(5) }, ""},
+		{"another prefix", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.AggregationLength = number(50), new(int32(24)) }, ""},
+		{"another peer", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.Peers = number(50), []string{"b"} }, ""},
+		{"other nodes", func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.NodeSelectors = number(50), []metav1.LabelSelector{{MatchLabels: map[string]string{"no": "such"}}}
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			w.add("web", "198.19.0.1", everyNode...)
+			w.BGPAdvertisements = with(test.change)
+			if test.name == "another peer" {
+				w.BGPAdvertisements[0].Peers = []string{"a"}
+			}
+			got := NewExplainer(w).Contradictions(w.Services)
+			if !strings.HasPrefix(got["younger"], test.want) || (got["younger"] == "") != (test.want == "") || got["older"] != "" {
+				t.Errorf("contradictions %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPeersThatEachNodeFindsForItself(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].GatewayFamily = netip.Addr{}, lb.IPv6
+	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" {
+		t.Errorf("without a gateway: %q, problem %q", got.Name, got.Problem)
+	}
+	w.Gateways = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
+	var names []string
+	for _, session := range Compute(w).Sessions {
+		names = append(names, session.Name+" "+session.Address.String()+" "+session.Problem)
+	}
+	if want := []string{"router 2001:db8::1 ", "router/2001:db8::2 2001:db8::2 "}; !slices.Equal(names, want) {
+		t.Errorf("sessions %q, want %q", names, want)
+	}
+
+	w.Peers[0].GatewayFamily, w.Peers[0].Interface = 0, "eth0"
+	if got := Compute(w).Sessions[0]; got.Problem != "no router has been heard on interface eth0" {
+		t.Errorf("without a router: problem %q", got.Problem)
+	}
+	w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr("fe80::1%eth0")}
+	got := Compute(w).Sessions[0]
+	if got.Problem != "" || got.Address.String() != "fe80::1%eth0" || !got.carries(lb.IPv4) || !got.carries(lb.IPv6) {
+		t.Errorf("with a router: %+v", got)
 	}
 }
 

@@ -19,6 +19,8 @@ type Plan struct {
 	Unheld []string
 	// Sessions with routers, in order of name.
 	Sessions []Session
+	// Unnumbered are the interfaces to find a router at the other end of, sorted.
+	Unnumbered []string
 	// HealthPorts to serve, in order of port.
 	HealthPorts []HealthPort
 	// HealthPaths answers for every Service, whatever its traffic policy, on the fixed port.
@@ -81,8 +83,9 @@ type Session struct {
 	// Families exchanged, sorted, never empty.
 	Families []lb.Family
 	VRF      string
-	// BFD parameters; nil: not watched.
-	BFD *lb.BFDProfile
+	// BFD parameters; nil: not watched. Distant: the router is more than one hop away, so multihop BFD watches it.
+	BFD     *lb.BFDProfile
+	Distant bool
 
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path

@@ -28,6 +28,10 @@ type World struct {
 	Members Members
 	// Links of the nodes whose speakers are alive, by node. Explain does without.
 	Links map[string][]lb.Link
+	// Gateways are the default gateways of this node.
+	Gateways []netip.Addr
+	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with their zone.
+	Routers map[string]netip.Addr
 	// Established says, for Explain, which nodes have a session with which peer, by the names of both. A node whose
 	// speaker is not there has no entry.
 	Established map[string]map[string]bool

@@ -22,23 +22,29 @@ type bird struct {
 	socket string
 }
 
-// startBIRD runs BIRD as AS 64513 with our IPv4 address as a passive neighbor in AS 64512.
-func startBIRD(t *testing.T, c *cable) *bird {
+// startBIRD runs BIRD as AS 64513, which waits at one address for a neighbor in AS 64512 at another, with further options.
+// Those of a channel come after "ipv4 {"; BIRD's grammar has no other that the tests need.
+func startBIRD(t *testing.T, c *cable, at, neighbor netip.Addr, options string) *bird {
 	t.Helper()
 	const program = "/usr/sbin/bird"
 	netnstest.NeedProgram(t, program)
 	netnstest.NeedProgram(t, "birdc")
 	dir := t.TempDir()
+	channel := ""
+	if strings.Contains(options, "next hop") {
+		channel, options = options, ""
+	}
 	config := fmt.Sprintf(`router id %s;
 protocol device {}
 protocol bgp node {
 	local %s as 64513;
 	neighbor %s as 64512;
 	passive;
-	ipv4 { import all; export none; };
+	%s
+	ipv4 { import all; export none; %s };
 	ipv6 { import all; export none; };
 }
-`, c.theirs, c.theirs, c.ours)
+`, c.theirs, at, neighbor, options, channel)
 	if err := os.WriteFile(filepath.Join(dir, "bird.conf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +90,22 @@ func (b *bird) has(prefix string, words ...string) {
 	})
 }
 
+// lacks waits until there is no route.
+func (b *bird) lacks(prefix string) {
+	b.t.Helper()
+	eventually(b.t, "BIRD has no "+prefix, func() error {
+		output, _ := exec.Command("birdc", "-s", b.socket, "show", "route", "for", prefix, "all").CombinedOutput()
+		if strings.Contains(string(output), "BGP.as_path") {
+			return fmt.Errorf("it has %s", output)
+		}
+		return nil
+	})
+}
+
 func TestBIRDSeesAttributesAsGiven(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	router := startBIRD(t, c)
+	router := startBIRD(t, c, c.theirs, c.ours, "")
 	attributes := &announce.Attributes{
 		MED: ptr(uint32(42)), Prepend: 1,
 		Communities: []lb.Community{community(t, "64512:100"), community(t, "64512:1:2")},

@@ -3,6 +3,7 @@ package bgp
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,24 +17,34 @@ import (
 
 const bgpd = "/usr/lib/frr/bgpd"
 
-// frr is FRR's bgpd at the other end of a cable, without the rest of FRR.
+// frr is FRR's bgpd at the other end of a cable, without the rest of FRR unless zebra is asked for.
 type frr struct {
 	t       *testing.T
 	cable   *cable
 	dir     string
 	process *exec.Cmd
 	ended   chan struct{}
+	// kernel is how bgpd is told to do without zebra, or where to find it.
+	kernel []string
 }
 
 // startFRR runs bgpd as AS 64513 with our address as a passive neighbor in AS 64512, and further configuration lines
 // in which OURS and OURS6 stand for our addresses.
 func startFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	t.Helper()
+	f := newFRR(t, c, asn, lines...)
+	f.start()
+	t.Cleanup(f.stop)
+	return f
+}
+
+func newFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
+	t.Helper()
 	netnstest.NeedProgram(t, bgpd)
 	netnstest.NeedProgram(t, "vtysh")
-	f := &frr{t: t, cable: c, dir: t.TempDir()}
+	f := &frr{t: t, cable: c, dir: t.TempDir(), kernel: []string{"-Z"}}
 	config := append([]string{
-		"log file " + filepath.Join(f.dir, "log"),
+		"debug bgp neighbor-events", "log timestamp precision 3", "log file " + filepath.Join(f.dir, "log"),
 		fmt.Sprintf("router bgp %d", asn),
 		"bgp router-id " + c.theirs.String(),
 		"no bgp ebgp-requires-policy", "no bgp network import-check", "bgp graceful-restart",
@@ -44,28 +55,71 @@ func startFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 			t.Fatal(err)
 		}
 	}
-	f.start()
-	t.Cleanup(f.stop)
 	return f
+}
+
+// zebra runs FRR's zebra for bgpd, which must not have started yet: it knows the interfaces. It insists on a group that
+// owns its sockets, and is shown one.
+func (f *frr) zebra() {
+	f.t.Helper()
+	const program = "/usr/lib/frr/zebra"
+	netnstest.NeedProgram(f.t, program)
+	group, socket := filepath.Join(f.dir, "group"), filepath.Join(f.dir, "zserv")
+	if err := os.WriteFile(group, []byte("root:x:0:\nfrrvty:x:0:root\n"), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	process, ended := f.run("unshare", "--mount", "sh", "-c", "mount --bind "+group+` /etc/group && exec "$0" "$@"`, program,
+		"-u", "root", "-g", "root", "-f", filepath.Join(f.dir, "vtysh.conf"), "-i", filepath.Join(f.dir, "zpid"),
+		"-z", socket, "--vty_socket", f.dir, "-P", "0")
+	f.t.Cleanup(func() {
+		_ = process.Process.Kill()
+		<-ended
+	})
+	f.kernel = []string{"-z", socket}
+	// That there is a socket does not say that zebra listens yet.
+	eventually(f.t, "zebra answers", func() error {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
 }
 
 func (f *frr) start() {
 	f.t.Helper()
-	f.process = exec.Command(bgpd, "-S", "-n", "-Z", "-f", filepath.Join(f.dir, "bgpd.conf"),
-		"-i", filepath.Join(f.dir, "pid"), "--vty_socket", f.dir, "-P", "0")
-	f.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	begun := make(chan error)
-	f.ended = make(chan struct{})
-	process, ended := f.process, f.ended
+	f.process, f.ended = f.run(bgpd, append([]string{
+		"-S", "-n", "-f", filepath.Join(f.dir, "bgpd.conf"),
+		"-i", filepath.Join(f.dir, "pid"), "--vty_socket", f.dir, "-P", "0",
+	}, f.kernel...)...)
+	eventually(f.t, "bgpd answers", func() error { _, err := f.try("show version"); return err })
+}
+
+// run starts a program at the router's end, and tells when it has ended.
+func (f *frr) run(name string, args ...string) (*exec.Cmd, chan struct{}) {
+	f.t.Helper()
+	process := exec.Command(name, args...)
+	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	begun, ended := make(chan error), make(chan struct{})
 	go f.cable.router.Do(f.t, func() { // The thread must live as long as its child.
 		defer close(ended)
 		begun <- process.Start()
 		_ = process.Wait()
 	})
 	if err := <-begun; err != nil {
-		f.t.Fatalf("start bgpd: %v", err)
+		f.t.Fatalf("start %s: %v", name, err)
 	}
-	eventually(f.t, "bgpd answers", func() error { _, err := f.try("show version"); return err })
+	return process, ended
+}
+
+// configure changes bgpd's configuration, below "router bgp".
+func (f *frr) configure(asn int, lines ...string) {
+	f.t.Helper()
+	text := fmt.Sprintf("configure terminal\nrouter bgp %d\n%s\n", asn, strings.Join(lines, "\n"))
+	text = strings.NewReplacer("OURS6", f.cable.ours6.String(), "OURS", f.cable.ours.String()).Replace(text)
+	if output, err := f.try(text); err != nil || strings.Contains(output, "%") {
+		f.t.Fatalf("configure FRR: %v: %s", err, output)
+	}
 }
 
 // stop kills bgpd, as a crash would.
@@ -100,7 +154,21 @@ type route struct {
 	Stale     bool                    `json:"stale"`
 	Community struct{ String string } `json:"community"`
 	Large     struct{ String string } `json:"largeCommunity"`
-	Nexthops  []struct{ IP string }   `json:"nexthops"`
+	Nexthops  []struct {
+		IP    string
+		Scope string
+		Used  bool
+	} `json:"nexthops"`
+}
+
+// hop is the next hop that FRR uses.
+func (r *route) hop() string {
+	for _, hop := range r.Nexthops {
+		if hop.Used {
+			return hop.IP
+		}
+	}
+	return ""
 }
 
 // route finds the one path to a prefix.
@@ -147,6 +215,9 @@ type neighbor struct {
 	State       string `json:"bgpState"`
 	Established int    `json:"connectionsEstablished"`
 	Dropped     int    `json:"connectionsDropped"`
+	Messages    struct {
+		UpdatesRecv int `json:"updatesRecv"`
+	} `json:"messageStats"`
 }
 
 func (f *frr) neighbor(addr netip.Addr) neighbor {

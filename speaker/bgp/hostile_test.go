@@ -1,9 +1,11 @@
 package bgp
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -43,37 +45,81 @@ func play(t *testing.T, at netip.Addr, talk func(net.Conn)) {
 	}()
 }
 
-func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
-	t.Parallel()
-	hold := (&settings{myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), hold: 9e9, ipv4: true})
-	open, err := hold.open()
+// cease is a NOTIFICATION that a router says goodbye with, in an operator's words.
+func cease(t *testing.T) []byte {
+	t.Helper()
+	message, err := bgp.NewBGPNotificationMessage(6, 2, append([]byte{5}, "lunch"...)).Serialize()
 	if err != nil {
 		t.Fatal(err)
 	}
-	keepalive, _ := bgp.NewBGPKeepAliveMessage().Serialize()
-	shutdown, _ := bgp.NewBGPNotificationMessage(6, 2, append([]byte{5}, "lunch"...)).Serialize()
+	return message
+}
+
+// framed is a message of a type, with whatever body, and a length that is right or made up.
+func framed(kind byte, length int, body ...byte) []byte {
+	message := append(appendHeader(nil, kind), body...)
+	put16(message, 16, length)
+	return message
+}
+
+func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
+	t.Parallel()
+	open := theirs(nil).hello(t)
+	up := [][]byte{open, keepalive}
+	with := func(before [][]byte, message ...byte) [][]byte { return append(slices.Clone(before), message) }
 	const lunch = `router sent NOTIFICATION: cease, administrative shutdown: "lunch"`
+	const state = "sent NOTIFICATION: finite state machine error, unexpected message in "
+	const broken = "router sent a malformed message: "
 	tests := map[string]struct {
-		messages [][]byte
-		words    string
+		messages      [][]byte
+		code, subcode uint8 // of the NOTIFICATION that we answer with; 0: none
+		words         string
 	}{
-		"unknown message at once":         {[][]byte{unknown}, "router sent a malformed message: unknown message type"},
-		"unknown message after OPEN":      {[][]byte{open, unknown}, "router sent a malformed message: unknown message type"},
-		"unknown message when up":         {[][]byte{open, keepalive, unknown}, "router sent a malformed message: unknown message type"},
-		"garbage":                         {[][]byte{slicesOf('x', 64)}, "router sent a malformed message"},
-		"length below that of the header": {[][]byte{append(slicesOf(0xff, 16), 0, 1, 1)}, "router sent a malformed message"},
-		"OPEN twice":                      {[][]byte{open, open}, "router refused our OPEN message"},
-		"KEEPALIVE for OPEN":              {[][]byte{keepalive}, "router refused our OPEN message"},
-		"goodbye at once":                 {[][]byte{shutdown}, lunch},
-		"goodbye when up":                 {[][]byte{open, keepalive, shutdown}, lunch},
+		"unknown message at once":        {[][]byte{unknown}, 1, 3, broken + "unknown message type 99"},
+		"unknown message after OPEN":     {with(up[:1], unknown...), 1, 3, broken + "unknown message type 99"},
+		"unknown message when up":        {with(up, unknown...), 1, 3, broken + "unknown message type 99"},
+		"garbage at once":                {[][]byte{slicesOf('x', 64)}, 1, 1, broken + "the marker is not all ones"},
+		"garbage after OPEN":             {with(up[:1], slicesOf('x', 64)...), 1, 1, broken + "the marker is not all ones"},
+		"garbage when up":                {with(up, slicesOf('x', 64)...), 1, 1, broken + "the marker is not all ones"},
+		"shorter than its header":        {[][]byte{framed(1, 18)}, 1, 2, broken + "its length is 18"},
+		"longer than a message may be":   {with(up, framed(2, 4097)...), 1, 2, broken + "its length is 4097"},
+		"as long as can be said":         {with(up, framed(2, 65535)...), 1, 2, broken + "its length is 65535"},
+		"an OPEN too short":              {[][]byte{framed(1, 28, 4, 0, 0, 0, 0, 0, 0, 0, 0)}, 1, 2, broken + "a message of type 1 has length 28"},
+		"an UPDATE too short":            {with(up, framed(2, 22, 0, 0, 0)...), 1, 2, broken + "a message of type 2 has length 22"},
+		"a KEEPALIVE too long":           {with(up[:1], framed(4, 20, 0)...), 1, 2, broken + "a message of type 4 has length 20"},
+		"a ROUTE-REFRESH too short":      {with(up, framed(5, 22, 0, 1, 0)...), 1, 2, broken + "a message of type 5 has length 22"},
+		"an empty NOTIFICATION":          {with(up, framed(3, 20, 6)...), 1, 2, broken + "a message of type 3 has length 20"},
+		"OPEN twice":                     {[][]byte{open, open}, 5, 2, state + "OpenConfirm state"},
+		"OPEN when up":                   {with(up, open...), 5, 3, state + "Established state"},
+		"KEEPALIVE for OPEN":             {[][]byte{keepalive}, 5, 1, state + "OpenSent state"},
+		"UPDATE for OPEN":                {[][]byte{endOfRIB(bothFamilies[:1])}, 5, 1, state + "OpenSent state"},
+		"UPDATE for KEEPALIVE":           {with(up[:1], endOfRIB(bothFamilies[:1])...), 5, 2, state + "OpenConfirm state"},
+		"ROUTE-REFRESH for OPEN":         {[][]byte{framed(5, 23, 0, 1, 0, 1)}, 5, 1, state + "OpenSent state"},
+		"a version to come":              {[][]byte{framed(1, 29, 5, 0xfc, 1, 0, 9, 1, 1, 1, 1, 0)}, 2, 1, "unsupported version number"},
+		"a hold time of a second":        {[][]byte{theirs(func(s *settings) { s.hold = 1e9 }).hello(t)}, 2, 6, "unacceptable hold time"},
+		"an AS number not its own":       {[][]byte{theirs(func(s *settings) { s.myASN = 7 }).hello(t)}, 2, 2, "bad peer AS"},
+		"withdrawn routes beyond UPDATE": {with(up, framed(2, 23, 0, 9, 0, 0)...), 3, 1, broken + "withdrawn routes are longer"},
+		"attributes beyond UPDATE":       {with(up, framed(2, 23, 0, 0, 0, 9)...), 3, 1, broken + "attributes are longer"},
+		"a prefix of 33 bits":            {with(up, framed(2, 29, 0, 0, 0, 0, 33, 1, 2, 3, 4, 5)...), 3, 10, broken + "a route is no prefix"},
+		"a prefix cut short":             {with(up, framed(2, 25, 0, 2, 32, 1, 0, 0)...), 3, 10, broken + "a withdrawn route is no prefix"},
+		"goodbye at once":                {[][]byte{cease(t)}, 0, 0, lunch},
+		"goodbye after OPEN":             {with(up[:1], cease(t)...), 0, 0, lunch},
+		"goodbye when up":                {with(up, cease(t)...), 0, 0, lunch},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := newHost(t)
+			heard := make(chan []byte, 1)
 			play(t, at, func(conn net.Conn) {
 				for _, message := range test.messages {
 					_, _ = conn.Write(message)
+				}
+				if m := lastMessage(conn); m != nil {
+					select {
+					case heard <- m:
+					default:
+					}
 				}
 			})
 			good := local(t, "good", newHost(t), nil)
@@ -83,10 +129,84 @@ func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 			since := speaker.up("good").Since
 			speaker.set(good, local(t, "hostile", at, nil))
 			speaker.says("hostile", test.words)
+			switch m := <-heard; {
+			case test.code == 0 && m[18] == bgp.BGP_MSG_NOTIFICATION:
+				t.Errorf("a goodbye is answered with %v", m[19:])
+			case test.code != 0 && (m[18] != bgp.BGP_MSG_NOTIFICATION || m[19] != test.code || m[20] != test.subcode):
+				t.Errorf("the answer is %v, want NOTIFICATION %d/%d", m, test.code, test.subcode)
+			}
 			router.holds(good.Paths)
 			if s := speaker.up("good"); s.Since != since {
 				t.Errorf("the other session noticed: %+v", s)
 			}
 		})
+	}
+}
+
+// lastMessage reads to the end of a connection.
+func lastMessage(conn net.Conn) (last []byte) {
+	for w := newWire(conn); ; {
+		m, err := w.read()
+		if err != nil {
+			return last
+		}
+		last = append(framed(m.kind, 19+len(m.body)), m.body...)
+	}
+}
+
+// Malformed attributes of routes that we do not want anyway do no harm: RFC 7606.
+func TestMalformedAttributesDoNotEndTheSession(t *testing.T) {
+	t.Parallel()
+	at := newHost(t)
+	updates := [][]byte{
+		framed(2, 26, 0, 0, 0, 3, 0x40, 1, 9),                                // ORIGIN longer than the list
+		framed(2, 27, 0, 0, 0, 4, 0x40, 1, 1, 77),                            // an ORIGIN that is none
+		framed(2, 28, 0, 0, 0, 5, 0x80, 14, 2, 0, 1),                         // MP_REACH_NLRI without the rest
+		framed(2, 32, 0, 0, 0, 9, 0x80, 14, 6, 0, 2, 1, 200, 0, 0),           // with a next hop beyond it
+		framed(2, 25, 0, 0, 0, 2, 0xff, 0xff),                                // an attribute without length
+		framed(2, 26, 0, 0, 0, 3, 0x10, 14, 1),                               // half a length
+		framed(2, 28, 0, 0, 0, 0, 32, 198, 19, 0, 1),                         // a route without any: 1 refused
+		framed(2, 34, 0, 0, 0, 11, 0x80, 14, 8, 0, 2, 1, 0, 0, 8, 0x20, 129), // a prefix, then one of 129 bits: 1 refused
+	}
+	messages := [][]byte{theirs(nil).hello(t), keepalive}
+	play(t, at, func(conn net.Conn) {
+		for _, message := range append(messages, updates...) {
+			_, _ = conn.Write(message)
+		}
+	})
+	speaker := start(t, local(t, "odd", at, nil))
+	speaker.await("odd", "has read all", func(s Status) bool {
+		return s.State == "Established" && s.Refused == 2 && s.LastError == ""
+	})
+}
+
+// A connection that is closed while bytes wait to be read ends with a reset, which may overtake our last message.
+func TestLastMessageIsNotOvertakenByAReset(t *testing.T) {
+	t.Parallel()
+	at := newHost(t)
+	ends := make(chan error, 10)
+	flood := slices.Repeat(keepalive, 5000)
+	hello := theirs(nil).hello(t)
+	play(t, at, func(conn net.Conn) {
+		_, _ = conn.Write(slices.Concat(hello, keepalive, unknown, flood))
+		_, err := io.Copy(io.Discard, conn) // Nil at the end of the file.
+		select {
+		case ends <- err:
+		default:
+		}
+	})
+	start(t, local(t, "tor", at, nil))
+	if err := <-ends; err != nil {
+		t.Errorf("the connection ended with %v", err)
+	}
+}
+
+// The codec is a library: should it panic over what a router has made up, that ends one connection only.
+func TestPanicOverAnOpenMessageIsAnObjection(t *testing.T) {
+	t.Parallel()
+	p := newPeering(theirs(nil), newWire(nil), newView(nil, func() {}))
+	var why *ending
+	if err := p.accept(nil); !errors.As(err, &why) || why.code != bgp.BGP_ERROR_OPEN_MESSAGE_ERROR { // Index out of range.
+		t.Errorf("the verdict is %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // eventually asks again and again until the answer is nil.
-func eventually(t *testing.T, what string, ask func() error) {
+func eventually(t testing.TB, what string, ask func() error) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -82,7 +82,7 @@ func newCable(t *testing.T) *cable {
 }
 
 // give adds an address to a link, usable at once.
-func give(t *testing.T, name string, addr netip.Addr, bits int) {
+func give(t testing.TB, name string, addr netip.Addr, bits int) {
 	t.Helper()
 	link, err := netlink.LinkByName(name)
 	if err != nil {
@@ -127,12 +127,12 @@ func path(prefix string, attributes ...*announce.Attributes) announce.Path {
 // running is a Speaker with its end in the test's hand.
 type running struct {
 	*Speaker
-	t   *testing.T
+	t   testing.TB
 	end func()
 }
 
 // start runs a Speaker until end, or the end of the test.
-func start(t *testing.T, desired ...announce.Session) *running {
+func start(t testing.TB, desired ...announce.Session) *running {
 	t.Helper()
 	out := io.Discard
 	if testing.Verbose() {

@@ -1,17 +1,17 @@
 package bgp
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"maps"
+	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/osrg/gobgp/v4/api"
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/daymark-lb/daymark/internal/lb"
@@ -22,7 +22,7 @@ import (
 // run in the test process.
 var hosts atomic.Int32
 
-func newHost(t *testing.T) netip.Addr {
+func newHost(t testing.TB) netip.Addr {
 	t.Helper()
 	n := hosts.Add(1)
 	addr := netip.AddrFrom4([4]byte{198, 19, 128 + byte(n>>8), byte(n)})
@@ -31,7 +31,7 @@ func newHost(t *testing.T) netip.Addr {
 }
 
 // local makes a session with a router of this process, from an address of its own.
-func local(t *testing.T, name string, router netip.Addr, change func(*announce.Session)) announce.Session {
+func local(t testing.TB, name string, router netip.Addr, change func(*announce.Session)) announce.Session {
 	t.Helper()
 	ours := newHost(t)
 	s := announce.Session{
@@ -44,69 +44,205 @@ func local(t *testing.T, name string, router netip.Addr, change func(*announce.S
 	return s
 }
 
-// router is a GoBGP server that waits for the sessions given and keeps what it is sent.
-type router struct {
-	t      *testing.T
-	server *bgpServer
+// theirs are the settings of a router that the tests play: AS 64513, both families, graceful restart.
+func theirs(change func(*settings)) *settings {
+	s := &settings{
+		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), hold: 9 * time.Second, ipv4: true, ipv6: true,
+		restart: time.Minute,
+	}
+	if change != nil {
+		change(s)
+	}
+	return s
 }
 
-func startRouter(t *testing.T, sessions ...announce.Session) *router {
+func (s *settings) hello(t testing.TB) []byte {
 	t.Helper()
-	r := &router{t: t, server: newServer(slog.DiscardHandler)}
-	at := sessions[0].Address.String()
-	global := &api.Global{Asn: 64513, RouterId: at, ListenPort: 179, ListenAddresses: []string{at}}
-	if err := r.server.start(t.Context(), global); err != nil {
+	message, err := s.open(false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.server.stop(context.Background(), false) })
-	for _, s := range sessions {
-		peer := &api.Peer{
-			Conf:      &api.PeerConf{NeighborAddress: s.Source.String(), PeerAsn: s.MyASN},
-			Transport: &api.Transport{PassiveMode: true},
-		}
-		if err := r.server.AddPeer(t.Context(), &api.AddPeerRequest{Peer: peer}); err != nil {
-			t.Fatal(err)
-		}
+	return message
+}
+
+// router waits for connections, takes every session and keeps what it is sent, as GoBGP's codec understands it.
+type router struct {
+	t        testing.TB
+	settings *settings
+
+	mu   sync.Mutex
+	conn net.Conn
+	meds map[netip.Prefix]uint32
+	// hops by prefix, and how many UPDATE messages there were.
+	hops    map[netip.Prefix]netip.Addr
+	updates int
+
+	// deaf: it reads what it is sent, and forgets it.
+	deaf atomic.Bool
+}
+
+func startRouter(t testing.TB, sessions ...announce.Session) *router {
+	t.Helper()
+	return startRouterWith(t, sessions[0].Address, theirs(func(s *settings) { s.ipv6 = false }))
+}
+
+func startRouterWith(t testing.TB, at netip.Addr, with *settings) *router {
+	t.Helper()
+	r := &router{t: t, settings: with}
+	r.clear()
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(at, 179).String())
+	if err != nil {
+		t.Fatal(err)
 	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			ended.Go(func() { r.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		r.hangUp()
+		ended.Wait()
+	})
 	return r
 }
 
-// table maps the prefixes the router has to their MED.
-func (r *router) table() map[string]uint32 {
-	table := map[string]uint32{}
-	all := apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL}
-	listPaths(r.t, r.server, all, func(prefix bgp.NLRI, paths []*apiutil.Path) {
-		for _, attribute := range paths[0].Attrs {
-			if med, ok := attribute.(*bgp.PathAttributeMultiExitDisc); ok {
-				table[prefix.String()] = med.Value
+func (r *router) clear() {
+	r.meds, r.hops = map[netip.Prefix]uint32{}, map[netip.Prefix]netip.Addr{}
+	r.updates = 0
+}
+
+// hangUp closes the connection there is.
+func (r *router) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil {
+		_ = r.conn.Close()
+	}
+}
+
+// serve talks to one who has connected. The table is what the newest connection has told.
+func (r *router) serve(conn net.Conn) {
+	r.mu.Lock()
+	r.conn = conn
+	r.clear()
+	r.mu.Unlock()
+	defer func() {
+		_ = conn.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.conn == conn { // It forgets the routes.
+			r.meds, r.hops = map[netip.Prefix]uint32{}, map[netip.Prefix]netip.Addr{}
+		}
+	}()
+	_, _ = conn.Write(r.settings.hello(r.t))
+	_, _ = conn.Write(keepalive)
+	over := make(chan struct{})
+	defer close(over)
+	go func() { // Until the end: keepalives.
+		beat := time.NewTicker(time.Second)
+		defer beat.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-beat.C:
+				_, _ = conn.Write(keepalive)
 			}
 		}
-	})
-	return table
+	}()
+	for {
+		var header [19]byte
+		if _, err := io.ReadFull(conn, header[:]); err != nil {
+			return
+		}
+		body := make([]byte, int(header[16])<<8+int(header[17])-19)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			return
+		}
+		if r.deaf.Load() {
+			continue
+		}
+		message, err := bgp.ParseBGPMessage(append(header[:], body...))
+		if err == nil && len(body) > 4096-19 {
+			err = errors.New("it is too long")
+		}
+		if err != nil {
+			r.t.Errorf("the router does not understand a message: %v", err)
+			return
+		}
+		r.take(message)
+	}
+}
+
+func (r *router) take(message *bgp.BGPMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := message.Body.(*bgp.BGPUpdate)
+	if !ok {
+		return
+	}
+	if end, _ := m.IsEndOfRib(); !end {
+		r.updates++
+		r.learn(m)
+	}
+}
+
+// learn takes an UPDATE. Prefixes without MED have 0.
+func (r *router) learn(m *bgp.BGPUpdate) {
+	prefix := func(n bgp.PathNLRI) netip.Prefix { return n.NLRI.(*bgp.IPAddrPrefix).Prefix }
+	announced := m.NLRI
+	withdrawn := m.WithdrawnRoutes
+	var med uint32
+	var next netip.Addr
+	for _, attribute := range m.PathAttributes {
+		switch a := attribute.(type) {
+		case *bgp.PathAttributeMultiExitDisc:
+			med = a.Value
+		case *bgp.PathAttributeNextHop:
+			next = a.Value
+		case *bgp.PathAttributeMpReachNLRI:
+			announced, next = append(announced, a.Value...), a.Nexthop
+		case *bgp.PathAttributeMpUnreachNLRI:
+			withdrawn = append(withdrawn, a.Value...)
+		}
+	}
+	for _, n := range withdrawn {
+		delete(r.meds, prefix(n))
+	}
+	for _, n := range announced {
+		r.meds[prefix(n)], r.hops[prefix(n)] = med, next
+	}
 }
 
 // holds waits until the router has just the paths given.
 func (r *router) holds(paths []announce.Path) {
 	r.t.Helper()
-	want := map[string]uint32{}
+	want := map[netip.Prefix]uint32{}
 	for _, p := range paths {
-		want[p.Prefix.String()] = *p.Attributes.MED
+		want[p.Prefix] = 0
+		if p.Attributes.MED != nil {
+			want[p.Prefix] = *p.Attributes.MED
+		}
 	}
 	eventually(r.t, "the router has what was asked for", func() error {
-		if has := r.table(); !maps.Equal(has, want) {
-			return fmt.Errorf("it has %v, not %v", has, want)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !maps.Equal(r.meds, want) {
+			return fmt.Errorf("it has %d, not %d", len(r.meds), len(want))
 		}
 		return nil
 	})
 }
 
-// listPaths reads a table for IPv4. GoBGP does so without its lock.
-func listPaths(t *testing.T, server *bgpServer, request apiutil.ListPathRequest, each func(bgp.NLRI, []*apiutil.Path)) {
-	t.Helper()
-	fence.Lock()
-	defer fence.Unlock()
-	request.Family = bgp.RF_IPv4_UC
-	if err := server.ListPath(request, each); err != nil {
-		t.Fatal(err)
-	}
+// count of the prefixes it has.
+func (r *router) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.meds)
 }

@@ -2,134 +2,188 @@ package bgp
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
-// session keeps one session as it is desired, and remembers what it truly did to get there.
+// session keeps one session as it is desired. Set says what that is, and returns at once; the session's own goroutine, run,
+// does it.
 type session struct {
 	log  *slog.Logger
 	view *view
+	dial dialer
 
-	// mu orders what Set, the session's own goroutine and the end do.
+	// wake says that something below has changed. It holds one.
+	wake chan struct{}
+
 	mu       sync.Mutex
 	settings settings
-	link     *link // nil: not started.
-	sent     map[netip.Prefix]announced
+	desired  *announce.Session // nil: nothing is to run yet.
+	over     bool              // It is to end for good.
+	// interrupt ends the attempt that runs, or the pause after it; nil: there was none yet.
+	interrupt context.CancelCauseFunc
 
-	end    context.CancelFunc
-	tended chan struct{}
+	// met is the router that the session has been up with: it knows this process. Only run looks at it.
+	met endpoint
 }
 
-// newSession makes a session that is not started, and its goroutine, which runs until close.
-func newSession(log *slog.Logger, changed func()) *session {
-	ctx, end := context.WithCancel(context.Background())
-	s := &session{log: log, view: newView(log, changed), end: end, tended: make(chan struct{})}
-	go func() {
-		defer close(s.tended)
-		s.tend(ctx)
-	}()
-	return s
+// newSession makes a session that does nothing before run.
+func newSession(log *slog.Logger, changed func(), dial dialer) *session {
+	return &session{log: log, view: newView(log, changed), dial: dial, wake: make(chan struct{}, 1)}
 }
 
-// apply makes the session what is desired of it, as far as that is possible now.
-func (s *session) apply(ctx context.Context, desired *announce.Session) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// apply says what is desired. A session with a problem is not started, and one that runs keeps its settings.
+func (s *session) apply(desired *announce.Session) {
 	next, problem := settingsOf(desired), desired.Problem
 	if err := next.wrong(); problem == "" && err != nil {
 		problem = err.Error()
 	}
 	s.view.describe(desired, problem)
-	var err error
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
-	case problem == "" && (s.link == nil || next != s.settings):
-		if err = s.reopen(ctx, next, desired); err != nil {
-			s.view.describe(desired, err.Error())
+	case problem == "":
+		if s.interrupt != nil && next != s.settings {
+			s.log.Info("BGP session starts anew with other settings", "session", desired.Name)
+			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
-	case s.link != nil:
-		err = s.setPaths(desired)
+		s.settings, s.desired = next, desired
+	case s.desired != nil:
+		s.desired = desired
 	}
-	if err != nil {
-		return fmt.Errorf("session %s: %w", desired.Name, err)
-	}
-	return nil
+	poke(s.wake)
 }
 
-// reopen starts the session anew with other settings. A router that it has in common with the session before keeps
-// the routes meanwhile, where graceful restart allows that.
-func (s *session) reopen(ctx context.Context, next settings, desired *announce.Session) error {
-	if s.link != nil {
-		s.log.Info("BGP session starts anew with other settings", "session", desired.Name)
-		if err := s.closeLink(s.settings.sameRouter(&next)); err != nil {
-			s.log.Warn("BGP session did not end well", "session", desired.Name, "error", err)
-		}
-	}
-	link, err := openLink(ctx, &next, s.view, s.log.With("session", desired.Name))
-	if err != nil {
-		return err
-	}
-	s.link, s.settings, s.sent = link, next, map[netip.Prefix]announced{}
-	errs := s.setPaths(desired)
-	if err := link.dial(ctx); err != nil {
-		return errors.Join(errs, err, s.closeLink(false)) // The next Set begins again.
-	}
-	return errs
-}
-
-// setPaths announces what is new or changed, and then withdraws what is not desired any more.
-func (s *session) setPaths(desired *announce.Session) error {
-	todo, errs := s.diff(desired)
-	if err := s.link.announce(pathsOf(todo.add)); err != nil {
-		errs = append(errs, err)
-	} else {
-		for _, change := range todo.add {
-			s.sent[change.prefix] = change.with
-		}
-	}
-	if err := s.link.withdraw(pathsOf(todo.remove)); err != nil {
-		errs = append(errs, err)
-	} else {
-		for _, change := range todo.remove {
-			delete(s.sent, change.prefix)
-		}
-	}
-	s.view.announced(s.sent, len(todo.add), len(todo.remove), todo.homeless)
-	return errors.Join(errs...)
-}
-
-// router that the session runs with; the zero value when it does not run.
-func (s *session) router() netip.AddrPort {
+// close ends the session for good. It does not wait: run returns when the end has come.
+func (s *session) close(why *ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.link == nil {
-		return netip.AddrPort{}
+	s.over = true
+	if s.interrupt != nil {
+		s.interrupt(why)
 	}
-	return netip.AddrPortFrom(s.settings.address, s.settings.port)
+	poke(s.wake)
 }
 
-// close ends the session for good, or gracefully where that is configured: the router then keeps our routes.
-func (s *session) close(graceful bool) error {
-	s.end()
-	<-s.tended
+// down ends the connection, if there is one.
+func (s *session) down(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.link == nil {
-		return nil
+	if s.interrupt != nil && s.view.connected() {
+		s.interrupt(declaredDown(reason))
 	}
-	return s.closeLink(graceful && s.settings.restart > 0)
 }
 
-func (s *session) closeLink(graceful bool) error {
-	link := s.link
-	s.link, s.sent = nil, nil
-	link.gone.Store(true)
-	err := link.close(graceful)
-	s.view.rest()
-	return err
+// endpoint that the session is with; the zero value when nothing runs.
+func (s *session) endpoint() endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.desired == nil {
+		return endpoint{}
+	}
+	return s.settings.endpoint()
+}
+
+func (s *session) now() *announce.Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.desired
+}
+
+// run dials, keeps the session that comes of it, and dials again, until close.
+func (s *session) run() {
+	defer s.view.enter(idle)
+	var retry backoff
+	for {
+		ctx, settings, ok := s.next()
+		if !ok {
+			return
+		}
+		began := time.Now()
+		why, up := s.attempt(ctx, &settings)
+		if !up.IsZero() {
+			retry.after(time.Since(up))
+		}
+		pause := retry.pause(max(settings.connect, dialPause))
+		if why.unreached { // Waiting for an answer was a pause, too.
+			pause = min(pause, jitter(dialPause)) - time.Since(began)
+		}
+		if !s.rest(&settings, pause) {
+			retry = backoff{}
+		}
+	}
+}
+
+// next waits until there is something to run, and gives the context of one attempt. It ends with an *ending for its cause.
+func (s *session) next() (context.Context, settings, bool) {
+	for {
+		s.mu.Lock()
+		if s.over {
+			s.mu.Unlock()
+			return nil, settings{}, false
+		}
+		if s.desired != nil {
+			defer s.mu.Unlock()
+			ctx, interrupt := context.WithCancelCause(context.Background())
+			s.interrupt = interrupt
+			return ctx, s.settings, true
+		}
+		s.mu.Unlock()
+		<-s.wake
+	}
+}
+
+// attempt makes one connection and keeps it as long as it lasts. It says why it ended, and since when it had been up; the
+// zero time when it had not.
+func (s *session) attempt(ctx context.Context, settings *settings) (why *ending, up time.Time) {
+	s.view.enter(connect)
+	conn, err := s.dial(ctx, settings)
+	if err != nil {
+		why = &ending{words: dialWords(settings, err.Error()), unreached: true}
+		if ctx.Err() == nil {
+			s.view.fail(why.words)
+		}
+		return why, up
+	}
+	w := newWire(conn)
+	p := newPeering(settings, w, s.view)
+	hurried := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(hurried); w.hurry() })
+	if err = p.greet(ctx, s.met != settings.endpoint()); err == nil {
+		s.met, up = settings.endpoint(), time.Now()
+		s.view.rise(&p.agreed)
+		err = p.serve(ctx, s.wake, s.now)
+	}
+	if !stop() {
+		<-hurried // Else it would cut the last words short.
+	}
+	why = endingOf(ctx, err)
+	s.view.leave(why)
+	w.end(why.notification(&p.agreed))
+	return why, up
+}
+
+// rest waits before the next attempt. It does not when the settings are others than those of the last, or the end has come,
+// and says so with false.
+func (s *session) rest(last *settings, pause time.Duration) bool {
+	s.mu.Lock()
+	if s.over || s.settings != *last {
+		s.mu.Unlock()
+		return false
+	}
+	ctx, interrupt := context.WithCancelCause(context.Background())
+	defer interrupt(nil)
+	s.interrupt = interrupt
+	s.mu.Unlock()
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }

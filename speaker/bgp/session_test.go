@@ -318,4 +318,7 @@ func TestSessionThatTakesAnotherNameStaysWithItsRouter(t *testing.T) {
 	speaker.set(c.session(func(s *announce.Session) { s.Name = "renamed" }, path("198.19.0.1/32")))
 	speaker.up("renamed")
 	router.has("198.19.0.1/32", nil)
+	if n := router.neighbor(c.ours); n.State != "Established" || n.Dropped != 0 || len(speaker.Status()) != 1 {
+		t.Errorf("the session was touched: %+v", n)
+	}
 }

@@ -16,6 +16,9 @@ import (
 // maxPassword is the longest key of a TCP MD5 signature in Linux (TCP_MD5SIG_MAXKEYLEN), in bytes.
 const maxPassword = 80
 
+// minimumHold is the shortest hold time that is not 0 (RFC 4271 section 4.2).
+const minimumHold = 3 * time.Second
+
 // settings are those values of a session that its connection depends on: when one changes, the session starts anew.
 // They are comparable. What is announced, and the names, are not among them.
 type settings struct {
@@ -37,7 +40,7 @@ func settingsOf(s *announce.Session) settings {
 	return settings{
 		myASN: s.MyASN, localASN: s.LocalASN, peerASN: s.PeerASN, dynamic: s.Dynamic,
 		address: s.Address, port: cmp.Or(s.Port, 179), source: s.Source, routerID: s.RouterID,
-		hold: s.HoldTime, keepalive: s.KeepaliveTime, connect: cmp.Or(s.ConnectTime, 3*time.Second),
+		hold: s.HoldTime.Truncate(time.Second), keepalive: s.KeepaliveTime, connect: cmp.Or(s.ConnectTime, 3*time.Second),
 		password: s.Password, multiHop: s.MultiHop, ttlSecurity: s.TTLSecurity, restart: s.RestartTime,
 		ipv4: slices.Contains(s.Families, lb.IPv4), ipv6: slices.Contains(s.Families, lb.IPv6), vrf: s.VRF,
 	}
@@ -62,7 +65,7 @@ func (s *settings) wrong() error {
 		return errors.New("no address family is configured")
 	case s.hold == 0:
 		return errors.New("holdTime 0s, a session without hold timer, is not possible: give at least 3s")
-	case s.hold < 3*time.Second:
+	case s.hold < minimumHold:
 		return fmt.Errorf("holdTime %s is too short: give at least 3s", s.hold)
 	case s.multiHop && s.ttlSecurity:
 		return errors.New("ebgpMultiHop and ttlSecurity exclude each other")
@@ -94,17 +97,36 @@ func (s *settings) has(family lb.Family) bool {
 	return family == lb.IPv4 && s.ipv4 || family == lb.IPv6 && s.ipv6
 }
 
+// families exchanged, in order.
+func (s *settings) families() (list []lb.Family) {
+	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+		if s.has(family) {
+			list = append(list, family)
+		}
+	}
+	return list
+}
+
+// unnumbered: the session runs between link-local addresses.
+func (s *settings) unnumbered() bool { return s.address.Is6() && s.address.IsLinkLocalUnicast() }
+
+// endpoint is the router's: no two sessions may have the same.
+func (s *settings) endpoint() endpoint {
+	return endpoint{s.vrf, netip.AddrPortFrom(s.address, s.port)}
+}
+
+// endpoint tells routers apart.
+type endpoint struct {
+	vrf string
+	at  netip.AddrPort
+}
+
 // sameRouter: both settings lead to one and the same router, and it keeps our routes when a session with one is
 // followed by a session with the other.
 func (s *settings) sameRouter(other *settings) bool {
-	return s.address == other.address && s.port == other.port && s.vrf == other.vrf && s.asn() == other.asn() &&
+	return s.endpoint() == other.endpoint() && s.asn() == other.asn() &&
 		s.restart > 0 && other.restart > 0
 }
 
-// unheeded says in words what a session asks for that this version does not do, although the session runs.
-func unheeded(s *announce.Session) string {
-	if s.BFD != nil {
-		return fmt.Sprintf("BFD profile %s is not heeded: this version has no BFD", s.BFD.Name)
-	}
-	return ""
-}
+// seconds is how the protocol counts time. The schema keeps all times within 16 bits.
+func seconds(d time.Duration) uint32 { return uint32(max(0, d/time.Second)) } //nolint:gosec // See above.

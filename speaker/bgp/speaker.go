@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -27,6 +26,7 @@ type Config struct {
 type Speaker struct {
 	log     *slog.Logger
 	changes chan struct{}
+	dial    dialer
 
 	// mu orders Set, Start and the end.
 	mu      sync.Mutex
@@ -36,13 +36,15 @@ type Speaker struct {
 	// listing guards the map, so that Status never waits for Set.
 	listing  sync.Mutex
 	sessions map[string]*session
+	// runs are the goroutines of sessions, those that are ending too.
+	runs sync.WaitGroup
 }
 
 // New makes a Speaker without sessions. It does no I/O; nothing runs before Start.
 func New(cfg Config) *Speaker {
 	s := &Speaker{
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		changes: make(chan struct{}, 1), sessions: map[string]*session{},
+		changes: make(chan struct{}, 1), dial: dialRouter, sessions: map[string]*session{},
 	}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(collector{s})
@@ -51,11 +53,12 @@ func New(cfg Config) *Speaker {
 }
 
 // Start runs the sessions until ctx ends, and then stops them as for a restart: where graceful restart is negotiated the
-// routes stay with the router, elsewhere the session is closed with CEASE. It returns nil when ctx ends.
+// routes stay with the router, elsewhere the session is closed with CEASE. It waits for all of them, two seconds at most,
+// and returns nil when ctx ends.
 func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true
-	if err := s.apply(ctx, s.desired); err != nil {
+	if err := s.apply(s.desired); err != nil {
 		s.log.Error("BGP sessions are not all as desired", "error", err)
 	}
 	s.desired = nil
@@ -65,30 +68,39 @@ func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
-	var ends sync.WaitGroup
 	for name, session := range s.list() {
-		ends.Go(func() {
-			if err := s.remove(name, session, true); err != nil {
-				s.log.Warn("BGP session did not end well", "error", err)
-			}
-		})
+		s.end(name, session, stopped())
 	}
-	ends.Wait()
+	s.runs.Wait()
 	return nil
 }
 
 // Set makes the sessions, and what is announced on each, those desired: the whole of it, each session's name once. What
-// is as desired already is not touched; a change of paths does not disturb the session. It goes on after a failure and
-// returns all of them; the sessions concerned say so in their status too. It does not wait for sessions to come up.
-// Before Start, desired is remembered. The caller must not change desired afterwards.
-func (s *Speaker) Set(ctx context.Context, desired []announce.Session) error {
+// is as desired already is not touched; a change of paths does not disturb the session, nor does a change of its name. It
+// waits neither for sessions to come up nor for routers to read: what cannot be had is said in the status. The error names
+// sessions that are given twice. Before Start, desired is remembered. The caller must not change desired afterwards; paths
+// are best given in order of prefix, and one list to sessions that have the same.
+func (s *Speaker) Set(_ context.Context, desired []announce.Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
 		s.desired = desired
 		return nil
 	}
-	return s.apply(ctx, desired)
+	return s.apply(desired)
+}
+
+// Down closes the connection of a session, named as in announce.Session, at once: whoever calls knows, by BFD for example,
+// that the router is not to be reached. The router, should it hear it, is told CEASE, BFD down (RFC 9384), and drops our
+// routes; the reason stands in the status. The session then dials again like any that was lost. A session that has no
+// connection, or is not there, is left alone.
+func (s *Speaker) Down(name, reason string) {
+	s.listing.Lock()
+	session := s.sessions[name]
+	s.listing.Unlock()
+	if session != nil {
+		session.down(reason)
+	}
 }
 
 // Status of every session desired or still running, in order of name.
@@ -106,22 +118,18 @@ func (s *Speaker) Status() []Status {
 // wake, and is never closed.
 func (s *Speaker) Changes() <-chan struct{} { return s.changes }
 
-// apply starts and changes sessions before it ends others, but for those whose router has a session of another name now:
-// a router has one session with us, and would refuse the second.
-func (s *Speaker) apply(ctx context.Context, desired []announce.Session) error {
+// apply hands every session what is desired of it, and ends those that are not desired. A session whose router has one of
+// another name now takes that name.
+func (s *Speaker) apply(desired []announce.Session) error {
 	var errs []error
-	wanted, routers := map[string]struct{}{}, map[netip.AddrPort]struct{}{}
+	wanted := map[string]struct{}{}
 	for i := range desired {
 		wanted[desired[i].Name] = struct{}{}
-		routers[routerOf(&desired[i])] = struct{}{}
 	}
-	obsolete := s.list()
-	for name, session := range obsolete {
-		if _, ok := wanted[name]; ok {
-			delete(obsolete, name)
-		} else if _, ok := routers[session.router()]; ok {
-			errs = append(errs, s.remove(name, session, false))
-			delete(obsolete, name)
+	obsolete := map[endpoint]string{}
+	for name, session := range s.list() {
+		if _, ok := wanted[name]; !ok {
+			obsolete[session.endpoint()] = name
 		}
 	}
 	done := map[string]struct{}{}
@@ -132,20 +140,39 @@ func (s *Speaker) apply(ctx context.Context, desired []announce.Session) error {
 			continue
 		}
 		done[name] = struct{}{}
-		errs = append(errs, s.session(name).apply(ctx, &desired[i]))
+		s.rename(obsolete, &desired[i])
+		s.session(name).apply(&desired[i])
 	}
-	for name, session := range obsolete {
-		errs = append(errs, s.remove(name, session, false))
+	for name, session := range s.list() {
+		if _, ok := wanted[name]; !ok {
+			s.end(name, session, deconfigured())
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// session finds the one of a name, or makes it.
+// rename gives an obsolete session the name that its router has now, unless there is one of that name.
+func (s *Speaker) rename(obsolete map[endpoint]string, desired *announce.Session) {
+	wanted := settingsOf(desired)
+	old, ok := obsolete[wanted.endpoint()]
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	if _, exists := s.sessions[desired.Name]; !ok || exists {
+		return
+	}
+	s.sessions[desired.Name] = s.sessions[old]
+	delete(s.sessions, old)
+	delete(obsolete, wanted.endpoint())
+}
+
+// session finds the one of a name, or makes it and lets it run.
 func (s *Speaker) session(name string) *session {
 	s.listing.Lock()
 	defer s.listing.Unlock()
 	if s.sessions[name] == nil {
-		s.sessions[name] = newSession(s.log, s.wake)
+		session := newSession(s.log, s.wake, s.dial)
+		s.sessions[name] = session
+		s.runs.Go(session.run)
 	}
 	return s.sessions[name]
 }
@@ -160,26 +187,14 @@ func (s *Speaker) list() map[string]*session {
 	return list
 }
 
-func (s *Speaker) remove(name string, session *session, graceful bool) error {
-	err := session.close(graceful)
+// end lets a session end by itself.
+func (s *Speaker) end(name string, session *session, why *ending) {
+	session.close(why)
 	s.listing.Lock()
 	delete(s.sessions, name)
 	s.listing.Unlock()
 	s.wake()
-	s.log.Info("BGP session has ended", "session", name)
-	if err != nil {
-		return fmt.Errorf("end session %s: %w", name, err)
-	}
-	return nil
+	s.log.Info("BGP session ends", "session", name)
 }
 
-func (s *Speaker) wake() {
-	select {
-	case s.changes <- struct{}{}:
-	default:
-	}
-}
-
-func routerOf(desired *announce.Session) netip.AddrPort {
-	return netip.AddrPortFrom(desired.Address, cmp.Or(desired.Port, 179))
-}
+func (s *Speaker) wake() { poke(s.changes) }

@@ -20,10 +20,21 @@ type Status struct {
 	// Since when it is in this state.
 	Since time.Time
 	// LastError says in words what is wrong with the session: the Problem of the plan, why it cannot be had as asked, or
-	// why it is not up. When nothing is wrong now, it says why the session last went down, or is empty.
+	// why it is not up; else the first of the Warnings. When nothing is wrong now, it says why the session last went
+	// down, or is empty.
 	LastError string
+	// Warnings say in words what of a session that is up is not as asked for: families that the router does not take,
+	// prefixes that are not announced and why. Empty when all is well.
+	Warnings []string
 	// IPv4 and IPv6 prefixes that the router has been sent; 0 unless the session is established.
 	IPv4, IPv6 int
+	// Hold and Keepalive times as agreed with the router; 0 unless the session is established, or when the router wants
+	// neither timer.
+	Hold, Keepalive time.Duration
+	// Families that both ends exchange, in order; empty unless the session is established.
+	Families []lb.Family
+	// Refused counts the prefixes that the router announced to us since the session was configured. None was kept.
+	Refused int
 }
 
 func (v *view) status() Status {
@@ -31,24 +42,18 @@ func (v *view) status() Status {
 	defer v.mu.Unlock()
 	status := Status{
 		Name: v.name, Peer: v.peer, Address: v.addr, State: v.state, Since: v.since,
-		LastError: cmp.Or(v.problem, v.failure, v.homeless, v.unheeded, v.loss),
+		IPv4: v.four, IPv6: v.six, Hold: v.agreed.hold, Keepalive: v.agreed.keepalive,
+		Families: slices.Clone(v.agreed.families), Refused: int(v.refused.Load()),
 	}
-	if v.state == v1beta1.BGPEstablished {
-		status.IPv4, status.IPv6 = v.taken(lb.IPv4), v.taken(lb.IPv6)
+	for _, warning := range []string{v.agreed.lacking(), v.unsaid} {
+		if warning != "" {
+			status.Warnings = append(status.Warnings, warning)
+		}
 	}
+	status.LastError = cmp.Or(v.problem, v.failure)
+	if status.LastError == "" && len(status.Warnings) > 0 {
+		status.LastError = status.Warnings[0]
+	}
+	status.LastError = cmp.Or(status.LastError, v.loss)
 	return status
-}
-
-// taken counts the prefixes of a family that the router takes. It is called with the lock held.
-func (v *view) taken(family lb.Family) int {
-	if !slices.Contains(v.offered, wireFamily(family)) {
-		return 0
-	}
-	return v.prefixes[family]
-}
-
-func (v *view) established() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.state == v1beta1.BGPEstablished
 }

@@ -3,14 +3,12 @@ package link
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/lb"
@@ -21,53 +19,40 @@ const interrupted = 10
 
 var errInterrupted = errors.New("the kernel's table kept changing while it was read")
 
-// subscription hears of changes of links and addresses.
-type subscription struct {
-	socket *nl.NetlinkSocket
-	wake   chan struct{}
+// known is what one reading of the kernel's tables gives.
+type known struct {
+	links    []lb.Link
+	gateways []netip.Addr
 }
 
-// subscribe opens one socket for all three groups, so that nothing is heard of an address before its link.
-func subscribe() (*subscription, error) {
-	socket, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to changes of links and addresses: %w", err)
-	}
-	return &subscription{socket: socket, wake: make(chan struct{}, 1)}, nil
-}
-
-// close ends the subscription and with it the pump.
-func (s *subscription) close() { s.socket.Close() }
-
-// pump turns notifications into wakes until the socket fails or is closed. It never waits for the receiver, so the
-// socket's buffer is emptied as fast as the kernel fills it; where it overflows all the same (ENOBUFS), what was lost
-// is made good by the reading that every wake leads to.
-func (s *subscription) pump() error {
-	defer close(s.wake)
-	for {
-		_, _, err := s.socket.Receive()
-		if err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("receive changes of links and addresses: %w", err)
-		}
-		wake(s.wake)
-	}
-}
-
-// dump reads all links with their addresses, in order of name.
-func dump() ([]lb.Link, error) {
+// dump reads all links with their addresses, in order of name, and the default gateways, in order of use.
+func dump() (known, error) {
 	for range interrupted {
-		links, err := netlink.LinkList()
-		if err == nil {
-			var addrs []netlink.Addr
-			if addrs, err = netlink.AddrList(nil, netlink.FAMILY_ALL); err == nil {
-				return table(links, addrs), nil
-			}
-		}
+		all, err := attempt()
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return nil, err
+			return all, err
 		}
 	}
-	return nil, errInterrupted
+	return known{}, errInterrupted
+}
+
+// attempt is one reading, which the kernel may interrupt.
+func attempt() (known, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return known{}, err
+	}
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return known{}, err
+	}
+	routes, err := defaults()
+	if err != nil {
+		return known{}, err
+	}
+	all := known{links: table(links, addrs)}
+	all.gateways = gateways(routes, all.links)
+	return all, nil
 }
 
 // table joins links and addresses into our own terms.

@@ -18,6 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/election"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -47,6 +48,22 @@ type Config struct {
 // Links tells the node's network interfaces; false as long as they are not known.
 type Links interface {
 	Links() ([]lb.Link, bool)
+	// Gateways are the node's default gateways; false as long as they are not known.
+	Gateways() ([]netip.Addr, bool)
+	Changes() <-chan struct{}
+}
+
+// Unnumbered finds the routers at the other end of interfaces.
+type Unnumbered interface {
+	Set(ctx context.Context, interfaces []string) error
+	Routers() map[string]netip.Addr
+	Changes() <-chan struct{}
+}
+
+// BFD watches the paths to routers.
+type BFD interface {
+	Set(ctx context.Context, desired []bfd.Session) error
+	Status() []bfd.Status
 	Changes() <-chan struct{}
 }
 
@@ -89,11 +106,13 @@ type Health interface {
 
 // Executors are the parts that act.
 type Executors struct {
-	Links  Links
-	Gossip Gossip
-	Layer2 Layer2
-	BGP    BGP
-	Health Health
+	Links      Links
+	Gossip     Gossip
+	Layer2     Layer2
+	Unnumbered Unnumbered
+	BGP        BGP
+	BFD        BFD
+	Health     Health
 }
 
 // Loop is the speaker's reconcile loop.
@@ -149,7 +168,10 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 		Name:  "speaker",
 		Kinds: kinds,
 		Cost:  func() time.Duration { return time.Duration(loop.cost.Load()) },
-		Wakes: []<-chan struct{}{exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.BGP.Changes(), loop.leave},
+		Wakes: []<-chan struct{}{
+			exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
+			exec.BFD.Changes(), loop.leave,
+		},
 	}
 	return loop, wiring.Add(m, loop)
 }
@@ -179,7 +201,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	})
 	err = errors.Join(
 		err,
+		l.exec.Unnumbered.Set(ctx, plan.Unnumbered),
 		l.exec.BGP.Set(ctx, plan.Sessions),
+		l.exec.BFD.Set(ctx, watched(plan.Sessions)),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {
@@ -245,7 +269,8 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		return nil, err
 	}
 	links, known := l.exec.Links.Links()
-	if !known {
+	gateways, knownToo := l.exec.Links.Gateways()
+	if !known || !knownToo {
 		return nil, errors.New("the network interfaces are not known yet")
 	}
 	if err := l.exec.Gossip.Set(l.membership(now)); err != nil {
@@ -255,6 +280,7 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 	now.view, now.links = l.exec.Gossip.View(), links
 	now.world.Node = l.cfg.Node
 	now.world.Options = l.cfg.Options
+	now.world.Gateways, now.world.Routers = gateways, l.exec.Unnumbered.Routers()
 	now.world.Members.Known = l.known(now)
 	now.world.Members.Alive, now.world.Links = l.holders(now.view, now.world.Members.Known, links)
 	return now, nil

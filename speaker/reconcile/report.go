@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/members"
@@ -36,7 +40,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 	report := Report{Status: v1beta1.SpeakerStatus{
 		Members: int32(len(view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:  heldStatus(held, l.exec.Layer2.Conflicts()),
-		BGP:     sessionStatus(sessions),
+		BGP:     sessionStatus(sessions, l.exec.BFD.Status()),
 	}}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		report.Status.GossipAddress = address.String()
@@ -97,15 +101,47 @@ func heldStatus(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.Speaker
 	return status
 }
 
-func sessionStatus(sessions []bgp.Status) []v1beta1.BGPSession {
-	var list []v1beta1.BGPSession
-	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
-		list = append(list, v1beta1.BGPSession{
-			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
-			LastError: shorten(s.LastError), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
-		})
+// watched are the paths to watch by BFD, one for each session that asks for it and whose router is known.
+func watched(sessions []announce.Session) []bfd.Session {
+	var list []bfd.Session
+	for i := range sessions {
+		if s := &sessions[i]; s.BFD != nil && s.Address.IsValid() {
+			list = append(list, bfd.Session{
+				Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD,
+			})
+		}
 	}
 	return list
+}
+
+func sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1beta1.BGPSession {
+	states := make(map[string]string, len(watches))
+	for i := range watches {
+		states[watches[i].Name] = bfdState(&watches[i])
+	}
+	var list []v1beta1.BGPSession
+	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
+		entry := v1beta1.BGPSession{
+			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
+			LastError: shorten(s.LastError), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+			HoldTime: metav1.Duration{Duration: s.Hold}, KeepaliveTime: metav1.Duration{Duration: s.Keepalive},
+			Warning: shorten(strings.Join(s.Warnings, "; ")), BFD: shorten(states[s.Name]),
+		}
+		for _, family := range s.Families {
+			entry.Families = append(entry.Families, v1beta1.AddressFamily(family.String()))
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// bfdState is the state of a BFD session, with what is wrong when it is not up.
+func bfdState(s *bfd.Status) string {
+	text := s.State.String()
+	if why := cmp.Or(s.Problem, s.LastDown); why != "" && s.State != session.Up {
+		text += ": " + why
+	}
+	return text
 }
 
 // shorten keeps a text within what the schema allows.

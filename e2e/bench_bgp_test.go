@@ -1,0 +1,124 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// BenchmarkNodeCrashWithBFD measures, with BFD at 3 x 300 ms, the time in which new connections of a client behind the router
+// fail when a node crashes (ms-median, ms-least, ms-most), and the time until the router has no route to the node (the same
+// with -withdrawn). A client's connections are spread over three nodes, so that a third of them meets the dead one.
+func BenchmarkNodeCrashWithBFD(b *testing.B) {
+	const times = 5
+	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		b.Run(string(kind), func(b *testing.B) {
+			lab.Need(b, kind)
+			for b.Loop() {
+				cluster := sharedLab(b)
+				address := watched(b, cluster, kind, "crashes", "198.19.10.0/24")
+				var spans, withdrawals []time.Duration
+				for range times {
+					c := crash(b, cluster, address, "n3")
+					b.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
+					spans, withdrawals = append(spans, c.Span()), append(withdrawals, c.withdrawn)
+					cluster.Node("n3").Return()
+					awaitNextHops(b, cluster, address.String(), cluster.NodeNames()...)
+					awaitWatched(b, cluster, "n3", "crashes")
+				}
+				reportTimes(b, "", spans)
+				reportTimes(b, "-withdrawn", withdrawals)
+			}
+		})
+	}
+}
+
+// BenchmarkEndpointToWithdrawal measures the time from the write of an EndpointSlice, in which the only endpoint on a node is
+// no longer ready, until the router's kernel has no route to that node; the Service's externalTrafficPolicy is Local.
+func BenchmarkEndpointToWithdrawal(b *testing.B) {
+	const times = 21
+	for b.Loop() {
+		cluster := plainLab(b)
+		cluster.Apply(peer("router") + "\n---" + routedPool("local", "198.19.0.0/16"))
+		object := bareService("local", "local")
+		object.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+		slice := endpoints("local", "n1", "n2")
+		if err := errors.Join(cluster.API().Create(b.Context(), object), cluster.API().Create(b.Context(), slice)); err != nil {
+			b.Fatal(err)
+		}
+		address, _ := cluster.Service("local").AwaitAddress()
+		ready := func(is bool) {
+			slice.Endpoints[1].Conditions.Ready = &is
+			if err := cluster.API().Update(b.Context(), slice); err != nil {
+				b.Fatal(err)
+			}
+		}
+		var took []time.Duration
+		for range times {
+			ready(true)
+			awaitNextHops(b, cluster, address.String(), "n1", "n2")
+			began := time.Now()
+			ready(false)
+			awaitNextHops(b, cluster, address.String(), "n1")
+			took = append(took, time.Since(began))
+		}
+		reportTimes(b, "", took)
+	}
+}
+
+// endpoints is an EndpointSlice of a Service without a selector: a ready endpoint on each of these nodes. No pod is there.
+func endpoints(service string, nodes ...string) *discoveryv1.EndpointSlice {
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: service, Labels: map[string]string{discoveryv1.LabelServiceName: service},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	for i, node := range nodes {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{fmt.Sprintf("203.0.113.%d", 200+i)}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Ready: new(bool)},
+		})
+		*slice.Endpoints[i].Conditions.Ready = true
+	}
+	return slice
+}
+
+// createEndpoints gives Services that createServices is about to make an endpoint each, so that they are announced.
+func createEndpoints(b *testing.B, cluster *lab.Cluster, batch string, count int) {
+	b.Helper()
+	err := byManyHands(count, func(i int) error {
+		return cluster.API().Create(context.Background(), endpoints(fmt.Sprintf("%s-%d", batch, i), "n1"))
+	})
+	if err != nil {
+		b.Fatalf("create EndpointSlices: %v", err)
+	}
+}
+
+// awaitRoutes waits until the router's kernel forwards as many addresses of the pool to every node.
+func awaitRoutes(b *testing.B, cluster *lab.Cluster, count int) {
+	b.Helper()
+	nodes := len(cluster.NodeNames())
+	lab.Eventually(b, 5*time.Minute, "the router has every route", func() error {
+		out, err := cluster.Router().Run(b.Context(), "", "ip", "-o", "route", "show", "root", "198.19.0.0/16")
+		if err != nil {
+			return err
+		}
+		lines := slices.Collect(strings.Lines(out))
+		complete := slices.DeleteFunc(lines, func(line string) bool { return strings.Count(line, "nexthop") != nodes })
+		if len(complete) != count {
+			time.Sleep(100 * time.Millisecond) // to list thousands of routes again and again would keep a core busy
+			return fmt.Errorf("it forwards %d addresses to all nodes", len(complete))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,71 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: with BFD a node that dies is found in about a second, and its routes go; it is watched again when it is back.
+
+func TestBFDFindsANodeThatCrashed(t *testing.T) {
+	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		t.Run(string(kind), func(t *testing.T) {
+			lab.Need(t, kind)
+			cluster := daymark(t)
+			address := watched(t, cluster, kind, "crashes", "198.19.10.0/24")
+			c := crash(t, cluster, address, "n3")
+			t.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
+			if c.Failed() == 0 {
+				t.Error("no connection was sent to the node that had crashed: the router does not spread them")
+			}
+			mustBeUnder(t, "the withdrawal", c.withdrawn)
+			mustBeUnder(t, "the time in which connections failed", c.Span())
+
+			cluster.Node("n3").Return()
+			awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+			awaitWatched(t, cluster, "n3", "crashes")
+		})
+	}
+}
+
+func TestABFDProfileChangesWhileTheSessionsStayUp(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	watched(t, cluster, lab.FRR, "changes", "198.19.11.0/24")
+	before := map[string]int{}
+	for _, node := range cluster.Nodes() {
+		before[node.Name] = neighborOf(t, cluster, node).Established
+		if now, err := bfdOf(cluster, node.Name, "bfd peers"); err != nil || now.Transmit != 300 || now.Receive != 300 || now.Multiplier != 3 {
+			t.Errorf("FRR has %+v, want 300 ms and 3; %v", now, err)
+		}
+	}
+	cluster.Apply(bfdProfile("changes", 400*time.Millisecond, 5))
+	for _, node := range cluster.Nodes() {
+		lab.Eventually(t, soon, "FRR is told the new times", func() error {
+			now, err := bfdOf(cluster, node.Name, "bfd peers")
+			if err == nil && (now.Status != "up" || now.Transmit != 400 || now.Receive != 400 || now.Multiplier != 5) {
+				err = fmt.Errorf("it has %+v", now)
+			}
+			return err
+		})
+		if counters, err := bfdOf(cluster, node.Name, "bfd peers counters"); err != nil || counters.Downs != 0 {
+			t.Errorf("BFD with %s went down %d times: %v", node.Name, counters.Downs, err)
+		}
+		if n := neighborOf(t, cluster, node); n.State != "Established" || n.Established != before[node.Name] {
+			t.Errorf("the session with %s is %s and came up %d times, want %d", node.Name, n.State, n.Established, before[node.Name])
+		}
+	}
+}
+
+// neighborOf is FRR's session with a node.
+func neighborOf(t *testing.T, cluster *lab.Cluster, node lab.Node) frrNeighbor {
+	t.Helper()
+	all := map[string]frrNeighbor{}
+	if err := cluster.Router().Show("bgp neighbors "+node.V4.String(), &all); err != nil {
+		t.Fatal(err)
+	}
+	return all[node.V4.String()]
+}

@@ -1,0 +1,98 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: while a speaker restarts the router keeps its routes, BFD or not; a node that is drained is withdrawn first. No
+// connection is lost by either.
+
+func TestARouterThatWatchesByBFDKeepsTheRoutesOfSpeakersThatRestart(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	address := watched(t, cluster, lab.FRR, "restarts", "198.19.12.0/24")
+	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
+	for _, life := range []struct {
+		node string
+		end  func(lab.Daemon)
+	}{{"n1", lab.Daemon.Stop}, {"n2", lab.Daemon.Stop}, {"n3", lab.Daemon.Kill}} {
+		speaker := cluster.Node(life.node).Speaker()
+		life.end(speaker)
+		lab.Eventually(t, soon, "FRR has given the BFD session up and keeps the route", func() error {
+			session, err := bfdOf(cluster, life.node, "bfd peers")
+			if err != nil || session.Status == "up" {
+				return fmt.Errorf("it has %+v, %w", session, err)
+			}
+			kept, err := stale(cluster, address)
+			if err == nil && !slices.Equal(kept, []string{life.node}) {
+				err = fmt.Errorf("stale are the paths of %v", kept)
+			}
+			return err
+		})
+		speaker.Start()
+		awaitWatched(t, cluster, life.node, "restarts")
+		lab.Eventually(t, soon, "no path is stale", func() error {
+			kept, err := stale(cluster, address)
+			if err == nil && len(kept) > 0 {
+				err = fmt.Errorf("stale are the paths of %v", kept)
+			}
+			return err
+		})
+	}
+	changes, report := watch.Stop(), probe.Stop()
+	t.Logf("two speakers stopped and one killed: %s; next hops: %v", report, changes)
+	if len(changes) != 1 || len(changes[0].NextHops) != 3 {
+		t.Errorf("the next hops were %v, want all three all the while", changes)
+	}
+	if report.Failed() > 0 {
+		t.Errorf("%d connections failed; the first says: %v", report.Failed(), report.FirstError())
+	}
+}
+
+func TestANodeThatIsDrainedIsWithdrawnWithoutALostConnection(t *testing.T) {
+	const drain = "daymark.io/drain"
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	address := watched(t, cluster, lab.FRR, "drains", "198.19.13.0/24")
+	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
+	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
+	node := cluster.Node("n2")
+	node.Annotate(drain, "true")
+	awaitNextHops(t, cluster, address.String(), "n1", "n3")
+	awaitWatched(t, cluster, "n2", "drains")
+	node.Speaker().Stop()
+	node.RemoveAnnotation(drain)
+	node.Speaker().Start()
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	served := time.Now()
+	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(served) })
+	changes, report := watch.Stop(), probe.Stop()
+	t.Logf("%s; next hops: %v", report, changes)
+	if len(changes) != 3 {
+		t.Errorf("the next hops were %v, want three, two, and three again", changes)
+	}
+	mustHaveServedAllRouted(t, report, changes)
+}
+
+// mustHaveServedAllRouted is mustHaveServedAll for an address that is routed: when the next hops change, the router sends
+// a connection that is under way to another node, which does not know it.
+func mustHaveServedAllRouted(t *testing.T, report lab.Report, changes []lab.RouteChange) {
+	t.Helper()
+	underWay := 0
+	for _, a := range report.Broken() {
+		if slices.ContainsFunc(changes[1:], func(c lab.RouteChange) bool {
+			return a.Began.Before(c.At) && c.At.Before(a.Began.Add(a.Took+lab.Poll))
+		}) {
+			underWay++
+		}
+	}
+	t.Logf("%d connections were under way while the next hops changed, and broke", underWay)
+	if failed := report.Failed() - underWay; failed > 0 || len(report.Attempts) == 0 {
+		t.Errorf("%d of %d connections failed; the first says: %v", failed, len(report.Attempts), report.FirstError())
+	}
+}

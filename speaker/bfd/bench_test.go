@@ -1,0 +1,160 @@
+package bfd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+// many sessions, a few hundred, at the usual interval.
+const many = 300
+
+// peerProcess marks a process that is the other end of the benchmarks, so that its work is not counted as ours. The value
+// is our address.
+const peerProcess = "DAYMARK_TEST_BFD_PEER"
+
+// peerAddr is one of the addresses of the other end.
+func peerAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}) }
+
+// runPeer is the other end: one session with us from each of its addresses. It runs until it is killed.
+func runPeer() int {
+	ours := netip.MustParseAddr(os.Getenv(peerProcess))
+	m := New(Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	var desired []Session
+	for i := 1; i <= many; i++ {
+		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: ours, Local: peerAddr(i)})
+	}
+	if err := m.Set(context.Background(), desired); err != nil {
+		return 1
+	}
+	if m.Start(context.Background()) != nil {
+		return 1
+	}
+	return 0
+}
+
+// manySessions brings them up, and gives the cable they run over.
+func manySessions(b *testing.B) (*cable, *running) {
+	b.Helper()
+	c := newCable(b)
+	ours := netip.MustParseAddr("198.18.255.1")
+	give(b, c.near, ours, 16)
+	c.other.Do(b, func() {
+		for i := 1; i <= many; i++ {
+			give(b, c.far, peerAddr(i), 16)
+		}
+	})
+	peer := exec.Command("/proc/self/exe")
+	peer.Env = append(os.Environ(), peerProcess+"="+ours.String())
+	peer.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	startDaemon(b, c.other, peer)
+	var desired []Session
+	for i := 1; i <= many; i++ {
+		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: peerAddr(i)})
+	}
+	r := start(b, desired...)
+	netnstest.Eventually(b, "all are up", func() error { return r.allUp() })
+	return c, r
+}
+
+func (r *running) allUp() error {
+	for _, s := range r.Status() {
+		if s.State != session.Up || s.Polling {
+			return fmt.Errorf("%+v", s)
+		}
+	}
+	return nil
+}
+
+// BenchmarkManySessions tells the part of a core that 300 sessions at 300 ms cost. An operation is a second of them.
+func BenchmarkManySessions(b *testing.B) {
+	_, r := manySessions(b)
+	before, start := cpu(b), time.Now()
+	for b.Loop() {
+		time.Sleep(time.Second)
+	}
+	b.ReportMetric(100*float64(cpu(b)-before)/float64(time.Since(start)), "%core")
+	for _, s := range r.Status() {
+		if s.Downs > 0 {
+			b.Errorf("%+v", s)
+		}
+	}
+}
+
+// cpu is the time that this process has taken of all cores.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkJitter tells the gaps between packets of a session as the other end sees them, of 300 sessions at 300 ms, idle
+// and beside goroutines that keep all cores and the garbage collector busy. RFC 5880 section 6.8.7 asks for 225 to 300 ms.
+func BenchmarkJitter(b *testing.B) {
+	for _, busy := range []int{0, 2, 16} {
+		b.Run(fmt.Sprintf("busy=%d", busy), func(b *testing.B) {
+			c, r := manySessions(b)
+			stop := load(busy)
+			end := startTap(b, c)
+			for b.Loop() {
+				time.Sleep(time.Second)
+			}
+			stop()
+			gaps := end()
+			if len(gaps) == 0 {
+				b.Fatal("nothing was heard")
+			}
+			slices.Sort(gaps)
+			in := func(d time.Duration) float64 { return float64(d) / float64(ms) }
+			b.ReportMetric(in(gaps[0]), "ms-least")
+			b.ReportMetric(in(gaps[len(gaps)/2]), "ms-p50")
+			b.ReportMetric(in(gaps[len(gaps)*99/100]), "ms-p99")
+			b.ReportMetric(in(gaps[len(gaps)*999/1000]), "ms-p99.9")
+			b.ReportMetric(in(gaps[len(gaps)-1]), "ms-most")
+			b.ReportMetric(0, "ns/op")
+			downs := uint64(0)
+			for _, s := range r.Status() {
+				downs += s.Downs
+			}
+			b.ReportMetric(float64(downs), "downs")
+		})
+	}
+}
+
+// load keeps goroutines allocating, some of it long-lived, until it is stopped.
+func load(goroutines int) (stop func()) {
+	var (
+		ended   atomic.Bool
+		workers sync.WaitGroup
+	)
+	for range goroutines {
+		workers.Go(func() {
+			kept := make([][]*int, 2000)
+			for i := 0; !ended.Load(); i++ {
+				piece := make([]*int, 200)
+				for at := range piece {
+					piece[at] = new(int)
+				}
+				kept[i%len(kept)] = piece
+			}
+		})
+	}
+	return func() { ended.Store(true); workers.Wait() }
+}

@@ -1,0 +1,199 @@
+package bfd
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+// bird is BIRD 2 at the other end of a cable.
+type bird struct {
+	t       *testing.T
+	cable   *cable
+	dir     string
+	process *daemon
+}
+
+// startBIRD runs BIRD with a configuration of its BFD.
+func startBIRD(t *testing.T, c *cable, config string) *bird {
+	t.Helper()
+	netnstest.NeedProgram(t, "/usr/sbin/bird")
+	netnstest.NeedProgram(t, "birdc")
+	b := &bird{t: t, cable: c, dir: t.TempDir()}
+	b.write(config)
+	b.start()
+	return b
+}
+
+func (b *bird) write(config string) {
+	b.t.Helper()
+	text := fmt.Sprintf("log stderr all;\nrouter id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", b.cable.theirs, config)
+	if err := os.WriteFile(filepath.Join(b.dir, "bird.conf"), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bird) start() {
+	b.t.Helper()
+	command := exec.Command("/usr/sbin/bird", "-f", "-c", filepath.Join(b.dir, "bird.conf"),
+		"-s", filepath.Join(b.dir, "ctl"), "-P", filepath.Join(b.dir, "pid"))
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	b.process = startDaemon(b.t, b.cable.other, command)
+}
+
+func (b *bird) try(command string) (string, error) {
+	output, err := exec.Command("birdc", append([]string{"-s", filepath.Join(b.dir, "ctl")}, strings.Fields(command)...)...).CombinedOutput()
+	return string(output), err
+}
+
+// configure changes the configuration in place.
+func (b *bird) configure(config string) {
+	b.t.Helper()
+	b.write(config)
+	if output, err := b.try("configure"); err != nil || !strings.Contains(output, "Reconfigured") {
+		b.t.Fatalf("configure BIRD: %v: %s", err, output)
+	}
+}
+
+// has waits until BIRD shows a session with an address of ours in a state, with an interval and a detection time in
+// seconds; "" is any.
+func (b *bird) has(addr netip.Addr, state, interval, detection string) {
+	b.t.Helper()
+	netnstest.Eventually(b.t, "BIRD's session is "+state, func() error {
+		output, err := b.try("show bfd sessions")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, output)
+		}
+		// IP address, interface, state, since (of one word or two), interval, timeout.
+		for line := range strings.Lines(output) {
+			f := strings.Fields(line)
+			if len(f) >= 6 && f[0] == addr.WithZone("").String() && f[2] == state &&
+				(interval == "" || f[len(f)-2] == interval) && (detection == "" || f[len(f)-1] == detection) {
+				return nil
+			}
+		}
+		return fmt.Errorf("it shows %s", output)
+	})
+}
+
+// birdBFD is the configuration of one session.
+func birdBFD(neighbor, kind string, interval, multiplier int) string {
+	return fmt.Sprintf("%s { interval %d ms; multiplier %d; };\nneighbor %s;", kind, interval, multiplier, neighbor)
+}
+
+func TestBIRDUpAndDown(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		ours     func(*cable) Session
+		neighbor func(*cable) string
+		kind     string
+	}{
+		{"IPv4", func(c *cable) Session { return Session{Peer: c.theirs} }, func(c *cable) string {
+			return fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+		}, `interface "*"`},
+		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.theirsLL.WithZone(c.near)} }, func(c *cable) string {
+			return fmt.Sprintf("%s dev \"%s\" local %s", c.oursLL, c.far, c.theirsLL)
+		}, `interface "*"`},
+		{"multihop", func(c *cable) Session { return Session{Peer: c.theirs, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("%s local %s multihop on", c.ours, c.theirs)
+		}, "multihop"},
+		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.theirs6, MultiHop: true, Local: c.ours6} }, func(c *cable) string {
+			return fmt.Sprintf("%s local %s multihop on", c.ours6, c.theirs6)
+		}, "multihop"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := newCable(t)
+			router := startBIRD(t, c, birdBFD(row.neighbor(c), row.kind, 100, 5))
+			wanted := row.ours(c)
+			wanted.Name, wanted.Profile = "tor", profile(100*ms, 5)
+			wanted.Profile.MinimumTTL = 64 // All that BIRD gives to multihop sessions.
+			ours := netip.MustParseAddr(strings.Fields(row.neighbor(c))[0])
+			r := start(t, wanted)
+			r.up("tor")
+			router.has(ours, "Up", "0.100", "0.500")
+			if s := r.status("tor"); s.Transmit != 100*ms || s.Detection != 500*ms {
+				t.Errorf("%+v", s)
+			}
+			cutAt := time.Now()
+			mend := c.cut(t)
+			s := r.down("tor")
+			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
+			if s.Diag != session.DiagExpired || s.Downs != 1 {
+				t.Errorf("%+v", s)
+			}
+			router.has(ours, "Down", "", "")
+			mend()
+			r.up("tor")
+			router.has(ours, "Up", "", "")
+		})
+	}
+}
+
+func TestBIRDChangesIntervals(t *testing.T) {
+	c := newCable(t)
+	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
+	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	r := start(t, wanted)
+	r.up("tor")
+	for _, change := range []struct {
+		interval             int
+		shows, showsDetected string
+	}{{400, "0.400", "2.000"}, {50, "0.100", "0.500"}, {300, "0.300", "1.500"}} {
+		wanted.Profile = profile(time.Duration(change.interval)*ms, 5)
+		r.set(wanted)
+		router.has(c.ours, "Up", change.shows, change.showsDetected)
+		r.await("tor", "has them confirmed", func(s Status) bool { return !s.Polling })
+	}
+	for _, change := range []int{700, 60, 500} {
+		router.configure(birdBFD(neighbor, `interface "*"`, change, 5))
+		r.await("tor", "has BIRD's intervals", func(s Status) bool {
+			longer := time.Duration(max(change, 300)) * ms
+			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
+		})
+	}
+	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+		t.Errorf("it flapped: %+v", s)
+	}
+}
+
+func TestBothEndsOfBIRDRestart(t *testing.T) {
+	outer := t // Of what outlives a part of the test.
+	c := newCable(t)
+	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
+	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	r := start(t, wanted)
+	r.up("tor")
+	t.Run("BIRD crashes", func(t *testing.T) {
+		killed := time.Now()
+		router.process.kill()
+		s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 })
+		t.Logf("BIRD killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
+		router.start()
+		r.up("tor")
+		router.has(c.ours, "Up", "0.100", "0.500")
+	})
+	t.Run("BIRD gives up the session, without a word", func(*testing.T) {
+		router.configure(`interface "*" { interval 100 ms; multiplier 5; };`)
+		r.await("tor", "has failed", func(s Status) bool { return s.Downs == 2 })
+		router.configure(birdBFD(neighbor, `interface "*"`, 100, 5))
+		r.up("tor")
+	})
+	t.Run("we leave and return", func(*testing.T) {
+		r.end()
+		router.has(c.ours, "Down", "", "")
+		r = start(outer, wanted)
+		r.up("tor")
+		router.has(c.ours, "Up", "0.100", "0.500")
+	})
+}

@@ -1,0 +1,282 @@
+package bfd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+const (
+	zebra = "/usr/lib/frr/zebra"
+	bfdd  = "/usr/lib/frr/bfdd"
+)
+
+// frr is FRR's bfdd at the other end of a cable, with the zebra that tells it of interfaces.
+type frr struct {
+	t     *testing.T
+	cable *cable
+	dir   string
+	zebra *daemon
+	bfdd  *daemon
+}
+
+// startFRR runs bfdd with lines of configuration below "bfd".
+func startFRR(t *testing.T, c *cable, lines ...string) *frr {
+	t.Helper()
+	for _, program := range []string{zebra, bfdd, "vtysh", "sh", "mount"} {
+		netnstest.NeedProgram(t, program)
+	}
+	f := &frr{t: t, cable: c, dir: t.TempDir()}
+	f.write("bfdd.conf", "bfd\n"+strings.Join(lines, "\n")+"\nexit\n")
+	f.write("vtysh.conf", "")
+	// FRR wants its user in a group of its own. Root is made a member, in a copy that only FRR sees.
+	groups, err := os.ReadFile("/etc/group")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write("group", string(regexp.MustCompile(`(?m)^frrvty:.*$`).ReplaceAll(groups, []byte("frrvty:x:0:root"))))
+	f.zebra = f.start(zebra, "vtysh.conf")
+	netnstest.Eventually(t, "zebra answers", func() error { _, err := os.Stat(filepath.Join(f.dir, "zserv")); return err })
+	f.startBFD()
+	return f
+}
+
+func (f *frr) write(name, content string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(content), 0o644); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *frr) startBFD() {
+	f.t.Helper()
+	f.bfdd = f.start(bfdd, "bfdd.conf", "--bfdctl", filepath.Join(f.dir, "ctl"))
+	netnstest.Eventually(f.t, "bfdd answers", func() error { _, err := f.try("show version"); return err })
+}
+
+// start runs a daemon of FRR.
+func (f *frr) start(program, config string, more ...string) *daemon {
+	f.t.Helper()
+	name := filepath.Base(program)
+	args := append([]string{
+		"-c", `mount --bind "$0" /etc/group && exec "$@"`, filepath.Join(f.dir, "group"),
+		program, "-u", "root", "-g", "root", "-f", filepath.Join(f.dir, config), "-i", filepath.Join(f.dir, name+".pid"),
+		"--vty_socket", f.dir, "-P", "0", "-z", filepath.Join(f.dir, "zserv"), "--log", "stdout",
+	}, more...)
+	command := exec.Command("sh", args...)
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNS}
+	return startDaemon(f.t, f.cable.other, command)
+}
+
+func (f *frr) try(command ...string) (string, error) {
+	args := []string{"--vty_socket", f.dir, "--config_dir", f.dir, "-d", "bfdd"}
+	for _, line := range command {
+		args = append(args, "-c", line)
+	}
+	output, err := exec.Command("vtysh", args...).CombinedOutput()
+	return string(output), err
+}
+
+// configure gives lines of configuration.
+func (f *frr) configure(lines ...string) {
+	f.t.Helper()
+	if output, err := f.try(append([]string{"configure terminal", "bfd"}, lines...)...); err != nil {
+		f.t.Fatalf("configure FRR: %v: %s", err, output)
+	}
+}
+
+// frrPeer is a session as FRR shows it. Intervals are in milliseconds.
+type frrPeer struct {
+	Peer       string `json:"peer"`
+	Status     string `json:"status"`
+	Diag       string `json:"diagnostic"`
+	RemoteDiag string `json:"remote-diagnostic"`
+	RemoteRx   int    `json:"remote-receive-interval"`
+	RemoteTx   int    `json:"remote-transmit-interval"`
+	RemoteMult int    `json:"remote-detect-multiplier"`
+	Uptime     int    `json:"uptime"`
+}
+
+// peer waits until FRR's session with an address of ours is as asked for.
+func (f *frr) peer(addr netip.Addr, what string, is func(frrPeer) bool) frrPeer {
+	f.t.Helper()
+	var last frrPeer
+	netnstest.Eventually(f.t, "FRR's session "+what, func() error {
+		output, err := f.try("show bfd peers json")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, output)
+		}
+		var all []frrPeer
+		if err := json.Unmarshal([]byte(output), &all); err != nil {
+			return fmt.Errorf("%w: %s", err, output)
+		}
+		for _, p := range all {
+			if p.Peer == addr.WithZone("").String() {
+				if last = p; is(p) {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("it shows %s", output)
+	})
+	return last
+}
+
+func (f *frr) up(addr netip.Addr) {
+	f.t.Helper()
+	f.peer(addr, "is up", func(p frrPeer) bool { return p.Status == "up" })
+}
+
+const intervals = "receive-interval 100\ntransmit-interval 100\ndetect-multiplier 5"
+
+// TestFRRUpAndDown in all the ways there are.
+func TestFRRUpAndDown(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		ours func(*cable) Session
+		peer func(*cable) string
+	}{
+		{"IPv4", func(c *cable) Session { return Session{Peer: c.theirs} }, func(c *cable) string { return "peer " + c.ours.String() }},
+		{"IPv6", func(c *cable) Session { return Session{Peer: c.theirs6} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s local-address %s", c.ours6, c.theirs6)
+		}},
+		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.theirsLL.WithZone(c.near), Local: c.oursLL} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s local-address %s interface %s", c.oursLL, c.theirsLL, c.far)
+		}},
+		{"multihop", func(c *cable) Session { return Session{Peer: c.theirs, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s multihop local-address %s", c.ours, c.theirs)
+		}},
+		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.theirs6, Local: c.ours6, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s multihop local-address %s", c.ours6, c.theirs6)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := newCable(t)
+			router := startFRR(t, c, row.peer(c), intervals, "exit")
+			wanted := row.ours(c)
+			wanted.Name, wanted.Profile = "tor", profile(100*ms, 5)
+			r := start(t, wanted)
+			ours := map[bool]netip.Addr{true: c.ours, false: c.ours6}[wanted.Peer.Is4()]
+			if wanted.Peer.Zone() != "" {
+				ours = c.oursLL
+			}
+			r.up("tor")
+			router.up(ours)
+			if s := r.status("tor"); s.Transmit != 100*ms || s.Receive != 100*ms || s.Detection != 500*ms {
+				t.Errorf("%+v", s)
+			}
+			if p := router.peer(ours, "has our intervals", func(p frrPeer) bool { return p.RemoteTx == 100 && p.RemoteRx == 100 }); p.RemoteMult != 5 {
+				t.Errorf("FRR: %+v", p)
+			}
+
+			cutAt := time.Now()
+			mend := c.cut(t)
+			s := r.down("tor")
+			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
+			if s.Diag != session.DiagExpired || s.Downs != 1 {
+				t.Errorf("%+v", s)
+			}
+			p := router.peer(ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
+			if p.Diag != "control detection time expired" {
+				t.Errorf("FRR: %+v", p)
+			}
+			mend()
+			r.up("tor")
+			router.up(ours)
+		})
+	}
+}
+
+func TestFRRChangesIntervals(t *testing.T) {
+	c := newCable(t)
+	router := startFRR(t, c, "peer "+c.ours.String(), intervals, "exit")
+	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	r := start(t, wanted)
+	r.up("tor")
+
+	for _, change := range []struct{ interval, multiplier int }{{400, 3}, {50, 10}, {300, 4}} {
+		wanted.Profile = profile(time.Duration(change.interval)*ms, change.multiplier)
+		r.set(wanted)
+		router.peer(c.ours, "has our intervals", func(p frrPeer) bool {
+			return p.RemoteTx == change.interval && p.RemoteRx == change.interval && p.RemoteMult == change.multiplier
+		})
+		r.await("tor", "has them confirmed", func(s Status) bool {
+			return !s.Polling && s.Transmit == time.Duration(max(change.interval, 100))*ms
+		})
+	}
+	for _, change := range []int{700, 60, 500} {
+		router.configure("peer "+c.ours.String(), fmt.Sprintf("receive-interval %d", change), fmt.Sprintf("transmit-interval %d", change))
+		r.await("tor", "has FRR's intervals", func(s Status) bool {
+			longer := time.Duration(max(change, 300)) * ms
+			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
+		})
+	}
+	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+		t.Errorf("it flapped: %+v", s)
+	}
+	router.up(c.ours)
+}
+
+func TestBothEndsOfFRRRestart(t *testing.T) {
+	outer := t // Of what outlives a part of the test.
+	c := newCable(t)
+	router := startFRR(t, c, "peer "+c.ours.String(), intervals, "exit")
+	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	r := start(t, wanted)
+	r.up("tor")
+
+	t.Run("bfdd crashes", func(t *testing.T) {
+		killed := time.Now()
+		router.bfdd.kill()
+		s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 })
+		t.Logf("bfdd killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
+		router.startBFD()
+		r.up("tor")
+		router.up(c.ours)
+	})
+	t.Run("bfdd restarts before we miss it", func(t *testing.T) {
+		wanted.Profile = profile(2*time.Second, 20)
+		r.set(wanted)
+		r.await("tor", "has long intervals", func(s Status) bool { return s.Detection >= 10*time.Second && !s.Polling })
+		router.bfdd.kill()
+		router.startBFD()
+		if s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 2 }); !strings.HasPrefix(s.LastDown, "the peer says Down") {
+			t.Errorf("%+v", s)
+		}
+		wanted.Profile = profile(100*ms, 5)
+		r.set(wanted)
+		r.up("tor")
+		router.up(c.ours)
+	})
+	t.Run("we leave and return", func(t *testing.T) {
+		r.end()
+		p := router.peer(c.ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
+		if p.Diag != "neighbor signaled session down" || p.RemoteDiag != "administratively down" {
+			t.Errorf("FRR: %+v", p)
+		}
+		r = start(outer, wanted)
+		r.up("tor")
+		router.up(c.ours)
+	})
+	t.Run("FRR is shut down on purpose", func(t *testing.T) {
+		router.configure("peer "+c.ours.String(), "shutdown")
+		s := r.down("tor")
+		if s.PeerState != session.AdminDown || s.Downs != 0 || s.Diag != session.DiagNeighborDown || len(r.told()) > 0 {
+			t.Errorf("%+v, OnDown was told %q", s, r.told())
+		}
+		router.configure("peer "+c.ours.String(), "no shutdown")
+		r.up("tor")
+		router.up(c.ours)
+	})
+}

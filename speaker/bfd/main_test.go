@@ -1,0 +1,227 @@
+package bfd
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/vishvananda/netlink"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+const ms = time.Millisecond
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	switch {
+	case os.Getenv(peerProcess) != "":
+		os.Exit(runPeer())
+	case os.Getenv(tapProcess) != "":
+		os.Exit(runTap())
+	}
+	os.Exit(netnstest.Main(m))
+}
+
+// subnets are handed out one by one: 198.19.64.4/30, 198.19.64.8/30 and so on, and alike in IPv6, with our address first.
+var subnets atomic.Int32
+
+// cable is a link from the tests' own namespace to another.
+type cable struct {
+	other          *netnstest.Namespace
+	ours, theirs   netip.Addr
+	ours6, theirs6 netip.Addr
+	// Link-local, with our zone and with theirs.
+	oursLL, theirsLL netip.Addr
+	near, far        string
+}
+
+func newCable(t testing.TB) *cable {
+	t.Helper()
+	n := int(subnets.Add(1))
+	c := &cable{
+		other: netnstest.New(t), near: fmt.Sprintf("near%d", n), far: fmt.Sprintf("far%d", n),
+		ours:     netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 1)}),
+		theirs:   netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 2)}),
+		ours6:    netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::1", n)),
+		theirs6:  netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::2", n)),
+		oursLL:   netip.MustParseAddr("fe80::1"),
+		theirsLL: netip.MustParseAddr("fe80::2"),
+	}
+	netnstest.Veth(t, c.near, c.other, c.far)
+	give(t, c.near, c.ours, 30)
+	give(t, c.near, c.ours6, 64)
+	give(t, c.near, c.oursLL, 64)
+	c.other.Do(t, func() {
+		give(t, c.far, c.theirs, 30)
+		give(t, c.far, c.theirs6, 64)
+		give(t, c.far, c.theirsLL, 64)
+	})
+	return c
+}
+
+// give adds an address to a link, usable at once.
+func give(t testing.TB, name string, addr netip.Addr, bits int) {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Errorf("find %s: %v", name, err)
+		return
+	}
+	address, err := netlink.ParseAddr(netip.PrefixFrom(addr, bits).String())
+	if err != nil {
+		t.Errorf("parse %s: %v", addr, err)
+		return
+	}
+	if addr.Is6() {
+		address.Flags = 0x02 // IFA_F_NODAD
+	}
+	if err := netlink.AddrAdd(link, address); err != nil {
+		t.Errorf("add %s to %s: %v", addr, name, err)
+	}
+}
+
+// cut takes the cable away without either end seeing it: our packets and theirs are dropped. It returns how to mend it.
+func (c *cable) cut(t *testing.T) (mend func()) {
+	t.Helper()
+	c.other.Run(t, "nft", "add table inet cut")
+	c.other.Run(t, "nft", "add chain inet cut in { type filter hook input priority -300; policy drop; }")
+	c.other.Run(t, "nft", "add chain inet cut out { type filter hook output priority -300; policy drop; }")
+	return func() { c.other.Run(t, "nft", "delete table inet cut") }
+}
+
+// profile has the same interval both ways.
+func profile(interval time.Duration, multiplier int) lb.BFDProfile {
+	return lb.BFDProfile{ReceiveInterval: interval, TransmitInterval: interval, DetectMultiplier: multiplier}
+}
+
+// running is a Monitor with its end in the test's hand.
+type running struct {
+	*Monitor
+	t        testing.TB
+	by       func(func())
+	registry *prometheus.Registry
+	end      func()
+
+	mu    sync.Mutex
+	falls []string
+}
+
+// start runs a Monitor until end, or the end of the test.
+func start(t testing.TB, desired ...Session) *running {
+	t.Helper()
+	return startBy(t, func(f func()) { f() }, desired...)
+}
+
+// startIn runs a Monitor in another namespace.
+func startIn(t testing.TB, n *netnstest.Namespace, desired ...Session) *running {
+	t.Helper()
+	return startBy(t, func(f func()) { n.Do(t, f) }, desired...)
+}
+
+// startBy runs a Monitor by what decides in which namespace a function runs.
+func startBy(t testing.TB, by func(func()), desired ...Session) *running {
+	t.Helper()
+	out := io.Discard
+	if testing.Verbose() {
+		out = t.Output()
+	}
+	r := &running{t: t, by: by, registry: prometheus.NewRegistry()}
+	r.Monitor = New(Config{
+		Log: slog.New(slog.NewTextHandler(out, nil)), Registerer: r.registry,
+		OnDown: func(name, why string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.falls = append(r.falls, name+": "+why)
+		},
+	})
+	r.set(desired...)
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		by(func() {
+			if err := r.Start(ctx); err != nil {
+				t.Errorf("Start: %v", err)
+			}
+		})
+	})
+	r.end = func() {
+		cancel()
+		ended.Wait()
+	}
+	t.Cleanup(r.end)
+	netnstest.Eventually(t, "the monitor runs", func() error {
+		r.Monitor.mu.Lock()
+		defer r.Monitor.mu.Unlock()
+		if !r.running {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	return r
+}
+
+func (r *running) set(desired ...Session) {
+	r.t.Helper()
+	r.by(func() {
+		if err := r.Set(context.Background(), desired); err != nil {
+			r.t.Errorf("Set: %v", err)
+		}
+	})
+}
+
+// status of a session; zero when there is none.
+func (r *running) status(name string) Status {
+	all := r.Status()
+	at := slices.IndexFunc(all, func(s Status) bool { return s.Name == name })
+	if at < 0 {
+		return Status{}
+	}
+	return all[at]
+}
+
+// await waits until the status of a session is as asked for.
+func (r *running) await(name, what string, is func(Status) bool) Status {
+	r.t.Helper()
+	var last Status
+	netnstest.Eventually(r.t, "session "+name+" "+what, func() error {
+		if last = r.status(name); is(last) {
+			return nil
+		}
+		return fmt.Errorf("its status is %+v", last)
+	})
+	return last
+}
+
+// up waits until a session is up and agreed upon.
+func (r *running) up(name string) Status {
+	r.t.Helper()
+	return r.await(name, "is up", func(s Status) bool {
+		return s.State == session.Up && s.PeerState == session.Up && !s.Polling && s.Problem == ""
+	})
+}
+
+func (r *running) down(name string) Status {
+	r.t.Helper()
+	return r.await(name, "is down", func(s Status) bool { return s.State == session.Down })
+}
+
+// told gives what OnDown was told.
+func (r *running) told() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.falls)
+}

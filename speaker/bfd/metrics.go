@@ -1,0 +1,89 @@
+package bfd
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+// dropReason is why a packet was not given to a session.
+type dropReason string
+
+const (
+	dropTTL       dropReason = "ttl"
+	dropMalformed dropReason = "malformed"
+	dropUnknown   dropReason = "unknown_session"
+	dropError     dropReason = "error"
+)
+
+// metrics of packets, looked up once so that a packet costs an addition.
+type metrics struct {
+	sent, unsent, received prometheus.Counter
+	dropped                map[dropReason]prometheus.Counter
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	factory := promauto.With(registerer)
+	counter := func(name, help string) prometheus.Counter {
+		return factory.NewCounter(prometheus.CounterOpts{Name: "daymark_bfd_" + name, Help: help})
+	}
+	dropped := factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "daymark_bfd_packets_dropped_total",
+		Help: "BFD packets received and not used, by reason: ttl, malformed, unknown_session, error.",
+	}, []string{"reason"})
+	m := &metrics{
+		sent:     counter("packets_sent_total", "BFD packets sent."),
+		unsent:   counter("send_failures_total", "BFD packets that the kernel refused to send."),
+		received: counter("packets_received_total", "BFD packets received, the dropped ones among them."),
+		dropped:  map[dropReason]prometheus.Counter{},
+	}
+	for _, reason := range []dropReason{dropTTL, dropMalformed, dropUnknown, dropError} {
+		m.dropped[reason] = dropped.WithLabelValues(string(reason))
+	}
+	return m
+}
+
+func (m *metrics) drop(why dropReason) { m.dropped[why].Inc() }
+
+var (
+	sessionUp = prometheus.NewDesc("daymark_bfd_session_up",
+		"Whether the BFD session is up.", []string{"session", "address"}, nil)
+	sessionDowns = prometheus.NewDesc("daymark_bfd_session_downs_total",
+		"How often the BFD session, once up, failed.", []string{"session", "address"}, nil)
+	sessionStates = prometheus.NewDesc("daymark_bfd_sessions",
+		"BFD sessions, by state: Down, Init, Up.", []string{"state"}, nil)
+)
+
+// collector makes metrics of the sessions as they are when asked.
+type collector struct{ monitor *Monitor }
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{sessionUp, sessionDowns, sessionStates} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(metrics chan<- prometheus.Metric) {
+	states := map[session.State]int{session.Down: 0, session.Init: 0, session.Up: 0}
+	names := map[string]struct{}{}
+	for _, s := range c.monitor.Status() {
+		states[s.State]++
+		if _, twice := names[s.Name]; twice {
+			continue // It was refused for that.
+		}
+		names[s.Name] = struct{}{}
+		up := 0.0
+		if s.State == session.Up {
+			up = 1
+		}
+		labels := []string{s.Name, s.Peer.String()}
+		metrics <- prometheus.MustNewConstMetric(sessionUp, prometheus.GaugeValue, up, labels...)
+		metrics <- prometheus.MustNewConstMetric(sessionDowns, prometheus.CounterValue, float64(s.Downs), labels...)
+	}
+	for state, count := range states {
+		metrics <- prometheus.MustNewConstMetric(sessionStates, prometheus.GaugeValue, float64(count), state.String())
+	}
+}

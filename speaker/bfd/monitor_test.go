@@ -1,0 +1,365 @@
+package bfd
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+// pair runs a Monitor at each end of a cable, with a session between them.
+func pair(t *testing.T, c *cable, change func(near, far *Session)) (near, far *running, nears, fars Session) {
+	t.Helper()
+	nears = Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)}
+	fars = Session{Name: "node", Peer: c.ours, Profile: profile(50*ms, 20)}
+	if change != nil {
+		change(&nears, &fars)
+	}
+	near, far = start(t, nears), startIn(t, c.other, fars)
+	near.up("tor")
+	far.up("node")
+	return near, far, nears, fars
+}
+
+func TestTwoMonitors(t *testing.T) {
+	for name, change := range map[string]func(*cable, *Session, *Session){
+		"over IPv4": func(*cable, *Session, *Session) {},
+		"over IPv6": func(c *cable, near, far *Session) { near.Peer, far.Peer = c.theirs6, c.ours6 },
+		"over IPv6 link-local": func(c *cable, near, far *Session) {
+			near.Peer, far.Peer = c.theirsLL.WithZone(c.near), c.oursLL.WithZone(c.far)
+			near.Local, far.Local = c.oursLL, c.theirsLL
+		},
+		"over several hops": func(_ *cable, near, far *Session) { near.MultiHop, far.MultiHop = true, true },
+		"over several hops of IPv6": func(c *cable, near, far *Session) {
+			near.Peer, far.Peer = c.theirs6, c.ours6
+			near.Local, far.Local = c.ours6, c.theirs6
+			near.MultiHop, far.MultiHop = true, true
+		},
+		"with one of them passive": func(_ *cable, near, _ *Session) { near.Profile.Passive = true },
+		"within devices":           func(c *cable, near, far *Session) { near.Device, far.Device = c.near, c.far },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCable(t)
+			near, far, _, _ := pair(t, c, func(near, far *Session) { change(c, near, far) })
+			if s := near.status("tor"); s.Transmit != 50*ms || s.Receive != 50*ms || s.Detection != time.Second || s.Diag != session.DiagNone {
+				t.Errorf("%+v", s)
+			}
+			cutAt := time.Now()
+			mend := c.cut(t)
+			s := near.down("tor")
+			if took := s.Since.Sub(cutAt); took > 2*time.Second {
+				t.Errorf("down after %v", took)
+			}
+			if s.Diag != session.DiagExpired || s.Downs != 1 || s.LastDown != "no packet from the peer for 1s" || s.PeerState != session.Up {
+				t.Errorf("%+v", s)
+			}
+			netnstest.Eventually(t, "OnDown is told", func() error {
+				if told := near.told(); !slices.Equal(told, []string{"tor: no packet from the peer for 1s"}) {
+					return fmt.Errorf("it was told %q", told)
+				}
+				return nil
+			})
+			far.down("node")
+			mend()
+			near.up("tor")
+			if s := far.up("node"); s.Downs != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// TestOnlyOneWay: what we send arrives, what the peer sends does not. The peer hears of it from us.
+func TestOnlyOneWay(t *testing.T) {
+	c := newCable(t)
+	near, far, _, _ := pair(t, c, nil)
+	c.other.Run(t, "nft", "add table inet mute")
+	c.other.Run(t, "nft", "add chain inet mute out { type filter hook output priority -300; policy drop; }")
+	if s := near.down("tor"); s.Diag != session.DiagExpired {
+		t.Errorf("we: %+v", s)
+	}
+	s := far.await("node", "has failed", func(s Status) bool { return s.Downs == 1 })
+	if s.LastDown != "the peer says Down: control detection time expired" {
+		t.Errorf("the peer: %+v", s)
+	}
+}
+
+func TestAProfileChangesInPlace(t *testing.T) {
+	c := newCable(t)
+	near, far, nears, fars := pair(t, c, nil)
+	since := near.status("tor").Since
+	for _, p := range []lb.BFDProfile{
+		profile(400*ms, 10), profile(20*ms, 40), {ReceiveInterval: 200 * ms, TransmitInterval: 30 * ms, DetectMultiplier: 30},
+	} {
+		nears.Profile = p
+		near.set(nears)
+		s := near.await("tor", "has other intervals", func(s Status) bool {
+			return s.Transmit == max(p.TransmitInterval, 50*ms) && s.Receive == max(p.ReceiveInterval, 50*ms) && !s.Polling
+		})
+		if s.Detection != 20*s.Receive {
+			t.Errorf("%+v", s)
+		}
+		far.await("node", "has other intervals", func(s Status) bool {
+			return s.Receive == max(p.TransmitInterval, 50*ms) && s.Detection == s.Receive*time.Duration(p.DetectMultiplier)
+		})
+	}
+	fars.Profile = profile(30*ms, 30)
+	far.set(fars)
+	near.await("tor", "has the peer's intervals", func(s Status) bool { return s.Transmit == 30*ms && s.Receive == 200*ms })
+	for _, s := range []Status{near.status("tor"), far.status("node")} {
+		if s.State != session.Up || s.Downs != 0 {
+			t.Errorf("it flapped: %+v", s)
+		}
+	}
+	if now := near.status("tor").Since; now != since {
+		t.Errorf("up since %v, not %v", now, since)
+	}
+}
+
+// TestLeavingIsNoFailure is RFC 5882 section 4.2.
+func TestLeavingIsNoFailure(t *testing.T) {
+	for name, leave := range map[string]func(*cable, *running){
+		"the session is removed": func(_ *cable, r *running) { r.set() },
+		"the monitor ends":       func(_ *cable, r *running) { r.end() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCable(t)
+			near, far, nears, _ := pair(t, c, nil)
+			leave(c, near)
+			s := far.down("node")
+			if s.PeerState != session.AdminDown || s.PeerDiag != session.DiagAdminDown || s.Diag != session.DiagNeighborDown ||
+				s.Downs != 0 || s.LastDown != "the peer has taken the session down on purpose (AdminDown)" || s.LastDownAt.IsZero() {
+				t.Errorf("%+v", s)
+			}
+			if all := near.Status(); len(all) > 0 {
+				t.Errorf("it is still there: %+v", all)
+			}
+			near.end()
+			again := start(t, nears)
+			again.up("tor")
+			far.up("node")
+			if told := far.told(); len(told) > 0 {
+				t.Errorf("OnDown was told %q", told)
+			}
+		})
+	}
+}
+
+// TestASessionThatIsWantedAgainAtOnce has no farewells of its predecessor fall into it: to the peer, both are one.
+func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
+	c := newCable(t)
+	peer := newStranger(t, c)
+	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)}
+	r := start(t, wanted)
+	old := peer.meet()
+	r.up("tor")
+	r.set()
+	wanted.Local = c.ours // Another path, but not to the peer.
+	r.set(wanted)
+	for range 2 { // A second apart.
+		farewells := 0
+		peer.hear("the new session", func(p *session.Packet) bool {
+			if p.State == session.AdminDown {
+				farewells++
+			}
+			return p.State == session.Down && p.Mine != old
+		})
+		if old != 0 && farewells != 1 || old == 0 && farewells > 0 {
+			t.Errorf("%d farewells", farewells)
+		}
+		old = 0 // From now on, there must be none.
+	}
+}
+
+func TestANameIsOnlyAName(t *testing.T) {
+	c := newCable(t)
+	near, far, nears, _ := pair(t, c, nil)
+	before := near.status("tor").Since
+	nears.Name = "spine"
+	near.set(nears)
+	if s := near.status("spine"); s.State != session.Up || s.Since != before || far.status("node").State != session.Up {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestOurOwnLazinessIsNotThePeersFault: packets that came in time are looked at before the session is declared down.
+func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
+	c := newCable(t)
+	peer := newStranger(t, c)
+	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)})
+	mine := peer.meet()
+	short := word(session.Up, mine)
+	short.Multiplier, short.DesiredMinTx = 3, 50*ms
+	peer.say(short)
+	r.await("tor", "has a short detection time", func(s Status) bool { return s.Detection == 150*ms })
+
+	// Nothing of ours runs as long as the test has the lock.
+	r.Monitor.mu.Lock()
+	defer r.Monitor.mu.Unlock()
+	w := r.byDiscriminator[mine]
+	for !w.machine.Expired(time.Now()) {
+		time.Sleep(ms)
+	}
+	peer.say(short)
+	r.advance()
+	if w.shown.State != session.Up || w.downs != 0 {
+		t.Fatalf("a packet waited, and the session is %s", w.shown.State)
+	}
+	for !w.machine.Expired(time.Now()) {
+		time.Sleep(ms)
+	}
+	r.advance()
+	if w.shown.State != session.Down || w.downs != 1 {
+		t.Errorf("no packet waited, and the session is %s", w.shown.State)
+	}
+}
+
+func TestWhatIsNotForUsIsDropped(t *testing.T) {
+	c := newCable(t)
+	peer := newStranger(t, c)
+	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)},
+		Session{Name: "far", Peer: c.theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
+	mine := peer.meet()
+	r.up("tor")
+	down := word(session.Down, mine)
+	foreign := word(session.Down, mine+1)
+	authentic := down.Append(nil)
+	authentic[1] |= 4
+	for _, row := range []struct {
+		name string
+		why  dropReason
+		send func()
+	}{
+		{"a packet that was forwarded", dropTTL, func() { peer.ttl(254); peer.say(down); peer.ttl(255) }},
+		{"a packet that is none", dropMalformed, func() { peer.write([]byte("hello")) }},
+		{"an empty packet", dropMalformed, func() { peer.write(nil) }},
+		{"a long packet", dropMalformed, func() { peer.write(make([]byte, 1400)) }},
+		{"a packet with authentication", dropMalformed, func() { peer.write(authentic) }},
+		{"a packet for somebody else", dropUnknown, func() { peer.say(foreign) }},
+		{"a packet to the port where a TTL of 1 is enough", dropUnknown, func() {
+			peer.to.Port = multiHopPort
+			peer.say(down)
+			peer.to.Port = singleHopPort
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			counter := r.metrics.dropped[row.why]
+			before := testutil.ToFloat64(counter)
+			row.send()
+			netnstest.Eventually(t, "it is counted", func() error {
+				if testutil.ToFloat64(counter) != before+1 {
+					return fmt.Errorf("%v are", testutil.ToFloat64(counter)-before)
+				}
+				return nil
+			})
+			if s := r.status("tor"); s.State != session.Up {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+	t.Run("from another address, of which there is no session", func(t *testing.T) {
+		unknown := r.metrics.dropped[dropUnknown]
+		before := testutil.ToFloat64(unknown)
+		c.other.Do(t, func() { give(t, c.far, netip.MustParseAddr("198.18.9.9"), 32) })
+		c.other.Run(t, "ip", "route", "replace", c.ours.String()+"/32", "dev", c.far, "src", "198.18.9.9")
+		netnstest.Eventually(t, "it is counted", func() error {
+			peer.say(word(session.Down, 0))
+			if testutil.ToFloat64(unknown) == before {
+				return fmt.Errorf("it is not")
+			}
+			return nil
+		})
+	})
+	t.Run("but what names us is for us", func(t *testing.T) {
+		peer.say(down)
+		if s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 }); s.LastDown != "the peer says Down: no diagnostic" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestAFlood: whatever arrives, and however much of it, the session stays up and we go on to send.
+func TestAFlood(t *testing.T) {
+	c := newCable(t)
+	peer := newStranger(t, c)
+	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)})
+	mine := peer.meet()
+	r.up("tor")
+	random := rand.New(rand.NewPCG(1, 2))
+	packet := make([]byte, 60)
+	for range 20_000 {
+		for i := range packet {
+			packet[i] = byte(random.Uint32())
+		}
+		switch random.IntN(4) {
+		case 0: // Well formed, for nobody.
+			p := word(session.State(random.IntN(4)), max(1, random.Uint32()))
+			p.Poll = true
+			peer.say(p)
+		case 1: // For us, with wishes that change all the time.
+			p := word(session.Up, mine)
+			p.Poll, p.Final, p.Demand = random.IntN(2) == 0, random.IntN(2) == 0, random.IntN(2) == 0
+			p.DesiredMinTx, p.RequiredMinRx = time.Second, time.Duration(random.Uint32())*time.Microsecond
+			peer.say(p)
+		default:
+			peer.write(packet[:random.IntN(len(packet))])
+		}
+	}
+	last := word(session.Up, mine)
+	last.RequiredMinRx = 77 * ms
+	peer.say(last)
+	r.await("tor", "obeys the last word", func(s Status) bool { return s.Transmit == 77*ms })
+	sent := testutil.ToFloat64(r.metrics.sent)
+	netnstest.Eventually(t, "we go on to send", func() error {
+		if testutil.ToFloat64(r.metrics.sent) < sent+5 {
+			return errors.New("we do not")
+		}
+		return nil
+	})
+	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestMinimumTTL is RFC 5883 section 5, through a router: our own namespace forwards between two others.
+func TestMinimumTTL(t *testing.T) {
+	left, right := newCable(t), newCable(t)
+	forward(t)
+	left.other.Run(t, "ip", "route", "add", "default", "via", left.ours.String())
+	right.other.Run(t, "ip", "route", "add", "default", "via", right.ours.String())
+	near := Session{Name: "tor", Peer: right.theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	far := Session{Name: "node", Peer: left.theirs, Local: right.theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	a, b := startIn(t, left.other, near), startIn(t, right.other, far)
+	a.up("tor")
+	b.up("node")
+
+	near.Profile.MinimumTTL = 255 // Nearer than it is.
+	a.set(near)
+	if s := a.down("tor"); s.Diag != session.DiagExpired {
+		t.Errorf("%+v", s)
+	}
+	if n := testutil.ToFloat64(a.metrics.dropped[dropTTL]); n == 0 {
+		t.Error("nothing was dropped")
+	}
+	a.await("tor", "says why", func(s Status) bool {
+		return s.Problem == "packets from the peer come with a TTL of 254, and are not accepted below 255"
+	})
+	near.Profile.MinimumTTL = 254
+	a.set(near)
+	a.up("tor")
+}
+
+func forward(t *testing.T) {
+	t.Helper()
+	writeSysctl(t, "ipv4/ip_forward", "1")
+	writeSysctl(t, "ipv6/conf/all/forwarding", "1")
+}

@@ -1,0 +1,100 @@
+package bfd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+)
+
+// stranger is a peer that sends what the test wants, in the other namespace of a cable.
+type stranger struct {
+	t    testing.TB
+	conn *net.UDPConn // At the port of single-hop sessions.
+	to   *net.UDPAddr
+}
+
+func newStranger(t testing.TB, c *cable) *stranger {
+	t.Helper()
+	s := &stranger{t: t, to: &net.UDPAddr{IP: c.ours.AsSlice(), Port: singleHopPort}}
+	c.other.Do(t, func() {
+		config := net.ListenConfig{Control: control(func(fd int) []error {
+			return []error{sendOptions(fd, false), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)}
+		})}
+		conn, err := config.ListenPacket(context.Background(), "udp4", fmt.Sprintf(":%d", singleHopPort))
+		if err != nil {
+			t.Errorf("listen: %v", err)
+			return
+		}
+		s.conn = conn.(*net.UDPConn)
+	})
+	t.Cleanup(func() { s.conn.Close() })
+	return s
+}
+
+// hear waits for a packet that is as asked for.
+func (s *stranger) hear(what string, is func(*session.Packet) bool) session.Packet {
+	s.t.Helper()
+	buffer := make([]byte, 100)
+	var last session.Packet
+	netnstest.Eventually(s.t, "the stranger hears "+what, func() error {
+		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			return err
+		}
+		if last, err = session.Parse(buffer[:n]); err != nil {
+			return err
+		}
+		if !is(&last) {
+			return fmt.Errorf("heard %+v", last)
+		}
+		return nil
+	})
+	return last
+}
+
+func (s *stranger) say(p session.Packet) { s.write(p.Append(nil)) }
+
+func (s *stranger) write(b []byte) {
+	s.t.Helper()
+	if _, err := s.conn.WriteTo(b, s.to); err != nil {
+		s.t.Fatalf("send: %v", err)
+	}
+}
+
+// ttl changes the TTL of what is sent.
+func (s *stranger) ttl(value int) {
+	s.t.Helper()
+	_, fd, err := rawOf(s.conn)
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TTL, value)
+	}
+	if err != nil {
+		s.t.Fatalf("set the TTL: %v", err)
+	}
+}
+
+// word is a good packet, of a peer so slow that it is never missed.
+func word(state session.State, yours uint32) session.Packet {
+	return session.Packet{
+		State: state, Multiplier: 255, Mine: 77, Yours: yours,
+		DesiredMinTx: 1000 * ms, RequiredMinRx: 50 * ms,
+	}
+}
+
+// meet brings a session with us up, and gives our discriminator.
+func (s *stranger) meet() uint32 {
+	s.t.Helper()
+	first := s.hear("that we are down", func(p *session.Packet) bool { return p.State == session.Down })
+	s.say(word(session.Init, first.Mine))
+	s.hear("that we are up", func(p *session.Packet) bool { return p.State == session.Up && p.Yours == 77 && p.Poll })
+	answer := word(session.Up, first.Mine)
+	answer.Final = true
+	s.say(answer)
+	return first.Mine
+}

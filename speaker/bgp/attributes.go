@@ -1,0 +1,108 @@
+package bgp
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// segment is how many AS numbers a segment of an AS path holds (RFC 4271 section 4.3).
+const segment = 255
+
+// encoder writes attributes for one router.
+type encoder struct {
+	internal   bool
+	asn        uint32
+	fourOctets bool
+}
+
+func newEncoder(s *settings, agreed *terms) *encoder {
+	return &encoder{internal: s.internal(), asn: s.asn(), fourOctets: agreed.fourOctets}
+}
+
+// attributes encodes those of RFC 4271 section 5.1, RFC 1997 and RFC 8092, in order of type, for prefixes with a next hop;
+// one that is IPv6 is left to MP_REACH_NLRI. LOCAL_PREF goes to internal routers only, and our AS number is repeated for
+// external ones only: an internal router would take it for a loop.
+func (e *encoder) attributes(from *announce.Attributes, next hop) ([]byte, error) {
+	list := []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(bgp.BGP_ORIGIN_ATTR_TYPE_IGP), e.path(from.Prepend)}
+	if next.is4() {
+		attribute, err := bgp.NewPathAttributeNextHop(next.addr)
+		if err != nil {
+			return nil, fmt.Errorf("next hop %s: %w", next.addr, err)
+		}
+		list = append(list, attribute)
+	}
+	if from.MED != nil {
+		list = append(list, bgp.NewPathAttributeMultiExitDisc(*from.MED))
+	}
+	if e.internal {
+		preference := uint32(100)
+		if from.LocalPref != nil {
+			preference = *from.LocalPref
+		}
+		list = append(list, bgp.NewPathAttributeLocalPref(preference))
+	}
+	standard, large := communities(from.Communities)
+	if len(standard) > 0 {
+		list = append(list, bgp.NewPathAttributeCommunities(standard))
+	}
+	if !e.internal && !e.fourOctets && e.asn > 0xffff {
+		list = append(list, bgp.NewPathAttributeAs4Path(e.segments(from.Prepend)))
+	}
+	if len(large) > 0 {
+		list = append(list, bgp.NewPathAttributeLargeCommunities(large))
+	}
+	var encoded []byte
+	for _, attribute := range list {
+		bytes, err := attribute.Serialize()
+		if err != nil {
+			return nil, fmt.Errorf("encode attribute %s: %w", attribute.GetType(), err)
+		}
+		encoded = append(encoded, bytes...)
+	}
+	return encoded, nil
+}
+
+// path is the AS path: empty within our AS, our own number, once and as often again as is asked for, for others. Where
+// localASN is shown it stands alone, as with FRR's "local-as N no-prepend replace-as".
+func (e *encoder) path(prepend int) *bgp.PathAttributeAsPath {
+	var segments []bgp.AsPathParamInterface
+	if e.internal {
+		return bgp.NewPathAttributeAsPath(segments)
+	}
+	for _, wide := range e.segments(prepend) {
+		if e.fourOctets {
+			segments = append(segments, wide)
+			continue
+		}
+		// RFC 6793 section 4.2.2: AS_TRANS stands in for a number that has no room, and AS4_PATH tells it.
+		number := uint16(bgp.AS_TRANS)
+		if e.asn <= 0xffff {
+			number = uint16(e.asn)
+		}
+		segments = append(segments, bgp.NewAsPathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, slices.Repeat([]uint16{number}, len(wide.AS))))
+	}
+	return bgp.NewPathAttributeAsPath(segments)
+}
+
+func (e *encoder) segments(prepend int) (list []*bgp.As4PathParam) {
+	for part := range slices.Chunk(slices.Repeat([]uint32{e.asn}, 1+prepend), segment) {
+		list = append(list, bgp.NewAs4PathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, part))
+	}
+	return list
+}
+
+func communities(from []lb.Community) (standard []uint32, large []*bgp.LargeCommunity) {
+	for _, c := range from {
+		if c.Large {
+			large = append(large, bgp.NewLargeCommunity(c.Parts[0], c.Parts[1], c.Parts[2]))
+		} else {
+			standard = append(standard, c.Value())
+		}
+	}
+	return standard, large
+}

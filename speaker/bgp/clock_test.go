@@ -1,0 +1,545 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// clocked is a session in a bubble of synctest: nothing takes time but timers, and those are exact.
+type clocked struct {
+	*session
+	t *testing.T
+	// dialed when; there is a connection where the router's end is ready to take it.
+	dialed []time.Time
+	far    chan net.Conn
+	begun  time.Time
+	// mute: what is written fails.
+	mute atomic.Bool
+}
+
+// clock runs a session in a bubble.
+func clock(t *testing.T, change func(*announce.Session), test func(*clocked)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &clocked{session: newSession(slog.New(slog.DiscardHandler), func() {}, nil), t: t, far: make(chan net.Conn), begun: time.Now()}
+		c.dial = func(context.Context, *settings) (net.Conn, error) {
+			c.dialed = append(c.dialed, time.Now())
+			near, far := net.Pipe()
+			time.Sleep(time.Nanosecond) // Until all others wait, so that who waits for a connection is seen.
+			select {
+			case c.far <- far:
+				return &halfBroken{near, &c.mute}, nil
+			default:
+				return nil, errors.New("dial tcp 192.0.2.1:179: connect: connection refused")
+			}
+		}
+		desired := announce.Session{
+			Name: "tor", MyASN: 64512, PeerASN: 64513, Address: netip.MustParseAddr("192.0.2.1"), Port: 179,
+			RouterID: netip.MustParseAddr("192.0.2.2"), NextHop4: netip.MustParseAddr("192.0.2.2"),
+			HoldTime: 90 * time.Second, ConnectTime: 4 * time.Second, Families: []lb.Family{lb.IPv4},
+		}
+		if change != nil {
+			change(&desired)
+		}
+		c.apply(&desired)
+		ended := make(chan struct{})
+		go func() { defer close(ended); c.run() }()
+		test(c)
+		c.close(stopped())
+		<-ended
+	})
+}
+
+// accept takes the connection that is dialed next. It reads from it all the time and tells the types of messages.
+func (c *clocked) accept(messages ...[]byte) (net.Conn, <-chan message) {
+	c.t.Helper()
+	conn := <-c.far
+	heard := make(chan message, 1000)
+	go func() {
+		defer close(heard)
+		for w := newWire(conn); ; {
+			m, err := w.read()
+			if err != nil {
+				return
+			}
+			heard <- message{m.kind, slices.Clone(m.body)}
+		}
+	}()
+	for _, m := range messages {
+		if _, err := conn.Write(m); err != nil {
+			c.t.Errorf("write: %v", err)
+		}
+	}
+	synctest.Wait()
+	return conn, heard
+}
+
+func (c *clocked) status() Status {
+	synctest.Wait()
+	return c.view.status()
+}
+
+// says that the session is down for a reason.
+func (c *clocked) says(words string) {
+	c.t.Helper()
+	if s := c.status(); s.State == v1beta1.BGPEstablished || !strings.Contains(s.LastError, words) {
+		c.t.Errorf("after %s the status is %+v, want %q", time.Since(c.begun), s, words)
+	}
+}
+
+// last gives the last message of a connection that has ended.
+func last(heard <-chan message) (m message) {
+	for next := range heard {
+		m = next
+	}
+	return m
+}
+
+func TestHoldTimerEndsASilentSession(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Paths = many(2, false, med(1)) }, func(c *clocked) {
+		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 2 || s.Hold != 9*time.Second || s.Keepalive != 3*time.Second {
+			t.Fatalf("status %+v", s)
+		}
+		time.Sleep(8 * time.Second)
+		_, _ = conn.Write(keepalive) // Which gives it 9 s more,
+		time.Sleep(8 * time.Second)
+		_, _ = conn.Write(endOfRIB(bothFamilies[:1])) // as does this,
+		time.Sleep(8 * time.Second)
+		_, _ = conn.Write(keepalive[:10]) // but not part of a message.
+		if s := c.status(); s.State != v1beta1.BGPEstablished {
+			t.Fatalf("status %+v", s)
+		}
+		time.Sleep(time.Second)
+		c.says("hold timer expired")
+		if s := c.status(); s.IPv4 != 0 || s.Hold != 0 || s.Keepalive != 0 || s.Families != nil {
+			t.Errorf("the session has gone, the status is %+v", s)
+		}
+		beats := 0
+		for m := range heard {
+			if m.kind == bgp.BGP_MSG_KEEPALIVE {
+				beats++
+			} else if m.kind == bgp.BGP_MSG_NOTIFICATION && m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+				t.Errorf("NOTIFICATION %v", m.body)
+			}
+		}
+		if beats < 25/3 || beats > 25/2+1 { // One confirms OPEN; the others come each 2.25 to 3 s.
+			t.Errorf("%d keepalives in 25 s", beats)
+		}
+	})
+}
+
+func TestRouterThatWantsNoTimersIsLeftInPeace(t *testing.T) {
+	t.Parallel()
+	clock(t, nil, func(c *clocked) {
+		conn, heard := c.accept(theirs(func(s *settings) { s.hold = 0 }).hello(t), keepalive)
+		time.Sleep(time.Hour)
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.Hold != 0 || s.Keepalive != 0 {
+			t.Errorf("status %+v", s)
+		}
+		_ = conn.Close()
+		beats := 0
+		for m := range heard {
+			if m.kind == bgp.BGP_MSG_KEEPALIVE {
+				beats++
+			}
+		}
+		if beats != 1 {
+			t.Errorf("%d keepalives, and one was to confirm OPEN", beats)
+		}
+	})
+}
+
+func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		messages [][]byte
+		after    time.Duration
+		words    string
+	}{
+		"no OPEN":                  {nil, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
+		"half an OPEN":             {[][]byte{keepalive[:17]}, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
+		"no KEEPALIVE after OPEN":  {[][]byte{theirs(nil).hello(t)}, 9 * time.Second, "hold timer expired"},
+		"nothing once it was up":   {[][]byte{theirs(nil).hello(t), keepalive}, 9 * time.Second, "hold timer expired"},
+		"a message without an end": {[][]byte{theirs(nil).hello(t), keepalive, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, nil, func(c *clocked) {
+				_, heard := c.accept(test.messages...)
+				time.Sleep(test.after - time.Millisecond)
+				if s := c.status(); s.LastError != "" && !strings.HasSuffix(s.LastError, "has sent no OPEN message yet") {
+					t.Errorf("a millisecond too soon: %+v", s)
+				}
+				time.Sleep(time.Millisecond)
+				c.says(test.words)
+				if m := last(heard); m.kind != bgp.BGP_MSG_NOTIFICATION || m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+					t.Errorf("the last message is %v", m)
+				}
+			})
+		})
+	}
+}
+
+// A router that reads nothing while it sends without end neither blocks us from reading nor keeps the session for ever.
+func TestRouterThatTakesLongToSayHelloIsNamedSoon(t *testing.T) {
+	t.Parallel()
+	clock(t, nil, func(c *clocked) {
+		conn, _ := c.accept()
+		time.Sleep(openHint - time.Millisecond)
+		if s := c.status(); s.LastError != "" {
+			t.Errorf("too soon: %+v", s)
+		}
+		time.Sleep(time.Millisecond)
+		c.says("router accepted the connection and has sent no OPEN message yet")
+		_, _ = conn.Write(append(theirs(nil).hello(t), keepalive...))
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "" {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestRouterThatDoesNotReadIsGivenUp(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
+		conn := <-c.far
+		w := newWire(conn)
+		if _, err := w.read(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = conn.Write(theirs(nil).hello(t))
+		if _, err := w.read(); err != nil { // KEEPALIVE; from here on nothing is read.
+			t.Fatal(err)
+		}
+		up := time.Now()
+		sent := 0
+		for ; ; sent++ {
+			if _, err := conn.Write(keepalive); err != nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		c.says("router does not read what it is sent")
+		if took := time.Since(up); took < 18*time.Second || took > 20*time.Second || sent < 1800 {
+			t.Errorf("given up after %s and %d messages, want twice the hold time", took, sent)
+		}
+	})
+}
+
+// hang brings a session up with a router that reads nothing from then on, and waits until it hangs in an UPDATE.
+func (c *clocked) hang() net.Conn {
+	c.t.Helper()
+	conn := <-c.far
+	w := newWire(conn)
+	_, _ = w.read()
+	_, _ = conn.Write(append(theirs(nil).hello(c.t), keepalive...))
+	if _, err := w.read(); err != nil {
+		c.t.Fatal(err)
+	}
+	synctest.Wait()
+	return conn
+}
+
+func TestReadingEndsASessionThatHangsInWriting(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		then  func(net.Conn)
+		words string
+	}{
+		"the hold timer":            {func(net.Conn) { time.Sleep(9*time.Second + farewell) }, "hold timer expired"},
+		"a NOTIFICATION":            {func(conn net.Conn) { _, _ = conn.Write(cease(t)); time.Sleep(farewell) }, `administrative shutdown: "lunch"`},
+		"a NOTIFICATION and hangup": {func(conn net.Conn) { _, _ = conn.Write(cease(t)); _ = conn.Close() }, `administrative shutdown: "lunch"`},
+		"a hangup":                  {func(conn net.Conn) { _ = conn.Close() }, "router closed the connection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
+				test.then(c.hang())
+				c.says(test.words)
+			})
+		})
+	}
+}
+
+func TestLastMessageOfARouterIsReadAlsoWhenWritingHasFailed(t *testing.T) {
+	t.Parallel()
+	clock(t, nil, func(c *clocked) {
+		conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+		c.mute.Store(true)
+		next := *c.now()
+		next.Paths = many(1, false, med(1))
+		c.apply(&next)
+		synctest.Wait()
+		_, _ = conn.Write(cease(t))
+		c.says(`administrative shutdown: "lunch"`)
+	})
+}
+
+func TestRouterThatReadsNothingDoesNotHoldUpTheEnd(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
+		conn := c.hang()
+		began := time.Now()
+		c.close(deconfigured())
+		for _, err := conn.Read(make([]byte, 1)); err == nil; _, err = conn.Read(make([]byte, 1)) {
+			time.Sleep(100 * time.Millisecond) // One byte at a time is as good as nothing.
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestPausesBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	pauses := func(c *clocked) (list []time.Duration) {
+		synctest.Wait()
+		for i := 1; i < len(c.dialed); i++ {
+			list = append(list, c.dialed[i].Sub(c.dialed[i-1]))
+		}
+		return list
+	}
+	check := func(t *testing.T, got []time.Duration, want ...time.Duration) {
+		t.Helper()
+		for i, full := range want {
+			if i >= len(got) || got[i] > full+1 || got[i] < full-full/4 {
+				t.Errorf("pauses %v, want %v less up to a quarter", got, want)
+				return
+			}
+		}
+	}
+	const ms = time.Millisecond
+	t.Run("a router that refuses to connect is dialed each second", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			time.Sleep(6 * time.Second)
+			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1000*ms, 1000*ms)
+			if s := c.status(); s.State != connect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
+				t.Errorf("status %+v", s)
+			}
+		})
+	})
+	t.Run("a router that refuses the session is dialed each connectTime", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			for range 9 {
+				conn, _ := c.accept(theirs(func(s *settings) { s.myASN = 7 }).hello(t))
+				_, _ = io.Copy(io.Discard, conn)
+			}
+			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1600*ms, 3200*ms, 4000*ms, 4000*ms)
+		})
+	})
+	t.Run("a session that is lost as soon as it is up is had more and more seldom", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			for range 4 {
+				conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+				_ = conn.Close()
+			}
+			check(t, pauses(c), 100*ms, 200*ms, 400*ms)
+		})
+	})
+	t.Run("one that has lasted is had again at once", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			time.Sleep(5 * time.Second)
+			conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+			time.Sleep(settled)
+			lost := time.Now()
+			_ = conn.Close()
+			synctest.Wait()
+			_, _ = c.accept()
+			check(t, []time.Duration{time.Since(lost)}, 100*ms)
+		})
+	})
+	t.Run("new settings are not waited for", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			n, next := len(c.dialed), *c.now()
+			next.Password = "right"
+			c.apply(&next)
+			synctest.Wait()
+			if len(c.dialed) != n+1 {
+				t.Errorf("dialed %d times more", len(c.dialed)-n)
+			}
+		})
+	})
+}
+
+func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *clocked) {
+		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 0, 1)
+		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70) // EVPN
+		for range 500 {
+			_, _ = conn.Write(refresh)
+			_, _ = conn.Write(foreign)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		_ = conn.Close()
+		updates := 0
+		for m := range heard {
+			if m.kind == bgp.BGP_MSG_UPDATE {
+				updates++
+				if len(m.body) < 3*5 {
+					t.Errorf("an UPDATE of %d bytes", len(m.body))
+				}
+			}
+		}
+		if updates < 2 || updates > 3 { // At first, at once, and a second later what was asked for meanwhile.
+			t.Errorf("%d UPDATE messages", updates)
+		}
+	})
+}
+
+func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]time.Duration{"with graceful restart": time.Minute, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, func(s *announce.Session) {
+				s.RestartTime, s.Families, s.NextHop6 = restart, bothFamilies, netip.MustParseAddr("2001:db8::1")
+				s.Paths = append(many(3, false, med(1)), many(2, true, med(2))...)
+			}, func(c *clocked) {
+				conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+				took := time.Since(c.begun)
+				_ = conn.Close()
+				var got []string
+				for m := range heard {
+					switch {
+					case m.kind != bgp.BGP_MSG_UPDATE:
+						got = append(got, []string{1: "OPEN", 4: "KEEPALIVE"}[m.kind])
+					case len(m.body) <= 11:
+						got = append(got, "End-of-RIB")
+					default:
+						got = append(got, "UPDATE")
+					}
+				}
+				want := []string{"OPEN", "KEEPALIVE", "UPDATE", "UPDATE", "End-of-RIB", "End-of-RIB"}
+				if restart == 0 {
+					want = want[:4]
+				}
+				if !slices.Equal(got, want) || took > firstPause {
+					t.Errorf("%v after %s, want %v", got, took, want)
+				}
+			})
+		})
+	}
+}
+
+func TestDownEndsTheConnectionAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		theirs *settings
+		want   []byte
+	}{
+		"with RFC 8538":            {theirs(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, bfdDown}},
+		"without graceful restart": {theirs(func(s *settings) { s.restart = 0 }), []byte{bgp.BGP_ERROR_CEASE, bfdDown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+				c.down("nothing is to be done: there is no connection")
+				_, heard := c.accept(test.theirs.hello(t), keepalive)
+				c.down("BFD says that the router is down")
+				c.says("BFD says that the router is down")
+				if m := last(heard); m.kind != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
+					t.Errorf("the last message is %v", m)
+				}
+				c.accept(test.theirs.hello(t), keepalive) // And again.
+				if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "BFD says that the router is down" {
+					t.Errorf("status %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestLastWordsDependOnGracefulRestart(t *testing.T) {
+	t.Parallel()
+	text := append([]byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, 17}, "the speaker stops"...)
+	for name, test := range map[string]struct {
+		ours, theirs bool // They have graceful restart.
+		why          *ending
+		want         []byte // nil: no NOTIFICATION
+	}{
+		"a stop is not told to a router that keeps the routes": {true, true, stopped(), nil},
+		"a stop is told to one that does not":                  {true, false, stopped(), text},
+		"a stop is told where we have it not":                  {false, true, stopped(), text},
+		"nor are other settings":                               {true, true, reconfigured(true), nil},
+		"but those for another router are":                     {true, true, reconfigured(false), []byte{6, 9, 6, 6}},
+		"the end for good is told so that no route stays":      {true, true, deconfigured(), []byte{6, 9, 6, 3}},
+		"and plainly": {true, false, deconfigured(), []byte{6, 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			restart := map[bool]time.Duration{true: time.Minute}
+			clock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *clocked) {
+				_, heard := c.accept(theirs(func(s *settings) { s.restart = restart[test.theirs] }).hello(t), keepalive)
+				c.close(test.why)
+				m := last(heard)
+				if m.kind != bgp.BGP_MSG_NOTIFICATION {
+					m.body = nil
+				}
+				if !slices.Equal(m.body, test.want) {
+					t.Errorf("the last words are %v, want %v", m.body, test.want)
+				}
+			})
+		})
+	}
+}
+
+// The R bit belongs to the first session of a process with a router: what the router kept until then is of another.
+func TestOnlyTheFirstSessionSaysThatWeHaveRestarted(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+		for _, want := range []bool{true, false, false} {
+			conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+			m := <-heard
+			parsed, err := bgp.ParseBGPMessage(append(append(appendHeader(nil, m.kind)[:16], byte(0), byte(len(m.body)+19), m.kind), m.body...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			restarting := false
+			for _, capability := range parsed.Body.(*bgp.BGPOpen).OptParams[0].(*bgp.OptionParameterCapability).Capability {
+				if restart, ok := capability.(*bgp.CapGracefulRestart); ok {
+					restarting = restart.Flags&0x08 != 0
+				}
+			}
+			if restarting != want {
+				t.Errorf("the R bit is %t", restarting)
+			}
+			_ = conn.Close()
+		}
+	})
+}
+
+func TestWhatIsWaitedForIsNotSaidTooLate(t *testing.T) {
+	t.Parallel()
+	v := newView(slog.New(slog.DiscardHandler), func() {})
+	v.enter(openConfirm)
+	v.wait(openSent, "no OPEN yet") // Its timer went off as the message came.
+	if s := v.status(); s.LastError != "" {
+		t.Errorf("status %+v", s)
+	}
+}

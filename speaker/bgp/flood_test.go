@@ -1,0 +1,127 @@
+package bgp
+
+import (
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+// A router that sends a hundred thousand routes costs nothing that stays.
+func TestFloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it looks at the memory of the process.
+	const routes = 100_000
+	flood := newTable(someEncoder, &table{}, many(routes, false, med(1)), bothFamilies, someHops).since(&table{}).messages()
+	flood = append(flood, newTable(someEncoder, &table{}, many(routes, true, med(1)), bothFamilies, someHops).since(&table{}).messages()...)
+	at := newHost(t)
+	send := make(chan struct{})
+	hello := theirs(nil).hello(t)
+	play(t, at, func(conn net.Conn) {
+		_, _ = conn.Write(append(hello, keepalive...))
+		<-send
+		for _, batch := range flood {
+			_, _ = conn.Write(batch)
+		}
+	})
+	speaker := start(t, local(t, "tor", at, nil))
+	speaker.up("tor")
+	before := heap()
+	close(send)
+	speaker.await("tor", "has refused all", func(s Status) bool { return s.Refused == 2*routes })
+	after := heap()
+	t.Logf("%d routes: %d KB of heap more", 2*routes, (int64(after)-int64(before))>>10)
+	if after > before+1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before, after)
+	}
+	if s := speaker.up("tor"); s.LastError != "" {
+		t.Errorf("status %+v", s)
+	}
+	runtime.KeepAlive(flood)
+}
+
+// heap in use after all garbage has gone, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// Ten thousand prefixes to three routers: what one costs each router in memory, beside the plan that all share.
+func BenchmarkMemoryPerPrefixAndRouter(b *testing.B) {
+	const prefixes, routers = 10_000, 3
+	for b.Loop() {
+		paths := many(prefixes, false, med(1))
+		var sessions []announce.Session
+		var ready []*router
+		for _, name := range []string{"one", "two", "three"} {
+			session := local(b, name, newHost(b), nil)
+			ready = append(ready, startRouter(b, session))
+			sessions = append(sessions, session)
+		}
+		speaker := start(b, sessions...)
+		for _, s := range sessions {
+			speaker.up(s.Name)
+		}
+		runtime.KeepAlive(ready)
+		for _, r := range ready { // What the routers learn is not ours.
+			r.deaf.Store(true)
+		}
+		before := heap()
+		for i := range sessions {
+			sessions[i].Paths = paths
+		}
+		speaker.set(sessions...)
+		for _, s := range sessions {
+			speaker.await(s.Name, "has told all", func(s Status) bool { return s.IPv4 == prefixes })
+		}
+		after := heap()
+		b.ReportMetric(float64(int64(after)-int64(before))/prefixes/routers, "B/prefix/router")
+		runtime.KeepAlive(paths)
+		speaker.end()
+	}
+}
+
+// From Set to the last byte at the router, of ten thousand new prefixes and of one.
+func BenchmarkAnnounce(b *testing.B) {
+	const prefixes = 10_000
+	paths := many(prefixes, false, med(1))
+	extra := announce.Path{Prefix: netip.MustParsePrefix("198.19.0.1/32"), Attributes: med(1)}
+	for name, states := range map[string][2][]announce.Path{
+		"10000 prefixes":        {nil, paths},
+		"one more beside 10000": {paths, append(slices.Clone(paths), extra)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			session := local(b, "tor", newHost(b), nil)
+			r := startRouter(b, session)
+			speaker := start(b, session)
+			speaker.up("tor")
+			for i := 0; b.Loop(); i++ {
+				want := states[(i+1)%2]
+				session.Paths = want
+				speaker.set(session)
+				for r.count() != len(want) {
+					time.Sleep(50 * time.Microsecond)
+				}
+			}
+		})
+	}
+}
+
+// What a pass costs that changes nothing, or one prefix of ten thousand.
+func BenchmarkTable(b *testing.B) {
+	paths := many(10_000, false, med(1))
+	told := newTable(someEncoder, &table{}, paths, bothFamilies, someHops)
+	for name, next := range map[string][]announce.Path{"no change": paths, "one less": paths[1:]} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				newTable(someEncoder, told, next, bothFamilies, someHops).since(told).messages()
+			}
+		})
+	}
+}

@@ -1,0 +1,287 @@
+package bgp
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+var (
+	bothFamilies = []lb.Family{lb.IPv4, lb.IPv6}
+	someHops     = hops{hop{addr: netip.MustParseAddr("192.0.2.1")}, hop{addr: netip.MustParseAddr("2001:db8::1")}}
+	someEncoder  = &encoder{asn: 64512, fourOctets: true}
+)
+
+// split takes messages apart and checks that each keeps to the limit.
+func split(t testing.TB, batches ...[]byte) (messages [][]byte) {
+	t.Helper()
+	for _, rest := range batches {
+		if len(rest) > batch {
+			t.Errorf("a batch of %d bytes", len(rest))
+		}
+		for len(rest) > 0 {
+			length := int(rest[16])<<8 + int(rest[17])
+			if length > bgp.BGP_MAX_MESSAGE_LENGTH || length > len(rest) {
+				t.Fatalf("a message has length %d", length)
+			}
+			messages, rest = append(messages, rest[:length]), rest[length:]
+		}
+	}
+	return messages
+}
+
+// learnAll lets a router, which is not connected, learn messages.
+func (r *router) learnAll(t testing.TB, batches [][]byte) {
+	t.Helper()
+	for _, message := range split(t, batches...) {
+		parsed, err := bgp.ParseBGPMessage(message)
+		if err != nil {
+			t.Fatalf("the codec does not understand %x: %v", message, err)
+		}
+		r.take(parsed)
+	}
+}
+
+// Whatever a router was told before, afterwards it has what is desired, and was told nothing twice.
+func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
+	t.Parallel()
+	attributes := []*announce.Attributes{med(1), med(1), med(2), {Prepend: 1, MED: ptr(uint32(3))}}
+	prefix := rapid.Custom(func(t *rapid.T) netip.Prefix {
+		n := rapid.ByteRange(0, 30).Draw(t, "host")
+		if rapid.Bool().Draw(t, "six") {
+			return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 15: n}), rapid.SampledFrom([]int{112, 127, 128}).Draw(t, "bits")).Masked()
+		}
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, 0, n}), rapid.SampledFrom([]int{24, 31, 32}).Draw(t, "bits")).Masked()
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		r := &router{t: t}
+		r.clear()
+		told := &table{}
+		for range rapid.IntRange(1, 5).Draw(rt, "steps") {
+			want := map[netip.Prefix]uint32{}
+			var paths []announce.Path
+			for _, p := range rapid.SliceOf(prefix).Draw(rt, "prefixes") {
+				a := rapid.SampledFrom(attributes).Draw(rt, "attributes")
+				if _, twice := want[p]; !twice {
+					want[p] = *a.MED
+					paths = append(paths, announce.Path{Prefix: p, Attributes: a})
+				}
+			}
+			next := someHops
+			if rapid.Bool().Draw(rt, "no IPv6 hop") {
+				next.six = hop{}
+				maps.DeleteFunc(want, func(p netip.Prefix, _ uint32) bool { return p.Addr().Is6() })
+			}
+			changed := 0
+			for p, value := range want {
+				if before, ok := r.meds[p]; !ok || before != value {
+					changed++
+				}
+			}
+			wanted := newTable(someEncoder, told, paths, bothFamilies, next)
+			todo := wanted.since(told)
+			r.learnAll(t, todo.messages())
+			if !maps.Equal(r.meds, want) {
+				rt.Fatalf("the router has %v, want %v", r.meds, want)
+			}
+			if todo.added != changed {
+				rt.Fatalf("%d prefixes were announced, and %d had changed", todo.added, changed)
+			}
+			if wanted.four+wanted.six != len(want) {
+				rt.Fatalf("%d and %d are counted of %d", wanted.four, wanted.six, len(want))
+			}
+			told = wanted
+		}
+	})
+}
+
+// many makes host routes of one family, in order, all with the same attributes.
+func many(n int, six bool, attributes *announce.Attributes) []announce.Path {
+	paths := make([]announce.Path, n)
+	for i := range paths {
+		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		if six {
+			addr = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)})
+		}
+		paths[i] = announce.Path{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Attributes: attributes}
+	}
+	return paths
+}
+
+func TestManyPrefixesShareFewMessages(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		six  bool
+		most int
+	}{"IPv4": {false, 13}, "IPv6": {true, 43}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			paths := many(10_000, test.six, med(1))
+			full := newTable(someEncoder, &table{}, paths, bothFamilies, someHops)
+			r := &router{t: t}
+			r.clear()
+			r.learnAll(t, full.since(&table{}).messages())
+			if len(r.meds) != len(paths) || r.updates > test.most {
+				t.Errorf("%d messages announce %d prefixes", r.updates, len(r.meds))
+			}
+			r.updates = 0
+			r.learnAll(t, (&table{}).since(full).messages())
+			if len(r.meds) != 0 || r.updates > test.most {
+				t.Errorf("%d messages leave %d prefixes", r.updates, len(r.meds))
+			}
+		})
+	}
+}
+
+func TestTableIsOrderedWhateverThePlanGives(t *testing.T) {
+	t.Parallel()
+	in := many(5, false, med(1))
+	given := []announce.Path{in[3], in[0], in[0], in[4], in[1], in[2]}
+	before := slices.Clone(given)
+	if got := ordered(given); !slices.Equal(got, in) {
+		t.Errorf("the order is %v", got)
+	}
+	if !slices.Equal(given, before) {
+		t.Error("the plan's own list was changed")
+	}
+	if got := ordered(in); &got[0] != &in[0] {
+		t.Error("a list that is in order was copied")
+	}
+}
+
+func TestWhatIsNotAnnouncedIsSaid(t *testing.T) {
+	t.Parallel()
+	huge := med(1)
+	for i := range 1000 {
+		huge.Communities = append(huge.Communities, lb.Community{Parts: [3]uint32{0, 1, uint32(i)}})
+	}
+	paths := []announce.Path{path("198.19.0.1/32"), path("198.19.0.2/32", huge), path("2001:db8::1/128")}
+	for name, test := range map[string]struct {
+		families []lb.Family
+		next     hops
+		want     string
+	}{
+		"too many communities": {bothFamilies[:1], someHops, "some IPv4 prefixes are not announced: their attributes take 4031 bytes, and a message has room for 3800"},
+		"no next hop":          {bothFamilies[1:], hops{}, "IPv6 prefixes are not announced: this node has no IPv6 address to be their next hop"},
+		"nothing to say of a family that is not exchanged": {nil, hops{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := newTable(someEncoder, &table{}, paths, test.families, test.next); got.unsaid != test.want {
+				t.Errorf("it says %q", got.unsaid)
+			}
+		})
+	}
+}
+
+func TestAttributesOnTheWire(t *testing.T) {
+	t.Parallel()
+	all := &announce.Attributes{
+		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 1,
+		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-export"), community(t, "64512:1:2")},
+	}
+	four := hop{addr: netip.MustParseAddr("192.0.2.1")}
+	for name, test := range map[string]struct {
+		encoder encoder
+		from    *announce.Attributes
+		next    hop
+		want    []string
+	}{
+		"to an external router": {encoder{false, 4200000001, true}, all, four, []string{
+			"{Origin: i}", "{AsPath: 4200000001 4200000001}", "{Nexthop: 192.0.2.1}", "{Med: 42}",
+			"{Communities: 64512:100, no-export}", "{LargeCommunity: [ 64512:1:2]}",
+		}},
+		"to an external router of two octets": {encoder{false, 4200000001, false}, &announce.Attributes{}, four, []string{
+			"{Origin: i}", "{AsPath: 23456}", "{Nexthop: 192.0.2.1}", "4200000001",
+		}},
+		"to one of two octets from a small number": {encoder{false, 64512, false}, &announce.Attributes{}, four, []string{
+			"{Origin: i}", "{AsPath: 64512}", "{Nexthop: 192.0.2.1}",
+		}},
+		"to an internal router": {encoder{true, 64512, true}, all, four, []string{
+			"{Origin: i}", "{AsPath: }", "{Nexthop: 192.0.2.1}", "{Med: 42}", "{LocalPref: 250}",
+			"{Communities: 64512:100, no-export}", "{LargeCommunity: [ 64512:1:2]}",
+		}},
+		"plain to an internal router, with an IPv6 next hop": {
+			encoder{true, 64512, false},
+			&announce.Attributes{},
+			hop{addr: netip.MustParseAddr("2001:db8::1")},
+			[]string{"{Origin: i}", "{AsPath: }", "{LocalPref: 100}"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			encoded, err := test.encoder.attributes(test.from, test.next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for len(encoded) > 0 {
+				attribute, _ := bgp.GetPathAttribute(encoded)
+				if err := attribute.DecodeFromBytes(encoded, &bgp.MarshallingOption{Use2ByteAS: !test.encoder.fourOctets}); err != nil {
+					t.Fatal(err)
+				}
+				got, encoded = append(got, fmt.Sprint(attribute)), encoded[attribute.Len():]
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("attributes\n%q, want\n%q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNextHopsOnTheWire(t *testing.T) {
+	t.Parallel()
+	global, local := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1")
+	for name, test := range map[string]struct {
+		next     hop
+		hop, two netip.Addr
+	}{
+		"global":     {hop{addr: global}, global, netip.Addr{}},
+		"both":       {hop{global, local}, global, local},
+		"link-local": {hop{linkLocal: local}, local, netip.Addr{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, paths := range [][]announce.Path{many(2, false, med(1)), many(2, true, med(1))} { // IPv4: RFC 8950.
+				all := newTable(someEncoder, &table{}, paths, bothFamilies, hops{test.next, test.next})
+				message := split(t, all.since(&table{}).messages()...)[0]
+				parsed, err := bgp.ParseBGPMessage(message)
+				if err != nil {
+					t.Fatal(err)
+				}
+				reach, ok := parsed.Body.(*bgp.BGPUpdate).PathAttributes[0].(*bgp.PathAttributeMpReachNLRI)
+				if !ok || reach.Nexthop != test.hop || reach.LinkLocalNexthop != test.two || len(reach.Value) != 2 {
+					t.Errorf("the first attribute is %+v", reach)
+				}
+				if n, err := prefixesIn(body(message)); n != 2 || err != nil {
+					t.Errorf("it has %d prefixes, error %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEndOfRIBOfBothFamilies(t *testing.T) {
+	t.Parallel()
+	var got []bgp.Family
+	for _, message := range split(t, endOfRIB(bothFamilies)) {
+		parsed, err := bgp.ParseBGPMessage(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end, family := parsed.Body.(*bgp.BGPUpdate).IsEndOfRib(); end {
+			got = append(got, family)
+		}
+	}
+	if !slices.Equal(got, []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC}) {
+		t.Errorf("markers for %v", got)
+	}
+}

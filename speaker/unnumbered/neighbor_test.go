@@ -1,0 +1,72 @@
+package unnumbered
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// epoch is when the stories of these tests begin.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func at(seconds float64) time.Time { return epoch.Add(part(time.Second, seconds)) }
+
+func TestWhichRouterIsTheNeighbor(t *testing.T) {
+	type advertisement struct {
+		at   float64
+		from string
+		want string
+	}
+	for _, test := range []struct {
+		name  string
+		story []advertisement
+	}{
+		{"the first that is heard is it", []advertisement{{0, "fe80::1", "fe80::1"}}},
+		{"it stays while it is heard", []advertisement{
+			{0, "fe80::1", "fe80::1"}, {1, "fe80::2", "fe80::1"}, {10, "fe80::1", "fe80::1"}, {39.9, "fe80::2", "fe80::1"},
+		}},
+		{"another one is taken when it is silent", []advertisement{
+			{0, "fe80::1", "fe80::1"}, {20, "fe80::2", "fe80::1"}, {30, "fe80::2", "fe80::2"},
+		}},
+		{"the one that was taken stays in its turn", []advertisement{
+			{0, "fe80::1", "fe80::1"},
+			{30, "fe80::2", "fe80::2"},
+			{31, "fe80::1", "fe80::2"},
+			{59, "fe80::1", "fe80::2"},
+			{60, "fe80::1", "fe80::1"},
+		}},
+		{"silence alone ends nothing", []advertisement{
+			{0, "fe80::1", "fe80::1"}, {86400, "fe80::1", "fe80::1"}, {86401, "fe80::2", "fe80::1"},
+		}},
+		{"what another one says does not make the silent one heard", []advertisement{
+			{0, "fe80::1", "fe80::1"}, {29, "fe80::2", "fe80::1"}, {29.5, "fe80::3", "fe80::1"}, {30, "fe80::3", "fe80::3"},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var n neighbor
+			for _, heard := range test.story {
+				before := n.addr
+				changed := n.hear(netip.MustParseAddr(heard.from), at(heard.at))
+				if n.addr.String() != heard.want || changed != (n.addr != before) {
+					t.Fatalf("at %v s, after %s: the neighbor is %v (changed: %v), want %s", heard.at, heard.from, n.addr, changed, heard.want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhenARouterIsAskedFor(t *testing.T) {
+	var n neighbor
+	if from := n.askFrom(); from.After(at(-1e9)) {
+		t.Errorf("unknown: asked from %v on, want always", from)
+	}
+	n.hear(netip.MustParseAddr("fe80::1"), at(100))
+	if from := n.askFrom(); from != at(115) {
+		t.Errorf("heard at 100 s: asked from %v on, want 115 s", from.Sub(epoch))
+	}
+	// Between the first question and the moment at which another router may take its place, one that is there is
+	// asked often enough to be heard although questions are lost.
+	if questions := (silence - patience) / (solicitEvery + hurry); questions < 2 {
+		t.Errorf("a silent router is asked %d times before it is replaced", questions)
+	}
+}
