@@ -69,12 +69,13 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Doubtful: gossip.Doubtful})
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
+	var loop *reconcile.Loop // made below; nothing runs before
 	watcher := bfd.New(bfd.Config{Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
-		routers.Down(name, "BFD is down: "+why)
+		loop.Down(name, why)
 	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
-	loop, err := reconcile.Add(m, reconcile.Config{
+	loop, err = reconcile.Add(m, reconcile.Config{
 		Node: own.node, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
 	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, reporter)
 	if err != nil {

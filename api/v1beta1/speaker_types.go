@@ -58,8 +58,13 @@ type SpeakerLayer2 struct {
 // +kubebuilder:validation:Enum=Idle;Connect;Active;OpenSent;OpenConfirm;Established
 type BGPSessionState string
 
-// BGPEstablished is the state of a session that carries routes.
-const BGPEstablished BGPSessionState = "Established"
+// The states that a Speaker object tells.
+const (
+	// BGPEstablished is the state of a session that carries routes.
+	BGPEstablished BGPSessionState = "Established"
+	// BGPActive stands for all states of a session that does not: it is tried again and again.
+	BGPActive BGPSessionState = "Active"
+)
 
 // BGPSession is a session between the node and one router.
 type BGPSession struct {
@@ -68,7 +73,7 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// state of the session.
+	// state of the session: Established, or Active while it is tried to bring it up.
 	State BGPSessionState `json:"state"`
 	// since when it is in this state.
 	Since metav1.Time `json:"since"`

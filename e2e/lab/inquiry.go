@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/mdlayher/arp"
@@ -135,11 +136,15 @@ type ndpInquirer struct {
 	mac net.HardwareAddr
 }
 
-// listenNDP waits a moment for the link-local address of a link that has only just come up.
+// listenNDP waits a moment for the link-local address of a link that has only just come up. The link goes by its number:
+// Go looks the name in a zone up where the thread that writes happens to stand, and remembers it for all namespaces alike,
+// while eth0 is not the same number everywhere once a lab has followed another.
 func listenNDP(link *net.Interface) (*ndpInquirer, error) {
+	numbered := *link
+	numbered.Name = strconv.Itoa(link.Index)
 	var conn *ndp.Conn
 	_, err := eventually(5*time.Second, func() (err error) {
-		conn, _, err = ndp.Listen(link, ndp.LinkLocal)
+		conn, _, err = ndp.Listen(&numbered, ndp.LinkLocal)
 		return err
 	})
 	if err != nil {

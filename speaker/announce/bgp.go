@@ -57,9 +57,8 @@ func (r *rules) unnumbered() []string {
 
 // distant reports whether a router is more than one hop away: one of our own AS may be anywhere.
 func (r *rules) distant(s *Session, peer *lb.Peer) bool {
-	links := r.world.Links[r.world.Node]
 	return s.MultiHop || !peer.External() && !s.Address.IsLinkLocalUnicast() &&
-		!slices.ContainsFunc(links, func(link lb.Link) bool { return link.OnLink(s.Address) })
+		!slices.ContainsFunc(r.world.OwnLinks, func(link lb.Link) bool { return link.OnLink(s.Address) })
 }
 
 // keepApart leaves a router that several BGPPeers name to the oldest of them: the router would drop one session for the

@@ -377,6 +377,38 @@ func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
 	}
 }
 
+func TestANodeThatIsDeletedAnswersUntilItIsReplaced(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", everyNode...)
+	w.Nodes = w.Nodes[1:]
+	w.OwnLinks = w.Links["n1"]
+	contest := Compute(w).Contests[0]
+	if _, candidate := contest.Group.Find("n1"); candidate || !contest.Here || !slices.Equal(contest.Interfaces, []string{"eth0"}) {
+		t.Errorf("it may hold the address: %v; it can answer on %v", candidate, contest.Interfaces)
+	}
+}
+
+func TestLinksThatTheOthersNeedToKnow(t *testing.T) {
+	up := func(name string, addresses ...string) lb.Link {
+		link := lb.Link{Name: name, Up: true}
+		for _, address := range addresses {
+			link.Addresses = append(link.Addresses, netip.MustParsePrefix(address))
+		}
+		return link
+	}
+	down, slave := up("eth1"), up("eth2")
+	down.Up, slave.Enslaved = false, true
+	links := []lb.Link{up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan")}
+	named := lb.ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"br-*"}}})
+	var names []string
+	for _, link := range Relevant(links, []*lb.L2Advertisement{named}) {
+		names = append(names, link.Name)
+	}
+	if want := []string{"eth0", "veth2", "br-lan"}; !slices.Equal(names, want) {
+		t.Errorf("told are %v, want %v", names, want)
+	}
+}
+
 func TestAnAddressThatNoNodeCanHoldIsNamed(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", "n1").Local = true

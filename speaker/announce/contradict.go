@@ -2,6 +2,7 @@ package announce
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -16,7 +17,7 @@ func (e *Explainer) Contradictions(services []*lb.Service) map[string]string {
 		return nil
 	}
 	found := map[string]string{}
-	for together := range r.together(services) {
+	for _, together := range slices.Sorted(maps.Keys(r.together(services))) {
 		places := slices.Collect(together.all())
 		for i, younger := range places {
 			for _, older := range places[:i] {

@@ -113,15 +113,15 @@ func (s *segment) look(r *rules, matches set, place int) seen {
 	if r.world.Links == nil {
 		return seen{way: attached}
 	}
-	if place < 0 {
-		return seen{}
-	}
 	key := seat{matches, place}
 	if known, ok := s.found[key]; ok {
 		return known
 	}
 	var onLink, others []string
-	links := r.world.Links[r.nodes[place].Name]
+	links := r.world.OwnLinks // This node, when its Node has been deleted.
+	if place >= 0 {
+		links = r.world.Links[r.nodes[place].Name]
+	}
 	for i := range links {
 		link := &links[i]
 		if !usable(link) {
@@ -147,15 +147,33 @@ func (s *segment) look(r *rules, matches set, place int) seen {
 	return result
 }
 
+// Relevant are the links of a node that it may announce on, or that may have been meant to: what the other nodes need to
+// know of them. It leaves out the many that lead to the node's own containers, which come and go.
+func Relevant(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
+	var relevant []lb.Link
+	for i := range links {
+		link := &links[i]
+		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
+			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
+		})
+		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return !p.Addr().IsLinkLocalUnicast() })
+		if usable(link) && (named || addressed || !foreign(link.Name)) {
+			relevant = append(relevant, *link)
+		}
+	}
+	return relevant
+}
+
 // usable reports whether an interface has neighbors that could be answered.
 func usable(link *lb.Link) bool { return link.Up && !link.NoARP && !link.Enslaved }
 
 // announcesOn reports whether one of the advertisements that select a node announces on an interface, and whether it
-// names it.
+// names it. A node that has been deleted has no labels to be selected by: it goes on where it may have been until it is
+// replaced.
 func (r *rules) announcesOn(name string, matches set, place int) (named, chosen bool) {
 	for i := range matches.all() {
 		rule := &r.l2[i]
-		if rule.weights[place] >= 0 && rule.MatchesInterface(name) {
+		if (place < 0 || rule.weights[place] >= 0) && rule.MatchesInterface(name) {
 			named, chosen = named || len(rule.Interfaces) > 0, true
 		}
 	}

@@ -28,6 +28,8 @@ type World struct {
 	Members Members
 	// Links of the nodes whose speakers are alive, by node. Explain does without.
 	Links map[string][]lb.Link
+	// OwnLinks are those of this node, alive or not.
+	OwnLinks []lb.Link
 	// Gateways are the default gateways of this node.
 	Gateways []netip.Addr
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with their zone.

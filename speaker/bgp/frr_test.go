@@ -44,7 +44,7 @@ func newFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	netnstest.NeedProgram(t, "vtysh")
 	f := &frr{t: t, cable: c, dir: t.TempDir(), kernel: []string{"-Z"}}
 	config := append([]string{
-		"debug bgp neighbor-events", "log timestamp precision 3", "log file " + filepath.Join(f.dir, "log"),
+		"log file " + filepath.Join(f.dir, "log"),
 		fmt.Sprintf("router bgp %d", asn),
 		"bgp router-id " + c.theirs.String(),
 		"no bgp ebgp-requires-policy", "no bgp network import-check", "bgp graceful-restart",

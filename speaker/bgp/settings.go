@@ -124,7 +124,7 @@ type endpoint struct {
 // sameRouter: both settings lead to one and the same router, and it keeps our routes when a session with one is
 // followed by a session with the other.
 func (s *settings) sameRouter(other *settings) bool {
-	return s.endpoint() == other.endpoint() && s.asn() == other.asn() &&
+	return s.endpoint() == other.endpoint() && s.source == other.source && s.asn() == other.asn() &&
 		s.restart > 0 && other.restart > 0
 }
 

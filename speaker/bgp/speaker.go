@@ -68,8 +68,8 @@ func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
-	for name, session := range s.list() {
-		s.end(name, session, stopped())
+	for _, session := range s.list() {
+		session.close(stopped())
 	}
 	s.runs.Wait()
 	return nil
@@ -118,51 +118,56 @@ func (s *Speaker) Status() []Status {
 // wake, and is never closed.
 func (s *Speaker) Changes() <-chan struct{} { return s.changes }
 
-// apply hands every session what is desired of it, and ends those that are not desired. A session whose router has one of
-// another name now takes that name.
+// apply hands every session what is desired of it, and ends those that are not desired.
 func (s *Speaker) apply(desired []announce.Session) error {
 	var errs []error
-	wanted := map[string]struct{}{}
+	wanted := make(map[string]*announce.Session, len(desired))
 	for i := range desired {
-		wanted[desired[i].Name] = struct{}{}
-	}
-	obsolete := map[endpoint]string{}
-	for name, session := range s.list() {
-		if _, ok := wanted[name]; !ok {
-			obsolete[session.endpoint()] = name
-		}
-	}
-	done := map[string]struct{}{}
-	for i := range desired {
-		name := desired[i].Name
-		if _, twice := done[name]; twice {
-			errs = append(errs, fmt.Errorf("session %s is given twice", name))
+		if _, twice := wanted[desired[i].Name]; twice {
+			errs = append(errs, fmt.Errorf("session %s is given twice", desired[i].Name))
 			continue
 		}
-		done[name] = struct{}{}
-		s.rename(obsolete, &desired[i])
-		s.session(name).apply(&desired[i])
+		wanted[desired[i].Name] = &desired[i]
 	}
-	for name, session := range s.list() {
-		if _, ok := wanted[name]; !ok {
-			s.end(name, session, deconfigured())
-		}
+	for _, session := range s.match(wanted) {
+		s.end(session)
+	}
+	for name, d := range wanted {
+		s.session(name).apply(d)
 	}
 	return errors.Join(errs...)
 }
 
-// rename gives an obsolete session the name that its router has now, unless there is one of that name.
-func (s *Speaker) rename(obsolete map[endpoint]string, desired *announce.Session) {
-	wanted := settingsOf(desired)
-	old, ok := obsolete[wanted.endpoint()]
+// match gives the sessions the names that are wanted, and returns those that have no place any more. A session goes to
+// whoever wants its router now, under whatever name it was until now, so that a router that moves from one name to another
+// does not notice; only then does a name keep the session that it had.
+func (s *Speaker) match(wanted map[string]*announce.Session) (obsolete []*session) {
 	s.listing.Lock()
 	defer s.listing.Unlock()
-	if _, exists := s.sessions[desired.Name]; !ok || exists {
-		return
+	byRouter := make(map[endpoint]*session, len(s.sessions))
+	for _, session := range s.sessions {
+		byRouter[session.endpoint()] = session
 	}
-	s.sessions[desired.Name] = s.sessions[old]
-	delete(s.sessions, old)
-	delete(obsolete, wanted.endpoint())
+	delete(byRouter, endpoint{})
+	kept, used := make(map[string]*session, len(wanted)), map[*session]bool{}
+	for name, d := range wanted {
+		settings := settingsOf(d)
+		if session := byRouter[settings.endpoint()]; d.Problem == "" && session != nil && !used[session] {
+			kept[name], used[session] = session, true
+		}
+	}
+	for name := range wanted {
+		if session := s.sessions[name]; kept[name] == nil && session != nil && !used[session] {
+			kept[name], used[session] = session, true
+		}
+	}
+	for _, session := range s.sessions {
+		if !used[session] {
+			obsolete = append(obsolete, session)
+		}
+	}
+	s.sessions = kept
+	return obsolete
 }
 
 // session finds the one of a name, or makes it and lets it run.
@@ -187,14 +192,11 @@ func (s *Speaker) list() map[string]*session {
 	return list
 }
 
-// end lets a session end by itself.
-func (s *Speaker) end(name string, session *session, why *ending) {
-	session.close(why)
-	s.listing.Lock()
-	delete(s.sessions, name)
-	s.listing.Unlock()
+// end lets a session that has no name any more end by itself.
+func (s *Speaker) end(session *session) {
+	session.close(deconfigured())
 	s.wake()
-	s.log.Info("BGP session ends", "session", name)
+	s.log.Info("BGP session ends", "session", session.view.status().Name)
 }
 
 func (s *Speaker) wake() { poke(s.changes) }

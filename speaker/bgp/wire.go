@@ -126,11 +126,10 @@ func (w *wire) end(notification []byte) {
 	if _, err := w.conn.Write(notification); err != nil {
 		return
 	}
-	// The kernel answers what arrives after closing with a reset, which may overtake the message: wait for the other end.
-	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = w.conn.SetDeadline(deadline)
-		_, _ = io.Copy(io.Discard, w.in)
-	}
+	// The router closes when it has read the message (RFC 4271 section 8.2.2). We wait for that: a close by us would arrive
+	// together with the message, and FRR may see the end of the connection first and keep our routes for graceful restart;
+	// and the kernel answers what arrives after closing with a reset, which may overtake the message.
+	_, _ = io.Copy(io.Discard, w.in)
 }
 
 // timedOut tells whether an error means that a deadline has passed.

@@ -139,16 +139,20 @@ func (m *Members) onPong(now time.Time, from head, body *reader) bool {
 	if !body.ok() {
 		return false
 	}
-	back, since := m.roster.hear(now, from, netip.AddrPort{}, true)
-	m.follow()
+	m.hear(now, from, true)
 	m.fence.pong(m.since(now), from.from, p.seq, p.owed)
-	if back {
-		if to, at, known := m.roster.where(from.from); known {
-			m.catchUp(to, since, 0)
-			m.welcome(from.from, at)
-		}
-	}
 	return true
+}
+
+// hear takes a message of a speaker as a sign of life. One that is back is told what it has missed, whatever the message
+// was that came first.
+func (m *Members) hear(now time.Time, from head, pong bool) {
+	back, since := m.roster.hear(now, from, netip.AddrPort{}, pong)
+	m.follow()
+	if to, at, known := m.roster.where(from.from); back && known {
+		m.catchUp(to, since, 0)
+		m.welcome(from.from, at)
+	}
 }
 
 // onVotes takes the votes of a watcher.
@@ -157,7 +161,7 @@ func (m *Members) onVotes(now time.Time, from head, body *reader) bool {
 	if !body.ok() {
 		return false
 	}
-	m.roster.hear(now, from, netip.AddrPort{}, false)
+	m.hear(now, from, false)
 	for _, each := range v.ballots {
 		if each.node == m.cfg.Node {
 			m.outdo(each.instance)
@@ -176,8 +180,7 @@ func (m *Members) onClaims(now time.Time, from head, body *reader) bool {
 	if !body.ok() {
 		return false
 	}
-	m.roster.hear(now, from, netip.AddrPort{}, false)
-	m.follow()
+	m.hear(now, from, false)
 	news, stronger := m.learn(now, claims)
 	if seq != 0 {
 		m.fence.merge(m.since(now), from.from, seq)

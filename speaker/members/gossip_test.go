@@ -255,6 +255,28 @@ func TestAPartitionIsFoundByBothSidesAndItsEndToo(t *testing.T) {
 	eventually(t, "memberlist takes them back", func() bool { return len(all[0].roster.listed()) == 3 && len(all[2].roster.listed()) == 3 })
 }
 
+// A partition that is over before memberlist has noticed: whatever message comes through first, a vote as likely as a ping,
+// what the other side has claimed meanwhile comes with it.
+func TestAShortPartitionLeavesNothingUntold(t *testing.T) {
+	on := newNetwork()
+	timing, _ := Preset(Fast)
+	timing.PushPullInterval = time.Hour
+	all := gather(t, on, "127.1.29.", timing, "a", "b")
+	a, b := all[0], all[1]
+	for i := range 5 {
+		on.part(a, b)
+		a.awaits(t, "a is alone", alive("a"))
+		b.awaits(t, "b is alone", alive("b"))
+		one, other := a.claims(fmt.Sprintf("192.0.2.%d", 10+i)), b.claims(fmt.Sprintf("192.0.2.%d", 20+i))
+		a.Claim(one)
+		b.Claim(other)
+		eventually(t, "what gossip repeats has been lost", func() bool { return a.repeats.NumQueued()+b.repeats.NumQueued() == 0 })
+		on.heal()
+		a.awaits(t, "what b has claimed", has(other))
+		b.awaits(t, "what a has claimed", has(one))
+	}
+}
+
 func TestOneThatWakesIsInDoubtUntilItKnowsWhatItHasMissed(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.8.", Timing{}, "a", "b", "c")

@@ -138,16 +138,18 @@ func (w *watch) now(now time.Time) time.Time {
 }
 
 // hear is told of a sign of life that came by datagram from a speaker itself; pong: it answers us. It reports whether
-// the speaker was not alive before, and when it was heard last.
+// there may be things that we have not told each other, since the speaker was not alive before, or was not heard for as
+// long as our patience, whatever others said of it meanwhile; and when it was heard last.
 func (w *watch) hear(now time.Time, node string, instance uint64, pong bool) (back bool, before time.Time) {
 	o := w.meet(node, instance)
 	if o == nil || o.left {
 		return false, time.Time{}
 	}
 	was, before := o.alive && o.lived, o.heard
+	parted := w.votes(o) && !before.IsZero() && w.quiet(now, o)
 	o.heard, o.ponged = now, o.ponged || pong
 	w.judge(now, o)
-	return !was && o.alive, before
+	return (!was || parted) && o.alive, before
 }
 
 // listed is told by memberlist that it counts a speaker as alive now, or does not any more.

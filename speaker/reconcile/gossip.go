@@ -147,7 +147,7 @@ func (s *Speakers) Set(desired Membership) error {
 	if s.bind.Off {
 		return nil
 	}
-	before := s.desired
+	before := s.desired.Keys
 	s.desired = desired
 	moved := s.choose() != s.address
 	s.address = s.choose()
@@ -160,10 +160,14 @@ func (s *Speakers) Set(desired Membership) error {
 		return nil
 	}
 	s.members.Set(desired.Others)
-	if len(desired.Keys) == 0 || slices.EqualFunc(before.Keys, desired.Keys, slices.Equal[[]byte]) {
+	if len(desired.Keys) == 0 || slices.EqualFunc(before, desired.Keys, slices.Equal[[]byte]) {
 		return nil
 	}
-	return s.members.SetKeys(desired.Keys)
+	err := s.members.SetKeys(desired.Keys)
+	if err != nil {
+		s.desired.Keys = before // The next pass tries again.
+	}
+	return err
 }
 
 // prepare begins when there is all that is needed, or says what is missing. The caller holds mu.
@@ -217,9 +221,11 @@ func (s *Speakers) Start(ctx context.Context) error {
 func (s *Speakers) run(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
+	metrics := &lease{Registerer: s.registerer}
+	defer metrics.end()
 	s.mu.Lock()
 	m := members.New(members.Config{
-		Node: s.node, Bind: s.address, Keys: s.desired.Keys, Timing: s.bind.Timing, Log: s.log, Registerer: s.registerer,
+		Node: s.node, Bind: s.address, Keys: s.desired.Keys, Timing: s.bind.Timing, Log: s.log, Registerer: metrics,
 	})
 	m.Set(s.desired.Others)
 	s.members, s.cancel = m, cancel
@@ -242,6 +248,24 @@ func (s *Speakers) run(ctx context.Context) error {
 		return err
 	case <-m.Left(): // it may still wait for an attempt to reach somebody
 		return nil
+	}
+}
+
+// lease is a registry of metrics for the time that one membership runs: the next one has its own.
+type lease struct {
+	prometheus.Registerer
+	taken []prometheus.Collector
+}
+
+// MustRegister notes what is to be given back.
+func (l *lease) MustRegister(collectors ...prometheus.Collector) {
+	l.Registerer.MustRegister(collectors...)
+	l.taken = append(l.taken, collectors...)
+}
+
+func (l *lease) end() {
+	for _, collector := range l.taken {
+		l.Unregister(collector)
 	}
 }
 

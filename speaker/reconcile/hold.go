@@ -14,10 +14,10 @@ import (
 // and have said which links they have.
 func (l *Loop) holders(view members.View, known bool, links []lb.Link) (alive []string, all map[string][]lb.Link) {
 	all = make(map[string][]lb.Link, len(view.Alive))
+	all[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
 	for _, node := range view.Alive {
 		switch peer := view.Peers[node]; {
 		case node == l.cfg.Node && known && !l.leaving.Load():
-			all[node] = links
 		case node != l.cfg.Node && peer.StateKnown && peer.State.Known && !peer.State.Leaving:
 			all[node] = peer.State.Links
 		default:

@@ -79,8 +79,10 @@ type cluster struct {
 	speakers map[string]netip.AddrPort
 	// view of the other speakers.
 	view members.View
-	// links of this node.
-	links []lb.Link
+	// links of this node, and those of them that the others need to know.
+	links, relevant []lb.Link
+	// gossip is the address of this node that the others reach it at.
+	gossip netip.Addr
 }
 
 // node of a name; nil when there is none.

@@ -95,6 +95,8 @@ type Layer2 interface {
 // BGP holds the sessions with routers.
 type BGP interface {
 	Set(ctx context.Context, desired []announce.Session) error
+	// Down closes a session whose router is not to be reached.
+	Down(session, why string)
 	Status() []bgp.Status
 	Changes() <-chan struct{}
 }
@@ -139,6 +141,10 @@ type Loop struct {
 	want map[netip.Addr]struct{}
 	// returned is how many returns of others have been acted on.
 	returned uint64
+	// trying is since when each session is not established, by name.
+	trying map[string]time.Time
+	// paths are those that BFD watches.
+	paths paths
 	// macs of each node's links, those included that it had before.
 	macs macs
 
@@ -196,14 +202,14 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	// One protocol that fails must not silence the others.
 	err = l.answer(ctx, now, hold)
 	l.exec.Gossip.Tell(Word{
-		State:  members.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.links},
+		State:  members.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.relevant},
 		Claims: claims, Wanted: l.wanted(plan),
 	})
 	err = errors.Join(
 		err,
 		l.exec.Unnumbered.Set(ctx, plan.Unnumbered),
 		l.exec.BGP.Set(ctx, plan.Sessions),
-		l.exec.BFD.Set(ctx, watched(plan.Sessions)),
+		l.exec.BFD.Set(ctx, l.paths.watch(plan.Sessions)),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {
@@ -229,6 +235,13 @@ func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2A
 		l.exec.Layer2.Announce()
 	}
 	return err
+}
+
+// Down is told that BFD does not reach a router any more: all sessions with it are closed.
+func (l *Loop) Down(name, why string) {
+	for _, session := range l.paths.sharers(name) {
+		l.exec.BGP.Down(session, "BFD is down: "+why)
+	}
 }
 
 // Leave hands over to the others what this node holds by layer 2, while it goes on answering, and returns when that is
@@ -277,9 +290,10 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		// Without gossip there is no layer 2; BGP and health checks need none.
 		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
-	now.view, now.links = l.exec.Gossip.View(), links
+	now.view, now.links, now.relevant = l.exec.Gossip.View(), links, announce.Relevant(links, now.world.L2Advertisements)
+	now.gossip = l.exec.Gossip.Address().Addr()
 	now.world.Node = l.cfg.Node
-	now.world.Options = l.cfg.Options
+	now.world.Options, now.world.OwnLinks = l.cfg.Options, links
 	now.world.Gateways, now.world.Routers = gateways, l.exec.Unnumbered.Routers()
 	now.world.Members.Known = l.known(now)
 	now.world.Members.Alive, now.world.Links = l.holders(now.view, now.world.Members.Known, links)

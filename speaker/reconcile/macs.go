@@ -17,7 +17,7 @@ func (m macs) learn(now *cluster) []string {
 			delete(m, node)
 		}
 	}
-	m.add(now.world.Node, now.links)
+	m.add(now.world.Node, now.relevant)
 	for node, peer := range now.view.Peers {
 		m.add(node, peer.State.Links)
 	}
@@ -31,7 +31,13 @@ func (m macs) learn(now *cluster) []string {
 	return slices.Compact(all)
 }
 
+// mostMACs bounds what is kept of one node: beyond it, what it had before is forgotten.
+const mostMACs = 256
+
 func (m macs) add(node string, links []lb.Link) {
+	if len(m[node]) > mostMACs {
+		delete(m, node)
+	}
 	for i := range links {
 		if mac := links[i].MAC; mac != "" {
 			if m[node] == nil {

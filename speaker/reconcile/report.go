@@ -17,7 +17,6 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bfd/session"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -40,7 +39,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 	report := Report{Status: v1beta1.SpeakerStatus{
 		Members: int32(len(view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:  heldStatus(held, l.exec.Layer2.Conflicts()),
-		BGP:     sessionStatus(sessions, l.exec.BFD.Status()),
+		BGP:     l.sessionStatus(sessions, l.exec.BFD.Status()),
 	}}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		report.Status.GossipAddress = address.String()
@@ -101,25 +100,15 @@ func heldStatus(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.Speaker
 	return status
 }
 
-// watched are the paths to watch by BFD, one for each session that asks for it and whose router is known.
-func watched(sessions []announce.Session) []bfd.Session {
-	var list []bfd.Session
-	for i := range sessions {
-		if s := &sessions[i]; s.BFD != nil && s.Address.IsValid() {
-			list = append(list, bfd.Session{
-				Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD,
-			})
-		}
-	}
-	return list
-}
-
-func sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1beta1.BGPSession {
+func (l *Loop) sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1beta1.BGPSession {
 	states := make(map[string]string, len(watches))
 	for i := range watches {
-		states[watches[i].Name] = bfdState(&watches[i])
+		for _, session := range l.paths.sharers(watches[i].Name) {
+			states[session] = bfdState(&watches[i])
+		}
 	}
 	var list []v1beta1.BGPSession
+	trying := make(map[string]time.Time, len(sessions))
 	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
 		entry := v1beta1.BGPSession{
 			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
@@ -127,11 +116,21 @@ func sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1beta1.BGPSes
 			HoldTime: metav1.Duration{Duration: s.Hold}, KeepaliveTime: metav1.Duration{Duration: s.Keepalive},
 			Warning: shorten(strings.Join(s.Warnings, "; ")), BFD: shorten(states[s.Name]),
 		}
+		if s.State != v1beta1.BGPEstablished {
+			// A router that refuses us again and again is no news, and all others read what is written here.
+			since, known := l.trying[s.Name]
+			if !known {
+				since = s.Since
+			}
+			trying[s.Name] = since
+			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(since).Rfc3339Copy()
+		}
 		for _, family := range s.Families {
 			entry.Families = append(entry.Families, v1beta1.AddressFamily(family.String()))
 		}
 		list = append(list, entry)
 	}
+	l.trying = trying
 	return list
 }
 

@@ -1,9 +1,9 @@
 package reconcile
 
 import (
+	"net/netip"
+	"slices"
 	"time"
-
-	"github.com/daymark-lb/daymark/internal/lb"
 )
 
 const (
@@ -34,7 +34,7 @@ type circumstances struct {
 	complete bool
 	// isolated: there should be others, and not one is there.
 	isolated bool
-	// linked: some interface is up.
+	// linked: the interface is up by which the others are reached.
 	linked bool
 }
 
@@ -97,10 +97,10 @@ func (c *cluster) circumstances() circumstances {
 		now.isolated = now.isolated && !there
 	}
 	now.isolated = now.isolated && others > 0
-	for _, link := range c.links {
-		now.linked = now.linked || usable(&link)
+	for i := range c.links {
+		link := &c.links[i]
+		carries := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr() == c.gossip })
+		now.linked = now.linked || link.Up && carries
 	}
 	return now
 }
-
-func usable(link *lb.Link) bool { return link.Up && !link.NoARP && !link.Enslaved }

@@ -1,0 +1,106 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/speaker/members"
+)
+
+func TestASpeakerThatLeavesMayHoldNothingAndStillKnowsItsLinks(t *testing.T) {
+	l := &Loop{cfg: Config{Node: "n1"}}
+	l.leaving.Store(true)
+	links := []lb.Link{{Name: "eth0", Up: true}}
+	view := members.View{Alive: []string{"n1", "n2", "n3", "n4"}, Peers: map[string]members.Peer{
+		"n2": {StateKnown: true, State: members.State{Known: true}},
+		"n3": {StateKnown: true, State: members.State{Known: true, Leaving: true}},
+		"n4": {StateKnown: true},
+	}}
+	alive, all := l.holders(view, true, links)
+	if !slices.Equal(alive, []string{"n2"}) || len(all["n1"]) != 1 {
+		t.Errorf("%v may hold addresses, the links known are %v", alive, all)
+	}
+}
+
+// The gossip begins again when its port is free at last; what it counts then must not be refused as known already.
+func TestTheGossipBeginsAgainWhenItsPortIsFree(t *testing.T) {
+	at := netip.MustParseAddrPort("127.3.0.1:17946")
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	timing, _ := members.Preset(members.Fast)
+	s := NewSpeakers("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Start(ctx) }()
+	if err := s.Set(Membership{Keys: [][]byte{[]byte("k")}}); err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, time.Minute, "the gossip says why it does not work", func() error {
+		if why := s.View().Why; why == "" {
+			return fmt.Errorf("it says nothing")
+		}
+		return nil
+	})
+	_ = taken.Close()
+	lab.Eventually(t, time.Minute, "the gossip works", func() error {
+		if view := s.View(); !view.Known {
+			return fmt.Errorf("%+v", view)
+		}
+		return nil
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMACAddressesOfTheClusterAreRemembered(t *testing.T) {
+	m := macs{}
+	now := &cluster{
+		world:    announce.World{Node: "n1", Nodes: []*lb.Node{{Name: "n1"}, {Name: "n2"}}},
+		relevant: []lb.Link{{MAC: "02:00:00:00:00:01"}, {Name: "none"}},
+		view: members.View{Peers: map[string]members.Peer{
+			"n2": {State: members.State{Links: []lb.Link{{MAC: "02:00:00:00:00:02"}}}},
+		}},
+	}
+	both := []string{"02:00:00:00:00:01", "02:00:00:00:00:02"}
+	if got := m.learn(now); !slices.Equal(got, both) {
+		t.Errorf("known are %v", got)
+	}
+	now.view.Peers = nil
+	if got := m.learn(now); !slices.Equal(got, both) {
+		t.Errorf("with n2 away, known are %v", got)
+	}
+	now.world.Nodes = now.world.Nodes[:1]
+	if got := m.learn(now); !slices.Equal(got, both[:1]) {
+		t.Errorf("with n2 deleted, known are %v", got)
+	}
+}
+
+func TestALinkThatDoesNotCarryTheGossipIsNoLink(t *testing.T) {
+	here := netip.MustParsePrefix("192.0.2.11/24")
+	now := &cluster{gossip: here.Addr(), links: []lb.Link{
+		{Name: "cni0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/24")}},
+		{Name: "eth0", Addresses: []netip.Prefix{here}},
+	}}
+	if now.circumstances().linked {
+		t.Error("linked, though eth0 is down")
+	}
+	now.links[1].Up = true
+	if !now.circumstances().linked {
+		t.Error("not linked, though eth0 is up")
+	}
+}
