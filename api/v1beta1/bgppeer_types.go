@@ -76,6 +76,7 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.peerAddress) ? 1 : 0) + (has(self.interface) ? 1 : 0) + (has(self.peerFrom) ? 1 : 0) == 1",message="give exactly one of peerAddress, interface and peerFrom"
 // +kubebuilder:validation:XValidation:rule="has(self.peerASN) != has(self.dynamicASN)",message="give either peerASN or dynamicASN"
 // +kubebuilder:validation:XValidation:rule="!has(self.localASN) || self.localASN != self.myASN",message="localASN must differ from myASN"
+// +kubebuilder:validation:XValidation:rule="!has(self.localASN) || !has(self.peerASN) || self.localASN != self.peerASN",message="localASN must differ from peerASN"
 // +kubebuilder:validation:XValidation:rule="!has(self.localASN) || (has(self.peerASN) ? self.peerASN != self.myASN : self.dynamicASN == 'external')",message="localASN is for external peers only"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ebgpMultiHop) && self.ebgpMultiHop && has(self.ttlSecurity) && self.ttlSecurity)",message="ebgpMultiHop and ttlSecurity exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.ebgpMultiHop) || !self.ebgpMultiHop || !has(self.peerASN) || self.peerASN != self.myASN",message="ebgpMultiHop is for external peers only"

@@ -72,6 +72,7 @@ var specs = []spec{
 	{"BGPPeer", "AS number 0", `{myASN: 0, peerASN: 64513, peerAddress: 192.0.2.1}`, "spec.myASN"},
 	{"BGPPeer", "an AS number of 33 bits", `{myASN: 64512, peerASN: 4294967296, peerAddress: 192.0.2.1}`, "spec.peerASN"},
 	{"BGPPeer", "a local AS number like our own", `{myASN: 64512, localASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}`, "localASN must differ from myASN"},
+	{"BGPPeer", "a local AS number like the peer's", `{myASN: 64512, localASN: 64513, peerASN: 64513, peerAddress: 192.0.2.1}`, "localASN must differ from peerASN"},
 	{"BGPPeer", "a local AS number inside", `{myASN: 64512, localASN: 64514, peerASN: 64512, peerAddress: 192.0.2.1}`, "localASN is for external peers only"},
 	{"BGPPeer", "a name for an address", `{myASN: 64512, peerASN: 64513, peerAddress: router}`, "must be an IP address"},
 	{"BGPPeer", "port 0", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, peerPort: 65536}`, "spec.peerPort"},

@@ -131,7 +131,10 @@ func (c *Cluster) NodeNames() (all []string) {
 
 // Owner is the name of the host that has the MAC, or the MAC itself when no host of the lab does.
 func (c *Cluster) Owner(mac net.HardwareAddr) string {
-	for _, h := range c.hosts {
+	c.mu.Lock()
+	hosts := c.hosts
+	c.mu.Unlock()
+	for _, h := range hosts {
 		if bytes.Equal(h.MAC, mac) || len(mac) > 0 && bytes.Equal(h.secondMAC, mac) {
 			return h.Name
 		}

@@ -116,8 +116,12 @@ func (w *world) join(name string, at segmentAddresses) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.hosts = append(w.hosts, h)
-	return h, w.connect(h, at)
+	err = w.connect(h, at)
+	// Only now, when it will not change any more: others look at the hosts meanwhile.
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hosts = append(slices.Clip(w.hosts), h)
+	return h, err
 }
 
 // connect plugs a host in; everybody's way elsewhere is the router.

@@ -25,7 +25,7 @@ const (
 //   - of those there should be, all have been found gone, and that stood for five seconds.
 //
 // One that merely does not answer is not gone: it may be cut off, or we may be, and two that each think themselves alone
-// are two holders of every address. Gone is one whose host says that nobody listens, or whose node the control plane has
+// are two holders of every address. Gone is one whose host itself says that nobody listens (a firewall that rejects does not count), or whose node the control plane has
 // given up.
 //
 // What is known once stays known: a speaker that loses all others later is the survivor or the one cut off, and which,

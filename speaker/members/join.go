@@ -93,11 +93,15 @@ func (m *Members) rejoin(ctx context.Context) {
 func (m *Members) greet(node string, at netip.AddrPort) {
 	_, err := m.list.Load().Join([]string{at.String()})
 
+	var failure attempt
+	if err != nil {
+		failure = outcome(at, err)
+	}
 	m.mu.Lock()
 	before := m.failures[node]
 	delete(m.failures, node)
 	if _, expected := m.expected[node]; err != nil && expected {
-		m.failures[node] = attempt{inWords(err), strings.Contains(err.Error(), "connection refused")}
+		m.failures[node] = failure
 	}
 	changed := before != m.failures[node]
 	m.reckon()

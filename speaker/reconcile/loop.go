@@ -28,6 +28,9 @@ import (
 const (
 	// retryAfter is when a pass looks again after not all could be done, if nothing wakes it sooner.
 	retryAfter = 5 * time.Second
+	// reunion is how long after a return the claims of both sides have been compared: who has lost an address by then does
+	// not announce it again, and whoever has won speaks last.
+	reunion = 100 * time.Millisecond
 	// unmet is how long a speaker is not ready for not having met the others.
 	unmet = 15 * time.Second
 )
@@ -139,8 +142,10 @@ type Loop struct {
 	settlement settlement
 	// want are the addresses whose claims are of interest.
 	want map[netip.Addr]struct{}
-	// returned is how many returns of others have been acted on.
+	// returned is how many returns of others have been acted on; reunited is when the last was, until what is then still
+	// held has been announced.
 	returned uint64
+	reunited time.Time
 	// trying is since when each session is not established, by name.
 	trying map[string]time.Time
 	// paths are those that BFD watches.
@@ -223,6 +228,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	if l.leaving.Load() && len(hold) == 0 {
 		l.freed.Do(func() { close(l.free) })
 	}
+	if !l.reunited.IsZero() {
+		wait = soonest(wait, max(reunion-time.Since(l.reunited), time.Millisecond))
+	}
 	return l.again(err, wait), nil
 }
 
@@ -231,7 +239,10 @@ func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2A
 	l.exec.Layer2.SetCluster(l.macs.learn(now))
 	err := l.exec.Layer2.Set(ctx, hold)
 	if now.view.Returned != l.returned {
-		l.returned = now.view.Returned
+		l.returned, l.reunited = now.view.Returned, time.Now()
+	}
+	if !l.reunited.IsZero() && time.Since(l.reunited) >= reunion {
+		l.reunited = time.Time{}
 		l.exec.Layer2.Announce()
 	}
 	return err
