@@ -11,7 +11,7 @@ const (
 	// mostOthers bounds how many speakers are remembered.
 	mostOthers = 10_000
 	// mostPatience is the most that false alarms lengthen the patience with a speaker, in times; each doubles it.
-	mostPatience = 8
+	mostPatience = 4
 	// calm is how long no false alarm must come before the patience is halved again.
 	calm = time.Minute
 	// eager is how many ticks an accusation is repeated at each; afterwards just often enough that it does not lapse.
@@ -50,7 +50,8 @@ type watch struct {
 	casting []ballot
 	// changed: what View tells of has changed.
 	changed bool
-	// returned counts returns to life of the same instance, alarms those of them that were silent only to us, missed the
+	// returned counts returns to life of the same instance, alarms those of them that came so soon that the patience was
+	// too short: who is away for longer has been away. missed counts the
 	// ticks at which a watched speaker had not answered.
 	returned, alarms, missed uint64
 }
@@ -82,8 +83,8 @@ type other struct {
 	// silent and alive are the verdicts; muted: its last death was by silence, which memberlist has not confirmed; lived: it
 	// has been alive.
 	silent, alive, muted, lived bool
-	// lost is when it was last alive.
-	lost time.Time
+	// lost is when it was last alive, last when it had been heard before that.
+	lost, last time.Time
 }
 
 // vote is the last one of a watcher.
@@ -315,12 +316,12 @@ func (w *watch) settle(now time.Time, o *other, alive bool) {
 	switch {
 	case alive && !o.alive && o.lived:
 		w.returned++
-		if o.muted {
+		if o.muted && now.Sub(o.last) < 2*w.patience*time.Duration(o.stretch) {
 			w.alarms++
 			o.stretch, o.stretched = min(2*o.stretch, mostPatience), now
 		}
 	case !alive && o.alive:
-		o.muted, o.lost = o.silent && o.gossip && !o.left, now
+		o.muted, o.last, o.lost = o.silent && o.gossip && !o.left, o.heard, now
 	}
 	if alive != o.alive {
 		w.changed, w.stale = true, true

@@ -361,23 +361,38 @@ func TestFalseAlarmsLengthenThePatienceAndQuietShortensIt(t *testing.T) {
 		c.until(t, "a", "a b")
 		return took
 	}
-	for i, stretch := range []int{2, 4, 8, 8} {
+	for i, stretch := range []int{2, 4, 4, 4} {
 		took := silence()
 		if b.stretch != stretch {
 			t.Errorf("after %d alarms the patience is %d times the usual, want %d", i+1, b.stretch, stretch)
 		}
-		if before := time.Duration(max(1, stretch/2)) * 200 * ms; i < 3 && (took < before-50*ms || took > before+20*ms) {
+		if before := []time.Duration{1, 2, 4, 4}[i] * 200 * ms; i < 3 && (took < before-50*ms || took > before+20*ms) {
 			t.Errorf("alarm %d came after %v, want %v", i+1, took, before)
 		}
 	}
 	if alarms := c.node("a").watch.alarms; alarms != 4 {
 		t.Errorf("%d alarms counted", alarms)
 	}
-	for _, stretch := range []int{4, 2, 1, 1} {
+	for _, stretch := range []int{2, 1, 1, 1} {
 		c.run(calm+100*ms, nil)
 		if b.stretch != stretch {
 			t.Errorf("after another quiet minute it is %d, want %d", b.stretch, stretch)
 		}
+	}
+}
+
+func TestOneThatWasAwayForLongIsNoFalseAlarm(t *testing.T) {
+	c := newCluster("a", "b")
+	c.run(time.Second, nil)
+	for range 3 {
+		c.part("a", "b")
+		c.until(t, "a", "a")
+		c.run(300*ms, nil)
+		c.heal()
+		c.until(t, "a", "a b")
+	}
+	if b := c.node("a").watch.others["b"]; b.stretch != 1 {
+		t.Errorf("the patience with it is %d times the usual", b.stretch)
 	}
 }
 
