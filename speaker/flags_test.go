@@ -1,47 +1,45 @@
 package main
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/daymark-lb/daymark/speaker/reconcile"
+	"github.com/spf13/pflag"
 )
 
-func TestGossipBindAddress(t *testing.T) {
+func TestTimingIsThePresetWithWhatIsGivenBesideIt(t *testing.T) {
 	for _, test := range []struct {
-		text string
-		want reconcile.Bind
-		err  string
+		args      string
+		interval  time.Duration
+		misses    int
+		complaint string
 	}{
-		{"", reconcile.Bind{Port: 7946}, ""},
-		{"0", reconcile.Bind{Off: true}, ""},
-		{"192.0.2.11:7000", reconcile.Bind{Address: netip.MustParseAddr("192.0.2.11"), Port: 7000}, ""},
-		{"[2001:db8::11]:7946", reconcile.Bind{Address: netip.MustParseAddr("2001:db8::11"), Port: 7946}, ""},
-		{"0.0.0.0:7946", reconcile.Bind{}, "the other speakers need an address of this node"},
-		{"[::]:7946", reconcile.Bind{}, "the other speakers need an address of this node"},
-		{"192.0.2.11:0", reconcile.Bind{}, "must be address:port or 0"},
-		{"192.0.2.11", reconcile.Bind{}, "must be address:port or 0"},
-		{"n1:7946", reconcile.Bind{}, "must be address:port or 0"},
+		{"", 50 * time.Millisecond, 4, ""},
+		{"--gossip-preset=lan", 200 * time.Millisecond, 4, ""},
+		{"--gossip-preset=wan --heartbeat-multiplier=7", time.Second, 7, ""},
+		{"--heartbeat-interval=25ms", 25 * time.Millisecond, 4, ""},
+		{"--heartbeat-interval=0", 0, 4, ""},
+		{"--gossip-preset=quick", 0, 0, `--gossip-preset must be fast, lan or wan, not "quick"`},
+		{"--heartbeat-interval=1ms", 0, 0, "heartbeats must be at least 5ms apart"},
+		{"--heartbeat-multiplier=1", 0, 0, "at least 2 must be missed"},
+		{"--gossip-probe-timeout=1s", 0, 0, "their timeout not longer than that"},
+		{"--gossip-suspicion-multiplier=0", 0, 0, "at least one probe interval"},
+		{"--l2-rebalance-after=-1s", 0, 0, "--l2-rebalance-after must not be negative"},
 	} {
-		t.Run(test.text, func(t *testing.T) {
-			got, err := parseBind(test.text)
-			if test.err != "" {
-				if err == nil || !strings.Contains(err.Error(), test.err) {
-					t.Errorf("error %v, want one with %q", err, test.err)
-				}
-				return
+		f, set := &flags{}, pflag.NewFlagSet("speaker", pflag.ContinueOnError)
+		f.add(set)
+		if err := set.Parse(append(strings.Fields(test.args), "--node-name=n1")); err != nil {
+			t.Fatal(err)
+		}
+		err := f.check()
+		switch timing := f.gossip.Timing; {
+		case test.complaint != "":
+			if err == nil || !strings.Contains(err.Error(), test.complaint) {
+				t.Errorf("%q: error %v, want %q", test.args, err, test.complaint)
 			}
-			if err != nil || got != test.want {
-				t.Errorf("got %+v and error %v, want %+v", got, err, test.want)
-			}
-		})
-	}
-}
-
-func TestAWordThatIsNoModeIsRefused(t *testing.T) {
-	f := &flags{node: "n1", healthPortsText: "perhaps"}
-	if err := f.check(); err == nil || !strings.Contains(err.Error(), "must be auto, on or off") {
-		t.Errorf("error %v", err)
+		case err != nil || timing.HeartbeatInterval != test.interval || timing.HeartbeatMultiplier != test.misses:
+			t.Errorf("%q: error %v, heartbeats %v x %d", test.args, err, timing.HeartbeatInterval, timing.HeartbeatMultiplier)
+		}
 	}
 }

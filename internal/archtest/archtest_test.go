@@ -13,7 +13,7 @@ import (
 const module = "github.com/daymark-lb/daymark/"
 
 // pure packages decide; they may not reach anything that acts, by whatever way.
-var pure = []string{"internal/lb", "controller/ipam", "speaker/announce", "speaker/bfd/session", "speaker/election"}
+var pure = []string{"internal/lb", "internal/rendezvous", "controller/ipam", "speaker/announce", "speaker/bfd/session", "speaker/election"}
 
 // impure is what a pure package may not import: sockets, files, clocks that tick, clients of the API server, loops.
 var impure = []string{

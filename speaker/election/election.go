@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
 )
 
 // Candidate is a node that may hold an address.
@@ -29,12 +31,12 @@ type Candidate struct {
 
 // NewCandidate makes a candidate, with the part of its hash that does not depend on the address.
 func NewCandidate(node string, weight int) Candidate {
-	return Candidate{Node: node, Weight: weight, hash: hashBytes([]byte(node))}
+	return Candidate{Node: node, Weight: weight, hash: rendezvous.Hash(node)}
 }
 
 // before orders candidates of the same weight and load for an address: by score, then by name.
 func (c Candidate) before(other Candidate, addr uint64) bool {
-	a, b := mix(c.hash^addr), mix(other.hash^addr)
+	a, b := rendezvous.Mix(c.hash^addr), rendezvous.Mix(other.hash^addr)
 	if a != b {
 		return a > b
 	}
@@ -67,23 +69,5 @@ func (g *Group) Find(node string) (Candidate, bool) {
 
 func hashAddr(addr netip.Addr) uint64 {
 	bytes := addr.As16()
-	return hashBytes(bytes[:])
-}
-
-// hashBytes is FNV-1a of 64 bits. Every version of the speaker must agree on it, so it is written down here.
-func hashBytes(bytes []byte) uint64 {
-	hash := uint64(14695981039346656037)
-	for _, b := range bytes {
-		hash = (hash ^ uint64(b)) * 1099511628211
-	}
-	return hash
-}
-
-// mix is the finalizer of MurmurHash3: every bit of the input changes every bit of the output with even chance.
-func mix(h uint64) uint64 {
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
+	return rendezvous.Hash(bytes[:])
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
 )
 
 // nobody stands for a node where there is none.
@@ -75,7 +77,7 @@ func (r *roster) renumber(live map[string]uint64) {
 	r.alive, r.instances, r.rank = make([]bool, count), make([]uint64, count), make([]int, count)
 	hashes, order := make([]uint64, count), make([]int, count)
 	for id, name := range r.names {
-		r.ids[name], hashes[id], order[id] = id, mix(hashBytes([]byte(name))), id
+		r.ids[name], hashes[id], order[id] = id, rendezvous.Mix(rendezvous.Hash(name)), id
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(hashes[a], hashes[b]) })
 	for place, id := range order {
@@ -174,4 +176,4 @@ func least(seats []seat, loads []int) seat {
 }
 
 // score of a node for an address, by rendezvous hashing.
-func (s seat) score(addr uint64) uint64 { return mix(s.hash ^ addr) }
+func (s seat) score(addr uint64) uint64 { return rendezvous.Mix(s.hash ^ addr) }

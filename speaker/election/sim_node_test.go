@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
 )
 
 // node is a simulated node: what a speaker and its members would know and do.
@@ -216,7 +218,7 @@ func (n *node) learn(claim Claim) bool {
 
 // digest of a claim; a table's is that of all its claims together, so that one need not be merged with its like.
 func digest(c Claim) uint64 {
-	return mix(hashAddr(c.Addr) ^ mix(hashBytes([]byte(c.Node))^mix(c.Term<<8^c.Instance)))
+	return rendezvous.Mix(hashAddr(c.Addr) ^ rendezvous.Mix(rendezvous.Hash(c.Node)^rendezvous.Mix(c.Term<<8^c.Instance)))
 }
 
 // merge takes in all that another node knows.

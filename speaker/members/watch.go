@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
 )
 
 const (
@@ -96,7 +98,7 @@ type vote struct {
 
 func newWatch(self string, timing Timing) *watch {
 	return &watch{
-		self: soul{self, hashOf(self)}, beat: timing.beat(),
+		self: soul{self, rendezvous.Hash(self)}, beat: timing.beat(),
 		patience: timing.HeartbeatInterval * time.Duration(timing.HeartbeatMultiplier),
 		others:   map[string]*other{}, stale: true,
 	}
@@ -106,7 +108,7 @@ func newWatch(self string, timing Timing) *watch {
 func (w *watch) know(node string) *other {
 	o := w.others[node]
 	if o == nil && node != w.self.node && len(w.others) < mostOthers {
-		o = &other{soul: soul{node, hashOf(node)}, stretch: 1}
+		o = &other{soul: soul{node, rendezvous.Hash(node)}, stretch: 1}
 		w.others[node] = o
 	}
 	return o

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
 )
 
 const ms = time.Millisecond
@@ -284,7 +286,7 @@ func (c *cluster) unwatched(one, other string) string {
 	live := c.node(here[0]).watch.alive()
 	remain := slices.Clone(here)
 	for name := range strings.FieldsSeq(other) {
-		if !slices.ContainsFunc(watchersOf(soul{name, hashOf(name)}, live), func(w string) bool { return slices.Contains(here, w) }) {
+		if !slices.ContainsFunc(watchersOf(soul{name, rendezvous.Hash(name)}, live), func(w string) bool { return slices.Contains(here, w) }) {
 			remain = append(remain, name)
 		}
 	}
@@ -570,9 +572,9 @@ func TestWatchersAreTheSameToAllAndFew(t *testing.T) {
 	for _, size := range []int{1, 2, 8, 9, 10, 11, 50, 200} {
 		var live []soul
 		for name := range strings.FieldsSeq(names(size)) {
-			live = append(live, soul{name, hashOf(name)})
+			live = append(live, soul{name, rendezvous.Hash(name)})
 		}
-		outside := soul{"outside", hashOf("outside")}
+		outside := soul{"outside", rendezvous.Hash("outside")}
 		load := map[string]int{}
 		for _, each := range append(slices.Clone(live), outside) {
 			chosen := watchersOf(each, live)

@@ -1,6 +1,10 @@
 package members
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/daymark-lb/daymark/internal/rendezvous"
+)
 
 const (
 	// everybody is the number of others up to which every speaker watches every other.
@@ -80,23 +84,7 @@ func before(node, a, b soul) bool {
 	return cmp.Or(cmp.Compare(score(node, b), score(node, a)), cmp.Compare(a.node, b.node)) < 0
 }
 
-// score is that of rendezvous hashing. Every version of the speaker must agree on it, so it is written down here.
-func score(node, watcher soul) uint64 { return mix(mix(node.hash) ^ watcher.hash) }
-
-// hashOf is FNV-1a of 64 bits.
-func hashOf(text string) uint64 {
-	hash := uint64(14695981039346656037)
-	for i := range len(text) {
-		hash = (hash ^ uint64(text[i])) * 1099511628211
-	}
-	return hash
-}
-
-// mix is the finalizer of MurmurHash3: every bit of the input changes every bit of the output with even chance.
-func mix(h uint64) uint64 {
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
+// score is that of rendezvous hashing.
+func score(node, watcher soul) uint64 {
+	return rendezvous.Mix(rendezvous.Mix(node.hash) ^ watcher.hash)
 }

@@ -28,8 +28,7 @@ func (l *Loop) holders(view members.View, known bool, links []lb.Link) (alive []
 	return alive, all
 }
 
-// hold decides which addresses this node answers for, and tells the others. The answers come first: what is claimed
-// must be answered by the time the one who has it hears of the claim.
+// hold decides which addresses this node answers for, what it claims to the others, and when to decide again.
 func (l *Loop) hold(now *cluster, plan *announce.Plan) (addresses []announce.Layer2Address, claims []election.Claim, wait time.Duration) {
 	instance := now.view.Peers[l.cfg.Node].Instance
 	if l.elector == nil || l.instance != instance {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,5 +103,18 @@ func TestALinkThatDoesNotCarryTheGossipIsNoLink(t *testing.T) {
 	now.links[1].Up = true
 	if !now.circumstances().linked {
 		t.Error("not linked, though eth0 is up")
+	}
+}
+
+func TestTheWordsAboutAddressesThatNobodyHoldsAreFew(t *testing.T) {
+	texts := make([]string, 10_000)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("address %d is held by no node", i)
+	}
+	if got := unheld(texts).Error(); len(got) > 1000 || !strings.HasSuffix(got, "; and so are 9995 more") {
+		t.Errorf("it says %q", got)
+	}
+	if got := unheld(texts[:1]).Error(); got != texts[0] {
+		t.Errorf("of one it says %q", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -204,7 +205,8 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	hold, claims, wait := l.hold(now, plan)
 	l.cost.Store(int64(time.Since(began)))
 
-	// One protocol that fails must not silence the others.
+	// One protocol that fails must not silence the others. Answers come before claims: what is claimed must be answered by
+	// the time the one who has it hears of the claim.
 	err = l.answer(ctx, now, hold)
 	l.exec.Gossip.Tell(Word{
 		State:  members.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.relevant},
@@ -218,7 +220,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {
-		err = errors.Join(err, errors.New(strings.Join(plan.Unheld, "; ")))
+		err = errors.Join(err, unheld(plan.Unheld))
 	}
 	l.report.Set(l.status(now, err))
 	l.done.Store(true)
@@ -232,6 +234,16 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		wait = soonest(wait, max(reunion-time.Since(l.reunited), time.Millisecond))
 	}
 	return l.again(err, wait), nil
+}
+
+// unheld is in words what no node can hold, the first of it: a condition has room for so much, whatever the number of
+// Services.
+func unheld(texts []string) error {
+	const most = 5
+	if more := len(texts) - most; more > 0 {
+		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("and so are %d more", more))
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // answer ARP and NDP for addresses, and say so once more when others have come back who may have done so meanwhile.
