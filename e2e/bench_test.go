@@ -41,25 +41,31 @@ func reportTimes(b *testing.B, name string, times []time.Duration) {
 }
 
 // BenchmarkServicesCreatedAtOnce measures how long it takes until all of many Services that are created at once have an
-// address, as a multiple of the time that the bare API server takes to create them.
+// address and a route in the router's kernel, as a multiple of the time that the bare API server takes to create them.
 func BenchmarkServicesCreatedAtOnce(b *testing.B) {
 	const count = 2000
 	for b.Loop() {
 		cluster := plainLab(b)
-		cluster.Apply(pool("many", "198.19.0.0/16"))
+		cluster.Apply(peer("router") + "\n---" + routedPool("many", "198.19.0.0/16"))
 		stop(cluster)
 		bare := createServices(b, cluster, "bare", count)
 		deleteServices(b, cluster)
 
 		cluster.StartDaymark()
+		cluster.Pod("first", "n1")
 		cluster.Apply(service("first", "many"))
-		cluster.Service("first").AwaitAddress()
+		first, _ := cluster.Service("first").AwaitAddress()
+		awaitNextHops(b, cluster, first.String(), cluster.NodeNames()...)
+		createEndpoints(b, cluster, "full", count)
 		began := time.Now()
 		createServices(b, cluster, "full", count)
 		awaitAddresses(b, cluster, "full", count)
+		addressed := time.Since(began)
+		awaitRoutes(b, cluster, count+1)
 		full := time.Since(began)
 		b.ReportMetric(bare.Seconds(), "s-bare")
-		b.ReportMetric(full.Seconds(), "s-with-addresses")
+		b.ReportMetric(addressed.Seconds(), "s-with-addresses")
+		b.ReportMetric(full.Seconds(), "s-routed")
 		b.ReportMetric(full.Seconds()/bare.Seconds(), "x")
 	}
 }
@@ -103,38 +109,6 @@ func BenchmarkManyServices(b *testing.B) {
 		cluster.Apply(service("late", "many"))
 		cluster.Service("late").AwaitAddress()
 		b.ReportMetric(time.Since(began).Seconds(), "s-take-over")
-	}
-}
-
-// BenchmarkServiceToRoute measures the time from the creation of a Service, whose pods are there, to its route in the
-// router's kernel.
-func BenchmarkServiceToRoute(b *testing.B) {
-	const times = 21
-	for b.Loop() {
-		cluster := plainLab(b)
-		cluster.Apply(peer("router") + "\n---" + routedPool("quick", "198.19.0.0/16"))
-		awaitSessions(b, cluster)
-		cluster.Pod("quick", "n1")
-		var took []time.Duration
-		for i := range times {
-			name := fmt.Sprintf("quick-%d", i)
-			address := fmt.Sprintf("198.19.7.%d", i)
-			object := bareService(name, "quick")
-			object.Spec.Selector = map[string]string{"app": "quick"}
-			object.Spec.LoadBalancerIP = address
-			began := time.Now()
-			if err := cluster.API().Create(b.Context(), object); err != nil {
-				b.Fatal(err)
-			}
-			lab.Eventually(b, soon, "the router has the route", func() error {
-				if len(cluster.Router().NextHops(address)) == 0 {
-					return errors.New("it has none")
-				}
-				return nil
-			})
-			took = append(took, time.Since(began))
-		}
-		reportTimes(b, "", took)
 	}
 }
 

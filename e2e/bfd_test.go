@@ -11,20 +11,24 @@ import (
 // Promise: with BFD a node that dies is found in about a second, and its routes go; it is watched again when it is back.
 
 func TestBFDFindsANodeThatCrashed(t *testing.T) {
-	lab.Need(t, lab.FRR)
-	cluster := daymark(t)
-	address := watched(t, cluster, lab.FRR, "crashes", "198.19.10.0/24")
-	c := crash(t, cluster, address, "n3")
-	t.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
-	if c.Failed() == 0 {
-		t.Error("no connection was sent to the node that had crashed: the router does not spread them")
-	}
-	mustBeUnder(t, "the withdrawal", c.withdrawn)
-	mustBeUnder(t, "the time in which connections failed", c.Span())
+	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		t.Run(string(kind), func(t *testing.T) {
+			lab.Need(t, kind)
+			cluster := daymark(t)
+			address := watched(t, cluster, kind, "crashes", "198.19.10.0/24")
+			c := crash(t, cluster, address, "n3")
+			t.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
+			if c.Failed() == 0 {
+				t.Error("no connection was sent to the node that had crashed: the router does not spread them")
+			}
+			mustBeUnder(t, "the withdrawal", c.withdrawn)
+			mustBeUnder(t, "the time in which connections failed", c.Span())
 
-	cluster.Node("n3").Return()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-	awaitWatched(t, cluster, "n3", "crashes")
+			cluster.Node("n3").Return()
+			awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+			awaitWatched(t, cluster, "n3", "crashes")
+		})
+	}
 }
 
 func TestABFDProfileChangesWhileTheSessionsStayUp(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/lb"
@@ -22,8 +23,9 @@ const (
 	// maxWaiting is how many Events may wait to be written. What is in them is in conditions too, so those that are more
 	// are left out.
 	maxWaiting = 8192
-	// quiet is how long no address must have been written before Events are, and patience how long an Event waits for that.
-	quiet    = 50 * time.Millisecond
+	// quiet is how long no address must have been written before Events are: longer than a loop in a storm rests between two
+	// passes. patience is how long an Event waits for that.
+	quiet    = 500 * time.Millisecond
 	patience = 20 * time.Second
 )
 
@@ -33,7 +35,7 @@ const (
 type herald struct {
 	writer  client.Writer
 	log     *slog.Logger
-	waiting chan *eventsv1.Event
+	waiting chan news
 	// busy is when an address was last being written.
 	busy atomic.Int64
 	// instance that reports: this process.
@@ -47,7 +49,7 @@ func newHerald(writer client.Writer, log *slog.Logger) *herald {
 	if err != nil || host == "" {
 		host = "controller"
 	}
-	return &herald{writer: writer, log: log, waiting: make(chan *eventsv1.Event, maxWaiting), instance: shorten(host, 128)}
+	return &herald{writer: writer, log: log, waiting: make(chan news, maxWaiting), instance: shorten(host, 128)}
 }
 
 // Start writes Events until ctx ends.
@@ -56,10 +58,10 @@ func (h *herald) Start(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case event := <-h.waiting:
-			h.yield(ctx, event.EventTime.Time)
-			if err := h.writer.Create(ctx, event); err != nil && ctx.Err() == nil {
-				h.log.Warn("an Event could not be written", "about", event.Regarding.Namespace+"/"+event.Regarding.Name, "error", err)
+		case n := <-h.waiting:
+			h.yield(ctx, n.at)
+			if err := h.writer.Create(ctx, h.event(&n)); err != nil && ctx.Err() == nil {
+				h.log.Warn("an Event could not be written", "about", n.about, "error", err)
 			}
 		}
 	}
@@ -80,18 +82,29 @@ func (h *herald) yield(ctx context.Context, since time.Time) {
 	}
 }
 
-// tell has an Event written about a Service. It is not for several goroutines at a time.
+// news is an Event before it is written: thousands may wait, and the object is many times as large.
+type news struct {
+	about              lb.Key
+	uid                types.UID
+	at                 time.Time
+	kind, reason, note string
+}
+
+// tell has an Event written about a Service.
 func (h *herald) tell(s *lb.Service, now time.Time, kind, reason, note string) {
-	h.told++
-	event := &eventsv1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.Key.Namespace, Name: fmt.Sprintf("%.200s.%x", s.Key.Name, now.UnixNano()+h.told)},
-		EventTime:  metav1.NewMicroTime(now),
-		Regarding:  corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: s.Key.Namespace, Name: s.Key.Name, UID: s.UID},
-		Type:       kind, Reason: reason, Action: "Assign", Note: shorten(note, maxNote),
-		ReportingController: reporter, ReportingInstance: h.instance,
-	}
 	select {
-	case h.waiting <- event:
+	case h.waiting <- news{s.Key, s.UID, now, kind, reason, note}:
 	default:
+	}
+}
+
+func (h *herald) event(n *news) *eventsv1.Event {
+	h.told++
+	return &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.about.Namespace, Name: fmt.Sprintf("%.200s.%x", n.about.Name, n.at.UnixNano()+h.told)},
+		EventTime:  metav1.NewMicroTime(n.at),
+		Regarding:  corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: n.about.Namespace, Name: n.about.Name, UID: n.uid},
+		Type:       n.kind, Reason: n.reason, Action: "Assign", Note: shorten(n.note, maxNote),
+		ReportingController: reporter, ReportingInstance: h.instance,
 	}
 }

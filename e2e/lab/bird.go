@@ -83,6 +83,21 @@ func (b bird) neighbors(ctx context.Context, r *Router) (map[netip.Addr]string, 
 	return states, nil
 }
 
+// watched reads `show bfd sessions`: a line for each with address, interface and state.
+func (b bird) watched(ctx context.Context, r *Router) (up []netip.Addr, err error) {
+	out, err := b.ask(ctx, r, "show", "bfd", "sessions")
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || fields[2] != "Up" {
+			continue
+		}
+		if a, err := netip.ParseAddr(fields[0]); err == nil {
+			up = append(up, a)
+		}
+	}
+	return up, err
+}
+
 func (b bird) view(ctx context.Context, r *Router) (string, error) {
 	return b.ask(ctx, r, "show", "route", "all")
 }

@@ -164,6 +164,20 @@ func (r *Router) Show(command string, into any) error {
 	return nil
 }
 
+func (f frr) watched(_ context.Context, r *Router) (up []netip.Addr, err error) {
+	var all []struct {
+		Peer   netip.Addr `json:"peer"`
+		Status string     `json:"status"`
+	}
+	err = r.Show("bfd peers", &all)
+	for _, session := range all {
+		if session.Status == "up" {
+			up = append(up, session.Peer)
+		}
+	}
+	return up, err
+}
+
 func (f frr) view(ctx context.Context, r *Router) (string, error) {
 	return r.Run(ctx, "", "vtysh", "-N", "lab", "-c", "show bgp ipv4 unicast", "-c", "show ip route bgp")
 }

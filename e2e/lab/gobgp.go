@@ -87,4 +87,7 @@ func (g gobgp) neighbors(ctx context.Context, r *Router) (map[netip.Addr]string,
 	return states, nil
 }
 
+// watched is nobody: it does not speak BFD.
+func (g gobgp) watched(context.Context, *Router) ([]netip.Addr, error) { return nil, nil }
+
 func (g gobgp) view(ctx context.Context, r *Router) (string, error) { return g.ask(ctx, r, "routes") }

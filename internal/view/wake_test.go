@@ -9,34 +9,35 @@ import (
 )
 
 func TestPace(t *testing.T) {
-	const ms = time.Millisecond
+	at := func(ms ...time.Duration) (times []time.Duration) {
+		for _, t := range ms {
+			times = append(times, t*time.Millisecond)
+		}
+		return times
+	}
 	tests := []struct {
 		name   string
 		events []time.Duration // since the start
 		passes []time.Duration // their beginnings
-		takes  time.Duration   // each of them
+		takes  time.Duration   // each of them, in milliseconds
 		cost   time.Duration   // of each, as the loop tells
 	}{
-		{"a single event runs at once", []time.Duration{5 * ms}, []time.Duration{5 * ms}, 0, 0},
-		{"events that follow are folded into one pass", []time.Duration{0, 1 * ms, 5 * ms, 19 * ms}, []time.Duration{0, 20 * ms}, 0, 0},
-		{"a storm runs at the pace", []time.Duration{0, 10 * ms, 21 * ms, 30 * ms, 45 * ms}, []time.Duration{0, 20 * ms, 40 * ms, 60 * ms}, 0, 0},
-		{"events far apart all run at once", []time.Duration{0, 50 * ms, 100 * ms}, []time.Duration{0, 50 * ms, 100 * ms}, 0, 0},
-		{"an event right after a folded pass waits its turn", []time.Duration{0, 5 * ms, 25 * ms}, []time.Duration{0, 20 * ms, 40 * ms}, 0, 0},
-		{"an event during a pass is followed by one", []time.Duration{0, 40 * ms}, []time.Duration{0, 50 * ms}, 50 * ms, 0},
-		{
-			"an event for later is not lost when the pass before begins late",
-			[]time.Duration{0, 40 * ms, 45 * ms, 55 * ms},
-			[]time.Duration{0, 50 * ms, 100 * ms},
-			50 * ms,
-			0,
-		},
-		{"a costly pass slows a storm", []time.Duration{0, 10 * ms, 41 * ms, 90 * ms}, []time.Duration{0, 40 * ms, 80 * ms, 120 * ms}, 5 * ms, 5 * ms},
+		{"a single event runs at once", at(5), at(5), 0, 0},
+		{"so do a few in a row", at(0, 1, 5, 19), at(0, 1, 5, 19), 0, 0},
+		{"those that follow are folded into one pass", at(0, 1, 2, 3, 4, 8, 19), at(0, 1, 2, 3, 20), 0, 0},
+		{"a storm runs at the pace", at(0, 1, 2, 3, 4, 21, 30, 39, 41, 55), at(0, 1, 2, 3, 20, 40, 60), 0, 0},
+		{"events far apart all run at once", at(0, 50, 100, 150, 200, 250), at(0, 50, 100, 150, 200, 250), 0, 0},
+		{"an event right after a folded pass waits its turn", at(0, 1, 2, 3, 4, 21), at(0, 1, 2, 3, 20, 40), 0, 0},
+		{"a quiet time allows as many again as it was long", at(0, 1, 2, 3, 41, 42, 43), at(0, 1, 2, 3, 41, 42, 60), 0, 0},
+		{"an event during a pass is followed by one", at(0, 40), at(0, 50), 50, 0},
+		{"an event for later is not lost when the pass before begins late", at(0, 1, 2, 3, 4, 45, 95), at(0, 50, 100), 50, 0},
+		{"a costly pass slows a storm", at(0, 1, 2, 3, 4, 81, 161), at(0, 10, 80, 160, 240), 10, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := priorityqueue.New[Wake]("test") // the one controllers have
-				p := &pacer{pace: DefaultPace, cost: func() time.Duration { return tt.cost }}
+				p := &pacer{pace: DefaultPace, cost: func() time.Duration { return tt.cost * time.Millisecond }}
 				start := time.Now()
 				var passes []time.Duration
 				go func() {
@@ -46,7 +47,7 @@ func TestPace(t *testing.T) {
 							return
 						}
 						passes = append(passes, time.Since(start))
-						time.Sleep(tt.takes)
+						time.Sleep(tt.takes * time.Millisecond)
 						q.Done(wake)
 					}
 				}()

@@ -102,7 +102,7 @@ func (r *rules) routes(me int) []route {
 	if r.nodes[me].refusal != Willing || len(r.bgp) == 0 {
 		return nil
 	}
-	var routes []route
+	routes := make([]route, 0, len(r.world.Services))
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
 			a := r.address(s, addr)
@@ -120,7 +120,7 @@ func (r *rules) heardBy(peer *lb.Peer) set {
 	var heard set
 	for i := range r.bgp {
 		if r.bgp[i].MatchesPeer(peer.Name) {
-			heard += single(i)
+			heard += r.bgp[i].self
 		}
 	}
 	return heard
@@ -129,7 +129,11 @@ func (r *rules) heardBy(peer *lb.Peer) set {
 // paths joins routes into prefixes. Where several advertisements announce a prefix, their communities are united and
 // the oldest decides the rest.
 func (r *rules) paths(routes []route, heard set) []Path {
-	advertisers := map[netip.Prefix]set{}
+	type advertised struct {
+		prefix netip.Prefix
+		by     set
+	}
+	all := make([]advertised, 0, len(routes))
 	for _, route := range routes {
 		for place := range route.matches.all() {
 			if !heard.has(place) {
@@ -139,20 +143,24 @@ func (r *rules) paths(routes []route, heard set) []Path {
 			if err != nil {
 				continue // the schema keeps the length within the family's bits
 			}
-			advertisers[prefix] = advertisers[prefix].with(place)
+			all = append(all, advertised{prefix, r.bgp[place].self})
 		}
 	}
+	slices.SortFunc(all, func(a, b advertised) int {
+		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
+	})
 	attributes := map[set]*Attributes{}
-	paths := make([]Path, 0, len(advertisers))
-	for prefix, matches := range advertisers {
+	paths := make([]Path, 0, len(all))
+	for i := 0; i < len(all); {
+		prefix, matches := all[i].prefix, all[i].by
+		for i++; i < len(all) && all[i].prefix == prefix; i++ {
+			matches = matches.union(all[i].by)
+		}
 		if attributes[matches] == nil {
 			attributes[matches] = r.attributes(matches)
 		}
 		paths = append(paths, Path{prefix, attributes[matches]})
 	}
-	slices.SortFunc(paths, func(a, b Path) int {
-		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
-	})
 	return paths
 }
 

@@ -32,6 +32,8 @@ type node struct {
 // node that is not selected has -1.
 type l2Rule struct {
 	*lb.L2Advertisement
+	// self is the set of this advertisement alone.
+	self    set
 	pools   map[*lb.Pool]bool
 	weights []int
 }
@@ -39,6 +41,8 @@ type l2Rule struct {
 // bgpRule is a BGP advertisement with the pools and nodes it selects, in the order of rules.nodes.
 type bgpRule struct {
 	*lb.BGPAdvertisement
+	// self is the set of this advertisement alone.
+	self        set
 	pools       map[*lb.Pool]bool
 	selected    []bool
 	communities []lb.Community
@@ -65,7 +69,7 @@ func (r *rules) readL2() {
 		if adv.Err != nil {
 			continue
 		}
-		rule := l2Rule{adv, r.poolsOf(&adv.Advertisement), make([]int, len(r.nodes))}
+		rule := l2Rule{L2Advertisement: adv, pools: r.poolsOf(&adv.Advertisement), weights: make([]int, len(r.nodes))}
 		for i, n := range r.nodes {
 			rule.weights[i] = -1
 			if adv.NodeSelectors.Match(n.Labels) {
@@ -75,6 +79,9 @@ func (r *rules) readL2() {
 		r.l2 = append(r.l2, rule)
 	}
 	slices.SortFunc(r.l2, func(a, b l2Rule) int { return a.CompareAge(&b.Advertisement) })
+	for i := range r.l2 {
+		r.l2[i].self = single(i)
+	}
 }
 
 func (r *rules) readBGP() {
@@ -85,13 +92,18 @@ func (r *rules) readBGP() {
 		// Communities that are not understood are named in a condition by the controller; the route goes out without
 		// them rather than not at all.
 		communities, _ := r.world.Aliases.Resolve(adv.Communities)
-		rule := bgpRule{adv, r.poolsOf(&adv.Advertisement), make([]bool, len(r.nodes)), communities}
+		rule := bgpRule{
+			BGPAdvertisement: adv, pools: r.poolsOf(&adv.Advertisement), selected: make([]bool, len(r.nodes)), communities: communities,
+		}
 		for i, n := range r.nodes {
 			rule.selected[i] = adv.NodeSelectors.Match(n.Labels)
 		}
 		r.bgp = append(r.bgp, rule)
 	}
 	slices.SortFunc(r.bgp, func(a, b bgpRule) int { return a.CompareAge(&b.Advertisement) })
+	for i := range r.bgp {
+		r.bgp[i].self = single(i)
+	}
 }
 
 func (r *rules) poolsOf(adv *lb.Advertisement) map[*lb.Pool]bool {
@@ -123,7 +135,7 @@ func (r *rules) l2Matches(a address) set {
 	var matches set
 	for i := range r.l2 {
 		if a.pool != nil && r.l2[i].pools[a.pool] && r.l2[i].ServiceSelectors.Match(a.service.Labels) {
-			matches += single(i)
+			matches += r.l2[i].self
 		}
 	}
 	return matches
@@ -134,7 +146,7 @@ func (r *rules) bgpMatches(a address) set {
 	var matches set
 	for i := range r.bgp {
 		if a.pool != nil && r.bgp[i].pools[a.pool] && r.bgp[i].ServiceSelectors.Match(a.service.Labels) {
-			matches += single(i)
+			matches += r.bgp[i].self
 		}
 	}
 	return matches

@@ -51,10 +51,10 @@ func (s set) union(other set) set {
 
 // where keeps the places for which wanted is true.
 func (s set) where(wanted func(place int) bool) set {
-	var kept set
-	for place := range s.all() {
-		if wanted(place) {
-			kept += single(place)
+	kept := s
+	for i := len(s) - 2; i >= 0; i -= 2 {
+		if !wanted(int(s[i])<<8 | int(s[i+1])) {
+			kept = kept[:i] + kept[i+2:]
 		}
 	}
 	return kept

@@ -100,9 +100,9 @@ type Members struct {
 	metrics *metrics
 	// repeats is what gossip repeats.
 	repeats memberlist.TransmitLimitedQueue
-	// transport and ticker are replaced by tests; nil: memberlist's own.
-	transport func(*memberlist.Config) (memberlist.NodeAwareTransport, error)
-	ticker    func(time.Duration) (ticks <-chan time.Time, stop func())
+	// listen and ticker are replaced by tests.
+	listen func(netip.AddrPort, *slog.Logger) (memberlist.NodeAwareTransport, error)
+	ticker func(time.Duration) (ticks <-chan time.Time, stop func())
 
 	mu           sync.Mutex
 	keyring      *memberlist.Keyring
@@ -124,7 +124,7 @@ func New(cfg Config) *Members {
 	instance := uint64(max(1, now.UnixNano()))
 	m := &Members{
 		cfg: cfg, changes: make(chan struct{}, 1), set: make(chan struct{}, 1), keyed: make(chan struct{}),
-		left: make(chan struct{}), back: make(chan string, 64), large: make(chan struct{}, 1), made: now, ticker: newTicker,
+		left: make(chan struct{}), back: make(chan string, 64), large: make(chan struct{}, 1), made: now, listen: listen, ticker: newTicker,
 		roster: newRoster(cfg.Node, instance, cfg.Timing), table: newTable(), fence: newFence(cfg.Timing.beat()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]attempt{},
 	}
@@ -172,15 +172,17 @@ func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) 
 
 // create has memberlist listen.
 func (m *Members) create() (*memberlist.Memberlist, error) {
-	config := m.gossip()
-	if m.transport != nil {
-		transport, err := m.transport(config)
-		if err != nil {
-			return nil, err
-		}
-		config.Transport = transport
+	transport, err := m.listen(m.cfg.Bind, m.cfg.Log)
+	if err != nil {
+		return nil, err
 	}
-	return memberlist.Create(config)
+	config := m.gossip()
+	config.Transport = transport
+	list, err := memberlist.Create(config)
+	if err != nil {
+		_ = transport.Shutdown()
+	}
+	return list, err
 }
 
 // sweep forgets claims that nobody wants, until ctx ends.

@@ -2,6 +2,7 @@ package members
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -56,18 +57,15 @@ func (n *network) sentBy(s *speaker) int {
 
 // join puts a speaker that has not begun on the network.
 func (n *network) join(s *speaker) {
-	at := s.at.Addr()
 	s.switches = &switches{}
 	s.switches.cond = sync.NewCond(&s.switches.mu)
-	s.transport = func(config *memberlist.Config) (memberlist.NodeAwareTransport, error) {
-		inner, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{config.BindAddr}, BindPort: config.BindPort, Logger: config.Logger,
-		})
+	s.listen = func(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport, error) {
+		inner, err := listen(at, log)
 		if err != nil {
 			return nil, err
 		}
 		t := &tap{
-			NetTransport: inner, network: n, at: at, switches: s.switches,
+			NodeAwareTransport: inner, network: n, at: at.Addr(), switches: s.switches,
 			packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
 		}
 		go pass(t, inner.PacketCh(), t.packets)
@@ -120,7 +118,7 @@ func (s *switches) wait() {
 
 // tap is a transport through the network.
 type tap struct {
-	*memberlist.NetTransport
+	memberlist.NodeAwareTransport
 	network  *network
 	switches *switches
 	at       netip.Addr
@@ -150,7 +148,7 @@ func (t *tap) PacketCh() <-chan *memberlist.Packet { return t.packets }
 func (t *tap) StreamCh() <-chan net.Conn { return t.streams }
 
 func (t *tap) Shutdown() error {
-	err := t.NetTransport.Shutdown() // Waits until all that came has been passed on.
+	err := t.NodeAwareTransport.Shutdown()
 	close(t.done)
 	return err
 }
@@ -164,7 +162,7 @@ func (t *tap) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error)
 	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
 		return time.Now(), nil
 	}
-	return t.NetTransport.WriteToAddress(b, to)
+	return t.NodeAwareTransport.WriteToAddress(b, to)
 }
 
 func (t *tap) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
@@ -176,7 +174,7 @@ func (t *tap) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (
 	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
 	}
-	return t.NetTransport.DialAddressTimeout(to, timeout)
+	return t.NodeAwareTransport.DialAddressTimeout(to, timeout)
 }
 
 // eventually waits for what has no wake of its own.
