@@ -12,6 +12,7 @@ import (
 
 const unnumberedRouter = ` neighbor swp1 interface remote-as 64512
  neighbor swp1 timers 3 9
+ neighbor swp1 bfd
  address-family ipv6 unicast
   neighbor swp1 activate
  exit-address-family`
@@ -22,6 +23,7 @@ func TestAnUnnumberedRouterForwardsBothFamiliesOverTheLink(t *testing.T) {
 	cluster.Router().Cable("swp1", cluster.Node("n1"), "uplink")
 	cluster.Router().Configure(lab.FRR, lab.RouterSettings{V6: true, Extra: unnumberedRouter})
 	cluster.Pod("bare", "n2")
+	cluster.Apply(bfdProfile("bare", bfdInterval, 3))
 	cluster.Apply(fmt.Sprintf(`
 apiVersion: daymark.io/v1beta1
 kind: BGPPeer
@@ -31,6 +33,7 @@ spec:
   dynamicASN: external
   interface: uplink
   connectTime: 1s
+  bfdProfile: bare
   %s
 ---
 apiVersion: daymark.io/v1beta1
@@ -56,6 +59,23 @@ spec: {ipAddressPools: [bare]}
 		}
 	}
 	awaitObjectCondition(t, cluster, "BGPPeer", "bare", "Ready", "True Established", "1 of 1 nodes")
+	lab.Eventually(t, soon, "BFD watches the link from both ends", func() error {
+		session, err := sessionOf(cluster, "n1", "bare")
+		if err == nil && session.BFD != "Up" {
+			err = fmt.Errorf("n1 says that it is %s", session.BFD)
+		}
+		var all []struct {
+			Interface, Status string
+			Peer              netip.Addr
+		}
+		if err == nil {
+			err = cluster.Router().Show("bfd peers", &all)
+		}
+		if err == nil && (len(all) != 1 || all[0].Interface != "swp1" || all[0].Status != "up" || !all[0].Peer.IsLinkLocalUnicast()) {
+			err = fmt.Errorf("FRR has %+v", all)
+		}
+		return err
+	})
 }
 
 // overTheLink tells whether what FRR has in the kernel for an address goes out by the cable, to a link-local address.

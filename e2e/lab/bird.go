@@ -16,7 +16,10 @@ protocol device { scan time 1; }
 protocol kernel { ipv4 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }
 {{ if .V6 }}protocol kernel { ipv6 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }{{ end }}
 {{ with .Routes }}protocol static { ipv4; {{ range . }}route {{ . }} blackhole; {{ end }}}{{ end }}
-{{ if .BFD }}protocol bfd { interface "eth0" { interval {{ ms .BFD }} ms; multiplier 3; }; }{{ end }}
+{{ if .BFD }}protocol bfd {
+  interface "eth0" { interval {{ ms .BFD }} ms; multiplier 3; };
+  multihop { interval {{ ms .BFD }} ms; multiplier 3; };
+}{{ end }}
 template bgp nodes {
   local {{ .Router }} as {{ .ASN }};
   passive yes;

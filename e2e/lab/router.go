@@ -158,6 +158,17 @@ func (c *Cluster) Router() *Router {
 	return &r
 }
 
+// FarRouter runs BIRD on the far client's host, until the test ends: a router that the nodes reach only by way of the lab's.
+// What it learns it cannot use.
+func (c *Cluster) FarRouter(s RouterSettings) *Router {
+	c.t.Helper()
+	r := &Router{Host: c.farClient, dir: filepath.Join(c.dir, "far"), nodes: c.router.nodes, c: c}
+	c.must("make a folder for the far router", os.MkdirAll(r.dir, 0o700))
+	c.t.Cleanup(r.Stop)
+	c.must("start the far router", r.run(BIRD, s))
+	return r
+}
+
 // Configure runs this program with these settings in place of what ran; the test's end goes back to that program, with no
 // settings.
 func (r *Router) Configure(kind RouterKind, s RouterSettings) {
