@@ -2,6 +2,8 @@ package netnstest
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -102,6 +104,23 @@ func Veth(t testing.TB, near string, other *Namespace, far string) {
 	other.Do(t, func() { AwaitCarrier(t, far) })
 }
 
+// Address adds an address to a link of the current namespace, usable at once.
+func Address(t testing.TB, name string, address netip.Prefix) {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Errorf("find link %s: %v", name, err)
+		return
+	}
+	to := &netlink.Addr{IPNet: &net.IPNet{IP: address.Addr().AsSlice(), Mask: net.CIDRMask(address.Bits(), address.Addr().BitLen())}}
+	if address.Addr().Is6() {
+		to.Flags = unix.IFA_F_NODAD
+	}
+	if err := netlink.AddrAdd(link, to); err != nil {
+		t.Errorf("add %s to %s: %v", address, name, err)
+	}
+}
+
 // Up sets a link of the current namespace administratively up.
 func Up(t testing.TB, name string) {
 	t.Helper()
@@ -122,18 +141,18 @@ func AwaitCarrier(t testing.TB, name string) {
 	})
 }
 
-// Eventually asks again and again until the answer is nil, and fails the test when it is not within ten seconds. It is
+// Eventually asks again and again until the answer is nil, and fails the test when it is not within twenty seconds. It is
 // for the state of kernels and of other programs, which have no event to wait for.
 func Eventually(t testing.TB, what string, ask func() error) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for {
 		err := ask()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: still not after 10 s: %v", what, err)
+			t.Fatalf("%s: still not after 20 s: %v", what, err)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -52,16 +51,15 @@ func manySessions(b *testing.B) (*cable, *running) {
 	b.Helper()
 	c := newCable(b)
 	ours := netip.MustParseAddr("198.18.255.1")
-	give(b, c.near, ours, 16)
+	netnstest.Address(b, c.near, netip.PrefixFrom(ours, 16))
 	c.other.Do(b, func() {
 		for i := 1; i <= many; i++ {
-			give(b, c.far, peerAddr(i), 16)
+			netnstest.Address(b, c.far, netip.PrefixFrom(peerAddr(i), 16))
 		}
 	})
 	peer := exec.Command("/proc/self/exe")
 	peer.Env = append(os.Environ(), peerProcess+"="+ours.String())
-	peer.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	startDaemon(b, c.other, peer)
+	netnstest.StartDaemon(b, c.other, peer)
 	var desired []Session
 	for i := 1; i <= many; i++ {
 		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: peerAddr(i)})

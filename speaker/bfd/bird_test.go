@@ -3,11 +3,7 @@ package bfd
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,51 +13,25 @@ import (
 
 // bird is BIRD 2 at the other end of a cable.
 type bird struct {
-	t       *testing.T
-	cable   *cable
-	dir     string
-	process *daemon
+	*netnstest.BIRD
+	t     *testing.T
+	cable *cable
 }
 
 // startBIRD runs BIRD with a configuration of its BFD.
 func startBIRD(t *testing.T, c *cable, config string) *bird {
 	t.Helper()
-	netnstest.NeedProgram(t, "/usr/sbin/bird")
-	netnstest.NeedProgram(t, "birdc")
-	b := &bird{t: t, cable: c, dir: t.TempDir()}
-	b.write(config)
-	b.start()
-	return b
+	return &bird{BIRD: netnstest.StartBIRD(t, c.other, birdConfig(c, config)), t: t, cable: c}
 }
 
-func (b *bird) write(config string) {
-	b.t.Helper()
-	text := fmt.Sprintf("log stderr all;\nrouter id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", b.cable.theirs, config)
-	if err := os.WriteFile(filepath.Join(b.dir, "bird.conf"), []byte(text), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *bird) start() {
-	b.t.Helper()
-	command := exec.Command("/usr/sbin/bird", "-f", "-c", filepath.Join(b.dir, "bird.conf"),
-		"-s", filepath.Join(b.dir, "ctl"), "-P", filepath.Join(b.dir, "pid"))
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	b.process = startDaemon(b.t, b.cable.other, command)
-}
-
-func (b *bird) try(command string) (string, error) {
-	output, err := exec.Command("birdc", append([]string{"-s", filepath.Join(b.dir, "ctl")}, strings.Fields(command)...)...).CombinedOutput()
-	return string(output), err
+func birdConfig(c *cable, config string) string {
+	return fmt.Sprintf("router id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", c.theirs, config)
 }
 
 // configure changes the configuration in place.
 func (b *bird) configure(config string) {
 	b.t.Helper()
-	b.write(config)
-	if output, err := b.try("configure"); err != nil || !strings.Contains(output, "Reconfigured") {
-		b.t.Fatalf("configure BIRD: %v: %s", err, output)
-	}
+	b.Configure(birdConfig(b.cable, config))
 }
 
 // has waits until BIRD shows a session with an address of ours in a state, with an interval and a detection time in
@@ -69,9 +39,9 @@ func (b *bird) configure(config string) {
 func (b *bird) has(addr netip.Addr, state, interval, detection string) {
 	b.t.Helper()
 	netnstest.Eventually(b.t, "BIRD's session is "+state, func() error {
-		output, err := b.try("show bfd sessions")
+		output, err := b.Ask("show bfd sessions")
 		if err != nil {
-			return fmt.Errorf("%w: %s", err, output)
+			return err
 		}
 		// IP address, interface, state, since (of one word or two), interval, timeout.
 		for line := range strings.Lines(output) {
@@ -176,10 +146,10 @@ func TestBothEndsOfBIRDRestart(t *testing.T) {
 	r.up("tor")
 	t.Run("BIRD crashes", func(t *testing.T) {
 		killed := time.Now()
-		router.process.kill()
+		router.Kill()
 		s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 })
 		t.Logf("BIRD killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
-		router.start()
+		router.Start()
 		r.up("tor")
 		router.has(c.ours, "Up", "0.100", "0.500")
 	})

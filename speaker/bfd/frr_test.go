@@ -4,12 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,76 +12,29 @@ import (
 	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
-const (
-	zebra = "/usr/lib/frr/zebra"
-	bfdd  = "/usr/lib/frr/bfdd"
-)
-
 // frr is FRR's bfdd at the other end of a cable, with the zebra that tells it of interfaces.
 type frr struct {
-	t     *testing.T
-	cable *cable
-	dir   string
-	zebra *daemon
-	bfdd  *daemon
+	*netnstest.FRR
+	t      *testing.T
+	config string
+	bfdd   *netnstest.Daemon
 }
 
 // startFRR runs bfdd with lines of configuration below "bfd".
 func startFRR(t *testing.T, c *cable, lines ...string) *frr {
 	t.Helper()
-	for _, program := range []string{zebra, bfdd, "vtysh", "sh", "mount"} {
-		netnstest.NeedProgram(t, program)
-	}
-	f := &frr{t: t, cable: c, dir: t.TempDir()}
-	f.write("bfdd.conf", "bfd\n"+strings.Join(lines, "\n")+"\nexit\n")
-	f.write("vtysh.conf", "")
-	// FRR wants its user in a group of its own. Root is made a member, in a copy that only FRR sees.
-	groups, err := os.ReadFile("/etc/group")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.write("group", string(regexp.MustCompile(`(?m)^frrvty:.*$`).ReplaceAll(groups, []byte("frrvty:x:0:root"))))
-	f.zebra = f.start(zebra, "vtysh.conf")
-	netnstest.Eventually(t, "zebra answers", func() error { _, err := os.Stat(filepath.Join(f.dir, "zserv")); return err })
+	f := &frr{FRR: netnstest.NewFRR(t, c.other), t: t, config: "bfd\n" + strings.Join(lines, "\n") + "\nexit\n"}
+	f.Start("zebra", "")
 	f.startBFD()
 	return f
 }
 
-func (f *frr) write(name, content string) {
-	f.t.Helper()
-	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(content), 0o644); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
 func (f *frr) startBFD() {
 	f.t.Helper()
-	f.bfdd = f.start(bfdd, "bfdd.conf", "--bfdctl", filepath.Join(f.dir, "ctl"))
-	netnstest.Eventually(f.t, "bfdd answers", func() error { _, err := f.try("show version"); return err })
+	f.bfdd = f.Start("bfdd", f.config, "--bfdctl", f.Path("ctl"))
 }
 
-// start runs a daemon of FRR.
-func (f *frr) start(program, config string, more ...string) *daemon {
-	f.t.Helper()
-	name := filepath.Base(program)
-	args := append([]string{
-		"-c", `mount --bind "$0" /etc/group && exec "$@"`, filepath.Join(f.dir, "group"),
-		program, "-u", "root", "-g", "root", "-f", filepath.Join(f.dir, config), "-i", filepath.Join(f.dir, name+".pid"),
-		"--vty_socket", f.dir, "-P", "0", "-z", filepath.Join(f.dir, "zserv"), "--log", "stdout",
-	}, more...)
-	command := exec.Command("sh", args...)
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNS}
-	return startDaemon(f.t, f.cable.other, command)
-}
-
-func (f *frr) try(command ...string) (string, error) {
-	args := []string{"--vty_socket", f.dir, "--config_dir", f.dir, "-d", "bfdd"}
-	for _, line := range command {
-		args = append(args, "-c", line)
-	}
-	output, err := exec.Command("vtysh", args...).CombinedOutput()
-	return string(output), err
-}
+func (f *frr) try(command ...string) (string, error) { return f.Ask("bfdd", command...) }
 
 // configure gives lines of configuration.
 func (f *frr) configure(lines ...string) {
@@ -238,7 +186,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 
 	t.Run("bfdd crashes", func(t *testing.T) {
 		killed := time.Now()
-		router.bfdd.kill()
+		router.bfdd.Kill()
 		s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 })
 		t.Logf("bfdd killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
 		router.startBFD()
@@ -249,7 +197,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 		wanted.Profile = profile(2*time.Second, 20)
 		r.set(wanted)
 		r.await("tor", "has long intervals", func(s Status) bool { return s.Detection >= 10*time.Second && !s.Polling })
-		router.bfdd.kill()
+		router.bfdd.Kill()
 		router.startBFD()
 		if s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 2 }); !strings.HasPrefix(s.LastDown, "the peer says Down") {
 			t.Errorf("%+v", s)

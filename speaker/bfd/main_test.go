@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/vishvananda/netlink"
 
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
@@ -62,36 +61,15 @@ func newCable(t testing.TB) *cable {
 		theirsLL: netip.MustParseAddr("fe80::2"),
 	}
 	netnstest.Veth(t, c.near, c.other, c.far)
-	give(t, c.near, c.ours, 30)
-	give(t, c.near, c.ours6, 64)
-	give(t, c.near, c.oursLL, 64)
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours, 30))
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours6, 64))
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.oursLL, 64))
 	c.other.Do(t, func() {
-		give(t, c.far, c.theirs, 30)
-		give(t, c.far, c.theirs6, 64)
-		give(t, c.far, c.theirsLL, 64)
+		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs, 30))
+		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs6, 64))
+		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirsLL, 64))
 	})
 	return c
-}
-
-// give adds an address to a link, usable at once.
-func give(t testing.TB, name string, addr netip.Addr, bits int) {
-	t.Helper()
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		t.Errorf("find %s: %v", name, err)
-		return
-	}
-	address, err := netlink.ParseAddr(netip.PrefixFrom(addr, bits).String())
-	if err != nil {
-		t.Errorf("parse %s: %v", addr, err)
-		return
-	}
-	if addr.Is6() {
-		address.Flags = 0x02 // IFA_F_NODAD
-	}
-	if err := netlink.AddrAdd(link, address); err != nil {
-		t.Errorf("add %s to %s: %v", addr, name, err)
-	}
 }
 
 // cut takes the cable away without either end seeing it: our packets and theirs are dropped. It returns how to mend it.

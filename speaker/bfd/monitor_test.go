@@ -269,7 +269,7 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 	t.Run("from another address, of which there is no session", func(t *testing.T) {
 		unknown := r.metrics.dropped[dropUnknown]
 		before := testutil.ToFloat64(unknown)
-		c.other.Do(t, func() { give(t, c.far, netip.MustParseAddr("198.18.9.9"), 32) })
+		c.other.Do(t, func() { netnstest.Address(t, c.far, netip.PrefixFrom(netip.MustParseAddr("198.18.9.9"), 32)) })
 		c.other.Run(t, "ip", "route", "replace", c.ours.String()+"/32", "dev", c.far, "src", "198.18.9.9")
 		netnstest.Eventually(t, "it is counted", func() error {
 			peer.say(word(session.Down, 0))

@@ -107,8 +107,8 @@ func TestAnInterfaceThatReturns(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	netnstest.Veth(t, c.near, c.other, c.far)
-	give(t, c.near, c.oursLL, 64)
-	c.other.Do(t, func() { give(t, c.far, c.theirsLL, 64) })
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.oursLL, 64))
+	c.other.Do(t, func() { netnstest.Address(t, c.far, netip.PrefixFrom(c.theirsLL, 64)) })
 	r.up("tor")
 	far.up("node") // It followed its interface too.
 }

@@ -9,11 +9,12 @@ import (
 	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 // tapProcess marks a process that notes when packets arrive at the other end of a cable. It is one of its own, so that it
@@ -25,17 +26,16 @@ func startTap(b *testing.B, c *cable) (end func() []time.Duration) {
 	b.Helper()
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), tapProcess+"=1")
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var output bytes.Buffer
 	command.Stdout = &output
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	tap := startDaemon(b, c.other, command)
+	tap := netnstest.StartDaemon(b, c.other, command)
 	return func() (gaps []time.Duration) {
 		stdin.Close()
-		<-tap.ended
+		tap.Wait()
 		for line := range strings.Lines(output.String()) {
 			var gap time.Duration
 			if _, err := fmt.Sscan(line, &gap); err != nil {

@@ -1,14 +1,9 @@
 package bgp
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/lb"
@@ -18,23 +13,19 @@ import (
 
 // bird is BIRD 2 at the other end of a cable.
 type bird struct {
-	t      *testing.T
-	socket string
+	*netnstest.BIRD
+	t *testing.T
 }
 
 // startBIRD runs BIRD as AS 64513, which waits at one address for a neighbor in AS 64512 at another, with further options.
 // Those of a channel come after "ipv4 {"; BIRD's grammar has no other that the tests need.
 func startBIRD(t *testing.T, c *cable, at, neighbor netip.Addr, options string) *bird {
 	t.Helper()
-	const program = "/usr/sbin/bird"
-	netnstest.NeedProgram(t, program)
-	netnstest.NeedProgram(t, "birdc")
-	dir := t.TempDir()
 	channel := ""
 	if strings.Contains(options, "next hop") {
 		channel, options = options, ""
 	}
-	config := fmt.Sprintf(`router id %s;
+	return &bird{t: t, BIRD: netnstest.StartBIRD(t, c.router, fmt.Sprintf(`router id %s;
 protocol device {}
 protocol bgp node {
 	local %s as 64513;
@@ -44,45 +35,19 @@ protocol bgp node {
 	ipv4 { import all; export none; %s };
 	ipv6 { import all; export none; };
 }
-`, c.theirs, at, neighbor, options, channel)
-	if err := os.WriteFile(filepath.Join(dir, "bird.conf"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := &bird{t: t, socket: filepath.Join(dir, "ctl")}
-	var output bytes.Buffer
-	process := exec.Command(program, "-f", "-c", filepath.Join(dir, "bird.conf"), "-s", b.socket,
-		"-P", filepath.Join(dir, "pid"))
-	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	process.Stdout, process.Stderr = &output, &output
-	begun, ended := make(chan error), make(chan struct{})
-	go c.router.Do(t, func() { // The thread must live as long as its child.
-		defer close(ended)
-		begun <- process.Start()
-		_ = process.Wait()
-	})
-	if err := <-begun; err != nil {
-		t.Fatalf("start BIRD: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Kill()
-		<-ended
-		if t.Failed() {
-			t.Logf("BIRD said: %s", output.String())
-		}
-	})
-	return b
+`, c.theirs, at, neighbor, options, channel))}
 }
 
 // has waits until what BIRD shows of a route has all the words.
 func (b *bird) has(prefix string, words ...string) {
 	b.t.Helper()
-	eventually(b.t, "BIRD has "+prefix, func() error {
-		output, err := exec.Command("birdc", "-s", b.socket, "show", "route", "for", prefix, "all").CombinedOutput()
+	netnstest.Eventually(b.t, "BIRD has "+prefix, func() error {
+		output, err := b.Ask("show route for " + prefix + " all")
 		if err != nil {
-			return fmt.Errorf("%w: %s", err, output)
+			return err
 		}
 		for _, word := range append(words, netip.MustParsePrefix(prefix).String()) {
-			if !strings.Contains(string(output), word) {
+			if !strings.Contains(output, word) {
 				return fmt.Errorf("no %q in %s", word, output)
 			}
 		}
@@ -93,9 +58,9 @@ func (b *bird) has(prefix string, words ...string) {
 // lacks waits until there is no route.
 func (b *bird) lacks(prefix string) {
 	b.t.Helper()
-	eventually(b.t, "BIRD has no "+prefix, func() error {
-		output, _ := exec.Command("birdc", "-s", b.socket, "show", "route", "for", prefix, "all").CombinedOutput()
-		if strings.Contains(string(output), "BGP.as_path") {
+	netnstest.Eventually(b.t, "BIRD has no "+prefix, func() error {
+		output, _ := b.Ask("show route for " + prefix + " all")
+		if strings.Contains(output, "BGP.as_path") {
 			return fmt.Errorf("it has %s", output)
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
@@ -55,7 +56,7 @@ func TestRouterThatAsksIsSentAllAgain(t *testing.T) {
 	if output, err := router.try("clear bgp ipv6 unicast " + c.ours.String() + " soft in"); err != nil {
 		t.Fatal(err, output)
 	}
-	eventually(t, "an UPDATE comes again", func() error {
+	netnstest.Eventually(t, "an UPDATE comes again", func() error {
 		if n := router.neighbor(c.ours); n.Messages.UpdatesRecv != before+1 || n.Dropped != 0 {
 			return fmt.Errorf("%d after %d", n.Messages.UpdatesRecv, before)
 		}

@@ -3,28 +3,21 @@ package bgp
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-const bgpd = "/usr/lib/frr/bgpd"
-
 // frr is FRR's bgpd at the other end of a cable, without the rest of FRR unless zebra is asked for.
 type frr struct {
-	t       *testing.T
-	cable   *cable
-	dir     string
-	process *exec.Cmd
-	ended   chan struct{}
-	// kernel is how bgpd is told to do without zebra, or where to find it.
+	*netnstest.FRR
+	t      *testing.T
+	cable  *cable
+	config string
+	bgpd   *netnstest.Daemon
+	// kernel is how bgpd is told to do without zebra; empty: there is one.
 	kernel []string
 }
 
@@ -34,103 +27,48 @@ func startFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	t.Helper()
 	f := newFRR(t, c, asn, lines...)
 	f.start()
-	t.Cleanup(f.stop)
 	return f
 }
 
 func newFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	t.Helper()
-	netnstest.NeedProgram(t, bgpd)
-	netnstest.NeedProgram(t, "vtysh")
-	f := &frr{t: t, cable: c, dir: t.TempDir(), kernel: []string{"-Z"}}
 	config := append([]string{
-		"log file " + filepath.Join(f.dir, "log"),
 		fmt.Sprintf("router bgp %d", asn),
 		"bgp router-id " + c.theirs.String(),
 		"no bgp ebgp-requires-policy", "no bgp network import-check", "bgp graceful-restart",
 	}, lines...)
-	text := strings.NewReplacer("OURS6", c.ours6.String(), "OURS", c.ours.String()).Replace(strings.Join(config, "\n") + "\n")
-	for name, content := range map[string]string{"bgpd.conf": text, "vtysh.conf": ""} {
-		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return f
+	return &frr{FRR: netnstest.NewFRR(t, c.router), t: t, cable: c, config: c.named(config), kernel: []string{"-Z"}}
 }
 
-// zebra runs FRR's zebra for bgpd, which must not have started yet: it knows the interfaces. It insists on a group that
-// owns its sockets, and is shown one.
+// named are lines of configuration with our addresses filled in.
+func (c *cable) named(lines []string) string {
+	return strings.NewReplacer("OURS6", c.ours6.String(), "OURS", c.ours.String()).Replace(strings.Join(lines, "\n") + "\n")
+}
+
+// zebra runs FRR's zebra for bgpd, which must not have started yet: it knows the interfaces.
 func (f *frr) zebra() {
 	f.t.Helper()
-	const program = "/usr/lib/frr/zebra"
-	netnstest.NeedProgram(f.t, program)
-	group, socket := filepath.Join(f.dir, "group"), filepath.Join(f.dir, "zserv")
-	if err := os.WriteFile(group, []byte("root:x:0:\nfrrvty:x:0:root\n"), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	process, ended := f.run("unshare", "--mount", "sh", "-c", "mount --bind "+group+` /etc/group && exec "$0" "$@"`, program,
-		"-u", "root", "-g", "root", "-f", filepath.Join(f.dir, "vtysh.conf"), "-i", filepath.Join(f.dir, "zpid"),
-		"-z", socket, "--vty_socket", f.dir, "-P", "0")
-	f.t.Cleanup(func() {
-		_ = process.Process.Kill()
-		<-ended
-	})
-	f.kernel = []string{"-z", socket}
-	// That there is a socket does not say that zebra listens yet.
-	eventually(f.t, "zebra answers", func() error {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
+	f.Start("zebra", "")
+	f.kernel = nil
 }
 
 func (f *frr) start() {
 	f.t.Helper()
-	f.process, f.ended = f.run(bgpd, append([]string{
-		"-S", "-n", "-f", filepath.Join(f.dir, "bgpd.conf"),
-		"-i", filepath.Join(f.dir, "pid"), "--vty_socket", f.dir, "-P", "0",
-	}, f.kernel...)...)
-	eventually(f.t, "bgpd answers", func() error { _, err := f.try("show version"); return err })
+	f.bgpd = f.Start("bgpd", f.config, append([]string{"-n"}, f.kernel...)...)
 }
 
-// run starts a program at the router's end, and tells when it has ended.
-func (f *frr) run(name string, args ...string) (*exec.Cmd, chan struct{}) {
-	f.t.Helper()
-	process := exec.Command(name, args...)
-	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	begun, ended := make(chan error), make(chan struct{})
-	go f.cable.router.Do(f.t, func() { // The thread must live as long as its child.
-		defer close(ended)
-		begun <- process.Start()
-		_ = process.Wait()
-	})
-	if err := <-begun; err != nil {
-		f.t.Fatalf("start %s: %v", name, err)
-	}
-	return process, ended
-}
+// stop kills bgpd, as a crash would.
+func (f *frr) stop() { f.bgpd.Kill() }
+
+func (f *frr) try(commands ...string) (string, error) { return f.Ask("bgpd", commands...) }
 
 // configure changes bgpd's configuration, below "router bgp".
 func (f *frr) configure(asn int, lines ...string) {
 	f.t.Helper()
-	text := fmt.Sprintf("configure terminal\nrouter bgp %d\n%s\n", asn, strings.Join(lines, "\n"))
-	text = strings.NewReplacer("OURS6", f.cable.ours6.String(), "OURS", f.cable.ours.String()).Replace(text)
+	text := fmt.Sprintf("configure terminal\nrouter bgp %d\n%s", asn, f.cable.named(lines))
 	if output, err := f.try(text); err != nil || strings.Contains(output, "%") {
 		f.t.Fatalf("configure FRR: %v: %s", err, output)
 	}
-}
-
-// stop kills bgpd, as a crash would.
-func (f *frr) stop() {
-	_ = f.process.Process.Kill()
-	<-f.ended
-}
-
-func (f *frr) try(command string) (string, error) {
-	output, err := exec.Command("vtysh", "--vty_socket", f.dir, "--config_dir", f.dir, "-d", "bgpd", "-c", command).Output()
-	return string(output), err
 }
 
 // show reads the answer to a command in JSON.
@@ -190,7 +128,7 @@ func (f *frr) route(prefix string) (*route, error) {
 // has waits for a route that is as asked for.
 func (f *frr) has(prefix string, is func(*route) error) {
 	f.t.Helper()
-	eventually(f.t, "FRR has "+prefix, func() error {
+	netnstest.Eventually(f.t, "FRR has "+prefix, func() error {
 		found, err := f.route(prefix)
 		if err == nil && is != nil {
 			err = is(found)
@@ -202,7 +140,7 @@ func (f *frr) has(prefix string, is func(*route) error) {
 // lacks waits until there is no route.
 func (f *frr) lacks(prefix string) {
 	f.t.Helper()
-	eventually(f.t, "FRR has no "+prefix, func() error {
+	netnstest.Eventually(f.t, "FRR has no "+prefix, func() error {
 		if found, err := f.route(prefix); err == nil {
 			return fmt.Errorf("it has %+v", *found)
 		}

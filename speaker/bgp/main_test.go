@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
-
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
@@ -31,22 +29,6 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(netnstest.Main(m))
-}
-
-// eventually asks again and again until the answer is nil.
-func eventually(t testing.TB, what string, ask func() error) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		err := ask()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: still not after 20 s: %v", what, err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 // subnets are handed out one by one, so that tests can run side by side: 198.19.64.4/30, 198.19.64.8/30 and so on, and
@@ -72,34 +54,13 @@ func newCable(t *testing.T) *cable {
 		theirs6: netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::2", n)),
 	}
 	netnstest.Veth(t, c.near, c.router, c.far)
-	give(t, c.near, c.ours, 30)
-	give(t, c.near, c.ours6, 64)
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours, 30))
+	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours6, 64))
 	c.router.Do(t, func() {
-		give(t, c.far, c.theirs, 30)
-		give(t, c.far, c.theirs6, 64)
+		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs, 30))
+		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs6, 64))
 	})
 	return c
-}
-
-// give adds an address to a link, usable at once.
-func give(t testing.TB, name string, addr netip.Addr, bits int) {
-	t.Helper()
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		t.Errorf("find %s: %v", name, err)
-		return
-	}
-	address, err := netlink.ParseAddr(netip.PrefixFrom(addr, bits).String())
-	if err != nil {
-		t.Errorf("parse %s: %v", addr, err)
-		return
-	}
-	if addr.Is6() {
-		address.Flags = 0x02 // IFA_F_NODAD
-	}
-	if err := netlink.AddrAdd(link, address); err != nil {
-		t.Errorf("add %s to %s: %v", addr, name, err)
-	}
 }
 
 // session is what the tests ask for, unless they say otherwise: AS 64512 here, 64513 there.
@@ -153,7 +114,7 @@ func start(t testing.TB, desired ...announce.Session) *running {
 		ended.Wait()
 	}
 	t.Cleanup(r.end)
-	eventually(t, "the speaker runs", func() error {
+	netnstest.Eventually(t, "the speaker runs", func() error {
 		speaker.mu.Lock()
 		defer speaker.mu.Unlock()
 		if !speaker.running {
@@ -175,7 +136,7 @@ func (r *running) set(desired ...announce.Session) {
 func (r *running) await(name, what string, is func(Status) bool) Status {
 	r.t.Helper()
 	var last Status
-	eventually(r.t, "session "+name+" "+what, func() error {
+	netnstest.Eventually(r.t, "session "+name+" "+what, func() error {
 		all := r.Status()
 		at := slices.IndexFunc(all, func(s Status) bool { return s.Name == name })
 		if at < 0 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
@@ -28,7 +29,7 @@ func TestRoutesSurviveARestartUnderGracefulRestart(t *testing.T) {
 
 	session.Paths = []announce.Path{session.Paths[0], session.Paths[2]} // One is gone when we return.
 	next := start(t, session)
-	eventually(t, "the new speaker has taken the routes over", func() error {
+	netnstest.Eventually(t, "the new speaker has taken the routes over", func() error {
 		fresh := 0
 		for _, prefix := range []string{"198.19.0.1/32", "2001:db8:ffff::1/128"} {
 			found, err := router.route(prefix)
@@ -57,7 +58,7 @@ func TestRoutesSurviveAReconnection(t *testing.T) {
 	c.router.Run(t, "ip", "link", "set", c.far, "down")
 	speaker.says("tor", "hold timer expired")
 	c.router.Run(t, "ip", "link", "set", c.far, "up")
-	eventually(t, "the session is established anew", func() error {
+	netnstest.Eventually(t, "the session is established anew", func() error {
 		if _, err := router.route("198.19.0.1/32"); err != nil {
 			t.Errorf("the route is gone meanwhile: %v", err)
 		}

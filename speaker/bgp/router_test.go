@@ -15,6 +15,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
@@ -26,7 +27,7 @@ func newHost(t testing.TB) netip.Addr {
 	t.Helper()
 	n := hosts.Add(1)
 	addr := netip.AddrFrom4([4]byte{198, 19, 128 + byte(n>>8), byte(n)})
-	give(t, "lo", addr, 32)
+	netnstest.Address(t, "lo", netip.PrefixFrom(addr, 32))
 	return addr
 }
 
@@ -230,7 +231,7 @@ func (r *router) holds(paths []announce.Path) {
 			want[p.Prefix] = *p.Attributes.MED
 		}
 	}
-	eventually(r.t, "the router has what was asked for", func() error {
+	netnstest.Eventually(r.t, "the router has what was asked for", func() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if !maps.Equal(r.meds, want) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
@@ -295,7 +296,7 @@ func TestSessionRemovedLeavesTheOthers(t *testing.T) {
 	routers[0].has("198.19.0.1/32", nil)
 	first.HoldTime = 12 * time.Second
 	speaker.set(first, second)
-	eventually(t, "session one is established anew", func() error {
+	netnstest.Eventually(t, "session one is established anew", func() error {
 		if _, err := routers[0].route("198.19.0.1/32"); err != nil {
 			t.Errorf("the route is gone meanwhile: %v", err)
 		}

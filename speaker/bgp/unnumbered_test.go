@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
@@ -39,7 +40,7 @@ func linkLocal(name string) (found netip.Addr, err error) {
 // linkLocals of both ends of the cable.
 func (c *cable) linkLocals(t *testing.T) (ours, theirs netip.Addr) {
 	t.Helper()
-	eventually(t, "both ends have link-local addresses", func() (err error) {
+	netnstest.Eventually(t, "both ends have link-local addresses", func() (err error) {
 		ours, err = linkLocal(c.near)
 		var far error
 		c.router.Do(t, func() { theirs, far = linkLocal(c.far) })

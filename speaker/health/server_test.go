@@ -51,7 +51,7 @@ func start(t *testing.T, cfg Config) (s *Server, end func()) {
 		ended.Wait()
 	}
 	t.Cleanup(end)
-	eventually(t, "the server runs", func() error {
+	netnstest.Eventually(t, "the server runs", func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.running {
@@ -66,21 +66,6 @@ func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
 	t.Helper()
 	if err := s.Set(t.Context(), ports, nil); err != nil {
 		t.Errorf("Set: %v", err)
-	}
-}
-
-func eventually(t *testing.T, what string, ask func() error) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		err := ask()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: still not after 10 s: %v", what, err)
-		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
@@ -100,7 +85,7 @@ func ask(url string) (status int, header http.Header, body string, err error) {
 func answers(t *testing.T, port uint16, want int) {
 	t.Helper()
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
-		eventually(t, fmt.Sprintf("%s:%d answers %d", host, port, want), func() error {
+		netnstest.Eventually(t, fmt.Sprintf("%s:%d answers %d", host, port, want), func() error {
 			status, _, _, err := ask(fmt.Sprintf("http://%s:%d/healthz", host, port))
 			if err == nil && status != want {
 				return fmt.Errorf("it answers %d", status)
@@ -113,7 +98,7 @@ func answers(t *testing.T, port uint16, want int) {
 // rests waits until nobody listens on a port.
 func rests(t *testing.T, port uint16) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("nobody listens on %d", port), func() error {
+	netnstest.Eventually(t, fmt.Sprintf("nobody listens on %d", port), func() error {
 		if status, _, _, err := ask(fmt.Sprintf("http://127.0.0.1:%d/", port)); err == nil {
 			return fmt.Errorf("it answers %d", status)
 		}
@@ -209,7 +194,7 @@ func TestPortIsLeftToAServiceProxyUntilThatGoes(t *testing.T) {
 		}
 		s, end := start(t, Config{})
 		set(t, s, wants(31002, 1))
-		eventually(t, "the port is seen to be another's: "+name, func() error {
+		netnstest.Eventually(t, "the port is seen to be another's: "+name, func() error {
 			if all := s.Status(); all[0].Ours || !strings.Contains(all[0].LastError, "another process has the port") {
 				return fmt.Errorf("%+v", all)
 			}

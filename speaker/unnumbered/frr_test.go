@@ -6,81 +6,23 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-const frrDir = "/usr/lib/frr"
-
 // frr is FRR's zebra and bgpd in a namespace of their own.
-type frr struct {
-	t     *testing.T
-	space *netnstest.Namespace
-	dir   string
-}
+type frr struct{ *netnstest.FRR }
 
 // startFRR runs zebra and bgpd with the lines given for bgpd.
 func startFRR(t *testing.T, space *netnstest.Namespace, lines ...string) *frr {
 	t.Helper()
-	for _, program := range []string{frrDir + "/zebra", frrDir + "/bgpd", "vtysh"} {
-		netnstest.NeedProgram(t, program)
-	}
-	f := &frr{t: t, space: space, dir: t.TempDir()}
-	for name, content := range map[string]string{
-		"group":      "root:x:0:\nfrr:x:0:\nfrrvty:x:0:\n",
-		"zebra.conf": "log file " + filepath.Join(f.dir, "zebra.log") + "\n", "vtysh.conf": "",
-		"bgpd.conf": "log file " + filepath.Join(f.dir, "bgpd.log") + "\n" + strings.Join(lines, "\n") + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.start("zebra")
-	f.start("bgpd", "-n", "-p", "179")
+	f := &frr{netnstest.NewFRR(t, space)}
+	f.Start("zebra", "")
+	f.Start("bgpd", strings.Join(lines, "\n")+"\n", "-n", "-p", "179")
 	return f
-}
-
-// start starts a daemon, until the end of the test, and waits until it answers. A daemon insists on a group of its own,
-// of which root of our user namespace is no member; so it is shown another list of groups.
-func (f *frr) start(name string, args ...string) {
-	f.t.Helper()
-	args = append([]string{
-		"--mount", "sh", "-c", `mount --bind "$0" /etc/group && exec "$@"`, filepath.Join(f.dir, "group"), filepath.Join(frrDir, name),
-		"-u", "root", "-g", "root", "-f", filepath.Join(f.dir, name+".conf"), "-i", filepath.Join(f.dir, name+".pid"),
-		"-z", filepath.Join(f.dir, "zserv.api"), "--vty_socket", f.dir, "-P", "0",
-	}, args...)
-	daemon := exec.Command("unshare", args...)
-	daemon.Stderr = f.t.Output()
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	begun, ended := make(chan error), make(chan struct{})
-	go f.space.Do(f.t, func() { // The thread must live as long as its child.
-		defer close(ended)
-		begun <- daemon.Start()
-		_ = daemon.Wait()
-	})
-	if err := <-begun; err != nil {
-		f.t.Fatalf("start %s: %v", name, err)
-	}
-	f.t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		<-ended
-	})
-	netnstest.Eventually(f.t, name+" answers", func() error {
-		_, err := f.show(name, "show version")
-		return err
-	})
-}
-
-func (f *frr) show(daemon, command string) (string, error) {
-	output, err := exec.Command("vtysh", "--vty_socket", f.dir, "--config_dir", f.dir, "-d", daemon, "-c", command).CombinedOutput()
-	return string(output), err
 }
 
 // neighbor is a peer as bgpd shows it.
@@ -91,7 +33,7 @@ type bgpNeighbor struct {
 }
 
 func (f *frr) neighbor() (bgpNeighbor, error) {
-	output, err := f.show("bgpd", "show bgp neighbors far0 json")
+	output, err := f.Ask("bgpd", "show bgp neighbors far0 json")
 	all := map[string]bgpNeighbor{}
 	if err == nil {
 		err = json.Unmarshal([]byte(output), &all)
@@ -124,7 +66,7 @@ func TestFRR(t *testing.T) {
 	t.Logf("FRR was found after %v", time.Since(began))
 
 	netnstest.Eventually(t, "zebra has found us", func() error {
-		output, err := f.show("zebra", "show interface far0")
+		output, err := f.Ask("zebra", "show interface far0")
 		if err == nil && !strings.Contains(output, "inet6 "+ours.String()) {
 			err = fmt.Errorf("it shows %s", output)
 		}
