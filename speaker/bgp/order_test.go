@@ -1,0 +1,173 @@
+package bgp
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/speaker/announce"
+)
+
+func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *clocked) {
+		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 0, 1)
+		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70) // EVPN
+		for range 500 {
+			_, _ = conn.Write(refresh)
+			_, _ = conn.Write(foreign)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		_ = conn.Close()
+		updates := 0
+		for m := range heard {
+			if m.kind == bgp.BGP_MSG_UPDATE {
+				updates++
+				if len(m.body) < 3*5 {
+					t.Errorf("an UPDATE of %d bytes", len(m.body))
+				}
+			}
+		}
+		if updates < 2 || updates > 3 { // At first, at once, and a second later what was asked for meanwhile.
+			t.Errorf("%d UPDATE messages", updates)
+		}
+	})
+}
+
+func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]time.Duration{"with graceful restart": time.Minute, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, func(s *announce.Session) {
+				s.RestartTime, s.Families, s.NextHop6 = restart, bothFamilies, netip.MustParseAddr("2001:db8::1")
+				s.Paths = append(many(3, false, med(1)), many(2, true, med(2))...)
+			}, func(c *clocked) {
+				conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+				took := time.Since(c.begun)
+				_ = conn.Close()
+				var got []string
+				for m := range heard {
+					switch {
+					case m.kind != bgp.BGP_MSG_UPDATE:
+						got = append(got, []string{1: "OPEN", 4: "KEEPALIVE"}[m.kind])
+					case len(m.body) <= 11:
+						got = append(got, "End-of-RIB")
+					default:
+						got = append(got, "UPDATE")
+					}
+				}
+				want := []string{"OPEN", "KEEPALIVE", "UPDATE", "UPDATE", "End-of-RIB", "End-of-RIB"}
+				if restart == 0 {
+					want = want[:4]
+				}
+				if !slices.Equal(got, want) || took > firstPause {
+					t.Errorf("%v after %s, want %v", got, took, want)
+				}
+			})
+		})
+	}
+}
+
+func TestDownEndsTheConnectionAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		theirs *settings
+		want   []byte
+	}{
+		"with RFC 8538":            {theirs(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, bfdDown}},
+		"without graceful restart": {theirs(func(s *settings) { s.restart = 0 }), []byte{bgp.BGP_ERROR_CEASE, bfdDown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+				c.down("nothing is to be done: there is no connection")
+				_, heard := c.accept(test.theirs.hello(t), keepalive)
+				c.down("BFD says that the router is down")
+				c.says("BFD says that the router is down")
+				if m := last(heard); m.kind != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
+					t.Errorf("the last message is %v", m)
+				}
+				c.accept(test.theirs.hello(t), keepalive) // And again.
+				if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "BFD says that the router is down" {
+					t.Errorf("status %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestLastWordsDependOnGracefulRestart(t *testing.T) {
+	t.Parallel()
+	text := append([]byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, 17}, "the speaker stops"...)
+	for name, test := range map[string]struct {
+		ours, theirs bool // They have graceful restart.
+		why          *ending
+		want         []byte // nil: no NOTIFICATION
+	}{
+		"a stop is not told to a router that keeps the routes": {true, true, stopped(), nil},
+		"a stop is told to one that does not":                  {true, false, stopped(), text},
+		"a stop is told where we have it not":                  {false, true, stopped(), text},
+		"nor are other settings":                               {true, true, reconfigured(true), nil},
+		"but those for another router are":                     {true, true, reconfigured(false), []byte{6, 9, 6, 6}},
+		"the end for good is told so that no route stays":      {true, true, deconfigured(), []byte{6, 9, 6, 3}},
+		"and plainly": {true, false, deconfigured(), []byte{6, 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			restart := map[bool]time.Duration{true: time.Minute}
+			clock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *clocked) {
+				_, heard := c.accept(theirs(func(s *settings) { s.restart = restart[test.theirs] }).hello(t), keepalive)
+				c.close(test.why)
+				m := last(heard)
+				if m.kind != bgp.BGP_MSG_NOTIFICATION {
+					m.body = nil
+				}
+				if !slices.Equal(m.body, test.want) {
+					t.Errorf("the last words are %v, want %v", m.body, test.want)
+				}
+			})
+		})
+	}
+}
+
+// The R bit belongs to the first session of a process with a router: what the router kept until then is of another.
+func TestOnlyTheFirstSessionSaysThatWeHaveRestarted(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+		for _, want := range []bool{true, false, false} {
+			conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+			m := <-heard
+			parsed, err := bgp.ParseBGPMessage(append(append(appendHeader(nil, m.kind)[:16], byte(0), byte(len(m.body)+19), m.kind), m.body...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			restarting := false
+			for _, capability := range parsed.Body.(*bgp.BGPOpen).OptParams[0].(*bgp.OptionParameterCapability).Capability {
+				if restart, ok := capability.(*bgp.CapGracefulRestart); ok {
+					restarting = restart.Flags&0x08 != 0
+				}
+			}
+			if restarting != want {
+				t.Errorf("the R bit is %t", restarting)
+			}
+			_ = conn.Close()
+		}
+	})
+}
+
+func TestWhatIsWaitedForIsNotSaidTooLate(t *testing.T) {
+	t.Parallel()
+	v := newView(slog.New(slog.DiscardHandler), func() {})
+	v.enter(openConfirm)
+	v.wait(openSent, "no OPEN yet") // Its timer went off as the message came.
+	if s := v.status(); s.LastError != "" {
+		t.Errorf("status %+v", s)
+	}
+}
