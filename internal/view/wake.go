@@ -52,8 +52,12 @@ type Wiring struct {
 	Cost func() time.Duration
 }
 
-// costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many.
-const costFactor = 16
+// costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many, as long as nobody
+// waits longer than longestInterval.
+const (
+	costFactor      = 16
+	longestInterval = 500 * time.Millisecond
+)
 
 // Add builds the loop into a manager, which starts it. One pass runs at a time, the first one as soon as the caches have
 // synced, whether or not there is any object. A manager with leader election runs passes on the leader only, but keeps
@@ -110,6 +114,10 @@ func (p *pacer) wake(q queue) {
 		return // A wake is on its way to the queue; the pass it starts will see this change too.
 	}
 	interval := p.interval()
+	// The passes so far may have been dearer than those to come: no debt is longer than a burst.
+	if most := now.Add(burst * interval); p.even.After(most) {
+		p.even = most
+	}
 	p.due = p.even.Add(-(burst - 1) * interval)
 	if wait := p.due.Sub(now); wait > 0 {
 		time.AfterFunc(wait, func() { q.Add(Wake{}) })
@@ -128,7 +136,7 @@ func (p *pacer) interval() time.Duration {
 	if p.cost == nil {
 		return p.pace
 	}
-	return max(p.pace, costFactor*p.cost())
+	return max(p.pace, min(costFactor*p.cost(), longestInterval))
 }
 
 // from makes a source of a channel.

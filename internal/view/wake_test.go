@@ -8,6 +8,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 )
 
+// TestADearPassIsNoDebt: the first pass after a start parses everything, and those that follow cost little.
+func TestADearPassIsNoDebt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := priorityqueue.New[Wake]("test")
+		defer q.ShutDown()
+		cost := 200 * time.Millisecond
+		p := &pacer{pace: DefaultPace, cost: func() time.Duration { return cost }}
+		for range burst + 2 {
+			p.wake(q)
+		}
+		time.Sleep(longestInterval)
+		cost = time.Millisecond
+		for range 2 { // The first may have been on its way.
+			began := time.Now()
+			p.wake(q)
+			if wait := p.due.Sub(began); wait > DefaultPace {
+				t.Errorf("the next pass begins after %s", wait)
+			}
+			time.Sleep(max(0, time.Until(p.due)))
+		}
+	})
+}
+
 func TestPace(t *testing.T) {
 	at := func(ms ...time.Duration) (times []time.Duration) {
 		for _, t := range ms {

@@ -33,6 +33,7 @@ func (r *rules) sessions() []Session {
 		}
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
 			session.Paths = paths[heard]
+			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.Distant = r.distant(&session, peer)
 			sessions = append(sessions, session)
 		}
@@ -53,6 +54,16 @@ func (r *rules) unnumbered() []string {
 	}
 	slices.Sort(interfaces)
 	return slices.Compact(interfaces)
+}
+
+// linkIndex of an interface of this node, by name.
+func (r *rules) linkIndex(name string) int {
+	for i := range r.world.OwnLinks {
+		if link := &r.world.OwnLinks[i]; link.Name == name {
+			return link.Index
+		}
+	}
+	return 0
 }
 
 // distant reports whether a router is more than one hop away: one of our own AS may be anywhere.
@@ -87,6 +98,9 @@ func (r *rules) keepApart(sessions []Session) {
 		if age[session.Peer].Created.Before(age[other.Peer].Created) {
 			session, other = other, session
 			first[at] = other
+		}
+		if session.Problem != "" {
+			continue
 		}
 		session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, at.addr)
 	}
@@ -227,6 +241,7 @@ func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		if base.Problem == "" {
 			base.Problem = fmt.Sprintf("the node has no %s default gateway", peer.GatewayFamily)
 		}
+		base.Unknown = true
 		base.reach(netip.Addr{}, peer, n)
 		sessions = append(sessions, base)
 	}
@@ -261,11 +276,15 @@ func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
 		session := base
 		addr, err := lb.ParseAddr(text)
+		session.Unknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""
 		if err != nil && session.Problem == "" {
 			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
 		if err == nil {
 			session.Name = peer.Name + "/" + addr.String()
+		}
+		if slices.ContainsFunc(sessions, func(s Session) bool { return s.Name == session.Name }) {
+			continue // Said twice, or a second slip.
 		}
 		session.reach(addr, peer, n)
 		sessions = append(sessions, session)
@@ -312,6 +331,7 @@ func routerID(peer *lb.Peer, n *lb.Node) netip.Addr {
 	hash := fnv.New32a()
 	hash.Write([]byte(n.Name))
 	var id [4]byte
-	binary.BigEndian.PutUint32(id[:], hash.Sum32()|1) // never zero
+	binary.BigEndian.PutUint32(id[:], hash.Sum32())
+	id[0] = 1 + id[0]%126 // A unicast address, as routers may insist on that know RFC 4271 alone.
 	return netip.AddrFrom4(id)
 }

@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -131,8 +132,8 @@ func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
 func TestPeersThatEachNodeFindsForItself(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].GatewayFamily = netip.Addr{}, lb.IPv6
-	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" {
-		t.Errorf("without a gateway: %q, problem %q", got.Name, got.Problem)
+	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" || !got.Unknown {
+		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.Unknown)
 	}
 	w.Gateways = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
 	var names []string
@@ -148,8 +149,9 @@ func TestPeersThatEachNodeFindsForItself(t *testing.T) {
 		t.Errorf("without a router: problem %q", got.Problem)
 	}
 	w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr("fe80::1%eth0")}
+	w.OwnLinks = []lb.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: 7}}
 	got := Compute(w).Sessions[0]
-	if got.Problem != "" || got.Address.String() != "fe80::1%eth0" || !got.carries(lb.IPv4) || !got.carries(lb.IPv6) {
+	if got.Problem != "" || got.Links != [2]int{7} || got.Address.String() != "fe80::1%eth0" || !got.carries(lb.IPv4) || !got.carries(lb.IPv6) {
 		t.Errorf("with a router: %+v", got)
 	}
 }
@@ -183,8 +185,8 @@ func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
 func TestPeersByAnnotationOfTheNode(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
-	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2"}
-	w.node("n2").Annotations = map[string]string{"example.com/routers": "the router"}
+	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2, 192.0.2.1"}
+	w.node("n2").Annotations = map[string]string{"example.com/routers": "the router, another"}
 	var names []string
 	for _, session := range Compute(w).Sessions {
 		names = append(names, session.Name+" "+session.Address.String())
@@ -192,7 +194,22 @@ func TestPeersByAnnotationOfTheNode(t *testing.T) {
 	if diff := cmp.Diff([]string{"router/192.0.2.1 192.0.2.1", "router/192.0.2.2 192.0.2.2"}, names); diff != "" {
 		t.Error(diff)
 	}
-	if got := Compute(w.on("n2")).Sessions[0].Problem; !strings.Contains(got, `"the router" is not an address`) {
-		t.Errorf("problem %q", got)
+	if got := Compute(w.on("n2")).Sessions; len(got) != 1 || !got[0].Unknown || !strings.Contains(got[0].Problem, `"the router" is not an address`) {
+		t.Errorf("sessions %+v", got)
+	}
+	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].Unknown || got[0].Problem == "" {
+		t.Errorf("without the annotation: sessions %+v", got)
+	}
+}
+
+// TestRouterIDsWithoutAnIPv4Address are unicast addresses, and no two nodes of a cluster have the same.
+func TestRouterIDsWithoutAnIPv4Address(t *testing.T) {
+	seen := map[netip.Addr]bool{}
+	for i := range 500 {
+		id := routerID(&lb.Peer{}, &lb.Node{Name: fmt.Sprintf("node-%d", i)})
+		if !id.IsGlobalUnicast() || id.As4()[0] == 0 || id.As4()[0] > 223 || seen[id] {
+			t.Errorf("node-%d has %s", i, id)
+		}
+		seen[id] = true
 	}
 }

@@ -51,7 +51,10 @@ type listener struct {
 // listen gives the listener for an ear, opening it if it is not open.
 func (m *Monitor) listen(ctx context.Context, e ear, device int) (*listener, error) {
 	if l := m.listeners[e]; l != nil {
-		return l, nil
+		if l.device == device {
+			return l, nil
+		}
+		m.drop(l) // Its VRF is another by now. forsake takes care of who still stands on it.
 	}
 	conn, err := m.bind(ctx, e)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -149,16 +152,17 @@ func (m *Monitor) drop(l *listener) {
 func (m *Monitor) forsake(links linkIndexes) {
 	gone := func(name string, index int) bool {
 		now, err := links.index(name)
-		return err != nil || now != index
-	}
-	for _, w := range m.watches {
-		if w.sender != nil && (gone(w.path.peer.Zone(), w.link) || gone(w.path.device, w.device)) {
-			m.shut(w)
-		}
+		// That the interfaces cannot be listed does not mean that there are none.
+		return errors.Is(err, errNoInterface) || err == nil && now != index
 	}
 	for e, l := range m.listeners {
 		if gone(e.device, l.device) {
 			m.drop(l)
+		}
+	}
+	for _, w := range m.watches {
+		if w.sender != nil && (w.listener.closed || gone(w.path.peer.Zone(), w.link) || gone(w.path.device, w.device)) {
+			m.shut(w)
 		}
 	}
 }

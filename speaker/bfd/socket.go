@@ -86,6 +86,8 @@ func rawOf(conn *net.UDPConn) (raw syscall.RawConn, fd int, err error) {
 	return raw, fd, nil
 }
 
+var errNoInterface = errors.New("there is no interface")
+
 // linkIndexes are the indexes of interfaces by name, looked up once.
 type linkIndexes map[string]int
 
@@ -105,7 +107,7 @@ func (l linkIndexes) index(name string) (int, error) {
 	}
 	index, ok := l[name]
 	if !ok {
-		return 0, fmt.Errorf("there is no interface %s", name)
+		return 0, fmt.Errorf("%w %s", errNoInterface, name)
 	}
 	return index, nil
 }

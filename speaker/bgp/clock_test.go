@@ -167,6 +167,26 @@ func TestRouterThatWantsNoTimersIsLeftInPeace(t *testing.T) {
 	})
 }
 
+// TestAnotherInterfaceOfTheSameName ends the session: its socket stands on the one that is gone.
+func TestAnotherInterfaceOfTheSameName(t *testing.T) {
+	t.Parallel()
+	clock(t, func(s *announce.Session) { s.Links = [2]int{3} }, func(c *clocked) {
+		_, heard := c.accept(theirs(nil).hello(t), keepalive)
+		next := *c.now()
+		next.Links = [2]int{4}
+		c.apply(&next)
+		changed := time.Now()
+		last(heard)
+		if took := time.Since(changed); took > time.Second {
+			t.Errorf("it ended after %s", took)
+		}
+		_, _ = c.accept(theirs(nil).hello(t), keepalive)
+		if s := c.status(); s.State != v1beta1.BGPEstablished {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
 func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -177,6 +197,7 @@ func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
 		"no OPEN":                  {nil, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
 		"half an OPEN":             {[][]byte{keepalive[:17]}, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
 		"no KEEPALIVE after OPEN":  {[][]byte{theirs(nil).hello(t)}, 9 * time.Second, "hold timer expired"},
+		"the same without timers":  {[][]byte{theirs(func(s *settings) { s.hold = 0 }).hello(t)}, 4 * time.Minute, "hold timer expired"},
 		"nothing once it was up":   {[][]byte{theirs(nil).hello(t), keepalive}, 9 * time.Second, "hold timer expired"},
 		"a message without an end": {[][]byte{theirs(nil).hello(t), keepalive, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
 	} {
@@ -384,6 +405,18 @@ func TestPausesBetweenAttempts(t *testing.T) {
 			if len(c.dialed) != n+1 {
 				t.Errorf("dialed %d times more", len(c.dialed)-n)
 			}
+		})
+	})
+	t.Run("that a router was away for long is no refusal", func(t *testing.T) {
+		t.Parallel()
+		clock(t, nil, func(c *clocked) {
+			time.Sleep(time.Minute)
+			conn, _ := c.accept()
+			refused := time.Now()
+			_ = conn.Close()
+			synctest.Wait()
+			_, _ = c.accept()
+			check(t, []time.Duration{time.Since(refused)}, 100*ms)
 		})
 	})
 }

@@ -17,8 +17,8 @@ func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *clocked) {
 		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
-		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 0, 1)
-		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70) // EVPN
+		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 7, 1) // 7 is reserved, and to be ignored.
+		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70)                                                           // EVPN
 		for range 500 {
 			_, _ = conn.Write(refresh)
 			_, _ = conn.Write(foreign)

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,11 +129,13 @@ func (p *peering) greet(ctx context.Context, restarting bool) error {
 		return err
 	}
 	p.view.enter(openConfirm)
-	if err := p.await(ctx, p.agreed.hold); err != nil {
+	if err := p.await(ctx, cmp.Or(p.agreed.hold, openWait)); err != nil {
 		return err
 	}
-	_, err = p.next(openConfirm)
-	return err
+	if _, err = p.next(openConfirm); err != nil {
+		return err
+	}
+	return p.await(ctx, p.agreed.hold)
 }
 
 // accept takes the router's OPEN message, or says what is against it. The codec that reads the capabilities is a library:
@@ -193,11 +196,12 @@ func (p *peering) listen(ctx context.Context) error {
 	}
 }
 
-// ask notes that a router asks for a family's paths again (RFC 2918). Another family, and RFC 7313's marks, mean nothing.
+// ask notes that a router asks for a family's paths again. Another family means nothing, nor do RFC 7313's marks of where an
+// answer begins and ends, 1 and 2; any other value of that octet is to be ignored (RFC 2918 section 3).
 func (p *peering) ask(body []byte) {
 	afi, mark, safi := uint16(body[0])<<8|uint16(body[1]), body[2], body[3]
 	for _, family := range p.agreed.families {
-		if w := wireFamily(family); w.Afi() == afi && w.Safi() == safi && mark == 0 {
+		if w := wireFamily(family); w.Afi() == afi && w.Safi() == safi && mark != 1 && mark != 2 {
 			p.again[place(family)].Store(true)
 			poke(p.asked)
 		}

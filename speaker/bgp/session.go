@@ -96,7 +96,7 @@ func (s *session) now() *announce.Session {
 // run dials, keeps the session that comes of it, and dials again, until close.
 func (s *session) run() {
 	defer s.view.enter(idle)
-	var retry backoff
+	var refused, unreached backoff
 	for {
 		ctx, settings, ok := s.next()
 		if !ok {
@@ -105,14 +105,17 @@ func (s *session) run() {
 		began := time.Now()
 		why, up := s.attempt(ctx, &settings)
 		if !up.IsZero() {
-			retry.after(time.Since(up))
+			refused.after(time.Since(up))
 		}
-		pause := retry.pause(max(settings.connect, dialPause))
-		if why.unreached { // Waiting for an answer was a pause, too.
-			pause = min(pause, jitter(dialPause)) - time.Since(began)
+		var pause time.Duration
+		if why.unreached {
+			pause = unreached.pause(dialPause) - time.Since(began) // Waiting for an answer was a pause, too.
+		} else {
+			unreached = backoff{}
+			pause = refused.pause(max(settings.connect, dialPause))
 		}
 		if !s.rest(&settings, pause) {
-			retry = backoff{}
+			refused, unreached = backoff{}, backoff{}
 		}
 	}
 }

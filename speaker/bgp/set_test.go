@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,13 +75,14 @@ func TestSessionWithAProblemIsLeftAsItIs(t *testing.T) {
 	router.holds(session.Paths)
 	since := speaker.up("tor").Since
 
-	bad.Paths = []announce.Path{path("198.19.0.2/32", med(2))}
+	bad.Paths, bad.Address = []announce.Path{path("198.19.0.2/32", med(2))}, netip.Addr{}
 	speaker.set(bad)
 	router.holds(bad.Paths)
-	if s := speaker.up("tor"); s.Since != since || s.LastError != bad.Problem {
+	s := speaker.up("tor")
+	if s.Since != since || s.LastError != bad.Problem || !slices.Equal(s.Warnings, []string{bad.Problem}) || s.Address != session.Address.String() {
 		t.Errorf("the session was touched, or does not say why not: %+v", s)
 	}
-	bad.Problem, bad.HoldTime = "", session.HoldTime
+	bad.Problem, bad.HoldTime, bad.Address = "", session.HoldTime, session.Address
 	speaker.set(bad)
 	if s := speaker.up("tor"); s.Since != since || s.LastError != "" {
 		t.Errorf("the problem is over, the status says %+v", s)

@@ -34,6 +34,7 @@ type settings struct {
 	restart                  time.Duration
 	ipv4, ipv6               bool
 	vrf                      string
+	links                    [2]int
 }
 
 func settingsOf(s *announce.Session) settings {
@@ -42,7 +43,7 @@ func settingsOf(s *announce.Session) settings {
 		address: s.Address, port: cmp.Or(s.Port, 179), source: s.Source, routerID: s.RouterID,
 		hold: s.HoldTime.Truncate(time.Second), keepalive: s.KeepaliveTime, connect: cmp.Or(s.ConnectTime, 3*time.Second),
 		password: s.Password, multiHop: s.MultiHop, ttlSecurity: s.TTLSecurity, restart: s.RestartTime,
-		ipv4: slices.Contains(s.Families, lb.IPv4), ipv6: slices.Contains(s.Families, lb.IPv6), vrf: s.VRF,
+		ipv4: slices.Contains(s.Families, lb.IPv4), ipv6: slices.Contains(s.Families, lb.IPv6), vrf: s.VRF, links: s.Links,
 	}
 }
 

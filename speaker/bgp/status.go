@@ -23,8 +23,8 @@ type Status struct {
 	// why it is not up; else the first of the Warnings. When nothing is wrong now, it says why the session last went
 	// down, or is empty.
 	LastError string
-	// Warnings say in words what of a session that is up is not as asked for: families that the router does not take,
-	// prefixes that are not announced and why. Empty when all is well.
+	// Warnings say in words what of a session that is up is not as asked for: settings that cannot be had, families that the
+	// router does not take, prefixes that are not announced and why. Empty when all is well.
 	Warnings []string
 	// IPv4 and IPv6 prefixes that the router has been sent; 0 unless the session is established.
 	IPv4, IPv6 int
@@ -45,7 +45,7 @@ func (v *view) status() Status {
 		IPv4: v.four, IPv6: v.six, Hold: v.agreed.hold, Keepalive: v.agreed.keepalive,
 		Families: slices.Clone(v.agreed.families), Refused: int(v.refused.Load()),
 	}
-	for _, warning := range []string{v.agreed.lacking(), v.unsaid} {
+	for _, warning := range []string{v.outdated(), v.agreed.lacking(), v.unsaid} {
 		if warning != "" {
 			status.Warnings = append(status.Warnings, warning)
 		}

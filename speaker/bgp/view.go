@@ -50,12 +50,23 @@ func (v *view) describe(desired *announce.Session, problem string) {
 		address = desired.Address.String()
 	}
 	v.mu.Lock()
+	if problem != "" && v.state == v1beta1.BGPEstablished {
+		address = v.addr // It is up with the router that it had.
+	}
 	same := v.name == desired.Name && v.addr == address && v.problem == problem
 	v.name, v.peer, v.addr, v.problem = desired.Name, desired.Peer, address, problem
 	v.mu.Unlock()
 	if !same {
 		v.changed()
 	}
+}
+
+// outdated says why a session that is up is not as it is desired now; empty when it is. It is called with the lock held.
+func (v *view) outdated() string {
+	if v.state != v1beta1.BGPEstablished {
+		return ""
+	}
+	return v.problem
 }
 
 // enter takes a new state on the way up, or to idle. It wakes nobody: a router that is not there is dialed again and again,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -132,8 +133,5 @@ func (w *wire) end(notification []byte) {
 	_, _ = io.Copy(io.Discard, w.in)
 }
 
-// timedOut tells whether an error means that a deadline has passed.
-func timedOut(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
+// timedOut tells whether an error means that a deadline of ours has passed. That the kernel has given up is another thing.
+func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

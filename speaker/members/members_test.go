@@ -254,7 +254,9 @@ func TestAStrangerIsNotLetIn(t *testing.T) {
 	a, b := begin(t, "a", "127.0.2.1", "k"), begin(t, "b", "127.0.2.2", "k")
 	stranger := begin(t, "stranger", "127.0.2.3", "other")
 	meet(t, a, b)
-	a.awaits(t, "its own kind", alive("a", "b"))
+	for _, s := range []*speaker{a, b} {
+		s.awaits(t, "its own kind", alive("a", "b"))
+	}
 
 	stranger.Set(map[string]Other{"a": {At: a.at}})
 	stranger.awaits(t, "the stranger is told why", func(v View) bool { return strings.Contains(v.Why, "key") })

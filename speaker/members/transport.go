@@ -30,6 +30,7 @@ type transport struct {
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 	closed  chan struct{}
+	closing sync.Once
 	working sync.WaitGroup
 }
 
@@ -147,11 +148,13 @@ func (t *transport) DialAddressTimeout(to memberlist.Address, timeout time.Durat
 	return t.DialTimeout(to.Addr, timeout)
 }
 
-// Shutdown closes the port, and returns when nothing more is received.
+// Shutdown closes the port, and returns when nothing more is received. It may be called again.
 func (t *transport) Shutdown() error {
-	close(t.closed)
-	_ = t.udp.Close()
-	err := t.tcp.Close()
+	t.closing.Do(func() {
+		close(t.closed)
+		_ = t.udp.Close()
+		_ = t.tcp.Close()
+	})
 	t.working.Wait()
-	return err
+	return nil
 }

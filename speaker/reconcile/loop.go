@@ -149,6 +149,8 @@ type Loop struct {
 	reunited time.Time
 	// trying is since when each session is not established, by name.
 	trying map[string]time.Time
+	// sessions of the pass before.
+	sessions []announce.Session
 	// paths are those that BFD watches.
 	paths paths
 	// macs of each node's links, those included that it had before.
@@ -202,6 +204,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
 	plan := announce.Compute(&now.world)
+	l.sessions = remember(l.sessions, plan.Sessions)
 	hold, claims, wait := l.hold(now, plan)
 	l.cost.Store(int64(time.Since(began)))
 
@@ -215,8 +218,8 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	err = errors.Join(
 		err,
 		l.exec.Unnumbered.Set(ctx, plan.Unnumbered),
-		l.exec.BGP.Set(ctx, plan.Sessions),
-		l.exec.BFD.Set(ctx, l.paths.watch(plan.Sessions)),
+		l.exec.BGP.Set(ctx, l.sessions),
+		l.exec.BFD.Set(ctx, l.paths.watch(l.sessions)),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {

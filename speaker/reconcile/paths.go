@@ -15,8 +15,9 @@ type paths struct {
 	mu sync.Mutex
 	// last is by what each session was watched last, by name.
 	last map[string]bfd.Session
-	// shared are the sessions on a path, by the name of the first, which is the path's.
-	shared map[string][]string
+	// shared are the sessions on a path, by the name of the first, which is the path's; former are those of the pass before: a
+	// failure may be told under the name that the path had then.
+	shared, former map[string][]string
 }
 
 // path is what two sessions of BFD may not have in common.
@@ -48,7 +49,7 @@ func (p *paths) watch(sessions []announce.Session) []bfd.Session {
 		}
 		shared[name] = append(shared[name], w.Name)
 	}
-	p.last, p.shared = last, shared
+	p.last, p.shared, p.former = last, shared, p.shared
 	return list
 }
 
@@ -73,5 +74,8 @@ func (p *paths) of(s *announce.Session) (bfd.Session, bool) {
 func (p *paths) sharers(name string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, known := p.shared[name]; !known {
+		return slices.Clone(p.former[name])
+	}
 	return slices.Clone(p.shared[name])
 }

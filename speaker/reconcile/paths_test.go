@@ -28,6 +28,11 @@ func TestPathsThatAreWatched(t *testing.T) {
 	if got := names(router, other); !slices.Equal(got, []string{"router"}) || !slices.Equal(p.sharers("router"), []string{"router", "second"}) {
 		t.Errorf("of two sessions with one router are watched %v, for %v", got, p.sharers("router"))
 	}
+	p.watch([]announce.Session{other})
+	if got := p.sharers("router"); !slices.Contains(got, "second") {
+		t.Errorf("a failure of the path under the name that it just had concerns %v", got)
+	}
+	names(router, other)
 	watched := p.watch([]announce.Session{troubled})
 	if len(watched) != 1 || watched[0].Peer != router.Address {
 		t.Errorf("a session that runs on with a problem is watched by %v", watched)

@@ -54,7 +54,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 }
 
 func membership(known bool, view members.View) metav1.Condition {
-	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: "Known", Message: view.Why}
+	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: "Known", Message: shorten(view.Why, mostMessage)}
 	if !known {
 		c.Reason = "Unknown"
 	}
@@ -75,7 +75,7 @@ func condition(kind string, good bool, goodReason, goodMessage, badReason string
 	if good {
 		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: goodReason, Message: goodMessage}
 	}
-	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: badReason, Message: bad.Error()}
+	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: badReason, Message: shorten(bad.Error(), mostMessage)}
 }
 
 func heldStatus(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.SpeakerLayer2 {
@@ -112,9 +112,9 @@ func (l *Loop) sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1be
 	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
 		entry := v1beta1.BGPSession{
 			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
-			LastError: shorten(s.LastError), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+			LastError: shorten(s.LastError, mostWords), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
 			HoldTime: metav1.Duration{Duration: s.Hold}, KeepaliveTime: metav1.Duration{Duration: s.Keepalive},
-			Warning: shorten(strings.Join(s.Warnings, "; ")), BFD: shorten(states[s.Name]),
+			Warning: shorten(strings.Join(s.Warnings, "; "), mostWords), BFD: shorten(states[s.Name], mostWords),
 		}
 		if s.State != v1beta1.BGPEstablished {
 			// A router that refuses us again and again is no news, and all others read what is written here.
@@ -143,9 +143,14 @@ func bfdState(s *bfd.Status) string {
 	return text
 }
 
-// shorten keeps a text within what the schema allows.
-func shorten(text string) string {
-	const most = 512
+// What the schema allows for a text about a session, in characters, and what a person would read of a condition.
+const (
+	mostWords   = 512
+	mostMessage = 4096
+)
+
+// shorten keeps a text within a number of characters.
+func shorten(text string, most int) string {
 	runes := []rune(text)
 	return string(runes[:min(len(runes), most)])
 }
