@@ -66,7 +66,7 @@ func gatherMany(b *testing.B, nodes []string) {
 	}
 	for _, s := range all {
 		v := s.View()
-		b.Logf("%s sees %d, silent are %v; %s", s.cfg.Node, len(v.Alive), v.Silent, v.Why)
+		b.Logf("%s sees %d; %s", s.cfg.Node, len(v.Alive), v.Why)
 	}
 }
 

@@ -66,8 +66,6 @@ type View struct {
 	// Returned counts how often a speaker of the same instance came back that had been taken for dead: a partition has
 	// healed, or it was a false alarm, and others may have taken its place. Holders announce again when it rises.
 	Returned uint64
-	// Silent are the nodes, sorted, whose heartbeats have ceased, though memberlist has not given them up.
-	Silent []string
 	// Why Known is false, or what is in doubt though it is true, in words for a person; empty: all is well.
 	Why string
 }
@@ -280,7 +278,7 @@ func (m *Members) View() View {
 	m.acquaintance.observe(time.Now(), len(now.alive) > 1)
 	view := View{
 		Alive: now.alive, Known: m.acquaintance.known, Peers: now.peers, Claims: m.table.snapshot(),
-		Returned: now.returned, Silent: now.silent,
+		Returned: now.returned,
 	}
 	switch {
 	case m.keyring == nil:

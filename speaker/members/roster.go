@@ -44,9 +44,9 @@ type card struct {
 
 // gazette is a part of View that is shared by all until something changes.
 type gazette struct {
-	alive, silent []string
-	peers         map[string]Peer
-	returned      uint64
+	alive    []string
+	peers    map[string]Peer
+	returned uint64
 }
 
 func newRoster(self string, instance uint64, timing Timing) *roster {
@@ -91,9 +91,6 @@ func (r *roster) write() *gazette {
 		peers: map[string]Peer{r.self.node: {r.self.instance, r.self.state, r.self.told}},
 	}
 	for node, o := range r.watch.others {
-		if o.silent && o.gossip && !o.alive {
-			g.silent = append(g.silent, node)
-		}
 		if !o.alive {
 			continue
 		}
@@ -105,7 +102,6 @@ func (r *roster) write() *gazette {
 		g.peers[node] = peer
 	}
 	slices.Sort(g.alive)
-	slices.Sort(g.silent)
 	return g
 }
 
