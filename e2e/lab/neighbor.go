@@ -63,13 +63,12 @@ func (c Client) inquire(addresses []netip.Addr, once bool) map[netip.Addr][]stri
 		names[address] = append(names[address], c.c.Owner(mac))
 		return once
 	}
-	errs := make([]error, 0, len(opened))
+	var errs []error
 	var listening sync.WaitGroup
 	deadline := time.Now().Add(listenFor)
 	for _, q := range opened {
-		errs = append(errs, q.SetReadDeadline(deadline))
 		listening.Go(func() {
-			err := hear(q, note)
+			err := errors.Join(q.SetReadDeadline(deadline), hear(q, note))
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
