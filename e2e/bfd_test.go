@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,45 @@ func TestABFDProfileChangesWhileTheSessionsStayUp(t *testing.T) {
 		if n := neighborOf(t, cluster, node); n.State != "Established" || n.Established != before[node.Name] {
 			t.Errorf("the session with %s is %s and came up %d times, want %d", node.Name, n.State, n.Established, before[node.Name])
 		}
+	}
+}
+
+func TestBFDIsTakenFromASessionWithoutALostRoute(t *testing.T) {
+	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		t.Run(string(kind), func(t *testing.T) {
+			lab.Need(t, kind)
+			cluster := daymark(t)
+			address := watched(t, cluster, kind, "plain", "198.19.12.0/24")
+			watch := cluster.Router().Watch(address.String())
+			cluster.Apply(peer("plain"))
+			for _, node := range cluster.NodeNames() {
+				lab.Eventually(t, soon, node+" does not heed BFD any more", func() error {
+					session, err := sessionOf(cluster, node, "plain")
+					if err == nil && !strings.Contains(session.BFD, "not heeded") {
+						err = fmt.Errorf("it says that BFD is %s", session.BFD)
+					}
+					return err
+				})
+			}
+			if kind == lab.FRR { // where it can be taken from a session in place
+				router := fmt.Sprintf("router bgp %d", lab.RouterASN)
+				if _, err := cluster.Router().Run(t.Context(), "", "vtysh", "-N", "lab", "-c", "configure terminal", "-c", router, "-c", "no neighbor nodes bfd"); err != nil {
+					t.Fatal(err)
+				}
+				for _, node := range cluster.NodeNames() {
+					lab.Eventually(t, soon, node+" has no BFD", func() error {
+						session, err := sessionOf(cluster, node, "plain")
+						if err == nil && session.BFD != "" {
+							err = fmt.Errorf("it is %s", session.BFD)
+						}
+						return err
+					})
+				}
+			}
+			if changes := watch.Stop(); len(changes) != 1 {
+				t.Errorf("the next hops were %v, want all three all the while", changes)
+			}
+		})
 	}
 }
 

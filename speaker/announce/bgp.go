@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/lb"
 )
@@ -38,8 +39,8 @@ func (r *rules) sessions() []Session {
 			sessions = append(sessions, session)
 		}
 	}
-	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
 	r.keepApart(sessions)
+	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
 	return sessions
 }
 
@@ -72,37 +73,30 @@ func (r *rules) distant(s *Session, peer *lb.Peer) bool {
 		!slices.ContainsFunc(r.world.OwnLinks, func(link lb.Link) bool { return link.OnLink(s.Address) })
 }
 
-// keepApart leaves a router that several BGPPeers name to the oldest of them: the router would drop one session for the
-// other, again and again.
+// keepApart leaves a router that several BGPPeers name to the oldest of them that can have it: the router would drop one
+// session for the other, again and again. It puts the sessions in the order of their peers' age.
 func (r *rules) keepApart(sessions []Session) {
 	type place struct {
 		vrf  string
 		addr netip.AddrPort
 	}
-	age := make(map[string]*lb.Peer, len(r.peers))
+	created := make(map[string]time.Time, len(r.peers))
 	for _, peer := range r.peers {
-		age[peer.Name] = peer
+		created[peer.Name] = peer.Created
 	}
+	slices.SortStableFunc(sessions, func(a, b Session) int { return created[a.Peer].Compare(created[b.Peer]) })
 	first := map[place]*Session{}
 	for i := range sessions {
 		session := &sessions[i]
 		at := place{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
-		if !session.Address.IsValid() {
+		if !session.Address.IsValid() || session.Problem != "" && !r.world.Running[session.Name] {
 			continue
 		}
-		other, taken := first[at]
-		if !taken {
+		if other := first[at]; other == nil {
 			first[at] = session
-			continue
+		} else if session.Problem == "" {
+			session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, at.addr)
 		}
-		if age[session.Peer].Created.Before(age[other.Peer].Created) {
-			session, other = other, session
-			first[at] = other
-		}
-		if session.Problem != "" {
-			continue
-		}
-		session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, at.addr)
 	}
 }
 

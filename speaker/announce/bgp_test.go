@@ -180,6 +180,24 @@ func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
 	if sessions[1].Problem != "" {
 		t.Errorf("the older one has problem %q", sessions[1].Problem)
 	}
+
+	w.Peers[0].BFDProfile = "missing"
+	for running, want := range map[bool]string{false: "", true: "BGPPeer router names the same router, 192.0.2.1:179, and is older"} {
+		w.Running = map[string]bool{"router": running}
+		if sessions = Compute(w).Sessions; sessions[0].Problem != want || sessions[1].Problem != "BFDProfile missing does not exist" {
+			t.Errorf("the older one cannot have it, and runs: %t: problems %q and %q", running, sessions[0].Problem, sessions[1].Problem)
+		}
+	}
+
+	third := copied
+	third.Name, third.Created = "b-copy", copied.Created.Add(-time.Millisecond)
+	w = cluster()
+	w.Peers = append(w.Peers, &copied, &third)
+	for _, session := range Compute(w).Sessions[:2] {
+		if !strings.HasPrefix(session.Problem, "BGPPeer router names") {
+			t.Errorf("of three, the others are told %q", session.Problem)
+		}
+	}
 }
 
 func TestPeersByAnnotationOfTheNode(t *testing.T) {

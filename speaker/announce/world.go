@@ -34,6 +34,8 @@ type World struct {
 	Gateways []netip.Addr
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with their zone.
 	Routers map[string]netip.Addr
+	// Running are the BGP sessions of this node that are established, by name: they go on whatever problem they have by now.
+	Running map[string]bool
 	// Established says, for Explain, which nodes have a session with which peer, by the names of both. A node whose
 	// speaker is not there has no entry.
 	Established map[string]map[string]bool

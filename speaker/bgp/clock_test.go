@@ -173,6 +173,11 @@ func TestAnotherInterfaceOfTheSameName(t *testing.T) {
 	clock(t, func(s *announce.Session) { s.Links = [2]int{3} }, func(c *clocked) {
 		_, heard := c.accept(theirs(nil).hello(t), keepalive)
 		next := *c.now()
+		next.ConnectTime = time.Minute // It is for the next attempt, and ends nothing.
+		c.apply(&next)
+		if s := c.status(); s.State != v1beta1.BGPEstablished {
+			t.Errorf("another connectTime: status %+v", s)
+		}
 		next.Links = [2]int{4}
 		c.apply(&next)
 		changed := time.Now()
@@ -324,6 +329,37 @@ func TestRouterThatReadsNothingDoesNotHoldUpTheEnd(t *testing.T) {
 		}
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestRouterThatSendsWithoutEndIsReadAtARate(t *testing.T) {
+	t.Parallel()
+	clock(t, nil, func(c *clocked) {
+		conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+		began := time.Now()
+		send := func(seconds int) {
+			for range seconds * int(time.Second/slice) {
+				_, _ = conn.Write(slices.Repeat(keepalive, mostMessages))
+			}
+		}
+		send(5)
+		if took := time.Since(began); took < 4900*time.Millisecond || took > 5100*time.Millisecond {
+			t.Errorf("messages for 5 s were read in %s", took)
+		}
+		if s := c.status(); len(s.Warnings) > 0 {
+			t.Errorf("after a table of 250,000 messages: %v", s.Warnings)
+		}
+		send(6)
+		if s := c.status(); s.State != v1beta1.BGPEstablished || !slices.Equal(s.Warnings, []string{floodWords}) {
+			t.Errorf("after 11 s: %+v", s)
+		}
+		for range mostMessages {
+			_, _ = conn.Write(keepalive)
+			time.Sleep(time.Millisecond)
+		}
+		if s := c.status(); len(s.Warnings) > 0 {
+			t.Errorf("when it is over: %v", s.Warnings)
 		}
 	})
 }

@@ -174,7 +174,11 @@ func (p *peering) await(ctx context.Context, limit time.Duration) error {
 // listen reads what an established router sends until the connection ends, and says why it did. It never writes, so that
 // a router that writes without end, and does not read, cannot stop us from reading.
 func (p *peering) listen(ctx context.Context) error {
+	var speed gauge
 	for {
+		if speed.read(ctx) {
+			p.view.flood(speed.flooded())
+		}
 		m, err := p.next(v1beta1.BGPEstablished)
 		if err != nil {
 			return err

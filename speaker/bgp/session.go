@@ -46,7 +46,7 @@ func (s *session) apply(desired *announce.Session) {
 	defer s.mu.Unlock()
 	switch {
 	case problem == "":
-		if s.interrupt != nil && next != s.settings {
+		if s.interrupt != nil && next.restarts(s.settings) {
 			s.log.Info("BGP session starts anew with other settings", "session", desired.Name)
 			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
@@ -173,7 +173,7 @@ func (s *session) attempt(ctx context.Context, settings *settings) (why *ending,
 // and says so with false.
 func (s *session) rest(last *settings, pause time.Duration) bool {
 	s.mu.Lock()
-	if s.over || s.settings != *last {
+	if s.over || s.settings.restarts(*last) {
 		s.mu.Unlock()
 		return false
 	}

@@ -37,6 +37,12 @@ type settings struct {
 	links                    [2]int
 }
 
+// restarts tells whether a session with other settings must start anew: not for the pause between two attempts.
+func (s settings) restarts(other settings) bool {
+	s.connect = other.connect
+	return s != other
+}
+
 func settingsOf(s *announce.Session) settings {
 	return settings{
 		myASN: s.MyASN, localASN: s.LocalASN, peerASN: s.PeerASN, dynamic: s.Dynamic,

@@ -45,7 +45,11 @@ func (v *view) status() Status {
 		IPv4: v.four, IPv6: v.six, Hold: v.agreed.hold, Keepalive: v.agreed.keepalive,
 		Families: slices.Clone(v.agreed.families), Refused: int(v.refused.Load()),
 	}
-	for _, warning := range []string{v.outdated(), v.agreed.lacking(), v.unsaid} {
+	flood := ""
+	if v.flooded {
+		flood = floodWords
+	}
+	for _, warning := range []string{v.outdated(), v.agreed.lacking(), v.unsaid, flood} {
 		if warning != "" {
 			status.Warnings = append(status.Warnings, warning)
 		}

@@ -32,6 +32,8 @@ type view struct {
 	// Why the session cannot be had; why it is not up; which prefixes are not announced; and why it
 	// last went down.
 	problem, failure, unsaid, loss string
+	// flooded: the router sends without end.
+	flooded bool
 	// agreed with the router, while the session is established.
 	agreed terms
 	// four and six: how many prefixes the router has been told.
@@ -114,12 +116,25 @@ func (v *view) told(all *table, todo *changes) {
 	}
 }
 
+// flood takes whether the router sends without end.
+func (v *view) flood(is bool) {
+	v.mu.Lock()
+	news := v.flooded != is
+	v.flooded = is
+	name := v.name
+	v.mu.Unlock()
+	if news {
+		v.log.Warn("BGP session is flooded", "session", name, "flooded", is)
+		v.changed()
+	}
+}
+
 // leave takes the end of a connection. One that we wanted is no failure.
 func (v *view) leave(why *ending) {
 	v.mu.Lock()
 	established := v.state == v1beta1.BGPEstablished
 	v.become(idle)
-	v.agreed, v.four, v.six, v.unsaid = terms{}, 0, 0, ""
+	v.agreed, v.four, v.six, v.unsaid, v.flooded = terms{}, 0, 0, "", false
 	if established && !why.ordered {
 		v.loss, v.flaps = why.words, v.flaps+1
 	}

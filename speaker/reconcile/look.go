@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/members"
 )
 
@@ -83,6 +84,8 @@ type cluster struct {
 	links, relevant []lb.Link
 	// gossip is the address of this node that the others reach it at.
 	gossip netip.Addr
+	// sessions by BGP as they are.
+	sessions []bgp.Status
 }
 
 // node of a name; nil when there is none.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/lb"
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/announce"
@@ -219,7 +220,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 		err,
 		l.exec.Unnumbered.Set(ctx, plan.Unnumbered),
 		l.exec.BGP.Set(ctx, l.sessions),
-		l.exec.BFD.Set(ctx, l.paths.watch(l.sessions)),
+		l.exec.BFD.Set(ctx, l.paths.watch(l.sessions, l.paths.standing(now.sessions, l.exec.BFD.Status()))),
 		l.exec.Health.Set(ctx, plan.HealthPorts, plan.HealthPaths),
 	)
 	if len(plan.Unheld) > 0 {
@@ -265,7 +266,7 @@ func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2A
 
 // Down is told that BFD does not reach a router any more: all sessions with it are closed.
 func (l *Loop) Down(name, why string) {
-	for _, session := range l.paths.sharers(name) {
+	for _, session := range l.paths.concerned(name) {
 		l.exec.BGP.Down(session, "BFD is down: "+why)
 	}
 }
@@ -318,6 +319,10 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 	}
 	now.view, now.links, now.relevant = l.exec.Gossip.View(), links, announce.Relevant(links, now.world.L2Advertisements)
 	now.gossip = l.exec.Gossip.Address().Addr()
+	now.sessions, now.world.Running = l.exec.BGP.Status(), map[string]bool{}
+	for _, session := range now.sessions {
+		now.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
+	}
 	now.world.Node = l.cfg.Node
 	now.world.Options, now.world.OwnLinks = l.cfg.Options, links
 	now.world.Gateways, now.world.Routers = gateways, l.exec.Unnumbered.Routers()

@@ -5,8 +5,11 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/speaker/announce"
 	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
 // paths are those to routers that BFD watches. A session with a problem runs on as it was, and so does its BFD: what it
@@ -18,6 +21,8 @@ type paths struct {
 	// shared are the sessions on a path, by the name of the first, which is the path's; former are those of the pass before: a
 	// failure may be told under the name that the path had then.
 	shared, former map[string][]string
+	// parting are the sessions that are watched no more, as far as we are concerned: see of.
+	parting map[string]bool
 }
 
 // path is what two sessions of BFD may not have in common.
@@ -27,15 +32,16 @@ type path struct {
 	multiHop    bool
 }
 
-// watch says which paths to watch for these sessions.
-func (p *paths) watch(sessions []announce.Session) []bfd.Session {
+// watch says which paths to watch for these sessions. Those that stand are established, and BFD is up.
+func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []bfd.Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.parting = map[string]bool{}
 	last, shared := make(map[string]bfd.Session, len(sessions)), map[string][]string{}
 	first := map[path]string{}
 	var list []bfd.Session
 	for i := range sessions {
-		w, watched := p.of(&sessions[i])
+		w, watched := p.of(&sessions[i], stand[sessions[i].Name])
 		if !watched {
 			continue
 		}
@@ -55,19 +61,55 @@ func (p *paths) watch(sessions []announce.Session) []bfd.Session {
 
 // of is by what a session is to be watched; false: by nothing. A router that was one hop away still is while our end of
 // the link is down.
-func (p *paths) of(s *announce.Session) (bfd.Session, bool) {
+//
+// When BFD is taken from a session that stands, we go on until it ends or the router has taken BFD from it, too, but heed no
+// failure: FRR and BIRD take the word that we leave, AdminDown, for a failure, close the session and drop its routes.
+func (p *paths) of(s *announce.Session, stands bool) (bfd.Session, bool) {
 	before, known := p.last[s.Name]
-	if s.Problem != "" {
+	switch {
+	case s.Problem != "":
 		return before, known
-	}
-	if s.BFD == nil || !s.Address.IsValid() {
+	case !s.Address.IsValid():
 		return bfd.Session{}, false
+	case s.BFD == nil:
+		p.parting[s.Name] = true
+		return before, known && stands && before.Peer == s.Address
 	}
 	w := bfd.Session{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD}
 	if known && before.Peer == w.Peer && before.Local == w.Local && !s.MultiHop && !before.MultiHop {
 		w.MultiHop = false
 	}
 	return w, true
+}
+
+// concerned are the sessions that a failure of the path of a name concerns.
+func (p *paths) concerned(name string) []string {
+	return slices.DeleteFunc(p.sharers(name), p.isParting)
+}
+
+// isParting reports whether a session is watched no more, as far as we are concerned.
+func (p *paths) isParting(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.parting[name]
+}
+
+// standing are the sessions that are established and whose BFD is up.
+func (p *paths) standing(sessions []bgp.Status, watches []bfd.Status) map[string]bool {
+	stand := map[string]bool{}
+	for i := range watches {
+		if watches[i].State == session.Up {
+			for _, name := range p.sharers(watches[i].Name) {
+				stand[name] = true
+			}
+		}
+	}
+	for i := range sessions {
+		if sessions[i].State != v1beta1.BGPEstablished {
+			delete(stand, sessions[i].Name)
+		}
+	}
+	return stand
 }
 
 // sharers are the sessions on the path of a name.

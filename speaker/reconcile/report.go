@@ -35,11 +35,11 @@ const (
 
 // status is what to say of this speaker: the plan as it truly went.
 func (l *Loop) status(now *cluster, failed error) Report {
-	held, sessions, view := l.exec.Layer2.Held(), l.exec.BGP.Status(), now.view
+	held, view := l.exec.Layer2.Held(), now.view
 	report := Report{Status: v1beta1.SpeakerStatus{
 		Members: int32(len(view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:  heldStatus(held, l.exec.Layer2.Conflicts()),
-		BGP:     l.sessionStatus(sessions, l.exec.BFD.Status()),
+		BGP:     l.sessionStatus(l.exec.BGP.Status(), l.exec.BFD.Status()),
 	}}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		report.Status.GossipAddress = address.String()
@@ -105,6 +105,9 @@ func (l *Loop) sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1be
 	for i := range watches {
 		for _, session := range l.paths.sharers(watches[i].Name) {
 			states[session] = bfdState(&watches[i])
+			if l.paths.isParting(session) {
+				states[session] += ", and not heeded: BFD is taken from this session, and waits for the router to do the same"
+			}
 		}
 	}
 	var list []v1beta1.BGPSession
