@@ -164,7 +164,7 @@ func (c *Cluster) FarRouter(s RouterSettings) *Router {
 	c.t.Helper()
 	r := &Router{Host: c.farClient, dir: filepath.Join(c.dir, "far"), nodes: c.router.nodes, c: c}
 	c.must("make a folder for the far router", os.MkdirAll(r.dir, 0o700))
-	c.t.Cleanup(r.Stop)
+	c.t.Cleanup(func() { c.must("stop the far router", r.stop()) })
 	c.must("start the far router", r.run(BIRD, s))
 	return r
 }
