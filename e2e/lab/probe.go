@@ -48,6 +48,10 @@ func (p *Prober) Forget() { p.forget.Store(true) }
 
 // Probe starts to ask for the page again and again; of several pages for one after the other.
 func (c Client) Probe(urls ...string) *Prober {
+	c.c.t.Helper()
+	for _, url := range urls {
+		c.c.must("forget old connections", c.c.forgetUntranslated(url))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Prober{client: c, urls: urls, stop: cancel, done: make(chan struct{})}
 	c.c.t.Cleanup(cancel)
