@@ -36,11 +36,12 @@ type path struct {
 func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []bfd.Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.parting = map[string]bool{}
+	parting := map[string]bool{}
 	last, shared := make(map[string]bfd.Session, len(sessions)), map[string][]string{}
 	first := map[path]string{}
 	var list []bfd.Session
 	for i := range sessions {
+		parting[sessions[i].Name] = p.parts(&sessions[i])
 		w, watched := p.of(&sessions[i], stand[sessions[i].Name])
 		if !watched {
 			continue
@@ -55,7 +56,7 @@ func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []bfd.
 		}
 		shared[name] = append(shared[name], w.Name)
 	}
-	p.last, p.shared, p.former = last, shared, p.shared
+	p.last, p.shared, p.former, p.parting = last, shared, p.shared, parting
 	return list
 }
 
@@ -72,7 +73,6 @@ func (p *paths) of(s *announce.Session, stands bool) (bfd.Session, bool) {
 	case !s.Address.IsValid():
 		return bfd.Session{}, false
 	case s.BFD == nil:
-		p.parting[s.Name] = true
 		return before, known && stands && before.Peer == s.Address
 	}
 	w := bfd.Session{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD}
@@ -80,6 +80,11 @@ func (p *paths) of(s *announce.Session, stands bool) (bfd.Session, bool) {
 		w.MultiHop = false
 	}
 	return w, true
+}
+
+// parts tells whether BFD is taken from a session; with a problem it is as it was.
+func (p *paths) parts(s *announce.Session) bool {
+	return s.BFD == nil && s.Problem == "" || s.Problem != "" && p.parting[s.Name]
 }
 
 // concerned are the sessions that a failure of the path of a name concerns.

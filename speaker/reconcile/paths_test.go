@@ -69,9 +69,14 @@ func TestBFDIsNotTakenFromASessionThatStands(t *testing.T) {
 	}{
 		{"it stands", up, established, 1},
 		{"it still does", up, established, 1},
+		{"a problem", up, established, 1},
 		{"the router has taken BFD off", []bfd.Status{{Name: "router", State: session.Down}}, established, 0},
 		{"it is not to be had again", up, established, 0},
 	} {
+		router.Problem = ""
+		if row.name == "a problem" {
+			router.Problem = "no router has been heard"
+		}
 		if got := p.watch([]announce.Session{router}, p.standing(row.bgp, row.watches)); len(got) != row.want {
 			t.Errorf("%s: watched are %v", row.name, got)
 		}
