@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,8 +52,8 @@ type Loop struct {
 	tables  tables
 	overlay overlay
 	memory  ipam.Memory
-	// cost of looking and deciding in the last pass, in nanoseconds.
-	cost atomic.Int64
+	// cost of looking and deciding.
+	cost view.Cost
 	// counted is when the counts of each pool were last written.
 	counted map[string]time.Time
 	// again is when to look again without being woken, from the pass that runs; 0 for never.
@@ -82,7 +81,7 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 	if err := m.Add(l.herald); err != nil {
 		return nil, fmt.Errorf("add to the manager: %w", err)
 	}
-	wiring := view.Wiring{Name: "controller", Kinds: kinds(), Cost: func() time.Duration { return time.Duration(l.cost.Load()) }}
+	wiring := view.Wiring{Name: "controller", Kinds: kinds(), Cost: &l.cost}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -123,7 +122,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 
 	explainer := l.explainer(s)
 	intents, err := l.intents(s, &plan, explainer)
-	l.cost.Store(int64(l.now().Sub(began)))
+	l.cost.Took(l.now().Sub(began))
 
 	// What cannot be written must not keep the rest from being written.
 	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer), l.ensureGossipKey(ctx, s.secrets))

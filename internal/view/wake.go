@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -47,10 +48,22 @@ type Wiring struct {
 	// Pace; 0 for DefaultPace. The first few wakes after a quiet time run at once, and one in each Pace after that; those
 	// that come between run together.
 	Pace time.Duration
-	// Cost is how long looking and deciding took in the last pass, if the loop can tell. In a storm the pace is slowed to
-	// many times that, so that a large cluster in motion costs a part of one processor and not all of it.
-	Cost func() time.Duration
+	// Cost of looking and deciding, if the loop can tell. In a storm the pace is slowed to many times that, so that a large
+	// cluster in motion costs a part of one processor and not all of it.
+	Cost *Cost
 }
+
+// Cost is how long a pass takes on average. The zero value is ready for use.
+type Cost struct{ average atomic.Int64 }
+
+// Took takes note of a pass; passes come one after the other. One that takes many times as long as usual, for want of a
+// processor or since it was the first, counts little.
+func (c *Cost) Took(d time.Duration) {
+	before := c.get()
+	c.average.Store(int64(before + (min(d, 4*before+time.Millisecond)-before)/8))
+}
+
+func (c *Cost) get() time.Duration { return time.Duration(c.average.Load()) }
 
 // costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many, as long as nobody
 // waits longer than longestInterval.
@@ -64,7 +77,10 @@ const (
 // the caches of the others warm.
 func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) error {
 	warm := true
-	wakes := &pacer{pace: w.Pace, cost: w.Cost}
+	wakes := &pacer{pace: w.Pace}
+	if w.Cost != nil {
+		wakes.cost = w.Cost.get
+	}
 	if wakes.pace == 0 {
 		wakes.pace = DefaultPace
 	}

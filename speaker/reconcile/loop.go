@@ -130,8 +130,8 @@ type Loop struct {
 	report *Reporter
 	// done: a pass has come to its end; ready: and this node can do its part.
 	done, ready atomic.Bool
-	// cost of looking and deciding in the last pass, in nanoseconds.
-	cost atomic.Int64
+	// cost of looking and deciding.
+	cost view.Cost
 	// published: this node's Speaker object has been seen to say where this speaker gossips.
 	published bool
 	born      time.Time
@@ -182,7 +182,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 	wiring := view.Wiring{
 		Name:  "speaker",
 		Kinds: kinds,
-		Cost:  func() time.Duration { return time.Duration(loop.cost.Load()) },
+		Cost:  &loop.cost,
 		Wakes: []<-chan struct{}{
 			exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
 			exec.BFD.Changes(), loop.leave,
@@ -207,7 +207,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	plan := announce.Compute(&now.world)
 	l.sessions = remember(l.sessions, plan.Sessions)
 	hold, claims, wait := l.hold(now, plan)
-	l.cost.Store(int64(time.Since(began)))
+	l.cost.Took(time.Since(began))
 
 	// One protocol that fails must not silence the others. Answers come before claims: what is claimed must be answered by
 	// the time the one who has it hears of the claim.
