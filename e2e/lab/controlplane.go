@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -49,8 +50,12 @@ func ControlPlane(t T) *rest.Config {
 // needLab skips the test with -short and fails it when TestMain does not call Main.
 func needLab(t T) {
 	t.Helper()
-	if !Inside() {
-		t.Skipf("needs namespaces of its own: run without -short, and with lab.Main in TestMain")
+	switch {
+	case Inside():
+	case testing.Short():
+		t.Skipf("needs namespaces of its own: run without -short")
+	default:
+		t.Fatalf("needs namespaces of its own: TestMain must call lab.Main")
 	}
 }
 

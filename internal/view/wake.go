@@ -65,12 +65,11 @@ func (c *Cost) Took(d time.Duration) {
 
 func (c *Cost) get() time.Duration { return time.Duration(c.average.Load()) }
 
-// costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many, as long as nobody
-// waits longer than longestInterval.
-const (
-	costFactor      = 16
-	longestInterval = 500 * time.Millisecond
-)
+// costFactor bounds the part of the time that a loop spends on looking and deciding to one in so many.
+const costFactor = 16
+
+// LongestInterval is how long a loop rests at most between two passes that are wanted, whatever they cost.
+const LongestInterval = 500 * time.Millisecond
 
 // Add builds the loop into a manager, which starts it. One pass runs at a time, the first one as soon as the caches have
 // synced, whether or not there is any object. A manager with leader election runs passes on the leader only, but keeps
@@ -152,7 +151,7 @@ func (p *pacer) interval() time.Duration {
 	if p.cost == nil {
 		return p.pace
 	}
-	return max(p.pace, min(costFactor*p.cost(), longestInterval))
+	return max(p.pace, min(costFactor*p.cost(), LongestInterval))
 }
 
 // from makes a source of a channel.

@@ -36,7 +36,7 @@ func TestADearPassIsNoDebt(t *testing.T) {
 		for range burst + 2 {
 			p.wake(q)
 		}
-		time.Sleep(longestInterval)
+		time.Sleep(LongestInterval)
 		cost = time.Millisecond
 		for range 2 { // The first may have been on its way.
 			began := time.Now()

@@ -154,9 +154,7 @@ func (r *rules) paths(routes []route, heard set) []Path {
 			all = append(all, advertised{prefix, r.bgp[place].self})
 		}
 	}
-	slices.SortFunc(all, func(a, b advertised) int {
-		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
-	})
+	slices.SortFunc(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
 	attributes := map[set]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {

@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -103,17 +102,13 @@ func (c *code) key() string { return fmt.Sprintf("%d %v %x", c.family, c.next, c
 // ordered is the list in order of prefix, each prefix once, which is how the plan gives it.
 func ordered(paths []announce.Path) []announce.Path {
 	for i := 1; i < len(paths); i++ {
-		if comparePrefixes(paths[i-1].Prefix, paths[i].Prefix) >= 0 {
+		if paths[i-1].Prefix.Compare(paths[i].Prefix) >= 0 {
 			paths = slices.Clone(paths)
-			slices.SortStableFunc(paths, func(a, b announce.Path) int { return comparePrefixes(a.Prefix, b.Prefix) })
+			slices.SortStableFunc(paths, func(a, b announce.Path) int { return a.Prefix.Compare(b.Prefix) })
 			return slices.CompactFunc(paths, func(a, b announce.Path) bool { return a.Prefix == b.Prefix })
 		}
 	}
 	return paths
-}
-
-func comparePrefixes(a, b netip.Prefix) int {
-	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
 // group is prefixes that are announced alike.
@@ -162,7 +157,7 @@ func side(old, next []announce.Path) int {
 	case len(next) == 0:
 		return -1
 	}
-	return comparePrefixes(old[0].Prefix, next[0].Prefix)
+	return old[0].Prefix.Compare(next[0].Prefix)
 }
 
 func (c *changes) add(groups map[*code]*group, is *code, prefix netip.Prefix) {

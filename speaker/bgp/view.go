@@ -45,22 +45,30 @@ func newView(log *slog.Logger, changed func()) *view {
 	return &view{log: log, changed: changed, state: idle, since: time.Now()}
 }
 
+// note changes what is known, and wakes whoever reads it if that was news.
+func (v *view) note(change func() (news bool)) {
+	v.mu.Lock()
+	news := change()
+	v.mu.Unlock()
+	if news {
+		v.changed()
+	}
+}
+
 // describe takes what is desired, and why it cannot be had.
 func (v *view) describe(desired *announce.Session, problem string) {
 	address := ""
 	if desired.Address.IsValid() {
 		address = desired.Address.String()
 	}
-	v.mu.Lock()
-	if problem != "" && v.state == v1beta1.BGPEstablished {
-		address = v.addr // It is up with the router that it had.
-	}
-	same := v.name == desired.Name && v.addr == address && v.problem == problem
-	v.name, v.peer, v.addr, v.problem = desired.Name, desired.Peer, address, problem
-	v.mu.Unlock()
-	if !same {
-		v.changed()
-	}
+	v.note(func() bool {
+		if problem != "" && v.state == v1beta1.BGPEstablished {
+			address = v.addr // It is up with the router that it had.
+		}
+		same := v.name == desired.Name && v.addr == address && v.problem == problem
+		v.name, v.peer, v.addr, v.problem = desired.Name, desired.Peer, address, problem
+		return !same
+	})
 }
 
 // outdated says why a session that is up is not as it is desired now; empty when it is. It is called with the lock held.
@@ -106,27 +114,24 @@ func (v *view) rise(agreed *terms) {
 
 // told takes what the router has been told in all, and what of it is new.
 func (v *view) told(all *table, todo *changes) {
-	v.mu.Lock()
-	same := todo.added == 0 && todo.removed == 0 && v.unsaid == all.unsaid
-	v.four, v.six, v.unsaid = all.four, all.six, all.unsaid
-	v.additions, v.withdrawals = v.additions+todo.added, v.withdrawals+todo.removed
-	v.mu.Unlock()
-	if !same {
-		v.changed()
-	}
+	v.note(func() bool {
+		same := todo.added == 0 && todo.removed == 0 && v.unsaid == all.unsaid
+		v.four, v.six, v.unsaid = all.four, all.six, all.unsaid
+		v.additions, v.withdrawals = v.additions+todo.added, v.withdrawals+todo.removed
+		return !same
+	})
 }
 
 // flood takes whether the router sends without end.
 func (v *view) flood(is bool) {
-	v.mu.Lock()
-	news := v.flooded != is
-	v.flooded = is
-	name := v.name
-	v.mu.Unlock()
-	if news {
-		v.log.Warn("BGP session is flooded", "session", name, "flooded", is)
-		v.changed()
-	}
+	v.note(func() bool {
+		news := v.flooded != is
+		v.flooded = is
+		if news && is {
+			v.log.Warn("BGP session is flooded", "session", v.name, "error", floodWords)
+		}
+		return news
+	})
 }
 
 // leave takes the end of a connection. One that we wanted is no failure.
@@ -155,26 +160,23 @@ func (v *view) leave(why *ending) {
 
 // wait says what the session waits for, if it is in a state still.
 func (v *view) wait(in v1beta1.BGPSessionState, words string) {
-	v.mu.Lock()
-	news := v.state == in && v.failure != words
-	if news {
-		v.failure = words
-	}
-	v.mu.Unlock()
-	if news {
-		v.changed()
-	}
+	v.note(func() bool {
+		news := v.state == in && v.failure != words
+		if news {
+			v.failure = words
+		}
+		return news
+	})
 }
 
 // fail says why the session does not come up. Only other words than before are news.
 func (v *view) fail(words string) {
-	v.mu.Lock()
-	news := v.failure != words
-	v.failure = words
-	name := v.name
-	v.mu.Unlock()
-	if news {
-		v.log.Warn("BGP session does not come up", "session", name, "error", words)
-		v.changed()
-	}
+	v.note(func() bool {
+		news := v.failure != words
+		v.failure = words
+		if news {
+			v.log.Warn("BGP session does not come up", "session", v.name, "error", words)
+		}
+		return news
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/speaker/members"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -142,4 +144,17 @@ func speakerAPI(t *testing.T) client.Client {
 	}
 	lab.Eventually(t, time.Minute, "Speakers are served", func() error { return c.List(t.Context(), &v1beta1.SpeakerList{}) })
 	return c
+}
+
+// TestConditionsFitIntoTheObject: one text that does not would have every write of the object refused.
+func TestConditionsFitIntoTheObject(t *testing.T) {
+	long := strings.Repeat("port 30001 is taken; ", 10_000)
+	for _, c := range []metav1.Condition{
+		condition(v1beta1.ConditionReady, false, "", "", "Failed", errors.New(long)),
+		membership(true, members.View{Known: true, Why: long}),
+	} {
+		if len(c.Message) != mostMessage {
+			t.Errorf("%s has a message of %d characters", c.Type, len(c.Message))
+		}
+	}
 }
