@@ -113,7 +113,7 @@ func everyFieldIsNamed(t *testing.T, kinds map[string]apiextensionsv1.JSONSchema
 // everyReasonIsNamed compares the table of reasons why a Service waits with those that the controller gives.
 func everyReasonIsNamed(t *testing.T, pages map[string]string) {
 	const page = "docs/requesting-addresses.md"
-	source, err := os.ReadFile("../controller/ipam/words.go")
+	source, err := os.ReadFile("../internal/core/ipam/words.go")
 	if err != nil {
 		t.Fatal(err)
 	}

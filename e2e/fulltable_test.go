@@ -31,7 +31,7 @@ func TestARouterThatAnnouncesManyRoutesDoesNoHarm(t *testing.T) {
 	most := before
 	lab.Eventually(t, time.Minute, "the speaker has refused all routes", func() error {
 		most = max(most, resident(t, speaker))
-		count, err := speaker.Metric(7472, "daymark_bgp_prefixes_refused_total")
+		count, err := speaker.Metric(7472, "daymark_bgp_prefixes_received_total")
 		if err == nil && count < routes {
 			err = fmt.Errorf("it has refused %.0f", count)
 		}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
-	"github.com/daymark-lb/daymark/speaker/members"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
@@ -37,14 +37,14 @@ type flags struct {
 	healthPortsText string
 	set             *pflag.FlagSet
 	// timing as far as it is given beside the preset.
-	timing members.Timing
+	timing gossip.Timing
 }
 
 func (f *flags) add(set *pflag.FlagSet) {
 	f.set = set
 	set.StringVar(&f.node, "node-name", os.Getenv("NODE_NAME"), "name of this node (default: $NODE_NAME)")
 	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port for the gossip between speakers, 0 for none (default: the node's InternalIP, port 7946)")
-	set.StringVar(&f.preset, "gossip-preset", members.Fast, "how soon a speaker that is gone is noticed: fast (0.2 s), lan (1 s, fewer packets), wan (5 s)")
+	set.StringVar(&f.preset, "gossip-preset", gossip.Fast, "how soon a speaker that is gone is noticed: fast (0.2 s), lan (1 s, fewer packets), wan (5 s)")
 	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone (default: the preset's)")
 	set.IntVar(&f.timing.HeartbeatMultiplier, heartbeatMultiplier, 0, "heartbeats missed in a row by which a speaker counts as gone (default: the preset's)")
 	set.DurationVar(&f.timing.ProbeInterval, probeInterval, 0, "time between two probes of the gossip (default: the preset's)")
@@ -77,8 +77,8 @@ func (f *flags) check() error {
 }
 
 // timed is the timing of the preset with what is given beside it.
-func (f *flags) timed() (members.Timing, error) {
-	timing, known := members.Preset(f.preset)
+func (f *flags) timed() (gossip.Timing, error) {
+	timing, known := gossip.Preset(f.preset)
 	if !known {
 		return timing, fmt.Errorf("--gossip-preset must be fast, lan or wan, not %q", f.preset)
 	}

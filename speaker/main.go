@@ -66,7 +66,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 
 	links := link.New(log.With("part", "link"))
 	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
-	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Doubtful: gossip.Doubtful})
+	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Stale: gossip.Stale})
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before

@@ -208,7 +208,7 @@ type BGPPeerStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=bgppeer,categories=daymark
+// +kubebuilder:resource:scope=Cluster,shortName=dmpeer,categories=daymark
 // +kubebuilder:printcolumn:name="Address",type=string,JSONPath=`.spec.peerAddress`
 // +kubebuilder:printcolumn:name="ASN",type=integer,JSONPath=`.spec.peerASN`
 // +kubebuilder:printcolumn:name="Established",type=integer,JSONPath=`.status.established`

@@ -104,7 +104,7 @@ type IPAddressPoolStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=ippool,categories=daymark
+// +kubebuilder:resource:scope=Cluster,shortName=dmpool,categories=daymark
 // +kubebuilder:printcolumn:name="Addresses",type=string,JSONPath=`.spec.addresses`
 // +kubebuilder:printcolumn:name="Auto",type=boolean,JSONPath=`.spec.autoAssign`
 // +kubebuilder:printcolumn:name="Used4",type=integer,JSONPath=`.status.ipv4.assigned`

@@ -131,7 +131,7 @@ type SpeakerStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,categories=daymark
+// +kubebuilder:resource:scope=Cluster,shortName=dmspeaker,categories=daymark
 // +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`
 // +kubebuilder:printcolumn:name="L2-IPv4",type=integer,JSONPath=`.status.layer2.ipv4`
 // +kubebuilder:printcolumn:name="L2-IPv6",type=integer,JSONPath=`.status.layer2.ipv6`

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // explainer answers whether Services are announced, by the speakers' own rules and by what the speakers report.
@@ -26,9 +26,9 @@ func (l *Loop) explainer(s *sight) *announce.Explainer {
 		Endpoints:         t.endpoints.Join(s.slices),
 		Nodes:             s.nodes,
 		Pools:             s.index,
-		L2Advertisements:  t.goodL2.Recall(values(s.l2), (*lb.L2Advertisement).Check),
-		BGPAdvertisements: t.goodBGP.Recall(values(s.bgp), (*lb.BGPAdvertisement).Check),
-		Peers:             t.goodPeers.Recall(values(s.peers), (*lb.Peer).Check),
+		L2Advertisements:  t.goodL2.Substitute(values(s.l2), (*lb.L2Advertisement).Check),
+		BGPAdvertisements: t.goodBGP.Substitute(values(s.bgp), (*lb.BGPAdvertisement).Check),
+		Peers:             t.goodPeers.Substitute(values(s.peers), (*lb.Peer).Check),
 		Aliases:           aliases,
 		BFDProfiles:       profiles,
 		Members:           members,

@@ -3,7 +3,7 @@ package reconcile
 import (
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // directory is the names that objects refer to each other by.

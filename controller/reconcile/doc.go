@@ -1,6 +1,6 @@
 // Package reconcile is the controller's loop: look at the cluster, compute who holds which address, write it down, report.
-// Its one job is that round trip. It refuses to decide who gets what (controller/ipam) or who announces what
-// (speaker/announce); it announces nothing and keeps no state that a restart would miss, but for addresses that rest.
+// Its one job is that round trip. It refuses to decide who gets what (internal/core/ipam) or who announces what
+// (internal/core/announce); it announces nothing and keeps no state that a restart would miss, but for addresses that rest.
 //
 // Two of the three traps of DESIGN.md section 1 are handled here:
 //

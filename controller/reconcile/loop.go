@@ -13,10 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/daymark-lb/daymark/controller/ipam"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/view"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // retryAfter is when a pass looks again after a write was refused because its object had changed. The change itself
@@ -122,7 +122,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 
 	explainer := l.explainer(s)
 	intents, err := l.intents(s, &plan, explainer)
-	l.cost.Took(l.now().Sub(began))
+	l.cost.Observe(l.now().Sub(began))
 
 	// What cannot be written must not keep the rest from being written.
 	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer), l.ensureGossipKey(ctx, s.secrets))

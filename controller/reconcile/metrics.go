@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/controller/ipam"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // metrics of the loop.
@@ -34,7 +34,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "daymark_controller_writes_total", Help: "Writes to the API server, by kind of object and by whether they were made.",
 		}, []string{"kind", "result"}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "daymark_controller_pass_seconds", Help: "How long a pass of the loop takes, writes included.",
+			Name: "daymark_controller_reconcile_duration_seconds", Help: "How long a pass of the loop takes, writes included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}),
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // reportPeers writes which nodes have a session with each peer, and why the others have none.

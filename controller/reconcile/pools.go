@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/controller/ipam"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // countPace is how often the counts of a pool are written at most, however fast they change. What is wrong with a pool is
@@ -101,7 +101,7 @@ func poolReady(use *ipam.PoolUse) verdict {
 // poolExhausted says of which family a pool has no address left.
 func poolExhausted(use *ipam.PoolUse) verdict {
 	if use.Pool.Err != nil || use.Pool.Drain {
-		return verdict{false, "GivesNothing", "the pool gives no addresses"}
+		return verdict{false, "AllocationDisabled", "the pool gives no addresses"}
 	}
 	var texts []string
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
@@ -149,12 +149,12 @@ func reservationReady(use *ipam.ReservationUse) verdict {
 	for _, taken := range use.Taken {
 		conflicts = append(conflicts, fmt.Sprintf("Service %s has %s and keeps it", taken.Holder, taken.Addr))
 	}
-	for _, rival := range use.Rivals {
+	for _, rival := range use.Overlaps {
 		conflicts = append(conflicts, fmt.Sprintf("IPReservation %s is older and keeps some of the addresses", rival))
 	}
 	homeless := verdict{ok: true}
-	if use.Homeless != (lb.Range{}) {
-		homeless = verdict{false, "NoPool", fmt.Sprintf("no pool contains %s", use.Homeless)}
+	if use.OutsidePools != (lb.Range{}) {
+		homeless = verdict{false, "NoPool", fmt.Sprintf("no pool contains %s", use.OutsidePools)}
 	}
 	conflict := verdict{ok: true}
 	if len(conflicts) > 0 {

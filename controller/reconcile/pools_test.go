@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/controller/ipam"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestWhenAPoolIsWritten(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/controller/ipam"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // writers is how many writes are under way at a time.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	serviceproxy "github.com/daymark-lb/daymark/e2e/kube/proxy"
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -20,6 +19,8 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+
+	serviceproxy "github.com/daymark-lb/daymark/e2e/kube/proxy"
 )
 
 func main() {

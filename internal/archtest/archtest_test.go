@@ -13,7 +13,7 @@ import (
 const module = "github.com/daymark-lb/daymark/"
 
 // pure packages decide; they may not reach anything that acts, by whatever way.
-var pure = []string{"internal/lb", "internal/rendezvous", "controller/ipam", "speaker/announce", "speaker/bfd/session", "speaker/election"}
+var pure = []string{"internal/core/lb", "internal/core/rendezvous", "internal/core/ipam", "internal/core/announce", "internal/core/bfdsession", "internal/core/election"}
 
 // impure is what a pure package may not import: sockets, files, clocks that tick, clients of the API server, loops.
 var impure = []string{
@@ -25,7 +25,7 @@ var impure = []string{
 // only says which packages alone may import a library.
 var only = map[string][]string{
 	"github.com/osrg/gobgp/":          {"speaker/bgp"},
-	"github.com/hashicorp/memberlist": {"speaker/members"},
+	"github.com/hashicorp/memberlist": {"speaker/gossip"},
 	"github.com/mdlayher/":            {"speaker/layer2", "speaker/unnumbered"},
 }
 

@@ -1,6 +1,6 @@
 // Package view lets a loop look at the cluster. Its one job is to turn what the caches hold into parsed values, once per
 // resourceVersion, and their changes into wakes. It refuses to know what the values mean or what a pass does with them:
-// the parsers are internal/lb's, the passes controller/reconcile's and speaker/reconcile's.
+// the parsers are internal/core/lb's, the passes controller/reconcile's and speaker/reconcile's.
 //
 // A loop has a Table for each kind it reads, and a Wiring that says what wakes it:
 //

@@ -3,7 +3,7 @@ package view
 import (
 	"slices"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Endpoints joins the EndpointSlices of each Service, and does again only what changed. The zero value is ready for use.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestAnObjectThatCannotBeReadCountsAsItWasBefore(t *testing.T) {
@@ -22,7 +22,7 @@ func TestAnObjectThatCannotBeReadCountsAsItWasBefore(t *testing.T) {
 		{"deleted is gone", []*lb.Pool{other}, []*lb.Pool{other}},
 		{"and forgotten", []*lb.Pool{bad, other}, []*lb.Pool{bad, other}},
 	} {
-		if got := remembered.Recall(step.now, check); !slices.Equal(got, step.want) {
+		if got := remembered.Substitute(step.now, check); !slices.Equal(got, step.want) {
 			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
 		}
 	}

@@ -56,9 +56,9 @@ type Wiring struct {
 // Cost is how long a pass takes on average. The zero value is ready for use.
 type Cost struct{ average atomic.Int64 }
 
-// Took takes note of a pass; passes come one after the other. One that takes many times as long as usual, for want of a
+// Observe takes note of a pass; passes come one after the other. One that takes many times as long as usual, for want of a
 // processor or since it was the first, counts little.
-func (c *Cost) Took(d time.Duration) {
+func (c *Cost) Observe(d time.Duration) {
 	before := c.get()
 	c.average.Store(int64(before + (min(d, 4*before+time.Millisecond)-before)/8))
 }

@@ -12,15 +12,15 @@ func TestCost(t *testing.T) {
 	const ms = time.Millisecond
 	var c Cost
 	for i := range 64 {
-		c.Took(time.Duration(5+10*(i%2)) * ms)
+		c.Observe(time.Duration(5+10*(i%2)) * ms)
 	}
 	if got := c.get(); got < 9*ms || got > 11*ms {
 		t.Errorf("of passes of 5 and 15 ms the average is %s", got)
 	}
 	for range 64 {
-		c.Took(ms)
+		c.Observe(ms)
 	}
-	c.Took(200 * ms)
+	c.Observe(200 * ms)
 	if got := c.get(); got > 2*ms {
 		t.Errorf("after one pass of 200 ms among those of 1 ms the average is %s", got)
 	}

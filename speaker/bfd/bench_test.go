@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 // many sessions, a few hundred, at the usual interval.
@@ -71,7 +71,7 @@ func manySessions(b *testing.B) (*cable, *running) {
 
 func (r *running) allUp() error {
 	for _, s := range r.Status() {
-		if s.State != session.Up || s.Polling {
+		if s.State != bfdsession.Up || s.Polling {
 			return fmt.Errorf("%+v", s)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 // bird is BIRD 2 at the other end of a cable.
@@ -97,7 +97,7 @@ func TestBIRDUpAndDown(t *testing.T) {
 			mend := c.cut(t)
 			s := r.down("tor")
 			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
-			if s.Diag != session.DiagExpired || s.Downs != 1 {
+			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 {
 				t.Errorf("%+v", s)
 			}
 			router.has(ours, "Down", "", "")
@@ -131,7 +131,7 @@ func TestBIRDChangesIntervals(t *testing.T) {
 			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
 		})
 	}
-	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
 		t.Errorf("it flapped: %+v", s)
 	}
 }

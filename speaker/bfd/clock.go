@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 // tick is what the timer has fired for.
@@ -35,7 +35,7 @@ func (m *Monitor) advance() {
 // schedule puts a session into the queue, where its machine says.
 func (m *Monitor) schedule(w *watch) {
 	from, due, ok := w.machine.Next()
-	if !ok || w.sender == nil && w.shown.State == session.Down {
+	if !ok || w.sender == nil && w.shown.State == bfdsession.Down {
 		m.queue.drop(w)
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Session is a session that is wanted.
@@ -38,9 +38,9 @@ const (
 	fullTTL, usualTTL = 255, 254
 )
 
-func (s *Session) parameters() session.Parameters {
+func (s *Session) parameters() bfdsession.Parameters {
 	clamp := func(d time.Duration) time.Duration { return min(max(cmp.Or(d, usualInterval), shortest), longest) }
-	return session.Parameters{
+	return bfdsession.Parameters{
 		DesiredMinTx: clamp(s.Profile.TransmitInterval), RequiredMinRx: clamp(s.Profile.ReceiveInterval),
 		Multiplier: uint8(min(max(cmp.Or(s.Profile.DetectMultiplier, usualMultiplier), 1), 255)),
 		Passive:    s.Profile.Passive,

@@ -1,7 +1,7 @@
 // Package bfd watches the paths to routers by BFD: RFC 5880 in asynchronous mode, RFC 5881 over a single hop and RFC 5883
 // over several. Its one job is to make the sessions what Set says they should be, and to say by Status, Changes and OnDown
 // what became of them. It refuses to decide which paths are watched, and to do anything about one that has failed: that is
-// for whoever depends on it (RFC 5882). What it does not do of RFC 5880 is listed in speaker/bfd/session.
+// for whoever depends on it (RFC 5882). What it does not do of RFC 5880 is listed in internal/core/bfdsession.
 //
 // The protocol itself is a value, session.Machine. Around it are, for the whole package:
 //

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 // frr is FRR's bfdd at the other end of a cable, with the zebra that tells it of interfaces.
@@ -132,7 +132,7 @@ func TestFRRUpAndDown(t *testing.T) {
 			mend := c.cut(t)
 			s := r.down("tor")
 			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
-			if s.Diag != session.DiagExpired || s.Downs != 1 {
+			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 {
 				t.Errorf("%+v", s)
 			}
 			p := router.peer(ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
@@ -170,7 +170,7 @@ func TestFRRChangesIntervals(t *testing.T) {
 			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
 		})
 	}
-	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
 		t.Errorf("it flapped: %+v", s)
 	}
 	router.up(c.ours)
@@ -220,7 +220,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 	t.Run("FRR is shut down on purpose", func(t *testing.T) {
 		router.configure("peer "+c.ours.String(), "shutdown")
 		s := r.down("tor")
-		if s.PeerState != session.AdminDown || s.Downs != 0 || s.Diag != session.DiagNeighborDown || len(r.told()) > 0 {
+		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborDown || len(r.told()) > 0 {
 			t.Errorf("%+v, OnDown was told %q", s, r.told())
 		}
 		router.configure("peer "+c.ours.String(), "no shutdown")

@@ -17,9 +17,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 const ms = time.Millisecond
@@ -188,13 +188,13 @@ func (r *running) await(name, what string, is func(Status) bool) Status {
 func (r *running) up(name string) Status {
 	r.t.Helper()
 	return r.await(name, "is up", func(s Status) bool {
-		return s.State == session.Up && s.PeerState == session.Up && !s.Polling && s.Problem == ""
+		return s.State == bfdsession.Up && s.PeerState == bfdsession.Up && !s.Polling && s.Problem == ""
 	})
 }
 
 func (r *running) down(name string) Status {
 	r.t.Helper()
-	return r.await(name, "is down", func(s Status) bool { return s.State == session.Down })
+	return r.await(name, "is down", func(s Status) bool { return s.State == bfdsession.Down })
 }
 
 // told gives what OnDown was told.

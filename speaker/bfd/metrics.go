@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 // dropReason is why a packet was not given to a session.
@@ -67,7 +67,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	states := map[session.State]int{session.Down: 0, session.Init: 0, session.Up: 0}
+	states := map[bfdsession.State]int{bfdsession.Down: 0, bfdsession.Init: 0, bfdsession.Up: 0}
 	names := map[string]struct{}{}
 	for _, s := range c.monitor.Status() {
 		states[s.State]++
@@ -76,7 +76,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 		}
 		names[s.Name] = struct{}{}
 		up := 0.0
-		if s.State == session.Up {
+		if s.State == bfdsession.Up {
 			up = 1
 		}
 		labels := []string{s.Name, s.Peer.String()}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 const (
@@ -247,7 +247,7 @@ func (m *Monitor) change(w *watch, s *Session) {
 	if want := s.parameters(); want != w.parameters {
 		w.parameters = want
 		w.machine.Change(want)
-		m.follow(w, time.Now(), session.Kept)
+		m.follow(w, time.Now(), bfdsession.Kept)
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 // pair runs a Monitor at each end of a cable, with a session between them.
@@ -50,7 +50,7 @@ func TestTwoMonitors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCable(t)
 			near, far, _, _ := pair(t, c, func(near, far *Session) { change(c, near, far) })
-			if s := near.status("tor"); s.Transmit != 50*ms || s.Receive != 50*ms || s.Detection != time.Second || s.Diag != session.DiagNone {
+			if s := near.status("tor"); s.Transmit != 50*ms || s.Receive != 50*ms || s.Detection != time.Second || s.Diag != bfdsession.DiagNone {
 				t.Errorf("%+v", s)
 			}
 			cutAt := time.Now()
@@ -59,7 +59,7 @@ func TestTwoMonitors(t *testing.T) {
 			if took := s.Since.Sub(cutAt); took > 2*time.Second {
 				t.Errorf("down after %v", took)
 			}
-			if s.Diag != session.DiagExpired || s.Downs != 1 || s.LastDown != "no packet from the peer for 1s" || s.PeerState != session.Up {
+			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 || s.LastDown != "no packet from the peer for 1s" || s.PeerState != bfdsession.Up {
 				t.Errorf("%+v", s)
 			}
 			netnstest.Eventually(t, "OnDown is told", func() error {
@@ -84,7 +84,7 @@ func TestOnlyOneWay(t *testing.T) {
 	near, far, _, _ := pair(t, c, nil)
 	c.other.Run(t, "nft", "add table inet mute")
 	c.other.Run(t, "nft", "add chain inet mute out { type filter hook output priority -300; policy drop; }")
-	if s := near.down("tor"); s.Diag != session.DiagExpired {
+	if s := near.down("tor"); s.Diag != bfdsession.DiagExpired {
 		t.Errorf("we: %+v", s)
 	}
 	s := far.await("node", "has failed", func(s Status) bool { return s.Downs == 1 })
@@ -116,7 +116,7 @@ func TestAProfileChangesInPlace(t *testing.T) {
 	far.set(fars)
 	near.await("tor", "has the peer's intervals", func(s Status) bool { return s.Transmit == 30*ms && s.Receive == 200*ms })
 	for _, s := range []Status{near.status("tor"), far.status("node")} {
-		if s.State != session.Up || s.Downs != 0 {
+		if s.State != bfdsession.Up || s.Downs != 0 {
 			t.Errorf("it flapped: %+v", s)
 		}
 	}
@@ -136,7 +136,7 @@ func TestLeavingIsNoFailure(t *testing.T) {
 			near, far, nears, _ := pair(t, c, nil)
 			leave(c, near)
 			s := far.down("node")
-			if s.PeerState != session.AdminDown || s.PeerDiag != session.DiagAdminDown || s.Diag != session.DiagNeighborDown ||
+			if s.PeerState != bfdsession.AdminDown || s.PeerDiag != bfdsession.DiagAdminDown || s.Diag != bfdsession.DiagNeighborDown ||
 				s.Downs != 0 || s.LastDown != "the peer has taken the session down on purpose (AdminDown)" || s.LastDownAt.IsZero() {
 				t.Errorf("%+v", s)
 			}
@@ -167,11 +167,11 @@ func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
 	r.set(wanted)
 	for range 2 { // A second apart.
 		farewells := 0
-		peer.hear("the new session", func(p *session.Packet) bool {
-			if p.State == session.AdminDown {
+		peer.hear("the new session", func(p *bfdsession.Packet) bool {
+			if p.State == bfdsession.AdminDown {
 				farewells++
 			}
-			return p.State == session.Down && p.Mine != old
+			return p.State == bfdsession.Down && p.Mine != old
 		})
 		if old != 0 && farewells != 1 || old == 0 && farewells > 0 {
 			t.Errorf("%d farewells", farewells)
@@ -186,7 +186,7 @@ func TestANameIsOnlyAName(t *testing.T) {
 	before := near.status("tor").Since
 	nears.Name = "spine"
 	near.set(nears)
-	if s := near.status("spine"); s.State != session.Up || s.Since != before || far.status("node").State != session.Up {
+	if s := near.status("spine"); s.State != bfdsession.Up || s.Since != before || far.status("node").State != bfdsession.Up {
 		t.Errorf("%+v", s)
 	}
 }
@@ -197,7 +197,7 @@ func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 	peer := newStranger(t, c)
 	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)})
 	mine := peer.meet()
-	short := word(session.Up, mine)
+	short := word(bfdsession.Up, mine)
 	short.Multiplier, short.DesiredMinTx = 3, 50*ms
 	peer.say(short)
 	r.await("tor", "has a short detection time", func(s Status) bool { return s.Detection == 150*ms })
@@ -211,14 +211,14 @@ func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 	}
 	peer.say(short)
 	r.advance()
-	if w.shown.State != session.Up || w.downs != 0 {
+	if w.shown.State != bfdsession.Up || w.downs != 0 {
 		t.Fatalf("a packet waited, and the session is %s", w.shown.State)
 	}
 	for !w.machine.Expired(time.Now()) {
 		time.Sleep(ms)
 	}
 	r.advance()
-	if w.shown.State != session.Down || w.downs != 1 {
+	if w.shown.State != bfdsession.Down || w.downs != 1 {
 		t.Errorf("no packet waited, and the session is %s", w.shown.State)
 	}
 }
@@ -230,8 +230,8 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 		Session{Name: "far", Peer: c.theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
 	mine := peer.meet()
 	r.up("tor")
-	down := word(session.Down, mine)
-	foreign := word(session.Down, mine+1)
+	down := word(bfdsession.Down, mine)
+	foreign := word(bfdsession.Down, mine+1)
 	authentic := down.Append(nil)
 	authentic[1] |= 4
 	for _, row := range []struct {
@@ -261,7 +261,7 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 				}
 				return nil
 			})
-			if s := r.status("tor"); s.State != session.Up {
+			if s := r.status("tor"); s.State != bfdsession.Up {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -272,7 +272,7 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 		c.other.Do(t, func() { netnstest.Address(t, c.far, netip.PrefixFrom(netip.MustParseAddr("198.18.9.9"), 32)) })
 		c.other.Run(t, "ip", "route", "replace", c.ours.String()+"/32", "dev", c.far, "src", "198.18.9.9")
 		netnstest.Eventually(t, "it is counted", func() error {
-			peer.say(word(session.Down, 0))
+			peer.say(word(bfdsession.Down, 0))
 			if testutil.ToFloat64(unknown) == before {
 				return fmt.Errorf("it is not")
 			}
@@ -302,11 +302,11 @@ func TestAFlood(t *testing.T) {
 		}
 		switch random.IntN(4) {
 		case 0: // Well formed, for nobody.
-			p := word(session.State(random.IntN(4)), max(1, random.Uint32()))
+			p := word(bfdsession.State(random.IntN(4)), max(1, random.Uint32()))
 			p.Poll = true
 			peer.say(p)
 		case 1: // For us, with wishes that change all the time.
-			p := word(session.Up, mine)
+			p := word(bfdsession.Up, mine)
 			p.Poll, p.Final, p.Demand = random.IntN(2) == 0, random.IntN(2) == 0, random.IntN(2) == 0
 			p.DesiredMinTx, p.RequiredMinRx = time.Second, time.Duration(random.Uint32())*time.Microsecond
 			peer.say(p)
@@ -314,7 +314,7 @@ func TestAFlood(t *testing.T) {
 			peer.write(packet[:random.IntN(len(packet))])
 		}
 	}
-	last := word(session.Up, mine)
+	last := word(bfdsession.Up, mine)
 	last.RequiredMinRx = 77 * ms
 	peer.say(last)
 	r.await("tor", "obeys the last word", func(s Status) bool { return s.Transmit == 77*ms })
@@ -325,7 +325,7 @@ func TestAFlood(t *testing.T) {
 		}
 		return nil
 	})
-	if s := r.status("tor"); s.State != session.Up || s.Downs != 0 {
+	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -344,7 +344,7 @@ func TestMinimumTTL(t *testing.T) {
 
 	near.Profile.MinimumTTL = 255 // Nearer than it is.
 	a.set(near)
-	if s := a.down("tor"); s.Diag != session.DiagExpired {
+	if s := a.down("tor"); s.Diag != bfdsession.DiagExpired {
 		t.Errorf("%+v", s)
 	}
 	if n := testutil.ToFloat64(a.metrics.dropped[dropTTL]); n == 0 {

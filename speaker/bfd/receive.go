@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 const (
@@ -120,7 +120,7 @@ func (msg *message) readControl(b []byte) {
 
 // deliver gives a packet to its session, or says why not.
 func (m *Monitor) deliver(l *listener, msg *message) dropReason {
-	p, err := session.Parse(msg.payload)
+	p, err := bfdsession.Parse(msg.payload)
 	if err != nil {
 		return dropMalformed
 	}
@@ -141,7 +141,7 @@ func (m *Monitor) deliver(l *listener, msg *message) dropReason {
 // tooFar notes that the peer is heard by packets that must not be accepted (RFC 5881 section 5, RFC 5883 section 5), which
 // is worth a word while the session is not up.
 func (m *Monitor) tooFar(w *watch, ttl int) {
-	if w.farTTL == 0 && w.shown.State != session.Up {
+	if w.farTTL == 0 && w.shown.State != bfdsession.Up {
 		w.farTTL = max(ttl, 1)
 		m.wake()
 	}
@@ -149,7 +149,7 @@ func (m *Monitor) tooFar(w *watch, ttl int) {
 
 // find finds the session of a packet: by our discriminator when the peer knows it, whatever the address then (RFC 5880
 // section 6.3), and by the address when it does not.
-func (m *Monitor) find(l *listener, msg *message, p *session.Packet) *watch {
+func (m *Monitor) find(l *listener, msg *message, p *bfdsession.Packet) *watch {
 	if p.Yours != 0 {
 		if w := m.byDiscriminator[p.Yours]; w != nil && w.listener == l {
 			return w

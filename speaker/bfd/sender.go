@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 // Source ports are from the range that RFC 5881 section 4 asks for.
@@ -27,7 +27,7 @@ type sender struct {
 	fd   int
 	to   *sockaddr
 	port int
-	data [session.Size]byte
+	data [bfdsession.Size]byte
 }
 
 // dial makes a sender, given the index of the interface of a link-local peer. taken says which ports other sessions have: each
@@ -75,7 +75,7 @@ func (p path) source(port int) string {
 }
 
 // send sends a packet, or fails at once.
-func (s *sender) send(p *session.Packet) error {
+func (s *sender) send(p *bfdsession.Packet) error {
 	return sendTo(s.fd, p.Append(s.data[:0]), s.to)
 }
 

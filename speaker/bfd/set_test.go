@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 func TestAPortThatIsTaken(t *testing.T) {
@@ -28,7 +28,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	if err := r.Set(t.Context(), []Session{wanted}); err == nil || !strings.Contains(err.Error(), words) {
 		t.Errorf("Set: %v", err)
 	}
-	if s := r.status("tor"); !strings.Contains(s.Problem, words) || s.State != session.Down {
+	if s := r.status("tor"); !strings.Contains(s.Problem, words) || s.State != bfdsession.Down {
 		t.Errorf("%+v", s)
 	}
 	far := startIn(t, c.other, Session{Name: "node", Peer: c.ours})
@@ -102,7 +102,7 @@ func TestAnInterfaceThatReturns(t *testing.T) {
 	r.up("tor")
 	removeLink(t, c.near)
 	if s := r.await("tor", "says what is wrong", func(s Status) bool {
-		return s.State == session.Down && s.Problem == "there is no interface "+c.near
+		return s.State == bfdsession.Down && s.Problem == "there is no interface "+c.near
 	}); s.Downs != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -157,7 +157,7 @@ func TestChangesWakes(t *testing.T) {
 		t.Error("not awake though the session came up")
 	}
 	c.cut(t)
-	for near.status("tor").State == session.Up {
+	for near.status("tor").State == bfdsession.Up {
 		select {
 		case <-near.Changes():
 		case <-ctx.Done():
@@ -196,7 +196,7 @@ func TestPacketsOnTheWire(t *testing.T) {
 			start(t, Session{Name: "tor", Peer: peer}, Session{Name: "far", Peer: peer, MultiHop: true})
 			first, second := <-seen, <-seen
 			for _, p := range []captured{first, second} {
-				if p.ttl != 255 || p.class != 0xc0 || p.source < 49152 || p.length != session.Size {
+				if p.ttl != 255 || p.class != 0xc0 || p.source < 49152 || p.length != bfdsession.Size {
 					t.Errorf("%+v", p)
 				}
 			}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 // Status is what there is to say of a session at one moment.
@@ -17,11 +17,11 @@ type Status struct {
 	Peer netip.Addr
 	// State of the session, and what the peer last said of its own. A session that is down and whose peer says AdminDown
 	// is no failure of the path (RFC 5882 section 4.2).
-	State, PeerState session.State
+	State, PeerState bfdsession.State
 	// Since when the session is in its state.
 	Since time.Time
 	// Diag is our reason for the state, PeerDiag the peer's for its own.
-	Diag, PeerDiag session.Diag
+	Diag, PeerDiag bfdsession.Diag
 	// Downs counts the failures of the session, as OnDown is told of them. It never goes back while the session lives, so
 	// that no failure is missed between two looks.
 	Downs uint64
@@ -47,7 +47,7 @@ func (m *Monitor) Status() []Status {
 		list = append(list, w.status())
 	}
 	for _, r := range m.refused {
-		list = append(list, Status{Name: r.name, Peer: r.peer, State: session.Down, PeerState: session.Down, Problem: r.err.Error()})
+		list = append(list, Status{Name: r.name, Peer: r.peer, State: bfdsession.Down, PeerState: bfdsession.Down, Problem: r.err.Error()})
 	}
 	slices.SortStableFunc(list, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return list
@@ -63,18 +63,18 @@ func (w *watch) status() Status {
 	if s.Problem == "" {
 		s.Problem = w.unsent
 	}
-	if s.Problem == "" && w.farTTL != 0 && v.State != session.Up {
+	if s.Problem == "" && w.farTTL != 0 && v.State != bfdsession.Up {
 		s.Problem = fmt.Sprintf("packets from the peer come with a TTL of %d, and are not accepted below %d", w.farTTL, w.minimumTTL)
 	}
 	return s
 }
 
 // downWords say why a session is down that was up, with how it is now and the detection time that it had.
-func downWords(event session.Event, now session.View, detection time.Duration) string {
+func downWords(event bfdsession.Event, now bfdsession.View, detection time.Duration) string {
 	switch {
-	case event == session.Withdrawn:
+	case event == bfdsession.Withdrawn:
 		return "the peer has taken the session down on purpose (AdminDown)"
-	case now.Diag == session.DiagExpired:
+	case now.Diag == bfdsession.DiagExpired:
 		return fmt.Sprintf("no packet from the peer for %v", detection)
 	default:
 		return fmt.Sprintf("the peer says %s: %s", now.PeerState, now.PeerDiag)

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 )
 
 // stranger is a peer that sends what the test wants, in the other namespace of a cable.
@@ -38,16 +38,16 @@ func newStranger(t testing.TB, c *cable) *stranger {
 }
 
 // hear waits for a packet that is as asked for.
-func (s *stranger) hear(what string, is func(*session.Packet) bool) session.Packet {
+func (s *stranger) hear(what string, is func(*bfdsession.Packet) bool) bfdsession.Packet {
 	s.t.Helper()
 	buffer := make([]byte, 100)
-	var last session.Packet
+	var last bfdsession.Packet
 	netnstest.Eventually(s.t, "the stranger hears "+what, func() error {
 		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			return err
 		}
-		if last, err = session.Parse(buffer[:n]); err != nil {
+		if last, err = bfdsession.Parse(buffer[:n]); err != nil {
 			return err
 		}
 		if !is(&last) {
@@ -58,7 +58,7 @@ func (s *stranger) hear(what string, is func(*session.Packet) bool) session.Pack
 	return last
 }
 
-func (s *stranger) say(p session.Packet) { s.write(p.Append(nil)) }
+func (s *stranger) say(p bfdsession.Packet) { s.write(p.Append(nil)) }
 
 func (s *stranger) write(b []byte) {
 	s.t.Helper()
@@ -80,8 +80,8 @@ func (s *stranger) ttl(value int) {
 }
 
 // word is a good packet, of a peer so slow that it is never missed.
-func word(state session.State, yours uint32) session.Packet {
-	return session.Packet{
+func word(state bfdsession.State, yours uint32) bfdsession.Packet {
+	return bfdsession.Packet{
 		State: state, Multiplier: 255, Mine: 77, Yours: yours,
 		DesiredMinTx: 1000 * ms, RequiredMinRx: 50 * ms,
 	}
@@ -90,10 +90,10 @@ func word(state session.State, yours uint32) session.Packet {
 // meet brings a session with us up, and gives our discriminator.
 func (s *stranger) meet() uint32 {
 	s.t.Helper()
-	first := s.hear("that we are down", func(p *session.Packet) bool { return p.State == session.Down })
-	s.say(word(session.Init, first.Mine))
-	s.hear("that we are up", func(p *session.Packet) bool { return p.State == session.Up && p.Yours == 77 && p.Poll })
-	answer := word(session.Up, first.Mine)
+	first := s.hear("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })
+	s.say(word(bfdsession.Init, first.Mine))
+	s.hear("that we are up", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Up && p.Yours == 77 && p.Poll })
+	answer := word(bfdsession.Up, first.Mine)
 	answer.Final = true
 	s.say(answer)
 	return first.Mine

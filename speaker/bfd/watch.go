@@ -8,18 +8,18 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
 // watch is a session that runs.
 type watch struct {
 	path       path
 	name       string
-	parameters session.Parameters
+	parameters bfdsession.Parameters
 	minimumTTL int
-	machine    *session.Machine
+	machine    *bfdsession.Machine
 	// shown is the machine as it was when it was last looked at.
-	shown session.View
+	shown bfdsession.View
 	since time.Time
 
 	// listener and sender; nil: not open. link and device are the indexes of the interfaces they stand on; 0: none.
@@ -45,7 +45,7 @@ func newWatch(p path, discriminator uint32, s *Session, now time.Time) *watch {
 	w := &watch{
 		path: p, name: s.Name, parameters: s.parameters(), minimumTTL: s.minimumTTL(), since: now, at: -1,
 	}
-	w.machine = session.New(discriminator, w.parameters, rand.Float64)
+	w.machine = bfdsession.New(discriminator, w.parameters, rand.Float64)
 	w.shown = w.machine.View()
 	return w
 }
@@ -102,7 +102,7 @@ func (m *Monitor) tryOpen(ctx context.Context, w *watch, links linkIndexes) erro
 	}
 	w.listener, w.sender, w.link, w.device = l, s, link, device
 	m.byAddress[w.address()] = w
-	m.follow(w, time.Now(), session.Kept)
+	m.follow(w, time.Now(), bfdsession.Kept)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (m *Monitor) leave(w *watch) {
 	delete(m.byDiscriminator, w.shown.Mine)
 	m.leaving[w] = struct{}{}
 	w.machine.Leave()
-	m.follow(w, time.Now(), session.Kept)
+	m.follow(w, time.Now(), bfdsession.Kept)
 	m.say(slog.LevelInfo, "BFD session has ended", "session", w.name, "peer", w.path.peer)
 }
 
@@ -153,7 +153,7 @@ func (m *Monitor) retire(w *watch) {
 }
 
 // follow does what the machine wants done now, after something has happened to it, and notes what that was.
-func (m *Monitor) follow(w *watch, now time.Time, event session.Event) {
+func (m *Monitor) follow(w *watch, now time.Time, event bfdsession.Event) {
 	for p, ok := w.machine.Due(now); ok; p, ok = w.machine.Due(now) {
 		m.send(w, &p)
 	}
@@ -166,7 +166,7 @@ func (m *Monitor) follow(w *watch, now time.Time, event session.Event) {
 }
 
 // send sends a packet. One that cannot be sent is lost, and the status says why.
-func (m *Monitor) send(w *watch, p *session.Packet) {
+func (m *Monitor) send(w *watch, p *bfdsession.Packet) {
 	err := errShut
 	if w.sender != nil {
 		err = w.sender.send(p)
@@ -185,10 +185,10 @@ func (m *Monitor) send(w *watch, p *session.Packet) {
 }
 
 // note keeps what has happened to a session for those who want to know.
-func (m *Monitor) note(w *watch, now time.Time, event session.Event) {
+func (m *Monitor) note(w *watch, now time.Time, event bfdsession.Event) {
 	before := w.shown
 	w.shown = w.machine.View()
-	if event == session.Failed || event == session.Withdrawn {
+	if event == bfdsession.Failed || event == bfdsession.Withdrawn {
 		m.noteDown(w, now, event, before.Detection)
 	}
 	if w.shown.State != before.State {
@@ -197,15 +197,15 @@ func (m *Monitor) note(w *watch, now time.Time, event session.Event) {
 	if w.shown.State != before.State || w.shown.PeerState != before.PeerState {
 		m.wake()
 	}
-	if event == session.CameUp {
+	if event == bfdsession.CameUp {
 		m.say(slog.LevelInfo, "BFD session is up", "session", w.name, "peer", w.path.peer)
 	}
 }
 
 // noteDown keeps that a session that was up is not any more.
-func (m *Monitor) noteDown(w *watch, now time.Time, event session.Event, detection time.Duration) {
+func (m *Monitor) noteDown(w *watch, now time.Time, event bfdsession.Event, detection time.Duration) {
 	w.lastDown, w.lastDownAt = downWords(event, w.shown, detection), now
-	if event == session.Failed {
+	if event == bfdsession.Failed {
 		w.downs++
 		m.fell(w.name, w.lastDown)
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // bird is BIRD 2 at the other end of a cable.

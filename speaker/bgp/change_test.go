@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 func TestLocalASNStandsAloneInThePath(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package bgp announces prefixes to routers by BGP (RFC 4271). Its one job is to make the sessions with routers, and what
 // is announced on each, what a plan says they should be: Set is given the whole desired state, and the package finds out
 // for itself what that changes. It is the only importer of GoBGP, of which it takes the message codec alone, and refuses
-// three things: to decide what is announced and to whom (speaker/announce does), to accept connections (it dials), and to
+// three things: to decide what is announced and to whom (internal/core/announce does), to accept connections (it dials), and to
 // learn routes (what a router sends is counted and forgotten).
 //
 // From the outside in:

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // A router that sends a hundred thousand routes costs nothing that stays.

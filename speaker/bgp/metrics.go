@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // collector makes metrics of the sessions as they are when asked.
@@ -24,7 +24,7 @@ var (
 	beatTime   = describe("keepalive_time_seconds", "Time between keepalives; 0 while the session is not established.")
 	warnings   = describe("session_warnings", "How many things are not as asked for although the session is established.")
 	flaps      = describe("session_flaps_total", "How often the BGP session, once established, went down.")
-	refused    = describe("prefixes_refused_total", "Prefixes that the router announced to this node, which learns none.")
+	refused    = describe("prefixes_received_total", "Prefixes that the router announced to this node, which learns none.")
 	changed    = describe("path_changes_total",
 		"Paths sent to the router since the session was configured, by kind: announce or withdraw.", "kind")
 )

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // A restart must not show in the router's table at any time: it is asked as fast as it answers.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 // hosts are handed out one by one: addresses on the loopback, from 198.19.128.1 on, for routers that

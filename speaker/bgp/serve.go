@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // refreshPause is the shortest time between two answers to requests for a refresh, each of which costs all messages.

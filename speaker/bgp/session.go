@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // session keeps one session as it is desired. Set says what that is, and returns at once; the session's own goroutine, run,

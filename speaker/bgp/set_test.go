@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // med is what most tests tell attributes apart by.
@@ -215,9 +215,9 @@ daymark_bgp_path_changes_total{address="192.0.2.1",kind="withdraw",peer="tor",se
 # TYPE daymark_bgp_prefixes_announced gauge
 daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
 daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
-# HELP daymark_bgp_prefixes_refused_total Prefixes that the router announced to this node, which learns none.
-# TYPE daymark_bgp_prefixes_refused_total counter
-daymark_bgp_prefixes_refused_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 7
+# HELP daymark_bgp_prefixes_received_total Prefixes that the router announced to this node, which learns none.
+# TYPE daymark_bgp_prefixes_received_total counter
+daymark_bgp_prefixes_received_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 7
 # HELP daymark_bgp_session_flaps_total How often the BGP session, once established, went down.
 # TYPE daymark_bgp_session_flaps_total counter
 daymark_bgp_session_flaps_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 0

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // maxPassword is the longest key of a TCP MD5 signature in Linux (TCP_MD5SIG_MAXKEYLEN), in bytes.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // Config of a Speaker.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Status is what there is to say of a session at one moment.

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // roomiest is how many bytes of attributes an UPDATE message may carry; the rest is for prefixes.

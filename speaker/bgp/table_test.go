@@ -10,8 +10,8 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"pgregory.net/rapid"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 var (

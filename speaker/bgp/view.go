@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // States of a session that is not established (RFC 4271 section 8.2.2).

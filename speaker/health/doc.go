@@ -2,7 +2,7 @@
 // endpoints of a Service: on the Service's own health-check port (Service.spec.healthCheckNodePort, which Services with
 // externalTrafficPolicy Local have), and for every Service at a path of one fixed port. Its one job is to hold those ports
 // and to answer with what the plan says. It refuses to find out anything itself: how many endpoints there are and whether
-// the node is well is speaker/announce's to say.
+// the node is well is internal/core/announce's to say.
 //
 // The health-check ports are by rights the service proxy's, and kube-proxy and most others serve them. The mode says what
 // to do about that: auto serves a port only where nobody else does, and gives a service proxy that starts at the same time

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // port is a health-check port that is wanted.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Mode says what to do about health-check ports.

@@ -19,9 +19,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // place is where a socket is wanted: one interface, one family.

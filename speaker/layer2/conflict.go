@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Conflict is an address that was asked for, and that a foreign host has or claims.

@@ -1,7 +1,7 @@
 // Package layer2 answers ARP and NDP for the addresses this node holds. Its one job is Set: it is given the whole
 // desired state, addresses with the interfaces to answer on, makes the segment see just that, and says by Held what it
-// truly does. It refuses to decide which node holds an address (speaker/election) and on which interfaces
-// (speaker/announce), and it never touches the kernel's own addresses or its neighbor table.
+// truly does. It refuses to decide which node holds an address (internal/core/election) and on which interfaces
+// (internal/core/announce), and it never touches the kernel's own addresses or its neighbor table.
 //
 // There is one packet socket per interface and protocol, behind a filter in the kernel that lets nothing through but
 // requests, replies, solicitations and advertisements addressed to everybody or to us. Whatever the number of addresses,
@@ -14,6 +14,6 @@
 // cluster is no foreign host: SetCluster says so, and Conflicts tells of the others. The rules are acd, which is pure;
 // watch keeps one for each address.
 //
-// A process that stood still may have been replaced as a holder without knowing: while Config.Doubtful says so, nothing is
+// A process that stood still may have been replaced as a holder without knowing: while Config.Stale says so, nothing is
 // answered, announced or taken over.
 package layer2

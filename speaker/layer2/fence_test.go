@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
@@ -21,7 +21,7 @@ import (
 func TestInDoubtNothingIsSaid(t *testing.T) {
 	s := newSegment(t, "near0")
 	var doubt atomic.Bool
-	r := hurried(t, Config{Doubtful: doubt.Load})
+	r := hurried(t, Config{Stale: doubt.Load})
 	arps, ndps, ours := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6), s.mac(t)
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
 	receive(t, arps, "the announcement of the IPv4 address", equal(announceARP(ours, vip4)[1]))

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // TestFilter: of all frames that arrive only those come through that the parsers have use for. The kernel keeps the

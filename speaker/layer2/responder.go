@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 const (
@@ -37,10 +37,10 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Interval between the periodical announcements of an address that is held; 0: 60 s.
 	Interval time.Duration
-	// Doubtful reports whether this process stood still and does not know yet whether other nodes have taken its
+	// Stale reports whether this process stood still and does not know yet whether other nodes have taken its
 	// addresses over. While it is true nothing is answered, announced, defended or taken over. It is called for every
 	// frame about a held address and must return at once; nil: never.
-	Doubtful func() bool
+	Stale func() bool
 }
 
 // Held is an address that this node answers for.
@@ -92,16 +92,16 @@ func New(cfg Config) *Responder {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultInterval
 	}
-	if cfg.Doubtful == nil {
-		cfg.Doubtful = func() bool { return false }
+	if cfg.Stale == nil {
+		cfg.Stale = func() bool { return false }
 	}
 	m := newMetrics(cfg.Registerer)
 	r := &Responder{
 		log:       cfg.Log,
 		metrics:   m,
-		announcer: newAnnouncer(cfg.Interval, cfg.Doubtful),
+		announcer: newAnnouncer(cfg.Interval, cfg.Stale),
 		watch:     newWatch(cfg.Log, m),
-		doubt:     cfg.Doubtful,
+		doubt:     cfg.Stale,
 		changes:   make(chan struct{}, 1),
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),

@@ -15,8 +15,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/netnstest"
-	"github.com/daymark-lb/daymark/speaker/announce"
 )
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }

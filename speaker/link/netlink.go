@@ -11,7 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // interrupted is how often a reading that the kernel changed under our hands is repeated before it counts as failed.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // retry is the wait before another attempt when netlink itself fails.

@@ -1,4 +1,4 @@
-// Package reconcile is the speaker's loop: look at every cache once, let speaker/announce compute what this node
+// Package reconcile is the speaker's loop: look at every cache once, let internal/core/announce compute what this node
 // announces, hand each executor its whole desired state, report what truly happened in the node's Speaker object. Its
 // one job is to connect these four; it refuses to decide anything itself and to speak any protocol.
 //

@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/speaker/election"
-	"github.com/daymark-lb/daymark/speaker/members"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 // gossipRetry is the wait before the gossip is started again after it could not listen.
@@ -27,7 +27,7 @@ type Bind struct {
 	Address netip.Addr
 	Port    uint16
 	// Timing of the search for speakers that are gone.
-	Timing members.Timing
+	Timing gossip.Timing
 }
 
 // Membership is what the gossip should know.
@@ -37,12 +37,12 @@ type Membership struct {
 	// Keys that encrypt the gossip; the first is the one to send with.
 	Keys [][]byte
 	// Others are the speakers of other nodes.
-	Others map[string]members.Other
+	Others map[string]gossip.Other
 }
 
-// Word is what this speaker has to tell the others.
-type Word struct {
-	State members.State
+// LocalState is what this speaker has to tell the others.
+type LocalState struct {
+	State gossip.State
 	// Claims that it makes now.
 	Claims []election.Claim
 	// Wanted are the addresses whose claims are of interest.
@@ -63,9 +63,9 @@ type Speakers struct {
 	mu      sync.Mutex
 	desired Membership
 	address netip.AddrPort
-	members *members.Members
+	members *gossip.Members
 	// running is members, for those who must not wait.
-	running atomic.Pointer[members.Members]
+	running atomic.Pointer[gossip.Members]
 	// cancel ends members.
 	cancel context.CancelFunc
 	// waiting says why there are no members.
@@ -112,17 +112,17 @@ func (s *Speakers) choose() netip.AddrPort {
 }
 
 // View tells who is alive, and whether that may be relied on.
-func (s *Speakers) View() members.View {
+func (s *Speakers) View() gossip.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.members == nil {
-		return members.View{Why: s.waiting}
+		return gossip.View{Why: s.waiting}
 	}
 	return s.members.View()
 }
 
-// Tell the others, as far as there is any gossip.
-func (s *Speakers) Tell(word Word) {
+// Broadcast the others, as far as there is any gossip.
+func (s *Speakers) Broadcast(word LocalState) {
 	s.mu.Lock()
 	m := s.members
 	s.mu.Unlock()
@@ -134,10 +134,10 @@ func (s *Speakers) Tell(word Word) {
 	m.Publish(word.State)
 }
 
-// Doubtful reports whether this process has been stopped for a while and may not know yet what has happened meanwhile.
-func (s *Speakers) Doubtful() bool {
+// Stale reports whether this process has been stopped for a while and may not know yet what has happened meanwhile.
+func (s *Speakers) Stale() bool {
 	m := s.running.Load()
-	return m != nil && m.Doubtful()
+	return m != nil && m.Stale()
 }
 
 // Set says what the gossip should know. When the node's address has changed, the gossip begins anew on the new one.
@@ -224,7 +224,7 @@ func (s *Speakers) run(ctx context.Context) error {
 	metrics := &lease{Registerer: s.registerer}
 	defer metrics.end()
 	s.mu.Lock()
-	m := members.New(members.Config{
+	m := gossip.New(gossip.Config{
 		Node: s.node, Bind: s.address, Keys: s.desired.Keys, Timing: s.bind.Timing, Log: s.log, Registerer: metrics,
 	})
 	m.Set(s.desired.Others)

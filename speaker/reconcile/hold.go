@@ -4,15 +4,15 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
-	"github.com/daymark-lb/daymark/speaker/election"
-	"github.com/daymark-lb/daymark/speaker/members"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 // holders are the speakers that may hold addresses, with their links: those that know the others, are not about to leave
 // and have said which links they have.
-func (l *Loop) holders(view members.View, known bool, links []lb.Link) (alive []string, all map[string][]lb.Link) {
+func (l *Loop) holders(view gossip.View, known bool, links []lb.Link) (alive []string, all map[string][]lb.Link) {
 	all = make(map[string][]lb.Link, len(view.Alive))
 	all[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
 	for _, node := range view.Alive {
@@ -30,20 +30,20 @@ func (l *Loop) holders(view members.View, known bool, links []lb.Link) (alive []
 
 // hold decides which addresses this node answers for, what it claims to the others, and when to decide again.
 func (l *Loop) hold(now *cluster, plan *announce.Plan) (addresses []announce.Layer2Address, claims []election.Claim, wait time.Duration) {
-	instance := now.view.Peers[l.cfg.Node].Instance
+	instance := now.view.Peers[l.cfg.Node].Incarnation
 	if l.elector == nil || l.instance != instance {
 		l.elector, l.instance = election.NewElector(l.cfg.Node, instance, l.cfg.RebalanceAfter), instance
 	}
 	live := make(map[string]uint64, len(now.view.Peers))
 	for _, node := range now.world.Members.Alive {
-		live[node] = now.view.Peers[node].Instance
+		live[node] = now.view.Peers[node].Incarnation
 	}
 	contests := make([]election.Contest, len(plan.Contests))
 	for i := range plan.Contests {
 		contests[i] = plan.Contests[i].Contest
 	}
 	settling := l.settlement.wait(time.Now(), now.circumstances())
-	decision := l.elector.Decide(contests, election.Moment{
+	decision := l.elector.Decide(contests, election.Input{
 		Now: time.Now(), Live: live, Claims: now.view.Claims, Settling: settling > 0,
 	})
 	at := 0

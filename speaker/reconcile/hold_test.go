@@ -14,18 +14,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
-	"github.com/daymark-lb/daymark/speaker/members"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 func TestASpeakerThatLeavesMayHoldNothingAndStillKnowsItsLinks(t *testing.T) {
 	l := &Loop{cfg: Config{Node: "n1"}}
 	l.leaving.Store(true)
 	links := []lb.Link{{Name: "eth0", Up: true}}
-	view := members.View{Alive: []string{"n1", "n2", "n3", "n4"}, Peers: map[string]members.Peer{
-		"n2": {StateKnown: true, State: members.State{Known: true}},
-		"n3": {StateKnown: true, State: members.State{Known: true, Leaving: true}},
+	view := gossip.View{Alive: []string{"n1", "n2", "n3", "n4"}, Peers: map[string]gossip.Peer{
+		"n2": {StateKnown: true, State: gossip.State{Known: true}},
+		"n3": {StateKnown: true, State: gossip.State{Known: true, Leaving: true}},
 		"n4": {StateKnown: true},
 	}}
 	alive, all := l.holders(view, true, links)
@@ -41,7 +41,7 @@ func TestTheGossipBeginsAgainWhenItsPortIsFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timing, _ := members.Preset(members.Fast)
+	timing, _ := gossip.Preset(gossip.Fast)
 	s := NewSpeakers("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -73,8 +73,8 @@ func TestMACAddressesOfTheClusterAreRemembered(t *testing.T) {
 	now := &cluster{
 		world:    announce.World{Node: "n1", Nodes: []*lb.Node{{Name: "n1"}, {Name: "n2"}}},
 		relevant: []lb.Link{{MAC: "02:00:00:00:00:01"}, {Name: "none"}},
-		view: members.View{Peers: map[string]members.Peer{
-			"n2": {State: members.State{Links: []lb.Link{{MAC: "02:00:00:00:00:02"}}}},
+		view: gossip.View{Peers: map[string]gossip.Peer{
+			"n2": {State: gossip.State{Links: []lb.Link{{MAC: "02:00:00:00:00:02"}}}},
 		}},
 	}
 	both := []string{"02:00:00:00:00:01", "02:00:00:00:00:02"}

@@ -13,11 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/view"
-	"github.com/daymark-lb/daymark/speaker/announce"
 	"github.com/daymark-lb/daymark/speaker/bgp"
-	"github.com/daymark-lb/daymark/speaker/members"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 // GossipSecret is the Secret whose values are the keys that encrypt the gossip; its value "key" is the one to send with.
@@ -79,7 +79,7 @@ type cluster struct {
 	// speakers that have an object, by node, and where they gossip, invalid where that is not known.
 	speakers map[string]netip.AddrPort
 	// view of the other speakers.
-	view members.View
+	view gossip.View
 	// links of this node, and those of them that the others need to know.
 	links, relevant []lb.Link
 	// gossip is the address of this node that the others reach it at.
@@ -119,10 +119,10 @@ func (t *tables) read(ctx context.Context, classes lb.Classes) (*cluster, error)
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
-	c.world.Pools = t.index(t.goodPools.Recall(pools, (*lb.Pool).Check))
-	c.world.L2Advertisements = t.goodL2.Recall(l2, (*lb.L2Advertisement).Check)
-	c.world.BGPAdvertisements = t.goodBGP.Recall(bgp, (*lb.BGPAdvertisement).Check)
-	c.world.Peers = t.goodPeers.Recall(peers, (*lb.Peer).Check)
+	c.world.Pools = t.index(t.goodPools.Substitute(pools, (*lb.Pool).Check))
+	c.world.L2Advertisements = t.goodL2.Substitute(l2, (*lb.L2Advertisement).Check)
+	c.world.BGPAdvertisements = t.goodBGP.Substitute(bgp, (*lb.BGPAdvertisement).Check)
+	c.world.Peers = t.goodPeers.Substitute(peers, (*lb.Peer).Check)
 	c.keys = gossipKeys(secrets)
 	c.speakers = gossipAddresses(speakers)
 	return c, nil

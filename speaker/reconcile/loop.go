@@ -17,14 +17,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/view"
-	"github.com/daymark-lb/daymark/speaker/announce"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
-	"github.com/daymark-lb/daymark/speaker/election"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
-	"github.com/daymark-lb/daymark/speaker/members"
 )
 
 const (
@@ -76,11 +76,11 @@ type BFD interface {
 type Gossip interface {
 	// Set says where this speaker listens and which others there should be.
 	Set(desired Membership) error
-	View() members.View
+	View() gossip.View
 	Address() netip.AddrPort
 	Changes() <-chan struct{}
-	// Tell the others.
-	Tell(word Word)
+	// Broadcast the others.
+	Broadcast(word LocalState)
 	// Off: there is no gossip, and nothing to wait for.
 	Off() bool
 }
@@ -172,7 +172,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 		cfg: cfg, tables: newTables(m.GetCache()), exec: exec, report: report,
 		macs: macs{}, born: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "daymark_speaker_pass_seconds", Help: "Time one pass of the loop took.",
+			Name: "daymark_speaker_reconcile_duration_seconds", Help: "Time one pass of the loop took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
 		}),
 	}
@@ -207,13 +207,13 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	plan := announce.Compute(&now.world)
 	l.sessions = remember(l.sessions, plan.Sessions)
 	hold, claims, wait := l.hold(now, plan)
-	l.cost.Took(time.Since(began))
+	l.cost.Observe(time.Since(began))
 
 	// One protocol that fails must not silence the others. Answers come before claims: what is claimed must be answered by
 	// the time the one who has it hears of the claim.
 	err = l.answer(ctx, now, hold)
-	l.exec.Gossip.Tell(Word{
-		State:  members.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.relevant},
+	l.exec.Gossip.Broadcast(LocalState{
+		State:  gossip.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.relevant},
 		Claims: claims, Wanted: l.wanted(plan),
 	})
 	err = errors.Join(
@@ -342,10 +342,10 @@ func (l *Loop) known(now *cluster) bool {
 
 // membership is what the gossip should know. A speaker whose node is gone or down is not waited for.
 func (l *Loop) membership(now *cluster) Membership {
-	desired := Membership{Keys: now.keys, Others: make(map[string]members.Other, len(now.speakers))}
+	desired := Membership{Keys: now.keys, Others: make(map[string]gossip.Other, len(now.speakers))}
 	for name, address := range now.speakers {
 		node := now.node(name)
-		desired.Others[name] = members.Other{At: address, Down: node == nil || node.Down}
+		desired.Others[name] = gossip.Other{At: address, Down: node == nil || node.Down}
 	}
 	delete(desired.Others, l.cfg.Node)
 	if node := now.node(l.cfg.Node); node != nil {

@@ -3,7 +3,7 @@ package reconcile
 import (
 	"slices"
 
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // macs are the MAC addresses of the cluster's nodes, by node. Those of a node that is away are kept for as long as it is

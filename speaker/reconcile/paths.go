@@ -6,9 +6,9 @@ import (
 	"sync"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/speaker/bfd"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
@@ -103,7 +103,7 @@ func (p *paths) isParting(name string) bool {
 func (p *paths) standing(sessions []bgp.Status, watches []bfd.Status) map[string]bool {
 	stand := map[string]bool{}
 	for i := range watches {
-		if watches[i].State == session.Up {
+		if watches[i].State == bfdsession.Up {
 			for _, name := range p.sharers(watches[i].Name) {
 				stand[name] = true
 			}

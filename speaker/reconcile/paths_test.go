@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bfd"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
@@ -55,7 +55,7 @@ func TestBFDIsNotTakenFromASessionThatStands(t *testing.T) {
 	router := announce.Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
 	var p paths
 	p.watch([]announce.Session{router}, nil)
-	up := []bfd.Status{{Name: "router", State: session.Up}}
+	up := []bfd.Status{{Name: "router", State: bfdsession.Up}}
 	established := []bgp.Status{{Name: "router", State: v1beta1.BGPEstablished}}
 	if got := p.concerned("router"); !slices.Equal(got, []string{"router"}) {
 		t.Errorf("a failure concerns %v", got)
@@ -70,7 +70,7 @@ func TestBFDIsNotTakenFromASessionThatStands(t *testing.T) {
 		{"it stands", up, established, 1},
 		{"it still does", up, established, 1},
 		{"a problem", up, established, 1},
-		{"the router has taken BFD off", []bfd.Status{{Name: "router", State: session.Down}}, established, 0},
+		{"the router has taken BFD off", []bfd.Status{{Name: "router", State: bfdsession.Down}}, established, 0},
 		{"it is not to be had again", up, established, 0},
 	} {
 		router.Problem = ""

@@ -3,7 +3,7 @@ package reconcile
 import (
 	"slices"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // remember adds to the sessions of a plan those of the plan before that have no place in it only because it is not known for

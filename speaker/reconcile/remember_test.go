@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/daymark-lb/daymark/speaker/announce"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 func TestSessionsStayWhileItIsNotKnownWhichThereAre(t *testing.T) {

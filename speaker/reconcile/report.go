@@ -16,12 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/lb"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bfd"
-	"github.com/daymark-lb/daymark/speaker/bfd/session"
 	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
-	"github.com/daymark-lb/daymark/speaker/members"
 )
 
 const (
@@ -45,7 +45,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 		report.Status.GossipAddress = address.String()
 	}
 	report.conditions = []metav1.Condition{
-		condition(v1beta1.ConditionReady, failed == nil, "Works", "all of what this node should announce is announced", "Failed", failed),
+		condition(v1beta1.ConditionReady, failed == nil, "Ready", "all of what this node should announce is announced", "Failed", failed),
 		membership(now.world.Members.Known, view),
 	}
 	_, reported := now.speakers[l.cfg.Node]
@@ -53,7 +53,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 	return report
 }
 
-func membership(known bool, view members.View) metav1.Condition {
+func membership(known bool, view gossip.View) metav1.Condition {
 	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: "Known", Message: shorten(view.Why, mostMessage)}
 	if !known {
 		c.Reason = "Unknown"
@@ -140,7 +140,7 @@ func (l *Loop) sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1be
 // bfdState is the state of a BFD session, with what is wrong when it is not up.
 func bfdState(s *bfd.Status) string {
 	text := s.State.String()
-	if why := cmp.Or(s.Problem, s.LastDown); why != "" && s.State != session.Up {
+	if why := cmp.Or(s.Problem, s.LastDown); why != "" && s.State != bfdsession.Up {
 		text += ": " + why
 	}
 	return text

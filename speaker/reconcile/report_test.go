@@ -19,8 +19,8 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
-	"github.com/daymark-lb/daymark/internal/lb"
-	"github.com/daymark-lb/daymark/speaker/members"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -55,7 +55,7 @@ func TestTheSpeakerObjectIsMadeKeptUpToDateAndMadeAgain(t *testing.T) {
 		return Report{
 			Status: v1beta1.SpeakerStatus{Members: members}, missing: missing,
 			owner:      &lb.Node{Name: node.Name, UID: node.UID},
-			conditions: []metav1.Condition{condition(v1beta1.ConditionReady, true, "Works", "it works", "", nil)},
+			conditions: []metav1.Condition{condition(v1beta1.ConditionReady, true, "Ready", "it works", "", nil)},
 		}
 	}
 	for _, step := range []struct {
@@ -151,7 +151,7 @@ func TestConditionsFitIntoTheObject(t *testing.T) {
 	long := strings.Repeat("port 30001 is taken; ", 10_000)
 	for _, c := range []metav1.Condition{
 		condition(v1beta1.ConditionReady, false, "", "", "Failed", errors.New(long)),
-		membership(true, members.View{Known: true, Why: long}),
+		membership(true, gossip.View{Known: true, Why: long}),
 	} {
 		if len(c.Message) != mostMessage {
 			t.Errorf("%s has a message of %d characters", c.Type, len(c.Message))

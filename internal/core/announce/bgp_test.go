@@ -1,0 +1,233 @@
+package announce
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// routers are the nodes whose plan announces a prefix to the router.
+func announcers(w *World, prefix string) []string {
+	var nodes []string
+	for _, n := range w.Nodes {
+		for _, session := range Compute(w.on(n.Name)).Sessions {
+			if slices.ContainsFunc(session.Paths, func(p Path) bool { return p.Prefix.String() == prefix }) {
+				nodes = append(nodes, n.Name)
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+func TestBGP(t *testing.T) {
+	const vip, prefix = "198.19.0.1", "198.19.0.1/32"
+	for _, test := range []struct {
+		name   string
+		change func(w *World, s *lb.Service)
+		prefix string
+		want   []string
+	}{
+		{"every node announces", func(*World, *lb.Service) {}, prefix, everyNode},
+		{"membership does not matter", func(w *World, _ *lb.Service) { w.Members = Members{} }, prefix, everyNode},
+		{"no endpoint, no route", func(w *World, s *lb.Service) { w.endpoints(s) }, prefix, nil},
+		{"under Local only nodes with an endpoint", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n1", "n3") }, prefix, []string{"n1", "n3"}},
+		{"a draining node withdraws", func(w *World, _ *lb.Service) { w.node("n2").Draining = true }, prefix, []string{"n1", "n3"}},
+		{"peers named by the advertisement only", func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].Peers = []string{"other"} }, prefix, nil},
+		{"nodes that the advertisement selects", func(w *World, _ *lb.Service) {
+			w.node("n2").Labels = map[string]string{"rack": "a"}
+			w.BGPAdvertisements[0].NodeSelectors = selector("rack=a")
+		}, prefix, []string{"n2"}},
+		{"nodes that the peer selects", func(w *World, _ *lb.Service) {
+			w.node("n3").Labels = map[string]string{"rack": "a"}
+			w.Peers[0].NodeSelectors = selector("rack=a")
+		}, prefix, []string{"n3"}},
+		{"prefixes are aggregated", func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].AggregationLength = 24 }, "198.19.0.0/24", everyNode},
+		{"an aggregate goes with its last Service", func(w *World, s *lb.Service) {
+			w.BGPAdvertisements[0].AggregationLength = 24
+			w.endpoints(s)
+		}, "198.19.0.0/24", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			test.change(w, w.add("web", vip, everyNode...))
+			if got := announcers(w, test.prefix); !slices.Equal(got, test.want) {
+				t.Errorf("announced by %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAttributesOfSeveralAdvertisementsAreUnited(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...)
+	w.BGPAdvertisements = []*lb.BGPAdvertisement{
+		bgpAdvertisement("younger", 9, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.Communities = number(50), []string{"64512:2", "no-export"}
+		}),
+		bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "mine", "nonsense"}
+		}),
+	}
+	w.Aliases = lb.Aliases{"mine": {Parts: [3]uint32{0, 64512, 2}}}
+	paths := Compute(w).Sessions[0].Paths
+	if len(paths) != 1 {
+		t.Fatalf("%d paths, want one for the prefix", len(paths))
+	}
+	got := paths[0].Attributes
+	if *got.LocalPref != 200 || *got.MED != 7 {
+		t.Errorf("local preference %d and MED %d, want those of the older advertisement", *got.LocalPref, *got.MED)
+	}
+	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 64512:1:2" {
+		t.Errorf("communities %s", text)
+	}
+}
+
+func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
+	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
+		return []*lb.BGPAdvertisement{
+			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 2 }),
+			bgpAdvertisement("younger", 9, change),
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*v1beta1.BGPAdvertisementSpec)
+		want   string
+	}{
+		{"another value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(50) }, "localPref 50 is not used for prefixes that BGPAdvertisement older announces too: that one is older, and says 200"},
+		{"another number of prepends", func(s *v1beta1.BGPAdvertisementSpec) { s.ASPathPrepend = 3 }, "asPathPrepend 3 is not used"},
+		{"the same value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) }, ""},
+		{"a value that the older leaves open", func(s *v1beta1.BGPAdvertisementSpec) { s.MED = number(5) }, ""},
+		{"another prefix", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.AggregationLength = number(50), new(int32(24)) }, ""},
+		{"another peer", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.Peers = number(50), []string{"b"} }, ""},
+		{"other nodes", func(s *v1beta1.BGPAdvertisementSpec) {
+			s.LocalPref, s.NodeSelectors = number(50), []metav1.LabelSelector{{MatchLabels: map[string]string{"no": "such"}}}
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			w.add("web", "198.19.0.1", everyNode...)
+			w.BGPAdvertisements = with(test.change)
+			if test.name == "another peer" {
+				w.BGPAdvertisements[0].Peers = []string{"a"}
+			}
+			got := NewExplainer(w).Contradictions(w.Services)
+			if !strings.HasPrefix(got["younger"], test.want) || (got["younger"] == "") != (test.want == "") || got["older"] != "" {
+				t.Errorf("contradictions %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPeersThatEachNodeFindsForItself(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].GatewayFamily = netip.Addr{}, lb.IPv6
+	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" || !got.Unknown {
+		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.Unknown)
+	}
+	w.Gateways = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
+	var names []string
+	for _, session := range Compute(w).Sessions {
+		names = append(names, session.Name+" "+session.Address.String()+" "+session.Problem)
+	}
+	if want := []string{"router 2001:db8::1 ", "router/2001:db8::2 2001:db8::2 "}; !slices.Equal(names, want) {
+		t.Errorf("sessions %q, want %q", names, want)
+	}
+
+	w.Peers[0].GatewayFamily, w.Peers[0].Interface = 0, "eth0"
+	if got := Compute(w).Sessions[0]; got.Problem != "no router has been heard on interface eth0" {
+		t.Errorf("without a router: problem %q", got.Problem)
+	}
+	w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr("fe80::1%eth0")}
+	w.OwnLinks = []lb.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: 7}}
+	got := Compute(w).Sessions[0]
+	if got.Problem != "" || got.Links != [2]int{7} || got.Address.String() != "fe80::1%eth0" || !got.carries(lb.IPv4) || !got.carries(lb.IPv6) {
+		t.Errorf("with a router: %+v", got)
+	}
+}
+
+func TestSessionSaysWhatIsMissing(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Password = &lb.SecretKey{Name: "router", Key: "password"}
+	if got := Compute(w).Sessions[0].Problem; got != "Secret router with key password does not exist" {
+		t.Errorf("problem %q", got)
+	}
+	w.Passwords = map[lb.SecretKey]string{{Name: "router", Key: "password"}: "secret"}
+	if got := Compute(w).Sessions[0]; got.Problem != "" || got.Password != "secret" {
+		t.Errorf("with the Secret there: problem %q, password %q", got.Problem, got.Password)
+	}
+}
+
+func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
+	w := cluster()
+	copied := *w.Peers[0]
+	copied.Name, copied.Created = "a-copy", copied.Created.Add(time.Second)
+	w.Peers = append(w.Peers, &copied)
+	sessions := Compute(w).Sessions
+	if sessions[0].Name != "a-copy" || sessions[0].Problem != "BGPPeer router names the same router, 192.0.2.1:179, and is older" {
+		t.Errorf("the copy has problem %q", sessions[0].Problem)
+	}
+	if sessions[1].Problem != "" {
+		t.Errorf("the older one has problem %q", sessions[1].Problem)
+	}
+
+	w.Peers[0].BFDProfile = "missing"
+	for running, want := range map[bool]string{false: "", true: "BGPPeer router names the same router, 192.0.2.1:179, and is older"} {
+		w.Running = map[string]bool{"router": running}
+		if sessions = Compute(w).Sessions; sessions[0].Problem != want || sessions[1].Problem != "BFDProfile missing does not exist" {
+			t.Errorf("the older one cannot have it, and runs: %t: problems %q and %q", running, sessions[0].Problem, sessions[1].Problem)
+		}
+	}
+
+	third := copied
+	third.Name, third.Created = "b-copy", copied.Created.Add(-time.Millisecond)
+	w = cluster()
+	w.Peers = append(w.Peers, &copied, &third)
+	for _, session := range Compute(w).Sessions[:2] {
+		if !strings.HasPrefix(session.Problem, "BGPPeer router names") {
+			t.Errorf("of three, the others are told %q", session.Problem)
+		}
+	}
+}
+
+func TestPeersByAnnotationOfTheNode(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
+	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2, 192.0.2.1"}
+	w.node("n2").Annotations = map[string]string{"example.com/routers": "the router, another"}
+	var names []string
+	for _, session := range Compute(w).Sessions {
+		names = append(names, session.Name+" "+session.Address.String())
+	}
+	if diff := cmp.Diff([]string{"router/192.0.2.1 192.0.2.1", "router/192.0.2.2 192.0.2.2"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if got := Compute(w.on("n2")).Sessions; len(got) != 1 || !got[0].Unknown || !strings.Contains(got[0].Problem, `"the router" is not an address`) {
+		t.Errorf("sessions %+v", got)
+	}
+	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].Unknown || got[0].Problem == "" {
+		t.Errorf("without the annotation: sessions %+v", got)
+	}
+}
+
+// TestRouterIDsWithoutAnIPv4Address are unicast addresses, and no two nodes of a cluster have the same.
+func TestRouterIDsWithoutAnIPv4Address(t *testing.T) {
+	seen := map[netip.Addr]bool{}
+	for i := range 500 {
+		id := routerID(&lb.Peer{}, &lb.Node{Name: fmt.Sprintf("node-%d", i)})
+		if !id.IsGlobalUnicast() || id.As4()[0] == 0 || id.As4()[0] > 223 || seen[id] {
+			t.Errorf("node-%d has %s", i, id)
+		}
+		seen[id] = true
+	}
+}

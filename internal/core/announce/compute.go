@@ -1,0 +1,62 @@
+package announce
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Compute decides what the node w.Node announces and serves.
+func Compute(w *World) *Plan {
+	r := newRules(w)
+	contests, unheld := r.contests()
+	return &Plan{
+		Contests:    contests,
+		Unheld:      unheld,
+		Sessions:    r.sessions(),
+		Unnumbered:  r.unnumbered(),
+		HealthPorts: r.healthPorts(),
+		HealthPaths: r.healthPaths(),
+	}
+}
+
+// serving reports whether an address can be served at all, and from a node: under externalTrafficPolicy Local the node
+// needs an endpoint of the address's family, else any node will do as long as there is an endpoint anywhere.
+func (r *rules) serving(a address, node string) bool {
+	endpoints, family := r.world.Endpoints[a.service.Key], lb.FamilyOf(a.addr)
+	if a.service.Local {
+		return endpoints.On(node).Of(family).Serving > 0
+	}
+	return endpoints.Any(family)
+}
+
+func (r *rules) healthPorts() []HealthPort {
+	var ports []HealthPort
+	for _, s := range r.world.Services {
+		if s.Local && s.HealthCheckNodePort != 0 {
+			ports = append(ports, HealthPort{s.HealthCheckNodePort, s.Key, r.health(s)})
+		}
+	}
+	slices.SortFunc(ports, func(a, b HealthPort) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), a.Service.Compare(b.Service))
+	})
+	return ports
+}
+
+func (r *rules) healthPaths() map[lb.Key]Health {
+	paths := make(map[lb.Key]Health, len(r.world.Services))
+	for _, s := range r.world.Services {
+		paths[s.Key] = r.health(s)
+	}
+	return paths
+}
+
+// health counts what kube-proxy counts: ready endpoints on this node, of the Service's first family.
+func (r *rules) health(s *lb.Service) Health {
+	family := lb.IPv4
+	if len(s.Families) > 0 {
+		family = s.Families[0]
+	}
+	return Health{LocalEndpoints: r.world.Endpoints[s.Key].On(r.world.Node).Of(family).Ready, NodeHealthy: true}
+}

@@ -1,0 +1,51 @@
+package election
+
+import (
+	"testing"
+	"time"
+)
+
+// deal gives every node as many addresses as every other.
+func deal(contests []Contest, nodes int) Claims {
+	claims := Claims{}
+	for i, contest := range contests {
+		claims.Learn(Claim{contest.Addr, nodeName(i % nodes), 1, 1})
+	}
+	return claims
+}
+
+// BenchmarkDecide is one decision about 10,000 addresses in a cluster of 100 nodes.
+func BenchmarkDecide(b *testing.B) {
+	const nodes, addresses = 100, 10_000
+	shared := contests(addresses, group(nodes))
+	own := contests(addresses, nil)
+	for i := range own {
+		own[i].Group = weighted(map[string]int{nodeName(i % nodes): 0, nodeName((i + 1) % nodes): 0, nodeName((i + 7) % nodes): 0})
+	}
+	for _, bench := range []struct {
+		name     string
+		contests []Contest
+		before   map[string]uint64
+		claims   Claims
+		after    map[string]uint64
+	}{
+		{"nothing to do", shared, alive(nodes), deal(shared, nodes), alive(nodes)},
+		{"nothing to do, each address with a group of its own", own, alive(nodes), deal(own, nodes), alive(nodes)},
+		{"a node has died", shared, alive(nodes), deal(shared, nodes), alive(nodes - 1)},
+		{"a node has died, each address with a group of its own", own, alive(nodes), deal(own, nodes), alive(nodes - 1)},
+		{"all are open", shared, alive(nodes), Claims{}, alive(nodes)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			e := NewElector(nodeName(1), 1, time.Minute)
+			now := epoch
+			b.ReportAllocs()
+			for range b.N {
+				b.StopTimer()
+				now = now.Add(time.Second)
+				e.Decide(bench.contests, Input{Now: now, Live: bench.before, Claims: bench.claims})
+				b.StartTimer()
+				e.Decide(bench.contests, Input{Now: now, Live: bench.after, Claims: bench.claims})
+			}
+		})
+	}
+}

@@ -1,0 +1,149 @@
+package ipam
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// fleet is services without addresses in a hundred namespaces.
+func fleet(n int, families ...lb.Family) []*lb.Service {
+	services := make([]*lb.Service, n)
+	for i := range services {
+		services[i] = &lb.Service{
+			Key: lb.Key{Namespace: fmt.Sprintf("ns-%d", i%100), Name: fmt.Sprintf("web-%d", i)}, UID: types.UID(fmt.Sprint(i)),
+			Created: time.Unix(int64(i/50), 0), LoadBalancer: true, Families: families, Ports: []lb.Port{{Protocol: "TCP", Number: 80}},
+		}
+	}
+	return services
+}
+
+func benchPool(name, text string) *lb.Pool {
+	r, err := lb.ParseRange(text)
+	if err != nil {
+		panic(err)
+	}
+	return &lb.Pool{Name: name, AutoAssign: true, Ranges: []lb.Range{r}}
+}
+
+// settle writes a plan into the services' status, as the loop does.
+func settle(plan Plan) {
+	for i := range plan.Assignments {
+		write(&plan.Assignments[i])
+	}
+}
+
+func write(a *Assignment) {
+	s := *a.Service
+	s.Ingress, s.Pools = nil, nil
+	for _, has := range a.Addresses {
+		s.Ingress = append(s.Ingress, has.Addr)
+		s.Pools = append(s.Pools, has.Pool.Name)
+	}
+	*a.Service = s
+}
+
+func benchmark(b *testing.B, world World, want int) {
+	b.ReportAllocs()
+	for b.Loop() {
+		plan := Compute(world)
+		if got := plan.Pools[len(plan.Pools)-1]; len(plan.Assignments) != len(world.Services) || got == nil {
+			b.Fatal("the plan is not whole")
+		}
+		if last := plan.Assignments[want-1]; len(last.Addresses) == 0 {
+			b.Fatalf("%s has no address: %s", last.Service.Key, last.Outcome().Message)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(world.Services)), "ns/service")
+}
+
+func worldOf(services []*lb.Service, pools ...*lb.Pool) World {
+	return World{Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: services, Pools: lb.NewPools(pools)}
+}
+
+// BenchmarkFill16 gives all 65,536 addresses of an IPv4 /16 in one pass.
+func BenchmarkFill16(b *testing.B) {
+	benchmark(b, worldOf(fleet(65536, lb.IPv4), benchPool("blue", "10.0.0.0/16")), 65536)
+}
+
+// BenchmarkFillIPv6 gives as many addresses of an IPv6 /64.
+func BenchmarkFillIPv6(b *testing.B) {
+	benchmark(b, worldOf(fleet(65536, lb.IPv6), benchPool("blue", "2001:db8::/64")), 65536)
+}
+
+// BenchmarkFillOneByOne gives the addresses of a /22 one pass after the other, each with one Service more.
+func BenchmarkFillOneByOne(b *testing.B) {
+	for b.Loop() {
+		all := fleet(1024, lb.IPv4)
+		pools := lb.NewPools([]*lb.Pool{benchPool("blue", "10.0.0.0/22")})
+		for i := range all {
+			world := worldOf(all[:i+1])
+			world.Pools = pools
+			settle(Compute(world))
+		}
+	}
+}
+
+func hundredPools(size int) []*lb.Pool {
+	pools := make([]*lb.Pool, 100)
+	for i := range pools {
+		from := netip.AddrFrom4([4]byte{10, byte(i), 0, 0})
+		pools[i] = benchPool(fmt.Sprintf("pool-%02d", i), fmt.Sprintf("%s-10.%d.%d.%d", from, i, (size-1)/256, (size-1)%256))
+	}
+	return pools
+}
+
+// BenchmarkPlan10k plans 10,000 Services that have their addresses, in 100 pools that are full: the pass that finds
+// nothing to do, and the one that gives them all.
+func BenchmarkPlan10k(b *testing.B) { benchmarkPlan(b, 10_000) }
+
+// BenchmarkPlan100k is the same with 100,000 Services.
+func BenchmarkPlan100k(b *testing.B) { benchmarkPlan(b, 100_000) }
+
+func benchmarkPlan(b *testing.B, n int) {
+	world := worldOf(fleet(n, lb.IPv4), hundredPools(n/100)...)
+	b.Run("give", func(b *testing.B) { benchmark(b, world, n) })
+	plan := Compute(world)
+	settle(plan)
+	world.Memory = plan.Memory
+	b.Run("keep", func(b *testing.B) { benchmark(b, world, n) })
+	world = worldOf(fleet(n, lb.IPv4), hundredPools(n/200)...)
+	b.Run("half wait", func(b *testing.B) { benchmark(b, world, n/2) })
+}
+
+// BenchmarkWords5k plans 5,000 Services that prefer two families and of which a hundred pools have one, and says so.
+func BenchmarkWords5k(b *testing.B) {
+	services := fleet(5000, lb.IPv4, lb.IPv6)
+	for _, s := range services {
+		s.Policy = lb.PreferDualStack
+	}
+	world := worldOf(services, hundredPools(50)...)
+	b.ReportAllocs()
+	for b.Loop() {
+		plan := Compute(world)
+		for i := range plan.Assignments {
+			if o := plan.Assignments[i].Outcome(); o.Reason != ReasonOneFamily {
+				b.Fatal(o)
+			}
+		}
+	}
+}
+
+// BenchmarkShare5k plans 5,000 Services that have one address.
+func BenchmarkShare5k(b *testing.B) {
+	services := fleet(5000, lb.IPv4)
+	for i, s := range services {
+		s.SharingKey, s.Ports = "key", []lb.Port{{Protocol: "TCP", Number: uint16(i)}}
+	}
+	world := worldOf(services, benchPool("blue", "10.0.0.0/16"))
+	b.Run("give", func(b *testing.B) { benchmark(b, world, len(services)) })
+	plan := Compute(world)
+	settle(plan)
+	world.Memory = plan.Memory
+	b.Run("keep", func(b *testing.B) { benchmark(b, world, len(services)) })
+}

@@ -1,0 +1,424 @@
+package ipam
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// TestRandomHistories plays a cluster: Services, pools, reservations and nodes come, change and go, plans are written in
+// any order or only in part, and the memory of the controller is lost at times. After each pass the promises must hold.
+func TestRandomHistories(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := &history{t: t, now: time.Unix(1_000_000, 0)}
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			h.edit()
+			h.pass()
+		}
+	})
+}
+
+// history is a cluster and what was promised in it.
+type history struct {
+	t            *rapid.T
+	now          time.Time
+	born         int
+	services     []*lb.Service
+	pools        []*lb.Pool
+	reservations []*lb.Reservation
+	nodes        []*lb.Node
+	memory       Memory
+}
+
+var (
+	historyFamilies = [][]lb.Family{{lb.IPv4}, {lb.IPv6}, {lb.IPv4, lb.IPv6}, {lb.IPv6, lb.IPv4}}
+	historyRanges   = []string{"192.0.2.0-192.0.2.3", "192.0.2.2-192.0.2.5", "192.0.2.254-192.0.3.1", "2001:db8::/126", "2001:db8::2-2001:db8::5", "192.0.2.1"}
+	historySpaces   = []string{"red", "blue"}
+)
+
+func (h *history) addr(label string) netip.Addr {
+	return rapid.SampledFrom([]netip.Addr{
+		netip.MustParseAddr("192.0.2.0"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.5"),
+		netip.MustParseAddr("192.0.2.255"), netip.MustParseAddr("2001:db8::"), netip.MustParseAddr("2001:db8::3"), netip.MustParseAddr("203.0.113.1"),
+	}).Draw(h.t, label)
+}
+
+func (h *history) ranges(label string) []lb.Range {
+	var ranges []lb.Range
+	for _, text := range rapid.SliceOfNDistinct(rapid.SampledFrom(historyRanges), 1, 3, rapid.ID).Draw(h.t, label) {
+		r, err := lb.ParseRange(text)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		ranges = append(ranges, r)
+	}
+	return lb.Merge(ranges)
+}
+
+func (h *history) flag(label string) bool { return rapid.IntRange(0, 3).Draw(h.t, label) == 0 }
+
+// edit changes something.
+func (h *history) edit() {
+	h.now = h.now.Add(time.Second)
+	switch kind := rapid.IntRange(0, 9).Draw(h.t, "edit"); {
+	case kind <= 3 || len(h.services) == 0:
+		h.services = append(h.services, h.newService())
+	case kind == 4:
+		i := h.pick(len(h.services))
+		h.services = slices.Delete(h.services, i, i+1)
+	case kind == 5:
+		i := h.pick(len(h.services))
+		changed := h.newService()
+		before := h.services[i]
+		changed.Key, changed.UID, changed.Created, changed.Ingress, changed.Pools = before.Key, before.UID, before.Created, before.Ingress, before.Pools
+		h.services[i] = changed
+	case kind == 6:
+		s := *h.services[h.pick(len(h.services))]
+		s.Ingress = append(slices.Clone(s.Ingress), h.addr("by hand"))
+		h.services[slices.IndexFunc(h.services, func(other *lb.Service) bool { return other.Key == s.Key })] = &s
+	case kind == 7:
+		h.reservations = h.newReservations()
+		h.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{h.addr("node")}}}
+	default:
+		h.editPool()
+	}
+}
+
+func (h *history) pick(n int) int { return rapid.IntRange(0, n-1).Draw(h.t, "which") }
+
+func (h *history) newService() *lb.Service {
+	h.born++
+	s := &lb.Service{
+		Key: lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.born)},
+		UID: types.UID(fmt.Sprintf("uid-%d", h.born)), Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
+		Families: rapid.SampledFrom(historyFamilies).Draw(h.t, "families"), Labels: map[string]string{"app": "web"},
+		Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}}, Local: h.flag("local"),
+	}
+	if len(s.Families) == 2 {
+		s.Policy = rapid.SampledFrom([]lb.FamilyPolicy{lb.PreferDualStack, lb.RequireDualStack}).Draw(h.t, "policy")
+	}
+	if h.flag("shares") {
+		s.SharingKey = "key"
+	}
+	if h.flag("requests") {
+		s.Requested = []netip.Addr{h.addr("requested")}
+	}
+	if h.flag("asks for pools") {
+		s.RequestedPools = rapid.Permutation([]string{"p1", "p2", "p3"}).Draw(h.t, "pools")[:2]
+	}
+	return s
+}
+
+func (h *history) editPool() {
+	name := rapid.SampledFrom([]string{"p1", "p2", "p3"}).Draw(h.t, "pool")
+	i := slices.IndexFunc(h.pools, func(p *lb.Pool) bool { return p.Name == name })
+	p := &lb.Pool{
+		Name: name, Created: h.now, Ranges: h.ranges("addresses"), AutoAssign: !h.flag("not automatic"), AvoidBuggyIPs: h.flag("avoid"),
+		Drain: h.flag("drain"), Priority: int32(rapid.IntRange(0, 2).Draw(h.t, "priority")),
+	}
+	if h.flag("excludes") {
+		p.Exclude = []lb.Range{{From: netip.MustParseAddr("192.0.2.3"), To: netip.MustParseAddr("192.0.2.3")}}
+	}
+	if h.flag("quota") {
+		p.MaxPerNamespace = 1
+	}
+	if h.flag("namespaces") {
+		p.Namespaces = []string{"red"}
+	}
+	if h.flag("rests") {
+		p.ReuseDelay = 3 * time.Second
+	}
+	switch {
+	case i < 0:
+		h.pools = append(h.pools, p)
+	case h.flag("delete"):
+		h.pools = slices.Delete(h.pools, i, i+1)
+	case h.flag("break"):
+		broken := *h.pools[i]
+		broken.Err = fmt.Errorf("cannot be read")
+		broken.Ranges = nil
+		h.pools[i] = &broken
+	default:
+		p.Created = h.pools[i].Created
+		h.pools[i] = p
+	}
+}
+
+func (h *history) newReservations() []*lb.Reservation {
+	var list []*lb.Reservation
+	for i := range rapid.IntRange(0, 2).Draw(h.t, "reservations") {
+		r := &lb.Reservation{Name: fmt.Sprintf("r%d", i), Created: h.now, Ranges: h.ranges("reserved")}
+		if len(h.services) > 0 && h.flag("by name") {
+			r.Service = h.services[h.pick(len(h.services))].Key
+		} else {
+			r.Namespace, r.Selector = "red", labels.Everything()
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// pass computes and checks, and then writes all of the plan or a part of it.
+func (h *history) pass() {
+	if h.flag("restart") {
+		h.memory = Memory{}
+	}
+	world := World{
+		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
+		Reservations: h.reservations, Nodes: h.nodes, Memory: h.memory,
+		Namespaces: map[string]map[string]string{"red": nil, "blue": nil},
+	}
+	plan := Compute(world)
+	h.sameWhenShuffled(world, plan)
+	h.nobodyHasWhatAnotherHas(plan)
+	h.whatMayStayStays(world, plan)
+	h.givenIsAllowed(world, plan)
+	h.nobodyWaitsInVain(world, plan)
+	h.memory = plan.Memory
+
+	order := rapid.Permutation(indices(len(plan.Assignments))).Draw(h.t, "order")
+	if h.flag("crash") {
+		order = order[:rapid.IntRange(0, len(order)).Draw(h.t, "written")]
+	}
+	for _, i := range order {
+		h.write(&plan.Assignments[i])
+	}
+}
+
+func indices(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// write makes a new value of the Service with the assigned addresses: the old one belongs to plans and memories.
+func (h *history) write(a *Assignment) {
+	i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == a.Service.Key })
+	s := *h.services[i]
+	s.Ingress, s.Pools = nil, nil
+	for _, has := range a.Addresses {
+		s.Ingress = append(s.Ingress, has.Addr)
+		if !slices.Contains(s.Pools, has.Pool.Name) {
+			s.Pools = append(s.Pools, has.Pool.Name)
+		}
+	}
+	before := h.services[i]
+	h.services[i] = &s
+	h.nobodyElseShows(&s, before)
+}
+
+func (h *history) sameWhenShuffled(world World, plan Plan) {
+	shuffle := rand.New(rand.NewPCG(1, uint64(h.born)))
+	world.Services = slices.Clone(world.Services)
+	shuffle.Shuffle(len(world.Services), func(i, j int) { world.Services[i], world.Services[j] = world.Services[j], world.Services[i] })
+	pools := slices.Clone(h.pools)
+	slices.Reverse(pools)
+	world.Pools = lb.NewPools(pools)
+	world.Reservations = slices.Clone(world.Reservations)
+	slices.Reverse(world.Reservations)
+	if again := Compute(world); !reflect.DeepEqual(again, plan) {
+		h.t.Fatalf("another order gives another plan:\n%s\n%s", describe(plan), describe(again))
+	}
+}
+
+func (h *history) nobodyHasWhatAnotherHas(plan Plan) {
+	holders := map[netip.Addr][]*lb.Service{}
+	for _, a := range plan.Assignments {
+		for _, has := range a.Addresses {
+			for _, other := range holders[has.Addr] {
+				if !mayShare(a.Service, other) {
+					h.t.Fatalf("%s is given to %s and %s\n%s", has.Addr, a.Service.Key, other.Key, describe(plan))
+				}
+			}
+			holders[has.Addr] = append(holders[has.Addr], a.Service)
+		}
+	}
+}
+
+// nobodyElseShows is what people see at any moment, in the middle of the writes too: an address that appears in a status
+// is in no other that may not share it.
+func (h *history) nobodyElseShows(s, before *lb.Service) {
+	for _, addr := range s.Ingress {
+		for _, other := range h.services {
+			if other != s && !slices.Contains(before.Ingress, addr) && slices.Contains(other.Ingress, addr) && !mayShare(s, other) {
+				h.t.Fatalf("%s is written into the status of %s while that of %s shows it", addr, s.Key, other.Key)
+			}
+		}
+	}
+}
+
+// whatMayStayStays is the promise of stickiness, said once more and in another way than in the code.
+func (h *history) whatMayStayStays(world World, plan Plan) {
+	for _, a := range plan.Assignments {
+		s := a.Service
+		if len(s.Requested) > 0 || len(s.RequestedPools) > 0 || s.SharingKey != "" {
+			continue // these may move for reasons of their own, which the tables of tests look at
+		}
+		seen := map[lb.Family]bool{}
+		for _, addr := range heldFirst(world.Memory, s) {
+			family := lb.FamilyOf(addr)
+			from := world.Pools.Of(s, addr)
+			if from == nil || seen[family] || !s.Wants(family) {
+				continue
+			}
+			if h.shown(addr, s) && !onlyHolder(world.Memory, s, addr) {
+				seen[family] = true // it may be the one to go, or not
+				continue
+			}
+			if !slices.Contains(s.Pools, from.Name) && !from.ServesNamespace(s.Key.Namespace, nil) {
+				continue
+			}
+			seen[family] = true
+			if !slices.ContainsFunc(a.Addresses, func(has Address) bool { return has.Addr == addr }) {
+				h.t.Fatalf("%s had %s from pool %s and lost it\n%s", s.Key, addr, from.Name, describe(plan))
+			}
+		}
+	}
+}
+
+// heldFirst is what a status shows, the addresses first that the Service held in the pass before.
+func heldFirst(memory Memory, s *lb.Service) []netip.Addr {
+	list := slices.Clone(s.Ingress)
+	slices.SortStableFunc(list, func(a, b netip.Addr) int {
+		switch x, y := slices.Contains(holders(memory, a), s.UID), slices.Contains(holders(memory, b), s.UID); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// onlyHolder reports whether a Service, and no other, held an address in the pass before.
+func onlyHolder(memory Memory, s *lb.Service, addr netip.Addr) bool {
+	return slices.Equal(holders(memory, addr), []types.UID{s.UID})
+}
+
+func holders(memory Memory, addr netip.Addr) []types.UID {
+	var list []types.UID
+	for i := range memory.Last {
+		for _, has := range memory.Last[i].Addresses {
+			if has.Addr == addr {
+				list = append(list, memory.Last[i].Service.UID)
+			}
+		}
+	}
+	return list
+}
+
+// shown reports whether another Service's status shows an address too, so that one of them must give it up.
+func (h *history) shown(addr netip.Addr, s *lb.Service) bool {
+	return slices.ContainsFunc(h.services, func(other *lb.Service) bool { return other != s && slices.Contains(other.Ingress, addr) })
+}
+
+// givenIsAllowed looks at what is new.
+func (h *history) givenIsAllowed(world World, plan Plan) {
+	for _, a := range plan.Assignments {
+		families := map[lb.Family]int{}
+		for _, has := range a.Addresses {
+			s := a.Service
+			families[lb.FamilyOf(has.Addr)]++
+			if !s.Wants(lb.FamilyOf(has.Addr)) {
+				h.t.Fatalf("%s does not want %s", s.Key, has.Addr)
+			}
+			if slices.Contains(s.Ingress, has.Addr) {
+				continue
+			}
+			pool, reservation := has.Pool, h.reservationOf(has.Addr)
+			switch {
+			case pool.Err != nil, pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
+				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && buggy(has.Addr) && reservation == nil,
+				!pool.AutoAssign && len(s.RequestedPools)+len(s.Requested) == 0 && reservation == nil,
+				reservation != nil && !reservation.For(s),
+				len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, has.Addr),
+				len(s.RequestedPools) > 0 && !slices.Contains(s.RequestedPools, pool.Name):
+				h.t.Fatalf("%s is given %s of pool %+v, reserved by %+v\n%s", s.Key, has.Addr, pool, reservation, describe(plan))
+			}
+			for _, other := range h.services {
+				if other.Key != s.Key && slices.Contains(other.Ingress, has.Addr) && !mayShare(s, other) {
+					h.t.Fatalf("%s is given %s, which %s still shows\n%s", s.Key, has.Addr, other.Key, describe(plan))
+				}
+			}
+			if rest, ok := plan.Memory.Rests[has.Addr]; ok && rest.Service != s.Key {
+				h.t.Fatalf("%s is given %s, which rests", s.Key, has.Addr)
+			}
+		}
+		if len(a.Service.Requested) == 0 && !a.awaiting && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
+			h.t.Fatalf("%s has too many addresses\n%s", a.Service.Key, describe(plan))
+		}
+	}
+}
+
+func (h *history) reservationOf(addr netip.Addr) *lb.Reservation {
+	var found *lb.Reservation
+	for _, r := range h.reservations {
+		if lb.Containing(r.Ranges, addr) >= 0 && (found == nil || r.Created.Before(found.Created) || r.Created.Equal(found.Created) && r.Name < found.Name) {
+			found = r
+		}
+	}
+	return found
+}
+
+// nobodyWaitsInVain tries every address for the Services that ask for nothing and got nothing.
+func (h *history) nobodyWaitsInVain(world World, plan Plan) {
+	used := map[netip.Addr]bool{}
+	for _, s := range h.services {
+		for _, addr := range s.Ingress {
+			used[addr] = true
+		}
+	}
+	for _, a := range plan.Assignments {
+		for _, has := range a.Addresses {
+			used[has.Addr] = true
+		}
+	}
+	for _, a := range plan.Assignments {
+		s := a.Service
+		if len(a.Addresses) > 0 || len(s.Requested) > 0 || s.Policy == lb.RequireDualStack {
+			continue
+		}
+		for _, pool := range h.pools {
+			if pool.Err != nil || pool.Drain || !pool.AutoAssign || pool.MaxPerNamespace > 0 || !pool.ServesNamespace(s.Key.Namespace, nil) ||
+				len(s.RequestedPools) > 0 && !slices.Contains(s.RequestedPools, pool.Name) {
+				continue
+			}
+			for _, r := range pool.Ranges {
+				for addr := r.From; r.Contains(addr); addr = addr.Next() {
+					free := s.Wants(lb.FamilyOf(addr)) && !used[addr] && pool.Contains(addr) && world.Pools.Containing(addr) == pool && h.reservationOf(addr) == nil
+					node := len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, addr)
+					if _, rests := plan.Memory.Rests[addr]; free && !rests && !node && !(pool.AvoidBuggyIPs && buggy(addr)) {
+						h.t.Fatalf("%s waits though %s is free\n%s", s.Key, addr, describe(plan))
+					}
+				}
+			}
+		}
+	}
+}
+
+func describe(plan Plan) string {
+	var text string
+	for i := range plan.Assignments {
+		a := &plan.Assignments[i]
+		o := a.Outcome()
+		text += fmt.Sprintf("%s: %v %s %s (showed %v, lost %v)\n", a.Service.Key, o.Assigned, o.Reason, o.Message, a.Service.Ingress, a.Lost)
+	}
+	for _, addr := range slices.SortedFunc(maps.Keys(plan.Memory.Rests), netip.Addr.Compare) {
+		text += fmt.Sprintf("%s rests\n", addr)
+	}
+	return text
+}

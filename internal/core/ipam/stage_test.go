@@ -1,0 +1,209 @@
+package ipam
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// stage is a cluster that a test builds in a few words. A pass writes its plan into the Services.
+type stage struct {
+	t            *testing.T
+	now          time.Time
+	services     map[string]*lb.Service
+	pools        map[string]*lb.Pool
+	reservations []*lb.Reservation
+	namespaces   map[string]map[string]string
+	nodes        []*lb.Node
+	memory       Memory
+	plan         Plan
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	return &stage{t: t, now: time.Unix(1_000_000, 0), services: map[string]*lb.Service{}, pools: map[string]*lb.Pool{}}
+}
+
+// pool makes a pool of the older ones' juniors.
+func (s *stage) pool(name, addresses string, change ...func(*lb.Pool)) *lb.Pool {
+	s.t.Helper()
+	p := &lb.Pool{Name: name, Created: s.now.Add(time.Duration(len(s.pools))), AutoAssign: true, Ranges: ranges(s.t, addresses)}
+	for _, f := range change {
+		f(p)
+	}
+	s.pools[name] = p
+	return p
+}
+
+func ranges(t *testing.T, texts string) []lb.Range {
+	t.Helper()
+	var list []lb.Range
+	for _, text := range strings.Fields(texts) {
+		r, err := lb.ParseRange(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, r)
+	}
+	return lb.Merge(list)
+}
+
+// service makes a Service, younger than those before, of one IPv4 address and port 80. The name may have a namespace.
+func (s *stage) service(name string, change ...func(*lb.Service)) *lb.Service {
+	namespace, short, ok := strings.Cut(name, "/")
+	if !ok {
+		namespace, short = "default", name
+	}
+	made := &lb.Service{
+		Key: lb.Key{Namespace: namespace, Name: short}, UID: types.UID(name), Created: s.now.Add(time.Duration(len(s.services)) * time.Second),
+		LoadBalancer: true, Families: []lb.Family{lb.IPv4}, Ports: []lb.Port{{Protocol: "TCP", Number: 80}},
+	}
+	for _, f := range change {
+		f(made)
+	}
+	s.services[name] = made
+	return made
+}
+
+// edit changes a Service as its owner does.
+func (s *stage) edit(name string, change ...func(*lb.Service)) {
+	changed := *s.services[name]
+	for _, f := range change {
+		f(&changed)
+	}
+	s.services[name] = &changed
+}
+
+// compute makes a plan and does not write it.
+func (s *stage) compute() *Plan {
+	world := World{
+		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
+		Namespaces: s.namespaces, Memory: s.memory,
+	}
+	for _, service := range s.services {
+		world.Services = append(world.Services, service)
+	}
+	var pools []*lb.Pool
+	for _, pool := range s.pools {
+		pools = append(pools, pool)
+	}
+	world.Pools = lb.NewPools(pools)
+	s.plan = Compute(world)
+	return &s.plan
+}
+
+// crash computes and remembers, and writes nothing: the API server refused every write.
+func (s *stage) crash() { s.memory = s.compute().Memory }
+
+// pass computes, writes and remembers, as often as it takes until nothing changes.
+func (s *stage) pass() *stage {
+	for range 5 {
+		s.compute()
+		s.memory = s.plan.Memory
+		for i := range s.plan.Assignments {
+			a := &s.plan.Assignments[i]
+			s.edit(key(a.Service), func(service *lb.Service) {
+				service.Ingress, service.Pools = nil, nil
+				for _, has := range a.Addresses {
+					service.Ingress = append(service.Ingress, has.Addr)
+					service.Pools = append(service.Pools, has.Pool.Name)
+				}
+			})
+		}
+	}
+	return s
+}
+
+func key(s *lb.Service) string {
+	if s.Key.Namespace == "default" {
+		return s.Key.Name
+	}
+	return s.Key.String()
+}
+
+// has asserts the addresses of a Service, in order.
+func (s *stage) has(name, addresses string) {
+	s.t.Helper()
+	if got := strings.Join(lb.Strings(s.services[name].Ingress), " "); got != addresses {
+		s.t.Errorf("%s has %q, want %q: %s", name, got, addresses, s.outcome(name).Message)
+	}
+}
+
+// says asserts the reason of a Service and that its message has some words.
+func (s *stage) says(name, reason string, words ...string) {
+	s.t.Helper()
+	o := s.outcome(name)
+	if o.Reason != reason {
+		s.t.Errorf("%s says %s, want %s: %s", name, o.Reason, reason, o.Message)
+	}
+	for _, word := range words {
+		if !strings.Contains(o.Message, word) {
+			s.t.Errorf("%s does not say %q: %s", name, word, o.Message)
+		}
+	}
+}
+
+func (s *stage) outcome(name string) Outcome {
+	for i := range s.plan.Assignments {
+		if a := &s.plan.Assignments[i]; key(a.Service) == name {
+			return a.Outcome()
+		}
+	}
+	s.t.Fatalf("there is no plan for %s", name)
+	return Outcome{}
+}
+
+func (s *stage) use(pool string) *PoolUse {
+	for _, use := range s.plan.Pools {
+		if use.Pool.Name == pool {
+			return use
+		}
+	}
+	s.t.Fatalf("there is no pool %s in the plan", pool)
+	return nil
+}
+
+// What Services ask for.
+
+func families(list ...lb.Family) func(*lb.Service) {
+	return func(s *lb.Service) { s.Families, s.Policy = list, lb.SingleStack }
+}
+
+func dual(policy lb.FamilyPolicy) func(*lb.Service) {
+	return func(s *lb.Service) { s.Families, s.Policy = []lb.Family{lb.IPv4, lb.IPv6}, policy }
+}
+
+func asks(addresses ...string) func(*lb.Service) {
+	return func(s *lb.Service) {
+		s.Requested = nil
+		for _, text := range addresses {
+			s.Requested = append(s.Requested, netip.MustParseAddr(text))
+		}
+	}
+}
+
+func asksPools(names ...string) func(*lb.Service) {
+	return func(s *lb.Service) { s.RequestedPools = names }
+}
+
+func shares(key string, port uint16) func(*lb.Service) {
+	return func(s *lb.Service) {
+		s.SharingKey, s.Ports = key, []lb.Port{{Protocol: "TCP", Number: port}}
+	}
+}
+
+func shows(addresses ...string) func(*lb.Service) {
+	return func(s *lb.Service) {
+		s.Ingress, s.Pools = nil, nil
+		for _, text := range addresses {
+			s.Ingress = append(s.Ingress, netip.MustParseAddr(text))
+		}
+	}
+}
+
+func priority(n int32) func(*lb.Pool) { return func(p *lb.Pool) { p.Priority = n } }

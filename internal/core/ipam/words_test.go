@@ -1,0 +1,92 @@
+package ipam
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func TestWhyNot(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		test func(*stage)
+	}{
+		{"the words for one who waits do not change when another gives an address back", func(s *stage) {
+			s.pool("blue", "192.0.2.0-192.0.2.2", func(p *lb.Pool) { p.ReuseDelay = time.Minute })
+			for _, name := range []string{"a", "b", "c", "waits"} {
+				s.service(name)
+			}
+			s.pass()
+			before := s.outcome("waits").Message
+			for _, gone := range []string{"a", "b"} {
+				delete(s.services, gone)
+				s.now = s.now.Add(time.Second)
+				if s.pass(); s.outcome("waits").Message != before {
+					t.Errorf("it said  %q\nand says %q", before, s.outcome("waits").Message)
+				}
+			}
+			s.says("waits", ReasonPoolExhausted, "pool blue is exhausted, and lets an address that is given back rest for 1m0s")
+			if count := s.use("blue").IPv4.String(); !strings.Contains(count, "2 resting until") {
+				s.t.Errorf("the pool says %q", count)
+			}
+		}},
+		{"a pool whose free addresses are nodes' own says so", func(s *stage) {
+			s.pool("blue", "192.0.2.0-192.0.2.1")
+			s.nodes = []*lb.Node{{
+				Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}, External: []netip.Addr{netip.MustParseAddr("192.0.2.1")},
+			}}
+			s.service("a")
+			s.service("b", asks("192.0.2.1"))
+			s.pass().says("a", ReasonPoolExhausted, "pool blue is exhausted: its free addresses are nodes' own")
+			s.says("b", ReasonTaken, "node n1's own")
+			if got := s.use("blue"); len(got.Nodes) != 2 || got.IPv4.String() != "0 in use, 2 nodes' own" {
+				s.t.Errorf("the pool says %q and knows of %v", got.IPv4, got.Nodes)
+			}
+		}},
+		{"a pool whose free addresses are in the status of others says so", func(s *stage) {
+			s.pool("blue", "192.0.2.0-192.0.2.1")
+			s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}}
+			s.service("other", shows("192.0.2.0"), func(service *lb.Service) { service.Class = "example.com/other" })
+			s.service("a")
+			s.service("b", asks("192.0.2.0"))
+			s.pass().says("a", ReasonPoolExhausted, "its free addresses are nodes' own or in the status of Services that are not ours")
+			s.says("b", ReasonTaken, "pool blue does not give it, it is in the status of Service default/other")
+		}},
+		{"one who shows an address is named even if it could be shared with him", func(s *stage) {
+			s.pool("blue", "192.0.2.0-192.0.2.1")
+			s.service("other", shares("k", 80), shows("192.0.2.0"), func(service *lb.Service) { service.LoadBalancer = false })
+			s.service("a", shares("k", 81), asks("192.0.2.0"))
+			s.pass().says("a", ReasonTaken, "default/other")
+		}},
+		{"a reservation goes before an address that rests", func(s *stage) {
+			s.pool("blue", "192.0.2.0/28", func(p *lb.Pool) { p.ReuseDelay = time.Minute })
+			s.service("a")
+			s.pass()
+			delete(s.services, "a")
+			s.reservations = []*lb.Reservation{{Name: "r", Ranges: ranges(s.t, "192.0.2.7"), Service: lb.Key{Namespace: "default", Name: "a"}}}
+			s.pass()
+			s.service("a")
+			s.pass().has("a", "192.0.2.7")
+		}},
+		{"a message names as many pools as one can read, and counts the rest", func(s *stage) {
+			for i := range 300 {
+				s.pool(fmt.Sprintf("pool-%03d", i), fmt.Sprintf("192.0.%d.%d", 2+i/200, i%200))
+			}
+			s.service("a", families(lb.IPv6))
+			s.service("b", families(lb.IPv6), asksPools("pool-003", "pool-001"))
+			s.pass()
+			if m := s.outcome("a").Message; len(m) > 4096 || !strings.Contains(m, "pool pool-000 has no IPv6 addresses, pool pool-001") || !strings.HasSuffix(m, " more pools") {
+				s.t.Errorf("it says %q (%d bytes)", m, len(m))
+			}
+			if m := s.outcome("b").Message; m != "no IPv6 address: pool pool-003 has no IPv6 addresses, pool pool-001 has no IPv6 addresses" {
+				s.t.Errorf("it says %q", m)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+	}
+}

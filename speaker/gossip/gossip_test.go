@@ -1,0 +1,311 @@
+package gossip
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+// soon is before complete exchanges would bring what was lost, which come every 5 s, and long on a busy machine.
+const soon = 3 * time.Second
+
+// gather starts speakers on a network, each on an address of its own below a prefix, and lets them meet.
+func gather(t testing.TB, on *network, prefix string, timing Timing, nodes ...string) []*speaker {
+	t.Helper()
+	all := make([]*speaker, 0, len(nodes))
+	for i, node := range nodes {
+		addr := fmt.Sprint(prefix, i+1)
+		all = append(all, beginWith(t, Config{Node: node, Bind: gossipAt(addr), Keys: secrets("k"), Timing: timing}, on))
+	}
+	meet(t, all...)
+	for _, s := range all {
+		s.awaits(t, "all", alive(nodes...))
+	}
+	heartbeats(t, all...)
+	return all
+}
+
+func (s *speaker) claims(addrs ...string) []election.Claim {
+	var all []election.Claim
+	for _, addr := range addrs {
+		all = append(all, election.Claim{Addr: netip.MustParseAddr(addr), Node: s.cfg.Node, Incarnation: s.Incarnation(), Term: 1})
+	}
+	return all
+}
+
+func has(claims []election.Claim) func(View) bool {
+	return func(v View) bool {
+		return !slices.ContainsFunc(claims, func(c election.Claim) bool { return v.Claims[c.Addr] != c })
+	}
+}
+
+func TestClaimsReachAllAtOnceAndLateComersToo(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.0.", Timing{}, "a", "b", "c")
+	claims := all[0].claims("192.0.2.1", "2001:db8::1")
+	all[0].Claim(claims)
+	for _, s := range all {
+		if took := s.awaits(t, "the claims", has(claims)); took > soon {
+			t.Errorf("it took %v", took)
+		}
+	}
+	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.0.9"), Keys: secrets("k")}, on)
+	meet(t, append(all, late)...)
+	late.awaits(t, "the claims", has(claims))
+}
+
+// TestClaimsGetAroundACut: who does not hear the claimer hears of it from those who do.
+func TestClaimsGetAroundACut(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.1.", Timing{}, "a", "b", "c")
+	on.part(all[0], all[1])
+	claims := all[0].claims("192.0.2.1")
+	all[0].Claim(claims)
+	took := all[1].awaits(t, "the claim", has(claims))
+	t.Logf("around a cut in %v", took)
+	if took > soon {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestOneWhoClaimsWhatIsHeldIsToldAtOnce by whoever knows better.
+func TestOneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.2.", Timing{}, "a", "b")
+	a, b := all[0], all[1]
+	want := map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.1"): {}}
+	a.Want(want)
+	b.Want(want)
+	strong := a.claims("192.0.2.1")
+	strong[0].Term = 7
+	a.learn(time.Now(), strong) // Without a word to b.
+	b.Claim(b.claims("192.0.2.1"))
+	if took := b.awaits(t, "the stronger claim", has(strong)); took > soon {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestAThousandClaimsReachFiveSpeakers(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.3.", Timing{}, "a", "b", "c", "d", "e")
+	claims := manyClaims(1000)
+	for i := range claims {
+		claims[i].Node, claims[i].Incarnation = "a", all[0].Incarnation()
+	}
+	before := on.sentBy(all[0])
+	begin := time.Now()
+	all[0].Claim(claims)
+	for _, s := range all {
+		s.awaits(t, "all claims", has(claims))
+	}
+	t.Logf("1000 claims reached 5 speakers in %v", time.Since(begin))
+	if took := time.Since(begin); took > soon {
+		t.Errorf("it took %v", took)
+	}
+	// 4 others × 11 datagrams, and some 200 in a second of what else goes on.
+	if n := on.sentBy(all[0]) - before; n > 100+int(500*time.Since(begin).Seconds()) {
+		t.Errorf("it took %d datagrams", n)
+	}
+	if n := all[0].repeats.NumQueued(); n > mostRepeats {
+		t.Errorf("%d messages wait to be repeated", n)
+	}
+}
+
+func TestStatesReachAll(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.4.", Timing{}, "a", "b", "c")
+	told := func(of *speaker, want State) func(View) bool {
+		return func(v View) bool {
+			p := v.Peers[of.cfg.Node]
+			return p.StateKnown && p.Incarnation == of.Incarnation() && slices.EqualFunc([]State{p.State}, []State{want}, equal)
+		}
+	}
+	for _, state := range []State{manyLinks(2), {Leaving: true}, manyLinks(300), {Known: true}} {
+		all[0].Publish(state)
+		for _, s := range all {
+			took := s.awaits(t, "the state", told(all[0], state))
+			if took > soon {
+				t.Errorf("a state of %d links took %v", len(state.Links), took)
+			}
+		}
+	}
+	// Nothing new is not told again.
+	before, _ := all[0].roster.told()
+	all[0].Publish(State{Known: true})
+	if after, _ := all[0].roster.told(); after.seq != before.seq {
+		t.Error("what is not new is told again")
+	}
+	// One that comes later learns what was told before, long or short.
+	all[1].Publish(manyLinks(300))
+	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.4.9"), Keys: secrets("k")}, on)
+	meet(t, append(all, late)...)
+	late.awaits(t, "the state of a", told(all[0], State{Known: true}))
+	late.awaits(t, "the state of b", told(all[1], manyLinks(300)))
+	// The next run of a node has not said anything yet.
+	all[0].crash(t)
+	again := beginWith(t, Config{Node: "a", Bind: all[0].at, Keys: secrets("k")}, on)
+	again.Set(map[string]Other{"b": {At: all[1].at}})
+	all[1].awaits(t, "the next run", func(v View) bool { return v.Peers["a"].Incarnation == again.Incarnation() })
+	if all[1].View().Peers["a"].StateKnown {
+		t.Error("the state of the run before is kept")
+	}
+}
+
+// TestAnOlderStateNeverReplacesANewer, by whatever way it comes.
+func TestAnOlderStateNeverReplacesANewer(t *testing.T) {
+	m := New(Config{Node: "self"})
+	m.roster.list(begins, "a", 5, gossipAt("127.0.0.1"), true)
+	for _, step := range []struct {
+		instance, seq uint64
+		state         State
+		taken         bool
+	}{
+		{5, 2, State{Known: true}, true},
+		{5, 1, State{}, false},
+		{5, 2, State{}, false},
+		{4, 9, State{}, false},
+		{5, 3, State{Leaving: true}, true},
+		{6, 1, State{Known: true}, true},
+		{5, 4, State{}, false},
+	} {
+		newer, ok := m.roster.hand(begins, news{"a", step.instance, step.seq, encode(step.state)})
+		if newer != step.taken || !ok {
+			t.Errorf("%+v: taken is %v", step, newer)
+		}
+		if p := m.View().Peers["a"]; step.taken && (!equal(p.State, step.state) || p.Incarnation != step.instance) {
+			t.Errorf("%+v: it is now %+v", step, p)
+		}
+	}
+	if _, ok := m.roster.hand(begins, news{"a", 6, 2, []byte{255}}); ok {
+		t.Error("nonsense is not refused")
+	}
+}
+
+func equal(a, b State) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
+
+// TestARestartIsANewInstanceAtOnce, however quick it was.
+func TestARestartIsANewInstanceAtOnce(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.12.", Timing{}, "a", "b")
+	a, before := all[0], all[1]
+	before.crash(t)
+	b := beginWith(t, Config{Node: "b", Bind: before.at, Keys: secrets("k")}, on)
+	meet(t, a, b)
+	took := a.awaits(t, "the next run of b", func(v View) bool { return v.Peers["b"].Incarnation == b.Incarnation() })
+	t.Logf("after %v", took)
+	if b.Incarnation() <= before.Incarnation() || a.View().Returned > 0 {
+		t.Errorf("instances %d and %d, %d returned", before.Incarnation(), b.Incarnation(), a.View().Returned)
+	}
+}
+
+func TestASetBackClockMakesNobodyItsOwnPredecessor(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.13.", Timing{}, "a", "b")
+	b := all[1]
+	future := election.Claim{Addr: netip.MustParseAddr("192.0.2.1"), Node: "b", Incarnation: b.Incarnation() + 1e9, Term: 1}
+	all[0].Claim([]election.Claim{future})
+	b.awaits(t, "it has heard of itself", func(v View) bool { return v.Peers["b"].Incarnation > future.Incarnation })
+	instance := b.Incarnation()
+	all[0].awaits(t, "it is known by its new instance", func(v View) bool { return v.Peers["b"].Incarnation == instance })
+	b.Claim([]election.Claim{{Addr: future.Addr, Node: "b", Incarnation: math.MaxUint64, Term: 1}})
+	if b.Incarnation() != instance {
+		t.Error("there is no later instance left")
+	}
+}
+
+// TestAFarewellIsHeardAtOnce: the leaver is not taken for alive because it was heard a moment ago.
+func TestAFarewellIsHeardAtOnce(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.14.", Timing{}, "a", "b", "c")
+	all[2].end()
+	t.Logf("after %v", all[0].awaits(t, "c has left", alive("a", "b")))
+	all[0].roster.use(func(w *watch) {
+		if !w.others["c"].left {
+			t.Error("c is missed, and has not said farewell")
+		}
+	})
+	if v := all[0].View(); v.Returned > 0 {
+		t.Errorf("the view is %+v", v)
+	}
+}
+
+// TestStrangersAndNonsenseAreCounted and change nothing.
+func TestStrangersAndNonsenseAreCounted(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.15.", Timing{}, "a", "b")
+	a, b := all[0], all[1]
+	stranger, err := net.Dial("udp", a.at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	before := testutil.ToFloat64(a.metrics.strangers)
+	to, _, _ := b.roster.where("a")
+	if _, err := stranger.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	b.send(to, []byte("no message of ours"))
+	eventually(t, "both are counted", func() bool {
+		return testutil.ToFloat64(a.metrics.strangers) > before && testutil.ToFloat64(a.metrics.malformed) == 1
+	})
+	if v := a.View(); len(v.Alive) != 2 || len(v.Claims) > 0 {
+		t.Errorf("the view is %+v", v)
+	}
+}
+
+// TestPresets: each is there, all of it, and works.
+func TestPresets(t *testing.T) {
+	for i, name := range []string{"fast", "lan", "wan"} {
+		timing, ok := Preset(name)
+		if !ok || timing.ProbeTimeout >= timing.ProbeInterval || timing.HeartbeatInterval == 0 || timing.HeartbeatMultiplier < 4 {
+			t.Errorf("%s: %+v", name, timing)
+		}
+		all := gather(t, newNetwork(), fmt.Sprintf("127.1.%d.", 20+i), timing, "a", "b")
+		claims := all[0].claims("192.0.2.1")
+		all[0].Claim(claims)
+		all[1].awaits(t, "the claim", has(claims))
+	}
+	if _, ok := Preset("slow"); ok {
+		t.Error("there is a preset of any name")
+	}
+}
+
+func TestHeartbeatsOff(t *testing.T) {
+	timing, _ := Preset("fast")
+	timing.HeartbeatInterval = 0
+	on := newNetwork()
+	var all []*speaker
+	for i, node := range []string{"a", "b"} {
+		all = append(all, beginWith(t, Config{Node: node, Bind: gossipAt(fmt.Sprint("127.1.30.", i+1)), Keys: secrets("k"), Timing: timing}, on))
+	}
+	meet(t, all...)
+	a, b := all[0], all[1]
+	a.awaits(t, "both", alive("a", "b"))
+	b.awaits(t, "both", alive("a", "b"))
+	// The fence works without them.
+	eventually(t, "it ticks", func() bool { return a.fence.ticked.Load() != 0 })
+	claims := b.claims("192.0.2.1")
+	a.switches.set(true)
+	b.Claim(claims)
+	eventually(t, "it is stopped", a.Stale)
+	a.switches.set(false)
+	eventually(t, "it is sure of itself again", func() bool { return !a.Stale() })
+	if !a.answered() {
+		t.Error("it was in doubt as if nobody had answered")
+	}
+	if !has(claims)(a.View()) {
+		t.Error("it does not know what it has missed")
+	}
+	b.crash(t)
+	if took := a.awaits(t, "b is dead", alive("a")); took < 300*time.Millisecond {
+		t.Errorf("it took %v: as if there were heartbeats", took)
+	}
+}

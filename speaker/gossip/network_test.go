@@ -1,0 +1,191 @@
+package gossip
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// network is what lies between the speakers of a test. It can be cut between any two, by address and for datagrams and
+// connections alike, and a speaker can be stopped, as a signal stops a process.
+type network struct {
+	mu  sync.Mutex
+	cut map[[2]netip.Addr]bool
+	// sent counts datagrams by sender.
+	sent map[netip.Addr]int
+}
+
+func newNetwork() *network {
+	return &network{cut: map[[2]netip.Addr]bool{}, sent: map[netip.Addr]int{}}
+}
+
+// part cuts a speaker off from others, both ways.
+func (n *network) part(one *speaker, others ...*speaker) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, other := range others {
+		n.cut[[2]netip.Addr{one.at.Addr(), other.at.Addr()}] = true
+		n.cut[[2]netip.Addr{other.at.Addr(), one.at.Addr()}] = true
+	}
+}
+
+// heal joins what was cut.
+func (n *network) heal() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.cut)
+}
+
+func (n *network) isCut(from, to netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sent[from]++
+	return n.cut[[2]netip.Addr{from, to}]
+}
+
+func (n *network) sentBy(s *speaker) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sent[s.at.Addr()]
+}
+
+// join puts a speaker that has not begun on the network.
+func (n *network) join(s *speaker) {
+	s.switches = &switches{}
+	s.switches.cond = sync.NewCond(&s.switches.mu)
+	s.listen = func(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport, error) {
+		inner, err := listen(at, log)
+		if err != nil {
+			return nil, err
+		}
+		t := &tap{
+			NodeAwareTransport: inner, network: n, at: at.Addr(), switches: s.switches,
+			packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
+		}
+		go pass(t, inner.PacketCh(), t.packets)
+		go pass(t, inner.StreamCh(), t.streams)
+		return t, nil
+	}
+	s.ticker = func(interval time.Duration) (<-chan time.Time, func()) {
+		ticks, stop := newTicker(interval)
+		slow, done := make(chan time.Time), make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-done:
+					return
+				case tick := <-ticks:
+					s.switches.wait()
+					select {
+					case slow <- tick:
+					case <-done:
+					}
+				}
+			}
+		}()
+		return slow, func() { stop(); close(done) }
+	}
+}
+
+// switches stop a speaker, and wake it.
+type switches struct {
+	mu      sync.Mutex
+	cond    *sync.Cond
+	stopped bool
+}
+
+func (s *switches) set(stopped bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = stopped
+	s.cond.Broadcast()
+}
+
+// wait waits while the speaker is stopped.
+func (s *switches) wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.stopped {
+		s.cond.Wait()
+	}
+}
+
+// tap is a transport through the network.
+type tap struct {
+	memberlist.NodeAwareTransport
+	network  *network
+	switches *switches
+	at       netip.Addr
+	packets  chan *memberlist.Packet
+	streams  chan net.Conn
+	done     chan struct{}
+}
+
+// pass passes on what comes, except while the speaker is stopped.
+func pass[T any](t *tap, from <-chan T, to chan<- T) {
+	for {
+		select {
+		case each := <-from:
+			t.switches.wait()
+			select {
+			case to <- each:
+			case <-t.done:
+			}
+		case <-t.done:
+			return
+		}
+	}
+}
+
+func (t *tap) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
+func (t *tap) StreamCh() <-chan net.Conn { return t.streams }
+
+func (t *tap) Shutdown() error {
+	err := t.NodeAwareTransport.Shutdown()
+	close(t.done)
+	return err
+}
+
+func (t *tap) WriteTo(b []byte, addr string) (time.Time, error) {
+	return t.WriteToAddress(b, memberlist.Address{Addr: addr})
+}
+
+func (t *tap) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
+	t.switches.wait()
+	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
+		return time.Now(), nil
+	}
+	return t.NodeAwareTransport.WriteToAddress(b, to)
+}
+
+func (t *tap) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
+}
+
+func (t *tap) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	t.switches.wait()
+	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
+	}
+	return t.NodeAwareTransport.DialAddressTimeout(to, timeout)
+}
+
+// eventually waits for what has no wake of its own.
+func eventually(t testing.TB, what string, is func() bool) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for !is() {
+		if time.Since(begin) > 20*time.Second {
+			t.Fatalf("%s: still not", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return time.Since(begin)
+}

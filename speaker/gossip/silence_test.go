@@ -1,0 +1,201 @@
+package gossip
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestASilentDeathIsFoundByHeartbeats(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.5.", Timing{}, "a", "b", "c")
+	all[2].crash(t)
+	took := all[0].awaits(t, "c is dead", alive("a", "b"))
+	t.Logf("after %v", took)
+	// memberlist has not given it up: it was the heartbeats.
+	if v := all[0].View(); !slices.Contains(all[0].roster.listed(), "c") || v.Peers["c"].Incarnation != 0 {
+		t.Errorf("the view is %+v", v)
+	}
+	all[0].awaits(t, "memberlist gives it up", func(View) bool { return !slices.Contains(all[0].roster.listed(), "c") })
+	if v := all[0].View(); len(v.Alive) != 2 {
+		t.Errorf("the view is %+v", v)
+	}
+}
+
+func TestACutBetweenTwoIsNoDeath(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.6.", Timing{}, "a", "b", "c")
+	on.part(all[0], all[1])
+	// Long enough for a to be sure of it, and to be told otherwise.
+	eventually(t, "a accuses b", func() (accuses bool) {
+		all[0].roster.use(func(w *watch) { accuses = w.others["b"].repeats > 20 })
+		return accuses
+	})
+	for _, s := range all {
+		if v := s.View(); len(v.Alive) != 3 || v.Returned > 0 {
+			t.Errorf("%s sees %v, %d returned", s.cfg.Node, v.Alive, v.Returned)
+		}
+	}
+}
+
+// TestAPartitionIsFoundByBothSidesAndItsEndToo: then each side learns at once what the other has claimed meanwhile.
+func TestAPartitionIsFoundByBothSidesAndItsEndToo(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.7.", Timing{}, "a", "b", "c")
+	for _, s := range all {
+		s.Set(nil) // Whoever was there once is looked for.
+	}
+	on.part(all[0], all[1:]...)
+	all[0].awaits(t, "a is alone", alive("a"))
+	all[1].awaits(t, "a is away", alive("b", "c"))
+	all[2].awaits(t, "a is away", alive("b", "c"))
+	eventually(t, "memberlist has given them up", func() bool {
+		return len(all[0].roster.listed()) == 1 && len(all[1].roster.listed()) == 2
+	})
+	one, other := all[0].claims("192.0.2.1"), all[1].claims("192.0.2.2")
+	all[0].Claim(one)
+	all[1].Claim(other)
+	on.heal()
+	begin := time.Now()
+	all[0].awaits(t, "the other side", func(v View) bool { return alive("a", "b", "c")(v) && has(other)(v) && v.Returned == 2 })
+	all[1].awaits(t, "the other side", func(v View) bool { return alive("a", "b", "c")(v) && has(one)(v) && v.Returned == 1 })
+	took := time.Since(begin)
+	t.Logf("healed after %v", took)
+	if took > soon {
+		t.Errorf("it took %v", took)
+	}
+	eventually(t, "memberlist takes them back", func() bool { return len(all[0].roster.listed()) == 3 && len(all[2].roster.listed()) == 3 })
+}
+
+// A partition that is over before memberlist has noticed: whatever message comes through first, a vote as likely as a ping,
+// what the other side has claimed meanwhile comes with it.
+func TestAShortPartitionLeavesNothingUntold(t *testing.T) {
+	on := newNetwork()
+	timing, _ := Preset(Fast)
+	timing.PushPullInterval = time.Hour
+	all := gather(t, on, "127.1.29.", timing, "a", "b")
+	a, b := all[0], all[1]
+	for i := range 5 {
+		on.part(a, b)
+		a.awaits(t, "a is alone", alive("a"))
+		b.awaits(t, "b is alone", alive("b"))
+		one, other := a.claims(fmt.Sprintf("192.0.2.%d", 10+i)), b.claims(fmt.Sprintf("192.0.2.%d", 20+i))
+		a.Claim(one)
+		b.Claim(other)
+		eventually(t, "what gossip repeats has been lost", func() bool { return a.repeats.NumQueued()+b.repeats.NumQueued() == 0 })
+		on.heal()
+		a.awaits(t, "what b has claimed", has(other))
+		b.awaits(t, "what a has claimed", has(one))
+	}
+}
+
+func TestOneThatWakesIsInDoubtUntilItKnowsWhatItHasMissed(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.8.", Timing{}, "a", "b", "c")
+	a, b := all[0], all[1]
+	own := a.claims("192.0.2.1")
+	a.Claim(own)
+	b.awaits(t, "the claim", has(own))
+	if a.Stale() {
+		t.Error("it is in doubt before")
+	}
+	a.switches.set(true)
+	b.awaits(t, "a is silent", alive("b", "c"))
+	on.part(a, b, all[2]) // What comes to a stopped process may be more than its socket keeps.
+	heir := b.claims("192.0.2.1")
+	heir[0].Term = 2
+	b.Claim(heir)
+	eventually(t, "the others repeat it no more", func() bool { return b.repeats.NumQueued()+all[2].repeats.NumQueued() == 0 })
+	on.heal()
+	eventually(t, "it is in doubt as long as it is stopped", a.Stale)
+	eventually(t, "memberlist gives it up", func() bool { return len(b.roster.listed()) == 2 })
+
+	a.switches.set(false)
+	took := eventually(t, "it is sure of itself again", func() bool { return !a.Stale() })
+	t.Logf("in doubt for %v", took)
+	if !has(heir)(a.View()) {
+		t.Error("it is sure of itself, and does not know that it was replaced")
+	}
+	if !a.answered() {
+		t.Error("it was in doubt as if nobody had answered")
+	}
+	for _, s := range all {
+		s.awaits(t, "all are back", alive("a", "b", "c"))
+	}
+}
+
+// answered reports whether the last doubt was ended by an answer.
+func (s *speaker) answered() bool {
+	s.fence.mu.Lock()
+	defer s.fence.mu.Unlock()
+	return s.fence.woke != 0 && time.Duration(s.fence.until.Load()) < s.fence.woke+doubt
+}
+
+func TestOneThatWakesAloneDoesNotDoubt(t *testing.T) {
+	on := newNetwork()
+	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.1.9.1"), Keys: secrets("k")}, on)
+	eventually(t, "it ticks", func() bool { return a.fence.ticked.Load() != 0 })
+	a.switches.set(true)
+	eventually(t, "it is stopped", a.Stale)
+	a.switches.set(false)
+	eventually(t, "it knows that there is nobody to ask", func() bool { return !a.Stale() })
+	if a.fence.woke != 0 {
+		t.Error("it has asked")
+	}
+}
+
+func TestAStarvedSpeakerAccusesNobody(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.10.", Timing{}, "a", "b")
+	a := all[0]
+	for range 3 {
+		a.switches.set(true)
+		eventually(t, "it has missed ticks", a.Stale)
+		a.switches.set(false)
+		eventually(t, "it ticks", func() bool { return !a.Stale() })
+	}
+	if v := a.View(); v.Returned > 0 || len(v.Alive) != 2 {
+		t.Errorf("it has taken b for dead: %+v", v)
+	}
+}
+
+func TestFalseAlarmsAreDamped(t *testing.T) {
+	on := newNetwork()
+	registry := prometheus.NewPedanticRegistry()
+	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.1.11.1"), Keys: secrets("k"), Registerer: registry}, on)
+	b := beginWith(t, Config{Node: "b", Bind: gossipAt("127.1.11.2"), Keys: secrets("k")}, on)
+	meet(t, a, b)
+	a.awaits(t, "both", alive("a", "b"))
+	heartbeats(t, a, b)
+	var took []time.Duration
+	for range 2 {
+		on.part(a, b)
+		took = append(took, a.awaits(t, "b is away", alive("a")))
+		on.heal()
+		a.awaits(t, "b is back", alive("a", "b"))
+	}
+	t.Log(took)
+	if took[1] < 350*time.Millisecond {
+		t.Errorf("the second alarm came as soon as the first: %v", took)
+	}
+	want := `
+		# HELP daymark_gossip_false_alarms_total Speakers that were taken for silent and came back.
+		# TYPE daymark_gossip_false_alarms_total counter
+		daymark_gossip_false_alarms_total 2
+		# HELP daymark_gossip_members_alive Speakers that are alive, this one included.
+		# TYPE daymark_gossip_members_alive gauge
+		daymark_gossip_members_alive 2
+	`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
+		"daymark_gossip_false_alarms_total", "daymark_gossip_members_alive"); err != nil {
+		t.Error(err)
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+}

@@ -1,0 +1,48 @@
+package gossip
+
+import (
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"testing"
+)
+
+// TestADatagramCostsWhatItIsLong: a buffer for the longest there can be, for each, would be most of what a speaker allocates.
+func TestADatagramCostsWhatItIsLong(t *testing.T) {
+	at := func(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+	from, err := listen(at("127.0.3.1:0"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Shutdown()
+	to, err := listen(at("127.0.3.2:0"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Shutdown()
+	ip, port, _ := to.FinalAdvertiseAddr("", 0)
+	addr, _ := netip.AddrFromSlice(ip)
+	there := netip.AddrPortFrom(addr, uint16(port)).String()
+
+	const many = 1000
+	message := make([]byte, 100)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range many {
+		if _, err := from.WriteTo(message, there); err != nil {
+			t.Fatal(err)
+		}
+		if p := <-to.PacketCh(); len(p.Buf) != len(message) || p.From.String() == there {
+			t.Fatalf("%d bytes from %s", len(p.Buf), p.From)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / many; each > 2048 {
+		t.Errorf("a datagram of %d bytes costs %d", len(message), each)
+	}
+	for range 2 { // memberlist may have done so already.
+		if err := from.Shutdown(); err != nil {
+			t.Error(err)
+		}
+	}
+}

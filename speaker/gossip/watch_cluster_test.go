@@ -1,0 +1,198 @@
+package gossip
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const ms = time.Millisecond
+
+// cluster is several watches with a network between them, all in made-up time that goes by milliseconds. A message
+// takes a millisecond. memberlist is not in it: it counts everybody as alive until the test says otherwise.
+type cluster struct {
+	now   time.Time
+	nodes []*node
+	// cut lists the links that let nothing through, as "a>b".
+	cut map[string]bool
+	// wire are the messages on their way.
+	wire []func()
+	tick uint64
+}
+
+type node struct {
+	name     string
+	instance uint64
+	watch    *watch
+	// stopped: it neither ticks nor takes messages, which wait.
+	stopped bool
+	mailbox []func()
+	phase   int
+	seq     uint64
+}
+
+var begins = time.Unix(1e9, 0)
+
+func newCluster(names ...string) *cluster {
+	fast, _ := Preset("fast")
+	c := &cluster{now: begins, cut: map[string]bool{}}
+	for i, name := range names {
+		c.nodes = append(c.nodes, &node{name: name, instance: 1, watch: newWatch(name, fast), phase: (i * 17) % 50})
+	}
+	for _, a := range c.nodes {
+		for _, b := range c.nodes {
+			if a != b {
+				a.watch.listed(c.now, b.name, 1, true)
+			}
+		}
+	}
+	return c
+}
+
+func (c *cluster) node(name string) *node {
+	for _, n := range c.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+// send has a message taken by a node in a millisecond.
+func (c *cluster) send(from *node, to string, take func(*node)) {
+	target := c.node(to)
+	if target == nil || c.cut[from.name+">"+to] {
+		return
+	}
+	c.wire = append(c.wire, func() {
+		if target.stopped {
+			target.mailbox = append(target.mailbox, func() { take(target) })
+		} else {
+			take(target)
+		}
+	})
+}
+
+// part cuts all links between two groups, both ways; heal restores all.
+func (c *cluster) part(one, other string) {
+	for a := range strings.FieldsSeq(one) {
+		for b := range strings.FieldsSeq(other) {
+			c.cut[a+">"+b], c.cut[b+">"+a] = true, true
+		}
+	}
+}
+
+func (c *cluster) heal() { clear(c.cut) }
+
+// crash takes a node away.
+func (c *cluster) crash(name string) {
+	c.nodes = slices.DeleteFunc(c.nodes, func(n *node) bool { return n.name == name })
+}
+
+// run lets time pass, and calls see every millisecond.
+func (c *cluster) run(d time.Duration, see func()) {
+	for end := c.now.Add(d); c.now.Before(end); c.now = c.now.Add(ms) {
+		wire := c.wire
+		c.wire = nil
+		for _, deliver := range wire {
+			deliver()
+		}
+		for _, n := range c.nodes {
+			if !n.stopped {
+				c.step(n)
+			}
+		}
+		if see != nil {
+			see()
+		}
+	}
+}
+
+// step is what a node does in a millisecond.
+func (c *cluster) step(n *node) {
+	if since := int(c.now.Sub(begins) / ms); since%50 == n.phase {
+		n.seq++
+		n.watch.tick(c.now)
+		for _, target := range n.watch.targets(n.seq) {
+			c.send(n, target, func(to *node) { c.ping(n, to) })
+		}
+	}
+	mailbox := n.mailbox
+	n.mailbox = nil
+	for _, take := range mailbox {
+		take()
+	}
+	if next := n.watch.deadline(c.now.Add(-ms)); !next.IsZero() && !next.After(c.now) {
+		n.watch.judgeAll(c.now)
+	}
+	c.tick++
+	seq := c.tick
+	for _, b := range n.watch.take() {
+		for _, other := range n.watch.others {
+			c.send(n, other.node, func(to *node) {
+				to.watch.hear(c.now, n.name, n.instance, false)
+				if b.node != to.name {
+					to.watch.hearsay(c.now, n.name, seq, b)
+				}
+			})
+		}
+	}
+}
+
+func (c *cluster) ping(from, to *node) {
+	to.watch.hear(c.now, from.name, from.instance, false)
+	c.send(to, from.name, func(from *node) { from.watch.hear(c.now, to.name, to.instance, true) })
+}
+
+// alive are those whom a node takes for alive, itself included.
+func (c *cluster) alive(name string) string {
+	all := []string{name}
+	for _, o := range c.node(name).watch.others {
+		if o.alive {
+			all = append(all, o.node)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// sees asserts whom each of some nodes takes for alive.
+func (c *cluster) sees(t *testing.T, who, want string) {
+	t.Helper()
+	for name := range strings.FieldsSeq(who) {
+		if got := c.alive(name); got != want {
+			t.Errorf("after %v %s takes for alive %q, want %q", c.now.Sub(begins), name, got, want)
+		}
+	}
+}
+
+// until runs until all of some nodes take just these for alive, and returns how long that took.
+func (c *cluster) until(t *testing.T, who, want string) time.Duration {
+	t.Helper()
+	for began := c.now; c.now.Sub(began) < 10*time.Second; c.run(ms, nil) {
+		done := true
+		for name := range strings.FieldsSeq(who) {
+			done = done && c.alive(name) == want
+		}
+		if done {
+			return c.now.Sub(began)
+		}
+	}
+	c.sees(t, who, want)
+	return 0
+}
+
+func names(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("n%02d", i))
+	}
+	return strings.Join(all, " ")
+}
+
+func without(all, some string) string {
+	gone := strings.Fields(some)
+	return strings.Join(slices.DeleteFunc(strings.Fields(all), func(n string) bool { return slices.Contains(gone, n) }), " ")
+}
