@@ -7,28 +7,12 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Session is a session that is wanted.
-type Session struct {
-	// Name of the session: in Status, in metrics and in what is logged. Each is given once. A session that is given
-	// another name stays as it is.
-	Name string
-	// Peer is the address of the other system; a link-local one has its zone.
-	Peer netip.Addr
-	// Local is the address to send from; invalid: what the routing table gives.
-	Local netip.Addr
-	// Device is the VRF to send and receive in; empty: none.
-	Device string
-	// MultiHop: the peer is more than one hop away (RFC 5883).
-	MultiHop bool
-	// Profile holds the parameters. Zero ones are those of an empty BFDProfile; others are brought within what is sane:
-	// intervals from 10 ms to 1 min, multiplier from 1 to 255. MinimumTTL is for MultiHop only. Some routers (BIRD) send
-	// with a TTL of 64, and are not heard unless it is set below.
-	Profile lb.BFDProfile
-}
+type Session = announce.BFDSession
 
 // The limits of a profile, as the API has them.
 const (
@@ -38,7 +22,7 @@ const (
 	fullTTL, usualTTL = 255, 254
 )
 
-func (s *Session) parameters() bfdsession.Parameters {
+func parametersOf(s *Session) bfdsession.Parameters {
 	clamp := func(d time.Duration) time.Duration { return min(max(cmp.Or(d, usualInterval), shortest), longest) }
 	return bfdsession.Parameters{
 		DesiredMinTx: clamp(s.Profile.TransmitInterval), RequiredMinRx: clamp(s.Profile.ReceiveInterval),
@@ -47,8 +31,8 @@ func (s *Session) parameters() bfdsession.Parameters {
 	}
 }
 
-// minimumTTL of packets that are accepted.
-func (s *Session) minimumTTL() int {
+// minimumTTLOf packets that are accepted.
+func minimumTTLOf(s *Session) int {
 	if !s.MultiHop {
 		return fullTTL
 	}
@@ -62,8 +46,8 @@ type path struct {
 	multiHop    bool
 }
 
-// path reads where a session goes. The error says why it cannot be had.
-func (s *Session) path() (path, error) {
+// pathOf reads where a session goes. The error says why it cannot be had.
+func pathOf(s *Session) (path, error) {
 	p := path{peer: s.Peer.Unmap(), local: s.Local.Unmap().WithZone(""), device: s.Device, multiHop: s.MultiHop}
 	switch {
 	case !p.peer.IsValid() || p.peer.IsUnspecified() || p.peer.IsMulticast():
@@ -100,7 +84,7 @@ func sortOut(desired []Session) (order []path, wanted map[path]*Session, refused
 	names := make(map[string]struct{}, len(desired))
 	for i := range desired {
 		s := &desired[i]
-		p, err := s.path()
+		p, err := pathOf(s)
 		if _, twice := names[s.Name]; twice && err == nil {
 			err = errNameTwice
 		}

@@ -243,8 +243,8 @@ func (m *Monitor) refuse(refused []refusal) {
 
 // change gives a session that runs another name or other parameters.
 func (m *Monitor) change(w *watch, s *Session) {
-	w.name, w.minimumTTL = s.Name, s.minimumTTL()
-	if want := s.parameters(); want != w.parameters {
+	w.name, w.minimumTTL = s.Name, minimumTTLOf(s)
+	if want := parametersOf(s); want != w.parameters {
 		w.parameters = want
 		w.machine.Change(want)
 		m.follow(w, time.Now(), bfdsession.Kept)

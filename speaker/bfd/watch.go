@@ -43,7 +43,7 @@ type watch struct {
 
 func newWatch(p path, discriminator uint32, s *Session, now time.Time) *watch {
 	w := &watch{
-		path: p, name: s.Name, parameters: s.parameters(), minimumTTL: s.minimumTTL(), since: now, at: -1,
+		path: p, name: s.Name, parameters: parametersOf(s), minimumTTL: minimumTTLOf(s), since: now, at: -1,
 	}
 	w.machine = bfdsession.New(discriminator, w.parameters, rand.Float64)
 	w.shown = w.machine.View()

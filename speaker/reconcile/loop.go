@@ -67,7 +67,7 @@ type Unnumbered interface {
 
 // BFD watches the paths to routers.
 type BFD interface {
-	Set(ctx context.Context, desired []bfd.Session) error
+	Set(ctx context.Context, desired []announce.BFDSession) error
 	Status() []bfd.Status
 	Changes() <-chan struct{}
 }

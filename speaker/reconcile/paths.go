@@ -17,7 +17,7 @@ import (
 type paths struct {
 	mu sync.Mutex
 	// last is by what each session was watched last, by name.
-	last map[string]bfd.Session
+	last map[string]announce.BFDSession
 	// shared are the sessions on a path, by the name of the first, which is the path's; former are those of the pass before: a
 	// failure may be told under the name that the path had then.
 	shared, former map[string][]string
@@ -33,13 +33,13 @@ type path struct {
 }
 
 // watch says which paths to watch for these sessions. Those that stand are established, and BFD is up.
-func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []bfd.Session {
+func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []announce.BFDSession {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	parting := map[string]bool{}
-	last, shared := make(map[string]bfd.Session, len(sessions)), map[string][]string{}
+	last, shared := make(map[string]announce.BFDSession, len(sessions)), map[string][]string{}
 	first := map[path]string{}
-	var list []bfd.Session
+	var list []announce.BFDSession
 	for i := range sessions {
 		parting[sessions[i].Name] = p.parts(&sessions[i])
 		w, watched := p.of(&sessions[i], stand[sessions[i].Name])
@@ -65,17 +65,17 @@ func (p *paths) watch(sessions []announce.Session, stand map[string]bool) []bfd.
 //
 // When BFD is taken from a session that stands, we go on until it ends or the router has taken BFD from it, too, but heed no
 // failure: FRR and BIRD take the word that we leave, AdminDown, for a failure, close the session and drop its routes.
-func (p *paths) of(s *announce.Session, stands bool) (bfd.Session, bool) {
+func (p *paths) of(s *announce.Session, stands bool) (announce.BFDSession, bool) {
 	before, known := p.last[s.Name]
 	switch {
 	case s.Problem != "":
 		return before, known
 	case !s.Address.IsValid():
-		return bfd.Session{}, false
+		return announce.BFDSession{}, false
 	case s.BFD == nil:
 		return before, known && stands && before.Peer == s.Address
 	}
-	w := bfd.Session{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD}
+	w := announce.BFDSession{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD}
 	if known && before.Peer == w.Peer && before.Local == w.Local && !s.MultiHop && !before.MultiHop {
 		w.MultiHop = false
 	}
