@@ -56,8 +56,9 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 # the race detector. Installed where that can be done, named where not.
 .PHONY: deps-test
 deps-test:
-	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables ip:iproute2 vtysh:frr bird:bird2 arping:iputils-arping ndisc6:ndisc6
+	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
+		bird:bird2:--version:'BIRD version [23]' arping:iputils-arping ndisc6:ndisc6
 
 .PHONY: deps-demo
 deps-demo:
-	@hack/debian-packages nft:nftables ip:iproute2
+	@hack/debian-packages nft:nftables ip:iproute2:-V:iproute2

@@ -158,18 +158,6 @@ func Eventually(t testing.TB, what string, ask func() error) {
 	}
 }
 
-// NeedProgram skips the test when a program is not installed, but fails it in CI, where all must be.
-func NeedProgram(t testing.TB, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed, and CI must have it", name)
-	}
-	t.Skipf("%s is not installed", name)
-}
-
 // onOwnThread runs f on a thread that ends with it, so that no other goroutine is ever in a foreign namespace.
 func onOwnThread(f func()) {
 	done := make(chan struct{})

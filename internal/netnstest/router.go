@@ -91,7 +91,7 @@ type BIRD struct {
 // StartBIRD runs BIRD with a configuration. The test is skipped where it is not installed, and fails in CI.
 func StartBIRD(t testing.TB, at *Namespace, config string) *BIRD {
 	t.Helper()
-	NeedProgram(t, birdProgram)
+	NeedVersion(t, birdProgram, "--version", "BIRD version 2", "BIRD version 3") // BIRD 1 has another configuration language.
 	NeedProgram(t, "birdc")
 	b := &BIRD{t: t, at: at, dir: t.TempDir()}
 	b.write(config)

@@ -280,21 +280,6 @@ func TestASilentRivalIsForgotten(t *testing.T) {
 	wantConflicts(t, r, []netip.Addr{vip4})
 }
 
-func TestArpingAnnouncesAConflict(t *testing.T) {
-	netnstest.NeedProgram(t, "arping")
-	s := newSegment(t, "near0")
-	r := begin(t, Config{})
-	mustSet(t, r, on([]string{"near0"}, vip4, vip4b))
-	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", "far0")
-	s.host.Run(t, "ip", "addr", "add", vip4b.String()+"/24", "dev", "far0")
-	s.host.Run(t, "arping", "-U", "-c", "1", "-I", "far0", "-s", vip4.String(), vip4.String())
-	s.host.Run(t, "arping", "-A", "-c", "1", "-I", "far0", "-s", vip4b.String(), vip4b.String())
-	by := s.farMAC(t).String()
-	wantConflicts(t, r, []netip.Addr{vip4, vip4b},
-		Conflict{Addr: vip4, MAC: by, Interface: "near0", Announced: true},
-		Conflict{Addr: vip4b, MAC: by, Interface: "near0", Announced: true})
-}
-
 // TestAnAddressThatComesAgainIsNew: it is looked for anew, or held at once, as it is then said.
 func TestAnAddressThatComesAgainIsNew(t *testing.T) {
 	s := newSegment(t, "near0")

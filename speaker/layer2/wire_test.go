@@ -246,25 +246,6 @@ func TestExactFrames(t *testing.T) {
 		equal(advertisement(ours, vip6, allNodes, netip.IPv6Unspecified())))
 }
 
-func TestArping(t *testing.T) {
-	netnstest.NeedProgram(t, "arping")
-	s := newSegment(t, "near0")
-	r := begin(t, Config{})
-	mustSet(t, r, on([]string{"near0"}, vip4))
-	if out := s.host.Run(t, "arping", "-c", "1", "-w", "5", "-I", "far0", vip4.String()); !strings.Contains(
-		strings.ToLower(out), s.mac(t).slice().String(),
-	) {
-		t.Errorf("arping: %s", out)
-	}
-	// Duplicate address detection: a probe from 0.0.0.0; an answer means failure.
-	if out, err := s.host.Output(t, "arping", "-D", "-c", "1", "-w", "5", "-I", "far0", vip4.String()); err == nil {
-		t.Errorf("arping -D found no duplicate: %s", out)
-	}
-	if out, err := s.host.Output(t, "arping", "-D", "-c", "1", "-w", "1", "-I", "far0", vip4b.String()); err != nil {
-		t.Errorf("arping -D found a duplicate of a free address: %s", out)
-	}
-}
-
 func TestNdisc6(t *testing.T) {
 	netnstest.NeedProgram(t, "ndisc6")
 	s := newSegment(t, "near0")
