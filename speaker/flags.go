@@ -11,7 +11,6 @@ import (
 
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
-	"github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
 // gossipPort that speakers listen on when nothing else is said.
@@ -29,7 +28,7 @@ const (
 // flags that only the speaker has, as given and as read.
 type flags struct {
 	node            string
-	gossip          reconcile.Bind
+	gossip          gossip.Bind
 	gossipText      string
 	preset          string
 	rebalanceAfter  time.Duration
@@ -96,19 +95,19 @@ func (f *flags) timed() (gossip.Timing, error) {
 	return timing, timing.Check()
 }
 
-func parseBind(text string) (reconcile.Bind, error) {
+func parseBind(text string) (gossip.Bind, error) {
 	switch text {
 	case "":
-		return reconcile.Bind{Port: gossipPort}, nil
+		return gossip.Bind{Port: gossipPort}, nil
 	case "0":
-		return reconcile.Bind{Off: true}, nil
+		return gossip.Bind{Off: true}, nil
 	}
 	address, err := netip.ParseAddrPort(text)
 	switch {
 	case err == nil && address.Addr().IsUnspecified():
-		return reconcile.Bind{}, fmt.Errorf("--gossip-bind-address %s: the other speakers need an address of this node to reach", text)
+		return gossip.Bind{}, fmt.Errorf("--gossip-bind-address %s: the other speakers need an address of this node to reach", text)
 	case err == nil && address.Port() != 0:
-		return reconcile.Bind{Address: address.Addr().Unmap(), Port: address.Port()}, nil
+		return gossip.Bind{Address: address.Addr().Unmap(), Port: address.Port()}, nil
 	}
-	return reconcile.Bind{}, fmt.Errorf("--gossip-bind-address must be address:port or 0, not %q", text)
+	return gossip.Bind{}, fmt.Errorf("--gossip-bind-address must be address:port or 0, not %q", text)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/view"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/link"
@@ -65,8 +66,8 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	}
 
 	links := link.New(log.With("part", "link"))
-	gossip := reconcile.NewSpeakers(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
-	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Stale: gossip.Stale})
+	members := gossip.NewRunner(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
+	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Stale: members.Stale})
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
@@ -77,12 +78,12 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
 	loop, err = reconcile.Add(m, reconcile.Config{
 		Node: own.node, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
-	}, reconcile.Executors{Links: links, Gossip: gossip, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, reporter)
+	}, reconcile.Executors{Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, reporter)
 	if err != nil {
 		return err
 	}
 
-	parts := []manager.Runnable{links, gossip, segment, neighbors, inTurn(routers, watcher), checks, reporter}
+	parts := []manager.Runnable{links, members, segment, neighbors, inTurn(routers, watcher), checks, reporter}
 	if f.Health != "0" {
 		parts = append(parts, probes(f.Health, loop.Ready, checks.Handler()))
 	}

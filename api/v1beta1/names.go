@@ -24,6 +24,13 @@ const (
 // LoadBalancerClass is the class of Services that is served whatever the flags say of Services without a class.
 const LoadBalancerClass = "daymark.io/daymark"
 
+// The Secret whose values encrypt the gossip of the speakers. The controller makes it, the speakers read it.
+const (
+	GossipSecret = "daymark-gossip"
+	// GossipSecretKey names the value that the speakers encrypt with; they decrypt with every value.
+	GossipSecretKey = "key"
+)
+
 // Condition types.
 const (
 	// ConditionAddressAssigned on a Service: it has the addresses it should have, or why not.

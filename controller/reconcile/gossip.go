@@ -8,36 +8,34 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// The Secret whose key the speakers encrypt their gossip with.
-const (
-	gossipSecret = "daymark-gossip"
-	gossipKey    = "key"
-	gossipBytes  = 32
-)
+// gossipKeyBytes is the length of the key that is made for the speakers.
+const gossipKeyBytes = 32
 
 // ensureGossipKey makes the Secret of the speakers if there is none. One that is there is never changed: the speakers that
 // run have its key.
 func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) error {
-	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == gossipSecret })
+	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == v1beta1.GossipSecret })
 	if i >= 0 {
-		if len(secrets[i].Data[gossipKey]) == 0 {
-			l.complainOnce(fmt.Sprintf("Secret %s has no %s: delete it to have a new one made", gossipSecret, gossipKey))
+		if len(secrets[i].Data[v1beta1.GossipSecretKey]) == 0 {
+			l.complainOnce(fmt.Sprintf("Secret %s has no %s: delete it to have a new one made", v1beta1.GossipSecret, v1beta1.GossipSecretKey))
 		}
 		return nil
 	}
-	secret := &corev1.Secret{Data: map[string][]byte{gossipKey: make([]byte, gossipBytes)}}
-	secret.Namespace, secret.Name = l.namespace, gossipSecret
-	if _, err := rand.Read(secret.Data[gossipKey]); err != nil {
+	secret := &corev1.Secret{Data: map[string][]byte{v1beta1.GossipSecretKey: make([]byte, gossipKeyBytes)}}
+	secret.Namespace, secret.Name = l.namespace, v1beta1.GossipSecret
+	if _, err := rand.Read(secret.Data[v1beta1.GossipSecretKey]); err != nil {
 		return fmt.Errorf("make a key for the speakers: %w", err)
 	}
 	switch err := l.client.Create(ctx, secret); {
 	case err == nil:
-		l.log.Info("made the key that the speakers encrypt their gossip with", "secret", l.namespace+"/"+gossipSecret)
+		l.log.Info("made the key that the speakers encrypt their gossip with", "secret", l.namespace+"/"+v1beta1.GossipSecret)
 	case apierrors.IsAlreadyExists(err): // and the cache has not seen it yet
 	default:
-		return fmt.Errorf("make the Secret %s: %w", gossipSecret, err)
+		return fmt.Errorf("make the Secret %s: %w", v1beta1.GossipSecret, err)
 	}
 	return nil
 }

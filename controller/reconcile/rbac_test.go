@@ -59,7 +59,7 @@ func TestPermissions(t *testing.T) {
 	c.addresses(t, "web", "192.0.2.0")
 	c.events(t, "web", "AddressAssigned")
 	lab.Eventually(t, soon, "there is a key for the gossip", func() error {
-		return c.Get(t.Context(), client.ObjectKey{Namespace: home, Name: gossipSecret}, &corev1.Secret{})
+		return c.Get(t.Context(), client.ObjectKey{Namespace: home, Name: v1beta1.GossipSecret}, &corev1.Secret{})
 	})
 	loop.stop() // and the lease is given back
 

@@ -11,7 +11,7 @@ import (
 
 // delegate is what memberlist calls with what others tell. None of it may block: NotifyMsg runs on the only goroutine that
 // handles datagrams, which has to answer pings.
-type delegate struct{ members *Members }
+type delegate struct{ members *Membership }
 
 // NodeMeta is what memberlist tells with our being alive: our instance.
 func (d delegate) NodeMeta(int) []byte {
@@ -56,7 +56,7 @@ func (d delegate) MergeRemoteState(message []byte, _ bool) {
 }
 
 // events hears of nodes that come and go, with memberlist's lock held: it must return at once, and may not look.
-type events struct{ members *Members }
+type events struct{ members *Membership }
 
 // NotifyJoin is told of a node that is alive.
 func (e events) NotifyJoin(node *memberlist.Node) { e.note(node, true) }
@@ -73,11 +73,11 @@ func (e events) note(node *memberlist.Node, alive bool) {
 		addr, _ := netip.AddrFromSlice(node.Addr)
 		m.roster.list(time.Now(), node.Name, instanceOf(node.Meta), netip.AddrPortFrom(addr, node.Port), alive)
 	}
-	m.wake()
+	notify(m.changes)
 }
 
 // receive acts on a message; it reports whether it could be read.
-func (m *Members) receive(message []byte) bool {
+func (m *Membership) receive(message []byte) bool {
 	from, body := open(message)
 	if body.bad {
 		return false
@@ -108,7 +108,7 @@ func (m *Members) receive(message []byte) bool {
 }
 
 // onPing answers a ping, after what the other side has missed.
-func (m *Members) onPing(now time.Time, from head, body *reader) bool {
+func (m *Membership) onPing(now time.Time, from head, body *reader) bool {
 	p := body.ping()
 	if !body.ok() {
 		return false
@@ -134,7 +134,7 @@ func (m *Members) onPing(now time.Time, from head, body *reader) bool {
 }
 
 // onPong takes the answer to a ping of ours.
-func (m *Members) onPong(now time.Time, from head, body *reader) bool {
+func (m *Membership) onPong(now time.Time, from head, body *reader) bool {
 	p := body.pong()
 	if !body.ok() {
 		return false
@@ -146,7 +146,7 @@ func (m *Members) onPong(now time.Time, from head, body *reader) bool {
 
 // hear takes a message of a speaker as a sign of life. One that is back is told what it has missed, whatever the message
 // was that came first.
-func (m *Members) hear(now time.Time, from head, pong bool) {
+func (m *Membership) hear(now time.Time, from head, pong bool) {
 	back, since := m.roster.hear(now, from, netip.AddrPort{}, pong)
 	m.follow()
 	if to, at, known := m.roster.where(from.from); back && known {
@@ -156,7 +156,7 @@ func (m *Members) hear(now time.Time, from head, pong bool) {
 }
 
 // onVotes takes the votes of a watcher.
-func (m *Members) onVotes(now time.Time, from head, body *reader) bool {
+func (m *Membership) onVotes(now time.Time, from head, body *reader) bool {
 	v := body.votes()
 	if !body.ok() {
 		return false
@@ -175,7 +175,7 @@ func (m *Members) onVotes(now time.Time, from head, body *reader) bool {
 
 // onClaims takes claims that were sent by datagram. What is news is passed on, for those whom the sender does not reach; a
 // sender that knows less than we do is told.
-func (m *Members) onClaims(now time.Time, from head, body *reader) bool {
+func (m *Membership) onClaims(now time.Time, from head, body *reader) bool {
 	seq, claims := body.number(), body.claims()
 	if !body.ok() {
 		return false
@@ -194,7 +194,7 @@ func (m *Members) onClaims(now time.Time, from head, body *reader) bool {
 }
 
 // onState takes what a speaker tells of itself. It may have come by TCP, so it says nothing about heartbeats.
-func (m *Members) onState(now time.Time, from head, body *reader) bool {
+func (m *Membership) onState(now time.Time, from head, body *reader) bool {
 	told := news{node: from.from, instance: from.instance, seq: body.number()}
 	told.body = slices.Clone(body.bytes(len(body.rest)))
 	if body.bad || len(told.body) > mostState {
@@ -204,7 +204,7 @@ func (m *Members) onState(now time.Time, from head, body *reader) bool {
 }
 
 // onExchange takes all that another speaker knows.
-func (m *Members) onExchange(now time.Time, body *reader) bool {
+func (m *Membership) onExchange(now time.Time, body *reader) bool {
 	e := body.exchange()
 	if !body.ok() {
 		return false

@@ -12,7 +12,7 @@ import (
 )
 
 // gossip is the configuration of memberlist: its preset for a LAN with our own timing.
-func (m *Members) gossip() *memberlist.Config {
+func (m *Membership) gossip() *memberlist.Config {
 	c := memberlist.DefaultLANConfig()
 	c.Name = m.cfg.Node
 	c.BindAddr, c.BindPort = m.cfg.Bind.Addr().String(), int(m.cfg.Bind.Port())

@@ -152,7 +152,7 @@ func TestStatesReachAll(t *testing.T) {
 	// The next run of a node has not said anything yet.
 	all[0].crash(t)
 	again := beginWith(t, Config{Node: "a", Bind: all[0].at, Keys: secrets("k")}, on)
-	again.Set(map[string]Other{"b": {At: all[1].at}})
+	again.Set(map[string]ExpectedPeer{"b": {Address: all[1].at}})
 	all[1].awaits(t, "the next run", func(v View) bool { return v.Peers["a"].Incarnation == again.Incarnation() })
 	if all[1].View().Peers["a"].StateKnown {
 		t.Error("the state of the run before is kept")

@@ -11,7 +11,7 @@ import (
 )
 
 // join reaches for those that are expected and not alive, at every Set and every second, until ctx ends.
-func (m *Members) join(ctx context.Context) {
+func (m *Membership) join(ctx context.Context) {
 	ticker := time.NewTicker(joinEvery)
 	defer ticker.Stop()
 	for {
@@ -27,7 +27,7 @@ func (m *Members) join(ctx context.Context) {
 
 // reach tries all that are absent, a few side by side. Each is looked at again right before its turn: the first that
 // is reached makes us known to the others.
-func (m *Members) reach(ctx context.Context) {
+func (m *Membership) reach(ctx context.Context) {
 	m.mu.Lock()
 	wanted := m.roster.heard() // It answers, and memberlist has not taken it back.
 	maps.Copy(wanted, m.expected)
@@ -54,7 +54,7 @@ func (m *Members) reach(ctx context.Context) {
 
 // rejoin reaches at once for those that are heard again, or for the first time, until ctx ends: memberlist shall take
 // them back, and a state of ours that does not fit in a datagram is sent to them.
-func (m *Members) rejoin(ctx context.Context) {
+func (m *Membership) rejoin(ctx context.Context) {
 	var (
 		trying sync.WaitGroup
 		turns  = make(chan struct{}, atOnce)
@@ -90,7 +90,7 @@ func (m *Members) rejoin(ctx context.Context) {
 }
 
 // greet makes one attempt to reach a speaker and notes how it went.
-func (m *Members) greet(node string, at netip.AddrPort) {
+func (m *Membership) greet(node string, at netip.AddrPort) {
 	_, err := m.list.Load().Join([]string{at.String()})
 
 	var failure attempt
@@ -107,15 +107,15 @@ func (m *Members) greet(node string, at netip.AddrPort) {
 	m.reckon()
 	m.mu.Unlock()
 	if changed {
-		m.wake()
+		notify(m.changes)
 	}
 }
 
 // isAlive reports whether memberlist counts a speaker as alive.
-func (m *Members) isAlive(node string) bool { return slices.Contains(m.roster.listed(), node) }
+func (m *Membership) isAlive(node string) bool { return slices.Contains(m.roster.listed(), node) }
 
 // watchClock wakes the receiver when a verdict falls by the passing of time alone.
-func (m *Members) watchClock(ctx context.Context) {
+func (m *Membership) watchClock(ctx context.Context) {
 	timer := time.NewTicker(verdictEvery)
 	defer timer.Stop()
 	for known := false; !known; {
@@ -125,7 +125,7 @@ func (m *Members) watchClock(ctx context.Context) {
 		case <-timer.C:
 		}
 		if known = m.View().Known; known {
-			m.wake()
+			notify(m.changes)
 		}
 	}
 }

@@ -27,7 +27,7 @@ const (
 	farewell = 500 * time.Millisecond
 )
 
-// Config of Members.
+// Config of Membership.
 type Config struct {
 	// Node is the Kubernetes name of this node, by which the other speakers know it.
 	Node string
@@ -44,10 +44,10 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Other is a speaker that there should be.
-type Other struct {
-	// At is where it gossips; invalid while it has not said so.
-	At netip.AddrPort
+// ExpectedPeer is a speaker that there should be.
+type ExpectedPeer struct {
+	// Address is where it gossips; invalid while it has not said so.
+	Address netip.AddrPort
 	// Down: the control plane takes its node to be down. It is tried, and not waited for.
 	Down bool
 }
@@ -70,8 +70,8 @@ type View struct {
 	Why string
 }
 
-// Members keeps this speaker among the others. Its methods may be called by several goroutines.
-type Members struct {
+// Membership keeps this speaker among the others. Its methods may be called by several goroutines.
+type Membership struct {
 	cfg     Config
 	changes chan struct{}
 	// set wakes the joiner: there may be somebody new to reach.
@@ -105,13 +105,13 @@ type Members struct {
 	mu           sync.Mutex
 	keyring      *memberlist.Keyring
 	acquaintance acquaintance
-	expected     map[string]Other
+	expected     map[string]ExpectedPeer
 	// failures of the last attempts to reach those that are expected.
 	failures map[string]attempt
 }
 
-// New returns Members that know nobody. It opens nothing and starts nothing: Start does.
-func New(cfg Config) *Members {
+// New returns Membership that know nobody. It opens nothing and starts nothing: Start does.
+func New(cfg Config) *Membership {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -120,7 +120,7 @@ func New(cfg Config) *Members {
 	}
 	now := time.Now()
 	instance := uint64(max(1, now.UnixNano()))
-	m := &Members{
+	m := &Membership{
 		cfg: cfg, changes: make(chan struct{}, 1), set: make(chan struct{}, 1), keyed: make(chan struct{}),
 		left: make(chan struct{}), back: make(chan string, 64), large: make(chan struct{}, 1), made: now, listen: listen, ticker: newTicker,
 		roster: newRoster(cfg.Node, instance, cfg.Timing), table: newTable(), fence: newFence(cfg.Timing.beat()),
@@ -139,10 +139,10 @@ func New(cfg Config) *Members {
 
 // Start gossips until ctx ends, then tells the others that we leave, and returns nil. It fails when the address cannot
 // be listened on. It may be called once.
-func (m *Members) Start(ctx context.Context) error { return m.run(ctx, m.leave) }
+func (m *Membership) Start(ctx context.Context) error { return m.run(ctx, m.leave) }
 
 // run is Start with its last act given: a test has one that leaves without a word, as a crash does.
-func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) error {
+func (m *Membership) run(ctx context.Context, depart func(*memberlist.Memberlist)) error {
 	select {
 	case <-ctx.Done():
 		return nil
@@ -155,7 +155,7 @@ func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) 
 	addr, _ := netip.AddrFromSlice(list.LocalNode().Addr)
 	m.at = netip.AddrPortFrom(addr.Unmap(), list.LocalNode().Port)
 	m.list.Store(list)
-	m.wake()
+	notify(m.changes)
 
 	var working sync.WaitGroup
 	for _, work := range []func(context.Context){m.pulse, m.join, m.rejoin, m.tellLarge, m.watchClock, m.sweep} {
@@ -169,7 +169,7 @@ func (m *Members) run(ctx context.Context, depart func(*memberlist.Memberlist)) 
 }
 
 // create has memberlist listen.
-func (m *Members) create() (*memberlist.Memberlist, error) {
+func (m *Membership) create() (*memberlist.Memberlist, error) {
 	transport, err := m.listen(m.cfg.Bind, m.cfg.Log)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (m *Members) create() (*memberlist.Memberlist, error) {
 }
 
 // sweep forgets claims that nobody wants, until ctx ends.
-func (m *Members) sweep(ctx context.Context) {
+func (m *Membership) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -199,7 +199,7 @@ func (m *Members) sweep(ctx context.Context) {
 
 // leave takes leave of the others, so that they need not find out: directly, and by memberlist. Where that fails, they do
 // find out.
-func (m *Members) leave(list *memberlist.Memberlist) {
+func (m *Membership) leave(list *memberlist.Memberlist) {
 	m.leaving.Store(true)
 	for _, to := range m.roster.reachable() {
 		m.send(to, m.heading(kindBye))
@@ -211,13 +211,13 @@ func (m *Members) leave(list *memberlist.Memberlist) {
 
 // Incarnation is the run of this speaker, as others know it: the time at which it was made in nanoseconds, or later than any
 // run of it before that others remember. It may rise while nobody has been met yet, and claims carry the latest.
-func (m *Members) Incarnation() uint64 { return m.roster.instance() }
+func (m *Membership) Incarnation() uint64 { return m.roster.instance() }
 
 // Set says which other speakers there should be, by node: the whole of what the API server knows. An entry for this node
 // is ignored; one without an address is waited for. Those that are not alive are tried at once and then every second
 // until they are or are not expected any more; who cannot be reached is told by View. A speaker that is alive is not
 // forgotten for not being expected.
-func (m *Members) Set(expected map[string]Other) {
+func (m *Membership) Set(expected map[string]ExpectedPeer) {
 	m.mu.Lock()
 	m.expected = maps.Clone(expected)
 	delete(m.expected, m.cfg.Node)
@@ -228,12 +228,12 @@ func (m *Members) Set(expected map[string]Other) {
 	m.roster.expect(m.expected)
 	m.reckon()
 	m.mu.Unlock()
-	poke(m.set)
-	m.wake()
+	notify(m.set)
+	notify(m.changes)
 }
 
 // reckon counts who is waited for. The caller holds mu.
-func (m *Members) reckon() {
+func (m *Membership) reckon() {
 	others, gone := 0, 0
 	for node, other := range m.expected {
 		if other.Down || m.failures[node].refused {
@@ -248,7 +248,7 @@ func (m *Members) reckon() {
 // SetKeys replaces the secrets; the first encrypts from now on. To change a secret without a moment of silence, add the
 // new one behind the old, then put it first, then take the old one away, and let every speaker see each step. An empty
 // list is refused, and the keys stay as they are.
-func (m *Members) SetKeys(keys [][]byte) error {
+func (m *Membership) SetKeys(keys [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("change the gossip keys: there is none")
 	}
@@ -267,11 +267,11 @@ func (m *Members) SetKeys(keys [][]byte) error {
 }
 
 // Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
-func (m *Members) Left() <-chan struct{} { return m.left }
+func (m *Membership) Left() <-chan struct{} { return m.left }
 
 // View tells who is alive, what they say, and whether that may be relied on. It is cheap: what has not changed is not
 // made again.
-func (m *Members) View() View {
+func (m *Membership) View() View {
 	now := m.roster.read()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -292,24 +292,21 @@ func (m *Members) View() View {
 }
 
 // Changes wakes its one receiver when View may have changed. A wake carries nothing; several changes may share one.
-func (m *Members) Changes() <-chan struct{} { return m.changes }
+func (m *Membership) Changes() <-chan struct{} { return m.changes }
 
 // missing are those expected that are not alive, in order of name.
-func missing(expected map[string]Other, alive []string, failures map[string]attempt) []unreached {
+func missing(expected map[string]ExpectedPeer, alive []string, failures map[string]attempt) []unreached {
 	var absent []unreached
 	for _, node := range slices.Sorted(maps.Keys(expected)) {
 		if _, found := slices.BinarySearch(alive, node); !found {
-			absent = append(absent, unreached{node, expected[node].At, failures[node]})
+			absent = append(absent, unreached{node, expected[node].Address, failures[node]})
 		}
 	}
 	return absent
 }
 
-// wake wakes the receiver of Changes.
-func (m *Members) wake() { poke(m.changes) }
-
-// poke leaves a wake unless one waits already. It never blocks.
-func poke(channel chan<- struct{}) {
+// notify puts a notification into a channel unless one waits there already. It never blocks.
+func notify(channel chan<- struct{}) {
 	select {
 	case channel <- struct{}{}:
 	default:

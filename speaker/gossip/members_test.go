@@ -22,9 +22,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
-// speaker is one of several Members that gossip over the loopback of the tests' namespace, each on its own address.
+// speaker is one of several Membership that gossip over the loopback of the tests' namespace, each on its own address.
 type speaker struct {
-	*Members
+	*Membership
 	at   netip.AddrPort
 	end  context.CancelFunc
 	over chan error
@@ -47,14 +47,14 @@ func beginWith(t testing.TB, cfg Config, on *network) *speaker {
 	t.Helper()
 	cfg.Log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &speaker{Members: New(cfg), at: cfg.Bind, end: cancel, over: make(chan error, 1)}
+	s := &speaker{Membership: New(cfg), at: cfg.Bind, end: cancel, over: make(chan error, 1)}
 	if on != nil {
 		on.join(s)
 	}
 	go func() {
 		s.over <- s.run(ctx, func(list *memberlist.Memberlist) {
 			if !s.crashed.Load() {
-				s.Members.leave(list)
+				s.Membership.leave(list)
 			} else if err := list.Shutdown(); err != nil {
 				t.Error(err)
 			}
@@ -107,9 +107,9 @@ func (s *speaker) crash(t testing.TB) {
 // meet tells each of the speakers of the others.
 func meet(t testing.TB, all ...*speaker) {
 	t.Helper()
-	expected := map[string]Other{}
+	expected := map[string]ExpectedPeer{}
 	for _, s := range all {
-		expected[s.cfg.Node] = Other{At: s.at}
+		expected[s.cfg.Node] = ExpectedPeer{Address: s.at}
 	}
 	for _, s := range all {
 		s.Set(expected)
@@ -258,7 +258,7 @@ func TestAStrangerIsNotLetIn(t *testing.T) {
 		s.awaits(t, "its own kind", alive("a", "b"))
 	}
 
-	stranger.Set(map[string]Other{"a": {At: a.at}})
+	stranger.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
 	stranger.awaits(t, "the stranger is told why", func(v View) bool { return strings.Contains(v.Why, "key") })
 	if v := stranger.View(); v.Known || len(v.Alive) != 1 {
 		t.Errorf("the stranger sees %+v", v)
@@ -352,7 +352,7 @@ func TestIPv6OnlySpeakersMeet(t *testing.T) {
 func TestOneThatIsAloneKnowsIt(t *testing.T) {
 	a := begin(t, "a", "127.0.4.1", "k")
 	// Its own entry is not another speaker.
-	a.Set(map[string]Other{"a": {At: a.at}})
+	a.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
 	if a.View().Known {
 		t.Error("it thinks itself alone before a second has passed")
 	}
@@ -383,7 +383,7 @@ func TestWithoutAKeyThereIsSilence(t *testing.T) {
 // TestOneThatHasNotSaidWhereItListensIsWaitedFor, and so is one that has another key or does not answer.
 func TestOneThatHasNotSaidWhereItListensIsWaitedFor(t *testing.T) {
 	m := New(Config{Node: "a"})
-	m.Set(map[string]Other{"b": {}, "a": {}})
+	m.Set(map[string]ExpectedPeer{"b": {}, "a": {}})
 	m.acquaintance.observe(time.Now().Add(time.Hour), false)
 	if m.acquaintance.known {
 		t.Error("it thinks itself alone")
@@ -393,9 +393,9 @@ func TestOneThatHasNotSaidWhereItListensIsWaitedFor(t *testing.T) {
 // TestTheLastOneLeftKnowsIt: nobody listens where the others did, or their nodes are given up.
 func TestTheLastOneLeftKnowsIt(t *testing.T) {
 	a := begin(t, "a", "127.0.6.1", "k")
-	a.Set(map[string]Other{
-		"b": {At: netip.MustParseAddrPort("127.0.6.2:7946")},
-		"c": {At: netip.MustParseAddrPort("127.0.6.3:7946"), Down: true},
+	a.Set(map[string]ExpectedPeer{
+		"b": {Address: netip.MustParseAddrPort("127.0.6.2:7946")},
+		"c": {Address: netip.MustParseAddrPort("127.0.6.3:7946"), Down: true},
 	})
 	if took := a.awaits(t, "it knows that it is alone", func(v View) bool { return v.Known }); took < 4*time.Second {
 		t.Errorf("it was sure of it after %s", took)

@@ -23,7 +23,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 }
 
 // measure publishes what is asked for when metrics are collected.
-func (m *Members) measure(registerer prometheus.Registerer) {
+func (m *Membership) measure(registerer prometheus.Registerer) {
 	factory := promauto.With(registerer)
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "daymark_gossip_members_alive", Help: "Speakers that are alive, this one included.",

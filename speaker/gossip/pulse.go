@@ -9,7 +9,7 @@ import (
 const sweepEvery = time.Minute
 
 // pulse pings, judges and keeps the fence, at every beat and whenever a verdict falls by time alone, until ctx ends.
-func (m *Members) pulse(ctx context.Context) {
+func (m *Membership) pulse(ctx context.Context) {
 	ticks, stop := m.ticker(m.cfg.Timing.beat())
 	defer stop()
 	defer m.fence.stop()
@@ -46,7 +46,7 @@ func newTicker(interval time.Duration) (ticks <-chan time.Time, stop func()) {
 
 // tick does what is due at a beat: time is accounted for, and those whose turn it is are pinged; everybody, if we were
 // stopped and do not know yet what we have missed.
-func (m *Members) tick(now time.Time, seq uint64) {
+func (m *Membership) tick(now time.Time, seq uint64) {
 	var gap time.Duration
 	m.roster.use(func(w *watch) { gap = w.tick(now) })
 	missed := m.fence.tick(m.since(now), gap, seq, len(m.roster.reachable()) > 0)
@@ -61,10 +61,10 @@ func (m *Members) tick(now time.Time, seq uint64) {
 }
 
 // follow does what follows from what the watch was told: votes are cast, and View's receiver is woken.
-func (m *Members) follow() {
+func (m *Membership) follow() {
 	changed, ballots := m.roster.take()
 	if changed {
-		m.wake()
+		notify(m.changes)
 	}
 	if len(ballots) == 0 {
 		return
@@ -87,10 +87,10 @@ func (m *Members) follow() {
 }
 
 // since is the time since this speaker was made, for the fence.
-func (m *Members) since(now time.Time) time.Duration { return now.Sub(m.made) }
+func (m *Membership) since(now time.Time) time.Duration { return now.Sub(m.made) }
 
 // Stale reports whether this process was stopped (by a signal, or with its machine) until just now, and cannot know
 // yet whether others have taken its place: what it holds by the others' leave it had better not act on. It is false again
 // as soon as another speaker has told what was missed and there was time to act on that, after half a second without an
 // answer, and when there are no others. It costs a few nanoseconds.
-func (m *Members) Stale() bool { return m.fence.doubtful(time.Since(m.made)) }
+func (m *Membership) Stale() bool { return m.fence.doubtful(time.Since(m.made)) }

@@ -150,7 +150,7 @@ func (r *roster) locate(node string, instance uint64, at netip.AddrPort) {
 }
 
 // expect notes who there should be, and where.
-func (r *roster) expect(expected map[string]Other) {
+func (r *roster) expect(expected map[string]ExpectedPeer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	nodes := make(map[string]struct{}, len(expected))
@@ -162,7 +162,7 @@ func (r *roster) expect(expected map[string]Other) {
 		c.expected = netip.AddrPort{}
 	}
 	for node, other := range expected {
-		r.card(node).expected = other.At
+		r.card(node).expected = other.Address
 	}
 }
 
@@ -318,13 +318,13 @@ func (r *roster) listed() []string {
 }
 
 // heard are those who are heard though memberlist does not count them as alive, with their addresses.
-func (r *roster) heard() map[string]Other {
+func (r *roster) heard() map[string]ExpectedPeer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	heard := map[string]Other{}
+	heard := map[string]ExpectedPeer{}
 	for node, o := range r.watch.others {
 		if o.alive && !o.gossip {
-			heard[node] = Other{At: r.card(node).at}
+			heard[node] = ExpectedPeer{Address: r.card(node).at}
 		}
 	}
 	return heard

@@ -26,11 +26,11 @@ const (
 )
 
 // heading is the head of a message of ours.
-func (m *Members) heading(k kind) []byte { return heading(k, m.cfg.Node, m.roster.instance()) }
+func (m *Membership) heading(k kind) []byte { return heading(k, m.cfg.Node, m.roster.instance()) }
 
 // send sends a message by datagram. What is lost is lost, and so is what cannot be sent: a peer without a route is no
 // different from one that does not answer.
-func (m *Members) send(to memberlist.Address, message []byte) {
+func (m *Membership) send(to memberlist.Address, message []byte) {
 	if list := m.list.Load(); list != nil {
 		if err := list.SendToAddress(to, message); err != nil {
 			m.cfg.Log.Debug("send gossip", "to", to.String(), "error", err)
@@ -39,7 +39,7 @@ func (m *Members) send(to memberlist.Address, message []byte) {
 }
 
 // sendClaims sends claims by datagrams, and returns how many those were; seq is the ping they answer, or 0.
-func (m *Members) sendClaims(to memberlist.Address, claims []election.Claim, seq uint64) int {
+func (m *Membership) sendClaims(to memberlist.Address, claims []election.Claim, seq uint64) int {
 	messages := m.write(claims, seq)
 	messages = messages[:min(len(messages), mostOwedAtOnce)]
 	for _, message := range messages {
@@ -49,7 +49,7 @@ func (m *Members) sendClaims(to memberlist.Address, claims []election.Claim, seq
 }
 
 // write makes messages of claims, each fit for a datagram.
-func (m *Members) write(claims []election.Claim, seq uint64) [][]byte {
+func (m *Membership) write(claims []election.Claim, seq uint64) [][]byte {
 	head := binary.AppendUvarint(m.heading(kindClaims), seq)
 	var messages [][]byte
 	for _, part := range batches(claims, len(head)) {
@@ -60,7 +60,7 @@ func (m *Members) write(claims []election.Claim, seq uint64) [][]byte {
 
 // Claim makes claims known to all, at once: to every speaker directly by datagram, and, if they are not too many, once more
 // by gossip for those who missed it. The next complete exchanges bring them to the others.
-func (m *Members) Claim(claims []election.Claim) {
+func (m *Membership) Claim(claims []election.Claim) {
 	if news, _ := m.learn(time.Now(), claims); len(news) == 0 {
 		return
 	}
@@ -76,10 +76,10 @@ func (m *Members) Claim(claims []election.Claim) {
 // Want says for which addresses claims are kept and passed on: the whole of what is of interest. Claims to others are
 // kept for 10 minutes after they were last wanted or told, and are not passed on by exchanges. Until the first call all
 // are wanted. The map is kept, and must not be changed any more.
-func (m *Members) Want(addresses map[netip.Addr]struct{}) { m.table.setWant(time.Now(), addresses) }
+func (m *Membership) Want(addresses map[netip.Addr]struct{}) { m.table.setWant(time.Now(), addresses) }
 
 // learn takes claims in, and returns those that are news and those known that are stronger.
-func (m *Members) learn(now time.Time, claims []election.Claim) (news, stronger []election.Claim) {
+func (m *Membership) learn(now time.Time, claims []election.Claim) (news, stronger []election.Claim) {
 	for _, claim := range claims {
 		if claim.Node == m.cfg.Node {
 			m.outdo(claim.Incarnation)
@@ -88,37 +88,37 @@ func (m *Members) learn(now time.Time, claims []election.Claim) (news, stronger 
 	news, stronger = m.table.learn(now, claims)
 	if len(news) > 0 {
 		m.fence.learn(m.since(now))
-		m.wake()
+		notify(m.changes)
 	}
 	return news, stronger
 }
 
 // hand takes in the state of a speaker; it reports whether it could be read.
-func (m *Members) hand(now time.Time, told news) bool {
+func (m *Membership) hand(now time.Time, told news) bool {
 	if told.node == m.cfg.Node {
 		m.outdo(told.instance)
 		return true
 	}
 	newer, ok := m.roster.hand(now, told)
 	if newer {
-		m.wake()
+		notify(m.changes)
 	}
 	return ok
 }
 
 // outdo is told of an instance of this node that others know.
-func (m *Members) outdo(instance uint64) {
+func (m *Membership) outdo(instance uint64) {
 	if !m.roster.outdo(instance) {
 		return
 	}
 	m.cfg.Log.Warn("others know of a later run of this speaker: is its clock set back? It counts as a later one now",
 		"instance", m.Incarnation())
-	m.wake()
+	notify(m.changes)
 	m.tellState()
 }
 
 // repeat hands a few claims to gossip, which tells them to some others and they to no more.
-func (m *Members) repeat(claims []election.Claim) {
+func (m *Membership) repeat(claims []election.Claim) {
 	if len(claims) == 0 || len(claims) > mostRepeated {
 		return
 	}
@@ -148,20 +148,20 @@ func (r *repeat) Finished() {}
 
 // Publish tells the others what this speaker says of itself, at once when that is new; those who cannot be reached now
 // learn it later. The links are kept, and must not be changed any more.
-func (m *Members) Publish(state State) {
+func (m *Membership) Publish(state State) {
 	if m.roster.publish(state, encode(state)) {
-		m.wake()
+		notify(m.changes)
 		m.tellState()
 	}
 }
 
 // tellState tells everybody our state: by datagram where it fits in one, otherwise by TCP, which may take time.
-func (m *Members) tellState() {
+func (m *Membership) tellState() {
 	message, ok := m.stateMessage()
 	switch {
 	case !ok:
 	case len(message) > datagram:
-		poke(m.large)
+		notify(m.large)
 	default:
 		for _, to := range m.roster.reachable() {
 			m.send(to, message)
@@ -170,7 +170,7 @@ func (m *Members) tellState() {
 	}
 }
 
-func (m *Members) stateMessage() (message []byte, ok bool) {
+func (m *Membership) stateMessage() (message []byte, ok bool) {
 	told, ok := m.roster.told()
 	if !ok {
 		return nil, false
@@ -179,7 +179,7 @@ func (m *Members) stateMessage() (message []byte, ok bool) {
 }
 
 // tellLarge sends states that do not fit in a datagram, the latest to everybody, a few side by side, until ctx ends.
-func (m *Members) tellLarge(ctx context.Context) {
+func (m *Membership) tellLarge(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -202,7 +202,7 @@ func (m *Members) tellLarge(ctx context.Context) {
 	}
 }
 
-func (m *Members) sendReliably(to memberlist.Address, message []byte) {
+func (m *Membership) sendReliably(to memberlist.Address, message []byte) {
 	at, err := netip.ParseAddrPort(to.Addr)
 	if err != nil {
 		return
@@ -214,7 +214,7 @@ func (m *Members) sendReliably(to memberlist.Address, message []byte) {
 }
 
 // catchUp sends a speaker what it has missed since a time, and our own claims. It returns how many messages those were.
-func (m *Members) catchUp(to memberlist.Address, since time.Time, seq uint64) int {
+func (m *Membership) catchUp(to memberlist.Address, since time.Time, seq uint64) int {
 	if since.IsZero() {
 		since = time.Now().Add(slack) // It is new: the exchange at its join brings it all but what we claim just now.
 	}
@@ -222,7 +222,7 @@ func (m *Members) catchUp(to memberlist.Address, since time.Time, seq uint64) in
 }
 
 // welcome tells a speaker that is heard again about us, and leaves to the joiner what may take time.
-func (m *Members) welcome(node string, at netip.AddrPort) {
+func (m *Membership) welcome(node string, at netip.AddrPort) {
 	if message, ok := m.stateMessage(); ok && len(message) <= datagram {
 		m.send(memberlist.Address{Addr: at.String(), Name: node}, message)
 	}

@@ -1,19 +1,12 @@
 package reconcile
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -31,40 +24,6 @@ func TestASpeakerThatLeavesMayHoldNothingAndStillKnowsItsLinks(t *testing.T) {
 	alive, all := l.holders(view, true, links)
 	if !slices.Equal(alive, []string{"n2"}) || len(all["n1"]) != 1 {
 		t.Errorf("%v may hold addresses, the links known are %v", alive, all)
-	}
-}
-
-// The gossip begins again when its port is free at last; what it counts then must not be refused as known already.
-func TestTheGossipBeginsAgainWhenItsPortIsFree(t *testing.T) {
-	at := netip.MustParseAddrPort("127.3.0.1:17946")
-	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	timing, _ := gossip.Preset(gossip.Fast)
-	s := NewSpeakers("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Start(ctx) }()
-	if err := s.Set(Membership{Keys: [][]byte{[]byte("k")}}); err != nil {
-		t.Fatal(err)
-	}
-	lab.Eventually(t, time.Minute, "the gossip says why it does not work", func() error {
-		if why := s.View().Why; why == "" {
-			return fmt.Errorf("it says nothing")
-		}
-		return nil
-	})
-	_ = taken.Close()
-	lab.Eventually(t, time.Minute, "the gossip works", func() error {
-		if view := s.View(); !view.Known {
-			return fmt.Errorf("%+v", view)
-		}
-		return nil
-	})
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }
 

@@ -20,9 +20,6 @@ import (
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
-// GossipSecret is the Secret whose values are the keys that encrypt the gossip; its value "key" is the one to send with.
-const GossipSecret = "daymark-gossip"
-
 // kinds that the loop looks at; each change of one is a wake.
 var kinds = []client.Object{
 	&corev1.Service{}, &discoveryv1.EndpointSlice{}, &corev1.Node{}, &corev1.Secret{},
@@ -193,20 +190,19 @@ func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]stri
 	return found
 }
 
-// gossipKeys are the values of the Secret: "key" first, the others, if any, in order of name.
+// gossipKeys returns the values of the Secret: that of "key" first, the others, if any, in order of name.
 func gossipKeys(secrets []*corev1.Secret) [][]byte {
-	const first = "key"
 	var keys [][]byte
 	for _, secret := range secrets {
-		if secret.Name != GossipSecret {
+		if secret.Name != v1beta1.GossipSecret {
 			continue
 		}
-		if key, ok := secret.Data[first]; ok {
+		if key, ok := secret.Data[v1beta1.GossipSecretKey]; ok {
 			keys = append(keys, key)
 		}
 		var others []string
 		for name := range secret.Data {
-			if name != first {
+			if name != v1beta1.GossipSecretKey {
 				others = append(others, name)
 			}
 		}

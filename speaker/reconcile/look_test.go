@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -16,7 +17,7 @@ func TestTheKeyToSendWithComesFirst(t *testing.T) {
 	}
 	keys := gossipKeys([]*corev1.Secret{
 		secret("other", map[string][]byte{"key": []byte("no")}),
-		secret(GossipSecret, map[string][]byte{"a": []byte("2"), "key": []byte("1"), "b": []byte("3")}),
+		secret(v1beta1.GossipSecret, map[string][]byte{"a": []byte("2"), "key": []byte("1"), "b": []byte("3")}),
 	})
 	var got []string
 	for _, key := range keys {

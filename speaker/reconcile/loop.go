@@ -75,12 +75,12 @@ type BFD interface {
 // Gossip is the membership of speakers.
 type Gossip interface {
 	// Set says where this speaker listens and which others there should be.
-	Set(desired Membership) error
+	Set(desired gossip.Desired) error
 	View() gossip.View
 	Address() netip.AddrPort
 	Changes() <-chan struct{}
-	// Broadcast the others.
-	Broadcast(word LocalState)
+	// Broadcast sends the local state to the other speakers.
+	Broadcast(local gossip.LocalState)
 	// Off: there is no gossip, and nothing to wait for.
 	Off() bool
 }
@@ -212,7 +212,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, er
 	// One protocol that fails must not silence the others. Answers come before claims: what is claimed must be answered by
 	// the time the one who has it hears of the claim.
 	err = l.answer(ctx, now, hold)
-	l.exec.Gossip.Broadcast(LocalState{
+	l.exec.Gossip.Broadcast(gossip.LocalState{
 		State:  gossip.State{Known: now.world.Members.Known, Leaving: l.leaving.Load(), Links: now.relevant},
 		Claims: claims, Wanted: l.wanted(plan),
 	})
@@ -278,7 +278,10 @@ func (l *Loop) Leave(ctx context.Context) {
 		return // There has been no pass, and nothing is held.
 	}
 	l.leaving.Store(true)
-	poke(l.leave)
+	select {
+	case l.leave <- struct{}{}:
+	default: // The loop has been notified already.
+	}
 	select {
 	case <-l.free:
 	case <-ctx.Done():
@@ -341,13 +344,13 @@ func (l *Loop) known(now *cluster) bool {
 }
 
 // membership is what the gossip should know. A speaker whose node is gone or down is not waited for.
-func (l *Loop) membership(now *cluster) Membership {
-	desired := Membership{Keys: now.keys, Others: make(map[string]gossip.Other, len(now.speakers))}
+func (l *Loop) membership(now *cluster) gossip.Desired {
+	desired := gossip.Desired{Keys: now.keys, Expected: make(map[string]gossip.ExpectedPeer, len(now.speakers))}
 	for name, address := range now.speakers {
 		node := now.node(name)
-		desired.Others[name] = gossip.Other{At: address, Down: node == nil || node.Down}
+		desired.Expected[name] = gossip.ExpectedPeer{Address: address, Down: node == nil || node.Down}
 	}
-	delete(desired.Others, l.cfg.Node)
+	delete(desired.Expected, l.cfg.Node)
 	if node := now.node(l.cfg.Node); node != nil {
 		desired.Addresses = node.Addresses
 	}
