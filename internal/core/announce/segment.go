@@ -67,6 +67,7 @@ func newSegments(links map[string][]lb.Link) *segments {
 			}
 		}
 	}
+	// order does not matter: the lengths are sorted below.
 	for prefix := range s.subnets {
 		family := lb.FamilyOf(prefix.Addr())
 		if !slices.Contains(s.lengths[family], prefix.Bits()) {

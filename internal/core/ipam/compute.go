@@ -112,6 +112,7 @@ func (p *pass) withhold(others []*lb.Service) {
 			p.book.show(addr, s, Foreign)
 		}
 	}
+	// order does not matter: an address is withheld whatever happens to the others.
 	for addr := range p.nodes {
 		p.book.withhold(addr, OfNode)
 	}

@@ -49,6 +49,7 @@ func (p *pass) rest() {
 			}
 		}
 	}
+	// order does not matter: the addresses of a Service are sorted below, and the earliest end is taken.
 	for addr, rest := range rests {
 		end, still := p.restEnd(addr, rest)
 		if !still || !p.book.free(addr) {

@@ -65,9 +65,11 @@ func (p *pass) countAll() {
 		}
 	}
 	used := map[*Count]*tally{}
+	// order does not matter: the entries are counted.
 	for addr, e := range p.book.entries {
 		p.countOne(used, addr, e)
 	}
+	// order does not matter: every count has a tally of its own.
 	for count, t := range used {
 		count.Available.Sub(count.Available, big.NewInt(t.general))
 		count.Reserved.Sub(count.Reserved, big.NewInt(t.reserved))

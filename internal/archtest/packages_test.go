@@ -1,0 +1,79 @@
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	module = "github.com/daymark-lb/daymark/"
+	// core is the folder of the pure packages.
+	core = "internal/core/"
+)
+
+// pkg is a package as `go list` describes it.
+type pkg struct {
+	ImportPath string
+	Doc        string
+	Dir        string
+	// Export is the file with the package's types, for those that import it.
+	Export   string
+	Standard bool
+	Imports  []string
+	GoFiles  []string
+}
+
+// name of a package of this module, from the root of the repository; other packages keep their import path.
+func (p *pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// isPure reports whether the rules for pure packages apply to the package.
+func (p *pkg) isPure() bool { return strings.HasPrefix(p.name(), core) }
+
+// listed is the list of all packages of the module. The tests share it, because it takes seconds.
+var listed = sync.OnceValues(func() ([]pkg, error) {
+	return list("-json=ImportPath,Doc,Imports,GoFiles", "./...")
+})
+
+// packages are those of this module.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	all, err := listed()
+	if err != nil {
+		t.Fatalf("list packages: %v", err)
+	}
+	return all
+}
+
+// list runs `go list` at the root of the repository.
+func list(args ...string) ([]pkg, error) {
+	command := exec.Command("go", append([]string{"list"}, args...)...)
+	command.Dir = "../.."
+	output, err := command.Output()
+	if err != nil {
+		return nil, err
+	}
+	var all []pkg
+	decoder := json.NewDecoder(strings.NewReader(string(output)))
+	for {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+}
+
+func TestPackages_HaveAComment(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("%s has no package comment", p.name())
+		}
+	}
+}
