@@ -51,15 +51,15 @@ func manySessions(b *testing.B) (*cable, *running) {
 	b.Helper()
 	c := newCable(b)
 	ours := netip.MustParseAddr("198.18.255.1")
-	netnstest.Address(b, c.near, netip.PrefixFrom(ours, 16))
-	c.other.Do(b, func() {
+	netnstest.Address(b, c.Near, netip.PrefixFrom(ours, 16))
+	c.Other.Do(b, func() {
 		for i := 1; i <= many; i++ {
-			netnstest.Address(b, c.far, netip.PrefixFrom(peerAddr(i), 16))
+			netnstest.Address(b, c.Far, netip.PrefixFrom(peerAddr(i), 16))
 		}
 	})
 	peer := exec.Command("/proc/self/exe")
 	peer.Env = append(os.Environ(), peerProcess+"="+ours.String())
-	netnstest.StartDaemon(b, c.other, peer)
+	netnstest.StartDaemon(b, c.Other, peer)
 	var desired []Session
 	for i := 1; i <= many; i++ {
 		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: peerAddr(i)})

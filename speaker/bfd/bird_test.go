@@ -21,11 +21,11 @@ type bird struct {
 // startBIRD runs BIRD with a configuration of its BFD.
 func startBIRD(t *testing.T, c *cable, config string) *bird {
 	t.Helper()
-	return &bird{BIRD: netnstest.StartBIRD(t, c.other, birdConfig(c, config)), t: t, cable: c}
+	return &bird{BIRD: netnstest.StartBIRD(t, c.Other, birdConfig(c, config)), t: t, cable: c}
 }
 
 func birdConfig(c *cable, config string) string {
-	return fmt.Sprintf("router id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", c.theirs, config)
+	return fmt.Sprintf("router id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", c.Theirs, config)
 }
 
 // configure changes the configuration in place.
@@ -67,17 +67,17 @@ func TestBIRDUpAndDown(t *testing.T) {
 		neighbor func(*cable) string
 		kind     string
 	}{
-		{"IPv4", func(c *cable) Session { return Session{Peer: c.theirs} }, func(c *cable) string {
-			return fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+		{"IPv4", func(c *cable) Session { return Session{Peer: c.Theirs} }, func(c *cable) string {
+			return fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 		}, `interface "*"`},
-		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.theirsLL.WithZone(c.near)} }, func(c *cable) string {
-			return fmt.Sprintf("%s dev \"%s\" local %s", c.oursLL, c.far, c.theirsLL)
+		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.TheirsLL.WithZone(c.Near)} }, func(c *cable) string {
+			return fmt.Sprintf("%s dev \"%s\" local %s", c.OursLL, c.Far, c.TheirsLL)
 		}, `interface "*"`},
-		{"multihop", func(c *cable) Session { return Session{Peer: c.theirs, MultiHop: true} }, func(c *cable) string {
-			return fmt.Sprintf("%s local %s multihop on", c.ours, c.theirs)
+		{"multihop", func(c *cable) Session { return Session{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("%s local %s multihop on", c.Ours, c.Theirs)
 		}, "multihop"},
-		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.theirs6, MultiHop: true, Local: c.ours6} }, func(c *cable) string {
-			return fmt.Sprintf("%s local %s multihop on", c.ours6, c.theirs6)
+		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.Theirs6, MultiHop: true, Local: c.Ours6} }, func(c *cable) string {
+			return fmt.Sprintf("%s local %s multihop on", c.Ours6, c.Theirs6)
 		}, "multihop"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -110,9 +110,9 @@ func TestBIRDUpAndDown(t *testing.T) {
 
 func TestBIRDChangesIntervals(t *testing.T) {
 	c := newCable(t)
-	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
-	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 	for _, change := range []struct {
@@ -121,7 +121,7 @@ func TestBIRDChangesIntervals(t *testing.T) {
 	}{{400, "0.400", "2.000"}, {50, "0.100", "0.500"}, {300, "0.300", "1.500"}} {
 		wanted.Profile = profile(time.Duration(change.interval)*ms, 5)
 		r.set(wanted)
-		router.has(c.ours, "Up", change.shows, change.showsDetected)
+		router.has(c.Ours, "Up", change.shows, change.showsDetected)
 		r.await("tor", "has them confirmed", func(s Status) bool { return !s.Polling })
 	}
 	for _, change := range []int{700, 60, 500} {
@@ -139,9 +139,9 @@ func TestBIRDChangesIntervals(t *testing.T) {
 func TestBothEndsOfBIRDRestart(t *testing.T) {
 	outer := t // Of what outlives a part of the test.
 	c := newCable(t)
-	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.ours, c.far, c.theirs)
+	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
-	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 	t.Run("BIRD crashes", func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestBothEndsOfBIRDRestart(t *testing.T) {
 		t.Logf("BIRD killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
 		router.Start()
 		r.up("tor")
-		router.has(c.ours, "Up", "0.100", "0.500")
+		router.has(c.Ours, "Up", "0.100", "0.500")
 	})
 	t.Run("BIRD gives up the session, without a word", func(*testing.T) {
 		router.configure(`interface "*" { interval 100 ms; multiplier 5; };`)
@@ -161,9 +161,9 @@ func TestBothEndsOfBIRDRestart(t *testing.T) {
 	})
 	t.Run("we leave and return", func(*testing.T) {
 		r.end()
-		router.has(c.ours, "Down", "", "")
+		router.has(c.Ours, "Down", "", "")
 		r = start(outer, wanted)
 		r.up("tor")
-		router.has(c.ours, "Up", "0.100", "0.500")
+		router.has(c.Ours, "Up", "0.100", "0.500")
 	})
 }

@@ -23,7 +23,7 @@ type frr struct {
 // startFRR runs bfdd with lines of configuration below "bfd".
 func startFRR(t *testing.T, c *cable, lines ...string) *frr {
 	t.Helper()
-	f := &frr{FRR: netnstest.NewFRR(t, c.other), t: t, config: "bfd\n" + strings.Join(lines, "\n") + "\nexit\n"}
+	f := &frr{FRR: netnstest.NewFRR(t, c.Other), t: t, config: "bfd\n" + strings.Join(lines, "\n") + "\nexit\n"}
 	f.Start("zebra", "")
 	f.startBFD()
 	return f
@@ -95,18 +95,18 @@ func TestFRRUpAndDown(t *testing.T) {
 		ours func(*cable) Session
 		peer func(*cable) string
 	}{
-		{"IPv4", func(c *cable) Session { return Session{Peer: c.theirs} }, func(c *cable) string { return "peer " + c.ours.String() }},
-		{"IPv6", func(c *cable) Session { return Session{Peer: c.theirs6} }, func(c *cable) string {
-			return fmt.Sprintf("peer %s local-address %s", c.ours6, c.theirs6)
+		{"IPv4", func(c *cable) Session { return Session{Peer: c.Theirs} }, func(c *cable) string { return "peer " + c.Ours.String() }},
+		{"IPv6", func(c *cable) Session { return Session{Peer: c.Theirs6} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s local-address %s", c.Ours6, c.Theirs6)
 		}},
-		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.theirsLL.WithZone(c.near), Local: c.oursLL} }, func(c *cable) string {
-			return fmt.Sprintf("peer %s local-address %s interface %s", c.oursLL, c.theirsLL, c.far)
+		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.TheirsLL.WithZone(c.Near), Local: c.OursLL} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s local-address %s interface %s", c.OursLL, c.TheirsLL, c.Far)
 		}},
-		{"multihop", func(c *cable) Session { return Session{Peer: c.theirs, MultiHop: true} }, func(c *cable) string {
-			return fmt.Sprintf("peer %s multihop local-address %s", c.ours, c.theirs)
+		{"multihop", func(c *cable) Session { return Session{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s multihop local-address %s", c.Ours, c.Theirs)
 		}},
-		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.theirs6, Local: c.ours6, MultiHop: true} }, func(c *cable) string {
-			return fmt.Sprintf("peer %s multihop local-address %s", c.ours6, c.theirs6)
+		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.Theirs6, Local: c.Ours6, MultiHop: true} }, func(c *cable) string {
+			return fmt.Sprintf("peer %s multihop local-address %s", c.Ours6, c.Theirs6)
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -115,9 +115,9 @@ func TestFRRUpAndDown(t *testing.T) {
 			wanted := row.ours(c)
 			wanted.Name, wanted.Profile = "tor", profile(100*ms, 5)
 			r := start(t, wanted)
-			ours := map[bool]netip.Addr{true: c.ours, false: c.ours6}[wanted.Peer.Is4()]
+			ours := map[bool]netip.Addr{true: c.Ours, false: c.Ours6}[wanted.Peer.Is4()]
 			if wanted.Peer.Zone() != "" {
-				ours = c.oursLL
+				ours = c.OursLL
 			}
 			r.up("tor")
 			router.up(ours)
@@ -148,15 +148,15 @@ func TestFRRUpAndDown(t *testing.T) {
 
 func TestFRRChangesIntervals(t *testing.T) {
 	c := newCable(t)
-	router := startFRR(t, c, "peer "+c.ours.String(), intervals, "exit")
-	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
+	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 
 	for _, change := range []struct{ interval, multiplier int }{{400, 3}, {50, 10}, {300, 4}} {
 		wanted.Profile = profile(time.Duration(change.interval)*ms, change.multiplier)
 		r.set(wanted)
-		router.peer(c.ours, "has our intervals", func(p frrPeer) bool {
+		router.peer(c.Ours, "has our intervals", func(p frrPeer) bool {
 			return p.RemoteTx == change.interval && p.RemoteRx == change.interval && p.RemoteMult == change.multiplier
 		})
 		r.await("tor", "has them confirmed", func(s Status) bool {
@@ -164,7 +164,7 @@ func TestFRRChangesIntervals(t *testing.T) {
 		})
 	}
 	for _, change := range []int{700, 60, 500} {
-		router.configure("peer "+c.ours.String(), fmt.Sprintf("receive-interval %d", change), fmt.Sprintf("transmit-interval %d", change))
+		router.configure("peer "+c.Ours.String(), fmt.Sprintf("receive-interval %d", change), fmt.Sprintf("transmit-interval %d", change))
 		r.await("tor", "has FRR's intervals", func(s Status) bool {
 			longer := time.Duration(max(change, 300)) * ms
 			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
@@ -173,14 +173,14 @@ func TestFRRChangesIntervals(t *testing.T) {
 	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
 		t.Errorf("it flapped: %+v", s)
 	}
-	router.up(c.ours)
+	router.up(c.Ours)
 }
 
 func TestBothEndsOfFRRRestart(t *testing.T) {
 	outer := t // Of what outlives a part of the test.
 	c := newCable(t)
-	router := startFRR(t, c, "peer "+c.ours.String(), intervals, "exit")
-	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(100*ms, 5)}
+	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
+	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 
@@ -191,7 +191,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 		t.Logf("bfdd killed, we were down after %v", s.LastDownAt.Sub(killed).Round(ms))
 		router.startBFD()
 		r.up("tor")
-		router.up(c.ours)
+		router.up(c.Ours)
 	})
 	t.Run("bfdd restarts before we miss it", func(t *testing.T) {
 		wanted.Profile = profile(2*time.Second, 20)
@@ -205,26 +205,26 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 		wanted.Profile = profile(100*ms, 5)
 		r.set(wanted)
 		r.up("tor")
-		router.up(c.ours)
+		router.up(c.Ours)
 	})
 	t.Run("we leave and return", func(t *testing.T) {
 		r.end()
-		p := router.peer(c.ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
+		p := router.peer(c.Ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
 		if p.Diag != "neighbor signaled session down" || p.RemoteDiag != "administratively down" {
 			t.Errorf("FRR: %+v", p)
 		}
 		r = start(outer, wanted)
 		r.up("tor")
-		router.up(c.ours)
+		router.up(c.Ours)
 	})
 	t.Run("FRR is shut down on purpose", func(t *testing.T) {
-		router.configure("peer "+c.ours.String(), "shutdown")
+		router.configure("peer "+c.Ours.String(), "shutdown")
 		s := r.down("tor")
 		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborDown || len(r.told()) > 0 {
 			t.Errorf("%+v, OnDown was told %q", s, r.told())
 		}
-		router.configure("peer "+c.ours.String(), "no shutdown")
+		router.configure("peer "+c.Ours.String(), "no shutdown")
 		r.up("tor")
-		router.up(c.ours)
+		router.up(c.Ours)
 	})
 }

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,50 +33,23 @@ func TestMain(m *testing.M) {
 	os.Exit(netnstest.Main(m))
 }
 
-// subnets are handed out one by one: 198.19.64.4/30, 198.19.64.8/30 and so on, and alike in IPv6, with our address first.
-var subnets atomic.Int32
-
-// cable is a link from the tests' own namespace to another.
-type cable struct {
-	other          *netnstest.Namespace
-	ours, theirs   netip.Addr
-	ours6, theirs6 netip.Addr
-	// Link-local, with our zone and with theirs.
-	oursLL, theirsLL netip.Addr
-	near, far        string
-}
+// cable is a link from the tests' own namespace to another, with link-local addresses too.
+type cable struct{ *netnstest.Cable }
 
 func newCable(t testing.TB) *cable {
 	t.Helper()
-	n := int(subnets.Add(1))
-	c := &cable{
-		other: netnstest.New(t), near: fmt.Sprintf("near%d", n), far: fmt.Sprintf("far%d", n),
-		ours:     netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 1)}),
-		theirs:   netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 2)}),
-		ours6:    netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::1", n)),
-		theirs6:  netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::2", n)),
-		oursLL:   netip.MustParseAddr("fe80::1"),
-		theirsLL: netip.MustParseAddr("fe80::2"),
-	}
-	netnstest.Veth(t, c.near, c.other, c.far)
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours, 30))
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours6, 64))
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.oursLL, 64))
-	c.other.Do(t, func() {
-		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs, 30))
-		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs6, 64))
-		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirsLL, 64))
-	})
+	c := &cable{netnstest.NewCable(t)}
+	c.AddLinkLocal(t)
 	return c
 }
 
 // cut takes the cable away without either end seeing it: our packets and theirs are dropped. It returns how to mend it.
 func (c *cable) cut(t *testing.T) (mend func()) {
 	t.Helper()
-	c.other.Run(t, "nft", "add table inet cut")
-	c.other.Run(t, "nft", "add chain inet cut in { type filter hook input priority -300; policy drop; }")
-	c.other.Run(t, "nft", "add chain inet cut out { type filter hook output priority -300; policy drop; }")
-	return func() { c.other.Run(t, "nft", "delete table inet cut") }
+	c.Other.Run(t, "nft", "add table inet cut")
+	c.Other.Run(t, "nft", "add chain inet cut in { type filter hook input priority -300; policy drop; }")
+	c.Other.Run(t, "nft", "add chain inet cut out { type filter hook output priority -300; policy drop; }")
+	return func() { c.Other.Run(t, "nft", "delete table inet cut") }
 }
 
 // profile has the same interval both ways.

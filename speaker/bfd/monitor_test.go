@@ -19,12 +19,12 @@ import (
 // pair runs a Monitor at each end of a cable, with a session between them.
 func pair(t *testing.T, c *cable, change func(near, far *Session)) (near, far *running, nears, fars Session) {
 	t.Helper()
-	nears = Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)}
-	fars = Session{Name: "node", Peer: c.ours, Profile: profile(50*ms, 20)}
+	nears = Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
+	fars = Session{Name: "node", Peer: c.Ours, Profile: profile(50*ms, 20)}
 	if change != nil {
 		change(&nears, &fars)
 	}
-	near, far = start(t, nears), startIn(t, c.other, fars)
+	near, far = start(t, nears), startIn(t, c.Other, fars)
 	near.up("tor")
 	far.up("node")
 	return near, far, nears, fars
@@ -33,19 +33,19 @@ func pair(t *testing.T, c *cable, change func(near, far *Session)) (near, far *r
 func TestTwoMonitors(t *testing.T) {
 	for name, change := range map[string]func(*cable, *Session, *Session){
 		"over IPv4": func(*cable, *Session, *Session) {},
-		"over IPv6": func(c *cable, near, far *Session) { near.Peer, far.Peer = c.theirs6, c.ours6 },
+		"over IPv6": func(c *cable, near, far *Session) { near.Peer, far.Peer = c.Theirs6, c.Ours6 },
 		"over IPv6 link-local": func(c *cable, near, far *Session) {
-			near.Peer, far.Peer = c.theirsLL.WithZone(c.near), c.oursLL.WithZone(c.far)
-			near.Local, far.Local = c.oursLL, c.theirsLL
+			near.Peer, far.Peer = c.TheirsLL.WithZone(c.Near), c.OursLL.WithZone(c.Far)
+			near.Local, far.Local = c.OursLL, c.TheirsLL
 		},
 		"over several hops": func(_ *cable, near, far *Session) { near.MultiHop, far.MultiHop = true, true },
 		"over several hops of IPv6": func(c *cable, near, far *Session) {
-			near.Peer, far.Peer = c.theirs6, c.ours6
-			near.Local, far.Local = c.ours6, c.theirs6
+			near.Peer, far.Peer = c.Theirs6, c.Ours6
+			near.Local, far.Local = c.Ours6, c.Theirs6
 			near.MultiHop, far.MultiHop = true, true
 		},
 		"with one of them passive": func(_ *cable, near, _ *Session) { near.Profile.Passive = true },
-		"within devices":           func(c *cable, near, far *Session) { near.Device, far.Device = c.near, c.far },
+		"within devices":           func(c *cable, near, far *Session) { near.Device, far.Device = c.Near, c.Far },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCable(t)
@@ -82,8 +82,8 @@ func TestTwoMonitors(t *testing.T) {
 func TestOnlyOneWay(t *testing.T) {
 	c := newCable(t)
 	near, far, _, _ := pair(t, c, nil)
-	c.other.Run(t, "nft", "add table inet mute")
-	c.other.Run(t, "nft", "add chain inet mute out { type filter hook output priority -300; policy drop; }")
+	c.Other.Run(t, "nft", "add table inet mute")
+	c.Other.Run(t, "nft", "add chain inet mute out { type filter hook output priority -300; policy drop; }")
 	if s := near.down("tor"); s.Diag != bfdsession.DiagExpired {
 		t.Errorf("we: %+v", s)
 	}
@@ -158,12 +158,12 @@ func TestLeavingIsNoFailure(t *testing.T) {
 func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
 	c := newCable(t)
 	peer := newStranger(t, c)
-	wanted := Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)}
+	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
 	r := start(t, wanted)
 	old := peer.meet()
 	r.up("tor")
 	r.set()
-	wanted.Local = c.ours // Another path, but not to the peer.
+	wanted.Local = c.Ours // Another path, but not to the peer.
 	r.set(wanted)
 	for range 2 { // A second apart.
 		farewells := 0
@@ -195,7 +195,7 @@ func TestANameIsOnlyAName(t *testing.T) {
 func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 	c := newCable(t)
 	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)})
+	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
 	mine := peer.meet()
 	short := word(bfdsession.Up, mine)
 	short.Multiplier, short.DesiredMinTx = 3, 50*ms
@@ -226,8 +226,8 @@ func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 func TestWhatIsNotForUsIsDropped(t *testing.T) {
 	c := newCable(t)
 	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)},
-		Session{Name: "far", Peer: c.theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
+	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)},
+		Session{Name: "far", Peer: c.Theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
 	mine := peer.meet()
 	r.up("tor")
 	down := word(bfdsession.Down, mine)
@@ -269,8 +269,8 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 	t.Run("from another address, of which there is no session", func(t *testing.T) {
 		unknown := r.metrics.dropped[dropUnknown]
 		before := testutil.ToFloat64(unknown)
-		c.other.Do(t, func() { netnstest.Address(t, c.far, netip.PrefixFrom(netip.MustParseAddr("198.18.9.9"), 32)) })
-		c.other.Run(t, "ip", "route", "replace", c.ours.String()+"/32", "dev", c.far, "src", "198.18.9.9")
+		c.Other.Do(t, func() { netnstest.Address(t, c.Far, netip.PrefixFrom(netip.MustParseAddr("198.18.9.9"), 32)) })
+		c.Other.Run(t, "ip", "route", "replace", c.Ours.String()+"/32", "dev", c.Far, "src", "198.18.9.9")
 		netnstest.Eventually(t, "it is counted", func() error {
 			peer.say(word(bfdsession.Down, 0))
 			if testutil.ToFloat64(unknown) == before {
@@ -291,7 +291,7 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 func TestAFlood(t *testing.T) {
 	c := newCable(t)
 	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.theirs, Profile: profile(50*ms, 20)})
+	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
 	mine := peer.meet()
 	r.up("tor")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -334,11 +334,11 @@ func TestAFlood(t *testing.T) {
 func TestMinimumTTL(t *testing.T) {
 	left, right := newCable(t), newCable(t)
 	forward(t)
-	left.other.Run(t, "ip", "route", "add", "default", "via", left.ours.String())
-	right.other.Run(t, "ip", "route", "add", "default", "via", right.ours.String())
-	near := Session{Name: "tor", Peer: right.theirs, MultiHop: true, Profile: profile(50*ms, 20)}
-	far := Session{Name: "node", Peer: left.theirs, Local: right.theirs, MultiHop: true, Profile: profile(50*ms, 20)}
-	a, b := startIn(t, left.other, near), startIn(t, right.other, far)
+	left.Other.Run(t, "ip", "route", "add", "default", "via", left.Ours.String())
+	right.Other.Run(t, "ip", "route", "add", "default", "via", right.Ours.String())
+	near := Session{Name: "tor", Peer: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	far := Session{Name: "node", Peer: left.Theirs, Local: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	a, b := startIn(t, left.Other, near), startIn(t, right.Other, far)
 	a.up("tor")
 	b.up("node")
 

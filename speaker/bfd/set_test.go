@@ -23,7 +23,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	}
 	defer other.Close()
 	r := start(t)
-	wanted := Session{Name: "tor", Peer: c.theirs}
+	wanted := Session{Name: "tor", Peer: c.Theirs}
 	const words = "another process has UDP port 3784, such as FRR's bfdd"
 	if err := r.Set(t.Context(), []Session{wanted}); err == nil || !strings.Contains(err.Error(), words) {
 		t.Errorf("Set: %v", err)
@@ -31,7 +31,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	if s := r.status("tor"); !strings.Contains(s.Problem, words) || s.State != bfdsession.Down {
 		t.Errorf("%+v", s)
 	}
-	far := startIn(t, c.other, Session{Name: "node", Peer: c.ours})
+	far := startIn(t, c.Other, Session{Name: "node", Peer: c.Ours})
 	other.Close()
 	r.up("tor") // By itself.
 	far.up("node")
@@ -40,14 +40,14 @@ func TestAPortThatIsTaken(t *testing.T) {
 // TestNobodyTakesOurPort: two processes with one port would each get a part of the packets.
 func TestNobodyTakesOurPort(t *testing.T) {
 	c, other := newCable(t), newCable(t)
-	r := start(t, Session{Name: "a", Peer: c.theirs, Device: c.near}, Session{Name: "b", Peer: other.theirs},
-		Session{Name: "c", Peer: c.theirs, Device: other.near})
+	r := start(t, Session{Name: "a", Peer: c.Theirs, Device: c.Near}, Session{Name: "b", Peer: other.Theirs},
+		Session{Name: "c", Peer: c.Theirs, Device: other.Near})
 	for _, s := range r.Status() {
 		if s.Problem != "" {
 			t.Errorf("%+v", s)
 		}
 	}
-	for _, e := range []ear{{}, {device: c.near}, {device: other.near}} {
+	for _, e := range []ear{{}, {device: c.Near}, {device: other.Near}} {
 		for _, shared := range []bool{false, true} {
 			if conn, err := bindOne(t.Context(), e, shared); err == nil {
 				conn.Close()
@@ -59,21 +59,21 @@ func TestNobodyTakesOurPort(t *testing.T) {
 
 func TestWhatCannotBeHadIsRefusedInWords(t *testing.T) {
 	c := newCable(t)
-	good := Session{Name: "good", Peer: c.theirs}
+	good := Session{Name: "good", Peer: c.Theirs}
 	for _, row := range []struct {
 		session Session
 		words   string
 	}{
 		{Session{Name: "bad"}, "invalid IP is not the address of a peer"},
 		{Session{Name: "bad", Peer: netip.MustParseAddr("224.0.0.1")}, "224.0.0.1 is not the address of a peer"},
-		{Session{Name: "bad", Peer: c.theirsLL}, "the link-local address fe80::2 needs its interface"},
-		{Session{Name: "bad", Peer: c.theirsLL.WithZone(c.near), MultiHop: true}, "is never more than one hop away"},
-		{Session{Name: "bad", Peer: c.theirsLL.WithZone("nowhere0")}, "there is no interface nowhere0"},
-		{Session{Name: "bad", Peer: c.theirs6, Device: "nowhere0"}, "there is no interface nowhere0"},
-		{Session{Name: "bad", Peer: c.theirs, Local: c.ours6}, "are not of the same family"},
-		{Session{Name: "bad", Peer: c.theirs, Local: netip.MustParseAddr("198.18.7.7")}, "this node has no address 198.18.7.7"},
-		{Session{Name: "bad", Peer: c.theirs}, "session good watches the same path"},
-		{Session{Name: "good", Peer: c.theirs6}, "another session has the same name"},
+		{Session{Name: "bad", Peer: c.TheirsLL}, "the link-local address fe80::2 needs its interface"},
+		{Session{Name: "bad", Peer: c.TheirsLL.WithZone(c.Near), MultiHop: true}, "is never more than one hop away"},
+		{Session{Name: "bad", Peer: c.TheirsLL.WithZone("nowhere0")}, "there is no interface nowhere0"},
+		{Session{Name: "bad", Peer: c.Theirs6, Device: "nowhere0"}, "there is no interface nowhere0"},
+		{Session{Name: "bad", Peer: c.Theirs, Local: c.Ours6}, "are not of the same family"},
+		{Session{Name: "bad", Peer: c.Theirs, Local: netip.MustParseAddr("198.18.7.7")}, "this node has no address 198.18.7.7"},
+		{Session{Name: "bad", Peer: c.Theirs}, "session good watches the same path"},
+		{Session{Name: "good", Peer: c.Theirs6}, "another session has the same name"},
 	} {
 		t.Run(row.words, func(t *testing.T) {
 			r := start(t)
@@ -83,7 +83,7 @@ func TestWhatCannotBeHadIsRefusedInWords(t *testing.T) {
 			}
 			all := r.Status()
 			if len(all) != 2 || !slices.ContainsFunc(all, func(s Status) bool { return strings.Contains(s.Problem, row.words) }) ||
-				!slices.ContainsFunc(all, func(s Status) bool { return s.Problem == "" && s.Peer == c.theirs }) {
+				!slices.ContainsFunc(all, func(s Status) bool { return s.Problem == "" && s.Peer == c.Theirs }) {
 				t.Errorf("%+v", all)
 			}
 			if problems, err := testutil.GatherAndLint(r.registry); err != nil || len(problems) > 0 {
@@ -96,19 +96,18 @@ func TestWhatCannotBeHadIsRefusedInWords(t *testing.T) {
 // TestAnInterfaceThatReturns has another index, though its name and addresses are the same.
 func TestAnInterfaceThatReturns(t *testing.T) {
 	c := newCable(t)
-	near := Session{Name: "tor", Peer: c.theirsLL.WithZone(c.near), Profile: profile(50*ms, 20)}
+	near := Session{Name: "tor", Peer: c.TheirsLL.WithZone(c.Near), Profile: profile(50*ms, 20)}
 	r := start(t, near)
-	far := startIn(t, c.other, Session{Name: "node", Peer: c.oursLL.WithZone(c.far), Profile: profile(50*ms, 20)})
+	far := startIn(t, c.Other, Session{Name: "node", Peer: c.OursLL.WithZone(c.Far), Profile: profile(50*ms, 20)})
 	r.up("tor")
-	removeLink(t, c.near)
+	removeLink(t, c.Near)
 	if s := r.await("tor", "says what is wrong", func(s Status) bool {
-		return s.State == bfdsession.Down && s.Problem == "there is no interface "+c.near
+		return s.State == bfdsession.Down && s.Problem == "there is no interface "+c.Near
 	}); s.Downs != 1 {
 		t.Errorf("%+v", s)
 	}
-	netnstest.Veth(t, c.near, c.other, c.far)
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.oursLL, 64))
-	c.other.Do(t, func() { netnstest.Address(t, c.far, netip.PrefixFrom(c.theirsLL, 64)) })
+	netnstest.Veth(t, c.Near, c.Other, c.Far)
+	c.AddLinkLocal(t)
 	r.up("tor")
 	far.up("node") // It followed its interface too.
 }
@@ -116,12 +115,12 @@ func TestAnInterfaceThatReturns(t *testing.T) {
 // TestSetInAnyOrder: whatever was wanted before, what is there is what is wanted last.
 func TestSetInAnyOrder(t *testing.T) {
 	c := newCable(t)
-	r, far := start(t), startIn(t, c.other,
-		Session{Name: "4", Peer: c.ours, Profile: profile(50*ms, 20)}, Session{Name: "6", Peer: c.ours6, Profile: profile(50*ms, 20)},
-		Session{Name: "m", Peer: c.ours, MultiHop: true, Profile: profile(50*ms, 20)})
-	four := Session{Name: "4", Peer: c.theirs, Profile: profile(50*ms, 20)}
-	six := Session{Name: "6", Peer: c.theirs6, Profile: profile(50*ms, 20)}
-	multi := Session{Name: "m", Peer: c.theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	r, far := start(t), startIn(t, c.Other,
+		Session{Name: "4", Peer: c.Ours, Profile: profile(50*ms, 20)}, Session{Name: "6", Peer: c.Ours6, Profile: profile(50*ms, 20)},
+		Session{Name: "m", Peer: c.Ours, MultiHop: true, Profile: profile(50*ms, 20)})
+	four := Session{Name: "4", Peer: c.Theirs, Profile: profile(50*ms, 20)}
+	six := Session{Name: "6", Peer: c.Theirs6, Profile: profile(50*ms, 20)}
+	multi := Session{Name: "m", Peer: c.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
 	for _, desired := range [][]Session{{four}, {six, multi}, {}, {four, six, multi}, {multi}, {six, four}, nil, {four, multi}} {
 		r.set(desired...)
 		if got := len(r.Status()); got != len(desired) {
@@ -169,7 +168,7 @@ func TestChangesWakes(t *testing.T) {
 func TestASourcePortIsOneSessionsOwn(t *testing.T) {
 	c := newCable(t)
 	const free = 50000
-	s, err := dial(t.Context(), path{peer: c.theirs}, 0, func(port int) bool { return port != free })
+	s, err := dial(t.Context(), path{peer: c.Theirs}, 0, func(port int) bool { return port != free })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +176,7 @@ func TestASourcePortIsOneSessionsOwn(t *testing.T) {
 	if s.port != free || s.conn.LocalAddr().(*net.UDPAddr).Port != free {
 		t.Errorf("port %d", s.port)
 	}
-	r := start(t, Session{Name: "tor", Peer: c.theirs})
+	r := start(t, Session{Name: "tor", Peer: c.Theirs})
 	r.Monitor.mu.Lock()
 	defer r.Monitor.mu.Unlock()
 	for _, w := range r.watches {
@@ -190,7 +189,7 @@ func TestASourcePortIsOneSessionsOwn(t *testing.T) {
 // TestPacketsOnTheWire: TTL, class and ports are what RFC 5881 sections 4 and 5 ask for.
 func TestPacketsOnTheWire(t *testing.T) {
 	c := newCable(t)
-	for name, peer := range map[string]netip.Addr{"IPv4": c.theirs, "IPv6": c.theirs6} {
+	for name, peer := range map[string]netip.Addr{"IPv4": c.Theirs, "IPv6": c.Theirs6} {
 		t.Run(name, func(t *testing.T) {
 			seen := capture(t, c, peer)
 			start(t, Session{Name: "tor", Peer: peer}, Session{Name: "far", Peer: peer, MultiHop: true})

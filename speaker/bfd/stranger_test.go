@@ -21,8 +21,8 @@ type stranger struct {
 
 func newStranger(t testing.TB, c *cable) *stranger {
 	t.Helper()
-	s := &stranger{t: t, to: &net.UDPAddr{IP: c.ours.AsSlice(), Port: singleHopPort}}
-	c.other.Do(t, func() {
+	s := &stranger{t: t, to: &net.UDPAddr{IP: c.Ours.AsSlice(), Port: singleHopPort}}
+	c.Other.Do(t, func() {
 		config := net.ListenConfig{Control: control(func(fd int) []error {
 			return []error{sendOptions(fd, false), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)}
 		})}

@@ -32,7 +32,7 @@ func startTap(b *testing.B, c *cable) (end func() []time.Duration) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tap := netnstest.StartDaemon(b, c.other, command)
+	tap := netnstest.StartDaemon(b, c.Other, command)
 	return func() (gaps []time.Duration) {
 		stdin.Close()
 		tap.Wait()

@@ -42,7 +42,7 @@ func capture(t *testing.T, c *cable, at netip.Addr) <-chan captured {
 	t.Helper()
 	seen := make(chan captured, 2)
 	for _, port := range []int{singleHopPort, multiHopPort} {
-		c.other.Do(t, func() {
+		c.Other.Do(t, func() {
 			config := net.ListenConfig{Control: control(func(fd int) []error {
 				return []error{
 					receiveOptions(fd, ear{v6: at.Is6()}),

@@ -25,7 +25,7 @@ func startBIRD(t *testing.T, c *cable, at, neighbor netip.Addr, options string) 
 	if strings.Contains(options, "next hop") {
 		channel, options = options, ""
 	}
-	return &bird{t: t, BIRD: netnstest.StartBIRD(t, c.router, fmt.Sprintf(`router id %s;
+	return &bird{t: t, BIRD: netnstest.StartBIRD(t, c.Other, fmt.Sprintf(`router id %s;
 protocol device {}
 protocol bgp node {
 	local %s as 64513;
@@ -35,7 +35,7 @@ protocol bgp node {
 	ipv4 { import all; export none; %s };
 	ipv6 { import all; export none; };
 }
-`, c.theirs, at, neighbor, options, channel))}
+`, c.Theirs, at, neighbor, options, channel))}
 }
 
 // has waits until what BIRD shows of a route has all the words.
@@ -70,13 +70,13 @@ func (b *bird) lacks(prefix string) {
 func TestBIRDSeesAttributesAsGiven(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	router := startBIRD(t, c, c.theirs, c.ours, "")
+	router := startBIRD(t, c, c.Theirs, c.Ours, "")
 	attributes := &announce.Attributes{
 		MED: ptr(uint32(42)), Prepend: 1,
 		Communities: []lb.Community{community(t, "64512:100"), community(t, "64512:1:2")},
 	}
 	start(t, c.session(nil, path("198.19.0.1/32", attributes), path("2001:db8:ffff::1/128", attributes)))
 	seen := []string{"BGP.as_path: 64512 64512", "BGP.med: 42", "BGP.community: (64512,100)", "BGP.large_community: (64512, 1, 2)"}
-	router.has("198.19.0.1/32", append(seen, "BGP.next_hop: "+c.ours.String())...)
-	router.has("2001:db8:ffff::1/128", append(seen, "BGP.next_hop: "+c.ours6.String())...)
+	router.has("198.19.0.1/32", append(seen, "BGP.next_hop: "+c.Ours.String())...)
+	router.has("2001:db8:ffff::1/128", append(seen, "BGP.next_hop: "+c.Ours6.String())...)
 }

@@ -41,7 +41,7 @@ func TestNoPathsMeansThatAllAreWithdrawn(t *testing.T) {
 	speaker.set(c.session(nil))
 	router.lacks("198.19.0.1/32")
 	router.lacks("2001:db8:ffff::1/128")
-	if n := router.neighbor(c.ours); n.State != "Established" || n.Dropped != 0 {
+	if n := router.neighbor(c.Ours); n.State != "Established" || n.Dropped != 0 {
 		t.Errorf("the session was touched: %+v", n)
 	}
 }
@@ -52,12 +52,12 @@ func TestRouterThatAsksIsSentAllAgain(t *testing.T) {
 	router := startFRR(t, c, 64513, passive...)
 	start(t, c.session(nil, path("198.19.0.1/32"), path("2001:db8:ffff::1/128")))
 	router.has("2001:db8:ffff::1/128", nil)
-	before := router.neighbor(c.ours).Messages.UpdatesRecv
-	if output, err := router.try("clear bgp ipv6 unicast " + c.ours.String() + " soft in"); err != nil {
+	before := router.neighbor(c.Ours).Messages.UpdatesRecv
+	if output, err := router.try("clear bgp ipv6 unicast " + c.Ours.String() + " soft in"); err != nil {
 		t.Fatal(err, output)
 	}
 	netnstest.Eventually(t, "an UPDATE comes again", func() error {
-		if n := router.neighbor(c.ours); n.Messages.UpdatesRecv != before+1 || n.Dropped != 0 {
+		if n := router.neighbor(c.Ours); n.Messages.UpdatesRecv != before+1 || n.Dropped != 0 {
 			return fmt.Errorf("%d after %d", n.Messages.UpdatesRecv, before)
 		}
 		return nil
@@ -122,17 +122,17 @@ func TestDownTakesTheRoutesAwayAndComesBack(t *testing.T) {
 func TestBIRDOverIPv6(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	router := startBIRD(t, c, c.theirs6, c.ours6, "extended next hop;")
-	start(t, c.session(func(s *announce.Session) { s.Address, s.NextHop4 = c.theirs6, netip.Addr{} },
+	router := startBIRD(t, c, c.Theirs6, c.Ours6, "extended next hop;")
+	start(t, c.session(func(s *announce.Session) { s.Address, s.NextHop4 = c.Theirs6, netip.Addr{} },
 		path("198.19.0.1/32"), path("2001:db8:ffff::1/128")))
-	router.has("198.19.0.1/32", "BGP.next_hop: "+c.ours6.String())
-	router.has("2001:db8:ffff::1/128", "BGP.next_hop: "+c.ours6.String())
+	router.has("198.19.0.1/32", "BGP.next_hop: "+c.Ours6.String())
+	router.has("2001:db8:ffff::1/128", "BGP.next_hop: "+c.Ours6.String())
 }
 
 func TestBIRDKeepsRoutesForARestartOnly(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	router := startBIRD(t, c, c.theirs, c.ours, "")
+	router := startBIRD(t, c, c.Theirs, c.Ours, "")
 	session := c.session(nil, path("198.19.0.1/32"), path("2001:db8:ffff::1/128"))
 	speaker := start(t, session)
 	router.has("2001:db8:ffff::1/128")
@@ -149,7 +149,7 @@ func TestBIRDKeepsRoutesForARestartOnly(t *testing.T) {
 func TestBIRDWithAPassword(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	router := startBIRD(t, c, c.theirs, c.ours, `password "right"; ttl security on;`)
+	router := startBIRD(t, c, c.Theirs, c.Ours, `password "right"; ttl security on;`)
 	start(t, c.session(func(s *announce.Session) { s.Password, s.TTLSecurity = "right", true }, path("198.19.0.1/32")))
 	router.has("198.19.0.1/32")
 }

@@ -34,15 +34,15 @@ func newFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	t.Helper()
 	config := append([]string{
 		fmt.Sprintf("router bgp %d", asn),
-		"bgp router-id " + c.theirs.String(),
+		"bgp router-id " + c.Theirs.String(),
 		"no bgp ebgp-requires-policy", "no bgp network import-check", "bgp graceful-restart",
 	}, lines...)
-	return &frr{FRR: netnstest.NewFRR(t, c.router), t: t, cable: c, config: c.named(config), kernel: []string{"-Z"}}
+	return &frr{FRR: netnstest.NewFRR(t, c.Other), t: t, cable: c, config: c.named(config), kernel: []string{"-Z"}}
 }
 
 // named are lines of configuration with our addresses filled in.
 func (c *cable) named(lines []string) string {
-	return strings.NewReplacer("OURS6", c.ours6.String(), "OURS", c.ours.String()).Replace(strings.Join(lines, "\n") + "\n")
+	return strings.NewReplacer("OURS6", c.Ours6.String(), "OURS", c.Ours.String()).Replace(strings.Join(lines, "\n") + "\n")
 }
 
 // zebra runs FRR's zebra for bgpd, which must not have started yet: it knows the interfaces.

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,43 +30,19 @@ func TestMain(m *testing.M) {
 	os.Exit(netnstest.Main(m))
 }
 
-// subnets are handed out one by one, so that tests can run side by side: 198.19.64.4/30, 198.19.64.8/30 and so on, and
-// alike in IPv6, with our address first and the router's second.
-var subnets atomic.Int32
-
 // cable is a link to a router in a namespace of its own.
-type cable struct {
-	router         *netnstest.Namespace
-	ours, theirs   netip.Addr
-	ours6, theirs6 netip.Addr
-	near, far      string
-}
+type cable struct{ *netnstest.Cable }
 
 func newCable(t *testing.T) *cable {
 	t.Helper()
-	n := int(subnets.Add(1))
-	c := &cable{
-		router: netnstest.New(t), near: fmt.Sprintf("near%d", n), far: fmt.Sprintf("far%d", n),
-		ours:    netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 1)}),
-		theirs:  netip.AddrFrom4([4]byte{198, 19, 64 + byte(n>>6), byte(4*n + 2)}),
-		ours6:   netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::1", n)),
-		theirs6: netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::2", n)),
-	}
-	netnstest.Veth(t, c.near, c.router, c.far)
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours, 30))
-	netnstest.Address(t, c.near, netip.PrefixFrom(c.ours6, 64))
-	c.router.Do(t, func() {
-		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs, 30))
-		netnstest.Address(t, c.far, netip.PrefixFrom(c.theirs6, 64))
-	})
-	return c
+	return &cable{netnstest.NewCable(t)}
 }
 
 // session is what the tests ask for, unless they say otherwise: AS 64512 here, 64513 there.
 func (c *cable) session(change func(*announce.Session), paths ...announce.Path) announce.Session {
 	s := announce.Session{
-		Name: "tor", Peer: "tor", MyASN: 64512, PeerASN: 64513, Address: c.theirs, Port: 179, RouterID: c.ours,
-		NextHop4: c.ours, NextHop6: c.ours6,
+		Name: "tor", Peer: "tor", MyASN: 64512, PeerASN: 64513, Address: c.Theirs, Port: 179, RouterID: c.Ours,
+		NextHop4: c.Ours, NextHop6: c.Ours6,
 		HoldTime: 9 * time.Second, ConnectTime: 2 * time.Second, RestartTime: 60 * time.Second,
 		Families: []lb.Family{lb.IPv4, lb.IPv6}, Paths: paths,
 	}

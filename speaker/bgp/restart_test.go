@@ -55,14 +55,14 @@ func TestRoutesSurviveAReconnection(t *testing.T) {
 	router := startFRR(t, c, 64513, passive...)
 	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime = 3 * time.Second }, path("198.19.0.1/32")))
 	router.has("198.19.0.1/32", nil)
-	c.router.Run(t, "ip", "link", "set", c.far, "down")
+	c.Other.Run(t, "ip", "link", "set", c.Far, "down")
 	speaker.says("tor", "hold timer expired")
-	c.router.Run(t, "ip", "link", "set", c.far, "up")
+	c.Other.Run(t, "ip", "link", "set", c.Far, "up")
 	netnstest.Eventually(t, "the session is established anew", func() error {
 		if _, err := router.route("198.19.0.1/32"); err != nil {
 			t.Errorf("the route is gone meanwhile: %v", err)
 		}
-		if n := router.neighbor(c.ours); n.State != "Established" || n.Established != 2 {
+		if n := router.neighbor(c.Ours); n.State != "Established" || n.Established != 2 {
 			return fmt.Errorf("%+v", n)
 		}
 		return nil

@@ -45,7 +45,7 @@ func local(t testing.TB, name string, router netip.Addr, change func(*announce.S
 	return s
 }
 
-// theirs are the settings of a router that the tests play: AS 64513, both families, graceful restart.
+// Theirs are the settings of a router that the tests play: AS 64513, both families, graceful restart.
 func theirs(change func(*settings)) *settings {
 	s := &settings{
 		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), hold: 9 * time.Second, ipv4: true, ipv6: true,
@@ -66,7 +66,7 @@ func (s *settings) hello(t testing.TB) []byte {
 	return message
 }
 
-// router waits for connections, takes every session and keeps what it is sent, as GoBGP's codec understands it.
+// Other waits for connections, takes every session and keeps what it is sent, as GoBGP's codec understands it.
 type router struct {
 	t        testing.TB
 	settings *settings

@@ -46,7 +46,7 @@ func TestExternalRouterSeesAttributesAsGiven(t *testing.T) {
 			return fmt.Errorf("communities %q", r.Community.String)
 		case r.Large.String != "64512:1:2":
 			return fmt.Errorf("large communities %q", r.Large.String)
-		case r.Nexthops[0].IP != c.ours.String():
+		case r.Nexthops[0].IP != c.Ours.String():
 			return fmt.Errorf("next hop %s", r.Nexthops[0].IP)
 		case r.LocalPref != nil && *r.LocalPref == 250:
 			return fmt.Errorf("an external router was sent LOCAL_PREF")
@@ -54,12 +54,12 @@ func TestExternalRouterSeesAttributesAsGiven(t *testing.T) {
 		return nil
 	})
 	router.has("2001:db8:ffff::1/128", func(r *route) error {
-		if r.Nexthops[0].IP != c.ours6.String() {
+		if r.Nexthops[0].IP != c.Ours6.String() {
 			return fmt.Errorf("next hop %s", r.Nexthops[0].IP)
 		}
 		return nil
 	})
-	if s := speaker.up("tor"); s.IPv4 != 1 || s.IPv6 != 1 || s.LastError != "" || s.Address != c.theirs.String() {
+	if s := speaker.up("tor"); s.IPv4 != 1 || s.IPv6 != 1 || s.LastError != "" || s.Address != c.Theirs.String() {
 		t.Errorf("status %+v", s)
 	}
 }
@@ -98,7 +98,7 @@ func TestSessionOverIPv6(t *testing.T) {
 	router := startFRR(t, c, 64513, "neighbor OURS6 remote-as 64512", "neighbor OURS6 passive",
 		"address-family ipv6 unicast", "neighbor OURS6 activate")
 	speaker := start(t, c.session(func(s *announce.Session) {
-		s.Address, s.Families, s.NextHop6 = c.theirs6, []lb.Family{lb.IPv6}, s.NextHop6.Unmap()
+		s.Address, s.Families, s.NextHop6 = c.Theirs6, []lb.Family{lb.IPv6}, s.NextHop6.Unmap()
 	}, path("2001:db8:ffff::1/128"), path("198.19.0.1/32")))
 	router.has("2001:db8:ffff::1/128", nil)
 	if s := speaker.up("tor"); s.IPv4 != 0 || s.IPv6 != 1 {
@@ -123,7 +123,7 @@ func TestPathsChangeWithoutTouchingTheSession(t *testing.T) {
 		return nil
 	})
 	router.lacks("198.19.0.1/32")
-	if n := router.neighbor(c.ours); n.Established != 1 || n.Dropped != 0 {
+	if n := router.neighbor(c.Ours); n.Established != 1 || n.Dropped != 0 {
 		t.Errorf("the session was touched: %+v", n)
 	}
 	if s := speaker.up("tor"); s.IPv4 != 2 {
@@ -139,12 +139,12 @@ func TestReasonsInWords(t *testing.T) {
 		words  func(c *cable) string
 	}{
 		"nobody listens": {
-			words: func(c *cable) string { return "connect to " + c.theirs.String() + ":179: connection refused" },
+			words: func(c *cable) string { return "connect to " + c.Theirs.String() + ":179: connection refused" },
 		},
 		"the source address is not ours": {
 			change: func(s *announce.Session) { s.Source = netip.MustParseAddr("198.51.100.9") },
 			words: func(c *cable) string {
-				return "connect to " + c.theirs.String() + ":179 from 198.51.100.9: cannot assign requested address"
+				return "connect to " + c.Theirs.String() + ":179 from 198.51.100.9: cannot assign requested address"
 			},
 		},
 		"we expect another AS of the router": {
@@ -166,7 +166,7 @@ func TestReasonsInWords(t *testing.T) {
 			router: append([]string{"neighbor OURS password right"}, passive...),
 			change: func(s *announce.Session) { s.Password = "wrong" },
 			words: func(c *cable) string {
-				return "connect to " + c.theirs.String() + ":179: no answer (which is also how a wrong password shows)"
+				return "connect to " + c.Theirs.String() + ":179: no answer (which is also how a wrong password shows)"
 			},
 		},
 		"the router exchanges IPv4 only": {
@@ -241,7 +241,7 @@ func TestSessionsWithSpecialTransport(t *testing.T) {
 			router := startFRR(t, c, 64513, slices.Insert(slices.Clone(passive), 2, test.router...)...)
 			start(t, c.session(test.change, path("198.19.0.1/32")))
 			router.has("198.19.0.1/32", func(r *route) error {
-				if r.Nexthops[0].IP != c.ours.String() {
+				if r.Nexthops[0].IP != c.Ours.String() {
 					return fmt.Errorf("next hop %s", r.Nexthops[0].IP)
 				}
 				return nil
@@ -284,7 +284,7 @@ func TestSessionRemovedLeavesTheOthers(t *testing.T) {
 
 	speaker.set(second)
 	routers[0].lacks("198.19.0.1/32") // And is not kept as stale.
-	if n := routers[1].neighbor(two.ours); n.State != "Established" || n.Dropped != 0 {
+	if n := routers[1].neighbor(two.Ours); n.State != "Established" || n.Dropped != 0 {
 		t.Errorf("the session that stays was touched: %+v", n)
 	}
 	if all := speaker.Status(); len(all) != 1 || all[0].Name != "two" {
@@ -300,12 +300,12 @@ func TestSessionRemovedLeavesTheOthers(t *testing.T) {
 		if _, err := routers[0].route("198.19.0.1/32"); err != nil {
 			t.Errorf("the route is gone meanwhile: %v", err)
 		}
-		if n := routers[0].neighbor(one.ours); n.State != "Established" || n.Established != 3 {
+		if n := routers[0].neighbor(one.Ours); n.State != "Established" || n.Established != 3 {
 			return fmt.Errorf("%+v", n)
 		}
 		return nil
 	})
-	if n := routers[1].neighbor(two.ours); n.Dropped != 0 {
+	if n := routers[1].neighbor(two.Ours); n.Dropped != 0 {
 		t.Errorf("the other session was touched: %+v", n)
 	}
 }
@@ -319,7 +319,7 @@ func TestSessionThatTakesAnotherNameStaysWithItsRouter(t *testing.T) {
 	speaker.set(c.session(func(s *announce.Session) { s.Name = "renamed" }, path("198.19.0.1/32")))
 	speaker.up("renamed")
 	router.has("198.19.0.1/32", nil)
-	if n := router.neighbor(c.ours); n.State != "Established" || n.Dropped != 0 || len(speaker.Status()) != 1 {
+	if n := router.neighbor(c.Ours); n.State != "Established" || n.Dropped != 0 || len(speaker.Status()) != 1 {
 		t.Errorf("the session was touched: %+v", n)
 	}
 }

@@ -41,9 +41,9 @@ func linkLocal(name string) (found netip.Addr, err error) {
 func (c *cable) linkLocals(t *testing.T) (ours, theirs netip.Addr) {
 	t.Helper()
 	netnstest.Eventually(t, "both ends have link-local addresses", func() (err error) {
-		ours, err = linkLocal(c.near)
+		ours, err = linkLocal(c.Near)
 		var far error
-		c.router.Do(t, func() { theirs, far = linkLocal(c.far) })
+		c.Other.Do(t, func() { theirs, far = linkLocal(c.Far) })
 		return errors.Join(err, far)
 	})
 	return ours, theirs
@@ -53,7 +53,7 @@ func (c *cable) linkLocals(t *testing.T) (ours, theirs netip.Addr) {
 // address of an unnumbered neighbor.
 func (c *cable) advertise(t *testing.T) {
 	t.Helper()
-	link, err := net.InterfaceByName(c.near)
+	link, err := net.InterfaceByName(c.Near)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,11 @@ func TestUnnumberedSessionAnnouncesBothFamilies(t *testing.T) {
 		}
 	}
 	byInterface := func(c *cable, _ netip.Addr) []string {
-		return slices.Concat([]string{"neighbor " + c.far + " interface v6only remote-as external"}, activate(c.far))
+		return slices.Concat([]string{"neighbor " + c.Far + " interface v6only remote-as external"}, activate(c.Far))
 	}
 	byAddress := func(c *cable, ours netip.Addr) []string {
 		neighbor := "neighbor " + ours.String()
-		return slices.Concat([]string{neighbor + " remote-as 64512", neighbor + " interface " + c.far}, activate(ours.String()))
+		return slices.Concat([]string{neighbor + " remote-as 64512", neighbor + " interface " + c.Far}, activate(ours.String()))
 	}
 	for name, test := range map[string]struct {
 		router func(*cable, netip.Addr) []string
@@ -113,7 +113,7 @@ func TestUnnumberedSessionAnnouncesBothFamilies(t *testing.T) {
 			t.Cleanup(router.stop)
 			c.advertise(t)
 			speaker := start(t, c.session(func(s *announce.Session) {
-				s.Address, s.PeerASN, s.Dynamic = theirs.WithZone(c.near), 0, "external"
+				s.Address, s.PeerASN, s.Dynamic = theirs.WithZone(c.Near), 0, "external"
 				test.change(s)
 			}, path("198.19.0.1/32"), path("2001:db8:ffff::1/128")))
 			for _, prefix := range []string{"198.19.0.1/32", "2001:db8:ffff::1/128"} {
@@ -124,11 +124,11 @@ func TestUnnumberedSessionAnnouncesBothFamilies(t *testing.T) {
 					return nil
 				})
 			}
-			if s := speaker.up("tor"); s.IPv4 != 1 || s.IPv6 != 1 || s.LastError != "" || s.Address != theirs.WithZone(c.near).String() {
+			if s := speaker.up("tor"); s.IPv4 != 1 || s.IPv6 != 1 || s.LastError != "" || s.Address != theirs.WithZone(c.Near).String() {
 				t.Errorf("status %+v", s)
 			}
 			speaker.set(c.session(func(s *announce.Session) {
-				s.Address, s.PeerASN, s.Dynamic = theirs.WithZone(c.near), 0, "external"
+				s.Address, s.PeerASN, s.Dynamic = theirs.WithZone(c.Near), 0, "external"
 				test.change(s)
 			}))
 			router.lacks("198.19.0.1/32")
@@ -149,10 +149,10 @@ func TestIPv4OverIPv6(t *testing.T) {
 		words    string
 	}{
 		"with an IPv6 next hop where the node has no IPv4 (RFC 8950)": {
-			true, func(s *announce.Session) { s.NextHop4 = netip.Addr{} }, func(c *cable) string { return c.ours6.String() }, "",
+			true, func(s *announce.Session) { s.NextHop4 = netip.Addr{} }, func(c *cable) string { return c.Ours6.String() }, "",
 		},
 		"with the node's own IPv4": {
-			true, func(*announce.Session) {}, func(c *cable) string { return c.ours.String() }, "",
+			true, func(*announce.Session) {}, func(c *cable) string { return c.Ours.String() }, "",
 		},
 		"not at all where neither is to be had": {
 			false, func(s *announce.Session) { s.NextHop4 = netip.Addr{} }, nil,
@@ -167,7 +167,7 @@ func TestIPv4OverIPv6(t *testing.T) {
 				lines = append(lines, "neighbor OURS6 capability extended-nexthop")
 			}
 			router := startFRR(t, c, 64513, append(lines, "address-family ipv6 unicast", "neighbor OURS6 activate")...)
-			session := c.session(func(s *announce.Session) { s.Address = c.theirs6; test.change(s) },
+			session := c.session(func(s *announce.Session) { s.Address = c.Theirs6; test.change(s) },
 				path("198.19.0.1/32"), path("2001:db8:ffff::1/128"))
 			speaker := start(t, session)
 			router.has("2001:db8:ffff::1/128", nil)
