@@ -20,7 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/controller/reconcile"
 	"github.com/daymark-lb/daymark/internal/daemon"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 func main() {
@@ -80,8 +80,8 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  view.Options(scheme, f.Namespace),
-		MapperProvider:         view.Mapper,
+		Cache:                  informer.Options(scheme, f.Namespace),
+		MapperProvider:         informer.Mapper,
 		Metrics:                metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress: f.Health,
 	})

@@ -23,7 +23,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/daemon"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -104,8 +104,8 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 	grace := 5 * time.Second
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   view.Options(scheme, f.Namespace),
-		MapperProvider:          view.Mapper,
+		Cache:                   informer.Options(scheme, f.Namespace),
+		MapperProvider:          informer.Mapper,
 		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress:  "0", // probes serves them, with the Services' health beside
 		GracefulShutdownTimeout: &grace,

@@ -28,24 +28,24 @@ func (n names) missing(kind string, wanted []string) []string {
 	return texts
 }
 
-func newDirectory(s *sight) *directory {
+func newDirectory(s *snapshot) *directory {
 	d := &directory{
 		pools: names{}, peers: names{}, profiles: names{}, secrets: map[string]*corev1.Secret{},
 		aliases: lb.Aliases{}, problems: map[string]error{},
 	}
-	for _, pool := range s.pools {
-		d.pools[pool.value.Name] = true
+	for _, pool := range s.ParsedPools {
+		d.pools[pool.Value.Name] = true
 	}
-	for _, peer := range s.peers {
-		d.peers[peer.value.Name] = true
+	for _, peer := range s.ParsedPeers {
+		d.peers[peer.Value.Name] = true
 	}
-	for _, profile := range s.profiles {
-		d.profiles[profile.Name] = true
+	for _, profile := range s.ParsedBFDProfiles {
+		d.profiles[profile.Value.Name] = true
 	}
-	for _, secret := range s.secrets {
+	for _, secret := range s.Secrets {
 		d.secrets[secret.Name] = secret
 	}
-	for _, community := range s.communities { // in order of name, as the speakers read them
+	for _, community := range s.Communities { // in order of name, as the speakers read them
 		d.problems[community.Name] = d.aliases.AddAliases(community)
 	}
 	return d

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 	maxWaiting = 8192
 	// quiet is how long no address must have been written before Events are: longer than a loop in a storm rests between two
 	// passes. patience is how long an Event waits for that.
-	quiet    = view.LongestInterval + 100*time.Millisecond
+	quiet    = loop.MaxInterval + 100*time.Millisecond
 	patience = 20 * time.Second
 )
 

@@ -27,7 +27,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 const (
@@ -37,17 +37,17 @@ const (
 
 func TestMain(m *testing.M) { lab.Main(m) }
 
-// cluster is a real API server with our kinds, and no loop yet.
-type cluster struct {
+// testCluster is a real API server with our kinds, and no loop yet.
+type testCluster struct {
 	client.Client
 	config *rest.Config
 	scheme *runtime.Scheme
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T) *testCluster {
 	t.Helper()
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(testLog(), nil)))
-	c := &cluster{config: lab.ControlPlane(t), scheme: runtime.NewScheme()}
+	c := &testCluster{config: lab.ControlPlane(t), scheme: runtime.NewScheme()}
 	must(t, clientgoscheme.AddToScheme(c.scheme))
 	must(t, v1beta1.AddToScheme(c.scheme))
 	_, err := envtest.InstallCRDs(c.config, envtest.CRDInstallOptions{Paths: []string{"../../config/crd/bases"}})
@@ -66,12 +66,12 @@ type running struct {
 }
 
 // start runs a loop until it is stopped, or the test ends.
-func (c *cluster) start(t *testing.T, change ...func(*Config)) *running {
+func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 	t.Helper()
 	skip := true
 	grace := 5 * time.Second
 	m, err := ctrl.NewManager(c.config, ctrl.Options{
-		Scheme: c.scheme, Cache: view.Options(c.scheme, home), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Scheme: c.scheme, Cache: informer.Options(c.scheme, home), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
 	})
 	must(t, err)
@@ -119,7 +119,7 @@ func (r *running) writes(t *testing.T, kind, result string) int {
 }
 
 // wipe takes everything away that tests make.
-func (c *cluster) wipe(t *testing.T) {
+func (c *testCluster) wipe(t *testing.T) {
 	t.Helper()
 	for _, kind := range []client.Object{
 		&corev1.Service{}, &v1beta1.IPAddressPool{}, &v1beta1.IPReservation{}, &v1beta1.L2Advertisement{}, &v1beta1.BGPAdvertisement{},
@@ -134,7 +134,7 @@ func (c *cluster) wipe(t *testing.T) {
 }
 
 // pool makes an IPAddressPool.
-func (c *cluster) pool(t *testing.T, name string, addresses ...string) *v1beta1.IPAddressPool {
+func (c *testCluster) pool(t *testing.T, name string, addresses ...string) *v1beta1.IPAddressPool {
 	t.Helper()
 	p := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	for _, text := range addresses {
@@ -145,7 +145,7 @@ func (c *cluster) pool(t *testing.T, name string, addresses ...string) *v1beta1.
 }
 
 // service makes a Service of type LoadBalancer.
-func (c *cluster) service(t *testing.T, name string, change ...func(*corev1.Service)) *corev1.Service {
+func (c *testCluster) service(t *testing.T, name string, change ...func(*corev1.Service)) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
@@ -163,7 +163,7 @@ func annotated(key, value string) func(*corev1.Service) {
 }
 
 // edit changes an object.
-func edit[T client.Object](t *testing.T, c *cluster, object T, change func(T)) {
+func edit[T client.Object](t *testing.T, c *testCluster, object T, change func(T)) {
 	t.Helper()
 	lab.Eventually(t, soon, "edit "+object.GetName(), func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
@@ -175,7 +175,7 @@ func edit[T client.Object](t *testing.T, c *cluster, object T, change func(T)) {
 }
 
 // addresses awaits that a Service has certain addresses, and gives the Service.
-func (c *cluster) addresses(t *testing.T, name string, want ...string) *corev1.Service {
+func (c *testCluster) addresses(t *testing.T, name string, want ...string) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{}
 	lab.Eventually(t, soon, fmt.Sprintf("Service %s gets %v", name, want), func() error {
@@ -199,7 +199,7 @@ func ips(s *corev1.Service) []string {
 }
 
 // reason awaits that a condition of an object has a reason, and gives its message.
-func (c *cluster) reason(t *testing.T, object client.Object, kind, reason string) string {
+func (c *testCluster) reason(t *testing.T, object client.Object, kind, reason string) string {
 	t.Helper()
 	var message string
 	lab.Eventually(t, soon, fmt.Sprintf("%T %s says %s %s", object, object.GetName(), kind, reason), func() error {

@@ -16,7 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 // retryAfter is when a pass looks again after a write was refused because its object had changed. The change itself
@@ -49,11 +49,11 @@ type Loop struct {
 	options announce.Options
 	metrics *metrics
 
-	tables  tables
+	kinds   *kinds
 	overlay overlay
 	memory  ipam.Memory
 	// cost of looking and deciding.
-	cost view.Cost
+	cost loop.Cost
 	// counted is when the counts of each pool were last written.
 	counted map[string]time.Time
 	// again is when to look again without being woken, from the pass that runs; 0 for never.
@@ -76,12 +76,12 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 		namespace: c.Namespace, classes: c.Classes, log: c.Log, now: time.Now,
 		client: m.GetClient(), direct: m.GetAPIReader(), herald: newHerald(m.GetClient(), c.Log),
 		options: c.Options, leader: c.Leader, metrics: newMetrics(c.Registerer),
-		tables: newTables(m.GetCache()), overlay: overlay{}, counted: map[string]time.Time{},
+		kinds: newKinds(m.GetCache()), overlay: overlay{}, counted: map[string]time.Time{},
 	}
 	if err := m.Add(l.herald); err != nil {
 		return nil, fmt.Errorf("add to the manager: %w", err)
 	}
-	wiring := view.Wiring{Name: "controller", Kinds: kinds(), Cost: &l.cost}
+	wiring := loop.Wiring{Name: "controller", Kinds: watched(), Cost: &l.cost}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -89,7 +89,7 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 }
 
 // Reconcile is one pass, if this process leads.
-func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (again reconcile.Result, err error) {
+func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (again reconcile.Result, err error) {
 	if l.leader == nil {
 		return l.pass(ctx)
 	}
@@ -117,34 +117,35 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
-	plan := ipam.Compute(l.world(s))
+	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.memory))
 	l.memory = plan.Memory
 
-	explainer := l.explainer(s)
+	world := s.announced.ReportedWorld(l.classes, l.options)
+	explainer := announce.NewExplainer(&world)
 	intents, err := l.intents(s, &plan, explainer)
 	l.cost.Observe(l.now().Sub(began))
 
 	// What cannot be written must not keep the rest from being written.
-	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer), l.ensureGossipKey(ctx, s.secrets))
+	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer.Contradictions(world.Services)), l.ensureGossipKey(ctx, s.Secrets))
 	l.metrics.show(&plan)
 	return l.next(&plan, err)
 }
 
 // look reads the caches, with our own writes laid over them.
-func (l *Loop) look(ctx context.Context) (*sight, error) {
-	s, err := l.tables.look(ctx)
+func (l *Loop) look(ctx context.Context) (*snapshot, error) {
+	s, err := l.kinds.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := l.catchUp(ctx, s.services); err != nil {
 		return nil, err
 	}
-	s.services = l.overlay.lay(s.services)
+	s.setServices(l.overlay.lay(s.services))
 	return s, nil
 }
 
 // next says when to look again without being woken: when something is due, and soon after a conflict. After any other
-// error the queue decides, which asks again within seconds (internal/view), so what is due comes that much later at most.
+// error the queue decides, which asks again within seconds (internal/loop), so what is due comes that much later at most.
 func (l *Loop) next(plan *ipam.Plan, err error) (reconcile.Result, error) {
 	if !plan.Next.IsZero() {
 		l.lookAgain(plan.Next.Sub(l.now()))

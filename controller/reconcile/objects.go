@@ -13,9 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // verdict is a condition without what depends on the object.
@@ -55,17 +53,6 @@ func agrees(contradiction string) verdict {
 	return verdict{true, reasonValid, ""}
 }
 
-// ours are the Services of our class, as they were read.
-func ours(s *sight, classes lb.Classes) []*lb.Service {
-	var services []*lb.Service
-	for _, r := range s.services {
-		if classes.Ours(r.Service) {
-			services = append(services, r.Service)
-		}
-	}
-	return services
-}
-
 // first is the first of several verdicts that is not good, or the last.
 func first(verdicts ...verdict) verdict {
 	for _, v := range verdicts {
@@ -102,31 +89,30 @@ func put[T client.Object](ctx context.Context, l *Loop, kind string, cached T, c
 }
 
 // reportObjects writes the status of everything of our group: what is wrong with it, and how much of it is used.
-func (l *Loop) reportObjects(ctx context.Context, s *sight, plan *ipam.Plan, explainer *announce.Explainer) error {
-	contradictions := explainer.Contradictions(ours(s, l.classes))
+func (l *Loop) reportObjects(ctx context.Context, s *snapshot, plan *ipam.Plan, contradictions map[string]string) error {
 	names := newDirectory(s)
 	errs := []error{l.reportPools(ctx, s, plan), l.reportReservations(ctx, s, plan), l.reportPeers(ctx, s, names)}
-	for _, o := range s.l2 {
-		errs = append(errs, put(ctx, l, "L2Advertisement", o.object, func(want *v1beta1.L2Advertisement) {
+	for _, o := range s.ParsedL2Advertisements {
+		errs = append(errs, put(ctx, l, "L2Advertisement", o.Object, func(want *v1beta1.L2Advertisement) {
 			want.Status.ObservedGeneration = want.Generation
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(names.pools.missing("pool", o.value.Pools))))
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.Value.Err), named(names.pools.missing("pool", o.Value.Pools))))
 		}))
 	}
-	for _, o := range s.bgp {
-		errs = append(errs, put(ctx, l, "BGPAdvertisement", o.object, func(want *v1beta1.BGPAdvertisement) {
+	for _, o := range s.ParsedBGPAdvertisements {
+		errs = append(errs, put(ctx, l, "BGPAdvertisement", o.Object, func(want *v1beta1.BGPAdvertisement) {
 			want.Status.ObservedGeneration = want.Generation
-			_, err := names.aliases.Resolve(o.value.Communities)
-			missing := append(names.pools.missing("pool", o.value.Pools), names.peers.missing("peer", o.value.Peers)...)
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), valid(err), named(missing), agrees(contradictions[want.Name])))
+			_, err := names.aliases.Resolve(o.Value.Communities)
+			missing := append(names.pools.missing("pool", o.Value.Pools), names.peers.missing("peer", o.Value.Peers)...)
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.Value.Err), valid(err), named(missing), agrees(contradictions[want.Name])))
 		}))
 	}
-	for _, o := range s.profiles {
-		errs = append(errs, put(ctx, l, "BFDProfile", o, func(want *v1beta1.BFDProfile) {
+	for _, o := range s.ParsedBFDProfiles {
+		errs = append(errs, put(ctx, l, "BFDProfile", o.Object, func(want *v1beta1.BFDProfile) {
 			want.Status.ObservedGeneration = want.Generation
 			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, valid(nil))
 		}))
 	}
-	for _, o := range s.communities {
+	for _, o := range s.Communities {
 		errs = append(errs, put(ctx, l, "Community", o, func(want *v1beta1.Community) {
 			want.Status.ObservedGeneration = want.Generation
 			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, valid(names.problems[o.Name]))

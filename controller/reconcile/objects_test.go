@@ -20,7 +20,7 @@ func TestObjects(t *testing.T) {
 	c.start(t)
 	for _, test := range []struct {
 		name string
-		test func(*testing.T, *cluster)
+		test func(*testing.T, *testCluster)
 	}{
 		{"the key of the speakers is made, and never made anew", gossipKeyIsMade},
 		{"a pool says how much of it is used", poolCounts},
@@ -39,7 +39,7 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-func gossipKeyIsMade(t *testing.T, c *cluster) {
+func gossipKeyIsMade(t *testing.T, c *testCluster) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "daymark-gossip"}}
 	lab.Eventually(t, soon, "there is a key", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
 	if got := len(secret.Data["key"]); got != 32 {
@@ -57,7 +57,7 @@ func gossipKeyIsMade(t *testing.T, c *cluster) {
 	lab.Eventually(t, soon, "there is a key again", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
 }
 
-func poolCounts(t *testing.T, c *cluster) {
+func poolCounts(t *testing.T, c *testCluster) {
 	pool := c.pool(t, "blue", "192.0.2.0/30", "2001:db8::/64")
 	c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
@@ -77,7 +77,7 @@ func poolCounts(t *testing.T, c *cluster) {
 	c.reason(t, pool, v1beta1.ConditionOverlap, "NoOverlap")
 }
 
-func poolsOverlap(t *testing.T, c *cluster) {
+func poolsOverlap(t *testing.T, c *testCluster) {
 	old := c.pool(t, "old", "192.0.2.0/29")
 	time.Sleep(time.Until(old.CreationTimestamp.Add(time.Second))) // ages are in seconds
 	young := c.pool(t, "young", "192.0.2.4/30")
@@ -89,7 +89,7 @@ func poolsOverlap(t *testing.T, c *cluster) {
 	}
 }
 
-func (c *cluster) node(t *testing.T, name, address string) {
+func (c *testCluster) node(t *testing.T, name, address string) {
 	t.Helper()
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"name": name}}}
 	must(t, c.Create(t.Context(), n))
@@ -97,7 +97,7 @@ func (c *cluster) node(t *testing.T, name, address string) {
 	must(t, c.Status().Update(t.Context(), n))
 }
 
-func poolNamesNode(t *testing.T, c *cluster) {
+func poolNamesNode(t *testing.T, c *testCluster) {
 	pool := c.pool(t, "blue", "192.0.2.0/30")
 	c.node(t, "n1", "192.0.2.0")
 	if m := c.reason(t, pool, v1beta1.ConditionReady, "NodeAddress"); !strings.Contains(m, "192.0.2.0 is the address of node n1") {
@@ -107,7 +107,7 @@ func poolNamesNode(t *testing.T, c *cluster) {
 	c.addresses(t, "web", "192.0.2.1")
 }
 
-func reservationConflict(t *testing.T, c *cluster) {
+func reservationConflict(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/30")
 	c.service(t, "has")
 	c.addresses(t, "has", "192.0.2.0")
@@ -122,7 +122,7 @@ func reservationConflict(t *testing.T, c *cluster) {
 	c.reason(t, r, v1beta1.ConditionReady, "Valid")
 }
 
-func advertisementReferences(t *testing.T, c *cluster) {
+func advertisementReferences(t *testing.T, c *testCluster) {
 	l2 := &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "l2"}}
 	l2.Spec.IPAddressPools = []string{"blue", "gone"}
 	must(t, c.Create(t.Context(), l2))
@@ -143,7 +143,7 @@ func advertisementReferences(t *testing.T, c *cluster) {
 	c.reason(t, l2, v1beta1.ConditionReady, "Valid")
 }
 
-func communities(t *testing.T, c *cluster) {
+func communities(t *testing.T, c *testCluster) {
 	a := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
 	a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
 	must(t, c.Create(t.Context(), a))
@@ -165,7 +165,7 @@ func communities(t *testing.T, c *cluster) {
 	})
 }
 
-func (c *cluster) peer(t *testing.T, name string, change ...func(*v1beta1.BGPPeerSpec)) *v1beta1.BGPPeer {
+func (c *testCluster) peer(t *testing.T, name string, change ...func(*v1beta1.BGPPeerSpec)) *v1beta1.BGPPeer {
 	t.Helper()
 	asn := int64(64513)
 	p := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -181,7 +181,7 @@ func (c *cluster) peer(t *testing.T, name string, change ...func(*v1beta1.BGPPee
 	return p
 }
 
-func peerReferences(t *testing.T, c *cluster) {
+func peerReferences(t *testing.T, c *testCluster) {
 	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
 		spec.BFDProfile, spec.PasswordSecret = "fast", &v1beta1.SecretReference{Name: "tor", Key: "password"}
 	})
@@ -203,7 +203,7 @@ func peerReferences(t *testing.T, c *cluster) {
 	c.reason(t, p, v1beta1.ConditionReady, "NoNode")
 }
 
-func peerSessions(t *testing.T, c *cluster) {
+func peerSessions(t *testing.T, c *testCluster) {
 	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
 		spec.NodeSelectors = []metav1.LabelSelector{{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"n4"}},

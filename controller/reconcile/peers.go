@@ -12,18 +12,18 @@ import (
 )
 
 // reportPeers writes which nodes have a session with each peer, and why the others have none.
-func (l *Loop) reportPeers(ctx context.Context, s *sight, d *directory) error {
-	speakers := make(map[string]*v1beta1.Speaker, len(s.speakers))
-	for _, speaker := range s.speakers {
+func (l *Loop) reportPeers(ctx context.Context, s *snapshot, d *directory) error {
+	speakers := make(map[string]*v1beta1.Speaker, len(s.Speakers))
+	for _, speaker := range s.Speakers {
 		speakers[speaker.Name] = speaker
 	}
-	errs := make([]error, len(s.peers))
-	for i, o := range s.peers {
-		sessions := countSessions(o.value, s.nodes, speakers)
-		errs[i] = put(ctx, l, "BGPPeer", o.object, func(want *v1beta1.BGPPeer) {
+	errs := make([]error, len(s.ParsedPeers))
+	for i, o := range s.ParsedPeers {
+		sessions := countSessions(o.Value, s.Nodes, speakers)
+		errs[i] = put(ctx, l, "BGPPeer", o.Object, func(want *v1beta1.BGPPeer) {
 			want.Status.ObservedGeneration = want.Generation
 			want.Status.Nodes, want.Status.Established = sessions.nodes, sessions.established
-			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.value.Err), named(d.missingOf(o.value)), sessions.verdict()))
+			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, first(valid(o.Value.Err), named(d.missingOf(o.Value)), sessions.verdict()))
 		})
 	}
 	return errors.Join(errs...)

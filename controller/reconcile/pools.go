@@ -21,14 +21,14 @@ import (
 const countPace = time.Second
 
 // reportPools writes how much of each pool is used, and what is wrong with it.
-func (l *Loop) reportPools(ctx context.Context, s *sight, plan *ipam.Plan) error {
-	errs := make([]error, len(s.pools))
-	for i, o := range s.pools { // both lists are in order of name
+func (l *Loop) reportPools(ctx context.Context, s *snapshot, plan *ipam.Plan) error {
+	errs := make([]error, len(s.ParsedPools))
+	for i, o := range s.ParsedPools { // both lists are in order of name
 		use := plan.Pools[i]
-		if saysAllBut(o.object, use) && (counted(o.object, use) || !l.mayCount(use.Pool.Name)) {
+		if saysAllBut(o.Object, use) && (counted(o.Object, use) || !l.mayCount(use.Pool.Name)) {
 			continue
 		}
-		errs[i] = put(ctx, l, "IPAddressPool", o.object, func(want *v1beta1.IPAddressPool) { l.describe(want, use) })
+		errs[i] = put(ctx, l, "IPAddressPool", o.Object, func(want *v1beta1.IPAddressPool) { l.describe(want, use) })
 	}
 	return errors.Join(errs...)
 }
@@ -132,11 +132,11 @@ func poolOverlap(use *ipam.PoolUse) verdict {
 }
 
 // reportReservations writes what keeps a reservation from keeping its addresses.
-func (l *Loop) reportReservations(ctx context.Context, s *sight, plan *ipam.Plan) error {
-	errs := make([]error, len(s.reservations))
-	for i, o := range s.reservations { // both lists are in order of name
+func (l *Loop) reportReservations(ctx context.Context, s *snapshot, plan *ipam.Plan) error {
+	errs := make([]error, len(s.parsedReservations))
+	for i, o := range s.parsedReservations { // both lists are in order of name
 		use := &plan.Reservations[i]
-		errs[i] = put(ctx, l, "IPReservation", o.object, func(want *v1beta1.IPReservation) {
+		errs[i] = put(ctx, l, "IPReservation", o.Object, func(want *v1beta1.IPReservation) {
 			want.Status.ObservedGeneration = want.Generation
 			l.set(&want.Status.Conditions, want, v1beta1.ConditionReady, reservationReady(use))
 		})

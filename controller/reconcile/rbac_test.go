@@ -104,7 +104,7 @@ func TestASpeakerWritesItsOwnObjectOnly(t *testing.T) {
 }
 
 // apply makes the objects of a file, in a namespace where they have one, as kustomize does.
-func (c *cluster) apply(t *testing.T, path, namespace string) []*unstructured.Unstructured {
+func (c *testCluster) apply(t *testing.T, path, namespace string) []*unstructured.Unstructured {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	must(t, err)

@@ -33,7 +33,7 @@ type intent struct {
 }
 
 // intents are what is to be written of the plan: nothing for a Service that is as it should be.
-func (l *Loop) intents(s *sight, plan *ipam.Plan, explainer *announce.Explainer) ([]*intent, error) {
+func (l *Loop) intents(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) ([]*intent, error) {
 	records := make(map[*lb.Service]*record, len(s.services))
 	for _, r := range s.services {
 		records[r.Service] = r

@@ -23,7 +23,7 @@ func TestServices(t *testing.T) {
 	c := newCluster(t)
 	for _, test := range []struct {
 		name string
-		test func(*testing.T, *cluster)
+		test func(*testing.T, *testCluster)
 	}{
 		{"a Service gets an address in one write", getsAnAddress},
 		{"a Service that asks for an address gets just that one", getsTheRequested},
@@ -45,7 +45,7 @@ func TestServices(t *testing.T) {
 	}
 }
 
-func getsAnAddress(t *testing.T, c *cluster) {
+func getsAnAddress(t *testing.T, c *testCluster) {
 	loop := c.start(t)
 	c.pool(t, "blue", "192.0.2.0/30", "2001:db8::/64")
 	c.service(t, "web")
@@ -63,7 +63,7 @@ func getsAnAddress(t *testing.T, c *cluster) {
 	}
 }
 
-func getsTheRequested(t *testing.T, c *cluster) {
+func getsTheRequested(t *testing.T, c *testCluster) {
 	c.start(t)
 	c.pool(t, "blue", "192.0.2.0/28")
 	c.service(t, "field", func(s *corev1.Service) { s.Spec.LoadBalancerIP = "192.0.2.7" })
@@ -76,7 +76,7 @@ func getsTheRequested(t *testing.T, c *cluster) {
 	}
 }
 
-func exhausted(t *testing.T, c *cluster) {
+func exhausted(t *testing.T, c *testCluster) {
 	c.start(t)
 	pool := c.pool(t, "blue", "192.0.2.1")
 	first := c.service(t, "first")
@@ -100,7 +100,7 @@ func exhausted(t *testing.T, c *cluster) {
 	c.reason(t, second, v1beta1.ConditionAddressAssigned, "AddressAssigned")
 }
 
-func otherClass(t *testing.T, c *cluster) {
+func otherClass(t *testing.T, c *testCluster) {
 	c.start(t)
 	c.pool(t, "blue", "192.0.2.0/28")
 	class := "example.com/other"
@@ -115,7 +115,7 @@ func otherClass(t *testing.T, c *cluster) {
 	}
 }
 
-func restart(t *testing.T, c *cluster) {
+func restart(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	before := c.start(t)
 	c.service(t, "a")
@@ -135,7 +135,7 @@ func restart(t *testing.T, c *cluster) {
 	}
 }
 
-func leaves(t *testing.T, c *cluster) {
+func leaves(t *testing.T, c *testCluster) {
 	c.start(t)
 	c.pool(t, "blue", "192.0.2.0/28")
 	s := c.service(t, "web", annotated("example.com/mine", "stays"))
@@ -157,7 +157,7 @@ func leaves(t *testing.T, c *cluster) {
 	c.addresses(t, "next", "192.0.2.0")
 }
 
-func othersStay(t *testing.T, c *cluster) {
+func othersStay(t *testing.T, c *testCluster) {
 	s := c.service(t, "web", annotated("example.com/mine", "stays"))
 	other := `{"status":{"conditions":[{"type":"example.com/Theirs","status":"True","reason":"R","message":"","lastTransitionTime":"2024-01-01T00:00:00Z"}]}}`
 	must(t, c.Status().Patch(t.Context(), s, client.RawPatch(types.StrategicMergePatchType, []byte(other))))
@@ -176,7 +176,7 @@ func othersStay(t *testing.T, c *cluster) {
 	})
 }
 
-func unreadable(t *testing.T, c *cluster) {
+func unreadable(t *testing.T, c *testCluster) {
 	c.start(t)
 	pool := c.pool(t, "blue", "192.0.2.0/28")
 	c.service(t, "old")
@@ -196,7 +196,7 @@ func unreadable(t *testing.T, c *cluster) {
 	c.addresses(t, "old", "192.0.2.0")
 }
 
-func editedByHand(t *testing.T, c *cluster) {
+func editedByHand(t *testing.T, c *testCluster) {
 	c.start(t)
 	c.pool(t, "blue", "192.0.2.0/28")
 	s := c.service(t, "web")
@@ -215,7 +215,7 @@ func editedByHand(t *testing.T, c *cluster) {
 	c.events(t, "web", "AddressWithdrawn")
 }
 
-func crash(t *testing.T, c *cluster) {
+func crash(t *testing.T, c *testCluster) {
 	const services = 500
 	c.pool(t, "blue", "10.0.0.0/22")
 	loop := c.start(t)
@@ -260,7 +260,7 @@ func crash(t *testing.T, c *cluster) {
 	})
 }
 
-func takesOver(t *testing.T, c *cluster) {
+func takesOver(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	elected := func(config *Config) {
 		leader, err := NewLeader(c.config, home, config.Log)
@@ -285,7 +285,7 @@ func takesOver(t *testing.T, c *cluster) {
 	}
 }
 
-func announced(t *testing.T, c *cluster) {
+func announced(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	must(t, c.Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
 	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
@@ -322,7 +322,7 @@ func announced(t *testing.T, c *cluster) {
 }
 
 // endpoint makes a slice with a ready endpoint on node n1.
-func (c *cluster) endpoint(t *testing.T, service, addr string) {
+func (c *testCluster) endpoint(t *testing.T, service, addr string) {
 	t.Helper()
 	node := "n1"
 	must(t, c.Create(t.Context(), &discoveryv1.EndpointSlice{
@@ -333,7 +333,7 @@ func (c *cluster) endpoint(t *testing.T, service, addr string) {
 }
 
 // events awaits Events of a Service, one for each of some reasons and no more of them.
-func (c *cluster) events(t *testing.T, name string, reasons ...string) {
+func (c *testCluster) events(t *testing.T, name string, reasons ...string) {
 	t.Helper()
 	lab.Eventually(t, soon, fmt.Sprintf("Events of %s: %v", name, reasons), func() error {
 		list := &eventsv1.EventList{}

@@ -20,7 +20,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/view"
+	"github.com/daymark-lb/daymark/internal/informer"
+	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -125,13 +126,13 @@ type Executors struct {
 // Loop is the speaker's reconcile loop.
 type Loop struct {
 	cfg    Config
-	tables *tables
+	kinds  *kinds
 	exec   Executors
 	report *Reporter
 	// done: a pass has come to its end; ready: and this node can do its part.
 	done, ready atomic.Bool
 	// cost of looking and deciding.
-	cost view.Cost
+	cost loop.Cost
 	// published: this node's Speaker object has been seen to say where this speaker gossips.
 	published bool
 	born      time.Time
@@ -168,27 +169,27 @@ type Loop struct {
 
 // Add builds the loop into a manager, which starts it.
 func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop, error) {
-	loop := &Loop{
-		cfg: cfg, tables: newTables(m.GetCache()), exec: exec, report: report,
+	l := &Loop{
+		cfg: cfg, kinds: newKinds(m.GetCache()), exec: exec, report: report,
 		macs: macs{}, born: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "daymark_speaker_reconcile_duration_seconds", Help: "Time one pass of the loop took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
 		}),
 	}
-	if err := cfg.Registerer.Register(loop.passes); err != nil {
+	if err := cfg.Registerer.Register(l.passes); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	wiring := view.Wiring{
+	wiring := loop.Wiring{
 		Name:  "speaker",
-		Kinds: kinds,
-		Cost:  &loop.cost,
+		Kinds: informer.Kinds(),
+		Cost:  &l.cost,
 		Wakes: []<-chan struct{}{
 			exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
-			exec.BFD.Changes(), loop.leave,
+			exec.BFD.Changes(), l.leave,
 		},
 	}
-	return loop, wiring.Add(m, loop)
+	return l, wiring.Add(m, l)
 }
 
 // Ready reports whether this node can do its part: a pass has come to its end, and the other speakers have been met, so
@@ -197,7 +198,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 func (l *Loop) Ready() bool { return l.ready.Load() }
 
 // Reconcile is one pass: look, compute, set, report.
-func (l *Loop) Reconcile(ctx context.Context, _ view.Wake) (reconcile.Result, error) {
+func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (reconcile.Result, error) {
 	began := time.Now()
 	defer func() { l.passes.Observe(time.Since(began).Seconds()) }()
 	now, err := l.look(ctx)
@@ -307,7 +308,7 @@ func (l *Loop) again(err error, wait time.Duration) reconcile.Result {
 
 // look reads everything once, and tells the gossip what it should know before it is asked what it knows.
 func (l *Loop) look(ctx context.Context) (*cluster, error) {
-	now, err := l.tables.read(ctx, l.cfg.Classes)
+	now, err := l.kinds.read(ctx, l.cfg.Classes, l.cfg.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +328,7 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		now.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
 	}
 	now.world.Node = l.cfg.Node
-	now.world.Options, now.world.OwnLinks = l.cfg.Options, links
+	now.world.OwnLinks = links
 	now.world.Gateways, now.world.Routers = gateways, l.exec.Unnumbered.Routers()
 	now.world.Members.Known = l.known(now)
 	now.world.Members.Alive, now.world.Links = l.holders(now.view, now.world.Members.Known, links)

@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"reflect"
@@ -12,7 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestStrippedObjectsReadTheSame(t *testing.T) {
+func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 	t.Run("a load balancer", func(t *testing.T) {
 		whole, stripped := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
 		apply(t, strip(stripService), stripped)
@@ -21,7 +21,7 @@ func TestStrippedObjectsReadTheSame(t *testing.T) {
 			t.Errorf("kept too much: %+v", stripped)
 		}
 		if len(stripped.Status.Conditions) != 1 || stripped.Status.Conditions[0].Type != "daymark.io/AddressAssigned" {
-			t.Errorf("conditions %v, want ours alone", stripped.Status.Conditions)
+			t.Errorf("conditions %v, want only those of Daymark", stripped.Status.Conditions)
 		}
 	})
 	t.Run("an endpoint slice", func(t *testing.T) {
@@ -43,29 +43,29 @@ func TestStrippedObjectsReadTheSame(t *testing.T) {
 	})
 }
 
-func TestOfOtherServicesOnlyWhatWeMayHaveLeftIsKept(t *testing.T) {
+func TestOptions_KeepLittleOfOtherServices(t *testing.T) {
 	stripped := service(corev1.ServiceTypeClusterIP)
 	apply(t, strip(stripService), stripped)
 	if stripped.Labels != nil || stripped.Spec.Ports != nil {
 		t.Errorf("kept too much: %+v", stripped)
 	}
 	if stripped.Annotations["daymark.io/pool"] != "blue" || len(stripped.Status.Conditions) != 1 {
-		t.Errorf("our traces are lost: %+v", stripped)
+		t.Errorf("what Daymark wrote is lost: %+v", stripped)
 	}
 }
 
-func TestAChangeThatIsNotKeptIsNoWake(t *testing.T) {
+func TestUnchanged_IgnoresHeartbeats(t *testing.T) {
 	before, after := node(), node()
 	after.ResourceVersion = "2"
 	after.Status.Conditions[0].LastHeartbeatTime = metav1.Now()
 	apply(t, strip(stripNode), before)
 	apply(t, strip(stripNode), after)
-	if !sameButVersion(before, after) {
-		t.Error("a heartbeat of a node is a wake")
+	if !Unchanged(before, after) {
+		t.Error("a heartbeat of a node is a change")
 	}
 	after.Labels = map[string]string{"new": ""}
-	if sameButVersion(before, after) {
-		t.Error("a new label of a node is no wake")
+	if Unchanged(before, after) {
+		t.Error("a new label of a node is no change")
 	}
 }
 

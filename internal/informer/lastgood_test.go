@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestAnObjectThatCannotBeReadCountsAsItWasBefore(t *testing.T) {
+func TestLastGood_Substitute(t *testing.T) {
 	check := func(p *lb.Pool) (string, error) { return p.Name, p.Err }
 	good, bad, other := &lb.Pool{Name: "a"}, &lb.Pool{Name: "a", Err: errors.New("bad")}, &lb.Pool{Name: "b"}
 	var remembered LastGood[*lb.Pool]

@@ -1,4 +1,4 @@
-package view
+package loop
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 )
 
-func TestCost(t *testing.T) {
+func TestCost_Average(t *testing.T) {
 	const ms = time.Millisecond
 	var c Cost
 	for i := range 64 {
@@ -26,22 +26,22 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestADearPassIsNoDebt: the first pass after a start parses everything, and those that follow cost little.
-func TestADearPassIsNoDebt(t *testing.T) {
+// The first pass after a start parses everything, and those that follow cost little.
+func TestPacer_CostlyPassDelaysNoLaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		cost := 200 * time.Millisecond
-		p := &pacer{pace: DefaultPace, cost: func() time.Duration { return cost }}
+		p := &pacer{min: DefaultInterval, cost: func() time.Duration { return cost }}
 		for range burst + 2 {
 			p.wake(q)
 		}
-		time.Sleep(LongestInterval)
+		time.Sleep(MaxInterval)
 		cost = time.Millisecond
 		for range 2 { // The first may have been on its way.
 			began := time.Now()
 			p.wake(q)
-			if wait := p.due.Sub(began); wait > DefaultPace {
+			if wait := p.due.Sub(began); wait > DefaultInterval {
 				t.Errorf("the next pass begins after %s", wait)
 			}
 			time.Sleep(max(0, time.Until(p.due)))
@@ -49,7 +49,7 @@ func TestADearPassIsNoDebt(t *testing.T) {
 	})
 }
 
-func TestPace(t *testing.T) {
+func TestPacer_Wake(t *testing.T) {
 	at := func(ms ...time.Duration) (times []time.Duration) {
 		for _, t := range ms {
 			times = append(times, t*time.Millisecond)
@@ -66,7 +66,7 @@ func TestPace(t *testing.T) {
 		{"a single event runs at once", at(5), at(5), 0, 0},
 		{"so do a few in a row", at(0, 1, 5, 19), at(0, 1, 5, 19), 0, 0},
 		{"those that follow are folded into one pass", at(0, 1, 2, 3, 4, 8, 19), at(0, 1, 2, 3, 20), 0, 0},
-		{"a storm runs at the pace", at(0, 1, 2, 3, 4, 21, 30, 39, 41, 55), at(0, 1, 2, 3, 20, 40, 60), 0, 0},
+		{"a storm runs at the interval", at(0, 1, 2, 3, 4, 21, 30, 39, 41, 55), at(0, 1, 2, 3, 20, 40, 60), 0, 0},
 		{"events far apart all run at once", at(0, 50, 100, 150, 200, 250), at(0, 50, 100, 150, 200, 250), 0, 0},
 		{"an event right after a folded pass waits its turn", at(0, 1, 2, 3, 4, 21), at(0, 1, 2, 3, 20, 40), 0, 0},
 		{"a quiet time allows as many again as it was long", at(0, 1, 2, 3, 41, 42, 43), at(0, 1, 2, 3, 41, 42, 60), 0, 0},
@@ -78,7 +78,7 @@ func TestPace(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := priorityqueue.New[Wake]("test") // the one controllers have
-				p := &pacer{pace: DefaultPace, cost: func() time.Duration { return tt.cost * time.Millisecond }}
+				p := &pacer{min: DefaultInterval, cost: func() time.Duration { return tt.cost * time.Millisecond }}
 				start := time.Now()
 				var passes []time.Duration
 				go func() {

@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"context"
@@ -35,17 +35,17 @@ func (i *informers) put(name, uid string, version int) {
 	}})
 }
 
-// fixture is a table of texts that counts how often it parses.
-func fixture() (*informers, *Table[*corev1.Service, string], *int) {
+// fixture returns a Lister of texts that counts how often it parses.
+func fixture() (*informers, *Lister[*corev1.Service, string], *int) {
 	cluster := &informers{store: toolscache.NewStore(toolscache.MetaNamespaceKeyFunc), synced: true}
 	parsed := new(int)
-	return cluster, NewTable(cluster, func(s *corev1.Service) string {
+	return cluster, NewLister(cluster, func(s *corev1.Service) string {
 		*parsed++
 		return s.Name + " " + string(s.UID) + " " + s.ResourceVersion
 	}), parsed
 }
 
-func TestTable(t *testing.T) {
+func TestLister_List(t *testing.T) {
 	type step struct {
 		name   string
 		change func(*informers)
@@ -66,12 +66,12 @@ func TestTable(t *testing.T) {
 		}, []string{"b 1 3"}, 0},
 		{"an object deleted and made again is another", func(c *informers) { c.put("b", "3", 3) }, []string{"b 3 3"}, 1},
 	}
-	cluster, table, parsed := fixture()
+	cluster, lister, parsed := fixture()
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
 			*parsed = 0
 			step.change(cluster)
-			got, err := table.List(t.Context())
+			got, err := lister.List(t.Context())
 			if err != nil || !slices.Equal(got, step.want) || *parsed != step.parsed {
 				t.Errorf("got %q (%v), %d parsed, want %q, %d parsed", got, err, *parsed, step.want, step.parsed)
 			}
@@ -79,33 +79,33 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestAListGivenOutIsNotChangedByTheNext(t *testing.T) {
-	cluster, table, _ := fixture()
+func TestLister_ListIsNotChangedByTheNext(t *testing.T) {
+	cluster, lister, _ := fixture()
 	cluster.put("a", "1", 1)
-	before, _ := table.List(t.Context())
+	before, _ := lister.List(t.Context())
 	cluster.put("a", "1", 2)
-	_, _ = table.List(t.Context())
+	_, _ = lister.List(t.Context())
 	if before[0] != "a 1 1" {
 		t.Errorf("the list changed to %q", before)
 	}
 }
 
-func TestACacheThatHasNotSyncedIsAnErrorAndNotAnEmptyList(t *testing.T) {
-	cluster, table, _ := fixture()
+func TestLister_FailsBeforeTheInformerHasSynced(t *testing.T) {
+	cluster, lister, _ := fixture()
 	cluster.synced = false
-	if got, err := table.List(t.Context()); err == nil {
+	if got, err := lister.List(t.Context()); err == nil {
 		t.Errorf("got %v and no error", got)
 	}
 }
 
-func BenchmarkList10kUnchanged(b *testing.B) {
-	cluster, table, _ := fixture()
+func BenchmarkLister_10kUnchanged(b *testing.B) {
+	cluster, lister, _ := fixture()
 	for i := range 10_000 {
 		cluster.put(fmt.Sprintf("service-%d", i), fmt.Sprintf("8b0c7a52-6a86-4c1e-8c8e-%012d", i), i)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := table.List(b.Context()); err != nil {
+		if _, err := lister.List(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"net/http"
@@ -12,8 +12,8 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Mapper knows the resources of the kinds that Daymark reads and writes. It is given to a manager as its MapperProvider in
-// the place of one that asks the API server, so that a daemon can start while that is away, and sooner when it is not.
+// Mapper maps the kinds that Daymark reads and writes to their resources. It is a MapperProvider of a manager. The usual one
+// asks the API server; this one does not, so a program starts sooner, and starts while the API server is down.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, kind := range []string{"Service", "Secret"} {

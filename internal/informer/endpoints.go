@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"slices"
@@ -6,17 +6,16 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Endpoints joins the EndpointSlices of each Service, and does again only what changed. The zero value is ready for use.
-// It is not safe for use by several goroutines.
-type Endpoints struct {
+// endpoints joins the EndpointSlices of each Service, and repeats that only for Services whose slices changed. The zero
+// value is ready for use.
+type endpoints struct {
 	from   []*lb.EndpointSlice
 	parts  map[lb.Key][]*lb.EndpointSlice
 	joined map[lb.Key]lb.Endpoints
 }
 
-// Join gives the endpoints of every Service from all slices, as a Table lists them. The map is shared with the next
-// call: it must not be changed, nor read after that.
-func (e *Endpoints) Join(all []*lb.EndpointSlice) map[lb.Key]lb.Endpoints {
+// join returns the endpoints of every Service from all slices, as a Lister lists them. Do not change the map.
+func (e *endpoints) join(all []*lb.EndpointSlice) map[lb.Key]lb.Endpoints {
 	if e.joined != nil && slices.Equal(e.from, all) {
 		return e.joined
 	}

@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"strings"
@@ -16,13 +16,13 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Options makes caches that keep of each object only what Daymark reads, which is most of the difference between a
-// small and a large process. An object of these caches is therefore never to be written back whole: write patches.
-// Secrets are read in one namespace only, the one Daymark runs in.
+// Options makes caches that keep of each object only what Daymark reads: that is most of the memory of a process in a large
+// cluster. Never write an object of these caches back whole; write patches. Secrets are read only in the given namespace, the
+// one that Daymark runs in.
 func Options(scheme *runtime.Scheme, namespace string) cache.Options {
 	return cache.Options{
 		Scheme:           scheme,
-		NewInformer:      (&patience{}).newInformer,
+		NewInformer:      (&retrier{}).newInformer,
 		DefaultTransform: strip(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Service{}:            {Transform: strip(stripService)},
@@ -35,7 +35,7 @@ func Options(scheme *runtime.Scheme, namespace string) cache.Options {
 	}
 }
 
-// strip makes a transform of a function that knows one kind. What no kind needs goes first.
+// strip makes a transform of a function for one kind. The transform first removes what Daymark needs of no kind.
 func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	return func(item any) (any, error) {
 		if object, ok := item.(metav1.Object); ok {
@@ -51,11 +51,11 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	}
 }
 
-// stripService keeps what lb.ParseService reads, and the conditions that are ours. Of a Service that is no load balancer
-// only what we may have left on it is of interest.
+// stripService keeps what lb.ParseService reads, and Daymark's own conditions. Of a Service of another type it keeps only what
+// Daymark may have written when it was a load balancer.
 func stripService(s *corev1.Service) {
-	s.Annotations = ours(s.Annotations)
-	s.Status.Conditions = ourConditions(s.Status.Conditions)
+	s.Annotations = ownAnnotations(s.Annotations)
+	s.Status.Conditions = ownConditions(s.Status.Conditions)
 	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		s.Labels = nil
 		s.Spec = corev1.ServiceSpec{Type: s.Spec.Type}
@@ -86,8 +86,8 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-// stripNode keeps what lb.ParseNode reads, and all annotations: a BGPPeer may name any. Heartbeats go, so that a node
-// that merely reports that it is alive has not changed.
+// stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any. It removes the times of
+// heartbeats, so that a node that only reports that it is alive has not changed.
 func stripNode(n *corev1.Node) {
 	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints}
 	kept := corev1.NodeStatus{Addresses: n.Status.Addresses}
@@ -104,8 +104,8 @@ func stripNamespace(n *corev1.Namespace) {
 	n.Annotations, n.Spec, n.Status = nil, corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
 }
 
-// ours keeps the annotations that Daymark reads.
-func ours(annotations map[string]string) map[string]string {
+// ownAnnotations keeps the annotations that Daymark reads.
+func ownAnnotations(annotations map[string]string) map[string]string {
 	var kept map[string]string
 	for key, value := range annotations {
 		if strings.HasPrefix(key, v1beta1.GroupVersion.Group+"/") || isAlias(key) {
@@ -122,7 +122,8 @@ func isAlias(key string) bool {
 	return key == v1beta1.AliasLoadBalancerIPs || key == v1beta1.AliasAddressPool || key == v1beta1.AliasAllowSharedIP
 }
 
-func ourConditions(conditions []metav1.Condition) []metav1.Condition {
+// ownConditions keeps the conditions that Daymark writes.
+func ownConditions(conditions []metav1.Condition) []metav1.Condition {
 	var kept []metav1.Condition
 	for _, condition := range conditions {
 		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
@@ -132,26 +133,28 @@ func ourConditions(conditions []metav1.Condition) []metav1.Condition {
 	return kept
 }
 
+// without removes a key. The object is not in the cache yet, so nobody else reads it.
 func without(annotations map[string]string, key string) map[string]string {
-	delete(annotations, key) // of an object that no one else has seen yet
+	delete(annotations, key)
 	if len(annotations) == 0 {
 		return nil
 	}
 	return annotations
 }
 
-// intern keeps one copy of a text that many objects have.
+// intern returns the one copy that is kept of a string that many objects have.
 func intern[S ~string](text S) S { return unique.Make(text).Value() }
 
-// sameButVersion reports whether two versions of an object are equal in all that the cache keeps of them.
-func sameButVersion(before, after client.Object) bool {
+// Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are compared,
+// since they are written again and again without a change; another object is unchanged if its resourceVersion is.
+func Unchanged(before, after client.Object) bool {
 	if before.GetResourceVersion() == after.GetResourceVersion() {
 		return true
 	}
 	node, ok := before.(*corev1.Node)
 	now, alsoNode := after.(*corev1.Node)
 	if !ok || !alsoNode {
-		return false // only nodes are written again and again without a change
+		return false
 	}
 	past := *node
 	past.ResourceVersion = now.ResourceVersion

@@ -1,4 +1,4 @@
-package view
+package informer
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-func TestACallIsRepeatedUntilTheAPIServerAnswers(t *testing.T) {
+func TestRetry_UntilTheAPIServerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, began := 0, time.Now()
-		got, err := repeat(t.Context(), func(error) {}, func() (string, error) {
+		got, err := retry(t.Context(), func(error) {}, func() (string, error) {
 			calls++
 			if time.Since(began) < time.Minute {
 				return "", errors.New("connection refused")
@@ -29,19 +29,19 @@ func TestACallIsRepeatedUntilTheAPIServerAnswers(t *testing.T) {
 	})
 }
 
-func TestARefusalOfTheRequestItselfIsHandedOn(t *testing.T) {
+func TestRetry_ReturnsARefusalOfTheRequest(t *testing.T) {
 	expired := apierrors.NewResourceExpired("too old")
 	calls := 0
-	if _, err := repeat(t.Context(), func(error) {}, func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
+	if _, err := retry(t.Context(), func(error) {}, func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
 }
 
-func TestPatienceEndsWithItsContext(t *testing.T) {
+func TestRetry_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := repeat(ctx, func(error) {}, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {
+		if _, err := retry(ctx, func(error) {}, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"net/netip"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Report returns what Speaker objects say of themselves: which speakers can hold layer-2 addresses, and by node and peer
+// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last. One that does
+// not know the other speakers holds no address.
+func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
+	down := make(map[string]bool, len(nodes))
+	for _, node := range nodes {
+		down[node.Name] = node.Down
+	}
+	members := announce.Members{Known: true}
+	established := make(map[string]map[string]bool, len(speakers))
+	for _, speaker := range speakers {
+		if down[speaker.Name] {
+			continue
+		}
+		if meta.IsStatusConditionTrue(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown) {
+			members.Alive = append(members.Alive, speaker.Name)
+		}
+		peers := map[string]bool{}
+		for i := range speaker.Status.BGP {
+			session := &speaker.Status.BGP[i]
+			peers[session.Peer] = peers[session.Peer] || session.State == v1beta1.BGPEstablished
+		}
+		established[speaker.Name] = peers
+	}
+	return members, established
+}
+
+// Conflicts returns the addresses that hosts outside the cluster use, as the Speaker objects say. When several name the
+// same address, the first by node counts, so that messages do not change with the holder.
+func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
+	found := map[netip.Addr]announce.Conflict{}
+	for _, speaker := range speakers {
+		for _, c := range speaker.Status.Layer2.Conflicts {
+			addr, err := lb.ParseAddr(c.Address)
+			known, exists := found[addr]
+			if err != nil || exists && known.Node <= speaker.Name {
+				continue
+			}
+			found[addr] = announce.Conflict{Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, Announced: c.Announced}
+		}
+	}
+	return found
+}

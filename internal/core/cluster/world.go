@@ -1,0 +1,88 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// AnnounceWorld is what announcing depends on, as far as the objects say: a speaker adds what only its node knows.
+func (o *Objects) AnnounceWorld(classes lb.Classes, options announce.Options) announce.World {
+	aliases, _ := o.Aliases()
+	return announce.World{
+		Services: o.Owned(classes), Endpoints: o.Endpoints, Nodes: o.Nodes, Pools: o.Pools,
+		L2Advertisements: o.L2Advertisements, BGPAdvertisements: o.BGPAdvertisements,
+		Peers: o.Peers, Aliases: aliases, BFDProfiles: profiles(o.BFDProfiles), Passwords: passwords(o.Peers, o.Secrets),
+		Options: options,
+	}
+}
+
+// ReportedWorld is AnnounceWorld with what the Speaker objects report: what explanations rest on, outside of the nodes.
+func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) announce.World {
+	w := o.AnnounceWorld(classes, options)
+	w.Members, w.Established = Report(o.Nodes, o.Speakers)
+	w.Conflicts = Conflicts(o.Speakers)
+	return w
+}
+
+// AddressWorld is what the assignment of addresses depends on.
+func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, memory ipam.Memory) ipam.World {
+	return ipam.World{
+		Now: now, Classes: classes, Memory: memory,
+		Services: o.Services, Pools: o.Pools, Reservations: o.Reservations, Namespaces: o.Namespaces, Nodes: o.Nodes,
+	}
+}
+
+// Owned are the Services of the classes that Daymark serves.
+func (o *Objects) Owned(classes lb.Classes) []*lb.Service {
+	var owned []*lb.Service
+	for _, s := range o.Services {
+		if classes.Ours(s) {
+			owned = append(owned, s)
+		}
+	}
+	return owned
+}
+
+// Aliases are the names of communities. Where two Community objects define a name, the first by name of the object counts.
+// What is wrong with an object is an error, by its name; what can be read of it counts all the same.
+func (o *Objects) Aliases() (lb.Aliases, map[string]error) {
+	aliases, problems := lb.Aliases{}, map[string]error{}
+	byName := func(a, b *v1beta1.Community) int { return strings.Compare(a.Name, b.Name) }
+	for _, community := range slices.SortedFunc(slices.Values(o.Communities), byName) {
+		problems[community.Name] = aliases.AddAliases(community)
+	}
+	return aliases, problems
+}
+
+// profiles are BFD profiles by name.
+func profiles(list []*lb.BFDProfile) map[string]*lb.BFDProfile {
+	byName := make(map[string]*lb.BFDProfile, len(list))
+	for _, profile := range list {
+		byName[profile.Name] = profile
+	}
+	return byName
+}
+
+// passwords are the values of the Secrets that peers refer to. A reference to a value that does not exist has no entry.
+func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]string {
+	found := map[lb.SecretKey]string{}
+	for _, peer := range peers {
+		if peer.Password == nil {
+			continue
+		}
+		for _, secret := range secrets {
+			if value := secret.Data[peer.Password.Key]; len(value) > 0 && secret.Name == peer.Password.Name {
+				found[*peer.Password] = string(value)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,75 @@
+package informer
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// Bounds of the wait between two requests that the API server does not answer. Client-go's informers wait up to a minute, and
+// what changed while the API server was down would be announced only after that.
+const (
+	minRetryInterval = 250 * time.Millisecond
+	maxRetryInterval = 4 * time.Second
+)
+
+// retrier makes informers that are in sync soon after the API server is back. It logs once for all of them why they wait.
+type retrier struct {
+	mu     sync.Mutex
+	logged time.Time
+}
+
+// logInterval is the time between two log messages about an API server that does not answer.
+const logInterval = 30 * time.Second
+
+func (r *retrier) newInformer(lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	from := toolscache.ToListerWatcherWithContext(lw)
+	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return retry(ctx, r.log, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return retry(ctx, r.log, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
+		},
+	}, object, resync, indexers)
+}
+
+func (r *retrier) log(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.logged) >= logInterval {
+		r.logged = now
+		ctrl.Log.Error(err, "the API server does not answer, asking again")
+	}
+}
+
+// retry repeats a call until the API server answers it or ctx ends. An answer that refuses the request itself is returned: the
+// informer knows what to do about it.
+func retry[T any](ctx context.Context, log func(error), call func() (T, error)) (T, error) {
+	for wait := minRetryInterval; ; wait = min(2*wait, maxRetryInterval) {
+		result, err := call()
+		if err == nil || ctx.Err() != nil || refusesRequest(err) {
+			return result, err
+		}
+		log(err)
+		select {
+		case <-ctx.Done():
+			return result, err
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // random, so that not all nodes ask at the same moment
+		}
+	}
+}
+
+// refusesRequest reports whether an error is an answer to what was asked, which would be the same if it were asked again.
+func refusesRequest(err error) bool {
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsInvalid(err) ||
+		apierrors.IsBadRequest(err) || apierrors.IsTimeout(err)
+}

@@ -1,0 +1,18 @@
+package loop
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Cost is the average duration of a pass. The zero value is ready for use.
+type Cost struct{ average atomic.Int64 }
+
+// Observe adds the duration of a pass to the average. Passes must not overlap. A pass that took many times as long as usual
+// counts little: it was the first, or had to wait for a processor.
+func (c *Cost) Observe(d time.Duration) {
+	before := c.get()
+	c.average.Store(int64(before + (min(d, 4*before+time.Millisecond)-before)/8))
+}
+
+func (c *Cost) get() time.Duration { return time.Duration(c.average.Load()) }

@@ -1,0 +1,114 @@
+package loop
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/daymark-lb/daymark/internal/informer"
+)
+
+// burst is how many passes may run without an interval after a quiet time. A new Service causes several events in a row:
+// itself, its endpoints, its address. A speaker may wait for any of them.
+const burst = 4
+
+// costFactor bounds the part of the time that a loop spends on looking and deciding to 1/costFactor.
+const costFactor = 16
+
+// MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
+const MaxInterval = 500 * time.Millisecond
+
+type queue = workqueue.TypedRateLimitingInterface[Wake]
+
+// pacer puts wakes into the queue of one loop, as a token bucket does. It has a timer of its own and does not use the queue's
+// AddAfter: the queue merges a delayed wake with one that is about to run, so the delayed one could get lost.
+type pacer struct {
+	// min is the shortest interval.
+	min time.Duration
+	// cost of a pass; nil when it is not known.
+	cost func() time.Duration
+
+	mu sync.Mutex
+	// due is when the newest wake is or was put into the queue.
+	due time.Time
+	// earned is when the passes so far would have run if there were an interval between each two.
+	earned time.Time
+}
+
+// wake makes a pass begin after now, and not sooner than the interval allows.
+func (p *pacer) wake(q queue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Before(p.due) {
+		return // The pass of the wake that is due will see this change too.
+	}
+	interval := p.interval()
+	// The interval may have been longer for the passes so far: nothing waits longer than a burst of intervals of now.
+	if latest := now.Add(burst * interval); p.earned.After(latest) {
+		p.earned = latest
+	}
+	p.due = p.earned.Add(-(burst - 1) * interval)
+	if wait := p.due.Sub(now); wait > 0 {
+		time.AfterFunc(wait, func() { q.Add(Wake{}) })
+	} else {
+		p.due = now
+		q.Add(Wake{})
+	}
+	if p.earned.Before(p.due) {
+		p.earned = p.due
+	}
+	p.earned = p.earned.Add(interval)
+}
+
+// interval between two passes in a storm of wakes.
+func (p *pacer) interval() time.Duration {
+	if p.cost == nil {
+		return p.min
+	}
+	return max(p.min, min(costFactor*p.cost(), MaxInterval))
+}
+
+// from makes a source of a channel: each value is a wake.
+func (p *pacer) from(channel <-chan struct{}) source.TypedSource[Wake] {
+	return source.TypedFunc[Wake](func(ctx context.Context, q queue) error {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case _, open := <-channel:
+					if !open {
+						return
+					}
+					p.wake(q)
+				}
+			}
+		}()
+		return nil
+	})
+}
+
+var _ handler.TypedEventHandler[client.Object, Wake] = (*pacer)(nil)
+
+// Create wakes.
+func (p *pacer) Create(_ context.Context, _ event.CreateEvent, q queue) { p.wake(q) }
+
+// Delete wakes.
+func (p *pacer) Delete(_ context.Context, _ event.DeleteEvent, q queue) { p.wake(q) }
+
+// Generic wakes.
+func (p *pacer) Generic(_ context.Context, _ event.GenericEvent, q queue) { p.wake(q) }
+
+// Update wakes, unless nothing changed that the caches keep: after a relist, or when a node only reports that it is alive.
+func (p *pacer) Update(_ context.Context, e event.UpdateEvent, q queue) {
+	if !informer.Unchanged(e.ObjectOld, e.ObjectNew) {
+		p.wake(q)
+	}
+}
