@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -36,8 +38,22 @@ func (p *pkg) isPure() bool { return strings.HasPrefix(p.name(), core) }
 
 // listed is the list of all packages of the module. The tests share it, because it takes seconds.
 var listed = sync.OnceValues(func() ([]pkg, error) {
+	if err := readFolders("../.."); err != nil {
+		return nil, err
+	}
 	return list("-json=ImportPath,Doc,Imports,GoFiles", "./...")
 })
+
+// readFolders reads the folders of the module, so that `go test` takes no result from its cache after a file has changed: it
+// sees what a test opens, and not what `go list` does.
+func readFolders(root string) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "bin") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+}
 
 // packages are those of this module.
 func packages(t *testing.T) []pkg {
