@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -33,9 +30,6 @@ import (
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
-
-// farewell is how long a speaker that is told to end may take to hand over what it holds.
-const farewell = 3 * time.Second
 
 func main() {
 	own := &flags{}
@@ -114,60 +108,4 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	return m, nil
-}
-
-// handOver keeps a loop going after ctx has ended until what this node holds by layer 2 has passed to others. The context
-// returned ends then.
-func handOver(ctx context.Context, leave func(context.Context)) context.Context {
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() {
-		patience, cancel := context.WithTimeout(running, farewell)
-		defer cancel()
-		leave(patience)
-		end()
-	})
-	return running
-}
-
-// inTurn runs two parts and ends the second when the first has come to its end. Routers that hear by BFD that this speaker
-// leaves, while they still have a session with it, drop its routes at once (FRR 8, BIRD 2), which graceful restart is to
-// prevent: so the sessions are closed first.
-func inTurn(first, second manager.Runnable) manager.Runnable {
-	return manager.RunnableFunc(func(ctx context.Context) error {
-		later, end := context.WithCancel(context.WithoutCancel(ctx))
-		defer end()
-		ended := make(chan error, 1)
-		go func() { ended <- second.Start(later) }()
-		err := first.Start(ctx)
-		end()
-		return errors.Join(err, <-ended)
-	})
-}
-
-// probes serves /healthz, /readyz and the health of Services on one port.
-func probes(bind string, ready func() bool, services http.Handler) manager.Runnable {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(w, "the cluster has not been looked at yet", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ok\n")
-	})
-	mux.Handle("/healthz/services/", services)
-	return manager.RunnableFunc(func(ctx context.Context) error {
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", bind)
-		if err != nil {
-			return fmt.Errorf("serve health probes: %w", err)
-		}
-		server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-		defer stop()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve health probes: %w", err)
-		}
-		return nil
-	})
 }

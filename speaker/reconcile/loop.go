@@ -129,8 +129,10 @@ type Loop struct {
 	kinds  *kinds
 	exec   Executors
 	report *Reporter
-	// done: a pass has come to its end; ready: and this node can do its part.
-	done, ready atomic.Bool
+	// done: a pass has come to its end.
+	done atomic.Bool
+	// unready is why this node cannot do its part yet; nil when it can, and from then on.
+	unready atomic.Pointer[error]
 	// cost of looking and deciding.
 	cost loop.Cost
 	// published: this node's Speaker object has been seen to say where this speaker gossips.
@@ -177,6 +179,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
 		}),
 	}
+	l.setUnready(errors.New("no pass has looked at the cluster yet"))
 	if err := cfg.Registerer.Register(l.passes); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -192,10 +195,30 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 	return l, wiring.Add(m, l)
 }
 
-// Ready reports whether this node can do its part: a pass has come to its end, and the other speakers have been met, so
-// that they may hand over to this one. A rolling update waits for that before it goes on to the next node; where gossip
-// does not work at all it is not held up for long.
-func (l *Loop) Ready() bool { return l.ready.Load() }
+// Ready returns nil when this node can do its part: a pass has come to its end, and the other speakers have been met, so
+// that they may hand over to this one. Otherwise the error says what is still missing. A rolling update waits for that
+// before it goes on to the next node; where gossip does not work at all it is not held up for long.
+func (l *Loop) Ready() error {
+	if err := l.unready.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (l *Loop) setUnready(err error) { l.unready.Store(&err) }
+
+// updateReady after a pass that began at a time.
+func (l *Loop) updateReady(began time.Time, now *cluster) {
+	switch known := now.world.Members.Known; {
+	case l.Ready() == nil:
+	case began.Sub(l.born) >= unmet || known && l.settlement.settled || l.exec.Gossip.Off():
+		l.unready.Store(nil)
+	case !known:
+		l.setUnready(fmt.Errorf("the other speakers have not been met: %s", membership(known, now.view).Message))
+	default:
+		l.setUnready(errors.New("waiting for speakers that should be there"))
+	}
+}
 
 // Reconcile is one pass: look, compute, set, report.
 func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (reconcile.Result, error) {
@@ -203,7 +226,11 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (reconcile.Result, er
 	defer func() { l.passes.Observe(time.Since(began).Seconds()) }()
 	now, err := l.look(ctx)
 	if err != nil {
-		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
+		err = fmt.Errorf("look at the cluster: %w", err)
+		if l.Ready() != nil {
+			l.setUnready(err)
+		}
+		return reconcile.Result{}, err
 	}
 	plan := announce.Compute(&now.world)
 	l.sessions = remember(l.sessions, plan.Sessions)
@@ -229,9 +256,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (reconcile.Result, er
 	}
 	l.report.Set(l.status(now, err))
 	l.done.Store(true)
-	if began.Sub(l.born) >= unmet || now.world.Members.Known && l.settlement.settled || l.exec.Gossip.Off() {
-		l.ready.Store(true)
-	}
+	l.updateReady(began, now)
 	if l.leaving.Load() && len(hold) == 0 {
 		l.freed.Do(func() { close(l.free) })
 	}
@@ -292,7 +317,7 @@ func (l *Loop) Leave(ctx context.Context) {
 // again says when to look again, which may be sooner than asked when not all could be done, and logs why when that has
 // changed.
 func (l *Loop) again(err error, wait time.Duration) reconcile.Result {
-	if !l.Ready() {
+	if l.Ready() != nil {
 		wait = soonest(wait, time.Second)
 	}
 	if err == nil {

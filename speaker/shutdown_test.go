@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+)
+
+func TestHandOver_EndsWhenEverythingIsHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		handed := make(chan struct{})
+		running := handOver(ctx, func(context.Context) { <-handed })
+		stop()
+		synctest.Wait()
+		if running.Err() != nil {
+			t.Error("the speaker ended before it had handed over")
+		}
+		close(handed)
+		synctest.Wait()
+		if running.Err() == nil {
+			t.Error("the speaker goes on though it has handed over")
+		}
+	})
+}
+
+func TestHandOver_IsLimitedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		running := handOver(ctx, func(ctx context.Context) { <-ctx.Done() })
+		began := time.Now()
+		stop()
+		<-running.Done()
+		if took := time.Since(began); took != handOverTimeout {
+			t.Errorf("a speaker that cannot hand over ended after %v, want %v", took, handOverTimeout)
+		}
+	})
+}
+
+func TestHandOver_DoesNotLeaveBeforeItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		left := false
+		running := handOver(ctx, func(context.Context) { left = true })
+		time.Sleep(time.Hour)
+		if left || running.Err() != nil {
+			t.Error("the speaker left though nobody told it to")
+		}
+		stop()
+		<-running.Done()
+	})
+}
+
+// part is a Runnable that notes when it ends, a while after it is told to.
+func part(name string, ended *[]string, mu *sync.Mutex, wait time.Duration, err error) manager.Runnable {
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		time.Sleep(wait)
+		mu.Lock()
+		defer mu.Unlock()
+		*ended = append(*ended, name)
+		return err
+	})
+}
+
+func TestInTurn_EndsTheSecondAfterTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var ended []string
+		first, second := errors.New("first"), errors.New("second")
+		ctx, stop := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() {
+			result <- inTurn(part("bgp", &ended, &mu, time.Second, first), part("bfd", &ended, &mu, 0, second)).Start(ctx)
+		}()
+		synctest.Wait()
+		stop()
+		if err := <-result; !errors.Is(err, first) || !errors.Is(err, second) {
+			t.Errorf("error %v, want those of both parts", err)
+		}
+		if !slices.Equal(ended, []string{"bgp", "bfd"}) {
+			t.Errorf("the parts ended in the order %v", ended)
+		}
+	})
+}
+
+func TestInTurn_EndsTheSecondWhenTheFirstFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var ended []string
+		failed := errors.New("no socket")
+		first := manager.RunnableFunc(func(context.Context) error { return failed })
+		if err := inTurn(first, part("bfd", &ended, &mu, 0, nil)).Start(t.Context()); !errors.Is(err, failed) {
+			t.Errorf("error %v, want %v", err, failed)
+		}
+		if !slices.Equal(ended, []string{"bfd"}) {
+			t.Errorf("ended %v, want the second part too", ended)
+		}
+	})
+}
