@@ -8,7 +8,9 @@ PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
 # The race detector needs a C compiler; on a machine without one the tests run without it, and say so.
 RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
+# What --version says. A build without git, as in the Dockerfile, gets it from outside.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/daymark-lb/daymark/internal/version.release=$(VERSION)'
 
 .PHONY: help
 help: ## Show this list

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/version"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func newCommand(out io.Writer) *cobra.Command {
 	var kubeconfig, namespace, contextName string
 	root := &cobra.Command{
 		Use: "kubectl-daymark", Short: "Shows what Daymark does for Services of type LoadBalancer",
-		SilenceUsage: true, SilenceErrors: true,
+		Version: version.Get().String(), SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
 	root.PersistentFlags().StringVar(&contextName, "context", "", "context of the kubeconfig to use")

@@ -26,16 +26,17 @@ import (
 func main() {
 	var elect bool
 	daemon.Main(daemon.Program{
-		Name:  "controller",
-		Short: "Gives LoadBalancer Services their addresses",
+		Name:    "controller",
+		Short:   "Gives LoadBalancer Services their addresses",
+		Metrics: ":7470", Health: ":7471",
 		Flags: func(set *pflag.FlagSet) {
 			set.BoolVar(&elect, "leader-elect", true, "wait until no other controller works on the cluster")
 		},
-		Check: func() error { return nil },
+		Validate: func() error { return nil },
 		Run: func(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
 			return run(ctx, f, elect, log)
 		},
-	}, ":7470", ":7471")
+	})
 }
 
 // run starts the loop and blocks until ctx ends.

@@ -13,7 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/health"
 )
 
-// gossipPort that speakers listen on when nothing else is said.
+// gossipPort is the default port of the gossip.
 const gossipPort = 7946
 
 // Names of the flags that change a preset.
@@ -25,7 +25,7 @@ const (
 	suspicionMultiplier = "gossip-suspicion-multiplier"
 )
 
-// flags that only the speaker has, as given and as read.
+// flags that only the speaker has. The fields ...Text are as given; validate parses them.
 type flags struct {
 	node            string
 	gossip          gossip.Bind
@@ -35,7 +35,7 @@ type flags struct {
 	healthPorts     health.Mode
 	healthPortsText string
 	set             *pflag.FlagSet
-	// timing as far as it is given beside the preset.
+	// timing has the values of the flags that change a preset.
 	timing gossip.Timing
 }
 
@@ -53,8 +53,8 @@ func (f *flags) add(set *pflag.FlagSet) {
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
 }
 
-// check reads what is not one word.
-func (f *flags) check() error {
+// validate parses the values that pflag does not, and returns what is wrong with them.
+func (f *flags) validate() error {
 	if f.node == "" {
 		return errors.New("--node-name is missing, and NODE_NAME is not set")
 	}
@@ -71,17 +71,17 @@ func (f *flags) check() error {
 		return err
 	}
 	f.gossip = bind
-	f.gossip.Timing, err = f.timed()
+	f.gossip.Timing, err = f.presetTiming()
 	return err
 }
 
-// timed is the timing of the preset with what is given beside it.
-func (f *flags) timed() (gossip.Timing, error) {
+// presetTiming returns the timing of the preset, changed by the flags that were given beside it.
+func (f *flags) presetTiming() (gossip.Timing, error) {
 	timing, known := gossip.Preset(f.preset)
 	if !known {
 		return timing, fmt.Errorf("--gossip-preset must be fast, lan or wan, not %q", f.preset)
 	}
-	for name, take := range map[string]func(){
+	for name, apply := range map[string]func(){
 		heartbeatInterval:   func() { timing.HeartbeatInterval = f.timing.HeartbeatInterval },
 		heartbeatMultiplier: func() { timing.HeartbeatMultiplier = f.timing.HeartbeatMultiplier },
 		probeInterval:       func() { timing.ProbeInterval = f.timing.ProbeInterval },
@@ -89,12 +89,13 @@ func (f *flags) timed() (gossip.Timing, error) {
 		suspicionMultiplier: func() { timing.SuspicionMult = f.timing.SuspicionMult },
 	} {
 		if f.set.Changed(name) {
-			take()
+			apply()
 		}
 	}
 	return timing, timing.Check()
 }
 
+// parseBind parses the address that the gossip listens on.
 func parseBind(text string) (gossip.Bind, error) {
 	switch text {
 	case "":

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func TestTimingIsThePresetWithWhatIsGivenBesideIt(t *testing.T) {
+func TestFlags_ChangeThePresetTiming(t *testing.T) {
 	for _, test := range []struct {
 		args      string
 		interval  time.Duration
@@ -32,7 +32,7 @@ func TestTimingIsThePresetWithWhatIsGivenBesideIt(t *testing.T) {
 		if err := set.Parse(append(strings.Fields(test.args), "--node-name=n1")); err != nil {
 			t.Fatal(err)
 		}
-		err := f.check()
+		err := f.validate()
 		switch timing := f.gossip.Timing; {
 		case test.complaint != "":
 			if err == nil || !strings.Contains(err.Error(), test.complaint) {

@@ -34,14 +34,15 @@ import (
 func main() {
 	own := &flags{}
 	daemon.Main(daemon.Program{
-		Name:  "speaker",
-		Short: "Announces the addresses of LoadBalancer Services to the network, from one node",
-		Flags: own.add,
-		Check: own.check,
+		Name:    "speaker",
+		Short:   "Announces the addresses of LoadBalancer Services to the network, from one node",
+		Metrics: ":7472", Health: ":7473",
+		Flags:    own.add,
+		Validate: own.validate,
 		Run: func(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
 			return run(ctx, f, own, log)
 		},
-	}, ":7472", ":7473")
+	})
 }
 
 // run starts every part and blocks until ctx ends.

@@ -1,6 +1,6 @@
-// Package daemon is what controller and speaker do alike before they differ: read a command line, say in one line what is
-// wrong with it, find the API server, log, end on a signal with the right exit status. It refuses to know what a daemon
-// does then.
+// Package daemon is what controller and speaker have in common: it reads the command line, says in one line what is wrong with
+// it, finds the API server, sets up the log, and ends the process with the right exit status. It refuses to know what a daemon
+// does after that.
 package daemon
 
 import (
@@ -24,30 +24,35 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/version"
 )
 
-// Exit statuses of a daemon.
+// Exit statuses of a daemon, besides 0.
 const (
 	exitFailure = 1
 	exitUsage   = 2
 )
 
-// gcPercent makes the garbage collector work more than usual: what little is thrown away at rest makes it cheap, and at
-// 5,000 Services a daemon has a fifth less memory resident, for a twentieth more processor time. GOGC overrides it.
+// gcPercent is how much the heap may grow before the garbage collector runs, if GOGC does not say otherwise. It is lower than
+// Go's default of 100: at 5,000 Services a daemon then has a fifth less memory resident, for a twentieth more processor time.
 const gcPercent = 30
 
 // Program is one daemon.
 type Program struct {
-	Name  string
+	Name string
+	// Short is the first line of its help text.
 	Short string
+	// Metrics and Health are the defaults of the addresses to listen on.
+	Metrics, Health string
 	// Flags adds the daemon's own flags.
 	Flags func(*pflag.FlagSet)
-	// Check says what is wrong with them, before anything is done.
-	Check func() error
+	// Validate returns what is wrong with the daemon's own flags. It is called before Run.
+	Validate func() error
 	// Run is the daemon. It returns nil when ctx ends.
 	Run func(ctx context.Context, f *Flags, log *slog.Logger) error
 }
@@ -55,35 +60,37 @@ type Program struct {
 // Flags that every daemon has.
 type Flags struct {
 	Kubeconfig string
-	Namespace  string
+	// Namespace that Daymark runs in.
+	Namespace string
 	// Metrics and Health are addresses to listen on; "0" for none.
 	Metrics string
 	Health  string
+	// Classes of Services to serve.
 	Classes lb.Classes
-	// Options of announcing: what the speakers do by them, the controller explains.
+	// Options of announcing. The controller needs them, too, to explain what the speakers do.
 	Options announce.Options
 
 	levelText string
 	level     slog.Level
 }
 
-// Main runs a program with the command line and ends the process: status 0 when it was stopped by a signal, 2 when the
-// command line is wrong, 1 when anything else failed, each with one line on stderr.
-func Main(p Program, metrics, health string) {
+// Main runs a program with the command line of the process and ends the process: with status 0 after SIGINT or SIGTERM, with 2
+// when the command line is wrong, with 1 when anything else failed. Failures are one line on stderr.
+func Main(p Program) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := Execute(ctx, p, metrics, health, os.Args[1:], os.Stderr)
+	status := execute(ctx, p, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
 
-// Execute is Main without the process: it returns the exit status.
-func Execute(ctx context.Context, p Program, metrics, health string, args []string, stderr io.Writer) int {
-	f := &Flags{Metrics: metrics, Health: health}
+// execute runs a program with a command line and returns the exit status.
+func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
+	f := &Flags{Metrics: p.Metrics, Health: p.Health}
 	c := &cobra.Command{
-		Use: p.Name, Short: p.Short,
+		Use: p.Name, Short: p.Short, Version: version.Get().String(),
 		SilenceErrors: true, SilenceUsage: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -92,20 +99,19 @@ func Execute(ctx context.Context, p Program, metrics, health string, args []stri
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := cmp.Or(f.check(), p.Check()); err != nil {
+			if err := cmp.Or(f.validate(), p.Validate()); err != nil {
 				return usageError{err}
 			}
-			log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level}))
-			// Libraries speak of their own affairs: at one level less than we do.
-			bridge := logr.FromSlogHandler(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level + 4}))
-			ctrl.SetLogger(bridge)
-			klog.SetLogger(bridge)
-			return p.Run(c.Context(), f, log)
+			if err := registerBuildInfo(metrics.Registry, version.Get()); err != nil {
+				return err
+			}
+			return p.Run(c.Context(), f, newLog(stderr, f.level))
 		},
 	}
 	c.CompletionOptions.DisableDefaultCmd = true
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	c.SetArgs(args)
+	c.SetOut(stdout)
 	f.add(c.Flags())
 	p.Flags(c.Flags())
 
@@ -118,6 +124,15 @@ func Execute(ctx context.Context, p Program, metrics, health string, args []stri
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// newLog returns the program's log and makes the libraries log to the same place.
+func newLog(out io.Writer, level slog.Level) *slog.Logger {
+	// What libraries log is less important than what we log: an Info of theirs appears where our Debug does.
+	libraries := logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level + 4}))
+	ctrl.SetLogger(libraries)
+	klog.SetLogger(libraries)
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 }
 
 // usageError is a command line that is wrong.
@@ -136,7 +151,7 @@ func (f *Flags) add(set *pflag.FlagSet) {
 	set.StringVar(&f.levelText, "log-level", "info", "debug, info, warn or error")
 }
 
-func (f *Flags) check() error {
+func (f *Flags) validate() error {
 	if err := f.level.UnmarshalText([]byte(f.levelText)); err != nil {
 		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", f.levelText)
 	}
@@ -148,11 +163,11 @@ func (f *Flags) check() error {
 			return fmt.Errorf("--kubeconfig: %w", err)
 		}
 	}
-	return cmp.Or(f.Classes.Validate(), checkBind("--metrics-bind-address", f.Metrics), checkBind("--health-bind-address", f.Health))
+	return cmp.Or(f.Classes.Validate(), validateBind("--metrics-bind-address", f.Metrics), validateBind("--health-bind-address", f.Health))
 }
 
-// checkBind says what is wrong with an address to listen on.
-func checkBind(flag, text string) error {
+// validateBind returns what is wrong with an address to listen on, which a flag gives.
+func validateBind(flag, text string) error {
 	if text == "0" {
 		return nil
 	}
@@ -164,7 +179,7 @@ func checkBind(flag, text string) error {
 	return fmt.Errorf("%s must be address:port or 0, not %q", flag, text)
 }
 
-// RESTConfig finds the API server: --kubeconfig, $KUBECONFIG, in-cluster.
+// RESTConfig says how to reach the API server: by --kubeconfig, by $KUBECONFIG, or as a Pod does.
 func (f *Flags) RESTConfig() (*rest.Config, error) {
 	file := cmp.Or(f.Kubeconfig, os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
 	var config *rest.Config

@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/spf13/pflag"
+
+	"github.com/daymark-lb/daymark/internal/version"
 )
 
-func TestExecute(t *testing.T) {
+func TestExecute_ExitStatus(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		args   []string
@@ -36,11 +41,11 @@ func TestExecute(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var stderr bytes.Buffer
 			program := Program{
-				Name: "test", Flags: func(*pflag.FlagSet) {},
-				Check: func() error { return test.check },
-				Run:   func(context.Context, *Flags, *slog.Logger) error { return test.run },
+				Name: "test", Metrics: ":1", Health: "0", Flags: func(*pflag.FlagSet) {},
+				Validate: func() error { return test.check },
+				Run:      func(context.Context, *Flags, *slog.Logger) error { return test.run },
 			}
-			if status := Execute(t.Context(), program, ":1", "0", test.args, &stderr); status != test.status {
+			if status := execute(t.Context(), program, test.args, io.Discard, &stderr); status != test.status {
 				t.Errorf("exit status %d, want %d", status, test.status)
 			}
 			text := stderr.String()
@@ -54,17 +59,48 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-func TestFlagsAreHandedToTheProgram(t *testing.T) {
+func TestExecute_HandsFlagsToTheProgram(t *testing.T) {
 	var got Flags
 	program := Program{
-		Name: "test", Flags: func(*pflag.FlagSet) {}, Check: func() error { return nil },
+		Name: "test", Metrics: ":1", Health: ":2", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return nil },
 		Run: func(_ context.Context, f *Flags, _ *slog.Logger) error { got = *f; return nil },
 	}
 	args := []string{"--namespace=lb", "--health-bind-address=0", "--load-balancer-class=example.com/x", "--serve-classless=false"}
-	if status := Execute(t.Context(), program, ":1", ":2", args, &bytes.Buffer{}); status != 0 {
+	if status := execute(t.Context(), program, args, io.Discard, io.Discard); status != 0 {
 		t.Fatalf("exit status %d", status)
 	}
 	if got.Namespace != "lb" || got.Metrics != ":1" || got.Health != "0" || got.Classes.Name != "example.com/x" || got.Classes.Classless {
 		t.Errorf("handed %+v", got)
+	}
+}
+
+func TestExecute_Version(t *testing.T) {
+	program := Program{
+		Name: "test", Metrics: "0", Health: "0", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return errors.New("not asked for") },
+		Run: func(context.Context, *Flags, *slog.Logger) error { return errors.New("not to be run") },
+	}
+	var stdout, stderr bytes.Buffer
+	if status := execute(t.Context(), program, []string{"--version"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("exit status %d, stderr %q", status, stderr.String())
+	}
+	if want := "test version " + version.Get().String() + "\n"; stdout.String() != want {
+		t.Errorf("stdout %q, want %q", stdout.String(), want)
+	}
+}
+
+func TestBuildInfo_IsAMetric(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	info := version.Info{Version: "v0.1.0", Revision: "abc", Date: "2026-11-26", Go: "go1.26.0"}
+	for range 2 { // the second time must not fail
+		if err := registerBuildInfo(registry, info); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `# HELP daymark_build_info The build that runs, in labels. The value is always 1.
+# TYPE daymark_build_info gauge
+daymark_build_info{goversion="go1.26.0",revision="abc",version="v0.1.0"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
 	}
 }
