@@ -1,57 +1,60 @@
 package netnstest
 
 import (
-	"bytes"
-	"os/exec"
-	"syscall"
+	"context"
 	"testing"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // Daemon is a program that runs in a namespace until it is killed, or the test ends.
 type Daemon struct {
-	process *exec.Cmd
-	ended   chan struct{}
+	*testnet.Process
+	t testing.TB
 }
 
-// StartDaemon starts a program in a namespace. What it has said is shown when the test fails.
-func StartDaemon(t testing.TB, n *Namespace, command *exec.Cmd) *Daemon {
+// NewDaemon prepares a program and starts nothing yet. It is killed at the end of the test; its output is shown when the
+// test fails.
+func NewDaemon(t testing.TB, n *Namespace, name string, argv ...string) *Daemon {
 	t.Helper()
-	var said bytes.Buffer // Not read before the program has ended.
-	if command.Stdout == nil {
-		command.Stdout = &said
-	}
-	command.Stderr = &said
-	if command.SysProcAttr == nil {
-		command.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	command.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	d := &Daemon{process: command, ended: make(chan struct{})}
-	begun := make(chan error)
-	go n.Do(t, func() { // The thread must live as long as its child.
-		defer close(d.ended)
-		err := command.Start()
-		begun <- err
-		if err == nil {
-			_ = command.Wait()
-		}
-	})
-	if err := <-begun; err != nil {
-		t.Fatalf("start %s: %v", command.Path, err)
-	}
+	return adopt(t, testnet.NewProcess(n.core, name, t.TempDir(), argv...))
+}
+
+// adopt puts a process into the hands of a test.
+func adopt(t testing.TB, p *testnet.Process) *Daemon {
+	t.Helper()
+	d := &Daemon{Process: p, t: t}
 	t.Cleanup(func() {
 		d.Kill()
 		if t.Failed() {
-			t.Logf("%s said: %s", command.Args, said.String())
+			t.Logf("output of %s:\n%s", p.Argv, p.Output())
 		}
 	})
 	return d
 }
 
-// Wait waits until the program has ended.
-func (d *Daemon) Wait() { <-d.ended }
+// Start runs it.
+func (d *Daemon) Start() {
+	d.t.Helper()
+	must(d.t, d.Process.Start())
+}
 
-// Kill ends the program as a crash would.
+// Wait waits until the program has ended.
+func (d *Daemon) Wait() {
+	d.t.Helper()
+	_, err := d.Exit(context.Background())
+	must(d.t, err)
+}
+
+// Kill ends the program as a crash would. One that does not run stays so.
 func (d *Daemon) Kill() {
-	_ = d.process.Process.Kill()
-	d.Wait()
+	d.t.Helper()
+	must(d.t, d.Process.Kill())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

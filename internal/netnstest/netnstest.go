@@ -1,16 +1,15 @@
 // Package netnstest gives tests a network of their own: the test binary runs itself again inside new user and network
-// namespaces, where it may create links and open raw sockets whoever started it, and which leave nothing behind. Its
-// one job is that stage; it knows nothing of what is tested on it. It refuses to skip: where namespaces are not
-// permitted, the tests fail and say what to permit.
+// namespaces, where it may create links and open raw sockets whoever started it, and which leave nothing behind. It puts
+// what internal/testnet makes into the hands of a test, and knows nothing of what is tested. It refuses to skip: where
+// namespaces are not permitted, the tests fail and say what to permit.
 //
 // A package uses it so:
 //
 //	func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 //
 //	func TestX(t *testing.T) {
-//		far := netnstest.New(t)              // the other end of the cable
-//		netnstest.Veth(t, "near0", far, "far0")
-//		far.Run(t, "ip", "addr", "add", "192.0.2.1/24", "dev", "far0")
+//		c := netnstest.NewCable(t) // to a namespace of its own
+//		c.Other.Run(t, "ip", "neigh", "show", "dev", c.Far)
 //		...
 //	}
 //
@@ -28,7 +27,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vishvananda/netlink"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // inside marks the process that already runs in its own namespaces, and its children.
@@ -41,7 +40,7 @@ func init() { runtime.LockOSThread() }
 // Main runs the tests of a package in namespaces of their own and returns the exit status. Call it from TestMain.
 func Main(m *testing.M) int {
 	if os.Getenv(inside) != "" {
-		if err := loopbackUp(); err != nil {
+		if err := inCurrent(func(here *testnet.Namespace) error { return here.Up("lo") }); err != nil {
 			fmt.Fprintln(os.Stderr, "netnstest:", err)
 			return 1
 		}
@@ -104,18 +103,6 @@ func again() (int, error) {
 func start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the test binary in new namespaces: %w", err)
-	}
-	return nil
-}
-
-// loopbackUp gives a fresh namespace the 127.0.0.1 and ::1 that every test expects.
-func loopbackUp() error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find the loopback: %w", err)
-	}
-	if err := netlink.LinkSetUp(lo); err != nil {
-		return fmt.Errorf("set the loopback up: %w", err)
 	}
 	return nil
 }

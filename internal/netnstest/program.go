@@ -1,41 +1,34 @@
 package netnstest
 
 import (
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // NeedProgram skips the test when a program is not installed, but fails it in CI, where all must be.
 func NeedProgram(t testing.TB, name string) {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		missing(t, name+" is not installed")
-	}
+	need(t, testnet.Require(name))
 }
 
 // NeedVersion is NeedProgram for a name that several programs have. It runs the program with flag, and returns the first
 // of the known texts that its output contains. A program whose output contains none of them counts as not installed.
 func NeedVersion(t testing.TB, name, flag string, known ...string) string {
 	t.Helper()
-	NeedProgram(t, name)
-	output, _ := exec.CommandContext(t.Context(), name, flag).CombinedOutput() // Some exit with 1 after printing it.
-	for _, text := range known {
-		if strings.Contains(string(output), text) {
-			return text
-		}
-	}
-	line, _, _ := strings.Cut(string(output), "\n")
-	missing(t, name+" is another program of that name: it says \""+line+"\", and not "+strings.Join(known, " or "))
-	return ""
+	text, err := testnet.RequireVersion(name, flag, known...)
+	need(t, err)
+	return text
 }
 
-// missing ends a test that cannot run here.
-func missing(t testing.TB, why string) {
+// need ends a test that cannot run here because something is missing; nil is nothing.
+func need(t testing.TB, missing error) {
 	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s, and CI must have it", why)
+	switch {
+	case missing == nil:
+	case testnet.MayMiss():
+		t.Skip(missing)
+	default:
+		t.Fatalf("CI must have all programs: %v", missing)
 	}
-	t.Skip(why)
 }

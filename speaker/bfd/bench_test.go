@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,9 +56,9 @@ func manySessions(b *testing.B) (*cable, *running) {
 			netnstest.Address(b, c.Far, netip.PrefixFrom(peerAddr(i), 16))
 		}
 	})
-	peer := exec.Command("/proc/self/exe")
-	peer.Env = append(os.Environ(), peerProcess+"="+ours.String())
-	netnstest.StartDaemon(b, c.Other, peer)
+	peer := netnstest.NewDaemon(b, c.Other, "peer", "/proc/self/exe")
+	peer.Env = []string{peerProcess + "=" + ours.String()}
+	peer.Start()
 	var desired []Session
 	for i := 1; i <= many; i++ {
 		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: peerAddr(i)})

@@ -1,12 +1,10 @@
 package bfd
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,19 +22,19 @@ const tapProcess = "DAYMARK_TEST_BFD_TAP"
 // startTap begins to listen, and returns how to end: with the gaps between the packets to each address.
 func startTap(b *testing.B, c *cable) (end func() []time.Duration) {
 	b.Helper()
-	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), tapProcess+"=1")
-	var output bytes.Buffer
-	command.Stdout = &output
-	stdin, err := command.StdinPipe()
+	tap := netnstest.NewDaemon(b, c.Other, "tap", "/proc/self/exe")
+	tap.Env = []string{tapProcess + "=1"}
+	stdin, stop, err := os.Pipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	tap := netnstest.StartDaemon(b, c.Other, command)
+	tap.Stdin = stdin
+	tap.Start()
 	return func() (gaps []time.Duration) {
-		stdin.Close()
+		stop.Close()
 		tap.Wait()
-		for line := range strings.Lines(output.String()) {
+		stdin.Close()
+		for line := range strings.Lines(tap.Output()) {
 			var gap time.Duration
 			if _, err := fmt.Sscan(line, &gap); err != nil {
 				b.Fatalf("%q: %v", line, err)
