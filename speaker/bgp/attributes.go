@@ -10,24 +10,24 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// segment is how many AS numbers a segment of an AS path holds (RFC 4271 section 4.3).
-const segment = 255
+// maxSegmentLength is how many AS numbers a segment of an AS path holds at most (RFC 4271 section 4.3).
+const maxSegmentLength = 255
 
-// encoder writes attributes for one router.
+// encoder encodes path attributes for one router.
 type encoder struct {
 	internal   bool
 	asn        uint32
 	fourOctets bool
 }
 
-func newEncoder(s *settings, agreed *terms) *encoder {
+func newEncoder(s *settings, agreed *negotiated) *encoder {
 	return &encoder{internal: s.internal(), asn: s.asn(), fourOctets: agreed.fourOctets}
 }
 
-// attributes encodes those of RFC 4271 section 5.1, RFC 1997 and RFC 8092, in order of type, for prefixes with a next hop;
-// one that is IPv6 is left to MP_REACH_NLRI. LOCAL_PREF goes to internal routers only, and our AS number is repeated for
-// external ones only: an internal router would take it for a loop.
-func (e *encoder) attributes(from *announce.Attributes, next hop) ([]byte, error) {
+// attributes encodes the path attributes of RFC 4271 section 5.1, RFC 1997 and RFC 8092, sorted by type, for prefixes with a
+// next hop. An IPv6 next hop is left out: it belongs into MP_REACH_NLRI. LOCAL_PREF is for internal routers only. Our AS
+// number is for external routers only: an internal one would see a loop.
+func (e *encoder) attributes(from *announce.Attributes, next nextHop) ([]byte, error) {
 	list := []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(bgp.BGP_ORIGIN_ATTR_TYPE_IGP), e.path(from.Prepend)}
 	if next.is4() {
 		attribute, err := bgp.NewPathAttributeNextHop(next.addr)
@@ -67,8 +67,8 @@ func (e *encoder) attributes(from *announce.Attributes, next hop) ([]byte, error
 	return encoded, nil
 }
 
-// path is the AS path: empty within our AS, our own number, once and as often again as is asked for, for others. Where
-// localASN is shown it stands alone, as with FRR's "local-as N no-prepend replace-as".
+// path is the AS_PATH: empty for internal routers; for external ones our AS number, once and prepend times more. A localASN
+// replaces our AS number, as with FRR's "local-as N no-prepend replace-as".
 func (e *encoder) path(prepend int) *bgp.PathAttributeAsPath {
 	var segments []bgp.AsPathParamInterface
 	if e.internal {
@@ -79,23 +79,26 @@ func (e *encoder) path(prepend int) *bgp.PathAttributeAsPath {
 			segments = append(segments, wide)
 			continue
 		}
-		// RFC 6793 section 4.2.2: AS_TRANS stands in for a number that has no room, and AS4_PATH tells it.
+		// AS_TRANS stands for a number that does not fit into two octets; AS4_PATH has the number (RFC 6793 section 4.2.2).
 		number := uint16(bgp.AS_TRANS)
 		if e.asn <= 0xffff {
 			number = uint16(e.asn)
 		}
-		segments = append(segments, bgp.NewAsPathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, slices.Repeat([]uint16{number}, len(wide.AS))))
+		numbers := slices.Repeat([]uint16{number}, len(wide.AS))
+		segments = append(segments, bgp.NewAsPathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, numbers))
 	}
 	return bgp.NewPathAttributeAsPath(segments)
 }
 
+// segments are those of the AS path of an external router, with numbers of four octets.
 func (e *encoder) segments(prepend int) (list []*bgp.As4PathParam) {
-	for part := range slices.Chunk(slices.Repeat([]uint32{e.asn}, 1+prepend), segment) {
+	for part := range slices.Chunk(slices.Repeat([]uint32{e.asn}, 1+prepend), maxSegmentLength) {
 		list = append(list, bgp.NewAs4PathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, part))
 	}
 	return list
 }
 
+// communities separates standard communities (RFC 1997) from large ones (RFC 8092).
 func communities(from []lb.Community) (standard []uint32, large []*bgp.LargeCommunity) {
 	for _, c := range from {
 		if c.Large {

@@ -6,34 +6,34 @@ import (
 )
 
 const (
-	// firstPause is how long a session rests before it dials again.
-	firstPause = 100 * time.Millisecond
-	// dialPause is how long it rests at most while the router is not to be reached at all, so that one that comes back
-	// is met within about a second. It costs the router, and us, one packet each.
-	dialPause = time.Second
-	// settled is how long a session must have been up for its next pause to be the first again.
-	settled = 5 * time.Second
+	// minRetryInterval is the wait after the first failure.
+	minRetryInterval = 100 * time.Millisecond
+	// maxUnreachableInterval is the longest wait while the router cannot be reached, so that we notice within about a
+	// second when it comes back. An attempt costs the router, and us, one packet.
+	maxUnreachableInterval = time.Second
+	// stableInterval is how long a session must have been up so that the next wait is minRetryInterval again.
+	stableInterval = 5 * time.Second
 )
 
-// backoff spaces attempts out: each pause is twice the one before, up to a limit.
+// backoff is the wait between attempts: each is twice as long as the one before, up to a limit.
 type backoff struct{ failures int }
 
-// pause before the next attempt, up to longest, shortened by up to a quarter at random: RFC 4271 section 10 wants nodes
-// not to dial in step.
-func (b *backoff) pause(longest time.Duration) time.Duration {
-	full := min(firstPause<<min(b.failures, 20), longest)
+// next is the wait before the next attempt, at most longest. It is shortened by up to a quarter at random, so that nodes do
+// not connect at the same time (RFC 4271 section 10).
+func (b *backoff) next(longest time.Duration) time.Duration {
+	full := min(minRetryInterval<<min(b.failures, 20), longest)
 	b.failures++
 	return jitter(full)
 }
 
-// after takes note of how long the session was up; 0 when it did not come up.
-func (b *backoff) after(up time.Duration) {
-	if up >= settled {
+// sessionLasted is told how long the session was up.
+func (b *backoff) sessionLasted(up time.Duration) {
+	if up >= stableInterval {
 		b.failures = 0
 	}
 }
 
-// jitter shortens a time by up to a quarter.
+// jitter shortens a time by up to a quarter at random.
 func jitter(full time.Duration) time.Duration {
-	return full - time.Duration(rand.Int64N(int64(full)/4+1)) //nolint:gosec // Chance, not secrecy.
+	return full - time.Duration(rand.Int64N(int64(full)/4+1)) //nolint:gosec // This needs no secure randomness.
 }

@@ -67,7 +67,7 @@ func (b *bird) lacks(prefix string) {
 	})
 }
 
-func TestBIRDSeesAttributesAsGiven(t *testing.T) {
+func TestBIRD_SeesAttributesAsGiven(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startBIRD(t, c, c.Theirs, c.Ours, "")

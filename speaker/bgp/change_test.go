@@ -15,7 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-func TestLocalASNStandsAloneInThePath(t *testing.T) {
+func TestFRR_LocalASNStandsAloneInThePath(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, slices.Insert(slices.Clone(passive), 2, "neighbor OURS remote-as 64600")...)
@@ -31,7 +31,7 @@ func TestLocalASNStandsAloneInThePath(t *testing.T) {
 	}
 }
 
-func TestNoPathsMeansThatAllAreWithdrawn(t *testing.T) {
+func TestFRR_NoPathsMeansAllAreWithdrawn(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -46,7 +46,7 @@ func TestNoPathsMeansThatAllAreWithdrawn(t *testing.T) {
 	}
 }
 
-func TestRouterThatAsksIsSentAllAgain(t *testing.T) {
+func TestFRR_RouteRefreshSendsAllAgain(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -64,7 +64,7 @@ func TestRouterThatAsksIsSentAllAgain(t *testing.T) {
 	})
 }
 
-func TestPasswordChangesInPlace(t *testing.T) {
+func TestFRR_PasswordChangesInPlace(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, slices.Insert(slices.Clone(passive), 2, "neighbor OURS password old")...)
@@ -85,7 +85,7 @@ func TestPasswordChangesInPlace(t *testing.T) {
 	router.has("198.19.0.1/32", nil)
 }
 
-func TestTTLSecurityWorksBothWays(t *testing.T) {
+func TestFRR_TTLSecurityWorksBothWays(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	startFRR(t, c, 64513, passive...) // Sends with TTL 1.
@@ -93,7 +93,7 @@ func TestTTLSecurityWorksBothWays(t *testing.T) {
 }
 
 // A router that BFD, say, has found dead must not keep our routes for graceful restart if it hears us after all.
-func TestDownTakesTheRoutesAwayAndComesBack(t *testing.T) {
+func TestFRR_BFDDownRemovesTheRoutesUntilReconnect(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -107,10 +107,10 @@ func TestDownTakesTheRoutesAwayAndComesBack(t *testing.T) {
 	}
 	speaker.set(c.session(nil, path("198.19.0.1/32")))
 	router.has("198.19.0.1/32", nil)
-	speaker.Down("nobody", "there is none of this name")
+	speaker.BFDDown("nobody", "there is none of this name")
 	speaker.up("tor")
 	barred.Store(true)
-	speaker.Down("tor", "BFD: control detection time expired")
+	speaker.BFDDown("tor", "BFD: control detection time expired")
 	router.lacks("198.19.0.1/32")
 	barred.Store(false)
 	if s := speaker.up("tor"); s.LastError != "BFD: control detection time expired" {
@@ -119,7 +119,7 @@ func TestDownTakesTheRoutesAwayAndComesBack(t *testing.T) {
 	router.has("198.19.0.1/32", nil)
 }
 
-func TestBIRDOverIPv6(t *testing.T) {
+func TestBIRD_SessionOverIPv6(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startBIRD(t, c, c.Theirs6, c.Ours6, "extended next hop;")
@@ -129,7 +129,7 @@ func TestBIRDOverIPv6(t *testing.T) {
 	router.has("2001:db8:ffff::1/128", "BGP.next_hop: "+c.Ours6.String())
 }
 
-func TestBIRDKeepsRoutesForARestartOnly(t *testing.T) {
+func TestBIRD_KeepsRoutesForARestartOnly(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startBIRD(t, c, c.Theirs, c.Ours, "")
@@ -146,7 +146,7 @@ func TestBIRDKeepsRoutesForARestartOnly(t *testing.T) {
 	router.lacks("2001:db8:ffff::1/128")
 }
 
-func TestBIRDWithAPassword(t *testing.T) {
+func TestBIRD_Password(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startBIRD(t, c, c.Theirs, c.Ours, `password "right"; ttl security on;`)

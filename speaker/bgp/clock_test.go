@@ -57,28 +57,28 @@ func clock(t *testing.T, change func(*announce.Session), test func(*clocked)) {
 		if change != nil {
 			change(&desired)
 		}
-		c.apply(&desired)
+		c.setDesired(&desired)
 		ended := make(chan struct{})
 		go func() { defer close(ended); c.run() }()
 		test(c)
-		c.close(stopped())
+		c.close(shutdown())
 		<-ended
 	})
 }
 
-// accept takes the connection that is dialed next. It reads from it all the time and tells the types of messages.
+// acceptOpen takes the connection that is dialed next. It reads from it all the time and tells the types of messages.
 func (c *clocked) accept(messages ...[]byte) (net.Conn, <-chan message) {
 	c.t.Helper()
 	conn := <-c.far
 	heard := make(chan message, 1000)
 	go func() {
 		defer close(heard)
-		for w := newWire(conn); ; {
-			m, err := w.read()
+		for t := newTransport(conn); ; {
+			m, err := t.read()
 			if err != nil {
 				return
 			}
-			heard <- message{m.kind, slices.Clone(m.body)}
+			heard <- message{m.messageType, slices.Clone(m.body)}
 		}
 	}()
 	for _, m := range messages {
@@ -92,7 +92,7 @@ func (c *clocked) accept(messages ...[]byte) (net.Conn, <-chan message) {
 
 func (c *clocked) status() Status {
 	synctest.Wait()
-	return c.view.status()
+	return c.recorder.status()
 }
 
 // says that the session is down for a reason.
@@ -111,32 +111,32 @@ func last(heard <-chan message) (m message) {
 	return m
 }
 
-func TestHoldTimerEndsASilentSession(t *testing.T) {
+func TestSession_HoldTimerEndsASilentOne(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Paths = many(2, false, med(1)) }, func(c *clocked) {
-		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
-		if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 2 || s.Hold != 9*time.Second || s.Keepalive != 3*time.Second {
+		conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 2 || s.HoldTime != 9*time.Second || s.KeepaliveTime != 3*time.Second {
 			t.Fatalf("status %+v", s)
 		}
 		time.Sleep(8 * time.Second)
-		_, _ = conn.Write(keepalive) // Which gives it 9 s more,
+		_, _ = conn.Write(keepaliveMessage) // Which gives it 9 s more,
 		time.Sleep(8 * time.Second)
 		_, _ = conn.Write(endOfRIB(bothFamilies[:1])) // as does this,
 		time.Sleep(8 * time.Second)
-		_, _ = conn.Write(keepalive[:10]) // but not part of a message.
+		_, _ = conn.Write(keepaliveMessage[:10]) // but not part of a message.
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Fatalf("status %+v", s)
 		}
 		time.Sleep(time.Second)
 		c.says("hold timer expired")
-		if s := c.status(); s.IPv4 != 0 || s.Hold != 0 || s.Keepalive != 0 || s.Families != nil {
+		if s := c.status(); s.IPv4 != 0 || s.HoldTime != 0 || s.KeepaliveTime != 0 || s.Families != nil {
 			t.Errorf("the session has gone, the status is %+v", s)
 		}
 		beats := 0
 		for m := range heard {
-			if m.kind == bgp.BGP_MSG_KEEPALIVE {
+			if m.messageType == bgp.BGP_MSG_KEEPALIVE {
 				beats++
-			} else if m.kind == bgp.BGP_MSG_NOTIFICATION && m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+			} else if m.messageType == bgp.BGP_MSG_NOTIFICATION && m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
 				t.Errorf("NOTIFICATION %v", m.body)
 			}
 		}
@@ -146,18 +146,18 @@ func TestHoldTimerEndsASilentSession(t *testing.T) {
 	})
 }
 
-func TestRouterThatWantsNoTimersIsLeftInPeace(t *testing.T) {
+func TestSession_HoldTimeZeroMeansNoTimers(t *testing.T) {
 	t.Parallel()
 	clock(t, nil, func(c *clocked) {
-		conn, heard := c.accept(theirs(func(s *settings) { s.hold = 0 }).hello(t), keepalive)
+		conn, heard := c.accept(theirs(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t), keepaliveMessage)
 		time.Sleep(time.Hour)
-		if s := c.status(); s.State != v1beta1.BGPEstablished || s.Hold != 0 || s.Keepalive != 0 {
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.HoldTime != 0 || s.KeepaliveTime != 0 {
 			t.Errorf("status %+v", s)
 		}
 		_ = conn.Close()
 		beats := 0
 		for m := range heard {
-			if m.kind == bgp.BGP_MSG_KEEPALIVE {
+			if m.messageType == bgp.BGP_MSG_KEEPALIVE {
 				beats++
 			}
 		}
@@ -167,32 +167,32 @@ func TestRouterThatWantsNoTimersIsLeftInPeace(t *testing.T) {
 	})
 }
 
-// TestAnotherInterfaceOfTheSameName ends the session: its socket stands on the one that is gone.
-func TestAnotherInterfaceOfTheSameName(t *testing.T) {
+// TestSession_InterfaceReplacedUnderTheSameNameResets ends the session: its socket stands on the one that is gone.
+func TestSession_InterfaceReplacedUnderTheSameNameResets(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Links = [2]int{3} }, func(c *clocked) {
-		_, heard := c.accept(theirs(nil).hello(t), keepalive)
-		next := *c.now()
+		_, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+		next := *c.currentDesired()
 		next.ConnectTime = time.Minute // It is for the next attempt, and ends nothing.
-		c.apply(&next)
+		c.setDesired(&next)
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Errorf("another connectTime: status %+v", s)
 		}
 		next.Links = [2]int{4}
-		c.apply(&next)
+		c.setDesired(&next)
 		changed := time.Now()
 		last(heard)
 		if took := time.Since(changed); took > time.Second {
 			t.Errorf("it ended after %s", took)
 		}
-		_, _ = c.accept(theirs(nil).hello(t), keepalive)
+		_, _ = c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Errorf("status %+v", s)
 		}
 	})
 }
 
-func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
+func TestSession_SilentRouterIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		messages [][]byte
@@ -200,11 +200,11 @@ func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
 		words    string
 	}{
 		"no OPEN":                  {nil, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
-		"half an OPEN":             {[][]byte{keepalive[:17]}, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
-		"no KEEPALIVE after OPEN":  {[][]byte{theirs(nil).hello(t)}, 9 * time.Second, "hold timer expired"},
-		"the same without timers":  {[][]byte{theirs(func(s *settings) { s.hold = 0 }).hello(t)}, 4 * time.Minute, "hold timer expired"},
-		"nothing once it was up":   {[][]byte{theirs(nil).hello(t), keepalive}, 9 * time.Second, "hold timer expired"},
-		"a message without an end": {[][]byte{theirs(nil).hello(t), keepalive, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
+		"half an OPEN":             {[][]byte{keepaliveMessage[:17]}, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
+		"no KEEPALIVE after OPEN":  {[][]byte{theirs(nil).mustEncodeOpen(t)}, 9 * time.Second, "hold timer expired"},
+		"the same without timers":  {[][]byte{theirs(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t)}, 4 * time.Minute, "hold timer expired"},
+		"nothing once it was up":   {[][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage}, 9 * time.Second, "hold timer expired"},
+		"a message without an end": {[][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +216,7 @@ func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
 				}
 				time.Sleep(time.Millisecond)
 				c.says(test.words)
-				if m := last(heard); m.kind != bgp.BGP_MSG_NOTIFICATION || m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+				if m := last(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
 					t.Errorf("the last message is %v", m)
 				}
 			})
@@ -224,39 +224,39 @@ func TestRouterThatSaysNothingIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestRouterThatTakesLongToSayHelloIsNamedSoon(t *testing.T) {
+func TestSession_WarnsWhenTheOpenMessageIsLate(t *testing.T) {
 	t.Parallel()
 	clock(t, nil, func(c *clocked) {
 		conn, _ := c.accept()
-		time.Sleep(openHint - time.Millisecond)
+		time.Sleep(openWarningTimeout - time.Millisecond)
 		if s := c.status(); s.LastError != "" {
 			t.Errorf("too soon: %+v", s)
 		}
 		time.Sleep(time.Millisecond)
 		c.says("router accepted the connection and has sent no OPEN message yet")
-		_, _ = conn.Write(append(theirs(nil).hello(t), keepalive...))
+		_, _ = conn.Write(append(theirs(nil).mustEncodeOpen(t), keepaliveMessage...))
 		if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "" {
 			t.Errorf("status %+v", s)
 		}
 	})
 }
 
-func TestRouterThatDoesNotReadIsGivenUp(t *testing.T) {
+func TestSession_SendHoldTimerEndsIt(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
 		conn := <-c.far
-		w := newWire(conn)
+		w := newTransport(conn)
 		if _, err := w.read(); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = conn.Write(theirs(nil).hello(t))
+		_, _ = conn.Write(theirs(nil).mustEncodeOpen(t))
 		if _, err := w.read(); err != nil { // KEEPALIVE; from here on nothing is read.
 			t.Fatal(err)
 		}
 		up := time.Now()
 		sent := 0
 		for ; ; sent++ {
-			if _, err := conn.Write(keepalive); err != nil {
+			if _, err := conn.Write(keepaliveMessage); err != nil {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -272,10 +272,10 @@ func TestRouterThatDoesNotReadIsGivenUp(t *testing.T) {
 func (c *clocked) hang() net.Conn {
 	c.t.Helper()
 	conn := <-c.far
-	w := newWire(conn)
-	_, _ = w.read()
-	_, _ = conn.Write(append(theirs(nil).hello(c.t), keepalive...))
-	if _, err := w.read(); err != nil {
+	t := newTransport(conn)
+	_, _ = t.read()
+	_, _ = conn.Write(append(theirs(nil).mustEncodeOpen(c.t), keepaliveMessage...))
+	if _, err := t.read(); err != nil {
 		c.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -283,14 +283,14 @@ func (c *clocked) hang() net.Conn {
 }
 
 // A router that reads nothing while it sends without end neither blocks us from reading nor keeps the session for ever.
-func TestReadingEndsASessionThatHangsInWriting(t *testing.T) {
+func TestSession_ReadingEndsOneThatHangsInWriting(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		then  func(net.Conn)
 		words string
 	}{
-		"the hold timer":            {func(net.Conn) { time.Sleep(9*time.Second + farewell) }, "hold timer expired"},
-		"a NOTIFICATION":            {func(conn net.Conn) { _, _ = conn.Write(cease(t)); time.Sleep(farewell) }, `administrative shutdown: "lunch"`},
+		"the hold timer":            {func(net.Conn) { time.Sleep(9*time.Second + lastMessageTimeout) }, "hold timer expired"},
+		"a NOTIFICATION":            {func(conn net.Conn) { _, _ = conn.Write(cease(t)); time.Sleep(lastMessageTimeout) }, `administrative shutdown: "lunch"`},
 		"a NOTIFICATION and hangup": {func(conn net.Conn) { _, _ = conn.Write(cease(t)); _ = conn.Close() }, `administrative shutdown: "lunch"`},
 		"a hangup":                  {func(conn net.Conn) { _ = conn.Close() }, "router closed the connection"},
 	} {
@@ -304,21 +304,21 @@ func TestReadingEndsASessionThatHangsInWriting(t *testing.T) {
 	}
 }
 
-func TestLastMessageOfARouterIsReadAlsoWhenWritingHasFailed(t *testing.T) {
+func TestSession_LastMessageIsReadWhenWritingHasFailed(t *testing.T) {
 	t.Parallel()
 	clock(t, nil, func(c *clocked) {
-		conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+		conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 		c.mute.Store(true)
-		next := *c.now()
+		next := *c.currentDesired()
 		next.Paths = many(1, false, med(1))
-		c.apply(&next)
+		c.setDesired(&next)
 		synctest.Wait()
 		_, _ = conn.Write(cease(t))
 		c.says(`administrative shutdown: "lunch"`)
 	})
 }
 
-func TestRouterThatReadsNothingDoesNotHoldUpTheEnd(t *testing.T) {
+func TestSession_RouterThatReadsNothingDoesNotDelayClose(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
 		conn := c.hang()
@@ -333,14 +333,14 @@ func TestRouterThatReadsNothingDoesNotHoldUpTheEnd(t *testing.T) {
 	})
 }
 
-func TestRouterThatSendsWithoutEndIsReadAtARate(t *testing.T) {
+func TestReadLimiter_FloodIsReadAtALimitedRate(t *testing.T) {
 	t.Parallel()
 	clock(t, nil, func(c *clocked) {
-		conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+		conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 		began := time.Now()
 		send := func(seconds int) {
-			for range seconds * int(time.Second/slice) {
-				_, _ = conn.Write(slices.Repeat(keepalive, mostMessages))
+			for range seconds * int(time.Second/readInterval) {
+				_, _ = conn.Write(slices.Repeat(keepaliveMessage, maxMessages))
 			}
 		}
 		send(5)
@@ -351,11 +351,11 @@ func TestRouterThatSendsWithoutEndIsReadAtARate(t *testing.T) {
 			t.Errorf("after a table of 250,000 messages: %v", s.Warnings)
 		}
 		send(6)
-		if s := c.status(); s.State != v1beta1.BGPEstablished || !slices.Equal(s.Warnings, []string{floodWords}) {
+		if s := c.status(); s.State != v1beta1.BGPEstablished || !slices.Equal(s.Warnings, []string{floodWarning}) {
 			t.Errorf("after 11 s: %+v", s)
 		}
-		for range mostMessages {
-			_, _ = conn.Write(keepalive)
+		for range maxMessages {
+			_, _ = conn.Write(keepaliveMessage)
 			time.Sleep(time.Millisecond)
 		}
 		if s := c.status(); len(s.Warnings) > 0 {
@@ -364,7 +364,7 @@ func TestRouterThatSendsWithoutEndIsReadAtARate(t *testing.T) {
 	})
 }
 
-func TestPausesBetweenAttempts(t *testing.T) {
+func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	t.Parallel()
 	pauses := func(c *clocked) (list []time.Duration) {
 		synctest.Wait()
@@ -389,7 +389,7 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		clock(t, nil, func(c *clocked) {
 			time.Sleep(6 * time.Second)
 			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1000*ms, 1000*ms)
-			if s := c.status(); s.State != connect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
+			if s := c.status(); s.State != stateConnect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
 				t.Errorf("status %+v", s)
 			}
 		})
@@ -398,7 +398,7 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		t.Parallel()
 		clock(t, nil, func(c *clocked) {
 			for range 9 {
-				conn, _ := c.accept(theirs(func(s *settings) { s.myASN = 7 }).hello(t))
+				conn, _ := c.accept(theirs(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t))
 				_ = conn.SetReadDeadline(time.Now().Add(heard))
 				_, _ = io.Copy(io.Discard, conn)
 				_ = conn.Close() // As a router does that has read why.
@@ -410,7 +410,7 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		t.Parallel()
 		clock(t, nil, func(c *clocked) {
 			for range 4 {
-				conn, _ := c.accept(theirs(nil).hello(t), keepalive)
+				conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 				_ = conn.Close()
 			}
 			check(t, pauses(c), 100*ms, 200*ms, 400*ms)
@@ -420,8 +420,8 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		t.Parallel()
 		clock(t, nil, func(c *clocked) {
 			time.Sleep(5 * time.Second)
-			conn, _ := c.accept(theirs(nil).hello(t), keepalive)
-			time.Sleep(settled)
+			conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+			time.Sleep(stableInterval)
 			lost := time.Now()
 			_ = conn.Close()
 			synctest.Wait()
@@ -434,9 +434,9 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		clock(t, nil, func(c *clocked) {
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
-			n, next := len(c.dialed), *c.now()
+			n, next := len(c.dialed), *c.currentDesired()
 			next.Password = "right"
-			c.apply(&next)
+			c.setDesired(&next)
 			synctest.Wait()
 			if len(c.dialed) != n+1 {
 				t.Errorf("dialed %d times more", len(c.dialed)-n)

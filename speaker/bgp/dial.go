@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,25 +16,25 @@ import (
 )
 
 const (
-	// dialTimeout is the longest that one attempt to connect waits: the kernel repeats its packet more and more seldom,
-	// and a new attempt meets a router that comes back sooner.
+	// dialTimeout is the longest that one attempt to connect waits. The kernel repeats its SYN at growing intervals, so a
+	// new attempt finds a router that comes back sooner.
 	dialTimeout = 3 * time.Second
 	// networkControl is the traffic class of routing protocols, CS6 (RFC 4594 section 3.1).
 	networkControl = 0xc0
-	// maxHops is the hop limit that no packet from afar can have (RFC 5082).
-	maxHops = 255
+	// maxHopLimit is the largest hop limit. A packet that still has it has crossed no router (RFC 5082).
+	maxHopLimit = 255
 )
 
-// dialer connects to a router, which dialRouter does, or says why not in the words of the standard library.
+// dialer connects to a router; dialRouter is the real one. Its errors are those of the standard library.
 type dialer func(context.Context, *settings) (net.Conn, error)
 
-// dialRouter connects to a router. The socket has its options before the first packet leaves.
+// dialRouter connects to a router. The socket's options are set before the first packet leaves.
 func dialRouter(ctx context.Context, s *settings) (net.Conn, error) {
-	remote, err := scoped(s.address)
+	remote, err := zoneAsIndex(s.address)
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: min(s.connect, dialTimeout), Control: s.control}
+	dialer := net.Dialer{Timeout: min(s.connectTime, dialTimeout), Control: s.control}
 	if s.source.IsValid() {
 		source := s.source
 		if source.Is6() && source.IsLinkLocalUnicast() {
@@ -40,12 +42,12 @@ func dialRouter(ctx context.Context, s *settings) (net.Conn, error) {
 		}
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
 	}
-	return dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(remote, s.port).String()) //nolint:wrapcheck // See dialWords.
+	return dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(remote, s.port).String()) //nolint:wrapcheck // See dialErrorText.
 }
 
-// scoped replaces the interface's name in an address by its number. The standard library would, too, but remembers numbers
-// for a minute, in which an interface may be gone and another have its name.
-func scoped(addr netip.Addr) (netip.Addr, error) {
+// zoneAsIndex replaces the interface's name in the zone of an address by its index. The standard library does so too, but
+// caches indexes for a minute, in which an interface can be replaced by another of the same name.
+func zoneAsIndex(addr netip.Addr) (netip.Addr, error) {
 	if addr.Zone() == "" {
 		return addr, nil
 	}
@@ -56,14 +58,14 @@ func scoped(addr netip.Addr) (netip.Addr, error) {
 	return addr.WithZone(strconv.Itoa(link.Index)), nil
 }
 
-// control gives a socket the password (RFC 2385), the hop limits (RFC 5082), the traffic class and the device.
+// control sets a socket's password (RFC 2385), hop limits (RFC 5082), traffic class and device.
 func (s *settings) control(_, _ string, raw syscall.RawConn) error {
 	var failed error
-	err := raw.Control(func(fd uintptr) { failed = s.options(int(fd)) })
+	err := raw.Control(func(fd uintptr) { failed = s.setOptions(int(fd)) })
 	return errors.Join(err, failed)
 }
 
-func (s *settings) options(fd int) error {
+func (s *settings) setOptions(fd int) error {
 	var errs []error
 	set := func(level, option, value int) {
 		if err := unix.SetsockoptInt(fd, level, option, value); err != nil {
@@ -71,20 +73,20 @@ func (s *settings) options(fd int) error {
 		}
 	}
 	if s.password != "" {
-		if err := s.sign(fd); err != nil {
+		if err := s.setPassword(fd); err != nil {
 			errs = append(errs, fmt.Errorf("set the password: %w", err))
 		}
 	}
-	level, class, hops, least := unix.IPPROTO_IPV6, unix.IPV6_TCLASS, unix.IPV6_UNICAST_HOPS, unix.IPV6_MINHOPCOUNT
+	level, class, hops, minimum := unix.IPPROTO_IPV6, unix.IPV6_TCLASS, unix.IPV6_UNICAST_HOPS, unix.IPV6_MINHOPCOUNT
 	if s.address.Is4() {
-		level, class, hops, least = unix.IPPROTO_IP, unix.IP_TOS, unix.IP_TTL, unix.IP_MINTTL
+		level, class, hops, minimum = unix.IPPROTO_IP, unix.IP_TOS, unix.IP_TTL, unix.IP_MINTTL
 	}
 	set(level, class, networkControl)
 	if limit := s.hopLimit(); limit != 0 {
 		set(level, hops, limit)
 	}
 	if s.ttlSecurity {
-		set(level, least, maxHops)
+		set(level, minimum, maxHopLimit)
 	}
 	if s.vrf != "" {
 		if err := unix.BindToDevice(fd, s.vrf); err != nil {
@@ -94,26 +96,46 @@ func (s *settings) options(fd int) error {
 	return errors.Join(errs...)
 }
 
-// sign makes the kernel sign what it sends to the router, and drop what the router has not signed.
-func (s *settings) sign(fd int) error {
-	signature := &unix.TCPMD5Sig{Keylen: uint16(len(s.password))} //nolint:gosec // At most maxPassword.
+// setPassword makes the kernel sign the segments that it sends to the router, and drop those that the router has not signed
+// (RFC 2385).
+func (s *settings) setPassword(fd int) error {
+	signature := &unix.TCPMD5Sig{Keylen: uint16(len(s.password))} //nolint:gosec // At most maxPasswordLength.
 	copy(signature.Key[:], s.password)
 	signature.Addr.Family = unix.AF_INET6
-	at := 6 // struct sockaddr_in6: port and flow label come first, in sockaddr_in the port alone.
+	offset := 6 // In struct sockaddr_in6, port and flow label come before the address; in sockaddr_in, the port alone.
 	if s.address.Is4() {
-		signature.Addr.Family, at = unix.AF_INET, 2
+		signature.Addr.Family, offset = unix.AF_INET, 2
 	}
-	copy(signature.Addr.Data[at:], s.address.AsSlice())
+	copy(signature.Addr.Data[offset:], s.address.AsSlice())
 	return unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, signature) //nolint:wrapcheck // The caller does.
 }
 
-// hopLimit of the packets to the router; 0: the system's default.
+// hopLimit of the packets to the router; 0 for the system's default.
 func (s *settings) hopLimit() int {
 	switch {
 	case s.ttlSecurity, s.multiHop:
-		return maxHops
+		return maxHopLimit
 	case s.internal() || s.expectedASN() == 0:
 		return 0
 	}
 	return 1
+}
+
+// dialErrorPrefix matches the beginning that the standard library gives errors of dialing.
+var dialErrorPrefix = regexp.MustCompile(`^dial \S+ \S+: `)
+
+// dialErrorText says why a connection could not be made, in the form "connect to 192.0.2.1:179: connection refused".
+func dialErrorText(s *settings, failure string) string {
+	reason := dialErrorPrefix.ReplaceAllString(failure, "")
+	if rest, ok := strings.CutPrefix(reason, "bind: "); ok {
+		return fmt.Sprintf("connect to %s from %s: %s", s.routerAddrPort(), s.source, rest)
+	}
+	reason = strings.TrimPrefix(reason, "connect: ")
+	if reason == "i/o timeout" {
+		reason = "no answer"
+		if s.password != "" {
+			reason += " (which is also how a wrong password shows)"
+		}
+	}
+	return fmt.Sprintf("connect to %s: %s", s.routerAddrPort(), reason)
 }

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestSocketOptions(t *testing.T) {
+func TestDial_SocketOptions(t *testing.T) {
 	t.Parallel()
 	four, six := newHost(t), netip.MustParseAddr("::1")
 	for _, at := range []netip.Addr{four, six} {
 		config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { // What TTL security wants of routers.
 			return raw.Control(func(fd uintptr) {
-				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, maxHops)
-				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxHops)
+				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, maxHopLimit)
+				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxHopLimit)
 			})
 		}}
 		config.SetMultipathTCP(false) // Which would not hand the limit on.
@@ -46,7 +46,7 @@ func TestSocketOptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := test.settings
-			s.port, s.connect = 1179, time.Second
+			s.port, s.connectTime = 1179, time.Second
 			conn, err := dialRouter(t.Context(), &s)
 			if err != nil {
 				t.Fatal(err)
@@ -79,7 +79,7 @@ func TestSocketOptions(t *testing.T) {
 			if get(class) != networkControl || get(hops) != test.hops || get(least) != test.least {
 				t.Errorf("traffic class %d, hop limit %d, at least %d of the router's", get(class), get(hops), get(least))
 			}
-			if s.source.IsValid() && newWire(conn).local() != s.source {
+			if s.source.IsValid() && newTransport(conn).localAddr() != s.source {
 				t.Errorf("the connection is from %s", conn.LocalAddr())
 			}
 		})

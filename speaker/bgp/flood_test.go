@@ -12,15 +12,15 @@ import (
 )
 
 // A router that sends a hundred thousand routes costs nothing that stays.
-func TestFloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it looks at the memory of the process.
+func TestSession_FloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it looks at the memory of the process.
 	const routes = 100_000
-	flood := newTable(someEncoder, &table{}, many(routes, false, med(1)), bothFamilies, someHops).since(&table{}).messages()
-	flood = append(flood, newTable(someEncoder, &table{}, many(routes, true, med(1)), bothFamilies, someHops).since(&table{}).messages()...)
+	flood := newAdjRIBOut(someEncoder, &adjRIBOut{}, many(routes, false, med(1)), bothFamilies, someHops).diff(&adjRIBOut{}).messages()
+	flood = append(flood, newAdjRIBOut(someEncoder, &adjRIBOut{}, many(routes, true, med(1)), bothFamilies, someHops).diff(&adjRIBOut{}).messages()...)
 	at := newHost(t)
 	send := make(chan struct{})
-	hello := theirs(nil).hello(t)
+	hello := theirs(nil).mustEncodeOpen(t)
 	play(t, at, func(conn net.Conn) {
-		_, _ = conn.Write(append(hello, keepalive...))
+		_, _ = conn.Write(append(hello, keepaliveMessage...))
 		<-send
 		for _, batch := range flood {
 			_, _ = conn.Write(batch)
@@ -30,7 +30,7 @@ func TestFloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it 
 	speaker.up("tor")
 	before := heap()
 	close(send)
-	speaker.await("tor", "has refused all", func(s Status) bool { return s.Refused == 2*routes })
+	speaker.await("tor", "has refused all", func(s Status) bool { return s.PrefixesReceived == 2*routes })
 	after := heap()
 	t.Logf("%d routes: %d KB of heap more", 2*routes, (int64(after)-int64(before))>>10)
 	if after > before+1<<20 {
@@ -52,7 +52,7 @@ func heap() uint64 {
 }
 
 // Ten thousand prefixes to three routers: what one costs each router in memory, beside the plan that all share.
-func BenchmarkMemoryPerPrefixAndRouter(b *testing.B) {
+func BenchmarkAdjRIBOut_MemoryPerPrefixAndRouter(b *testing.B) {
 	const prefixes, routers = 10_000, 3
 	for b.Loop() {
 		paths := many(prefixes, false, med(1))
@@ -87,7 +87,7 @@ func BenchmarkMemoryPerPrefixAndRouter(b *testing.B) {
 }
 
 // From Set to the last byte at the router, of ten thousand new prefixes and of one.
-func BenchmarkAnnounce(b *testing.B) {
+func BenchmarkSpeaker_Announce(b *testing.B) {
 	const prefixes = 10_000
 	paths := many(prefixes, false, med(1))
 	extra := announce.Path{Prefix: netip.MustParsePrefix("198.19.0.1/32"), Attributes: med(1)}
@@ -113,14 +113,14 @@ func BenchmarkAnnounce(b *testing.B) {
 }
 
 // What a pass costs that changes nothing, or one prefix of ten thousand.
-func BenchmarkTable(b *testing.B) {
+func BenchmarkAdjRIBOut_Diff(b *testing.B) {
 	paths := many(10_000, false, med(1))
-	told := newTable(someEncoder, &table{}, paths, bothFamilies, someHops)
+	told := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, someHops)
 	for name, next := range map[string][]announce.Path{"no change": paths, "one less": paths[1:]} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				newTable(someEncoder, told, next, bothFamilies, someHops).since(told).messages()
+				newAdjRIBOut(someEncoder, told, next, bothFamilies, someHops).diff(told).messages()
 			}
 		})
 	}

@@ -99,7 +99,7 @@ type route struct {
 	} `json:"nexthops"`
 }
 
-// hop is the next hop that FRR uses.
+// nextHop is the next hop that FRR uses.
 func (r *route) hop() string {
 	for _, hop := range r.Nexthops {
 		if hop.Used {

@@ -62,10 +62,10 @@ func framed(kind byte, length int, body ...byte) []byte {
 	return message
 }
 
-func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
+func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 	t.Parallel()
-	open := theirs(nil).hello(t)
-	up := [][]byte{open, keepalive}
+	open := theirs(nil).mustEncodeOpen(t)
+	up := [][]byte{open, keepaliveMessage}
 	with := func(before [][]byte, message ...byte) [][]byte { return append(slices.Clone(before), message) }
 	const lunch = `router sent NOTIFICATION: cease, administrative shutdown: "lunch"`
 	const state = "sent NOTIFICATION: finite state machine error, unexpected message in "
@@ -91,13 +91,13 @@ func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 		"an empty NOTIFICATION":          {with(up, framed(3, 20, 6)...), 1, 2, broken + "a message of type 3 has length 20"},
 		"OPEN twice":                     {[][]byte{open, open}, 5, 2, state + "OpenConfirm state"},
 		"OPEN when up":                   {with(up, open...), 5, 3, state + "Established state"},
-		"KEEPALIVE for OPEN":             {[][]byte{keepalive}, 5, 1, state + "OpenSent state"},
+		"KEEPALIVE for OPEN":             {[][]byte{keepaliveMessage}, 5, 1, state + "OpenSent state"},
 		"UPDATE for OPEN":                {[][]byte{endOfRIB(bothFamilies[:1])}, 5, 1, state + "OpenSent state"},
 		"UPDATE for KEEPALIVE":           {with(up[:1], endOfRIB(bothFamilies[:1])...), 5, 2, state + "OpenConfirm state"},
 		"ROUTE-REFRESH for OPEN":         {[][]byte{framed(5, 23, 0, 1, 0, 1)}, 5, 1, state + "OpenSent state"},
 		"a version to come":              {[][]byte{framed(1, 29, 5, 0xfc, 1, 0, 9, 1, 1, 1, 1, 0)}, 2, 1, "unsupported version number"},
-		"a hold time of a second":        {[][]byte{theirs(func(s *settings) { s.hold = 1e9 }).hello(t)}, 2, 6, "unacceptable hold time"},
-		"an AS number not its own":       {[][]byte{theirs(func(s *settings) { s.myASN = 7 }).hello(t)}, 2, 2, "bad peer AS"},
+		"a hold time of a second":        {[][]byte{theirs(func(s *settings) { s.holdTime = 1e9 }).mustEncodeOpen(t)}, 2, 6, "unacceptable hold time"},
+		"an AS number not its own":       {[][]byte{theirs(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t)}, 2, 2, "bad peer AS"},
 		"withdrawn routes beyond UPDATE": {with(up, framed(2, 23, 0, 9, 0, 0)...), 3, 1, broken + "withdrawn routes are longer"},
 		"attributes beyond UPDATE":       {with(up, framed(2, 23, 0, 0, 0, 9)...), 3, 1, broken + "attributes are longer"},
 		"a prefix of 33 bits":            {with(up, framed(2, 29, 0, 0, 0, 0, 33, 1, 2, 3, 4, 5)...), 3, 10, broken + "a route is no prefix"},
@@ -145,17 +145,17 @@ func TestHostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 
 // lastMessage reads to the end of a connection.
 func lastMessage(conn net.Conn) (last []byte) {
-	for w := newWire(conn); ; {
-		m, err := w.read()
+	for t := newTransport(conn); ; {
+		m, err := t.read()
 		if err != nil {
 			return last
 		}
-		last = append(framed(m.kind, 19+len(m.body)), m.body...)
+		last = append(framed(m.messageType, 19+len(m.body)), m.body...)
 	}
 }
 
 // Malformed attributes of routes that we do not want anyway do no harm: RFC 7606.
-func TestMalformedAttributesDoNotEndTheSession(t *testing.T) {
+func TestSession_MalformedAttributesDoNotEndIt(t *testing.T) {
 	t.Parallel()
 	at := newHost(t)
 	updates := [][]byte{
@@ -168,7 +168,7 @@ func TestMalformedAttributesDoNotEndTheSession(t *testing.T) {
 		framed(2, 28, 0, 0, 0, 0, 32, 198, 19, 0, 1),                         // a route without any: 1 refused
 		framed(2, 34, 0, 0, 0, 11, 0x80, 14, 8, 0, 2, 1, 0, 0, 8, 0x20, 129), // a prefix, then one of 129 bits: 1 refused
 	}
-	messages := [][]byte{theirs(nil).hello(t), keepalive}
+	messages := [][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage}
 	play(t, at, func(conn net.Conn) {
 		for _, message := range append(messages, updates...) {
 			_, _ = conn.Write(message)
@@ -176,19 +176,19 @@ func TestMalformedAttributesDoNotEndTheSession(t *testing.T) {
 	})
 	speaker := start(t, local(t, "odd", at, nil))
 	speaker.await("odd", "has read all", func(s Status) bool {
-		return s.State == "Established" && s.Refused == 2 && s.LastError == ""
+		return s.State == "Established" && s.PrefixesReceived == 2 && s.LastError == ""
 	})
 }
 
 // A connection that is closed while bytes wait to be read ends with a reset, which may overtake our last message.
-func TestLastMessageIsNotOvertakenByAReset(t *testing.T) {
+func TestTransport_LastMessageIsNotOvertakenByAReset(t *testing.T) {
 	t.Parallel()
 	at := newHost(t)
 	ends := make(chan error, 10)
-	flood := slices.Repeat(keepalive, 5000)
-	hello := theirs(nil).hello(t)
+	flood := slices.Repeat(keepaliveMessage, 5000)
+	hello := theirs(nil).mustEncodeOpen(t)
 	play(t, at, func(conn net.Conn) {
-		_, _ = conn.Write(slices.Concat(hello, keepalive, unknown, flood))
+		_, _ = conn.Write(slices.Concat(hello, keepaliveMessage, unknown, flood))
 		_, err := io.Copy(io.Discard, conn) // Nil at the end of the file.
 		select {
 		case ends <- err:
@@ -202,11 +202,11 @@ func TestLastMessageIsNotOvertakenByAReset(t *testing.T) {
 }
 
 // The codec is a library: should it panic over what a router has made up, that ends one connection only.
-func TestPanicOverAnOpenMessageIsAnObjection(t *testing.T) {
+func TestOpen_PanicInTheCodecEndsTheConnectionOnly(t *testing.T) {
 	t.Parallel()
-	p := newPeering(theirs(nil), newWire(nil), newView(nil, func() {}))
-	var why *ending
-	if err := p.accept(nil); !errors.As(err, &why) || why.code != bgp.BGP_ERROR_OPEN_MESSAGE_ERROR { // Index out of range.
+	c := newConnection(theirs(nil), newTransport(nil), newStatusRecorder(nil, func() {}))
+	var reason *closeReason
+	if err := c.acceptOpen(nil); !errors.As(err, &reason) || reason.code != bgp.BGP_ERROR_OPEN_MESSAGE_ERROR { // Index out of range.
 		t.Errorf("the verdict is %v", err)
 	}
 }

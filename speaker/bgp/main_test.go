@@ -107,7 +107,7 @@ func (r *running) set(desired ...announce.Session) {
 	}
 }
 
-// await waits until the status of a session is as asked for.
+// startHoldTimer waits until the status of a session is as asked for.
 func (r *running) await(name, what string, is func(Status) bool) Status {
 	r.t.Helper()
 	var last Status

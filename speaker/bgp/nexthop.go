@@ -9,48 +9,48 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// hop is a next hop. An IPv6 one may be a global address, a link-local one, or both (RFC 2545 section 3).
-type hop struct{ addr, linkLocal netip.Addr }
+// nextHop is a next hop. An IPv6 one is a global address, a link-local address, or both (RFC 2545 section 3).
+type nextHop struct{ addr, linkLocal netip.Addr }
 
-// valid tells whether there is any.
-func (h hop) valid() bool { return h.addr.IsValid() || h.linkLocal.IsValid() }
+// valid reports whether there is a next hop.
+func (n nextHop) valid() bool { return n.addr.IsValid() || n.linkLocal.IsValid() }
 
-// is4 tells whether it is an IPv4 address, which goes into the NEXT_HOP attribute.
-func (h hop) is4() bool { return h.addr.Is4() }
+// is4 reports whether it is an IPv4 address, which belongs into the NEXT_HOP attribute.
+func (n nextHop) is4() bool { return n.addr.Is4() }
 
-// hops of a session, by family.
-type hops struct{ four, six hop }
+// nextHops are the next hops of a session by family.
+type nextHops struct{ ipv4, ipv6 nextHop }
 
-func (h *hops) of(family lb.Family) hop {
+func (n *nextHops) of(family lb.Family) nextHop {
 	if family == lb.IPv6 {
-		return h.six
+		return n.ipv6
 	}
-	return h.four
+	return n.ipv4
 }
 
-// nextHops are those of the paths of a session whose own end has address local. For the family that the session runs over
-// it is that end, which the router can reach whatever other addresses the node has; for the other family it is the node's
-// own address. IPv4 prefixes have an IPv6 next hop (RFC 8950) where the router takes that and the session is unnumbered or
-// the node has no IPv4 address.
-func nextHops(s *settings, desired *announce.Session, local netip.Addr, extended bool) hops {
+// nextHopsOf returns the next hops of a session whose connection has the local address local. For the family that the
+// connection uses, the next hop is that address: the router can reach it. For the other family, it is the node's own
+// address. IPv4 prefixes get an IPv6 next hop (RFC 8950) when the router accepts that (extended), and the session is
+// unnumbered or the node has no IPv4 address.
+func nextHopsOf(s *settings, desired *announce.Session, local netip.Addr, extended bool) nextHops {
 	local = local.WithZone("")
 	if s.address.Is4() {
-		return hops{four: hop{addr: cmp.Or(s.source, local, desired.NextHop4)}, six: hop{addr: desired.NextHop6}}
+		return nextHops{ipv4: nextHop{addr: cmp.Or(s.source, local, desired.NextHop4)}, ipv6: nextHop{addr: desired.NextHop6}}
 	}
-	var h hops
+	var n nextHops
 	if end := cmp.Or(s.source.WithZone(""), local); end.IsLinkLocalUnicast() {
-		h.six = hop{addr: desired.NextHop6, linkLocal: end}
+		n.ipv6 = nextHop{addr: desired.NextHop6, linkLocal: end}
 	} else {
-		h.six = hop{addr: cmp.Or(end, desired.NextHop6)}
+		n.ipv6 = nextHop{addr: cmp.Or(end, desired.NextHop6)}
 	}
-	h.four = hop{addr: desired.NextHop4}
-	if extended && (!h.four.valid() || s.unnumbered()) {
-		h.four = h.six
+	n.ipv4 = nextHop{addr: desired.NextHop4}
+	if extended && (!n.ipv4.valid() || s.unnumbered()) {
+		n.ipv4 = n.ipv6
 	}
-	return h
+	return n
 }
 
-// homeless says that prefixes of a family cannot be announced because they have no next hop.
-func homeless(family lb.Family) string {
+// noNextHopText says that prefixes of a family are not announced because they have no next hop.
+func noNextHopText(family lb.Family) string {
 	return fmt.Sprintf("%s prefixes are not announced: this node has no %s address to be their next hop", family, family)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-func TestNextHops(t *testing.T) {
+func TestNextHop_ByTransportAndFamily(t *testing.T) {
 	t.Parallel()
 	addr := netip.MustParseAddr
 	four, six := addr("192.0.2.9"), addr("2001:db8::9") // the node's own
@@ -18,60 +18,60 @@ func TestNextHops(t *testing.T) {
 		desired  announce.Session
 		local    netip.Addr
 		extended bool
-		want     hops
+		want     nextHops
 	}{
 		"over IPv4: the address that the kernel dials from, and the node's own IPv6": {
 			settings{address: addr("198.51.100.1")},
 			session, addr("198.51.100.2"), false,
-			hops{hop{addr: addr("198.51.100.2")}, hop{addr: six}},
+			nextHops{nextHop{addr: addr("198.51.100.2")}, nextHop{addr: six}},
 		},
 		"over IPv4: the source that is configured": {
 			settings{address: addr("198.51.100.1"), source: addr("198.51.100.3")},
 			session, addr("198.51.100.2"), false,
-			hops{hop{addr: addr("198.51.100.3")}, hop{addr: six}},
+			nextHops{nextHop{addr: addr("198.51.100.3")}, nextHop{addr: six}},
 		},
 		"over IPv4: nothing for IPv6 where the node has none": {
 			settings{address: addr("198.51.100.1")},
 			announce.Session{},
 			addr("198.51.100.2"), true,
-			hops{hop{addr: addr("198.51.100.2")}, hop{}},
+			nextHops{nextHop{addr: addr("198.51.100.2")}, nextHop{}},
 		},
 		"over IPv6: the node's own IPv4": {
 			settings{address: addr("2001:db8::1")},
 			session, addr("2001:db8::2"), true,
-			hops{hop{addr: four}, hop{addr: addr("2001:db8::2")}},
+			nextHops{nextHop{addr: four}, nextHop{addr: addr("2001:db8::2")}},
 		},
 		"over IPv6: IPv6 for IPv4 where the node has no IPv4 and the router takes that": {
 			settings{address: addr("2001:db8::1")},
 			no4, addr("2001:db8::2"), true,
-			hops{hop{addr: addr("2001:db8::2")}, hop{addr: addr("2001:db8::2")}},
+			nextHops{nextHop{addr: addr("2001:db8::2")}, nextHop{addr: addr("2001:db8::2")}},
 		},
 		"over IPv6: nothing for IPv4 where the router does not take that": {
 			settings{address: addr("2001:db8::1")},
 			no4, addr("2001:db8::2"), false,
-			hops{hop{}, hop{addr: addr("2001:db8::2")}},
+			nextHops{nextHop{}, nextHop{addr: addr("2001:db8::2")}},
 		},
 		"unnumbered: global and link-local, for both": {
 			settings{address: addr("fe80::1%eth0")},
 			session, addr("fe80::2%eth0"), true,
-			hops{hop{six, addr("fe80::2")}, hop{six, addr("fe80::2")}},
+			nextHops{nextHop{six, addr("fe80::2")}, nextHop{six, addr("fe80::2")}},
 		},
 		"unnumbered: link-local alone where the node has no global address": {
 			settings{address: addr("fe80::1%eth0")},
 			announce.Session{},
 			addr("fe80::2%eth0"), true,
-			hops{hop{linkLocal: addr("fe80::2")}, hop{linkLocal: addr("fe80::2")}},
+			nextHops{nextHop{linkLocal: addr("fe80::2")}, nextHop{linkLocal: addr("fe80::2")}},
 		},
 		"unnumbered: the node's own IPv4 where the router takes no other": {
 			settings{address: addr("fe80::1%eth0")},
 			session, addr("fe80::2%eth0"), false,
-			hops{hop{addr: four}, hop{six, addr("fe80::2")}},
+			nextHops{nextHop{addr: four}, nextHop{six, addr("fe80::2")}},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := nextHops(&test.settings, &test.desired, test.local, test.extended); got != test.want {
+			if got := nextHopsOf(&test.settings, &test.desired, test.local, test.extended); got != test.want {
 				t.Errorf("next hops %v, want %v", got, test.want)
 			}
 		})

@@ -17,36 +17,36 @@ import (
 // body of an encoded message.
 func body(message []byte) []byte { return message[bgp.BGP_HEADER_LENGTH:] }
 
-func TestOpenSaysWhatWeWant(t *testing.T) {
+func TestOpen_EncodesOurSettings(t *testing.T) {
 	t.Parallel()
 	session := settings{
 		myASN: 4200000001, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-		hold: 90 * time.Second, restart: 2 * time.Hour, ipv4: true, ipv6: true,
+		holdTime: 90 * time.Second, restartTime: 2 * time.Hour, ipv4: true, ipv6: true,
 	}
 	for name, test := range map[string]struct {
 		change     func(*settings)
 		restarting bool
-		want       func(*hello)
+		want       func(*openMessage)
 		flags      uint8
 	}{
-		"all there is":                      {func(*settings) {}, false, func(*hello) {}, 0x04},
-		"the R bit after a restart":         {func(*settings) {}, true, func(*hello) {}, 0x0c},
-		"one family":                        {func(s *settings) { s.ipv6 = false }, false, func(h *hello) { h.families = h.families[:1] }, 0x04},
-		"no graceful restart":               {func(s *settings) { s.restart = 0 }, false, func(h *hello) { h.graceful, h.notification = false, false }, 0},
-		"no RFC 8950 over IPv4":             {func(s *settings) { s.address = netip.MustParseAddr("192.0.2.2") }, false, func(h *hello) { h.extendedNextHop = false }, 0x04},
-		"the AS number that is to be shown": {func(s *settings) { s.localASN = 65000 }, false, func(h *hello) { h.asn = 65000 }, 0x04},
+		"all there is":                      {func(*settings) {}, false, func(*openMessage) {}, 0x04},
+		"the R bit after a restart":         {func(*settings) {}, true, func(*openMessage) {}, 0x0c},
+		"one family":                        {func(s *settings) { s.ipv6 = false }, false, func(open *openMessage) { open.families = open.families[:1] }, 0x04},
+		"no graceful restart":               {func(s *settings) { s.restartTime = 0 }, false, func(open *openMessage) { open.gracefulRestart, open.notificationSupport = false, false }, 0},
+		"no RFC 8950 over IPv4":             {func(s *settings) { s.address = netip.MustParseAddr("192.0.2.2") }, false, func(open *openMessage) { open.extendedNextHop = false }, 0x04},
+		"the AS number that is to be shown": {func(s *settings) { s.localASN = 65000 }, false, func(open *openMessage) { open.asn = 65000 }, 0x04},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := session
 			test.change(&s)
-			message, err := s.open(test.restarting)
+			message, err := s.encodeOpen(test.restarting)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &hello{
-				version: 4, hold: 90, asn: 4200000001, id: s.routerID, fourOctets: true,
-				families: []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC}, extendedNextHop: true, graceful: true, notification: true,
+			want := &openMessage{
+				version: 4, holdTime: 90, asn: 4200000001, routerID: s.routerID, fourOctets: true,
+				families: []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC}, extendedNextHop: true, gracefulRestart: true, notificationSupport: true,
 			}
 			test.want(want)
 			if got, err := parseOpen(body(message)); err != nil || !reflect.DeepEqual(got, want) {
@@ -87,95 +87,95 @@ func checkRestart(t *testing.T, message []byte, flags uint8) {
 	}
 }
 
-func TestWhatTheTwoAgreeOn(t *testing.T) {
+func TestOpen_Negotiation(t *testing.T) {
 	t.Parallel()
 	ours := func(change func(*settings)) *settings {
 		s := &settings{
 			myASN: 64512, peerASN: 64513, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-			hold: 90 * time.Second, restart: time.Minute, ipv4: true, ipv6: true,
+			holdTime: 90 * time.Second, restartTime: time.Minute, ipv4: true, ipv6: true,
 		}
 		if change != nil {
 			change(s)
 		}
 		return s
 	}
-	router := func(change func(*hello)) *hello {
-		h := &hello{
-			version: 4, hold: 30, asn: 64513, id: netip.MustParseAddr("192.0.2.2"), fourOctets: true,
-			families: []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC}, extendedNextHop: true, graceful: true, notification: true,
+	router := func(change func(*openMessage)) *openMessage {
+		open := &openMessage{
+			version: 4, holdTime: 30, asn: 64513, routerID: netip.MustParseAddr("192.0.2.2"), fourOctets: true,
+			families: []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC}, extendedNextHop: true, gracefulRestart: true, notificationSupport: true,
 		}
 		if change != nil {
-			change(h)
+			change(open)
 		}
-		return h
+		return open
 	}
 	both := []lb.Family{lb.IPv4, lb.IPv6}
 	for name, test := range map[string]struct {
 		ours   *settings
-		router *hello
-		want   terms
+		router *openMessage
+		want   negotiated
 	}{
 		"the shorter hold time, and a third of it": {
-			ours(nil), router(nil), terms{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			ours(nil), router(nil), negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
 		},
 		"the keepalive time that is configured": {
-			ours(func(s *settings) { s.keepalive = 2 * time.Second }), router(nil),
-			terms{30 * time.Second, 2 * time.Second, both, nil, true, true, true, true},
+			ours(func(s *settings) { s.keepaliveTime = 2 * time.Second }), router(nil),
+			negotiated{30 * time.Second, 2 * time.Second, both, nil, true, true, true, true},
 		},
 		"no longer keepalive time than a third": {
-			ours(func(s *settings) { s.keepalive = 25 * time.Second }), router(nil),
-			terms{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			ours(func(s *settings) { s.keepaliveTime = 25 * time.Second }), router(nil),
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
 		},
 		"no timers where the router wants none": {
-			ours(func(s *settings) { s.keepalive = 2 * time.Second }), router(func(h *hello) { h.hold = 0 }),
-			terms{0, 0, both, nil, true, true, true, true},
+			ours(func(s *settings) { s.keepaliveTime = 2 * time.Second }), router(func(open *openMessage) { open.holdTime = 0 }),
+			negotiated{0, 0, both, nil, true, true, true, true},
 		},
 		"IPv4 with a router that names no family": {
-			ours(nil), router(func(h *hello) { h.families = nil }),
-			terms{30 * time.Second, 10 * time.Second, both[:1], both[1:], true, true, true, true},
+			ours(nil), router(func(open *openMessage) { open.families = nil }),
+			negotiated{30 * time.Second, 10 * time.Second, both[:1], both[1:], true, true, true, true},
 		},
 		"what both have": {
-			ours(func(s *settings) { s.restart = 0 }), router(func(h *hello) { h.fourOctets, h.extendedNextHop = false, false }),
-			terms{30 * time.Second, 10 * time.Second, both, nil, false, false, false, false},
+			ours(func(s *settings) { s.restartTime = 0 }), router(func(open *openMessage) { open.fourOctets, open.extendedNextHop = false, false }),
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, false, false, false, false},
 		},
 		"an AS number that is the router's to say": {
-			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(h *hello) { h.asn = 7 }),
-			terms{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(open *openMessage) { open.asn = 7 }),
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := test.ours.agree(test.router); err != nil || !reflect.DeepEqual(got, &test.want) {
+			if got, err := test.ours.negotiate(test.router); err != nil || !reflect.DeepEqual(got, &test.want) {
 				t.Errorf("agreed on %+v, error %v, want %+v", got, err, test.want)
 			}
 		})
 	}
 	for name, test := range map[string]struct {
 		ours    *settings
-		router  *hello
+		router  *openMessage
 		subcode uint8
 		words   string
 	}{
-		"another AS": {ours(nil), router(func(h *hello) { h.asn = 7 }), 2, "the router is not of AS 64513, but of AS 7"},
+		"another AS": {ours(nil), router(func(open *openMessage) { open.asn = 7 }), 2, "the router is not of AS 64513, but of AS 7"},
 		"our own AS where another is wanted": {
-			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(h *hello) { h.asn = 64512 }), 2, "of our own AS",
+			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(open *openMessage) { open.asn = 64512 }), 2, "of our own AS",
 		},
 		"another AS where our own is wanted": {
 			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "internal" }), router(nil), 2, "the router is not of AS 64512",
 		},
-		"AS 0": {ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(h *hello) { h.asn = 0 }), 2, "of AS 0"},
-		"ID 0": {ours(nil), router(func(h *hello) { h.id = netip.IPv4Unspecified() }), 3, "ID is 0.0.0.0"},
+		"AS 0": {ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(open *openMessage) { open.asn = 0 }), 2, "of AS 0"},
+		"ID 0": {ours(nil), router(func(open *openMessage) { open.routerID = netip.IPv4Unspecified() }), 3, "ID is 0.0.0.0"},
 		"our own ID within the AS": {
 			ours(func(s *settings) { s.peerASN = 64512 }),
-			router(func(h *hello) { h.asn, h.id = 64512, netip.MustParseAddr("192.0.2.1") }), 3, "ID is 192.0.2.1",
+			router(func(open *openMessage) { open.asn, open.routerID = 64512, netip.MustParseAddr("192.0.2.1") }), 3, "ID is 192.0.2.1",
 		},
-		"a hold time too short": {ours(nil), router(func(h *hello) { h.hold = 2 }), 6, "the router's is 2s"},
+		"a hold time too short": {ours(nil), router(func(open *openMessage) { open.holdTime = 2 }), 6, "the router's is 2s"},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			t.Parallel()
-			_, err := test.ours.agree(test.router)
-			var why *ending
-			if !errors.As(err, &why) || why.code != 2 || why.subcode != test.subcode || !strings.Contains(why.words, test.words) {
+			_, err := test.ours.negotiate(test.router)
+			var reason *closeReason
+			if !errors.As(err, &reason) || reason.code != 2 || reason.subcode != test.subcode || !strings.Contains(reason.text, test.words) {
 				t.Errorf("the verdict is %+v", err)
 			}
 		})
@@ -187,7 +187,7 @@ func option(capabilities ...byte) []byte {
 	return append([]byte{2, byte(len(capabilities))}, capabilities...)
 }
 
-func TestOpenThatIsOddOrWrong(t *testing.T) {
+func TestOpen_ParsesOddAndRejectsMalformed(t *testing.T) {
 	t.Parallel()
 	fixed := []byte{4, 0xfc, 0x01, 0, 9, 192, 0, 2, 250}
 	with := func(parameters ...byte) []byte {
@@ -225,8 +225,8 @@ func TestOpenThatIsOddOrWrong(t *testing.T) {
 				}
 				return
 			}
-			var why *ending
-			if !errors.As(err, &why) || why.code != 2 || why.subcode != test.subcode || !strings.Contains(why.words, test.words) {
+			var reason *closeReason
+			if !errors.As(err, &reason) || reason.code != 2 || reason.subcode != test.subcode || !strings.Contains(reason.text, test.words) {
 				t.Errorf("the verdict is %+v", err)
 			}
 		})
@@ -234,35 +234,35 @@ func TestOpenThatIsOddOrWrong(t *testing.T) {
 }
 
 // Whatever a router sends, in whatever order, the functions that read it return, and say no more than the bytes can hold.
-func FuzzRead(f *testing.F) {
-	open := theirs(nil).hello(f)
+func FuzzTransport_Read(f *testing.F) {
+	open := theirs(nil).mustEncodeOpen(f)
 	f.Add(open)
-	f.Add(keepalive)
+	f.Add(keepaliveMessage)
 	f.Add(endOfRIB([]lb.Family{lb.IPv4, lb.IPv6}))
 	f.Add([]byte(strings.Repeat("\xff", 18) + "\x02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p := newPeering(theirs(func(s *settings) { s.peerASN = 64513 }), newWire(&deaf{unread: data}), newView(nil, func() {}))
+		c := newConnection(theirs(func(s *settings) { s.peerASN = 64513 }), newTransport(&deaf{unread: data}), newStatusRecorder(nil, func() {}))
 		for {
-			m, err := p.wire.read()
+			m, err := c.transport.read()
 			if err != nil {
 				return
 			}
 			if len(m.body) > bgp.BGP_MAX_MESSAGE_LENGTH-bgp.BGP_HEADER_LENGTH {
 				t.Errorf("a message with %d bytes", len(m.body))
 			}
-			switch m.kind {
+			switch m.messageType {
 			case bgp.BGP_MSG_OPEN:
-				if err := p.accept(m.body); err == nil && p.encoder == nil {
+				if err := c.acceptOpen(m.body); err == nil && c.encoder == nil {
 					t.Error("accepted without terms")
 				}
 			case bgp.BGP_MSG_UPDATE:
-				if n, err := prefixesIn(m.body); err == nil && n > len(m.body) {
+				if n, err := countUpdatePrefixes(m.body); err == nil && n > len(m.body) {
 					t.Errorf("%d prefixes in %d bytes", n, len(m.body))
 				}
 			case bgp.BGP_MSG_ROUTE_REFRESH:
-				p.ask(m.body)
+				c.requestRefresh(m.body)
 			case bgp.BGP_MSG_NOTIFICATION:
-				if notified(m.body).words == "" {
+				if receivedNotification(m.body).text == "" {
 					t.Error("a NOTIFICATION without words")
 				}
 			}

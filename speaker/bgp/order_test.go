@@ -13,10 +13,10 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
+func TestSession_RouteRefreshIsAnsweredAtALimitedRate(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *clocked) {
-		conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+		conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 7, 1) // 7 is reserved, and to be ignored.
 		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70)                                                           // EVPN
 		for range 500 {
@@ -27,7 +27,7 @@ func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
 		_ = conn.Close()
 		updates := 0
 		for m := range heard {
-			if m.kind == bgp.BGP_MSG_UPDATE {
+			if m.messageType == bgp.BGP_MSG_UPDATE {
 				updates++
 				if len(m.body) < 3*5 {
 					t.Errorf("an UPDATE of %d bytes", len(m.body))
@@ -40,7 +40,7 @@ func TestRefreshSendsAllAgainButNotEndlessly(t *testing.T) {
 	})
 }
 
-func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
+func TestSession_AllPathsAndEndOfRIBComeFirst(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]time.Duration{"with graceful restart": time.Minute, "without": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -49,14 +49,14 @@ func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
 				s.RestartTime, s.Families, s.NextHop6 = restart, bothFamilies, netip.MustParseAddr("2001:db8::1")
 				s.Paths = append(many(3, false, med(1)), many(2, true, med(2))...)
 			}, func(c *clocked) {
-				conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+				conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 				took := time.Since(c.begun)
 				_ = conn.Close()
 				var got []string
 				for m := range heard {
 					switch {
-					case m.kind != bgp.BGP_MSG_UPDATE:
-						got = append(got, []string{1: "OPEN", 4: "KEEPALIVE"}[m.kind])
+					case m.messageType != bgp.BGP_MSG_UPDATE:
+						got = append(got, []string{1: "OPEN", 4: "KEEPALIVE"}[m.messageType])
 					case len(m.body) <= 11:
 						got = append(got, "End-of-RIB")
 					default:
@@ -67,7 +67,7 @@ func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
 				if restart == 0 {
 					want = want[:4]
 				}
-				if !slices.Equal(got, want) || took > firstPause {
+				if !slices.Equal(got, want) || took > minRetryInterval {
 					t.Errorf("%v after %s, want %v", got, took, want)
 				}
 			})
@@ -75,26 +75,26 @@ func TestAllPathsAndEndOfRIBComeFirst(t *testing.T) {
 	}
 }
 
-func TestDownEndsTheConnectionAtOnce(t *testing.T) {
+func TestSession_BFDDownClosesTheConnectionAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		theirs *settings
 		want   []byte
 	}{
-		"with RFC 8538":            {theirs(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, bfdDown}},
-		"without graceful restart": {theirs(func(s *settings) { s.restart = 0 }), []byte{bgp.BGP_ERROR_CEASE, bfdDown}},
+		"with RFC 8538":            {theirs(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
+		"without graceful restart": {theirs(func(s *settings) { s.restartTime = 0 }), []byte{bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
-				c.down("nothing is to be done: there is no connection")
-				_, heard := c.accept(test.theirs.hello(t), keepalive)
-				c.down("BFD says that the router is down")
+				c.bfdDown("nothing is to be done: there is no connection")
+				_, heard := c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage)
+				c.bfdDown("BFD says that the router is down")
 				c.says("BFD says that the router is down")
-				if m := last(heard); m.kind != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
+				if m := last(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
 					t.Errorf("the last message is %v", m)
 				}
-				c.accept(test.theirs.hello(t), keepalive) // And again.
+				c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage) // And again.
 				if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "BFD says that the router is down" {
 					t.Errorf("status %+v", s)
 				}
@@ -103,17 +103,17 @@ func TestDownEndsTheConnectionAtOnce(t *testing.T) {
 	}
 }
 
-func TestLastWordsDependOnGracefulRestart(t *testing.T) {
+func TestSession_LastMessageDependsOnGracefulRestart(t *testing.T) {
 	t.Parallel()
 	text := append([]byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, 17}, "the speaker stops"...)
 	for name, test := range map[string]struct {
 		ours, theirs bool // They have graceful restart.
-		why          *ending
+		why          *closeReason
 		want         []byte // nil: no NOTIFICATION
 	}{
-		"a stop is not told to a router that keeps the routes": {true, true, stopped(), nil},
-		"a stop is told to one that does not":                  {true, false, stopped(), text},
-		"a stop is told where we have it not":                  {false, true, stopped(), text},
+		"a stop is not told to a router that keeps the routes": {true, true, shutdown(), nil},
+		"a stop is told to one that does not":                  {true, false, shutdown(), text},
+		"a stop is told where we have it not":                  {false, true, shutdown(), text},
 		"nor are other settings":                               {true, true, reconfigured(true), nil},
 		"but those for another router are":                     {true, true, reconfigured(false), []byte{6, 9, 6, 6}},
 		"the end for good is told so that no route stays":      {true, true, deconfigured(), []byte{6, 9, 6, 3}},
@@ -123,10 +123,10 @@ func TestLastWordsDependOnGracefulRestart(t *testing.T) {
 			t.Parallel()
 			restart := map[bool]time.Duration{true: time.Minute}
 			clock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *clocked) {
-				_, heard := c.accept(theirs(func(s *settings) { s.restart = restart[test.theirs] }).hello(t), keepalive)
+				_, heard := c.accept(theirs(func(s *settings) { s.restartTime = restart[test.theirs] }).mustEncodeOpen(t), keepaliveMessage)
 				c.close(test.why)
 				m := last(heard)
-				if m.kind != bgp.BGP_MSG_NOTIFICATION {
+				if m.messageType != bgp.BGP_MSG_NOTIFICATION {
 					m.body = nil
 				}
 				if !slices.Equal(m.body, test.want) {
@@ -138,13 +138,13 @@ func TestLastWordsDependOnGracefulRestart(t *testing.T) {
 }
 
 // The R bit belongs to the first session of a process with a router: what the router kept until then is of another.
-func TestOnlyTheFirstSessionSaysThatWeHaveRestarted(t *testing.T) {
+func TestSession_OnlyTheFirstConnectionHasTheRestartBit(t *testing.T) {
 	t.Parallel()
 	clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
 		for _, want := range []bool{true, false, false} {
-			conn, heard := c.accept(theirs(nil).hello(t), keepalive)
+			conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
 			m := <-heard
-			parsed, err := bgp.ParseBGPMessage(append(append(appendHeader(nil, m.kind)[:16], byte(0), byte(len(m.body)+19), m.kind), m.body...))
+			parsed, err := bgp.ParseBGPMessage(append(append(appendHeader(nil, m.messageType)[:16], byte(0), byte(len(m.body)+19), m.messageType), m.body...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,12 +162,12 @@ func TestOnlyTheFirstSessionSaysThatWeHaveRestarted(t *testing.T) {
 	})
 }
 
-func TestWhatIsWaitedForIsNotSaidTooLate(t *testing.T) {
+func TestStatusRecorder_LateWarningIsIgnored(t *testing.T) {
 	t.Parallel()
-	v := newView(slog.New(slog.DiscardHandler), func() {})
-	v.enter(openConfirm)
-	v.wait(openSent, "no OPEN yet") // Its timer went off as the message came.
-	if s := v.status(); s.LastError != "" {
+	r := newStatusRecorder(slog.New(slog.DiscardHandler), func() {})
+	r.setState(stateOpenConfirm)
+	r.waitingIn(stateOpenSent, "no OPEN yet") // Its timer went off as the message came.
+	if s := r.status(); s.LastError != "" {
 		t.Errorf("status %+v", s)
 	}
 }

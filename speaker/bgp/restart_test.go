@@ -10,7 +10,7 @@ import (
 )
 
 // A restart must not show in the router's table at any time: it is asked as fast as it answers.
-func TestRoutesSurviveARestartUnderGracefulRestart(t *testing.T) {
+func TestSession_KeepsRoutesOverARestart(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -49,7 +49,7 @@ func TestRoutesSurviveARestartUnderGracefulRestart(t *testing.T) {
 }
 
 // A connection that breaks while nobody restarts must not show either: that takes the F bit in every OPEN message.
-func TestRoutesSurviveAReconnection(t *testing.T) {
+func TestSession_KeepsRoutesOverAReconnection(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -75,7 +75,7 @@ func TestRoutesSurviveAReconnection(t *testing.T) {
 	})
 }
 
-func TestRoutesGoWithASpeakerThatHasNoGracefulRestart(t *testing.T) {
+func TestSession_RoutesGoWithoutGracefulRestart(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)

@@ -31,7 +31,7 @@ func newHost(t testing.TB) netip.Addr {
 	return addr
 }
 
-// local makes a session with a router of this process, from an address of its own.
+// localAddr makes a session with a router of this process, from an address of its own.
 func local(t testing.TB, name string, router netip.Addr, change func(*announce.Session)) announce.Session {
 	t.Helper()
 	ours := newHost(t)
@@ -48,8 +48,8 @@ func local(t testing.TB, name string, router netip.Addr, change func(*announce.S
 // Theirs are the settings of a router that the tests play: AS 64513, both families, graceful restart.
 func theirs(change func(*settings)) *settings {
 	s := &settings{
-		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), hold: 9 * time.Second, ipv4: true, ipv6: true,
-		restart: time.Minute,
+		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), holdTime: 9 * time.Second, ipv4: true, ipv6: true,
+		restartTime: time.Minute,
 	}
 	if change != nil {
 		change(s)
@@ -57,9 +57,9 @@ func theirs(change func(*settings)) *settings {
 	return s
 }
 
-func (s *settings) hello(t testing.TB) []byte {
+func (s *settings) mustEncodeOpen(t testing.TB) []byte {
 	t.Helper()
-	message, err := s.open(false)
+	message, err := s.encodeOpen(false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ type router struct {
 	mu   sync.Mutex
 	conn net.Conn
 	meds map[netip.Prefix]uint32
-	// hops by prefix, and how many UPDATE messages there were.
+	// nextHops by prefix, and how many UPDATE messages there were.
 	hops    map[netip.Prefix]netip.Addr
 	updates int
 
@@ -127,7 +127,7 @@ func (r *router) hangUp() {
 	}
 }
 
-// serve talks to one who has connected. The table is what the newest connection has told.
+// runEstablished talks to one who has connected. The table is what the newest connection has told.
 func (r *router) serve(conn net.Conn) {
 	r.mu.Lock()
 	r.conn = conn
@@ -141,8 +141,8 @@ func (r *router) serve(conn net.Conn) {
 			r.meds, r.hops = map[netip.Prefix]uint32{}, map[netip.Prefix]netip.Addr{}
 		}
 	}()
-	_, _ = conn.Write(r.settings.hello(r.t))
-	_, _ = conn.Write(keepalive)
+	_, _ = conn.Write(r.settings.mustEncodeOpen(r.t))
+	_, _ = conn.Write(keepaliveMessage)
 	over := make(chan struct{})
 	defer close(over)
 	go func() { // Until the end: keepalives.
@@ -153,7 +153,7 @@ func (r *router) serve(conn net.Conn) {
 			case <-over:
 				return
 			case <-beat.C:
-				_, _ = conn.Write(keepalive)
+				_, _ = conn.Write(keepaliveMessage)
 			}
 		}
 	}()

@@ -9,75 +9,75 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-// session keeps one session as it is desired. Set says what that is, and returns at once; the session's own goroutine, run,
-// does it.
+// session keeps up the BGP session with one router. setDesired says what is wanted and returns at once; the session's own
+// goroutine, run, does it.
 type session struct {
-	log  *slog.Logger
-	view *view
-	dial dialer
+	log      *slog.Logger
+	recorder *statusRecorder
+	dial     dialer
 
-	// wake says that something below has changed. It holds one.
+	// wake is ready when something below has changed. It holds one wake.
 	wake chan struct{}
 
 	mu       sync.Mutex
 	settings settings
 	desired  *announce.Session // nil: nothing is to run yet.
-	over     bool              // It is to end for good.
-	// interrupt ends the attempt that runs, or the pause after it; nil: there was none yet.
+	closed   bool              // It is to end for good.
+	// interrupt ends the attempt that runs, or the wait after it; nil before the first attempt.
 	interrupt context.CancelCauseFunc
 
-	// met is the router that the session has been up with: it knows this process. Only run looks at it.
-	met endpoint
+	// establishedWith is the router that the session was last established with: it knows this process. Only run uses it.
+	establishedWith endpoint
 }
 
 // newSession makes a session that does nothing before run.
 func newSession(log *slog.Logger, changed func(), dial dialer) *session {
-	return &session{log: log, view: newView(log, changed), dial: dial, wake: make(chan struct{}, 1)}
+	return &session{log: log, recorder: newStatusRecorder(log, changed), dial: dial, wake: make(chan struct{}, 1)}
 }
 
-// apply says what is desired. A session with a problem is not started, and one that runs keeps its settings.
-func (s *session) apply(desired *announce.Session) {
+// setDesired says what is wanted of the session. A session with a problem is not started; one that runs keeps its settings.
+func (s *session) setDesired(desired *announce.Session) {
 	next, problem := settingsOf(desired), desired.Problem
-	if err := next.wrong(); problem == "" && err != nil {
+	if err := next.validate(); problem == "" && err != nil {
 		problem = err.Error()
 	}
-	s.view.describe(desired, problem)
+	s.recorder.setDesired(desired, problem)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case problem == "":
-		if s.interrupt != nil && next.restarts(s.settings) {
-			s.log.Info("BGP session starts anew with other settings", "session", desired.Name)
+		if s.interrupt != nil && next.needsReset(s.settings) {
+			s.log.Info("BGP session is reset because its settings changed", "session", desired.Name)
 			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
 		s.settings, s.desired = next, desired
 	case s.desired != nil:
 		s.desired = desired
 	}
-	poke(s.wake)
+	notify(s.wake)
 }
 
-// close ends the session for good. It does not wait: run returns when the end has come.
-func (s *session) close(why *ending) {
+// close ends the session for good. It does not wait: run returns when the session has ended.
+func (s *session) close(reason *closeReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.over = true
+	s.closed = true
 	if s.interrupt != nil {
-		s.interrupt(why)
+		s.interrupt(reason)
 	}
-	poke(s.wake)
+	notify(s.wake)
 }
 
-// down ends the connection, if there is one.
-func (s *session) down(reason string) {
+// bfdDown ends the connection, if there is one, because BFD says that the router is down.
+func (s *session) bfdDown(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.interrupt != nil && s.view.connected() {
-		s.interrupt(declaredDown(reason))
+	if s.interrupt != nil && s.recorder.connected() {
+		s.interrupt(bfdDown(reason))
 	}
 }
 
-// endpoint that the session is with; the zero value when nothing runs.
+// endpoint is the router that the session is with; the zero value while nothing is to run.
 func (s *session) endpoint() endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,44 +87,45 @@ func (s *session) endpoint() endpoint {
 	return s.settings.endpoint()
 }
 
-func (s *session) now() *announce.Session {
+func (s *session) currentDesired() *announce.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.desired
 }
 
-// run dials, keeps the session that comes of it, and dials again, until close.
+// run connects, runs the connection until it ends, and connects again, until close.
 func (s *session) run() {
-	defer s.view.enter(idle)
-	var refused, unreached backoff
+	defer s.recorder.setState(stateIdle)
+	var rejected, unreachable backoff
 	for {
-		ctx, settings, ok := s.next()
+		ctx, settings, ok := s.waitForDesired()
 		if !ok {
 			return
 		}
 		began := time.Now()
-		why, up := s.attempt(ctx, &settings)
+		reason, up := s.runConnection(ctx, &settings)
 		if !up.IsZero() {
-			refused.after(time.Since(up))
+			rejected.sessionLasted(time.Since(up))
 		}
-		var pause time.Duration
-		if why.unreached {
-			pause = unreached.pause(dialPause) - time.Since(began) // Waiting for an answer was a pause, too.
+		var wait time.Duration
+		if reason.unreachable {
+			wait = unreachable.next(maxUnreachableInterval) - time.Since(began) // The time that dialing took counts, too.
 		} else {
-			unreached = backoff{}
-			pause = refused.pause(max(settings.connect, dialPause))
+			unreachable = backoff{}
+			wait = rejected.next(max(settings.connectTime, maxUnreachableInterval))
 		}
-		if !s.rest(&settings, pause) {
-			refused, unreached = backoff{}, backoff{}
+		if !s.waitBeforeRetry(&settings, wait) {
+			rejected, unreachable = backoff{}, backoff{}
 		}
 	}
 }
 
-// next waits until there is something to run, and gives the context of one attempt. It ends with an *ending for its cause.
-func (s *session) next() (context.Context, settings, bool) {
+// waitForDesired waits until there is something to run. It returns the settings and the context of one attempt, which ends
+// with a *closeReason as its cause; false when the session is closed.
+func (s *session) waitForDesired() (context.Context, settings, bool) {
 	for {
 		s.mu.Lock()
-		if s.over {
+		if s.closed {
 			s.mu.Unlock()
 			return nil, settings{}, false
 		}
@@ -139,41 +140,41 @@ func (s *session) next() (context.Context, settings, bool) {
 	}
 }
 
-// attempt makes one connection and keeps it as long as it lasts. It says why it ended, and since when it had been up; the
-// zero time when it had not.
-func (s *session) attempt(ctx context.Context, settings *settings) (why *ending, up time.Time) {
-	s.view.enter(connect)
+// runConnection makes one connection and runs it until it ends. It returns why the connection ended, and when the session
+// was established; the zero time when it was not.
+func (s *session) runConnection(ctx context.Context, settings *settings) (reason *closeReason, up time.Time) {
+	s.recorder.setState(stateConnect)
 	conn, err := s.dial(ctx, settings)
 	if err != nil {
-		why = &ending{words: dialWords(settings, err.Error()), unreached: true}
+		reason = &closeReason{text: dialErrorText(settings, err.Error()), unreachable: true}
 		if ctx.Err() == nil {
-			s.view.fail(why.words)
+			s.recorder.attemptFailed(reason.text)
 		}
-		return why, up
+		return reason, up
 	}
-	w := newWire(conn)
-	p := newPeering(settings, w, s.view)
-	hurried := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(hurried); w.hurry() })
-	if err = p.greet(ctx, s.met != settings.endpoint()); err == nil {
-		s.met, up = settings.endpoint(), time.Now()
-		s.view.rise(&p.agreed)
-		err = p.serve(ctx, s.wake, s.now)
+	t := newTransport(conn)
+	c := newConnection(settings, t, s.recorder)
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(interrupted); t.interrupt() })
+	if err = c.handshake(ctx, s.establishedWith != settings.endpoint()); err == nil {
+		s.establishedWith, up = settings.endpoint(), time.Now()
+		s.recorder.established(&c.negotiated)
+		err = c.runEstablished(ctx, s.wake, s.currentDesired)
 	}
 	if !stop() {
-		<-hurried // Else it would cut the last words short.
+		<-interrupted // A later interrupt would shorten the deadline of the last message.
 	}
-	why = endingOf(ctx, err)
-	s.view.leave(why)
-	w.end(why.notification(&p.agreed))
-	return why, up
+	reason = closeReasonOf(ctx, err)
+	s.recorder.connectionClosed(reason)
+	t.close(reason.notification(&c.negotiated))
+	return reason, up
 }
 
-// rest waits before the next attempt. It does not when the settings are others than those of the last, or the end has come,
-// and says so with false.
-func (s *session) rest(last *settings, pause time.Duration) bool {
+// waitBeforeRetry waits before the next attempt. It returns false, without waiting to the end, when the settings are no
+// longer those of the last attempt, or the session is closed.
+func (s *session) waitBeforeRetry(last *settings, wait time.Duration) bool {
 	s.mu.Lock()
-	if s.over || s.settings.restarts(*last) {
+	if s.closed || s.settings.needsReset(*last) {
 		s.mu.Unlock()
 		return false
 	}
@@ -181,7 +182,7 @@ func (s *session) rest(last *settings, pause time.Duration) bool {
 	defer interrupt(nil)
 	s.interrupt = interrupt
 	s.mu.Unlock()
-	timer := time.NewTimer(pause)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

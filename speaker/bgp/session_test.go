@@ -27,7 +27,7 @@ func community(t *testing.T, text string) lb.Community {
 	return value
 }
 
-func TestExternalRouterSeesAttributesAsGiven(t *testing.T) {
+func TestFRR_ExternalPeerSeesAttributesAsGiven(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -64,7 +64,7 @@ func TestExternalRouterSeesAttributesAsGiven(t *testing.T) {
 	}
 }
 
-func TestInternalRouterSeesLocalPref(t *testing.T) {
+func TestFRR_InternalPeerSeesLocalPref(t *testing.T) {
 	t.Parallel()
 	for name, dynamic := range map[string]bool{"AS number given": false, "AS number dynamic": true} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestInternalRouterSeesLocalPref(t *testing.T) {
 	}
 }
 
-func TestSessionOverIPv6(t *testing.T) {
+func TestFRR_SessionOverIPv6(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, "neighbor OURS6 remote-as 64512", "neighbor OURS6 passive",
@@ -106,7 +106,7 @@ func TestSessionOverIPv6(t *testing.T) {
 	}
 }
 
-func TestPathsChangeWithoutTouchingTheSession(t *testing.T) {
+func TestFRR_PathsChangeWithoutTouchingTheSession(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -131,7 +131,7 @@ func TestPathsChangeWithoutTouchingTheSession(t *testing.T) {
 	}
 }
 
-func TestReasonsInWords(t *testing.T) {
+func TestSession_LastErrorSaysWhyItIsDown(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		router []string // FRR's configuration; nil: there is no router.
@@ -195,7 +195,7 @@ func TestReasonsInWords(t *testing.T) {
 	}
 }
 
-func TestSessionsWithSpecialTransport(t *testing.T) {
+func TestFRR_TransportOptions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		router []string
@@ -250,7 +250,7 @@ func TestSessionsWithSpecialTransport(t *testing.T) {
 	}
 }
 
-func TestRouterThatReturnsIsPeeredWithInUnderFiveSeconds(t *testing.T) {
+func TestSession_RouterThatReturnsIsBackInFiveSeconds(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
@@ -271,7 +271,7 @@ func TestRouterThatReturnsIsPeeredWithInUnderFiveSeconds(t *testing.T) {
 	})
 }
 
-func TestSessionRemovedLeavesTheOthers(t *testing.T) {
+func TestSpeaker_RemovedSessionLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	one, two := newCable(t), newCable(t)
 	routers := []*frr{startFRR(t, one, 64513, passive...), startFRR(t, two, 64513, passive...)}
@@ -310,7 +310,7 @@ func TestSessionRemovedLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestSessionThatTakesAnotherNameStaysWithItsRouter(t *testing.T) {
+func TestSpeaker_RenamedSessionStaysWithItsRouter(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)

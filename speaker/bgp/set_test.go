@@ -21,7 +21,7 @@ import (
 func med(value uint32) *announce.Attributes { return &announce.Attributes{MED: &value} }
 
 // Whatever states are asked for, in whatever order: afterwards the routers have what was asked for last.
-func TestSetInAnyOrderEqualsWhatTheRoutersHave(t *testing.T) {
+func TestSpeaker_SetInAnyOrderReachesTheRouters(t *testing.T) {
 	t.Parallel()
 	first, second := local(t, "one", newHost(t), nil), local(t, "two", newHost(t), nil)
 	one, two := startRouter(t, first), startRouter(t, second)
@@ -59,7 +59,7 @@ func TestSetInAnyOrderEqualsWhatTheRoutersHave(t *testing.T) {
 	two.holds(second.Paths)
 }
 
-func TestSessionWithAProblemIsLeftAsItIs(t *testing.T) {
+func TestSession_ProblemLeavesItAsItIs(t *testing.T) {
 	t.Parallel()
 	session := local(t, "tor", newHost(t), nil)
 	router := startRouter(t, session)
@@ -89,7 +89,7 @@ func TestSessionWithAProblemIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeIsSaidInWords(t *testing.T) {
+func TestSettings_InvalidOnesAreExplained(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*announce.Session)
@@ -133,7 +133,7 @@ func TestWhatCannotBeIsSaidInWords(t *testing.T) {
 	}
 }
 
-func TestAFamilyThatTheRouterDoesNotTakeIsSaidOnceTheSessionIsUp(t *testing.T) {
+func TestSession_MissingFamilyIsAWarning(t *testing.T) {
 	t.Parallel()
 	session := local(t, "tor", newHost(t), func(*announce.Session) {})
 	startRouter(t, session)
@@ -150,7 +150,7 @@ func TestAFamilyThatTheRouterDoesNotTakeIsSaidOnceTheSessionIsUp(t *testing.T) {
 	}
 }
 
-func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
+func TestSpeaker_OneFailureDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	good := local(t, "z-good", newHost(t), nil)
 	good.Paths = []announce.Path{path("198.19.0.1/32", med(1))}
@@ -168,7 +168,7 @@ func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
 	speaker.says("a-bad", "there is no interface none0")
 }
 
-func TestChangesWake(t *testing.T) {
+func TestSpeaker_ChangesWakes(t *testing.T) {
 	t.Parallel()
 	session := local(t, "tor", newHost(t), nil)
 	startRouter(t, session)
@@ -186,25 +186,25 @@ func TestChangesWake(t *testing.T) {
 	}
 }
 
-func TestMetrics(t *testing.T) {
+func TestSpeaker_Metrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	speaker := New(Config{Registerer: registry})
-	v := newView(slog.New(slog.DiscardHandler), speaker.wake)
-	speaker.sessions["tor"] = &session{view: v}
-	v.describe(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
-	v.rise(&terms{hold: 9 * time.Second, keepalive: 3 * time.Second, families: []lb.Family{lb.IPv4}, missing: []lb.Family{lb.IPv6}})
-	v.told(&table{four: 1}, &changes{added: 3, removed: 2})
-	v.refused.Add(7)
+	r := newStatusRecorder(slog.New(slog.DiscardHandler), speaker.notifyChanges)
+	speaker.sessions["tor"] = &session{recorder: r}
+	r.setDesired(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
+	r.established(&negotiated{holdTime: 9 * time.Second, keepaliveTime: 3 * time.Second, families: []lb.Family{lb.IPv4}, missingFamilies: []lb.Family{lb.IPv6}})
+	r.setAdvertised(&adjRIBOut{ipv4: 1}, &routeChanges{added: 3, removed: 2})
+	r.prefixesReceived.Add(7)
 	want := `
 # HELP daymark_bgp_family_negotiated Whether the router exchanges a family on the session, by family.
 # TYPE daymark_bgp_family_negotiated gauge
 daymark_bgp_family_negotiated{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
 daymark_bgp_family_negotiated{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
-# HELP daymark_bgp_hold_time_seconds Hold time agreed with the router; 0 while the session is not established.
+# HELP daymark_bgp_hold_time_seconds Hold time negotiated with the router; 0 while the session is not established.
 # TYPE daymark_bgp_hold_time_seconds gauge
 daymark_bgp_hold_time_seconds{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 9
-# HELP daymark_bgp_keepalive_time_seconds Time between keepalives; 0 while the session is not established.
+# HELP daymark_bgp_keepalive_time_seconds Time between KEEPALIVE messages; 0 while the session is not established.
 # TYPE daymark_bgp_keepalive_time_seconds gauge
 daymark_bgp_keepalive_time_seconds{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 3
 # HELP daymark_bgp_path_changes_total Paths sent to the router since the session was configured, by kind: announce or withdraw.
@@ -215,7 +215,7 @@ daymark_bgp_path_changes_total{address="192.0.2.1",kind="withdraw",peer="tor",se
 # TYPE daymark_bgp_prefixes_announced gauge
 daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
 daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
-# HELP daymark_bgp_prefixes_received_total Prefixes that the router announced to this node, which learns none.
+# HELP daymark_bgp_prefixes_received_total Prefixes that the router has announced to this node, which keeps none of them.
 # TYPE daymark_bgp_prefixes_received_total counter
 daymark_bgp_prefixes_received_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 7
 # HELP daymark_bgp_session_flaps_total How often the BGP session, once established, went down.
@@ -224,7 +224,7 @@ daymark_bgp_session_flaps_total{address="192.0.2.1",peer="tor",session="tor-192.
 # HELP daymark_bgp_session_up Whether the BGP session is established.
 # TYPE daymark_bgp_session_up gauge
 daymark_bgp_session_up{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 1
-# HELP daymark_bgp_session_warnings How many things are not as asked for although the session is established.
+# HELP daymark_bgp_session_warnings Number of warnings: what is not as configured although the session is established.
 # TYPE daymark_bgp_session_warnings gauge
 daymark_bgp_session_warnings{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 1
 `

@@ -16,9 +16,9 @@ import (
 
 // Config of a Speaker.
 type Config struct {
-	// Log receives what happens to sessions; nil: nothing is logged.
+	// Log receives what happens to sessions; with nil, nothing is logged.
 	Log *slog.Logger
-	// Registerer of the metrics; nil: they are not registered.
+	// Registerer of the metrics; with nil, they are not registered.
 	Registerer prometheus.Registerer
 }
 
@@ -28,16 +28,16 @@ type Speaker struct {
 	changes chan struct{}
 	dial    dialer
 
-	// mu orders Set, Start and the end.
+	// mu serializes Set, Start and the shutdown.
 	mu      sync.Mutex
 	running bool
-	desired []announce.Session // Given before Start.
+	desired []announce.Session // Set before Start.
 
-	// listing guards the map, so that Status never waits for Set.
-	listing  sync.Mutex
-	sessions map[string]*session
-	// runs are the goroutines of sessions, those that are ending too.
-	runs sync.WaitGroup
+	// sessionsMu guards sessions alone, so that Status never waits for Set.
+	sessionsMu sync.Mutex
+	sessions   map[string]*session
+	// sessionRuns are the goroutines of all sessions, also of those that are being closed.
+	sessionRuns sync.WaitGroup
 }
 
 // New makes a Speaker without sessions. It does no I/O; nothing runs before Start.
@@ -52,9 +52,8 @@ func New(cfg Config) *Speaker {
 	return s
 }
 
-// Start runs the sessions until ctx ends, and then stops them as for a restart: where graceful restart is negotiated the
-// routes stay with the router, elsewhere the session is closed with CEASE. It waits for all of them, two seconds at most,
-// and returns nil when ctx ends.
+// Start runs the sessions until ctx ends, and then closes them as for a restart: where graceful restart was negotiated, the
+// router keeps our routes; elsewhere it is sent a CEASE. Start waits for all sessions, at most two seconds, and returns nil.
 func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true
@@ -69,17 +68,17 @@ func (s *Speaker) Start(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.running = false
 	for _, session := range s.list() {
-		session.close(stopped())
+		session.close(shutdown())
 	}
-	s.runs.Wait()
+	s.sessionRuns.Wait()
 	return nil
 }
 
-// Set makes the sessions, and what is announced on each, those desired: the whole of it, each session's name once. What
-// is as desired already is not touched; a change of paths does not disturb the session, nor does a change of its name. It
-// waits neither for sessions to come up nor for routers to read: what cannot be had is said in the status. The error names
-// sessions that are given twice. Before Start, desired is remembered. The caller must not change desired afterwards; paths
-// are best given in order of prefix, and one list to sessions that have the same.
+// Set makes the sessions, and what is announced on each, those of desired. desired is the whole state; each name occurs
+// once. A session that already is as desired is not touched; a change of its paths or of its name does not interrupt it. Set
+// waits neither for sessions to come up nor for routers to read: Status reports what fails. The error names sessions that
+// occur twice. Before Start, Set only remembers desired. The caller must not change desired afterwards. Set is fastest when
+// paths are sorted by prefix, and sessions with the same paths share one list.
 func (s *Speaker) Set(_ context.Context, desired []announce.Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,35 +89,35 @@ func (s *Speaker) Set(_ context.Context, desired []announce.Session) error {
 	return s.apply(desired)
 }
 
-// Down closes the connection of a session, named as in announce.Session, at once: whoever calls knows, by BFD for example,
-// that the router is not to be reached. The router, should it hear it, is told CEASE, BFD down (RFC 9384), and drops our
-// routes; the reason stands in the status. The session then dials again like any that was lost. A session that has no
-// connection, or is not there, is left alone.
-func (s *Speaker) Down(name, reason string) {
-	s.listing.Lock()
+// BFDDown closes the connection of a session at once, because BFD says that the router cannot be reached. name is that of
+// announce.Session. The router is sent CEASE with the subcode BFD Down (RFC 9384); if it receives that, it deletes our
+// routes. Status shows reason. The session then connects again like any that was lost. When the session has no connection or
+// does not exist, BFDDown does nothing.
+func (s *Speaker) BFDDown(name, reason string) {
+	s.sessionsMu.Lock()
 	session := s.sessions[name]
-	s.listing.Unlock()
+	s.sessionsMu.Unlock()
 	if session != nil {
-		session.down(reason)
+		session.bfdDown(reason)
 	}
 }
 
-// Status of every session desired or still running, in order of name.
+// Status of every session, sorted by name.
 func (s *Speaker) Status() []Status {
 	sessions := s.list()
 	list := make([]Status, 0, len(sessions))
 	for _, session := range sessions {
-		list = append(list, session.view.status())
+		list = append(list, session.recorder.status())
 	}
 	slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 
-// Changes is ready when the status of some session has changed since it was last read. It carries nothing, holds one
-// wake, and is never closed.
+// Changes is ready when the status of a session has changed since Changes was last read. It holds at most one wake and is
+// never closed.
 func (s *Speaker) Changes() <-chan struct{} { return s.changes }
 
-// apply hands every session what is desired of it, and ends those that are not desired.
+// apply gives every session what is desired of it, and closes those that are not desired.
 func (s *Speaker) apply(desired []announce.Session) error {
 	var errs []error
 	wanted := make(map[string]*announce.Session, len(desired))
@@ -129,21 +128,21 @@ func (s *Speaker) apply(desired []announce.Session) error {
 		}
 		wanted[desired[i].Name] = &desired[i]
 	}
-	for _, session := range s.match(wanted) {
-		s.end(session)
+	for _, session := range s.matchSessions(wanted) {
+		s.closeSession(session)
 	}
 	for name, d := range wanted {
-		s.session(name).apply(d)
+		s.session(name).setDesired(d)
 	}
 	return errors.Join(errs...)
 }
 
-// match gives the sessions the names that are wanted, and returns those that have no place any more. A session goes to
-// whoever wants its router now, under whatever name it was until now, so that a router that moves from one name to another
-// does not notice; only then does a name keep the session that it had.
-func (s *Speaker) match(wanted map[string]*announce.Session) (obsolete []*session) {
-	s.listing.Lock()
-	defer s.listing.Unlock()
+// matchSessions assigns the existing sessions to the names that are wanted, and returns those that are left over. A session
+// first goes to the name that wants its router, so that a router that moves from one name to another does not notice. Only
+// then does a name keep the session that it had.
+func (s *Speaker) matchSessions(wanted map[string]*announce.Session) (obsolete []*session) {
+	s.sessionsMu.Lock()
+	defer s.sessionsMu.Unlock()
 	byRouter := make(map[endpoint]*session, len(s.sessions))
 	for _, session := range s.sessions {
 		byRouter[session.endpoint()] = session
@@ -170,21 +169,21 @@ func (s *Speaker) match(wanted map[string]*announce.Session) (obsolete []*sessio
 	return obsolete
 }
 
-// session finds the one of a name, or makes it and lets it run.
+// session returns the session of a name. If there is none, it makes one and starts it.
 func (s *Speaker) session(name string) *session {
-	s.listing.Lock()
-	defer s.listing.Unlock()
+	s.sessionsMu.Lock()
+	defer s.sessionsMu.Unlock()
 	if s.sessions[name] == nil {
-		session := newSession(s.log, s.wake, s.dial)
+		session := newSession(s.log, s.notifyChanges, s.dial)
 		s.sessions[name] = session
-		s.runs.Go(session.run)
+		s.sessionRuns.Go(session.run)
 	}
 	return s.sessions[name]
 }
 
 func (s *Speaker) list() map[string]*session {
-	s.listing.Lock()
-	defer s.listing.Unlock()
+	s.sessionsMu.Lock()
+	defer s.sessionsMu.Unlock()
 	list := make(map[string]*session, len(s.sessions))
 	for name, session := range s.sessions {
 		list[name] = session
@@ -192,11 +191,19 @@ func (s *Speaker) list() map[string]*session {
 	return list
 }
 
-// end lets a session that has no name any more end by itself.
-func (s *Speaker) end(session *session) {
+// closeSession closes a session that is no longer desired. It does not wait for its end.
+func (s *Speaker) closeSession(session *session) {
 	session.close(deconfigured())
-	s.wake()
-	s.log.Info("BGP session ends", "session", session.view.status().Name)
+	s.notifyChanges()
+	s.log.Info("BGP session is removed", "session", session.recorder.status().Name)
 }
 
-func (s *Speaker) wake() { poke(s.changes) }
+func (s *Speaker) notifyChanges() { notify(s.changes) }
+
+// notify makes a channel that holds one wake ready.
+func notify(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default: // It is ready already.
+	}
+}

@@ -9,55 +9,56 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Status is what there is to say of a session at one moment.
+// Status describes a session at one moment.
 type Status struct {
-	// Name of the session, as in announce.Session; Peer is the BGPPeer it stands for.
+	// Name of the session, as in announce.Session. Peer is the name of its BGPPeer.
 	Name string
 	Peer string
-	// Address of the router, with its zone when it is link-local. Empty while it is not known.
+	// Address of the router; a link-local one has its zone. Empty while it is not known.
 	Address string
 	State   v1beta1.BGPSessionState
-	// Since when it is in this state.
+	// Since is when the session entered its state.
 	Since time.Time
-	// LastError says in words what is wrong with the session: the Problem of the plan, why it cannot be had as asked, or
-	// why it is not up; else the first of the Warnings. When nothing is wrong now, it says why the session last went
-	// down, or is empty.
+	// LastError says what is wrong with the session: the Problem of the plan, why it cannot be run as desired, or why it is
+	// not established; else the first of Warnings. When nothing is wrong now, it says why the session last went down; empty
+	// when it never did.
 	LastError string
-	// Warnings say in words what of a session that is up is not as asked for: settings that cannot be had, families that the
-	// router does not take, prefixes that are not announced and why. Empty when all is well.
+	// Warnings say what is not as desired although the session is established: settings that cannot be applied, families
+	// that the router does not exchange, prefixes that are not announced and why. Empty when all is well.
 	Warnings []string
-	// IPv4 and IPv6 prefixes that the router has been sent; 0 unless the session is established.
+	// IPv4 and IPv6 are the numbers of prefixes that the router has been sent; 0 unless the session is established.
 	IPv4, IPv6 int
-	// Hold and Keepalive times as agreed with the router; 0 unless the session is established, or when the router wants
-	// neither timer.
-	Hold, Keepalive time.Duration
-	// Families that both ends exchange, in order; empty unless the session is established.
+	// HoldTime and KeepaliveTime are those negotiated with the router; 0 when the router wants neither timer, and unless
+	// the session is established.
+	HoldTime, KeepaliveTime time.Duration
+	// Families that both ends exchange, sorted; empty unless the session is established.
 	Families []lb.Family
-	// Refused counts the prefixes that the router announced to us since the session was configured. None was kept.
-	Refused int
+	// PrefixesReceived counts the prefixes that the router has announced to us since the session was configured. None was
+	// kept.
+	PrefixesReceived int
 }
 
-func (v *view) status() Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+func (r *statusRecorder) status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	status := Status{
-		Name: v.name, Peer: v.peer, Address: v.addr, State: v.state, Since: v.since,
-		IPv4: v.four, IPv6: v.six, Hold: v.agreed.hold, Keepalive: v.agreed.keepalive,
-		Families: slices.Clone(v.agreed.families), Refused: int(v.refused.Load()),
+		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since,
+		IPv4: r.ipv4, IPv6: r.ipv6, HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
+		Families: slices.Clone(r.negotiated.families), PrefixesReceived: int(r.prefixesReceived.Load()),
 	}
 	flood := ""
-	if v.flooded {
-		flood = floodWords
+	if r.flooded {
+		flood = floodWarning
 	}
-	for _, warning := range []string{v.outdated(), v.agreed.lacking(), v.unsaid, flood} {
+	for _, warning := range []string{r.outdatedText(), r.negotiated.missingFamiliesText(), r.notAnnounced, flood} {
 		if warning != "" {
 			status.Warnings = append(status.Warnings, warning)
 		}
 	}
-	status.LastError = cmp.Or(v.problem, v.failure)
+	status.LastError = cmp.Or(r.problem, r.failure)
 	if status.LastError == "" && len(status.Warnings) > 0 {
 		status.LastError = status.Warnings[0]
 	}
-	status.LastError = cmp.Or(status.LastError, v.loss)
+	status.LastError = cmp.Or(status.LastError, r.lastDown)
 	return status
 }

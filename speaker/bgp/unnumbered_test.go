@@ -80,7 +80,7 @@ func (c *cable) advertise(t *testing.T) {
 	})
 }
 
-func TestUnnumberedSessionAnnouncesBothFamilies(t *testing.T) {
+func TestUnnumbered_AnnouncesBothFamilies(t *testing.T) {
 	t.Parallel()
 	activate := func(neighbor string) []string {
 		return []string{
@@ -140,7 +140,7 @@ func TestUnnumberedSessionAnnouncesBothFamilies(t *testing.T) {
 	}
 }
 
-func TestIPv4OverIPv6(t *testing.T) {
+func TestNextHop_IPv4OverIPv6(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		extended bool

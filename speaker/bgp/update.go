@@ -9,27 +9,27 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// batch is how many bytes of messages are written at once, at most.
-const batch = 64 << 10
+// maxBatchLength is how many bytes of messages are written at once, at most.
+const maxBatchLength = 64 << 10
 
-// messages encodes changes as UPDATE messages, as few as there can be: prefixes that are announced alike share one up to
-// its limit of 4096 bytes. What is new or changed comes before what is withdrawn. The messages come in batches.
-func (c *changes) messages() (batches [][]byte) {
+// messages encodes the changes as UPDATE messages, as few as possible: prefixes that are announced alike share messages of
+// up to 4096 bytes. What is announced comes before what is withdrawn. The messages are returned in batches.
+func (c *routeChanges) messages() (batches [][]byte) {
 	var out []byte
 	keep := func(next []byte) {
-		if out = next; len(out) > batch-bgp.BGP_MAX_MESSAGE_LENGTH {
+		if out = next; len(out) > maxBatchLength-bgp.BGP_MAX_MESSAGE_LENGTH {
 			batches, out = append(batches, out), nil
 		}
 	}
-	for _, g := range c.announce {
+	for _, g := range c.announcements {
 		for rest := g.prefixes; len(rest) > 0; {
 			var next []byte
-			next, rest = g.code.appendUpdate(out, rest)
+			next, rest = g.path.appendUpdate(out, rest)
 			keep(next)
 		}
 	}
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
-		for rest := c.withdraw[place(family)]; len(rest) > 0; {
+		for rest := c.withdrawals[familyIndex(family)]; len(rest) > 0; {
 			var next []byte
 			next, rest = appendWithdrawal(out, family, rest)
 			keep(next)
@@ -41,35 +41,35 @@ func (c *changes) messages() (batches [][]byte) {
 	return batches
 }
 
-// appendUpdate appends one message that announces as many of the prefixes as it holds, and gives the rest. IPv4 prefixes
-// with an IPv4 next hop stand at its end (RFC 4271), others in MP_REACH_NLRI (RFC 4760), which comes first as RFC 7606
-// section 5.1 wants.
-func (c *code) appendUpdate(out []byte, prefixes []netip.Prefix) (longer []byte, rest []netip.Prefix) {
+// appendUpdate appends one message that announces as many of the prefixes as fit, and returns the remaining ones. IPv4
+// prefixes with an IPv4 next hop are at its end (RFC 4271 section 4.3); others are in MP_REACH_NLRI (RFC 4760), which is
+// the first attribute (RFC 7606 section 5.1).
+func (p *encodedPath) appendUpdate(out []byte, prefixes []netip.Prefix) (longer []byte, rest []netip.Prefix) {
 	start := len(out)
 	out = appendHeader(out, bgp.BGP_MSG_UPDATE)
 	out = append(out, 0, 0) // No routes are withdrawn.
 	length := len(out)
 	out = append(out, 0, 0)
-	if c.next.is4() && c.family == lb.IPv4 {
-		out = append(out, c.attributes...)
+	if p.nextHop.is4() && p.family == lb.IPv4 {
+		out = append(out, p.attributes...)
 		put16(out, length, len(out)-length-2)
 		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH)
 	} else {
 		reach := len(out)
-		out = appendMultiprotocol(out, bgp.BGP_ATTR_TYPE_MP_REACH_NLRI, c.family)
-		out = c.next.append(out)
+		out = appendMultiprotocol(out, bgp.BGP_ATTR_TYPE_MP_REACH_NLRI, p.family)
+		out = p.nextHop.append(out)
 		out = append(out, 0) // Reserved.
-		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH-len(c.attributes))
+		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH-len(p.attributes))
 		put16(out, reach+2, len(out)-reach-4)
-		out = append(out, c.attributes...)
+		out = append(out, p.attributes...)
 		put16(out, length, len(out)-length-2)
 	}
 	put16(out, start+16, len(out)-start)
 	return out, rest
 }
 
-// appendWithdrawal appends one message that withdraws as many of the prefixes as it holds, and gives the rest. Without
-// prefixes it is the family's End-of-RIB marker (RFC 4724 section 2).
+// appendWithdrawal appends one message that withdraws as many of the prefixes as fit, and returns the remaining ones.
+// Without prefixes, it is the End-of-RIB marker of the family (RFC 4724 section 2).
 func appendWithdrawal(out []byte, family lb.Family, prefixes []netip.Prefix) (longer []byte, rest []netip.Prefix) {
 	start := len(out)
 	out = appendHeader(out, bgp.BGP_MSG_UPDATE)
@@ -92,7 +92,7 @@ func appendWithdrawal(out []byte, family lb.Family, prefixes []netip.Prefix) (lo
 	return out, rest
 }
 
-// endOfRIB marks, for each family, that the router has been told all.
+// endOfRIB encodes the End-of-RIB markers of the families: the router has been told all its paths.
 func endOfRIB(families []lb.Family) (out []byte) {
 	for _, family := range families {
 		out, _ = appendWithdrawal(out, family, nil)
@@ -100,7 +100,7 @@ func endOfRIB(families []lb.Family) (out []byte) {
 	return out
 }
 
-// appendHeader appends a header whose length is still to be put.
+// appendHeader appends a message header. Its length has to be set later.
 func appendHeader(out []byte, kind uint8) []byte {
 	for range 16 {
 		out = append(out, 0xff)
@@ -108,30 +108,32 @@ func appendHeader(out []byte, kind uint8) []byte {
 	return append(out, 0, 0, kind)
 }
 
-// appendMultiprotocol appends the beginning of an attribute of RFC 4760, up to the family, with its length still to be put.
+// appendMultiprotocol appends the beginning of an attribute of RFC 4760, up to AFI and SAFI. Its length has to be set
+// later.
 func appendMultiprotocol(out []byte, kind bgp.BGPAttrType, family lb.Family) []byte {
 	out = append(out, byte(bgp.BGP_ATTR_FLAG_OPTIONAL|bgp.BGP_ATTR_FLAG_EXTENDED_LENGTH), byte(kind), 0, 0)
-	out = binary.BigEndian.AppendUint16(out, wireFamily(family).Afi())
-	return append(out, wireFamily(family).Safi())
+	out = binary.BigEndian.AppendUint16(out, afiSAFI(family).Afi())
+	return append(out, afiSAFI(family).Safi())
 }
 
-// append appends a next hop with its length before it: 16 bytes for one address, 32 for a global and a link-local one.
-func (h hop) append(out []byte) []byte {
-	place := len(out)
+// append appends a next hop after its length: 16 bytes for one address, 32 for a global and a link-local one (RFC 2545
+// section 3).
+func (n nextHop) append(out []byte) []byte {
+	start := len(out)
 	out = append(out, 0)
-	if h.addr.IsValid() {
-		global := h.addr.As16()
+	if n.addr.IsValid() {
+		global := n.addr.As16()
 		out = append(out, global[:]...)
 	}
-	if h.linkLocal.IsValid() {
-		local := h.linkLocal.As16()
+	if n.linkLocal.IsValid() {
+		local := n.linkLocal.As16()
 		out = append(out, local[:]...)
 	}
-	out[place] = byte(len(out) - place - 1) //nolint:gosec // At most 32.
+	out[start] = byte(len(out) - start - 1) //nolint:gosec // At most 32.
 	return out
 }
 
-// appendPrefixes appends prefixes as long as out does not get longer than limit, and gives the rest.
+// appendPrefixes appends prefixes until out would be longer than limit, and returns the remaining ones.
 func appendPrefixes(out []byte, prefixes []netip.Prefix, limit int) (longer []byte, rest []netip.Prefix) {
 	for i, prefix := range prefixes {
 		size := (prefix.Bits() + 7) / 8
@@ -150,6 +152,7 @@ func appendPrefixes(out []byte, prefixes []netip.Prefix, limit int) (longer []by
 	return out, nil
 }
 
+// put16 writes a length of two bytes at an offset.
 func put16(out []byte, at, value int) {
-	binary.BigEndian.PutUint16(out[at:], uint16(value)) //nolint:gosec // A length within a message.
+	binary.BigEndian.PutUint16(out[at:], uint16(value)) //nolint:gosec // The length of a part of a message.
 }

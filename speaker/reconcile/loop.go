@@ -101,8 +101,8 @@ type Layer2 interface {
 // BGP holds the sessions with routers.
 type BGP interface {
 	Set(ctx context.Context, desired []announce.Session) error
-	// Down closes a session whose router is not to be reached.
-	Down(session, why string)
+	// BFDDown closes a session because BFD says that its router cannot be reached (RFC 9384).
+	BFDDown(session, reason string)
 	Status() []bgp.Status
 	Changes() <-chan struct{}
 }
@@ -293,7 +293,7 @@ func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2A
 // Down is told that BFD does not reach a router any more: all sessions with it are closed.
 func (l *Loop) Down(name, why string) {
 	for _, session := range l.paths.concerned(name) {
-		l.exec.BGP.Down(session, "BFD is down: "+why)
+		l.exec.BGP.BFDDown(session, "BFD is down: "+why)
 	}
 }
 

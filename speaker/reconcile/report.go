@@ -116,7 +116,7 @@ func (l *Loop) sessionStatus(sessions []bgp.Status, watches []bfd.Status) []v1be
 		entry := v1beta1.BGPSession{
 			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
 			LastError: shorten(s.LastError, mostWords), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
-			HoldTime: metav1.Duration{Duration: s.Hold}, KeepaliveTime: metav1.Duration{Duration: s.Keepalive},
+			HoldTime: metav1.Duration{Duration: s.HoldTime}, KeepaliveTime: metav1.Duration{Duration: s.KeepaliveTime},
 			Warning: shorten(strings.Join(s.Warnings, "; "), mostWords), BFD: shorten(states[s.Name], mostWords),
 		}
 		if s.State != v1beta1.BGPEstablished {

@@ -2,15 +2,13 @@ package bgp
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 )
 
-// notifications are the error codes and subcodes of NOTIFICATION messages in words: RFC 4271 section 4.5, RFC 4486, 5492,
-// 6608, 7313, 8538 and 9384.
-var notifications = map[uint8]struct {
+// notificationTexts name the error codes and subcodes of NOTIFICATION messages: RFC 4271 section 4.5, RFC 4486, 5492, 6608,
+// 7313, 8538, 9384 and 9687.
+var notificationTexts = map[uint8]struct {
 	code     string
 	subcodes []string
 }{
@@ -38,9 +36,10 @@ var notifications = map[uint8]struct {
 	8: {"send hold timer expired", nil},
 }
 
-// notificationWords says what a NOTIFICATION message says. The text of a router's operator (RFC 9003) is quoted.
-func notificationWords(code, subcode uint8, data []byte) string {
-	known, ok := notifications[code]
+// notificationText says in words what a NOTIFICATION message means. A text that the router's operator gave (RFC 9003) is
+// quoted.
+func notificationText(code, subcode uint8, data []byte) string {
+	known, ok := notificationTexts[code]
 	if !ok {
 		return fmt.Sprintf("error code %d, subcode %d", code, subcode)
 	}
@@ -55,33 +54,14 @@ func notificationWords(code, subcode uint8, data []byte) string {
 		return text
 	}
 	switch subcode {
-	case bgp.BGP_ERROR_SUB_HARD_RESET: // RFC 8538 section 3.1: the data are a NOTIFICATION again.
+	case bgp.BGP_ERROR_SUB_HARD_RESET: // The data are a NOTIFICATION again (RFC 8538 section 3.1).
 		if len(data) >= 2 && data[1] != bgp.BGP_ERROR_SUB_HARD_RESET {
-			text += ": " + notificationWords(data[0], data[1], data[2:])
+			text += ": " + notificationText(data[0], data[1], data[2:])
 		}
 	case bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_RESET:
-		if said := data[1:min(len(data), 1+int(data[0]))]; len(said) > 0 {
-			text += fmt.Sprintf(": %q", said)
+		if given := data[1:min(len(data), 1+int(data[0]))]; len(given) > 0 {
+			text += fmt.Sprintf(": %q", given)
 		}
 	}
 	return text
-}
-
-// dialing is how the standard library begins an error about a connection.
-var dialing = regexp.MustCompile(`^dial \S+ \S+: `)
-
-// dialWords says why a connection could not be had, in the shape "connect to 192.0.2.1:179: connection refused".
-func dialWords(s *settings, failure string) string {
-	reason := dialing.ReplaceAllString(failure, "")
-	if rest, ok := strings.CutPrefix(reason, "bind: "); ok {
-		return fmt.Sprintf("connect to %s from %s: %s", s.dial(), s.source, rest)
-	}
-	reason = strings.TrimPrefix(reason, "connect: ")
-	if reason == "i/o timeout" {
-		reason = "no answer"
-		if s.password != "" {
-			reason += " (which is also how a wrong password shows)"
-		}
-	}
-	return fmt.Sprintf("connect to %s: %s", s.dial(), reason)
 }

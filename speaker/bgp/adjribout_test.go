@@ -16,7 +16,7 @@ import (
 
 var (
 	bothFamilies = []lb.Family{lb.IPv4, lb.IPv6}
-	someHops     = hops{hop{addr: netip.MustParseAddr("192.0.2.1")}, hop{addr: netip.MustParseAddr("2001:db8::1")}}
+	someHops     = nextHops{nextHop{addr: netip.MustParseAddr("192.0.2.1")}, nextHop{addr: netip.MustParseAddr("2001:db8::1")}}
 	someEncoder  = &encoder{asn: 64512, fourOctets: true}
 )
 
@@ -24,7 +24,7 @@ var (
 func split(t testing.TB, batches ...[]byte) (messages [][]byte) {
 	t.Helper()
 	for _, rest := range batches {
-		if len(rest) > batch {
+		if len(rest) > maxBatchLength {
 			t.Errorf("a batch of %d bytes", len(rest))
 		}
 		for len(rest) > 0 {
@@ -51,7 +51,7 @@ func (r *router) learnAll(t testing.TB, batches [][]byte) {
 }
 
 // Whatever a router was told before, afterwards it has what is desired, and was told nothing twice.
-func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
+func TestAdjRIBOut_DiffLeadsFromAnyToAnyOther(t *testing.T) {
 	t.Parallel()
 	attributes := []*announce.Attributes{med(1), med(1), med(2), {Prepend: 1, MED: ptr(uint32(3))}}
 	prefix := rapid.Custom(func(t *rapid.T) netip.Prefix {
@@ -64,7 +64,7 @@ func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := &router{t: t}
 		r.clear()
-		told := &table{}
+		told := &adjRIBOut{}
 		for range rapid.IntRange(1, 5).Draw(rt, "steps") {
 			want := map[netip.Prefix]uint32{}
 			var paths []announce.Path
@@ -77,7 +77,7 @@ func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
 			}
 			next := someHops
 			if rapid.Bool().Draw(rt, "no IPv6 hop") {
-				next.six = hop{}
+				next.ipv6 = nextHop{}
 				maps.DeleteFunc(want, func(p netip.Prefix, _ uint32) bool { return p.Addr().Is6() })
 			}
 			changed := 0
@@ -86,8 +86,8 @@ func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
 					changed++
 				}
 			}
-			wanted := newTable(someEncoder, told, paths, bothFamilies, next)
-			todo := wanted.since(told)
+			wanted := newAdjRIBOut(someEncoder, told, paths, bothFamilies, next)
+			todo := wanted.diff(told)
 			r.learnAll(t, todo.messages())
 			if !maps.Equal(r.meds, want) {
 				rt.Fatalf("the router has %v, want %v", r.meds, want)
@@ -95,8 +95,8 @@ func TestChangesLeadFromAnyTableToAnyOther(t *testing.T) {
 			if todo.added != changed {
 				rt.Fatalf("%d prefixes were announced, and %d had changed", todo.added, changed)
 			}
-			if wanted.four+wanted.six != len(want) {
-				rt.Fatalf("%d and %d are counted of %d", wanted.four, wanted.six, len(want))
+			if wanted.ipv4+wanted.ipv6 != len(want) {
+				rt.Fatalf("%d and %d are counted of %d", wanted.ipv4, wanted.ipv6, len(want))
 			}
 			told = wanted
 		}
@@ -116,7 +116,7 @@ func many(n int, six bool, attributes *announce.Attributes) []announce.Path {
 	return paths
 }
 
-func TestManyPrefixesShareFewMessages(t *testing.T) {
+func TestAdjRIBOut_ManyPrefixesShareFewMessages(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		six  bool
@@ -125,15 +125,15 @@ func TestManyPrefixesShareFewMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			paths := many(10_000, test.six, med(1))
-			full := newTable(someEncoder, &table{}, paths, bothFamilies, someHops)
+			full := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, someHops)
 			r := &router{t: t}
 			r.clear()
-			r.learnAll(t, full.since(&table{}).messages())
+			r.learnAll(t, full.diff(&adjRIBOut{}).messages())
 			if len(r.meds) != len(paths) || r.updates > test.most {
 				t.Errorf("%d messages announce %d prefixes", r.updates, len(r.meds))
 			}
 			r.updates = 0
-			r.learnAll(t, (&table{}).since(full).messages())
+			r.learnAll(t, (&adjRIBOut{}).diff(full).messages())
 			if len(r.meds) != 0 || r.updates > test.most {
 				t.Errorf("%d messages leave %d prefixes", r.updates, len(r.meds))
 			}
@@ -141,23 +141,23 @@ func TestManyPrefixesShareFewMessages(t *testing.T) {
 	}
 }
 
-func TestTableIsOrderedWhateverThePlanGives(t *testing.T) {
+func TestAdjRIBOut_PathsAreSorted(t *testing.T) {
 	t.Parallel()
 	in := many(5, false, med(1))
 	given := []announce.Path{in[3], in[0], in[0], in[4], in[1], in[2]}
 	before := slices.Clone(given)
-	if got := ordered(given); !slices.Equal(got, in) {
+	if got := sortedPaths(given); !slices.Equal(got, in) {
 		t.Errorf("the order is %v", got)
 	}
 	if !slices.Equal(given, before) {
 		t.Error("the plan's own list was changed")
 	}
-	if got := ordered(in); &got[0] != &in[0] {
+	if got := sortedPaths(in); &got[0] != &in[0] {
 		t.Error("a list that is in order was copied")
 	}
 }
 
-func TestWhatIsNotAnnouncedIsSaid(t *testing.T) {
+func TestAdjRIBOut_SaysWhatIsNotAnnounced(t *testing.T) {
 	t.Parallel()
 	huge := med(1)
 	for i := range 1000 {
@@ -166,33 +166,33 @@ func TestWhatIsNotAnnouncedIsSaid(t *testing.T) {
 	paths := []announce.Path{path("198.19.0.1/32"), path("198.19.0.2/32", huge), path("2001:db8::1/128")}
 	for name, test := range map[string]struct {
 		families []lb.Family
-		next     hops
+		next     nextHops
 		want     string
 	}{
 		"too many communities": {bothFamilies[:1], someHops, "some IPv4 prefixes are not announced: their attributes take 4031 bytes, and a message has room for 3800"},
-		"no next hop":          {bothFamilies[1:], hops{}, "IPv6 prefixes are not announced: this node has no IPv6 address to be their next hop"},
-		"nothing to say of a family that is not exchanged": {nil, hops{}, ""},
+		"no next hop":          {bothFamilies[1:], nextHops{}, "IPv6 prefixes are not announced: this node has no IPv6 address to be their next hop"},
+		"nothing to say of a family that is not exchanged": {nil, nextHops{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := newTable(someEncoder, &table{}, paths, test.families, test.next); got.unsaid != test.want {
-				t.Errorf("it says %q", got.unsaid)
+			if got := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, test.families, test.next); got.notAnnounced != test.want {
+				t.Errorf("it says %q", got.notAnnounced)
 			}
 		})
 	}
 }
 
-func TestAttributesOnTheWire(t *testing.T) {
+func TestEncoder_Attributes(t *testing.T) {
 	t.Parallel()
 	all := &announce.Attributes{
 		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 1,
 		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-export"), community(t, "64512:1:2")},
 	}
-	four := hop{addr: netip.MustParseAddr("192.0.2.1")}
+	four := nextHop{addr: netip.MustParseAddr("192.0.2.1")}
 	for name, test := range map[string]struct {
 		encoder encoder
 		from    *announce.Attributes
-		next    hop
+		next    nextHop
 		want    []string
 	}{
 		"to an external router": {encoder{false, 4200000001, true}, all, four, []string{
@@ -212,7 +212,7 @@ func TestAttributesOnTheWire(t *testing.T) {
 		"plain to an internal router, with an IPv6 next hop": {
 			encoder{true, 64512, false},
 			&announce.Attributes{},
-			hop{addr: netip.MustParseAddr("2001:db8::1")},
+			nextHop{addr: netip.MustParseAddr("2001:db8::1")},
 			[]string{"{Origin: i}", "{AsPath: }", "{LocalPref: 100}"},
 		},
 	} {
@@ -237,22 +237,22 @@ func TestAttributesOnTheWire(t *testing.T) {
 	}
 }
 
-func TestNextHopsOnTheWire(t *testing.T) {
+func TestUpdate_NextHops(t *testing.T) {
 	t.Parallel()
 	global, local := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1")
 	for name, test := range map[string]struct {
-		next     hop
+		next     nextHop
 		hop, two netip.Addr
 	}{
-		"global":     {hop{addr: global}, global, netip.Addr{}},
-		"both":       {hop{global, local}, global, local},
-		"link-local": {hop{linkLocal: local}, local, netip.Addr{}},
+		"global":     {nextHop{addr: global}, global, netip.Addr{}},
+		"both":       {nextHop{global, local}, global, local},
+		"link-local": {nextHop{linkLocal: local}, local, netip.Addr{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, paths := range [][]announce.Path{many(2, false, med(1)), many(2, true, med(1))} { // IPv4: RFC 8950.
-				all := newTable(someEncoder, &table{}, paths, bothFamilies, hops{test.next, test.next})
-				message := split(t, all.since(&table{}).messages()...)[0]
+				all := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, nextHops{test.next, test.next})
+				message := split(t, all.diff(&adjRIBOut{}).messages()...)[0]
 				parsed, err := bgp.ParseBGPMessage(message)
 				if err != nil {
 					t.Fatal(err)
@@ -261,7 +261,7 @@ func TestNextHopsOnTheWire(t *testing.T) {
 				if !ok || reach.Nexthop != test.hop || reach.LinkLocalNexthop != test.two || len(reach.Value) != 2 {
 					t.Errorf("the first attribute is %+v", reach)
 				}
-				if n, err := prefixesIn(body(message)); n != 2 || err != nil {
+				if n, err := countUpdatePrefixes(body(message)); n != 2 || err != nil {
 					t.Errorf("it has %d prefixes, error %v", n, err)
 				}
 			}
@@ -269,7 +269,7 @@ func TestNextHopsOnTheWire(t *testing.T) {
 	}
 }
 
-func TestEndOfRIBOfBothFamilies(t *testing.T) {
+func TestUpdate_EndOfRIBOfBothFamilies(t *testing.T) {
 	t.Parallel()
 	var got []bgp.Family
 	for _, message := range split(t, endOfRIB(bothFamilies)) {

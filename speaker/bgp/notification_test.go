@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNotificationsInWords(t *testing.T) {
+func TestNotification_Texts(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		code, subcode uint8
@@ -26,14 +26,14 @@ func TestNotificationsInWords(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := notificationWords(test.code, test.subcode, test.data); got != test.want {
+			if got := notificationText(test.code, test.subcode, test.data); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
-func TestFailuresToConnectInWords(t *testing.T) {
+func TestDial_ErrorTexts(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ password, failure, want string }{
 		"refused": {
@@ -59,7 +59,7 @@ func TestFailuresToConnectInWords(t *testing.T) {
 			s := &settings{
 				address: netip.MustParseAddr("192.0.2.1"), port: 179, source: netip.MustParseAddr("192.0.2.9"), password: test.password,
 			}
-			if got := dialWords(s, test.failure); got != test.want {
+			if got := dialErrorText(s, test.failure); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

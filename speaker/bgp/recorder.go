@@ -1,0 +1,184 @@
+package bgp
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+)
+
+// States of a session that is not established (RFC 4271 section 8.2.2). In stateIdle, it waits before it connects again.
+const (
+	stateIdle        v1beta1.BGPSessionState = "Idle"
+	stateConnect     v1beta1.BGPSessionState = "Connect"
+	stateOpenSent    v1beta1.BGPSessionState = "OpenSent"
+	stateOpenConfirm v1beta1.BGPSessionState = "OpenConfirm"
+)
+
+// statusRecorder records what happens to a session. The session writes to it; anybody may read.
+type statusRecorder struct {
+	log     *slog.Logger
+	changed func() // Wakes whoever reads Speaker.Changes.
+	// prefixesReceived counts the prefixes that the router has announced.
+	prefixesReceived atomic.Int64
+
+	mu               sync.Mutex
+	name, peer, addr string
+	state            v1beta1.BGPSessionState
+	since            time.Time
+	// problem is why the session cannot be run as desired, failure why it is not established, notAnnounced which prefixes
+	// are not announced and why, and lastDown why the session last went down. Empty where there is nothing to say.
+	problem, failure, notAnnounced, lastDown string
+	// flooded: the router sends more than we read.
+	flooded bool
+	// negotiated is what was negotiated with the router; the zero value unless the session is established.
+	negotiated negotiated
+	// ipv4 and ipv6 are how many prefixes the router has been told.
+	ipv4, ipv6                        int
+	flaps, announcements, withdrawals int
+}
+
+func newStatusRecorder(log *slog.Logger, changed func()) *statusRecorder {
+	return &statusRecorder{log: log, changed: changed, state: stateIdle, since: time.Now()}
+}
+
+// update changes what is recorded. change reports whether that is of interest to readers of Speaker.Changes, who are then
+// woken.
+func (r *statusRecorder) update(change func() (news bool)) {
+	r.mu.Lock()
+	news := change()
+	r.mu.Unlock()
+	if news {
+		r.changed()
+	}
+}
+
+// setDesired records what is desired, and why the session cannot be run as desired; problem is empty when it can.
+func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
+	address := ""
+	if desired.Address.IsValid() {
+		address = desired.Address.String()
+	}
+	r.update(func() bool {
+		if problem != "" && r.state == v1beta1.BGPEstablished {
+			address = r.addr // The session is still established with its former router.
+		}
+		same := r.name == desired.Name && r.addr == address && r.problem == problem
+		r.name, r.peer, r.addr, r.problem = desired.Name, desired.Peer, address, problem
+		return !same
+	})
+}
+
+// outdatedText says why an established session is not as desired now; empty when it is. The lock must be held.
+func (r *statusRecorder) outdatedText() string {
+	if r.state != v1beta1.BGPEstablished {
+		return ""
+	}
+	return r.problem
+}
+
+// setState records a new state on the way to Established, or Idle. It does not wake readers: a router that is unreachable
+// is dialed again and again.
+func (r *statusRecorder) setState(next v1beta1.BGPSessionState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.setStateLocked(next)
+}
+
+// setStateLocked changes the state. The lock must be held.
+func (r *statusRecorder) setStateLocked(next v1beta1.BGPSessionState) {
+	if r.state != next {
+		r.state, r.since = next, time.Now()
+	}
+}
+
+// connected reports whether there is a connection with the router.
+func (r *statusRecorder) connected() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != stateIdle && r.state != stateConnect
+}
+
+// established records that the session is established, with what was negotiated.
+func (r *statusRecorder) established(agreed *negotiated) {
+	r.mu.Lock()
+	r.setStateLocked(v1beta1.BGPEstablished)
+	r.negotiated, r.failure = *agreed, ""
+	name := r.name
+	r.mu.Unlock()
+	r.log.Info("BGP session is up", "session", name)
+	r.changed()
+}
+
+// setAdvertised records what the router has been told in all, and which changes were sent last.
+func (r *statusRecorder) setAdvertised(all *adjRIBOut, changes *routeChanges) {
+	r.update(func() bool {
+		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced
+		r.ipv4, r.ipv6, r.notAnnounced = all.ipv4, all.ipv6, all.notAnnounced
+		r.announcements, r.withdrawals = r.announcements+changes.added, r.withdrawals+changes.removed
+		return !same
+	})
+}
+
+// setFlooded records whether the router sends more than we read.
+func (r *statusRecorder) setFlooded(is bool) {
+	r.update(func() bool {
+		news := r.flooded != is
+		r.flooded = is
+		if news && is {
+			r.log.Warn("BGP session is flooded", "session", r.name, "error", floodWarning)
+		}
+		return news
+	})
+}
+
+// connectionClosed records the end of a connection. An end that we intended is no failure.
+func (r *statusRecorder) connectionClosed(reason *closeReason) {
+	r.mu.Lock()
+	established := r.state == v1beta1.BGPEstablished
+	r.setStateLocked(stateIdle)
+	r.negotiated, r.ipv4, r.ipv6, r.notAnnounced, r.flooded = negotiated{}, 0, 0, "", false
+	if established && !reason.intended {
+		r.lastDown, r.flaps = reason.text, r.flaps+1
+	}
+	name := r.name
+	r.mu.Unlock()
+	if !reason.intended && !established {
+		r.attemptFailed(reason.text)
+		return
+	}
+	if !reason.intended {
+		r.mu.Lock()
+		r.failure = reason.text
+		r.mu.Unlock()
+		r.log.Warn("BGP session went down", "session", name, "error", reason.text)
+	}
+	r.changed()
+}
+
+// waitingIn records what the session waits for, if it is still in a state.
+func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
+	r.update(func() bool {
+		news := r.state == state && r.failure != text
+		if news {
+			r.failure = text
+		}
+		return news
+	})
+}
+
+// attemptFailed records why the session is not established. A text that is recorded already is neither logged nor of
+// interest to readers.
+func (r *statusRecorder) attemptFailed(text string) {
+	r.update(func() bool {
+		news := r.failure != text
+		r.failure = text
+		if news {
+			r.log.Warn("BGP session does not come up", "session", r.name, "error", text)
+		}
+		return news
+	})
+}

@@ -1,0 +1,103 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+)
+
+// refreshInterval is the shortest time between two answers to ROUTE-REFRESH messages. Each answer costs all messages.
+const refreshInterval = time.Second
+
+// runEstablished runs an established session: it advertises what desired returns, again whenever wake is ready, while a
+// second goroutine reads. It returns why the session has ended. The first of reading, writing and ctx that ends, ends the
+// others.
+func (c *connection) runEstablished(ctx context.Context, wake <-chan struct{}, desired func() *announce.Session) error {
+	both, stop := context.WithCancelCause(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		stop(c.readLoop(both))
+		c.transport.interrupt() // No use to write to a router that has ended the session, or sends malformed messages.
+	})
+	err := c.writeLoop(both, wake, desired)
+	if errors.Is(err, closedByRouter) { // The router's last message may say why: wait until it is read.
+		select {
+		case <-both.Done():
+		case <-time.After(lastMessageTimeout):
+		}
+	}
+	stop(err)
+	c.transport.interrupt()
+	reading.Wait()
+	return context.Cause(both)
+}
+
+// writeLoop sends UPDATE and KEEPALIVE messages until ctx ends or writing fails.
+func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desired func() *announce.Session) error {
+	if err := c.sendInitialUpdate(ctx, desired()); err != nil {
+		return err
+	}
+	keepaliveTimer := time.NewTimer(jitter(c.negotiated.keepaliveTime))
+	defer keepaliveTimer.Stop()
+	if c.negotiated.keepaliveTime == 0 {
+		keepaliveTimer.Stop()
+	}
+	refresh, refreshAllowed := c.refreshRequested, (<-chan time.Time)(nil)
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-wake:
+			err = c.sendUpdate(ctx, desired())
+		case <-keepaliveTimer.C:
+			err = c.send(ctx, keepaliveMessage)
+			keepaliveTimer.Reset(jitter(c.negotiated.keepaliveTime))
+		case <-refresh:
+			err = c.answerRefresh(ctx)
+			refresh, refreshAllowed = nil, time.After(refreshInterval)
+		case <-refreshAllowed:
+			refresh, refreshAllowed = c.refreshRequested, nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sendInitialUpdate sends all paths at once. Under graceful restart, End-of-RIB markers follow (RFC 4724 section 2).
+func (c *connection) sendInitialUpdate(ctx context.Context, desired *announce.Session) error {
+	if err := c.sendUpdate(ctx, desired); err != nil || !c.negotiated.gracefulRestart {
+		return err
+	}
+	return c.send(ctx, endOfRIB(c.negotiated.families))
+}
+
+// sendUpdate sends the changes from what the router was told to what is desired.
+func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session) error {
+	next := nextHopsOf(&c.settings, desired, c.transport.localAddr(), c.negotiated.extendedNextHop)
+	wanted := newAdjRIBOut(c.encoder, c.advertised, desired.Paths, c.negotiated.families, next)
+	changes := wanted.diff(c.advertised)
+	if err := c.send(ctx, changes.messages()...); err != nil {
+		return err
+	}
+	c.advertised = wanted
+	c.recorder.setAdvertised(wanted, changes)
+	return nil
+}
+
+// answerRefresh sends all paths again of the families that the router has asked for (RFC 2918).
+func (c *connection) answerRefresh(ctx context.Context) error {
+	for _, family := range c.negotiated.families {
+		if !c.refreshFamilies[familyIndex(family)].Swap(false) {
+			continue
+		}
+		if err := c.send(ctx, c.advertised.ofFamily(family).diff(&adjRIBOut{}).messages()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
