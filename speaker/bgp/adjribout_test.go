@@ -20,7 +20,7 @@ var (
 	someEncoder  = &encoder{asn: 64512, fourOctets: true}
 )
 
-// split takes messages apart and checks that each keeps to the limit.
+// split separates messages and checks the length limit of each.
 func split(t testing.TB, batches ...[]byte) (messages [][]byte) {
 	t.Helper()
 	for _, rest := range batches {
@@ -38,7 +38,7 @@ func split(t testing.TB, batches ...[]byte) (messages [][]byte) {
 	return messages
 }
 
-// learnAll lets a router, which is not connected, learn messages.
+// learnAll gives messages to a router without a connection.
 func (r *router) learnAll(t testing.TB, batches [][]byte) {
 	t.Helper()
 	for _, message := range split(t, batches...) {
@@ -50,7 +50,7 @@ func (r *router) learnAll(t testing.TB, batches [][]byte) {
 	}
 }
 
-// Whatever a router was told before, afterwards it has what is desired, and was told nothing twice.
+// Whatever a router was told before, afterwards it has what is desired, and was sent no path twice.
 func TestAdjRIBOut_DiffLeadsFromAnyToAnyOther(t *testing.T) {
 	t.Parallel()
 	attributes := []*announce.Attributes{med(1), med(1), med(2), {Prepend: 1, MED: ptr(uint32(3))}}
@@ -103,7 +103,7 @@ func TestAdjRIBOut_DiffLeadsFromAnyToAnyOther(t *testing.T) {
 	})
 }
 
-// many makes host routes of one family, in order, all with the same attributes.
+// many returns sorted host routes of one family, all with the same attributes.
 func many(n int, six bool, attributes *announce.Attributes) []announce.Path {
 	paths := make([]announce.Path, n)
 	for i := range paths {

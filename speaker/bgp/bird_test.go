@@ -17,8 +17,8 @@ type bird struct {
 	t *testing.T
 }
 
-// startBIRD runs BIRD as AS 64513, which waits at one address for a neighbor in AS 64512 at another, with further options.
-// Those of a channel come after "ipv4 {"; BIRD's grammar has no other that the tests need.
+// startBIRD runs BIRD as AS 64513. It waits at one address for a neighbor of AS 64512 at another. options are further
+// options of the protocol; those that concern the next hop go into the channel "ipv4 {".
 func startBIRD(t *testing.T, c *cable, at, neighbor netip.Addr, options string) *bird {
 	t.Helper()
 	channel := ""
@@ -38,7 +38,7 @@ protocol bgp node {
 `, c.Theirs, at, neighbor, options, channel))}
 }
 
-// has waits until what BIRD shows of a route has all the words.
+// has waits until BIRD's description of a route contains all the words.
 func (b *bird) has(prefix string, words ...string) {
 	b.t.Helper()
 	netnstest.Eventually(b.t, "BIRD has "+prefix, func() error {

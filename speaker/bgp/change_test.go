@@ -92,7 +92,7 @@ func TestFRR_TTLSecurityWorksBothWays(t *testing.T) {
 	start(t, c.session(func(s *announce.Session) { s.TTLSecurity = true })).says("tor", "router accepted the connection and has sent no OPEN message yet")
 }
 
-// A router that BFD, say, has found dead must not keep our routes for graceful restart if it hears us after all.
+// When BFD says that a router is down, and the router hears us after all, it must not keep our routes for graceful restart.
 func TestFRR_BFDDownRemovesTheRoutesUntilReconnect(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)

@@ -21,30 +21,31 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// clocked is a session in a bubble of synctest: nothing takes time but timers, and those are exact.
-type clocked struct {
+// fakeClockSession is a session in a synctest bubble: only timers take time, and they are exact.
+type fakeClockSession struct {
 	*session
 	t *testing.T
-	// dialed when; there is a connection where the router's end is ready to take it.
-	dialed []time.Time
-	far    chan net.Conn
-	begun  time.Time
-	// mute: what is written fails.
-	mute atomic.Bool
+	// dialed are the times of the attempts. An attempt succeeds when the router's end is ready to take the connection from
+	// routerEnd.
+	dialed    []time.Time
+	routerEnd chan net.Conn
+	begun     time.Time
+	// writeFails makes every write fail.
+	writeFails atomic.Bool
 }
 
-// clock runs a session in a bubble.
-func clock(t *testing.T, change func(*announce.Session), test func(*clocked)) {
+// withFakeClock runs a session in a synctest bubble.
+func withFakeClock(t *testing.T, change func(*announce.Session), test func(*fakeClockSession)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &clocked{session: newSession(slog.New(slog.DiscardHandler), func() {}, nil), t: t, far: make(chan net.Conn), begun: time.Now()}
+		c := &fakeClockSession{session: newSession(slog.New(slog.DiscardHandler), func() {}, nil), t: t, routerEnd: make(chan net.Conn), begun: time.Now()}
 		c.dial = func(context.Context, *settings) (net.Conn, error) {
 			c.dialed = append(c.dialed, time.Now())
 			near, far := net.Pipe()
-			time.Sleep(time.Nanosecond) // Until all others wait, so that who waits for a connection is seen.
+			time.Sleep(time.Nanosecond) // Until all other goroutines wait, so that an accept that waits is seen.
 			select {
-			case c.far <- far:
-				return &halfBroken{near, &c.mute}, nil
+			case c.routerEnd <- far:
+				return &brokenWriteConn{near, &c.writeFails}, nil
 			default:
 				return nil, errors.New("dial tcp 192.0.2.1:179: connect: connection refused")
 			}
@@ -66,10 +67,11 @@ func clock(t *testing.T, change func(*announce.Session), test func(*clocked)) {
 	})
 }
 
-// acceptOpen takes the connection that is dialed next. It reads from it all the time and tells the types of messages.
-func (c *clocked) accept(messages ...[]byte) (net.Conn, <-chan message) {
+// accept takes the next connection that is dialed, and writes messages to it. It reads from the connection all the time;
+// the channel gives what it reads.
+func (c *fakeClockSession) accept(messages ...[]byte) (net.Conn, <-chan message) {
 	c.t.Helper()
-	conn := <-c.far
+	conn := <-c.routerEnd
 	heard := make(chan message, 1000)
 	go func() {
 		defer close(heard)
@@ -90,21 +92,21 @@ func (c *clocked) accept(messages ...[]byte) (net.Conn, <-chan message) {
 	return conn, heard
 }
 
-func (c *clocked) status() Status {
+func (c *fakeClockSession) status() Status {
 	synctest.Wait()
 	return c.recorder.status()
 }
 
-// says that the session is down for a reason.
-func (c *clocked) says(words string) {
+// says checks that the session is down for a reason.
+func (c *fakeClockSession) says(words string) {
 	c.t.Helper()
 	if s := c.status(); s.State == v1beta1.BGPEstablished || !strings.Contains(s.LastError, words) {
 		c.t.Errorf("after %s the status is %+v, want %q", time.Since(c.begun), s, words)
 	}
 }
 
-// last gives the last message of a connection that has ended.
-func last(heard <-chan message) (m message) {
+// lastMessageOf returns the last message of a connection that has ended.
+func lastMessageOf(heard <-chan message) (m message) {
 	for next := range heard {
 		m = next
 	}
@@ -113,17 +115,17 @@ func last(heard <-chan message) (m message) {
 
 func TestSession_HoldTimerEndsASilentOne(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.Paths = many(2, false, med(1)) }, func(c *clocked) {
-		conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+	withFakeClock(t, func(s *announce.Session) { s.Paths = many(2, false, med(1)) }, func(c *fakeClockSession) {
+		conn, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 		if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 2 || s.HoldTime != 9*time.Second || s.KeepaliveTime != 3*time.Second {
 			t.Fatalf("status %+v", s)
 		}
 		time.Sleep(8 * time.Second)
-		_, _ = conn.Write(keepaliveMessage) // Which gives it 9 s more,
+		_, _ = conn.Write(keepaliveMessage) // It restarts the hold timer,
 		time.Sleep(8 * time.Second)
-		_, _ = conn.Write(endOfRIB(bothFamilies[:1])) // as does this,
+		_, _ = conn.Write(endOfRIB(bothFamilies[:1])) // and so does this,
 		time.Sleep(8 * time.Second)
-		_, _ = conn.Write(keepaliveMessage[:10]) // but not part of a message.
+		_, _ = conn.Write(keepaliveMessage[:10]) // but part of a message does not.
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Fatalf("status %+v", s)
 		}
@@ -140,7 +142,7 @@ func TestSession_HoldTimerEndsASilentOne(t *testing.T) {
 				t.Errorf("NOTIFICATION %v", m.body)
 			}
 		}
-		if beats < 25/3 || beats > 25/2+1 { // One confirms OPEN; the others come each 2.25 to 3 s.
+		if beats < 25/3 || beats > 25/2+1 { // One confirms OPEN; the others follow every 2.25 to 3 s.
 			t.Errorf("%d keepalives in 25 s", beats)
 		}
 	})
@@ -148,8 +150,8 @@ func TestSession_HoldTimerEndsASilentOne(t *testing.T) {
 
 func TestSession_HoldTimeZeroMeansNoTimers(t *testing.T) {
 	t.Parallel()
-	clock(t, nil, func(c *clocked) {
-		conn, heard := c.accept(theirs(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t), keepaliveMessage)
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		conn, heard := c.accept(routerSettings(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t), keepaliveMessage)
 		time.Sleep(time.Hour)
 		if s := c.status(); s.State != v1beta1.BGPEstablished || s.HoldTime != 0 || s.KeepaliveTime != 0 {
 			t.Errorf("status %+v", s)
@@ -167,13 +169,13 @@ func TestSession_HoldTimeZeroMeansNoTimers(t *testing.T) {
 	})
 }
 
-// TestSession_InterfaceReplacedUnderTheSameNameResets ends the session: its socket stands on the one that is gone.
+// The session's socket belongs to the interface that is gone.
 func TestSession_InterfaceReplacedUnderTheSameNameResets(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.Links = [2]int{3} }, func(c *clocked) {
-		_, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+	withFakeClock(t, func(s *announce.Session) { s.Links = [2]int{3} }, func(c *fakeClockSession) {
+		_, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 		next := *c.currentDesired()
-		next.ConnectTime = time.Minute // It is for the next attempt, and ends nothing.
+		next.ConnectTime = time.Minute // It concerns the next attempt, and resets nothing.
 		c.setDesired(&next)
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Errorf("another connectTime: status %+v", s)
@@ -181,11 +183,11 @@ func TestSession_InterfaceReplacedUnderTheSameNameResets(t *testing.T) {
 		next.Links = [2]int{4}
 		c.setDesired(&next)
 		changed := time.Now()
-		last(heard)
+		lastMessageOf(heard)
 		if took := time.Since(changed); took > time.Second {
 			t.Errorf("it ended after %s", took)
 		}
-		_, _ = c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+		_, _ = c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 		if s := c.status(); s.State != v1beta1.BGPEstablished {
 			t.Errorf("status %+v", s)
 		}
@@ -201,14 +203,14 @@ func TestSession_SilentRouterIsGivenUp(t *testing.T) {
 	}{
 		"no OPEN":                  {nil, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
 		"half an OPEN":             {[][]byte{keepaliveMessage[:17]}, 4 * time.Minute, "sent no OPEN message for 4 minutes"},
-		"no KEEPALIVE after OPEN":  {[][]byte{theirs(nil).mustEncodeOpen(t)}, 9 * time.Second, "hold timer expired"},
-		"the same without timers":  {[][]byte{theirs(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t)}, 4 * time.Minute, "hold timer expired"},
-		"nothing once it was up":   {[][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage}, 9 * time.Second, "hold timer expired"},
-		"a message without an end": {[][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
+		"no KEEPALIVE after OPEN":  {[][]byte{routerSettings(nil).mustEncodeOpen(t)}, 9 * time.Second, "hold timer expired"},
+		"the same without timers":  {[][]byte{routerSettings(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t)}, 4 * time.Minute, "hold timer expired"},
+		"nothing once it was up":   {[][]byte{routerSettings(nil).mustEncodeOpen(t), keepaliveMessage}, 9 * time.Second, "hold timer expired"},
+		"a message without an end": {[][]byte{routerSettings(nil).mustEncodeOpen(t), keepaliveMessage, append(slicesOf(0xff, 16), 16, 0, 2, 0)}, 9 * time.Second, "hold timer expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock(t, nil, func(c *clocked) {
+			withFakeClock(t, nil, func(c *fakeClockSession) {
 				_, heard := c.accept(test.messages...)
 				time.Sleep(test.after - time.Millisecond)
 				if s := c.status(); s.LastError != "" && !strings.HasSuffix(s.LastError, "has sent no OPEN message yet") {
@@ -216,7 +218,7 @@ func TestSession_SilentRouterIsGivenUp(t *testing.T) {
 				}
 				time.Sleep(time.Millisecond)
 				c.says(test.words)
-				if m := last(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+				if m := lastMessageOf(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || m.body[0] != bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
 					t.Errorf("the last message is %v", m)
 				}
 			})
@@ -226,7 +228,7 @@ func TestSession_SilentRouterIsGivenUp(t *testing.T) {
 
 func TestSession_WarnsWhenTheOpenMessageIsLate(t *testing.T) {
 	t.Parallel()
-	clock(t, nil, func(c *clocked) {
+	withFakeClock(t, nil, func(c *fakeClockSession) {
 		conn, _ := c.accept()
 		time.Sleep(openWarningTimeout - time.Millisecond)
 		if s := c.status(); s.LastError != "" {
@@ -234,7 +236,7 @@ func TestSession_WarnsWhenTheOpenMessageIsLate(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 		c.says("router accepted the connection and has sent no OPEN message yet")
-		_, _ = conn.Write(append(theirs(nil).mustEncodeOpen(t), keepaliveMessage...))
+		_, _ = conn.Write(append(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage...))
 		if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "" {
 			t.Errorf("status %+v", s)
 		}
@@ -243,14 +245,14 @@ func TestSession_WarnsWhenTheOpenMessageIsLate(t *testing.T) {
 
 func TestSession_SendHoldTimerEndsIt(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
-		conn := <-c.far
+	withFakeClock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *fakeClockSession) {
+		conn := <-c.routerEnd
 		w := newTransport(conn)
 		if _, err := w.read(); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = conn.Write(theirs(nil).mustEncodeOpen(t))
-		if _, err := w.read(); err != nil { // KEEPALIVE; from here on nothing is read.
+		_, _ = conn.Write(routerSettings(nil).mustEncodeOpen(t))
+		if _, err := w.read(); err != nil { // KEEPALIVE; from here on, nothing is read.
 			t.Fatal(err)
 		}
 		up := time.Now()
@@ -268,13 +270,13 @@ func TestSession_SendHoldTimerEndsIt(t *testing.T) {
 	})
 }
 
-// hang brings a session up with a router that reads nothing from then on, and waits until it hangs in an UPDATE.
-func (c *clocked) hang() net.Conn {
+// blockInUpdate establishes a session with a router that then reads nothing, and waits until writing an UPDATE blocks.
+func (c *fakeClockSession) blockInUpdate() net.Conn {
 	c.t.Helper()
-	conn := <-c.far
+	conn := <-c.routerEnd
 	t := newTransport(conn)
 	_, _ = t.read()
-	_, _ = conn.Write(append(theirs(nil).mustEncodeOpen(c.t), keepaliveMessage...))
+	_, _ = conn.Write(append(routerSettings(nil).mustEncodeOpen(c.t), keepaliveMessage...))
 	if _, err := t.read(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -282,7 +284,7 @@ func (c *clocked) hang() net.Conn {
 	return conn
 }
 
-// A router that reads nothing while it sends without end neither blocks us from reading nor keeps the session for ever.
+// A router that reads nothing while it sends without end neither blocks our reading nor keeps the session forever.
 func TestSession_ReadingEndsOneThatHangsInWriting(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -296,8 +298,8 @@ func TestSession_ReadingEndsOneThatHangsInWriting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
-				test.then(c.hang())
+			withFakeClock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *fakeClockSession) {
+				test.then(c.blockInUpdate())
 				c.says(test.words)
 			})
 		})
@@ -306,9 +308,9 @@ func TestSession_ReadingEndsOneThatHangsInWriting(t *testing.T) {
 
 func TestSession_LastMessageIsReadWhenWritingHasFailed(t *testing.T) {
 	t.Parallel()
-	clock(t, nil, func(c *clocked) {
-		conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
-		c.mute.Store(true)
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
+		c.writeFails.Store(true)
 		next := *c.currentDesired()
 		next.Paths = many(1, false, med(1))
 		c.setDesired(&next)
@@ -320,12 +322,12 @@ func TestSession_LastMessageIsReadWhenWritingHasFailed(t *testing.T) {
 
 func TestSession_RouterThatReadsNothingDoesNotDelayClose(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *clocked) {
-		conn := c.hang()
+	withFakeClock(t, func(s *announce.Session) { s.Paths = many(20_000, false, med(1)) }, func(c *fakeClockSession) {
+		conn := c.blockInUpdate()
 		began := time.Now()
 		c.close(deconfigured())
 		for _, err := conn.Read(make([]byte, 1)); err == nil; _, err = conn.Read(make([]byte, 1)) {
-			time.Sleep(100 * time.Millisecond) // One byte at a time is as good as nothing.
+			time.Sleep(100 * time.Millisecond) // One byte at a time is practically nothing.
 		}
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("it took %s", took)
@@ -335,8 +337,8 @@ func TestSession_RouterThatReadsNothingDoesNotDelayClose(t *testing.T) {
 
 func TestReadLimiter_FloodIsReadAtALimitedRate(t *testing.T) {
 	t.Parallel()
-	clock(t, nil, func(c *clocked) {
-		conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 		began := time.Now()
 		send := func(seconds int) {
 			for range seconds * int(time.Second/readInterval) {
@@ -366,14 +368,14 @@ func TestReadLimiter_FloodIsReadAtALimitedRate(t *testing.T) {
 
 func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	t.Parallel()
-	pauses := func(c *clocked) (list []time.Duration) {
+	pauses := func(c *fakeClockSession) (list []time.Duration) {
 		synctest.Wait()
 		for i := 1; i < len(c.dialed); i++ {
 			list = append(list, c.dialed[i].Sub(c.dialed[i-1]))
 		}
 		return list
 	}
-	const heard = 10 * time.Millisecond // in which a router has read what it was sent
+	const heard = 10 * time.Millisecond // The time a router takes to read what it was sent.
 	check := func(t *testing.T, got []time.Duration, want ...time.Duration) {
 		t.Helper()
 		for i, full := range want {
@@ -386,7 +388,7 @@ func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	const ms = time.Millisecond
 	t.Run("a router that refuses to connect is dialed each second", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			time.Sleep(6 * time.Second)
 			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1000*ms, 1000*ms)
 			if s := c.status(); s.State != stateConnect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
@@ -396,21 +398,21 @@ func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	})
 	t.Run("a router that refuses the session is dialed each connectTime", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			for range 9 {
-				conn, _ := c.accept(theirs(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t))
+				conn, _ := c.accept(routerSettings(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t))
 				_ = conn.SetReadDeadline(time.Now().Add(heard))
 				_, _ = io.Copy(io.Discard, conn)
-				_ = conn.Close() // As a router does that has read why.
+				_ = conn.Close() // As a router does after it has read the NOTIFICATION.
 			}
 			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1600*ms, 3200*ms, 4000*ms, 4000*ms)
 		})
 	})
 	t.Run("a session that is lost as soon as it is up is had more and more seldom", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			for range 4 {
-				conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+				conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 				_ = conn.Close()
 			}
 			check(t, pauses(c), 100*ms, 200*ms, 400*ms)
@@ -418,9 +420,9 @@ func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	})
 	t.Run("one that has lasted is had again at once", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			time.Sleep(5 * time.Second)
-			conn, _ := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+			conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 			time.Sleep(stableInterval)
 			lost := time.Now()
 			_ = conn.Close()
@@ -431,7 +433,7 @@ func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	})
 	t.Run("new settings are not waited for", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
 			n, next := len(c.dialed), *c.currentDesired()
@@ -445,7 +447,7 @@ func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
 	})
 	t.Run("that a router was away for long is no refusal", func(t *testing.T) {
 		t.Parallel()
-		clock(t, nil, func(c *clocked) {
+		withFakeClock(t, nil, func(c *fakeClockSession) {
 			time.Sleep(time.Minute)
 			conn, _ := c.accept()
 			refused := time.Now()

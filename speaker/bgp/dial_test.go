@@ -14,13 +14,13 @@ func TestDial_SocketOptions(t *testing.T) {
 	t.Parallel()
 	four, six := newHost(t), netip.MustParseAddr("::1")
 	for _, at := range []netip.Addr{four, six} {
-		config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { // What TTL security wants of routers.
+		config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { // TTL security needs routers that send so.
 			return raw.Control(func(fd uintptr) {
 				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, maxHopLimit)
 				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxHopLimit)
 			})
 		}}
-		config.SetMultipathTCP(false) // Which would not hand the limit on.
+		config.SetMultipathTCP(false) // Multipath TCP would not pass the limit on.
 		listener, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(at, 1179).String())
 		if err != nil {
 			t.Fatal(err)

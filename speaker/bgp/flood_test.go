@@ -11,15 +11,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-// A router that sends a hundred thousand routes costs nothing that stays.
-func TestSession_FloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it looks at the memory of the process.
+// A router that sends a hundred thousand routes costs no lasting memory.
+func TestSession_FloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not parallel: it measures the memory of the process.
 	const routes = 100_000
 	flood := newAdjRIBOut(someEncoder, &adjRIBOut{}, many(routes, false, med(1)), bothFamilies, someHops).diff(&adjRIBOut{}).messages()
 	flood = append(flood, newAdjRIBOut(someEncoder, &adjRIBOut{}, many(routes, true, med(1)), bothFamilies, someHops).diff(&adjRIBOut{}).messages()...)
 	at := newHost(t)
 	send := make(chan struct{})
-	hello := theirs(nil).mustEncodeOpen(t)
-	play(t, at, func(conn net.Conn) {
+	hello := routerSettings(nil).mustEncodeOpen(t)
+	serveRouter(t, at, func(conn net.Conn) {
 		_, _ = conn.Write(append(hello, keepaliveMessage...))
 		<-send
 		for _, batch := range flood {
@@ -42,7 +42,7 @@ func TestSession_FloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not paral
 	runtime.KeepAlive(flood)
 }
 
-// heap in use after all garbage has gone, in bytes.
+// heap is the heap in use after garbage collection, in bytes.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -51,7 +51,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// Ten thousand prefixes to three routers: what one costs each router in memory, beside the plan that all share.
+// The memory that a prefix costs for each router, besides the plan that all share: ten thousand prefixes to three routers.
 func BenchmarkAdjRIBOut_MemoryPerPrefixAndRouter(b *testing.B) {
 	const prefixes, routers = 10_000, 3
 	for b.Loop() {
@@ -68,8 +68,8 @@ func BenchmarkAdjRIBOut_MemoryPerPrefixAndRouter(b *testing.B) {
 			speaker.up(s.Name)
 		}
 		runtime.KeepAlive(ready)
-		for _, r := range ready { // What the routers learn is not ours.
-			r.deaf.Store(true)
+		for _, r := range ready { // What the routers learn must not be measured.
+			r.discard.Store(true)
 		}
 		before := heap()
 		for i := range sessions {
@@ -86,7 +86,7 @@ func BenchmarkAdjRIBOut_MemoryPerPrefixAndRouter(b *testing.B) {
 	}
 }
 
-// From Set to the last byte at the router, of ten thousand new prefixes and of one.
+// The time from Set to the last byte at the router: for ten thousand new prefixes, and for one.
 func BenchmarkSpeaker_Announce(b *testing.B) {
 	const prefixes = 10_000
 	paths := many(prefixes, false, med(1))
@@ -112,7 +112,7 @@ func BenchmarkSpeaker_Announce(b *testing.B) {
 	}
 }
 
-// What a pass costs that changes nothing, or one prefix of ten thousand.
+// The cost of a pass that changes nothing, or one prefix of ten thousand.
 func BenchmarkAdjRIBOut_Diff(b *testing.B) {
 	paths := many(10_000, false, med(1))
 	told := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, someHops)

@@ -10,19 +10,18 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// frr is FRR's bgpd at the other end of a cable, without the rest of FRR unless zebra is asked for.
+// frr is FRR's bgpd at the other end of a cable; without FRR's zebra unless the test calls zebra.
 type frr struct {
 	*netnstest.FRR
 	t      *testing.T
 	cable  *cable
 	config string
 	bgpd   *netnstest.Daemon
-	// kernel is how bgpd is told to do without zebra; empty: there is one.
+	// kernel are the options by which bgpd runs without zebra; empty when there is one.
 	kernel []string
 }
 
-// startFRR runs bgpd as AS 64513 with our address as a passive neighbor in AS 64512, and further configuration lines
-// in which OURS and OURS6 stand for our addresses.
+// startFRR runs bgpd with an AS number and further configuration lines, in which OURS and OURS6 stand for our addresses.
 func startFRR(t *testing.T, c *cable, asn int, lines ...string) *frr {
 	t.Helper()
 	f := newFRR(t, c, asn, lines...)
@@ -45,7 +44,7 @@ func (c *cable) named(lines []string) string {
 	return strings.NewReplacer("OURS6", c.Ours6.String(), "OURS", c.Ours.String()).Replace(strings.Join(lines, "\n") + "\n")
 }
 
-// zebra runs FRR's zebra for bgpd, which must not have started yet: it knows the interfaces.
+// zebra runs FRR's zebra, which knows the interfaces. bgpd must not have been started yet.
 func (f *frr) zebra() {
 	f.t.Helper()
 	f.Start("zebra", "")
@@ -99,7 +98,7 @@ type route struct {
 	} `json:"nexthops"`
 }
 
-// nextHop is the next hop that FRR uses.
+// hop is the next hop that FRR uses.
 func (r *route) hop() string {
 	for _, hop := range r.Nexthops {
 		if hop.Used {
@@ -109,7 +108,7 @@ func (r *route) hop() string {
 	return ""
 }
 
-// route finds the one path to a prefix.
+// route returns the one path to a prefix.
 func (f *frr) route(prefix string) (*route, error) {
 	family := "ipv4"
 	if netip.MustParsePrefix(prefix).Addr().Is6() {
@@ -125,7 +124,7 @@ func (f *frr) route(prefix string) (*route, error) {
 	return &answer.Paths[0], nil
 }
 
-// has waits for a route that is as asked for.
+// has waits for a route that satisfies is.
 func (f *frr) has(prefix string, is func(*route) error) {
 	f.t.Helper()
 	netnstest.Eventually(f.t, "FRR has "+prefix, func() error {

@@ -13,7 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-// unknown is a message of a type that nobody knows: 19 bytes that have ended a process before.
+// unknown is a message of an unknown type: 19 bytes that have ended a process before.
 var unknown = append(slicesOf(0xff, 16), 0, 19, 99)
 
 func slicesOf(b byte, n int) []byte {
@@ -24,8 +24,8 @@ func slicesOf(b byte, n int) []byte {
 	return s
 }
 
-// play lets a function talk to whoever connects to an address, each connection by itself.
-func play(t *testing.T, at netip.Addr, talk func(net.Conn)) {
+// serveRouter calls a function for each connection to an address.
+func serveRouter(t *testing.T, at netip.Addr, talk func(net.Conn)) {
 	t.Helper()
 	listener, err := net.Listen("tcp", netip.AddrPortFrom(at, 179).String())
 	if err != nil {
@@ -45,7 +45,7 @@ func play(t *testing.T, at netip.Addr, talk func(net.Conn)) {
 	}()
 }
 
-// cease is a NOTIFICATION that a router says goodbye with, in an operator's words.
+// cease is a NOTIFICATION: administrative shutdown, with an operator's text.
 func cease(t *testing.T) []byte {
 	t.Helper()
 	message, err := bgp.NewBGPNotificationMessage(6, 2, append([]byte{5}, "lunch"...)).Serialize()
@@ -55,7 +55,7 @@ func cease(t *testing.T) []byte {
 	return message
 }
 
-// framed is a message of a type, with whatever body, and a length that is right or made up.
+// framed is a message of a type with any body. The length is given, and may be wrong.
 func framed(kind byte, length int, body ...byte) []byte {
 	message := append(appendHeader(nil, kind), body...)
 	put16(message, 16, length)
@@ -64,7 +64,7 @@ func framed(kind byte, length int, body ...byte) []byte {
 
 func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 	t.Parallel()
-	open := theirs(nil).mustEncodeOpen(t)
+	open := routerSettings(nil).mustEncodeOpen(t)
 	up := [][]byte{open, keepaliveMessage}
 	with := func(before [][]byte, message ...byte) [][]byte { return append(slices.Clone(before), message) }
 	const lunch = `router sent NOTIFICATION: cease, administrative shutdown: "lunch"`
@@ -72,7 +72,7 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 	const broken = "router sent a malformed message: "
 	tests := map[string]struct {
 		messages      [][]byte
-		code, subcode uint8 // of the NOTIFICATION that we answer with; 0: none
+		code, subcode uint8 // Of our NOTIFICATION; 0 for none.
 		words         string
 	}{
 		"unknown message at once":        {[][]byte{unknown}, 1, 3, broken + "unknown message type 99"},
@@ -96,8 +96,8 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 		"UPDATE for KEEPALIVE":           {with(up[:1], endOfRIB(bothFamilies[:1])...), 5, 2, state + "OpenConfirm state"},
 		"ROUTE-REFRESH for OPEN":         {[][]byte{framed(5, 23, 0, 1, 0, 1)}, 5, 1, state + "OpenSent state"},
 		"a version to come":              {[][]byte{framed(1, 29, 5, 0xfc, 1, 0, 9, 1, 1, 1, 1, 0)}, 2, 1, "unsupported version number"},
-		"a hold time of a second":        {[][]byte{theirs(func(s *settings) { s.holdTime = 1e9 }).mustEncodeOpen(t)}, 2, 6, "unacceptable hold time"},
-		"an AS number not its own":       {[][]byte{theirs(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t)}, 2, 2, "bad peer AS"},
+		"a hold time of a second":        {[][]byte{routerSettings(func(s *settings) { s.holdTime = 1e9 }).mustEncodeOpen(t)}, 2, 6, "unacceptable hold time"},
+		"an AS number not its own":       {[][]byte{routerSettings(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t)}, 2, 2, "bad peer AS"},
 		"withdrawn routes beyond UPDATE": {with(up, framed(2, 23, 0, 9, 0, 0)...), 3, 1, broken + "withdrawn routes are longer"},
 		"attributes beyond UPDATE":       {with(up, framed(2, 23, 0, 0, 0, 9)...), 3, 1, broken + "attributes are longer"},
 		"a prefix of 33 bits":            {with(up, framed(2, 29, 0, 0, 0, 0, 33, 1, 2, 3, 4, 5)...), 3, 10, broken + "a route is no prefix"},
@@ -111,7 +111,7 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 			t.Parallel()
 			at := newHost(t)
 			heard := make(chan []byte, 1)
-			play(t, at, func(conn net.Conn) {
+			serveRouter(t, at, func(conn net.Conn) {
 				for _, message := range test.messages {
 					_, _ = conn.Write(message)
 				}
@@ -143,7 +143,7 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 	}
 }
 
-// lastMessage reads to the end of a connection.
+// lastMessage reads to the end of a connection and returns the last message.
 func lastMessage(conn net.Conn) (last []byte) {
 	for t := newTransport(conn); ; {
 		m, err := t.read()
@@ -154,22 +154,22 @@ func lastMessage(conn net.Conn) (last []byte) {
 	}
 }
 
-// Malformed attributes of routes that we do not want anyway do no harm: RFC 7606.
+// Malformed attributes of routes that we do not keep do no harm (RFC 7606).
 func TestSession_MalformedAttributesDoNotEndIt(t *testing.T) {
 	t.Parallel()
 	at := newHost(t)
 	updates := [][]byte{
 		framed(2, 26, 0, 0, 0, 3, 0x40, 1, 9),                                // ORIGIN longer than the list
-		framed(2, 27, 0, 0, 0, 4, 0x40, 1, 1, 77),                            // an ORIGIN that is none
+		framed(2, 27, 0, 0, 0, 4, 0x40, 1, 1, 77),                            // an undefined ORIGIN
 		framed(2, 28, 0, 0, 0, 5, 0x80, 14, 2, 0, 1),                         // MP_REACH_NLRI without the rest
-		framed(2, 32, 0, 0, 0, 9, 0x80, 14, 6, 0, 2, 1, 200, 0, 0),           // with a next hop beyond it
+		framed(2, 32, 0, 0, 0, 9, 0x80, 14, 6, 0, 2, 1, 200, 0, 0),           // with a next hop that is too long
 		framed(2, 25, 0, 0, 0, 2, 0xff, 0xff),                                // an attribute without length
 		framed(2, 26, 0, 0, 0, 3, 0x10, 14, 1),                               // half a length
-		framed(2, 28, 0, 0, 0, 0, 32, 198, 19, 0, 1),                         // a route without any: 1 refused
-		framed(2, 34, 0, 0, 0, 11, 0x80, 14, 8, 0, 2, 1, 0, 0, 8, 0x20, 129), // a prefix, then one of 129 bits: 1 refused
+		framed(2, 28, 0, 0, 0, 0, 32, 198, 19, 0, 1),                         // a route without any attribute: 1 received
+		framed(2, 34, 0, 0, 0, 11, 0x80, 14, 8, 0, 2, 1, 0, 0, 8, 0x20, 129), // a prefix, then one of 129 bits: 1 received
 	}
-	messages := [][]byte{theirs(nil).mustEncodeOpen(t), keepaliveMessage}
-	play(t, at, func(conn net.Conn) {
+	messages := [][]byte{routerSettings(nil).mustEncodeOpen(t), keepaliveMessage}
+	serveRouter(t, at, func(conn net.Conn) {
 		for _, message := range append(messages, updates...) {
 			_, _ = conn.Write(message)
 		}
@@ -186,10 +186,10 @@ func TestTransport_LastMessageIsNotOvertakenByAReset(t *testing.T) {
 	at := newHost(t)
 	ends := make(chan error, 10)
 	flood := slices.Repeat(keepaliveMessage, 5000)
-	hello := theirs(nil).mustEncodeOpen(t)
-	play(t, at, func(conn net.Conn) {
+	hello := routerSettings(nil).mustEncodeOpen(t)
+	serveRouter(t, at, func(conn net.Conn) {
 		_, _ = conn.Write(slices.Concat(hello, keepaliveMessage, unknown, flood))
-		_, err := io.Copy(io.Discard, conn) // Nil at the end of the file.
+		_, err := io.Copy(io.Discard, conn) // Nil when the connection was closed in order.
 		select {
 		case ends <- err:
 		default:
@@ -201,10 +201,10 @@ func TestTransport_LastMessageIsNotOvertakenByAReset(t *testing.T) {
 	}
 }
 
-// The codec is a library: should it panic over what a router has made up, that ends one connection only.
+// The codec is a library: if it panics over what a router sent, only one connection ends.
 func TestOpen_PanicInTheCodecEndsTheConnectionOnly(t *testing.T) {
 	t.Parallel()
-	c := newConnection(theirs(nil), newTransport(nil), newStatusRecorder(nil, func() {}))
+	c := newConnection(routerSettings(nil), newTransport(nil), newStatusRecorder(nil, func() {}))
 	var reason *closeReason
 	if err := c.acceptOpen(nil); !errors.As(err, &reason) || reason.code != bgp.BGP_ERROR_OPEN_MESSAGE_ERROR { // Index out of range.
 		t.Errorf("the verdict is %v", err)

@@ -38,7 +38,7 @@ func newCable(t *testing.T) *cable {
 	return &cable{netnstest.NewCable(t)}
 }
 
-// session is what the tests ask for, unless they say otherwise: AS 64512 here, 64513 there.
+// session is a desired session with defaults: AS 64512 here, 64513 at the router.
 func (c *cable) session(change func(*announce.Session), paths ...announce.Path) announce.Session {
 	s := announce.Session{
 		Name: "tor", Peer: "tor", MyASN: 64512, PeerASN: 64513, Address: c.Theirs, Port: 179, RouterID: c.Ours,
@@ -52,7 +52,7 @@ func (c *cable) session(change func(*announce.Session), paths ...announce.Path) 
 	return s
 }
 
-// path makes a path; without attributes it has the plain ones.
+// path makes a path. Without attributes, it has the default ones.
 func path(prefix string, attributes ...*announce.Attributes) announce.Path {
 	return announce.Path{
 		Prefix:     netip.MustParsePrefix(prefix),
@@ -60,14 +60,14 @@ func path(prefix string, attributes ...*announce.Attributes) announce.Path {
 	}
 }
 
-// running is a Speaker with its end in the test's hand.
+// running is a Speaker that the test can end.
 type running struct {
 	*Speaker
 	t   testing.TB
 	end func()
 }
 
-// start runs a Speaker until end, or the end of the test.
+// start runs a Speaker until end is called or the test ends.
 func start(t testing.TB, desired ...announce.Session) *running {
 	t.Helper()
 	out := io.Discard
@@ -107,7 +107,7 @@ func (r *running) set(desired ...announce.Session) {
 	}
 }
 
-// startHoldTimer waits until the status of a session is as asked for.
+// await waits until the status of a session satisfies is.
 func (r *running) await(name, what string, is func(Status) bool) Status {
 	r.t.Helper()
 	var last Status

@@ -57,7 +57,8 @@ func TestOpen_EncodesOurSettings(t *testing.T) {
 	}
 }
 
-// checkRestart reads the graceful restart capability with the codec: flags, a time that fits, and the F bit of all families.
+// checkRestart reads the graceful restart capability with the codec: its flags, the longest restart time, and the F bit of
+// all families.
 func checkRestart(t *testing.T, message []byte, flags uint8) {
 	t.Helper()
 	parsed, err := bgp.ParseBGPMessage(message)
@@ -182,7 +183,7 @@ func TestOpen_Negotiation(t *testing.T) {
 	}
 }
 
-// option is an optional parameter of OPEN, with capabilities in it.
+// option is an optional parameter of OPEN with capabilities.
 func option(capabilities ...byte) []byte {
 	return append([]byte{2, byte(len(capabilities))}, capabilities...)
 }
@@ -199,7 +200,7 @@ func TestOpen_ParsesOddAndRejectsMalformed(t *testing.T) {
 		body    []byte
 		asn     uint32
 		subcode uint8
-		words   string // of the error; empty: none
+		words   string // Of the error; empty for none.
 	}{
 		"no parameters":                      {with(), 64513, 0, ""},
 		"a capability":                       {with(option(four...)...), 4200000001, 0, ""},
@@ -233,15 +234,15 @@ func TestOpen_ParsesOddAndRejectsMalformed(t *testing.T) {
 	}
 }
 
-// Whatever a router sends, in whatever order, the functions that read it return, and say no more than the bytes can hold.
+// Whatever a router sends, in whatever order, the functions that read it return, and find no more than the bytes can hold.
 func FuzzTransport_Read(f *testing.F) {
-	open := theirs(nil).mustEncodeOpen(f)
+	open := routerSettings(nil).mustEncodeOpen(f)
 	f.Add(open)
 	f.Add(keepaliveMessage)
 	f.Add(endOfRIB([]lb.Family{lb.IPv4, lb.IPv6}))
 	f.Add([]byte(strings.Repeat("\xff", 18) + "\x02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c := newConnection(theirs(func(s *settings) { s.peerASN = 64513 }), newTransport(&deaf{unread: data}), newStatusRecorder(nil, func() {}))
+		c := newConnection(routerSettings(func(s *settings) { s.peerASN = 64513 }), newTransport(&bufferConn{unread: data}), newStatusRecorder(nil, func() {}))
 		for {
 			m, err := c.transport.read()
 			if err != nil {

@@ -15,9 +15,9 @@ import (
 
 func TestSession_RouteRefreshIsAnsweredAtALimitedRate(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *clocked) {
-		conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
-		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 7, 1) // 7 is reserved, and to be ignored.
+	withFakeClock(t, func(s *announce.Session) { s.Paths = many(3, false, med(1)) }, func(c *fakeClockSession) {
+		conn, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
+		refresh := append(appendHeader(nil, bgp.BGP_MSG_ROUTE_REFRESH)[:16], 0, 23, bgp.BGP_MSG_ROUTE_REFRESH, 0, 1, 7, 1) // The reserved octet is 7; it is to be ignored.
 		foreign := append(slices.Clone(refresh[:20]), 25, 0, 70)                                                           // EVPN
 		for range 500 {
 			_, _ = conn.Write(refresh)
@@ -34,7 +34,7 @@ func TestSession_RouteRefreshIsAnsweredAtALimitedRate(t *testing.T) {
 				}
 			}
 		}
-		if updates < 2 || updates > 3 { // At first, at once, and a second later what was asked for meanwhile.
+		if updates < 2 || updates > 3 { // The first advertisement, one answer at once, and one a second later for all other requests.
 			t.Errorf("%d UPDATE messages", updates)
 		}
 	})
@@ -45,11 +45,11 @@ func TestSession_AllPathsAndEndOfRIBComeFirst(t *testing.T) {
 	for name, restart := range map[string]time.Duration{"with graceful restart": time.Minute, "without": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock(t, func(s *announce.Session) {
+			withFakeClock(t, func(s *announce.Session) {
 				s.RestartTime, s.Families, s.NextHop6 = restart, bothFamilies, netip.MustParseAddr("2001:db8::1")
 				s.Paths = append(many(3, false, med(1)), many(2, true, med(2))...)
-			}, func(c *clocked) {
-				conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+			}, func(c *fakeClockSession) {
+				conn, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 				took := time.Since(c.begun)
 				_ = conn.Close()
 				var got []string
@@ -81,20 +81,20 @@ func TestSession_BFDDownClosesTheConnectionAtOnce(t *testing.T) {
 		theirs *settings
 		want   []byte
 	}{
-		"with RFC 8538":            {theirs(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
-		"without graceful restart": {theirs(func(s *settings) { s.restartTime = 0 }), []byte{bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
+		"with RFC 8538":            {routerSettings(nil), []byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_HARD_RESET, bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
+		"without graceful restart": {routerSettings(func(s *settings) { s.restartTime = 0 }), []byte{bgp.BGP_ERROR_CEASE, subcodeBFDDown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+			withFakeClock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *fakeClockSession) {
 				c.bfdDown("nothing is to be done: there is no connection")
 				_, heard := c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage)
 				c.bfdDown("BFD says that the router is down")
 				c.says("BFD says that the router is down")
-				if m := last(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
+				if m := lastMessageOf(heard); m.messageType != bgp.BGP_MSG_NOTIFICATION || !slices.Equal(m.body, test.want) {
 					t.Errorf("the last message is %v", m)
 				}
-				c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage) // And again.
+				c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage) // The session connects again.
 				if s := c.status(); s.State != v1beta1.BGPEstablished || s.LastError != "BFD says that the router is down" {
 					t.Errorf("status %+v", s)
 				}
@@ -107,25 +107,25 @@ func TestSession_LastMessageDependsOnGracefulRestart(t *testing.T) {
 	t.Parallel()
 	text := append([]byte{bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, 17}, "the speaker stops"...)
 	for name, test := range map[string]struct {
-		ours, theirs bool // They have graceful restart.
+		ours, theirs bool // Who has graceful restart.
 		why          *closeReason
-		want         []byte // nil: no NOTIFICATION
+		want         []byte // nil: no NOTIFICATION.
 	}{
-		"a stop is not told to a router that keeps the routes": {true, true, shutdown(), nil},
-		"a stop is told to one that does not":                  {true, false, shutdown(), text},
-		"a stop is told where we have it not":                  {false, true, shutdown(), text},
-		"nor are other settings":                               {true, true, reconfigured(true), nil},
-		"but those for another router are":                     {true, true, reconfigured(false), []byte{6, 9, 6, 6}},
-		"the end for good is told so that no route stays":      {true, true, deconfigured(), []byte{6, 9, 6, 3}},
-		"and plainly": {true, false, deconfigured(), []byte{6, 3}},
+		"a stop is not told to a router that keeps the routes":                  {true, true, shutdown(), nil},
+		"a stop is told to one that does not":                                   {true, false, shutdown(), text},
+		"a stop is told where we have no graceful restart":                      {false, true, shutdown(), text},
+		"other settings are not told to a router that keeps the routes":         {true, true, reconfigured(true), nil},
+		"other settings that lead to another router are told with a hard reset": {true, true, reconfigured(false), []byte{6, 9, 6, 6}},
+		"a removed session is told with a hard reset":                           {true, true, deconfigured(), []byte{6, 9, 6, 3}},
+		"a removed session is told plainly without RFC 8538":                    {true, false, deconfigured(), []byte{6, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			restart := map[bool]time.Duration{true: time.Minute}
-			clock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *clocked) {
-				_, heard := c.accept(theirs(func(s *settings) { s.restartTime = restart[test.theirs] }).mustEncodeOpen(t), keepaliveMessage)
+			withFakeClock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *fakeClockSession) {
+				_, heard := c.accept(routerSettings(func(s *settings) { s.restartTime = restart[test.theirs] }).mustEncodeOpen(t), keepaliveMessage)
 				c.close(test.why)
-				m := last(heard)
+				m := lastMessageOf(heard)
 				if m.messageType != bgp.BGP_MSG_NOTIFICATION {
 					m.body = nil
 				}
@@ -137,12 +137,13 @@ func TestSession_LastMessageDependsOnGracefulRestart(t *testing.T) {
 	}
 }
 
-// The R bit belongs to the first session of a process with a router: what the router kept until then is of another.
+// Only the first connection of a process with a router has the R bit: what the router kept until then is of an earlier
+// process.
 func TestSession_OnlyTheFirstConnectionHasTheRestartBit(t *testing.T) {
 	t.Parallel()
-	clock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *clocked) {
+	withFakeClock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *fakeClockSession) {
 		for _, want := range []bool{true, false, false} {
-			conn, heard := c.accept(theirs(nil).mustEncodeOpen(t), keepaliveMessage)
+			conn, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
 			m := <-heard
 			parsed, err := bgp.ParseBGPMessage(append(append(appendHeader(nil, m.messageType)[:16], byte(0), byte(len(m.body)+19), m.messageType), m.body...))
 			if err != nil {

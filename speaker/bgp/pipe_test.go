@@ -7,26 +7,26 @@ import (
 	"syscall"
 )
 
-// halfBroken is a connection that can be read, and written to unless it is mute.
-type halfBroken struct {
+// brokenWriteConn is a connection that can be read. Writing fails if writeFails.
+type brokenWriteConn struct {
 	net.Conn
-	mute *atomic.Bool
+	writeFails *atomic.Bool
 }
 
-func (h *halfBroken) Write(b []byte) (int, error) {
-	if h.mute.Load() {
+func (h *brokenWriteConn) Write(b []byte) (int, error) {
+	if h.writeFails.Load() {
 		return 0, syscall.EPIPE
 	}
 	return h.Conn.Write(b)
 }
 
-// deaf is a connection that gives what is unread, and then nothing.
-type deaf struct {
+// bufferConn is a connection from which unread can be read, and then the end.
+type bufferConn struct {
 	net.Conn
 	unread []byte
 }
 
-func (d *deaf) Read(into []byte) (int, error) {
+func (d *bufferConn) Read(into []byte) (int, error) {
 	if len(d.unread) == 0 {
 		return 0, io.EOF
 	}

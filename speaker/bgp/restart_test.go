@@ -9,7 +9,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// A restart must not show in the router's table at any time: it is asked as fast as it answers.
+// A restart must never show in the router's table: the test asks for it as fast as the router answers.
 func TestSession_KeepsRoutesOverARestart(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
@@ -48,7 +48,7 @@ func TestSession_KeepsRoutesOverARestart(t *testing.T) {
 	next.up("tor")
 }
 
-// A connection that breaks while nobody restarts must not show either: that takes the F bit in every OPEN message.
+// A connection that breaks without a restart must not show either. This takes the F bit in every OPEN message.
 func TestSession_KeepsRoutesOverAReconnection(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)

@@ -19,8 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// hosts are handed out one by one: addresses on the loopback, from 198.19.128.1 on, for routers that
-// run in the test process.
+// hosts counts the addresses on the loopback interface, from 198.19.128.1, for routers that run in the test process.
 var hosts atomic.Int32
 
 func newHost(t testing.TB) netip.Addr {
@@ -31,7 +30,7 @@ func newHost(t testing.TB) netip.Addr {
 	return addr
 }
 
-// localAddr makes a session with a router of this process, from an address of its own.
+// local makes a desired session with a router in this process. It has a source address of its own.
 func local(t testing.TB, name string, router netip.Addr, change func(*announce.Session)) announce.Session {
 	t.Helper()
 	ours := newHost(t)
@@ -45,8 +44,8 @@ func local(t testing.TB, name string, router netip.Addr, change func(*announce.S
 	return s
 }
 
-// Theirs are the settings of a router that the tests play: AS 64513, both families, graceful restart.
-func theirs(change func(*settings)) *settings {
+// routerSettings are the settings of a router that the tests implement: AS 64513, both families, graceful restart.
+func routerSettings(change func(*settings)) *settings {
 	s := &settings{
 		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), holdTime: 9 * time.Second, ipv4: true, ipv6: true,
 		restartTime: time.Minute,
@@ -66,7 +65,7 @@ func (s *settings) mustEncodeOpen(t testing.TB) []byte {
 	return message
 }
 
-// Other waits for connections, takes every session and keeps what it is sent, as GoBGP's codec understands it.
+// router accepts connections and sessions, and keeps what it is sent, as GoBGP's codec decodes it.
 type router struct {
 	t        testing.TB
 	settings *settings
@@ -74,17 +73,17 @@ type router struct {
 	mu   sync.Mutex
 	conn net.Conn
 	meds map[netip.Prefix]uint32
-	// nextHops by prefix, and how many UPDATE messages there were.
+	// hops are the next hops by prefix; updates is the number of UPDATE messages.
 	hops    map[netip.Prefix]netip.Addr
 	updates int
 
-	// deaf: it reads what it is sent, and forgets it.
-	deaf atomic.Bool
+	// discard: it reads what it is sent, and forgets it.
+	discard atomic.Bool
 }
 
 func startRouter(t testing.TB, sessions ...announce.Session) *router {
 	t.Helper()
-	return startRouterWith(t, sessions[0].Address, theirs(func(s *settings) { s.ipv6 = false }))
+	return startRouterWith(t, sessions[0].Address, routerSettings(func(s *settings) { s.ipv6 = false }))
 }
 
 func startRouterWith(t testing.TB, at netip.Addr, with *settings) *router {
@@ -118,7 +117,7 @@ func (r *router) clear() {
 	r.updates = 0
 }
 
-// hangUp closes the connection there is.
+// hangUp closes the present connection.
 func (r *router) hangUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,7 +126,7 @@ func (r *router) hangUp() {
 	}
 }
 
-// runEstablished talks to one who has connected. The table is what the newest connection has told.
+// serve runs a session on a connection. The routes are those of the newest connection.
 func (r *router) serve(conn net.Conn) {
 	r.mu.Lock()
 	r.conn = conn
@@ -137,7 +136,7 @@ func (r *router) serve(conn net.Conn) {
 		_ = conn.Close()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.conn == conn { // It forgets the routes.
+		if r.conn == conn { // The routes go with the connection.
 			r.meds, r.hops = map[netip.Prefix]uint32{}, map[netip.Prefix]netip.Addr{}
 		}
 	}()
@@ -145,7 +144,7 @@ func (r *router) serve(conn net.Conn) {
 	_, _ = conn.Write(keepaliveMessage)
 	over := make(chan struct{})
 	defer close(over)
-	go func() { // Until the end: keepalives.
+	go func() { // Send keepalives until the end.
 		beat := time.NewTicker(time.Second)
 		defer beat.Stop()
 		for {
@@ -166,7 +165,7 @@ func (r *router) serve(conn net.Conn) {
 		if _, err := io.ReadFull(conn, body); err != nil {
 			return
 		}
-		if r.deaf.Load() {
+		if r.discard.Load() {
 			continue
 		}
 		message, err := bgp.ParseBGPMessage(append(header[:], body...))
@@ -194,7 +193,7 @@ func (r *router) take(message *bgp.BGPMessage) {
 	}
 }
 
-// learn takes an UPDATE. Prefixes without MED have 0.
+// learn takes an UPDATE. Prefixes without MED have MED 0.
 func (r *router) learn(m *bgp.BGPUpdate) {
 	prefix := func(n bgp.PathNLRI) netip.Prefix { return n.NLRI.(*bgp.IPAddrPrefix).Prefix }
 	announced := m.NLRI
@@ -221,7 +220,7 @@ func (r *router) learn(m *bgp.BGPUpdate) {
 	}
 }
 
-// holds waits until the router has just the paths given.
+// holds waits until the router has exactly the given paths.
 func (r *router) holds(paths []announce.Path) {
 	r.t.Helper()
 	want := map[netip.Prefix]uint32{}
@@ -241,7 +240,7 @@ func (r *router) holds(paths []announce.Path) {
 	})
 }
 
-// count of the prefixes it has.
+// count is the number of prefixes that the router has.
 func (r *router) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

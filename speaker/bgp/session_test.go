@@ -12,7 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// passive has our IPv4 address as a neighbor that FRR waits for.
+// passive configures our IPv4 address as a neighbor whose connection FRR waits for.
 var passive = []string{
 	"neighbor OURS remote-as 64512", "neighbor OURS passive",
 	"address-family ipv6 unicast", "neighbor OURS activate",
@@ -134,7 +134,7 @@ func TestFRR_PathsChangeWithoutTouchingTheSession(t *testing.T) {
 func TestSession_LastErrorSaysWhyItIsDown(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		router []string // FRR's configuration; nil: there is no router.
+		router []string // Lines of the configuration of FRR; nil: there is no router.
 		change func(*announce.Session)
 		words  func(c *cable) string
 	}{
@@ -283,7 +283,7 @@ func TestSpeaker_RemovedSessionLeavesTheOthers(t *testing.T) {
 	}
 
 	speaker.set(second)
-	routers[0].lacks("198.19.0.1/32") // And is not kept as stale.
+	routers[0].lacks("198.19.0.1/32") // It is not kept as stale either.
 	if n := routers[1].neighbor(two.Ours); n.State != "Established" || n.Dropped != 0 {
 		t.Errorf("the session that stays was touched: %+v", n)
 	}
@@ -291,7 +291,7 @@ func TestSpeaker_RemovedSessionLeavesTheOthers(t *testing.T) {
 		t.Errorf("status %+v", all)
 	}
 
-	// Other settings start the one session anew, and no other; with graceful restart the route stays.
+	// Other settings reset the one session, and no other. With graceful restart, the route stays.
 	speaker.set(first, second)
 	routers[0].has("198.19.0.1/32", nil)
 	first.HoldTime = 12 * time.Second

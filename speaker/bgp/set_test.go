@@ -17,10 +17,10 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// med is what most tests tell attributes apart by.
+// med makes attributes that differ by their MED.
 func med(value uint32) *announce.Attributes { return &announce.Attributes{MED: &value} }
 
-// Whatever states are asked for, in whatever order: afterwards the routers have what was asked for last.
+// Whatever states are set, in whatever order: afterwards the routers have the last one.
 func TestSpeaker_SetInAnyOrderReachesTheRouters(t *testing.T) {
 	t.Parallel()
 	first, second := local(t, "one", newHost(t), nil), local(t, "two", newHost(t), nil)
@@ -41,15 +41,15 @@ func TestSpeaker_SetInAnyOrderReachesTheRouters(t *testing.T) {
 	for step := range 40 {
 		first.Paths, second.Paths = somePaths(), somePaths()
 		desired := []announce.Session{first, second}
-		switch { // Now and then a session is not desired, or must be left as it is.
+		switch { // Sometimes a session is not desired, or has a problem and must be left as it is.
 		case step%13 == 12:
 			desired = desired[1:]
 			first.Paths = nil
-		case step%5 == 4 && step%13 != 0: // Not when it does not run.
+		case step%5 == 4 && step%13 != 0: // Not while it does not run.
 			desired[0].Problem, desired[0].HoldTime = "the Secret is missing", 0
 		}
 		speaker.set(desired...)
-		if step%3 == 0 || random.IntN(2) == 0 { // Else the next state comes before this one has been reached.
+		if step%3 == 0 || random.IntN(2) == 0 { // Otherwise the next state comes before this one is reached.
 			one.holds(first.Paths)
 			two.holds(second.Paths)
 		}

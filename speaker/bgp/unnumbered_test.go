@@ -18,7 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// linkLocal waits for the link-local address of a link of the current namespace.
+// linkLocal returns the link-local address of a link in the current namespace; an error while it has none.
 func linkLocal(name string) (found netip.Addr, err error) {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
@@ -37,7 +37,7 @@ func linkLocal(name string) (found netip.Addr, err error) {
 	return found, fmt.Errorf("%s has no link-local address", name)
 }
 
-// linkLocals of both ends of the cable.
+// linkLocals waits for the link-local addresses of both ends of the cable.
 func (c *cable) linkLocals(t *testing.T) (ours, theirs netip.Addr) {
 	t.Helper()
 	netnstest.Eventually(t, "both ends have link-local addresses", func() (err error) {
@@ -49,8 +49,8 @@ func (c *cable) linkLocals(t *testing.T) (ours, theirs netip.Addr) {
 	return ours, theirs
 }
 
-// advertise sends router advertisements from our end of the cable until the end of the test, by which FRR learns the
-// address of an unnumbered neighbor.
+// advertise sends router advertisements from our end of the cable until the test ends. FRR learns the address of an
+// unnumbered neighbor from them.
 func (c *cable) advertise(t *testing.T) {
 	t.Helper()
 	link, err := net.InterfaceByName(c.Near)
@@ -68,7 +68,7 @@ func (c *cable) advertise(t *testing.T) {
 			select {
 			case <-over:
 				return
-			case <-beat.C: // Lifetime 0: we are no default router.
+			case <-beat.C: // A lifetime of 0: we are no default router.
 				_ = conn.WriteTo(&ndp.RouterAdvertisement{}, nil, netip.IPv6LinkLocalAllNodes())
 			}
 		}
