@@ -126,7 +126,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.cost.Observe(l.now().Sub(began))
 
 	// What cannot be written must not keep the rest from being written.
-	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer.Contradictions(world.Services)), l.ensureGossipKey(ctx, s.Secrets))
+	err = errors.Join(err, l.write(ctx, intents), l.reportObjects(ctx, s, &plan, explainer.OverriddenAttributes(world.Services)), l.ensureGossipKey(ctx, s.Secrets))
 	l.metrics.show(&plan)
 	return l.next(&plan, err)
 }

@@ -226,7 +226,7 @@ func (l *Loop) tell(i *intent) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
-		if condition.Status != metav1.ConditionTrue || condition.Reason == announce.ReasonAddressConflict {
+		if condition.Status != metav1.ConditionTrue || condition.Reason == announce.ReasonAddressConflict.Name {
 			kind = corev1.EventTypeWarning
 		}
 		l.herald.tell(i.record.Service, l.now(), kind, condition.Reason, condition.Message)

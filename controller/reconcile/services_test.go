@@ -305,7 +305,7 @@ func announced(t *testing.T, c *testCluster) {
 	})
 	s := c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
-	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonAnnounced); m != "192.0.2.0 by layer 2 (lan)" {
+	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name); m != "192.0.2.0 by layer 2 (lan)" {
 		t.Errorf("explained as %q", m)
 	}
 	c.events(t, "web", "Announced", "AddressAssigned")
@@ -314,11 +314,11 @@ func announced(t *testing.T, c *testCluster) {
 	}
 
 	must(t, c.Delete(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
-	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoNode); m != "192.0.2.0: no node announces it: n1: its speaker is not there" {
+	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoNode.Name); m != "192.0.2.0: no node announces it: n1: its speaker is not there" {
 		t.Errorf("explained as %q", m)
 	}
 	must(t, c.Delete(t.Context(), &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}))
-	c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoAdvertisement)
+	c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoAdvertisement.Name)
 }
 
 // endpoint makes a slice with a ready endpoint on node n1.

@@ -346,7 +346,7 @@ func (l *Loop) look(ctx context.Context) (*cluster, error) {
 		// Without gossip there is no layer 2; BGP and health checks need none.
 		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
-	now.view, now.links, now.relevant = l.exec.Gossip.View(), links, announce.Relevant(links, now.world.L2Advertisements)
+	now.view, now.links, now.relevant = l.exec.Gossip.View(), links, announce.RelevantLinks(links, now.world.L2Advertisements)
 	now.gossip = l.exec.Gossip.Address().Addr()
 	now.sessions, now.world.Running = l.exec.BGP.Status(), map[string]bool{}
 	for _, session := range now.sessions {

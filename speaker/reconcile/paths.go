@@ -75,7 +75,7 @@ func (p *paths) of(s *announce.Session, stands bool) (announce.BFDSession, bool)
 	case s.BFD == nil:
 		return before, known && stands && before.Peer == s.Address
 	}
-	w := announce.BFDSession{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.Distant, Profile: *s.BFD}
+	w := announce.BFDSession{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.MultiHopBFD, Profile: *s.BFD}
 	if known && before.Peer == w.Peer && before.Local == w.Local && !s.MultiHop && !before.MultiHop {
 		w.MultiHop = false
 	}

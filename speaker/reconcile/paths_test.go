@@ -41,7 +41,7 @@ func TestPathsThatAreWatched(t *testing.T) {
 	if len(watched) != 1 || watched[0].Peer != router.Address {
 		t.Errorf("a session that runs on with a problem is watched by %v", watched)
 	}
-	router.Distant = true
+	router.MultiHopBFD = true
 	if got := p.watch([]announce.Session{router}, nil); got[0].MultiHop {
 		t.Error("a router that was one hop away has moved away with our own address")
 	}

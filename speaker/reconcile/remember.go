@@ -12,7 +12,7 @@ func remember(before, now []announce.Session) []announce.Session {
 	unknown, named := map[string]*announce.Session{}, make(map[string]bool, len(now))
 	for i := range now {
 		named[now[i].Name] = true
-		if now[i].Unknown {
+		if now[i].RoutersUnknown {
 			unknown[now[i].Peer] = &now[i]
 		}
 	}

@@ -12,7 +12,7 @@ func TestSessionsStayWhileItIsNotKnownWhichThereAre(t *testing.T) {
 	router := netip.MustParseAddr("192.0.2.1")
 	path := []announce.Path{{Prefix: netip.MustParsePrefix("198.19.0.1/32")}}
 	first, second := announce.Session{Name: "tor/a", Peer: "tor", Address: router}, announce.Session{Name: "tor/b", Peer: "tor", Address: router.Next()}
-	slip := announce.Session{Name: "tor", Peer: "tor", Problem: "annotation: no address", Unknown: true, Paths: path}
+	slip := announce.Session{Name: "tor", Peer: "tor", Problem: "annotation: no address", RoutersUnknown: true, Paths: path}
 	other := announce.Session{Name: "other", Peer: "other", Address: router}
 	names := func(sessions []announce.Session) (names []string) {
 		for _, s := range sessions {

@@ -13,43 +13,42 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// sessions of this node, with the paths each peer is told.
+// sessions of this node, each with the paths for its peer.
 func (r *rules) sessions() []Session {
-	me := r.place(r.world.Node)
+	me := r.nodeIndex(r.world.Node)
 	if me < 0 {
-		// The Node object is gone: whatever this process is, it is no node of the cluster.
-		return nil
+		return nil // The Node object is gone, so this process does not belong to the cluster.
 	}
 	routes := r.routes(me)
-	// Peers that hear the same advertisements share one list of paths.
-	paths := map[set][]Path{}
+	// Peers that get the same advertisements share one list of paths.
+	paths := map[advertisementSet][]Path{}
 	var sessions []Session
 	for _, peer := range r.peers {
-		if !peer.NodeSelectors.Match(r.nodes[me].Labels) {
+		if !selects(peer, r.nodes[me].Node) {
 			continue
 		}
-		heard := r.heardBy(peer)
-		if _, ok := paths[heard]; !ok {
-			paths[heard] = r.paths(routes, heard)
+		meant := r.advertisementsFor(peer)
+		if _, ok := paths[meant]; !ok {
+			paths[meant] = r.paths(routes, meant)
 		}
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
-			session.Paths = paths[heard]
+			session.Paths = paths[meant]
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
-			session.Distant = r.distant(&session, peer)
+			session.MultiHopBFD = r.multiHopBFD(&session, peer)
 			sessions = append(sessions, session)
 		}
 	}
-	r.keepApart(sessions)
+	r.resolveDuplicateRouters(sessions)
 	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
 	return sessions
 }
 
-// unnumbered are the interfaces that this node's peers are at the other end of.
+// unnumbered are the interfaces of this node at whose other end a peer is.
 func (r *rules) unnumbered() []string {
-	me := r.place(r.world.Node)
+	me := r.nodeIndex(r.world.Node)
 	var interfaces []string
 	for _, peer := range r.peers {
-		if me >= 0 && peer.Interface != "" && peer.NodeSelectors.Match(r.nodes[me].Labels) {
+		if me >= 0 && peer.Interface != "" && selects(peer, r.nodes[me].Node) {
 			interfaces = append(interfaces, peer.Interface)
 		}
 	}
@@ -67,16 +66,16 @@ func (r *rules) linkIndex(name string) int {
 	return 0
 }
 
-// distant reports whether a router is more than one hop away: one of our own AS may be anywhere.
-func (r *rules) distant(s *Session, peer *lb.Peer) bool {
+// multiHopBFD reports whether a router may be more than one hop away. One of our own AS may be anywhere.
+func (r *rules) multiHopBFD(s *Session, peer *lb.Peer) bool {
 	return s.MultiHop || !peer.External() && !s.Address.IsLinkLocalUnicast() &&
 		!slices.ContainsFunc(r.world.OwnLinks, func(link lb.Link) bool { return link.OnLink(s.Address) })
 }
 
-// keepApart leaves a router that several BGPPeers name to the oldest of them that can have it: the router would drop one
-// session for the other, again and again. It puts the sessions in the order of their peers' age.
-func (r *rules) keepApart(sessions []Session) {
-	type place struct {
+// resolveDuplicateRouters leaves a router that several BGPPeers name to the oldest of them that can have a session with it;
+// with two, the router would close one session for the other again and again. It sorts the sessions by their peers' age.
+func (r *rules) resolveDuplicateRouters(sessions []Session) {
+	type router struct {
 		vrf  string
 		addr netip.AddrPort
 	}
@@ -85,37 +84,38 @@ func (r *rules) keepApart(sessions []Session) {
 		created[peer.Name] = peer.Created
 	}
 	slices.SortStableFunc(sessions, func(a, b Session) int { return created[a.Peer].Compare(created[b.Peer]) })
-	first := map[place]*Session{}
+	oldest := map[router]*Session{}
 	for i := range sessions {
 		session := &sessions[i]
-		at := place{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
+		key := router{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
 		if !session.Address.IsValid() || session.Problem != "" && !r.world.Running[session.Name] {
 			continue
 		}
-		if other := first[at]; other == nil {
-			first[at] = session
+		if other := oldest[key]; other == nil {
+			oldest[key] = session
 		} else if session.Problem == "" {
-			session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, at.addr)
+			session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, key.addr)
 		}
 	}
 }
 
-// route is an address that this node announces, with the advertisements that say so.
+// route is an address that this node announces, with the advertisements that announce it.
 type route struct {
 	addr    netip.Addr
-	matches set
+	matches advertisementSet
 }
 
-func (r *rules) routes(me int) []route {
-	if r.nodes[me].refusal != Eligible || len(r.bgp) == 0 {
+// routes of a node, by its index. Which peers hear of them depends on the advertisements alone.
+func (r *rules) routes(node int) []route {
+	if r.nodes[node].ineligible != Eligible || len(r.bgp) == 0 {
 		return nil
 	}
 	routes := make([]route, 0, len(r.world.Services))
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
 			a := r.address(s, addr)
-			matches := r.bgpMatches(a).where(func(place int) bool { return r.bgp[place].selected[me] })
-			if len(matches) > 0 && r.serving(a, r.world.Node) {
+			matches := r.bgpSelecting(r.bgpMatches(a), node)
+			if r.announcesRoute(a, matches, node) {
 				routes = append(routes, route{addr, matches})
 			}
 		}
@@ -123,39 +123,48 @@ func (r *rules) routes(me int) []route {
 	return routes
 }
 
-// heardBy are the advertisements meant for a peer.
-func (r *rules) heardBy(peer *lb.Peer) set {
-	var heard set
-	for i := range r.bgp {
-		if r.bgp[i].MatchesPeer(peer.Name) {
-			heard += r.bgp[i].self
-		}
+// announcesRoute reports whether a node announces an address by advertisements that select it.
+func (r *rules) announcesRoute(a address, matches advertisementSet, node int) bool {
+	if r.askAddress(a, len(matches) > 0) != nil {
+		return false
 	}
-	return heard
+	q := query{rules: r, node: &r.nodes[node], advertisements: matches}
+	return q.ask(ofAdvertisements) == Eligible && r.ineligibleService(a, node) == Eligible
 }
 
-// paths joins routes into prefixes. Where several advertisements announce a prefix, their communities are united and
-// the oldest decides the rest.
-func (r *rules) paths(routes []route, heard set) []Path {
+// advertisementsFor are the advertisements that are meant for a peer.
+func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
+	var meant advertisementSet
+	for i := range r.bgp {
+		if r.bgp[i].MatchesPeer(peer.Name) {
+			meant += r.bgp[i].self
+		}
+	}
+	return meant
+}
+
+// paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
+// it gets the communities of all, and the oldest decides the rest.
+func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
-		by     set
+		by     advertisementSet
 	}
 	all := make([]advertised, 0, len(routes))
 	for _, route := range routes {
-		for place := range route.matches.all() {
-			if !heard.has(place) {
+		for i := range route.matches.all() {
+			if !meant.has(i) {
 				continue
 			}
-			prefix, err := route.addr.Prefix(r.bgp[place].Length(lb.FamilyOf(route.addr)))
+			prefix, err := route.addr.Prefix(r.bgp[i].Length(lb.FamilyOf(route.addr)))
 			if err != nil {
-				continue // the schema keeps the length within the family's bits
+				continue // The schema keeps the length within the family's bits.
 			}
-			all = append(all, advertised{prefix, r.bgp[place].self})
+			all = append(all, advertised{prefix, r.bgp[i].self})
 		}
 	}
 	slices.SortFunc(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
-	attributes := map[set]*Attributes{}
+	attributes := map[advertisementSet]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
 		prefix, matches := all[i].prefix, all[i].by
@@ -170,23 +179,22 @@ func (r *rules) paths(routes []route, heard set) []Path {
 	return paths
 }
 
-// attributes of paths that a set of advertisements, in order of age, announces: for each attribute the oldest that sets
-// it decides.
-func (r *rules) attributes(matches set) *Attributes {
-	united := &Attributes{}
-	for place := range matches.all() {
-		adv := &r.bgp[place]
-		united.LocalPref = cmp.Or(united.LocalPref, adv.LocalPref)
-		united.MED = cmp.Or(united.MED, adv.MED)
-		united.Prepend = cmp.Or(united.Prepend, adv.Prepend)
-		united.Communities = append(united.Communities, adv.communities...)
+// attributes of the paths that a set of advertisements announces: of each attribute the value of the oldest that sets it.
+func (r *rules) attributes(matches advertisementSet) *Attributes {
+	merged := &Attributes{}
+	for i := range matches.all() {
+		adv := &r.bgp[i]
+		merged.LocalPref = cmp.Or(merged.LocalPref, adv.LocalPref)
+		merged.MED = cmp.Or(merged.MED, adv.MED)
+		merged.Prepend = cmp.Or(merged.Prepend, adv.Prepend)
+		merged.Communities = append(merged.Communities, adv.communities...)
 	}
-	slices.SortFunc(united.Communities, lb.Community.Compare)
-	united.Communities = slices.Compact(united.Communities)
-	return united
+	slices.SortFunc(merged.Communities, lb.Community.Compare)
+	merged.Communities = slices.Compact(merged.Communities)
+	return merged
 }
 
-// sessionsWith makes the sessions of a node with a peer: one, or one for each address in the node's annotation, or for
+// sessionsWith makes the sessions of a node with a peer: one, or one for each address in the node's annotation, or one for
 // each of its default gateways.
 func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	base := Session{
@@ -196,26 +204,26 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
 	}
-	base.Problem = r.refer(peer, &base)
+	base.Problem = r.resolveReferences(peer, &base)
 	switch {
 	case peer.NodeAnnotation != "":
 		return annotated(base, peer, n)
 	case peer.GatewayFamily != 0:
 		return r.gateways(base, peer, n)
 	case peer.Interface != "":
-		router, heard := r.world.Routers[peer.Interface]
-		if !heard && base.Problem == "" {
+		router, found := r.world.Routers[peer.Interface]
+		if !found && base.Problem == "" {
 			base.Problem = fmt.Sprintf("no router has been heard on interface %s", peer.Interface)
 		}
-		base.reach(router, peer, n)
+		base.setAddress(router, peer, n)
 	default:
-		base.reach(base.Address, peer, n)
+		base.setAddress(base.Address, peer, n)
 	}
 	return []Session{base}
 }
 
-// gateways makes a session for each of the node's default gateways. The first bears the name of the peer alone, so that
-// it stays the same session while the route is gone for a moment.
+// gateways makes a session for each of the node's default gateways. The first has the name of the peer alone, so that it
+// stays the same session while the default route is missing for a moment.
 func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	for _, gateway := range r.world.Gateways {
@@ -226,22 +234,22 @@ func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		if len(sessions) > 0 {
 			session.Name = peer.Name + "/" + gateway.String()
 		}
-		session.reach(gateway, peer, n)
+		session.setAddress(gateway, peer, n)
 		sessions = append(sessions, session)
 	}
 	if len(sessions) == 0 {
 		if base.Problem == "" {
 			base.Problem = fmt.Sprintf("the node has no %s default gateway", peer.GatewayFamily)
 		}
-		base.Unknown = true
-		base.reach(netip.Addr{}, peer, n)
+		base.RoutersUnknown = true
+		base.setAddress(netip.Addr{}, peer, n)
 		sessions = append(sessions, base)
 	}
 	return sessions
 }
 
-// refer fills in what the peer refers to by name, and says what of it is not to be had.
-func (r *rules) refer(peer *lb.Peer, session *Session) string {
+// resolveReferences fills in the objects that the peer names, and returns what is wrong with them; "" if nothing.
+func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 	if peer.Err != nil {
 		return peer.Err.Error()
 	}
@@ -268,7 +276,7 @@ func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
 		session := base
 		addr, err := lb.ParseAddr(text)
-		session.Unknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""
+		session.RoutersUnknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""
 		if err != nil && session.Problem == "" {
 			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
@@ -276,24 +284,24 @@ func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 			session.Name = peer.Name + "/" + addr.String()
 		}
 		if slices.ContainsFunc(sessions, func(s Session) bool { return s.Name == session.Name }) {
-			continue // Said twice, or a second slip.
+			continue // Named twice, or a second mistake.
 		}
-		session.reach(addr, peer, n)
+		session.setAddress(addr, peer, n)
 		sessions = append(sessions, session)
 	}
 	return sessions
 }
 
-// reach sets the router's address and what depends on it.
-func (s *Session) reach(addr netip.Addr, peer *lb.Peer, n *lb.Node) {
+// setAddress sets the router's address and the fields that depend on it.
+func (s *Session) setAddress(addr netip.Addr, peer *lb.Peer, n *lb.Node) {
 	s.Address = addr
 	s.Families = familiesOf(peer, addr)
 	s.NextHop4, _ = n.Address(lb.IPv4)
 	s.NextHop6, _ = n.Address(lb.IPv6)
 }
 
-// carries reports whether prefixes of a family can be announced over the session. IPv4 needs no next hop of its own: over
-// IPv6 the next hop is this end of the session (RFC 8950).
+// carries reports whether prefixes of a family can be announced over the session. IPv4 needs no IPv4 next hop: over IPv6
+// the next hop is this end of the session (RFC 8950).
 func (s *Session) carries(family lb.Family) bool {
 	return slices.Contains(s.Families, family) && (family == lb.IPv4 || !s.Address.Is4() || s.NextHop6.IsValid())
 }
@@ -311,8 +319,8 @@ func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
 	}
 }
 
-// routerID is what the peer says, or the node's IPv4 address, or a number made from its name: the BGP identifier must
-// differ between nodes and stay the same over restarts (RFC 6286), no more.
+// routerID returns the BGPPeer's, or the node's IPv4 address, or a number made from the node's name. A BGP identifier need
+// only differ between nodes and stay the same over restarts (RFC 6286).
 func routerID(peer *lb.Peer, n *lb.Node) netip.Addr {
 	if peer.RouterID.IsValid() {
 		return peer.RouterID
@@ -324,6 +332,6 @@ func routerID(peer *lb.Peer, n *lb.Node) netip.Addr {
 	hash.Write([]byte(n.Name))
 	var id [4]byte
 	binary.BigEndian.PutUint32(id[:], hash.Sum32())
-	id[0] = 1 + id[0]%126 // A unicast address, as routers may insist on that know RFC 4271 alone.
+	id[0] = 1 + id[0]%126 // A unicast address: routers that only know RFC 4271 may insist on it.
 	return netip.AddrFrom4(id)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// routers are the nodes whose plan announces a prefix to the router.
+// announcers are the nodes whose plan announces a prefix to the router.
 func announcers(w *World, prefix string) []string {
 	var nodes []string
 	for _, n := range w.Nodes {
@@ -29,7 +29,7 @@ func announcers(w *World, prefix string) []string {
 	return nodes
 }
 
-func TestBGP(t *testing.T) {
+func TestBGP_NodesThatAnnounce(t *testing.T) {
 	const vip, prefix = "198.19.0.1", "198.19.0.1/32"
 	for _, test := range []struct {
 		name   string
@@ -67,7 +67,7 @@ func TestBGP(t *testing.T) {
 	}
 }
 
-func TestAttributesOfSeveralAdvertisementsAreUnited(t *testing.T) {
+func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 	w := cluster()
 	w.add("web", "198.19.0.1", everyNode...)
 	w.BGPAdvertisements = []*lb.BGPAdvertisement{
@@ -92,7 +92,7 @@ func TestAttributesOfSeveralAdvertisementsAreUnited(t *testing.T) {
 	}
 }
 
-func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
+func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
 		return []*lb.BGPAdvertisement{
 			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 2 }),
@@ -121,7 +121,7 @@ func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
 			if test.name == "another peer" {
 				w.BGPAdvertisements[0].Peers = []string{"a"}
 			}
-			got := NewExplainer(w).Contradictions(w.Services)
+			got := NewExplainer(w).OverriddenAttributes(w.Services)
 			if !strings.HasPrefix(got["younger"], test.want) || (got["younger"] == "") != (test.want == "") || got["older"] != "" {
 				t.Errorf("contradictions %q, want %q", got, test.want)
 			}
@@ -129,11 +129,11 @@ func TestTheOlderOfTwoAdvertisementsStandsAndTheYoungerIsTold(t *testing.T) {
 	}
 }
 
-func TestPeersThatEachNodeFindsForItself(t *testing.T) {
+func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].GatewayFamily = netip.Addr{}, lb.IPv6
-	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" || !got.Unknown {
-		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.Unknown)
+	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" || !got.RoutersUnknown {
+		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.RoutersUnknown)
 	}
 	w.Gateways = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
 	var names []string
@@ -156,7 +156,7 @@ func TestPeersThatEachNodeFindsForItself(t *testing.T) {
 	}
 }
 
-func TestSessionSaysWhatIsMissing(t *testing.T) {
+func TestSessions_SayWhatIsMissing(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Password = &lb.SecretKey{Name: "router", Key: "password"}
 	if got := Compute(w).Sessions[0].Problem; got != "Secret router with key password does not exist" {
@@ -168,7 +168,7 @@ func TestSessionSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
+func TestSessions_DuplicateRouterIsLeftToTheOlderPeer(t *testing.T) {
 	w := cluster()
 	copied := *w.Peers[0]
 	copied.Name, copied.Created = "a-copy", copied.Created.Add(time.Second)
@@ -200,7 +200,7 @@ func TestARouterThatTwoPeersNameIsLeftToTheOlder(t *testing.T) {
 	}
 }
 
-func TestPeersByAnnotationOfTheNode(t *testing.T) {
+func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
 	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2, 192.0.2.1"}
@@ -212,16 +212,16 @@ func TestPeersByAnnotationOfTheNode(t *testing.T) {
 	if diff := cmp.Diff([]string{"router/192.0.2.1 192.0.2.1", "router/192.0.2.2 192.0.2.2"}, names); diff != "" {
 		t.Error(diff)
 	}
-	if got := Compute(w.on("n2")).Sessions; len(got) != 1 || !got[0].Unknown || !strings.Contains(got[0].Problem, `"the router" is not an address`) {
+	if got := Compute(w.on("n2")).Sessions; len(got) != 1 || !got[0].RoutersUnknown || !strings.Contains(got[0].Problem, `"the router" is not an address`) {
 		t.Errorf("sessions %+v", got)
 	}
-	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].Unknown || got[0].Problem == "" {
+	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].RoutersUnknown || got[0].Problem == "" {
 		t.Errorf("without the annotation: sessions %+v", got)
 	}
 }
 
-// TestRouterIDsWithoutAnIPv4Address are unicast addresses, and no two nodes of a cluster have the same.
-func TestRouterIDsWithoutAnIPv4Address(t *testing.T) {
+// The router IDs are unicast addresses, and no two nodes of a cluster have the same.
+func TestRouterID_WithoutAnIPv4Address(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for i := range 500 {
 		id := routerID(&lb.Peer{}, &lb.Node{Name: fmt.Sprintf("node-%d", i)})

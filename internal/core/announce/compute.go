@@ -21,16 +21,6 @@ func Compute(w *World) *Plan {
 	}
 }
 
-// serving reports whether an address can be served at all, and from a node: under externalTrafficPolicy Local the node
-// needs an endpoint of the address's family, else any node will do as long as there is an endpoint anywhere.
-func (r *rules) serving(a address, node string) bool {
-	endpoints, family := r.world.Endpoints[a.service.Key], lb.FamilyOf(a.addr)
-	if a.service.Local {
-		return endpoints.On(node).Of(family).Serving > 0
-	}
-	return endpoints.Any(family)
-}
-
 func (r *rules) healthPorts() []HealthPort {
 	var ports []HealthPort
 	for _, s := range r.world.Services {
@@ -52,7 +42,7 @@ func (r *rules) healthPaths() map[lb.Key]Health {
 	return paths
 }
 
-// health counts what kube-proxy counts: ready endpoints on this node, of the Service's first family.
+// health counts as kube-proxy does: the ready endpoints on this node of the Service's first family.
 func (r *rules) health(s *lb.Service) Health {
 	family := lb.IPv4
 	if len(s.Families) > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
 )
 
 var everyNode = []string{"n1", "n2", "n3"}
@@ -40,7 +41,7 @@ func candidates(t *testing.T, w *World, addr string) []string {
 	return agreed
 }
 
-func TestWhoMayHoldAnAddress(t *testing.T) {
+func TestLayer2_Candidates(t *testing.T) {
 	const vip = "192.0.2.200"
 	for _, test := range []struct {
 		name   string
@@ -122,7 +123,7 @@ func TestWhoMayHoldAnAddress(t *testing.T) {
 	}
 }
 
-func TestWeightsAreSummedOverAdvertisements(t *testing.T) {
+func TestLayer2_WeightsAreSummedOverAdvertisements(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", everyNode...)
 	w.node("n2").Labels = map[string]string{"fast": "yes"}
@@ -139,7 +140,7 @@ func TestWeightsAreSummedOverAdvertisements(t *testing.T) {
 	}
 }
 
-func TestAddressesOfManyServicesShareOneGroup(t *testing.T) {
+func TestLayer2_AddressesShareOneGroup(t *testing.T) {
 	w := cluster()
 	w.add("a", "192.0.2.200", "n1")
 	w.add("b", "192.0.2.201", "n2")
@@ -148,7 +149,7 @@ func TestAddressesOfManyServicesShareOneGroup(t *testing.T) {
 	}
 }
 
-func TestASharedAddressIsHeldWhereAllSharersCanBeServed(t *testing.T) {
+func TestLayer2_SharedAddressIsHeldWhereAllCanBeServed(t *testing.T) {
 	w := cluster()
 	w.add("a", "192.0.2.200", "n1", "n2").Local = true
 	w.add("b", "192.0.2.200", "n2", "n3").Local = true
@@ -157,7 +158,7 @@ func TestASharedAddressIsHeldWhereAllSharersCanBeServed(t *testing.T) {
 	}
 }
 
-func TestInterfaces(t *testing.T) {
+func TestLayer2_Interfaces(t *testing.T) {
 	more := func(w *World, more ...lb.Link) {
 		w.links(func(links []lb.Link) []lb.Link { return append(links, more...) })
 	}
@@ -209,7 +210,7 @@ func TestInterfaces(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsDeletedAnswersUntilItIsReplaced(t *testing.T) {
+func TestLayer2_DeletedNodeAnswersUntilReplaced(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", everyNode...)
 	w.Nodes = w.Nodes[1:]
@@ -220,7 +221,7 @@ func TestANodeThatIsDeletedAnswersUntilItIsReplaced(t *testing.T) {
 	}
 }
 
-func TestLinksThatTheOthersNeedToKnow(t *testing.T) {
+func TestRelevantLinks_AreThoseOfTheSegment(t *testing.T) {
 	up := func(name string, addresses ...string) lb.Link {
 		link := lb.Link{Name: name, Up: true}
 		for _, address := range addresses {
@@ -233,7 +234,7 @@ func TestLinksThatTheOthersNeedToKnow(t *testing.T) {
 	links := []lb.Link{up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan")}
 	named := lb.ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"br-*"}}})
 	var names []string
-	for _, link := range Relevant(links, []*lb.L2Advertisement{named}) {
+	for _, link := range RelevantLinks(links, []*lb.L2Advertisement{named}) {
 		names = append(names, link.Name)
 	}
 	if want := []string{"eth0", "veth2", "br-lan"}; !slices.Equal(names, want) {
@@ -241,7 +242,7 @@ func TestLinksThatTheOthersNeedToKnow(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatNoNodeCanHoldIsNamed(t *testing.T) {
+func TestLayer2_AddressThatNoNodeCanHoldIsNamed(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", "n1").Local = true
 	w.Links["n1"] = nil
@@ -250,7 +251,7 @@ func TestAnAddressThatNoNodeCanHoldIsNamed(t *testing.T) {
 	}
 }
 
-func TestHealthCountsReadyEndpointsOnThisNode(t *testing.T) {
+func TestHealth_CountsReadyEndpointsOfThisNode(t *testing.T) {
 	w := cluster()
 	s := w.add("web", "198.19.0.1", "n1", "n1", "n2")
 	s.Local, s.HealthCheckNodePort = true, 30100
@@ -262,12 +263,12 @@ func TestHealthCountsReadyEndpointsOnThisNode(t *testing.T) {
 	}
 }
 
-func TestExplain(t *testing.T) {
+func TestExplainer_Reasons(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		addr   string
 		change func(w *World, s *lb.Service)
-		reason string
+		reason reason.Reason
 		say    string
 	}{
 		{"by layer 2", "192.0.2.200", func(*World, *lb.Service) {}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2)"},
@@ -282,6 +283,12 @@ func TestExplain(t *testing.T) {
 		{"a family that no session carries", "2001:db8::7", func(w *World, _ *lb.Service) {
 			w.Pools = lb.NewPools([]*lb.Pool{pool("wan", "2001:db8::/64", 2)})
 		}, ReasonNoNode, "n1, n2, n3: its BGP sessions do not carry this address family"},
+		{"of two peers the one that is nearest to success", "198.19.0.1", func(w *World, _ *lb.Service) {
+			w.Established = map[string]map[string]bool{"n1": {}, "n2": {}, "n3": {}}
+			other := *w.Peers[0]
+			other.Name, other.Address, other.NodeSelectors = "second", netip.MustParseAddr("192.0.2.2"), selector("no=such")
+			w.Peers = append(w.Peers, &other)
+		}, ReasonNoNode, "n1, n2, n3: it has no established BGP session"},
 		{"a router that is away beside one that hears", "198.19.0.1", func(w *World, _ *lb.Service) {
 			other := *w.Peers[0]
 			other.Name, other.Address = "away", netip.MustParseAddr("192.0.2.2")
@@ -309,14 +316,14 @@ func TestExplain(t *testing.T) {
 			s := w.add("web", test.addr, everyNode...)
 			test.change(w, s)
 			got := NewExplainer(w).Explain(s)
-			if got.Reason != test.reason || !strings.Contains(got.Message, test.say) || got.Announced != (strings.Contains(test.say, "by layer 2") || strings.Contains(test.say, "by BGP to")) {
+			if got.Reason != test.reason.Name || !strings.Contains(got.Message, test.say) || got.Announced != (strings.Contains(test.say, "by layer 2") || strings.Contains(test.say, "by BGP to")) {
 				t.Errorf("explained as %+v, want %s with %q", got, test.reason, test.say)
 			}
 		})
 	}
 }
 
-func TestTheOrderOfThingsInTheWorldDoesNotMatter(t *testing.T) {
+func TestCompute_OrderInTheWorldDoesNotMatter(t *testing.T) {
 	w := big(200, 5)
 	want := Compute(w)
 	for range 20 {
@@ -359,7 +366,7 @@ func big(services, nodes int) *World {
 	return w
 }
 
-func BenchmarkPass10000Services100Nodes(b *testing.B) {
+func BenchmarkCompute_10000Services100Nodes(b *testing.B) {
 	w := big(10000, 100)
 	b.ReportAllocs()
 	for b.Loop() {

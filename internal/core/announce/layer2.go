@@ -6,28 +6,27 @@ import (
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// contests are the addresses that layer 2 announces, each with the nodes that may answer for it, if any, and the
-// interfaces of this node to answer on. A speaker that has not met the others has none: to think itself alone would put two holders on the
-// segment.
+// contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
+// answer on. Until the membership is known there are none: a speaker that wrongly thinks itself alone would be a second
+// holder on the segment.
 func (r *rules) contests() (contests []Contest, unheld []string) {
 	if !r.world.Members.Known || len(r.l2) == 0 {
 		return nil, nil
 	}
-	found := map[netip.Addr]*contest{}
+	pending := map[netip.Addr]*pendingContest{}
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
-			r.addContest(found, r.address(s, addr))
+			r.addService(pending, r.address(s, addr))
 		}
 	}
-	for addr, c := range found {
+	for addr, c := range pending {
 		if c.served && len(c.group.Candidates()) == 0 {
 			unheld = append(unheld, fmt.Sprintf("%s is held by no node: none of those that may hold it has an interface that is up and matches the advertisement (%s)",
 				addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
 		}
-		interfaces := r.segments.of(addr).interfaces(r, c.matches, r.place(r.world.Node))
+		interfaces := r.segments.of(addr).interfaces(r, c.matches, r.nodeIndex(r.world.Node))
 		contests = append(contests, Contest{election.Contest{Addr: addr, Group: c.group, Here: len(interfaces) > 0}, interfaces})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
@@ -35,31 +34,32 @@ func (r *rules) contests() (contests []Contest, unheld []string) {
 	return contests, unheld
 }
 
-// contest gathers the nodes that may hold an address, over all Services that share it.
-type contest struct {
-	// served: a Service of the address can be served by some node.
+// pendingContest collects the candidates for an address over all Services that share it.
+type pendingContest struct {
+	// served: some node can serve a Service of the address.
 	served  bool
 	group   *election.Group
-	matches set
+	matches advertisementSet
 }
 
-// nobody can serve a Service without endpoints. Its address is a contest all the same: it keeps its place.
-var nobody = election.NewGroup(nil)
+// noCandidates is the group for a Service without endpoints. Its address is a contest all the same, so that the node that
+// held it gets it back.
+var noCandidates = election.NewGroup(nil)
 
-// addContest narrows the candidates of an address to those that can serve all Services that share it: it has one holder,
-// and that one gets the traffic of all. A Service that nobody can serve at the moment narrows nothing.
-func (r *rules) addContest(contests map[netip.Addr]*contest, a address) {
+// addService narrows the candidates for an address to those that can serve all Services that share it: the address has one
+// holder, which gets the traffic of all. A Service that no node can serve at the moment narrows nothing.
+func (r *rules) addService(pending map[netip.Addr]*pendingContest, a address) {
 	matches := r.l2Matches(a)
 	if len(matches) == 0 {
 		return
 	}
-	c := contests[a.addr]
+	c := pending[a.addr]
 	if c == nil {
-		c = &contest{group: nobody}
-		contests[a.addr] = c
+		c = &pendingContest{group: noCandidates}
+		pending[a.addr] = c
 	}
 	c.matches = c.matches.union(matches)
-	group := r.servers(a, r.crowd(matches, a.addr))
+	group := r.servingGroup(a, matches)
 	switch {
 	case group == nil:
 	case !c.served:
@@ -71,25 +71,27 @@ func (r *rules) addContest(contests map[netip.Addr]*contest, a address) {
 	}
 }
 
-// servers are the candidates of a crowd that can serve an address; nil when the address cannot be served at all.
-func (r *rules) servers(a address, c *crowd) *election.Group {
-	endpoints, family := r.world.Endpoints[a.service.Key], lb.FamilyOf(a.addr)
-	if !a.service.Local {
-		if !endpoints.Any(family) {
-			return nil
-		}
-		return c.group
-	}
-	var local []member
-	for _, m := range c.members {
-		if endpoints.On(m.Node).Of(family).Serving > 0 {
-			local = append(local, m)
-		}
-	}
-	if len(local) == 0 {
+// servingGroup are the candidates for an address that can serve its Service; nil if the Service cannot be served at all.
+func (r *rules) servingGroup(a address, matches advertisementSet) *election.Group {
+	if r.askAddress(a, len(matches) > 0) != nil {
 		return nil
 	}
-	return nearest(local)
+	candidates := r.candidatesFor(matches, a.addr)
+	if !a.service.Local {
+		return candidates.group
+	}
+	q := r.serviceQuery(a)
+	var serving []member
+	for _, m := range candidates.members {
+		q.node = &r.nodes[m.index]
+		if q.ask(ofLocalService) == Eligible {
+			serving = append(serving, m)
+		}
+	}
+	if len(serving) == 0 {
+		return nil
+	}
+	return bestConnected(serving)
 }
 
 func intersect(a, b *election.Group) []election.Candidate {
@@ -102,65 +104,74 @@ func intersect(a, b *election.Group) []election.Candidate {
 	return both
 }
 
-// crowd are the nodes that advertisements select and that are there and willing.
-type crowd struct {
+// candidateSet are the nodes that may hold an address as far as its Service is not asked.
+type candidateSet struct {
 	members []member
-	// group of the nearest of them.
+	// group of those that are best connected.
 	group *election.Group
 }
 
-// member of a crowd, with its way to the segment in question.
+// member of a candidateSet, with its index in rules.nodes and how it is connected to the segment in question.
 type member struct {
 	election.Candidate
-	way way
+	index        int
+	reachability reachability
 }
 
-// occasion is what a crowd depends on.
-type occasion struct {
-	matches set
+// candidateKey is what a candidateSet depends on.
+type candidateKey struct {
+	matches advertisementSet
 	segment *segment
 }
 
-// crowd are the nodes that a set of layer-2 advertisements selects for an address, in order of name.
-func (r *rules) crowd(matches set, addr netip.Addr) *crowd {
-	key := occasion{matches, r.segments.of(addr)}
-	if known, ok := r.crowds[key]; ok {
+// candidatesFor are the nodes that may hold an address which a set of layer-2 advertisements announces, in order of name.
+func (r *rules) candidatesFor(matches advertisementSet, addr netip.Addr) *candidateSet {
+	key := candidateKey{matches, r.segments.of(addr)}
+	if known, ok := r.candidateSets[key]; ok {
 		return known
 	}
-	c := &crowd{}
-	for i, n := range r.nodes {
-		if weight := r.weight(matches, i); weight >= 0 && n.refusal == Eligible && n.alive {
-			c.members = append(c.members, member{election.NewCandidate(n.Name, weight), key.segment.way(r, matches, i)})
+	c := &candidateSet{}
+	for i := range r.nodes {
+		if r.ineligibleL2(matches, i) == Eligible {
+			candidate := election.NewCandidate(r.nodes[i].Name, r.weight(matches, i))
+			c.members = append(c.members, member{candidate, i, key.segment.reachabilityOf(r, matches, i)})
 		}
 	}
-	c.group = nearest(c.members)
-	r.crowds[key] = c
+	c.group = bestConnected(c.members)
+	r.candidateSets[key] = c
 	return c
 }
 
-// nearest are the members with the best way: a node without the address's subnet is no candidate when another has it.
-// Those without any way never are.
-func nearest(members []member) *election.Group {
+// ineligibleL2 says why a node, by its index, may not hold an address, as far as the Service is not asked.
+func (r *rules) ineligibleL2(matches advertisementSet, node int) IneligibleReason {
+	if reason := r.nodes[node].ineligible; reason != Eligible {
+		return reason
+	}
+	q := query{rules: r, node: &r.nodes[node], layer2: true, advertisements: r.l2Selecting(matches, node)}
+	return q.ask(ofAdvertisements)
+}
+
+// bestConnected are the members with the best reachability: a node without the address's subnet is no candidate while
+// another one has it, and one without any interface never is.
+func bestConnected(members []member) *election.Group {
 	best := reachable
 	var candidates []election.Candidate
 	for _, m := range members {
-		if m.way > best {
-			candidates, best = nil, m.way
+		if m.reachability > best {
+			candidates, best = nil, m.reachability
 		}
-		if m.way == best {
+		if m.reachability == best {
 			candidates = append(candidates, m.Candidate)
 		}
 	}
 	return election.NewGroup(candidates)
 }
 
-// weight of a node by its place: the sum over the advertisements that select it, -1 when none does.
-func (r *rules) weight(matches set, place int) int {
-	weight := -1
-	for i := range matches.all() {
-		if gain := r.l2[i].weights[place]; gain >= 0 {
-			weight = max(weight, 0) + gain
-		}
+// weight of a node, by its index: the sum over the advertisements that select it.
+func (r *rules) weight(matches advertisementSet, node int) int {
+	weight := 0
+	for i := range r.l2Selecting(matches, node).all() {
+		weight += r.l2[i].weights[node]
 	}
 	return weight
 }

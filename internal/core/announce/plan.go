@@ -53,8 +53,8 @@ type Session struct {
 	// Problem says why the session can neither be started nor changed now, for example because its Secret is not to be
 	// had. A session that runs is left exactly as it is, paths apart. Empty: all is known.
 	Problem string
-	// Unknown: which routers the peer has on this node cannot be told now. Its sessions that run stay, as with a Problem.
-	Unknown bool
+	// RoutersUnknown: which routers the peer has on this node cannot be told now. Its sessions that run stay, as with a Problem.
+	RoutersUnknown bool
 
 	// MyASN is our own AS number; LocalASN, when not 0, is shown to the peer in its place.
 	MyASN    uint32
@@ -88,9 +88,9 @@ type Session struct {
 	// Links are the indexes of the interfaces that the session stands on, that of a link-local router and the VRF's; 0: none,
 	// or it is not there. Another of the same name is another interface.
 	Links [2]int
-	// BFD parameters; nil: not watched. Distant: the router is more than one hop away, so multihop BFD watches it.
-	BFD     *lb.BFDProfile
-	Distant bool
+	// BFD parameters; nil: not watched. MultiHopBFD: the router is more than one hop away, so multihop BFD watches it.
+	BFD         *lb.BFDProfile
+	MultiHopBFD bool
 
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path

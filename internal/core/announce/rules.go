@@ -8,57 +8,69 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// rules are a World made ready for questions: everything that does not depend on a Service is worked out once.
+// rules are a World prepared for questions: what does not depend on a Service is worked out once.
 type rules struct {
 	world *World
 	nodes []node
 	l2    []l2Rule
 	bgp   []bgpRule
 	peers []*lb.Peer
+	// begin are the positions in chain at which the checks of each scope begin.
+	begin [scopes + 1]int
 
 	segments *segments
-	// crowds caches candidates, since most Services share them.
-	crowds map[occasion]*crowd
+	// candidateSets is a cache: most addresses share one.
+	candidateSets map[candidateKey]*candidateSet
 }
 
-// node is a node and why it announces nothing at all.
+// node is a node with what is known of it whatever the address.
 type node struct {
 	*lb.Node
-	refusal IneligibleReason
-	alive   bool
+	// ineligible: why it announces nothing at all.
+	ineligible IneligibleReason
+	// alive: its speaker runs and may hold addresses.
+	alive bool
 }
 
-// l2Rule is a layer-2 advertisement with the pools and nodes it selects. Weights are in the order of rules.nodes; a
-// node that is not selected has -1.
+// selection is the pools and nodes that an advertisement selects.
+type selection struct {
+	// self is the set that contains this advertisement only.
+	self  advertisementSet
+	pools map[*lb.Pool]bool
+	// nodes in the order of rules.nodes.
+	nodes []bool
+}
+
+// l2Rule is a layer-2 advertisement with what it selects. Weights of nodes are in the order of rules.nodes; they mean
+// nothing for nodes that are not selected.
 type l2Rule struct {
 	*lb.L2Advertisement
-	// self is the set of this advertisement alone.
-	self    set
-	pools   map[*lb.Pool]bool
+	selection
 	weights []int
 }
 
-// bgpRule is a BGP advertisement with the pools and nodes it selects, in the order of rules.nodes.
+// bgpRule is a BGP advertisement with what it selects.
 type bgpRule struct {
 	*lb.BGPAdvertisement
-	// self is the set of this advertisement alone.
-	self        set
-	pools       map[*lb.Pool]bool
-	selected    []bool
+	selection
 	communities []lb.Community
 }
 
 func newRules(w *World) *rules {
-	r := &rules{world: w, segments: newSegments(w.Links), crowds: map[occasion]*crowd{}}
+	r := &rules{world: w, begin: begins(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{}}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {
 		alive[name] = true
 	}
 	for _, n := range w.Nodes {
-		r.nodes = append(r.nodes, node{n, nodeRefusal(n, w.Options), alive[n.Name]})
+		r.nodes = append(r.nodes, node{Node: n, alive: alive[n.Name]})
 	}
 	slices.SortFunc(r.nodes, func(a, b node) int { return strings.Compare(a.Name, b.Name) })
+	for i := range r.nodes {
+		q := query{rules: r, node: &r.nodes[i]}
+		r.nodes[i].ineligible = q.ask(ofNode)
+	}
 	r.readL2()
 	r.readBGP()
 	return r
@@ -69,18 +81,15 @@ func (r *rules) readL2() {
 		if adv.Err != nil {
 			continue
 		}
-		rule := l2Rule{L2Advertisement: adv, pools: r.poolsOf(&adv.Advertisement), weights: make([]int, len(r.nodes))}
+		rule := l2Rule{L2Advertisement: adv, selection: r.selectionOf(&adv.Advertisement), weights: make([]int, len(r.nodes))}
 		for i, n := range r.nodes {
-			rule.weights[i] = -1
-			if adv.NodeSelectors.Match(n.Labels) {
-				rule.weights[i] = adv.Weight(n.Node)
-			}
+			rule.weights[i] = adv.Weight(n.Node)
 		}
 		r.l2 = append(r.l2, rule)
 	}
 	slices.SortFunc(r.l2, func(a, b l2Rule) int { return a.CompareAge(&b.Advertisement) })
 	for i := range r.l2 {
-		r.l2[i].self = single(i)
+		r.l2[i].self = singleton(i)
 	}
 }
 
@@ -89,35 +98,33 @@ func (r *rules) readBGP() {
 		if adv.Err != nil {
 			continue
 		}
-		// Communities that are not understood are named in a condition by the controller; the route goes out without
-		// them rather than not at all.
+		// A community that cannot be resolved is named in a condition by the controller. The route goes out without it,
+		// which is better than not at all.
 		communities, _ := r.world.Aliases.Resolve(adv.Communities)
-		rule := bgpRule{
-			BGPAdvertisement: adv, pools: r.poolsOf(&adv.Advertisement), selected: make([]bool, len(r.nodes)), communities: communities,
-		}
-		for i, n := range r.nodes {
-			rule.selected[i] = adv.NodeSelectors.Match(n.Labels)
-		}
-		r.bgp = append(r.bgp, rule)
+		r.bgp = append(r.bgp, bgpRule{adv, r.selectionOf(&adv.Advertisement), communities})
 	}
 	slices.SortFunc(r.bgp, func(a, b bgpRule) int { return a.CompareAge(&b.Advertisement) })
 	for i := range r.bgp {
-		r.bgp[i].self = single(i)
+		r.bgp[i].self = singleton(i)
 	}
 }
 
-func (r *rules) poolsOf(adv *lb.Advertisement) map[*lb.Pool]bool {
-	pools := map[*lb.Pool]bool{}
+// selectionOf an advertisement; self is set once all are in order.
+func (r *rules) selectionOf(adv *lb.Advertisement) selection {
+	s := selection{pools: map[*lb.Pool]bool{}, nodes: make([]bool, len(r.nodes))}
 	for _, pool := range r.world.Pools.ByAge() {
 		if adv.MatchesPool(pool) {
-			pools[pool] = true
+			s.pools[pool] = true
 		}
 	}
-	return pools
+	for i, n := range r.nodes {
+		s.nodes[i] = adv.NodeSelectors.Match(n.Labels)
+	}
+	return s
 }
 
-// place of a node in the list, -1 when it is not there.
-func (r *rules) place(name string) int {
+// nodeIndex of a node in the list; -1 if it is not there.
+func (r *rules) nodeIndex(name string) int {
 	i, found := slices.BinarySearchFunc(r.nodes, name, func(n node, name string) int { return strings.Compare(n.Name, name) })
 	if !found {
 		return -1
@@ -130,9 +137,9 @@ func (r *rules) address(s *lb.Service, addr netip.Addr) address {
 	return address{s, addr, r.world.Pools.Of(s, addr)}
 }
 
-// l2Matches are the places of the layer-2 advertisements that announce an address.
-func (r *rules) l2Matches(a address) set {
-	var matches set
+// l2Matches are the layer-2 advertisements that announce an address.
+func (r *rules) l2Matches(a address) advertisementSet {
+	var matches advertisementSet
 	for i := range r.l2 {
 		if a.pool != nil && r.l2[i].pools[a.pool] && r.l2[i].ServiceSelectors.Match(a.service.Labels) {
 			matches += r.l2[i].self
@@ -141,13 +148,23 @@ func (r *rules) l2Matches(a address) set {
 	return matches
 }
 
-// bgpMatches are the places of the BGP advertisements that announce an address.
-func (r *rules) bgpMatches(a address) set {
-	var matches set
+// bgpMatches are the BGP advertisements that announce an address.
+func (r *rules) bgpMatches(a address) advertisementSet {
+	var matches advertisementSet
 	for i := range r.bgp {
 		if a.pool != nil && r.bgp[i].pools[a.pool] && r.bgp[i].ServiceSelectors.Match(a.service.Labels) {
 			matches += r.bgp[i].self
 		}
 	}
 	return matches
+}
+
+// l2Selecting are those of a set of layer-2 advertisements that select a node.
+func (r *rules) l2Selecting(matches advertisementSet, node int) advertisementSet {
+	return matches.filter(func(i int) bool { return r.l2[i].nodes[node] })
+}
+
+// bgpSelecting are those of a set of BGP advertisements that select a node.
+func (r *rules) bgpSelecting(matches advertisementSet, node int) advertisementSet {
+	return matches.filter(func(i int) bool { return r.bgp[i].nodes[node] })
 }

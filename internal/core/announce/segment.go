@@ -8,43 +8,45 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// foreignLinks are interfaces that lead to containers, tunnels and virtual switches of the node itself. An
-// advertisement that names no interface leaves them out.
-var foreignLinks = []string{
+// internalLinks are the interfaces that lead to containers, tunnels and virtual switches of the node itself. An
+// advertisement that names no interface does not use them.
+var internalLinks = []string{
 	"veth*", "cali*", "cilium_*", "lxc*", "cni*", "flannel*", "weave*", "kube-*", "nodelocaldns", "docker*", "podman*",
 	"br-*", "virbr*", "vnet*", "tap*", "tun*", "tunl*", "vxlan*", "geneve*", "gre*", "ip6tnl*", "sit*", "wg*",
 	"tailscale*", "zt*", "ovs-*", "genev_sys_*", "antrea-*", "dummy*", "ifb*",
 }
 
-// way says how good a way a node has to the segment of an address.
-type way uint8
+// reachability is how well a node is connected to the segment of an address; higher is better.
+type reachability uint8
 
 const (
 	// unreachable: it has no interface to announce on.
-	unreachable way = iota
+	unreachable reachability = iota
 	// reachable: it has one that the advertisements select, and no address in the same subnet.
 	reachable
-	// attached: it has one with an address in the same subnet.
-	attached
+	// onSubnet: it has one with an address in the same subnet.
+	onSubnet
 )
 
-// segment is what addresses have in common that are in the same of the nodes' subnets. There are few of them, and what
-// is worked out for one holds for all its addresses.
+// segment is what those addresses have in common that are in the same subnets of the nodes. There are few segments, and
+// what is worked out for one holds for all its addresses.
 type segment struct {
 	subnets []netip.Prefix
-	found   map[seat]seen
+	// connections is a cache.
+	connections map[nodeKey]connection
 }
 
-// seat is a node by its place, and the advertisements in question.
-type seat struct {
-	matches set
-	place   int
+// nodeKey is a node, by its index, and the advertisements in question.
+type nodeKey struct {
+	matches advertisementSet
+	node    int
 }
 
-// seen is what was found of a seat.
-type seen struct {
-	interfaces []string
-	way        way
+// connection of a node to a segment.
+type connection struct {
+	// interfaces to answer on, sorted.
+	interfaces   []string
+	reachability reachability
 }
 
 // segments sorts addresses by the subnets of all nodes.
@@ -93,64 +95,66 @@ func (s *segments) of(addr netip.Addr) *segment {
 	}
 	known := s.byKey[string(key)]
 	if known == nil {
-		known = &segment{subnets, map[seat]seen{}}
+		known = &segment{subnets, map[nodeKey]connection{}}
 		s.byKey[string(key)] = known
 	}
 	return known
 }
 
-// way of a node, by its place, to the segment.
-func (s *segment) way(r *rules, matches set, place int) way { return s.look(r, matches, place).way }
-
-// interfaces of a node to answer on, sorted.
-func (s *segment) interfaces(r *rules, matches set, place int) []string {
-	return s.look(r, matches, place).interfaces
+// reachabilityOf a node, by its index.
+func (s *segment) reachabilityOf(r *rules, matches advertisementSet, node int) reachability {
+	return s.connection(r, matches, node).reachability
 }
 
-// look finds those of a node's interfaces that the advertisements select. Where some have a subnet of the segment, only
-// those, whatever their names: the hosts that ask for the address are there. Without any word of links, as when asking
-// from outside, a node is taken to have a way.
-func (s *segment) look(r *rules, matches set, place int) seen {
+// interfaces of a node to answer on, sorted.
+func (s *segment) interfaces(r *rules, matches advertisementSet, node int) []string {
+	return s.connection(r, matches, node).interfaces
+}
+
+// connection finds the interfaces of a node that the advertisements select. If some have a subnet of the segment, it is
+// only those, whatever their names: the hosts that ask for the address are there. If no links are known, as for Explain,
+// every node counts as connected.
+func (s *segment) connection(r *rules, matches advertisementSet, node int) connection {
 	if r.world.Links == nil {
-		return seen{way: attached}
+		return connection{reachability: onSubnet}
 	}
-	key := seat{matches, place}
-	if known, ok := s.found[key]; ok {
+	key := nodeKey{matches, node}
+	if known, ok := s.connections[key]; ok {
 		return known
 	}
 	var onLink, others []string
-	links := r.world.OwnLinks // This node, when its Node has been deleted.
-	if place >= 0 {
-		links = r.world.Links[r.nodes[place].Name]
+	links := r.world.OwnLinks // For this node when its Node object has been deleted.
+	if node >= 0 {
+		links = r.world.Links[r.nodes[node].Name]
 	}
 	for i := range links {
 		link := &links[i]
 		if !usable(link) {
 			continue
 		}
-		named, chosen := r.announcesOn(link.Name, matches, place)
+		named, selected := r.announcesOn(link.Name, matches, node)
 		switch {
-		case chosen && slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return slices.Contains(s.subnets, p.Masked()) }):
+		case selected && slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return slices.Contains(s.subnets, p.Masked()) }):
 			onLink = append(onLink, link.Name)
-		case named || chosen && !foreign(link.Name):
+		case named || selected && !isInternal(link.Name):
 			others = append(others, link.Name)
 		}
 	}
-	result := seen{others, reachable}
+	result := connection{others, reachable}
 	switch {
 	case len(onLink) > 0:
-		result = seen{onLink, attached}
+		result = connection{onLink, onSubnet}
 	case len(others) == 0:
-		result.way = unreachable
+		result.reachability = unreachable
 	}
 	slices.Sort(result.interfaces)
-	s.found[key] = result
+	s.connections[key] = result
 	return result
 }
 
-// Relevant are the links of a node that it may announce on, or that may have been meant to: what the other nodes need to
-// know of them. It leaves out the many that lead to the node's own containers, which come and go.
-func Relevant(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
+// RelevantLinks are those links of a node that the other nodes need to know: it may announce on them, or somebody may have
+// meant it to. It leaves out the many links to the node's own containers, which come and go.
+func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
 	var relevant []lb.Link
 	for i := range links {
 		link := &links[i]
@@ -158,31 +162,31 @@ func Relevant(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
 			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
 		})
 		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return !p.Addr().IsLinkLocalUnicast() })
-		if usable(link) && (named || addressed || !foreign(link.Name)) {
+		if usable(link) && (named || addressed || !isInternal(link.Name)) {
 			relevant = append(relevant, *link)
 		}
 	}
 	return relevant
 }
 
-// usable reports whether an interface has neighbors that could be answered.
+// usable reports whether an interface can have neighbors to answer.
 func usable(link *lb.Link) bool { return link.Up && !link.NoARP && !link.Enslaved }
 
-// announcesOn reports whether one of the advertisements that select a node announces on an interface, and whether it
-// names it. A node that has been deleted has no labels to be selected by: it goes on where it may have been until it is
-// replaced.
-func (r *rules) announcesOn(name string, matches set, place int) (named, chosen bool) {
+// announcesOn reports whether one of the advertisements that select a node announces on an interface, and whether it names
+// it. A deleted node, with index -1, has no labels to select it by: it goes on wherever it may have announced, until
+// another node takes over.
+func (r *rules) announcesOn(name string, matches advertisementSet, node int) (named, selected bool) {
 	for i := range matches.all() {
 		rule := &r.l2[i]
-		if (place < 0 || rule.weights[place] >= 0) && rule.MatchesInterface(name) {
-			named, chosen = named || len(rule.Interfaces) > 0, true
+		if (node < 0 || rule.nodes[node]) && rule.MatchesInterface(name) {
+			named, selected = named || len(rule.Interfaces) > 0, true
 		}
 	}
-	return named, chosen
+	return named, selected
 }
 
-func foreign(name string) bool {
-	return slices.ContainsFunc(foreignLinks, func(glob string) bool {
+func isInternal(name string) bool {
+	return slices.ContainsFunc(internalLinks, func(glob string) bool {
 		matched, _ := path.Match(glob, name)
 		return matched
 	})

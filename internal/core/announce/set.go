@@ -2,13 +2,13 @@ package announce
 
 import "iter"
 
-// set is a set of advertisements by their places in rules.l2 or rules.bgp, in ascending order, which is their order of
-// age. It is a string of two bytes a place: it can be the key of a map, which a slice cannot, it never changes, and it
-// has no limit that a word of bits would have.
-type set string
+// advertisementSet is a set of advertisements: their indexes in rules.l2 or rules.bgp, ascending, which is by age. It is a
+// string with two bytes for each index, so that it can be the key of a map, which a slice cannot, and has no size limit,
+// which a bit mask would have. It is immutable.
+type advertisementSet string
 
-// all places in order.
-func (s set) all() iter.Seq[int] {
+// all yields the indexes in order.
+func (s advertisementSet) all() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := 0; i < len(s); i += 2 {
 			if !yield(int(s[i])<<8 | int(s[i+1])) {
@@ -18,39 +18,39 @@ func (s set) all() iter.Seq[int] {
 	}
 }
 
-// has reports whether a place is in the set.
-func (s set) has(place int) bool {
+// has reports whether an index is in the set.
+func (s advertisementSet) has(index int) bool {
 	for known := range s.all() {
-		if known == place {
+		if known == index {
 			return true
 		}
 	}
 	return false
 }
 
-// with is the set and one more place.
-func (s set) with(place int) set {
+// with returns the set and one more index.
+func (s advertisementSet) with(index int) advertisementSet {
 	for i := 0; i < len(s); i += 2 {
 		switch known := int(s[i])<<8 | int(s[i+1]); {
-		case known == place:
+		case known == index:
 			return s
-		case known > place:
-			return s[:i] + single(place) + s[i:]
+		case known > index:
+			return s[:i] + singleton(index) + s[i:]
 		}
 	}
-	return s + single(place)
+	return s + singleton(index)
 }
 
 // union of two sets.
-func (s set) union(other set) set {
-	for place := range other.all() {
-		s = s.with(place)
+func (s advertisementSet) union(other advertisementSet) advertisementSet {
+	for index := range other.all() {
+		s = s.with(index)
 	}
 	return s
 }
 
-// where keeps the places for which wanted is true.
-func (s set) where(wanted func(place int) bool) set {
+// filter returns the indexes that are wanted.
+func (s advertisementSet) filter(wanted func(index int) bool) advertisementSet {
 	kept := s
 	for i := len(s) - 2; i >= 0; i -= 2 {
 		if !wanted(int(s[i])<<8 | int(s[i+1])) {
@@ -60,4 +60,6 @@ func (s set) where(wanted func(place int) bool) set {
 	return kept
 }
 
-func single(place int) set { return set([]byte{byte(place >> 8), byte(place)}) } //nolint:gosec // the two bytes of it
+func singleton(index int) advertisementSet {
+	return advertisementSet([]byte{byte(index >> 8), byte(index)}) //nolint:gosec // its two bytes
+}

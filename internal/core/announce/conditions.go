@@ -1,0 +1,44 @@
+package announce
+
+import (
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+)
+
+// Reasons of an Explanation, and so of a Service's condition daymark.io/Announced.
+var (
+	ReasonAnnounced = reason.Reason{
+		Name: "Announced", Meaning: "At least one node announces every address of the Service.",
+	}
+	ReasonNoAddress = reason.Reason{
+		Name: "NoAddress", Meaning: "The Service has no address yet.",
+		Remedy: "Look at the condition daymark.io/AddressAssigned, which says why.",
+	}
+	ReasonNoAdvertisement = reason.Reason{
+		Name: "NoAdvertisement", Meaning: "No L2Advertisement or BGPAdvertisement selects the Service and the pool of its address.",
+		Remedy: "Create an advertisement for the pool, or change the selectors of one.",
+	}
+	ReasonNoEndpoint = reason.Reason{
+		Name: "NoEndpoint", Meaning: "No endpoint of the address's family is ready.",
+		Remedy: "Look at the Pods of the Service and its EndpointSlices.",
+	}
+	ReasonNoNode = reason.Reason{
+		Name: "NoNode", Meaning: "Something stands against every node; the message says for each node what.",
+		Remedy: "Remove what stands against the nodes that are to announce the address.",
+	}
+	ReasonAddressConflict = reason.Reason{
+		Name: "AddressConflict", Meaning: "A host outside the cluster uses the address. The status says whether the cluster announces it all the same.",
+		Remedy: "Take the address from that host, or out of the pool.",
+	}
+)
+
+// Conditions are the conditions that this package gives the reasons of.
+func Conditions() []reason.Condition {
+	return []reason.Condition{{
+		Kind: "Service", Type: v1beta1.ConditionAnnounced,
+		Meaning: "The Service's addresses are announced to the network.",
+		Reasons: []reason.Reason{
+			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNoEndpoint, ReasonNoNode, ReasonAddressConflict,
+		},
+	}}
+}

@@ -1,0 +1,258 @@
+package announce
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+)
+
+// This file is the one place that says what stands against announcing an address. Compute asks it in order to act, and
+// Explain asks it in order to explain, so that the two cannot differ. To add a reason, add one entry to chain.
+//
+// Not part of it: which of the eligible nodes is best connected to the address's subnet (see bestConnected) and which of
+// them holds the address (internal/core/election). Those choose between nodes; they are no reasons against one.
+
+// IneligibleReason says why a node does not announce an address. It is a position in chain, counted from 1: a higher one
+// is nearer to success. The zero value is Eligible.
+type IneligibleReason uint8
+
+// Eligible means that nothing stands against the node.
+const Eligible IneligibleReason = 0
+
+// String is the reason in words that follow the node's name and a colon.
+func (r IneligibleReason) String() string {
+	if r == Eligible {
+		return "announces"
+	}
+	if int(r) > len(chain) {
+		return fmt.Sprintf("reason %d", uint8(r))
+	}
+	return chain[r-1].Meaning
+}
+
+// momentary reports whether the reason is expected to go by itself.
+func (r IneligibleReason) momentary() bool { return r != Eligible && chain[r-1].momentary }
+
+// IneligibleReasons are the reasons against a node in the order of the chain, for the reference pages.
+func IneligibleReasons() []reason.Reason {
+	var reasons []reason.Reason
+	for _, c := range chain {
+		reasons = append(reasons, c.Reason)
+	}
+	return reasons
+}
+
+// scope is what a check depends on. It decides how often the check is made.
+type scope uint8
+
+const (
+	// ofNode: on the node alone. Asked once per World.
+	ofNode scope = iota
+	// ofAdvertisements: on the node, a set of advertisements and a peer. Asked once for all addresses that have the same.
+	ofAdvertisements
+	// ofLocalService: on the node and a Service with externalTrafficPolicy Local. Asked for every address of such Services;
+	// any node can serve the others.
+	ofLocalService
+	scopes
+)
+
+// check is one reason against a node.
+type check struct {
+	// Reason with its name, its text (Meaning, which follows the node's name and a colon) and its remedy.
+	reason.Reason
+	scope scope
+	// momentary: the reason comes and goes by itself. A peer that has nothing worse against it is named in explanations all
+	// the same, so that a router that restarts does not rewrite the conditions of every Service.
+	momentary bool
+	// applies asks the question; true: the reason stands against the node.
+	applies func(q *query) bool
+}
+
+// chain is all reasons against a node, in the order in which they are asked; the first that applies is the answer. Facts
+// about the node come first, then its selection, then its speaker and sessions, then the Service's endpoints; scopes must
+// ascend. Where a node has several ways to announce an address, by layer 2 and to several peers, the explanation tells the
+// reason that stands last here, because it is the one nearest to success.
+var chain = []check{
+	{
+		reason.Reason{
+			Name: "NetworkUnavailable", Meaning: "its condition NetworkUnavailable is True",
+			Remedy: "Find out why the network plugin does not work on the node.",
+		}, ofNode, false,
+		func(q *query) bool { return q.node.NetworkUnavailable },
+	},
+	{
+		reason.Reason{
+			Name: "Excluded", Meaning: "it has the label node.kubernetes.io/exclude-from-external-load-balancers",
+			Remedy: "Remove the label, or start all programs with --ignore-exclude-label.",
+		}, ofNode, false,
+		func(q *query) bool { return q.node.Excluded && !q.world.Options.IgnoreExcludeLabel },
+	},
+	{
+		reason.Reason{
+			Name: "OutOfService", Meaning: "it has the taint node.kubernetes.io/out-of-service",
+			Remedy: "Remove the taint when the node works again.",
+		}, ofNode, false,
+		func(q *query) bool { return q.node.OutOfService },
+	},
+	{
+		reason.Reason{
+			Name: "Draining", Meaning: `it has the annotation daymark.io/drain: "true"`,
+			Remedy: "Remove the annotation when the node is to announce again.",
+		}, ofNode, false,
+		func(q *query) bool { return q.node.Draining },
+	},
+	{
+		reason.Reason{Name: "Cordoned", Meaning: "it is cordoned", Remedy: "Uncordon the node."}, ofNode, false,
+		func(q *query) bool { return q.node.Unschedulable && q.world.Options.WithdrawOnCordon },
+	},
+	{
+		reason.Reason{
+			Name: "NotSelected", Meaning: "nodeSelectors do not match it",
+			Remedy: "Change the nodeSelectors of the advertisement or of the BGPPeer, or the labels of the node.",
+		}, ofAdvertisements, false,
+		func(q *query) bool { return q.advertisements == "" || q.peer != nil && !selects(q.peer, q.node.Node) },
+	},
+	{
+		reason.Reason{
+			Name: "SpeakerMissing", Meaning: "its speaker is not there",
+			Remedy: "Look at the speaker's Pod on the node, and at its Speaker object.",
+		}, ofAdvertisements, false,
+		(*query).speakerMissing,
+	},
+	{
+		reason.Reason{
+			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family",
+			Remedy: "Name the family in the BGPPeer's families, and give the node an address of it.",
+		}, ofAdvertisements, false,
+		(*query).otherFamily,
+	},
+	{
+		reason.Reason{
+			Name: "NoSession", Meaning: "it has no established BGP session",
+			Remedy: "Look at the sessions in the node's Speaker object; lastError says what is wrong.",
+		}, ofAdvertisements, true,
+		func(q *query) bool { return q.peer != nil && !q.world.Established[q.node.Name][q.peer.Name] },
+	},
+	{
+		reason.Reason{
+			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
+			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
+		}, ofLocalService, false,
+		func(q *query) bool { return q.endpoints.On(q.node.Name).Of(q.family).Serving == 0 },
+	},
+}
+
+// query is a question to the chain: may a node announce an address?
+type query struct {
+	*rules
+	node *node
+	// layer2: by layer 2; else by BGP.
+	layer2 bool
+	// advertisements, of layer 2 or of BGP, that announce the address, are meant for the peer and select the node; for the
+	// checks ofAdvertisements.
+	advertisements advertisementSet
+	// peer that is to hear of the address, as far as the speakers report; nil: not asked about. A speaker that acts does
+	// not ask: it gives every session its paths, and the session takes those it can carry once it is established.
+	peer *lb.Peer
+	// family of the address.
+	family lb.Family
+	// endpoints of the Service, for the checks ofLocalService.
+	endpoints lb.Endpoints
+}
+
+// serviceQuery prepares a query of the checks ofLocalService, to which a node is to be added.
+func (r *rules) serviceQuery(a address) query {
+	return query{rules: r, family: lb.FamilyOf(a.addr), endpoints: r.world.Endpoints[a.service.Key]}
+}
+
+// ask returns the first reason of a scope that applies.
+func (q *query) ask(s scope) IneligibleReason {
+	for i := q.begin[s]; i < q.begin[s+1]; i++ {
+		if chain[i].applies(q) {
+			return IneligibleReason(i + 1) //nolint:gosec // a position in a short list
+		}
+	}
+	return Eligible
+}
+
+// ineligibleService says why a node, by its index, cannot serve an address for which there are endpoints.
+func (r *rules) ineligibleService(a address, node int) IneligibleReason {
+	if !a.service.Local {
+		return Eligible
+	}
+	q := r.serviceQuery(a)
+	q.node = &r.nodes[node]
+	return q.ask(ofLocalService)
+}
+
+// begins are the positions at which the checks of each scope begin, and the end of the last.
+func begins() (begin [scopes + 1]int) {
+	for s := range scopes + 1 {
+		begin[s] = len(chain)
+		if i := slices.IndexFunc(chain, func(c check) bool { return c.scope >= s }); i >= 0 {
+			begin[s] = i
+		}
+	}
+	return begin
+}
+
+// selects reports whether a peer is one of a node's.
+func selects(peer *lb.Peer, n *lb.Node) bool { return peer.NodeSelectors.Match(n.Labels) }
+
+func (q *query) speakerMissing() bool {
+	if q.layer2 {
+		return !q.node.alive
+	}
+	_, reported := q.world.Established[q.node.Name]
+	return q.peer != nil && !reported
+}
+
+func (q *query) otherFamily() bool {
+	return q.peer != nil && !slices.ContainsFunc(q.sessionsWith(q.peer, q.node.Node), func(s Session) bool { return s.carries(q.family) })
+}
+
+// addressCheck is one reason against an address, whichever node is asked.
+type addressCheck struct {
+	reason.Reason
+	// applies is given the address, and whether an advertisement announces it.
+	applies func(r *rules, a address, advertised bool) bool
+	// message in words, for the condition.
+	message func(a address) string
+}
+
+// addressChain is all reasons against an address, in the order in which they are asked, before any node is.
+var addressChain = []addressCheck{
+	{
+		ReasonNoAdvertisement,
+		func(_ *rules, _ address, advertised bool) bool { return !advertised },
+		noAdvertisement,
+	},
+	{
+		ReasonNoEndpoint,
+		func(r *rules, a address, _ bool) bool {
+			return !r.world.Endpoints[a.service.Key].Any(lb.FamilyOf(a.addr))
+		},
+		func(a address) string {
+			return fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, lb.FamilyOf(a.addr))
+		},
+	},
+}
+
+// askAddress returns the first reason against an address; nil if none.
+func (r *rules) askAddress(a address, advertised bool) *addressCheck {
+	for i := range addressChain {
+		if addressChain[i].applies(r, a, advertised) {
+			return &addressChain[i]
+		}
+	}
+	return nil
+}
+
+func noAdvertisement(a address) string {
+	if a.pool == nil {
+		return fmt.Sprintf("%s is in no IPAddressPool", a.addr)
+	}
+	return fmt.Sprintf("no L2Advertisement or BGPAdvertisement selects this Service and pool %s of %s", a.pool.Name, a.addr)
+}
