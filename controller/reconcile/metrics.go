@@ -63,7 +63,7 @@ func (m *metrics) show(plan *ipam.Plan) {
 	m.available.Reset()
 	for _, use := range plan.Pools {
 		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
-			if count := use.Of(family); count != nil {
+			if count := use.Count(family); count != nil {
 				available, _ := new(big.Float).SetInt(count.Available).Float64()
 				m.assigned.WithLabelValues(use.Pool.Name, family.String()).Set(float64(count.Assigned))
 				m.available.WithLabelValues(use.Pool.Name, family.String()).Set(available)
@@ -72,7 +72,7 @@ func (m *metrics) show(plan *ipam.Plan) {
 	}
 	waiting := 0
 	for i := range plan.Assignments {
-		if a := &plan.Assignments[i]; a.Refused != nil || len(a.Missing) > 0 {
+		if a := &plan.Assignments[i]; a.RequestError != nil || len(a.Missing) > 0 {
 			waiting++
 		}
 	}

@@ -105,7 +105,7 @@ func poolExhausted(use *ipam.PoolUse) verdict {
 	}
 	var texts []string
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
-		if c := use.Of(family); c != nil && c.Available.Sign() <= 0 {
+		if c := use.Count(family); c != nil && c.Available.Sign() <= 0 {
 			texts = append(texts, fmt.Sprintf("no %s address is left: %s", family, c))
 		}
 	}

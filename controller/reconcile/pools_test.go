@@ -28,7 +28,7 @@ func TestWhenAPoolIsWritten(t *testing.T) {
 		}
 	}
 	resting := func(n int64) func(*ipam.PoolUse) {
-		return func(use *ipam.PoolUse) { use.IPv4.Resting, use.IPv4.Rested = n, time.Unix(0, 0) }
+		return func(use *ipam.PoolUse) { use.IPv4.ReuseDelayed, use.IPv4.ReusableFrom = n, time.Unix(0, 0) }
 	}
 	for _, test := range []struct {
 		name          string

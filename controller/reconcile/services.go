@@ -29,7 +29,7 @@ type intent struct {
 	want   state
 	patch  []byte
 	// lost addresses, to tell in an Event.
-	lost []ipam.Loss
+	lost []ipam.Release
 }
 
 // intents are what is to be written of the plan: nothing for a Service that is as it should be.
@@ -40,7 +40,7 @@ func (l *Loop) intents(s *snapshot, plan *ipam.Plan, explainer *announce.Explain
 	}
 	var intents []*intent
 	var errs []error
-	add := func(r *record, want state, lost []ipam.Loss) {
+	add := func(r *record, want state, lost []ipam.Release) {
 		if want.same(&r.state) {
 			return
 		}
@@ -54,11 +54,11 @@ func (l *Loop) intents(s *snapshot, plan *ipam.Plan, explainer *announce.Explain
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		r := records[a.Service]
-		add(r, l.wanted(r, a, explainer), a.Lost)
+		add(r, l.wanted(r, a, explainer), a.Released)
 	}
 	for _, r := range s.services {
 		if !l.classes.Ours(r.Service) && r.traces() {
-			add(r, cleaned(r, plan.Former), nil)
+			add(r, cleaned(r, plan.Cleanups), nil)
 		}
 	}
 	return intents, errors.Join(errs...)
@@ -70,7 +70,7 @@ func (l *Loop) wanted(r *record, a *ipam.Assignment, explainer *announce.Explain
 	want := state{ingress: ingress(r.ingress, a.Addresses), pools: poolNames(a.Addresses), conditions: r.conditions}
 	want.present = want.pools != ""
 	outcome := a.Outcome()
-	want.conditions = with(want.conditions, l.condition(v1beta1.ConditionAddressAssigned, outcome.Assigned, outcome.Reason, outcome.Message))
+	want.conditions = with(want.conditions, l.condition(v1beta1.ConditionAddressAssigned, outcome.Assigned, outcome.Reason.Name, outcome.Message))
 	service := r.Service
 	if r.uncertain || want.pools != r.pools || !sameList(want.ingress, r.ingress) {
 		service = withIngress(r.Service, &want)
@@ -113,9 +113,9 @@ func ingress(before []corev1.LoadBalancerIngress, addresses []ipam.Address) []co
 }
 
 // cleaned is the state of a Service that is not ours any more: without our addresses, conditions and annotation.
-func cleaned(r *record, former []ipam.Former) state {
+func cleaned(r *record, former []ipam.Cleanup) state {
 	want := state{ingress: r.ingress}
-	i := slices.IndexFunc(former, func(f ipam.Former) bool { return f.Service == r.Service })
+	i := slices.IndexFunc(former, func(f ipam.Cleanup) bool { return f.Service == r.Service })
 	if i < 0 {
 		return want
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// fleet is services without addresses in a hundred namespaces.
+// fleet returns Services without addresses in a hundred namespaces.
 func fleet(n int, families ...lb.Family) []*lb.Service {
 	services := make([]*lb.Service, n)
 	for i := range services {
@@ -23,7 +23,7 @@ func fleet(n int, families ...lb.Family) []*lb.Service {
 	return services
 }
 
-func benchPool(name, text string) *lb.Pool {
+func benchmarkPool(name, text string) *lb.Pool {
 	r, err := lb.ParseRange(text)
 	if err != nil {
 		panic(err)
@@ -31,7 +31,7 @@ func benchPool(name, text string) *lb.Pool {
 	return &lb.Pool{Name: name, AutoAssign: true, Ranges: []lb.Range{r}}
 }
 
-// settle writes a plan into the services' status, as the loop does.
+// settle writes a plan into the status of the Services, as the controller does.
 func settle(plan Plan) {
 	for i := range plan.Assignments {
 		write(&plan.Assignments[i])
@@ -66,21 +66,21 @@ func worldOf(services []*lb.Service, pools ...*lb.Pool) World {
 	return World{Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: services, Pools: lb.NewPools(pools)}
 }
 
-// BenchmarkFill16 gives all 65,536 addresses of an IPv4 /16 in one pass.
-func BenchmarkFill16(b *testing.B) {
-	benchmark(b, worldOf(fleet(65536, lb.IPv4), benchPool("blue", "10.0.0.0/16")), 65536)
+// BenchmarkCompute_Fill16 gives all 65,536 addresses of an IPv4 /16 in one pass.
+func BenchmarkCompute_Fill16(b *testing.B) {
+	benchmark(b, worldOf(fleet(65536, lb.IPv4), benchmarkPool("blue", "10.0.0.0/16")), 65536)
 }
 
-// BenchmarkFillIPv6 gives as many addresses of an IPv6 /64.
-func BenchmarkFillIPv6(b *testing.B) {
-	benchmark(b, worldOf(fleet(65536, lb.IPv6), benchPool("blue", "2001:db8::/64")), 65536)
+// BenchmarkCompute_FillIPv6 gives as many addresses of an IPv6 /64.
+func BenchmarkCompute_FillIPv6(b *testing.B) {
+	benchmark(b, worldOf(fleet(65536, lb.IPv6), benchmarkPool("blue", "2001:db8::/64")), 65536)
 }
 
-// BenchmarkFillOneByOne gives the addresses of a /22 one pass after the other, each with one Service more.
-func BenchmarkFillOneByOne(b *testing.B) {
+// BenchmarkCompute_FillOneByOne gives the addresses of a /22 one pass after the other, each with one Service more.
+func BenchmarkCompute_FillOneByOne(b *testing.B) {
 	for b.Loop() {
 		all := fleet(1024, lb.IPv4)
-		pools := lb.NewPools([]*lb.Pool{benchPool("blue", "10.0.0.0/22")})
+		pools := lb.NewPools([]*lb.Pool{benchmarkPool("blue", "10.0.0.0/22")})
 		for i := range all {
 			world := worldOf(all[:i+1])
 			world.Pools = pools
@@ -93,17 +93,17 @@ func hundredPools(size int) []*lb.Pool {
 	pools := make([]*lb.Pool, 100)
 	for i := range pools {
 		from := netip.AddrFrom4([4]byte{10, byte(i), 0, 0})
-		pools[i] = benchPool(fmt.Sprintf("pool-%02d", i), fmt.Sprintf("%s-10.%d.%d.%d", from, i, (size-1)/256, (size-1)%256))
+		pools[i] = benchmarkPool(fmt.Sprintf("pool-%02d", i), fmt.Sprintf("%s-10.%d.%d.%d", from, i, (size-1)/256, (size-1)%256))
 	}
 	return pools
 }
 
-// BenchmarkPlan10k plans 10,000 Services that have their addresses, in 100 pools that are full: the pass that finds
-// nothing to do, and the one that gives them all.
-func BenchmarkPlan10k(b *testing.B) { benchmarkPlan(b, 10_000) }
+// BenchmarkCompute_Plan10k plans 10,000 Services in 100 pools: a pass that gives all addresses, one that keeps all, and one in
+// which the pools are enough for half of the Services.
+func BenchmarkCompute_Plan10k(b *testing.B) { benchmarkPlan(b, 10_000) }
 
-// BenchmarkPlan100k is the same with 100,000 Services.
-func BenchmarkPlan100k(b *testing.B) { benchmarkPlan(b, 100_000) }
+// BenchmarkCompute_Plan100k is the same with 100,000 Services.
+func BenchmarkCompute_Plan100k(b *testing.B) { benchmarkPlan(b, 100_000) }
 
 func benchmarkPlan(b *testing.B, n int) {
 	world := worldOf(fleet(n, lb.IPv4), hundredPools(n/100)...)
@@ -116,8 +116,9 @@ func benchmarkPlan(b *testing.B, n int) {
 	b.Run("half wait", func(b *testing.B) { benchmark(b, world, n/2) })
 }
 
-// BenchmarkWords5k plans 5,000 Services that prefer two families and of which a hundred pools have one, and says so.
-func BenchmarkWords5k(b *testing.B) {
+// BenchmarkOutcome_Messages5k plans 5,000 Services that prefer two families, of which a hundred pools have one, and makes their
+// messages.
+func BenchmarkOutcome_Messages5k(b *testing.B) {
 	services := fleet(5000, lb.IPv4, lb.IPv6)
 	for _, s := range services {
 		s.Policy = lb.PreferDualStack
@@ -134,13 +135,13 @@ func BenchmarkWords5k(b *testing.B) {
 	}
 }
 
-// BenchmarkShare5k plans 5,000 Services that have one address.
-func BenchmarkShare5k(b *testing.B) {
+// BenchmarkCompute_Share5k plans 5,000 Services that share one address.
+func BenchmarkCompute_Share5k(b *testing.B) {
 	services := fleet(5000, lb.IPv4)
 	for i, s := range services {
 		s.SharingKey, s.Ports = "key", []lb.Port{{Protocol: "TCP", Number: uint16(i)}}
 	}
-	world := worldOf(services, benchPool("blue", "10.0.0.0/16"))
+	world := worldOf(services, benchmarkPool("blue", "10.0.0.0/16"))
 	b.Run("give", func(b *testing.B) { benchmark(b, world, len(services)) })
 	plan := Compute(world)
 	settle(plan)

@@ -10,41 +10,41 @@ import (
 
 // pass is the state of one Compute.
 type pass struct {
-	world *World
-	plan  Plan
-	book  book
+	world       *World
+	plan        Plan
+	allocations allocations
 	// pools in order of priority.
-	pools    []*pool
-	byPool   map[*lb.Pool]*pool
-	reserved reserved
-	// common addresses by the terms of sharing.
-	common map[terms]*common
-	// nodes by their own addresses.
-	nodes  map[netip.Addr]string
-	routes map[routeKey]*route
-	// selective: some pool looks at the labels of Services. limited: some pool gives a namespace only so many addresses.
-	// resting: some pool has a reuse delay.
-	selective, limited, resting bool
-	// had are the resting addresses by the Service that had them.
-	had map[lb.Key][]netip.Addr
-	// addresses is what the lists of the assignments are cut from.
-	addresses []Address
-	// asked and found are what the Service that is being completed should have, and what was found for it so far.
-	asked []want
-	found []Address
+	pools        []*pool
+	byPool       map[*lb.Pool]*pool
+	reservations reservationIndex
+	// shareable are the addresses that Services may join, by their sharing terms.
+	shareable map[sharingTerms]*shareableAddresses
+	// nodes are the names of the nodes by their own addresses.
+	nodes     map[netip.Addr]string
+	poolLists map[poolListKey]*poolList
+	// selective: some pool has serviceSelectors. limited: some pool has a limit per namespace. delaysReuse: some pool has a
+	// reuse delay.
+	selective, limited, delaysReuse bool
+	// freedBy are the addresses with a running reuse delay, by the Service that had them.
+	freedBy map[lb.Key][]netip.Addr
+	// addressBuffer is the memory that the lists of addresses are cut from: one allocation for many Services.
+	addressBuffer []Address
+	// requests are what the Service that is being completed still needs. pending are the addresses found for it so far.
+	requests []request
+	pending  []Address
 }
 
-// Compute says who holds what.
+// Compute decides which Service holds which address.
 func Compute(world World) Plan {
-	p := &pass{world: &world, common: map[terms]*common{}, routes: map[routeKey]*route{}}
-	p.book = newBook(len(world.Services))
-	p.reserved = prepareReservations(world.Reservations)
+	p := &pass{world: &world, shareable: map[sharingTerms]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
+	p.allocations = newAllocations(len(world.Services))
+	p.reservations = prepareReservations(world.Reservations)
 	p.preparePools()
 	p.prepareNodes()
 	others := p.prepareAssignments()
 
-	p.admit()
-	p.withhold(others)
+	p.keepHeld()
+	p.blockAddresses(others)
 	for i := range p.plan.Assignments {
 		p.complete(&p.plan.Assignments[i])
 	}
@@ -52,27 +52,27 @@ func Compute(world World) Plan {
 	return p.plan
 }
 
-// prepareAssignments makes an assignment for each of our Services, the oldest first, and returns those Services that are
-// not ours and show addresses all the same.
+// prepareAssignments makes an assignment for each Service that Daymark serves, the oldest first. It returns the other
+// Services that show addresses.
 func (p *pass) prepareAssignments() (others []*lb.Service) {
-	mine := make([]aged, 0, len(p.world.Services))
+	ours := make([]aged, 0, len(p.world.Services))
 	for _, s := range p.world.Services {
 		if p.world.Classes.Ours(s) {
-			mine = append(mine, age(s))
+			ours = append(ours, age(s))
 		} else if len(s.Ingress) > 0 {
 			others = append(others, s)
 		}
 	}
-	slices.SortFunc(mine, aged.compare)
+	slices.SortFunc(ours, aged.compare)
 	slices.SortFunc(others, func(a, b *lb.Service) int { return a.Key.Compare(b.Key) })
-	p.plan.Assignments = make([]Assignment, len(mine))
-	for i, m := range mine {
-		p.plan.Assignments[i].Service = m.service
+	p.plan.Assignments = make([]Assignment, len(ours))
+	for i, o := range ours {
+		p.plan.Assignments[i].Service = o.service
 	}
 	return others
 }
 
-// prepareNodes indexes the nodes by their addresses, the first by name where two have the same.
+// prepareNodes indexes the nodes by their addresses. When two nodes have the same address, the first by name counts.
 func (p *pass) prepareNodes() {
 	p.nodes = map[netip.Addr]string{}
 	for _, node := range p.world.Nodes {
@@ -84,7 +84,7 @@ func (p *pass) prepareNodes() {
 	}
 }
 
-// aged is a Service with its age in a form that sorts fast.
+// aged is a Service with its creation time in a form that sorts fast.
 type aged struct {
 	created int64
 	service *lb.Service
@@ -99,35 +99,35 @@ func (a aged) compare(b aged) int {
 	return a.service.Key.Compare(b.service.Key)
 }
 
-// withhold keeps back the addresses that are not to be given though no Service of ours has them.
-func (p *pass) withhold(others []*lb.Service) {
+// blockAddresses blocks the addresses that may not be given though no Service of ours holds them.
+func (p *pass) blockAddresses(others []*lb.Service) {
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
-		for _, lost := range a.Lost {
-			p.book.show(lost.Addr, a.Service, Taken)
+		for _, release := range a.Released {
+			p.allocations.blockShown(release.Addr, a.Service, Taken)
 		}
 	}
 	for _, s := range others {
 		for _, addr := range s.Ingress {
-			p.book.show(addr, s, Foreign)
+			p.allocations.blockShown(addr, s, Unmanaged)
 		}
 	}
-	// order does not matter: an address is withheld whatever happens to the others.
+	// order does not matter: an address is blocked whatever happens to the others.
 	for addr := range p.nodes {
-		p.book.withhold(addr, OfNode)
+		p.allocations.block(addr, NodeOwned)
 	}
-	if p.resting {
-		p.rest()
+	if p.delaysReuse {
+		p.delayReuse()
 	}
 }
 
-// cut makes a list with room for n addresses.
-func (p *pass) cut(n int) []Address {
+// newAddresses returns an empty list with room for n addresses.
+func (p *pass) newAddresses(n int) []Address {
 	const chunk = 1024
-	if len(p.addresses) < n {
-		p.addresses = make([]Address, max(n, min(chunk, 2*len(p.plan.Assignments))))
+	if len(p.addressBuffer) < n {
+		p.addressBuffer = make([]Address, max(n, min(chunk, 2*len(p.plan.Assignments))))
 	}
-	list := p.addresses[:0:n]
-	p.addresses = p.addresses[n:]
+	list := p.addressBuffer[:0:n]
+	p.addressBuffer = p.addressBuffer[n:]
 	return list
 }

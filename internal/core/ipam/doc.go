@@ -1,21 +1,26 @@
-// Package ipam decides who holds which address. Its one job is Compute: World in, Plan out, with a typed reason for every
-// address that is asked for and not had. It is pure: no I/O, no clock, no map order; the same World always gives the same
-// Plan, in whatever order its parts are listed. It refuses to know how a Plan is written down (controller/reconcile) or
-// who announces the addresses (internal/core/announce).
+// Package ipam decides which Service holds which address. Its one job is Compute: World in, Plan out, with a typed cause for
+// every address that a Service should have and does not get. It is pure: no I/O, no clock, no map order. The same World
+// always gives the same Plan, in whatever order its parts are listed. It refuses to write a Plan down (controller/reconcile
+// does) and to decide who announces the addresses (internal/core/announce does).
 //
-// The rules, in the order they apply (DESIGN.md section 4):
+// The rules, in the order they apply:
 //
-//  1. A Service keeps the addresses in its status while they are valid: a pool contains them (the one that gave them
-//     counts as long as it is there, even when it cannot be read), the Service wants their family, and nobody else has them
-//     whom it may not share with. What a pool would give today does not matter for what it has given. Of two Services that
-//     show one address and may not share it, the one that did not hold it in the pass before loses it, then the one whose
-//     own terms changed, else the younger.
-//  2. When all that is held is admitted, and not before, addresses are given: to the oldest Service first, from its
-//     reservations, from what it had a moment ago, from addresses it may share, then from the pools by priority and name,
-//     the lowest free address.
-//  3. A Service that asks for other addresses or pools than it has keeps what it has until it can have what it asks for.
-//  4. Nothing that any Service's status still shows is given to another: what is given up in this pass is free in the next.
+//  1. A Service keeps the addresses in its status while they are valid. An address is valid when a pool contains it, the
+//     Service wants its family, and no other Service holds it that may not share it. The pool that gave an address counts as
+//     long as it exists, even when its specification cannot be read. What a pool would give today does not matter for an
+//     address it has given. When two Services show one address and may not share it, one of them loses it: the one that
+//     did not hold it in the pass before, else the one whose own sharing terms changed, else the younger.
+//  2. Addresses are given only after all held addresses have been checked. The oldest Service is served first. It gets an
+//     address from its reservations, else one that it had before, else one that it may share, else the lowest free address of
+//     the pools in order of priority and name.
+//  3. A Service that requests other addresses or pools than it has keeps what it has until it can have what it requests.
+//  4. An address that a status still shows is never given to another Service. An address that is released in this pass is
+//     free in the next.
 //
-// Rule 4 makes addresses monotonic within a pass: they are taken, never freed. So the search for a free one never looks
+// Because of rule 4 addresses are only ever taken within a pass and never freed. So the search for a free address never goes
 // back, and costs the same in a pool of any size and however full it is.
+//
+// The files: compute.go has the steps of a pass, keep.go rule 1, complete.go and find.go rules 2 and 3, allocations.go who
+// holds which address. causes.go is the one list of causes why an address is not given. reasons.go has the reasons of the
+// condition, messages.go its texts.
 package ipam

@@ -10,42 +10,43 @@ import (
 type pool struct {
 	*lb.Pool
 	use *PoolUse
-	// mine are the ranges the pool has: without what is excluded or another pool's. general are those not reserved.
-	mine, general []lb.Range
-	// spaces of the two families, of general.
-	space4, space6 space
-	// perNamespace counts the addresses that the Services of a namespace hold, if there is a limit.
+	// owned are the ranges that the pool has: its own without the excluded ones and those of an older pool. unreserved are
+	// those of them that no reservation keeps.
+	owned, unreserved []lb.Range
+	// search4 and search6 find free unreserved addresses.
+	search4, search6 freeSearch
+	// perNamespace counts the addresses that the Services of each namespace hold; nil when the pool has no limit.
 	perNamespace map[string]int
 }
 
-func (p *pool) space(family lb.Family) *space {
+func (p *pool) search(family lb.Family) *freeSearch {
 	if family == lb.IPv6 {
-		return &p.space6
+		return &p.search6
 	}
-	return &p.space4
+	return &p.search4
 }
 
-// has reports whether the pool has addresses of a family at all.
-func (p *pool) has(family lb.Family) bool { return p.use.Of(family) != nil }
+// has reports whether the pool has any address of a family, free or not.
+func (p *pool) has(family lb.Family) bool { return p.use.Count(family) != nil }
 
-// free finds the lowest free address.
-func (p *pool) free(b *book, family lb.Family) (netip.Addr, bool) {
-	return p.space(family).free(b, p.AvoidBuggyIPs)
+// free returns the lowest free unreserved address; ok is false when there is none.
+func (p *pool) free(all *allocations, family lb.Family) (addr netip.Addr, ok bool) {
+	return p.search(family).free(all, p.AvoidBuggyIPs)
 }
 
-// preparePools makes the pools of a pass, in order of priority.
+// preparePools prepares the pools of the pass, in order of priority.
 func (p *pass) preparePools() {
 	pools := p.world.Pools
 	shares := pools.Shares()
 	p.byPool = make(map[*lb.Pool]*pool, len(shares))
 	for i, from := range pools.ByAge() {
-		made := &pool{Pool: from, use: &PoolUse{Pool: from}, mine: shares[i]}
-		made.general = lb.Subtract(made.mine, p.reserved.all)
-		for _, r := range made.general {
-			family := made.space(lb.FamilyOf(r.From))
-			family.stretches = append(family.stretches, r)
+		made := &pool{Pool: from, use: &PoolUse{Pool: from}, owned: shares[i]}
+		made.unreserved = lb.Subtract(made.owned, p.reservations.all)
+		for _, r := range made.unreserved {
+			search := made.search(lb.FamilyOf(r.From))
+			search.ranges = append(search.ranges, r)
 		}
-		for _, r := range from.Ranges { // the counts are there even if all of a family is excluded or another's
+		for _, r := range from.Ranges { // a family is counted even if all its addresses are excluded or another pool's
 			if lb.FamilyOf(r.From) == lb.IPv4 {
 				made.use.IPv4 = &Count{}
 			} else {
@@ -58,52 +59,18 @@ func (p *pass) preparePools() {
 		p.byPool[from] = made
 		p.limited = p.limited || from.MaxPerNamespace > 0
 		p.selective = p.selective || len(from.ServiceSelectors) > 0
-		p.resting = p.resting || from.ReuseDelay > 0
+		p.delaysReuse = p.delaysReuse || from.ReuseDelay > 0
 	}
 	for _, from := range pools.ByPriority() {
 		p.pools = append(p.pools, p.byPool[from])
 	}
 }
 
-// admits says whether a pool serves the Services of a namespace, and this one. It is all that counts for an address that
-// a Service shows and some other pool gave: whether the pool still gives anything does not.
-func (p *pass) admits(pool *pool, s *lb.Service) Why {
-	switch {
-	case !pool.ServesNamespace(s.Key.Namespace, p.world.Namespaces[s.Key.Namespace]):
-		return OtherNamespace
-	case !pool.ServiceSelectors.Match(s.Labels):
-		return OtherService
-	}
-	return Serves
-}
-
-// gives says whether a pool gives a Service one more address of a family; asked: the Service names the pool or the
-// address, or has a reservation. Whether an address is free is not looked at.
-func (p *pass) gives(pool *pool, a *Assignment, family lb.Family, asked bool) Why {
-	switch {
-	case pool.Err != nil:
-		return Unreadable
-	case !pool.has(family):
-		return OtherFamily
-	case !asked && !pool.AutoAssign:
-		return NotAutomatic
-	case pool.Drain:
-		return Draining
-	}
-	if why := p.admits(pool, a.Service); why != Serves {
-		return why
-	}
-	if pool.perNamespace != nil && p.willHold(pool, a) >= pool.MaxPerNamespace {
-		return OverQuota
-	}
-	return Serves
-}
-
-// willHold counts the addresses of a pool that the namespace of a Service has when this one has got what was found for it
-// so far, and given up what it leaves for that. An address that a neighbour has counts for the neighbour.
+// willHold returns how many addresses of a pool a Service's namespace will hold when the Service has got what was found for
+// it so far, and has released what that replaces. An address that another Service of the namespace has counts for that one.
 func (p *pass) willHold(pool *pool, a *Assignment) int {
 	n := pool.perNamespace[a.Service.Key.Namespace]
-	for _, found := range p.found {
+	for _, found := range p.pending {
 		if found.Pool == pool.Pool && !p.joins(a.Service, found.Addr) {
 			n++
 		}
@@ -116,22 +83,24 @@ func (p *pass) willHold(pool *pool, a *Assignment) int {
 	return n
 }
 
-// replaceable reports whether an address is kept only until what is asked for in its place can be had.
-func (a Address) replaceable() bool { return a.Stays == OtherAddress || a.Stays == OtherPool }
+// replaceable reports whether an address is kept only until what its Service requests in its place is available.
+func (a Address) replaceable() bool {
+	return a.KeptDespite == OtherAddressRequested || a.KeptDespite == OtherPoolRequested
+}
 
-// hold writes down that a Service has an address.
+// hold records that a Service holds an address.
 func (p *pass) hold(a *Assignment, address Address) {
 	s, pool, family := a.Service, p.byPool[address.Pool], lb.FamilyOf(address.Addr)
 	if pool.perNamespace != nil && !p.joins(s, address.Addr) {
 		pool.perNamespace[s.Key.Namespace]++
 	}
-	if p.book.take(address.Addr, s) {
-		if count := pool.use.Of(family); count != nil {
+	if p.allocations.take(address.Addr, s) {
+		if count := pool.use.Count(family); count != nil {
 			count.Assigned++
 		}
-		pool.space(family).taken(address.Addr)
+		pool.search(family).skip(address.Addr)
 		if s.SharingKey != "" {
-			p.offer(s, address)
+			p.addShareable(s, address.Addr)
 		}
 	}
 	a.Addresses = append(a.Addresses, address)

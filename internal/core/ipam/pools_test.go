@@ -20,12 +20,12 @@ func selects(label, value string) lb.Selectors {
 	return lb.Selectors{selector}
 }
 
-func TestPools(t *testing.T) {
+func TestCompute_Pools(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		test func(*stage)
+		test func(*fixture)
 	}{
-		{"the oldest Service gets the lowest address", func(s *stage) {
+		{"the oldest Service gets the lowest address", func(s *fixture) {
 			s.pool("blue", "192.0.2.8 192.0.2.2-192.0.2.3")
 			s.service("a")
 			s.service("b")
@@ -35,17 +35,17 @@ func TestPools(t *testing.T) {
 			s.has("c", "192.0.2.8")
 			s.says("a", ReasonAssigned, "192.0.2.2 from pool blue")
 		}},
-		{"without any pool a Service waits", func(s *stage) {
+		{"without any pool a Service waits", func(s *fixture) {
 			s.service("a")
 			s.pass().says("a", ReasonNoPool, "there is no IPAddressPool")
 		}},
-		{"an exhausted pool is named", func(s *stage) {
+		{"an exhausted pool is named", func(s *fixture) {
 			s.pool("blue", "192.0.2.1")
 			s.service("a")
 			s.service("b")
 			s.pass().says("b", ReasonPoolExhausted, "pool blue is exhausted")
 		}},
-		{"an address given back goes to the one who waits", func(s *stage) {
+		{"an address given back goes to the one who waits", func(s *fixture) {
 			s.pool("blue", "192.0.2.1")
 			s.service("a")
 			s.service("b")
@@ -53,7 +53,7 @@ func TestPools(t *testing.T) {
 			delete(s.services, "a")
 			s.pass().has("b", "192.0.2.1")
 		}},
-		{"the lowest priority number is asked first, pools without one last, then by name", func(s *stage) {
+		{"the lowest priority number is asked first, pools without one last, then by name", func(s *fixture) {
 			s.pool("z", "192.0.2.1", priority(5))
 			s.pool("a", "192.0.2.2", priority(7))
 			s.pool("d", "192.0.2.4")
@@ -66,12 +66,12 @@ func TestPools(t *testing.T) {
 			s.has("s3", "192.0.2.3")
 			s.has("s4", "192.0.2.4")
 		}},
-		{"excluded addresses are not given", func(s *stage) {
+		{"excluded addresses are not given", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/30", func(p *lb.Pool) { p.Exclude = ranges(s.t, "192.0.2.0-192.0.2.1") })
 			s.service("a")
 			s.pass().has("a", "192.0.2.2")
 		}},
-		{"autoAssign false serves those who ask", func(s *stage) {
+		{"autoAssign false serves those who ask", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/30", func(p *lb.Pool) { p.AutoAssign = false })
 			s.service("any")
 			s.service("pool", asksPools("blue"))
@@ -80,7 +80,7 @@ func TestPools(t *testing.T) {
 			s.has("pool", "192.0.2.0")
 			s.has("address", "192.0.2.3")
 		}},
-		{"avoidBuggyIPs leaves out .0 and .255", func(s *stage) {
+		{"avoidBuggyIPs leaves out .0 and .255", func(s *fixture) {
 			s.pool("blue", "192.0.2.254-192.0.3.1", func(p *lb.Pool) { p.AvoidBuggyIPs = true })
 			s.service("a")
 			s.service("b")
@@ -94,7 +94,7 @@ func TestPools(t *testing.T) {
 				t.Errorf("%d available", got)
 			}
 		}},
-		{"a drained pool keeps what it gave and gives nothing", func(s *stage) {
+		{"a drained pool keeps what it gave and gives nothing", func(s *fixture) {
 			pool := s.pool("blue", "192.0.2.0/30")
 			s.service("a")
 			s.pass()
@@ -103,7 +103,7 @@ func TestPools(t *testing.T) {
 			s.pass().has("a", "192.0.2.0")
 			s.says("b", ReasonNoPool, "pool blue is being drained")
 		}},
-		{"namespaces are listed or selected by label, and either will do", func(s *stage) {
+		{"namespaces are listed or selected by label, and either will do", func(s *fixture) {
 			s.namespaces = map[string]map[string]string{"red": {"team": "a"}, "blue": nil, "green": nil}
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.Namespaces, p.NamespaceSelectors = []string{"blue"}, selects("team", "a") })
 			s.service("red/a")
@@ -113,7 +113,7 @@ func TestPools(t *testing.T) {
 			s.has("blue/b", "192.0.2.1")
 			s.says("green/c", ReasonNoPool, "pool p does not serve the namespace")
 		}},
-		{"both the namespace and the Service must match", func(s *stage) {
+		{"both the namespace and the Service must match", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.Namespaces, p.ServiceSelectors = []string{"red"}, selects("app", "web") })
 			web := func(service *lb.Service) { service.Labels = map[string]string{"app": "web"} }
 			s.service("red/a", web)
@@ -123,7 +123,7 @@ func TestPools(t *testing.T) {
 			s.says("red/b", ReasonNoPool, "other labels")
 			s.says("blue/c", ReasonNoPool, "does not serve the namespace")
 		}},
-		{"maxPerNamespace counts addresses, not Services that share one", func(s *stage) {
+		{"maxPerNamespace counts addresses, not Services that share one", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.MaxPerNamespace = 1 })
 			s.service("red/a", shares("k", 80))
 			s.service("red/b", shares("k", 81))
@@ -134,7 +134,7 @@ func TestPools(t *testing.T) {
 			s.says("red/c", ReasonOverQuota, "1 addresses at most")
 			s.has("blue/d", "192.0.2.1")
 		}},
-		{"two Services that share leave room for a second address", func(s *stage) {
+		{"two Services that share leave room for a second address", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.MaxPerNamespace = 2 })
 			s.service("red/a", shares("k", 80))
 			s.service("red/b", shares("k", 81))
@@ -143,14 +143,14 @@ func TestPools(t *testing.T) {
 			s.pass().has("red/c", "192.0.2.1")
 			s.says("red/d", ReasonOverQuota)
 		}},
-		{"the address that a Service leaves does not count against its namespace", func(s *stage) {
+		{"the address that a Service leaves does not count against its namespace", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.MaxPerNamespace = 1 })
 			s.service("a")
 			s.pass()
 			s.edit("a", asks("192.0.2.7"))
 			s.pass().has("a", "192.0.2.7")
 		}},
-		{"a pool that cannot be read keeps what it gave and gives nothing", func(s *stage) {
+		{"a pool that cannot be read keeps what it gave and gives nothing", func(s *fixture) {
 			pool := s.pool("blue", "192.0.2.0/30")
 			s.service("a")
 			s.pass()
@@ -160,7 +160,7 @@ func TestPools(t *testing.T) {
 			s.says("a", ReasonAssigned, "cannot be read at the moment")
 			s.says("b", ReasonNoPool, "pool blue cannot be read")
 		}},
-		{"an IPv6 /64 is an ordinary pool", func(s *stage) {
+		{"an IPv6 /64 is an ordinary pool", func(s *fixture) {
 			s.pool("six", "2001:db8::/64")
 			s.service("a", families(lb.IPv6))
 			s.service("b")
@@ -170,7 +170,7 @@ func TestPools(t *testing.T) {
 				t.Errorf("%s available", got)
 			}
 		}},
-		{"the address of a node is never given", func(s *stage) {
+		{"the address of a node is never given", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/30")
 			s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}}}
 			s.service("a")
@@ -181,7 +181,7 @@ func TestPools(t *testing.T) {
 				t.Errorf("the pool knows of %v", nodes)
 			}
 		}},
-		{"of two pools that overlap the older has the addresses, and each names the other", func(s *stage) {
+		{"of two pools that overlap the older has the addresses, and each names the other", func(s *fixture) {
 			s.pool("old", "192.0.2.0-192.0.2.1", priority(2))
 			s.pool("young", "192.0.2.1-192.0.2.2", priority(1))
 			s.service("a")
@@ -193,7 +193,7 @@ func TestPools(t *testing.T) {
 				t.Errorf("overlaps %v and %v", old, young)
 			}
 		}},
-		{"an address rests after it was given back, but not for the one who had it", func(s *stage) {
+		{"an address rests after it was given back, but not for the one who had it", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1", func(p *lb.Pool) { p.ReuseDelay = time.Minute })
 			s.service("a")
 			s.service("b")
@@ -213,12 +213,12 @@ func TestPools(t *testing.T) {
 			s.pass().has("c", "192.0.2.0")
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}
 }
 
-func TestReservations(t *testing.T) {
-	reserve := func(s *stage, name, addresses string, change func(*lb.Reservation)) {
+func TestCompute_Reservations(t *testing.T) {
+	reserve := func(s *fixture, name, addresses string, change func(*lb.Reservation)) {
 		r := &lb.Reservation{Name: name, Created: s.now.Add(time.Duration(len(s.reservations))), Ranges: ranges(s.t, addresses)}
 		change(r)
 		s.reservations = append(s.reservations, r)
@@ -228,9 +228,9 @@ func TestReservations(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		test func(*stage)
+		test func(*fixture)
 	}{
-		{"an address is kept for a Service before it exists and after it is gone", func(s *stage) {
+		{"an address is kept for a Service before it exists and after it is gone", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			reserve(s, "r", "192.0.2.0", service("late"))
 			s.service("early")
@@ -243,7 +243,7 @@ func TestReservations(t *testing.T) {
 			s.service("next")
 			s.pass().says("next", ReasonPoolExhausted, "its free addresses are reserved")
 		}},
-		{"it never takes an address away, and says who has it", func(s *stage) {
+		{"it never takes an address away, and says who has it", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.service("has")
 			s.pass()
@@ -255,7 +255,7 @@ func TestReservations(t *testing.T) {
 				t.Errorf("the reservation knows of %v", taken)
 			}
 		}},
-		{"Services of a namespace share one by their labels, even where nothing is given automatically", func(s *stage) {
+		{"Services of a namespace share one by their labels, even where nothing is given automatically", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28", func(p *lb.Pool) { p.AutoAssign = false })
 			reserve(s, "r", "192.0.2.4/31", func(r *lb.Reservation) {
 				r.Namespace, r.Selector = "red", labels.SelectorFromSet(labels.Set{"app": "web"})
@@ -268,7 +268,7 @@ func TestReservations(t *testing.T) {
 			s.has("red/b", "")
 			s.has("red/c", "192.0.2.5")
 		}},
-		{"the older of two has the address, and the younger says so", func(s *stage) {
+		{"the older of two has the address, and the younger says so", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			reserve(s, "old", "192.0.2.4", service("a"))
 			reserve(s, "young", "192.0.2.4", service("b"))
@@ -280,7 +280,7 @@ func TestReservations(t *testing.T) {
 				t.Errorf("the younger knows of %v", rivals)
 			}
 		}},
-		{"addresses of no pool are told", func(s *stage) {
+		{"addresses of no pool are told", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			reserve(s, "r", "192.0.2.8-192.0.2.20", service("a"))
 			s.pass()
@@ -289,6 +289,6 @@ func TestReservations(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}
 }

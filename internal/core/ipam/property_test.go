@@ -17,9 +17,10 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// TestRandomHistories plays a cluster: Services, pools, reservations and nodes come, change and go, plans are written in
-// any order or only in part, and the memory of the controller is lost at times. After each pass the promises must hold.
-func TestRandomHistories(t *testing.T) {
+// TestCompute_KeepsPromisesInRandomHistories simulates a cluster: Services, pools, reservations and nodes are created, changed
+// and deleted, plans are written in any order or only in part, and the controller sometimes loses its memory. After each pass
+// the promises must hold.
+func TestCompute_KeepsPromisesInRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &history{t: t, now: time.Unix(1_000_000, 0)}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
@@ -29,11 +30,11 @@ func TestRandomHistories(t *testing.T) {
 	})
 }
 
-// history is a cluster and what was promised in it.
+// history is a simulated cluster.
 type history struct {
 	t            *rapid.T
 	now          time.Time
-	born         int
+	created      int
 	services     []*lb.Service
 	pools        []*lb.Pool
 	reservations []*lb.Reservation
@@ -68,7 +69,7 @@ func (h *history) ranges(label string) []lb.Range {
 
 func (h *history) flag(label string) bool { return rapid.IntRange(0, 3).Draw(h.t, label) == 0 }
 
-// edit changes something.
+// edit makes one random change.
 func (h *history) edit() {
 	h.now = h.now.Add(time.Second)
 	switch kind := rapid.IntRange(0, 9).Draw(h.t, "edit"); {
@@ -98,10 +99,10 @@ func (h *history) edit() {
 func (h *history) pick(n int) int { return rapid.IntRange(0, n-1).Draw(h.t, "which") }
 
 func (h *history) newService() *lb.Service {
-	h.born++
+	h.created++
 	s := &lb.Service{
-		Key: lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.born)},
-		UID: types.UID(fmt.Sprintf("uid-%d", h.born)), Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
+		Key: lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.created)},
+		UID: types.UID(fmt.Sprintf("uid-%d", h.created)), Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
 		Families: rapid.SampledFrom(historyFamilies).Draw(h.t, "families"), Labels: map[string]string{"app": "web"},
 		Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}}, Local: h.flag("local"),
 	}
@@ -169,7 +170,7 @@ func (h *history) newReservations() []*lb.Reservation {
 	return list
 }
 
-// pass computes and checks, and then writes all of the plan or a part of it.
+// pass computes a plan, checks the promises, and then writes all of the plan or a part of it.
 func (h *history) pass() {
 	if h.flag("restart") {
 		h.memory = Memory{}
@@ -180,11 +181,11 @@ func (h *history) pass() {
 		Namespaces: map[string]map[string]string{"red": nil, "blue": nil},
 	}
 	plan := Compute(world)
-	h.sameWhenShuffled(world, plan)
-	h.nobodyHasWhatAnotherHas(plan)
-	h.whatMayStayStays(world, plan)
-	h.givenIsAllowed(world, plan)
-	h.nobodyWaitsInVain(world, plan)
+	h.checkOrderDoesNotMatter(world, plan)
+	h.checkNoAddressIsGivenTwice(plan)
+	h.checkStickiness(world, plan)
+	h.checkGivenIsAllowed(world, plan)
+	h.checkNobodyWaitsForAFreeAddress(world, plan)
 	h.memory = plan.Memory
 
 	order := rapid.Permutation(indices(len(plan.Assignments))).Draw(h.t, "order")
@@ -204,7 +205,7 @@ func indices(n int) []int {
 	return list
 }
 
-// write makes a new value of the Service with the assigned addresses: the old one belongs to plans and memories.
+// write replaces the Service by a copy with the assigned addresses. Plans and memories refer to the old value.
 func (h *history) write(a *Assignment) {
 	i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == a.Service.Key })
 	s := *h.services[i]
@@ -217,11 +218,11 @@ func (h *history) write(a *Assignment) {
 	}
 	before := h.services[i]
 	h.services[i] = &s
-	h.nobodyElseShows(&s, before)
+	h.checkShown(&s, before)
 }
 
-func (h *history) sameWhenShuffled(world World, plan Plan) {
-	shuffle := rand.New(rand.NewPCG(1, uint64(h.born)))
+func (h *history) checkOrderDoesNotMatter(world World, plan Plan) {
+	shuffle := rand.New(rand.NewPCG(1, uint64(h.created)))
 	world.Services = slices.Clone(world.Services)
 	shuffle.Shuffle(len(world.Services), func(i, j int) { world.Services[i], world.Services[j] = world.Services[j], world.Services[i] })
 	pools := slices.Clone(h.pools)
@@ -234,7 +235,7 @@ func (h *history) sameWhenShuffled(world World, plan Plan) {
 	}
 }
 
-func (h *history) nobodyHasWhatAnotherHas(plan Plan) {
+func (h *history) checkNoAddressIsGivenTwice(plan Plan) {
 	holders := map[netip.Addr][]*lb.Service{}
 	for _, a := range plan.Assignments {
 		for _, has := range a.Addresses {
@@ -248,9 +249,9 @@ func (h *history) nobodyHasWhatAnotherHas(plan Plan) {
 	}
 }
 
-// nobodyElseShows is what people see at any moment, in the middle of the writes too: an address that appears in a status
-// is in no other that may not share it.
-func (h *history) nobodyElseShows(s, before *lb.Service) {
+// checkShown checks what people see at any moment, even between two writes: an address that appears in a status is in no
+// other status whose Service may not share it.
+func (h *history) checkShown(s, before *lb.Service) {
 	for _, addr := range s.Ingress {
 		for _, other := range h.services {
 			if other != s && !slices.Contains(before.Ingress, addr) && slices.Contains(other.Ingress, addr) && !mayShare(s, other) {
@@ -260,12 +261,12 @@ func (h *history) nobodyElseShows(s, before *lb.Service) {
 	}
 }
 
-// whatMayStayStays is the promise of stickiness, said once more and in another way than in the code.
-func (h *history) whatMayStayStays(world World, plan Plan) {
+// checkStickiness checks that Services keep their addresses. It is written in another way than the code.
+func (h *history) checkStickiness(world World, plan Plan) {
 	for _, a := range plan.Assignments {
 		s := a.Service
 		if len(s.Requested) > 0 || len(s.RequestedPools) > 0 || s.SharingKey != "" {
-			continue // these may move for reasons of their own, which the tables of tests look at
+			continue // these may move for other causes, which the tables of tests look at
 		}
 		seen := map[lb.Family]bool{}
 		for _, addr := range heldFirst(world.Memory, s) {
@@ -289,7 +290,7 @@ func (h *history) whatMayStayStays(world World, plan Plan) {
 	}
 }
 
-// heldFirst is what a status shows, the addresses first that the Service held in the pass before.
+// heldFirst returns the addresses in a status, those first that the Service held in the pass before.
 func heldFirst(memory Memory, s *lb.Service) []netip.Addr {
 	list := slices.Clone(s.Ingress)
 	slices.SortStableFunc(list, func(a, b netip.Addr) int {
@@ -311,10 +312,10 @@ func onlyHolder(memory Memory, s *lb.Service, addr netip.Addr) bool {
 
 func holders(memory Memory, addr netip.Addr) []types.UID {
 	var list []types.UID
-	for i := range memory.Last {
-		for _, has := range memory.Last[i].Addresses {
+	for i := range memory.Assignments {
+		for _, has := range memory.Assignments[i].Addresses {
 			if has.Addr == addr {
-				list = append(list, memory.Last[i].Service.UID)
+				list = append(list, memory.Assignments[i].Service.UID)
 			}
 		}
 	}
@@ -326,9 +327,14 @@ func (h *history) shown(addr netip.Addr, s *lb.Service) bool {
 	return slices.ContainsFunc(h.services, func(other *lb.Service) bool { return other != s && slices.Contains(other.Ingress, addr) })
 }
 
-// givenIsAllowed looks at what is new.
-func (h *history) givenIsAllowed(world World, plan Plan) {
+// checkGivenIsAllowed checks the addresses that a Service did not have before.
+func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 	for _, a := range plan.Assignments {
+		for _, release := range a.Released {
+			if causes[release.Cause].released == "" {
+				h.t.Fatalf("%s releases %s without a text: %s", a.Service.Key, release.Addr, release.Cause)
+			}
+		}
 		families := map[lb.Family]int{}
 		for _, has := range a.Addresses {
 			s := a.Service
@@ -342,7 +348,7 @@ func (h *history) givenIsAllowed(world World, plan Plan) {
 			pool, reservation := has.Pool, h.reservationOf(has.Addr)
 			switch {
 			case pool.Err != nil, pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
-				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && buggy(has.Addr) && reservation == nil,
+				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && mayBeBroadcast(has.Addr) && reservation == nil,
 				!pool.AutoAssign && len(s.RequestedPools)+len(s.Requested) == 0 && reservation == nil,
 				reservation != nil && !reservation.For(s),
 				len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, has.Addr),
@@ -354,11 +360,11 @@ func (h *history) givenIsAllowed(world World, plan Plan) {
 					h.t.Fatalf("%s is given %s, which %s still shows\n%s", s.Key, has.Addr, other.Key, describe(plan))
 				}
 			}
-			if rest, ok := plan.Memory.Rests[has.Addr]; ok && rest.Service != s.Key {
+			if rest, ok := plan.Memory.Freed[has.Addr]; ok && rest.Service != s.Key {
 				h.t.Fatalf("%s is given %s, which rests", s.Key, has.Addr)
 			}
 		}
-		if len(a.Service.Requested) == 0 && !a.awaiting && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
+		if len(a.Service.Requested) == 0 && !a.replacing && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
 			h.t.Fatalf("%s has too many addresses\n%s", a.Service.Key, describe(plan))
 		}
 	}
@@ -374,8 +380,8 @@ func (h *history) reservationOf(addr netip.Addr) *lb.Reservation {
 	return found
 }
 
-// nobodyWaitsInVain tries every address for the Services that ask for nothing and got nothing.
-func (h *history) nobodyWaitsInVain(world World, plan Plan) {
+// checkNobodyWaitsForAFreeAddress tries every address for the Services that request nothing certain and got nothing.
+func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 	used := map[netip.Addr]bool{}
 	for _, s := range h.services {
 		for _, addr := range s.Ingress {
@@ -401,7 +407,7 @@ func (h *history) nobodyWaitsInVain(world World, plan Plan) {
 				for addr := r.From; r.Contains(addr); addr = addr.Next() {
 					free := s.Wants(lb.FamilyOf(addr)) && !used[addr] && pool.Contains(addr) && world.Pools.Containing(addr) == pool && h.reservationOf(addr) == nil
 					node := len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, addr)
-					if _, rests := plan.Memory.Rests[addr]; free && !rests && !node && !(pool.AvoidBuggyIPs && buggy(addr)) {
+					if _, rests := plan.Memory.Freed[addr]; free && !rests && !node && !(pool.AvoidBuggyIPs && mayBeBroadcast(addr)) {
 						h.t.Fatalf("%s waits though %s is free\n%s", s.Key, addr, describe(plan))
 					}
 				}
@@ -415,9 +421,9 @@ func describe(plan Plan) string {
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		o := a.Outcome()
-		text += fmt.Sprintf("%s: %v %s %s (showed %v, lost %v)\n", a.Service.Key, o.Assigned, o.Reason, o.Message, a.Service.Ingress, a.Lost)
+		text += fmt.Sprintf("%s: %v %s %s (showed %v, released %v)\n", a.Service.Key, o.Assigned, o.Reason.Name, o.Message, a.Service.Ingress, a.Released)
 	}
-	for _, addr := range slices.SortedFunc(maps.Keys(plan.Memory.Rests), netip.Addr.Compare) {
+	for _, addr := range slices.SortedFunc(maps.Keys(plan.Memory.Freed), netip.Addr.Compare) {
 		text += fmt.Sprintf("%s rests\n", addr)
 	}
 	return text

@@ -6,19 +6,19 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestMaxPerNamespace(t *testing.T) {
+func TestCompute_MaxPerNamespace(t *testing.T) {
 	most := func(n int) func(*lb.Pool) { return func(p *lb.Pool) { p.MaxPerNamespace = n } }
 	for _, test := range []struct {
 		name string
-		test func(*stage)
+		test func(*fixture)
 	}{
-		{"both families of one Service count", func(s *stage) {
+		{"both families of one Service count", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28 2001:db8::/64", most(1))
 			s.service("a", dual(lb.RequireDualStack))
 			s.pass().has("a", "")
 			s.says("a", ReasonOverQuota, "no IPv6 address", "1 addresses at most")
 		}},
-		{"one who prefers two families has one, and the next Service does not think the pool is closed to its namespace", func(s *stage) {
+		{"one who prefers two families has one, and the next Service does not think the pool is closed to its namespace", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28 2001:db8::/64", most(2))
 			s.service("one")
 			s.service("a", dual(lb.PreferDualStack))
@@ -27,13 +27,13 @@ func TestMaxPerNamespace(t *testing.T) {
 			s.says("a", ReasonOneFamily, "no IPv6 address", "2 addresses at most")
 			s.has("red/b", "192.0.2.2 2001:db8::")
 		}},
-		{"several requested addresses of one Service count", func(s *stage) {
+		{"several requested addresses of one Service count", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", most(1))
 			s.service("a", asks("192.0.2.1", "192.0.2.2", "192.0.2.3"))
 			s.pass().has("a", "")
 			s.says("a", ReasonOverQuota)
 		}},
-		{"two requested take the place of two", func(s *stage) {
+		{"two requested take the place of two", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", most(2))
 			s.service("a", asks("192.0.2.1", "192.0.2.2"))
 			s.pass().has("a", "192.0.2.1 192.0.2.2")
@@ -43,7 +43,7 @@ func TestMaxPerNamespace(t *testing.T) {
 			s.pass().has("a", "192.0.2.3 192.0.2.4")
 			s.says("a", ReasonOverQuota)
 		}},
-		{"an address that a neighbour goes on sharing is not given back", func(s *stage) {
+		{"an address that a neighbour goes on sharing is not given back", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", most(1))
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
@@ -54,7 +54,7 @@ func TestMaxPerNamespace(t *testing.T) {
 			delete(s.services, "b")
 			s.pass().has("a", "192.0.2.7")
 		}},
-		{"one that joins its neighbours on two addresses uses up nothing", func(s *stage) {
+		{"one that joins its neighbours on two addresses uses up nothing", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28 2001:db8::/64", most(2))
 			s.service("a", shares("k", 80), dual(lb.RequireDualStack))
 			s.service("b", shares("k", 81), dual(lb.RequireDualStack))
@@ -62,6 +62,6 @@ func TestMaxPerNamespace(t *testing.T) {
 			s.has("b", "192.0.2.0 2001:db8::")
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}
 }

@@ -2,28 +2,26 @@ package ipam
 
 import (
 	"cmp"
-	"math/big"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// report says what there is to say beside the assignments.
+// report fills in the parts of the plan beside the assignments.
 func (p *pass) report(others []*lb.Service) {
 	p.remember()
 	for _, s := range others {
-		if former, ok := p.former(s); ok {
-			p.plan.Former = append(p.plan.Former, former)
+		if cleanup, ok := p.cleanup(s); ok {
+			p.plan.Cleanups = append(p.plan.Cleanups, cleanup)
 		}
 	}
 	p.countAll()
-	for key, r := range p.routes {
-		r.answers = answers(r.verdicts, key.family)
+	for key, list := range p.poolLists {
+		list.text = verdictsText(list.verdicts, key.family)
 	}
-	p.findNodes()
-	p.findOverlaps()
+	p.reportNodes()
+	p.reportOverlaps()
 	for _, pool := range p.pools {
 		p.plan.Pools = append(p.plan.Pools, pool.use)
 	}
@@ -31,113 +29,25 @@ func (p *pass) report(others []*lb.Service) {
 	p.reportReservations()
 }
 
-// former finds the addresses of ours that a Service still shows though it is not ours any more. Only one that carries our
-// annotation was ever ours: a Service of somebody else may show whatever address it likes. When a pool that the annotation
-// names is gone, nobody can tell which addresses were its; the annotation, which goes with them, says that some were.
-func (p *pass) former(s *lb.Service) (Former, bool) {
+// cleanup returns the addresses of our pools that a Service still shows though Daymark does not serve it any more. Only a
+// Service with the annotation daymark.io/pool was ever served; another may show whatever address it likes. When a pool that the
+// annotation names does not exist any more, nobody can tell which addresses came from it, so all are removed.
+func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	if len(s.Pools) == 0 {
-		return Former{}, false
+		return Cleanup{}, false
 	}
 	gone := slices.ContainsFunc(s.Pools, func(name string) bool { return p.world.Pools.Named(name) == nil })
-	f := Former{Service: s}
+	c := Cleanup{Service: s}
 	for _, addr := range s.Ingress {
 		if gone || p.world.Pools.Of(s, addr) != nil {
-			f.Addresses = append(f.Addresses, addr)
+			c.Addresses = append(c.Addresses, addr)
 		}
 	}
-	return f, len(f.Addresses) > 0
+	return c, len(c.Addresses) > 0
 }
 
-// countAll counts what the pools have left.
-func (p *pass) countAll() {
-	for _, pool := range p.pools {
-		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
-			if count := pool.use.Of(family); count != nil {
-				general := of(family, pool.general)
-				count.Available = lb.Size(general)
-				count.Reserved = new(big.Int).Sub(lb.Size(of(family, pool.mine)), count.Available)
-				if pool.AvoidBuggyIPs {
-					for _, r := range general {
-						count.Available.Sub(count.Available, big.NewInt(countBuggy(r)))
-					}
-				}
-			}
-		}
-	}
-	used := map[*Count]*tally{}
-	// order does not matter: the entries are counted.
-	for addr, e := range p.book.entries {
-		p.countOne(used, addr, e)
-	}
-	// order does not matter: every count has a tally of its own.
-	for count, t := range used {
-		count.Available.Sub(count.Available, big.NewInt(t.general))
-		count.Reserved.Sub(count.Reserved, big.NewInt(t.reserved))
-	}
-	for _, pool := range p.pools {
-		if pool.Err != nil || pool.Drain {
-			pool.use.giveNothing()
-		}
-	}
-}
-
-// tally is how many addresses of a pool and family are in the book, of those for anybody and of those reserved.
-type tally struct{ general, reserved int64 }
-
-func (p *pass) countOne(used map[*Count]*tally, addr netip.Addr, e entry) {
-	from := p.world.Pools.Containing(addr)
-	if from == nil {
-		return
-	}
-	count := p.byPool[from].use.Of(lb.FamilyOf(addr))
-	t := used[count]
-	if t == nil {
-		t = &tally{}
-		used[count] = t
-	}
-	switch {
-	case p.reserved.of(addr) != nil:
-		t.reserved++
-	case !(from.AvoidBuggyIPs && buggy(addr)):
-		t.general++
-	}
-	switch {
-	case e.holder != nil:
-	case e.why == OfNode:
-		count.OfNodes++
-	case e.why == Foreign:
-		count.Foreign++
-	case e.why == Resting:
-		count.Resting++
-		if end := p.until(addr, Resting); count.Rested.IsZero() || end.Before(count.Rested) {
-			count.Rested = end
-		}
-	}
-}
-
-// giveNothing says that nothing is available, whatever is free.
-func (u *PoolUse) giveNothing() {
-	for _, count := range []*Count{u.IPv4, u.IPv6} {
-		if count != nil {
-			count.Available = new(big.Int)
-		}
-	}
-}
-
-// of gives the ranges of one family of a merged list.
-func of(family lb.Family, ranges []lb.Range) []lb.Range {
-	split := slices.IndexFunc(ranges, func(r lb.Range) bool { return !r.From.Is4() })
-	if split < 0 {
-		split = len(ranges)
-	}
-	if family == lb.IPv6 {
-		return ranges[split:]
-	}
-	return ranges[:split]
-}
-
-// findNodes tells the pools which of their addresses are nodes' own.
-func (p *pass) findNodes() {
+// reportNodes fills in which addresses of the pools are nodes' own.
+func (p *pass) reportNodes() {
 	for _, node := range p.world.Nodes {
 		for _, addr := range node.Own() {
 			if from := p.world.Pools.Containing(addr); from != nil {
@@ -147,12 +57,14 @@ func (p *pass) findNodes() {
 		}
 	}
 	for _, pool := range p.pools {
-		slices.SortFunc(pool.use.Nodes, func(a, b NodeAddress) int { return cmp.Or(a.Addr.Compare(b.Addr), strings.Compare(a.Node, b.Node)) })
+		slices.SortFunc(pool.use.Nodes, func(a, b NodeAddress) int {
+			return cmp.Or(a.Addr.Compare(b.Addr), strings.Compare(a.Node, b.Node))
+		})
 	}
 }
 
-// findOverlaps tells the pools which others name their addresses.
-func (p *pass) findOverlaps() {
+// reportOverlaps fills in which pools name the same addresses.
+func (p *pass) reportOverlaps() {
 	usable := func(pool *lb.Pool) []lb.Range { return lb.Subtract(pool.Ranges, pool.Exclude) }
 	for _, pair := range p.world.Pools.Overlaps() {
 		older, younger := p.byPool[pair[0]], p.byPool[pair[1]]
@@ -165,9 +77,9 @@ func (p *pass) findOverlaps() {
 	}
 }
 
-// reportReservations says which reservations cannot keep what they should.
+// reportReservations fills in which reservations cannot keep their addresses, and why.
 func (p *pass) reportReservations() {
-	r := &p.reserved
+	r := &p.reservations
 	uses := make([]ReservationUse, len(r.byAge))
 	var pools []lb.Range
 	if len(uses) > 0 {
@@ -175,8 +87,8 @@ func (p *pass) reportReservations() {
 		for i := range p.plan.Assignments {
 			a := &p.plan.Assignments[i]
 			for _, has := range a.Addresses {
-				if owner := r.territory.Owner(has.Addr); owner >= 0 && !r.byAge[owner].For(a.Service) {
-					uses[owner].Taken = append(uses[owner].Taken, Loss{has.Addr, Taken, a.Service.Key})
+				if owner := r.owners.Owner(has.Addr); owner >= 0 && !r.byAge[owner].For(a.Service) {
+					uses[owner].Taken = append(uses[owner].Taken, Release{has.Addr, Taken, a.Service.Key})
 				}
 			}
 		}
@@ -186,10 +98,12 @@ func (p *pass) reportReservations() {
 		if rest := lb.Subtract(reservation.Ranges, pools); len(rest) > 0 {
 			uses[i].OutsidePools = rest[0]
 		}
-		slices.SortFunc(uses[i].Taken, func(a, b Loss) int { return cmp.Or(a.Addr.Compare(b.Addr), a.Holder.Compare(b.Holder)) })
+		slices.SortFunc(uses[i].Taken, func(a, b Release) int {
+			return cmp.Or(a.Addr.Compare(b.Addr), a.Holder.Compare(b.Holder))
+		})
 	}
-	for _, rivals := range r.territory.Overlaps() {
-		uses[rivals[1]].Overlaps = append(uses[rivals[1]].Overlaps, r.byAge[rivals[0]].Name)
+	for _, pair := range r.owners.Overlaps() {
+		uses[pair[1]].Overlaps = append(uses[pair[1]].Overlaps, r.byAge[pair[0]].Name)
 	}
 	for i := range uses {
 		slices.Sort(uses[i].Overlaps)

@@ -9,29 +9,29 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// reserved is the reservations of a pass, indexed.
-type reserved struct {
-	// byAge, the older first: it has the addresses that two name.
-	byAge     []*lb.Reservation
-	territory *lb.RangeOwners
-	shares    [][]lb.Range
-	// all ranges that are kept for anybody.
-	all []lb.Range
-	// Places of the reservations that may be for a Service, by its key and by its namespace.
+// reservationIndex finds the reservations of an address and of a Service.
+type reservationIndex struct {
+	// byAge are the reservations, the older first. An address that two of them name belongs to the older.
+	byAge  []*lb.Reservation
+	owners *lb.RangeOwners
+	// shares are the ranges that belong to each reservation, and all are all of them merged.
+	shares [][]lb.Range
+	all    []lb.Range
+	// byService and byNamespace are the places in byAge of the reservations that may be for a Service.
 	byService   map[lb.Key][]int
 	byNamespace map[string][]int
-	// parcels of each, made when they are first needed.
-	parcels [][]parcel
+	// parts of each reservation, made when they are first needed.
+	parts [][]reservationPart
 }
 
-// parcel is addresses of one reservation in one pool.
-type parcel struct {
-	space
+// reservationPart is the addresses of one reservation and one family in one pool.
+type reservationPart struct {
+	freeSearch
 	pool *pool
 }
 
-func prepareReservations(from []*lb.Reservation) reserved {
-	r := reserved{byService: map[lb.Key][]int{}, byNamespace: map[string][]int{}, parcels: make([][]parcel, len(from))}
+func prepareReservations(from []*lb.Reservation) reservationIndex {
+	r := reservationIndex{byService: map[lb.Key][]int{}, byNamespace: map[string][]int{}, parts: make([][]reservationPart, len(from))}
 	r.byAge = slices.SortedFunc(slices.Values(from), func(a, b *lb.Reservation) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name))
 	})
@@ -47,25 +47,25 @@ func prepareReservations(from []*lb.Reservation) reserved {
 			r.byNamespace[reservation.Namespace] = append(r.byNamespace[reservation.Namespace], i)
 		}
 	}
-	r.territory = lb.NewRangeOwners(claims)
-	r.shares = r.territory.Shares(len(r.byAge))
+	r.owners = lb.NewRangeOwners(claims)
+	r.shares = r.owners.Shares(len(r.byAge))
 	r.all = lb.Merge(slices.Concat(r.shares...))
 	return r
 }
 
-// of finds the reservation that keeps an address; nil when none does.
-func (r *reserved) of(addr netip.Addr) *lb.Reservation {
+// of returns the reservation that an address belongs to; nil when there is none.
+func (r *reservationIndex) of(addr netip.Addr) *lb.Reservation {
 	if len(r.all) == 0 {
 		return nil
 	}
-	if owner := r.territory.Owner(addr); owner >= 0 {
+	if owner := r.owners.Owner(addr); owner >= 0 {
 		return r.byAge[owner]
 	}
 	return nil
 }
 
-// places of the reservations for a Service, the older first.
-func (r *reserved) places(s *lb.Service) []int {
+// matching returns the places of the reservations that are for a Service, the older first.
+func (r *reservationIndex) matching(s *lb.Service) []int {
 	if len(r.all) == 0 {
 		return nil
 	}
@@ -79,40 +79,41 @@ func (r *reserved) places(s *lb.Service) []int {
 	return places
 }
 
-// reservedFree finds an address that is kept for a Service.
-func (p *pass) reservedFree(s *lb.Service, family lb.Family, serves func(*pool) bool) (Address, bool) {
-	for _, place := range p.reserved.places(s) {
-		parcels := p.parcels(place)
-		for i := range parcels {
-			parcel := &parcels[i]
-			if len(parcel.stretches) == 0 || lb.FamilyOf(parcel.stretches[0].From) != family || !serves(parcel.pool) {
+// findReserved looks for a free address that is reserved for a Service.
+func (p *pass) findReserved(a *Assignment, family lb.Family) (Address, bool) {
+	for _, place := range p.reservations.matching(a.Service) {
+		parts := p.reservationParts(place)
+		for i := range parts {
+			part := &parts[i]
+			if len(part.ranges) == 0 || lb.FamilyOf(part.ranges[0].From) != family ||
+				p.poolCause(check{assignment: a, pool: part.pool, family: family, requested: true}) != Allowed {
 				continue
 			}
-			parcel.found = false // whoever takes one tells the pool's own space only
-			if addr, ok := parcel.free(&p.book, false); ok {
-				return Address{Addr: addr, Pool: parcel.pool.Pool}, true
+			part.atFree = false // skip is called for the search of the pool, and not for this one
+			if addr, ok := part.free(&p.allocations, false); ok {
+				return Address{Addr: addr, Pool: part.pool.Pool}, true
 			}
 		}
 	}
 	return Address{}, false
 }
 
-// parcels of a reservation, by pool in order of priority, the families apart.
-func (p *pass) parcels(place int) []parcel {
-	if p.reserved.parcels[place] == nil {
-		parcels := []parcel{}
+// reservationParts returns the parts of a reservation, by pool in order of priority.
+func (p *pass) reservationParts(place int) []reservationPart {
+	if p.reservations.parts[place] == nil {
+		parts := []reservationPart{}
 		for _, pool := range p.pools {
-			common := lb.Intersect(pool.mine, p.reserved.shares[place])
+			common := lb.Intersect(pool.owned, p.reservations.shares[place])
 			split, _ := slices.BinarySearchFunc(common, lb.IPv6, func(r lb.Range, family lb.Family) int {
 				return cmp.Compare(lb.FamilyOf(r.From), family)
 			})
 			for _, ranges := range [][]lb.Range{common[:split], common[split:]} {
 				if len(ranges) > 0 {
-					parcels = append(parcels, parcel{space{stretches: ranges}, pool})
+					parts = append(parts, reservationPart{freeSearch{ranges: ranges}, pool})
 				}
 			}
 		}
-		p.reserved.parcels[place] = parcels
+		p.reservations.parts[place] = parts
 	}
-	return p.reserved.parcels[place]
+	return p.reservations.parts[place]
 }

@@ -9,86 +9,88 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// terms are what Services that share an address agree in: the key, the external traffic policy, and under Local the pods,
-// since a node with none of them must not attract the traffic.
-type terms struct {
+// sharingTerms must be equal for all Services that share an address: the sharing key, the external traffic policy and, under
+// the policy Local, the selected pods. Under Local a node without such pods must not attract the traffic.
+type sharingTerms struct {
 	key                 string
 	local               bool
 	namespace, selector string
 }
 
-func termsOf(s *lb.Service) terms {
+func sharingTermsOf(s *lb.Service) sharingTerms {
 	if !s.Local {
-		return terms{key: s.SharingKey}
+		return sharingTerms{key: s.SharingKey}
 	}
-	return terms{s.SharingKey, true, s.Key.Namespace, labels.Set(s.Selector).String()}
+	return sharingTerms{s.SharingKey, true, s.Key.Namespace, labels.Set(s.Selector).String()}
 }
 
-// agree reports whether two Services share at all, and on the same terms.
-func agree(a, b *lb.Service) bool {
-	return a.SharingKey != "" && a.SharingKey == b.SharingKey && termsOf(a) == termsOf(b)
+// sameSharing reports whether two Services share addresses and have the same sharing terms.
+func sameSharing(a, b *lb.Service) bool {
+	return a.SharingKey != "" && a.SharingKey == b.SharingKey && sharingTermsOf(a) == sharingTermsOf(b)
 }
 
-// mayShare reports whether two Services may have one address: they agree, and no port of one protocol is in both.
+// mayShare reports whether two Services may have one address: their sharing terms are the same and they have no port in common.
 func mayShare(a, b *lb.Service) bool {
-	return agree(a, b) && !slices.ContainsFunc(a.Ports, func(port lb.Port) bool { return slices.Contains(b.Ports, port) })
+	return sameSharing(a, b) && !slices.ContainsFunc(a.Ports, func(port lb.Port) bool { return slices.Contains(b.Ports, port) })
 }
 
-// changedTerms reports whether a Service shares, or would, on other terms than before.
-func changedTerms(before, now *lb.Service) bool {
-	return before != now && (termsOf(before) != termsOf(now) || !slices.Equal(before.Ports, now.Ports))
+// sharingChanged reports whether a Service's sharing terms or ports are others than before.
+func sharingChanged(before, now *lb.Service) bool {
+	return before != now && (sharingTermsOf(before) != sharingTermsOf(now) || !slices.Equal(before.Ports, now.Ports))
 }
 
-// common is the addresses that Services hold on the same terms, in the order they were taken.
-type common struct {
-	addrs []Address
-	// from is, for each port, how many of the first addresses are of no use to a Service with that port: it is taken there.
-	from map[lb.Port]int
+// shareableAddresses are the addresses that Services of the same sharing terms hold, in the order in which they were taken.
+type shareableAddresses struct {
+	addrs []netip.Addr
+	// skip is, for each port, on how many of the first addresses the port is taken.
+	skip map[lb.Port]int
 }
 
-// shareable finds an address of a family that a Service may share, among those of pools that pass the test. What is
-// behind common.from stays of no use for the whole pass, so many Services of the same terms do not cost the square of them.
-func (p *pass) shareable(s *lb.Service, family lb.Family, serves func(*pool, netip.Addr) bool) (Address, bool) {
-	c := p.common[termsOf(s)]
-	if c == nil {
+// findShareable looks for an address of a family that a Service may share. A port that is taken on an address stays taken for
+// the whole pass. So those addresses are skipped, and the cost is not the square of the number of Services.
+func (p *pass) findShareable(a *Assignment, family lb.Family) (Address, bool) {
+	s := a.Service
+	list := p.shareable[sharingTermsOf(s)]
+	if list == nil {
 		return Address{}, false
 	}
 	start := 0
 	for _, port := range s.Ports {
-		start = max(start, p.skipTaken(c, port))
+		start = max(start, p.skipTaken(list, port))
 	}
-	for _, a := range c.addrs[start:] {
-		if lb.FamilyOf(a.Addr) != family || p.book.opponent(a.Addr, s) != nil {
+	c := check{assignment: a, family: family, requested: len(s.RequestedPools) > 0}
+	for _, addr := range list.addrs[start:] {
+		if lb.FamilyOf(addr) != family || p.allocations.conflict(addr, s) != nil {
 			continue
 		}
-		// The neighbour may have it from a pool that would not give it today.
-		if from := p.world.Pools.Containing(a.Addr); from != nil {
-			pool := p.byPool[from]
-			if p.withheld(pool, s, a.Addr) == Serves && serves(pool, a.Addr) {
-				return Address{Addr: a.Addr, Pool: from}, true
+		// The pool that has the address today counts, not the one that the other Service has it from.
+		if from := p.world.Pools.Containing(addr); from != nil {
+			c.pool, c.addr = p.byPool[from], addr
+			if p.firstCause(c, OtherPoolRequested, Reserved) == Allowed {
+				return Address{Addr: addr, Pool: from}, true
 			}
 		}
 	}
 	return Address{}, false
 }
 
-// skipTaken moves the mark of a port past the addresses on which it is taken.
-func (p *pass) skipTaken(c *common, port lb.Port) int {
-	i := c.from[port]
-	for i < len(c.addrs) && p.book.user(c.addrs[i].Addr, port) != nil {
+// skipTaken returns on how many of the first addresses a port is taken, and remembers the number.
+func (p *pass) skipTaken(list *shareableAddresses, port lb.Port) int {
+	i := list.skip[port]
+	for i < len(list.addrs) && p.allocations.portHolder(list.addrs[i], port) != nil {
 		i++
 	}
-	c.from[port] = i
+	list.skip[port] = i
 	return i
 }
 
-// offer lets others of the same terms find an address.
-func (p *pass) offer(s *lb.Service, a Address) {
-	t := termsOf(s)
-	c := p.common[t]
-	if c == nil {
-		c = &common{from: map[lb.Port]int{}}
-		p.common[t] = c
+// addShareable makes an address known to the Services of the same sharing terms.
+func (p *pass) addShareable(s *lb.Service, addr netip.Addr) {
+	terms := sharingTermsOf(s)
+	list := p.shareable[terms]
+	if list == nil {
+		list = &shareableAddresses{skip: map[lb.Port]int{}}
+		p.shareable[terms] = list
 	}
-	c.addrs = append(c.addrs, a)
+	list.addrs = append(list.addrs, addr)
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// TestTransitions is what living Services and pools go through.
-func TestTransitions(t *testing.T) {
+// TestCompute_Transitions changes Services and pools that are in use.
+func TestCompute_Transitions(t *testing.T) {
 	swap := func(s *lb.Service) { s.Families = []lb.Family{lb.IPv6, lb.IPv4} }
 	local := func(s *lb.Service) { s.Local, s.Selector = true, map[string]string{"app": "web"} }
 	for _, test := range []struct {
 		name string
-		test func(*stage)
+		test func(*fixture)
 	}{
-		{"from both families to one, and back by the way of preferring", func(s *stage) {
+		{"from both families to one, and back by the way of preferring", func(s *fixture) {
 			s.pool("both", "192.0.2.0/28 2001:db8::/64")
 			s.service("a", dual(lb.RequireDualStack))
 			s.pass().has("a", "192.0.2.0 2001:db8::")
@@ -26,7 +26,7 @@ func TestTransitions(t *testing.T) {
 			s.edit("a", dual(lb.RequireDualStack), swap)
 			s.pass().has("a", "2001:db8:: 192.0.2.0")
 		}},
-		{"one that preferred both and had one comes to require both: it keeps the one and waits", func(s *stage) {
+		{"one that preferred both and had one comes to require both: it keeps the one and waits", func(s *fixture) {
 			s.pool("four", "192.0.2.0/28")
 			s.service("a", dual(lb.PreferDualStack))
 			s.pass().has("a", "192.0.2.0")
@@ -36,7 +36,7 @@ func TestTransitions(t *testing.T) {
 			s.pool("six", "2001:db8::/64")
 			s.pass().has("a", "192.0.2.0 2001:db8::")
 		}},
-		{"the one that stops sharing moves, though it is the older", func(s *stage) {
+		{"the one that stops sharing moves, though it is the older", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
@@ -45,7 +45,7 @@ func TestTransitions(t *testing.T) {
 			s.pass().has("b", "192.0.2.0")
 			s.has("a", "192.0.2.1")
 		}},
-		{"the one that takes another key moves, and back again when it takes the first", func(s *stage) {
+		{"the one that takes another key moves, and back again when it takes the first", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
@@ -56,7 +56,7 @@ func TestTransitions(t *testing.T) {
 			s.edit("a", shares("k", 80), asks("192.0.2.0"))
 			s.pass().has("a", "192.0.2.0")
 		}},
-		{"the one whose traffic policy changed moves, though it is the older", func(s *stage) {
+		{"the one whose traffic policy changed moves, though it is the older", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
@@ -65,7 +65,7 @@ func TestTransitions(t *testing.T) {
 			s.pass().has("b", "192.0.2.0")
 			s.has("a", "192.0.2.1")
 		}},
-		{"under Local the one whose pods changed moves, though it is the older", func(s *stage) {
+		{"under Local the one whose pods changed moves, though it is the older", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80), local)
 			s.service("b", shares("k", 81), local)
@@ -74,7 +74,7 @@ func TestTransitions(t *testing.T) {
 			s.pass().has("b", "192.0.2.0")
 			s.has("a", "192.0.2.1")
 		}},
-		{"one that asks for a shared address waits for the port, and gets in when it is free", func(s *stage) {
+		{"one that asks for a shared address waits for the port, and gets in when it is free", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
@@ -85,7 +85,7 @@ func TestTransitions(t *testing.T) {
 			s.has("b", "192.0.2.0")
 			s.has("a", "192.0.2.0")
 		}},
-		{"one pool of those asked for fills up, and the next is used", func(s *stage) {
+		{"one pool of those asked for fills up, and the next is used", func(s *fixture) {
 			s.pool("blue", "192.0.2.0")
 			s.pool("red", "192.0.2.8/30", priority(1))
 			for _, name := range []string{"a", "b"} {
@@ -96,7 +96,7 @@ func TestTransitions(t *testing.T) {
 			delete(s.services, "a")
 			s.pass().has("b", "192.0.2.8") // what it has is one of those it asks for
 		}},
-		{"any of several serviceSelectors will do", func(s *stage) {
+		{"any of several serviceSelectors will do", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.ServiceSelectors = append(selects("app", "web"), selects("app", "db")...) })
 			for _, app := range []string{"web", "db", "mail"} {
 				s.service(app, func(service *lb.Service) { service.Labels = map[string]string{"app": app} })
@@ -105,7 +105,7 @@ func TestTransitions(t *testing.T) {
 			s.has("db", "192.0.2.1")
 			s.says("mail", ReasonNoPool, "other labels")
 		}},
-		{"available is what is not excluded, reserved, resting or in use", func(s *stage) {
+		{"available is what is not excluded, reserved, resting or in use", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.Exclude, p.ReuseDelay = ranges(s.t, "192.0.2.14/31"), time.Minute })
 			s.reservations = []*lb.Reservation{{Name: "r", Ranges: ranges(s.t, "192.0.2.8-192.0.2.10 192.0.2.15"), Service: lb.Key{Namespace: "default", Name: "x"}}}
 			s.service("a")
@@ -114,7 +114,7 @@ func TestTransitions(t *testing.T) {
 			s.pass()
 			delete(s.services, "c")
 			s.pass()
-			if c := s.use("p").IPv4; c.Assigned != 2 || c.Available.Int64() != 8 || c.Reserved.Int64() != 3 || c.Resting != 1 {
+			if c := s.use("p").IPv4; c.Assigned != 2 || c.Available.Int64() != 8 || c.Reserved.Int64() != 3 || c.ReuseDelayed != 1 {
 				s.t.Errorf("%d available: %s", c.Available, c)
 			}
 			s.pools["p"].Drain = true
@@ -122,26 +122,26 @@ func TestTransitions(t *testing.T) {
 				s.t.Errorf("a pool that is drained has %d", s.use("p").IPv4.Available)
 			}
 		}},
-		{"when the pool is deleted before the class changes, its addresses are given back all the same", func(s *stage) {
+		{"when the pool is deleted before the class changes, its addresses are given back all the same", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a")
 			s.pass()
 			delete(s.pools, "blue")
 			s.edit("a", func(service *lb.Service) { service.Class = "example.com/other" })
-			if s.compute(); len(s.plan.Former) != 1 || len(s.plan.Former[0].Addresses) != 1 {
-				s.t.Errorf("former Services: %v", s.plan.Former)
+			if s.compute(); len(s.plan.Cleanups) != 1 || len(s.plan.Cleanups[0].Addresses) != 1 {
+				s.t.Errorf("cleanups: %v", s.plan.Cleanups)
 			}
 		}},
-		{"an address that another controller wrote meanwhile is left to it", func(s *stage) {
+		{"an address that another controller wrote meanwhile is left to it", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a")
 			s.pass()
 			s.edit("a", writes("203.0.113.1"), func(service *lb.Service) { service.Class = "example.com/other" })
-			if s.compute(); len(s.plan.Former) != 0 {
-				s.t.Errorf("former Services: %v", s.plan.Former)
+			if s.compute(); len(s.plan.Cleanups) != 0 {
+				s.t.Errorf("cleanups: %v", s.plan.Cleanups)
 			}
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// World is all that is looked at. Its lists may come in any order.
+// World is the input of Compute. Its lists may come in any order.
 type World struct {
-	// Now decides which addresses still rest.
+	// Now decides which released addresses may be reused.
 	Now time.Time
-	// Classes says which Services are ours.
+	// Classes says which Services Daymark serves.
 	Classes lb.Classes
-	// Services of any type and class. Those that are not ours only count for the addresses their status shows.
+	// Services of any type and class. Of those that Daymark does not serve, only the addresses in their status count.
 	Services []*lb.Service
 	Pools    *lb.Pools
 	// Reservations keep addresses for Services.
 	Reservations []*lb.Reservation
-	// Namespaces and their labels.
+	// Namespaces are the labels of the namespaces by name.
 	Namespaces map[string]map[string]string
 	// Nodes, whose own addresses are never given.
 	Nodes []*lb.Node
@@ -27,64 +27,65 @@ type World struct {
 	Memory Memory
 }
 
-// Plan says who holds what, and why what is asked for is not had.
+// Plan says which Service holds which address, and why a Service does not have what it should have.
 type Plan struct {
-	// Assignments of all our Services, the oldest first.
+	// Assignments of all Services that Daymark serves, the oldest first.
 	Assignments []Assignment
-	// Former Services that are not ours any more and still show addresses of ours, in order of key.
-	Former []Former
+	// Cleanups are the Services that Daymark does not serve any more and whose status still shows addresses of its pools, in
+	// order of key.
+	Cleanups []Cleanup
 	// Pools in order of name.
 	Pools []*PoolUse
 	// Reservations in order of name.
 	Reservations []ReservationUse
 	// Memory for the next pass.
 	Memory Memory
-	// Next is when an address stops resting, so that the next pass may give it; zero when none rests.
+	// Next is when the first reuse delay ends, so that the next pass may give the address; zero when there is none.
 	Next time.Time
 }
 
-// Assignment is what one Service holds, is still to get, and has lost.
+// Assignment is what one Service holds, does not get, and has to release.
 type Assignment struct {
 	Service *lb.Service
-	// Addresses in the order of the Service's families, and within one in the order it asked.
+	// Addresses in the order of the Service's families, and within one family in the order of the request.
 	Addresses []Address
-	// Refused says what is wrong with what the Service asks for; nil when nothing is. It keeps what it has.
-	Refused error
-	// Missing is what it should have and does not.
+	// RequestError says what is wrong with the Service's request; nil when nothing is. The Service keeps what it has.
+	RequestError error
+	// Missing is what the Service should have and does not get.
 	Missing []Missing
-	// Lost addresses that its status shows and that it does not keep.
-	Lost []Loss
+	// Released addresses are shown in the Service's status and not kept.
+	Released []Release
 
-	// awaiting: some of Addresses are kept only until what is asked for in their place can be had.
-	awaiting bool
-	// before is what became of the Service in the pass before; nil when nothing is known of that.
-	before *Assignment
+	// replacing: some of Addresses are kept only until what the Service requests in their place is available.
+	replacing bool
+	// previous is the Service's assignment in the pass before; nil when there was none.
+	previous *Assignment
 }
 
-// Address is one that a Service holds, and where it comes from.
+// Address is an address that a Service holds, and the pool it comes from.
 type Address struct {
 	Addr netip.Addr
 	Pool *lb.Pool
-	// Stays says why the pool would not give the address today, if so; Serves otherwise. It stays all the same.
-	Stays Why
+	// KeptDespite is why the pool would not give the address today, though the Service keeps it; Allowed when it would.
+	KeptDespite Cause
 }
 
-// Loss is an address that a Service must give up.
-type Loss struct {
-	Addr netip.Addr
-	Why  Why
-	// Holder of the address, where Why is Taken.
+// Release is an address that a Service has to give up.
+type Release struct {
+	Addr  netip.Addr
+	Cause Cause
+	// Holder of the address, when Cause is Taken.
 	Holder lb.Key
 }
 
-// Former is a Service that is not ours any more.
-type Former struct {
+// Cleanup is a Service that Daymark does not serve any more and whose status still shows addresses of its pools.
+type Cleanup struct {
 	Service *lb.Service
-	// Addresses in its status that came from our pools.
+	// Addresses to remove from its status.
 	Addresses []netip.Addr
 }
 
-// PoolUse is what there is to say of a pool.
+// PoolUse is the state of a pool.
 type PoolUse struct {
 	Pool *lb.Pool
 	// IPv4 and IPv6 counts; nil when the pool has no address of that family.
@@ -95,8 +96,8 @@ type PoolUse struct {
 	Nodes []NodeAddress
 }
 
-// Of is the count of one family; nil when the pool has none of it.
-func (u *PoolUse) Of(family lb.Family) *Count {
+// Count returns the count of one family; nil when the pool has no address of it.
+func (u *PoolUse) Count(family lb.Family) *Count {
 	if family == lb.IPv6 {
 		return u.IPv6
 	}
@@ -105,26 +106,26 @@ func (u *PoolUse) Of(family lb.Family) *Count {
 
 // Count counts the addresses of one family in a pool.
 type Count struct {
-	// Assigned to Services; those that share one count once.
+	// Assigned to Services. An address that several Services share counts once.
 	Assigned int64
-	// Available to Services that ask now.
+	// Available to Services that request one now.
 	Available *big.Int
-	// Reserved for Services that do not exist or have not got them.
+	// Reserved for Services that do not exist or do not have them.
 	Reserved *big.Int
-	// Resting after they were given back; Rested is when the first of them may be given.
-	Resting int64
-	Rested  time.Time
-	// OfNodes: nodes' own addresses. Foreign: in the status of Services that are not ours. Both without those that Services
-	// of ours have nevertheless.
-	OfNodes, Foreign int64
+	// ReuseDelayed addresses were released and may not be given yet. ReusableFrom is when the first of them may be.
+	ReuseDelayed int64
+	ReusableFrom time.Time
+	// NodeOwned are nodes' own addresses. Unmanaged are in the status of Services that Daymark does not serve. Neither counts
+	// addresses that are also assigned.
+	NodeOwned, Unmanaged int64
 }
 
-// Overlap is an address range that two pools name.
+// Overlap is a range of addresses that two pools name.
 type Overlap struct {
 	Other *lb.Pool
-	// Keeps: this pool is the older and has the addresses.
+	// Keeps: this pool is the older one and has the addresses.
 	Keeps bool
-	// Range is the first of those that both name.
+	// Range is the first range that both name.
 	Range lb.Range
 }
 
@@ -134,29 +135,29 @@ type NodeAddress struct {
 	Node string
 }
 
-// ReservationUse is what there is to say of a reservation.
+// ReservationUse is the state of a reservation.
 type ReservationUse struct {
 	Reservation *lb.Reservation
-	// Taken: addresses that Services hold for whom they are not kept, in order of address. They stay.
-	Taken []Loss
-	// Overlaps are older reservations that keep some of the addresses, in order of name.
+	// Taken are the reserved addresses that other Services hold, in order of address. Those Services keep them.
+	Taken []Release
+	// Overlaps are the older reservations that reserve some of the addresses, in order of name.
 	Overlaps []string
-	// OutsidePools: the first range of addresses that no pool contains; the zero Range when there is none.
+	// OutsidePools is the first range of reserved addresses that no pool contains; the zero Range when there is none.
 	OutsidePools lb.Range
 }
 
-// Memory is what one pass tells the next, and what a new process does not know.
+// Memory is what one pass tells the next. A new process starts without it.
 type Memory struct {
-	// Last is the assignments of the pass before, to see what was held then and on which terms: an address that appears in
-	// a status by other hands than ours counts less, and the Service that changed its terms gives way to its neighbours.
-	Last []Assignment
-	// Rests of addresses that were given back.
-	Rests map[netip.Addr]Rest
+	// Assignments of the pass before. They tell an address that a Service held from one that somebody else wrote into its
+	// status, and a Service whose sharing terms changed from its neighbors.
+	Assignments []Assignment
+	// Freed are the addresses that were released and whose reuse delay has not ended.
+	Freed map[netip.Addr]FreedAddress
 }
 
-// Rest is an address that was given back.
-type Rest struct {
-	// Service that had it, and may have it again at any time.
+// FreedAddress is the release of an address.
+type FreedAddress struct {
+	// Service that had the address. It may have it again at any time.
 	Service lb.Key
 	Since   time.Time
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestWhyNot(t *testing.T) {
+func TestOutcome_Messages(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		test func(*stage)
+		test func(*fixture)
 	}{
-		{"the words for one who waits do not change when another gives an address back", func(s *stage) {
+		{"the words for one who waits do not change when another gives an address back", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.2", func(p *lb.Pool) { p.ReuseDelay = time.Minute })
 			for _, name := range []string{"a", "b", "c", "waits"} {
 				s.service(name)
@@ -34,7 +34,7 @@ func TestWhyNot(t *testing.T) {
 				s.t.Errorf("the pool says %q", count)
 			}
 		}},
-		{"a pool whose free addresses are nodes' own says so", func(s *stage) {
+		{"a pool whose free addresses are nodes' own says so", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.nodes = []*lb.Node{{
 				Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}, External: []netip.Addr{netip.MustParseAddr("192.0.2.1")},
@@ -47,7 +47,7 @@ func TestWhyNot(t *testing.T) {
 				s.t.Errorf("the pool says %q and knows of %v", got.IPv4, got.Nodes)
 			}
 		}},
-		{"a pool whose free addresses are in the status of others says so", func(s *stage) {
+		{"a pool whose free addresses are in the status of others says so", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}}
 			s.service("other", shows("192.0.2.0"), func(service *lb.Service) { service.Class = "example.com/other" })
@@ -56,13 +56,13 @@ func TestWhyNot(t *testing.T) {
 			s.pass().says("a", ReasonPoolExhausted, "its free addresses are nodes' own or in the status of Services that are not ours")
 			s.says("b", ReasonTaken, "pool blue does not give it, it is in the status of Service default/other")
 		}},
-		{"one who shows an address is named even if it could be shared with him", func(s *stage) {
+		{"one who shows an address is named even if it could be shared with him", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.service("other", shares("k", 80), shows("192.0.2.0"), func(service *lb.Service) { service.LoadBalancer = false })
 			s.service("a", shares("k", 81), asks("192.0.2.0"))
 			s.pass().says("a", ReasonTaken, "default/other")
 		}},
-		{"a reservation goes before an address that rests", func(s *stage) {
+		{"a reservation goes before an address that rests", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28", func(p *lb.Pool) { p.ReuseDelay = time.Minute })
 			s.service("a")
 			s.pass()
@@ -72,7 +72,7 @@ func TestWhyNot(t *testing.T) {
 			s.service("a")
 			s.pass().has("a", "192.0.2.7")
 		}},
-		{"a message names as many pools as one can read, and counts the rest", func(s *stage) {
+		{"a message names as many pools as one can read, and counts the rest", func(s *fixture) {
 			for i := range 300 {
 				s.pool(fmt.Sprintf("pool-%03d", i), fmt.Sprintf("192.0.%d.%d", 2+i/200, i%200))
 			}
@@ -87,6 +87,6 @@ func TestWhyNot(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.test(newStage(t)) })
+		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}
 }

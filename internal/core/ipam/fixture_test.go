@@ -9,10 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
 )
 
-// stage is a cluster that a test builds in a few words. A pass writes its plan into the Services.
-type stage struct {
+// fixture is a cluster that a test builds in a few lines. A pass writes its plan into the Services.
+type fixture struct {
 	t            *testing.T
 	now          time.Time
 	services     map[string]*lb.Service
@@ -24,13 +25,13 @@ type stage struct {
 	plan         Plan
 }
 
-func newStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return &stage{t: t, now: time.Unix(1_000_000, 0), services: map[string]*lb.Service{}, pools: map[string]*lb.Pool{}}
+	return &fixture{t: t, now: time.Unix(1_000_000, 0), services: map[string]*lb.Service{}, pools: map[string]*lb.Pool{}}
 }
 
-// pool makes a pool of the older ones' juniors.
-func (s *stage) pool(name, addresses string, change ...func(*lb.Pool)) *lb.Pool {
+// pool adds a pool, younger than those before.
+func (s *fixture) pool(name, addresses string, change ...func(*lb.Pool)) *lb.Pool {
 	s.t.Helper()
 	p := &lb.Pool{Name: name, Created: s.now.Add(time.Duration(len(s.pools))), AutoAssign: true, Ranges: ranges(s.t, addresses)}
 	for _, f := range change {
@@ -53,8 +54,9 @@ func ranges(t *testing.T, texts string) []lb.Range {
 	return lb.Merge(list)
 }
 
-// service makes a Service, younger than those before, of one IPv4 address and port 80. The name may have a namespace.
-func (s *stage) service(name string, change ...func(*lb.Service)) *lb.Service {
+// service adds a Service, younger than those before, that wants one IPv4 address and has port 80. The name may be
+// namespace/name.
+func (s *fixture) service(name string, change ...func(*lb.Service)) *lb.Service {
 	namespace, short, ok := strings.Cut(name, "/")
 	if !ok {
 		namespace, short = "default", name
@@ -70,8 +72,8 @@ func (s *stage) service(name string, change ...func(*lb.Service)) *lb.Service {
 	return made
 }
 
-// edit changes a Service as its owner does.
-func (s *stage) edit(name string, change ...func(*lb.Service)) {
+// edit replaces a Service by a changed copy.
+func (s *fixture) edit(name string, change ...func(*lb.Service)) {
 	changed := *s.services[name]
 	for _, f := range change {
 		f(&changed)
@@ -79,8 +81,8 @@ func (s *stage) edit(name string, change ...func(*lb.Service)) {
 	s.services[name] = &changed
 }
 
-// compute makes a plan and does not write it.
-func (s *stage) compute() *Plan {
+// compute makes a plan and neither writes nor remembers it.
+func (s *fixture) compute() *Plan {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
 		Namespaces: s.namespaces, Memory: s.memory,
@@ -97,11 +99,11 @@ func (s *stage) compute() *Plan {
 	return &s.plan
 }
 
-// crash computes and remembers, and writes nothing: the API server refused every write.
-func (s *stage) crash() { s.memory = s.compute().Memory }
+// passWithoutWriting computes and remembers, and writes nothing, as when the API server refuses every write.
+func (s *fixture) passWithoutWriting() { s.memory = s.compute().Memory }
 
-// pass computes, writes and remembers, as often as it takes until nothing changes.
-func (s *stage) pass() *stage {
+// pass computes, writes and remembers, often enough that nothing changes any more.
+func (s *fixture) pass() *fixture {
 	for range 5 {
 		s.compute()
 		s.memory = s.plan.Memory
@@ -127,28 +129,28 @@ func key(s *lb.Service) string {
 }
 
 // has asserts the addresses of a Service, in order.
-func (s *stage) has(name, addresses string) {
+func (s *fixture) has(name, addresses string) {
 	s.t.Helper()
 	if got := strings.Join(lb.Strings(s.services[name].Ingress), " "); got != addresses {
 		s.t.Errorf("%s has %q, want %q: %s", name, got, addresses, s.outcome(name).Message)
 	}
 }
 
-// says asserts the reason of a Service and that its message has some words.
-func (s *stage) says(name, reason string, words ...string) {
+// says asserts the reason of a Service and that its message contains some texts.
+func (s *fixture) says(name string, want reason.Reason, texts ...string) {
 	s.t.Helper()
 	o := s.outcome(name)
-	if o.Reason != reason {
-		s.t.Errorf("%s says %s, want %s: %s", name, o.Reason, reason, o.Message)
+	if o.Reason != want {
+		s.t.Errorf("%s says %s, want %s: %s", name, o.Reason.Name, want.Name, o.Message)
 	}
-	for _, word := range words {
-		if !strings.Contains(o.Message, word) {
-			s.t.Errorf("%s does not say %q: %s", name, word, o.Message)
+	for _, text := range texts {
+		if !strings.Contains(o.Message, text) {
+			s.t.Errorf("%s does not say %q: %s", name, text, o.Message)
 		}
 	}
 }
 
-func (s *stage) outcome(name string) Outcome {
+func (s *fixture) outcome(name string) Outcome {
 	for i := range s.plan.Assignments {
 		if a := &s.plan.Assignments[i]; key(a.Service) == name {
 			return a.Outcome()
@@ -158,7 +160,7 @@ func (s *stage) outcome(name string) Outcome {
 	return Outcome{}
 }
 
-func (s *stage) use(pool string) *PoolUse {
+func (s *fixture) use(pool string) *PoolUse {
 	for _, use := range s.plan.Pools {
 		if use.Pool.Name == pool {
 			return use
@@ -168,7 +170,7 @@ func (s *stage) use(pool string) *PoolUse {
 	return nil
 }
 
-// What Services ask for.
+// Changes of Services and pools.
 
 func families(list ...lb.Family) func(*lb.Service) {
 	return func(s *lb.Service) { s.Families, s.Policy = list, lb.SingleStack }

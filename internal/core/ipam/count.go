@@ -1,0 +1,98 @@
+package ipam
+
+import (
+	"math/big"
+	"net/netip"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// countAll counts how many addresses of the pools are available, reserved and blocked.
+func (p *pass) countAll() {
+	for _, pool := range p.pools {
+		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+			if count := pool.use.Count(family); count != nil {
+				unreserved := rangesOf(family, pool.unreserved)
+				count.Available = lb.Size(unreserved)
+				count.Reserved = new(big.Int).Sub(lb.Size(rangesOf(family, pool.owned)), count.Available)
+				if pool.AvoidBuggyIPs {
+					for _, r := range unreserved {
+						count.Available.Sub(count.Available, big.NewInt(countMayBeBroadcast(r)))
+					}
+				}
+			}
+		}
+	}
+	used := map[*Count]*usedCount{}
+	// order does not matter: the entries are counted.
+	for addr, e := range p.allocations.entries {
+		p.countOne(used, addr, e)
+	}
+	// order does not matter: every Count has one usedCount.
+	for count, t := range used {
+		count.Available.Sub(count.Available, big.NewInt(t.unreserved))
+		count.Reserved.Sub(count.Reserved, big.NewInt(t.reserved))
+	}
+	for _, pool := range p.pools {
+		if pool.Err != nil || pool.Drain {
+			pool.use.clearAvailable()
+		}
+	}
+}
+
+// usedCount is how many addresses of a pool and family have an allocation: of the unreserved and of the reserved ones.
+type usedCount struct{ unreserved, reserved int64 }
+
+// countOne counts one address that has an allocation.
+func (p *pass) countOne(used map[*Count]*usedCount, addr netip.Addr, e allocation) {
+	from := p.world.Pools.Containing(addr)
+	if from == nil {
+		return
+	}
+	count := p.byPool[from].use.Count(lb.FamilyOf(addr))
+	t := used[count]
+	if t == nil {
+		t = &usedCount{}
+		used[count] = t
+	}
+	switch {
+	case p.reservations.of(addr) != nil:
+		t.reserved++
+	case !(from.AvoidBuggyIPs && mayBeBroadcast(addr)):
+		t.unreserved++
+	}
+	switch e.cause {
+	case NodeOwned:
+		count.NodeOwned++
+	case Unmanaged:
+		count.Unmanaged++
+	case ReuseDelayed:
+		count.ReuseDelayed++
+		if end := p.until(addr, ReuseDelayed); count.ReusableFrom.IsZero() || end.Before(count.ReusableFrom) {
+			count.ReusableFrom = end
+		}
+	default: // Taken: hold has counted the address, unless its Service has to release it
+	}
+}
+
+// clearAvailable sets the number of available addresses to 0, for a pool that gives nothing.
+func (u *PoolUse) clearAvailable() {
+	for _, count := range []*Count{u.IPv4, u.IPv6} {
+		if count != nil {
+			count.Available = new(big.Int)
+		}
+	}
+}
+
+// rangesOf returns the ranges of one family of a merged list.
+func rangesOf(family lb.Family, ranges []lb.Range) []lb.Range {
+	split := slices.IndexFunc(ranges, func(r lb.Range) bool { return !r.From.Is4() })
+	if split < 0 {
+		split = len(ranges)
+	}
+	if family == lb.IPv6 {
+		return ranges[split:]
+	}
+	return ranges[:split]
+}
