@@ -216,7 +216,7 @@ func writes(b *testing.B, cluster *lab.Cluster) int {
 		b.Fatal(err)
 	}
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, `daymark_controller_writes_total{kind="Service",result="made"}`) {
+		if strings.HasPrefix(line, `daymark_controller_writes_total{kind="Service",result="success"}`) {
 			var value float64
 			if _, err := fmt.Sscan(strings.Fields(line)[1], &value); err != nil {
 				b.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,27 +13,28 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 // compute decides what a pass writes.
 func (l *Loop) compute(s *snapshot) (*ipam.Plan, *announce.Explainer) {
 	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.memory))
-	world := s.announced.ReportedWorld(l.classes, l.options)
+	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	return &plan, announce.NewExplainer(&world)
 }
 
-// BenchmarkPass5k is a pass over 5,000 Services that have all they should have: what each event costs.
-func BenchmarkPass5k(b *testing.B) {
+// BenchmarkLoop_Pass5k is a pass over 5,000 Services that have all they should have: what each event costs.
+func BenchmarkLoop_Pass5k(b *testing.B) {
 	const services = 5000
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"10.0.0.0/16"}
 	s := &snapshot{Snapshot: &informer.Snapshot{}}
 	s.Pools = lb.NewPools([]*lb.Pool{lb.ParsePool(pool)})
-	s.announced = s.Objects
-	var all []*record
+	s.lastGood = s.Objects
+	var all []*cachedService
 	for i := range services {
-		all = append(all, parseRecord(&corev1.Service{
+		all = append(all, parseService(&corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: "default", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1",
 				CreationTimestamp: metav1.Unix(int64(i), 0),
@@ -42,31 +42,31 @@ func BenchmarkPass5k(b *testing.B) {
 			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Protocol: "TCP", Port: 80}}},
 		}))
 	}
-	l := &Loop{classes: lb.Classes{Classless: true}, now: time.Now, metrics: newMetrics(nil), overlay: overlay{}}
+	l := newLoop(Config{Classes: lb.Classes{Classless: true}})
 	s.setServices(all)
-	l.settle(s)
+	l.writeAll(s)
 
 	b.ReportAllocs()
 	for b.Loop() {
 		plan, explainer := l.compute(s)
-		if intents, err := l.intents(s, plan, explainer); len(intents) > 0 || err != nil {
-			b.Fatalf("%d writes, first %s, %v", len(intents), intents[0].patch, err)
+		if writes, err := l.serviceWrites(s, plan, explainer); len(writes) > 0 || err != nil {
+			b.Fatalf("%d writes, first %s, %v", len(writes), writes[0].patch, err)
 		}
 	}
 }
 
-// settle makes the Services what the plan says, as if all writes were made and seen.
-func (l *Loop) settle(s *snapshot) {
+// writeAll makes the Services what the plan says, as if all writes were made and in the cache.
+func (l *Loop) writeAll(s *snapshot) {
 	plan, explainer := l.compute(s)
-	intents, _ := l.intents(s, plan, explainer)
-	wanted := map[*record]*intent{}
-	for _, i := range intents {
-		wanted[i.record] = i
+	writes, _ := l.serviceWrites(s, plan, explainer)
+	byService := map[*cachedService]*serviceWrite{}
+	for _, w := range writes {
+		byService[w.service] = w
 	}
 	services := slices.Clone(s.services)
-	for n, r := range s.services {
-		if i := wanted[r]; i != nil {
-			services[n] = &record{Service: withIngress(r.Service, &i.want), version: "2", state: i.want}
+	for i, c := range s.services {
+		if w := byService[c]; w != nil {
+			services[i] = &cachedService{status.Observed{Service: w.desired.In(c.Service), Written: w.desired}, "2"}
 		}
 	}
 	s.setServices(services)

@@ -21,7 +21,7 @@ func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) er
 	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == v1beta1.GossipSecret })
 	if i >= 0 {
 		if len(secrets[i].Data[v1beta1.GossipSecretKey]) == 0 {
-			l.complainOnce(fmt.Sprintf("Secret %s has no %s: delete it to have a new one made", v1beta1.GossipSecret, v1beta1.GossipSecretKey))
+			l.logErrorOnce(fmt.Sprintf("Secret %s has no %s: delete it to have a new one made", v1beta1.GossipSecret, v1beta1.GossipSecretKey))
 		}
 		return nil
 	}
@@ -40,10 +40,10 @@ func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) er
 	return nil
 }
 
-// complainOnce logs a message until another takes its place.
-func (l *Loop) complainOnce(message string) {
-	if l.unwritable != message {
-		l.unwritable = message
+// logErrorOnce logs an error, and not the same one again.
+func (l *Loop) logErrorOnce(message string) {
+	if l.loggedError != message {
+		l.loggedError = message
 		l.log.Error(message)
 	}
 }

@@ -12,61 +12,57 @@ import (
 
 // metrics of the loop.
 type metrics struct {
-	assigned, available *prometheus.GaugeVec
-	waiting             prometheus.Gauge
-	writes              *prometheus.CounterVec
-	passes              prometheus.Histogram
+	poolAddresses   *prometheus.GaugeVec
+	servicesWaiting prometheus.Gauge
+	writes          *prometheus.CounterVec
+	passes          prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
-	pool := []string{"pool", "family"}
 	m := &metrics{
-		assigned: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "daymark_pool_assigned", Help: "Addresses of a pool that Services have.",
-		}, pool),
-		available: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "daymark_pool_available", Help: "Addresses of a pool that Services could get now.",
-		}, pool),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+		poolAddresses: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "daymark_pool_addresses",
+			Help: "Addresses of a pool by state: assigned to Services, or available to Services that ask now.",
+		}, []string{"pool", "family", "state"}),
+		servicesWaiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "daymark_controller_services_waiting", Help: "Services that do not have the addresses they should have.",
 		}),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "daymark_controller_writes_total", Help: "Writes to the API server, by kind of object and by whether they were made.",
+			Name: "daymark_controller_writes_total", Help: "Writes to the API server by kind of object and result: success, conflict or error.",
 		}, []string{"kind", "result"}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "daymark_controller_reconcile_duration_seconds", Help: "How long a pass of the loop takes, writes included.",
+			Name: "daymark_controller_reconcile_duration_seconds", Help: "Duration of a pass of the loop, writes included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.assigned, m.available, m.waiting, m.writes, m.passes)
+		r.MustRegister(m.poolAddresses, m.servicesWaiting, m.writes, m.passes)
 	}
 	return m
 }
 
-func (m *metrics) timePass(began time.Time) { m.passes.Observe(time.Since(began).Seconds()) }
+func (m *metrics) observePass(began time.Time) { m.passes.Observe(time.Since(began).Seconds()) }
 
-func (m *metrics) wrote(kind string, err error) {
-	result := "made"
+func (m *metrics) countWrite(kind string, err error) {
+	result := "success"
 	switch {
 	case isConflict(err):
 		result = "conflict"
 	case err != nil:
-		result = "failed"
+		result = "error"
 	}
 	m.writes.WithLabelValues(kind, result).Inc()
 }
 
-// show sets the gauges. Pools that are gone are forgotten.
+// show sets the gauges. Pools that are gone have none.
 func (m *metrics) show(plan *ipam.Plan) {
-	m.assigned.Reset()
-	m.available.Reset()
+	m.poolAddresses.Reset()
 	for _, use := range plan.Pools {
 		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
 			if count := use.Count(family); count != nil {
 				available, _ := new(big.Float).SetInt(count.Available).Float64()
-				m.assigned.WithLabelValues(use.Pool.Name, family.String()).Set(float64(count.Assigned))
-				m.available.WithLabelValues(use.Pool.Name, family.String()).Set(available)
+				m.poolAddresses.WithLabelValues(use.Pool.Name, family.String(), "assigned").Set(float64(count.Assigned))
+				m.poolAddresses.WithLabelValues(use.Pool.Name, family.String(), "available").Set(available)
 			}
 		}
 	}
@@ -76,5 +72,5 @@ func (m *metrics) show(plan *ipam.Plan) {
 			waiting++
 		}
 	}
-	m.waiting.Set(float64(waiting))
+	m.servicesWaiting.Set(float64(waiting))
 }

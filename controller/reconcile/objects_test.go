@@ -15,7 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-func TestObjects(t *testing.T) {
+func TestLoop_Objects(t *testing.T) {
 	c := newCluster(t)
 	c.start(t)
 	for _, test := range []struct {

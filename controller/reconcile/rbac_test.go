@@ -23,9 +23,9 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// TestPermissions runs the loop as the service account that config/rbac makes: it must do for all that the controller does,
+// TestLoop_NeedsAllItsPermissions runs the loop as the service account that config/rbac makes: it must do for all that the controller does,
 // and nothing may be granted that it does not do.
-func TestPermissions(t *testing.T) {
+func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	c := newCluster(t)
 	granted := grants(t, c.apply(t, "../../config/rbac/controller.yaml", home))
 	used := &requests{seen: map[string]bool{}}
@@ -72,8 +72,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestASpeakerWritesItsOwnObjectOnly, in whatever namespace Daymark was installed.
-func TestASpeakerWritesItsOwnObjectOnly(t *testing.T) {
+// TestPolicy_SpeakerWritesItsOwnObjectOnly, in whatever namespace Daymark was installed.
+func TestPolicy_SpeakerWritesItsOwnObjectOnly(t *testing.T) {
 	c := newCluster(t)
 	const elsewhere = "load-balancer"
 	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}))

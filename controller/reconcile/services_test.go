@@ -19,7 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
-func TestServices(t *testing.T) {
+func TestLoop_Services(t *testing.T) {
 	c := newCluster(t)
 	for _, test := range []struct {
 		name string
@@ -58,7 +58,7 @@ func getsAnAddress(t *testing.T, c *testCluster) {
 	}
 	c.reason(t, s, v1beta1.ConditionAddressAssigned, "AddressAssigned")
 	c.events(t, "web", "AddressAssigned")
-	if made := loop.writes(t, "Service", "made"); made > 2 { // a Service made before the pool is seen is told so first
+	if made := loop.writes(t, "Service", "success"); made > 2 { // a Service made before the pool is seen is told so first
 		t.Errorf("%d writes of one Service", made)
 	}
 }
@@ -130,7 +130,7 @@ func restart(t *testing.T, c *testCluster) {
 	c.service(t, "d") // when it has an address, the loop has run
 	c.addresses(t, "d", "192.0.2.0")
 	c.addresses(t, "b", "192.0.2.1")
-	if made := after.writes(t, "Service", "made"); made != 1 {
+	if made := after.writes(t, "Service", "success"); made != 1 {
 		t.Errorf("%d writes after the restart, want the one for the new Service", made)
 	}
 }
@@ -273,7 +273,7 @@ func takesOver(t *testing.T, c *testCluster) {
 	second := c.start(t, elected)
 	c.service(t, "more")
 	c.addresses(t, "more", "192.0.2.1")
-	if made := second.writes(t, "Service", "made"); made != 0 {
+	if made := second.writes(t, "Service", "success"); made != 0 {
 		t.Errorf("the replica that does not lead made %d writes", made)
 	}
 
@@ -298,7 +298,7 @@ func announced(t *testing.T, c *testCluster) {
 	c.endpoint(t, "web", "203.0.113.1")
 	loop := c.start(t)
 	lab.Eventually(t, soon, "the loop knows the pool", func() error {
-		if loop.writes(t, "IPAddressPool", "made") == 0 {
+		if loop.writes(t, "IPAddressPool", "success") == 0 {
 			return errors.New("not yet")
 		}
 		return nil
@@ -309,7 +309,7 @@ func announced(t *testing.T, c *testCluster) {
 		t.Errorf("explained as %q", m)
 	}
 	c.events(t, "web", "Announced", "AddressAssigned")
-	if made := loop.writes(t, "Service", "made"); made != 1 {
+	if made := loop.writes(t, "Service", "success"); made != 1 {
 		t.Errorf("%d writes, want one", made)
 	}
 

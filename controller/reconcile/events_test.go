@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestEventsWaitForAddressesButNotForever(t *testing.T) {
+func TestEventWriter_WaitsForAddressesButNotForever(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		// busy is how long addresses are being written.
@@ -15,18 +15,18 @@ func TestEventsWaitForAddressesButNotForever(t *testing.T) {
 		// least and most that an Event waits.
 		least, most time.Duration
 	}{
-		{"at once when nothing is being written", 0, 0, quiet},
+		{"at once when nothing is being written", 0, 0, addressGrace},
 		{"until the addresses are written", 3 * time.Second, 3 * time.Second, 4 * time.Second},
-		{"and no longer than patience", time.Minute, patience, patience + time.Second},
+		{"and no longer than maxEventDelay", time.Minute, maxEventDelay, maxEventDelay + time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, began := newHerald(nil, slog.New(slog.DiscardHandler)), time.Now()
-				writing := time.NewTicker(quiet / 5)
+				w, began := newEventWriter(nil, slog.New(slog.DiscardHandler)), time.Now()
+				writing := time.NewTicker(addressGrace / 5)
 				done := make(chan struct{})
 				go func() {
 					for time.Since(began) < test.busy {
-						h.addressWritten()
+						w.addressWritten()
 						select {
 						case <-writing.C:
 						case <-done:
@@ -35,7 +35,7 @@ func TestEventsWaitForAddressesButNotForever(t *testing.T) {
 					}
 				}()
 				synctest.Wait()
-				h.yield(t.Context(), began)
+				w.waitForAddresses(t.Context(), began)
 				close(done)
 				if took := time.Since(began); took < test.least || took > test.most {
 					t.Errorf("it waited %s", took)

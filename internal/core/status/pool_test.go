@@ -1,4 +1,4 @@
-package reconcile
+package status
 
 import (
 	"math/big"
@@ -11,7 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestWhenAPoolIsWritten(t *testing.T) {
+func TestPool_WhenItIsWritten(t *testing.T) {
 	used := func(change ...func(*ipam.PoolUse)) *ipam.PoolUse {
 		use := &ipam.PoolUse{Pool: &lb.Pool{Name: "blue"}, IPv4: &ipam.Count{Assigned: 4, Available: new(big.Int), Reserved: new(big.Int)}}
 		for _, f := range change {
@@ -43,13 +43,12 @@ func TestWhenAPoolIsWritten(t *testing.T) {
 		{name: "later, when only the numbers in a message changed", before: used(resting(1)), after: used(resting(2)), later: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &Loop{now: time.Now}
-			pool := &v1beta1.IPAddressPool{}
-			l.describe(pool, test.before)
-			if got := !saysAllBut(pool, test.after); got != test.atOnce {
+			pool, before, after := &v1beta1.IPAddressPool{}, NewPool(test.before), NewPool(test.after)
+			before.Write(pool, time.Now())
+			if got := !after.SameButCounts(pool); got != test.atOnce {
 				t.Errorf("at once: %v", got)
 			}
-			if got := !counted(pool, test.after); !test.atOnce && got != test.later {
+			if got := !after.SameCounts(pool); !test.atOnce && got != test.later {
 				t.Errorf("later: %v", got)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // server is the Services in an API server, by name, each with the UID of its name and a version.
@@ -42,7 +43,7 @@ func (s *server) Get(_ context.Context, key client.ObjectKey, object client.Obje
 	return nil
 }
 
-func TestANewLeaderCatchesUp(t *testing.T) {
+func TestLoop_NewLeaderCatchesUp(t *testing.T) {
 	type versions = map[string]string
 	type step struct {
 		// what the API server has and what the cache shows.
@@ -76,9 +77,9 @@ func TestANewLeaderCatchesUp(t *testing.T) {
 			l := &Loop{direct: api}
 			for i, step := range test.steps {
 				api.versions = step.server
-				var cached []*record
+				var cached []*cachedService
 				for name, version := range step.cache {
-					cached = append(cached, &record{Service: &lb.Service{UID: types.UID(name)}, version: version})
+					cached = append(cached, &cachedService{status.Observed{Service: &lb.Service{UID: types.UID(name)}}, version})
 				}
 				if err := l.catchUp(t.Context(), cached); (err == nil) != step.ready {
 					t.Fatalf("step %d: %v", i, err)
@@ -86,6 +87,25 @@ func TestANewLeaderCatchesUp(t *testing.T) {
 			}
 			if err := l.catchUp(t.Context(), nil); err != nil || api.lists != 1 {
 				t.Errorf("it listed %d times (%v)", api.lists, err)
+			}
+		})
+	}
+}
+
+func TestReached(t *testing.T) {
+	for _, test := range []struct {
+		name, have, want string
+		reached          bool
+	}{
+		{"the same", "12", "12", true},
+		{"a newer one, by number and not by letter", "100", "99", true},
+		{"an older one", "99", "100", false},
+		{"none", "", "1", false},
+		{"versions that are no numbers must be the same", "b", "a", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := reached(test.have, test.want); got != test.reached {
+				t.Errorf("reached(%q, %q) is %v", test.have, test.want, got)
 			}
 		})
 	}

@@ -1,0 +1,86 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
+)
+
+func at(version string) *cachedService {
+	return &cachedService{status.Observed{Service: &lb.Service{UID: "uid"}}, version}
+}
+
+func TestAssumeCache_Newest(t *testing.T) {
+	type step struct {
+		name string
+		// assume: a write decided on one version made another, "a>b".
+		decidedOn, made string
+		// cached version, and the one that counts; empty cached: the Service is gone.
+		cached, want string
+	}
+	a := assumeCache{}
+	for _, s := range []step{
+		{"without a write the cache counts", "", "", "1", "1"},
+		{"a write counts while the cache shows what it was decided on", "1", "2", "1", "2"},
+		{"so do two in a row", "2", "3", "1", "3"},
+		{"when the cache has seen the first only, the second counts", "", "", "2", "3"},
+		{"when the cache has seen all, it counts", "", "", "3", "3"},
+		{"and whatever others write after that", "", "", "4", "4"},
+		{"a change of others that came in between shows ours too", "4", "5", "6", "6"},
+		{"what is gone is forgotten", "6", "7", "", ""},
+		{"and does not come back", "", "", "6", "6"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			if s.made != "" {
+				a.assume(s.decidedOn, at(s.made))
+			}
+			var cached []*cachedService
+			if s.cached != "" {
+				cached = append(cached, at(s.cached))
+			}
+			got := ""
+			for _, r := range a.newest(cached) {
+				got = r.version
+			}
+			if got != s.want {
+				t.Errorf("version %q counts, want %q", got, s.want)
+			}
+		})
+	}
+}
+
+func TestAssumeCache_UnknownResultCountsAsMade(t *testing.T) {
+	conflict := apierrors.NewConflict(schema.GroupResource{}, "web", errors.New("changed"))
+	for _, test := range []struct {
+		name   string
+		err    error
+		counts bool
+	}{
+		{"a write that was refused did not happen", conflict, false},
+		{"nor did one that was forbidden", apierrors.NewForbidden(schema.GroupResource{}, "web", errors.New("no")), false},
+		{"one whose answer got lost may have", context.DeadlineExceeded, true},
+		{"one that timed out on the server may have", apierrors.NewTimeoutError("too slow", 1), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLoop(Config{})
+			before := at("1")
+			l.record(&serviceWrite{service: before, desired: status.Service{
+				Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}, Pools: "blue", HasPools: true,
+			}}, "", test.err)
+			now := l.assumed.newest([]*cachedService{before})[0]
+			if got := len(now.Ingress) == 1; got != test.counts {
+				t.Errorf("the address counts as the Service's: %v", got)
+			}
+			if len(now.Written.Ingress) != 0 || now.version != "1" {
+				t.Errorf("it counts as written: %+v at %s", now.Written, now.version)
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+)
+
+func notReady(why reason.Reason, message string) Condition {
+	return Condition{Type: v1beta1.ConditionReady, Reason: why, Message: message}
+}
+
+// valid is Ready for an object with an error, which has a line for each problem; nil when the object is understood.
+func valid(err error) Condition {
+	if err != nil {
+		return notReady(Invalid, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return Condition{Type: v1beta1.ConditionReady, True: true, Reason: Valid}
+}
+
+// found is Ready for an object that refers to others, given a text for each of those that do not exist.
+func found(missing []string) Condition {
+	if len(missing) > 0 {
+		return notReady(NotFound, strings.Join(missing, "; "))
+	}
+	return valid(nil)
+}
+
+// References are the objects of a cluster that others may refer to.
+type References struct {
+	objects         *cluster.Objects
+	peers, profiles map[string]bool
+	aliases         lb.Aliases
+	// communities are the errors of the Community objects, by name.
+	communities map[string]error
+}
+
+// NewReferences returns the references of a cluster.
+func NewReferences(o *cluster.Objects) *References {
+	r := &References{objects: o, peers: make(map[string]bool, len(o.Peers)), profiles: make(map[string]bool, len(o.BFDProfiles))}
+	for _, peer := range o.Peers {
+		r.peers[peer.Name] = true
+	}
+	for _, profile := range o.BFDProfiles {
+		r.profiles[profile.Name] = true
+	}
+	r.aliases, r.communities = o.Aliases()
+	return r
+}
+
+// missingPools has a text for each of some names that no pool has.
+func (r *References) missingPools(names []string) []string {
+	return missing("pool", names, func(name string) bool { return r.objects.Pools.Named(name) != nil })
+}
+
+func missing(kind string, names []string, exists func(string) bool) []string {
+	var texts []string
+	for _, name := range names {
+		if !exists(name) {
+			texts = append(texts, kind+" "+name+" does not exist")
+		}
+	}
+	return texts
+}
+
+// L2Advertisement is the condition Ready of an L2Advertisement.
+func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
+	return firstProblem(valid(a.Err), found(r.missingPools(a.Pools)))
+}
+
+// BGPAdvertisement is the condition Ready of a BGPAdvertisement. Contradiction names the attributes that an older one
+// overrules, empty for none (announce.Explainer).
+func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, contradiction string) Condition {
+	_, err := r.aliases.Resolve(a.Communities)
+	texts := append(r.missingPools(a.Pools), missing("peer", a.Peers, func(name string) bool { return r.peers[name] })...)
+	if ready := firstProblem(valid(a.Err), valid(err), found(texts)); !ready.True || contradiction == "" {
+		return ready
+	}
+	return notReady(Contradiction, contradiction)
+}
+
+// Community is the condition Ready of the Community of a name.
+func (r *References) Community(name string) Condition { return valid(r.communities[name]) }
+
+// BFDProfile is the condition Ready of a BFDProfile: the schema lets no other in.
+func BFDProfile() Condition { return valid(nil) }
+
+// Reservation is the condition Ready of an IPReservation.
+func Reservation(use *ipam.ReservationUse) Condition {
+	var conflicts []string
+	for _, taken := range use.Taken {
+		conflicts = append(conflicts, fmt.Sprintf("Service %s has %s and keeps it", taken.Holder, taken.Addr))
+	}
+	for _, older := range use.Overlaps {
+		conflicts = append(conflicts, fmt.Sprintf("IPReservation %s is older and keeps some of the addresses", older))
+	}
+	switch {
+	case use.Reservation.Err != nil:
+		return valid(use.Reservation.Err)
+	case len(conflicts) > 0:
+		return notReady(Conflict, strings.Join(conflicts, "; "))
+	case use.OutsidePools != (lb.Range{}):
+		return notReady(NoPool, fmt.Sprintf("no pool contains %s", use.OutsidePools))
+	default:
+		return valid(nil)
+	}
+}

@@ -1,0 +1,103 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Pool is the status of an IPAddressPool.
+type Pool struct {
+	IPv4, IPv6                *v1beta1.AddressCount
+	ready, exhausted, overlap Condition
+}
+
+// NewPool returns the status of a pool.
+func NewPool(use *ipam.PoolUse) Pool {
+	return Pool{
+		IPv4: count(use.IPv4), IPv6: count(use.IPv6),
+		ready: poolReady(use), exhausted: poolExhausted(use), overlap: poolOverlap(use),
+	}
+}
+
+// Write puts the status into an object.
+func (p *Pool) Write(into *v1beta1.IPAddressPool, now time.Time) {
+	into.Status.ObservedGeneration = into.Generation
+	into.Status.IPv4, into.Status.IPv6 = p.IPv4, p.IPv6
+	for _, c := range []Condition{p.ready, p.exhausted, p.overlap} {
+		c.Set(&into.Status.Conditions, into.Generation, now)
+	}
+}
+
+// SameCounts reports whether an object has the right numbers. The message about exhaustion has some, too.
+func (p *Pool) SameCounts(object *v1beta1.IPAddressPool) bool {
+	has := &object.Status
+	return equality.Semantic.DeepEqual(has.IPv4, p.IPv4) && equality.Semantic.DeepEqual(has.IPv6, p.IPv6) && p.exhausted.in(has.Conditions, true)
+}
+
+// SameButCounts reports whether an object has the right status, except for the numbers.
+func (p *Pool) SameButCounts(object *v1beta1.IPAddressPool) bool {
+	has := object.Status.Conditions
+	return object.Status.ObservedGeneration == object.Generation &&
+		p.ready.in(has, true) && p.exhausted.in(has, false) && p.overlap.in(has, true)
+}
+
+func count(from *ipam.Count) *v1beta1.AddressCount {
+	if from == nil {
+		return nil
+	}
+	return &v1beta1.AddressCount{Assigned: from.Assigned, Available: from.Available.String()}
+}
+
+// poolReady is the condition Ready. A pool that contains addresses of nodes gives the others.
+func poolReady(use *ipam.PoolUse) Condition {
+	if use.Pool.Err != nil || len(use.Nodes) == 0 {
+		return valid(use.Pool.Err)
+	}
+	text := func(i int) string {
+		return fmt.Sprintf("%s is the address of node %s", use.Nodes[i].Addr, use.Nodes[i].Node)
+	}
+	return notReady(NodeAddress, list(len(use.Nodes), text, ", ")+": such an address is never given; exclude it")
+}
+
+// poolExhausted is the condition Exhausted, which names the families without a free address.
+func poolExhausted(use *ipam.PoolUse) Condition {
+	c := Condition{Type: v1beta1.ConditionExhausted, Reason: Available}
+	if use.Pool.Err != nil || use.Pool.Drain {
+		c.Reason, c.Message = AllocationDisabled, "the pool gives no addresses"
+		return c
+	}
+	var texts []string
+	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+		if left := use.Count(family); left != nil && left.Available.Sign() <= 0 {
+			texts = append(texts, fmt.Sprintf("no %s address is left: %s", family, left))
+		}
+	}
+	if len(texts) > 0 {
+		c.True, c.Reason, c.Message = true, Exhausted, strings.Join(texts, "; ")
+	}
+	return c
+}
+
+// poolOverlap is the condition Overlap, which names the pools that contain the same addresses.
+func poolOverlap(use *ipam.PoolUse) Condition {
+	c := Condition{Type: v1beta1.ConditionOverlap, Reason: NoOverlap}
+	var texts []string
+	for _, o := range use.Overlaps {
+		older := "this one is older and has them"
+		if !o.Keeps {
+			older = "that one is older and has them"
+		}
+		texts = append(texts, fmt.Sprintf("pool %s names %s too; %s", o.Other.Name, o.Range, older))
+	}
+	if len(texts) > 0 {
+		c.True, c.Reason, c.Message = true, Overlap, strings.Join(texts, "; ")
+	}
+	return c
+}

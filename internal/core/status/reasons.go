@@ -1,0 +1,141 @@
+package status
+
+import (
+	"slices"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+)
+
+// Reasons of the condition Ready that several kinds have.
+var (
+	Valid = reason.Reason{
+		Name: "Valid", Meaning: "The object is understood, and everything that it refers to exists.",
+	}
+	Invalid = reason.Reason{
+		Name: "Invalid", Meaning: "A part of the object cannot be understood; the message names it. What it said before goes on.",
+		Remedy: "Correct what the message names.",
+	}
+	NotFound = reason.Reason{
+		Name: "NotFound", Meaning: "The object refers to another that does not exist; the message names it.",
+		Remedy: "Create the other object, or correct the name.",
+	}
+)
+
+// Reasons of the conditions of an IPAddressPool.
+var (
+	NodeAddress = reason.Reason{
+		Name: "NodeAddress", Meaning: "The pool contains addresses of nodes. They are never given to a Service; the others are.",
+		Remedy: "Exclude the addresses of the nodes from the pool.",
+	}
+	Exhausted = reason.Reason{
+		Name: "Exhausted", Meaning: "The pool has no address left of a family.",
+		Remedy: "Add addresses to the pool, or delete Services that no longer need theirs.",
+	}
+	Available = reason.Reason{
+		Name: "Available", Meaning: "The pool has addresses left of each of its families.",
+	}
+	AllocationDisabled = reason.Reason{
+		Name: "AllocationDisabled", Meaning: "The pool gives no addresses: it is drained, or not valid.",
+		Remedy: "Look at the condition Ready and at spec.drain.",
+	}
+	Overlap = reason.Reason{
+		Name: "Overlap", Meaning: "Another pool has some of the same addresses; the older of the two keeps them.",
+		Remedy: "Remove the addresses from one of the two pools.",
+	}
+	NoOverlap = reason.Reason{
+		Name: "NoOverlap", Meaning: "No other pool has addresses of this one.",
+	}
+)
+
+// Reasons of the condition Ready of an IPReservation.
+var (
+	Conflict = reason.Reason{
+		Name: "Conflict", Meaning: "Another Service has a reserved address, or an older IPReservation reserves it.",
+		Remedy: "Delete the Service or move it to another address, or reserve other addresses.",
+	}
+	NoPool = reason.Reason{
+		Name: "NoPool", Meaning: "No pool contains a reserved address.",
+		Remedy: "Add the address to a pool, or remove it from the IPReservation.",
+	}
+)
+
+// Contradiction is a reason of the condition Ready of a BGPAdvertisement.
+var Contradiction = reason.Reason{
+	Name: "Contradiction", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
+	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
+}
+
+// Reasons of the condition Ready of a BGPPeer.
+var (
+	Established = reason.Reason{
+		Name: "Established", Meaning: "Every node that the peer selects has its sessions with it.",
+	}
+	NoNode = reason.Reason{
+		Name: "NoNode", Meaning: "nodeSelectors match no node.",
+		Remedy: "Correct nodeSelectors, or label the nodes.",
+	}
+	NotEstablished = reason.Reason{
+		Name: "NotEstablished", Meaning: "Some nodes have no session with the peer; the message says why.",
+		Remedy: "Correct what the message names, on the node, in the network or on the router.",
+	}
+	Incomplete = reason.Reason{
+		Name: "Incomplete", Meaning: "All sessions are established, and some lack something that was configured; the message says what.",
+		Remedy: "Configure the router alike, or take what the message names out of the BGPPeer.",
+	}
+)
+
+// Reasons of the conditions of a Speaker.
+var (
+	Ready = reason.Reason{
+		Name: "Ready", Meaning: "The speaker announces everything that its node should announce.",
+	}
+	Failed = reason.Reason{
+		Name: "Failed", Meaning: "The speaker cannot announce a part of what its node should announce; the message says why.",
+		Remedy: "Correct what the message names.",
+	}
+	Known = reason.Reason{
+		Name: "Known", Meaning: "The speaker has met the other speakers, or knows that there are none.",
+	}
+	Unknown = reason.Reason{
+		Name: "Unknown", Meaning: "The speaker does not know yet which other speakers there are, so it holds no address by layer 2.",
+		Remedy: "Look whether the speakers reach each other at the port of the gossip, TCP and UDP.",
+	}
+)
+
+// AddressWithdrawn is the reason of an Event about an address that was taken away from a Service.
+var AddressWithdrawn = reason.Reason{
+	Name: "AddressWithdrawn", Meaning: "The Service cannot keep an address that its status shows; the message says why.",
+	Remedy: "Look at the condition daymark.io/AddressAssigned.",
+}
+
+// Conditions are all conditions that Daymark writes, with their reasons.
+func Conditions() []reason.Condition {
+	ready := func(kind, meaning string, reasons ...reason.Reason) reason.Condition {
+		return reason.Condition{Kind: kind, Type: v1beta1.ConditionReady, Meaning: meaning, Reasons: reasons}
+	}
+	return slices.Concat(ipam.Conditions(), announce.Conditions(), []reason.Condition{
+		ready("IPAddressPool", "The pool is valid and contains no addresses of nodes.", Valid, Invalid, NodeAddress),
+		{
+			Kind: "IPAddressPool", Type: v1beta1.ConditionExhausted, Meaning: "The pool has no address left of a family.",
+			Reasons: []reason.Reason{Available, Exhausted, AllocationDisabled},
+		},
+		{
+			Kind: "IPAddressPool", Type: v1beta1.ConditionOverlap, Meaning: "Another pool has some of the same addresses.",
+			Reasons: []reason.Reason{NoOverlap, Overlap},
+		},
+		ready("IPReservation", "The addresses are kept for the Services that the reservation selects.", Valid, Invalid, Conflict, NoPool),
+		ready("L2Advertisement", "The advertisement is valid and the pools that it names exist.", Valid, Invalid, NotFound),
+		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, Contradiction),
+		ready("BGPPeer", "Every selected node has its sessions with the peer.", Established, Invalid, NotFound, NoNode, NotEstablished, Incomplete),
+		ready("BFDProfile", "The profile is valid.", Valid),
+		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
+		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed),
+		{
+			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
+			Reasons: []reason.Reason{Known, Unknown},
+		},
+	})
+}
