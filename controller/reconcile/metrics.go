@@ -41,6 +41,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
+// RegisterMetrics registers the metrics of a loop without the loop, for the reference pages.
+func RegisterMetrics(r prometheus.Registerer) { newMetrics(r) }
+
 func (m *metrics) observePass(began time.Time) { m.passes.Observe(time.Since(began).Seconds()) }
 
 func (m *metrics) countWrite(kind string, err error) {

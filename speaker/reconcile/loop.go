@@ -174,10 +174,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, report *Reporter) (*Loop
 	l := &Loop{
 		cfg: cfg, kinds: newKinds(m.GetCache()), exec: exec, report: report,
 		macs: macs{}, born: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
-		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "daymark_speaker_reconcile_duration_seconds", Help: "Time one pass of the loop took.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
-		}),
+		passes: newDurations(),
 	}
 	l.setUnready(errors.New("no pass has looked at the cluster yet"))
 	if err := cfg.Registerer.Register(l.passes); err != nil {
