@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO       ?= go
 TOOL      = $(GO) tool -modfile=tools/go.mod
 PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
-# The race detector needs a C compiler; on a machine without one the tests run without it, and say so.
+# The race detector needs a C compiler. On a machine without one the tests run without it, and say so.
 RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # What --version says. A build without git, as in the Dockerfile, gets it from outside.
@@ -33,19 +33,35 @@ test: deps-test ## Run all tests: unit, packet and end to end. The one test comm
 	$(GO) test $(RACE) -shuffle=on $(PACKAGES)
 	$(GO) test $(RACE) -shuffle=on -timeout 30m -p 1 ./e2e/...
 
+.PHONY: unit
+unit: deps-unit ## Run the tests that need no Kubernetes, in less than two minutes
+	$(GO) test $(RACE) -short $(PACKAGES)
+
+.PHONY: soak
+soak: ## Run the simulation of the election with fresh seeds, for half an hour
+	$(SOAK)
+
 .PHONY: lint
-lint: ## Check style, comments and who imports whom
+lint: ## Check style, comments, and whether generated files are up to date
 	$(TOOL) golangci-lint run ./...
 	@$(MAKE) --no-print-directory verify
 
+# Where generated files go; verify has them written elsewhere and compares.
+OUT ?= .
 .PHONY: generate
-generate: ## Make deepcopy functions and CRDs from the Go types
-	$(TOOL) controller-gen object paths=./api/... crd:maxDescLen=400 output:crd:dir=config/crd/bases
+generate: ## Make deepcopy functions and CRDs from the Go types, and docs/reference from the code
+	@mkdir -p $(OUT)/api/v1beta1 $(OUT)/config/crd/bases
+	$(TOOL) controller-gen object paths=./api/... crd:maxDescLen=400 output:object:dir=$(OUT)/api/v1beta1 output:crd:dir=$(OUT)/config/crd/bases
+	$(GO) run ./hack/reference $(OUT)/docs/reference
 
+# The working tree is compared, staged or not, and stays as it is.
 .PHONY: verify
-verify: generate ## Fail when what is generated, or go.mod, is not up to date
+verify: ## Fail when what is generated, or go.mod, is not up to date
 	$(GO) mod tidy -diff
-	@git diff --exit-code -- api config/crd || { echo "run 'make generate' and commit what it changes"; exit 1; }
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $(MAKE) --no-print-directory generate OUT="$$out" && \
+	for path in api/v1beta1/zz_generated.deepcopy.go config/crd/bases docs/reference; do \
+		diff -ruN $$path "$$out/$$path" || { echo "run 'make generate' and commit what it changes"; exit 1; }; \
+	done
 
 BENCH ?= .
 .PHONY: bench
@@ -60,6 +76,10 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 deps-test:
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' arping:iputils-arping ndisc6:ndisc6
+
+.PHONY: deps-unit
+deps-unit:
+	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2
 
 .PHONY: deps-demo
 deps-demo:
