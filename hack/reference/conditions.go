@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 	speaker "github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
 // conditions are those that all packages declare.
 func conditions() []reason.Condition {
-	return slices.Concat(speaker.Conditions())
+	return slices.Concat(ipam.Conditions(), announce.Conditions(), speaker.Conditions())
 }
 
 func conditionsPage(context.Context) (string, error) {
@@ -26,20 +28,35 @@ func conditionsPage(context.Context) (string, error) {
 	for _, condition := range all {
 		fmt.Fprintf(&b, "\n## %s: %s\n\n%s\n", condition.Kind, condition.Type, sentence(condition.Meaning))
 		for _, r := range condition.Reasons {
-			if r.Meaning == "" {
-				return "", fmt.Errorf("reason %s of %s has no meaning", r.Name, condition.Type)
-			}
-			// A link to #reason leads to the first condition that has it; #kind-reason leads to just this one.
 			anchor := strings.ToLower(condition.Kind + "-" + r.Name)
 			if anchors[anchor] {
 				anchor = strings.ToLower(condition.Kind + "-" + condition.Type + "-" + r.Name)
 			}
 			anchors[anchor] = true
-			fmt.Fprintf(&b, "\n<a id=%q></a>\n### %s\n\n%s\n", anchor, r.Name, sentence(r.Meaning))
-			if r.Remedy != "" {
-				fmt.Fprintf(&b, "\nWhat to do: %s.\n", strings.TrimSuffix(r.Remedy, "."))
+			if err := writeReason(&b, anchor, r); err != nil {
+				return "", err
 			}
 		}
 	}
+	b.WriteString("\n## Why a node does not announce an address\n\nThe messages of `daymark.io/Announced` name these for each node, in words. " +
+		"They are asked in this order, and the first that applies to a node is told.\n")
+	for _, r := range announce.IneligibleReasons() {
+		if err := writeReason(&b, "node-"+strings.ToLower(r.Name), r); err != nil {
+			return "", err
+		}
+	}
 	return b.String(), nil
+}
+
+// writeReason under its anchor. A link to the heading leads to the first condition that has a reason of this name, a link to
+// the anchor to just this one.
+func writeReason(b *strings.Builder, anchor string, r reason.Reason) error {
+	if r.Name == "" || r.Meaning == "" {
+		return fmt.Errorf("reason %q (%s) has no name or no meaning", r.Name, anchor)
+	}
+	fmt.Fprintf(b, "\n<a id=%q></a>\n\n### %s\n\n%s\n", anchor, r.Name, sentence(r.Meaning))
+	if r.Remedy != "" {
+		fmt.Fprintf(b, "\nWhat to do: %s\n", sentence(r.Remedy))
+	}
+	return nil
 }
