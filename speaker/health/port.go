@@ -13,14 +13,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// port is a health-check port that is wanted.
+// port is a desired health-check port.
 type port struct {
 	number  uint16
 	service lb.Key
-	// due is when it may next be tried.
-	due    time.Time
-	err    error
-	server *httpServer // nil: not open.
+	// nextTry is the earliest time of the next attempt to listen.
+	nextTry time.Time
+	err     error
+	server  *httpServer // nil: not open.
 }
 
 func (p *port) open() bool { return p.server != nil }
@@ -32,7 +32,7 @@ func (p *port) listen(ctx context.Context, s *Server) error {
 		return fmt.Errorf("health-check port %d of Service %s: %w", p.number, p.service, err)
 	}
 	number := p.number
-	p.server = serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.answerPort(number, w) }))
+	p.server = serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.servePort(number, w) }))
 	return nil
 }
 
@@ -41,21 +41,21 @@ func (p *port) close() {
 	p.server = nil
 }
 
-// listen opens a port. On a node without IPv6, all addresses are those of IPv4.
+// listen opens a TCP port. On a node without IPv6, only the IPv4 addresses are bound.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if inUse(err) {
 		return nil, fmt.Errorf("another process has the port: %w", err)
 	}
-	return listener, err //nolint:wrapcheck // The callers say what for.
+	return listener, err //nolint:wrapcheck // The callers wrap it.
 }
 
 func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
-// openFixed opens the fixed port, if there is one.
+// openFixed opens the fixed port; nil if none is configured.
 func (s *Server) openFixed(ctx context.Context) (*httpServer, error) {
 	if s.cfg.Bind == "" || s.cfg.Bind == "0" {
-		return nil, nil //nolint:nilnil // None is wanted, and none can be closed.
+		return nil, nil //nolint:nilnil // nil is a closed server.
 	}
 	listener, err := listen(ctx, s.cfg.Bind)
 	if err != nil {
@@ -70,7 +70,7 @@ type httpServer struct {
 	ended  chan struct{}
 }
 
-// serve answers until close. Whoever is slow to ask or to listen is cut off, and a question is a line or two.
+// serve answers until close. The limits cut off slow clients and long requests: a health check is a line or two.
 func serve(listener net.Listener, handler http.Handler) *httpServer {
 	h := &httpServer{ended: make(chan struct{}), server: &http.Server{
 		Handler: handler, MaxHeaderBytes: 4 << 10,
@@ -83,7 +83,7 @@ func serve(listener net.Listener, handler http.Handler) *httpServer {
 	return h
 }
 
-// close cuts off whoever is being answered: a health check that fails is what closing says.
+// close closes the listener and all connections. A health check that fails is how a client learns of it.
 func (h *httpServer) close() {
 	if h == nil {
 		return

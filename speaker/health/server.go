@@ -22,9 +22,9 @@ type Mode string
 
 // The modes.
 const (
-	// Auto leaves a port to a service proxy that has it, and takes it over when that goes.
+	// Auto leaves a port to a service proxy that has it, and serves it once that is gone.
 	Auto Mode = "auto"
-	// On serves every port and reports one that is not to be had.
+	// On serves every port and reports those that cannot be opened.
 	On Mode = "on"
 	// Off serves none.
 	Off Mode = "off"
@@ -34,13 +34,13 @@ const (
 type Config struct {
 	// Mode of health-check ports; empty: auto.
 	Mode Mode
-	// Delay before a port that is newly wanted is first tried under auto, so that a service proxy that starts or learns of
-	// it at the same time gets it; 0: 5 s.
+	// Delay is the wait under auto before the first attempt at a new port, so that a service proxy that starts at the
+	// same time opens it first; 0: 5 s.
 	Delay time.Duration
-	// Retry is the time between two attempts at a port that somebody else has; 0: 3 s.
+	// Retry is the time between two attempts at a port that cannot be opened; 0: 3 s.
 	Retry time.Duration
-	// Bind is the address and port of a fixed port of our own, as net.Listen takes it; empty or "0": none, for a speaker
-	// that mounts Handler on a server of its own.
+	// Bind is the address and port of a fixed port of our own, as net.Listen takes it. Empty or "0": none; the speaker
+	// then mounts Handler on a server of its own.
 	Bind string
 	// Log receives what happens to ports; nil: nothing is logged.
 	Log *slog.Logger
@@ -52,9 +52,9 @@ type Config struct {
 type Status struct {
 	Port    uint16
 	Service lb.Key
-	// Ours: this speaker serves the port.
-	Ours bool
-	// LastError says in words why it does not, or is empty.
+	// Served: this speaker serves the port.
+	Served bool
+	// LastError says why it does not; empty if it does or has not tried.
 	LastError string
 }
 
@@ -62,20 +62,20 @@ type Status struct {
 type Server struct {
 	cfg  Config
 	log  *slog.Logger
-	wake chan struct{} // Wakes Start when wanted has changed.
+	wake chan struct{} // Wakes Start when ports have changed.
 
-	// answers guards what is answered.
-	answers   sync.RWMutex
+	// healthMu guards what is answered.
+	healthMu  sync.RWMutex
 	byPort    map[uint16]announce.HealthPort
 	byService map[lb.Key]announce.Health
 
-	// mu guards which ports are wanted and held.
-	mu      sync.Mutex
+	// portsMu guards running and ports.
+	portsMu sync.Mutex
 	running bool
 	ports   map[uint16]*port
 }
 
-// New makes a Server. It opens no port; nothing runs before Start.
+// New returns a Server. It opens no port; nothing runs before Start.
 func New(cfg Config) *Server {
 	cfg.Mode = cmp.Or(cfg.Mode, Auto)
 	cfg.Delay, cfg.Retry = cmp.Or(cfg.Delay, 5*time.Second), cmp.Or(cfg.Retry, 3*time.Second)
@@ -89,33 +89,35 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Start holds the ports until ctx ends, and returns nil then. An error means that the fixed port is not to be had.
+// Start holds the ports until ctx ends, then closes them and returns nil. It returns an error if the fixed port cannot
+// be opened.
 func (s *Server) Start(ctx context.Context) error {
 	fixed, err := s.openFixed(ctx)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
+	s.portsMu.Lock()
 	s.running = true
-	s.mu.Unlock()
+	s.portsMu.Unlock()
 	defer func() { fixed.close(); s.closeAll() }()
 	for {
-		var again <-chan time.Time
-		if wait, ok := s.attempt(ctx, time.Now()); ok {
-			again = time.After(wait)
+		var retry <-chan time.Time
+		if wait, ok := s.tryDue(ctx, time.Now()); ok {
+			retry = time.After(wait)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-again:
+		case <-retry:
 		case <-s.wake:
 		}
 	}
 }
 
-// Set makes ports the health-check ports wanted, and paths what is answered at the fixed port, each the whole of it. What
-// is answered on a port changes at once, without closing it. Under On, the error names the ports that are not to be had; they
-// are tried again. Before Start, the state is remembered. The caller must not change either argument afterwards.
+// Set replaces the desired state: ports are the health-check ports to serve, paths is what is answered at the fixed
+// port. The answers on a port change without closing it. Under On, the error names the ports that cannot be opened;
+// they are tried again. Before Start, the state is only remembered. The caller must not change the arguments
+// afterwards.
 func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health) error {
 	if s.cfg.Mode == Off {
 		ports = nil
@@ -124,20 +126,20 @@ func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map
 	for _, p := range ports {
 		byPort[p.Port] = p
 	}
-	s.answers.Lock()
+	s.healthMu.Lock()
 	s.byPort, s.byService = byPort, paths
-	s.answers.Unlock()
-	return s.want(ctx, byPort)
+	s.healthMu.Unlock()
+	return s.setPorts(ctx, byPort)
 }
 
-// want adds the ports that are new and closes those no longer wanted.
-func (s *Server) want(ctx context.Context, wanted map[uint16]announce.HealthPort) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// setPorts adds the new ports and closes those no longer wanted.
+func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.HealthPort) error {
+	s.portsMu.Lock()
+	defer s.portsMu.Unlock()
 	now := time.Now()
 	for number, p := range wanted {
 		if s.ports[number] == nil {
-			s.ports[number] = &port{number: number, due: now.Add(s.delay())}
+			s.ports[number] = &port{number: number, nextTry: now.Add(s.delay())}
 		}
 		s.ports[number].service = p.Service
 	}
@@ -150,7 +152,7 @@ func (s *Server) want(ctx context.Context, wanted map[uint16]announce.HealthPort
 			continue
 		}
 		if s.cfg.Mode == On && s.running {
-			s.try(ctx, p, now)
+			s.tryListen(ctx, p, now)
 			errs = append(errs, p.err)
 		}
 	}
@@ -168,25 +170,26 @@ func (s *Server) delay() time.Duration {
 	return 0
 }
 
-// attempt tries the ports that are due, and tells how long it is until the next is.
-func (s *Server) attempt(ctx context.Context, now time.Time) (wait time.Duration, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// tryDue tries to open the ports that are due. It returns the time until the next port is due, and false if all are
+// open.
+func (s *Server) tryDue(ctx context.Context, now time.Time) (wait time.Duration, ok bool) {
+	s.portsMu.Lock()
+	defer s.portsMu.Unlock()
 	for _, p := range s.ports {
-		s.try(ctx, p, now)
-		if until := p.due.Sub(now); !p.open() && (!ok || until < wait) {
+		s.tryListen(ctx, p, now)
+		if until := p.nextTry.Sub(now); !p.open() && (!ok || until < wait) {
 			wait, ok = until, true
 		}
 	}
 	return wait, ok
 }
 
-// try opens a port that is due and not open.
-func (s *Server) try(ctx context.Context, p *port, now time.Time) {
-	if p.open() || now.Before(p.due) {
+// tryListen opens a port that is due and not open.
+func (s *Server) tryListen(ctx context.Context, p *port, now time.Time) {
+	if p.open() || now.Before(p.nextTry) {
 		return
 	}
-	p.due = now.Add(s.cfg.Retry)
+	p.nextTry = now.Add(s.cfg.Retry)
 	before := p.err
 	p.err = p.listen(ctx, s)
 	switch {
@@ -195,26 +198,26 @@ func (s *Server) try(ctx context.Context, p *port, now time.Time) {
 	case before == nil && s.cfg.Mode == Auto && inUse(p.err):
 		s.log.Info("health-check port is left to the service proxy that has it", "port", p.number, "service", p.service)
 	case before == nil:
-		s.log.Warn("health-check port is not to be had", "port", p.number, "service", p.service, "error", p.err)
+		s.log.Warn("health-check port cannot be opened", "port", p.number, "service", p.service, "error", p.err)
 	}
 }
 
 func (s *Server) closeAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.portsMu.Lock()
+	defer s.portsMu.Unlock()
 	s.running = false
 	for _, p := range s.ports {
 		p.close()
 	}
 }
 
-// Status of the ports wanted, in order of port. Under Off there are none.
+// Status returns the desired ports, in order of port. Under Off there are none.
 func (s *Server) Status() []Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.portsMu.Lock()
+	defer s.portsMu.Unlock()
 	list := make([]Status, 0, len(s.ports))
 	for _, p := range s.ports {
-		status := Status{Port: p.number, Service: p.service, Ours: p.open()}
+		status := Status{Port: p.number, Service: p.service, Served: p.open()}
 		if p.err != nil {
 			status.LastError = fmt.Sprint(p.err)
 		}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
 var web = lb.Key{Namespace: "shop", Name: "web"}
 
-func wants(port uint16, endpoints int) announce.HealthPort {
+func healthPort(port uint16, endpoints int) announce.HealthPort {
 	return announce.HealthPort{
 		Port: port, Service: web, Health: announce.Health{LocalEndpoints: endpoints, NodeHealthy: true},
 	}
@@ -52,8 +52,8 @@ func start(t *testing.T, cfg Config) (s *Server, end func()) {
 	}
 	t.Cleanup(end)
 	netnstest.Eventually(t, "the server runs", func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.portsMu.Lock()
+		defer s.portsMu.Unlock()
 		if !s.running {
 			return errors.New("it does not")
 		}
@@ -69,8 +69,8 @@ func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
 	}
 }
 
-// ask asks over a connection of its own.
-func ask(url string) (status int, header http.Header, body string, err error) {
+// get makes a request on a connection of its own.
+func get(url string) (status int, header http.Header, body string, err error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
 	response, err := client.Get(url)
 	if err != nil {
@@ -81,12 +81,12 @@ func ask(url string) (status int, header http.Header, body string, err error) {
 	return response.StatusCode, response.Header, string(text), err
 }
 
-// answers waits until the port answers with a status at an address of each family.
-func answers(t *testing.T, port uint16, want int) {
+// awaitStatus waits until the port answers with a status, on an address of each family.
+func awaitStatus(t *testing.T, port uint16, want int) {
 	t.Helper()
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
 		netnstest.Eventually(t, fmt.Sprintf("%s:%d answers %d", host, port, want), func() error {
-			status, _, _, err := ask(fmt.Sprintf("http://%s:%d/healthz", host, port))
+			status, _, _, err := get(fmt.Sprintf("http://%s:%d/healthz", host, port))
 			if err == nil && status != want {
 				return fmt.Errorf("it answers %d", status)
 			}
@@ -95,18 +95,18 @@ func answers(t *testing.T, port uint16, want int) {
 	}
 }
 
-// rests waits until nobody listens on a port.
-func rests(t *testing.T, port uint16) {
+// awaitClosed waits until nobody listens on a port.
+func awaitClosed(t *testing.T, port uint16) {
 	t.Helper()
 	netnstest.Eventually(t, fmt.Sprintf("nobody listens on %d", port), func() error {
-		if status, _, _, err := ask(fmt.Sprintf("http://127.0.0.1:%d/", port)); err == nil {
+		if status, _, _, err := get(fmt.Sprintf("http://127.0.0.1:%d/", port)); err == nil {
 			return fmt.Errorf("it answers %d", status)
 		}
 		return nil
 	})
 }
 
-func TestAnswersAreThoseOfKubeProxy(t *testing.T) {
+func TestServer_AnswersAsKubeProxy(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		health announce.Health
@@ -132,9 +132,9 @@ func TestAnswersAreThoseOfKubeProxy(t *testing.T) {
 	"localEndpoints": ` + endpoints + `,
 	"serviceProxyHealthy": ` + healthy + `
 }`
-		answers(t, 31000, test.status)
+		awaitStatus(t, 31000, test.status)
 		for _, url := range []string{"http://127.0.0.1:31000/anything", "http://127.0.0.1:31999/healthz/services/shop/web"} {
-			status, header, body, err := ask(url)
+			status, header, body, err := get(url)
 			if err != nil || status != test.status || body != want {
 				t.Errorf("%s: %s: %d %v %s", name, url, status, err, body)
 			}
@@ -147,16 +147,16 @@ func TestAnswersAreThoseOfKubeProxy(t *testing.T) {
 			}
 		}
 	}
-	if status, _, body, err := ask("http://127.0.0.1:31999/healthz/services/shop/none"); err != nil || status != 404 {
+	if status, _, body, err := get("http://127.0.0.1:31999/healthz/services/shop/none"); err != nil || status != 404 {
 		t.Errorf("a Service that is not known: %d %v %s", status, err, body)
 	}
 }
 
-func TestAnswerChangesWithoutClosingThePort(t *testing.T) {
+func TestServer_AnswerChangesWithoutClosingThePort(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, Config{})
-	set(t, s, wants(31001, 1))
-	answers(t, 31001, 200)
+	set(t, s, healthPort(31001, 1))
+	awaitStatus(t, 31001, 200)
 	conn, err := net.Dial("tcp", "127.0.0.1:31001")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestAnswerChangesWithoutClosingThePort(t *testing.T) {
 	defer conn.Close()
 	answer := make([]byte, 12)
 	for _, endpoints := range []int{1, 0, 3} {
-		set(t, s, wants(31001, endpoints))
+		set(t, s, healthPort(31001, endpoints))
 		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestAnswerChangesWithoutClosingThePort(t *testing.T) {
 	}
 }
 
-func TestPortIsLeftToAServiceProxyUntilThatGoes(t *testing.T) {
+func TestServer_LeavesThePortToAServiceProxy(t *testing.T) {
 	t.Parallel()
 	places := map[string]string{"on all addresses": ":31002", "on IPv4 only": "0.0.0.0:31002", "on IPv6 only": "[::]:31002"}
 	for name, address := range places {
@@ -193,9 +193,9 @@ func TestPortIsLeftToAServiceProxyUntilThatGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, end := start(t, Config{})
-		set(t, s, wants(31002, 1))
+		set(t, s, healthPort(31002, 1))
 		netnstest.Eventually(t, "the port is seen to be another's: "+name, func() error {
-			if all := s.Status(); all[0].Ours || !strings.Contains(all[0].LastError, "another process has the port") {
+			if all := s.Status(); all[0].Served || !strings.Contains(all[0].LastError, "another process has the port") {
 				return fmt.Errorf("%+v", all)
 			}
 			return nil
@@ -203,74 +203,74 @@ func TestPortIsLeftToAServiceProxyUntilThatGoes(t *testing.T) {
 		if err := proxy.Close(); err != nil {
 			t.Fatal(err)
 		}
-		answers(t, 31002, 200)
-		if all := s.Status(); !all[0].Ours || all[0].LastError != "" || all[0].Service != web {
+		awaitStatus(t, 31002, 200)
+		if all := s.Status(); !all[0].Served || all[0].LastError != "" || all[0].Service != web {
 			t.Errorf("%s: %+v", name, all)
 		}
 		end()
-		rests(t, 31002)
+		awaitClosed(t, 31002)
 	}
 }
 
-// The times are made up: only what is due is tried.
-func TestServiceProxyHasTheFirstTry(t *testing.T) {
+// TestServer_ServiceProxyTriesFirst passes times of its own: only what is due is tried.
+func TestServer_ServiceProxyTriesFirst(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Delay: 5 * time.Second, Retry: 3 * time.Second})
 	begin := time.Now()
-	set(t, s, wants(31003, 1))
+	set(t, s, healthPort(31003, 1))
 	t.Cleanup(s.closeAll)
-	wait, ok := s.attempt(t.Context(), begin.Add(time.Second))
-	if !ok || wait < 3*time.Second || wait > 5*time.Second || s.Status()[0].Ours {
+	wait, ok := s.tryDue(t.Context(), begin.Add(time.Second))
+	if !ok || wait < 3*time.Second || wait > 5*time.Second || s.Status()[0].Served {
 		t.Errorf("after 1 s: next attempt in %s, %+v", wait, s.Status())
 	}
 	proxy, err := net.Listen("tcp", ":31003")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wait, ok := s.attempt(t.Context(), begin.Add(6*time.Second)); !ok || wait != 3*time.Second || s.Status()[0].Ours {
+	if wait, ok := s.tryDue(t.Context(), begin.Add(6*time.Second)); !ok || wait != 3*time.Second || s.Status()[0].Served {
 		t.Errorf("after 6 s: next attempt in %s, %+v", wait, s.Status())
 	}
 	if err := proxy.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s.attempt(t.Context(), begin.Add(8*time.Second)); s.Status()[0].Ours {
+	if s.tryDue(t.Context(), begin.Add(8*time.Second)); s.Status()[0].Served {
 		t.Error("tried before it was due")
 	}
-	if _, ok := s.attempt(t.Context(), begin.Add(10*time.Second)); ok || !s.Status()[0].Ours {
+	if _, ok := s.tryDue(t.Context(), begin.Add(10*time.Second)); ok || !s.Status()[0].Served {
 		t.Errorf("after 10 s: %+v", s.Status())
 	}
 }
 
-func TestModeOnReportsAPortThatIsNotToBeHad(t *testing.T) {
+func TestServer_ModeOnReportsAPortInUse(t *testing.T) {
 	t.Parallel()
 	proxy, err := net.Listen("tcp", ":31004")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s, _ := start(t, Config{Mode: On, Delay: time.Hour}) // The delay is for auto.
-	err = s.Set(t.Context(), []announce.HealthPort{wants(31004, 1), wants(31005, 1)}, nil)
+	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil)
 	if err == nil || !strings.Contains(err.Error(), "health-check port 31004 of Service shop/web: another process has the port") ||
 		strings.Contains(err.Error(), "31005") {
 		t.Errorf("Set returned %v", err)
 	}
-	answers(t, 31005, 200)
+	awaitStatus(t, 31005, 200)
 	if err := proxy.Close(); err != nil {
 		t.Fatal(err)
 	}
-	answers(t, 31004, 200)
+	awaitStatus(t, 31004, 200)
 }
 
-func TestModeOffServesNoPort(t *testing.T) {
+func TestServer_ModeOffServesNoPort(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, Config{Mode: Off})
-	set(t, s, wants(31006, 1))
+	set(t, s, healthPort(31006, 1))
 	if all := s.Status(); len(all) != 0 {
 		t.Errorf("status %+v", all)
 	}
-	rests(t, 31006)
+	awaitClosed(t, 31006)
 }
 
-func TestFixedPortThatIsNotToBeHadEndsStart(t *testing.T) {
+func TestServer_FixedPortInUseEndsStart(t *testing.T) {
 	t.Parallel()
 	other, err := net.Listen("tcp", "127.0.0.1:31007")
 	if err != nil {
@@ -283,11 +283,11 @@ func TestFixedPortThatIsNotToBeHadEndsStart(t *testing.T) {
 	}
 }
 
-func TestSlowClientsDoNoHarm(t *testing.T) {
+func TestServer_CutsOffSlowClients(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, Config{})
-	set(t, s, wants(31008, 1))
-	answers(t, 31008, 200)
+	set(t, s, healthPort(31008, 1))
+	awaitStatus(t, 31008, 200)
 	var slow sync.WaitGroup
 	for range 200 {
 		conn, err := net.Dial("tcp", "127.0.0.1:31008")
@@ -303,12 +303,12 @@ func TestSlowClientsDoNoHarm(t *testing.T) {
 			}
 		})
 	}
-	answers(t, 31008, 200)
+	awaitStatus(t, 31008, 200)
 	slow.Wait()
 }
 
-// Whatever states are asked for, in whatever order: afterwards just the ports asked for last are served.
-func TestSetInAnyOrderEqualsWhatIsServed(t *testing.T) {
+// TestServer_ServesWhatWasSetLast: after any states in any order, exactly the ports of the last state are served.
+func TestServer_ServesWhatWasSetLast(t *testing.T) {
 	t.Parallel()
 	s, end := start(t, Config{})
 	seed := uint64(time.Now().UnixNano())
@@ -319,7 +319,7 @@ func TestSetInAnyOrderEqualsWhatIsServed(t *testing.T) {
 		wanted := map[uint16]announce.HealthPort{}
 		for port := uint16(first); port <= last; port++ {
 			if random.IntN(2) == 0 {
-				wanted[port] = wants(port, random.IntN(2))
+				wanted[port] = healthPort(port, random.IntN(2))
 			}
 		}
 		set(t, s, slices.Collect(maps.Values(wanted))...)
@@ -330,21 +330,21 @@ func TestSetInAnyOrderEqualsWhatIsServed(t *testing.T) {
 			want, ok := wanted[port]
 			switch {
 			case !ok:
-				rests(t, port)
+				awaitClosed(t, port)
 			case want.LocalEndpoints > 0:
-				answers(t, port, 200)
+				awaitStatus(t, port, 200)
 			default:
-				answers(t, port, 503)
+				awaitStatus(t, port, 503)
 			}
 		}
 	}
 	end()
 	for port := uint16(first); port <= last; port++ {
-		rests(t, port)
+		awaitClosed(t, port)
 	}
 }
 
-func TestMetrics(t *testing.T) {
+func TestServer_Metrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	s, _ := start(t, Config{Registerer: registry})
@@ -353,8 +353,8 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer proxy.Close()
-	set(t, s, wants(31009, 1), wants(31010, 1))
-	answers(t, 31009, 200)
+	set(t, s, healthPort(31009, 1), healthPort(31010, 1))
+	awaitStatus(t, 31009, 200)
 	want := `
 # HELP daymark_health_port_served Whether this speaker serves the Service's health-check port (0: somebody else does, or nobody).
 # TYPE daymark_health_port_served gauge

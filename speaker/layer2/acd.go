@@ -2,158 +2,165 @@ package layer2
 
 import "time"
 
-// Times of address conflict detection. RFC 5227 section 1.1 probes for 3 to 7 s before an address is used, and RFC 4862
-// section 5.1 for 1 s: that is made for a host that starts on a network with slow switches and sleepy radios. Here the
-// node and its link have long been up, a wired neighbor answers within a millisecond, and somebody waits for the
-// Service. So the probes follow each other closely, and what an owner fails to say in time is still heard later: an
-// address stays watched for as long as it is held.
+// Times of Address Conflict Detection. RFC 5227 section 1.1 probes for 3 to 7 s before an address is used, and RFC 4862
+// section 5.1 for 1 s. Those times suit a host that boots on a network with slow switches. Here the node and its link
+// have been up for long, a wired neighbor answers within a millisecond, and somebody waits for the Service. So the
+// probes follow each other closely. An owner that answers too late is still found, because detection goes on for as
+// long as an address is held.
 const (
-	// probeNumber is PROBE_NUM of RFC 5227.
-	probeNumber = 3
-	// probeGap follows each probe, the last one too: less or more by a fifth, so that two who probe together part.
-	probeGap = 50 * time.Millisecond
-	// stall: a probe's answer that is looked for so much later than planned proves nothing by its absence. The process
-	// stood still, and the answer may not have been read yet.
-	stall = 100 * time.Millisecond
-	// probeAgain is the wait before a foreign host's address is probed again, up to twice as long.
-	probeAgain = 5 * time.Second
-	// unheardAfter is the wait before another attempt when no interface could carry a probe. One that appears ends it.
-	unheardAfter = time.Second
+	// probeNum is PROBE_NUM of RFC 5227: how many probes are sent.
+	probeNum = 3
+	// probeInterval is the wait after each probe, the last one included. It varies by a fifth in both directions, so
+	// that two hosts that probe at the same time do not stay in step.
+	probeInterval = 50 * time.Millisecond
+	// maxProbeDelay is how late step may be called after the last probe. If it is later, the process was suspended and
+	// an answer may not have been read yet, so that no answer proves nothing.
+	maxProbeDelay = 100 * time.Millisecond
+	// conflictProbeInterval is the wait before an address of a conflicting host is probed again. Up to as much again is
+	// added at random.
+	conflictProbeInterval = 5 * time.Second
+	// probeRetryInterval is the wait before another attempt when no interface could send a probe. A new interface ends
+	// it.
+	probeRetryInterval = time.Second
 	// defendInterval is DEFEND_INTERVAL of RFC 5227.
 	defendInterval = 10 * time.Second
-	// conflictOver is how long a foreign host must be silent about an address that we hold.
-	conflictOver = time.Minute
+	// conflictTimeout is how long a conflicting host must be silent about an address that we hold until the conflict is
+	// over.
+	conflictTimeout = time.Minute
 )
 
-// acd is address conflict detection for one address (RFC 5227, RFC 4862 section 5.4): looked for, held, or left to a
-// foreign host. It knows no clock and sends nothing; it is told the time and says what to do. Scatter is in [0, 1).
+// acd is the state of Address Conflict Detection for one address (RFC 5227, RFC 4862 section 5.4). The address is being
+// probed, is held, or is left to a conflicting host. acd is pure: it is told the time and returns what to do. The
+// jitter that its methods take is in [0, 1).
 type acd struct {
-	// holding: the address is answered and announced. It is never given up again: RFC 5227 section 2.4 (c) permits that
-	// to a host that must keep its address, and ours is the cluster's by configuration; traffic to it has no other way.
+	// holding: the address is answered and announced. It is never given up again. RFC 5227 section 2.4 (c) permits that
+	// to a host that must keep its address. Ours belongs to the cluster by configuration, and its traffic has no other
+	// way.
 	holding bool
-	// probes sent in this round; 0 when none runs.
+	// probes sent in this round; 0 when no round runs.
 	probes int
 	// due is when step has something to do; zero: never.
 	due time.Time
-	// rival is the foreign host of a conflict; nil: there is none.
-	rival *rival
-	// defended is when the address was last defended.
-	defended time.Time
+	// conflict is the conflicting host; nil when there is no conflict.
+	conflict *conflictingHost
+	// lastDefence is when the address was last defended; zero: never.
+	lastDefence time.Time
 }
 
-// rival is a foreign host that claims an address.
-type rival struct {
+// conflictingHost is a foreign host that uses one of our addresses.
+type conflictingHost struct {
 	mac mac
-	// on is the interface where it was heard.
-	on          string
-	since, seen time.Time
+	// interfaceName is the interface that received its last frame.
+	interfaceName   string
+	since, lastSeen time.Time
 }
 
-// action is what step wants done.
+// action is what step asks its caller to do.
 type action uint8
 
 const (
 	doNothing action = iota
-	// doProbe: send a probe, and call unheard when no interface could carry it.
+	// doProbe: send a probe; call probeFailed if no interface could send it.
 	doProbe
-	// doTake: the address is free. It is held from now on, and a conflict is over.
-	doTake
-	// doSettle: a conflict over an address that is held is over.
-	doSettle
+	// doHold: the address is free. It is held from now on, and a conflict about it is over.
+	doHold
+	// doEndConflict: a conflict about an address that is held is over.
+	doEndConflict
 )
 
-// newACD begins with an address: by looking for a foreign owner, or by holding it at once.
-func newACD(now time.Time, look bool) acd {
-	if look {
+// newACD returns the state of a new address: to be probed first, or held at once.
+func newACD(now time.Time, probe bool) acd {
+	if probe {
 		return acd{due: now}
 	}
 	return acd{holding: true}
 }
 
-// step says what is to be done now.
-func (d *acd) step(now time.Time, scatter float64) action {
+// step returns what has to be done now.
+func (d *acd) step(now time.Time, jitter float64) action {
 	switch {
 	case d.due.IsZero() || now.Before(d.due):
 		return doNothing
 	case d.holding:
-		if d.due = d.rival.seen.Add(conflictOver); now.Before(d.due) {
+		if d.due = d.conflict.lastSeen.Add(conflictTimeout); now.Before(d.due) {
 			return doNothing
 		}
-		d.rival, d.due = nil, time.Time{}
-		return doSettle
-	case d.unsure(now):
+		d.conflict, d.due = nil, time.Time{}
+		return doEndConflict
+	case d.needsProbe(now):
 		d.probes++
-		d.due = now.Add(time.Duration(float64(probeGap) * (0.8 + 0.4*scatter)))
+		d.due = now.Add(time.Duration(float64(probeInterval) * (0.8 + 0.4*jitter)))
 		return doProbe
 	default:
 		*d = acd{holding: true}
-		return doTake
+		return doHold
 	}
 }
 
-// unsure: another probe is needed before the address may be taken. A machine that is always late gets no more than twice
-// as many, so that it comes to an end.
-func (d *acd) unsure(now time.Time) bool {
-	late := now.Sub(d.due) > stall
-	return !d.holding && (d.probes < probeNumber || late && d.probes < 2*probeNumber)
+// needsProbe reports whether another probe is needed before the address may be held. When step is always called late,
+// it asks for no more than twice as many probes, so that the round ends.
+func (d *acd) needsProbe(now time.Time) bool {
+	late := now.Sub(d.due) > maxProbeDelay
+	return !d.holding && (d.probes < probeNum || late && d.probes < 2*probeNum)
 }
 
-// unheard notes that no interface could carry the last probe: the round begins again, later.
-func (d *acd) unheard(now time.Time) {
+// probeFailed records that no interface could send the last probe. The round begins again after probeRetryInterval.
+func (d *acd) probeFailed(now time.Time) {
 	if d.probes > 0 {
-		d.probes, d.due = 0, now.Add(unheardAfter)
+		d.probes, d.due = 0, now.Add(probeRetryInterval)
 	}
 }
 
-// restart begins the round anew, because an interface has come that has heard no probe yet. An address that is known to
-// be another's waits for its turn.
+// restart begins the round again, because an interface was added that has not been probed on. An address with a
+// conflict keeps its time.
 func (d *acd) restart(now time.Time) {
-	if !d.holding && d.rival == nil {
+	if !d.holding && d.conflict == nil {
 		d.probes, d.due = 0, now
 	}
 }
 
-// claimed notes that a foreign host says that it has the address: began, when that is a new conflict; defend, when the
-// address is to be announced once. That is done no more often than every defendInterval, so that two who both defend
-// do not flood the segment (RFC 5227 section 2.4).
-func (d *acd) claimed(now time.Time, by mac, on string, scatter float64) (began, defend bool) {
-	inRound := !d.holding && (d.probes > 0 || d.rival == nil)
-	if began = d.rival == nil; began {
-		d.rival = &rival{mac: by, on: on, since: now}
+// addressInUse records that a foreign host uses the address. began reports a new conflict. defend reports that one
+// announcement has to be sent: at most one in each defendInterval, so that two hosts that both defend do not flood the
+// segment (RFC 5227 section 2.4).
+func (d *acd) addressInUse(now time.Time, by mac, interfaceName string, jitter float64) (began, defend bool) {
+	inRound := !d.holding && (d.probes > 0 || d.conflict == nil)
+	if began = d.conflict == nil; began {
+		d.conflict = &conflictingHost{mac: by, interfaceName: interfaceName, since: now}
 		if d.holding {
-			d.due = now.Add(conflictOver)
+			d.due = now.Add(conflictTimeout)
 		}
 	}
-	d.rival.seen = now
+	d.conflict.lastSeen = now
 	if inRound {
-		d.probes, d.due = 0, now.Add(time.Duration(float64(probeAgain)*(1+scatter)))
+		d.probes, d.due = 0, now.Add(time.Duration(float64(conflictProbeInterval)*(1+jitter)))
 	}
-	if defend = d.holding && (d.defended.IsZero() || now.Sub(d.defended) >= defendInterval); defend {
-		d.defended = now
+	if defend = d.holding && (d.lastDefence.IsZero() || now.Sub(d.lastDefence) >= defendInterval); defend {
+		d.lastDefence = now
 	}
 	if inRound || defend {
-		d.rival.mac, d.rival.on = by, on // The latest one; not more often, so that a crowd of them makes no crowd of news.
+		// The latest host, but no more often than this: many hosts must not cause many changes.
+		d.conflict.mac, d.conflict.interfaceName = by, interfaceName
 	}
 	return began, defend
 }
 
-// probedBy notes that a foreign host looks for an owner. Who does so while we do wants the address as well, and both
-// stand back (RFC 5227 section 2.1.1, RFC 4862 section 5.4.3); at any other time it is a question, no claim.
-func (d *acd) probedBy(now time.Time, by mac, on string, scatter float64) (began bool) {
+// probedBy records that a foreign host probes the address. If we probe it at the same time, both want it, and both give
+// way (RFC 5227 section 2.1.1, RFC 4862 section 5.4.3). At any other time its probe is a request and not a conflict.
+func (d *acd) probedBy(now time.Time, by mac, interfaceName string, jitter float64) (began bool) {
 	if d.probes == 0 {
 		return false
 	}
-	began, _ = d.claimed(now, by, on, scatter)
+	began, _ = d.addressInUse(now, by, interfaceName, jitter)
 	return began
 }
 
-// pardon ends a conflict because its rival turned out to be of the cluster; it reports whether there was one. An address
-// that was left to it is looked at again at once.
-func (d *acd) pardon(now time.Time, friend func(mac) bool) bool {
-	if d.rival == nil || !friend(d.rival.mac) {
+// clearConflict ends the conflict if its host belongs to the cluster, and reports whether it did. An address that was
+// left to that host is probed again at once.
+func (d *acd) clearConflict(now time.Time, inCluster func(mac) bool) bool {
+	if d.conflict == nil || !inCluster(d.conflict.mac) {
 		return false
 	}
-	d.rival, d.probes, d.due = nil, 0, time.Time{}
+	d.conflict, d.probes, d.due = nil, 0, time.Time{}
 	if !d.holding {
 		d.due = now
 	}

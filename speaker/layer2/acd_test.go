@@ -6,25 +6,25 @@ import (
 )
 
 var (
-	stranger = mac{2, 0, 0, 0, 0xbe, 0xef}
-	another  = mac{2, 0, 0, 0, 0xbe, 0x01}
+	foreign  = mac{2, 0, 0, 0, 0xbe, 0xef}
+	foreign2 = mac{2, 0, 0, 0, 0xbe, 0x01}
 )
 
-// moment is one thing that happens to an address, and what must come of it.
-type moment struct {
+// event is one thing that happens to an address, and the result it must have.
+type event struct {
 	at time.Duration
-	// do returns what it gave, in words; "" for nothing.
+	// do returns the result in words; "" for none.
 	do   func(d *acd, now time.Time) string
 	want string
 }
 
-func stepping(d *acd, now time.Time) string {
-	return map[action]string{doProbe: "probe", doTake: "take", doSettle: "settle"}[d.step(now, 0.5)]
+func step(d *acd, now time.Time) string {
+	return map[action]string{doProbe: "probe", doHold: "hold", doEndConflict: "end conflict"}[d.step(now, 0.5)]
 }
 
-func claimedBy(by mac) func(*acd, time.Time) string {
+func usedBy(by mac) func(*acd, time.Time) string {
 	return func(d *acd, now time.Time) string {
-		began, defend := d.claimed(now, by, "near0", 0.5)
+		began, defend := d.addressInUse(now, by, "near0", 0.5)
 		return map[[2]bool]string{
 			{true, false}: "conflict", {true, true}: "conflict, defend", {false, true}: "defend",
 		}[[2]bool{began, defend}]
@@ -32,104 +32,104 @@ func claimedBy(by mac) func(*acd, time.Time) string {
 }
 
 func probing(d *acd, now time.Time) string {
-	if d.probedBy(now, stranger, "near0", 0.5) {
+	if d.probedBy(now, foreign, "near0", 0.5) {
 		return "conflict"
 	}
 	return ""
 }
 
-func pardoning(friend mac) func(*acd, time.Time) string {
+func clearing(friend mac) func(*acd, time.Time) string {
 	return func(d *acd, now time.Time) string {
-		if d.pardon(now, func(m mac) bool { return m == friend }) {
-			return "pardon"
+		if d.clearConflict(now, func(m mac) bool { return m == friend }) {
+			return "clear"
 		}
 		return ""
 	}
 }
 
-func unheard(d *acd, now time.Time) string    { d.unheard(now); return "" }
+func probeFails(d *acd, now time.Time) string { d.probeFailed(now); return "" }
 func restarting(d *acd, now time.Time) string { d.restart(now); return "" }
 
-// round is three probes from a time on, none of them answered yet.
-func round(from time.Duration) []moment {
-	return []moment{
-		{from, stepping, "probe"},
-		{from + 49*ms, stepping, ""},
-		{from + 50*ms, stepping, "probe"},
-		{from + 100*ms, stepping, "probe"},
-		{from + 149*ms, stepping, ""},
+// round returns three probes from a time on that are not answered yet.
+func round(from time.Duration) []event {
+	return []event{
+		{from, step, "probe"},
+		{from + 49*ms, step, ""},
+		{from + 50*ms, step, "probe"},
+		{from + 100*ms, step, "probe"},
+		{from + 149*ms, step, ""},
 	}
 }
 
 const ms = time.Millisecond
 
-func TestConflictDetection(t *testing.T) {
-	claim := claimedBy(stranger)
+func TestACD_ProbesHoldsAndDefends(t *testing.T) {
+	claim := usedBy(foreign)
 	for _, test := range []struct {
 		name    string
 		look    bool
-		moments []moment
+		moments []event
 		holding bool
-		// rival at the end.
-		rival mac
+		// conflict is the conflicting host at the end; zero: there is none.
+		conflict mac
 	}{
-		{"an address from another node of the cluster is held at once", false, []moment{{0, stepping, ""}}, true, mac{}},
+		{"an address from another node of the cluster is held at once", false, []event{{0, step, ""}}, true, mac{}},
 		{
 			"three probes without an answer, and it is held", true,
-			append(round(0), moment{150 * ms, stepping, "take"}, moment{time.Hour, stepping, ""}), true,
+			append(round(0), event{150 * ms, step, "hold"}, event{time.Hour, step, ""}), true,
 			mac{},
 		},
 		{"it is not held before the last probe had its time", true, round(0), false, mac{}},
 		{
 			"an answer to the first probe leaves it to the foreign host", true,
-			[]moment{{0, stepping, "probe"}, {1 * ms, claim, "conflict"}, {50 * ms, stepping, ""}, {7 * time.Second, stepping, ""}},
-			false, stranger,
+			[]event{{0, step, "probe"}, {1 * ms, claim, "conflict"}, {50 * ms, step, ""}, {7 * time.Second, step, ""}},
+			false, foreign,
 		},
 		{
 			"an answer to the last probe as well", true,
-			append(round(0), moment{149 * ms, claim, "conflict"}, moment{150 * ms, stepping, ""}), false, stranger,
+			append(round(0), event{149 * ms, claim, "conflict"}, event{150 * ms, step, ""}), false, foreign,
 		},
 		{
 			"a claim before the first probe as well", true,
-			[]moment{{0, claim, "conflict"}, {1 * ms, stepping, ""}},
-			false, stranger,
+			[]event{{0, claim, "conflict"}, {1 * ms, step, ""}},
+			false, foreign,
 		},
 		{
 			"it is probed again after 5 to 10 s, and taken when the foreign host is gone", true,
-			append(append([]moment{{0, stepping, "probe"}, {0, claim, "conflict"}, {7499 * ms, stepping, ""}},
-				round(7500*ms)...), moment{7650 * ms, stepping, "take"}), true,
+			append(append([]event{{0, step, "probe"}, {0, claim, "conflict"}, {7499 * ms, step, ""}},
+				round(7500*ms)...), event{7650 * ms, step, "hold"}), true,
 			mac{},
 		},
 		{
 			"it is left to the foreign host for as long as that answers", true,
-			append(append([]moment{{0, stepping, "probe"}, {0, claim, "conflict"}}, round(7500*ms)...),
-				moment{7649 * ms, claimedBy(another), ""}, moment{7700 * ms, stepping, ""}, moment{15148 * ms, stepping, ""},
-				moment{15149 * ms, stepping, "probe"}), false, another,
+			append(append([]event{{0, step, "probe"}, {0, claim, "conflict"}}, round(7500*ms)...),
+				event{7649 * ms, usedBy(foreign2), ""}, event{7700 * ms, step, ""}, event{15148 * ms, step, ""},
+				event{15149 * ms, step, "probe"}), false, foreign2,
 		},
 		{
 			"a claim between two rounds does not put the next one off", true,
-			[]moment{
-				{0, stepping, "probe"},
+			[]event{
+				{0, step, "probe"},
 				{0, claim, "conflict"},
 				{7 * time.Second, claim, ""},
-				{7500 * ms, stepping, "probe"},
+				{7500 * ms, step, "probe"},
 			},
-			false, stranger,
+			false, foreign,
 		},
 		{
 			"who probes while we do wants it too", true,
-			[]moment{{0, stepping, "probe"}, {10 * ms, probing, "conflict"}, {60 * ms, stepping, ""}},
-			false, stranger,
+			[]event{{0, step, "probe"}, {10 * ms, probing, "conflict"}, {60 * ms, step, ""}},
+			false, foreign,
 		},
-		{"who probes what we hold asks a question", false, []moment{{0, probing, ""}}, true, mac{}},
+		{"who probes what we hold asks a question", false, []event{{0, probing, ""}}, true, mac{}},
 		{
 			"who probes between our rounds asks a question", true,
-			[]moment{{0, stepping, "probe"}, {0, claim, "conflict"}, {time.Second, probing, ""}, {7500 * ms, stepping, "probe"}},
-			false, stranger,
+			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {time.Second, probing, ""}, {7500 * ms, step, "probe"}},
+			false, foreign,
 		},
 		{
 			"silence proves nothing when the process stood still", true,
-			append(round(0), moment{251 * ms, stepping, "probe"}, moment{300 * ms, stepping, ""}, moment{301 * ms, stepping, "take"}),
+			append(round(0), event{251 * ms, step, "probe"}, event{300 * ms, step, ""}, event{301 * ms, step, "hold"}),
 			true,
 			mac{},
 		},
@@ -137,80 +137,80 @@ func TestConflictDetection(t *testing.T) {
 			"a machine that is always late takes it in the end", true,
 			append(
 				round(0),
-				moment{time.Second, stepping, "probe"},
-				moment{2 * time.Second, stepping, "probe"},
-				moment{3 * time.Second, stepping, "probe"},
-				moment{4 * time.Second, stepping, "take"},
+				event{time.Second, step, "probe"},
+				event{2 * time.Second, step, "probe"},
+				event{3 * time.Second, step, "probe"},
+				event{4 * time.Second, step, "hold"},
 			), true,
 			mac{},
 		},
 		{
 			"without an interface it waits", true,
-			[]moment{{0, stepping, "probe"}, {0, unheard, ""}, {999 * ms, stepping, ""}, {time.Second, stepping, "probe"}},
+			[]event{{0, step, "probe"}, {0, probeFails, ""}, {999 * ms, step, ""}, {time.Second, step, "probe"}},
 			false,
 			mac{},
 		},
 		{
 			"losing the interface does not end a conflict", true,
-			[]moment{{0, stepping, "probe"}, {0, claim, "conflict"}, {0, unheard, ""}, {7499 * ms, stepping, ""}},
-			false, stranger,
+			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {0, probeFails, ""}, {7499 * ms, step, ""}},
+			false, foreign,
 		},
 		{
 			"an interface that comes is probed in full", true,
-			append([]moment{{0, stepping, "probe"}, {50 * ms, stepping, "probe"}, {60 * ms, restarting, ""}},
-				append(round(60*ms), moment{210 * ms, stepping, "take"})...), true,
+			append([]event{{0, step, "probe"}, {50 * ms, step, "probe"}, {60 * ms, restarting, ""}},
+				append(round(60*ms), event{210 * ms, step, "hold"})...), true,
 			mac{},
 		},
 		{
 			"an interface that comes changes nothing about a conflict", true,
-			[]moment{{0, stepping, "probe"}, {0, claim, "conflict"}, {1 * ms, restarting, ""}, {2 * ms, stepping, ""}},
-			false, stranger,
+			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {1 * ms, restarting, ""}, {2 * ms, step, ""}},
+			false, foreign,
 		},
 		{
 			"what we hold is defended, no more often than every 10 s", false,
-			[]moment{
+			[]event{
 				{0, claim, "conflict, defend"},
 				{1 * ms, claim, ""},
-				{9999 * ms, claimedBy(another), ""},
+				{9999 * ms, usedBy(foreign2), ""},
 				{10 * time.Second, claim, "defend"},
 				{19 * time.Second, claim, ""},
-				{30 * time.Second, claimedBy(another), "defend"},
+				{30 * time.Second, usedBy(foreign2), "defend"},
 			},
-			true, another,
+			true, foreign2,
 		},
 		{
 			"the conflict is over when the foreign host was silent for a minute", false,
-			[]moment{
+			[]event{
 				{0, claim, "conflict, defend"},
 				{30 * time.Second, claim, "defend"},
-				{60 * time.Second, stepping, ""},
-				{90*time.Second - 1, stepping, ""},
-				{90 * time.Second, stepping, "settle"},
-				{91 * time.Second, stepping, ""},
+				{60 * time.Second, step, ""},
+				{90*time.Second - 1, step, ""},
+				{90 * time.Second, step, "end conflict"},
+				{91 * time.Second, step, ""},
 			},
 			true,
 			mac{},
 		},
 		{
 			"a new conflict is defended with the rate of the old one", false,
-			[]moment{
+			[]event{
 				{0, claim, "conflict, defend"},
-				{9 * time.Second, pardoning(stranger), "pardon"},
-				{9500 * ms, claimedBy(another), "conflict"},
-				{10 * time.Second, claimedBy(another), "defend"},
+				{9 * time.Second, clearing(foreign), "clear"},
+				{9500 * ms, usedBy(foreign2), "conflict"},
+				{10 * time.Second, usedBy(foreign2), "defend"},
 			},
-			true, another,
+			true, foreign2,
 		},
 		{
-			"a station that turns out to be of the cluster is no rival", false,
-			[]moment{{0, claim, "conflict, defend"}, {1 * ms, pardoning(another), ""}, {2 * ms, pardoning(stranger), "pardon"}, {time.Hour, stepping, ""}},
+			"a host that turns out to belong to the cluster is no conflict", false,
+			[]event{{0, claim, "conflict, defend"}, {1 * ms, clearing(foreign2), ""}, {2 * ms, clearing(foreign), "clear"}, {time.Hour, step, ""}},
 			true,
 			mac{},
 		},
 		{
 			"what was left to it is looked at again at once", true,
-			append([]moment{{0, stepping, "probe"}, {0, claim, "conflict"}, {1 * ms, pardoning(stranger), "pardon"}},
-				append(round(1*ms), moment{151 * ms, stepping, "take"})...), true,
+			append([]event{{0, step, "probe"}, {0, claim, "conflict"}, {1 * ms, clearing(foreign), "clear"}},
+				append(round(1*ms), event{151 * ms, step, "hold"})...), true,
 			mac{},
 		},
 	} {
@@ -226,32 +226,32 @@ func TestConflictDetection(t *testing.T) {
 				t.Errorf("holding is %v", d.holding)
 			}
 			var by mac
-			if d.rival != nil {
-				by = d.rival.mac
+			if d.conflict != nil {
+				by = d.conflict.mac
 			}
-			if by != test.rival {
-				t.Errorf("the rival is %v, want %v", by, test.rival)
+			if by != test.conflict {
+				t.Errorf("the conflicting host is %v, want %v", by, test.conflict)
 			}
 		})
 	}
 }
 
-// TestProbingTakesLessThanAFifthOfASecond, whatever the chances, and two who conflict look again at different times.
-func TestProbingTakesLessThanAFifthOfASecond(t *testing.T) {
-	for _, scatter := range []float64{0, 0.5, 0.999} {
+// TestACD_ProbesForLessThan200ms with any jitter, and two hosts that conflict probe again at different times.
+func TestACD_ProbesForLessThan200ms(t *testing.T) {
+	for _, jitter := range []float64{0, 0.5, 0.999} {
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		d := newACD(begin, true)
 		now := begin
-		for d.step(now, scatter) != doTake {
+		for d.step(now, jitter) != doHold {
 			now = d.due
 		}
 		if took := now.Sub(begin); took < 100*ms || took >= 200*ms {
-			t.Errorf("with scatter %v it took %v", scatter, took)
+			t.Errorf("with jitter %v it took %v", jitter, took)
 		}
 		d = newACD(begin, true)
-		d.claimed(begin, stranger, "near0", scatter)
+		d.addressInUse(begin, foreign, "near0", jitter)
 		if wait := d.due.Sub(begin); wait < 5*time.Second || wait > 10*time.Second {
-			t.Errorf("with scatter %v it is probed again after %v", scatter, wait)
+			t.Errorf("with jitter %v it is probed again after %v", jitter, wait)
 		}
 	}
 }

@@ -10,37 +10,37 @@ import (
 	"time"
 )
 
-// recorder is a voice that remembers when it spoke.
-type recorder struct {
+// senderRecorder is a sender that records when it announced.
+type senderRecorder struct {
 	mu    sync.Mutex
 	begin time.Time
 	times map[netip.Addr][]time.Duration
 }
 
-func newRecorder() *recorder {
-	return &recorder{begin: time.Now(), times: map[netip.Addr][]time.Duration{}}
+func newRecorder() *senderRecorder {
+	return &senderRecorder{begin: time.Now(), times: map[netip.Addr][]time.Duration{}}
 }
 
-func (r *recorder) announce(addr netip.Addr) {
+func (r *senderRecorder) announce(addr netip.Addr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.times[addr] = append(r.times[addr], time.Since(r.begin))
 }
 
-func (r *recorder) of(addr netip.Addr) []time.Duration {
+func (r *senderRecorder) of(addr netip.Addr) []time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.times[addr])
 }
 
-// announcing runs an announcer on the bubble's fake clock.
-func announcing(t *testing.T, scatter func() float64, doubtful func() bool) *announcer {
-	if doubtful == nil {
-		doubtful = func() bool { return false }
+// runAnnouncer runs an announcer on the fake clock of a synctest bubble.
+func runAnnouncer(t *testing.T, jitter func() float64, stale func() bool) *announcer {
+	if stale == nil {
+		stale = func() bool { return false }
 	}
-	a := newAnnouncer(time.Minute, doubtful)
-	if scatter != nil {
-		a.scatter = scatter
+	a := newAnnouncer(time.Minute, stale)
+	if jitter != nil {
+		a.jitter = jitter
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -54,9 +54,9 @@ func announcing(t *testing.T, scatter func() float64, doubtful func() bool) *ann
 
 func half() float64 { return 0.5 }
 
-func TestAnAddressIsAnnouncedAtOnceAgainSoonAndThenPeriodically(t *testing.T) {
+func TestAnnouncer_AtOnceThenSoonThenPeriodically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r := announcing(t, half, nil), newRecorder()
+		a, r := runAnnouncer(t, half, nil), newRecorder()
 		a.add(r, []netip.Addr{vip4})
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
@@ -69,15 +69,15 @@ func TestAnAddressIsAnnouncedAtOnceAgainSoonAndThenPeriodically(t *testing.T) {
 	})
 }
 
-func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
+func TestAnnouncer_StopsForWhatIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r, other := announcing(t, half, nil), newRecorder(), newRecorder()
+		a, r, other := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
 		a.add(r, []netip.Addr{vip4, vip6})
 		a.add(other, []netip.Addr{vip4})
 		time.Sleep(500 * time.Millisecond)
 		a.remove(r, vip4)
-		a.remove(r, vip4) // Twice is once.
-		a.forget(other)
+		a.remove(r, vip4) // Removing twice is the same as once.
+		a.removeSender(other)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if got := r.of(vip4); len(got) != 1 {
@@ -90,7 +90,7 @@ func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
 			t.Errorf("the address that stayed was announced after %v", got)
 		}
 
-		// Taken over again, it begins from the beginning.
+		// Added again, it starts from the beginning.
 		a.add(r, []netip.Addr{vip4})
 		time.Sleep(1500 * time.Millisecond)
 		synctest.Wait()
@@ -100,11 +100,11 @@ func TestWhatIsRemovedIsAnnouncedNoMore(t *testing.T) {
 	})
 }
 
-// TestManyAddressesDoNotBurst: ten thousand at once are told of within a fraction of a second, a hundred per
-// millisecond; later they spread over the interval.
-func TestManyAddressesDoNotBurst(t *testing.T) {
+// TestAnnouncer_BoundsBursts: ten thousand addresses are announced within a fraction of a second, a hundred in each
+// millisecond. Later they are spread over the interval.
+func TestAnnouncer_BoundsBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r := announcing(t, nil, nil), newRecorder()
+		a, r := runAnnouncer(t, nil, nil), newRecorder()
 		const many = 10_000
 		addresses := make([]netip.Addr, many)
 		for i := range addresses {
@@ -128,7 +128,7 @@ func TestManyAddressesDoNotBurst(t *testing.T) {
 			}
 		}
 		for at, count := range perMillisecond {
-			if count > burst {
+			if count > maxBurst {
 				t.Errorf("%d announcements in the millisecond after %v", count, at)
 			}
 		}

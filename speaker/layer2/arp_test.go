@@ -16,12 +16,12 @@ var (
 	proxy   = mac{2, 0, 0, 0, 0, 8}
 	vip4    = netip.MustParseAddr("192.0.2.10")
 	client4 = netip.MustParseAddr("192.0.2.1")
-	held4   = tabled(true, vip4)
+	held4   = addressesOf(true, vip4)
 )
 
-// tabled is a table of addresses that are held, or not yet.
-func tabled(held bool, addresses ...netip.Addr) table {
-	t := table{}
+// addressesOf returns a set of addresses that are all held, or all not held yet.
+func addressesOf(held bool, addresses ...netip.Addr) addressSet {
+	t := addressSet{}
 	for _, addr := range addresses {
 		t[addr] = &vip{}
 		t[addr].held.Store(held)
@@ -29,19 +29,19 @@ func tabled(held bool, addresses ...netip.Addr) table {
 	return t
 }
 
-// request is the frame of an ARP request by the client.
+// request returns the frame of an ARP request by the client.
 func request(to mac, sender, target netip.Addr) []byte {
 	frame := arpFrame(to, arp.OperationRequest, client, sender, mac{}, target)
-	return append(frame, make([]byte, 18)...) // Padding of the wire.
+	return append(frame, make([]byte, 18)...) // Padding, as on the wire.
 }
 
-// with changes bytes of a frame.
+// with overwrites bytes of a frame.
 func with(frame []byte, at int, value ...byte) []byte {
 	copy(frame[at:], value)
 	return frame
 }
 
-func TestAnswerARP(t *testing.T) {
+func TestARP_AnswersRequests(t *testing.T) {
 	answer := arpFrame(client, arp.OperationReply, us, vip4, client, client4)
 	for _, test := range []struct {
 		name  string
@@ -55,11 +55,11 @@ func TestAnswerARP(t *testing.T) {
 			arpFrame(client, arp.OperationReply, us, vip4, client, netip.IPv4Unspecified()),
 		},
 		{
-			"the answer goes to the asker even when another station relays the question",
+			"the answer goes to the asker even when another host relays the question",
 			with(request(broadcast, client4, vip4), 6, proxy[:]...), answer,
 		},
 		{"another address is not ours", request(broadcast, client4, netip.MustParseAddr("192.0.2.11")), nil},
-		{"a request to another station is not for us", request(proxy, client4, vip4), nil},
+		{"a request to another host is not for us", request(proxy, client4, vip4), nil},
 		{"an announcement is no question", request(broadcast, vip4, vip4), nil},
 		{"our own frame is not answered", with(request(broadcast, client4, vip4), 6, us[:]...), nil},
 		{"a question in our own name is not answered", with(request(broadcast, client4, vip4), 22, us[:]...), nil},
@@ -77,7 +77,7 @@ func TestAnswerARP(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := bytes.Clone(test.frame)
-			if diff := cmp.Diff(test.want, hearARP(us, held4, test.frame).reply); diff != "" {
+			if diff := cmp.Diff(test.want, handleARP(us, held4, test.frame).reply); diff != "" {
 				t.Error(diff)
 			}
 			if !bytes.Equal(before, test.frame) {
@@ -87,35 +87,35 @@ func TestAnswerARP(t *testing.T) {
 	}
 }
 
-// TestAnnounceARP spells both forms out byte by byte.
-func TestAnnounceARP(t *testing.T) {
+// TestARP_GratuitousForms compares both forms byte by byte.
+func TestARP_GratuitousForms(t *testing.T) {
 	header := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0}
 	want := [][]byte{
 		append(bytes.Clone(header), 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 0, 0, 0, 0, 0, 0, 192, 0, 2, 10),
 		append(bytes.Clone(header), 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10),
 	}
-	if diff := cmp.Diff(want, announceARP(us, vip4)); diff != "" {
+	if diff := cmp.Diff(want, gratuitousARP(us, vip4)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// FuzzHearARP: whatever arrives, an answer is ours to give and goes to a single station, and a claim is about an address
-// we know.
-func FuzzHearARP(f *testing.F) {
+// FuzzHandleARP: for any frame, an answer is about a held address and goes to a single host, and a reported use is of
+// one of our addresses.
+func FuzzHandleARP(f *testing.F) {
 	f.Add(request(broadcast, client4, vip4))
 	f.Add(request(us, netip.IPv4Unspecified(), vip4))
 	f.Add(request(broadcast, netip.IPv4Unspecified(), vip4b))
 	f.Add(request(broadcast, vip4, vip4))
 	f.Add(with(request(us, vip4b, client4), 21, arpReply))
 	known := maps.Clone(held4)
-	maps.Copy(known, tabled(false, vip4b))
+	maps.Copy(known, addressesOf(false, vip4b))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		h := hearARP(us, known, frame)
-		checkClaim(t, known, h.claim)
+		h := handleARP(us, known, frame)
+		checkUse(t, known, h.use)
 		if h.reply == nil {
 			return
 		}
-		if to := mac(h.reply[:6]); !to.station() || to == us || mac(h.reply[6:12]) != us {
+		if to := mac(h.reply[:6]); !to.unicast() || to == us || mac(h.reply[6:12]) != us {
 			t.Errorf("answered from %v to %v", h.reply[6:12], to)
 		}
 		if p, ok := parseARP(frame); !ok || p.reply || p.target != vip4 {
@@ -124,14 +124,14 @@ func FuzzHearARP(f *testing.F) {
 	})
 }
 
-// checkClaim: a claim is made by another than us, about an address in the table, as it stands there.
-func checkClaim(t *testing.T, known table, c claim) {
+// checkUse checks that a reported use is by another host, and of one of our addresses in its present state.
+func checkUse(t *testing.T, known addressSet, c addressUse) {
 	t.Helper()
 	if !c.addr.IsValid() {
 		return
 	}
 	v := known[c.addr]
 	if v == nil || c.by == us || c.held != v.held.Load() || c.held && c.probe {
-		t.Errorf("claim %+v", c)
+		t.Errorf("use %+v", c)
 	}
 }

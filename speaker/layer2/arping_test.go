@@ -11,11 +11,11 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// arping says how one of the two programs of that name is used on far0: arguments and exit statuses.
+// arping describes one of the two programs of that name: its arguments for far0 and its exit statuses.
 type arping struct {
-	// ask sends one request, for so many seconds and an address; it exits with 0 when it was answered.
+	// ask sends one request, with a timeout in seconds and an address; the status is 0 if it was answered.
 	ask string
-	// probe sends one probe (RFC 5227 section 1.1), for so many seconds and an address.
+	// probe sends one probe (RFC 5227 section 1.1), with a timeout in seconds and an address.
 	probe           string
 	duplicate, free int
 	// request and reply send the two forms of a gratuitous ARP for an address.
@@ -23,7 +23,7 @@ type arping struct {
 	gratuitous     int
 }
 
-// arpings by what their versions say: Debian's packages iputils-arping and arping, which exclude each other.
+// arpings by a text in the version they print: Debian's packages iputils-arping and arping, which conflict.
 var arpings = map[string]arping{
 	"arping from iputils": {
 		ask:   "-c 1 -w %d -I far0 %v",
@@ -37,13 +37,13 @@ var arpings = map[string]arping{
 	},
 }
 
-// needArping finds out which arping is installed, and skips the test when it is neither.
+// needArping returns the arping that is installed, and skips the test if there is none.
 func needArping(t *testing.T) arping {
 	t.Helper()
 	return arpings[netnstest.NeedVersion(t, "arping", "-V", "arping from iputils", "by Thomas Habets")]
 }
 
-// arping runs arping at the far end, and wants it to end with an exit status.
+// arping runs arping at the far end, and checks its exit status.
 func (s *segment) arping(t *testing.T, want int, format string, args ...any) string {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)

@@ -17,36 +17,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holding returns a table of so many addresses of both families, the tests' own among them.
-func holding(many int) table {
-	held := tabled(true, vip4, vip6)
+// holding returns a set of that many held addresses of both families, with vip4 and vip6 among them.
+func holding(many int) addressSet {
+	held := addressesOf(true, vip4, vip6)
 	for i := uint32(0); len(held) < many; i++ {
 		b := [16]byte{0x20, 1, 0xd, 0xb8, 1}
 		binary.BigEndian.PutUint32(b[12:], i)
-		maps.Copy(held, tabled(true, netip.AddrFrom16(b), netip.AddrFrom4([4]byte{10, b[13], b[14], b[15]})))
+		maps.Copy(held, addressesOf(true, netip.AddrFrom16(b), netip.AddrFrom4([4]byte{10, b[13], b[14], b[15]})))
 	}
 	return held
 }
 
-// BenchmarkAnswer: the cost of an answer must not grow with the number of addresses held.
-func BenchmarkAnswer(b *testing.B) {
+// BenchmarkResponder_Answer: the cost of an answer must not grow with the number of addresses held.
+func BenchmarkResponder_Answer(b *testing.B) {
 	for _, many := range []int{10, 10_000} {
 		held := holding(many)
 		for _, test := range []struct {
 			name   string
-			hear   func(mac, table, []byte) heard
+			handle func(mac, addressSet, []byte) outcome
 			frame  []byte
 			silent bool
 		}{
-			{"ARP", hearARP, request(broadcast, client4, vip4), false},
-			{"ARP-ignored", hearARP, request(broadcast, client4, client4.Next()), true},
-			{"NDP", hearNDP, solicit(groupMAC6, client6, group6, vip6), false},
-			{"NDP-ignored", hearNDP, solicit(groupMAC6, client6, group6, vip6.Next()), true},
+			{"ARP", handleARP, request(broadcast, client4, vip4), false},
+			{"ARP-ignored", handleARP, request(broadcast, client4, client4.Next()), true},
+			{"NDP", handleNDP, solicit(groupMAC6, client6, group6, vip6), false},
+			{"NDP-ignored", handleNDP, solicit(groupMAC6, client6, group6, vip6.Next()), true},
 		} {
 			b.Run(fmt.Sprintf("%s/held=%d", test.name, many), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if h := test.hear(us, held, test.frame); (h.reply == nil) != test.silent {
+					if h := test.handle(us, held, test.frame); (h.reply == nil) != test.silent {
 						b.Fatal("wrong answer")
 					}
 				}
@@ -55,13 +55,13 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-// TestAnIgnoredFrameCostsNoMemory: a busy segment asks for others all day.
-func TestAnIgnoredFrameCostsNoMemory(t *testing.T) {
+// TestResponder_IgnoredFrameCostsNoMemory: a busy segment has many requests for other hosts.
+func TestResponder_IgnoredFrameCostsNoMemory(t *testing.T) {
 	held := holding(100)
 	arpFrame := request(broadcast, client4, client4.Next())
 	ndpFrame := solicit(groupMAC6, client6, group6, vip6.Next())
 	if allocs := testing.AllocsPerRun(100, func() {
-		if hearARP(us, held, arpFrame).reply != nil || hearNDP(us, held, ndpFrame).reply != nil {
+		if handleARP(us, held, arpFrame).reply != nil || handleNDP(us, held, ndpFrame).reply != nil {
 			t.Fatal("answered")
 		}
 	}); allocs != 0 {
@@ -69,10 +69,10 @@ func TestAnIgnoredFrameCostsNoMemory(t *testing.T) {
 	}
 }
 
-// BenchmarkAnswerOnTheWire measures from the far end of a cable how long an answer takes: ours, with 10,000 addresses
-// held, and that of the kernel for an address of its own on the same interface. It reports the two medians; ours may be
-// 200 µs longer.
-func BenchmarkAnswerOnTheWire(b *testing.B) {
+// BenchmarkResponder_AnswerOnTheWire measures from the far end of a cable how long an answer takes: ours, with 10,000
+// addresses held, and the kernel's, for an address of its own on the same interface. It reports both medians; ours may
+// be 200 µs longer.
+func BenchmarkResponder_AnswerOnTheWire(b *testing.B) {
 	s := newSegment(b, "near0")
 	kernel4, kernel6 := netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::2")
 	for _, own := range []string{"192.0.2.2/24", "2001:db8::2/64 nodad"} {
@@ -113,9 +113,9 @@ func BenchmarkAnswerOnTheWire(b *testing.B) {
 		},
 	} {
 		b.Run(test.name, func(b *testing.B) {
-			conn := s.sniff(b, test.kind)
+			conn := s.listen(b, test.kind)
 			measure := func(target netip.Addr) time.Duration {
-				frame, buffer := test.ask(target), make([]byte, longest)
+				frame, buffer := test.ask(target), make([]byte, maxFrameLength)
 				begin := time.Now()
 				if _, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
 					b.Fatal(err)
@@ -137,14 +137,14 @@ func BenchmarkAnswerOnTheWire(b *testing.B) {
 			for b.Loop() {
 				kernels, vips = append(kernels, measure(test.own)), append(vips, measure(test.vip))
 			}
-			b.ReportMetric(0, "ns/op") // The sum of both says nothing.
+			b.ReportMetric(0, "ns/op") // The sum of both has no meaning.
 			b.ReportMetric(median(kernels), "µs-kernel")
 			b.ReportMetric(median(vips), "µs-ours")
 		})
 	}
 }
 
-// median in microseconds.
+// median returns the median in microseconds.
 func median(all []time.Duration) float64 {
 	slices.Sort(all)
 	return float64(all[len(all)/2].Nanoseconds()) / 1000

@@ -3,7 +3,6 @@ package layer2
 import (
 	"context"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,150 +10,106 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Conflict is an address that was asked for, and that a foreign host has or claims.
+// Conflict is a desired address that a foreign host uses.
 type Conflict struct {
 	Addr netip.Addr
-	// MAC address of the foreign host, as "02:00:00:00:00:01"; of several, one that was heard lately.
+	// MAC address of the foreign host, as "02:00:00:00:00:01". If there are several hosts, it is one of the latest.
 	MAC string
-	// Interface where it was heard.
+	// Interface that received the foreign host's frame.
 	Interface string
-	// Since the conflict is known.
+	// Since is when the conflict began.
 	Since time.Time
-	// Announced: we hold the address and defend it. Otherwise it is left to the foreign host, and looked at again
-	// every few seconds.
+	// Announced: we hold the address and defend it. Otherwise it is left to the foreign host and probed again every few
+	// seconds.
 	Announced bool
 }
 
-// Conflicts returns the conflicts that there are now, in order of address: one for each address at most.
+// Conflicts returns the present conflicts in order of address, at most one for each address.
 func (r *Responder) Conflicts() []Conflict {
-	return slices.SortedFunc(maps.Values(r.watch.conflicts()), func(a, b Conflict) int { return a.Addr.Compare(b.Addr) })
+	return slices.SortedFunc(maps.Values(r.detector.conflicts()), func(a, b Conflict) int { return a.Addr.Compare(b.Addr) })
 }
 
-func (w *watch) conflicts() map[netip.Addr]Conflict {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (d *conflictDetector) conflicts() map[netip.Addr]Conflict {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	all := map[netip.Addr]Conflict{}
-	for addr, v := range w.busy { // An end is due for every conflict.
-		if foe := v.acd.rival; foe != nil {
+	for addr, v := range d.pending { // An address with a conflict is always pending.
+		if host := v.acd.conflict; host != nil {
 			all[addr] = Conflict{
-				Addr: addr, MAC: foe.mac.String(), Interface: foe.on, Since: foe.since, Announced: v.acd.holding,
+				Addr: addr, MAC: host.mac.String(), Interface: host.interfaceName, Since: host.since, Announced: v.acd.holding,
 			}
 		}
 	}
 	return all
 }
 
-// friends are the stations whose claims are no conflict.
-type friends map[mac]struct{}
+// stale implements frameHandler.
+func (r *Responder) stale() bool { return r.isStale() }
 
-// SetCluster says which MAC addresses the nodes of the cluster have: their speakers take addresses over from each other,
-// so what they say of an address is no conflict. The interfaces that we answer on are known without being named. What
-// is not an Ethernet address, such as "", is passed over. It is to be called before the first Set, and may be called as
-// often as one likes: the same list again costs a comparison. A conflict with a station that turns out to be of the cluster is over at once.
-func (r *Responder) SetCluster(macs []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if slices.Equal(r.cluster, macs) {
+// addressInUse implements frameHandler. The receivers call it, so it waits only for the detector's lock, which nobody
+// holds for long.
+func (r *Responder) addressInUse(interfaceName string, u addressUse) {
+	if r.inCluster(u.by) {
 		return
 	}
-	r.cluster = slices.Clone(macs)
-	r.nodes = friends{}
-	for _, text := range macs {
-		if addr, err := net.ParseMAC(text); err == nil && len(addr) == len(mac{}) {
-			r.nodes[mac(addr)] = struct{}{}
-		}
-	}
-	r.befriend()
-}
-
-// befriend puts the cluster's MAC addresses and our own together for the receivers. The caller holds mu.
-func (r *Responder) befriend() {
-	all := maps.Clone(r.nodes)
-	if all == nil {
-		all = friends{}
-	}
-	for _, s := range r.sockets {
-		all[s.nic.mac] = struct{}{}
-	}
-	if before := r.friends.Swap(&all); maps.Equal(*before, all) {
-		return
-	}
-	if r.watch.pardon(r.friendly) {
-		signal(r.changes)
-	}
-}
-
-func (r *Responder) friendly(m mac) bool {
-	_, friend := (*r.friends.Load())[m]
-	return friend
-}
-
-// doubtful is for the sockets.
-func (r *Responder) doubtful() bool { return r.doubt() }
-
-// claimed hears the receivers' claims. It waits for nobody but for other short holders of the watch.
-func (r *Responder) claimed(on string, c claim) {
-	if r.friendly(c.by) {
-		return
-	}
-	began, defend := r.watch.claimed(c, on)
+	began, defend := r.detector.addressInUse(u, interfaceName)
 	if began {
-		signal(r.changes)
+		notify(r.changes)
 	}
 	if !defend {
 		return
 	}
-	r.metrics.of(lb.FamilyOf(c.addr)).defences.Inc()
+	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
 	for _, s := range *r.live.Load() {
-		s.defend(c.addr)
+		s.defend(u.addr)
 	}
 }
 
-// detect does what conflict detection finds to be due, until ctx ends.
-func (r *Responder) detect(ctx context.Context) {
+// detectConflicts does what the detector says is due, until ctx ends.
+func (r *Responder) detectConflicts(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.watch.wake:
+		case <-r.detector.wake:
 		case <-timer.C:
 		}
-		if r.doubt() {
-			timer.Reset(doubtPause)
+		if r.isStale() {
+			timer.Reset(staleInterval)
 			continue
 		}
-		probes, taken, settled := r.watch.due(time.Now())
-		r.take(taken)
-		if settled {
-			signal(r.changes)
+		probes, free, ended := r.detector.due(time.Now())
+		r.hold(free)
+		if ended {
+			notify(r.changes)
 		}
 		for _, addr := range probes {
 			if !r.probe(addr) {
-				r.watch.unheard(addr)
+				r.detector.probeFailed(addr)
 			}
 		}
-		if len(probes) == burst {
-			if !pause(ctx) {
+		if len(probes) == maxBurst {
+			if !sleepBurst(ctx) {
 				return
 			}
-			signal(r.watch.wake)
+			notify(r.detector.wake)
 		}
-		timer.Reset(r.watch.next(time.Now()))
+		timer.Reset(r.detector.untilNext(time.Now()))
 	}
 }
 
-// probe asks on all interfaces of an address whether somebody has it; it reports whether one of them could ask.
-func (r *Responder) probe(addr netip.Addr) (carried bool) {
+// probe sends a probe for an address on all its interfaces, and reports whether at least one was sent.
+func (r *Responder) probe(addr netip.Addr) (sent bool) {
 	for _, s := range *r.live.Load() {
-		carried = s.probe(addr) || carried
+		sent = s.probe(addr) || sent
 	}
-	return carried
+	return sent
 }
 
-// take announces addresses that were found free.
-func (r *Responder) take(addresses []netip.Addr) {
+// hold announces addresses that were found free.
+func (r *Responder) hold(addresses []netip.Addr) {
 	if len(addresses) == 0 {
 		return
 	}
@@ -166,11 +121,11 @@ func (r *Responder) take(addresses []netip.Addr) {
 		for _, addr := range addresses {
 			if s.holds(addr) {
 				held = append(held, addr)
-				r.noteOne(addr, s.name, now)
+				r.recordHeldOn(addr, s.name, now)
 			}
 		}
 		r.announcer.add(s, held)
 	}
-	r.metrics.hold(r.held)
-	signal(r.changes)
+	r.metrics.setHeld(r.held)
+	notify(r.changes)
 }

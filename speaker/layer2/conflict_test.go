@@ -21,19 +21,19 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// hurried is a Responder that probes a foreign host's address again after a tenth to a third of a second, and announces
-// an address once and then not for a long time.
-func hurried(t *testing.T, cfg Config) *Responder {
+// beginFast runs a Responder that probes the address of a conflicting host again after a tenth to a third of a second,
+// and announces an address only once.
+func beginFast(t *testing.T, cfg Config) *Responder {
 	t.Helper()
 	r := New(cfg)
-	r.watch.scatter = func() float64 { return -0.98 + 0.05*rand.Float64() }
-	r.announcer.scatter = func() float64 { return 1000 }
+	r.detector.jitter = func() float64 { return -0.98 + 0.05*rand.Float64() }
+	r.announcer.jitter = func() float64 { return 1000 }
 	run(t, r)
 	return r
 }
 
-// fresh asks for addresses that nobody has held.
-func fresh(interfaces []string, addresses ...netip.Addr) []announce.Layer2Address {
+// probed returns desired addresses that nobody has held and that must be probed first.
+func probed(interfaces []string, addresses ...netip.Addr) []announce.Layer2Address {
 	all := on(interfaces, addresses...)
 	for i := range all {
 		all[i].Probe = true
@@ -41,8 +41,8 @@ func fresh(interfaces []string, addresses ...netip.Addr) []announce.Layer2Addres
 	return all
 }
 
-// put sends a frame from the far end as it is.
-func put(t *testing.T, conn *packet.Conn, frame []byte) {
+// send sends a frame from the far end as it is.
+func send(t *testing.T, conn *packet.Conn, frame []byte) {
 	t.Helper()
 	if _, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func (s *segment) farMAC(t *testing.T) (m mac) {
 	return m
 }
 
-// wantConflicts waits until these are the conflicts, whose beginnings are left out, and no more is held than said.
+// wantConflicts waits until exactly these conflicts exist, whatever their Since, and exactly these addresses are held.
 func wantConflicts(t *testing.T, r *Responder, held []netip.Addr, want ...Conflict) {
 	t.Helper()
 	netnstest.Eventually(t, "the conflicts are as they should be", func() error {
@@ -87,7 +87,7 @@ func wantConflicts(t *testing.T, r *Responder, held []netip.Addr, want ...Confli
 	})
 }
 
-// awaitChange waits for a wake, which must come without anybody's help.
+// awaitChange waits for a wake that must come without a Set.
 func awaitChange(t *testing.T, r *Responder, why string) {
 	t.Helper()
 	select {
@@ -97,8 +97,8 @@ func awaitChange(t *testing.T, r *Responder, why string) {
 	}
 }
 
-// TestANewAddressIsProbedFirst: three probes, and only then the announcement; Set waits for none of that.
-func TestANewAddressIsProbedFirst(t *testing.T) {
+// TestResponder_ProbesANewAddressFirst: three probes and only then the announcement, without Set waiting for it.
+func TestResponder_ProbesANewAddressFirst(t *testing.T) {
 	s := newSegment(t, "near0")
 	for _, test := range []struct {
 		addr  netip.Addr
@@ -106,21 +106,21 @@ func TestANewAddressIsProbedFirst(t *testing.T) {
 		probe func(mac, netip.Addr) []byte
 		forms func(mac, netip.Addr) [][]byte
 	}{
-		{vip4, unix.ETH_P_ARP, probeARP, announceARP}, {vip6, unix.ETH_P_IPV6, probeNDP, announceNDP},
+		{vip4, unix.ETH_P_ARP, probeARP, gratuitousARP}, {vip6, unix.ETH_P_IPV6, probeNDP, unsolicitedAdvertisement},
 	} {
 		t.Run(test.addr.String(), func(t *testing.T) {
 			r := begin(t, Config{})
-			conn, ours := s.sniff(t, test.kind), s.mac(t)
-			probed, announced := test.probe(ours, test.addr), test.forms(ours, test.addr)[0]
+			conn, ours := s.listen(t, test.kind), s.mac(t)
+			probeFrame, announced := test.probe(ours, test.addr), test.forms(ours, test.addr)[0]
 			started := time.Now()
-			mustSet(t, r, fresh([]string{"near0"}, test.addr))
+			mustSet(t, r, probed([]string{"near0"}, test.addr))
 			if held := r.Held(); len(held) > 0 {
 				t.Errorf("held already: %v", held)
 			}
-			put(t, conn, map[int][]byte{
+			send(t, conn, map[int][]byte{
 				unix.ETH_P_ARP: request(broadcast, client4, vip4), unix.ETH_P_IPV6: solicit(groupMAC6, client6, group6, vip6),
 			}[test.kind])
-			took := receive(t, conn, "the announcement", counted(t, probed, announced)).Sub(started)
+			took := receive(t, conn, "the announcement", counted(t, probeFrame, announced)).Sub(started)
 			if took < 100*time.Millisecond {
 				t.Errorf("announced after only %v", took)
 			}
@@ -134,15 +134,15 @@ func TestANewAddressIsProbedFirst(t *testing.T) {
 	}
 }
 
-// counted waits for the last frame; before it there must have been three of the first kind, and nothing else from us.
-func counted(t *testing.T, probed, last []byte) func([]byte) bool {
+// counted waits for the last frame. Before it there must be at least three probes and nothing else from us.
+func counted(t *testing.T, probeFrame, last []byte) func([]byte) bool {
 	probes := 0
 	return func(frame []byte) bool {
 		switch {
-		case slices.Equal(frame, probed):
+		case slices.Equal(frame, probeFrame):
 			probes++
 		case slices.Equal(frame, last):
-			if probes < probeNumber {
+			if probes < probeNum {
 				t.Errorf("announced after %d probes", probes)
 			}
 			return true
@@ -153,22 +153,22 @@ func counted(t *testing.T, probed, last []byte) func([]byte) bool {
 	}
 }
 
-// byKernel: what our own kernel says by itself in IPv6, such as reports of MLD.
+// byKernel reports whether our own kernel sent an IPv6 frame, such as an MLD report.
 func byKernel(frame []byte) bool {
 	p, ok := parseIPv6(frame)
 	return frame[12] == 0x86 && (!ok || p.icmp[0] != typeAdvertisement)
 }
 
-// TestAForeignOwnerIsFoundFirst: an address that the kernel at the far end has is neither announced nor answered, until
-// that gives it up.
-func TestAForeignOwnerIsFoundFirst(t *testing.T) {
+// TestResponder_LeavesAnAddressToItsOwner: an address that the kernel at the far end has is neither announced nor
+// answered until that kernel removes it.
+func TestResponder_LeavesAnAddressToItsOwner(t *testing.T) {
 	s := newSegment(t, "near0")
 	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", "far0")
 	s.host.Run(t, "ip", "addr", "add", vip6.String()+"/64", "dev", "far0", "nodad")
-	arps, ndps, ours := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6), s.mac(t)
-	r := hurried(t, Config{})
+	arps, ndps, ours := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6), s.mac(t)
+	r := beginFast(t, Config{})
 	by := s.farMAC(t).String()
-	mustSet(t, r, fresh([]string{"near0"}, vip4, vip6, vip6b))
+	mustSet(t, r, probed([]string{"near0"}, vip4, vip6, vip6b))
 	awaitChange(t, r, "a conflict begins")
 	conflicts := []Conflict{{Addr: vip4, MAC: by, Interface: "near0"}, {Addr: vip6, MAC: by, Interface: "near0"}}
 	wantConflicts(t, r, []netip.Addr{vip6b}, conflicts...)
@@ -185,76 +185,79 @@ func TestAForeignOwnerIsFoundFirst(t *testing.T) {
 		return nil
 	})
 	wantConflicts(t, r, []netip.Addr{vip6b}, conflicts...)
-	put(t, arps, request(broadcast, client4, vip4))
-	put(t, ndps, solicit(groupMAC6, client6, group6, vip6))
+	send(t, arps, request(broadcast, client4, vip4))
+	send(t, ndps, solicit(groupMAC6, client6, group6, vip6))
 
 	s.host.Run(t, "ip", "addr", "del", vip4.String()+"/24", "dev", "far0")
 	s.host.Run(t, "ip", "addr", "del", vip6.String()+"/64", "dev", "far0")
 	wantConflicts(t, r, []netip.Addr{vip4, vip6, vip6b})
 	silent := func(announcement []byte) func([]byte) bool {
 		return func(frame []byte) bool {
-			if slices.Equal(frame, arpAnswer(ours)) || slices.Equal(frame, advertisement(ours, vip6, client, client6)) {
+			if slices.Equal(frame, arpAnswer(ours)) || slices.Equal(frame, neighborAdvertisement(ours, vip6, client, client6)) {
 				t.Errorf("answered before it was ours: %x", frame)
 			}
 			return slices.Equal(frame, announcement)
 		}
 	}
-	receive(t, arps, "the announcement of the IPv4 address", silent(announceARP(ours, vip4)[0]))
-	receive(t, ndps, "the announcement of the IPv6 address", silent(announceNDP(ours, vip6)[0]))
+	receive(t, arps, "the announcement of the IPv4 address", silent(gratuitousARP(ours, vip4)[0]))
+	receive(t, ndps, "the announcement of the IPv6 address", silent(unsolicitedAdvertisement(ours, vip6)[0]))
 	wantAnswers(t, s, ours, []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
 }
 
-// arpAnswer is what the client's question for vip4 would be answered with.
-func arpAnswer(ours mac) []byte { return hearARP(ours, held4, request(broadcast, client4, vip4)).reply }
+// arpAnswer returns our answer to the client's request for vip4.
+func arpAnswer(ours mac) []byte {
+	return handleARP(ours, held4, request(broadcast, client4, vip4)).reply
+}
 
-// TestAForeignClaimIsDefended: the kernel at the far end takes an address that we hold, and says so of itself.
-func TestAForeignClaimIsDefended(t *testing.T) {
+// TestResponder_DefendsAHeldAddress: the kernel at the far end gets an address that we hold, and announces it.
+func TestResponder_DefendsAHeldAddress(t *testing.T) {
 	s := newSegment(t, "near0")
-	r := hurried(t, Config{})
-	arps, ndps, ours := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6), s.mac(t)
+	r := beginFast(t, Config{})
+	arps, ndps, ours := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6), s.mac(t)
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
-	receive(t, arps, "the announcement of the IPv4 address", equal(announceARP(ours, vip4)[1]))
-	receive(t, ndps, "the announcement of the IPv6 address", equal(announceNDP(ours, vip6)[0]))
+	receive(t, arps, "the announcement of the IPv4 address", equalTo(gratuitousARP(ours, vip4)[1]))
+	receive(t, ndps, "the announcement of the IPv6 address", equalTo(unsolicitedAdvertisement(ours, vip6)[0]))
 
 	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", "far0")
 	s.host.Run(t, "ip", "addr", "add", vip6.String()+"/64", "dev", "far0", "nodad")
 	s.host.Sysctl(t, "ipv4/conf/far0/arp_notify", "1")
 	s.host.Sysctl(t, "ipv6/conf/far0/ndisc_notify", "1")
-	s.host.Run(t, "ip", "link", "set", "far0", "address", stranger.String()) // The kernel announces the change.
+	s.host.Run(t, "ip", "link", "set", "far0", "address", foreign.String()) // The kernel announces the change.
 	awaitChange(t, r, "a foreign host claims an address")
 	wantConflicts(t, r, []netip.Addr{vip4, vip6},
-		Conflict{Addr: vip4, MAC: stranger.String(), Interface: "near0", Announced: true},
-		Conflict{Addr: vip6, MAC: stranger.String(), Interface: "near0", Announced: true})
-	receive(t, arps, "the defence of the IPv4 address", equal(announceARP(ours, vip4)[0]))
-	receive(t, ndps, "the defence of the IPv6 address", equal(announceNDP(ours, vip6)[0]))
+		Conflict{Addr: vip4, MAC: foreign.String(), Interface: "near0", Announced: true},
+		Conflict{Addr: vip6, MAC: foreign.String(), Interface: "near0", Announced: true})
+	receive(t, arps, "the defence of the IPv4 address", equalTo(gratuitousARP(ours, vip4)[0]))
+	receive(t, ndps, "the defence of the IPv6 address", equalTo(unsolicitedAdvertisement(ours, vip6)[0]))
 
-	// More claims are not defended, and all is answered as before: the answer shows that the claims have been read.
+	// Further uses are not defended against, and everything is answered as before. The answer proves that the frames
+	// were read.
 	for range 5 {
-		put(t, arps, with(request(broadcast, vip4, vip4), 22, another[:]...))
-		put(t, ndps, advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, another)))
+		send(t, arps, with(request(broadcast, vip4, vip4), 22, foreign2[:]...))
+		send(t, ndps, advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, foreign2)))
 	}
-	put(t, arps, request(ours, client4, vip4))
-	put(t, ndps, solicit(ours, client6, vip6, vip6))
-	receive(t, arps, "an answer", not(t, announceARP(ours, vip4)[0], arpAnswer(ours)))
-	receive(t, ndps, "an answer", not(t, announceNDP(ours, vip6)[0], advertisement(ours, vip6, client, client6)))
+	send(t, arps, request(ours, client4, vip4))
+	send(t, ndps, solicit(ours, client6, vip6, vip6))
+	receive(t, arps, "an answer", butNot(t, gratuitousARP(ours, vip4)[0], arpAnswer(ours)))
+	receive(t, ndps, "an answer", butNot(t, unsolicitedAdvertisement(ours, vip6)[0], neighborAdvertisement(ours, vip6, client, client6)))
 	for _, m := range []*familyMetrics{r.metrics.ipv4, r.metrics.ipv6} {
-		if begun, defended := testutil.ToFloat64(m.contested), testutil.ToFloat64(m.defences); begun != 1 || defended != 1 {
+		if begun, defended := testutil.ToFloat64(m.conflictsBegun), testutil.ToFloat64(m.defences); begun != 1 || defended != 1 {
 			t.Errorf("%v conflicts, %v defences", begun, defended)
 		}
 	}
-	// One packet is a defence; the announcement before it was two in ARP and one in NDP.
+	// A defence is one packet; the announcement before it was two in ARP and one in NDP.
 	if four, six := testutil.ToFloat64(r.metrics.ipv4.gratuitous), testutil.ToFloat64(r.metrics.ipv6.gratuitous); four != 3 || six != 2 {
 		t.Errorf("%v and %v announcements sent", four, six)
 	}
 
 	mustSet(t, r, on([]string{"near0"}, vip6))
-	wantConflicts(t, r, []netip.Addr{vip6}, Conflict{Addr: vip6, MAC: stranger.String(), Interface: "near0", Announced: true})
+	wantConflicts(t, r, []netip.Addr{vip6}, Conflict{Addr: vip6, MAC: foreign.String(), Interface: "near0", Announced: true})
 	mustSet(t, r, nil)
 	wantConflicts(t, r, nil)
 }
 
-// not waits for a frame, before which another must not come.
-func not(t *testing.T, never, wanted []byte) func([]byte) bool {
+// butNot waits for a frame, before which another one must not come.
+func butNot(t *testing.T, never, wanted []byte) func([]byte) bool {
 	return func(frame []byte) bool {
 		if slices.Equal(frame, never) {
 			t.Errorf("there was %x", frame)
@@ -263,73 +266,73 @@ func not(t *testing.T, never, wanted []byte) func([]byte) bool {
 	}
 }
 
-// TestASilentRivalIsForgotten, without anybody asking. The minute of silence is made to have passed.
-func TestASilentRivalIsForgotten(t *testing.T) {
+// TestResponder_EndsAConflictAfterSilence without a Set. The test moves the time of the last frame back by a minute.
+func TestResponder_EndsAConflictAfterSilence(t *testing.T) {
 	s := newSegment(t, "near0")
-	r := hurried(t, Config{})
+	r := beginFast(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4))
-	put(t, s.sniff(t, unix.ETH_P_ARP), request(broadcast, vip4, vip4))
+	send(t, s.listen(t, unix.ETH_P_ARP), request(broadcast, vip4, vip4))
 	awaitChange(t, r, "a foreign host claims the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: client.String(), Interface: "near0", Announced: true})
-	r.watch.mu.Lock()
-	d := &r.watch.vips[vip4].acd
-	d.rival.seen, d.due = d.rival.seen.Add(-conflictOver), time.Now()
-	r.watch.mu.Unlock()
-	signal(r.watch.wake)
+	r.detector.mu.Lock()
+	d := &r.detector.vips[vip4].acd
+	d.conflict.lastSeen, d.due = d.conflict.lastSeen.Add(-conflictTimeout), time.Now()
+	r.detector.mu.Unlock()
+	notify(r.detector.wake)
 	awaitChange(t, r, "the foreign host has been silent")
 	wantConflicts(t, r, []netip.Addr{vip4})
 }
 
-// TestAnAddressThatComesAgainIsNew: it is looked for anew, or held at once, as it is then said.
-func TestAnAddressThatComesAgainIsNew(t *testing.T) {
+// TestResponder_AddressAddedAgainIsNew: it is probed again, or held at once, as the new Set says.
+func TestResponder_AddressAddedAgainIsNew(t *testing.T) {
 	s := newSegment(t, "near0")
 	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", "far0")
 	r := begin(t, Config{})
 	contested := Conflict{Addr: vip4, MAC: s.farMAC(t).String(), Interface: "near0"}
-	mustSet(t, r, fresh([]string{"near0"}, vip4))
+	mustSet(t, r, probed([]string{"near0"}, vip4))
 	wantConflicts(t, r, nil, contested)
 	mustSet(t, r, nil)
 	mustSet(t, r, on([]string{"near0"}, vip4))
 	wantConflicts(t, r, []netip.Addr{vip4})
-	mustSet(t, r, fresh([]string{"near0"}, vip4)) // Known, so it stays held.
+	mustSet(t, r, probed([]string{"near0"}, vip4)) // It is known already, so it stays held.
 	wantConflicts(t, r, []netip.Addr{vip4})
 	mustSet(t, r, nil)
-	mustSet(t, r, fresh([]string{"near0"}, vip4))
+	mustSet(t, r, probed([]string{"near0"}, vip4))
 	wantConflicts(t, r, nil, contested)
 }
 
-// TestProbingWaitsForAnInterface: no silence is taken for consent where nobody was asked.
-func TestProbingWaitsForAnInterface(t *testing.T) {
-	r := hurried(t, Config{})
-	want := fresh([]string{"near0"}, vip4, vip6)
+// TestResponder_ProbingWaitsForAnInterface: no answer proves nothing if no probe was sent.
+func TestResponder_ProbingWaitsForAnInterface(t *testing.T) {
+	r := beginFast(t, Config{})
+	want := probed([]string{"near0"}, vip4, vip6)
 	if err := r.Set(t.Context(), want); err == nil {
 		t.Fatal("no error about the missing interface")
 	}
 	netnstest.Eventually(t, "it has been tried in vain", func() error {
 		for _, addr := range []netip.Addr{vip4, vip6} {
-			r.watch.mu.Lock()
-			d := r.watch.vips[addr].acd
-			r.watch.mu.Unlock()
-			if wait := time.Until(d.due); wait < unheardAfter/2 || d.holding {
+			r.detector.mu.Lock()
+			d := r.detector.vips[addr].acd
+			r.detector.mu.Unlock()
+			if wait := time.Until(d.due); wait < probeRetryInterval/2 || d.holding {
 				return fmt.Errorf("%v: %+v", addr, d)
 			}
 		}
 		return nil
 	})
-	// The interface that comes is what ends the wait, not the next attempt.
-	r.watch.mu.Lock()
-	for _, v := range r.watch.vips {
+	// The new interface must end the wait, not the next attempt.
+	r.detector.mu.Lock()
+	for _, v := range r.detector.vips {
 		v.acd.due = time.Now().Add(time.Hour)
 	}
-	r.watch.mu.Unlock()
+	r.detector.mu.Unlock()
 	s := newSegment(t, "near0")
 	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", "far0")
 	mustSet(t, r, want)
 	wantConflicts(t, r, []netip.Addr{vip6}, Conflict{Addr: vip4, MAC: s.farMAC(t).String(), Interface: "near0"})
 }
 
-// TestManyNewAddresses are probed together, and soon held.
-func TestManyNewAddresses(t *testing.T) {
+// TestResponder_ProbesManyAddresses together; all are soon held.
+func TestResponder_ProbesManyAddresses(t *testing.T) {
 	newSegment(t, "near0")
 	r := begin(t, Config{})
 	const many = 1000
@@ -340,16 +343,16 @@ func TestManyNewAddresses(t *testing.T) {
 		v6[13], v6[14], v6[15] = 0x50, byte(i>>8), byte(i)
 		all = append(all, netip.AddrFrom16(v6))
 	}
-	mustSet(t, r, fresh([]string{"near0"}, all...))
+	mustSet(t, r, probed([]string{"near0"}, all...))
 	started := time.Now()
-	r.watch.mu.Lock()
-	for addr, v := range r.watch.vips {
-		if wait := v.acd.due.Sub(started); wait > unheardAfter/2 {
+	r.detector.mu.Lock()
+	for addr, v := range r.detector.vips {
+		if wait := v.acd.due.Sub(started); wait > probeRetryInterval/2 {
 			t.Errorf("%v waits %v for an interface that is there", addr, wait)
 			break
 		}
 	}
-	r.watch.mu.Unlock()
+	r.detector.mu.Unlock()
 	netnstest.Eventually(t, "all are held", func() error {
 		if n := len(r.Held()); n < len(all) {
 			return fmt.Errorf("%d are", n)

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filter is a conjunction of comparisons that the kernel makes before a frame costs us anything. What passes is
-// checked again by the parsers, which trust nobody.
+// filter is a list of comparisons, all of which a frame must pass. The kernel makes them before the frame costs us
+// anything. The parsers check again what passes.
 type filter struct {
-	// group is the kind of frame accepted beside those to our own MAC address. Frames to other hosts, which a
-	// promiscuous interface sees, and our own are never accepted.
+	// group is the packet type (PACKET_BROADCAST or PACKET_MULTICAST) that is accepted besides frames to our own MAC
+	// address. Frames to other hosts, which a promiscuous interface receives, and our own frames are never accepted.
 	group uint32
 	match []match
 }
 
-// match compares bytes of a frame, counted from the Ethernet header on, with the values they may have.
+// match compares bytes of a frame with the values they may have. Offsets count from the Ethernet header.
 type match struct {
 	offset uint32
 	size   int
@@ -41,10 +41,10 @@ var ndpFilter = filter{unix.PACKET_MULTICAST, []match{
 	{14 + 40 + 1, 1, []uint32{0}},
 }}
 
-// assemble turns a filter into a program for the kernel. It is written from its end, so that each jump knows its way; a
-// jump spans a few dozen instructions at most.
+// assemble returns the filter as a BPF program. The program is built from its end, so that the length of every jump is
+// known. A jump spans at most a few dozen instructions.
 func (f filter) assemble() ([]bpf.RawInstruction, error) {
-	program := []bpf.Instruction{bpf.RetConstant{Val: longest}, bpf.RetConstant{Val: 0}}
+	program := []bpf.Instruction{bpf.RetConstant{Val: maxFrameLength}, bpf.RetConstant{Val: 0}}
 	for _, m := range slices.Backward(f.match) {
 		program = slices.Concat(
 			[]bpf.Instruction{bpf.LoadAbsolute{Off: m.offset, Size: m.size}}, oneOf(m.values, len(program)-1), program)
@@ -54,8 +54,9 @@ func (f filter) assemble() ([]bpf.RawInstruction, error) {
 		oneOf([]uint32{unix.PACKET_HOST, f.group}, len(program)-1), program))
 }
 
-// oneOf goes on behind itself when what was loaded is one of the values, else further by so many instructions.
-func oneOf(values []uint32, further int) []bpf.Instruction {
+// oneOf returns instructions that continue after themselves if the loaded value is one of the values, and skip that
+// many further instructions if not.
+func oneOf(values []uint32, skip int) []bpf.Instruction {
 	var jumps []bpf.Instruction
 	for left := len(values) - 1; left >= 0; left-- {
 		value := values[len(values)-1-left]
@@ -63,7 +64,7 @@ func oneOf(values []uint32, further int) []bpf.Instruction {
 			jumps = append(jumps, bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: uint8(left)}) //nolint:gosec // Small.
 			continue
 		}
-		jumps = append(jumps, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: value, SkipTrue: uint8(further)}) //nolint:gosec // Small.
+		jumps = append(jumps, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: value, SkipTrue: uint8(skip)}) //nolint:gosec // Small.
 	}
 	return jumps
 }

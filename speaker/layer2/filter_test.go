@@ -8,9 +8,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// TestFilter: of all frames that arrive only those come through that the parsers have use for. The kernel keeps the
-// order, so that the good frame behind the others is the first to be read.
-func TestFilter(t *testing.T) {
+// TestFilter_PassesOnlyWhatIsParsed: only frames that the parsers can use pass. The kernel keeps the order, so that the
+// good frame after the bad ones must be the first to be read.
+func TestFilter_PassesOnlyWhatIsParsed(t *testing.T) {
 	s := newSegment(t, "near0")
 	ours := s.mac(t)
 	arpGood := func() []byte { return request(broadcast, client4, vip4) }
@@ -43,27 +43,27 @@ func TestFilter(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			listener, err := open(place{"near0", test.family}, lookUp("near0").nic, newMetrics(nil).of(test.family), nil)
+			listener, err := open(socketKey{"near0", test.family}, lookUp("near0").nic, newMetrics(nil).of(test.family), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(listener.close)
-			sender := s.sniff(t, listener.protocol.etherType)
+			sender := s.listen(t, listener.protocol.etherType)
 			if err := listener.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			for _, good := range test.good {
 				for _, bad := range test.bad {
-					put(t, sender, bad)
+					send(t, sender, bad)
 				}
-				put(t, sender, good)
-				frame := make([]byte, longest)
+				send(t, sender, good)
+				frame := make([]byte, maxFrameLength)
 				for {
 					n, _, err := listener.conn.ReadFrom(frame)
 					if err != nil {
 						t.Fatalf("%x did not come through: %v", good, err)
 					}
-					if mac(frame[6:12]) != client { // The kernel at the far end may have its own say.
+					if mac(frame[6:12]) != client { // The kernel at the far end may send frames of its own.
 						continue
 					}
 					if !slices.Equal(frame[:n], good) {

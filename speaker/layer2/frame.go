@@ -13,35 +13,35 @@ const (
 	ipv6Length     = 40
 )
 
-// packet6 is an ICMPv6 packet in an IPv6 packet without extension headers in an Ethernet frame. Neighbor discovery
-// never needs such headers, and RFC 6980 forbids the one that would matter.
-type packet6 struct {
+// icmpv6Packet is an ICMPv6 packet in an IPv6 packet without extension headers in an Ethernet frame. Neighbor Discovery
+// never needs such headers, and RFC 6980 forbids fragments.
+type icmpv6Packet struct {
 	to, from            mac
 	source, destination netip.Addr
 	hopLimit            uint8
 	icmp                []byte
 }
 
-// parseIPv6 reads the headers of RFC 2464 section 3 and RFC 8200 section 3. Bytes behind the payload are padding.
-func parseIPv6(frame []byte) (p packet6, ok bool) {
+// parseIPv6 parses the headers of RFC 2464 section 3 and RFC 8200 section 3. Bytes after the payload are padding.
+func parseIPv6(frame []byte) (p icmpv6Packet, ok bool) {
 	if len(frame) < ethernetLength+ipv6Length || binary.BigEndian.Uint16(frame[12:]) != unix.ETH_P_IPV6 {
-		return packet6{}, false
+		return icmpv6Packet{}, false
 	}
 	header, payload := frame[ethernetLength:ethernetLength+ipv6Length], frame[ethernetLength+ipv6Length:]
 	length := int(binary.BigEndian.Uint16(header[4:]))
 	if header[0]>>4 != 6 || header[6] != unix.IPPROTO_ICMPV6 || length > len(payload) {
-		return packet6{}, false
+		return icmpv6Packet{}, false
 	}
-	return packet6{
+	return icmpv6Packet{
 		to: mac(frame[0:6]), from: mac(frame[6:12]),
 		source: netip.AddrFrom16([16]byte(header[8:24])), destination: netip.AddrFrom16([16]byte(header[24:40])),
 		hopLimit: header[7], icmp: payload[:length],
 	}, true
 }
 
-// checksumRight verifies the checksum over the pseudo-header and the message (RFC 8200 section 8.1): with the
-// checksum itself, the ones' complement sum of all is all ones.
-func (p packet6) checksumRight() bool {
+// checksumValid verifies the checksum over the pseudo-header and the message (RFC 8200 section 8.1): together with the
+// checksum field, the ones' complement sum is all ones.
+func (p icmpv6Packet) checksumValid() bool {
 	source, destination := p.source.As16(), p.destination.As16()
 	length := uint32(len(p.icmp)) //nolint:gosec // It came in 16 bits.
 	sum := add16(add16(length+unix.IPPROTO_ICMPV6, source[:]), destination[:])
@@ -51,7 +51,7 @@ func (p packet6) checksumRight() bool {
 	return sum == 0xffff
 }
 
-// add16 adds bytes to a sum as 16-bit words, an odd last one padded with zero.
+// add16 adds data to a sum as 16-bit words; an odd last byte is padded with zero.
 func add16(sum uint32, data []byte) uint32 {
 	for ; len(data) >= 2; data = data[2:] {
 		sum += uint32(binary.BigEndian.Uint16(data))
@@ -62,13 +62,13 @@ func add16(sum uint32, data []byte) uint32 {
 	return sum
 }
 
-// groupMAC is the MAC address that an IPv6 multicast group is sent to (RFC 2464 section 7).
+// groupMAC returns the MAC address of an IPv6 multicast group (RFC 2464 section 7).
 func groupMAC(group netip.Addr) mac {
 	b := group.As16()
 	return mac{0x33, 0x33, b[12], b[13], b[14], b[15]}
 }
 
-// ethernetHeader begins a frame with room for its payload. Drivers pad what is short of 60 bytes.
+// ethernetHeader returns a frame with its header and capacity for the payload. Drivers pad frames below 60 bytes.
 func ethernetHeader(to, from mac, etherType uint16, payload int) []byte {
 	frame := make([]byte, 0, ethernetLength+payload)
 	frame = append(frame, to[:]...)
@@ -76,7 +76,7 @@ func ethernetHeader(to, from mac, etherType uint16, payload int) []byte {
 	return binary.BigEndian.AppendUint16(frame, etherType)
 }
 
-// appendIPv6Header writes the header of an ICMPv6 packet of neighbor discovery.
+// appendIPv6Header appends the IPv6 header of a Neighbor Discovery packet.
 func appendIPv6Header(frame []byte, source, destination netip.Addr, payload int) []byte {
 	frame = append(frame, 6<<4, 0, 0, 0)
 	frame = binary.BigEndian.AppendUint16(frame, uint16(payload)) //nolint:gosec // Ours, some 32 bytes.

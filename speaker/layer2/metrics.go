@@ -9,14 +9,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// metrics of the package, by family.
+// metrics of the package, by address family.
 type metrics struct{ ipv4, ipv6 *familyMetrics }
 
-// familyMetrics are those of one family, looked up once so that a frame costs an addition.
+// familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
 type familyMetrics struct {
-	received, answered, gratuitous, failed prometheus.Counter
-	probes, contested, defences, doubted   prometheus.Counter
-	held, conflicts                        prometheus.Gauge
+	received, answered, gratuitous, failed         prometheus.Counter
+	probes, conflictsBegun, defences, droppedStale prometheus.Counter
+	held, conflicts                                prometheus.Gauge
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -25,30 +25,30 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		return factory.NewCounterVec(prometheus.CounterOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
 	}
 	received := counter("requests_received_total",
-		"ARP requests and neighbor solicitations to everybody or to this node, for whatever address.")
+		"ARP requests and neighbor solicitations received, for any address.")
 	answered := counter("requests_answered_total",
-		"ARP requests and neighbor solicitations answered, because the address is held here.")
+		"ARP requests and neighbor solicitations answered, because this node holds the address.")
 	gratuitous := counter("gratuitous_sent_total",
 		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
-	failed := counter("send_failures_total", "Answers and announcements that the kernel refused to send.")
-	probes := counter("probes_total", "ARP probes and duplicate address solicitations sent.")
-	contested := counter("conflicts_total", "Conflicts with a foreign host over an address that have begun.")
-	defences := counter("defences_total", "Announcements made because a foreign host claimed a held address.")
-	doubted := counter("dropped_in_doubt_total",
-		"Frames about held addresses not answered, because this node did not know whether another had taken its place.")
+	failed := counter("send_failures_total", "ARP and NDP packets that the kernel refused to send.")
+	probes := counter("probes_total", "ARP probes and Duplicate Address Detection solicitations sent.")
+	contested := counter("conflicts_total", "Conflicts with a foreign host about an address that have begun.")
+	defences := counter("defences_total", "Announcements sent because a foreign host used a held address.")
+	doubted := counter("stale_dropped_total",
+		"Frames about held addresses not answered, because this node did not know whether another one had replaced it as holder.")
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		return factory.NewGaugeVec(prometheus.GaugeOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
 	}
 	held := gauge("addresses_held", "Addresses that this node answers for.")
-	conflicts := gauge("conflicts", "Addresses that a foreign host has or claims.")
+	conflicts := gauge("conflicts", "Addresses that a foreign host uses.")
 
 	of := func(family lb.Family) *familyMetrics {
 		label := family.String()
 		return &familyMetrics{
 			received: received.WithLabelValues(label), answered: answered.WithLabelValues(label),
 			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
-			probes: probes.WithLabelValues(label), contested: contested.WithLabelValues(label),
-			defences: defences.WithLabelValues(label), doubted: doubted.WithLabelValues(label),
+			probes: probes.WithLabelValues(label), conflictsBegun: contested.WithLabelValues(label),
+			defences: defences.WithLabelValues(label), droppedStale: doubted.WithLabelValues(label),
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}
@@ -62,8 +62,8 @@ func (m *metrics) of(family lb.Family) *familyMetrics {
 	return m.ipv4
 }
 
-// hold publishes how many addresses are held.
-func (m *metrics) hold(held map[netip.Addr]Held) {
+// setHeld sets the number of addresses that are held.
+func (m *metrics) setHeld(held map[netip.Addr]Held) {
 	var v4 int
 	for addr := range held {
 		if addr.Is4() {

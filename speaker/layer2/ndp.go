@@ -13,77 +13,78 @@ const (
 	hopLimit          = ndp.HopLimit
 	typeSolicitation  = 135
 	typeAdvertisement = 136
-	// targetOffset is where the target address of a message begins, behind its ICMPv6 header.
+	// targetOffset is the offset of the target address in the ICMPv6 message.
 	targetOffset = 8
-	// messageLength is that of a message without options.
+	// messageLength is the length of a message without options.
 	messageLength = targetOffset + 16
 )
 
-// hearNDP reads a neighbor solicitation or advertisement that is not our own. The cheap look at the addresses comes
-// before the checks of RFC 4861 section 7.1, so that the solicitations of a busy segment cost little.
-func hearNDP(us mac, known table, frame []byte) heard {
+// handleNDP handles a neighbor solicitation or advertisement that is not our own. The cheap look-up of its addresses
+// comes before the checks of RFC 4861 section 7.1, so that the solicitations of a busy segment cost little.
+func handleNDP(us mac, known addressSet, frame []byte) outcome {
 	p, ok := parseIPv6(frame)
 	if !ok || p.from == us || p.hopLimit != hopLimit || len(p.icmp) < messageLength || p.icmp[1] != 0 {
-		return heard{}
+		return outcome{}
 	}
 	target := netip.AddrFrom16([16]byte(p.icmp[targetOffset:messageLength]))
 	switch p.icmp[0] {
 	case typeSolicitation:
-		return hearSolicitation(us, known, p, target)
+		return handleSolicitation(us, known, p, target)
 	case typeAdvertisement:
-		return hearAdvertisement(us, known, p, target)
+		return handleAdvertisement(us, known, p, target)
 	default:
-		return heard{}
+		return outcome{}
 	}
 }
 
-// hearSolicitation answers for a held address. Without a source it is a probe for duplicates (RFC 4862 section 5.4.3),
-// else its source claims the address that it asks from.
-func hearSolicitation(us mac, known table, p packet6, target netip.Addr) heard {
-	h := heard{question: true}
+// handleSolicitation answers a solicitation for a held address. One with an unspecified source is a Duplicate Address
+// Detection probe (RFC 4862 section 5.4.3); any other shows that its sender uses the source address.
+func handleSolicitation(us mac, known addressSet, p icmpv6Packet, target netip.Addr) outcome {
+	o := outcome{request: true}
 	asked, source := known[target], known[p.source]
 	if asked == nil && source == nil {
-		return h
+		return o
 	}
 	asker, ok := validSolicitation(p, us, target)
 	if !ok {
-		return h
+		return o
 	}
 	switch {
 	case asked == nil:
 	case asked.held.Load():
-		h.reply = advertisement(us, target, asker, p.source)
+		o.reply = neighborAdvertisement(us, target, asker, p.source)
 	case p.source.IsUnspecified():
-		h.claim = claim{addr: target, by: p.from, probe: true}
+		o.use = addressUse{addr: target, by: p.from, probe: true}
 	}
 	if source != nil && asker != us {
-		h.claim = claim{addr: p.source, by: asker, held: source.held.Load()}
+		o.use = addressUse{addr: p.source, by: asker, held: source.held.Load()}
 	}
-	return h
+	return o
 }
 
-// hearAdvertisement: somebody says where one of our addresses is.
-func hearAdvertisement(us mac, known table, p packet6, target netip.Addr) heard {
+// handleAdvertisement handles an advertisement: its sender uses the target address.
+func handleAdvertisement(us mac, known addressSet, p icmpv6Packet, target netip.Addr) outcome {
 	v := known[target]
 	if v == nil {
-		return heard{}
+		return outcome{}
 	}
 	by, ok := validAdvertisement(p, us)
 	if !ok || by == us {
-		return heard{}
+		return outcome{}
 	}
-	return heard{claim: claim{addr: target, by: by, held: v.held.Load()}}
+	return outcome{use: addressUse{addr: target, by: by, held: v.held.Load()}}
 }
 
-// validSolicitation finishes the checks of RFC 4861 section 7.1.1 and returns the MAC address that the answer goes to.
-func validSolicitation(p packet6, us mac, target netip.Addr) (mac, bool) {
+// validSolicitation makes the remaining checks of RFC 4861 section 7.1.1. It returns the MAC address that the answer
+// goes to, and false if the solicitation is invalid.
+func validSolicitation(p icmpv6Packet, us mac, target netip.Addr) (mac, bool) {
 	group, err := ndp.SolicitedNodeMulticast(target)
 	if err != nil || p.source.IsMulticast() {
 		return mac{}, false
 	}
 	toGroup := p.destination == group && p.to == groupMAC(group)
 	toUs := p.destination == target && p.to == us
-	if !toGroup && !toUs || !p.checksumRight() {
+	if !toGroup && !toUs || !p.checksumValid() {
 		return mac{}, false
 	}
 	message, err := ndp.ParseMessage(p.icmp)
@@ -91,24 +92,25 @@ func validSolicitation(p packet6, us mac, target netip.Addr) (mac, bool) {
 	if err != nil || !isOne {
 		return mac{}, false
 	}
-	link, given := linkOption(solicitation.Options, ndp.Source)
+	link, given := linkLayerAddress(solicitation.Options, ndp.Source)
 	switch {
 	case p.source.IsUnspecified():
-		// A probe for duplicates: the asker has no address yet, so the answer goes to all nodes.
+		// A Duplicate Address Detection probe: its sender has no address yet, so the answer goes to all nodes.
 		return allNodes, toGroup && !given
 	case given:
-		return link, link.station()
+		return link, link.unicast()
 	default:
-		// Reachability is asked by unicast and without the option (section 7.2.2). The asker's MAC address, which
-		// section 7.2.4 would have us resolve, is that of the frame.
-		return p.from, p.from.station()
+		// Neighbor Unreachability Detection solicits by unicast and may omit the option (section 7.2.2). Section 7.2.4
+		// would have us resolve the sender's MAC address; it is the source of the frame.
+		return p.from, p.from.unicast()
 	}
 }
 
-// validAdvertisement makes the checks of RFC 4861 section 7.1.2 and returns the MAC address that is advertised.
-func validAdvertisement(p packet6, us mac) (mac, bool) {
+// validAdvertisement makes the checks of RFC 4861 section 7.1.2. It returns the MAC address that is advertised, and
+// false if the advertisement is invalid.
+func validAdvertisement(p icmpv6Packet, us mac) (mac, bool) {
 	toGroup := p.destination.IsMulticast() && p.to == groupMAC(p.destination)
-	if !toGroup && p.to != us || p.source.IsMulticast() || p.source.IsUnspecified() || !p.checksumRight() {
+	if !toGroup && p.to != us || p.source.IsMulticast() || p.source.IsUnspecified() || !p.checksumValid() {
 		return mac{}, false
 	}
 	message, err := ndp.ParseMessage(p.icmp)
@@ -116,12 +118,12 @@ func validAdvertisement(p packet6, us mac) (mac, bool) {
 	if err != nil || !isOne || p.destination.IsMulticast() && advertisement.Solicited {
 		return mac{}, false
 	}
-	link, _ := linkOption(advertisement.Options, ndp.Target)
-	return claimer(link, p.from), true
+	link, _ := linkLayerAddress(advertisement.Options, ndp.Target)
+	return userMAC(link, p.from), true
 }
 
-// linkOption finds the source or target link-layer address option.
-func linkOption(options []ndp.Option, direction ndp.Direction) (mac, bool) {
+// linkLayerAddress returns the source or target link-layer address option, and false if there is none.
+func linkLayerAddress(options []ndp.Option, direction ndp.Direction) (mac, bool) {
 	at := slices.IndexFunc(options, func(option ndp.Option) bool {
 		link, ok := option.(*ndp.LinkLayerAddress)
 		return ok && link.Direction == direction && len(link.Addr) == len(mac{})
@@ -132,13 +134,13 @@ func linkOption(options []ndp.Option, direction ndp.Direction) (mac, bool) {
 	return mac(options[at].(*ndp.LinkLayerAddress).Addr), true
 }
 
-// announceNDP returns the unsolicited advertisement that makes all nodes replace what they know of an address
-// (RFC 4861 section 7.2.6).
-func announceNDP(us mac, addr netip.Addr) [][]byte {
-	return [][]byte{advertisement(us, addr, allNodes, netip.IPv6Unspecified())}
+// unsolicitedAdvertisement returns the unsolicited neighbor advertisement that makes all nodes update their caches (RFC
+// 4861 section 7.2.6).
+func unsolicitedAdvertisement(us mac, addr netip.Addr) [][]byte {
+	return [][]byte{neighborAdvertisement(us, addr, allNodes, netip.IPv6Unspecified())}
 }
 
-// probeNDP returns the solicitation of duplicate address detection (RFC 4862 section 5.4.2); nil when the address is not
+// probeNDP returns the solicitation of Duplicate Address Detection (RFC 4862 section 5.4.2); nil if the address is not
 // IPv6.
 func probeNDP(us mac, addr netip.Addr) []byte {
 	group, err := ndp.SolicitedNodeMulticast(addr)
@@ -148,10 +150,10 @@ func probeNDP(us mac, addr netip.Addr) []byte {
 	return ndpFrame(groupMAC(group), us, netip.IPv6Unspecified(), group, &ndp.NeighborSolicitation{TargetAddress: addr})
 }
 
-// advertisement writes a neighbor advertisement by RFC 4861 section 7.2.4, to the asker, or to all nodes when the
-// asker is unspecified. The override flag makes it replace what was known; the target link-layer address is always
-// given, as it must be in the answer to a multicast solicitation.
-func advertisement(us mac, target netip.Addr, to mac, asker netip.Addr) []byte {
+// neighborAdvertisement returns the neighbor advertisement of RFC 4861 section 7.2.4, to the node that asked, or to all
+// nodes if asker is unspecified. The override flag makes receivers replace a cached link-layer address. The target
+// link-layer address option is always included, as it must be in the answer to a multicast solicitation.
+func neighborAdvertisement(us mac, target netip.Addr, to mac, asker netip.Addr) []byte {
 	solicited := !asker.IsUnspecified()
 	if !solicited {
 		asker = netip.IPv6LinkLocalAllNodes()
@@ -162,7 +164,7 @@ func advertisement(us mac, target netip.Addr, to mac, asker netip.Addr) []byte {
 	})
 }
 
-// ndpFrame writes a message into an Ethernet frame.
+// ndpFrame returns an Ethernet frame with a message; nil if the message cannot be encoded.
 func ndpFrame(to, from mac, source, destination netip.Addr, message ndp.Message) []byte {
 	icmp, err := ndp.MarshalMessageChecksum(message, source, destination)
 	if err != nil {

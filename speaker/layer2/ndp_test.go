@@ -14,18 +14,18 @@ import (
 var (
 	vip6      = netip.MustParseAddr("2001:db8::10")
 	client6   = netip.MustParseAddr("fe80::9")
-	held6     = tabled(true, vip6)
+	held6     = addressesOf(true, vip6)
 	group6    = netip.MustParseAddr("ff02::1:ff00:10")
 	groupMAC6 = mac{0x33, 0x33, 0xff, 0, 0, 0x10}
 	allNodes6 = netip.MustParseAddr("ff02::1")
 )
 
-// solicit is the frame of a neighbor solicitation by the client with the options given.
+// solicit returns the frame of a neighbor solicitation by the client with options.
 func solicit(to mac, source, destination, target netip.Addr, options ...ndp.Option) []byte {
 	return ndpFrame(to, client, source, destination, &ndp.NeighborSolicitation{TargetAddress: target, Options: options})
 }
 
-// advertise is the frame of a neighbor advertisement by the client with the options given.
+// advertise returns the frame of a neighbor advertisement by the client with options.
 func advertise(to mac, source, destination, target netip.Addr, solicited bool, options ...ndp.Option) []byte {
 	return ndpFrame(to, client, source, destination, &ndp.NeighborAdvertisement{
 		Solicited: solicited, Override: true, TargetAddress: target, Options: options,
@@ -36,13 +36,13 @@ func link(direction ndp.Direction, addr mac) ndp.Option {
 	return &ndp.LinkLayerAddress{Direction: direction, Addr: addr.slice()}
 }
 
-func TestAnswerNDP(t *testing.T) {
+func TestNDP_AnswersSolicitations(t *testing.T) {
 	nowhere, other := netip.IPv6Unspecified(), netip.MustParseAddr("2001:db8::11")
 	sameGroup := netip.MustParseAddr("2001:db8:1::10")
 	source := link(ndp.Source, client)
 	good := func() []byte { return solicit(groupMAC6, client6, group6, vip6, source) }
-	answer := advertisement(us, vip6, client, client6)
-	probed := advertisement(us, vip6, allNodes, nowhere)
+	answer := neighborAdvertisement(us, vip6, client, client6)
+	probed := neighborAdvertisement(us, vip6, allNodes, nowhere)
 	for _, test := range []struct {
 		name  string
 		frame []byte
@@ -54,7 +54,7 @@ func TestAnswerNDP(t *testing.T) {
 		{"reachability is asked by unicast without the option", solicit(us, client6, vip6, vip6), answer},
 		{
 			"the option says where to answer", solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, proxy)),
-			advertisement(us, vip6, proxy, client6),
+			neighborAdvertisement(us, vip6, proxy, client6),
 		},
 		{"a probe for duplicates is answered to all nodes", solicit(groupMAC6, nowhere, group6, vip6), probed},
 		{"a probe with a nonce (RFC 7527) is answered", solicit(groupMAC6, nowhere, group6, vip6, ndp.NewNonce()), probed},
@@ -64,7 +64,7 @@ func TestAnswerNDP(t *testing.T) {
 		{"another address is not ours", solicit(mac{0x33, 0x33, 0xff, 0, 0, 0x11}, client6, netip.MustParseAddr("ff02::1:ff00:11"), other), nil},
 		{"another address of the same group is not ours", solicit(groupMAC6, client6, group6, sameGroup, source), nil},
 		{"a solicitation to all nodes is not answered", solicit(allNodes, client6, allNodes6, vip6, source), nil},
-		{"a frame to another station is not for us", solicit(proxy, client6, vip6, vip6), nil},
+		{"a frame to another host is not for us", solicit(proxy, client6, vip6, vip6), nil},
 		{"a frame whose two destinations disagree is not for us", solicit(us, client6, group6, vip6), nil},
 		{"a source that is a group is invalid", solicit(groupMAC6, allNodes6, group6, vip6, source), nil},
 		{"an option that names a group is not answered", solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, broadcast)), nil},
@@ -83,7 +83,7 @@ func TestAnswerNDP(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := bytes.Clone(test.frame)
-			if diff := cmp.Diff(test.want, hearNDP(us, held6, test.frame).reply); diff != "" {
+			if diff := cmp.Diff(test.want, handleNDP(us, held6, test.frame).reply); diff != "" {
 				t.Error(diff)
 			}
 			if !bytes.Equal(before, test.frame) {
@@ -93,23 +93,23 @@ func TestAnswerNDP(t *testing.T) {
 	}
 }
 
-// TestAnOptionOfLengthZeroIsInvalid, with the checksum right (RFC 4861 section 7.1.1).
-func TestAnOptionOfLengthZeroIsInvalid(t *testing.T) {
+// TestNDP_OptionOfLengthZeroIsInvalid although the checksum is valid (RFC 4861 section 7.1.1).
+func TestNDP_OptionOfLengthZeroIsInvalid(t *testing.T) {
 	frame := solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client))
 	option := ethernetLength + ipv6Length + messageLength
 	sum := ethernetLength + ipv6Length + 2
 	frame[option+1] = 0
 	frame[sum+1]++ // One less in the data, one more in the checksum.
-	if p, ok := parseIPv6(frame); !ok || !p.checksumRight() {
+	if p, ok := parseIPv6(frame); !ok || !p.checksumValid() {
 		t.Fatal("the test's own frame is wrong")
 	}
-	if reply := hearNDP(us, held6, frame).reply; reply != nil {
+	if reply := handleNDP(us, held6, frame).reply; reply != nil {
 		t.Errorf("answered %x", reply)
 	}
 }
 
-// TestAdvertisement looks at the flags and headers of what we say.
-func TestAdvertisement(t *testing.T) {
+// TestNDP_AdvertisementFlagsAndHeaders checks what we send.
+func TestNDP_AdvertisementFlagsAndHeaders(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		frame       []byte
@@ -117,12 +117,12 @@ func TestAdvertisement(t *testing.T) {
 		destination netip.Addr
 		solicited   bool
 	}{
-		{"an answer is solicited", advertisement(us, vip6, client, client6), client, client6, true},
-		{"an announcement is for all nodes", announceNDP(us, vip6)[0], allNodes, allNodes6, false},
+		{"an answer is solicited", neighborAdvertisement(us, vip6, client, client6), client, client6, true},
+		{"an announcement is for all nodes", unsolicitedAdvertisement(us, vip6)[0], allNodes, allNodes6, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, ok := parseIPv6(test.frame)
-			if !ok || !p.checksumRight() {
+			if !ok || !p.checksumValid() {
 				t.Fatalf("invalid: %x", test.frame)
 			}
 			if p.to != test.to || p.from != us || p.source != vip6 || p.destination != test.destination || p.hopLimit != 255 {
@@ -142,8 +142,9 @@ func TestAdvertisement(t *testing.T) {
 	}
 }
 
-// FuzzHearNDP: whatever arrives, an answer is a valid advertisement of ours, and a claim is about an address we know.
-func FuzzHearNDP(f *testing.F) {
+// FuzzHandleNDP: for any frame, an answer is a valid advertisement of ours, and a reported use is of one of our
+// addresses.
+func FuzzHandleNDP(f *testing.F) {
 	f.Add(solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, client)))
 	f.Add(solicit(us, client6, vip6, vip6))
 	f.Add(solicit(us, vip6, vip6b, vip6b))
@@ -151,19 +152,19 @@ func FuzzHearNDP(f *testing.F) {
 	f.Add(advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, client)))
 	f.Add(advertise(us, vip6b, client6, vip6b, true))
 	known := maps.Clone(held6)
-	maps.Copy(known, tabled(false, vip6b))
+	maps.Copy(known, addressesOf(false, vip6b))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		before := slices.Clone(frame)
-		h := hearNDP(us, known, frame)
+		h := handleNDP(us, known, frame)
 		if !slices.Equal(before, frame) {
 			t.Error("the frame was written to")
 		}
-		checkClaim(t, known, h.claim)
+		checkUse(t, known, h.use)
 		if h.reply == nil {
 			return
 		}
 		p, ok := parseIPv6(h.reply)
-		if !ok || !p.checksumRight() || p.from != us || p.source != vip6 || !p.to.station() && p.to != allNodes {
+		if !ok || !p.checksumValid() || p.from != us || p.source != vip6 || !p.to.unicast() && p.to != allNodes {
 			t.Errorf("answered %x", h.reply)
 		}
 	})

@@ -13,41 +13,41 @@ type protocol struct {
 	name      string
 	etherType int
 	filter    filter
-	// solicited: questions come to a group that is made from the address, which the interface must listen to.
+	// solicited: requests are sent to the solicited-node multicast group of the address, which the interface must join.
 	solicited bool
-	// hear reads a frame that was received at our MAC address.
-	hear func(us mac, known table, frame []byte) heard
-	// announcement returns the frames that say unasked where an address is. The first alone is what the RFCs mean.
-	announcement func(us mac, addr netip.Addr) [][]byte
-	// probe returns the frame that asks whether somebody has an address, by somebody who has none.
+	// handle handles a frame that was received by the interface with our MAC address.
+	handle func(us mac, known addressSet, frame []byte) outcome
+	// gratuitous returns the frames that announce an address. The first one alone is what the RFCs ask for.
+	gratuitous func(us mac, addr netip.Addr) [][]byte
+	// probe returns the frame that asks whether some host uses an address, without using it.
 	probe func(us mac, addr netip.Addr) []byte
 }
 
-// heard is what a frame says that concerns us; zero: nothing.
-type heard struct {
-	// question: it asks for an address, whichever.
-	question bool
-	// reply is the frame that answers it, because the address is held; else nil.
+// outcome is what a frame means to us; the zero outcome: nothing.
+type outcome struct {
+	// request: the frame is a request or solicitation, for any address.
+	request bool
+	// reply is the frame that answers it if the address is held; else nil.
 	reply []byte
-	// claim to an address that we know.
-	claim claim
+	// use of one of our addresses by the sender of the frame.
+	use addressUse
 }
 
-// claim is somebody's word that an address is his.
-type claim struct {
-	// addr is the address; invalid: there is no claim.
+// addressUse says that another host uses one of our addresses.
+type addressUse struct {
+	// addr is the address; invalid: no address of ours is in use.
 	addr netip.Addr
-	// by is the MAC address of the claimer.
+	// by is the MAC address of the other host.
 	by mac
 	// held: we hold the address.
 	held bool
-	// probe: it is a probe, which claims nothing yet.
+	// probe: the other host probes the address and does not use it yet.
 	probe bool
 }
 
-// claimer is the MAC address that a claim gives, or that of its frame when it gives none.
-func claimer(given, from mac) mac {
-	if given.station() {
+// userMAC returns the MAC address that a packet gives for its sender, or that of its frame if it gives none.
+func userMAC(given, from mac) mac {
+	if given.unicast() {
 		return given
 	}
 	return from
@@ -56,10 +56,10 @@ func claimer(given, from mac) mac {
 var protocols = map[lb.Family]*protocol{
 	lb.IPv4: {
 		name: "ARP", etherType: unix.ETH_P_ARP, filter: arpFilter,
-		hear: hearARP, announcement: announceARP, probe: probeARP,
+		handle: handleARP, gratuitous: gratuitousARP, probe: probeARP,
 	},
 	lb.IPv6: {
 		name: "NDP", etherType: unix.ETH_P_IPV6, filter: ndpFilter, solicited: true,
-		hear: hearNDP, announcement: announceNDP, probe: probeNDP,
+		handle: handleNDP, gratuitous: unsolicitedAdvertisement, probe: probeNDP,
 	},
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -17,13 +16,13 @@ import (
 )
 
 const (
-	// defaultInterval between the periodical announcements of an address.
+	// defaultInterval is the time between the periodic announcements of an address.
 	defaultInterval = time.Minute
-	// reopenAfter is the wait before a socket that broke is opened again: short, because an address is silent
-	// meanwhile, and not zero, because a socket that breaks at once must not keep a core busy.
-	reopenAfter = 50 * time.Millisecond
-	// retryAfter is the wait between attempts while something that was asked for cannot be done.
-	retryAfter = time.Second
+	// reopenInterval is the wait before a broken socket is opened again. It is short, because nothing is answered
+	// meanwhile. It is not zero, because a socket that breaks at once must not keep a core busy.
+	reopenInterval = 50 * time.Millisecond
+	// retryInterval is the wait between attempts while a part of the desired state cannot be reached.
+	retryInterval = time.Second
 )
 
 // ErrStopped is returned by Set after Start has ended.
@@ -35,21 +34,12 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer of the metrics; nil: they are not registered.
 	Registerer prometheus.Registerer
-	// Interval between the periodical announcements of an address that is held; 0: 60 s.
+	// Interval between the periodic announcements of an address that is held; 0: 60 s.
 	Interval time.Duration
-	// Stale reports whether this process stood still and does not know yet whether other nodes have taken its
-	// addresses over. While it is true nothing is answered, announced, defended or taken over. It is called for every
-	// frame about a held address and must return at once; nil: never.
+	// Stale reports whether this process was suspended and does not know yet whether other nodes have taken its
+	// addresses over. While it is true, nothing is answered, announced, defended or taken over. It is called for every
+	// frame about a held address and must return at once; nil: never stale.
 	Stale func() bool
-}
-
-// Held is an address that this node answers for.
-type Held struct {
-	Addr netip.Addr
-	// Interfaces where it is truly answered, sorted: those asked for less those that are missing or down.
-	Interfaces []string
-	// Since this process answers for it without a break, on whatever interface.
-	Since time.Time
 }
 
 // Responder holds addresses on the segments of this node. Its methods may be called by several goroutines.
@@ -57,30 +47,30 @@ type Responder struct {
 	log       *slog.Logger
 	metrics   *metrics
 	announcer *announcer
-	watch     *watch
-	doubt     func() bool
+	detector  *conflictDetector
+	isStale   func() bool
 	changes   chan struct{}
-	// live are the sockets, for those who send without mu.
+	// live are the sockets, for those who send without holding mu.
 	live atomic.Pointer[[]*socket]
 
 	started chan struct{}
 	// broken wakes Start when a socket has failed.
 	broken chan struct{}
 
-	// friends are the cluster's and our own MAC addresses, for the receivers.
-	friends atomic.Pointer[friends]
+	// clusterMACs are the cluster's and our own MAC addresses, for the receivers.
+	clusterMACs atomic.Pointer[macSet]
 
 	mu      sync.Mutex
 	stopped bool
-	// cluster as it was said last; nodes is what it means.
-	cluster []string
-	nodes   friends
-	desired []announce.Layer2Address
-	// complete: the desired state was reached in full when it was last applied.
+	// givenMACs is the last argument of UpdateClusterMACs, nodeMACs the addresses in it.
+	givenMACs []string
+	nodeMACs  macSet
+	desired   []announce.Layer2Address
+	// complete: the last apply reached the whole desired state.
 	complete bool
-	sockets  map[place]*socket
+	sockets  map[socketKey]*socket
 	held     map[netip.Addr]Held
-	// receivers are the goroutines of the sockets; one is only ever added under mu and before stopped.
+	// receivers are the goroutines of the sockets. One is only added while mu is held and before stopped.
 	receivers sync.WaitGroup
 }
 
@@ -100,60 +90,60 @@ func New(cfg Config) *Responder {
 		log:       cfg.Log,
 		metrics:   m,
 		announcer: newAnnouncer(cfg.Interval, cfg.Stale),
-		watch:     newWatch(cfg.Log, m),
-		doubt:     cfg.Stale,
+		detector:  newConflictDetector(cfg.Log, m),
+		isStale:   cfg.Stale,
 		changes:   make(chan struct{}, 1),
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
-		sockets:   map[place]*socket{},
+		sockets:   map[socketKey]*socket{},
 		held:      map[netip.Addr]Held{},
 	}
 	r.live.Store(&[]*socket{})
-	r.friends.Store(&friends{})
+	r.clusterMACs.Store(&macSet{})
 	return r
 }
 
-// Start answers for what Set asks until ctx ends; then it falls silent, closes its sockets and returns nil. A socket
-// that breaks is opened again by itself. Start may be called once.
+// Start answers for what Set asks until ctx ends; then it closes its sockets and returns nil. It opens a broken socket
+// again. Start may be called once.
 func (r *Responder) Start(ctx context.Context) error {
-	var speaking sync.WaitGroup
-	speaking.Go(func() { r.announcer.run(ctx) })
-	speaking.Go(func() { r.detect(ctx) })
+	var running sync.WaitGroup
+	running.Go(func() { r.announcer.run(ctx) })
+	running.Go(func() { r.detectConflicts(ctx) })
 	close(r.started)
 
-	mend := time.NewTimer(0)
-	mend.Stop()
-	said := ""
+	retry := time.NewTimer(0)
+	retry.Stop()
+	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
 			r.stop()
 			r.receivers.Wait()
-			speaking.Wait()
+			running.Wait()
 			return nil
 		case <-r.broken:
-			mend.Reset(reopenAfter)
-		case <-mend.C:
-			// The same complaint every second would say no more than the first.
-			complaint := ""
-			if err := r.again(); err != nil {
-				complaint = err.Error()
-				mend.Reset(retryAfter)
+			retry.Reset(reopenInterval)
+		case <-retry.C:
+			// An error is logged when it changes and not at every attempt.
+			problem := ""
+			if err := r.reapply(); err != nil {
+				problem = err.Error()
+				retry.Reset(retryInterval)
 			}
-			if complaint != said && complaint != "" {
-				r.log.Warn("layer 2 is incomplete, trying again", "error", complaint, "after", retryAfter)
+			if problem != logged && problem != "" {
+				r.log.Warn("layer 2 is incomplete, trying again", "error", problem, "after", retryInterval)
 			}
-			said = complaint
+			logged = problem
 		}
 	}
 }
 
-// Set makes the node answer for these addresses and no others: new ones first, then those that are not asked for fall
-// silent. A new one is announced at once; with Probe, when its probes found no foreign host, which Set does not wait for
-// and Changes tells. What cannot be done, because an interface is missing or down, is returned as an error that
-// names it, stands out in Held by its absence, and is tried again at the next Set; all else is done regardless. Set
-// waits for Start, and may be called as often as one likes: interfaces that were renamed, replaced or given another MAC
-// address are noticed by it.
+// Set makes the node answer for these addresses and no others: it first adds the new ones, then it stops answering for
+// those no longer wanted. A new address is announced at once; one with Probe is announced after its probes have found
+// no foreign host. Set does not wait for that; Changes reports it. What cannot be done, because an interface is missing
+// or down, is returned as an error that names it, is missing in Held, and is tried again at the next Set; the rest is
+// done. Set waits for Start or for ctx. It may be called as often as wanted: it notices interfaces that were renamed,
+// replaced or given another MAC address.
 func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address) error {
 	select {
 	case <-r.started:
@@ -162,59 +152,50 @@ func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.complete && slices.EqualFunc(r.desired, addresses, same) && r.settled() {
-		return nil // Most passes change nothing; with thousands of addresses that is worth knowing early.
+	if r.complete && slices.EqualFunc(r.desired, addresses, equalIgnoringProbe) && r.upToDate() {
+		return nil // Most calls change nothing; with thousands of addresses it is worth to return early.
 	}
 	r.desired = slices.Clone(addresses)
 	return r.apply()
 }
 
-// same leaves Probe out, which has no meaning for an address that is known.
-func same(a, b announce.Layer2Address) bool {
+// equalIgnoringProbe compares two addresses without Probe, which has no meaning for an address that is known.
+func equalIgnoringProbe(a, b announce.Layer2Address) bool {
 	return a.Addr == b.Addr && slices.Equal(a.Interfaces, b.Interfaces)
 }
 
-// Held returns the addresses that are truly answered for, in order.
-func (r *Responder) Held() []Held {
-	r.mu.Lock()
-	held := slices.Collect(maps.Values(r.held))
-	r.mu.Unlock()
-	slices.SortFunc(held, func(a, b Held) int { return a.Addr.Compare(b.Addr) })
-	return held
-}
-
-// again applies the last desired state once more.
-func (r *Responder) again() error {
+// reapply applies the last desired state again.
+func (r *Responder) reapply() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer signal(r.changes)
+	defer notify(r.changes)
 	return r.apply()
 }
 
-// Announce announces all held addresses again, now and over the next seconds, as after a take-over: others may have
-// spoken for them in a part of the segment that was out of reach.
-func (r *Responder) Announce() { r.announcer.again() }
+// Announce announces all held addresses again, now and over the next seconds, as after a take-over. Other nodes may
+// have announced them in a part of the segment that was out of reach.
+func (r *Responder) Announce() { r.announcer.announceAll() }
 
-// Changes wakes when a conflict has begun or ended, or Held has changed by itself: an address was found free, a broken
-// socket was mended. It carries nothing.
+// Changes wakes its receiver when a conflict has begun or ended, or when Held has changed without a Set: an address was
+// found free, or a broken socket was replaced. A wake carries nothing.
 func (r *Responder) Changes() <-chan struct{} { return r.changes }
 
-// signal leaves a wake in a channel that holds one.
-func signal(wake chan struct{}) {
+// notify sends a wake to a channel with a buffer of one, unless one waits there already.
+func notify(wake chan struct{}) {
 	select {
 	case wake <- struct{}{}:
 	default:
 	}
 }
 
-// stop closes everything for good.
+// stop closes all sockets for good.
 func (r *Responder) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
-	for where := range r.sockets {
-		r.close(where)
+	for key := range r.sockets {
+		r.closeSocket(key)
 	}
-	r.watch.follow(nil)
+	r.detector.setAddresses(nil)
 	r.publish()
 }

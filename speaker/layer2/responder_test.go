@@ -32,9 +32,9 @@ var (
 	vip6c = netip.MustParseAddr("2001:db8::1:0:10")
 )
 
-// TestWhatIsAnsweredIsWhatWasAsked takes a Responder from state to state, in order and then at random. After each, the
-// kernels at the far ends ask for everything, and Held must say the same.
-func TestWhatIsAnsweredIsWhatWasAsked(t *testing.T) {
+// TestResponder_AnswersWhatWasSet sets states in order and then at random. After each, the kernels at the far ends ask
+// for all addresses, and Held must agree with the answers.
+func TestResponder_AnswersWhatWasSet(t *testing.T) {
 	one, two := newSegment(t, "near0"), newSegment(t, "near1")
 	everything := []netip.Addr{vip4, vip4b, vip4c, vip6, vip6b, vip6c}
 	first, second, both := []string{"near0"}, []string{"near1"}, []string{"near0", "near1"}
@@ -94,16 +94,16 @@ func TestWhatIsAnsweredIsWhatWasAsked(t *testing.T) {
 	}
 }
 
-// TestLinksComeAndGo: whatever happens to an interface, the next Set makes the best of it, names what is missing, and
-// Held tells the truth.
-func TestLinksComeAndGo(t *testing.T) {
+// TestResponder_FollowsLinks: whatever happens to an interface, the next Set does what is possible and names what is
+// not, and Held is right.
+func TestResponder_FollowsLinks(t *testing.T) {
 	s, other := newSegment(t, "near0"), newSegment(t, "near1")
 	want := on([]string{"near0", "near1"}, vip4, vip6)
 	r := begin(t, Config{})
 	for _, step := range []struct {
 		name string
 		do   func()
-		// fault is what Set says of near0; "" when it answers there.
+		// fault is what Set says of near0; "" if it works there.
 		fault string
 	}{
 		{"at first", func() {}, ""},
@@ -129,10 +129,10 @@ func TestLinksComeAndGo(t *testing.T) {
 			netnstest.AwaitCarrier(t, "near0")
 		}, ""},
 		{"removed", func() { ip(t, "link del near0") }, "near0: there is no such interface"},
-		{"replaced", func() { s.plug(t) }, ""},
+		{"replaced", func() { s.connect(t) }, ""},
 		{"replaced between two Sets", func() {
 			ip(t, "link del near0")
-			s.plug(t)
+			s.connect(t)
 		}, ""},
 		{"replaced by one without Ethernet", func() {
 			ip(t, "link del near0")
@@ -162,14 +162,14 @@ func TestLinksComeAndGo(t *testing.T) {
 			}
 			wantAnswers(t, s, s.mac(t), []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
 		}
-		// The other interface never suffers.
+		// The other interface is not affected.
 		wantAnswers(t, other, other.mac(t), []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
 	}
 	ip(t, "link del near0")
 }
 
-// TestABrokenSocketIsMendedWithoutASet: an interface that was down and up again, unseen by anybody, answers.
-func TestABrokenSocketIsMendedWithoutASet(t *testing.T) {
+// TestResponder_ReopensABrokenSocket: an interface that was down and up again answers without a Set.
+func TestResponder_ReopensABrokenSocket(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
@@ -191,8 +191,8 @@ func TestABrokenSocketIsMendedWithoutASet(t *testing.T) {
 	wantAnswers(t, s, s.mac(t), []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
 }
 
-// TestAFlapThatNobodySawIsMended: the interface is up again before anybody looks at it.
-func TestAFlapThatNobodySawIsMended(t *testing.T) {
+// TestResponder_SurvivesAnUnseenFlap: the interface is up again before anybody looks at it.
+func TestResponder_SurvivesAnUnseenFlap(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4))
@@ -201,7 +201,7 @@ func TestAFlapThatNobodySawIsMended(t *testing.T) {
 	if err := errors.Join(netlink.LinkSetDown(near), netlink.LinkSetUp(near)); err != nil {
 		t.Fatal(err)
 	}
-	// The host may also learn from an announcement, so it is our own count that tells.
+	// The host may also learn from an announcement, so only our own counter is a proof.
 	before := testutil.ToFloat64(r.metrics.ipv4.answered)
 	netnstest.Eventually(t, "it is answered again", func() error {
 		s.answers(t, vip4)
@@ -212,10 +212,10 @@ func TestAFlapThatNobodySawIsMended(t *testing.T) {
 	})
 }
 
-// TestAGroupIsLeftWithTheLastOfItsAddresses, as the kernel's list of memberships shows.
-func TestAGroupIsLeftWithTheLastOfItsAddresses(t *testing.T) {
+// TestMulticastGroups_LeftWithTheLastAddress reads the kernel's list of memberships.
+func TestMulticastGroups_LeftWithTheLastAddress(t *testing.T) {
 	newSegment(t, "near0")
-	g := newGroups(lookUp("near0").nic.index)
+	g := newMulticastGroups(lookUp("near0").nic.index)
 	t.Cleanup(g.close)
 	for _, step := range []struct {
 		name   string
@@ -242,7 +242,7 @@ func TestAGroupIsLeftWithTheLastOfItsAddresses(t *testing.T) {
 	}
 }
 
-func TestSinceTellsHowLongWithoutABreak(t *testing.T) {
+func TestResponder_HeldSince(t *testing.T) {
 	newSegment(t, "near0")
 	newSegment(t, "near1")
 	r := begin(t, Config{})
@@ -266,7 +266,7 @@ func TestSinceTellsHowLongWithoutABreak(t *testing.T) {
 	}
 }
 
-func TestSetRefusesWhatIsNoHostAndDoesTheRest(t *testing.T) {
+func TestResponder_RefusesWhatIsNoHostAddress(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	err := r.Set(t.Context(), on([]string{"near0"}, netip.Addr{}, netip.MustParseAddr("224.0.0.1"), vip4))
@@ -276,7 +276,7 @@ func TestSetRefusesWhatIsNoHostAndDoesTheRest(t *testing.T) {
 	wantAnswers(t, s, s.mac(t), []netip.Addr{vip4}, []netip.Addr{vip4})
 }
 
-func TestSetWaitsForStartNoLongerThanItsContext(t *testing.T) {
+func TestResponder_SetWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	if err := New(Config{}).Set(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
@@ -284,7 +284,7 @@ func TestSetWaitsForStartNoLongerThanItsContext(t *testing.T) {
 	}
 }
 
-func TestMetrics(t *testing.T) {
+func TestResponder_Metrics(t *testing.T) {
 	s := newSegment(t, "near0")
 	registry := prometheus.NewRegistry()
 	r := begin(t, Config{Registerer: registry})
@@ -298,7 +298,7 @@ func TestMetrics(t *testing.T) {
 			}
 			return nil
 		})
-		// The group of an address that is not held is not even listened to.
+		// The group of an address that is not held is not joined.
 		if received := testutil.ToFloat64(m.received); received < testutil.ToFloat64(m.answered) {
 			t.Errorf("%s: only %v received", lb.FamilyOf(addr).String(), received)
 		}
@@ -318,8 +318,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestManyAddresses holds more groups than one socket can join, and gives them all back.
-func TestManyAddresses(t *testing.T) {
+// TestResponder_HoldsManyAddresses holds more groups than one socket can join, and removes them all.
+func TestResponder_HoldsManyAddresses(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	const many = 5000
@@ -336,7 +336,7 @@ func TestManyAddresses(t *testing.T) {
 	begin = time.Now()
 	mustSet(t, r, on([]string{"near0"}, all...))
 	t.Logf("and again, which changes nothing, in %v", time.Since(begin))
-	if sockets := len(r.sockets[place{"near0", lb.IPv6}].groups.sockets); sockets < 2 {
+	if sockets := len(r.sockets[socketKey{"near0", lb.IPv6}].groups.sockets); sockets < 2 {
 		t.Errorf("%d groups fitted into %d socket: the test is too small for this kernel", many, sockets)
 	}
 	if held := r.Held(); len(held) != len(all) {

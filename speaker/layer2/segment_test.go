@@ -21,40 +21,40 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
-// segment is a cable from one of our interfaces to a host whose kernel asks by its own ARP and NDP.
+// segment is a cable from one of our interfaces to a host whose kernel resolves addresses by its own ARP and NDP.
 type segment struct {
 	near, far string
 	host      *netnstest.Namespace
 }
 
-// newSegment lays a cable named near to a host with the addresses 192.0.2.1/24 and 2001:db8::1/64.
+// newSegment connects an interface named near to a host with the addresses 192.0.2.1/24 and 2001:db8::1/64.
 func newSegment(t testing.TB, near string) *segment {
 	t.Helper()
 	s := &segment{near: near, far: "far0", host: netnstest.New(t)}
-	s.plug(t)
+	s.connect(t)
 	return s
 }
 
-// plug lays the cable, also once more after it was removed.
-func (s *segment) plug(t testing.TB) {
+// connect creates the cable; it may be called again after the cable was removed.
+func (s *segment) connect(t testing.TB) {
 	t.Helper()
 	netnstest.Veth(t, s.near, s.host, s.far)
-	s.settle(t)
+	s.addAddresses(t)
 }
 
-// settle gives the host its addresses.
-func (s *segment) settle(t testing.TB) {
+// addAddresses gives the host its addresses.
+func (s *segment) addAddresses(t testing.TB) {
 	t.Helper()
 	s.host.Run(t, "ip", "addr", "add", "192.0.2.1/24", "dev", s.far)
 	s.host.Run(t, "ip", "addr", "add", "2001:db8::1/64", "dev", s.far, "nodad")
-	// A question that nobody answers is settled after three attempts, 30 ms apart.
+	// A resolution that nobody answers fails after three attempts, 30 ms apart.
 	for _, family := range []string{"ipv4", "ipv6"} {
 		s.host.Sysctl(t, family+"/neigh/"+s.far+"/retrans_time_ms", "30")
 	}
 }
 
-// answers makes the host ask for addresses it knows nothing of, and returns the MAC address each was answered with;
-// those that nobody answered are left out.
+// answers makes the host resolve addresses without a cache, and returns the MAC address of each; those that nobody
+// answered are missing.
 func (s *segment) answers(t *testing.T, addresses ...netip.Addr) map[netip.Addr]mac {
 	t.Helper()
 	s.host.Do(t, func() {
@@ -71,7 +71,8 @@ func (s *segment) answers(t *testing.T, addresses ...netip.Addr) map[netip.Addr]
 			for _, addr := range addresses {
 				switch n := s.neighbor(t, addr); {
 				case n == nil:
-					// All namespaces of a machine share one table, from which the kernel sweeps what failed when it is full.
+					// All namespaces of a machine share one neighbor table. When it is full, the kernel removes failed
+					// entries.
 					s.ask(t, addr)
 					err = fmt.Errorf("%v is not known", addr)
 				case n.State == unix.NUD_INCOMPLETE:
@@ -86,18 +87,18 @@ func (s *segment) answers(t *testing.T, addresses ...netip.Addr) map[netip.Addr]
 	return macs
 }
 
-// ask makes the host send a datagram, for which it must ask who has the address.
+// ask makes the host send a datagram, for which it must resolve the address.
 func (s *segment) ask(t *testing.T, addr netip.Addr) {
 	conn, err := net.Dial("udp", netip.AddrPortFrom(addr, 9).String())
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	_, _ = conn.Write([]byte("?")) // Refused when nobody answered the last time.
+	_, _ = conn.Write([]byte("?")) // It fails if nobody answered the last time.
 	_ = conn.Close()
 }
 
-// neighbor is what the host knows of an address; nil when nothing. It runs in the host's namespace.
+// neighbor returns the host's neighbor entry of an address; nil if there is none. It runs in the host's namespace.
 func (s *segment) neighbor(t *testing.T, addr netip.Addr) *netlink.Neigh {
 	family := netlink.FAMILY_V4
 	if addr.Is6() {
@@ -124,7 +125,7 @@ func (s *segment) index(t testing.TB) int {
 	return link.Attrs().Index
 }
 
-// mac is the current MAC address of our end.
+// mac returns the current MAC address of our end.
 func (s *segment) mac(t testing.TB) mac {
 	t.Helper()
 	link, err := netlink.LinkByName(s.near)
@@ -134,7 +135,7 @@ func (s *segment) mac(t testing.TB) mac {
 	return mac(link.Attrs().HardwareAddr)
 }
 
-// begin runs a Responder for the length of the test.
+// begin runs a new Responder for the length of the test.
 func begin(t testing.TB, cfg Config) *Responder {
 	t.Helper()
 	r := New(cfg)
@@ -165,7 +166,7 @@ func run(t testing.TB, r *Responder) {
 	})
 }
 
-// on asks for addresses on one set of interfaces.
+// on returns desired addresses on one set of interfaces.
 func on(interfaces []string, addresses ...netip.Addr) []announce.Layer2Address {
 	all := make([]announce.Layer2Address, 0, len(addresses))
 	for _, addr := range addresses {
@@ -181,8 +182,8 @@ func mustSet(t testing.TB, r *Responder, want []announce.Layer2Address) {
 	}
 }
 
-// wantAnswers compares what a host is answered with what it should be. An answer that is missing is asked for again,
-// since a busy machine may be slower than the host is patient; an answer that should not be is an error at once.
+// wantAnswers compares what a host is answered with what it should be. A missing answer is asked for again, because a
+// busy machine may be slower than the host's timeout; a wrong answer is an error at once.
 func wantAnswers(t *testing.T, s *segment, ours mac, asked, want []netip.Addr) {
 	t.Helper()
 	open := asked

@@ -13,41 +13,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// longest frame that is read whole: those that we listen to are far shorter.
-const longest = 2048
+// maxFrameLength is the most bytes that are read of a frame; ARP and NDP frames are far shorter.
+const maxFrameLength = 2048
 
-// table of addresses that were asked for. One that has been published is never written again.
-type table map[netip.Addr]*vip
+// addressSet is a set of desired addresses. One that has been published is never changed.
+type addressSet map[netip.Addr]*vip
 
-// judge rules on what the sockets hear.
-type judge interface {
-	// doubtful: this node may have been replaced as a holder.
-	doubtful() bool
-	// claimed: somebody claims an address on an interface.
-	claimed(on string, c claim)
+// frameHandler decides about what the sockets receive.
+type frameHandler interface {
+	// stale reports whether this node may have been replaced as holder.
+	stale() bool
+	// addressInUse handles the use of an address by another host on an interface.
+	addressInUse(interfaceName string, u addressUse)
 }
 
-// socket is our ear and mouth for one protocol on one interface.
+// socket sends and receives one protocol on one interface.
 type socket struct {
 	name     string
 	nic      nic
 	protocol *protocol
 	metrics  *familyMetrics
-	judge    judge
+	handler  frameHandler
 	conn     *packet.Conn
 	raw      syscall.RawConn
-	// known is read by the receiver for every frame and replaced as a whole by add and keep, which one goroutine at a
-	// time may call.
-	known atomic.Pointer[table]
-	// groups that the interface listens to for our sake; nil where questions are broadcast.
-	groups *groups
-	// closed: by us; broken: the receiver has ended by itself.
+	// addresses is read by the receiver for every frame. add and removeOthers replace the whole set; only one goroutine
+	// at a time may call them.
+	addresses atomic.Pointer[addressSet]
+	// groups are the multicast groups that the interface has joined for us; nil for ARP, which is broadcast.
+	groups *multicastGroups
+	// closed: by close; broken: serve has ended with an error.
 	closed, broken atomic.Bool
 }
 
-// open opens a socket that knows nothing yet.
-func open(where place, on nic, m *familyMetrics, j judge) (*socket, error) {
-	p := protocols[where.family]
+// open opens a socket without addresses.
+func open(key socketKey, on nic, m *familyMetrics, handler frameHandler) (*socket, error) {
+	p := protocols[key.family]
 	filter, err := p.filter.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("assemble the %s filter: %w", p.name, err)
@@ -60,11 +60,11 @@ func open(where place, on nic, m *familyMetrics, j judge) (*socket, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open a packet socket: %w", err), conn.Close())
 	}
-	s := &socket{name: where.name, nic: on, protocol: p, metrics: m, judge: j, conn: conn, raw: raw}
+	s := &socket{name: key.name, nic: on, protocol: p, metrics: m, handler: handler, conn: conn, raw: raw}
 	if p.solicited {
-		s.groups = newGroups(on.index)
+		s.groups = newMulticastGroups(on.index)
 	}
-	s.known.Store(&table{})
+	s.addresses.Store(&addressSet{})
 	return s, nil
 }
 
@@ -77,10 +77,10 @@ func (s *socket) close() {
 	}
 }
 
-// add begins to listen for addresses, and to answer for those that are held. It returns those that are new, even when
-// some others cannot be had.
-func (s *socket) add(addresses table) ([]netip.Addr, error) {
-	old := *s.known.Load()
+// add adds addresses; those that are held are answered from now on. It returns the addresses that are new, even if
+// others could not be added.
+func (s *socket) add(addresses addressSet) ([]netip.Addr, error) {
+	old := *s.addresses.Load()
 	var (
 		added []netip.Addr
 		errs  []error
@@ -102,14 +102,14 @@ func (s *socket) add(addresses table) ([]netip.Addr, error) {
 		for _, addr := range added {
 			next[addr] = addresses[addr]
 		}
-		s.known.Store(&next)
+		s.addresses.Store(&next)
 	}
 	return added, errors.Join(errs...)
 }
 
-// keep forgets all but these addresses, and returns those that went.
-func (s *socket) keep(addresses table) []netip.Addr {
-	old := *s.known.Load()
+// removeOthers removes all addresses but these, and returns the removed ones.
+func (s *socket) removeOthers(addresses addressSet) []netip.Addr {
+	old := *s.addresses.Load()
 	var removed []netip.Addr
 	for addr := range old {
 		if _, kept := addresses[addr]; !kept {
@@ -123,7 +123,7 @@ func (s *socket) keep(addresses table) []netip.Addr {
 	for _, addr := range removed {
 		delete(next, addr)
 	}
-	s.known.Store(&next) // Silent before the groups are left: what is left to arrive is not answered.
+	s.addresses.Store(&next) // Before the groups are left: requests that are still received are not answered.
 	if s.groups != nil {
 		for _, addr := range removed {
 			s.groups.leave(addr)
@@ -132,20 +132,20 @@ func (s *socket) keep(addresses table) []netip.Addr {
 	return removed
 }
 
-// knows reports whether the socket listens for an address.
-func (s *socket) knows(addr netip.Addr) bool { return (*s.known.Load())[addr] != nil }
+// knows reports whether the socket has an address.
+func (s *socket) knows(addr netip.Addr) bool { return (*s.addresses.Load())[addr] != nil }
 
 // holds reports whether the socket answers for an address.
 func (s *socket) holds(addr netip.Addr) bool {
-	v := (*s.known.Load())[addr]
+	v := (*s.addresses.Load())[addr]
 	return v != nil && v.held.Load()
 }
 
-// serve answers what is asked until the socket is closed (nil) or breaks. The library's ReadFrom would make an address
-// for every frame, so the descriptor is read directly: a frame that is not for us costs no memory.
+// serve answers requests until the socket is closed (nil) or fails. It reads the descriptor directly, because the
+// library's ReadFrom allocates an address for every frame: a frame that is not for us costs no memory.
 func (s *socket) serve() error {
 	var (
-		frame = make([]byte, longest)
+		frame = make([]byte, maxFrameLength)
 		n     int
 		err   error
 	)
@@ -154,14 +154,14 @@ func (s *socket) serve() error {
 		return !errors.Is(err, unix.EAGAIN)
 	}
 	for {
-		if waiting := s.raw.Read(read); waiting != nil {
-			err = waiting
+		if readErr := s.raw.Read(read); readErr != nil {
+			err = readErr
 		}
 		switch {
 		case s.closed.Load():
 			return nil
 		case err == nil:
-			s.hear(frame[:n])
+			s.handleFrame(frame[:n])
 		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOBUFS):
 		default:
 			return fmt.Errorf("receive: %w", err)
@@ -169,40 +169,40 @@ func (s *socket) serve() error {
 	}
 }
 
-// hear takes one frame that the filter let through: it answers a question about a held address and passes claims on. A
-// process that stood still, and does not know yet whether another node has taken its place, says nothing.
-func (s *socket) hear(frame []byte) {
-	h := s.protocol.hear(s.nic.mac, *s.known.Load(), frame)
-	if h.question {
+// handleFrame handles one frame that passed the filter: it answers a request for a held address, and reports the use of
+// an address by another host. A process that may have been replaced as holder says nothing.
+func (s *socket) handleFrame(frame []byte) {
+	o := s.protocol.handle(s.nic.mac, *s.addresses.Load(), frame)
+	if o.request {
 		s.metrics.received.Inc()
 	}
-	if (h.reply != nil || h.claim.held) && s.judge.doubtful() {
-		s.metrics.doubted.Inc()
+	if (o.reply != nil || o.use.held) && s.handler.stale() {
+		s.metrics.droppedStale.Inc()
 		return
 	}
-	if h.reply != nil && s.send(h.reply) {
+	if o.reply != nil && s.send(o.reply) {
 		s.metrics.answered.Inc()
 	}
-	if h.claim.addr.IsValid() {
-		s.judge.claimed(s.name, h.claim)
+	if o.use.addr.IsValid() {
+		s.handler.addressInUse(s.name, o.use)
 	}
 }
 
-// announce tells the segment that an address is at our MAC address, unless it is no longer held.
+// announce sends the gratuitous frames of an address, unless it is no longer held.
 func (s *socket) announce(addr netip.Addr) {
 	if s.holds(addr) {
-		s.gratuitous(s.protocol.announcement(s.nic.mac, addr))
+		s.sendGratuitous(s.protocol.gratuitous(s.nic.mac, addr))
 	}
 }
 
-// defend says once that an address is ours: one packet, as RFC 5227 section 2.4 has it.
+// defend announces an address once, with one packet (RFC 5227 section 2.4).
 func (s *socket) defend(addr netip.Addr) {
 	if s.holds(addr) {
-		s.gratuitous(s.protocol.announcement(s.nic.mac, addr)[:1])
+		s.sendGratuitous(s.protocol.gratuitous(s.nic.mac, addr)[:1])
 	}
 }
 
-func (s *socket) gratuitous(frames [][]byte) {
+func (s *socket) sendGratuitous(frames [][]byte) {
 	for _, frame := range frames {
 		if s.send(frame) {
 			s.metrics.gratuitous.Inc()
@@ -210,7 +210,7 @@ func (s *socket) gratuitous(frames [][]byte) {
 	}
 }
 
-// probe asks the segment whether somebody has an address that we know. It reports whether the question went out.
+// probe sends a probe for an address, and reports whether it was sent.
 func (s *socket) probe(addr netip.Addr) bool {
 	if !s.knows(addr) || !s.send(s.protocol.probe(s.nic.mac, addr)) {
 		return false
@@ -219,8 +219,8 @@ func (s *socket) probe(addr netip.Addr) bool {
 	return true
 }
 
-// send sends a frame. One that cannot be sent is counted and no more: questions and announcements are repeated, and a
-// socket that is of no use any more is noticed by the receiver.
+// send sends a frame and reports whether the kernel took it. A failure is only counted: requests and announcements are
+// repeated, and serve notices a socket that no longer works.
 func (s *socket) send(frame []byte) bool {
 	if _, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
 		s.metrics.failed.Inc()

@@ -18,8 +18,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// sniff opens a packet socket at the far end that sees all frames of a type.
-func (s *segment) sniff(t testing.TB, etherType int) *packet.Conn {
+// listen opens a packet socket at the far end that receives all frames of a type.
+func (s *segment) listen(t testing.TB, etherType int) *packet.Conn {
 	t.Helper()
 	var (
 		conn *packet.Conn
@@ -33,17 +33,17 @@ func (s *segment) sniff(t testing.TB, etherType int) *packet.Conn {
 	return conn
 }
 
-// receive reads frames until one is as wanted, and says when it came.
+// receive reads frames until one is as wanted, and returns when it came.
 func receive(t *testing.T, conn *packet.Conn, what string, wanted func([]byte) bool) time.Time {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	frame := make([]byte, longest)
+	frame := make([]byte, maxFrameLength)
 	for {
 		n, _, err := conn.ReadFrom(frame)
 		if errors.Is(err, unix.ENETDOWN) {
-			continue // It is said once, and the socket goes on when the interface is up again.
+			continue // Reported once; the socket works again when the interface is up.
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
@@ -54,12 +54,12 @@ func receive(t *testing.T, conn *packet.Conn, what string, wanted func([]byte) b
 	}
 }
 
-func equal(want []byte) func([]byte) bool {
+func equalTo(want []byte) func([]byte) bool {
 	return func(frame []byte) bool { return bytes.Equal(frame, want) }
 }
 
-// TestTakingOverIsAnnounced at once and again a second later, in every form, and again for a new MAC address.
-func TestTakingOverIsAnnounced(t *testing.T) {
+// TestResponder_AnnouncesATakeOver at once and again a second later, in every form, and again with a new MAC address.
+func TestResponder_AnnouncesATakeOver(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	for _, test := range []struct {
@@ -68,17 +68,17 @@ func TestTakingOverIsAnnounced(t *testing.T) {
 		kind  int
 		mac   string
 	}{
-		{vip4, announceARP, unix.ETH_P_ARP, "02:00:00:00:77:04"},
-		{vip6, announceNDP, unix.ETH_P_IPV6, "02:00:00:00:77:06"},
+		{vip4, gratuitousARP, unix.ETH_P_ARP, "02:00:00:00:77:04"},
+		{vip6, unsolicitedAdvertisement, unix.ETH_P_IPV6, "02:00:00:00:77:06"},
 	} {
-		conn := s.sniff(t, test.kind)
+		conn := s.listen(t, test.kind)
 		mustSet(t, r, on([]string{"near0"}, test.addr))
 		var first, last time.Time
 		for _, form := range test.forms(s.mac(t), test.addr) {
-			first = receive(t, conn, "the first announcement", equal(form))
+			first = receive(t, conn, "the first announcement", equalTo(form))
 		}
 		for _, form := range test.forms(s.mac(t), test.addr) {
-			last = receive(t, conn, "the second announcement", equal(form))
+			last = receive(t, conn, "the second announcement", equalTo(form))
 		}
 		if wait := last.Sub(first); wait < 700*time.Millisecond {
 			t.Errorf("%v was announced again after only %v", test.addr, wait)
@@ -86,15 +86,15 @@ func TestTakingOverIsAnnounced(t *testing.T) {
 		ip(t, "link set near0 address "+test.mac)
 		mustSet(t, r, on([]string{"near0"}, test.addr))
 		for _, form := range test.forms(s.mac(t), test.addr) {
-			receive(t, conn, "the announcement of a new MAC address", equal(form))
+			receive(t, conn, "the announcement of a new MAC address", equalTo(form))
 		}
 	}
 }
 
-// TestWhatComesBackIsAnnounced: an interface that was gone, in whatever way, or was never there.
-func TestWhatComesBackIsAnnounced(t *testing.T) {
+// TestResponder_AnnouncesOnAReturningInterface: an interface that was missing or down, or is new.
+func TestResponder_AnnouncesOnAReturningInterface(t *testing.T) {
 	s := &segment{near: "near0", far: "far0", host: netnstest.New(t)}
-	r := hurried(t, Config{})
+	r := beginFast(t, Config{})
 	want := on([]string{"near0"}, vip4, vip6)
 	for _, step := range []struct{ name, gone, back string }{
 		{"an interface that appears later", "", "near: link set spare0 down name near0 up"},
@@ -105,7 +105,7 @@ func TestWhatComesBackIsAnnounced(t *testing.T) {
 		{"removed and replaced", "near: link del near0", "near: link set spare0 down name near0 up"},
 	} {
 		t.Log(step.name)
-		s.change(t, step.gone)
+		s.runIP(t, step.gone)
 		if _, err := netlink.LinkByName("near0"); err != nil || step.gone != "" {
 			if err := r.Set(t.Context(), want); err == nil {
 				t.Fatalf("%s: no error without the interface", step.name)
@@ -115,26 +115,26 @@ func TestWhatComesBackIsAnnounced(t *testing.T) {
 			}
 		}
 		if strings.Contains(step.back, "spare0") {
-			(&segment{near: "spare0", far: "far0", host: s.host}).plug(t)
+			(&segment{near: "spare0", far: "far0", host: s.host}).connect(t)
 		}
-		// The Responder may see for itself that the interface is back, so the far end listens before.
-		arps, ndps := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6)
-		s.change(t, step.back)
+		// The Responder may notice the interface by itself, so the far end must listen before.
+		arps, ndps := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6)
+		s.runIP(t, step.back)
 		netnstest.AwaitCarrier(t, "near0")
 		s.host.Do(t, func() { netnstest.AwaitCarrier(t, "far0") })
 		ours := s.mac(t)
 		mustSet(t, r, want)
-		receive(t, arps, step.name+": the request form", equal(announceARP(ours, vip4)[0]))
-		receive(t, arps, step.name+": the reply form", equal(announceARP(ours, vip4)[1]))
-		receive(t, ndps, step.name+": the advertisement", equal(announceNDP(ours, vip6)[0]))
-		put(t, arps, request(ours, client4, vip4))
-		receive(t, arps, step.name+": an answer", equal(arpAnswer(ours)))
+		receive(t, arps, step.name+": the request form", equalTo(gratuitousARP(ours, vip4)[0]))
+		receive(t, arps, step.name+": the reply form", equalTo(gratuitousARP(ours, vip4)[1]))
+		receive(t, ndps, step.name+": the advertisement", equalTo(unsolicitedAdvertisement(ours, vip6)[0]))
+		send(t, arps, request(ours, client4, vip4))
+		receive(t, arps, step.name+": an answer", equalTo(arpAnswer(ours)))
 	}
 	ip(t, "link del near0")
 }
 
-// change runs ip at the near or the far end, as "near: link set near0 up".
-func (s *segment) change(t *testing.T, line string) {
+// runIP runs ip at the near or the far end, as in "near: link set near0 up".
+func (s *segment) runIP(t *testing.T, line string) {
 	t.Helper()
 	switch where, args, _ := strings.Cut(line, ": "); where {
 	case "near":
@@ -144,8 +144,8 @@ func (s *segment) change(t *testing.T, line string) {
 	}
 }
 
-// TestTheKernelBelievesAnAnnouncement: a host that knew the address at another node sends to us at once.
-func TestTheKernelBelievesAnAnnouncement(t *testing.T) {
+// TestResponder_KernelBelievesAnnouncements: a host that knew the address at another node sends to us at once.
+func TestResponder_KernelBelievesAnnouncements(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	stale := mac{2, 0, 0, 0, 0xde, 0xad}
@@ -171,13 +171,13 @@ func TestTheKernelBelievesAnAnnouncement(t *testing.T) {
 	}
 }
 
-// TestReachabilityIsConfirmed: the kernel asks by unicast whether a neighbor it knows is still there.
-func TestReachabilityIsConfirmed(t *testing.T) {
+// TestResponder_ConfirmsReachability: the kernel asks by unicast whether a known neighbor is still there.
+func TestResponder_ConfirmsReachability(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
 	wantAnswers(t, s, s.mac(t), []netip.Addr{vip4, vip6}, []netip.Addr{vip4, vip6})
-	awaitLinkLocal(t, s.host, "far0") // The kernel asks by it.
+	awaitLinkLocal(t, s.host, "far0") // The kernel asks from it.
 	ours := s.mac(t)
 	for _, addr := range []netip.Addr{vip4, vip6} {
 		s.host.Do(t, func() {
@@ -198,8 +198,8 @@ func TestReachabilityIsConfirmed(t *testing.T) {
 	}
 }
 
-// TestOtherHostsFindTheirDuplicate: the kernel's own duplicate address detection stumbles over a held address.
-func TestOtherHostsFindTheirDuplicate(t *testing.T) {
+// TestNDP_OtherHostsDetectTheirDuplicate: the kernel's own Duplicate Address Detection detects a held address.
+func TestNDP_OtherHostsDetectTheirDuplicate(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip6))
@@ -220,33 +220,33 @@ func TestOtherHostsFindTheirDuplicate(t *testing.T) {
 	})
 }
 
-// TestExactFrames sends what no kernel would, and sees that bad frames end nothing.
-func TestExactFrames(t *testing.T) {
+// TestResponder_AnswersExactFrames sends what no kernel sends; invalid frames must not end a receiver.
+func TestResponder_AnswersExactFrames(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
 	ours := s.mac(t)
-	arpConn, ndpConn := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6)
+	arpConn, ndpConn := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6)
 	for cut := ethernetLength; cut < 60; cut++ {
-		put(t, arpConn, request(broadcast, client4, vip4)[:min(cut, ethernetLength+arpLength-1)])
-		put(t, ndpConn, solicit(ours, client6, vip6, vip6)[:cut])
+		send(t, arpConn, request(broadcast, client4, vip4)[:min(cut, ethernetLength+arpLength-1)])
+		send(t, ndpConn, solicit(ours, client6, vip6, vip6)[:cut])
 	}
-	put(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+7, 64))
-	put(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+4, 0xff, 0xff))
+	send(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+7, 64))
+	send(t, ndpConn, with(solicit(ours, client6, vip6, vip6), 14+4, 0xff, 0xff))
 
-	put(t, arpConn, request(ours, netip.IPv4Unspecified(), vip4))
+	send(t, arpConn, request(ours, netip.IPv4Unspecified(), vip4))
 	receive(t, arpConn, "the answer to a unicast probe", func(frame []byte) bool {
 		return bytes.Equal(frame[:6], client[:]) && frame[21] == 2
 	})
-	put(t, ndpConn, solicit(ours, client6, vip6, vip6))
+	send(t, ndpConn, solicit(ours, client6, vip6, vip6))
 	receive(t, ndpConn, "the answer to a unicast solicitation without options",
-		equal(advertisement(ours, vip6, client, client6)))
-	put(t, ndpConn, solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6))
+		equalTo(neighborAdvertisement(ours, vip6, client, client6)))
+	send(t, ndpConn, solicit(groupMAC6, netip.IPv6Unspecified(), group6, vip6))
 	receive(t, ndpConn, "the answer to a probe for duplicates",
-		equal(advertisement(ours, vip6, allNodes, netip.IPv6Unspecified())))
+		equalTo(neighborAdvertisement(ours, vip6, allNodes, netip.IPv6Unspecified())))
 }
 
-func TestNdisc6(t *testing.T) {
+func TestNDP_AnswersNdisc6(t *testing.T) {
 	netnstest.NeedProgram(t, "ndisc6")
 	s := newSegment(t, "near0")
 	r := begin(t, Config{})
@@ -260,21 +260,21 @@ func TestNdisc6(t *testing.T) {
 	}
 }
 
-// TestASwitchThatSnoopsLetsSolicitationsThrough: it forwards multicast only to ports that have asked for it by MLD.
-func TestASwitchThatSnoopsLetsSolicitationsThrough(t *testing.T) {
+// TestNDP_SolicitationsPassAnMLDSnoopingSwitch: it forwards multicast only to ports that have joined the group by MLD.
+func TestNDP_SolicitationsPassAnMLDSnoopingSwitch(t *testing.T) {
 	s := &segment{near: "near0", far: "far0", host: netnstest.New(t)}
 	sw := netnstest.New(t)
 	netnstest.Veth(t, s.near, sw, "port0")
 	sw.Do(t, func() { netnstest.Veth(t, "port1", s.host, s.far) })
-	s.settle(t)
+	s.addAddresses(t)
 	sw.Run(t, "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "1")
 	sw.Sysctl(t, "ipv6/conf/br0/accept_dad", "0")
 	sw.Run(t, "ip", "link", "set", "port0", "master", "br0")
 	sw.Run(t, "ip", "link", "set", "port1", "master", "br0")
 	sw.Run(t, "ip", "link", "set", "br0", "up")
 	awaitLinkLocal(t, sw, "br0")
-	// A switch begins to snoop when somebody queries and all have had time to reply, here 10 hundredths of a second. It
-	// queries itself, by its link-local address.
+	// A switch begins to snoop after a query and the time for its reports, here 10 hundredths of a second. It queries
+	// itself, from its link-local address.
 	sw.Run(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_query_response_interval", "10")
 	sw.Run(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_querier", "1")
 
@@ -293,7 +293,7 @@ func TestASwitchThatSnoopsLetsSolicitationsThrough(t *testing.T) {
 	wantAnswers(t, s, s.mac(t), []netip.Addr{vip6, vip6b}, []netip.Addr{vip6b})
 }
 
-// awaitLinkLocal waits until an interface has a link-local address that it may use.
+// awaitLinkLocal waits until an interface has a usable link-local address.
 func awaitLinkLocal(t *testing.T, n *netnstest.Namespace, name string) {
 	t.Helper()
 	netnstest.Eventually(t, name+" has a link-local address", func() error {

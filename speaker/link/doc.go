@@ -1,9 +1,9 @@
-// Package link knows this node's network interfaces and default gateways and says when they change. Its one job is to
-// keep a table of them, read by netlink: what is up, with which MAC address and which addresses, what a bridge or bond
-// speaks for, and which routers the default routes lead to. It refuses to judge which link an address may be announced
-// on and which gateway is a BGP peer (internal/core/announce), and it touches none of them.
+// Package link knows this node's network interfaces and default gateways and reports when they change. Its one job is
+// to keep them as netlink shows them: which links are up, with which MAC and IP addresses, for which members a bridge
+// or bond answers, and which routers the default routes lead to. It refuses to decide on which link an address may be
+// announced and which gateway is a BGP peer (internal/core/announce), and it changes none of them.
 //
-// A notification of the kernel carries nothing here: whatever it says, the table is read again as a whole. So a lost
-// notification (ENOBUFS) or one out of order cannot leave a wrong table behind. Unknown is not empty: until the first
-// full reading, Links and Gateways say that they do not know.
+// The content of a netlink notification is not used: after any of them, everything is read again. So notifications that
+// are lost (ENOBUFS) or out of order cannot leave a wrong state. Unknown is not empty: until the first complete dump,
+// Links and Gateways return false.
 package link

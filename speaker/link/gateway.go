@@ -13,14 +13,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// defaults reads the default routes of the main table. Those that refuse (blackhole, unreachable) are among them, and
+// defaultRoutes reads the default routes of the main table. Routes of type blackhole and unreachable are among them and
 // have no next hop.
-func defaults() ([]netlink.Route, error) {
+func defaultRoutes() ([]netlink.Route, error) {
 	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		routes, err := netlink.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_DST)
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
-			continue // A kernel without IPv6 has no routes of its kind.
+			continue // A kernel without IPv6 has no IPv6 routes.
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list default routes: %w", err)
@@ -30,21 +30,21 @@ func defaults() ([]netlink.Route, error) {
 	return all, nil
 }
 
-// gateway is a next hop of a default route, with what it is ordered by.
+// gateway is a next hop of a default route, with what orders it.
 type gateway struct {
 	addr netip.Addr
-	// kind: an IPv4 router, an IPv6 router, an IPv6 router that IPv4 is routed by.
-	kind int
-	// metric of the route; the lowest is used.
+	// rank is the first criterion: see rank.
+	rank int
+	// metric of the route; the lowest is used first.
 	metric int
 }
 
 func (g gateway) compare(other gateway) int {
-	return cmp.Or(cmp.Compare(g.kind, other.kind), cmp.Compare(g.metric, other.metric), g.addr.Compare(other.addr))
+	return cmp.Or(cmp.Compare(g.rank, other.rank), cmp.Compare(g.metric, other.metric), g.addr.Compare(other.addr))
 }
 
-// gateways puts the next hops of default routes in order, each once. The kernel has no order of its own among those of
-// one metric; here it is that of the addresses.
+// gateways returns the next hops of default routes in order, without duplicates. Next hops of equal metric, which the
+// kernel does not order, are ordered by address.
 func gateways(routes []netlink.Route, links []lb.Link) []netip.Addr {
 	names := make(map[int]string, len(links))
 	for _, l := range links {
@@ -52,9 +52,9 @@ func gateways(routes []netlink.Route, links []lb.Link) []netip.Addr {
 	}
 	var found []gateway
 	for _, route := range routes {
-		for _, hop := range hops(&route) {
-			if addr, ok := addressOf(hop, names); ok {
-				found = append(found, gateway{addr, kind(route.Family, addr), route.Priority})
+		for _, hop := range nextHops(&route) {
+			if addr, ok := gatewayAddr(hop, names); ok {
+				found = append(found, gateway{addr, rank(route.Family, addr), route.Priority})
 			}
 		}
 	}
@@ -69,8 +69,9 @@ func gateways(routes []netlink.Route, links []lb.Link) []netip.Addr {
 	return result
 }
 
-// kind of a gateway, given the family of its route.
-func kind(family int, addr netip.Addr) int {
+// rank returns 0 for an IPv4 router, 1 for an IPv6 router, and 2 for an IPv6 router that is the next hop of an IPv4
+// route.
+func rank(family int, addr netip.Addr) int {
 	switch {
 	case addr.Is4():
 		return 0
@@ -81,17 +82,17 @@ func kind(family int, addr netip.Addr) int {
 	}
 }
 
-// hops are the next hops of a route, of which most have one.
-func hops(route *netlink.Route) []*netlink.NexthopInfo {
+// nextHops returns the next hops of a route; most routes have one.
+func nextHops(route *netlink.Route) []*netlink.NexthopInfo {
 	if len(route.MultiPath) > 0 {
 		return route.MultiPath
 	}
 	return []*netlink.NexthopInfo{{LinkIndex: route.LinkIndex, Flags: route.Flags, Gw: route.Gw, Via: route.Via}}
 }
 
-// addressOf is the address of a next hop; false when it has none (a point-to-point link) or when the kernel does not use
-// it, because its link is down or gone.
-func addressOf(hop *netlink.NexthopInfo, names map[int]string) (netip.Addr, bool) {
+// gatewayAddr returns the address of a next hop. It returns false if the next hop has none (a point-to-point link), or
+// if the kernel does not use it because its link is down or gone.
+func gatewayAddr(hop *netlink.NexthopInfo, names map[int]string) (netip.Addr, bool) {
 	raw := hop.Gw
 	if via, ok := hop.Via.(*netlink.Via); ok && via != nil {
 		raw = via.Addr

@@ -16,7 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// addresses parses a list.
+// addresses parses a list of addresses.
 func addresses(list ...string) []netip.Addr {
 	var result []netip.Addr
 	for _, one := range list {
@@ -25,8 +25,8 @@ func addresses(list ...string) []netip.Addr {
 	return result
 }
 
-// TestGatewaysAreFollowed applies one change after the other to the kernel's routes; each must arrive by itself.
-func TestGatewaysAreFollowed(t *testing.T) {
+// TestWatcher_FollowsGateways changes the kernel's routes step by step; the Watcher must notice each step.
+func TestWatcher_FollowsGateways(t *testing.T) {
 	netnstest.Veth(t, "gw0", netnstest.New(t), "far0")
 	netnstest.Veth(t, "gw1", netnstest.New(t), "far0")
 	for _, line := range []string{
@@ -114,7 +114,7 @@ func TestGatewaysAreFollowed(t *testing.T) {
 	}
 }
 
-// hasGateways wants the gateways to be just these.
+// hasGateways returns an error unless these are the gateways.
 func (w *Watcher) hasGateways(want []netip.Addr) error {
 	got, known := w.Gateways()
 	if !known {
@@ -126,8 +126,9 @@ func (w *Watcher) hasGateways(want []netip.Addr) error {
 	return nil
 }
 
-// TestEveryKindOfRouteIsHeard: each alone, and often enough that none can pass on the wake of another.
-func TestEveryKindOfRouteIsHeard(t *testing.T) {
+// TestWatcher_NoticesEveryKindOfRoute: each change comes alone, and often enough that none can share the wake of
+// another.
+func TestWatcher_NoticesEveryKindOfRoute(t *testing.T) {
 	netnstest.Veth(t, "heard0", netnstest.New(t), "far0")
 	ip(t, "addr add 192.0.2.7/24 dev heard0")
 	ip(t, "addr add 2001:db8::7/64 dev heard0 nodad")
@@ -142,8 +143,9 @@ func TestEveryKindOfRouteIsHeard(t *testing.T) {
 	}
 }
 
-// TestOnlyDefaultRoutesWake: the thousand routes a second that a node with a routing protocol learns are passed over.
-func TestOnlyDefaultRoutesWake(t *testing.T) {
+// TestSubscribe_OnlyDefaultRoutesWake: the thousands of routes that a routing protocol may change every second wake
+// nobody.
+func TestSubscribe_OnlyDefaultRoutesWake(t *testing.T) {
 	message := func(kind uint16, data ...byte) syscall.NetlinkMessage {
 		return syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: kind}, Data: append(data, make([]byte, 8)...)}
 	}
@@ -159,14 +161,14 @@ func TestOnlyDefaultRoutesWake(t *testing.T) {
 		"a default route of another table": {message(unix.RTM_NEWROUTE, unix.AF_INET, 0, 0, 0, unix.RT_TABLE_COMPAT), false},
 		"a message cut short":              {syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: unix.RTM_NEWROUTE}, Data: []byte{2}}, false},
 	} {
-		if got := matters(test.message); got != test.want {
+		if got := relevant(test.message); got != test.want {
 			t.Errorf("%s: matters = %v, want %v", name, got, test.want)
 		}
 	}
 }
 
-// TestGatewayOrder: whatever order the kernel lists routes in, ours is the same.
-func TestGatewayOrder(t *testing.T) {
+// TestGateways_Order: in whatever order the kernel lists routes, the result is the same.
+func TestGateways_Order(t *testing.T) {
 	links := []lb.Link{{Name: "eth0", Index: 2}, {Name: "eth1", Index: 3}}
 	route := func(family, index, metric int, gateway string) netlink.Route {
 		return netlink.Route{Family: family, LinkIndex: index, Priority: metric, Gw: netip.MustParseAddr(gateway).AsSlice()}
@@ -177,7 +179,7 @@ func TestGatewayOrder(t *testing.T) {
 		route(netlink.FAMILY_V6, 3, 1024, "fe80::1"),
 		route(netlink.FAMILY_V4, 3, 100, "192.0.2.2"),
 		route(netlink.FAMILY_V4, 3, 50, "192.0.2.3"),
-		route(netlink.FAMILY_V6, 9, 1, "fe80::1"), // A link that came after the links were read.
+		route(netlink.FAMILY_V6, 9, 1, "fe80::1"), // A link that was added after the links were read.
 		route(netlink.FAMILY_V4, 3, 200, "192.0.2.1"),
 		{Family: netlink.FAMILY_V4, LinkIndex: 2, Gw: netip.MustParseAddr("192.0.2.9").AsSlice(), Flags: unix.RTNH_F_DEAD},
 	}
@@ -190,8 +192,8 @@ func TestGatewayOrder(t *testing.T) {
 	}
 }
 
-// TestALongLookIsFollowedByALongRest: no more than a fifth of the time is spent looking.
-func TestALongLookIsFollowedByALongRest(t *testing.T) {
+// TestSubscribe_RestsAfterALongRead: at most a fifth of the time is spent reading.
+func TestSubscribe_RestsAfterALongRead(t *testing.T) {
 	netnstest.Veth(t, "rest0", netnstest.New(t), "far0")
 	const long = 50 * time.Millisecond
 	var ended []time.Time
@@ -199,15 +201,15 @@ func TestALongLookIsFollowedByALongRest(t *testing.T) {
 	ctx := t.Context()
 	stop := errors.New("stop")
 	go func() {
-		done <- Follow(ctx, func() error {
+		done <- Subscribe(ctx, func() error {
 			if len(ended) == 1 {
-				if waited := time.Since(ended[0]); waited < rest*long {
-					t.Errorf("looked again after %v, want at least %v", waited, rest*long)
+				if waited := time.Since(ended[0]); waited < restFactor*long {
+					t.Errorf("looked again after %v, want at least %v", waited, restFactor*long)
 				}
 				return stop
 			}
 			ip(t, "link set rest0 down")
-			time.Sleep(long) // A look that takes long.
+			time.Sleep(long) // A long read.
 			ended = append(ended, time.Now())
 			return nil
 		})

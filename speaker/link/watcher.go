@@ -12,17 +12,18 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// retry is the wait before another attempt when netlink itself fails.
-const retry = time.Second
+// retryInterval is the wait before another attempt when netlink fails.
+const retryInterval = time.Second
 
-// Watcher keeps the table of this node's links and of its default gateways. Its methods may be called by several goroutines.
+// Watcher keeps the links and default gateways of this node up to date. Its methods may be called by several
+// goroutines.
 type Watcher struct {
 	log     *slog.Logger
 	changes chan struct{}
 
 	mu sync.Mutex
-	// last reading; nil before the first.
-	last *known
+	// last is the last dump; nil before the first.
+	last *state
 }
 
 // New returns a Watcher that knows nothing yet: Start makes it work. A nil log means slog's default.
@@ -33,8 +34,8 @@ func New(log *slog.Logger) *Watcher {
 	return &Watcher{log: log, changes: make(chan struct{}, 1)}
 }
 
-// Links returns the links of this node in order of name, and false before they have been read once. The slice and what
-// it holds is shared and never written again: read only.
+// Links returns the links of this node in order of name, and false before the first dump. The slice and what it refers
+// to is shared and never changed: read only.
 func (w *Watcher) Links() ([]lb.Link, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,10 +45,10 @@ func (w *Watcher) Links() ([]lb.Link, bool) {
 	return w.last.links, true
 }
 
-// Gateways returns the next hops of this node's default routes, and false before they have been read once: those of the
-// main table that lead to a neighbor, IPv4 first, in the order of their metrics and with all next hops of a multipath
-// route. Link-local ones have the name of their link as zone. An IPv6 router that IPv4 is routed by (RFC 5549) is one
-// of the IPv6 gateways, behind those of the IPv6 routes. The slice is shared and never written again: read only.
+// Gateways returns the next hops of the default routes in the main table that lead to a neighbor, and false before the
+// first dump. IPv4 comes first, then they are in order of metric; a multipath route has several. Link-local addresses
+// have the name of their link as zone. An IPv6 router that is the next hop of an IPv4 route (RFC 8950) is one of the
+// IPv6 gateways, after those of the IPv6 routes. The slice is shared and never changed: read only.
 func (w *Watcher) Gateways() ([]netip.Addr, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,22 +58,23 @@ func (w *Watcher) Gateways() ([]netip.Addr, bool) {
 	return w.last.gateways, true
 }
 
-// Changes wakes its one receiver after links or gateways have changed. A wake carries nothing; several changes may share one.
+// Changes wakes its one receiver after links or gateways have changed. A wake carries nothing; several changes may
+// share one.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
 
-// Start reads the tables and follows their changes until ctx ends, then returns nil. A netlink failure is logged and
-// tried again; meanwhile the last reading stands.
+// Start dumps links, addresses and routes and follows their changes until ctx ends, then returns nil. A netlink failure
+// is logged and tried again; meanwhile the last dump remains valid.
 func (w *Watcher) Start(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := Follow(ctx, w.read); err != nil && ctx.Err() == nil {
-			w.log.Warn("links are not followed, trying again", "error", err, "after", retry)
-			pause(ctx, retry)
+		if err := Subscribe(ctx, w.read); err != nil && ctx.Err() == nil {
+			w.log.Warn("links are not followed, trying again", "error", err, "after", retryInterval)
+			sleep(ctx, retryInterval)
 		}
 	}
 	return nil
 }
 
-// read takes the whole tables from the kernel and wakes the receiver when they differ from the last.
+// read makes a dump and wakes the receiver of Changes if it differs from the last one.
 func (w *Watcher) read() error {
 	now, err := dump()
 	if err != nil {
@@ -84,7 +86,7 @@ func (w *Watcher) read() error {
 	w.mu.Unlock()
 
 	if changed {
-		wake(w.changes)
+		notify(w.changes)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
-// start runs a Watcher for the length of the test and waits for its first table.
+// start runs a Watcher for the length of the test and waits for its first dump.
 func start(t *testing.T) *Watcher {
 	t.Helper()
 	w := New(nil)
@@ -44,7 +44,7 @@ func start(t *testing.T) *Watcher {
 	return w
 }
 
-// await waits on nothing but the Watcher's own wakes until its table is as wanted.
+// await waits only for the Watcher's own wakes until its links are as wanted.
 func await(t *testing.T, w *Watcher, what string, want func([]lb.Link) error) {
 	t.Helper()
 	timeout := time.After(10 * time.Second)
@@ -64,7 +64,7 @@ func await(t *testing.T, w *Watcher, what string, want func([]lb.Link) error) {
 	}
 }
 
-// is wants a link to be just so, index and MAC apart.
+// is compares a link except for its index and MAC address.
 func is(want lb.Link) func([]lb.Link) error {
 	return func(links []lb.Link) error {
 		i := slices.IndexFunc(links, func(l lb.Link) bool { return l.Name == want.Name })
@@ -72,7 +72,7 @@ func is(want lb.Link) func([]lb.Link) error {
 			return fmt.Errorf("%s is missing", want.Name)
 		}
 		got := links[i]
-		// What the kernel adds of its own accord is not the test's business.
+		// The kernel adds link-local addresses by itself.
 		got.Addresses = slices.DeleteFunc(slices.Clone(got.Addresses), func(p netip.Prefix) bool {
 			return p.Addr().IsLinkLocalUnicast()
 		})
@@ -101,8 +101,8 @@ func ip(t *testing.T, line string) {
 	}
 }
 
-// TestChangesAreFollowed applies one change after the other to the kernel; each must reach the table by itself.
-func TestChangesAreFollowed(t *testing.T) {
+// TestWatcher_FollowsChanges changes the kernel's links step by step; the Watcher must notice each step.
+func TestWatcher_FollowsChanges(t *testing.T) {
 	w := start(t)
 	for _, step := range []struct {
 		name string
@@ -181,8 +181,9 @@ func TestChangesAreFollowed(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfChangeIsHeard: each alone, and often enough that none can pass on the wake of another.
-func TestEveryKindOfChangeIsHeard(t *testing.T) {
+// TestWatcher_NoticesEveryKindOfChange: each change comes alone, and often enough that none can share the wake of
+// another.
+func TestWatcher_NoticesEveryKindOfChange(t *testing.T) {
 	w := start(t)
 	netnstest.Veth(t, "alone0", netnstest.New(t), "far0")
 	for range 5 {
@@ -201,8 +202,9 @@ func TestEveryKindOfChangeIsHeard(t *testing.T) {
 	}
 }
 
-// TestAStormIsFollowed makes more changes than a receive buffer holds, as fast as it can; the table is right afterwards.
-func TestAStormIsFollowed(t *testing.T) {
+// TestWatcher_FollowsABurst makes more changes than a receive buffer holds, as fast as it can; the last one must be
+// noticed.
+func TestWatcher_FollowsABurst(t *testing.T) {
 	w := start(t)
 	netnstest.Veth(t, "storm0", netnstest.New(t), "far0")
 	storm, err := netlink.LinkByName("storm0")
@@ -225,9 +227,9 @@ func TestAStormIsFollowed(t *testing.T) {
 	})
 }
 
-// TestNothingChangedNobodyWoken: a notification that changes nothing we know of (a promiscuous listener comes and
-// goes) wakes nobody.
-func TestNothingChangedNobodyWoken(t *testing.T) {
+// TestWatcher_EqualDumpWakesNobody: a notification of a change that we do not keep (such as promiscuous mode) wakes
+// nobody.
+func TestWatcher_EqualDumpWakesNobody(t *testing.T) {
 	w := New(nil)
 	if err := w.read(); err != nil {
 		t.Fatal(err)
@@ -243,13 +245,13 @@ func TestNothingChangedNobodyWoken(t *testing.T) {
 	}
 }
 
-// TestPauseEndsWithItsContext runs on the fake clock of a bubble.
-func TestPauseEndsWithItsContext(t *testing.T) {
+// TestSleep_EndsWithItsContext runs on the fake clock of a synctest bubble.
+func TestSleep_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begin := time.Now()
-		pause(ctx, time.Hour)
+		sleep(ctx, time.Hour)
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("pause took %v, want 1s", took)
 		}

@@ -89,8 +89,8 @@ type Gossip interface {
 // Layer2 answers ARP and NDP.
 type Layer2 interface {
 	Set(ctx context.Context, desired []announce.Layer2Address) error
-	// SetCluster says which MAC addresses are those of the cluster's own nodes.
-	SetCluster(macs []string)
+	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
+	UpdateClusterMACs(macs []string)
 	// Announce once more where the addresses are.
 	Announce()
 	Held() []layer2.Held
@@ -275,7 +275,7 @@ func unheld(texts []string) error {
 
 // answer ARP and NDP for addresses, and say so once more when others have come back who may have done so meanwhile.
 func (l *Loop) answer(ctx context.Context, now *cluster, hold []announce.Layer2Address) error {
-	l.exec.Layer2.SetCluster(l.macs.learn(now))
+	l.exec.Layer2.UpdateClusterMACs(l.macs.learn(now))
 	err := l.exec.Layer2.Set(ctx, hold)
 	if now.view.Returned != l.returned {
 		l.returned, l.reunited = now.view.Returned, time.Now()

@@ -14,9 +14,9 @@ import (
 	"github.com/daymark-lb/daymark/speaker/link"
 )
 
-// lookAgain is the wait between two looks at the interfaces while netlink tells of no change: some changes, such as
-// those of sysctls, it does not tell of.
-const lookAgain = time.Second
+// pollInterval is the time between two looks at the interfaces without a notification: netlink does not report some
+// changes, such as those of sysctls.
+const pollInterval = time.Second
 
 // ErrStopped is returned by Set after Start has ended.
 var ErrStopped = errors.New("the discovery of routers has been stopped")
@@ -26,53 +26,52 @@ type Discovery struct {
 	log     *slog.Logger
 	changes chan struct{}
 	started chan struct{}
-	// moved wakes Start: a port has something new.
-	moved chan struct{}
-	// lookUp finds an interface; every is the wait between two looks. Both are what this package has unless a test says
-	// otherwise.
-	lookUp func(name string) (*station, error)
-	every  time.Duration
+	// socketChanged wakes Start when a socket has a new router or error.
+	socketChanged chan struct{}
+	// lookUp finds an interface; interval is the time between two looks. Tests replace them.
+	lookUp   func(name string) (*netInterface, error)
+	interval time.Duration
 
 	mu      sync.Mutex
 	stopped bool
-	// desired interfaces, sorted, each once.
+	// desired interfaces, sorted, without duplicates.
 	desired  []string
-	ports    map[string]*port
+	sockets  map[string]*raSocket
 	routers  map[string]netip.Addr
 	problems map[string]error
-	// serving are the goroutines of the ports; one is only ever added under mu and before stopped.
+	// serving are the goroutines of the sockets. One is only added while mu is held and before stopped.
 	serving sync.WaitGroup
 }
 
-// New returns a Discovery that looks nowhere. It opens nothing and starts nothing: Start does. A nil log means slog's
+// New returns a Discovery without interfaces. It opens nothing and starts nothing: Start does. A nil log means slog's
 // default.
 func New(log *slog.Logger) *Discovery {
 	if log == nil {
 		log = slog.Default()
 	}
 	return &Discovery{
-		log: log, changes: make(chan struct{}, 1), started: make(chan struct{}), moved: make(chan struct{}, 1),
-		lookUp: lookUp, every: lookAgain,
-		ports: map[string]*port{}, routers: map[string]netip.Addr{}, problems: map[string]error{},
+		log: log, changes: make(chan struct{}, 1), started: make(chan struct{}), socketChanged: make(chan struct{}, 1),
+		lookUp: lookUp, interval: pollInterval,
+		sockets: map[string]*raSocket{}, routers: map[string]netip.Addr{}, problems: map[string]error{},
 	}
 }
 
-// Start looks for routers where Set says until ctx ends; then it closes its sockets and returns nil. Interfaces that
-// come, go and change are followed by themselves, within a second at most. Start may be called once.
+// Start looks for routers on the interfaces of Set until ctx ends; then it closes its sockets and returns nil. It
+// notices within a second when an interface appears, disappears or changes. Start may be called once.
 func (d *Discovery) Start(ctx context.Context) error {
 	var following sync.WaitGroup
-	following.Go(func() { d.follow(ctx) })
+	following.Go(func() { d.followLinks(ctx) })
 	close(d.started)
 
-	tick := time.NewTicker(d.every)
+	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-d.moved:
-			d.again()
+		case <-d.socketChanged:
+			d.reapply()
 		case <-tick.C:
-			d.again()
+			d.reapply()
 		}
 	}
 	d.stop()
@@ -81,10 +80,10 @@ func (d *Discovery) Start(ctx context.Context) error {
 	return nil
 }
 
-// Set makes us look for routers on these interfaces, by their exact names, and on no others. What stands in the way (an
-// interface is missing or down, has IPv6 disabled or no usable link-local address yet) is returned as an error that
-// names the interface, and is tried again by itself; all else is done regardless. That no router has been heard is no
-// error. Set waits for Start, or for ctx, and may be called as often as one likes.
+// Set makes us look for routers on these interfaces, by their exact names, and on no others. The error names every
+// interface on which no router can be looked for: it is missing or down, has IPv6 disabled or no usable link-local
+// address yet. That is tried again without another Set; the other interfaces are not affected. It is no error if no
+// router has advertised itself. Set waits for Start or for ctx, and may be called as often as wanted.
 func (d *Discovery) Set(ctx context.Context, interfaces []string) error {
 	select {
 	case <-d.started:
@@ -105,16 +104,15 @@ func (d *Discovery) Set(ctx context.Context, interfaces []string) error {
 	return errors.Join(errs...)
 }
 
-// Routers returns the routers that have been found: interface to link-local address, with the interface's name as zone.
-// The map is the caller's.
+// Routers returns the routers that were found: interface to link-local address, with the interface's name as zone. The
+// caller owns the map.
 func (d *Discovery) Routers() map[string]netip.Addr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.routers)
 }
 
-// Problems returns what stands in the way now, interface to reason: what Set would return, one by one. The map is the
-// caller's.
+// Problems returns the present error of each interface that has one, as Set would return it. The caller owns the map.
 func (d *Discovery) Problems() map[string]error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,25 +123,26 @@ func (d *Discovery) Problems() map[string]error {
 // share one.
 func (d *Discovery) Changes() <-chan struct{} { return d.changes }
 
-// follow looks again when links or addresses have changed, until ctx ends. While netlink fails, Start does so by itself.
-func (d *Discovery) follow(ctx context.Context) {
+// followLinks applies the desired state again when links or addresses have changed, until ctx ends. While netlink
+// fails, only the ticker of Start does.
+func (d *Discovery) followLinks(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := link.Follow(ctx, func() error {
-			d.again()
+		err := link.Subscribe(ctx, func() error {
+			d.reapply()
 			return nil
 		})
 		if err != nil && ctx.Err() == nil {
-			d.log.Warn("changes of interfaces are not heard of, looking every second", "error", err)
+			d.log.Warn("netlink does not report changes of interfaces, looking every second", "error", err)
 			select {
 			case <-ctx.Done():
-			case <-time.After(lookAgain):
+			case <-time.After(pollInterval):
 			}
 		}
 	}
 }
 
-// wake leaves a wake for the receiver unless one waits already.
-func wake(channel chan<- struct{}) {
+// notify sends a wake to a channel with a buffer of one, unless one waits there already.
+func notify(channel chan<- struct{}) {
 	select {
 	case channel <- struct{}{}:
 	default:

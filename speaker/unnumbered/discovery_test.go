@@ -20,9 +20,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// TestTwoEndsFindEachOther: each end is the router that the other one looks for.
-func TestTwoEndsFindEachOther(t *testing.T) {
-	quick(t)
+// TestDiscovery_TwoEndsFindEachOther: each end is the router that the other one looks for.
+func TestDiscovery_TwoEndsFindEachOther(t *testing.T) {
+	disableDAD(t)
 	ip(t, "link add one0 type veth peer name two0")
 	t.Cleanup(func() { ip(t, "link del one0") })
 	ip(t, "link set one0 up")
@@ -30,27 +30,27 @@ func TestTwoEndsFindEachOther(t *testing.T) {
 	one, two := linkLocalOf(t, "one0").WithZone("two0"), linkLocalOf(t, "two0").WithZone("one0")
 
 	d := start(t)
-	d.set("one0")
+	d.mustSet("one0")
 	other := start(t)
 	began := time.Now()
-	other.set("two0", "two0")
-	d.finds("one0", two)
-	other.finds("two0", one)
+	other.mustSet("two0", "two0")
+	d.awaitRouter("one0", two)
+	other.awaitRouter("two0", one)
 	t.Logf("found each other after %v", time.Since(began))
 
-	// What is asked for replaces what was asked for, and what stays is left alone.
-	port := func() *port {
+	// A Set replaces the one before, and keeps the sockets that stay.
+	port := func() *raSocket {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return d.ports["one0"]
+		return d.sockets["one0"]
 	}
 	before := port()
-	d.set("two0", "one0")
-	d.finds("two0", one)
+	d.mustSet("two0", "one0")
+	d.awaitRouter("two0", one)
 	if got := d.Routers(); !maps.Equal(got, map[string]netip.Addr{"one0": two, "two0": one}) || port() != before {
 		t.Errorf("both: %v", got)
 	}
-	d.set()
+	d.mustSet()
 	if got := d.Routers(); len(got) != 0 {
 		t.Errorf("nothing asked for: %v", got)
 	}
@@ -59,12 +59,12 @@ func TestTwoEndsFindEachOther(t *testing.T) {
 		t.Errorf("Set after the end: %v", err)
 	}
 	other.end()
-	if len(other.Routers()) != 0 || len(other.ports) != 0 {
+	if len(other.Routers()) != 0 || len(other.sockets) != 0 {
 		t.Errorf("after the end: %v", other.Routers())
 	}
 }
 
-func TestSetWaitsForStart(t *testing.T) {
+func TestDiscovery_SetWaitsForStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := New(nil).Set(ctx, []string{"eth0"}); !errors.Is(err, context.Canceled) {
@@ -72,16 +72,16 @@ func TestSetWaitsForStart(t *testing.T) {
 	}
 }
 
-// TestWhatWeSay: what a router on the wire sees of us.
-func TestWhatWeSay(t *testing.T) {
-	f := newFar(t, "say0")
+// TestDiscovery_SolicitsAndAdvertises checks what a router receives from us.
+func TestDiscovery_SolicitsAndAdvertises(t *testing.T) {
+	f := newFarEnd(t, "say0")
 	ours, mac := linkLocalOf(t, "say0"), macOf(t, "say0")
 	d := start(t)
 	began := time.Now()
-	d.set("say0")
+	d.mustSet("say0")
 
 	link := []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: mac}}
-	solicited, around := hear[*ndp.RouterSolicitation](f)
+	solicited, around := receive[*ndp.RouterSolicitation](f)
 	check := func(what string, got, want any) {
 		t.Helper()
 		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
@@ -92,7 +92,7 @@ func TestWhatWeSay(t *testing.T) {
 	check("its source", around.source, ours)
 	check("its destination", around.destination, netip.MustParseAddr("ff02::2"))
 	check("its hop limit", around.hopLimit, uint8(255))
-	advertised, around := hear[*ndp.RouterAdvertisement](f)
+	advertised, around := receive[*ndp.RouterAdvertisement](f)
 	check("the advertisement", advertised, &ndp.RouterAdvertisement{Options: link})
 	check("its source", around.source, ours)
 	check("its destination", around.destination, netip.MustParseAddr("ff02::1"))
@@ -101,27 +101,27 @@ func TestWhatWeSay(t *testing.T) {
 		t.Errorf("the first messages took %v", took)
 	}
 
-	// Asked again and again, even by a host that has no address yet, we answer once in three seconds.
+	// We answer many solicitations, even of a host that has no address yet, once in three seconds.
 	ask := frame{
 		source: netip.IPv6Unspecified(), destination: allRouters, hopLimit: 255,
-		message: marshal(t, question(nil)),
+		message: marshal(t, routerSolicitation(nil)),
 	}
 	for range 100 {
 		f.send(ask)
 	}
-	_, answer := hear[*ndp.RouterAdvertisement](f)
-	if gap := answer.at.Sub(around.at); gap < hurry-100*time.Millisecond || gap > hurry+answerWithin+time.Second {
+	_, answer := receive[*ndp.RouterAdvertisement](f)
+	if gap := answer.at.Sub(around.at); gap < minAdvertiseDelay-100*time.Millisecond || gap > minAdvertiseDelay+maxAnswerDelay+time.Second {
 		t.Errorf("the answer came %v after the last advertisement", gap)
 	}
 }
 
-// TestWhatIsHeard: what makes a router known, and what does not.
-func TestWhatIsHeard(t *testing.T) {
-	f := newFar(t, "hear0")
+// TestDiscovery_AcceptsOnlyValidAdvertisements: what makes a router known, and what does not.
+func TestDiscovery_AcceptsOnlyValidAdvertisements(t *testing.T) {
+	f := newFarEnd(t, "hear0")
 	ours := linkLocalOf(t, "hear0")
 	d := start(t)
-	d.set("hear0")
-	hear[*ndp.RouterAdvertisement](f) // The port is open.
+	d.mustSet("hear0")
+	receive[*ndp.RouterAdvertisement](f) // The socket is open.
 
 	bad := map[string]func(*frame){
 		"forwarded":                   func(f *frame) { f.hopLimit = 254 },
@@ -129,7 +129,7 @@ func TestWhatIsHeard(t *testing.T) {
 		"our own":                     func(f *frame) { f.source = ours },
 		"with a wrong checksum":       func(f *frame) { f.badSum = true },
 		"of another kind":             func(f *frame) { f.message[0] = byte(ipv6.ICMPTypeNeighborAdvertisement) },
-		"a solicitation":              func(f *frame) { f.message = marshal(t, question(nil)) },
+		"a solicitation":              func(f *frame) { f.message = marshal(t, routerSolicitation(nil)) },
 		"cut short":                   func(f *frame) { f.message = f.message[:12] },
 		"with an option of no length": func(f *frame) { f.message[17] = 0 },
 		"with half an option":         func(f *frame) { f.message = append(f.message, 1, 1, 0, 0) },
@@ -139,7 +139,7 @@ func TestWhatIsHeard(t *testing.T) {
 		change(&wrong)
 		f.send(wrong)
 	}
-	// Frames of one cable arrive in order: when this one has been heard, all others have been passed over.
+	// A cable keeps the order of frames: when this one is handled, all others have been ignored.
 	f.send(f.advert("fe80::1"))
 	d.await("a router is heard", func() error {
 		if len(d.Routers()) == 0 {
@@ -147,28 +147,29 @@ func TestWhatIsHeard(t *testing.T) {
 		}
 		return nil
 	})
-	d.finds("hear0", netip.MustParseAddr("fe80::1%hear0"))
-	if _, greeting := hear[*ndp.RouterAdvertisement](f); greeting.destination != netip.MustParseAddr("fe80::1") {
+	d.awaitRouter("hear0", netip.MustParseAddr("fe80::1%hear0"))
+	if _, greeting := receive[*ndp.RouterAdvertisement](f); greeting.destination != netip.MustParseAddr("fe80::1") {
 		t.Errorf("the router that was found is not told of us: the next advertisement is to %v", greeting.destination)
 	}
 
-	// Another one changes nothing while the first is heard, nor do thousands, among which somebody asks. They have few
-	// addresses: the kernel keeps every one, in one table for all that runs on this machine.
+	// Other routers change nothing while the first one advertises, even thousands of advertisements with solicitations
+	// between them. They have few addresses, because the kernel keeps every one in a table that all namespaces of the
+	// machine share.
 	ask := f.advert("fe80::2")
-	ask.message = marshal(t, question(nil))
+	ask.message = marshal(t, routerSolicitation(nil))
 	for i := range 5000 {
 		f.send(f.advert(fmt.Sprintf("fe80::2:%x", i%8)))
 		if i%50 == 0 {
 			f.send(ask)
 		}
 	}
-	hear[*ndp.RouterAdvertisement](f)
-	d.finds("hear0", netip.MustParseAddr("fe80::1%hear0"))
+	receive[*ndp.RouterAdvertisement](f)
+	d.awaitRouter("hear0", netip.MustParseAddr("fe80::1%hear0"))
 }
 
-// TestRouterIsReplaced hears a second router of a port whose clock is ours.
-func TestRouterIsReplaced(t *testing.T) {
-	newFar(t, "clock0")
+// TestRASocket_ReplacesASilentRouter handles advertisements of a second router at times of our choice.
+func TestRASocket_ReplacesASilentRouter(t *testing.T) {
+	newFarEnd(t, "clock0")
 	on, err := lookUp("clock0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +182,7 @@ func TestRouterIsReplaced(t *testing.T) {
 	defer p.close()
 	right := ipv6.ControlMessage{HopLimit: 255, IfIndex: on.index}
 	hear := func(seconds float64, from string, control *ipv6.ControlMessage) {
-		p.hear(marshal(t, announcement(nil)), control, netip.MustParseAddr(from), at(seconds))
+		p.handleMessage(marshal(t, routerAdvertisement(nil)), control, netip.MustParseAddr(from), at(seconds))
 	}
 	for _, step := range []struct {
 		at      float64
@@ -205,16 +206,16 @@ func TestRouterIsReplaced(t *testing.T) {
 	}
 }
 
-// TestInterfacesAreFollowed: a link goes down, comes back, is renamed and replaced; nothing but the kernel says so.
-func TestInterfacesAreFollowed(t *testing.T) {
-	f := newFar(t, "follow0")
-	d := start(t, func(d *Discovery) { d.every = time.Hour })
-	d.set("follow0")
+// TestDiscovery_FollowsInterfaces: a link goes down, comes back, is renamed and replaced; only netlink reports it.
+func TestDiscovery_FollowsInterfaces(t *testing.T) {
+	f := newFarEnd(t, "follow0")
+	d := start(t, func(d *Discovery) { d.interval = time.Hour })
+	d.mustSet("follow0")
 	meet := func(name, router string) {
 		t.Helper()
 		want := netip.MustParseAddr(router).WithZone(name)
 		netnstest.Eventually(t, router+" is found on "+name, func() error {
-			f.send(f.advert(router)) // The port may not be there yet, or not be the last: routers repeat themselves.
+			f.send(f.advert(router)) // The socket may not be open yet, or may be replaced: routers repeat themselves.
 			if got := d.Routers()[name]; got != want {
 				return fmt.Errorf("it is %v, with problem %w", got, d.Problems()[name])
 			}
@@ -224,27 +225,27 @@ func TestInterfacesAreFollowed(t *testing.T) {
 	meet("follow0", "fe80::1")
 
 	ip(t, "link set follow0 down")
-	d.finds("follow0", without)
-	d.complains("follow0", "the interface is down")
+	d.awaitRouter("follow0", noRouter)
+	d.awaitProblem("follow0", "the interface is down")
 	f.drain()
 	began := time.Now()
 	ip(t, "link set follow0 up")
-	if _, asked := hear[*ndp.RouterSolicitation](f); asked.at.Sub(began) > 2*time.Second {
+	if _, asked := receive[*ndp.RouterSolicitation](f); asked.at.Sub(began) > 2*time.Second {
 		t.Errorf("a router was asked for after %v", asked.at.Sub(began))
 	}
 	meet("follow0", "fe80::2")
 
 	f.space.Run(t, "ip", "link", "set", "far0", "down")
-	d.finds("follow0", without)
-	d.complains("follow0", "no carrier")
+	d.awaitRouter("follow0", noRouter)
+	d.awaitProblem("follow0", "no carrier")
 	f.space.Run(t, "ip", "link", "set", "far0", "up")
 	meet("follow0", "fe80::3")
 
 	ip(t, "link set follow0 down")
 	ip(t, "link set follow0 name moved0")
 	ip(t, "link set moved0 up")
-	d.finds("follow0", without)
-	d.complains("follow0", "there is no such interface")
+	d.awaitRouter("follow0", noRouter)
+	d.awaitProblem("follow0", "there is no such interface")
 	linkLocalOf(t, "moved0")
 	err := d.Set(t.Context(), []string{"moved0", "follow0"})
 	if err == nil || err.Error() != "look for a router on follow0: there is no such interface" {
@@ -252,30 +253,30 @@ func TestInterfacesAreFollowed(t *testing.T) {
 	}
 	meet("moved0", "fe80::3")
 
-	// Another cable under the old name is found by itself, within the minute in which Go remembers the old number.
+	// Another cable with the old name is found, within the minute for which Go caches the old index.
 	ip(t, "link del moved0")
-	d.finds("moved0", without)
-	f.plug("follow0")
+	d.awaitRouter("moved0", noRouter)
+	f.connect("follow0")
 	meet("follow0", "fe80::3")
 
-	// Replaced between two looks: it is the index that tells.
-	d.set("follow0")
+	// Replaced between two looks: only the index differs.
+	d.mustSet("follow0")
 	before := macOf(t, "follow0")
 	ip(t, "link del follow0")
-	f.plug("follow0")
+	f.connect("follow0")
 	ip(t, "link set follow0 address "+before.String())
-	d.finds("follow0", without)
+	d.awaitRouter("follow0", noRouter)
 	meet("follow0", "fe80::3")
 
 	// Another MAC address: the old neighbor may be on another cable.
 	ip(t, "link set follow0 address 02:00:00:00:00:77")
-	d.finds("follow0", without)
+	d.awaitRouter("follow0", noRouter)
 	meet("follow0", "fe80::4")
 }
 
-// TestAlternativeName: an interface is found by its own name only.
-func TestAlternativeName(t *testing.T) {
-	newFar(t, "exact0")
+// TestDiscovery_IgnoresAlternativeNames: an interface is found by its own name only.
+func TestDiscovery_IgnoresAlternativeNames(t *testing.T) {
+	newFarEnd(t, "exact0")
 	ip(t, "link property add dev exact0 altname another0")
 	d := start(t)
 	err := d.Set(t.Context(), []string{"another0", "../all", "", "exact0x", "a-name-that-no-interface-of-linux-can-have"})
@@ -289,124 +290,124 @@ func TestAlternativeName(t *testing.T) {
 	}
 }
 
-// TestAddressesAreFollowed: without an address that may be used nothing is said, and as soon as there is one all is.
-func TestAddressesAreFollowed(t *testing.T) {
-	f := newFar(t, "addr0")
+// TestDiscovery_FollowsAddresses: without a usable address nothing is sent; with one, everything is sent at once.
+func TestDiscovery_FollowsAddresses(t *testing.T) {
+	f := newFarEnd(t, "addr0")
 	d := start(t)
-	d.set("addr0")
+	d.mustSet("addr0")
 	meet := func() {
 		t.Helper()
 		f.send(f.advert("fe80::1"))
-		d.finds("addr0", netip.MustParseAddr("fe80::1%addr0"))
+		d.awaitRouter("addr0", netip.MustParseAddr("fe80::1%addr0"))
 	}
 	meet()
 
 	sysctl(t, "addr0/disable_ipv6", "1")
-	d.finds("addr0", without)
-	d.complains("addr0", "IPv6 is disabled on the interface (sysctl net.ipv6.conf.addr0.disable_ipv6)")
+	d.awaitRouter("addr0", noRouter)
+	d.awaitProblem("addr0", "IPv6 is disabled on the interface (sysctl net.ipv6.conf.addr0.disable_ipv6)")
 	sysctl(t, "addr0/disable_ipv6", "0")
-	d.complains("addr0", "")
+	d.awaitProblem("addr0", "")
 	meet()
 
 	ip(t, "-6 addr flush dev addr0")
-	d.complains("addr0", "no IPv6 link-local address")
+	d.awaitProblem("addr0", "no IPv6 link-local address")
 	if len(d.Routers()) != 0 {
 		t.Errorf("still %v", d.Routers())
 	}
 	sysctl(t, "addr0/accept_dad", "1")
 	ip(t, "addr add fe80::77/64 dev addr0")
-	d.complains("addr0", "fe80::77 is still being checked for duplicates")
-	d.complains("addr0", "")
-	hear[*ndp.RouterSolicitation](f)
+	d.awaitProblem("addr0", "fe80::77 is still being checked for duplicates")
+	d.awaitProblem("addr0", "")
+	receive[*ndp.RouterSolicitation](f)
 	meet()
 
-	// Another host has the address: the kernel finds out and gives it up.
+	// Another host has the address: the kernel detects that and does not use it.
 	ip(t, "-6 addr flush dev addr0")
 	f.space.Run(t, "ip", "addr", "add", "fe80::78/64", "dev", "far0", "nodad")
 	ip(t, "addr add fe80::78/64 dev addr0")
-	d.complains("addr0", "another host has the interface's IPv6 link-local address fe80::78 too")
+	d.awaitProblem("addr0", "another host has the interface's IPv6 link-local address fe80::78 too")
 
-	// The address that we speak from is another one.
+	// Our source address changes.
 	ip(t, "-6 addr flush dev addr0")
 	ip(t, "addr add fe80::79/64 dev addr0 nodad")
 	for {
-		if _, around := hear[*ndp.RouterAdvertisement](f); around.source == netip.MustParseAddr("fe80::79") {
+		if _, around := receive[*ndp.RouterAdvertisement](f); around.source == netip.MustParseAddr("fe80::79") {
 			break
 		}
 	}
 	meet()
 }
 
-// TestWhatCannotBeSaidIsReported: a firewall that lets nothing out, until it does.
-func TestWhatCannotBeSaidIsReported(t *testing.T) {
+// TestDiscovery_ReportsWhatCannotBeSent: a firewall drops what we send, until it is removed.
+func TestDiscovery_ReportsWhatCannotBeSent(t *testing.T) {
 	netnstest.NeedProgram(t, "nft")
-	f := newFar(t, "wall0")
+	f := newFarEnd(t, "wall0")
 	nft := func(line string) { t.Helper(); run(t, "nft", line) }
 	nft("add table ip6 wall")
 	t.Cleanup(func() { run(t, "nft", "delete table ip6 wall") })
 	nft("add chain ip6 wall out { type filter hook output priority 0; }")
 	nft("add rule ip6 wall out oifname wall0 icmpv6 type { nd-router-advert, nd-router-solicit } drop")
 	d := start(t)
-	_ = d.Set(t.Context(), []string{"wall0"}) // What has been sent by now is a matter of luck.
-	d.complains("wall0", "send a router solicitation: ")
-	d.complains("wall0", "operation not permitted")
+	_ = d.Set(t.Context(), []string{"wall0"}) // Whether a message has been sent by now is not determined.
+	d.awaitProblem("wall0", "send a router solicitation: ")
+	d.awaitProblem("wall0", "operation not permitted")
 	nft("flush chain ip6 wall out")
-	d.complains("wall0", "")
+	d.awaitProblem("wall0", "")
 	f.send(f.advert("fe80::1"))
-	d.finds("wall0", netip.MustParseAddr("fe80::1%wall0"))
+	d.awaitRouter("wall0", netip.MustParseAddr("fe80::1%wall0"))
 }
 
-// TestABrokenPortIsReplaced: by itself, and not in the same breath.
-func TestABrokenPortIsReplaced(t *testing.T) {
-	f := newFar(t, "break0")
+// TestDiscovery_ReplacesABrokenSocket without a Set, and not in the same apply.
+func TestDiscovery_ReplacesABrokenSocket(t *testing.T) {
+	f := newFarEnd(t, "break0")
 	d := start(t)
-	d.set("break0")
+	d.mustSet("break0")
 	f.send(f.advert("fe80::1"))
-	d.finds("break0", netip.MustParseAddr("fe80::1%break0"))
+	d.awaitRouter("break0", netip.MustParseAddr("fe80::1%break0"))
 
-	d.mu.Lock() // Nobody else looks meanwhile.
+	d.mu.Lock() // Nobody else applies meanwhile.
 	broken := errors.New("broken by the test")
-	p := d.ports["break0"]
+	p := d.sockets["break0"]
 	p.mu.Lock()
-	p.broken, p.trouble = true, broken
+	p.broken, p.lastErr = true, broken
 	p.mu.Unlock()
 	d.apply()
-	if !errors.Is(d.problems["break0"], broken) || d.ports["break0"] != nil || len(d.routers) != 0 {
-		t.Errorf("the first look finds %v, %v, %v", d.problems, d.ports, d.routers)
+	if !errors.Is(d.problems["break0"], broken) || d.sockets["break0"] != nil || len(d.routers) != 0 {
+		t.Errorf("the first look finds %v, %v, %v", d.problems, d.sockets, d.routers)
 	}
 	d.mu.Unlock()
-	d.complains("break0", "")
+	d.awaitProblem("break0", "")
 	f.send(f.advert("fe80::2"))
-	d.finds("break0", netip.MustParseAddr("fe80::2%break0"))
+	d.awaitRouter("break0", netip.MustParseAddr("fe80::2%break0"))
 }
 
-// TestUnknownIsNotGone: while an interface cannot be looked up, what is known of it stands.
-func TestUnknownIsNotGone(t *testing.T) {
-	f := newFar(t, "unread0")
+// TestDiscovery_KeepsARouterWhileLookUpFails: as long as the interface cannot be looked up, its router stays known.
+func TestDiscovery_KeepsARouterWhileLookUpFails(t *testing.T) {
+	f := newFarEnd(t, "unread0")
 	var fails atomic.Bool
 	d := start(t, func(d *Discovery) {
-		d.lookUp = func(name string) (*station, error) {
+		d.lookUp = func(name string) (*netInterface, error) {
 			if fails.Load() {
-				return nil, fmt.Errorf("%w: netlink is busy", errUnread)
+				return nil, fmt.Errorf("%w: netlink is busy", errLookUp)
 			}
 			return lookUp(name)
 		}
 	})
-	d.set("unread0")
+	d.mustSet("unread0")
 	f.send(f.advert("fe80::1"))
-	d.finds("unread0", netip.MustParseAddr("fe80::1%unread0"))
+	d.awaitRouter("unread0", netip.MustParseAddr("fe80::1%unread0"))
 	fails.Store(true)
-	if err := d.Set(t.Context(), []string{"unread0"}); !errors.Is(err, errUnread) {
+	if err := d.Set(t.Context(), []string{"unread0"}); !errors.Is(err, errLookUp) {
 		t.Errorf("Set says %v", err)
 	}
-	d.finds("unread0", netip.MustParseAddr("fe80::1%unread0"))
+	d.awaitRouter("unread0", netip.MustParseAddr("fe80::1%unread0"))
 	fails.Store(false)
-	d.complains("unread0", "")
-	d.finds("unread0", netip.MustParseAddr("fe80::1%unread0"))
+	d.awaitProblem("unread0", "")
+	d.awaitRouter("unread0", netip.MustParseAddr("fe80::1%unread0"))
 }
 
-// TestStationsOfOtherKinds: a link without a MAC address is a link.
-func TestStationsOfOtherKinds(t *testing.T) {
+// TestNetInterface_OtherKinds: a link without a MAC address can be used.
+func TestNetInterface_OtherKinds(t *testing.T) {
 	ip(t, "tuntap add tun9 mode tun")
 	t.Cleanup(func() { ip(t, "link del tun9") })
 	if _, err := lookUp("tun9"); err == nil || !strings.Contains(err.Error(), "down") {
@@ -415,13 +416,13 @@ func TestStationsOfOtherKinds(t *testing.T) {
 	if _, err := lookUp("lo"); err == nil || !strings.Contains(err.Error(), "no IPv6 link-local address") {
 		t.Errorf("lo: %v", err)
 	}
-	a := station{name: "a", index: 1, addresses: []netip.Addr{netip.MustParseAddr("fe80::1")}}
-	for name, change := range map[string]func(*station){
-		"name": func(s *station) { s.name = "b" }, "index": func(s *station) { s.index = 2 },
-		"MAC": func(s *station) { s.mac = make([]byte, 6) }, "addresses": func(s *station) { s.addresses = slices.Repeat(s.addresses, 2) },
+	a := netInterface{name: "a", index: 1, addresses: []netip.Addr{netip.MustParseAddr("fe80::1")}}
+	for name, change := range map[string]func(*netInterface){
+		"name": func(s *netInterface) { s.name = "b" }, "index": func(s *netInterface) { s.index = 2 },
+		"MAC": func(s *netInterface) { s.mac = make([]byte, 6) }, "addresses": func(s *netInterface) { s.addresses = slices.Repeat(s.addresses, 2) },
 	} {
 		b := a
-		if change(&b); a.same(&b) {
+		if change(&b); a.equal(&b) {
 			t.Errorf("another %s is taken for the same station", name)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // frr is FRR's zebra and bgpd in a namespace of their own.
 type frr struct{ *netnstest.FRR }
 
-// startFRR runs zebra and bgpd with the lines given for bgpd.
+// startFRR runs zebra and bgpd with configuration lines for bgpd.
 func startFRR(t *testing.T, space *netnstest.Namespace, lines ...string) *frr {
 	t.Helper()
 	f := &frr{netnstest.NewFRR(t, space)}
@@ -25,7 +25,7 @@ func startFRR(t *testing.T, space *netnstest.Namespace, lines ...string) *frr {
 	return f
 }
 
-// neighbor is a peer as bgpd shows it.
+// bgpNeighbor is a peer as bgpd shows it.
 type bgpNeighbor struct {
 	Address string `json:"bgpNeighborAddr"`
 	State   string `json:"bgpState"`
@@ -41,9 +41,10 @@ func (f *frr) neighbor() (bgpNeighbor, error) {
 	return all["far0"], err
 }
 
-// TestFRR: an FRR that is told nothing but the name of its interface finds us and is found, and takes the connection.
-func TestFRR(t *testing.T) {
-	quick(t)
+// TestDiscovery_FRR: an FRR that is configured with only the name of its interface finds us, is found, and accepts the
+// connection.
+func TestDiscovery_FRR(t *testing.T) {
+	disableDAD(t)
 	space := netnstest.New(t)
 	netnstest.Veth(t, "frr0", space, "far0")
 	f := startFRR(t, space, "router bgp 64513", "bgp router-id 192.0.2.1", "neighbor far0 interface remote-as external")
@@ -56,7 +57,7 @@ func TestFRR(t *testing.T) {
 	}
 	d := start(t)
 	began := time.Now()
-	d.set("frr0")
+	d.mustSet("frr0")
 	d.await("FRR is found", func() error {
 		if !d.Routers()["frr0"].IsValid() {
 			return fmt.Errorf("routers: %v", d.Routers())
@@ -83,7 +84,8 @@ func TestFRR(t *testing.T) {
 	after, _ := f.neighbor()
 	t.Logf("bgpd tried to reach us after %v: %+v", time.Since(began), after)
 
-	// A neighbor of an interface takes a connection from nobody but the host it has found there: with us it begins to speak.
+	// For a neighbor by interface, FRR accepts a connection only from the host that it has found there: it then sends
+	// an OPEN.
 	router := netip.AddrPortFrom(d.Routers()["frr0"], 179)
 	netnstest.Eventually(t, "FRR takes our connection", func() error { return opened(router) })
 	t.Logf("FRR spoke BGP with us after %v", time.Since(began))

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// epoch is when the stories of these tests begin.
+// epoch is the time 0 of these tests.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func at(seconds float64) time.Time { return epoch.Add(part(time.Second, seconds)) }
+func at(seconds float64) time.Time { return epoch.Add(scale(time.Second, seconds)) }
 
-func TestWhichRouterIsTheNeighbor(t *testing.T) {
+func TestNeighbor_FirstRouterIsSticky(t *testing.T) {
 	type advertisement struct {
 		at   float64
 		from string
@@ -46,7 +46,7 @@ func TestWhichRouterIsTheNeighbor(t *testing.T) {
 			var n neighbor
 			for _, heard := range test.story {
 				before := n.addr
-				changed := n.hear(netip.MustParseAddr(heard.from), at(heard.at))
+				changed := n.observe(netip.MustParseAddr(heard.from), at(heard.at))
 				if n.addr.String() != heard.want || changed != (n.addr != before) {
 					t.Fatalf("at %v s, after %s: the neighbor is %v (changed: %v), want %s", heard.at, heard.from, n.addr, changed, heard.want)
 				}
@@ -55,18 +55,18 @@ func TestWhichRouterIsTheNeighbor(t *testing.T) {
 	}
 }
 
-func TestWhenARouterIsAskedFor(t *testing.T) {
+func TestNeighbor_WhenItIsSolicited(t *testing.T) {
 	var n neighbor
-	if from := n.askFrom(); from.After(at(-1e9)) {
+	if from := n.solicitFrom(); from.After(at(-1e9)) {
 		t.Errorf("unknown: asked from %v on, want always", from)
 	}
-	n.hear(netip.MustParseAddr("fe80::1"), at(100))
-	if from := n.askFrom(); from != at(115) {
+	n.observe(netip.MustParseAddr("fe80::1"), at(100))
+	if from := n.solicitFrom(); from != at(115) {
 		t.Errorf("heard at 100 s: asked from %v on, want 115 s", from.Sub(epoch))
 	}
-	// Between the first question and the moment at which another router may take its place, one that is there is
-	// asked often enough to be heard although questions are lost.
-	if questions := (silence - patience) / (solicitEvery + hurry); questions < 2 {
+	// Between the first solicitation and the time when another router may replace it, a router that works is solicited
+	// often enough to be heard even if messages are lost.
+	if questions := (routerTimeout - resolicitTimeout) / (solicitInterval + minAdvertiseDelay); questions < 2 {
 		t.Errorf("a silent router is asked %d times before it is replaced", questions)
 	}
 }

@@ -27,15 +27,15 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
-// running is a Discovery with its end in the test's hand.
-type running struct {
+// runningDiscovery is a Discovery that the test can end.
+type runningDiscovery struct {
 	*Discovery
 	t   *testing.T
 	end func()
 }
 
-// start runs a Discovery until end, or the end of the test, with changes made before it starts.
-func start(t *testing.T, changes ...func(*Discovery)) *running {
+// start runs a Discovery until end is called or the test ends. The changes are made before it starts.
+func start(t *testing.T, changes ...func(*Discovery)) *runningDiscovery {
 	t.Helper()
 	d := New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	for _, change := range changes {
@@ -48,7 +48,7 @@ func start(t *testing.T, changes ...func(*Discovery)) *running {
 			t.Errorf("Start: %v", err)
 		}
 	})
-	r := &running{Discovery: d, t: t, end: func() {
+	r := &runningDiscovery{Discovery: d, t: t, end: func() {
 		cancel()
 		ended.Wait()
 	}}
@@ -56,16 +56,16 @@ func start(t *testing.T, changes ...func(*Discovery)) *running {
 	return r
 }
 
-// set asks for interfaces that are expected to be in order.
-func (r *running) set(interfaces ...string) {
+// mustSet sets interfaces, which must work.
+func (r *runningDiscovery) mustSet(interfaces ...string) {
 	r.t.Helper()
 	if err := r.Set(r.t.Context(), interfaces); err != nil {
 		r.t.Errorf("Set: %v", err)
 	}
 }
 
-// await waits on nothing but the Discovery's own wakes until the answer is nil.
-func (r *running) await(what string, ask func() error) {
+// await waits only for the Discovery's own wakes until ask returns nil.
+func (r *runningDiscovery) await(what string, ask func() error) {
 	r.t.Helper()
 	timeout := time.After(10 * time.Second)
 	for {
@@ -81,8 +81,8 @@ func (r *running) await(what string, ask func() error) {
 	}
 }
 
-// finds waits until the router on an interface is the one given, or until there is none.
-func (r *running) finds(name string, want netip.Addr) {
+// awaitRouter waits until the router on an interface is want; noRouter: until there is none.
+func (r *runningDiscovery) awaitRouter(name string, want netip.Addr) {
 	r.t.Helper()
 	r.await(fmt.Sprintf("the router on %s is %v", name, want), func() error {
 		if got := r.Routers()[name]; got != want {
@@ -92,8 +92,8 @@ func (r *running) finds(name string, want netip.Addr) {
 	})
 }
 
-// complains waits until the problem with an interface has these words in it; "" is none.
-func (r *running) complains(name, words string) {
+// awaitProblem waits until the problem of an interface contains these words; "": until there is none.
+func (r *runningDiscovery) awaitProblem(name, words string) {
 	r.t.Helper()
 	r.await(name+" complains: "+words, func() error {
 		err := r.Problems()[name]
@@ -109,8 +109,8 @@ func (r *running) complains(name, words string) {
 	})
 }
 
-// without a router.
-var without netip.Addr
+// noRouter is what Routers has for an interface without a router.
+var noRouter netip.Addr
 
 // ip runs the ip command in our namespace.
 func ip(t *testing.T, line string) {
@@ -118,7 +118,7 @@ func ip(t *testing.T, line string) {
 	run(t, "ip", line)
 }
 
-// run runs a program in our namespace with the words of a line, also when the test is over.
+// run runs a program in our namespace with the words of a line, also after the test has ended.
 func run(t *testing.T, name, line string) {
 	t.Helper()
 	if output, err := exec.Command(name, strings.Fields(line)...).CombinedOutput(); err != nil {
@@ -134,34 +134,34 @@ func sysctl(t *testing.T, key, value string) {
 	}
 }
 
-// quick spares the links that are created from now on the second in which addresses are checked for duplicates.
-func quick(t *testing.T) {
+// disableDAD saves new links the second that Duplicate Address Detection takes.
+func disableDAD(t *testing.T) {
 	t.Helper()
 	sysctl(t, "default/accept_dad", "0")
 	t.Cleanup(func() { sysctl(t, "default/accept_dad", "1") })
 }
 
-// far is the other end of a cable, with a socket for frames of all kinds.
-type far struct {
+// farEnd is the other end of a cable, with a packet socket.
+type farEnd struct {
 	t     *testing.T
 	space *netnstest.Namespace
 	conn  *packet.Conn
 	mac   net.HardwareAddr
 }
 
-// newFar lays a cable to a namespace.
-func newFar(t *testing.T, near string) *far {
+// newFarEnd connects an interface named near to a namespace.
+func newFarEnd(t *testing.T, near string) *farEnd {
 	t.Helper()
-	quick(t)
-	f := &far{t: t, space: netnstest.New(t)}
+	disableDAD(t)
+	f := &farEnd{t: t, space: netnstest.New(t)}
 	f.space.Sysctl(t, "ipv6/conf/default/accept_dad", "0")
-	f.plug(near)
-	linkLocalOf(t, near) // A moment passes until the kernel has decided not to check it.
+	f.connect(near)
+	linkLocalOf(t, near) // It takes a moment until the kernel has decided not to run Duplicate Address Detection.
 	return f
 }
 
-// plug lays the cable, also once more after it was removed.
-func (f *far) plug(near string) {
+// connect creates the cable; it may be called again after the cable was removed.
+func (f *farEnd) connect(near string) {
 	f.t.Helper()
 	netnstest.Veth(f.t, near, f.space, "far0")
 	f.space.Do(f.t, func() {
@@ -171,7 +171,7 @@ func (f *far) plug(near string) {
 			return
 		}
 		f.mac = link.HardwareAddr
-		// What far0 itself sends is of no interest.
+		// What far0 itself sends is not received.
 		filter, err := bpf.Assemble([]bpf.Instruction{
 			bpf.LoadExtension{Num: bpf.ExtType},
 			bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
@@ -190,16 +190,16 @@ func (f *far) plug(near string) {
 	f.t.Cleanup(func() { _ = f.conn.Close() })
 }
 
-// heard is a message with what came around it.
-type heard struct {
+// received is a message with its IPv6 header.
+type received struct {
 	message             ndp.Message
 	source, destination netip.Addr
 	hopLimit            uint8
 	at                  time.Time
 }
 
-// hear waits for the next message of a kind that is sent to us.
-func hear[T ndp.Message](f *far) (T, heard) {
+// receive waits for the next message of a type from us.
+func receive[T ndp.Message](f *farEnd) (T, received) {
 	f.t.Helper()
 	frame := make([]byte, 2048)
 	if err := f.conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
@@ -208,7 +208,7 @@ func hear[T ndp.Message](f *far) (T, heard) {
 	for {
 		n, _, err := f.conn.ReadFrom(frame)
 		if errors.Is(err, unix.ENETDOWN) {
-			continue // Said once, when the link has gone down.
+			continue // Reported once, after the link went down.
 		}
 		if err != nil {
 			f.t.Fatalf("wait for a message: %v", err)
@@ -221,17 +221,17 @@ func hear[T ndp.Message](f *far) (T, heard) {
 		if err != nil || !ok {
 			continue
 		}
-		return wanted, heard{
+		return wanted, received{
 			message: message, source: netip.AddrFrom16([16]byte(frame[22:38])),
 			destination: netip.AddrFrom16([16]byte(frame[38:54])), hopLimit: frame[21], at: time.Now(),
 		}
 	}
 }
 
-// drain forgets what has been sent to us.
-func (f *far) drain() {
+// drain discards what we have sent until now.
+func (f *farEnd) drain() {
 	f.t.Helper()
-	// A deadline in the past would be looked at before the queue.
+	// A deadline in the past would be checked before the queue.
 	raw, err := f.conn.SyscallConn()
 	if err != nil {
 		f.t.Fatal(err)
@@ -248,7 +248,7 @@ func (f *far) drain() {
 	}
 }
 
-// frame is an ICMPv6 packet that can be wrong in any way.
+// frame is an ICMPv6 packet that can be invalid in any way.
 type frame struct {
 	source, destination netip.Addr
 	hopLimit            byte
@@ -256,16 +256,16 @@ type frame struct {
 	badSum              bool
 }
 
-// advert is a right advertisement.
-func (f *far) advert(source string) frame {
+// advert returns a valid Router Advertisement.
+func (f *farEnd) advert(source string) frame {
 	return frame{
 		source: netip.MustParseAddr(source), destination: netip.IPv6LinkLocalAllNodes(), hopLimit: 255,
-		message: marshal(f.t, announcement(f.mac)),
+		message: marshal(f.t, routerAdvertisement(f.mac)),
 	}
 }
 
 // send sends a frame as it is.
-func (f *far) send(what frame) {
+func (f *farEnd) send(what frame) {
 	f.t.Helper()
 	group := what.destination.As16()
 	to := net.HardwareAddr{0x33, 0x33, group[12], group[13], group[14], group[15]}
@@ -279,7 +279,7 @@ func (f *far) send(what frame) {
 	b = append(b, unix.IPPROTO_ICMPV6, what.hopLimit)
 	b = append(append(append(b, source[:]...), group[:]...), message...)
 	_, err := f.conn.WriteTo(b, &packet.Addr{HardwareAddr: to})
-	if errors.Is(err, unix.ENETDOWN) { // Said once, when the link has been down.
+	if errors.Is(err, unix.ENETDOWN) { // Reported once, after the link was down.
 		_, err = f.conn.WriteTo(b, &packet.Addr{HardwareAddr: to})
 	}
 	if err != nil {
@@ -287,7 +287,8 @@ func (f *far) send(what frame) {
 	}
 }
 
-// checksum of RFC 8200 section 8.1; the pseudo-header is made for MarshalMessage, with the length left open.
+// checksum returns the checksum of RFC 8200 section 8.1. The pseudo-header is made for MarshalMessage, without the
+// length.
 func checksum(pseudo, message []byte) uint16 {
 	binary.BigEndian.PutUint32(pseudo[32:], uint32(len(message)))
 	message[2], message[3] = 0, 0
@@ -306,7 +307,7 @@ func checksum(pseudo, message []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// linkLocalOf is the link-local address of a link of our namespace.
+// linkLocalOf returns the link-local address of a link of our namespace.
 func linkLocalOf(t *testing.T, name string) netip.Addr {
 	t.Helper()
 	var addr netip.Addr
@@ -320,7 +321,7 @@ func linkLocalOf(t *testing.T, name string) netip.Addr {
 	return addr
 }
 
-// macOf is the MAC address of a link of our namespace.
+// macOf returns the MAC address of a link of our namespace.
 func macOf(t *testing.T, name string) net.HardwareAddr {
 	t.Helper()
 	link, err := netlink.LinkByName(name)

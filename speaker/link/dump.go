@@ -14,49 +14,49 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// interrupted is how often a reading that the kernel changed under our hands is repeated before it counts as failed.
-const interrupted = 10
+// maxDumps is how often a dump that a change has interrupted (NLM_F_DUMP_INTR) is tried before it fails.
+const maxDumps = 10
 
 var errInterrupted = errors.New("the kernel's table kept changing while it was read")
 
-// known is what one reading of the kernel's tables gives.
-type known struct {
+// state is the result of one dump.
+type state struct {
 	links    []lb.Link
 	gateways []netip.Addr
 }
 
 // dump reads all links with their addresses, in order of name, and the default gateways, in order of use.
-func dump() (known, error) {
-	for range interrupted {
-		all, err := attempt()
+func dump() (state, error) {
+	for range maxDumps {
+		all, err := dumpOnce()
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {
 			return all, err
 		}
 	}
-	return known{}, errInterrupted
+	return state{}, errInterrupted
 }
 
-// attempt is one reading, which the kernel may interrupt.
-func attempt() (known, error) {
+// dumpOnce is one attempt of dump, which a change may interrupt.
+func dumpOnce() (state, error) {
 	links, err := netlink.LinkList()
 	if err != nil {
-		return known{}, err
+		return state{}, err
 	}
 	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
-		return known{}, err
+		return state{}, err
 	}
-	routes, err := defaults()
+	routes, err := defaultRoutes()
 	if err != nil {
-		return known{}, err
+		return state{}, err
 	}
-	all := known{links: table(links, addrs)}
+	all := state{links: convertLinks(links, addrs)}
 	all.gateways = gateways(routes, all.links)
 	return all, nil
 }
 
-// table joins links and addresses into our own terms.
-func table(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
+// convertLinks joins netlink's links and addresses into the shared form.
+func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	kinds := make(map[int]string, len(links))
 	for _, link := range links {
 		kinds[link.Attrs().Index] = link.Type()
@@ -80,8 +80,8 @@ func table(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			Index:     attrs.Index,
 			Up:        attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&unix.IFF_LOWER_UP != 0,
 			MAC:       macOf(attrs),
-			Enslaved:  attrs.MasterIndex != 0 && speaksForMembers(kinds[attrs.MasterIndex]),
-			NoARP:     withoutNeighbors(attrs),
+			Enslaved:  attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
+			NoARP:     noARP(attrs),
 			Addresses: own,
 		})
 	}
@@ -89,7 +89,7 @@ func table(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	return result
 }
 
-// prefixOf keeps the address with the length of its on-link prefix, host bits and all.
+// prefixOf returns an address with the length of its on-link prefix, host bits included.
 func prefixOf(ipnet *net.IPNet) (netip.Prefix, bool) {
 	if ipnet == nil {
 		return netip.Prefix{}, false
@@ -99,7 +99,7 @@ func prefixOf(ipnet *net.IPNet) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr.Unmap(), ones), ok
 }
 
-// macOf is the Ethernet address; tunnels carry their IP address in the same place, which is none.
+// macOf returns the Ethernet address of a link; "" for other links. A tunnel has its IP address in the same field.
 func macOf(attrs *netlink.LinkAttrs) string {
 	if attrs.EncapType != "ether" || len(attrs.HardwareAddr) != 6 {
 		return ""
@@ -107,12 +107,12 @@ func macOf(attrs *netlink.LinkAttrs) string {
 	return attrs.HardwareAddr.String()
 }
 
-// withoutNeighbors: nobody asks there by ARP or NDP who has an address.
-func withoutNeighbors(attrs *netlink.LinkAttrs) bool {
+// noARP reports whether a link has no ARP and NDP, so that nobody can ask there who has an address.
+func noARP(attrs *netlink.LinkAttrs) bool {
 	const silent = unix.IFF_NOARP | unix.IFF_LOOPBACK | unix.IFF_POINTOPOINT
 	return attrs.RawFlags&silent != 0 || macOf(attrs) == ""
 }
 
-// speaksForMembers tells masters that answer in the place of their members (bridge, bond, team, Open vSwitch) from a
-// VRF, whose members keep a voice of their own. The kind is "" when the master is not in this namespace.
-func speaksForMembers(kind string) bool { return kind != "vrf" }
+// answersForMembers reports whether a master of this kind answers in place of its members, as bridge, bond, team and
+// Open vSwitch do. The members of a VRF answer themselves. The kind is "" if the master is in another namespace.
+func answersForMembers(kind string) bool { return kind != "vrf" }

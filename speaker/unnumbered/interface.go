@@ -14,38 +14,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errUnread says that an interface could not be looked up, which tells nothing about it: unknown is not gone.
-var errUnread = errors.New("look up the interface")
+// errLookUp means that an interface could not be looked up. It says nothing about the interface: unknown is not gone.
+var errLookUp = errors.New("look up the interface")
 
-// station is our end of a link: what a port is bound to. Another one is another port, even under the same name.
-type station struct {
+// netInterface is what a raSocket is bound to. A change of any field needs another raSocket, even if the name is the
+// same.
+type netInterface struct {
 	name  string
 	index int
-	// mac address; nil on links that are not of the Ethernet kind.
+	// mac address; nil on links other than Ethernet.
 	mac net.HardwareAddr
-	// addresses of the link-local kind that we may speak from, never none and without zone. The first is used.
+	// addresses are the usable link-local addresses, at least one and without zone. The first one is our source
+	// address.
 	addresses []netip.Addr
 }
 
-func (s *station) same(other *station) bool {
+func (s *netInterface) equal(other *netInterface) bool {
 	return s.name == other.name && s.index == other.index && bytes.Equal(s.mac, other.mac) &&
 		slices.Equal(s.addresses, other.addresses)
 }
 
-// lookUp finds an interface by its exact name, if a router can be looked for on it now. Its errors say in words what is
-// wrong; errUnread is one of them when nothing can be said.
-func lookUp(name string) (*station, error) {
+// lookUp finds an interface by its exact name, and checks that a router can be looked for on it now. Its errors say
+// what is wrong; errLookUp is one of them if that is not known.
+func lookUp(name string) (*netInterface, error) {
 	link, err := netlink.LinkByName(name)
 	var missing netlink.LinkNotFoundError
 	switch {
 	case errors.As(err, &missing):
 		return nil, errors.New("there is no such interface")
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errUnread, err)
+		return nil, fmt.Errorf("%w: %w", errLookUp, err)
 	}
 	attrs := link.Attrs()
 	switch {
-	case attrs.Name != name: // The kernel finds alternative names too, which nothing else here knows.
+	case attrs.Name != name: // The kernel finds alternative names too, which the rest of Daymark does not know.
 		return nil, fmt.Errorf("there is no such interface, but %s has it as alternative name", attrs.Name)
 	case attrs.Flags&net.FlagUp == 0:
 		return nil, errors.New("the interface is down")
@@ -56,21 +58,21 @@ func lookUp(name string) (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &station{name: name, index: attrs.Index, addresses: addresses}
+	s := &netInterface{name: name, index: attrs.Index, addresses: addresses}
 	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
 		s.mac = attrs.HardwareAddr
 	}
 	return s, nil
 }
 
-// linkLocal lists the link-local addresses of an interface that may be used, in the kernel's order.
+// linkLocal returns the usable link-local addresses of an interface, in the kernel's order.
 func linkLocal(link netlink.Link) ([]netip.Addr, error) {
 	if err := ipv6Enabled(link.Attrs().Name); err != nil {
 		return nil, err
 	}
 	all, err := netlink.AddrList(link, netlink.FAMILY_V6)
 	if err != nil {
-		return nil, fmt.Errorf("%w: list its addresses: %w", errUnread, err)
+		return nil, fmt.Errorf("%w: list its addresses: %w", errLookUp, err)
 	}
 	var usable []netip.Addr
 	none := errors.New("the interface has no IPv6 link-local address")
@@ -92,7 +94,7 @@ func linkLocal(link netlink.Link) ([]netip.Addr, error) {
 	return usable, nil
 }
 
-// ipv6Enabled reports why an interface, which exists, cannot have IPv6 addresses at all.
+// ipv6Enabled returns an error if an existing interface cannot have IPv6 addresses at all.
 func ipv6Enabled(name string) error {
 	const all = "/proc/sys/net/ipv6/conf"
 	value, err := os.ReadFile(filepath.Join(all, name, "disable_ipv6"))
@@ -102,5 +104,5 @@ func ipv6Enabled(name string) error {
 	if _, err := os.Stat(all); errors.Is(err, os.ErrNotExist) {
 		return errors.New("this node's kernel has no IPv6")
 	}
-	return nil // What cannot be read is not known to be amiss.
+	return nil // Assume that it works if the sysctl cannot be read.
 }

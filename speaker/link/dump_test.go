@@ -11,8 +11,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// TestTable puts into our terms what not every kernel can be made to show.
-func TestTable(t *testing.T) {
+// TestDump_ConvertsLinks converts links that not every kernel can create.
+func TestDump_ConvertsLinks(t *testing.T) {
 	const up = unix.IFF_UP | unix.IFF_LOWER_UP
 	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
 	attrs := func(name string, index, master int, flags uint32, encap string, hw net.HardwareAddr) netlink.LinkAttrs {
@@ -68,7 +68,7 @@ func TestTable(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, table(test.links, nil)); diff != "" {
+			if diff := cmp.Diff(test.want, convertLinks(test.links, nil)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -17,26 +17,27 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// TestInDoubtNothingIsSaid: not to a question, not to a claim, not by itself; when the doubt is over, all is as before.
-func TestInDoubtNothingIsSaid(t *testing.T) {
+// TestResponder_SaysNothingWhileStale: no answer, no defence, no announcement. When it is no longer stale, everything
+// continues.
+func TestResponder_SaysNothingWhileStale(t *testing.T) {
 	s := newSegment(t, "near0")
-	var doubt atomic.Bool
-	r := hurried(t, Config{Stale: doubt.Load})
-	arps, ndps, ours := s.sniff(t, unix.ETH_P_ARP), s.sniff(t, unix.ETH_P_IPV6), s.mac(t)
+	var stale atomic.Bool
+	r := beginFast(t, Config{Stale: stale.Load})
+	arps, ndps, ours := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6), s.mac(t)
 	mustSet(t, r, on([]string{"near0"}, vip4, vip6))
-	receive(t, arps, "the announcement of the IPv4 address", equal(announceARP(ours, vip4)[1]))
-	receive(t, ndps, "the announcement of the IPv6 address", equal(announceNDP(ours, vip6)[0]))
+	receive(t, arps, "the announcement of the IPv4 address", equalTo(gratuitousARP(ours, vip4)[1]))
+	receive(t, ndps, "the announcement of the IPv6 address", equalTo(unsolicitedAdvertisement(ours, vip6)[0]))
 
-	doubt.Store(true)
+	stale.Store(true)
 	r.Announce()
-	mustSet(t, r, append(on([]string{"near0"}, vip4, vip6, vip4b), fresh([]string{"near0"}, vip6b)...))
-	put(t, arps, request(ours, client4, vip4))
-	put(t, arps, request(broadcast, vip4, vip4))
-	put(t, ndps, solicit(ours, client6, vip6, vip6))
-	put(t, ndps, advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, client)))
+	mustSet(t, r, append(on([]string{"near0"}, vip4, vip6, vip4b), probed([]string{"near0"}, vip6b)...))
+	send(t, arps, request(ours, client4, vip4))
+	send(t, arps, request(broadcast, vip4, vip4))
+	send(t, ndps, solicit(ours, client6, vip6, vip6))
+	send(t, ndps, advertise(allNodes, vip6, allNodes6, vip6, false, link(ndp.Target, client)))
 	for _, m := range []*familyMetrics{r.metrics.ipv4, r.metrics.ipv6} {
 		netnstest.Eventually(t, "the frames are dropped", func() error {
-			if n := testutil.ToFloat64(m.doubted); n != 2 {
+			if n := testutil.ToFloat64(m.droppedStale); n != 2 {
 				return fmt.Errorf("%v were", n)
 			}
 			return nil
@@ -49,33 +50,33 @@ func TestInDoubtNothingIsSaid(t *testing.T) {
 		t.Errorf("conflicts: %v", got)
 	}
 
-	doubt.Store(false)
-	receive(t, arps, "the announcement that was put off", not(t, arpAnswer(ours), announceARP(ours, vip4)[0]))
-	receive(t, arps, "the announcement of the new address", equal(announceARP(ours, vip4b)[0]))
-	receive(t, ndps, "the announcement of the probed address", equal(announceNDP(ours, vip6b)[0]))
-	put(t, arps, request(ours, client4, vip4))
-	receive(t, arps, "an answer", equal(arpAnswer(ours)))
-	if n := testutil.ToFloat64(r.metrics.of(lb.IPv6).probes); n < probeNumber {
+	stale.Store(false)
+	receive(t, arps, "the announcement that was put off", butNot(t, arpAnswer(ours), gratuitousARP(ours, vip4)[0]))
+	receive(t, arps, "the announcement of the new address", equalTo(gratuitousARP(ours, vip4b)[0]))
+	receive(t, ndps, "the announcement of the probed address", equalTo(unsolicitedAdvertisement(ours, vip6b)[0]))
+	send(t, arps, request(ours, client4, vip4))
+	receive(t, arps, "an answer", equalTo(arpAnswer(ours)))
+	if n := testutil.ToFloat64(r.metrics.of(lb.IPv6).probes); n < probeNum {
 		t.Errorf("taken after %v probes", n)
 	}
 }
 
-func TestAnnouncementsInDoubtArePutOff(t *testing.T) {
+func TestAnnouncer_PostponesWhileStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var doubt atomic.Bool
-		a, r := announcing(t, half, doubt.Load), newRecorder()
-		doubt.Store(true)
+		var stale atomic.Bool
+		a, r := runAnnouncer(t, half, stale.Load), newRecorder()
+		stale.Store(true)
 		a.add(r, []netip.Addr{vip4})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if got := r.of(vip4); len(got) > 0 {
 			t.Fatalf("announced after %v", got)
 		}
-		doubt.Store(false)
+		stale.Store(false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		got := r.of(vip4)
-		if len(got) != 4 || got[0] < 5*time.Second || got[0] > 5*time.Second+doubtPause {
+		if len(got) != 4 || got[0] < 5*time.Second || got[0] > 5*time.Second+staleInterval {
 			t.Fatalf("announced after %v", got)
 		}
 		// The repeats are not lost.
@@ -87,12 +88,12 @@ func TestAnnouncementsInDoubtArePutOff(t *testing.T) {
 	})
 }
 
-func TestAnnounceBeginsAnew(t *testing.T) {
+func TestAnnouncer_AnnounceAllBeginsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, r := announcing(t, half, nil), newRecorder()
+		a, r := runAnnouncer(t, half, nil), newRecorder()
 		a.add(r, []netip.Addr{vip4, vip6})
 		time.Sleep(10 * time.Second)
-		a.again()
+		a.announceAll()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		want := []time.Duration{0, 1, 2, 4, 10, 11, 12, 14}

@@ -1,0 +1,206 @@
+package layer2
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// timerGranularity is the precision of the detector's timer: what is due within it is done together.
+const timerGranularity = 10 * time.Millisecond
+
+// vip is a desired address with its state. An address that is removed and added again gets a new one.
+type vip struct {
+	// held: the address is answered. The receivers read it for every request.
+	held atomic.Bool
+	// acd is guarded by the mutex of the conflictDetector.
+	acd acd
+}
+
+// conflictDetector runs Address Conflict Detection for all desired addresses.
+type conflictDetector struct {
+	log     *slog.Logger
+	metrics *metrics
+	// jitter returns numbers in [0, 1).
+	jitter func() float64
+	// wake says that pending has a new address.
+	wake chan struct{}
+
+	mu   sync.Mutex
+	vips map[netip.Addr]*vip
+	// pending are the addresses with something due: few, most of the time.
+	pending map[netip.Addr]*vip
+}
+
+func newConflictDetector(log *slog.Logger, m *metrics) *conflictDetector {
+	return &conflictDetector{
+		log: log, metrics: m, jitter: rand.Float64, wake: make(chan struct{}, 1),
+		vips: map[netip.Addr]*vip{}, pending: map[netip.Addr]*vip{},
+	}
+}
+
+// setAddresses makes the detector follow these addresses and no others. It returns them by socket.
+func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[socketKey]addressSet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	vips, byKey := make(map[netip.Addr]*vip, len(addresses)), map[socketKey]addressSet{}
+	for _, address := range addresses {
+		v := d.vips[address.Addr]
+		if v == nil {
+			v = &vip{acd: newACD(now, address.Probe)}
+			v.held.Store(v.acd.holding)
+			d.vips[address.Addr] = v
+			d.reschedule(address.Addr, v)
+		}
+		vips[address.Addr] = v
+		for _, name := range address.Interfaces {
+			key := socketKey{name: name, family: lb.FamilyOf(address.Addr)}
+			if byKey[key] == nil {
+				byKey[key] = addressSet{}
+			}
+			byKey[key][address.Addr] = v
+		}
+	}
+	for addr, v := range d.vips {
+		if vips[addr] == nil {
+			d.conflictEnded(addr, v.acd.conflict)
+			delete(d.pending, addr)
+		}
+	}
+	d.vips = vips
+	return byKey
+}
+
+// restartProbing probes addresses from the beginning, because interfaces were added.
+func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for _, addr := range addresses {
+		if v := d.vips[addr]; v != nil {
+			v.acd.restart(now)
+			d.reschedule(addr, v)
+		}
+	}
+	notify(d.wake)
+}
+
+// due returns what has to be done now: at most maxBurst addresses to probe, all addresses that were found free and are
+// held from now on, and whether a conflict about a held address is over.
+func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for addr, v := range d.pending {
+		if len(probes) == maxBurst && v.acd.needsProbe(now) {
+			continue // The next call returns it. What needs no probe need not wait.
+		}
+		host := v.acd.conflict
+		switch v.acd.step(now, d.jitter()) {
+		case doProbe:
+			probes = append(probes, addr)
+		case doHold:
+			v.held.Store(true)
+			free = append(free, addr)
+			d.conflictEnded(addr, host)
+		case doEndConflict:
+			ended = true
+			d.conflictEnded(addr, host)
+		case doNothing:
+		}
+		d.reschedule(addr, v)
+	}
+	return probes, free, ended
+}
+
+// probeFailed records that no interface could send the probe of an address.
+func (d *conflictDetector) probeFailed(addr netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if v := d.vips[addr]; v != nil {
+		v.acd.probeFailed(time.Now())
+	}
+}
+
+// addressInUse records that a foreign host uses an address. began: a conflict begins with it. defend: the address has
+// to be defended.
+func (d *conflictDetector) addressInUse(u addressUse, interfaceName string) (began, defend bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v := d.vips[u.addr]
+	if v == nil {
+		return false, false
+	}
+	if u.probe {
+		began = v.acd.probedBy(time.Now(), u.by, interfaceName, d.jitter())
+	} else {
+		began, defend = v.acd.addressInUse(time.Now(), u.by, interfaceName, d.jitter())
+	}
+	d.reschedule(u.addr, v)
+	if began {
+		m := d.metrics.of(lb.FamilyOf(u.addr))
+		m.conflictsBegun.Inc()
+		m.conflicts.Inc()
+		d.log.Warn("a foreign host uses an address of ours", "address", u.addr, "mac", u.by.String(), "interface", interfaceName,
+			"held", v.acd.holding)
+	}
+	return began, defend
+}
+
+// clearConflicts ends the conflicts with hosts that belong to the cluster, and reports whether there were any.
+func (d *conflictDetector) clearConflicts(inCluster func(mac) bool) (ended bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for addr, v := range d.pending {
+		host := v.acd.conflict
+		if v.acd.clearConflict(now, inCluster) {
+			ended = true
+			d.conflictEnded(addr, host)
+			d.reschedule(addr, v)
+		}
+	}
+	if ended {
+		notify(d.wake)
+	}
+	return ended
+}
+
+// untilNext returns how long it is until something is due.
+func (d *conflictDetector) untilNext(now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wait := time.Hour // notify ends the wait when something is due earlier.
+	for _, v := range d.pending {
+		wait = min(wait, v.acd.due.Sub(now))
+	}
+	return max(wait, timerGranularity)
+}
+
+// conflictEnded counts and logs the end of a conflict; nil: there was none.
+func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost) {
+	if host == nil {
+		return
+	}
+	d.metrics.of(lb.FamilyOf(addr)).conflicts.Dec()
+	d.log.Info("the conflict about an address is over", "address", addr, "mac", host.mac.String(), "since", host.since)
+}
+
+// reschedule keeps pending up to date for one address and wakes detectConflicts if the address is new there. The time
+// of one that was pending already is known to it. The caller holds mu.
+func (d *conflictDetector) reschedule(addr netip.Addr, v *vip) {
+	if v.acd.due.IsZero() {
+		delete(d.pending, addr)
+		return
+	}
+	if d.pending[addr] != v {
+		d.pending[addr] = v
+		notify(d.wake)
+	}
+}

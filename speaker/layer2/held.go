@@ -1,0 +1,56 @@
+package layer2
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Held is an address that this node answers for.
+type Held struct {
+	Addr netip.Addr
+	// Interfaces on which it is really answered, sorted: the desired ones without those that are missing or down.
+	Interfaces []string
+	// Since is when this process began to answer for it without interruption, on any interface.
+	Since time.Time
+}
+
+// Held returns the addresses that are really answered for, in order of address.
+func (r *Responder) Held() []Held {
+	r.mu.Lock()
+	held := slices.Collect(maps.Values(r.held))
+	r.mu.Unlock()
+	slices.SortFunc(held, func(a, b Held) int { return a.Addr.Compare(b.Addr) })
+	return held
+}
+
+// recordHeld updates held from the sockets.
+func (r *Responder) recordHeld() {
+	before, now := r.held, time.Now()
+	r.held = make(map[netip.Addr]Held, len(before))
+	for _, s := range *r.live.Load() {
+		for addr, v := range *s.addresses.Load() {
+			if v.held.Load() {
+				since := now
+				if h, ok := before[addr]; ok {
+					since = h.Since
+				}
+				r.recordHeldOn(addr, s.name, since)
+			}
+		}
+	}
+	r.metrics.setHeld(r.held)
+}
+
+// recordHeldOn records that an address is held on one more interface, and since when if it is the first.
+func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time) {
+	h, known := r.held[addr]
+	if !known {
+		h = Held{Addr: addr, Since: since}
+	}
+	if !slices.Contains(h.Interfaces, on) {
+		h.Interfaces = append(h.Interfaces, on)
+	}
+	r.held[addr] = h
+}
