@@ -97,7 +97,7 @@ func TestBIRDUpAndDown(t *testing.T) {
 			mend := c.cut(t)
 			s := r.down("tor")
 			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
-			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 {
+			if s.Diag != bfdsession.DiagDetectionTimeExpired || s.Downs != 1 {
 				t.Errorf("%+v", s)
 			}
 			router.has(ours, "Down", "", "")

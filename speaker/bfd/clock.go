@@ -34,7 +34,7 @@ func (m *Monitor) advance() {
 
 // schedule puts a session into the queue, where its machine says.
 func (m *Monitor) schedule(w *watch) {
-	from, due, ok := w.machine.Next()
+	from, due, ok := w.machine.NextDue()
 	if !ok || w.sender == nil && w.shown.State == bfdsession.Down {
 		m.queue.drop(w)
 		return

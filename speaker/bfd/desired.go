@@ -26,7 +26,7 @@ func parametersOf(s *Session) bfdsession.Parameters {
 	clamp := func(d time.Duration) time.Duration { return min(max(cmp.Or(d, usualInterval), shortest), longest) }
 	return bfdsession.Parameters{
 		DesiredMinTx: clamp(s.Profile.TransmitInterval), RequiredMinRx: clamp(s.Profile.ReceiveInterval),
-		Multiplier: uint8(min(max(cmp.Or(s.Profile.DetectMultiplier, usualMultiplier), 1), 255)),
+		DetectMult: uint8(min(max(cmp.Or(s.Profile.DetectMultiplier, usualMultiplier), 1), 255)),
 		Passive:    s.Profile.Passive,
 	}
 }

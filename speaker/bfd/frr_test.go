@@ -132,7 +132,7 @@ func TestFRRUpAndDown(t *testing.T) {
 			mend := c.cut(t)
 			s := r.down("tor")
 			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
-			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 {
+			if s.Diag != bfdsession.DiagDetectionTimeExpired || s.Downs != 1 {
 				t.Errorf("%+v", s)
 			}
 			p := router.peer(ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
@@ -220,7 +220,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 	t.Run("FRR is shut down on purpose", func(t *testing.T) {
 		router.configure("peer "+c.Ours.String(), "shutdown")
 		s := r.down("tor")
-		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborDown || len(r.told()) > 0 {
+		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborSignaledDown || len(r.told()) > 0 {
 			t.Errorf("%+v, OnDown was told %q", s, r.told())
 		}
 		router.configure("peer "+c.Ours.String(), "no shutdown")

@@ -222,7 +222,7 @@ func (m *Monitor) apply(ctx context.Context, desired []Session) error {
 		if w == nil {
 			m.hush(p)
 			w = newWatch(p, m.discriminator(), wanted[p], time.Now())
-			m.watches[p], m.byDiscriminator[w.shown.Mine] = w, w
+			m.watches[p], m.byDiscriminator[w.shown.LocalDiscr] = w, w
 			m.wake()
 		} else {
 			m.change(w, wanted[p])
@@ -246,8 +246,8 @@ func (m *Monitor) change(w *watch, s *Session) {
 	w.name, w.minimumTTL = s.Name, minimumTTLOf(s)
 	if want := parametersOf(s); want != w.parameters {
 		w.parameters = want
-		w.machine.Change(want)
-		m.follow(w, time.Now(), bfdsession.Kept)
+		w.machine.SetParameters(want)
+		m.follow(w, time.Now(), bfdsession.NoEvent)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestTwoMonitors(t *testing.T) {
 			if took := s.Since.Sub(cutAt); took > 2*time.Second {
 				t.Errorf("down after %v", took)
 			}
-			if s.Diag != bfdsession.DiagExpired || s.Downs != 1 || s.LastDown != "no packet from the peer for 1s" || s.PeerState != bfdsession.Up {
+			if s.Diag != bfdsession.DiagDetectionTimeExpired || s.Downs != 1 || s.LastDown != "no packet from the peer for 1s" || s.PeerState != bfdsession.Up {
 				t.Errorf("%+v", s)
 			}
 			netnstest.Eventually(t, "OnDown is told", func() error {
@@ -84,7 +84,7 @@ func TestOnlyOneWay(t *testing.T) {
 	near, far, _, _ := pair(t, c, nil)
 	c.Other.Run(t, "nft", "add table inet mute")
 	c.Other.Run(t, "nft", "add chain inet mute out { type filter hook output priority -300; policy drop; }")
-	if s := near.down("tor"); s.Diag != bfdsession.DiagExpired {
+	if s := near.down("tor"); s.Diag != bfdsession.DiagDetectionTimeExpired {
 		t.Errorf("we: %+v", s)
 	}
 	s := far.await("node", "has failed", func(s Status) bool { return s.Downs == 1 })
@@ -136,7 +136,7 @@ func TestLeavingIsNoFailure(t *testing.T) {
 			near, far, nears, _ := pair(t, c, nil)
 			leave(c, near)
 			s := far.down("node")
-			if s.PeerState != bfdsession.AdminDown || s.PeerDiag != bfdsession.DiagAdminDown || s.Diag != bfdsession.DiagNeighborDown ||
+			if s.PeerState != bfdsession.AdminDown || s.PeerDiag != bfdsession.DiagAdminDown || s.Diag != bfdsession.DiagNeighborSignaledDown ||
 				s.Downs != 0 || s.LastDown != "the peer has taken the session down on purpose (AdminDown)" || s.LastDownAt.IsZero() {
 				t.Errorf("%+v", s)
 			}
@@ -171,7 +171,7 @@ func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
 			if p.State == bfdsession.AdminDown {
 				farewells++
 			}
-			return p.State == bfdsession.Down && p.Mine != old
+			return p.State == bfdsession.Down && p.MyDiscriminator != old
 		})
 		if old != 0 && farewells != 1 || old == 0 && farewells > 0 {
 			t.Errorf("%d farewells", farewells)
@@ -198,7 +198,7 @@ func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
 	mine := peer.meet()
 	short := word(bfdsession.Up, mine)
-	short.Multiplier, short.DesiredMinTx = 3, 50*ms
+	short.DetectMult, short.DesiredMinTx = 3, 50*ms
 	peer.say(short)
 	r.await("tor", "has a short detection time", func(s Status) bool { return s.Detection == 150*ms })
 
@@ -344,7 +344,7 @@ func TestMinimumTTL(t *testing.T) {
 
 	near.Profile.MinimumTTL = 255 // Nearer than it is.
 	a.set(near)
-	if s := a.down("tor"); s.Diag != bfdsession.DiagExpired {
+	if s := a.down("tor"); s.Diag != bfdsession.DiagDetectionTimeExpired {
 		t.Errorf("%+v", s)
 	}
 	if n := testutil.ToFloat64(a.metrics.dropped[dropTTL]); n == 0 {

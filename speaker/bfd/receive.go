@@ -150,8 +150,8 @@ func (m *Monitor) tooFar(w *watch, ttl int) {
 // find finds the session of a packet: by our discriminator when the peer knows it, whatever the address then (RFC 5880
 // section 6.3), and by the address when it does not.
 func (m *Monitor) find(l *listener, msg *message, p *bfdsession.Packet) *watch {
-	if p.Yours != 0 {
-		if w := m.byDiscriminator[p.Yours]; w != nil && w.listener == l {
+	if p.YourDiscriminator != 0 {
+		if w := m.byDiscriminator[p.YourDiscriminator]; w != nil && w.listener == l {
 			return w
 		}
 		return nil

@@ -27,7 +27,7 @@ type sender struct {
 	fd   int
 	to   *sockaddr
 	port int
-	data [bfdsession.Size]byte
+	data [bfdsession.PacketSize]byte
 }
 
 // dial makes a sender, given the index of the interface of a link-local peer. taken says which ports other sessions have: each

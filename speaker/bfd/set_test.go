@@ -195,7 +195,7 @@ func TestPacketsOnTheWire(t *testing.T) {
 			start(t, Session{Name: "tor", Peer: peer}, Session{Name: "far", Peer: peer, MultiHop: true})
 			first, second := <-seen, <-seen
 			for _, p := range []captured{first, second} {
-				if p.ttl != 255 || p.class != 0xc0 || p.source < 49152 || p.length != bfdsession.Size {
+				if p.ttl != 255 || p.class != 0xc0 || p.source < 49152 || p.length != bfdsession.PacketSize {
 					t.Errorf("%+v", p)
 				}
 			}

@@ -58,7 +58,7 @@ func (w *watch) status() Status {
 	s := Status{
 		Name: w.name, Peer: w.path.peer, State: v.State, PeerState: v.PeerState, Since: w.since, Diag: v.Diag, PeerDiag: v.PeerDiag,
 		Downs: w.downs, LastDown: w.lastDown, LastDownAt: w.lastDownAt, Problem: w.problem,
-		Transmit: v.Transmit, Receive: v.Receive, Detection: v.Detection, Polling: v.Polling,
+		Transmit: v.TransmitInterval, Receive: v.ReceiveInterval, Detection: v.DetectionTime, Polling: v.Polling,
 	}
 	if s.Problem == "" {
 		s.Problem = w.unsent
@@ -70,11 +70,11 @@ func (w *watch) status() Status {
 }
 
 // downWords say why a session is down that was up, with how it is now and the detection time that it had.
-func downWords(event bfdsession.Event, now bfdsession.View, detection time.Duration) string {
+func downWords(event bfdsession.Event, now bfdsession.Snapshot, detection time.Duration) string {
 	switch {
-	case event == bfdsession.Withdrawn:
+	case event == bfdsession.PeerAdminDown:
 		return "the peer has taken the session down on purpose (AdminDown)"
-	case now.Diag == bfdsession.DiagExpired:
+	case now.Diag == bfdsession.DiagDetectionTimeExpired:
 		return fmt.Sprintf("no packet from the peer for %v", detection)
 	default:
 		return fmt.Sprintf("the peer says %s: %s", now.PeerState, now.PeerDiag)

@@ -82,7 +82,7 @@ func (s *stranger) ttl(value int) {
 // word is a good packet, of a peer so slow that it is never missed.
 func word(state bfdsession.State, yours uint32) bfdsession.Packet {
 	return bfdsession.Packet{
-		State: state, Multiplier: 255, Mine: 77, Yours: yours,
+		State: state, DetectMult: 255, MyDiscriminator: 77, YourDiscriminator: yours,
 		DesiredMinTx: 1000 * ms, RequiredMinRx: 50 * ms,
 	}
 }
@@ -91,10 +91,10 @@ func word(state bfdsession.State, yours uint32) bfdsession.Packet {
 func (s *stranger) meet() uint32 {
 	s.t.Helper()
 	first := s.hear("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })
-	s.say(word(bfdsession.Init, first.Mine))
-	s.hear("that we are up", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Up && p.Yours == 77 && p.Poll })
-	answer := word(bfdsession.Up, first.Mine)
+	s.say(word(bfdsession.Init, first.MyDiscriminator))
+	s.hear("that we are up", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Up && p.YourDiscriminator == 77 && p.Poll })
+	answer := word(bfdsession.Up, first.MyDiscriminator)
 	answer.Final = true
 	s.say(answer)
-	return first.Mine
+	return first.MyDiscriminator
 }

@@ -19,7 +19,7 @@ type watch struct {
 	minimumTTL int
 	machine    *bfdsession.Machine
 	// shown is the machine as it was when it was last looked at.
-	shown bfdsession.View
+	shown bfdsession.Snapshot
 	since time.Time
 
 	// listener and sender; nil: not open. link and device are the indexes of the interfaces they stand on; 0: none.
@@ -46,7 +46,7 @@ func newWatch(p path, discriminator uint32, s *Session, now time.Time) *watch {
 		path: p, name: s.Name, parameters: parametersOf(s), minimumTTL: minimumTTLOf(s), since: now, at: -1,
 	}
 	w.machine = bfdsession.New(discriminator, w.parameters, rand.Float64)
-	w.shown = w.machine.View()
+	w.shown = w.machine.Snapshot()
 	return w
 }
 
@@ -102,7 +102,7 @@ func (m *Monitor) tryOpen(ctx context.Context, w *watch, links linkIndexes) erro
 	}
 	w.listener, w.sender, w.link, w.device = l, s, link, device
 	m.byAddress[w.address()] = w
-	m.follow(w, time.Now(), bfdsession.Kept)
+	m.follow(w, time.Now(), bfdsession.NoEvent)
 	return nil
 }
 
@@ -120,10 +120,10 @@ func (m *Monitor) shut(w *watch) {
 func (m *Monitor) leave(w *watch) {
 	delete(m.watches, w.path)
 	delete(m.byAddress, w.address())
-	delete(m.byDiscriminator, w.shown.Mine)
+	delete(m.byDiscriminator, w.shown.LocalDiscr)
 	m.leaving[w] = struct{}{}
-	w.machine.Leave()
-	m.follow(w, time.Now(), bfdsession.Kept)
+	w.machine.AdminDown()
+	m.follow(w, time.Now(), bfdsession.NoEvent)
 	m.say(slog.LevelInfo, "BFD session has ended", "session", w.name, "peer", w.path.peer)
 }
 
@@ -157,7 +157,7 @@ func (m *Monitor) follow(w *watch, now time.Time, event bfdsession.Event) {
 	for p, ok := w.machine.Due(now); ok; p, ok = w.machine.Due(now) {
 		m.send(w, &p)
 	}
-	if w.machine.Gone() {
+	if w.machine.Finished() {
 		m.retire(w)
 		return
 	}
@@ -187,9 +187,9 @@ func (m *Monitor) send(w *watch, p *bfdsession.Packet) {
 // note keeps what has happened to a session for those who want to know.
 func (m *Monitor) note(w *watch, now time.Time, event bfdsession.Event) {
 	before := w.shown
-	w.shown = w.machine.View()
-	if event == bfdsession.Failed || event == bfdsession.Withdrawn {
-		m.noteDown(w, now, event, before.Detection)
+	w.shown = w.machine.Snapshot()
+	if event == bfdsession.Failed || event == bfdsession.PeerAdminDown {
+		m.noteDown(w, now, event, before.DetectionTime)
 	}
 	if w.shown.State != before.State {
 		w.since = now

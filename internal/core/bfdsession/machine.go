@@ -2,148 +2,152 @@ package bfdsession
 
 import "time"
 
-// slow is the least interval of sending while a session is not up (RFC 5880 section 6.8.3).
-const slow = time.Second
+// slowTxInterval is the shortest interval of sending while the session is not up (RFC 5880 section 6.8.3).
+const slowTxInterval = time.Second
 
-// Parameters are what we want of a session. Intervals are positive and fit into a packet.
+// Parameters are those of our end of a session. Intervals are positive and fit into a packet.
 type Parameters struct {
-	// DesiredMinTx is the shortest interval at which we send.
+	// DesiredMinTx is the shortest interval at which we want to send (bfd.DesiredMinTxInterval).
 	DesiredMinTx time.Duration
-	// RequiredMinRx is the shortest interval at which the peer may send.
+	// RequiredMinRx is the shortest interval at which the peer may send (bfd.RequiredMinRxInterval).
 	RequiredMinRx time.Duration
-	// Multiplier is how many of our packets the peer must miss to declare the session down; at least 1.
-	Multiplier uint8
-	// Passive: nothing is sent before the peer is heard (section 6.1).
+	// DetectMult is how many of our packets the peer must miss to declare the session down (bfd.DetectMult); at least 1.
+	DetectMult uint8
+	// Passive: we send nothing before the peer does (the Passive role of RFC 5880 section 6.1).
 	Passive bool
 }
 
-// timing is a pair of intervals that are negotiated.
-type timing struct{ tx, rx time.Duration }
+// intervals are the two intervals that are negotiated.
+type intervals struct{ tx, rx time.Duration }
 
-// Machine is a session. The fields are the state variables of RFC 5880 section 6.8.1, and when things happened last.
+// Machine is a BFD session. Its fields are the state variables of RFC 5880 section 6.8.1, and the times of the last events.
 type Machine struct {
 	// random returns numbers in [0, 1).
 	random func() float64
 
-	want Parameters
-	// said is what our packets say, used what our timers run by. They differ during a Poll Sequence (section 6.8.3).
-	said, used timing
-	// poll: a Poll Sequence runs, its first packet was sent at polledAt, if it was. settling: one has ended, and its other
-	// answers may still be under way, until quietAt at the latest.
-	poll, settling    bool
-	polledAt, quietAt time.Time
+	parameters Parameters
+	// advertised are the intervals in our packets; inUse are those by which our timers run. They differ during a Poll
+	// Sequence (RFC 5880 section 6.8.3).
+	advertised, inUse intervals
+	// polling: a Poll Sequence is running. Its first packet was sent at firstPollAt; zero before that. awaitingFinals: a
+	// Poll Sequence has ended, and more answers to it may arrive until finalsUntil.
+	polling, awaitingFinals  bool
+	firstPollAt, finalsUntil time.Time
 
 	state State
 	diag  Diag
-	// mine is our discriminator.
-	mine uint32
-	// heard is what the peer said last. Its Mine is 0 while the peer is not known.
-	heard      Packet
-	receivedAt time.Time
+	// localDiscr is our discriminator (bfd.LocalDiscr).
+	localDiscr uint32
+	// lastReceived is the last packet of the peer. Its MyDiscriminator is 0 while the peer is not known.
+	lastReceived Packet
+	receivedAt   time.Time
 
-	// sentAt is when the last periodic packet was sent, fraction how much of the interval is waited before the next.
-	sentAt   time.Time
-	fraction float64
-	// changed: what a packet says has changed since the last one; final: the peer polls and waits for the answer.
-	changed, final bool
+	// lastPeriodicAt is when the last periodic packet was sent. The next follows after jitterFraction of the interval.
+	lastPeriodicAt time.Time
+	jitterFraction float64
+	// contentChanged: the content of our packets has changed since the last one. finalPending: the peer has polled and
+	// waits for the answer.
+	contentChanged, finalPending bool
 
-	// farewells are still to be sent in AdminDown, one every pace.
-	farewells int
-	pace      time.Duration
+	// adminDownPackets is how many packets are still to be sent in state AdminDown, one each adminDownInterval.
+	adminDownPackets  int
+	adminDownInterval time.Duration
 }
 
-// New makes a session that is down and has sent nothing. The discriminator is not 0 and no other session of this system
-// has it. random returns numbers in [0, 1), for the jitter.
+// New makes a session that is Down and has sent nothing. discriminator is not 0, and no other session of this system has
+// it. random returns numbers in [0, 1), for the jitter.
 func New(discriminator uint32, want Parameters, random func() float64) *Machine {
-	m := &Machine{random: random, mine: discriminator, want: want, state: Down, heard: unheard(Down, DiagNone)}
-	m.settle()
-	m.scatter()
+	m := &Machine{
+		random: random, localDiscr: discriminator, parameters: want, state: Down, lastReceived: unknownPeer(Down, DiagNone),
+	}
+	m.resetIntervals()
+	m.drawJitter()
 	return m
 }
 
-// unheard is what stands for the last word of a peer that is not known: it takes packets at whatever rate (section
-// 6.8.1 has it begin with 1).
-// Its last state and diagnostic are kept, to be shown.
-func unheard(state State, diag Diag) Packet {
-	return Packet{State: state, Diag: diag, Multiplier: 1, RequiredMinRx: time.Microsecond}
+// unknownPeer stands for the last packet of a peer that is not known: it accepts packets at any rate (RFC 5880 section
+// 6.8.1 initializes bfd.RemoteMinRxInterval with 1). Its last state and diagnostic are kept, to be shown.
+func unknownPeer(state State, diag Diag) Packet {
+	return Packet{State: state, Diag: diag, DetectMult: 1, RequiredMinRx: time.Microsecond}
 }
 
-// Change changes the parameters in place: the session does not go down. While it is up, intervals change by a Poll
-// Sequence (RFC 5880 section 6.8.3).
-func (m *Machine) Change(want Parameters) {
-	m.want = want
+// SetParameters changes the parameters; the session does not go down. While it is up, intervals change by a Poll Sequence
+// (RFC 5880 section 6.8.3).
+func (m *Machine) SetParameters(want Parameters) {
+	m.parameters = want
 	switch m.state {
 	case Up:
 		m.beginPoll()
-	case AdminDown: // For good.
+	case AdminDown: // The session is down for good.
 	case Down, Init:
-		m.settle()
+		m.resetIntervals()
 	}
 }
 
-// Leave takes the session down on purpose and for good. A peer that is known is told with up to three packets, as many as
-// fit into a second at the interval that was in use.
-func (m *Machine) Leave() {
+// AdminDown takes the session down for good, by intention (RFC 5880 section 6.8.16). A peer that is known is sent up to
+// three packets: as many as fit into a second at the present interval.
+func (m *Machine) AdminDown() {
 	if m.state == AdminDown {
 		return
 	}
-	m.pace = m.interval()
-	m.enter(AdminDown, DiagAdminDown)
-	m.final = false
+	m.adminDownInterval = m.transmitInterval()
+	m.enterState(AdminDown, DiagAdminDown)
+	m.finalPending = false
 	switch {
-	case m.heard.Mine == 0:
-		m.farewells = 0
-	case m.heard.RequiredMinRx == 0:
-		m.farewells = 1
+	case m.lastReceived.MyDiscriminator == 0:
+		m.adminDownPackets = 0
+	case m.lastReceived.RequiredMinRx == 0:
+		m.adminDownPackets = 1
 	default:
-		m.farewells = min(3, 1+int(slow/max(m.pace, time.Millisecond)))
+		m.adminDownPackets = min(3, 1+int(slowTxInterval/max(m.adminDownInterval, time.Millisecond)))
 	}
 }
 
-// Gone reports whether the session has been left and nothing is to be sent any more.
-func (m *Machine) Gone() bool { return m.state == AdminDown && m.farewells == 0 }
+// Finished reports whether AdminDown was called and nothing is left to send.
+func (m *Machine) Finished() bool { return m.state == AdminDown && m.adminDownPackets == 0 }
 
-// enter changes the state, and what follows from it for the intervals.
-func (m *Machine) enter(to State, why Diag) {
-	m.state, m.diag, m.changed = to, why, true
-	m.poll, m.settling = false, false
+// enterState changes the state, and the intervals accordingly.
+func (m *Machine) enterState(to State, why Diag) {
+	m.state, m.diag, m.contentChanged = to, why, true
+	m.polling, m.awaitingFinals = false, false
 	if to != Up {
-		m.settle()
+		m.resetIntervals()
 		return
 	}
-	// Up, our interval of sending is no longer the slow one, which the peer has to learn from a Poll Sequence.
+	// In state Up, we no longer send at the slow interval. The peer learns that by a Poll Sequence.
 	m.beginPoll()
 }
 
-// settle makes the intervals those wanted at once, which is right while the session is not up.
-func (m *Machine) settle() {
-	m.said = timing{max(m.want.DesiredMinTx, slow), m.want.RequiredMinRx}
-	m.used = m.said
+// resetIntervals makes the wanted intervals effective at once, which is allowed while the session is not up.
+func (m *Machine) resetIntervals() {
+	m.advertised = intervals{max(m.parameters.DesiredMinTx, slowTxInterval), m.parameters.RequiredMinRx}
+	m.inUse = m.advertised
 }
 
-// beginPoll begins a Poll Sequence if our packets say something else than is wanted, unless one is running or its last
-// answers may still be under way: its end will begin the next (RFC 5880 section 6.8.3 on keeping two of them apart).
+// beginPoll begins a Poll Sequence if the intervals in our packets are not those wanted. While a sequence runs, or more
+// answers to it may arrive, it does nothing: trackPollSequence will call it again (RFC 5880 section 6.8.3 wants that the
+// answers of two sequences can be told apart).
 func (m *Machine) beginPoll() {
-	want := timing{m.want.DesiredMinTx, m.want.RequiredMinRx}
-	if m.poll || m.settling || m.said == want {
+	want := intervals{m.parameters.DesiredMinTx, m.parameters.RequiredMinRx}
+	if m.polling || m.awaitingFinals || m.advertised == want {
 		return
 	}
-	m.said, m.poll, m.polledAt = want, true, time.Time{}
-	// To send more often and to expect packets less often is safe at once. The other way round, the peer must know first.
-	m.used.tx = min(m.used.tx, want.tx)
-	m.used.rx = max(m.used.rx, want.rx)
+	m.advertised, m.polling, m.firstPollAt = want, true, time.Time{}
+	// To send more often, and to expect packets less often, is safe at once. For the opposite, the peer must know first.
+	m.inUse.tx = min(m.inUse.tx, want.tx)
+	m.inUse.rx = max(m.inUse.rx, want.rx)
 }
 
-// heardFinal ends a Poll Sequence, or begins the one that had to wait. Every packet of a sequence is answered, so that
-// answers come after the first; they are in when as much time has passed again as the first took, and the peer has said
-// something else since.
-func (m *Machine) heardFinal(now time.Time, final bool) {
+// trackPollSequence is told of each packet received. A Final ends the Poll Sequence. The next one may begin when all Finals
+// have arrived. Every packet of a sequence gets an answer, so more may follow the first. We take them to have arrived when
+// as much time has passed again as the first answer took, and a packet without Final has come since.
+func (m *Machine) trackPollSequence(now time.Time, final bool) {
 	switch {
-	case final && m.poll && !m.polledAt.IsZero():
-		m.poll, m.settling, m.quietAt = false, true, now.Add(now.Sub(m.polledAt))
-		m.used = m.said
-	case !final && m.settling && now.After(m.quietAt):
-		m.settling = false
+	case final && m.polling && !m.firstPollAt.IsZero():
+		m.polling, m.awaitingFinals, m.finalsUntil = false, true, now.Add(now.Sub(m.firstPollAt))
+		m.inUse = m.advertised
+	case !final && m.awaitingFinals && now.After(m.finalsUntil):
+		m.awaitingFinals = false
 		if m.state == Up {
 			m.beginPoll()
 		}

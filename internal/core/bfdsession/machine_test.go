@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// start is when the tests begin; at counts from it.
+// start is when the tests begin. Function at counts from it.
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func at(d time.Duration) time.Time { return start.Add(d) }
 
 const ms = time.Millisecond
 
-// usual parameters of both ends.
-var usual = Parameters{DesiredMinTx: 300 * ms, RequiredMinRx: 300 * ms, Multiplier: 3}
+// defaultParameters are those of both ends, unless a test says otherwise.
+var defaultParameters = Parameters{DesiredMinTx: 300 * ms, RequiredMinRx: 300 * ms, DetectMult: 3}
 
-// unscattered has an interval waited in full but for rounding, which the draws of a random generator never do.
-func unscattered() float64 { return (1 - 0.75 - 1.0/leeway) / (0.95 - 0.75 - 1.0/leeway) }
+// noJitter is a random number with which an interval is waited in full but for rounding. A real generator never returns it.
+func noJitter() float64 { return (1 - 0.75 - 1.0/windowDivisor) / (0.95 - 0.75 - 1.0/windowDivisor) }
 
-// newMachine has discriminator 1; the peer of the tests has 2.
-func newMachine(want Parameters) *Machine { return New(1, want, unscattered) }
+// newMachine has discriminator 1. The peer of the tests has 2.
+func newMachine(want Parameters) *Machine { return New(1, want, noJitter) }
 
-// said is a packet of a peer that knows us and has the usual parameters.
-func said(state State, change ...func(*Packet)) *Packet {
+// peerPacket is a packet of a peer that knows us and has the default parameters.
+func peerPacket(state State, change ...func(*Packet)) *Packet {
 	p := &Packet{
-		State: state, Multiplier: 3, Mine: 2, Yours: 1, DesiredMinTx: 300 * ms, RequiredMinRx: 300 * ms,
+		State: state, DetectMult: 3, MyDiscriminator: 2, YourDiscriminator: 1, DesiredMinTx: 300 * ms, RequiredMinRx: 300 * ms,
 	}
 	for _, c := range change {
 		c(p)
@@ -33,8 +33,8 @@ func said(state State, change ...func(*Packet)) *Packet {
 	return p
 }
 
-// sends takes all that is due.
-func sends(m *Machine, now time.Time) []Packet {
+// duePackets takes all packets that are due.
+func duePackets(m *Machine, now time.Time) []Packet {
 	var all []Packet
 	for p, ok := m.Due(now); ok; p, ok = m.Due(now) {
 		all = append(all, p)
@@ -42,86 +42,87 @@ func sends(m *Machine, now time.Time) []Packet {
 	return all
 }
 
-// inState brings a new machine into a state at a time, with everything sent that was due.
+// inState brings a new machine into a state at a time, and takes all packets that were due.
 func inState(t testing.TB, state State, now time.Time, want Parameters) *Machine {
 	t.Helper()
 	m := newMachine(want)
-	sends(m, now)
+	duePackets(m, now)
 	switch state {
 	case AdminDown:
-		m.Receive(now, said(Down))
-		m.Leave()
+		m.Receive(now, peerPacket(Down))
+		m.AdminDown()
 	case Down:
 	case Init:
-		m.Receive(now, said(Down))
+		m.Receive(now, peerPacket(Down))
 	case Up:
-		m.Receive(now, said(Init))
+		m.Receive(now, peerPacket(Init))
 	}
-	sends(m, now)
+	duePackets(m, now)
 	if m.state != state {
 		t.Fatalf("the machine is %s, not %s", m.state, state)
 	}
 	return m
 }
 
-// settled is a machine that is up and whose Poll Sequence is over.
-func settled(t testing.TB, now time.Time, want Parameters) *Machine {
+// upAndSettled is a machine that is up and whose Poll Sequence is over.
+func upAndSettled(t testing.TB, now time.Time, want Parameters) *Machine {
 	t.Helper()
 	m := inState(t, Up, now, want)
-	m.Receive(now, said(Up, func(p *Packet) { p.Final = true }))
-	m.quietAt = time.Time{} // The other answers are in.
-	m.Receive(now, said(Up))
-	sends(m, now)
-	if m.View().Polling {
+	m.Receive(now, peerPacket(Up, func(p *Packet) { p.Final = true }))
+	m.finalsUntil = time.Time{} // The other answers have arrived.
+	m.Receive(now, peerPacket(Up))
+	duePackets(m, now)
+	if m.Snapshot().Polling {
 		t.Fatal("it still polls")
 	}
 	return m
 }
 
-// TestReceivedStatesRowByRow is the table of RFC 5880 sections 6.2 and 6.8.6.
-func TestReceivedStatesRowByRow(t *testing.T) {
+// TestMachine_StateTransitions is the table of RFC 5880 sections 6.2 and 6.8.6.
+func TestMachine_StateTransitions(t *testing.T) {
 	for _, row := range []struct {
 		ours, theirs, next State
 		diag               Diag
 		event              Event
 	}{
-		{Down, AdminDown, Down, DiagNone, Kept},
-		{Down, Down, Init, DiagNone, Kept},
+		{Down, AdminDown, Down, DiagNone, NoEvent},
+		{Down, Down, Init, DiagNone, NoEvent},
 		{Down, Init, Up, DiagNone, CameUp},
-		{Down, Up, Down, DiagNone, Kept},
-		{Init, AdminDown, Down, DiagNeighborDown, Kept},
-		{Init, Down, Init, DiagNone, Kept},
+		{Down, Up, Down, DiagNone, NoEvent},
+		{Init, AdminDown, Down, DiagNeighborSignaledDown, NoEvent},
+		{Init, Down, Init, DiagNone, NoEvent},
 		{Init, Init, Up, DiagNone, CameUp},
 		{Init, Up, Up, DiagNone, CameUp},
-		{Up, AdminDown, Down, DiagNeighborDown, Withdrawn},
-		{Up, Down, Down, DiagNeighborDown, Failed},
-		{Up, Init, Up, DiagNone, Kept},
-		{Up, Up, Up, DiagNone, Kept},
-		{AdminDown, AdminDown, AdminDown, DiagAdminDown, Kept},
-		{AdminDown, Down, AdminDown, DiagAdminDown, Kept},
-		{AdminDown, Init, AdminDown, DiagAdminDown, Kept},
-		{AdminDown, Up, AdminDown, DiagAdminDown, Kept},
+		{Up, AdminDown, Down, DiagNeighborSignaledDown, PeerAdminDown},
+		{Up, Down, Down, DiagNeighborSignaledDown, Failed},
+		{Up, Init, Up, DiagNone, NoEvent},
+		{Up, Up, Up, DiagNone, NoEvent},
+		{AdminDown, AdminDown, AdminDown, DiagAdminDown, NoEvent},
+		{AdminDown, Down, AdminDown, DiagAdminDown, NoEvent},
+		{AdminDown, Init, AdminDown, DiagAdminDown, NoEvent},
+		{AdminDown, Up, AdminDown, DiagAdminDown, NoEvent},
 	} {
 		t.Run(fmt.Sprintf("%s hears %s", row.ours, row.theirs), func(t *testing.T) {
-			m := inState(t, row.ours, start, usual)
-			event := m.Receive(at(10*ms), said(row.theirs))
+			m := inState(t, row.ours, start, defaultParameters)
+			event := m.Receive(at(10*ms), peerPacket(row.theirs))
 			if m.state != row.next || m.diag != row.diag || event != row.event {
 				t.Errorf("now %s, %s, event %d; want %s, %s, event %d", m.state, m.diag, event, row.next, row.diag, row.event)
 			}
-			sent := sends(m, at(10*ms))
+			sent := duePackets(m, at(10*ms))
 			if changed := row.next != row.ours; changed != (len(sent) == 1) {
-				t.Fatalf("a change of state is told at once, and nothing else: sent %+v", sent)
+				t.Fatalf("a change of state is sent at once, and nothing else: sent %+v", sent)
 			}
-			if len(sent) == 1 && (sent[0].State != row.next || sent[0].Diag != row.diag || sent[0].Yours != 2 || sent[0].Final) {
+			if len(sent) == 1 && (sent[0].State != row.next || sent[0].Diag != row.diag || sent[0].YourDiscriminator != 2 || sent[0].Final) {
 				t.Errorf("sent %+v", sent[0])
 			}
 		})
 	}
 }
 
-// TestHandshake is RFC 5880 section 6.2: two systems that are down come up with three packets, and know each other.
-func TestHandshake(t *testing.T) {
-	a, b := New(1, usual, unscattered), New(2, usual, unscattered)
+// TestMachine_ThreeWayHandshake is RFC 5880 section 6.2: two systems that are Down come up with three packets, and then
+// know each other.
+func TestMachine_ThreeWayHandshake(t *testing.T) {
+	a, b := New(1, defaultParameters, noJitter), New(2, defaultParameters, noJitter)
 	one := func(m *Machine) *Packet {
 		t.Helper()
 		p, ok := m.Due(start)
@@ -130,17 +131,17 @@ func TestHandshake(t *testing.T) {
 		}
 		return &p
 	}
-	if p := one(a); p.State != Down || p.Mine != 1 || p.Yours != 0 || p.DesiredMinTx != time.Second || p.RequiredMinRx != 300*ms {
+	if p := one(a); p.State != Down || p.MyDiscriminator != 1 || p.YourDiscriminator != 0 || p.DesiredMinTx != time.Second || p.RequiredMinRx != 300*ms {
 		t.Errorf("the first packet is %+v", p)
 	} else {
 		b.Receive(start, p)
 	}
-	if p := one(b); p.State != Init || p.Mine != 2 || p.Yours != 1 {
+	if p := one(b); p.State != Init || p.MyDiscriminator != 2 || p.YourDiscriminator != 1 {
 		t.Errorf("the second packet is %+v", p)
 	} else if a.Receive(start, p) != CameUp {
 		t.Error("not up at the second packet")
 	}
-	if p := one(a); p.State != Up || p.Yours != 2 || !p.Poll || p.DesiredMinTx != 300*ms {
+	if p := one(a); p.State != Up || p.YourDiscriminator != 2 || !p.Poll || p.DesiredMinTx != 300*ms {
 		t.Errorf("the third packet is %+v", p)
 	} else if b.Receive(start, p) != CameUp {
 		t.Error("not up at the third packet")
@@ -150,7 +151,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-func TestThePeerIsForgottenAfterADetectionTime(t *testing.T) {
+func TestMachine_DetectionTimeExpires(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		ours  State
@@ -158,20 +159,20 @@ func TestThePeerIsForgottenAfterADetectionTime(t *testing.T) {
 		diag  Diag
 		event Event
 	}{
-		{"Up fails", Up, Down, DiagExpired, Failed},
-		{"Init is no loss to anybody", Init, Down, DiagExpired, Kept},
+		{"Up fails", Up, Down, DiagDetectionTimeExpired, Failed},
+		{"Init is no loss to anybody", Init, Down, DiagDetectionTimeExpired, NoEvent},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m := inState(t, row.ours, start, usual)
+			m := inState(t, row.ours, start, defaultParameters)
 			deadline := at(900 * ms)
-			if event := m.Expire(deadline.Add(-time.Nanosecond)); event != Kept || m.state != row.ours {
+			if event := m.Expire(deadline.Add(-time.Nanosecond)); event != NoEvent || m.state != row.ours {
 				t.Errorf("too early: %s", m.state)
 			}
 			if event := m.Expire(deadline); event != row.event || m.state != row.next || m.diag != row.diag {
 				t.Errorf("%s, %s, event %d", m.state, m.diag, event)
 			}
-			if p, ok := m.Due(deadline); !ok || p.Yours != 0 || p.State != Down || p.Diag != DiagExpired || p.DesiredMinTx != time.Second {
-				t.Errorf("told: %t %+v", ok, p)
+			if p, ok := m.Due(deadline); !ok || p.YourDiscriminator != 0 || p.State != Down || p.Diag != DiagDetectionTimeExpired || p.DesiredMinTx != time.Second {
+				t.Errorf("sent: %t %+v", ok, p)
 			}
 			if m.Expired(deadline.Add(time.Hour)) {
 				t.Error("expires again")
@@ -179,38 +180,38 @@ func TestThePeerIsForgottenAfterADetectionTime(t *testing.T) {
 		})
 	}
 	t.Run("a peer that went down and fell silent", func(t *testing.T) {
-		m := settled(t, start, usual)
-		m.Receive(at(100*ms), said(Down))
-		if sent := sends(m, at(100*ms)); len(sent) != 1 || sent[0].Yours != 2 {
+		m := upAndSettled(t, start, defaultParameters)
+		m.Receive(at(100*ms), peerPacket(Down))
+		if sent := duePackets(m, at(100*ms)); len(sent) != 1 || sent[0].YourDiscriminator != 2 {
 			t.Fatalf("sent %+v", sent)
 		}
-		if m.Expire(at(1000*ms)) != Kept || m.View().Peer != 0 || m.state != Down || m.diag != DiagNeighborDown {
-			t.Errorf("%+v", m.View())
+		if m.Expire(at(1000*ms)) != NoEvent || m.Snapshot().RemoteDiscr != 0 || m.state != Down || m.diag != DiagNeighborSignaledDown {
+			t.Errorf("%+v", m.Snapshot())
 		}
 	})
 }
 
-// TestAPeerThatRestartsIsHeardWithAnotherDiscriminator: it says Down, which takes us down, and the session comes back.
-func TestAPeerThatRestartsIsHeardWithAnotherDiscriminator(t *testing.T) {
-	m := settled(t, start, usual)
-	reborn := func(p *Packet) { p.Mine, p.Yours = 7, 0 }
-	if event := m.Receive(at(10*ms), said(Down, reborn)); event != Failed || m.View().Peer != 7 {
-		t.Fatalf("event %d, %+v", event, m.View())
+// TestMachine_PeerRestartsWithAnotherDiscriminator: its packet with state Down takes us down, and the session comes back.
+func TestMachine_PeerRestartsWithAnotherDiscriminator(t *testing.T) {
+	m := upAndSettled(t, start, defaultParameters)
+	reborn := func(p *Packet) { p.MyDiscriminator, p.YourDiscriminator = 7, 0 }
+	if event := m.Receive(at(10*ms), peerPacket(Down, reborn)); event != Failed || m.Snapshot().RemoteDiscr != 7 {
+		t.Fatalf("event %d, %+v", event, m.Snapshot())
 	}
-	if m.Receive(at(20*ms), said(Down, reborn)); m.state != Init {
+	if m.Receive(at(20*ms), peerPacket(Down, reborn)); m.state != Init {
 		t.Errorf("%s", m.state)
 	}
-	if event := m.Receive(at(30*ms), said(Init, func(p *Packet) { p.Mine = 7 })); event != CameUp {
+	if event := m.Receive(at(30*ms), peerPacket(Init, func(p *Packet) { p.MyDiscriminator = 7 })); event != CameUp {
 		t.Errorf("event %d", event)
 	}
 }
 
-func TestLeavingIsTold(t *testing.T) {
+func TestMachine_AdminDownIsSentToThePeer(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		peer   func(*Packet)
 		before State
-		want   []time.Duration // Of the farewells.
+		want   []time.Duration // When AdminDown is sent.
 	}{
 		{"three times", func(*Packet) {}, Up, []time.Duration{0, 300 * ms, 600 * ms}},
 		{"to a peer that is slow, as often as it may be within a second", func(p *Packet) { p.RequiredMinRx = 700 * ms }, Up, []time.Duration{0, 680 * ms}},
@@ -218,16 +219,16 @@ func TestLeavingIsTold(t *testing.T) {
 		{"to nobody, not", nil, Down, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m := newMachine(usual)
+			m := newMachine(defaultParameters)
 			if row.before == Up {
-				m = settled(t, start, usual)
-				m.Receive(start, said(Up, row.peer))
+				m = upAndSettled(t, start, defaultParameters)
+				m.Receive(start, peerPacket(Up, row.peer))
 			}
-			sends(m, start)
-			m.Leave()
+			duePackets(m, start)
+			m.AdminDown()
 			var got []time.Duration
 			for now := time.Duration(0); now < 5*time.Second; now += 10 * ms {
-				for _, p := range sends(m, at(now)) {
+				for _, p := range duePackets(m, at(now)) {
 					got = append(got, now)
 					if p.State != AdminDown || p.Diag != DiagAdminDown || p.Poll || p.Final {
 						t.Errorf("%+v", p)
@@ -235,10 +236,10 @@ func TestLeavingIsTold(t *testing.T) {
 				}
 			}
 			if fmt.Sprint(got) != fmt.Sprint(row.want) {
-				t.Errorf("farewells at %v, want %v", got, row.want)
+				t.Errorf("AdminDown at %v, want %v", got, row.want)
 			}
-			if _, _, ok := m.Next(); ok || !m.Gone() {
-				t.Error("it is not gone")
+			if _, _, ok := m.NextDue(); ok || !m.Finished() {
+				t.Error("it is not finished")
 			}
 		})
 	}

@@ -2,22 +2,22 @@ package bfdsession
 
 import "fmt"
 
-// State of a session (RFC 5880 section 4.1). Its numbers are those on the wire.
+// State of a session (RFC 5880 section 4.1). The numbers are those on the wire.
 type State uint8
 
 // The states.
 const (
-	// AdminDown: held down on purpose. It says nothing of the path (RFC 5882 section 4.2).
+	// AdminDown: the session is held down by intention. This says nothing about the path (RFC 5882 section 4.2).
 	AdminDown State = iota
-	// Down: no session, or one that has just failed.
+	// Down: there is no session, or it has just failed.
 	Down
-	// Init: the peer is heard, and does not yet know that it is.
+	// Init: we receive packets from the peer, and it does not yet know that we do.
 	Init
-	// Up: both hear each other.
+	// Up: both ends receive each other's packets, and know it.
 	Up
 )
 
-// String gives the name that RFC 5880 uses.
+// String returns the name in RFC 5880.
 func (s State) String() string {
 	switch s {
 	case AdminDown:
@@ -35,23 +35,23 @@ func (s State) String() string {
 // Diag is the reason that a system gives for its last change of state (RFC 5880 section 4.1).
 type Diag uint8
 
-// The diagnostic codes that we give. Others may be heard.
+// The diagnostic codes that we send. The peer may send others.
 const (
-	DiagNone         Diag = 0
-	DiagExpired      Diag = 1
-	DiagNeighborDown Diag = 3
-	DiagAdminDown    Diag = 7
+	DiagNone                 Diag = 0
+	DiagDetectionTimeExpired Diag = 1
+	DiagNeighborSignaledDown Diag = 3
+	DiagAdminDown            Diag = 7
 )
 
-// String gives the words of RFC 5880.
+// String returns the text of RFC 5880.
 func (d Diag) String() string {
-	words := [...]string{
+	texts := [...]string{
 		"no diagnostic", "control detection time expired", "echo function failed", "neighbor signaled session down",
 		"forwarding plane reset", "path down", "concatenated path down", "administratively down",
 		"reverse concatenated path down",
 	}
-	if int(d) < len(words) {
-		return words[d]
+	if int(d) < len(texts) {
+		return texts[d]
 	}
 	return fmt.Sprintf("diagnostic %d", uint8(d))
 }
@@ -61,13 +61,13 @@ type Event uint8
 
 // The events.
 const (
-	// Kept: nothing that matters to a client.
-	Kept Event = iota
+	// NoEvent: nothing that matters to a client.
+	NoEvent Event = iota
 	// CameUp: the session is up.
 	CameUp
-	// Failed: the session was up, and is down: what depends on the path must be torn down.
+	// Failed: the session was up and is down. What depends on the path must be torn down.
 	Failed
-	// Withdrawn: the session was up and the peer has taken it down on purpose, which says nothing of the path
-	// (RFC 5882 section 4.2): what depends on it must not be torn down.
-	Withdrawn
+	// PeerAdminDown: the session was up, and the peer has taken it down by intention. This says nothing about the path:
+	// what depends on it must not be torn down (RFC 5882 section 4.2).
+	PeerAdminDown
 )

@@ -2,119 +2,122 @@ package bfdsession
 
 import "time"
 
-// leeway is the part of an interval, one in so many, within which it does not matter when a packet is sent.
-const leeway = 32
+// windowDivisor determines the length of periodicWindow: this part of the interval.
+const windowDivisor = 32
 
-// Due gives a packet that is to be sent now (RFC 5880 section 6.8.7), as if it were sent, or reports that there is none.
+// Due returns a packet that is to be sent now, and records it as sent (RFC 5880 section 6.8.7); false when there is none.
 func (m *Machine) Due(now time.Time) (Packet, bool) {
-	if m.final {
-		// An answer to a poll does not wait for its turn, and takes no turn of a periodic packet.
-		m.final, m.changed = false, false
-		p := m.packet()
+	if m.finalPending {
+		// An answer to a poll is sent at once, and does not replace a periodic packet.
+		m.finalPending, m.contentChanged = false, false
+		p := m.nextPacket()
 		p.Final = true
 		return p, true
 	}
-	from, _, ok := m.turn()
+	from, _, ok := m.periodicWindow()
 	if !ok || now.Before(from) {
 		return Packet{}, false
 	}
 	if m.state == AdminDown {
-		m.farewells--
+		m.adminDownPackets--
 	}
-	m.changed, m.sentAt = false, now
-	m.scatter()
-	if m.poll && m.polledAt.IsZero() {
-		m.polledAt = now
+	m.contentChanged, m.lastPeriodicAt = false, now
+	m.drawJitter()
+	if m.polling && m.firstPollAt.IsZero() {
+		m.firstPollAt = now
 	}
-	p := m.packet()
-	p.Poll = m.poll
+	p := m.nextPacket()
+	p.Poll = m.polling
 	return p, true
 }
 
-// Next is when the machine is to be asked again: at the latest by a time, and from another on it has something to do, so
-// that those who drive many machines can ask several at a time. Both may be past: at once. Without ok, that is never,
-// unless there is a packet or a change.
-func (m *Machine) Next() (from, by time.Time, ok bool) {
-	if m.final {
-		return m.sentAt, m.sentAt, true
+// NextDue returns when to ask the machine again: at the latest at by; from the time from on it has something to do, so that
+// a caller with many machines can ask several at a time. Both may be in the past: then ask at once. Without ok, there is
+// nothing to do until a packet is received or the parameters change.
+func (m *Machine) NextDue() (from, by time.Time, ok bool) {
+	if m.finalPending {
+		return m.lastPeriodicAt, m.lastPeriodicAt, true
 	}
-	from, by, ok = m.turn()
-	if expiry, runs := m.expiry(); runs && (!ok || expiry.Before(by)) {
+	from, by, ok = m.periodicWindow()
+	if expiry, runs := m.detectionDeadline(); runs && (!ok || expiry.Before(by)) {
 		return expiry, expiry, true
 	}
 	return from, by, ok
 }
 
-// turn is between when the next packet is to be sent that is no answer, if any.
-func (m *Machine) turn() (from, by time.Time, ok bool) {
+// periodicWindow is the time in which the next packet is to be sent that is not an answer; false when there is none.
+func (m *Machine) periodicWindow() (from, by time.Time, ok bool) {
 	switch {
-	case m.state == AdminDown && m.farewells == 0:
-	case m.want.Passive && m.heard.Mine == 0:
-	case m.changed:
-		return m.sentAt, m.sentAt, true // What has changed is told at once.
-	case m.heard.RequiredMinRx == 0:
-	case m.heard.Demand && m.state == Up && m.heard.State == Up && !m.poll:
+	case m.state == AdminDown && m.adminDownPackets == 0:
+	case m.parameters.Passive && m.lastReceived.MyDiscriminator == 0:
+	case m.contentChanged:
+		return m.lastPeriodicAt, m.lastPeriodicAt, true // A change is sent at once.
+	case m.lastReceived.RequiredMinRx == 0:
+	case m.lastReceived.Demand && m.state == Up && m.lastReceived.State == Up && !m.polling:
 	default:
-		// Computed anew each time, so that a change of any interval counts at once.
-		interval := m.interval()
-		by = m.sentAt.Add(time.Duration(float64(interval) * m.fraction))
-		return by.Add(-interval / leeway), by, true
+		// Computed each time, so that a change of any interval is effective at once.
+		interval := m.transmitInterval()
+		by = m.lastPeriodicAt.Add(time.Duration(float64(interval) * m.jitterFraction))
+		return by.Add(-interval / windowDivisor), by, true
 	}
 	return time.Time{}, time.Time{}, false
 }
 
-// interval of sending, before jitter.
-func (m *Machine) interval() time.Duration {
+// transmitInterval is the interval of sending, before jitter.
+func (m *Machine) transmitInterval() time.Duration {
 	if m.state == AdminDown {
-		return m.pace
+		return m.adminDownInterval
 	}
-	return max(m.used.tx, m.heard.RequiredMinRx)
+	return max(m.inUse.tx, m.lastReceived.RequiredMinRx)
 }
 
-// scatter draws the jitter of the next packet: it comes up to a quarter early, leeway included, and, when a single packet
-// that is late would be a failure, never less than a tenth. That is kept at a distance: on a busy node we may come late.
-func (m *Machine) scatter() {
-	least, most := 0.75+1.0/leeway, 0.95
-	if m.want.Multiplier == 1 {
+// drawJitter draws the jitter of the next packet. It is sent up to a quarter of the interval early, the window included.
+// With DetectMult 1, when one late packet would be a failure, it is at least a tenth early (RFC 5880 section 6.8.7). The
+// limits here are a little stricter, because we may come late on a busy node.
+func (m *Machine) drawJitter() {
+	least, most := 0.75+1.0/windowDivisor, 0.95
+	if m.parameters.DetectMult == 1 {
 		most = 0.88
 	}
-	m.fraction = least + (most-least)*m.random()
+	m.jitterFraction = least + (most-least)*m.random()
 }
 
-// packet says how things are with us.
-func (m *Machine) packet() Packet {
+// nextPacket is a packet with our present state.
+func (m *Machine) nextPacket() Packet {
 	return Packet{
-		Diag: m.diag, State: m.state, Multiplier: m.want.Multiplier, Mine: m.mine, Yours: m.heard.Mine,
-		DesiredMinTx: m.said.tx, RequiredMinRx: m.said.rx,
+		Diag: m.diag, State: m.state, DetectMult: m.parameters.DetectMult,
+		MyDiscriminator: m.localDiscr, YourDiscriminator: m.lastReceived.MyDiscriminator,
+		DesiredMinTx: m.advertised.tx, RequiredMinRx: m.advertised.rx,
 	}
 }
 
-// View is what there is to see of a session.
-type View struct {
+// Snapshot describes a session at one moment.
+type Snapshot struct {
 	State, PeerState State
 	Diag, PeerDiag   Diag
-	// Mine is our discriminator, Peer that of the peer, 0 while it is not known.
-	Mine, Peer uint32
-	// Transmit is the interval at which we send, before jitter; 0: the peer wants no packets.
-	Transmit time.Duration
-	// Receive is the longest interval at which the peer sends, and Detection the time without a packet after which it is
-	// given up; 0 while the peer is not known.
-	Receive, Detection time.Duration
-	// Polling: a change of intervals is not yet confirmed by the peer.
+	// LocalDiscr is our discriminator. RemoteDiscr is the peer's; 0 while it is not known.
+	LocalDiscr, RemoteDiscr uint32
+	// TransmitInterval is the interval at which we send, before jitter; 0: the peer accepts no packets.
+	TransmitInterval time.Duration
+	// ReceiveInterval is the longest interval at which the peer sends. DetectionTime is the time without a packet after
+	// which the session is down. Both are 0 while the peer is not known.
+	ReceiveInterval, DetectionTime time.Duration
+	// Polling: the peer has not yet confirmed a change of intervals.
 	Polling bool
 }
 
-// View shows the session as it is.
-func (m *Machine) View() View {
-	v := View{
-		State: m.state, PeerState: m.heard.State, Diag: m.diag, PeerDiag: m.heard.Diag, Mine: m.mine, Peer: m.heard.Mine,
-		Polling: m.poll,
+// Snapshot returns the present state of the session.
+func (m *Machine) Snapshot() Snapshot {
+	v := Snapshot{
+		State: m.state, PeerState: m.lastReceived.State, Diag: m.diag, PeerDiag: m.lastReceived.Diag,
+		LocalDiscr: m.localDiscr, RemoteDiscr: m.lastReceived.MyDiscriminator,
+		Polling: m.polling,
 	}
-	if m.heard.RequiredMinRx != 0 {
-		v.Transmit = m.interval()
+	if m.lastReceived.RequiredMinRx != 0 {
+		v.TransmitInterval = m.transmitInterval()
 	}
-	if m.heard.Mine != 0 {
-		v.Receive, v.Detection = m.arrival(), m.detection()
+	if m.lastReceived.MyDiscriminator != 0 {
+		v.ReceiveInterval, v.DetectionTime = m.receiveInterval(), m.detectionTime()
 	}
 	return v
 }
