@@ -92,7 +92,9 @@ func (s *stranger) meet() uint32 {
 	s.t.Helper()
 	first := s.hear("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })
 	s.say(word(bfdsession.Init, first.MyDiscriminator))
-	s.hear("that we are up", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Up && p.YourDiscriminator == 77 && p.Poll })
+	s.hear("that we are up", func(p *bfdsession.Packet) bool {
+		return p.State == bfdsession.Up && p.YourDiscriminator == 77 && p.Poll
+	})
 	answer := word(bfdsession.Up, first.MyDiscriminator)
 	answer.Final = true
 	s.say(answer)
