@@ -8,18 +8,12 @@ import (
 	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
-	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/reason"
-	speaker "github.com/daymark-lb/daymark/speaker/reconcile"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
-// conditions are those that all packages declare.
-func conditions() []reason.Condition {
-	return slices.Concat(ipam.Conditions(), announce.Conditions(), speaker.Conditions())
-}
-
 func conditionsPage(context.Context) (string, error) {
-	all := conditions()
+	all := status.Conditions()
 	slices.SortStableFunc(all, func(a, b reason.Condition) int { return cmp.Compare(a.Kind, b.Kind) })
 	var b strings.Builder
 	b.WriteString("# Conditions and reasons\n\nEvery condition that Daymark writes, by the kind of the object that carries it, and every reason it can have. " +
@@ -37,6 +31,10 @@ func conditionsPage(context.Context) (string, error) {
 				return "", err
 			}
 		}
+	}
+	b.WriteString("\n## Service: Events\n\nAn Event says so when the reason of a condition of a Service changes, with that reason. Besides:\n")
+	if err := writeReason(&b, "event-addresswithdrawn", status.AddressWithdrawn); err != nil {
+		return "", err
 	}
 	b.WriteString("\n## Why a node does not announce an address\n\nThe messages of `daymark.io/Announced` name these for each node, in words. " +
 		"They are asked in this order, and the first that applies to a node is told.\n")

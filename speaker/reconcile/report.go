@@ -18,7 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/core/reason"
+	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -46,7 +46,7 @@ func (l *Loop) status(now *cluster, failed error) Report {
 		report.Status.GossipAddress = address.String()
 	}
 	report.conditions = []metav1.Condition{
-		condition(v1beta1.ConditionReady, reasonReady, reasonFailed, failed),
+		readyCondition(failed),
 		membership(now.world.Members.Known, view),
 	}
 	_, reported := now.speakers[l.cfg.Node]
@@ -55,9 +55,9 @@ func (l *Loop) status(now *cluster, failed error) Report {
 }
 
 func membership(known bool, view gossip.View) metav1.Condition {
-	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: reasonKnown.Name, Message: shorten(view.Why, mostMessage)}
+	c := metav1.Condition{Type: v1beta1.ConditionMembershipKnown, Status: truth(known), Reason: status.Known.Name, Message: shorten(view.Why, mostMessage)}
 	if !known {
-		c.Reason = reasonUnknown.Name
+		c.Reason = status.Unknown.Name
 	}
 	if view.Known && !known {
 		c.Message = "the other speakers cannot know of this one before its Speaker object says where it gossips"
@@ -72,12 +72,16 @@ func truth(is bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// condition is True with the meaning of a reason when there is no error, and otherwise False with the error.
-func condition(kind string, yes, no reason.Reason, err error) metav1.Condition {
-	if err == nil {
-		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: yes.Name, Message: yes.Meaning}
+// readyCondition is True when there is no error, and otherwise False with the error.
+func readyCondition(err error) metav1.Condition {
+	c := metav1.Condition{
+		Type: v1beta1.ConditionReady, Status: metav1.ConditionTrue, Reason: status.Ready.Name,
+		Message: "all of what this node should announce is announced",
 	}
-	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: no.Name, Message: shorten(err.Error(), mostMessage)}
+	if err != nil {
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, status.Failed.Name, shorten(err.Error(), mostMessage)
+	}
+	return c
 }
 
 func heldStatus(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.SpeakerLayer2 {

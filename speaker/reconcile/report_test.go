@@ -55,7 +55,7 @@ func TestTheSpeakerObjectIsMadeKeptUpToDateAndMadeAgain(t *testing.T) {
 		return Report{
 			Status: v1beta1.SpeakerStatus{Members: members}, missing: missing,
 			owner:      &lb.Node{Name: node.Name, UID: node.UID},
-			conditions: []metav1.Condition{condition(v1beta1.ConditionReady, reasonReady, reasonFailed, nil)},
+			conditions: []metav1.Condition{readyCondition(nil)},
 		}
 	}
 	for _, step := range []struct {
@@ -150,7 +150,7 @@ func speakerAPI(t *testing.T) client.Client {
 func TestConditionsFitIntoTheObject(t *testing.T) {
 	long := strings.Repeat("port 30001 is taken; ", 10_000)
 	for _, c := range []metav1.Condition{
-		condition(v1beta1.ConditionReady, reasonReady, reasonFailed, errors.New(long)),
+		readyCondition(errors.New(long)),
 		membership(true, gossip.View{Known: true, Why: long}),
 	} {
 		if len(c.Message) != mostMessage {
