@@ -46,7 +46,7 @@ func run(from io.Reader, to io.Writer, args []string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", args[0], err)
 	}
-	return os.WriteFile(args[0], written, 0o644) //nolint:gosec // a page that is published
+	return os.WriteFile(args[0], written, 0o644)
 }
 
 // line is a result of `go test -bench`: name, processors, iterations, and values with their units.

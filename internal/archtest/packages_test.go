@@ -47,7 +47,7 @@ var listed = sync.OnceValues(func() ([]pkg, error) {
 // readFolders reads the folders of the module, so that `go test` takes no result from its cache after a file has changed: it
 // sees what a test opens, and not what `go list` does.
 func readFolders(root string) error {
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "bin") {
 			return filepath.SkipDir
 		}
