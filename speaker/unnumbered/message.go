@@ -48,7 +48,7 @@ func classify(message []byte, source netip.Addr) messageType {
 		if ok && !source.IsMulticast() && !(source.IsUnspecified() && given) {
 			return solicitation
 		}
-	default: // Other messages do not concern us.
+	default: // The socket's filter passes no other type.
 	}
 	return invalid
 }
