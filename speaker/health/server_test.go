@@ -299,7 +299,7 @@ func TestServer_CutsOffSlowClients(t *testing.T) {
 			_, _ = io.WriteString(conn, "GET / HT")
 			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 			if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("a client that does not finish its question is not cut off")
+				t.Error("a client that does not finish its request is not cut off")
 			}
 		})
 	}

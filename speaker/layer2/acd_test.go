@@ -38,9 +38,9 @@ func probing(d *acd, now time.Time) string {
 	return ""
 }
 
-func clearing(friend mac) func(*acd, time.Time) string {
+func clearing(clusterMAC mac) func(*acd, time.Time) string {
 	return func(d *acd, now time.Time) string {
-		if d.clearConflict(now, func(m mac) bool { return m == friend }) {
+		if d.clearConflict(now, func(m mac) bool { return m == clusterMAC }) {
 			return "clear"
 		}
 		return ""
@@ -64,11 +64,11 @@ func round(from time.Duration) []event {
 const ms = time.Millisecond
 
 func TestACD_ProbesHoldsAndDefends(t *testing.T) {
-	claim := usedBy(foreign)
+	use := usedBy(foreign)
 	for _, test := range []struct {
 		name    string
 		look    bool
-		moments []event
+		events  []event
 		holding bool
 		// conflict is the conflicting host at the end; zero: there is none.
 		conflict mac
@@ -82,36 +82,36 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{"it is not held before the last probe had its time", true, round(0), false, mac{}},
 		{
 			"an answer to the first probe leaves it to the foreign host", true,
-			[]event{{0, step, "probe"}, {1 * ms, claim, "conflict"}, {50 * ms, step, ""}, {7 * time.Second, step, ""}},
+			[]event{{0, step, "probe"}, {1 * ms, use, "conflict"}, {50 * ms, step, ""}, {7 * time.Second, step, ""}},
 			false, foreign,
 		},
 		{
 			"an answer to the last probe as well", true,
-			append(round(0), event{149 * ms, claim, "conflict"}, event{150 * ms, step, ""}), false, foreign,
+			append(round(0), event{149 * ms, use, "conflict"}, event{150 * ms, step, ""}), false, foreign,
 		},
 		{
-			"a claim before the first probe as well", true,
-			[]event{{0, claim, "conflict"}, {1 * ms, step, ""}},
+			"a use before the first probe as well", true,
+			[]event{{0, use, "conflict"}, {1 * ms, step, ""}},
 			false, foreign,
 		},
 		{
 			"it is probed again after 5 to 10 s, and taken when the foreign host is gone", true,
-			append(append([]event{{0, step, "probe"}, {0, claim, "conflict"}, {7499 * ms, step, ""}},
+			append(append([]event{{0, step, "probe"}, {0, use, "conflict"}, {7499 * ms, step, ""}},
 				round(7500*ms)...), event{7650 * ms, step, "hold"}), true,
 			mac{},
 		},
 		{
 			"it is left to the foreign host for as long as that answers", true,
-			append(append([]event{{0, step, "probe"}, {0, claim, "conflict"}}, round(7500*ms)...),
+			append(append([]event{{0, step, "probe"}, {0, use, "conflict"}}, round(7500*ms)...),
 				event{7649 * ms, usedBy(foreign2), ""}, event{7700 * ms, step, ""}, event{15148 * ms, step, ""},
 				event{15149 * ms, step, "probe"}), false, foreign2,
 		},
 		{
-			"a claim between two rounds does not put the next one off", true,
+			"a use between two rounds does not put the next one off", true,
 			[]event{
 				{0, step, "probe"},
-				{0, claim, "conflict"},
-				{7 * time.Second, claim, ""},
+				{0, use, "conflict"},
+				{7 * time.Second, use, ""},
 				{7500 * ms, step, "probe"},
 			},
 			false, foreign,
@@ -121,10 +121,10 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 			[]event{{0, step, "probe"}, {10 * ms, probing, "conflict"}, {60 * ms, step, ""}},
 			false, foreign,
 		},
-		{"who probes what we hold asks a question", false, []event{{0, probing, ""}}, true, mac{}},
+		{"who probes what we hold makes a request", false, []event{{0, probing, ""}}, true, mac{}},
 		{
-			"who probes between our rounds asks a question", true,
-			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {time.Second, probing, ""}, {7500 * ms, step, "probe"}},
+			"who probes between our rounds makes a request", true,
+			[]event{{0, step, "probe"}, {0, use, "conflict"}, {time.Second, probing, ""}, {7500 * ms, step, "probe"}},
 			false, foreign,
 		},
 		{
@@ -152,7 +152,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		},
 		{
 			"losing the interface does not end a conflict", true,
-			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {0, probeFails, ""}, {7499 * ms, step, ""}},
+			[]event{{0, step, "probe"}, {0, use, "conflict"}, {0, probeFails, ""}, {7499 * ms, step, ""}},
 			false, foreign,
 		},
 		{
@@ -163,17 +163,17 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		},
 		{
 			"an interface that comes changes nothing about a conflict", true,
-			[]event{{0, step, "probe"}, {0, claim, "conflict"}, {1 * ms, restarting, ""}, {2 * ms, step, ""}},
+			[]event{{0, step, "probe"}, {0, use, "conflict"}, {1 * ms, restarting, ""}, {2 * ms, step, ""}},
 			false, foreign,
 		},
 		{
 			"what we hold is defended, no more often than every 10 s", false,
 			[]event{
-				{0, claim, "conflict, defend"},
-				{1 * ms, claim, ""},
+				{0, use, "conflict, defend"},
+				{1 * ms, use, ""},
 				{9999 * ms, usedBy(foreign2), ""},
-				{10 * time.Second, claim, "defend"},
-				{19 * time.Second, claim, ""},
+				{10 * time.Second, use, "defend"},
+				{19 * time.Second, use, ""},
 				{30 * time.Second, usedBy(foreign2), "defend"},
 			},
 			true, foreign2,
@@ -181,8 +181,8 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{
 			"the conflict is over when the foreign host was silent for a minute", false,
 			[]event{
-				{0, claim, "conflict, defend"},
-				{30 * time.Second, claim, "defend"},
+				{0, use, "conflict, defend"},
+				{30 * time.Second, use, "defend"},
 				{60 * time.Second, step, ""},
 				{90*time.Second - 1, step, ""},
 				{90 * time.Second, step, "end conflict"},
@@ -194,7 +194,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{
 			"a new conflict is defended with the rate of the old one", false,
 			[]event{
-				{0, claim, "conflict, defend"},
+				{0, use, "conflict, defend"},
 				{9 * time.Second, clearing(foreign), "clear"},
 				{9500 * ms, usedBy(foreign2), "conflict"},
 				{10 * time.Second, usedBy(foreign2), "defend"},
@@ -203,13 +203,13 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		},
 		{
 			"a host that turns out to belong to the cluster is no conflict", false,
-			[]event{{0, claim, "conflict, defend"}, {1 * ms, clearing(foreign2), ""}, {2 * ms, clearing(foreign), "clear"}, {time.Hour, step, ""}},
+			[]event{{0, use, "conflict, defend"}, {1 * ms, clearing(foreign2), ""}, {2 * ms, clearing(foreign), "clear"}, {time.Hour, step, ""}},
 			true,
 			mac{},
 		},
 		{
 			"what was left to it is looked at again at once", true,
-			append([]event{{0, step, "probe"}, {0, claim, "conflict"}, {1 * ms, clearing(foreign), "clear"}},
+			append([]event{{0, step, "probe"}, {0, use, "conflict"}, {1 * ms, clearing(foreign), "clear"}},
 				append(round(1*ms), event{151 * ms, step, "hold"})...), true,
 			mac{},
 		},
@@ -217,9 +217,9 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			d := newACD(begin, test.look)
-			for i, m := range test.moments {
+			for i, m := range test.events {
 				if got := m.do(&d, begin.Add(m.at)); got != m.want {
-					t.Fatalf("moment %d, after %v: %q, want %q", i, m.at, got, m.want)
+					t.Fatalf("event %d, after %v: %q, want %q", i, m.at, got, m.want)
 				}
 			}
 			if d.holding != test.holding {

@@ -52,9 +52,9 @@ type schedule struct {
 	index int
 }
 
-func newAnnouncer(interval time.Duration, doubtful func() bool) *announcer {
+func newAnnouncer(interval time.Duration, stale func() bool) *announcer {
 	return &announcer{
-		interval: interval, jitter: rand.Float64, stale: doubtful, wake: make(chan struct{}, 1),
+		interval: interval, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
 		schedules: map[sender]map[netip.Addr]*schedule{},
 	}
 }

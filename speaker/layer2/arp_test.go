@@ -48,23 +48,23 @@ func TestARP_AnswersRequests(t *testing.T) {
 		frame []byte
 		want  []byte
 	}{
-		{"a broadcast request is answered to the asker alone", request(broadcast, client4, vip4), answer},
+		{"a broadcast request is answered to its sender alone", request(broadcast, client4, vip4), answer},
 		{"a unicast request is answered", request(us, client4, vip4), answer},
 		{
 			"a probe, which has no sender address, is answered", request(broadcast, netip.IPv4Unspecified(), vip4),
 			arpFrame(client, arp.OperationReply, us, vip4, client, netip.IPv4Unspecified()),
 		},
 		{
-			"the answer goes to the asker even when another host relays the question",
+			"the answer goes to the sender even when another host relays the request",
 			with(request(broadcast, client4, vip4), 6, proxy[:]...), answer,
 		},
 		{"another address is not ours", request(broadcast, client4, netip.MustParseAddr("192.0.2.11")), nil},
 		{"a request to another host is not for us", request(proxy, client4, vip4), nil},
-		{"an announcement is no question", request(broadcast, vip4, vip4), nil},
+		{"an announcement is no request", request(broadcast, vip4, vip4), nil},
 		{"our own frame is not answered", with(request(broadcast, client4, vip4), 6, us[:]...), nil},
-		{"a question in our own name is not answered", with(request(broadcast, client4, vip4), 22, us[:]...), nil},
-		{"an asker that is a group is not answered", with(request(broadcast, client4, vip4), 22, 0xff), nil},
-		{"an asker without a MAC is not answered", with(request(broadcast, client4, vip4), 22, 0, 0, 0, 0, 0, 0), nil},
+		{"a request in our own name is not answered", with(request(broadcast, client4, vip4), 22, us[:]...), nil},
+		{"a sender that is a group is not answered", with(request(broadcast, client4, vip4), 22, 0xff), nil},
+		{"a sender without a MAC is not answered", with(request(broadcast, client4, vip4), 22, 0, 0, 0, 0, 0, 0), nil},
 		{"a reply is not answered", with(request(broadcast, client4, vip4), 21, 2), nil},
 		{"an unknown operation is not answered", with(request(broadcast, client4, vip4), 20, 1), nil},
 		{"another hardware type is not answered", with(request(broadcast, client4, vip4), 15, 6), nil},

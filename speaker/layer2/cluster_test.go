@@ -34,7 +34,7 @@ func TestResponder_ClusterIsNoConflict(t *testing.T) {
 		t.Errorf("conflicts: %v", got)
 	}
 	send(t, conn, claimBy(foreign))
-	awaitChange(t, r, "a stranger claims the address")
+	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: foreign.String(), Interface: "near0", Announced: true})
 	r.UpdateClusterMACs(append(cluster, foreign.String()))
 	awaitChange(t, r, "the stranger turns out to be of the cluster")

@@ -147,7 +147,7 @@ func counted(t *testing.T, probeFrame, last []byte) func([]byte) bool {
 			}
 			return true
 		case mac(frame[6:12]) == mac(last[6:12]) && slices.Equal(frame[12:14], last[12:14]) && !byKernel(frame):
-			t.Errorf("said before it was announced: %x", frame)
+			t.Errorf("sent before it was announced: %x", frame)
 		}
 		return false
 	}
@@ -223,7 +223,7 @@ func TestResponder_DefendsAHeldAddress(t *testing.T) {
 	s.host.Sysctl(t, "ipv4/conf/far0/arp_notify", "1")
 	s.host.Sysctl(t, "ipv6/conf/far0/ndisc_notify", "1")
 	s.host.Run(t, "ip", "link", "set", "far0", "address", foreign.String()) // The kernel announces the change.
-	awaitChange(t, r, "a foreign host claims an address")
+	awaitChange(t, r, "a foreign host uses an address")
 	wantConflicts(t, r, []netip.Addr{vip4, vip6},
 		Conflict{Addr: vip4, MAC: foreign.String(), Interface: "near0", Announced: true},
 		Conflict{Addr: vip6, MAC: foreign.String(), Interface: "near0", Announced: true})
@@ -272,7 +272,7 @@ func TestResponder_EndsAConflictAfterSilence(t *testing.T) {
 	r := beginFast(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4))
 	send(t, s.listen(t, unix.ETH_P_ARP), request(broadcast, vip4, vip4))
-	awaitChange(t, r, "a foreign host claims the address")
+	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: client.String(), Interface: "near0", Announced: true})
 	r.detector.mu.Lock()
 	d := &r.detector.vips[vip4].acd

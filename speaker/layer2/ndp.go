@@ -41,23 +41,23 @@ func handleNDP(us mac, known addressSet, frame []byte) outcome {
 // Detection probe (RFC 4862 section 5.4.3); any other shows that its sender uses the source address.
 func handleSolicitation(us mac, known addressSet, p icmpv6Packet, target netip.Addr) outcome {
 	o := outcome{request: true}
-	asked, source := known[target], known[p.source]
-	if asked == nil && source == nil {
+	targetVIP, sourceVIP := known[target], known[p.source]
+	if targetVIP == nil && sourceVIP == nil {
 		return o
 	}
-	asker, ok := validSolicitation(p, us, target)
+	replyTo, ok := validSolicitation(p, us, target)
 	if !ok {
 		return o
 	}
 	switch {
-	case asked == nil:
-	case asked.held.Load():
-		o.reply = neighborAdvertisement(us, target, asker, p.source)
+	case targetVIP == nil:
+	case targetVIP.held.Load():
+		o.reply = neighborAdvertisement(us, target, replyTo, p.source)
 	case p.source.IsUnspecified():
 		o.use = addressUse{addr: target, by: p.from, probe: true}
 	}
-	if source != nil && asker != us {
-		o.use = addressUse{addr: p.source, by: asker, held: source.held.Load()}
+	if sourceVIP != nil && replyTo != us {
+		o.use = addressUse{addr: p.source, by: replyTo, held: sourceVIP.held.Load()}
 	}
 	return o
 }
@@ -151,14 +151,14 @@ func probeNDP(us mac, addr netip.Addr) []byte {
 }
 
 // neighborAdvertisement returns the neighbor advertisement of RFC 4861 section 7.2.4, to the node that asked, or to all
-// nodes if asker is unspecified. The override flag makes receivers replace a cached link-layer address. The target
+// nodes if destination is unspecified. The override flag makes receivers replace a cached link-layer address. The target
 // link-layer address option is always included, as it must be in the answer to a multicast solicitation.
-func neighborAdvertisement(us mac, target netip.Addr, to mac, asker netip.Addr) []byte {
-	solicited := !asker.IsUnspecified()
+func neighborAdvertisement(us mac, target netip.Addr, to mac, destination netip.Addr) []byte {
+	solicited := !destination.IsUnspecified()
 	if !solicited {
-		asker = netip.IPv6LinkLocalAllNodes()
+		destination = netip.IPv6LinkLocalAllNodes()
 	}
-	return ndpFrame(to, us, target, asker, &ndp.NeighborAdvertisement{
+	return ndpFrame(to, us, target, destination, &ndp.NeighborAdvertisement{
 		Solicited: solicited, Override: true, TargetAddress: target,
 		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: us.slice()}},
 	})

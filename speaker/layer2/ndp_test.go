@@ -48,10 +48,10 @@ func TestNDP_AnswersSolicitations(t *testing.T) {
 		frame []byte
 		want  []byte
 	}{
-		{"a multicast solicitation is answered to the asker", good(), answer},
+		{"a multicast solicitation is answered to its sender", good(), answer},
 		{"one without the option is answered to where it came from", solicit(groupMAC6, client6, group6, vip6), answer},
-		{"reachability is asked by unicast with the option", solicit(us, client6, vip6, vip6, source), answer},
-		{"reachability is asked by unicast without the option", solicit(us, client6, vip6, vip6), answer},
+		{"Neighbor Unreachability Detection by unicast with the option", solicit(us, client6, vip6, vip6, source), answer},
+		{"Neighbor Unreachability Detection by unicast without the option", solicit(us, client6, vip6, vip6), answer},
 		{
 			"the option says where to answer", solicit(groupMAC6, client6, group6, vip6, link(ndp.Source, proxy)),
 			neighborAdvertisement(us, vip6, proxy, client6),

@@ -1,13 +1,11 @@
 package layer2
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -210,36 +208,6 @@ func TestResponder_SurvivesAnUnseenFlap(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// TestMulticastGroups_LeftWithTheLastAddress reads the kernel's list of memberships.
-func TestMulticastGroups_LeftWithTheLastAddress(t *testing.T) {
-	newSegment(t, "near0")
-	g := newMulticastGroups(lookUp("near0").nic.index)
-	t.Cleanup(g.close)
-	for _, step := range []struct {
-		name   string
-		do     func() error
-		member bool
-	}{
-		{"before", func() error { return nil }, false},
-		{"the first joins", func() error { return g.join(vip6) }, true},
-		{"the second joins", func() error { return g.join(vip6c) }, true},
-		{"the first leaves", func() error { g.leave(vip6); return nil }, true},
-		{"the second leaves", func() error { g.leave(vip6c); return nil }, false},
-		{"one that never joined leaves", func() error { g.leave(vip6); return nil }, false},
-	} {
-		if err := step.do(); err != nil {
-			t.Fatalf("%s: %v", step.name, err)
-		}
-		list, err := os.ReadFile("/proc/thread-self/net/igmp6")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if member := bytes.Contains(list, []byte("ff0200000000000000000001ff000010")); member != step.member {
-			t.Errorf("%s: member is %v, want %v", step.name, member, step.member)
-		}
-	}
 }
 
 func TestResponder_HeldSince(t *testing.T) {

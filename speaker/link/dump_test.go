@@ -41,7 +41,7 @@ func TestDump_ConvertsLinks(t *testing.T) {
 			},
 		},
 		{
-			"a member of a VRF keeps a voice of its own",
+			"a member of a VRF answers itself",
 			[]netlink.Link{
 				&netlink.Vrf{LinkAttrs: attrs("red", 3, 0, up|unix.IFF_NOARP, "ether", mac)},
 				&netlink.Device{LinkAttrs: attrs("eth0", 2, 3, up, "ether", mac)},

@@ -215,6 +215,6 @@ func TestSubscribe_RestsAfterALongRead(t *testing.T) {
 		})
 	}()
 	if err := <-done; !errors.Is(err, stop) {
-		t.Errorf("Follow ended with %v, want what look said", err)
+		t.Errorf("Subscribe ended with %v, want the error of read", err)
 	}
 }

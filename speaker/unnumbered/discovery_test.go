@@ -52,7 +52,7 @@ func TestDiscovery_TwoEndsFindEachOther(t *testing.T) {
 	}
 	d.mustSet()
 	if got := d.Routers(); len(got) != 0 {
-		t.Errorf("nothing asked for: %v", got)
+		t.Errorf("nothing set: %v", got)
 	}
 	d.end()
 	if err := d.Set(t.Context(), nil); !errors.Is(err, ErrStopped) {
@@ -102,12 +102,12 @@ func TestDiscovery_SolicitsAndAdvertises(t *testing.T) {
 	}
 
 	// We answer many solicitations, even of a host that has no address yet, once in three seconds.
-	ask := frame{
+	solicitation := frame{
 		source: netip.IPv6Unspecified(), destination: allRouters, hopLimit: 255,
 		message: marshal(t, routerSolicitation(nil)),
 	}
 	for range 100 {
-		f.send(ask)
+		f.send(solicitation)
 	}
 	_, answer := receive[*ndp.RouterAdvertisement](f)
 	if gap := answer.at.Sub(around.at); gap < minAdvertiseDelay-100*time.Millisecond || gap > minAdvertiseDelay+maxAnswerDelay+time.Second {
@@ -141,7 +141,7 @@ func TestDiscovery_AcceptsOnlyValidAdvertisements(t *testing.T) {
 	}
 	// A cable keeps the order of frames: when this one is handled, all others have been ignored.
 	f.send(f.advert("fe80::1"))
-	d.await("a router is heard", func() error {
+	d.await("a router is found", func() error {
 		if len(d.Routers()) == 0 {
 			return errors.New("none")
 		}
@@ -149,18 +149,18 @@ func TestDiscovery_AcceptsOnlyValidAdvertisements(t *testing.T) {
 	})
 	d.awaitRouter("hear0", netip.MustParseAddr("fe80::1%hear0"))
 	if _, greeting := receive[*ndp.RouterAdvertisement](f); greeting.destination != netip.MustParseAddr("fe80::1") {
-		t.Errorf("the router that was found is not told of us: the next advertisement is to %v", greeting.destination)
+		t.Errorf("the router that was found got no advertisement: the next advertisement is to %v", greeting.destination)
 	}
 
 	// Other routers change nothing while the first one advertises, even thousands of advertisements with solicitations
 	// between them. They have few addresses, because the kernel keeps every one in a table that all namespaces of the
 	// machine share.
-	ask := f.advert("fe80::2")
-	ask.message = marshal(t, routerSolicitation(nil))
+	solicitation := f.advert("fe80::2")
+	solicitation.message = marshal(t, routerSolicitation(nil))
 	for i := range 5000 {
 		f.send(f.advert(fmt.Sprintf("fe80::2:%x", i%8)))
 		if i%50 == 0 {
-			f.send(ask)
+			f.send(solicitation)
 		}
 	}
 	receive[*ndp.RouterAdvertisement](f)
@@ -174,14 +174,14 @@ func TestRASocket_ReplacesASilentRouter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := 0
-	p, err := open(on, slog.New(slog.DiscardHandler), func() { told++ })
+	changes := 0
+	p, err := open(on, slog.New(slog.DiscardHandler), func() { changes++ })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.close()
 	right := ipv6.ControlMessage{HopLimit: 255, IfIndex: on.index}
-	hear := func(seconds float64, from string, control *ipv6.ControlMessage) {
+	advertise := func(seconds float64, from string, control *ipv6.ControlMessage) {
 		p.handleMessage(marshal(t, routerAdvertisement(nil)), control, netip.MustParseAddr(from), at(seconds))
 	}
 	for _, step := range []struct {
@@ -189,7 +189,7 @@ func TestRASocket_ReplacesASilentRouter(t *testing.T) {
 		from    string
 		control *ipv6.ControlMessage
 		want    string
-		told    int
+		changes int
 	}{
 		{0, "fe80::1", nil, "invalid IP", 0},
 		{0, "fe80::1", &ipv6.ControlMessage{HopLimit: 255, IfIndex: on.index + 1}, "invalid IP", 0},
@@ -199,9 +199,9 @@ func TestRASocket_ReplacesASilentRouter(t *testing.T) {
 		{39, "fe80::2", &right, "fe80::1%clock0", 1},
 		{41, "fe80::2", &right, "fe80::2%clock0", 2},
 	} {
-		hear(step.at, step.from, step.control)
-		if router, _, _ := p.state(); router.String() != step.want || told != step.told {
-			t.Errorf("%v s, %s: the router is %v and was told %d times, want %s and %d", step.at, step.from, router, told, step.want, step.told)
+		advertise(step.at, step.from, step.control)
+		if router, _, _ := p.state(); router.String() != step.want || changes != step.changes {
+			t.Errorf("%v s, %s: the router is %v and changed %d times, want %s and %d", step.at, step.from, router, changes, step.want, step.changes)
 		}
 	}
 }
@@ -230,8 +230,8 @@ func TestDiscovery_FollowsInterfaces(t *testing.T) {
 	f.drain()
 	began := time.Now()
 	ip(t, "link set follow0 up")
-	if _, asked := receive[*ndp.RouterSolicitation](f); asked.at.Sub(began) > 2*time.Second {
-		t.Errorf("a router was asked for after %v", asked.at.Sub(began))
+	if _, solicited := receive[*ndp.RouterSolicitation](f); solicited.at.Sub(began) > 2*time.Second {
+		t.Errorf("a router was solicited after %v", solicited.at.Sub(began))
 	}
 	meet("follow0", "fe80::2")
 
@@ -423,7 +423,7 @@ func TestNetInterface_OtherKinds(t *testing.T) {
 	} {
 		b := a
 		if change(&b); a.equal(&b) {
-			t.Errorf("another %s is taken for the same station", name)
+			t.Errorf("another %s is taken for the same interface", name)
 		}
 	}
 }

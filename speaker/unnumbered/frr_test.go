@@ -53,7 +53,7 @@ func TestDiscovery_FRR(t *testing.T) {
 	before, err := f.neighbor()
 	t.Logf("before: %+v", before)
 	if err != nil || before.State != "Idle" || before.Address == ours.String() {
-		t.Fatalf("FRR has found us before we said a word: %+v, %v", before, err)
+		t.Fatalf("FRR has found us before we sent anything: %+v, %v", before, err)
 	}
 	d := start(t)
 	began := time.Now()

@@ -19,10 +19,10 @@ func TestNeighbor_FirstRouterIsSticky(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		story []advertisement
+		steps []advertisement
 	}{
-		{"the first that is heard is it", []advertisement{{0, "fe80::1", "fe80::1"}}},
-		{"it stays while it is heard", []advertisement{
+		{"the first that advertises is it", []advertisement{{0, "fe80::1", "fe80::1"}}},
+		{"it stays while it advertises", []advertisement{
 			{0, "fe80::1", "fe80::1"}, {1, "fe80::2", "fe80::1"}, {10, "fe80::1", "fe80::1"}, {39.9, "fe80::2", "fe80::1"},
 		}},
 		{"another one is taken when it is silent", []advertisement{
@@ -38,17 +38,17 @@ func TestNeighbor_FirstRouterIsSticky(t *testing.T) {
 		{"silence alone ends nothing", []advertisement{
 			{0, "fe80::1", "fe80::1"}, {86400, "fe80::1", "fe80::1"}, {86401, "fe80::2", "fe80::1"},
 		}},
-		{"what another one says does not make the silent one heard", []advertisement{
+		{"advertisements of another one do not count for the silent one", []advertisement{
 			{0, "fe80::1", "fe80::1"}, {29, "fe80::2", "fe80::1"}, {29.5, "fe80::3", "fe80::1"}, {30, "fe80::3", "fe80::3"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var n neighbor
-			for _, heard := range test.story {
+			for _, step := range test.steps {
 				before := n.addr
-				changed := n.observe(netip.MustParseAddr(heard.from), at(heard.at))
-				if n.addr.String() != heard.want || changed != (n.addr != before) {
-					t.Fatalf("at %v s, after %s: the neighbor is %v (changed: %v), want %s", heard.at, heard.from, n.addr, changed, heard.want)
+				changed := n.observe(netip.MustParseAddr(step.from), at(step.at))
+				if n.addr.String() != step.want || changed != (n.addr != before) {
+					t.Fatalf("at %v s, after %s: the neighbor is %v (changed: %v), want %s", step.at, step.from, n.addr, changed, step.want)
 				}
 			}
 		})
@@ -58,15 +58,15 @@ func TestNeighbor_FirstRouterIsSticky(t *testing.T) {
 func TestNeighbor_WhenItIsSolicited(t *testing.T) {
 	var n neighbor
 	if from := n.solicitFrom(); from.After(at(-1e9)) {
-		t.Errorf("unknown: asked from %v on, want always", from)
+		t.Errorf("unknown: solicited from %v on, want always", from)
 	}
 	n.observe(netip.MustParseAddr("fe80::1"), at(100))
 	if from := n.solicitFrom(); from != at(115) {
-		t.Errorf("heard at 100 s: asked from %v on, want 115 s", from.Sub(epoch))
+		t.Errorf("seen at 100 s: solicited from %v on, want 115 s", from.Sub(epoch))
 	}
 	// Between the first solicitation and the time when another router may replace it, a router that works is solicited
 	// often enough to be heard even if messages are lost.
-	if questions := (routerTimeout - resolicitTimeout) / (solicitInterval + minAdvertiseDelay); questions < 2 {
-		t.Errorf("a silent router is asked %d times before it is replaced", questions)
+	if solicitations := (routerTimeout - resolicitTimeout) / (solicitInterval + minAdvertiseDelay); solicitations < 2 {
+		t.Errorf("a silent router is solicited %d times before it is replaced", solicitations)
 	}
 }

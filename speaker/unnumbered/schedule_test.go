@@ -45,7 +45,7 @@ func (w *fakeLink) run(seconds int) {
 
 func TestSchedule_SolicitsAndAdvertises(t *testing.T) {
 	router := netip.MustParseAddr("fe80::1")
-	hear := func(w *fakeLink, now time.Time) {
+	advertised := func(w *fakeLink, now time.Time) {
 		if w.neighbor.observe(router, now) {
 			w.schedule.routerFound(now)
 		}
@@ -57,7 +57,7 @@ func TestSchedule_SolicitsAndAdvertises(t *testing.T) {
 		solicits, adverts []float64
 	}{
 		{
-			"both at once, then questions every 4 s and advertisements every 10 s",
+			"both at once, then solicitations every 4 s and advertisements every 10 s",
 			fakeLink{jitter: 0.5},
 			21,
 			[]float64{0, 4, 8, 12, 16, 20},
@@ -71,35 +71,35 @@ func TestSchedule_SolicitsAndAdvertises(t *testing.T) {
 			[]float64{0, 8, 16},
 		},
 		{
-			"a router that is heard is not asked, and hears of us as soon as the last advertisement is 3 s ago",
-			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){0.5: hear, 10.5: hear, 20.5: hear}},
+			"a router that advertises is not solicited, and gets an advertisement as soon as the last advertisement is 3 s ago",
+			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){0.5: advertised, 10.5: advertised, 20.5: advertised}},
 			30,
 			[]float64{0},
 			[]float64{0, 3, 13, 23},
 		},
 		{
-			"one that comes late hears of us at once",
-			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){5: hear}},
+			"one that comes late gets an advertisement at once",
+			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){5: advertised}},
 			10,
 			[]float64{0, 4},
 			[]float64{0, 5},
 		},
 		{
-			"one that falls silent is asked after 15 s, until it answers",
-			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){1: hear, 21: hear}},
+			"one that falls silent is solicited after 15 s, until it answers",
+			fakeLink{jitter: 0.5, events: map[float64]func(*fakeLink, time.Time){1: advertised, 21: advertised}},
 			41,
 			[]float64{0, 16, 20, 36, 40},
 			[]float64{0, 3, 13, 23, 33},
 		},
 		{
-			"whoever asks is answered within half a second",
+			"a solicitation is answered within half a second",
 			fakeLink{jitter: 0.6, events: map[float64]func(*fakeLink, time.Time){5: func(w *fakeLink, now time.Time) { w.schedule.solicitationReceived(now, 0.6) }}},
 			9,
 			[]float64{0, 4.1, 8.2},
 			[]float64{0, 5.3},
 		},
 		{
-			"and whoever asks ten times a second every 3 s",
+			"ten solicitations a second are answered every 3 s",
 			fakeLink{jitter: 0.5, solicitedEvery: 1},
 			10,
 			[]float64{0, 4, 8},
