@@ -16,10 +16,10 @@ import (
 
 // Promise: a host that is none of the cluster's and has the address is noticed, before it is announced and while it is held.
 
-func TestAnAddressThatAStrangerHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
+func TestAnAddressThatAForeignHostHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("192.0.2.204")
-	cluster.Stranger().Take(address)
+	cluster.ForeignHost().Take(address)
 	cluster.Pod("taken", "n1")
 	cluster.Apply(segmentPool("taken", address.String()+"/32"))
 	cluster.Apply(service("taken", "taken"))
@@ -27,30 +27,30 @@ func TestAnAddressThatAStrangerHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
 	taken.AwaitAddress()
 
 	words := awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
-	if mac := cluster.Stranger().MAC.String(); !strings.Contains(words, mac) {
+	if mac := cluster.ForeignHost().MAC.String(); !strings.Contains(words, mac) {
 		t.Errorf("%q does not say who has it, %s", words, mac)
 	}
 	awaitConflictEvent(t, taken)
 	awaitConflict(t, cluster, address)
-	lab.Always(t, 500*time.Millisecond, "the stranger alone answers", func() error {
-		if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"stranger"}) {
+	lab.Always(t, 500*time.Millisecond, "the foreign host alone answers", func() error {
+		if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign"}) {
 			return fmt.Errorf("%v do", all)
 		}
 		return nil
 	})
 
-	cluster.Stranger().Leave(address)
+	cluster.ForeignHost().Leave(address)
 	awaitHolder(t, cluster, address)
 	awaitCondition(t, taken, "daymark.io/Announced", "True")
 	cluster.Client().MustGet(url(address))
 }
 
-func TestAnAddressThatAStrangerClaimsIsDefended(t *testing.T) {
+func TestAnAddressThatAForeignHostClaimsIsDefended(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "claimed")
 	s := begin(t, cluster, pod, address)
 	claimed := time.Now()
-	cluster.Stranger().Take(address)
+	cluster.ForeignHost().Take(address)
 	lab.Eventually(t, soon, "the client's kernel knows the holder again", func() error {
 		if at := cluster.Client().Resolved(address); at != s.holder {
 			return fmt.Errorf("it knows %q", at)
@@ -60,18 +60,18 @@ func TestAnAddressThatAStrangerClaimsIsDefended(t *testing.T) {
 	awaitConflict(t, cluster, address)
 	awaitConflictEvent(t, cluster.Service("claimed"))
 	awaitCondition(t, cluster.Service("claimed"), "daymark.io/Announced", "True")
-	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{s.holder, "stranger"}) {
-		t.Errorf("it is answered for by %v, want %s and the stranger", all, s.holder)
+	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign", s.holder}) {
+		t.Errorf("it is answered for by %v, want %s and the foreign host", all, s.holder)
 	}
-	cluster.Stranger().Leave(address)
+	cluster.ForeignHost().Leave(address)
 	s.end(claimed)
 	awaitHolder(t, cluster, address, s.holder)
 }
 
-func TestAnIPv6AddressThatAStrangerHasIsNotAnnounced(t *testing.T) {
+func TestAnIPv6AddressThatAForeignHostHasIsNotAnnounced(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("2001:db8::5:0")
-	cluster.Stranger().Take(address)
+	cluster.ForeignHost().Take(address)
 	cluster.Pod("taken", "n1")
 	cluster.Apply(segmentPool("taken", address.String()+"/128"))
 	cluster.Apply(service("taken", "taken", "ipFamilyPolicy: SingleStack", "ipFamilies: [IPv6]"))
@@ -79,15 +79,15 @@ func TestAnIPv6AddressThatAStrangerHasIsNotAnnounced(t *testing.T) {
 	taken.AwaitAddress()
 	awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
 	awaitConflict(t, cluster, address)
-	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"stranger"}) {
+	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign"}) {
 		t.Errorf("it is answered for by %v", all)
 	}
 }
 
-// awaitConflict waits until the Speaker object of a node tells of the stranger's conflict over the address.
+// awaitConflict waits until the Speaker object of a node tells of the foreign host's conflict over the address.
 func awaitConflict(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
 	t.Helper()
-	mac := cluster.Stranger().MAC.String()
+	mac := cluster.ForeignHost().MAC.String()
 	lab.Eventually(t, soon, "a Speaker object tells of the conflict", func() error {
 		var told []string
 		for _, node := range cluster.NodeNames() {

@@ -34,7 +34,7 @@ func TestARouterBehindTheRouterIsPeeredWithAndWatched(t *testing.T) {
 					from = append(from, node.Name)
 				}
 			}
-			watched := slices.Sorted(slices.Values(far.Watched()))
+			watched := slices.Sorted(slices.Values(far.BFDUp()))
 			if !slices.Equal(from, nodes) || !slices.Equal(watched, nodes) || !strings.Contains(far.View(), address.String()+"/32") {
 				return fmt.Errorf("it has next hops %v, and watches %v", from, watched)
 			}

@@ -56,7 +56,7 @@ func awaitWatched(t testing.TB, cluster *lab.Cluster, node, peer string) {
 		if err == nil && (session.State != v1beta1.BGPEstablished || session.BFD != "Up") {
 			err = fmt.Errorf("it says %+v", session)
 		}
-		if err == nil && !slices.Contains(cluster.Router().Watched(), node) {
+		if err == nil && !slices.Contains(cluster.Router().BFDUp(), node) {
 			err = errors.New("the router says that it is not up")
 		}
 		return err

@@ -74,7 +74,7 @@ func enter(ctx context.Context) (int, error) {
 			return 1, err
 		}
 	}
-	return lab.Enter(ctx, os.Stdout, lab.BuildRouter)
+	return lab.Enter(ctx, os.Stdout, lab.BuildKubernetes, lab.BuildRouter)
 }
 
 func keep() bool { return os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0" }

@@ -22,7 +22,7 @@ type demo struct {
 
 // show tells the whole story, standing inside.
 func show() (int, error) {
-	if err := lab.Settle(); err != nil {
+	if err := lab.SetUp(); err != nil {
 		return 1, err
 	}
 	d := &demo{story: &story{out: os.Stdout, began: time.Now()}}
@@ -59,8 +59,8 @@ func (d *demo) end() (int, error) {
 // logs shows what the programs said last.
 func (d *demo) logs() {
 	tell := func(p lab.Daemon) {
-		if p.Program != nil {
-			fmt.Printf("\n%s\n%s\n", bold("the end of "+p.Name+".log"), p.LastWords())
+		if p.Process != nil {
+			fmt.Printf("\n%s\n%s\n", bold("the end of "+p.Name+".log"), p.Excerpt())
 		}
 	}
 	tell(d.Controller())

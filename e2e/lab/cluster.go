@@ -1,19 +1,23 @@
 package lab
 
 import (
-	"context"
-	"errors"
-	"strings"
+	"fmt"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // Cluster is a lab that is up, in the hands of one test. What it is asked to do and cannot fails that test.
 type Cluster struct {
-	*world
+	*parts
 	t T
 }
 
@@ -29,13 +33,16 @@ type Option func(*settings)
 // Nodes is the number of nodes, n1, n2 and so on; 3 unless told, 7 at most.
 func Nodes(n int) Option { return func(s *settings) { s.nodes = n } }
 
+// WithProxy says which service proxy the nodes run; AnyProxy unless told.
+func WithProxy(kind ProxyKind) Option { return func(s *settings) { s.proxy = kind } }
+
 // WithRouter says which program routes; AnyRouter unless told.
 func WithRouter(kind RouterKind) Option { return func(s *settings) { s.router = kind } }
 
-// There is one lab at a time in a process, because the process stands on the API server's host.
+// There is one lab at a time in a process, because the process is on the API server's host.
 var current struct {
 	sync.Mutex
-	*world
+	*parts
 	settings settings
 	owned    bool // by one test, which takes it down
 }
@@ -43,35 +50,35 @@ var current struct {
 // New brings up a lab for one test, and takes it down when that ends. A shared one is taken down first.
 func New(t T, options ...Option) *Cluster {
 	t.Helper()
-	return hand(t, true, options)
+	return cluster(t, true, options)
 }
 
 // Shared is a lab for all tests of the process that want the same: brought up for the first, it stays until one wants another.
 // A test that changes it must change it back; the helpers that do so by themselves say it.
 func Shared(t T, options ...Option) *Cluster {
 	t.Helper()
-	return hand(t, false, options)
+	return cluster(t, false, options)
 }
 
-func hand(t T, owned bool, options []Option) *Cluster {
+func cluster(t T, owned bool, options []Option) *Cluster {
 	t.Helper()
-	needLab(t)
+	sandbox.Need(t)
 	current.Lock()
 	defer current.Unlock()
 	wanted := settings{nodes: 3}
 	for _, o := range options {
 		o(&wanted)
 	}
-	wanted.proxy, wanted.router = wanted.proxy.orBest(), wanted.router.orBest()
-	if current.world != nil && current.owned {
+	wanted.proxy, wanted.router = wanted.proxy.OrBest(), wanted.router.OrBest()
+	if current.parts != nil && current.owned {
 		t.Fatalf("bring up a lab: another test has one of its own")
 	}
-	if current.world != nil && (owned || current.settings != wanted) {
+	if current.parts != nil && (owned || current.settings != wanted) {
 		dropCurrent(t)
 	}
-	if current.world == nil {
+	if current.parts == nil {
 		w, err := bringUp(wanted)
-		current.world, current.settings, current.owned = w, wanted, owned
+		current.parts, current.settings, current.owned = w, wanted, owned
 		if err != nil {
 			if w != nil {
 				dropCurrent(t)
@@ -86,8 +93,8 @@ func hand(t T, owned bool, options []Option) *Cluster {
 			dropCurrent(t)
 		})
 	}
-	c := &Cluster{world: current.world, t: t}
-	t.Cleanup(c.watchDaymark())
+	c := &Cluster{parts: current.parts, t: t}
+	t.Cleanup(c.checkDaymark())
 	return c
 }
 
@@ -96,89 +103,68 @@ func dropCurrent(t T) {
 	if err := current.takeDown(); err != nil {
 		t.Logf("take the lab down: %v", err)
 	}
-	current.world = nil
+	current.parts = nil
 }
 
 // API is an administrator's client.
-func (c *Cluster) API() client.Client { return c.api }
+func (c *Cluster) API() client.Client { return c.plane.API }
 
 // Config is an administrator's way to the API server.
-func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.plane.config) }
+func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.plane.Config) }
 
 // Kubeconfig is the administrator's kubeconfig file.
-func (c *Cluster) Kubeconfig() string { return c.plane.kubeconfig }
+func (c *Cluster) Kubeconfig() string { return c.plane.Kubeconfig }
 
 // Steps are the parts of bringing the lab up, with the time each took.
 func (c *Cluster) Steps() []Step { return c.steps }
 
+// Step is a part of bringing the lab up and the time it took.
+type Step struct {
+	What string
+	Took time.Duration
+}
+
+func (s Step) String() string { return fmt.Sprintf("%s %d ms", s.What, s.Took.Milliseconds()) }
+
 // Logs is the folder of the logs of all programs.
 func (c *Cluster) Logs() string { return c.dir }
 
-// StopAPIServer stops the API server, as a control plane does that is lost; etcd keeps what there is.
-func (c *Cluster) StopAPIServer() {
-	c.t.Helper()
-	c.must("stop the API server", c.plane.apiserver.Kill())
+// ServiceProxy is the kind of service proxy that runs.
+func (c *Cluster) ServiceProxy() ProxyKind { return c.proxy }
+
+// Client is the client on the segment.
+func (c *Cluster) Client() Client { return c.asClient(c.client) }
+
+// FarClient is the client behind the router.
+func (c *Cluster) FarClient() Client { return c.asClient(c.farClient) }
+
+func (c *Cluster) asClient(h *segment.Host) Client {
+	return probe.NewClient(c.t, h, c.network, c.nodeHosts())
 }
 
-// StartAPIServer starts it again, unless it runs, and waits until it serves. kube-controller-manager and kube-proxy are
-// started anew: left alone they would look for it only after up to a minute, and what is tested is Daymark.
-func (c *Cluster) StartAPIServer() {
-	c.t.Helper()
-	if c.plane.apiserver.Running() {
-		return
-	}
-	c.must("start the API server", c.plane.apiserver.Start())
-	c.must("start the API server", c.plane.ready())
-	for _, n := range c.nodes {
-		if n.proxy.Running() {
-			c.must("start again", errors.Join(n.proxy.Stop(), n.proxy.Start()))
-		}
-	}
-	c.must("start again", errors.Join(c.plane.managers.Kill(), c.plane.managers.Start()))
-}
-
-// Partition puts the named nodes on an island of their own, with nobody else on it. The test's end heals it.
-func (c *Cluster) Partition(nodes ...string) {
-	c.t.Helper()
-	c.t.Cleanup(c.Heal)
-	c.must("partition", c.fabric.split(nodes...))
-}
-
-// Heal ends a partition.
-func (c *Cluster) Heal() {
-	c.t.Helper()
-	c.must("heal the partition", c.fabric.split())
-}
+// Service is the Service of that name, whether it is there or not.
+func (c *Cluster) Service(name string) Service { return c.plane.Service(c.t, name) }
 
 func (c *Cluster) must(what string, err error) {
 	c.t.Helper()
-	if err != nil {
-		c.t.Fatalf("%s: %v", what, err)
-	}
+	check.Must(c.t, what, err)
 }
 
-func background() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 30*time.Second)
-}
-
-// watchDaymark gives what to do at the test's end: Daymark's programs must not have had a race or a panic meanwhile, and when
-// the test failed the ends of their logs are shown.
-func (c *Cluster) watchDaymark() (atEnd func()) {
-	before := map[*Program]int{}
+// checkDaymark returns what to do at the test's end: Daymark's programs must not have had a race or a panic meanwhile, and
+// when the test failed the ends of their logs are shown.
+func (c *Cluster) checkDaymark() (atEnd func()) {
+	before := map[*testnet.Process]int{}
 	for _, p := range c.daymark() {
 		before[p] = len(p.Output())
 	}
 	return func() {
 		c.t.Helper()
 		for _, p := range c.daymark() {
-			said := p.Output()[before[p]:]
-			for _, fault := range faults {
-				if at := strings.Index(said, fault); at >= 0 {
-					c.t.Fatalf("%s: %.8000s", p.Name, said[at:])
-				}
+			if fault := testnet.Fault(p.Output()[before[p]:]); fault != "" {
+				c.t.Fatalf("%s: %.8000s", p.Name, fault)
 			}
 			if c.t.Failed() {
-				c.t.Logf("the end of %s:\n%s", p.Name, p.LastWords())
+				c.t.Logf("the end of %s:\n%s", p.Name, p.Excerpt())
 			}
 		}
 	}

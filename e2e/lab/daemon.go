@@ -8,32 +8,35 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // Daemon is a program of a cluster in the hands of a test.
 type Daemon struct {
-	*Program
+	*testnet.Process
 	c *Cluster
 }
 
 // Start starts it, with more arguments for this life only.
-func (d Daemon) Start(more ...string) { d.c.t.Helper(); d.c.must("start", d.Program.Start(more...)) }
+func (d Daemon) Start(more ...string) { d.c.t.Helper(); d.c.must("start", d.Process.Start(more...)) }
 
 // Stop asks it to end, and waits.
-func (d Daemon) Stop() { d.c.t.Helper(); d.c.must("stop", d.Program.Stop()) }
+func (d Daemon) Stop() { d.c.t.Helper(); d.c.must("stop", d.Process.Stop()) }
 
 // Kill ends it at once.
-func (d Daemon) Kill() { d.c.t.Helper(); d.c.must("kill", d.Program.Kill()) }
+func (d Daemon) Kill() { d.c.t.Helper(); d.c.must("kill", d.Process.Kill()) }
 
 // Freeze stops it where it is; the test's end lets it go on.
 func (d Daemon) Freeze() {
 	d.c.t.Helper()
-	d.c.t.Cleanup(func() { _ = d.Program.Thaw() })
-	d.c.must("freeze", d.Program.Freeze())
+	d.c.t.Cleanup(func() { _ = d.Process.Thaw() })
+	d.c.must("freeze", d.Process.Freeze())
 }
 
 // Thaw lets it go on.
-func (d Daemon) Thaw() { d.c.t.Helper(); d.c.must("thaw", d.Program.Thaw()) }
+func (d Daemon) Thaw() { d.c.t.Helper(); d.c.must("thaw", d.Process.Thaw()) }
 
 // Healthy asks its health port.
 func (d Daemon) Healthy(port int) error { return d.says(port, "/healthz") }
@@ -42,7 +45,7 @@ func (d Daemon) Healthy(port int) error { return d.says(port, "/healthz") }
 func (d Daemon) Ready(port int) error { return d.says(port, "/readyz") }
 
 func (d Daemon) says(port int, path string) error {
-	_, err := get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+	_, err := probe.Page(context.Background(), d.At, fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
 	return err
 }
 
@@ -105,5 +108,5 @@ func (d Daemon) Metric(port int, name string) (sum float64, err error) {
 
 // Metrics is what it tells Prometheus.
 func (d Daemon) Metrics(port int) (string, error) {
-	return get(context.Background(), d.Host, fmt.Sprintf("http://127.0.0.1:%d/metrics", port))
+	return probe.Page(context.Background(), d.At, fmt.Sprintf("http://127.0.0.1:%d/metrics", port))
 }

@@ -56,12 +56,12 @@ func TestASecondSegmentFailsAlone(t *testing.T) {
 	}
 }
 
-func TestAStrangerTakesAnAddressAndLeavesIt(t *testing.T) {
+func TestAForeignHostTakesAnAddressAndLeavesIt(t *testing.T) {
 	cluster := lab.Shared(t)
 	for _, address := range []netip.Addr{vip, netip.MustParseAddr("2001:db8::200")} {
-		cluster.Stranger().Take(address)
-		awaitHost(t, cluster, address, "stranger")
-		cluster.Stranger().Leave(address)
+		cluster.ForeignHost().Take(address)
+		awaitHost(t, cluster, address, "foreign")
+		cluster.ForeignHost().Leave(address)
 		if got := cluster.Client().WhoHas(address); len(got) != 0 {
 			t.Errorf("%s is answered for by %v", address, got)
 		}

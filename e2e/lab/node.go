@@ -1,104 +1,28 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"github.com/daymark-lb/daymark/e2e/lab/fault"
+	"github.com/daymark-lb/daymark/e2e/lab/node"
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // Node is a node in the hands of a test.
 type Node struct {
-	*node
+	*member
 	c *Cluster
 }
 
-type node struct {
-	*Host
-	number  int // counted from one
-	podsV4  netip.Prefix
-	podsV6  netip.Prefix
-	given   int // pod addresses given out so far
-	proxy   *Program
-	speaker *Program
-}
-
-func (w *world) addNode(number int) error {
-	host, err := w.join(fmt.Sprintf("n%d", number), onSegmentOf(nodeAddress(number)))
-	if err != nil {
-		return err
-	}
-	n := &node{Host: host, number: number}
-	n.podsV4, n.podsV6 = podRanges(number)
-	for _, other := range w.nodes {
-		err := errors.Join(
-			n.route(other.podsV4, other.V4, "eth0", 0), n.route(other.podsV6, other.V6, "eth0", 0),
-			other.route(n.podsV4, n.V4, "eth0", 0), other.route(n.podsV6, n.V6, "eth0", 0),
-		)
-		if err != nil {
-			return err
-		}
-	}
-	w.nodes = append(w.nodes, n)
-	return n.sysctl(forwards)
-}
-
-// startNodes writes the Node objects and starts the service proxies.
-func (w *world) startNodes() error {
-	for _, n := range w.nodes {
-		if err := w.register(n); err != nil {
-			return err
-		}
-		if err := w.startProxy(n, w.proxy); err != nil {
-			return err
-		}
-	}
-	_, err := eventually(30*time.Second, func() error {
-		ctx, cancel := background()
-		defer cancel()
-		return w.api.Get(ctx, client.ObjectKey{Name: "default"}, &corev1.Namespace{})
-	})
-	if err != nil {
-		return fmt.Errorf("wait for the default namespace: %w", err)
-	}
-	return w.proxiesReady()
-}
-
-// register writes the Node object with the status that a kubelet would write.
-func (w *world) register(n *node) error {
-	ctx, cancel := background()
-	defer cancel()
-	object := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{
-			"kubernetes.io/hostname": n.Name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-		}},
-		Spec: corev1.NodeSpec{PodCIDR: n.podsV4.String(), PodCIDRs: []string{n.podsV4.String(), n.podsV6.String()}},
-	}
-	if err := w.api.Create(ctx, object); err != nil {
-		return fmt.Errorf("register %s: %w", n.Name, err)
-	}
-	object.Status.Addresses = []corev1.NodeAddress{
-		{Type: corev1.NodeInternalIP, Address: n.V4.String()},
-		{Type: corev1.NodeInternalIP, Address: n.V6.String()},
-		{Type: corev1.NodeHostName, Address: n.Name},
-	}
-	object.Status.NodeInfo.KubeletVersion = KubernetesVersion
-	object.Status.Conditions = []corev1.NodeCondition{{
-		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady",
-		Message: "the lab plays the kubelet", LastTransitionTime: metav1.Now(), LastHeartbeatTime: metav1.Now(),
-	}}
-	if err := w.api.Status().Update(ctx, object); err != nil {
-		return fmt.Errorf("report %s ready: %w", n.Name, err)
-	}
-	return nil
+// member is a node of the cluster and the speaker on it, nil before Daymark is installed.
+type member struct {
+	*node.Node
+	speaker *testnet.Process
 }
 
 // Node is the node of that name.
@@ -130,17 +54,7 @@ func (c *Cluster) NodeNames() (all []string) {
 }
 
 // Owner is the name of the host that has the MAC, or the MAC itself when no host of the lab does.
-func (c *Cluster) Owner(mac net.HardwareAddr) string {
-	c.mu.Lock()
-	hosts := c.hosts
-	c.mu.Unlock()
-	for _, h := range hosts {
-		if bytes.Equal(h.MAC, mac) || len(mac) > 0 && bytes.Equal(h.secondMAC, mac) {
-			return h.Name
-		}
-	}
-	return mac.String()
-}
+func (c *Cluster) Owner(mac net.HardwareAddr) string { return c.network.Owner(mac) }
 
 // NodeAt is the node with that address on the segment, or the address itself.
 func (c *Cluster) NodeAt(address netip.Addr) string {
@@ -152,30 +66,36 @@ func (c *Cluster) NodeAt(address netip.Addr) string {
 	return address.String()
 }
 
-// Crash takes the node off the network without a word, as a loss of power does. The test's end brings it back.
-func (n Node) Crash() {
-	n.c.t.Helper()
-	n.c.t.Cleanup(n.Return)
-	n.c.must("crash "+n.Name, n.c.fabric.carrier(n.Name, false))
-}
+// Crash takes the node off the network at once, as a loss of power does. The test's end brings it back.
+func (n Node) Crash() { n.c.t.Helper(); fault.Crash(n.c.t, n.c.network, n.Name) }
 
 // Return plugs the node in again.
-func (n Node) Return() {
-	n.c.t.Helper()
-	n.c.must("return "+n.Name, n.c.fabric.carrier(n.Name, true))
-}
+func (n Node) Return() { n.c.t.Helper(); fault.Return(n.c.t, n.c.network, n.Name) }
+
+// Link is the interface of that name, eth0 or, once there is a second segment, eth1. What is done to it, the test's end
+// undoes.
+func (n Node) Link(name string) *Link { return fault.NewLink(n.c.t, n.c.network, n.Host, name) }
 
 // Proxy is the node's service proxy.
-func (n Node) Proxy() Daemon { return Daemon{n.proxy, n.c} }
+func (n Node) Proxy() Daemon { return Daemon{n.Node.Proxy, n.c} }
 
-// Get fetches a page from a port of the node itself, standing on the API server's host: the status code and the body.
+// Get fetches a page from a port of the node itself, from the API server's host: the status code and the body.
 func (n Node) Get(port int, path string) (int, string, error) {
 	url := fmt.Sprintf("http://%s%s", netip.AddrPortFrom(n.V4, uint16(port)), path)
-	return fetch(context.Background(), n.c.here, url)
+	return probe.Fetch(context.Background(), n.c.here.Namespace, url)
 }
 
 // Label sets labels on the Node object, `key=value` or `key-`; the test's end does not undo it.
 func (n Node) Label(labels ...string) {
 	n.c.t.Helper()
 	n.c.Kubectl(strings.Fields("label --overwrite node " + n.Name + " " + strings.Join(labels, " "))...)
+}
+
+// names are the names of the nodes with these addresses on the segment.
+func (c *Cluster) names(addresses []netip.Addr) []string {
+	names := []string{}
+	for _, a := range addresses {
+		names = append(names, c.NodeAt(a))
+	}
+	return names
 }

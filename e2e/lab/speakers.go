@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/e2e/lab/check"
 )
 
 // speakerHealthPort is where a speaker says that it is healthy and ready.
@@ -16,12 +18,12 @@ const speakerHealthPort = 7473
 func (c *Cluster) UseSpeakerFlags(flags ...string) {
 	c.t.Helper()
 	for _, n := range c.nodes {
-		p, usual := n.speaker, n.speaker.argv
+		p, usual := n.speaker, n.speaker.Argv
 		c.t.Cleanup(func() {
-			p.argv = usual
+			p.Argv = usual
 			c.must("run the speakers as before", errors.Join(p.Stop(), p.Start()))
 		})
-		p.argv = append(usual[:len(usual):len(usual)], flags...)
+		p.Argv = append(usual[:len(usual):len(usual)], flags...)
 		c.must("stop the speakers", p.Stop())
 	}
 	for _, n := range c.nodes {
@@ -45,7 +47,7 @@ func (c *Cluster) RollSpeakers() {
 
 func (n Node) awaitSpeaker() {
 	n.c.t.Helper()
-	Eventually(n.c.t, 20*time.Second, "the speaker of "+n.Name+" is ready", func() error {
+	check.Eventually(n.c.t, 20*time.Second, "the speaker of "+n.Name+" is ready", func() error {
 		return n.Speaker().Ready(speakerHealthPort)
 	})
 }
@@ -68,22 +70,22 @@ func (n Node) RemoveAnnotation(key string) {
 func (n Node) Unregister() {
 	n.c.t.Helper()
 	n.c.t.Cleanup(n.registerAgain)
-	ctx, cancel := background()
+	ctx, cancel := check.Context()
 	defer cancel()
 	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}
-	n.c.must("delete node "+n.Name, client.IgnoreNotFound(n.c.api.Delete(ctx, object)))
+	n.c.must("delete node "+n.Name, client.IgnoreNotFound(n.c.API().Delete(ctx, object)))
 }
 
 // registerAgain makes the Node object anew. The speaker gets another identity, since that of the old is no longer good,
 // and kube-proxy is started again, which ends by itself when it sees a node without addresses.
 func (n Node) registerAgain() {
 	n.c.t.Helper()
-	n.c.must("register again", n.c.register(n.node))
-	n.c.must("restart kube-proxy", errors.Join(n.proxy.Stop(), n.proxy.Start()))
+	n.c.must("register again", n.Register(n.c.plane))
+	n.c.must("restart kube-proxy", errors.Join(n.Node.Proxy.Stop(), n.Node.Proxy.Start()))
 	if n.speaker == nil {
 		return
 	}
-	_, err := n.c.speakerIdentity(n.node)
+	_, err := n.c.speakerIdentity(n.member)
 	n.c.must("give the speaker an identity", err)
 	n.c.must("restart the speaker", errors.Join(n.speaker.Stop(), n.speaker.Start()))
 }

@@ -105,7 +105,7 @@ func TestAWatcherSeesAnAddressMove(t *testing.T) {
 	cluster := lab.Shared(t)
 	other := netip.MustParseAddr("2001:db8::200")
 	hold(t, cluster, "n1")
-	cluster.Stranger().Take(other)
+	cluster.ForeignHost().Take(other)
 	watcher := cluster.Client().Watch(vip, other)
 	seen := func(holders ...string) {
 		t.Helper()
@@ -120,8 +120,8 @@ func TestAWatcherSeesAnAddressMove(t *testing.T) {
 	hold(t, cluster, "n2")
 	seen("n1", "n1+n2")
 	report := watcher.Stop()
-	if got := report.Holders(other, time.Time{}); !slices.Equal(got, []string{"stranger"}) {
-		t.Errorf("%s is answered for by %v, want the stranger", other, got)
+	if got := report.Holders(other, time.Time{}); !slices.Equal(got, []string{"foreign"}) {
+		t.Errorf("%s is answered for by %v, want the foreign host", other, got)
 	}
 	if _, err := report.Settled(time.Time{}, 0); err == nil {
 		t.Error("it has settled with two holders")

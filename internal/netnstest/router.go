@@ -23,9 +23,6 @@ func NewFRR(t testing.TB, at *Namespace) *FRR {
 	return &FRR{t, core}
 }
 
-// Path of a file in the folder of its files.
-func (f *FRR) Path(name string) string { return f.core.Path(name) }
-
 // Start runs a daemon, "bgpd", with a configuration, and waits until it answers. Those that need zebra come after it.
 func (f *FRR) Start(daemon, config string, more ...string) *Daemon {
 	f.t.Helper()

@@ -58,7 +58,7 @@ func (f *FRR) Start(daemon, config string, more ...string) (*Process, error) {
 		"sh", "-c", `mount --make-rslave / && mount --bind "$0" /etc/group && exec "$@"`, f.Path("group"),
 		frrPath(daemon), "-u", "root", "-g", "root", "-f", f.Path(daemon + ".conf"), "-i", f.Path(daemon + ".pid"),
 		"--vty_socket", f.dir, "-P", "0", "-z", f.Path("zserv"), "--log", "stdout",
-	}, more...)...)
+	}, append(f.sockets(daemon), more...)...)...)
 	p.mounts = true
 	if err := p.Start(); err != nil {
 		return nil, err
@@ -68,6 +68,14 @@ func (f *FRR) Start(daemon, config string, more ...string) (*Process, error) {
 		return nil, errors.Join(fmt.Errorf("wait for %s: %w\n%s", daemon, err, p.Tail(10)), p.Kill())
 	}
 	return p, nil
+}
+
+// sockets are arguments for the sockets that a daemon would have outside the folder.
+func (f *FRR) sockets(daemon string) []string {
+	if daemon == "bfdd" {
+		return []string{"--bfdctl", f.Path("bfdd.sock")}
+	}
+	return nil
 }
 
 // ready is nil when a daemon answers. Zebra must also listen for the others, which look for it once and then not again for

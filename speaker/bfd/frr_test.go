@@ -31,7 +31,7 @@ func startFRR(t *testing.T, c *cable, lines ...string) *frr {
 
 func (f *frr) startBFD() {
 	f.t.Helper()
-	f.bfdd = f.Start("bfdd", f.config, "--bfdctl", f.Path("ctl"))
+	f.bfdd = f.Start("bfdd", f.config)
 }
 
 func (f *frr) try(command ...string) (string, error) { return f.Ask("bfdd", command...) }

@@ -1,0 +1,59 @@
+package lab
+
+import (
+	"errors"
+
+	"github.com/daymark-lb/daymark/e2e/lab/fault"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+)
+
+// StopAPIServer stops the API server, as a control plane does that is lost; etcd keeps what there is.
+func (c *Cluster) StopAPIServer() {
+	c.t.Helper()
+	c.must("stop the API server", c.plane.APIServer.Kill())
+}
+
+// StartAPIServer starts it again, unless it runs, and waits until it serves. kube-controller-manager and kube-proxy are
+// started anew: left alone they would look for it only after up to a minute, and what is tested is Daymark.
+func (c *Cluster) StartAPIServer() {
+	c.t.Helper()
+	if c.plane.APIServer.Running() {
+		return
+	}
+	c.must("start the API server", c.plane.APIServer.Start())
+	c.must("start the API server", c.plane.Ready())
+	for _, n := range c.nodes {
+		if n.Proxy.Running() {
+			c.must("start again", errors.Join(n.Proxy.Stop(), n.Proxy.Start()))
+		}
+	}
+	c.must("start again", c.plane.StartManagers())
+}
+
+// Partition separates the named nodes, together, from everybody else. The test's end heals it.
+func (c *Cluster) Partition(nodes ...string) { c.t.Helper(); fault.Partition(c.t, c.network, nodes...) }
+
+// Heal ends a partition.
+func (c *Cluster) Heal() { c.t.Helper(); fault.Heal(c.t, c.network) }
+
+// SecondSegment lays another Ethernet segment, IPv4 only, between all nodes and the client, by an eth1 of each, until the
+// test ends. An interface that fails there takes nothing from the node but that segment: it still reaches the API server
+// and the other nodes.
+func (c *Cluster) SecondSegment() {
+	c.t.Helper()
+	hosts := append([]*segment.Host{c.client}, c.nodeHosts()...)
+	c.t.Cleanup(func() { c.must("remove the second segment", c.network.RemoveSecond(hosts...)) })
+	c.must("lay a second segment", c.network.LaySecond(hosts...))
+}
+
+// ForeignHost is a host on the segment that is neither node nor client. It is there from the first time on that it is asked
+// for.
+func (c *Cluster) ForeignHost() ForeignHost {
+	c.t.Helper()
+	if c.foreign == nil {
+		host, err := c.network.Join("foreign", ForeignV4)
+		c.must("make a foreign host", err)
+		c.foreign = host
+	}
+	return fault.NewForeignHost(c.t, c.foreign)
+}

@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"github.com/daymark-lb/daymark/e2e/lab/build"
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
+	"github.com/daymark-lb/daymark/e2e/lab/fault"
+	"github.com/daymark-lb/daymark/e2e/lab/node"
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/e2e/lab/router"
+	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+)
+
+// What tests use of the packages below, by the names they use it by.
+type (
+	// T is what the lab needs of testing.T.
+	T = check.T
+	// RouterKind names the program that routes.
+	RouterKind = router.Kind
+	// RouterSettings say how the router speaks to the nodes.
+	RouterSettings = router.Settings
+	// ProxyKind names the program that carries connections to Services from the nodes to the pods.
+	ProxyKind = node.ProxyKind
+	// Client is a host that uses Services.
+	Client = probe.Client
+	// Answer is what a pod says of itself and of the client it saw.
+	Answer = probe.Answer
+	// Prober opens a new connection every 10 ms.
+	Prober = probe.Prober
+	// Attempt is one connection of a prober.
+	Attempt = probe.Attempt
+	// Report is what a prober saw.
+	Report = probe.Report
+	// Watcher asks again and again who has some addresses.
+	Watcher = probe.Watcher
+	// Sightings are what a Watcher saw.
+	Sightings = probe.Sightings
+	// Sample is who answered for an address between a question and the next.
+	Sample = probe.Sample
+	// RouteChange is what the next hops in the router's kernel became.
+	RouteChange = probe.RouteChange
+	// Link is a network interface of a node.
+	Link = fault.Link
+	// ForeignHost is a host on the segment that is neither node nor client.
+	ForeignHost = fault.ForeignHost
+	// Service is a Service of the namespace default.
+	Service = controlplane.Service
+)
+
+// The routers, service proxies, numbers and addresses of the lab, as the packages below document them.
+const (
+	AnyRouter, FRR, BIRD, GoBGP   = router.Any, router.FRR, router.BIRD, router.GoBGP
+	NodesASN, RouterASN           = router.NodesASN, router.ASN
+	AnyProxy, KubeProxy, OwnProxy = node.AnyProxy, node.KubeProxy, node.OwnProxy
+
+	PodPort           = node.PodPort
+	SecondPool        = segment.SecondPool
+	KubernetesVersion = build.KubernetesVersion
+	Poll              = check.Poll
+)
+
+// Addresses of hosts on and behind the segment.
+var RouterV4, APIServerV4, ClientV4, ForeignV4, FarClientV4 = segment.RouterV4, segment.APIServerV4, segment.ClientV4,
+	segment.ForeignV4, segment.FarClientV4
+
+// What programs and tests use of the packages below, by the names they use it by.
+var (
+	Main, Enter, Inside, SetUp = sandbox.Main, sandbox.Enter, sandbox.Inside, sandbox.SetUp
+	Detach, OuterPID           = sandbox.Detach, sandbox.OuterPID
+	WorkFolder                 = sandbox.WorkFolder
+
+	BuildKubernetes, BuildDaymark, BuildRouter = build.Kubernetes, build.Daymark, build.Router
+	UseBinaries, KubernetesFolder              = build.UseBinaries, build.KubernetesFolder
+
+	Eventually, Always, Need = check.Eventually, check.Always, check.Need
+	Condition                = controlplane.Condition
+	// ControlPlane is an API server without nodes, for tests that need no network.
+	ControlPlane = controlplane.ForTest
+)

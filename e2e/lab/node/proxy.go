@@ -1,0 +1,81 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab/build"
+	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+	"github.com/daymark-lb/daymark/internal/testnet"
+)
+
+// ProxyKind names the program that carries connections to Services from the nodes to the pods.
+type ProxyKind string
+
+// The service proxies the lab knows.
+const (
+	AnyProxy  ProxyKind = ""              // kube-proxy where nft is installed, else the lab's own
+	KubeProxy ProxyKind = "kube-proxy"    // in nftables mode; it serves health-check ports too
+	OwnProxy  ProxyKind = "service-proxy" // e2e/kube/proxy, which needs no program and leaves health-check ports to others
+)
+
+// Installed tells whether the program that it uses is on this machine.
+func (k ProxyKind) Installed() bool {
+	return k == OwnProxy || testnet.Require("nft") == nil
+}
+
+// OrBest is the kind itself, or for AnyProxy the best that can run here.
+func (k ProxyKind) OrBest() ProxyKind {
+	if k == AnyProxy && !KubeProxy.Installed() {
+		return OwnProxy
+	}
+	if k == AnyProxy {
+		return KubeProxy
+	}
+	return k
+}
+
+const kubeProxyConfig = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+hostnameOverride: %s
+clientConnection: {kubeconfig: %s}
+detectLocalMode: NodeCIDR
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+nftables: {minSyncPeriod: 100ms, syncPeriod: 30s}
+`
+
+// StartProxy starts the node's service proxy, with its files in this folder.
+func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.Plane, dir string) error {
+	name := string(kind) + "-" + n.Name
+	if kind == OwnProxy {
+		n.Proxy = testnet.NewProcess(n.Namespace, name, dir,
+			build.KubernetesProgram("service-proxy"), "-kubeconfig="+plane.Kubeconfig, "-node-name="+n.Name)
+		return n.Proxy.Start()
+	}
+	config := filepath.Join(dir, name+".yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, kubeProxyConfig, n.Name, plane.Kubeconfig), 0o600); err != nil {
+		return fmt.Errorf("configure kube-proxy: %w", err)
+	}
+	n.Proxy = testnet.NewProcess(n.Namespace, name, dir, build.KubernetesProgram("kube-proxy"), "--config="+config)
+	n.Proxy.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin"} // where nft is
+	return n.Proxy.Start()
+}
+
+// AwaitProxy waits until the service proxy has programmed what there is; it asks from another host.
+func (n *Node) AwaitProxy(from *segment.Host) error {
+	_, err := testnet.Eventually(30*time.Second, func() error {
+		_, err := probe.Page(context.Background(), from.Namespace, fmt.Sprintf("http://%s/healthz", netip.AddrPortFrom(n.V4, 10256)))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the service proxy of %s: %w\n%s", n.Name, err, n.Proxy.Tail(10))
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package probe
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Sightings are what a Watcher saw of each address, in order of time.
+type Sightings map[netip.Addr][]Sample
+
+// Settled gives how long after the moment every address had come to one holder that it kept to the end. Until that has
+// been so for a while, `steady`, it is an error that says of which address it is not. Questions that nobody answered do not
+// count here, since an answer may be late; Unheld counts them.
+func (s Sightings) Settled(moment time.Time, steady time.Duration) (after time.Duration, err error) {
+	for address, samples := range s {
+		since, holder := time.Time{}, ""
+		for _, sample := range samples {
+			switch {
+			case sample.At.Before(moment) || len(sample.Holders) == 0:
+			case len(sample.Holders) > 1:
+				since, holder = time.Time{}, fmt.Sprint(sample.Holders)
+			case since.IsZero() || sample.Holders[0] != holder:
+				since, holder = sample.At, sample.Holders[0]
+			}
+		}
+		if since.IsZero() {
+			return 0, fmt.Errorf("%s is answered for by %q", address, holder)
+		}
+		if last := samples[len(samples)-1].At; last.Sub(since) < steady {
+			return 0, fmt.Errorf("%s has been answered for by %s alone for %s only", address, holder, last.Sub(since))
+		}
+		after = max(after, since.Sub(moment))
+	}
+	return after, nil
+}
+
+// Unheld is the longest time for which nobody answered for an address, since the moment.
+func (s Sightings) Unheld(moment time.Time) time.Duration {
+	return s.longest(moment, func(holders int) bool { return holders == 0 })
+}
+
+// Shared is the longest time for which more than one host answered for an address, since the moment.
+func (s Sightings) Shared(moment time.Time) time.Duration {
+	return s.longest(moment, func(holders int) bool { return holders > 1 })
+}
+
+// longest is the longest run of samples of any one address whose number of holders is such.
+func (s Sightings) longest(moment time.Time, such func(holders int) bool) (longest time.Duration) {
+	for _, samples := range s {
+		var since time.Time
+		for i, sample := range samples {
+			switch {
+			case sample.At.Before(moment) || !such(len(sample.Holders)):
+				since = time.Time{}
+				continue
+			case since.IsZero():
+				since = sample.At
+			}
+			until := sample.At
+			if i+1 < len(samples) {
+				until = samples[i+1].At
+			}
+			longest = max(longest, until.Sub(since))
+		}
+	}
+	return longest
+}
+
+// Moving tells whether an address changed hands between two moments, or was in more than one's; what was asked just before
+// and after counts too.
+func (s Sightings) Moving(from, to time.Time) bool {
+	const margin = 2 * watchInterval
+	for address := range s {
+		var within []Sample
+		for _, sample := range s[address] {
+			if sample.At.After(from.Add(-margin)) && sample.At.Before(to.Add(margin)) {
+				within = append(within, sample)
+			}
+		}
+		if story := (Sightings{address: within}).Holders(address, time.Time{}); len(story) > 1 || strings.Contains(fmt.Sprint(story), "+") {
+			return true
+		}
+	}
+	return false
+}
+
+// Holders are who held an address since the moment, one after another, as "n1 n2 n1+n2 n1".
+func (s Sightings) Holders(address netip.Addr, moment time.Time) (story []string) {
+	for _, sample := range s[address] {
+		if sample.At.Before(moment) || len(sample.Holders) == 0 {
+			continue
+		}
+		now := sample.Holders[0]
+		for _, other := range sample.Holders[1:] {
+			now += "+" + other
+		}
+		if len(story) == 0 || story[len(story)-1] != now {
+			story = append(story, now)
+		}
+	}
+	return story
+}

@@ -1,0 +1,52 @@
+package segment
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
+)
+
+// SecondPool are addresses of the second segment for layer 2.
+const SecondPool = "198.51.100.110-198.51.100.119"
+
+// LaySecond lays another Ethernet segment, IPv4 only, between hosts of the first, by an eth1 of each.
+func (s *Segment) LaySecond(hosts ...*Host) error {
+	bridge, err := s.bridge("second")
+	if err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		at := onSecondSegment(h.V4)
+		err := testnet.Wire(h.Namespace, "eth1", s.fabric.Namespace, SecondPort(h), macFor(at.Addr()))
+		if err == nil {
+			err = s.attach(SecondPort(h), bridge)
+		}
+		if err == nil {
+			err = h.Address("eth1", at)
+		}
+		if err != nil {
+			return err
+		}
+		h.secondMAC = macFor(at.Addr())
+	}
+	return nil
+}
+
+// RemoveSecond removes the second segment from these hosts.
+func (s *Segment) RemoveSecond(hosts ...*Host) error {
+	var errs []error
+	for _, h := range hosts {
+		h.secondMAC = nil
+		errs = append(errs, s.fabric.RemoveLink(SecondPort(h)))
+	}
+	return errors.Join(append(errs, s.fabric.RemoveLink("second"))...)
+}
+
+// SecondPort is the port of a host on the second segment.
+func SecondPort(h *Host) string { return h.Name + "-2" }
+
+// onSecondSegment is the address there of a host of the first segment; they end alike.
+func onSecondSegment(v4 netip.Addr) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, 100, 64 + v4.As4()[3]%64}), 26)
+}
