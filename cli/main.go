@@ -1,6 +1,6 @@
 // Command kubectl-daymark (kubectl daymark) shows what Daymark does for Services: which addresses they have, from which
-// pool, which node holds them or which routers are told, and why not. It only reads, and it works out nothing that the
-// controller and the speakers have not written down.
+// pool, which node holds them or which routers are told, and why not. It only reads. It shows what the controller and the
+// speakers have written; explain says, too, where the objects as they are now would have the controller write something else.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,17 +41,10 @@ func newCommand(out io.Writer) *cobra.Command {
 	root.PersistentFlags().StringVar(&kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
 	root.PersistentFlags().StringVar(&contextName, "context", "", "context of the kubeconfig to use")
 	root.PersistentFlags().StringVarP(&namespace, "namespace", "n", "", "namespace (default: services shows all, explain that of the context)")
-	look := func(ctx context.Context) (*cluster, error) {
-		c, defaultNamespace, err := connect(kubeconfig, contextName)
-		if err != nil {
-			return nil, err
-		}
-		return read(ctx, c, defaultNamespace)
-	}
 	root.AddCommand(&cobra.Command{
 		Use: "services", Short: "List Services of type LoadBalancer with their addresses and who announces them", Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			seen, err := look(command.Context())
+			_, seen, err := look(command.Context(), kubeconfig, contextName)
 			if err != nil {
 				return err
 			}
@@ -59,14 +53,29 @@ func newCommand(out io.Writer) *cobra.Command {
 	}, &cobra.Command{
 		Use: "explain SERVICE", Short: "Say all that is known of one Service: its addresses, who announces them, or why not", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			seen, err := look(command.Context())
+			c, seen, err := look(command.Context(), kubeconfig, contextName)
 			if err != nil {
 				return err
 			}
-			return seen.explain(out, namespace, args[0])
+			service, err := seen.find(namespace, args[0])
+			if err != nil {
+				return err
+			}
+			seen.explain(out, service, compare(command.Context(), c, service))
+			return nil
 		},
 	})
 	return root
+}
+
+// look connects to a cluster and reads it.
+func look(ctx context.Context, kubeconfig, contextName string) (client.Client, *snapshot, error) {
+	c, defaultNamespace, err := connect(kubeconfig, contextName)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen, err := read(ctx, c, defaultNamespace)
+	return c, seen, err
 }
 
 // connect makes a client as kubectl does, and gives the namespace of the context.
@@ -83,7 +92,7 @@ func connect(kubeconfig, contextName string) (client.Client, string, error) {
 		return nil, "", fmt.Errorf("find the API server: %w", err)
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), discoveryv1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		return nil, "", err
 	}
 	c, err := client.New(rest, client.Options{Scheme: scheme})

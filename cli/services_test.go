@@ -12,7 +12,7 @@ import (
 )
 
 // seen is a cluster with one Service that is held by n2, and one that waits.
-func seen() *cluster {
+func seen() *snapshot {
 	now := time.Unix(1e9, 0)
 	condition := func(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now.Add(-time.Hour))}
@@ -27,10 +27,10 @@ func seen() *cluster {
 	late.Status.Conditions = []metav1.Condition{condition(v1beta1.ConditionAddressAssigned, metav1.ConditionFalse, "PoolExhausted", "pool lan is exhausted")}
 	n1, n2 := v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}, v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n2"}}
 	n2.Status.Layer2.Held = []v1beta1.HeldAddress{{Address: "192.0.2.200", Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-time.Minute))}}
-	return &cluster{services: []corev1.Service{web, late}, speakers: []v1beta1.Speaker{n1, n2}, namespace: "default", now: now}
+	return &snapshot{services: []corev1.Service{web, late}, speakers: []v1beta1.Speaker{n1, n2}, namespace: "default", now: now}
 }
 
-func TestListShowsWhoHoldsAndWhatWaits(t *testing.T) {
+func TestServices_ShowsWhoHoldsAndWhatWaits(t *testing.T) {
 	for _, test := range []struct {
 		name, namespace, want string
 	}{
@@ -50,21 +50,5 @@ shop        late   <none>      <none>   <none>    no: PoolExhausted
 				t.Errorf("error %v, shown:\n%s", err, out.String())
 			}
 		})
-	}
-}
-
-func TestExplainSaysAllThatIsKnown(t *testing.T) {
-	const want = `Service default/web
-  addresses: 192.0.2.200
-  daymark.io/AddressAssigned: True for 60m, AddressAssigned: 192.0.2.200 from pool lan
-  daymark.io/Announced: True for 60m, Announced: 192.0.2.200 by layer 2 (lan)
-  192.0.2.200 is held by n2 on eth0 for 60s
-`
-	var out strings.Builder
-	if err := seen().explain(&out, "", "web"); err != nil || out.String() != want {
-		t.Errorf("error %v, shown:\n%s", err, out.String())
-	}
-	if err := seen().explain(&out, "", "late"); err == nil || err.Error() != "there is no Service default/late of type LoadBalancer" {
-		t.Errorf("a Service of another namespace: %v", err)
 	}
 }

@@ -38,14 +38,14 @@ func (p *Pool) Write(into *v1beta1.IPAddressPool, now time.Time) {
 // SameCounts reports whether an object has the right numbers. The message about exhaustion has some, too.
 func (p *Pool) SameCounts(object *v1beta1.IPAddressPool) bool {
 	has := &object.Status
-	return equality.Semantic.DeepEqual(has.IPv4, p.IPv4) && equality.Semantic.DeepEqual(has.IPv6, p.IPv6) && p.exhausted.in(has.Conditions, true)
+	return equality.Semantic.DeepEqual(has.IPv4, p.IPv4) && equality.Semantic.DeepEqual(has.IPv6, p.IPv6) && p.exhausted.In(has.Conditions, true)
 }
 
 // SameButCounts reports whether an object has the right status, except for the numbers.
 func (p *Pool) SameButCounts(object *v1beta1.IPAddressPool) bool {
 	has := object.Status.Conditions
 	return object.Status.ObservedGeneration == object.Generation &&
-		p.ready.in(has, true) && p.exhausted.in(has, false) && p.overlap.in(has, true)
+		p.ready.In(has, true) && p.exhausted.In(has, false) && p.overlap.In(has, true)
 }
 
 func count(from *ipam.Count) *v1beta1.AddressCount {

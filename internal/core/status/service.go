@@ -72,7 +72,7 @@ func (o *Observed) Desired(a *ipam.Assignment, explainer *announce.Explainer, no
 	if o.Uncertain || want.Pools != has.Pools || !sameList(want.Ingress, has.Ingress) {
 		service = want.In(o.Service)
 	}
-	want.set(announced(explainer.Explain(service)), now)
+	want.set(Announced(explainer.Explain(service)), now)
 	return want
 }
 
@@ -107,7 +107,7 @@ func (s *Service) In(service *lb.Service) *lb.Service {
 // set puts a condition into the list, which stays the same list if it has the condition already. The time of the last
 // transition changes with the status.
 func (s *Service) set(c Condition, now time.Time) {
-	if c.in(s.Conditions, true) {
+	if c.In(s.Conditions, true) {
 		return
 	}
 	s.Conditions = slices.Clone(s.Conditions)
@@ -119,7 +119,8 @@ func assigned(a *ipam.Assignment) Condition {
 	return Condition{Type: v1beta1.ConditionAddressAssigned, True: outcome.Assigned, Reason: outcome.Reason, Message: outcome.Message}
 }
 
-func announced(e announce.Explanation) Condition {
+// Announced is the condition of a Service that an explanation becomes.
+func Announced(e announce.Explanation) Condition {
 	return Condition{Type: v1beta1.ConditionAnnounced, True: e.Announced, Reason: reason.Reason{Name: e.Reason}, Message: e.Message}
 }
 

@@ -47,8 +47,8 @@ func (c Condition) Set(conditions *[]metav1.Condition, generation int64, now tim
 	meta.SetStatusCondition(conditions, set)
 }
 
-// in reports whether a list has the condition, with or without the same message.
-func (c Condition) in(conditions []metav1.Condition, sameMessage bool) bool {
+// In reports whether a list has the condition, with or without the same message.
+func (c Condition) In(conditions []metav1.Condition, sameMessage bool) bool {
 	has := meta.FindStatusCondition(conditions, c.Type)
 	return has != nil && has.Status == c.status() && has.Reason == c.Reason.Name &&
 		(!sameMessage || has.Message == Truncate(c.Message, maxMessage))

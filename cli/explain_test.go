@@ -1,0 +1,71 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
+)
+
+func TestExplain_SaysAllThatIsKnown(t *testing.T) {
+	const want = `Service default/web
+  addresses: 192.0.2.200
+  daymark.io/AddressAssigned: True for 60m, AddressAssigned: 192.0.2.200 from pool lan
+  daymark.io/Announced: True for 60m, Announced: 192.0.2.200 by layer 2 (lan)
+  192.0.2.200 is held by n2 on eth0 for 60s
+`
+	var out strings.Builder
+	s := seen()
+	web, err := s.find("", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.explain(&out, web, ""); out.String() != want {
+		t.Errorf("shown:\n%s", out.String())
+	}
+	if _, err := s.find("", "late"); err == nil || err.Error() != "there is no Service default/late of type LoadBalancer" {
+		t.Errorf("a Service of another namespace: %v", err)
+	}
+}
+
+func TestExplain_ComparesWithTheObjects(t *testing.T) {
+	node := "n2"
+	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}
+	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.200/29"}
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: node}}
+	speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, NodeName: &node}},
+	}
+	all := []runtime.Object{
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, pool, speaker, slice,
+		&v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}},
+	}
+	for _, test := range []struct {
+		name    string
+		service int
+		objects []runtime.Object
+		want    string
+	}{
+		{"what the controller wrote is still so", 0, all, ""},
+		{
+			"the advertisement is gone", 0, all[:4], "by the objects as they are now, and the default flags of the programs: " +
+				"False, NoAdvertisement: no L2Advertisement or BGPAdvertisement selects this Service and pool lan of 192.0.2.200",
+		},
+		{"the controller has written nothing", 1, all, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := difference(&seen().services[test.service], cluster.Parse(test.objects)); got != test.want {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// speaker makes the Speaker object of a node.
+func speaker(node string, change func(*v1beta1.SpeakerStatus)) *v1beta1.Speaker {
+	s := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: node}}
+	change(&s.Status)
+	return s
+}
+
+func known(s *v1beta1.SpeakerStatus) {
+	s.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+}
+
+func session(peer string, state v1beta1.BGPSessionState) func(*v1beta1.SpeakerStatus) {
+	return func(s *v1beta1.SpeakerStatus) {
+		s.BGP = append(s.BGP, v1beta1.BGPSession{Peer: peer, State: state})
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		node     lb.Node
+		speaker  *v1beta1.Speaker
+		alive    bool
+		sessions map[string]bool // nil: the speaker is left out
+	}{
+		{"a speaker that knows the others can hold addresses", lb.Node{Name: "n1"}, speaker("n1", known), true, map[string]bool{}},
+		{"one that does not cannot", lb.Node{Name: "n1"}, speaker("n1", func(*v1beta1.SpeakerStatus) {}), false, map[string]bool{}},
+		{"that of a node that is down is left out", lb.Node{Name: "n1", Down: true}, speaker("n1", known), false, nil},
+		{"one without a Node is not", lb.Node{Name: "other"}, speaker("n1", known), true, map[string]bool{}},
+		{
+			"a session that is established", lb.Node{Name: "n1"}, speaker("n1", session("tor", v1beta1.BGPEstablished)),
+			false, map[string]bool{"tor": true},
+		},
+		{
+			"one of two sessions with a peer is enough", lb.Node{Name: "n1"}, speaker("n1", func(s *v1beta1.SpeakerStatus) {
+				session("tor", v1beta1.BGPEstablished)(s)
+				session("tor", v1beta1.BGPActive)(s)
+			}), false, map[string]bool{"tor": true},
+		},
+		{
+			"a session that is not", lb.Node{Name: "n1"}, speaker("n1", session("tor", v1beta1.BGPActive)),
+			false, map[string]bool{"tor": false},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			members, established := Report([]*lb.Node{&test.node}, []*v1beta1.Speaker{test.speaker})
+			if alive := slices.Contains(members.Alive, "n1"); alive != test.alive || !members.Known {
+				t.Errorf("members %+v", members)
+			}
+			got, there := established["n1"]
+			if there != (test.sessions != nil) || !maps.Equal(got, test.sessions) {
+				t.Errorf("sessions %v, want %v", established, test.sessions)
+			}
+		})
+	}
+}
+
+func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
+	conflict := func(address, mac string) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) {
+			s.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: mac}}
+		}
+	}
+	speakers := []*v1beta1.Speaker{
+		speaker("n2", conflict("192.0.2.1", "mac2")), speaker("n1", conflict("192.0.2.1", "mac1")), speaker("n3", conflict("nonsense", "mac3")),
+	}
+	for range 2 {
+		got := Conflicts(speakers)
+		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" {
+			t.Errorf("conflicts %+v", got)
+		}
+		slices.Reverse(speakers)
+	}
+}
+
+func TestAliases_FirstObjectByNameCounts(t *testing.T) {
+	community := func(name, value string) *v1beta1.Community {
+		c := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		c.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: value}}
+		return c
+	}
+	objects := Objects{Communities: []*v1beta1.Community{community("b", "64512:2"), community("a", "64512:1")}}
+	aliases, problems := objects.Aliases()
+	if got := aliases["blue"].String(); got != "64512:1" {
+		t.Errorf("blue stands for %s", got)
+	}
+	if problems["a"] != nil || problems["b"] == nil {
+		t.Errorf("problems %v", problems)
+	}
+}
