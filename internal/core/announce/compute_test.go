@@ -203,8 +203,8 @@ func TestLayer2_Interfaces(t *testing.T) {
 			w.add("web", "192.0.2.200", everyNode...)
 			test.change(w)
 			contest := Compute(w).Contests[0]
-			if !slices.Equal(contest.Interfaces, test.want) || contest.Here != (len(test.want) > 0) {
-				t.Errorf("announced on %v (%v), want %v", contest.Interfaces, contest.Here, test.want)
+			if !slices.Equal(contest.Interfaces, test.want) || contest.HasInterface != (len(test.want) > 0) {
+				t.Errorf("announced on %v (%v), want %v", contest.Interfaces, contest.HasInterface, test.want)
 			}
 		})
 	}
@@ -216,7 +216,7 @@ func TestLayer2_DeletedNodeAnswersUntilReplaced(t *testing.T) {
 	w.Nodes = w.Nodes[1:]
 	w.OwnLinks = w.Links["n1"]
 	contest := Compute(w).Contests[0]
-	if _, candidate := contest.Group.Find("n1"); candidate || !contest.Here || !slices.Equal(contest.Interfaces, []string{"eth0"}) {
+	if _, candidate := contest.Group.Find("n1"); candidate || !contest.HasInterface || !slices.Equal(contest.Interfaces, []string{"eth0"}) {
 		t.Errorf("it may hold the address: %v; it can answer on %v", candidate, contest.Interfaces)
 	}
 }

@@ -27,7 +27,7 @@ func (r *rules) contests() (contests []Contest, unheld []string) {
 				addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
 		}
 		interfaces := r.segments.of(addr).interfaces(r, c.matches, r.nodeIndex(r.world.Node))
-		contests = append(contests, Contest{election.Contest{Addr: addr, Group: c.group, Here: len(interfaces) > 0}, interfaces})
+		contests = append(contests, Contest{election.Contest{Addr: addr, Group: c.group, HasInterface: len(interfaces) > 0}, interfaces})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)

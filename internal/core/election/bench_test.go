@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// deal gives every node as many addresses as every other.
-func deal(contests []Contest, nodes int) Claims {
+// dealOut claims the same number of addresses for every node.
+func dealOut(contests []Contest, nodes int) Claims {
 	claims := Claims{}
 	for i, contest := range contests {
 		claims.Learn(Claim{contest.Addr, nodeName(i % nodes), 1, 1})
@@ -14,8 +14,8 @@ func deal(contests []Contest, nodes int) Claims {
 	return claims
 }
 
-// BenchmarkDecide is one decision about 10,000 addresses in a cluster of 100 nodes.
-func BenchmarkDecide(b *testing.B) {
+// BenchmarkElector_Decide makes one decision about 10,000 addresses in a cluster of 100 nodes.
+func BenchmarkElector_Decide(b *testing.B) {
 	const nodes, addresses = 100, 10_000
 	shared := contests(addresses, group(nodes))
 	own := contests(addresses, nil)
@@ -29,11 +29,11 @@ func BenchmarkDecide(b *testing.B) {
 		claims   Claims
 		after    map[string]uint64
 	}{
-		{"nothing to do", shared, alive(nodes), deal(shared, nodes), alive(nodes)},
-		{"nothing to do, each address with a group of its own", own, alive(nodes), deal(own, nodes), alive(nodes)},
-		{"a node has died", shared, alive(nodes), deal(shared, nodes), alive(nodes - 1)},
-		{"a node has died, each address with a group of its own", own, alive(nodes), deal(own, nodes), alive(nodes - 1)},
-		{"all are open", shared, alive(nodes), Claims{}, alive(nodes)},
+		{"nothing to do", shared, alive(nodes), dealOut(shared, nodes), alive(nodes)},
+		{"nothing to do, each address with a group of its own", own, alive(nodes), dealOut(own, nodes), alive(nodes)},
+		{"a node has died", shared, alive(nodes), dealOut(shared, nodes), alive(nodes - 1)},
+		{"a node has died, each address with a group of its own", own, alive(nodes), dealOut(own, nodes), alive(nodes - 1)},
+		{"no address has a holder", shared, alive(nodes), Claims{}, alive(nodes)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			e := NewElector(nodeName(1), 1, time.Minute)

@@ -3,26 +3,28 @@ package election
 import (
 	"cmp"
 	"net/netip"
+
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
-// Claim says that a node holds an address. For each address the strongest claim counts; it is kept when its node is gone,
-// for the sake of its term.
+// Claim says that a node holds an address. The strongest claim to an address counts. It is kept when its node is gone, so that
+// its term is not used again.
 type Claim struct {
 	Addr netip.Addr
-	// Node that holds the address; "": nobody any more, the one that did says.
+	// Node that holds the address; empty when the holder has released it.
 	Node string
-	// Incarnation tells the run of the speaker that made the claim from later ones on the same node: what a process held, the
-	// next one does not. Of two instances the higher is the later.
+	// Incarnation numbers the processes of a node's speaker. The higher one is the later. A process does not hold what an
+	// earlier one held.
 	Incarnation uint64
-	// Term rises by one with every change of holder.
+	// Term rises by one with every change of the holder.
 	Term uint64
 }
 
-// free reports whether an address has no holder to take it over from: it never had one, or was released.
+// free reports whether an address has no holder to take it over from: nobody has held it, or the holder released it.
 func (c Claim) free() bool { return c.Node == "" }
 
-// Beats reports whether a claim is stronger than another one to the same address: by term, then by hash, so that of two
-// claims made at the same time without knowledge of each other every node prefers the same one.
+// Beats reports whether a claim is stronger than another one to the same address: by term, then by hash. So all nodes prefer
+// the same one of two claims that were made at the same time.
 func (c Claim) Beats(other Claim) bool {
 	return c.compare(other) > 0
 }
@@ -31,17 +33,18 @@ func (c Claim) compare(other Claim) int {
 	if order := cmp.Compare(c.Term, other.Term); order != 0 || c.Node == other.Node {
 		return cmp.Or(order, cmp.Compare(c.Incarnation, other.Incarnation))
 	}
-	a, b := NewCandidate(c.Node, 0), NewCandidate(other.Node, 0)
-	if a.before(b, hashAddr(c.Addr)) {
+	addr := hashAddr(c.Addr)
+	a, b := rendezvous.Mix(rendezvous.Hash(c.Node)^addr), rendezvous.Mix(rendezvous.Hash(other.Node)^addr)
+	if a > b || a == b && c.Node < other.Node {
 		return 1
 	}
 	return -1
 }
 
-// Claims are the strongest claims known, by address. The order in which they were learned does not matter.
+// Claims are the strongest known claims by address. The order in which they were learned does not matter.
 type Claims map[netip.Addr]Claim
 
-// Learn adds a claim and reports whether it is news: stronger than what was known.
+// Learn adds a claim. It reports whether the claim is stronger than the known one.
 func (c Claims) Learn(claim Claim) bool {
 	known, ok := c[claim.Addr]
 	if ok && !claim.Beats(known) {

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-func TestTheStrongerClaimIsTheOneOfTheHigherTermThenOfTheLaterInstance(t *testing.T) {
+func TestClaim_HigherTermThenLaterIncarnationWins(t *testing.T) {
 	for name, test := range map[string]struct{ stronger, weaker Claim }{
-		"the higher term wins":                            {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "b", 9, 1}},
-		"the higher term wins over a later instance":      {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "a", 2, 1}},
-		"of one node's equal terms the later instance is": {Claim{addr(1), "a", 2, 1}, Claim{addr(1), "a", 1, 1}},
+		"the higher term wins":                               {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "b", 9, 1}},
+		"the higher term wins over a later incarnation":      {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "a", 2, 1}},
+		"of one node's equal terms the later incarnation is": {Claim{addr(1), "a", 2, 1}, Claim{addr(1), "a", 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !test.stronger.Beats(test.weaker) || test.weaker.Beats(test.stronger) {
@@ -19,7 +19,7 @@ func TestTheStrongerClaimIsTheOneOfTheHigherTermThenOfTheLaterInstance(t *testin
 	}
 }
 
-func TestOfEqualTermsEachNodeWinsSomeAndNoneBoth(t *testing.T) {
+func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 	wins := 0
 	for i := range 1000 {
 		a, b := Claim{addr(i), "a", 1, 1}, Claim{addr(i), "b", 1, 1}
@@ -38,7 +38,7 @@ func TestOfEqualTermsEachNodeWinsSomeAndNoneBoth(t *testing.T) {
 	}
 }
 
-func TestTheOrderInWhichClaimsAreLearnedDoesNotMatter(t *testing.T) {
+func TestClaims_OrderOfLearningDoesNotMatter(t *testing.T) {
 	var claims []Claim
 	for i := range 300 {
 		claims = append(claims, Claim{addr(i % 3), nodeName(i % 7), uint64(i % 5), uint64(i % 4)})
@@ -52,8 +52,8 @@ func TestTheOrderInWhichClaimsAreLearnedDoesNotMatter(t *testing.T) {
 		got := Claims{}
 		for _, claim := range claims {
 			known, ok := got[claim.Addr]
-			if news := got.Learn(claim); news != (!ok || claim.Beats(known)) {
-				t.Fatalf("%v after %v: news is %t", claim, known, news)
+			if stronger := got.Learn(claim); stronger != (!ok || claim.Beats(known)) {
+				t.Fatalf("%v after %v: stronger is %t", claim, known, stronger)
 			}
 		}
 		for a, claim := range want {

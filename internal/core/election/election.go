@@ -1,15 +1,24 @@
-// Package election decides which node holds an address on the segment. Its one job is that choice, made by every node for
-// itself from what it knows, so that all come to the same end without asking anybody. It is pure: no I/O, no clock (the
-// time is given); it refuses to know why a node may hold an address (internal/core/announce says which candidates there are)
-// and how one learns who is alive (speaker/gossip).
+// Package election decides which node holds an address on the segment. Its one job is that choice. Every node makes it for
+// itself from what it knows, and all come to the same result without asking each other. It is pure: no I/O, no clock (the time
+// is an input). It refuses to decide which nodes may hold an address (internal/core/announce gives the candidates and their
+// weights) and to find out which nodes are alive (speaker/gossip does).
 //
-// A node that holds an address has claimed it, with a term one higher than the claim before (DESIGN section 5). The
-// strongest claim by a live candidate stands. Addresses without one are shared out, and every node works out alike who
-// is heir to which: of the candidates with the highest weight those with the fewest addresses, and of these, by
-// rendezvous hashing, one for each address. The heir alone claims.
+// The rules:
 //
-// The files: claim.go says which claim is stronger, elector.go is what goes in and comes out, round.go the rules for what
-// is held and what is open, share.go who is heir to what, balance.go the evening out, roster.go the live nodes in numbers.
+//  1. A node that holds an address has claimed it, with a term one higher than the claim before. The claim of the highest term
+//     counts; a hash decides between equal terms. It is valid while its node is alive, has not restarted, and is a candidate.
+//  2. A holder with a valid claim keeps its address. A node that returns takes nothing back.
+//  3. An address without a valid claim goes to its heir. Among the candidates the order of preference is: the highest weight,
+//     then the fewest addresses, then rendezvous hashing. Every node computes the same heir, and the heir claims at once. If
+//     it does not, the next candidate claims after a timeout.
+//  4. When the addresses are spread unevenly for some time, nodes take over one address after the other until the counts of
+//     equally eligible nodes differ by at most one.
+//  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
+//  6. A holder releases an address that does not exist any more, by a claim of nobody.
+//
+// The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
+// decision about every address; preference.go is the order of preference among candidates, to which a new preference is added;
+// heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live nodes.
 package election
 
 import (
@@ -23,44 +32,37 @@ import (
 // Candidate is a node that may hold an address.
 type Candidate struct {
 	Node string
-	// Weight of the node by preference; the highest wins before anything else is looked at.
+	// Weight of the node. The highest weight is preferred before anything else is compared.
 	Weight int
 
 	hash uint64
 }
 
-// NewCandidate makes a candidate, with the part of its hash that does not depend on the address.
+// NewCandidate returns a candidate with the part of its hash that does not depend on the address.
 func NewCandidate(node string, weight int) Candidate {
 	return Candidate{Node: node, Weight: weight, hash: rendezvous.Hash(node)}
 }
 
-// before orders candidates of the same weight and load for an address: by score, then by name.
-func (c Candidate) before(other Candidate, addr uint64) bool {
-	a, b := rendezvous.Mix(c.hash^addr), rendezvous.Mix(other.hash^addr)
-	if a != b {
-		return a > b
-	}
-	return c.Node < other.Node
-}
-
-// Group is the nodes that may hold an address. Most addresses share one; it never changes. An Elector remembers by its
-// pointer what it has worked out about a group, so a group that has not changed is better not made anew.
+// Group is the candidates of an address. Most addresses share one group. A group never changes, and an Elector keeps by its
+// pointer what it has computed for it. So do not make a new group while the candidates stay the same.
 type Group struct {
 	candidates []Candidate // in order of name
 }
 
-// NewGroup makes a group of candidates, in whatever order, each node once. It may name nodes that are not alive; the
+// NewGroup returns a group of candidates, given in any order, each node once. It may name nodes that are not alive: the
 // Elector leaves them out.
 func NewGroup(candidates []Candidate) *Group {
-	return &Group{slices.SortedFunc(slices.Values(candidates), func(a, b Candidate) int { return strings.Compare(a.Node, b.Node) })}
+	byName := func(a, b Candidate) int { return strings.Compare(a.Node, b.Node) }
+	return &Group{slices.SortedFunc(slices.Values(candidates), byName)}
 }
 
-// Candidates in order of name; not to be changed.
+// Candidates returns the candidates in order of name. Do not change the list.
 func (g *Group) Candidates() []Candidate { return g.candidates }
 
-// Find a node among the candidates.
+// Find returns the candidate of a node; false when the node is none.
 func (g *Group) Find(node string) (Candidate, bool) {
-	i, found := slices.BinarySearchFunc(g.candidates, node, func(c Candidate, node string) int { return strings.Compare(c.Node, node) })
+	byName := func(c Candidate, node string) int { return strings.Compare(c.Node, node) }
+	i, found := slices.BinarySearchFunc(g.candidates, node, byName)
 	if !found {
 		return Candidate{}, false
 	}

@@ -5,138 +5,130 @@ import (
 	"time"
 )
 
+// All delays of the election.
 const (
-	// quiet is how long no new address may have come up before those that nobody has ever held are shared out: nodes
-	// that hear of a batch of Services a moment apart would else share out different parts of it, each in its own way.
-	quiet = 100 * time.Millisecond
-	// restless bounds the wait when new addresses keep coming.
-	restless = 500 * time.Millisecond
-	// patience is how long the heir of an address is waited for before the next in line claims it, and step how much
-	// longer each one further down waits. It takes an heir that knows less than we do for this to happen.
-	patience = 500 * time.Millisecond
-	step     = 250 * time.Millisecond
-	// hearsay is how long a new claim is respected whose node we know no reason to believe, because it is no candidate
-	// or not alive: it may have heard of a change a moment before us.
-	hearsay = 150 * time.Millisecond
-	// farewell is how long a node that may hold an address no more goes on answering for want of a successor.
-	farewell = 2 * time.Second
-	// pace is the least time between two addresses that a node takes over for the sake of balance.
-	pace = time.Second
+	// newAddressDelay is how long no new address may have appeared before the heirs of new addresses claim them. Nodes that
+	// learn of a batch of Services at slightly different times would otherwise assign different parts of it differently.
+	newAddressDelay = 100 * time.Millisecond
+	// maxNewAddressDelay bounds that delay when new addresses keep appearing.
+	maxNewAddressDelay = 500 * time.Millisecond
+	// heirTimeout is how long the heir of an address is waited for before the next candidate claims it. Each further
+	// candidate waits nextHeirDelay longer. It happens only when the heir knows less than we do.
+	heirTimeout   = 500 * time.Millisecond
+	nextHeirDelay = 250 * time.Millisecond
+	// unverifiedClaimTimeout is how long a new claim is respected though to our knowledge its node is no candidate or not
+	// alive: that node may have learned of a change before us.
+	unverifiedClaimTimeout = 150 * time.Millisecond
+	// successorTimeout is how long a node that may not hold an address any more answers for it while no successor does.
+	successorTimeout = 2 * time.Second
+	// rebalanceInterval is the shortest time between two addresses that one node takes over to even out.
+	rebalanceInterval = time.Second
 )
 
-// Contest is an address that one of a group should hold.
+// Contest is an address that one node of a group should hold.
 type Contest struct {
 	Addr netip.Addr
-	// Group of candidates. Where it is empty nobody may answer, and the last holder keeps its place.
+	// Group of candidates. If it is empty nobody may answer, and the last holder keeps the address without answering.
 	Group *Group
-	// Here: this node has an interface to answer on, be it a candidate or not.
-	Here bool
+	// HasInterface: this node has an interface to answer on, whether it is a candidate or not.
+	HasInterface bool
 }
 
 // Input is what a node knows at the time of a decision.
 type Input struct {
 	Now time.Time
-	// Live are the nodes that are alive, this one included, with the instance of their speaker.
+	// Live are the nodes that are alive, this one included, with the incarnation of their speaker.
 	Live map[string]uint64
-	// Claims known, by all nodes.
+	// Claims of all nodes.
 	Claims Claims
-	// Settling: this node may not have heard yet what the others claim. It goes on with what it answers for, and claims
-	// nothing.
+	// Settling: this node may not know yet what the others claim. It keeps what it answers for and claims nothing.
 	Settling bool
 }
 
 // Decision is what a node does about the contests.
 type Decision struct {
-	// Hold these addresses, in the order of the contests.
+	// Hold are the addresses to answer for, in the order of the contests.
 	Hold []Hold
-	// Claims to make known: those by which the node takes over an address or releases one.
+	// Claims to broadcast: those by which the node takes over an address or releases one.
 	Claims []Claim
-	// Wait is when to decide again though nothing has happened; 0: no need.
+	// Wait is when to decide again though nothing has changed; 0 when that is not needed.
 	Wait time.Duration
 }
 
 // Hold is an address to answer for.
 type Hold struct {
 	Addr netip.Addr
-	// First: nobody is known to have held it before.
+	// First: no earlier holder is known.
 	First bool
 }
 
-// Elector decides for one node, again and again. It remembers since when something has been the case, and nothing that
-// it is told anew each time. It is for one goroutine.
+// Elector makes the decisions of one node. Between decisions it remembers only since when something is so; everything else is
+// input. It may be used by one goroutine.
 type Elector struct {
 	node           string
-	instance       uint64
+	incarnation    uint64
 	rebalanceAfter time.Duration
-	roster         roster
+	nodes          nodeIndex
 	rounds         uint64
 
-	answering map[netip.Addr]bool
-	openings  map[netip.Addr]opening
-	// stood are the claims that stood at the last decision, in order of address.
-	stood []Claim
-	// newest is when an address came up last that nobody has ever held.
-	newest time.Time
-	// yielding is since when this node has answered for an address that is open.
-	yielding map[netip.Addr]time.Time
-	// uneven is since when the live nodes have been the same and have held unevenly.
-	uneven time.Time
-	// taken is when this node last took an address over for the sake of balance.
-	taken time.Time
+	// answered are the addresses that this node answers for.
+	answered map[netip.Addr]bool
+	// remembered is what is known of the addresses without a holder.
+	remembered map[netip.Addr]unheldState
+	// previousValid are the claims that were valid at the last decision, in order of address.
+	previousValid []Claim
+	// newestUnheld is when the last address appeared that nobody has held.
+	newestUnheld time.Time
+	// awaiting is since when this node has answered for an address without a holder.
+	awaiting map[netip.Addr]time.Time
+	// unevenSince is since when the live nodes have been the same and have held unevenly.
+	unevenSince time.Time
+	// rebalanced is when this node last took an address over to even out.
+	rebalanced time.Time
 
-	// What a round needs and the next one may overwrite.
-	holders   []int
-	fields    []*field
-	loads     []int
-	standing  []Claim
-	vacancies []vacancy
+	// Memory that every round uses anew.
+	holders []int
+	groups  []*groupIndex
+	loads   []int
+	valid   []Claim
+	unheld  []unheldAddress
 }
 
-// opening is what is remembered of an address without a holder.
-type opening struct {
-	since time.Time
-	// claim that is the strongest and does not stand; it is free when there is nobody to take over from. It is hearsay
-	// when it came to stand nowhere that we know of: its node is no candidate to us, or not alive, and was not before.
-	claim   Claim
-	hearsay bool
-	// ready is when the heir could claim it; zero: not yet.
-	ready time.Time
+// NewElector returns an Elector for one incarnation of a node's speaker. An uneven spread that lasts for rebalanceAfter is
+// evened out; 0 means never.
+func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
+	return &Elector{node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter}
 }
 
-// NewElector makes an Elector for one run of a node's speaker. Imbalance that lasts for rebalanceAfter is evened out;
-// 0: never.
-func NewElector(node string, instance uint64, rebalanceAfter time.Duration) *Elector {
-	return &Elector{node: node, instance: instance, rebalanceAfter: rebalanceAfter}
-}
-
-// Decide says what this node holds from now on. The contests are in order of address, each address once.
-func (e *Elector) Decide(contests []Contest, m Input) Decision {
-	if e.roster.follow(m.Live) {
-		e.uneven = time.Time{}
+// Decide returns what this node holds from now on. The contests are in order of address, each address once.
+func (e *Elector) Decide(contests []Contest, input Input) Decision {
+	if e.nodes.update(input.Live) {
+		e.unevenSince = time.Time{}
 	}
-	r := e.begin(contests, m)
+	r := e.begin(contests, input)
 	r.release()
-	r.stand()
-	r.share()
-	r.inherit()
-	r.balance()
+	r.findHolders()
+	r.assignHeirs()
+	r.holdAndClaim()
+	r.rebalance()
 	e.end(r)
 	return r.decision
 }
 
-func (e *Elector) begin(contests []Contest, m Input) *round {
+func (e *Elector) begin(contests []Contest, input Input) *round {
 	e.rounds++
-	e.holders, e.fields = e.holders[:0], e.fields[:0]
-	e.standing, e.vacancies = e.standing[:0], e.vacancies[:0]
-	e.loads = append(e.loads[:0], make([]int, len(e.roster.names))...)
+	e.holders, e.groups = e.holders[:0], e.groups[:0]
+	e.valid, e.unheld = e.valid[:0], e.unheld[:0]
+	e.loads = append(e.loads[:0], make([]int, len(e.nodes.names))...)
 	return &round{
-		Elector: e, Input: m, contests: contests, me: e.roster.find(e.node), answers: make(map[netip.Addr]bool, len(e.answering)),
-		opened: map[netip.Addr]opening{}, yields: map[netip.Addr]time.Time{},
+		Elector: e, Input: input, contests: contests, me: e.nodes.find(e.node),
+		answers:     make(map[netip.Addr]bool, len(e.answered)),
+		stillUnheld: map[netip.Addr]unheldState{}, stillAwaiting: map[netip.Addr]time.Time{},
 	}
 }
 
 func (e *Elector) end(r *round) {
-	e.answering, e.openings, e.yielding = r.answers, r.opened, r.yields
-	e.stood, e.standing = e.standing, e.stood
-	e.roster.forget(e.rounds)
+	e.answered, e.remembered, e.awaiting = r.answers, r.stillUnheld, r.stillAwaiting
+	e.previousValid, e.valid = e.valid, e.previousValid
+	e.nodes.forget(e.rounds)
 }

@@ -6,174 +6,187 @@ import (
 	"time"
 )
 
-// round is one decision in the making.
+// round is the work on one decision.
 type round struct {
 	*Elector
 	Input
 	contests []Contest
-	// me is this node.
-	me      int
-	answers map[netip.Addr]bool
-	opened  map[netip.Addr]opening
-	yields  map[netip.Addr]time.Time
+	// me is the number of this node.
+	me int
+	// answers, stillUnheld and stillAwaiting become what the Elector remembers.
+	answers       map[netip.Addr]bool
+	stillUnheld   map[netip.Addr]unheldState
+	stillAwaiting map[netip.Addr]time.Time
 
 	decision Decision
 }
 
-// vacancy is a contest without a holder.
-type vacancy struct {
+// unheldAddress is a contest without a holder.
+type unheldAddress struct {
+	// contest is its place in the list of contests.
 	contest int
-	field   *field
-	key     uint64
-	heir    int
-	opening
+	group   *groupIndex
+	// hash of the address.
+	hash uint64
+	// heir is the number of the node that should claim the address.
+	heir int
+	unheldState
 }
 
-// opening is what is remembered of an address without a holder. It begins again with every new claim that does not stand.
-func (r *round) opening(addr netip.Addr, claim Claim, news bool) opening {
-	if o, seen := r.openings[addr]; seen && o.claim == claim {
-		return o
+// unheldState is what is remembered of an address without a holder.
+type unheldState struct {
+	since time.Time
+	// claim is the strongest claim, which is not valid. It is free when there is nobody to take the address over from.
+	claim Claim
+	// unverified: the claim has never been valid to our knowledge. Its node is no candidate to us, or not alive.
+	unverified bool
+	// claimableSince is when the heir could claim the address; zero when it could not yet.
+	claimableSince time.Time
+}
+
+// state returns what is remembered of an address without a holder. It begins again with every new claim that is not valid.
+func (r *round) state(addr netip.Addr, claim Claim, unverified bool) unheldState {
+	if known, seen := r.remembered[addr]; seen && known.claim == claim {
+		return known
 	}
-	return opening{since: r.Now, claim: claim, hearsay: news}
+	return unheldState{since: r.Now, claim: claim, unverified: unverified}
 }
 
-// stand finds the contests whose strongest claim stands: its node is a candidate and has not been restarted since.
-func (r *round) stand() {
-	before := r.stood
+// findHolders finds the holder of every contest whose strongest claim is valid, and lists the contests without a holder.
+func (r *round) findHolders() {
+	previous := r.previousValid
 	var group *Group
-	var f *field
+	var g *groupIndex
 	for i, contest := range r.contests {
 		if contest.Group != group {
-			group, f = contest.Group, r.roster.field(contest.Group, r.rounds)
+			group, g = contest.Group, r.nodes.group(contest.Group, r.rounds)
 		}
-		for len(before) > 0 && before[0].Addr.Less(contest.Addr) {
-			before = before[1:]
+		for len(previous) > 0 && previous[0].Addr.Less(contest.Addr) {
+			previous = previous[1:]
 		}
 		claim, known := r.Claims[contest.Addr]
 		holder := nobody
 		if known {
-			holder = r.roster.author(claim)
+			holder = r.nodes.liveHolder(claim)
 		}
-		if _, candidate := f.find(holder); candidate {
+		if _, candidate := g.find(holder); candidate {
 			r.loads[holder]++
-			r.standing = append(r.standing, claim)
+			r.valid = append(r.valid, claim)
 		} else {
 			holder = nobody
-			stood := len(before) > 0 && before[0] == claim
-			r.vacancies = append(r.vacancies, vacancy{i, f, hashAddr(contest.Addr), nobody, r.opening(contest.Addr, claim, known && !stood && claim.Node != r.node && !claim.free())})
+			wasValid := len(previous) > 0 && previous[0] == claim
+			unverified := known && !wasValid && claim.Node != r.node && !claim.free()
+			r.unheld = append(r.unheld, unheldAddress{i, g, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, unverified)})
 		}
-		r.holders, r.fields = append(r.holders, holder), append(r.fields, f)
+		r.holders, r.groups = append(r.holders, holder), append(r.groups, g)
 	}
 }
 
-// inherit goes through the contests: what this node holds it keeps, what is open goes to its heir.
-func (r *round) inherit() {
-	wait := r.unsettled()
-	rest := r.vacancies
+// holdAndClaim goes through the contests: this node keeps what it holds, and claims what it is heir to.
+func (r *round) holdAndClaim() {
+	wait := r.newAddressWait()
+	unheld := r.unheld
 	for i, contest := range r.contests {
 		switch holder := r.holders[i]; {
 		case holder == nobody:
-			r.settle(&rest[0], wait)
-			rest = rest[1:]
-		case holder == r.me && (!r.Settling || r.answering[contest.Addr]):
+			r.decideUnheld(&unheld[0], wait)
+			unheld = unheld[1:]
+		case holder == r.me && (!r.Settling || r.answered[contest.Addr]):
 			r.hold(contest)
 		}
 	}
 }
 
-// unsettled is how long addresses that nobody has ever held are to be left alone, since more of them may come.
-func (r *round) unsettled() time.Duration {
+// newAddressWait returns how long addresses that nobody has held are not claimed yet, since more of them may appear.
+func (r *round) newAddressWait() time.Duration {
 	oldest := r.Now
-	for i := range r.vacancies {
-		v := &r.vacancies[i]
-		if !v.claim.free() || r.Settling || len(r.contests[v.contest].Group.candidates) == 0 {
+	for i := range r.unheld {
+		u := &r.unheld[i]
+		if !u.claim.free() || r.Settling || len(r.contests[u.contest].Group.candidates) == 0 {
 			continue
 		}
-		if v.since.After(r.newest) {
-			r.newest = v.since
+		if u.since.After(r.newestUnheld) {
+			r.newestUnheld = u.since
 		}
-		if v.since.Before(oldest) {
-			oldest = v.since
+		if u.since.Before(oldest) {
+			oldest = u.since
 		}
 	}
-	return min(quiet-r.Now.Sub(r.newest), restless-r.Now.Sub(oldest))
+	return min(newAddressDelay-r.Now.Sub(r.newestUnheld), maxNewAddressDelay-r.Now.Sub(oldest))
 }
 
-// settle decides about an address without a holder.
-func (r *round) settle(v *vacancy, wait time.Duration) {
-	contest := r.contests[v.contest]
-	me, candidate := v.field.find(r.me)
+// decideUnheld decides about an address without a holder. The wait is that of new addresses.
+func (r *round) decideUnheld(u *unheldAddress, wait time.Duration) {
+	contest := r.contests[u.contest]
+	me, candidate := u.group.find(r.me)
 	if len(contest.Group.candidates) == 0 {
 		return
 	}
-	if r.Settling || len(r.roster.top(v.field)) == 0 {
-		r.yield(contest, v)
+	if r.Settling || len(r.nodes.preferred(u.group)) == 0 {
+		r.awaitSuccessor(contest, u)
 		return
 	}
-	due := r.due(v, me, wait)
+	wait = r.claimWait(u, me, wait)
 	switch {
-	case candidate && due <= 0:
-		delete(r.opened, contest.Addr)
-		r.holders[v.contest] = r.me
+	case candidate && wait <= 0:
+		delete(r.stillUnheld, contest.Addr)
+		r.holders[u.contest] = r.me
 		r.loads[r.me]++
-		r.claim(contest, v.claim)
+		r.claim(contest, u.claim)
 		return
 	case candidate:
-		r.again(due)
+		r.wakeAfter(wait)
 	}
-	r.yield(contest, v)
+	r.awaitSuccessor(contest, u)
 }
 
-// due is how long this node leaves an address alone.
-func (r *round) due(v *vacancy, me seat, wait time.Duration) time.Duration {
+// claimWait returns how long this node waits before it claims an address.
+func (r *round) claimWait(u *unheldAddress, me indexedCandidate, wait time.Duration) time.Duration {
 	switch {
-	case v.hearsay:
-		wait = hearsay - r.Now.Sub(v.since)
-	case !v.claim.free():
+	case u.unverified:
+		wait = unverifiedClaimTimeout - r.Now.Sub(u.since)
+	case !u.claim.free():
 		wait = 0
 	}
-	if v.ready.IsZero() && wait <= 0 {
-		v.ready = r.Now
+	if u.claimableSince.IsZero() && wait <= 0 {
+		u.claimableSince = r.Now
 	}
-	r.opened[r.contests[v.contest].Addr] = v.opening
+	r.stillUnheld[r.contests[u.contest].Addr] = u.unheldState
 	switch {
-	case v.ready.IsZero():
+	case u.claimableSince.IsZero():
 		return wait
-	case v.heir == r.me:
+	case u.heir == r.me:
 		return 0
 	default:
-		return r.turn(v, me) - r.Now.Sub(v.ready)
+		return r.fallbackWait(u, me) - r.Now.Sub(u.claimableSince)
 	}
 }
 
-// turn is how long a node waits for those before it in line to claim an address.
-func (r *round) turn(v *vacancy, me seat) time.Duration {
+// fallbackWait returns how long a node that is not the heir leaves an address to the candidates before it.
+func (r *round) fallbackWait(u *unheldAddress, me indexedCandidate) time.Duration {
 	before := 0
-	for _, other := range v.field.seats {
-		if !r.roster.alive[other.id] {
-			continue
-		}
-		if other.weight > me.weight || other.weight == me.weight && other.score(v.key) > me.score(v.key) {
+	for _, other := range u.group.candidates {
+		if r.nodes.alive[other.id] && other.precedes(me, u.hash) {
 			before++
 		}
 	}
-	return patience + time.Duration(before)*step
+	return heirTimeout + time.Duration(before)*nextHeirDelay
 }
 
-// yield goes on answering for an address that is open, if this node has so far: make before break. It does not when the
-// node of a new claim answers for it too.
-func (r *round) yield(contest Contest, v *vacancy) {
-	if !r.answering[contest.Addr] || !contest.Here || v.hearsay && r.roster.author(v.claim) != nobody {
+// awaitSuccessor goes on answering for an address without a holder, if this node has answered so far: make before break. It
+// stops at once when the node of a new claim is alive, since that node answers too.
+func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
+	if !r.answered[contest.Addr] || !contest.HasInterface || u.unverified && r.nodes.liveHolder(u.claim) != nobody {
 		return
 	}
-	since, seen := r.yielding[contest.Addr]
+	since, seen := r.awaiting[contest.Addr]
 	if !seen {
 		since = r.Now
 	}
-	r.yields[contest.Addr] = since
-	if left := farewell - r.Now.Sub(since); left > 0 {
+	r.stillAwaiting[contest.Addr] = since
+	if left := successorTimeout - r.Now.Sub(since); left > 0 {
 		r.hold(contest)
-		r.again(left)
+		r.wakeAfter(left)
 	}
 }
 
@@ -182,34 +195,36 @@ func (r *round) hold(contest Contest) {
 	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr})
 }
 
-// claim an address, and hold it. It need not be the last in order.
+// claim claims an address and holds it. The address need not be the last one in order.
 func (r *round) claim(contest Contest, before Claim) {
 	r.answers[contest.Addr] = true
-	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, func(h Hold, a netip.Addr) int { return h.Addr.Compare(a) })
+	byAddr := func(h Hold, addr netip.Addr) int { return h.Addr.Compare(addr) }
+	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
 	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{contest.Addr, before.free()})
-	r.decision.Claims = append(r.decision.Claims, Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.instance, Term: before.Term + 1})
+	r.decision.Claims = append(r.decision.Claims,
+		Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1})
 }
 
-// release gives up those addresses that this node held until now and that are no contest any more, so that whoever gets
-// them next is not bound by it.
+// release releases the addresses that this node has held and that are no contest any more. So the next holder of such an
+// address is chosen without regard to this one.
 func (r *round) release() {
-	rest := r.contests
-	for _, claim := range r.stood {
-		for len(rest) > 0 && rest[0].Addr.Less(claim.Addr) {
-			rest = rest[1:]
+	contests := r.contests
+	for _, claim := range r.previousValid {
+		for len(contests) > 0 && contests[0].Addr.Less(claim.Addr) {
+			contests = contests[1:]
 		}
-		ours := claim.Node == r.node && claim.Incarnation == r.instance && r.Claims[claim.Addr] == claim
-		if !ours || len(rest) > 0 && rest[0].Addr == claim.Addr {
+		ours := claim.Node == r.node && claim.Incarnation == r.incarnation && r.Claims[claim.Addr] == claim
+		if !ours || len(contests) > 0 && contests[0].Addr == claim.Addr {
 			continue
 		}
-		r.decision.Claims = append(r.decision.Claims, Claim{Addr: claim.Addr, Incarnation: r.instance, Term: claim.Term + 1})
+		r.decision.Claims = append(r.decision.Claims, Claim{Addr: claim.Addr, Incarnation: r.incarnation, Term: claim.Term + 1})
 	}
 }
 
-// again asks for another decision after a while.
-func (r *round) again(after time.Duration) {
-	after = max(after, time.Millisecond)
-	if r.decision.Wait == 0 || after < r.decision.Wait {
-		r.decision.Wait = after
+// wakeAfter asks for another decision after some time.
+func (r *round) wakeAfter(wait time.Duration) {
+	wait = max(wait, time.Millisecond)
+	if r.decision.Wait == 0 || wait < r.decision.Wait {
+		r.decision.Wait = wait
 	}
 }

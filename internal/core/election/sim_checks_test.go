@@ -8,111 +8,112 @@ import (
 )
 
 const (
-	// calm is how long after the last fault everything must be in order.
-	calm = 4 * time.Second
-	// overlapMax is how long two nodes that can reach each other may answer for one address: the time in which one is
-	// noticed again after a partition, and a message sent three times gets through.
-	overlapMax = time.Second
+	// settleTime is how long after the last fault everything must be in order.
+	settleTime = 4 * time.Second
+	// maxDoubleHold is how long two nodes that can reach each other may both answer for one address. It is the time in which a
+	// node is detected again after a partition and a message that is sent three times arrives.
+	maxDoubleHold = time.Second
 )
 
-// checks are the rules of DESIGN section 5, watched while a simulated cluster runs.
+// checks check the rules of the election while a simulated cluster runs. The functions named on... are called when something
+// happens.
 type checks struct {
 	*cluster
-	// broken is the first rule that was, in words; "": none.
-	broken string
-	// faulted is when there was the last fault or return from one.
-	faulted time.Duration
+	// violation describes the first broken rule; empty when there is none.
+	violation string
+	// lastFault is when the last fault began or ended.
+	lastFault time.Duration
 	// holders by address, in the order in which they took it.
 	holders [][]*node
-	// doubled are the addresses that have more than one holder.
-	doubled map[int]bool
-	// contested is when an address was claimed last.
-	contested []time.Duration
-	// able is since when there has been somebody who may hold an address; 0: there is nobody.
-	able []time.Duration
-	// moves are changes of holder, and takes first holders.
+	// doubleHeld are the addresses that have more than one holder.
+	doubleHeld map[int]bool
+	// claimedAt is when each address was claimed last.
+	claimedAt []time.Duration
+	// possibleSince is since when a live node may hold an address; 0 when none may.
+	possibleSince []time.Duration
+	// takes counts the claims, and moves those of them that changed the holder.
 	moves, takes int
-	// waits are, for addresses that lost their holder, how long after it missed the old holder the next one took over.
-	waits []time.Duration
-	// lost are addresses whose holder crashed, with when each node noticed.
+	// failovers are how long new holders took after they had declared the old holder dead.
+	failovers []time.Duration
+	// lost are the addresses whose holder crashed, with the time when each node declared it dead.
 	lost map[int]map[*node]time.Duration
 }
 
 func newChecks(c *cluster, addresses int) *checks {
 	return &checks{
-		cluster: c, holders: make([][]*node, addresses), doubled: map[int]bool{}, contested: make([]time.Duration, addresses), able: make([]time.Duration, addresses),
-		lost: map[int]map[*node]time.Duration{},
+		cluster: c, holders: make([][]*node, addresses), doubleHeld: map[int]bool{}, claimedAt: make([]time.Duration, addresses),
+		possibleSince: make([]time.Duration, addresses), lost: map[int]map[*node]time.Duration{},
 	}
 }
 
-func (c *checks) breaks(format string, args ...any) {
-	if c.broken == "" {
-		c.broken = fmt.Sprintf("at %.3fs: ", c.now.Seconds()) + fmt.Sprintf(format, args...)
-		c.log("BROKEN: %s", c.broken)
+func (c *checks) violate(format string, args ...any) {
+	if c.violation == "" {
+		c.violation = fmt.Sprintf("at %.3fs: ", c.now.Seconds()) + fmt.Sprintf(format, args...)
+		c.log("VIOLATION: %s", c.violation)
 	}
 }
 
-// disturb notes that there was a fault: for a while some rules cannot hold.
-func (c *checks) disturb() { c.faulted = c.now }
+// recordFault records a fault. Some rules cannot hold for some time after it.
+func (c *checks) recordFault() { c.lastFault = c.now }
 
-// enabled is told that the API has changed.
-func (c *checks) enabled() {
-	for i, since := range c.able {
+// apiChanged is called after a change of the API.
+func (c *checks) apiChanged() {
+	for i, since := range c.possibleSince {
 		switch possible := c.possible(i); {
 		case !possible:
-			c.able[i] = 0
+			c.possibleSince[i] = 0
 		case since == 0:
-			c.able[i] = c.now
+			c.possibleSince[i] = c.now
 		}
 	}
 }
 
-// took is told that a node answers for an address.
-func (c *checks) took(n *node, a netip.Addr) {
+// onTake is called when a node begins to answer for an address.
+func (c *checks) onTake(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s answers for %d", n.name, i)
-	if !n.authored[a] {
-		c.breaks("%s answers for %d, which this instance has not claimed", n.name, i)
+	if !n.claimed[a] {
+		c.violate("%s answers for %d, which this incarnation has not claimed", n.name, i)
 	}
 	if n.settling() {
-		c.breaks("%s takes %d while it is settling", n.name, i)
+		c.violate("%s takes %d while it is settling", n.name, i)
 	}
 	if noticed, lost := c.lost[i]; lost {
 		if took := c.now - noticed[n]; noticed[n] > 0 {
-			c.waits = append(c.waits, took)
+			c.failovers = append(c.failovers, took)
 			c.log("late by %s", took)
 		}
 		delete(c.lost, i)
 	}
 	c.holders[i] = append(c.holders[i], n)
 	if len(c.holders[i]) > 1 {
-		c.doubled[i] = true
+		c.doubleHeld[i] = true
 	}
 }
 
-// dropped is told that a node answers no longer, though it could.
-func (c *checks) dropped(n *node, a netip.Addr) {
+// onDrop is called when a running node stops to answer for an address.
+func (c *checks) onDrop(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s drops %d", n.name, i)
-	c.leave(n, i)
-	if len(c.holders[i]) == 0 && c.now-c.faulted > calm && c.reachable(n, i) && c.now-c.able[i] > skew {
-		c.breaks("%s dropped %d before another node answered", n.name, i)
+	c.removeHolder(n, i)
+	if len(c.holders[i]) == 0 && c.now-c.lastFault > settleTime && c.reachable(n, i) && c.now-c.possibleSince[i] > maxAPISkew {
+		c.violate("%s dropped %d before another node answered", n.name, i)
 	}
 }
 
-func (c *checks) leave(n *node, i int) {
+func (c *checks) removeHolder(n *node, i int) {
 	c.holders[i] = slices.DeleteFunc(c.holders[i], func(h *node) bool { return h == n })
 	if len(c.holders[i]) < 2 {
-		delete(c.doubled, i)
+		delete(c.doubleHeld, i)
 	}
 }
 
-// dropAll is told that a node has crashed.
-func (c *checks) dropAll(n *node) {
+// onCrash is called when a node crashes.
+func (c *checks) onCrash(n *node) {
 	for _, contest := range n.contests {
 		a := contest.Addr
 		if _, held := n.holds[a]; held {
-			c.leave(n, number(a))
+			c.removeHolder(n, number(a))
 			if c.possible(number(a)) && len(c.holders[number(a)]) == 0 {
 				c.lost[number(a)] = map[*node]time.Duration{}
 			}
@@ -121,8 +122,8 @@ func (c *checks) dropAll(n *node) {
 	n.holds = nil
 }
 
-// missed is told that a node took another one for dead.
-func (c *checks) missed(n, other *node) {
+// onDeclaredDead is called when a node declares another one dead.
+func (c *checks) onDeclaredDead(n, other *node) {
 	for i, noticed := range c.lost {
 		if claim := n.claims[addr(i)]; claim.Node == other.name {
 			noticed[n] = c.now
@@ -130,84 +131,85 @@ func (c *checks) missed(n, other *node) {
 	}
 }
 
-// claimed is told that a node claims an address; what it knows is yet as it was.
-func (c *checks) claimed(n *node, claim Claim) {
+// onClaim is called when a node claims an address, before it learns its own claim.
+func (c *checks) onClaim(n *node, claim Claim) {
 	i := number(claim.Addr)
 	if claim.free() {
-		c.released(n, claim)
+		c.onRelease(n, claim)
 		return
 	}
 	c.log("%s claims %d by term %d", n.name, i, claim.Term)
 	if n.settling() {
-		c.breaks("%s claims %d while it is settling", n.name, i)
+		c.violate("%s claims %d while it is settling", n.name, i)
 	}
-	if claim.Node != n.name || claim.Incarnation != n.instance || claim.Term <= n.claims[claim.Addr].Term {
-		c.breaks("%s claims %v, knowing of %v", n.name, claim, n.claims[claim.Addr])
+	if claim.Node != n.name || claim.Incarnation != n.incarnation || claim.Term <= n.claims[claim.Addr].Term {
+		c.violate("%s claims %v, knowing of %v", n.name, claim, n.claims[claim.Addr])
 	}
 	if !n.candidate(claim.Addr, n.name) {
-		c.breaks("%s claims %d and is no candidate", n.name, i)
+		c.violate("%s claims %d and is no candidate", n.name, i)
 	}
-	defer func() { c.contested[i] = c.now }()
+	defer func() { c.claimedAt[i] = c.now }()
 	c.takes++
 	if known := n.claims[claim.Addr]; known.Term > 0 {
 		c.moves++
 	}
-	c.respects(n, claim.Addr)
+	c.checkTakeover(n, claim.Addr)
 	for _, holder := range c.holders[i] {
-		c.respectsUnseen(n, holder, claim.Addr)
+		c.checkUnseenHolder(n, holder, claim.Addr)
 	}
 }
 
-// released is told that a node gives up an address that is no contest to it any more.
-func (c *checks) released(n *node, claim Claim) {
+// onRelease is called when a node releases an address.
+func (c *checks) onRelease(n *node, claim Claim) {
 	c.log("%s releases %d by term %d", n.name, number(claim.Addr), claim.Term)
-	c.contested[number(claim.Addr)] = c.now
+	c.claimedAt[number(claim.Addr)] = c.now
 	if _, found := slices.BinarySearchFunc(n.contests, claim.Addr, func(o Contest, a netip.Addr) int { return o.Addr.Compare(a) }); found {
-		c.breaks("%s releases %d, which it might hold", n.name, number(claim.Addr))
+		c.violate("%s releases %d, which it might hold", n.name, number(claim.Addr))
 	}
 }
 
-// respects checks that a node takes nothing from one that holds it as far as it knows, but for the sake of balance.
-func (c *checks) respects(n *node, a netip.Addr) {
+// checkTakeover checks that a node takes no address from a holder that it knows, except to even out.
+func (c *checks) checkTakeover(n *node, a netip.Addr) {
 	known := n.claims[a]
 	if n.live[known.Node] != known.Incarnation || !n.candidate(a, known.Node) {
 		return
 	}
 	gain, uneven := n.weight(a, n.name)-n.weight(a, known.Node), n.load(known.Node)-n.load(n.name)
-	if known.Term > 0 && (gain < 0 || gain == 0 && uneven < 2 || c.now-n.watched < rebalanceAfter) {
-		c.breaks("%s takes %d from %s without cause", n.name, number(a), known.Node)
+	if known.Term > 0 && (gain < 0 || gain == 0 && uneven < 2 || c.now-n.unchangedSince < rebalanceAfter) {
+		c.violate("%s takes %d from %s without cause", n.name, number(a), known.Node)
 	}
 }
 
-// respectsUnseen checks that a node does not take for open what another one holds. It may not know of a claim or a
-// change that is still on its way.
-func (c *checks) respectsUnseen(n, holder *node, a netip.Addr) {
-	calmly := c.now-c.faulted > calm && len(c.cut) == 0 && c.now-c.contested[number(a)] > tries*delay && c.now-c.able[number(a)] > skew
-	if holder == n || !calmly || !c.reach(n, holder) || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
+// checkUnseenHolder checks that a node does not claim an address because it does not know the holder, unless the claim or the
+// change is still on its way.
+func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
+	calm := c.now-c.lastFault > settleTime && len(c.cut) == 0 && c.now-c.claimedAt[number(a)] > maxTries*maxMessageDelay &&
+		c.now-c.possibleSince[number(a)] > maxAPISkew
+	if holder == n || !calm || !c.reach(n, holder) || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
 		return
 	}
-	// A stronger claim that the holder has not heard of, as after a partition, is a cause.
+	// A stronger claim that the holder does not know, as after a partition, justifies it.
 	known := n.claims[a]
-	if !known.Beats(holder.claims[a]) && (known.Node != holder.name || n.live[holder.name] != holder.instance) {
-		c.breaks("%s takes %d, not knowing that %s holds it", n.name, number(a), holder.name)
+	if !known.Beats(holder.claims[a]) && (known.Node != holder.name || n.live[holder.name] != holder.incarnation) {
+		c.violate("%s takes %d, not knowing that %s holds it", n.name, number(a), holder.name)
 	}
 }
 
-// overlap looks for two holders of one address that should have heard of each other.
-func (c *checks) overlap() {
-	for i := range c.doubled {
+// checkDoubleHolders looks for two holders of one address that should know of each other.
+func (c *checks) checkDoubleHolders() {
+	for i := range c.doubleHeld {
 		for j, a := range c.holders[i] {
 			for _, b := range c.holders[i][:j] {
-				since := max(a.holds[addr(i)], b.holds[addr(i)], c.faulted)
-				if c.reach(a, b) && len(c.cut) == 0 && c.now-since > overlapMax {
-					c.breaks("%s and %s both answer for %d", b.name, a.name, i)
+				since := max(a.holds[addr(i)], b.holds[addr(i)], c.lastFault)
+				if c.reach(a, b) && len(c.cut) == 0 && c.now-since > maxDoubleHold {
+					c.violate("%s and %s both answer for %d", b.name, a.name, i)
 				}
 			}
 		}
 	}
 }
 
-// possible reports whether an address is there and has a candidate that is alive.
+// possible reports whether an address exists and has a live candidate.
 func (c *checks) possible(i int) bool {
 	for _, n := range c.nodes {
 		if c.eligible(n, i) {
@@ -217,7 +219,7 @@ func (c *checks) possible(i int) bool {
 	return false
 }
 
-// reachable reports whether an address has a candidate on this node's side.
+// reachable reports whether an address has a live candidate that this node can reach.
 func (c *checks) reachable(n *node, i int) bool {
 	for _, other := range c.nodes {
 		if c.eligible(other, i) && c.reach(n, other) {
@@ -228,26 +230,26 @@ func (c *checks) reachable(n *node, i int) bool {
 }
 
 func (c *checks) eligible(n *node, i int) bool {
-	b := c.api.brackets[i]
+	b := c.api.eligible[i]
 	return b != nil && n.up && b.weights[n.index] >= 0 && !c.api.drained[n.index]
 }
 
-// settledWell checks that every address that can have a holder has one that may be, and no other for long.
-func (c *checks) settledWell() {
-	c.overlap()
+// checkHolders checks that every address that can have a holder has an eligible one, and no second one for long.
+func (c *checks) checkHolders() {
+	c.checkDoubleHolders()
 	for i, holders := range c.holders {
 		switch possible := c.possible(i); {
 		case !possible && len(holders) > 0:
-			c.breaks("%s holds %d, which nobody may", holders[0].name, i)
+			c.violate("%s holds %d, which nobody may", holders[0].name, i)
 		case possible && len(holders) == 0:
-			c.breaks("nobody holds %d", i)
+			c.violate("nobody holds %d", i)
 		case possible && !c.eligible(holders[0], i):
-			c.breaks("%s holds %d and may not", holders[0].name, i)
+			c.violate("%s holds %d and may not", holders[0].name, i)
 		}
 	}
 }
 
-// spread is by how much the counts of two equally eligible nodes differ at most.
+// spread returns the largest difference between the counts of two equally eligible nodes.
 func (c *checks) spread() int {
 	lowest, highest := map[string]int{}, map[string]int{}
 	widest := 0
@@ -265,10 +267,10 @@ func (c *checks) spread() int {
 	return widest
 }
 
-// kind names what a node is eligible for.
+// kind returns a name for what a node is eligible for.
 func (c *checks) kind(n *node) string {
-	kind := make([]byte, len(c.api.brackets))
-	for i, b := range c.api.brackets {
+	kind := make([]byte, len(c.api.eligible))
+	for i, b := range c.api.eligible {
 		if c.eligible(n, i) {
 			kind[i] = byte(b.weights[n.index] + 1)
 		}
@@ -276,11 +278,11 @@ func (c *checks) kind(n *node) string {
 	return string(kind)
 }
 
-// misplaced is an address that a node holds though one of a higher weight may; -1: none.
+// misplaced returns an address whose holder has a lower weight than another candidate; -1 when there is none.
 func (c *checks) misplaced() int {
 	for i, holders := range c.holders {
 		for _, n := range c.nodes {
-			if len(holders) == 1 && c.eligible(n, i) && c.api.brackets[i].weights[n.index] > c.api.brackets[i].weights[holders[0].index] {
+			if len(holders) == 1 && c.eligible(n, i) && c.api.eligible[i].weights[n.index] > c.api.eligible[i].weights[holders[0].index] {
 				return i
 			}
 		}

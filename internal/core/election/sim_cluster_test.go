@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// delay is how long a message may take, skew how much later one node hears of a change of the API than another.
-	delay, skew = 200 * time.Millisecond, 100 * time.Millisecond
-	// A node that is gone is missed by each of the others between these two, on its own.
-	missedMin, missedMax = 150 * time.Millisecond, 300 * time.Millisecond
-	// rebalanceAfter is short, for the sake of simulated time.
+	// maxMessageDelay is how long a message may take.
+	maxMessageDelay = 200 * time.Millisecond
+	// maxAPISkew is how much later than another node a node may learn of a change of the API.
+	maxAPISkew = 100 * time.Millisecond
+	// Every node detects the crash of another one by itself, between these two times.
+	minDetectionTime, maxDetectionTime = 150 * time.Millisecond, 300 * time.Millisecond
+	// rebalanceAfter is short, so that less time has to be simulated.
 	rebalanceAfter = 2 * time.Second
-	// loss is the chance of a message to be lost. The gossip sends everything several times: so long that a partition in
-	// between is noticed.
-	loss  = 0.1
-	tries = 4
+	// lossChance is the chance that a message is lost. The gossip sends every message up to maxTries times.
+	lossChance = 0.1
+	maxTries   = 4
 )
 
 var epoch = time.Unix(1700000000, 0)
@@ -28,42 +29,42 @@ func addr(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 19, byte(i >> 
 
 func number(a netip.Addr) int { b := a.As4(); return int(b[2])<<8 | int(b[3]) }
 
-// bracket says who may hold an address, by weight; -1: not this node.
-type bracket struct {
+// eligibility is the weight of each node for an address; -1 when the node may not hold it.
+type eligibility struct {
 	weights []int
 }
 
-// api is the state of the Services and nodes, as it is or as a node sees it.
+// api is the state of the Services and nodes: the real one, or what a node knows of it.
 type api struct {
-	brackets []*bracket // by address; nil: not there
-	drained  []bool     // by node
+	eligible []*eligibility // by address; nil when it does not exist
+	drained  []bool         // by node
 }
 
-func (a *api) clone() api { return api{slices.Clone(a.brackets), slices.Clone(a.drained)} }
+func (a *api) clone() api { return api{slices.Clone(a.eligible), slices.Clone(a.drained)} }
 
-// cluster is a simulated cluster. It has no real time and no map order decides: one seed is one story.
+// cluster is a simulated cluster. Neither real time nor map order decides anything: what happens depends on the seed alone.
 type cluster struct {
 	*checks
-	random *rand.Rand
-	now    time.Duration
-	events events
-	count  int
-	nodes  []*node
-	api    api
-	// side of a partition that a node is on.
+	random     *rand.Rand
+	now        time.Duration
+	events     events
+	eventCount int
+	nodes      []*node
+	api        api
+	// side is the side of a partition that each node is on.
 	side []int
-	// cut is set where messages of the first node do not reach the second, while the others hear both.
+	// cut has the pairs of nodes where messages of the first do not reach the second, while other nodes reach both.
 	cut map[[2]int]bool
-	// aliveOnly: groups name only nodes that are deemed alive, as those of internal/core/announce do; else others as well.
+	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
 	aliveOnly bool
-	// verbose keeps the trace.
+	// verbose records the trace.
 	verbose bool
 	trace   []string
 }
 
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}}
-	c.api = api{make([]*bracket, addresses), make([]bool, nodes)}
+	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
 		c.nodes = append(c.nodes, &node{cluster: c, index: i, name: fmt.Sprintf("n%d", i)})
@@ -91,25 +92,25 @@ func (e *events) Pop() any {
 	return last
 }
 
-// after has something happen later.
+// after runs a function later.
 func (c *cluster) after(d time.Duration, run func()) {
-	c.count++
-	heap.Push(&c.events, event{c.now + d, c.count, run})
+	c.eventCount++
+	heap.Push(&c.events, event{c.now + d, c.eventCount, run})
 }
 
-// run lets time pass, or stops at the first broken rule.
+// run simulates some time. It stops at the first broken rule.
 func (c *cluster) run(d time.Duration) {
 	end := c.now + d
-	for len(c.events) > 0 && c.events[0].at <= end && c.broken == "" {
+	for len(c.events) > 0 && c.events[0].at <= end && c.violation == "" {
 		e := heap.Pop(&c.events).(event)
 		c.now = e.at
-		c.overlap()
+		c.checkDoubleHolders()
 		e.run()
 	}
 	c.now = end
 }
 
-func (c *cluster) between(low, high time.Duration) time.Duration {
+func (c *cluster) randomDuration(low, high time.Duration) time.Duration {
 	return low + time.Duration(c.random.Int64N(int64(high-low)+1))
 }
 
@@ -121,38 +122,38 @@ func (c *cluster) log(format string, args ...any) {
 	}
 }
 
-// change the API: now, and at each node a moment later. Each node hears of changes in one order.
+// change changes the API. Each node learns of it up to maxAPISkew later, and of all changes in order.
 func (c *cluster) change(apply func(*api)) {
 	apply(&c.api)
-	c.enabled()
+	c.apiChanged()
 	for _, n := range c.nodes {
-		instance := n.instance
-		n.informed = max(n.informed, c.now+c.between(0, skew))
-		c.after(n.informed-c.now, func() {
-			if n.up && n.instance == instance {
+		incarnation := n.incarnation
+		n.apiDelivery = max(n.apiDelivery, c.now+c.randomDuration(0, maxAPISkew))
+		c.after(n.apiDelivery-c.now, func() {
+			if n.up && n.incarnation == incarnation {
 				apply(&n.api)
 				n.regroup()
-				n.wake()
+				n.queueDecision()
 			}
 		})
 	}
 }
 
-// reach reports whether two nodes are connected, be it by way of a third.
+// reach reports whether two nodes are connected, directly or by way of a third.
 func (c *cluster) reach(a, b *node) bool { return a.up && b.up && c.side[a.index] == c.side[b.index] }
 
-// rewire is called when it has changed who can reach whom: each finds out on its own.
-func (c *cluster) rewire() {
-	c.disturb()
+// reachabilityChanged is called when other nodes can reach each other than before. Each node detects it by itself.
+func (c *cluster) reachabilityChanged() {
+	c.recordFault()
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
 			_, alive := a.live[b.name]
 			switch reach := c.reach(a, b); {
 			case a == b || !a.up:
-			case reach && a.live[b.name] != b.instance:
-				c.after(c.between(20*time.Millisecond, missedMax), func() { a.notice(b) })
+			case reach && a.live[b.name] != b.incarnation:
+				c.after(c.randomDuration(20*time.Millisecond, maxDetectionTime), func() { a.detect(b) })
 			case !reach && alive:
-				c.after(c.between(missedMin, missedMax), func() { a.notice(b) })
+				c.after(c.randomDuration(minDetectionTime, maxDetectionTime), func() { a.detect(b) })
 			}
 		}
 	}
@@ -161,28 +162,28 @@ func (c *cluster) rewire() {
 func (c *cluster) crash(n *node) {
 	c.log("%s crashes", n.name)
 	n.up = false
-	c.dropAll(n)
-	c.rewire()
+	c.onCrash(n)
+	c.reachabilityChanged()
 }
 
 func (c *cluster) start(n *node) {
 	n.start()
-	c.log("%s starts as instance %d", n.name, n.instance)
-	c.rewire()
+	c.log("%s starts as incarnation %d", n.name, n.incarnation)
+	c.reachabilityChanged()
 }
 
-// partition puts the nodes on sides; heal is one side for all.
+// partition puts the nodes on so many sides at random. One side means that there is no partition.
 func (c *cluster) partition(sides int) {
 	for i := range c.side {
 		c.side[i] = c.random.IntN(sides)
 	}
 	c.log("sides %v", c.side)
-	c.rewire()
+	c.reachabilityChanged()
 }
 
-// exchange has two nodes tell each other all they know.
+// exchange lets two nodes exchange all claims.
 func (c *cluster) exchange(a, b *node) {
-	c.after(c.between(0, 50*time.Millisecond), func() {
+	c.after(c.randomDuration(0, 50*time.Millisecond), func() {
 		if !c.reach(a, b) || c.cut[[2]int{a.index, b.index}] || c.cut[[2]int{b.index, a.index}] {
 			return
 		}

@@ -8,83 +8,83 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
-// node is a simulated node: what a speaker and its members would know and do.
+// node is a simulated node: what a speaker and its gossip know and do.
 type node struct {
 	*cluster
-	index    int
-	name     string
-	up       bool
-	instance uint64
-	elector  *Elector
-	claims   Claims
-	digest   uint64
-	// live nodes as this one sees it, and those of them that it knows to have settled.
+	index       int
+	name        string
+	up          bool
+	incarnation uint64
+	elector     *Elector
+	claims      Claims
+	digest      uint64
+	// live are the nodes that this one believes alive. settled are those of them that it knows to have settled.
 	live    map[string]uint64
 	settled map[string]uint64
-	// met are the instances that it has exchanged tables with.
+	// met are the incarnations that it has exchanged all claims with.
 	met map[string]uint64
 	api api
-	// informed is when it hears of the last change of the API.
-	informed time.Duration
-	groups   map[*bracket]*Group
-	contests []Contest
-	holds    map[netip.Addr]time.Duration
-	// authored are the addresses that this instance has claimed.
-	authored map[netip.Addr]bool
-	// watched is since when it has seen the same nodes alive.
-	watched time.Duration
-	woken   bool
-	timer   int
-	wait    time.Duration
+	// apiDelivery is when it learns of the last change of the API.
+	apiDelivery time.Duration
+	groups      map[*eligibility]*Group
+	contests    []Contest
+	holds       map[netip.Addr]time.Duration
+	// claimed are the addresses that this incarnation has claimed.
+	claimed map[netip.Addr]bool
+	// unchangedSince is since when it has believed the same nodes alive.
+	unchangedSince time.Duration
+	decisionQueued bool
+	timer          int
+	wait           time.Duration
 }
 
 func (n *node) start() {
 	n.up = true
-	n.instance++
-	n.elector = NewElector(n.name, n.instance, rebalanceAfter)
+	n.incarnation++
+	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
 	n.claims, n.digest = Claims{}, 0
-	n.live = map[string]uint64{n.name: n.instance}
+	n.live = map[string]uint64{n.name: n.incarnation}
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
 	n.api = n.cluster.api.clone()
-	n.informed = n.now
-	n.holds, n.authored = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
-	n.watched = n.now
+	n.apiDelivery = n.now
+	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
+	n.unchangedSince = n.now
 	n.regroup()
-	instance := n.instance
-	n.after(time.Second, func() { n.settle(instance) })
-	n.after(n.between(0, 5*time.Second), func() { n.gossip(instance) })
-	n.wake()
+	incarnation := n.incarnation
+	n.after(time.Second, func() { n.settle(incarnation) })
+	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(incarnation) })
+	n.queueDecision()
 }
 
-func (n *node) settling() bool { return n.settled[n.name] != n.instance }
+func (n *node) settling() bool { return n.settled[n.name] != n.incarnation }
 
-// settle ends the time in which the node claims nothing. The others hear of it.
-func (n *node) settle(instance uint64) {
-	if !n.up || n.instance != instance || !n.settling() {
+// settle ends the time in which the node claims nothing. The other nodes learn of it.
+func (n *node) settle(incarnation uint64) {
+	if !n.up || n.incarnation != incarnation || !n.settling() {
 		return
 	}
 	n.log("%s has settled", n.name)
-	n.settled[n.name] = n.instance
+	n.settled[n.name] = n.incarnation
 	n.regroup()
 	for _, other := range n.nodes {
 		if other != n {
-			n.after(n.between(0, delay), func() { other.hearSettled(n, instance) })
+			n.after(n.randomDuration(0, maxMessageDelay), func() { other.receiveSettled(n, incarnation) })
 		}
 	}
-	n.wake()
+	n.queueDecision()
 }
 
-func (n *node) hearSettled(other *node, instance uint64) {
-	if n.reach(n, other) && other.instance == instance {
-		n.settled[other.name] = instance
+func (n *node) receiveSettled(other *node, incarnation uint64) {
+	if n.reach(n, other) && other.incarnation == incarnation {
+		n.settled[other.name] = incarnation
 		n.regroup()
-		n.wake()
+		n.queueDecision()
 	}
 }
 
-// gossip exchanges tables with somebody every few seconds.
-func (n *node) gossip(instance uint64) {
-	if !n.up || n.instance != instance {
+// gossip exchanges all claims with a random node every few seconds.
+func (n *node) gossip(incarnation uint64) {
+	if !n.up || n.incarnation != incarnation {
 		return
 	}
 	var others []*node
@@ -96,26 +96,26 @@ func (n *node) gossip(instance uint64) {
 	if len(others) > 0 {
 		n.exchange(n, others[n.random.IntN(len(others))])
 	}
-	n.after(n.between(2*time.Second, 5*time.Second), func() { n.gossip(instance) })
+	n.after(n.randomDuration(2*time.Second, 5*time.Second), func() { n.gossip(incarnation) })
 }
 
-// notice finds out how things are with another node.
-func (n *node) notice(other *node) {
+// detect finds out whether another node is alive, and in which incarnation.
+func (n *node) detect(other *node) {
 	was, is := n.live[other.name], uint64(0)
 	if n.reach(n, other) {
-		is = other.instance
+		is = other.incarnation
 	}
 	if !n.up || was == is {
 		return
 	}
-	n.watched = n.now
+	n.unchangedSince = n.now
 	if is == 0 {
-		n.miss(other)
+		n.declareDead(other)
 		return
 	}
 	n.log("%s sees %s", n.name, other.name)
 	if was != 0 {
-		n.missed(n, other)
+		n.onDeclaredDead(n, other)
 	}
 	n.live[other.name] = is
 	if !other.settling() {
@@ -123,24 +123,24 @@ func (n *node) notice(other *node) {
 	}
 	n.exchange(n, other)
 	n.regroup()
-	n.wake()
+	n.queueDecision()
 }
 
-// miss takes another node for dead.
-func (n *node) miss(other *node) {
-	n.log("%s misses %s", n.name, other.name)
+// declareDead believes another node dead.
+func (n *node) declareDead(other *node) {
+	n.log("%s declares %s dead", n.name, other.name)
 	delete(n.live, other.name)
-	n.watched = n.now
-	n.missed(n, other)
+	n.unchangedSince = n.now
+	n.onDeclaredDead(n, other)
 	n.regroup()
-	n.wake()
+	n.queueDecision()
 }
 
-// regroup works the contests out anew: candidates are those that the API names and that are not known to be settling.
+// regroup makes the contests anew. Candidates are the nodes that the API allows and that are not known to be settling.
 func (n *node) regroup() {
-	n.groups = map[*bracket]*Group{}
+	n.groups = map[*eligibility]*Group{}
 	n.contests = n.contests[:0]
-	for i, b := range n.api.brackets {
+	for i, b := range n.api.eligible {
 		if b == nil {
 			continue
 		}
@@ -150,7 +150,7 @@ func (n *node) regroup() {
 	}
 }
 
-func (n *node) group(b *bracket) *Group {
+func (n *node) group(b *eligibility) *Group {
 	if group := n.groups[b]; group != nil {
 		return group
 	}
@@ -169,9 +169,9 @@ func (n *node) group(b *bracket) *Group {
 	return n.groups[b]
 }
 
-// candidate reports whether this node thinks that one may hold an address.
+// candidate reports whether a node may hold an address to this node's knowledge.
 func (n *node) candidate(a netip.Addr, name string) bool {
-	b := n.api.brackets[number(a)]
+	b := n.api.eligible[number(a)]
 	if b == nil {
 		return false
 	}
@@ -179,7 +179,7 @@ func (n *node) candidate(a netip.Addr, name string) bool {
 	return found
 }
 
-// load is how many addresses a node holds, as this one sees it.
+// load returns how many addresses a node holds to this node's knowledge.
 func (n *node) load(name string) int {
 	load := 0
 	for _, contest := range n.contests {
@@ -190,20 +190,20 @@ func (n *node) load(name string) int {
 	return load
 }
 
-// weight of a node that this one thinks may hold an address.
+// weight returns the weight of a node that may hold an address to this node's knowledge.
 func (n *node) weight(a netip.Addr, name string) int {
-	candidate, _ := n.group(n.api.brackets[number(a)]).Find(name)
+	candidate, _ := n.group(n.api.eligible[number(a)]).Find(name)
 	return candidate.Weight
 }
 
-// hear takes in claims that another node tells.
-func (n *node) hear(claims []Claim) {
-	news := false
+// receive learns the claims in a message.
+func (n *node) receive(claims []Claim) {
+	changed := false
 	for _, claim := range claims {
-		news = n.learn(claim) || news
+		changed = n.learn(claim) || changed
 	}
-	if news {
-		n.wake()
+	if changed {
+		n.queueDecision()
 	}
 }
 
@@ -216,59 +216,59 @@ func (n *node) learn(claim Claim) bool {
 	return true
 }
 
-// digest of a claim; a table's is that of all its claims together, so that one need not be merged with its like.
+// digest is the hash of a claim. That of all claims of a node is their combination: nodes with equal digests need not merge.
 func digest(c Claim) uint64 {
 	return rendezvous.Mix(hashAddr(c.Addr) ^ rendezvous.Mix(rendezvous.Hash(c.Node)^rendezvous.Mix(c.Term<<8^c.Incarnation)))
 }
 
-// merge takes in all that another node knows.
+// merge learns all claims that another node knows.
 func (n *node) merge(from *node) {
-	news := false
+	changed := false
 	if n.digest != from.digest {
 		for _, claim := range from.claims {
-			news = n.learn(claim) || news
+			changed = n.learn(claim) || changed
 		}
 	}
-	n.met[from.name] = from.instance
-	n.notice(from)
-	if !from.settling() && n.settled[from.name] != from.instance {
-		n.hearSettled(from, from.instance)
+	n.met[from.name] = from.incarnation
+	n.detect(from)
+	if !from.settling() && n.settled[from.name] != from.incarnation {
+		n.receiveSettled(from, from.incarnation)
 	}
 	if n.settling() && n.metAll() {
-		n.settle(n.instance)
-	} else if news {
-		n.wake()
+		n.settle(n.incarnation)
+	} else if changed {
+		n.queueDecision()
 	}
 }
 
 func (n *node) metAll() bool {
 	for _, other := range n.nodes {
-		if other != n && n.reach(n, other) && n.met[other.name] != other.instance {
+		if other != n && n.reach(n, other) && n.met[other.name] != other.incarnation {
 			return false
 		}
 	}
 	return true
 }
 
-// wake the node: it decides at once, or in a big cluster after a moment, so that a storm of messages costs little.
-func (n *node) wake() {
+// queueDecision decides at once, or in a big cluster a little later, so that many messages cost one decision.
+func (n *node) queueDecision() {
 	if len(n.nodes) < 10 {
 		n.decide()
-	} else if !n.woken {
-		n.woken = true
+	} else if !n.decisionQueued {
+		n.decisionQueued = true
 		n.after(20*time.Millisecond, n.decide)
 	}
 }
 
-// decide asks the elector and does what it says.
+// decide carries out a decision of the Elector.
 func (n *node) decide() {
-	n.woken = false
-	if !n.up || n.broken != "" {
+	n.decisionQueued = false
+	if !n.up || n.violation != "" {
 		return
 	}
 	d := n.elector.Decide(n.contests, Input{epoch.Add(n.now), n.live, n.claims, n.settling()})
 	if len(d.Claims) > 0 {
-		n.claim(d.Claims)
+		n.broadcast(d.Claims)
 	}
 	holds := make(map[netip.Addr]time.Duration, len(d.Hold))
 	for _, h := range d.Hold {
@@ -278,7 +278,7 @@ func (n *node) decide() {
 		}
 		holds[h.Addr] = since
 		if !held {
-			n.took(n, h.Addr)
+			n.onTake(n, h.Addr)
 		}
 	}
 	before := n.holds
@@ -286,14 +286,14 @@ func (n *node) decide() {
 	for _, contest := range n.contests {
 		if _, held := before[contest.Addr]; held {
 			if _, holds := holds[contest.Addr]; !holds {
-				n.dropped(n, contest.Addr)
+				n.onDrop(n, contest.Addr)
 			}
 			delete(before, contest.Addr)
 		}
 	}
 	for a := range before {
 		if _, holds := holds[a]; !holds {
-			n.dropped(n, a)
+			n.onDrop(n, a)
 		}
 	}
 	n.wait = d.Wait
@@ -307,12 +307,12 @@ func (n *node) decide() {
 	}
 }
 
-// claim sends claims to all that are deemed alive, in several messages.
-func (n *node) claim(claims []Claim) {
+// broadcast sends claims to all nodes that are believed alive, in several messages.
+func (n *node) broadcast(claims []Claim) {
 	for _, claim := range claims {
-		n.claimed(n, claim)
+		n.onClaim(n, claim)
 		n.learn(claim)
-		n.authored[claim.Addr] = true
+		n.claimed[claim.Addr] = true
 	}
 	for len(claims) > 0 {
 		size := 1 + n.random.IntN(min(len(claims), 25))
@@ -325,28 +325,28 @@ func (n *node) claim(claims []Claim) {
 	}
 }
 
-// send one message, again and again until it gets through or has been tried often enough. What is cut off all that time
-// comes with an exchange of tables.
+// send sends one message up to maxTries times, until it arrives. A node that is cut off all that time learns the claims in an
+// exchange.
 func (n *node) send(other *node, claims []Claim) {
-	sent, instance, try := n.now, other.instance, time.Duration(0)
+	sent, incarnation, try := n.now, other.incarnation, time.Duration(0)
 	var arrive func()
-	again := func() { n.after(sent+try*delay+n.between(0, delay)-n.now, arrive) }
+	again := func() { n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)-n.now, arrive) }
 	arrive = func() {
 		try++
 		connected := n.side[n.index] == n.side[other.index] && !n.cut[[2]int{n.index, other.index}]
 		switch {
-		case !other.up || other.instance != instance:
-		case connected && (try == tries || !n.chance(loss)):
-			n.log("%s hears from %s%s", other.name, n.name, words(claims))
-			other.hear(claims)
-		case try < tries:
+		case !other.up || other.incarnation != incarnation:
+		case connected && (try == maxTries || !n.chance(lossChance)):
+			n.log("%s learns from %s%s", other.name, n.name, claimsText(claims))
+			other.receive(claims)
+		case try < maxTries:
 			again()
 		}
 	}
 	again()
 }
 
-func words(claims []Claim) string {
+func claimsText(claims []Claim) string {
 	s := ""
 	for _, c := range claims {
 		s += fmt.Sprintf(" %d:%s/%d", number(c.Addr), c.Node, c.Term)

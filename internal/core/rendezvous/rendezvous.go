@@ -1,9 +1,9 @@
-// Package rendezvous is the hash by which all speakers make the same choice (highest random weight): who holds an address,
-// who watches whom. Its one job is those numbers; it refuses to choose. Every version of the speaker must agree on them,
-// so they are written down here and not taken from a library.
+// Package rendezvous has the hash by which all speakers make the same choice: rendezvous hashing, also called highest random
+// weight. Its one job is to compute those numbers; it refuses to choose. All versions of the speaker must compute the same
+// numbers, so the functions are written here and not taken from a library.
 package rendezvous
 
-// Hash is FNV-1a of 64 bits.
+// Hash returns the 64-bit FNV-1a hash.
 func Hash[T string | []byte](data T) uint64 {
 	hash := uint64(14695981039346656037)
 	for i := range len(data) {
@@ -12,7 +12,7 @@ func Hash[T string | []byte](data T) uint64 {
 	return hash
 }
 
-// Mix is the finalizer of MurmurHash3: every bit of the input changes every bit of the output with even chance.
+// Mix is the finalizer of MurmurHash3: every bit of the input changes every bit of the output with even probability.
 func Mix(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd

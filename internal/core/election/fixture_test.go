@@ -10,7 +10,7 @@ import (
 
 func nodeName(i int) string { return fmt.Sprintf("n%d", i) }
 
-// group of the first so many nodes, all of one weight.
+// group returns a group of the first so many nodes, all of one weight.
 func group(nodes int) *Group {
 	var candidates []Candidate
 	for i := range nodes {
@@ -19,7 +19,7 @@ func group(nodes int) *Group {
 	return NewGroup(candidates)
 }
 
-// weighted is a group with a weight for each node by name.
+// weighted returns a group with a weight for each node by name.
 func weighted(weights map[string]int) *Group {
 	var candidates []Candidate
 	for node, weight := range weights {
@@ -36,7 +36,7 @@ func contests(count int, g *Group) []Contest {
 	return contests
 }
 
-// alive are the first so many nodes, as their first instance.
+// alive returns the first so many nodes, each in its first incarnation.
 func alive(nodes int) map[string]uint64 {
 	live := map[string]uint64{}
 	for i := range nodes {
@@ -45,7 +45,7 @@ func alive(nodes int) map[string]uint64 {
 	return live
 }
 
-// held are claims of term 1, dealt out to nodes: the first so many addresses to n0 and so on.
+// held returns claims of term 1: the first so many addresses for n0, the next for n1 and so on.
 func held(counts ...int) Claims {
 	claims, next := Claims{}, 0
 	for node, count := range counts {
@@ -57,8 +57,8 @@ func held(counts ...int) Claims {
 	return claims
 }
 
-// scene is the view of one node, whose elector is asked at given times.
-type scene struct {
+// fixture is what one node knows, with its Elector, which is asked at given times.
+type fixture struct {
 	t        *testing.T
 	elector  *Elector
 	contests []Contest
@@ -66,15 +66,15 @@ type scene struct {
 	last Decision
 }
 
-func newScene(t *testing.T, node int, contests []Contest, live map[string]uint64, claims Claims) *scene {
-	return &scene{
+func newFixture(t *testing.T, node int, contests []Contest, live map[string]uint64, claims Claims) *fixture {
+	return &fixture{
 		t: t, elector: NewElector(nodeName(node), 1, time.Minute), contests: contests,
 		Input: Input{Now: epoch, Live: live, Claims: maps.Clone(claims)},
 	}
 }
 
-// at a time since the beginning the elector decides; what it claims it then knows.
-func (s *scene) at(after time.Duration) *scene {
+// at lets the Elector decide at a time after the epoch. Afterwards the node knows its own claims.
+func (s *fixture) at(after time.Duration) *fixture {
 	s.Now = epoch.Add(after)
 	s.last = s.elector.Decide(s.contests, s.Input)
 	for _, claim := range s.last.Claims {
@@ -83,8 +83,8 @@ func (s *scene) at(after time.Duration) *scene {
 	return s
 }
 
-// want the last decision to hold these addresses.
-func (s *scene) want(addresses ...int) *scene {
+// want asserts the addresses that the last decision holds.
+func (s *fixture) want(addresses ...int) *fixture {
 	s.t.Helper()
 	got := []int{}
 	for _, h := range s.last.Hold {
@@ -96,7 +96,7 @@ func (s *scene) want(addresses ...int) *scene {
 	return s
 }
 
-func (s *scene) wantClaims(count int) *scene {
+func (s *fixture) wantClaims(count int) *fixture {
 	s.t.Helper()
 	if len(s.last.Claims) != count {
 		s.t.Fatalf("after %s %s claims %v, not %d addresses", s.Now.Sub(epoch), s.elector.node, s.last.Claims, count)
@@ -104,7 +104,7 @@ func (s *scene) wantClaims(count int) *scene {
 	return s
 }
 
-func (s *scene) wantWait(wait time.Duration) *scene {
+func (s *fixture) wantWait(wait time.Duration) *fixture {
 	s.t.Helper()
 	if s.last.Wait != wait {
 		s.t.Fatalf("after %s %s waits for %s, not %s", s.Now.Sub(epoch), s.elector.node, s.last.Wait, wait)

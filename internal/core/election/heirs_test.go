@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// heirs claimed by all live nodes, given what each knows, when there is nothing to wait for.
-func heirs(t *testing.T, contests []Contest, live map[string]uint64, claims Claims) Claims {
+// claimedByAll returns what all live nodes claim, each for itself, when all know the same and all delays are over.
+func claimedByAll(t *testing.T, contests []Contest, live map[string]uint64, claims Claims) Claims {
 	t.Helper()
 	all := Claims{}
 	for i := range len(live) {
-		s := newScene(t, i, contests, live, claims).at(0).at(quiet)
+		s := newFixture(t, i, contests, live, claims).at(0).at(newAddressDelay)
 		for _, claim := range s.last.Claims {
 			if other, twice := all[claim.Addr]; twice {
 				t.Fatalf("%s is claimed by %s and %s", claim.Addr, claim.Node, other.Node)
@@ -32,10 +32,10 @@ func counts(claims ...Claims) map[string]int {
 	return counts
 }
 
-func TestNewAddressesAreSpreadEvenly(t *testing.T) {
+func TestHeirs_NewAddressesAreSpreadEvenly(t *testing.T) {
 	for _, test := range []struct{ nodes, addresses int }{{1, 5}, {3, 9}, {3, 10}, {4, 3}, {7, 40}, {20, 21}} {
 		t.Run(fmt.Sprintf("%d addresses over %d nodes", test.addresses, test.nodes), func(t *testing.T) {
-			got := heirs(t, contests(test.addresses, group(test.nodes)), alive(test.nodes), Claims{})
+			got := claimedByAll(t, contests(test.addresses, group(test.nodes)), alive(test.nodes), Claims{})
 			if len(got) != test.addresses {
 				t.Fatalf("%d addresses are claimed", len(got))
 			}
@@ -50,41 +50,41 @@ func TestNewAddressesAreSpreadEvenly(t *testing.T) {
 	}
 }
 
-func TestThoseWithTheFewestGetTheOpenAddresses(t *testing.T) {
+func TestHeirs_LeastLoadedNodesInherit(t *testing.T) {
 	claims := held(6, 2, 4)
-	got := heirs(t, contests(15, group(3)), alive(3), claims)
+	got := claimedByAll(t, contests(15, group(3)), alive(3), claims)
 	if load := counts(claims, got); load["n0"] != 6 || load["n1"]+load["n2"] != 9 || load["n1"] < 4 || load["n2"] < 4 {
 		t.Fatalf("loads are %v", load)
 	}
 }
 
-func TestTheHighestWeightGetsTheOpenAddressesWhateverItHolds(t *testing.T) {
+func TestHeirs_HighestWeightInheritsWhateverItHolds(t *testing.T) {
 	g := weighted(map[string]int{"n0": 1, "n1": 10, "n2": 10})
 	claims := held(0, 8)
-	got := heirs(t, contests(12, g), alive(3), claims)
+	got := claimedByAll(t, contests(12, g), alive(3), claims)
 	if load := counts(got); load["n2"] != 4 {
 		t.Fatalf("loads are %v", load)
 	}
 	// The preferred nodes are dead.
-	if load := counts(heirs(t, contests(12, g), alive(1), Claims{})); load["n0"] != 12 {
+	if load := counts(claimedByAll(t, contests(12, g), alive(1), Claims{})); load["n0"] != 12 {
 		t.Fatalf("loads are %v", load)
 	}
 }
 
-func TestAddressesThatFewNodesMayHoldLeaveTheOthersToTheRest(t *testing.T) {
+func TestHeirs_AddressesOfFewCandidatesAreAssignedFirst(t *testing.T) {
 	few, everyone := group(1), group(3)
 	list := contests(9, everyone)
 	for i := 6; i < 9; i++ {
 		list[i].Group = few
 	}
-	if load := counts(heirs(t, list, alive(3), Claims{})); load["n0"] != 3 || load["n1"] != 3 || load["n2"] != 3 {
+	if load := counts(claimedByAll(t, list, alive(3), Claims{})); load["n0"] != 3 || load["n1"] != 3 || load["n2"] != 3 {
 		t.Fatalf("loads are %v", load)
 	}
 }
 
-// TestHeirsAreTheSameWhateverHasBeenClaimedAlready is why nodes that learn of things at different times do not get into
-// each other's way.
-func TestHeirsAreTheSameWhateverHasBeenClaimedAlready(t *testing.T) {
+// TestHeirs_AreTheSameWhateverHasBeenClaimed is why nodes that learn of changes at different times do not claim the same
+// address.
+func TestHeirs_AreTheSameWhateverHasBeenClaimed(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		nodes, addresses := 2+random.IntN(8), 1+random.IntN(60)
@@ -95,13 +95,13 @@ func TestHeirsAreTheSameWhateverHasBeenClaimedAlready(t *testing.T) {
 				standing.Learn(Claim{addr(i), nodeName(random.IntN(nodes)), 1, 1})
 			}
 		}
-		all := heirs(t, list, alive(nodes), standing)
-		for i := range addresses { // In order, for the sake of the seed.
+		all := claimedByAll(t, list, alive(nodes), standing)
+		for i := range addresses { // in order, so that the result depends on the seed alone
 			if claim, ok := all[addr(i)]; ok && random.IntN(2) == 0 {
 				standing.Learn(claim)
 			}
 		}
-		for a, claim := range heirs(t, list, alive(nodes), standing) {
+		for a, claim := range claimedByAll(t, list, alive(nodes), standing) {
 			if all[a] != claim {
 				t.Fatalf("seed %d: heir to %s is %s, and %s when some have been claimed", seed, a, all[a].Node, claim.Node)
 			}
@@ -109,10 +109,10 @@ func TestHeirsAreTheSameWhateverHasBeenClaimedAlready(t *testing.T) {
 	}
 }
 
-func TestAnOpenAddressMoreMovesFewOfTheOtherHeirs(t *testing.T) {
+func TestHeirs_OneMoreAddressChangesFewOtherHeirs(t *testing.T) {
 	moved := 0
 	for n := 20; n < 120; n++ {
-		before, after := heirs(t, contests(n, group(5)), alive(5), Claims{}), heirs(t, contests(n+1, group(5)), alive(5), Claims{})
+		before, after := claimedByAll(t, contests(n, group(5)), alive(5), Claims{}), claimedByAll(t, contests(n+1, group(5)), alive(5), Claims{})
 		for a, claim := range before {
 			if after[a] != claim {
 				moved++
@@ -124,12 +124,12 @@ func TestAnOpenAddressMoreMovesFewOfTheOtherHeirs(t *testing.T) {
 	}
 }
 
-func TestDecideBearsNonsense(t *testing.T) {
+func TestElector_BearsInvalidInput(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 3))
 	names := []string{"", "n0", "n1", "n2", "x"}
 	some := func() string { return names[random.IntN(len(names))] }
 	for range 300 {
-		s := newScene(t, random.IntN(3), nil, map[string]uint64{}, Claims{})
+		s := newFixture(t, random.IntN(3), nil, map[string]uint64{}, Claims{})
 		for range random.IntN(4) {
 			s.Live[some()] = uint64(random.IntN(2))
 		}
