@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -32,9 +33,9 @@ func peerAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 18, byte(i
 func runPeer() int {
 	ours := netip.MustParseAddr(os.Getenv(peerProcess))
 	m := New(Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
-	var desired []Session
+	var desired []announce.BFDSession
 	for i := 1; i <= many; i++ {
-		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: ours, Local: peerAddr(i)})
+		desired = append(desired, announce.BFDSession{Name: fmt.Sprint(i), Peer: ours, Local: peerAddr(i)})
 	}
 	if err := m.Set(context.Background(), desired); err != nil {
 		return 1
@@ -59,9 +60,9 @@ func manySessions(b *testing.B) (*cable, *running) {
 	peer := netnstest.NewDaemon(b, c.Other, "peer", "/proc/self/exe")
 	peer.Env = []string{peerProcess + "=" + ours.String()}
 	peer.Start()
-	var desired []Session
+	var desired []announce.BFDSession
 	for i := 1; i <= many; i++ {
-		desired = append(desired, Session{Name: fmt.Sprint(i), Peer: peerAddr(i)})
+		desired = append(desired, announce.BFDSession{Name: fmt.Sprint(i), Peer: peerAddr(i)})
 	}
 	r := start(b, desired...)
 	netnstest.Eventually(b, "all are up", func() error { return r.allUp() })
@@ -77,8 +78,8 @@ func (r *running) allUp() error {
 	return nil
 }
 
-// BenchmarkManySessions tells the part of a core that 300 sessions at 300 ms cost. An operation is a second of them.
-func BenchmarkManySessions(b *testing.B) {
+// BenchmarkMonitor_ManySessions tells the part of a core that 300 sessions at 300 ms cost. An operation is a second of them.
+func BenchmarkMonitor_ManySessions(b *testing.B) {
 	_, r := manySessions(b)
 	before, start := cpu(b), time.Now()
 	for b.Loop() {
@@ -102,9 +103,9 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkJitter tells the gaps between packets of a session as the other end sees them, of 300 sessions at 300 ms, idle
+// BenchmarkMonitor_Jitter tells the gaps between packets of a session as the other end sees them, of 300 sessions at 300 ms, idle
 // and beside goroutines that keep all cores and the garbage collector busy. RFC 5880 section 6.8.7 asks for 225 to 300 ms.
-func BenchmarkJitter(b *testing.B) {
+func BenchmarkMonitor_Jitter(b *testing.B) {
 	for _, busy := range []int{0, 2, 16} {
 		b.Run(fmt.Sprintf("busy=%d", busy), func(b *testing.B) {
 			c, r := manySessions(b)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -60,23 +61,25 @@ func birdBFD(neighbor, kind string, interval, multiplier int) string {
 	return fmt.Sprintf("%s { interval %d ms; multiplier %d; };\nneighbor %s;", kind, interval, multiplier, neighbor)
 }
 
-func TestBIRDUpAndDown(t *testing.T) {
+func TestBIRD_UpAndDown(t *testing.T) {
 	for _, row := range []struct {
 		name     string
-		ours     func(*cable) Session
+		ours     func(*cable) announce.BFDSession
 		neighbor func(*cable) string
 		kind     string
 	}{
-		{"IPv4", func(c *cable) Session { return Session{Peer: c.Theirs} }, func(c *cable) string {
+		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} }, func(c *cable) string {
 			return fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 		}, `interface "*"`},
-		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.TheirsLL.WithZone(c.Near)} }, func(c *cable) string {
+		{"IPv6 link-local", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near)} }, func(c *cable) string {
 			return fmt.Sprintf("%s dev \"%s\" local %s", c.OursLL, c.Far, c.TheirsLL)
 		}, `interface "*"`},
-		{"multihop", func(c *cable) Session { return Session{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
+		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
 			return fmt.Sprintf("%s local %s multihop on", c.Ours, c.Theirs)
 		}, "multihop"},
-		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.Theirs6, MultiHop: true, Local: c.Ours6} }, func(c *cable) string {
+		{"IPv6 multihop", func(c *cable) announce.BFDSession {
+			return announce.BFDSession{Peer: c.Theirs6, MultiHop: true, Local: c.Ours6}
+		}, func(c *cable) string {
 			return fmt.Sprintf("%s local %s multihop on", c.Ours6, c.Theirs6)
 		}, "multihop"},
 	} {
@@ -90,7 +93,7 @@ func TestBIRDUpAndDown(t *testing.T) {
 			r := start(t, wanted)
 			r.up("tor")
 			router.has(ours, "Up", "0.100", "0.500")
-			if s := r.status("tor"); s.Transmit != 100*ms || s.Detection != 500*ms {
+			if s := r.status("tor"); s.TransmitInterval != 100*ms || s.DetectionTime != 500*ms {
 				t.Errorf("%+v", s)
 			}
 			cutAt := time.Now()
@@ -108,11 +111,11 @@ func TestBIRDUpAndDown(t *testing.T) {
 	}
 }
 
-func TestBIRDChangesIntervals(t *testing.T) {
+func TestBIRD_ChangesIntervals(t *testing.T) {
 	c := newCable(t)
 	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
-	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 	for _, change := range []struct {
@@ -128,7 +131,7 @@ func TestBIRDChangesIntervals(t *testing.T) {
 		router.configure(birdBFD(neighbor, `interface "*"`, change, 5))
 		r.await("tor", "has BIRD's intervals", func(s Status) bool {
 			longer := time.Duration(max(change, 300)) * ms
-			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
+			return s.TransmitInterval == longer && s.ReceiveInterval == longer && s.DetectionTime == 5*longer
 		})
 	}
 	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
@@ -136,12 +139,12 @@ func TestBIRDChangesIntervals(t *testing.T) {
 	}
 }
 
-func TestBothEndsOfBIRDRestart(t *testing.T) {
+func TestBIRD_BothEndsRestart(t *testing.T) {
 	outer := t // Of what outlives a part of the test.
 	c := newCable(t)
 	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
-	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 	t.Run("BIRD crashes", func(t *testing.T) {

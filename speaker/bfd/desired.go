@@ -11,43 +11,44 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
-// Session is a session that is wanted.
-type Session = announce.BFDSession
-
-// The limits of a profile, as the API has them.
+// The limits and defaults of a profile, as the API has them.
 const (
-	shortest, usualInterval, longest = 10 * time.Millisecond, 300 * time.Millisecond, time.Minute
-	usualMultiplier                  = 3
-	// The TTL of all that is sent, and what must be left of it on arrival: all over a single hop (RFC 5881 section 5).
-	fullTTL, usualTTL = 255, 254
+	minInterval, defaultInterval, maxInterval = 10 * time.Millisecond, 300 * time.Millisecond, time.Minute
+	defaultDetectMult                         = 3
+	// maxTTL is the TTL of all packets that we send, and that packets over a single hop must have on arrival (RFC 5881
+	// section 5). defaultMinimumTTL is the least that packets over several hops must have.
+	maxTTL, defaultMinimumTTL = 255, 254
 )
 
-func parametersOf(s *Session) bfdsession.Parameters {
-	clamp := func(d time.Duration) time.Duration { return min(max(cmp.Or(d, usualInterval), shortest), longest) }
+// parametersOf returns the parameters of a session, with defaults filled in and kept within the limits.
+func parametersOf(s *announce.BFDSession) bfdsession.Parameters {
+	clamp := func(d time.Duration) time.Duration {
+		return min(max(cmp.Or(d, defaultInterval), minInterval), maxInterval)
+	}
 	return bfdsession.Parameters{
 		DesiredMinTx: clamp(s.Profile.TransmitInterval), RequiredMinRx: clamp(s.Profile.ReceiveInterval),
-		DetectMult: uint8(min(max(cmp.Or(s.Profile.DetectMultiplier, usualMultiplier), 1), 255)),
+		DetectMult: uint8(min(max(cmp.Or(s.Profile.DetectMultiplier, defaultDetectMult), 1), 255)),
 		Passive:    s.Profile.Passive,
 	}
 }
 
-// minimumTTLOf packets that are accepted.
-func minimumTTLOf(s *Session) int {
+// minimumTTLOf returns the TTL that packets of the peer must have on arrival (RFC 5881 section 5, RFC 5883 section 5).
+func minimumTTLOf(s *announce.BFDSession) int {
 	if !s.MultiHop {
-		return fullTTL
+		return maxTTL
 	}
-	return min(max(cmp.Or(s.Profile.MinimumTTL, usualTTL), 1), fullTTL)
+	return min(max(cmp.Or(s.Profile.MinimumTTL, defaultMinimumTTL), 1), maxTTL)
 }
 
-// path is what a session watches. Two sessions of the same path would be one.
+// path identifies what a session monitors. Two sessions of the same path would be one.
 type path struct {
 	peer, local netip.Addr
 	device      string
 	multiHop    bool
 }
 
-// pathOf reads where a session goes. The error says why it cannot be had.
-func pathOf(s *Session) (path, error) {
+// pathOf returns the path of a session. The error says why there can be none.
+func pathOf(s *announce.BFDSession) (path, error) {
 	p := path{peer: s.Peer.Unmap(), local: s.Local.Unmap().WithZone(""), device: s.Device, multiHop: s.MultiHop}
 	switch {
 	case !p.peer.IsValid() || p.peer.IsUnspecified() || p.peer.IsMulticast():
@@ -65,22 +66,25 @@ func pathOf(s *Session) (path, error) {
 	return p, nil
 }
 
-// ear says which listener hears the peer.
-func (p path) ear() ear { return ear{v6: p.peer.Is6(), multiHop: p.multiHop, device: p.device} }
+// listenerKey identifies the listener that receives the peer's packets.
+func (p path) listenerKey() listenerKey {
+	return listenerKey{v6: p.peer.Is6(), multiHop: p.multiHop, device: p.device}
+}
 
-// errNameTwice is one of the reasons for which a session is refused.
+// errNameTwice is the error of a session that has the name of another.
 var errNameTwice = errors.New("another session has the same name")
 
-// refusal is a session that cannot be had.
-type refusal struct {
+// rejection is a desired session that is invalid.
+type rejection struct {
 	name string
 	peer netip.Addr
 	err  error
 }
 
-// sort out what can be had of what is wanted, each path once, and what cannot.
-func sortOut(desired []Session) (order []path, wanted map[path]*Session, refused []refusal) {
-	wanted = make(map[path]*Session, len(desired))
+// validate separates the desired sessions that are valid, each path once, from those that are not. order is the order in
+// which they were given.
+func validate(desired []announce.BFDSession) (order []path, wanted map[path]*announce.BFDSession, rejected []rejection) {
+	wanted = make(map[path]*announce.BFDSession, len(desired))
 	names := make(map[string]struct{}, len(desired))
 	for i := range desired {
 		s := &desired[i]
@@ -92,12 +96,12 @@ func sortOut(desired []Session) (order []path, wanted map[path]*Session, refused
 			err = fmt.Errorf("session %s watches the same path", other.Name)
 		}
 		if err != nil {
-			refused = append(refused, refusal{s.Name, s.Peer, err})
+			rejected = append(rejected, rejection{s.Name, s.Peer, err})
 			continue
 		}
 		names[s.Name] = struct{}{}
 		wanted[p] = s
 		order = append(order, p)
 	}
-	return order, wanted, refused
+	return order, wanted, rejected
 }

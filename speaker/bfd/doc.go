@@ -1,20 +1,21 @@
-// Package bfd watches the paths to routers by BFD: RFC 5880 in asynchronous mode, RFC 5881 over a single hop and RFC 5883
-// over several. Its one job is to make the sessions what Set says they should be, and to say by Status, Changes and OnDown
-// what became of them. It refuses to decide which paths are watched, and to do anything about one that has failed: that is
-// for whoever depends on it (RFC 5882). What it does not do of RFC 5880 is listed in internal/core/bfdsession.
+// Package bfd monitors the paths to routers by BFD: RFC 5880 in asynchronous mode, RFC 5881 over a single hop, and RFC 5883
+// over several. Its one job is to make the BFD sessions what Set says, and to tell by Status, Changes and OnDown what
+// happened to them. It refuses to decide which paths are monitored, and to react when one has failed: that is for the
+// protocols that depend on the path (RFC 5882). internal/core/bfdsession lists what of RFC 5880 is not implemented.
 //
-// The protocol itself is a value, session.Machine. Around it are, for the whole package:
+// The state machine of a session is a value, bfdsession.Machine. Around it, the Monitor (monitor.go, set.go) has:
 //
-//   - a socket to receive by for each family, kind of session and VRF, shared by all sessions of it (listener.go);
-//   - a socket to send by for each session, which keeps its source port as long as the session lives (sender.go);
-//   - one timer for the earliest thing that any session has to do (clock.go).
+//   - a socket to receive by for each family, kind of session (single-hop or multihop) and VRF, shared by all sessions that
+//     fit (listener.go, receive.go);
+//   - a socket to send by for each session (session.go), which keeps its source port as long as it lives (sender.go);
+//   - one timer for the session that is due first (schedule.go).
 //
-// One lock guards all of it. What is done under it never blocks: a packet that cannot be sent at once is counted and lost,
-// like any other.
+// One lock guards all of it. Nothing that is done under it blocks: a packet that cannot be sent at once is counted and lost,
+// like any other. Calls of OnDown and the log wait in notifications.go.
 //
-// A peer is not accused of our own laziness: before a session is declared down, what has arrived and waits in the sockets
-// is looked at, so that a process that was not scheduled in time finds the packets that were (clock.go).
+// A peer is not blamed when this process was not scheduled in time: before a session is declared down, packets that wait in
+// the sockets are handled.
 //
-// A profile is changed in place, by a Poll Sequence; no session goes down for that. What goes is told AdminDown, which a
-// router does not take for a failure.
+// A profile is changed by a Poll Sequence; no session goes down for that. The peer of a session that is removed is sent
+// AdminDown, which routers do not take for a failure.
 package bfd

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -88,24 +89,28 @@ func (f *frr) up(addr netip.Addr) {
 
 const intervals = "receive-interval 100\ntransmit-interval 100\ndetect-multiplier 5"
 
-// TestFRRUpAndDown in all the ways there are.
-func TestFRRUpAndDown(t *testing.T) {
+// TestFRR_UpAndDown in all the ways there are.
+func TestFRR_UpAndDown(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		ours func(*cable) Session
+		ours func(*cable) announce.BFDSession
 		peer func(*cable) string
 	}{
-		{"IPv4", func(c *cable) Session { return Session{Peer: c.Theirs} }, func(c *cable) string { return "peer " + c.Ours.String() }},
-		{"IPv6", func(c *cable) Session { return Session{Peer: c.Theirs6} }, func(c *cable) string {
+		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} }, func(c *cable) string { return "peer " + c.Ours.String() }},
+		{"IPv6", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs6} }, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s", c.Ours6, c.Theirs6)
 		}},
-		{"IPv6 link-local", func(c *cable) Session { return Session{Peer: c.TheirsLL.WithZone(c.Near), Local: c.OursLL} }, func(c *cable) string {
+		{"IPv6 link-local", func(c *cable) announce.BFDSession {
+			return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near), Local: c.OursLL}
+		}, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s interface %s", c.OursLL, c.TheirsLL, c.Far)
 		}},
-		{"multihop", func(c *cable) Session { return Session{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
+		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
 			return fmt.Sprintf("peer %s multihop local-address %s", c.Ours, c.Theirs)
 		}},
-		{"IPv6 multihop", func(c *cable) Session { return Session{Peer: c.Theirs6, Local: c.Ours6, MultiHop: true} }, func(c *cable) string {
+		{"IPv6 multihop", func(c *cable) announce.BFDSession {
+			return announce.BFDSession{Peer: c.Theirs6, Local: c.Ours6, MultiHop: true}
+		}, func(c *cable) string {
 			return fmt.Sprintf("peer %s multihop local-address %s", c.Ours6, c.Theirs6)
 		}},
 	} {
@@ -121,7 +126,7 @@ func TestFRRUpAndDown(t *testing.T) {
 			}
 			r.up("tor")
 			router.up(ours)
-			if s := r.status("tor"); s.Transmit != 100*ms || s.Receive != 100*ms || s.Detection != 500*ms {
+			if s := r.status("tor"); s.TransmitInterval != 100*ms || s.ReceiveInterval != 100*ms || s.DetectionTime != 500*ms {
 				t.Errorf("%+v", s)
 			}
 			if p := router.peer(ours, "has our intervals", func(p frrPeer) bool { return p.RemoteTx == 100 && p.RemoteRx == 100 }); p.RemoteMult != 5 {
@@ -146,10 +151,10 @@ func TestFRRUpAndDown(t *testing.T) {
 	}
 }
 
-func TestFRRChangesIntervals(t *testing.T) {
+func TestFRR_ChangesIntervals(t *testing.T) {
 	c := newCable(t)
 	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
-	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 
@@ -160,14 +165,14 @@ func TestFRRChangesIntervals(t *testing.T) {
 			return p.RemoteTx == change.interval && p.RemoteRx == change.interval && p.RemoteMult == change.multiplier
 		})
 		r.await("tor", "has them confirmed", func(s Status) bool {
-			return !s.Polling && s.Transmit == time.Duration(max(change.interval, 100))*ms
+			return !s.Polling && s.TransmitInterval == time.Duration(max(change.interval, 100))*ms
 		})
 	}
 	for _, change := range []int{700, 60, 500} {
 		router.configure("peer "+c.Ours.String(), fmt.Sprintf("receive-interval %d", change), fmt.Sprintf("transmit-interval %d", change))
 		r.await("tor", "has FRR's intervals", func(s Status) bool {
 			longer := time.Duration(max(change, 300)) * ms
-			return s.Transmit == longer && s.Receive == longer && s.Detection == 5*longer
+			return s.TransmitInterval == longer && s.ReceiveInterval == longer && s.DetectionTime == 5*longer
 		})
 	}
 	if s := r.status("tor"); s.State != bfdsession.Up || s.Downs != 0 {
@@ -176,11 +181,11 @@ func TestFRRChangesIntervals(t *testing.T) {
 	router.up(c.Ours)
 }
 
-func TestBothEndsOfFRRRestart(t *testing.T) {
+func TestFRR_BothEndsRestart(t *testing.T) {
 	outer := t // Of what outlives a part of the test.
 	c := newCable(t)
 	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
-	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}
 	r := start(t, wanted)
 	r.up("tor")
 
@@ -196,7 +201,7 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 	t.Run("bfdd restarts before we miss it", func(t *testing.T) {
 		wanted.Profile = profile(2*time.Second, 20)
 		r.set(wanted)
-		r.await("tor", "has long intervals", func(s Status) bool { return s.Detection >= 10*time.Second && !s.Polling })
+		r.await("tor", "has long intervals", func(s Status) bool { return s.DetectionTime >= 10*time.Second && !s.Polling })
 		router.bfdd.Kill()
 		router.startBFD()
 		if s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 2 }); !strings.HasPrefix(s.LastDown, "the peer says Down") {
@@ -220,8 +225,8 @@ func TestBothEndsOfFRRRestart(t *testing.T) {
 	t.Run("FRR is shut down on purpose", func(t *testing.T) {
 		router.configure("peer "+c.Ours.String(), "shutdown")
 		s := r.down("tor")
-		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborSignaledDown || len(r.told()) > 0 {
-			t.Errorf("%+v, OnDown was told %q", s, r.told())
+		if s.PeerState != bfdsession.AdminDown || s.Downs != 0 || s.Diag != bfdsession.DiagNeighborSignaledDown || len(r.onDownCalls()) > 0 {
+			t.Errorf("%+v, OnDown was told %q", s, r.onDownCalls())
 		}
 		router.configure("peer "+c.Ours.String(), "no shutdown")
 		r.up("tor")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
@@ -65,24 +66,24 @@ type running struct {
 	registry *prometheus.Registry
 	end      func()
 
-	mu    sync.Mutex
-	falls []string
+	mu       sync.Mutex
+	failures []string
 }
 
 // start runs a Monitor until end, or the end of the test.
-func start(t testing.TB, desired ...Session) *running {
+func start(t testing.TB, desired ...announce.BFDSession) *running {
 	t.Helper()
 	return startBy(t, func(f func()) { f() }, desired...)
 }
 
 // startIn runs a Monitor in another namespace.
-func startIn(t testing.TB, n *netnstest.Namespace, desired ...Session) *running {
+func startIn(t testing.TB, n *netnstest.Namespace, desired ...announce.BFDSession) *running {
 	t.Helper()
 	return startBy(t, func(f func()) { n.Do(t, f) }, desired...)
 }
 
 // startBy runs a Monitor by what decides in which namespace a function runs.
-func startBy(t testing.TB, by func(func()), desired ...Session) *running {
+func startBy(t testing.TB, by func(func()), desired ...announce.BFDSession) *running {
 	t.Helper()
 	out := io.Discard
 	if testing.Verbose() {
@@ -94,7 +95,7 @@ func startBy(t testing.TB, by func(func()), desired ...Session) *running {
 		OnDown: func(name, why string) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.falls = append(r.falls, name+": "+why)
+			r.failures = append(r.failures, name+": "+why)
 		},
 	})
 	r.set(desired...)
@@ -123,7 +124,7 @@ func startBy(t testing.TB, by func(func()), desired ...Session) *running {
 	return r
 }
 
-func (r *running) set(desired ...Session) {
+func (r *running) set(desired ...announce.BFDSession) {
 	r.t.Helper()
 	r.by(func() {
 		if err := r.Set(context.Background(), desired); err != nil {
@@ -168,9 +169,9 @@ func (r *running) down(name string) Status {
 	return r.await(name, "is down", func(s Status) bool { return s.State == bfdsession.Down })
 }
 
-// told gives what OnDown was told.
-func (r *running) told() []string {
+// onDownCalls gives what OnDown was told.
+func (r *running) onDownCalls() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.falls)
+	return slices.Clone(r.failures)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
-// dropReason is why a packet was not given to a session.
+// dropReason is why a received packet was not given to a session; a label of a metric.
 type dropReason string
 
 const (
@@ -17,10 +17,10 @@ const (
 	dropError     dropReason = "error"
 )
 
-// metrics of packets, looked up once so that a packet costs an addition.
+// metrics of packets. The counters are looked up once, so that a packet costs one addition.
 type metrics struct {
-	sent, unsent, received prometheus.Counter
-	dropped                map[dropReason]prometheus.Counter
+	sent, sendFailures, received prometheus.Counter
+	dropped                      map[dropReason]prometheus.Counter
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -30,13 +30,13 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	}
 	dropped := factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "daymark_bfd_packets_dropped_total",
-		Help: "BFD packets received and not used, by reason: ttl, malformed, unknown_session, error.",
+		Help: "BFD packets received and dropped, by reason: ttl, malformed, unknown_session, error.",
 	}, []string{"reason"})
 	m := &metrics{
-		sent:     counter("packets_sent_total", "BFD packets sent."),
-		unsent:   counter("send_failures_total", "BFD packets that the kernel refused to send."),
-		received: counter("packets_received_total", "BFD packets received, the dropped ones among them."),
-		dropped:  map[dropReason]prometheus.Counter{},
+		sent:         counter("packets_sent_total", "BFD packets sent."),
+		sendFailures: counter("send_failures_total", "BFD packets that the kernel refused to send."),
+		received:     counter("packets_received_total", "BFD packets received, including those dropped."),
+		dropped:      map[dropReason]prometheus.Counter{},
 	}
 	for _, reason := range []dropReason{dropTTL, dropMalformed, dropUnknown, dropError} {
 		m.dropped[reason] = dropped.WithLabelValues(string(reason))
@@ -44,7 +44,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) drop(why dropReason) { m.dropped[why].Inc() }
+func (m *metrics) countDropped(why dropReason) { m.dropped[why].Inc() }
 
 var (
 	sessionUp = prometheus.NewDesc("daymark_bfd_session_up",
@@ -55,7 +55,7 @@ var (
 		"BFD sessions, by state: Down, Init, Up.", []string{"state"}, nil)
 )
 
-// collector makes metrics of the sessions as they are when asked.
+// collector makes the metrics from the present state of the sessions.
 type collector struct{ monitor *Monitor }
 
 // Describe implements prometheus.Collector.
@@ -72,7 +72,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, s := range c.monitor.Status() {
 		states[s.State]++
 		if _, twice := names[s.Name]; twice {
-			continue // It was refused for that.
+			continue // The second of two sessions with one name is invalid, and would be the same time series.
 		}
 		names[s.Name] = struct{}{}
 		up := 0.0

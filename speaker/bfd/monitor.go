@@ -3,69 +3,66 @@ package bfd
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 const (
-	// retry is how long a session that cannot be had waits for another attempt, and an interface that was replaced by one
-	// of the same name for being noticed.
-	retry = 3 * time.Second
-	// patience is how long the end waits for farewells.
-	patience = 1100 * time.Millisecond
+	// retryInterval is how often sessions without sockets are tried again, and interfaces are checked for having been
+	// replaced by others of the same name.
+	retryInterval = 3 * time.Second
+	// shutdownTimeout is how long the shutdown waits until all peers have been sent AdminDown.
+	shutdownTimeout = 1100 * time.Millisecond
 )
 
 // Config of a Monitor.
 type Config struct {
-	// Log receives what happens to sessions; nil: nothing is logged.
+	// Log receives what happens to sessions; with nil, nothing is logged.
 	Log *slog.Logger
-	// Registerer of the metrics; nil: they are not registered.
+	// Registerer of the metrics; with nil, they are not registered.
 	Registerer prometheus.Registerer
-	// OnDown is called at once when a session that was up has failed, with its name and why in words; not when the peer
-	// has taken it down on purpose (RFC 5882 section 4.2). Calls come one at a time and hold up nothing but each other.
-	// Failures of the same session that come faster than the calls return are one call. nil: nobody is called.
-	OnDown func(name, why string)
+	// OnDown is called at once when a session that was up has failed, with its name and the reason; not when the peer has
+	// taken it down by intention (RFC 5882 section 4.2). There is one call at a time, which delays other calls only. When a
+	// session fails again before its call was made, both failures are one call. It may be nil.
+	OnDown func(name, reason string)
 }
 
 // Monitor holds the BFD sessions of a node.
 type Monitor struct {
 	log     *slog.Logger
-	onDown  func(name, why string)
+	onDown  func(name, reason string)
 	metrics *metrics
 	changes chan struct{}
 
-	// changing orders Set, the retries and the end. It is taken before mu, and held while sockets are closed.
-	changing sync.Mutex
+	// setMu serializes Set, the retries and the shutdown. It is taken before mu, and held while sockets are closed.
+	setMu sync.Mutex
 	// mu guards everything below. Nothing that is done under it blocks.
 	mu      sync.Mutex
 	running bool
-	desired []Session // Given before Start.
+	desired []announce.BFDSession // Set before Start.
 
-	watches map[path]*watch
-	refused []refusal
-	// leaving are told farewell, and are in no other map.
-	leaving         map[*watch]struct{}
-	byDiscriminator map[uint32]*watch
-	byAddress       map[address]*watch
-	listeners       map[ear]*listener
-	// closing are listeners to be closed without mu, which their readers wait for.
+	sessions map[path]*session
+	rejected []rejection
+	// adminDown are removed sessions whose peers are still being sent AdminDown. They are in no other map.
+	adminDown       map[*session]struct{}
+	byDiscriminator map[uint32]*session
+	byAddress       map[demuxKey]*session
+	listeners       map[listenerKey]*listener
+	// closing are listeners to be closed without mu, because their readers wait for mu.
 	closing []*listener
 	readers sync.WaitGroup
 
-	queue queue
-	timer *time.Timer
-	armed time.Time // When the timer fires; zero: it has fired, or is not set.
+	queue   sessionHeap
+	timer   *time.Timer
+	timerAt time.Time // When the timer fires; zero when it has fired or is not set.
 
-	news  news
-	inbox inbox
+	notifications notifications
+	receiveBuffer receiveBuffer
 }
 
 // New makes a Monitor without sessions. It does no I/O; nothing runs before Start.
@@ -73,9 +70,9 @@ func New(cfg Config) *Monitor {
 	m := &Monitor{
 		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown,
 		metrics: newMetrics(cfg.Registerer), changes: make(chan struct{}, 1),
-		watches: map[path]*watch{}, leaving: map[*watch]struct{}{},
-		byDiscriminator: map[uint32]*watch{}, byAddress: map[address]*watch{}, listeners: map[ear]*listener{},
-		news: news{falls: map[string]string{}, wake: make(chan struct{}, 1)},
+		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
+		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},
+		notifications: notifications{failures: map[string]string{}, wake: make(chan struct{}, 1)},
 	}
 	m.timer = time.NewTimer(time.Hour)
 	m.timer.Stop()
@@ -85,192 +82,106 @@ func New(cfg Config) *Monitor {
 	return m
 }
 
-// Start runs the sessions until ctx ends, and then tells all peers AdminDown, which takes at most about a second. It returns
-// nil when ctx ends.
+// Start runs the sessions until ctx ends, and then sends AdminDown to all peers, which takes about a second at most. It
+// returns nil.
 func (m *Monitor) Start(ctx context.Context) error {
-	m.changing.Lock()
+	m.setMu.Lock()
 	m.mu.Lock()
 	m.running = true
 	if err := m.apply(ctx, m.desired); err != nil {
-		m.say(slog.LevelError, "BFD sessions are not all as desired", "error", err)
+		m.queueLog(slog.LevelError, "BFD sessions are not all as desired", "error", err)
 	}
 	m.desired = nil
-	m.unlock()
-	m.changing.Unlock()
+	m.unlockAndClose()
+	m.setMu.Unlock()
 
-	told := make(chan struct{})
-	var teller sync.WaitGroup
-	teller.Go(func() { m.tell(told) })
+	ended := make(chan struct{})
+	var notifier sync.WaitGroup
+	notifier.Go(func() { m.notifyLoop(ended) })
 	m.run(ctx)
-	m.end()
-	close(told)
-	teller.Wait()
+	m.shutdown()
+	close(ended)
+	notifier.Wait()
 	return nil
 }
 
-// run is the clock of the sessions.
+// run does what is due, until ctx ends.
 func (m *Monitor) run(ctx context.Context) {
-	ticker := time.NewTicker(retry)
+	ticker := time.NewTicker(retryInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.timer.C:
-			m.tick()
+			m.timerFired()
 		case <-ticker.C:
-			m.tend(ctx)
+			m.retryAll(ctx)
 		}
 	}
 }
 
-// end says farewell and closes all sockets.
-func (m *Monitor) end() {
-	m.changing.Lock()
-	defer m.changing.Unlock()
+// shutdown sends AdminDown to all peers and closes all sockets.
+func (m *Monitor) shutdown() {
+	m.setMu.Lock()
+	defer m.setMu.Unlock()
 	m.mu.Lock()
 	m.running = false
-	for _, w := range m.watches {
-		m.leave(w)
+	for _, s := range m.sessions {
+		m.takeDown(s)
 	}
 	m.mu.Unlock()
 
-	for deadline := time.After(patience); !m.allGone(); {
+	for deadline := time.After(shutdownTimeout); !m.allRemoved(); {
 		select {
 		case <-m.timer.C:
-			m.tick()
+			m.timerFired()
 		case <-deadline:
-			m.retireAll()
+			m.removeAll()
 		}
 	}
 	m.mu.Lock()
-	m.refused = nil
-	m.prune()
-	m.unlock()
+	m.rejected = nil
+	m.closeUnusedListeners()
+	m.unlockAndClose()
 	m.readers.Wait()
-	m.wake()
+	m.notifyChanges()
 }
 
-func (m *Monitor) allGone() bool {
+func (m *Monitor) allRemoved() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.leaving) == 0
+	return len(m.adminDown) == 0
 }
 
-func (m *Monitor) retireAll() {
+func (m *Monitor) removeAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for w := range m.leaving {
-		m.retire(w)
+	for s := range m.adminDown {
+		m.remove(s)
 	}
 }
 
-// Set makes the sessions those desired: the whole of it, each name and each path once. A session whose profile alone has
-// changed stays up and agrees on it with the peer; one that is no longer desired is told AdminDown. It goes on after a
-// failure and returns all of them; the sessions concerned say so in their status too, and are tried again every few
-// seconds. It does not wait for sessions to come up. Before Start, desired is remembered. The caller must not change
-// desired afterwards.
-func (m *Monitor) Set(ctx context.Context, desired []Session) error {
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	m.mu.Lock()
-	defer m.unlock()
-	if !m.running {
-		m.desired = desired
-		return nil
-	}
-	return m.apply(ctx, desired)
-}
-
-// Changes is ready when the state of some session, or of its peer, or what is wrong with it, has changed since it was last
-// read. It carries nothing, holds one wake, and is never closed.
+// Changes is ready when the state of a session or of its peer, or a Problem, has changed since Changes was last read. It
+// holds at most one wake and is never closed.
 func (m *Monitor) Changes() <-chan struct{} { return m.changes }
 
-func (m *Monitor) wake() {
+func (m *Monitor) notifyChanges() { notify(m.changes) }
+
+// notify makes a channel that holds one wake ready.
+func notify(wake chan struct{}) {
 	select {
-	case m.changes <- struct{}{}:
-	default:
+	case wake <- struct{}{}:
+	default: // It is ready already.
 	}
 }
 
-// unlock gives mu back, and closes what could not be closed with it. It needs changing.
-func (m *Monitor) unlock() {
+// unlockAndClose unlocks mu, and closes the listeners that could not be closed under it. setMu must be held.
+func (m *Monitor) unlockAndClose() {
 	closing := m.closing
 	m.closing = nil
 	m.mu.Unlock()
 	for _, l := range closing {
 		_ = l.conn.Close() // Nothing is lost with a socket that only receives.
-	}
-}
-
-// apply is Set with the locks held.
-func (m *Monitor) apply(ctx context.Context, desired []Session) error {
-	order, wanted, refused := sortOut(desired)
-	m.refuse(refused)
-	var errs []error
-	for _, r := range refused {
-		errs = append(errs, fmt.Errorf("session %s: %w", r.name, r.err))
-	}
-	for p, w := range m.watches {
-		if wanted[p] == nil {
-			m.leave(w)
-		}
-	}
-	links := linkIndexes{}
-	for _, p := range order {
-		w := m.watches[p]
-		if w == nil {
-			m.hush(p)
-			w = newWatch(p, m.discriminator(), wanted[p], time.Now())
-			m.watches[p], m.byDiscriminator[w.shown.LocalDiscr] = w, w
-			m.wake()
-		} else {
-			m.change(w, wanted[p])
-		}
-		errs = append(errs, m.open(ctx, w, links))
-	}
-	m.prune()
-	return errors.Join(errs...)
-}
-
-// refuse remembers what cannot be had.
-func (m *Monitor) refuse(refused []refusal) {
-	if len(refused) != len(m.refused) {
-		m.wake()
-	}
-	m.refused = refused
-}
-
-// change gives a session that runs another name or other parameters.
-func (m *Monitor) change(w *watch, s *Session) {
-	w.name, w.minimumTTL = s.Name, minimumTTLOf(s)
-	if want := parametersOf(s); want != w.parameters {
-		w.parameters = want
-		w.machine.SetParameters(want)
-		m.follow(w, time.Now(), bfdsession.NoEvent)
-	}
-}
-
-// tend tries again what could not be had, and follows interfaces that were replaced.
-func (m *Monitor) tend(ctx context.Context) {
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	m.mu.Lock()
-	defer m.unlock()
-	links := linkIndexes{}
-	m.forsake(links)
-	for _, w := range m.watches {
-		_ = m.open(ctx, w, links) // The status says it, and the log when it is new.
-	}
-	m.prune()
-}
-
-// discriminator draws one that no session has. Nobody off the path can guess it, and so cannot speak for a peer.
-func (m *Monitor) discriminator() uint32 {
-	for {
-		drawn := rand.Uint32() //nolint:gosec // The generator is ChaCha8, seeded by the kernel.
-		if _, taken := m.byDiscriminator[drawn]; !taken && drawn != 0 {
-			return drawn
-		}
 	}
 }

@@ -11,16 +11,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 // pair runs a Monitor at each end of a cable, with a session between them.
-func pair(t *testing.T, c *cable, change func(near, far *Session)) (near, far *running, nears, fars Session) {
+func pair(t *testing.T, c *cable, change func(near, far *announce.BFDSession)) (near, far *running, nears, fars announce.BFDSession) {
 	t.Helper()
-	nears = Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
-	fars = Session{Name: "node", Peer: c.Ours, Profile: profile(50*ms, 20)}
+	nears = announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
+	fars = announce.BFDSession{Name: "node", Peer: c.Ours, Profile: profile(50*ms, 20)}
 	if change != nil {
 		change(&nears, &fars)
 	}
@@ -30,27 +31,27 @@ func pair(t *testing.T, c *cable, change func(near, far *Session)) (near, far *r
 	return near, far, nears, fars
 }
 
-func TestTwoMonitors(t *testing.T) {
-	for name, change := range map[string]func(*cable, *Session, *Session){
-		"over IPv4": func(*cable, *Session, *Session) {},
-		"over IPv6": func(c *cable, near, far *Session) { near.Peer, far.Peer = c.Theirs6, c.Ours6 },
-		"over IPv6 link-local": func(c *cable, near, far *Session) {
+func TestMonitor_TwoUpAndDown(t *testing.T) {
+	for name, change := range map[string]func(*cable, *announce.BFDSession, *announce.BFDSession){
+		"over IPv4": func(*cable, *announce.BFDSession, *announce.BFDSession) {},
+		"over IPv6": func(c *cable, near, far *announce.BFDSession) { near.Peer, far.Peer = c.Theirs6, c.Ours6 },
+		"over IPv6 link-local": func(c *cable, near, far *announce.BFDSession) {
 			near.Peer, far.Peer = c.TheirsLL.WithZone(c.Near), c.OursLL.WithZone(c.Far)
 			near.Local, far.Local = c.OursLL, c.TheirsLL
 		},
-		"over several hops": func(_ *cable, near, far *Session) { near.MultiHop, far.MultiHop = true, true },
-		"over several hops of IPv6": func(c *cable, near, far *Session) {
+		"over several hops": func(_ *cable, near, far *announce.BFDSession) { near.MultiHop, far.MultiHop = true, true },
+		"over several hops of IPv6": func(c *cable, near, far *announce.BFDSession) {
 			near.Peer, far.Peer = c.Theirs6, c.Ours6
 			near.Local, far.Local = c.Ours6, c.Theirs6
 			near.MultiHop, far.MultiHop = true, true
 		},
-		"with one of them passive": func(_ *cable, near, _ *Session) { near.Profile.Passive = true },
-		"within devices":           func(c *cable, near, far *Session) { near.Device, far.Device = c.Near, c.Far },
+		"with one of them passive": func(_ *cable, near, _ *announce.BFDSession) { near.Profile.Passive = true },
+		"within devices":           func(c *cable, near, far *announce.BFDSession) { near.Device, far.Device = c.Near, c.Far },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCable(t)
-			near, far, _, _ := pair(t, c, func(near, far *Session) { change(c, near, far) })
-			if s := near.status("tor"); s.Transmit != 50*ms || s.Receive != 50*ms || s.Detection != time.Second || s.Diag != bfdsession.DiagNone {
+			near, far, _, _ := pair(t, c, func(near, far *announce.BFDSession) { change(c, near, far) })
+			if s := near.status("tor"); s.TransmitInterval != 50*ms || s.ReceiveInterval != 50*ms || s.DetectionTime != time.Second || s.Diag != bfdsession.DiagNone {
 				t.Errorf("%+v", s)
 			}
 			cutAt := time.Now()
@@ -63,7 +64,7 @@ func TestTwoMonitors(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			netnstest.Eventually(t, "OnDown is told", func() error {
-				if told := near.told(); !slices.Equal(told, []string{"tor: no packet from the peer for 1s"}) {
+				if told := near.onDownCalls(); !slices.Equal(told, []string{"tor: no packet from the peer for 1s"}) {
 					return fmt.Errorf("it was told %q", told)
 				}
 				return nil
@@ -78,8 +79,8 @@ func TestTwoMonitors(t *testing.T) {
 	}
 }
 
-// TestOnlyOneWay: what we send arrives, what the peer sends does not. The peer hears of it from us.
-func TestOnlyOneWay(t *testing.T) {
+// TestMonitor_FailureInOneDirection: what we send arrives, what the peer sends does not. The peer hears of it from us.
+func TestMonitor_FailureInOneDirection(t *testing.T) {
 	c := newCable(t)
 	near, far, _, _ := pair(t, c, nil)
 	c.Other.Run(t, "nft", "add table inet mute")
@@ -93,7 +94,7 @@ func TestOnlyOneWay(t *testing.T) {
 	}
 }
 
-func TestAProfileChangesInPlace(t *testing.T) {
+func TestMonitor_ProfileChangesInPlace(t *testing.T) {
 	c := newCable(t)
 	near, far, nears, fars := pair(t, c, nil)
 	since := near.status("tor").Since
@@ -103,18 +104,18 @@ func TestAProfileChangesInPlace(t *testing.T) {
 		nears.Profile = p
 		near.set(nears)
 		s := near.await("tor", "has other intervals", func(s Status) bool {
-			return s.Transmit == max(p.TransmitInterval, 50*ms) && s.Receive == max(p.ReceiveInterval, 50*ms) && !s.Polling
+			return s.TransmitInterval == max(p.TransmitInterval, 50*ms) && s.ReceiveInterval == max(p.ReceiveInterval, 50*ms) && !s.Polling
 		})
-		if s.Detection != 20*s.Receive {
+		if s.DetectionTime != 20*s.ReceiveInterval {
 			t.Errorf("%+v", s)
 		}
 		far.await("node", "has other intervals", func(s Status) bool {
-			return s.Receive == max(p.TransmitInterval, 50*ms) && s.Detection == s.Receive*time.Duration(p.DetectMultiplier)
+			return s.ReceiveInterval == max(p.TransmitInterval, 50*ms) && s.DetectionTime == s.ReceiveInterval*time.Duration(p.DetectMultiplier)
 		})
 	}
 	fars.Profile = profile(30*ms, 30)
 	far.set(fars)
-	near.await("tor", "has the peer's intervals", func(s Status) bool { return s.Transmit == 30*ms && s.Receive == 200*ms })
+	near.await("tor", "has the peer's intervals", func(s Status) bool { return s.TransmitInterval == 30*ms && s.ReceiveInterval == 200*ms })
 	for _, s := range []Status{near.status("tor"), far.status("node")} {
 		if s.State != bfdsession.Up || s.Downs != 0 {
 			t.Errorf("it flapped: %+v", s)
@@ -125,8 +126,8 @@ func TestAProfileChangesInPlace(t *testing.T) {
 	}
 }
 
-// TestLeavingIsNoFailure is RFC 5882 section 4.2.
-func TestLeavingIsNoFailure(t *testing.T) {
+// TestMonitor_AdminDownIsNoFailure is RFC 5882 section 4.2.
+func TestMonitor_AdminDownIsNoFailure(t *testing.T) {
 	for name, leave := range map[string]func(*cable, *running){
 		"the session is removed": func(_ *cable, r *running) { r.set() },
 		"the monitor ends":       func(_ *cable, r *running) { r.end() },
@@ -147,27 +148,27 @@ func TestLeavingIsNoFailure(t *testing.T) {
 			again := start(t, nears)
 			again.up("tor")
 			far.up("node")
-			if told := far.told(); len(told) > 0 {
+			if told := far.onDownCalls(); len(told) > 0 {
 				t.Errorf("OnDown was told %q", told)
 			}
 		})
 	}
 }
 
-// TestASessionThatIsWantedAgainAtOnce has no farewells of its predecessor fall into it: to the peer, both are one.
-func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
+// TestMonitor_SessionRemovedAndWantedAgainAtOnce has no farewells of its predecessor fall into it: to the peer, both are one.
+func TestMonitor_SessionRemovedAndWantedAgainAtOnce(t *testing.T) {
 	c := newCable(t)
-	peer := newStranger(t, c)
-	wanted := Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
+	peer := newScriptedPeer(t, c)
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)}
 	r := start(t, wanted)
-	old := peer.meet()
+	old := peer.bringUp()
 	r.up("tor")
 	r.set()
 	wanted.Local = c.Ours // Another path, but not to the peer.
 	r.set(wanted)
 	for range 2 { // A second apart.
 		farewells := 0
-		peer.hear("the new session", func(p *bfdsession.Packet) bool {
+		peer.await("the new session", func(p *bfdsession.Packet) bool {
 			if p.State == bfdsession.AdminDown {
 				farewells++
 			}
@@ -180,7 +181,7 @@ func TestASessionThatIsWantedAgainAtOnce(t *testing.T) {
 	}
 }
 
-func TestANameIsOnlyAName(t *testing.T) {
+func TestMonitor_RenamedSessionStaysUp(t *testing.T) {
 	c := newCable(t)
 	near, far, nears, _ := pair(t, c, nil)
 	before := near.status("tor").Since
@@ -191,16 +192,16 @@ func TestANameIsOnlyAName(t *testing.T) {
 	}
 }
 
-// TestOurOwnLazinessIsNotThePeersFault: packets that came in time are looked at before the session is declared down.
-func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
+// TestMonitor_OwnDelayIsNotThePeersFault: packets that came in time are looked at before the session is declared down.
+func TestMonitor_OwnDelayIsNotThePeersFault(t *testing.T) {
 	c := newCable(t)
-	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
-	mine := peer.meet()
-	short := word(bfdsession.Up, mine)
+	peer := newScriptedPeer(t, c)
+	r := start(t, announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
+	mine := peer.bringUp()
+	short := peerPacket(bfdsession.Up, mine)
 	short.DetectMult, short.DesiredMinTx = 3, 50*ms
-	peer.say(short)
-	r.await("tor", "has a short detection time", func(s Status) bool { return s.Detection == 150*ms })
+	peer.send(short)
+	r.await("tor", "has a short detection time", func(s Status) bool { return s.DetectionTime == 150*ms })
 
 	// Nothing of ours runs as long as the test has the lock.
 	r.Monitor.mu.Lock()
@@ -209,29 +210,29 @@ func TestOurOwnLazinessIsNotThePeersFault(t *testing.T) {
 	for !w.machine.Expired(time.Now()) {
 		time.Sleep(ms)
 	}
-	peer.say(short)
-	r.advance()
-	if w.shown.State != bfdsession.Up || w.downs != 0 {
-		t.Fatalf("a packet waited, and the session is %s", w.shown.State)
+	peer.send(short)
+	r.runDue()
+	if w.snapshot.State != bfdsession.Up || w.downs != 0 {
+		t.Fatalf("a packet waited, and the session is %s", w.snapshot.State)
 	}
 	for !w.machine.Expired(time.Now()) {
 		time.Sleep(ms)
 	}
-	r.advance()
-	if w.shown.State != bfdsession.Down || w.downs != 1 {
-		t.Errorf("no packet waited, and the session is %s", w.shown.State)
+	r.runDue()
+	if w.snapshot.State != bfdsession.Down || w.downs != 1 {
+		t.Errorf("no packet waited, and the session is %s", w.snapshot.State)
 	}
 }
 
-func TestWhatIsNotForUsIsDropped(t *testing.T) {
+func TestMonitor_DropsForeignPackets(t *testing.T) {
 	c := newCable(t)
-	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)},
-		Session{Name: "far", Peer: c.Theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
-	mine := peer.meet()
+	peer := newScriptedPeer(t, c)
+	r := start(t, announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)},
+		announce.BFDSession{Name: "far", Peer: c.Theirs, MultiHop: true, Profile: lb.BFDProfile{MinimumTTL: 1}})
+	mine := peer.bringUp()
 	r.up("tor")
-	down := word(bfdsession.Down, mine)
-	foreign := word(bfdsession.Down, mine+1)
+	down := peerPacket(bfdsession.Down, mine)
+	foreign := peerPacket(bfdsession.Down, mine+1)
 	authentic := down.Append(nil)
 	authentic[1] |= 4
 	for _, row := range []struct {
@@ -239,15 +240,15 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 		why  dropReason
 		send func()
 	}{
-		{"a packet that was forwarded", dropTTL, func() { peer.ttl(254); peer.say(down); peer.ttl(255) }},
+		{"a packet that was forwarded", dropTTL, func() { peer.ttl(254); peer.send(down); peer.ttl(255) }},
 		{"a packet that is none", dropMalformed, func() { peer.write([]byte("hello")) }},
 		{"an empty packet", dropMalformed, func() { peer.write(nil) }},
 		{"a long packet", dropMalformed, func() { peer.write(make([]byte, 1400)) }},
 		{"a packet with authentication", dropMalformed, func() { peer.write(authentic) }},
-		{"a packet for somebody else", dropUnknown, func() { peer.say(foreign) }},
+		{"a packet for somebody else", dropUnknown, func() { peer.send(foreign) }},
 		{"a packet to the port where a TTL of 1 is enough", dropUnknown, func() {
 			peer.to.Port = multiHopPort
-			peer.say(down)
+			peer.send(down)
 			peer.to.Port = singleHopPort
 		}},
 	} {
@@ -272,7 +273,7 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 		c.Other.Do(t, func() { netnstest.Address(t, c.Far, netip.PrefixFrom(netip.MustParseAddr("198.18.9.9"), 32)) })
 		c.Other.Run(t, "ip", "route", "replace", c.Ours.String()+"/32", "dev", c.Far, "src", "198.18.9.9")
 		netnstest.Eventually(t, "it is counted", func() error {
-			peer.say(word(bfdsession.Down, 0))
+			peer.send(peerPacket(bfdsession.Down, 0))
 			if testutil.ToFloat64(unknown) == before {
 				return fmt.Errorf("it is not")
 			}
@@ -280,19 +281,19 @@ func TestWhatIsNotForUsIsDropped(t *testing.T) {
 		})
 	})
 	t.Run("but what names us is for us", func(t *testing.T) {
-		peer.say(down)
+		peer.send(down)
 		if s := r.await("tor", "has failed", func(s Status) bool { return s.Downs == 1 }); s.LastDown != "the peer says Down: no diagnostic" {
 			t.Errorf("%+v", s)
 		}
 	})
 }
 
-// TestAFlood: whatever arrives, and however much of it, the session stays up and we go on to send.
-func TestAFlood(t *testing.T) {
+// TestMonitor_FloodDoesNotDisturbSessions: whatever arrives, and however much of it, the session stays up and we go on to send.
+func TestMonitor_FloodDoesNotDisturbSessions(t *testing.T) {
 	c := newCable(t)
-	peer := newStranger(t, c)
-	r := start(t, Session{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
-	mine := peer.meet()
+	peer := newScriptedPeer(t, c)
+	r := start(t, announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(50*ms, 20)})
+	mine := peer.bringUp()
 	r.up("tor")
 	random := rand.New(rand.NewPCG(1, 2))
 	packet := make([]byte, 60)
@@ -302,22 +303,22 @@ func TestAFlood(t *testing.T) {
 		}
 		switch random.IntN(4) {
 		case 0: // Well formed, for nobody.
-			p := word(bfdsession.State(random.IntN(4)), max(1, random.Uint32()))
+			p := peerPacket(bfdsession.State(random.IntN(4)), max(1, random.Uint32()))
 			p.Poll = true
-			peer.say(p)
+			peer.send(p)
 		case 1: // For us, with wishes that change all the time.
-			p := word(bfdsession.Up, mine)
+			p := peerPacket(bfdsession.Up, mine)
 			p.Poll, p.Final, p.Demand = random.IntN(2) == 0, random.IntN(2) == 0, random.IntN(2) == 0
 			p.DesiredMinTx, p.RequiredMinRx = time.Second, time.Duration(random.Uint32())*time.Microsecond
-			peer.say(p)
+			peer.send(p)
 		default:
 			peer.write(packet[:random.IntN(len(packet))])
 		}
 	}
-	last := word(bfdsession.Up, mine)
+	last := peerPacket(bfdsession.Up, mine)
 	last.RequiredMinRx = 77 * ms
-	peer.say(last)
-	r.await("tor", "obeys the last word", func(s Status) bool { return s.Transmit == 77*ms })
+	peer.send(last)
+	r.await("tor", "obeys the last word", func(s Status) bool { return s.TransmitInterval == 77*ms })
 	sent := testutil.ToFloat64(r.metrics.sent)
 	netnstest.Eventually(t, "we go on to send", func() error {
 		if testutil.ToFloat64(r.metrics.sent) < sent+5 {
@@ -330,14 +331,14 @@ func TestAFlood(t *testing.T) {
 	}
 }
 
-// TestMinimumTTL is RFC 5883 section 5, through a router: our own namespace forwards between two others.
-func TestMinimumTTL(t *testing.T) {
+// TestMonitor_MinimumTTL is RFC 5883 section 5, through a router: our own namespace forwards between two others.
+func TestMonitor_MinimumTTL(t *testing.T) {
 	left, right := newCable(t), newCable(t)
 	forward(t)
 	left.Other.Run(t, "ip", "route", "add", "default", "via", left.Ours.String())
 	right.Other.Run(t, "ip", "route", "add", "default", "via", right.Ours.String())
-	near := Session{Name: "tor", Peer: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
-	far := Session{Name: "node", Peer: left.Theirs, Local: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	near := announce.BFDSession{Name: "tor", Peer: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	far := announce.BFDSession{Name: "node", Peer: left.Theirs, Local: right.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
 	a, b := startIn(t, left.Other, near), startIn(t, right.Other, far)
 	a.up("tor")
 	b.up("node")

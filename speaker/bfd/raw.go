@@ -8,17 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls of this file do not block and cost no memory. They are made without telling the Go scheduler, which
-// would take the processor away from a goroutine in a system call to give it to another, and keep it waiting for its turn
-// when it returns: on a busy node, packets would leave tens of milliseconds late.
+// The system calls of this file do not block and allocate no memory. They are made without telling the Go scheduler. It
+// would give the processor of a goroutine in a system call to another goroutine, and let the first one wait when the call
+// returns. On a busy node, packets would leave tens of milliseconds late.
 
-// sockaddr is the address of a socket as the kernel reads and writes it.
+// sockaddr is a socket address in the kernel's layout.
 type sockaddr struct {
 	data   [unix.SizeofSockaddrInet6]byte
 	length uint32
 }
 
-// newSockaddr makes one of an address without zone, given the index of its interface, if it needs one.
+// newSockaddr makes a sockaddr from an address without zone, a port, and the index of the interface of a link-local
+// address; else 0.
 func newSockaddr(addr netip.Addr, port, link int) *sockaddr {
 	s := &sockaddr{length: unix.SizeofSockaddrInet4}
 	binary.BigEndian.PutUint16(s.data[2:], uint16(port)) //nolint:gosec // a port
@@ -34,8 +35,8 @@ func newSockaddr(addr netip.Addr, port, link int) *sockaddr {
 	return s
 }
 
-// addr is the address without its zone; invalid if it is of another family.
-func (s *sockaddr) addr() netip.Addr {
+// toAddr returns the address without its zone; invalid when it is of another family.
+func (s *sockaddr) toAddr() netip.Addr {
 	switch binary.NativeEndian.Uint16(s.data[:]) {
 	case unix.AF_INET:
 		return netip.AddrFrom4([4]byte(s.data[4:]))
@@ -45,9 +46,9 @@ func (s *sockaddr) addr() netip.Addr {
 	return netip.Addr{}
 }
 
-// sendTo sends a datagram that is not empty, or fails at once.
+// sendTo sends a datagram that is not empty. It does not block: it fails at once.
 func sendTo(fd int, data []byte, to *sockaddr) error {
-	//nolint:gosec // What the pointers point to lives until the call returns, and the kernel keeps none of them.
+	//nolint:gosec // The memory stays valid until the call returns, and the kernel keeps no pointer to it.
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)),
 		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&to.data)), uintptr(to.length))
 	if errno != 0 {
@@ -56,8 +57,8 @@ func sendTo(fd int, data []byte, to *sockaddr) error {
 	return nil
 }
 
-// inbox is where datagrams are received.
-type inbox struct {
+// receiveBuffer is the memory into which datagrams are received.
+type receiveBuffer struct {
 	data    [512]byte
 	control [128]byte
 	from    sockaddr
@@ -65,19 +66,23 @@ type inbox struct {
 	header  unix.Msghdr
 }
 
-// receive takes a datagram, or fails at once. What it returns is good until the next.
-func (in *inbox) receive(fd int) (data, control []byte, from netip.Addr, err error) {
+// receive takes a datagram that has arrived. It does not block: it fails at once. What it returns is valid until the next
+// call.
+func (in *receiveBuffer) receive(fd int) (data, control []byte, from netip.Addr, err error) {
 	in.vector.Base = &in.data[0]
 	in.vector.SetLen(len(in.data))
-	in.header = unix.Msghdr{Name: &in.from.data[0], Namelen: uint32(len(in.from.data)), Iov: &in.vector, Control: &in.control[0]}
+	in.header = unix.Msghdr{
+		Name: &in.from.data[0], Namelen: uint32(len(in.from.data)),
+		Iov: &in.vector, Control: &in.control[0],
+	}
 	in.header.SetIovlen(1)
 	in.header.SetControllen(len(in.control))
 	in.from = sockaddr{}
-	//nolint:gosec // The inbox, and all that its header points to, lives until the call returns.
+	//nolint:gosec // The receiveBuffer, and all that its header points to, stays valid until the call returns.
 	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.header)), unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return nil, nil, netip.Addr{}, errno
 	}
 	controls := uint64(in.header.Controllen) //nolint:unconvert // It is narrower on other machines.
-	return in.data[:n], in.control[:min(controls, uint64(len(in.control)))], in.from.addr(), nil
+	return in.data[:n], in.control[:min(controls, uint64(len(in.control)))], in.from.toAddr(), nil
 }

@@ -12,92 +12,93 @@ import (
 )
 
 const (
-	// batch is how many packets are taken under the lock at a time, so that whoever sends us floods keeps no session from
+	// maxBatch is how many packets are handled at a time under the lock, so that a flood of packets keeps no session from
 	// sending in time.
-	batch = 32
-	// rest between two looks at a socket at which packets come in quick succession.
-	rest = 4 * time.Millisecond
-	// backlog is how many packets are looked at before a session is declared down: those that thousands of sessions send
-	// while we sleep. Who floods us sends more, and does not hold us up for longer.
-	backlog = 8192
+	maxBatch = 32
+	// coalesceInterval is the wait between two reads of a socket at which packets arrive in quick succession.
+	coalesceInterval = 4 * time.Millisecond
+	// maxBacklog is how many packets are handled before a session is declared down: those that thousands of sessions send
+	// while we do not run. A flood has more, and must not hold us up longer.
+	maxBacklog = 8192
 )
 
-// message is a datagram with what the kernel knows of it.
-type message struct {
-	payload  []byte
-	from, to netip.Addr // Without zone.
-	link     int        // By which it came.
-	ttl      int        // Left of it; -1: not known.
+// datagram is a received datagram with what the kernel says about it.
+type datagram struct {
+	payload   []byte
+	from, to  netip.Addr // Without zone.
+	linkIndex int        // The index of the interface at which it arrived.
+	ttl       int        // The TTL or hop limit on arrival; -1 when it is not known.
 }
 
-// read takes packets as they come, until the listener is closed. Those of many sessions come one by one, and to wake up for
-// each is most of the work: when they come in quick succession, some are waited for.
-func (m *Monitor) read(l *listener) {
+// readLoop handles packets as they arrive, until the listener is closed. To wake up for a packet is most of the work: when
+// packets of many sessions arrive in quick succession, it waits a little to handle several at a time.
+func (m *Monitor) readLoop(l *listener) {
 	var last time.Time
-	_ = l.raw.Read(func(uintptr) bool { // Always an error: that it is closed.
-		for m.hearOut(l) > 0 {
+	_ = l.raw.Read(func(uintptr) bool { // It always returns an error: the socket is closed.
+		for m.drain(l) > 0 {
 			before := last
-			if last = time.Now(); last.Sub(before) > 2*rest {
+			if last = time.Now(); last.Sub(before) > 2*coalesceInterval {
 				break
 			}
-			time.Sleep(rest)
+			time.Sleep(coalesceInterval)
 		}
 		return false
 	})
 }
 
-// hearOut takes all packets that there are, some at a time, and tells how many.
-func (m *Monitor) hearOut(l *listener) (heard int) {
+// drain handles all packets that have arrived, some at a time, and returns how many there were.
+func (m *Monitor) drain(l *listener) (received int) {
 	for {
 		m.mu.Lock()
-		some := m.hear(l, batch)
+		some := m.receiveUpTo(l, maxBatch)
 		m.mu.Unlock()
-		heard += some
-		if some < batch {
-			return heard
+		received += some
+		if some < maxBatch {
+			return received
 		}
 	}
 }
 
-// hearAll takes all packets that have arrived before, with the lock held.
-func (m *Monitor) hearAll() {
+// drainAll handles all packets that have arrived at all listeners. The lock must be held.
+func (m *Monitor) drainAll() {
 	for _, l := range m.listeners {
-		m.hear(l, backlog)
+		m.receiveUpTo(l, maxBacklog)
 	}
 }
 
-// hear takes up to a number of packets, and tells how many. With fewer, there are no more.
-func (m *Monitor) hear(l *listener, limit int) (heard int) {
-	for ; heard < limit && !l.closed; heard++ {
-		msg, err := m.receive(l)
+// receiveUpTo handles up to limit packets, and returns how many there were. If it is less than limit, no more have arrived.
+// The lock must be held.
+func (m *Monitor) receiveUpTo(l *listener, limit int) (received int) {
+	for ; received < limit && !l.closed; received++ {
+		d, err := m.receive(l)
 		if errors.Is(err, unix.EAGAIN) {
 			break
 		}
-		if err != nil { // Such as that the network is down. What may still wait is taken with the next packet that comes.
-			m.metrics.drop(dropError)
+		if err != nil { // For example, the network is down. What still waits is received with the next packet.
+			m.metrics.countDropped(dropError)
 			break
 		}
 		m.metrics.received.Inc()
-		if why := m.deliver(l, &msg); why != "" {
-			m.metrics.drop(why)
+		if why := m.handle(l, &d); why != "" {
+			m.metrics.countDropped(why)
 		}
 	}
-	return heard
+	return received
 }
 
-// receive takes one datagram. Its payload is good until the next.
-func (m *Monitor) receive(l *listener) (message, error) {
-	data, control, from, err := m.inbox.receive(l.fd)
+// receive takes one datagram. Its payload is valid until the next call.
+func (m *Monitor) receive(l *listener) (datagram, error) {
+	data, control, from, err := m.receiveBuffer.receive(l.fd)
 	if err != nil {
-		return message{}, err
+		return datagram{}, err
 	}
-	msg := message{payload: data, from: from, ttl: -1}
-	msg.readControl(control)
-	return msg, nil
+	d := datagram{payload: data, from: from, ttl: -1}
+	d.readControl(control)
+	return d, nil
 }
 
-// readControl reads what the kernel says beside the datagram.
-func (msg *message) readControl(b []byte) {
+// readControl reads the control messages of a datagram: TTL, destination and interface.
+func (d *datagram) readControl(b []byte) {
 	for len(b) > 0 {
 		header, data, rest, err := unix.ParseOneSocketControlMessage(b)
 		if err != nil {
@@ -107,62 +108,62 @@ func (msg *message) readControl(b []byte) {
 		switch {
 		case header.Level == unix.SOL_IP && header.Type == unix.IP_TTL && len(data) >= 4,
 			header.Level == unix.SOL_IPV6 && header.Type == unix.IPV6_HOPLIMIT && len(data) >= 4:
-			msg.ttl = int(binary.NativeEndian.Uint32(data))
+			d.ttl = int(binary.NativeEndian.Uint32(data))
 		case header.Level == unix.SOL_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-			msg.link = int(binary.NativeEndian.Uint32(data))
-			msg.to = netip.AddrFrom4([4]byte(data[8:12]))
+			d.linkIndex = int(binary.NativeEndian.Uint32(data))
+			d.to = netip.AddrFrom4([4]byte(data[8:12]))
 		case header.Level == unix.SOL_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
-			msg.to = netip.AddrFrom16([16]byte(data[:16]))
-			msg.link = int(binary.NativeEndian.Uint32(data[16:]))
+			d.to = netip.AddrFrom16([16]byte(data[:16]))
+			d.linkIndex = int(binary.NativeEndian.Uint32(data[16:]))
 		}
 	}
 }
 
-// deliver gives a packet to its session, or says why not.
-func (m *Monitor) deliver(l *listener, msg *message) dropReason {
-	p, err := bfdsession.Parse(msg.payload)
+// handle gives a packet to its session. It returns why it did not; empty when it did.
+func (m *Monitor) handle(l *listener, d *datagram) dropReason {
+	p, err := bfdsession.Parse(d.payload)
 	if err != nil {
 		return dropMalformed
 	}
-	w := m.find(l, msg, &p)
+	s := m.demultiplex(l, d, &p)
 	switch {
-	case w == nil:
+	case s == nil:
 		return dropUnknown
-	case msg.ttl < w.minimumTTL:
-		m.tooFar(w, msg.ttl)
+	case d.ttl < s.minimumTTL:
+		m.recordRejectedTTL(s, d.ttl)
 		return dropTTL
 	}
-	w.farTTL = 0
+	s.rejectedTTL = 0
 	now := time.Now()
-	m.follow(w, now, w.machine.Receive(now, &p))
+	m.process(s, now, s.machine.Receive(now, &p))
 	return ""
 }
 
-// tooFar notes that the peer is heard by packets that must not be accepted (RFC 5881 section 5, RFC 5883 section 5), which
-// is worth a word while the session is not up.
-func (m *Monitor) tooFar(w *watch, ttl int) {
-	if w.farTTL == 0 && w.shown.State != bfdsession.Up {
-		w.farTTL = max(ttl, 1)
-		m.wake()
+// recordRejectedTTL records that packets of the peer arrive with a TTL that is too small (RFC 5881 section 5, RFC 5883
+// section 5). The status shows that while the session is not up.
+func (m *Monitor) recordRejectedTTL(s *session, ttl int) {
+	if s.rejectedTTL == 0 && s.snapshot.State != bfdsession.Up {
+		s.rejectedTTL = max(ttl, 1)
+		m.notifyChanges()
 	}
 }
 
-// find finds the session of a packet: by our discriminator when the peer knows it, whatever the address then (RFC 5880
-// section 6.3), and by the address when it does not.
-func (m *Monitor) find(l *listener, msg *message, p *bfdsession.Packet) *watch {
+// demultiplex finds the session of a packet: by Your Discriminator when the peer knows it, whatever the addresses (RFC 5880
+// section 6.3), and by the addresses when it is 0.
+func (m *Monitor) demultiplex(l *listener, d *datagram, p *bfdsession.Packet) *session {
 	if p.YourDiscriminator != 0 {
-		if w := m.byDiscriminator[p.YourDiscriminator]; w != nil && w.listener == l {
-			return w
+		if s := m.byDiscriminator[p.YourDiscriminator]; s != nil && s.listener == l {
+			return s
 		}
 		return nil
 	}
-	a := address{ear: l.ear, peer: msg.from, local: msg.to}
-	if msg.from.Is6() && msg.from.IsLinkLocalUnicast() {
-		a.link = msg.link
+	k := demuxKey{listenerKey: l.key, peer: d.from, local: d.to}
+	if d.from.Is6() && d.from.IsLinkLocalUnicast() {
+		k.linkIndex = d.linkIndex
 	}
-	if w := m.byAddress[a]; w != nil {
-		return w
+	if s := m.byAddress[k]; s != nil {
+		return s
 	}
-	a.local = netip.Addr{}
-	return m.byAddress[a]
+	k.local = netip.Addr{}
+	return m.byAddress[k]
 }

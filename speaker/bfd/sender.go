@@ -14,14 +14,15 @@ import (
 
 // Source ports are from the range that RFC 5881 section 4 asks for.
 const (
+	// The source ports are from the range of RFC 5881 section 4.
 	firstPort = 49152
-	ports     = 65536 - firstPort
+	portCount = 65536 - firstPort
 )
 
-// errShut is why a session cannot send whose socket is closed.
-var errShut = errors.New("the socket is closed")
+// errSocketClosed is the error of sending without a socket.
+var errSocketClosed = errors.New("the socket is closed")
 
-// sender is the socket a session sends by.
+// sender is the socket by which a session sends.
 type sender struct {
 	conn *net.UDPConn
 	fd   int
@@ -30,30 +31,30 @@ type sender struct {
 	data [bfdsession.PacketSize]byte
 }
 
-// dial makes a sender, given the index of the interface of a link-local peer. taken says which ports other sessions have: each
-// has one of its own.
-func dial(ctx context.Context, p path, link int, taken func(port int) bool) (*sender, error) {
+// newSender opens a sender. link is the index of the interface of a link-local peer; else 0. taken reports whether another
+// session has a port: each session has its own.
+func newSender(ctx context.Context, p path, link int, taken func(port int) bool) (*sender, error) {
 	config := net.ListenConfig{Control: control(func(fd int) []error {
 		return []error{sendOptions(fd, p.peer.Is6()), bindToDevice(fd, p.device)}
 	})}
-	first, errs := rand.IntN(ports), error(nil) //nolint:gosec // Any will do.
-	for try := range ports {
-		port := firstPort + (first+try)%ports
+	first, errs := rand.IntN(portCount), error(nil) //nolint:gosec // Any will do.
+	for try := range portCount {
+		port := firstPort + (first+try)%portCount
 		if taken(port) {
 			continue
 		}
-		conn, err := config.ListenPacket(ctx, p.ear().network(), p.source(port))
+		conn, err := config.ListenPacket(ctx, p.listenerKey().network(), p.source(port))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			errs = err
-			continue // Somebody else's.
+			continue // Another process has it.
 		}
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
 			return nil, fmt.Errorf("this node has no address %s: %w", p.local, err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open a socket to send by: %w", err)
+			return nil, fmt.Errorf("open a socket for sending: %w", err)
 		}
-		s := &sender{conn: conn.(*net.UDPConn), to: newSockaddr(p.peer, p.ear().port(), link), port: port}
+		s := &sender{conn: conn.(*net.UDPConn), to: newSockaddr(p.peer, p.listenerKey().port(), link), port: port}
 		if _, s.fd, err = rawOf(s.conn); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
@@ -62,7 +63,7 @@ func dial(ctx context.Context, p path, link int, taken func(port int) bool) (*se
 	return nil, fmt.Errorf("no source port is free: %w", errs)
 }
 
-// source is where a sender is bound.
+// source is the address to which a sender is bound.
 func (p path) source(port int) string {
 	host := ""
 	if p.local.IsValid() {
@@ -74,23 +75,23 @@ func (p path) source(port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-// send sends a packet, or fails at once.
+// send sends a packet. It does not block: it fails at once.
 func (s *sender) send(p *bfdsession.Packet) error {
 	return sendTo(s.fd, p.Append(s.data[:0]), s.to)
 }
 
-// close lets go of the port.
-func (s *sender) close() { _ = s.conn.Close() } // Nothing waits in a socket that has sent.
+// close closes the socket, and so frees the port.
+func (s *sender) close() { _ = s.conn.Close() } // Nothing is lost with a socket that only sends.
 
 // portTaken reports whether a session has a source port.
 func (m *Monitor) portTaken(port int) bool {
-	for _, w := range m.watches {
-		if w.sender != nil && w.sender.port == port {
+	for _, s := range m.sessions {
+		if s.sender != nil && s.sender.port == port {
 			return true
 		}
 	}
-	for w := range m.leaving {
-		if w.sender != nil && w.sender.port == port {
+	for s := range m.adminDown {
+		if s.sender != nil && s.sender.port == port {
 			return true
 		}
 	}

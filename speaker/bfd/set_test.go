@@ -11,11 +11,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-func TestAPortThatIsTaken(t *testing.T) {
+func TestMonitor_PortOfAnotherProcess(t *testing.T) {
 	c := newCable(t)
 	other, err := net.ListenPacket("udp4", ":3784")
 	if err != nil {
@@ -23,61 +24,61 @@ func TestAPortThatIsTaken(t *testing.T) {
 	}
 	defer other.Close()
 	r := start(t)
-	wanted := Session{Name: "tor", Peer: c.Theirs}
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs}
 	const words = "another process has UDP port 3784, such as FRR's bfdd"
-	if err := r.Set(t.Context(), []Session{wanted}); err == nil || !strings.Contains(err.Error(), words) {
+	if err := r.Set(t.Context(), []announce.BFDSession{wanted}); err == nil || !strings.Contains(err.Error(), words) {
 		t.Errorf("Set: %v", err)
 	}
 	if s := r.status("tor"); !strings.Contains(s.Problem, words) || s.State != bfdsession.Down {
 		t.Errorf("%+v", s)
 	}
-	far := startIn(t, c.Other, Session{Name: "node", Peer: c.Ours})
+	far := startIn(t, c.Other, announce.BFDSession{Name: "node", Peer: c.Ours})
 	other.Close()
 	r.up("tor") // By itself.
 	far.up("node")
 }
 
-// TestNobodyTakesOurPort: two processes with one port would each get a part of the packets.
-func TestNobodyTakesOurPort(t *testing.T) {
+// TestListener_NobodyTakesOurPort: two processes with one port would each get a part of the packets.
+func TestListener_NobodyTakesOurPort(t *testing.T) {
 	c, other := newCable(t), newCable(t)
-	r := start(t, Session{Name: "a", Peer: c.Theirs, Device: c.Near}, Session{Name: "b", Peer: other.Theirs},
-		Session{Name: "c", Peer: c.Theirs, Device: other.Near})
+	r := start(t, announce.BFDSession{Name: "a", Peer: c.Theirs, Device: c.Near}, announce.BFDSession{Name: "b", Peer: other.Theirs},
+		announce.BFDSession{Name: "c", Peer: c.Theirs, Device: other.Near})
 	for _, s := range r.Status() {
 		if s.Problem != "" {
 			t.Errorf("%+v", s)
 		}
 	}
-	for _, e := range []ear{{}, {device: c.Near}, {device: other.Near}} {
+	for _, key := range []listenerKey{{}, {device: c.Near}, {device: other.Near}} {
 		for _, shared := range []bool{false, true} {
-			if conn, err := bindOne(t.Context(), e, shared); err == nil {
+			if conn, err := bindOne(t.Context(), key, shared); err == nil {
 				conn.Close()
-				t.Errorf("%+v can be bound again, shared %t", e, shared)
+				t.Errorf("%+v can be bound again, shared %t", key, shared)
 			}
 		}
 	}
 }
 
-func TestWhatCannotBeHadIsRefusedInWords(t *testing.T) {
+func TestMonitor_InvalidSessionsAreExplained(t *testing.T) {
 	c := newCable(t)
-	good := Session{Name: "good", Peer: c.Theirs}
+	good := announce.BFDSession{Name: "good", Peer: c.Theirs}
 	for _, row := range []struct {
-		session Session
+		session announce.BFDSession
 		words   string
 	}{
-		{Session{Name: "bad"}, "invalid IP is not the address of a peer"},
-		{Session{Name: "bad", Peer: netip.MustParseAddr("224.0.0.1")}, "224.0.0.1 is not the address of a peer"},
-		{Session{Name: "bad", Peer: c.TheirsLL}, "the link-local address fe80::2 needs its interface"},
-		{Session{Name: "bad", Peer: c.TheirsLL.WithZone(c.Near), MultiHop: true}, "is never more than one hop away"},
-		{Session{Name: "bad", Peer: c.TheirsLL.WithZone("nowhere0")}, "there is no interface nowhere0"},
-		{Session{Name: "bad", Peer: c.Theirs6, Device: "nowhere0"}, "there is no interface nowhere0"},
-		{Session{Name: "bad", Peer: c.Theirs, Local: c.Ours6}, "are not of the same family"},
-		{Session{Name: "bad", Peer: c.Theirs, Local: netip.MustParseAddr("198.18.7.7")}, "this node has no address 198.18.7.7"},
-		{Session{Name: "bad", Peer: c.Theirs}, "session good watches the same path"},
-		{Session{Name: "good", Peer: c.Theirs6}, "another session has the same name"},
+		{announce.BFDSession{Name: "bad"}, "invalid IP is not the address of a peer"},
+		{announce.BFDSession{Name: "bad", Peer: netip.MustParseAddr("224.0.0.1")}, "224.0.0.1 is not the address of a peer"},
+		{announce.BFDSession{Name: "bad", Peer: c.TheirsLL}, "the link-local address fe80::2 needs its interface"},
+		{announce.BFDSession{Name: "bad", Peer: c.TheirsLL.WithZone(c.Near), MultiHop: true}, "is never more than one hop away"},
+		{announce.BFDSession{Name: "bad", Peer: c.TheirsLL.WithZone("nowhere0")}, "there is no interface nowhere0"},
+		{announce.BFDSession{Name: "bad", Peer: c.Theirs6, Device: "nowhere0"}, "there is no interface nowhere0"},
+		{announce.BFDSession{Name: "bad", Peer: c.Theirs, Local: c.Ours6}, "are not of the same family"},
+		{announce.BFDSession{Name: "bad", Peer: c.Theirs, Local: netip.MustParseAddr("198.18.7.7")}, "this node has no address 198.18.7.7"},
+		{announce.BFDSession{Name: "bad", Peer: c.Theirs}, "session good watches the same path"},
+		{announce.BFDSession{Name: "good", Peer: c.Theirs6}, "another session has the same name"},
 	} {
 		t.Run(row.words, func(t *testing.T) {
 			r := start(t)
-			err := r.Set(t.Context(), []Session{good, row.session})
+			err := r.Set(t.Context(), []announce.BFDSession{good, row.session})
 			if err == nil || !strings.Contains(err.Error(), row.words) {
 				t.Errorf("Set: %v", err)
 			}
@@ -93,12 +94,12 @@ func TestWhatCannotBeHadIsRefusedInWords(t *testing.T) {
 	}
 }
 
-// TestAnInterfaceThatReturns has another index, though its name and addresses are the same.
-func TestAnInterfaceThatReturns(t *testing.T) {
+// TestMonitor_InterfaceThatReturns has another index, though its name and addresses are the same.
+func TestMonitor_InterfaceThatReturns(t *testing.T) {
 	c := newCable(t)
-	near := Session{Name: "tor", Peer: c.TheirsLL.WithZone(c.Near), Profile: profile(50*ms, 20)}
+	near := announce.BFDSession{Name: "tor", Peer: c.TheirsLL.WithZone(c.Near), Profile: profile(50*ms, 20)}
 	r := start(t, near)
-	far := startIn(t, c.Other, Session{Name: "node", Peer: c.OursLL.WithZone(c.Far), Profile: profile(50*ms, 20)})
+	far := startIn(t, c.Other, announce.BFDSession{Name: "node", Peer: c.OursLL.WithZone(c.Far), Profile: profile(50*ms, 20)})
 	r.up("tor")
 	removeLink(t, c.Near)
 	if s := r.await("tor", "says what is wrong", func(s Status) bool {
@@ -112,16 +113,16 @@ func TestAnInterfaceThatReturns(t *testing.T) {
 	far.up("node") // It followed its interface too.
 }
 
-// TestSetInAnyOrder: whatever was wanted before, what is there is what is wanted last.
-func TestSetInAnyOrder(t *testing.T) {
+// TestMonitor_SetInAnyOrder: whatever was wanted before, what is there is what is wanted last.
+func TestMonitor_SetInAnyOrder(t *testing.T) {
 	c := newCable(t)
 	r, far := start(t), startIn(t, c.Other,
-		Session{Name: "4", Peer: c.Ours, Profile: profile(50*ms, 20)}, Session{Name: "6", Peer: c.Ours6, Profile: profile(50*ms, 20)},
-		Session{Name: "m", Peer: c.Ours, MultiHop: true, Profile: profile(50*ms, 20)})
-	four := Session{Name: "4", Peer: c.Theirs, Profile: profile(50*ms, 20)}
-	six := Session{Name: "6", Peer: c.Theirs6, Profile: profile(50*ms, 20)}
-	multi := Session{Name: "m", Peer: c.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
-	for _, desired := range [][]Session{{four}, {six, multi}, {}, {four, six, multi}, {multi}, {six, four}, nil, {four, multi}} {
+		announce.BFDSession{Name: "4", Peer: c.Ours, Profile: profile(50*ms, 20)}, announce.BFDSession{Name: "6", Peer: c.Ours6, Profile: profile(50*ms, 20)},
+		announce.BFDSession{Name: "m", Peer: c.Ours, MultiHop: true, Profile: profile(50*ms, 20)})
+	four := announce.BFDSession{Name: "4", Peer: c.Theirs, Profile: profile(50*ms, 20)}
+	six := announce.BFDSession{Name: "6", Peer: c.Theirs6, Profile: profile(50*ms, 20)}
+	multi := announce.BFDSession{Name: "m", Peer: c.Theirs, MultiHop: true, Profile: profile(50*ms, 20)}
+	for _, desired := range [][]announce.BFDSession{{four}, {six, multi}, {}, {four, six, multi}, {multi}, {six, four}, nil, {four, multi}} {
 		r.set(desired...)
 		if got := len(r.Status()); got != len(desired) {
 			t.Fatalf("%d sessions, want %d", got, len(desired))
@@ -131,21 +132,21 @@ func TestSetInAnyOrder(t *testing.T) {
 			far.up(desired[i].Name)
 		}
 		r.Monitor.mu.Lock()
-		ears := map[ear]struct{}{}
-		for p := range r.watches {
-			ears[p.ear()] = struct{}{}
+		ears := map[listenerKey]struct{}{}
+		for p := range r.sessions {
+			ears[p.listenerKey()] = struct{}{}
 		}
 		if len(r.listeners) != len(ears) || len(r.byAddress) != len(desired) || len(r.byDiscriminator) != len(desired) {
 			t.Errorf("%d listeners, %d by address, %d by discriminator", len(r.listeners), len(r.byAddress), len(r.byDiscriminator))
 		}
 		r.Monitor.mu.Unlock()
 	}
-	if told := r.told(); len(told) > 0 {
+	if told := r.onDownCalls(); len(told) > 0 {
 		t.Errorf("failed: %q", told)
 	}
 }
 
-func TestChangesWakes(t *testing.T) {
+func TestMonitor_ChangesWakes(t *testing.T) {
 	c := newCable(t)
 	near, _, _, _ := pair(t, c, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -165,10 +166,10 @@ func TestChangesWakes(t *testing.T) {
 	}
 }
 
-func TestASourcePortIsOneSessionsOwn(t *testing.T) {
+func TestSender_SourcePortBelongsToOneSession(t *testing.T) {
 	c := newCable(t)
 	const free = 50000
-	s, err := dial(t.Context(), path{peer: c.Theirs}, 0, func(port int) bool { return port != free })
+	s, err := newSender(t.Context(), path{peer: c.Theirs}, 0, func(port int) bool { return port != free })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,23 +177,23 @@ func TestASourcePortIsOneSessionsOwn(t *testing.T) {
 	if s.port != free || s.conn.LocalAddr().(*net.UDPAddr).Port != free {
 		t.Errorf("port %d", s.port)
 	}
-	r := start(t, Session{Name: "tor", Peer: c.Theirs})
+	r := start(t, announce.BFDSession{Name: "tor", Peer: c.Theirs})
 	r.Monitor.mu.Lock()
 	defer r.Monitor.mu.Unlock()
-	for _, w := range r.watches {
+	for _, w := range r.sessions {
 		if !r.portTaken(w.sender.port) || r.portTaken(free) {
 			t.Errorf("port %d is not taken, or %d is", w.sender.port, free)
 		}
 	}
 }
 
-// TestPacketsOnTheWire: TTL, class and ports are what RFC 5881 sections 4 and 5 ask for.
-func TestPacketsOnTheWire(t *testing.T) {
+// TestSender_TTLClassAndPorts: TTL, class and ports are what RFC 5881 sections 4 and 5 ask for.
+func TestSender_TTLClassAndPorts(t *testing.T) {
 	c := newCable(t)
 	for name, peer := range map[string]netip.Addr{"IPv4": c.Theirs, "IPv6": c.Theirs6} {
 		t.Run(name, func(t *testing.T) {
 			seen := capture(t, c, peer)
-			start(t, Session{Name: "tor", Peer: peer}, Session{Name: "far", Peer: peer, MultiHop: true})
+			start(t, announce.BFDSession{Name: "tor", Peer: peer}, announce.BFDSession{Name: "far", Peer: peer, MultiHop: true})
 			first, second := <-seen, <-seen
 			for _, p := range []captured{first, second} {
 				if p.ttl != 255 || p.class != 0xc0 || p.source < 49152 || p.length != bfdsession.PacketSize {

@@ -10,33 +10,34 @@ import (
 )
 
 const (
-	// waiting is how many bytes of packets may wait in a listener: those of a thousand sessions for a few seconds, in which
-	// we are not scheduled.
-	waiting = 8 << 20
-	// controlTraffic is DSCP CS6, where routers keep what they tell each other.
-	controlTraffic = 0xc0
-	// controlPriority is the highest that needs no privilege: our own queues put it first.
-	controlPriority = 6
+	// receiveBufferSize is how many bytes may wait in the socket of a listener: the packets of a thousand sessions in a few
+	// seconds in which we do not run.
+	receiveBufferSize = 8 << 20
+	// networkControlClass is the traffic class of routing protocols, CS6 (RFC 4594 section 3.1).
+	networkControlClass = 0xc0
+	// networkControlPriority is the highest socket priority that needs no privilege: queues of this node send such packets
+	// first.
+	networkControlPriority = 6
 )
 
-// control makes options into what net.ListenConfig takes.
+// control makes a function that sets options into one for net.ListenConfig.
 func control(options func(fd int) []error) func(string, string, syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		var errs []error
 		if err := raw.Control(func(fd uintptr) { errs = options(int(fd)) }); err != nil {
-			return err //nolint:wrapcheck // The net package says what for.
+			return err //nolint:wrapcheck // The net package adds what was done.
 		}
 		return errors.Join(errs...)
 	}
 }
 
-// receiveOptions have the kernel say of each packet by which interface it came, where it went and what is left of its TTL.
-func receiveOptions(fd int, e ear) error {
-	// More than the system's limit needs a privilege; less is better than none.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, waiting) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, waiting)
+// receiveOptions make the kernel say for each packet at which interface it arrived, its destination and its TTL.
+func receiveOptions(fd int, key listenerKey) error {
+	// To exceed the limit of the system needs a privilege. Without it, take what the limit allows.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBufferSize) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBufferSize)
 	}
-	if e.v6 {
+	if key.v6 {
 		return errors.Join(
 			unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVPKTINFO, 1),
 			unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVHOPLIMIT, 1),
@@ -48,22 +49,23 @@ func receiveOptions(fd int, e ear) error {
 	)
 }
 
-// sendOptions have packets leave with TTL 255, and before others.
+// sendOptions make packets leave with TTL 255 and before others.
 func sendOptions(fd int, v6 bool) error {
 	level, ttl, class := unix.SOL_IP, unix.IP_TTL, unix.IP_TOS
 	if v6 {
 		level, ttl, class = unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_TCLASS
 	}
 	return errors.Join(
-		unix.SetsockoptInt(fd, level, ttl, fullTTL),
-		unix.SetsockoptInt(fd, level, class, controlTraffic),
-		// After the class, which sets a priority too.
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, controlPriority),
-		// Nobody has anything to say to this port: what is sent there must take no memory.
+		unix.SetsockoptInt(fd, level, ttl, maxTTL),
+		unix.SetsockoptInt(fd, level, class, networkControlClass),
+		// This follows the traffic class, which also sets a priority.
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, networkControlPriority),
+		// Nothing is to arrive at this port; what is sent to it must take no memory.
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1),
 	)
 }
 
+// bindToDevice binds a socket to a VRF; to none when device is empty.
 func bindToDevice(fd int, device string) error {
 	if device == "" {
 		return nil
@@ -74,24 +76,24 @@ func bindToDevice(fd int, device string) error {
 	return nil
 }
 
-// rawOf gives the descriptor of a socket, which is good until the socket is closed.
+// rawOf returns the file descriptor of a socket. It is valid until the socket is closed.
 func rawOf(conn *net.UDPConn) (raw syscall.RawConn, fd int, err error) {
 	raw, err = conn.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(found uintptr) { fd = int(found) })
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("get at a socket: %w", err)
+		return nil, 0, fmt.Errorf("get the descriptor of a socket: %w", err)
 	}
 	return raw, fd, nil
 }
 
 var errNoInterface = errors.New("there is no interface")
 
-// linkIndexes are the indexes of interfaces by name, looked up once.
+// linkIndexes are the indexes of interfaces by name. They are looked up once.
 type linkIndexes map[string]int
 
-// index of an interface; 0 for none.
+// index returns the index of an interface; 0 when name is empty.
 func (l linkIndexes) index(name string) (int, error) {
 	if name == "" {
 		return 0, nil

@@ -12,16 +12,16 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// stranger is a peer that sends what the test wants, in the other namespace of a cable.
-type stranger struct {
+// scriptedPeer is a peer that sends what the test wants, in the other namespace of a cable.
+type scriptedPeer struct {
 	t    testing.TB
 	conn *net.UDPConn // At the port of single-hop sessions.
 	to   *net.UDPAddr
 }
 
-func newStranger(t testing.TB, c *cable) *stranger {
+func newScriptedPeer(t testing.TB, c *cable) *scriptedPeer {
 	t.Helper()
-	s := &stranger{t: t, to: &net.UDPAddr{IP: c.Ours.AsSlice(), Port: singleHopPort}}
+	s := &scriptedPeer{t: t, to: &net.UDPAddr{IP: c.Ours.AsSlice(), Port: singleHopPort}}
 	c.Other.Do(t, func() {
 		config := net.ListenConfig{Control: control(func(fd int) []error {
 			return []error{sendOptions(fd, false), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)}
@@ -37,8 +37,8 @@ func newStranger(t testing.TB, c *cable) *stranger {
 	return s
 }
 
-// hear waits for a packet that is as asked for.
-func (s *stranger) hear(what string, is func(*bfdsession.Packet) bool) bfdsession.Packet {
+// receiveUpTo waits for a packet that is as asked for.
+func (s *scriptedPeer) await(what string, is func(*bfdsession.Packet) bool) bfdsession.Packet {
 	s.t.Helper()
 	buffer := make([]byte, 100)
 	var last bfdsession.Packet
@@ -58,9 +58,9 @@ func (s *stranger) hear(what string, is func(*bfdsession.Packet) bool) bfdsessio
 	return last
 }
 
-func (s *stranger) say(p bfdsession.Packet) { s.write(p.Append(nil)) }
+func (s *scriptedPeer) send(p bfdsession.Packet) { s.write(p.Append(nil)) }
 
-func (s *stranger) write(b []byte) {
+func (s *scriptedPeer) write(b []byte) {
 	s.t.Helper()
 	if _, err := s.conn.WriteTo(b, s.to); err != nil {
 		s.t.Fatalf("send: %v", err)
@@ -68,7 +68,7 @@ func (s *stranger) write(b []byte) {
 }
 
 // ttl changes the TTL of what is sent.
-func (s *stranger) ttl(value int) {
+func (s *scriptedPeer) ttl(value int) {
 	s.t.Helper()
 	_, fd, err := rawOf(s.conn)
 	if err == nil {
@@ -79,24 +79,24 @@ func (s *stranger) ttl(value int) {
 	}
 }
 
-// word is a good packet, of a peer so slow that it is never missed.
-func word(state bfdsession.State, yours uint32) bfdsession.Packet {
+// peerPacket is a good packet, of a peer so slow that it is never missed.
+func peerPacket(state bfdsession.State, yours uint32) bfdsession.Packet {
 	return bfdsession.Packet{
 		State: state, DetectMult: 255, MyDiscriminator: 77, YourDiscriminator: yours,
 		DesiredMinTx: 1000 * ms, RequiredMinRx: 50 * ms,
 	}
 }
 
-// meet brings a session with us up, and gives our discriminator.
-func (s *stranger) meet() uint32 {
+// bringUp brings a session with us up, and gives our discriminator.
+func (s *scriptedPeer) bringUp() uint32 {
 	s.t.Helper()
-	first := s.hear("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })
-	s.say(word(bfdsession.Init, first.MyDiscriminator))
-	s.hear("that we are up", func(p *bfdsession.Packet) bool {
+	first := s.await("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })
+	s.send(peerPacket(bfdsession.Init, first.MyDiscriminator))
+	s.await("that we are up", func(p *bfdsession.Packet) bool {
 		return p.State == bfdsession.Up && p.YourDiscriminator == 77 && p.Poll
 	})
-	answer := word(bfdsession.Up, first.MyDiscriminator)
+	answer := peerPacket(bfdsession.Up, first.MyDiscriminator)
 	answer.Final = true
-	s.say(answer)
+	s.send(answer)
 	return first.MyDiscriminator
 }

@@ -45,7 +45,7 @@ func capture(t *testing.T, c *cable, at netip.Addr) <-chan captured {
 		c.Other.Do(t, func() {
 			config := net.ListenConfig{Control: control(func(fd int) []error {
 				return []error{
-					receiveOptions(fd, ear{v6: at.Is6()}),
+					receiveOptions(fd, listenerKey{v6: at.Is6()}),
 					classOption(fd, at.Is6()),
 				}
 			})}
@@ -78,9 +78,9 @@ func classOption(fd int, v6 bool) error {
 }
 
 func readCaptured(control []byte) (p captured) {
-	var msg message
-	msg.readControl(control)
-	p.ttl = msg.ttl
+	var d datagram
+	d.readControl(control)
+	p.ttl = d.ttl
 	all, _ := unix.ParseSocketControlMessage(control)
 	for _, m := range all {
 		switch {

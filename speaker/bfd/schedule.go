@@ -1,0 +1,96 @@
+package bfd
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+)
+
+// timerFired handles that the timer has fired.
+func (m *Monitor) timerFired() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.timerAt = time.Time{}
+	m.runDue()
+	m.resetTimer()
+}
+
+// runDue does all that is due, and all that may be done already: to wake up is most of the work.
+func (m *Monitor) runDue() {
+	for len(m.queue) > 0 {
+		// The time is read for each session: handling the one before may have taken long.
+		s, now := m.queue[0], time.Now()
+		if s.earliest.After(now) {
+			return
+		}
+		if s.machine.Expired(now) {
+			// If this process was late, packets that arrived in time may wait in the sockets. Without one, the session is down.
+			m.drainAll()
+		}
+		m.process(s, now, s.machine.Expire(now))
+	}
+}
+
+// schedule puts a session into the queue, or takes it out, as its machine says.
+func (m *Monitor) schedule(s *session) {
+	from, due, ok := s.machine.NextDue()
+	if !ok || s.sender == nil && s.snapshot.State == bfdsession.Down {
+		m.queue.remove(s)
+		return
+	}
+	s.earliest, s.due = from, due
+	if s.heapIndex < 0 {
+		heap.Push(&m.queue, s)
+	} else {
+		heap.Fix(&m.queue, s.heapIndex)
+	}
+	m.resetTimer()
+}
+
+// resetTimer sets the timer for the first session in the queue. It does not when the timer fires early enough: most often,
+// the first time only moves away.
+func (m *Monitor) resetTimer() {
+	if len(m.queue) == 0 {
+		return
+	}
+	if due := m.queue[0].due; m.timerAt.IsZero() || due.Before(m.timerAt) {
+		m.timerAt = due
+		m.timer.Reset(time.Until(due))
+	}
+}
+
+// sessionHeap orders sessions by when they are due. It implements container/heap.
+type sessionHeap []*session
+
+func (q sessionHeap) Len() int           { return len(q) }
+func (q sessionHeap) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+
+func (q sessionHeap) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].heapIndex, q[j].heapIndex = i, j
+}
+
+// Push implements heap.Interface.
+func (q *sessionHeap) Push(x any) {
+	s := x.(*session)
+	s.heapIndex = len(*q)
+	*q = append(*q, s)
+}
+
+// Pop implements heap.Interface.
+func (q *sessionHeap) Pop() any {
+	last := len(*q) - 1
+	s := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	s.heapIndex = -1
+	return s
+}
+
+// remove takes a session out of the queue, if it is there.
+func (q *sessionHeap) remove(s *session) {
+	if s.heapIndex >= 0 {
+		heap.Remove(q, s.heapIndex)
+	}
+}
