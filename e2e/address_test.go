@@ -16,7 +16,7 @@ import (
 
 // Promise 1: a Service of type LoadBalancer gets an address from a pool.
 
-func TestAServiceGetsAnAddressFromAPool(t *testing.T) {
+func TestAddresses_AreGivenFromAPool(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(strings.ReplaceAll(segmentPool("first", "192.0.2.200-192.0.2.203"), ", autoAssign: false", ""))
 	cluster.Apply(strings.ReplaceAll(service("plain", "any"), ", annotations: {daymark.io/address-pool: any}", ""))
@@ -35,7 +35,7 @@ func TestAServiceGetsAnAddressFromAPool(t *testing.T) {
 	awaitCondition(t, cluster.Service("plain"), "daymark.io/AddressAssigned", "True")
 }
 
-func TestAServiceGetsJustTheAddressItAsksFor(t *testing.T) {
+func TestAddresses_AreThoseAskedFor(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("asked", "192.0.2.200-192.0.2.209"))
 	cluster.Apply(service("asks", "asked", "loadBalancerIP: 192.0.2.207"))
@@ -49,7 +49,7 @@ func TestAServiceGetsJustTheAddressItAsksFor(t *testing.T) {
 	}
 }
 
-func TestAServiceWhosePoolIsExhaustedSaysSoAndGetsTheAddressThatIsFreed(t *testing.T) {
+func TestAddresses_ExhaustedPoolServesWhoWaitsFirst(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("one", "192.0.2.205/32"))
 	early := service("early", "one")
@@ -77,7 +77,7 @@ func TestAServiceWhosePoolIsExhaustedSaysSoAndGetsTheAddressThatIsFreed(t *testi
 	awaitCondition(t, late, "daymark.io/AddressAssigned", "True")
 }
 
-func TestAddressesStayWhenTheControllerIsKilledAndStartsAgain(t *testing.T) {
+func TestAddresses_StayWhenTheControllerIsKilled(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("kept", "192.0.2.200-192.0.2.209"))
 	given := map[string]string{}
@@ -98,7 +98,7 @@ func TestAddressesStayWhenTheControllerIsKilledAndStartsAgain(t *testing.T) {
 	}
 }
 
-func TestAServiceThatIsNoLoadBalancerAnyMoreGivesItsAddressBack(t *testing.T) {
+func TestAddresses_AreFreedWhenTheTypeChanges(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("back", "192.0.2.206/32"))
 	cluster.Pod("leaves", "n1")
@@ -117,7 +117,7 @@ func TestAServiceThatIsNoLoadBalancerAnyMoreGivesItsAddressBack(t *testing.T) {
 	cluster.Service("comes").AwaitAddress()
 }
 
-func TestAServiceOfAnotherClassIsLeftAlone(t *testing.T) {
+func TestAddresses_OtherClassIsLeftAlone(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("class", "192.0.2.200-192.0.2.201"))
 	cluster.Apply(service("foreign", "class", "loadBalancerClass: example.com/other"))
@@ -135,7 +135,7 @@ func TestAServiceOfAnotherClassIsLeftAlone(t *testing.T) {
 	})
 }
 
-func TestACrashDuringFiveHundredServicesGivesNoAddressTwiceAndMovesNone(t *testing.T) {
+func TestAddresses_AreUniqueThoughTheControllerCrashes(t *testing.T) {
 	const count = 500
 	lab.Need(t, lab.KubeProxy) // the lab's own service proxy is made for few Services
 	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))

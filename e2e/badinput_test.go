@@ -14,7 +14,7 @@ import (
 
 // Bad input: a condition on that object in words, and everything else goes on.
 
-func TestAPoolThatDoesNotParseIsRefused(t *testing.T) {
+func TestBadInput_UnparsablePoolIsRejected(t *testing.T) {
 	cluster := daymark(t)
 	for _, addresses := range []string{"192.0.2.300-192.0.2.310", "192.0.2.0/33", "here", ""} {
 		err := cluster.TryApply(pool("wrong", addresses))
@@ -27,7 +27,7 @@ func TestAPoolThatDoesNotParseIsRefused(t *testing.T) {
 }
 
 // What the API server's rules cannot see, the controller does.
-func TestAPoolWhoseRangeEndsBeforeItBeginsSaysSoAndOthersGoOn(t *testing.T) {
+func TestBadInput_ReversedRangeHarmsNoOtherPool(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(pool("backwards", "192.0.2.250-192.0.2.240"))
 	awaitObjectCondition(t, cluster, "IPAddressPool", "backwards", "Ready", "False", "192.0.2.250-192.0.2.240")
@@ -36,7 +36,7 @@ func TestAPoolWhoseRangeEndsBeforeItBeginsSaysSoAndOthersGoOn(t *testing.T) {
 	cluster.Service("forwards").AwaitAddress()
 }
 
-func TestOverlappingPoolsNameEachOther(t *testing.T) {
+func TestBadInput_OverlappingPoolsNameEachOther(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(pool("older", "192.0.2.240-192.0.2.245"))
 	cluster.Apply(pool("newer", "192.0.2.245-192.0.2.250"))
@@ -51,7 +51,7 @@ func TestOverlappingPoolsNameEachOther(t *testing.T) {
 	})
 }
 
-func TestAPoolThatNamesANodesAddressSaysSoAndNeverGivesIt(t *testing.T) {
+func TestBadInput_NodeAddressInAPoolIsNeverGiven(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("nodes", "192.0.2.12-192.0.2.13")) // n2 and n3
 	awaitObjectCondition(t, cluster, "IPAddressPool", "nodes", "Ready", "", "192.0.2.12")
@@ -59,7 +59,7 @@ func TestAPoolThatNamesANodesAddressSaysSoAndNeverGivesIt(t *testing.T) {
 	awaitCondition(t, cluster.Service("nodes"), "daymark.io/AddressAssigned", "False")
 }
 
-func TestAPeerThatRefusesSaysSoAndTheOtherPeerGoesOn(t *testing.T) {
+func TestBadInput_RefusingPeerHarmsNoOtherPeer(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("refused", "n1")
 	cluster.Apply(peer("refuses", "peerPort: 1790")) // where nobody listens
@@ -72,19 +72,19 @@ func TestAPeerThatRefusesSaysSoAndTheOtherPeerGoesOn(t *testing.T) {
 	awaitObjectCondition(t, cluster, "BGPPeer", "refuses", "Ready", "False", "refused")
 }
 
-func TestAPeerOfAnotherASSaysSo(t *testing.T) {
+func TestBadInput_PeerOfAnotherASIsReported(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(strings.ReplaceAll(peer("stranger"), "peerASN: 64513", "peerASN: 64999"))
 	awaitObjectCondition(t, cluster, "BGPPeer", "stranger", "Ready", "False", "AS")
 }
 
-func TestASecretThatIsMissingIsNamed(t *testing.T) {
+func TestBadInput_MissingSecretIsNamed(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(peer("secretive", "passwordSecret: {name: not-there}"))
 	awaitObjectCondition(t, cluster, "BGPPeer", "secretive", "Ready", "False", "not-there")
 }
 
-func TestSpeakersWithoutAnAPIServerKeepAnnouncingAndTakeOverFromEachOther(t *testing.T) {
+func TestAPIServer_SpeakersAnnounceAndFailOverWithoutIt(t *testing.T) {
 	cluster := daymark(t)
 	pod := cluster.Pod("silent", "n1")
 	cluster.Apply(peer("silent") + "\n---" + strings.ReplaceAll(bothWays, "near", "silent"))
@@ -131,7 +131,7 @@ func TestSpeakersWithoutAnAPIServerKeepAnnouncingAndTakeOverFromEachOther(t *tes
 	cluster.Service("silent-2").AwaitAddress()
 }
 
-func TestASpeakerThatStartsBeforeTheAPIServerWaitsForIt(t *testing.T) {
+func TestAPIServer_SpeakerWaitsForIt(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("early", "n1")
 	cluster.Apply(peer("early") + "\n---" + routedPool("early", "198.19.5.0/24"))
@@ -160,7 +160,7 @@ func TestASpeakerThatStartsBeforeTheAPIServerWaitsForIt(t *testing.T) {
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 }
 
-func TestAWrongFlagIsOneLineAndExitStatus2(t *testing.T) {
+func TestPrograms_WrongFlagIsOneLineAndExitStatus2(t *testing.T) {
 	cluster := daymark(t)
 	for _, program := range []string{"controller", "speaker"} {
 		for _, arguments := range [][]string{{"--nonsense"}, {"--metrics-bind-address", "nonsense"}, {"argument"}} {

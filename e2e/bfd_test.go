@@ -11,7 +11,7 @@ import (
 
 // Promise: with BFD a node that dies is found in about a second, and its routes go; it is watched again when it is back.
 
-func TestBFDFindsANodeThatCrashed(t *testing.T) {
+func TestBFD_DetectsACrashedNode(t *testing.T) {
 	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
@@ -32,7 +32,7 @@ func TestBFDFindsANodeThatCrashed(t *testing.T) {
 	}
 }
 
-func TestABFDProfileChangesWhileTheSessionsStayUp(t *testing.T) {
+func TestBFD_ProfileChangesWhileSessionsStayUp(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	watched(t, cluster, lab.FRR, "changes", "198.19.11.0/24")
@@ -61,7 +61,7 @@ func TestABFDProfileChangesWhileTheSessionsStayUp(t *testing.T) {
 	}
 }
 
-func TestBFDIsTakenFromASessionWithoutALostRoute(t *testing.T) {
+func TestBFD_RemovalLosesNoRoute(t *testing.T) {
 	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)

@@ -10,7 +10,7 @@ import (
 
 // Promise 3: every node announces the address by BGP; the router has as many next hops, and the client behind it is answered.
 
-func TestEveryNodeIsANextHopOfTheRouter(t *testing.T) {
+func TestBGP_EveryNodeIsANextHop(t *testing.T) {
 	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD, lab.GoBGP} {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
@@ -47,7 +47,7 @@ stringData: {password: lighthouse}
 	}
 }
 
-func TestANodeThatDoesNotPeerIsNoNextHop(t *testing.T) {
+func TestBGP_NodeThatDoesNotPeerIsNoNextHop(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("two", "n2")
 	cluster.Apply(peer("two", "nodeSelectors: [{matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [n2]}]}]"))
@@ -63,7 +63,7 @@ func TestANodeThatDoesNotPeerIsNoNextHop(t *testing.T) {
 	}
 }
 
-func TestRoutesComeBackWhenASpeakerIsKilledAndStartsAgain(t *testing.T) {
+func TestBGP_RoutesReturnAfterASpeakerIsKilled(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("again", "n1")
 	cluster.Apply(peer("again", "gracefulRestart: {enabled: false}"))
@@ -77,7 +77,7 @@ func TestRoutesComeBackWhenASpeakerIsKilledAndStartsAgain(t *testing.T) {
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 }
 
-func TestCommunitiesAndLocalPrefReachTheRouter(t *testing.T) {
+func TestBGP_CommunitiesAndLocalPrefReachTheRouter(t *testing.T) {
 	lab.Need(t, lab.BIRD)
 	cluster := daymark(t)
 	cluster.Router().Configure(lab.BIRD, lab.RouterSettings{})

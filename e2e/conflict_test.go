@@ -16,7 +16,7 @@ import (
 
 // Promise: a host that is none of the cluster's and has the address is noticed, before it is announced and while it is held.
 
-func TestAnAddressThatAForeignHostHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
+func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("192.0.2.204")
 	cluster.ForeignHost().Take(address)
@@ -45,7 +45,7 @@ func TestAnAddressThatAForeignHostHasIsNotAnnouncedUntilItIsFree(t *testing.T) {
 	cluster.Client().MustGet(url(address))
 }
 
-func TestAnAddressThatAForeignHostClaimsIsDefended(t *testing.T) {
+func TestLayer2_HeldAddressIsDefended(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "claimed")
 	s := begin(t, cluster, pod, address)
@@ -68,7 +68,7 @@ func TestAnAddressThatAForeignHostClaimsIsDefended(t *testing.T) {
 	awaitHolder(t, cluster, address, s.holder)
 }
 
-func TestAnIPv6AddressThatAForeignHostHasIsNotAnnounced(t *testing.T) {
+func TestLayer2_ConflictingIPv6AddressWaits(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("2001:db8::5:0")
 	cluster.ForeignHost().Take(address)

@@ -39,7 +39,7 @@ type manifest struct {
 	at, text string
 }
 
-func TestDocs(t *testing.T) {
+func TestDocs_ExamplesAreAccepted(t *testing.T) {
 	pages := readPages(t)
 	api, kinds := plainAPI(t)
 	t.Run("every YAML block is taken", func(t *testing.T) { yamlIsTaken(t, api, pages) })

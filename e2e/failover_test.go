@@ -11,7 +11,7 @@ import (
 
 // Promise 6: the node that holds the address drops off the network, or its speaker dies, and another takes over.
 
-func TestAnotherNodeTakesOverWhenTheHolderCrashes(t *testing.T) {
+func TestLayer2_CrashedHolderIsReplaced(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "crash")
 	s := begin(t, cluster, pod, address)
@@ -22,7 +22,7 @@ func TestAnotherNodeTakesOverWhenTheHolderCrashes(t *testing.T) {
 	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
 }
 
-func TestANodeThatReturnsTakesNothingBack(t *testing.T) {
+func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "returns")
 	s := begin(t, cluster, pod, address)
@@ -50,7 +50,7 @@ func TestANodeThatReturnsTakesNothingBack(t *testing.T) {
 	mustBeUnder(t, "settling on one holder", settled)
 }
 
-func TestAnotherNodeTakesOverWhenTheSpeakerIsKilled(t *testing.T) {
+func TestLayer2_KilledSpeakerIsReplaced(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "killed")
 	s := begin(t, cluster, pod, address)
@@ -63,7 +63,7 @@ func TestAnotherNodeTakesOverWhenTheSpeakerIsKilled(t *testing.T) {
 	mustBeUnder(t, "the time without a holder", sightings.Unheld(killed))
 }
 
-func TestFiftyAddressesAreTakenOverAtOnce(t *testing.T) {
+func TestLayer2_FiftyAddressesAreTakenOver(t *testing.T) {
 	const count = 50
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
@@ -103,7 +103,7 @@ metadata: {name: both}
 spec: {ipAddressPools: [both]}
 `
 
-func TestAnIPv6AddressIsTakenOver(t *testing.T) {
+func TestLayer2_IPv6AddressIsTakenOver(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(bothFamilies)
 	pod := cluster.Pod("six", "n1")
@@ -120,7 +120,7 @@ func TestAnIPv6AddressIsTakenOver(t *testing.T) {
 	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
 }
 
-func TestBothAddressesOfADualStackServiceAreTakenOver(t *testing.T) {
+func TestLayer2_DualStackAddressesAreTakenOver(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(bothFamilies)
 	pod := cluster.Pod("dual", "n1")

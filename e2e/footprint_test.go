@@ -10,7 +10,7 @@ import (
 )
 
 // Starting takes less than a second, and ten Services less than 60 MB. Measured with the programs as `make build` makes them.
-func TestTheProgramsStartQuicklyAndStaySmall(t *testing.T) {
+func TestPrograms_StartQuicklyAndStaySmall(t *testing.T) {
 	cluster := daymark(t)
 	cluster.UsePlainBinaries()
 	cluster.Pod("small", "n1")

@@ -7,7 +7,7 @@ import (
 
 // Promise: a speaker that hangs is replaced, and when it wakes, not knowing of that, there is still one holder.
 
-func TestAFrozenSpeakerIsReplacedAndGivesWayWhenItWakes(t *testing.T) {
+func TestLayer2_FrozenSpeakerIsReplacedAndYields(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "frozen")
 	s := begin(t, cluster, pod, address)

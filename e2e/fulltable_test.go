@@ -10,7 +10,7 @@ import (
 
 // Promise: a router that tells the nodes a full table does them no harm: they learn nothing, and go on to announce.
 
-func TestARouterThatAnnouncesManyRoutesDoesNoHarm(t *testing.T) {
+func TestBGP_ManyRoutesDoNoHarm(t *testing.T) {
 	const routes, growth = 100_000, 20 << 20
 	lab.Need(t, lab.BIRD)
 	cluster := daymark(t)

@@ -10,7 +10,7 @@ import (
 // Promise 5: the health-check port answers 200 on the node with the pod and 503 elsewhere, by the speaker where no service
 // proxy serves it.
 
-func TestTheSpeakerServesTheHealthCheckPortWhereNoServiceProxyDoes(t *testing.T) {
+func TestHealth_SpeakerServesAPortThatNobodyDoes(t *testing.T) {
 	cluster := daymark(t, lab.WithProxy(lab.OwnProxy)) // which serves no health-check port
 	pod, port := localService(t, cluster)
 	awaitHealthy(t, cluster, port, "n2")
@@ -20,7 +20,7 @@ func TestTheSpeakerServesTheHealthCheckPortWhereNoServiceProxyDoes(t *testing.T)
 	awaitHealthy(t, cluster, port, "none")
 }
 
-func TestTheSpeakerTakesOverTheHealthCheckPortOfAServiceProxyThatIsGone(t *testing.T) {
+func TestHealth_SpeakerTakesOverAPortThatIsFreed(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)
 	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
 	_, port := localService(t, cluster)
@@ -33,7 +33,7 @@ func TestTheSpeakerTakesOverTheHealthCheckPortOfAServiceProxyThatIsGone(t *testi
 	awaitHealthy(t, cluster, port, "n2")
 }
 
-func TestEverySpeakerAnswersForEveryServiceOnOnePort(t *testing.T) {
+func TestHealth_OnePortAnswersForEveryService(t *testing.T) {
 	cluster := daymark(t)
 	localService(t, cluster)
 	lab.Eventually(t, soon, "the speakers' own port answers alike", func() error {

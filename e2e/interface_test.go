@@ -36,7 +36,7 @@ func secondAddress(t testing.TB, cluster *lab.Cluster) (netip.Addr, *lab.Pod) {
 	return address, pod
 }
 
-func TestAnAddressLeavesAnInterfaceThatCannotCarryIt(t *testing.T) {
+func TestLayer2_AddressLeavesAFailedInterface(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := secondAddress(t, cluster)
 	for _, c := range []struct {
@@ -59,7 +59,7 @@ func TestAnAddressLeavesAnInterfaceThatCannotCarryIt(t *testing.T) {
 	}
 }
 
-func TestALinkThatFlapsLeavesOneHolder(t *testing.T) {
+func TestLayer2_FlappingLinkLeavesOneHolder(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := secondAddress(t, cluster)
 	s := begin(t, cluster, pod, address)
@@ -85,7 +85,7 @@ func TestALinkThatFlapsLeavesOneHolder(t *testing.T) {
 // hold is for how long something stays as it is before the test changes it again; nothing is awaited by it.
 func hold(d time.Duration) { <-time.After(d) }
 
-func TestAnAddressIsHeldOnTheInterfacesThatAreNamed(t *testing.T) {
+func TestLayer2_AddressIsHeldOnNamedInterfaces(t *testing.T) {
 	cluster := daymark(t)
 	address, _ := secondAddress(t, cluster)
 	cluster.Node("n1").Link("eth1").Rename("lan1")

@@ -12,7 +12,7 @@ import (
 
 // Promise 2: the client resolves the address by ARP and gets an answer from a pod; exactly one node answers ARP.
 
-func TestOneNodeAnswersForAnAddressOnTheSegment(t *testing.T) {
+func TestLayer2_OneNodeAnswers(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("web", "n1")
 	cluster.Apply(segmentPool("segment", "192.0.2.210-192.0.2.219"))
@@ -37,7 +37,7 @@ func TestOneNodeAnswersForAnAddressOnTheSegment(t *testing.T) {
 
 // Speakers that start have not met yet: they must find each other before they answer, and where the word of one comes late
 // to another, as on a busy machine, one of them gives way.
-func TestSpeakersThatStartTogetherSettleOnOneHolder(t *testing.T) {
+func TestLayer2_SpeakersThatStartTogetherAgree(t *testing.T) {
 	cluster := daymark(t)
 	many := manyServices(t, cluster, 3, "192.0.2.210-192.0.2.219")
 	for range 3 {
@@ -73,7 +73,7 @@ func manyServices(t testing.TB, cluster *lab.Cluster, n int, addresses string) (
 	return all
 }
 
-func TestAServiceWithoutEndpointsIsNotAnnounced(t *testing.T) {
+func TestLayer2_ServiceWithoutEndpointsIsNotAnnounced(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("empty", "192.0.2.210-192.0.2.219"))
 	cluster.Apply(service("empty", "empty", "externalTrafficPolicy: Local"))

@@ -7,7 +7,7 @@ import (
 
 // Promise: who leaves on purpose goes when another has taken over, so that no connection is lost.
 
-func TestARollingUpdateOfTheSpeakersLosesNoConnection(t *testing.T) {
+func TestLayer2_RollingUpdateLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	addresses := manyServices(t, cluster, 3, "192.0.2.226-192.0.2.228")
@@ -30,7 +30,7 @@ func TestARollingUpdateOfTheSpeakersLosesNoConnection(t *testing.T) {
 	awaitHolders(t, cluster, "each address has one holder", addresses, nil)
 }
 
-func TestANodeThatIsDrainedHandsOverWithoutALostConnection(t *testing.T) {
+func TestLayer2_DrainLosesNoConnection(t *testing.T) {
 	const drain = "daymark.io/drain"
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
@@ -52,7 +52,7 @@ func TestANodeThatIsDrainedHandsOverWithoutALostConnection(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsDeletedHandsOverWithoutALostConnection(t *testing.T) {
+func TestLayer2_NodeDeletionLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	address, pod := heldAddress(t, cluster, "deleted")

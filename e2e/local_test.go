@@ -16,7 +16,7 @@ metadata: {name: near}
 spec: {ipAddressPools: [near]}
 `
 
-func TestALocalServiceIsAnnouncedWhereItsPodIsAndFollowsIt(t *testing.T) {
+func TestLocal_AnnouncementFollowsThePod(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(peer("near") + "\n---" + bothWays)
 	cluster.Apply(segmentPool("near", "192.0.2.220-192.0.2.224"))
@@ -39,7 +39,7 @@ func TestALocalServiceIsAnnouncedWhereItsPodIsAndFollowsIt(t *testing.T) {
 	}
 }
 
-func TestALocalServiceIsNotAnnouncedFromNodesWhoseEndpointIsNotReady(t *testing.T) {
+func TestLocal_UnreadyEndpointIsNotAnnounced(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(peer("near") + "\n---" + bothWays)
 	cluster.Apply(segmentPool("near", "192.0.2.220-192.0.2.224"))

@@ -12,7 +12,7 @@ import (
 
 // Promise: a router that is not on the nodes' own segment is peered with and watched like any other.
 
-func TestARouterBehindTheRouterIsPeeredWithAndWatched(t *testing.T) {
+func TestBGP_MultihopPeerWithBFD(t *testing.T) {
 	lab.Need(t, lab.BIRD)
 	cluster := daymark(t)
 	far := cluster.FarRouter(lab.RouterSettings{BFD: bfdInterval, Extra: "multihop 2;"})

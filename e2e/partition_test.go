@@ -11,7 +11,7 @@ import (
 
 // Promise: while the network is parted each part has a holder, and within a second after it has healed there is one.
 
-func TestThereIsOneHolderOnceAPartitionHeals(t *testing.T) {
+func TestLayer2_OneHolderOnceAPartitionHeals(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	addresses := manyServices(t, cluster, 3, "192.0.2.210-192.0.2.219")

@@ -22,7 +22,7 @@ func only(operator, node string) string {
 	return fmt.Sprintf("nodeSelectors: [{matchExpressions: [{key: kubernetes.io/hostname, operator: %s, values: [%s]}]}]", operator, node)
 }
 
-func TestEveryNodePeersWithItsDefaultGateway(t *testing.T) {
+func TestBGP_NodesPeerWithTheirDefaultGateway(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("gateway", "n1")
 	cluster.Apply(byGateway("gateway"))
@@ -38,7 +38,7 @@ func TestEveryNodePeersWithItsDefaultGateway(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordIsReportedAndHarmsNoOtherSession(t *testing.T) {
+func TestBGP_WrongPasswordHarmsNoOtherSession(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	cluster.Router().Configure(lab.FRR, lab.RouterSettings{Password: "lighthouse"})
@@ -74,7 +74,7 @@ stringData: {password: %s}
 	awaitObjectCondition(t, cluster, "BGPPeer", "wrong", "Ready", "True Established")
 }
 
-func TestAFamilyThatTheRouterDoesNotOfferIsReportedAndTheOtherWorks(t *testing.T) {
+func TestBGP_FamilyThatIsNotOfferedIsReported(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
@@ -92,7 +92,7 @@ func TestAFamilyThatTheRouterDoesNotOfferIsReportedAndTheOtherWorks(t *testing.T
 	cluster.FarClient().MustGet(url(address))
 }
 
-func TestTheYoungerOfTwoAdvertisementsThatContradictSaysSo(t *testing.T) {
+func TestBGP_ContradictingAdvertisementIsReported(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("twice", "n1")
 	cluster.Apply(peer("twice") + "\n---" + pool("twice", "198.19.17.0/24"))
@@ -115,7 +115,7 @@ spec: {ipAddressPools: [twice], med: %d}
 	awaitObjectCondition(t, cluster, "BGPAdvertisement", "b-second", "Ready", "True")
 }
 
-func TestARouterThatRestartsIsPeeredWithInSeconds(t *testing.T) {
+func TestBGP_RestartedRouterIsPeeredWithInSeconds(t *testing.T) {
 	const within = 5 * time.Second
 	cluster := daymark(t)
 	cluster.Pod("back", "n1")
@@ -144,7 +144,7 @@ func TestARouterThatRestartsIsPeeredWithInSeconds(t *testing.T) {
 	}
 }
 
-func TestConnectionsSpreadOverAllNodes(t *testing.T) {
+func TestBGP_ConnectionsSpreadOverAllNodes(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Pod("spread", "n1")
 	cluster.Apply(peer("spread"))

@@ -22,7 +22,7 @@ spec:
   - {weight: 10, selector: {matchLabels: {kubernetes.io/hostname: n2}}}
 `
 
-func TestAddressesGoToThePreferredNodeAndThenToTheNext(t *testing.T) {
+func TestLayer2_PreferredNodeHoldsThenTheNext(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	cluster.Apply(pool("preferred", "192.0.2.220-192.0.2.229") + "\n---" + preferred)
@@ -48,7 +48,7 @@ func TestAddressesGoToThePreferredNodeAndThenToTheNext(t *testing.T) {
 }
 
 // Services that share an address have one holder: the address moves as a whole.
-func TestASharedAddressHasOneHolderAndMovesAsAWhole(t *testing.T) {
+func TestLayer2_SharedAddressMovesAsAWhole(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(segmentPool("sharing", "192.0.2.240-192.0.2.241"))
 	shared := func(name, port string) string {

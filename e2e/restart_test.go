@@ -12,7 +12,7 @@ import (
 // Promise: while a speaker restarts the router keeps its routes, BFD or not; a node that is drained is withdrawn first. No
 // connection is lost by either.
 
-func TestARouterThatWatchesByBFDKeepsTheRoutesOfSpeakersThatRestart(t *testing.T) {
+func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	address := watched(t, cluster, lab.FRR, "restarts", "198.19.12.0/24")
@@ -54,7 +54,7 @@ func TestARouterThatWatchesByBFDKeepsTheRoutesOfSpeakersThatRestart(t *testing.T
 	}
 }
 
-func TestANodeThatIsDrainedIsWithdrawnWithoutALostConnection(t *testing.T) {
+func TestBGP_DrainLosesNoConnection(t *testing.T) {
 	const drain = "daymark.io/drain"
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)

@@ -12,14 +12,14 @@ import (
 
 // Promise: the nodes hold as many addresses each, and what is uneven is evened out later, without a lost connection.
 
-func TestNineAddressesAreThreeOnEachOfThreeNodes(t *testing.T) {
+func TestLayer2_AddressesAreSpreadEvenly(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	addresses := manyServices(t, cluster, 9, "192.0.2.200-192.0.2.208")
 	awaitHolders(t, cluster, "each node holds three", addresses, even(cluster, 3))
 }
 
-func TestANodeThatIsBackGetsItsShareWithoutALostConnection(t *testing.T) {
+func TestLayer2_RebalancingLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
 	cluster.UseSpeakerFlags("--l2-rebalance-after=2s")
 	awaitMembers(t, cluster)

@@ -17,7 +17,7 @@ const unnumberedRouter = ` neighbor swp1 interface remote-as 64512
   neighbor swp1 activate
  exit-address-family`
 
-func TestAnUnnumberedRouterForwardsBothFamiliesOverTheLink(t *testing.T) {
+func TestBGP_UnnumberedPeerForwardsBothFamilies(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	cluster.Router().Cable("swp1", cluster.Node("n1"), "uplink")

@@ -27,7 +27,7 @@ spec:
 
 var vip = netip.MustParseAddr("192.0.2.200")
 
-func TestAServiceWithAnAddressIsReachedThroughTheNodeThatHoldsIt(t *testing.T) {
+func TestCluster_ServiceIsReachedThroughItsHolder(t *testing.T) {
 	for _, proxy := range []lab.ProxyKind{lab.AnyProxy, lab.OwnProxy} {
 		t.Run(string(proxy), func(t *testing.T) {
 			reachThrough(t, lab.Shared(t, lab.WithProxy(proxy)))
@@ -75,7 +75,7 @@ func reachThrough(t *testing.T, cluster *lab.Cluster) {
 	}
 }
 
-func TestTwoHoldersAreSeenAsTwo(t *testing.T) {
+func TestClient_SeesTwoHolders(t *testing.T) {
 	cluster := lab.Shared(t)
 	hold(t, cluster, "n1")
 	hold(t, cluster, "n3")
@@ -84,7 +84,7 @@ func TestTwoHoldersAreSeenAsTwo(t *testing.T) {
 	}
 }
 
-func TestAnOutageIsMeasured(t *testing.T) {
+func TestProber_MeasuresAnOutage(t *testing.T) {
 	cluster := lab.Shared(t)
 	n1 := cluster.Node("n1")
 	pod := cluster.Pod("direct", "n1")
@@ -105,7 +105,7 @@ func TestAnOutageIsMeasured(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatBreaksIsToldFromOneThatDoesNotOpen(t *testing.T) {
+func TestProber_TellsBrokenFromUnopenedConnections(t *testing.T) {
 	cluster := lab.Shared(t)
 	n1 := cluster.Node("n1")
 	listener, err := n1.Listen(t.Context(), ":8081")
@@ -133,7 +133,7 @@ func TestAConnectionThatBreaksIsToldFromOneThatDoesNotOpen(t *testing.T) {
 }
 
 // A client that knows the host goes on to reach it when that stops to answer; one that must ask anew does not.
-func TestAProberThatForgetsSeesThatNobodyAnswers(t *testing.T) {
+func TestProber_SeesNoAnswerWhenItForgets(t *testing.T) {
 	cluster := lab.Shared(t)
 	cluster.Pod("web", "n2")
 	cluster.Apply(service)
@@ -162,7 +162,7 @@ func TestAProberThatForgetsSeesThatNobodyAnswers(t *testing.T) {
 	lab.Eventually(t, 5*time.Second, "it sees that nobody answers", probe.Failing)
 }
 
-func TestACrashedNodeIsGoneAndReturns(t *testing.T) {
+func TestNode_CrashesAndReturns(t *testing.T) {
 	cluster := lab.Shared(t)
 	n3 := cluster.Node("n3")
 	n3.Crash()
@@ -181,7 +181,7 @@ func TestACrashedNodeIsGoneAndReturns(t *testing.T) {
 	}
 }
 
-func TestAPartitionSeparatesAndHeals(t *testing.T) {
+func TestCluster_PartitionSeparatesAndHeals(t *testing.T) {
 	cluster := lab.Shared(t)
 	cluster.Partition("n1")
 	if got := cluster.Client().WhoHas(cluster.Node("n1").V4); len(got) != 0 {
@@ -193,7 +193,7 @@ func TestAPartitionSeparatesAndHeals(t *testing.T) {
 	}
 }
 
-func TestTheAPIServerGoesAndComes(t *testing.T) {
+func TestCluster_APIServerStopsAndStarts(t *testing.T) {
 	cluster := lab.Shared(t)
 	cluster.StopAPIServer()
 	if _, err := cluster.TryKubectl("", "get", "nodes", "--request-timeout=1s"); err == nil {
@@ -203,7 +203,7 @@ func TestTheAPIServerGoesAndComes(t *testing.T) {
 	cluster.Kubectl("get", "nodes")
 }
 
-func TestEveryRouterStartsAndKnowsItsNeighbors(t *testing.T) {
+func TestRouter_KnowsItsNeighbors(t *testing.T) {
 	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD, lab.GoBGP} {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
@@ -223,7 +223,7 @@ func TestEveryRouterStartsAndKnowsItsNeighbors(t *testing.T) {
 	}
 }
 
-func TestAControlPlaneAloneServesTheAPI(t *testing.T) {
+func TestControlPlane_ServesTheAPI(t *testing.T) {
 	config := lab.ControlPlane(t)
 	if config.Host == "" {
 		t.Fatal(errors.New("no host"))

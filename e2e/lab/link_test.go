@@ -12,7 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-func TestALinkThatIsDownOrRenamedComesBackWithItsRoutes(t *testing.T) {
+func TestLink_ReturnsWithItsRoutes(t *testing.T) {
 	cluster := lab.Shared(t)
 	n1 := cluster.Node("n1")
 	pod := cluster.Pod("routed", "n2")
@@ -39,7 +39,7 @@ func TestALinkThatIsDownOrRenamedComesBackWithItsRoutes(t *testing.T) {
 	}
 }
 
-func TestASecondSegmentFailsAlone(t *testing.T) {
+func TestCluster_SecondSegmentFailsAlone(t *testing.T) {
 	cluster := lab.Shared(t)
 	cluster.SecondSegment()
 	n2, second := cluster.Node("n2"), netip.MustParseAddr("198.51.100.76")
@@ -56,7 +56,7 @@ func TestASecondSegmentFailsAlone(t *testing.T) {
 	}
 }
 
-func TestAForeignHostTakesAnAddressAndLeavesIt(t *testing.T) {
+func TestForeignHost_TakesAnAddressAndLeavesIt(t *testing.T) {
 	cluster := lab.Shared(t)
 	for _, address := range []netip.Addr{vip, netip.MustParseAddr("2001:db8::200")} {
 		cluster.ForeignHost().Take(address)
@@ -68,7 +68,7 @@ func TestAForeignHostTakesAnAddressAndLeavesIt(t *testing.T) {
 	}
 }
 
-func TestANodeIsUnregisteredUntilTheTestEnds(t *testing.T) {
+func TestNode_IsUnregisteredUntilTheTestEnds(t *testing.T) {
 	cluster := lab.Shared(t)
 	if _, err := cluster.Look("v1", "Node", "n3"); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-func TestReportTellsTheLongestOutageAndTheSpanOfFailures(t *testing.T) {
+func TestReport_TellsOutageAndSpan(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		name         string
@@ -44,7 +44,7 @@ func TestReportTellsTheLongestOutageAndTheSpanOfFailures(t *testing.T) {
 	}
 }
 
-func TestTheOutageOfOnePageIsNotHiddenByAnother(t *testing.T) {
+func TestReport_OutageOfOnePageIsNotHiddenByAnother(t *testing.T) {
 	const ms = time.Millisecond
 	var r lab.Report
 	began := time.Now()
@@ -60,7 +60,7 @@ func TestTheOutageOfOnePageIsNotHiddenByAnother(t *testing.T) {
 	}
 }
 
-func TestTheKubernetesThatIsBuiltIsTheOneNamed(t *testing.T) {
+func TestKubernetesVersion_IsTheOneBuilt(t *testing.T) {
 	b, err := os.ReadFile("../kube/go.mod")
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func sightings(story string) (lab.Sightings, time.Time) {
 	return lab.Sightings{vip: samples}, began
 }
 
-func TestSightingsTellWhenAnAddressHasSettled(t *testing.T) {
+func TestSightings_TellWhenAnAddressHasSettled(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		name, story string
@@ -57,7 +57,7 @@ func TestSightingsTellWhenAnAddressHasSettled(t *testing.T) {
 	}
 }
 
-func TestSightingsTellForHowLongNobodyOrTwoAnswered(t *testing.T) {
+func TestSightings_TellHowLongNobodyOrTwoAnswered(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		story          string
@@ -80,7 +80,7 @@ func TestSightingsTellForHowLongNobodyOrTwoAnswered(t *testing.T) {
 	}
 }
 
-func TestSightingsTellWhetherAnAddressWasMoving(t *testing.T) {
+func TestSightings_TellWhetherAnAddressWasMoving(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		story    string
@@ -101,7 +101,7 @@ func TestSightingsTellWhetherAnAddressWasMoving(t *testing.T) {
 	}
 }
 
-func TestAWatcherSeesAnAddressMove(t *testing.T) {
+func TestWatcher_SeesAnAddressMove(t *testing.T) {
 	cluster := lab.Shared(t)
 	other := netip.MustParseAddr("2001:db8::200")
 	hold(t, cluster, "n1")

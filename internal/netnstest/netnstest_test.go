@@ -10,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// TestTheStageIsOurs: we start with nothing but a loopback, and what is laid by a test is gone with it.
-func TestTheStageIsOurs(t *testing.T) {
+// TestMain_NamespaceIsOurs: we start with nothing but a loopback, and what is laid by a test is gone with it.
+func TestMain_NamespaceIsOurs(t *testing.T) {
 	names := func() []string {
 		interfaces, err := net.Interfaces()
 		if err != nil {
