@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
 )
 
 // BenchmarkSilentDeath measures how long View goes on with a speaker that has died without a word, of three. Run it with
@@ -20,7 +21,7 @@ func BenchmarkSilentDeath(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
 				all := gather(b, nil, "127.2.0.", timing, "a", "b", "c")
-				time.Sleep(rand.N(interval)) // A death comes at any time between two beats.
+				time.Sleep(rand.N(interval)) // A death comes at any time between two ticks.
 				all[2].crash(b)
 				took = append(took, all[0].awaits(b, "c is dead", alive("a", "b")))
 				all[0].leave(b)
@@ -39,7 +40,7 @@ func BenchmarkSilentDeath(b *testing.B) {
 func BenchmarkIdle(b *testing.B) {
 	for _, size := range []int{3, 50} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			nodes := strings.Fields(names(size))
+			nodes := nodeNames(size)
 			gatherMany(b, nodes)
 			const look = 10 * time.Second
 			for b.Loop() {
@@ -51,7 +52,15 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// gatherMany is gather without waiting for heartbeats between all: in large clusters only some are watched.
+func nodeNames(n int) []string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("n%02d", i))
+	}
+	return all
+}
+
+// gatherMany is gather without waiting for heartbeats between all: in large clusters each observes only some.
 func gatherMany(b *testing.B, nodes []string) {
 	var all []*speaker
 	for i, node := range nodes {
@@ -78,9 +87,17 @@ func processorTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
+func BenchmarkStale(b *testing.B) {
+	m := New(Config{Node: "a"})
+	m.pause.update(time.Now(), func(p *detector.Pause, now time.Duration) { p.Tick(now, 0, 1, true) })
+	for b.Loop() {
+		m.Stale()
+	}
+}
+
 func BenchmarkView(b *testing.B) {
 	m := New(Config{Node: "a", Keys: secrets("k")})
-	m.Claim(manyClaims(10_000))
+	m.BroadcastClaims(manyClaims(10_000))
 	for b.Loop() {
 		m.View()
 	}
@@ -88,7 +105,7 @@ func BenchmarkView(b *testing.B) {
 
 func BenchmarkExchange(b *testing.B) {
 	m := New(Config{Node: "a", Keys: secrets("k")})
-	m.Claim(manyClaims(10_000))
+	m.BroadcastClaims(manyClaims(10_000))
 	message := delegate{m}.LocalState(false)
 	b.ReportMetric(float64(len(message)), "bytes")
 	other := New(Config{Node: "b", Keys: secrets("k")})

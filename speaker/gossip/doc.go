@@ -1,15 +1,17 @@
-// Package members knows which other speakers are alive, and carries what they tell each other. Its job is to keep this
-// speaker in touch with those that the API server names, by encrypted gossip on the nodes' own network; to find out within
-// a fraction of a second who has gone silent; and to bring the claims and the states of all to all. It refuses to decide
-// what follows from that (internal/core/election) and to read the cluster itself: Set is given what is known. It is the only
-// importer of memberlist.
+// Package gossip replicates what speakers tell each other. Its job is to keep this speaker in touch with those that the API
+// server names, by encrypted gossip on the nodes' own network, and to bring the claims and states of all speakers to all of
+// them. It refuses to decide who is alive (internal/core/detector) and what follows from that (internal/core/election), and
+// to read the cluster itself: Set is given what is known. It is the only importer of memberlist.
 //
-// Three parts, one port, one encryption:
-//   - memberlist keeps the list of members, with its own probes and its own dissemination;
-//   - the pulse pings by datagram whom this speaker watches; the rule of who is silent is the type watch;
-//   - claims and states are told directly, repeated by gossip, and made whole by complete exchanges.
+// Three parts share one port and one encryption:
+//   - memberlist keeps a list of members, with its own probes and its own dissemination;
+//   - heartbeats ping by datagram those that this speaker observes, much faster than memberlist does; the detector is told
+//     what both find;
+//   - claims and states are sent directly to everybody, retransmitted by gossip, and completed by push/pull exchanges.
 //
-// Unknown is not empty: a speaker that has met nobody may be the only one, or the one that is cut off. View says Known
-// only when it is clear which, by the rules of the type acquaintance. And what was known is not known any more by a
-// process that was stopped: that is Stale.
+// Unknown is not empty: a speaker that has met nobody may be the only one, or the one that is cut off. View says Known only
+// when it is clear which, by detector.Bootstrap. And a process that was stopped does not know any more what it knew: it is
+// Stale, by detector.Pause.
+//
+// A Runner starts a Membership once there are a key and an address, and again after a failure.
 package gossip

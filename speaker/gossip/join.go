@@ -5,97 +5,148 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
-// join reaches for those that are expected and not alive, at every Set and every second, until ctx ends.
-func (m *Membership) join(ctx context.Context) {
-	ticker := time.NewTicker(joinEvery)
+const (
+	// joinInterval is the time between attempts to reach a speaker that is expected and not alive.
+	joinInterval = time.Second
+	// maxParallel bounds how many speakers are contacted by TCP side by side; one success brings all others that it knows.
+	maxParallel = 8
+)
+
+// ExpectedPeer is another speaker that should be there.
+type ExpectedPeer struct {
+	// Address is where it gossips; invalid while it has not said so.
+	Address netip.AddrPort
+	// Down: the control plane takes its node to be down. The speaker is tried, but not waited for.
+	Down bool
+}
+
+// Set says which other speakers there should be, by node: the whole of what the API server knows. An entry for this node
+// is ignored; one without an address is waited for. Those that are not alive are tried at once and then every second
+// until they are alive or not expected any more; View says which cannot be reached. A speaker that is alive is not
+// forgotten when it is not expected any more.
+func (m *Membership) Set(expected map[string]ExpectedPeer) {
+	m.mu.Lock()
+	m.expected = maps.Clone(expected)
+	delete(m.expected, m.cfg.Node)
+	maps.DeleteFunc(m.failures, func(node string, _ joinFailure) bool {
+		_, still := m.expected[node]
+		return !still
+	})
+	m.peers.expect(m.expected)
+	m.updateBootstrap()
+	m.mu.Unlock()
+	notify(m.joinNow)
+	notify(m.changes)
+}
+
+// updateBootstrap tells the bootstrap who is waited for now. The caller holds mu.
+func (m *Membership) updateBootstrap() {
+	waitedFor, gone := countExpected(m.expected, m.failures)
+	m.bootstrap.Expect(time.Now(), waitedFor, gone)
+}
+
+// countExpected counts the peers that must be waited for, and those that are gone: their node is down, or their host says
+// that nobody listens.
+func countExpected(expected map[string]ExpectedPeer, failures map[string]joinFailure) (waitedFor, gone int) {
+	for node, peer := range expected {
+		if peer.Down || failures[node].refused {
+			gone++
+		} else {
+			waitedFor++
+		}
+	}
+	return waitedFor, gone
+}
+
+// joinMissing joins those that are expected and not alive, at every Set and every second, until ctx ends.
+func (m *Membership) joinMissing(ctx context.Context) {
+	ticker := time.NewTicker(joinInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.set:
+		case <-m.joinNow:
 		case <-ticker.C:
 		}
-		m.reach(ctx)
+		m.joinAll(ctx)
 	}
 }
 
-// reach tries all that are absent, a few side by side. Each is looked at again right before its turn: the first that
-// is reached makes us known to the others.
-func (m *Membership) reach(ctx context.Context) {
+// joinAll tries all that are missing, a few side by side. Each is checked again right before its turn, because the first
+// that is reached makes us known to the others.
+func (m *Membership) joinAll(ctx context.Context) {
 	m.mu.Lock()
-	wanted := m.roster.heard() // It answers, and memberlist has not taken it back.
+	wanted := m.peers.heardUnlisted() // They answer, but memberlist has not taken them back.
 	maps.Copy(wanted, m.expected)
 	m.mu.Unlock()
-	absent := missing(wanted, m.roster.listed(), nil)
 
 	var (
-		trying sync.WaitGroup
-		turns  = make(chan struct{}, atOnce)
+		joining sync.WaitGroup
+		slots   = make(chan struct{}, maxParallel)
 	)
-	for _, other := range absent {
-		turns <- struct{}{}
-		if ctx.Err() != nil || !other.at.IsValid() || m.isAlive(other.node) {
-			<-turns
+	for _, peer := range missing(wanted, m.peers.listed(), nil) {
+		slots <- struct{}{}
+		if ctx.Err() != nil || !peer.at.IsValid() || m.isListed(peer.node) {
+			<-slots
 			continue
 		}
-		trying.Go(func() {
-			m.greet(other.node, other.at)
-			<-turns
+		joining.Go(func() {
+			m.join(peer.node, peer.at)
+			<-slots
 		})
 	}
-	trying.Wait()
+	joining.Wait()
 }
 
-// rejoin reaches at once for those that are heard again, or for the first time, until ctx ends: memberlist shall take
-// them back, and a state of ours that does not fit in a datagram is sent to them.
-func (m *Membership) rejoin(ctx context.Context) {
+// rejoinRecovered joins those that are heard again, or for the first time, at once, until ctx ends: memberlist must take them
+// back. It also sends them our state if that does not fit in a datagram.
+func (m *Membership) rejoinRecovered(ctx context.Context) {
 	var (
-		trying sync.WaitGroup
-		turns  = make(chan struct{}, atOnce)
+		joining sync.WaitGroup
+		slots   = make(chan struct{}, maxParallel)
 	)
-	defer trying.Wait()
+	defer joining.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case node := <-m.back:
-			to, at, known := m.roster.where(node)
+		case node := <-m.recovered:
+			to, at, known := m.peers.addressOf(node)
 			message, told := m.stateMessage()
-			long, gone := told && len(message) > datagram, !m.isAlive(node)
-			if !known || !long && !gone {
+			large, unlisted := told && len(message) > maxDatagram, !m.isListed(node)
+			if !known || !large && !unlisted {
 				continue
 			}
 			select {
-			case turns <- struct{}{}:
+			case slots <- struct{}{}:
 			case <-ctx.Done():
 				return
 			}
-			trying.Go(func() {
-				if gone {
-					m.greet(node, at)
+			joining.Go(func() {
+				if unlisted {
+					m.join(node, at)
 				}
-				if long {
+				if large {
 					m.sendReliably(to, message)
 				}
-				<-turns
+				<-slots
 			})
 		}
 	}
 }
 
-// greet makes one attempt to reach a speaker and notes how it went.
-func (m *Membership) greet(node string, at netip.AddrPort) {
+// join makes one attempt to reach a speaker, and notes how it went.
+func (m *Membership) join(node string, at netip.AddrPort) {
 	_, err := m.list.Load().Join([]string{at.String()})
 
-	var failure attempt
+	var failure joinFailure
 	if err != nil {
-		failure = outcome(at, err)
+		failure = failureOf(at, err)
 	}
 	m.mu.Lock()
 	before := m.failures[node]
@@ -104,50 +155,12 @@ func (m *Membership) greet(node string, at netip.AddrPort) {
 		m.failures[node] = failure
 	}
 	changed := before != m.failures[node]
-	m.reckon()
+	m.updateBootstrap()
 	m.mu.Unlock()
 	if changed {
 		notify(m.changes)
 	}
 }
 
-// isAlive reports whether memberlist counts a speaker as alive.
-func (m *Membership) isAlive(node string) bool { return slices.Contains(m.roster.listed(), node) }
-
-// watchClock wakes the receiver when a verdict falls by the passing of time alone.
-func (m *Membership) watchClock(ctx context.Context) {
-	timer := time.NewTicker(verdictEvery)
-	defer timer.Stop()
-	for known := false; !known; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		if known = m.View().Known; known {
-			notify(m.changes)
-		}
-	}
-}
-
-// verdictEvery is how soon after its time a verdict is noticed.
-const verdictEvery = 100 * time.Millisecond
-
-// inWords says what an attempt to reach a speaker came to. memberlist gives its errors as text only.
-func inWords(err error) string {
-	text := err.Error()
-	for _, known := range []struct{ sign, words string }{
-		{"connection refused", "the connection is refused, as if no speaker ran there"},
-		{"i/o timeout", "nothing answers"},
-		{"no route to host", "there is no route to it"},
-		{"network is unreachable", "its network is unreachable"},
-		{"EOF", "it hangs up, as if its gossip key were another"},
-		{"connection reset", "it hangs up, as if its gossip key were another"},
-		{"o installed keys could decrypt", "its gossip key is another"},
-	} {
-		if strings.Contains(text, known.sign) {
-			return known.words
-		}
-	}
-	return strings.TrimSpace(strings.Join(strings.Fields(text), " "))
-}
+// isListed reports whether memberlist counts a speaker as alive.
+func (m *Membership) isListed(node string) bool { return slices.Contains(m.peers.listed(), node) }

@@ -3,29 +3,51 @@ package gossip
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/hashicorp/memberlist"
 )
 
-// derive makes an AES-256 key of each secret, whatever its length. Secrets given twice count once.
+// SetKeys replaces the secrets; the first encrypts from now on. To change a secret without a moment of silence, add the
+// new one behind the old, then put it first, then remove the old one, and let every speaker see each step. An empty list is
+// an error, and the keys stay as they are.
+func (m *Membership) SetKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("change the gossip keys: there is none")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keyring != nil {
+		return rotate(m.keyring, derive(keys))
+	}
+	keyring, err := newKeyring(derive(keys))
+	if err != nil {
+		return err
+	}
+	m.keyring = keyring
+	close(m.keyed)
+	return nil
+}
+
+// derive returns an AES-256 key for each secret, whatever its length. Equal secrets give one key.
 func derive(secrets [][]byte) [][]byte {
 	var keys [][]byte
 	for _, secret := range secrets {
 		sum := sha256.Sum256(secret)
-		if !holds(keys, sum[:]) {
+		if !contains(keys, sum[:]) {
 			keys = append(keys, sum[:])
 		}
 	}
 	return keys
 }
 
-func holds(keys [][]byte, key []byte) bool {
+func contains(keys [][]byte, key []byte) bool {
 	return slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) })
 }
 
-// newKeyring makes a keyring of keys, the first to encrypt with.
+// newKeyring returns a keyring that encrypts with the first key and decrypts with all.
 func newKeyring(keys [][]byte) (*memberlist.Keyring, error) {
 	keyring, err := memberlist.NewKeyring(keys, keys[0])
 	if err != nil {
@@ -34,18 +56,18 @@ func newKeyring(keys [][]byte) (*memberlist.Keyring, error) {
 	return keyring, nil
 }
 
-// rotate makes a keyring that is in use hold these keys, the first to encrypt with: new ones are added before old ones
-// go, so that there is no moment without a key in common.
+// rotate changes the keys of a keyring that is in use; the first one encrypts. New keys are added before old ones are
+// removed, so that there is always a key in common.
 //
 // RemoveKey shifts the keys behind the removed one in the very slice that receivers iterate, unless it is the last. So
-// those to be removed are brought to the end first, by using each of the others once.
+// the keys to be removed are moved to the end first, by using each of the others once.
 func rotate(keyring *memberlist.Keyring, keys [][]byte) error {
 	for _, key := range keys {
 		if err := keyring.AddKey(key); err != nil {
 			return fmt.Errorf("add a gossip key: %w", err)
 		}
 	}
-	old := slices.DeleteFunc(slices.Clone(keyring.GetKeys()), func(key []byte) bool { return holds(keys, key) })
+	old := slices.DeleteFunc(slices.Clone(keyring.GetKeys()), func(key []byte) bool { return contains(keys, key) })
 	inUse := keys
 	if len(old) == 0 {
 		inUse = keys[:1]

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRotate: from whatever keys to whatever others, the ring holds just the new ones, the first of them first.
-func TestRotate(t *testing.T) {
+// From whatever keys to whatever others, the keyring has exactly the new ones, the first of them first.
+func TestRotate_EndsWithTheNewKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		some := rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 1, 6, rapid.ID[int])
 		secrets := func(numbers []int) [][]byte {
@@ -42,8 +42,8 @@ func TestRotate(t *testing.T) {
 	})
 }
 
-// TestRotateDisturbsNoReceiver: receivers walk through the keys while they are changed. The race detector looks on.
-func TestRotateDisturbsNoReceiver(t *testing.T) {
+// Receivers iterate over the keys while they are changed. The race detector finds out whether that is safe.
+func TestRotate_DoesNotDisturbReceivers(t *testing.T) {
 	a, b, c := []byte("a"), []byte("b"), []byte("c")
 	ring, err := newKeyring(derive([][]byte{a}))
 	if err != nil {
@@ -78,7 +78,7 @@ func TestRotateDisturbsNoReceiver(t *testing.T) {
 	receivers.Wait()
 }
 
-func TestDeriveTakesAnyLength(t *testing.T) {
+func TestDerive_TakesSecretsOfAnyLength(t *testing.T) {
 	keys := derive([][]byte{{}, []byte("x"), bytes.Repeat([]byte("y"), 1000), []byte("x")})
 	if len(keys) != 3 {
 		t.Fatalf("%d keys of 3 different secrets", len(keys))

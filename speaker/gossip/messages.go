@@ -5,36 +5,18 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
-
-// head begins every message.
-type head struct {
-	kind     kind
-	from     string
-	instance uint64
-}
-
-// open reads the head of a message; its body is what the reader has left. A version or kind that is not known fails.
-func open(message []byte) (head, *reader) {
-	r := &reader{rest: message}
-	if r.byte() != version {
-		r.fail()
-	}
-	h := head{kind: kind(r.byte()), from: r.text(), instance: r.instance()}
-	if h.kind < kindPing || h.kind > kindExchange || h.from == "" {
-		r.fail()
-	}
-	return h, r
-}
 
 // ping asks for a pong.
 type ping struct {
 	// seq rises from ping to ping.
 	seq uint64
-	// at is where the pong shall go: memberlist does not tell where a message came from.
+	// at is where the pong must go: memberlist does not tell where a message came from.
 	at netip.AddrPort
-	// missed is for how long the sender may have heard nothing, because it was stopped; 0: it was not.
+	// missed is for how long the sender may have heard nothing because it was stopped; 0: it was not stopped. The pong
+	// comes after the claims of that time.
 	missed time.Duration
 }
 
@@ -60,35 +42,28 @@ func (r *reader) ping() ping {
 // pong answers the ping of the same number.
 type pong struct {
 	seq uint64
-	// owed is how many messages of claims were sent before it, in answer to the same ping.
-	owed uint64
+	// claims is how many messages of claims were sent before it, in answer to the same ping.
+	claims uint64
 }
 
 func (p pong) append(b []byte) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, p.seq), p.owed)
+	return binary.AppendUvarint(binary.AppendUvarint(b, p.seq), p.claims)
 }
 
-func (r *reader) pong() pong { return pong{seq: r.number(), owed: r.number()} }
+func (r *reader) pong() pong { return pong{seq: r.number(), claims: r.number()} }
 
-// ballot is the vote of a watcher on a node: silent, or heard after all.
-type ballot struct {
-	node     string
-	instance uint64
-	silent   bool
-}
-
-// votes are ballots with the number of their casting, which rises from one to the next: datagrams overtake each other.
+// votes are the votes of an observer with a number that rises from message to message: datagrams overtake each other.
 type votes struct {
-	seq     uint64
-	ballots []ballot
+	seq   uint64
+	votes []detector.Vote
 }
 
 func (v votes) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, v.seq)
-	b = binary.AppendUvarint(b, uint64(len(v.ballots)))
-	for _, each := range v.ballots {
-		b = binary.AppendUvarint(appendText(b, each.node), each.instance)
-		b = appendBool(b, each.silent)
+	b = binary.AppendUvarint(b, uint64(len(v.votes)))
+	for _, each := range v.votes {
+		b = binary.AppendUvarint(appendText(b, each.Node), each.Incarnation)
+		b = appendBool(b, each.Suspect)
 	}
 	return b
 }
@@ -96,20 +71,21 @@ func (v votes) append(b []byte) []byte {
 func (r *reader) votes() votes {
 	v := votes{seq: r.number()}
 	count := r.count(3)
-	v.ballots = make([]ballot, 0, count)
+	v.votes = make([]detector.Vote, 0, count)
 	for range count {
-		v.ballots = append(v.ballots, ballot{node: r.text(), instance: r.instance(), silent: r.bool()})
+		v.votes = append(v.votes, detector.Vote{Node: r.text(), Incarnation: r.incarnation(), Suspect: r.bool()})
 	}
 	return v
 }
 
-// author is who made a claim, or nobody, for one that releases an address. Claims name theirs by its place in a list.
+// author is the speaker that made a claim, or nobody for one that releases an address. A message lists its authors once, and
+// each claim has the index of its author.
 type author struct {
-	node     string
-	instance uint64
+	node        string
+	incarnation uint64
 }
 
-// appendClaims writes claims with a list of their authors.
+// appendClaims writes a list of authors, then the claims.
 func appendClaims(b []byte, claims []election.Claim) []byte {
 	var authors []author
 	index := map[author]uint64{}
@@ -122,7 +98,7 @@ func appendClaims(b []byte, claims []election.Claim) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(authors)))
 	for _, by := range authors {
-		b = binary.AppendUvarint(appendText(b, by.node), by.instance)
+		b = binary.AppendUvarint(appendText(b, by.node), by.incarnation)
 	}
 	b = binary.AppendUvarint(b, uint64(len(claims)))
 	for _, claim := range claims {
@@ -137,10 +113,10 @@ func (r *reader) claims() []election.Claim {
 	count := r.count(3)
 	authors := make([]author, 0, count)
 	for range count {
-		authors = append(authors, author{node: r.text(), instance: r.instance()})
+		authors = append(authors, author{node: r.text(), incarnation: r.incarnation()})
 	}
-	const least = 7 // bytes of a claim to an IPv4 address
-	count = r.count(least)
+	const minClaim = 7 // bytes of a claim to an IPv4 address
+	count = r.count(minClaim)
 	claims := make([]election.Claim, 0, count)
 	for range count {
 		addr, by, term := r.addr(), r.number(), r.number()
@@ -148,17 +124,17 @@ func (r *reader) claims() []election.Claim {
 			r.fail()
 			return nil
 		}
-		claims = append(claims, election.Claim{Addr: addr, Node: authors[by].node, Incarnation: authors[by].instance, Term: term})
+		claims = append(claims, election.Claim{Addr: addr, Node: authors[by].node, Incarnation: authors[by].incarnation, Term: term})
 	}
 	return claims
 }
 
-// batches divides claims so that each part, with a head of so many bytes, fits in a datagram.
-func batches(claims []election.Claim, head int) [][]election.Claim {
+// batches divides claims so that each batch fits in a datagram with a header of so many bytes.
+func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 	var (
 		all     [][]election.Claim
 		authors = map[author]bool{}
-		size    = head
+		size    = headerLen
 		first   int
 	)
 	const lengths = 6 // bytes of the lengths of both lists
@@ -168,10 +144,10 @@ func batches(claims []election.Claim, head int) [][]election.Claim {
 		if !authors[by] {
 			need += authorLen(by)
 		}
-		if i > first && size+need+lengths > datagram {
+		if i > first && size+need+lengths > maxDatagram {
 			all = append(all, claims[first:i])
 			clear(authors)
-			first, size = i, head
+			first, size = i, headerLen
 			need = 1 + len(claim.Addr.AsSlice()) + binary.MaxVarintLen16 + varintLen(claim.Term) + authorLen(by)
 		}
 		authors[by] = true
@@ -183,28 +159,28 @@ func batches(claims []election.Claim, head int) [][]election.Claim {
 	return all
 }
 
-func authorLen(by author) int { return 2 + len(by.node) + varintLen(by.instance) }
+func authorLen(by author) int { return 2 + len(by.node) + varintLen(by.incarnation) }
 
 func varintLen(number uint64) int {
 	var buffer [binary.MaxVarintLen64]byte
 	return binary.PutUvarint(buffer[:], number)
 }
 
-// exchange is all that a speaker knows.
+// exchange is all that a speaker knows: what memberlist's push/pull brings to the other side.
 type exchange struct {
-	states []news
+	states []stateRecord
 	claims []election.Claim
 }
 
-// mostExchange is the most bytes of a complete exchange: memberlist takes no more than 20 MB. States that do not fit are
-// left out, and come from others.
-const mostExchange = 16 << 20
+// maxExchange is the most bytes of an exchange: memberlist accepts no more than 20 MB. States that do not fit are left out,
+// and come from others.
+const maxExchange = 16 << 20
 
 func (e exchange) append(b []byte) []byte {
 	claims := appendClaims(nil, e.claims)
 	size, count := len(b)+len(claims), 0
 	for _, each := range e.states {
-		if size += len(each.body) + 2*longest; size > mostExchange {
+		if size += len(each.body) + 2*maxText; size > maxExchange {
 			break
 		}
 		count++
@@ -218,10 +194,10 @@ func (e exchange) append(b []byte) []byte {
 
 func (r *reader) exchange() exchange {
 	var e exchange
-	const least = 4 // bytes of a state: lengths and numbers
-	for range r.count(least) {
-		each := r.news()
-		if r.bad {
+	const minState = 4 // bytes of a state: lengths and numbers
+	for range r.count(minState) {
+		each := r.stateRecord()
+		if r.failed {
 			return exchange{}
 		}
 		e.states = append(e.states, each)

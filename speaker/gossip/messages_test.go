@@ -2,20 +2,25 @@ package gossip
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// manyClaims are claims to n addresses of both families by a few nodes.
+// manyClaims returns claims to n addresses of both families by a few nodes.
 func manyClaims(n int) []election.Claim {
 	all := make([]election.Claim, 0, n)
 	for i := range n {
@@ -49,42 +54,42 @@ var sample = struct {
 }{
 	ping{7, netip.MustParseAddrPort("[2001:db8::1]:7946"), 1500 * time.Millisecond},
 	pong{math.MaxUint64, 3},
-	votes{9, []ballot{{"a", 1, true}, {strings.Repeat("x", 253), latest - 1, false}}},
+	votes{9, []detector.Vote{{Node: "a", Incarnation: 1, Suspect: true}, {Node: strings.Repeat("x", 253), Incarnation: maxIncarnation - 1}}},
 	exchange{
-		[]news{{"a", 5, 6, encode(manyLinks(3))}, {"b", 0, 1, encode(State{Leaving: true})}},
+		[]stateRecord{{"a", 5, 6, encode(manyLinks(3))}, {"b", 0, 1, encode(State{Leaving: true})}},
 		manyClaims(50),
 	},
 }
 
 func messages() map[string][]byte {
-	head := func(k kind) []byte { return heading(k, "node", 12345) }
+	head := func(k kind) []byte { return header{k, "node", 12345}.encode() }
 	return map[string][]byte{
 		"ping":     sample.ping.append(head(kindPing)),
 		"pong":     sample.pong.append(head(kindPong)),
 		"votes":    sample.votes.append(head(kindVotes)),
 		"claims":   appendClaims(binary.AppendUvarint(head(kindClaims), 0), manyClaims(10)),
 		"state":    append(binary.AppendUvarint(head(kindState), 4), encode(manyLinks(2))...),
-		"bye":      head(kindBye),
+		"leave":    head(kindLeave),
 		"exchange": sample.exchange.append(head(kindExchange)),
 	}
 }
 
-func TestMessagesAreReadAsTheyWereWritten(t *testing.T) {
+func TestMessages_AreDecodedAsTheyWereEncoded(t *testing.T) {
 	read := map[string]func(*reader) any{
 		"ping": func(r *reader) any { return r.ping() }, "pong": func(r *reader) any { return r.pong() },
 		"votes": func(r *reader) any { return r.votes() }, "exchange": func(r *reader) any { return r.exchange() },
 		"claims": func(r *reader) any { r.number(); return r.claims() },
 		"state":  func(r *reader) any { r.number(); return r.state() },
-		"bye":    func(*reader) any { return nil },
+		"leave":  func(*reader) any { return nil },
 	}
 	want := map[string]any{
 		"ping": sample.ping, "pong": sample.pong, "votes": sample.votes, "exchange": sample.exchange,
-		"claims": manyClaims(10), "state": manyLinks(2), "bye": nil,
+		"claims": manyClaims(10), "state": manyLinks(2), "leave": nil,
 	}
 	for name, message := range messages() {
 		t.Run(name, func(t *testing.T) {
-			head, body := open(message)
-			if head.from != "node" || head.instance != 12345 {
+			head, body := decodeHeader(message)
+			if head.node != "node" || head.incarnation != 12345 {
 				t.Errorf("head %+v", head)
 			}
 			if got := read[name](body); !body.ok() || !reflect.DeepEqual(got, want[name]) {
@@ -92,13 +97,13 @@ func TestMessagesAreReadAsTheyWereWritten(t *testing.T) {
 			}
 			// Cut off anywhere it is refused, and so is more than there should be.
 			for n := range message {
-				if _, body := open(message[:n]); !body.bad {
+				if _, body := decodeHeader(message[:n]); !body.failed {
 					if read[name](body); body.ok() {
 						t.Errorf("%d of %d bytes are taken for whole", n, len(message))
 					}
 				}
 			}
-			_, body = open(append(bytes.Clone(message), 0))
+			_, body = decodeHeader(append(bytes.Clone(message), 0))
 			if read[name](body); body.ok() {
 				t.Error("a byte too many is not noticed")
 			}
@@ -106,17 +111,17 @@ func TestMessagesAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
-func TestNonsenseIsRefused(t *testing.T) {
-	head := func(k kind) []byte { return heading(k, "node", 1) }
+func TestReceive_RejectsInvalidMessages(t *testing.T) {
+	head := func(k kind) []byte { return header{k, "node", 1}.encode() }
 	huge := binary.AppendUvarint(nil, math.MaxUint64)
 	link := encode(manyLinks(1))
 	for name, message := range map[string][]byte{
 		"nothing":                      {},
-		"another version":              {version + 1, byte(kindBye), 1, 'a', 1},
+		"another version":              {version + 1, byte(kindLeave), 1, 'a', 1},
 		"a kind that is not":           {version, byte(kindExchange) + 1, 1, 'a', 1},
-		"nobody":                       heading(kindBye, "", 1),
-		"an instance with no later":    heading(kindBye, "a", latest),
-		"a name of many bytes":         append([]byte{version, byte(kindBye)}, huge...),
+		"nobody":                       header{kindLeave, "", 1}.encode(),
+		"an incarnation with no later": header{kindLeave, "a", maxIncarnation}.encode(),
+		"a name of many bytes":         append([]byte{version, byte(kindLeave)}, huge...),
 		"a ping to nowhere":            append(head(kindPing), 1, 0, 0, 0),
 		"a ping to port 0":             append(head(kindPing), 1, 4, 10, 0, 0, 1, 0, 0),
 		"more votes than bytes":        append(append(head(kindVotes), 1), huge...),
@@ -140,7 +145,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 	}
 }
 
-func TestBatchesFitInDatagrams(t *testing.T) {
+func TestBatches_FitInDatagrams(t *testing.T) {
 	m := New(Config{Node: strings.Repeat("n", 253)})
 	for _, n := range []int{0, 1, 100, 5000} {
 		claims := manyClaims(n)
@@ -150,11 +155,11 @@ func TestBatchesFitInDatagrams(t *testing.T) {
 			}
 		}
 		var got []election.Claim
-		for _, message := range m.write(claims, 9) {
-			if len(message) > datagram {
+		for _, message := range m.claimMessages(claims, 9) {
+			if len(message) > maxDatagram {
 				t.Errorf("of %d claims, a message of %d bytes", n, len(message))
 			}
-			_, body := open(message)
+			_, body := decodeHeader(message)
 			seq := body.number()
 			got = append(got, body.claims()...)
 			if !body.ok() || seq != 9 {
@@ -170,20 +175,20 @@ func TestBatchesFitInDatagrams(t *testing.T) {
 	}
 }
 
-func TestAStateIsBounded(t *testing.T) {
-	s := manyLinks(mostLinks + 10)
-	s.Links[3].Addresses = make([]netip.Prefix, mostAddresses)
+func TestState_IsBounded(t *testing.T) {
+	s := manyLinks(maxLinks + 10)
+	s.Links[3].Addresses = make([]netip.Prefix, maxAddresses)
 	for i := range s.Links[3].Addresses {
 		s.Links[3].Addresses[i] = netip.MustParsePrefix("2001:db8::1/128")
 	}
 	s.Links[2].Addresses = []netip.Prefix{{}, netip.MustParsePrefix("10.0.0.1/8")}
 	body := encode(s)
-	if len(body) > mostState {
+	if len(body) > maxState {
 		t.Errorf("%d bytes", len(body))
 	}
 	r := &reader{rest: body}
 	got := r.state()
-	if !r.ok() || len(got.Links) != mostLinks {
+	if !r.ok() || len(got.Links) != maxLinks {
 		t.Errorf("what is left of it cannot be read: %d links", len(got.Links))
 	}
 	if len(got.Links[2].Addresses) != 1 {
@@ -191,8 +196,8 @@ func TestAStateIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzReceive: whatever comes, nothing panics, no more comes out than went in, and what can be read and written again
-// stays the same.
+// Whatever comes, nothing panics, no more claims are known than were sent, and what can be decoded and encoded again stays the
+// same.
 func FuzzReceive(f *testing.F) {
 	for _, message := range messages() {
 		f.Add(message)
@@ -205,17 +210,30 @@ func FuzzReceive(f *testing.F) {
 		if n := len(m.View().Claims); n > len(message) {
 			t.Errorf("%d claims of %d bytes", n, len(message))
 		}
-		head, body := open(message)
-		if body.bad || head.kind != kindExchange {
+		head, body := decodeHeader(message)
+		if body.failed || head.kind != kindExchange {
 			return
 		}
 		e := body.exchange()
 		if !body.ok() {
 			return
 		}
-		_, again := open(e.append(heading(kindExchange, head.from, head.instance)))
+		_, again := decodeHeader(e.append(header{kindExchange, head.node, head.incarnation}.encode()))
 		if got := again.exchange(); !again.ok() || len(got.states) != len(e.states) || !reflect.DeepEqual(got.claims, e.claims) {
 			t.Errorf("written again it reads %+v, was %+v", got, e)
 		}
 	})
+}
+
+// Two versions of the speaker run side by side during an upgrade: whoever changes the format must change its version.
+func TestMessages_KeepTheirFormat(t *testing.T) {
+	all := messages()
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		hash.Write(all[name])
+	}
+	const want = "819f714b1657dbd906f5aed5b92baa16587defb954d14742e7d6cce8ffdd39d5"
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		t.Errorf("the messages of version %d are encoded in another way: %s", version, got)
+	}
 }

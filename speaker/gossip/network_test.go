@@ -6,11 +6,17 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
+
+const ms = time.Millisecond
+
+// begins is the time at which tests with a time of their own start.
+var begins = time.Unix(1e9, 0)
 
 // network is what lies between the speakers of a test. It can be cut between any two, by address and for datagrams and
 // connections alike, and a speaker can be stopped, as a signal stops a process.
@@ -35,7 +41,7 @@ func (n *network) part(one *speaker, others ...*speaker) {
 	}
 }
 
-// heal joins what was cut.
+// heal undoes all cuts.
 func (n *network) heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +78,7 @@ func (n *network) join(s *speaker) {
 		go pass(t, inner.StreamCh(), t.streams)
 		return t, nil
 	}
-	s.ticker = func(interval time.Duration) (<-chan time.Time, func()) {
+	s.newTicker = func(interval time.Duration) (<-chan time.Time, func()) {
 		ticks, stop := newTicker(interval)
 		slow, done := make(chan time.Time), make(chan struct{})
 		go func() {
@@ -84,6 +90,7 @@ func (n *network) join(s *speaker) {
 					s.switches.wait()
 					select {
 					case slow <- tick:
+						s.switches.ticked.Store(true)
 					case <-done:
 					}
 				}
@@ -93,11 +100,13 @@ func (n *network) join(s *speaker) {
 	}
 }
 
-// switches stop a speaker, and wake it.
+// switches stop a speaker and wake it again.
 type switches struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	stopped bool
+	// ticked: a tick has been delivered.
+	ticked atomic.Bool
 }
 
 func (s *switches) set(stopped bool) {
@@ -127,7 +136,7 @@ type tap struct {
 	done     chan struct{}
 }
 
-// pass passes on what comes, except while the speaker is stopped.
+// pass forwards what comes, except while the speaker is stopped.
 func pass[T any](t *tap, from <-chan T, to chan<- T) {
 	for {
 		select {
@@ -177,7 +186,7 @@ func (t *tap) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (
 	return t.NodeAwareTransport.DialAddressTimeout(to, timeout)
 }
 
-// eventually waits for what has no wake of its own.
+// eventually waits for a condition of which nothing notifies.
 func eventually(t testing.TB, what string, is func() bool) time.Duration {
 	t.Helper()
 	begin := time.Now()

@@ -130,9 +130,9 @@ func (r *Runner) Broadcast(local LocalState) {
 	if m == nil {
 		return
 	}
-	m.Want(local.Wanted)
-	m.Claim(local.Claims)
-	m.Publish(local.State)
+	m.SetWanted(local.Wanted)
+	m.BroadcastClaims(local.Claims)
+	m.BroadcastState(local.State)
 }
 
 // Stale is Membership.Stale; false while no gossip has run.

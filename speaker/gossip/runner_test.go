@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,5 +32,63 @@ func TestRunner_StartsAgainWhenItsPortIsFree(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRunner_SaysWhatIsMissing(t *testing.T) {
+	own := []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	key := [][]byte{[]byte("k")}
+	for _, test := range []struct {
+		name    string
+		bind    Bind
+		desired *Desired
+		why     string
+	}{
+		{"turned off", Bind{Off: true}, &Desired{Addresses: own, Keys: key}, "turned off"},
+		{"nothing read yet", Bind{}, nil, "not been read"},
+		{"no key", Bind{}, &Desired{Addresses: own}, "Secret daymark-gossip is not there"},
+		{"no address", Bind{}, &Desired{Keys: key}, "Node n1 has no InternalIP"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := NewRunner("n1", test.bind, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			if test.desired != nil {
+				if err := r.Set(*test.desired); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if v := r.View(); v.Known || !strings.Contains(v.Why, test.why) {
+				t.Errorf("known is %v, because %q, want %q", v.Known, v.Why, test.why)
+			}
+			if len(r.begin) > 0 {
+				t.Error("it begins all the same")
+			}
+		})
+	}
+}
+
+// The address is known before anything listens, and changes only when the node has lost it.
+func TestRunner_ChoosesAnAddress(t *testing.T) {
+	first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	r := NewRunner("n1", Bind{Port: 7946}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	for _, step := range []struct {
+		addresses []netip.Addr
+		want      netip.Addr
+	}{
+		{[]netip.Addr{first, second}, first},
+		{[]netip.Addr{second, first}, first},
+		{nil, first},
+		{[]netip.Addr{second}, second},
+		{[]netip.Addr{first, second}, second},
+	} {
+		if err := r.Set(Desired{Addresses: step.addresses}); err != nil {
+			t.Fatal(err)
+		}
+		if want := netip.AddrPortFrom(step.want, 7946); r.Address() != want {
+			t.Errorf("of %v it chose %v, want %v", step.addresses, r.Address(), want)
+		}
+	}
+	configured := NewRunner("n1", Bind{Address: second, Port: 1}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err := configured.Set(Desired{Addresses: []netip.Addr{first}}); err != nil || configured.Address() != netip.AddrPortFrom(second, 1) {
+		t.Errorf("instead of the configured address %v, %v", configured.Address(), err)
 	}
 }

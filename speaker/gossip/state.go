@@ -8,51 +8,55 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// State is what a speaker tells of itself; it alone writes it.
+// State is what a speaker tells about itself. Nobody else writes it.
 type State struct {
-	// Known: it knows its peers, and may hold addresses.
+	// Known: it knows its peers, so it may hold addresses.
 	Known bool
-	// Leaving: it is about to end, and takes no addresses.
+	// Leaving: it is about to end, and takes no more addresses.
 	Leaving bool
-	// Links of its node, as far as others must see them: all but the Index.
+	// Links of its node that others need to know, without their Index.
 	Links []lb.Link
 }
 
 const (
-	// mostLinks and mostAddresses are the most that a state has, of all links together; what is more is left out. A node
-	// has a few links of its own and one or two for each of its pods.
-	mostLinks, mostAddresses = 4096, 16384
-	// mostState is the most bytes that the body of a state has.
-	mostState = 1 << 20
+	// maxLinks and maxAddresses bound a state, the latter all links together; what is more is left out. A node has a few
+	// links of its own and one or two for each of its pods.
+	maxLinks, maxAddresses = 4096, 16384
+	// maxState is the most bytes of an encoded state.
+	maxState = 1 << 20
 )
 
-// news is a state with what tells it from older ones: the later instance counts, then the higher number.
-type news struct {
-	node          string
-	instance, seq uint64
-	// body is the state as it travels.
-	body []byte
+// stateRecord is an encoded state of a node, and its version.
+type stateRecord struct {
+	node             string
+	incarnation, seq uint64
+	body             []byte
 }
 
-// append writes a state for a complete exchange, where its node need not be the sender.
-func (n news) append(b []byte) []byte {
-	b = binary.AppendUvarint(appendText(b, n.node), n.instance)
-	b = binary.AppendUvarint(b, n.seq)
-	return append(binary.AppendUvarint(b, uint64(len(n.body))), n.body...)
+// newerThan compares the versions of two states of one node: the later incarnation counts, then the higher number.
+func (s stateRecord) newerThan(other stateRecord) bool {
+	return s.incarnation > other.incarnation || s.incarnation == other.incarnation && s.seq > other.seq
 }
 
-func (r *reader) news() news {
-	n := news{node: r.text(), instance: r.instance(), seq: r.number()}
-	n.body = slices.Clone(r.bytes(r.count(1)))
-	if n.node == "" || len(n.body) > mostState {
+// append writes the record for an exchange, in which the node need not be the sender.
+func (s stateRecord) append(b []byte) []byte {
+	b = binary.AppendUvarint(appendText(b, s.node), s.incarnation)
+	b = binary.AppendUvarint(b, s.seq)
+	return append(binary.AppendUvarint(b, uint64(len(s.body))), s.body...)
+}
+
+func (r *reader) stateRecord() stateRecord {
+	s := stateRecord{node: r.text(), incarnation: r.incarnation(), seq: r.number()}
+	s.body = slices.Clone(r.bytes(r.count(1)))
+	if s.node == "" || len(s.body) > maxState {
 		r.fail()
 	}
-	return n
+	return s
 }
 
-// encode writes a state as it travels.
+// encode returns a state as it travels.
 func encode(state State) []byte {
-	links, addresses := state.Links[:min(len(state.Links), mostLinks)], mostAddresses
+	links, addresses := state.Links[:min(len(state.Links), maxLinks)], maxAddresses
 	b := []byte{bits(state.Known, state.Leaving)}
 	b = binary.AppendUvarint(b, uint64(len(links)))
 	for _, link := range links {
@@ -77,15 +81,15 @@ func (r *reader) state() State {
 		r.fail()
 	}
 	s := State{Known: flags&1 != 0, Leaving: flags&2 != 0}
-	const least = 4 // bytes of a link: two empty texts, the flags, no addresses
-	count, addresses := r.count(least), mostAddresses
-	if count > mostLinks {
+	const minLink = 4 // bytes of a link: two empty texts, the flags, no addresses
+	count, addresses := r.count(minLink), maxAddresses
+	if count > maxLinks {
 		r.fail()
 		return State{}
 	}
 	for range count {
 		link := r.link()
-		if addresses -= len(link.Addresses); addresses < 0 || r.bad {
+		if addresses -= len(link.Addresses); addresses < 0 || r.failed {
 			r.fail()
 			return State{}
 		}
@@ -102,8 +106,8 @@ func (r *reader) link() lb.Link {
 		r.fail()
 	}
 	link.Up, link.Enslaved, link.NoARP = flags&1 != 0, flags&2 != 0, flags&4 != 0
-	const least = 6 // bytes of an IPv4 prefix
-	for range r.count(least) {
+	const minPrefix = 6 // bytes of an IPv4 prefix
+	for range r.count(minPrefix) {
 		prefix := netip.PrefixFrom(r.addr(), int(r.byte()))
 		if !prefix.IsValid() {
 			r.fail()

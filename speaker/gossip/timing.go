@@ -1,41 +1,49 @@
 package gossip
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
 
-// Timing says how often the speakers look after each other. The presets set it whole; all speakers of a cluster should
-// have the same one, since the slowest of the watchers of a node decides when its silence is believed.
+	"github.com/daymark-lb/daymark/internal/core/detector"
+)
+
+// Fast is the name of the default preset.
+const Fast = "fast"
+
+// Timing says how fast gossip and failure detection are. A preset sets all of it. All speakers of a cluster should have the
+// same one, because the slowest observer of a node decides when the node counts as silent.
 type Timing struct {
-	// ProbeInterval and ProbeTimeout are memberlist's: a node is asked once per interval by some other, on average, and
-	// is asked in other ways when it does not answer within the timeout.
+	// ProbeInterval and ProbeTimeout are memberlist's: on average a node is probed once per interval by some other, and is
+	// probed indirectly when it does not answer within the timeout.
 	ProbeInterval, ProbeTimeout time.Duration
-	// SuspicionMult and SuspicionMaxTimeoutMult are memberlist's: a suspect has so many probe intervals to protest (times
-	// the logarithm of the size of the cluster) when others confirm the suspicion, and that times the second when none do.
+	// SuspicionMult and SuspicionMaxTimeoutMult are memberlist's: a suspected node has SuspicionMult probe intervals (times
+	// the logarithm of the size of the cluster) to refute when others confirm the suspicion, and SuspicionMaxTimeoutMult
+	// times that when none do.
 	SuspicionMult, SuspicionMaxTimeoutMult int
-	// GossipInterval is the time that news takes per hop, PushPullInterval that between complete exchanges with a random
-	// other, TCPTimeout how long a connection may take.
+	// GossipInterval is the time a broadcast takes per hop, PushPullInterval the time between two push/pull exchanges with
+	// a random peer, TCPTimeout how long a connection may take.
 	GossipInterval, PushPullInterval, TCPTimeout time.Duration
-	// HeartbeatInterval is the time between two pings of a watcher; 0 turns heartbeats off, and only memberlist's probes
-	// find a dead speaker.
+	// HeartbeatInterval is the time between two pings of an observer; 0 turns heartbeats off, so that only memberlist's
+	// probes detect a dead speaker.
 	HeartbeatInterval time.Duration
 	// HeartbeatMultiplier is how many intervals without a sign of life make a speaker silent.
 	HeartbeatMultiplier int
 }
 
-// Preset is a Timing by name:
-//   - "fast", the default, for nodes on one segment: a dead speaker is found in about 200 ms by heartbeats every 50 ms,
+// Preset returns a Timing by name, and whether there is one of that name:
+//   - "fast", the default, for nodes on one segment: a dead speaker is detected in about 200 ms by heartbeats every 50 ms,
 //     and by memberlist alone in about 1 s.
 //   - "lan": memberlist's own values for a LAN with heartbeats every 200 ms: about 800 ms, for busy or far hosts.
 //   - "wan": memberlist's own values for the internet with heartbeats every second: about 5 s.
-//
-// It reports whether there is one of that name.
 func Preset(name string) (Timing, bool) {
 	switch name {
 	case Fast:
-		// Every node is asked once in ProbeInterval; an answer on a LAN takes well under 1 ms, and 100 ms forgive a busy
-		// node. What is left of the interval is for indirect probes and one over TCP. A suspect has 3 intervals to protest
-		// when a second node confirms, and twice that when none does; 4 and 6, the preset for LANs, would mean 0.8 and 4.8 s.
-		// Complete exchanges bring back those that gossip alone would miss, such as a node that returns with another address
-		// while the old one still counts as alive. 2 s: an attempt to reach a node that is gone must end before long.
+		// An answer on a LAN takes well under 1 ms, and 100 ms tolerate a busy node. The rest of ProbeInterval is for
+		// indirect probes and one over TCP. A suspected node has 3 intervals to refute when a second node confirms, and
+		// twice that when none does; the values for LANs, 4 and 6, would mean 0.8 and 4.8 s. Push/pull exchanges bring
+		// back nodes that gossip alone would miss, such as one that returns with another address while the old one still
+		// counts as alive. TCPTimeout is 2 s because an attempt to reach a node that is gone must end soon.
 		return Timing{
 			ProbeInterval: 200 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond,
 			SuspicionMult: 3, SuspicionMaxTimeoutMult: 2,
@@ -61,13 +69,22 @@ func Preset(name string) (Timing, bool) {
 	}
 }
 
-// idle is the beat when there are no heartbeats: the fence needs one all the same.
-const idle = 50 * time.Millisecond
-
-// beat is the time between two ticks of the pulse.
-func (t Timing) beat() time.Duration {
-	if t.HeartbeatInterval > 0 {
-		return t.HeartbeatInterval
+// Check returns what makes a Timing unusable.
+func (t Timing) Check() error {
+	const minInterval = 5 * time.Millisecond
+	switch {
+	case t.HeartbeatInterval != 0 && (t.HeartbeatInterval < minInterval || t.HeartbeatMultiplier < 2):
+		return fmt.Errorf("heartbeats must be at least %v apart, and at least 2 must be missed, not %v and %d", minInterval, t.HeartbeatInterval, t.HeartbeatMultiplier)
+	case t.ProbeInterval < minInterval || t.ProbeTimeout <= 0 || t.ProbeTimeout > t.ProbeInterval:
+		return fmt.Errorf("gossip probes must be at least %v apart, and their timeout not longer than that, not %v and %v", minInterval, t.ProbeInterval, t.ProbeTimeout)
+	case t.SuspicionMult < 1:
+		return errors.New("a suspected node needs at least one probe interval to refute the suspicion")
+	default:
+		return nil
 	}
-	return idle
+}
+
+// detection is the part of the timing that the failure detector needs.
+func (t Timing) detection() detector.Timing {
+	return detector.Timing{HeartbeatInterval: t.HeartbeatInterval, HeartbeatMultiplier: t.HeartbeatMultiplier}
 }

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// largestDatagram that can come, and receiveBuffer for those that wait, as memberlist's own transport has it.
-	largestDatagram = 1 << 16
-	receiveBuffer   = 2 << 20
-	// acceptPause is how long accepting rests after it failed: usually for want of file descriptors.
-	acceptPause = 100 * time.Millisecond
+	// maxReceived is the largest datagram that can come.
+	maxReceived = 1 << 16
+	// receiveBuffer is the socket's buffer for datagrams, the size that memberlist's own transport uses.
+	receiveBuffer = 2 << 20
+	// receiveRetryInterval is the wait after a failure to receive or accept, usually for lack of file descriptors.
+	receiveRetryInterval = 100 * time.Millisecond
 )
 
-// transport carries datagrams and connections for memberlist. memberlist's own makes a new buffer of 64 KiB for every
-// datagram; heartbeats are some hundred a second, and that would be most of what a speaker at rest allocates.
+// transport carries datagrams and connections for memberlist. memberlist's own transport allocates 64 KiB for every datagram:
+// with some hundred heartbeats a second, that would be most of what an idle speaker allocates.
 type transport struct {
 	log     *slog.Logger
 	udp     *net.UDPConn
@@ -36,7 +37,7 @@ type transport struct {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-// listen on an address by UDP and TCP; port 0 is one that is free.
+// listen returns a transport that listens on an address by UDP and TCP; port 0 is any free one.
 func listen(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport, error) {
 	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 	if err != nil {
@@ -49,7 +50,7 @@ func listen(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport,
 		_ = tcp.Close()
 		return nil, err
 	}
-	_ = t.udp.SetReadBuffer(receiveBuffer) // Less will do.
+	_ = t.udp.SetReadBuffer(receiveBuffer) // A smaller one will do.
 	t.working.Go(t.receive)
 	t.working.Go(t.accept)
 	return t, nil
@@ -61,7 +62,7 @@ func (t *transport) at() netip.AddrPort {
 }
 
 func (t *transport) receive() {
-	buffer := make([]byte, largestDatagram)
+	buffer := make([]byte, maxReceived)
 	for {
 		size, from, err := t.udp.ReadFromUDPAddrPort(buffer)
 		if err != nil {
@@ -73,7 +74,7 @@ func (t *transport) receive() {
 		if size == 0 {
 			continue
 		}
-		// A copy, since memberlist keeps some for later.
+		// memberlist keeps some datagrams for later, so it gets a copy.
 		packet := &memberlist.Packet{Buf: bytes.Clone(buffer[:size]), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
 		select {
 		case t.packets <- packet:
@@ -101,13 +102,13 @@ func (t *transport) accept() {
 	}
 }
 
-// pause rests after a failure; false when it comes of being closed.
+// pause waits after a failure; it returns false when the transport is closed.
 func (t *transport) pause(err error) bool {
 	select {
 	case <-t.closed:
 		return false
-	case <-time.After(acceptPause):
-		t.log.Warn("gossip cannot be received for the moment", "error", err)
+	case <-time.After(receiveRetryInterval):
+		t.log.Warn("cannot receive gossip, trying again", "error", err)
 		return true
 	}
 }
@@ -117,10 +118,10 @@ func (t *transport) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
 	return t.at().Addr().AsSlice(), int(t.at().Port()), nil
 }
 
-// PacketCh gives the datagrams that come.
+// PacketCh returns the channel of received datagrams.
 func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
 
-// StreamCh gives the connections that come.
+// StreamCh returns the channel of accepted connections.
 func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 
 // WriteTo sends a datagram.
@@ -138,17 +139,17 @@ func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, 
 	return t.WriteTo(b, to.Addr)
 }
 
-// DialTimeout makes a connection.
+// DialTimeout opens a connection.
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	return (&net.Dialer{Timeout: timeout}).DialContext(context.Background(), "tcp", addr)
 }
 
-// DialAddressTimeout makes a connection.
+// DialAddressTimeout opens a connection.
 func (t *transport) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	return t.DialTimeout(to.Addr, timeout)
 }
 
-// Shutdown closes the port, and returns when nothing more is received. It may be called again.
+// Shutdown stops listening, and returns when nothing more is received. It may be called again.
 func (t *transport) Shutdown() error {
 	t.closing.Do(func() {
 		close(t.closed)

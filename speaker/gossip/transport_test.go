@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestADatagramCostsWhatItIsLong: a buffer for the longest there can be, for each, would be most of what a speaker allocates.
-func TestADatagramCostsWhatItIsLong(t *testing.T) {
+// A buffer for the largest datagram, allocated for each, would be most of what a speaker allocates.
+func TestTransport_ADatagramAllocatesItsOwnLengthOnly(t *testing.T) {
 	at := func(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
 	from, err := listen(at("127.0.3.1:0"), slog.New(slog.DiscardHandler))
 	if err != nil {

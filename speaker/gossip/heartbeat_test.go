@@ -11,30 +11,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func TestASilentDeathIsFoundByHeartbeats(t *testing.T) {
+func TestHeartbeats_FindASilentDeath(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.5.", Timing{}, "a", "b", "c")
 	all[2].crash(t)
 	took := all[0].awaits(t, "c is dead", alive("a", "b"))
 	t.Logf("after %v", took)
 	// memberlist has not given it up: it was the heartbeats.
-	if v := all[0].View(); !slices.Contains(all[0].roster.listed(), "c") || v.Peers["c"].Incarnation != 0 {
+	if v := all[0].View(); !slices.Contains(all[0].peers.listed(), "c") || v.Peers["c"].Incarnation != 0 {
 		t.Errorf("the view is %+v", v)
 	}
-	all[0].awaits(t, "memberlist gives it up", func(View) bool { return !slices.Contains(all[0].roster.listed(), "c") })
+	all[0].awaits(t, "memberlist gives it up", func(View) bool { return !slices.Contains(all[0].peers.listed(), "c") })
 	if v := all[0].View(); len(v.Alive) != 2 {
 		t.Errorf("the view is %+v", v)
 	}
 }
 
-func TestACutBetweenTwoIsNoDeath(t *testing.T) {
+func TestHeartbeats_ACutBetweenTwoIsNoDeath(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.6.", Timing{}, "a", "b", "c")
 	on.part(all[0], all[1])
 	// Long enough for a to be sure of it, and to be told otherwise.
-	eventually(t, "a accuses b", func() (accuses bool) {
-		all[0].roster.use(func(w *watch) { accuses = w.others["b"].repeats > 20 })
-		return accuses
+	since := time.Now()
+	eventually(t, "a suspects b for 20 ticks", func() bool {
+		if b := all[0].status("b"); !b.Suspected {
+			since = time.Now()
+		}
+		return time.Since(since) > 20*50*ms
 	})
 	for _, s := range all {
 		if v := s.View(); len(v.Alive) != 3 || v.Returned > 0 {
@@ -43,8 +46,8 @@ func TestACutBetweenTwoIsNoDeath(t *testing.T) {
 	}
 }
 
-// TestAPartitionIsFoundByBothSidesAndItsEndToo: then each side learns at once what the other has claimed meanwhile.
-func TestAPartitionIsFoundByBothSidesAndItsEndToo(t *testing.T) {
+// When it ends, each side learns at once what the other has claimed meanwhile.
+func TestHeartbeats_BothSidesFindAPartitionAndItsEnd(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.7.", Timing{}, "a", "b", "c")
 	for _, s := range all {
@@ -55,11 +58,11 @@ func TestAPartitionIsFoundByBothSidesAndItsEndToo(t *testing.T) {
 	all[1].awaits(t, "a is away", alive("b", "c"))
 	all[2].awaits(t, "a is away", alive("b", "c"))
 	eventually(t, "memberlist has given them up", func() bool {
-		return len(all[0].roster.listed()) == 1 && len(all[1].roster.listed()) == 2
+		return len(all[0].peers.listed()) == 1 && len(all[1].peers.listed()) == 2
 	})
 	one, other := all[0].claims("192.0.2.1"), all[1].claims("192.0.2.2")
-	all[0].Claim(one)
-	all[1].Claim(other)
+	all[0].BroadcastClaims(one)
+	all[1].BroadcastClaims(other)
 	on.heal()
 	begin := time.Now()
 	all[0].awaits(t, "the other side", func(v View) bool { return alive("a", "b", "c")(v) && has(other)(v) && v.Returned == 2 })
@@ -69,12 +72,12 @@ func TestAPartitionIsFoundByBothSidesAndItsEndToo(t *testing.T) {
 	if took > soon {
 		t.Errorf("it took %v", took)
 	}
-	eventually(t, "memberlist takes them back", func() bool { return len(all[0].roster.listed()) == 3 && len(all[2].roster.listed()) == 3 })
+	eventually(t, "memberlist takes them back", func() bool { return len(all[0].peers.listed()) == 3 && len(all[2].peers.listed()) == 3 })
 }
 
 // A partition that is over before memberlist has noticed: whatever message comes through first, a vote as likely as a ping,
 // what the other side has claimed meanwhile comes with it.
-func TestAShortPartitionLeavesNothingUntold(t *testing.T) {
+func TestMembership_AShortPartitionLosesNoClaims(t *testing.T) {
 	on := newNetwork()
 	timing, _ := Preset(Fast)
 	timing.PushPullInterval = time.Hour
@@ -85,71 +88,74 @@ func TestAShortPartitionLeavesNothingUntold(t *testing.T) {
 		a.awaits(t, "a is alone", alive("a"))
 		b.awaits(t, "b is alone", alive("b"))
 		one, other := a.claims(fmt.Sprintf("192.0.2.%d", 10+i)), b.claims(fmt.Sprintf("192.0.2.%d", 20+i))
-		a.Claim(one)
-		b.Claim(other)
-		eventually(t, "what gossip repeats has been lost", func() bool { return a.repeats.NumQueued()+b.repeats.NumQueued() == 0 })
+		a.BroadcastClaims(one)
+		b.BroadcastClaims(other)
+		eventually(t, "what gossip repeats has been lost", func() bool { return a.broadcasts.NumQueued()+b.broadcasts.NumQueued() == 0 })
 		on.heal()
 		a.awaits(t, "what b has claimed", has(other))
 		b.awaits(t, "what a has claimed", has(one))
 	}
 }
 
-func TestOneThatWakesIsInDoubtUntilItKnowsWhatItHasMissed(t *testing.T) {
+func TestStale_UntilItKnowsWhatItHasMissed(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.8.", Timing{}, "a", "b", "c")
 	a, b := all[0], all[1]
 	own := a.claims("192.0.2.1")
-	a.Claim(own)
+	a.BroadcastClaims(own)
 	b.awaits(t, "the claim", has(own))
 	if a.Stale() {
-		t.Error("it is in doubt before")
+		t.Error("it is stale before")
 	}
 	a.switches.set(true)
 	b.awaits(t, "a is silent", alive("b", "c"))
 	on.part(a, b, all[2]) // What comes to a stopped process may be more than its socket keeps.
 	heir := b.claims("192.0.2.1")
 	heir[0].Term = 2
-	b.Claim(heir)
-	eventually(t, "the others repeat it no more", func() bool { return b.repeats.NumQueued()+all[2].repeats.NumQueued() == 0 })
+	b.BroadcastClaims(heir)
+	eventually(t, "the others repeat it no more", func() bool { return b.broadcasts.NumQueued()+all[2].broadcasts.NumQueued() == 0 })
 	on.heal()
-	eventually(t, "it is in doubt as long as it is stopped", a.Stale)
-	eventually(t, "memberlist gives it up", func() bool { return len(b.roster.listed()) == 2 })
+	eventually(t, "it is stale as long as it is stopped", a.Stale)
+	eventually(t, "memberlist gives it up", func() bool { return len(b.peers.listed()) == 2 })
 
 	a.switches.set(false)
-	took := eventually(t, "it is sure of itself again", func() bool { return !a.Stale() })
-	t.Logf("in doubt for %v", took)
+	took := eventually(t, "it is not stale any more", func() bool { return !a.Stale() })
+	t.Logf("stale for %v", took)
 	if !has(heir)(a.View()) {
-		t.Error("it is sure of itself, and does not know that it was replaced")
+		t.Error("it is not stale, and does not know that it was replaced")
 	}
 	if !a.answered() {
-		t.Error("it was in doubt as if nobody had answered")
+		t.Error("it was stale as if nobody had answered")
 	}
 	for _, s := range all {
 		s.awaits(t, "all are back", alive("a", "b", "c"))
 	}
 }
 
-// answered reports whether the last doubt was ended by an answer.
+// answered reports whether an answer ended the time in which the speaker was last stale.
 func (s *speaker) answered() bool {
-	s.fence.mu.Lock()
-	defer s.fence.mu.Unlock()
-	return s.fence.woke != 0 && time.Duration(s.fence.until.Load()) < s.fence.woke+doubt
+	s.pause.mu.Lock()
+	defer s.pause.mu.Unlock()
+	_, answered := s.pause.pause.Last()
+	return answered
 }
 
-func TestOneThatWakesAloneDoesNotDoubt(t *testing.T) {
+func TestStale_NotWhenAlone(t *testing.T) {
 	on := newNetwork()
 	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.1.9.1"), Keys: secrets("k")}, on)
-	eventually(t, "it ticks", func() bool { return a.fence.ticked.Load() != 0 })
+	eventually(t, "it ticks", func() bool { return a.switches.ticked.Load() })
 	a.switches.set(true)
 	eventually(t, "it is stopped", a.Stale)
 	a.switches.set(false)
 	eventually(t, "it knows that there is nobody to ask", func() bool { return !a.Stale() })
-	if a.fence.woke != 0 {
+	a.pause.mu.Lock()
+	defer a.pause.mu.Unlock()
+	if woke, _ := a.pause.pause.Last(); woke != 0 {
 		t.Error("it has asked")
 	}
 }
 
-func TestAStarvedSpeakerAccusesNobody(t *testing.T) {
+func TestHeartbeats_AStarvedSpeakerSuspectsNobody(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.10.", Timing{}, "a", "b")
 	a := all[0]
@@ -164,7 +170,7 @@ func TestAStarvedSpeakerAccusesNobody(t *testing.T) {
 	}
 }
 
-func TestFalseAlarmsAreDamped(t *testing.T) {
+func TestHeartbeats_FalseAlarmsAreDamped(t *testing.T) {
 	on := newNetwork()
 	registry := prometheus.NewPedanticRegistry()
 	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.1.11.1"), Keys: secrets("k"), Registerer: registry}, on)

@@ -14,7 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
-// soon is before complete exchanges would bring what was lost, which come every 5 s, and long on a busy machine.
+// soon is less than the 5 s after which exchanges would bring what was lost, and enough for a busy machine.
 const soon = 3 * time.Second
 
 // gather starts speakers on a network, each on an address of its own below a prefix, and lets them meet.
@@ -47,11 +47,11 @@ func has(claims []election.Claim) func(View) bool {
 	}
 }
 
-func TestClaimsReachAllAtOnceAndLateComersToo(t *testing.T) {
+func TestClaims_ReachAllAtOnceAndLateComersToo(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.0.", Timing{}, "a", "b", "c")
 	claims := all[0].claims("192.0.2.1", "2001:db8::1")
-	all[0].Claim(claims)
+	all[0].BroadcastClaims(claims)
 	for _, s := range all {
 		if took := s.awaits(t, "the claims", has(claims)); took > soon {
 			t.Errorf("it took %v", took)
@@ -62,13 +62,13 @@ func TestClaimsReachAllAtOnceAndLateComersToo(t *testing.T) {
 	late.awaits(t, "the claims", has(claims))
 }
 
-// TestClaimsGetAroundACut: who does not hear the claimer hears of it from those who do.
-func TestClaimsGetAroundACut(t *testing.T) {
+// Who does not hear the claimer hears of the claim from those who do.
+func TestClaims_GetAroundACut(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.1.", Timing{}, "a", "b", "c")
 	on.part(all[0], all[1])
 	claims := all[0].claims("192.0.2.1")
-	all[0].Claim(claims)
+	all[0].BroadcastClaims(claims)
 	took := all[1].awaits(t, "the claim", has(claims))
 	t.Logf("around a cut in %v", took)
 	if took > soon {
@@ -76,24 +76,24 @@ func TestClaimsGetAroundACut(t *testing.T) {
 	}
 }
 
-// TestOneWhoClaimsWhatIsHeldIsToldAtOnce by whoever knows better.
-func TestOneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
+// By whoever knows the stronger claim.
+func TestClaims_OneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.2.", Timing{}, "a", "b")
 	a, b := all[0], all[1]
 	want := map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.1"): {}}
-	a.Want(want)
-	b.Want(want)
+	a.SetWanted(want)
+	b.SetWanted(want)
 	strong := a.claims("192.0.2.1")
 	strong[0].Term = 7
-	a.learn(time.Now(), strong) // Without a word to b.
-	b.Claim(b.claims("192.0.2.1"))
+	a.mergeClaims(time.Now(), strong) // Without telling b.
+	b.BroadcastClaims(b.claims("192.0.2.1"))
 	if took := b.awaits(t, "the stronger claim", has(strong)); took > soon {
 		t.Errorf("it took %v", took)
 	}
 }
 
-func TestAThousandClaimsReachFiveSpeakers(t *testing.T) {
+func TestClaims_AThousandReachFiveSpeakers(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.3.", Timing{}, "a", "b", "c", "d", "e")
 	claims := manyClaims(1000)
@@ -102,7 +102,7 @@ func TestAThousandClaimsReachFiveSpeakers(t *testing.T) {
 	}
 	before := on.sentBy(all[0])
 	begin := time.Now()
-	all[0].Claim(claims)
+	all[0].BroadcastClaims(claims)
 	for _, s := range all {
 		s.awaits(t, "all claims", has(claims))
 	}
@@ -114,12 +114,12 @@ func TestAThousandClaimsReachFiveSpeakers(t *testing.T) {
 	if n := on.sentBy(all[0]) - before; n > 100+int(500*time.Since(begin).Seconds()) {
 		t.Errorf("it took %d datagrams", n)
 	}
-	if n := all[0].repeats.NumQueued(); n > mostRepeats {
-		t.Errorf("%d messages wait to be repeated", n)
+	if n := all[0].broadcasts.NumQueued(); n > maxQueued {
+		t.Errorf("%d messages wait to be retransmitted", n)
 	}
 }
 
-func TestStatesReachAll(t *testing.T) {
+func TestStates_ReachAll(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.4.", Timing{}, "a", "b", "c")
 	told := func(of *speaker, want State) func(View) bool {
@@ -129,7 +129,7 @@ func TestStatesReachAll(t *testing.T) {
 		}
 	}
 	for _, state := range []State{manyLinks(2), {Leaving: true}, manyLinks(300), {Known: true}} {
-		all[0].Publish(state)
+		all[0].BroadcastState(state)
 		for _, s := range all {
 			took := s.awaits(t, "the state", told(all[0], state))
 			if took > soon {
@@ -138,13 +138,13 @@ func TestStatesReachAll(t *testing.T) {
 		}
 	}
 	// Nothing new is not told again.
-	before, _ := all[0].roster.told()
-	all[0].Publish(State{Known: true})
-	if after, _ := all[0].roster.told(); after.seq != before.seq {
+	before, _ := all[0].peers.ownState()
+	all[0].BroadcastState(State{Known: true})
+	if after, _ := all[0].peers.ownState(); after.seq != before.seq {
 		t.Error("what is not new is told again")
 	}
 	// One that comes later learns what was told before, long or short.
-	all[1].Publish(manyLinks(300))
+	all[1].BroadcastState(manyLinks(300))
 	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.4.9"), Keys: secrets("k")}, on)
 	meet(t, append(all, late)...)
 	late.awaits(t, "the state of a", told(all[0], State{Known: true}))
@@ -159,14 +159,14 @@ func TestStatesReachAll(t *testing.T) {
 	}
 }
 
-// TestAnOlderStateNeverReplacesANewer, by whatever way it comes.
-func TestAnOlderStateNeverReplacesANewer(t *testing.T) {
+// By whatever way it comes.
+func TestStates_AnOlderNeverReplacesANewer(t *testing.T) {
 	m := New(Config{Node: "self"})
-	m.roster.list(begins, "a", 5, gossipAt("127.0.0.1"), true)
+	m.peers.setListed(begins, "a", 5, gossipAt("127.0.0.1"), true)
 	for _, step := range []struct {
-		instance, seq uint64
-		state         State
-		taken         bool
+		incarnation, seq uint64
+		state            State
+		taken            bool
 	}{
 		{5, 2, State{Known: true}, true},
 		{5, 1, State{}, false},
@@ -176,23 +176,23 @@ func TestAnOlderStateNeverReplacesANewer(t *testing.T) {
 		{6, 1, State{Known: true}, true},
 		{5, 4, State{}, false},
 	} {
-		newer, ok := m.roster.hand(begins, news{"a", step.instance, step.seq, encode(step.state)})
+		newer, ok := m.peers.mergeState(begins, stateRecord{"a", step.incarnation, step.seq, encode(step.state)})
 		if newer != step.taken || !ok {
 			t.Errorf("%+v: taken is %v", step, newer)
 		}
-		if p := m.View().Peers["a"]; step.taken && (!equal(p.State, step.state) || p.Incarnation != step.instance) {
+		if p := m.View().Peers["a"]; step.taken && (!equal(p.State, step.state) || p.Incarnation != step.incarnation) {
 			t.Errorf("%+v: it is now %+v", step, p)
 		}
 	}
-	if _, ok := m.roster.hand(begins, news{"a", 6, 2, []byte{255}}); ok {
-		t.Error("nonsense is not refused")
+	if _, ok := m.peers.mergeState(begins, stateRecord{"a", 6, 2, []byte{255}}); ok {
+		t.Error("an invalid state is not refused")
 	}
 }
 
 func equal(a, b State) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
-// TestARestartIsANewInstanceAtOnce, however quick it was.
-func TestARestartIsANewInstanceAtOnce(t *testing.T) {
+// However quick it was.
+func TestIncarnation_ARestartIsANewOneAtOnce(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.12.", Timing{}, "a", "b")
 	a, before := all[0], all[1]
@@ -202,43 +202,41 @@ func TestARestartIsANewInstanceAtOnce(t *testing.T) {
 	took := a.awaits(t, "the next run of b", func(v View) bool { return v.Peers["b"].Incarnation == b.Incarnation() })
 	t.Logf("after %v", took)
 	if b.Incarnation() <= before.Incarnation() || a.View().Returned > 0 {
-		t.Errorf("instances %d and %d, %d returned", before.Incarnation(), b.Incarnation(), a.View().Returned)
+		t.Errorf("incarnations %d and %d, %d returned", before.Incarnation(), b.Incarnation(), a.View().Returned)
 	}
 }
 
-func TestASetBackClockMakesNobodyItsOwnPredecessor(t *testing.T) {
+func TestIncarnation_RisesAgainstASetBackClock(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.13.", Timing{}, "a", "b")
 	b := all[1]
 	future := election.Claim{Addr: netip.MustParseAddr("192.0.2.1"), Node: "b", Incarnation: b.Incarnation() + 1e9, Term: 1}
-	all[0].Claim([]election.Claim{future})
+	all[0].BroadcastClaims([]election.Claim{future})
 	b.awaits(t, "it has heard of itself", func(v View) bool { return v.Peers["b"].Incarnation > future.Incarnation })
-	instance := b.Incarnation()
-	all[0].awaits(t, "it is known by its new instance", func(v View) bool { return v.Peers["b"].Incarnation == instance })
-	b.Claim([]election.Claim{{Addr: future.Addr, Node: "b", Incarnation: math.MaxUint64, Term: 1}})
-	if b.Incarnation() != instance {
-		t.Error("there is no later instance left")
+	incarnation := b.Incarnation()
+	all[0].awaits(t, "it is known by its new incarnation", func(v View) bool { return v.Peers["b"].Incarnation == incarnation })
+	b.BroadcastClaims([]election.Claim{{Addr: future.Addr, Node: "b", Incarnation: math.MaxUint64, Term: 1}})
+	if b.Incarnation() != incarnation {
+		t.Error("there is no later incarnation left")
 	}
 }
 
-// TestAFarewellIsHeardAtOnce: the leaver is not taken for alive because it was heard a moment ago.
-func TestAFarewellIsHeardAtOnce(t *testing.T) {
+// The leaver is not taken for alive because it was heard a moment ago.
+func TestMembership_LeavingIsKnownAtOnce(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.14.", Timing{}, "a", "b", "c")
 	all[2].end()
 	t.Logf("after %v", all[0].awaits(t, "c has left", alive("a", "b")))
-	all[0].roster.use(func(w *watch) {
-		if !w.others["c"].left {
-			t.Error("c is missed, and has not said farewell")
-		}
-	})
+	if !all[0].status("c").Left {
+		t.Error("c is missed, and has not said that it leaves")
+	}
 	if v := all[0].View(); v.Returned > 0 {
 		t.Errorf("the view is %+v", v)
 	}
 }
 
-// TestStrangersAndNonsenseAreCounted and change nothing.
-func TestStrangersAndNonsenseAreCounted(t *testing.T) {
+// And they change nothing.
+func TestMetrics_RejectedAndMalformedMessagesAreCounted(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.15.", Timing{}, "a", "b")
 	a, b := all[0], all[1]
@@ -247,22 +245,22 @@ func TestStrangersAndNonsenseAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	before := testutil.ToFloat64(a.metrics.strangers)
-	to, _, _ := b.roster.where("a")
+	before := testutil.ToFloat64(a.metrics.rejected)
+	to, _, _ := b.peers.addressOf("a")
 	if _, err := stranger.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	b.send(to, []byte("no message of ours"))
 	eventually(t, "both are counted", func() bool {
-		return testutil.ToFloat64(a.metrics.strangers) > before && testutil.ToFloat64(a.metrics.malformed) == 1
+		return testutil.ToFloat64(a.metrics.rejected) > before && testutil.ToFloat64(a.metrics.malformed) == 1
 	})
 	if v := a.View(); len(v.Alive) != 2 || len(v.Claims) > 0 {
 		t.Errorf("the view is %+v", v)
 	}
 }
 
-// TestPresets: each is there, all of it, and works.
-func TestPresets(t *testing.T) {
+// Each exists, is complete, and works.
+func TestPreset_Works(t *testing.T) {
 	for i, name := range []string{"fast", "lan", "wan"} {
 		timing, ok := Preset(name)
 		if !ok || timing.ProbeTimeout >= timing.ProbeInterval || timing.HeartbeatInterval == 0 || timing.HeartbeatMultiplier < 4 {
@@ -270,7 +268,7 @@ func TestPresets(t *testing.T) {
 		}
 		all := gather(t, newNetwork(), fmt.Sprintf("127.1.%d.", 20+i), timing, "a", "b")
 		claims := all[0].claims("192.0.2.1")
-		all[0].Claim(claims)
+		all[0].BroadcastClaims(claims)
 		all[1].awaits(t, "the claim", has(claims))
 	}
 	if _, ok := Preset("slow"); ok {
@@ -278,7 +276,7 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-func TestHeartbeatsOff(t *testing.T) {
+func TestHeartbeats_CanBeOff(t *testing.T) {
 	timing, _ := Preset("fast")
 	timing.HeartbeatInterval = 0
 	on := newNetwork()
@@ -290,16 +288,16 @@ func TestHeartbeatsOff(t *testing.T) {
 	a, b := all[0], all[1]
 	a.awaits(t, "both", alive("a", "b"))
 	b.awaits(t, "both", alive("a", "b"))
-	// The fence works without them.
-	eventually(t, "it ticks", func() bool { return a.fence.ticked.Load() != 0 })
+	// A pause is detected without them.
+	eventually(t, "it ticks", func() bool { return a.switches.ticked.Load() })
 	claims := b.claims("192.0.2.1")
 	a.switches.set(true)
-	b.Claim(claims)
+	b.BroadcastClaims(claims)
 	eventually(t, "it is stopped", a.Stale)
 	a.switches.set(false)
-	eventually(t, "it is sure of itself again", func() bool { return !a.Stale() })
+	eventually(t, "it is not stale any more", func() bool { return !a.Stale() })
 	if !a.answered() {
-		t.Error("it was in doubt as if nobody had answered")
+		t.Error("it was stale as if nobody had answered")
 	}
 	if !has(claims)(a.View()) {
 		t.Error("it does not know what it has missed")

@@ -3,7 +3,6 @@ package gossip
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -17,18 +16,19 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
 
-// speaker is one of several Membership that gossip over the loopback of the tests' namespace, each on its own address.
+// speaker is one of several that gossip over the loopback of the tests' namespace, each on its own address.
 type speaker struct {
 	*Membership
 	at   netip.AddrPort
 	end  context.CancelFunc
 	over chan error
-	// crashed: it goes without a word to the others.
+	// crashed: it ends without telling the others.
 	crashed atomic.Bool
 	// switches stop it and wake it, if it is on a network of the test.
 	switches *switches
@@ -81,7 +81,7 @@ func (w testWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// leave ends a speaker the polite way.
+// leave ends a speaker that tells the others that it leaves.
 func (s *speaker) leave(t testing.TB) {
 	t.Helper()
 	if s.switches != nil {
@@ -97,7 +97,7 @@ func (s *speaker) leave(t testing.TB) {
 	s.over = nil
 }
 
-// crash ends a speaker without a word to the others.
+// crash ends a speaker without telling the others.
 func (s *speaker) crash(t testing.TB) {
 	t.Helper()
 	s.crashed.Store(true)
@@ -122,19 +122,16 @@ func heartbeats(t testing.TB, all ...*speaker) {
 	for _, s := range all {
 		for _, other := range all {
 			if s != other {
-				eventually(t, s.cfg.Node+" hears "+other.cfg.Node, func() (heard bool) {
-					s.roster.use(func(w *watch) {
-						o := w.others[other.cfg.Node]
-						heard = o != nil && o.instance == other.Incarnation() && w.votes(o) && o.alive
-					})
-					return heard
+				eventually(t, s.cfg.Node+" hears "+other.cfg.Node, func() bool {
+					status := s.status(other.cfg.Node)
+					return status.Incarnation == other.Incarnation() && status.Observed && status.Alive
 				})
 			}
 		}
 	}
 }
 
-// awaits waits, on the speaker's own wakes, until its View is as wanted, and returns how long that took.
+// awaits waits, on the speaker's own notifications, until its View is as wanted, and returns how long that took.
 func (s *speaker) awaits(t testing.TB, what string, want func(View) bool) time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -143,7 +140,7 @@ func (s *speaker) awaits(t testing.TB, what string, want func(View) bool) time.D
 		select {
 		case <-s.Changes():
 		case <-timeout:
-			t.Fatalf("%s: no wake brought it; the view is %+v", what, s.View())
+			t.Fatalf("%s: no notification brought it; the view is %+v", what, s.View())
 		}
 	}
 	return time.Since(begin)
@@ -153,7 +150,7 @@ func alive(nodes ...string) func(View) bool {
 	return func(v View) bool { return v.Known && slices.Equal(v.Alive, nodes) }
 }
 
-func TestThreeMeetAndTellOneThatIsGone(t *testing.T) {
+func TestMembership_ThreeMeetAndNoticeWhoIsGone(t *testing.T) {
 	a, b, c := begin(t, "a", "127.0.0.1", "k"), begin(t, "b", "127.0.0.2", "k"), begin(t, "c", "127.0.0.3", "k")
 	if v := a.View(); v.Known || v.Why == "" || !slices.Equal(v.Alive, []string{"a"}) {
 		t.Errorf("told nothing, a sees %+v", v)
@@ -186,12 +183,12 @@ func TestThreeMeetAndTellOneThatIsGone(t *testing.T) {
 	}
 
 	c.leave(t)
-	t.Logf("a farewell was heard after %v", a.awaits(t, "c has left", alive("a", "b")))
+	t.Logf("that one leaves was known after %v", a.awaits(t, "c has left", alive("a", "b")))
 	b.awaits(t, "c has left", alive("a", "b"))
 }
 
-// TestANodeReturnsWithAnotherAddress: the others must give its name to the new address.
-func TestANodeReturnsWithAnotherAddress(t *testing.T) {
+// The others must give its name to the new address.
+func TestMembership_ANodeReturnsWithAnotherAddress(t *testing.T) {
 	a, b, c := begin(t, "a", "127.0.1.1", "k"), begin(t, "b", "127.0.1.2", "k"), begin(t, "c", "127.0.1.3", "k")
 	meet(t, a, b, c)
 	a.awaits(t, "all three", alive("a", "b", "c"))
@@ -202,7 +199,7 @@ func TestANodeReturnsWithAnotherAddress(t *testing.T) {
 	meet(t, a, b, c)
 	moved := func(s *speaker) func(View) bool {
 		return func(v View) bool {
-			_, at, _ := s.roster.where("c")
+			_, at, _ := s.peers.addressOf("c")
 			return v.Peers["c"].Incarnation == c.Incarnation() && at == c.at
 		}
 	}
@@ -210,8 +207,8 @@ func TestANodeReturnsWithAnotherAddress(t *testing.T) {
 	b.awaits(t, "c is back elsewhere", moved(b))
 }
 
-// TestANodeVanishes takes a node's address off the network: nothing is refused, nothing answers.
-func TestANodeVanishes(t *testing.T) {
+// A node's address is taken off the network: nothing is refused, nothing answers.
+func TestMembership_ANodeVanishes(t *testing.T) {
 	// Datagrams to a missing address go to a neighbor that is not there.
 	netnstest.Veth(t, "void0", netnstest.New(t), "void1")
 	for _, line := range []string{
@@ -249,13 +246,13 @@ func ip(t *testing.T, line string) {
 	}
 }
 
-// TestAStrangerIsNotLetIn: gossip encrypted with another key, or by another program, changes nothing.
-func TestAStrangerIsNotLetIn(t *testing.T) {
+// Gossip that is encrypted with another key, or by another program, changes nothing.
+func TestMembership_RejectsAnotherKey(t *testing.T) {
 	a, b := begin(t, "a", "127.0.2.1", "k"), begin(t, "b", "127.0.2.2", "k")
 	stranger := begin(t, "stranger", "127.0.2.3", "other")
 	meet(t, a, b)
 	for _, s := range []*speaker{a, b} {
-		s.awaits(t, "its own kind", alive("a", "b"))
+		s.awaits(t, "the other with its key", alive("a", "b"))
 	}
 
 	stranger.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
@@ -275,9 +272,8 @@ func TestAStrangerIsNotLetIn(t *testing.T) {
 	a.awaits(t, "it is let in", alive("a", "b", "stranger"))
 }
 
-// TestKeysChangeWithoutSilence takes the steps that SetKeys tells of, one speaker after the other; at no time is one
-// lost from the view of the other.
-func TestKeysChangeWithoutSilence(t *testing.T) {
+// The speakers take the steps that SetKeys describes, one after the other; at no time is one missing from another's View.
+func TestMembership_KeysChangeWithoutSilence(t *testing.T) {
 	a, b, c := begin(t, "a", "127.0.3.1", "old"), begin(t, "b", "127.0.3.2", "old"), begin(t, "c", "127.0.3.3", "old")
 	all := []*speaker{a, b, c}
 	meet(t, all...)
@@ -333,12 +329,17 @@ func TestKeysChangeWithoutSilence(t *testing.T) {
 }
 
 // heardSince reports whether a speaker has heard another one since a time.
-func (s *speaker) heardSince(other *speaker, since time.Time) (heard bool) {
-	s.roster.use(func(w *watch) { heard = w.others[other.cfg.Node].heard.After(since) })
-	return heard
+func (s *speaker) heardSince(other *speaker, since time.Time) bool {
+	return s.status(other.cfg.Node).LastHeard.After(since)
 }
 
-func TestIPv6OnlySpeakersMeet(t *testing.T) {
+// status returns what the detector of a speaker knows of a node.
+func (s *speaker) status(node string) (status detector.Status) {
+	s.peers.withDetector(func(d *detector.Detector) { status, _ = d.Peer(node) })
+	return status
+}
+
+func TestMembership_IPv6OnlySpeakersMeet(t *testing.T) {
 	ip(t, "addr add fd00::a/128 dev lo nodad")
 	ip(t, "addr add fd00::b/128 dev lo nodad")
 	t.Cleanup(func() { ip(t, "addr flush dev lo to fd00::/64") })
@@ -348,8 +349,8 @@ func TestIPv6OnlySpeakersMeet(t *testing.T) {
 	b.awaits(t, "both", alive("a", "b"))
 }
 
-// TestOneThatIsAloneKnowsIt, though not at once, and meets who comes later.
-func TestOneThatIsAloneKnowsIt(t *testing.T) {
+// Though not at once, and it meets who comes later.
+func TestMembership_OneThatIsAloneKnowsIt(t *testing.T) {
 	a := begin(t, "a", "127.0.4.1", "k")
 	// Its own entry is not another speaker.
 	a.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
@@ -365,8 +366,8 @@ func TestOneThatIsAloneKnowsIt(t *testing.T) {
 	a.awaits(t, "b has come", alive("a", "b"))
 }
 
-// TestWithoutAKeyThereIsSilence until one is given.
-func TestWithoutAKeyThereIsSilence(t *testing.T) {
+// Until one is given.
+func TestMembership_WithoutAKeyThereIsSilence(t *testing.T) {
 	a, b := begin(t, "a", "127.0.5.1"), begin(t, "b", "127.0.5.2", "k")
 	meet(t, a, b)
 	if v := a.View(); v.Known || v.Why != "there is no gossip key yet" {
@@ -380,18 +381,18 @@ func TestWithoutAKeyThereIsSilence(t *testing.T) {
 	b.awaits(t, "both", alive("a", "b"))
 }
 
-// TestOneThatHasNotSaidWhereItListensIsWaitedFor, and so is one that has another key or does not answer.
-func TestOneThatHasNotSaidWhereItListensIsWaitedFor(t *testing.T) {
+// So is one that has another key or does not answer.
+func TestMembership_WaitsForOneThatHasNoAddressYet(t *testing.T) {
 	m := New(Config{Node: "a"})
 	m.Set(map[string]ExpectedPeer{"b": {}, "a": {}})
-	m.acquaintance.observe(time.Now().Add(time.Hour), false)
-	if m.acquaintance.known {
+	m.bootstrap.Observe(time.Now().Add(time.Hour), false)
+	if m.bootstrap.Known() {
 		t.Error("it thinks itself alone")
 	}
 }
 
-// TestTheLastOneLeftKnowsIt: nobody listens where the others did, or their nodes are given up.
-func TestTheLastOneLeftKnowsIt(t *testing.T) {
+// Nobody listens where the others did, or their nodes are given up.
+func TestMembership_TheLastOneLeftKnowsIt(t *testing.T) {
 	a := begin(t, "a", "127.0.6.1", "k")
 	a.Set(map[string]ExpectedPeer{
 		"b": {Address: netip.MustParseAddrPort("127.0.6.2:7946")},
@@ -402,53 +403,9 @@ func TestTheLastOneLeftKnowsIt(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotBeHadEndsStart(t *testing.T) {
+func TestMembership_StartFailsWhenItCannotListen(t *testing.T) {
 	m := New(Config{Node: "a", Bind: netip.MustParseAddrPort("192.0.2.1:7946"), Keys: [][]byte{[]byte("k")}})
 	if err := m.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "192.0.2.1:7946") {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestWarningsOfAKindAreGivenOnceAMinute, the others only to those who debug.
-func TestWarningsOfAKindAreGivenOnceAMinute(t *testing.T) {
-	var got bytes.Buffer
-	now := time.Unix(1e9, 0)
-	w := newLogWriter(slog.New(slog.NewTextHandler(&got, nil)), func() {})
-	w.now = func() time.Time { return now }
-	for _, step := range []struct {
-		after time.Duration
-		line  string
-		given bool
-	}{
-		{0, "[WARN] memberlist: Failed to send UDP ping: b", true},
-		{time.Second, "[WARN] memberlist: Failed to send UDP ping: c", false},
-		{0, "[ERR] memberlist: Decrypt packet failed", true},
-		{0, "[INFO] memberlist: Suspect b has failed", false},
-		{0, "[DEBUG] memberlist: Stream connection", false},
-		{time.Minute, "[WARN] memberlist: Failed to send UDP ping: b", true},
-		{0, "nonsense", false},
-		{0, "[WARN] memberlist: ", false},
-	} {
-		got.Reset()
-		now = now.Add(step.after)
-		if n, err := w.Write([]byte(step.line + "\n")); n != len(step.line)+1 || err != nil {
-			t.Errorf("Write gave %d, %v", n, err)
-		}
-		if given := strings.Contains(got.String(), "level=WARN"); given != step.given {
-			t.Errorf("%q: given is %v, want %v", step.line, given, step.given)
-		}
-	}
-}
-
-func TestFailuresInWords(t *testing.T) {
-	for text, want := range map[string]string{
-		"1 error occurred:\n\t* failed to join 1.2.3.4:7946: dial tcp: connect: connection refused": "refused",
-		"failed to join 1.2.3.4:7946: dial tcp: i/o timeout":                                        "nothing answers",
-		"failed to join 1.2.3.4:7946: EOF":                                                          "key",
-		"something\n\t* new":                                                                        "something * new",
-	} {
-		if got := inWords(errors.New(text)); !strings.Contains(got, want) {
-			t.Errorf("%q became %q, want %q in it", text, got, want)
-		}
 	}
 }

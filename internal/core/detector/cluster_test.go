@@ -1,4 +1,4 @@
-package gossip
+package detector
 
 import (
 	"fmt"
@@ -10,8 +10,11 @@ import (
 
 const ms = time.Millisecond
 
-// cluster is several watches with a network between them, all in made-up time that goes by milliseconds. A message
-// takes a millisecond. memberlist is not in it: it counts everybody as alive until the test says otherwise.
+// fast is the default timing.
+var fast = Timing{HeartbeatInterval: 50 * ms, HeartbeatMultiplier: 4}
+
+// cluster is several detectors with a network between them, in simulated time that advances by milliseconds. A message
+// takes one millisecond. memberlist is not part of it: it lists everybody as alive until the test says otherwise.
 type cluster struct {
 	now   time.Time
 	nodes []*node
@@ -23,9 +26,9 @@ type cluster struct {
 }
 
 type node struct {
-	name     string
-	instance uint64
-	watch    *watch
+	name        string
+	incarnation uint64
+	detector    *Detector
 	// stopped: it neither ticks nor takes messages, which wait.
 	stopped bool
 	mailbox []func()
@@ -36,15 +39,14 @@ type node struct {
 var begins = time.Unix(1e9, 0)
 
 func newCluster(names ...string) *cluster {
-	fast, _ := Preset("fast")
 	c := &cluster{now: begins, cut: map[string]bool{}}
 	for i, name := range names {
-		c.nodes = append(c.nodes, &node{name: name, instance: 1, watch: newWatch(name, fast), phase: (i * 17) % 50})
+		c.nodes = append(c.nodes, &node{name: name, incarnation: 1, detector: New(name, fast), phase: (i * 17) % 50})
 	}
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
 			if a != b {
-				a.watch.listed(c.now, b.name, 1, true)
+				a.detector.Listed(c.now, b.name, 1, true)
 			}
 		}
 	}
@@ -114,8 +116,8 @@ func (c *cluster) run(d time.Duration, see func()) {
 func (c *cluster) step(n *node) {
 	if since := int(c.now.Sub(begins) / ms); since%50 == n.phase {
 		n.seq++
-		n.watch.tick(c.now)
-		for _, target := range n.watch.targets(n.seq) {
+		n.detector.Tick(c.now)
+		for _, target := range n.detector.PingTargets(n.seq) {
 			c.send(n, target, func(to *node) { c.ping(n, to) })
 		}
 	}
@@ -124,17 +126,17 @@ func (c *cluster) step(n *node) {
 	for _, take := range mailbox {
 		take()
 	}
-	if next := n.watch.deadline(c.now.Add(-ms)); !next.IsZero() && !next.After(c.now) {
-		n.watch.judgeAll(c.now)
+	if next := n.detector.NextDeadline(c.now.Add(-ms)); !next.IsZero() && !next.After(c.now) {
+		n.detector.Evaluate(c.now)
 	}
 	c.tick++
 	seq := c.tick
-	for _, b := range n.watch.take() {
-		for _, other := range n.watch.others {
-			c.send(n, other.node, func(to *node) {
-				to.watch.hear(c.now, n.name, n.instance, false)
-				if b.node != to.name {
-					to.watch.hearsay(c.now, n.name, seq, b)
+	for _, v := range n.detector.TakeVotes() {
+		for _, other := range n.detector.order {
+			c.send(n, other.name, func(to *node) {
+				to.detector.Heard(c.now, n.name, n.incarnation, false)
+				if v.Node != to.name {
+					to.detector.Voted(c.now, n.name, seq, v)
 				}
 			})
 		}
@@ -142,23 +144,23 @@ func (c *cluster) step(n *node) {
 }
 
 func (c *cluster) ping(from, to *node) {
-	to.watch.hear(c.now, from.name, from.instance, false)
-	c.send(to, from.name, func(from *node) { from.watch.hear(c.now, to.name, to.instance, true) })
+	to.detector.Heard(c.now, from.name, from.incarnation, false)
+	c.send(to, from.name, func(from *node) { from.detector.Heard(c.now, to.name, to.incarnation, true) })
 }
 
-// alive are those whom a node takes for alive, itself included.
+// alive returns the nodes that a node takes for alive, itself included.
 func (c *cluster) alive(name string) string {
 	all := []string{name}
-	for _, o := range c.node(name).watch.others {
-		if o.alive {
-			all = append(all, o.node)
+	for _, p := range c.node(name).detector.order {
+		if p.alive {
+			all = append(all, p.name)
 		}
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
 }
 
-// sees asserts whom each of some nodes takes for alive.
+// sees asserts which nodes each of some nodes takes for alive.
 func (c *cluster) sees(t *testing.T, who, want string) {
 	t.Helper()
 	for name := range strings.FieldsSeq(who) {

@@ -1,0 +1,93 @@
+package detector
+
+import (
+	"slices"
+	"time"
+)
+
+// Heard is told of a sign of life that came by datagram from a peer itself; answer: it answers a ping of ours.
+//
+// recovered: there may be things that we have not told each other, since the peer was not alive before, or was not heard for
+// the detection time, whatever others said of it meanwhile. before is when it was heard last.
+func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer bool) (recovered bool, before time.Time) {
+	p := d.findIncarnation(name, incarnation)
+	if p == nil || p.left {
+		return false, time.Time{}
+	}
+	was, before := p.alive && p.wasAlive, p.lastHeard
+	parted := d.canVote(p) && !before.IsZero() && d.overdue(now, p)
+	p.lastHeard, p.answered = now, p.answered || answer
+	d.evaluate(now, p)
+	return (!was || parted) && p.alive, before
+}
+
+// Listed is told that memberlist counts a peer as alive now, or does not any more.
+func (d *Detector) Listed(now time.Time, name string, incarnation uint64, alive bool) {
+	p := d.find(name)
+	if p == nil {
+		return
+	}
+	if alive && (incarnation > p.incarnation || incarnation == 0 && p.incarnation != 0) {
+		d.restart(p, incarnation)
+	}
+	d.candidatesOutdated = d.candidatesOutdated || p.listed != alive
+	p.listed = alive
+	p.diedSilent = p.diedSilent && alive // memberlist confirms the death: it was no false alarm, whatever comes.
+	d.evaluate(now, p)
+}
+
+// Left is told that a peer has said that it leaves.
+func (d *Detector) Left(now time.Time, name string, incarnation uint64) {
+	if p := d.findIncarnation(name, incarnation); p != nil {
+		p.left = true
+		d.evaluate(now, p)
+	}
+}
+
+// Mentioned is told that somebody else knows of an incarnation of a peer.
+func (d *Detector) Mentioned(now time.Time, name string, incarnation uint64) {
+	if p := d.findIncarnation(name, incarnation); p != nil {
+		d.evaluate(now, p)
+	}
+}
+
+// Expect is told which peers there should be, besides those that are known.
+func (d *Detector) Expect(expected map[string]struct{}) {
+	d.expected = expected
+	var unknown []string
+	for name := range expected {
+		if d.peers[name] == nil {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		d.find(name)
+	}
+}
+
+// Voted is told of the vote of another observer; seq tells its votes from older ones. A suspicion that we can confirm or
+// deny is answered by our own vote.
+func (d *Detector) Voted(now time.Time, from string, seq uint64, v Vote) {
+	if d.peers[from] == nil || d.peers[v.Node] == nil {
+		return // Neither may fill our memory.
+	}
+	p := d.findIncarnation(v.Node, v.Incarnation)
+	if p == nil {
+		return
+	}
+	if last, voted := p.votes[from]; voted && last.seq >= seq {
+		return
+	}
+	if p.votes == nil {
+		p.votes = map[string]receivedVote{}
+	}
+	p.votes[from] = receivedVote{seq, now, v.Suspect}
+	if v.Suspect && p.suspectedSince.IsZero() {
+		p.suspectedSince = d.listeningTime(now)
+	}
+	d.evaluate(now, p)
+	if v.Suspect && d.canVote(p) && now.Sub(p.lastSent) >= d.tickInterval/2 {
+		d.queueVote(now, p)
+	}
+}

@@ -1,0 +1,103 @@
+package detector
+
+import (
+	"maps"
+	"time"
+)
+
+// fastTransmits is how many ticks a suspicion is sent at each; afterwards just often enough that it does not expire.
+const fastTransmits = 20
+
+// Vote is what an observer says of a peer.
+type Vote struct {
+	Node        string
+	Incarnation uint64
+	// Suspect: the observer does not hear it. Otherwise it hears it after all.
+	Suspect bool
+}
+
+// receivedVote is the last vote of another observer.
+type receivedVote struct {
+	seq     uint64
+	at      time.Time
+	suspect bool
+}
+
+// queueVote has our vote about a peer sent.
+func (d *Detector) queueVote(now time.Time, p *peer) {
+	p.lastSent = now
+	d.outbox = append(d.outbox, Vote{p.name, p.incarnation, p.suspected})
+}
+
+// voteTimeout is how long a vote counts unless it is sent again.
+func (d *Detector) voteTimeout() time.Duration { return max(time.Second, 3*d.tickInterval) }
+
+// expireVotes forgets the votes that were not sent again.
+func (d *Detector) expireVotes(now time.Time, p *peer) {
+	suspected := p.suspected
+	maps.DeleteFunc(p.votes, func(_ string, v receivedVote) bool {
+		expired := now.Sub(v.at) >= d.voteTimeout()
+		suspected = suspected || !expired && v.suspect
+		return expired
+	})
+	if !suspected {
+		p.suspectedSince = time.Time{}
+	}
+}
+
+// retransmit has our suspicion of a peer sent again when that is due.
+func (d *Detector) retransmit(now time.Time, p *peer) {
+	if !p.suspected {
+		return
+	}
+	if p.transmits++; p.transmits > 1 && (p.transmits <= fastTransmits || now.Sub(p.lastSent) >= d.voteTimeout()/3) {
+		d.queueVote(now, p)
+	}
+}
+
+// canVote reports whether we have a vote about a peer: we observe it, and it has answered us. When memberlist has given it
+// up, there is nothing to vote about.
+func (d *Detector) canVote(p *peer) bool {
+	return d.detectionTime > 0 && p.answered && p.listed && !p.left && d.observes(p)
+}
+
+// majoritySuspects counts the votes about a peer.
+func (d *Detector) majoritySuspects(now time.Time, p *peer) bool {
+	if p.suspectedSince.IsZero() || d.detectionTime == 0 {
+		return false
+	}
+	var suspicions, votes int
+	for _, observer := range observersOf(p.member, d.observerCandidates()) {
+		counts, suspects := d.voteOf(now, p, observer)
+		if counts {
+			votes++
+		}
+		if counts && suspects {
+			suspicions++
+		}
+	}
+	return 2*suspicions > votes
+}
+
+// voteOf reports whether an observer has a vote about a peer, and whether it suspects it.
+func (d *Detector) voteOf(now time.Time, p *peer, name string) (counts, suspects bool) {
+	if name == d.self.name {
+		return d.canVote(p), p.suspected
+	}
+	observer := d.peers[name]
+	if observer == nil || observer.left || d.silentToUs(d.listeningTime(now), observer) {
+		return false, false
+	}
+	if last, voted := p.votes[name]; voted && now.Sub(last.at) < d.voteTimeout() {
+		return true, last.suspect
+	}
+	return d.listeningTime(now).Sub(p.suspectedSince) < d.detectionTime, false
+}
+
+// silentToUs reports whether an observer is silent: by what we hear when we observe it, otherwise by the votes.
+func (d *Detector) silentToUs(now time.Time, p *peer) bool {
+	if d.canVote(p) {
+		return d.overdue(now, p)
+	}
+	return !p.alive
+}

@@ -1,0 +1,146 @@
+package gossip
+
+import (
+	"maps"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+const (
+	// maxClaims bounds the store against invented claims; those to wanted addresses are always taken.
+	maxClaims = 200_000
+	// claimTimeout is how long a claim to an address that is not wanted any more is kept, because of its term.
+	claimTimeout = 10 * time.Minute
+	// maxLocked is how many claims are merged before other callers get the lock.
+	maxLocked = 1000
+)
+
+// claimStore is the strongest known claim to each address. Its methods may be called by several goroutines.
+type claimStore struct {
+	mu     sync.Mutex
+	claims election.Claims
+	// shared: the map was returned by snapshot, and must be copied before it changes.
+	shared bool
+	times  map[netip.Addr]claimTimes
+	// wanted are the addresses whose claims are passed on; nil: not told yet, and all are.
+	wanted map[netip.Addr]struct{}
+}
+
+// claimTimes are when the claim to an address was received, and until when the address was wanted.
+type claimTimes struct{ received, wanted time.Time }
+
+func newClaimStore() *claimStore {
+	return &claimStore{claims: election.Claims{}, times: map[netip.Addr]claimTimes{}}
+}
+
+// merge takes in claims. It returns those of them that were new, and the known ones that are stronger than those given,
+// which the sender should be told.
+func (s *claimStore) merge(now time.Time, claims []election.Claim) (added, stronger []election.Claim) {
+	for len(claims) > 0 {
+		part := claims[:min(maxLocked, len(claims))]
+		claims = claims[len(part):]
+		s.mu.Lock()
+		for _, claim := range part {
+			known, ok := s.claims[claim.Addr]
+			switch {
+			case !ok && len(s.claims) >= maxClaims && !s.wants(claim.Addr):
+			case !ok || claim.Beats(known):
+				s.unshare()
+				s.claims.Learn(claim)
+				s.times[claim.Addr] = claimTimes{received: now, wanted: s.times[claim.Addr].wanted}
+				added = append(added, claim)
+			case known != claim && s.wants(claim.Addr):
+				stronger = append(stronger, known)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return added, stronger
+}
+
+// unshare copies the map before it changes, if a snapshot is in use. The caller holds mu.
+func (s *claimStore) unshare() {
+	if s.shared {
+		s.claims, s.shared = maps.Clone(s.claims), false
+	}
+}
+
+// wants reports whether an address is known to be wanted. The caller holds mu.
+func (s *claimStore) wants(addr netip.Addr) bool {
+	_, wanted := s.wanted[addr]
+	return wanted
+}
+
+// snapshot returns what is known now. It does not change any more, and must not be changed.
+func (s *claimStore) snapshot() election.Claims {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shared = true
+	return s.claims
+}
+
+func (s *claimStore) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.claims)
+}
+
+// setWanted says which addresses are of interest from now on. The store keeps the map.
+func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
+	if wanted == nil {
+		wanted = map[netip.Addr]struct{}{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for addr := range s.wanted {
+		if _, still := wanted[addr]; still {
+			continue
+		}
+		if times, known := s.times[addr]; known {
+			times.wanted = now
+			s.times[addr] = times
+		}
+	}
+	s.wanted = wanted
+}
+
+// expire drops claims that were neither wanted nor received for long.
+func (s *claimStore) expire(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for addr, times := range s.times {
+		if !s.wants(addr) && now.Sub(times.received) >= claimTimeout && now.Sub(times.wanted) >= claimTimeout {
+			s.unshare()
+			delete(s.claims, addr)
+			delete(s.times, addr)
+		}
+	}
+}
+
+// all returns the claims that are passed on, for an exchange.
+func (s *claimStore) all() []election.Claim {
+	return s.filter(func(claimTimes, election.Claim) bool { return true })
+}
+
+// missed returns those of all that were received since a time, and those by an author.
+func (s *claimStore) missed(since time.Time, by author) []election.Claim {
+	return s.filter(func(times claimTimes, claim election.Claim) bool {
+		return !times.received.Before(since) || author{claim.Node, claim.Incarnation} == by
+	})
+}
+
+// filter returns the claims that are passed on and for which keep returns true.
+func (s *claimStore) filter(keep func(claimTimes, election.Claim) bool) []election.Claim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var kept []election.Claim
+	for addr, claim := range s.claims {
+		if (s.wanted == nil || s.wants(addr)) && keep(s.times[addr], claim) {
+			kept = append(kept, claim)
+		}
+	}
+	return kept
+}

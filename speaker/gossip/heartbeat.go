@@ -1,0 +1,88 @@
+package gossip
+
+import (
+	"context"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
+)
+
+// sendHeartbeats pings, and has the detector come to its verdicts, at every tick and whenever a verdict may change by the
+// passing of time alone, until ctx ends.
+func (m *Membership) sendHeartbeats(ctx context.Context) {
+	ticks, stop := m.newTicker(m.cfg.Timing.detection().TickInterval())
+	defer stop()
+	defer m.pause.update(time.Now(), func(p *detector.Pause, _ time.Duration) { p.Stop() })
+	deadline := time.NewTimer(0)
+	defer deadline.Stop()
+	var seq uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+			seq++
+			m.tick(time.Now(), seq)
+		case <-deadline.C:
+			m.peers.withDetector(func(d *detector.Detector) { d.Evaluate(time.Now()) })
+		}
+		m.handleVerdicts()
+		var next time.Time
+		now := time.Now()
+		m.peers.withDetector(func(d *detector.Detector) { next = d.NextDeadline(now) })
+		if next.IsZero() {
+			deadline.Stop()
+		} else {
+			deadline.Reset(next.Sub(now))
+		}
+	}
+}
+
+// newTicker ticks at an interval until it is stopped.
+func newTicker(interval time.Duration) (ticks <-chan time.Time, stop func()) {
+	ticker := time.NewTicker(interval)
+	return ticker.C, ticker.Stop
+}
+
+// tick tells the detector and the pause that time has passed, and pings those whose turn it is: everybody, if we were
+// stopped and do not know yet what we have missed.
+func (m *Membership) tick(now time.Time, seq uint64) {
+	var gap, missed time.Duration
+	m.peers.withDetector(func(d *detector.Detector) { gap = d.Tick(now) })
+	others := len(m.peers.reachable()) > 0
+	m.pause.update(now, func(p *detector.Pause, now time.Duration) { missed = p.Tick(now, gap, seq, others) })
+	targets := m.peers.pingTargets(seq, missed > 0)
+	if len(targets) == 0 {
+		return
+	}
+	message := ping{seq: seq, at: m.at, missed: missed}.append(m.header(kindPing))
+	for _, to := range targets {
+		m.send(to, message)
+	}
+}
+
+// handleVerdicts does what follows from what the detector was told: it notifies the receiver of Changes, and sends our votes.
+func (m *Membership) handleVerdicts() {
+	changed, unsent := m.peers.takeChanges()
+	if changed {
+		notify(m.changes)
+	}
+	if len(unsent) == 0 {
+		return
+	}
+	everybody := m.peers.reachable()
+	const fit = 4 // votes about the longest names there are fit in a datagram
+	for len(unsent) > 0 {
+		v := votes{seq: m.voteSeq.Add(1)}
+		head := m.header(kindVotes)
+		size := len(head)
+		for len(unsent) > 0 && (len(v.votes) < fit || size+len(unsent[0].Node) < maxDatagram-maxText) {
+			size += len(unsent[0].Node) + 12
+			v.votes, unsent = append(v.votes, unsent[0]), unsent[1:]
+		}
+		message := v.append(head)
+		for _, to := range everybody {
+			m.send(to, message)
+		}
+	}
+}

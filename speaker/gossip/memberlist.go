@@ -1,0 +1,32 @@
+package gossip
+
+import (
+	"log"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// memberlistConfig returns the configuration of memberlist: its defaults for a LAN with our own timing.
+func (m *Membership) memberlistConfig() *memberlist.Config {
+	c := memberlist.DefaultLANConfig()
+	c.Name = m.cfg.Node
+	c.BindAddr, c.BindPort = m.cfg.Bind.Addr().String(), int(m.cfg.Bind.Port())
+	c.AdvertisePort = c.BindPort
+	c.Events, c.Delegate = events{m}, delegate{m}
+	c.Logger = log.New(newLogWriter(m.cfg.Log, m.metrics.rejected.Inc), "", 0)
+	c.Keyring = m.keyring
+	// Gossip of other programs on the same port is recognized before it is decrypted.
+	c.Label = "daymark"
+
+	c.ProbeInterval, c.ProbeTimeout = m.cfg.Timing.ProbeInterval, m.cfg.Timing.ProbeTimeout
+	c.SuspicionMult, c.SuspicionMaxTimeoutMult = m.cfg.Timing.SuspicionMult, m.cfg.Timing.SuspicionMaxTimeoutMult
+	c.GossipInterval, c.PushPullInterval = m.cfg.Timing.GossipInterval, m.cfg.Timing.PushPullInterval
+	c.TCPTimeout = m.cfg.Timing.TCPTimeout
+	// A node that we take for dead may return under its name with another address at once: names are those of Kubernetes
+	// nodes, so no two nodes have the same. Zero would mean never.
+	c.DeadNodeReclaimTime = time.Millisecond
+	// Our messages have some hundred bytes; compression would cost more than it saves.
+	c.EnableCompression = false
+	return c
+}

@@ -1,0 +1,197 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
+)
+
+const (
+	// leaveTimeout is how long it may take to tell the others that we leave.
+	leaveTimeout = 500 * time.Millisecond
+	// expireInterval is the time between searches for claims that have expired.
+	expireInterval = time.Minute
+)
+
+// Config of a Membership.
+type Config struct {
+	// Node is the Kubernetes name of this node, by which the other speakers know it.
+	Node string
+	// Bind is the address and port to gossip on, by UDP and TCP, which the others are told, too. It may be IPv6.
+	Bind netip.AddrPort
+	// Keys are the secrets shared by all speakers, of whatever length; the first encrypts, all decrypt. When there is
+	// none, Start waits for SetKeys: there is no unencrypted gossip.
+	Keys [][]byte
+	// Timing of the gossip and the heartbeats; zero: the preset "fast".
+	Timing Timing
+	// Registerer of metrics; nil: none are published.
+	Registerer prometheus.Registerer
+	// Log; nil: slog's default.
+	Log *slog.Logger
+}
+
+// Membership keeps this speaker among the others. Its methods may be called by several goroutines.
+type Membership struct {
+	cfg     Config
+	changes chan struct{}
+	// keyed is closed when there is a key.
+	keyed chan struct{}
+	// left is closed when the others have been told that we leave.
+	left chan struct{}
+	// joinNow wakes joinMissing; recovered has the speakers that are heard again, for rejoinRecovered; largeState wakes
+	// sendLargeStates.
+	joinNow    chan struct{}
+	recovered  chan string
+	largeState chan struct{}
+	// voteSeq is the number of our last votes.
+	voteSeq atomic.Uint64
+	// leaving: we do not answer pings any more.
+	leaving atomic.Bool
+
+	list atomic.Pointer[memberlist.Memberlist]
+	// at is where the others find us, as memberlist has it.
+	at      netip.AddrPort
+	peers   *peerStore
+	claims  *claimStore
+	pause   *pause
+	metrics *metrics
+	// broadcasts are the messages that gossip retransmits.
+	broadcasts memberlist.TransmitLimitedQueue
+	// listen and newTicker are replaced by tests.
+	listen    func(netip.AddrPort, *slog.Logger) (memberlist.NodeAwareTransport, error)
+	newTicker func(time.Duration) (ticks <-chan time.Time, stop func())
+
+	mu        sync.Mutex
+	keyring   *memberlist.Keyring
+	bootstrap detector.Bootstrap
+	expected  map[string]ExpectedPeer
+	// failures of the last attempts to join those that are expected.
+	failures map[string]joinFailure
+}
+
+// New returns a Membership that knows nobody. It opens nothing and starts nothing: Start does.
+func New(cfg Config) *Membership {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Timing == (Timing{}) {
+		cfg.Timing, _ = Preset(Fast)
+	}
+	now := time.Now()
+	incarnation := uint64(max(1, now.UnixNano()))
+	m := &Membership{
+		cfg: cfg, changes: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
+		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
+		listen: listen, newTicker: newTicker,
+		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
+		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
+		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
+	}
+	m.voteSeq.Store(incarnation) // Votes of a later incarnation must not be taken for old ones.
+	m.broadcasts.NumNodes = func() int { return len(m.peers.reachable()) + 1 }
+	m.broadcasts.RetransmitMult = 4 // As memberlist has it for its own broadcasts.
+	m.registerGauges(cfg.Registerer)
+	if len(cfg.Keys) > 0 {
+		_ = m.SetKeys(cfg.Keys) // Only an empty list is an error, because keys are hashed.
+	}
+	return m
+}
+
+// Start gossips until ctx ends, then tells the others that we leave, and returns nil. It fails when the address cannot
+// be listened on. It may be called once.
+func (m *Membership) Start(ctx context.Context) error { return m.run(ctx, m.leave) }
+
+// run is Start with the way of leaving as a parameter: tests have one that tells nobody, as a crash does.
+func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-m.keyed:
+	}
+	list, err := m.create()
+	if err != nil {
+		return fmt.Errorf("listen for gossip on %v: %w", m.cfg.Bind, err)
+	}
+	addr, _ := netip.AddrFromSlice(list.LocalNode().Addr)
+	m.at = netip.AddrPortFrom(addr.Unmap(), list.LocalNode().Port)
+	m.list.Store(list)
+	notify(m.changes)
+
+	var working sync.WaitGroup
+	for _, work := range []func(context.Context){
+		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims,
+	} {
+		working.Go(func() { work(ctx) })
+	}
+	<-ctx.Done()
+	leave(list)
+	close(m.left)
+	working.Wait() // After leaving: an attempt to join that hangs must not delay telling the others.
+	return nil
+}
+
+// create has memberlist listen.
+func (m *Membership) create() (*memberlist.Memberlist, error) {
+	transport, err := m.listen(m.cfg.Bind, m.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	config := m.memberlistConfig()
+	config.Transport = transport
+	list, err := memberlist.Create(config)
+	if err != nil {
+		_ = transport.Shutdown()
+	}
+	return list, err
+}
+
+// leave tells the others that we leave, directly and by memberlist, so that they need not detect it. Where that fails,
+// they do detect it.
+func (m *Membership) leave(list *memberlist.Memberlist) {
+	m.leaving.Store(true)
+	for _, to := range m.peers.reachable() {
+		m.send(to, m.header(kindLeave))
+	}
+	if err := errors.Join(list.Leave(leaveTimeout), list.Shutdown()); err != nil {
+		m.cfg.Log.Warn("cannot tell all other speakers that this one leaves", "error", err)
+	}
+}
+
+// Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
+func (m *Membership) Left() <-chan struct{} { return m.left }
+
+// expireClaims forgets claims that are not wanted any more, until ctx ends.
+func (m *Membership) expireClaims(ctx context.Context) {
+	ticker := time.NewTicker(expireInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			m.claims.expire(now)
+		}
+	}
+}
+
+// Incarnation identifies this run of the speaker to others: the time at which it was made in nanoseconds, or more, if others
+// remember a later run of this node. It may rise while nobody has been met yet, and claims must carry the latest.
+func (m *Membership) Incarnation() uint64 { return m.peers.incarnation() }
+
+// notify puts a notification into a channel unless one waits there already. It never blocks.
+func notify(channel chan<- struct{}) {
+	select {
+	case channel <- struct{}{}:
+	default:
+	}
+}

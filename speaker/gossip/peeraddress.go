@@ -1,0 +1,107 @@
+package gossip
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// peerAddress is where a speaker gossips.
+type peerAddress struct {
+	// told is what the speaker itself says, text the same as memberlist has it.
+	told netip.AddrPort
+	text string
+	// expected is what the API server says.
+	expected netip.AddrPort
+}
+
+// heard is told of a sign of life that came by datagram from a speaker itself, which says that it gossips at an address;
+// an invalid address says nothing. answer, recovered and before are those of Detector.Heard.
+func (s *peerStore) heard(now time.Time, from header, at netip.AddrPort, answer bool) (recovered bool, before time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	recovered, before = s.detector.Heard(now, from.node, from.incarnation, answer)
+	s.setAddress(from.node, from.incarnation, at)
+	return recovered, before
+}
+
+// setListed is told by memberlist that it counts a speaker as alive, or does not any more.
+func (s *peerStore) setListed(now time.Time, node string, incarnation uint64, at netip.AddrPort, alive bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detector.Listed(now, node, incarnation, alive)
+	if alive {
+		s.setAddress(node, incarnation, at)
+	}
+}
+
+// setAddress notes where the present incarnation of a speaker gossips. The caller holds mu.
+func (s *peerStore) setAddress(node string, incarnation uint64, at netip.AddrPort) {
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	status, known := s.detector.Peer(node)
+	if !known || incarnation < status.Incarnation || !at.IsValid() {
+		return
+	}
+	if r := s.record(node); r.told != at {
+		r.told, r.text = at, at.String()
+	}
+}
+
+// expect notes which speakers there should be, and where.
+func (s *peerStore) expect(expected map[string]ExpectedPeer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	nodes := make(map[string]struct{}, len(expected))
+	for node := range expected {
+		nodes[node] = struct{}{}
+	}
+	s.detector.Expect(nodes)
+	for _, r := range s.records {
+		r.expected = netip.AddrPort{}
+	}
+	for node, peer := range expected {
+		s.record(node).expected = peer.Address
+	}
+}
+
+// addressOf returns where a speaker gossips; false: that is not known.
+func (s *peerStore) addressOf(node string) (memberlist.Address, netip.AddrPort, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to, known := s.address(node)
+	if !known {
+		return to, netip.AddrPort{}, false
+	}
+	at, err := netip.ParseAddrPort(to.Addr)
+	return to, at, err == nil
+}
+
+// address is addressOf for a caller that holds mu. A speaker that is not alive may have moved to where it is expected.
+func (s *peerStore) address(node string) (memberlist.Address, bool) {
+	r := s.records[node]
+	if r == nil {
+		return memberlist.Address{}, false
+	}
+	text := r.text
+	if status, known := s.detector.Peer(node); r.expected.IsValid() && (text == "" || known && !status.Alive) {
+		text = r.expected.String()
+	}
+	return memberlist.Address{Addr: text, Name: node}, text != ""
+}
+
+// pingTargets returns the addresses to ping at the tick of a number; those of all reachable speakers when so asked.
+func (s *peerStore) pingTargets(tick uint64, everybody bool) []memberlist.Address {
+	if everybody {
+		return s.reachable()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []memberlist.Address
+	for _, node := range s.detector.PingTargets(tick) {
+		if to, known := s.address(node); known {
+			all = append(all, to)
+		}
+	}
+	return all
+}

@@ -1,0 +1,247 @@
+package gossip
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
+)
+
+// peerStore is all that is known of the speakers: who is alive, as the detector says, what they have told about themselves,
+// and where they are. Its methods may be called by several goroutines, and with memberlist's lock held: they call nobody.
+type peerStore struct {
+	mu       sync.Mutex
+	detector *detector.Detector
+	records  map[string]*peerRecord
+	// own is what we tell about ourselves.
+	own peerRecord
+	// cached is the snapshot of what is known now; nil: it must be made again.
+	cached *snapshot
+	// changed: a snapshot has changed since takeChanges.
+	changed bool
+}
+
+// peerRecord is what a speaker has told about itself.
+type peerRecord struct {
+	stateRecord
+	state State
+	// stateKnown: state has been received.
+	stateKnown bool
+	peerAddress
+}
+
+// snapshot is the part of View that is shared by all callers until something changes. It must not be changed.
+type snapshot struct {
+	alive    []string
+	peers    map[string]Peer
+	returned uint64
+}
+
+func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
+	return &peerStore{
+		detector: detector.New(self, timing.detection()), records: map[string]*peerRecord{},
+		own: peerRecord{stateRecord: stateRecord{node: self, incarnation: incarnation}},
+	}
+}
+
+// withDetector calls f with the detector.
+func (s *peerStore) withDetector(f func(*detector.Detector)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.detector)
+}
+
+// takeChanges reports whether the snapshot has changed since the last call, and returns the votes to be sent.
+func (s *peerStore) takeChanges() (changed bool, votes []detector.Vote) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noteChanges()
+	changed, s.changed = s.changed, false
+	return changed, s.detector.TakeVotes()
+}
+
+// noteChanges drops the cached snapshot when the detector has come to another verdict. The caller holds mu.
+func (s *peerStore) noteChanges() {
+	if s.detector.TakeChanged() {
+		s.cached, s.changed = nil, true
+	}
+}
+
+// snapshot returns what is known now.
+func (s *peerStore) snapshot() *snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noteChanges()
+	if s.cached == nil {
+		s.cached = s.newSnapshot()
+	}
+	return s.cached
+}
+
+// newSnapshot makes a snapshot. The caller holds mu.
+func (s *peerStore) newSnapshot() *snapshot {
+	now := &snapshot{
+		alive: []string{s.own.node}, returned: s.detector.Counters().Returned,
+		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown}},
+	}
+	for node, status := range s.detector.Peers() {
+		if !status.Alive {
+			continue
+		}
+		now.alive = append(now.alive, node)
+		peer := Peer{Incarnation: status.Incarnation}
+		if r := s.records[node]; r != nil && r.stateKnown && r.incarnation == status.Incarnation {
+			peer.State, peer.StateKnown = r.state, true
+		}
+		now.peers[node] = peer
+	}
+	slices.Sort(now.alive)
+	return now
+}
+
+// record returns the record of a speaker, and makes one if the detector knows the speaker. The caller holds mu.
+func (s *peerStore) record(node string) *peerRecord {
+	r := s.records[node]
+	if r == nil {
+		r = &peerRecord{}
+		if _, known := s.detector.Peer(node); known {
+			s.records[node] = r
+		}
+	}
+	return r
+}
+
+// mergeState takes in what a speaker has told about itself, be it from itself or passed on, and reports whether it is newer
+// than what was known. ok is false when it cannot be decoded.
+func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detector.Mentioned(now, received.node, received.incarnation)
+	status, known := s.detector.Peer(received.node)
+	if !known || status.Incarnation != received.incarnation {
+		return false, true
+	}
+	r := s.record(received.node)
+	if r.stateKnown && !received.newerThan(r.stateRecord) {
+		return false, true
+	}
+	body := &reader{rest: received.body}
+	state := body.state()
+	if !body.ok() {
+		return false, false
+	}
+	r.stateRecord, r.state, r.stateKnown = received, state, true
+	s.cached = nil
+	return true, true
+}
+
+// setOwnState notes what we tell about ourselves, and reports whether that is anything new.
+func (s *peerStore) setOwnState(state State, body []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.own.stateKnown && slices.Equal(s.own.body, body) {
+		return false
+	}
+	s.own.state, s.own.body, s.own.stateKnown = state, body, true
+	s.own.seq++
+	s.cached = nil
+	return true
+}
+
+// ownState returns what we tell about ourselves now; false: nothing yet.
+func (s *peerStore) ownState() (stateRecord, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own.stateRecord, s.own.stateKnown
+}
+
+// incarnation returns our own.
+func (s *peerStore) incarnation() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own.incarnation
+}
+
+// refute makes our incarnation later than one of this node that others know, and reports whether it had to: a clock that
+// was set back must not make this process an earlier one than its predecessor.
+func (s *peerStore) refute(incarnation uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if incarnation <= s.own.incarnation || incarnation >= maxIncarnation-1 {
+		return false
+	}
+	s.own.incarnation = incarnation + 1
+	s.cached = nil
+	return true
+}
+
+// states returns the states of ourselves and of all reachable speakers, for a push/pull exchange.
+func (s *peerStore) states() []stateRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []stateRecord
+	if s.own.stateKnown {
+		all = append(all, s.own.stateRecord)
+	}
+	for node, r := range s.records {
+		if status, known := s.detector.Peer(node); !known {
+			delete(s.records, node)
+		} else if r.stateKnown && r.incarnation == status.Incarnation && status.Reachable() {
+			all = append(all, r.stateRecord)
+		}
+	}
+	return all
+}
+
+// listed returns the speakers that memberlist counts as alive, in order of name, this one included.
+func (s *peerStore) listed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	nodes := []string{s.own.node}
+	for node, status := range s.detector.Peers() {
+		if status.Listed {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+// heardUnlisted returns the speakers that are heard though memberlist does not count them as alive, and where they are.
+func (s *peerStore) heardUnlisted() map[string]ExpectedPeer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := map[string]ExpectedPeer{}
+	for node, status := range s.detector.Peers() {
+		if status.Alive && !status.Listed {
+			heard[node] = ExpectedPeer{Address: s.record(node).told}
+		}
+	}
+	return heard
+}
+
+// alive returns how many speakers are alive, this one included.
+func (s *peerStore) alive() int { return len(s.snapshot().alive) }
+
+// counters returns the totals of the detector.
+func (s *peerStore) counters() detector.Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.detector.Counters()
+}
+
+// reachable returns the addresses of all speakers to which messages are worth sending.
+func (s *peerStore) reachable() []memberlist.Address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]memberlist.Address, 0, len(s.records))
+	for node, r := range s.records {
+		if status, known := s.detector.Peer(node); known && status.Reachable() && r.text != "" {
+			all = append(all, memberlist.Address{Addr: r.text, Name: node})
+		}
+	}
+	return all
+}

@@ -1,0 +1,194 @@
+package gossip
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+// receive acts on a message, and reports whether it could be decoded.
+func (m *Membership) receive(message []byte) bool {
+	from, body := decodeHeader(message)
+	if body.failed {
+		return false
+	}
+	if from.node == m.cfg.Node {
+		// An earlier run of ours, or a second speaker under our name, of which memberlist warns.
+		return true
+	}
+	now := time.Now()
+	switch from.kind {
+	case kindPing:
+		return m.receivePing(now, from, body)
+	case kindPong:
+		return m.receivePong(now, from, body)
+	case kindVotes:
+		return m.receiveVotes(now, from, body)
+	case kindClaims:
+		return m.receiveClaims(now, from, body)
+	case kindState:
+		return m.receiveState(now, from, body)
+	case kindLeave:
+		m.peers.withDetector(func(d *detector.Detector) { d.Left(now, from.node, from.incarnation) })
+		m.handleVerdicts()
+		return body.ok()
+	default:
+		return m.receiveExchange(now, body)
+	}
+}
+
+// receivePing sends the claims that the other side has missed, then a pong.
+func (m *Membership) receivePing(now time.Time, from header, body *reader) bool {
+	p := body.ping()
+	if !body.ok() {
+		return false
+	}
+	if m.leaving.Load() {
+		return true
+	}
+	recovered, since := m.peers.heard(now, from, p.at, false)
+	m.handleVerdicts()
+	to := memberlist.Address{Addr: p.at.String(), Name: from.node}
+	if p.missed > 0 {
+		since = now.Add(-p.missed)
+	}
+	var sent int
+	if recovered || p.missed > 0 {
+		sent = m.sendMissed(to, since, p.seq)
+	}
+	m.send(to, pong{seq: p.seq, claims: uint64(sent)}.append(m.header(kindPong)))
+	if recovered {
+		m.syncState(from.node, p.at)
+	}
+	return true
+}
+
+// receivePong takes the answer to a ping of ours.
+func (m *Membership) receivePong(now time.Time, from header, body *reader) bool {
+	p := body.pong()
+	if !body.ok() {
+		return false
+	}
+	m.heard(now, from, true)
+	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
+		pause.PongReceived(now, from.node, p.seq, p.claims)
+	})
+	return true
+}
+
+// heard takes a message of a speaker as a sign of life. A speaker that has recovered is sent what it has missed, whatever
+// message came first; answer: it is a pong.
+func (m *Membership) heard(now time.Time, from header, answer bool) {
+	recovered, since := m.peers.heard(now, from, netip.AddrPort{}, answer)
+	m.handleVerdicts()
+	if to, at, known := m.peers.addressOf(from.node); recovered && known {
+		m.sendMissed(to, since, 0)
+		m.syncState(from.node, at)
+	}
+}
+
+// receiveVotes takes the votes of an observer.
+func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool {
+	v := body.votes()
+	if !body.ok() {
+		return false
+	}
+	m.heard(now, from, false)
+	for _, vote := range v.votes {
+		if vote.Node == m.cfg.Node {
+			m.refute(vote.Incarnation)
+			continue
+		}
+		m.peers.withDetector(func(d *detector.Detector) { d.Voted(now, from.node, v.seq, vote) })
+	}
+	m.handleVerdicts()
+	return true
+}
+
+// receiveClaims takes claims that were sent by datagram. New ones are passed on, for those that the sender does not reach. A
+// sender that knows weaker claims than we do is told.
+func (m *Membership) receiveClaims(now time.Time, from header, body *reader) bool {
+	seq, claims := body.number(), body.claims()
+	if !body.ok() {
+		return false
+	}
+	m.heard(now, from, false)
+	added, stronger := m.mergeClaims(now, claims)
+	if seq != 0 {
+		m.pause.update(now, func(p *detector.Pause, now time.Duration) { p.ClaimsReceived(now, from.node, seq) })
+		return true
+	}
+	m.queueClaims(added)
+	if to, _, known := m.peers.addressOf(from.node); known && len(stronger) > 0 {
+		m.sendClaims(to, stronger, 0)
+	}
+	return true
+}
+
+// receiveState takes what a speaker tells about itself. It may have come by TCP, so it is no sign that datagrams arrive.
+func (m *Membership) receiveState(now time.Time, from header, body *reader) bool {
+	received := stateRecord{node: from.node, incarnation: from.incarnation, seq: body.number()}
+	received.body = slices.Clone(body.bytes(len(body.rest)))
+	if body.failed || len(received.body) > maxState {
+		return false
+	}
+	return m.mergeState(now, received)
+}
+
+// receiveExchange takes all that another speaker knows.
+func (m *Membership) receiveExchange(now time.Time, body *reader) bool {
+	e := body.exchange()
+	if !body.ok() {
+		return false
+	}
+	ok := true
+	for _, received := range e.states {
+		ok = m.mergeState(now, received) && ok
+	}
+	m.mergeClaims(now, e.claims)
+	return ok
+}
+
+// mergeClaims takes in claims. It returns those that are new, and the known ones that are stronger than those given.
+func (m *Membership) mergeClaims(now time.Time, claims []election.Claim) (added, stronger []election.Claim) {
+	for _, claim := range claims {
+		if claim.Node == m.cfg.Node {
+			m.refute(claim.Incarnation)
+		}
+	}
+	added, stronger = m.claims.merge(now, claims)
+	if len(added) > 0 {
+		m.pause.update(now, (*detector.Pause).Learned)
+		notify(m.changes)
+	}
+	return added, stronger
+}
+
+// mergeState takes in the state of a speaker, and reports whether it could be decoded.
+func (m *Membership) mergeState(now time.Time, received stateRecord) bool {
+	if received.node == m.cfg.Node {
+		m.refute(received.incarnation)
+		return true
+	}
+	newer, ok := m.peers.mergeState(now, received)
+	if newer {
+		notify(m.changes)
+	}
+	return ok
+}
+
+// refute is told of an incarnation of this node that others know. If it is not an earlier one, ours becomes later.
+func (m *Membership) refute(incarnation uint64) {
+	if !m.peers.refute(incarnation) {
+		return
+	}
+	m.cfg.Log.Warn("others know of a later run of this speaker: was its clock set back? It counts as a later one now",
+		"incarnation", m.Incarnation())
+	notify(m.changes)
+	m.sendState()
+}

@@ -1,0 +1,91 @@
+package gossip
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+// bootstrapCheckInterval is the time between checks whether the membership has become known by the passing of time alone.
+const bootstrapCheckInterval = 100 * time.Millisecond
+
+// View is what is known of the speakers now.
+type View struct {
+	// Alive are the nodes whose speakers are alive, sorted, this one included. It is shared, and must not be changed.
+	Alive []string
+	// Known: the others have been met, or it is settled that there are none within reach. Until then nothing may be
+	// concluded from Alive. Once true it stays true.
+	Known bool
+	// Peers are the speakers that are alive, this one included. It is shared, and must not be changed.
+	Peers map[string]Peer
+	// Claims are the strongest known, by whomever. They are shared, and must not be changed; they may be kept.
+	Claims election.Claims
+	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
+	// healed, or it was a false alarm, and others may have taken its addresses. Holders announce again when it rises.
+	Returned uint64
+	// Why Known is false, or what is in doubt though it is true, for a person; empty: all is well.
+	Why string
+}
+
+// Peer is what is known of a speaker that is alive.
+type Peer struct {
+	// Incarnation identifies the run of the speaker, of two the higher is the later; 0: not known.
+	Incarnation uint64
+	// State is the last that was received; StateKnown: one was received.
+	State      State
+	StateKnown bool
+}
+
+// View returns who is alive, what they say, and whether that can be relied on. It is cheap: what has not changed is not
+// computed again.
+func (m *Membership) View() View {
+	now := m.peers.snapshot()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
+	view := View{
+		Alive: now.alive, Known: m.bootstrap.Known(), Peers: now.peers, Claims: m.claims.snapshot(), Returned: now.returned,
+	}
+	switch {
+	case m.keyring == nil:
+		view.Why = "there is no gossip key yet"
+	case m.list.Load() == nil && len(now.alive) == 1:
+		view.Why = "gossip has not begun"
+	default:
+		view.Why = why(m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures))
+	}
+	return view
+}
+
+// Changes wakes its one receiver when View may have changed. A notification carries nothing; several changes may share one.
+func (m *Membership) Changes() <-chan struct{} { return m.changes }
+
+// awaitBootstrap notifies the receiver of Changes when the membership becomes known by the passing of time alone.
+func (m *Membership) awaitBootstrap(ctx context.Context) {
+	ticker := time.NewTicker(bootstrapCheckInterval)
+	defer ticker.Stop()
+	for known := false; !known; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if known = m.View().Known; known {
+			notify(m.changes)
+		}
+	}
+}
+
+// missing returns the expected speakers that are not alive, in order of name.
+func missing(expected map[string]ExpectedPeer, alive []string, failures map[string]joinFailure) []missingPeer {
+	var absent []missingPeer
+	for _, node := range slices.Sorted(maps.Keys(expected)) {
+		if _, found := slices.BinarySearch(alive, node); !found {
+			absent = append(absent, missingPeer{node, expected[node].Address, failures[node]})
+		}
+	}
+	return absent
+}

@@ -1,0 +1,68 @@
+package gossip
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// missingPeer is a speaker that is expected and not alive.
+type missingPeer struct {
+	node string
+	at   netip.AddrPort
+	joinFailure
+}
+
+// why returns what is unknown or in doubt, for a person; "" when everybody expected is there. told and known are those of
+// detector.Bootstrap.
+func why(told, known bool, absent []missingPeer) string {
+	switch {
+	case !told && !known:
+		return "it is not known yet which other speakers there are"
+	case len(absent) == 0 && known:
+		return ""
+	case len(absent) == 0:
+		return "waiting for word of other speakers"
+	case !known:
+		return "has met none of the other speakers yet, and holds nothing until it has: " + list(absent) + ports(absent)
+	default:
+		return "does not see " + list(absent) + ports(absent)
+	}
+}
+
+// list names the first few that are absent, with why the last attempt to reach them failed.
+func list(absent []missingPeer) string {
+	const maxNamed = 5
+	parts := make([]string, 0, maxNamed)
+	for _, peer := range absent[:min(maxNamed, len(absent))] {
+		part := fmt.Sprintf("%s at %v", peer.node, peer.at)
+		if !peer.at.IsValid() {
+			part = peer.node + " (it has not said where it listens)"
+		} else if peer.text != "" {
+			part += " (" + peer.text + ")"
+		}
+		parts = append(parts, part)
+	}
+	text := strings.Join(parts, ", ")
+	if len(absent) > maxNamed {
+		text += fmt.Sprintf(" and %d more", len(absent)-maxNamed)
+	}
+	return text
+}
+
+// ports returns what a firewall must let through, when one may be the cause; otherwise "".
+func ports(absent []missingPeer) string {
+	var numbers []string
+	for _, peer := range absent {
+		if peer.at.IsValid() && !peer.refused {
+			numbers = append(numbers, strconv.Itoa(int(peer.at.Port())))
+		}
+	}
+	if len(numbers) == 0 {
+		return ""
+	}
+	slices.Sort(numbers)
+	return "; TCP and UDP port " + strings.Join(slices.Compact(numbers), ", ") + " must pass between the nodes both ways"
+}

@@ -1,0 +1,59 @@
+package gossip
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestWhy_SaysWhatToDo(t *testing.T) {
+	at := netip.MustParseAddrPort("10.0.0.2:7946")
+	absent := []missingPeer{
+		{"b", at, joinFailure{text: "nothing answers"}},
+		{"c", netip.MustParseAddrPort("[2001:db8::3]:7946"), joinFailure{}},
+	}
+	refused := []missingPeer{{"b", at, joinFailure{"the connection is refused", true}}}
+	silent := []missingPeer{{node: "b"}}
+	for _, test := range []struct {
+		name        string
+		told, known bool
+		absent      []missingPeer
+		want        string
+	}{
+		{"before any word", false, false, nil, "it is not known yet which other speakers there are"},
+		{"alone, and not yet sure of it", true, false, nil, "waiting for word of other speakers"},
+		{"all is well", true, true, nil, ""},
+		{
+			"met nobody yet",
+			true, false,
+			absent,
+			"has met none of the other speakers yet, and holds nothing until it has: " +
+				"b at 10.0.0.2:7946 (nothing answers), c at [2001:db8::3]:7946; " +
+				"TCP and UDP port 7946 must pass between the nodes both ways",
+		},
+		{
+			"one of several is away",
+			true, true,
+			absent[:1],
+			"does not see b at 10.0.0.2:7946 (nothing answers); TCP and UDP port 7946 must pass between the nodes both ways",
+		},
+		{"no firewall is to blame", true, true, refused, "does not see b at 10.0.0.2:7946 (the connection is refused)"},
+		{"one that says nothing", true, false, silent, "has met none of the other speakers yet, and holds nothing until it has: b (it has not said where it listens)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := why(test.told, test.known, test.absent); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWhy_StaysShort(t *testing.T) {
+	absent := make([]missingPeer, 100)
+	for i := range absent {
+		absent[i] = missingPeer{"node", netip.MustParseAddrPort("10.0.0.2:7946"), joinFailure{text: "nothing answers"}}
+	}
+	if got := why(true, false, absent); !strings.Contains(got, "and 95 more") || len(got) > 400 {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+}
