@@ -67,7 +67,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
 	watcher := bfd.New(bfd.Config{Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
-		loop.Down(name, why)
+		loop.BFDDown(name, why)
 	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))

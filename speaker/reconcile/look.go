@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,9 +13,10 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/informer"
-	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
@@ -28,44 +31,143 @@ func newKinds(informers cache.Informers) *kinds {
 	return &kinds{services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers)}
 }
 
-// cluster is what one pass has read: the World to decide on, and what the gossip needs.
-type cluster struct {
+// snapshot is what one pass has read.
+type snapshot struct {
+	// world to decide on.
 	world announce.World
 	// keys of the gossip; the first is the one to send with.
 	keys [][]byte
 	// speakers that have an object, by node, and where they gossip, invalid where that is not known.
 	speakers map[string]netip.AddrPort
-	// view of the other speakers.
+	// view of the speakers by the gossip, and those of them that may hold addresses: their incarnations by node.
 	view gossip.View
-	// links of this node, and those of them that the others need to know.
-	links, relevant []lb.Link
-	// gossip is the address of this node that the others reach it at.
-	gossip netip.Addr
-	// sessions by BGP as they are.
-	sessions []bgp.Status
+	live map[string]uint64
+	// gossip is the address at which the others reach this speaker.
+	gossip netip.AddrPort
+	// relevant are the links of this node that the others need to know.
+	relevant []lb.Link
+	// bfdUp are the BFD sessions that are up, by name.
+	bfdUp []string
 }
 
-// node of a name; nil when there is none.
-func (c *cluster) node(name string) *lb.Node {
-	i, found := slices.BinarySearchFunc(c.world.Nodes, name, func(n *lb.Node, name string) int { return strings.Compare(n.Name, name) })
+// node of a name; nil if there is none.
+func (s *snapshot) node(name string) *lb.Node {
+	i, found := slices.BinarySearchFunc(s.world.Nodes, name, func(n *lb.Node, name string) int { return strings.Compare(n.Name, name) })
 	if !found {
 		return nil
 	}
-	return c.world.Nodes[i]
+	return s.world.Nodes[i]
 }
 
-// read reads every store once. An error means that nothing may be changed.
-func (k *kinds) read(ctx context.Context, classes lb.Classes, options announce.Options) (*cluster, error) {
-	snapshot, err := k.others.List(ctx)
+// down reports whether a node is down or has been deleted. Its speaker is not waited for.
+func (s *snapshot) down(name string) bool {
+	node := s.node(name)
+	return node == nil || node.Down
+}
+
+// inCluster reports whether a node is part of the cluster.
+func (s *snapshot) inCluster(name string) bool {
+	_, speaks := s.speakers[name]
+	return speaks || s.node(name) != nil
+}
+
+// expected are the nodes other than one whose speakers should be alive.
+func (s *snapshot) expected(self string) []string {
+	var expected []string
+	for name := range s.speakers {
+		if name != self && !s.down(name) {
+			expected = append(expected, name)
+		}
+	}
+	return expected
+}
+
+// look reads everything once. It tells the gossip which speakers there should be before it asks which there are.
+func (l *Loop) look(ctx context.Context) (*snapshot, error) {
+	s, err := l.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	objects := snapshot.Objects
+	links, known := l.exec.Links.Links()
+	gateways, knownToo := l.exec.Links.Gateways()
+	if !known || !knownToo {
+		return nil, errors.New("the network interfaces are not known yet")
+	}
+	if err := l.exec.Gossip.Set(gossipDesired(s, l.cfg.Node)); err != nil {
+		// Without gossip there is no layer 2; BGP and health checks do not need it.
+		l.cfg.Log.Error("gossip cannot be changed", "error", err)
+	}
+	s.view, s.gossip = l.exec.Gossip.View(), l.exec.Gossip.Address()
+	s.relevant = announce.RelevantLinks(links, s.world.L2Advertisements)
+	for _, session := range l.exec.BFD.Status() {
+		if session.State == bfdsession.Up {
+			s.bfdUp = append(s.bfdUp, session.Name)
+		}
+	}
+	s.world.Running = map[string]bool{}
+	for _, session := range l.exec.BGP.Status() {
+		s.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
+	}
+	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
+	s.world.Routers = l.exec.Unnumbered.Routers()
+	l.lookAtMembers(s, links)
+	return s, nil
+}
+
+// lookAtMembers fills in which speakers may hold addresses, and their links.
+func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
+	published := s.gossip.IsValid() && s.speakers[l.cfg.Node] == s.gossip
+	s.world.Members.Known = l.memory.membership.Known(s.view.Known, len(s.view.Alive), published)
+	speakers := gossipSpeakers(s.view, election.Speaker{Node: l.cfg.Node, Heard: true, Known: s.world.Members.Known, Leaving: l.leaving.Load()})
+	s.live = election.Live(speakers)
+	s.world.Members.Alive = slices.Sorted(maps.Keys(s.live))
+	s.world.Links = make(map[string][]lb.Link, len(s.live)+1)
+	for node := range s.live {
+		s.world.Links[node] = s.view.Peers[node].State.Links
+	}
+	s.world.Links[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
+}
+
+// gossipSpeakers are the speakers that are alive. What this one says of itself may not have come round yet.
+func gossipSpeakers(view gossip.View, self election.Speaker) []election.Speaker {
+	var speakers []election.Speaker
+	for _, node := range view.Alive {
+		peer := view.Peers[node]
+		s := election.Speaker{Node: node, Heard: peer.StateKnown, Known: peer.State.Known, Leaving: peer.State.Leaving}
+		if node == self.Node {
+			s = self
+		}
+		s.Incarnation = peer.Incarnation
+		speakers = append(speakers, s)
+	}
+	return speakers
+}
+
+// gossipDesired is what the gossip of a node should know.
+func gossipDesired(s *snapshot, self string) gossip.Desired {
+	desired := gossip.Desired{Keys: s.keys, Expected: make(map[string]gossip.ExpectedPeer, len(s.speakers))}
+	for name, address := range s.speakers {
+		desired.Expected[name] = gossip.ExpectedPeer{Address: address, Down: s.down(name)}
+	}
+	delete(desired.Expected, self)
+	if node := s.node(self); node != nil {
+		desired.Addresses = node.Addresses
+	}
+	return desired
+}
+
+// read reads every store once. An error means that nothing may be changed.
+func (k *kinds) read(ctx context.Context, classes lb.Classes, options announce.Options) (*snapshot, error) {
+	others, err := k.others.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	objects := others.Objects
 	if objects.Services, err = k.services.List(ctx); err != nil {
 		return nil, err
 	}
 	objects = k.lastGood.Substitute(objects)
-	return &cluster{
+	return &snapshot{
 		world: objects.AnnounceWorld(classes, options), keys: gossipKeys(objects.Secrets), speakers: gossipAddresses(objects.Speakers),
 	}, nil
 }
@@ -94,8 +196,8 @@ func gossipKeys(secrets []*corev1.Secret) [][]byte {
 	return keys
 }
 
-// gossipAddresses are where the speakers listen, by node; invalid for one that has not said so yet. It is expected all
-// the same: a speaker that has merely not heard of the others must not think itself alone.
+// gossipAddresses are where the speakers listen, by node; invalid for one that has not said so yet. That one is expected
+// all the same: a speaker that has only not heard of the others yet must not think itself alone.
 func gossipAddresses(speakers []*v1beta1.Speaker) map[string]netip.AddrPort {
 	addresses := make(map[string]netip.AddrPort, len(speakers))
 	for _, speaker := range speakers {

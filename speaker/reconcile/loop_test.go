@@ -1,47 +1,288 @@
 package reconcile
 
 import (
-	"net/netip"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
-// fakeGossip is one that says what it is told to.
-type fakeGossip struct {
-	Gossip
-	address netip.AddrPort
+// executors in the order in which a pass calls them.
+var executors = []string{"gossip", "view", "layer2", "broadcast", "unnumbered", "bgp", "bfd", "health"}
+
+// inTime runs a test with a clock that is set forward.
+func inTime(t *testing.T, test func(t *testing.T, f *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newFixture(t)) })
 }
 
-func (g *fakeGossip) Address() netip.AddrPort { return g.address }
+// untilHeld passes until n1 answers for the address.
+func (f *fixture) untilHeld(t *testing.T) {
+	t.Helper()
+	for range 10 {
+		if f.pass(t); len(f.layer2.desired) > 0 {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	t.Fatal("n1 does not hold the address")
+}
 
-func TestASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
-	here := netip.MustParseAddrPort("192.0.2.11:7946")
-	alone := gossip.View{Known: true, Alive: []string{"n1"}}
-	unpublished := map[string]netip.AddrPort{"n1": {}}
-	published := map[string]netip.AddrPort{"n1": here}
+func TestLoop_Pass(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		view     gossip.View
-		speakers []map[string]netip.AddrPort
-		known    bool
+		name string
+		run  func(t *testing.T, f *fixture)
 	}{
-		{"its object has not been written", alone, []map[string]netip.AddrPort{nil}, false},
-		{"its object does not say where it is", alone, []map[string]netip.AddrPort{unpublished}, false},
-		{"its object is there", alone, []map[string]netip.AddrPort{published}, true},
-		{"its object was there", alone, []map[string]netip.AddrPort{published, nil}, true},
-		{"it has met another", gossip.View{Known: true, Alive: []string{"n1", "n2"}}, []map[string]netip.AddrPort{nil}, true},
-		{"it knows nothing", gossip.View{Alive: []string{"n1"}}, []map[string]netip.AddrPort{published}, false},
+		{"the gossip is told the others before it is asked, and layer 2 answers before claims are broadcast", func(t *testing.T, f *fixture) {
+			f.untilHeld(t)
+			if !slices.Equal(f.calls, executors) {
+				t.Errorf("calls %v, want %v", f.calls, executors)
+			}
+			if len(f.gossip.sent.Claims) != 1 || f.layer2.desired[0].Addr != vip {
+				t.Errorf("in the pass that claims %v, layer 2 answers for %v", f.gossip.sent.Claims, f.layer2.desired)
+			}
+		}},
+		{"every executor gets its part", func(t *testing.T, f *fixture) {
+			f.addNode()
+			f.untilHeld(t)
+			if len(f.bgp.desired) != 1 || len(f.bfd.desired) != 1 || len(f.layer2.macs) != 1 || len(f.gossip.sent.Wanted) != 1 {
+				t.Errorf("BGP %v, BFD %v, MACs %v, wanted %v", f.bgp.desired, f.bfd.desired, f.layer2.macs, f.gossip.sent.Wanted)
+			}
+			if _, self := f.gossip.desired.Expected["n1"]; self || len(f.gossip.desired.Expected) != 1 || len(f.gossip.desired.Addresses) != 1 {
+				t.Errorf("the gossip expects %+v", f.gossip.desired)
+			}
+		}},
+		{"an address is announced once more after speakers have returned", func(t *testing.T, f *fixture) {
+			f.untilHeld(t)
+			f.gossip.view.Returned++
+			wait := f.pass(t)
+			if slices.Contains(f.calls, "announce") || wait <= 0 || wait > 100*time.Millisecond {
+				t.Errorf("at once: calls %v, next pass after %v", f.calls, wait)
+			}
+			time.Sleep(wait)
+			f.pass(t)
+			if i := slices.Index(f.calls, "announce"); i < 0 || f.calls[i-1] != "layer2" {
+				t.Errorf("after the exchange of claims: calls %v", f.calls)
+			}
+		}},
+		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {
+			f.pass(t)
+			f.BFDDown("router", "detection time expired")
+			f.BFDDown("another", "detection time expired")
+			if !slices.Equal(f.bgp.closed, []string{"router"}) {
+				t.Errorf("closed are %v", f.bgp.closed)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) { inTime(t, test.run) })
+	}
+}
+
+func TestLoop_OneFailingProtocolDoesNotStopTheOthers(t *testing.T) {
+	for _, name := range []string{"gossip", "layer2", "unnumbered", "bgp", "bfd", "health"} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, f *fixture) {
+				f.untilHeld(t)
+				f.failing[name] = true
+				wait := f.pass(t)
+				if !slices.Equal(f.calls, executors) {
+					t.Errorf("calls %v, want %v", f.calls, executors)
+				}
+				if name == "gossip" {
+					return // It is logged: layer 2 goes on with the members that are known.
+				}
+				if ready := f.ready(); ready.Status != metav1.ConditionFalse || ready.Message != name+" fails" {
+					t.Errorf("reported as %+v", ready)
+				}
+				if wait <= 0 || wait > retryInterval {
+					t.Errorf("the next pass is after %v", wait)
+				}
+				delete(f.failing, name)
+				f.pass(t)
+				if ready := f.ready(); ready.Status != metav1.ConditionTrue {
+					t.Errorf("afterwards reported as %+v", ready)
+				}
+			})
+		})
+	}
+}
+
+func TestLoop_AnErrorWhileLookingChangesNothing(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		fail func(f *fixture)
+	}{
+		{"a cache cannot be read", func(f *fixture) { f.unread = errors.New("not synced") }},
+		{"the network interfaces are not known yet", func(f *fixture) { f.linksUnknown = true }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			loop := &Loop{cfg: Config{Node: "n1"}, exec: Executors{Gossip: &fakeGossip{address: here}}}
-			var known bool
-			for _, speakers := range test.speakers {
-				known = loop.known(&cluster{speakers: speakers, view: test.view})
-			}
-			if known != test.known {
-				t.Errorf("known is %v", known)
+			inTime(t, func(t *testing.T, f *fixture) {
+				f.untilHeld(t)
+				f.calls, f.reporter.newest = nil, nil
+				test.fail(f)
+				if _, err := f.Reconcile(t.Context(), loop.Wake{}); err == nil {
+					t.Error("the pass has no error")
+				}
+				if len(f.calls) > 0 || f.reporter.newest != nil {
+					t.Errorf("calls %v, reported %v", f.calls, f.reporter.newest)
+				}
+			})
+		})
+	}
+}
+
+func TestLoop_LeavingHandsOverAndThenIsFree(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.Leave(t.Context()) // Before the first pass nothing is held.
+		f.untilHeld(t)
+		f.addNode()
+		left := make(chan struct{})
+		go func() {
+			f.Leave(context.WithoutCancel(t.Context()))
+			close(left)
+		}()
+		synctest.Wait()
+		select {
+		case <-f.leave:
+		default:
+			t.Error("the loop is not woken")
+		}
+		f.pass(t)
+		synctest.Wait()
+		if len(f.layer2.desired) != 1 || !f.gossip.sent.State.Leaving || closed(left) {
+			t.Fatalf("before another has taken over: answers for %v, tells %+v, free: %t", f.layer2.desired, f.gossip.sent.State, closed(left))
+		}
+		held := f.gossip.view.Claims[vip]
+		f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: held.Term + 1})
+		f.pass(t)
+		synctest.Wait()
+		if len(f.layer2.desired) != 0 || !closed(left) {
+			t.Errorf("after: answers for %v, free: %t", f.layer2.desired, closed(left))
+		}
+	})
+}
+
+func closed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestLoop_Ready(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(f *fixture)
+		// why it is not ready after a pass; empty: it is. after is how long until it is, if nothing changes.
+		why   string
+		after time.Duration
+	}{
+		{"it has met all others", (*fixture).addNode, "", 0},
+		{"an expected speaker is missing", func(*fixture) {}, "waiting for speakers that should be there", time.Second},
+		{"the membership is not known", func(f *fixture) {
+			f.addNode()
+			f.gossip.view.Known, f.gossip.view.Why = false, "no key"
+		}, "the other speakers have not been met: no key", membershipTimeout},
+		{"gossip is off", func(f *fixture) { f.gossip.view.Known, f.gossip.off = false, true }, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, f *fixture) {
+				if f.Ready() == nil {
+					t.Error("ready before the first pass")
+				}
+				test.change(f)
+				wait := f.pass(t)
+				if err := f.Ready(); (err == nil) != (test.why == "") || err != nil && err.Error() != test.why {
+					t.Errorf("not ready: %v, want %q", err, test.why)
+				}
+				if test.after == 0 {
+					return
+				}
+				if wait <= 0 || wait > unreadyInterval {
+					t.Errorf("the next pass is after %v", wait)
+				}
+				time.Sleep(test.after - time.Millisecond)
+				if f.pass(t); f.Ready() == nil {
+					t.Error("ready too soon")
+				}
+				time.Sleep(time.Millisecond)
+				if f.pass(t); f.Ready() != nil {
+					t.Errorf("not ready after %v: %v", test.after, f.Ready())
+				}
+				f.unread = errors.New("not synced")
+				if _, _ = f.Reconcile(t.Context(), loop.Wake{}); f.Ready() != nil {
+					t.Error("no more ready after a pass that failed")
+				}
+			})
+		})
+	}
+	t.Run("the cluster cannot be looked at", func(t *testing.T) {
+		inTime(t, func(t *testing.T, f *fixture) {
+			f.unread = errors.New("not synced")
+			if _, _ = f.Reconcile(t.Context(), loop.Wake{}); f.Ready() == nil || !strings.Contains(f.Ready().Error(), "not synced") {
+				t.Errorf("not ready: %v", f.Ready())
 			}
 		})
+	})
+}
+
+func TestLook_Members(t *testing.T) {
+	l := newFixture(t)
+	l.leaving.Store(true)
+	s := &snapshot{world: announce.World{Node: "n1"}, view: gossip.View{
+		Known: true, Alive: []string{"n1", "n2", "n3", "n4"}, Peers: map[string]gossip.Peer{
+			"n1": {Incarnation: 1},
+			"n2": {Incarnation: 2, StateKnown: true, State: gossip.State{Known: true}},
+			"n3": {StateKnown: true, State: gossip.State{Known: true, Leaving: true}},
+			"n4": {StateKnown: true},
+		},
+	}}
+	l.lookAtMembers(s, links())
+	if alive := s.world.Members.Alive; !slices.Equal(alive, []string{"n2"}) || len(s.world.Links["n1"]) != 1 {
+		t.Errorf("%v may hold addresses, the links known are %v", alive, s.world.Links)
+	}
+	l.leaving.Store(false)
+	l.lookAtMembers(s, links())
+	if want := map[string]uint64{"n1": 1, "n2": 2}; !maps.Equal(s.live, want) {
+		t.Errorf("%v may hold addresses, want %v", s.live, want)
+	}
+}
+
+// Of two speakers that cannot know of each other yet, neither must think itself alone.
+func TestLook_ASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
+	f := newFixture(t)
+	look := func() bool {
+		t.Helper()
+		s, err := f.look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.world.Members.Known
+	}
+	published := f.read
+	f.read = func(ctx context.Context) (*snapshot, error) {
+		s, err := published(ctx)
+		s.speakers = nil
+		return s, err
+	}
+	if look() {
+		t.Error("known before the object says where the speaker gossips")
+	}
+	f.read = published
+	if !look() {
+		t.Error("not known though the object says where the speaker gossips")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -43,7 +41,7 @@ func (c countedStatus) Update(ctx context.Context, object client.Object, options
 	return c.SubResourceWriter.Update(ctx, object, options...)
 }
 
-func TestTheSpeakerObjectIsMadeKeptUpToDateAndMadeAgain(t *testing.T) {
+func TestReporter_KeepsTheObjectUpToDate(t *testing.T) {
 	c := &writes{Client: speakerAPI(t)}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	if err := c.Create(t.Context(), node); err != nil {
@@ -93,7 +91,7 @@ func TestTheSpeakerObjectIsMadeKeptUpToDateAndMadeAgain(t *testing.T) {
 	}
 }
 
-func TestAReportWaitsForTheAPIServer(t *testing.T) {
+func TestReporter_WaitsForTheAPIServer(t *testing.T) {
 	failing := &failing{Client: speakerAPI(t), failures: 2}
 	r := NewReporter("n1", failing, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -144,17 +142,4 @@ func speakerAPI(t *testing.T) client.Client {
 	}
 	lab.Eventually(t, time.Minute, "Speakers are served", func() error { return c.List(t.Context(), &v1beta1.SpeakerList{}) })
 	return c
-}
-
-// TestConditionsFitIntoTheObject: one text that does not would have every write of the object refused.
-func TestConditionsFitIntoTheObject(t *testing.T) {
-	long := strings.Repeat("port 30001 is taken; ", 10_000)
-	for _, c := range []metav1.Condition{
-		readyCondition(errors.New(long)),
-		membership(true, gossip.View{Known: true, Why: long}),
-	} {
-		if len(c.Message) != mostMessage {
-			t.Errorf("%s has a message of %d characters", c.Type, len(c.Message))
-		}
-	}
 }

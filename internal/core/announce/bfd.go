@@ -2,6 +2,7 @@ package announce
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -23,4 +24,110 @@ type BFDSession struct {
 	// limits: intervals from 10 ms to 1 min, multiplier from 1 to 255. MinimumTTL is for MultiHop only: some routers
 	// (BIRD) send with a TTL of 64, and their packets are dropped unless MinimumTTL is lower.
 	Profile lb.BFDProfile
+}
+
+// BFDPlan is which routers BFD watches, for which BGP sessions. It is computed from the plan before, because a session
+// with a problem goes on as it was, and so does its BFD. A plan does not change once it is made. The zero value is the plan
+// before the first.
+type BFDPlan struct {
+	// Sessions that are wanted, each path once.
+	Sessions []BFDSession
+
+	// last is by which BFD session each BGP session is watched, by its name.
+	last map[string]BFDSession
+	// shared are the BGP sessions on a path, by the name of the first, which is the name of the BFD session. former are
+	// those of the plan before: a failure may be reported under the name that the path had then.
+	shared, former map[string][]string
+	// ending are the BGP sessions from which BFD has been taken: see watch.
+	ending map[string]bool
+}
+
+// bfdPath is what two BFD sessions must not have in common.
+type bfdPath struct {
+	peer, local netip.Addr
+	device      string
+	multiHop    bool
+}
+
+// Next is the plan for these BGP sessions. Stable are those that are established and whose BFD session is up.
+func (p *BFDPlan) Next(sessions []Session, stable map[string]bool) *BFDPlan {
+	next := &BFDPlan{
+		last: make(map[string]BFDSession, len(sessions)), shared: map[string][]string{}, former: p.shared, ending: map[string]bool{},
+	}
+	first := map[bfdPath]string{}
+	for i := range sessions {
+		s := &sessions[i]
+		next.ending[s.Name] = p.isEnding(s)
+		wanted, watched := p.watch(s, stable[s.Name])
+		if !watched {
+			continue
+		}
+		next.last[wanted.Name] = wanted
+		path := bfdPath{wanted.Peer, wanted.Local, wanted.Device, wanted.MultiHop}
+		name, taken := first[path]
+		if !taken {
+			name = wanted.Name
+			first[path] = name
+			next.Sessions = append(next.Sessions, wanted)
+		}
+		next.shared[name] = append(next.shared[name], wanted.Name)
+	}
+	return next
+}
+
+// watch returns the BFD session that is to watch a BGP session; false if none. A router that was one hop away still is
+// while our end of the link is down.
+//
+// When BFD is taken from a stable session, it goes on until the session ends or the router has taken BFD from it, too, and
+// its failures are ignored. FRR and BIRD take AdminDown, which says that we stop, for a failure: they would close the
+// session and drop its routes.
+func (p *BFDPlan) watch(s *Session, stable bool) (BFDSession, bool) {
+	before, known := p.last[s.Name]
+	switch {
+	case s.Problem != "":
+		return before, known
+	case !s.Address.IsValid():
+		return BFDSession{}, false
+	case s.BFD == nil:
+		return before, known && stable && before.Peer == s.Address
+	}
+	wanted := BFDSession{Name: s.Name, Peer: s.Address, Local: s.Source, Device: s.VRF, MultiHop: s.MultiHopBFD, Profile: *s.BFD}
+	if known && before.Peer == wanted.Peer && before.Local == wanted.Local && !s.MultiHop && !before.MultiHop {
+		wanted.MultiHop = false
+	}
+	return wanted, true
+}
+
+// isEnding reports whether BFD has been taken from a session; with a problem it is as it was.
+func (p *BFDPlan) isEnding(s *Session) bool {
+	return s.BFD == nil && s.Problem == "" || s.Problem != "" && p.ending[s.Name]
+}
+
+// Affected are the BGP sessions to close when the BFD session of a name fails.
+func (p *BFDPlan) Affected(name string) []string {
+	return slices.DeleteFunc(slices.Clone(p.Sharing(name)), p.Ending)
+}
+
+// Ending reports whether BFD has been taken from a BGP session, so that failures are ignored.
+func (p *BFDPlan) Ending(session string) bool { return p.ending[session] }
+
+// Sharing are the BGP sessions that the BFD session of a name watches; not to be changed.
+func (p *BFDPlan) Sharing(name string) []string {
+	if sessions, known := p.shared[name]; known {
+		return sessions
+	}
+	return p.former[name]
+}
+
+// Stable are the BGP sessions that are watched by one of the BFD sessions that are up, given by name, and are established;
+// established has every session that runs.
+func (p *BFDPlan) Stable(established map[string]bool, up []string) map[string]bool {
+	stable := map[string]bool{}
+	for _, name := range up {
+		for _, session := range p.Sharing(name) {
+			is, runs := established[session]
+			stable[session] = is || !runs
+		}
+	}
+	return stable
 }

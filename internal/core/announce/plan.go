@@ -9,13 +9,13 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Plan is the whole of what one node should announce and serve. Each executor is given it and takes its part.
-// Every list is in a total order, so that the same World gives the same Plan to the byte.
+// Plan is all that one node should announce and serve; each executor gets its part of it. Every list is in a total order,
+// so that the same World always gives the same Plan.
 type Plan struct {
-	// Contests are the addresses to answer ARP and NDP for, in order, those included that nobody can serve now. Which node
-	// answers is for internal/core/election to say.
+	// Contests are the addresses to answer ARP and NDP for, in order, also those that no node can serve now. Which node
+	// answers is decided by internal/core/election.
 	Contests []Contest
-	// Unheld says in words which addresses no node can answer for.
+	// Unheld says in words which addresses no node can answer for, though there are endpoints.
 	Unheld []string
 	// Sessions with routers, in order of name.
 	Sessions []Session
@@ -23,7 +23,7 @@ type Plan struct {
 	Unnumbered []string
 	// HealthPorts to serve, in order of port.
 	HealthPorts []HealthPort
-	// HealthPaths answers for every Service, whatever its traffic policy, on the fixed port.
+	// HealthPaths are the answers on the fixed port, for every Service, whatever its traffic policy.
 	HealthPaths map[lb.Key]Health
 }
 
@@ -34,13 +34,36 @@ type Contest struct {
 	Interfaces []string
 }
 
+// ElectionContests are the contests without their interfaces.
+func (p *Plan) ElectionContests() []election.Contest {
+	contests := make([]election.Contest, len(p.Contests))
+	for i := range p.Contests {
+		contests[i] = p.Contests[i].Contest
+	}
+	return contests
+}
+
+// Layer2Addresses are the addresses to answer for that an election among these contests has given to this node. Like the
+// contests they are in order of address.
+func (p *Plan) Layer2Addresses(holds []election.Hold) []Layer2Address {
+	var addresses []Layer2Address
+	i := 0
+	for _, hold := range holds {
+		for p.Contests[i].Addr != hold.Addr {
+			i++
+		}
+		addresses = append(addresses, Layer2Address{Addr: hold.Addr, Interfaces: p.Contests[i].Interfaces, Probe: hold.First})
+	}
+	return addresses
+}
+
 // Layer2Address is an address to answer ARP or NDP for.
 type Layer2Address struct {
 	Addr netip.Addr
 	// Interfaces by name, sorted.
 	Interfaces []string
-	// Probe: nobody has held it before, so a foreign owner is looked for first. It counts only when the address is new to
-	// the executor; without it, as in a hand-over between nodes, the address is announced at once.
+	// Probe: no node has held it before, so the executor looks for a foreign owner first. It counts only when the address
+	// is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
 }
 
@@ -50,16 +73,17 @@ type Session struct {
 	Name string
 	// Peer is the name of the BGPPeer.
 	Peer string
-	// Problem says why the session can neither be started nor changed now, for example because its Secret is not to be
-	// had. A session that runs is left exactly as it is, paths apart. Empty: all is known.
+	// Problem says why the session can neither be started nor changed now, for example that its Secret does not exist. A
+	// session that runs is left exactly as it is, but for the paths. Empty: nothing is wrong.
 	Problem string
-	// RoutersUnknown: which routers the peer has on this node cannot be told now. Its sessions that run stay, as with a Problem.
+	// RoutersUnknown: it is not known now which routers the peer has on this node. Its sessions that run stay, as with a
+	// Problem.
 	RoutersUnknown bool
 
 	// MyASN is our own AS number; LocalASN, when not 0, is shown to the peer in its place.
 	MyASN    uint32
 	LocalASN uint32
-	// PeerASN expected; 0: the peer's own word is taken, as Dynamic says.
+	// PeerASN expected; 0: any that Dynamic allows.
 	PeerASN uint32
 	Dynamic v1beta1.ASNType
 
@@ -69,8 +93,8 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
-	// NextHop4 and NextHop6 are this node's own addresses, the next hops of paths of a family that the session does not
-	// itself run over: those of the other family have this end of the session.
+	// NextHop4 and NextHop6 are this node's addresses. They are the next hops of paths of the family that the session does
+	// not run over; paths of its own family have this end of the session.
 	NextHop4 netip.Addr
 	NextHop6 netip.Addr
 
@@ -85,10 +109,10 @@ type Session struct {
 	// Families exchanged, sorted, never empty.
 	Families []lb.Family
 	VRF      string
-	// Links are the indexes of the interfaces that the session stands on, that of a link-local router and the VRF's; 0: none,
-	// or it is not there. Another of the same name is another interface.
+	// Links are the indexes of the interfaces that the session depends on: that of a link-local router and the VRF; 0: there
+	// is none. An interface that was replaced by one of the same name has another index.
 	Links [2]int
-	// BFD parameters; nil: not watched. MultiHopBFD: the router is more than one hop away, so multihop BFD watches it.
+	// BFD parameters; nil: BFD does not watch the router. MultiHopBFD: the router is more than one hop away (RFC 5883).
 	BFD         *lb.BFDProfile
 	MultiHopBFD bool
 
@@ -96,7 +120,7 @@ type Session struct {
 	Paths []Path
 }
 
-// Path is a prefix with the attributes it is announced with. Paths of the same advertisements share one Attributes.
+// Path is a prefix and its attributes. Paths of the same advertisements share one Attributes.
 type Path struct {
 	Prefix     netip.Prefix
 	Attributes *Attributes
@@ -119,8 +143,8 @@ type HealthPort struct {
 	Health
 }
 
-// Health is the answer to a health check: how many endpoints of the Service on this node can serve, and whether the
-// node as a whole can.
+// Health is the answer to a health check: how many endpoints of the Service on this node are ready, and whether the node
+// as a whole can serve.
 type Health struct {
 	LocalEndpoints int
 	// NodeHealthy: the service proxy of the node works, as far as known.

@@ -2,19 +2,10 @@ package announce
 
 import (
 	"net/netip"
-	"path"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
-
-// internalLinks are the interfaces that lead to containers, tunnels and virtual switches of the node itself. An
-// advertisement that names no interface does not use them.
-var internalLinks = []string{
-	"veth*", "cali*", "cilium_*", "lxc*", "cni*", "flannel*", "weave*", "kube-*", "nodelocaldns", "docker*", "podman*",
-	"br-*", "virbr*", "vnet*", "tap*", "tun*", "tunl*", "vxlan*", "geneve*", "gre*", "ip6tnl*", "sit*", "wg*",
-	"tailscale*", "zt*", "ovs-*", "genev_sys_*", "antrea-*", "dummy*", "ifb*",
-}
 
 // reachability is how well a node is connected to the segment of an address; higher is better.
 type reachability uint8
@@ -152,26 +143,6 @@ func (s *segment) connection(r *rules, matches advertisementSet, node int) conne
 	return result
 }
 
-// RelevantLinks are those links of a node that the other nodes need to know: it may announce on them, or somebody may have
-// meant it to. It leaves out the many links to the node's own containers, which come and go.
-func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
-	var relevant []lb.Link
-	for i := range links {
-		link := &links[i]
-		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
-			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
-		})
-		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return !p.Addr().IsLinkLocalUnicast() })
-		if usable(link) && (named || addressed || !isInternal(link.Name)) {
-			relevant = append(relevant, *link)
-		}
-	}
-	return relevant
-}
-
-// usable reports whether an interface can have neighbors to answer.
-func usable(link *lb.Link) bool { return link.Up && !link.NoARP && !link.Enslaved }
-
 // announcesOn reports whether one of the advertisements that select a node announces on an interface, and whether it names
 // it. A deleted node, with index -1, has no labels to select it by: it goes on wherever it may have announced, until
 // another node takes over.
@@ -183,11 +154,4 @@ func (r *rules) announcesOn(name string, matches advertisementSet, node int) (na
 		}
 	}
 	return named, selected
-}
-
-func isInternal(name string) bool {
-	return slices.ContainsFunc(internalLinks, func(glob string) bool {
-		matched, _ := path.Match(glob, name)
-		return matched
-	})
 }

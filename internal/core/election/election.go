@@ -15,10 +15,14 @@
 //     equally eligible nodes differ by at most one.
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
 //  6. A holder releases an address that does not exist any more, by a claim of nobody.
+//  7. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
+//     down, it waits for a grace period before it claims.
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is added;
 // heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live nodes.
+// Around the Elector: speaker.go says which speakers take part; grace.go has the grace periods; participant.go is an Elector
+// with both; reunion.go says when addresses are announced once more.
 package election
 
 import (

@@ -1,0 +1,89 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func watched(sessions []BFDSession) (names []string) {
+	for i := range sessions {
+		names = append(names, sessions[i].Name)
+	}
+	return names
+}
+
+func TestBFDPlan_Sessions(t *testing.T) {
+	router := Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
+	other := router
+	other.Name = "second"
+	p := &BFDPlan{}
+	next := func(sessions ...Session) []BFDSession {
+		p = p.Next(sessions, nil)
+		return p.Sessions
+	}
+	troubled := router
+	troubled.Problem, troubled.Address, troubled.BFD = "no router has been heard", netip.Addr{}, nil
+	if got := next(troubled); len(got) != 0 {
+		t.Errorf("a session that never ran is watched: %v", got)
+	}
+	if got := watched(next(router, other)); !slices.Equal(got, []string{"router"}) || !slices.Equal(p.Sharing("router"), []string{"router", "second"}) {
+		t.Errorf("of two sessions with one router are watched %v, for %v", got, p.Sharing("router"))
+	}
+	next(other)
+	if got := p.Sharing("router"); !slices.Contains(got, "second") {
+		t.Errorf("a failure of the path under the name that it just had concerns %v", got)
+	}
+	next(router, other)
+	if got := next(troubled); len(got) != 1 || got[0].Peer != router.Address {
+		t.Errorf("a session that runs on with a problem is watched by %v", got)
+	}
+	router.MultiHopBFD = true
+	if got := next(router); got[0].MultiHop {
+		t.Error("a router that was one hop away has moved away with our own address")
+	}
+	router.BFD = nil
+	if got := next(router); len(got) != 0 {
+		t.Errorf("watched without a profile: %v", got)
+	}
+}
+
+func TestBFDPlan_IsNotTakenFromAStableSession(t *testing.T) {
+	router := Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
+	p := (&BFDPlan{}).Next([]Session{router}, nil)
+	up := []string{"router"}
+	established := map[string]bool{"router": true}
+	if got := p.Affected("router"); !slices.Equal(got, []string{"router"}) {
+		t.Errorf("a failure concerns %v", got)
+	}
+	router.BFD = nil
+	for _, row := range []struct {
+		name    string
+		problem string
+		up      []string
+		want    int
+	}{
+		{"it is stable", "", up, 1},
+		{"it still is", "", up, 1},
+		{"a problem", "no router has been heard", up, 1},
+		{"the router has taken BFD off", "", nil, 0},
+		{"BFD is not begun again", "", up, 0},
+	} {
+		router.Problem = row.problem
+		p = p.Next([]Session{router}, p.Stable(established, row.up))
+		if len(p.Sessions) != row.want {
+			t.Errorf("%s: watched are %v", row.name, p.Sessions)
+		}
+		if got := p.Affected("router"); len(got) > 0 || !p.Ending("router") {
+			t.Errorf("%s: a failure concerns %v", row.name, got)
+		}
+	}
+	router.BFD = &lb.BFDProfile{Name: "fast"}
+	p = p.Next([]Session{router}, nil)
+	router.BFD = nil
+	if got := p.Next([]Session{router}, p.Stable(map[string]bool{"router": false}, up)).Sessions; len(got) > 0 {
+		t.Errorf("it has ended: watched are %v", got)
+	}
+}

@@ -1,0 +1,52 @@
+package announce
+
+import (
+	"net/netip"
+	"path"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// internalLinks are the interfaces that lead to containers, tunnels and virtual switches of the node itself. An
+// advertisement that names no interface does not use them.
+var internalLinks = []string{
+	"veth*", "cali*", "cilium_*", "lxc*", "cni*", "flannel*", "weave*", "kube-*", "nodelocaldns", "docker*", "podman*",
+	"br-*", "virbr*", "vnet*", "tap*", "tun*", "tunl*", "vxlan*", "geneve*", "gre*", "ip6tnl*", "sit*", "wg*",
+	"tailscale*", "zt*", "ovs-*", "genev_sys_*", "antrea-*", "dummy*", "ifb*",
+}
+
+// RelevantLinks are those links of a node that the other nodes need to know: it may announce on them, or somebody may have
+// meant it to. It leaves out the many links to the node's own containers, which come and go.
+func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
+	var relevant []lb.Link
+	for i := range links {
+		link := &links[i]
+		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
+			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
+		})
+		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return !p.Addr().IsLinkLocalUnicast() })
+		if usable(link) && (named || addressed || !isInternal(link.Name)) {
+			relevant = append(relevant, *link)
+		}
+	}
+	return relevant
+}
+
+// LinkUp reports whether an interface that is up has an address.
+func LinkUp(links []lb.Link, addr netip.Addr) bool {
+	return slices.ContainsFunc(links, func(link lb.Link) bool {
+		return link.Up && slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr() == addr })
+	})
+}
+
+// usable reports whether an interface can have neighbors to answer.
+func usable(link *lb.Link) bool { return link.Up && !link.NoARP && !link.Enslaved }
+
+// isInternal reports whether an interface is one of internalLinks, by its name.
+func isInternal(name string) bool {
+	return slices.ContainsFunc(internalLinks, func(glob string) bool {
+		matched, _ := path.Match(glob, name)
+		return matched
+	})
+}

@@ -1,0 +1,42 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func TestClusterMACs_AreRememberedWhileTheNodeIsInTheCluster(t *testing.T) {
+	m, nodes := ClusterMACs{}, []string{"n1", "n2"}
+	inCluster := func(node string) bool { return slices.Contains(nodes, node) }
+	links := map[string][]lb.Link{"n1": {{MAC: "02:00:00:00:00:01"}, {Name: "none"}}, "n2": {{MAC: "02:00:00:00:00:02"}}}
+	both := []string{"02:00:00:00:00:01", "02:00:00:00:00:02"}
+	if got := m.Update(links, inCluster); !slices.Equal(got, both) {
+		t.Errorf("known are %v", got)
+	}
+	delete(links, "n2")
+	if got := m.Update(links, inCluster); !slices.Equal(got, both) {
+		t.Errorf("with n2 away, known are %v", got)
+	}
+	nodes = nodes[:1]
+	if got := m.Update(links, inCluster); !slices.Equal(got, both[:1]) {
+		t.Errorf("with n2 deleted, known are %v", got)
+	}
+}
+
+func TestLinkUp_IsTheLinkWithTheAddress(t *testing.T) {
+	here := netip.MustParsePrefix("192.0.2.11/24")
+	links := []lb.Link{
+		{Name: "cni0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/24")}},
+		{Name: "eth0", Addresses: []netip.Prefix{here}},
+	}
+	if LinkUp(links, here.Addr()) {
+		t.Error("up, though eth0 is down")
+	}
+	links[1].Up = true
+	if !LinkUp(links, here.Addr()) {
+		t.Error("not up, though eth0 is")
+	}
+}

@@ -1,0 +1,91 @@
+package election
+
+import "time"
+
+const (
+	// startupGrace is how long a speaker that has just met the others waits for those that are still missing, before it
+	// claims anything. When all start at once, the first two would otherwise share out all addresses between them.
+	startupGrace = time.Second
+	// linkDownTolerance is how long a speaker may be without a link and still trust that nobody took its addresses.
+	linkDownTolerance = 150 * time.Millisecond
+	// rejoinGrace is how long a speaker whose link has returned waits to hear from the others, which may have taken its
+	// addresses.
+	rejoinGrace = 500 * time.Millisecond
+)
+
+// Grace decides from when on a speaker may claim addresses: not before it has heard what the others hold. The zero value
+// is a speaker that has just started.
+type Grace struct {
+	// met is when the membership became known.
+	met  time.Time
+	over bool
+	// down is since when there is no link, and returned when one came back after linkDownTolerance.
+	down, returned time.Time
+}
+
+// GraceInput is what a Grace depends on.
+type GraceInput struct {
+	// Known: the membership is known.
+	Known bool
+	// LinkUp: the interface is up by which the others are reached.
+	LinkUp bool
+	// Expected are the other nodes whose speakers should be alive.
+	Expected []string
+	// Live are the speakers that may hold addresses, as in Input.
+	Live map[string]uint64
+}
+
+// Wait is how long to claim nothing yet; 0: nothing stands against claims.
+func (g *Grace) Wait(now time.Time, in GraceInput) time.Duration {
+	present := 0
+	for _, node := range in.Expected {
+		if _, alive := in.Live[node]; alive {
+			present++
+		}
+	}
+	complete, isolated := present == len(in.Expected), present == 0 && len(in.Expected) > 0
+	return max(g.startup(now, in.Known, complete), g.rejoin(now, in.LinkUp, isolated), 0)
+}
+
+// Over reports whether the grace period after the start has ended.
+func (g *Grace) Over() bool { return g.over }
+
+// startup is the wait after the start; complete: all speakers that should be alive are.
+func (g *Grace) startup(now time.Time, known, complete bool) time.Duration {
+	if g.over || !known {
+		return 0
+	}
+	if g.met.IsZero() {
+		g.met = now
+	}
+	left := startupGrace - now.Sub(g.met)
+	if g.over = complete || left <= 0; g.over {
+		return 0
+	}
+	return left
+}
+
+// rejoin is the wait after this node's link was down; isolated: there should be others, and none is alive.
+func (g *Grace) rejoin(now time.Time, linkUp, isolated bool) time.Duration {
+	switch {
+	case !linkUp:
+		if g.down.IsZero() {
+			g.down = now
+		}
+		return 0
+	case !g.down.IsZero():
+		if now.Sub(g.down) > linkDownTolerance {
+			g.returned = now
+		}
+		g.down = time.Time{}
+	}
+	if g.returned.IsZero() {
+		return 0
+	}
+	left := rejoinGrace - now.Sub(g.returned)
+	if !isolated || left <= 0 {
+		g.returned = time.Time{}
+		return 0
+	}
+	return left
+}

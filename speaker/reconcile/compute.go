@@ -1,0 +1,63 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+)
+
+// desired is the whole desired state of all executors.
+type desired struct {
+	plan *announce.Plan
+	// macs are the MAC addresses of the cluster's own nodes.
+	macs []string
+	// layer2 are the addresses to answer for; announce: say once more where they are.
+	layer2   []announce.Layer2Address
+	announce bool
+	// local is what the other speakers are told.
+	local    gossip.LocalState
+	sessions []announce.Session
+	bfd      *announce.BFDPlan
+	// wait is when to compute again though nothing has happened; 0: no need.
+	wait time.Duration
+}
+
+// compute asks the pure packages what to do about what has been seen, and keeps what they remember.
+func (l *Loop) compute(seen *snapshot) *desired {
+	m, now := &l.memory, time.Now()
+	plan := announce.Compute(&seen.world)
+	m.sessions = announce.RetainSessions(m.sessions, plan.Sessions)
+	watch := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
+
+	contests := plan.ElectionContests()
+	decision := m.participant.Decide(contests, election.ParticipantInput{
+		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims,
+		GraceInput: election.GraceInput{
+			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),
+			Expected: seen.expected(l.cfg.Node), Live: seen.live,
+		},
+	})
+	again, wait := m.reunion.Due(now, seen.view.Returned)
+	return &desired{
+		plan: plan, macs: m.macs.Update(l.clusterLinks(seen), seen.inCluster),
+		layer2: plan.Layer2Addresses(decision.Hold), announce: again,
+		local: gossip.LocalState{
+			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
+			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
+		},
+		sessions: m.sessions, bfd: watch, wait: election.Sooner(decision.Wait, wait),
+	}
+}
+
+// clusterLinks are the links of all nodes as far as they are known, by node.
+func (l *Loop) clusterLinks(seen *snapshot) map[string][]lb.Link {
+	links := make(map[string][]lb.Link, len(seen.view.Peers)+1)
+	for node, peer := range seen.view.Peers {
+		links[node] = peer.State.Links
+	}
+	links[l.cfg.Node] = append(seen.relevant[:len(seen.relevant):len(seen.relevant)], links[l.cfg.Node]...)
+	return links
+}

@@ -1,0 +1,87 @@
+package reconcile
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+// Executors are the parts that act. Changes of each wakes the loop.
+type Executors struct {
+	Links      Links
+	Gossip     Gossip
+	Layer2     Layer2
+	Unnumbered Unnumbered
+	BGP        BGP
+	BFD        BFD
+	Health     Health
+}
+
+// Links knows the node's network interfaces.
+type Links interface {
+	// Links are the interfaces; false while they are not known.
+	Links() ([]lb.Link, bool)
+	// Gateways are the default gateways; false while they are not known.
+	Gateways() ([]netip.Addr, bool)
+	Changes() <-chan struct{}
+}
+
+// Gossip is the membership of speakers.
+type Gossip interface {
+	// Set says where this speaker listens and which others there should be.
+	Set(desired gossip.Desired) error
+	View() gossip.View
+	// Address that this speaker listens on; invalid: none yet.
+	Address() netip.AddrPort
+	// Broadcast sends the local state to the other speakers.
+	Broadcast(local gossip.LocalState)
+	// Off: gossip is turned off, so there is nothing to wait for.
+	Off() bool
+	Changes() <-chan struct{}
+}
+
+// Layer2 answers ARP and NDP.
+type Layer2 interface {
+	Set(ctx context.Context, desired []announce.Layer2Address) error
+	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
+	UpdateClusterMACs(macs []string)
+	// Announce says once more where the addresses are.
+	Announce()
+	Held() []layer2.Held
+	Conflicts() []layer2.Conflict
+	Changes() <-chan struct{}
+}
+
+// Unnumbered finds the routers at the other end of interfaces.
+type Unnumbered interface {
+	Set(ctx context.Context, interfaces []string) error
+	Routers() map[string]netip.Addr
+	Changes() <-chan struct{}
+}
+
+// BGP holds the sessions with routers.
+type BGP interface {
+	Set(ctx context.Context, desired []announce.Session) error
+	// BFDDown closes a session because BFD says that its router cannot be reached (RFC 9384).
+	BFDDown(session, reason string)
+	Status() []bgp.Status
+	Changes() <-chan struct{}
+}
+
+// BFD watches the paths to routers.
+type BFD interface {
+	Set(ctx context.Context, desired []announce.BFDSession) error
+	Status() []bfd.Status
+	Changes() <-chan struct{}
+}
+
+// Health serves health checks.
+type Health interface {
+	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health) error
+}

@@ -1,0 +1,209 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+var vip = netip.MustParseAddr("192.0.2.200")
+
+// fixture is a Loop on node n1 with executors that record what they are told. The cluster has two nodes, a layer-2
+// address, a router watched by BFD, and a health-check port.
+type fixture struct {
+	*Loop
+	// calls in order, of all executors, by name.
+	calls []string
+	// failing are the calls that fail.
+	failing map[string]bool
+	// unread is the error of reading the caches.
+	unread error
+	// linksUnknown: the network interfaces are not known yet.
+	linksUnknown bool
+
+	gossip fakeGossip
+	layer2 fakeLayer2
+	bgp    fakeBGP
+	bfd    fakeBFD
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{failing: map[string]bool{}}
+	f.gossip = fakeGossip{fixture: f, view: gossip.View{
+		Known: true, Alive: []string{"n1"}, Claims: election.Claims{}, Peers: map[string]gossip.Peer{"n1": {Incarnation: 1}},
+	}}
+	f.layer2, f.bgp, f.bfd = fakeLayer2{fixture: f}, fakeBGP{fixture: f}, fakeBFD{fixture: f}
+	cfg := Config{Node: "n1", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()}
+	f.Loop = newLoop(cfg, Executors{
+		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f},
+	}, NewReporter("n1", nil, cfg.Log), f.cluster)
+	return f
+}
+
+// call records a call and returns its error.
+func (f *fixture) call(name string) error {
+	f.calls = append(f.calls, name)
+	if f.failing[name] {
+		return errors.New(name + " fails")
+	}
+	return nil
+}
+
+// pass runs the loop once and returns when it wants to run again.
+func (f *fixture) pass(t *testing.T) time.Duration {
+	t.Helper()
+	f.calls = nil
+	result, err := f.Reconcile(t.Context(), loop.Wake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.RequeueAfter
+}
+
+// addNode says that n2 is alive and knows the others.
+func (f *fixture) addNode() {
+	f.gossip.view.Alive = []string{"n1", "n2"}
+	f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{Known: true, Links: links()}}
+}
+
+// ready is the condition that was last reported.
+func (f *fixture) ready() metav1.Condition { return f.reporter.newest.conditions[0] }
+
+func links() []lb.Link {
+	return []lb.Link{{Name: "eth0", Index: 2, Up: true, MAC: "02:00:00:00:00:01", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}}}
+}
+
+// cluster is what the caches hold.
+func (f *fixture) cluster(context.Context) (*snapshot, error) {
+	if f.unread != nil {
+		return nil, f.unread
+	}
+	key := lb.Key{Namespace: "default", Name: "web"}
+	asn := int64(64513)
+	return &snapshot{
+		speakers: map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
+		world: announce.World{
+			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
+			Services: []*lb.Service{{Key: key, LoadBalancer: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
+			Endpoints: map[lb.Key]lb.Endpoints{key: lb.JoinEndpoints([]*lb.EndpointSlice{{
+				Service: key, Endpoints: []lb.Endpoint{{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true}},
+			}})},
+			Pools: lb.NewPools([]*lb.Pool{lb.ParsePool(&v1beta1.IPAddressPool{
+				ObjectMeta: metav1.ObjectMeta{Name: "lan"}, Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.200/32"}},
+			})}),
+			L2Advertisements:  []*lb.L2Advertisement{lb.ParseL2Advertisement(&v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "l2"}})},
+			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})},
+			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
+				ObjectMeta: metav1.ObjectMeta{Name: "router"},
+				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast"},
+			})},
+			BFDProfiles: map[string]*lb.BFDProfile{"fast": {Name: "fast"}},
+		},
+	}, nil
+}
+
+type fakeLinks struct{ f *fixture }
+
+func (l fakeLinks) Links() ([]lb.Link, bool)       { return links(), !l.f.linksUnknown }
+func (l fakeLinks) Gateways() ([]netip.Addr, bool) { return nil, true }
+func (l fakeLinks) Changes() <-chan struct{}       { return nil }
+
+// fakeGossip delivers what is broadcast to itself, as to the others.
+type fakeGossip struct {
+	fixture *fixture
+	view    gossip.View
+	sent    gossip.LocalState
+	desired gossip.Desired
+	off     bool
+}
+
+func (g *fakeGossip) Set(desired gossip.Desired) error {
+	g.desired = desired
+	return g.fixture.call("gossip")
+}
+
+func (g *fakeGossip) View() gossip.View {
+	_ = g.fixture.call("view")
+	return g.view
+}
+func (g *fakeGossip) Address() netip.AddrPort  { return netip.MustParseAddrPort("192.0.2.11:7946") }
+func (g *fakeGossip) Off() bool                { return g.off }
+func (g *fakeGossip) Changes() <-chan struct{} { return nil }
+func (g *fakeGossip) Broadcast(local gossip.LocalState) {
+	_ = g.fixture.call("broadcast")
+	g.sent = local
+	for _, claim := range local.Claims {
+		g.view.Claims.Learn(claim)
+	}
+}
+
+type fakeLayer2 struct {
+	fixture *fixture
+	desired []announce.Layer2Address
+	macs    []string
+}
+
+func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) error {
+	l.desired = desired
+	return l.fixture.call("layer2")
+}
+func (l *fakeLayer2) UpdateClusterMACs(macs []string) { l.macs = macs }
+func (l *fakeLayer2) Announce()                       { _ = l.fixture.call("announce") }
+func (l *fakeLayer2) Held() []layer2.Held             { return nil }
+func (l *fakeLayer2) Conflicts() []layer2.Conflict    { return nil }
+func (l *fakeLayer2) Changes() <-chan struct{}        { return nil }
+
+type fakeUnnumbered struct{ f *fixture }
+
+func (u fakeUnnumbered) Set(context.Context, []string) error { return u.f.call("unnumbered") }
+func (u fakeUnnumbered) Routers() map[string]netip.Addr      { return nil }
+func (u fakeUnnumbered) Changes() <-chan struct{}            { return nil }
+
+type fakeBGP struct {
+	fixture *fixture
+	desired []announce.Session
+	closed  []string
+}
+
+func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
+	b.desired = desired
+	return b.fixture.call("bgp")
+}
+func (b *fakeBGP) BFDDown(session, _ string) { b.closed = append(b.closed, session) }
+func (b *fakeBGP) Status() []bgp.Status      { return nil }
+func (b *fakeBGP) Changes() <-chan struct{}  { return nil }
+
+type fakeBFD struct {
+	fixture *fixture
+	desired []announce.BFDSession
+}
+
+func (b *fakeBFD) Set(_ context.Context, desired []announce.BFDSession) error {
+	b.desired = desired
+	return b.fixture.call("bfd")
+}
+func (b *fakeBFD) Status() []bfd.Status     { return nil }
+func (b *fakeBFD) Changes() <-chan struct{} { return nil }
+
+type fakeHealth struct{ f *fixture }
+
+func (h fakeHealth) Set(context.Context, []announce.HealthPort, map[lb.Key]announce.Health) error {
+	return h.f.call("health")
+}

@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// set hands each executor its whole desired state. A protocol that fails does not keep the others from theirs. Layer 2
+// answers before claims are broadcast: a node that claims an address must answer for it by the time the holder hears of the
+// claim and stops.
+func (l *Loop) set(ctx context.Context, d *desired) error {
+	l.exec.Layer2.UpdateClusterMACs(d.macs)
+	errs := []error{l.exec.Layer2.Set(ctx, d.layer2)}
+	if d.announce {
+		l.exec.Layer2.Announce()
+	}
+	l.exec.Gossip.Broadcast(d.local)
+	errs = append(errs, l.exec.Unnumbered.Set(ctx, d.plan.Unnumbered), l.exec.BGP.Set(ctx, d.sessions))
+	l.bfd.Store(d.bfd)
+	errs = append(errs,
+		l.exec.BFD.Set(ctx, d.bfd.Sessions),
+		l.exec.Health.Set(ctx, d.plan.HealthPorts, d.plan.HealthPaths),
+		unheldError(d.plan.Unheld))
+	return errors.Join(errs...)
+}
+
+// unheldError says which addresses no node can hold; nil if none. It names the first few, whatever the number of Services,
+// because a condition has limited room.
+func unheldError(texts []string) error {
+	const limit = 5
+	if len(texts) == 0 {
+		return nil
+	}
+	if more := len(texts) - limit; more > 0 {
+		texts = append(slices.Clone(texts[:limit]), fmt.Sprintf("and so are %d more", more))
+	}
+	return errors.New(strings.Join(texts, "; "))
+}

@@ -1,0 +1,164 @@
+package reconcile
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+// The most characters of a text about a session, which is what the schema allows, and of a condition's message, which is
+// more than anybody reads.
+const (
+	maxText    = 512
+	maxMessage = 4096
+)
+
+// report says what truly happened after a pass, and what failed in it.
+func (l *Loop) report(seen *snapshot, failed error) {
+	sessions := l.exec.BGP.Status()
+	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
+	written := v1beta1.SpeakerStatus{
+		Members: int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
+		Layer2:  layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
+		BGP:     bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
+	}
+	if address := l.exec.Gossip.Address(); address.IsValid() {
+		written.GossipAddress = address.String()
+	}
+	_, exists := seen.speakers[l.cfg.Node]
+	l.reporter.Set(Report{
+		Status: written, owner: seen.node(l.cfg.Node), missing: !exists,
+		conditions: []metav1.Condition{readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view)},
+	})
+}
+
+func readyCondition(failed error) metav1.Condition {
+	if failed != nil {
+		return condition(v1beta1.ConditionReady, false, status.Failed, failed.Error())
+	}
+	return condition(v1beta1.ConditionReady, true, status.Ready, "all of what this node should announce is announced")
+}
+
+// membershipCondition says whether the other speakers are known: to the gossip, and so that they know of this one, too.
+func membershipCondition(known bool, view gossip.View) metav1.Condition {
+	switch {
+	case known:
+		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, view.Why)
+	case view.Known:
+		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown,
+			"the other speakers cannot know of this one before its Speaker object says where it gossips")
+	default:
+		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown, view.Why)
+	}
+}
+
+func condition(kind string, is bool, why reason.Reason, message string) metav1.Condition {
+	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: why.Name, Message: truncate(message, maxMessage)}
+	if is {
+		c.Status = metav1.ConditionTrue
+	}
+	return c
+}
+
+func layer2Status(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.SpeakerLayer2 {
+	var s v1beta1.SpeakerLayer2
+	for _, c := range conflicts[:min(len(conflicts), v1beta1.SpeakerConflictLimit)] {
+		s.Conflicts = append(s.Conflicts, v1beta1.AddressConflict{
+			Address: c.Addr.String(), MAC: c.MAC, Interface: c.Interface, Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
+		})
+	}
+	for _, h := range held {
+		if lb.FamilyOf(h.Addr) == lb.IPv6 {
+			s.IPv6++
+		} else {
+			s.IPv4++
+		}
+		if len(s.Held) < v1beta1.SpeakerListLimit {
+			s.Held = append(s.Held, v1beta1.HeldAddress{
+				Address: h.Addr.String(), Interfaces: h.Interfaces, Since: metav1.NewTime(h.Since).Rfc3339Copy(),
+			})
+		}
+	}
+	return s
+}
+
+// inactiveSince is since when each session is not established, by name, given what it was before.
+func inactiveSince(before map[string]time.Time, sessions []bgp.Status) map[string]time.Time {
+	now := make(map[string]time.Time, len(sessions))
+	for i := range sessions {
+		s := &sessions[i]
+		if s.State == v1beta1.BGPEstablished {
+			continue
+		}
+		since, known := before[s.Name]
+		if !known {
+			since = s.Since
+		}
+		now[s.Name] = since
+	}
+	return now
+}
+
+// bgpStatus lists the sessions. A session that is not established is Active since it stopped being established: the states
+// that a router goes through which refuses us again and again would only cause writes, which all speakers read.
+func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates map[string]string) []v1beta1.BGPSession {
+	var list []v1beta1.BGPSession
+	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
+		entry := v1beta1.BGPSession{
+			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
+			LastError: truncate(s.LastError, maxText), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+			HoldTime: metav1.Duration{Duration: s.HoldTime}, KeepaliveTime: metav1.Duration{Duration: s.KeepaliveTime},
+			Warning: truncate(strings.Join(s.Warnings, "; "), maxText), BFD: truncate(bfdStates[s.Name], maxText),
+		}
+		if s.State != v1beta1.BGPEstablished {
+			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(inactive[s.Name]).Rfc3339Copy()
+		}
+		for _, family := range s.Families {
+			entry.Families = append(entry.Families, v1beta1.AddressFamily(family.String()))
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// bfdStates are the states of the BFD sessions in words, by the BGP sessions that they watch.
+func bfdStates(sessions []bfd.Status, plan *announce.BFDPlan) map[string]string {
+	states := make(map[string]string, len(sessions))
+	for i := range sessions {
+		for _, name := range plan.Sharing(sessions[i].Name) {
+			states[name] = bfdState(&sessions[i])
+			if plan.Ending(name) {
+				states[name] += ", and not heeded: BFD is taken from this session, and waits for the router to do the same"
+			}
+		}
+	}
+	return states
+}
+
+// bfdState is the state of a BFD session, with what is wrong if it is not up.
+func bfdState(s *bfd.Status) string {
+	text := s.State.String()
+	if why := cmp.Or(s.Problem, s.LastDown); why != "" && s.State != bfdsession.Up {
+		text += ": " + why
+	}
+	return text
+}
+
+// truncate keeps a text within a number of characters.
+func truncate(text string, limit int) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), limit)])
+}
