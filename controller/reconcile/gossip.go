@@ -12,11 +12,11 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// gossipKeyBytes is the length of the key that is made for the speakers.
+// gossipKeyBytes is the length of the key for the speakers.
 const gossipKeyBytes = 32
 
-// ensureGossipKey makes the Secret of the speakers if there is none. One that is there is never changed: the speakers that
-// run have its key.
+// ensureGossipKey makes the Secret with the key that the speakers encrypt their gossip with, unless there is one. It never
+// changes an existing one, since speakers run with its key.
 func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) error {
 	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == v1beta1.GossipSecret })
 	if i >= 0 {

@@ -31,8 +31,8 @@ import (
 )
 
 const (
-	home = "daymark-system"
-	soon = 20 * time.Second
+	daymarkNamespace = "daymark-system"
+	timeout          = 20 * time.Second
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -54,7 +54,7 @@ func newCluster(t *testing.T) *testCluster {
 	must(t, err)
 	c.Client, err = client.New(c.config, client.Options{Scheme: c.scheme})
 	must(t, err)
-	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}))
+	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: daymarkNamespace}}))
 	return c
 }
 
@@ -71,13 +71,13 @@ func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 	skip := true
 	grace := 5 * time.Second
 	m, err := ctrl.NewManager(c.config, ctrl.Options{
-		Scheme: c.scheme, Cache: informer.Options(c.scheme, home), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Scheme: c.scheme, Cache: informer.Options(c.scheme, daymarkNamespace), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
 	})
 	must(t, err)
 	r := &running{registry: prometheus.NewRegistry()}
 	settings := Config{
-		Namespace: home, Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true},
+		Namespace: daymarkNamespace, Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true},
 		Log: slog.New(slog.NewTextHandler(testLog(), &slog.HandlerOptions{Level: slog.LevelDebug})), Registerer: r.registry,
 	}
 	for _, f := range change {
@@ -118,8 +118,8 @@ func (r *running) writes(t *testing.T, kind, result string) int {
 	return 0
 }
 
-// wipe takes everything away that tests make.
-func (c *testCluster) wipe(t *testing.T) {
+// deleteAll deletes everything that tests make.
+func (c *testCluster) deleteAll(t *testing.T) {
 	t.Helper()
 	for _, kind := range []client.Object{
 		&corev1.Service{}, &v1beta1.IPAddressPool{}, &v1beta1.IPReservation{}, &v1beta1.L2Advertisement{}, &v1beta1.BGPAdvertisement{},
@@ -165,7 +165,7 @@ func annotated(key, value string) func(*corev1.Service) {
 // edit changes an object.
 func edit[T client.Object](t *testing.T, c *testCluster, object T, change func(T)) {
 	t.Helper()
-	lab.Eventually(t, soon, "edit "+object.GetName(), func() error {
+	lab.Eventually(t, timeout, "edit "+object.GetName(), func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ func edit[T client.Object](t *testing.T, c *testCluster, object T, change func(T
 func (c *testCluster) addresses(t *testing.T, name string, want ...string) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{}
-	lab.Eventually(t, soon, fmt.Sprintf("Service %s gets %v", name, want), func() error {
+	lab.Eventually(t, timeout, fmt.Sprintf("Service %s gets %v", name, want), func() error {
 		if err := c.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: name}, s); err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func ips(s *corev1.Service) []string {
 func (c *testCluster) reason(t *testing.T, object client.Object, kind, reason string) string {
 	t.Helper()
 	var message string
-	lab.Eventually(t, soon, fmt.Sprintf("%T %s says %s %s", object, object.GetName(), kind, reason), func() error {
+	lab.Eventually(t, timeout, fmt.Sprintf("%T %s says %s %s", object, object.GetName(), kind, reason), func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// The lease. A leader that stops on purpose gives it back, so that the next one starts at once; one that dies is followed
-// after leaseDuration. That is shorter than usual, because nothing but new Services waits for it, and those do wait.
+// The Lease of the leader election. A leader that stops on purpose releases it, so that the next one starts at once. One that
+// dies is replaced after leaseDuration, which is shorter than usual, since new Services wait for it.
 const (
 	leaseName     = "daymark-controller"
 	leaseDuration = 6 * time.Second
@@ -23,58 +23,59 @@ const (
 	retryPeriod   = time.Second
 )
 
-// Leader sees to it that one controller at a time works on the cluster. A controller that cannot renew its lease, as when
-// the API server is away, stops working and stands for election again; it does not end.
+// Leader makes sure that only one controller at a time works on the cluster. A controller that cannot renew its Lease, for
+// example because the API server is down, stops working and becomes a candidate again; it does not exit.
 type Leader struct {
 	lock    resourcelock.Interface
 	log     *slog.Logger
 	changes chan struct{}
-	// working is held during a pass: the lease is not given back in the middle of one.
-	working sync.Mutex
+	// passing is held during a pass: the Lease is not released in the middle of one.
+	passing sync.Mutex
 
 	mu sync.Mutex
 	// leading ends when this process is not the leader any more; nil while it is not.
-	leading context.Context //nolint:containedctx // its end is what is told
-	term    int
+	leading context.Context //nolint:containedctx // callers wait for its end
+	// term counts how often this process became the leader.
+	term int
 }
 
-// NewLeader makes a candidate. It stands for election when it is started.
+// NewLeader makes a candidate, which takes part in the election once it is started.
 func NewLeader(config *rest.Config, namespace string, log *slog.Logger) (*Leader, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return nil, fmt.Errorf("make a name to stand for election with: %w", err)
+		return nil, fmt.Errorf("make an identity for the leader election: %w", err)
 	}
-	name := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())}
-	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, leaseName, name, config, renewDeadline)
+	identity := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())}
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, leaseName, identity, config, renewDeadline)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the leader election: %w", err)
 	}
 	return &Leader{lock: lock, log: log, changes: make(chan struct{}, 1)}, nil
 }
 
-// Start stands for election until ctx ends, again and again.
+// Start takes part in the election until ctx ends.
 func (l *Leader) Start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		l.working.Lock() // until the end: no pass begins after the last one
+		l.passing.Lock() // and never unlocked: no pass begins after this
 		cancel()
 	})()
 	for running.Err() == nil {
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 			Name: leaseName, Lock: l.lock, ReleaseOnCancel: true,
 			LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
-			Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: l.begin, OnStoppedLeading: l.end},
+			Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: l.startedLeading, OnStoppedLeading: l.stoppedLeading},
 		})
 		if err != nil {
-			return fmt.Errorf("stand for election: %w", err)
+			return fmt.Errorf("take part in the leader election: %w", err)
 		}
 		elector.Run(running)
 	}
 	return nil
 }
 
-func (l *Leader) begin(leading context.Context) {
+func (l *Leader) startedLeading(leading context.Context) {
 	l.log.Info("this controller leads")
 	l.mu.Lock()
 	l.leading = leading
@@ -86,7 +87,7 @@ func (l *Leader) begin(leading context.Context) {
 	}
 }
 
-func (l *Leader) end() {
+func (l *Leader) stoppedLeading() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.leading != nil {
@@ -95,16 +96,16 @@ func (l *Leader) end() {
 	l.leading = nil
 }
 
-// Changes wakes its one receiver when this process has become the leader.
+// Changes receives a value when this process has become the leader. It has one receiver.
 func (l *Leader) Changes() <-chan struct{} { return l.changes }
 
-// Work calls pass if this process leads, with a context that ends when it does not any more, and with the number of its
-// term.
+// Work calls pass if this process leads. It passes a context that ends when the process does not lead any more, and the number
+// of its term.
 func (l *Leader) Work(pass func(ctx context.Context, term int) error) error {
-	if !l.working.TryLock() {
-		return nil // the process ends
+	if !l.passing.TryLock() {
+		return nil // the process exits
 	}
-	defer l.working.Unlock()
+	defer l.passing.Unlock()
 	l.mu.Lock()
 	leading, term := l.leading, l.term
 	l.mu.Unlock()

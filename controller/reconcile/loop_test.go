@@ -87,7 +87,7 @@ type scene struct {
 
 // newScene makes a loop that sees a pool, two Services without addresses, and no key for the gossip.
 func newScene(c Config) *scene {
-	c.Namespace, c.Classes, c.Log = home, lb.Classes{Classless: true}, slog.New(slog.DiscardHandler)
+	c.Namespace, c.Classes, c.Log = daymarkNamespace, lb.Classes{Classless: true}, slog.New(slog.DiscardHandler)
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: "1"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.0/28"}
 	lan := &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan", UID: "lan", ResourceVersion: "1"}}
@@ -108,7 +108,7 @@ func newScene(c Config) *scene {
 // gossipKey puts a Secret for the gossip into the cache.
 func (s *scene) gossipKey() {
 	s.cache.Put(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: v1beta1.GossipSecret, UID: "key", ResourceVersion: "1"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: v1beta1.GossipSecret, UID: "key", ResourceVersion: "1"},
 		Data:       map[string][]byte{v1beta1.GossipSecretKey: []byte("key")},
 	})
 }

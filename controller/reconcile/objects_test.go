@@ -33,15 +33,15 @@ func TestLoop_Objects(t *testing.T) {
 		{"a peer counts its sessions and names the nodes that have none", peerSessions},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Cleanup(func() { c.wipe(t) })
+			t.Cleanup(func() { c.deleteAll(t) })
 			test.test(t, c)
 		})
 	}
 }
 
 func gossipKeyIsMade(t *testing.T, c *testCluster) {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "daymark-gossip"}}
-	lab.Eventually(t, soon, "there is a key", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "daymark-gossip"}}
+	lab.Eventually(t, timeout, "there is a key", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
 	if got := len(secret.Data["key"]); got != 32 {
 		t.Fatalf("the key has %d bytes", got)
 	}
@@ -54,14 +54,14 @@ func gossipKeyIsMade(t *testing.T, c *testCluster) {
 		t.Error("the key was overwritten")
 	}
 	must(t, c.Delete(t.Context(), secret))
-	lab.Eventually(t, soon, "there is a key again", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
+	lab.Eventually(t, timeout, "there is a key again", func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(secret), secret) })
 }
 
 func poolCounts(t *testing.T, c *testCluster) {
 	pool := c.pool(t, "blue", "192.0.2.0/30", "2001:db8::/64")
 	c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
-	lab.Eventually(t, soon, "the pool counts", func() error {
+	lab.Eventually(t, timeout, "the pool counts", func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(pool), pool); err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func advertisementReferences(t *testing.T, c *testCluster) {
 	bgp.Spec.IPAddressPools, bgp.Spec.Peers = []string{"gone"}, []string{"tor"}
 	must(t, c.Create(t.Context(), bgp))
 	c.pool(t, "blue", "192.0.2.0/30")
-	lab.Eventually(t, soon, "the pool that exists is not named", func() error {
+	lab.Eventually(t, timeout, "the pool that exists is not named", func() error {
 		if m := c.reason(t, l2, v1beta1.ConditionReady, "NotFound"); m != "pool gone does not exist" {
 			return errors.New(m)
 		}
@@ -157,7 +157,7 @@ func communities(t *testing.T, c *testCluster) {
 	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "the name blue stands for 64512:1 already") {
 		t.Errorf("the second object says %q", m)
 	}
-	lab.Eventually(t, soon, "the community that is known is not named", func() error {
+	lab.Eventually(t, timeout, "the community that is known is not named", func() error {
 		if m := c.reason(t, bgp, v1beta1.ConditionReady, "Invalid"); !strings.HasSuffix(m, ": red") {
 			return errors.New(m)
 		}
@@ -189,10 +189,10 @@ func peerReferences(t *testing.T, c *testCluster) {
 		t.Errorf("it says %q", m)
 	}
 	must(t, c.Create(t.Context(), &v1beta1.BFDProfile{ObjectMeta: metav1.ObjectMeta{Name: "fast"}}))
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "tor"}, Data: map[string][]byte{"other": []byte("x")}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}, Data: map[string][]byte{"other": []byte("x")}}
 	must(t, c.Create(t.Context(), secret))
 	t.Cleanup(func() { _ = c.Delete(t.Context(), secret) })
-	lab.Eventually(t, soon, "what exists is not named", func() error {
+	lab.Eventually(t, timeout, "what exists is not named", func() error {
 		if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "Secret tor has no key password" {
 			return errors.New(m)
 		}
@@ -225,7 +225,7 @@ func peerSessions(t *testing.T, c *testCluster) {
 		must(t, c.Status().Update(t.Context(), speaker))
 	}
 	want := "1 of 3 nodes have a session; n2: connect to 192.0.2.254:179: connection refused; n3: no speaker has reported from there"
-	lab.Eventually(t, soon, "the peer names the nodes that fail", func() error {
+	lab.Eventually(t, timeout, "the peer names the nodes that fail", func() error {
 		if m := c.reason(t, p, v1beta1.ConditionReady, "NotEstablished"); m != want {
 			return errors.New(m)
 		}

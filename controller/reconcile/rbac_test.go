@@ -27,15 +27,15 @@ import (
 // and nothing may be granted that it does not do.
 func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	c := newCluster(t)
-	granted := grants(t, c.apply(t, "../../config/rbac/controller.yaml", home))
+	granted := grants(t, c.apply(t, "../../config/rbac/controller.yaml", daymarkNamespace))
 	used := &requests{seen: map[string]bool{}}
 	limited := *c
 	limited.config = rest.CopyConfig(c.config)
-	limited.config.Impersonate.UserName = "system:serviceaccount:" + home + ":daymark-controller"
+	limited.config.Impersonate.UserName = "system:serviceaccount:" + daymarkNamespace + ":daymark-controller"
 	limited.config.Wrap(used.wrap)
 
 	loop := limited.start(t, func(config *Config) {
-		leader, err := NewLeader(limited.config, home, config.Log)
+		leader, err := NewLeader(limited.config, daymarkNamespace, config.Log)
 		must(t, err)
 		config.Leader = leader
 	})
@@ -58,8 +58,8 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
 	c.events(t, "web", "AddressAssigned")
-	lab.Eventually(t, soon, "there is a key for the gossip", func() error {
-		return c.Get(t.Context(), client.ObjectKey{Namespace: home, Name: v1beta1.GossipSecret}, &corev1.Secret{})
+	lab.Eventually(t, timeout, "there is a key for the gossip", func() error {
+		return c.Get(t.Context(), client.ObjectKey{Namespace: daymarkNamespace, Name: v1beta1.GossipSecret}, &corev1.Secret{})
 	})
 	loop.stop() // and the lease is given back
 
@@ -88,7 +88,7 @@ func TestPolicy_SpeakerWritesItsOwnObjectOnly(t *testing.T) {
 	must(t, err)
 	own := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	must(t, client.IgnoreAlreadyExists(speaker.Create(t.Context(), own)))
-	lab.Eventually(t, soon, "the policy is in force", func() error {
+	lab.Eventually(t, timeout, "the policy is in force", func() error {
 		err := speaker.Create(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{GenerateName: "n2-"}})
 		if err == nil {
 			return errors.New("it may write that of another")
@@ -125,7 +125,7 @@ func (c *testCluster) apply(t *testing.T, path, namespace string) []*unstructure
 				subject.(map[string]any)["namespace"] = namespace
 			}
 		}
-		lab.Eventually(t, soon, "make "+object.GetKind()+" "+object.GetName(), func() error {
+		lab.Eventually(t, timeout, "make "+object.GetKind()+" "+object.GetName(), func() error {
 			return client.IgnoreAlreadyExists(c.Create(t.Context(), object))
 		})
 		objects = append(objects, object)
@@ -155,7 +155,7 @@ func grants(t *testing.T, objects []*unstructured.Unstructured) []string {
 	return list
 }
 
-// requests are those a client made, in the words of RBAC.
+// requests are the grants that the requests of a client needed.
 type requests struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -164,7 +164,7 @@ type requests struct {
 func (r *requests) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(request *http.Request) (*http.Response, error) {
 		r.mu.Lock()
-		r.seen[inWords(request)] = true
+		r.seen[grantFor(request)] = true
 		r.mu.Unlock()
 		return next.RoundTrip(request)
 	})
@@ -175,8 +175,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip calls the function.
 func (f roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// inWords is a request as a grant has it.
-func inWords(request *http.Request) string {
+// grantFor is the grant that a request needs.
+func grantFor(request *http.Request) string {
 	parts := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
 	group := ""
 	switch {

@@ -39,7 +39,7 @@ func TestLoop_Services(t *testing.T) {
 		{"what is announced is a second condition in the same write", announced},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Cleanup(func() { c.wipe(t) })
+			t.Cleanup(func() { c.deleteAll(t) })
 			test.test(t, c)
 		})
 	}
@@ -88,7 +88,7 @@ func exhausted(t *testing.T, c *testCluster) {
 	c.events(t, "second", "PoolExhausted")
 	c.reason(t, pool, v1beta1.ConditionExhausted, "Exhausted")
 	c.pool(t, "red", "2001:db8::/64")
-	lab.Eventually(t, soon, "what is said changes, and not the reason", func() error {
+	lab.Eventually(t, timeout, "what is said changes, and not the reason", func() error {
 		if m := c.reason(t, second, v1beta1.ConditionAddressAssigned, "PoolExhausted"); !strings.Contains(m, "red") {
 			return errors.New(m)
 		}
@@ -141,7 +141,7 @@ func leaves(t *testing.T, c *testCluster) {
 	s := c.service(t, "web", annotated("example.com/mine", "stays"))
 	c.addresses(t, "web", "192.0.2.0")
 	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
-	lab.Eventually(t, soon, "our marks go", func() error {
+	lab.Eventually(t, timeout, "our marks go", func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func othersStay(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	s = c.addresses(t, "web", "192.0.2.0")
 	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
-	lab.Eventually(t, soon, "our conditions go and theirs stays", func() error {
+	lab.Eventually(t, timeout, "our conditions go and theirs stays", func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func editedByHand(t *testing.T, c *testCluster) {
 	c.addresses(t, "web", "192.0.2.0")
 	patch := `{"status":{"loadBalancer":{"ingress":[{"ip":"203.0.113.9"}]}}}`
 	must(t, c.Status().Patch(t.Context(), s, client.RawPatch(types.MergePatchType, []byte(patch))))
-	lab.Eventually(t, soon, "an address of the pool is back", func() error {
+	lab.Eventually(t, timeout, "an address of the pool is back", func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			return err
 		}
@@ -263,7 +263,7 @@ func crash(t *testing.T, c *testCluster) {
 func takesOver(t *testing.T, c *testCluster) {
 	c.pool(t, "blue", "192.0.2.0/28")
 	elected := func(config *Config) {
-		leader, err := NewLeader(c.config, home, config.Log)
+		leader, err := NewLeader(c.config, daymarkNamespace, config.Log)
 		must(t, err)
 		config.Leader = leader
 	}
@@ -297,7 +297,7 @@ func announced(t *testing.T, c *testCluster) {
 	must(t, c.Create(t.Context(), &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}))
 	c.endpoint(t, "web", "203.0.113.1")
 	loop := c.start(t)
-	lab.Eventually(t, soon, "the loop knows the pool", func() error {
+	lab.Eventually(t, timeout, "the loop knows the pool", func() error {
 		if loop.writes(t, "IPAddressPool", "success") == 0 {
 			return errors.New("not yet")
 		}
@@ -335,7 +335,7 @@ func (c *testCluster) endpoint(t *testing.T, service, addr string) {
 // events awaits Events of a Service, one for each of some reasons and no more of them.
 func (c *testCluster) events(t *testing.T, name string, reasons ...string) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("Events of %s: %v", name, reasons), func() error {
+	lab.Eventually(t, timeout, fmt.Sprintf("Events of %s: %v", name, reasons), func() error {
 		list := &eventsv1.EventList{}
 		if err := c.List(t.Context(), list, client.InNamespace("default")); err != nil {
 			return err

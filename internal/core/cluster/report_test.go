@@ -42,8 +42,11 @@ func TestReport(t *testing.T) {
 		{"that of a node that is down is left out", lb.Node{Name: "n1", Down: true}, speaker("n1", known), false, nil},
 		{"one without a Node is not", lb.Node{Name: "other"}, speaker("n1", known), true, map[string]bool{}},
 		{
-			"a session that is established", lb.Node{Name: "n1"}, speaker("n1", session("tor", v1beta1.BGPEstablished)),
-			false, map[string]bool{"tor": true},
+			"a session that is established",
+			lb.Node{Name: "n1"},
+			speaker("n1", session("tor", v1beta1.BGPEstablished)),
+			false,
+			map[string]bool{"tor": true},
 		},
 		{
 			"one of two sessions with a peer is enough", lb.Node{Name: "n1"}, speaker("n1", func(s *v1beta1.SpeakerStatus) {
@@ -52,8 +55,11 @@ func TestReport(t *testing.T) {
 			}), false, map[string]bool{"tor": true},
 		},
 		{
-			"a session that is not", lb.Node{Name: "n1"}, speaker("n1", session("tor", v1beta1.BGPActive)),
-			false, map[string]bool{"tor": false},
+			"a session that is not",
+			lb.Node{Name: "n1"},
+			speaker("n1", session("tor", v1beta1.BGPActive)),
+			false,
+			map[string]bool{"tor": false},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
