@@ -20,15 +20,15 @@ import (
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
-// kinds reads the kinds that the loop looks at.
-type kinds struct {
+// listers reads the kinds that the loop looks at.
+type listers struct {
 	services *informer.Lister[*corev1.Service, *lb.Service]
 	others   *informer.Cluster
 	lastGood informer.LastGoodObjects
 }
 
-func newKinds(informers cache.Informers) *kinds {
-	return &kinds{services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers)}
+func newListers(informers cache.Informers) *listers {
+	return &listers{services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers)}
 }
 
 // snapshot is what one pass has read.
@@ -157,7 +157,7 @@ func gossipDesired(s *snapshot, self string) gossip.Desired {
 }
 
 // read reads every store once. An error means that nothing may be changed.
-func (k *kinds) read(ctx context.Context, classes lb.Classes, options announce.Options) (*snapshot, error) {
+func (k *listers) read(ctx context.Context, classes lb.Classes, options announce.Options) (*snapshot, error) {
 	others, err := k.others.List(ctx)
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ type memory struct {
 
 // Add builds the loop into a manager, which starts it.
 func Add(m manager.Manager, cfg Config, exec Executors, reporter *Reporter) (*Loop, error) {
-	caches := newKinds(m.GetCache())
+	caches := newListers(m.GetCache())
 	l := newLoop(cfg, exec, reporter, func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) })
 	if err := cfg.Registerer.Register(l.passes); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
