@@ -140,7 +140,7 @@ var chain = []check{
 			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
 			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
 		}, ofLocalService, false,
-		func(q *query) bool { return q.endpoints.On(q.node.Name).Of(q.family).Serving == 0 },
+		func(q *query) bool { return q.endpoints.OnNode(q.node.Name).Count(q.family).Serving == 0 },
 	},
 }
 
@@ -232,7 +232,7 @@ var addressChain = []addressCheck{
 	{
 		ReasonNoEndpoint,
 		func(r *rules, a address, _ bool) bool {
-			return !r.world.Endpoints[a.service.Key].Any(lb.FamilyOf(a.addr))
+			return !r.world.Endpoints[a.service.Key].AnyServing(lb.FamilyOf(a.addr))
 		},
 		func(a address) string {
 			return fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, lb.FamilyOf(a.addr))

@@ -134,7 +134,7 @@ func (r *rules) nodeIndex(name string) int {
 
 // address looks up the pool of an address.
 func (r *rules) address(s *lb.Service, addr netip.Addr) address {
-	return address{s, addr, r.world.Pools.Of(s, addr)}
+	return address{s, addr, r.world.Pools.SourceOf(s, addr)}
 }
 
 // l2Matches are the layer-2 advertisements that announce an address.

@@ -76,7 +76,7 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 func (p *pass) prepareNodes() {
 	p.nodes = map[netip.Addr]string{}
 	for _, node := range p.world.Nodes {
-		for _, addr := range node.Own() {
+		for _, addr := range node.AllAddresses() {
 			if other := p.nodes[addr]; other == "" || node.Name < other {
 				p.nodes[addr] = node.Name
 			}

@@ -70,7 +70,7 @@ func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
 func (p *pass) mayKeep(a *Assignment, addr netip.Addr) (Address, Release) {
 	s := a.Service
 	release := func(cause Cause) (Address, Release) { return Address{}, Release{Addr: addr, Cause: cause} }
-	from := p.world.Pools.Of(s, addr)
+	from := p.world.Pools.SourceOf(s, addr)
 	if from == nil {
 		return release(NotInPool)
 	}

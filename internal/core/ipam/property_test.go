@@ -271,7 +271,7 @@ func (h *history) checkStickiness(world World, plan Plan) {
 		seen := map[lb.Family]bool{}
 		for _, addr := range heldFirst(world.Memory, s) {
 			family := lb.FamilyOf(addr)
-			from := world.Pools.Of(s, addr)
+			from := world.Pools.SourceOf(s, addr)
 			if from == nil || seen[family] || !s.Wants(family) {
 				continue
 			}

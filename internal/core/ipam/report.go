@@ -39,7 +39,7 @@ func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	gone := slices.ContainsFunc(s.Pools, func(name string) bool { return p.world.Pools.Named(name) == nil })
 	c := Cleanup{Service: s}
 	for _, addr := range s.Ingress {
-		if gone || p.world.Pools.Of(s, addr) != nil {
+		if gone || p.world.Pools.SourceOf(s, addr) != nil {
 			c.Addresses = append(c.Addresses, addr)
 		}
 	}
@@ -49,7 +49,7 @@ func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 // reportNodes fills in which addresses of the pools are nodes' own.
 func (p *pass) reportNodes() {
 	for _, node := range p.world.Nodes {
-		for _, addr := range node.Own() {
+		for _, addr := range node.AllAddresses() {
 			if from := p.world.Pools.Containing(addr); from != nil {
 				use := p.byPool[from].use
 				use.Nodes = append(use.Nodes, NodeAddress{addr, node.Name})

@@ -14,7 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Advertisement is what both kinds of advertisement have in common: which addresses, from which nodes.
+// Advertisement is what both kinds of advertisement have in common: which addresses are announced, and from which nodes.
 type Advertisement struct {
 	Name             string
 	Created          time.Time
@@ -22,7 +22,7 @@ type Advertisement struct {
 	PoolSelectors    Selectors
 	ServiceSelectors Selectors
 	NodeSelectors    Selectors
-	// Err says what is wrong with the advertisement. Such a one announces nothing new.
+	// Err says what is wrong with the object; nil when nothing is. An advertisement with an error announces nothing new.
 	Err error
 }
 
@@ -36,10 +36,10 @@ func parseAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.AdvertisementSelec
 	return a
 }
 
-// Check gives the name, and what is wrong with the object; nil when nothing is.
+// Check returns the name, and what is wrong with the object; nil when nothing is.
 func (a *Advertisement) Check() (name string, err error) { return a.Name, a.Err }
 
-// MatchesPool reports whether addresses of a pool are announced.
+// MatchesPool reports whether the advertisement announces addresses of a pool.
 func (a *Advertisement) MatchesPool(p *Pool) bool {
 	if len(a.Pools) == 0 && len(a.PoolSelectors) == 0 {
 		return true
@@ -56,17 +56,17 @@ func (a *Advertisement) CompareAge(other *Advertisement) int {
 type L2Advertisement struct {
 	Advertisement
 	Preferences []NodePreference
-	// Interfaces: names or globs; empty for every suitable one.
+	// Interfaces are names or globs; empty for every suitable interface.
 	Interfaces []string
 }
 
-// NodePreference gives weight to nodes.
+// NodePreference adds a weight to the nodes that it matches.
 type NodePreference struct {
 	Weight int
 	Nodes  Selectors
 }
 
-// ParseL2Advertisement reads a layer-2 advertisement.
+// ParseL2Advertisement parses an L2Advertisement.
 func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
 	a := &L2Advertisement{
 		Advertisement: parseAdvertisement(from.ObjectMeta, &from.Spec.AdvertisementSelectors),
@@ -85,7 +85,7 @@ func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
 	return a
 }
 
-// Weight is the sum of the preferences that match a node.
+// Weight returns the sum of the weights of the preferences that match a node.
 func (a *L2Advertisement) Weight(n *Node) int {
 	sum := 0
 	for _, preference := range a.Preferences {
@@ -96,7 +96,7 @@ func (a *L2Advertisement) Weight(n *Node) int {
 	return sum
 }
 
-// MatchesInterface reports whether an interface is named; when none is, every one matches.
+// MatchesInterface reports whether an interface matches. When the advertisement names none, every one matches.
 func (a *L2Advertisement) MatchesInterface(name string) bool {
 	return len(a.Interfaces) == 0 || slices.ContainsFunc(a.Interfaces, func(glob string) bool {
 		matched, _ := path.Match(glob, name)
@@ -107,36 +107,36 @@ func (a *L2Advertisement) MatchesInterface(name string) bool {
 // BGPAdvertisement announces addresses to routers.
 type BGPAdvertisement struct {
 	Advertisement
-	// Peers by name; empty for all.
+	// Peers are the names of BGPPeers; empty for all.
 	Peers []string
-	// Lengths in bits of the prefixes announced.
+	// AggregationLength and AggregationLengthV6 are the lengths in bits of the announced prefixes.
 	AggregationLength   int
 	AggregationLengthV6 int
-	// LocalPref and MED; nil when not set.
+	// LocalPref and MED are nil when they are not set.
 	LocalPref *uint32
 	MED       *uint32
-	// Prepend our own AS number so many more times.
+	// Prepend is how many more times our own AS number is put into the AS_PATH.
 	Prepend int
-	// Communities as written; Communities.Resolve gives their values.
+	// Communities as they are written. Aliases.Resolve returns their values.
 	Communities []string
 }
 
-// ParseBGPAdvertisement reads a BGP advertisement.
+// ParseBGPAdvertisement parses a BGPAdvertisement.
 func ParseBGPAdvertisement(from *v1beta1.BGPAdvertisement) *BGPAdvertisement {
 	spec := &from.Spec
 	return &BGPAdvertisement{
 		Advertisement:       parseAdvertisement(from.ObjectMeta, &spec.AdvertisementSelectors),
 		Peers:               spec.Peers,
-		AggregationLength:   length(spec.AggregationLength, 32),
-		AggregationLengthV6: length(spec.AggregationLengthV6, 128),
-		LocalPref:           number(spec.LocalPref),
-		MED:                 number(spec.MED),
+		AggregationLength:   valueOr(spec.AggregationLength, 32),
+		AggregationLengthV6: valueOr(spec.AggregationLengthV6, 128),
+		LocalPref:           optionalUint32(spec.LocalPref),
+		MED:                 optionalUint32(spec.MED),
 		Prepend:             int(spec.ASPathPrepend),
 		Communities:         spec.Communities,
 	}
 }
 
-// Length of the prefixes of a family.
+// Length returns the length in bits of the announced prefixes of a family.
 func (a *BGPAdvertisement) Length(family Family) int {
 	if family == IPv6 {
 		return a.AggregationLengthV6
@@ -144,19 +144,20 @@ func (a *BGPAdvertisement) Length(family Family) int {
 	return a.AggregationLength
 }
 
-// MatchesPeer reports whether a peer is told.
+// MatchesPeer reports whether the advertisement announces to a peer.
 func (a *BGPAdvertisement) MatchesPeer(name string) bool {
 	return len(a.Peers) == 0 || slices.Contains(a.Peers, name)
 }
 
-func length(given *int32, absent int) int {
+// valueOr returns a number that may be absent.
+func valueOr(given *int32, absent int) int {
 	if given == nil {
 		return absent
 	}
 	return int(*given)
 }
 
-func number(given *int64) *uint32 {
+func optionalUint32(given *int64) *uint32 {
 	if given == nil {
 		return nil
 	}

@@ -13,11 +13,11 @@ import (
 // Community is a BGP community: a standard one (RFC 1997) of two numbers, or a large one (RFC 8092) of three.
 type Community struct {
 	Large bool
-	// Parts of a standard community are in the last two places and have 16 bits each.
+	// Parts are the numbers. A standard community has the last two, of 16 bits each.
 	Parts [3]uint32
 }
 
-// String is the community as routers write it.
+// String returns the community as routers write it.
 func (c Community) String() string {
 	if c.Large {
 		return fmt.Sprintf("%d:%d:%d", c.Parts[0], c.Parts[1], c.Parts[2])
@@ -25,10 +25,10 @@ func (c Community) String() string {
 	return fmt.Sprintf("%d:%d", c.Parts[1], c.Parts[2])
 }
 
-// Value of a standard community as it stands in the attribute.
+// Value returns the four octets of a standard community as a number.
 func (c Community) Value() uint32 { return c.Parts[1]<<16 | c.Parts[2] }
 
-// Compare orders communities: standard ones first, then by their numbers.
+// Compare orders communities: the standard ones first, then by their numbers.
 func (c Community) Compare(other Community) int {
 	if c.Large != other.Large {
 		if c.Large {
@@ -39,7 +39,7 @@ func (c Community) Compare(other Community) int {
 	return cmp.Or(cmp.Compare(c.Parts[0], other.Parts[0]), cmp.Compare(c.Parts[1], other.Parts[1]), cmp.Compare(c.Parts[2], other.Parts[2]))
 }
 
-// wellKnown communities by the names of the IANA registry.
+// wellKnown are the well-known communities by their names in the IANA registry.
 var wellKnown = map[string]Community{
 	"graceful-shutdown":   {Parts: [3]uint32{0, 0xffff, 0}},   // RFC 8326
 	"accept-own":          {Parts: [3]uint32{0, 0xffff, 1}},   // RFC 7611
@@ -50,7 +50,7 @@ var wellKnown = map[string]Community{
 	"no-peer":             {Parts: [3]uint32{0, 0xffff, 0xff04}}, // RFC 3765
 }
 
-// ParseCommunity reads 64512:100, 64512:1:2 or a well-known name.
+// ParseCommunity parses 64512:100, 64512:1:2 or a well-known name.
 func ParseCommunity(text string) (Community, error) {
 	if known, ok := wellKnown[text]; ok {
 		return known, nil
@@ -74,10 +74,10 @@ func ParseCommunity(text string) (Community, error) {
 	return community, nil
 }
 
-// Aliases are the names that Community objects give.
+// Aliases are the communities by the names that Community objects give them.
 type Aliases map[string]Community
 
-// AddAliases reads a Community object into the aliases. A name that another object gave before keeps its value.
+// AddAliases adds the names of a Community object. A name that another object gave before keeps its value.
 func (a Aliases) AddAliases(from *v1beta1.Community) error {
 	for _, alias := range from.Spec.Communities {
 		value, err := ParseCommunity(alias.Value)
@@ -92,8 +92,8 @@ func (a Aliases) AddAliases(from *v1beta1.Community) error {
 	return nil
 }
 
-// Resolve gives the values of communities as an advertisement writes them, in order and without doubles. Those that
-// are not understood are left out and named in the error.
+// Resolve returns the values of communities that an advertisement names, sorted and without duplicates. The error names those
+// that are unknown; they are left out.
 func (a Aliases) Resolve(texts []string) ([]Community, error) {
 	var values []Community
 	var unknown []string

@@ -34,14 +34,14 @@ func TestParseCommunity(t *testing.T) {
 	}
 }
 
-func TestValueOfAStandardCommunityIsThatOfTheRegistry(t *testing.T) {
+func TestCommunity_ValueIsThatOfTheRegistry(t *testing.T) {
 	noExport, err := ParseCommunity("no-export")
 	if err != nil || noExport.Value() != 0xffffff01 {
 		t.Errorf("NO_EXPORT is %#x, want 0xffffff01 (RFC 1997)", noExport.Value())
 	}
 }
 
-func TestAliases(t *testing.T) {
+func TestAliases_Resolve(t *testing.T) {
 	aliases := Aliases{}
 	community := func(name, value string) *v1beta1.Community {
 		return &v1beta1.Community{Spec: v1beta1.CommunitySpec{Communities: []v1beta1.CommunityAlias{{Name: name, Value: value}}}}

@@ -11,20 +11,20 @@ import (
 // Endpoint is one endpoint of a Service.
 type Endpoint struct {
 	Addr netip.Addr
-	// Node that it is on; empty for one outside the cluster, which every node can reach and none has to itself.
+	// Node that the endpoint is on; empty for an endpoint outside the cluster.
 	Node  string
 	Ready bool
-	// Draining: terminating but still serving.
+	// Draining: the endpoint is terminating and still serves.
 	Draining bool
 }
 
-// EndpointSlice is a part of a Service's endpoints.
+// EndpointSlice is some of a Service's endpoints.
 type EndpointSlice struct {
 	Service   Key
 	Endpoints []Endpoint
 }
 
-// ParseEndpointSlice reads a slice. Slices of hosts by name have no endpoints for us.
+// ParseEndpointSlice parses an EndpointSlice. A slice of host names (FQDN) gives no endpoints.
 func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 	s := &EndpointSlice{Service: Key{from.Namespace, from.Labels[discoveryv1.LabelServiceName]}}
 	if from.AddressType == discoveryv1.AddressTypeFQDN {
@@ -35,7 +35,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 		if len(endpoint.Addresses) == 0 {
 			continue
 		}
-		// Consumers use the first address only (EndpointSlice API: the others are to be ignored).
+		// The EndpointSlice API says that consumers use the first address only.
 		addr, err := ParseAddr(endpoint.Addresses[0])
 		if err != nil {
 			continue
@@ -59,37 +59,37 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 	return s
 }
 
-// EndpointCount counts endpoints on one node, of one family.
+// EndpointCount counts the endpoints of one family on one node.
 type EndpointCount struct {
-	// Serving endpoints can take connections now.
+	// Serving endpoints accept connections now.
 	Serving int
-	// Ready are those of them that are ready: a terminating endpoint that still serves is not.
+	// Ready are those of the serving endpoints that are ready. A terminating endpoint that still serves is not ready.
 	Ready int
 }
 
-// NodeEndpoints counts the endpoints of a Service on one node that can serve.
+// NodeEndpoints counts the serving endpoints of a Service on one node.
 type NodeEndpoints struct {
 	Node string
 	IPv4 EndpointCount
 	IPv6 EndpointCount
 }
 
-// Of is the count of one family.
-func (n NodeEndpoints) Of(family Family) EndpointCount { return *n.of(family) }
+// Count returns the count of one family.
+func (n NodeEndpoints) Count(family Family) EndpointCount { return *n.count(family) }
 
-func (n *NodeEndpoints) of(family Family) *EndpointCount {
+func (n *NodeEndpoints) count(family Family) *EndpointCount {
 	if family == IPv6 {
 		return &n.IPv6
 	}
 	return &n.IPv4
 }
 
-// Endpoints are the nodes with endpoints that can serve a Service, in order of their names. An endpoint counts when it
-// is ready; when none of its family is ready anywhere, those that terminate and still serve count.
+// Endpoints are the nodes with serving endpoints of a Service, in order of their names. An endpoint counts when it is ready.
+// When no endpoint of its family is ready on any node, the terminating ones that still serve count.
 type Endpoints []NodeEndpoints
 
-// JoinEndpoints counts the endpoints of all slices of one Service. An address that stands in two slices, as it may
-// while the control plane moves it, counts once.
+// JoinEndpoints counts the endpoints in all slices of one Service. An address in two slices counts once. It may be in two while
+// the control plane moves it.
 func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 	byAddr := map[netip.Addr]Endpoint{}
 	ready := map[Family]bool{}
@@ -108,7 +108,7 @@ func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 		if !endpoint.Ready && (ready[family] || !endpoint.Draining) {
 			continue
 		}
-		count := joined.at(endpoint.Node).of(family)
+		count := joined.at(endpoint.Node).count(family)
 		count.Serving++
 		if endpoint.Ready {
 			count.Ready++
@@ -117,8 +117,8 @@ func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 	return joined
 }
 
-// On counts the endpoints on a node.
-func (e Endpoints) On(node string) NodeEndpoints {
+// OnNode returns the counts of a node.
+func (e Endpoints) OnNode(node string) NodeEndpoints {
 	if node == "" {
 		return NodeEndpoints{}
 	}
@@ -128,9 +128,9 @@ func (e Endpoints) On(node string) NodeEndpoints {
 	return NodeEndpoints{Node: node}
 }
 
-// Any reports whether an endpoint of a family can serve anywhere.
-func (e Endpoints) Any(family Family) bool {
-	return slices.ContainsFunc(e, func(n NodeEndpoints) bool { return n.Of(family).Serving > 0 })
+// AnyServing reports whether any node has a serving endpoint of a family.
+func (e Endpoints) AnyServing(family Family) bool {
+	return slices.ContainsFunc(e, func(n NodeEndpoints) bool { return n.Count(family).Serving > 0 })
 }
 
 func (e Endpoints) find(node string) (int, bool) {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -79,30 +78,5 @@ func TestParseEndpointSlice(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.Endpoints, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestParseNode(t *testing.T) {
-	node := ParseNode(&corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "n1", Labels: map[string]string{corev1.LabelNodeExcludeBalancers: ""}, Annotations: map[string]string{"daymark.io/drain": "true"},
-		},
-		Spec: corev1.NodeSpec{Unschedulable: true, Taints: []corev1.Taint{{Key: corev1.TaintNodeOutOfService}}},
-		Status: corev1.NodeStatus{
-			Conditions: []corev1.NodeCondition{{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue}},
-			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeHostName, Address: "n1"},
-				{Type: corev1.NodeInternalIP, Address: "192.0.2.11"},
-				{Type: corev1.NodeInternalIP, Address: "2001:db8::11"},
-			},
-		},
-	})
-	if !node.Excluded || !node.Draining || !node.Unschedulable || !node.OutOfService || !node.NetworkUnavailable {
-		t.Errorf("something against the node is not seen: %+v", node)
-	}
-	for family, want := range map[Family]string{IPv4: "192.0.2.11", IPv6: "2001:db8::11"} {
-		if got, ok := node.Address(family); !ok || got.String() != want {
-			t.Errorf("%s address %s, want %s", family, got, want)
-		}
 	}
 }

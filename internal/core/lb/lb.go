@@ -1,10 +1,10 @@
-// Package lb is the vocabulary that controller, speaker and CLI share: Services, pools, advertisements, peers, nodes and
-// endpoints as values that cannot be wrong, parsed once from API objects, with netip addresses and enums instead of
-// strings. Its one job is that parsing. It refuses to decide anything: which address a Service gets is internal/core/ipam's
-// business, who announces it internal/core/announce's. It is pure: no I/O, no clock.
+// Package lb has the values that controller, speaker and command line share: Services, pools, advertisements, peers, nodes and
+// endpoints. Its one job is to parse them once from API objects, into netip addresses and enums instead of strings. It refuses
+// to decide anything: internal/core/ipam decides which address a Service gets, internal/core/announce who announces it. It is
+// pure: no I/O, no clock.
 //
-// A parser never fails silently and never takes anything else down: what is wrong with an object comes back as an
-// error in words that fits into a condition of that object.
+// A parser never hides a mistake, and a mistake in one object never affects another one. The error in the parsed value has a
+// text for a condition of that object.
 package lb
 
 import (
@@ -17,7 +17,7 @@ import (
 // Key names a namespaced object.
 type Key struct{ Namespace, Name string }
 
-// String is the key as people write it: namespace/name.
+// String returns namespace/name.
 func (k Key) String() string { return k.Namespace + "/" + k.Name }
 
 // Compare orders keys by namespace, then name.
@@ -34,7 +34,7 @@ const (
 	IPv6 Family = 6
 )
 
-// String is the family's name as Kubernetes writes it.
+// String returns the family's name as Kubernetes writes it.
 func (f Family) String() string {
 	if f == IPv6 {
 		return "IPv6"
@@ -42,7 +42,7 @@ func (f Family) String() string {
 	return "IPv4"
 }
 
-// FamilyOf tells the family of an address. IPv4 addresses mapped into IPv6 are IPv4.
+// FamilyOf returns the family of an address. An IPv4 address mapped into IPv6 is IPv4.
 func FamilyOf(addr netip.Addr) Family {
 	if addr.Unmap().Is4() {
 		return IPv4
@@ -50,7 +50,7 @@ func FamilyOf(addr netip.Addr) Family {
 	return IPv6
 }
 
-// Strings writes values as people read them, for a list in a message.
+// Strings returns the texts of some values, for a list in a message.
 func Strings[T fmt.Stringer](values []T) []string {
 	texts := make([]string, len(values))
 	for i, value := range values {

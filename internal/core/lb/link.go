@@ -9,13 +9,13 @@ import (
 type Link struct {
 	Name  string
 	Index int
-	// Up: administratively up and with a carrier.
+	// Up: the interface is administratively up and has a carrier.
 	Up bool
-	// MAC address; empty on links that have none of the Ethernet kind.
+	// MAC address; empty when the interface has no Ethernet address.
 	MAC string
-	// Enslaved: a member of a bridge or bond, whose master speaks for it.
+	// Enslaved: the interface belongs to a bridge or bond, which is used in its place.
 	Enslaved bool
-	// Loopback or otherwise without neighbours to answer (point to point, NOARP).
+	// NoARP: the interface has no neighbors to answer, as a loopback or point-to-point interface or one with the flag NOARP.
 	NoARP bool
 	// Addresses with the length of their on-link prefix.
 	Addresses []netip.Prefix

@@ -10,7 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Node is what Daymark needs to know of a Node.
+// Node is what Daymark reads from a Node.
 type Node struct {
 	Name        string
 	UID         types.UID
@@ -18,24 +18,24 @@ type Node struct {
 	Annotations map[string]string
 	// Addresses of type InternalIP.
 	Addresses []netip.Addr
-	// External are the addresses of type ExternalIP that are not in Addresses too.
+	// External are the addresses of type ExternalIP that are not in Addresses.
 	External []netip.Addr
 
-	// Unschedulable: cordoned.
+	// Unschedulable: the node is cordoned.
 	Unschedulable bool
-	// Down: the control plane has not heard of the node for a while, or the node says that it is not ready.
+	// Down: the condition Ready is not True. The control plane has not heard from the node for some time, or the node says so.
 	Down bool
-	// NetworkUnavailable: the condition of that name is True.
+	// NetworkUnavailable: the condition NetworkUnavailable is True.
 	NetworkUnavailable bool
-	// Excluded: the label node.kubernetes.io/exclude-from-external-load-balancers is there.
+	// Excluded: the node has the label node.kubernetes.io/exclude-from-external-load-balancers.
 	Excluded bool
-	// OutOfService: the taint node.kubernetes.io/out-of-service is there.
+	// OutOfService: the node has the taint node.kubernetes.io/out-of-service.
 	OutOfService bool
 	// Draining: the annotation daymark.io/drain is "true".
 	Draining bool
 }
 
-// ParseNode reads a Node.
+// ParseNode parses a Node.
 func ParseNode(from *corev1.Node) *Node {
 	n := &Node{
 		Name:          from.Name,
@@ -60,7 +60,7 @@ func ParseNode(from *corev1.Node) *Node {
 	for _, address := range from.Status.Addresses {
 		addr, err := ParseAddr(address.Address)
 		switch {
-		case err != nil: // a name
+		case err != nil: // a host name
 		case address.Type == corev1.NodeInternalIP:
 			n.Addresses = append(n.Addresses, addr)
 		case address.Type == corev1.NodeExternalIP:
@@ -71,10 +71,10 @@ func ParseNode(from *corev1.Node) *Node {
 	return n
 }
 
-// Own are all addresses of the node: none of them may be given to a Service.
-func (n *Node) Own() []netip.Addr { return slices.Concat(n.Addresses, n.External) }
+// AllAddresses returns all addresses of the node. None of them may be given to a Service.
+func (n *Node) AllAddresses() []netip.Addr { return slices.Concat(n.Addresses, n.External) }
 
-// Address is the node's first InternalIP of a family.
+// Address returns the node's first InternalIP of a family; false when there is none.
 func (n *Node) Address(family Family) (netip.Addr, bool) {
 	for _, addr := range n.Addresses {
 		if FamilyOf(addr) == family {

@@ -10,7 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// SecretKey names a value in a Secret of Daymark's namespace.
+// SecretKey names a value of a Secret in Daymark's namespace.
 type SecretKey struct{ Name, Key string }
 
 // Peer is a router that nodes announce addresses to.
@@ -19,11 +19,11 @@ type Peer struct {
 	Created time.Time
 
 	MyASN uint32
-	// PeerASN; 0 when the peer's own word is taken, as Dynamic says.
+	// PeerASN is the expected AS number; 0 when Dynamic is set.
 	PeerASN uint32
-	// Dynamic: internal or external; empty when PeerASN is given.
+	// Dynamic accepts the AS number in the peer's OPEN message: internal or external; empty when PeerASN is set.
 	Dynamic v1beta1.ASNType
-	// LocalASN shown in place of MyASN; 0 for none.
+	// LocalASN is sent in place of MyASN; 0 for none.
 	LocalASN uint32
 
 	// Exactly one of Address, Interface, GatewayFamily and NodeAnnotation says where the peer is.
@@ -40,22 +40,22 @@ type Peer struct {
 	KeepaliveTime time.Duration
 	ConnectTime   time.Duration
 
-	// Password; nil for none.
+	// Password is where the password is; nil for none.
 	Password    *SecretKey
 	MultiHop    bool
 	TTLSecurity bool
 	BFDProfile  string
-	// RestartTime of graceful restart; 0 when it is off.
+	// RestartTime of graceful restart; 0 when graceful restart is off.
 	RestartTime   time.Duration
 	Families      []Family
 	VRF           string
 	NodeSelectors Selectors
 
-	// Err says what is wrong with the peer. Sessions with such a one are left as they are.
+	// Err says what is wrong with the object; nil when nothing is. The sessions of a peer with an error are left as they are.
 	Err error
 }
 
-// ParsePeer reads a BGPPeer.
+// ParsePeer parses a BGPPeer.
 func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 	spec := &from.Spec
 	p := &Peer{
@@ -93,13 +93,13 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 	return p
 }
 
-// Check gives the name, and what is wrong with the object; nil when nothing is.
+// Check returns the name, and what is wrong with the object; nil when nothing is.
 func (p *Peer) Check() (name string, err error) { return p.Name, p.Err }
 
 // ComparePeers orders peers by name.
 func ComparePeers(a, b *Peer) int { return strings.Compare(a.Name, b.Name) }
 
-// External reports whether the session is between two AS numbers, as far as the configuration tells.
+// External reports whether the configuration says that the session is between two autonomous systems.
 func (p *Peer) External() bool {
 	return p.Dynamic == v1beta1.ASNExternal || p.Dynamic == "" && p.PeerASN != p.MyASN
 }
@@ -118,7 +118,7 @@ func parseFamily(from v1beta1.AddressFamily) Family {
 	return IPv4
 }
 
-// optionalAddr reads an address that may be absent, and keeps the first of several errors.
+// optionalAddr parses an address that may be absent. It returns the error before it, if there is one.
 func optionalAddr(text string, before error) (netip.Addr, error) {
 	if text == "" {
 		return netip.Addr{}, before
@@ -137,7 +137,7 @@ type BFDProfile struct {
 	Passive          bool
 }
 
-// ParseBFDProfile reads a BFD profile.
+// ParseBFDProfile parses a BFDProfile.
 func ParseBFDProfile(from *v1beta1.BFDProfile) *BFDProfile {
 	milliseconds := func(given int32) time.Duration { return time.Duration(cmp.Or(given, 300)) * time.Millisecond }
 	return &BFDProfile{

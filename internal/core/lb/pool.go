@@ -15,34 +15,35 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Pool is a set of addresses and who may have one.
+// Pool is a set of addresses, and which Services may have one.
 type Pool struct {
 	Name    string
 	Created time.Time
 	Labels  map[string]string
 
-	// Ranges of the pool, merged; the excluded addresses are not taken out.
+	// Ranges of the pool, merged. They include the excluded addresses.
 	Ranges []Range
-	// Exclude, merged.
+	// Exclude are the excluded ranges, merged.
 	Exclude       []Range
 	AutoAssign    bool
 	AvoidBuggyIPs bool
 	Drain         bool
 	ReuseDelay    time.Duration
 
-	// Priority: lower goes first, 0 last.
+	// Priority: the lowest number comes first, and 0 comes last.
 	Priority           int32
 	Namespaces         []string
 	NamespaceSelectors Selectors
 	ServiceSelectors   Selectors
-	// MaxPerNamespace; 0 for no limit.
+	// MaxPerNamespace is how many addresses the Services of a namespace may hold; 0 for no limit.
 	MaxPerNamespace int
 
-	// Err says what is wrong with the pool. Such a pool gives nothing, and what it gave is left alone.
+	// Err says what is wrong with the object; nil when nothing is. A pool with an error gives nothing, and Services keep what it
+	// gave.
 	Err error
 }
 
-// ParsePool reads a pool. What cannot be read is in Err; the rest is there all the same.
+// ParsePool parses an IPAddressPool. What cannot be parsed is in Err, and everything else in its field.
 func ParsePool(from *v1beta1.IPAddressPool) *Pool {
 	spec := &from.Spec
 	p := &Pool{
@@ -70,10 +71,10 @@ func ParsePool(from *v1beta1.IPAddressPool) *Pool {
 	return p
 }
 
-// Check gives the name, and what is wrong with the object; nil when nothing is.
+// Check returns the name, and what is wrong with the object; nil when nothing is.
 func (p *Pool) Check() (name string, err error) { return p.Name, p.Err }
 
-// Contains reports whether an address is in the pool's ranges and not excluded.
+// Contains reports whether an address is in the ranges of the pool and not excluded.
 func (p *Pool) Contains(addr netip.Addr) bool {
 	return Containing(p.Ranges, addr) >= 0 && Containing(p.Exclude, addr) < 0
 }
@@ -86,7 +87,7 @@ func (p *Pool) ServesNamespace(namespace string, labels map[string]string) bool 
 	return slices.Contains(p.Namespaces, namespace) || p.NamespaceSelectors.MatchAny(labels)
 }
 
-// ComparePoolAge orders pools, the older first: where two overlap, the first one has the address.
+// ComparePoolAge orders pools, the older first. An address in two pools belongs to the older.
 func ComparePoolAge(a, b *Pool) int {
 	return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name))
 }
@@ -96,16 +97,16 @@ type Reservation struct {
 	Name    string
 	Created time.Time
 	Ranges  []Range
-	// Service that the addresses are kept for; empty when Selector says it.
+	// Service that the addresses are kept for; empty when Namespace and Selector are used.
 	Service Key
 	// Namespace and Selector of the Services that the addresses are kept for.
 	Namespace string
 	Selector  labels.Selector
-	// Err says what is wrong with the reservation. Such a one keeps nothing.
+	// Err says what is wrong with the object; nil when nothing is. A reservation with an error keeps nothing.
 	Err error
 }
 
-// ParseReservation reads a reservation.
+// ParseReservation parses an IPReservation.
 func ParseReservation(from *v1beta1.IPReservation) *Reservation {
 	spec := &from.Spec
 	r := &Reservation{Name: from.Name, Created: from.CreationTimestamp.Time, Namespace: spec.Namespace}
@@ -133,7 +134,7 @@ func (r *Reservation) For(s *Service) bool {
 	return r.Namespace == s.Key.Namespace && r.Selector != nil && r.Selector.Matches(labels.Set(s.Labels))
 }
 
-// parseRanges reads a list of ranges; field names it in errors. What can be read comes back beside an error.
+// parseRanges parses a list of ranges. The error names the field. The ranges that can be parsed are returned with the error.
 func parseRanges(field string, from []v1beta1.AddressRange) ([]Range, error) {
 	var ranges []Range
 	var errs []error

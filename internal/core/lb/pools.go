@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// Pools is all pools of a cluster, indexed: which one an address belongs to costs a logarithm of their number. It is
-// made once for a set of pools and never changes.
+// Pools is all pools of a cluster, with an index that finds the pool of an address in logarithmic time. It never changes.
 type Pools struct {
-	// byAge, the older first; the numbers of the territory are places in it.
-	byAge     []*Pool
-	byName    map[string]*Pool
-	territory *RangeOwners
-	shares    [][]Range
+	// byAge are the pools, the older first. owners and shares refer to them by their places in this list.
+	byAge  []*Pool
+	byName map[string]*Pool
+	owners *RangeOwners
+	shares [][]Range
 }
 
-// NewPools indexes pools, which are given in any order.
+// NewPools indexes pools, given in any order.
 func NewPools(pools []*Pool) *Pools {
 	p := &Pools{byAge: slices.SortedFunc(slices.Values(pools), ComparePoolAge), byName: make(map[string]*Pool, len(pools))}
 	claims := make([][]Range, len(p.byAge))
@@ -26,19 +25,19 @@ func NewPools(pools []*Pool) *Pools {
 		p.byName[pool.Name] = pool
 		claims[i] = Subtract(pool.Ranges, pool.Exclude)
 	}
-	p.territory = NewRangeOwners(claims)
-	p.shares = p.territory.Shares(len(p.byAge))
+	p.owners = NewRangeOwners(claims)
+	p.shares = p.owners.Shares(len(p.byAge))
 	return p
 }
 
-// Named finds a pool; nil when there is none of that name.
+// Named returns the pool of a name; nil when there is none.
 func (p *Pools) Named(name string) *Pool { return p.byName[name] }
 
-// ByAge lists the pools, the older first. Do not change the list.
+// ByAge returns the pools, the older first. Do not change the list.
 func (p *Pools) ByAge() []*Pool { return p.byAge }
 
-// ByPriority lists the pools in the order in which they are asked for an address: the lowest priority number first and
-// those without one last, then by name.
+// ByPriority returns the pools in the order in which they are tried: the lowest priority number first, those without one last,
+// then by name.
 func (p *Pools) ByPriority() []*Pool {
 	rank := func(pool *Pool) int32 {
 		if pool.Priority == 0 {
@@ -51,18 +50,18 @@ func (p *Pools) ByPriority() []*Pool {
 	})
 }
 
-// Containing finds the pool that has an address, the oldest where several name it; nil when none does.
+// Containing returns the pool that an address belongs to, the oldest when several contain it; nil when none does.
 func (p *Pools) Containing(addr netip.Addr) *Pool {
-	if owner := p.territory.Owner(addr); owner >= 0 {
+	if owner := p.owners.Owner(addr); owner >= 0 {
 		return p.byAge[owner]
 	}
 	return nil
 }
 
-// Of finds the pool that an address of a Service belongs to, nil when there is none: the one that the Service names as
-// its source as long as it contains the address or cannot be read at the moment, for what such a pool gave stays; else
-// the one that has the address.
-func (p *Pools) Of(s *Service, addr netip.Addr) *Pool {
+// SourceOf returns the pool that an address of a Service comes from; nil when there is none. It is the pool that the Service
+// names as its source, if that contains the address or cannot be read at the moment: a Service keeps what such a pool gave. Else
+// it is the pool that the address belongs to.
+func (p *Pools) SourceOf(s *Service, addr netip.Addr) *Pool {
 	var unreadable *Pool
 	for _, name := range s.Pools {
 		pool := p.byName[name]
@@ -77,14 +76,15 @@ func (p *Pools) Of(s *Service, addr netip.Addr) *Pool {
 	return cmp.Or(unreadable, p.Containing(addr))
 }
 
-// Shares lists, for each pool in order of age, the ranges it has: its own without those excluded or of an older pool.
+// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an older
+// pool.
 func (p *Pools) Shares() [][]Range { return p.shares }
 
-// Overlaps lists the pairs of pools that name an address both: the one that has it, then the other.
+// Overlaps returns the pairs of pools that both contain an address, the pool that it belongs to first.
 func (p *Pools) Overlaps() [][2]*Pool {
-	pairs := make([][2]*Pool, 0, len(p.territory.Overlaps()))
-	for _, rivals := range p.territory.Overlaps() {
-		pairs = append(pairs, [2]*Pool{p.byAge[rivals[0]], p.byAge[rivals[1]]})
+	pairs := make([][2]*Pool, 0, len(p.owners.Overlaps()))
+	for _, pair := range p.owners.Overlaps() {
+		pairs = append(pairs, [2]*Pool{p.byAge[pair[0]], p.byAge[pair[1]]})
 	}
 	return pairs
 }

@@ -23,7 +23,7 @@ func testPool(name string, born int64, priority int32, addresses string, exclude
 	return p
 }
 
-func TestPoolsOf(t *testing.T) {
+func TestPools_SourceOf(t *testing.T) {
 	broken := testPool("broken", 1, 0, "192.0.2.240")
 	broken.Err, broken.Ranges = errors.New("cannot be read"), nil
 	pools := NewPools([]*Pool{
@@ -46,7 +46,7 @@ func TestPoolsOf(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if pool := pools.Of(&Service{Pools: test.source}, netip.MustParseAddr(test.addr)); pool != nil {
+			if pool := pools.SourceOf(&Service{Pools: test.source}, netip.MustParseAddr(test.addr)); pool != nil {
 				got = pool.Name
 			}
 			if got != test.want {
@@ -56,7 +56,7 @@ func TestPoolsOf(t *testing.T) {
 	}
 }
 
-func TestPoolsByPriority(t *testing.T) {
+func TestPools_ByPriority(t *testing.T) {
 	pools := NewPools([]*Pool{
 		testPool("none", 1, 0, "192.0.2.1"), testPool("b", 2, 20, "192.0.2.2"), testPool("c", 3, 10, "192.0.2.3"), testPool("a", 4, 20, "192.0.2.4"),
 	})
@@ -69,7 +69,7 @@ func TestPoolsByPriority(t *testing.T) {
 	}
 }
 
-func TestPoolsOverlaps(t *testing.T) {
+func TestPools_Overlaps(t *testing.T) {
 	pools := NewPools([]*Pool{
 		testPool("young", 3, 0, "192.0.2.8-192.0.2.23"), testPool("old", 2, 0, "192.0.2.0-192.0.2.15"), testPool("far", 1, 0, "203.0.113.0/24"),
 		testPool("apart", 4, 0, "192.0.2.0-192.0.2.30", "192.0.2.0-192.0.2.23"),

@@ -14,8 +14,8 @@ import (
 // Range is a block of addresses of one family; both ends belong to it.
 type Range struct{ From, To netip.Addr }
 
-// ParseRange reads a CIDR prefix, a range a-b, or a single address. A prefix with bits set after its length means the
-// whole block, as people write it.
+// ParseRange parses a CIDR prefix, a range a-b, or a single address. A prefix with bits set after its length means the whole
+// block.
 func ParseRange(text string) (Range, error) {
 	text = strings.TrimSpace(text)
 	if from, to, ok := strings.Cut(text, "-"); ok {
@@ -53,7 +53,7 @@ func parseEnds(text, from, to string) (Range, error) {
 	return Range{first, last}, nil
 }
 
-// ParseAddr reads an address without a zone; an IPv4 address mapped into IPv6 becomes IPv4.
+// ParseAddr parses an address without a zone. An IPv4 address mapped into IPv6 becomes IPv4.
 func ParseAddr(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(strings.TrimSpace(text))
 	if err != nil {
@@ -65,7 +65,7 @@ func ParseAddr(text string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// RangeOf is the block of addresses under a prefix.
+// RangeOf returns the addresses of a prefix.
 func RangeOf(prefix netip.Prefix) Range {
 	r := netipx.RangeOfPrefix(netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()))
 	return Range{r.From(), r.To()}
@@ -81,7 +81,7 @@ func (r Range) Overlaps(other Range) bool {
 	return r.From.Is4() == other.From.Is4() && !r.To.Less(other.From) && !other.To.Less(r.From)
 }
 
-// String writes the range as a prefix or address where it is one, else as a-b.
+// String returns the range as a prefix or an address if it is one, else as a-b.
 func (r Range) String() string {
 	if r.From == r.To {
 		return r.From.String()
@@ -92,7 +92,7 @@ func (r Range) String() string {
 	return r.From.String() + "-" + r.To.String()
 }
 
-// Merge sorts ranges, IPv4 first, and joins those that overlap or touch.
+// Merge returns the ranges sorted, IPv4 first, with those joined that overlap or touch.
 func Merge(ranges []Range) []Range {
 	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b Range) int {
 		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To))
@@ -113,7 +113,7 @@ func Merge(ranges []Range) []Range {
 	return merged
 }
 
-// Subtract takes the addresses of the second list out of the first. Both are merged lists, and so is the result.
+// Subtract returns the addresses of the first list that are not in the second. Both are merged lists, and so is the result.
 func Subtract(ranges, holes []Range) []Range {
 	if len(holes) == 0 {
 		return ranges
@@ -125,7 +125,7 @@ func Subtract(ranges, holes []Range) []Range {
 	return rest
 }
 
-// appendRest appends what holes leave of a range; the first hole is the first that may touch it.
+// appendRest appends the parts of a range that are in no hole. The first hole is the first one that may touch the range.
 func appendRest(rest []Range, r Range, holes []Range) []Range {
 	for _, hole := range holes {
 		if !r.Overlaps(hole) {
@@ -142,7 +142,7 @@ func appendRest(rest []Range, r Range, holes []Range) []Range {
 	return append(rest, r)
 }
 
-// Intersect gives the addresses that two merged lists have in common, as a merged list.
+// Intersect returns the addresses that are in both merged lists, as a merged list.
 func Intersect(ranges, others []Range) []Range {
 	var common []Range
 	for _, r := range ranges {
@@ -163,13 +163,13 @@ func Intersect(ranges, others []Range) []Range {
 	return common
 }
 
-// firstEndingFrom finds the first range of a merged list that does not end before an address.
+// firstEndingFrom returns the place of the first range of a merged list that does not end before an address.
 func firstEndingFrom(ranges []Range, addr netip.Addr) int {
 	i, _ := slices.BinarySearchFunc(ranges, addr, func(r Range, addr netip.Addr) int { return r.To.Compare(addr) })
 	return i
 }
 
-// Containing finds the range of a merged list that an address belongs to, in logarithmic time; -1 when there is none.
+// Containing returns the place of the range of a merged list that contains an address, in logarithmic time; -1 when none does.
 func Containing(ranges []Range, addr netip.Addr) int {
 	i := firstEndingFrom(ranges, addr)
 	if i < len(ranges) && ranges[i].Contains(addr) {
@@ -178,7 +178,7 @@ func Containing(ranges []Range, addr netip.Addr) int {
 	return -1
 }
 
-// Size is the number of addresses in ranges that do not overlap. An IPv6 prefix has more than any integer type holds.
+// Size returns the number of addresses in ranges that do not overlap. No integer type has room for that of an IPv6 prefix.
 func Size(ranges []Range) *big.Int {
 	total := new(big.Int)
 	var from, size big.Int

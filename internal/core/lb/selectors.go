@@ -7,10 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// Selectors is a list of label selectors of which one must match. An empty list matches everything.
+// Selectors is a list of label selectors of which at least one must match. An empty list matches everything.
 type Selectors []labels.Selector
 
-// Match reports whether one of the selectors matches, or there is none.
+// Match reports whether one of the selectors matches, or the list is empty.
 func (s Selectors) Match(set map[string]string) bool { return len(s) == 0 || s.MatchAny(set) }
 
 // MatchAny reports whether one of the selectors matches.
@@ -23,7 +23,7 @@ func (s Selectors) MatchAny(set map[string]string) bool {
 	return false
 }
 
-// parseSelectors reads a list of label selectors; field names it in errors.
+// parseSelectors parses a list of label selectors. The error names the field.
 func parseSelectors(field string, from []metav1.LabelSelector) (Selectors, error) {
 	selectors := make(Selectors, 0, len(from))
 	for i := range from {

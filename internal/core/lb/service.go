@@ -21,10 +21,10 @@ type Port struct {
 	Number   uint16
 }
 
-// String is the port as people write it: 80/TCP.
+// String returns the port in the form 80/TCP.
 func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Protocol) }
 
-// FamilyPolicy says how many families a Service wants.
+// FamilyPolicy is spec.ipFamilyPolicy.
 type FamilyPolicy uint8
 
 // The family policies of Kubernetes.
@@ -34,7 +34,7 @@ const (
 	RequireDualStack
 )
 
-// Service is what Daymark needs to know of a Service of any type.
+// Service is what Daymark reads from a Service of any type.
 type Service struct {
 	Key     Key
 	UID     types.UID
@@ -53,27 +53,27 @@ type Service struct {
 	Local bool
 	// Selector of the Service's pods.
 	Selector map[string]string
-	// HealthCheckNodePort; 0 when there is none.
+	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
 	HealthCheckNodePort uint16
 	// PublishNotReady: endpoints that are not ready count as ready.
 	PublishNotReady bool
 
-	// Requested addresses, in the order given. Valid only when RequestError is nil.
+	// Requested addresses, in the given order; nil when RequestError is not nil.
 	Requested []netip.Addr
 	// RequestedPools in order of preference.
 	RequestedPools []string
-	// SharingKey; empty when the Service does not share.
+	// SharingKey is the value of the annotation allow-shared-ip; empty when the Service does not share.
 	SharingKey string
-	// RequestError says what is wrong with what the Service asks for.
+	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
-	// Ingress is the addresses in status.loadBalancer, in their order.
+	// Ingress are the addresses in status.loadBalancer, in their order.
 	Ingress []netip.Addr
-	// Pools is what annotation daymark.io/pool says: where the addresses in Ingress came from.
+	// Pools are the pools that the addresses in Ingress come from, as the annotation daymark.io/pool says.
 	Pools []string
 }
 
-// ParseService reads a Service. What is wrong with its requests is in RequestError; the rest the API server has checked.
+// ParseService parses a Service. RequestError says what is wrong with its request; the API server has checked everything else.
 func ParseService(from *corev1.Service) *Service {
 	s := &Service{
 		Key:                 Key{from.Namespace, from.Name},
@@ -85,24 +85,24 @@ func ParseService(from *corev1.Service) *Service {
 		Selector:            from.Spec.Selector,
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
-		Pools:               list(from.Annotations[v1beta1.AnnotationPool]),
+		Pools:               splitList(from.Annotations[v1beta1.AnnotationPool]),
 	}
 	if from.Spec.LoadBalancerClass != nil {
 		s.Class = *from.Spec.LoadBalancerClass
 	}
 	s.Families, s.Policy = families(from)
 	for _, port := range from.Spec.Ports {
-		s.Ports = append(s.Ports, Port{port.Protocol, uint16(port.Port)}) //nolint:gosec // as above
+		s.Ports = append(s.Ports, Port{port.Protocol, uint16(port.Port)}) //nolint:gosec // the API server keeps ports within 16 bits
 	}
 	for _, ingress := range from.Status.LoadBalancer.Ingress {
-		// An address that does not parse was not written by us; it is not ours to keep.
+		// Daymark did not write an address that cannot be parsed.
 		if addr, err := ParseAddr(ingress.IP); err == nil {
 			s.Ingress = append(s.Ingress, addr)
 		}
 	}
 	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP)
 	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)
-	s.SharingKey, s.RequestedPools = sharing.value, list(pools.value)
+	s.SharingKey, s.RequestedPools = sharing.value, splitList(pools.value)
 	requested, requestedErr := requested(from)
 	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError == nil {
 		s.Requested = requested
@@ -110,7 +110,7 @@ func ParseService(from *corev1.Service) *Service {
 	return s
 }
 
-// Wants reports whether the Service has a family in its list.
+// Wants reports whether the Service has a family in spec.ipFamilies.
 func (s *Service) Wants(family Family) bool { return slices.Contains(s.Families, family) }
 
 func families(from *corev1.Service) ([]Family, FamilyPolicy) {
@@ -137,14 +137,14 @@ func families(from *corev1.Service) ([]Family, FamilyPolicy) {
 	}
 }
 
-// requested reads the addresses a Service asks for: by annotation, by its alias, or by the older spec.loadBalancerIP.
+// requested returns the addresses that a Service requests: by the annotation, its alias, or spec.loadBalancerIP.
 func requested(from *corev1.Service) ([]netip.Addr, error) {
 	given, err := annotation(from, v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs)
 	if err != nil {
 		return nil, err
 	}
 	var addrs []netip.Addr
-	for _, text := range list(given.value) {
+	for _, text := range splitList(given.value) {
 		addr, err := ParseAddr(text)
 		if err != nil {
 			return nil, fmt.Errorf("annotation %s: %w", given.key, err)
@@ -169,26 +169,26 @@ func requested(from *corev1.Service) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// setting is what an annotation says, and which one it was.
-type setting struct{ key, value string }
+// annotationValue is the value of an annotation, with the key under which it was found.
+type annotationValue struct{ key, value string }
 
-// annotation reads our own annotation, or the alias where ours is absent. Where both are there they must say the same; ours
-// comes back beside the error.
-func annotation(from *corev1.Service, own, alias string) (setting, error) {
+// annotation returns the value of our own annotation, or that of the alias when ours is absent. If both exist with different
+// values it returns ours and an error.
+func annotation(from *corev1.Service, own, alias string) (annotationValue, error) {
 	ours, present := from.Annotations[own]
 	theirs, both := from.Annotations[alias]
 	switch {
 	case !present:
-		return setting{alias, strings.TrimSpace(theirs)}, nil
-	case both && !slices.Equal(canonical(ours), canonical(theirs)):
-		return setting{own, strings.TrimSpace(ours)}, fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
+		return annotationValue{alias, strings.TrimSpace(theirs)}, nil
+	case both && !slices.Equal(canonicalList(ours), canonicalList(theirs)):
+		return annotationValue{own, strings.TrimSpace(ours)}, fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
 	}
-	return setting{own, strings.TrimSpace(ours)}, nil
+	return annotationValue{own, strings.TrimSpace(ours)}, nil
 }
 
-// canonical is a list with every address in it written in one way.
-func canonical(text string) []string {
-	items := list(text)
+// canonicalList returns the items of a list, with every address in its canonical form.
+func canonicalList(text string) []string {
+	items := splitList(text)
 	for i, item := range items {
 		if addr, err := ParseAddr(item); err == nil {
 			items[i] = addr.String()
@@ -197,8 +197,8 @@ func canonical(text string) []string {
 	return items
 }
 
-// list splits a list at its commas.
-func list(text string) []string {
+// splitList splits a text at its commas and drops empty items.
+func splitList(text string) []string {
 	var items []string
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {
@@ -208,20 +208,20 @@ func list(text string) []string {
 	return items
 }
 
-// Classes says which Services are ours.
+// Classes says which Services Daymark serves.
 type Classes struct {
-	// Name is the class we serve.
+	// Name is the class that Daymark serves.
 	Name string
-	// Classless: Services without a class are ours too.
+	// Classless: Daymark serves Services without a class, too.
 	Classless bool
 }
 
-// Ours reports whether a Service is of type LoadBalancer and of a class that we serve.
+// Ours reports whether a Service is of type LoadBalancer and of a class that Daymark serves.
 func (c Classes) Ours(s *Service) bool {
 	return s.LoadBalancer && (s.Class == c.Name || s.Class == "" && c.Classless)
 }
 
-// Validate says in words what is wrong with the class's name.
+// Validate returns what is wrong with the name of the class; nil when nothing is.
 func (c Classes) Validate() error {
 	if c.Name == "" {
 		return errors.New("--load-balancer-class must not be empty")

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestRequestsOfAService(t *testing.T) {
+func TestParseService_Requests(t *testing.T) {
 	const (
 		ips, ipsAlias       = "daymark.io/load-balancer-ips", "metallb.io/loadBalancerIPs"
 		pool, poolAlias     = "daymark.io/address-pool", "metallb.io/address-pool"
