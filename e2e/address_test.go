@@ -61,7 +61,7 @@ func TestAddresses_ExhaustedPoolServesWhoWaitsFirst(t *testing.T) {
 	if !strings.Contains(words, "one") {
 		t.Errorf("%q does not name the pool", words)
 	}
-	lab.Eventually(t, soon, "there is an Event that says so", func() error {
+	lab.Eventually(t, waitTimeout, "there is an Event that says so", func() error {
 		events := strings.Join(late.Events(), "\n")
 		if !strings.Contains(events, "PoolExhausted") {
 			return fmt.Errorf("the Events are %q", events)
@@ -106,7 +106,7 @@ func TestAddresses_AreFreedWhenTheTypeChanges(t *testing.T) {
 	address, _ := cluster.Service("leaves").AwaitAddress()
 	awaitHolder(t, cluster, address)
 	cluster.Kubectl("patch", "service", "leaves", "-p", `{"spec":{"type":"ClusterIP"}}`)
-	lab.Eventually(t, soon, "it has no address", func() error {
+	lab.Eventually(t, waitTimeout, "it has no address", func() error {
 		if all, err := cluster.Service("leaves").Addresses(); err != nil || len(all) > 0 {
 			return errors.Join(err, fmt.Errorf("it has %v", all))
 		}
@@ -139,15 +139,15 @@ func TestAddresses_AreUniqueThoughTheControllerCrashes(t *testing.T) {
 	const count = 500
 	lab.Need(t, lab.KubeProxy) // the lab's own service proxy is made for few Services
 	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
-	cluster.Apply(pool("crowd", "198.19.64.0/22"))
+	cluster.Apply(pool("batch", "198.19.64.0/22"))
 	created := make(chan error, 1)
-	go func() { created <- createCrowd(cluster.API(), count) }()
-	t.Cleanup(func() { deleteCrowd(t, cluster.API()) })
+	go func() { created <- createBatch(cluster.API(), count) }()
+	t.Cleanup(func() { deleteBatch(t, cluster.API()) })
 
 	given := map[string]string{}
 	for _, enough := range []int{50, 200} {
 		lab.Eventually(t, time.Minute, fmt.Sprintf("%d Services have an address", enough), func() error {
-			return crowd(t, cluster.API(), given, enough)
+			return batchAddresses(t, cluster.API(), given, enough)
 		})
 		cluster.Controller().Kill()
 		cluster.Controller().Start()
@@ -155,14 +155,14 @@ func TestAddresses_AreUniqueThoughTheControllerCrashes(t *testing.T) {
 	if err := <-created; err != nil {
 		t.Fatal(err)
 	}
-	lab.Eventually(t, 2*time.Minute, "all Services have an address", func() error { return crowd(t, cluster.API(), given, count) })
+	lab.Eventually(t, 2*time.Minute, "all Services have an address", func() error { return batchAddresses(t, cluster.API(), given, count) })
 }
 
-// crowd looks at all Services of the crowd: none may have moved since it was looked at before, nor have another's address.
-func crowd(t *testing.T, api client.Client, given map[string]string, enough int) error {
+// batchAddresses looks at all Services of the batch: none may have another address than at the last look, nor one that another has.
+func batchAddresses(t *testing.T, api client.Client, given map[string]string, enough int) error {
 	t.Helper()
 	list := &corev1.ServiceList{}
-	if err := api.List(t.Context(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "crowd"}); err != nil {
+	if err := api.List(t.Context(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "batch"}); err != nil {
 		return err
 	}
 	holders := map[string]string{}
@@ -185,9 +185,9 @@ func crowd(t *testing.T, api client.Client, given map[string]string, enough int)
 	return nil
 }
 
-func createCrowd(api client.Client, count int) error {
+func createBatch(api client.Client, count int) error {
 	for i := range count {
-		object := bareService(fmt.Sprintf("crowd-%d", i), "crowd")
+		object := bareService(fmt.Sprintf("batch-%d", i), "batch")
 		if err := api.Create(context.Background(), object); err != nil {
 			return fmt.Errorf("create Service: %w", err)
 		}
@@ -195,9 +195,9 @@ func createCrowd(api client.Client, count int) error {
 	return nil
 }
 
-func deleteCrowd(t *testing.T, api client.Client) {
+func deleteBatch(t *testing.T, api client.Client) {
 	list := &corev1.ServiceList{}
-	if err := api.List(context.Background(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "crowd"}); err != nil {
+	if err := api.List(context.Background(), list, client.InNamespace("default"), client.MatchingLabels{"batch": "batch"}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range list.Items {

@@ -43,7 +43,7 @@ func TestBadInput_OverlappingPoolsNameEachOther(t *testing.T) {
 	awaitObjectCondition(t, cluster, "IPAddressPool", "older", "Overlap", "True", "newer")
 	awaitObjectCondition(t, cluster, "IPAddressPool", "newer", "Overlap", "True", "older")
 	cluster.Delete(pool("newer", "192.0.2.245-192.0.2.250"))
-	lab.Eventually(t, soon, "the overlap is over", func() error {
+	lab.Eventually(t, waitTimeout, "the overlap is over", func() error {
 		if words := lab.Condition(cluster.Get("daymark.io/v1beta1", "IPAddressPool", "older"), "Overlap"); strings.HasPrefix(words, "True") {
 			return fmt.Errorf("%s", words)
 		}
@@ -165,7 +165,7 @@ func TestPrograms_WrongFlagIsOneLineAndExitStatus2(t *testing.T) {
 	for _, program := range []string{"controller", "speaker"} {
 		for _, arguments := range [][]string{{"--nonsense"}, {"--metrics-bind-address", "nonsense"}, {"argument"}} {
 			t.Run(program+" "+strings.Join(arguments, " "), func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), soon)
+				ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 				defer cancel()
 				out, diagnosis, status := cluster.RunDaymark(ctx, program, arguments...)
 				if status != 2 || out != "" || strings.Count(diagnosis, "\n") != 1 {

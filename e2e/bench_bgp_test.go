@@ -23,7 +23,7 @@ func BenchmarkNodeCrashWithBFD(b *testing.B) {
 	const times = 5
 	byRouter(b, func(b *testing.B, kind lab.RouterKind) {
 		cluster := sharedLab(b)
-		address := watched(b, cluster, kind, "crashes", "198.19.10.0/24")
+		address := underBFD(b, cluster, kind, "crashes", "198.19.10.0/24")
 		var spans, withdrawals []time.Duration
 		for range times {
 			c := crash(b, cluster, address, "n3")
@@ -31,7 +31,7 @@ func BenchmarkNodeCrashWithBFD(b *testing.B) {
 			spans, withdrawals = append(spans, c.Span()), append(withdrawals, c.withdrawn)
 			cluster.Node("n3").Return()
 			awaitNextHops(b, cluster, address.String(), cluster.NodeNames()...)
-			awaitWatched(b, cluster, "n3", "crashes")
+			awaitBFDUp(b, cluster, "n3", "crashes")
 		}
 		reportTimes(b, "", spans)
 		reportTimes(b, "-withdrawn", withdrawals)
@@ -71,7 +71,7 @@ func BenchmarkServiceToRoute(b *testing.B) {
 			if err := cluster.API().Create(b.Context(), object); err != nil {
 				b.Fatal(err)
 			}
-			lab.Eventually(b, soon, "the router has the route", func() error {
+			lab.Eventually(b, waitTimeout, "the router has the route", func() error {
 				if len(cluster.Router().NextHops(address)) == 0 {
 					return errors.New("it has none")
 				}
@@ -137,7 +137,7 @@ func endpoints(service string, nodes ...string) *discoveryv1.EndpointSlice {
 // createEndpoints gives Services that createServices is about to make an endpoint each, so that they are announced.
 func createEndpoints(b *testing.B, cluster *lab.Cluster, batch string, count int) {
 	b.Helper()
-	err := byManyHands(count, func(i int) error {
+	err := concurrently(count, func(i int) error {
 		return cluster.API().Create(context.Background(), endpoints(fmt.Sprintf("%s-%d", batch, i), "n1"))
 	})
 	if err != nil {

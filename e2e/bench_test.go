@@ -129,12 +129,12 @@ func bareService(name, pool string) *corev1.Service {
 	}
 }
 
-// createServices creates Services from many hands, and tells how long that took.
+// createServices creates Services concurrently, and returns how long that took.
 func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int) time.Duration {
 	b.Helper()
 	nodePorts := count < 2500 // there are 2,768
 	began := time.Now()
-	err := byManyHands(count, func(i int) error {
+	err := concurrently(count, func(i int) error {
 		object := bareService(fmt.Sprintf("%s-%d", batch, i), "many")
 		object.Labels["batch"] = batch
 		object.Spec.AllocateLoadBalancerNodePorts = &nodePorts
@@ -146,8 +146,8 @@ func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int)
 	return time.Since(began)
 }
 
-// byManyHands calls f for each number below count, many at a time.
-func byManyHands(count int, f func(i int) error) error {
+// concurrently calls f for each number below count, many at a time.
+func concurrently(count int, f func(i int) error) error {
 	const hands = 32
 	numbers := make(chan int, count)
 	for i := range count {

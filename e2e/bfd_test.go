@@ -9,14 +9,14 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// Promise: with BFD a node that dies is found in about a second, and its routes go; it is watched again when it is back.
+// Promise: with BFD a node that dies is found in about a second, and its routes go; BFD protects the session again when it is back.
 
 func TestBFD_DetectsACrashedNode(t *testing.T) {
 	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
 			cluster := daymark(t)
-			address := watched(t, cluster, kind, "crashes", "198.19.10.0/24")
+			address := underBFD(t, cluster, kind, "crashes", "198.19.10.0/24")
 			c := crash(t, cluster, address, "n3")
 			t.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
 			if c.Failed() == 0 {
@@ -27,7 +27,7 @@ func TestBFD_DetectsACrashedNode(t *testing.T) {
 
 			cluster.Node("n3").Return()
 			awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-			awaitWatched(t, cluster, "n3", "crashes")
+			awaitBFDUp(t, cluster, "n3", "crashes")
 		})
 	}
 }
@@ -35,7 +35,7 @@ func TestBFD_DetectsACrashedNode(t *testing.T) {
 func TestBFD_ProfileChangesWhileSessionsStayUp(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	watched(t, cluster, lab.FRR, "changes", "198.19.11.0/24")
+	underBFD(t, cluster, lab.FRR, "changes", "198.19.11.0/24")
 	before := map[string]int{}
 	for _, node := range cluster.Nodes() {
 		before[node.Name] = neighborOf(t, cluster, node).Established
@@ -45,7 +45,7 @@ func TestBFD_ProfileChangesWhileSessionsStayUp(t *testing.T) {
 	}
 	cluster.Apply(bfdProfile("changes", 400*time.Millisecond, 5))
 	for _, node := range cluster.Nodes() {
-		lab.Eventually(t, soon, "FRR is told the new times", func() error {
+		lab.Eventually(t, waitTimeout, "FRR is told the new times", func() error {
 			now, err := bfdOf(cluster, node.Name, "bfd peers")
 			if err == nil && (now.Status != "up" || now.Transmit != 400 || now.Receive != 400 || now.Multiplier != 5) {
 				err = fmt.Errorf("it has %+v", now)
@@ -66,11 +66,11 @@ func TestBFD_RemovalLosesNoRoute(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
 			cluster := daymark(t)
-			address := watched(t, cluster, kind, "plain", "198.19.12.0/24")
+			address := underBFD(t, cluster, kind, "plain", "198.19.12.0/24")
 			watch := cluster.Router().Watch(address.String())
 			cluster.Apply(peer("plain"))
 			for _, node := range cluster.NodeNames() {
-				lab.Eventually(t, soon, node+" does not heed BFD any more", func() error {
+				lab.Eventually(t, waitTimeout, node+" does not heed BFD any more", func() error {
 					session, err := sessionOf(cluster, node, "plain")
 					if err == nil && !strings.Contains(session.BFD, "not heeded") {
 						err = fmt.Errorf("it says that BFD is %s", session.BFD)
@@ -84,7 +84,7 @@ func TestBFD_RemovalLosesNoRoute(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, node := range cluster.NodeNames() {
-					lab.Eventually(t, soon, node+" has no BFD", func() error {
+					lab.Eventually(t, waitTimeout, node+" has no BFD", func() error {
 						session, err := sessionOf(cluster, node, "plain")
 						if err == nil && session.BFD != "" {
 							err = fmt.Errorf("it is %s", session.BFD)

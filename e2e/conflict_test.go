@@ -48,10 +48,10 @@ func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
 func TestLayer2_HeldAddressIsDefended(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "claimed")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	claimed := time.Now()
 	cluster.ForeignHost().Take(address)
-	lab.Eventually(t, soon, "the client's kernel knows the holder again", func() error {
+	lab.Eventually(t, waitTimeout, "the client's kernel knows the holder again", func() error {
 		if at := cluster.Client().Resolved(address); at != s.holder {
 			return fmt.Errorf("it knows %q", at)
 		}
@@ -84,27 +84,27 @@ func TestLayer2_ConflictingIPv6AddressWaits(t *testing.T) {
 	}
 }
 
-// awaitConflict waits until the Speaker object of a node tells of the foreign host's conflict over the address.
+// awaitConflict waits until the Speaker object of a node has the foreign host's conflict over the address.
 func awaitConflict(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
 	t.Helper()
 	mac := cluster.ForeignHost().MAC.String()
-	lab.Eventually(t, soon, "a Speaker object tells of the conflict", func() error {
-		var told []string
+	lab.Eventually(t, waitTimeout, "a Speaker object has the conflict", func() error {
+		var found []string
 		for _, node := range cluster.NodeNames() {
 			for _, c := range layer2Of(cluster, node, "conflicts") {
-				told = append(told, fmt.Sprint(node, c))
+				found = append(found, fmt.Sprint(node, c))
 				if c["address"] == address.String() && c["mac"] == mac && c["interface"] == "eth0" && c["since"] != nil {
 					return nil
 				}
 			}
 		}
-		return fmt.Errorf("they tell of %v", told)
+		return fmt.Errorf("they have %v", found)
 	})
 }
 
 func awaitConflictEvent(t *testing.T, s lab.Service) {
 	t.Helper()
-	lab.Eventually(t, soon, "there is an Event on "+s.Name, func() error {
+	lab.Eventually(t, waitTimeout, "there is an Event on "+s.Name, func() error {
 		events := s.Events()
 		if !slices.ContainsFunc(events, func(e string) bool { return strings.HasPrefix(e, "AddressConflict:") }) {
 			return fmt.Errorf("the Events are %q", events)

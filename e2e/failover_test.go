@@ -14,7 +14,7 @@ import (
 func TestLayer2_CrashedHolderIsReplaced(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "crash")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
@@ -25,7 +25,7 @@ func TestLayer2_CrashedHolderIsReplaced(t *testing.T) {
 func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "returns")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	heir := s.awaitHeir(crashed)
@@ -34,7 +34,7 @@ func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 	cluster.Node(s.holder).Return()
 	awaitMembers(t, cluster)
 	met := time.Now()
-	lab.Eventually(t, soon, "there is one holder", func() error {
+	lab.Eventually(t, waitTimeout, "there is one holder", func() error {
 		_, err := s.watch.Seen().Settled(met, 2*time.Second)
 		return err
 	})
@@ -53,7 +53,7 @@ func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 func TestLayer2_KilledSpeakerIsReplaced(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "killed")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	speaker := cluster.Node(s.holder).Speaker()
 	t.Cleanup(func() { speaker.Start() })
 	killed := time.Now()
@@ -112,7 +112,7 @@ func TestLayer2_IPv6AddressIsTakenOver(t *testing.T) {
 	if !address.Is6() {
 		t.Fatalf("the address is %s", address)
 	}
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
@@ -130,7 +130,7 @@ func TestLayer2_DualStackAddressesAreTakenOver(t *testing.T) {
 	if err != nil || len(addresses) != 2 {
 		t.Fatalf("it has %v, %v", addresses, err)
 	}
-	s := begin(t, cluster, pod, addresses...)
+	s := observe(t, cluster, pod, addresses...)
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)

@@ -10,7 +10,7 @@ import (
 func TestLayer2_FrozenSpeakerIsReplacedAndYields(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "frozen")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	speaker := cluster.Node(s.holder).Speaker()
 	frozen := time.Now()
 	speaker.Freeze()

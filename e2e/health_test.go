@@ -36,7 +36,7 @@ func TestHealth_SpeakerTakesOverAPortThatIsFreed(t *testing.T) {
 func TestHealth_OnePortAnswersForEveryService(t *testing.T) {
 	cluster := daymark(t)
 	localService(t, cluster)
-	lab.Eventually(t, soon, "the speakers' own port answers alike", func() error {
+	lab.Eventually(t, waitTimeout, "the speakers' own port answers alike", func() error {
 		for _, node := range cluster.Nodes() {
 			if err := answers(node, 7473, "/healthz/services/default/healthy", node.Name == "n2"); err != nil {
 				return err
@@ -58,7 +58,7 @@ func localService(t *testing.T, cluster *lab.Cluster) (*lab.Pod, int) {
 // awaitHealthy waits until the port says 200 on that node and 503 on all others.
 func awaitHealthy(t *testing.T, cluster *lab.Cluster, port int, where string) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("port %d is healthy on %s alone", port, where), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("port %d is healthy on %s alone", port, where), func() error {
 		for _, node := range cluster.Nodes() {
 			if err := answers(node, port, "/healthz", node.Name == where); err != nil {
 				return err

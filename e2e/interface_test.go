@@ -47,7 +47,7 @@ func TestLayer2_AddressLeavesAFailedInterface(t *testing.T) {
 		{"it loses its carrier", (*lab.Link).Unplug, (*lab.Link).Plug},
 		{"its name is no longer one of the advertisement's", func(l *lab.Link) { l.Rename("lan1") }, func(l *lab.Link) { l.Rename("eth1") }},
 	} {
-		s := begin(t, cluster, pod, address)
+		s := observe(t, cluster, pod, address)
 		link := cluster.Node(s.holder).Link("eth1")
 		began := time.Now()
 		c.do(link)
@@ -62,7 +62,7 @@ func TestLayer2_AddressLeavesAFailedInterface(t *testing.T) {
 func TestLayer2_FlappingLinkLeavesOneHolder(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := secondAddress(t, cluster)
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	link := cluster.Node(s.holder).Link("eth1")
 	began := time.Now()
 	for range 5 {
@@ -91,7 +91,7 @@ func TestLayer2_AddressIsHeldOnNamedInterfaces(t *testing.T) {
 	cluster.Node("n1").Link("eth1").Rename("lan1")
 	cluster.Node("n2").Link("eth1").Rename("lan2")
 	awaitHolder(t, cluster, address, "n3")
-	lab.Eventually(t, soon, "the Speaker object of n3 names the interface", func() error {
+	lab.Eventually(t, waitTimeout, "the Speaker object of n3 names the interface", func() error {
 		if on := interfacesOf(cluster, "n3", address); fmt.Sprint(on) != "[eth1]" {
 			return fmt.Errorf("it says %v", on)
 		}

@@ -26,7 +26,7 @@ func TestLayer2_OneNodeAnswers(t *testing.T) {
 		t.Errorf("the client's kernel resolved %s to %q, want %s", address, resolved, holder)
 	}
 	awaitCondition(t, cluster.Service("web"), "daymark.io/Announced", "True")
-	lab.Eventually(t, soon, "the Speaker object of "+holder+" says that it holds the address", func() error {
+	lab.Eventually(t, waitTimeout, "the Speaker object of "+holder+" says that it holds the address", func() error {
 		held := heldBy(cluster, holder)
 		if !held[address.String()] {
 			return fmt.Errorf("it says %v", held)
@@ -35,8 +35,8 @@ func TestLayer2_OneNodeAnswers(t *testing.T) {
 	})
 }
 
-// Speakers that start have not met yet: they must find each other before they answer, and where the word of one comes late
-// to another, as on a busy machine, one of them gives way.
+// Speakers that start have not met yet: they must find each other before they answer, and where the message of one comes
+// late to another, as on a busy machine, one of them yields.
 func TestLayer2_SpeakersThatStartTogetherAgree(t *testing.T) {
 	cluster := daymark(t)
 	many := manyServices(t, cluster, 3, "192.0.2.210-192.0.2.219")

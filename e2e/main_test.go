@@ -16,9 +16,9 @@ import (
 
 func TestMain(m *testing.M) { lab.Main(m, lab.BuildDaymark, lab.BuildRouter) }
 
-// soon is how long anything may take that does not have to wait for a timer. Race-detecting programs on a busy machine are
-// slow; what is to be fast is measured by benchmarks.
-const soon = 15 * time.Second
+// waitTimeout is how long anything may take that waits for no timer. Programs with the race detector on a busy machine are slow;
+// benchmarks measure what must be fast.
+const waitTimeout = 15 * time.Second
 
 // daymark is the shared lab with Daymark running in it.
 func daymark(t *testing.T, options ...lab.Option) *lab.Cluster {
@@ -109,7 +109,7 @@ func awaitHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr, allowed
 	if len(allowed) == 0 {
 		allowed = cluster.NodeNames()
 	}
-	lab.Eventually(t, soon, fmt.Sprintf("one of %v alone answers ARP for %s", allowed, address), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("one of %v alone answers ARP for %s", allowed, address), func() error {
 		if holder = cluster.Client().Holder(address); !slices.Contains(allowed, holder) {
 			return fmt.Errorf("%q does", holder)
 		}
@@ -124,7 +124,7 @@ func awaitHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr, allowed
 // awaitHolders waits until each address has one holder, a node, and the whole is as wanted; nil wants no more than that.
 func awaitHolders(t testing.TB, cluster *lab.Cluster, what string, addresses []netip.Addr, wanted func(holders map[netip.Addr]string) error) {
 	t.Helper()
-	lab.Eventually(t, soon, what, func() error {
+	lab.Eventually(t, waitTimeout, what, func() error {
 		holders, answers := map[netip.Addr]string{}, cluster.Client().Holders(addresses...)
 		for _, address := range addresses {
 			if all := answers[address]; len(all) != 1 || !slices.Contains(cluster.NodeNames(), all[0]) {
@@ -169,7 +169,7 @@ func awaitMembers(t testing.TB, cluster *lab.Cluster) {
 // awaitNoHolder waits until nobody answers ARP for the address.
 func awaitNoHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("nobody answers ARP for %s", address), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("nobody answers ARP for %s", address), func() error {
 		if all := cluster.Client().WhoHas(address); len(all) > 0 {
 			return fmt.Errorf("%v do", all)
 		}
@@ -180,7 +180,7 @@ func awaitNoHolder(t testing.TB, cluster *lab.Cluster, address netip.Addr) {
 // awaitNextHops waits until the router's kernel forwards the address to just these nodes.
 func awaitNextHops(t testing.TB, cluster *lab.Cluster, prefix string, nodes ...string) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("the router forwards %s to %v", prefix, nodes), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("the router forwards %s to %v", prefix, nodes), func() error {
 		if got := cluster.Router().NextHopNodes(prefix); !slices.Equal(got, nodes) {
 			return fmt.Errorf("it forwards to %v", got)
 		}
@@ -191,7 +191,7 @@ func awaitNextHops(t testing.TB, cluster *lab.Cluster, prefix string, nodes ...s
 // awaitSessions waits until the router has a session with every node.
 func awaitSessions(t testing.TB, cluster *lab.Cluster) {
 	t.Helper()
-	lab.Eventually(t, soon, "the router has a session with every node", func() error {
+	lab.Eventually(t, waitTimeout, "the router has a session with every node", func() error {
 		for name, state := range cluster.Router().Sessions() {
 			if state != "Established" {
 				return fmt.Errorf("that with %s is %s", name, state)
@@ -204,7 +204,7 @@ func awaitSessions(t testing.TB, cluster *lab.Cluster) {
 // awaitCondition waits until a Service's condition begins so: "False PoolExhausted".
 func awaitCondition(t *testing.T, s lab.Service, condition, begins string) (words string) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("%s of %s is %s", condition, s.Name, begins), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("%s of %s is %s", condition, s.Name, begins), func() error {
 		if words = s.Why(condition); !strings.HasPrefix(words, begins) {
 			return errors.New(words)
 		}
@@ -216,7 +216,7 @@ func awaitCondition(t *testing.T, s lab.Service, condition, begins string) (word
 // awaitObjectCondition is awaitCondition for one of Daymark's own kinds, and what the words must contain.
 func awaitObjectCondition(t *testing.T, cluster *lab.Cluster, kind, name, condition, begins string, contains ...string) {
 	t.Helper()
-	lab.Eventually(t, soon, fmt.Sprintf("%s of %s %s is %s", condition, kind, name, begins), func() error {
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("%s of %s %s is %s", condition, kind, name, begins), func() error {
 		o, err := cluster.Look("daymark.io/v1beta1", kind, name)
 		if err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// Promise: a router that is not on the nodes' own segment is peered with and watched like any other.
+// Promise: a router that is not on the nodes' own segment is peered with, with BFD too, like any other.
 
 func TestBGP_MultihopPeerWithBFD(t *testing.T) {
 	lab.Need(t, lab.BIRD)
@@ -24,29 +24,29 @@ func TestBGP_MultihopPeerWithBFD(t *testing.T) {
 	cluster.Apply(service("far", "far"))
 	address, _ := cluster.Service("far").AwaitAddress()
 
-	// told waits until the router has been told of the address by these nodes alone, and watches them alone.
-	told := func(nodes ...string) {
+	// knows waits until the router has routes from these nodes alone, and BFD sessions with them alone.
+	knows := func(nodes ...string) {
 		t.Helper()
-		lab.Eventually(t, soon, fmt.Sprintf("the far router has %s from %v, and watches them", address, nodes), func() error {
+		lab.Eventually(t, waitTimeout, fmt.Sprintf("the far router has %s from %v, and watches them", address, nodes), func() error {
 			var from []string
 			for _, node := range cluster.Nodes() {
 				if strings.Contains(far.View(), "BGP.next_hop: "+node.V4.String()+"\n") {
 					from = append(from, node.Name)
 				}
 			}
-			watched := slices.Sorted(slices.Values(far.BFDUp()))
-			if !slices.Equal(from, nodes) || !slices.Equal(watched, nodes) || !strings.Contains(far.View(), address.String()+"/32") {
-				return fmt.Errorf("it has next hops %v, and watches %v", from, watched)
+			bfd := slices.Sorted(slices.Values(far.BFDUp()))
+			if !slices.Equal(from, nodes) || !slices.Equal(bfd, nodes) || !strings.Contains(far.View(), address.String()+"/32") {
+				return fmt.Errorf("it has next hops %v, and BFD sessions with %v", from, bfd)
 			}
 			return nil
 		})
 	}
-	told("n1", "n2", "n3")
+	knows("n1", "n2", "n3")
 	awaitObjectCondition(t, cluster, "BGPPeer", "far", "Ready", "True Established", "3 of 3 nodes")
 	began := time.Now()
 	cluster.Node("n3").Crash()
-	told("n1", "n2")
+	knows("n1", "n2")
 	mustBeUnder(t, "the withdrawal", time.Since(began))
 	cluster.Node("n3").Return()
-	told("n1", "n2", "n3")
+	knows("n1", "n2", "n3")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// Promise: while the network is parted each part has a holder, and within a second after it has healed there is one.
+// Promise: while the network is partitioned each part has a holder, and within a second after it has healed there is one.
 
 func TestLayer2_OneHolderOnceAPartitionHeals(t *testing.T) {
 	cluster := daymark(t)
@@ -40,7 +40,7 @@ func part(t testing.TB, cluster *lab.Cluster, alone string, addresses []netip.Ad
 		}
 		return nil
 	})
-	lab.Eventually(t, soon, alone+" holds all on its island", func() error {
+	lab.Eventually(t, waitTimeout, alone+" holds all on its island", func() error {
 		held, err := cluster.Node(alone).Speaker().Metric(speakerMetrics, "daymark_layer2_addresses_held")
 		if err == nil && int(held) < len(addresses) {
 			err = fmt.Errorf("it holds %v", held)

@@ -126,7 +126,7 @@ func TestBGP_RestartedRouterIsPeeredWithInSeconds(t *testing.T) {
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	cluster.Router().Stop()
 	for _, node := range cluster.NodeNames() {
-		lab.Eventually(t, soon, node+" has lost its session", func() error {
+		lab.Eventually(t, waitTimeout, node+" has lost its session", func() error {
 			session, err := sessionOf(cluster, node, "back")
 			if err == nil && session.State == "Established" {
 				err = fmt.Errorf("it says %+v", session)
@@ -153,7 +153,7 @@ func TestBGP_ConnectionsSpreadOverAllNodes(t *testing.T) {
 	address, _ := cluster.Service("spread").AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	var through []string // the pod sees the node that a connection came by
-	lab.Eventually(t, soon, "connections come through every node", func() error {
+	lab.Eventually(t, waitTimeout, "connections come through every node", func() error {
 		answer, err := cluster.FarClient().Get(url(address))
 		if node := cluster.NodeAt(answer.Client); err == nil && !slices.Contains(through, node) {
 			through = append(through, node)

@@ -72,7 +72,7 @@ func TestLayer2_SharedAddressMovesAsAWhole(t *testing.T) {
 	holder := awaitHolder(t, cluster, address)
 	serves()
 	cluster.Node(holder).Annotate("daymark.io/drain", "true")
-	lab.Eventually(t, soon, "another node holds it", func() error {
+	lab.Eventually(t, waitTimeout, "another node holds it", func() error {
 		if all := cluster.Client().WhoHas(address); len(all) != 1 || all[0] == holder {
 			return fmt.Errorf("%v do", all)
 		}

@@ -15,7 +15,7 @@ import (
 func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	address := watched(t, cluster, lab.FRR, "restarts", "198.19.12.0/24")
+	address := underBFD(t, cluster, lab.FRR, "restarts", "198.19.12.0/24")
 	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
 	for _, life := range []struct {
 		node string
@@ -23,7 +23,7 @@ func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	}{{"n1", lab.Daemon.Stop}, {"n2", lab.Daemon.Stop}, {"n3", lab.Daemon.Kill}} {
 		speaker := cluster.Node(life.node).Speaker()
 		life.end(speaker)
-		lab.Eventually(t, soon, "FRR has given the BFD session up and keeps the route", func() error {
+		lab.Eventually(t, waitTimeout, "FRR has given the BFD session up and keeps the route", func() error {
 			session, err := bfdOf(cluster, life.node, "bfd peers")
 			if err != nil || session.Status == "up" {
 				return fmt.Errorf("it has %+v, %w", session, err)
@@ -35,8 +35,8 @@ func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 			return err
 		})
 		speaker.Start()
-		awaitWatched(t, cluster, life.node, "restarts")
-		lab.Eventually(t, soon, "no path is stale", func() error {
+		awaitBFDUp(t, cluster, life.node, "restarts")
+		lab.Eventually(t, waitTimeout, "no path is stale", func() error {
 			kept, err := stale(cluster, address)
 			if err == nil && len(kept) > 0 {
 				err = fmt.Errorf("stale are the paths of %v", kept)
@@ -58,19 +58,19 @@ func TestBGP_DrainLosesNoConnection(t *testing.T) {
 	const drain = "daymark.io/drain"
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	address := watched(t, cluster, lab.FRR, "drains", "198.19.13.0/24")
+	address := underBFD(t, cluster, lab.FRR, "drains", "198.19.13.0/24")
 	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
-	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
+	lab.Eventually(t, waitTimeout, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
 	node := cluster.Node("n2")
 	node.Annotate(drain, "true")
 	awaitNextHops(t, cluster, address.String(), "n1", "n3")
-	awaitWatched(t, cluster, "n2", "drains")
+	awaitBFDUp(t, cluster, "n2", "drains")
 	node.Speaker().Stop()
 	node.RemoveAnnotation(drain)
 	node.Speaker().Start()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	served := time.Now()
-	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(served) })
+	lab.Eventually(t, waitTimeout, "the client is served", func() error { return probe.ServedSince(served) })
 	changes, report := watch.Stop(), probe.Stop()
 	t.Logf("%s; next hops: %v", report, changes)
 	if len(changes) != 3 {

@@ -53,13 +53,13 @@ spec: {ipAddressPools: [bare]}
 		t.Fatalf("it has %v, %v", addresses, err)
 	}
 	for _, address := range addresses {
-		lab.Eventually(t, soon, "FRR has a route to "+address.String()+" over the link", func() error { return overTheLink(cluster, address) })
+		lab.Eventually(t, waitTimeout, "FRR has a route to "+address.String()+" over the link", func() error { return overTheLink(cluster, address) })
 		if answer := cluster.FarClient().MustGet(url(address)); answer.Pod != "bare" {
 			t.Errorf("the far client was answered %q", answer)
 		}
 	}
 	awaitObjectCondition(t, cluster, "BGPPeer", "bare", "Ready", "True Established", "1 of 1 nodes")
-	lab.Eventually(t, soon, "BFD watches the link from both ends", func() error {
+	lab.Eventually(t, waitTimeout, "BFD watches the link from both ends", func() error {
 		session, err := sessionOf(cluster, "n1", "bare")
 		if err == nil && session.BFD != "Up" {
 			err = fmt.Errorf("n1 says that it is %s", session.BFD)

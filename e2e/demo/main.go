@@ -34,7 +34,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run gives the exit status, and an error when there is more to say.
+// run returns the exit status, and an error when there is more to say.
 func run(ctx context.Context, arguments []string) (int, error) {
 	if lab.Inside() {
 		return show()

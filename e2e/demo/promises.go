@@ -24,7 +24,7 @@ func (d *demo) addresses() {
 	}
 	d.shown("Service picky asks for loadBalancerIP 192.0.2.210: gets just that")
 
-	d.step("late is told why it waits")
+	d.step("late says why it waits")
 	d.Apply(service("early", "web", "single", ""))
 	d.Service("early").AwaitAddress()
 	d.Apply(service("late", "web", "single", ""))
@@ -39,7 +39,7 @@ func (d *demo) addresses() {
 		return nil
 	})
 	d.shown("Service late wants the one address of pool single, which early has: it waits")
-	d.told("its condition and Event say: %s", message(late.Why("daymark.io/AddressAssigned")))
+	d.note("its condition and Event say: %s", message(late.Why("daymark.io/AddressAssigned")))
 
 	d.step("late gets the address that early gives back")
 	d.Delete(service("early", "web", "single", ""))
@@ -115,7 +115,7 @@ func (d *demo) local() {
 // health shows promise 5.
 func (d *demo) health() {
 	port := d.Service("near").HealthPort()
-	d.step("the health-check port tells")
+	d.step("the health-check port says where the pod is")
 	d.until("200 on n3 alone", func() error { return d.healthy(port, "n3") })
 	by := "the speakers"
 	if d.ServiceProxy() == lab.KubeProxy {
@@ -165,6 +165,6 @@ func (d *demo) failOver() {
 		d.Fatalf("ARP for %s is answered by %v", d.web, heir)
 	}
 	d.shownIn(report.Outage(), "%s held %s and is unplugged: %s takes over; the client's outage:", holder, d.web, heir[0])
-	d.told("as seen by a client that opens a new connection every 10 ms")
+	d.note("as seen by a client that opens a new connection every 10 ms")
 	d.Node(holder).Return()
 }

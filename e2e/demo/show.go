@@ -12,20 +12,20 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// demo is the lab and the one who tells what happens in it.
+// demo is the lab and the printer of what happens in it.
 type demo struct {
-	*story
+	*printer
 	*lab.Cluster
 	web netip.Addr // the address of the Service web
 	pod *lab.Pod   // which serves it
 }
 
-// show tells the whole story, standing inside.
+// show is the whole demo, run by the inner process.
 func show() (int, error) {
 	if err := lab.SetUp(); err != nil {
 		return 1, err
 	}
-	d := &demo{story: &story{out: os.Stdout, began: time.Now()}}
+	d := &demo{printer: &printer{out: os.Stdout, began: time.Now()}}
 	fmt.Println(bold("Daymark in a network of its own") + ": namespaces on this machine, with real Kubernetes " + lab.KubernetesVersion + " in them")
 	d.promise("The lab", d.bringUp)
 	if !d.failed {
@@ -56,16 +56,16 @@ func (d *demo) end() (int, error) {
 	return 0, nil
 }
 
-// logs shows what the programs said last.
+// logs shows the ends of the programs' logs.
 func (d *demo) logs() {
-	tell := func(p lab.Daemon) {
+	show := func(p lab.Daemon) {
 		if p.Process != nil {
 			fmt.Printf("\n%s\n%s\n", bold("the end of "+p.Name+".log"), p.Excerpt())
 		}
 	}
-	tell(d.Controller())
+	show(d.Controller())
 	for _, n := range d.Nodes() {
-		tell(n.Speaker())
+		show(n.Speaker())
 	}
 }
 

@@ -23,7 +23,7 @@ type Service struct {
 // Service is the Service of that name, whether it is there or not.
 func (p *Plane) Service(t check.T, name string) Service { return Service{name, p, t} }
 
-// Read gives the object as it is now.
+// Read returns the object as it is now.
 func (s Service) Read() (*corev1.Service, error) {
 	ctx, cancel := check.Context()
 	defer cancel()
@@ -50,7 +50,7 @@ func (s Service) Addresses() (all []netip.Addr, err error) {
 	return all, nil
 }
 
-// AwaitAddress waits until it has an external address, and gives the first; `took` is how long that was.
+// AwaitAddress waits until it has an external address, and returns the first; took is how long that was.
 func (s Service) AwaitAddress() (address netip.Addr, took time.Duration) {
 	s.t.Helper()
 	took = check.Eventually(s.t, 30*time.Second, s.Name+" gets an address", func() error {
@@ -74,7 +74,7 @@ func (s Service) HealthPort() int {
 	return int(object.Spec.HealthCheckNodePort)
 }
 
-// Why gives the condition of that type in words: status, reason and message, or that there is none.
+// Why returns the condition of that type in words: status, reason and message, or that there is none.
 func (s Service) Why(condition string) string {
 	object, err := s.Read()
 	if err != nil {
@@ -103,7 +103,7 @@ func (s Service) Events() (all []string) {
 	return all
 }
 
-// Condition gives a condition of an object of any kind in words, as Service.Why does.
+// Condition returns a condition of an object of any kind in words, as Service.Why does.
 func Condition(o *unstructured.Unstructured, condition string) string {
 	all, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions") // an object without has none to find
 	for _, each := range all {

@@ -1,6 +1,5 @@
-// Package fault breaks the lab's network in the ways in which networks break: a node drops off it, the segment falls into
-// two, a link fails, a foreign host takes an address. The test's end mends what it broke. It refuses to touch programs: they
-// are killed and frozen by themselves.
+// Package fault breaks the lab's network in the ways in which networks break: a node drops off it, the segment is
+// partitioned, a link fails, a foreign host takes an address. The end of the test undoes it. It refuses to touch programs.
 package fault
 
 import (

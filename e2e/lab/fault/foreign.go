@@ -26,15 +26,15 @@ type ForeignHost struct {
 // NewForeignHost is that host in the hands of a test.
 func NewForeignHost(t check.T, host *segment.Host) ForeignHost { return ForeignHost{host, t} }
 
-// Take gives it an address, which its kernel answers for from then on, and tells the segment so, as a host does that has
-// just been configured. The test's end takes the address back.
+// Take gives it an address, which its kernel answers for from then on, and announces it, as a host does that has just
+// been configured. The test's end takes the address back.
 func (h ForeignHost) Take(address netip.Addr) {
 	h.t.Helper()
 	h.t.Cleanup(func() { check.Must(h.t, "take back "+address.String(), h.remove(address)) })
 	check.Must(h.t, "give the foreign host "+address.String(), errors.Join(h.Host.Address("eth0", segment.Single(address)), h.claim(address)))
 }
 
-// Claim tells the segment once more that it has the address, whether that is so or not.
+// Claim announces the address once more, whether the host has it or not.
 func (h ForeignHost) Claim(address netip.Addr) {
 	h.t.Helper()
 	check.Must(h.t, "claim "+address.String(), h.claim(address))

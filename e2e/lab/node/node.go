@@ -81,8 +81,8 @@ func (n *Node) Register(plane *controlplane.Plane) error {
 	return nil
 }
 
-// allocate gives a pod the next addresses that no pod has, and returns the name of the node's link to it. Addresses go
-// round, so that one that was freed rests for as long as can be: connections to the pod that had it may still be around.
+// allocate gives a pod the next addresses that no pod has, and returns the name of the node's link to it. It takes
+// them in turn, so that a freed address is reused as late as possible: connections to the pod that had it may still exist.
 func (n *Node) allocate(p *Pod) (port string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package probe looks at the network as its users do: clients that fetch pages, ask a segment who has an address, and
-// remember over time what they saw; and the router's routes over time. It refuses to change anything that it looks at, but
-// for what a kernel has cached.
+// remember over time what they saw; and the router's routes over time. It changes nothing that it
+// looks at, except for what a kernel has cached.
 package probe
 
 import (
@@ -56,7 +56,7 @@ func NewClient(t check.T, host *segment.Host, network *segment.Segment, nodes []
 // getTimeout is under the second after which TCP sends a lost SYN again: asking anew is quicker.
 const getTimeout = 500 * time.Millisecond
 
-// Get fetches the page over a new connection and gives the pod's answer; it waits half a second at most.
+// Get fetches the page over a new connection and returns the pod's answer; it waits half a second at most.
 func (c Client) Get(url string) (Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), getTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// probeInterval is how often a prober connects: an outage is known to this.
+	// probeInterval is how often a prober connects: the resolution of an outage.
 	probeInterval = 10 * time.Millisecond
 	// probeTimeout is how long an attempt may take. It is under the second after which TCP sends a lost SYN again, so that
 	// a packet that was lost is seen as lost.
@@ -139,8 +139,8 @@ func (r Report) Failed() (n int) {
 	return n
 }
 
-// Broken are the attempts that were open and then failed, as those do that are under way when an address moves to another
-// node: what that node's service proxy is sent is of no connection that it knows, and the pod's side resets it.
+// Broken are the attempts that were open and then failed. That happens to those that are under way when an address moves to
+// another node: its service proxy does not know the connection, and the pod's side resets it.
 func (r Report) Broken() (broken []Attempt) {
 	for _, a := range r.Attempts {
 		if a.Err != nil && a.Opened {
@@ -150,8 +150,8 @@ func (r Report) Broken() (broken []Attempt) {
 	return broken
 }
 
-// Outage is the longest time from the beginning of an attempt that failed to that of the next for the same page that was
-// served, or to the last one when none was.
+// Outage is the longest time for which a page was not served: from the beginning of an attempt that failed to the beginning
+// of the next one for the same page that was served, or of the last one when none was.
 func (r Report) Outage() (longest time.Duration) {
 	since := map[string]time.Time{}
 	for _, a := range r.Attempts {

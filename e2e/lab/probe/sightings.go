@@ -10,9 +10,9 @@ import (
 // Sightings are what a Watcher saw of each address, in order of time.
 type Sightings map[netip.Addr][]Sample
 
-// Settled gives how long after the moment every address had come to one holder that it kept to the end. Until that has
-// been so for a while, `steady`, it is an error that says of which address it is not. Questions that nobody answered do not
-// count here, since an answer may be late; Unheld counts them.
+// Settled returns how long after the moment every address had the one holder that it kept to the end. It is an error, which
+// names an address, when that has not been so for the time steady. Questions that nobody answered do not count here, since
+// an answer may be late; Unheld counts them.
 func (s Sightings) Settled(moment time.Time, steady time.Duration) (after time.Duration, err error) {
 	for address, samples := range s {
 		since, holder := time.Time{}, ""
@@ -46,7 +46,7 @@ func (s Sightings) Shared(moment time.Time) time.Duration {
 	return s.longest(moment, func(holders int) bool { return holders > 1 })
 }
 
-// longest is the longest run of samples of any one address whose number of holders is such.
+// longest is the longest time for which the number of holders of any one address satisfies such.
 func (s Sightings) longest(moment time.Time, such func(holders int) bool) (longest time.Duration) {
 	for _, samples := range s {
 		var since time.Time
@@ -79,7 +79,7 @@ func (s Sightings) Moving(from, to time.Time) bool {
 				within = append(within, sample)
 			}
 		}
-		if story := (Sightings{address: within}).Holders(address, time.Time{}); len(story) > 1 || strings.Contains(fmt.Sprint(story), "+") {
+		if held := (Sightings{address: within}).Holders(address, time.Time{}); len(held) > 1 || strings.Contains(fmt.Sprint(held), "+") {
 			return true
 		}
 	}
@@ -87,7 +87,7 @@ func (s Sightings) Moving(from, to time.Time) bool {
 }
 
 // Holders are who held an address since the moment, one after another, as "n1 n2 n1+n2 n1".
-func (s Sightings) Holders(address netip.Addr, moment time.Time) (story []string) {
+func (s Sightings) Holders(address netip.Addr, moment time.Time) (sequence []string) {
 	for _, sample := range s[address] {
 		if sample.At.Before(moment) || len(sample.Holders) == 0 {
 			continue
@@ -96,9 +96,9 @@ func (s Sightings) Holders(address netip.Addr, moment time.Time) (story []string
 		for _, other := range sample.Holders[1:] {
 			now += "+" + other
 		}
-		if len(story) == 0 || story[len(story)-1] != now {
-			story = append(story, now)
+		if len(sequence) == 0 || sequence[len(sequence)-1] != now {
+			sequence = append(sequence, now)
 		}
 	}
-	return story
+	return sequence
 }

@@ -139,9 +139,9 @@ type ndpSolicitor struct {
 	mac net.HardwareAddr
 }
 
-// ListenNDP opens a socket for neighbor discovery. It waits a moment for the link-local address of a link that has only just come up. It names the link by
-// its number: Go looks the name in a zone up in whatever namespace the writing thread is in, and caches it for all
-// namespaces alike, while eth0 has not the same number in all once a lab has followed another.
+// ListenNDP opens a socket for neighbor discovery. It waits a moment for the link-local address of a link that has just come
+// up. It names the link by its number: Go resolves the name in a zone in whatever namespace the writing thread is in, and
+// caches the result for all namespaces, while eth0 has not the same number in all of them.
 func ListenNDP(link *net.Interface) (*ndp.Conn, error) {
 	numbered := *link
 	numbered.Name = strconv.Itoa(link.Index)

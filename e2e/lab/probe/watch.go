@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// watchInterval is how often a Watcher asks for each address: who holds it is known to this.
+	// watchInterval is how often a Watcher asks for each address: the resolution of Sightings.
 	watchInterval = 20 * time.Millisecond
 	// minWatchPause is the least time between two questions, so that many addresses do not keep a small machine busy.
 	minWatchPause = 2 * time.Millisecond
@@ -25,7 +25,7 @@ type Sample struct {
 	Holders []string // each once, sorted
 }
 
-// Watcher asks for each of some addresses every 20 ms (more seldom when they are more than ten), and remembers who answered.
+// Watcher asks for each of some addresses every 20 ms (less often for more than ten), and remembers who answered.
 type Watcher struct {
 	client    Client
 	addresses []netip.Addr
@@ -90,7 +90,7 @@ func (w *Watcher) note(address netip.Addr, mac net.HardwareAddr) (enough bool) {
 	return false
 }
 
-// failed notes an error, unless it comes of the end.
+// failed records an error, unless the Watcher is ending.
 func (w *Watcher) failed(ctx context.Context, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -23,12 +23,12 @@ const (
 	workEnv = "DAYMARK_LAB_WORK"
 	// keepEnv keeps that folder at the end, for the logs.
 	keepEnv = "DAYMARK_LAB_KEEP"
-	// Files 3 and 4 of the inner process: the lifeline closes when the outer one dies; by detached the
-	// inner one tells the outer one to end.
+	// Files 3 and 4 of the inner process: the lifeline closes when the outer process dies; a byte on detached tells the
+	// outer process to end.
 	lifelineFD, detachedFD = 3, 4
 )
 
-// Preparation is work that needs the world outside, such as building programs from modules that may have to be fetched. What
+// Preparation is work to be done outside the namespaces, such as building programs from modules that may have to be fetched. What
 // it sets in the environment is seen inside.
 type Preparation func(ctx context.Context, progress io.Writer) error
 
@@ -115,7 +115,7 @@ func namespaces() *syscall.SysProcAttr {
 	return attr
 }
 
-// forwardSignals hands on what asks the program to end; go test asks for stacks with SIGQUIT.
+// forwardSignals passes on what asks the program to end; go test asks for stacks with SIGQUIT.
 func forwardSignals(p *os.Process) (stop func()) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)

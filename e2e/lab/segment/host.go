@@ -41,8 +41,8 @@ func furnish(namespace *testnet.Namespace) (*Host, error) {
 	return h, errors.Join(h.Up("lo"), h.SetKernel(predictable))
 }
 
-// predictable makes a host do what the lab set and no more: no route by redirect or router advertisement, and addresses
-// that are usable at once.
+// predictable gives a host no more than the lab set: no route by redirect or router advertisement, and no wait before an
+// address is usable.
 var predictable = map[string]string{
 	"ipv4/conf/all/rp_filter":                "0", // replies may take another way than requests
 	"ipv4/conf/default/rp_filter":            "0",

@@ -1,6 +1,6 @@
 // Package segment is the network that the lab's hosts are on: an Ethernet segment of Linux bridges, the router's link to the
-// client behind it, and the plan of all addresses. What a host does there is not its business. It refuses to send a packet
-// out of its namespaces.
+// client behind it, and the plan of all addresses. It refuses to know
+// what a host does, and no packet leaves its namespaces.
 package segment
 
 import (

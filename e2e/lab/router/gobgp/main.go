@@ -1,9 +1,9 @@
-// Command router is the lab's router for machines that have neither FRR nor BIRD: it takes BGP sessions from the nodes it
+// Command gobgp is the lab's router for machines that have neither FRR nor BIRD: it takes BGP sessions from the nodes it
 // is told of, puts what it learns into the kernel of the namespace it runs in with a next hop for every node that
 // offers as good a path, and answers two questions about itself on a Unix socket.
 //
 // It refuses to be a router for anything else: no policy, no announcements of its own, no BFD, no more than a few thousand
-// routes, because it looks at all of them fifty times a second rather than trust a callback.
+// routes, because it looks at all of them fifty times a second instead of waiting for callbacks.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, s); err != nil {
-		fmt.Fprintln(os.Stderr, "router:", err)
+		fmt.Fprintln(os.Stderr, "gobgp:", err)
 		os.Exit(1)
 	}
 }
@@ -77,7 +77,7 @@ func run(ctx context.Context, s settings) error {
 			err = kernel.set(wanted)
 		}
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "router:", err) // the next look tries again
+			fmt.Fprintln(os.Stderr, "gobgp:", err) // the next look tries again
 		}
 	}
 }

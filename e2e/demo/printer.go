@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// story tells what happens, one line for each thing shown, with the time it took. It is the lab's T: what the lab cannot do
-// ends the promise at hand, not the demo.
-type story struct {
+// printer prints what happens, one line for each thing shown, with the time it took. It is the lab's T: what the lab cannot
+// do ends the promise that is being shown, not the demo.
+type printer struct {
 	out      io.Writer
 	began    time.Time
 	doing    string // the step under way
@@ -25,23 +25,23 @@ type story struct {
 // width is the column that the times end at.
 const width = 100
 
-// gaveUp is what a step panics with, to be caught at the end of its promise.
-type gaveUp struct{ why string }
+// failure is what a step panics with, to be caught at the end of its promise.
+type failure struct{ why string }
 
-func (s *story) Helper()                        {}
-func (s *story) Logf(format string, a ...any)   { fmt.Fprintf(s.out, "    "+format+"\n", a...) }
-func (s *story) Fatalf(format string, a ...any) { panic(gaveUp{fmt.Sprintf(format, a...)}) }
-func (s *story) Skipf(format string, a ...any)  { s.Fatalf(format, a...) }
-func (s *story) Cleanup(f func())               { s.cleanups = append(s.cleanups, f) }
-func (s *story) Failed() bool                   { return s.failed }
+func (s *printer) Helper()                        {}
+func (s *printer) Logf(format string, a ...any)   { fmt.Fprintf(s.out, "    "+format+"\n", a...) }
+func (s *printer) Fatalf(format string, a ...any) { panic(failure{fmt.Sprintf(format, a...)}) }
+func (s *printer) Skipf(format string, a ...any)  { s.Fatalf(format, a...) }
+func (s *printer) Cleanup(f func())               { s.cleanups = append(s.cleanups, f) }
+func (s *printer) Failed() bool                   { return s.failed }
 
-// promise shows one of the things that Daymark is for. What goes wrong in it is told, and the next one is tried.
-func (s *story) promise(title string, show func()) {
+// promise shows one of the things that Daymark is for. What goes wrong in it is printed, and the next one follows.
+func (s *printer) promise(title string, show func()) {
 	fmt.Fprintf(s.out, "\n%s\n", bold(title))
 	defer func() {
 		switch why := recover().(type) {
 		case nil:
-		case gaveUp:
+		case failure:
 			s.broken = append(s.broken, title)
 			s.failed = true
 			fmt.Fprintf(s.out, "  %s %s: %s\n", red("✗"), s.doing, strings.ReplaceAll(why.why, "\n", "\n    "))
@@ -54,22 +54,22 @@ func (s *story) promise(title string, show func()) {
 	show()
 }
 
-// step begins a step: what it is to show, which is told if it does not come about.
-func (s *story) step(what string) {
+// step begins a step: what is to be shown, and is printed if it does not happen.
+func (s *printer) step(what string) {
 	s.doing, s.since = what, time.Now()
 }
 
 // shown ends the step with what was seen and the time since it began.
-func (s *story) shown(format string, a ...any) { s.shownIn(time.Since(s.since), format, a...) }
+func (s *printer) shown(format string, a ...any) { s.shownIn(time.Since(s.since), format, a...) }
 
 // shownIn is shown with a time that was measured otherwise.
-func (s *story) shownIn(took time.Duration, format string, a ...any) {
+func (s *printer) shownIn(took time.Duration, format string, a ...any) {
 	text := fmt.Sprintf(format, a...)
 	fmt.Fprintf(s.out, "  %s %s%s\n", green("✓"), padded(text, width-4-9), dim(fmt.Sprintf("%9s", inWords(took))))
 }
 
-// told adds a line to what was shown, without a time.
-func (s *story) told(format string, a ...any) {
+// note adds a line to what was shown, without a time.
+func (s *printer) note(format string, a ...any) {
 	fmt.Fprintf(s.out, "      %s\n", dim(fmt.Sprintf(format, a...)))
 }
 
@@ -84,7 +84,7 @@ func inWords(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// colors are for people who look on; a file or a pipe gets none.
+// colors are for a terminal; a file or a pipe gets none.
 var colors = func() bool {
 	info, err := os.Stdout.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""

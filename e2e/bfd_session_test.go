@@ -26,9 +26,9 @@ spec: {receiveInterval: %d, transmitInterval: %d, detectMultiplier: %d}
 `, name, interval.Milliseconds(), interval.Milliseconds(), multiplier)
 }
 
-// watched makes a Service with an address that every node announces to the router, and has both ends watch each session by
+// underBFD makes a Service with an address that every node announces to the router, by sessions that both ends protect by
 // BFD. The pod is on n1.
-func watched(t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, name, addresses string) netip.Addr {
+func underBFD(t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, name, addresses string) netip.Addr {
 	t.Helper()
 	cluster.Router().Configure(kind, lab.RouterSettings{BFD: bfdInterval})
 	cluster.Pod(name, "n1")
@@ -39,19 +39,19 @@ func watched(t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, name, addr
 	address, _ := cluster.Service(name).AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
 	for _, node := range cluster.NodeNames() {
-		awaitWatched(t, cluster, node, name)
+		awaitBFDUp(t, cluster, node, name)
 	}
 	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
 	cluster.FarClient().MustGet(url(address))
 	return address
 }
 
-// awaitWatched waits until a node's Speaker says that the session with a peer is established and watched, and until the
-// router says that too: when a neighbor's first BGP session comes up FRR begins its BFD session anew, since it knows only
-// now from which address, and BIRD begins it then; and what a Speaker object says may be a second old.
-func awaitWatched(t testing.TB, cluster *lab.Cluster, node, peer string) {
+// awaitBFDUp waits until a node's Speaker says that the session with a peer is established and its BFD session up,
+// and until the router says so too. The Speaker object alone would not do: it may be a second old, and when a neighbor's
+// first BGP session comes up, BIRD starts its BFD session and FRR starts it anew.
+func awaitBFDUp(t testing.TB, cluster *lab.Cluster, node, peer string) {
 	t.Helper()
-	lab.Eventually(t, soon, node+" has its session, and BFD is up at both ends", func() error {
+	lab.Eventually(t, waitTimeout, node+" has its session, and BFD is up at both ends", func() error {
 		session, err := sessionOf(cluster, node, peer)
 		if err == nil && (session.State != v1beta1.BGPEstablished || session.BFD != "Up") {
 			err = fmt.Errorf("it says %+v", session)
@@ -63,7 +63,7 @@ func awaitWatched(t testing.TB, cluster *lab.Cluster, node, peer string) {
 	})
 }
 
-// sessionOf is the one session with a peer as the node's Speaker tells of it.
+// sessionOf is the one session with a peer as the node's Speaker has it.
 func sessionOf(cluster *lab.Cluster, node, peer string) (v1beta1.BGPSession, error) {
 	o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
 	if err != nil {
@@ -81,7 +81,7 @@ func sessionOf(cluster *lab.Cluster, node, peer string) (v1beta1.BGPSession, err
 	return v1beta1.BGPSession{}, fmt.Errorf("the speaker of %s has no session with %s", node, peer)
 }
 
-// crashed is what became of a node's crash.
+// crashed is what a node's crash led to.
 type crashed struct {
 	withdrawn time.Duration // until the router's kernel forwarded nothing to the node any more
 	lab.Report
@@ -91,13 +91,13 @@ type crashed struct {
 func crash(t testing.TB, cluster *lab.Cluster, address netip.Addr, node string) crashed {
 	t.Helper()
 	probe := cluster.FarClient().Probe(url(address))
-	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
+	lab.Eventually(t, waitTimeout, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
 	others := slices.DeleteFunc(cluster.NodeNames(), func(name string) bool { return name == node })
 	began := time.Now()
 	cluster.Node(node).Crash()
 	awaitNextHops(t, cluster, address.String(), others...)
 	withdrawn := time.Now()
-	lab.Eventually(t, soon, "the client is served", func() error { return probe.ServedSince(withdrawn) })
+	lab.Eventually(t, waitTimeout, "the client is served", func() error { return probe.ServedSince(withdrawn) })
 	return crashed{withdrawn.Sub(began), probe.Stop()}
 }
 
@@ -131,7 +131,7 @@ func bfdOf(cluster *lab.Cluster, node, command string) (frrBFD, error) {
 	return frrBFD{}, errors.New("FRR has no BFD session with " + node)
 }
 
-// stale are the nodes whose path to the address FRR keeps although the session is gone.
+// stale returns the nodes whose path to the address FRR keeps although the session is gone.
 func stale(cluster *lab.Cluster, address netip.Addr) (nodes []string, err error) {
 	var answer struct {
 		Paths []struct {

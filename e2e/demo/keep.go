@@ -16,26 +16,26 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// leftLab is a lab that KEEP=1 left running: what is needed to go into it again.
-type leftLab struct {
-	PID        int    // of the process that it hangs on
+// keptLab is a lab that KEEP=1 left running: what is needed to enter it again.
+type keptLab struct {
+	PID        int    // of the process that the lab ends with
 	Work       string // its folder, which is in that process's environment
 	Programs   string // the folder of kubectl and others
 	Kubeconfig string
 }
 
-// keptAt is the file that describes the lab left running, beside the program bin/lab.
-type keptAt string
+// stateFile describes the lab left running. It is beside the program bin/lab.
+type stateFile string
 
-const kept keptAt = "bin/lab.json"
+const kept stateFile = "bin/lab.json"
 
-// stay leaves the lab running and tells how to use it; it returns when somebody ends it.
+// stay leaves the lab running and prints how to use it. It returns when somebody ends the lab.
 func stay(d *demo) (int, error) {
 	pid, err := lab.OuterPID()
 	if err != nil {
 		return 1, fmt.Errorf("leave the lab running: %w", err)
 	}
-	self := leftLab{pid, lab.WorkFolder(), lab.KubernetesFolder(), d.Kubeconfig()}
+	self := keptLab{pid, lab.WorkFolder(), lab.KubernetesFolder(), d.Kubeconfig()}
 	b, err := json.MarshalIndent(self, "", "  ")
 	if err != nil {
 		return 1, fmt.Errorf("leave the lab running: %w", err)
@@ -75,9 +75,9 @@ func copyProgram(to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// find reads the file and makes sure that its process is still the one meant.
-func (k keptAt) find() (l leftLab, err error) {
-	path := string(k)
+// find reads the file and makes sure that the process it names is still that of the lab.
+func (f stateFile) find() (l keptLab, err error) {
+	path := string(f)
 	if self, err := os.Executable(); err == nil && filepath.Base(self) == "lab" {
 		path = filepath.Join(filepath.Dir(self), filepath.Base(path))
 	}
@@ -94,40 +94,40 @@ func (k keptAt) find() (l leftLab, err error) {
 	return l, nil
 }
 
-func (l leftLab) running() bool {
+func (l keptLab) running() bool {
 	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(l.PID), "environ"))
 	return err == nil && bytes.Contains(environment, []byte("="+l.Work+"\x00"))
 }
 
 // free makes sure that no lab is running, so that one can be left.
-func (k keptAt) free() error {
-	if _, err := k.find(); err == nil {
+func (f stateFile) free() error {
+	if _, err := f.find(); err == nil {
 		return errors.New("a lab is running already: `bin/lab end` ends it")
 	}
 	return nil
 }
 
-func (k keptAt) kubectl(arguments []string) error {
-	l, err := k.find()
+func (f stateFile) kubectl(arguments []string) error {
+	l, err := f.find()
 	if err != nil {
 		return err
 	}
 	return l.enter(append([]string{filepath.Join(l.Programs, "kubectl")}, arguments...))
 }
 
-func (k keptAt) on(host string, command []string) error {
-	l, err := k.find()
+func (f stateFile) on(host string, command []string) error {
+	l, err := f.find()
 	if err != nil {
 		return err
 	}
-	if host != "api" { // that is where we come in
+	if host != "api" { // which is where we enter
 		command = append([]string{"ip", "netns", "exec", host}, command...)
 	}
 	return l.enter(command)
 }
 
-// enter becomes the command, in the lab's namespaces.
-func (l leftLab) enter(command []string) error {
+// enter replaces this process by the command, in the lab's namespaces.
+func (l keptLab) enter(command []string) error {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
 		return fmt.Errorf("find nsenter, of util-linux: %w", err)
@@ -148,8 +148,8 @@ func sameUserNamespace(pid int) bool {
 }
 
 // end asks the lab to end and waits until it did.
-func (k keptAt) end() error {
-	l, err := k.find()
+func (f stateFile) end() error {
+	l, err := f.find()
 	if err != nil {
 		return err
 	}

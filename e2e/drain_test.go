@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Promise: who leaves on purpose goes when another has taken over, so that no connection is lost.
+// Promise: a node that leaves on purpose stops only when another has taken over, so that no connection is lost.
 
 func TestLayer2_RollingUpdateLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
@@ -35,7 +35,7 @@ func TestLayer2_DrainLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	address, pod := heldAddress(t, cluster, "drained")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	s.probe.Forget()
 	node := cluster.Node(s.holder)
 	began := time.Now()
@@ -56,7 +56,7 @@ func TestLayer2_NodeDeletionLosesNoConnection(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	address, pod := heldAddress(t, cluster, "deleted")
-	s := begin(t, cluster, pod, address)
+	s := observe(t, cluster, pod, address)
 	s.probe.Forget()
 	began := time.Now()
 	cluster.Node(s.holder).Unregister()

@@ -10,16 +10,16 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// bound is what an outage must stay under in a test. The figures to reach are a tenth of it, and are for benchmarks: here
-// race-detecting programs share two cores with whatever else there is.
-const bound = 3 * time.Second
+// maxOutage is what an outage must stay under in a test. The figures to reach are a tenth of it, and are for benchmarks: here
+// programs with the race detector share two cores with everything else.
+const maxOutage = 3 * time.Second
 
-// steady is how long one holder must have been the only one to be believed.
-const steady = 500 * time.Millisecond
+// settledTime is how long an address must have had one and the same holder to count as settled.
+const settledTime = 500 * time.Millisecond
 
-// scene is addresses that nodes hold, with a client that opens a connection every 10 ms, to one after the other, and asks
-// every 20 ms who holds each. What happens to the first one's holder is what the test is about.
-type scene struct {
+// observation is a client that opens a connection every 10 ms to each of some addresses in turn, and asks every 20 ms who
+// holds each. The test does something to the holder of the first.
+type observation struct {
 	*lab.Cluster
 	t         testing.TB
 	addresses []netip.Addr
@@ -28,11 +28,11 @@ type scene struct {
 	watch     *lab.Watcher
 }
 
-// begin waits until all is held and served. The Services' pod moves off the holder's node, so that what fails and comes
+// observe waits until all addresses are held and served, and starts to observe. The Services' pod moves off the holder's node, so that what fails and comes
 // back is the address alone.
-func begin(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, addresses ...netip.Addr) *scene {
+func observe(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, addresses ...netip.Addr) *observation {
 	t.Helper()
-	s := &scene{Cluster: cluster, t: t, addresses: addresses}
+	s := &observation{Cluster: cluster, t: t, addresses: addresses}
 	awaitHolders(t, cluster, "each address has one holder", addresses, func(holders map[netip.Addr]string) error {
 		s.holder = holders[addresses[0]]
 		return nil
@@ -44,17 +44,17 @@ func begin(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, addresses ...netip.
 		urls = append(urls, url(address))
 	}
 	s.probe, s.watch = cluster.Client().Probe(urls...), cluster.Client().Watch(addresses...)
-	lab.Eventually(t, soon, "the client is served", func() error { return s.probe.ServedSince(time.Time{}) })
+	lab.Eventually(t, waitTimeout, "the client is served", func() error { return s.probe.ServedSince(time.Time{}) })
 	return s
 }
 
 // awaitHeir waits until another node than the holder at the beginning holds the first address, and has done so for a
 // while, and until the client is served.
-func (s *scene) awaitHeir(since time.Time) (heir string) {
+func (s *observation) awaitHeir(since time.Time) (heir string) {
 	s.t.Helper()
 	lab.Eventually(s.t, 30*time.Second, "another node than "+s.holder+" holds "+s.addresses[0].String(), func() error {
 		seen := s.watch.Seen()
-		if _, err := seen.Settled(since, steady); err != nil {
+		if _, err := seen.Settled(since, settledTime); err != nil {
 			return err
 		}
 		story := seen.Holders(s.addresses[0], since)
@@ -70,17 +70,17 @@ func (s *scene) awaitHeir(since time.Time) (heir string) {
 
 // awaitSettled waits until every address has had one and the same holder for a while, and tells how long after the
 // moment that began.
-func (s *scene) awaitSettled(moment time.Time) (after time.Duration) {
+func (s *observation) awaitSettled(moment time.Time) (after time.Duration) {
 	s.t.Helper()
 	lab.Eventually(s.t, 30*time.Second, "every address has one holder for good", func() (err error) {
-		after, err = s.watch.Seen().Settled(moment, steady)
+		after, err = s.watch.Seen().Settled(moment, settledTime)
 		return err
 	})
 	return after
 }
 
-// end gives what the client and the watcher saw, and logs it: `since` is when it began.
-func (s *scene) end(since time.Time) (lab.Report, lab.Sightings) {
+// end returns what the client and the watcher saw, and logs it; since is when the failure began.
+func (s *observation) end(since time.Time) (lab.Report, lab.Sightings) {
 	s.t.Helper()
 	report, sightings := s.probe.Stop(), s.watch.Stop()
 	s.t.Logf("%s; %s; nobody answered for %s, two did for %s; held by %v", s.holder, report,
@@ -110,14 +110,14 @@ func mustHaveServedAll(t *testing.T, report lab.Report, sightings lab.Sightings)
 	}
 }
 
-// gap is how long nobody may seem to answer while an address is handed over: the next holder answers before the last one
+// maxGap is how long nobody may seem to answer while an address is handed over: the next holder answers before the last one
 // stops, but on a busy machine an answer may be late. A holder that just goes is missed only after about as long.
-const gap = 200 * time.Millisecond
+const maxGap = 200 * time.Millisecond
 
 // mustHaveNoGap fails when nobody answered for an address at some time since the moment.
 func mustHaveNoGap(t *testing.T, sightings lab.Sightings, since time.Time) {
 	t.Helper()
-	if unheld := sightings.Unheld(since); unheld > gap {
+	if unheld := sightings.Unheld(since); unheld > maxGap {
 		t.Errorf("nobody answered for %s", unheld)
 	}
 }
@@ -125,8 +125,8 @@ func mustHaveNoGap(t *testing.T, sightings lab.Sightings, since time.Time) {
 // mustBeUnder fails when an outage took longer than the bound.
 func mustBeUnder(t *testing.T, what string, took time.Duration) {
 	t.Helper()
-	if took > bound {
-		t.Errorf("%s took %s, want less than %s", what, took, bound)
+	if took > maxOutage {
+		t.Errorf("%s took %s, want less than %s", what, took, maxOutage)
 	}
 }
 
@@ -148,7 +148,7 @@ func moveAway(t testing.TB, cluster *lab.Cluster, pod *lab.Pod, from string, add
 		stays := slices.DeleteFunc(cluster.NodeNames(), func(name string) bool { return name == from })
 		pod.MoveTo(stays[0])
 	}
-	lab.Eventually(t, soon, "the pod serves", func() error {
+	lab.Eventually(t, waitTimeout, "the pod serves", func() error {
 		answer, err := cluster.Client().Get(url(address))
 		if err == nil && answer.Node != pod.Node() {
 			err = fmt.Errorf("answered %q", answer)
