@@ -11,7 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/detector"
 )
 
-// BenchmarkSilentDeath measures how long View goes on with a speaker that has died without a word, of three. Run it with
+// BenchmarkSilentDeath measures how long View keeps one of three speakers that has died without telling the others. Run it with
 // -benchtime=20x.
 func BenchmarkSilentDeath(b *testing.B) {
 	for _, interval := range []time.Duration{50 * ms, 25 * ms} {

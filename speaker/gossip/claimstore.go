@@ -25,7 +25,7 @@ type claimStore struct {
 	// shared: the map was returned by snapshot, and must be copied before it changes.
 	shared bool
 	times  map[netip.Addr]claimTimes
-	// wanted are the addresses whose claims are passed on; nil: not told yet, and all are.
+	// wanted are the addresses whose claims are passed on; nil: not known yet, and all are.
 	wanted map[netip.Addr]struct{}
 }
 

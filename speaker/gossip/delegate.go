@@ -12,7 +12,7 @@ import (
 // only goroutine that handles datagrams, which has to answer probes.
 type delegate struct{ membership *Membership }
 
-// NodeMeta is what memberlist tells about us to the others: our incarnation.
+// NodeMeta returns what memberlist tells the others about us: our incarnation.
 func (d delegate) NodeMeta(int) []byte {
 	return binary.BigEndian.AppendUint64([]byte{version}, d.membership.Incarnation())
 }
@@ -41,7 +41,7 @@ func (d delegate) GetBroadcasts(overhead, limit int) [][]byte {
 	return d.membership.broadcasts.GetBroadcasts(overhead, limit)
 }
 
-// LocalState is what a push/pull exchange brings to the other side.
+// LocalState returns what a push/pull exchange brings to the other side.
 func (d delegate) LocalState(bool) []byte {
 	m := d.membership
 	return exchange{states: m.peers.states(), claims: m.claims.all()}.append(m.header(kindExchange))
@@ -58,13 +58,13 @@ func (d delegate) MergeRemoteState(message []byte, _ bool) {
 // must not call memberlist.
 type events struct{ membership *Membership }
 
-// NotifyJoin is told of a node that is alive.
+// NotifyJoin notes a node that is alive.
 func (e events) NotifyJoin(node *memberlist.Node) { e.setListed(node, true) }
 
-// NotifyLeave is told of a node that has left or is dead.
+// NotifyLeave notes a node that has left or is dead.
 func (e events) NotifyLeave(node *memberlist.Node) { e.setListed(node, false) }
 
-// NotifyUpdate is told of a node whose NodeMeta or address has changed.
+// NotifyUpdate notes a node whose NodeMeta or address has changed.
 func (e events) NotifyUpdate(node *memberlist.Node) { e.setListed(node, true) }
 
 func (e events) setListed(node *memberlist.Node, alive bool) {

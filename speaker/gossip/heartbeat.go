@@ -61,7 +61,7 @@ func (m *Membership) tick(now time.Time, seq uint64) {
 	}
 }
 
-// handleVerdicts does what follows from what the detector was told: it notifies the receiver of Changes, and sends our votes.
+// handleVerdicts does what follows from the detector's verdicts: it notifies the receiver of Changes, and sends our votes.
 func (m *Membership) handleVerdicts() {
 	changed, unsent := m.peers.takeChanges()
 	if changed {

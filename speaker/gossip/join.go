@@ -43,7 +43,7 @@ func (m *Membership) Set(expected map[string]ExpectedPeer) {
 	notify(m.changes)
 }
 
-// updateBootstrap tells the bootstrap who is waited for now. The caller holds mu.
+// updateBootstrap passes on how many peers are waited for now. The caller holds mu.
 func (m *Membership) updateBootstrap() {
 	waitedFor, gone := countExpected(m.expected, m.failures)
 	m.bootstrap.Expect(time.Now(), waitedFor, gone)
@@ -117,8 +117,8 @@ func (m *Membership) rejoinRecovered(ctx context.Context) {
 			return
 		case node := <-m.recovered:
 			to, at, known := m.peers.addressOf(node)
-			message, told := m.stateMessage()
-			large, unlisted := told && len(message) > maxDatagram, !m.isListed(node)
+			message, ok := m.stateMessage()
+			large, unlisted := ok && len(message) > maxDatagram, !m.isListed(node)
 			if !known || !large && !unlisted {
 				continue
 			}

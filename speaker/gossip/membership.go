@@ -27,7 +27,7 @@ const (
 type Config struct {
 	// Node is the Kubernetes name of this node, by which the other speakers know it.
 	Node string
-	// Bind is the address and port to gossip on, by UDP and TCP, which the others are told, too. It may be IPv6.
+	// Bind is the address and port to gossip on, by UDP and TCP, which is also advertised to the others. It may be IPv6.
 	Bind netip.AddrPort
 	// Keys are the secrets shared by all speakers, of whatever length; the first encrypts, all decrypt. When there is
 	// none, Start waits for SetKeys: there is no unencrypted gossip.

@@ -1,154 +1,15 @@
 package gossip
 
 import (
-	"bytes"
-	"context"
-	"log/slog"
 	"net/netip"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/memberlist"
-
-	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
-
-func TestMain(m *testing.M) { os.Exit(netnstest.Main(m)) }
-
-// speaker is one of several that gossip over the loopback of the tests' namespace, each on its own address.
-type speaker struct {
-	*Membership
-	at   netip.AddrPort
-	end  context.CancelFunc
-	over chan error
-	// crashed: it ends without telling the others.
-	crashed atomic.Bool
-	// switches stop it and wake it, if it is on a network of the test.
-	switches *switches
-}
-
-// begin starts a speaker, which leaves at the end of the test.
-func begin(t testing.TB, node, addr string, keys ...string) *speaker {
-	t.Helper()
-	return beginWith(t, Config{Node: node, Bind: gossipAt(addr), Keys: secrets(keys...)}, nil)
-}
-
-func gossipAt(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(addr), 7946) }
-
-// beginWith starts a speaker on a network; nil: with nothing in between.
-func beginWith(t testing.TB, cfg Config, on *network) *speaker {
-	t.Helper()
-	cfg.Log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	ctx, cancel := context.WithCancel(t.Context())
-	s := &speaker{Membership: New(cfg), at: cfg.Bind, end: cancel, over: make(chan error, 1)}
-	if on != nil {
-		on.join(s)
-	}
-	go func() {
-		s.over <- s.run(ctx, func(list *memberlist.Memberlist) {
-			if !s.crashed.Load() {
-				s.Membership.leave(list)
-			} else if err := list.Shutdown(); err != nil {
-				t.Error(err)
-			}
-		})
-	}()
-	t.Cleanup(func() { s.leave(t) })
-	return s
-}
-
-func secrets(keys ...string) [][]byte {
-	all := make([][]byte, 0, len(keys))
-	for _, key := range keys {
-		all = append(all, []byte(key))
-	}
-	return all
-}
-
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(line []byte) (int, error) {
-	if w.t.Context().Err() == nil {
-		w.t.Log(string(bytes.TrimSpace(line)))
-	}
-	return len(line), nil
-}
-
-// leave ends a speaker that tells the others that it leaves.
-func (s *speaker) leave(t testing.TB) {
-	t.Helper()
-	if s.switches != nil {
-		s.switches.set(false)
-	}
-	s.end()
-	if s.over == nil {
-		return
-	}
-	if err := <-s.over; err != nil {
-		t.Errorf("Start ended with %v", err)
-	}
-	s.over = nil
-}
-
-// crash ends a speaker without telling the others.
-func (s *speaker) crash(t testing.TB) {
-	t.Helper()
-	s.crashed.Store(true)
-	s.leave(t)
-}
-
-// meet tells each of the speakers of the others.
-func meet(t testing.TB, all ...*speaker) {
-	t.Helper()
-	expected := map[string]ExpectedPeer{}
-	for _, s := range all {
-		expected[s.cfg.Node] = ExpectedPeer{Address: s.at}
-	}
-	for _, s := range all {
-		s.Set(expected)
-	}
-}
-
-// heartbeats waits until each of the speakers has heard an answer of each other one.
-func heartbeats(t testing.TB, all ...*speaker) {
-	t.Helper()
-	for _, s := range all {
-		for _, other := range all {
-			if s != other {
-				eventually(t, s.cfg.Node+" hears "+other.cfg.Node, func() bool {
-					status := s.status(other.cfg.Node)
-					return status.Incarnation == other.Incarnation() && status.Observed && status.Alive
-				})
-			}
-		}
-	}
-}
-
-// awaits waits, on the speaker's own notifications, until its View is as wanted, and returns how long that took.
-func (s *speaker) awaits(t testing.TB, what string, want func(View) bool) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	timeout := time.After(20 * time.Second)
-	for !want(s.View()) {
-		select {
-		case <-s.Changes():
-		case <-timeout:
-			t.Fatalf("%s: no notification brought it; the view is %+v", what, s.View())
-		}
-	}
-	return time.Since(begin)
-}
-
-func alive(nodes ...string) func(View) bool {
-	return func(v View) bool { return v.Known && slices.Equal(v.Alive, nodes) }
-}
 
 func TestMembership_ThreeMeetAndNoticeWhoIsGone(t *testing.T) {
 	a, b, c := begin(t, "a", "127.0.0.1", "k"), begin(t, "b", "127.0.0.2", "k"), begin(t, "c", "127.0.0.3", "k")
@@ -239,37 +100,30 @@ func TestMembership_ANodeVanishes(t *testing.T) {
 	}
 }
 
-func ip(t *testing.T, line string) {
-	t.Helper()
-	if output, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-		t.Fatalf("ip %s: %v: %s", line, err, output)
-	}
-}
-
 // Gossip that is encrypted with another key, or by another program, changes nothing.
 func TestMembership_RejectsAnotherKey(t *testing.T) {
 	a, b := begin(t, "a", "127.0.2.1", "k"), begin(t, "b", "127.0.2.2", "k")
-	stranger := begin(t, "stranger", "127.0.2.3", "other")
+	outsider := begin(t, "outsider", "127.0.2.3", "other")
 	meet(t, a, b)
 	for _, s := range []*speaker{a, b} {
 		s.awaits(t, "the other with its key", alive("a", "b"))
 	}
 
-	stranger.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
-	stranger.awaits(t, "the stranger is told why", func(v View) bool { return strings.Contains(v.Why, "key") })
-	if v := stranger.View(); v.Known || len(v.Alive) != 1 {
-		t.Errorf("the stranger sees %+v", v)
+	outsider.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
+	outsider.awaits(t, "the outsider is told why", func(v View) bool { return strings.Contains(v.Why, "key") })
+	if v := outsider.View(); v.Known || len(v.Alive) != 1 {
+		t.Errorf("the outsider sees %+v", v)
 	}
 	for _, s := range []*speaker{a, b} {
 		if v := s.View(); !slices.Equal(v.Alive, []string{"a", "b"}) {
 			t.Errorf("%s sees %v", s.cfg.Node, v.Alive)
 		}
 	}
-	// With the right key it is no stranger.
-	if err := stranger.SetKeys([][]byte{[]byte("k")}); err != nil {
+	// With the right key it is no outsider.
+	if err := outsider.SetKeys([][]byte{[]byte("k")}); err != nil {
 		t.Fatal(err)
 	}
-	a.awaits(t, "it is let in", alive("a", "b", "stranger"))
+	a.awaits(t, "it is let in", alive("a", "b", "outsider"))
 }
 
 // The speakers take the steps that SetKeys describes, one after the other; at no time is one missing from another's View.
@@ -326,17 +180,6 @@ func TestMembership_KeysChangeWithoutSilence(t *testing.T) {
 	if err := a.SetKeys(nil); err == nil {
 		t.Error("no key at all was accepted")
 	}
-}
-
-// heardSince reports whether a speaker has heard another one since a time.
-func (s *speaker) heardSince(other *speaker, since time.Time) bool {
-	return s.status(other.cfg.Node).LastHeard.After(since)
-}
-
-// status returns what the detector of a speaker knows of a node.
-func (s *speaker) status(node string) (status detector.Status) {
-	s.peers.withDetector(func(d *detector.Detector) { status, _ = d.Peer(node) })
-	return status
 }
 
 func TestMembership_IPv6OnlySpeakersMeet(t *testing.T) {

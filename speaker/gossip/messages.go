@@ -13,7 +13,7 @@ import (
 type ping struct {
 	// seq rises from ping to ping.
 	seq uint64
-	// at is where the pong must go: memberlist does not tell where a message came from.
+	// at is where the pong must go: memberlist does not say where a message came from.
 	at netip.AddrPort
 	// missed is for how long the sender may have heard nothing because it was stopped; 0: it was not stopped. The pong
 	// comes after the claims of that time.

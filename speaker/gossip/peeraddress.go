@@ -9,15 +9,15 @@ import (
 
 // peerAddress is where a speaker gossips.
 type peerAddress struct {
-	// told is what the speaker itself says, text the same as memberlist has it.
-	told netip.AddrPort
-	text string
+	// advertised is what the speaker itself says; text is the same as memberlist has it.
+	advertised netip.AddrPort
+	text       string
 	// expected is what the API server says.
 	expected netip.AddrPort
 }
 
-// heard is told of a sign of life that came by datagram from a speaker itself, which says that it gossips at an address;
-// an invalid address says nothing. answer, recovered and before are those of Detector.Heard.
+// heard notes a sign of life that came by datagram from a speaker itself, which advertises an address; invalid: it does not.
+// answer, recovered and before are those of Detector.Heard.
 func (s *peerStore) heard(now time.Time, from header, at netip.AddrPort, answer bool) (recovered bool, before time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,7 +26,7 @@ func (s *peerStore) heard(now time.Time, from header, at netip.AddrPort, answer 
 	return recovered, before
 }
 
-// setListed is told by memberlist that it counts a speaker as alive, or does not any more.
+// setListed notes whether memberlist counts a speaker as alive.
 func (s *peerStore) setListed(now time.Time, node string, incarnation uint64, at netip.AddrPort, alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +43,8 @@ func (s *peerStore) setAddress(node string, incarnation uint64, at netip.AddrPor
 	if !known || incarnation < status.Incarnation || !at.IsValid() {
 		return
 	}
-	if r := s.record(node); r.told != at {
-		r.told, r.text = at, at.String()
+	if r := s.record(node); r.advertised != at {
+		r.advertised, r.text = at, at.String()
 	}
 }
 

@@ -217,7 +217,7 @@ func (s *peerStore) heardUnlisted() map[string]ExpectedPeer {
 	heard := map[string]ExpectedPeer{}
 	for node, status := range s.detector.Peers() {
 		if status.Alive && !status.Listed {
-			heard[node] = ExpectedPeer{Address: s.record(node).told}
+			heard[node] = ExpectedPeer{Address: s.record(node).advertised}
 		}
 	}
 	return heard

@@ -182,7 +182,7 @@ func (m *Membership) mergeState(now time.Time, received stateRecord) bool {
 	return ok
 }
 
-// refute is told of an incarnation of this node that others know. If it is not an earlier one, ours becomes later.
+// refute makes our incarnation later than one of this node that others know, if it is not already.
 func (m *Membership) refute(incarnation uint64) {
 	if !m.peers.refute(incarnation) {
 		return

@@ -122,7 +122,7 @@ func TestClaims_AThousandReachFiveSpeakers(t *testing.T) {
 func TestStates_ReachAll(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.4.", Timing{}, "a", "b", "c")
-	told := func(of *speaker, want State) func(View) bool {
+	says := func(of *speaker, want State) func(View) bool {
 		return func(v View) bool {
 			p := v.Peers[of.cfg.Node]
 			return p.StateKnown && p.Incarnation == of.Incarnation() && slices.EqualFunc([]State{p.State}, []State{want}, equal)
@@ -131,24 +131,24 @@ func TestStates_ReachAll(t *testing.T) {
 	for _, state := range []State{manyLinks(2), {Leaving: true}, manyLinks(300), {Known: true}} {
 		all[0].BroadcastState(state)
 		for _, s := range all {
-			took := s.awaits(t, "the state", told(all[0], state))
+			took := s.awaits(t, "the state", says(all[0], state))
 			if took > soon {
 				t.Errorf("a state of %d links took %v", len(state.Links), took)
 			}
 		}
 	}
-	// Nothing new is not told again.
+	// What has not changed is not sent again.
 	before, _ := all[0].peers.ownState()
 	all[0].BroadcastState(State{Known: true})
 	if after, _ := all[0].peers.ownState(); after.seq != before.seq {
-		t.Error("what is not new is told again")
+		t.Error("what has not changed is sent again")
 	}
-	// One that comes later learns what was told before, long or short.
+	// One that comes later receives what was sent before, long or short.
 	all[1].BroadcastState(manyLinks(300))
 	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.4.9"), Keys: secrets("k")}, on)
 	meet(t, append(all, late)...)
-	late.awaits(t, "the state of a", told(all[0], State{Known: true}))
-	late.awaits(t, "the state of b", told(all[1], manyLinks(300)))
+	late.awaits(t, "the state of a", says(all[0], State{Known: true}))
+	late.awaits(t, "the state of b", says(all[1], manyLinks(300)))
 	// The next run of a node has not said anything yet.
 	all[0].crash(t)
 	again := beginWith(t, Config{Node: "a", Bind: all[0].at, Keys: secrets("k")}, on)
@@ -240,14 +240,14 @@ func TestMetrics_RejectedAndMalformedMessagesAreCounted(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.15.", Timing{}, "a", "b")
 	a, b := all[0], all[1]
-	stranger, err := net.Dial("udp", a.at.String())
+	conn, err := net.Dial("udp", a.at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stranger.Close()
+	defer conn.Close()
 	before := testutil.ToFloat64(a.metrics.rejected)
 	to, _, _ := b.peers.addressOf("a")
-	if _, err := stranger.Write([]byte("hello")); err != nil {
+	if _, err := conn.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	b.send(to, []byte("no message of ours"))

@@ -193,8 +193,10 @@ func (r *Runner) Start(ctx context.Context) error {
 		case <-r.begin:
 		}
 		err := r.run(ctx)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		if err == nil {
 			r.stopped("gossip starts again on another address")

@@ -34,7 +34,7 @@ type Bootstrap struct {
 	grace time.Duration
 }
 
-// Expect is told how many peers are waited for, and how many more there should be that are gone.
+// Expect sets how many peers are waited for, and how many more there should be that are gone.
 func (b *Bootstrap) Expect(now time.Time, waitedFor, gone int) {
 	b.Observe(now, false) // What was due before must not be undone by what is new.
 	b.told = true
@@ -50,7 +50,7 @@ func (b *Bootstrap) Expect(now time.Time, waitedFor, gone int) {
 	}
 }
 
-// Observe is told the time, and whether another speaker is alive.
+// Observe notes that time has passed, and whether another speaker is alive.
 func (b *Bootstrap) Observe(now time.Time, peerAlive bool) {
 	b.known = b.known || peerAlive || !b.aloneSince.IsZero() && now.Sub(b.aloneSince) >= b.grace
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Heard is told of a sign of life that came by datagram from a peer itself; answer: it answers a ping of ours.
+// Heard notes a sign of life that came by datagram from a peer itself; answer: it answers a ping of ours.
 //
 // recovered: there may be things that we have not told each other, since the peer was not alive before, or was not heard for
 // the detection time, whatever others said of it meanwhile. before is when it was heard last.
@@ -21,7 +21,7 @@ func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer 
 	return (!was || parted) && p.alive, before
 }
 
-// Listed is told that memberlist counts a peer as alive now, or does not any more.
+// Listed notes whether memberlist counts a peer as alive.
 func (d *Detector) Listed(now time.Time, name string, incarnation uint64, alive bool) {
 	p := d.find(name)
 	if p == nil {
@@ -36,7 +36,7 @@ func (d *Detector) Listed(now time.Time, name string, incarnation uint64, alive 
 	d.evaluate(now, p)
 }
 
-// Left is told that a peer has said that it leaves.
+// Left notes that a peer has said that it leaves.
 func (d *Detector) Left(now time.Time, name string, incarnation uint64) {
 	if p := d.findIncarnation(name, incarnation); p != nil {
 		p.left = true
@@ -44,14 +44,14 @@ func (d *Detector) Left(now time.Time, name string, incarnation uint64) {
 	}
 }
 
-// Mentioned is told that somebody else knows of an incarnation of a peer.
+// Mentioned notes that somebody else knows an incarnation of a peer.
 func (d *Detector) Mentioned(now time.Time, name string, incarnation uint64) {
 	if p := d.findIncarnation(name, incarnation); p != nil {
 		d.evaluate(now, p)
 	}
 }
 
-// Expect is told which peers there should be, besides those that are known.
+// Expect sets which peers there should be, besides those that are known. The map is kept.
 func (d *Detector) Expect(expected map[string]struct{}) {
 	d.expected = expected
 	var unknown []string
@@ -66,8 +66,8 @@ func (d *Detector) Expect(expected map[string]struct{}) {
 	}
 }
 
-// Voted is told of the vote of another observer; seq tells its votes from older ones. A suspicion that we can confirm or
-// deny is answered by our own vote.
+// Voted notes the vote of another observer; a higher seq makes it a newer one. A suspicion that we can confirm or deny is
+// answered by our own vote.
 func (d *Detector) Voted(now time.Time, from string, seq uint64, v Vote) {
 	if d.peers[from] == nil || d.peers[v.Node] == nil {
 		return // Neither may fill our memory.

@@ -41,11 +41,11 @@ type reply struct {
 	pong                bool
 }
 
-// Staleness says when the process is stale, until something happens that a Pause is told of.
+// Staleness says when the process is stale, as long as no method of its Pause is called.
 type Staleness struct {
 	// limit is the age of lastTick that makes the process stale. lastTick is 0 before the first tick and after Stop.
 	limit, lastTick time.Duration
-	// until is when the doubt that the last wake has raised ends.
+	// until is when the staleness ends that began with the last wake.
 	until time.Duration
 }
 
@@ -62,8 +62,8 @@ func NewPause(tickInterval time.Duration) *Pause {
 // Staleness returns when the process is stale, as far as is known now.
 func (p *Pause) Staleness() Staleness { return p.staleness }
 
-// Tick is told of a tick, the time since the last one, the number of the pings that follow, and whether there are peers to
-// ask. It returns the time about which peers must be asked; 0: there is nothing to ask.
+// Tick notes a tick: gap is the time since the last one, ping the number of the pings that follow, peers says whether there
+// are any to ask. It returns the length of the time about which they must be asked; 0: there is nothing to ask.
 func (p *Pause) Tick(now, gap time.Duration, ping uint64, peers bool) (missed time.Duration) {
 	if gap > p.staleness.limit && peers {
 		p.wokeAt, p.stoppedFor, p.firstPing = now, gap, ping
@@ -83,24 +83,24 @@ func (p *Pause) Stop() {
 	p.staleness.lastTick, p.staleness.until = 0, 0
 }
 
-// Learned is told that something new was learned, from whomever.
+// Learned notes that something new was received, from whomever.
 func (p *Pause) Learned(now time.Duration) {
 	if now < p.staleness.until {
 		p.learned = true
 	}
 }
 
-// ClaimsReceived is told of a message of claims in reply to a ping.
+// ClaimsReceived notes a message of claims in reply to a ping.
 func (p *Pause) ClaimsReceived(now time.Duration, peer string, ping uint64) {
 	p.update(now, replyKey{peer, ping}, func(r *reply) { r.received++ })
 }
 
-// PongReceived is told of the pong that replies to a ping, and of how many messages of claims belong to it.
+// PongReceived notes the pong that replies to a ping, and how many messages of claims belong to it.
 func (p *Pause) PongReceived(now time.Duration, peer string, ping, announced uint64) {
 	p.update(now, replyKey{peer, ping}, func(r *reply) { r.announced, r.pong = announced, true })
 }
 
-// update notes a part of a reply. The first complete one ends the doubt, at once or after reactGrace.
+// update notes a part of a reply. The first complete reply ends the staleness, at once or after reactGrace.
 func (p *Pause) update(now time.Duration, key replyKey, change func(*reply)) {
 	if now >= p.staleness.until || p.replies == nil || key.ping < p.firstPing || len(p.replies) >= maxReplies {
 		return
