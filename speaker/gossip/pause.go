@@ -34,10 +34,10 @@ func (p *pause) update(now time.Time, f func(*detector.Pause, time.Duration)) {
 	}
 }
 
-func (p *pause) stale(now time.Time) bool { return p.staleness.Load().Stale(now.Sub(p.started)) }
+func (p *pause) stale() bool { return p.staleness.Load().Stale(time.Since(p.started)) }
 
 // Stale reports whether this process was stopped (by a signal, or with its machine) until just now, and cannot know yet
 // whether others have taken its addresses: it must not act on what it knew before. It is false again as soon as another
 // speaker has told what was missed and there was time to act on that, after half a second without an answer, and when
 // there are no others. It costs a few nanoseconds.
-func (m *Membership) Stale() bool { return m.pause.stale(time.Now()) }
+func (m *Membership) Stale() bool { return m.pause.stale() }
