@@ -2,53 +2,56 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// AdvertisementSelectors say which Services are announced, and from which nodes.
-// A Service is matched when one of its addresses comes from a pool named in ipAddressPools or matched by
-// ipAddressPoolSelectors (or both are empty), and one of serviceSelectors matches it (or there is none).
+// AdvertisementSelectors say which addresses of which Services are announced, and from which nodes. An address is announced
+// when its pool is named in ipAddressPools or matched by ipAddressPoolSelectors, or both are empty, and one of
+// serviceSelectors matches the Service, or there is none.
 type AdvertisementSelectors struct {
-	// ipAddressPools names the pools whose addresses are announced. Empty, with ipAddressPoolSelectors empty too: all pools.
+	// ipAddressPools are the names of pools whose addresses are announced. If this and ipAddressPoolSelectors are empty, the
+	// addresses of all pools are announced.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	IPAddressPools []string `json:"ipAddressPools,omitempty"`
-	// ipAddressPoolSelectors match the labels of pools whose addresses are announced.
+	// ipAddressPoolSelectors select pools by their labels. The addresses of pools that one of them matches are announced, too.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	IPAddressPoolSelectors []metav1.LabelSelector `json:"ipAddressPoolSelectors,omitempty"`
-	// serviceSelectors match the labels of Services that are announced. Empty: all.
+	// serviceSelectors select Services by their labels. One of them must match. Empty: all Services.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	ServiceSelectors []metav1.LabelSelector `json:"serviceSelectors,omitempty"`
-	// nodeSelectors match the labels of nodes that announce. Empty: all nodes.
+	// nodeSelectors select the nodes that announce, by their labels. One of them must match. Empty: all nodes.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	NodeSelectors []metav1.LabelSelector `json:"nodeSelectors,omitempty"`
 }
 
-// PreferredNodeSelector gives weight to nodes.
+// PreferredNodeSelector adds a weight to the nodes that it matches.
 type PreferredNodeSelector struct {
-	// weight that a matching node gains; those of all matching preferences are summed.
+	// weight is added to the weight of a matching node, from 1 to 100. A node has the sum of all that match it.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Weight int32 `json:"weight"`
-	// selector matches the labels of nodes.
+	// selector selects nodes by their labels.
 	// +required
 	Selector metav1.LabelSelector `json:"selector"`
 }
 
-// L2AdvertisementSpec announces addresses by ARP and NDP, each from one node at a time.
+// L2AdvertisementSpec says which addresses are announced by ARP and NDP. One node at a time announces each.
 type L2AdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
-	// preferredNodeSelectors: an address without a holder goes to the eligible node of the highest weight.
+	// preferredNodeSelectors give weights to nodes. An address that no node holds goes to the eligible node with the highest
+	// weight. A holder keeps its address when a node with a higher weight appears, until addresses are rebalanced.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	PreferredNodeSelectors []PreferredNodeSelector `json:"preferredNodeSelectors,omitempty"`
-	// interfaces to announce on: names or globs (eth0, eno*). Empty: every interface that leads to a network segment.
+	// interfaces are the names or globs (eth0, eno*) of the interfaces to announce on. Empty: the interfaces with a subnet that
+	// contains the address, or, when there is none, every suitable interface.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
@@ -58,19 +61,19 @@ type L2AdvertisementSpec struct {
 	Interfaces []string `json:"interfaces,omitempty"`
 }
 
-// AdvertisementStatus says whether an advertisement is understood and used.
+// AdvertisementStatus says whether an advertisement is valid and in use.
 type AdvertisementStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready.
+	// conditions has the condition Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// L2Advertisement announces the addresses of pools on the local segment.
+// L2Advertisement announces the addresses of pools on the local network segment, by ARP and NDP.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -99,42 +102,47 @@ type L2AdvertisementList struct {
 	Items           []L2Advertisement `json:"items"`
 }
 
-// BGPAdvertisementSpec announces addresses to BGP peers, with the attributes their routes carry.
+// BGPAdvertisementSpec says which addresses are announced to which BGP peers, and with which attributes.
 type BGPAdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
-	// peers names the BGPPeers that are told. Empty: all.
+	// peers are the names of the BGPPeers to announce to. Empty: all BGPPeers.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	Peers []string `json:"peers,omitempty"`
-	// aggregationLength is the length in bits of the IPv4 prefixes announced: 32 for each address by itself.
+	// aggregationLength is the length of the announced IPv4 prefixes in bits, from 1 to 32. With 32, the default, each address is
+	// announced by itself.
 	// +optional
 	// +kubebuilder:default=32
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=32
 	AggregationLength *int32 `json:"aggregationLength,omitempty"`
-	// aggregationLengthV6 is the length in bits of the IPv6 prefixes announced: 128 for each address by itself.
+	// aggregationLengthV6 is the length of the announced IPv6 prefixes in bits, from 1 to 128. With 128, the default, each address
+	// is announced by itself.
 	// +optional
 	// +kubebuilder:default=128
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=128
 	AggregationLengthV6 *int32 `json:"aggregationLengthV6,omitempty"`
-	// localPref is the LOCAL_PREF attribute (RFC 4271 section 5.1.5). It is sent to internal peers only.
+	// localPref is the LOCAL_PREF attribute (RFC 4271 section 5.1.5). It is sent to internal peers only. Routers prefer the
+	// highest.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	LocalPref *int64 `json:"localPref,omitempty"`
-	// med is the MULTI_EXIT_DISC attribute (RFC 4271 section 5.1.4).
+	// med is the MULTI_EXIT_DISC attribute (RFC 4271 section 5.1.4). Routers prefer the lowest. Absent: the attribute is not
+	// sent.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	MED *int64 `json:"med,omitempty"`
-	// asPathPrepend is how many more times our own AS number stands in the AS_PATH sent to external peers.
+	// asPathPrepend is how many more times the own AS number is put into the AS_PATH for external peers, from 0 to 16. A longer
+	// path makes the routes less preferred.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	ASPathPrepend int32 `json:"asPathPrepend,omitempty"`
-	// communities that the routes carry: standard (64512:100), large (64512:1:2), a name from a Community object, or a
+	// communities of the routes: a standard one (64512:100), a large one (64512:1:2), a name from a Community object, or a
 	// well-known name (no-export, no-advertise, no-export-subconfed, no-peer, graceful-shutdown, blackhole, accept-own).
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
@@ -144,7 +152,7 @@ type BGPAdvertisementSpec struct {
 	Communities []string `json:"communities,omitempty"`
 }
 
-// BGPAdvertisement announces the addresses of pools to routers.
+// BGPAdvertisement announces the addresses of pools to routers, by BGP.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

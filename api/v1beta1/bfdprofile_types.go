@@ -2,50 +2,54 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// BFDProfileSpec holds the parameters of BFD sessions (RFC 5880).
+// BFDProfileSpec has the parameters of BFD sessions (RFC 5880).
 type BFDProfileSpec struct {
-	// receiveInterval in milliseconds: the shortest time between two packets that we ask the peer to keep.
+	// receiveInterval is the shortest time between two packets that the router is asked to keep, in milliseconds, from 10 to
+	// 60000.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=60000
 	ReceiveInterval int32 `json:"receiveInterval,omitempty"`
-	// transmitInterval in milliseconds: the shortest time between two packets that we send.
+	// transmitInterval is the shortest time between two packets that the node sends, in milliseconds, from 10 to 60000.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=60000
 	TransmitInterval int32 `json:"transmitInterval,omitempty"`
-	// detectMultiplier: how many packets in a row must be missing before the session is down.
+	// detectMultiplier is how many packets of the node in a row the router must miss before it takes the session down, from 2 to
+	// 255. The router sends its own multiplier for the other direction.
 	// +optional
 	// +kubebuilder:default=3
 	// +kubebuilder:validation:Minimum=2
 	// +kubebuilder:validation:Maximum=255
 	DetectMultiplier int32 `json:"detectMultiplier,omitempty"`
-	// minimumTTL of packets accepted in multihop sessions (RFC 5883 section 5).
+	// minimumTTL is the lowest TTL of packets that are accepted in multihop sessions (RFC 5883 section 5). With 254 one router may
+	// be in between.
 	// +optional
 	// +kubebuilder:default=254
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=255
 	MinimumTTL int32 `json:"minimumTTL,omitempty"`
-	// passiveMode waits for the peer's first packet before it sends (RFC 5880 section 6.1).
+	// passiveMode makes the node wait for the first packet of the router before it sends (RFC 5880 section 6.1). The router must
+	// not be passive, too.
 	// +optional
 	PassiveMode bool `json:"passiveMode,omitempty"`
 }
 
-// BFDProfileStatus says whether the profile is understood.
+// BFDProfileStatus says whether the profile is valid.
 type BFDProfileStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready.
+	// conditions has the condition Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// BFDProfile holds BFD parameters that BGPPeers refer to by name.
+// BFDProfile has BFD parameters that BGPPeers refer to by name.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

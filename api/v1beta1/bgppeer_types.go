@@ -2,20 +2,20 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ASNType says how a peer's AS number relates to ours when it is learned from its OPEN message.
+// ASNType says which AS number is accepted in the OPEN message of a peer.
 //
 // +kubebuilder:validation:Enum=internal;external
 type ASNType string
 
 // The two values of ASNType.
 const (
-	// ASNInternal accepts a peer with our own AS number.
+	// ASNInternal accepts the own AS number only.
 	ASNInternal ASNType = "internal"
-	// ASNExternal accepts a peer with any AS number but ours.
+	// ASNExternal accepts any AS number except the own one.
 	ASNExternal ASNType = "external"
 )
 
-// AddressFamily is a family of addresses, unicast.
+// AddressFamily is a family of unicast addresses.
 //
 // +kubebuilder:validation:Enum=IPv4;IPv6
 type AddressFamily string
@@ -35,7 +35,7 @@ type SecretReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// key in the Secret.
+	// key in the Secret whose value is used. Default: password.
 	// +optional
 	// +kubebuilder:default=password
 	// +kubebuilder:validation:MinLength=1
@@ -47,31 +47,32 @@ type SecretReference struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.defaultGateway) != has(self.nodeAnnotation)",message="give either defaultGateway or nodeAnnotation"
 type PeerFrom struct {
-	// defaultGateway: the next hop of the node's default route of this family.
+	// defaultGateway: the peer is the next hop of the node's default route of this family.
 	// +optional
 	DefaultGateway *AddressFamily `json:"defaultGateway,omitempty"`
-	// nodeAnnotation: the key of an annotation of the Node whose value is the address, or several separated by commas.
+	// nodeAnnotation is the key of an annotation of the Node. Its value is the peer's address, or several addresses separated by
+	// commas.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	NodeAnnotation string `json:"nodeAnnotation,omitempty"`
 }
 
-// GracefulRestart is RFC 4724: the peer keeps forwarding while the speaker restarts.
+// GracefulRestart has the parameters of graceful restart (RFC 4724): the peer goes on forwarding while the speaker restarts.
 type GracefulRestart struct {
-	// enabled offers graceful restart to the peer.
+	// enabled says whether graceful restart is offered to the peer. Default: true.
 	// +optional
 	// +kubebuilder:default=true
 	Enabled *bool `json:"enabled,omitempty"`
-	// restartTime is how long the peer keeps our routes while we are away. Without BFD it keeps those of a node that has
-	// died for as long, too.
+	// restartTime is how long the peer keeps the routes while the speaker restarts, from 1s to 4095s. Without BFD it keeps the
+	// routes of a dead node as long.
 	// +optional
 	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('4095s')",message="must be between 1s and 4095s"
 	RestartTime metav1.Duration `json:"restartTime,omitempty"`
 }
 
-// BGPPeerSpec describes the sessions with one router, from every node that nodeSelectors match.
+// BGPPeerSpec describes the BGP sessions with one router, from every node that nodeSelectors match.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.peerAddress) ? 1 : 0) + (has(self.interface) ? 1 : 0) + (has(self.peerFrom) ? 1 : 0) == 1",message="give exactly one of peerAddress, interface and peerFrom"
 // +kubebuilder:validation:XValidation:rule="has(self.peerASN) != has(self.dynamicASN)",message="give either peerASN or dynamicASN"
@@ -84,93 +85,100 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="duration(self.keepaliveTime) <= duration(self.holdTime)",message="keepaliveTime must not be longer than holdTime"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",message="sourceAddress and peerAddress must be of the same family"
 type BGPPeerSpec struct {
-	// myASN is the AS number that this end of the session speaks for.
+	// myASN is the AS number of the nodes.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	MyASN int64 `json:"myASN"`
-	// peerASN is the AS number expected of the peer.
+	// peerASN is the AS number that the peer must have. The same as myASN makes an internal session (iBGP).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	PeerASN *int64 `json:"peerASN,omitempty"`
-	// dynamicASN accepts the AS number that the peer itself gives: internal (ours) or external (any other).
+	// dynamicASN accepts the AS number that the peer sends, in place of peerASN: internal accepts the own AS number, external any
+	// other.
 	// +optional
 	DynamicASN *ASNType `json:"dynamicASN,omitempty"`
-	// localASN is shown to this peer in place of myASN, as in a migration between AS numbers.
+	// localASN is sent to this peer in place of myASN, as in a migration between AS numbers. External peers only.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	LocalASN *int64 `json:"localASN,omitempty"`
 
-	// peerAddress is the address to dial.
+	// peerAddress is the IP address of the peer.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
 	PeerAddress string `json:"peerAddress,omitempty"`
-	// interface peers with the router at the other end of this link by its IPv6 link-local address (unnumbered).
+	// interface is the name of an interface. The peer is the router at the other end of its link, by its IPv6 link-local address
+	// (BGP unnumbered).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:Pattern=`^[^/\s]+$`
 	Interface string `json:"interface,omitempty"`
-	// peerFrom lets each node find its own peer, so that one object serves a cluster of many racks.
+	// peerFrom says where each node finds the address of its own peer, so that one object serves many racks.
 	// +optional
 	PeerFrom *PeerFrom `json:"peerFrom,omitempty"`
-	// peerPort is the TCP port to dial.
+	// peerPort is the TCP port of the peer.
 	// +optional
 	// +kubebuilder:default=179
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	PeerPort int32 `json:"peerPort,omitempty"`
-	// sourceAddress to dial from. Empty: the one the routing table gives.
+	// sourceAddress is the node's address to connect from. Empty: the routing table decides. Set it only when nodeSelectors match
+	// one node.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
 	SourceAddress string `json:"sourceAddress,omitempty"`
-	// routerID is the BGP identifier, in the form of an IPv4 address. Empty: from the node's IPv4 address, or its name.
+	// routerID is the BGP identifier, in the form of an IPv4 address. Empty: the node's IPv4 address, or a number made from the
+	// node's name. It must differ between nodes, so set it only when nodeSelectors match one node.
 	// +optional
 	// +kubebuilder:validation:MinLength=7
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="isIP(self) && ip(self).family() == 4 && self != '0.0.0.0'",message="must have the form of an IPv4 address other than 0.0.0.0"
 	RouterID string `json:"routerID,omitempty"`
 
-	// holdTime after which a silent peer is given up (RFC 4271 section 4.2), at least 3s.
+	// holdTime is how long a peer may send nothing before the session is closed (RFC 4271 section 4.2), from 3s to 65535s. The
+	// shorter one of both ends is used.
 	// +optional
 	// +kubebuilder:default="90s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('3s') && duration(self) <= duration('65535s')",message="must be between 3s and 65535s"
 	HoldTime metav1.Duration `json:"holdTime,omitempty"`
-	// keepaliveTime between two KEEPALIVE messages. 0s: a third of holdTime.
+	// keepaliveTime is the time between two KEEPALIVE messages. 0s, the default, means a third of the hold time.
 	// +optional
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) == duration('0s') || (duration(self) >= duration('1s') && duration(self) <= duration('21845s'))",message="must be 0s, or between 1s and 21845s"
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitempty"`
-	// connectTime between two attempts to reach the peer.
+	// connectTime is the longest time between two attempts to connect, from 1s to 65535s. The first pauses are shorter.
 	// +optional
 	// +kubebuilder:default="3s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be between 1s and 65535s"
 	ConnectTime metav1.Duration `json:"connectTime,omitempty"`
 
-	// passwordSecret holds the password for TCP MD5 signatures (RFC 2385).
+	// passwordSecret names the Secret with the password for TCP MD5 signatures (RFC 2385).
 	// +optional
 	PasswordSecret *SecretReference `json:"passwordSecret,omitempty"`
-	// ebgpMultiHop: the external peer is more than one hop away.
+	// ebgpMultiHop allows an external peer that is more than one hop away.
 	// +optional
 	EBGPMultiHop bool `json:"ebgpMultiHop,omitempty"`
-	// ttlSecurity accepts packets of a directly connected peer only (GTSM, RFC 5082).
+	// ttlSecurity accepts only packets of a directly connected peer, by their TTL of 255 (GTSM, RFC 5082). The peer must use it,
+	// too.
 	// +optional
 	TTLSecurity bool `json:"ttlSecurity,omitempty"`
-	// bfdProfile names the BFDProfile to watch the peer with. Empty: no BFD.
+	// bfdProfile is the name of the BFDProfile for a BFD session with the peer. Empty: no BFD.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	BFDProfile string `json:"bfdProfile,omitempty"`
-	// gracefulRestart keeps the routes in place while a speaker restarts.
+	// gracefulRestart lets the peer keep the routes while a speaker restarts.
 	// +optional
 	// +kubebuilder:default={}
 	GracefulRestart GracefulRestart `json:"gracefulRestart,omitempty"`
-	// addressFamilies exchanged with the peer. Empty: that of the peer's address, or both over an unnumbered link.
+	// addressFamilies are the families whose routes are exchanged. Empty: the family of the peer's address, or both when
+	// interface is set.
 	// +optional
 	// +kubebuilder:validation:MaxItems=2
 	// +listType=set
@@ -179,25 +187,25 @@ type BGPPeerSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=15
 	VRF string `json:"vrf,omitempty"`
-	// nodeSelectors match the labels of nodes that peer. Empty: all nodes.
+	// nodeSelectors select the nodes that have the session, by their labels. One of them must match. Empty: all nodes.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	NodeSelectors []metav1.LabelSelector `json:"nodeSelectors,omitempty"`
 }
 
-// BGPPeerStatus says whether the peer is understood and reached.
+// BGPPeerStatus says whether the peer is valid and has sessions.
 type BGPPeerStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// nodes that should have a session with this peer.
+	// nodes is how many nodes should have a session with this peer.
 	// +optional
 	Nodes int32 `json:"nodes"`
-	// established sessions among them.
+	// established is how many of them have an established session.
 	// +optional
 	Established int32 `json:"established"`
-	// conditions: Ready.
+	// conditions has the condition Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -4,13 +4,13 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // CommunityAlias gives a BGP community a name.
 type CommunityAlias struct {
-	// name that BGPAdvertisements use.
+	// name for use in BGPAdvertisements.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9._-]*$`
 	Name string `json:"name"`
-	// value: a standard community (64512:100, RFC 1997) or a large one (64512:1:2, RFC 8092).
+	// value is a standard community (64512:100, RFC 1997) or a large one (64512:1:2, RFC 8092).
 	// +required
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^[0-9]{1,10}(:[0-9]{1,10}){1,2}$`
@@ -18,9 +18,9 @@ type CommunityAlias struct {
 	Value string `json:"value"`
 }
 
-// CommunitySpec lists aliases.
+// CommunitySpec lists names of BGP communities.
 type CommunitySpec struct {
-	// communities and their names.
+	// communities are BGP communities with their names.
 	// +required
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
@@ -29,12 +29,12 @@ type CommunitySpec struct {
 	Communities []CommunityAlias `json:"communities"`
 }
 
-// CommunityStatus says whether the aliases are understood.
+// CommunityStatus says whether the names are valid.
 type CommunityStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready.
+	// conditions has the condition Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

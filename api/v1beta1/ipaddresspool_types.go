@@ -11,80 +11,86 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!self.contains('-') || self.split('-').size() != 2 || !self.split('-').all(a, isIP(a.trim())) || ip(self.split('-')[0].trim()).family() == ip(self.split('-')[1].trim()).family()",message="both ends of a range must be of the same family"
 type AddressRange string
 
-// ServiceAllocation says which Services a pool serves, and before or after which other pools.
-// A Service is served when one of the namespace parts (namespaces, namespaceSelectors) matches, or none is given,
-// and one of serviceSelectors matches, or none is given.
+// ServiceAllocation says which Services a pool serves, and in which order pools are tried. A Service is served when its
+// namespace is named in namespaces or matched by namespaceSelectors, or both are empty, and one of serviceSelectors matches it,
+// or there is none.
 type ServiceAllocation struct {
-	// priority orders the pools that serve a Service: the lowest number is tried first, and pools with 0 or no priority last.
+	// priority orders the pools that serve a Service. The lowest number from 1 on is tried first. Pools with 0, the default, are
+	// tried last, in order of name.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Priority int32 `json:"priority,omitempty"`
-	// namespaces whose Services the pool serves.
+	// namespaces are the names of namespaces whose Services the pool serves.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024
 	// +listType=set
 	Namespaces []string `json:"namespaces,omitempty"`
-	// namespaceSelectors match the labels of namespaces whose Services the pool serves.
+	// namespaceSelectors select namespaces whose Services the pool serves, by their labels.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	NamespaceSelectors []metav1.LabelSelector `json:"namespaceSelectors,omitempty"`
-	// serviceSelectors match the labels of Services that the pool serves.
+	// serviceSelectors select the Services that the pool serves, by their labels. One of them must match. Empty: all Services.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	ServiceSelectors []metav1.LabelSelector `json:"serviceSelectors,omitempty"`
-	// maxPerNamespace is how many addresses of this pool the Services of one namespace may hold together. Absent: no limit.
+	// maxPerNamespace is how many addresses of this pool the Services of one namespace may hold together. A shared address counts
+	// once. Absent: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	MaxPerNamespace *int32 `json:"maxPerNamespace,omitempty"`
 }
 
-// IPAddressPoolSpec describes a set of addresses and who may have one.
+// IPAddressPoolSpec describes a set of addresses, and which Services may have one.
 type IPAddressPoolSpec struct {
-	// addresses that the pool gives: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6.
+	// addresses of the pool: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6. Every address of a prefix belongs to
+	// the pool, the first and the last too.
 	// +required
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	Addresses []AddressRange `json:"addresses"`
-	// exclude lists addresses that the pool never gives, in the same forms: gateways, hosts that use them already.
+	// exclude lists addresses that do not belong to the pool, in the same forms, such as those of gateways and hosts.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	Exclude []AddressRange `json:"exclude,omitempty"`
-	// autoAssign: whether Services that do not name this pool, or one of its addresses, get addresses of it.
+	// autoAssign says whether a Service gets an address of the pool without requesting the pool or the address, or having a
+	// reservation.
 	// +optional
 	// +kubebuilder:default=true
 	AutoAssign *bool `json:"autoAssign,omitempty"`
-	// avoidBuggyIPs leaves out IPv4 addresses that end in .0 and .255, which some old equipment takes for broadcasts.
+	// avoidBuggyIPs leaves out IPv4 addresses that end in .0 or .255, which some old equipment takes for broadcast addresses.
 	// +optional
 	AvoidBuggyIPs bool `json:"avoidBuggyIPs,omitempty"`
-	// drain: what the pool has given stays where it is; nothing new is given.
+	// drain stops the pool from giving addresses. Services keep those that they have.
 	// +optional
 	Drain bool `json:"drain,omitempty"`
-	// reuseDelay is how long an address that was given back rests before another Service may get it.
+	// reuseDelay is how long after its release an address may not be given to another Service, from 0s to 24h. A Service of the
+	// same namespace and name may have it again at once.
 	// +optional
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
 	ReuseDelay metav1.Duration `json:"reuseDelay,omitempty"`
-	// serviceAllocation says which Services the pool serves. Absent: all.
+	// serviceAllocation says which Services the pool serves. Absent: all Services.
 	// +optional
 	ServiceAllocation *ServiceAllocation `json:"serviceAllocation,omitempty"`
 }
 
 // AddressCount counts the addresses of one family in a pool.
 type AddressCount struct {
-	// assigned to Services.
+	// assigned is how many addresses Services hold. A shared address counts once.
 	Assigned int64 `json:"assigned"`
-	// available to Services that ask now: without those assigned, excluded, reserved or resting. A decimal number of any size.
+	// available is how many addresses the pool can give now, as a decimal number of any size. It does not count addresses that
+	// are assigned, excluded, reserved, a node's own, or under a reuse delay.
 	Available string `json:"available"`
 }
 
-// IPAddressPoolStatus says how much of a pool is in use and whether it works.
+// IPAddressPoolStatus says how many addresses of a pool are in use, and whether the pool is valid.
 type IPAddressPoolStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// ipv4 counts the pool's IPv4 addresses.
@@ -93,7 +99,7 @@ type IPAddressPoolStatus struct {
 	// ipv6 counts the pool's IPv6 addresses.
 	// +optional
 	IPv6 *AddressCount `json:"ipv6,omitempty"`
-	// conditions: Ready, Exhausted, Overlap.
+	// conditions has the conditions Ready, Exhausted and Overlap.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -4,54 +4,56 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ServiceReference names one Service.
 type ServiceReference struct {
+	// namespace of the Service.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace"`
+	// name of the Service.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 }
 
-// IPReservationSpec names addresses and the Service or Services they are kept for.
+// IPReservationSpec names addresses and the Service or Services that they are kept for.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.serviceRef) != (has(self.__namespace__) || has(self.selector))",message="give either serviceRef, or namespace with selector"
 // +kubebuilder:validation:XValidation:rule="has(self.serviceRef) || (has(self.__namespace__) && has(self.selector))",message="namespace and selector go together"
 type IPReservationSpec struct {
-	// addresses that are kept: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6.
+	// addresses to keep: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6.
 	// +required
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	Addresses []AddressRange `json:"addresses"`
-	// serviceRef names the one Service that the addresses are kept for. It need not exist yet.
+	// serviceRef names the one Service that the addresses are kept for. The Service need not exist.
 	// +optional
 	ServiceRef *ServiceReference `json:"serviceRef,omitempty"`
-	// namespace of the Services that the addresses are kept for.
+	// namespace of the Services that the addresses are kept for. Set it together with selector, in place of serviceRef.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
-	// selector matches the labels of the Services in namespace that the addresses are kept for.
+	// selector selects the Services in namespace that the addresses are kept for, by their labels.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
-// IPReservationStatus says whether the addresses could be kept.
+// IPReservationStatus says whether the addresses are kept.
 type IPReservationStatus struct {
-	// observedGeneration of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready.
+	// conditions has the condition Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// IPReservation keeps addresses for a Service before it exists and after it is gone. It never takes one away from a
-// Service that has it.
+// IPReservation keeps addresses for a Service before it exists and after it is deleted. It never takes an address away from
+// another Service that has it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

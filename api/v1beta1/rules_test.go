@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { lab.Main(m) }
 
-// spec of a kind, in YAML, and a part of the message it is refused with; empty when it is to be accepted.
+// spec is the spec of a kind in YAML, with a part of the message of its rejection; empty when it must be accepted.
 type spec struct{ kind, name, yaml, refusal string }
 
 var specs = []spec{
@@ -104,7 +104,7 @@ var specs = []spec{
 	{"Community", "a name twice", `{communities: [{name: a, value: "1:1"}, {name: a, value: "1:2"}]}`, "Duplicate value"},
 }
 
-func TestEveryRuleRefusesWhatItShould(t *testing.T) {
+func TestCRD_RulesRejectInvalidSpecs(t *testing.T) {
 	c := installed(t)
 	for _, test := range specs {
 		t.Run(test.kind+": "+test.name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestEveryRuleRefusesWhatItShould(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreFilledIn(t *testing.T) {
+func TestCRD_DefaultsAreSet(t *testing.T) {
 	c := installed(t)
 	peer := &v1beta1.BGPPeer{}
 	peer.Name = "defaults"
@@ -139,7 +139,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As a user writes it: without the fields that are not said.
+	// As a user writes it: without the fields that have no value.
 	sparse := &unstructured.Unstructured{Object: object}
 	sparse.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("BGPPeer"))
 	for _, field := range []string{"holdTime", "keepaliveTime", "connectTime", "gracefulRestart"} {
@@ -160,7 +160,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	}
 }
 
-func TestSamplesAreAccepted(t *testing.T) {
+func TestCRD_SamplesAreAccepted(t *testing.T) {
 	c := installed(t)
 	files, err := filepath.Glob("../../config/samples/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -183,7 +183,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 	}
 }
 
-// installed is a client of an API server that has the kinds.
+// installed returns a client of an API server with the kinds.
 func installed(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()

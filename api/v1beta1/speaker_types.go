@@ -5,47 +5,47 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // SpeakerListLimit bounds the lists in a Speaker's status, so that the object stays small whatever the number of Services.
 const SpeakerListLimit = 128
 
-// HeldAddress is an address that the node answers ARP or NDP for.
+// HeldAddress is an address for which the node answers ARP or NDP.
 type HeldAddress struct {
-	// address held.
+	// address is the IP address.
 	Address string `json:"address"`
-	// interfaces it is announced on.
+	// interfaces on which the address is announced.
 	// +listType=atomic
 	Interfaces []string `json:"interfaces"`
-	// since when this node holds it.
+	// since is when the node began to hold the address.
 	Since metav1.Time `json:"since"`
 }
 
 // SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.
 const SpeakerConflictLimit = 32
 
-// AddressConflict is an address of a Service that a host outside the cluster uses, too.
+// AddressConflict is an address of a Service that a host outside the cluster also uses.
 type AddressConflict struct {
-	// address in conflict.
+	// address that both use.
 	Address string `json:"address"`
 	// mac address of the other host.
 	MAC string `json:"mac"`
-	// interface where it was heard.
+	// interface on which the other host was seen.
 	Interface string `json:"interface"`
-	// since when the other host has been heard.
+	// since is when the other host was first seen.
 	Since metav1.Time `json:"since"`
-	// announced: this node held the address before, and defends it. Otherwise it keeps silent for the sake of the other host.
+	// announced says whether the node announces the address nevertheless, because it held it before the other host appeared.
 	Announced bool `json:"announced"`
 }
 
 // SpeakerLayer2 is what the node announces by ARP and NDP.
 type SpeakerLayer2 struct {
-	// ipv4 addresses held.
+	// ipv4 is how many IPv4 addresses the node holds.
 	IPv4 int32 `json:"ipv4"`
-	// ipv6 addresses held.
+	// ipv6 is how many IPv6 addresses the node holds.
 	IPv6 int32 `json:"ipv6"`
-	// held lists them; the first 128 when there are more.
+	// held lists the held addresses, 128 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=map
 	// +listMapKey=address
 	Held []HeldAddress `json:"held,omitempty"`
-	// conflicts with hosts outside the cluster; the first 32 when there are more.
+	// conflicts with hosts outside the cluster, 32 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
@@ -58,76 +58,77 @@ type SpeakerLayer2 struct {
 // +kubebuilder:validation:Enum=Idle;Connect;Active;OpenSent;OpenConfirm;Established
 type BGPSessionState string
 
-// The states that a Speaker object tells.
+// The states in a Speaker object.
 const (
 	// BGPEstablished is the state of a session that carries routes.
 	BGPEstablished BGPSessionState = "Established"
-	// BGPActive stands for all states of a session that does not: it is tried again and again.
+	// BGPActive stands for all other states: the node tries to establish the session.
 	BGPActive BGPSessionState = "Active"
 )
 
 // BGPSession is a session between the node and one router.
 type BGPSession struct {
-	// peer names the BGPPeer.
+	// peer is the name of the BGPPeer.
 	Peer string `json:"peer"`
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// state of the session: Established, or Active while it is tried to bring it up.
+	// state of the session: Established, or Active while the node tries to establish it.
 	State BGPSessionState `json:"state"`
-	// since when it is in this state.
+	// since is when the session came into this state.
 	Since metav1.Time `json:"since"`
-	// lastError says in words why the session last went down or could not come up.
+	// lastError is why the session last went down or was not established.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	LastError string `json:"lastError,omitempty"`
-	// ipv4 prefixes announced to the router.
+	// ipv4 is how many IPv4 prefixes are announced to the router.
 	IPv4 int32 `json:"ipv4"`
-	// ipv6 prefixes announced to the router.
+	// ipv6 is how many IPv6 prefixes are announced to the router.
 	IPv6 int32 `json:"ipv6"`
-	// families negotiated with the router. Empty while there is no session.
+	// families that were negotiated with the router. Empty while the session is not established.
 	// +optional
 	// +listType=atomic
 	Families []AddressFamily `json:"families,omitempty"`
-	// holdTime and keepaliveTime negotiated with the router. Empty while there is no session.
+	// holdTime that was negotiated with the router. Absent while the session is not established.
 	// +optional
 	HoldTime metav1.Duration `json:"holdTime,omitzero"`
+	// keepaliveTime is the time between two KEEPALIVE messages that the node sends. Absent while the session is not established.
 	// +optional
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitzero"`
-	// warning says in words what the session lacks though it is up, such as a family that the router does not offer.
+	// warning is what an established session lacks, such as a family that the router does not offer.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Warning string `json:"warning,omitempty"`
-	// bfd is the state of the BFD session with the router, and why when it is not Up. Empty: not watched.
+	// bfd is the state of the BFD session with the router, and why it is not Up. Empty: no BFD.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	BFD string `json:"bfd,omitempty"`
 }
 
-// SpeakerStatus is what a speaker says of itself.
+// SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
-	// gossipAddress is where the other speakers reach this one: address:port.
+	// gossipAddress is where other speakers reach this one, as address:port.
 	// +optional
 	GossipAddress string `json:"gossipAddress,omitempty"`
-	// members is how many speakers this one sees alive, itself included.
+	// members is how many speakers are alive to this one's knowledge, itself included.
 	// +optional
 	Members int32 `json:"members"`
-	// layer2: addresses held on the local segment.
+	// layer2 is what the node announces by ARP and NDP.
 	// +optional
 	Layer2 SpeakerLayer2 `json:"layer2,omitempty"`
-	// bgp sessions of the node.
+	// bgp lists the BGP sessions of the node, 128 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	BGP []BGPSession `json:"bgp,omitempty"`
-	// conditions: Ready, MembershipKnown.
+	// conditions has the conditions Ready and MembershipKnown.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Speaker shows what one node announces. The node's speaker writes it; nobody else need touch it.
+// Speaker shows what one node announces. The node's speaker creates and updates it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
