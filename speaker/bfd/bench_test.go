@@ -19,11 +19,11 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// many sessions, a few hundred, at the usual interval.
+// many sessions at the default interval.
 const many = 300
 
-// peerProcess marks a process that is the other end of the benchmarks, so that its work is not counted as ours. The value
-// is our address.
+// peerProcess is the variable that marks a process as the other end of the benchmarks, so that its work is not measured.
+// Its value is our address.
 const peerProcess = "DAYMARK_TEST_BFD_PEER"
 
 // peerAddr is one of the addresses of the other end.
@@ -46,7 +46,7 @@ func runPeer() int {
 	return 0
 }
 
-// manySessions brings them up, and gives the cable they run over.
+// manySessions brings up many sessions, and returns the cable and our Monitor.
 func manySessions(b *testing.B) (*cable, *running) {
 	b.Helper()
 	c := newCable(b)
@@ -78,7 +78,7 @@ func (r *running) allUp() error {
 	return nil
 }
 
-// BenchmarkMonitor_ManySessions tells the part of a core that 300 sessions at 300 ms cost. An operation is a second of them.
+// BenchmarkMonitor_ManySessions measures the part of a core that 300 sessions at 300 ms cost. An operation is one second.
 func BenchmarkMonitor_ManySessions(b *testing.B) {
 	_, r := manySessions(b)
 	before, start := cpu(b), time.Now()
@@ -93,7 +93,7 @@ func BenchmarkMonitor_ManySessions(b *testing.B) {
 	}
 }
 
-// cpu is the time that this process has taken of all cores.
+// cpu is the time for which this process has used processors.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var usage unix.Rusage
@@ -103,8 +103,9 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkMonitor_Jitter tells the gaps between packets of a session as the other end sees them, of 300 sessions at 300 ms, idle
-// and beside goroutines that keep all cores and the garbage collector busy. RFC 5880 section 6.8.7 asks for 225 to 300 ms.
+// BenchmarkMonitor_Jitter measures the gaps between packets of a session, as they arrive at the other end, with 300
+// sessions at 300 ms: idle, and beside goroutines that keep all cores and the garbage collector busy. RFC 5880 section
+// 6.8.7 wants 225 to 300 ms.
 func BenchmarkMonitor_Jitter(b *testing.B) {
 	for _, busy := range []int{0, 2, 16} {
 		b.Run(fmt.Sprintf("busy=%d", busy), func(b *testing.B) {
@@ -136,7 +137,7 @@ func BenchmarkMonitor_Jitter(b *testing.B) {
 	}
 }
 
-// load keeps goroutines allocating, some of it long-lived, until it is stopped.
+// load keeps goroutines allocating until it is stopped. Some of the memory lives long.
 func load(goroutines int) (stop func()) {
 	var (
 		ended   atomic.Bool

@@ -29,14 +29,14 @@ func birdConfig(c *cable, config string) string {
 	return fmt.Sprintf("router id %s;\nprotocol device { scan time 1; }\nprotocol bfd {\n%s\n}\n", c.Theirs, config)
 }
 
-// configure changes the configuration in place.
+// configure replaces the configuration of the running BIRD.
 func (b *bird) configure(config string) {
 	b.t.Helper()
 	b.Configure(birdConfig(b.cable, config))
 }
 
-// has waits until BIRD shows a session with an address of ours in a state, with an interval and a detection time in
-// seconds; "" is any.
+// has waits until BIRD shows a session with our address in a state, with an interval and a Detection Time in seconds; ""
+// means any.
 func (b *bird) has(addr netip.Addr, state, interval, detection string) {
 	b.t.Helper()
 	netnstest.Eventually(b.t, "BIRD's session is "+state, func() error {
@@ -71,12 +71,14 @@ func TestBIRD_UpAndDown(t *testing.T) {
 		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} }, func(c *cable) string {
 			return fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 		}, `interface "*"`},
-		{"IPv6 link-local", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near)} }, func(c *cable) string {
-			return fmt.Sprintf("%s dev \"%s\" local %s", c.OursLL, c.Far, c.TheirsLL)
-		}, `interface "*"`},
-		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
-			return fmt.Sprintf("%s local %s multihop on", c.Ours, c.Theirs)
-		}, "multihop"},
+		{"IPv6 link-local", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near)} },
+			func(c *cable) string {
+				return fmt.Sprintf("%s dev \"%s\" local %s", c.OursLL, c.Far, c.TheirsLL)
+			}, `interface "*"`},
+		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
+			func(c *cable) string {
+				return fmt.Sprintf("%s local %s multihop on", c.Ours, c.Theirs)
+			}, "multihop"},
 		{"IPv6 multihop", func(c *cable) announce.BFDSession {
 			return announce.BFDSession{Peer: c.Theirs6, MultiHop: true, Local: c.Ours6}
 		}, func(c *cable) string {
@@ -88,7 +90,7 @@ func TestBIRD_UpAndDown(t *testing.T) {
 			router := startBIRD(t, c, birdBFD(row.neighbor(c), row.kind, 100, 5))
 			wanted := row.ours(c)
 			wanted.Name, wanted.Profile = "tor", profile(100*ms, 5)
-			wanted.Profile.MinimumTTL = 64 // All that BIRD gives to multihop sessions.
+			wanted.Profile.MinimumTTL = 64 // BIRD sends packets of multihop sessions with TTL 64.
 			ours := netip.MustParseAddr(strings.Fields(row.neighbor(c))[0])
 			r := start(t, wanted)
 			r.up("tor")
@@ -140,7 +142,7 @@ func TestBIRD_ChangesIntervals(t *testing.T) {
 }
 
 func TestBIRD_BothEndsRestart(t *testing.T) {
-	outer := t // Of what outlives a part of the test.
+	outer := t // The test itself: some things live longer than a subtest.
 	c := newCable(t)
 	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 100, 5))
@@ -156,7 +158,7 @@ func TestBIRD_BothEndsRestart(t *testing.T) {
 		r.up("tor")
 		router.has(c.Ours, "Up", "0.100", "0.500")
 	})
-	t.Run("BIRD gives up the session, without a word", func(*testing.T) {
+	t.Run("BIRD removes the session without a packet", func(*testing.T) {
 		router.configure(`interface "*" { interval 100 ms; multiplier 5; };`)
 		r.await("tor", "has failed", func(s Status) bool { return s.Downs == 2 })
 		router.configure(birdBFD(neighbor, `interface "*"`, 100, 5))

@@ -32,12 +32,12 @@ func removeLink(t testing.TB, name string) {
 	}
 }
 
-// captured is what the other end sees of a packet.
+// captured is a packet as the other end sees it.
 type captured struct {
 	ttl, class, source, length int
 }
 
-// capture hears both ports at the other end of a cable, and gives the first packet to each.
+// capture listens at both ports at the other end of a cable, and returns the first packet to each.
 func capture(t *testing.T, c *cable, at netip.Addr) <-chan captured {
 	t.Helper()
 	seen := make(chan captured, 2)

@@ -93,7 +93,7 @@ func validate(desired []announce.BFDSession) (order []path, wanted map[path]*ann
 			err = errNameTwice
 		}
 		if other := wanted[p]; other != nil && err == nil {
-			err = fmt.Errorf("session %s watches the same path", other.Name)
+			err = fmt.Errorf("session %s monitors the same path", other.Name)
 		}
 		if err != nil {
 			rejected = append(rejected, rejection{s.Name, s.Peer, err})

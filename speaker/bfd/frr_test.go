@@ -13,7 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// frr is FRR's bfdd at the other end of a cable, with the zebra that tells it of interfaces.
+// frr is FRR's bfdd at the other end of a cable. Its zebra tells it of interfaces.
 type frr struct {
 	*netnstest.FRR
 	t      *testing.T
@@ -37,7 +37,7 @@ func (f *frr) startBFD() {
 
 func (f *frr) try(command ...string) (string, error) { return f.Ask("bfdd", command...) }
 
-// configure gives lines of configuration.
+// configure runs lines of configuration below "bfd".
 func (f *frr) configure(lines ...string) {
 	f.t.Helper()
 	if output, err := f.try(append([]string{"configure terminal", "bfd"}, lines...)...); err != nil {
@@ -57,7 +57,7 @@ type frrPeer struct {
 	Uptime     int    `json:"uptime"`
 }
 
-// peer waits until FRR's session with an address of ours is as asked for.
+// peer waits until FRR's session with our address satisfies is.
 func (f *frr) peer(addr netip.Addr, what string, is func(frrPeer) bool) frrPeer {
 	f.t.Helper()
 	var last frrPeer
@@ -89,14 +89,15 @@ func (f *frr) up(addr netip.Addr) {
 
 const intervals = "receive-interval 100\ntransmit-interval 100\ndetect-multiplier 5"
 
-// TestFRR_UpAndDown in all the ways there are.
+// TestFRR_UpAndDown runs a session of each kind.
 func TestFRR_UpAndDown(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		ours func(*cable) announce.BFDSession
 		peer func(*cable) string
 	}{
-		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} }, func(c *cable) string { return "peer " + c.Ours.String() }},
+		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} },
+			func(c *cable) string { return "peer " + c.Ours.String() }},
 		{"IPv6", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs6} }, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s", c.Ours6, c.Theirs6)
 		}},
@@ -105,9 +106,10 @@ func TestFRR_UpAndDown(t *testing.T) {
 		}, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s interface %s", c.OursLL, c.TheirsLL, c.Far)
 		}},
-		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} }, func(c *cable) string {
-			return fmt.Sprintf("peer %s multihop local-address %s", c.Ours, c.Theirs)
-		}},
+		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
+			func(c *cable) string {
+				return fmt.Sprintf("peer %s multihop local-address %s", c.Ours, c.Theirs)
+			}},
 		{"IPv6 multihop", func(c *cable) announce.BFDSession {
 			return announce.BFDSession{Peer: c.Theirs6, Local: c.Ours6, MultiHop: true}
 		}, func(c *cable) string {
@@ -182,7 +184,7 @@ func TestFRR_ChangesIntervals(t *testing.T) {
 }
 
 func TestFRR_BothEndsRestart(t *testing.T) {
-	outer := t // Of what outlives a part of the test.
+	outer := t // The test itself: some things live longer than a subtest.
 	c := newCable(t)
 	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
 	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(100*ms, 5)}

@@ -44,7 +44,7 @@ func newCable(t testing.TB) *cable {
 	return c
 }
 
-// cut takes the cable away without either end seeing it: our packets and theirs are dropped. It returns how to mend it.
+// cut drops all packets at the other end of the cable. The interfaces stay up. It returns how to mend the cable.
 func (c *cable) cut(t *testing.T) (mend func()) {
 	t.Helper()
 	c.Other.Run(t, "nft", "add table inet cut")
@@ -53,12 +53,12 @@ func (c *cable) cut(t *testing.T) (mend func()) {
 	return func() { c.Other.Run(t, "nft", "delete table inet cut") }
 }
 
-// profile has the same interval both ways.
+// profile has the same interval in both directions.
 func profile(interval time.Duration, multiplier int) lb.BFDProfile {
 	return lb.BFDProfile{ReceiveInterval: interval, TransmitInterval: interval, DetectMultiplier: multiplier}
 }
 
-// running is a Monitor with its end in the test's hand.
+// running is a Monitor that the test can end.
 type running struct {
 	*Monitor
 	t        testing.TB
@@ -70,7 +70,7 @@ type running struct {
 	failures []string
 }
 
-// start runs a Monitor until end, or the end of the test.
+// start runs a Monitor until end is called or the test ends.
 func start(t testing.TB, desired ...announce.BFDSession) *running {
 	t.Helper()
 	return startBy(t, func(f func()) { f() }, desired...)
@@ -82,7 +82,7 @@ func startIn(t testing.TB, n *netnstest.Namespace, desired ...announce.BFDSessio
 	return startBy(t, func(f func()) { n.Do(t, f) }, desired...)
 }
 
-// startBy runs a Monitor by what decides in which namespace a function runs.
+// startBy runs a Monitor. by runs a function in the Monitor's namespace.
 func startBy(t testing.TB, by func(func()), desired ...announce.BFDSession) *running {
 	t.Helper()
 	out := io.Discard
@@ -133,7 +133,7 @@ func (r *running) set(desired ...announce.BFDSession) {
 	})
 }
 
-// status of a session; zero when there is none.
+// status of a session; the zero value when there is none.
 func (r *running) status(name string) Status {
 	all := r.Status()
 	at := slices.IndexFunc(all, func(s Status) bool { return s.Name == name })
@@ -143,7 +143,7 @@ func (r *running) status(name string) Status {
 	return all[at]
 }
 
-// await waits until the status of a session is as asked for.
+// await waits until the status of a session satisfies is.
 func (r *running) await(name, what string, is func(Status) bool) Status {
 	r.t.Helper()
 	var last Status
@@ -156,7 +156,7 @@ func (r *running) await(name, what string, is func(Status) bool) Status {
 	return last
 }
 
-// up waits until a session is up and agreed upon.
+// up waits until a session is up at both ends and its intervals are negotiated.
 func (r *running) up(name string) Status {
 	r.t.Helper()
 	return r.await(name, "is up", func(s Status) bool {
@@ -169,7 +169,7 @@ func (r *running) down(name string) Status {
 	return r.await(name, "is down", func(s Status) bool { return s.State == bfdsession.Down })
 }
 
-// onDownCalls gives what OnDown was told.
+// onDownCalls are the calls of OnDown.
 func (r *running) onDownCalls() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

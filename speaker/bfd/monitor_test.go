@@ -79,7 +79,7 @@ func TestMonitor_TwoUpAndDown(t *testing.T) {
 	}
 }
 
-// TestMonitor_FailureInOneDirection: what we send arrives, what the peer sends does not. The peer hears of it from us.
+// TestMonitor_FailureInOneDirection: our packets arrive, the peer's do not. The peer learns of it from our packets.
 func TestMonitor_FailureInOneDirection(t *testing.T) {
 	c := newCable(t)
 	near, far, _, _ := pair(t, c, nil)
@@ -155,7 +155,8 @@ func TestMonitor_AdminDownIsNoFailure(t *testing.T) {
 	}
 }
 
-// TestMonitor_SessionRemovedAndWantedAgainAtOnce has no farewells of its predecessor fall into it: to the peer, both are one.
+// TestMonitor_SessionRemovedAndWantedAgainAtOnce: the new session is not disturbed by AdminDown packets of the old one. The
+// peer has one session for both.
 func TestMonitor_SessionRemovedAndWantedAgainAtOnce(t *testing.T) {
 	c := newCable(t)
 	peer := newScriptedPeer(t, c)
@@ -164,18 +165,18 @@ func TestMonitor_SessionRemovedAndWantedAgainAtOnce(t *testing.T) {
 	old := peer.bringUp()
 	r.up("tor")
 	r.set()
-	wanted.Local = c.Ours // Another path, but not to the peer.
+	wanted.Local = c.Ours // This is another path for us, but not for the peer.
 	r.set(wanted)
-	for range 2 { // A second apart.
-		farewells := 0
+	for range 2 { // One second apart.
+		adminDowns := 0
 		peer.await("the new session", func(p *bfdsession.Packet) bool {
 			if p.State == bfdsession.AdminDown {
-				farewells++
+				adminDowns++
 			}
 			return p.State == bfdsession.Down && p.MyDiscriminator != old
 		})
-		if old != 0 && farewells != 1 || old == 0 && farewells > 0 {
-			t.Errorf("%d farewells", farewells)
+		if old != 0 && adminDowns != 1 || old == 0 && adminDowns > 0 {
+			t.Errorf("%d AdminDown packets", adminDowns)
 		}
 		old = 0 // From now on, there must be none.
 	}
@@ -192,7 +193,7 @@ func TestMonitor_RenamedSessionStaysUp(t *testing.T) {
 	}
 }
 
-// TestMonitor_OwnDelayIsNotThePeersFault: packets that came in time are looked at before the session is declared down.
+// TestMonitor_OwnDelayIsNotThePeersFault: packets that arrived in time are handled before the session is declared down.
 func TestMonitor_OwnDelayIsNotThePeersFault(t *testing.T) {
 	c := newCable(t)
 	peer := newScriptedPeer(t, c)
@@ -203,7 +204,7 @@ func TestMonitor_OwnDelayIsNotThePeersFault(t *testing.T) {
 	peer.send(short)
 	r.await("tor", "has a short detection time", func(s Status) bool { return s.DetectionTime == 150*ms })
 
-	// Nothing of ours runs as long as the test has the lock.
+	// While the test holds the lock, the Monitor does nothing.
 	r.Monitor.mu.Lock()
 	defer r.Monitor.mu.Unlock()
 	w := r.byDiscriminator[mine]
@@ -288,7 +289,8 @@ func TestMonitor_DropsForeignPackets(t *testing.T) {
 	})
 }
 
-// TestMonitor_FloodDoesNotDisturbSessions: whatever arrives, and however much of it, the session stays up and we go on to send.
+// TestMonitor_FloodDoesNotDisturbSessions: whatever arrives, and however much of it, the session stays up and we keep
+// sending.
 func TestMonitor_FloodDoesNotDisturbSessions(t *testing.T) {
 	c := newCable(t)
 	peer := newScriptedPeer(t, c)
@@ -302,11 +304,11 @@ func TestMonitor_FloodDoesNotDisturbSessions(t *testing.T) {
 			packet[i] = byte(random.Uint32())
 		}
 		switch random.IntN(4) {
-		case 0: // Well formed, for nobody.
+		case 0: // A valid packet for no session.
 			p := peerPacket(bfdsession.State(random.IntN(4)), max(1, random.Uint32()))
 			p.Poll = true
 			peer.send(p)
-		case 1: // For us, with wishes that change all the time.
+		case 1: // A packet for our session, with intervals that always change.
 			p := peerPacket(bfdsession.Up, mine)
 			p.Poll, p.Final, p.Demand = random.IntN(2) == 0, random.IntN(2) == 0, random.IntN(2) == 0
 			p.DesiredMinTx, p.RequiredMinRx = time.Second, time.Duration(random.Uint32())*time.Microsecond
@@ -318,7 +320,7 @@ func TestMonitor_FloodDoesNotDisturbSessions(t *testing.T) {
 	last := peerPacket(bfdsession.Up, mine)
 	last.RequiredMinRx = 77 * ms
 	peer.send(last)
-	r.await("tor", "obeys the last word", func(s Status) bool { return s.TransmitInterval == 77*ms })
+	r.await("tor", "obeys the last packet", func(s Status) bool { return s.TransmitInterval == 77*ms })
 	sent := testutil.ToFloat64(r.metrics.sent)
 	netnstest.Eventually(t, "we go on to send", func() error {
 		if testutil.ToFloat64(r.metrics.sent) < sent+5 {
@@ -331,7 +333,7 @@ func TestMonitor_FloodDoesNotDisturbSessions(t *testing.T) {
 	}
 }
 
-// TestMonitor_MinimumTTL is RFC 5883 section 5, through a router: our own namespace forwards between two others.
+// TestMonitor_MinimumTTL is RFC 5883 section 5, through a router: our namespace forwards between two others.
 func TestMonitor_MinimumTTL(t *testing.T) {
 	left, right := newCable(t), newCable(t)
 	forward(t)
@@ -343,7 +345,7 @@ func TestMonitor_MinimumTTL(t *testing.T) {
 	a.up("tor")
 	b.up("node")
 
-	near.Profile.MinimumTTL = 255 // Nearer than it is.
+	near.Profile.MinimumTTL = 255 // The peer is farther away.
 	a.set(near)
 	if s := a.down("tor"); s.Diag != bfdsession.DiagDetectionTimeExpired {
 		t.Errorf("%+v", s)

@@ -12,7 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// scriptedPeer is a peer that sends what the test wants, in the other namespace of a cable.
+// scriptedPeer is a peer in the other namespace of a cable. It sends what the test wants.
 type scriptedPeer struct {
 	t    testing.TB
 	conn *net.UDPConn // At the port of single-hop sessions.
@@ -37,12 +37,12 @@ func newScriptedPeer(t testing.TB, c *cable) *scriptedPeer {
 	return s
 }
 
-// receiveUpTo waits for a packet that is as asked for.
+// await waits for a packet that satisfies is.
 func (s *scriptedPeer) await(what string, is func(*bfdsession.Packet) bool) bfdsession.Packet {
 	s.t.Helper()
 	buffer := make([]byte, 100)
 	var last bfdsession.Packet
-	netnstest.Eventually(s.t, "the stranger hears "+what, func() error {
+	netnstest.Eventually(s.t, "the peer receives "+what, func() error {
 		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (s *scriptedPeer) await(what string, is func(*bfdsession.Packet) bool) bfds
 			return err
 		}
 		if !is(&last) {
-			return fmt.Errorf("heard %+v", last)
+			return fmt.Errorf("received %+v", last)
 		}
 		return nil
 	})
@@ -67,7 +67,7 @@ func (s *scriptedPeer) write(b []byte) {
 	}
 }
 
-// ttl changes the TTL of what is sent.
+// ttl changes the TTL of packets that are sent.
 func (s *scriptedPeer) ttl(value int) {
 	s.t.Helper()
 	_, fd, err := rawOf(s.conn)
@@ -79,7 +79,7 @@ func (s *scriptedPeer) ttl(value int) {
 	}
 }
 
-// peerPacket is a good packet, of a peer so slow that it is never missed.
+// peerPacket is a valid packet of a peer with so long a Detection Time that the session does not fail.
 func peerPacket(state bfdsession.State, yours uint32) bfdsession.Packet {
 	return bfdsession.Packet{
 		State: state, DetectMult: 255, MyDiscriminator: 77, YourDiscriminator: yours,
@@ -87,7 +87,7 @@ func peerPacket(state bfdsession.State, yours uint32) bfdsession.Packet {
 	}
 }
 
-// bringUp brings a session with us up, and gives our discriminator.
+// bringUp brings up a session with us, and returns our discriminator.
 func (s *scriptedPeer) bringUp() uint32 {
 	s.t.Helper()
 	first := s.await("that we are down", func(p *bfdsession.Packet) bool { return p.State == bfdsession.Down })

@@ -34,11 +34,11 @@ func TestMonitor_PortOfAnotherProcess(t *testing.T) {
 	}
 	far := startIn(t, c.Other, announce.BFDSession{Name: "node", Peer: c.Ours})
 	other.Close()
-	r.up("tor") // By itself.
+	r.up("tor") // No further Set is needed.
 	far.up("node")
 }
 
-// TestListener_NobodyTakesOurPort: two processes with one port would each get a part of the packets.
+// TestListener_NobodyTakesOurPort: two processes with the same port would each receive a part of the packets.
 func TestListener_NobodyTakesOurPort(t *testing.T) {
 	c, other := newCable(t), newCable(t)
 	r := start(t, announce.BFDSession{Name: "a", Peer: c.Theirs, Device: c.Near}, announce.BFDSession{Name: "b", Peer: other.Theirs},
@@ -73,7 +73,7 @@ func TestMonitor_InvalidSessionsAreExplained(t *testing.T) {
 		{announce.BFDSession{Name: "bad", Peer: c.Theirs6, Device: "nowhere0"}, "there is no interface nowhere0"},
 		{announce.BFDSession{Name: "bad", Peer: c.Theirs, Local: c.Ours6}, "are not of the same family"},
 		{announce.BFDSession{Name: "bad", Peer: c.Theirs, Local: netip.MustParseAddr("198.18.7.7")}, "this node has no address 198.18.7.7"},
-		{announce.BFDSession{Name: "bad", Peer: c.Theirs}, "session good watches the same path"},
+		{announce.BFDSession{Name: "bad", Peer: c.Theirs}, "session good monitors the same path"},
 		{announce.BFDSession{Name: "good", Peer: c.Theirs6}, "another session has the same name"},
 	} {
 		t.Run(row.words, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestMonitor_InvalidSessionsAreExplained(t *testing.T) {
 	}
 }
 
-// TestMonitor_InterfaceThatReturns has another index, though its name and addresses are the same.
+// TestMonitor_InterfaceThatReturns: the new interface has another index, though the same name and addresses.
 func TestMonitor_InterfaceThatReturns(t *testing.T) {
 	c := newCable(t)
 	near := announce.BFDSession{Name: "tor", Peer: c.TheirsLL.WithZone(c.Near), Profile: profile(50*ms, 20)}
@@ -110,10 +110,10 @@ func TestMonitor_InterfaceThatReturns(t *testing.T) {
 	netnstest.Veth(t, c.Near, c.Other, c.Far)
 	c.AddLinkLocal(t)
 	r.up("tor")
-	far.up("node") // It followed its interface too.
+	far.up("node") // The other end has a new interface, too.
 }
 
-// TestMonitor_SetInAnyOrder: whatever was wanted before, what is there is what is wanted last.
+// TestMonitor_SetInAnyOrder: whatever was set before, the sessions are those that were set last.
 func TestMonitor_SetInAnyOrder(t *testing.T) {
 	c := newCable(t)
 	r, far := start(t), startIn(t, c.Other,
@@ -132,11 +132,11 @@ func TestMonitor_SetInAnyOrder(t *testing.T) {
 			far.up(desired[i].Name)
 		}
 		r.Monitor.mu.Lock()
-		ears := map[listenerKey]struct{}{}
+		keys := map[listenerKey]struct{}{}
 		for p := range r.sessions {
-			ears[p.listenerKey()] = struct{}{}
+			keys[p.listenerKey()] = struct{}{}
 		}
-		if len(r.listeners) != len(ears) || len(r.byAddress) != len(desired) || len(r.byDiscriminator) != len(desired) {
+		if len(r.listeners) != len(keys) || len(r.byAddress) != len(desired) || len(r.byDiscriminator) != len(desired) {
 			t.Errorf("%d listeners, %d by address, %d by discriminator", len(r.listeners), len(r.byAddress), len(r.byDiscriminator))
 		}
 		r.Monitor.mu.Unlock()
@@ -187,7 +187,7 @@ func TestSender_SourcePortBelongsToOneSession(t *testing.T) {
 	}
 }
 
-// TestSender_TTLClassAndPorts: TTL, class and ports are what RFC 5881 sections 4 and 5 ask for.
+// TestSender_TTLClassAndPorts: they are as RFC 5881 sections 4 and 5 want.
 func TestSender_TTLClassAndPorts(t *testing.T) {
 	c := newCable(t)
 	for name, peer := range map[string]netip.Addr{"IPv4": c.Theirs, "IPv6": c.Theirs6} {

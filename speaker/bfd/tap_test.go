@@ -15,11 +15,11 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
-// tapProcess marks a process that notes when packets arrive at the other end of a cable. It is one of its own, so that it
-// is not kept from it by what keeps us busy.
+// tapProcess is the variable that marks a process that records when packets arrive at the other end of a cable. It is a
+// separate process, so that the load of this one does not delay it.
 const tapProcess = "DAYMARK_TEST_BFD_TAP"
 
-// startTap begins to listen, and returns how to end: with the gaps between the packets to each address.
+// startTap starts that process. end stops it and returns the gaps between the packets to each address.
 func startTap(b *testing.B, c *cable) (end func() []time.Duration) {
 	b.Helper()
 	tap := netnstest.NewDaemon(b, c.Other, "tap", "/proc/self/exe")
@@ -45,7 +45,7 @@ func startTap(b *testing.B, c *cable) (end func() []time.Duration) {
 	}
 }
 
-// runTap notes gaps until its standard input ends, and prints them in nanoseconds.
+// runTap records gaps until its standard input ends, and prints them in nanoseconds.
 func runTap() int {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM, int(binary.NativeEndian.Uint16([]byte{0x08, 0x00}))) // IPv4.
 	if err == nil {
@@ -80,7 +80,8 @@ func runTap() int {
 	return 0
 }
 
-// tapOne takes a packet, if one comes that is of a session, with where it went and when the kernel here saw it.
+// tapOne receives a packet. ok is false when it is not a packet of a session. It returns the destination, and when the
+// kernel received it.
 func tapOne(fd int) (to [4]byte, at time.Duration, ok bool) {
 	var frame, control [200]byte
 	n, controls, _, from, err := unix.Recvmsg(fd, frame[:], control[:], 0)

@@ -18,9 +18,9 @@ func TestSession_FloodOfRoutesIsCountedAndForgotten(t *testing.T) { // Not paral
 	flood = append(flood, newAdjRIBOut(someEncoder, &adjRIBOut{}, many(routes, true, med(1)), bothFamilies, someHops).diff(&adjRIBOut{}).messages()...)
 	at := newHost(t)
 	send := make(chan struct{})
-	hello := routerSettings(nil).mustEncodeOpen(t)
+	open := routerSettings(nil).mustEncodeOpen(t)
 	serveRouter(t, at, func(conn net.Conn) {
-		_, _ = conn.Write(append(hello, keepaliveMessage...))
+		_, _ = conn.Write(append(open, keepaliveMessage...))
 		<-send
 		for _, batch := range flood {
 			_, _ = conn.Write(batch)

@@ -102,9 +102,9 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 		"attributes beyond UPDATE":       {with(up, framed(2, 23, 0, 0, 0, 9)...), 3, 1, broken + "attributes are longer"},
 		"a prefix of 33 bits":            {with(up, framed(2, 29, 0, 0, 0, 0, 33, 1, 2, 3, 4, 5)...), 3, 10, broken + "a route is no prefix"},
 		"a prefix cut short":             {with(up, framed(2, 25, 0, 2, 32, 1, 0, 0)...), 3, 10, broken + "a withdrawn route is no prefix"},
-		"goodbye at once":                {[][]byte{cease(t)}, 0, 0, lunch},
-		"goodbye after OPEN":             {with(up[:1], cease(t)...), 0, 0, lunch},
-		"goodbye when up":                {with(up, cease(t)...), 0, 0, lunch},
+		"NOTIFICATION at once":           {[][]byte{cease(t)}, 0, 0, lunch},
+		"NOTIFICATION after OPEN":        {with(up[:1], cease(t)...), 0, 0, lunch},
+		"NOTIFICATION when up":           {with(up, cease(t)...), 0, 0, lunch},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestSpeaker_HostileRouterHarmsItsOwnSessionOnly(t *testing.T) {
 			speaker.says("hostile", test.words)
 			switch m := <-heard; {
 			case test.code == 0 && m[18] == bgp.BGP_MSG_NOTIFICATION:
-				t.Errorf("a goodbye is answered with %v", m[19:])
+				t.Errorf("a NOTIFICATION is answered with %v", m[19:])
 			case test.code != 0 && (m[18] != bgp.BGP_MSG_NOTIFICATION || m[19] != test.code || m[20] != test.subcode):
 				t.Errorf("the answer is %v, want NOTIFICATION %d/%d", m, test.code, test.subcode)
 			}
@@ -186,9 +186,9 @@ func TestTransport_LastMessageIsNotOvertakenByAReset(t *testing.T) {
 	at := newHost(t)
 	ends := make(chan error, 10)
 	flood := slices.Repeat(keepaliveMessage, 5000)
-	hello := routerSettings(nil).mustEncodeOpen(t)
+	open := routerSettings(nil).mustEncodeOpen(t)
 	serveRouter(t, at, func(conn net.Conn) {
-		_, _ = conn.Write(slices.Concat(hello, keepaliveMessage, unknown, flood))
+		_, _ = conn.Write(slices.Concat(open, keepaliveMessage, unknown, flood))
 		_, err := io.Copy(io.Discard, conn) // Nil when the connection was closed in order.
 		select {
 		case ends <- err:

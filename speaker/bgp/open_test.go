@@ -254,7 +254,7 @@ func FuzzTransport_Read(f *testing.F) {
 			switch m.messageType {
 			case bgp.BGP_MSG_OPEN:
 				if err := c.acceptOpen(m.body); err == nil && c.encoder == nil {
-					t.Error("accepted without terms")
+					t.Error("accepted without negotiation")
 				}
 			case bgp.BGP_MSG_UPDATE:
 				if n, err := countUpdatePrefixes(m.body); err == nil && n > len(m.body) {

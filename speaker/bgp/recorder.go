@@ -47,11 +47,11 @@ func newStatusRecorder(log *slog.Logger, changed func()) *statusRecorder {
 
 // update changes what is recorded. change reports whether that is of interest to readers of Speaker.Changes, who are then
 // woken.
-func (r *statusRecorder) update(change func() (news bool)) {
+func (r *statusRecorder) update(change func() (changed bool)) {
 	r.mu.Lock()
-	news := change()
+	changed := change()
 	r.mu.Unlock()
-	if news {
+	if changed {
 		r.changed()
 	}
 }
@@ -126,12 +126,12 @@ func (r *statusRecorder) setAdvertised(all *adjRIBOut, changes *routeChanges) {
 // setFlooded records whether the router sends more than we read.
 func (r *statusRecorder) setFlooded(is bool) {
 	r.update(func() bool {
-		news := r.flooded != is
+		changed := r.flooded != is
 		r.flooded = is
-		if news && is {
+		if changed && is {
 			r.log.Warn("BGP session is flooded", "session", r.name, "error", floodWarning)
 		}
-		return news
+		return changed
 	})
 }
 
@@ -162,11 +162,11 @@ func (r *statusRecorder) connectionClosed(reason *closeReason) {
 // waitingIn records what the session waits for, if it is still in a state.
 func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
 	r.update(func() bool {
-		news := r.state == state && r.failure != text
-		if news {
+		changed := r.state == state && r.failure != text
+		if changed {
 			r.failure = text
 		}
-		return news
+		return changed
 	})
 }
 
@@ -174,11 +174,11 @@ func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
 // interest to readers.
 func (r *statusRecorder) attemptFailed(text string) {
 	r.update(func() bool {
-		news := r.failure != text
+		changed := r.failure != text
 		r.failure = text
-		if news {
+		if changed {
 			r.log.Warn("BGP session does not come up", "session", r.name, "error", text)
 		}
-		return news
+		return changed
 	})
 }
