@@ -1,0 +1,225 @@
+package status
+
+import (
+	"errors"
+	"math/big"
+	"net/netip"
+	"regexp"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/reason"
+)
+
+// declared reports whether a reason is one of those of a condition of a kind.
+func declared(kind, condition string, why reason.Reason) bool {
+	return slices.ContainsFunc(Conditions(), func(c reason.Condition) bool {
+		return c.Kind == kind && c.Type == condition && slices.Contains(c.Reasons, why)
+	})
+}
+
+func TestConditions_AreComplete(t *testing.T) {
+	name := regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
+	seen := map[string]bool{}
+	for _, c := range Conditions() {
+		key := c.Kind + " " + c.Type
+		if seen[key] || c.Meaning == "" || len(c.Reasons) == 0 {
+			t.Errorf("%s is incomplete, or declared twice: %+v", key, c)
+		}
+		seen[key] = true
+		for _, r := range c.Reasons {
+			if seen[key+r.Name] || !name.MatchString(r.Name) || r.Meaning == "" {
+				t.Errorf("%s: reason %+v is incomplete, or declared twice", key, r)
+			}
+			seen[key+r.Name] = true
+		}
+	}
+}
+
+func TestReferences_Ready(t *testing.T) {
+	bad := errors.New("first\nsecond")
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Data: map[string][]byte{"password": []byte("x")}}
+	community := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	community.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "nonsense"}}
+	references := NewReferences(&cluster.Objects{
+		Pools: lb.NewPools([]*lb.Pool{{Name: "blue"}}), Peers: []*lb.Peer{{Name: "tor"}}, BFDProfiles: []*lb.BFDProfile{{Name: "fast"}},
+		Secrets: []*corev1.Secret{secret}, Communities: []*v1beta1.Community{community},
+		Nodes: []*lb.Node{{Name: "n1"}},
+	})
+	speaker := func(sessions ...v1beta1.BGPSession) map[string]*v1beta1.Speaker {
+		s := &v1beta1.Speaker{}
+		s.Status.BGP = sessions
+		return map[string]*v1beta1.Speaker{"n1": s}
+	}
+	everywhere := parsePeer(nil)
+	onN1 := parsePeer(&metav1.LabelSelector{})
+	up, down := v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPEstablished}, v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPActive, LastError: "refused"}
+	warned := up
+	warned.Warning = "no IPv6"
+	peer := func(p *lb.Peer, speakers map[string]*v1beta1.Speaker) Condition {
+		return references.Peer(p, speakers).Ready
+	}
+	with := func(p *lb.Peer, change func(*lb.Peer)) *lb.Peer {
+		changed := *p
+		change(&changed)
+		return &changed
+	}
+	reserved := netip.MustParseAddr("192.0.2.1")
+	reservation := func(use ipam.ReservationUse) Condition {
+		if use.Reservation == nil {
+			use.Reservation = &lb.Reservation{}
+		}
+		return Reservation(&use)
+	}
+	for _, test := range []struct {
+		name, kind string
+		got        Condition
+		want       reason.Reason
+		message    string
+	}{
+		{"an L2Advertisement that is valid", "L2Advertisement", references.L2Advertisement(l2(nil, "blue")), Valid, ""},
+		{"one with errors, each on a line", "L2Advertisement", references.L2Advertisement(l2(bad, "gone")), Invalid, "first; second"},
+		{"one of a pool that does not exist", "L2Advertisement", references.L2Advertisement(l2(nil, "gone")), NotFound, "pool gone does not exist"},
+		{"a BGPAdvertisement that is valid", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{}, ""), Valid, ""},
+		{
+			"one that an older one overrules", "BGPAdvertisement",
+			references.BGPAdvertisement(&lb.BGPAdvertisement{}, "med of old"), Contradiction, "med of old",
+		},
+		{
+			"one whose problem hides the contradiction", "BGPAdvertisement",
+			references.BGPAdvertisement(&lb.BGPAdvertisement{Peers: []string{"x"}}, "med of old"), NotFound, "peer x does not exist",
+		},
+		{
+			"one with an unknown community", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{Communities: []string{"red"}}, ""),
+			Invalid, "communities that are neither numbers nor names of a Community object: red",
+		},
+		{"a BFDProfile", "BFDProfile", BFDProfile(), Valid, ""},
+		{
+			"a Community with a bad value", "Community", references.Community("a"), Invalid,
+			`communities: blue: "nonsense" is not a community such as 64512:100 or 64512:1:2, nor a name that is known`,
+		},
+		{"an IPReservation that holds", "IPReservation", reservation(ipam.ReservationUse{}), Valid, ""},
+		{
+			"one with errors", "IPReservation", reservation(ipam.ReservationUse{Reservation: &lb.Reservation{Err: bad}}), Invalid, "first; second",
+		},
+		{
+			"one of addresses that others have", "IPReservation", reservation(ipam.ReservationUse{
+				Taken: []ipam.Release{{Addr: reserved, Holder: lb.Key{Namespace: "shop", Name: "web"}}}, Overlaps: []string{"old"},
+			}), Conflict, "Service shop/web has 192.0.2.1 and keeps it; IPReservation old is older and keeps some of the addresses",
+		},
+		{
+			"one outside of all pools", "IPReservation",
+			reservation(ipam.ReservationUse{OutsidePools: lb.Range{From: reserved, To: reserved}}), NoPool, "no pool contains 192.0.2.1",
+		},
+		{"a BGPPeer with its session", "BGPPeer", peer(everywhere, speaker(up)), Established, "1 of 1 nodes have a session"},
+		{
+			"one of whose two sessions one is down", "BGPPeer", peer(everywhere, speaker(up, down)), NotEstablished,
+			"0 of 1 nodes have a session; n1: refused",
+		},
+		{
+			"one without a speaker", "BGPPeer", peer(everywhere, nil), NotEstablished,
+			"0 of 1 nodes have a session; n1: no speaker has reported from there",
+		},
+		{
+			"one whose speaker has no session", "BGPPeer", peer(everywhere, speaker()), NotEstablished,
+			"0 of 1 nodes have a session; n1: its speaker has not started a session yet",
+		},
+		{
+			"one whose session lacks something", "BGPPeer", peer(everywhere, speaker(warned)), Incomplete,
+			"1 of 1 nodes have a session; n1: no IPv6",
+		},
+		{
+			"one that selects no node", "BGPPeer", peer(with(onN1, func(p *lb.Peer) { p.NodeSelectors = nowhere() }), nil), NoNode,
+			"nodeSelectors match no node",
+		},
+		{
+			"one that refers to what does not exist", "BGPPeer", peer(with(everywhere, func(p *lb.Peer) {
+				p.BFDProfile, p.Password = "slow", &lb.SecretKey{Name: "tor", Key: "other"}
+			}), nil), NotFound, "BFDProfile slow does not exist; Secret tor has no key other",
+		},
+		{
+			"one whose Secret does not exist", "BGPPeer",
+			peer(with(everywhere, func(p *lb.Peer) { p.Password = &lb.SecretKey{Name: "gone", Key: "x"} }), nil),
+			NotFound, "Secret gone does not exist in the namespace of Daymark",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			good := test.want == Valid || test.want == Established
+			if test.got.Type != v1beta1.ConditionReady || test.got.True != good || test.got.Reason != test.want || test.got.Message != test.message {
+				t.Errorf("got %+v", test.got)
+			}
+			if !declared(test.kind, test.got.Type, test.got.Reason) {
+				t.Errorf("reason %s is not declared for %s", test.got.Reason.Name, test.kind)
+			}
+		})
+	}
+}
+
+func parsePeer(selector *metav1.LabelSelector) *lb.Peer {
+	from := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}}
+	if selector != nil {
+		from.Spec.NodeSelectors = []metav1.LabelSelector{*selector}
+	}
+	return lb.ParsePeer(from)
+}
+
+func nowhere() lb.Selectors {
+	return parsePeer(&metav1.LabelSelector{MatchLabels: map[string]string{"no": "node"}}).NodeSelectors
+}
+
+func l2(err error, pools ...string) *lb.L2Advertisement {
+	return &lb.L2Advertisement{Advertisement: lb.Advertisement{Name: "lan", Pools: pools, Err: err}}
+}
+
+func TestPool_Conditions(t *testing.T) {
+	none := func() *ipam.Count { return &ipam.Count{Assigned: 4, Available: new(big.Int), Reserved: new(big.Int)} }
+	some := &ipam.Count{Available: big.NewInt(1), Reserved: new(big.Int)}
+	for _, test := range []struct {
+		name      string
+		use       *ipam.PoolUse
+		want      [3]reason.Reason
+		isTrue    [3]bool
+		firstText string
+	}{
+		{"with addresses", &ipam.PoolUse{Pool: &lb.Pool{}, IPv4: some}, [3]reason.Reason{Valid, Available, NoOverlap}, [3]bool{true, false, false}, ""},
+		{"without", &ipam.PoolUse{Pool: &lb.Pool{}, IPv4: none()}, [3]reason.Reason{Valid, Exhausted, NoOverlap}, [3]bool{true, true, false}, ""},
+		{"drained", &ipam.PoolUse{Pool: &lb.Pool{Drain: true}, IPv4: none()}, [3]reason.Reason{Valid, AllocationDisabled, NoOverlap}, [3]bool{true, false, false}, ""},
+		{
+			"not valid", &ipam.PoolUse{Pool: &lb.Pool{Err: errors.New("bad")}, IPv4: none()},
+			[3]reason.Reason{Invalid, AllocationDisabled, NoOverlap},
+			[3]bool{},
+			"bad",
+		},
+		{
+			"with addresses of many nodes, of which ten are named", &ipam.PoolUse{
+				Pool: &lb.Pool{}, IPv4: some, Overlaps: []ipam.Overlap{{Other: &lb.Pool{Name: "red"}}},
+				Nodes: slices.Repeat([]ipam.NodeAddress{{Addr: netip.MustParseAddr("192.0.2.1"), Node: "n"}}, 12),
+			},
+			[3]reason.Reason{NodeAddress, Available, Overlap},
+			[3]bool{false, false, true},
+			"192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " +
+				"192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " +
+				"192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " +
+				"192.0.2.1 is the address of node n, and 2 more: such an address is never given; exclude it",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := NewPool(test.use)
+			for i, c := range []Condition{p.ready, p.exhausted, p.overlap} {
+				if c.Reason != test.want[i] || c.True != test.isTrue[i] || !declared("IPAddressPool", c.Type, c.Reason) {
+					t.Errorf("got %+v, want reason %s", c, test.want[i].Name)
+				}
+			}
+			if p.ready.Message != test.firstText {
+				t.Errorf("Ready says %q", p.ready.Message)
+			}
+		})
+	}
+}
