@@ -80,7 +80,7 @@ func TestBFD_RemovalLosesNoRoute(t *testing.T) {
 			}
 			if kind == lab.FRR { // where it can be taken from a session in place
 				router := fmt.Sprintf("router bgp %d", lab.RouterASN)
-				if _, err := cluster.Router().Run(t.Context(), "", "vtysh", "-N", "lab", "-c", "configure terminal", "-c", router, "-c", "no neighbor nodes bfd"); err != nil {
+				if _, err := cluster.Router().Vtysh("configure terminal", router, "no neighbor nodes bfd"); err != nil {
 					t.Fatal(err)
 				}
 				for _, node := range cluster.NodeNames() {

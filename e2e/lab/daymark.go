@@ -46,7 +46,7 @@ func (c *Cluster) makeController() error {
 }
 
 // speakerIdentity writes the kubeconfig of a speaker, with a token that is good for as long as the Node object is there.
-func (c *Cluster) speakerIdentity(n *member) (kubeconfig string, err error) {
+func (c *Cluster) speakerIdentity(n *nodeParts) (kubeconfig string, err error) {
 	object := &corev1.Node{}
 	ctx, cancel := check.Context()
 	defer cancel()
@@ -57,7 +57,7 @@ func (c *Cluster) speakerIdentity(n *member) (kubeconfig string, err error) {
 	return c.plane.Identity(Namespace, "daymark-speaker", "speaker-"+n.Name, bound)
 }
 
-func (c *Cluster) makeSpeaker(n *member) error {
+func (c *Cluster) makeSpeaker(n *nodeParts) error {
 	kubeconfig, err := c.speakerIdentity(n)
 	if err != nil {
 		return err

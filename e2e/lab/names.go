@@ -48,33 +48,54 @@ type (
 	Service = controlplane.Service
 )
 
-// The routers, service proxies, numbers and addresses of the lab, as the packages below document them.
+// The routers, service proxies and numbers of the lab, as the packages below document them.
 const (
-	AnyRouter, FRR, BIRD, GoBGP   = router.Any, router.FRR, router.BIRD, router.GoBGP
-	NodesASN, RouterASN           = router.NodesASN, router.ASN
-	AnyProxy, KubeProxy, OwnProxy = node.AnyProxy, node.KubeProxy, node.OwnProxy
+	AnyRouter = router.Any
+	FRR       = router.FRR
+	BIRD      = router.BIRD
+	GoBGP     = router.GoBGP
+	NodesASN  = router.NodesASN
+	RouterASN = router.ASN
 
-	PodPort           = node.PodPort
+	AnyProxy  = node.AnyProxy
+	KubeProxy = node.KubeProxy
+	OwnProxy  = node.OwnProxy
+	PodPort   = node.PodPort
+
 	SecondPool        = segment.SecondPool
 	KubernetesVersion = build.KubernetesVersion
 	Poll              = check.Poll
 )
 
 // Addresses of hosts on and behind the segment.
-var RouterV4, APIServerV4, ClientV4, ForeignV4, FarClientV4 = segment.RouterV4, segment.APIServerV4, segment.ClientV4,
-	segment.ForeignV4, segment.FarClientV4
-
-// What programs and tests use of the packages below, by the names they use it by.
 var (
-	Main, Enter, Inside, SetUp = sandbox.Main, sandbox.Enter, sandbox.Inside, sandbox.SetUp
-	Detach, OuterPID           = sandbox.Detach, sandbox.OuterPID
-	WorkFolder                 = sandbox.WorkFolder
+	RouterV4    = segment.RouterV4
+	APIServerV4 = segment.APIServerV4
+	ClientV4    = segment.ClientV4
+	ForeignV4   = segment.ForeignV4
+	FarClientV4 = segment.FarClientV4
+)
 
-	BuildKubernetes, BuildDaymark, BuildRouter = build.Kubernetes, build.Daymark, build.Router
-	UseBinaries, KubernetesFolder              = build.UseBinaries, build.KubernetesFolder
+// Functions of the packages below, which document them.
+var (
+	Main       = sandbox.Main
+	Enter      = sandbox.Enter
+	Inside     = sandbox.Inside
+	SetUp      = sandbox.SetUp
+	Detach     = sandbox.Detach
+	OuterPID   = sandbox.OuterPID
+	WorkFolder = sandbox.WorkFolder
 
-	Eventually, Always, Need = check.Eventually, check.Always, check.Need
-	Condition                = controlplane.Condition
-	// ControlPlane is an API server without nodes, for tests that need no network.
+	BuildKubernetes  = build.Kubernetes
+	BuildDaymark     = build.Daymark
+	BuildRouter      = build.Router
+	UseBinaries      = build.UseBinaries
+	KubernetesFolder = build.KubernetesFolder
+
+	Eventually = check.Eventually
+	Always     = check.Always
+	Need       = check.Need
+
 	ControlPlane = controlplane.ForTest
+	Condition    = controlplane.Condition
 )

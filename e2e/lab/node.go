@@ -15,12 +15,12 @@ import (
 
 // Node is a node in the hands of a test.
 type Node struct {
-	*member
+	*nodeParts
 	c *Cluster
 }
 
-// member is a node of the cluster and the speaker on it, nil before Daymark is installed.
-type member struct {
+// nodeParts is a node of the cluster and the speaker on it, nil before Daymark is installed.
+type nodeParts struct {
 	*node.Node
 	speaker *testnet.Process
 }

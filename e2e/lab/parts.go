@@ -22,7 +22,7 @@ type parts struct {
 	network    *segment.Segment
 	here       *segment.Host // the API server's host, which this process is on
 	plane      *controlplane.Plane
-	nodes      []*member
+	nodes      []*nodeParts
 	client     *segment.Host
 	farClient  *segment.Host
 	router     *router.Router
@@ -83,7 +83,7 @@ func (p *parts) layNetwork(nodes int) (err error) {
 		if err != nil {
 			return err
 		}
-		others, p.nodes = append(others, n), append(p.nodes, &member{Node: n})
+		others, p.nodes = append(others, n), append(p.nodes, &nodeParts{Node: n})
 	}
 	if p.router, err = router.New(routerHost, filepath.Join(p.dir, "router"), p.nodeAddresses()); err != nil {
 		return err

@@ -85,7 +85,7 @@ func (n Node) registerAgain() {
 	if n.speaker == nil {
 		return
 	}
-	_, err := n.c.speakerIdentity(n.member)
+	_, err := n.c.speakerIdentity(n.nodeParts)
 	n.c.must("give the speaker an identity", err)
 	n.c.must("restart the speaker", errors.Join(n.speaker.Stop(), n.speaker.Start()))
 }

@@ -31,7 +31,7 @@ func NewForeignHost(t check.T, host *segment.Host) ForeignHost { return ForeignH
 func (h ForeignHost) Take(address netip.Addr) {
 	h.t.Helper()
 	h.t.Cleanup(func() { check.Must(h.t, "take back "+address.String(), h.remove(address)) })
-	check.Must(h.t, "give the foreign host "+address.String(), errors.Join(h.Host.Address("eth0", segment.Single(address)), h.claim(address)))
+	check.Must(h.t, "give the foreign host "+address.String(), errors.Join(h.Address("eth0", segment.Single(address)), h.claim(address)))
 }
 
 // Claim announces the address once more, whether the host has it or not.

@@ -86,13 +86,9 @@ func startFRR(r *Router, s Settings) (daemon, []*testnet.Process, error) {
 }
 
 func (f frr) neighbors(ctx context.Context) (map[netip.Addr]string, error) {
-	out, err := f.Ask(ctx, "", "show bgp neighbors json")
-	if err != nil {
-		return nil, err
-	}
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		return nil, fmt.Errorf("read FRR's neighbors: %w", err)
+	if err := f.show(ctx, "bgp neighbors", &all); err != nil {
+		return nil, err
 	}
 	states := map[netip.Addr]string{}
 	var errs []error
@@ -112,12 +108,12 @@ func (f frr) neighbors(ctx context.Context) (map[netip.Addr]string, error) {
 
 // show reads the answer to a "show" command as JSON.
 func (f frr) show(ctx context.Context, command string, into any) error {
-	out, err := f.Ask(ctx, "", "show "+command+" json")
+	answer, err := f.Ask(ctx, "", "show "+command+" json")
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal([]byte(out), into); err != nil {
-		return fmt.Errorf("read FRR's %s: %w: %s", command, err, out)
+	if err := json.Unmarshal([]byte(answer), into); err != nil {
+		return fmt.Errorf("read FRR's %s: %w: %s", command, err, answer)
 	}
 	return nil
 }

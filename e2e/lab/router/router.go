@@ -205,16 +205,35 @@ func (r *Router) View() (string, error) {
 	return r.daemon.view(ctx)
 }
 
+// Vtysh gives commands to FRR, which must be the program that routes, and returns its answer.
+func (r *Router) Vtysh(commands ...string) (string, error) {
+	f, err := r.frr()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := check.Context()
+	defer cancel()
+	return f.Ask(ctx, "", commands...)
+}
+
 // Show has FRR, which must be the program that routes, answer a command: its answer to "show bgp summary" is that to
 // Show("bgp summary", &into), read as JSON.
 func (r *Router) Show(command string, into any) error {
+	f, err := r.frr()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := check.Context()
 	defer cancel()
+	return f.show(ctx, command, into)
+}
+
+func (r *Router) frr() (frr, error) {
 	f, ok := r.daemon.(frr)
 	if !ok {
-		return fmt.Errorf("show %s: the router is %s, not FRR", command, r.Kind)
+		return f, fmt.Errorf("ask FRR: the router is %s", r.Kind)
 	}
-	return f.show(ctx, command, into)
+	return f, nil
 }
 
 // render is a configuration of the routing program.

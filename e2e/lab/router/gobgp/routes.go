@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// table is what to forward: to each prefix by its next hops, sorted.
-type table map[netip.Prefix][]netip.Addr
+// routeSet is the next hops, sorted, for each prefix.
+type routeSet map[netip.Prefix][]netip.Addr
 
 // learned reads all paths and keeps, for each prefix, those as short as the best.
-func learned(s *server.BgpServer) (table, error) {
-	routes := table{}
+func learned(s *server.BgpServer) (routeSet, error) {
+	routes := routeSet{}
 	for _, family := range []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC} {
 		request := apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL, Family: family}
 		err := s.ListPath(request, func(nlri bgp.NLRI, paths []*apiutil.Path) {
@@ -69,7 +69,7 @@ func pathLength(p *apiutil.Path) (n int) {
 // kernel is the routes that this program has put into the kernel's main table.
 type kernel struct {
 	netlink *netlink.Handle
-	has     table
+	has     routeSet
 }
 
 func newKernel() (*kernel, error) {
@@ -77,11 +77,11 @@ func newKernel() (*kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
-	return &kernel{handle, table{}}, nil
+	return &kernel{handle, routeSet{}}, nil
 }
 
 // set makes the kernel's routes those wanted. What fails is tried again by the next call.
-func (k *kernel) set(wanted table) error {
+func (k *kernel) set(wanted routeSet) error {
 	var errs []error
 	for prefix, hops := range wanted {
 		if slices.Equal(k.has[prefix], hops) {
