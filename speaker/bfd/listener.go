@@ -10,9 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ports that BFD packets are sent to (RFC 5881 section 4, RFC 5883 section 5).
+// The destination ports of BFD packets (RFC 5881 section 4, RFC 5883 section 5).
 const (
-	// The destination ports of BFD packets (RFC 5881 section 4, RFC 5883 section 5).
 	singleHopPort = 3784
 	multiHopPort  = 4784
 )

@@ -12,9 +12,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
-// Source ports are from the range that RFC 5881 section 4 asks for.
+// The source ports are from the range of RFC 5881 section 4.
 const (
-	// The source ports are from the range of RFC 5881 section 4.
 	firstPort = 49152
 	portCount = 65536 - firstPort
 )
