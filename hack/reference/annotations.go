@@ -2,49 +2,23 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
-	"strings"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// namesFile declares the annotations.
-const namesFile = "api/v1beta1/names.go"
-
 func annotationsPage(context.Context) (string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), namesFile, nil, parser.ParseComments)
-	if err != nil {
-		return "", err
+	setBy := map[v1beta1.AnnotationUse]string{
+		v1beta1.AnnotationRequest: "you", v1beta1.AnnotationResult: "Daymark",
 	}
-	names := map[string]string{} // the annotation of each constant
 	var rows [][]string
-	for _, declaration := range file.Decls {
-		constants, ok := declaration.(*ast.GenDecl)
-		if !ok || constants.Tok != token.CONST {
-			continue
+	for _, a := range v1beta1.Annotations() {
+		meaning := sentence(a.Meaning)
+		if a.Alias != "" {
+			meaning += " The alias " + code(a.Alias) + " is read when this annotation is absent."
 		}
-		for _, spec := range constants.Specs {
-			value := spec.(*ast.ValueSpec)
-			name := value.Names[0].Name
-			if !strings.HasPrefix(name, "Annotation") && !strings.HasPrefix(name, "Alias") {
-				continue
-			}
-			literal, ok := value.Values[0].(*ast.BasicLit)
-			if !ok {
-				return "", fmt.Errorf("%s is not a literal", name)
-			}
-			names[name], _ = strconv.Unquote(literal.Value)
-			rows = append(rows, []string{code(names[name]), sentence(strings.TrimPrefix(value.Doc.Text(), name+" "))})
-		}
+		rows = append(rows, []string{code(a.Key), a.Kind, setBy[a.Use], meaning})
 	}
-	for _, row := range rows {
-		for constant, annotation := range names {
-			row[1] = strings.ReplaceAll(row[1], constant, code(annotation))
-		}
-	}
-	return "# Annotations\n\nAnnotations of Services, unless it says Node. What a tenant may ask for with them: " +
+	return "# Annotations\n\nWhat a user can request with them: " +
 		"[requesting addresses](../requesting-addresses.md), [sharing addresses](../sharing-addresses.md).\n\n" +
-		table([]string{"annotation", "meaning"}, rows), nil
+		table([]string{"annotation", "on a", "set by", "meaning"}, rows), nil
 }
