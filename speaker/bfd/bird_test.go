@@ -71,14 +71,18 @@ func TestBIRD_UpAndDown(t *testing.T) {
 		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} }, func(c *cable) string {
 			return fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
 		}, `interface "*"`},
-		{"IPv6 link-local", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near)} },
+		{
+			"IPv6 link-local", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.TheirsLL.WithZone(c.Near)} },
 			func(c *cable) string {
 				return fmt.Sprintf("%s dev \"%s\" local %s", c.OursLL, c.Far, c.TheirsLL)
-			}, `interface "*"`},
-		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
+			}, `interface "*"`,
+		},
+		{
+			"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
 			func(c *cable) string {
 				return fmt.Sprintf("%s local %s multihop on", c.Ours, c.Theirs)
-			}, "multihop"},
+			}, "multihop",
+		},
 		{"IPv6 multihop", func(c *cable) announce.BFDSession {
 			return announce.BFDSession{Peer: c.Theirs6, MultiHop: true, Local: c.Ours6}
 		}, func(c *cable) string {

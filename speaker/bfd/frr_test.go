@@ -96,8 +96,10 @@ func TestFRR_UpAndDown(t *testing.T) {
 		ours func(*cable) announce.BFDSession
 		peer func(*cable) string
 	}{
-		{"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} },
-			func(c *cable) string { return "peer " + c.Ours.String() }},
+		{
+			"IPv4", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs} },
+			func(c *cable) string { return "peer " + c.Ours.String() },
+		},
 		{"IPv6", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs6} }, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s", c.Ours6, c.Theirs6)
 		}},
@@ -106,10 +108,12 @@ func TestFRR_UpAndDown(t *testing.T) {
 		}, func(c *cable) string {
 			return fmt.Sprintf("peer %s local-address %s interface %s", c.OursLL, c.TheirsLL, c.Far)
 		}},
-		{"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
+		{
+			"multihop", func(c *cable) announce.BFDSession { return announce.BFDSession{Peer: c.Theirs, MultiHop: true} },
 			func(c *cable) string {
 				return fmt.Sprintf("peer %s multihop local-address %s", c.Ours, c.Theirs)
-			}},
+			},
+		},
 		{"IPv6 multihop", func(c *cable) announce.BFDSession {
 			return announce.BFDSession{Peer: c.Theirs6, Local: c.Ours6, MultiHop: true}
 		}, func(c *cable) string {
