@@ -20,7 +20,7 @@ func at(version string) *cachedService {
 func TestAssumeCache_Newest(t *testing.T) {
 	type step struct {
 		name string
-		// assume: a write decided on one version made another, "a>b".
+		// A write that was decided on one version made another; empty: no write.
 		decidedOn, made string
 		// cached version, and the one that counts; empty cached: the Service is gone.
 		cached, want string

@@ -10,9 +10,9 @@ import (
 func TestEventWriter_WaitsForAddressesButNotForever(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		// busy is how long addresses are being written.
+		// busy is how long addresses are written.
 		busy time.Duration
-		// least and most that an Event waits.
+		// least and most are the bounds of the time that an Event waits.
 		least, most time.Duration
 	}{
 		{"at once when nothing is being written", 0, 0, addressGrace},

@@ -37,7 +37,7 @@ const (
 
 func TestMain(m *testing.M) { lab.Main(m) }
 
-// testCluster is a real API server with our kinds, and no loop yet.
+// testCluster is a real API server with the kinds of Daymark, without a loop.
 type testCluster struct {
 	client.Client
 	config *rest.Config
@@ -58,7 +58,7 @@ func newCluster(t *testing.T) *testCluster {
 	return c
 }
 
-// running is a loop at work.
+// running is a loop that runs.
 type running struct {
 	stop func()
 	// registry of its metrics.
@@ -174,7 +174,7 @@ func edit[T client.Object](t *testing.T, c *testCluster, object T, change func(T
 	})
 }
 
-// addresses awaits that a Service has certain addresses, and gives the Service.
+// addresses waits until a Service has certain addresses, and returns the Service.
 func (c *testCluster) addresses(t *testing.T, name string, want ...string) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{}
@@ -198,7 +198,7 @@ func ips(s *corev1.Service) []string {
 	return list
 }
 
-// reason awaits that a condition of an object has a reason, and gives its message.
+// reason waits until a condition of an object has a reason, and returns its message.
 func (c *testCluster) reason(t *testing.T, object client.Object, kind, reason string) string {
 	t.Helper()
 	var message string

@@ -23,8 +23,8 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// TestLoop_NeedsAllItsPermissions runs the loop as the service account that config/rbac makes: it must do for all that the controller does,
-// and nothing may be granted that it does not do.
+// TestLoop_NeedsAllItsPermissions runs the loop with the permissions of config/rbac: they must suffice for all that the
+// controller does, and it must use each of them.
 func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	c := newCluster(t)
 	granted := grants(t, c.apply(t, "../../config/rbac/controller.yaml", daymarkNamespace))
@@ -65,14 +65,14 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 
 	for _, grant := range granted {
 		verb, resource, _ := strings.Cut(grant, " ")
-		reads := verb == "get" || verb == "list" // who watches may do these too: a watch that cannot stream begins with a list
+		reads := verb == "get" || verb == "list" // needed with watch: a watch that cannot stream begins with a list
 		if !used.seen[grant] && !(reads && used.seen["watch "+resource]) {
 			t.Errorf("%q is granted and not used", grant)
 		}
 	}
 }
 
-// TestPolicy_SpeakerWritesItsOwnObjectOnly, in whatever namespace Daymark was installed.
+// The policy must hold in whatever namespace Daymark is installed.
 func TestPolicy_SpeakerWritesItsOwnObjectOnly(t *testing.T) {
 	c := newCluster(t)
 	const elsewhere = "load-balancer"

@@ -58,7 +58,7 @@ func getsAnAddress(t *testing.T, c *testCluster) {
 	}
 	c.reason(t, s, v1beta1.ConditionAddressAssigned, "AddressAssigned")
 	c.events(t, "web", "AddressAssigned")
-	if made := loop.writes(t, "Service", "success"); made > 2 { // a Service made before the pool is seen is told so first
+	if made := loop.writes(t, "Service", "success"); made > 2 { // a Service created before the loop sees the pool gets a condition first
 		t.Errorf("%d writes of one Service", made)
 	}
 }
@@ -226,7 +226,7 @@ func crash(t *testing.T, c *testCluster) {
 			loop = c.start(t)
 		}
 	}
-	given := map[string]string{} // what was seen once must never change
+	given := map[string]string{} // an address that was seen once must never change
 	lab.Eventually(t, time.Minute, "every Service has an address of its own", func() error {
 		list := &corev1.ServiceList{}
 		if err := c.List(t.Context(), list, client.InNamespace("default")); err != nil {
@@ -332,7 +332,7 @@ func (c *testCluster) endpoint(t *testing.T, service, addr string) {
 	}))
 }
 
-// events awaits Events of a Service, one for each of some reasons and no more of them.
+// events waits until a Service has exactly one Event of each of some reasons.
 func (c *testCluster) events(t *testing.T, name string, reasons ...string) {
 	t.Helper()
 	lab.Eventually(t, timeout, fmt.Sprintf("Events of %s: %v", name, reasons), func() error {
