@@ -21,6 +21,7 @@ func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node stri
 			delete(m, node)
 		}
 	}
+	// order does not matter: each node has an entry of its own.
 	for node, links := range links {
 		m.add(node, links)
 	}
