@@ -110,15 +110,15 @@ type BGPAdvertisementSpec struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=set
 	Peers []string `json:"peers,omitempty"`
-	// aggregationLength is the length of the announced IPv4 prefixes in bits, from 1 to 32. With 32, the default, each address is
-	// announced by itself.
+	// aggregationLength is the length of the announced IPv4 prefixes in bits, from 1 to 32. With 32, the default, each address
+	// is announced by itself.
 	// +optional
 	// +kubebuilder:default=32
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=32
 	AggregationLength *int32 `json:"aggregationLength,omitempty"`
-	// aggregationLengthV6 is the length of the announced IPv6 prefixes in bits, from 1 to 128. With 128, the default, each address
-	// is announced by itself.
+	// aggregationLengthV6 is the length of the announced IPv6 prefixes in bits, from 1 to 128. With 128, the default, each
+	// address is announced by itself.
 	// +optional
 	// +kubebuilder:default=128
 	// +kubebuilder:validation:Minimum=1

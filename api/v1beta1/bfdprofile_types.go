@@ -24,15 +24,15 @@ type BFDProfileSpec struct {
 	// +kubebuilder:validation:Minimum=2
 	// +kubebuilder:validation:Maximum=255
 	DetectMultiplier int32 `json:"detectMultiplier,omitempty"`
-	// minimumTTL is the lowest TTL of packets that are accepted in multihop sessions (RFC 5883 section 5). With 254 one router may
-	// be in between.
+	// minimumTTL is the lowest TTL of packets that are accepted in multihop sessions (RFC 5883 section 5). With 254 one router
+	// may be in between.
 	// +optional
 	// +kubebuilder:default=254
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=255
 	MinimumTTL int32 `json:"minimumTTL,omitempty"`
-	// passiveMode makes the node wait for the first packet of the router before it sends (RFC 5880 section 6.1). The router must
-	// not be passive, too.
+	// passiveMode makes the node wait for the first packet of the router before it sends (RFC 5880 section 6.1). The router
+	// must not be passive, too.
 	// +optional
 	PassiveMode bool `json:"passiveMode,omitempty"`
 }

@@ -50,8 +50,8 @@ type PeerFrom struct {
 	// defaultGateway: the peer is the next hop of the node's default route of this family.
 	// +optional
 	DefaultGateway *AddressFamily `json:"defaultGateway,omitempty"`
-	// nodeAnnotation is the key of an annotation of the Node. Its value is the peer's address, or several addresses separated by
-	// commas.
+	// nodeAnnotation is the key of an annotation of the Node. Its value is the peer's address, or several addresses separated
+	// by commas.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
@@ -95,8 +95,8 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	PeerASN *int64 `json:"peerASN,omitempty"`
-	// dynamicASN accepts the AS number that the peer sends, in place of peerASN: internal accepts the own AS number, external any
-	// other.
+	// dynamicASN accepts the AS number that the peer sends, in place of peerASN: internal accepts the own AS number, external
+	// any other.
 	// +optional
 	DynamicASN *ASNType `json:"dynamicASN,omitempty"`
 	// localASN is sent to this peer in place of myASN, as in a migration between AS numbers. External peers only.
@@ -111,8 +111,8 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
 	PeerAddress string `json:"peerAddress,omitempty"`
-	// interface is the name of an interface. The peer is the router at the other end of its link, by its IPv6 link-local address
-	// (BGP unnumbered).
+	// interface is the name of an interface. The peer is the router at the other end of its link, by its IPv6 link-local
+	// address (BGP unnumbered).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
@@ -127,8 +127,8 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	PeerPort int32 `json:"peerPort,omitempty"`
-	// sourceAddress is the node's address to connect from. Empty: the routing table decides. Set it only when nodeSelectors match
-	// one node.
+	// sourceAddress is the node's address to connect from. Empty: the routing table decides. Set it only when nodeSelectors
+	// match one node.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
@@ -165,8 +165,8 @@ type BGPPeerSpec struct {
 	// ebgpMultiHop allows an external peer that is more than one hop away.
 	// +optional
 	EBGPMultiHop bool `json:"ebgpMultiHop,omitempty"`
-	// ttlSecurity accepts only packets of a directly connected peer, by their TTL of 255 (GTSM, RFC 5082). The peer must use it,
-	// too.
+	// ttlSecurity accepts only packets of a directly connected peer, by their TTL of 255 (GTSM, RFC 5082). The peer must use
+	// it, too.
 	// +optional
 	TTLSecurity bool `json:"ttlSecurity,omitempty"`
 	// bfdProfile is the name of the BFDProfile for a BFD session with the peer. Empty: no BFD.

@@ -12,11 +12,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type AddressRange string
 
 // ServiceAllocation says which Services a pool serves, and in which order pools are tried. A Service is served when its
-// namespace is named in namespaces or matched by namespaceSelectors, or both are empty, and one of serviceSelectors matches it,
-// or there is none.
+// namespace is named in namespaces or matched by namespaceSelectors, or both are empty, and one of serviceSelectors matches
+// it, or there is none.
 type ServiceAllocation struct {
-	// priority orders the pools that serve a Service. The lowest number from 1 on is tried first. Pools with 0, the default, are
-	// tried last, in order of name.
+	// priority orders the pools that serve a Service. The lowest number from 1 on is tried first. Pools with 0, the default,
+	// are tried last, in order of name.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
@@ -36,8 +36,8 @@ type ServiceAllocation struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	ServiceSelectors []metav1.LabelSelector `json:"serviceSelectors,omitempty"`
-	// maxPerNamespace is how many addresses of this pool the Services of one namespace may hold together. A shared address counts
-	// once. Absent: no limit.
+	// maxPerNamespace is how many addresses of this pool the Services of one namespace may hold together. A shared address
+	// counts once. Absent: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	MaxPerNamespace *int32 `json:"maxPerNamespace,omitempty"`
@@ -45,8 +45,8 @@ type ServiceAllocation struct {
 
 // IPAddressPoolSpec describes a set of addresses, and which Services may have one.
 type IPAddressPoolSpec struct {
-	// addresses of the pool: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6. Every address of a prefix belongs to
-	// the pool, the first and the last too.
+	// addresses of the pool: CIDR prefixes, ranges a-b and single addresses, IPv4 and IPv6. Every address of a prefix belongs
+	// to the pool, the first and the last too.
 	// +required
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256

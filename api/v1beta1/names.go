@@ -1,7 +1,7 @@
 package v1beta1
 
-// LoadBalancerClass is the class of Services that Daymark serves by default. A flag says whether it serves Services without a
-// class, too.
+// LoadBalancerClass is the class of Services that Daymark serves by default. A flag says whether it serves Services without
+// a class, too.
 const LoadBalancerClass = "daymark.io/daymark"
 
 // The Secret that encrypts the gossip of the speakers. The controller creates it and the speakers read it.

@@ -92,7 +92,8 @@ type BGPSession struct {
 	// holdTime that was negotiated with the router. Absent while the session is not established.
 	// +optional
 	HoldTime metav1.Duration `json:"holdTime,omitzero"`
-	// keepaliveTime is the time between two KEEPALIVE messages that the node sends. Absent while the session is not established.
+	// keepaliveTime is the time between two KEEPALIVE messages that the node sends. Absent while the session is not
+	// established.
 	// +optional
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitzero"`
 	// warning is what an established session lacks, such as a family that the router does not offer.

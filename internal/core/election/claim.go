@@ -7,8 +7,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
-// Claim says that a node holds an address. The strongest claim to an address counts. It is kept when its node is gone, so that
-// its term is not used again.
+// Claim says that a node holds an address. The strongest claim to an address counts. It is kept when its node is gone, so
+// that its term is not used again.
 type Claim struct {
 	Addr netip.Addr
 	// Node that holds the address; empty when the holder has released it.

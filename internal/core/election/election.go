@@ -1,16 +1,17 @@
 // Package election decides which node holds an address on the segment. Its one job is that choice. Every node makes it for
-// itself from what it knows, and all come to the same result without asking each other. It is pure: no I/O, no clock (the time
-// is an input). It refuses to decide which nodes may hold an address (internal/core/announce gives the candidates and their
-// weights) and to find out which nodes are alive (speaker/gossip does).
+// itself from what it knows, and all come to the same result without asking each other. It is pure: no I/O, no clock (the
+// time is an input). It refuses to decide which nodes may hold an address (internal/core/announce gives the candidates and
+// their weights) and to find out which nodes are alive (speaker/gossip does).
 //
 // The rules:
 //
-//  1. A node that holds an address has claimed it, with a term one higher than the claim before. The claim of the highest term
-//     counts; a hash decides between equal terms. It is valid while its node is alive, has not restarted, and is a candidate.
+//  1. A node that holds an address has claimed it, with a term one higher than the claim before. The claim of the highest
+//     term counts; a hash decides between equal terms. It is valid while its node is alive, has not restarted, and is a
+//     candidate.
 //  2. A holder with a valid claim keeps its address. A node that returns takes nothing back.
-//  3. An address without a valid claim goes to its heir. Among the candidates the order of preference is: the highest weight,
-//     then the fewest addresses, then rendezvous hashing. Every node computes the same heir, and the heir claims at once. If
-//     it does not, the next candidate claims after a timeout.
+//  3. An address without a valid claim goes to its heir. Among the candidates the order of preference is: the highest
+//     weight, then the fewest addresses, then rendezvous hashing. Every node computes the same heir, and the heir claims at
+//     once. If it does not, the next candidate claims after a timeout.
 //  4. When the addresses are spread unevenly for some time, nodes take over one address after the other until the counts of
 //     equally eligible nodes differ by at most one.
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
@@ -19,10 +20,10 @@
 //     down, it waits for a grace period before it claims.
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
-// decision about every address; preference.go is the order of preference among candidates, to which a new preference is added;
-// heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live nodes.
-// Around the Elector: speaker.go says which speakers take part; grace.go has the grace periods; participant.go is an Elector
-// with both; reunion.go says when addresses are announced once more.
+// decision about every address; preference.go is the order of preference among candidates, to which a new preference is
+// added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live
+// nodes. Around the Elector: speaker.go says which speakers take part; grace.go has the grace periods; participant.go is an
+// Elector with both; reunion.go says when addresses are announced once more.
 package election
 
 import (

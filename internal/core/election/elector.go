@@ -62,8 +62,8 @@ type Hold struct {
 	First bool
 }
 
-// Elector makes the decisions of one node. Between decisions it remembers only since when something is so; everything else is
-// input. It may be used by one goroutine.
+// Elector makes the decisions of one node. Between decisions it remembers only since when something is so; everything else
+// is input. It may be used by one goroutine.
 type Elector struct {
 	node           string
 	incarnation    uint64

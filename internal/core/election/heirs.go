@@ -8,8 +8,8 @@ import (
 
 // assignHeirs finds an heir for every address without a holder. First the number of addresses of each node is settled: one
 // after the other goes to the node with the lowest load. That number is the node's quota. Then a stable matching (Gale and
-// Shapley's deferred acceptance) settles which addresses it gets: every address prefers nodes by score, and every node prefers
-// addresses by score, up to its quota.
+// Shapley's deferred acceptance) settles which addresses it gets: every address prefers nodes by score, and every node
+// prefers addresses by score, up to its quota.
 //
 // The result does not depend on which heirs have claimed already. The quotas of the others are the same, since what is not
 // unheld any more counts in the loads, and in a stable matching no other pair was displaced by the pairs that are gone. So
@@ -76,8 +76,8 @@ func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress)
 	}
 }
 
-// propose proposes an address to one candidate after the other, in order of falling score. A candidate accepts while its quota
-// is not full, or in place of the accepted address with the lowest score, which is then proposed further.
+// propose proposes an address to one candidate after the other, in order of falling score. A candidate accepts while its
+// quota is not full, or in place of the accepted address with the lowest score, which is then proposed further.
 func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	for {
 		id, score, ok := nextChoice(candidates, p)

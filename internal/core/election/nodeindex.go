@@ -12,8 +12,8 @@ import (
 // nobody is the number of no node.
 const nobody = -1
 
-// nodeIndex numbers the nodes in order of name, so that a decision about ten thousand addresses does not look up names. It has
-// the nodes that are alive and some that were. It is made anew when there is a node that it does not have.
+// nodeIndex numbers the nodes in order of name, so that a decision about ten thousand addresses does not look up names. It
+// has the nodes that are alive and some that were. It is made anew when there is a node that it does not have.
 type nodeIndex struct {
 	names []string
 	ids   map[string]int

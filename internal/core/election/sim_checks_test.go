@@ -180,8 +180,8 @@ func (c *checks) checkTakeover(n *node, a netip.Addr) {
 	}
 }
 
-// checkUnseenHolder checks that a node does not claim an address because it does not know the holder, unless the claim or the
-// change is still on its way.
+// checkUnseenHolder checks that a node does not claim an address because it does not know the holder, unless the claim or
+// the change is still on its way.
 func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
 	calm := c.now-c.lastFault > settleTime && len(c.cut) == 0 && c.now-c.claimedAt[number(a)] > maxTries*maxMessageDelay &&
 		c.now-c.possibleSince[number(a)] > maxAPISkew

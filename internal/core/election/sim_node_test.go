@@ -325,8 +325,8 @@ func (n *node) broadcast(claims []Claim) {
 	}
 }
 
-// send sends one message up to maxTries times, until it arrives. A node that is cut off all that time learns the claims in an
-// exchange.
+// send sends one message up to maxTries times, until it arrives. A node that is cut off all that time learns the claims in
+// an exchange.
 func (n *node) send(other *node, claims []Claim) {
 	sent, incarnation, try := n.now, other.incarnation, time.Duration(0)
 	var arrive func()

@@ -219,8 +219,8 @@ func (s *scenario) falseAlarm(n, other *node) {
 	})
 }
 
-// end waits until nothing changes, and checks the result: every address has one holder, the spread is even, and nothing moves
-// any more.
+// end waits until nothing changes, and checks the result: every address has one holder, the spread is even, and nothing
+// moves any more.
 func (s *scenario) end() {
 	s.run(settleTime + rebalanceAfter)
 	s.checkHolders()

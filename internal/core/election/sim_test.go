@@ -61,8 +61,8 @@ func simulate(seed uint64, verbose bool) outcome {
 	return s.outcome
 }
 
-// TestElector_Simulation checks the rules of the election in simulated clusters whose nodes crash, return and are partitioned,
-// and whose messages are late or lost. It runs the same seeds every time. Fresh seeds, and more of them:
+// TestElector_Simulation checks the rules of the election in simulated clusters whose nodes crash, return and are
+// partitioned, and whose messages are late or lost. It runs the same seeds every time. Fresh seeds, and more of them:
 //
 //	go test ./internal/core/election -run TestElector_Simulation -election.fresh -election.runs=20000 -timeout=30m
 //
@@ -137,8 +137,8 @@ func (s *totals) check(t *testing.T) {
 	}
 }
 
-// TestElector_NineAddressesAreThreeEachOnThreeNodes creates nine addresses that the nodes learn of at different times. Within
-// two seconds every node must hold three.
+// TestElector_NineAddressesAreThreeEachOnThreeNodes creates nine addresses that the nodes learn of at different times.
+// Within two seconds every node must hold three.
 func TestElector_NineAddressesAreThreeEachOnThreeNodes(t *testing.T) {
 	for seed := range uint64(200) {
 		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(seed, 4)), 3, 9)}

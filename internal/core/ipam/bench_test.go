@@ -98,8 +98,8 @@ func hundredPools(size int) []*lb.Pool {
 	return pools
 }
 
-// BenchmarkCompute_Plan10k plans 10,000 Services in 100 pools: a pass that gives all addresses, one that keeps all, and one in
-// which the pools are enough for half of the Services.
+// BenchmarkCompute_Plan10k plans 10,000 Services in 100 pools: a pass that gives all addresses, one that keeps all, and one
+// in which the pools are enough for half of the Services.
 func BenchmarkCompute_Plan10k(b *testing.B) { benchmarkPlan(b, 10_000) }
 
 // BenchmarkCompute_Plan100k is the same with 100,000 Services.
@@ -116,8 +116,8 @@ func benchmarkPlan(b *testing.B, n int) {
 	b.Run("half wait", func(b *testing.B) { benchmark(b, world, n/2) })
 }
 
-// BenchmarkOutcome_Messages5k plans 5,000 Services that prefer two families, of which a hundred pools have one, and makes their
-// messages.
+// BenchmarkOutcome_Messages5k plans 5,000 Services that prefer two families, of which a hundred pools have one, and makes
+// their messages.
 func BenchmarkOutcome_Messages5k(b *testing.B) {
 	services := fleet(5000, lb.IPv4, lb.IPv6)
 	for _, s := range services {

@@ -253,8 +253,8 @@ func (p *pass) poolCause(c check) Cause { return p.firstCause(c, OtherPoolReques
 // addressCause returns why a pool does not give a Service a certain address, or Allowed.
 func (p *pass) addressCause(c check) Cause { return p.firstCause(c, OtherPoolRequested, ReuseDelayed) }
 
-// selectionCause returns why a pool does not serve a Service, or Allowed. It is all that counts for an address that a Service
-// shows and that another pool gave: whether the pool gives new addresses does not matter.
+// selectionCause returns why a pool does not serve a Service, or Allowed. It is all that counts for an address that a
+// Service shows and that another pool gave: whether the pool gives new addresses does not matter.
 func (p *pass) selectionCause(pool *pool, a *Assignment) Cause {
 	return p.firstCause(check{assignment: a, pool: pool}, NamespaceNotServed, ServiceNotSelected)
 }

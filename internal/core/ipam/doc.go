@@ -11,8 +11,8 @@
 //     address it has given. When two Services show one address and may not share it, one of them loses it: the one that
 //     did not hold it in the pass before, else the one whose own sharing terms changed, else the younger.
 //  2. Addresses are given only after all held addresses have been checked. The oldest Service is served first. It gets an
-//     address from its reservations, else one that it had before, else one that it may share, else the lowest free address of
-//     the pools in order of priority and name.
+//     address from its reservations, else one that it had before, else one that it may share, else the lowest free address
+//     of the pools in order of priority and name.
 //  3. A Service that requests other addresses or pools than it has keeps what it has until it can have what it requests.
 //  4. An address that a status still shows is never given to another Service. An address that is released in this pass is
 //     free in the next.

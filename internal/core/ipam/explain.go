@@ -2,7 +2,8 @@ package ipam
 
 import "github.com/daymark-lb/daymark/internal/core/lb"
 
-// explain returns why nothing was found for a request: the verdict on the requested address, or on every pool that was tried.
+// explain returns why nothing was found for a request: the verdict on the requested address, or on every pool that was
+// tried.
 func (p *pass) explain(a *Assignment, r request) Missing {
 	if !r.addr.IsValid() {
 		return p.explainAny(a, r.family)

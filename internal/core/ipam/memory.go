@@ -68,8 +68,8 @@ func (p *pass) delayReuse() {
 	p.plan.Memory.Freed = freed
 }
 
-// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a Service
-// of this name had and whose reuse delay runs. The Service may have such an address again at any time.
+// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a
+// Service of this name had and whose reuse delay runs. The Service may have such an address again at any time.
 func (p *pass) findPrevious(a *Assignment, family lb.Family) (Address, bool) {
 	requested := len(a.Service.RequestedPools) > 0
 	again := func(addr netip.Addr) (Address, bool) {

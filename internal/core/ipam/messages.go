@@ -164,7 +164,8 @@ func (c *Count) String() string {
 		parts = append(parts, c.Reserved.String()+" reserved")
 	}
 	if c.ReuseDelayed > 0 {
-		parts = append(parts, fmt.Sprintf("%d resting until %s or later", c.ReuseDelayed, c.ReusableFrom.UTC().Format(time.RFC3339)))
+		from := c.ReusableFrom.UTC().Format(time.RFC3339)
+		parts = append(parts, fmt.Sprintf("%d resting until %s or later", c.ReuseDelayed, from))
 	}
 	if c.NodeOwned > 0 {
 		parts = append(parts, fmt.Sprintf("%d nodes' own", c.NodeOwned))

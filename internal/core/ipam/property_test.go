@@ -17,9 +17,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// TestCompute_KeepsPromisesInRandomHistories simulates a cluster: Services, pools, reservations and nodes are created, changed
-// and deleted, plans are written in any order or only in part, and the controller sometimes loses its memory. After each pass
-// the promises must hold.
+// TestCompute_KeepsPromisesInRandomHistories simulates a cluster: Services, pools, reservations and nodes are created,
+// changed and deleted, plans are written in any order or only in part, and the controller sometimes loses its memory. After
+// each pass the promises must hold.
 func TestCompute_KeepsPromisesInRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &history{t: t, now: time.Unix(1_000_000, 0)}

@@ -30,8 +30,8 @@ func (p *pass) report(others []*lb.Service) {
 }
 
 // cleanup returns the addresses of our pools that a Service still shows though Daymark does not serve it any more. Only a
-// Service with the annotation daymark.io/pool was ever served; another may show whatever address it likes. When a pool that the
-// annotation names does not exist any more, nobody can tell which addresses came from it, so all are removed.
+// Service with the annotation daymark.io/pool was ever served; another may show whatever address it likes. When a pool that
+// the annotation names does not exist any more, nobody can tell which addresses came from it, so all are removed.
 func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	if len(s.Pools) == 0 {
 		return Cleanup{}, false

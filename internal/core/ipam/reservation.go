@@ -31,7 +31,9 @@ type reservationPart struct {
 }
 
 func prepareReservations(from []*lb.Reservation) reservationIndex {
-	r := reservationIndex{byService: map[lb.Key][]int{}, byNamespace: map[string][]int{}, parts: make([][]reservationPart, len(from))}
+	r := reservationIndex{
+		byService: map[lb.Key][]int{}, byNamespace: map[string][]int{}, parts: make([][]reservationPart, len(from)),
+	}
 	r.byAge = slices.SortedFunc(slices.Values(from), func(a, b *lb.Reservation) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name))
 	})

@@ -29,7 +29,8 @@ func sameSharing(a, b *lb.Service) bool {
 	return a.SharingKey != "" && a.SharingKey == b.SharingKey && sharingTermsOf(a) == sharingTermsOf(b)
 }
 
-// mayShare reports whether two Services may have one address: their sharing terms are the same and they have no port in common.
+// mayShare reports whether two Services may have one address: their sharing terms are the same and they have no port in
+// common.
 func mayShare(a, b *lb.Service) bool {
 	return sameSharing(a, b) && !slices.ContainsFunc(a.Ports, func(port lb.Port) bool { return slices.Contains(b.Ports, port) })
 }
@@ -46,8 +47,8 @@ type shareableAddresses struct {
 	skip map[lb.Port]int
 }
 
-// findShareable looks for an address of a family that a Service may share. A port that is taken on an address stays taken for
-// the whole pass. So those addresses are skipped, and the cost is not the square of the number of Services.
+// findShareable looks for an address of a family that a Service may share. A port that is taken on an address stays taken
+// for the whole pass. So those addresses are skipped, and the cost is not the square of the number of Services.
 func (p *pass) findShareable(a *Assignment, family lb.Family) (Address, bool) {
 	s := a.Service
 	list := p.shareable[sharingTermsOf(s)]

@@ -73,7 +73,8 @@ func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
 		Interfaces:    from.Spec.Interfaces,
 	}
 	for i, preference := range from.Spec.PreferredNodeSelectors {
-		selectors, err := parseSelectors(fmt.Sprintf("preferredNodeSelectors[%d].selector", i), []metav1.LabelSelector{preference.Selector})
+		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)
+		selectors, err := parseSelectors(field, []metav1.LabelSelector{preference.Selector})
 		a.Err = errors.Join(a.Err, err)
 		a.Preferences = append(a.Preferences, NodePreference{int(preference.Weight), selectors})
 	}

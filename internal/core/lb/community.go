@@ -1,7 +1,6 @@
 package lb
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -36,7 +35,7 @@ func (c Community) Compare(other Community) int {
 		}
 		return -1
 	}
-	return cmp.Or(cmp.Compare(c.Parts[0], other.Parts[0]), cmp.Compare(c.Parts[1], other.Parts[1]), cmp.Compare(c.Parts[2], other.Parts[2]))
+	return slices.Compare(c.Parts[:], other.Parts[:])
 }
 
 // wellKnown are the well-known communities by their names in the IANA registry.
@@ -92,8 +91,8 @@ func (a Aliases) AddAliases(from *v1beta1.Community) error {
 	return nil
 }
 
-// Resolve returns the values of communities that an advertisement names, sorted and without duplicates. The error names those
-// that are unknown; they are left out.
+// Resolve returns the values of communities that an advertisement names, sorted and without duplicates. The error names
+// those that are unknown; they are left out.
 func (a Aliases) Resolve(texts []string) ([]Community, error) {
 	var values []Community
 	var unknown []string
@@ -111,7 +110,8 @@ func (a Aliases) Resolve(texts []string) ([]Community, error) {
 	slices.SortFunc(values, Community.Compare)
 	values = slices.Compact(values)
 	if len(unknown) > 0 {
-		return values, fmt.Errorf("communities that are neither numbers nor names of a Community object: %s", strings.Join(unknown, ", "))
+		return values, fmt.Errorf("communities that are neither numbers nor names of a Community object: %s",
+			strings.Join(unknown, ", "))
 	}
 	return values, nil
 }

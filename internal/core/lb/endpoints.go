@@ -88,8 +88,8 @@ func (n *NodeEndpoints) count(family Family) *EndpointCount {
 // When no endpoint of its family is ready on any node, the terminating ones that still serve count.
 type Endpoints []NodeEndpoints
 
-// JoinEndpoints counts the endpoints in all slices of one Service. An address in two slices counts once. It may be in two while
-// the control plane moves it.
+// JoinEndpoints counts the endpoints in all slices of one Service. An address in two slices counts once. It may be in two
+// while the control plane moves it.
 func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 	byAddr := map[netip.Addr]Endpoint{}
 	ready := map[Family]bool{}

@@ -1,7 +1,7 @@
-// Package lb has the values that controller, speaker and command line share: Services, pools, advertisements, peers, nodes and
-// endpoints. Its one job is to parse them once from API objects, into netip addresses and enums instead of strings. It refuses
-// to decide anything: internal/core/ipam decides which address a Service gets, internal/core/announce who announces it. It is
-// pure: no I/O, no clock.
+// Package lb has the values that controller, speaker and command line share: Services, pools, advertisements, peers, nodes
+// and endpoints. Its one job is to parse them once from API objects, into netip addresses and enums instead of strings. It
+// refuses to decide anything: internal/core/ipam decides which address a Service gets, internal/core/announce who announces
+// it. It is pure: no I/O, no clock.
 //
 // A parser never hides a mistake, and a mistake in one object never affects another one. The error in the parsed value has a
 // text for a condition of that object.

@@ -38,8 +38,8 @@ type Pool struct {
 	// MaxPerNamespace is how many addresses the Services of a namespace may hold; 0 for no limit.
 	MaxPerNamespace int
 
-	// Err says what is wrong with the object; nil when nothing is. A pool with an error gives nothing, and Services keep what it
-	// gave.
+	// Err says what is wrong with the object; nil when nothing is. A pool with an error gives nothing, and Services keep what
+	// it gave.
 	Err error
 }
 

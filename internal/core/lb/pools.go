@@ -36,8 +36,8 @@ func (p *Pools) Named(name string) *Pool { return p.byName[name] }
 // ByAge returns the pools, the older first. Do not change the list.
 func (p *Pools) ByAge() []*Pool { return p.byAge }
 
-// ByPriority returns the pools in the order in which they are tried: the lowest priority number first, those without one last,
-// then by name.
+// ByPriority returns the pools in the order in which they are tried: the lowest priority number first, those without one
+// last, then by name.
 func (p *Pools) ByPriority() []*Pool {
 	rank := func(pool *Pool) int32 {
 		if pool.Priority == 0 {
@@ -59,8 +59,8 @@ func (p *Pools) Containing(addr netip.Addr) *Pool {
 }
 
 // SourceOf returns the pool that an address of a Service comes from; nil when there is none. It is the pool that the Service
-// names as its source, if that contains the address or cannot be read at the moment: a Service keeps what such a pool gave. Else
-// it is the pool that the address belongs to.
+// names as its source, if that contains the address or cannot be read at the moment: a Service keeps what such a pool gave.
+// Else it is the pool that the address belongs to.
 func (p *Pools) SourceOf(s *Service, addr netip.Addr) *Pool {
 	var unreadable *Pool
 	for _, name := range s.Pools {
@@ -76,8 +76,8 @@ func (p *Pools) SourceOf(s *Service, addr netip.Addr) *Pool {
 	return cmp.Or(unreadable, p.Containing(addr))
 }
 
-// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an older
-// pool.
+// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an
+// older pool.
 func (p *Pools) Shares() [][]Range { return p.shares }
 
 // Overlaps returns the pairs of pools that both contain an address, the pool that it belongs to first.

@@ -21,7 +21,8 @@ type ownedRange struct {
 	owner int
 }
 
-// NewRangeOwners finds the owner of every address. Each claim is a merged list of ranges. The claims are in order of precedence.
+// NewRangeOwners finds the owner of every address. Each claim is a merged list of ranges. The claims are in order of
+// precedence.
 func NewRangeOwners(claims [][]Range) *RangeOwners {
 	o := &RangeOwners{}
 	var from netip.Addr // the first address after the last boundary

@@ -169,7 +169,8 @@ func firstEndingFrom(ranges []Range, addr netip.Addr) int {
 	return i
 }
 
-// Containing returns the place of the range of a merged list that contains an address, in logarithmic time; -1 when none does.
+// Containing returns the place of the range of a merged list that contains an address, in logarithmic time; -1 when none
+// does.
 func Containing(ranges []Range, addr netip.Addr) int {
 	i := firstEndingFrom(ranges, addr)
 	if i < len(ranges) && ranges[i].Contains(addr) {

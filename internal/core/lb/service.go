@@ -73,7 +73,8 @@ type Service struct {
 	Pools []string
 }
 
-// ParseService parses a Service. RequestError says what is wrong with its request; the API server has checked everything else.
+// ParseService parses a Service. RequestError says what is wrong with its request; the API server has checked everything
+// else.
 func ParseService(from *corev1.Service) *Service {
 	s := &Service{
 		Key:                 Key{from.Namespace, from.Name},
@@ -92,7 +93,8 @@ func ParseService(from *corev1.Service) *Service {
 	}
 	s.Families, s.Policy = families(from)
 	for _, port := range from.Spec.Ports {
-		s.Ports = append(s.Ports, Port{port.Protocol, uint16(port.Port)}) //nolint:gosec // the API server keeps ports within 16 bits
+		number := uint16(port.Port) //nolint:gosec // the API server keeps ports within 16 bits
+		s.Ports = append(s.Ports, Port{port.Protocol, number})
 	}
 	for _, ingress := range from.Status.LoadBalancer.Ingress {
 		// Daymark did not write an address that cannot be parsed.
@@ -181,7 +183,8 @@ func annotation(from *corev1.Service, own, alias string) (annotationValue, error
 	case !present:
 		return annotationValue{alias, strings.TrimSpace(theirs)}, nil
 	case both && !slices.Equal(canonicalList(ours), canonicalList(theirs)):
-		return annotationValue{own, strings.TrimSpace(ours)}, fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
+		return annotationValue{own, strings.TrimSpace(ours)},
+			fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
 	}
 	return annotationValue{own, strings.TrimSpace(ours)}, nil
 }
