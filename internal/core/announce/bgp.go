@@ -110,26 +110,18 @@ func (r *rules) routes(node int) []route {
 	if r.nodes[node].ineligible != Eligible || len(r.bgp) == 0 {
 		return nil
 	}
+	q := query{rules: r, node: &r.nodes[node]}
 	routes := make([]route, 0, len(r.world.Services))
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
 			a := r.address(s, addr)
-			matches := r.bgpSelecting(r.bgpMatches(a), node)
-			if r.announcesRoute(a, matches, node) {
-				routes = append(routes, route{addr, matches})
+			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
+			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && r.ineligibleService(a, node) == Eligible {
+				routes = append(routes, route{addr, q.advertisements})
 			}
 		}
 	}
 	return routes
-}
-
-// announcesRoute reports whether a node announces an address by advertisements that select it.
-func (r *rules) announcesRoute(a address, matches advertisementSet, node int) bool {
-	if r.askAddress(a, len(matches) > 0) != nil {
-		return false
-	}
-	q := query{rules: r, node: &r.nodes[node], advertisements: matches}
-	return q.ask(ofAdvertisements) == Eligible && r.ineligibleService(a, node) == Eligible
 }
 
 // advertisementsFor are the advertisements that are meant for a peer.

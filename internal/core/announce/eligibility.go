@@ -140,7 +140,7 @@ var chain = []check{
 			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
 			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
 		}, ofLocalService, false,
-		func(q *query) bool { return q.endpoints.OnNode(q.node.Name).Count(q.family).Serving == 0 },
+		func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
 	},
 }
 
@@ -162,19 +162,35 @@ type query struct {
 	endpoints lb.Endpoints
 }
 
-// serviceQuery prepares a query of the checks ofLocalService, to which a node is to be added.
-func (r *rules) serviceQuery(a address) query {
-	return query{rules: r, family: lb.FamilyOf(a.addr), endpoints: r.world.Endpoints[a.service.Key]}
+// serviceQuery prepares a query of the checks ofLocalService, to which a node is to be added. The next call overwrites it:
+// there are as many as addresses.
+func (r *rules) serviceQuery(a address) *query {
+	r.local = query{rules: r, family: lb.FamilyOf(a.addr), endpoints: r.world.Endpoints[a.service.Key]}
+	return &r.local
 }
 
 // ask returns the first reason of a scope that applies.
 func (q *query) ask(s scope) IneligibleReason {
-	for i := q.begin[s]; i < q.begin[s+1]; i++ {
-		if chain[i].applies(q) {
-			return IneligibleReason(i + 1) //nolint:gosec // a position in a short list
+	for _, question := range q.questions[s] {
+		if question.applies(q) {
+			return question.reason
 		}
 	}
 	return Eligible
+}
+
+// question is a check without its words: the part of the chain that is asked often.
+type question struct {
+	reason  IneligibleReason
+	applies func(q *query) bool
+}
+
+// questions of the chain by scope.
+func questions() (byScope [scopes][]question) {
+	for i, c := range chain {
+		byScope[c.scope] = append(byScope[c.scope], question{IneligibleReason(i + 1), c.applies}) //nolint:gosec // a short list
+	}
+	return byScope
 }
 
 // ineligibleService says why a node, by its index, cannot serve an address for which there are endpoints.
@@ -185,17 +201,6 @@ func (r *rules) ineligibleService(a address, node int) IneligibleReason {
 	q := r.serviceQuery(a)
 	q.node = &r.nodes[node]
 	return q.ask(ofLocalService)
-}
-
-// begins are the positions at which the checks of each scope begin, and the end of the last.
-func begins() (begin [scopes + 1]int) {
-	for s := range scopes + 1 {
-		begin[s] = len(chain)
-		if i := slices.IndexFunc(chain, func(c check) bool { return c.scope >= s }); i >= 0 {
-			begin[s] = i
-		}
-	}
-	return begin
 }
 
 // selects reports whether a peer is one of a node's.

@@ -97,7 +97,10 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 			reason.Reason{Name: "Odd", Meaning: "it is odd"}, s, false,
 			func(q *query) bool { return q.node.Name != "n2" },
 		}
-		at := begins()[s+1]
+		at := len(before)
+		if i := slices.IndexFunc(before, func(c check) bool { return c.scope > s }); i >= 0 {
+			at = i
+		}
 		chain = slices.Insert(slices.Clone(before), at, added)
 		for _, addr := range []string{"192.0.2.200", "198.19.0.1"} {
 			w := cluster()

@@ -125,7 +125,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 
 // heldByLayer2 reports whether some node may hold an address.
 func (e *Explainer) heldByLayer2(a address, l2 advertisementSet) bool {
-	group := e.rules.servingGroup(a, l2)
+	group := e.rules.servingGroup(a, l2, e.rules.segments.of(a.addr))
 	return group != nil && len(group.Candidates()) > 0
 }
 

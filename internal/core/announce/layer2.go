@@ -15,31 +15,51 @@ func (r *rules) contests() (contests []Contest, unheld []string) {
 	if !r.world.Members.Known || len(r.l2) == 0 {
 		return nil, nil
 	}
-	pending := map[netip.Addr]*pendingContest{}
+	pending := pendingContests{byAddr: map[netip.Addr]*pendingContest{}}
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
-			r.addService(pending, r.address(s, addr))
+			r.addService(&pending, r.address(s, addr))
 		}
 	}
-	for addr, c := range pending {
+	me := r.nodeIndex(r.world.Node)
+	contests = make([]Contest, 0, len(pending.list))
+	for _, c := range pending.list {
 		if c.served && len(c.group.Candidates()) == 0 {
 			unheld = append(unheld, fmt.Sprintf("%s is held by no node: none of those that may hold it has an interface that is up and matches the advertisement (%s)",
-				addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
+				c.addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
 		}
-		interfaces := r.segments.of(addr).interfaces(r, c.matches, r.nodeIndex(r.world.Node))
-		contests = append(contests, Contest{election.Contest{Addr: addr, Group: c.group, HasInterface: len(interfaces) > 0}, interfaces})
+		interfaces := c.segment.interfaces(r, c.matches, me)
+		contests = append(contests, Contest{election.Contest{Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0}, interfaces})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
 	return contests, unheld
 }
 
+// pendingContests are the contests while Services are added, in the order in which their addresses first occur.
+type pendingContests struct {
+	byAddr map[netip.Addr]*pendingContest
+	list   []*pendingContest
+}
+
+// of finds the contest for an address, or begins it in a segment.
+func (p *pendingContests) of(addr netip.Addr, segments *segments) *pendingContest {
+	c := p.byAddr[addr]
+	if c == nil {
+		c = &pendingContest{addr: addr, group: noCandidates, segment: segments.of(addr)}
+		p.byAddr[addr], p.list = c, append(p.list, c)
+	}
+	return c
+}
+
 // pendingContest collects the candidates for an address over all Services that share it.
 type pendingContest struct {
+	addr netip.Addr
 	// served: some node can serve a Service of the address.
 	served  bool
 	group   *election.Group
 	matches advertisementSet
+	segment *segment
 }
 
 // noCandidates is the group for a Service without endpoints. Its address is a contest all the same, so that the node that
@@ -48,18 +68,14 @@ var noCandidates = election.NewGroup(nil)
 
 // addService narrows the candidates for an address to those that can serve all Services that share it: the address has one
 // holder, which gets the traffic of all. A Service that no node can serve at the moment narrows nothing.
-func (r *rules) addService(pending map[netip.Addr]*pendingContest, a address) {
+func (r *rules) addService(pending *pendingContests, a address) {
 	matches := r.l2Matches(a)
 	if len(matches) == 0 {
 		return
 	}
-	c := pending[a.addr]
-	if c == nil {
-		c = &pendingContest{group: noCandidates}
-		pending[a.addr] = c
-	}
+	c := pending.of(a.addr, r.segments)
 	c.matches = c.matches.union(matches)
-	group := r.servingGroup(a, matches)
+	group := r.servingGroup(a, matches, c.segment)
 	switch {
 	case group == nil:
 	case !c.served:
@@ -71,21 +87,23 @@ func (r *rules) addService(pending map[netip.Addr]*pendingContest, a address) {
 	}
 }
 
-// servingGroup are the candidates for an address that can serve its Service; nil if the Service cannot be served at all.
-func (r *rules) servingGroup(a address, matches advertisementSet) *election.Group {
+// servingGroup are the candidates for an address, in a segment, that can serve its Service; nil if the Service cannot be
+// served at all.
+func (r *rules) servingGroup(a address, matches advertisementSet, segment *segment) *election.Group {
 	if r.askAddress(a, len(matches) > 0) != nil {
 		return nil
 	}
-	candidates := r.candidatesFor(matches, a.addr)
+	candidates := r.candidatesFor(matches, segment)
 	if !a.service.Local {
 		return candidates.group
 	}
 	q := r.serviceQuery(a)
 	var serving []member
-	for _, m := range candidates.members {
+	for i := range candidates.members {
+		m := &candidates.members[i]
 		q.node = &r.nodes[m.index]
 		if q.ask(ofLocalService) == Eligible {
-			serving = append(serving, m)
+			serving = append(serving, *m)
 		}
 	}
 	if len(serving) == 0 {
@@ -124,9 +142,10 @@ type candidateKey struct {
 	segment *segment
 }
 
-// candidatesFor are the nodes that may hold an address which a set of layer-2 advertisements announces, in order of name.
-func (r *rules) candidatesFor(matches advertisementSet, addr netip.Addr) *candidateSet {
-	key := candidateKey{matches, r.segments.of(addr)}
+// candidatesFor are the nodes that may hold an address of a segment which a set of layer-2 advertisements announces, in order
+// of name.
+func (r *rules) candidatesFor(matches advertisementSet, segment *segment) *candidateSet {
+	key := candidateKey{matches, segment}
 	if known, ok := r.candidateSets[key]; ok {
 		return known
 	}
@@ -134,7 +153,7 @@ func (r *rules) candidatesFor(matches advertisementSet, addr netip.Addr) *candid
 	for i := range r.nodes {
 		if r.ineligibleL2(matches, i) == Eligible {
 			candidate := election.NewCandidate(r.nodes[i].Name, r.weight(matches, i))
-			c.members = append(c.members, member{candidate, i, key.segment.reachabilityOf(r, matches, i)})
+			c.members = append(c.members, member{candidate, i, segment.reachabilityOf(r, matches, i)})
 		}
 	}
 	c.group = bestConnected(c.members)

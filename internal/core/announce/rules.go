@@ -15,8 +15,10 @@ type rules struct {
 	l2    []l2Rule
 	bgp   []bgpRule
 	peers []*lb.Peer
-	// begin are the positions in chain at which the checks of each scope begin.
-	begin [scopes + 1]int
+	// questions of the chain.
+	questions [scopes][]question
+	// local is memory for serviceQuery.
+	local query
 
 	segments *segments
 	// candidateSets is a cache: most addresses share one.
@@ -57,7 +59,7 @@ type bgpRule struct {
 }
 
 func newRules(w *World) *rules {
-	r := &rules{world: w, begin: begins(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{}}
+	r := &rules{world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{}}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {

@@ -128,6 +128,12 @@ func (e Endpoints) OnNode(node string) NodeEndpoints {
 	return NodeEndpoints{Node: node}
 }
 
+// ServingOnNode reports whether a node has a serving endpoint of a family.
+func (e Endpoints) ServingOnNode(node string, family Family) bool {
+	i, found := e.find(node)
+	return found && node != "" && e[i].Count(family).Serving > 0
+}
+
 // AnyServing reports whether any node has a serving endpoint of a family.
 func (e Endpoints) AnyServing(family Family) bool {
 	return slices.ContainsFunc(e, func(n NodeEndpoints) bool { return n.Count(family).Serving > 0 })
