@@ -81,7 +81,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  informer.Options(scheme, f.Namespace),
+		Cache:                  informer.Options(scheme, f.Namespace, f.Classes),
 		MapperProvider:         informer.Mapper,
 		Metrics:                metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress: f.Health,

@@ -99,7 +99,7 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 	grace := 5 * time.Second
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   informer.Options(scheme, f.Namespace),
+		Cache:                   informer.Options(scheme, f.Namespace, f.Classes),
 		MapperProvider:          informer.Mapper,
 		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress:  "0", // probes serves them, with the Services' health beside

@@ -70,11 +70,6 @@ func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 	t.Helper()
 	skip := true
 	grace := 5 * time.Second
-	m, err := ctrl.NewManager(c.config, ctrl.Options{
-		Scheme: c.scheme, Cache: informer.Options(c.scheme, daymarkNamespace), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
-	})
-	must(t, err)
 	r := &running{registry: prometheus.NewRegistry()}
 	settings := Config{
 		Namespace: daymarkNamespace, Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true},
@@ -83,6 +78,12 @@ func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 	for _, f := range change {
 		f(&settings)
 	}
+	m, err := ctrl.NewManager(c.config, ctrl.Options{
+		Scheme: c.scheme, Cache: informer.Options(c.scheme, daymarkNamespace, settings.Classes),
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
+	})
+	must(t, err)
 	_, err = Add(m, settings)
 	must(t, err)
 	if settings.Leader != nil {

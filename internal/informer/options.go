@@ -14,18 +14,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Options makes caches that keep of each object only what Daymark reads: that is most of the memory of a process in a large
-// cluster. Never write an object of these caches back whole; write patches. Secrets are read only in the given namespace, the
-// one that Daymark runs in.
-func Options(scheme *runtime.Scheme, namespace string) cache.Options {
+// cluster. Never write an object of these caches back whole; write patches. What users may make as long as they like is
+// bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of classes
+// that Daymark does not serve no request is kept.
+func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache.Options {
 	return cache.Options{
 		Scheme:           scheme,
 		NewInformer:      (&retrier{}).newInformer,
 		DefaultTransform: strip(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Service{}:            {Transform: strip(stripService)},
+			&corev1.Service{}:            {Transform: strip(stripService(classes))},
 			&discoveryv1.EndpointSlice{}: {Transform: strip(stripEndpointSlice)},
 			&corev1.Node{}:               {Transform: strip(stripNode)},
 			&corev1.Namespace{}:          {Transform: strip(stripNamespace)},
@@ -51,23 +53,46 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	}
 }
 
-// stripService keeps what lb.ParseService reads, and Daymark's own conditions. Of a Service of another type it keeps only what
-// Daymark may have written when it was a load balancer.
-func stripService(s *corev1.Service) {
-	s.Annotations = ownAnnotations(s.Annotations)
-	s.Status.Conditions = ownConditions(s.Status.Conditions)
-	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		s.Labels = nil
-		s.Spec = corev1.ServiceSpec{Type: s.Spec.Type}
-		return
+// stripService keeps what lb.ParseService reads, and Daymark's own conditions. Of a Service of another type or class it keeps
+// only what Daymark may have written when the Service was its own.
+func stripService(classes lb.Classes) func(*corev1.Service) {
+	return func(s *corev1.Service) {
+		balancer := s.Spec.Type == corev1.ServiceTypeLoadBalancer
+		var kept map[string]string
+		if balancer && (s.Spec.LoadBalancerClass == nil || *s.Spec.LoadBalancerClass == classes.Name) {
+			kept = lb.RequestAnnotations(s.Annotations)
+		}
+		if pool, marked := s.Annotations[v1beta1.AnnotationPool]; marked && len(pool) <= lb.MaxAnnotationBytes {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[v1beta1.AnnotationPool] = pool
+		}
+		s.Annotations = kept
+		s.Status.Conditions = ownConditions(s.Status.Conditions)
+		if !balancer {
+			s.Labels = nil
+			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type}
+			return
+		}
+		s.Labels = lb.BoundLabels(s.Labels)
+		s.Spec = balancerSpec(&s.Spec)
 	}
-	s.Spec.ClusterIP, s.Spec.ClusterIPs, s.Spec.ExternalIPs, s.Spec.LoadBalancerSourceRanges = "", nil, nil, nil
-	s.Spec.SessionAffinityConfig, s.Spec.TrafficDistribution, s.Spec.InternalTrafficPolicy = nil, nil, nil
-	ports := make([]corev1.ServicePort, len(s.Spec.Ports))
-	for i := range s.Spec.Ports {
-		ports[i] = corev1.ServicePort{Protocol: intern(s.Spec.Ports[i].Protocol), Port: s.Spec.Ports[i].Port}
+}
+
+// balancerSpec returns what lb.ParseService reads of the specification of a load balancer.
+func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
+	kept := corev1.ServiceSpec{
+		Type: from.Type, LoadBalancerClass: from.LoadBalancerClass, LoadBalancerIP: lb.BoundText(from.LoadBalancerIP, lb.MaxAddressBytes),
+		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy, Selector: from.Selector,
+		ExternalTrafficPolicy: from.ExternalTrafficPolicy, HealthCheckNodePort: from.HealthCheckNodePort,
+		PublishNotReadyAddresses: from.PublishNotReadyAddresses,
+		Ports:                    make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
 	}
-	s.Spec.Ports = ports
+	for i := range kept.Ports {
+		kept.Ports[i] = corev1.ServicePort{Protocol: intern(from.Ports[i].Protocol), Port: from.Ports[i].Port}
+	}
+	return kept
 }
 
 // stripEndpointSlice keeps what lb.ParseEndpointSlice reads.
@@ -75,6 +100,9 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 	s.Annotations = nil
 	s.Labels = map[string]string{discoveryv1.LabelServiceName: s.Labels[discoveryv1.LabelServiceName]}
 	s.Ports = nil
+	if s.AddressType == discoveryv1.AddressTypeFQDN {
+		s.Endpoints = nil
+	}
 	for i := range s.Endpoints {
 		endpoint := &s.Endpoints[i]
 		kept := discoveryv1.Endpoint{Addresses: endpoint.Addresses[:min(1, len(endpoint.Addresses))], Conditions: endpoint.Conditions}
@@ -86,9 +114,13 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-// stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any. It removes the times of
+// stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any; none that is too long for a list
+// of routers. It removes the times of
 // heartbeats, so that a node that only reports that it is alive has not changed.
 func stripNode(n *corev1.Node) {
+	for key, value := range n.Annotations {
+		n.Annotations[key] = lb.BoundText(value, lb.MaxAnnotationBytes)
+	}
 	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints}
 	kept := corev1.NodeStatus{Addresses: n.Status.Addresses}
 	for _, condition := range n.Status.Conditions {
@@ -101,25 +133,8 @@ func stripNode(n *corev1.Node) {
 
 // stripNamespace keeps the labels.
 func stripNamespace(n *corev1.Namespace) {
+	n.Labels = lb.BoundLabels(n.Labels)
 	n.Annotations, n.Spec, n.Status = nil, corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
-}
-
-// ownAnnotations keeps the annotations that Daymark reads.
-func ownAnnotations(annotations map[string]string) map[string]string {
-	var kept map[string]string
-	for key, value := range annotations {
-		if strings.HasPrefix(key, v1beta1.GroupVersion.Group+"/") || isAlias(key) {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[key] = value
-		}
-	}
-	return kept
-}
-
-func isAlias(key string) bool {
-	return key == v1beta1.AliasLoadBalancerIPs || key == v1beta1.AliasAddressPool || key == v1beta1.AliasAllowSharedIP
 }
 
 // ownConditions keeps the conditions that Daymark writes.

@@ -1,7 +1,9 @@
 package informer
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +17,7 @@ import (
 func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 	t.Run("a load balancer", func(t *testing.T) {
 		whole, stripped := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
-		apply(t, strip(stripService), stripped)
+		apply(t, strip(stripService(classes)), stripped)
 		same(t, lb.ParseService(whole), lb.ParseService(stripped))
 		if len(stripped.ManagedFields)+len(stripped.Spec.ExternalIPs) > 0 || stripped.Annotations["other"] != "" {
 			t.Errorf("kept too much: %+v", stripped)
@@ -45,7 +47,7 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 
 func TestOptions_KeepLittleOfOtherServices(t *testing.T) {
 	stripped := service(corev1.ServiceTypeClusterIP)
-	apply(t, strip(stripService), stripped)
+	apply(t, strip(stripService(classes)), stripped)
 	if stripped.Labels != nil || stripped.Spec.Ports != nil {
 		t.Errorf("kept too much: %+v", stripped)
 	}
@@ -53,6 +55,73 @@ func TestOptions_KeepLittleOfOtherServices(t *testing.T) {
 		t.Errorf("what Daymark wrote is lost: %+v", stripped)
 	}
 }
+
+func TestOptions_BoundWhatUsersWrite(t *testing.T) {
+	large := strings.Repeat("x", 200_000)
+	for _, test := range []struct {
+		name   string
+		change func(*corev1.Service)
+		// refused: the parser says that something is too long.
+		refused bool
+	}{
+		{"annotations", func(s *corev1.Service) {
+			for key := range s.Annotations {
+				s.Annotations[key] = large
+			}
+		}, true},
+		{"annotations nobody knows", func(s *corev1.Service) {
+			for i := range 1000 {
+				s.Annotations[fmt.Sprintf("daymark.io/key-%d", i)] = large[:200]
+			}
+		}, false},
+		{"annotations of another class", func(s *corev1.Service) {
+			other := "example.com/other"
+			s.Spec.LoadBalancerClass = &other
+			s.Annotations["daymark.io/load-balancer-ips"] = large
+		}, false},
+		{"the requested address", func(s *corev1.Service) { s.Spec.LoadBalancerIP = large }, true},
+		{"labels", func(s *corev1.Service) {
+			for i := range 10_000 {
+				s.Labels[fmt.Sprintf("key-%d", i)] = "value"
+			}
+		}, true},
+		{"ports", func(s *corev1.Service) { s.Spec.Ports = make([]corev1.ServicePort, 40_000) }, true},
+		{"names of ports", func(s *corev1.Service) { s.Spec.Ports[0].Name = large }, false},
+		{"the external name", func(s *corev1.Service) { s.Spec.ExternalName = large }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := service(corev1.ServiceTypeLoadBalancer)
+			test.change(s)
+			apply(t, strip(stripService(classes)), s)
+			if size := s.Size(); size > 16_000 {
+				t.Errorf("%d bytes are kept", size)
+			}
+			if err := lb.ParseService(s).RequestError; (err != nil) != test.refused {
+				t.Errorf("it is read with the error %v", err)
+			}
+		})
+	}
+	t.Run("annotations of a node", func(t *testing.T) {
+		n := node()
+		n.Annotations["large"] = large
+		apply(t, strip(stripNode), n)
+		if n.Size() > 2000 {
+			t.Errorf("%d bytes are kept", n.Size())
+		}
+	})
+	t.Run("labels of a namespace", func(t *testing.T) {
+		n := &corev1.Namespace{ObjectMeta: metadata()}
+		for i := range 10_000 {
+			n.Labels[fmt.Sprintf("key-%d", i)] = "value"
+		}
+		apply(t, strip(stripNamespace), n)
+		if n.Size() > 2000 {
+			t.Errorf("%d bytes are kept", n.Size())
+		}
+	})
+}
+
+var classes = lb.Classes{Name: "daymark.io/daymark", Classless: true}
 
 func TestUnchanged_IgnoresHeartbeats(t *testing.T) {
 	before, after := node(), node()

@@ -182,7 +182,7 @@ var causes = [causeCount]causeEntry{
 		name:    "Unmanaged",
 		applies: func(p *pass, c check) bool { return p.blockedBy(c.addr, c.assignment.Service) == Unmanaged },
 		text: func(v *Verdict, _ lb.Family) string {
-			return "does not give it, it is in the status of Service " + v.Holder
+			return "does not give it, it is in the status of " + v.Holder
 		},
 		requested: ReasonTaken, any: ReasonNoPool,
 	},
@@ -286,7 +286,8 @@ type Verdict struct {
 	Pool  string
 	Use   *PoolUse
 	Cause Cause
-	// Holder of the address: a Service (Taken, Unmanaged), an IPReservation (Reserved) or a node (NodeOwned).
+	// Holder of the address in words: a Service (Taken, Unmanaged), an IPReservation (Reserved) or a node (NodeOwned). A Service
+	// of another namespace has no name here.
 	Holder string
 	// Until is when the reuse delay ends (ReuseDelayed).
 	Until time.Time

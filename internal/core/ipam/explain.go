@@ -48,12 +48,15 @@ func (p *pass) explainAny(a *Assignment, family lb.Family) Missing {
 	return m
 }
 
+// maxNameBytes is how much a message has of a name that nothing has.
+const maxNameBytes = 64
+
 // noSuchPools returns verdicts on the pools that a Service names and that do not exist.
 func (p *pass) noSuchPools(s *lb.Service) []Verdict {
 	var verdicts []Verdict
 	for _, name := range s.RequestedPools {
 		if p.world.Pools.Named(name) == nil {
-			verdicts = append(verdicts, Verdict{Pool: name, Cause: NoSuchPool})
+			verdicts = append(verdicts, Verdict{Pool: lb.Truncate(name, maxNameBytes), Cause: NoSuchPool})
 		}
 	}
 	return verdicts

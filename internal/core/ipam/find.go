@@ -41,12 +41,20 @@ func (p *pass) holderName(addr netip.Addr, s *lb.Service, cause Cause) string {
 		return p.reservations.of(addr).Name
 	case Taken, Unmanaged:
 		if other := p.allocations.conflict(addr, s); other != nil {
-			return other.Key.String()
+			return nameFor(s, other.Key)
 		}
-		return p.allocations.shown[addr][0].Key.String() // it may share the address, and does not hold it
+		return nameFor(s, p.allocations.shown[addr][0].Key) // it may share the address, and does not hold it
 	default:
 		return ""
 	}
+}
+
+// nameFor returns the name of a Service in a message for the users of another. They may not know those of another namespace.
+func nameFor(reader *lb.Service, named lb.Key) string {
+	if named.Namespace != reader.Key.Namespace {
+		return "a Service of another namespace"
+	}
+	return "Service " + named.String()
 }
 
 // joins reports whether another Service of the same namespace has an address, so that one more does not count for the

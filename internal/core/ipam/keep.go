@@ -88,7 +88,7 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr) (Address, Release) {
 		return release(Surplus)
 	}
 	if other := p.allocations.conflict(addr, s); other != nil {
-		return Address{}, Release{addr, Taken, other.Key}
+		return Address{}, Release{addr, Taken, other.Key, other.Key.Namespace != s.Key.Namespace}
 	}
 	return Address{addr, from, p.keptDespite(pool, a, addr)}, Release{}
 }

@@ -179,7 +179,10 @@ func (c *Count) String() string {
 // String says which address is given up, and why.
 func (r Release) String() string {
 	text := r.Addr.String() + " is given up: "
-	if r.Holder != (lb.Key{}) {
+	switch {
+	case r.Foreign:
+		text += "a Service of another namespace "
+	case r.Holder != (lb.Key{}):
 		text += r.Holder.String() + " "
 	}
 	return text + causes[r.Cause].released

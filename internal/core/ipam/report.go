@@ -88,7 +88,7 @@ func (p *pass) reportReservations() {
 			a := &p.plan.Assignments[i]
 			for _, has := range a.Addresses {
 				if owner := r.owners.Owner(has.Addr); owner >= 0 && !r.byAge[owner].For(a.Service) {
-					uses[owner].Taken = append(uses[owner].Taken, Release{has.Addr, Taken, a.Service.Key})
+					uses[owner].Taken = append(uses[owner].Taken, Release{Addr: has.Addr, Cause: Taken, Holder: a.Service.Key})
 				}
 			}
 		}

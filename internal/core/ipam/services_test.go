@@ -29,7 +29,7 @@ func TestCompute_Requests(t *testing.T) {
 			s.service("a", asks("192.0.2.5"))
 			s.service("b", asks("192.0.2.4", "192.0.2.5"))
 			s.pass().has("b", "")
-			s.says("b", ReasonTaken, "pool blue has given it to default/a")
+			s.says("b", ReasonTaken, "pool blue has given it to Service default/a")
 		}},
 		{"an address of no pool", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")

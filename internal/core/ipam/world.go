@@ -76,6 +76,8 @@ type Release struct {
 	Cause Cause
 	// Holder of the address, when Cause is Taken.
 	Holder lb.Key
+	// Foreign: the holder is in another namespace, and the text does not name it.
+	Foreign bool
 }
 
 // Cleanup is a Service that Daymark does not serve any more and whose status still shows addresses of its pools.

@@ -56,7 +56,7 @@ func ParseCommunity(text string) (Community, error) {
 	}
 	numbers := strings.Split(text, ":")
 	if len(numbers) != 2 && len(numbers) != 3 {
-		return Community{}, fmt.Errorf("%q is not a community such as 64512:100 or 64512:1:2, nor a name that is known", text)
+		return Community{}, fmt.Errorf("%s is not a community such as 64512:100 or 64512:1:2, nor a name that is known", quote(text))
 	}
 	bits := 32
 	if len(numbers) == 2 {
@@ -66,7 +66,7 @@ func ParseCommunity(text string) (Community, error) {
 	for i, number := range numbers {
 		value, err := strconv.ParseUint(number, 10, bits)
 		if err != nil {
-			return Community{}, fmt.Errorf("%q is not a community: %q is not a number of %d bits", text, number, bits)
+			return Community{}, fmt.Errorf("%s is not a community: %s is not a number of %d bits", quote(text), quote(number), bits)
 		}
 		community.Parts[3-len(numbers)+i] = uint32(value) //nolint:gosec // parsed within 32 bits
 	}

@@ -24,13 +24,13 @@ func ParseRange(text string) (Range, error) {
 	if strings.Contains(text, "/") {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			return Range{}, fmt.Errorf("%q is not a CIDR prefix", text)
+			return Range{}, fmt.Errorf("%s is not a CIDR prefix", quote(text))
 		}
 		return RangeOf(prefix), nil
 	}
 	addr, err := ParseAddr(text)
 	if err != nil {
-		return Range{}, fmt.Errorf("%q is not a CIDR prefix, a range a-b or an address", text)
+		return Range{}, fmt.Errorf("%s is not a CIDR prefix, a range a-b or an address", quote(text))
 	}
 	return Range{addr, addr}, nil
 }
@@ -38,29 +38,30 @@ func ParseRange(text string) (Range, error) {
 func parseEnds(text, from, to string) (Range, error) {
 	first, err := ParseAddr(from)
 	if err != nil {
-		return Range{}, fmt.Errorf("range %q begins with something that is not an address", text)
+		return Range{}, fmt.Errorf("range %s begins with something that is not an address", quote(text))
 	}
 	last, err := ParseAddr(to)
 	if err != nil {
-		return Range{}, fmt.Errorf("range %q ends with something that is not an address", text)
+		return Range{}, fmt.Errorf("range %s ends with something that is not an address", quote(text))
 	}
 	switch {
 	case first.Is4() != last.Is4():
-		return Range{}, fmt.Errorf("range %q begins in one family and ends in the other", text)
+		return Range{}, fmt.Errorf("range %s begins in one family and ends in the other", quote(text))
 	case last.Less(first):
-		return Range{}, fmt.Errorf("range %q ends before it begins", text)
+		return Range{}, fmt.Errorf("range %s ends before it begins", quote(text))
 	}
 	return Range{first, last}, nil
 }
 
 // ParseAddr parses an address without a zone. An IPv4 address mapped into IPv6 becomes IPv4.
 func ParseAddr(text string) (netip.Addr, error) {
-	addr, err := netip.ParseAddr(strings.TrimSpace(text))
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%q is not an address", text)
+	text = strings.TrimSpace(text)
+	addr, err := netip.ParseAddr(text[:min(len(text), MaxAddressBytes+1)])
+	if err != nil || len(text) > MaxAddressBytes {
+		return netip.Addr{}, fmt.Errorf("%s is not an address", quote(text))
 	}
 	if addr.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%q has a zone, which means nothing outside one node", text)
+		return netip.Addr{}, fmt.Errorf("%s has a zone, which means nothing outside one node", quote(text))
 	}
 	return addr.Unmap(), nil
 }

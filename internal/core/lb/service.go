@@ -92,24 +92,36 @@ func ParseService(from *corev1.Service) *Service {
 		s.Class = *from.Spec.LoadBalancerClass
 	}
 	s.Families, s.Policy = families(from)
-	for _, port := range from.Spec.Ports {
+	for _, port := range from.Spec.Ports[:min(len(from.Spec.Ports), MaxSharedPorts)] {
 		number := uint16(port.Port) //nolint:gosec // the API server keeps ports within 16 bits
 		s.Ports = append(s.Ports, Port{port.Protocol, number})
 	}
-	for _, ingress := range from.Status.LoadBalancer.Ingress {
+	shown := from.Status.LoadBalancer.Ingress
+	for _, ingress := range shown[:min(len(shown), maxIngress)] {
 		// Daymark did not write an address that cannot be parsed.
 		if addr, err := ParseAddr(ingress.IP); err == nil {
 			s.Ingress = append(s.Ingress, addr)
 		}
 	}
-	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP)
-	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)
-	s.SharingKey, s.RequestedPools = sharing.value, splitList(pools.value)
-	requested, requestedErr := requested(from)
-	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError == nil {
-		s.Requested = requested
+	if from.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		s.parseRequest(from)
 	}
 	return s
+}
+
+// parseRequest fills in what a Service requests. Where that exceeds a bound, the Service requests nothing and shares nothing.
+func (s *Service) parseRequest(from *corev1.Service) {
+	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP)
+	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)
+	requested, requestedErr := requested(from)
+	s.SharingKey, s.RequestedPools, s.Requested = sharing.value, splitList(pools.value), requested
+	if err := checkBounds(from, s); err != nil {
+		s.Labels, s.SharingKey, s.RequestedPools, s.Requested, s.RequestError = BoundLabels(s.Labels), "", nil, nil, err
+		return
+	}
+	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError != nil {
+		s.Requested = nil
+	}
 }
 
 // Wants reports whether the Service has a family in spec.ipFamilies.
@@ -160,13 +172,15 @@ func requested(from *corev1.Service) ([]netip.Addr, error) {
 	}
 	addr, err := ParseAddr(from.Spec.LoadBalancerIP)
 	switch {
+	case oversized(from.Spec.LoadBalancerIP, MaxAddressBytes):
+		return nil, fmt.Errorf("spec.loadBalancerIP is longer than %d bytes", MaxAddressBytes)
 	case err != nil:
 		return nil, fmt.Errorf("spec.loadBalancerIP: %w", err)
 	case len(addrs) == 0:
 		return []netip.Addr{addr}, nil
 	case !slices.Contains(addrs, addr):
 		return nil, fmt.Errorf("spec.loadBalancerIP asks for %s and annotation %s for %s: give one of the two",
-			addr, given.key, strings.Join(Strings(addrs), ", "))
+			addr, given.key, quote(given.value))
 	}
 	return addrs, nil
 }
@@ -175,16 +189,21 @@ func requested(from *corev1.Service) ([]netip.Addr, error) {
 type annotationValue struct{ key, value string }
 
 // annotation returns the value of our own annotation, or that of the alias when ours is absent. If both exist with different
-// values it returns ours and an error.
+// values it returns ours and an error. If one is too long it returns an error and no value.
 func annotation(from *corev1.Service, own, alias string) (annotationValue, error) {
 	ours, present := from.Annotations[own]
 	theirs, both := from.Annotations[alias]
+	for _, found := range []annotationValue{{own, ours}, {alias, theirs}} {
+		if oversized(found.value, MaxAnnotationBytes) {
+			return annotationValue{key: found.key}, fmt.Errorf("annotation %s is longer than %d bytes", found.key, MaxAnnotationBytes)
+		}
+	}
 	switch {
 	case !present:
 		return annotationValue{alias, strings.TrimSpace(theirs)}, nil
 	case both && !slices.Equal(canonicalList(ours), canonicalList(theirs)):
 		return annotationValue{own, strings.TrimSpace(ours)},
-			fmt.Errorf("annotation %s says %q and annotation %s says %q: give one of the two", own, ours, alias, theirs)
+			fmt.Errorf("annotation %s says %s and annotation %s says %s: give one of the two", own, quote(ours), alias, quote(theirs))
 	}
 	return annotationValue{own, strings.TrimSpace(ours)}, nil
 }

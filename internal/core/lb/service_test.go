@@ -49,7 +49,7 @@ func TestParseService_Requests(t *testing.T) {
 		{name: "a wrong field", field: "nonsense", err: []string{"spec.loadBalancerIP", "nonsense"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := ParseService(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}, Spec: corev1.ServiceSpec{LoadBalancerIP: test.field}})
+			s := ParseService(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerIP: test.field}})
 			if test.err == nil {
 				got := strings.Join(Strings(s.Requested), " ") + "|" + strings.Join(s.RequestedPools, " ") + "|" + s.SharingKey
 				if s.RequestError != nil || got != test.want {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 )
 
@@ -80,14 +81,4 @@ func list(n int, text func(i int) string, separator string) string {
 }
 
 // Truncate cuts a text to a number of bytes, between two characters, and marks the end of a text that was cut.
-func Truncate(text string, limit int) string {
-	const mark = " ..."
-	if len(text) <= limit {
-		return text
-	}
-	cut := limit - len(mark)
-	for cut > 0 && text[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return text[:cut] + mark
-}
+func Truncate(text string, limit int) string { return lb.Truncate(text, limit) }
