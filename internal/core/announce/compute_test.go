@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
@@ -54,7 +55,14 @@ func TestLayer2_Candidates(t *testing.T) {
 		{"nobody when the membership is unknown", func(w *World, _ *lb.Service) { w.Members.Known = false }, nil},
 		{"no node whose speaker is gone", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n3"} }, []string{"n3"}},
 		{"nobody without an advertisement", func(w *World, _ *lb.Service) { w.L2Advertisements = nil }, nil},
-		{"nobody by an advertisement that cannot be read", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Err = errors.New("bad") }, nil},
+		{"nobody by a selector that cannot be read", func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].Err, w.L2Advertisements[0].ServiceSelectors = errors.New("bad"), lb.Selectors{labels.Nothing()}
+		}, nil},
+		{"the nodes of the selector that can be read", func(w *World, _ *lb.Service) {
+			w.node("n2").Labels = map[string]string{"edge": "yes"}
+			w.L2Advertisements[0].Err = errors.New("bad")
+			w.L2Advertisements[0].NodeSelectors = append(lb.Selectors{labels.Nothing()}, selector("edge=yes")...)
+		}, []string{"n2"}},
 		{"the advertisement's nodes", func(w *World, _ *lb.Service) {
 			w.node("n2").Labels = map[string]string{"edge": "yes"}
 			w.L2Advertisements[0].NodeSelectors = selector("edge=yes")

@@ -78,11 +78,9 @@ func newRules(w *World) *rules {
 	return r
 }
 
+// readL2 reads the L2Advertisements. Of one that is partly wrong, what can be read counts: the rest of it matches nothing.
 func (r *rules) readL2() {
 	for _, adv := range r.world.L2Advertisements {
-		if adv.Err != nil {
-			continue
-		}
 		rule := l2Rule{L2Advertisement: adv, selection: r.selectionOf(&adv.Advertisement), weights: make([]int, len(r.nodes))}
 		for i, n := range r.nodes {
 			rule.weights[i] = adv.Weight(n.Node)
@@ -95,11 +93,9 @@ func (r *rules) readL2() {
 	}
 }
 
+// readBGP reads the BGPAdvertisements, as readL2 does.
 func (r *rules) readBGP() {
 	for _, adv := range r.world.BGPAdvertisements {
-		if adv.Err != nil {
-			continue
-		}
 		// A community that cannot be resolved is named in a condition by the controller. The route goes out without it,
 		// which is better than not at all.
 		communities, _ := r.world.Aliases.Resolve(adv.Communities)

@@ -88,7 +88,7 @@ var causes = [causeCount]causeEntry{
 	// The pool's specification cannot be read.
 	PoolInvalid: {
 		name:      "PoolInvalid",
-		applies:   func(_ *pass, c check) bool { return c.pool.Err != nil },
+		applies:   func(_ *pass, c check) bool { return c.pool.Closed() },
 		text:      says("cannot be read"),
 		requested: ReasonPoolNotEligible, any: ReasonNoPool,
 		kept: ", which cannot be read at the moment",

@@ -35,7 +35,7 @@ func (p *pass) countAll() {
 		count.Reserved.Sub(count.Reserved, big.NewInt(t.reserved))
 	}
 	for _, pool := range p.pools {
-		if pool.Err != nil || pool.Drain {
+		if pool.Closed() || pool.Drain {
 			pool.use.clearAvailable()
 		}
 	}

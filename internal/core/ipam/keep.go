@@ -111,7 +111,7 @@ func (p *pass) keptDespite(pool *pool, a *Assignment, addr netip.Addr) Cause {
 		return OtherAddressRequested
 	case len(s.RequestedPools) > 0 && !slices.Contains(s.RequestedPools, pool.Name) && !slices.Contains(s.Requested, addr):
 		return OtherPoolRequested
-	case pool.Err != nil:
+	case pool.Closed() || pool.Err != nil && !pool.Contains(addr):
 		return PoolInvalid
 	}
 	return p.selectionCause(pool, a)

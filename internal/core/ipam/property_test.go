@@ -147,8 +147,11 @@ func (h *history) editPool() {
 		h.pools = slices.Delete(h.pools, i, i+1)
 	case h.flag("break"):
 		broken := *h.pools[i]
-		broken.Err = fmt.Errorf("cannot be read")
-		broken.Ranges = nil
+		broken.Err, broken.Ranges = fmt.Errorf("cannot be read"), nil
+		h.pools[i] = &broken
+	case h.flag("break a line"):
+		broken := *h.pools[i]
+		broken.Err, broken.Partial, broken.Ranges = fmt.Errorf("a line cannot be read"), true, broken.Ranges[:min(1, len(broken.Ranges))]
 		h.pools[i] = &broken
 	default:
 		p.Created = h.pools[i].Created
@@ -164,6 +167,9 @@ func (h *history) newReservations() []*lb.Reservation {
 			r.Service = h.services[h.pick(len(h.services))].Key
 		} else {
 			r.Namespace, r.Selector = "red", labels.Everything()
+		}
+		if h.flag("break a reservation") {
+			r.Err = fmt.Errorf("a line cannot be read")
 		}
 		list = append(list, r)
 	}
@@ -347,7 +353,7 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 			}
 			pool, reservation := has.Pool, h.reservationOf(has.Addr)
 			switch {
-			case pool.Err != nil, pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
+			case pool.Closed(), pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
 				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && mayBeBroadcast(has.Addr) && reservation == nil,
 				!pool.AutoAssign && len(s.RequestedPools)+len(s.Requested) == 0 && reservation == nil,
 				reservation != nil && !reservation.For(s),
@@ -399,7 +405,7 @@ func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 			continue
 		}
 		for _, pool := range h.pools {
-			if pool.Err != nil || pool.Drain || !pool.AutoAssign || pool.MaxPerNamespace > 0 || !pool.ServesNamespace(s.Key.Namespace, nil) ||
+			if pool.Closed() || pool.Drain || !pool.AutoAssign || pool.MaxPerNamespace > 0 || !pool.ServesNamespace(s.Key.Namespace, nil) ||
 				len(s.RequestedPools) > 0 && !slices.Contains(s.RequestedPools, pool.Name) {
 				continue
 			}

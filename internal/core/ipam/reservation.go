@@ -39,9 +39,6 @@ func prepareReservations(from []*lb.Reservation) reservationIndex {
 	})
 	claims := make([][]lb.Range, len(r.byAge))
 	for i, reservation := range r.byAge {
-		if reservation.Err != nil {
-			continue
-		}
 		claims[i] = reservation.Ranges
 		if reservation.Service != (lb.Key{}) {
 			r.byService[reservation.Service] = append(r.byService[reservation.Service], i)

@@ -1,8 +1,11 @@
 package ipam
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestCompute_NamesNoServiceOfAnotherNamespace(t *testing.T) {
@@ -26,4 +29,29 @@ func TestCompute_NamesNoServiceOfAnotherNamespace(t *testing.T) {
 			t.Errorf("%s is told of %s", a.Service.Key, text)
 		}
 	}
+}
+
+func TestCompute_PartlyWrongReservationKeeps(t *testing.T) {
+	s := newFixture(t)
+	s.pool("p", "192.0.2.0/30")
+	s.reservations = []*lb.Reservation{{
+		Name: "r", Ranges: ranges(t, "192.0.2.0/31"), Service: lb.Key{Namespace: "default", Name: "db"}, Err: errors.New("bad line"),
+	}}
+	s.service("stranger")
+	s.service("db")
+	s.pass().has("stranger", "192.0.2.2")
+	s.has("db", "192.0.2.0")
+}
+
+func TestCompute_PartlyWrongPoolGivesTheRest(t *testing.T) {
+	s := newFixture(t)
+	s.pool("p", "192.0.2.0/30")
+	s.service("a")
+	s.service("b")
+	s.pass().has("b", "192.0.2.1")
+	s.pool("p", "192.0.2.0 192.0.2.2", func(p *lb.Pool) { p.Err, p.Partial = errors.New("bad line"), true })
+	s.service("c")
+	s.pass().has("b", "192.0.2.1") // the bad line may be that of b
+	s.says("b", ReasonAssigned, "cannot be read at the moment")
+	s.has("c", "192.0.2.2")
 }

@@ -22,7 +22,7 @@ type Advertisement struct {
 	PoolSelectors    Selectors
 	ServiceSelectors Selectors
 	NodeSelectors    Selectors
-	// Err says what is wrong with the object; nil when nothing is. An advertisement with an error announces nothing new.
+	// Err says what is wrong with the object; nil when nothing is. A selector that is wrong matches nothing, and the rest counts.
 	Err error
 }
 

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,19 +77,23 @@ func ParseCommunity(text string) (Community, error) {
 // Aliases are the communities by the names that Community objects give them.
 type Aliases map[string]Community
 
-// AddAliases adds the names of a Community object. A name that another object gave before keeps its value.
+// AddAliases adds the names of a Community object. A name that another object gave before keeps its value. The error names
+// each line that is wrong; the others count.
 func (a Aliases) AddAliases(from *v1beta1.Community) error {
+	var errs []error
 	for _, alias := range from.Spec.Communities {
 		value, err := ParseCommunity(alias.Value)
-		if err != nil {
-			return fmt.Errorf("communities: %s: %w", alias.Name, err)
+		known, taken := a[alias.Name]
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("communities: %s: %w", alias.Name, err))
+		case taken && known != value:
+			errs = append(errs, fmt.Errorf("communities: the name %s stands for %s already", alias.Name, known))
+		default:
+			a[alias.Name] = value
 		}
-		if known, taken := a[alias.Name]; taken && known != value {
-			return fmt.Errorf("communities: the name %s stands for %s already", alias.Name, known)
-		}
-		a[alias.Name] = value
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Resolve returns the values of communities that an advertisement names, sorted and without duplicates. The error names

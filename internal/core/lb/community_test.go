@@ -52,6 +52,15 @@ func TestAliases_Resolve(t *testing.T) {
 	if err := aliases.AddAliases(community("blue", "64512:2")); err == nil {
 		t.Error("a name with two values is not refused")
 	}
+	partly := &v1beta1.Community{Spec: v1beta1.CommunitySpec{Communities: []v1beta1.CommunityAlias{
+		{Name: "bad", Value: "nonsense"}, {Name: "green", Value: "64512:3"}, {Name: "worse", Value: "1:2:3:4"},
+	}}}
+	if err := aliases.AddAliases(partly); err == nil || !strings.Contains(err.Error(), "bad:") || !strings.Contains(err.Error(), "worse:") {
+		t.Errorf("error %v, want one that names both bad lines", err)
+	}
+	if got := aliases["green"].String(); got != "64512:3" {
+		t.Errorf("the good line between two bad ones stands for %s", got)
+	}
 	values, err := aliases.Resolve([]string{"red", "blue", "64512:1", "64512:1:9"})
 	if err == nil || !strings.Contains(err.Error(), "red") || strings.Contains(err.Error(), "blue") {
 		t.Errorf("error %v, want one that names red only", err)

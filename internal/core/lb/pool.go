@@ -38,9 +38,11 @@ type Pool struct {
 	// MaxPerNamespace is how many addresses the Services of a namespace may hold; 0 for no limit.
 	MaxPerNamespace int
 
-	// Err says what is wrong with the object; nil when nothing is. A pool with an error gives nothing, and Services keep what
-	// it gave.
+	// Err says what is wrong with the object; nil when nothing is. Services keep what the pool gave, whatever is wrong.
 	Err error
+	// Partial: Err is only about lines of addresses, and about lines of exclude that name some addresses all the same. The
+	// pool goes on giving what the other lines say. A pool with another error gives nothing.
+	Partial bool
 }
 
 // ParsePool parses an IPAddressPool. What cannot be parsed is in Err, and everything else in its field.
@@ -58,6 +60,8 @@ func ParsePool(from *v1beta1.IPAddressPool) *Pool {
 	var errs [4]error
 	p.Ranges, errs[0] = parseRanges("addresses", spec.Addresses)
 	p.Exclude, errs[1] = parseRanges("exclude", spec.Exclude)
+	doubtful, allNamed := doubtfulRanges(spec.Exclude)
+	p.Exclude = Merge(append(p.Exclude, doubtful...)) // what may be excluded is not given
 	if allocation := spec.ServiceAllocation; allocation != nil {
 		p.Priority = allocation.Priority
 		p.Namespaces = allocation.Namespaces
@@ -68,11 +72,20 @@ func ParsePool(from *v1beta1.IPAddressPool) *Pool {
 		}
 	}
 	p.Err = errors.Join(errs[:]...)
+	p.Partial = p.Err != nil && cmp.Or(errs[2], errs[3]) == nil && allNamed && len(p.Ranges) > 0
 	return p
 }
 
-// Check returns the name, and what is wrong with the object; nil when nothing is.
-func (p *Pool) Check() (name string, err error) { return p.Name, p.Err }
+// Closed reports whether the pool gives nothing because something is wrong with it.
+func (p *Pool) Closed() bool { return p.Err != nil && !p.Partial }
+
+// Check returns the name, and what is wrong with the object; nil when nothing is or what can be read of it counts.
+func (p *Pool) Check() (name string, err error) {
+	if !p.Closed() {
+		return p.Name, nil
+	}
+	return p.Name, p.Err
+}
 
 // Contains reports whether an address is in the ranges of the pool and not excluded.
 func (p *Pool) Contains(addr netip.Addr) bool {
@@ -96,31 +109,31 @@ func ComparePoolAge(a, b *Pool) int {
 type Reservation struct {
 	Name    string
 	Created time.Time
-	Ranges  []Range
+	// Ranges that are kept. Of a line that cannot be parsed they have what it may mean.
+	Ranges []Range
 	// Service that the addresses are kept for; empty when Namespace and Selector are used.
 	Service Key
 	// Namespace and Selector of the Services that the addresses are kept for.
 	Namespace string
 	Selector  labels.Selector
-	// Err says what is wrong with the object; nil when nothing is. A reservation with an error keeps nothing.
+	// Err says what is wrong with the object; nil when nothing is. Its addresses are kept all the same.
 	Err error
 }
 
-// ParseReservation parses an IPReservation.
+// ParseReservation parses an IPReservation. When its selector cannot be parsed, the addresses are kept from everybody.
 func ParseReservation(from *v1beta1.IPReservation) *Reservation {
 	spec := &from.Spec
 	r := &Reservation{Name: from.Name, Created: from.CreationTimestamp.Time, Namespace: spec.Namespace}
 	ranges, err := parseRanges("addresses", spec.Addresses)
-	r.Ranges = ranges
+	doubtful, _ := doubtfulRanges(spec.Addresses)
+	r.Ranges = Merge(append(ranges, doubtful...))
 	if spec.ServiceRef != nil {
 		r.Service = Key{spec.ServiceRef.Namespace, spec.ServiceRef.Name}
 	}
 	if spec.Selector != nil {
 		selectors, selectorErr := parseSelectors("selector", []metav1.LabelSelector{*spec.Selector})
 		err = errors.Join(err, selectorErr)
-		if selectorErr == nil {
-			r.Selector = selectors[0]
-		}
+		r.Selector = selectors[0]
 	}
 	r.Err = err
 	return r
@@ -147,4 +160,40 @@ func parseRanges(field string, from []v1beta1.AddressRange) ([]Range, error) {
 		ranges = append(ranges, r)
 	}
 	return Merge(ranges), errors.Join(errs...)
+}
+
+// doubtfulRanges returns what lines that cannot be parsed may mean: all from the lowest to the highest address that a line
+// names. It also reports whether each such line names an address.
+func doubtfulRanges(from []v1beta1.AddressRange) (ranges []Range, allNamed bool) {
+	allNamed = true
+	for _, text := range from {
+		if _, err := ParseRange(string(text)); err == nil {
+			continue
+		}
+		named := namedRanges(string(text))
+		allNamed = allNamed && len(named) > 0
+		ranges = append(ranges, named...)
+	}
+	return ranges, allNamed
+}
+
+// namedRanges returns, for each family, the range from the lowest to the highest address in a line.
+func namedRanges(line string) []Range {
+	var named []Range
+	for text := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune("-/,; ", r) }) {
+		addr, err := ParseAddr(text)
+		if err != nil {
+			continue
+		}
+		i := slices.IndexFunc(named, func(r Range) bool { return r.From.Is4() == addr.Is4() })
+		switch {
+		case i < 0:
+			named = append(named, Range{addr, addr})
+		case addr.Less(named[i].From):
+			named[i].From = addr
+		case named[i].To.Less(addr):
+			named[i].To = addr
+		}
+	}
+	return named
 }

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"errors"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,15 +24,18 @@ func (s Selectors) MatchAny(set map[string]string) bool {
 	return false
 }
 
-// parseSelectors parses a list of label selectors. The error names the field.
+// parseSelectors parses a list of label selectors. The error names the field and each selector that cannot be parsed. Such a
+// selector matches nothing, and the others of the list count.
 func parseSelectors(field string, from []metav1.LabelSelector) (Selectors, error) {
 	selectors := make(Selectors, 0, len(from))
+	var errs []error
 	for i := range from {
 		selector, err := metav1.LabelSelectorAsSelector(&from[i])
 		if err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", field, i, err)
+			errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
+			selector = labels.Nothing()
 		}
 		selectors = append(selectors, selector)
 	}
-	return selectors, nil
+	return selectors, errors.Join(errs...)
 }

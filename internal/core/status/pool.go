@@ -69,7 +69,7 @@ func poolReady(use *ipam.PoolUse) Condition {
 // poolExhausted is the condition Exhausted, which names the families without a free address.
 func poolExhausted(use *ipam.PoolUse) Condition {
 	c := Condition{Type: v1beta1.ConditionExhausted, Reason: Available}
-	if use.Pool.Err != nil || use.Pool.Drain {
+	if use.Pool.Closed() || use.Pool.Drain {
 		c.Reason, c.Message = AllocationDisabled, "the pool gives no addresses"
 		return c
 	}
