@@ -19,19 +19,25 @@ type assumed struct {
 }
 
 // newest returns the newest version that is known of each Service, and forgets those that the informer shows or that are gone.
-func (a assumeCache) newest(cached []*cachedService) []*cachedService {
-	if len(a) == 0 {
+// Writes that are under way count as if they may have been made.
+func (a assumeCache) newest(cached []*cachedService, underWay []*serviceWrite) []*cachedService {
+	if len(a) == 0 && len(underWay) == 0 {
 		return cached
+	}
+	writing := make(map[types.UID]*serviceWrite, len(underWay))
+	for _, w := range underWay {
+		writing[w.service.UID] = w
 	}
 	newest := slices.Clone(cached)
 	behind := make(map[types.UID]bool, len(a))
 	for i, s := range newest {
-		known := a[s.UID]
-		if known == nil || !slices.Contains(known.decidedOn, s.version) {
-			continue
+		if known := a[s.UID]; known != nil && slices.Contains(known.decidedOn, s.version) {
+			behind[s.UID] = true
+			newest[i] = known.service
 		}
-		behind[s.UID] = true
-		newest[i] = known.service
+		if w := writing[s.UID]; w != nil && w.service.version == newest[i].version {
+			newest[i] = w.perhapsMade()
+		}
 	}
 	for uid := range a {
 		if !behind[uid] {

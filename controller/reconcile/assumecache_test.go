@@ -46,7 +46,7 @@ func TestAssumeCache_Newest(t *testing.T) {
 				cached = append(cached, at(s.cached))
 			}
 			got := ""
-			for _, r := range a.newest(cached) {
+			for _, r := range a.newest(cached, nil) {
 				got = r.version
 			}
 			if got != s.want {
@@ -71,15 +71,45 @@ func TestAssumeCache_UnknownResultCountsAsMade(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLoop(Config{})
 			before := at("1")
-			l.record(&serviceWrite{service: before, desired: status.Service{
+			l.record(result{&serviceWrite{service: before, desired: status.Service{
 				Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}, Pools: "blue", HasPools: true,
-			}}, "", test.err)
-			now := l.assumed.newest([]*cachedService{before})[0]
+			}}, test.err})
+			now := l.assumed.newest([]*cachedService{before}, nil)[0]
 			if got := len(now.Ingress) == 1; got != test.counts {
 				t.Errorf("the address counts as the Service's: %v", got)
 			}
 			if len(now.Written.Ingress) != 0 || now.version != "1" {
 				t.Errorf("it counts as written: %+v at %s", now.Written, now.version)
+			}
+		})
+	}
+}
+
+func TestAssumeCache_WriteUnderWayCountsAsMade(t *testing.T) {
+	writing := func(version string) []*serviceWrite {
+		return []*serviceWrite{{service: at(version), desired: status.Service{Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}}}}
+	}
+	for _, test := range []struct {
+		name              string
+		assumed           bool // a write made version 2 of version 1
+		cached, decidedOn string
+		counts            bool
+	}{
+		{"on the version that the cache shows", false, "1", "1", true},
+		{"on the result of a write before it, which the cache does not show", true, "1", "2", true},
+		{"but not when the cache shows what came after", false, "2", "1", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := assumeCache{}
+			if test.assumed {
+				a.assume("1", at("2"))
+			}
+			now := a.newest([]*cachedService{at(test.cached)}, writing(test.decidedOn))[0]
+			if got := len(now.Ingress) == 1; got != test.counts || got != now.Uncertain {
+				t.Errorf("the address counts as the Service's: %v", got)
+			}
+			if len(a.newest([]*cachedService{at(test.cached)}, nil)[0].Ingress) != 0 {
+				t.Error("the write counts after it has ended")
 			}
 		})
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/internal/informer"
 )
 
@@ -49,8 +48,8 @@ func BenchmarkLoop_Pass5k(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		plan, explainer := l.compute(s)
-		if writes, err := l.serviceWrites(s, plan, explainer); len(writes) > 0 || err != nil {
-			b.Fatalf("%d writes, first %s, %v", len(writes), writes[0].patch, err)
+		if writes := l.serviceWrites(s, plan, explainer); len(writes) > 0 {
+			b.Fatalf("%d writes, first %+v", len(writes), writes[0].service.desired)
 		}
 	}
 }
@@ -58,15 +57,14 @@ func BenchmarkLoop_Pass5k(b *testing.B) {
 // writeAll makes the Services what the plan says, as if all writes were made and in the cache.
 func (l *Loop) writeAll(s *snapshot) {
 	plan, explainer := l.compute(s)
-	writes, _ := l.serviceWrites(s, plan, explainer)
 	byService := map[*cachedService]*serviceWrite{}
-	for _, w := range writes {
-		byService[w.service] = w
+	for _, w := range l.serviceWrites(s, plan, explainer) {
+		byService[w.service.service] = w.service
 	}
 	services := slices.Clone(s.services)
 	for i, c := range s.services {
 		if w := byService[c]; w != nil {
-			services[i] = &cachedService{status.Observed{Service: w.desired.In(c.Service), Written: w.desired}, "2"}
+			services[i] = &cachedService{w.made(), "2"}
 		}
 	}
 	s.setServices(services)

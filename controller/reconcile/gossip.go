@@ -15,9 +15,9 @@ import (
 // gossipKeyBytes is the length of the key for the speakers.
 const gossipKeyBytes = 32
 
-// ensureGossipKey makes the Secret with the key that the speakers encrypt their gossip with, unless there is one. It never
+// gossipKeyWrites makes the Secret with the key that the speakers encrypt their gossip with, unless there is one. It never
 // changes an existing one, since speakers run with its key.
-func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) error {
+func (l *Loop) gossipKeyWrites(secrets []*corev1.Secret) []*write {
 	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == v1beta1.GossipSecret })
 	if i >= 0 {
 		if len(secrets[i].Data[v1beta1.GossipSecretKey]) == 0 {
@@ -25,6 +25,12 @@ func (l *Loop) ensureGossipKey(ctx context.Context, secrets []*corev1.Secret) er
 		}
 		return nil
 	}
+	// All speakers wait for it.
+	key := objectKey{"Secret", l.namespace, v1beta1.GossipSecret}
+	return []*write{{key: key, urgency: otherAddress, term: l.term, send: l.makeGossipKey}}
+}
+
+func (l *Loop) makeGossipKey(ctx context.Context) error {
 	secret := &corev1.Secret{Data: map[string][]byte{v1beta1.GossipSecretKey: make([]byte, gossipKeyBytes)}}
 	secret.Namespace, secret.Name = l.namespace, v1beta1.GossipSecret
 	if _, err := rand.Read(secret.Data[v1beta1.GossipSecretKey]); err != nil {

@@ -29,12 +29,16 @@ type Leader struct {
 	lock    resourcelock.Interface
 	log     *slog.Logger
 	changes chan struct{}
-	// passing is held during a pass: the Lease is not released in the middle of one.
-	passing sync.Mutex
+	// working is held for reading during a pass and during each write: the Lease is not released in the middle of one.
+	working sync.RWMutex
 
 	mu sync.Mutex
 	// leading ends when this process is not the leader any more; nil while it is not.
 	leading context.Context //nolint:containedctx // callers wait for its end
+	// cancel ends leading.
+	cancel context.CancelFunc
+	// exiting: the process ends, and does not lead again.
+	exiting bool
 	// term counts how often this process became the leader.
 	term int
 }
@@ -58,12 +62,12 @@ func (l *Leader) Start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		l.passing.Lock() // and never unlocked: no pass begins after this
+		l.retire() // what is under way may end
 		cancel()
 	})()
 	for running.Err() == nil {
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-			Name: leaseName, Lock: l.lock, ReleaseOnCancel: true,
+			Name: leaseName, Lock: &releaseLast{l.lock, l}, ReleaseOnCancel: true,
 			LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
 			Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: l.startedLeading, OnStoppedLeading: l.stoppedLeading},
 		})
@@ -75,42 +79,83 @@ func (l *Leader) Start(ctx context.Context) error {
 	return nil
 }
 
-func (l *Leader) startedLeading(leading context.Context) {
-	l.log.Info("this controller leads")
+func (l *Leader) startedLeading(elected context.Context) {
 	l.mu.Lock()
-	l.leading = leading
-	l.term++
-	l.mu.Unlock()
-	select {
-	case l.changes <- struct{}{}:
-	default:
+	defer l.mu.Unlock()
+	if l.exiting {
+		return
 	}
+	l.log.Info("this controller leads")
+	l.leading, l.cancel = context.WithCancel(elected)
+	l.term++
+	notify(l.changes)
 }
 
 func (l *Leader) stoppedLeading() {
+	l.stop()
+	notify(l.changes)
+}
+
+// retire stops all work for good, and waits until what is under way has ended.
+func (l *Leader) retire() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.exiting, l.leading = true, nil
+	l.mu.Unlock()
+	l.working.Lock() // waits for all that work
+	l.working.Unlock()
+}
+
+// stop cancels all work, and waits until it has ended.
+func (l *Leader) stop() {
+	l.mu.Lock()
 	if l.leading != nil {
 		l.log.Info("this controller does not lead any more")
 	}
-	l.leading = nil
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.leading, l.cancel = nil, nil
+	l.mu.Unlock()
+	l.working.Lock() // waits for all that work
+	l.working.Unlock()
 }
 
-// Changes receives a value when this process has become the leader. It has one receiver.
+// Changes receives a value when this process has become the leader, and when it is not any more. It has one receiver.
 func (l *Leader) Changes() <-chan struct{} { return l.changes }
 
-// Work calls pass if this process leads. It passes a context that ends when the process does not lead any more, and the number
-// of its term.
-func (l *Leader) Work(pass func(ctx context.Context, term int) error) error {
-	if !l.passing.TryLock() {
-		return nil // the process exits
-	}
-	defer l.passing.Unlock()
+// Leads reports whether this process leads, and since which term.
+func (l *Leader) Leads() (leads bool, term int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leading != nil && l.leading.Err() == nil, l.term
+}
+
+// Work calls a function if this process leads, and reports whether it does. It passes a context that ends when the process
+// does not lead any more, and the number of its term. Several calls may run at the same time; the Lease is not given back
+// before all have returned.
+func (l *Leader) Work(work func(ctx context.Context, term int) error) (led bool, err error) {
+	l.working.RLock()
+	defer l.working.RUnlock()
 	l.mu.Lock()
 	leading, term := l.leading, l.term
 	l.mu.Unlock()
 	if leading == nil || leading.Err() != nil {
-		return nil
+		return false, nil
 	}
-	return pass(leading, term)
+	return true, work(leading, term)
+}
+
+// releaseLast is a lock that stops all work before it gives the Lease back. Client-go gives it back first when it could not
+// be renewed in time, and only then says that this process does not lead any more.
+type releaseLast struct {
+	resourcelock.Interface
+	leader *Leader
+}
+
+// Update writes the Lease. A record without a holder gives it back.
+func (r *releaseLast) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	if record.HolderIdentity == "" {
+		r.leader.stop()
+	}
+	return r.Interface.Update(ctx, record)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,9 +21,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
-// conflictRetryInterval is when the loop runs again after a write was refused because its object had changed. The change
-// itself wakes the loop; this is for the case that the pass has seen it already.
-const conflictRetryInterval = 100 * time.Millisecond
+// catchUpInterval is when a loop runs again whose cache does not show yet what was written before its term. The change itself
+// wakes the loop; this is for the case that the object is gone.
+const catchUpInterval = 100 * time.Millisecond
 
 // Config of a loop.
 type Config struct {
@@ -48,13 +50,14 @@ type Loop struct {
 	client  client.Client
 	// direct reads from the API server and not from the cache.
 	direct  client.Reader
+	writer  *writer
 	events  *eventWriter
 	metrics *metrics
 	// cost of looking and deciding.
 	cost loop.Cost
 
-	// countsWritten is when the counts of each pool were last written.
-	countsWritten map[string]time.Time
+	// countsWritten is when the counts of each pool were last written: a time.Time by the pool's name.
+	countsWritten sync.Map
 	// again is how long after this pass the loop runs again without being woken; 0 for never.
 	again time.Duration
 	// loggedError about the gossip key is the one that was logged last.
@@ -77,10 +80,12 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 	l := newLoop(c)
 	l.client, l.direct, l.listers = m.GetClient(), m.GetAPIReader(), newListers(m.GetCache())
 	l.events = newEventWriter(m.GetClient(), c.Log)
-	if err := m.Add(l.events); err != nil {
-		return nil, fmt.Errorf("add to the manager: %w", err)
+	for _, part := range []manager.Runnable{l.events, l.writer} {
+		if err := m.Add(part); err != nil {
+			return nil, fmt.Errorf("add to the manager: %w", err)
+		}
 	}
-	wiring := loop.Wiring{Name: "controller", Kinds: kinds(), Cost: &l.cost}
+	wiring := loop.Wiring{Name: "controller", Kinds: kinds(), Cost: &l.cost, Wakes: []<-chan struct{}{l.writer.wakes}}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -89,37 +94,56 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 
 // newLoop makes a loop that has no client yet.
 func newLoop(c Config) *Loop {
-	return &Loop{
+	l := &Loop{
 		namespace: c.Namespace, classes: c.Classes, options: c.Options, log: c.Log, now: time.Now, leader: c.Leader,
-		metrics: newMetrics(c.Registerer), countsWritten: map[string]time.Time{}, assumed: assumeCache{},
+		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}
+	l.writer = newWriter(c.Log, l.metrics, l.work)
+	return l
+}
+
+// work calls a function if this process leads.
+func (l *Loop) work(f func(ctx context.Context, term int) error) (led bool, err error) {
+	if l.leader == nil {
+		return true, f(context.Background(), 0)
+	}
+	return l.leader.Work(f)
 }
 
 // Reconcile is one pass, if this process leads.
-func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (result reconcile.Result, err error) {
-	if l.leader == nil {
-		return l.pass(ctx)
-	}
-	err = l.leader.Work(func(ctx context.Context, term int) error {
+func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, err error) {
+	led, err := l.work(func(ctx context.Context, term int) error {
 		if term != l.term {
 			// Another may have led meanwhile: nothing that was remembered is valid.
 			l.term, l.caughtUp, l.behind, l.assumed, l.memory = term, false, nil, assumeCache{}, ipam.Memory{}
+			l.writer.Forget()
 		}
 		var err error
 		result, err = l.pass(ctx)
 		return err
 	})
+	if !led {
+		l.metrics.forget()
+	}
 	return result, err
 }
 
+// pass looks, decides, and hands what is to be written to the writer. It waits for no write.
 func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	began := l.now()
 	defer l.metrics.observePass(began)
 	l.again = 0
-	s, err := l.look(ctx)
+	ended, underWay := l.writer.Hold()
+	for _, r := range ended {
+		l.record(r)
+	}
+	s, err := l.look(ctx, underWay)
+	if err != nil {
+		l.writer.Release()
+	}
 	if errors.Is(err, errCacheBehind) {
 		l.log.Debug("waiting for the cache", "error", err)
-		return reconcile.Result{RequeueAfter: conflictRetryInterval}, nil
+		return reconcile.Result{RequeueAfter: catchUpInterval}, nil
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
@@ -128,20 +152,21 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.memory = plan.Memory
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	explainer := announce.NewExplainer(&world)
-	writes, err := l.serviceWrites(s, &plan, explainer)
-	l.cost.Observe(l.now().Sub(began))
-
-	// What cannot be written must not keep the rest from being written. Addresses come first: people wait for them.
-	err = errors.Join(
-		err, l.writeServices(ctx, writes), l.writeObjects(ctx, s, &plan, explainer.OverriddenAttributes(world.Services)),
-		l.ensureGossipKey(ctx, s.Secrets),
+	writes := slices.Concat(
+		l.serviceWrites(s, &plan, explainer), l.gossipKeyWrites(s.Secrets),
+		l.objectWrites(s, &plan, explainer.OverriddenAttributes(world.Services)),
 	)
+	l.writer.Set(writes, l.now())
+	l.cost.Observe(l.now().Sub(began))
 	l.metrics.show(&plan)
-	return l.result(&plan, err)
+	if !plan.Next.IsZero() {
+		l.runAgain(plan.Next.Sub(l.now()))
+	}
+	return reconcile.Result{RequeueAfter: l.again}, nil
 }
 
 // look reads the caches, with our own writes that they do not show yet.
-func (l *Loop) look(ctx context.Context) (*snapshot, error) {
+func (l *Loop) look(ctx context.Context, underWay []*serviceWrite) (*snapshot, error) {
 	s, err := l.listers.read(ctx)
 	if err != nil {
 		return nil, err
@@ -149,22 +174,8 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	if err := l.catchUp(ctx, s.services); err != nil {
 		return nil, err
 	}
-	s.setServices(l.assumed.newest(s.services))
+	s.setServices(l.assumed.newest(s.services, underWay))
 	return s, nil
-}
-
-// result says when the loop runs again without being woken: when something is due, and soon after a conflict. After any other
-// error the queue decides, which runs the loop again within seconds (internal/loop), so what is due is that late at most.
-func (l *Loop) result(plan *ipam.Plan, err error) (reconcile.Result, error) {
-	if !plan.Next.IsZero() {
-		l.runAgain(plan.Next.Sub(l.now()))
-	}
-	if isConflict(err) {
-		l.log.Debug("an object changed before it was written", "error", err)
-		l.runAgain(conflictRetryInterval)
-		err = nil
-	}
-	return reconcile.Result{RequeueAfter: l.again}, err
 }
 
 // runAgain has the loop run again after a time, unless it does so earlier.

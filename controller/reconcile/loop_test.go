@@ -105,6 +105,17 @@ func newScene(c Config) *scene {
 	return s
 }
 
+// write makes the writes that may begin at once, one after the other.
+func (s *scene) write() {
+	for {
+		one, _ := s.writer.take(time.Now())
+		if one == nil {
+			return
+		}
+		s.writer.make(one)
+	}
+}
+
 // gossipKey puts a Secret for the gossip into the cache.
 func (s *scene) gossipKey() {
 	s.cache.Put(&corev1.Secret{
@@ -116,7 +127,8 @@ func (s *scene) gossipKey() {
 func TestLoop_Reconcile(t *testing.T) {
 	services := schema.GroupResource{Resource: "services"}
 	conflict := apierrors.NewConflict(services, "a", errors.New("changed"))
-	all := []string{"patch Service a", "patch Service b", "patch IPAddressPool blue", "patch L2Advertisement lan", "create Secret daymark-gossip"}
+	forbidden := apierrors.NewForbidden(services, "a", errors.New("by a webhook"))
+	all := []string{"patch Service a", "patch Service b", "create Secret daymark-gossip", "patch IPAddressPool blue", "patch L2Advertisement lan"}
 	others := all[2:]
 	for _, test := range []struct {
 		name   string
@@ -128,6 +140,8 @@ func TestLoop_Reconcile(t *testing.T) {
 		// failed: an error is returned; again: when the loop runs again.
 		failed bool
 		again  time.Duration
+		// woken: the writer has the loop run again.
+		woken bool
 	}{
 		{name: "addresses are written before all else", writes: all},
 		{
@@ -135,20 +149,20 @@ func TestLoop_Reconcile(t *testing.T) {
 			change: func(s *scene) { s.cache.NotSynced = true },
 		},
 		{
-			name: "a new leader writes nothing as long as its cache is behind", again: conflictRetryInterval,
+			name: "a new leader writes nothing as long as its cache is behind", again: catchUpInterval,
 			change: func(s *scene) { s.server.versions["a"] = "2" },
 		},
 		{name: "who does not lead writes nothing", config: Config{Leader: &Leader{}}},
 		{
-			name: "a failing write does not stop the others", writes: all, failed: true,
-			change: func(s *scene) { s.recorder.answers["patch Service a"] = context.DeadlineExceeded },
+			name: "a failing write does not stop the others", writes: all, woken: true,
+			change: func(s *scene) { s.recorder.answers["patch Service a"] = forbidden },
 		},
 		{
-			name: "a failing write of another object does not either", writes: all, failed: true,
-			change: func(s *scene) { s.recorder.answers["patch IPAddressPool blue"] = context.DeadlineExceeded },
+			name: "a failing write of another object does not either", writes: all, woken: true,
+			change: func(s *scene) { s.recorder.answers["patch IPAddressPool blue"] = forbidden },
 		},
 		{
-			name: "a conflict is retried soon", writes: all, again: conflictRetryInterval,
+			name: "a conflict waits for the newer version, which wakes the loop", writes: all,
 			change: func(s *scene) { s.recorder.answers["patch Service a"] = conflict },
 		},
 		{
@@ -156,7 +170,7 @@ func TestLoop_Reconcile(t *testing.T) {
 			change: func(s *scene) { s.recorder.answers["patch Service a"] = apierrors.NewNotFound(services, "a") },
 		},
 		{
-			name: "there is a key of the gossip already", writes: all[:4],
+			name: "there is a key of the gossip already", writes: slices.Concat(all[:2], all[3:]),
 			change: (*scene).gossipKey,
 		},
 		{
@@ -176,6 +190,7 @@ func TestLoop_Reconcile(t *testing.T) {
 				test.change(s)
 			}
 			result, err := s.Reconcile(t.Context(), loop.Wake{})
+			s.write()
 			got := s.recorder.writes
 			slices.Sort(got[:s.recorder.count("patch Service")])
 			if !slices.Equal(got, test.writes) {
@@ -183,6 +198,9 @@ func TestLoop_Reconcile(t *testing.T) {
 			}
 			if (err != nil) != test.failed || result.RequeueAfter != test.again {
 				t.Errorf("again after %s, error %v", result.RequeueAfter, err)
+			}
+			if woken := len(s.writer.wakes) > 0; woken != test.woken {
+				t.Errorf("the loop is woken: %v", woken)
 			}
 		})
 	}
@@ -196,7 +214,7 @@ func TestLoop_SecondPass(t *testing.T) {
 		// services and secrets that the second pass writes.
 		services, secrets int
 	}{
-		{"a cache that does not show our writes has none repeated", func(*scene) {}, 0, 1},
+		{"a cache that does not show our writes has none repeated", func(*scene) {}, 0, 0},
 		{"the key of the gossip is made once", (*scene).gossipKey, 0, 0},
 		{"what was remembered does not count in a new term", func(s *scene) { s.leader.term++ }, 2, 1},
 	} {
@@ -205,11 +223,13 @@ func TestLoop_SecondPass(t *testing.T) {
 			if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
 				t.Fatal(err)
 			}
+			s.write()
 			test.change(s)
 			s.recorder.writes = nil
 			if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
 				t.Fatal(err)
 			}
+			s.write()
 			if got := s.recorder.count("patch Service"); got != test.services {
 				t.Errorf("%d Services are written, want %d: %q", got, test.services, s.recorder.writes)
 			}
@@ -225,6 +245,7 @@ func TestLoop_EventsComeAfterAllAddresses(t *testing.T) {
 		s := newScene(Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _ = s.events.Start(ctx) }()
+		go func() { _ = s.writer.Start(ctx) }()
 		if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -31,7 +32,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "daymark_controller_writes_total", Help: "Writes to the API server by kind of object and result: success, conflict or error.",
 		}, []string{"kind", "result"}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "daymark_controller_reconcile_duration_seconds", Help: "Duration of a pass of the loop, writes included.",
+			Name: "daymark_controller_reconcile_duration_seconds", Help: "Duration of a pass of the loop. Writes are made beside it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}),
 	}
@@ -49,12 +50,18 @@ func (m *metrics) observePass(began time.Time) { m.passes.Observe(time.Since(beg
 func (m *metrics) countWrite(kind string, err error) {
 	result := "success"
 	switch {
-	case isConflict(err):
+	case apierrors.IsConflict(err):
 		result = "conflict"
 	case err != nil:
 		result = "error"
 	}
 	m.writes.WithLabelValues(kind, result).Inc()
+}
+
+// forget removes what only the leader knows.
+func (m *metrics) forget() {
+	m.poolAddresses.Reset()
+	m.servicesWaiting.Set(0)
 }
 
 // show sets the gauges. Pools that are gone have none.

@@ -2,12 +2,10 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -19,118 +17,123 @@ import (
 // a pool is written at once.
 const countsInterval = time.Second
 
-// writeObjects writes the status of all objects of Daymark's group, except for the Speakers. Contradictions are those between
-// BGPAdvertisements (announce.Explainer).
-func (l *Loop) writeObjects(ctx context.Context, s *snapshot, plan *ipam.Plan, contradictions map[string]string) error {
+// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Contradictions are
+// those between BGPAdvertisements (announce.Explainer).
+func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, contradictions map[string]string) []*write {
 	references := status.NewReferences(&s.Objects)
-	return errors.Join(
-		l.writePools(ctx, s, plan), l.writeReservations(ctx, s, plan), l.writePeers(ctx, s, references),
-		l.writeAdvertisements(ctx, s, references, contradictions), l.writeProfilesAndCommunities(ctx, s, references),
+	return slices.Concat(
+		l.poolWrites(s, plan), l.reservationWrites(s, plan), l.peerWrites(s, references),
+		l.advertisementWrites(s, references, contradictions), l.profileAndCommunityWrites(s, references),
 	)
 }
 
-// updateStatus writes the status of an object if the change makes a difference. The object given belongs to the cache.
-func updateStatus[T client.Object](ctx context.Context, l *Loop, kind string, cached T, change func(T)) error {
+// statusWrite adds a write of the status of an object if the change makes a difference. The object given belongs to the cache.
+func statusWrite[T client.Object](l *Loop, writes []*write, kind string, cached T, change func(T)) []*write {
 	desired, ok := cached.DeepCopyObject().(T)
 	if !ok {
-		return fmt.Errorf("a copy of %s is of another type", kind)
+		return writes // cannot be: a copy is of the same type
 	}
 	change(desired)
 	if equality.Semantic.DeepEqual(cached, desired) {
-		return nil
+		return writes
 	}
-	err := l.client.Status().Patch(ctx, desired, client.MergeFromWithOptions(cached, client.MergeFromWithOptimisticLock{}))
-	l.metrics.countWrite(kind, err)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("write the status of %s %s: %w", kind, cached.GetName(), err)
-	}
-	return nil
+	return append(writes, &write{
+		key: objectKey{kind, cached.GetNamespace(), cached.GetName()}, version: cached.GetResourceVersion(), urgency: objectText, term: l.term,
+		send: func(ctx context.Context) error {
+			return l.client.Status().Patch(ctx, desired, client.MergeFromWithOptions(cached, client.MergeFromWithOptimisticLock{}))
+		},
+	})
 }
 
-func (l *Loop) writePools(ctx context.Context, s *snapshot, plan *ipam.Plan) error {
-	errs := make([]error, len(s.ParsedPools))
+func (l *Loop) poolWrites(s *snapshot, plan *ipam.Plan) (writes []*write) {
 	for i, p := range s.ParsedPools { // both lists are in order of name
 		desired := status.NewPool(plan.Pools[i])
 		if desired.SameButCounts(p.Object) && (desired.SameCounts(p.Object) || !l.countsDue(p.Object.Name)) {
 			continue
 		}
-		errs[i] = updateStatus(ctx, l, "IPAddressPool", p.Object, func(o *v1beta1.IPAddressPool) { desired.Write(o, l.now()) })
+		before := len(writes)
+		writes = statusWrite(l, writes, "IPAddressPool", p.Object, func(o *v1beta1.IPAddressPool) { desired.Write(o, l.now()) })
+		for _, w := range writes[before:] {
+			send := w.send
+			w.send = func(ctx context.Context) error {
+				l.countsWritten.Store(w.key.name, l.now())
+				return send(ctx)
+			}
+		}
 	}
-	return errors.Join(errs...)
+	return writes
 }
 
 // countsDue reports whether it is time to write the counts of a pool, and has the loop run again when it is.
 func (l *Loop) countsDue(pool string) bool {
-	now := l.now()
-	if next := l.countsWritten[pool].Add(countsInterval); now.Before(next) {
-		l.runAgain(next.Sub(now))
+	written, ok := l.countsWritten.Load(pool)
+	if !ok {
+		return true
+	}
+	if wait := written.(time.Time).Add(countsInterval).Sub(l.now()); wait > 0 {
+		l.runAgain(wait)
 		return false
 	}
-	l.countsWritten[pool] = now
 	return true
 }
 
-func (l *Loop) writeReservations(ctx context.Context, s *snapshot, plan *ipam.Plan) error {
-	errs := make([]error, len(s.parsedReservations))
+func (l *Loop) reservationWrites(s *snapshot, plan *ipam.Plan) (writes []*write) {
 	for i, r := range s.parsedReservations { // both lists are in order of name
 		ready := status.Reservation(&plan.Reservations[i])
-		errs[i] = updateStatus(ctx, l, "IPReservation", r.Object, func(o *v1beta1.IPReservation) {
+		writes = statusWrite(l, writes, "IPReservation", r.Object, func(o *v1beta1.IPReservation) {
 			o.Status.ObservedGeneration = o.Generation
 			ready.Set(&o.Status.Conditions, o.Generation, l.now())
 		})
 	}
-	return errors.Join(errs...)
+	return writes
 }
 
-func (l *Loop) writePeers(ctx context.Context, s *snapshot, references *status.References) error {
+func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []*write) {
 	speakers := make(map[string]*v1beta1.Speaker, len(s.Speakers))
 	for _, speaker := range s.Speakers {
 		speakers[speaker.Name] = speaker
 	}
-	errs := make([]error, len(s.ParsedPeers))
-	for i, p := range s.ParsedPeers {
+	for _, p := range s.ParsedPeers {
 		desired := references.Peer(p.Value, speakers)
-		errs[i] = updateStatus(ctx, l, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
+		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
 			o.Status.ObservedGeneration = o.Generation
 			o.Status.Nodes, o.Status.Established = desired.Nodes, desired.Established
 			desired.Ready.Set(&o.Status.Conditions, o.Generation, l.now())
 		})
 	}
-	return errors.Join(errs...)
+	return writes
 }
 
-func (l *Loop) writeAdvertisements(ctx context.Context, s *snapshot, references *status.References, contradictions map[string]string) error {
-	var errs []error
+func (l *Loop) advertisementWrites(s *snapshot, references *status.References, contradictions map[string]string) (writes []*write) {
 	for _, a := range s.ParsedL2Advertisements {
 		ready := references.L2Advertisement(a.Value)
-		errs = append(errs, updateStatus(ctx, l, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
+		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
 			o.Status.ObservedGeneration = o.Generation
 			ready.Set(&o.Status.Conditions, o.Generation, l.now())
-		}))
+		})
 	}
 	for _, a := range s.ParsedBGPAdvertisements {
 		ready := references.BGPAdvertisement(a.Value, contradictions[a.Value.Name])
-		errs = append(errs, updateStatus(ctx, l, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
+		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
 			ready.Set(&o.Status.Conditions, o.Generation, l.now())
-		}))
+		})
 	}
-	return errors.Join(errs...)
+	return writes
 }
 
-func (l *Loop) writeProfilesAndCommunities(ctx context.Context, s *snapshot, references *status.References) error {
-	var errs []error
+func (l *Loop) profileAndCommunityWrites(s *snapshot, references *status.References) (writes []*write) {
 	for _, p := range s.ParsedBFDProfiles {
-		errs = append(errs, updateStatus(ctx, l, "BFDProfile", p.Object, func(o *v1beta1.BFDProfile) {
+		writes = statusWrite(l, writes, "BFDProfile", p.Object, func(o *v1beta1.BFDProfile) {
 			o.Status.ObservedGeneration = o.Generation
 			status.BFDProfile().Set(&o.Status.Conditions, o.Generation, l.now())
-		}))
+		})
 	}
 	for _, c := range s.Communities {
-		errs = append(errs, updateStatus(ctx, l, "Community", c, func(o *v1beta1.Community) {
+		writes = statusWrite(l, writes, "Community", c, func(o *v1beta1.Community) {
 			o.Status.ObservedGeneration = o.Generation
 			references.Community(o.Name).Set(&o.Status.Conditions, o.Generation, l.now())
-		}))
+		})
 	}
-	return errors.Join(errs...)
+	return writes
 }

@@ -3,9 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,35 +16,26 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
-// maxConcurrentWrites is how many Services are written at a time.
-const maxConcurrentWrites = 16
-
 // serviceWrite is a write of one Service.
 type serviceWrite struct {
 	service *cachedService
 	desired status.Service
-	patch   []byte
 	// released addresses, for Events.
 	released []ipam.Release
+	// version that the write made.
+	version string
 }
 
 // serviceWrites are the writes that a plan needs: none for a Service that is as it should be.
-func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) ([]*serviceWrite, error) {
+func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) []*write {
 	cached := make(map[*lb.Service]*cachedService, len(s.services))
 	for _, c := range s.services {
 		cached[c.Service] = c
 	}
-	var writes []*serviceWrite
-	var errs []error
+	var writes []*write
 	add := func(c *cachedService, desired status.Service, released []ipam.Release) {
-		if desired.Identical(&c.Written) {
-			return
-		}
-		patch, err := makePatch(c.version, &c.Written, &desired)
-		if err != nil {
-			errs = append(errs, err)
-		} else if patch != nil {
-			writes = append(writes, &serviceWrite{c, desired, patch, released})
+		if !desired.Equal(&c.Written) {
+			writes = append(writes, l.serviceWrite(&serviceWrite{service: c, desired: desired, released: released}))
 		}
 	}
 	for i := range plan.Assignments {
@@ -59,58 +48,81 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 			add(c, c.CleanedUp(plan.Cleanups), nil)
 		}
 	}
-	return writes, errors.Join(errs...)
+	return writes
 }
 
-// writeServices makes the writes, several at a time, and records the result of each.
-func (l *Loop) writeServices(ctx context.Context, writes []*serviceWrite) error {
-	var mu sync.Mutex
-	var errs []error
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, maxConcurrentWrites)
-	for _, w := range writes {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			version, err := l.patchService(ctx, w)
-			mu.Lock()
-			defer mu.Unlock()
-			l.metrics.countWrite("Service", err)
-			l.record(w, version, err)
-			if err != nil && !apierrors.IsNotFound(err) {
-				errs = append(errs, fmt.Errorf("write the status of Service %s: %w", w.service.Key, err))
-			}
-		})
+// serviceWrite makes a write of the change of a Service.
+func (l *Loop) serviceWrite(s *serviceWrite) *write {
+	key := s.service.Key
+	return &write{
+		key: objectKey{"Service", key.Namespace, key.Name}, version: s.service.version, urgency: s.urgency(), term: l.term, service: s,
+		send: func(ctx context.Context) error { return l.patchService(ctx, s) },
 	}
-	wait.Wait()
-	return errors.Join(errs...)
 }
 
-// patchService makes one write, and returns the resourceVersion of the result.
-func (l *Loop) patchService(ctx context.Context, w *serviceWrite) (version string, err error) {
+func (s *serviceWrite) urgency() urgency {
+	switch {
+	case s.desired.SameAddresses(&s.service.Written):
+		return serviceText
+	case len(s.service.Written.Ingress) == 0:
+		return newAddress
+	}
+	return otherAddress
+}
+
+// missingFrom are the addresses of a list that another one does not have.
+func missingFrom(list, other []corev1.LoadBalancerIngress) []string {
+	var missing []string
+	for _, entry := range list {
+		if entry.IP != "" && !slices.ContainsFunc(other, func(o corev1.LoadBalancerIngress) bool { return o.IP == entry.IP }) {
+			missing = append(missing, entry.IP)
+		}
+	}
+	return missing
+}
+
+// patchService makes one write, and sets its resulting version.
+func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
+	patch, err := makePatch(w.service.version, &w.service.Written, &w.desired)
+	if err != nil {
+		return err
+	}
 	object := &corev1.Service{}
 	object.Namespace, object.Name = w.service.Key.Namespace, w.service.Key.Name
-	defer l.events.addressWritten()
-	err = l.client.Status().Patch(ctx, object, client.RawPatch(types.StrategicMergePatchType, w.patch))
-	return object.ResourceVersion, err
+	if w.urgency().ofAddress() {
+		defer l.events.addressWritten()
+	}
+	if err := l.client.Status().Patch(ctx, object, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
+		return err
+	}
+	w.version = object.ResourceVersion
+	for _, event := range status.Events(&w.service.Written, &w.desired, w.released) {
+		l.events.enqueue(w.service.Service, l.now(), event)
+	}
+	return nil
 }
 
-// record puts the result of a write into the assume cache, and tells the user of the Service what changed. A write that was
-// refused did not happen. One whose answer got lost may have happened: its addresses are the Service's until the cache shows
-// the result.
-func (l *Loop) record(w *serviceWrite, version string, err error) {
-	before := w.service
-	result := status.Observed{Service: w.desired.In(before.Service), Written: w.desired}
+// record puts the result of a write into the assume cache. A write that was refused did not happen. One whose answer got lost
+// may have happened: its addresses are the Service's until the cache shows the result.
+func (l *Loop) record(r result) {
 	switch {
-	case err == nil:
-		l.assumed.assume(before.version, &cachedService{result, version})
-		for _, event := range status.Events(&before.Written, &w.desired, w.released) {
-			l.events.enqueue(before.Service, l.now(), event)
-		}
-	case !refused(err):
-		result.Written, result.Uncertain = before.Written, true
-		l.assumed.assume(before.version, &cachedService{result, before.version})
+	case r.err == nil:
+		l.assumed.assume(r.service.version, &cachedService{r.made(), r.version})
+	case !refused(r.err):
+		l.assumed.assume(r.service.version, r.perhapsMade())
 	}
+}
+
+// made is the Service as it is after the write.
+func (w *serviceWrite) made() status.Observed {
+	return status.Observed{Service: w.desired.In(w.service.Service), Written: w.desired}
+}
+
+// perhapsMade is the Service while nobody knows whether the write was made: it may have the addresses already.
+func (w *serviceWrite) perhapsMade() *cachedService {
+	perhaps := w.made()
+	perhaps.Written, perhaps.Uncertain = w.service.Written, true
+	return &cachedService{perhaps, w.service.version}
 }
 
 // refused reports whether an error is the API server's answer that it did not make a write.
@@ -118,15 +130,4 @@ func refused(err error) bool {
 	var answer apierrors.APIStatus
 	return errors.As(err, &answer) && !apierrors.IsTimeout(err) && !apierrors.IsServerTimeout(err) &&
 		!apierrors.IsInternalError(err) && !apierrors.IsUnexpectedServerError(err)
-}
-
-// isConflict reports whether all of an error is about objects that changed before a write.
-func isConflict(err error) bool {
-	if err == nil {
-		return false
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return !slices.ContainsFunc(joined.Unwrap(), func(one error) bool { return !isConflict(one) })
-	}
-	return apierrors.IsConflict(err)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -43,6 +44,17 @@ func ParseService(from *corev1.Service) Service {
 func (s *Service) Identical(other *Service) bool {
 	return s.Pools == other.Pools && s.HasPools == other.HasPools &&
 		sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
+}
+
+// Equal reports whether two say the same.
+func (s *Service) Equal(other *Service) bool {
+	return s.Identical(other) || s.SameAddresses(other) && equality.Semantic.DeepEqual(s.Conditions, other.Conditions)
+}
+
+// SameAddresses reports whether two have the same addresses, of the same pools.
+func (s *Service) SameAddresses(other *Service) bool {
+	return s.Pools == other.Pools && s.HasPools == other.HasPools &&
+		(sameList(s.Ingress, other.Ingress) || equality.Semantic.DeepEqual(s.Ingress, other.Ingress))
 }
 
 // sameList reports whether two slices are the same memory.
