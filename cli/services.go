@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // snapshot is what was read of a cluster.
@@ -53,7 +55,7 @@ func (s *snapshot) list(out io.Writer, namespace string) error {
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", service.Namespace, service.Name, orNone(addresses(service)),
-			orNone(service.Annotations[v1beta1.AnnotationPool]), orNone(strings.Join(s.holders(service), ",")), announced(service))
+			orNone(pools(service)), orNone(strings.Join(s.holders(service), ",")), announced(service))
 	}
 	return table.Flush()
 }
@@ -88,6 +90,18 @@ func addresses(s *corev1.Service) string {
 		list = append(list, ingress.IP)
 	}
 	return strings.Join(list, ",")
+}
+
+// pools are the pools that the addresses of a Service come from, each once.
+func pools(s *corev1.Service) string {
+	provenance := lb.ParseProvenance(s.Status.Conditions)
+	var names []string
+	for _, a := range provenance.Allocations {
+		if !slices.Contains(names, a.Pool) {
+			names = append(names, a.Pool)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // announced says whether a Service is announced, or the reason why not, as the controller has written it.

@@ -17,10 +17,11 @@ func seen() *snapshot {
 	condition := func(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now.Add(-time.Hour))}
 	}
-	web := corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", Annotations: map[string]string{"daymark.io/pool": "lan"}}}
+	web := corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
 	web.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
 	web.Status.Conditions = []metav1.Condition{
 		condition(v1beta1.ConditionAddressAssigned, metav1.ConditionTrue, "AddressAssigned", "192.0.2.200 from pool lan"),
+		condition(v1beta1.ConditionProvenance, metav1.ConditionTrue, "Allocated", "class=daymark.io/daymark 192.0.2.200=lan"),
 		condition(v1beta1.ConditionAnnounced, metav1.ConditionTrue, "Announced", "192.0.2.200 by layer 2 (lan)"),
 	}
 	late := corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late"}}

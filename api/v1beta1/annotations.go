@@ -1,6 +1,6 @@
 package v1beta1
 
-// Annotations that Daymark reads from Services and Nodes, and the one that it writes.
+// Annotations that Daymark reads from Services, Namespaces, Nodes and pools, and those that it writes.
 const (
 	// AnnotationLoadBalancerIPs on a Service requests certain addresses: a list separated by commas.
 	AnnotationLoadBalancerIPs = "daymark.io/load-balancer-ips"
@@ -8,8 +8,12 @@ const (
 	AnnotationAddressPool = "daymark.io/address-pool"
 	// AnnotationAllowSharedIP on a Service lets Services with the same value share an address.
 	AnnotationAllowSharedIP = "daymark.io/allow-shared-ip"
-	// AnnotationPool on a Service is a result and not a request: the controller writes the pool, or the pools separated by
-	// commas, that the Service's addresses come from. AnnotationAddressPool is the request.
+	// AnnotationProvider on a Service or its Namespace says who serves the Service. That of the Service comes first.
+	AnnotationProvider = "daymark.io/provider"
+	// AnnotationLastAddresses on a Service is a result: the addresses that it has. A Service that is restored from a backup
+	// wishes for them.
+	AnnotationLastAddresses = "daymark.io/last-addresses"
+	// AnnotationPool on a Service was written by earlier versions. It means nothing, and the controller removes it.
 	AnnotationPool = "daymark.io/pool"
 	// AnnotationDrain on a Node, with the value "true", stops the node from announcing any address.
 	AnnotationDrain = "daymark.io/drain"
@@ -42,7 +46,7 @@ type Annotation struct {
 	Key string
 	// Alias is read when Key is absent; empty when there is none.
 	Alias string
-	// Kind of the objects that carry it: Service or Node.
+	// Kind of the objects that carry it, or several.
 	Kind    string
 	Use     AnnotationUse
 	Meaning string
@@ -64,9 +68,15 @@ func Annotations() []Annotation {
 			Meaning: "Lets Services with the same value share an address, when they have no port in common.",
 		},
 		{
-			Key: AnnotationPool, Kind: "Service", Use: AnnotationResult,
-			Meaning: "The IPAddressPool that the Service's addresses come from, or several, separated by commas. " +
-				"The controller writes it; it requests nothing.",
+			Key: AnnotationProvider, Kind: "Service, Namespace", Use: AnnotationRequest,
+			Meaning: "Says who serves the Service, or the Services of the Namespace; the annotation of the Service comes first. With " +
+				"\"daymark\", Daymark serves it even without a class and with --serve-classless=false. With any other value, " +
+				"Daymark leaves it to that provider.",
+		},
+		{
+			Key: AnnotationLastAddresses, Kind: "Service", Use: AnnotationResult,
+			Meaning: "The addresses that the Service has. A Service without a status, restored from a backup, gets them again if " +
+				"they are free and a pool gives them to it; else it is as if the annotation were not there.",
 		},
 		{
 			Key: AnnotationDrain, Kind: "Node", Use: AnnotationRequest,

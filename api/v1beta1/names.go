@@ -1,5 +1,8 @@
 package v1beta1
 
+// ProviderDaymark is the value of AnnotationProvider that asks for Daymark.
+const ProviderDaymark = "daymark"
+
 // LoadBalancerClass is the class of Services that Daymark serves by default. A flag says whether it serves Services without
 // a class, too.
 const LoadBalancerClass = "daymark.io/daymark"
@@ -18,6 +21,8 @@ const (
 	ConditionAddressAssigned = "daymark.io/AddressAssigned"
 	// ConditionAnnounced on a Service says whether nodes announce its addresses, and why none does.
 	ConditionAnnounced = "daymark.io/Announced"
+	// ConditionProvenance on a Service: which pool gave each address in the status. The message is for programs.
+	ConditionProvenance = "daymark.io/Provenance"
 
 	// ConditionReady on every kind of this group says whether the object is valid and in use, and why not.
 	ConditionReady = "Ready"
@@ -28,3 +33,7 @@ const (
 	// ConditionMembershipKnown on a Speaker says whether it knows which other speakers are alive.
 	ConditionMembershipKnown = "MembershipKnown"
 )
+
+// ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last
+// transition is when that was first seen.
+const ReasonPoolMissing = "PoolMissing"

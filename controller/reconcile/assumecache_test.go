@@ -72,7 +72,7 @@ func TestAssumeCache_UnknownResultCountsAsMade(t *testing.T) {
 			l := newLoop(Config{})
 			before := at("1")
 			l.record(result{&serviceWrite{service: before, desired: status.Service{
-				Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}, Pools: "blue", HasPools: true,
+				Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}},
 			}}, test.err})
 			now := l.assumed.newest([]*cachedService{before}, nil)[0]
 			if got := len(now.Ingress) == 1; got != test.counts {

@@ -45,12 +45,7 @@ type deletion struct {
 // makePatch returns what differs between two states of a Service; nil when nothing does. The version is that of before.
 func makePatch(version string, before, after *status.Service) ([]byte, error) {
 	p := patch{Metadata: patchMetadata{ResourceVersion: version}}
-	if before.Pools != after.Pools || before.HasPools != after.HasPools {
-		p.Metadata.Annotations = map[string]*string{v1beta1.AnnotationPool: nil}
-		if after.HasPools {
-			p.Metadata.Annotations[v1beta1.AnnotationPool] = &after.Pools
-		}
-	}
+	p.Metadata.Annotations = annotationChanges(before, after)
 	changes := patchStatus{Conditions: conditionChanges(before.Conditions, after.Conditions)}
 	if !equality.Semantic.DeepEqual(before.Ingress, after.Ingress) {
 		changes.LoadBalancer = &patchLoadBalancer{after.Ingress}
@@ -58,7 +53,7 @@ func makePatch(version string, before, after *status.Service) ([]byte, error) {
 	if changes.LoadBalancer != nil || changes.Conditions != nil {
 		p.Status = &changes
 	}
-	if p.Status == nil && p.Metadata.Annotations == nil {
+	if p.Status == nil && len(p.Metadata.Annotations) == 0 {
 		return nil, nil
 	}
 	data, err := json.Marshal(p)
@@ -66,6 +61,21 @@ func makePatch(version string, before, after *status.Service) ([]byte, error) {
 		return nil, fmt.Errorf("encode a patch: %w", err)
 	}
 	return data, nil
+}
+
+// annotationChanges are the annotations to write; nil removes one.
+func annotationChanges(before, after *status.Service) map[string]*string {
+	changes := map[string]*string{}
+	if before.LastAddresses != after.LastAddresses || before.HasLast != after.HasLast {
+		changes[v1beta1.AnnotationLastAddresses] = nil
+		if after.HasLast {
+			changes[v1beta1.AnnotationLastAddresses] = &after.LastAddresses
+		}
+	}
+	if before.HasPool && !after.HasPool {
+		changes[v1beta1.AnnotationPool] = nil
+	}
+	return changes
 }
 
 func conditionChanges(before, after []metav1.Condition) []any {

@@ -11,7 +11,7 @@ import (
 
 func TestMakePatch(t *testing.T) {
 	ours := metav1.Condition{Type: "daymark.io/AddressAssigned", Status: metav1.ConditionTrue, Reason: "AddressAssigned"}
-	has := status.Service{Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}, Pools: "blue", HasPools: true, Conditions: []metav1.Condition{ours}}
+	has := status.Service{Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}, LastAddresses: "192.0.2.1", HasLast: true, HasPool: true, Conditions: []metav1.Condition{ours}}
 	for _, test := range []struct {
 		name          string
 		before, after status.Service
@@ -22,19 +22,19 @@ func TestMakePatch(t *testing.T) {
 			"all in one",
 			status.Service{},
 			has,
-			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/pool":"blue"}},"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]},` +
+			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/last-addresses":"192.0.2.1"}},"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]},` +
 				`"conditions":[{"type":"daymark.io/AddressAssigned","status":"True","lastTransitionTime":null,"reason":"AddressAssigned","message":""}]}}`,
 		},
 		{
 			"what is ours goes, and nothing else is named", has,
 			status.Service{},
-			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/pool":null}},"status":{"loadBalancer":{"ingress":null},` +
+			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/last-addresses":null,"daymark.io/pool":null}},"status":{"loadBalancer":{"ingress":null},` +
 				`"conditions":[{"type":"daymark.io/AddressAssigned","$patch":"delete"}]}}`,
 		},
 		{
 			"only what differs", has,
-			status.Service{Ingress: has.Ingress, Pools: "red", HasPools: true, Conditions: has.Conditions},
-			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/pool":"red"}}}`,
+			status.Service{Ingress: has.Ingress, LastAddresses: "192.0.2.2", HasLast: true, Conditions: has.Conditions},
+			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/last-addresses":"192.0.2.2","daymark.io/pool":null}}}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

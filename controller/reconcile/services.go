@@ -41,12 +41,11 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		c := cached[a.Service]
-		add(c, c.Desired(a, explainer, l.now()), a.Released)
+		add(c, c.Desired(a, l.classes.Name, explainer, l.now()), a.Released)
 	}
-	for _, c := range s.services {
-		if !l.classes.Ours(c.Service) && c.Written.Marked() {
-			add(c, c.CleanedUp(plan.Cleanups), nil)
-		}
+	for i := range plan.Cleanups {
+		c := cached[plan.Cleanups[i].Service]
+		add(c, c.CleanedUp(&plan.Cleanups[i]), nil)
 	}
 	return writes
 }

@@ -53,8 +53,11 @@ func getsAnAddress(t *testing.T, c *testCluster) {
 	if mode := s.Status.LoadBalancer.Ingress[0].IPMode; mode == nil || *mode != corev1.LoadBalancerIPModeVIP {
 		t.Errorf("ipMode is %v", mode)
 	}
-	if pool := s.Annotations[v1beta1.AnnotationPool]; pool != "blue" {
-		t.Errorf("the annotation says pool %q", pool)
+	if m := c.reason(t, s, v1beta1.ConditionProvenance, "Allocated"); m != "class=daymark.io/daymark 192.0.2.0=blue" {
+		t.Errorf("the provenance is %q", m)
+	}
+	if last := s.Annotations[v1beta1.AnnotationLastAddresses]; last != "192.0.2.0" {
+		t.Errorf("the last addresses are %q", last)
 	}
 	c.reason(t, s, v1beta1.ConditionAddressAssigned, "AddressAssigned")
 	c.events(t, "web", "AddressAssigned")
@@ -145,7 +148,7 @@ func leaves(t *testing.T, c *testCluster) {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			return err
 		}
-		if _, there := s.Annotations[v1beta1.AnnotationPool]; there || len(s.Status.Conditions) > 0 || len(ips(s)) > 0 {
+		if _, there := s.Annotations[v1beta1.AnnotationLastAddresses]; there || len(s.Status.Conditions) > 0 || len(ips(s)) > 0 {
 			return fmt.Errorf("it has %v and %+v", s.Annotations, s.Status)
 		}
 		return nil

@@ -72,9 +72,12 @@ func (l *listers) read(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	s.Reservations = informer.Values(s.parsedReservations)
-	s.Namespaces = make(map[string]map[string]string, len(namespaces))
+	s.Namespaces, s.Providers = make(map[string]map[string]string, len(namespaces)), map[string]string{}
 	for _, namespace := range namespaces {
 		s.Namespaces[namespace.Name] = namespace.Labels
+		if provider := lb.Provider(namespace); provider != "" {
+			s.Providers[namespace.Name] = provider
+		}
 	}
 	s.lastGood = l.lastGood.Substitute(s.Objects)
 	return s, nil
@@ -82,10 +85,14 @@ func (l *listers) read(ctx context.Context) (*snapshot, error) {
 
 // setServices sets the Services of a snapshot.
 func (s *snapshot) setServices(services []*cachedService) {
-	s.services = services
-	s.Services = make([]*lb.Service, len(services))
+	s.services, s.Services = make([]*cachedService, len(services)), make([]*lb.Service, len(services))
 	for i, c := range services {
-		s.Services[i] = c.Service
+		if service := c.WithProvider(s.Providers[c.Key.Namespace]); service != c.Service {
+			named := *c
+			named.Service = service
+			c = &named
+		}
+		s.services[i], s.Services[i] = c, c.Service
 	}
 	s.lastGood.Services = s.Services
 }

@@ -37,6 +37,8 @@ type LastGoodObjects struct {
 	bgp   LastGood[*lb.BGPAdvertisement]
 	peers LastGood[*lb.Peer]
 	index poolIndex
+	// seen are all pools as they were last, those that are gone included: Services keep their addresses for a while.
+	seen map[string]*lb.Pool
 }
 
 // Substitute returns the objects with the last good version in the place of each one that has an error.
@@ -44,6 +46,15 @@ func (l *LastGoodObjects) Substitute(objects cluster.Objects) cluster.Objects {
 	now := objects.Pools.ByAge()
 	if good := l.pools.Substitute(now, (*lb.Pool).Check); !slices.Equal(good, now) {
 		objects.Pools = l.index.of(good)
+	}
+	if l.seen == nil {
+		l.seen = map[string]*lb.Pool{}
+	}
+	for _, pool := range objects.Pools.ByAge() {
+		l.seen[pool.Name] = pool
+	}
+	if len(l.seen) > len(now) {
+		objects.Pools = objects.Pools.WithGone(l.seen)
 	}
 	objects.L2Advertisements = l.l2.Substitute(objects.L2Advertisements, (*lb.L2Advertisement).Check)
 	objects.BGPAdvertisements = l.bgp.Substitute(objects.BGPAdvertisements, (*lb.BGPAdvertisement).Check)

@@ -58,18 +58,15 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 func stripService(classes lb.Classes) func(*corev1.Service) {
 	return func(s *corev1.Service) {
 		balancer := s.Spec.Type == corev1.ServiceTypeLoadBalancer
+		s.Status.Conditions = ownConditions(s.Status.Conditions)
 		var kept map[string]string
+		if len(s.Status.Conditions) > 0 {
+			kept = lb.ResultAnnotations(s.Annotations) // the controller removes them with the conditions
+		}
 		if balancer && (s.Spec.LoadBalancerClass == nil || *s.Spec.LoadBalancerClass == classes.Name) {
 			kept = lb.RequestAnnotations(s.Annotations)
 		}
-		if pool, marked := s.Annotations[v1beta1.AnnotationPool]; marked && len(pool) <= lb.MaxAnnotationBytes {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[v1beta1.AnnotationPool] = pool
-		}
 		s.Annotations = kept
-		s.Status.Conditions = ownConditions(s.Status.Conditions)
 		if !balancer {
 			s.Labels = nil
 			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type}
@@ -131,10 +128,14 @@ func stripNode(n *corev1.Node) {
 	n.Status = kept
 }
 
-// stripNamespace keeps the labels.
+// stripNamespace keeps the labels and the provider.
 func stripNamespace(n *corev1.Namespace) {
 	n.Labels = lb.BoundLabels(n.Labels)
+	provider, named := n.Annotations[v1beta1.AnnotationProvider]
 	n.Annotations, n.Spec, n.Status = nil, corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
+	if named {
+		n.Annotations = map[string]string{v1beta1.AnnotationProvider: provider}
+	}
 }
 
 // ownConditions keeps the conditions that Daymark writes.

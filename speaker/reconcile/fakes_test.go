@@ -101,7 +101,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		speakers: map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		world: announce.World{
 			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
-			Services: []*lb.Service{{Key: key, LoadBalancer: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
+			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.JoinEndpoints([]*lb.EndpointSlice{{
 				Service: key, Endpoints: []lb.Endpoint{{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true}},
 			}})},

@@ -76,7 +76,7 @@ func TestLayer2_Candidates(t *testing.T) {
 			lan := w.Pools.Named("lan")
 			lan.Ranges, lan.Err = nil, errors.New("bad")
 			w.Pools = lb.NewPools([]*lb.Pool{lan})
-			s.Pools = []string{"lan"}
+			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "lan"}}}
 		}, everyNode},
 		{"no node without a network or out of service", func(w *World, _ *lb.Service) {
 			w.node("n1").NetworkUnavailable, w.node("n2").OutOfService = true, true

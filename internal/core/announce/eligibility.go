@@ -256,6 +256,9 @@ func (r *rules) askAddress(a address, advertised bool) *addressCheck {
 }
 
 func noAdvertisement(a address) string {
+	if a.pool == nil && a.service.Provenance.Class != "" && a.service.Provenance.PoolOf(a.addr) == "" {
+		return fmt.Sprintf("Daymark did not give %s, and leaves it to whoever did", a.addr)
+	}
 	if a.pool == nil {
 		return fmt.Sprintf("%s is in no IPAddressPool", a.addr)
 	}

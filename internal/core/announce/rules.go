@@ -20,6 +20,8 @@ type rules struct {
 	// local is memory for serviceQuery.
 	local query
 
+	// missing are stand-ins for pools that gave addresses and do not exist, by name.
+	missing  map[string]*lb.Pool
 	segments *segments
 	// candidateSets is a cache: most addresses share one.
 	candidateSets map[candidateKey]*candidateSet
@@ -59,7 +61,10 @@ type bgpRule struct {
 }
 
 func newRules(w *World) *rules {
-	r := &rules{world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{}}
+	r := &rules{
+		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
+		missing: map[string]*lb.Pool{},
+	}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {
@@ -130,9 +135,46 @@ func (r *rules) nodeIndex(name string) int {
 	return i
 }
 
-// address looks up the pool of an address.
+// address looks up the pool of an address. A Service's provenance says which of its addresses Daymark gave; the others are
+// somebody else's to announce. A Service without provenance has its addresses from an earlier version of the controller, if any
+// has written to it.
 func (r *rules) address(s *lb.Service, addr netip.Addr) address {
-	return address{s, addr, r.world.Pools.SourceOf(s, addr)}
+	gave := s.Provenance.PoolOf(addr)
+	switch {
+	case gave == "" && (s.Provenance.Class != "" || !s.Managed):
+		return address{s, addr, nil}
+	case r.world.Pools.Missing(gave):
+		if pool := r.missingPool(gave); r.advertised(pool) {
+			return address{s, addr, pool}
+		}
+	}
+	return address{s, addr, r.world.Pools.SourceOf(gave, addr)}
+}
+
+// missingPool returns the stand-in for a pool that does not exist: an address that it gave stays announced as long as the
+// controller leaves it in the status. Its labels are those that it had last, as far as this process has seen it.
+func (r *rules) missingPool(name string) *lb.Pool {
+	if known := r.missing[name]; known != nil {
+		return known
+	}
+	pool := r.world.Pools.Gone(name)
+	if pool == nil {
+		pool = &lb.Pool{Name: name}
+	}
+	r.missing[name] = pool
+	for i := range r.l2 {
+		r.l2[i].pools[pool] = r.l2[i].MatchesPool(pool)
+	}
+	for i := range r.bgp {
+		r.bgp[i].pools[pool] = r.bgp[i].MatchesPool(pool)
+	}
+	return pool
+}
+
+// advertised reports whether any advertisement selects a pool.
+func (r *rules) advertised(pool *lb.Pool) bool {
+	return slices.ContainsFunc(r.l2, func(rule l2Rule) bool { return rule.pools[pool] }) ||
+		slices.ContainsFunc(r.bgp, func(rule bgpRule) bool { return rule.pools[pool] })
 }
 
 // l2Matches are the layer-2 advertisements that announce an address.

@@ -79,6 +79,7 @@ func (w *World) add(name, addr string, nodes ...string) *lb.Service {
 	s := &lb.Service{
 		Key: lb.Key{Namespace: "default", Name: name}, LoadBalancer: true, Families: []lb.Family{lb.FamilyOf(netip.MustParseAddr(addr))},
 		Ports: []lb.Port{{Protocol: corev1.ProtocolTCP, Number: 80}}, Ingress: []netip.Addr{netip.MustParseAddr(addr)},
+		Managed: true,
 	}
 	w.Services = append(w.Services, s)
 	w.endpoints(s, nodes...)

@@ -20,6 +20,8 @@ type Objects struct {
 	Nodes     []*lb.Node
 	// Namespaces are the labels of each namespace, by its name.
 	Namespaces map[string]map[string]string
+	// Providers of the Services in a namespace, by its name, where the Namespace names one.
+	Providers map[string]string
 	// Secrets of the namespace that Daymark runs in.
 	Secrets []*corev1.Secret
 

@@ -12,7 +12,7 @@ import (
 // Parse returns the parsed values of API objects, which may come in any order. Objects of kinds that Daymark does not read
 // are skipped. What is wrong with an object stands in the Err of its value.
 func Parse(objects []runtime.Object) *Objects {
-	parsed := &Objects{Namespaces: map[string]map[string]string{}}
+	parsed := &Objects{Namespaces: map[string]map[string]string{}, Providers: map[string]string{}}
 	slices := map[lb.Key][]*lb.EndpointSlice{}
 	var pools []*lb.Pool
 	for _, object := range objects {
@@ -26,6 +26,9 @@ func Parse(objects []runtime.Object) *Objects {
 			parsed.Nodes = append(parsed.Nodes, lb.ParseNode(o))
 		case *corev1.Namespace:
 			parsed.Namespaces[o.Name] = o.Labels
+			if provider := lb.Provider(o); provider != "" {
+				parsed.Providers[o.Name] = provider
+			}
 		case *corev1.Secret:
 			parsed.Secrets = append(parsed.Secrets, o)
 		case *v1beta1.IPAddressPool:
@@ -33,6 +36,9 @@ func Parse(objects []runtime.Object) *Objects {
 		default:
 			parsed.add(object)
 		}
+	}
+	for i, s := range parsed.Services {
+		parsed.Services[i] = s.WithProvider(parsed.Providers[s.Key.Namespace])
 	}
 	parsed.Pools = lb.NewPools(pools)
 	parsed.Endpoints = make(map[lb.Key]lb.Endpoints, len(slices))

@@ -22,6 +22,7 @@ func objects() []runtime.Object {
 	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.0/28"}
 	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
 	web.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
+	web.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionProvenance, Message: "class=c 192.0.2.1=blue"}}
 	slice := func(name, addr string) *discoveryv1.EndpointSlice {
 		return &discoveryv1.EndpointSlice{
 			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},

@@ -40,11 +40,7 @@ func settle(plan Plan) {
 
 func write(a *Assignment) {
 	s := *a.Service
-	s.Ingress, s.Pools = nil, nil
-	for _, has := range a.Addresses {
-		s.Ingress = append(s.Ingress, has.Addr)
-		s.Pools = append(s.Pools, has.Pool.Name)
-	}
+	show(&s, a)
 	*a.Service = s
 }
 

@@ -37,6 +37,8 @@ const (
 	Exhausted
 	OtherAddressRequested
 	Surplus
+	Replaced
+	PoolMissing
 	causeCount
 )
 
@@ -210,6 +212,16 @@ var causes = [causeCount]causeEntry{
 	Surplus: {
 		name:     "Surplus",
 		released: "the Service asks for one address of its family",
+	},
+	// Somebody else wrote the address into the status, and the Service has one of ours in its place.
+	Replaced: {
+		name:     "Replaced",
+		released: "Daymark did not give it, and has given the Service an address in its place",
+	},
+	// The pool that gave the address does not exist, and its grace time has not ended.
+	PoolMissing: {
+		name: "PoolMissing",
+		kept: ", which does not exist any more",
 	},
 }
 

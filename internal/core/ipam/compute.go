@@ -14,8 +14,10 @@ type pass struct {
 	plan        Plan
 	allocations allocations
 	// pools in order of priority.
-	pools        []*pool
-	byPool       map[*lb.Pool]*pool
+	pools  []*pool
+	byPool map[*lb.Pool]*pool
+	// missing are stand-ins for pools that gave addresses and do not exist, by name.
+	missing      map[string]*lb.Pool
 	reservations reservationIndex
 	// shareable are the addresses that Services may join, by their sharing terms.
 	shareable map[sharingTerms]*shareableAddresses
@@ -46,20 +48,22 @@ func Compute(world World) Plan {
 	p.keepHeld()
 	p.blockAddresses(others)
 	for i := range p.plan.Assignments {
-		p.complete(&p.plan.Assignments[i])
+		a := &p.plan.Assignments[i]
+		p.complete(a)
+		a.replaceForeign()
 	}
 	p.report(others)
 	return p.plan
 }
 
 // prepareAssignments makes an assignment for each Service that Daymark serves, the oldest first. It returns the other
-// Services that show addresses.
+// Services that show addresses or have provenance of ours.
 func (p *pass) prepareAssignments() (others []*lb.Service) {
 	ours := make([]aged, 0, len(p.world.Services))
 	for _, s := range p.world.Services {
 		if p.world.Classes.Ours(s) {
 			ours = append(ours, age(s))
-		} else if len(s.Ingress) > 0 {
+		} else if len(s.Ingress) > 0 || p.world.Classes.Gave(s) {
 			others = append(others, s)
 		}
 	}
@@ -105,6 +109,9 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 		a := &p.plan.Assignments[i]
 		for _, release := range a.Released {
 			p.allocations.blockShown(release.Addr, a.Service, Taken)
+		}
+		for _, addr := range a.Foreign {
+			p.allocations.blockShown(addr, a.Service, Unmanaged)
 		}
 	}
 	for _, s := range others {

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 type fixture struct {
 	t            *testing.T
 	now          time.Time
+	grace        time.Duration
 	services     map[string]*lb.Service
 	pools        map[string]*lb.Pool
 	reservations []*lb.Reservation
@@ -85,7 +87,7 @@ func (s *fixture) edit(name string, change ...func(*lb.Service)) {
 func (s *fixture) compute() *Plan {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
-		Namespaces: s.namespaces, Memory: s.memory,
+		Namespaces: s.namespaces, Memory: s.memory, PoolGrace: s.grace,
 	}
 	for _, service := range s.services {
 		world.Services = append(world.Services, service)
@@ -110,15 +112,28 @@ func (s *fixture) pass() *fixture {
 		for i := range s.plan.Assignments {
 			a := &s.plan.Assignments[i]
 			s.edit(key(a.Service), func(service *lb.Service) {
-				service.Ingress, service.Pools = nil, nil
-				for _, has := range a.Addresses {
-					service.Ingress = append(service.Ingress, has.Addr)
-					service.Pools = append(service.Pools, has.Pool.Name)
-				}
+				show(service, a)
+			})
+		}
+		for _, c := range s.plan.Cleanups {
+			s.edit(key(c.Service), func(service *lb.Service) {
+				service.Provenance, service.Managed = lb.Provenance{}, false
+				service.Ingress = slices.DeleteFunc(slices.Clone(service.Ingress), func(addr netip.Addr) bool { return slices.Contains(c.Addresses, addr) })
 			})
 		}
 	}
 	return s
+}
+
+// show writes an assignment into a status, as the controller does.
+func show(s *lb.Service, a *Assignment) {
+	s.Ingress = nil
+	s.Provenance, s.Managed = lb.Provenance{Class: "daymark.io/daymark", MissingSince: a.MissingSince}, true
+	for _, has := range a.Addresses {
+		s.Ingress = append(s.Ingress, has.Addr)
+		s.Provenance.Allocations = append(s.Provenance.Allocations, lb.Allocation{Addr: has.Addr, Pool: has.Pool.Name})
+	}
+	s.Ingress = append(s.Ingress, a.Foreign...)
 }
 
 func key(s *lb.Service) string {
@@ -201,7 +216,7 @@ func shares(key string, port uint16) func(*lb.Service) {
 
 func shows(addresses ...string) func(*lb.Service) {
 	return func(s *lb.Service) {
-		s.Ingress, s.Pools = nil, nil
+		s.Ingress, s.Provenance = nil, lb.Provenance{}
 		for _, text := range addresses {
 			s.Ingress = append(s.Ingress, netip.MustParseAddr(text))
 		}

@@ -7,8 +7,20 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// keepHeld lets every Service keep the addresses in its status that it may keep. Addresses that were held in the pass before
-// come first: so an address that somebody writes into a status never drives out the Service that holds it. Among those, the
+// claim is what a Service's right to an address in its status rests on. The first comes first.
+type claim uint8
+
+const (
+	// held: the Service held the address in the pass before.
+	held claim = iota
+	// given: the provenance of the Service says that Daymark gave it the address.
+	given
+	// foreign: somebody else wrote the address.
+	foreign
+)
+
+// keepHeld lets every Service keep the addresses in its status that it may keep, in the order of claims: so an address that
+// somebody writes into a status never drives out the Service that holds it. Among those that were held in the pass before, the
 // Services whose sharing terms did not change come first: so the Service that changed has to move, and not its neighbors.
 func (p *pass) keepHeld() {
 	p.linkPrevious()
@@ -21,34 +33,42 @@ func (p *pass) keepHeld() {
 			others = append(others, a)
 		case sharingChanged(a.previous.Service, a.Service):
 			changed = append(changed, a)
-		case !p.keepShown(a, true):
+		case !p.keepShown(a, held):
 			others = append(others, a)
 		}
 	}
 	for _, a := range changed {
-		if !p.keepShown(a, true) {
+		if !p.keepShown(a, held) {
 			others = append(others, a)
 		}
 	}
+	var rest []*Assignment
 	for _, a := range others {
-		p.keepShown(a, false)
+		if !p.keepShown(a, given) {
+			rest = append(rest, a)
+		}
+	}
+	for _, a := range rest {
+		p.keepShown(a, foreign)
 	}
 }
 
-// keepShown decides about the addresses in a status that were held in the pass before (held), or about those that were not.
-// It reports whether those are all addresses in the status.
-func (p *pass) keepShown(a *Assignment, held bool) (all bool) {
+// keepShown decides about the addresses in a status to which the Service has one kind of claim. It reports whether those are all
+// addresses in the status for which it is not decided yet.
+func (p *pass) keepShown(a *Assignment, kind claim) (all bool) {
 	s := a.Service
 	if a.Addresses == nil {
 		a.Addresses = p.newAddresses(max(len(s.Ingress), len(s.Families), len(s.Requested)))
 	}
 	all = true
 	for i, addr := range s.Ingress {
-		switch {
-		case slices.Contains(s.Ingress[:i], addr):
-		case a.held(addr) == held:
+		if slices.Contains(s.Ingress[:i], addr) {
+			continue
+		}
+		switch has := p.claim(a, addr); {
+		case has == kind:
 			p.keepOrRelease(a, addr)
-		default:
+		case has > kind:
 			all = false
 		}
 	}
@@ -56,21 +76,59 @@ func (p *pass) keepShown(a *Assignment, held bool) (all bool) {
 	return all
 }
 
-func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
-	address, release := p.mayKeep(a, addr)
-	if release.Cause != Allowed {
-		a.Released = append(a.Released, release)
-		return
+// claim returns what the right of a Service to an address rests on.
+func (p *pass) claim(a *Assignment, addr netip.Addr) claim {
+	switch {
+	case a.held(addr):
+		return held
+	case p.giver(a, addr) != "":
+		return given
 	}
-	p.hold(a, address)
-	a.replacing = a.replacing || address.replaceable()
+	return foreign
 }
 
-// mayKeep returns the address as a Service keeps it. If the Service may not keep it, the Release has a Cause.
-func (p *pass) mayKeep(a *Assignment, addr netip.Addr) (Address, Release) {
+// giver returns the name of the pool that gave a Service an address; empty when the address is foreign. When a provenance was
+// lost, that of the pass before counts.
+func (p *pass) giver(a *Assignment, addr netip.Addr) string {
+	if p.world.Classes.Gave(a.Service) {
+		if pool := a.Service.Provenance.PoolOf(addr); pool != "" {
+			return pool
+		}
+	}
+	if a.previous != nil {
+		for _, has := range a.previous.Addresses {
+			if has.Addr == addr {
+				return has.Pool.Name
+			}
+		}
+	}
+	return ""
+}
+
+func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
+	gave := p.giver(a, addr)
+	address, release := p.mayKeep(a, addr, gave)
+	switch {
+	case release.Cause == Allowed:
+		p.hold(a, address)
+		a.replacing = a.replacing || address.replaceable()
+		if p.world.Pools.Missing(address.Pool.Name) {
+			p.keepMissing(a)
+		}
+	case gave == "" && release.Cause != Surplus:
+		a.Foreign = append(a.Foreign, addr)
+	default:
+		a.Released = append(a.Released, release)
+	}
+}
+
+// mayKeep returns the address as a Service keeps it, with the name of the pool that gave it; empty for a foreign address. If the
+// Service may not keep it, the Release has a Cause. A foreign address is adopted by the pool that contains it, whatever that
+// would give today.
+func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Release) {
 	s := a.Service
 	release := func(cause Cause) (Address, Release) { return Address{}, Release{Addr: addr, Cause: cause} }
-	from := p.world.Pools.SourceOf(s, addr)
+	from := p.sourceOf(a, addr, gave)
 	if from == nil {
 		return release(NotInPool)
 	}
@@ -78,8 +136,8 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr) (Address, Release) {
 		return release(FamilyMismatch)
 	}
 	pool := p.byPool[from]
-	if !slices.Contains(s.Pools, from.Name) {
-		// Somebody edited the status, or the pool has another name now. The address may stay where this pool serves the Service.
+	if gave != "" && gave != from.Name {
+		// The pool that gave it is gone, or does not contain it any more. It may stay where this pool serves the Service.
 		if cause := p.selectionCause(pool, a); cause != Allowed {
 			return release(cause)
 		}
@@ -91,6 +149,31 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr) (Address, Release) {
 		return Address{}, Release{addr, Taken, other.Key, other.Key.Namespace != s.Key.Namespace}
 	}
 	return Address{addr, from, p.keptDespite(pool, a, addr)}, Release{}
+}
+
+// sourceOf returns the pool that an address of a Service comes from, or a stand-in for one that is gone and whose grace time
+// has not ended; nil when there is none.
+func (p *pass) sourceOf(a *Assignment, addr netip.Addr, gave string) *lb.Pool {
+	if p.world.Pools.Missing(gave) && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)) {
+		return p.missingPool(gave)
+	}
+	return p.world.Pools.SourceOf(gave, addr)
+}
+
+// replaceForeign gives up the foreign addresses in the place of which a Service has an address of ours.
+func (a *Assignment) replaceForeign() {
+	if len(a.Foreign) == 0 || len(a.Addresses) == 0 {
+		return
+	}
+	a.Foreign = slices.DeleteFunc(a.Foreign, func(addr netip.Addr) bool {
+		family := lb.FamilyOf(addr)
+		ours := slices.ContainsFunc(a.Addresses, func(has Address) bool { return lb.FamilyOf(has.Addr) == family })
+		if !ours && a.Service.Wants(family) {
+			return false
+		}
+		a.Released = append(a.Released, Release{Addr: addr, Cause: Replaced})
+		return true
+	})
 }
 
 // surplus reports whether a Service has its one address of a family already. A Service that requests certain addresses may
@@ -113,6 +196,8 @@ func (p *pass) keptDespite(pool *pool, a *Assignment, addr netip.Addr) Cause {
 		return OtherPoolRequested
 	case pool.Closed() || pool.Err != nil && !pool.Contains(addr):
 		return PoolInvalid
+	case p.world.Pools.Missing(pool.Name):
+		return PoolMissing
 	}
 	return p.selectionCause(pool, a)
 }

@@ -44,7 +44,7 @@ func (p *pass) delayReuse() {
 			}
 		}
 		for _, release := range previous.Released { // the delay begins when the status does not show the address any more
-			if release.Cause != Taken && p.allocations.free(release.Addr) {
+			if release.Cause != Taken && release.Cause != Replaced && p.allocations.free(release.Addr) {
 				freed[release.Addr] = FreedAddress{previous.Service.Key, p.world.Now}
 			}
 		}
@@ -58,9 +58,7 @@ func (p *pass) delayReuse() {
 		}
 		p.allocations.block(addr, ReuseDelayed)
 		p.freedBy[f.Service] = append(p.freedBy[f.Service], addr)
-		if p.plan.Next.IsZero() || end.Before(p.plan.Next) {
-			p.plan.Next = end
-		}
+		p.decideAgain(end)
 	}
 	for _, addrs := range p.freedBy {
 		slices.SortFunc(addrs, netip.Addr.Compare)

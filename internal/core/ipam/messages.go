@@ -24,6 +24,8 @@ func (a *Assignment) Outcome() Outcome {
 	switch {
 	case a.RequestError != nil:
 		return Outcome{false, ReasonRequestInvalid, a.RequestError.Error() + a.keptText()}
+	case len(a.Missing) == 0 && !a.KeptUntil.IsZero():
+		return Outcome{true, ReasonPoolMissing, addressesText(a.Addresses) + a.graceText()}
 	case len(a.Missing) == 0:
 		return Outcome{true, ReasonAssigned, addressesText(a.Addresses)}
 	}
@@ -58,10 +60,22 @@ func (a *Assignment) hasOneOfTwo() bool {
 
 // keptText says what a Service has while it waits for what it should have.
 func (a *Assignment) keptText() string {
-	if len(a.Addresses) == 0 {
+	text := ""
+	if len(a.Addresses) > 0 {
+		text = "; until then it keeps " + addressesText(a.Addresses) + a.graceText()
+	}
+	if len(a.Foreign) > 0 {
+		text += "; until then its status keeps " + strings.Join(lb.Strings(a.Foreign), ", ") + ", which Daymark did not give"
+	}
+	return text
+}
+
+// graceText says how long a Service keeps an address of a pool that does not exist.
+func (a *Assignment) graceText() string {
+	if a.KeptUntil.IsZero() {
 		return ""
 	}
-	return "; until then it keeps " + addressesText(a.Addresses)
+	return ": it is kept until " + a.KeptUntil.UTC().Format(time.RFC3339) + ", in case the pool comes back"
 }
 
 func addressesText(addresses []Address) string {

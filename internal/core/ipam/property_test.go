@@ -82,7 +82,7 @@ func (h *history) edit() {
 		i := h.pick(len(h.services))
 		changed := h.newService()
 		before := h.services[i]
-		changed.Key, changed.UID, changed.Created, changed.Ingress, changed.Pools = before.Key, before.UID, before.Created, before.Ingress, before.Pools
+		changed.Key, changed.UID, changed.Created, changed.Ingress, changed.Provenance = before.Key, before.UID, before.Created, before.Ingress, before.Provenance
 		h.services[i] = changed
 	case kind == 6:
 		s := *h.services[h.pick(len(h.services))]
@@ -215,13 +215,7 @@ func indices(n int) []int {
 func (h *history) write(a *Assignment) {
 	i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == a.Service.Key })
 	s := *h.services[i]
-	s.Ingress, s.Pools = nil, nil
-	for _, has := range a.Addresses {
-		s.Ingress = append(s.Ingress, has.Addr)
-		if !slices.Contains(s.Pools, has.Pool.Name) {
-			s.Pools = append(s.Pools, has.Pool.Name)
-		}
-	}
+	show(&s, a)
 	before := h.services[i]
 	h.services[i] = &s
 	h.checkShown(&s, before)
@@ -277,7 +271,7 @@ func (h *history) checkStickiness(world World, plan Plan) {
 		seen := map[lb.Family]bool{}
 		for _, addr := range heldFirst(world.Memory, s) {
 			family := lb.FamilyOf(addr)
-			from := world.Pools.SourceOf(s, addr)
+			from := world.Pools.SourceOf(s.Provenance.PoolOf(addr), addr)
 			if from == nil || seen[family] || !s.Wants(family) {
 				continue
 			}
@@ -285,7 +279,7 @@ func (h *history) checkStickiness(world World, plan Plan) {
 				seen[family] = true // it may be the one to go, or not
 				continue
 			}
-			if !slices.Contains(s.Pools, from.Name) && !from.ServesNamespace(s.Key.Namespace, nil) {
+			if gave := s.Provenance.PoolOf(addr); gave != "" && gave != from.Name && !from.ServesNamespace(s.Key.Namespace, nil) {
 				continue
 			}
 			seen[family] = true

@@ -66,6 +66,12 @@ var (
 		Meaning: "The pool that contains the requested address does not give it to this Service.",
 		Remedy:  "Request another address, or change the pool.",
 	}
+	// ReasonPoolMissing is the reason when a pool that gave an address does not exist any more.
+	ReasonPoolMissing = reason.Reason{
+		Name:    v1beta1.ReasonPoolMissing,
+		Meaning: "The pool of an address does not exist any more. The Service keeps the address until the time in the message.",
+		Remedy:  "Create the pool again, or another one that contains the address.",
+	}
 	// ReasonRequestInvalid is the reason when the request cannot be read or contradicts itself.
 	ReasonRequestInvalid = reason.Reason{
 		Name:    "RequestInvalid",
@@ -82,7 +88,7 @@ func Conditions() []reason.Condition {
 		Meaning: "The Service has the addresses that it should have, or at least one where it only prefers more.",
 		Reasons: []reason.Reason{
 			ReasonAssigned, ReasonOneFamily, ReasonNoPool, ReasonPoolExhausted, ReasonOverQuota, ReasonNotInPool, ReasonTaken,
-			ReasonReserved, ReasonReuseDelayed, ReasonPoolNotEligible, ReasonRequestInvalid,
+			ReasonReserved, ReasonReuseDelayed, ReasonPoolNotEligible, ReasonPoolMissing, ReasonRequestInvalid,
 		},
 	}}
 }

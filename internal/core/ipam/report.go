@@ -29,21 +29,19 @@ func (p *pass) report(others []*lb.Service) {
 	p.reportReservations()
 }
 
-// cleanup returns the addresses of our pools that a Service still shows though Daymark does not serve it any more. Only a
-// Service with the annotation daymark.io/pool was ever served; another may show whatever address it likes. When a pool that
-// the annotation names does not exist any more, nobody can tell which addresses came from it, so all are removed.
+// cleanup returns what to remove from a Service that Daymark does not serve any more; false if it never served it, as far as can be
+// proved.
 func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
-	if len(s.Pools) == 0 {
+	if !p.world.Classes.Gave(s) {
 		return Cleanup{}, false
 	}
-	gone := slices.ContainsFunc(s.Pools, func(name string) bool { return p.world.Pools.Named(name) == nil })
 	c := Cleanup{Service: s}
 	for _, addr := range s.Ingress {
-		if gone || p.world.Pools.SourceOf(s, addr) != nil {
+		if s.Provenance.PoolOf(addr) != "" && !(s.LoadBalancer && s.HandedOver()) {
 			c.Addresses = append(c.Addresses, addr)
 		}
 	}
-	return c, len(c.Addresses) > 0
+	return c, true
 }
 
 // reportNodes fills in which addresses of the pools are nodes' own.

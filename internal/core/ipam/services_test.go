@@ -295,19 +295,23 @@ func TestCompute_Stickiness(t *testing.T) {
 			s.pass().has("old", "192.0.2.3")
 			s.has("young", "192.0.2.0")
 		}},
-		{"an address of no pool is replaced", func(s *fixture) {
+		{"an address of no pool stays until there is one in its place", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
+			s.pools["blue"].Drain = true
 			s.service("a", shows("203.0.113.9"))
-			if s.compute(); len(s.plan.Assignments[0].Released) != 1 || !strings.Contains(s.plan.Assignments[0].Released[0].String(), "no pool contains it") {
+			s.pass().has("a", "203.0.113.9")
+			s.says("a", ReasonNoPool, "its status keeps 203.0.113.9, which Daymark did not give")
+			s.pools["blue"].Drain = false
+			if s.compute(); len(s.plan.Assignments[0].Released) != 1 || !strings.Contains(s.plan.Assignments[0].Released[0].String(), "Daymark did not give it") {
 				t.Errorf("releases %v", s.plan.Assignments[0].Released)
 			}
 			s.pass().has("a", "192.0.2.0")
 		}},
-		{"an address that somebody wrote from a pool that does not serve the Service is replaced", func(s *fixture) {
+		{"an address that somebody wrote is adopted, whatever its pool gives today", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.pool("theirs", "198.51.100.0/28", func(p *lb.Pool) { p.Namespaces = []string{"red"} })
 			s.service("a", shows("198.51.100.3"))
-			s.pass().has("a", "192.0.2.0")
+			s.pass().has("a", "198.51.100.3")
 		}},
 		{"a pool under another name keeps the addresses where they are", func(s *fixture) {
 			pool := s.pool("blue", "192.0.2.0/28")

@@ -67,11 +67,11 @@ func TestCompute_StatusEditedByHand(t *testing.T) {
 	}
 }
 
-// writes edits the addresses in a status, as somebody with kubectl does, and leaves the annotation.
+// writes edits the addresses in a status, as somebody with kubectl does, and leaves the conditions.
 func writes(addresses ...string) func(*lb.Service) {
 	return func(s *lb.Service) {
-		pools := s.Pools
+		provenance := s.Provenance
 		shows(addresses...)(s)
-		s.Pools = pools
+		s.Provenance = provenance
 	}
 }

@@ -137,7 +137,7 @@ func TestCompute_Transitions(t *testing.T) {
 			s.service("a")
 			s.pass()
 			s.edit("a", writes("203.0.113.1"), func(service *lb.Service) { service.Class = "example.com/other" })
-			if s.compute(); len(s.plan.Cleanups) != 0 {
+			if s.compute(); len(s.plan.Cleanups) != 1 || len(s.plan.Cleanups[0].Addresses) != 0 {
 				s.t.Errorf("cleanups: %v", s.plan.Cleanups)
 			}
 		}},

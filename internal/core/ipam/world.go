@@ -14,6 +14,8 @@ type World struct {
 	Now time.Time
 	// Classes says which Services Daymark serves.
 	Classes lb.Classes
+	// PoolGrace is how long a Service keeps an address whose pool does not exist any more.
+	PoolGrace time.Duration
 	// Services of any type and class. Of those that Daymark does not serve, only the addresses in their status count.
 	Services []*lb.Service
 	Pools    *lb.Pools
@@ -31,8 +33,7 @@ type World struct {
 type Plan struct {
 	// Assignments of all Services that Daymark serves, the oldest first.
 	Assignments []Assignment
-	// Cleanups are the Services that Daymark does not serve any more and whose status still shows addresses of its pools, in
-	// order of key.
+	// Cleanups are the Services that Daymark does not serve any more and whose provenance says that it did, in order of key.
 	Cleanups []Cleanup
 	// Pools in order of name.
 	Pools []*PoolUse
@@ -40,7 +41,7 @@ type Plan struct {
 	Reservations []ReservationUse
 	// Memory for the next pass.
 	Memory Memory
-	// Next is when the first reuse delay ends, so that the next pass may give the address; zero when there is none.
+	// Next is when the first reuse delay or grace time of a pool ends, so that the next pass decides anew; zero when there is none.
 	Next time.Time
 }
 
@@ -55,6 +56,11 @@ type Assignment struct {
 	Missing []Missing
 	// Released addresses are shown in the Service's status and not kept.
 	Released []Release
+	// Foreign addresses are shown in the Service's status and were given by somebody else. They stay there.
+	Foreign []netip.Addr
+	// MissingSince and KeptUntil are when a pool of Addresses was first seen not to exist, and until when they are kept all the
+	// same; zero when all pools exist.
+	MissingSince, KeptUntil time.Time
 
 	// replacing: some of Addresses are kept only until what the Service requests in their place is available.
 	replacing bool
@@ -80,10 +86,11 @@ type Release struct {
 	Foreign bool
 }
 
-// Cleanup is a Service that Daymark does not serve any more and whose status still shows addresses of its pools.
+// Cleanup is a Service that Daymark does not serve any more and whose provenance says that it did.
 type Cleanup struct {
 	Service *lb.Service
-	// Addresses to remove from its status.
+	// Addresses to remove from its status: those that Daymark gave, unless another provider is to serve the Service. That
+	// one may keep the address, or write its own.
 	Addresses []netip.Addr
 }
 

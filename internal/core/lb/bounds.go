@@ -47,13 +47,26 @@ var requestAnnotations = []string{
 	v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs,
 	v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool,
 	v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP,
+	v1beta1.AnnotationProvider, v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool,
 }
 
-// RequestAnnotations returns the annotations by which a Service requests something, each within its bound: an Oversized value
+// resultAnnotations are the annotations that the controller writes, or did in an earlier version.
+var resultAnnotations = []string{v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool}
+
+// RequestAnnotations returns the annotations that are read of a Service that requests something, each within its bound: an Oversized value
 // takes the place of a longer one. It returns nil when there is none.
 func RequestAnnotations(annotations map[string]string) map[string]string {
+	return bounded(annotations, requestAnnotations)
+}
+
+// ResultAnnotations is RequestAnnotations for those that the controller writes.
+func ResultAnnotations(annotations map[string]string) map[string]string {
+	return bounded(annotations, resultAnnotations)
+}
+
+func bounded(annotations map[string]string, keys []string) map[string]string {
 	var kept map[string]string
-	for _, key := range requestAnnotations {
+	for _, key := range keys {
 		if value, present := annotations[key]; present {
 			if kept == nil {
 				kept = map[string]string{}

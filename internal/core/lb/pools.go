@@ -13,6 +13,8 @@ type Pools struct {
 	// byAge are the pools, the older first. owners and shares refer to them by their places in this list.
 	byAge  []*Pool
 	byName map[string]*Pool
+	// gone are pools that existed once, by name.
+	gone   map[string]*Pool
 	owners *RangeOwners
 	shares [][]Range
 }
@@ -32,6 +34,16 @@ func NewPools(pools []*Pool) *Pools {
 
 // Named returns the pool of a name; nil when there is none.
 func (p *Pools) Named(name string) *Pool { return p.byName[name] }
+
+// WithGone returns the pools with others that existed once, by name. They count for nothing but Gone. The map belongs to the result.
+func (p *Pools) WithGone(gone map[string]*Pool) *Pools {
+	with := *p
+	with.gone = gone
+	return &with
+}
+
+// Gone returns a pool of a name as it was before it was deleted; nil when that is not known.
+func (p *Pools) Gone(name string) *Pool { return p.gone[name] }
 
 // ByAge returns the pools, the older first. Do not change the list.
 func (p *Pools) ByAge() []*Pool { return p.byAge }
@@ -58,26 +70,21 @@ func (p *Pools) Containing(addr netip.Addr) *Pool {
 	return nil
 }
 
-// SourceOf returns the pool that an address of a Service comes from; nil when there is none. It is the pool that the Service
-// names as its source, if that contains the address or cannot be read at the moment: a Service keeps what such a pool gave.
-// Else it is the pool that the address belongs to.
-func (p *Pools) SourceOf(s *Service, addr netip.Addr) *Pool {
-	var unreadable *Pool
-	for _, name := range s.Pools {
-		pool := p.byName[name]
-		switch {
-		case pool == nil:
-		case pool.Contains(addr):
-			return pool
-		case pool.Err != nil && unreadable == nil:
-			unreadable = pool
-		}
+// SourceOf returns the pool that an address comes from; nil when there is none. It is the pool that gave it by the provenance of
+// its Service (empty if none did), if that contains the address or cannot be read at the moment: a Service keeps what such a
+// pool gave. Else it is the pool that the address belongs to.
+func (p *Pools) SourceOf(gave string, addr netip.Addr) *Pool {
+	if pool := p.byName[gave]; pool != nil && (pool.Err != nil || pool.Contains(addr)) {
+		return pool
 	}
-	return cmp.Or(unreadable, p.Containing(addr))
+	return p.Containing(addr)
 }
 
-// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an
-// older pool.
+// Missing reports whether there is no pool of the name of one that gave an address.
+func (p *Pools) Missing(gave string) bool { return gave != "" && p.byName[gave] == nil }
+
+// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an older
+// pool.
 func (p *Pools) Shares() [][]Range { return p.shares }
 
 // Overlaps returns the pairs of pools that both contain an address, the pool that it belongs to first.

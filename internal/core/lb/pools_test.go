@@ -31,22 +31,22 @@ func TestPools_SourceOf(t *testing.T) {
 	})
 	for _, test := range []struct {
 		name, addr string
-		source     []string
+		source     string
 		want       string
 	}{
-		{"an address belongs to the pool that contains it", "192.0.2.1", nil, "old"},
-		{"of two that contain it, to the older", "192.0.2.8", nil, "old"},
-		{"the one that gave it comes first all the same", "192.0.2.8", []string{"young"}, "young"},
-		{"what the older excludes is the younger's", "192.0.2.9", nil, "young"},
-		{"a source that does not contain it any more does not count", "192.0.2.1", []string{"young"}, "old"},
-		{"a source that is gone does not count", "192.0.2.1", []string{"gone"}, "old"},
-		{"a source that cannot be read keeps what it gave", "192.0.2.240", []string{"broken"}, "broken"},
-		{"one that cannot be read and is not the source has nothing", "192.0.2.240", []string{"old"}, ""},
-		{"an address of no pool is of none", "203.0.113.1", []string{"old"}, ""},
+		{"an address belongs to the pool that contains it", "192.0.2.1", "", "old"},
+		{"of two that contain it, to the older", "192.0.2.8", "", "old"},
+		{"the one that gave it comes first all the same", "192.0.2.8", "young", "young"},
+		{"what the older excludes is the younger's", "192.0.2.9", "", "young"},
+		{"a source that does not contain it any more does not count", "192.0.2.1", "young", "old"},
+		{"a source that is gone does not count", "192.0.2.1", "gone", "old"},
+		{"a source that cannot be read keeps what it gave", "192.0.2.240", "broken", "broken"},
+		{"one that cannot be read and is not the source has nothing", "192.0.2.240", "old", ""},
+		{"an address of no pool is of none", "203.0.113.1", "old", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if pool := pools.SourceOf(&Service{Pools: test.source}, netip.MustParseAddr(test.addr)); pool != nil {
+			if pool := pools.SourceOf(test.source, netip.MustParseAddr(test.addr)); pool != nil {
 				got = pool.Name
 			}
 			if got != test.want {

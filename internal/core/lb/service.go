@@ -2,7 +2,6 @@ package lb
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -45,6 +45,8 @@ type Service struct {
 	LoadBalancer bool
 	// Class is spec.loadBalancerClass; empty when there is none.
 	Class string
+	// Provider that the Service is to be served by; empty when it does not say.
+	Provider string
 	// Families in the order of spec.ipFamilies.
 	Families []Family
 	Policy   FamilyPolicy
@@ -69,8 +71,10 @@ type Service struct {
 
 	// Ingress are the addresses in status.loadBalancer, in their order.
 	Ingress []netip.Addr
-	// Pools are the pools that the addresses in Ingress come from, as the annotation daymark.io/pool says.
-	Pools []string
+	// Provenance says which of them Daymark gave. The others are foreign.
+	Provenance Provenance
+	// Managed: a controller of Daymark has written its conditions into the status.
+	Managed bool
 }
 
 // ParseService parses a Service. RequestError says what is wrong with its request; the API server has checked everything
@@ -86,8 +90,9 @@ func ParseService(from *corev1.Service) *Service {
 		Selector:            from.Spec.Selector,
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
-		Pools:               splitList(from.Annotations[v1beta1.AnnotationPool]),
+		Provider:            Provider(from),
 	}
+	s.ReadConditions(from.Status.Conditions)
 	if from.Spec.LoadBalancerClass != nil {
 		s.Class = *from.Spec.LoadBalancerClass
 	}
@@ -98,7 +103,7 @@ func ParseService(from *corev1.Service) *Service {
 	}
 	shown := from.Status.LoadBalancer.Ingress
 	for _, ingress := range shown[:min(len(shown), maxIngress)] {
-		// Daymark did not write an address that cannot be parsed.
+		// Daymark did not write an address that cannot be parsed, nor a name.
 		if addr, err := ParseAddr(ingress.IP); err == nil {
 			s.Ingress = append(s.Ingress, addr)
 		}
@@ -122,6 +127,12 @@ func (s *Service) parseRequest(from *corev1.Service) {
 	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError != nil {
 		s.Requested = nil
 	}
+}
+
+// ReadConditions sets what the conditions in a Service's status say.
+func (s *Service) ReadConditions(conditions []metav1.Condition) {
+	s.Provenance = ParseProvenance(conditions)
+	s.Managed = conditionOf(conditions, v1beta1.ConditionAddressAssigned) != nil
 }
 
 // Wants reports whether the Service has a family in spec.ipFamilies.
@@ -228,25 +239,4 @@ func splitList(text string) []string {
 		}
 	}
 	return items
-}
-
-// Classes says which Services Daymark serves.
-type Classes struct {
-	// Name is the class that Daymark serves.
-	Name string
-	// Classless: Daymark serves Services without a class, too.
-	Classless bool
-}
-
-// Ours reports whether a Service is of type LoadBalancer and of a class that Daymark serves.
-func (c Classes) Ours(s *Service) bool {
-	return s.LoadBalancer && (s.Class == c.Name || s.Class == "" && c.Classless)
-}
-
-// Validate returns what is wrong with the name of the class; nil when nothing is.
-func (c Classes) Validate() error {
-	if c.Name == "" {
-		return errors.New("--load-balancer-class must not be empty")
-	}
-	return nil
 }

@@ -111,12 +111,32 @@ var AddressWithdrawn = reason.Reason{
 	Remedy: "Look at the condition daymark.io/AddressAssigned.",
 }
 
+// Reasons of the condition Provenance of a Service. Its message is for programs: the class of Services that the installation serves,
+// and each address that it gave, with the pool.
+var (
+	Allocated = reason.Reason{
+		Name: "Allocated", Meaning: "Daymark gave the addresses in the message, from the pools that it names.",
+	}
+	NotAllocated = reason.Reason{
+		Name: "NotAllocated", Meaning: "Daymark has given the Service no address.",
+		Remedy: "Look at the condition daymark.io/AddressAssigned.",
+	}
+	PoolMissing = reason.Reason{
+		Name: v1beta1.ReasonPoolMissing, Meaning: "A pool in the message does not exist any more, since the time of the last transition.",
+		Remedy: "Look at the condition daymark.io/AddressAssigned.",
+	}
+)
+
 // Conditions are all conditions that Daymark writes, with their reasons.
 func Conditions() []reason.Condition {
 	ready := func(kind, meaning string, reasons ...reason.Reason) reason.Condition {
 		return reason.Condition{Kind: kind, Type: v1beta1.ConditionReady, Meaning: meaning, Reasons: reasons}
 	}
 	return slices.Concat(ipam.Conditions(), announce.Conditions(), []reason.Condition{
+		{
+			Kind: "Service", Type: v1beta1.ConditionProvenance, Meaning: "Daymark gave addresses in the status; the message says which, and from which pools.",
+			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing},
+		},
 		ready("IPAddressPool", "The pool is valid and contains no addresses of nodes.", Valid, Invalid, NodeAddress),
 		{
 			Kind: "IPAddressPool", Type: v1beta1.ConditionExhausted, Meaning: "The pool has no address left of a family.",

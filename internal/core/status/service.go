@@ -19,10 +19,13 @@ import (
 
 // Service is everything of a Service that the controller writes. Do not change the lists of one: others may share them.
 type Service struct {
+	// Ingress entries, those that somebody else wrote included.
 	Ingress []corev1.LoadBalancerIngress
-	// Pools is the value of the annotation daymark.io/pool; HasPools tells an empty value from no annotation.
-	Pools    string
-	HasPools bool
+	// LastAddresses is the value of the annotation daymark.io/last-addresses; HasLast tells an empty value from no annotation.
+	LastAddresses string
+	HasLast       bool
+	// HasPool: the Service has the annotation daymark.io/pool, which earlier versions wrote.
+	HasPool bool
 	// Conditions of Daymark's own.
 	Conditions []metav1.Condition
 }
@@ -30,7 +33,8 @@ type Service struct {
 // ParseService reads what is written in a Service.
 func ParseService(from *corev1.Service) Service {
 	s := Service{Ingress: from.Status.LoadBalancer.Ingress}
-	s.Pools, s.HasPools = from.Annotations[v1beta1.AnnotationPool]
+	s.LastAddresses, s.HasLast = from.Annotations[v1beta1.AnnotationLastAddresses]
+	_, s.HasPool = from.Annotations[v1beta1.AnnotationPool]
 	for _, condition := range from.Status.Conditions {
 		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
 			s.Conditions = append(s.Conditions, condition)
@@ -42,18 +46,20 @@ func ParseService(from *corev1.Service) Service {
 // Identical reports whether two share their lists. What is as it should be shares those of what was given, so that most
 // Services cost nothing in most passes; what does not may be equal all the same.
 func (s *Service) Identical(other *Service) bool {
-	return s.Pools == other.Pools && s.HasPools == other.HasPools &&
+	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
 		sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
 }
 
 // Equal reports whether two say the same.
 func (s *Service) Equal(other *Service) bool {
-	return s.Identical(other) || s.SameAddresses(other) && equality.Semantic.DeepEqual(s.Conditions, other.Conditions)
+	return s.Identical(other) || s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
+		equality.Semantic.DeepEqual(s.Ingress, other.Ingress) && equality.Semantic.DeepEqual(s.Conditions, other.Conditions)
 }
 
 // SameAddresses reports whether two have the same addresses, of the same pools.
 func (s *Service) SameAddresses(other *Service) bool {
-	return s.Pools == other.Pools && s.HasPools == other.HasPools &&
+	a, b := lb.ParseProvenance(s.Conditions), lb.ParseProvenance(other.Conditions)
+	return slices.Equal(a.Allocations, b.Allocations) &&
 		(sameList(s.Ingress, other.Ingress) || equality.Semantic.DeepEqual(s.Ingress, other.Ingress))
 }
 
@@ -61,9 +67,6 @@ func (s *Service) SameAddresses(other *Service) bool {
 func sameList[E any](a, b []E) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
-
-// Marked reports whether Daymark wrote into the Service and has not cleaned up since.
-func (s *Service) Marked() bool { return s.HasPools || len(s.Conditions) > 0 }
 
 // Observed is a Service as it stands in the API server, as far as the controller knows.
 type Observed struct {
@@ -74,14 +77,23 @@ type Observed struct {
 	Uncertain bool
 }
 
-// Desired is what a Service of ours should have by its assignment.
-func (o *Observed) Desired(a *ipam.Assignment, explainer *announce.Explainer, now time.Time) Service {
+// Desired is what a Service of ours should have by its assignment. The class is the one that this installation serves.
+func (o *Observed) Desired(a *ipam.Assignment, class string, explainer *announce.Explainer, now time.Time) Service {
 	has := &o.Written
-	want := Service{Ingress: ingress(has.Ingress, a.Addresses), Pools: poolNames(a.Addresses), Conditions: has.Conditions}
-	want.HasPools = want.Pools != ""
+	want := *has
+	want.Ingress = ingress(has.Ingress, a)
 	want.set(assigned(a), now)
+	changed := o.Uncertain || !sameList(want.Ingress, has.Ingress)
+	if o.Uncertain || !sameProvenance(&o.Provenance, class, a) {
+		want.setProvenance(class, a, now)
+		changed = true
+	}
+	// Annotations are written together with the addresses only, so that a tool that puts back others is not fought.
+	if len(a.Addresses) > 0 && (changed || !has.HasLast) {
+		want.LastAddresses, want.HasLast, want.HasPool = lastAddresses(a.Addresses), true, false
+	}
 	service := o.Service
-	if o.Uncertain || want.Pools != has.Pools || !sameList(want.Ingress, has.Ingress) {
+	if changed {
 		service = want.In(o.Service)
 	}
 	want.set(Announced(explainer.Explain(service)), now)
@@ -89,31 +101,62 @@ func (o *Observed) Desired(a *ipam.Assignment, explainer *announce.Explainer, no
 }
 
 // CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, and none of the
-// addresses that were ours.
-func (o *Observed) CleanedUp(cleanups []ipam.Cleanup) Service {
-	i := slices.IndexFunc(cleanups, func(c ipam.Cleanup) bool { return c.Service == o.Service })
-	if i < 0 {
+// addresses that are to be removed.
+func (o *Observed) CleanedUp(cleanup *ipam.Cleanup) Service {
+	if len(cleanup.Addresses) == 0 {
 		return Service{Ingress: o.Written.Ingress}
 	}
 	return Service{Ingress: slices.DeleteFunc(slices.Clone(o.Written.Ingress), func(entry corev1.LoadBalancerIngress) bool {
 		addr, err := lb.ParseAddr(entry.IP)
-		return err == nil && slices.Contains(cleanups[i].Addresses, addr)
+		return err == nil && slices.Contains(cleanup.Addresses, addr)
 	})}
 }
 
 // In is a Service as it reads after s is written into it.
 func (s *Service) In(service *lb.Service) *lb.Service {
 	changed := *service
-	changed.Ingress, changed.Pools = nil, nil
+	changed.Ingress = nil
 	for _, entry := range s.Ingress {
 		if addr, err := lb.ParseAddr(entry.IP); err == nil {
 			changed.Ingress = append(changed.Ingress, addr)
 		}
 	}
-	if s.HasPools {
-		changed.Pools = strings.Split(s.Pools, ",")
-	}
+	changed.ReadConditions(s.Conditions)
 	return &changed
+}
+
+// sameProvenance reports whether a provenance is that of an assignment.
+func sameProvenance(has *lb.Provenance, class string, a *ipam.Assignment) bool {
+	return has.Class == class && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
+		slices.EqualFunc(has.Allocations, a.Addresses, func(x lb.Allocation, y ipam.Address) bool {
+			return x.Addr == y.Addr && x.Pool == y.Pool.Name
+		})
+}
+
+// setProvenance puts the condition Provenance into the list.
+func (s *Service) setProvenance(class string, a *ipam.Assignment, now time.Time) {
+	provenance := lb.Provenance{Class: class}
+	for _, has := range a.Addresses {
+		provenance.Allocations = append(provenance.Allocations, lb.Allocation{Addr: has.Addr, Pool: has.Pool.Name})
+	}
+	c := Condition{Type: v1beta1.ConditionProvenance, True: true, Reason: Allocated, Message: provenance.Message()}
+	switch {
+	case len(a.Addresses) == 0:
+		c.True, c.Reason = false, NotAllocated
+	case !a.MissingSince.IsZero():
+		c.True, c.Reason = false, PoolMissing
+		now = a.MissingSince
+	}
+	s.set(c, now)
+}
+
+// lastAddresses are addresses as the annotation has them.
+func lastAddresses(addresses []ipam.Address) string {
+	texts := make([]string, len(addresses))
+	for i, a := range addresses {
+		texts[i] = a.Addr.String()
+	}
+	return strings.Join(texts, ",")
 }
 
 // set puts a condition into the list, which stays the same list if it has the condition already. The time of the last
@@ -136,36 +179,47 @@ func Announced(e announce.Explanation) Condition {
 	return Condition{Type: v1beta1.ConditionAnnounced, True: e.Announced, Reason: reason.Reason{Name: e.Reason}, Message: e.Message}
 }
 
-// poolNames are the names of the pools of addresses, each once, in order, as the annotation has them.
-func poolNames(addresses []ipam.Address) string {
-	if len(addresses) == 1 {
-		return addresses[0].Pool.Name
-	}
-	names := make([]string, len(addresses))
-	for i, a := range addresses {
-		names[i] = a.Pool.Name
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ",")
-}
-
-// ingress is a list of addresses in the form of a Service's status. It returns the list before if that is equal.
-func ingress(before []corev1.LoadBalancerIngress, addresses []ipam.Address) []corev1.LoadBalancerIngress {
-	same := len(before) == len(addresses)
-	for i := 0; same && i < len(addresses); i++ {
-		b := &before[i]
-		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == corev1.LoadBalancerIPModeVIP &&
-			b.IP == addresses[i].Addr.String()
-	}
-	if same {
+// ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody else wrote
+// and that stay. It returns the list before if that is equal.
+func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.LoadBalancerIngress {
+	if isIngress(before, a.Addresses) {
 		return before
 	}
 	mode := corev1.LoadBalancerIPModeVIP
-	list := make([]corev1.LoadBalancerIngress, len(addresses))
-	for i, a := range addresses {
-		list[i] = corev1.LoadBalancerIngress{IP: a.Addr.String(), IPMode: &mode}
+	list := make([]corev1.LoadBalancerIngress, len(a.Addresses))
+	for i, has := range a.Addresses {
+		list[i] = corev1.LoadBalancerIngress{IP: has.Addr.String(), IPMode: &mode}
+	}
+	for i := range before {
+		if staysForeign(&before[i], a) {
+			list = slices.Insert(list, min(i, len(list)), before[i])
+		}
+	}
+	if equality.Semantic.DeepEqual(before, list) {
+		return before
 	}
 	return list
+}
+
+// isIngress reports whether a list shows some addresses and nothing else.
+func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address) bool {
+	same := len(list) == len(addresses)
+	for i := 0; same && i < len(addresses); i++ {
+		b := &list[i]
+		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == corev1.LoadBalancerIPModeVIP &&
+			b.IP == addresses[i].Addr.String()
+	}
+	return same
+}
+
+// staysForeign reports whether an entry that somebody else wrote stays. A name, or what is no address, stands for all addresses of
+// the Service: it stays as long as that has none of ours.
+func staysForeign(entry *corev1.LoadBalancerIngress, a *ipam.Assignment) bool {
+	addr, err := lb.ParseAddr(entry.IP)
+	if err != nil {
+		return len(a.Addresses) == 0
+	}
+	return slices.Contains(a.Foreign, addr)
 }
 
 // Event is what an Event says about a Service.
@@ -179,11 +233,14 @@ type Event struct {
 func Events(before, after *Service, released []ipam.Release) []Event {
 	var events []Event
 	for _, c := range after.Conditions {
+		if c.Type == v1beta1.ConditionProvenance {
+			continue // it is for programs
+		}
 		if has := meta.FindStatusCondition(before.Conditions, c.Type); has != nil && has.Reason == c.Reason {
 			continue
 		}
 		kind := corev1.EventTypeNormal
-		if c.Status != metav1.ConditionTrue || c.Reason == announce.ReasonAddressConflict.Name {
+		if c.Status != metav1.ConditionTrue || c.Reason == announce.ReasonAddressConflict.Name || c.Reason == v1beta1.ReasonPoolMissing {
 			kind = corev1.EventTypeWarning
 		}
 		events = append(events, Event{kind, c.Reason, c.Message})
