@@ -82,19 +82,28 @@ func compare(ctx context.Context, c client.Client, service *corev1.Service) stri
 	return difference(service, objects)
 }
 
-// difference explains a Service as the controller would, and says so if its condition says something else; empty if it says the
-// same. A Service that the controller has not written to may be of another class: there is nothing to compare.
+// difference explains a Service as the controller would, and says so if its condition says something else. If no node announces
+// the Service, it says for each node why, which the condition does not. A Service that the controller has not written to may be
+// of another class: there is nothing to compare.
 func difference(service *corev1.Service, objects *cluster.Objects) string {
 	if meta.FindStatusCondition(service.Status.Conditions, v1beta1.ConditionAnnounced) == nil {
 		return ""
 	}
 	world := objects.ReportedWorld(lb.Classes{}, announce.Options{})
-	now := status.Announced(announce.NewExplainer(&world).Explain(lb.ParseService(service)))
+	explanation := announce.NewExplainer(&world).Explain(lb.ParseService(service))
+	nodes := ""
+	if explanation.Nodes != "" {
+		nodes = "what stands against each node: " + explanation.Nodes
+	}
+	now := status.Announced(explanation)
 	if now.In(service.Status.Conditions, true) {
-		return ""
+		return nodes
+	}
+	if nodes != "" {
+		nodes = "\n  " + nodes
 	}
 	written := now.At(time.Time{})
-	return fmt.Sprintf("by the objects as they are now, and the default flags of the programs: %s, %s: %s", written.Status, written.Reason, written.Message)
+	return fmt.Sprintf("by the objects as they are now, and the default flags of the programs: %s, %s: %s", written.Status, written.Reason, written.Message) + nodes
 }
 
 func (s *snapshot) condition(found *metav1.Condition) string {

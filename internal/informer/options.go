@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"slices"
 	"strings"
 	"unique"
 
@@ -175,4 +176,24 @@ func Unchanged(before, after client.Object) bool {
 	past := *node
 	past.ResourceVersion = now.ResourceVersion
 	return equality.Semantic.DeepEqual(&past, now)
+}
+
+// OnlyTextChanged reports whether two versions of a Service differ in nothing but the conditions AddressAssigned and Announced,
+// which are for people: nothing is decided by them.
+func OnlyTextChanged(before, after client.Object) bool {
+	past, ok := before.(*corev1.Service)
+	now, also := after.(*corev1.Service)
+	if !ok || !also {
+		return false
+	}
+	from, to := *past, *now
+	from.ResourceVersion = to.ResourceVersion
+	from.Status.Conditions, to.Status.Conditions = withoutTexts(from.Status.Conditions), withoutTexts(to.Status.Conditions)
+	return equality.Semantic.DeepEqual(&from, &to)
+}
+
+func withoutTexts(conditions []metav1.Condition) []metav1.Condition {
+	return slices.DeleteFunc(slices.Clone(conditions), func(c metav1.Condition) bool {
+		return c.Type == v1beta1.ConditionAddressAssigned || c.Type == v1beta1.ConditionAnnounced
+	})
 }

@@ -203,3 +203,35 @@ func node() *corev1.Node {
 	}
 	return n
 }
+
+func TestOnlyTextChanged(t *testing.T) {
+	condition := func(kind, message string) func(*corev1.Service) {
+		return func(s *corev1.Service) {
+			s.Status.Conditions = []metav1.Condition{{Type: kind, Message: message}}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*corev1.Service)
+		want   bool
+	}{
+		{"a text for people", condition("daymark.io/Announced", "by BGP"), true},
+		{"where an address came from", condition("daymark.io/Provenance", "192.0.2.1=blue"), false},
+		{"an address", func(s *corev1.Service) {
+			condition("daymark.io/Announced", "by BGP")(s)
+			s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.77"}}
+		}, false},
+		{"a label", func(s *corev1.Service) { s.Labels = map[string]string{"a": "b"} }, false},
+		{"a port", func(s *corev1.Service) { s.Spec.Ports = nil }, false},
+		{"that it is being deleted", func(s *corev1.Service) { now := metav1.Now(); s.DeletionTimestamp = &now }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before, after := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
+			after.ResourceVersion = "9"
+			test.change(after)
+			if got := OnlyTextChanged(before, after); got != test.want {
+				t.Errorf("it is %v", got)
+			}
+		})
+	}
+}

@@ -24,6 +24,10 @@ const costFactor = 16
 // MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
 const MaxInterval = 500 * time.Millisecond
 
+// textInterval is the longest time until a pass sees a change of nothing but a Service's conditions. Nothing is decided by
+// those; when thousands are written, one after the other, a new Service must not wait among their wakes.
+const textInterval = time.Second
+
 type queue = workqueue.TypedRateLimitingInterface[Wake]
 
 // pacer puts wakes into the queue of one loop, as a token bucket does. It has a timer of its own and does not use the queue's
@@ -39,6 +43,8 @@ type pacer struct {
 	due time.Time
 	// earned is when the passes so far would have run if there were an interval between each two.
 	earned time.Time
+	// later: a wake follows within textInterval.
+	later bool
 }
 
 // wake makes a pass begin after now, and not sooner than the interval allows.
@@ -65,6 +71,22 @@ func (p *pacer) wake(q queue) {
 		p.earned = p.due
 	}
 	p.earned = p.earned.Add(interval)
+}
+
+// wakeLater makes a pass begin within textInterval. It takes nothing from the interval of other wakes.
+func (p *pacer) wakeLater(q queue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.later || time.Now().Before(p.due) {
+		return
+	}
+	p.later = true
+	time.AfterFunc(textInterval, func() {
+		p.mu.Lock()
+		p.later = false
+		p.mu.Unlock()
+		p.wake(q)
+	})
 }
 
 // interval between two passes in a storm of wakes.
@@ -106,9 +128,14 @@ func (p *pacer) Delete(_ context.Context, _ event.DeleteEvent, q queue) { p.wake
 // Generic wakes.
 func (p *pacer) Generic(_ context.Context, _ event.GenericEvent, q queue) { p.wake(q) }
 
-// Update wakes, unless nothing changed that the caches keep: after a relist, or when a node only reports that it is alive.
+// Update wakes, unless nothing changed that the caches keep: after a relist, or when a node only reports that it is alive. A
+// change of a text wakes later.
 func (p *pacer) Update(_ context.Context, e event.UpdateEvent, q queue) {
-	if !informer.Unchanged(e.ObjectOld, e.ObjectNew) {
+	switch {
+	case informer.Unchanged(e.ObjectOld, e.ObjectNew):
+	case informer.OnlyTextChanged(e.ObjectOld, e.ObjectNew):
+		p.wakeLater(q)
+	default:
 		p.wake(q)
 	}
 }

@@ -1,11 +1,15 @@
 package loop
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 )
 
 func TestCost_Average(t *testing.T) {
@@ -110,4 +114,41 @@ func TestPacer_Wake(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While thousands of conditions are rewritten, a new Service must not wait for a turn.
+func TestPacer_TextsTakeNoTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := priorityqueue.New[Wake]("test")
+		defer q.ShutDown()
+		p := &pacer{min: DefaultInterval, cost: func() time.Duration { return 100 * time.Millisecond }}
+		passes := 0
+		go func() {
+			for {
+				wake, stopped := q.Get()
+				if stopped {
+					return
+				}
+				passes++
+				q.Done(wake)
+			}
+		}()
+		for i := range 1000 {
+			before, after := &corev1.Service{}, &corev1.Service{}
+			after.ResourceVersion = fmt.Sprint(i + 1)
+			after.Status.Conditions = []metav1.Condition{{Type: "daymark.io/Announced", Message: after.ResourceVersion}}
+			p.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+			time.Sleep(5 * time.Millisecond)
+		}
+		synctest.Wait()
+		if passes < 4 || passes > 6 {
+			t.Errorf("%d passes in 5 s of rewrites", passes)
+		}
+		before := passes
+		p.Create(t.Context(), event.CreateEvent{Object: &corev1.Service{}}, q)
+		synctest.Wait()
+		if passes != before+1 {
+			t.Error("a new Service waits for a turn")
+		}
+	})
 }

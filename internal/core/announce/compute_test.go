@@ -280,7 +280,7 @@ func TestExplainer_Reasons(t *testing.T) {
 		say    string
 	}{
 		{"by layer 2", "192.0.2.200", func(*World, *lb.Service) {}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2)"},
-		{"by BGP", "198.19.0.1", func(*World, *lb.Service) {}, ReasonAnnounced, "198.19.0.1 by BGP to router (bgp)"},
+		{"by BGP", "198.19.0.1", func(*World, *lb.Service) {}, ReasonAnnounced, "198.19.0.1 by BGP (bgp)"},
 		{"no address", "198.19.0.1", func(_ *World, s *lb.Service) { s.Ingress = nil }, ReasonNoAddress, "no address yet"},
 		{"no advertisement", "198.19.0.1", func(w *World, _ *lb.Service) { w.BGPAdvertisements = nil }, ReasonNoAdvertisement, "selects this Service and pool wan of 198.19.0.1"},
 		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
@@ -301,14 +301,14 @@ func TestExplainer_Reasons(t *testing.T) {
 			other := *w.Peers[0]
 			other.Name, other.Address = "away", netip.MustParseAddr("192.0.2.2")
 			w.Peers = append(w.Peers, &other)
-		}, ReasonAnnounced, "198.19.0.1 by BGP to away, router (bgp)"},
+		}, ReasonAnnounced, "198.19.0.1 by BGP (bgp)"},
 		{"another host that had the address before", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99"}}
 		}, ReasonAddressConflict, "192.0.2.200 is used by a host outside the cluster, 02:00:00:00:00:99 on eth0 of node n2; it is not announced"},
 		{"another host that takes the address", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", Announced: true}}
 		}, ReasonAddressConflict, "192.0.2.200 by layer 2 (l2); 192.0.2.200 is used by a host outside the cluster"},
-		{"an endpoint outside the cluster", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s, "") }, ReasonAnnounced, "by BGP to router"},
+		{"an endpoint outside the cluster", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s, "") }, ReasonAnnounced, "by BGP (bgp)"},
 		{"every node for its own reason", "192.0.2.200", func(w *World, _ *lb.Service) {
 			w.node("n1").Draining = true
 			w.node("n2").Excluded = true
@@ -324,8 +324,55 @@ func TestExplainer_Reasons(t *testing.T) {
 			s := w.add("web", test.addr, everyNode...)
 			test.change(w, s)
 			got := NewExplainer(w).Explain(s)
-			if got.Reason != test.reason.Name || !strings.Contains(got.Message, test.say) || got.Announced != (strings.Contains(test.say, "by layer 2") || strings.Contains(test.say, "by BGP to")) {
+			words := got.Message
+			if test.reason.Name == ReasonNoNode.Name {
+				if strings.Contains(got.Message, "n1") {
+					t.Errorf("the message %q names nodes, which come and go", got.Message)
+				}
+				words += "; " + got.Nodes
+			}
+			if got.Reason != test.reason.Name || !strings.Contains(words, test.say) || got.Announced != (strings.Contains(test.say, "by layer 2") || strings.Contains(test.say, "by BGP")) {
 				t.Errorf("explained as %+v, want %s with %q", got, test.reason, test.say)
+			}
+		})
+	}
+}
+
+// The condition of every Service would be written again.
+func TestExplainer_WordsStayWhenNodesAndRoutersComeAndGo(t *testing.T) {
+	rack := func(w *World, node string) {
+		w.node(node).Labels = map[string]string{"rack": node}
+		peer := *w.Peers[0]
+		peer.Name, peer.Address, peer.NodeSelectors = "tor-"+node, netip.MustParseAddr("192.0.2.2"), selector("rack="+node)
+		w.Peers = append(w.Peers, &peer)
+		w.Established[node] = map[string]bool{peer.Name: true}
+	}
+	noSession := func(w *World) { w.Established = map[string]map[string]bool{"n1": {}, "n2": {}, "n3": {}} }
+	gone := func(w *World, node string) {
+		w.Nodes = slices.DeleteFunc(w.Nodes, func(n *lb.Node) bool { return n.Name == node })
+		delete(w.Established, node)
+	}
+	for _, test := range []struct {
+		name          string
+		before, after func(w *World)
+	}{
+		{"a rack with a peer of its own loses its last node", func(w *World) { rack(w, "n3") }, func(w *World) { rack(w, "n3"); gone(w, "n3") }},
+		{"the speaker of that node is away", func(w *World) { rack(w, "n3") }, func(w *World) { rack(w, "n3"); delete(w.Established, "n3") }},
+		{"a rack is added", func(*World) {}, func(w *World) { rack(w, "n3") }},
+		{"a node comes that announces nothing, as the others", func(w *World) { noSession(w); gone(w, "n3") }, noSession},
+		{"a node that is further from it has another reason", noSession, func(w *World) { noSession(w); w.node("n1").Draining = true }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			say := func(change func(*World)) Explanation {
+				w := cluster()
+				w.Established = map[string]map[string]bool{"n1": {"router": true}, "n2": {"router": true}, "n3": {}}
+				s := w.add("web", "198.19.0.1", everyNode...)
+				change(w)
+				return NewExplainer(w).Explain(s)
+			}
+			before, after := say(test.before), say(test.after)
+			if before.Message != after.Message || before.Reason != after.Reason {
+				t.Errorf("it said  %q\nand says %q", before.Message, after.Message)
 			}
 		})
 	}

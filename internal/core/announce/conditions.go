@@ -23,8 +23,8 @@ var (
 		Remedy: "Look at the Pods of the Service and its EndpointSlices.",
 	}
 	ReasonNoNode = reason.Reason{
-		Name: "NoNode", Meaning: "Something stands against every node; the message says for each node what.",
-		Remedy: "Remove what stands against the nodes that are to announce the address.",
+		Name: "NoNode", Meaning: "Something stands against every node; the message says what stands against the node that is nearest to announcing it.",
+		Remedy: "Remove what stands against the nodes that are to announce the address; kubectl daymark explain names it for each.",
 	}
 	ReasonAddressConflict = reason.Reason{
 		Name: "AddressConflict", Meaning: "A host outside the cluster uses the address. The status says whether the cluster announces it all the same.",

@@ -32,9 +32,6 @@ func (r IneligibleReason) String() string {
 	return chain[r-1].Meaning
 }
 
-// momentary reports whether the reason is expected to go by itself.
-func (r IneligibleReason) momentary() bool { return r != Eligible && chain[r-1].momentary }
-
 // IneligibleReasons are the reasons against a node in the order of the chain, for the reference pages.
 func IneligibleReasons() []reason.Reason {
 	var reasons []reason.Reason
@@ -63,9 +60,6 @@ type check struct {
 	// Reason with its name, its text (Meaning, which follows the node's name and a colon) and its remedy.
 	reason.Reason
 	scope scope
-	// momentary: the reason comes and goes by itself. A peer that has nothing worse against it is named in explanations all
-	// the same, so that a router that restarts does not rewrite the conditions of every Service.
-	momentary bool
 	// applies asks the question; true: the reason stands against the node.
 	applies func(q *query) bool
 }
@@ -79,67 +73,67 @@ var chain = []check{
 		reason.Reason{
 			Name: "NetworkUnavailable", Meaning: "its condition NetworkUnavailable is True",
 			Remedy: "Find out why the network plugin does not work on the node.",
-		}, ofNode, false,
+		}, ofNode,
 		func(q *query) bool { return q.node.NetworkUnavailable },
 	},
 	{
 		reason.Reason{
 			Name: "Excluded", Meaning: "it has the label node.kubernetes.io/exclude-from-external-load-balancers",
 			Remedy: "Remove the label, or start all programs with --ignore-exclude-label.",
-		}, ofNode, false,
+		}, ofNode,
 		func(q *query) bool { return q.node.Excluded && !q.world.Options.IgnoreExcludeLabel },
 	},
 	{
 		reason.Reason{
 			Name: "OutOfService", Meaning: "it has the taint node.kubernetes.io/out-of-service",
 			Remedy: "Remove the taint when the node works again.",
-		}, ofNode, false,
+		}, ofNode,
 		func(q *query) bool { return q.node.OutOfService },
 	},
 	{
 		reason.Reason{
 			Name: "Draining", Meaning: `it has the annotation daymark.io/drain: "true"`,
 			Remedy: "Remove the annotation when the node is to announce again.",
-		}, ofNode, false,
+		}, ofNode,
 		func(q *query) bool { return q.node.Draining },
 	},
 	{
-		reason.Reason{Name: "Cordoned", Meaning: "it is cordoned", Remedy: "Uncordon the node."}, ofNode, false,
+		reason.Reason{Name: "Cordoned", Meaning: "it is cordoned", Remedy: "Uncordon the node."}, ofNode,
 		func(q *query) bool { return q.node.Unschedulable && q.world.Options.WithdrawOnCordon },
 	},
 	{
 		reason.Reason{
 			Name: "NotSelected", Meaning: "nodeSelectors do not match it",
 			Remedy: "Change the nodeSelectors of the advertisement or of the BGPPeer, or the labels of the node.",
-		}, ofAdvertisements, false,
+		}, ofAdvertisements,
 		func(q *query) bool { return q.advertisements == "" || q.peer != nil && !selects(q.peer, q.node.Node) },
 	},
 	{
 		reason.Reason{
 			Name: "SpeakerMissing", Meaning: "its speaker is not there",
 			Remedy: "Look at the speaker's Pod on the node, and at its Speaker object.",
-		}, ofAdvertisements, false,
+		}, ofAdvertisements,
 		(*query).speakerMissing,
 	},
 	{
 		reason.Reason{
 			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family",
 			Remedy: "Name the family in the BGPPeer's families, and give the node an address of it.",
-		}, ofAdvertisements, false,
+		}, ofAdvertisements,
 		(*query).otherFamily,
 	},
 	{
 		reason.Reason{
 			Name: "NoSession", Meaning: "it has no established BGP session",
 			Remedy: "Look at the sessions in the node's Speaker object; lastError says what is wrong.",
-		}, ofAdvertisements, true,
+		}, ofAdvertisements,
 		func(q *query) bool { return q.peer != nil && !q.world.Established[q.node.Name][q.peer.Name] },
 	},
 	{
 		reason.Reason{
 			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
 			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
-		}, ofLocalService, false,
+		}, ofLocalService,
 		func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
 	},
 }

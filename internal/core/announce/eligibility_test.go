@@ -94,7 +94,7 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 	defer func() { chain = before }()
 	for s := range scopes {
 		added := check{
-			reason.Reason{Name: "Odd", Meaning: "it is odd"}, s, false,
+			reason.Reason{Name: "Odd", Meaning: "it is odd"}, s,
 			func(q *query) bool { return q.node.Name != "n2" },
 		}
 		at := len(before)
@@ -115,7 +115,7 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 				t.Errorf("scope %d, %s: announced by %v", s, addr, announcing)
 			}
 			w.node("n2").Draining = true
-			if text := NewExplainer(w).Explain(w.Services[0]).Message; !strings.Contains(text, "n1, n3: it is odd") {
+			if text := NewExplainer(w).Explain(w.Services[0]).Nodes; !strings.Contains(text, "n1, n3: it is odd") {
 				t.Errorf("scope %d, %s: explained as %q", s, addr, text)
 			}
 		}

@@ -13,8 +13,12 @@ import (
 type Explanation struct {
 	Announced bool
 	// Reason is the name of one of the reasons in conditions.go.
-	Reason  string
+	Reason string
+	// Message is the same as long as the facts are: it has no list that changes when a node, a router or another Service comes
+	// or goes, since all Services with the same would have to be written again.
 	Message string
+	// Nodes says of every node what stands against it, if no node announces the Service. It is for a person who asks now.
+	Nodes string
 }
 
 // Explainer explains the Services of one World.
@@ -39,8 +43,9 @@ type peerKey struct {
 	family lb.Family
 }
 
-// announcement is how an address is announced, in words; if it is not, reasons says what stands against each node.
-type announcement struct{ protocols, reasons string }
+// announcement is how an address is announced, in words. If it is not, nearest says what stands against the node that is nearest
+// to announcing it, and nodes what stands against each.
+type announcement struct{ protocols, nearest, nodes string }
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects; World.Node is not used, nor is World.Links.
@@ -52,7 +57,7 @@ func NewExplainer(w *World) *Explainer {
 // speakers only, and not on which node holds an address, so that it changes only when something changes for the user.
 func (e *Explainer) Explain(s *lb.Service) Explanation {
 	if len(s.Ingress) == 0 {
-		return Explanation{false, ReasonNoAddress.Name, "it has no address yet"}
+		return Explanation{Reason: ReasonNoAddress.Name, Message: "it has no address yet"}
 	}
 	reason := ReasonAnnounced
 	var texts []string
@@ -64,13 +69,13 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 		texts = append(texts, addr.String()+" "+protocols)
 		if conflict, found := e.rules.world.Conflicts[addr]; found {
 			if !conflict.Announced {
-				return Explanation{false, ReasonAddressConflict.Name, conflict.message(addr)}
+				return Explanation{Reason: ReasonAddressConflict.Name, Message: conflict.message(addr)}
 			}
 			reason = ReasonAddressConflict
 			texts = append(texts, conflict.message(addr))
 		}
 	}
-	return Explanation{true, reason.Name, strings.Join(texts, "; ")}
+	return Explanation{Announced: true, Reason: reason.Name, Message: strings.Join(texts, "; ")}
 }
 
 // message says what is wrong and what to do.
@@ -86,11 +91,11 @@ func (c Conflict) message(addr netip.Addr) string {
 func (e *Explainer) address(a address) (string, *Explanation) {
 	key := addressKey{e.rules.l2Matches(a), e.rules.bgpMatches(a), lb.FamilyOf(a.addr)}
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
-		return "", &Explanation{false, c.Name, c.message(a)}
+		return "", &Explanation{Reason: c.Name, Message: c.message(a)}
 	}
 	found := e.announcement(a, key)
 	if found.protocols == "" {
-		return "", &Explanation{false, ReasonNoNode.Name, a.addr.String() + ": " + found.reasons}
+		return "", &Explanation{Reason: ReasonNoNode.Name, Message: a.addr.String() + ": " + found.nearest, Nodes: found.nodes}
 	}
 	return found.protocols, nil
 }
@@ -105,8 +110,7 @@ func (e *Explainer) announcement(a address, key addressKey) *announcement {
 	return e.cluster[key]
 }
 
-// compute the announcement of an address. It names the peers that are to hear of the address and not those that do at the
-// moment: as long as one router hears of it, another that comes and goes must not rewrite every Service's condition.
+// compute the announcement of an address. It names the advertisements and neither nodes nor peers: those come and go.
 func (e *Explainer) compute(a address, key addressKey) *announcement {
 	r := e.rules
 	var protocols []string
@@ -114,11 +118,11 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name })))
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
-		protocols = append(protocols,
-			fmt.Sprintf("by BGP to %s (%s)", strings.Join(e.peersOf(key), ", "), names(key.bgp, func(i int) string { return r.bgp[i].Name })))
+		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(key.bgp, func(i int) string { return r.bgp[i].Name })))
 	}
 	if len(protocols) == 0 {
-		return &announcement{reasons: e.noNode(a, key)}
+		nearest, nodes := e.noNode(a, key)
+		return &announcement{nearest: nearest, nodes: nodes}
 	}
 	return &announcement{protocols: strings.Join(protocols, " and ")}
 }
@@ -139,17 +143,6 @@ func (e *Explainer) announcedByBGP(a address, key addressKey) bool {
 		}
 	}
 	return false
-}
-
-// peersOf are the peers that some node announces an address to, or will as soon as it has a session.
-func (e *Explainer) peersOf(key addressKey) []string {
-	var peers []string
-	for _, peer := range e.rules.peers {
-		if slices.ContainsFunc(e.reasonsFor(peer, key), func(r IneligibleReason) bool { return r == Eligible || r.momentary() }) {
-			peers = append(peers, peer.Name)
-		}
-	}
-	return peers
 }
 
 // reasonsFor are the reasons against each node, in the order of rules.nodes, announcing to a peer, the Service's endpoints
@@ -188,26 +181,29 @@ func (e *Explainer) ineligibleLayer2(a address, key addressKey, node int) Inelig
 	return e.rules.ineligibleService(a, node)
 }
 
-// noNode says of every node what stands against it, nodes with the same reason together.
-func (e *Explainer) noNode(a address, key addressKey) string {
+// noNode says what stands against the node that is nearest to announcing an address, and of every node what stands against it,
+// nodes with the same reason together.
+func (e *Explainer) noNode(a address, key addressKey) (nearest, nodes string) {
 	r := e.rules
 	if key.l2 == "" && len(r.peers) == 0 {
-		return "there is no BGPPeer to announce it to"
+		return "there is no BGPPeer to announce it to", ""
 	}
 	byReason := map[IneligibleReason][]string{}
+	best := Eligible
 	for node, n := range r.nodes {
 		reason := e.ineligible(a, key, node)
 		byReason[reason] = append(byReason[reason], n.Name)
+		best = max(best, reason)
 	}
 	if len(byReason) == 0 {
-		return "the cluster has no nodes"
+		return "the cluster has no nodes", ""
 	}
 	var parts []string
-	for reason, nodes := range byReason {
-		parts = append(parts, fmt.Sprintf("%s: %s", firstNames(nodes), reason))
+	for reason, names := range byReason {
+		parts = append(parts, fmt.Sprintf("%s: %s", firstNames(names), reason))
 	}
 	slices.Sort(parts)
-	return "no node announces it: " + strings.Join(parts, "; ")
+	return "no node announces it; of the node that is nearest to it: " + best.String(), strings.Join(parts, "; ")
 }
 
 // ineligible is what stands against a node, by its index: of the reasons over both protocols and all peers the one nearest

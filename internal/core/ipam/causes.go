@@ -200,7 +200,7 @@ var causes = [causeCount]causeEntry{
 	// The pool has no free address. Its Count says what its addresses are used for.
 	Exhausted: {
 		name:      "Exhausted",
-		text:      func(v *Verdict, family lb.Family) string { return v.Use.exhaustedText(family) },
+		text:      func(v *Verdict, _ lb.Family) string { return v.Use.exhaustedText() },
 		requested: ReasonPoolExhausted, any: ReasonPoolExhausted,
 	},
 	// The Service requests other addresses than the one it holds.

@@ -149,26 +149,13 @@ func (v *Verdict) text(family lb.Family) string {
 	return "pool " + v.Pool + " " + causes[v.Cause].text(v, family)
 }
 
-// exhaustedText says why a pool that serves a Service has no address for it.
-func (u *PoolUse) exhaustedText(family lb.Family) string {
-	text, count := "is exhausted", u.Count(family)
-	var uses []string
-	if count.Reserved.Sign() > 0 {
-		uses = append(uses, "reserved")
-	}
-	if count.NodeOwned > 0 {
-		uses = append(uses, "nodes' own")
-	}
-	if count.Unmanaged > 0 {
-		uses = append(uses, "in the status of Services that are not ours")
-	}
-	if len(uses) > 0 {
-		text += ": its free addresses are " + strings.Join(uses, " or ")
-	}
+// exhaustedText says why a pool that serves a Service has no address for it. What the addresses are used for changes whenever
+// some Service or node comes or goes; the status of the pool says it.
+func (u *PoolUse) exhaustedText() string {
 	if delay := u.Pool.ReuseDelay; delay > 0 {
-		text += ", and lets an address that is given back rest for " + delay.String()
+		return "is exhausted, and lets an address that is given back rest for " + delay.String()
 	}
-	return text
+	return "is exhausted"
 }
 
 // String says what the addresses of a pool are used for.

@@ -34,6 +34,27 @@ func TestOutcome_Messages(t *testing.T) {
 				s.t.Errorf("the pool says %q", count)
 			}
 		}},
+		{"nor when a Service, a node or a reservation comes or goes", func(s *fixture) {
+			s.pool("blue", "192.0.2.0-192.0.2.3")
+			for _, name := range []string{"a", "b", "c", "d", "waits"} {
+				s.service(name)
+			}
+			s.pass()
+			before := s.outcome("waits").Message
+			for _, change := range []func(){
+				func() { s.services["a"].LoadBalancer = false }, // as when it terminates, or becomes another type
+				func() { s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}}} },
+				func() {
+					s.reservations = []*lb.Reservation{{Name: "r", Ranges: ranges(s.t, "192.0.2.1"), Service: lb.Key{Namespace: "x", Name: "y"}}}
+					delete(s.services, "b")
+				},
+			} {
+				change()
+				if s.pass(); s.outcome("waits").Message != before {
+					s.t.Errorf("it said  %q\nand says %q", before, s.outcome("waits").Message)
+				}
+			}
+		}},
 		{"a pool whose free addresses are nodes' own says so", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.nodes = []*lb.Node{{
@@ -41,7 +62,7 @@ func TestOutcome_Messages(t *testing.T) {
 			}}
 			s.service("a")
 			s.service("b", asks("192.0.2.1"))
-			s.pass().says("a", ReasonPoolExhausted, "pool blue is exhausted: its free addresses are nodes' own")
+			s.pass().says("a", ReasonPoolExhausted, "pool blue is exhausted")
 			s.says("b", ReasonTaken, "node n1's own")
 			if got := s.use("blue"); len(got.Nodes) != 2 || got.IPv4.String() != "0 in use, 2 nodes' own" {
 				s.t.Errorf("the pool says %q and knows of %v", got.IPv4, got.Nodes)
@@ -53,7 +74,10 @@ func TestOutcome_Messages(t *testing.T) {
 			s.service("other", shows("192.0.2.0"), func(service *lb.Service) { service.Class = "example.com/other" })
 			s.service("a")
 			s.service("b", asks("192.0.2.0"))
-			s.pass().says("a", ReasonPoolExhausted, "its free addresses are nodes' own or in the status of Services that are not ours")
+			s.pass().says("a", ReasonPoolExhausted, "pool blue is exhausted")
+			if count := s.use("blue").IPv4.String(); count != "0 in use, 1 nodes' own, 1 in the status of Services that are not ours" {
+				s.t.Errorf("the pool says %q", count)
+			}
 			s.says("b", ReasonTaken, "pool blue does not give it, it is in the status of Service default/other")
 		}},
 		{"one who shows an address is named even if it could be shared with him", func(s *fixture) {

@@ -241,7 +241,7 @@ func TestCompute_Reservations(t *testing.T) {
 			s.pass().has("late", "192.0.2.0")
 			delete(s.services, "late")
 			s.service("next")
-			s.pass().says("next", ReasonPoolExhausted, "its free addresses are reserved")
+			s.pass().says("next", ReasonPoolExhausted, "pool blue is exhausted")
 		}},
 		{"it never takes an address away, and says who has it", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
