@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,22 +26,29 @@ import (
 
 func main() {
 	var elect bool
+	var poolGrace time.Duration
 	daemon.Main(daemon.Program{
 		Name:    "controller",
 		Short:   "Gives LoadBalancer Services their addresses",
 		Metrics: ":7470", Health: ":7471",
 		Flags: func(set *pflag.FlagSet) {
+			set.DurationVar(&poolGrace, "pool-grace", 10*time.Minute, "how long Services keep the addresses of an IPAddressPool that does not exist any more")
 			set.BoolVar(&elect, "leader-elect", true, "wait until no other controller works on the cluster")
 		},
-		Validate: func() error { return nil },
+		Validate: func() error {
+			if poolGrace < 0 {
+				return fmt.Errorf("--pool-grace must not be negative, and is %s", poolGrace)
+			}
+			return nil
+		},
 		Run: func(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
-			return run(ctx, f, elect, log)
+			return run(ctx, f, elect, poolGrace, log)
 		},
 	})
 }
 
 // run starts the loop and blocks until ctx ends.
-func run(ctx context.Context, f *daemon.Flags, elect bool, log *slog.Logger) error {
+func run(ctx context.Context, f *daemon.Flags, elect bool, poolGrace time.Duration, log *slog.Logger) error {
 	m, err := newManager(f)
 	if err != nil {
 		return err
@@ -55,7 +63,7 @@ func run(ctx context.Context, f *daemon.Flags, elect bool, log *slog.Logger) err
 		}
 	}
 	if _, err := reconcile.Add(m, reconcile.Config{
-		Namespace: f.Namespace, Classes: f.Classes, Options: f.Options, Leader: leader, Log: log, Registerer: metrics.Registry,
+		Namespace: f.Namespace, Classes: f.Classes, PoolGrace: poolGrace, Options: f.Options, Leader: leader, Log: log, Registerer: metrics.Registry,
 	}); err != nil {
 		return err
 	}

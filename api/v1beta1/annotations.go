@@ -15,6 +15,8 @@ const (
 	AnnotationLastAddresses = "daymark.io/last-addresses"
 	// AnnotationPool on a Service was written by earlier versions. It means nothing, and the controller removes it.
 	AnnotationPool = "daymark.io/pool"
+	// AnnotationAllowDeletion on an IPAddressPool, with the value "true", lets it be deleted while Services have addresses of it.
+	AnnotationAllowDeletion = "daymark.io/allow-deletion"
 	// AnnotationDrain on a Node, with the value "true", stops the node from announcing any address.
 	AnnotationDrain = "daymark.io/drain"
 
@@ -24,6 +26,13 @@ const (
 	AliasAddressPool = "metallb.io/address-pool"
 	// AliasAllowSharedIP is read when AnnotationAllowSharedIP is absent.
 	AliasAllowSharedIP = "metallb.io/allow-shared-ip"
+
+	// OldAliasLoadBalancerIPs is read when AliasLoadBalancerIPs is absent, too: most of those who migrate still have it.
+	OldAliasLoadBalancerIPs = "metallb.universe.tf/loadBalancerIPs"
+	// OldAliasAddressPool is read when AliasAddressPool is absent, too.
+	OldAliasAddressPool = "metallb.universe.tf/address-pool"
+	// OldAliasAllowSharedIP is read when AliasAllowSharedIP is absent, too.
+	OldAliasAllowSharedIP = "metallb.universe.tf/allow-shared-ip"
 )
 
 // AnnotationUse says who sets an annotation.
@@ -44,8 +53,8 @@ const (
 // +kubebuilder:object:generate=false
 type Annotation struct {
 	Key string
-	// Alias is read when Key is absent; empty when there is none.
-	Alias string
+	// Aliases are read when Key is absent, the first that is there.
+	Aliases []string
 	// Kind of the objects that carry it, or several.
 	Kind    string
 	Use     AnnotationUse
@@ -56,15 +65,15 @@ type Annotation struct {
 func Annotations() []Annotation {
 	return []Annotation{
 		{
-			Key: AnnotationLoadBalancerIPs, Alias: AliasLoadBalancerIPs, Kind: "Service", Use: AnnotationRequest,
+			Key: AnnotationLoadBalancerIPs, Aliases: []string{AliasLoadBalancerIPs, OldAliasLoadBalancerIPs}, Kind: "Service", Use: AnnotationRequest,
 			Meaning: "Requests certain addresses: a list separated by commas. The Service gets all of them or none.",
 		},
 		{
-			Key: AnnotationAddressPool, Alias: AliasAddressPool, Kind: "Service", Use: AnnotationRequest,
+			Key: AnnotationAddressPool, Aliases: []string{AliasAddressPool, OldAliasAddressPool}, Kind: "Service", Use: AnnotationRequest,
 			Meaning: "Requests an address of a certain IPAddressPool: a name, or several in order of preference, separated by commas.",
 		},
 		{
-			Key: AnnotationAllowSharedIP, Alias: AliasAllowSharedIP, Kind: "Service", Use: AnnotationRequest,
+			Key: AnnotationAllowSharedIP, Aliases: []string{AliasAllowSharedIP, OldAliasAllowSharedIP}, Kind: "Service", Use: AnnotationRequest,
 			Meaning: "Lets Services with the same value share an address, when they have no port in common.",
 		},
 		{
@@ -77,6 +86,10 @@ func Annotations() []Annotation {
 			Key: AnnotationLastAddresses, Kind: "Service", Use: AnnotationResult,
 			Meaning: "The addresses that the Service has. A Service without a status, restored from a backup, gets them again if " +
 				"they are free and a pool gives them to it; else it is as if the annotation were not there.",
+		},
+		{
+			Key: AnnotationAllowDeletion, Kind: "IPAddressPool", Use: AnnotationRequest,
+			Meaning: "With the value \"true\" the pool may be deleted while Services have addresses of it. They keep them for --pool-grace.",
 		},
 		{
 			Key: AnnotationDrain, Kind: "Node", Use: AnnotationRequest,

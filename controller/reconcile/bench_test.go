@@ -18,7 +18,7 @@ import (
 
 // compute decides what a pass writes.
 func (l *Loop) compute(s *snapshot) (*ipam.Plan, *announce.Explainer) {
-	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.memory))
+	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, l.memory))
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	return &plan, announce.NewExplainer(&world)
 }

@@ -30,6 +30,8 @@ type Config struct {
 	// Namespace that Daymark runs in.
 	Namespace string
 	Classes   lb.Classes
+	// PoolGrace is how long Services keep the addresses of a pool that does not exist any more.
+	PoolGrace time.Duration
 	// Leader says whether this process may work. Nil: it always may.
 	Leader *Leader
 	// Options of the speakers, which the condition Announced depends on.
@@ -42,6 +44,7 @@ type Config struct {
 type Loop struct {
 	namespace string
 	classes   lb.Classes
+	poolGrace time.Duration
 	options   announce.Options
 	log       *slog.Logger
 	now       func() time.Time
@@ -95,7 +98,7 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 // newLoop makes a loop that has no client yet.
 func newLoop(c Config) *Loop {
 	l := &Loop{
-		namespace: c.Namespace, classes: c.Classes, options: c.Options, log: c.Log, now: time.Now, leader: c.Leader,
+		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, options: c.Options, log: c.Log, now: time.Now, leader: c.Leader,
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}
 	l.writer = newWriter(c.Log, l.metrics, l.work)
@@ -148,7 +151,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
-	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.memory))
+	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, l.memory))
 	l.memory = plan.Memory
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	explainer := announce.NewExplainer(&world)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
@@ -13,8 +14,12 @@ func annotationsPage(context.Context) (string, error) {
 	var rows [][]string
 	for _, a := range v1beta1.Annotations() {
 		meaning := sentence(a.Meaning)
-		if a.Alias != "" {
-			meaning += " The alias " + code(a.Alias) + " is read when this annotation is absent."
+		if len(a.Aliases) > 0 {
+			aliases := make([]string, len(a.Aliases))
+			for i, alias := range a.Aliases {
+				aliases[i] = code(alias)
+			}
+			meaning += " When this annotation is absent, the first of these is read: " + strings.Join(aliases, ", ") + "."
 		}
 		rows = append(rows, []string{code(a.Key), a.Kind, setBy[a.Use], meaning})
 	}

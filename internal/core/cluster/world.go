@@ -33,9 +33,9 @@ func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) an
 }
 
 // AddressWorld is what the assignment of addresses depends on.
-func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, memory ipam.Memory) ipam.World {
+func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, poolGrace time.Duration, memory ipam.Memory) ipam.World {
 	return ipam.World{
-		Now: now, Classes: classes, Memory: memory,
+		Now: now, Classes: classes, PoolGrace: poolGrace, Memory: memory,
 		Services: o.Services, Pools: o.Pools, Reservations: o.Reservations, Namespaces: o.Namespaces, Nodes: o.Nodes,
 	}
 }

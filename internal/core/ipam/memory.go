@@ -66,34 +66,36 @@ func (p *pass) delayReuse() {
 	p.plan.Memory.Freed = freed
 }
 
-// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a
-// Service of this name had and whose reuse delay runs. The Service may have such an address again at any time.
+// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a Service
+// of this name had and whose reuse delay runs. The Service may have such an address again at any time. Last come the addresses
+// that it says it had, as a Service that is restored from a backup does: that is a wish and no right.
 func (p *pass) findPrevious(a *Assignment, family lb.Family) (Address, bool) {
-	requested := len(a.Service.RequestedPools) > 0
-	again := func(addr netip.Addr) (Address, bool) {
-		if lb.FamilyOf(addr) != family || slices.Contains(a.Service.Ingress, addr) { // keepHeld has decided
-			return Address{}, false
-		}
-		from := p.world.Pools.Containing(addr)
-		if from == nil {
-			return Address{}, false
-		}
-		c := check{assignment: a, pool: p.byPool[from], family: family, requested: requested, addr: addr}
-		return Address{Addr: addr, Pool: from}, p.addressCause(c) == Allowed
-	}
 	if a.previous != nil {
 		for _, has := range a.previous.Addresses {
-			if address, ok := again(has.Addr); ok {
+			if address, ok := p.tryAgain(a, family, has.Addr); ok {
 				return address, true
 			}
 		}
 	}
-	for _, addr := range p.freedBy[a.Service.Key] {
-		if address, ok := again(addr); ok {
+	for _, addr := range slices.Concat(p.freedBy[a.Service.Key], a.Service.LastAddresses) {
+		if address, ok := p.tryAgain(a, family, addr); ok {
 			return address, true
 		}
 	}
 	return Address{}, false
+}
+
+// tryAgain returns an address that a Service had with its pool, if that gives it to the Service today.
+func (p *pass) tryAgain(a *Assignment, family lb.Family, addr netip.Addr) (Address, bool) {
+	if lb.FamilyOf(addr) != family || slices.Contains(a.Service.Ingress, addr) { // keepHeld has decided
+		return Address{}, false
+	}
+	from := p.world.Pools.Containing(addr)
+	if from == nil {
+		return Address{}, false
+	}
+	c := check{assignment: a, pool: p.byPool[from], family: family, requested: len(a.Service.RequestedPools) > 0, addr: addr}
+	return Address{Addr: addr, Pool: from}, p.addressCause(c) == Allowed
 }
 
 // reusableFrom returns when the reuse delay of an address ends, and whether it is still running.

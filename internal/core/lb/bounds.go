@@ -44,9 +44,9 @@ const (
 
 // requestAnnotations are the annotations by which a Service requests something.
 var requestAnnotations = []string{
-	v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs,
-	v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool,
-	v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP,
+	v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs, v1beta1.OldAliasLoadBalancerIPs,
+	v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool,
+	v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP,
 	v1beta1.AnnotationProvider, v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool,
 }
 

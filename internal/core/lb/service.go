@@ -66,6 +66,8 @@ type Service struct {
 	RequestedPools []string
 	// SharingKey is the value of the annotation allow-shared-ip; empty when the Service does not share.
 	SharingKey string
+	// LastAddresses are the addresses that the Service says it had last: a wish when it has none.
+	LastAddresses []netip.Addr
 	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
@@ -116,9 +118,10 @@ func ParseService(from *corev1.Service) *Service {
 
 // parseRequest fills in what a Service requests. Where that exceeds a bound, the Service requests nothing and shares nothing.
 func (s *Service) parseRequest(from *corev1.Service) {
-	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP)
-	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool)
+	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP)
+	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool)
 	requested, requestedErr := requested(from)
+	s.LastAddresses = parseLastAddresses(from.Annotations[v1beta1.AnnotationLastAddresses])
 	s.SharingKey, s.RequestedPools, s.Requested = sharing.value, splitList(pools.value), requested
 	if err := checkBounds(from, s); err != nil {
 		s.Labels, s.SharingKey, s.RequestedPools, s.Requested, s.RequestError = BoundLabels(s.Labels), "", nil, nil, err
@@ -164,7 +167,7 @@ func families(from *corev1.Service) ([]Family, FamilyPolicy) {
 
 // requested returns the addresses that a Service requests: by the annotation, its alias, or spec.loadBalancerIP.
 func requested(from *corev1.Service) ([]netip.Addr, error) {
-	given, err := annotation(from, v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs)
+	given, err := annotation(from, v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs, v1beta1.OldAliasLoadBalancerIPs)
 	if err != nil {
 		return nil, err
 	}
@@ -199,24 +202,40 @@ func requested(from *corev1.Service) ([]netip.Addr, error) {
 // annotationValue is the value of an annotation, with the key under which it was found.
 type annotationValue struct{ key, value string }
 
-// annotation returns the value of our own annotation, or that of the alias when ours is absent. If both exist with different
-// values it returns ours and an error. If one is too long it returns an error and no value.
-func annotation(from *corev1.Service, own, alias string) (annotationValue, error) {
-	ours, present := from.Annotations[own]
-	theirs, both := from.Annotations[alias]
-	for _, found := range []annotationValue{{own, ours}, {alias, theirs}} {
-		if oversized(found.value, MaxAnnotationBytes) {
-			return annotationValue{key: found.key}, fmt.Errorf("annotation %s is longer than %d bytes", found.key, MaxAnnotationBytes)
+// annotation returns the value of the first of some annotations that is there: our own, then its aliases. If another has a
+// different value it returns the first and an error. If one is too long it returns an error and no value.
+func annotation(from *corev1.Service, keys ...string) (annotationValue, error) {
+	found := annotationValue{key: keys[len(keys)-1]}
+	first := true
+	for _, key := range keys {
+		value, present := from.Annotations[key]
+		switch {
+		case !present:
+		case oversized(value, MaxAnnotationBytes):
+			return annotationValue{key: key}, fmt.Errorf("annotation %s is longer than %d bytes", key, MaxAnnotationBytes)
+		case first:
+			found, first = annotationValue{key, strings.TrimSpace(value)}, false
+		case !slices.Equal(canonicalList(found.value), canonicalList(value)):
+			return found, fmt.Errorf("annotation %s says %s and annotation %s says %s: give one of the two",
+				found.key, quote(found.value), key, quote(value))
 		}
 	}
-	switch {
-	case !present:
-		return annotationValue{alias, strings.TrimSpace(theirs)}, nil
-	case both && !slices.Equal(canonicalList(ours), canonicalList(theirs)):
-		return annotationValue{own, strings.TrimSpace(ours)},
-			fmt.Errorf("annotation %s says %s and annotation %s says %s: give one of the two", own, quote(ours), alias, quote(theirs))
+	return found, nil
+}
+
+// parseLastAddresses reads the annotation of that name. What cannot be read, or exceeds a bound, is no wish.
+func parseLastAddresses(text string) []netip.Addr {
+	if text == "" || oversized(text, MaxAnnotationBytes) {
+		return nil
 	}
-	return annotationValue{own, strings.TrimSpace(ours)}, nil
+	var addrs []netip.Addr
+	for item := range strings.SplitSeq(text, ",") {
+		addr, err := ParseAddr(strings.TrimSpace(item))
+		if err == nil && len(addrs) < MaxRequestedAddresses {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }
 
 // canonicalList returns the items of a list, with every address in its canonical form.
