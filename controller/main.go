@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -62,13 +61,16 @@ func run(ctx context.Context, f *daemon.Flags, elect bool, poolGrace time.Durati
 			return fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	if _, err := reconcile.Add(m, reconcile.Config{
+	loop, err := reconcile.Add(m, reconcile.Config{
 		Namespace: f.Namespace, Classes: f.Classes, PoolGrace: poolGrace, Options: f.Options, Leader: leader, Log: log, Registerer: metrics.Registry,
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("started", healthz.Ping)); err != nil {
-		return fmt.Errorf("serve health probes: %w", err)
+	if f.Health != "0" {
+		if err := m.Add(daemon.Probes{Alive: loop.Alive, Ready: loop.Ready}.Serve(f.Health)); err != nil {
+			return fmt.Errorf("add to the manager: %w", err)
+		}
 	}
 	log.Info("controller starts", "namespace", f.Namespace, "leader election", elect)
 	return m.Start(ctx)
@@ -79,6 +81,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.UserAgent = "daymark-controller"
 	// Writes are bounded by the number under way at a time, and the API server's priority and fairness does the rest.
 	config.QPS = -1
 	// As the controllers of Kubernetes itself: near the API server, processor time is dearer than bytes.
@@ -92,7 +95,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 		Cache:                  informer.Options(scheme, f.Namespace, f.Classes),
 		MapperProvider:         informer.Mapper,
 		Metrics:                metricsserver.Options{BindAddress: f.Metrics},
-		HealthProbeBindAddress: f.Health,
+		HealthProbeBindAddress: "0", // daemon.Probes serves them, with the reason
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)

@@ -51,11 +51,14 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
+	config.UserAgent = "daymark-speaker"
 	m, err := newManager(config, f)
 	if err != nil {
 		return err
 	}
-	direct, err := client.New(config, client.Options{Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient(), Mapper: m.GetRESTMapper()})
+	direct, err := client.New(config, client.Options{
+		Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient(), Mapper: m.GetRESTMapper(), FieldOwner: "daymark-speaker",
+	})
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
@@ -80,7 +83,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 
 	parts := []manager.Runnable{links, members, segment, neighbors, inTurn(routers, watcher), checks, reporter}
 	if f.Health != "0" {
-		parts = append(parts, probes(f.Health, loop.Ready, checks.Handler()))
+		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
 	for _, part := range parts {
 		if err := m.Add(part); err != nil {
@@ -102,7 +105,7 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 		Cache:                   informer.Options(scheme, f.Namespace, f.Classes),
 		MapperProvider:          informer.Mapper,
 		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
-		HealthProbeBindAddress:  "0", // probes serves them, with the Services' health beside
+		HealthProbeBindAddress:  "0", // daemon.Probes serves them, with the Services' health beside
 		GracefulShutdownTimeout: &grace,
 	})
 	if err != nil {

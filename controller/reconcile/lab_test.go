@@ -63,6 +63,7 @@ type running struct {
 	stop func()
 	// registry of its metrics.
 	registry *prometheus.Registry
+	*Loop
 }
 
 // start runs a loop until it is stopped, or the test ends.
@@ -84,7 +85,7 @@ func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
 	})
 	must(t, err)
-	_, err = Add(m, settings)
+	r.Loop, err = Add(m, settings)
 	must(t, err)
 	if settings.Leader != nil {
 		must(t, m.Add(settings.Leader))

@@ -37,6 +37,8 @@ type Leader struct {
 	leading context.Context //nolint:containedctx // callers wait for its end
 	// cancel ends leading.
 	cancel context.CancelFunc
+	// since is when this process became the leader.
+	since time.Time
 	// exiting: the process ends, and does not lead again.
 	exiting bool
 	// term counts how often this process became the leader.
@@ -88,6 +90,7 @@ func (l *Leader) startedLeading(elected context.Context) {
 	l.log.Info("this controller leads")
 	l.leading, l.cancel = context.WithCancel(elected)
 	l.term++
+	l.since = time.Now()
 	notify(l.changes)
 }
 
@@ -123,11 +126,11 @@ func (l *Leader) stop() {
 // Changes receives a value when this process has become the leader, and when it is not any more. It has one receiver.
 func (l *Leader) Changes() <-chan struct{} { return l.changes }
 
-// Leads reports whether this process leads, and since which term.
-func (l *Leader) Leads() (leads bool, term int) {
+// Leads reports whether this process leads, and since when.
+func (l *Leader) Leads() (leads bool, since time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.leading != nil && l.leading.Err() == nil, l.term
+	return l.leading != nil && l.leading.Err() == nil, l.since
 }
 
 // Work calls a function if this process leads, and reports whether it does. It passes a context that ends when the process

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -24,6 +26,9 @@ import (
 // catchUpInterval is when a loop runs again whose cache does not show yet what was written before its term. The change itself
 // wakes the loop; this is for the case that the object is gone.
 const catchUpInterval = 100 * time.Millisecond
+
+// fieldOwner names this program in the managedFields of what it writes.
+const fieldOwner = "daymark-controller"
 
 // Config of a loop.
 type Config struct {
@@ -50,7 +55,10 @@ type Loop struct {
 	now       func() time.Time
 
 	listers *listers
-	client  client.Client
+	// informers of the kinds that the loop reads.
+	informers cache.Informers
+	kinds     []client.Object
+	client    client.Client
 	// direct reads from the API server and not from the cache.
 	direct  client.Reader
 	writer  *writer
@@ -65,6 +73,12 @@ type Loop struct {
 	again time.Duration
 	// loggedError about the gossip key is the one that was logged last.
 	loggedError string
+
+	// progress of the passes, and when the loop was made, for the probes.
+	progress loop.Progress
+	started  time.Time
+	// passed: a pass has come to its end in this term.
+	passed atomic.Bool
 
 	leader *Leader
 	// term of leadership that the fields below belong to.
@@ -81,14 +95,15 @@ type Loop struct {
 // Add makes a loop and adds it to a manager, which runs it.
 func Add(m manager.Manager, c Config) (*Loop, error) {
 	l := newLoop(c)
-	l.client, l.direct, l.listers = m.GetClient(), m.GetAPIReader(), newListers(m.GetCache())
-	l.events = newEventWriter(m.GetClient(), c.Log)
+	l.client, l.direct = client.WithFieldOwner(m.GetClient(), fieldOwner), m.GetAPIReader()
+	l.informers, l.listers = m.GetCache(), newListers(m.GetCache())
+	l.events = newEventWriter(l.client, c.Log, l.metrics.eventsDropped)
 	for _, part := range []manager.Runnable{l.events, l.writer} {
 		if err := m.Add(part); err != nil {
 			return nil, fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	wiring := loop.Wiring{Name: "controller", Kinds: kinds(), Cost: &l.cost, Wakes: []<-chan struct{}{l.writer.wakes}}
+	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, Wakes: []<-chan struct{}{l.writer.wakes}}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -98,7 +113,8 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 // newLoop makes a loop that has no client yet.
 func newLoop(c Config) *Loop {
 	l := &Loop{
-		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, options: c.Options, log: c.Log, now: time.Now, leader: c.Leader,
+		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, options: c.Options, log: c.Log, now: time.Now,
+		leader: c.Leader, started: time.Now(), kinds: kinds(),
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}
 	l.writer = newWriter(c.Log, l.metrics, l.work)
@@ -115,8 +131,11 @@ func (l *Loop) work(f func(ctx context.Context, term int) error) (led bool, err 
 
 // Reconcile is one pass, if this process leads.
 func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, err error) {
+	end := l.progress.Begin()
+	defer func() { end(err) }()
 	led, err := l.work(func(ctx context.Context, term int) error {
 		if term != l.term {
+			l.passed.Store(false)
 			// Another may have led meanwhile: nothing that was remembered is valid.
 			l.term, l.caughtUp, l.behind, l.assumed, l.memory = term, false, nil, assumeCache{}, ipam.Memory{}
 			l.writer.Forget()
@@ -160,6 +179,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 		l.objectWrites(s, &plan, explainer.OverriddenAttributes(world.Services)),
 	)
 	l.writer.Set(writes, l.now())
+	l.passed.Store(true)
 	l.cost.Observe(l.now().Sub(began))
 	l.metrics.show(&plan)
 	if !plan.Next.IsZero() {

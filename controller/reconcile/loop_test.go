@@ -30,6 +30,8 @@ type recorder struct {
 	client.Client
 	mu     sync.Mutex
 	writes []string
+	// patches of what is no status.
+	patches []string
 	// answers to writes; the others succeed.
 	answers map[string]error
 }
@@ -49,6 +51,17 @@ func (r *recorder) record(verb string, object client.Object) error {
 
 func (r *recorder) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
 	return r.record("create", object)
+}
+
+func (r *recorder) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
+	data, err := patch.Data(object)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.patches = append(r.patches, string(data))
+	r.mu.Unlock()
+	return r.record("patch", object)
 }
 
 func (r *recorder) Status() client.SubResourceWriter { return &statusRecorder{recorder: r} }
@@ -101,7 +114,8 @@ func newScene(c Config) *scene {
 			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Protocol: "TCP", Port: 80}}},
 		})
 	}
-	s.listers, s.client, s.direct, s.events = newListers(s.cache), s.recorder, s.server, newEventWriter(s.recorder, s.log)
+	s.informers = s.cache
+	s.listers, s.client, s.direct, s.events = newListers(s.cache), s.recorder, s.server, newEventWriter(s.recorder, s.log, s.metrics.eventsDropped)
 	return s
 }
 

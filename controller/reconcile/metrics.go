@@ -17,6 +17,7 @@ type metrics struct {
 	servicesWaiting prometheus.Gauge
 	writes          *prometheus.CounterVec
 	passes          prometheus.Histogram
+	eventsDropped   *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -35,9 +36,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "daymark_controller_reconcile_duration_seconds", Help: "Duration of a pass of the loop. Writes are made beside it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}),
+		eventsDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "daymark_controller_events_dropped_total",
+			Help: "Events that were not written, by the reason: too many wait, too many of one Service, or not accepted by the API server.",
+		}, []string{"reason"}),
 	}
 	if r != nil {
-		r.MustRegister(m.poolAddresses, m.servicesWaiting, m.writes, m.passes)
+		r.MustRegister(m.poolAddresses, m.servicesWaiting, m.writes, m.passes, m.eventsDropped)
 	}
 	return m
 }

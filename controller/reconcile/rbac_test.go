@@ -61,6 +61,19 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	lab.Eventually(t, timeout, "there is a key for the gossip", func() error {
 		return c.Get(t.Context(), client.ObjectKey{Namespace: daymarkNamespace, Name: v1beta1.GossipSecret}, &corev1.Secret{})
 	})
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
+	c.addresses(t, "web")
+	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer })
+	c.addresses(t, "web", "192.0.2.0")
+	lab.Eventually(t, timeout, "the same Event again is counted", func() error {
+		used.mu.Lock()
+		defer used.mu.Unlock()
+		if !used.seen["patch events.k8s.io/events"] {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	loop.stop() // and the lease is given back
 
 	for _, grant := range granted {

@@ -207,7 +207,7 @@ func node() *corev1.Node {
 func TestOnlyTextChanged(t *testing.T) {
 	condition := func(kind, message string) func(*corev1.Service) {
 		return func(s *corev1.Service) {
-			s.Status.Conditions = []metav1.Condition{{Type: kind, Message: message}}
+			s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{Type: kind, Message: message})
 		}
 	}
 	for _, test := range []struct {

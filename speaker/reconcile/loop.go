@@ -52,6 +52,8 @@ type Loop struct {
 	// bfd is the newest plan, also for BFDDown, which other goroutines call.
 	bfd atomic.Pointer[announce.BFDPlan]
 
+	// progress of the passes, for Alive.
+	progress loop.Progress
 	// started is when this process started.
 	started time.Time
 	// passed: a pass has come to its end.
@@ -116,8 +118,9 @@ func newLoop(cfg Config, exec Executors, reporter *Reporter, read func(context.C
 }
 
 // Reconcile is one pass: look, compute, set, report.
-func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (reconcile.Result, error) {
-	began := time.Now()
+func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, err error) {
+	began, end := time.Now(), l.progress.Begin()
+	defer func() { end(err) }()
 	defer func() { l.passes.Observe(time.Since(began).Seconds()) }()
 
 	seen, err := l.look(ctx)

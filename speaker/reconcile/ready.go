@@ -20,6 +20,9 @@ func (l *Loop) Ready() error {
 	return nil
 }
 
+// Alive returns an error when a pass does not come to its end.
+func (l *Loop) Alive() error { return l.progress.Stuck() }
+
 func (l *Loop) setUnready(err error) { l.unready.Store(&err) }
 
 // stillUnready says why, if the node is not ready.
