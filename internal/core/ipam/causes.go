@@ -143,7 +143,11 @@ var causes = [causeCount]causeEntry{
 		name:    "OverQuota",
 		applies: (*pass).overQuota,
 		text: func(v *Verdict, _ lb.Family) string {
-			return fmt.Sprintf("gives a namespace %d addresses at most", v.Use.Pool.MaxPerNamespace)
+			text := fmt.Sprintf("gives a namespace %d addresses at most", v.Use.Pool.MaxPerNamespace)
+			if v.Use.Pool.ReuseDelay > 0 {
+				text += ", and counts those that rest"
+			}
+			return text
 		},
 		requested: ReasonOverQuota, any: ReasonOverQuota,
 	},
@@ -272,10 +276,11 @@ func (p *pass) selectionCause(pool *pool, a *Assignment) Cause {
 }
 
 // overQuota reports whether a Service's namespace holds as many addresses of a pool as it may. An address that another
-// Service of the namespace holds already does not count again.
+// Service of the namespace holds already, or that rests for the namespace, does not count again.
 func (p *pass) overQuota(c check) bool {
+	s := c.assignment.Service
 	return c.pool.perNamespace != nil && p.willHold(c.pool, c.assignment) >= c.pool.MaxPerNamespace &&
-		!(c.addr.IsValid() && p.joins(c.assignment.Service, c.addr))
+		!(c.addr.IsValid() && (p.joins(s, c.addr) || p.restsFor(s.Key.Namespace, c.addr)))
 }
 
 // blockedBy returns why the allocations so far keep a Service from an address, or Allowed.

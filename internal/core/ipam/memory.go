@@ -31,7 +31,9 @@ func (a *Assignment) held(addr netip.Addr) bool {
 	return a.previous != nil && slices.ContainsFunc(a.previous.Addresses, func(has Address) bool { return has.Addr == addr })
 }
 
-// delayReuse finds the addresses that were released and blocks them for the reuse delay of their pool.
+// delayReuse finds the addresses that were released and blocks them for the reuse delay of their pool. For that time they count
+// for the quota of the namespace that had them, in the pool that they belong to: else a namespace could have a whole pool rest
+// by creating and deleting Services.
 func (p *pass) delayReuse() {
 	p.freedBy = map[lb.Key][]netip.Addr{}
 	freed := map[netip.Addr]FreedAddress{}
@@ -57,6 +59,9 @@ func (p *pass) delayReuse() {
 			continue
 		}
 		p.allocations.block(addr, ReuseDelayed)
+		if pool := p.byPool[p.world.Pools.Containing(addr)]; pool.perNamespace != nil {
+			pool.perNamespace[f.Service.Namespace]++
+		}
 		p.freedBy[f.Service] = append(p.freedBy[f.Service], addr)
 		p.decideAgain(end)
 	}
@@ -115,6 +120,11 @@ func (p *pass) until(addr netip.Addr, cause Cause) time.Time {
 	}
 	end, _ := p.reusableFrom(addr, p.plan.Memory.Freed[addr])
 	return end
+}
+
+// restsFor reports whether an address has a running reuse delay that counts for a namespace's quota.
+func (p *pass) restsFor(namespace string, addr netip.Addr) bool {
+	return p.allocations.entries[addr].cause == ReuseDelayed && p.plan.Memory.Freed[addr].Service.Namespace == namespace
 }
 
 // remember prepares the memory for the next pass.

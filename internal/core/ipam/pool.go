@@ -71,7 +71,7 @@ func (p *pass) preparePools() {
 func (p *pass) willHold(pool *pool, a *Assignment) int {
 	n := pool.perNamespace[a.Service.Key.Namespace]
 	for _, found := range p.pending {
-		if found.Pool == pool.Pool && !p.joins(a.Service, found.Addr) {
+		if found.Pool == pool.Pool && !p.joins(a.Service, found.Addr) && !p.restsFor(a.Service.Key.Namespace, found.Addr) {
 			n++
 		}
 	}
@@ -91,7 +91,7 @@ func (a Address) replaceable() bool {
 // hold records that a Service holds an address.
 func (p *pass) hold(a *Assignment, address Address) {
 	s, pool, family := a.Service, p.byPool[address.Pool], lb.FamilyOf(address.Addr)
-	if pool.perNamespace != nil && !p.joins(s, address.Addr) {
+	if pool.perNamespace != nil && !p.joins(s, address.Addr) && !p.restsFor(s.Key.Namespace, address.Addr) {
 		pool.perNamespace[s.Key.Namespace]++
 	}
 	if p.allocations.take(address.Addr, s) {

@@ -1,12 +1,17 @@
 package ipam
 
 import (
+	"fmt"
 	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestCompute_MaxPerNamespace(t *testing.T) {
+	rests := func(delay time.Duration) func(*lb.Pool) { return func(p *lb.Pool) { p.ReuseDelay = delay } }
 	most := func(n int) func(*lb.Pool) { return func(p *lb.Pool) { p.MaxPerNamespace = n } }
 	for _, test := range []struct {
 		name string
@@ -60,6 +65,46 @@ func TestCompute_MaxPerNamespace(t *testing.T) {
 			s.service("b", shares("k", 81), dual(lb.RequireDualStack))
 			s.pass().has("a", "192.0.2.0 2001:db8::")
 			s.has("b", "192.0.2.0 2001:db8::")
+		}},
+		{"what rests counts: who creates and deletes again and again has no more rest than he may hold", func(s *fixture) {
+			s.pool("p", "192.0.2.0/28", most(2), rests(time.Hour))
+			for range 16 {
+				s.service("evil/a")
+				s.pass()
+				delete(s.services, "evil/a")
+				s.pass()
+				s.now = s.now.Add(time.Second)
+				s.service("evil/b", func(service *lb.Service) { service.UID = types.UID(s.now.String()) })
+				s.pass()
+				delete(s.services, "evil/b")
+				s.pass()
+			}
+			for i := range 16 {
+				s.service(fmt.Sprintf("evil/c%d", i))
+				s.pass()
+				delete(s.services, fmt.Sprintf("evil/c%d", i))
+				s.pass()
+			}
+			if n := s.use("p").IPv4.ReuseDelayed; n != 2 {
+				s.t.Errorf("%d addresses rest", n)
+			}
+			s.service("evil/d")
+			s.service("good")
+			s.pass().has("good", "192.0.2.2")
+			s.says("evil/d", ReasonOverQuota, "counts those that rest")
+			s.now = s.now.Add(2 * time.Hour)
+			s.pass().has("evil/d", "192.0.2.0")
+		}},
+		{"a Service takes back what rests for it, though its namespace is at its limit", func(s *fixture) {
+			s.pool("p", "192.0.2.0/28 2001:db8::/64", most(2), rests(time.Hour))
+			s.service("a", dual(lb.RequireDualStack))
+			s.pass().has("a", "192.0.2.0 2001:db8::")
+			delete(s.services, "a")
+			s.pass()
+			s.service("a", dual(lb.RequireDualStack))
+			s.pass().has("a", "192.0.2.0 2001:db8::")
+			s.service("b")
+			s.pass().says("b", ReasonOverQuota)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
