@@ -65,6 +65,11 @@ type IPAddressPoolSpec struct {
 	// avoidBuggyIPs leaves out IPv4 addresses that end in .0 or .255, which some old equipment takes for broadcast addresses.
 	// +optional
 	AvoidBuggyIPs bool `json:"avoidBuggyIPs,omitempty"`
+	// allowNetworkAddresses lets the pool give addresses that no host may have in a subnet that a node is on: the network and
+	// broadcast address of an IPv4 subnet, the subnet-router anycast address of an IPv6 subnet. It is meant for addresses that are
+	// announced by BGP only.
+	// +optional
+	AllowNetworkAddresses bool `json:"allowNetworkAddresses,omitempty"`
 	// drain stops the pool from giving addresses. Services keep those that they have.
 	// +optional
 	Drain bool `json:"drain,omitempty"`

@@ -106,6 +106,23 @@ type BGPSession struct {
 	BFD string `json:"bfd,omitempty"`
 }
 
+// SpeakerNetworkLimit bounds the lists in SpeakerNetwork.
+const SpeakerNetworkLimit = 32
+
+// SpeakerNetwork is what the node's own network uses. No Service is given any of it.
+type SpeakerNetwork struct {
+	// addresses of the node's interfaces, with the length of their subnet; the first 32 when there are more.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	Addresses []string `json:"addresses,omitempty"`
+	// gateways are the node's default gateways; the first 32 when there are more.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	Gateways []string `json:"gateways,omitempty"`
+}
+
 // SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
 	// gossipAddress is where other speakers reach this one, as address:port.
@@ -114,6 +131,9 @@ type SpeakerStatus struct {
 	// members is how many speakers are alive to this one's knowledge, itself included.
 	// +optional
 	Members int32 `json:"members"`
+	// network of the node.
+	// +optional
+	Network SpeakerNetwork `json:"network,omitempty"`
 	// layer2 is what the node announces by ARP and NDP.
 	// +optional
 	Layer2 SpeakerLayer2 `json:"layer2,omitempty"`

@@ -70,7 +70,7 @@ func stripService(classes lb.Classes) func(*corev1.Service) {
 		s.Annotations = kept
 		if !balancer {
 			s.Labels = nil
-			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type}
+			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type, ExternalIPs: s.Spec.ExternalIPs[:min(len(s.Spec.ExternalIPs), lb.MaxExternalIPs)]}
 			return
 		}
 		s.Labels = lb.BoundLabels(s.Labels)
@@ -84,8 +84,8 @@ func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 		Type: from.Type, LoadBalancerClass: from.LoadBalancerClass, LoadBalancerIP: lb.BoundText(from.LoadBalancerIP, lb.MaxAddressBytes),
 		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy, Selector: from.Selector,
 		ExternalTrafficPolicy: from.ExternalTrafficPolicy, HealthCheckNodePort: from.HealthCheckNodePort,
-		PublishNotReadyAddresses: from.PublishNotReadyAddresses,
-		Ports:                    make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
+		PublishNotReadyAddresses: from.PublishNotReadyAddresses, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)],
+		Ports: make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
 	}
 	for i := range kept.Ports {
 		kept.Ports[i] = corev1.ServicePort{Protocol: intern(from.Ports[i].Protocol), Port: from.Ports[i].Port}
@@ -119,7 +119,7 @@ func stripNode(n *corev1.Node) {
 	for key, value := range n.Annotations {
 		n.Annotations[key] = lb.BoundText(value, lb.MaxAnnotationBytes)
 	}
-	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints}
+	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints, PodCIDRs: n.Spec.PodCIDRs}
 	kept := corev1.NodeStatus{Addresses: n.Status.Addresses}
 	for _, condition := range n.Status.Conditions {
 		if condition.Type == corev1.NodeNetworkUnavailable || condition.Type == corev1.NodeReady {

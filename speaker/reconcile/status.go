@@ -2,6 +2,9 @@ package reconcile
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +34,7 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
+		Network: networkStatus(seen.world.OwnLinks, seen.world.Gateways),
 		Members: int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:  layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
 		BGP:     bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
@@ -43,6 +47,39 @@ func (l *Loop) report(seen *snapshot, failed error) {
 		Status: written, owner: seen.node(l.cfg.Node), missing: !exists,
 		conditions: []metav1.Condition{readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view)},
 	})
+}
+
+// proxyInterface is where a service proxy in the mode ipvs puts the addresses of all Services. They are no node's own.
+const proxyInterface = "kube-ipvs0"
+
+// networkStatus is what a node's own network uses. It changes rarely: all speakers read it.
+func networkStatus(links []lb.Link, gateways []netip.Addr) v1beta1.SpeakerNetwork {
+	var prefixes []netip.Prefix
+	for i := range links {
+		if links[i].Name != proxyInterface {
+			prefixes = append(prefixes, links[i].Addresses...)
+		}
+	}
+	prefixes = slices.DeleteFunc(prefixes, func(prefix netip.Prefix) bool { return !prefix.Addr().IsGlobalUnicast() })
+	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	routers := slices.Clone(gateways)
+	routers = slices.DeleteFunc(routers, func(addr netip.Addr) bool { return !addr.IsGlobalUnicast() })
+	slices.SortFunc(routers, netip.Addr.Compare)
+	return v1beta1.SpeakerNetwork{Addresses: firstTexts(prefixes), Gateways: firstTexts(routers)}
+}
+
+// firstTexts are the texts of the first values of a sorted list, as many as a Speaker object may have, each once.
+func firstTexts[T interface {
+	comparable
+	fmt.Stringer
+}](sorted []T) []string {
+	sorted = slices.Compact(sorted)
+	if len(sorted) == 0 {
+		return nil
+	}
+	return lb.Strings(sorted[:min(len(sorted), v1beta1.SpeakerNetworkLimit)])
 }
 
 func readyCondition(failed error) metav1.Condition {

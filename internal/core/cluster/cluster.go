@@ -25,6 +25,9 @@ type Objects struct {
 	// Secrets of the namespace that Daymark runs in.
 	Secrets []*corev1.Secret
 
+	// ServiceCIDRs are the ranges of cluster IPs.
+	ServiceCIDRs []lb.NamedRange
+
 	Pools             *lb.Pools
 	Reservations      []*lb.Reservation
 	L2Advertisements  []*lb.L2Advertisement

@@ -3,6 +3,7 @@ package cluster
 import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -31,6 +32,8 @@ func Parse(objects []runtime.Object) *Objects {
 			}
 		case *corev1.Secret:
 			parsed.Secrets = append(parsed.Secrets, o)
+		case *networkingv1.ServiceCIDR:
+			parsed.ServiceCIDRs = append(parsed.ServiceCIDRs, lb.ParseServiceCIDR(o)...)
 		case *v1beta1.IPAddressPool:
 			pools = append(pools, lb.ParsePool(o))
 		default:

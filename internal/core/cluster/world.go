@@ -37,7 +37,17 @@ func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, poolGrace time
 	return ipam.World{
 		Now: now, Classes: classes, PoolGrace: poolGrace, Memory: memory,
 		Services: o.Services, Pools: o.Pools, Reservations: o.Reservations, Namespaces: o.Namespaces, Nodes: o.Nodes,
+		NodeNetworks: nodeNetworks(o.Speakers), ServiceCIDRs: o.ServiceCIDRs,
 	}
+}
+
+// nodeNetworks are what Speaker objects say of the nodes' networks. That of a node that is down counts: it may come back.
+func nodeNetworks(speakers []*v1beta1.Speaker) []lb.NodeNetwork {
+	networks := make([]lb.NodeNetwork, len(speakers))
+	for i, speaker := range speakers {
+		networks[i] = lb.ParseNodeNetwork(speaker)
+	}
+	return networks
 }
 
 // Owned are the Services of the classes that Daymark serves.

@@ -29,6 +29,11 @@ const (
 	ServiceNotSelected
 	OverQuota
 	NodeOwned
+	GatewayOwned
+	NetworkAddress
+	ExternalIP
+	ClusterRange
+	SpecialRange
 	Avoided
 	Reserved
 	Taken
@@ -151,12 +156,61 @@ var causes = [causeCount]causeEntry{
 		},
 		requested: ReasonOverQuota, any: ReasonOverQuota,
 	},
-	// The requested address is a node's own.
+	// The requested address is a node's own, on any of its interfaces.
 	NodeOwned: {
 		name:      "NodeOwned",
-		applies:   func(p *pass, c check) bool { return p.nodes[c.addr] != "" },
+		applies:   usedBy(NodeOwned),
 		text:      func(v *Verdict, _ lb.Family) string { return "never gives it, it is node " + v.Holder + "'s own" },
 		requested: ReasonTaken, any: ReasonNoPool,
+		kept: ", which is a node's own as well",
+	},
+	// The requested address is the default gateway of a node.
+	GatewayOwned: {
+		name:    "GatewayOwned",
+		applies: usedBy(GatewayOwned),
+		text: func(v *Verdict, _ lb.Family) string {
+			return "never gives it, it is the default gateway of node " + v.Holder
+		},
+		requested: ReasonTaken, any: ReasonNoPool,
+		kept: ", which is the default gateway of a node as well",
+	},
+	// The requested address is the network, broadcast or subnet-router anycast address of a subnet that a node is on.
+	NetworkAddress: {
+		name:    "NetworkAddress",
+		applies: usedBy(NetworkAddress),
+		text: func(v *Verdict, _ lb.Family) string {
+			return "does not give it, no host may have it in the subnet " + v.Holder + " of the nodes"
+		},
+		requested: ReasonPoolNotEligible, any: ReasonNoPool,
+		kept: ", which no host may have in a subnet of the nodes",
+	},
+	// The requested address is in spec.externalIPs of another Service, and no Service has it.
+	ExternalIP: {
+		name: "ExternalIP",
+		applies: func(p *pass, c check) bool {
+			return p.allocations.entries[c.addr].holder == nil && p.never.of(c.addr, c.assignment.Service) == ExternalIP
+		},
+		text: func(v *Verdict, _ lb.Family) string {
+			return "does not give it, it is in spec.externalIPs of " + v.Holder
+		},
+		requested: ReasonTaken, any: ReasonNoPool,
+		kept: ", which is in spec.externalIPs of another Service as well",
+	},
+	// The requested address is in a range that the cluster uses for Services or pods.
+	ClusterRange: {
+		name:      "ClusterRange",
+		applies:   usedBy(ClusterRange),
+		text:      func(v *Verdict, _ lb.Family) string { return "never gives it, it is in " + v.Holder },
+		requested: ReasonPoolNotEligible, any: ReasonNoPool,
+		kept: ", which is in a range of the cluster's own network",
+	},
+	// The requested address is not one that hosts may have.
+	SpecialRange: {
+		name:      "SpecialRange",
+		applies:   usedBy(SpecialRange),
+		text:      func(v *Verdict, _ lb.Family) string { return "never gives it, it is a " + v.Holder + " address" },
+		requested: ReasonPoolNotEligible, any: ReasonNoPool,
+		kept: ", which is not an address for hosts",
 	},
 	// The requested address ends in .0 or .255, and the pool avoids those.
 	Avoided: {

@@ -21,8 +21,8 @@ type pass struct {
 	reservations reservationIndex
 	// shareable are the addresses that Services may join, by their sharing terms.
 	shareable map[sharingTerms]*shareableAddresses
-	// nodes are the names of the nodes by their own addresses.
-	nodes     map[netip.Addr]string
+	// never are the addresses that no Service may have.
+	never     neverGiven
 	poolLists map[poolListKey]*poolList
 	// selective: some pool has serviceSelectors. limited: some pool has a limit per namespace. delaysReuse: some pool has a
 	// reuse delay.
@@ -41,8 +41,8 @@ func Compute(world World) Plan {
 	p := &pass{world: &world, shareable: map[sharingTerms]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
 	p.allocations = newAllocations(len(world.Services))
 	p.reservations = prepareReservations(world.Reservations)
+	p.prepareNeverGiven()
 	p.preparePools()
-	p.prepareNodes()
 	others := p.prepareAssignments()
 
 	p.keepHeld()
@@ -76,18 +76,6 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 	return others
 }
 
-// prepareNodes indexes the nodes by their addresses. When two nodes have the same address, the first by name counts.
-func (p *pass) prepareNodes() {
-	p.nodes = map[netip.Addr]string{}
-	for _, node := range p.world.Nodes {
-		for _, addr := range node.AllAddresses() {
-			if other := p.nodes[addr]; other == "" || node.Name < other {
-				p.nodes[addr] = node.Name
-			}
-		}
-	}
-}
-
 // aged is a Service with its creation time in a form that sorts fast.
 type aged struct {
 	created int64
@@ -119,10 +107,7 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 			p.allocations.blockShown(addr, s, Unmanaged)
 		}
 	}
-	// order does not matter: an address is blocked whatever happens to the others.
-	for addr := range p.nodes {
-		p.allocations.block(addr, NodeOwned)
-	}
+	p.blockNeverGiven()
 	if p.delaysReuse {
 		p.delayReuse()
 	}

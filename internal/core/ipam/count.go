@@ -15,7 +15,7 @@ func (p *pass) countAll() {
 			if count := pool.use.Count(family); count != nil {
 				unreserved := rangesOf(family, pool.unreserved)
 				count.Available = lb.Size(unreserved)
-				count.Reserved = new(big.Int).Sub(lb.Size(rangesOf(family, pool.owned)), count.Available)
+				count.Reserved = new(big.Int).Sub(lb.Size(rangesOf(family, pool.usable)), count.Available)
 				if pool.AvoidBuggyIPs {
 					for _, r := range unreserved {
 						count.Available.Sub(count.Available, big.NewInt(countMayBeBroadcast(r)))
@@ -57,6 +57,7 @@ func (p *pass) countOne(used map[*Count]*usedCount, addr netip.Addr, e allocatio
 		used[count] = t
 	}
 	switch {
+	case p.never.rangeOf(addr) != nil: // not counted as available
 	case p.reservations.of(addr) != nil:
 		t.reserved++
 	case !(from.AvoidBuggyIPs && mayBeBroadcast(addr)):
@@ -65,6 +66,8 @@ func (p *pass) countOne(used map[*Count]*usedCount, addr netip.Addr, e allocatio
 	switch e.cause {
 	case NodeOwned:
 		count.NodeOwned++
+	case GatewayOwned, NetworkAddress, ExternalIP:
+		count.NeverGiven++
 	case Unmanaged:
 		count.Unmanaged++
 	case ReuseDelayed:

@@ -1,6 +1,7 @@
 package ipam
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -199,7 +200,7 @@ func (p *pass) keptDespite(pool *pool, a *Assignment, addr netip.Addr) Cause {
 	case p.world.Pools.Missing(pool.Name):
 		return PoolMissing
 	}
-	return p.selectionCause(pool, a)
+	return cmp.Or(p.selectionCause(pool, a), p.never.of(addr, s))
 }
 
 // requestsFamily reports whether a Service requests certain addresses of a family.

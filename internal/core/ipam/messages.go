@@ -171,6 +171,9 @@ func (c *Count) String() string {
 	if c.NodeOwned > 0 {
 		parts = append(parts, fmt.Sprintf("%d nodes' own", c.NodeOwned))
 	}
+	if c.NeverGiven > 0 {
+		parts = append(parts, fmt.Sprintf("%d never given", c.NeverGiven))
+	}
 	if c.Unmanaged > 0 {
 		parts = append(parts, fmt.Sprintf("%d in the status of Services that are not ours", c.Unmanaged))
 	}

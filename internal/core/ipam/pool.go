@@ -10,9 +10,9 @@ import (
 type pool struct {
 	*lb.Pool
 	use *PoolUse
-	// owned are the ranges that the pool has: its own without the excluded ones and those of an older pool. unreserved are
-	// those of them that no reservation keeps.
-	owned, unreserved []lb.Range
+	// owned are the ranges that the pool has: its own without the excluded ones and those of an older pool. usable are those of
+	// them that may be given, and unreserved those that no reservation keeps.
+	owned, usable, unreserved []lb.Range
 	// search4 and search6 find free unreserved addresses.
 	search4, search6 freeSearch
 	// perNamespace counts the addresses that the Services of each namespace hold; nil when the pool has no limit.
@@ -41,7 +41,8 @@ func (p *pass) preparePools() {
 	p.byPool = make(map[*lb.Pool]*pool, len(shares))
 	for i, from := range pools.ByAge() {
 		made := &pool{Pool: from, use: &PoolUse{Pool: from}, owned: shares[i]}
-		made.unreserved = lb.Subtract(made.owned, p.reservations.all)
+		made.usable = lb.Subtract(made.owned, p.never.ranges)
+		made.unreserved = lb.Subtract(made.usable, p.reservations.all)
 		for _, r := range made.unreserved {
 			search := made.search(lb.FamilyOf(r.From))
 			search.ranges = append(search.ranges, r)

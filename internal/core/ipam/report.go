@@ -20,7 +20,7 @@ func (p *pass) report(others []*lb.Service) {
 	for key, list := range p.poolLists {
 		list.text = verdictsText(list.verdicts, key.family)
 	}
-	p.reportNodes()
+	p.reportNeverGiven()
 	p.reportOverlaps()
 	for _, pool := range p.pools {
 		p.plan.Pools = append(p.plan.Pools, pool.use)
@@ -42,23 +42,6 @@ func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 		}
 	}
 	return c, true
-}
-
-// reportNodes fills in which addresses of the pools are nodes' own.
-func (p *pass) reportNodes() {
-	for _, node := range p.world.Nodes {
-		for _, addr := range node.AllAddresses() {
-			if from := p.world.Pools.Containing(addr); from != nil {
-				use := p.byPool[from].use
-				use.Nodes = append(use.Nodes, NodeAddress{addr, node.Name})
-			}
-		}
-	}
-	for _, pool := range p.pools {
-		slices.SortFunc(pool.use.Nodes, func(a, b NodeAddress) int {
-			return cmp.Or(a.Addr.Compare(b.Addr), strings.Compare(a.Node, b.Node))
-		})
-	}
 }
 
 // reportOverlaps fills in which pools name the same addresses.

@@ -102,7 +102,7 @@ func (p *pass) reservationParts(place int) []reservationPart {
 	if p.reservations.parts[place] == nil {
 		parts := []reservationPart{}
 		for _, pool := range p.pools {
-			common := lb.Intersect(pool.owned, p.reservations.shares[place])
+			common := lb.Intersect(pool.usable, p.reservations.shares[place])
 			split, _ := slices.BinarySearchFunc(common, lb.IPv6, func(r lb.Range, family lb.Family) int {
 				return cmp.Compare(lb.FamilyOf(r.From), family)
 			})

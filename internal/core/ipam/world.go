@@ -23,8 +23,12 @@ type World struct {
 	Reservations []*lb.Reservation
 	// Namespaces are the labels of the namespaces by name.
 	Namespaces map[string]map[string]string
-	// Nodes, whose own addresses are never given.
+	// Nodes, whose own addresses and pod ranges are never given.
 	Nodes []*lb.Node
+	// NodeNetworks are what the speakers report of the nodes' networks. None of it is given.
+	NodeNetworks []lb.NodeNetwork
+	// ServiceCIDRs are the ranges of cluster IPs, which are never given.
+	ServiceCIDRs []lb.NamedRange
 	// Memory of the pass before; the zero value at the start.
 	Memory Memory
 }
@@ -101,8 +105,10 @@ type PoolUse struct {
 	IPv4, IPv6 *Count
 	// Overlaps with other pools, in order of their names.
 	Overlaps []Overlap
-	// Nodes whose addresses are in the pool, in order of address.
+	// Nodes whose addresses or default gateways are in the pool, in order of address.
 	Nodes []NodeAddress
+	// Blocked are the ranges of the pool that are never given, in order of address.
+	Blocked []BlockedRange
 }
 
 // Count returns the count of one family; nil when the pool has no address of it.
@@ -127,6 +133,9 @@ type Count struct {
 	// NodeOwned are nodes' own addresses. Unmanaged are in the status of Services that Daymark does not serve. Neither counts
 	// addresses that are also assigned.
 	NodeOwned, Unmanaged int64
+	// NeverGiven are default gateways, network addresses of subnets and addresses in spec.externalIPs of Services, without those
+	// that are also assigned.
+	NeverGiven int64
 }
 
 // Overlap is a range of addresses that two pools name.
@@ -142,6 +151,8 @@ type Overlap struct {
 type NodeAddress struct {
 	Addr netip.Addr
 	Node string
+	// Gateway: it is the node's default gateway, and not its own.
+	Gateway bool
 }
 
 // ReservationUse is the state of a reservation.

@@ -25,6 +25,8 @@ const (
 	MaxSharingKeyBytes = 128
 	// MaxSharedPorts is how many ports a Service that shares an address may have.
 	MaxSharedPorts = 512
+	// MaxExternalIPs is how many addresses in spec.externalIPs are read.
+	MaxExternalIPs = 16
 	// MaxAddressBytes is the longest text of an address.
 	MaxAddressBytes = 64
 	// MaxLabelBytes is how long all labels of one object may be together, keys and values.

@@ -20,6 +20,8 @@ type Node struct {
 	Addresses []netip.Addr
 	// External are the addresses of type ExternalIP that are not in Addresses.
 	External []netip.Addr
+	// PodCIDRs are the ranges of the node's pods.
+	PodCIDRs []Range
 
 	// Unschedulable: the node is cordoned.
 	Unschedulable bool
@@ -55,6 +57,11 @@ func ParseNode(from *corev1.Node) *Node {
 		}
 		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
 			n.Down = true
+		}
+	}
+	for _, text := range from.Spec.PodCIDRs {
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			n.PodCIDRs = append(n.PodCIDRs, RangeOf(prefix))
 		}
 	}
 	for _, address := range from.Status.Addresses {

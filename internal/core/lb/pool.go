@@ -27,8 +27,10 @@ type Pool struct {
 	Exclude       []Range
 	AutoAssign    bool
 	AvoidBuggyIPs bool
-	Drain         bool
-	ReuseDelay    time.Duration
+	// AllowNetworkAddresses: the pool gives network, broadcast and subnet-router anycast addresses of the nodes' subnets.
+	AllowNetworkAddresses bool
+	Drain                 bool
+	ReuseDelay            time.Duration
 
 	// Priority: the lowest number comes first, and 0 comes last.
 	Priority           int32
@@ -54,8 +56,10 @@ func ParsePool(from *v1beta1.IPAddressPool) *Pool {
 		Labels:        from.Labels,
 		AutoAssign:    spec.AutoAssign == nil || *spec.AutoAssign,
 		AvoidBuggyIPs: spec.AvoidBuggyIPs,
-		Drain:         spec.Drain,
-		ReuseDelay:    spec.ReuseDelay.Duration,
+
+		AllowNetworkAddresses: spec.AllowNetworkAddresses,
+		Drain:                 spec.Drain,
+		ReuseDelay:            spec.ReuseDelay.Duration,
 	}
 	var errs [4]error
 	p.Ranges, errs[0] = parseRanges("addresses", spec.Addresses)

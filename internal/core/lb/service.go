@@ -71,6 +71,8 @@ type Service struct {
 	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
+	// ExternalIPs are the addresses in spec.externalIPs.
+	ExternalIPs []netip.Addr
 	// Ingress are the addresses in status.loadBalancer, in their order.
 	Ingress []netip.Addr
 	// Provenance says which of them Daymark gave. The others are foreign.
@@ -102,6 +104,11 @@ func ParseService(from *corev1.Service) *Service {
 	for _, port := range from.Spec.Ports[:min(len(from.Spec.Ports), MaxSharedPorts)] {
 		number := uint16(port.Port) //nolint:gosec // the API server keeps ports within 16 bits
 		s.Ports = append(s.Ports, Port{port.Protocol, number})
+	}
+	for _, text := range from.Spec.ExternalIPs[:min(len(from.Spec.ExternalIPs), MaxExternalIPs)] {
+		if addr, err := ParseAddr(text); err == nil {
+			s.ExternalIPs = append(s.ExternalIPs, addr)
+		}
 	}
 	shown := from.Status.LoadBalancer.Ingress
 	for _, ingress := range shown[:min(len(shown), maxIngress)] {

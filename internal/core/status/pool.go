@@ -55,13 +55,40 @@ func count(from *ipam.Count) *v1beta1.AddressCount {
 	return &v1beta1.AddressCount{Assigned: from.Assigned, Available: from.Available.String()}
 }
 
-// poolReady is the condition Ready. A pool that contains addresses of nodes gives the others.
+// poolReady is the condition Ready. A pool that contains addresses which are never given gives the others.
 func poolReady(use *ipam.PoolUse) Condition {
-	if use.Pool.Err != nil || len(use.Nodes) == 0 {
-		return valid(use.Pool.Err)
+	return firstProblem(valid(use.Pool.Err), poolBlocked(use), poolNodes(use))
+}
+
+// poolBlocked names the ranges of a pool that are never given.
+func poolBlocked(use *ipam.PoolUse) Condition {
+	if len(use.Blocked) == 0 {
+		return valid(nil)
+	}
+	why := ClusterRange
+	text := func(i int) string {
+		blocked := &use.Blocked[i]
+		if blocked.Cause == ipam.SpecialRange {
+			why = SpecialRange
+			return fmt.Sprintf("%s is a range of %s addresses", blocked.Range, blocked.Name)
+		}
+		return fmt.Sprintf("%s belongs to %s", blocked.Range, blocked.Name)
+	}
+	message := list(len(use.Blocked), text, ", ") + ": such an address is never given, and what is given is kept; exclude the range"
+	return notReady(why, message)
+}
+
+// poolNodes names the nodes' addresses and default gateways in a pool.
+func poolNodes(use *ipam.PoolUse) Condition {
+	if len(use.Nodes) == 0 {
+		return valid(nil)
 	}
 	text := func(i int) string {
-		return fmt.Sprintf("%s is the address of node %s", use.Nodes[i].Addr, use.Nodes[i].Node)
+		what := "address"
+		if use.Nodes[i].Gateway {
+			what = "default gateway"
+		}
+		return fmt.Sprintf("%s is the %s of node %s", use.Nodes[i].Addr, what, use.Nodes[i].Node)
 	}
 	return notReady(NodeAddress, list(len(use.Nodes), text, ", ")+": such an address is never given; exclude it")
 }

@@ -26,6 +26,14 @@ var (
 
 // Reasons of the conditions of an IPAddressPool.
 var (
+	ClusterRange = reason.Reason{
+		Name: "ClusterRange", Meaning: "The pool contains addresses that the cluster uses for Services or pods; it gives the others.",
+		Remedy: "Exclude them.",
+	}
+	SpecialRange = reason.Reason{
+		Name: "SpecialRange", Meaning: "The pool contains loopback, link-local, multicast or unspecified addresses; it gives the others.",
+		Remedy: "Remove them from the pool.",
+	}
 	NodeAddress = reason.Reason{
 		Name: "NodeAddress", Meaning: "The pool contains addresses of nodes. They are never given to a Service; the others are.",
 		Remedy: "Exclude the addresses of the nodes from the pool.",
@@ -137,7 +145,8 @@ func Conditions() []reason.Condition {
 			Kind: "Service", Type: v1beta1.ConditionProvenance, Meaning: "Daymark gave addresses in the status; the message says which, and from which pools.",
 			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing},
 		},
-		ready("IPAddressPool", "The pool is valid and contains no addresses of nodes.", Valid, Invalid, NodeAddress),
+		ready("IPAddressPool", "The pool is valid and contains nothing that is never given.",
+			Valid, Invalid, SpecialRange, ClusterRange, NodeAddress),
 		{
 			Kind: "IPAddressPool", Type: v1beta1.ConditionExhausted, Meaning: "The pool has no address left of a family.",
 			Reasons: []reason.Reason{Available, Exhausted, AllocationDisabled},
