@@ -22,8 +22,11 @@ type server struct {
 }
 
 func (s *server) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	page, ok := list.(*metav1.PartialObjectMetadataList)
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "servicecidrs"}, "") // as before Kubernetes 1.33
+	}
 	s.lists++
-	page := list.(*metav1.PartialObjectMetadataList)
 	page.Items = nil
 	for name, version := range s.versions {
 		page.Items = append(page.Items, metav1.PartialObjectMetadata{

@@ -67,6 +67,8 @@ type Loop struct {
 	// cost of looking and deciding.
 	cost loop.Cost
 
+	// cidrs are the ranges of cluster IPs.
+	cidrs serviceCIDRs
 	// countsWritten is when the counts of each pool were last written: a time.Time by the pool's name.
 	countsWritten sync.Map
 	// again is how long after this pass the loop runs again without being woken; 0 for never.
@@ -195,6 +197,9 @@ func (l *Loop) look(ctx context.Context, underWay []*serviceWrite) (*snapshot, e
 		return nil, err
 	}
 	if err := l.catchUp(ctx, s.services); err != nil {
+		return nil, err
+	}
+	if s.ServiceCIDRs, err = l.readServiceCIDRs(ctx); err != nil {
 		return nil, err
 	}
 	s.setServices(l.assumed.newest(s.services, underWay))

@@ -23,6 +23,8 @@ type fixture struct {
 	reservations []*lb.Reservation
 	namespaces   map[string]map[string]string
 	nodes        []*lb.Node
+	networks     []lb.NodeNetwork
+	serviceCIDRs []lb.NamedRange
 	memory       Memory
 	plan         Plan
 }
@@ -87,6 +89,7 @@ func (s *fixture) edit(name string, change ...func(*lb.Service)) {
 func (s *fixture) compute() *Plan {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
+		NodeNetworks: s.networks, ServiceCIDRs: s.serviceCIDRs,
 		Namespaces: s.namespaces, Memory: s.memory, PoolGrace: s.grace,
 	}
 	for _, service := range s.services {

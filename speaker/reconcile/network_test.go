@@ -1,0 +1,44 @@
+package reconcile
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func TestNetworkStatus(t *testing.T) {
+	prefixes := func(texts ...string) []netip.Prefix {
+		var list []netip.Prefix
+		for _, text := range texts {
+			list = append(list, netip.MustParsePrefix(text))
+		}
+		return list
+	}
+	links := []lb.Link{
+		{Name: "lo", NoARP: true, Addresses: prefixes("127.0.0.1/8", "::1/128", "192.0.2.200/32")},
+		{Name: "eth0", Addresses: prefixes("192.0.2.11/24", "fe80::1/64", "2001:db8::11/64")},
+		{Name: "storage", Addresses: prefixes("198.51.100.1/24")},
+		{Name: "kube-ipvs0", Addresses: prefixes("192.0.2.201/32")},
+	}
+	gateways := []netip.Addr{netip.MustParseAddr("fe80::1"), netip.MustParseAddr("192.0.2.1")}
+	want := v1beta1.SpeakerNetwork{
+		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
+	}
+	for range 2 {
+		if got := networkStatus(links, gateways); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+		slices.Reverse(links) // the order of the kernel does not matter
+		slices.Reverse(gateways)
+	}
+	for i := range 200 {
+		links[0].Addresses = append(links[0].Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32))
+	}
+	if got := networkStatus(links, nil); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
+		t.Errorf("%d addresses are reported", len(got.Addresses))
+	}
+}
