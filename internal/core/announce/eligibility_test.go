@@ -94,7 +94,8 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 	defer func() { chain = before }()
 	for s := range scopes {
 		added := check{
-			reason.Reason{Name: "Odd", Meaning: "it is odd"}, s, false,
+			reason.Reason{Name: "Odd", Meaning: "it is odd"},
+			s, false,
 			func(q *query) bool { return q.node.Name != "n2" },
 		}
 		at := len(before)
@@ -127,7 +128,7 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 func TestEligibility_ActingAndExplainingAgree(t *testing.T) {
 	announced := map[bool]int{}
 	for seed := range uint64(300) {
-		w := randomWorld(rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // a test that repeats itself
+		w := randomWorld(rand.New(rand.NewPCG(seed, 0)))
 		for _, s := range w.Services {
 			addr := s.Ingress[0].String()
 			a := newExplained(w, s, addr)
