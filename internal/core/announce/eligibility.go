@@ -198,7 +198,7 @@ type question struct {
 // questions of the chain by scope.
 func questions() (byScope [scopes][]question) {
 	for i, c := range chain {
-		byScope[c.scope] = append(byScope[c.scope], question{IneligibleReason(i + 1), c.applies}) //nolint:gosec // a short list
+		byScope[c.scope] = append(byScope[c.scope], question{IneligibleReason(i + 1), c.applies})
 	}
 	return byScope
 }
