@@ -52,7 +52,7 @@ func (d *demo) end() (int, error) {
 		fmt.Println()
 		return stay(d)
 	}
-	fmt.Println(" Nothing is left on this machine. KEEP=1 would leave the lab running.")
+	fmt.Println(" Nothing of it runs any more. KEEP=1 would leave the lab running.")
 	return 0, nil
 }
 
