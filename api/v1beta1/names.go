@@ -19,7 +19,8 @@ const (
 	// ConditionAnnounced on a Service says whether nodes announce its addresses, and why none does.
 	ConditionAnnounced = "daymark.io/Announced"
 
-	// ConditionReady on every kind of this group says whether the object is valid and in use, and why not.
+	// ConditionReady on every kind of this group says whether the object is valid and what it names exists, and why not. For
+	// BGPPeers and Speakers it says whether they work.
 	ConditionReady = "Ready"
 	// ConditionExhausted on an IPAddressPool says whether it has no free address of some family.
 	ConditionExhausted = "Exhausted"
