@@ -10,7 +10,7 @@ RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # What --version says. A build without git, as in the Dockerfile, gets it from outside.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/daymark-lb/daymark/internal/version.release=$(VERSION)'
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w -X github.com/daymark-lb/daymark/internal/version.release=$(VERSION)'
 
 .PHONY: help
 help: ## Show this list

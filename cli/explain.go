@@ -22,7 +22,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
-// readObjects reads what the announcement of a Service depends on, as the controller does.
+// readObjects reads what explaining the announcement of a Service needs.
 func readObjects(ctx context.Context, c client.Client, s *corev1.Service) (*cluster.Objects, error) {
 	var objects []runtime.Object
 	for _, list := range []client.ObjectList{
@@ -72,8 +72,8 @@ func (s *snapshot) explain(out io.Writer, service *corev1.Service, remark string
 	}
 }
 
-// compare reads the objects that the announcement of a Service depends on and returns the difference from its condition. Who may
-// not read them all is told only what is written.
+// compare reads the objects that the announcement of a Service depends on and returns the difference from its condition. A user
+// without permission to read all of them sees only the conditions.
 func compare(ctx context.Context, c client.Client, service *corev1.Service) string {
 	objects, err := readObjects(ctx, c, service)
 	if err != nil {

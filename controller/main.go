@@ -1,4 +1,4 @@
-// Command controller gives the Services of a cluster their addresses and says how everything of Daymark fares. This
+// Command controller gives the Services of a cluster their addresses and reports the state of Daymark's objects. This
 // package only wires the parts together, in the order in which they start; it decides nothing.
 package main
 
@@ -88,7 +88,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	config.DisableCompression = true
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
-		return nil, fmt.Errorf("learn the kinds: %w", err)
+		return nil, fmt.Errorf("register the API types: %w", err)
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,

@@ -74,8 +74,8 @@ func TestBadInput_RefusingPeerHarmsNoOtherPeer(t *testing.T) {
 
 func TestBadInput_PeerOfAnotherASIsReported(t *testing.T) {
 	cluster := daymark(t)
-	cluster.Apply(strings.ReplaceAll(peer("stranger"), "peerASN: 64513", "peerASN: 64999"))
-	awaitObjectCondition(t, cluster, "BGPPeer", "stranger", "Ready", "False", "AS")
+	cluster.Apply(strings.ReplaceAll(peer("wrong-asn"), "peerASN: 64513", "peerASN: 64999"))
+	awaitObjectCondition(t, cluster, "BGPPeer", "wrong-asn", "Ready", "False", "AS")
 }
 
 func TestBadInput_MissingSecretIsNamed(t *testing.T) {

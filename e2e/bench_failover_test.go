@@ -99,8 +99,8 @@ func (f failure) measure(b *testing.B) {
 			f.cause(holder)
 			b.Logf("log of the heir:%s", logSince(cluster.Node(s.awaitHeir(began)).Speaker(), began))
 		}
-		report, sightings := s.end(began)
-		outages, unheld = append(outages, report.Outage()), append(unheld, sightings.Unheld(began))
+		report, observations := s.end(began)
+		outages, unheld = append(outages, report.Outage()), append(unheld, observations.Unheld(began))
 		failed, broken = failed+report.Failed(), broken+len(report.Broken())
 		if f.undo != nil {
 			f.undo(holder)

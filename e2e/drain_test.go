@@ -22,11 +22,11 @@ func TestLayer2_RollingUpdateLosesNoConnection(t *testing.T) {
 	cluster.RollSpeakers()
 	rolled := time.Now()
 	settled := awaitOneHolder(t, watch, rolled)
-	report, sightings := probe.Stop(), watch.Stop()
+	report, observations := probe.Stop(), watch.Stop()
 	t.Logf("%s for three speakers; %s; nobody answered for %s, two for %s; one holder of each %s after the last",
-		ms(rolled.Sub(began)), report, ms(sightings.Unheld(began)), ms(sightings.Shared(began)), ms(settled))
-	mustHaveServedAll(t, report, sightings)
-	mustHaveNoGap(t, sightings, began)
+		ms(rolled.Sub(began)), report, ms(observations.Unheld(began)), ms(observations.Shared(began)), ms(settled))
+	mustHaveServedAll(t, report, observations)
+	mustHaveNoGap(t, observations, began)
 	awaitHolders(t, cluster, "each address has one holder", addresses, nil)
 }
 
@@ -44,10 +44,10 @@ func TestLayer2_DrainLosesNoConnection(t *testing.T) {
 	node.RemoveAnnotation(drain)
 	ended := time.Now()
 	s.awaitSettled(ended)
-	report, sightings := s.end(began)
-	mustHaveServedAll(t, report, sightings)
-	mustHaveNoGap(t, sightings, began)
-	if story := sightings.Holders(address, ended); story[len(story)-1] != heir {
+	report, observations := s.end(began)
+	mustHaveServedAll(t, report, observations)
+	mustHaveNoGap(t, observations, began)
+	if story := observations.Holders(address, ended); story[len(story)-1] != heir {
 		t.Errorf("the drain is over and %s takes it back: %v", s.holder, story)
 	}
 }
@@ -61,7 +61,7 @@ func TestLayer2_NodeDeletionLosesNoConnection(t *testing.T) {
 	began := time.Now()
 	cluster.Node(s.holder).Unregister()
 	s.awaitHeir(began)
-	report, sightings := s.end(began)
-	mustHaveServedAll(t, report, sightings)
-	mustHaveNoGap(t, sightings, began)
+	report, observations := s.end(began)
+	mustHaveServedAll(t, report, observations)
+	mustHaveNoGap(t, observations, began)
 }

@@ -18,8 +18,8 @@ func TestLayer2_CrashedHolderIsReplaced(t *testing.T) {
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
-	report, sightings := s.end(crashed)
-	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
+	report, observations := s.end(crashed)
+	mustBeUnder(t, "the outage", max(report.Outage(), observations.Unheld(crashed)))
 }
 
 func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
@@ -38,12 +38,12 @@ func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 		_, err := s.watch.Seen().Settled(met, 2*time.Second)
 		return err
 	})
-	_, sightings := s.end(returned)
-	story := sightings.Holders(address, returned)
+	_, observations := s.end(returned)
+	story := observations.Holders(address, returned)
 	if last := story[len(story)-1]; last != heir {
 		t.Errorf("%s had it; after %s is back %v do", heir, s.holder, story)
 	}
-	settled, err := sightings.Settled(returned, time.Second)
+	settled, err := observations.Settled(returned, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func TestLayer2_KilledSpeakerIsReplaced(t *testing.T) {
 	killed := time.Now()
 	speaker.Kill()
 	s.awaitHeir(killed)
-	_, sightings := s.end(killed)
-	mustBeUnder(t, "the time without a holder", sightings.Unheld(killed))
+	_, observations := s.end(killed)
+	mustBeUnder(t, "the time without a holder", observations.Unheld(killed))
 }
 
 func TestLayer2_FiftyAddressesAreTakenOver(t *testing.T) {
@@ -85,10 +85,10 @@ func TestLayer2_FiftyAddressesAreTakenOver(t *testing.T) {
 		}
 		return nil
 	})
-	sightings := watch.Stop()
+	observations := watch.Stop()
 	t.Logf("%s held %d of %d; nobody answered for one of them for %s, two for %s", crashes, counts(before)[crashes], count,
-		ms(sightings.Unheld(crashed)), ms(sightings.Shared(crashed)))
-	mustBeUnder(t, "the time without a holder", sightings.Unheld(crashed))
+		ms(observations.Unheld(crashed)), ms(observations.Shared(crashed)))
+	mustBeUnder(t, "the time without a holder", observations.Unheld(crashed))
 }
 
 const bothFamilies = `
@@ -116,8 +116,8 @@ func TestLayer2_IPv6AddressIsTakenOver(t *testing.T) {
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
-	report, sightings := s.end(crashed)
-	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
+	report, observations := s.end(crashed)
+	mustBeUnder(t, "the outage", max(report.Outage(), observations.Unheld(crashed)))
 }
 
 func TestLayer2_DualStackAddressesAreTakenOver(t *testing.T) {
@@ -134,12 +134,12 @@ func TestLayer2_DualStackAddressesAreTakenOver(t *testing.T) {
 	crashed := time.Now()
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
-	report, sightings := s.end(crashed)
+	report, observations := s.end(crashed)
 	for _, address := range addresses {
-		story := sightings.Holders(address, crashed)
+		story := observations.Holders(address, crashed)
 		if last := story[len(story)-1]; last == s.holder {
 			t.Errorf("%s, which crashed, still holds %s", last, address)
 		}
 	}
-	mustBeUnder(t, "the outage", max(report.Outage(), sightings.Unheld(crashed)))
+	mustBeUnder(t, "the outage", max(report.Outage(), observations.Unheld(crashed)))
 }

@@ -20,9 +20,9 @@ func TestLayer2_FrozenSpeakerIsReplacedAndYields(t *testing.T) {
 	speaker.Thaw()
 	awaitMembers(t, cluster)
 	settled := s.awaitSettled(thawed)
-	_, sightings := s.end(frozen)
+	_, observations := s.end(frozen)
 	t.Logf("frozen: nobody answered for %s; thawed: one holder after %s, two answered for %s",
-		ms(sightings.Unheld(frozen)), ms(settled), ms(sightings.Shared(thawed)))
-	mustBeUnder(t, "the time without a holder", sightings.Unheld(frozen))
+		ms(observations.Unheld(frozen)), ms(settled), ms(observations.Shared(thawed)))
+	mustBeUnder(t, "the time without a holder", observations.Unheld(frozen))
 	mustBeUnder(t, "settling on one holder", settled)
 }

@@ -53,8 +53,8 @@ func TestLayer2_AddressLeavesAFailedInterface(t *testing.T) {
 		c.do(link)
 		s.awaitHeir(began)
 		t.Log(c.name)
-		report, sightings := s.end(began)
-		mustBeUnder(t, "the outage when "+c.name, max(report.Outage(), sightings.Unheld(began)))
+		report, observations := s.end(began)
+		mustBeUnder(t, "the outage when "+c.name, max(report.Outage(), observations.Unheld(began)))
 		c.undo(link)
 	}
 }
@@ -73,10 +73,10 @@ func TestLayer2_FlappingLinkLeavesOneHolder(t *testing.T) {
 	}
 	up := time.Now()
 	settled := s.awaitSettled(up)
-	_, sightings := s.end(began)
-	t.Logf("one holder %s after the last time it came up; two answered for %s", ms(settled), ms(sightings.Shared(began)))
+	_, observations := s.end(began)
+	t.Logf("one holder %s after the last time it came up; two answered for %s", ms(settled), ms(observations.Shared(began)))
 	mustBeUnder(t, "settling on one holder", settled)
-	if story := sightings.Holders(address, began); len(story) > 12 {
+	if story := observations.Holders(address, began); len(story) > 12 {
 		t.Errorf("it went from hand to hand: %v", story)
 	}
 	awaitHolder(t, cluster, address)

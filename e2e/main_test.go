@@ -205,7 +205,7 @@ func awaitSessions(t testing.TB, cluster *lab.Cluster) {
 func awaitCondition(t *testing.T, s lab.Service, condition, begins string) (words string) {
 	t.Helper()
 	lab.Eventually(t, waitTimeout, fmt.Sprintf("%s of %s is %s", condition, s.Name, begins), func() error {
-		if words = s.Why(condition); !strings.HasPrefix(words, begins) {
+		if words = s.ConditionText(condition); !strings.HasPrefix(words, begins) {
 			return errors.New(words)
 		}
 		return nil

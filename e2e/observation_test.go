@@ -80,15 +80,15 @@ func (s *observation) awaitSettled(moment time.Time) (after time.Duration) {
 }
 
 // end returns what the client and the watcher saw, and logs it; since is when the failure began.
-func (s *observation) end(since time.Time) (lab.Report, lab.Sightings) {
+func (s *observation) end(since time.Time) (lab.Report, lab.Observations) {
 	s.t.Helper()
-	report, sightings := s.probe.Stop(), s.watch.Stop()
+	report, observations := s.probe.Stop(), s.watch.Stop()
 	s.t.Logf("%s; %s; nobody answered for %s, two did for %s; held by %v", s.holder, report,
-		ms(sightings.Unheld(since)), ms(sightings.Shared(since)), sightings.Holders(s.addresses[0], since))
+		ms(observations.Unheld(since)), ms(observations.Shared(since)), observations.Holders(s.addresses[0], since))
 	if err := report.FirstError(); err != nil {
 		s.t.Logf("the first connection that failed says: %v", err)
 	}
-	return report, sightings
+	return report, observations
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
@@ -96,11 +96,11 @@ func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) 
 // mustHaveServedAll fails when a single connection failed: could not be opened, or broke while nothing moved. One that is
 // under way in the very millisecond in which its address moves breaks whatever Daymark does, because the other node's
 // service proxy does not know it; such are counted and logged.
-func mustHaveServedAll(t *testing.T, report lab.Report, sightings lab.Sightings) {
+func mustHaveServedAll(t *testing.T, report lab.Report, observations lab.Observations) {
 	t.Helper()
 	underWay := 0
 	for _, a := range report.Broken() {
-		if sightings.Moving(a.Began, a.Began.Add(a.Took)) {
+		if observations.Moving(a.Began, a.Began.Add(a.Took)) {
 			underWay++
 		}
 	}
@@ -115,9 +115,9 @@ func mustHaveServedAll(t *testing.T, report lab.Report, sightings lab.Sightings)
 const maxGap = 200 * time.Millisecond
 
 // mustHaveNoGap fails when nobody answered for an address at some time since the moment.
-func mustHaveNoGap(t *testing.T, sightings lab.Sightings, since time.Time) {
+func mustHaveNoGap(t *testing.T, observations lab.Observations, since time.Time) {
 	t.Helper()
-	if unheld := sightings.Unheld(since); unheld > maxGap {
+	if unheld := observations.Unheld(since); unheld > maxGap {
 		t.Errorf("nobody answered for %s", unheld)
 	}
 }

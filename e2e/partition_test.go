@@ -22,9 +22,9 @@ func TestLayer2_OneHolderOnceAPartitionHeals(t *testing.T) {
 	healed := time.Now()
 	cluster.Heal()
 	settled := awaitOneHolder(t, watch, healed)
-	sightings := watch.Stop()
+	observations := watch.Stop()
 	t.Logf("one holder of each after %s; two answered for %s, nobody for %s", ms(settled),
-		ms(sightings.Shared(healed)), ms(sightings.Unheld(healed)))
+		ms(observations.Shared(healed)), ms(observations.Unheld(healed)))
 	mustBeUnder(t, "settling on one holder", settled)
 	awaitMembers(t, cluster)
 	awaitHolders(t, cluster, "each address has one holder", addresses, nil)

@@ -43,13 +43,13 @@ func TestLayer2_RebalancingLosesNoConnection(t *testing.T) {
 	speaker.Start()
 	awaitHolders(t, cluster, "each node holds two", addresses, even(cluster, 2))
 	took := time.Since(back)
-	report, sightings := probe.Stop(), watch.Stop()
+	report, observations := probe.Stop(), watch.Stop()
 	t.Logf("even %s after n3 was started; %s; nobody answered for %s, two for %s", ms(took), report,
-		ms(sightings.Unheld(back)), ms(sightings.Shared(back)))
-	mustHaveServedAll(t, report, sightings)
-	mustHaveNoGap(t, sightings, back)
+		ms(observations.Unheld(back)), ms(observations.Shared(back)))
+	mustHaveServedAll(t, report, observations)
+	mustHaveNoGap(t, observations, back)
 	for _, address := range addresses {
-		story := sightings.Holders(address, back)
+		story := observations.Holders(address, back)
 		if slices.Index(story, "n1") >= 0 && slices.Index(story, "n2") >= 0 {
 			t.Errorf("%s went %v: only what goes to n3 needs to move", address, story)
 		}

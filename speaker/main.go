@@ -81,7 +81,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 
-	parts := []manager.Runnable{links, members, segment, neighbors, inTurn(routers, watcher), checks, reporter}
+	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, reporter}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}

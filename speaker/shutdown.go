@@ -24,10 +24,10 @@ func handOver(ctx context.Context, leave func(context.Context)) context.Context 
 	return running
 }
 
-// inTurn runs two parts and ends the second when the first has returned. BGP sessions must be closed before BFD ends:
+// endInOrder runs two parts and ends the second when the first has returned. BGP sessions must be closed before BFD ends:
 // routers that hear by BFD that this speaker leaves, while they still have a session with it, drop its routes at once (FRR 8,
 // BIRD 2), which graceful restart is to prevent.
-func inTurn(first, second manager.Runnable) manager.Runnable {
+func endInOrder(first, second manager.Runnable) manager.Runnable {
 	return manager.RunnableFunc(func(ctx context.Context) error {
 		later, end := context.WithCancel(context.WithoutCancel(ctx))
 		defer end()

@@ -69,7 +69,7 @@ func part(name string, ended *[]string, mu *sync.Mutex, wait time.Duration, err 
 	})
 }
 
-func TestInTurn_EndsTheSecondAfterTheFirst(t *testing.T) {
+func TestEndInOrder_EndsTheSecondAfterTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []string
@@ -77,7 +77,7 @@ func TestInTurn_EndsTheSecondAfterTheFirst(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		result := make(chan error, 1)
 		go func() {
-			result <- inTurn(part("bgp", &ended, &mu, time.Second, first), part("bfd", &ended, &mu, 0, second)).Start(ctx)
+			result <- endInOrder(part("bgp", &ended, &mu, time.Second, first), part("bfd", &ended, &mu, 0, second)).Start(ctx)
 		}()
 		synctest.Wait()
 		stop()
@@ -90,13 +90,13 @@ func TestInTurn_EndsTheSecondAfterTheFirst(t *testing.T) {
 	})
 }
 
-func TestInTurn_EndsTheSecondWhenTheFirstFails(t *testing.T) {
+func TestEndInOrder_EndsTheSecondWhenTheFirstFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []string
 		failed := errors.New("no socket")
 		first := manager.RunnableFunc(func(context.Context) error { return failed })
-		if err := inTurn(first, part("bfd", &ended, &mu, 0, nil)).Start(t.Context()); !errors.Is(err, failed) {
+		if err := endInOrder(first, part("bfd", &ended, &mu, 0, nil)).Start(t.Context()); !errors.Is(err, failed) {
 			t.Errorf("error %v, want %v", err, failed)
 		}
 		if !slices.Equal(ended, []string{"bfd"}) {

@@ -61,7 +61,7 @@ type L2AdvertisementSpec struct {
 	Interfaces []string `json:"interfaces,omitempty"`
 }
 
-// AdvertisementStatus says whether an advertisement is valid and in use.
+// AdvertisementStatus says whether an advertisement is valid and what it names exists.
 type AdvertisementStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
@@ -125,7 +125,7 @@ type BGPAdvertisementSpec struct {
 	// +kubebuilder:validation:Maximum=128
 	AggregationLengthV6 *int32 `json:"aggregationLengthV6,omitempty"`
 	// localPref is the LOCAL_PREF attribute (RFC 4271 section 5.1.5). It is sent to internal peers only. Routers prefer the
-	// highest.
+	// highest. Absent: 100 is sent.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295

@@ -24,7 +24,8 @@ const (
 	// ConditionProvenance on a Service: which pool gave each address in the status. The message is for programs.
 	ConditionProvenance = "daymark.io/Provenance"
 
-	// ConditionReady on every kind of this group says whether the object is valid and in use, and why not.
+	// ConditionReady on every kind of this group says whether the object is valid and what it names exists, and why not. For
+	// BGPPeers and Speakers it says whether they work.
 	ConditionReady = "Ready"
 	// ConditionExhausted on an IPAddressPool says whether it has no free address of some family.
 	ConditionExhausted = "Exhausted"

@@ -73,7 +73,7 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// state of the session: Established, or Active while the node tries to establish it.
+	// state of the session. Only two of the states are written: Established, and Active while the node tries to establish it.
 	State BGPSessionState `json:"state"`
 	// since is when the session came into this state.
 	Since metav1.Time `json:"since"`

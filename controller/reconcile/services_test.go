@@ -317,7 +317,7 @@ func announced(t *testing.T, c *testCluster) {
 	}
 
 	must(t, c.Delete(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
-	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoNode.Name); m != "192.0.2.0: no node announces it; of the node that is nearest to it: its speaker is not there" {
+	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoNode.Name); m != "192.0.2.0: no node announces it; of the node that is nearest to it: its speaker is not there, or does not know the others yet" {
 		t.Errorf("explained as %q", m)
 	}
 	must(t, c.Delete(t.Context(), &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}))

@@ -1,5 +1,5 @@
 // Command demo shows what Daymark does, on this machine, in the lab: it brings up Kubernetes in network namespaces, installs
-// Daymark from config/default, and keeps the six promises one after another, in words and with the time each took. It
+// Daymark from config/default, and plays six scenarios one after another, in words and with the time each took. It
 // runs the programs in bin/, which `make build` makes.
 //
 // With KEEP=1 it leaves the lab running and itself as bin/lab, to use what it left. It refuses to test: that is what

@@ -11,21 +11,21 @@ import (
 )
 
 // printer prints what happens, one line for each thing shown, with the time it took. It is the lab's T: what the lab cannot
-// do ends the promise that is being shown, not the demo.
+// do ends the scenario that is being shown, not the demo.
 type printer struct {
-	out      io.Writer
-	began    time.Time
-	doing    string // the step under way
-	since    time.Time
-	broken   []string // the promises that were not kept
-	failed   bool
-	cleanups []func()
+	out             io.Writer
+	began           time.Time
+	doing           string // the step under way
+	since           time.Time
+	failedScenarios []string // the scenarios that failed
+	failed          bool
+	cleanups        []func()
 }
 
 // width is the column that the times end at.
 const width = 100
 
-// failure is what a step panics with, to be caught at the end of its promise.
+// failure is what a step panics with, to be caught at the end of its scenario.
 type failure struct{ why string }
 
 func (s *printer) Helper()                        {}
@@ -35,19 +35,19 @@ func (s *printer) Skipf(format string, a ...any)  { s.Fatalf(format, a...) }
 func (s *printer) Cleanup(f func())               { s.cleanups = append(s.cleanups, f) }
 func (s *printer) Failed() bool                   { return s.failed }
 
-// promise shows one of the things that Daymark is for. What goes wrong in it is printed, and the next one follows.
-func (s *printer) promise(title string, show func()) {
+// scenario shows one of the things that Daymark is for. What goes wrong in it is printed, and the next one follows.
+func (s *printer) scenario(title string, show func()) {
 	fmt.Fprintf(s.out, "\n%s\n", bold(title))
 	defer func() {
 		switch why := recover().(type) {
 		case nil:
 		case failure:
-			s.broken = append(s.broken, title)
+			s.failedScenarios = append(s.failedScenarios, title)
 			s.failed = true
 			fmt.Fprintf(s.out, "  %s %s: %s\n", red("✗"), s.doing, strings.ReplaceAll(why.why, "\n", "\n    "))
 		default:
 			fmt.Fprintf(s.out, "  %s %s: %v\n%s", red("✗"), s.doing, why, debug.Stack())
-			s.broken = append(s.broken, title)
+			s.failedScenarios = append(s.failedScenarios, title)
 			s.failed = true
 		}
 	}()

@@ -27,32 +27,32 @@ func show() (int, error) {
 	}
 	d := &demo{printer: &printer{out: os.Stdout, began: time.Now()}}
 	fmt.Println(bold("Daymark in a network of its own") + ": namespaces on this machine, with real Kubernetes " + lab.KubernetesVersion + " in them")
-	d.promise("The lab", d.bringUp)
+	d.scenario("The lab", d.bringUp)
 	if !d.failed {
-		d.promise("1. A Service of type LoadBalancer gets an address", d.addresses)
-		d.promise("2. On the segment, one node answers for it", d.segment)
-		d.promise("3. Behind a router, all nodes share the load", d.routed)
-		d.promise("4. externalTrafficPolicy: Local goes where the pod is, and keeps the client's address", d.local)
-		d.promise("5. The health-check port says where the pod is", d.health)
-		d.promise("6. The node that holds the address drops off the network", d.failOver)
+		d.scenario("1. A Service of type LoadBalancer gets an address", d.addresses)
+		d.scenario("2. On the segment, one node answers for it", d.segment)
+		d.scenario("3. Behind a router, all nodes share the load", d.routed)
+		d.scenario("4. externalTrafficPolicy: Local goes where the pod is, and keeps the client's address", d.local)
+		d.scenario("5. The health-check port says where the pod is", d.health)
+		d.scenario("6. The node that holds the address drops off the network", d.failOver)
 	}
 	return d.end()
 }
 
 func (d *demo) end() (int, error) {
 	took := time.Since(d.began)
-	if len(d.broken) > 0 {
+	if len(d.failedScenarios) > 0 {
 		if d.Cluster != nil {
 			d.logs()
 		}
-		return 1, fmt.Errorf("%d of the promises not kept: %s", len(d.broken), strings.Join(d.broken, "; "))
+		return 1, fmt.Errorf("%d scenarios failed: %s", len(d.failedScenarios), strings.Join(d.failedScenarios, "; "))
 	}
-	fmt.Printf("\n%s in %s.", bold("All six promises kept"), inWords(took))
+	fmt.Printf("\n%s in %s.", bold("All six scenarios passed"), inWords(took))
 	if keep() {
 		fmt.Println()
 		return stay(d)
 	}
-	fmt.Println(" Nothing is left on this machine. KEEP=1 would leave the lab running.")
+	fmt.Println(" Nothing of it runs any more. KEEP=1 would leave the lab running.")
 	return 0, nil
 }
 

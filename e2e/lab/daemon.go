@@ -13,13 +13,13 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Daemon is a program of a cluster in the hands of a test.
+// Daemon is a program of a cluster with methods for tests.
 type Daemon struct {
 	*testnet.Process
 	c *Cluster
 }
 
-// Start starts it, with more arguments for this life only.
+// Start starts it, with more arguments for this run only.
 func (d Daemon) Start(more ...string) { d.c.t.Helper(); d.c.must("start", d.Process.Start(more...)) }
 
 // Stop asks it to end, and waits.
@@ -28,20 +28,20 @@ func (d Daemon) Stop() { d.c.t.Helper(); d.c.must("stop", d.Process.Stop()) }
 // Kill ends it at once.
 func (d Daemon) Kill() { d.c.t.Helper(); d.c.must("kill", d.Process.Kill()) }
 
-// Freeze stops it where it is; the test's end lets it go on.
+// Freeze stops it by SIGSTOP, until Thaw or the end of the test (SIGCONT).
 func (d Daemon) Freeze() {
 	d.c.t.Helper()
 	d.c.t.Cleanup(func() { _ = d.Process.Thaw() })
 	d.c.must("freeze", d.Process.Freeze())
 }
 
-// Thaw lets it go on.
+// Thaw lets it go on, by SIGCONT.
 func (d Daemon) Thaw() { d.c.t.Helper(); d.c.must("thaw", d.Process.Thaw()) }
 
-// Healthy asks its health port.
+// Healthy returns nil if /healthz of its health port answers 200.
 func (d Daemon) Healthy(port int) error { return d.says(port, "/healthz") }
 
-// Ready asks its health port whether it would get traffic, were it a pod.
+// Ready returns nil if /readyz of its health port answers 200.
 func (d Daemon) Ready(port int) error { return d.says(port, "/readyz") }
 
 func (d Daemon) says(port int, path string) error {

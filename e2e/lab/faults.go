@@ -7,7 +7,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
-// StopAPIServer stops the API server, as a control plane does that is lost; etcd keeps what there is.
+// StopAPIServer stops the API server, as when the control plane fails; etcd keeps what there is.
 func (c *Cluster) StopAPIServer() {
 	c.t.Helper()
 	c.must("stop the API server", c.plane.APIServer.Kill())
@@ -21,13 +21,13 @@ func (c *Cluster) StartAPIServer() {
 		return
 	}
 	c.must("start the API server", c.plane.APIServer.Start())
-	c.must("start the API server", c.plane.Ready())
+	c.must("start the API server", c.plane.WaitReady())
 	for _, n := range c.nodes {
 		if n.Proxy.Running() {
 			c.must("start again", errors.Join(n.Proxy.Stop(), n.Proxy.Start()))
 		}
 	}
-	c.must("start again", c.plane.StartManagers())
+	c.must("start again", c.plane.StartControllerManager())
 }
 
 // Partition separates the named nodes, together, from everybody else. The test's end heals it.
@@ -36,9 +36,9 @@ func (c *Cluster) Partition(nodes ...string) { c.t.Helper(); fault.Partition(c.t
 // Heal ends a partition.
 func (c *Cluster) Heal() { c.t.Helper(); fault.Heal(c.t, c.network) }
 
-// SecondSegment lays another Ethernet segment, IPv4 only, between all nodes and the client, by an eth1 of each, until the
-// test ends. An interface that fails there takes nothing from the node but that segment: it still reaches the API server
-// and the other nodes.
+// SecondSegment adds a second Ethernet segment, IPv4 only; all nodes and the client get an eth1 there, until the test ends. An
+// interface that fails there takes nothing from the node but that segment: it still reaches the API server and the other
+// nodes.
 func (c *Cluster) SecondSegment() {
 	c.t.Helper()
 	hosts := append([]*segment.Host{c.client}, c.nodeHosts()...)

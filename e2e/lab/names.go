@@ -34,8 +34,8 @@ type (
 	Report = probe.Report
 	// Watcher asks again and again who has some addresses.
 	Watcher = probe.Watcher
-	// Sightings are what a Watcher saw.
-	Sightings = probe.Sightings
+	// Observations are what a Watcher saw.
+	Observations = probe.Observations
 	// Sample is who answered for an address between a question and the next.
 	Sample = probe.Sample
 	// RouteChange is what the next hops in the router's kernel became.

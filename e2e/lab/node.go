@@ -13,7 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Node is a node in the hands of a test.
+// Node is a node with methods for tests.
 type Node struct {
 	*nodeParts
 	c *Cluster

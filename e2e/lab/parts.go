@@ -21,7 +21,7 @@ type parts struct {
 	dir        string
 	network    *segment.Segment
 	here       *segment.Host // the API server's host, which this process is on
-	plane      *controlplane.Plane
+	plane      *controlplane.ControlPlane
 	nodes      []*nodeParts
 	client     *segment.Host
 	farClient  *segment.Host
@@ -113,7 +113,7 @@ func (p *parts) startPlane() (err error) {
 	if err := p.plane.Start(); err != nil {
 		return err
 	}
-	return p.plane.StartManagers()
+	return p.plane.StartControllerManager()
 }
 
 // startNodes writes the Node objects and starts the service proxies.

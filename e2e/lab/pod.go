@@ -4,7 +4,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/node"
 )
 
-// Pod is a pod in the hands of a test: an HTTP server that answers with its own name, its node's and the address it sees
+// Pod is a pod with methods for tests: an HTTP server that answers with its own name, its node's and the address it sees
 // the client by, as Answer.
 type Pod struct {
 	*node.Pod

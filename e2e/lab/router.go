@@ -9,7 +9,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Router is the lab's router in the hands of a test.
+// Router is the lab's router with methods for tests.
 type Router struct {
 	*router.Router
 	c *Cluster

@@ -11,7 +11,7 @@ import (
 )
 
 // A sample every 20 ms: '1' and '2' are hosts that answered, 'B' both, '.' nobody.
-func sightings(story string) (lab.Sightings, time.Time) {
+func observations(story string) (lab.Observations, time.Time) {
 	began := time.Now()
 	var samples []lab.Sample
 	for i, c := range story {
@@ -19,10 +19,10 @@ func sightings(story string) (lab.Sightings, time.Time) {
 		s.Holders = map[rune][]string{'1': {"n1"}, '2': {"n2"}, 'B': {"n1", "n2"}}[c]
 		samples = append(samples, s)
 	}
-	return lab.Sightings{vip: samples}, began
+	return lab.Observations{vip: samples}, began
 }
 
-func TestSightings_TellWhenAnAddressHasSettled(t *testing.T) {
+func TestObservations_TellWhenAnAddressHasSettled(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		name, story string
@@ -42,7 +42,7 @@ func TestSightings_TellWhenAnAddressHasSettled(t *testing.T) {
 		{"not for long enough", "BBBBB11", 0, 0, "n1 alone for 20ms only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, began := sightings(c.story)
+			s, began := observations(c.story)
 			after, err := s.Settled(began.Add(time.Duration(c.from)*20*ms), 40*ms)
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
@@ -57,7 +57,7 @@ func TestSightings_TellWhenAnAddressHasSettled(t *testing.T) {
 	}
 }
 
-func TestSightings_TellHowLongNobodyOrTwoAnswered(t *testing.T) {
+func TestObservations_TellHowLongNobodyOrTwoAnswered(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		story          string
@@ -70,7 +70,7 @@ func TestSightings_TellHowLongNobodyOrTwoAnswered(t *testing.T) {
 		{"11BBB2", 0, 60 * ms, "n1 n1+n2 n2"},
 		{"1...", 40 * ms, 0, "n1"},
 	} {
-		s, began := sightings(c.story)
+		s, began := observations(c.story)
 		if s.Unheld(began) != c.unheld || s.Shared(began) != c.shared {
 			t.Errorf("%s: unheld %s, shared %s; want %s, %s", c.story, s.Unheld(began), s.Shared(began), c.unheld, c.shared)
 		}
@@ -80,7 +80,7 @@ func TestSightings_TellHowLongNobodyOrTwoAnswered(t *testing.T) {
 	}
 }
 
-func TestSightings_TellWhetherAnAddressWasMoving(t *testing.T) {
+func TestObservations_TellWhetherAnAddressWasMoving(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		story    string
@@ -94,7 +94,7 @@ func TestSightings_TellWhetherAnAddressWasMoving(t *testing.T) {
 		{"111111112222", 10 * ms, 20 * ms, false},
 		{"BBBBBBBB", 75 * ms, 78 * ms, true},
 	} {
-		s, began := sightings(c.story)
+		s, began := observations(c.story)
 		if got := s.Moving(began.Add(c.from), began.Add(c.to)); got != c.moving {
 			t.Errorf("%s from %s to %s: moving %v, want %v", c.story, c.from, c.to, got, c.moving)
 		}

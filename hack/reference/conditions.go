@@ -37,7 +37,8 @@ func conditionsPage(context.Context) (string, error) {
 		return "", err
 	}
 	b.WriteString("\n## Why a node does not announce an address\n\nThe messages of `daymark.io/Announced` name these for each node, in words. " +
-		"They are asked in this order, and the first that applies to a node is told.\n")
+		"They are asked in this order, and the first that applies to a node is told. Where a node has several ways to announce the address, " +
+		"by layer 2 and to several peers, each has its own first reason, and the one that stands last here is told.\n")
 	for _, r := range announce.IneligibleReasons() {
 		if err := writeReason(&b, "node-"+strings.ToLower(r.Name), r); err != nil {
 			return "", err

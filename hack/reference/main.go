@@ -82,5 +82,9 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+	text = strings.TrimSuffix(text, ".") + "."
+	if first, _, _ := strings.Cut(text, " "); strings.ToLower(first) != first {
+		return text // the name of a field, such as nodeSelectors, is written as it is
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -125,7 +125,7 @@ func (r *reader) count(elementSize int) int {
 		r.fail()
 		return 0
 	}
-	return int(count) //nolint:gosec // Address most the length of a slice.
+	return int(count) //nolint:gosec // At most the length of a slice.
 }
 
 // bytes returns the next n bytes, a part of the message itself.

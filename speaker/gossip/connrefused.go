@@ -40,7 +40,7 @@ func describe(err error) string {
 		{"network is unreachable", "its network is unreachable"},
 		{"EOF", "it hangs up, as if its gossip key were another"},
 		{"connection reset", "it hangs up, as if its gossip key were another"},
-		{"o installed keys could decrypt", "its gossip key is another"},
+		{"o installed keys could decrypt", "its gossip key is another"}, // "No" or "no", by version of memberlist
 	} {
 		if strings.Contains(text, known.sign) {
 			return known.words

@@ -54,8 +54,8 @@ func (d delegate) MergeRemoteState(message []byte, _ bool) {
 	}
 }
 
-// events is what memberlist calls when nodes come and go. It holds its lock meanwhile: the methods must return at once, and
-// must not call memberlist.
+// events is what memberlist calls when nodes come and go. memberlist holds its lock meanwhile: the methods must return at
+// once, and must not call memberlist.
 type events struct{ membership *Membership }
 
 // NotifyJoin notes a node that is alive.

@@ -24,7 +24,7 @@ func why(told, known bool, absent []missingPeer) string {
 	case len(absent) == 0 && known:
 		return ""
 	case len(absent) == 0:
-		return "waiting for word of other speakers"
+		return "no other speaker has been heard yet"
 	case !known:
 		return "has met none of the other speakers yet, and holds nothing until it has: " + list(absent) + ports(absent)
 	default:

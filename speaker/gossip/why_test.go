@@ -21,7 +21,7 @@ func TestWhy_SaysWhatToDo(t *testing.T) {
 		want        string
 	}{
 		{"before any word", false, false, nil, "it is not known yet which other speakers there are"},
-		{"alone, and not yet sure of it", true, false, nil, "waiting for word of other speakers"},
+		{"alone, and not yet sure of it", true, false, nil, "no other speaker has been heard yet"},
 		{"all is well", true, true, nil, ""},
 		{
 			"met nobody yet",

@@ -37,7 +37,7 @@ func TestResponder_ClusterIsNoConflict(t *testing.T) {
 	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: foreign.String(), Interface: "near0", Announced: true})
 	r.UpdateClusterMACs(append(cluster, foreign.String()))
-	awaitChange(t, r, "the stranger turns out to be of the cluster")
+	awaitChange(t, r, "the foreign host turns out to be of the cluster")
 	wantConflicts(t, r, []netip.Addr{vip4})
 	r.UpdateClusterMACs(nil)
 	send(t, conn, request(broadcast, vip4, vip4))

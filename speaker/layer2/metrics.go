@@ -32,9 +32,9 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
 	failed := counter("send_failures_total", "ARP and NDP packets that the kernel refused to send.")
 	probes := counter("probes_total", "ARP probes and Duplicate Address Detection solicitations sent.")
-	contested := counter("conflicts_total", "Conflicts with a foreign host about an address that have begun.")
+	conflictsBegun := counter("conflicts_total", "Conflicts with a foreign host about an address that have begun.")
 	defences := counter("defences_total", "Announcements sent because a foreign host used a held address.")
-	doubted := counter("stale_dropped_total",
+	droppedStale := counter("stale_dropped_total",
 		"Frames about held addresses not answered, because this node did not know whether another one had replaced it as holder.")
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		return factory.NewGaugeVec(prometheus.GaugeOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
@@ -47,8 +47,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		return &familyMetrics{
 			received: received.WithLabelValues(label), answered: answered.WithLabelValues(label),
 			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
-			probes: probes.WithLabelValues(label), conflictsBegun: contested.WithLabelValues(label),
-			defences: defences.WithLabelValues(label), droppedStale: doubted.WithLabelValues(label),
+			probes: probes.WithLabelValues(label), conflictsBegun: conflictsBegun.WithLabelValues(label),
+			defences: defences.WithLabelValues(label), droppedStale: droppedStale.WithLabelValues(label),
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}

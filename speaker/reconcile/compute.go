@@ -30,7 +30,7 @@ func (l *Loop) compute(seen *snapshot) *desired {
 	m, now := &l.memory, time.Now()
 	plan := announce.Compute(&seen.world)
 	m.sessions = announce.RetainSessions(m.sessions, plan.Sessions)
-	watch := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
+	bfdPlan := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, election.ParticipantInput{
@@ -48,7 +48,7 @@ func (l *Loop) compute(seen *snapshot) *desired {
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: m.sessions, bfd: watch, wait: election.Sooner(decision.Wait, wait),
+		sessions: m.sessions, bfd: bfdPlan, wait: election.Sooner(decision.Wait, wait),
 	}
 }
 

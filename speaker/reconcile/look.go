@@ -118,7 +118,7 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 	published := s.gossip.IsValid() && s.speakers[l.cfg.Node] == s.gossip
 	s.world.Members.Known = l.memory.membership.Known(s.view.Known, len(s.view.Alive), published)
-	speakers := gossipSpeakers(s.view, election.Speaker{Node: l.cfg.Node, Heard: true, Known: s.world.Members.Known, Leaving: l.leaving.Load()})
+	speakers := gossipSpeakers(s.view, election.Member{Node: l.cfg.Node, Heard: true, Known: s.world.Members.Known, Leaving: l.leaving.Load()})
 	s.live = election.Live(speakers)
 	s.world.Members.Alive = slices.Sorted(maps.Keys(s.live))
 	s.world.Links = make(map[string][]lb.Link, len(s.live)+1)
@@ -129,11 +129,11 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 }
 
 // gossipSpeakers are the speakers that are alive. What this one says of itself may not have come round yet.
-func gossipSpeakers(view gossip.View, self election.Speaker) []election.Speaker {
-	var speakers []election.Speaker
+func gossipSpeakers(view gossip.View, self election.Member) []election.Member {
+	var speakers []election.Member
 	for _, node := range view.Alive {
 		peer := view.Peers[node]
-		s := election.Speaker{Node: node, Heard: peer.StateKnown, Known: peer.State.Known, Leaving: peer.State.Leaving}
+		s := election.Member{Node: node, Heard: peer.StateKnown, Known: peer.State.Known, Leaving: peer.State.Leaving}
 		if node == self.Node {
 			s = self
 		}

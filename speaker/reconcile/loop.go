@@ -70,8 +70,8 @@ type Loop struct {
 	freed   sync.Once
 
 	// cost of looking and computing.
-	cost   loop.Cost
-	passes prometheus.Histogram
+	cost    loop.Cost
+	metrics *metrics
 }
 
 // memory is what the decisions remember from pass to pass. Only the goroutine of the passes uses it.
@@ -90,9 +90,6 @@ type memory struct {
 func Add(m manager.Manager, cfg Config, exec Executors, reporter *Reporter) (*Loop, error) {
 	caches := newListers(m.GetCache())
 	l := newLoop(cfg, exec, reporter, func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) })
-	if err := cfg.Registerer.Register(l.passes); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
 	wiring := loop.Wiring{
 		Name:  "speaker",
 		Kinds: informer.Kinds(),
@@ -110,7 +107,7 @@ func newLoop(cfg Config, exec Executors, reporter *Reporter, read func(context.C
 		cfg: cfg, read: read, exec: exec, reporter: reporter,
 		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}},
 		started: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
-		passes: newDurations(),
+		metrics: newMetrics(cfg.Registerer),
 	}
 	l.bfd.Store(&announce.BFDPlan{})
 	l.setUnready(errors.New("no pass has looked at the cluster yet"))
@@ -121,7 +118,7 @@ func newLoop(cfg Config, exec Executors, reporter *Reporter, read func(context.C
 func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, err error) {
 	began, end := time.Now(), l.progress.Begin()
 	defer func() { end(err) }()
-	defer func() { l.passes.Observe(time.Since(began).Seconds()) }()
+	defer func() { l.metrics.passes.Observe(time.Since(began).Seconds()) }()
 
 	seen, err := l.look(ctx)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package proxy is a small service proxy for machines without the nft program, which kube-proxy needs to reach the kernel: it
 // writes the same kind of address translation into the kernel itself. It serves cluster IPs and load balancer addresses,
-// TCP and UDP, and minds externalTrafficPolicy.
+// TCP and UDP, and honours externalTrafficPolicy.
 //
 // It refuses what the lab does not need: node ports, session affinity, and health-check ports, which leaves those to
 // whoever else wants to serve them.
@@ -33,7 +33,7 @@ func Main(arguments []string) int {
 	flags := flag.NewFlagSet("service-proxy", flag.ExitOnError)
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig file")
 	node := flags.String("node-name", "", "the node it serves")
-	health := flags.String("health-bind-address", ":10256", "where /healthz says that the kernel has been told")
+	health := flags.String("health-bind-address", ":10256", "where /healthz is served after the first sync")
 	_ = flags.Parse(arguments) // exits by itself
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -44,8 +44,8 @@ func Main(arguments []string) int {
 	return 0
 }
 
-// look reads what there is in the caches.
-type look struct {
+// listers reads the caches.
+type listers struct {
 	node     string
 	services corelisters.ServiceLister
 	slices   discoverylisters.EndpointSliceLister
@@ -70,7 +70,7 @@ func run(ctx context.Context, kubeconfig, node, health string) error {
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
-	return loop(ctx, look{node, services.Lister(), slices.Lister()}, wake, health)
+	return loop(ctx, listers{node, services.Lister(), slices.Lister()}, wake, health)
 }
 
 func waker(wake chan struct{}) cache.ResourceEventHandler {
@@ -85,7 +85,7 @@ func waker(wake chan struct{}) cache.ResourceEventHandler {
 	}
 }
 
-func loop(ctx context.Context, l look, wake chan struct{}, health string) error {
+func loop(ctx context.Context, l listers, wake chan struct{}, health string) error {
 	var kernel kernel
 	for healthy := false; ; {
 		frontends, err := l.frontends()
@@ -116,7 +116,7 @@ func serveHealth(address string) {
 }
 
 // frontends are all addresses of all Services with those endpoints that this node may send to.
-func (l look) frontends() (all []frontend, err error) {
+func (l listers) frontends() (all []frontend, err error) {
 	services, err := l.services.List(labels.Everything())
 	if err != nil {
 		return nil, fmt.Errorf("list services: %w", err)
@@ -139,7 +139,7 @@ func (l look) frontends() (all []frontend, err error) {
 	return all, nil
 }
 
-func (l look) endpoints(slices []*discoveryv1.EndpointSlice, port string, localOnly bool) (all []backend) {
+func (l listers) endpoints(slices []*discoveryv1.EndpointSlice, port string, localOnly bool) (all []backend) {
 	for _, slice := range slices {
 		for _, p := range slice.Ports {
 			if p.Port == nil || p.Name == nil || *p.Name != port {

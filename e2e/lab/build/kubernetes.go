@@ -22,7 +22,7 @@ const kubernetesEnv = "DAYMARK_LAB_KUBERNETES"
 
 var kubernetesPrograms = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl", "service-proxy"}
 
-// KubernetesProgram is the path of one of the programs that Kubernetes made.
+// KubernetesProgram is the path of one of the programs that `Kubernetes` has built.
 func KubernetesProgram(name string) string { return filepath.Join(os.Getenv(kubernetesEnv), name) }
 
 // KubernetesFolder is where etcd, kubectl and the others are, for whoever wants them on the PATH.
@@ -31,7 +31,7 @@ func KubernetesFolder() string { return os.Getenv(kubernetesEnv) }
 // Kubernetes builds etcd and Kubernetes from their modules into the cache folder, once: later runs find them there. A change
 // of e2e/kube builds them anew. Two that need them at the same time build once.
 func Kubernetes(ctx context.Context, progress io.Writer) error {
-	source, folder, err := kubernetesFolders()
+	source, folder, err := prepareFolders()
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func Kubernetes(ctx context.Context, progress io.Writer) error {
 
 // FindKubernetes is Kubernetes that builds nothing: when the cache has none it returns an error that says what to do.
 func FindKubernetes() error {
-	_, folder, err := kubernetesFolders()
+	_, folder, err := prepareFolders()
 	if err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func FindKubernetes() error {
 	return nil
 }
 
-// kubernetesFolders are where Kubernetes is built from and where to, which it notes in the environment.
-func kubernetesFolders() (source, folder string, err error) {
+// prepareFolders returns where Kubernetes is built from and where to, and puts the latter into the environment.
+func prepareFolders() (source, folder string, err error) {
 	root, err := ModuleRoot()
 	if err != nil {
 		return "", "", err
@@ -105,7 +105,7 @@ func buildInto(ctx context.Context, progress io.Writer, source, folder string) e
 	return nil
 }
 
-// kubernetesPackages is about how many packages an empty cache leaves to compile, for whoever waits.
+// kubernetesPackages is how many packages are compiled, about, if Go's cache is empty: to tell whoever waits how far it is.
 const kubernetesPackages = 2450
 
 func compile(ctx context.Context, progress io.Writer, source, binary string) error {
@@ -141,7 +141,7 @@ func report(progress io.Writer, output io.Reader) (errs []string) {
 		for {
 			select {
 			case <-tick.C:
-				fmt.Fprintf(progress, "  %4.0f s: %d modules fetched, %d of at most %d packages compiled\n",
+				fmt.Fprintf(progress, "  %4.0f s: %d modules fetched, %d of about %d packages compiled\n",
 					time.Since(began).Seconds(), modules.Load(), packages.Load(), kubernetesPackages)
 			case <-done:
 				return

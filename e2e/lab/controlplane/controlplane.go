@@ -1,5 +1,5 @@
 // Package controlplane is the lab's Kubernetes without nodes: etcd, kube-apiserver, kube-controller-manager, kubectl, and
-// objects read and written as an administrator. It refuses to play a kubelet: what nodes and pods are is for package node.
+// objects read and written as an administrator. It refuses to play a kubelet: nodes and pods are made by package node.
 package controlplane
 
 import (
@@ -36,8 +36,8 @@ const (
 	serviceRanges = "198.18.0.0/16,2001:db8:5e::/112"
 )
 
-// Plane is etcd and kube-apiserver, and for a cluster kube-controller-manager, in this process's own network namespace.
-type Plane struct {
+// ControlPlane is etcd and kube-apiserver, and for a cluster kube-controller-manager, in this process's own network namespace.
+type ControlPlane struct {
 	Kubeconfig string // the administrator's
 	Config     *rest.Config
 	API        client.Client // the administrator's, once it has started
@@ -49,8 +49,8 @@ type Plane struct {
 	managers *testnet.Process
 }
 
-// ForTest starts etcd and kube-apiserver alone, for tests that need the API but no network, and returns an administrator's
-// way to it. It is stopped when the test ends. A package may run several at the same time.
+// ForTest starts etcd and kube-apiserver alone, for tests that need the API but no network, and returns an
+// administrator's client configuration. It is stopped when the test ends. A package may run several at the same time.
 func ForTest(t check.T) *rest.Config {
 	t.Helper()
 	sandbox.Need(t)
@@ -66,7 +66,7 @@ func ForTest(t check.T) *rest.Config {
 }
 
 // New prepares a control plane that will listen on this address of this process's own namespace, and starts nothing yet.
-func New(address netip.Addr) (*Plane, error) {
+func New(address netip.Addr) (*ControlPlane, error) {
 	dir, err := sandbox.NewFolder("control")
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func New(address netip.Addr) (*Plane, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plane{dir: dir, here: here, Kubeconfig: filepath.Join(dir, "admin.kubeconfig")}
+	p := &ControlPlane{dir: dir, here: here, Kubeconfig: filepath.Join(dir, "admin.kubeconfig")}
 	if err := p.writeIdentity(address, ports[0]); err != nil {
 		return nil, err
 	}
@@ -119,12 +119,12 @@ func apiserverCommand(dir string, address netip.Addr, port, etcd int) []string {
 		"--service-account-key-file=" + file("apiserver.key"), "--service-account-signing-key-file=" + file("apiserver.key"),
 		"--service-account-issuer=https://lab.example", "--service-cluster-ip-range=" + serviceRanges,
 		"--endpoint-reconciler-type=none", "--profiling=false",
-		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", // nobody plays the controllers these count on
+		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", // the controllers that these plugins need do not run
 	}
 }
 
 // writeIdentity makes the server's certificate and key, the administrator's token and the kubeconfig that has both.
-func (p *Plane) writeIdentity(address netip.Addr, port int) error {
+func (p *ControlPlane) writeIdentity(address netip.Addr, port int) error {
 	cert, key, err := certutil.GenerateSelfSignedCertKey(address.String(), []net.IP{{127, 0, 0, 1}, {198, 18, 0, 1}}, nil)
 	if err != nil {
 		return fmt.Errorf("make a certificate: %w", err)
@@ -133,7 +133,7 @@ func (p *Plane) writeIdentity(address netip.Addr, port int) error {
 		Host:            fmt.Sprintf("https://%s", netip.AddrPortFrom(address, uint16(port))),
 		BearerToken:     adminToken,
 		TLSClientConfig: rest.TLSClientConfig{CAData: cert},
-		QPS:             -1, // the lab is no bottleneck to measure by
+		QPS:             -1, // no rate limit, so that measurements are not limited by the client
 	}
 	for name, content := range map[string][]byte{
 		"apiserver.crt": cert, "apiserver.key": key, "tokens.csv": []byte(adminToken + ",admin,admin,system:masters\n"),
@@ -145,8 +145,8 @@ func (p *Plane) writeIdentity(address netip.Addr, port int) error {
 	return p.WriteKubeconfig(p.Kubeconfig, adminToken)
 }
 
-// WriteKubeconfig makes a way to the API server for whoever has the token.
-func (p *Plane) WriteKubeconfig(path, token string) error {
+// WriteKubeconfig writes a kubeconfig with a token for the API server.
+func (p *ControlPlane) WriteKubeconfig(path, token string) error {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: p.Config.Host, CertificateAuthorityData: p.Config.CAData}
 	config.AuthInfos["lab"] = &clientcmdapi.AuthInfo{Token: token}
@@ -159,15 +159,15 @@ func (p *Plane) WriteKubeconfig(path, token string) error {
 }
 
 // Start starts etcd and kube-apiserver and waits until they serve.
-func (p *Plane) Start() error {
+func (p *ControlPlane) Start() error {
 	if err := errors.Join(p.etcd.Start(), p.APIServer.Start()); err != nil { // the API server waits for etcd by itself
 		return err
 	}
-	return p.Ready()
+	return p.WaitReady()
 }
 
-// Ready waits until the API server serves; its own first writes, roles above all, may still go on.
-func (p *Plane) Ready() error {
+// WaitReady waits until the API server serves; its own first writes, roles above all, may still go on.
+func (p *ControlPlane) WaitReady() error {
 	httpClient, err := rest.HTTPClientFor(p.Config)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
@@ -190,19 +190,19 @@ func (p *Plane) Ready() error {
 }
 
 // Stop stops all of it at once.
-func (p *Plane) Stop() error {
+func (p *ControlPlane) Stop() error {
 	return errors.Join(p.managers.Kill(), p.APIServer.Kill(), p.etcd.Kill()) // nothing of it is worth saving
 }
 
-// StartManagers starts kube-controller-manager, anew if it runs, and gives the administrator a client.
-func (p *Plane) StartManagers() error {
+// StartControllerManager starts kube-controller-manager, restarts it if it runs, and gives the administrator a client.
+func (p *ControlPlane) StartControllerManager() error {
 	if err := errors.Join(p.managers.Kill(), p.managers.Start()); err != nil || p.API != nil {
 		return err
 	}
 	ctrllog.SetLogger(logr.Discard()) // or it complains of having none
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("know the kinds: %w", err)
+		return fmt.Errorf("register the API types: %w", err)
 	}
 	api, err := client.New(p.Config, client.Options{Scheme: scheme})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // Identity writes the file NAME.kubeconfig with a token of a service account, which is good for as long as the object that
 // it is bound to, if any, is there. It returns the file's path.
-func (p *Plane) Identity(namespace, account, name string, bound *authenticationv1.BoundObjectReference) (string, error) {
+func (p *ControlPlane) Identity(namespace, account, name string, bound *authenticationv1.BoundObjectReference) (string, error) {
 	ctx, cancel := check.Context()
 	defer cancel()
 	day := int64(24 * 60 * 60)

@@ -19,7 +19,7 @@ import (
 )
 
 // Kubectl runs kubectl as an administrator and returns what it printed; the error says what kubectl says.
-func (p *Plane) Kubectl(stdin string, arguments ...string) (string, error) {
+func (p *ControlPlane) Kubectl(stdin string, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	argv := append([]string{build.KubernetesProgram("kubectl"), "--kubeconfig", p.Kubeconfig}, arguments...)
@@ -28,7 +28,7 @@ func (p *Plane) Kubectl(stdin string, arguments ...string) (string, error) {
 
 // Apply applies an object as `kubectl apply --server-side` does. It waits a moment for a kind that is not served yet: its
 // definition may be new.
-func (p *Plane) Apply(object *unstructured.Unstructured) error {
+func (p *ControlPlane) Apply(object *unstructured.Unstructured) error {
 	ctx, cancel := check.Context()
 	defer cancel()
 	_, err := testnet.Eventually(5*time.Second, func() error {
@@ -49,7 +49,7 @@ func (p *Plane) Apply(object *unstructured.Unstructured) error {
 }
 
 // Delete deletes an object; one that is gone already is no error.
-func (p *Plane) Delete(object *unstructured.Unstructured) error {
+func (p *ControlPlane) Delete(object *unstructured.Unstructured) error {
 	ctx, cancel := check.Context()
 	defer cancel()
 	return client.IgnoreNotFound(p.API.Delete(ctx, object.DeepCopy()))
@@ -80,7 +80,7 @@ func Parse(manifests string) (objects []*unstructured.Unstructured, err error) {
 var namespaced = map[string]bool{"Service": true, "Secret": true, "ConfigMap": true, "Pod": true, "EndpointSlice": true}
 
 // Look reads an object of any kind, such as "daymark.io/v1beta1" "Speaker".
-func (p *Plane) Look(apiVersion, kind, name string) (*unstructured.Unstructured, error) {
+func (p *ControlPlane) Look(apiVersion, kind, name string) (*unstructured.Unstructured, error) {
 	ctx, cancel := check.Context()
 	defer cancel()
 	o := &unstructured.Unstructured{}

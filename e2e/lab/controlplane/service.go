@@ -13,15 +13,15 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 )
 
-// Service is a Service of the namespace default in the hands of a test.
+// Service is a Service of the namespace default with methods for tests.
 type Service struct {
 	Name  string
-	plane *Plane
+	plane *ControlPlane
 	t     check.T
 }
 
 // Service is the Service of that name, whether it is there or not.
-func (p *Plane) Service(t check.T, name string) Service { return Service{name, p, t} }
+func (p *ControlPlane) Service(t check.T, name string) Service { return Service{name, p, t} }
 
 // Read returns the object as it is now.
 func (s Service) Read() (*corev1.Service, error) {
@@ -56,7 +56,7 @@ func (s Service) AwaitAddress() (address netip.Addr, took time.Duration) {
 	took = check.Eventually(s.t, 30*time.Second, s.Name+" gets an address", func() error {
 		all, err := s.Addresses()
 		if err == nil && len(all) == 0 {
-			err = fmt.Errorf("it has none: %s", s.Why("daymark.io/AddressAssigned"))
+			err = fmt.Errorf("it has none: %s", s.ConditionText("daymark.io/AddressAssigned"))
 		}
 		if err == nil {
 			address = all[0]
@@ -74,8 +74,8 @@ func (s Service) HealthPort() int {
 	return int(object.Spec.HealthCheckNodePort)
 }
 
-// Why returns the condition of that type in words: status, reason and message, or that there is none.
-func (s Service) Why(condition string) string {
+// ConditionText returns the condition of that type in words: status, reason and message, or that there is none.
+func (s Service) ConditionText(condition string) string {
 	object, err := s.Read()
 	if err != nil {
 		return err.Error()
@@ -103,7 +103,7 @@ func (s Service) Events() (all []string) {
 	return all
 }
 
-// Condition returns a condition of an object of any kind in words, as Service.Why does.
+// Condition returns a condition of an object of any kind in words, as Service.ConditionText does.
 func Condition(o *unstructured.Unstructured, condition string) string {
 	all, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions") // an object without has none to find
 	for _, each := range all {

@@ -23,7 +23,7 @@ type ForeignHost struct {
 	t check.T
 }
 
-// NewForeignHost is that host in the hands of a test.
+// NewForeignHost returns that host with methods for tests.
 func NewForeignHost(t check.T, host *segment.Host) ForeignHost { return ForeignHost{host, t} }
 
 // Take gives it an address, which its kernel answers for from then on, and announces it, as a host does that has just

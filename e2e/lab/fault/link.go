@@ -11,7 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
-// Link is a network interface of a node in the hands of a test. The test's end undoes what is done to it.
+// Link is a network interface of a node with methods for tests. The test's end undoes what is done to it.
 type Link struct {
 	t       check.T
 	network *segment.Segment

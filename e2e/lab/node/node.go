@@ -53,7 +53,7 @@ func New(network *segment.Segment, number int, others []*Node) (*Node, error) {
 }
 
 // Register writes the Node object with the status that a kubelet would write.
-func (n *Node) Register(plane *controlplane.Plane) error {
+func (n *Node) Register(plane *controlplane.ControlPlane) error {
 	ctx, cancel := check.Context()
 	defer cancel()
 	object := &corev1.Node{

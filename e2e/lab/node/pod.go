@@ -30,7 +30,7 @@ type Pod struct {
 	Name, Namespace string
 	V4, V6          netip.Addr
 
-	plane  *controlplane.Plane
+	plane  *controlplane.ControlPlane
 	node   *Node
 	labels map[string]string
 	host   *segment.Host
@@ -38,7 +38,7 @@ type Pod struct {
 }
 
 // NewPod is a pod in the namespace default that does not run yet.
-func NewPod(plane *controlplane.Plane, name string, labels map[string]string) *Pod {
+func NewPod(plane *controlplane.ControlPlane, name string, labels map[string]string) *Pod {
 	return &Pod{Name: name, Namespace: "default", plane: plane, labels: maps.Clone(labels)}
 }
 

@@ -52,7 +52,7 @@ nftables: {minSyncPeriod: 100ms, syncPeriod: 30s}
 `
 
 // StartProxy starts the node's service proxy, with its files in this folder.
-func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.Plane, dir string) error {
+func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.ControlPlane, dir string) error {
 	name := string(kind) + "-" + n.Name
 	if kind == OwnProxy {
 		n.Proxy = testnet.NewProcess(n.Namespace, name, dir,

@@ -40,7 +40,7 @@ func parseAnswer(s string) (a Answer, err error) {
 	return a, nil
 }
 
-// Client is a host that uses Services, in the hands of a test.
+// Client is a host that uses Services with methods for tests.
 type Client struct {
 	*segment.Host
 	t       check.T

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// watchInterval is how often a Watcher asks for each address: the resolution of Sightings.
+	// watchInterval is how often a Watcher asks for each address: the resolution of Observations.
 	watchInterval = 20 * time.Millisecond
 	// minWatchPause is the least time between two questions, so that many addresses do not keep a small machine busy.
 	minWatchPause = 2 * time.Millisecond
@@ -34,7 +34,7 @@ type Watcher struct {
 	done      sync.WaitGroup
 
 	mu   sync.Mutex
-	seen Sightings
+	seen Observations
 	err  error
 }
 
@@ -42,7 +42,7 @@ type Watcher struct {
 func (c Client) Watch(addresses ...netip.Addr) *Watcher {
 	c.t.Helper()
 	opened, on, err := c.solicitors(addresses)
-	w := &Watcher{client: c, addresses: addresses, opened: opened, seen: Sightings{}}
+	w := &Watcher{client: c, addresses: addresses, opened: opened, seen: Observations{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	c.t.Cleanup(func() { w.end() })
@@ -109,10 +109,10 @@ func (w *Watcher) end() {
 }
 
 // Seen is what was seen so far. The question that has just been asked is left out: it may not be answered yet.
-func (w *Watcher) Seen() Sightings {
+func (w *Watcher) Seen() Observations {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := Sightings{}
+	seen := Observations{}
 	for _, address := range w.addresses {
 		samples := w.seen[address]
 		seen[address] = slices.Clone(samples[:max(0, len(samples)-1)])
@@ -121,7 +121,7 @@ func (w *Watcher) Seen() Sightings {
 }
 
 // Stop ends the asking and gives all that was seen.
-func (w *Watcher) Stop() Sightings {
+func (w *Watcher) Stop() Observations {
 	w.client.t.Helper()
 	seen := w.Seen()
 	w.end()

@@ -123,7 +123,7 @@ func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 			}
 			got := NewExplainer(w).OverriddenAttributes(w.Services)
 			if !strings.HasPrefix(got["younger"], test.want) || (got["younger"] == "") != (test.want == "") || got["older"] != "" {
-				t.Errorf("contradictions %q, want %q", got, test.want)
+				t.Errorf("overridden %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -313,7 +313,7 @@ func TestExplainer_Reasons(t *testing.T) {
 			w.node("n1").Draining = true
 			w.node("n2").Excluded = true
 			w.Members.Alive = []string{"n1"}
-		}, ReasonNoNode, `n1: it has the annotation daymark.io/drain: "true"; n2: it has the label node.kubernetes.io/exclude-from-external-load-balancers; n3: its speaker is not there`},
+		}, ReasonNoNode, `n1: it has the annotation daymark.io/drain: "true"; n2: it has the label node.kubernetes.io/exclude-from-external-load-balancers; n3: its speaker is not there, or does not know the others yet`},
 		{"nodes without an endpoint under Local", "192.0.2.200", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.endpoints(s, "n4")

@@ -70,71 +70,81 @@ type check struct {
 // reason that stands last here, because it is the one nearest to success.
 var chain = []check{
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "NetworkUnavailable", Meaning: "its condition NetworkUnavailable is True",
 			Remedy: "Find out why the network plugin does not work on the node.",
-		}, ofNode,
-		func(q *query) bool { return q.node.NetworkUnavailable },
+		},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.node.NetworkUnavailable },
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "Excluded", Meaning: "it has the label node.kubernetes.io/exclude-from-external-load-balancers",
 			Remedy: "Remove the label, or start all programs with --ignore-exclude-label.",
-		}, ofNode,
-		func(q *query) bool { return q.node.Excluded && !q.world.Options.IgnoreExcludeLabel },
+		},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.node.Excluded && !q.world.Options.IgnoreExcludeLabel },
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "OutOfService", Meaning: "it has the taint node.kubernetes.io/out-of-service",
 			Remedy: "Remove the taint when the node works again.",
-		}, ofNode,
-		func(q *query) bool { return q.node.OutOfService },
+		},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.node.OutOfService },
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "Draining", Meaning: `it has the annotation daymark.io/drain: "true"`,
 			Remedy: "Remove the annotation when the node is to announce again.",
-		}, ofNode,
-		func(q *query) bool { return q.node.Draining },
+		},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.node.Draining },
 	},
 	{
-		reason.Reason{Name: "Cordoned", Meaning: "it is cordoned", Remedy: "Uncordon the node."}, ofNode,
-		func(q *query) bool { return q.node.Unschedulable && q.world.Options.WithdrawOnCordon },
+		Reason:  reason.Reason{Name: "Cordoned", Meaning: "it is cordoned", Remedy: "Uncordon the node."},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.node.Unschedulable && q.world.Options.WithdrawOnCordon },
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "NotSelected", Meaning: "nodeSelectors do not match it",
 			Remedy: "Change the nodeSelectors of the advertisement or of the BGPPeer, or the labels of the node.",
-		}, ofAdvertisements,
-		func(q *query) bool { return q.advertisements == "" || q.peer != nil && !selects(q.peer, q.node.Node) },
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.advertisements == "" || q.peer != nil && !selects(q.peer, q.node.Node) },
 	},
 	{
-		reason.Reason{
-			Name: "SpeakerMissing", Meaning: "its speaker is not there",
+		Reason: reason.Reason{
+			Name: "SpeakerMissing", Meaning: "its speaker is not there, or does not know the others yet",
 			Remedy: "Look at the speaker's Pod on the node, and at its Speaker object.",
-		}, ofAdvertisements,
-		(*query).speakerMissing,
+		},
+		scope:   ofAdvertisements,
+		applies: (*query).speakerMissing,
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family",
 			Remedy: "Name the family in the BGPPeer's families, and give the node an address of it.",
-		}, ofAdvertisements,
-		(*query).otherFamily,
+		},
+		scope:   ofAdvertisements,
+		applies: (*query).otherFamily,
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "NoSession", Meaning: "it has no established BGP session",
 			Remedy: "Look at the sessions in the node's Speaker object; lastError says what is wrong.",
-		}, ofAdvertisements,
-		func(q *query) bool { return q.peer != nil && !q.world.Established[q.node.Name][q.peer.Name] },
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.peer != nil && !q.world.Established[q.node.Name][q.peer.Name] },
 	},
 	{
-		reason.Reason{
+		Reason: reason.Reason{
 			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
 			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
-		}, ofLocalService,
-		func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
+		},
+		scope:   ofLocalService,
+		applies: func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
 	},
 }
 
@@ -182,7 +192,7 @@ type question struct {
 // questions of the chain by scope.
 func questions() (byScope [scopes][]question) {
 	for i, c := range chain {
-		byScope[c.scope] = append(byScope[c.scope], question{IneligibleReason(i + 1), c.applies}) //nolint:gosec // a short list
+		byScope[c.scope] = append(byScope[c.scope], question{IneligibleReason(i + 1), c.applies})
 	}
 	return byScope
 }

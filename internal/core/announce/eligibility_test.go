@@ -127,7 +127,7 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 func TestEligibility_ActingAndExplainingAgree(t *testing.T) {
 	announced := map[bool]int{}
 	for seed := range uint64(300) {
-		w := randomWorld(rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // a test that repeats itself
+		w := randomWorld(rand.New(rand.NewPCG(seed, 0)))
 		for _, s := range w.Services {
 			addr := s.Ingress[0].String()
 			a := newExplained(w, s, addr)

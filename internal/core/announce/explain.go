@@ -48,7 +48,7 @@ type peerKey struct {
 type announcement struct{ protocols, nearest, nodes string }
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
-// objects; World.Node is not used, nor is World.Links.
+// objects; World.Node is not used. Leave World.Links nil: if it is not, only nodes with a link count for layer 2.
 func NewExplainer(w *World) *Explainer {
 	return &Explainer{newRules(w), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}}
 }

@@ -38,7 +38,7 @@ type node struct {
 
 // selection is the pools and nodes that an advertisement selects.
 type selection struct {
-	// self is the set that contains this advertisement only.
+	// self is the set that contains this advertisement only. A set is a string: += appends it to a set of older ones.
 	self  advertisementSet
 	pools map[*lb.Pool]bool
 	// nodes in the order of rules.nodes.

@@ -1,6 +1,7 @@
-// Package cluster builds the worlds that decisions rest on from the objects of a cluster. Its one job is that the controller,
-// the speaker and the command line see the same cluster in the same way: an announce.World and an ipam.World are made here
-// and nowhere else. It refuses to read objects, to remember earlier ones, and to decide anything about them.
+// Package cluster builds the worlds that decisions rest on from the objects of a cluster. Its one job is that the
+// controller, the speaker and the command line see the same cluster in the same way: an announce.World and an ipam.World are
+// begun here and nowhere else; a speaker completes its own with what only its node knows. It refuses to read objects, to
+// remember earlier ones, and to decide anything about them.
 package cluster
 
 import (

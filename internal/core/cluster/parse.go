@@ -11,7 +11,8 @@ import (
 )
 
 // Parse returns the parsed values of API objects, which may come in any order. Objects of kinds that Daymark does not read
-// are skipped. What is wrong with an object stands in the Err of its value.
+// are skipped. Secrets must be those of the namespace that Daymark runs in and no others. What is wrong with an object
+// stands in the Err of its value.
 func Parse(objects []runtime.Object) *Objects {
 	parsed := &Objects{Namespaces: map[string]map[string]string{}, Providers: map[string]string{}}
 	slices := map[lb.Key][]*lb.EndpointSlice{}

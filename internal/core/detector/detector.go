@@ -63,10 +63,10 @@ type peer struct {
 	// factor multiplies the detection time of this peer after false alarms; factorChanged is when it last changed.
 	factor        int
 	factorChanged time.Time
-	// suspected is our own vote; transmits counts the ticks since it was cast, lastSent is when it was last sent.
-	suspected bool
-	transmits int
-	lastSent  time.Time
+	// suspected is our own vote; ticksSinceVote counts the ticks since it was cast, lastSent is when it was last sent.
+	suspected      bool
+	ticksSinceVote int
+	lastSent       time.Time
 	// votes of its other observers; suspectedSince is when the first suspicion came, by whomever, that still stands.
 	votes          map[string]receivedVote
 	suspectedSince time.Time

@@ -21,7 +21,7 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 	listening := d.listeningTime(now)
 	heard := !p.lastHeard.IsZero() && !d.overdue(listening, p)
 	if suspect := d.canVote(p) && !heard; suspect != p.suspected {
-		p.suspected, p.transmits = suspect, 0
+		p.suspected, p.ticksSinceVote = suspect, 0
 		if suspect && p.suspectedSince.IsZero() {
 			p.suspectedSince = listening
 		}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// fastTransmits is how many ticks a suspicion is sent at each; afterwards just often enough that it does not expire.
-const fastTransmits = 20
+// fastTicks is at how many ticks in a row a suspicion is sent; afterwards just often enough that it does not expire.
+const fastTicks = 20
 
 // Vote is what an observer says of a peer.
 type Vote struct {
@@ -50,7 +50,7 @@ func (d *Detector) retransmit(now time.Time, p *peer) {
 	if !p.suspected {
 		return
 	}
-	if p.transmits++; p.transmits > 1 && (p.transmits <= fastTransmits || now.Sub(p.lastSent) >= d.voteTimeout()/3) {
+	if p.ticksSinceVote++; p.ticksSinceVote > 1 && (p.ticksSinceVote <= fastTicks || now.Sub(p.lastSent) >= d.voteTimeout()/3) {
 		d.queueVote(now, p)
 	}
 }

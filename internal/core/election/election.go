@@ -1,7 +1,7 @@
 // Package election decides which node holds an address on the segment. Its one job is that choice. Every node makes it for
 // itself from what it knows, and all come to the same result without asking each other. It is pure: no I/O, no clock (the
 // time is an input). It refuses to decide which nodes may hold an address (internal/core/announce gives the candidates and
-// their weights) and to find out which nodes are alive (speaker/gossip does).
+// their weights) and to find out which nodes are alive (internal/core/detector does).
 //
 // The rules:
 //
@@ -22,7 +22,7 @@
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
 // added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live
-// nodes. Around the Elector: speaker.go says which speakers take part; grace.go has the grace periods; participant.go is an
+// nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods; participant.go is an
 // Elector with both; reunion.go says when addresses are announced once more.
 package election
 
@@ -49,7 +49,7 @@ func NewCandidate(node string, weight int) Candidate {
 }
 
 // Group is the candidates of an address. Most addresses share one group. A group never changes, and an Elector keeps by its
-// pointer what it has computed for it. So do not make a new group while the candidates stay the same.
+// pointer what it has computed for it. So within one decision, addresses with the same candidates should have the same group.
 type Group struct {
 	candidates []Candidate // in order of name
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestLive_ASpeakerThatLeavesMayHoldNothing(t *testing.T) {
-	live := Live([]Speaker{
+	live := Live([]Member{
 		{Node: "n1", Incarnation: 1, Heard: true, Known: true, Leaving: true},
 		{Node: "n2", Incarnation: 2, Heard: true, Known: true},
 		{Node: "n3", Incarnation: 3, Heard: true},

@@ -17,8 +17,9 @@ import (
 //   - gain compares two holders, to even out (rebalance.go).
 //
 // Every node must compute the same order, so a preference may depend only on what all nodes know: the group and the claims.
-// To add a preference of nodes, give it to Candidate, and compare it here. If it is a field of the L2Advertisement, package
-// lb reads the field and internal/core/announce fills the Candidate in.
+// To add a preference of nodes, give it to Candidate and to indexedCandidate, copy it in newGroup (nodeindex.go), and
+// compare it here, in preferred, precedes, gain and worthwhile alike. If it is a field of the L2Advertisement, package lb
+// reads the field and internal/core/announce fills the Candidate in.
 
 // preferred returns the live candidates with the highest weight, in an order that breaks ties of load.
 func (x *nodeIndex) preferred(g *groupIndex) []indexedCandidate {

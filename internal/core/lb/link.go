@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Link is a network interface of this node.
+// Link is a network interface of a node.
 type Link struct {
 	Name  string
 	Index int

@@ -63,8 +63,9 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 		MyASN: asn(&spec.MyASN), PeerASN: asn(spec.PeerASN), LocalASN: asn(spec.LocalASN),
 		Interface: spec.Interface,
 		Port:      uint16(cmp.Or(spec.PeerPort, 179)), //nolint:gosec // the schema keeps ports within 16 bits
-		HoldTime:  spec.HoldTime.Duration, KeepaliveTime: spec.KeepaliveTime.Duration, ConnectTime: spec.ConnectTime.Duration,
-		MultiHop: spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
+		HoldTime:  cmp.Or(spec.HoldTime.Duration, 90*time.Second), KeepaliveTime: spec.KeepaliveTime.Duration,
+		ConnectTime: cmp.Or(spec.ConnectTime.Duration, 3*time.Second),
+		MultiHop:    spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
 	}
 	if spec.DynamicASN != nil {
 		p.Dynamic = *spec.DynamicASN

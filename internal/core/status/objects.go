@@ -73,15 +73,15 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 	return firstProblem(valid(a.Err), found(r.missingPools(a.Pools)))
 }
 
-// BGPAdvertisement is the condition Ready of a BGPAdvertisement. Contradiction names the attributes that an older one
-// overrules, empty for none (announce.Explainer).
-func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, contradiction string) Condition {
+// BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one
+// overrides, empty for none (announce.Explainer).
+func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
 	_, err := r.aliases.Resolve(a.Communities)
 	texts := append(r.missingPools(a.Pools), missing("peer", a.Peers, func(name string) bool { return r.peers[name] })...)
-	if ready := firstProblem(valid(a.Err), valid(err), found(texts)); !ready.True || contradiction == "" {
+	if ready := firstProblem(valid(a.Err), valid(err), found(texts)); !ready.True || overridden == "" {
 		return ready
 	}
-	return notReady(Contradiction, contradiction)
+	return notReady(Overridden, overridden)
 }
 
 // Community is the condition Ready of the Community of a name.

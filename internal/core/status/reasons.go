@@ -70,9 +70,9 @@ var (
 	}
 )
 
-// Contradiction is a reason of the condition Ready of a BGPAdvertisement.
-var Contradiction = reason.Reason{
-	Name: "Contradiction", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
+// Overridden is a reason of the condition Ready of a BGPAdvertisement.
+var Overridden = reason.Reason{
+	Name: "Overridden", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
 	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
 }
 
@@ -157,7 +157,7 @@ func Conditions() []reason.Condition {
 		},
 		ready("IPReservation", "The addresses are kept for the Services that the reservation selects.", Valid, Invalid, Conflict, NoPool),
 		ready("L2Advertisement", "The advertisement is valid and the pools that it names exist.", Valid, Invalid, NotFound),
-		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, Contradiction),
+		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, Overridden),
 		ready("BGPPeer", "Every selected node has its sessions with the peer.", Established, Invalid, NotFound, NoNode, NotEstablished, Incomplete),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),

@@ -89,11 +89,11 @@ func TestReferences_Ready(t *testing.T) {
 		{"one of a pool that does not exist", "L2Advertisement", references.L2Advertisement(l2(nil, "gone")), NotFound, "pool gone does not exist"},
 		{"a BGPAdvertisement that is valid", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{}, ""), Valid, ""},
 		{
-			"one that an older one overrules", "BGPAdvertisement",
-			references.BGPAdvertisement(&lb.BGPAdvertisement{}, "med of old"), Contradiction, "med of old",
+			"one that an older one overrides", "BGPAdvertisement",
+			references.BGPAdvertisement(&lb.BGPAdvertisement{}, "med of old"), Overridden, "med of old",
 		},
 		{
-			"one whose problem hides the contradiction", "BGPAdvertisement",
+			"one whose problem hides that it is overridden", "BGPAdvertisement",
 			references.BGPAdvertisement(&lb.BGPAdvertisement{Peers: []string{"x"}}, "med of old"), NotFound, "peer x does not exist",
 		},
 		{

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Sightings are what a Watcher saw of each address, in order of time.
-type Sightings map[netip.Addr][]Sample
+// Observations are what a Watcher saw of each address, in order of time.
+type Observations map[netip.Addr][]Sample
 
 // Settled returns how long after the moment every address had the one holder that it kept to the end. It is an error, which
 // names an address, when that has not been so for the time steady. Questions that nobody answered do not count here, since
 // an answer may be late; Unheld counts them.
-func (s Sightings) Settled(moment time.Time, steady time.Duration) (after time.Duration, err error) {
+func (s Observations) Settled(moment time.Time, steady time.Duration) (after time.Duration, err error) {
 	for address, samples := range s {
 		since, holder := time.Time{}, ""
 		for _, sample := range samples {
@@ -37,17 +37,17 @@ func (s Sightings) Settled(moment time.Time, steady time.Duration) (after time.D
 }
 
 // Unheld is the longest time for which nobody answered for an address, since the moment.
-func (s Sightings) Unheld(moment time.Time) time.Duration {
+func (s Observations) Unheld(moment time.Time) time.Duration {
 	return s.longest(moment, func(holders int) bool { return holders == 0 })
 }
 
 // Shared is the longest time for which more than one host answered for an address, since the moment.
-func (s Sightings) Shared(moment time.Time) time.Duration {
+func (s Observations) Shared(moment time.Time) time.Duration {
 	return s.longest(moment, func(holders int) bool { return holders > 1 })
 }
 
 // longest is the longest time for which the number of holders of any one address satisfies such.
-func (s Sightings) longest(moment time.Time, such func(holders int) bool) (longest time.Duration) {
+func (s Observations) longest(moment time.Time, such func(holders int) bool) (longest time.Duration) {
 	for _, samples := range s {
 		var since time.Time
 		for i, sample := range samples {
@@ -70,7 +70,7 @@ func (s Sightings) longest(moment time.Time, such func(holders int) bool) (longe
 
 // Moving tells whether an address changed hands between two moments, or was in more than one's; what was asked just before
 // and after counts too.
-func (s Sightings) Moving(from, to time.Time) bool {
+func (s Observations) Moving(from, to time.Time) bool {
 	const margin = 2 * watchInterval
 	for address := range s {
 		var within []Sample
@@ -79,7 +79,7 @@ func (s Sightings) Moving(from, to time.Time) bool {
 				within = append(within, sample)
 			}
 		}
-		if held := (Sightings{address: within}).Holders(address, time.Time{}); len(held) > 1 || strings.Contains(fmt.Sprint(held), "+") {
+		if held := (Observations{address: within}).Holders(address, time.Time{}); len(held) > 1 || strings.Contains(fmt.Sprint(held), "+") {
 			return true
 		}
 	}
@@ -87,7 +87,7 @@ func (s Sightings) Moving(from, to time.Time) bool {
 }
 
 // Holders are who held an address since the moment, one after another, as "n1 n2 n1+n2 n1".
-func (s Sightings) Holders(address netip.Addr, moment time.Time) (sequence []string) {
+func (s Observations) Holders(address netip.Addr, moment time.Time) (sequence []string) {
 	for _, sample := range s[address] {
 		if sample.At.Before(moment) || len(sample.Holders) == 0 {
 			continue

@@ -9,7 +9,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// addresses shows promise 1.
+// addresses shows scenario 1.
 func (d *demo) addresses() {
 	d.step("web gets an address")
 	d.Apply(service("web", "web", "", ""))
@@ -30,7 +30,7 @@ func (d *demo) addresses() {
 	d.Apply(service("late", "web", "single", ""))
 	late := d.Service("late")
 	d.until("late has a condition and an Event", func() error {
-		if why := late.Why("daymark.io/AddressAssigned"); !strings.HasPrefix(why, "False") {
+		if why := late.ConditionText("daymark.io/AddressAssigned"); !strings.HasPrefix(why, "False") {
 			return errors.New(why)
 		}
 		if len(late.Events()) == 0 {
@@ -39,7 +39,7 @@ func (d *demo) addresses() {
 		return nil
 	})
 	d.shown("Service late wants the one address of pool single, which early has: it waits")
-	d.note("its condition and Event say: %s", message(late.Why("daymark.io/AddressAssigned")))
+	d.note("its condition and Event say: %s", message(late.ConditionText("daymark.io/AddressAssigned")))
 
 	d.step("late gets the address that early gives back")
 	d.Delete(service("early", "web", "single", ""))
@@ -53,13 +53,13 @@ func message(condition string) string {
 	return text
 }
 
-// segment shows promise 2.
+// segment shows scenario 2.
 func (d *demo) segment() {
 	d.step("one node answers ARP for web")
 	var holders []string
 	d.until("a node answers", func() error {
 		if d.Client().Holder(d.web) == "" {
-			return errors.New(d.Service("web").Why("daymark.io/Announced"))
+			return errors.New(d.Service("web").ConditionText("daymark.io/Announced"))
 		}
 		return nil
 	})
@@ -74,7 +74,7 @@ func (d *demo) segment() {
 	d.shown("client$ curl %s  →  %s", url(d.web), answer)
 }
 
-// routed shows promise 3.
+// routed shows scenario 3.
 func (d *demo) routed() {
 	d.step("every node announces shop by BGP")
 	d.Apply(service("shop", "shop", "routed", ""))
@@ -87,7 +87,7 @@ func (d *demo) routed() {
 	d.shown("far client$ curl %s  →  %s", url(address), answer)
 }
 
-// local shows promise 4.
+// local shows scenario 4.
 func (d *demo) local() {
 	d.step("near is announced where its pod is")
 	pod := d.Pod("near", "n2")
@@ -112,7 +112,7 @@ func (d *demo) local() {
 	d.shownIn(took, "the pod moves to n3: ARP and BGP follow  →  %s", answer)
 }
 
-// health shows promise 5.
+// health shows scenario 5.
 func (d *demo) health() {
 	port := d.Service("near").HealthPort()
 	d.step("the health-check port says where the pod is")
@@ -137,7 +137,7 @@ func (d *demo) health() {
 	}
 }
 
-// failOver shows promise 6. The pod is on a node that stays, so that what fails and comes back is the address alone.
+// failOver shows scenario 6. The pod is on a node that stays, so that what fails and comes back is the address alone.
 func (d *demo) failOver() {
 	d.step("the pod is on another node than the address")
 	holder := d.Client().Holder(d.web)

@@ -1,7 +1,7 @@
 package election
 
-// Speaker is what a node knows of a speaker that is alive, its own included.
-type Speaker struct {
+// Member is what a node knows of a speaker that is alive, its own included.
+type Member struct {
 	Node string
 	// Incarnation of the process.
 	Incarnation uint64
@@ -14,10 +14,10 @@ type Speaker struct {
 }
 
 // MayHold reports whether the speaker may hold addresses.
-func (s Speaker) MayHold() bool { return s.Heard && s.Known && !s.Leaving }
+func (s Member) MayHold() bool { return s.Heard && s.Known && !s.Leaving }
 
 // Live are the speakers that may hold addresses: the incarnation of each by its node.
-func Live(speakers []Speaker) map[string]uint64 {
+func Live(speakers []Member) map[string]uint64 {
 	live := make(map[string]uint64, len(speakers))
 	for _, s := range speakers {
 		if s.MayHold() {
