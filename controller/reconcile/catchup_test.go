@@ -19,6 +19,8 @@ type server struct {
 	client.Reader
 	versions map[string]string
 	lists    int
+	// managed fields of each Service.
+	managed []metav1.ManagedFieldsEntry
 }
 
 func (s *server) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
@@ -41,6 +43,7 @@ func (s *server) Get(_ context.Context, key client.ObjectKey, object client.Obje
 	if !there {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
 	}
+	object.SetManagedFields(s.managed)
 	object.SetUID(types.UID(key.Name))
 	object.SetResourceVersion(version)
 	return nil

@@ -86,7 +86,9 @@ type Loop struct {
 	// term of leadership that the fields below belong to.
 	term    int
 	assumed assumeCache
-	memory  ipam.Memory
+	// contests with other writers of the same Services.
+	contests contests
+	memory   ipam.Memory
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool
 	// behind are the Services that the cache shows in an older version than they had when this term began; nil before they are
@@ -139,7 +141,7 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 		if term != l.term {
 			l.passed.Store(false)
 			// Another may have led meanwhile: nothing that was remembered is valid.
-			l.term, l.caughtUp, l.behind, l.assumed, l.memory = term, false, nil, assumeCache{}, ipam.Memory{}
+			l.term, l.caughtUp, l.behind, l.assumed, l.memory, l.contests = term, false, nil, assumeCache{}, ipam.Memory{}, contests{}
 			l.writer.Forget()
 		}
 		var err error
@@ -161,6 +163,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	for _, r := range ended {
 		l.record(r)
 	}
+	l.contests.prune(began)
 	s, err := l.look(ctx, underWay)
 	if err != nil {
 		l.writer.Release()

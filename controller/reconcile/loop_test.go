@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,6 +31,8 @@ type recorder struct {
 	client.Client
 	mu     sync.Mutex
 	writes []string
+	// events that were made.
+	events []*eventsv1.Event
 	// patches of what is no status.
 	patches []string
 	// answers to writes; the others succeed.
@@ -50,6 +53,11 @@ func (r *recorder) record(verb string, object client.Object) error {
 }
 
 func (r *recorder) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
+	if event, ok := object.(*eventsv1.Event); ok {
+		r.mu.Lock()
+		r.events = append(r.events, event)
+		r.mu.Unlock()
+	}
 	return r.record("create", object)
 }
 
@@ -96,6 +104,8 @@ type scene struct {
 	cache    *informertest.Cache
 	recorder *recorder
 	server   *server
+	// stored is how many writes of Services were put into the cache.
+	stored int
 }
 
 // newScene makes a loop that sees a pool, two Services without addresses, and no key for the gossip.

@@ -41,7 +41,8 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		c := cached[a.Service]
-		add(c, c.Desired(a, l.classes.Name, explainer, l.now()), a.Released)
+		desired := c.Desired(a, l.classes.Name, explainer, l.now())
+		add(c, l.contested(c, desired, explainer), a.Released)
 	}
 	for i := range plan.Cleanups {
 		c := cached[plan.Cleanups[i].Service]
@@ -106,6 +107,9 @@ func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
 func (l *Loop) record(r result) {
 	switch {
 	case r.err == nil:
+		if r.urgency().ofAddress() {
+			l.contests.wrote(r.service.UID, r.desired.Ingress, l.now())
+		}
 		l.assumed.assume(r.service.version, &cachedService{r.made(), r.version})
 	case !refused(r.err):
 		l.assumed.assume(r.service.version, r.perhapsMade())

@@ -394,7 +394,9 @@ func (w *writer) idle() bool {
 // backoff is when something may be tried again.
 type backoff struct {
 	failures int
-	until    time.Time
+	// wait is the last one, and until when it ends.
+	wait  time.Duration
+	until time.Time
 }
 
 // fail doubles the wait, between two bounds.
@@ -404,7 +406,7 @@ func (b *backoff) fail(now time.Time, least, most time.Duration) {
 		wait = min(most, least<<b.failures)
 	}
 	b.failures++
-	b.until = now.Add(wait)
+	b.wait, b.until = wait, now.Add(wait)
 }
 
 // notify makes a receiver of a channel run, once for several calls.

@@ -119,6 +119,12 @@ var AddressWithdrawn = reason.Reason{
 	Remedy: "Look at the condition daymark.io/AddressAssigned.",
 }
 
+// CompetingWriter is the reason of the condition AddressAssigned while another program writes the same status.
+var CompetingWriter = reason.Reason{
+	Name: "CompetingWriter", Meaning: "Another program writes the addresses of the Service, too; the message names it. Daymark tries again at growing intervals.",
+	Remedy: "Stop one of the two, or leave the Service to the other with the annotation daymark.io/provider.",
+}
+
 // Reasons of the condition Provenance of a Service. Its message is for programs: the class of Services that the installation serves,
 // and each address that it gave, with the pool.
 var (
@@ -140,7 +146,13 @@ func Conditions() []reason.Condition {
 	ready := func(kind, meaning string, reasons ...reason.Reason) reason.Condition {
 		return reason.Condition{Kind: kind, Type: v1beta1.ConditionReady, Meaning: meaning, Reasons: reasons}
 	}
-	return slices.Concat(ipam.Conditions(), announce.Conditions(), []reason.Condition{
+	services := ipam.Conditions()
+	for i := range services {
+		if services[i].Type == v1beta1.ConditionAddressAssigned {
+			services[i].Reasons = append(slices.Clip(services[i].Reasons), CompetingWriter)
+		}
+	}
+	return slices.Concat(services, announce.Conditions(), []reason.Condition{
 		{
 			Kind: "Service", Type: v1beta1.ConditionProvenance, Meaning: "Daymark gave addresses in the status; the message says which, and from which pools.",
 			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing},

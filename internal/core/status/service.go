@@ -100,6 +100,19 @@ func (o *Observed) Desired(a *ipam.Assignment, class string, explainer *announce
 	return want
 }
 
+// Stays is a Service whose addresses are left as they are for now.
+func (o *Observed) Stays(explainer *announce.Explainer, now time.Time) Service {
+	stays := o.Written
+	stays.set(Announced(explainer.Explain(o.Service)), now)
+	return stays
+}
+
+// Contested is a Service that also says that another program writes its addresses.
+func (s Service) Contested(message string, now time.Time) Service {
+	s.set(Condition{Type: v1beta1.ConditionAddressAssigned, Reason: CompetingWriter, Message: message}, now)
+	return s
+}
+
 // CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, and none of the
 // addresses that are to be removed.
 func (o *Observed) CleanedUp(cleanup *ipam.Cleanup) Service {
