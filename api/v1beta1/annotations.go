@@ -10,6 +10,8 @@ const (
 	AnnotationAllowSharedIP = "daymark.io/allow-shared-ip"
 	// AnnotationProvider on a Service or its Namespace says who serves the Service. That of the Service comes first.
 	AnnotationProvider = "daymark.io/provider"
+	// AnnotationIPMode on a Service is the ipMode of its addresses: IPModeProxy, or VIP, which is the default.
+	AnnotationIPMode = "daymark.io/ip-mode"
 	// AnnotationLastAddresses on a Service is a result: the addresses that it has. A Service that is restored from a backup
 	// wishes for them.
 	AnnotationLastAddresses = "daymark.io/last-addresses"
@@ -81,6 +83,11 @@ func Annotations() []Annotation {
 			Meaning: "Says who serves the Service, or the Services of the Namespace; the annotation of the Service comes first. With " +
 				"\"daymark\", Daymark serves it even without a class and with --serve-classless=false. With any other value, " +
 				"Daymark leaves it to that provider.",
+		},
+		{
+			Key: AnnotationIPMode, Kind: "Service", Use: AnnotationRequest,
+			Meaning: "The ipMode of the addresses in the status: \"Proxy\", or \"VIP\", which is the default. With \"Proxy\", the nodes send " +
+				"traffic of Pods for the address out to the network, as if it came from outside, in place of straight to an endpoint.",
 		},
 		{
 			Key: AnnotationLastAddresses, Kind: "Service", Use: AnnotationResult,

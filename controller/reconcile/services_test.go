@@ -26,6 +26,7 @@ func TestLoop_Services(t *testing.T) {
 		test func(*testing.T, *testCluster)
 	}{
 		{"a Service gets an address in one write", getsAnAddress},
+		{"a Service chooses the ipMode of its addresses", choosesMode},
 		{"a Service that asks for an address gets just that one", getsTheRequested},
 		{"an exhausted pool is told of, and serves when an address is given back", exhausted},
 		{"a Service of another class is never written", otherClass},
@@ -64,6 +65,25 @@ func getsAnAddress(t *testing.T, c *testCluster) {
 	if made := loop.writes(t, "Service", "success"); made > 2 { // a Service created before the loop sees the pool gets a condition first
 		t.Errorf("%d writes of one Service", made)
 	}
+}
+
+func choosesMode(t *testing.T, c *testCluster) {
+	c.start(t)
+	c.pool(t, "blue", "192.0.2.0/28")
+	s := c.service(t, "web", annotated(v1beta1.AnnotationIPMode, "Proxy"))
+	mode := func(want corev1.LoadBalancerIPMode) {
+		t.Helper()
+		lab.Eventually(t, timeout, "the ipMode is "+string(want), func() error {
+			got := c.addresses(t, "web", "192.0.2.0").Status.LoadBalancer.Ingress[0].IPMode
+			if got == nil || *got != want {
+				return fmt.Errorf("it is %v", got)
+			}
+			return nil
+		})
+	}
+	mode(corev1.LoadBalancerIPModeProxy)
+	edit(t, c, s, func(s *corev1.Service) { delete(s.Annotations, v1beta1.AnnotationIPMode) })
+	mode(corev1.LoadBalancerIPModeVIP)
 }
 
 func getsTheRequested(t *testing.T, c *testCluster) {

@@ -46,6 +46,7 @@ const (
 
 // requestAnnotations are the annotations by which a Service requests something.
 var requestAnnotations = []string{
+	v1beta1.AnnotationIPMode,
 	v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs, v1beta1.OldAliasLoadBalancerIPs,
 	v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool,
 	v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP,

@@ -71,6 +71,8 @@ type Service struct {
 	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
+	// Proxy: the addresses are to have the ipMode Proxy, and not VIP.
+	Proxy bool
 	// ExternalIPs are the addresses in spec.externalIPs.
 	ExternalIPs []netip.Addr
 	// Ingress are the addresses in status.loadBalancer, in their order.
@@ -95,6 +97,7 @@ func ParseService(from *corev1.Service) *Service {
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
 		Provider:            Provider(from),
+		Proxy:               from.Annotations[v1beta1.AnnotationIPMode] == string(corev1.LoadBalancerIPModeProxy),
 	}
 	s.ReadConditions(from.Status.Conditions)
 	if from.Spec.LoadBalancerClass != nil {

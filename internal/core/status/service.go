@@ -195,10 +195,10 @@ func Announced(e announce.Explanation) Condition {
 // ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody else wrote
 // and that stay. It returns the list before if that is equal.
 func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.LoadBalancerIngress {
-	if isIngress(before, a.Addresses) {
+	mode := ipMode(a.Service)
+	if isIngress(before, a.Addresses, mode) {
 		return before
 	}
-	mode := corev1.LoadBalancerIPModeVIP
 	list := make([]corev1.LoadBalancerIngress, len(a.Addresses))
 	for i, has := range a.Addresses {
 		list[i] = corev1.LoadBalancerIngress{IP: has.Addr.String(), IPMode: &mode}
@@ -214,12 +214,20 @@ func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.L
 	return list
 }
 
-// isIngress reports whether a list shows some addresses and nothing else.
-func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address) bool {
+// ipMode is that of the addresses of a Service.
+func ipMode(s *lb.Service) corev1.LoadBalancerIPMode {
+	if s.Proxy {
+		return corev1.LoadBalancerIPModeProxy
+	}
+	return corev1.LoadBalancerIPModeVIP
+}
+
+// isIngress reports whether a list shows some addresses of an ipMode and nothing else.
+func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address, mode corev1.LoadBalancerIPMode) bool {
 	same := len(list) == len(addresses)
 	for i := 0; same && i < len(addresses); i++ {
 		b := &list[i]
-		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == corev1.LoadBalancerIPModeVIP &&
+		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == mode &&
 			b.IP == addresses[i].Addr.String()
 	}
 	return same
