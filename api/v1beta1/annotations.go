@@ -8,6 +8,8 @@ const (
 	AnnotationAddressPool = "daymark.io/address-pool"
 	// AnnotationAllowSharedIP on a Service lets Services with the same value share an address.
 	AnnotationAllowSharedIP = "daymark.io/allow-shared-ip"
+	// AnnotationSharedIPNamespaces on a Service lets Services of other namespaces share its address: a list of namespaces, or *.
+	AnnotationSharedIPNamespaces = "daymark.io/allow-shared-ip-namespaces"
 	// AnnotationProvider on a Service or its Namespace says who serves the Service. That of the Service comes first.
 	AnnotationProvider = "daymark.io/provider"
 	// AnnotationIPMode on a Service is the ipMode of its addresses: IPModeProxy, or VIP, which is the default.
@@ -77,6 +79,11 @@ func Annotations() []Annotation {
 		{
 			Key: AnnotationAllowSharedIP, Aliases: []string{AliasAllowSharedIP, OldAliasAllowSharedIP}, Kind: "Service", Use: AnnotationRequest,
 			Meaning: "Lets Services with the same value share an address, when they have no port in common.",
+		},
+		{
+			Key: AnnotationSharedIPNamespaces, Kind: "Service", Use: AnnotationRequest,
+			Meaning: "Lets Services of other namespaces share the address that this Service has first: a list of namespaces separated by " +
+				"commas, or * for all. Without it only Services of the same namespace may.",
 		},
 		{
 			Key: AnnotationProvider, Kind: "Service, Namespace", Use: AnnotationRequest,

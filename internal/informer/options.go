@@ -82,7 +82,7 @@ func stripService(classes lb.Classes) func(*corev1.Service) {
 func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 	kept := corev1.ServiceSpec{
 		Type: from.Type, LoadBalancerClass: from.LoadBalancerClass, LoadBalancerIP: lb.BoundText(from.LoadBalancerIP, lb.MaxAddressBytes),
-		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy, Selector: from.Selector,
+		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy,
 		ExternalTrafficPolicy: from.ExternalTrafficPolicy, HealthCheckNodePort: from.HealthCheckNodePort,
 		PublishNotReadyAddresses: from.PublishNotReadyAddresses, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)],
 		Ports: make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many

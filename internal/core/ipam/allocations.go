@@ -108,10 +108,10 @@ func (l *allocations) portHolder(addr netip.Addr, port lb.Port) *lb.Service {
 }
 
 // conflict returns a Service that has an address, or shows it, and that another Service may not share it with; nil when
-// there is none.
-func (l *allocations) conflict(addr netip.Addr, s *lb.Service) *lb.Service {
+// there is none. When the other Service joins and does not keep what it has, the one that came first must share with its namespace.
+func (l *allocations) conflict(addr netip.Addr, s *lb.Service, joins bool) *lb.Service {
 	if holder := l.entries[addr].holder; holder != nil {
-		if holder != s && !sameSharing(holder, s) {
+		if holder != s && !(sameSharing(holder, s) && (!joins || holder.SharesWith(s.Key.Namespace))) {
 			return holder
 		}
 		for _, port := range s.Ports {
@@ -124,7 +124,7 @@ func (l *allocations) conflict(addr netip.Addr, s *lb.Service) *lb.Service {
 		return nil
 	}
 	for _, other := range l.shown[addr] {
-		if other != s && !mayShare(other, s) {
+		if other != s && !(mayShare(other, s) && (!joins || other.SharesWith(s.Key.Namespace))) {
 			return other
 		}
 	}

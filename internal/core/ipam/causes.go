@@ -345,7 +345,7 @@ func (p *pass) blockedBy(addr netip.Addr, s *lb.Service) Cause {
 		return Allowed
 	case known.cause == ReuseDelayed && p.plan.Memory.Freed[addr].Service == s.Key:
 		return Allowed // the Service had it itself
-	case known.holder != nil && p.allocations.conflict(addr, s) == nil:
+	case known.holder != nil && p.allocations.conflict(addr, s, true) == nil:
 		return Allowed // the Service may share it
 	}
 	return known.cause

@@ -20,7 +20,7 @@ type pass struct {
 	missing      map[string]*lb.Pool
 	reservations reservationIndex
 	// shareable are the addresses that Services may join, by their sharing terms.
-	shareable map[sharingTerms]*shareableAddresses
+	shareable map[shareKey]*shareableAddresses
 	// never are the addresses that no Service may have.
 	never     neverGiven
 	poolLists map[poolListKey]*poolList
@@ -38,7 +38,7 @@ type pass struct {
 
 // Compute decides which Service holds which address.
 func Compute(world World) Plan {
-	p := &pass{world: &world, shareable: map[sharingTerms]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
+	p := &pass{world: &world, shareable: map[shareKey]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
 	p.allocations = newAllocations(len(world.Services))
 	p.reservations = prepareReservations(world.Reservations)
 	p.prepareNeverGiven()

@@ -9,7 +9,8 @@
 //     Service wants its family, and no other Service holds it that may not share it. The pool that gave an address counts as
 //     long as it exists, even when its specification cannot be read. What a pool would give today does not matter for an
 //     address it has given. When two Services show one address and may not share it, one of them loses it: the one that
-//     did not hold it in the pass before, else the one whose own sharing terms changed, else the younger.
+//     did not hold it in the pass before, else the one that joined the other, else the one whose own sharing terms changed,
+//     else the younger.
 //  2. Addresses are given only after all held addresses have been checked. The oldest Service is served first. It gets an
 //     address from its reservations, else one that it had before, else one that it may share, else the lowest free address
 //     of the pools in order of priority and name.

@@ -40,7 +40,7 @@ func (p *pass) holderName(addr netip.Addr, s *lb.Service, cause Cause) string {
 	case Reserved:
 		return p.reservations.of(addr).Name
 	case Taken, Unmanaged:
-		if other := p.allocations.conflict(addr, s); other != nil {
+		if other := p.allocations.conflict(addr, s, true); other != nil {
 			return nameFor(s, other.Key)
 		}
 		return nameFor(s, p.allocations.shown[addr][0].Key) // it may share the address, and does not hold it

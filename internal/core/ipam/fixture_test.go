@@ -134,7 +134,7 @@ func show(s *lb.Service, a *Assignment) {
 	s.Provenance, s.Managed = lb.Provenance{Class: "daymark.io/daymark", MissingSince: a.MissingSince}, true
 	for _, has := range a.Addresses {
 		s.Ingress = append(s.Ingress, has.Addr)
-		s.Provenance.Allocations = append(s.Provenance.Allocations, lb.Allocation{Addr: has.Addr, Pool: has.Pool.Name})
+		s.Provenance.Allocations = append(s.Provenance.Allocations, has.Allocation())
 	}
 	s.Ingress = append(s.Ingress, a.Foreign...)
 }

@@ -12,46 +12,44 @@ import (
 type claim uint8
 
 const (
-	// held: the Service held the address in the pass before.
+	// held: the Service held the address in the pass before, the first of those that share it.
 	held claim = iota
-	// given: the provenance of the Service says that Daymark gave it the address.
+	// joined: the Service held the address in the pass before, and had joined another.
+	joined
+	// given: the provenance of the Service says that Daymark gave it the address, the first of those that share it.
 	given
+	// givenJoined: the same for a Service that had joined another.
+	givenJoined
 	// foreign: somebody else wrote the address.
 	foreign
 )
 
 // keepHeld lets every Service keep the addresses in its status that it may keep, in the order of claims: so an address that
-// somebody writes into a status never drives out the Service that holds it. Among those that were held in the pass before, the
-// Services whose sharing terms did not change come first: so the Service that changed has to move, and not its neighbors.
+// somebody writes into a status never drives out the Service that holds it, and of those that share an address the one that came
+// first never moves for one that came later. Among those that joined, the Services whose sharing terms did not change come
+// first: so the Service that changed has to move, and not its neighbors.
 func (p *pass) keepHeld() {
 	p.linkPrevious()
-	var changed, others []*Assignment
+	var open, changed []*Assignment
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
 		switch {
-		case len(a.Service.Ingress) == 0:
-		case a.previous == nil:
-			others = append(others, a)
-		case sharingChanged(a.previous.Service, a.Service):
+		case len(a.Service.Ingress) == 0, p.keepShown(a, held):
+		case a.previous != nil && sharingChanged(a.previous.Service, a.Service):
 			changed = append(changed, a)
-		case !p.keepShown(a, held):
-			others = append(others, a)
+		default:
+			open = append(open, a)
 		}
 	}
-	for _, a := range changed {
-		if !p.keepShown(a, held) {
-			others = append(others, a)
-		}
+	open = append(p.keepAll(open, joined), p.keepAll(changed, joined)...)
+	for kind := given; kind <= foreign; kind++ {
+		open = p.keepAll(open, kind)
 	}
-	var rest []*Assignment
-	for _, a := range others {
-		if !p.keepShown(a, given) {
-			rest = append(rest, a)
-		}
-	}
-	for _, a := range rest {
-		p.keepShown(a, foreign)
-	}
+}
+
+// keepAll is keepShown for several Services. It returns those of which it is not decided about all addresses yet.
+func (p *pass) keepAll(list []*Assignment, kind claim) []*Assignment {
+	return slices.DeleteFunc(list, func(a *Assignment) bool { return p.keepShown(a, kind) })
 }
 
 // keepShown decides about the addresses in a status to which the Service has one kind of claim. It reports whether those are all
@@ -79,13 +77,18 @@ func (p *pass) keepShown(a *Assignment, kind claim) (all bool) {
 
 // claim returns what the right of a Service to an address rests on.
 func (p *pass) claim(a *Assignment, addr netip.Addr) claim {
+	has := a.held(addr)
 	switch {
-	case a.held(addr):
+	case has != nil && has.Joined:
+		return joined
+	case has != nil:
 		return held
-	case p.giver(a, addr) != "":
-		return given
+	case p.giver(a, addr) == "":
+		return foreign
+	case a.Service.Provenance.Joined(addr):
+		return givenJoined
 	}
-	return foreign
+	return given
 }
 
 // giver returns the name of the pool that gave a Service an address; empty when the address is foreign. When a provenance was
@@ -96,12 +99,8 @@ func (p *pass) giver(a *Assignment, addr netip.Addr) string {
 			return pool
 		}
 	}
-	if a.previous != nil {
-		for _, has := range a.previous.Addresses {
-			if has.Addr == addr {
-				return has.Pool.Name
-			}
-		}
+	if has := a.held(addr); has != nil {
+		return has.Pool.Name
 	}
 	return ""
 }
@@ -146,10 +145,10 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 	if p.surplus(a, addr) {
 		return release(Surplus)
 	}
-	if other := p.allocations.conflict(addr, s); other != nil {
+	if other := p.allocations.conflict(addr, s, gave == ""); other != nil {
 		return Address{}, Release{addr, Taken, other.Key, other.Key.Namespace != s.Key.Namespace}
 	}
-	return Address{addr, from, p.keptDespite(pool, a, addr)}, Release{}
+	return Address{Addr: addr, Pool: from, KeptDespite: p.keptDespite(pool, a, addr)}, Release{}
 }
 
 // sourceOf returns the pool that an address of a Service comes from, or a stand-in for one that is gone and whose grace time

@@ -26,9 +26,17 @@ func (p *pass) linkPrevious() {
 	}
 }
 
-// held reports whether a Service held an address in the pass before.
-func (a *Assignment) held(addr netip.Addr) bool {
-	return a.previous != nil && slices.ContainsFunc(a.previous.Addresses, func(has Address) bool { return has.Addr == addr })
+// held returns an address as the Service held it in the pass before; nil when it did not.
+func (a *Assignment) held(addr netip.Addr) *Address {
+	if a.previous == nil {
+		return nil
+	}
+	for i := range a.previous.Addresses {
+		if has := &a.previous.Addresses[i]; has.Addr == addr {
+			return has
+		}
+	}
+	return nil
 }
 
 // delayReuse finds the addresses that were released and blocks them for the reuse delay of their pool. For that time they count

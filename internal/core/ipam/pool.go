@@ -95,7 +95,8 @@ func (p *pass) hold(a *Assignment, address Address) {
 	if pool.perNamespace != nil && !p.joins(s, address.Addr) && !p.restsFor(s.Key.Namespace, address.Addr) {
 		pool.perNamespace[s.Key.Namespace]++
 	}
-	if p.allocations.take(address.Addr, s) {
+	address.Joined = !p.allocations.take(address.Addr, s)
+	if !address.Joined {
 		if count := pool.use.Count(family); count != nil {
 			count.Assigned++
 		}

@@ -112,6 +112,12 @@ func (h *history) newService() *lb.Service {
 	if h.flag("shares") {
 		s.SharingKey = "key"
 	}
+	if h.flag("shares with others") {
+		s.SharedNamespaces = []string{rapid.SampledFrom([]string{"*", "red", "blue"}).Draw(h.t, "with")}
+	}
+	if h.flag("external") {
+		s.ExternalIPs = []netip.Addr{h.addr("external address")}
+	}
 	if h.flag("requests") {
 		s.Requested = []netip.Addr{h.addr("requested")}
 	}
@@ -190,6 +196,7 @@ func (h *history) pass() {
 	h.checkOrderDoesNotMatter(world, plan)
 	h.checkNoAddressIsGivenTwice(plan)
 	h.checkStickiness(world, plan)
+	h.checkWhoCameFirst(world, plan)
 	h.checkGivenIsAllowed(world, plan)
 	h.checkNobodyWaitsForAFreeAddress(world, plan)
 	h.memory = plan.Memory
@@ -359,6 +366,9 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 				if other.Key != s.Key && slices.Contains(other.Ingress, has.Addr) && !mayShare(s, other) {
 					h.t.Fatalf("%s is given %s, which %s still shows\n%s", s.Key, has.Addr, other.Key, describe(plan))
 				}
+				if other.Key != s.Key && slices.Contains(other.ExternalIPs, has.Addr) && !has.Joined && pool.MaxPerNamespace == 0 {
+					h.t.Fatalf("%s is given %s, which is in externalIPs of %s\n%s", s.Key, has.Addr, other.Key, describe(plan))
+				}
 			}
 			if rest, ok := plan.Memory.Freed[has.Addr]; ok && rest.Service != s.Key {
 				h.t.Fatalf("%s is given %s, which rests", s.Key, has.Addr)
@@ -366,6 +376,39 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 		}
 		if len(a.Service.Requested) == 0 && !a.replacing && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
 			h.t.Fatalf("%s has too many addresses\n%s", a.Service.Key, describe(plan))
+		}
+	}
+}
+
+// checkWhoCameFirst checks that a Service joins only one that shares with its namespace, and that the one that came first stays.
+func (h *history) checkWhoCameFirst(world World, plan Plan) {
+	first := map[netip.Addr]*lb.Service{}
+	for _, a := range plan.Assignments {
+		for _, has := range a.Addresses {
+			if !has.Joined {
+				first[has.Addr] = a.Service
+			}
+		}
+	}
+	for _, a := range plan.Assignments {
+		for _, has := range a.Addresses {
+			owner := first[has.Addr]
+			if owner == nil || has.Joined && !slices.Contains(a.Service.Ingress, has.Addr) && !owner.SharesWith(a.Service.Key.Namespace) {
+				h.t.Fatalf("%s joins %s\n%s", a.Service.Key, has.Addr, describe(plan))
+			}
+		}
+	}
+	for i := range world.Memory.Assignments {
+		before := &world.Memory.Assignments[i]
+		for _, had := range before.Addresses {
+			owner := first[had.Addr]
+			if had.Joined || owner == nil || owner.UID == before.Service.UID {
+				continue
+			}
+			now := slices.IndexFunc(plan.Assignments, func(a Assignment) bool { return a.Service.UID == before.Service.UID })
+			if now >= 0 && slices.ContainsFunc(plan.Assignments[now].Released, func(r Release) bool { return r.Addr == had.Addr && r.Cause == Taken }) {
+				h.t.Fatalf("%s had %s first and moves for %s\n%s", before.Service.Key, had.Addr, owner.Key, describe(plan))
+			}
 		}
 	}
 }
@@ -384,7 +427,7 @@ func (h *history) reservationOf(addr netip.Addr) *lb.Reservation {
 func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 	used := map[netip.Addr]bool{}
 	for _, s := range h.services {
-		for _, addr := range s.Ingress {
+		for _, addr := range slices.Concat(s.Ingress, s.ExternalIPs) {
 			used[addr] = true
 		}
 	}

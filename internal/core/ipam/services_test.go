@@ -185,9 +185,7 @@ func TestCompute_DualStack(t *testing.T) {
 }
 
 func TestCompute_Sharing(t *testing.T) {
-	local := func(selector string) func(*lb.Service) {
-		return func(s *lb.Service) { s.Local, s.Selector = true, map[string]string{"app": selector} }
-	}
+	local := func(s *lb.Service) { s.Local = true }
 	for _, test := range []struct {
 		name string
 		test func(*fixture)
@@ -221,29 +219,70 @@ func TestCompute_Sharing(t *testing.T) {
 		{"the traffic policy must be the same", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
-			s.service("b", shares("k", 81), local("web"))
+			s.service("b", shares("k", 81), local)
 			s.pass().has("b", "192.0.2.1")
 		}},
-		{"under Local the pods must be the same", func(s *fixture) {
+		{"under Local Services of other pods may share, and others under Cluster not", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
-			s.service("a", shares("k", 80), local("web"))
-			s.service("b", shares("k", 81), local("web"))
-			s.service("c", shares("k", 82), local("db"))
-			s.service("red/d", shares("k", 83), local("web"))
+			s.service("a", shares("k", 80), local)
+			s.service("b", shares("k", 81), local)
+			s.service("c", shares("k", 82))
 			s.pass().has("b", "192.0.2.0")
 			s.has("c", "192.0.2.1")
-			s.has("red/d", "192.0.2.2")
+		}},
+		{"nobody of another namespace joins without leave, whether he asks or not", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80))
+			s.service("evil/b", shares("k", 443))
+			s.service("evil/c", shares("k", 444), asks("192.0.2.0"))
+			s.pass().has("a", "192.0.2.0")
+			s.has("evil/b", "192.0.2.1")
+			s.has("evil/c", "")
+			s.says("evil/c", ReasonTaken, "a Service of another namespace")
+		}},
+		{"the first holder lets a namespace, or all, join", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80), func(service *lb.Service) { service.SharedNamespaces = []string{"red"} })
+			s.service("red/b", shares("k", 81))
+			s.service("evil/c", shares("k", 82))
+			s.service("x", shares("all", 80), func(service *lb.Service) { service.SharedNamespaces = []string{"*"} })
+			s.service("evil/y", shares("all", 81))
+			s.pass().has("red/b", "192.0.2.0")
+			s.has("evil/c", "192.0.2.1")
+			s.has("evil/y", "192.0.2.2")
+		}},
+		{"one who joined cannot let others in", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80), func(service *lb.Service) { service.SharedNamespaces = []string{"red"} })
+			s.service("red/b", shares("k", 81), func(service *lb.Service) { service.SharedNamespaces = []string{"*"} })
+			s.service("evil/c", shares("k", 82), asks("192.0.2.0"))
+			s.pass().has("red/b", "192.0.2.0")
+			s.has("evil/c", "")
+		}},
+		{"who shares across namespaces already goes on", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("red/b", shares("k", 81), writes("192.0.2.0"))
+			s.service("a", shares("k", 80), writes("192.0.2.0"))
+			given := func(service *lb.Service) {
+				service.Provenance = lb.Provenance{
+					Class: "daymark.io/daymark", Allocations: []lb.Allocation{{Addr: netip.MustParseAddr("192.0.2.0"), Pool: "blue"}},
+				}
+			}
+			s.edit("a", given)
+			s.edit("red/b", given)
+			s.pass().has("a", "192.0.2.0")
+			s.has("red/b", "192.0.2.0")
 		}},
 		{"the one that may not share any more moves, and not its neighbours", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
 			s.pass()
-			s.edit("a", shares("k", 81)) // though it is the older
+			s.edit("b", shares("k", 80))
 			s.passWithoutWriting()
 			s.passWithoutWriting()
-			s.pass().has("a", "192.0.2.1")
-			s.has("b", "192.0.2.0")
+			s.pass().has("b", "192.0.2.1")
+			s.has("a", "192.0.2.0")
 		}},
 		{"an address that a stranger's status shows too is not shared further", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")

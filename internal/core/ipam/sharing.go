@@ -4,25 +4,17 @@ import (
 	"net/netip"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/labels"
-
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// sharingTerms must be equal for all Services that share an address: the sharing key, the external traffic policy and, under
-// the policy Local, the selected pods. Under Local a node without such pods must not attract the traffic.
+// sharingTerms must be equal for all Services that share an address: the sharing key and the external traffic policy. Under the
+// policy Local the address is announced only from nodes with endpoints of all of them (internal/core/announce).
 type sharingTerms struct {
-	key                 string
-	local               bool
-	namespace, selector string
+	key   string
+	local bool
 }
 
-func sharingTermsOf(s *lb.Service) sharingTerms {
-	if !s.Local {
-		return sharingTerms{key: s.SharingKey}
-	}
-	return sharingTerms{s.SharingKey, true, s.Key.Namespace, labels.Set(s.Selector).String()}
-}
+func sharingTermsOf(s *lb.Service) sharingTerms { return sharingTerms{s.SharingKey, s.Local} }
 
 // sameSharing reports whether two Services share addresses and have the same sharing terms.
 func sameSharing(a, b *lb.Service) bool {
@@ -40,28 +32,43 @@ func sharingChanged(before, now *lb.Service) bool {
 	return before != now && (sharingTermsOf(before) != sharingTermsOf(now) || !slices.Equal(before.Ports, now.Ports))
 }
 
-// shareableAddresses are the addresses that Services of the same sharing terms hold, in the order in which they were taken.
+// shareKey are the sharing terms of addresses, and the namespace whose Services may join them; empty for those whose first Service
+// lets other namespaces join.
+type shareKey struct {
+	terms     sharingTerms
+	namespace string
+}
+
+// shareableAddresses are the addresses of one shareKey, in the order in which they were taken.
 type shareableAddresses struct {
 	addrs []netip.Addr
 	// skip is, for each port, on how many of the first addresses the port is taken.
 	skip map[lb.Port]int
 }
 
-// findShareable looks for an address of a family that a Service may share. A port that is taken on an address stays taken
-// for the whole pass. So those addresses are skipped, and the cost is not the square of the number of Services.
+// findShareable looks for an address of a family that a Service may share: of its own namespace first.
 func (p *pass) findShareable(a *Assignment, family lb.Family) (Address, bool) {
-	s := a.Service
-	list := p.shareable[sharingTermsOf(s)]
-	if list == nil {
-		return Address{}, false
+	for _, namespace := range []string{a.Service.Key.Namespace, ""} {
+		if list := p.shareable[shareKey{sharingTermsOf(a.Service), namespace}]; list != nil {
+			if address, ok := p.findInList(a, family, list); ok {
+				return address, true
+			}
+		}
 	}
+	return Address{}, false
+}
+
+// findInList looks for an address in a list. A port that is taken on an address stays taken for the whole pass. So those addresses
+// are skipped, and the cost is not the square of the number of Services.
+func (p *pass) findInList(a *Assignment, family lb.Family, list *shareableAddresses) (Address, bool) {
+	s := a.Service
 	start := 0
 	for _, port := range s.Ports {
 		start = max(start, p.skipTaken(list, port))
 	}
 	c := check{assignment: a, family: family, requested: len(s.RequestedPools) > 0}
 	for _, addr := range list.addrs[start:] {
-		if lb.FamilyOf(addr) != family || p.allocations.conflict(addr, s) != nil {
+		if lb.FamilyOf(addr) != family || p.allocations.conflict(addr, s, true) != nil {
 			continue
 		}
 		// The pool that has the address today counts, not the one that the other Service has it from.
@@ -85,13 +92,19 @@ func (p *pass) skipTaken(list *shareableAddresses, port lb.Port) int {
 	return i
 }
 
-// addShareable makes an address known to the Services of the same sharing terms.
+// addShareable makes an address that a Service has first known to those that may join it.
 func (p *pass) addShareable(s *lb.Service, addr netip.Addr) {
-	terms := sharingTermsOf(s)
-	list := p.shareable[terms]
+	p.addToList(shareKey{sharingTermsOf(s), s.Key.Namespace}, addr)
+	if len(s.SharedNamespaces) > 0 {
+		p.addToList(shareKey{sharingTermsOf(s), ""}, addr)
+	}
+}
+
+func (p *pass) addToList(key shareKey, addr netip.Addr) {
+	list := p.shareable[key]
 	if list == nil {
 		list = &shareableAddresses{skip: map[lb.Port]int{}}
-		p.shareable[terms] = list
+		p.shareable[key] = list
 	}
 	list.addrs = append(list.addrs, addr)
 }

@@ -10,7 +10,7 @@ import (
 // TestCompute_Transitions changes Services and pools that are in use.
 func TestCompute_Transitions(t *testing.T) {
 	swap := func(s *lb.Service) { s.Families = []lb.Family{lb.IPv6, lb.IPv4} }
-	local := func(s *lb.Service) { s.Local, s.Selector = true, map[string]string{"app": "web"} }
+	local := func(s *lb.Service) { s.Local = true }
 	for _, test := range []struct {
 		name string
 		test func(*fixture)
@@ -36,12 +36,23 @@ func TestCompute_Transitions(t *testing.T) {
 			s.pool("six", "2001:db8::/64")
 			s.pass().has("a", "192.0.2.0 2001:db8::")
 		}},
-		{"the one that stops sharing moves, though it is the older", func(s *fixture) {
+		{"the one that came later moves when the first stops sharing", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
 			s.pass()
 			s.edit("a", shares("", 80))
+			s.pass().has("a", "192.0.2.0")
+			s.has("b", "192.0.2.1")
+		}},
+		{"the one that came later moves when it stops sharing, though it is the older", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", asks("192.0.2.9"))
+			s.service("b", shares("k", 81))
+			s.pass()
+			s.edit("a", shares("k", 80), asks("192.0.2.0"))
+			s.pass().has("a", "192.0.2.0")
+			s.edit("a", shares("", 80), asks())
 			s.pass().has("b", "192.0.2.0")
 			s.has("a", "192.0.2.1")
 		}},
@@ -49,30 +60,63 @@ func TestCompute_Transitions(t *testing.T) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
+			s.service("c", shares("k", 82))
 			s.pass()
-			s.edit("a", shares("l", 80))
-			s.pass().has("b", "192.0.2.0")
-			s.has("a", "192.0.2.1")
-			s.edit("a", shares("k", 80), asks("192.0.2.0"))
+			s.edit("b", shares("l", 81))
 			s.pass().has("a", "192.0.2.0")
+			s.has("c", "192.0.2.0")
+			s.has("b", "192.0.2.1")
+			s.edit("b", shares("k", 81), asks("192.0.2.0"))
+			s.pass().has("b", "192.0.2.0")
 		}},
-		{"the one whose traffic policy changed moves, though it is the older", func(s *fixture) {
+		{"the one that came later moves when the traffic policy of either changes", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80))
 			s.service("b", shares("k", 81))
 			s.pass()
 			s.edit("a", local)
-			s.pass().has("b", "192.0.2.0")
-			s.has("a", "192.0.2.1")
+			s.pass().has("a", "192.0.2.0")
+			s.has("b", "192.0.2.1")
 		}},
-		{"under Local the one whose pods changed moves, though it is the older", func(s *fixture) {
+		{"the first one adds the port of a later one: the later one moves", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
-			s.service("a", shares("k", 80), local)
-			s.service("b", shares("k", 81), local)
+			s.service("a", shares("k", 80))
+			s.service("b", shares("k", 443))
+			s.service("c", shares("k", 8443))
 			s.pass()
-			s.edit("a", func(service *lb.Service) { service.Selector = map[string]string{"app": "db"} })
+			s.edit("a", func(service *lb.Service) {
+				service.Ports = append(service.Ports, lb.Port{Protocol: "TCP", Number: 443})
+			})
+			s.pass().has("a", "192.0.2.0")
+			s.has("c", "192.0.2.0")
+			s.has("b", "192.0.2.1")
+		}},
+		{"who came first is known after a restart, though the later one is the older", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("old", asks("192.0.2.9"))
+			s.service("first", shares("k", 80))
+			s.pass()
+			s.edit("old", shares("k", 443), asks("192.0.2.0"))
+			s.pass().has("old", "192.0.2.0")
+			s.memory = Memory{}
+			s.edit("first", func(service *lb.Service) {
+				service.Ports = append(service.Ports, lb.Port{Protocol: "TCP", Number: 443})
+			})
+			s.edit("old", asks())
+			s.pass().has("first", "192.0.2.0")
+			s.has("old", "192.0.2.1")
+		}},
+		{"when the first one goes, another of them is the first", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shares("k", 80))
+			s.service("b", shares("k", 81))
+			s.service("c", shares("k", 82))
+			s.pass()
+			delete(s.services, "a")
+			s.pass()
+			s.edit("b", shares("k", 82))
 			s.pass().has("b", "192.0.2.0")
-			s.has("a", "192.0.2.1")
+			s.has("c", "192.0.2.1")
 		}},
 		{"one that asks for a shared address waits for the port, and gets in when it is free", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")

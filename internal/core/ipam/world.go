@@ -76,8 +76,15 @@ type Assignment struct {
 type Address struct {
 	Addr netip.Addr
 	Pool *lb.Pool
+	// Joined: another Service had the address first, and this one joined it.
+	Joined bool
 	// KeptDespite is why the pool would not give the address today, though the Service keeps it; Allowed when it would.
 	KeptDespite Cause
+}
+
+// Allocation returns the address as provenance of its Service.
+func (a *Address) Allocation() lb.Allocation {
+	return lb.Allocation{Addr: a.Addr, Pool: a.Pool.Name, Joined: a.Joined}
 }
 
 // Release is an address that a Service has to give up.

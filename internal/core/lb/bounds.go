@@ -23,6 +23,8 @@ const (
 	MaxNameBytes = 253
 	// MaxSharingKeyBytes is the longest sharing key.
 	MaxSharingKeyBytes = 128
+	// MaxSharedNamespaces is how many namespaces a Service may share its address with by name.
+	MaxSharedNamespaces = 32
 	// MaxSharedPorts is how many ports a Service that shares an address may have.
 	MaxSharedPorts = 512
 	// MaxExternalIPs is how many addresses in spec.externalIPs are read.
@@ -50,7 +52,7 @@ var requestAnnotations = []string{
 	v1beta1.AnnotationLoadBalancerIPs, v1beta1.AliasLoadBalancerIPs, v1beta1.OldAliasLoadBalancerIPs,
 	v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool,
 	v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP,
-	v1beta1.AnnotationProvider, v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool,
+	v1beta1.AnnotationSharedIPNamespaces, v1beta1.AnnotationProvider, v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool,
 }
 
 // resultAnnotations are the annotations that the controller writes, or did in an earlier version.
@@ -125,6 +127,8 @@ func checkBounds(from *corev1.Service, s *Service) error {
 		return fmt.Errorf("the Service asks for a pool with a name of more than %d bytes", MaxNameBytes)
 	case len(s.SharingKey) > MaxSharingKeyBytes:
 		return fmt.Errorf("the sharing key of the Service is longer than %d bytes", MaxSharingKeyBytes)
+	case len(s.SharedNamespaces) > MaxSharedNamespaces:
+		return fmt.Errorf("the Service shares its address with more than %d namespaces by name; * stands for all", MaxSharedNamespaces)
 	case s.SharingKey != "" && len(from.Spec.Ports) > MaxSharedPorts:
 		return fmt.Errorf("a Service with more than %d ports cannot share an address", MaxSharedPorts)
 	}

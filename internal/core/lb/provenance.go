@@ -2,6 +2,7 @@ package lb
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type Provenance struct {
 type Allocation struct {
 	Addr netip.Addr
 	Pool string
+	// Joined: another Service had the address first, and this one joined it.
+	Joined bool
 }
 
 // Bounds of a provenance, which fit into the message of a condition. Addresses beyond them have none.
@@ -33,7 +36,10 @@ const (
 	maxProvenanceBytes = 4000
 )
 
-const classPrefix = "class="
+const (
+	classPrefix  = "class="
+	joinedSuffix = ",joined" // no pool has a name with a comma
+)
 
 // PoolOf returns the pool that gave an address; empty when Daymark did not give it.
 func (p *Provenance) PoolOf(addr netip.Addr) string {
@@ -45,12 +51,20 @@ func (p *Provenance) PoolOf(addr netip.Addr) string {
 	return ""
 }
 
+// Joined reports whether another Service had an address first.
+func (p *Provenance) Joined(addr netip.Addr) bool {
+	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Joined })
+}
+
 // Message is the provenance as the message of its condition: the class, then each address with its pool.
 func (p *Provenance) Message() string {
 	var b strings.Builder
 	b.WriteString(classPrefix + p.Class)
 	for i, a := range p.Allocations {
 		next := " " + a.Addr.String() + "=" + a.Pool
+		if a.Joined {
+			next += joinedSuffix
+		}
 		if i == maxAllocations || b.Len()+len(next) > maxProvenanceBytes {
 			break
 		}
@@ -93,7 +107,8 @@ func ParseProvenance(conditions []metav1.Condition) Provenance {
 		if len(p.Allocations) == maxAllocations {
 			break
 		}
-		p.Allocations = append(p.Allocations, Allocation{addr, pool})
+		pool, joined := strings.CutSuffix(pool, joinedSuffix)
+		p.Allocations = append(p.Allocations, Allocation{addr, pool, joined})
 	}
 	return p
 }

@@ -53,8 +53,6 @@ type Service struct {
 	Ports    []Port
 	// Local: spec.externalTrafficPolicy is Local.
 	Local bool
-	// Selector of the Service's pods.
-	Selector map[string]string
 	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
 	HealthCheckNodePort uint16
 	// PublishNotReady: endpoints that are not ready count as ready.
@@ -68,6 +66,8 @@ type Service struct {
 	SharingKey string
 	// LastAddresses are the addresses that the Service says it had last: a wish when it has none.
 	LastAddresses []netip.Addr
+	// SharedNamespaces are the other namespaces whose Services may share an address that this one had first; * for all.
+	SharedNamespaces []string
 	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
@@ -93,7 +93,6 @@ func ParseService(from *corev1.Service) *Service {
 		Labels:              from.Labels,
 		LoadBalancer:        from.Spec.Type == corev1.ServiceTypeLoadBalancer && from.DeletionTimestamp.IsZero(),
 		Local:               from.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
-		Selector:            from.Spec.Selector,
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
 		Provider:            Provider(from),
@@ -130,14 +129,17 @@ func ParseService(from *corev1.Service) *Service {
 func (s *Service) parseRequest(from *corev1.Service) {
 	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP)
 	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool)
+	namespaces, namespacesErr := annotation(from, v1beta1.AnnotationSharedIPNamespaces)
 	requested, requestedErr := requested(from)
 	s.LastAddresses = parseLastAddresses(from.Annotations[v1beta1.AnnotationLastAddresses])
 	s.SharingKey, s.RequestedPools, s.Requested = sharing.value, splitList(pools.value), requested
+	s.SharedNamespaces = splitList(namespaces.value)
 	if err := checkBounds(from, s); err != nil {
-		s.Labels, s.SharingKey, s.RequestedPools, s.Requested, s.RequestError = BoundLabels(s.Labels), "", nil, nil, err
+		s.Labels, s.SharingKey, s.SharedNamespaces = BoundLabels(s.Labels), "", nil
+		s.RequestedPools, s.Requested, s.RequestError = nil, nil, err
 		return
 	}
-	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr); s.RequestError != nil {
+	if s.RequestError = cmp.Or(requestedErr, poolsErr, sharingErr, namespacesErr); s.RequestError != nil {
 		s.Requested = nil
 	}
 }
@@ -146,6 +148,12 @@ func (s *Service) parseRequest(from *corev1.Service) {
 func (s *Service) ReadConditions(conditions []metav1.Condition) {
 	s.Provenance = ParseProvenance(conditions)
 	s.Managed = conditionOf(conditions, v1beta1.ConditionAddressAssigned) != nil
+}
+
+// SharesWith reports whether the Service lets those of a namespace share an address that it had first.
+func (s *Service) SharesWith(namespace string) bool {
+	return namespace == s.Key.Namespace ||
+		slices.ContainsFunc(s.SharedNamespaces, func(allowed string) bool { return allowed == "*" || allowed == namespace })
 }
 
 // Wants reports whether the Service has a family in spec.ipFamilies.

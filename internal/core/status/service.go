@@ -142,7 +142,7 @@ func (s *Service) In(service *lb.Service) *lb.Service {
 func sameProvenance(has *lb.Provenance, class string, a *ipam.Assignment) bool {
 	return has.Class == class && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
 		slices.EqualFunc(has.Allocations, a.Addresses, func(x lb.Allocation, y ipam.Address) bool {
-			return x.Addr == y.Addr && x.Pool == y.Pool.Name
+			return x == y.Allocation()
 		})
 }
 
@@ -150,7 +150,7 @@ func sameProvenance(has *lb.Provenance, class string, a *ipam.Assignment) bool {
 func (s *Service) setProvenance(class string, a *ipam.Assignment, now time.Time) {
 	provenance := lb.Provenance{Class: class}
 	for _, has := range a.Addresses {
-		provenance.Allocations = append(provenance.Allocations, lb.Allocation{Addr: has.Addr, Pool: has.Pool.Name})
+		provenance.Allocations = append(provenance.Allocations, has.Allocation())
 	}
 	c := Condition{Type: v1beta1.ConditionProvenance, True: true, Reason: Allocated, Message: provenance.Message()}
 	switch {
