@@ -23,9 +23,8 @@ func (l *Loop) compute(s *snapshot) (*ipam.Plan, *announce.Explainer) {
 	return &plan, announce.NewExplainer(&world)
 }
 
-// BenchmarkLoop_Pass5k is a pass over 5,000 Services that have all they should have: what each event costs.
-func BenchmarkLoop_Pass5k(b *testing.B) {
-	const services = 5000
+// benchLoop is a loop and a snapshot of Services that have all they should have.
+func benchLoop(services int) (*Loop, *snapshot) {
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"10.0.0.0/16"}
 	s := &snapshot{Snapshot: &informer.Snapshot{}}
@@ -44,7 +43,12 @@ func BenchmarkLoop_Pass5k(b *testing.B) {
 	l := newLoop(Config{Classes: lb.Classes{Classless: true}})
 	s.setServices(all)
 	l.writeAll(s)
+	return l, s
+}
 
+// BenchmarkLoop_Pass5k is a pass over 5,000 Services that have all they should have: what each event costs.
+func BenchmarkLoop_Pass5k(b *testing.B) {
+	l, s := benchLoop(5000)
 	b.ReportAllocs()
 	for b.Loop() {
 		plan, explainer := l.compute(s)
@@ -68,4 +72,24 @@ func (l *Loop) writeAll(s *snapshot) {
 		}
 	}
 	s.setServices(services)
+}
+
+// BenchmarkLoop_PassWith10kRewrites is a pass while the conditions of all of 10,000 Services wait to be rewritten: what a new
+// Service waits for before its address is written.
+func BenchmarkLoop_PassWith10kRewrites(b *testing.B) {
+	l, s := benchLoop(10000)
+	for _, c := range s.services {
+		c.Written.Conditions = slices.Clone(c.Written.Conditions)
+		c.Written.Conditions[len(c.Written.Conditions)-1].Message = "another"
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		plan, explainer := l.compute(s)
+		l.writer.Hold()
+		writes := l.serviceWrites(s, plan, explainer)
+		if len(writes) != 10000 || writes[0].urgency != serviceText {
+			b.Fatalf("%d writes", len(writes))
+		}
+		l.writer.Set(writes, l.now())
+	}
 }

@@ -53,14 +53,30 @@ func (s *Service) Identical(other *Service) bool {
 // Equal reports whether two say the same.
 func (s *Service) Equal(other *Service) bool {
 	return s.Identical(other) || s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
-		equality.Semantic.DeepEqual(s.Ingress, other.Ingress) && equality.Semantic.DeepEqual(s.Conditions, other.Conditions)
+		sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(s.Conditions, other.Conditions, sameCondition)
 }
 
 // SameAddresses reports whether two have the same addresses, of the same pools.
 func (s *Service) SameAddresses(other *Service) bool {
-	a, b := lb.ParseProvenance(s.Conditions), lb.ParseProvenance(other.Conditions)
-	return slices.Equal(a.Allocations, b.Allocations) &&
-		(sameList(s.Ingress, other.Ingress) || equality.Semantic.DeepEqual(s.Ingress, other.Ingress))
+	a, b := s.provenance(), other.provenance()
+	return (a == b || a != nil && b != nil && sameCondition(*a, *b) || sameAllocations(s, other)) && sameIngress(s.Ingress, other.Ingress)
+}
+
+func sameAllocations(s, other *Service) bool {
+	return slices.Equal(lb.ParseProvenance(s.Conditions).Allocations, lb.ParseProvenance(other.Conditions).Allocations)
+}
+
+func (s *Service) provenance() *metav1.Condition {
+	return meta.FindStatusCondition(s.Conditions, v1beta1.ConditionProvenance)
+}
+
+func sameIngress(a, b []corev1.LoadBalancerIngress) bool {
+	return sameList(a, b) || equality.Semantic.DeepEqual(a, b)
+}
+
+func sameCondition(a, b metav1.Condition) bool {
+	return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason && a.Message == b.Message &&
+		a.ObservedGeneration == b.ObservedGeneration && a.LastTransitionTime.Equal(&b.LastTransitionTime)
 }
 
 // sameList reports whether two slices are the same memory.
