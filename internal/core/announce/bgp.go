@@ -112,11 +112,13 @@ func (r *rules) routes(node int) []route {
 	}
 	q := query{rules: r, node: &r.nodes[node]}
 	routes := make([]route, 0, len(r.world.Services))
+	sharers := r.localSharers()
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
 			a := r.address(s, addr)
 			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
-			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && r.ineligibleService(a, node) == Eligible {
+			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible &&
+				r.ineligibleService(a, node) == Eligible && r.mayServe(sharers, addr, node) {
 				routes = append(routes, route{addr, q.advertisements})
 			}
 		}

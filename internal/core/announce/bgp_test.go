@@ -41,6 +41,15 @@ func TestBGP_NodesThatAnnounce(t *testing.T) {
 		{"membership does not matter", func(w *World, _ *lb.Service) { w.Members = Members{} }, prefix, everyNode},
 		{"no endpoint, no route", func(w *World, s *lb.Service) { w.endpoints(s) }, prefix, nil},
 		{"under Local only nodes with an endpoint", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n1", "n3") }, prefix, []string{"n1", "n3"}},
+		{"under Local only nodes with endpoints of all that share", func(w *World, s *lb.Service) {
+			shareLocal(w, s, []string{"n1", "n2"}, []string{"n2", "n3"})
+		}, prefix, []string{"n2"}},
+		{"under Local all their nodes when none has endpoints of all", func(w *World, s *lb.Service) {
+			shareLocal(w, s, []string{"n1"}, []string{"n3"})
+		}, prefix, []string{"n1", "n3"}},
+		{"under Local one without endpoints does not count", func(w *World, s *lb.Service) {
+			shareLocal(w, s, []string{"n1", "n2"}, nil)
+		}, prefix, []string{"n1", "n2"}},
 		{"a draining node withdraws", func(w *World, _ *lb.Service) { w.node("n2").Draining = true }, prefix, []string{"n1", "n3"}},
 		{"peers named by the advertisement only", func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].Peers = []string{"other"} }, prefix, nil},
 		{"nodes that the advertisement selects", func(w *World, _ *lb.Service) {
@@ -64,6 +73,16 @@ func TestBGP_NodesThatAnnounce(t *testing.T) {
 				t.Errorf("announced by %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+// shareLocal lets a Service share its address with a second one under the policy Local, each with endpoints on some nodes.
+func shareLocal(w *World, s *lb.Service, first, second []string) {
+	other := w.add("other", s.Ingress[0].String())
+	w.endpoints(s, first...)
+	w.endpoints(other, second...)
+	for _, sharer := range []*lb.Service{s, other} {
+		sharer.Local, sharer.SharingKey = true, "key"
 	}
 }
 
