@@ -29,6 +29,8 @@ const (
 	MaxSharedPorts = 512
 	// MaxExternalIPs is how many addresses in spec.externalIPs are read.
 	MaxExternalIPs = 16
+	// MaxEndpoints is how many endpoints of a Service are read.
+	MaxEndpoints = 16384
 	// MaxAddressBytes is the longest text of an address.
 	MaxAddressBytes = 64
 	// MaxLabelBytes is how long all labels of one object may be together, keys and values.

@@ -125,3 +125,31 @@ func BenchmarkParseService_Hostile(b *testing.B) {
 		})
 	}
 }
+
+// hostileSlices are more endpoints than are read, each on a node of its own, in slices of the greatest size.
+func hostileSlices() []*EndpointSlice {
+	var parts []*EndpointSlice
+	addr := netip.MustParseAddr("10.0.0.0")
+	for i := range 100 {
+		part := &EndpointSlice{}
+		for j := range 1000 {
+			part.Endpoints = append(part.Endpoints, Endpoint{Addr: addr, Node: fmt.Sprintf("node-%d-%d", j, i), Ready: true})
+			addr = addr.Next()
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+func TestJoinEndpoints_ReadsSoMany(t *testing.T) {
+	if got := JoinEndpoints(hostileSlices()); len(got) != MaxEndpoints {
+		t.Errorf("%d nodes", len(got))
+	}
+}
+
+func BenchmarkJoinEndpoints_Hostile(b *testing.B) {
+	parts := hostileSlices()
+	for b.Loop() {
+		JoinEndpoints(parts)
+	}
+}

@@ -89,12 +89,19 @@ func (n *NodeEndpoints) count(family Family) *EndpointCount {
 type Endpoints []NodeEndpoints
 
 // JoinEndpoints counts the endpoints in all slices of one Service. An address in two slices counts once. It may be in two
-// while the control plane moves it.
+// while the control plane moves it. The first MaxEndpoints are read.
 func JoinEndpoints(parts []*EndpointSlice) Endpoints {
-	byAddr := map[netip.Addr]Endpoint{}
-	ready := map[Family]bool{}
+	size := 0
 	for _, part := range parts {
-		for _, endpoint := range part.Endpoints {
+		size += len(part.Endpoints)
+	}
+	byAddr := make(map[netip.Addr]Endpoint, min(size, MaxEndpoints))
+	ready := map[Family]bool{}
+	left := MaxEndpoints
+	for _, part := range parts {
+		read := part.Endpoints[:min(len(part.Endpoints), left)]
+		left -= len(read)
+		for _, endpoint := range read {
 			if known, ok := byAddr[endpoint.Addr]; !ok || endpoint.Ready && !known.Ready || endpoint.Draining && !known.Ready {
 				byAddr[endpoint.Addr] = endpoint
 			}
@@ -103,17 +110,26 @@ func JoinEndpoints(parts []*EndpointSlice) Endpoints {
 		}
 	}
 	var joined Endpoints
+	places := map[string]int{}
+	// order does not matter: the counts are sums, and the nodes are sorted.
 	for addr, endpoint := range byAddr {
 		family := FamilyOf(addr)
 		if !endpoint.Ready && (ready[family] || !endpoint.Draining) {
 			continue
 		}
-		count := joined.at(endpoint.Node).count(family)
+		place, known := places[endpoint.Node]
+		if !known {
+			place = len(joined)
+			places[endpoint.Node] = place
+			joined = append(joined, NodeEndpoints{Node: endpoint.Node})
+		}
+		count := joined[place].count(family)
 		count.Serving++
 		if endpoint.Ready {
 			count.Ready++
 		}
 	}
+	slices.SortFunc(joined, func(a, b NodeEndpoints) int { return strings.Compare(a.Node, b.Node) })
 	return joined
 }
 
@@ -141,12 +157,4 @@ func (e Endpoints) AnyServing(family Family) bool {
 
 func (e Endpoints) find(node string) (int, bool) {
 	return slices.BinarySearchFunc(e, node, func(n NodeEndpoints, node string) int { return strings.Compare(n.Node, node) })
-}
-
-func (e *Endpoints) at(node string) *NodeEndpoints {
-	i, found := e.find(node)
-	if !found {
-		*e = slices.Insert(*e, i, NodeEndpoints{Node: node})
-	}
-	return &(*e)[i]
 }
