@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ import (
 )
 
 func TestLoop_Ready(t *testing.T) {
-	leader := func() *Leader { return &Leader{leading: t.Context(), term: 1, since: time.Now()} }
+	leader := func() *Leader { return &Leader{leading: context.Background(), term: 1} }
 	for _, test := range []struct {
 		name   string
 		config Config
