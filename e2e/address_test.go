@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Promise 1: a Service of type LoadBalancer gets an address from a pool.
@@ -29,8 +30,8 @@ func TestAddresses_AreGivenFromAPool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pool := object.Annotations["daymark.io/pool"]; pool != "first" {
-		t.Errorf("the annotation names pool %q, want first", pool)
+	if provenance := lb.ParseProvenance(object.Status.Conditions); provenance.PoolOf(got) != "first" {
+		t.Errorf("the provenance is %+v, want pool first", provenance)
 	}
 	awaitCondition(t, cluster.Service("plain"), "daymark.io/AddressAssigned", "True")
 }

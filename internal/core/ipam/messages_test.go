@@ -42,7 +42,8 @@ func TestOutcome_Messages(t *testing.T) {
 			s.pass()
 			before := s.outcome("waits").Message
 			for _, change := range []func(){
-				func() { s.services["a"].LoadBalancer = false }, // as when it terminates, or becomes another type
+				// It terminates or becomes another type, and its status is not cleaned yet.
+				func() { s.services["a"].LoadBalancer, s.services["a"].Provenance = false, lb.Provenance{} },
 				func() { s.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.0")}}} },
 				func() {
 					s.reservations = []*lb.Reservation{{Name: "r", Ranges: ranges(s.t, "192.0.2.1"), Service: lb.Key{Namespace: "x", Name: "y"}}}

@@ -22,7 +22,7 @@ import (
 // each pass the promises must hold.
 func TestCompute_KeepsPromisesInRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := &history{t: t, now: time.Unix(1_000_000, 0)}
+		h := &history{t: t, now: time.Unix(1_000_000, 0), grace: time.Duration(rapid.IntRange(0, 6).Draw(t, "grace")) * time.Second}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			h.edit()
 			h.pass()
@@ -40,6 +40,8 @@ type history struct {
 	reservations []*lb.Reservation
 	nodes        []*lb.Node
 	memory       Memory
+	// grace is how long addresses of pools that are gone are kept.
+	grace time.Duration
 }
 
 var (
@@ -72,7 +74,7 @@ func (h *history) flag(label string) bool { return rapid.IntRange(0, 3).Draw(h.t
 // edit makes one random change.
 func (h *history) edit() {
 	h.now = h.now.Add(time.Second)
-	switch kind := rapid.IntRange(0, 9).Draw(h.t, "edit"); {
+	switch kind := rapid.IntRange(0, 11).Draw(h.t, "edit"); {
 	case kind <= 3 || len(h.services) == 0:
 		h.services = append(h.services, h.newService())
 	case kind == 4:
@@ -91,9 +93,34 @@ func (h *history) edit() {
 	case kind == 7:
 		h.reservations = h.newReservations()
 		h.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{h.addr("node")}}}
-	default:
+	case kind <= 9:
 		h.editPool()
+	default:
+		h.editByOthers()
 	}
+}
+
+// editByOthers makes a change as other providers, tenants and backups do.
+func (h *history) editByOthers() {
+	i := h.pick(len(h.services))
+	s := *h.services[i]
+	switch rapid.IntRange(0, 5).Draw(h.t, "others") {
+	case 0: // another provider writes its own address
+		s.Ingress = []netip.Addr{h.addr("theirs")}
+	case 1: // somebody removes the conditions
+		s.Provenance, s.Managed = lb.Provenance{}, false
+	case 2: // restored from a backup, by a new name in the API server
+		h.created++
+		s.UID, s.Created = types.UID(fmt.Sprintf("uid-%d", h.created)), h.now.Truncate(3*time.Second)
+		s.LastAddresses, s.Ingress, s.Provenance, s.Managed = s.Ingress, nil, lb.Provenance{}, false
+	case 3: // a wish of somebody's own making
+		s.LastAddresses = []netip.Addr{h.addr("wish"), h.addr("second wish")}
+	case 4:
+		s.Class = rapid.SampledFrom([]string{"", "daymark.io/daymark", "example.com/other"}).Draw(h.t, "class")
+	default:
+		s.Provider = rapid.SampledFrom([]string{"", "daymark", "metallb"}).Draw(h.t, "provider")
+	}
+	h.services[i] = &s
 }
 
 func (h *history) pick(n int) int { return rapid.IntRange(0, n-1).Draw(h.t, "which") }
@@ -189,7 +216,7 @@ func (h *history) pass() {
 	}
 	world := World{
 		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
-		Reservations: h.reservations, Nodes: h.nodes, Memory: h.memory,
+		Reservations: h.reservations, Nodes: h.nodes, Memory: h.memory, PoolGrace: h.grace,
 		Namespaces: map[string]map[string]string{"red": nil, "blue": nil},
 	}
 	plan := Compute(world)
@@ -197,6 +224,7 @@ func (h *history) pass() {
 	h.checkNoAddressIsGivenTwice(plan)
 	h.checkStickiness(world, plan)
 	h.checkWhoCameFirst(world, plan)
+	h.checkNothingOfOthersIsTaken(world, plan)
 	h.checkGivenIsAllowed(world, plan)
 	h.checkNobodyWaitsForAFreeAddress(world, plan)
 	h.memory = plan.Memory
@@ -207,6 +235,50 @@ func (h *history) pass() {
 	}
 	for _, i := range order {
 		h.write(&plan.Assignments[i])
+	}
+	for _, c := range plan.Cleanups {
+		i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == c.Service.Key })
+		s := *h.services[i]
+		s.Provenance, s.Managed = lb.Provenance{}, false
+		s.Ingress = slices.DeleteFunc(slices.Clone(s.Ingress), func(addr netip.Addr) bool { return slices.Contains(c.Addresses, addr) })
+		h.services[i] = &s
+	}
+}
+
+// checkNothingOfOthersIsTaken checks that what Daymark did not give stays until it has something in its place, that addresses of
+// pools that are gone stay for the grace time, and that only what Daymark gave is cleaned.
+func (h *history) checkNothingOfOthersIsTaken(world World, plan Plan) {
+	for _, c := range plan.Cleanups {
+		for _, addr := range c.Addresses {
+			if world.Classes.Ours(c.Service) || c.Service.Provenance.Class != "daymark.io/daymark" || c.Service.Provenance.PoolOf(addr) == "" {
+				h.t.Fatalf("%s of %s is cleaned and was not given", addr, c.Service.Key)
+			}
+		}
+	}
+	for _, a := range plan.Assignments {
+		s := a.Service
+		has := map[lb.Family]bool{}
+		for _, address := range a.Addresses {
+			has[lb.FamilyOf(address.Addr)] = true
+		}
+		for _, addr := range s.Ingress {
+			kept := slices.ContainsFunc(a.Addresses, func(has Address) bool { return has.Addr == addr }) || slices.Contains(a.Foreign, addr)
+			foreign := s.Provenance.PoolOf(addr) == "" && !slices.Contains(holders(world.Memory, addr), s.UID)
+			inPlace := has[lb.FamilyOf(addr)] || !s.Wants(lb.FamilyOf(addr)) && len(a.Addresses) > 0
+			if foreign && !kept && !inPlace {
+				h.t.Fatalf("%s lost %s, which Daymark did not give, and has nothing in its place\n%s", s.Key, addr, describe(plan))
+			}
+			since := s.Provenance.MissingSince
+			for i := range world.Memory.Assignments {
+				if before := &world.Memory.Assignments[i]; since.IsZero() && before.Service.UID == s.UID {
+					since = before.MissingSince // which was not written
+				}
+			}
+			waits := world.Pools.Missing(s.Provenance.PoolOf(addr)) && (since.IsZero() || h.now.Before(since.Add(h.grace))) && h.grace > 0
+			if waits && !kept && !inPlace && s.Wants(lb.FamilyOf(addr)) && !h.shown(addr, s) {
+				h.t.Fatalf("%s lost %s of a pool that is gone for less than the grace time\n%s", s.Key, addr, describe(plan))
+			}
+		}
 	}
 }
 
@@ -278,6 +350,10 @@ func (h *history) checkStickiness(world World, plan Plan) {
 		seen := map[lb.Family]bool{}
 		for _, addr := range heldFirst(world.Memory, s) {
 			family := lb.FamilyOf(addr)
+			if world.Pools.Missing(s.Provenance.PoolOf(addr)) && h.grace > 0 && s.Wants(family) {
+				seen[family] = true // checkNothingOfOthersIsTaken looks at it
+				continue
+			}
 			from := world.Pools.SourceOf(s.Provenance.PoolOf(addr), addr)
 			if from == nil || seen[family] || !s.Wants(family) {
 				continue
