@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -25,5 +26,15 @@ func TestLastGood_Substitute(t *testing.T) {
 		if got := remembered.Substitute(step.now, check); !slices.Equal(got, step.want) {
 			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
 		}
+	}
+}
+
+func TestLastGoodObjects_RememberPoolsThatAreGone(t *testing.T) {
+	var remembered LastGoodObjects
+	pool := &lb.Pool{Name: "a", Labels: map[string]string{"zone": "a"}}
+	remembered.Substitute(cluster.Objects{Pools: lb.NewPools([]*lb.Pool{pool})})
+	got := remembered.Substitute(cluster.Objects{Pools: lb.NewPools(nil)}).Pools
+	if got.Named("a") != nil || !got.Missing("a") || got.Gone("a") != pool {
+		t.Errorf("the pool is %v, and was %v", got.Named("a"), got.Gone("a"))
 	}
 }

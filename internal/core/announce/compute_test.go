@@ -72,6 +72,27 @@ func TestLayer2_Candidates(t *testing.T) {
 		}, nil},
 		{"nobody for a pool that is not selected", func(w *World, _ *lb.Service) { w.L2Advertisements[0].Pools = []string{"wan"} }, nil},
 		{"nobody for an address in no pool", func(w *World, _ *lb.Service) { w.Pools = lb.NewPools(nil) }, nil},
+		{"nobody for an address that Daymark did not give", func(_ *World, s *lb.Service) {
+			s.Provenance = lb.Provenance{Class: "c"}
+		}, nil},
+		{"nobody for a Service that no controller has written to", func(_ *World, s *lb.Service) { s.Managed = false }, nil},
+		{"everybody still for a pool that is gone and is named", func(w *World, s *lb.Service) {
+			w.Pools = lb.NewPools(nil)
+			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "lan"}}}
+		}, everyNode},
+		{"everybody still for a pool that is gone, by its last labels", func(w *World, s *lb.Service) {
+			w.Pools = lb.NewPools(nil).WithGone(map[string]*lb.Pool{"lan": {Name: "lan", Labels: map[string]string{"zone": "a"}}})
+			w.L2Advertisements[0].Pools, w.L2Advertisements[0].PoolSelectors = nil, selector("zone=a")
+			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "lan"}}}
+		}, everyNode},
+		{"the nodes of the pool that has it now, when no advertisement selects the one that is gone", func(w *World, s *lb.Service) {
+			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "gone"}}}
+		}, everyNode},
+		{"nobody by the advertisement of another pool that contains it", func(w *World, s *lb.Service) {
+			w.L2Advertisements[0].Pools = []string{"lan"}
+			w.Pools = lb.NewPools([]*lb.Pool{w.Pools.Named("lan"), pool("mine", "192.0.2.0/24", 9)})
+			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "mine"}}}
+		}, nil},
 		{"everybody still for a pool that cannot be read", func(w *World, s *lb.Service) {
 			lan := w.Pools.Named("lan")
 			lan.Ranges, lan.Err = nil, errors.New("bad")

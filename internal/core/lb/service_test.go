@@ -32,6 +32,20 @@ func TestParseService_Requests(t *testing.T) {
 			annotations: map[string]string{ipsAlias: "192.0.2.2", poolAlias: "red", sharedAlias: "k"}, want: "192.0.2.2|red|k",
 		},
 		{
+			name: "the old aliases",
+			annotations: map[string]string{
+				"metallb.universe.tf/loadBalancerIPs": "192.0.2.2", "metallb.universe.tf/address-pool": "red", "metallb.universe.tf/allow-shared-ip": "k",
+			},
+			want: "192.0.2.2|red|k",
+		},
+		{
+			name: "all three, where they say the same", annotations: map[string]string{shared: "k", sharedAlias: "k", "metallb.universe.tf/allow-shared-ip": "k"}, want: "||k",
+		},
+		{
+			name:        "an alias and an old one that contradict each other",
+			annotations: map[string]string{sharedAlias: "a", "metallb.universe.tf/allow-shared-ip": "b"}, err: []string{sharedAlias, "metallb.universe.tf/allow-shared-ip"},
+		},
+		{
 			name: "both, where they say the same",
 			annotations: map[string]string{
 				ips: "2001:db8::1,192.0.2.1", ipsAlias: "2001:DB8:0::1, 192.0.2.1", pool: "red,blue", poolAlias: "red, blue", shared: "k", sharedAlias: "k",
