@@ -6,11 +6,13 @@
 // The rules, in the order they apply:
 //
 //  1. A Service keeps the addresses in its status while they are valid. An address is valid when a pool contains it, the
-//     Service wants its family, and no other Service holds it that may not share it. The pool that gave an address counts as
-//     long as it exists, even when its specification cannot be read. What a pool would give today does not matter for an
-//     address it has given. When two Services show one address and may not share it, one of them loses it: the one that
+//     Service wants its family, and no other Service holds it that may not share it. The pool that gave an address, by the
+//     provenance of the Service, counts as long as it exists, even when its specification cannot be read, and for a grace time
+//     after it is gone. What a pool would give today does not matter for an address it has given. An address that somebody
+//     else gave is adopted by the pool that contains it; if none does, it stays until the Service has one of ours in its
+//     place. When two Services show one address and may not share it, one of them loses it: the one that
 //     did not hold it in the pass before, else the one that joined the other, else the one whose own sharing terms changed,
-//     else the younger.
+//     else the one whose provenance does not name it, else the younger.
 //  2. Addresses are given only after all held addresses have been checked. The oldest Service is served first. It gets an
 //     address from its reservations, else one that it had before, else one that it may share, else the lowest free address
 //     of the pools in order of priority and name.
