@@ -20,7 +20,7 @@ func provenanceCondition(reason, message string) []metav1.Condition {
 
 func TestProvenance_ReadsWhatItWrote(t *testing.T) {
 	p := Provenance{Class: "daymark.io/daymark", Allocations: []Allocation{
-		{netip.MustParseAddr("192.0.2.200"), "lan"}, {netip.MustParseAddr("2001:db8::1"), "lan6"},
+		{Addr: netip.MustParseAddr("192.0.2.200"), Pool: "lan"}, {Addr: netip.MustParseAddr("2001:db8::1"), Pool: "lan6"},
 	}}
 	if got := p.Message(); got != "class=daymark.io/daymark 192.0.2.200=lan 2001:db8::1=lan6" {
 		t.Errorf("it is written as %q", got)
@@ -62,7 +62,7 @@ func TestParseProvenance_SkipsWhatItCannotRead(t *testing.T) {
 func TestProvenance_FitsIntoACondition(t *testing.T) {
 	p := Provenance{Class: "daymark.io/daymark"}
 	for i := range 100 {
-		p.Allocations = append(p.Allocations, Allocation{netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i)), strings.Repeat("p", 253)})
+		p.Allocations = append(p.Allocations, Allocation{Addr: netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i)), Pool: strings.Repeat("p", 253)})
 	}
 	got := ParseProvenance(provenanceCondition("Allocated", p.Message()))
 	if len(got.Allocations) == 0 || !reflect.DeepEqual(got.Allocations, p.Allocations[:len(got.Allocations)]) {
@@ -73,7 +73,7 @@ func TestProvenance_FitsIntoACondition(t *testing.T) {
 func TestClasses_Ours(t *testing.T) {
 	const own, other = "daymark.io/daymark", "example.com/other"
 	gave := func(class string) Provenance {
-		return Provenance{Class: class, Allocations: []Allocation{{netip.MustParseAddr("192.0.2.1"), "lan"}}}
+		return Provenance{Class: class, Allocations: []Allocation{{Addr: netip.MustParseAddr("192.0.2.1"), Pool: "lan"}}}
 	}
 	for _, test := range []struct {
 		name            string
