@@ -93,3 +93,31 @@ func BenchmarkLoop_PassWith10kRewrites(b *testing.B) {
 		l.writer.Set(writes, l.now())
 	}
 }
+
+// BenchmarkLoop_NotServed40k is the planning of the pass in which 40,000 Services turn out not to be Daymark's any more.
+func BenchmarkLoop_NotServed40k(b *testing.B) {
+	const services = 40_000
+	s := &snapshot{Snapshot: &informer.Snapshot{}}
+	s.Pools = lb.NewPools(nil)
+	s.lastGood = s.Objects
+	var all []*cachedService
+	for i := range services {
+		addr := fmt.Sprintf("10.%d.%d.1", i/250, i%250)
+		from := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1"},
+			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP},
+		}
+		from.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: addr}}
+		from.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionProvenance, Message: "class=daymark.io/daymark " + addr + "=blue"}}
+		all = append(all, parseService(from))
+	}
+	l := newLoop(Config{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass}})
+	s.setServices(all)
+	b.ReportAllocs()
+	for b.Loop() {
+		plan, explainer := l.compute(s)
+		if writes := l.serviceWrites(s, plan, explainer); len(writes) != services {
+			b.Fatalf("%d writes", len(writes))
+		}
+	}
+}

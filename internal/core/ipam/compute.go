@@ -104,12 +104,23 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 	}
 	for _, s := range others {
 		for _, addr := range s.Ingress {
+			if p.limited && p.allocations.free(addr) {
+				p.chargeShown(addr, s.Key.Namespace)
+			}
 			p.allocations.blockShown(addr, s, Unmanaged)
 		}
 	}
 	p.blockNeverGiven()
 	if p.delaysReuse {
 		p.delayReuse()
+	}
+}
+
+// chargeShown counts an address that the status of a Service shows which is not ours. Nobody else gets it, so it counts for the
+// namespace: else who hands Services over to another provider uses the pool up in spite of its limit.
+func (p *pass) chargeShown(addr netip.Addr, namespace string) {
+	if from := p.world.Pools.Containing(addr); from != nil && p.byPool[from].perNamespace != nil {
+		p.byPool[from].perNamespace[namespace]++
 	}
 }
 

@@ -17,6 +17,19 @@ func TestCompute_MaxPerNamespace(t *testing.T) {
 		name string
 		test func(*fixture)
 	}{
+		{"a Service that is handed over to another provider counts as long as it shows the address", func(s *fixture) {
+			s.pool("p", "192.0.2.0/28", most(1))
+			s.service("a")
+			s.pass()
+			s.edit("a", func(service *lb.Service) { service.Provider = "metallb" })
+			s.pass().has("a", "192.0.2.0")
+			s.service("b")
+			s.service("red/c")
+			s.pass().says("b", ReasonOverQuota)
+			s.has("red/c", "192.0.2.1")
+			delete(s.services, "a")
+			s.pass().has("b", "192.0.2.0")
+		}},
 		{"both families of one Service count", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28 2001:db8::/64", most(1))
 			s.service("a", dual(lb.RequireDualStack))
