@@ -16,8 +16,8 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// Promise: Daymark does no harm in a cluster that lives already. What another provider gave stays, and a pool that is replaced
-// renumbers nobody.
+// Promise: Daymark does no harm in a cluster that lives already. What another provider gave stays, and a pool that is
+// replaced renumbers nobody.
 
 func TestAdopt_FirstApplyBesideAnotherProvider(t *testing.T) {
 	cluster := daymark(t)

@@ -74,8 +74,8 @@ func (l *Loop) writeAll(s *snapshot) {
 	s.setServices(services)
 }
 
-// BenchmarkLoop_PassWith10kRewrites is a pass while the conditions of all of 10,000 Services wait to be rewritten: what a new
-// Service waits for before its address is written.
+// BenchmarkLoop_PassWith10kRewrites is a pass while the conditions of all of 10,000 Services wait to be rewritten: what a
+// new Service waits for before its address is written.
 func BenchmarkLoop_PassWith10kRewrites(b *testing.B) {
 	l, s := benchLoop(10000)
 	for _, c := range s.services {

@@ -102,8 +102,8 @@ func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
 	return nil
 }
 
-// record puts the result of a write into the assume cache. A write that was refused did not happen. One whose answer got lost
-// may have happened: its addresses are the Service's until the cache shows the result.
+// record puts the result of a write into the assume cache. A write that was refused did not happen. One whose answer got
+// lost may have happened: its addresses are the Service's until the cache shows the result.
 func (l *Loop) record(r result) {
 	switch {
 	case r.err == nil:

@@ -20,8 +20,8 @@ import (
 
 // Options makes caches that keep of each object only what Daymark reads: that is most of the memory of a process in a large
 // cluster. Never write an object of these caches back whole; write patches. What users may make as long as they like is
-// bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of classes
-// that Daymark does not serve no request is kept.
+// bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of
+// classes that Daymark does not serve no request is kept.
 func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache.Options {
 	return cache.Options{
 		Scheme:           scheme,
@@ -54,8 +54,8 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	}
 }
 
-// stripService keeps what lb.ParseService reads, and Daymark's own conditions. Of a Service of another type or class it keeps
-// only what Daymark may have written when the Service was its own.
+// stripService keeps what lb.ParseService reads, and Daymark's own conditions. Of a Service of another type or class it
+// keeps only what Daymark may have written when the Service was its own.
 func stripService(classes lb.Classes) func(*corev1.Service) {
 	return func(s *corev1.Service) {
 		balancer := s.Spec.Type == corev1.ServiceTypeLoadBalancer
@@ -112,9 +112,8 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-// stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any; none that is too long for a list
-// of routers. It removes the times of
-// heartbeats, so that a node that only reports that it is alive has not changed.
+// stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any; none that is too long for a
+// list of routers. It removes the times of heartbeats, so that a node that only reports that it is alive has not changed.
 func stripNode(n *corev1.Node) {
 	for key, value := range n.Annotations {
 		n.Annotations[key] = lb.BoundText(value, lb.MaxAnnotationBytes)
@@ -162,8 +161,8 @@ func without(annotations map[string]string, key string) map[string]string {
 // intern returns the one copy that is kept of a string that many objects have.
 func intern[S ~string](text S) S { return unique.Make(text).Value() }
 
-// Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are compared,
-// since they are written again and again without a change; another object is unchanged if its resourceVersion is.
+// Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are
+// compared, since they are written again and again without a change; another object is unchanged if its resourceVersion is.
 func Unchanged(before, after client.Object) bool {
 	if before.GetResourceVersion() == after.GetResourceVersion() {
 		return true
@@ -178,8 +177,8 @@ func Unchanged(before, after client.Object) bool {
 	return equality.Semantic.DeepEqual(&past, now)
 }
 
-// OnlyTextChanged reports whether two versions of a Service differ in nothing but the conditions AddressAssigned and Announced,
-// which are for people: nothing is decided by them.
+// OnlyTextChanged reports whether two versions of a Service differ in nothing but the conditions AddressAssigned and
+// Announced, which are for people: nothing is decided by them.
 func OnlyTextChanged(before, after client.Object) bool {
 	past, ok := before.(*corev1.Service)
 	now, also := after.(*corev1.Service)

@@ -136,8 +136,8 @@ func (r *rules) nodeIndex(name string) int {
 }
 
 // address looks up the pool of an address. A Service's provenance says which of its addresses Daymark gave; the others are
-// somebody else's to announce. A Service without provenance has its addresses from an earlier version of the controller, if any
-// has written to it.
+// somebody else's to announce. A Service without provenance has its addresses from an earlier version of the controller, if
+// any has written to it.
 func (r *rules) address(s *lb.Service, addr netip.Addr) address {
 	gave := s.Provenance.PoolOf(addr)
 	switch {

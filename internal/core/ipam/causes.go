@@ -357,8 +357,8 @@ type Verdict struct {
 	Pool  string
 	Use   *PoolUse
 	Cause Cause
-	// Holder of the address in words: a Service (Taken, Unmanaged), an IPReservation (Reserved) or a node (NodeOwned). A Service
-	// of another namespace has no name here.
+	// Holder of the address in words: a Service (Taken, Unmanaged), an IPReservation (Reserved) or a node (NodeOwned). A
+	// Service of another namespace has no name here.
 	Holder string
 	// Until is when the reuse delay ends (ReuseDelayed).
 	Until time.Time

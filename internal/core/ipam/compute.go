@@ -116,8 +116,8 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 	}
 }
 
-// chargeShown counts an address that the status of a Service shows which is not ours. Nobody else gets it, so it counts for the
-// namespace: else who hands Services over to another provider uses the pool up in spite of its limit.
+// chargeShown counts an address that the status of a Service shows which is not ours. Nobody else gets it, so it counts for
+// the namespace: else who hands Services over to another provider uses the pool up in spite of its limit.
 func (p *pass) chargeShown(addr netip.Addr, namespace string) {
 	if from := p.world.Pools.Containing(addr); from != nil && p.byPool[from].perNamespace != nil {
 		p.byPool[from].perNamespace[namespace]++

@@ -25,9 +25,9 @@ const (
 )
 
 // keepHeld lets every Service keep the addresses in its status that it may keep, in the order of claims: so an address that
-// somebody writes into a status never drives out the Service that holds it, and of those that share an address the one that came
-// first never moves for one that came later. Among those that joined, the Services whose sharing terms did not change come
-// first: so the Service that changed has to move, and not its neighbors.
+// somebody writes into a status never drives out the Service that holds it, and of those that share an address the one that
+// came first never moves for one that came later. Among those that joined, the Services whose sharing terms did not change
+// come first: so the Service that changed has to move, and not its neighbors.
 func (p *pass) keepHeld() {
 	p.linkPrevious()
 	var open, changed []*Assignment
@@ -52,8 +52,8 @@ func (p *pass) keepAll(list []*Assignment, kind claim) []*Assignment {
 	return slices.DeleteFunc(list, func(a *Assignment) bool { return p.keepShown(a, kind) })
 }
 
-// keepShown decides about the addresses in a status to which the Service has one kind of claim. It reports whether those are all
-// addresses in the status for which it is not decided yet.
+// keepShown decides about the addresses in a status to which the Service has one kind of claim. It reports whether those are
+// all addresses in the status for which it is not decided yet.
 func (p *pass) keepShown(a *Assignment, kind claim) (all bool) {
 	s := a.Service
 	if a.Addresses == nil {
@@ -91,8 +91,8 @@ func (p *pass) claim(a *Assignment, addr netip.Addr) claim {
 	return given
 }
 
-// giver returns the name of the pool that gave a Service an address; empty when the address is foreign. When a provenance was
-// lost, that of the pass before counts.
+// giver returns the name of the pool that gave a Service an address; empty when the address is foreign. When a provenance
+// was lost, that of the pass before counts.
 func (p *pass) giver(a *Assignment, addr netip.Addr) string {
 	if p.world.Classes.Gave(a.Service) {
 		if pool := a.Service.Provenance.PoolOf(addr); pool != "" {
@@ -122,9 +122,9 @@ func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
 	}
 }
 
-// mayKeep returns the address as a Service keeps it, with the name of the pool that gave it; empty for a foreign address. If the
-// Service may not keep it, the Release has a Cause. A foreign address is adopted by the pool that contains it, whatever that
-// would give today.
+// mayKeep returns the address as a Service keeps it, with the name of the pool that gave it; empty for a foreign address. If
+// the Service may not keep it, the Release has a Cause. A foreign address is adopted by the pool that contains it, whatever
+// that would give today.
 func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Release) {
 	s := a.Service
 	release := func(cause Cause) (Address, Release) { return Address{}, Release{Addr: addr, Cause: cause} }

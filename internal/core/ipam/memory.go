@@ -39,9 +39,9 @@ func (a *Assignment) held(addr netip.Addr) *Address {
 	return nil
 }
 
-// delayReuse finds the addresses that were released and blocks them for the reuse delay of their pool. For that time they count
-// for the quota of the namespace that had them, in the pool that they belong to: else a namespace could have a whole pool rest
-// by creating and deleting Services.
+// delayReuse finds the addresses that were released and blocks them for the reuse delay of their pool. For that time they
+// count for the quota of the namespace that had them, in the pool that they belong to: else a namespace could have a whole
+// pool rest by creating and deleting Services.
 func (p *pass) delayReuse() {
 	p.freedBy = map[lb.Key][]netip.Addr{}
 	freed := map[netip.Addr]FreedAddress{}
@@ -79,9 +79,9 @@ func (p *pass) delayReuse() {
 	p.plan.Memory.Freed = freed
 }
 
-// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a Service
-// of this name had and whose reuse delay runs. The Service may have such an address again at any time. Last come the addresses
-// that it says it had, as a Service that is restored from a backup does: that is a wish and no right.
+// findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a
+// Service of this name had and whose reuse delay runs. The Service may have such an address again at any time. Last come the
+// addresses that it says it had, as a Service that is restored from a backup does: that is a wish and no right.
 func (p *pass) findPrevious(a *Assignment, family lb.Family) (Address, bool) {
 	if a.previous != nil {
 		for _, has := range a.previous.Addresses {

@@ -20,8 +20,8 @@ func (p *pass) missingPool(name string) *lb.Pool {
 	return from
 }
 
-// missingSince returns when a pool of a Service was first seen not to exist: now, if it was there in the pass before. Conditions
-// count seconds.
+// missingSince returns when a pool of a Service was first seen not to exist: now, if it was there in the pass before.
+// Conditions count seconds.
 func (p *pass) missingSince(a *Assignment) time.Time {
 	if since := a.Service.Provenance.MissingSince; !since.IsZero() && p.world.Classes.Gave(a.Service) {
 		return since

@@ -29,8 +29,8 @@ func (p *pass) report(others []*lb.Service) {
 	p.reportReservations()
 }
 
-// cleanup returns what to remove from a Service that Daymark does not serve any more; false if it never served it, as far as can be
-// proved.
+// cleanup returns what to remove from a Service that Daymark does not serve any more; false if it never served it, as far as
+// can be proved.
 func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	if !p.world.Classes.Gave(s) {
 		return Cleanup{}, false

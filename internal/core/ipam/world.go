@@ -45,7 +45,8 @@ type Plan struct {
 	Reservations []ReservationUse
 	// Memory for the next pass.
 	Memory Memory
-	// Next is when the first reuse delay or grace time of a pool ends, so that the next pass decides anew; zero when there is none.
+	// Next is when the first reuse delay or grace time of a pool ends, so that the next pass decides anew; zero when there is
+	// none.
 	Next time.Time
 }
 
@@ -140,8 +141,8 @@ type Count struct {
 	// NodeOwned are nodes' own addresses. Unmanaged are in the status of Services that Daymark does not serve. Neither counts
 	// addresses that are also assigned.
 	NodeOwned, Unmanaged int64
-	// NeverGiven are default gateways, network addresses of subnets and addresses in spec.externalIPs of Services, without those
-	// that are also assigned.
+	// NeverGiven are default gateways, network addresses of subnets and addresses in spec.externalIPs of Services, without
+	// those that are also assigned.
 	NeverGiven int64
 }
 

@@ -60,8 +60,8 @@ var requestAnnotations = []string{
 // resultAnnotations are the annotations that the controller writes, or did in an earlier version.
 var resultAnnotations = []string{v1beta1.AnnotationLastAddresses, v1beta1.AnnotationPool}
 
-// RequestAnnotations returns the annotations that are read of a Service that requests something, each within its bound: an Oversized value
-// takes the place of a longer one. It returns nil when there is none.
+// RequestAnnotations returns the annotations that are read of a Service that requests something, each within its bound: an
+// Oversized value takes the place of a longer one. It returns nil when there is none.
 func RequestAnnotations(annotations map[string]string) map[string]string {
 	return bounded(annotations, requestAnnotations)
 }

@@ -17,9 +17,9 @@ type Classes struct {
 	Classless bool
 }
 
-// Ours reports whether Daymark serves a Service: it is of type LoadBalancer and of our class, and is not to be served by another
-// provider. A Service without a class is ours if such Services are served, if it asks for us, or if it has addresses of ours: to
-// stop serving Services without a class withdraws nothing.
+// Ours reports whether Daymark serves a Service: it is of type LoadBalancer and of our class, and is not to be served by
+// another provider. A Service without a class is ours if such Services are served, if it asks for us, or if it has addresses
+// of ours: to stop serving Services without a class withdraws nothing.
 func (c Classes) Ours(s *Service) bool {
 	switch {
 	case !s.LoadBalancer || s.HandedOver():

@@ -35,7 +35,8 @@ func NewPools(pools []*Pool) *Pools {
 // Named returns the pool of a name; nil when there is none.
 func (p *Pools) Named(name string) *Pool { return p.byName[name] }
 
-// WithGone returns the pools with others that existed once, by name. They count for nothing but Gone. The map belongs to the result.
+// WithGone returns the pools with others that existed once, by name. They count for nothing but Gone. The map belongs to the
+// result.
 func (p *Pools) WithGone(gone map[string]*Pool) *Pools {
 	with := *p
 	with.gone = gone
@@ -70,9 +71,9 @@ func (p *Pools) Containing(addr netip.Addr) *Pool {
 	return nil
 }
 
-// SourceOf returns the pool that an address comes from; nil when there is none. It is the pool that gave it by the provenance of
-// its Service (empty if none did), if that contains the address or cannot be read at the moment: a Service keeps what such a
-// pool gave. Else it is the pool that the address belongs to.
+// SourceOf returns the pool that an address comes from; nil when there is none. It is the pool that gave it by the
+// provenance of its Service (empty if none did), if that contains the address or cannot be read at the moment: a Service
+// keeps what such a pool gave. Else it is the pool that the address belongs to.
 func (p *Pools) SourceOf(gave string, addr netip.Addr) *Pool {
 	if pool := p.byName[gave]; pool != nil && (pool.Err != nil || pool.Contains(addr)) {
 		return pool
@@ -83,8 +84,8 @@ func (p *Pools) SourceOf(gave string, addr netip.Addr) *Pool {
 // Missing reports whether there is no pool of the name of one that gave an address.
 func (p *Pools) Missing(gave string) bool { return gave != "" && p.byName[gave] == nil }
 
-// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an older
-// pool.
+// Shares returns the ranges that belong to each pool, in order of age: its own without the excluded ones and those of an
+// older pool.
 func (p *Pools) Shares() [][]Range { return p.shares }
 
 // Overlaps returns the pairs of pools that both contain an address, the pool that it belongs to first.

@@ -11,8 +11,8 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// Provenance says which addresses in a Service's status were given by Daymark, and from which pools. The controller writes it as
-// a condition, since a tenant who may write Services may not write their status. The zero value says nothing.
+// Provenance says which addresses in a Service's status were given by Daymark, and from which pools. The controller writes
+// it as a condition, since a tenant who may write Services may not write their status. The zero value says nothing.
 type Provenance struct {
 	// Class of Services that the installation serves that wrote it; empty when nobody has.
 	Class string

@@ -125,7 +125,8 @@ func ParseService(from *corev1.Service) *Service {
 	return s
 }
 
-// parseRequest fills in what a Service requests. Where that exceeds a bound, the Service requests nothing and shares nothing.
+// parseRequest fills in what a Service requests. Where that exceeds a bound, the Service requests nothing and shares
+// nothing.
 func (s *Service) parseRequest(from *corev1.Service) {
 	sharing, sharingErr := annotation(from, v1beta1.AnnotationAllowSharedIP, v1beta1.AliasAllowSharedIP, v1beta1.OldAliasAllowSharedIP)
 	pools, poolsErr := annotation(from, v1beta1.AnnotationAddressPool, v1beta1.AliasAddressPool, v1beta1.OldAliasAddressPool)

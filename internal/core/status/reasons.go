@@ -125,8 +125,8 @@ var CompetingWriter = reason.Reason{
 	Remedy: "Stop one of the two, or leave the Service to the other with the annotation daymark.io/provider.",
 }
 
-// Reasons of the condition Provenance of a Service. Its message is for programs: the class of Services that the installation serves,
-// and each address that it gave, with the pool.
+// Reasons of the condition Provenance of a Service. Its message is for programs: the class of Services that the installation
+// serves, and each address that it gave, with the pool.
 var (
 	Allocated = reason.Reason{
 		Name: "Allocated", Meaning: "Daymark gave the addresses in the message, from the pools that it names.",

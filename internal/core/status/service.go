@@ -208,8 +208,8 @@ func Announced(e announce.Explanation) Condition {
 	return Condition{Type: v1beta1.ConditionAnnounced, True: e.Announced, Reason: reason.Reason{Name: e.Reason}, Message: e.Message}
 }
 
-// ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody else wrote
-// and that stay. It returns the list before if that is equal.
+// ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody
+// else wrote and that stay. It returns the list before if that is equal.
 func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.LoadBalancerIngress {
 	mode := ipMode(a.Service)
 	if isIngress(before, a.Addresses, mode) {
@@ -249,8 +249,8 @@ func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address, mode
 	return same
 }
 
-// staysForeign reports whether an entry that somebody else wrote stays. A name, or what is no address, stands for all addresses of
-// the Service: it stays as long as that has none of ours.
+// staysForeign reports whether an entry that somebody else wrote stays. A name, or what is no address, stands for all
+// addresses of the Service: it stays as long as that has none of ours.
 func staysForeign(entry *corev1.LoadBalancerIngress, a *ipam.Assignment) bool {
 	addr, err := lb.ParseAddr(entry.IP)
 	if err != nil {
@@ -265,8 +265,8 @@ type Event struct {
 	Type, Reason, Message string
 }
 
-// Events are what to tell about a change: one Event for each condition whose reason changed, and one for each address that the
-// Service lost.
+// Events are what to tell about a change: one Event for each condition whose reason changed, and one for each address that
+// the Service lost.
 func Events(before, after *Service, released []ipam.Release) []Event {
 	var events []Event
 	for _, c := range after.Conditions {
