@@ -26,9 +26,23 @@ func (c *Cluster) Apply(manifests string) {
 	objects, err := controlplane.Parse(manifests)
 	c.must("read manifests", err)
 	for _, o := range objects {
-		c.t.Cleanup(func() { c.must("delete what the test applied", c.plane.Delete(o)) })
+		c.t.Cleanup(func() { c.must("delete what the test applied", c.delete(o)) })
 		c.must("apply", c.plane.Apply(o))
 	}
+}
+
+// delete deletes an object, a pool even while Services have addresses of it.
+func (c *Cluster) delete(o *unstructured.Unstructured) error {
+	err := c.plane.Delete(o)
+	if err == nil || o.GetKind() != "IPAddressPool" {
+		return err
+	}
+	allowed := o.DeepCopy()
+	allowed.SetAnnotations(map[string]string{"daymark.io/allow-deletion": "true"})
+	if err := c.plane.Apply(allowed); err != nil {
+		return err
+	}
+	return c.plane.Delete(o)
 }
 
 // TryApply applies manifests, and returns the API server's error. Nothing deletes what it took.
