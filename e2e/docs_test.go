@@ -22,8 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
-	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // Promise: what the documentation says to apply, a real API server takes, to the last field.
@@ -114,8 +115,12 @@ func everyFieldIsNamed(t *testing.T, kinds map[string]apiextensionsv1.JSONSchema
 func everyReasonIsNamed(t *testing.T, pages map[string]string) {
 	const page = "docs/requesting-addresses.md"
 	var given []string
-	for _, r := range ipam.Conditions()[0].Reasons {
-		given = append(given, r.Name)
+	for _, c := range status.Conditions() {
+		if c.Kind == "Service" && c.Type == v1beta1.ConditionAddressAssigned {
+			for _, r := range c.Reasons {
+				given = append(given, r.Name)
+			}
+		}
 	}
 	named := firstColumn(pages[page], "reason")
 	slices.Sort(given)
