@@ -224,7 +224,6 @@ func TestPolicy_PoolInUseIsNotDeleted(t *testing.T) {
 	must(t, c.Delete(t.Context(), used, client.DryRunAll))
 	edit(t, c, used, func(p *v1beta1.IPAddressPool) { delete(p.Annotations, v1beta1.AnnotationAllowDeletion) })
 
-	must(t, apiextensionsv1.AddToScheme(c.scheme))
 	crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "ipaddresspools.daymark.io"}}
 	must(t, c.Delete(t.Context(), crd))
 	lab.Eventually(t, timeout, "the kind can be uninstalled", func() error {

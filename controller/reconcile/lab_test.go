@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -50,6 +51,7 @@ func newCluster(t *testing.T) *testCluster {
 	c := &testCluster{config: lab.ControlPlane(t), scheme: runtime.NewScheme()}
 	must(t, clientgoscheme.AddToScheme(c.scheme))
 	must(t, v1beta1.AddToScheme(c.scheme))
+	must(t, apiextensionsv1.AddToScheme(c.scheme)) // Now: a scheme in use must not be changed.
 	_, err := envtest.InstallCRDs(c.config, envtest.CRDInstallOptions{Paths: []string{"../../config/crd/bases"}})
 	must(t, err)
 	c.Client, err = client.New(c.config, client.Options{Scheme: c.scheme})

@@ -94,7 +94,6 @@ func countMetrics(c prometheus.Collector) int {
 
 func TestLoop_ReadyNamesTheMissingKind(t *testing.T) {
 	c := newCluster(t)
-	must(t, apiextensionsv1.AddToScheme(c.scheme))
 	kind := &apiextensionsv1.CustomResourceDefinition{}
 	kind.Name = "communities.daymark.io"
 	must(t, c.Delete(t.Context(), kind))

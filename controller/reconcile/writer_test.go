@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -72,6 +73,26 @@ func (s *slowServer) write(ctx context.Context, name string) error {
 	return s.answers[name]
 }
 
+// seen is what a slowServer has recorded.
+type seen struct {
+	made       []string
+	at         map[string]time.Time
+	busy, most int
+}
+
+func (s *slowServer) seen() seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return seen{slices.Clone(s.made), maps.Clone(s.at), s.busy, s.most}
+}
+
+// answer sets the answers from now on, by name.
+func (s *slowServer) answer(answers map[string]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = answers
+}
+
 func always(f func(ctx context.Context, term int) error) (bool, error) {
 	return true, f(context.Background(), 0)
 }
@@ -106,13 +127,13 @@ func TestWriter_AddressesGoBeforeTexts(t *testing.T) {
 			rewrites := texts(s, 10000)
 			w.Set(rewrites, time.Now())
 			time.Sleep(3*time.Second + time.Millisecond)
-			began, made := time.Now(), len(s.made)
-			if most := 3*textWritesPerSecond + textWriteBurst; made > most || made < most-10 || s.most > maxTextWrites {
-				t.Errorf("%d texts in 3 s, and %d at a time", made, s.most)
+			began, made := time.Now(), len(s.seen().made)
+			if most := 3*textWritesPerSecond + textWriteBurst; made > most || made < most-10 || s.seen().most > maxTextWrites {
+				t.Errorf("%d texts in 3 s, and %d at a time", made, s.seen().most)
 			}
 			w.Set(append(rewrites[made:], s.desire("new", "1", nil, []string{"192.0.2.1"})), began)
 			time.Sleep(50 * time.Millisecond)
-			if took := s.at["new"].Sub(began); s.at["new"].IsZero() || took > 5*time.Millisecond {
+			if took := s.seen().at["new"].Sub(began); s.seen().at["new"].IsZero() || took > 5*time.Millisecond {
 				t.Errorf("the new Service has its address after %s", took)
 			}
 			var many []*write
@@ -122,13 +143,13 @@ func TestWriter_AddressesGoBeforeTexts(t *testing.T) {
 			began = time.Now()
 			w.Set(append(append(rewrites[made:], many...), s.desire("newest", "1", nil, []string{"192.0.2.2"})), began)
 			time.Sleep(20 * time.Millisecond)
-			if took := s.at["newest"].Sub(began); s.at["newest"].IsZero() || took > 12*time.Millisecond {
+			if took := s.seen().at["newest"].Sub(began); s.seen().at["newest"].IsZero() || took > 12*time.Millisecond {
 				t.Errorf("with 1,000 Services that move, the new one has its address after %s", took)
 			}
-			before := len(s.made)
+			before := len(s.seen().made)
 			time.Sleep(100 * time.Millisecond)
-			if slices.ContainsFunc(s.made[before:], func(name string) bool { return name[:4] == "text" }) || s.most > maxAddressWrites+maxTextWrites {
-				t.Errorf("texts are written while addresses wait, or %d at a time", s.most)
+			if slices.ContainsFunc(s.seen().made[before:], func(name string) bool { return name[:4] == "text" }) || s.seen().most > maxAddressWrites+maxTextWrites {
+				t.Errorf("texts are written while addresses wait, or %d at a time", s.seen().most)
 			}
 		})
 	})
@@ -183,9 +204,10 @@ func TestWriter_Set(t *testing.T) {
 					}
 					time.Sleep(40 * time.Millisecond)
 				})
-				slices.Sort(s.made)
-				if !slices.Equal(s.made, test.made) {
-					t.Errorf("made %q", s.made)
+				made := s.seen().made
+				slices.Sort(made)
+				if !slices.Equal(made, test.made) {
+					t.Errorf("made %q", made)
 				}
 				if woken := len(w.wakes) > 0; woken != test.woken {
 					t.Errorf("the loop is woken: %v", woken)
@@ -203,8 +225,8 @@ func TestWriter_TwoServicesThatChangePlaces(t *testing.T) {
 			w.Set([]*write{s.desire("a", "1", one, two), s.desire("b", "1", two, one)}, time.Now())
 			synctest.Wait()
 		})
-		if len(s.made) != 2 {
-			t.Errorf("made %q", s.made)
+		if len(s.seen().made) != 2 {
+			t.Errorf("made %q", s.seen().made)
 		}
 	})
 }
@@ -223,13 +245,13 @@ func TestWriter_PausesWithoutAnswers(t *testing.T) {
 			for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
 				w.Set(all, time.Now())
 			}
-			if got := len(s.made); got > 30*maxAddressWrites {
+			if got := len(s.seen().made); got > 30*maxAddressWrites {
 				t.Errorf("%d writes in a minute without answers", got)
 			}
-			s.answers = nil
+			s.answer(nil)
 			w.Set(all, time.Now())
 			time.Sleep(maxWriteRetry + time.Second)
-			if got := len(s.at); got != len(all) {
+			if got := len(s.seen().at); got != len(all) {
 				t.Errorf("%d of %d are written when it answers again", got, len(all))
 			}
 		})
@@ -306,12 +328,12 @@ func TestLeader_WritesEndBeforeTheLeaseIsGivenBack(t *testing.T) {
 			released := false
 			lock := &releaseLast{&lease{release: func() {
 				released = true
-				if s.busy > 0 {
+				if s.seen().busy > 0 {
 					t.Error("a write is under way when the Lease is given back")
 				}
 			}}, leader}
 			_ = lock.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: "me"})
-			if s.busy != 1 {
+			if s.seen().busy != 1 {
 				t.Fatal("renewing the Lease stops the writes")
 			}
 			_ = lock.Update(t.Context(), resourcelock.LeaderElectionRecord{})
@@ -321,7 +343,7 @@ func TestLeader_WritesEndBeforeTheLeaseIsGivenBack(t *testing.T) {
 			w.Set([]*write{s.desire("b", "1", nil, []string{"192.0.2.2"})}, time.Now())
 			leader.startedLeading(t.Context()) // another term: what was decided in the last one does not count
 			synctest.Wait()
-			if slices.Contains(s.made, "b") {
+			if slices.Contains(s.seen().made, "b") {
 				t.Error("it wrote after the Lease was given back")
 			}
 		})
@@ -342,7 +364,7 @@ func BenchmarkWriter_NewServiceDuringRewrites(b *testing.B) {
 		w.Set(append(rewrites[:10000:10000], s.desire(name, "1", nil, []string{name})), time.Now())
 		for done := false; !done; time.Sleep(50 * time.Microsecond) {
 			s.mu.Lock()
-			done = !s.at[name].IsZero()
+			done = !s.seen().at[name].IsZero()
 			s.mu.Unlock()
 		}
 	}
