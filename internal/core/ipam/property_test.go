@@ -39,6 +39,7 @@ type history struct {
 	pools        []*lb.Pool
 	reservations []*lb.Reservation
 	nodes        []*lb.Node
+	networks     []lb.NodeNetwork
 	memory       Memory
 	// grace is how long addresses of pools that are gone are kept.
 	grace time.Duration
@@ -93,6 +94,10 @@ func (h *history) edit() {
 	case kind == 7:
 		h.reservations = h.newReservations()
 		h.nodes = []*lb.Node{{Name: "n1", Addresses: []netip.Addr{h.addr("node")}}}
+		own := h.addr("own")
+		h.networks = []lb.NodeNetwork{{
+			Node: "n1", Addresses: []netip.Prefix{netip.PrefixFrom(own, own.BitLen())}, Gateways: []netip.Addr{h.addr("gateway")},
+		}}
 	case kind <= 9:
 		h.editPool()
 	default:
@@ -216,7 +221,7 @@ func (h *history) pass() {
 	}
 	world := World{
 		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
-		Reservations: h.reservations, Nodes: h.nodes, Memory: h.memory, PoolGrace: h.grace,
+		Reservations: h.reservations, Nodes: h.nodes, NodeNetworks: h.networks, Memory: h.memory, PoolGrace: h.grace,
 		Namespaces: map[string]map[string]string{"red": nil, "blue": nil},
 	}
 	plan := Compute(world)
@@ -434,7 +439,7 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && mayBeBroadcast(has.Addr) && reservation == nil,
 				!pool.AutoAssign && len(s.RequestedPools)+len(s.Requested) == 0 && reservation == nil,
 				reservation != nil && !reservation.For(s),
-				len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, has.Addr),
+				h.usedByNode(has.Addr),
 				len(s.RequestedPools) > 0 && !slices.Contains(s.RequestedPools, pool.Name):
 				h.t.Fatalf("%s is given %s of pool %+v, reserved by %+v\n%s", s.Key, has.Addr, pool, reservation, describe(plan))
 			}
@@ -489,6 +494,12 @@ func (h *history) checkWhoCameFirst(world World, plan Plan) {
 	}
 }
 
+// usedByNode reports whether an address is a node's own or its gateway.
+func (h *history) usedByNode(addr netip.Addr) bool {
+	return len(h.nodes) > 0 && (slices.Contains(h.nodes[0].Addresses, addr) || h.networks[0].Addresses[0].Addr() == addr ||
+		h.networks[0].Gateways[0] == addr)
+}
+
 func (h *history) reservationOf(addr netip.Addr) *lb.Reservation {
 	var found *lb.Reservation
 	for _, r := range h.reservations {
@@ -525,7 +536,7 @@ func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 			for _, r := range pool.Ranges {
 				for addr := r.From; r.Contains(addr); addr = addr.Next() {
 					free := s.Wants(lb.FamilyOf(addr)) && !used[addr] && pool.Contains(addr) && world.Pools.Containing(addr) == pool && h.reservationOf(addr) == nil
-					node := len(h.nodes) > 0 && slices.Contains(h.nodes[0].Addresses, addr)
+					node := h.usedByNode(addr)
 					if _, rests := plan.Memory.Freed[addr]; free && !rests && !node && !(pool.AvoidBuggyIPs && mayBeBroadcast(addr)) {
 						h.t.Fatalf("%s waits though %s is free\n%s", s.Key, addr, describe(plan))
 					}
