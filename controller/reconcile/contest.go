@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -175,7 +174,7 @@ func rivalIn(fields []metav1.ManagedFieldsEntry) string {
 	})
 	for _, what := range []string{`"f:ingress"`, `"f:loadBalancer"`, `"f:status"`} {
 		for _, f := range newest {
-			if f.Manager != fieldOwner && f.FieldsV1 != nil && bytes.Contains(f.FieldsV1.Raw, []byte(what)) {
+			if f.Manager != fieldOwner && f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), what) {
 				return strings.TrimSpace(f.Manager)
 			}
 		}

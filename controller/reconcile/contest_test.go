@@ -31,7 +31,7 @@ func (s *scene) store(w *write) *corev1.Service {
 
 func TestLoop_CompetingWriter(t *testing.T) {
 	raw := func(manager, fields string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: "status", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: "status", FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Config{})
@@ -119,7 +119,7 @@ func (w *eventWriter) countOf(reason string) (count int) {
 func TestRivalIn(t *testing.T) {
 	at := func(manager, fields string, minute int) metav1.ManagedFieldsEntry {
 		when := metav1.NewTime(time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC))
-		return metav1.ManagedFieldsEntry{Manager: manager, Time: &when, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &when, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	const ingress, status = `{"f:status":{"f:loadBalancer":{"f:ingress":{}}}}`, `{"f:status":{"f:conditions":{}}}`
 	for _, test := range []struct {

@@ -104,8 +104,7 @@ func (l *Leader) retire() {
 	l.mu.Lock()
 	l.exiting, l.leading = true, nil
 	l.mu.Unlock()
-	l.working.Lock() // waits for all that work
-	l.working.Unlock()
+	l.awaitWork()
 }
 
 // stop cancels all work, and waits until it has ended.
@@ -119,8 +118,13 @@ func (l *Leader) stop() {
 	}
 	l.leading, l.cancel = nil, nil
 	l.mu.Unlock()
-	l.working.Lock() // waits for all that work
-	l.working.Unlock()
+	l.awaitWork()
+}
+
+// awaitWork returns when all that works under the lock has ended.
+func (l *Leader) awaitWork() {
+	l.working.Lock()
+	defer l.working.Unlock()
 }
 
 // Changes receives a value when this process has become the leader, and when it is not any more. It has one receiver.

@@ -60,11 +60,11 @@ func (l *Loop) serviceWrite(s *serviceWrite) *write {
 	}
 }
 
-func (s *serviceWrite) urgency() urgency {
+func (w *serviceWrite) urgency() urgency {
 	switch {
-	case s.desired.SameAddresses(&s.service.Written):
+	case w.desired.SameAddresses(&w.service.Written):
 		return serviceText
-	case len(s.service.Written.Ingress) == 0:
+	case len(w.service.Written.Ingress) == 0:
 		return newAddress
 	}
 	return otherAddress

@@ -384,13 +384,6 @@ func (w *writer) failed(one *write, err error, now time.Time) {
 	}
 }
 
-// idle reports whether nothing is to be written and nothing is being written.
-func (w *writer) idle() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.underWay) == 0 && !slices.ContainsFunc(w.pending[:], func(queue []*write) bool { return len(queue) > 0 })
-}
-
 // backoff is when something may be tried again.
 type backoff struct {
 	failures int

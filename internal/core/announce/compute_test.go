@@ -85,7 +85,7 @@ func TestLayer2_Candidates(t *testing.T) {
 			w.L2Advertisements[0].Pools, w.L2Advertisements[0].PoolSelectors = nil, selector("zone=a")
 			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "lan"}}}
 		}, everyNode},
-		{"the nodes of the pool that has it now, when no advertisement selects the one that is gone", func(w *World, s *lb.Service) {
+		{"the nodes of the pool that has it now, when no advertisement selects the one that is gone", func(_ *World, s *lb.Service) {
 			s.Provenance = lb.Provenance{Class: "c", Allocations: []lb.Allocation{{Addr: s.Ingress[0], Pool: "gone"}}}
 		}, everyNode},
 		{"nobody by the advertisement of another pool that contains it", func(w *World, s *lb.Service) {

@@ -94,7 +94,8 @@ func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 	defer func() { chain = before }()
 	for s := range scopes {
 		added := check{
-			reason.Reason{Name: "Odd", Meaning: "it is odd"}, s,
+			reason.Reason{Name: "Odd", Meaning: "it is odd"},
+			s,
 			func(q *query) bool { return q.node.Name != "n2" },
 		}
 		at := len(before)

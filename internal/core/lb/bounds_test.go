@@ -40,7 +40,7 @@ func hostile(way string) *corev1.Service {
 	case "ports":
 		s.Annotations["daymark.io/allow-shared-ip"] = "key"
 		for i := range 40_000 {
-			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Protocol: corev1.ProtocolTCP, Port: int32(i + 1)}) //nolint:gosec // small
+			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Protocol: corev1.ProtocolTCP, Port: int32(i + 1)})
 		}
 	}
 	return s

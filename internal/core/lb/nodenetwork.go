@@ -70,8 +70,15 @@ var SpecialRanges = specialRanges()
 func specialRanges() []NamedRange {
 	var ranges []NamedRange
 	for _, special := range [][2]string{
-		{"0.0.0.0/8", "unspecified"}, {"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"}, {"224.0.0.0/4", "multicast"},
-		{"255.255.255.255/32", "broadcast"}, {"::/128", "unspecified"}, {"::1/128", "loopback"}, {"fe80::/10", "link-local"}, {"ff00::/8", "multicast"},
+		{"0.0.0.0/8", "unspecified"},
+		{"127.0.0.0/8", "loopback"},
+		{"169.254.0.0/16", "link-local"},
+		{"224.0.0.0/4", "multicast"},
+		{"255.255.255.255/32", "broadcast"},
+		{"::/128", "unspecified"},
+		{"::1/128", "loopback"},
+		{"fe80::/10", "link-local"},
+		{"ff00::/8", "multicast"},
 	} {
 		ranges = append(ranges, NamedRange{RangeOf(netip.MustParsePrefix(special[0])), special[1]})
 	}
