@@ -128,7 +128,8 @@ func TestAPIServer_SpeakersAnnounceAndFailOverWithoutIt(t *testing.T) {
 
 	cluster.StartAPIServer()
 	cluster.Apply(service("silent-2", "silent"))
-	cluster.Service("silent-2").AwaitAddress()
+	again, _ := cluster.Service("silent-2").AwaitAddress()
+	awaitNextHops(t, cluster, again.String(), "n1", "n2", "n3") // all speakers follow the API server again
 }
 
 func TestAPIServer_SpeakerWaitsForIt(t *testing.T) {

@@ -21,10 +21,13 @@ const (
 	maxRetryInterval = 4 * time.Second
 )
 
-// retrier makes informers that are in sync soon after the API server is back. It logs once for all of them why they wait.
+// retrier makes informers that are in sync soon after the API server is back, and all at the same time: as soon as one of them
+// has an answer the others ask again. It logs once for all of them why they wait.
 type retrier struct {
 	mu     sync.Mutex
 	logged time.Time
+	// answered is closed when the API server answers the next request; nil if nobody waits for that.
+	answered chan struct{}
 }
 
 // logInterval is the time between two log messages about an API server that does not answer.
@@ -34,10 +37,10 @@ func (r *retrier) newInformer(lw toolscache.ListerWatcher, object runtime.Object
 	from := toolscache.ToListerWatcherWithContext(lw)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return retry(ctx, r.log, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
+			return retry(ctx, r, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return retry(ctx, r.log, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
+			return retry(ctx, r, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
 		},
 	}, object, resync, indexers)
 }
@@ -51,18 +54,44 @@ func (r *retrier) log(err error) {
 	}
 }
 
+// nextAnswer is closed when the API server answers the next request of any informer.
+func (r *retrier) nextAnswer() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answered == nil {
+		r.answered = make(chan struct{})
+	}
+	return r.answered
+}
+
+// wake has all that wait ask again.
+func (r *retrier) wake() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answered != nil {
+		close(r.answered)
+		r.answered = nil
+	}
+}
+
 // retry repeats a call until the API server answers it or ctx ends. An answer that refuses the request itself is returned: the
 // informer knows what to do about it.
-func retry[T any](ctx context.Context, log func(error), call func() (T, error)) (T, error) {
+func retry[T any](ctx context.Context, r *retrier, call func() (T, error)) (T, error) {
 	for wait := minRetryInterval; ; wait = min(2*wait, maxRetryInterval) {
+		// Before the call: an answer to another one that comes meanwhile counts.
+		answered := r.nextAnswer()
 		result, err := call()
+		if err == nil {
+			r.wake()
+		}
 		if err == nil || ctx.Err() != nil || refusesRequest(err) {
 			return result, err
 		}
-		log(err)
+		r.log(err)
 		select {
 		case <-ctx.Done():
 			return result, err
+		case <-answered:
 		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // random, so that not all nodes ask at the same moment
 		}
 	}
