@@ -127,7 +127,7 @@ func TestAPIServer_SpeakersAnnounceAndFailOverWithoutIt(t *testing.T) {
 	}
 
 	cluster.StartAPIServer()
-	cluster.Apply(service("silent-2", "silent"))
+	cluster.Apply(strings.ReplaceAll(service("silent-2", "silent"), "app: silent-2", "app: silent"))
 	again, _ := cluster.Service("silent-2").AwaitAddress()
 	awaitNextHops(t, cluster, again.String(), "n1", "n2", "n3") // all speakers follow the API server again
 }
