@@ -102,7 +102,7 @@ func newEventWriter(writer client.Writer, log *slog.Logger, dropped *prometheus.
 		host = "controller"
 	}
 	return &eventWriter{
-		writer: writer, log: log, pending: make(chan pendingEvent, maxPendingEvents), instance: status.Truncate(host, 128), dropped: dropped,
+		writer: writer, log: log, pending: make(chan pendingEvent, maxPendingEvents), instance: lb.Truncate(host, 128), dropped: dropped,
 		series: lru.New(maxEventObjects), limiters: lru.New(maxEventObjects),
 	}
 }
@@ -220,7 +220,7 @@ func (w *eventWriter) event(e *pendingEvent) *eventsv1.Event {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%.200s.%x", name, e.at.UnixNano()+w.count)},
 		EventTime:  metav1.NewMicroTime(e.at),
 		Regarding:  corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: name, UID: e.uid},
-		Type:       e.Type, Reason: e.Reason, Action: "Assign", Note: status.Truncate(e.Message, maxNote),
+		Type:       e.Type, Reason: e.Reason, Action: "Assign", Note: lb.Truncate(e.Message, maxNote),
 		ReportingController: reportingController, ReportingInstance: w.instance,
 	}
 }

@@ -37,7 +37,7 @@ func (c Condition) status() metav1.ConditionStatus {
 // At is the condition as an object carries it from now on.
 func (c Condition) At(now time.Time) metav1.Condition {
 	return metav1.Condition{
-		Type: c.Type, Status: c.status(), Reason: c.Reason.Name, Message: Truncate(c.Message, maxMessage), LastTransitionTime: metav1.NewTime(now),
+		Type: c.Type, Status: c.status(), Reason: c.Reason.Name, Message: lb.Truncate(c.Message, maxMessage), LastTransitionTime: metav1.NewTime(now),
 	}
 }
 
@@ -52,7 +52,7 @@ func (c Condition) Set(conditions *[]metav1.Condition, generation int64, now tim
 func (c Condition) In(conditions []metav1.Condition, sameMessage bool) bool {
 	has := meta.FindStatusCondition(conditions, c.Type)
 	return has != nil && has.Status == c.status() && has.Reason == c.Reason.Name &&
-		(!sameMessage || has.Message == Truncate(c.Message, maxMessage))
+		(!sameMessage || has.Message == lb.Truncate(c.Message, maxMessage))
 }
 
 // firstProblem returns the first of several conditions that is not True, or the last.
@@ -79,6 +79,3 @@ func list(n int, text func(i int) string, separator string) string {
 	}
 	return strings.Join(texts, separator)
 }
-
-// Truncate cuts a text to a number of bytes, between two characters, and marks the end of a text that was cut.
-func Truncate(text string, limit int) string { return lb.Truncate(text, limit) }
