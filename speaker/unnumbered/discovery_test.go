@@ -368,6 +368,8 @@ func TestDiscovery_ReplacesABrokenSocket(t *testing.T) {
 	d.mu.Lock() // Nobody else applies meanwhile.
 	broken := errors.New("broken by the test")
 	p := d.sockets["break0"]
+	p.close()
+	d.serving.Wait() // Its goroutine may be about to record the result of a message.
 	p.mu.Lock()
 	p.broken, p.lastErr = true, broken
 	p.mu.Unlock()
