@@ -9,7 +9,7 @@ import (
 func dealOut(contests []Contest, nodes int) Claims {
 	claims := Claims{}
 	for i, contest := range contests {
-		claims.Learn(Claim{contest.Addr, nodeName(i % nodes), 1, 1})
+		claims.Learn(Claim{contest.Addr, nodeName(i % nodes), 1, 1, true})
 	}
 	return claims
 }

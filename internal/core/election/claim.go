@@ -18,20 +18,23 @@ type Claim struct {
 	Incarnation uint64
 	// Term rises by one with every change of the holder.
 	Term uint64
+	// Announced: the holder has announced the address, so it found nobody else who uses it. A holder claims first and sets
+	// this later, by the same claim.
+	Announced bool
 }
 
 // free reports whether an address has no holder to take it over from: nobody has held it, or the holder released it.
 func (c Claim) free() bool { return c.Node == "" }
 
 // Beats reports whether a claim is stronger than another one to the same address: by term, then by hash. So all nodes prefer
-// the same one of two claims that were made at the same time.
+// the same one of two claims that were made at the same time. Of one claim that is made twice, the one with Announced counts.
 func (c Claim) Beats(other Claim) bool {
 	return c.compare(other) > 0
 }
 
 func (c Claim) compare(other Claim) int {
 	if order := cmp.Compare(c.Term, other.Term); order != 0 || c.Node == other.Node {
-		return cmp.Or(order, cmp.Compare(c.Incarnation, other.Incarnation))
+		return cmp.Or(order, cmp.Compare(c.Incarnation, other.Incarnation), compareBool(c.Announced, other.Announced))
 	}
 	addr := hashAddr(c.Addr)
 	a, b := rendezvous.Mix(rendezvous.Hash(c.Node)^addr), rendezvous.Mix(rendezvous.Hash(other.Node)^addr)
@@ -39,6 +42,18 @@ func (c Claim) compare(other Claim) int {
 		return 1
 	}
 	return -1
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // Claims are the strongest known claims by address. The order in which they were learned does not matter.

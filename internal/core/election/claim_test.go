@@ -7,9 +7,10 @@ import (
 
 func TestClaim_HigherTermThenLaterIncarnationWins(t *testing.T) {
 	for name, test := range map[string]struct{ stronger, weaker Claim }{
-		"the higher term wins":                               {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "b", 9, 1}},
-		"the higher term wins over a later incarnation":      {Claim{addr(1), "a", 1, 2}, Claim{addr(1), "a", 2, 1}},
-		"of one node's equal terms the later incarnation is": {Claim{addr(1), "a", 2, 1}, Claim{addr(1), "a", 1, 1}},
+		"the higher term wins":                               {Claim{addr(1), "a", 1, 2, true}, Claim{addr(1), "b", 9, 1, true}},
+		"the higher term wins over a later incarnation":      {Claim{addr(1), "a", 1, 2, true}, Claim{addr(1), "a", 2, 1, true}},
+		"of one claim made twice the announced one is":       {Claim{addr(1), "a", 1, 1, true}, Claim{addr(1), "a", 1, 1, false}},
+		"of one node's equal terms the later incarnation is": {Claim{addr(1), "a", 2, 1, true}, Claim{addr(1), "a", 1, 1, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !test.stronger.Beats(test.weaker) || test.weaker.Beats(test.stronger) {
@@ -22,7 +23,7 @@ func TestClaim_HigherTermThenLaterIncarnationWins(t *testing.T) {
 func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 	wins := 0
 	for i := range 1000 {
-		a, b := Claim{addr(i), "a", 1, 1}, Claim{addr(i), "b", 1, 1}
+		a, b := Claim{addr(i), "a", 1, 1, true}, Claim{addr(i), "b", 1, 1, true}
 		if a.Beats(b) == b.Beats(a) {
 			t.Fatalf("%v and %v: both or neither wins", a, b)
 		}
@@ -33,7 +34,7 @@ func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 	if wins < 400 || wins > 600 {
 		t.Fatalf("one node wins %d of 1000 ties", wins)
 	}
-	if claim := (Claim{addr(1), "a", 1, 1}); claim.Beats(claim) {
+	if claim := (Claim{addr(1), "a", 1, 1, true}); claim.Beats(claim) {
 		t.Fatal("a claim beats itself")
 	}
 }
@@ -41,7 +42,7 @@ func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 func TestClaims_OrderOfLearningDoesNotMatter(t *testing.T) {
 	var claims []Claim
 	for i := range 300 {
-		claims = append(claims, Claim{addr(i % 3), nodeName(i % 7), uint64(i % 5), uint64(i % 4)})
+		claims = append(claims, Claim{addr(i % 3), nodeName(i % 7), uint64(i % 5), uint64(i % 4), i%2 > 0})
 	}
 	want := Claims{}
 	for _, claim := range claims {

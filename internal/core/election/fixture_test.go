@@ -50,7 +50,7 @@ func held(counts ...int) Claims {
 	claims, next := Claims{}, 0
 	for node, count := range counts {
 		for range count {
-			claims.Learn(Claim{addr(next), nodeName(node), 1, 1})
+			claims.Learn(Claim{addr(next), nodeName(node), 1, 1, true})
 			next++
 		}
 	}
