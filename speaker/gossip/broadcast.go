@@ -2,9 +2,7 @@ package gossip
 
 import (
 	"context"
-	"encoding/binary"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,9 +22,24 @@ const (
 	deliveryGrace = time.Second
 )
 
-// header returns the header of a message of ours.
-func (m *Membership) header(k kind) []byte {
-	return header{kind: k, node: m.cfg.Node, incarnation: m.peers.incarnation()}.encode()
+// header returns the header of a message of ours that may be for anybody.
+func (m *Membership) header(k kind, v version) header {
+	return header{version: v, kind: k, node: m.cfg.Node, incarnation: m.peers.incarnation()}
+}
+
+// post sends messages of one kind by datagram to speakers, to each in the version that it understands.
+func (m *Membership) post(k kind, content body, to ...memberlist.Address) {
+	var (
+		encoded []byte
+		as      version
+	)
+	for _, each := range to {
+		h := m.peers.headerTo(each.Name, k)
+		if h.version != as {
+			encoded, as = content.append(nil, h.version), h.version
+		}
+		m.send(each, encode(h, encoded))
+	}
 }
 
 // send sends a message by datagram. What is lost is lost, and so is what cannot be sent: a peer without a route is no
@@ -40,7 +53,9 @@ func (m *Membership) send(to memberlist.Address, message []byte) {
 }
 
 // sendReliably sends a message by TCP.
-func (m *Membership) sendReliably(to memberlist.Address, message []byte) {
+func (m *Membership) sendReliably(to memberlist.Address, k kind, content body) {
+	h := m.peers.headerTo(to.Name, k)
+	message := encode(h, content.append(nil, h.version))
 	at, err := netip.ParseAddrPort(to.Addr)
 	if err != nil {
 		return
@@ -59,9 +74,7 @@ func (m *Membership) BroadcastClaims(claims []election.Claim) {
 	}
 	everybody := m.peers.reachable()
 	for _, message := range m.claimMessages(claims, 0) {
-		for _, to := range everybody {
-			m.send(to, message)
-		}
+		m.post(kindClaims, message, everybody...)
 	}
 	m.queueClaims(claims)
 }
@@ -76,28 +89,28 @@ func (m *Membership) SetWanted(addresses map[netip.Addr]struct{}) {
 // BroadcastState sends the state of this speaker to the others, at once when it has changed. Those who cannot be reached now
 // get it later. The links are kept, and must not be changed any more.
 func (m *Membership) BroadcastState(state State) {
-	if m.peers.setOwnState(state, encode(state)) {
+	if m.peers.setOwnState(state) {
 		notify(m.changes)
 		m.sendState()
 	}
 }
 
-// sendClaims sends claims by datagrams, and returns how many those were; seq is the ping they answer, or 0.
-func (m *Membership) sendClaims(to memberlist.Address, claims []election.Claim, seq uint64) int {
-	messages := m.claimMessages(claims, seq)
+// sendClaims sends claims by datagrams, and returns how many those were; ping is the number of the one they answer, or 0.
+func (m *Membership) sendClaims(to memberlist.Address, claims []election.Claim, ping uint64) int {
+	messages := m.claimMessages(claims, ping)
 	messages = messages[:min(len(messages), maxMissedMessages)]
 	for _, message := range messages {
-		m.send(to, message)
+		m.post(kindClaims, message, to)
 	}
 	return len(messages)
 }
 
-// claimMessages returns messages of claims, each fit for a datagram.
-func (m *Membership) claimMessages(claims []election.Claim, seq uint64) [][]byte {
-	head := binary.AppendUvarint(m.header(kindClaims), seq)
-	var messages [][]byte
-	for _, batch := range batches(claims, len(head)) {
-		messages = append(messages, appendClaims(slices.Clip(head), batch))
+// claimMessages returns messages of claims, each fit for a datagram to anybody.
+func (m *Membership) claimMessages(claims []election.Claim, ping uint64) []claimsMessage {
+	headerLen := maxHeader + len(m.cfg.Node) + m.peers.longestName()
+	var messages []claimsMessage
+	for _, batch := range batches(claims, headerLen) {
+		messages = append(messages, claimsMessage{ping, batch})
 	}
 	return messages
 }
@@ -108,9 +121,15 @@ func (m *Membership) queueClaims(claims []election.Claim) {
 		return
 	}
 	for _, message := range m.claimMessages(claims, 0) {
-		m.broadcasts.QueueBroadcast(&broadcast{message: message})
+		m.broadcasts.QueueBroadcast(&broadcast{message: m.encodeForAll(kindClaims, message)})
 	}
 	m.broadcasts.Prune(maxQueued)
+}
+
+// encodeForAll returns a message that gossip may carry to anybody.
+func (m *Membership) encodeForAll(k kind, content body) []byte {
+	v := m.peers.commonVersion()
+	return encode(m.header(k, v), content.append(nil, v))
 }
 
 // broadcast is a message that gossip retransmits; one with a name replaces the one of that name before.
@@ -134,27 +153,20 @@ func (b *broadcast) Finished() {}
 // sendState sends our state to everybody: by datagram if it fits in one, otherwise by TCP, which may take time and is left
 // to sendLargeStates.
 func (m *Membership) sendState() {
-	message, ok := m.stateMessage()
+	own, ok := m.peers.ownState()
 	switch {
 	case !ok:
-	case len(message) > maxDatagram:
+	case m.isLarge(own):
 		notify(m.largeState)
 	default:
-		for _, to := range m.peers.reachable() {
-			m.send(to, message)
-		}
-		m.broadcasts.QueueBroadcast(&broadcast{name: "state", message: message})
+		m.post(kindState, own, m.peers.reachable()...)
+		m.broadcasts.QueueBroadcast(&broadcast{name: "state", message: m.encodeForAll(kindState, own)})
 	}
 }
 
-// stateMessage returns the message with our state; false: there is none yet.
-func (m *Membership) stateMessage() (message []byte, ok bool) {
-	own, ok := m.peers.ownState()
-	if !ok {
-		return nil, false
-	}
-	head := header{kind: kindState, node: own.node, incarnation: own.incarnation}
-	return append(binary.AppendUvarint(head.encode(), own.seq), own.body...), true
+// isLarge reports whether our state does not fit in a datagram.
+func (m *Membership) isLarge(own stateRecord) bool {
+	return len(own.body)+maxHeader+len(m.cfg.Node)+maxText > maxDatagram
 }
 
 // sendLargeStates sends states that do not fit in a datagram, always the latest, to everybody, a few side by side, until ctx
@@ -166,7 +178,7 @@ func (m *Membership) sendLargeStates(ctx context.Context) {
 			return
 		case <-m.largeState:
 		}
-		message, _ := m.stateMessage()
+		own, _ := m.peers.ownState()
 		var (
 			sending sync.WaitGroup
 			slots   = make(chan struct{}, maxParallel)
@@ -174,7 +186,7 @@ func (m *Membership) sendLargeStates(ctx context.Context) {
 		for _, to := range m.peers.reachable() {
 			slots <- struct{}{}
 			sending.Go(func() {
-				m.sendReliably(to, message)
+				m.sendReliably(to, kindState, own)
 				<-slots
 			})
 		}
@@ -183,18 +195,18 @@ func (m *Membership) sendLargeStates(ctx context.Context) {
 }
 
 // sendMissed sends a speaker the claims that it has missed since a time, and our own. It returns the number of messages.
-func (m *Membership) sendMissed(to memberlist.Address, since time.Time, seq uint64) int {
+func (m *Membership) sendMissed(to memberlist.Address, since time.Time, ping uint64) int {
 	if since.IsZero() {
 		since = time.Now().Add(deliveryGrace) // It is new: the exchange when it joins brings all but what we claim just now.
 	}
 	own := author{m.cfg.Node, m.peers.incarnation()}
-	return m.sendClaims(to, m.claims.missed(since.Add(-deliveryGrace), own), seq)
+	return m.sendClaims(to, m.claims.missed(since.Add(-deliveryGrace), own), ping)
 }
 
 // syncState sends our state to a speaker that is heard again, and leaves what may take time to rejoinRecovered.
 func (m *Membership) syncState(node string, at netip.AddrPort) {
-	if message, ok := m.stateMessage(); ok && len(message) <= maxDatagram {
-		m.send(memberlist.Address{Addr: at.String(), Name: node}, message)
+	if own, ok := m.peers.ownState(); ok && !m.isLarge(own) {
+		m.post(kindState, own, memberlist.Address{Addr: at.String(), Name: node})
 	}
 	select {
 	case m.recovered <- node:

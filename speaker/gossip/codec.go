@@ -5,16 +5,17 @@ import (
 	"net/netip"
 )
 
-// The encoding of all messages between speakers: a byte of version, a byte of kind, the sender and its incarnation, then the
-// body of that kind. Numbers are varints, texts and lists begin with their length. Messages travel as memberlist's user
-// messages and user state, which memberlist encrypts and authenticates.
+// The encoding of all messages between speakers: a byte of version, a byte of kind, then what the version says. Numbers are
+// varints, texts begin with their length. Messages travel as memberlist's user messages and user state, which memberlist
+// encrypts and authenticates. version1.go and version2.go have the two versions.
 const (
-	version = 1
 	// maxDatagram is the most bytes of a message sent by UDP: with memberlist's label and encryption (40 bytes) and the
 	// headers of UDP and IPv6 (48) it fits in the 1280 bytes that every IPv6 path carries.
 	maxDatagram = 1180
 	// maxText is the most bytes of a text: names of Kubernetes nodes have at most 253.
 	maxText = 255
+	// maxHeader is the most bytes of a header and of the field with the body, but for the names of both nodes.
+	maxHeader = 2 + 2*3 + 4*12 + 4
 	// maxIncarnation is more than any incarnation: half of the numbers there are, 290 years of nanoseconds.
 	maxIncarnation = 1 << 63
 )
@@ -34,26 +35,45 @@ const (
 
 // header begins every message.
 type header struct {
-	kind kind
+	version version
+	kind    kind
 	// node and incarnation are the sender's.
 	node        string
 	incarnation uint64
+	// to is the node that the message is for, and toIncarnation the run of its speaker as far as the sender knows it; "" and
+	// 0: whoever gets it. seq rises with the messages from one incarnation to one node. Version 1 has none of the three.
+	to            string
+	toIncarnation uint64
+	seq           uint64
 }
 
-// encode returns the header as it travels.
-func (h header) encode() []byte {
-	return binary.AppendUvarint(appendText([]byte{version, byte(h.kind)}, h.node), h.incarnation)
+// body is the part of a message behind its header.
+type body interface {
+	// append writes it as a version has it.
+	append(b []byte, v version) []byte
 }
 
-// decodeHeader reads the header of a message; the reader that it returns has the body left. A version or kind that is not
-// known fails.
+// encode returns a message with a body that is encoded in the version of the header.
+func encode(h header, content []byte) []byte {
+	if h.version == version1 {
+		return append(h.append1(), content...)
+	}
+	return appendField(h.append2(), fieldBody, content)
+}
+
+// decodeHeader reads the header of a message; the reader that it returns has the body left. An unknown version fails.
 func decodeHeader(message []byte) (header, *reader) {
-	r := &reader{rest: message}
-	if r.byte() != version {
+	r := &reader{rest: message, version: version1}
+	h := header{version: version(r.byte()), kind: kind(r.byte())}
+	switch h.version {
+	case version1:
+		r.header1(&h)
+	case version2:
+		r = r.header2(&h)
+	default:
 		r.fail()
 	}
-	h := header{kind: kind(r.byte()), node: r.text(), incarnation: r.incarnation()}
-	if h.kind < kindPing || h.kind > kindExchange || h.node == "" {
+	if h.node == "" || h.kind == 0 {
 		r.fail()
 	}
 	return h, r
@@ -65,6 +85,34 @@ func appendText(b []byte, text string) []byte {
 }
 
 // appendAddr writes an address without its zone, which has no meaning on other nodes. An invalid address has length 0.
+// appendField writes a field of version 2: its tag, its length, its value. A reader skips tags that it does not know.
+func appendField(b []byte, tag uint64, value []byte) []byte {
+	b = binary.AppendUvarint(binary.AppendUvarint(b, tag), uint64(len(value)))
+	return append(b, value...)
+}
+
+// appendTextField, appendNumberField and appendFlagField write fields, but none for a zero value.
+func appendTextField(b []byte, tag uint64, text string) []byte {
+	if text == "" {
+		return b
+	}
+	return appendField(b, tag, []byte(text[:min(len(text), maxText)]))
+}
+
+func appendNumberField(b []byte, tag, number uint64) []byte {
+	if number == 0 {
+		return b
+	}
+	return appendField(b, tag, binary.AppendUvarint(nil, number))
+}
+
+func appendFlagField(b []byte, tag uint64, yes bool) []byte {
+	if !yes {
+		return b
+	}
+	return appendField(b, tag, nil)
+}
+
 func appendAddr(b []byte, addr netip.Addr) []byte {
 	bytes := addr.AsSlice()
 	return append(append(b, byte(len(bytes))), bytes...) //nolint:gosec // 0, 4 or 16.
@@ -86,8 +134,9 @@ func bits(all ...bool) byte {
 // reader decodes a message. After the first error everything reads as zero, and ok is false. Nothing that it returns refers
 // to the message, except bytes.
 type reader struct {
-	rest   []byte
-	failed bool
+	rest    []byte
+	version version
+	failed  bool
 }
 
 // ok reports whether the message was valid, to its last byte.
@@ -126,6 +175,41 @@ func (r *reader) count(elementSize int) int {
 		return 0
 	}
 	return int(count) //nolint:gosec // At most the length of a slice.
+}
+
+// fields reads the fields of version 2 to the end. known is given each, and returns false for a tag that it does not know,
+// which is skipped; of a field that it knows it must read the whole value. No tag is 0.
+func (r *reader) fields(known func(tag uint64, value *reader) bool) {
+	for !r.failed && len(r.rest) > 0 {
+		tag := r.number()
+		value := &reader{rest: r.bytes(r.count(1)), version: r.version}
+		if r.failed || tag == 0 || known(tag, value) && !value.ok() {
+			r.fail()
+		}
+	}
+}
+
+// take returns all that is left.
+func (r *reader) take() []byte { return r.bytes(len(r.rest)) }
+
+// flag is a field that is true by being there.
+func (r *reader) flag() bool { return true }
+
+// textField is a text that fills its field.
+func (r *reader) textField() string {
+	if len(r.rest) > maxText {
+		r.fail()
+	}
+	return string(r.take())
+}
+
+// addrField is an address that fills its field.
+func (r *reader) addrField() netip.Addr {
+	addr, ok := netip.AddrFromSlice(r.take())
+	if !ok {
+		r.fail()
+	}
+	return addr
 }
 
 // bytes returns the next n bytes, a part of the message itself.

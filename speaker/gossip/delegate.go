@@ -12,14 +12,19 @@ import (
 // only goroutine that handles datagrams, which has to answer probes.
 type delegate struct{ membership *Membership }
 
+// metaLen is the length of a NodeMeta: a byte that is 1, and the incarnation. Version 1 accepts no other. Which versions we
+// understand is therefore told by DelegateProtocolMax, which memberlist sends with the NodeMeta. A later version that does
+// not understand version 1 any more may append its range as two fields: the lowest and the highest.
+const metaLen = 9
+
 // NodeMeta returns what memberlist tells the others about us: our incarnation.
 func (d delegate) NodeMeta(int) []byte {
-	return binary.BigEndian.AppendUint64([]byte{version}, d.membership.Incarnation())
+	return binary.BigEndian.AppendUint64([]byte{byte(version1)}, d.membership.Incarnation())
 }
 
 // incarnationOf decodes a NodeMeta; 0: it has none.
 func incarnationOf(meta []byte) uint64 {
-	if len(meta) != 9 || meta[0] != version {
+	if len(meta) < metaLen || meta[0] != byte(version1) {
 		return 0
 	}
 	if incarnation := binary.BigEndian.Uint64(meta[1:]); incarnation < maxIncarnation {
@@ -41,10 +46,10 @@ func (d delegate) GetBroadcasts(overhead, limit int) [][]byte {
 	return d.membership.broadcasts.GetBroadcasts(overhead, limit)
 }
 
-// LocalState returns what a push/pull exchange brings to the other side.
+// LocalState returns what a push/pull exchange brings to the other side, of which memberlist does not say who it is.
 func (d delegate) LocalState(bool) []byte {
-	m := d.membership
-	return exchange{states: m.peers.states(), claims: m.claims.all()}.append(m.header(kindExchange))
+	m, v := d.membership, d.membership.peers.exchangeVersion()
+	return encode(m.header(kindExchange, v), exchange{states: m.peers.states(), claims: m.claims.all()}.append(nil, v))
 }
 
 // MergeRemoteState takes what a push/pull exchange has brought.
@@ -71,7 +76,8 @@ func (e events) setListed(node *memberlist.Node, alive bool) {
 	m := e.membership
 	if node.Name != m.cfg.Node {
 		addr, _ := netip.AddrFromSlice(node.Addr)
-		m.peers.setListed(time.Now(), node.Name, incarnationOf(node.Meta), netip.AddrPortFrom(addr, node.Port), alive)
+		listed := listing{incarnationOf(node.Meta), versionsOf(node.Meta, node.DMax), netip.AddrPortFrom(addr, node.Port)}
+		m.peers.setListed(time.Now(), node.Name, listed, alive)
 	}
 	notify(m.changes)
 }

@@ -55,10 +55,7 @@ func (m *Membership) tick(now time.Time, seq uint64) {
 	if len(targets) == 0 {
 		return
 	}
-	message := ping{seq: seq, at: m.at, missed: missed}.append(m.header(kindPing))
-	for _, to := range targets {
-		m.send(to, message)
-	}
+	m.post(kindPing, ping{number: seq, at: m.at, missed: missed}, targets...)
 }
 
 // handleVerdicts does what follows from the detector's verdicts: it notifies the receiver of Changes, and sends our votes.
@@ -71,18 +68,17 @@ func (m *Membership) handleVerdicts() {
 		return
 	}
 	everybody := m.peers.reachable()
-	const fit = 4 // votes about the longest names there are fit in a datagram
+	const (
+		fit     = 2  // votes about the longest names there are fit in a datagram
+		voteLen = 20 // bytes of a vote, but for the name
+	)
 	for len(unsent) > 0 {
-		v := votes{seq: m.voteSeq.Add(1)}
-		head := m.header(kindVotes)
-		size := len(head)
+		v := votes{number: m.voteSeq.Add(1)}
+		size := maxHeader + len(m.cfg.Node) + maxText
 		for len(unsent) > 0 && (len(v.votes) < fit || size+len(unsent[0].Node) < maxDatagram-maxText) {
-			size += len(unsent[0].Node) + 12
+			size += len(unsent[0].Node) + voteLen
 			v.votes, unsent = append(v.votes, unsent[0]), unsent[1:]
 		}
-		message := v.append(head)
-		for _, to := range everybody {
-			m.send(to, message)
-		}
+		m.post(kindVotes, v, everybody...)
 	}
 }

@@ -117,8 +117,8 @@ func (m *Membership) rejoinRecovered(ctx context.Context) {
 			return
 		case node := <-m.recovered:
 			to, at, known := m.peers.addressOf(node)
-			message, ok := m.stateMessage()
-			large, unlisted := ok && len(message) > maxDatagram, !m.isListed(node)
+			own, ok := m.peers.ownState()
+			large, unlisted := ok && m.isLarge(own), !m.isListed(node)
 			if !known || !large && !unlisted {
 				continue
 			}
@@ -132,7 +132,7 @@ func (m *Membership) rejoinRecovered(ctx context.Context) {
 					m.join(node, at)
 				}
 				if large {
-					m.sendReliably(to, message)
+					m.sendReliably(to, kindState, own)
 				}
 				<-slots
 			})

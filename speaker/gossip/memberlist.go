@@ -16,6 +16,8 @@ func (m *Membership) memberlistConfig() *memberlist.Config {
 	c.Events, c.Delegate = events{m}, delegate{m}
 	c.Logger = log.New(newLogWriter(m.cfg.Log, m.metrics.rejected.Inc), "", 0)
 	c.Keyring = m.keyring
+	// Of memberlist's versions of a delegate only this one is used: it would refuse members whose ranges do not overlap.
+	c.DelegateProtocolMax = uint8(newest)
 	// Gossip of other programs on the same port is recognized before it is decrypted.
 	c.Label = "daymark"
 

@@ -159,9 +159,7 @@ func (m *Membership) create() (*memberlist.Memberlist, error) {
 // they do detect it.
 func (m *Membership) leave(list *memberlist.Memberlist) {
 	m.leaving.Store(true)
-	for _, to := range m.peers.reachable() {
-		m.send(to, m.header(kindLeave))
-	}
+	m.post(kindLeave, leave{}, m.peers.reachable()...)
 	if err := errors.Join(list.Leave(leaveTimeout), list.Shutdown()); err != nil {
 		m.cfg.Log.Warn("cannot tell all other speakers that this one leaves", "error", err)
 	}

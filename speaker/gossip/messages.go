@@ -11,8 +11,8 @@ import (
 
 // ping asks for a pong.
 type ping struct {
-	// seq rises from ping to ping.
-	seq uint64
+	// number rises from ping to ping.
+	number uint64
 	// at is where the pong must go: memberlist does not say where a message came from.
 	at netip.AddrPort
 	// missed is for how long the sender may have heard nothing because it was stopped; 0: it was not stopped. The pong
@@ -20,63 +20,65 @@ type ping struct {
 	missed time.Duration
 }
 
-func (p ping) append(b []byte) []byte {
-	b = appendAddr(binary.AppendUvarint(b, p.seq), p.at.Addr())
-	b = binary.AppendUvarint(b, uint64(p.at.Port()))
-	return binary.AppendUvarint(b, uint64(max(0, p.missed.Milliseconds())))
+func (p ping) append(b []byte, v version) []byte {
+	if v == version1 {
+		return p.append1(b)
+	}
+	return p.append2(b)
 }
 
 func (r *reader) ping() ping {
-	const century = 100 * 365 * 24 * 3600 * 1000 // ms
-	p := ping{seq: r.number()}
-	addr, port, missed := r.addr(), r.number(), r.number()
-	if !addr.IsValid() || port == 0 || port > 0xffff || missed > century {
-		r.fail()
-		return ping{}
+	if r.version == version1 {
+		return r.ping1()
 	}
-	p.at = netip.AddrPortFrom(addr, uint16(port))
-	p.missed = time.Duration(missed) * time.Millisecond
-	return p
+	return r.ping2()
 }
 
 // pong answers the ping of the same number.
 type pong struct {
-	seq uint64
+	number uint64
 	// claims is how many messages of claims were sent before it, in answer to the same ping.
 	claims uint64
 }
 
-func (p pong) append(b []byte) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, p.seq), p.claims)
+func (p pong) append(b []byte, v version) []byte {
+	if v == version1 {
+		return p.append1(b)
+	}
+	return p.append2(b)
 }
 
-func (r *reader) pong() pong { return pong{seq: r.number(), claims: r.number()} }
+func (r *reader) pong() pong {
+	if r.version == version1 {
+		return r.pong1()
+	}
+	return r.pong2()
+}
 
 // votes are the votes of an observer with a number that rises from message to message: datagrams overtake each other.
 type votes struct {
-	seq   uint64
-	votes []detector.Vote
+	number uint64
+	votes  []detector.Vote
 }
 
-func (v votes) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, v.seq)
-	b = binary.AppendUvarint(b, uint64(len(v.votes)))
-	for _, each := range v.votes {
-		b = binary.AppendUvarint(appendText(b, each.Node), each.Incarnation)
-		b = appendBool(b, each.Suspect)
+func (v votes) append(b []byte, as version) []byte {
+	if as == version1 {
+		return v.append1(b)
 	}
-	return b
+	return v.append2(b)
 }
 
 func (r *reader) votes() votes {
-	v := votes{seq: r.number()}
-	count := r.count(3)
-	v.votes = make([]detector.Vote, 0, count)
-	for range count {
-		v.votes = append(v.votes, detector.Vote{Node: r.text(), Incarnation: r.incarnation(), Suspect: r.bool()})
+	if r.version == version1 {
+		return r.votes1()
 	}
-	return v
+	return r.votes2()
 }
+
+// leave says that the sender ends.
+type leave struct{}
+
+func (leave) append(b []byte, _ version) []byte { return b }
 
 // author is the speaker that made a claim, or nobody for one that releases an address. A message lists its authors once, and
 // each claim has the index of its author.
@@ -85,51 +87,45 @@ type author struct {
 	incarnation uint64
 }
 
-// appendClaims writes a list of authors, then the claims.
-func appendClaims(b []byte, claims []election.Claim) []byte {
-	var authors []author
-	index := map[author]uint64{}
+func authorOf(claim election.Claim) author { return author{claim.Node, claim.Incarnation} }
+
+// claimList is some claims as they travel.
+type claimList []election.Claim
+
+// authorsOf returns the authors of claims, and their indexes.
+func authorsOf(claims []election.Claim) (authors []author, index map[author]uint64) {
+	index = map[author]uint64{}
 	for _, claim := range claims {
-		by := author{claim.Node, claim.Incarnation}
+		by := authorOf(claim)
 		if _, known := index[by]; !known {
 			index[by] = uint64(len(authors))
 			authors = append(authors, by)
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(authors)))
-	for _, by := range authors {
-		b = binary.AppendUvarint(appendText(b, by.node), by.incarnation)
-	}
-	b = binary.AppendUvarint(b, uint64(len(claims)))
-	for _, claim := range claims {
-		b = appendAddr(b, claim.Addr)
-		b = binary.AppendUvarint(b, index[author{claim.Node, claim.Incarnation}])
-		b = binary.AppendUvarint(b, claim.Term)
-	}
-	return b
+	return authors, index
 }
 
-func (r *reader) claims() []election.Claim {
-	count := r.count(3)
-	authors := make([]author, 0, count)
-	for range count {
-		authors = append(authors, author{node: r.text(), incarnation: r.incarnation()})
-	}
-	const minClaim = 7 // bytes of a claim to an IPv4 address
-	count = r.count(minClaim)
-	claims := make([]election.Claim, 0, count)
-	for range count {
-		addr, by, term := r.addr(), r.number(), r.number()
-		if !addr.IsValid() || by >= uint64(len(authors)) {
-			r.fail()
-			return nil
-		}
-		claims = append(claims, election.Claim{Addr: addr, Node: authors[by].node, Incarnation: authors[by].incarnation, Term: term})
-	}
-	return claims
+// claimsMessage brings claims, in answer to a ping of a number, or unasked: 0.
+type claimsMessage struct {
+	ping   uint64
+	claims claimList
 }
 
-// batches divides claims so that each batch fits in a datagram with a header of so many bytes.
+func (c claimsMessage) append(b []byte, v version) []byte {
+	if v == version1 {
+		return c.claims.append1(binary.AppendUvarint(b, c.ping))
+	}
+	return c.append2(b)
+}
+
+func (r *reader) claimsMessage() claimsMessage {
+	if r.version == version1 {
+		return claimsMessage{r.number(), r.claimList1()}
+	}
+	return r.claimsMessage2()
+}
+
+// batches divides claims so that each batch fits in a datagram of either version with a header of so many bytes.
 func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 	var (
 		all     [][]election.Claim
@@ -137,10 +133,9 @@ func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 		size    = headerLen
 		first   int
 	)
-	const lengths = 6 // bytes of the lengths of both lists
+	const lengths = 8 // bytes of the lengths of both lists, or of the fields that contain them
 	for i, claim := range claims {
-		by := author{claim.Node, claim.Incarnation}
-		need := 1 + len(claim.Addr.AsSlice()) + binary.MaxVarintLen16 + varintLen(claim.Term)
+		by, need := authorOf(claim), claimLen(claim)
 		if !authors[by] {
 			need += authorLen(by)
 		}
@@ -148,7 +143,7 @@ func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 			all = append(all, claims[first:i])
 			clear(authors)
 			first, size = i, headerLen
-			need = 1 + len(claim.Addr.AsSlice()) + binary.MaxVarintLen16 + varintLen(claim.Term) + authorLen(by)
+			need = claimLen(claim) + authorLen(by)
 		}
 		authors[by] = true
 		size += need
@@ -159,7 +154,12 @@ func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 	return all
 }
 
-func authorLen(by author) int { return 2 + len(by.node) + varintLen(by.incarnation) }
+// claimLen is the most bytes of a claim: a tag and a length for it and for each of its four fields.
+func claimLen(claim election.Claim) int {
+	return 2 + 2 + len(claim.Addr.AsSlice()) + 2 + binary.MaxVarintLen16 + 2 + varintLen(claim.Term) + 2
+}
+
+func authorLen(by author) int { return 8 + len(by.node) + varintLen(by.incarnation) }
 
 func varintLen(number uint64) int {
 	var buffer [binary.MaxVarintLen64]byte
@@ -169,39 +169,37 @@ func varintLen(number uint64) int {
 // exchange is all that a speaker knows: what memberlist's push/pull brings to the other side.
 type exchange struct {
 	states []stateRecord
-	claims []election.Claim
+	claims claimList
 }
 
 // maxExchange is the most bytes of an exchange: memberlist accepts no more than 20 MB. States that do not fit are left out,
 // and come from others.
 const maxExchange = 16 << 20
 
-func (e exchange) append(b []byte) []byte {
-	claims := appendClaims(nil, e.claims)
-	size, count := len(b)+len(claims), 0
-	for _, each := range e.states {
-		if size += len(each.body) + 2*maxText; size > maxExchange {
-			break
+// bounded returns the states that fit.
+func (e exchange) bounded() []stateRecord {
+	size := 0
+	for _, claim := range e.claims {
+		size += claimLen(claim)
+	}
+	for i, each := range e.states {
+		if size += 2*len(each.body) + 2*maxText; size > maxExchange {
+			return e.states[:i]
 		}
-		count++
 	}
-	b = binary.AppendUvarint(b, uint64(count))
-	for _, each := range e.states[:count] {
-		b = each.append(b)
+	return e.states
+}
+
+func (e exchange) append(b []byte, v version) []byte {
+	if v == version1 {
+		return e.append1(b)
 	}
-	return append(b, claims...)
+	return e.append2(b)
 }
 
 func (r *reader) exchange() exchange {
-	var e exchange
-	const minState = 4 // bytes of a state: lengths and numbers
-	for range r.count(minState) {
-		each := r.stateRecord()
-		if r.failed {
-			return exchange{}
-		}
-		e.states = append(e.states, each)
+	if r.version == version1 {
+		return r.exchange1()
 	}
-	e.claims = r.claims()
-	return e
+	return r.exchange2()
 }

@@ -26,13 +26,22 @@ func (s *peerStore) heard(now time.Time, from header, at netip.AddrPort, answer 
 	return recovered, before
 }
 
+// listing is what memberlist tells of a speaker.
+type listing struct {
+	incarnation uint64
+	versions    versionRange
+	at          netip.AddrPort
+}
+
 // setListed notes whether memberlist counts a speaker as alive.
-func (s *peerStore) setListed(now time.Time, node string, incarnation uint64, at netip.AddrPort, alive bool) {
+func (s *peerStore) setListed(now time.Time, node string, listed listing, alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.detector.Listed(now, node, incarnation, alive)
+	s.detector.Listed(now, node, listed.incarnation, alive)
+	s.cached = nil
 	if alive {
-		s.setAddress(node, incarnation, at)
+		s.setAddress(node, listed.incarnation, listed.at)
+		s.record(node).setVersions(listed.incarnation, listed.versions)
 	}
 }
 

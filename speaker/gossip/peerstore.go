@@ -18,6 +18,8 @@ type peerStore struct {
 	records  map[string]*peerRecord
 	// own is what we tell about ourselves.
 	own peerRecord
+	// started is the zero of the time that numbers of messages begin with.
+	started time.Time
 	// cached is the snapshot of what is known now; nil: it must be made again.
 	cached *snapshot
 	// changed: a snapshot has changed since takeChanges.
@@ -31,6 +33,7 @@ type peerRecord struct {
 	// stateKnown: state has been received.
 	stateKnown bool
 	peerAddress
+	peerVersion
 }
 
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.
@@ -38,12 +41,15 @@ type snapshot struct {
 	alive    []string
 	peers    map[string]Peer
 	returned uint64
+	// version is the highest that all speakers understand; foreign are those that understand none of ours.
+	version version
+	foreign []string
 }
 
 func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
 	return &peerStore{
 		detector: detector.New(self, timing.detection()), records: map[string]*peerRecord{},
-		own: peerRecord{stateRecord: stateRecord{node: self, incarnation: incarnation}},
+		own: peerRecord{stateRecord: stateRecord{node: self, incarnation: incarnation, version: newest}}, started: time.Now(),
 	}
 }
 
@@ -74,11 +80,27 @@ func (s *peerStore) noteChanges() {
 func (s *peerStore) snapshot() *snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.latest()
+}
+
+// latest is snapshot for a caller that holds mu.
+func (s *peerStore) latest() *snapshot {
 	s.noteChanges()
 	if s.cached == nil {
 		s.cached = s.newSnapshot()
 	}
 	return s.cached
+}
+
+// longestName returns the length of the longest name of a speaker that is known.
+func (s *peerStore) longestName() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	longest := 0
+	for node := range s.records {
+		longest = max(longest, len(node))
+	}
+	return longest
 }
 
 // newSnapshot makes a snapshot. The caller holds mu.
@@ -99,6 +121,8 @@ func (s *peerStore) newSnapshot() *snapshot {
 		now.peers[node] = peer
 	}
 	slices.Sort(now.alive)
+	now.version, _ = s.commonOf(detector.Status.Reachable)
+	now.foreign = s.foreign()
 	return now
 }
 
@@ -128,9 +152,8 @@ func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok b
 	if r.stateKnown && !received.newerThan(r.stateRecord) {
 		return false, true
 	}
-	body := &reader{rest: received.body}
-	state := body.state()
-	if !body.ok() {
+	state, ok := received.decode()
+	if !ok {
 		return false, false
 	}
 	r.stateRecord, r.state, r.stateKnown = received, state, true
@@ -139,7 +162,8 @@ func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok b
 }
 
 // setOwnState notes what we tell about ourselves, and reports whether that is anything new.
-func (s *peerStore) setOwnState(state State, body []byte) bool {
+func (s *peerStore) setOwnState(state State) bool {
+	body := state.append(nil, newest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.own.stateKnown && slices.Equal(s.own.body, body) {

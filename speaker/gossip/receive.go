@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -37,8 +36,10 @@ func (m *Membership) receive(message []byte) bool {
 		m.peers.withDetector(func(d *detector.Detector) { d.Left(now, from.node, from.incarnation) })
 		m.handleVerdicts()
 		return body.ok()
-	default:
+	case kindExchange:
 		return m.receiveExchange(now, body)
+	default: // A kind that later speakers have added.
+		return true
 	}
 }
 
@@ -59,9 +60,9 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader) bool 
 	}
 	var sent int
 	if recovered || p.missed > 0 {
-		sent = m.sendMissed(to, since, p.seq)
+		sent = m.sendMissed(to, since, p.number)
 	}
-	m.send(to, pong{seq: p.seq, claims: uint64(sent)}.append(m.header(kindPong)))
+	m.post(kindPong, pong{p.number, uint64(sent)}, to) //nolint:gosec // Not negative.
 	if recovered {
 		m.syncState(from.node, p.at)
 	}
@@ -76,7 +77,7 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 	}
 	m.heard(now, from, true)
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
-		pause.PongReceived(now, from.node, p.seq, p.claims)
+		pause.PongReceived(now, from.node, p.number, p.claims)
 	})
 	return true
 }
@@ -104,7 +105,7 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool
 			m.refute(vote.Incarnation)
 			continue
 		}
-		m.peers.withDetector(func(d *detector.Detector) { d.Voted(now, from.node, v.seq, vote) })
+		m.peers.withDetector(func(d *detector.Detector) { d.Voted(now, from.node, v.number, vote) })
 	}
 	m.handleVerdicts()
 	return true
@@ -113,14 +114,14 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool
 // receiveClaims takes claims that were sent by datagram. New ones are passed on, for those that the sender does not reach. A
 // sender that knows weaker claims than we do is told.
 func (m *Membership) receiveClaims(now time.Time, from header, body *reader) bool {
-	seq, claims := body.number(), body.claims()
+	message := body.claimsMessage()
 	if !body.ok() {
 		return false
 	}
 	m.heard(now, from, false)
-	added, stronger := m.mergeClaims(now, claims)
-	if seq != 0 {
-		m.pause.update(now, func(p *detector.Pause, now time.Duration) { p.ClaimsReceived(now, from.node, seq) })
+	added, stronger := m.mergeClaims(now, message.claims)
+	if message.ping != 0 {
+		m.pause.update(now, func(p *detector.Pause, now time.Duration) { p.ClaimsReceived(now, from.node, message.ping) })
 		return true
 	}
 	m.queueClaims(added)
@@ -132,12 +133,8 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader) boo
 
 // receiveState takes what a speaker tells about itself. It may have come by TCP, so it is no sign that datagrams arrive.
 func (m *Membership) receiveState(now time.Time, from header, body *reader) bool {
-	received := stateRecord{node: from.node, incarnation: from.incarnation, seq: body.number()}
-	received.body = slices.Clone(body.bytes(len(body.rest)))
-	if body.failed || len(received.body) > maxState {
-		return false
-	}
-	return m.mergeState(now, received)
+	received := body.stateRecord(from)
+	return body.ok() && m.mergeState(now, received)
 }
 
 // receiveExchange takes all that another speaker knows.

@@ -162,7 +162,7 @@ func TestStates_ReachAll(t *testing.T) {
 // By whatever way it comes.
 func TestStates_AnOlderNeverReplacesANewer(t *testing.T) {
 	m := New(Config{Node: "self"})
-	m.peers.setListed(begins, "a", 5, gossipAt("127.0.0.1"), true)
+	m.peers.setListed(begins, "a", listing{incarnation: 5, at: gossipAt("127.0.0.1")}, true)
 	for _, step := range []struct {
 		incarnation, seq uint64
 		state            State
@@ -176,7 +176,7 @@ func TestStates_AnOlderNeverReplacesANewer(t *testing.T) {
 		{6, 1, State{Known: true}, true},
 		{5, 4, State{}, false},
 	} {
-		newer, ok := m.peers.mergeState(begins, stateRecord{"a", step.incarnation, step.seq, encode(step.state)})
+		newer, ok := m.peers.mergeState(begins, record("a", step.incarnation, step.seq, step.state))
 		if newer != step.taken || !ok {
 			t.Errorf("%+v: taken is %v", step, newer)
 		}
@@ -184,7 +184,7 @@ func TestStates_AnOlderNeverReplacesANewer(t *testing.T) {
 			t.Errorf("%+v: it is now %+v", step, p)
 		}
 	}
-	if _, ok := m.peers.mergeState(begins, stateRecord{"a", 6, 2, []byte{255}}); ok {
+	if _, ok := m.peers.mergeState(begins, stateRecord{node: "a", incarnation: 6, seq: 2, body: []byte{255}}); ok {
 		t.Error("an invalid state is not refused")
 	}
 }

@@ -26,94 +26,102 @@ const (
 	maxState = 1 << 20
 )
 
-// stateRecord is an encoded state of a node, and its version.
+// stateRecord is an encoded state of a node, and its number.
 type stateRecord struct {
 	node             string
 	incarnation, seq uint64
-	body             []byte
+	// version in which body is encoded.
+	version version
+	body    []byte
 }
 
-// newerThan compares the versions of two states of one node: the later incarnation counts, then the higher number.
+// newerThan compares two states of one node: the later incarnation counts, then the higher number, then the version that may
+// say more.
 func (s stateRecord) newerThan(other stateRecord) bool {
-	return s.incarnation > other.incarnation || s.incarnation == other.incarnation && s.seq > other.seq
-}
-
-// append writes the record for an exchange, in which the node need not be the sender.
-func (s stateRecord) append(b []byte) []byte {
-	b = binary.AppendUvarint(appendText(b, s.node), s.incarnation)
-	b = binary.AppendUvarint(b, s.seq)
-	return append(binary.AppendUvarint(b, uint64(len(s.body))), s.body...)
-}
-
-func (r *reader) stateRecord() stateRecord {
-	s := stateRecord{node: r.text(), incarnation: r.incarnation(), seq: r.number()}
-	s.body = slices.Clone(r.bytes(r.count(1)))
-	if s.node == "" || len(s.body) > maxState {
-		r.fail()
+	if s.incarnation != other.incarnation {
+		return s.incarnation > other.incarnation
 	}
+	return s.seq > other.seq || s.seq == other.seq && s.version > other.version
+}
+
+// append writes the record as the body of a message, whose header has the node and incarnation.
+func (s stateRecord) append(b []byte, v version) []byte {
+	if v == version1 {
+		return append(binary.AppendUvarint(b, s.seq), s.bodyIn(version1)...)
+	}
+	return stateRecord{seq: s.seq, version: s.version, body: s.body}.append2(b)
+}
+
+// stateRecord is what a message with a header says.
+func (r *reader) stateRecord(from header) stateRecord {
+	var s stateRecord
+	if r.version == version1 {
+		s = stateRecord{seq: r.number(), version: version1}
+		s.body = r.stateBody(len(r.rest))
+	} else {
+		s = r.stateRecord2()
+	}
+	s.node, s.incarnation = from.node, from.incarnation
 	return s
 }
 
-// encode returns a state as it travels.
-func encode(state State) []byte {
-	links, addresses := state.Links[:min(len(state.Links), maxLinks)], maxAddresses
-	b := []byte{bits(state.Known, state.Leaving)}
-	b = binary.AppendUvarint(b, uint64(len(links)))
-	for _, link := range links {
-		b = appendText(appendText(b, link.Name), link.MAC)
-		b = append(b, bits(link.Up, link.Enslaved, link.NoARP))
-		own := slices.DeleteFunc(slices.Clone(link.Addresses), func(p netip.Prefix) bool { return !p.IsValid() })
-		own = own[:min(len(own), addresses)]
-		addresses -= len(own)
-		b = binary.AppendUvarint(b, uint64(len(own)))
-		for _, prefix := range own {
-			b = append(appendAddr(b, prefix.Addr()), byte(prefix.Bits())) //nolint:gosec // 0 to 128.
-		}
+// stateBody copies the next n bytes, a state that is decoded only if it is new.
+func (r *reader) stateBody(n int) []byte {
+	if n > maxState {
+		r.fail()
 	}
-	return b
+	return slices.Clone(r.bytes(n))
 }
 
-// state reads what encode wrote.
+// bodyIn returns the body as a version has it. What another version does not know is lost.
+func (s stateRecord) bodyIn(v version) []byte {
+	if v == s.version {
+		return s.body
+	}
+	state, _ := s.decode()
+	return state.append(nil, v)
+}
+
+// decode reads the body.
+func (s stateRecord) decode() (State, bool) {
+	r := &reader{rest: s.body, version: s.version}
+	state := r.state()
+	return state, r.ok()
+}
+
+func (s State) append(b []byte, v version) []byte {
+	if v == version1 {
+		return s.append1(b)
+	}
+	return s.append2(b)
+}
+
 func (r *reader) state() State {
-	const all = 1<<2 - 1
-	flags := r.byte()
-	if flags > all {
+	read := r.state2
+	if r.version == version1 {
+		read = r.state1
+	}
+	s := read()
+	addresses := 0
+	for _, link := range s.Links {
+		addresses += len(link.Addresses)
+	}
+	if len(s.Links) > maxLinks || addresses > maxAddresses {
 		r.fail()
 	}
-	s := State{Known: flags&1 != 0, Leaving: flags&2 != 0}
-	const minLink = 4 // bytes of a link: two empty texts, the flags, no addresses
-	count, addresses := r.count(minLink), maxAddresses
-	if count > maxLinks {
-		r.fail()
+	if r.failed {
 		return State{}
 	}
-	for range count {
-		link := r.link()
-		if addresses -= len(link.Addresses); addresses < 0 || r.failed {
-			r.fail()
-			return State{}
-		}
-		s.Links = append(s.Links, link)
-	}
 	return s
 }
 
-func (r *reader) link() lb.Link {
-	const all = 1<<3 - 1
-	link := lb.Link{Name: r.text(), MAC: r.text()}
-	flags := r.byte()
-	if flags > all {
-		r.fail()
+// boundedLinks returns links as they travel: no more than may be, and without addresses that are none.
+func boundedLinks(links []lb.Link) []lb.Link {
+	bounded, addresses := slices.Clone(links[:min(len(links), maxLinks)]), maxAddresses
+	for i := range bounded {
+		own := slices.DeleteFunc(slices.Clone(bounded[i].Addresses), func(p netip.Prefix) bool { return !p.IsValid() })
+		bounded[i].Addresses = own[:min(len(own), addresses)]
+		addresses -= len(bounded[i].Addresses)
 	}
-	link.Up, link.Enslaved, link.NoARP = flags&1 != 0, flags&2 != 0, flags&4 != 0
-	const minPrefix = 6 // bytes of an IPv4 prefix
-	for range r.count(minPrefix) {
-		prefix := netip.PrefixFrom(r.addr(), int(r.byte()))
-		if !prefix.IsValid() {
-			r.fail()
-			return lb.Link{}
-		}
-		link.Addresses = append(link.Addresses, prefix)
-	}
-	return link
+	return bounded
 }

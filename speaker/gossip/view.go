@@ -26,6 +26,9 @@ type View struct {
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
 	// healed, or it was a false alarm, and others may have taken its addresses. Holders announce again when it rises.
 	Returned uint64
+	// Version is the highest version of the messages that all speakers understand. From 2 on claims say whether they were
+	// announced. A rule of the election that needs it must not be used below.
+	Version int
 	// Why Known is false, or what is in doubt though it is true, for a person; empty: all is well.
 	Why string
 }
@@ -48,6 +51,7 @@ func (m *Membership) View() View {
 	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
 	view := View{
 		Alive: now.alive, Known: m.bootstrap.Known(), Peers: now.peers, Claims: m.claims.snapshot(), Returned: now.returned,
+		Version: int(now.version),
 	}
 	switch {
 	case m.keyring == nil:
@@ -55,7 +59,9 @@ func (m *Membership) View() View {
 	case m.list.Load() == nil && len(now.alive) == 1:
 		view.Why = "gossip has not begun"
 	default:
-		view.Why = why(m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures))
+		view.Why = joinWhy(
+			why(m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures)), whyForeign(now.foreign),
+		)
 	}
 	return view
 }

@@ -32,6 +32,20 @@ func why(told, known bool, absent []missingPeer) string {
 	}
 }
 
+// joinWhy joins what there is to say.
+func joinWhy(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+}
+
+// whyForeign returns what to do about speakers that understand none of our versions; "" when there are none.
+func whyForeign(nodes []string) string {
+	if len(nodes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("speaks version %d to %d of the gossip, which is not understood by %s: upgrade one version at a time",
+		oldest, newest, strings.Join(nodes, ", "))
+}
+
 // list names the first few that are absent, with why the last attempt to reach them failed.
 func list(absent []missingPeer) string {
 	const maxNamed = 5

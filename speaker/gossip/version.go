@@ -1,0 +1,50 @@
+package gossip
+
+import "fmt"
+
+// version of the messages, and with it of the rules by which speakers elect holders.
+type version byte
+
+const (
+	version1 version = 1
+	version2 version = 2
+	// oldest and newest are the versions that this speaker understands.
+	oldest, newest = version1, version2
+)
+
+// versionRange are the versions that a speaker understands; zero: not known.
+type versionRange struct{ min, max version }
+
+// known reports whether it is known what a speaker understands.
+func (v versionRange) known() bool { return v.max != 0 }
+
+// foreign reports whether a speaker understands none of our versions.
+func (v versionRange) foreign() bool { return v.known() && (v.min > newest || v.max < oldest) }
+
+func (v versionRange) String() string { return fmt.Sprintf("%d to %d", v.min, v.max) }
+
+// versionsOf returns what a speaker understands, from what memberlist tells of it: the extension of its NodeMeta, or else
+// DMax, which is 0 in version 1.
+func versionsOf(meta []byte, dMax uint8) versionRange {
+	versions := versionRange{version1, max(version1, version(dMax))}
+	if len(meta) <= metaLen {
+		return versions
+	}
+	extension := versionRange{}
+	r := &reader{rest: meta[metaLen:]}
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			extension.min = version(value.byte())
+		case 2:
+			extension.max = version(value.byte())
+		default:
+			return false
+		}
+		return true
+	})
+	if r.failed || extension.min == 0 || extension.max < extension.min {
+		return versions
+	}
+	return extension
+}

@@ -1,0 +1,129 @@
+package gossip
+
+import (
+	"net/netip"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// append2 writes a record: in an exchange with its node and incarnation, which the message of a state has in its header.
+func (s stateRecord) append2(b []byte) []byte {
+	b = appendNumberField(appendTextField(b, 1, s.node), 2, s.incarnation)
+	return appendField(appendNumberField(b, 3, s.seq), 4, s.bodyIn(version2))
+}
+
+func (r *reader) stateRecord2() stateRecord {
+	s := stateRecord{version: version2}
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			s.node = value.textField()
+		case 2:
+			s.incarnation = value.incarnation()
+		case 3:
+			s.seq = value.number()
+		case 4:
+			s.body = value.stateBody(len(value.rest))
+		default:
+			return false
+		}
+		return true
+	})
+	return s
+}
+
+func (s State) append2(b []byte) []byte {
+	b = appendFlagField(appendFlagField(b, 1, s.Known), 2, s.Leaving)
+	for _, link := range boundedLinks(s.Links) {
+		b = appendField(b, 3, appendLink2(nil, link))
+	}
+	return b
+}
+
+func appendLink2(b []byte, link lb.Link) []byte {
+	b = appendTextField(appendTextField(b, 1, link.Name), 2, link.MAC)
+	b = appendFlagField(appendFlagField(appendFlagField(b, 3, link.Up), 4, link.Enslaved), 5, link.NoARP)
+	for _, prefix := range link.Addresses {
+		b = appendField(b, 6, append(prefix.Addr().AsSlice(), byte(prefix.Bits()))) //nolint:gosec // 0 to 128.
+	}
+	return b
+}
+
+func (r *reader) state2() State {
+	var s State
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			s.Known = value.flag()
+		case 2:
+			s.Leaving = value.flag()
+		case 3:
+			s.Links = append(s.Links, value.link2())
+		default:
+			return false
+		}
+		return true
+	})
+	return s
+}
+
+func (r *reader) link2() lb.Link {
+	var link lb.Link
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			link.Name = value.textField()
+		case 2:
+			link.MAC = value.textField()
+		case 3:
+			link.Up = value.flag()
+		case 4:
+			link.Enslaved = value.flag()
+		case 5:
+			link.NoARP = value.flag()
+		case 6:
+			link.Addresses = append(link.Addresses, value.prefixField())
+		default:
+			return false
+		}
+		return true
+	})
+	return link
+}
+
+// prefixField is an address and a byte with the length of the prefix, which fill the field.
+func (r *reader) prefixField() netip.Prefix {
+	addr, ok := netip.AddrFromSlice(r.bytes(len(r.rest) - 1))
+	prefix := netip.PrefixFrom(addr, int(r.byte()))
+	if !ok || !prefix.IsValid() {
+		r.fail()
+	}
+	return prefix
+}
+
+func (e exchange) append2(b []byte) []byte {
+	for _, each := range e.bounded() {
+		b = appendField(b, 1, each.append2(nil))
+	}
+	return appendField(b, 2, e.claims.append2(nil))
+}
+
+func (r *reader) exchange2() exchange {
+	var e exchange
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			each := value.stateRecord2()
+			if each.node == "" {
+				value.fail()
+			}
+			e.states = append(e.states, each)
+		case 2:
+			e.claims = value.claimList2()
+		default:
+			return false
+		}
+		return true
+	})
+	return e
+}
