@@ -6,7 +6,6 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Version 2: everything is a field with a tag and a length. A field that is zero, empty or false is left out. New fields may
