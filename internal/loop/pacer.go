@@ -15,11 +15,13 @@ import (
 )
 
 // burst is how many passes may run without an interval after a quiet time. A new Service causes several events in a row:
-// itself, its endpoints, its address. A speaker may wait for any of them.
-const burst = 4
+// itself, its endpoints, its address. A speaker may wait for any of them. A crash causes urgent wakes on each node: a
+// suspicion, the verdict, the claims of others, and that for each node that crashes.
+const burst, urgentBurst = 4, 16
 
-// costFactor bounds the part of the time that a loop spends on looking and deciding to 1/costFactor.
-const costFactor = 16
+// costFactor bounds the part of the time that a loop spends on looking and deciding to 1/costFactor; urgentCostFactor that
+// of the passes for urgent wakes alone.
+const costFactor, urgentCostFactor = 16, 4
 
 // MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
 const MaxInterval = 500 * time.Millisecond
@@ -33,8 +35,9 @@ type queue = workqueue.TypedRateLimitingInterface[Wake]
 // pacer puts wakes into the queue of one loop, as a token bucket does. It has a timer of its own and does not use the queue's
 // AddAfter: the queue merges a delayed wake with one that is about to run, so the delayed one could get lost.
 type pacer struct {
-	// min is the shortest interval.
-	min time.Duration
+	// min is the shortest interval, burst how many wakes in a row have none, factor the least ratio of interval and cost.
+	min           time.Duration
+	burst, factor time.Duration
 	// cost of a pass; nil when it is not known.
 	cost func() time.Duration
 
@@ -47,6 +50,16 @@ type pacer struct {
 	later bool
 }
 
+// newPacer returns the pacer of ordinary wakes.
+func newPacer(interval time.Duration, cost func() time.Duration) *pacer {
+	return &pacer{min: interval, cost: cost, burst: burst, factor: costFactor}
+}
+
+// newUrgentPacer returns the pacer of urgent wakes. They wait for no ordinary one, and only a storm of their own is paced.
+func newUrgentPacer(interval time.Duration, cost func() time.Duration) *pacer {
+	return &pacer{min: interval, cost: cost, burst: urgentBurst, factor: urgentCostFactor}
+}
+
 // wake makes a pass begin after now, and not sooner than the interval allows.
 func (p *pacer) wake(q queue) {
 	p.mu.Lock()
@@ -57,10 +70,10 @@ func (p *pacer) wake(q queue) {
 	}
 	interval := p.interval()
 	// The interval may have been longer for the passes so far: nothing waits longer than a burst of intervals of now.
-	if latest := now.Add(burst * interval); p.earned.After(latest) {
+	if latest := now.Add(p.burst * interval); p.earned.After(latest) {
 		p.earned = latest
 	}
-	p.due = p.earned.Add(-(burst - 1) * interval)
+	p.due = p.earned.Add(-(p.burst - 1) * interval)
 	if wait := p.due.Sub(now); wait > 0 {
 		time.AfterFunc(wait, func() { q.Add(Wake{}) })
 	} else {
@@ -94,7 +107,7 @@ func (p *pacer) interval() time.Duration {
 	if p.cost == nil {
 		return p.min
 	}
-	return max(p.min, min(costFactor*p.cost(), MaxInterval))
+	return max(p.min, min(p.factor*p.cost(), MaxInterval))
 }
 
 // from makes a source of a channel: each value is a wake.

@@ -40,6 +40,9 @@ type Wiring struct {
 	Kinds []client.Object
 	// Wakes are other sources: each value received is a wake. A source that closes its channel ends.
 	Wakes []<-chan struct{}
+	// Urgent are sources like Wakes whose passes begin at once, however often the loop runs and whatever a pass costs. Only
+	// a storm of urgent wakes is paced.
+	Urgent []<-chan struct{}
 	// Interval between two passes in a storm of wakes; 0 for DefaultInterval. After a quiet time the first few wakes run at
 	// once.
 	Interval time.Duration
@@ -52,10 +55,12 @@ type Wiring struct {
 // whether or not there is any object.
 func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) error {
 	warm := true
-	wakes := &pacer{min: cmp.Or(w.Interval, DefaultInterval)}
+	var cost func() time.Duration
 	if w.Cost != nil {
-		wakes.cost = w.Cost.get
+		cost = w.Cost.get
 	}
+	interval := cmp.Or(w.Interval, DefaultInterval)
+	wakes, urgent := newPacer(interval, cost), newUrgentPacer(interval, cost)
 	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
 		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetryInterval, maxRetryInterval),
 		EnableWarmup:     &warm,
@@ -70,6 +75,9 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 	}))
 	for _, channel := range w.Wakes {
 		b.WatchesRawSource(wakes.from(channel))
+	}
+	for _, channel := range w.Urgent {
+		b.WatchesRawSource(urgent.from(channel))
 	}
 	if err := b.Complete(loop); err != nil {
 		return fmt.Errorf("wire the loop %s: %w", w.Name, err)
