@@ -22,10 +22,10 @@ type failure struct {
 }
 
 var failures = []failure{
-	{name: "node-crash", times: 9, cause: lab.Node.Crash, undo: lab.Node.Return},
+	{name: "node-crash", times: 20, cause: lab.Node.Crash, undo: lab.Node.Return},
 	{
 		name: "node-crash-fastest", flags: []string{"--heartbeat-interval=25ms", "--heartbeat-multiplier=4"},
-		times: 9, cause: lab.Node.Crash, undo: lab.Node.Return,
+		times: 20, cause: lab.Node.Crash, undo: lab.Node.Return,
 	},
 	{name: "node-crash-memberlist-alone", flags: []string{"--heartbeat-interval=0"}, times: 9, cause: lab.Node.Crash, undo: lab.Node.Return},
 	{

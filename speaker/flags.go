@@ -43,9 +43,9 @@ func (f *flags) add(set *pflag.FlagSet) {
 	f.set = set
 	set.StringVar(&f.node, "node-name", os.Getenv("NODE_NAME"), "name of this node (default: $NODE_NAME)")
 	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port for the gossip between speakers, 0 for none (default: the node's InternalIP, port 7946)")
-	set.StringVar(&f.preset, "gossip-preset", gossip.Fast, "how soon a speaker that is gone is noticed: fast (0.2 s), lan (0.8 s, fewer packets), wan (5 s)")
-	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone (default: the preset's)")
-	set.IntVar(&f.timing.HeartbeatMultiplier, heartbeatMultiplier, 0, "heartbeats missed in a row by which a speaker counts as gone (default: the preset's)")
+	set.StringVar(&f.preset, "gossip-preset", gossip.Fast, "how soon a speaker that is gone is noticed: fast (0.1 s), lan (0.8 s, fewer packets), wan (5 s)")
+	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone; one that is missed is asked for again at a fraction of it (default: the preset's)")
+	set.IntVar(&f.timing.HeartbeatMultiplier, heartbeatMultiplier, 0, "heartbeats without an answer in a row by which a speaker counts as gone (default: the preset's)")
 	set.DurationVar(&f.timing.ProbeInterval, probeInterval, 0, "time between two probes of the gossip (default: the preset's)")
 	set.DurationVar(&f.timing.ProbeTimeout, probeTimeout, 0, "time that the answer to a probe may take (default: the preset's)")
 	set.IntVar(&f.timing.SuspicionMult, suspicionMultiplier, 0, "probe intervals in which a suspected speaker can refute (default: the preset's)")
@@ -82,7 +82,7 @@ func (f *flags) presetTiming() (gossip.Timing, error) {
 		return timing, fmt.Errorf("--gossip-preset must be fast, lan or wan, not %q", f.preset)
 	}
 	for name, apply := range map[string]func(){
-		heartbeatInterval:   func() { timing.HeartbeatInterval = f.timing.HeartbeatInterval },
+		heartbeatInterval:   func() { timing.SetHeartbeatInterval(f.timing.HeartbeatInterval) },
 		heartbeatMultiplier: func() { timing.HeartbeatMultiplier = f.timing.HeartbeatMultiplier },
 		probeInterval:       func() { timing.ProbeInterval = f.timing.ProbeInterval },
 		probeTimeout:        func() { timing.ProbeTimeout = f.timing.ProbeTimeout },

@@ -15,11 +15,11 @@ func TestFlags_ChangeThePresetTiming(t *testing.T) {
 		misses    int
 		complaint string
 	}{
-		{"", 50 * time.Millisecond, 4, ""},
-		{"--gossip-preset=lan", 200 * time.Millisecond, 4, ""},
+		{"", 50 * time.Millisecond, 6, ""},
+		{"--gossip-preset=lan", 200 * time.Millisecond, 6, ""},
 		{"--gossip-preset=wan --heartbeat-multiplier=7", time.Second, 7, ""},
-		{"--heartbeat-interval=25ms", 25 * time.Millisecond, 4, ""},
-		{"--heartbeat-interval=0", 0, 4, ""},
+		{"--heartbeat-interval=25ms", 25 * time.Millisecond, 6, ""},
+		{"--heartbeat-interval=0", 0, 6, ""},
 		{"--gossip-preset=quick", 0, 0, `--gossip-preset must be fast, lan or wan, not "quick"`},
 		{"--heartbeat-interval=1ms", 0, 0, "heartbeats must be at least 5ms apart"},
 		{"--heartbeat-multiplier=1", 0, 0, "at least 2 must be missed"},

@@ -42,13 +42,21 @@ func (m *Membership) post(k kind, content body, to ...memberlist.Address) {
 	}
 }
 
-// send sends a message by datagram. What is lost is lost, and so is what cannot be sent: a peer without a route is no
-// different from one that does not answer.
+// send sends a message by datagram, sealed if its version allows it. What is lost is lost, and so is what cannot be sent: a
+// peer without a route is no different from one that does not answer.
 func (m *Membership) send(to memberlist.Address, message []byte) {
-	if list := m.list.Load(); list != nil {
-		if err := list.SendToAddress(to, message); err != nil {
-			m.cfg.Log.Debug("send gossip", "to", to.String(), "error", err)
-		}
+	list := m.list.Load()
+	if list == nil {
+		return
+	}
+	var err error
+	if version(message[0]) == version1 {
+		err = list.SendToAddress(to, message)
+	} else {
+		_, err = m.transport.WriteToAddress(m.sealer.seal(message), to)
+	}
+	if err != nil {
+		m.cfg.Log.Debug("send gossip", "to", to.String(), "error", err)
 	}
 }
 

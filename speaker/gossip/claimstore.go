@@ -3,6 +3,7 @@ package gossip
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +60,13 @@ func (s *claimStore) merge(now time.Time, claims []election.Claim) (added, stron
 		s.mu.Unlock()
 	}
 	return added, stronger
+}
+
+// contests reports whether some of the claims are by others and to addresses that a node has claimed.
+func (s *claimStore) contests(node string, claims []election.Claim) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(claims, func(c election.Claim) bool { return c.Node != node && s.claims[c.Addr].Node == node })
 }
 
 // unshare copies the map before it changes, if a snapshot is in use. The caller holds mu.

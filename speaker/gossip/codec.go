@@ -31,6 +31,8 @@ const (
 	kindState
 	kindLeave
 	kindExchange
+	// kindMissed is not known to version 1.
+	kindMissed
 )
 
 // header begins every message.

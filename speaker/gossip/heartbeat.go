@@ -2,71 +2,91 @@ package gossip
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 )
 
-// sendHeartbeats pings, and has the detector come to its verdicts, at every tick and whenever a verdict may change by the
-// passing of time alone, until ctx ends.
+// alarm is a timer that fires at the earliest of the times that it was last set to.
+type alarm struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	at    time.Time
+}
+
+func newAlarm() *alarm { return &alarm{timer: time.NewTimer(0)} }
+
+// set makes the alarm fire at a time. One that has not changed costs nothing.
+func (a *alarm) set(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !at.Equal(a.at) {
+		a.at = at
+		a.timer.Reset(time.Until(at))
+	}
+}
+
+// fired notes that the alarm has fired.
+func (a *alarm) fired() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = time.Time{}
+}
+
+// sendHeartbeats pings, and has the detector come to its verdicts, whenever either is due, until ctx ends.
 func (m *Membership) sendHeartbeats(ctx context.Context) {
-	ticks, stop := m.newTicker(m.cfg.Timing.detection().TickInterval())
-	defer stop()
 	defer m.pause.update(time.Now(), func(p *detector.Pause, _ time.Duration) { p.Stop() })
-	deadline := time.NewTimer(0)
-	defer deadline.Stop()
-	var seq uint64
+	defer m.alarm.timer.Stop()
+	var number uint64
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticks:
-			seq++
-			m.tick(time.Now(), seq)
-		case <-deadline.C:
-			m.peers.withDetector(func(d *detector.Detector) { d.Evaluate(time.Now()) })
+		case <-m.alarm.timer.C:
 		}
+		m.alarm.fired()
+		m.awake()
+		m.drain() // What has come is no silence, however late we are.
+		number++
+		m.tick(time.Now(), number)
 		m.handleVerdicts()
-		var next time.Time
-		now := time.Now()
-		m.peers.withDetector(func(d *detector.Detector) { next = d.NextDeadline(now) })
-		if next.IsZero() {
-			deadline.Stop()
-		} else {
-			deadline.Reset(next.Sub(now))
-		}
 	}
-}
-
-// newTicker ticks at an interval until it is stopped.
-func newTicker(interval time.Duration) (ticks <-chan time.Time, stop func()) {
-	ticker := time.NewTicker(interval)
-	return ticker.C, ticker.Stop
 }
 
 // tick tells the detector and the pause that time has passed, and pings those whose turn it is: everybody, if we were
 // stopped and do not know yet what we have missed.
-func (m *Membership) tick(now time.Time, seq uint64) {
+func (m *Membership) tick(now time.Time, number uint64) {
 	var gap, missed time.Duration
 	m.peers.withDetector(func(d *detector.Detector) { gap = d.Tick(now) })
 	others := len(m.peers.reachable()) > 0
-	m.pause.update(now, func(p *detector.Pause, now time.Duration) { missed = p.Tick(now, gap, seq, others) })
-	targets := m.peers.pingTargets(seq, missed > 0)
+	m.pause.update(now, func(p *detector.Pause, now time.Duration) { missed = p.Tick(now, gap, number, others) })
+	targets := m.peers.pingTargets(now, missed > 0)
 	if len(targets) == 0 {
 		return
 	}
-	m.post(kindPing, ping{number: seq, at: m.at, missed: missed}, targets...)
+	m.post(kindPing, ping{number: number, at: m.at, missed: missed}, targets...)
 }
 
-// handleVerdicts does what follows from the detector's verdicts: it notifies the receiver of Changes, and sends our votes.
+// handleVerdicts does what follows from an event or a tick: it notifies the receivers of Changes and Urgent, sends our votes, asks other
+// observers, and sets the alarm for the next tick.
 func (m *Membership) handleVerdicts() {
-	changed, unsent := m.peers.takeChanges()
-	if changed {
+	out := m.peers.takeOutcome(time.Now())
+	m.alarm.set(out.next)
+	if out.changed {
 		notify(m.changes)
+		notify(m.urgent)
 	}
-	if len(unsent) == 0 {
-		return
+	for _, each := range out.missed {
+		m.post(kindMissed, missed{each.Node, each.Incarnation}, m.peers.addressesIn(version2, each.Observers)...)
 	}
+	if len(out.votes) > 0 {
+		m.sendVotes(out.votes)
+	}
+}
+
+// sendVotes sends our votes to everybody.
+func (m *Membership) sendVotes(unsent []detector.Vote) {
 	everybody := m.peers.reachable()
 	const (
 		fit     = 2  // votes about the longest names there are fit in a datagram

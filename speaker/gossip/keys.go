@@ -19,10 +19,14 @@ func (m *Membership) SetKeys(keys [][]byte) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.keyring != nil {
-		return rotate(m.keyring, derive(keys))
+	derived := derive(keys)
+	if err := m.sealer.set(derived); err != nil {
+		return fmt.Errorf("take the gossip keys: %w", err)
 	}
-	keyring, err := newKeyring(derive(keys))
+	if m.keyring != nil {
+		return rotate(m.keyring, derived)
+	}
+	keyring, err := newKeyring(derived)
 	if err != nil {
 		return err
 	}

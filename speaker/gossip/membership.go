@@ -44,6 +44,8 @@ type Config struct {
 type Membership struct {
 	cfg     Config
 	changes chan struct{}
+	// urgent is like changes for what cannot wait.
+	urgent chan struct{}
 	// keyed is closed when there is a key.
 	keyed chan struct{}
 	// left is closed when the others have been told that we leave.
@@ -67,9 +69,16 @@ type Membership struct {
 	metrics *metrics
 	// broadcasts are the messages that gossip retransmits.
 	broadcasts memberlist.TransmitLimitedQueue
-	// listen and newTicker are replaced by tests.
-	listen    func(netip.AddrPort, *slog.Logger) (memberlist.NodeAwareTransport, error)
-	newTicker func(time.Duration) (ticks <-chan time.Time, stop func())
+	// transport is what list sends by, drain handles what has come to it, sealer is for what passes by memberlist.
+	transport memberlist.NodeAwareTransport
+	drain     func()
+	sealer    sealer
+	opened    [maxReceived]byte
+	// alarm fires when a heartbeat or a verdict is due.
+	alarm *alarm
+	// listen is replaced by tests; awake is called before anything is sent or received, and only tests make it wait.
+	listen func(netip.AddrPort, *slog.Logger, receiver) (memberlist.NodeAwareTransport, error)
+	awake  func()
 
 	mu        sync.Mutex
 	keyring   *memberlist.Keyring
@@ -90,9 +99,9 @@ func New(cfg Config) *Membership {
 	now := time.Now()
 	incarnation := uint64(max(1, now.UnixNano()))
 	m := &Membership{
-		cfg: cfg, changes: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
+		cfg: cfg, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
 		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
-		listen: listen, newTicker: newTicker,
+		alarm: newAlarm(), listen: listen, awake: func() {},
 		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
@@ -142,10 +151,12 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 
 // create has memberlist listen.
 func (m *Membership) create() (*memberlist.Memberlist, error) {
-	transport, err := m.listen(m.cfg.Bind, m.cfg.Log)
+	transport, err := m.listen(m.cfg.Bind, m.cfg.Log, m.receiveSealed)
 	if err != nil {
 		return nil, err
 	}
+	m.transport = transport
+	m.drain = transport.(interface{ drain() }).drain //nolint:forcetypeassert // It is ours.
 	config := m.memberlistConfig()
 	config.Transport = transport
 	list, err := memberlist.Create(config)

@@ -75,6 +75,32 @@ func (r *reader) votes() votes {
 	return r.votes2()
 }
 
+// missed says that the sender has no answer from a speaker, and asks the receiver to ping it as well.
+type missed struct {
+	node        string
+	incarnation uint64
+}
+
+func (m missed) append(b []byte, _ version) []byte {
+	return appendNumberField(appendTextField(b, 1, m.node), 2, m.incarnation)
+}
+
+func (r *reader) missed() missed {
+	var m missed
+	r.fields(func(tag uint64, value *reader) bool {
+		switch tag {
+		case 1:
+			m.node = value.textField()
+		case 2:
+			m.incarnation = value.incarnation()
+		default:
+			return false
+		}
+		return true
+	})
+	return m
+}
+
 // leave says that the sender ends.
 type leave struct{}
 

@@ -65,8 +65,8 @@ func (n *network) sentBy(s *speaker) int {
 func (n *network) join(s *speaker) {
 	s.switches = &switches{}
 	s.switches.cond = sync.NewCond(&s.switches.mu)
-	s.listen = func(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport, error) {
-		inner, err := listen(at, log)
+	s.listen = func(at netip.AddrPort, log *slog.Logger, sealed receiver) (memberlist.NodeAwareTransport, error) {
+		inner, err := listen(at, log, sealed)
 		if err != nil {
 			return nil, err
 		}
@@ -78,25 +78,9 @@ func (n *network) join(s *speaker) {
 		go pass(t, inner.StreamCh(), t.streams)
 		return t, nil
 	}
-	s.newTicker = func(interval time.Duration) (<-chan time.Time, func()) {
-		ticks, stop := newTicker(interval)
-		slow, done := make(chan time.Time), make(chan struct{})
-		go func() {
-			for {
-				select {
-				case <-done:
-					return
-				case tick := <-ticks:
-					s.switches.wait()
-					select {
-					case slow <- tick:
-						s.switches.ticked.Store(true)
-					case <-done:
-					}
-				}
-			}
-		}()
-		return slow, func() { stop(); close(done) }
+	s.awake = func() {
+		s.switches.wait()
+		s.switches.ticked.Store(true)
 	}
 }
 
@@ -151,6 +135,8 @@ func pass[T any](t *tap, from <-chan T, to chan<- T) {
 		}
 	}
 }
+
+func (t *tap) drain() { t.NodeAwareTransport.(*transport).drain() }
 
 func (t *tap) PacketCh() <-chan *memberlist.Packet { return t.packets }
 

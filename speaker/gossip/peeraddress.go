@@ -99,15 +99,21 @@ func (s *peerStore) address(node string) (memberlist.Address, bool) {
 	return memberlist.Address{Addr: text, Name: node}, text != ""
 }
 
-// pingTargets returns the addresses to ping at the tick of a number; those of all reachable speakers when so asked.
-func (s *peerStore) pingTargets(tick uint64, everybody bool) []memberlist.Address {
+// pingTargets returns the addresses to ping now; those of all reachable speakers when so asked.
+func (s *peerStore) pingTargets(now time.Time, everybody bool) []memberlist.Address {
+	s.mu.Lock()
+	due := s.addressesOf(s.detector.TakePings(now))
+	s.mu.Unlock()
 	if everybody {
 		return s.reachable()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	return due
+}
+
+// addressesOf returns where speakers gossip, as far as that is known. The caller holds mu.
+func (s *peerStore) addressesOf(nodes []string) []memberlist.Address {
 	var all []memberlist.Address
-	for _, node := range s.detector.PingTargets(tick) {
+	for _, node := range nodes {
 		if to, known := s.address(node); known {
 			all = append(all, to)
 		}

@@ -22,7 +22,7 @@ type peerStore struct {
 	started time.Time
 	// cached is the snapshot of what is known now; nil: it must be made again.
 	cached *snapshot
-	// changed: a snapshot has changed since takeChanges.
+	// changed: a snapshot has changed since takeOutcome.
 	changed bool
 }
 
@@ -39,6 +39,7 @@ type peerRecord struct {
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.
 type snapshot struct {
 	alive    []string
+	suspects []string
 	peers    map[string]Peer
 	returned uint64
 	// version is the highest that all speakers understand; foreign are those that understand none of ours.
@@ -60,13 +61,25 @@ func (s *peerStore) withDetector(f func(*detector.Detector)) {
 	f(s.detector)
 }
 
-// takeChanges reports whether the snapshot has changed since the last call, and returns the votes to be sent.
-func (s *peerStore) takeChanges() (changed bool, votes []detector.Vote) {
+// outcome is what follows from the detector's verdicts.
+type outcome struct {
+	// changed: the snapshot has changed since the last outcome.
+	changed bool
+	// votes are to be sent to everybody, missed to other observers.
+	votes  []detector.Vote
+	missed []detector.Missed
+	// next is when the next tick is due.
+	next time.Time
+}
+
+// takeOutcome returns what has come about since the last call.
+func (s *peerStore) takeOutcome(now time.Time) outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.noteChanges()
-	changed, s.changed = s.changed, false
-	return changed, s.detector.TakeVotes()
+	out := outcome{s.changed, s.detector.TakeVotes(), s.detector.TakeMissed(), s.detector.NextDeadline(now)}
+	s.changed = false
+	return out
 }
 
 // noteChanges drops the cached snapshot when the detector has come to another verdict. The caller holds mu.
@@ -114,6 +127,9 @@ func (s *peerStore) newSnapshot() *snapshot {
 			continue
 		}
 		now.alive = append(now.alive, node)
+		if status.Doubtful {
+			now.suspects = append(now.suspects, node)
+		}
 		peer := Peer{Incarnation: status.Incarnation}
 		if r := s.records[node]; r != nil && r.stateKnown && r.incarnation == status.Incarnation {
 			peer.State, peer.StateKnown = r.state, true

@@ -1,7 +1,10 @@
 package gossip
 
 import (
+	"slices"
 	"time"
+
+	"github.com/hashicorp/memberlist"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 )
@@ -40,6 +43,17 @@ func (s *peerStore) versionFor(r *peerRecord, incarnation uint64) version {
 		return oldest
 	}
 	return max(oldest, min(s.latest().version, r.versions.max))
+}
+
+// addressesIn returns where those of some speakers gossip who understand a version.
+func (s *peerStore) addressesIn(v version, nodes []string) []memberlist.Address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addressesOf(slices.DeleteFunc(nodes, func(node string) bool {
+		status, _ := s.detector.Peer(node)
+		r := s.records[node]
+		return r == nil || s.versionFor(r, status.Incarnation) < v
+	}))
 }
 
 // commonVersion returns the highest version that all speakers understand.

@@ -10,6 +10,18 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
+// receiveSealed takes a sealed datagram. It is called by one goroutine at a time.
+func (m *Membership) receiveSealed(datagram []byte, _ time.Duration) {
+	m.awake()
+	message, err := m.sealer.open(m.opened[:0], datagram)
+	switch {
+	case err != nil:
+		m.metrics.rejected.Inc()
+	case m.list.Load() != nil && !m.receive(message):
+		m.metrics.malformed.Inc()
+	}
+}
+
 // receive acts on a message, and reports whether it could be decoded.
 func (m *Membership) receive(message []byte) bool {
 	from, body := decodeHeader(message)
@@ -38,6 +50,8 @@ func (m *Membership) receive(message []byte) bool {
 		return body.ok()
 	case kindExchange:
 		return m.receiveExchange(now, body)
+	case kindMissed:
+		return m.receiveMissed(now, from, body)
 	default: // A kind that later speakers have added.
 		return true
 	}
@@ -111,6 +125,18 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool
 	return true
 }
 
+// receiveMissed pings a speaker of which another observer has no answer.
+func (m *Membership) receiveMissed(now time.Time, from header, body *reader) bool {
+	missed := body.missed()
+	if !body.ok() {
+		return false
+	}
+	m.heard(now, from, false)
+	m.peers.withDetector(func(d *detector.Detector) { d.Asked(missed.node, missed.incarnation) })
+	m.handleVerdicts()
+	return true
+}
+
 // receiveClaims takes claims that were sent by datagram. New ones are passed on, for those that the sender does not reach. A
 // sender that knows weaker claims than we do is told.
 func (m *Membership) receiveClaims(now time.Time, from header, body *reader) bool {
@@ -158,7 +184,11 @@ func (m *Membership) mergeClaims(now time.Time, claims []election.Claim) (added,
 			m.refute(claim.Incarnation)
 		}
 	}
+	contested := m.claims.contests(m.cfg.Node, claims)
 	added, stronger = m.claims.merge(now, claims)
+	if contested {
+		notify(m.urgent)
+	}
 	if len(added) > 0 {
 		m.pause.update(now, (*detector.Pause).Learned)
 		notify(m.changes)

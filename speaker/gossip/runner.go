@@ -57,8 +57,8 @@ type Runner struct {
 	log        *slog.Logger
 	registerer prometheus.Registerer
 
-	changes chan struct{}
-	begin   chan struct{}
+	changes, urgent chan struct{}
+	begin           chan struct{}
 
 	mu         sync.Mutex
 	desired    Desired
@@ -76,7 +76,7 @@ type Runner struct {
 func NewRunner(node string, bind Bind, log *slog.Logger, registerer prometheus.Registerer) *Runner {
 	r := &Runner{
 		node: node, bind: bind, log: log, registerer: registerer,
-		changes: make(chan struct{}, 1), begin: make(chan struct{}, 1),
+		changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), begin: make(chan struct{}, 1),
 		waiting: "the cluster has not been read yet",
 	}
 	if bind.Off {
@@ -90,6 +90,9 @@ func (r *Runner) Off() bool { return r.bind.Off }
 
 // Changes wakes its one receiver when View may have changed.
 func (r *Runner) Changes() <-chan struct{} { return r.changes }
+
+// Urgent wakes its one receiver when View has changed in a way that cannot wait: see Membership.Urgent.
+func (r *Runner) Urgent() <-chan struct{} { return r.urgent }
 
 // Address is where this speaker listens or is about to. It is known before anything listens, so that the others can
 // expect this speaker as early as possible.
@@ -230,6 +233,7 @@ func (r *Runner) run(ctx context.Context) error {
 	defer registration.unregisterAll()
 	m := r.create(cancel, registration)
 	go forward(running, m.Changes(), r.changes)
+	go forward(running, m.Urgent(), r.urgent)
 	ended := make(chan error, 1)
 	go func() { ended <- m.Start(running) }()
 	select {

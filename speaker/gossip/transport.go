@@ -3,6 +3,7 @@ package gossip
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,47 +12,55 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"golang.org/x/sys/unix"
 )
 
 const (
-	// maxReceived is the largest datagram that can come.
-	maxReceived = 1 << 16
-	// receiveBuffer is the socket's buffer for datagrams, the size that memberlist's own transport uses.
-	receiveBuffer = 2 << 20
-	// receiveRetryInterval is the wait after a failure to receive or accept, usually for lack of file descriptors.
+	// receiveRetryInterval is the wait after a failure to accept, usually for lack of file descriptors.
 	receiveRetryInterval = 100 * time.Millisecond
+	// maxWaiting is how many datagrams wait for memberlist at most; it takes them at once as long as it runs.
+	maxWaiting = 1024
+	// maxDrained is how many datagrams are taken before others may have the lock.
+	maxDrained = 256
 )
 
-// transport carries datagrams and connections for memberlist. memberlist's own transport allocates 64 KiB for every datagram:
-// with some hundred heartbeats a second, that would be most of what an idle speaker allocates.
+// receiver takes a sealed datagram, which has waited in the socket, and is valid until it returns.
+type receiver func(datagram []byte, waited time.Duration)
+
+// transport carries datagrams and connections for memberlist, and beside those our own sealed datagrams. memberlist's own
+// transport allocates 64 KiB for every datagram.
 type transport struct {
 	log     *slog.Logger
-	udp     *net.UDPConn
 	tcp     *net.TCPListener
+	sealed  receiver
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 	closed  chan struct{}
 	closing sync.Once
 	working sync.WaitGroup
+
+	// udp sends without the lock; receiving is one at a time.
+	udp *datagramSocket
+	mu  sync.Mutex
 }
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 // listen returns a transport that listens on an address by UDP and TCP; port 0 is any free one.
-func listen(at netip.AddrPort, log *slog.Logger) (memberlist.NodeAwareTransport, error) {
+func listen(at netip.AddrPort, log *slog.Logger, sealed receiver) (memberlist.NodeAwareTransport, error) {
 	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
 	t := &transport{
-		log: log, tcp: tcp, packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), closed: make(chan struct{}),
+		log: log, tcp: tcp, sealed: sealed,
+		packets: make(chan *memberlist.Packet, maxWaiting), streams: make(chan net.Conn), closed: make(chan struct{}),
 	}
-	if t.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), t.at().Port()))); err != nil {
+	if t.udp, err = openDatagramSocket(netip.AddrPortFrom(at.Addr(), t.at().Port())); err != nil {
 		_ = tcp.Close()
 		return nil, err
 	}
-	_ = t.udp.SetReadBuffer(receiveBuffer) // A smaller one will do.
-	t.working.Go(t.receive)
+	t.working.Go(func() { t.udp.await(t.drain) })
 	t.working.Go(t.accept)
 	return t, nil
 }
@@ -61,26 +70,43 @@ func (t *transport) at() netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-func (t *transport) receive() {
-	buffer := make([]byte, maxReceived)
-	for {
-		size, from, err := t.udp.ReadFromUDPAddrPort(buffer)
+// drain handles all that has come. Whoever is about to conclude something from silence calls it before.
+func (t *transport) drain() {
+	for t.drainSome() {
+	}
+}
+
+// drainSome handles some of what has come, and reports whether there may be more.
+func (t *transport) drainSome() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for range maxDrained {
+		data, from, waited, err := t.udp.receive()
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNREFUSED) {
+			continue // An earlier datagram of ours was refused.
+		}
 		if err != nil {
-			if t.pause(err) {
-				continue
-			}
-			return
+			return false
 		}
-		if size == 0 {
-			continue
-		}
-		// memberlist keeps some datagrams for later, so it gets a copy.
-		packet := &memberlist.Packet{Buf: bytes.Clone(buffer[:size]), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
-		select {
-		case t.packets <- packet:
-		case <-t.closed:
-			return
-		}
+		t.handle(data, from, waited)
+	}
+	return true
+}
+
+// handle handles a datagram. One that memberlist has no room for is lost.
+func (t *transport) handle(data []byte, from netip.AddrPort, waited time.Duration) {
+	if isSealed(data) {
+		t.sealed(data, waited)
+		return
+	}
+	if len(data) == 0 {
+		return
+	}
+	// memberlist keeps some datagrams for later, so it gets a copy.
+	packet := &memberlist.Packet{Buf: bytes.Clone(data), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
+	select {
+	case t.packets <- packet:
+	default:
 	}
 }
 
@@ -102,13 +128,13 @@ func (t *transport) accept() {
 	}
 }
 
-// pause waits after a failure; it returns false when the transport is closed.
+// pause waits after a failure to accept; it returns false when the transport is closed.
 func (t *transport) pause(err error) bool {
 	select {
 	case <-t.closed:
 		return false
 	case <-time.After(receiveRetryInterval):
-		t.log.Warn("cannot receive gossip, trying again", "error", err)
+		t.log.Warn("cannot accept gossip, trying again", "error", err)
 		return true
 	}
 }
@@ -130,8 +156,7 @@ func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("send to %q: %w", addr, err)
 	}
-	_, err = t.udp.WriteToUDPAddrPort(b, to)
-	return time.Now(), err
+	return time.Now(), t.udp.send(b, to)
 }
 
 // WriteToAddress sends a datagram.
@@ -153,7 +178,7 @@ func (t *transport) DialAddressTimeout(to memberlist.Address, timeout time.Durat
 func (t *transport) Shutdown() error {
 	t.closing.Do(func() {
 		close(t.closed)
-		_ = t.udp.Close()
+		t.udp.close()
 		_ = t.tcp.Close()
 	})
 	t.working.Wait()

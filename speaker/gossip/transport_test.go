@@ -10,12 +10,12 @@ import (
 // A buffer for the largest datagram, allocated for each, would be most of what a speaker allocates.
 func TestTransport_ADatagramAllocatesItsOwnLengthOnly(t *testing.T) {
 	at := func(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
-	from, err := listen(at("127.0.3.1:0"), slog.New(slog.DiscardHandler))
+	from, err := listen(at("127.0.3.1:0"), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer from.Shutdown()
-	to, err := listen(at("127.0.3.2:0"), slog.New(slog.DiscardHandler))
+	to, err := listen(at("127.0.3.2:0"), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,9 @@ const bootstrapCheckInterval = 100 * time.Millisecond
 type View struct {
 	// Alive are the nodes whose speakers are alive, sorted, this one included. It is shared, and must not be changed.
 	Alive []string
+	// Suspects are those of them that an observer suspects or is about to: in some tens of milliseconds they may not be alive.
+	// Sorted, and shared as Alive.
+	Suspects []string
 	// Known: the others have been met, or it is settled that there are none within reach. Until then nothing may be
 	// concluded from Alive. Once true it stays true.
 	Known bool
@@ -50,7 +53,7 @@ func (m *Membership) View() View {
 	defer m.mu.Unlock()
 	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
 	view := View{
-		Alive: now.alive, Known: m.bootstrap.Known(), Peers: now.peers, Claims: m.claims.snapshot(), Returned: now.returned,
+		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Claims: m.claims.snapshot(), Returned: now.returned,
 		Version: int(now.version),
 	}
 	switch {
@@ -68,6 +71,10 @@ func (m *Membership) View() View {
 
 // Changes wakes its one receiver when View may have changed. A notification carries nothing; several changes may share one.
 func (m *Membership) Changes() <-chan struct{} { return m.changes }
+
+// Urgent wakes its one receiver when who is alive or suspected has changed in View, or somebody else claims what we claimed:
+// an address may have no holder, or two. It is in addition to Changes.
+func (m *Membership) Urgent() <-chan struct{} { return m.urgent }
 
 // awaitBootstrap notifies the receiver of Changes when the membership becomes known by the passing of time alone.
 func (m *Membership) awaitBootstrap(ctx context.Context) {

@@ -44,6 +44,8 @@ type Gossip interface {
 	// Off: gossip is turned off, so there is nothing to wait for.
 	Off() bool
 	Changes() <-chan struct{}
+	// Urgent wakes when an address may have no holder, or two.
+	Urgent() <-chan struct{}
 }
 
 // Layer2 answers ARP and NDP.

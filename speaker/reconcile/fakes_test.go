@@ -146,6 +146,7 @@ func (g *fakeGossip) View() gossip.View {
 func (g *fakeGossip) Address() netip.AddrPort  { return netip.MustParseAddrPort("192.0.2.11:7946") }
 func (g *fakeGossip) Off() bool                { return g.off }
 func (g *fakeGossip) Changes() <-chan struct{} { return nil }
+func (g *fakeGossip) Urgent() <-chan struct{}  { return nil }
 func (g *fakeGossip) Broadcast(local gossip.LocalState) {
 	_ = g.fixture.call("broadcast")
 	g.sent = local

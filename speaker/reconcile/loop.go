@@ -95,9 +95,9 @@ func Add(m manager.Manager, cfg Config, exec Executors, reporter *Reporter) (*Lo
 		Kinds: informer.Kinds(),
 		Cost:  &l.cost,
 		Wakes: []<-chan struct{}{
-			exec.Links.Changes(), exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
-			exec.BFD.Changes(), l.leave,
+			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
 		},
+		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}
 	return l, wiring.Add(m, l)
 }

@@ -11,7 +11,7 @@ import (
 const ms = time.Millisecond
 
 // fast is the default timing.
-var fast = Timing{HeartbeatInterval: 50 * ms, HeartbeatMultiplier: 4}
+var fast = Timing{HeartbeatInterval: 50 * ms, RetryInterval: 12 * ms, HeartbeatMultiplier: 5}
 
 // cluster is several detectors with a network between them, in simulated time that advances by milliseconds. A message
 // takes one millisecond. memberlist is not part of it: it lists everybody as alive until the test says otherwise.
@@ -23,6 +23,8 @@ type cluster struct {
 	// wire are the messages on their way.
 	wire []func()
 	tick uint64
+	// pings counts the pings that were sent.
+	pings int
 }
 
 type node struct {
@@ -32,16 +34,14 @@ type node struct {
 	// stopped: it neither ticks nor takes messages, which wait.
 	stopped bool
 	mailbox []func()
-	phase   int
-	seq     uint64
 }
 
 var begins = time.Unix(1e9, 0)
 
 func newCluster(names ...string) *cluster {
 	c := &cluster{now: begins, cut: map[string]bool{}}
-	for i, name := range names {
-		c.nodes = append(c.nodes, &node{name: name, incarnation: 1, detector: New(name, fast), phase: (i * 17) % 50})
+	for _, name := range names {
+		c.nodes = append(c.nodes, &node{name: name, incarnation: 1, detector: New(name, fast)})
 	}
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
@@ -114,20 +114,17 @@ func (c *cluster) run(d time.Duration, see func()) {
 
 // step is what a node does in a millisecond.
 func (c *cluster) step(n *node) {
-	if since := int(c.now.Sub(begins) / ms); since%50 == n.phase {
-		n.seq++
-		n.detector.Tick(c.now)
-		for _, target := range n.detector.PingTargets(n.seq) {
-			c.send(n, target, func(to *node) { c.ping(n, to) })
-		}
-	}
 	mailbox := n.mailbox
 	n.mailbox = nil
 	for _, take := range mailbox {
 		take()
 	}
-	if next := n.detector.NextDeadline(c.now.Add(-ms)); !next.IsZero() && !next.After(c.now) {
-		n.detector.Evaluate(c.now)
+	if !n.detector.NextDeadline(c.now).After(c.now) {
+		n.detector.Tick(c.now)
+		for _, target := range n.detector.TakePings(c.now) {
+			c.pings++
+			c.send(n, target, func(to *node) { c.ping(n, to) })
+		}
 	}
 	c.tick++
 	seq := c.tick
@@ -138,6 +135,14 @@ func (c *cluster) step(n *node) {
 				if v.Node != to.name {
 					to.detector.Voted(c.now, n.name, seq, v)
 				}
+			})
+		}
+	}
+	for _, missed := range n.detector.TakeMissed() {
+		for _, other := range missed.Observers {
+			c.send(n, other, func(to *node) {
+				to.detector.Heard(c.now, n.name, n.incarnation, false)
+				to.detector.Asked(missed.Node, missed.Incarnation)
 			})
 		}
 	}

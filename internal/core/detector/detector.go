@@ -19,19 +19,22 @@ const (
 // Detector decides which peers are alive.
 //
 // A peer is alive when it has not left, and either it was heard within the detection time, or memberlist lists it as alive
-// and it is not silent. Each peer has observers, which ping it. An observer that hears nothing for the detection time
-// suspects the peer and tells everybody; an observer that hears it votes against that. The peer is silent when more than
-// half of its observers that have a vote suspect it. An observer has no vote when it is itself silent to us, and, once the
+// and it is not silent. Each peer has observers, which ping it when they have not heard it for an interval. The first one
+// that has no answer within the retry interval asks the others to ping as well, and all do so several times in a row. An
+// observer that has no answer to any of those suspects the peer and tells everybody; an observer that hears it votes against
+// that. The peer is silent when more than half of its observers that have a vote suspect it. An observer has no vote when it is itself silent to us, and, once the
 // detection time has passed since the first suspicion, when it has said nothing about the peer. So each side of a partition
 // comes to its verdict without the other, and one broken link between two speakers that others hear changes nothing.
 //
 // In a large cluster a partition may leave a peer without any observer on one side. There memberlist detects it.
 //
-// A process that does not get to run hears nothing either: time that passes without ticks does not count as silence.
+// A process that does not get to run hears nothing either: only pings without an answer count as silence, and time that passes
+// without ticks does not.
 //
 // A Detector is not safe for concurrent use.
 type Detector struct {
-	self member
+	self   member
+	timing Timing
 	// tickInterval is the time between ticks; detectionTime is how long a peer may be silent, 0: there are no heartbeats.
 	tickInterval, detectionTime time.Duration
 	lastTick                    time.Time
@@ -43,10 +46,13 @@ type Detector struct {
 	// candidates may be observers, sorted by name, this speaker included; outdated: they may have changed.
 	candidates         []member
 	candidatesOutdated bool
-	// outbox are our own votes that are not sent yet.
-	outbox   []Vote
-	changed  bool
-	counters Counters
+	// outbox are our own votes that are not sent yet, missed what the other observers are not told yet.
+	outbox []Vote
+	missed []Missed
+	// countAbsent is how many peers were absent at the last pings.
+	countAbsent int
+	changed     bool
+	counters    Counters
 }
 
 // peer is what is known of another speaker.
@@ -57,16 +63,21 @@ type peer struct {
 	// listed: memberlist counts it as alive. This alone outlasts an incarnation.
 	listed bool
 	left   bool
-	// answered: it has answered a ping.
+	// answered: it has answered a ping since we have observed it.
 	answered  bool
 	lastHeard time.Time
-	// factor multiplies the detection time of this peer after false alarms; factorChanged is when it last changed.
-	factor        int
-	factorChanged time.Time
-	// suspected is our own vote; ticksSinceVote counts the ticks since it was cast, lastSent is when it was last sent.
-	suspected      bool
-	ticksSinceVote int
-	lastSent       time.Time
+	// lastPing is when it was last pinged, unanswered how many pings there were since it was last heard; asked: another
+	// observer has missed an answer.
+	lastPing   time.Time
+	unanswered int
+	asked      bool
+	// alarms are the false alarms that are remembered; alarmsChanged is when their number last changed.
+	alarms        int
+	alarmsChanged time.Time
+	// suspected is our own vote; timesSent counts how often it was sent again, lastSent is when it was last sent.
+	suspected bool
+	timesSent int
+	lastSent  time.Time
 	// votes of its other observers; suspectedSince is when the first suspicion came, by whomever, that still stands.
 	votes          map[string]receivedVote
 	suspectedSince time.Time
@@ -75,6 +86,8 @@ type peer struct {
 	// silent and alive are the verdicts; diedSilent: its last death was by silence, which memberlist has not confirmed;
 	// wasAlive: it has been alive.
 	silent, alive, diedSilent, wasAlive bool
+	// doubtful: it is alive, and an observer suspects it or is about to.
+	doubtful bool
 	// lastAlive is when it was last alive; heardBeforeDeath is lastHeard at its last death.
 	lastAlive, heardBeforeDeath time.Time
 }
@@ -91,6 +104,8 @@ type Status struct {
 	Left bool
 	// Observed: this speaker has a vote about it. Suspected: and votes that it is silent.
 	Observed, Suspected bool
+	// Doubtful: it is alive, and an observer suspects it or is about to.
+	Doubtful bool
 	// LastHeard is when its last sign of life came.
 	LastHeard time.Time
 }
@@ -105,14 +120,14 @@ type Counters struct {
 	// FalseAlarms counts those returns that came so soon that the detection time was too short. A peer that was away for
 	// longer has really been away.
 	FalseAlarms uint64
-	// MissedHeartbeats counts the ticks at which an observed peer had not answered.
+	// MissedHeartbeats counts the pings that an observed peer did not answer in time.
 	MissedHeartbeats uint64
 }
 
 // New returns a Detector that knows no peers.
 func New(self string, timing Timing) *Detector {
 	return &Detector{
-		self: newMember(self), tickInterval: timing.TickInterval(), detectionTime: timing.DetectionTime(),
+		self: newMember(self), timing: timing, tickInterval: timing.TickInterval(), detectionTime: timing.DetectionTime(),
 		peers: map[string]*peer{}, candidatesOutdated: true,
 	}
 }
@@ -140,14 +155,14 @@ func (d *Detector) Peers() iter.Seq2[string, Status] {
 func (d *Detector) status(p *peer) Status {
 	return Status{
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
-		Observed: d.canVote(p), Suspected: p.suspected, LastHeard: p.lastHeard,
+		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, LastHeard: p.lastHeard,
 	}
 }
 
 // Counters returns the totals.
 func (d *Detector) Counters() Counters { return d.counters }
 
-// TakeChanged reports whether who is alive, an incarnation or Counters.Returned may have changed since the last call.
+// TakeChanged reports whether who is alive or doubtful, an incarnation or Counters.Returned may have changed since the last call.
 func (d *Detector) TakeChanged() bool {
 	changed := d.changed
 	d.changed = false
@@ -165,7 +180,7 @@ func (d *Detector) TakeVotes() []Vote {
 func (d *Detector) find(name string) *peer {
 	p := d.peers[name]
 	if p == nil && name != d.self.name && len(d.peers) < maxPeers {
-		p = &peer{member: newMember(name), factor: 1}
+		p = &peer{member: newMember(name)}
 		d.peers[name] = p
 		d.order = slices.Insert(d.order, d.position(name), p)
 	}
@@ -194,7 +209,7 @@ func (d *Detector) findIncarnation(name string, incarnation uint64) *peer {
 // restart forgets all that was known of the peer's incarnation before.
 func (d *Detector) restart(p *peer, incarnation uint64) {
 	*p = peer{
-		member: p.member, incarnation: incarnation, listed: p.listed, factor: 1, alive: p.alive, lastAlive: p.lastAlive,
+		member: p.member, incarnation: incarnation, listed: p.listed, alive: p.alive, lastAlive: p.lastAlive,
 	}
 	d.changed, d.candidatesOutdated = true, true
 }

@@ -15,8 +15,9 @@ func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer 
 		return false, time.Time{}
 	}
 	was, before := p.alive && p.wasAlive, p.lastHeard
+	d.observes(p) // What is heard belongs to the observation of now.
 	parted := d.canVote(p) && !before.IsZero() && d.overdue(now, p)
-	p.lastHeard, p.answered = now, p.answered || answer
+	p.lastHeard, p.unanswered, p.asked, p.answered = now, 0, false, p.answered || answer
 	d.evaluate(now, p)
 	return (!was || parted) && p.alive, before
 }

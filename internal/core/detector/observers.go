@@ -92,7 +92,11 @@ func score(m, observer member) uint64 {
 func (d *Detector) observes(p *peer) bool {
 	candidates := d.observerCandidates()
 	if !p.observedKnown {
-		p.observed, p.observedKnown = isObserver(d.self, p.member, candidates), true
+		before := p.observed
+		if p.observed, p.observedKnown = isObserver(d.self, p.member, candidates), true; p.observed && !before {
+			// What is remembered of an earlier observation says nothing about now.
+			p.answered, p.unanswered, p.asked = false, 0, false
+		}
 	}
 	return p.observed
 }

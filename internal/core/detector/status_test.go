@@ -21,8 +21,9 @@ func TestDetector_StatusFollowsWhatHappens(t *testing.T) {
 		{"listed", func() { d.Listed(begins, "a", 1, true) }, "true true false false false", true},
 		{"answers", func() { d.Tick(begins); d.Heard(begins, "a", 1, true) }, "true true false true false", true},
 		{"silent", func() {
-			for at := 50 * ms; at <= 200*ms; at += 50 * ms {
+			for at := 50 * ms; at <= 150*ms; at += 12 * ms {
 				d.Tick(begins.Add(at))
+				d.TakePings(begins.Add(at))
 			}
 		}, "false true false true true", true},
 		{"left", func() { d.Left(begins.Add(time.Second), "a", 1) }, "false true true false false", false},

@@ -7,13 +7,15 @@ const idleTickInterval = 50 * time.Millisecond
 
 // Timing is how often a peer is pinged, and how soon it counts as silent.
 type Timing struct {
-	// HeartbeatInterval is the time between two pings of an observer; 0: there are no heartbeats.
+	// HeartbeatInterval is the time between two signs of life at rest; 0: there are no heartbeats.
 	HeartbeatInterval time.Duration
-	// HeartbeatMultiplier is how many intervals without a sign of life make a peer silent.
+	// RetryInterval is how long an answer may take before the peer is pinged again. 0: HeartbeatInterval.
+	RetryInterval time.Duration
+	// HeartbeatMultiplier is how many pings in a row without an answer make a peer silent.
 	HeartbeatMultiplier int
 }
 
-// TickInterval is the time between two calls of Detector.Tick.
+// TickInterval is the time between two signs of life at rest, or what stands for it without heartbeats.
 func (t Timing) TickInterval() time.Duration {
 	if t.HeartbeatInterval > 0 {
 		return t.HeartbeatInterval
@@ -21,7 +23,29 @@ func (t Timing) TickInterval() time.Duration {
 	return idleTickInterval
 }
 
-// DetectionTime is how long a peer may be silent; 0: there are no heartbeats (compare RFC 5880, section 6.8.4).
-func (t Timing) DetectionTime() time.Duration {
-	return t.HeartbeatInterval * time.Duration(t.HeartbeatMultiplier)
+// ProbeTime is how long a peer that has missed a heartbeat is asked before it is silent; 0: there are no heartbeats.
+func (t Timing) ProbeTime() time.Duration {
+	if t.HeartbeatInterval == 0 {
+		return 0
+	}
+	return t.retryInterval() * time.Duration(t.HeartbeatMultiplier)
 }
+
+// DetectionTime is how long a peer may be silent at most; 0: there are no heartbeats (compare RFC 5880, section 6.8.4).
+func (t Timing) DetectionTime() time.Duration {
+	if t.HeartbeatInterval == 0 {
+		return 0
+	}
+	return t.HeartbeatInterval + t.turnDelay() + t.ProbeTime()
+}
+
+func (t Timing) retryInterval() time.Duration {
+	if t.RetryInterval > 0 {
+		return t.RetryInterval
+	}
+	return t.HeartbeatInterval
+}
+
+// turnDelay is how much longer than the interval one of two waits that observe each other: the other one asks, and it hears
+// that.
+func (t Timing) turnDelay() time.Duration { return t.HeartbeatInterval / 10 }

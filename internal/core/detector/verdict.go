@@ -3,11 +3,30 @@ package detector
 import "time"
 
 const (
-	// maxFactor is the most that false alarms multiply the detection time of a peer; each doubles it.
+	// maxFactor is the most that false alarms multiply the detection time of a peer.
 	maxFactor = 4
-	// factorDecayInterval is how long no false alarm must come before the factor is halved again.
-	factorDecayInterval = time.Minute
+	// maxAlarms is how many false alarms bring that about: the first has no effect, the second doubles the detection time,
+	// the third doubles it again.
+	maxAlarms = 3
+	// alarmTimeout is how long no false alarm must come before one is forgotten.
+	alarmTimeout = time.Minute
 )
+
+// factor multiplies the detection time of a peer. One false alarm may come by, and must not cost the next crash twice its
+// time; a peer that has several is on a network or a machine that needs more.
+func (p *peer) factor() int { return min(maxFactor, max(1, 1<<max(0, p.alarms-1))) }
+
+// noteAlarm counts a false alarm.
+func (p *peer) noteAlarm(now time.Time) {
+	p.alarms, p.alarmsChanged = min(p.alarms+1, maxAlarms), now
+}
+
+// forgetAlarms forgets a false alarm when there was none for long.
+func (p *peer) forgetAlarms(now time.Time) {
+	if p.alarms > 0 && now.Sub(p.alarmsChanged) >= alarmTimeout {
+		p.alarms, p.alarmsChanged = p.alarms-1, now
+	}
+}
 
 // Evaluate comes to a verdict on every peer, for when time alone may change one.
 func (d *Detector) Evaluate(now time.Time) {
@@ -21,7 +40,7 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 	listening := d.listeningTime(now)
 	heard := !p.lastHeard.IsZero() && !d.overdue(listening, p)
 	if suspect := d.canVote(p) && !heard; suspect != p.suspected {
-		p.suspected, p.ticksSinceVote = suspect, 0
+		p.suspected, p.timesSent = suspect, 0
 		if suspect && p.suspectedSince.IsZero() {
 			p.suspectedSince = listening
 		}
@@ -31,17 +50,24 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 	d.changed = d.changed || silent != p.silent
 	p.silent = silent
 	d.setAlive(now, p, !p.left && (heard || p.listed && !silent))
+	d.noteDoubt(p)
 }
 
-// setAlive notes the verdict on a peer. A death by silence from which the peer returns soon was a false alarm, and doubles
-// the detection time of the peer.
+// noteDoubt notes whether a peer is doubtful: half of the pings that make it silent are out without an answer.
+func (d *Detector) noteDoubt(p *peer) {
+	doubtful := p.alive && (!p.suspectedSince.IsZero() || d.canVote(p) && 2*p.unanswered > d.needed(p))
+	d.changed = d.changed || doubtful != p.doubtful
+	p.doubtful = doubtful
+}
+
+// setAlive notes the verdict on a peer. A death by silence from which the peer returns soon was a false alarm.
 func (d *Detector) setAlive(now time.Time, p *peer, alive bool) {
 	switch {
 	case alive && !p.alive && p.wasAlive:
 		d.counters.Returned++
 		if p.diedSilent && now.Sub(p.heardBeforeDeath) < 2*d.detectionTimeOf(p) {
 			d.counters.FalseAlarms++
-			p.factor, p.factorChanged = min(2*p.factor, maxFactor), now
+			p.noteAlarm(now)
 		}
 	case !alive && p.alive:
 		p.diedSilent, p.heardBeforeDeath, p.lastAlive = p.silent && p.listed && !p.left, p.lastHeard, now
@@ -54,29 +80,18 @@ func (d *Detector) setAlive(now time.Time, p *peer, alive bool) {
 
 // detectionTimeOf is how long a peer may be silent.
 func (d *Detector) detectionTimeOf(p *peer) time.Duration {
-	return d.detectionTime * time.Duration(p.factor)
+	return d.detectionTime + d.timing.ProbeTime()*time.Duration(p.factor()-1)
 }
 
-// overdue reports whether a peer was not heard for its detection time.
+// overdue reports whether a peer is silent to us. Of one that we observe, only pings without an answer count, each of which
+// has had its time: so a time in which we did not run, or did not ask, is never taken for its silence.
 func (d *Detector) overdue(now time.Time, p *peer) bool {
-	return d.detectionTime == 0 || now.Sub(p.lastHeard) >= d.detectionTimeOf(p)
-}
-
-// NextDeadline is when a verdict may next change by the passing of time alone; zero: never.
-func (d *Detector) NextDeadline(now time.Time) time.Time {
-	var next time.Time
-	consider := func(at time.Time) {
-		if at.After(now) && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
+	if d.detectionTime == 0 {
+		return true
 	}
-	for _, p := range d.order {
-		if p.alive && !p.lastHeard.IsZero() {
-			consider(p.lastHeard.Add(d.detectionTimeOf(p)))
-		}
-		if !p.suspectedSince.IsZero() {
-			consider(p.suspectedSince.Add(d.detectionTime))
-		}
+	if !d.canVote(p) {
+		return now.Sub(p.lastHeard) >= d.detectionTimeOf(p)
 	}
-	return next
+	needed := d.needed(p)
+	return p.unanswered > needed || p.unanswered == needed && now.Sub(p.lastPing) >= d.timing.retryInterval()
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// fastTicks is at how many ticks in a row a suspicion is sent; afterwards just often enough that it does not expire.
-const fastTicks = 20
+// quickVotes is how often a suspicion is sent again at the retry interval, and fastVotes how often at retry or heartbeat
+// intervals; afterwards it is sent just often enough that it does not expire.
+const quickVotes, fastVotes = 3, 20
 
 // Vote is what an observer says of a peer.
 type Vote struct {
@@ -47,15 +48,28 @@ func (d *Detector) expireVotes(now time.Time, p *peer) {
 
 // retransmit has our suspicion of a peer sent again when that is due.
 func (d *Detector) retransmit(now time.Time, p *peer) {
-	if !p.suspected {
-		return
-	}
-	if p.ticksSinceVote++; p.ticksSinceVote > 1 && (p.ticksSinceVote <= fastTicks || now.Sub(p.lastSent) >= d.voteTimeout()/3) {
+	if p.suspected && !now.Before(d.voteDue(p)) {
+		p.timesSent++
 		d.queueVote(now, p)
 	}
 }
 
-// canVote reports whether we have a vote about a peer: we observe it, and it has answered us. When memberlist has given it
+// voteDue is when a suspicion must be sent again.
+func (d *Detector) voteDue(p *peer) time.Time {
+	switch {
+	case p.timesSent < quickVotes:
+		return p.lastSent.Add(d.timing.retryInterval())
+	case p.timesSent < fastVotes:
+		return p.lastSent.Add(d.tickInterval)
+	default:
+		return p.lastSent.Add(d.voteTimeout() / 3)
+	}
+}
+
+// voteWait is how long the vote of an observer is waited for: as long as it takes to come to one.
+func (d *Detector) voteWait() time.Duration { return d.timing.ProbeTime() + 2*d.timing.retryInterval() }
+
+// canVote reports whether we have a vote about a peer: we observe it, and it has answered us since we do. When memberlist has given it
 // up, there is nothing to vote about.
 func (d *Detector) canVote(p *peer) bool {
 	return d.detectionTime > 0 && p.answered && p.listed && !p.left && d.observes(p)
@@ -91,7 +105,7 @@ func (d *Detector) voteOf(now time.Time, p *peer, name string) (counts, suspects
 	if last, voted := p.votes[name]; voted && now.Sub(last.at) < d.voteTimeout() {
 		return true, last.suspect
 	}
-	return d.listeningTime(now).Sub(p.suspectedSince) < d.detectionTime, false
+	return d.listeningTime(now).Sub(p.suspectedSince) < d.voteWait(), false
 }
 
 // silentToUs reports whether an observer is silent: by what we hear when we observe it, otherwise by the votes.
