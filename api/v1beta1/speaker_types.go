@@ -121,6 +121,21 @@ type SpeakerNetwork struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	Gateways []string `json:"gateways,omitempty"`
+	// serviceAddresses are addresses of Services that an interface of the node has, so that its kernel answers for them. No
+	// node announces them. The first 32 when there are more.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=address
+	ServiceAddresses []NodeServiceAddress `json:"serviceAddresses,omitempty"`
+}
+
+// NodeServiceAddress is an address of a Service that the node itself has.
+type NodeServiceAddress struct {
+	// address is the IP address.
+	Address string `json:"address"`
+	// interface of the node that has it.
+	Interface string `json:"interface"`
 }
 
 // SpeakerStatus is what a speaker reports.

@@ -34,7 +34,8 @@ type fixture struct {
 	failing map[string]bool
 	// unread is the error of reading the caches.
 	unread error
-	// linksUnknown: the network interfaces are not known yet.
+	// own are more links of this node. linksUnknown: the network interfaces are not known yet.
+	own          []lb.Link
 	linksUnknown bool
 
 	gossip fakeGossip
@@ -121,7 +122,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 
 type fakeLinks struct{ f *fixture }
 
-func (l fakeLinks) Links() ([]lb.Link, bool)       { return links(), !l.f.linksUnknown }
+func (l fakeLinks) Links() ([]lb.Link, bool)       { return append(links(), l.f.own...), !l.f.linksUnknown }
 func (l fakeLinks) Gateways() ([]netip.Addr, bool) { return nil, true }
 func (l fakeLinks) Changes() <-chan struct{}       { return nil }
 

@@ -126,6 +126,19 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 		s.world.Links[node] = s.view.Peers[node].State.Links
 	}
 	s.world.Links[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
+	s.world.NodeAddresses = l.nodeAddresses(s)
+}
+
+// nodeAddresses are what the kernels of the nodes have, this one's included.
+func (l *Loop) nodeAddresses(s *snapshot) map[netip.Addr]announce.NodeAddress {
+	links := make(map[string][]lb.Link, len(s.view.Peers)+1)
+	for node, peer := range s.view.Peers {
+		if peer.StateKnown {
+			links[node] = peer.State.Links
+		}
+	}
+	links[l.cfg.Node] = s.world.OwnLinks
+	return l.memory.addresses.Update(links, func(node string) bool { return node == l.cfg.Node || s.inCluster(node) && !s.down(node) })
 }
 
 // gossipSpeakers are the speakers that are alive. What this one says of itself may not have come round yet.

@@ -80,6 +80,7 @@ type memory struct {
 	participant *election.Participant
 	reunion     election.Reunion
 	macs        announce.ClusterMACs
+	addresses   announce.NodeAddresses
 	// sessions of the pass before.
 	sessions []announce.Session
 	// inactive is since when each BGP session has not been established, by name.

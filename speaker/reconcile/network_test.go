@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -29,7 +30,7 @@ func TestNetworkStatus(t *testing.T) {
 		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
 	}
 	for range 2 {
-		if got := networkStatus(links, gateways); !reflect.DeepEqual(got, want) {
+		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
 		slices.Reverse(links) // the order of the kernel does not matter
@@ -38,7 +39,42 @@ func TestNetworkStatus(t *testing.T) {
 	for i := range 200 {
 		links[0].Addresses = append(links[0].Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32))
 	}
-	if got := networkStatus(links, nil); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
+	if got := networkStatus(&announce.World{OwnLinks: links}); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
 		t.Errorf("%d addresses are reported", len(got.Addresses))
+	}
+}
+
+func TestLoop_StopsWhenAKernelHasTheAddress(t *testing.T) {
+	inTime(t, stopsWhenAKernelHasTheAddress)
+}
+
+func stopsWhenAKernelHasTheAddress(t *testing.T, f *fixture) {
+	f.untilHeld(t)
+	f.addNode()
+	has := lb.Link{Name: "lo", NoARP: true, Addresses: []netip.Prefix{netip.PrefixFrom(vip, 32)}}
+	peer := f.gossip.view.Peers["n2"]
+	peer.State.Links = append(links(), has)
+	f.gossip.view.Peers["n2"] = peer
+	if f.pass(t); len(f.layer2.desired) > 0 || len(f.bgp.desired[0].Paths) > 0 {
+		t.Errorf("n2's kernel has the address, announced are %v and %v", f.layer2.desired, f.bgp.desired[0].Paths)
+	}
+	if got := f.reporter.newest.Status.Network.ServiceAddresses; got != nil {
+		t.Errorf("the node says of itself that it has %v", got)
+	}
+	peer.State.Links = links()
+	f.gossip.view.Peers["n2"] = peer
+	if f.pass(t); len(f.bgp.desired[0].Paths) == 0 {
+		t.Error("the kernel has it no more, and it is not announced again")
+	}
+	f.own = []lb.Link{has}
+	if f.pass(t); len(f.bgp.desired[0].Paths) > 0 {
+		t.Error("our own kernel has it, and it is announced")
+	}
+	want := []v1beta1.NodeServiceAddress{{Address: vip.String(), Interface: "lo"}}
+	if got := f.reporter.newest.Status.Network.ServiceAddresses; !reflect.DeepEqual(got, want) {
+		t.Errorf("the node says of itself that it has %v", got)
+	}
+	if got := f.gossip.sent.State.Links; len(got) != 2 {
+		t.Errorf("the others are told of %v", got)
 	}
 }

@@ -34,7 +34,7 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
-		Network: networkStatus(seen.world.OwnLinks, seen.world.Gateways),
+		Network: networkStatus(&seen.world),
 		Members: int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:  layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
 		BGP:     bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
@@ -49,14 +49,12 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	})
 }
 
-// proxyInterface is where a service proxy in the mode ipvs puts the addresses of all Services. They are no node's own.
-const proxyInterface = "kube-ipvs0"
-
 // networkStatus is what a node's own network uses. It changes rarely: all speakers read it.
-func networkStatus(links []lb.Link, gateways []netip.Addr) v1beta1.SpeakerNetwork {
+func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
+	links := w.OwnLinks
 	var prefixes []netip.Prefix
 	for i := range links {
-		if links[i].Name != proxyInterface {
+		if !links[i].OfServiceProxy() {
 			prefixes = append(prefixes, links[i].Addresses...)
 		}
 	}
@@ -64,10 +62,23 @@ func networkStatus(links []lb.Link, gateways []netip.Addr) v1beta1.SpeakerNetwor
 	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	routers := slices.Clone(gateways)
+	routers := slices.Clone(w.Gateways)
 	routers = slices.DeleteFunc(routers, func(addr netip.Addr) bool { return !addr.IsGlobalUnicast() })
 	slices.SortFunc(routers, netip.Addr.Compare)
-	return v1beta1.SpeakerNetwork{Addresses: firstTexts(prefixes), Gateways: firstTexts(routers)}
+	return v1beta1.SpeakerNetwork{
+		Addresses: firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(w.Services, links),
+	}
+}
+
+// serviceAddresses are the first addresses of Services that some links have, with the interface of each.
+func serviceAddresses(services []*lb.Service, links []lb.Link) []v1beta1.NodeServiceAddress {
+	own := announce.OwnAddresses(links)
+	found := announce.OwnServiceAddresses(services, own)
+	var list []v1beta1.NodeServiceAddress
+	for _, addr := range found[:min(len(found), v1beta1.SpeakerNetworkLimit)] {
+		list = append(list, v1beta1.NodeServiceAddress{Address: addr.String(), Interface: own[addr]})
+	}
+	return list
 }
 
 // firstTexts are the texts of the first values of a sorted list, as many as a Speaker object may have, each once.

@@ -260,13 +260,18 @@ func TestRelevantLinks_AreThoseOfTheSegment(t *testing.T) {
 	}
 	down, slave := up("eth1"), up("eth2")
 	down.Up, slave.Enslaved = false, true
-	links := []lb.Link{up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan")}
+	loop, proxy := up("lo", "127.0.0.1/8", "192.0.2.200/32"), up("kube-ipvs0", "192.0.2.201/32")
+	loop.NoARP, proxy.NoARP = true, true
+	links := []lb.Link{
+		up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan"), loop, proxy,
+		{Name: "lo2", Up: true, NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}}, {Name: "veth3", Enslaved: true},
+	}
 	named := lb.ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"br-*"}}})
 	var names []string
 	for _, link := range RelevantLinks(links, []*lb.L2Advertisement{named}) {
 		names = append(names, link.Name)
 	}
-	if want := []string{"eth0", "veth2", "br-lan"}; !slices.Equal(names, want) {
+	if want := []string{"eth0", "eth2", "veth2", "br-lan", "lo"}; !slices.Equal(names, want) {
 		t.Errorf("told are %v, want %v", names, want)
 	}
 }
@@ -304,6 +309,9 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"by BGP", "198.19.0.1", func(*World, *lb.Service) {}, ReasonAnnounced, "198.19.0.1 by BGP (bgp)"},
 		{"no address", "198.19.0.1", func(_ *World, s *lb.Service) { s.Ingress = nil }, ReasonNoAddress, "no address yet"},
 		{"no advertisement", "198.19.0.1", func(w *World, _ *lb.Service) { w.BGPAdvertisements = nil }, ReasonNoAdvertisement, "selects this Service and pool wan of 198.19.0.1"},
+		{"an address that a node's kernel has", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {"n2", "lo"}}
+		}, ReasonNodeHasAddress, "192.0.2.200 is an address of node n2 itself, on interface lo; no node announces it"},
 		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
 		{"no peer", "198.19.0.1", func(w *World, _ *lb.Service) { w.Peers = nil }, ReasonNoNode, "there is no BGPPeer"},
 		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) {

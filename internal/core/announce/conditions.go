@@ -18,6 +18,10 @@ var (
 		Name: "NoAdvertisement", Meaning: "No L2Advertisement or BGPAdvertisement selects the Service and the pool of its address.",
 		Remedy: "Create an advertisement for the pool, or change the selectors of one.",
 	}
+	ReasonNodeHasAddress = reason.Reason{
+		Name: "NodeHasAddress", Meaning: "An interface of a node has the address, so no node announces it: two hosts would answer. The message names both.",
+		Remedy: "Take the address from that interface, or out of the pool.",
+	}
 	ReasonNoEndpoint = reason.Reason{
 		Name: "NoEndpoint", Meaning: "No endpoint of the address's family is ready.",
 		Remedy: "Look at the Pods of the Service and its EndpointSlices.",
@@ -38,7 +42,8 @@ func Conditions() []reason.Condition {
 		Kind: "Service", Type: v1beta1.ConditionAnnounced,
 		Meaning: "The Service's addresses are announced to the network.",
 		Reasons: []reason.Reason{
-			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNoEndpoint, ReasonNoNode, ReasonAddressConflict,
+			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNode,
+			ReasonAddressConflict,
 		},
 	}}
 }

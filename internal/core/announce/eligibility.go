@@ -228,7 +228,7 @@ type addressCheck struct {
 	// applies is given the address, and whether an advertisement announces it.
 	applies func(r *rules, a address, advertised bool) bool
 	// message in words, for the condition.
-	message func(a address) string
+	message func(r *rules, a address) string
 }
 
 // addressChain is all reasons against an address, in the order in which they are asked, before any node is.
@@ -236,14 +236,22 @@ var addressChain = []addressCheck{
 	{
 		ReasonNoAdvertisement,
 		func(_ *rules, _ address, advertised bool) bool { return !advertised },
-		noAdvertisement,
+		func(_ *rules, a address) string { return noAdvertisement(a) },
+	},
+	{
+		ReasonNodeHasAddress,
+		func(r *rules, a address, _ bool) bool {
+			_, has := r.world.NodeAddresses[a.addr]
+			return has
+		},
+		func(r *rules, a address) string { return r.world.NodeAddresses[a.addr].message(a.addr) },
 	},
 	{
 		ReasonNoEndpoint,
 		func(r *rules, a address, _ bool) bool {
 			return !r.world.Endpoints[a.service.Key].AnyServing(lb.FamilyOf(a.addr))
 		},
-		func(a address) string {
+		func(_ *rules, a address) string {
 			return fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, lb.FamilyOf(a.addr))
 		},
 	},

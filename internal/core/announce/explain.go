@@ -91,7 +91,7 @@ func (c Conflict) message(addr netip.Addr) string {
 func (e *Explainer) address(a address) (string, *Explanation) {
 	key := addressKey{e.rules.l2Matches(a), e.rules.bgpMatches(a), lb.FamilyOf(a.addr)}
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
-		return "", &Explanation{Reason: c.Name, Message: c.message(a)}
+		return "", &Explanation{Reason: c.Name, Message: c.message(e.rules, a)}
 	}
 	found := e.announcement(a, key)
 	if found.protocols == "" {

@@ -16,8 +16,9 @@ var internalLinks = []string{
 	"tailscale*", "zt*", "ovs-*", "genev_sys_*", "antrea-*", "dummy*", "ifb*",
 }
 
-// RelevantLinks are those links of a node that the other nodes need to know: it may announce on them, or somebody may have
-// meant it to. It leaves out the many links to the node's own containers, which come and go.
+// RelevantLinks are those links of a node that the other nodes need to know: it may announce on them, somebody may have
+// meant it to, or they have addresses that nobody may announce, or MAC addresses that are no strangers'. It leaves out the
+// many links to the node's own containers, which come and go.
 func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
 	var relevant []lb.Link
 	for i := range links {
@@ -25,8 +26,9 @@ func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.L
 		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
 			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
 		})
-		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return !p.Addr().IsLinkLocalUnicast() })
-		if usable(link) && (named || addressed || !isInternal(link.Name)) {
+		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr().IsGlobalUnicast() })
+		member := link.Enslaved && !isInternal(link.Name)
+		if usable(link) && (named || !isInternal(link.Name)) || (addressed || member) && !link.OfServiceProxy() {
 			relevant = append(relevant, *link)
 		}
 	}

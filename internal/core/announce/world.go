@@ -31,6 +31,8 @@ type World struct {
 	Links map[string][]lb.Link
 	// OwnLinks are the links of this node, even when it may hold no addresses.
 	OwnLinks []lb.Link
+	// NodeAddresses are what the kernels of the nodes have.
+	NodeAddresses map[netip.Addr]NodeAddress
 	// Gateways are the default gateways of this node.
 	Gateways []netip.Addr
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with a zone.

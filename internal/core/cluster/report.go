@@ -14,10 +14,7 @@ import (
 // which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last. One that does
 // not know the other speakers holds no address.
 func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
-	down := make(map[string]bool, len(nodes))
-	for _, node := range nodes {
-		down[node.Name] = node.Down
-	}
+	down := downNodes(nodes)
 	members := announce.Members{Known: true}
 	established := make(map[string]map[string]bool, len(speakers))
 	for _, speaker := range speakers {
@@ -49,6 +46,31 @@ func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 				continue
 			}
 			found[addr] = announce.Conflict{Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, Announced: c.Announced}
+		}
+	}
+	return found
+}
+
+func downNodes(nodes []*lb.Node) map[string]bool {
+	down := make(map[string]bool, len(nodes))
+	for _, node := range nodes {
+		down[node.Name] = node.Down
+	}
+	return down
+}
+
+// nodeAddresses returns which addresses of Services the kernels of nodes have, as the Speaker objects say; of several nodes
+// the first by name. A node that is down has none.
+func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr]announce.NodeAddress {
+	down := downNodes(nodes)
+	found := map[netip.Addr]announce.NodeAddress{}
+	for _, speaker := range speakers {
+		for _, own := range speaker.Status.Network.ServiceAddresses {
+			addr, err := lb.ParseAddr(own.Address)
+			known, exists := found[addr]
+			if err == nil && !down[speaker.Name] && (!exists || speaker.Name < known.Node) {
+				found[addr] = announce.NodeAddress{Node: speaker.Name, Interface: own.Interface}
+			}
 		}
 	}
 	return found

@@ -108,3 +108,18 @@ func TestAliases_FirstObjectByNameCounts(t *testing.T) {
 		t.Errorf("problems %v", problems)
 	}
 }
+
+func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
+	has := func(node string) *v1beta1.Speaker {
+		return speaker(node, func(s *v1beta1.SpeakerStatus) {
+			s.Network.ServiceAddresses = []v1beta1.NodeServiceAddress{{Address: "192.0.2.1", Interface: "eth0"}}
+		})
+	}
+	vip := netip.MustParseAddr("192.0.2.1")
+	for down, want := range map[string]string{"": "n1", "n1": "n2"} {
+		got := nodeAddresses([]*lb.Node{{Name: "n1", Down: down == "n1"}, {Name: "n2"}}, []*v1beta1.Speaker{has("n2"), has("n1")})
+		if got[vip].Node != want || got[vip].Interface != "eth0" {
+			t.Errorf("while %q is down, it is said to be on %v", down, got[vip])
+		}
+	}
+}

@@ -21,6 +21,10 @@ type Link struct {
 	Addresses []netip.Prefix
 }
 
+// OfServiceProxy reports whether a service proxy puts the addresses of all Services on the link, on every node: kube-proxy in
+// the mode ipvs, or kube-router. They are no node's own.
+func (l *Link) OfServiceProxy() bool { return l.Name == "kube-ipvs0" || l.Name == "kube-dummy-if" }
+
 // OnLink reports whether one of the link's subnets contains an address.
 func (l *Link) OnLink(addr netip.Addr) bool {
 	return slices.ContainsFunc(l.Addresses, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
