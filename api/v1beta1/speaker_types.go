@@ -19,12 +19,19 @@ type HeldAddress struct {
 // SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.
 const SpeakerConflictLimit = 32
 
-// AddressConflict is an address of a Service that a host outside the cluster also uses.
+// AddressConflict is an address of a Service that another host also uses: one outside the cluster, or a node of the cluster
+// whose speaker has not announced it.
 type AddressConflict struct {
 	// address that both use.
 	Address string `json:"address"`
 	// mac address of the other host.
 	MAC string `json:"mac"`
+	// node that the other host is, if it is one of the cluster.
+	// +optional
+	Node string `json:"node,omitempty"`
+	// nodeInterface is the interface of that node that has the MAC address.
+	// +optional
+	NodeInterface string `json:"nodeInterface,omitempty"`
 	// interface on which the other host was seen.
 	Interface string `json:"interface"`
 	// since is when the other host was first seen.
@@ -45,7 +52,7 @@ type SpeakerLayer2 struct {
 	// +listType=map
 	// +listMapKey=address
 	Held []HeldAddress `json:"held,omitempty"`
-	// conflicts with hosts outside the cluster, 32 at most.
+	// conflicts with other hosts, 32 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map

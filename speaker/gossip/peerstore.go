@@ -41,6 +41,7 @@ type snapshot struct {
 	alive    []string
 	suspects []string
 	peers    map[string]Peer
+	silent   map[string]Peer
 	returned uint64
 	// version is the highest that all speakers understand; foreign are those that understand none of ours.
 	version version
@@ -120,10 +121,13 @@ func (s *peerStore) longestName() int {
 func (s *peerStore) newSnapshot() *snapshot {
 	now := &snapshot{
 		alive: []string{s.own.node}, returned: s.detector.Counters().Returned,
-		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown}},
+		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown}}, silent: map[string]Peer{},
 	}
 	for node, status := range s.detector.Peers() {
 		if !status.Alive {
+			if r := s.records[node]; r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
+				now.silent[node] = Peer{r.incarnation, r.state, true}
+			}
 			continue
 		}
 		now.alive = append(now.alive, node)

@@ -24,6 +24,9 @@ type View struct {
 	Known bool
 	// Peers are the speakers that are alive, this one included. It is shared, and must not be changed.
 	Peers map[string]Peer
+	// Silent are the speakers that are not alive and have not said that they leave, as they were last known. It is shared, and
+	// must not be changed.
+	Silent map[string]Peer
 	// Claims are the strongest known, by whomever. They are shared, and must not be changed; they may be kept.
 	Claims election.Claims
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
@@ -53,7 +56,8 @@ func (m *Membership) View() View {
 	defer m.mu.Unlock()
 	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
 	view := View{
-		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Claims: m.claims.snapshot(), Returned: now.returned,
+		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Silent: now.silent,
+		Claims: m.claims.snapshot(), Returned: now.returned,
 		Version: int(now.version),
 	}
 	switch {

@@ -19,6 +19,10 @@ const (
 	// conflictProbeInterval is the wait before an address of a conflicting host is probed again. Up to as much again is
 	// added at random.
 	conflictProbeInterval = 5 * time.Second
+	// nodeProbeInterval is that for an address that another node of the cluster uses. It may have claimed it at the same time
+	// as we, and will then stop in a moment. nodeConflictTime is how long it must go on until that is a conflict.
+	nodeProbeInterval = 500 * time.Millisecond
+	nodeConflictTime  = time.Second
 	// probeRetryInterval is the wait before another attempt when no interface could send a probe. A new interface ends
 	// it.
 	probeRetryInterval = time.Second
@@ -47,12 +51,21 @@ type acd struct {
 	lastDefence time.Time
 }
 
-// conflictingHost is a foreign host that uses one of our addresses.
-type conflictingHost struct {
+// user is a host that uses one of our addresses.
+type user struct {
 	mac mac
+	// owner of the MAC address, if it is a node of the cluster.
+	owner owner
 	// interfaceName is the interface that received its last frame.
-	interfaceName   string
+	interfaceName string
+}
+
+// conflictingHost is a host that uses one of our addresses and should not.
+type conflictingHost struct {
+	user
 	since, lastSeen time.Time
+	// certain: it is no claim at the same time as ours.
+	certain bool
 }
 
 // action is what step asks its caller to do.
@@ -119,45 +132,53 @@ func (d *acd) restart(now time.Time) {
 	}
 }
 
-// addressInUse records that a foreign host uses the address. began reports a new conflict. defend reports that one
+// addressInUse records that a foreign host uses the address, or, if it is not held, another node of the cluster. began reports
+// a new conflict. defend reports that one
 // announcement has to be sent: at most one in each defendInterval, so that two hosts that both defend do not flood the
 // segment (RFC 5227 section 2.4).
-func (d *acd) addressInUse(now time.Time, by mac, interfaceName string, jitter float64) (began, defend bool) {
+func (d *acd) addressInUse(now time.Time, by user, jitter float64) (began, defend bool) {
 	inRound := !d.holding && (d.probes > 0 || d.conflict == nil)
-	if began = d.conflict == nil; began {
-		d.conflict = &conflictingHost{mac: by, interfaceName: interfaceName, since: now}
+	if d.conflict == nil {
+		d.conflict = &conflictingHost{user: by, since: now}
 		if d.holding {
 			d.due = now.Add(conflictTimeout)
 		}
 	}
 	d.conflict.lastSeen = now
+	if began = !d.conflict.certain && (!by.owner.other() || now.Sub(d.conflict.since) >= nodeConflictTime); began {
+		d.conflict.certain = true
+	}
 	if inRound {
-		d.probes, d.due = 0, now.Add(time.Duration(float64(conflictProbeInterval)*(1+jitter)))
+		interval := conflictProbeInterval
+		if by.owner.other() && !d.conflict.certain {
+			interval = nodeProbeInterval
+		}
+		d.probes, d.due = 0, now.Add(time.Duration(float64(interval)*(1+jitter)))
 	}
 	if defend = d.holding && (d.lastDefence.IsZero() || now.Sub(d.lastDefence) >= defendInterval); defend {
 		d.lastDefence = now
 	}
 	if inRound || defend {
 		// The latest host, but no more often than this: many hosts must not cause many changes.
-		d.conflict.mac, d.conflict.interfaceName = by, interfaceName
+		d.conflict.user = by
 	}
 	return began, defend
 }
 
 // probedBy records that a foreign host probes the address. If we probe it at the same time, both want it, and both give
 // way (RFC 5227 section 2.1.1, RFC 4862 section 5.4.3). At any other time its probe is a request and not a conflict.
-func (d *acd) probedBy(now time.Time, by mac, interfaceName string, jitter float64) (began bool) {
+func (d *acd) probedBy(now time.Time, by user, jitter float64) (began bool) {
 	if d.probes == 0 {
 		return false
 	}
-	began, _ = d.addressInUse(now, by, interfaceName, jitter)
+	began, _ = d.addressInUse(now, by, jitter)
 	return began
 }
 
 // clearConflict ends the conflict if its host belongs to the cluster, and reports whether it did. An address that was
 // left to that host is probed again at once.
 func (d *acd) clearConflict(now time.Time, inCluster func(mac) bool) bool {
-	if d.conflict == nil || !inCluster(d.conflict.mac) {
+	if d.conflict == nil || d.conflict.owner.other() || !inCluster(d.conflict.mac) {
 		return false
 	}
 	d.conflict, d.probes, d.due = nil, 0, time.Time{}

@@ -24,7 +24,7 @@ func step(d *acd, now time.Time) string {
 
 func usedBy(by mac) func(*acd, time.Time) string {
 	return func(d *acd, now time.Time) string {
-		began, defend := d.addressInUse(now, by, "near0", 0.5)
+		began, defend := d.addressInUse(now, user{mac: by, interfaceName: "near0"}, 0.5)
 		return map[[2]bool]string{
 			{true, false}: "conflict", {true, true}: "conflict, defend", {false, true}: "defend",
 		}[[2]bool{began, defend}]
@@ -32,7 +32,7 @@ func usedBy(by mac) func(*acd, time.Time) string {
 }
 
 func probing(d *acd, now time.Time) string {
-	if d.probedBy(now, foreign, "near0", 0.5) {
+	if d.probedBy(now, user{mac: foreign, interfaceName: "near0"}, 0.5) {
 		return "conflict"
 	}
 	return ""
@@ -249,7 +249,7 @@ func TestACD_ProbesForLessThan200ms(t *testing.T) {
 			t.Errorf("with jitter %v it took %v", jitter, took)
 		}
 		d = newACD(begin, true)
-		d.addressInUse(begin, foreign, "near0", jitter)
+		d.addressInUse(begin, user{mac: foreign, interfaceName: "near0"}, jitter)
 		if wait := d.due.Sub(begin); wait < 5*time.Second || wait > 10*time.Second {
 			t.Errorf("with jitter %v it is probed again after %v", jitter, wait)
 		}

@@ -93,6 +93,22 @@ func (a *announcer) announceAll() {
 	notify(a.wake)
 }
 
+// restart announces addresses as if they had just been added.
+func (a *announcer) restart(addresses []netip.Addr) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, addr := range addresses {
+		for _, turns := range a.schedules {
+			if t := turns[addr]; t != nil {
+				t.due, t.sent = now, 0
+				heap.Fix(&a.queue, t.index)
+			}
+		}
+	}
+	notify(a.wake)
+}
+
 // postpone undoes an announcement that was due but could not be made: it is due again after staleInterval.
 func (a *announcer) postpone(by sender, addr netip.Addr) {
 	a.mu.Lock()

@@ -89,6 +89,11 @@ func probeARP(us mac, addr netip.Addr) []byte {
 	return arpFrame(broadcast, arp.OperationRequest, us, netip.IPv4Unspecified(), mac{}, addr)
 }
 
+// questionARP returns the probe as a unicast frame. Switches that answer for hosts that they know answer broadcasts.
+func questionARP(us mac, addr netip.Addr, to mac, _ netip.Addr) []byte {
+	return arpFrame(to, arp.OperationRequest, us, netip.IPv4Unspecified(), mac{}, addr)
+}
+
 // arpFrame returns an Ethernet frame with an ARP packet from us; nil if an address is not IPv4.
 func arpFrame(to mac, op arp.Operation, us mac, sender netip.Addr, targetMAC mac, target netip.Addr) []byte {
 	packet, err := arp.NewPacket(op, us.slice(), sender, targetMAC.slice(), target)

@@ -17,7 +17,10 @@ import (
 func TestResponder_ClusterIsNoConflict(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := beginFast(t, Config{})
-	cluster := []string{"", "no address", strings.ToUpper(client.String()), "02:00:00:00:00:00:00:01"}
+	cluster := []announce.NodeMAC{
+		{Node: "n0"}, {MAC: "no address", Node: "n1"}, {MAC: strings.ToUpper(client.String()), Node: "n2"},
+		{MAC: "02:00:00:00:00:00:00:01", Node: "n3"},
+	}
 	r.UpdateClusterMACs(cluster)
 	conn, ours := s.listen(t, unix.ETH_P_ARP), s.mac(t)
 	read := func() {
@@ -36,7 +39,7 @@ func TestResponder_ClusterIsNoConflict(t *testing.T) {
 	send(t, conn, claimBy(foreign))
 	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: foreign.String(), Interface: "near0", Announced: true})
-	r.UpdateClusterMACs(append(cluster, foreign.String()))
+	r.UpdateClusterMACs(append(cluster, announce.NodeMAC{MAC: foreign.String(), Node: "n4"}))
 	awaitChange(t, r, "the foreign host turns out to be of the cluster")
 	wantConflicts(t, r, []netip.Addr{vip4})
 	r.UpdateClusterMACs(nil)

@@ -10,23 +10,27 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Conflict is a desired address that a foreign host uses.
+// Conflict is a desired address that a foreign host uses, or another node of the cluster that nobody has asked to.
 type Conflict struct {
 	Addr netip.Addr
-	// MAC address of the foreign host, as "02:00:00:00:00:01". If there are several hosts, it is one of the latest.
+	// MAC address of the other host, as "02:00:00:00:00:01". If there are several hosts, it is one of the latest.
 	MAC string
-	// Interface that received the foreign host's frame.
+	// Node and NodeInterface have that MAC address, if it belongs to the cluster.
+	Node, NodeInterface string
+	// Interface that received the other host's frame.
 	Interface string
 	// Since is when the conflict began.
 	Since time.Time
-	// Announced: we hold the address and defend it. Otherwise it is left to the foreign host and probed again every few
+	// Announced: we hold the address and defend it. Otherwise it is left to the other host and probed again every few
 	// seconds.
 	Announced bool
 }
 
 // Conflicts returns the present conflicts in order of address, at most one for each address.
 func (r *Responder) Conflicts() []Conflict {
-	return slices.SortedFunc(maps.Values(r.detector.conflicts()), func(a, b Conflict) int { return a.Addr.Compare(b.Addr) })
+	all := r.detector.conflicts()
+	r.rivals.conflicts(all, r.detector.holds)
+	return slices.SortedFunc(maps.Values(all), func(a, b Conflict) int { return a.Addr.Compare(b.Addr) })
 }
 
 func (d *conflictDetector) conflicts() map[netip.Addr]Conflict {
@@ -34,9 +38,10 @@ func (d *conflictDetector) conflicts() map[netip.Addr]Conflict {
 	defer d.mu.Unlock()
 	all := map[netip.Addr]Conflict{}
 	for addr, v := range d.pending { // An address with a conflict is always pending.
-		if host := v.acd.conflict; host != nil {
+		if host := v.acd.conflict; host != nil && host.certain {
 			all[addr] = Conflict{
 				Addr: addr, MAC: host.mac.String(), Interface: host.interfaceName, Since: host.since, Announced: v.acd.holding,
+				Node: host.owner.node, NodeInterface: host.owner.interfaceName,
 			}
 		}
 	}
@@ -49,10 +54,17 @@ func (r *Responder) stale() bool { return r.isStale() }
 // addressInUse implements frameHandler. The receivers call it, so it waits only for the detector's lock, which nobody
 // holds for long.
 func (r *Responder) addressInUse(interfaceName string, u addressUse) {
-	if r.inCluster(u.by) {
+	by, inCluster := r.ownerOf(u.by)
+	if inCluster && (!by.other() || u.probe) {
+		return // A node of the cluster that probes has claimed the address, too: the claims settle it.
+	}
+	if inCluster && r.asker.heard(by.node, u.addr) || inCluster && u.held && r.rivals.heard(time.Now(), u, by, interfaceName) {
+		notify(r.changes)
+	}
+	if inCluster && u.held {
 		return
 	}
-	began, defend := r.detector.addressInUse(u, interfaceName)
+	began, defend := r.detector.addressInUse(u, by, interfaceName)
 	if began {
 		notify(r.changes)
 	}

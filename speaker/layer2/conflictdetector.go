@@ -128,27 +128,36 @@ func (d *conflictDetector) probeFailed(addr netip.Addr) {
 	}
 }
 
-// addressInUse records that a foreign host uses an address. began: a conflict begins with it. defend: the address has
+// holds reports whether an address is answered.
+func (d *conflictDetector) holds(addr netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v := d.vips[addr]
+	return v != nil && v.acd.holding
+}
+
+// addressInUse records that a foreign host, or another node of the cluster, uses an address. began: a conflict begins with it. defend: the address has
 // to be defended.
-func (d *conflictDetector) addressInUse(u addressUse, interfaceName string) (began, defend bool) {
+func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName string) (began, defend bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	v := d.vips[u.addr]
-	if v == nil {
+	if v == nil || by.other() && v.acd.holding {
 		return false, false
 	}
+	user := user{u.by, by, interfaceName}
 	if u.probe {
-		began = v.acd.probedBy(time.Now(), u.by, interfaceName, d.jitter())
+		began = v.acd.probedBy(time.Now(), user, d.jitter())
 	} else {
-		began, defend = v.acd.addressInUse(time.Now(), u.by, interfaceName, d.jitter())
+		began, defend = v.acd.addressInUse(time.Now(), user, d.jitter())
 	}
 	d.reschedule(u.addr, v)
 	if began {
 		m := d.metrics.of(lb.FamilyOf(u.addr))
 		m.conflictsBegun.Inc()
 		m.conflicts.Inc()
-		d.log.Warn("a foreign host uses an address of ours", "address", u.addr, "mac", u.by.String(), "interface", interfaceName,
-			"held", v.acd.holding)
+		d.log.Warn("another host uses an address of ours", "address", u.addr, "mac", u.by.String(), "interface", interfaceName,
+			"held", v.acd.holding, "node", by.node, "nodeInterface", by.interfaceName)
 	}
 	return began, defend
 }
@@ -185,7 +194,7 @@ func (d *conflictDetector) untilNext(now time.Time) time.Duration {
 
 // conflictEnded counts and logs the end of a conflict; nil: there was none.
 func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost) {
-	if host == nil {
+	if host == nil || !host.certain {
 		return
 	}
 	d.metrics.of(lb.FamilyOf(addr)).conflicts.Dec()

@@ -9,7 +9,7 @@
 // as the RFCs demand; no frame can end a receiver.
 //
 // ARP is RFC 826 with the probes and announcements of RFC 5227 (Address Conflict Detection). NDP is RFC 4861 sections
-// 7.1 and 7.2 with the Duplicate Address Detection of RFC 4862. An address that nobody has held is probed first. If a
+// 7.1 and 7.2 with the Duplicate Address Detection of RFC 4862. An address that nobody has announced is probed first. If a
 // foreign host answers, the address is left alone until that host is gone. An address that is held is defended and
 // never given up. A host whose MAC address belongs to the cluster is not foreign: UpdateClusterMACs names those, and
 // Conflicts returns the conflicts with all others. The rules are in acd, which is pure; conflictDetector has one for

@@ -16,19 +16,20 @@ type Held struct {
 	Since time.Time
 }
 
-// Held returns the addresses that are really answered for, in order of address.
+// Held returns the addresses that are really answered for, in order of address. The list is shared, and must not be changed.
 func (r *Responder) Held() []Held {
 	r.mu.Lock()
-	held := slices.Collect(maps.Values(r.held))
-	r.mu.Unlock()
-	slices.SortFunc(held, func(a, b Held) int { return a.Addr.Compare(b.Addr) })
-	return held
+	defer r.mu.Unlock()
+	if r.heldList == nil {
+		r.heldList = slices.SortedFunc(maps.Values(r.held), func(a, b Held) int { return a.Addr.Compare(b.Addr) })
+	}
+	return r.heldList
 }
 
 // recordHeld updates held from the sockets.
 func (r *Responder) recordHeld() {
 	before, now := r.held, time.Now()
-	r.held = make(map[netip.Addr]Held, len(before))
+	r.held, r.heldList = make(map[netip.Addr]Held, len(before)), nil
 	for _, s := range *r.live.Load() {
 		for addr, v := range *s.addresses.Load() {
 			if v.held.Load() {
@@ -50,7 +51,7 @@ func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time) {
 		h = Held{Addr: addr, Since: since}
 	}
 	if !slices.Contains(h.Interfaces, on) {
-		h.Interfaces = append(h.Interfaces, on)
+		h.Interfaces = append(slices.Clip(h.Interfaces), on)
 	}
-	r.held[addr] = h
+	r.held[addr], r.heldList = h, nil
 }

@@ -14,9 +14,9 @@ type metrics struct{ ipv4, ipv6 *familyMetrics }
 
 // familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
 type familyMetrics struct {
-	received, answered, gratuitous, failed         prometheus.Counter
-	probes, conflictsBegun, defences, droppedStale prometheus.Counter
-	held, conflicts                                prometheus.Gauge
+	received, answered, gratuitous, failed                    prometheus.Counter
+	probes, questions, conflictsBegun, defences, droppedStale prometheus.Counter
+	held, conflicts                                           prometheus.Gauge
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -32,6 +32,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
 	failed := counter("send_failures_total", "ARP and NDP packets that the kernel refused to send.")
 	probes := counter("probes_total", "ARP probes and Duplicate Address Detection solicitations sent.")
+	questions := counter("questions_total", "ARP requests and neighbor solicitations sent to a node that is silent in the gossip, or may be.")
 	conflictsBegun := counter("conflicts_total", "Conflicts with a foreign host about an address that have begun.")
 	defences := counter("defences_total", "Announcements sent because a foreign host used a held address.")
 	droppedStale := counter("stale_dropped_total",
@@ -47,7 +48,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		return &familyMetrics{
 			received: received.WithLabelValues(label), answered: answered.WithLabelValues(label),
 			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
-			probes: probes.WithLabelValues(label), conflictsBegun: conflictsBegun.WithLabelValues(label),
+			probes: probes.WithLabelValues(label), questions: questions.WithLabelValues(label), conflictsBegun: conflictsBegun.WithLabelValues(label),
 			defences: defences.WithLabelValues(label), droppedStale: droppedStale.WithLabelValues(label),
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}

@@ -150,6 +150,17 @@ func probeNDP(us mac, addr netip.Addr) []byte {
 	return ndpFrame(groupMAC(group), us, netip.IPv6Unspecified(), group, &ndp.NeighborSolicitation{TargetAddress: addr})
 }
 
+// questionNDP returns the unicast solicitation of Neighbor Unreachability Detection (RFC 4861 section 7.3). One without a
+// source cannot be unicast.
+func questionNDP(us mac, addr netip.Addr, to mac, source netip.Addr) []byte {
+	if !source.Is6() || !addr.Is6() {
+		return nil
+	}
+	return ndpFrame(to, us, source.WithZone(""), addr, &ndp.NeighborSolicitation{
+		TargetAddress: addr, Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: us.slice()}},
+	})
+}
+
 // neighborAdvertisement returns the neighbor advertisement of RFC 4861 section 7.2.4, to the node that asked, or to all
 // nodes if destination is unspecified. The override flag makes receivers replace a cached link-layer address. The target
 // link-layer address option is always included, as it must be in the answer to a multicast solicitation.

@@ -48,6 +48,8 @@ type Responder struct {
 	metrics   *metrics
 	announcer *announcer
 	detector  *conflictDetector
+	asker     *asker
+	rivals    *rivals
 	isStale   func() bool
 	changes   chan struct{}
 	// live are the sockets, for those who send without holding mu.
@@ -58,18 +60,21 @@ type Responder struct {
 	broken chan struct{}
 
 	// clusterMACs are the cluster's and our own MAC addresses, for the receivers.
-	clusterMACs atomic.Pointer[macSet]
+	clusterMACs atomic.Pointer[map[mac]owner]
 
 	mu      sync.Mutex
 	stopped bool
 	// givenMACs is the last argument of UpdateClusterMACs, nodeMACs the addresses in it.
-	givenMACs []string
-	nodeMACs  macSet
+	givenMACs []announce.NodeMAC
+	nodeMACs  map[mac]owner
 	desired   []announce.Layer2Address
+	questions []announce.Layer2Question
 	// complete: the last apply reached the whole desired state.
 	complete bool
 	sockets  map[socketKey]*socket
 	held     map[netip.Addr]Held
+	// heldList is held in order; nil: it must be made again.
+	heldList []Held
 	// receivers are the goroutines of the sockets. One is only added while mu is held and before stopped.
 	receivers sync.WaitGroup
 }
@@ -91,6 +96,8 @@ func New(cfg Config) *Responder {
 		metrics:   m,
 		announcer: newAnnouncer(cfg.Interval, cfg.Stale),
 		detector:  newConflictDetector(cfg.Log, m),
+		asker:     newAsker(),
+		rivals:    newRivals(),
 		isStale:   cfg.Stale,
 		changes:   make(chan struct{}, 1),
 		started:   make(chan struct{}),
@@ -99,7 +106,7 @@ func New(cfg Config) *Responder {
 		held:      map[netip.Addr]Held{},
 	}
 	r.live.Store(&[]*socket{})
-	r.clusterMACs.Store(&macSet{})
+	r.clusterMACs.Store(&map[mac]owner{})
 	return r
 }
 
@@ -109,6 +116,7 @@ func (r *Responder) Start(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { r.announcer.run(ctx) })
 	running.Go(func() { r.detectConflicts(ctx) })
+	running.Go(func() { r.ask(ctx) })
 	close(r.started)
 
 	retry := time.NewTimer(0)

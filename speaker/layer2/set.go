@@ -31,6 +31,11 @@ func (r *Responder) apply() error {
 	r.complete = false
 	addresses, err := r.validAddresses()
 	want := r.detector.setAddresses(addresses)
+	for key := range questionKeys(r.questions) {
+		if want[key] == nil {
+			want[key] = addressSet{} // A socket to ask by.
+		}
+	}
 	errs := []error{err}
 	nics := map[string]nicResult{}
 	var unprobed []netip.Addr
@@ -43,7 +48,7 @@ func (r *Responder) apply() error {
 		}
 		added, err := r.addAddresses(key, nics[key.name], want[key])
 		unprobed = append(unprobed, added...)
-		if err != nil {
+		if err != nil && len(want[key]) > 0 {
 			errs = append(errs, fmt.Errorf("answer %s for %s on %s: %w",
 				protocols[key.family].name, abbreviate(want[key]), key.name, err))
 		}
@@ -58,6 +63,7 @@ func (r *Responder) apply() error {
 		}
 	}
 	r.publish()
+	r.watchAsked()
 	r.detector.restartProbing(unprobed) // Only now can a probe be sent by the new sockets.
 	err = errors.Join(errs...)
 	r.complete = err == nil

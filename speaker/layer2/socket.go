@@ -39,6 +39,9 @@ type socket struct {
 	// addresses is read by the receiver for every frame. add and removeOthers replace the whole set; only one goroutine
 	// at a time may call them.
 	addresses atomic.Pointer[addressSet]
+	// watched are those and the addresses of others whose use is reported; it is read for every frame, too. asked are the latter.
+	watched atomic.Pointer[addressSet]
+	asked   addressSet
 	// groups are the multicast groups that the interface has joined for us; nil for ARP, which is broadcast.
 	groups *multicastGroups
 	// closed: by close; broken: serve has ended with an error.
@@ -64,7 +67,7 @@ func open(key socketKey, on nic, m *familyMetrics, handler frameHandler) (*socke
 	if p.solicited {
 		s.groups = newMulticastGroups(on.index)
 	}
-	s.addresses.Store(&addressSet{})
+	s.store(addressSet{})
 	return s, nil
 }
 
@@ -102,7 +105,7 @@ func (s *socket) add(addresses addressSet) ([]netip.Addr, error) {
 		for _, addr := range added {
 			next[addr] = addresses[addr]
 		}
-		s.addresses.Store(&next)
+		s.store(next)
 	}
 	return added, errors.Join(errs...)
 }
@@ -123,13 +126,29 @@ func (s *socket) removeOthers(addresses addressSet) []netip.Addr {
 	for _, addr := range removed {
 		delete(next, addr)
 	}
-	s.addresses.Store(&next) // Before the groups are left: requests that are still received are not answered.
+	s.store(next) // Before the groups are left: requests that are still received are not answered.
 	if s.groups != nil {
 		for _, addr := range removed {
 			s.groups.leave(addr)
 		}
 	}
 	return removed
+}
+
+// watch makes the socket report the use of addresses that are not ours.
+func (s *socket) watch(asked addressSet) {
+	s.asked = asked
+	s.store(*s.addresses.Load())
+}
+
+func (s *socket) store(addresses addressSet) {
+	watched := addresses
+	if len(s.asked) > 0 {
+		watched = maps.Clone(s.asked)
+		maps.Copy(watched, addresses)
+	}
+	s.addresses.Store(&addresses)
+	s.watched.Store(&watched)
 }
 
 // knows reports whether the socket has an address.
@@ -172,7 +191,7 @@ func (s *socket) serve() error {
 // handleFrame handles one frame that passed the filter: it answers a request for a held address, and reports the use of
 // an address by another host. A process that may have been replaced as holder says nothing.
 func (s *socket) handleFrame(frame []byte) {
-	o := s.protocol.handle(s.nic.mac, *s.addresses.Load(), frame)
+	o := s.protocol.handle(s.nic.mac, *s.watched.Load(), frame)
 	if o.request {
 		s.metrics.received.Inc()
 	}
@@ -217,6 +236,13 @@ func (s *socket) probe(addr netip.Addr) bool {
 	}
 	s.metrics.probes.Inc()
 	return true
+}
+
+// ask asks a host whether it answers for an address. The source is our own address for IPv6.
+func (s *socket) ask(addr netip.Addr, to mac, source netip.Addr) {
+	if frame := s.protocol.question(s.nic.mac, addr, to, source); frame != nil && s.send(frame) {
+		s.metrics.questions.Inc()
+	}
 }
 
 // send sends a frame and reports whether the kernel took it. A failure is only counted: requests and announcements are

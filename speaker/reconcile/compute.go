@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -13,10 +14,15 @@ import (
 type desired struct {
 	plan *announce.Plan
 	// macs are the MAC addresses of the cluster's own nodes.
-	macs []string
+	macs []announce.NodeMAC
 	// layer2 are the addresses to answer for; announce: say once more where they are.
 	layer2   []announce.Layer2Address
 	announce bool
+	// questions to ask on the segments, and addresses to defend there.
+	questions []announce.Layer2Question
+	defend    []netip.Addr
+	// silent are the nodes that keep their addresses though they are silent.
+	silent []election.Silence
 	// local is what the other speakers are told.
 	local    gossip.LocalState
 	sessions []announce.Session
@@ -34,16 +40,19 @@ func (l *Loop) compute(seen *snapshot) *desired {
 
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, election.ParticipantInput{
-		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims,
+		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered,
+		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
 		GraceInput: election.GraceInput{
 			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),
 			Expected: seen.expected(l.cfg.Node), Live: seen.live,
 		},
 	})
+	links := l.clusterLinks(seen)
 	again, wait := m.reunion.Due(now, seen.view.Returned)
 	return &desired{
-		plan: plan, macs: m.macs.Update(l.clusterLinks(seen), seen.inCluster),
-		layer2: plan.Layer2Addresses(decision.Hold), announce: again,
+		plan: plan, macs: m.macs.Update(links, seen.inCluster),
+		layer2: plan.Layer2Addresses(decision.Hold), announce: again, defend: decision.Defend, silent: decision.Silent,
+		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links),
 		local: gossip.LocalState{
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
@@ -52,9 +61,12 @@ func (l *Loop) compute(seen *snapshot) *desired {
 	}
 }
 
-// clusterLinks are the links of all nodes as far as they are known, by node.
+// clusterLinks are the links of all nodes as far as they are known, by node. Those of a silent one are as they last were.
 func (l *Loop) clusterLinks(seen *snapshot) map[string][]lb.Link {
-	links := make(map[string][]lb.Link, len(seen.view.Peers)+1)
+	links := make(map[string][]lb.Link, len(seen.view.Peers)+len(seen.view.Silent)+1)
+	for node, peer := range seen.view.Silent {
+		links[node] = peer.State.Links
+	}
 	for node, peer := range seen.view.Peers {
 		links[node] = peer.State.Links
 	}

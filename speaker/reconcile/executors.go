@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -52,9 +53,16 @@ type Gossip interface {
 type Layer2 interface {
 	Set(ctx context.Context, desired []announce.Layer2Address) error
 	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
-	UpdateClusterMACs(macs []string)
+	UpdateClusterMACs(macs []announce.NodeMAC)
+	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.
+	Ask(questions []announce.Layer2Question)
+	Answers() map[election.Question]election.Answer
 	// Announce says once more where the addresses are.
 	Announce()
+	// Defend says of some addresses once more that they are here.
+	Defend(addresses []netip.Addr)
+	// Rivals are nodes of the cluster that use addresses which are held here.
+	Rivals() []election.Rival
 	Held() []layer2.Held
 	Conflicts() []layer2.Conflict
 	Changes() <-chan struct{}

@@ -159,18 +159,28 @@ func (g *fakeGossip) Broadcast(local gossip.LocalState) {
 type fakeLayer2 struct {
 	fixture *fixture
 	desired []announce.Layer2Address
-	macs    []string
+	macs    []announce.NodeMAC
+	held    []layer2.Held
+	asked   []announce.Layer2Question
+	answers map[election.Question]election.Answer
+	rivals  []election.Rival
+	// defended are all addresses that were announced against rivals.
+	defended []netip.Addr
 }
 
 func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) error {
 	l.desired = desired
 	return l.fixture.call("layer2")
 }
-func (l *fakeLayer2) UpdateClusterMACs(macs []string) { l.macs = macs }
-func (l *fakeLayer2) Announce()                       { _ = l.fixture.call("announce") }
-func (l *fakeLayer2) Held() []layer2.Held             { return nil }
-func (l *fakeLayer2) Conflicts() []layer2.Conflict    { return nil }
-func (l *fakeLayer2) Changes() <-chan struct{}        { return nil }
+func (l *fakeLayer2) UpdateClusterMACs(macs []announce.NodeMAC)      { l.macs = macs }
+func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked = questions }
+func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
+func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
+func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
+func (l *fakeLayer2) Announce()                                      { _ = l.fixture.call("announce") }
+func (l *fakeLayer2) Held() []layer2.Held                            { return l.held }
+func (l *fakeLayer2) Conflicts() []layer2.Conflict                   { return nil }
+func (l *fakeLayer2) Changes() <-chan struct{}                       { return nil }
 
 type fakeUnnumbered struct{ f *fixture }
 

@@ -42,10 +42,17 @@ type snapshot struct {
 	// view of the speakers by the gossip, and those of them that may hold addresses: their incarnations by node.
 	view gossip.View
 	live map[string]uint64
+	// silent are the nodes that are not alive and can be asked on the segment, with the incarnations of their speakers.
+	silent map[string]uint64
 	// gossip is the address at which the others reach this speaker.
 	gossip netip.AddrPort
 	// relevant are the links of this node that the others need to know.
 	relevant []lb.Link
+	// answered are the addresses that this node answers for by layer 2, in order.
+	answered []netip.Addr
+	// answers by other nodes on the segments, and those that use addresses which this node answers for.
+	answers map[election.Question]election.Answer
+	rivals  []election.Rival
 	// bfdUp are the BFD sessions that are up, by name.
 	bfdUp []string
 }
@@ -99,6 +106,12 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	}
 	s.view, s.gossip = l.exec.Gossip.View(), l.exec.Gossip.Address()
 	s.relevant = announce.RelevantLinks(links, s.world.L2Advertisements)
+	held := l.exec.Layer2.Held()
+	s.answers, s.rivals = l.exec.Layer2.Answers(), l.exec.Layer2.Rivals()
+	s.answered = make([]netip.Addr, len(held))
+	for i := range held {
+		s.answered[i] = held[i].Addr
+	}
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
 			s.bfdUp = append(s.bfdUp, session.Name)
@@ -120,6 +133,12 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 	s.world.Members.Known = l.memory.membership.Known(s.view.Known, len(s.view.Alive), published)
 	speakers := gossipSpeakers(s.view, election.Member{Node: l.cfg.Node, Heard: true, Known: s.world.Members.Known, Leaving: l.leaving.Load()})
 	s.live = election.Live(speakers)
+	s.silent = map[string]uint64{}
+	for node, peer := range s.view.Silent {
+		if len(peer.State.Links) > 0 {
+			s.silent[node] = peer.Incarnation
+		}
+	}
 	s.world.Members.Alive = slices.Sorted(maps.Keys(s.live))
 	s.world.Links = make(map[string][]lb.Link, len(s.live)+1)
 	for node := range s.live {

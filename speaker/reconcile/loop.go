@@ -83,6 +83,8 @@ type memory struct {
 	addresses   announce.NodeAddresses
 	// sessions of the pass before.
 	sessions []announce.Session
+	// silences are the nodes that are silent in the gossip though they answer on the segment.
+	silences silences
 	// inactive is since when each BGP session has not been established, by name.
 	inactive map[string]time.Time
 }
@@ -130,6 +132,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	desired := l.compute(seen)
 	l.cost.Observe(time.Since(began))
 	failed := l.set(ctx, desired)
+	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
+		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
+	}
 	l.report(seen, failed)
 
 	l.passed.Store(true)

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
 // executors in the order in which a pass calls them.
@@ -61,6 +62,17 @@ func TestLoop_Pass(t *testing.T) {
 			}
 			if _, self := f.gossip.desired.Expected["n1"]; self || len(f.gossip.desired.Expected) != 1 || len(f.gossip.desired.Addresses) != 1 {
 				t.Errorf("the gossip expects %+v", f.gossip.desired)
+			}
+		}},
+		{"a claim says that the address was announced once layer 2 answers for it", func(t *testing.T, f *fixture) {
+			f.untilHeld(t)
+			for _, announced := range []bool{false, true} {
+				if claim := f.gossip.view.Claims[vip]; claim.Announced != announced || f.layer2.desired[0].Probe == announced {
+					t.Errorf("announced %t: claim %+v, layer 2 has %+v", announced, claim, f.layer2.desired)
+				}
+				f.layer2.held = []layer2.Held{{Addr: vip}}
+				f.pass(t)
+				f.pass(t)
 			}
 		}},
 		{"an address is announced once more after speakers have returned", func(t *testing.T, f *fixture) {

@@ -38,7 +38,7 @@ func (l *Loop) updateReady(began time.Time, seen *snapshot) {
 	case began.Sub(l.started) >= membershipTimeout || known && l.memory.participant.Settled() || l.exec.Gossip.Off():
 		l.unready.Store(nil)
 	case !known:
-		l.stillUnready(fmt.Errorf("the other speakers have not been met: %s", membershipCondition(known, seen.view).Message))
+		l.stillUnready(fmt.Errorf("the other speakers have not been met: %s", membershipCondition(known, seen.view, nil).Message))
 	default:
 		l.stillUnready(errors.New("waiting for speakers that should be there"))
 	}

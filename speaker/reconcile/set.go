@@ -17,6 +17,8 @@ func (l *Loop) set(ctx context.Context, d *desired) error {
 	if d.announce {
 		l.exec.Layer2.Announce()
 	}
+	l.exec.Layer2.Ask(d.questions)
+	l.exec.Layer2.Defend(d.defend)
 	l.exec.Gossip.Broadcast(d.local)
 	errs = append(errs, l.exec.Unnumbered.Set(ctx, d.plan.Unnumbered), l.exec.BGP.Set(ctx, d.sessions))
 	l.bfd.Store(d.bfd)

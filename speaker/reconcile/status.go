@@ -45,7 +45,7 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	_, exists := seen.speakers[l.cfg.Node]
 	l.reporter.Set(Report{
 		Status: written, owner: seen.node(l.cfg.Node), missing: !exists,
-		conditions: []metav1.Condition{readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view)},
+		conditions: []metav1.Condition{readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view, l.memory.silences.texts())},
 	})
 }
 
@@ -101,16 +101,21 @@ func readyCondition(failed error) metav1.Condition {
 }
 
 // membershipCondition says whether the other speakers are known: to the gossip, and so that they know of this one, too.
-func membershipCondition(known bool, view gossip.View) metav1.Condition {
+func membershipCondition(known bool, view gossip.View, silences []string) metav1.Condition {
 	switch {
 	case known:
-		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, view.Why)
+		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, joinTexts(append(silences, view.Why)))
 	case view.Known:
 		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown,
 			"the other speakers cannot know of this one before its Speaker object says where it gossips")
 	default:
 		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown, view.Why)
 	}
+}
+
+// joinTexts joins those that are not empty.
+func joinTexts(texts []string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "; ")
 }
 
 func condition(kind string, is bool, why reason.Reason, message string) metav1.Condition {
@@ -125,7 +130,8 @@ func layer2Status(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.Speak
 	var s v1beta1.SpeakerLayer2
 	for _, c := range conflicts[:min(len(conflicts), v1beta1.SpeakerConflictLimit)] {
 		s.Conflicts = append(s.Conflicts, v1beta1.AddressConflict{
-			Address: c.Addr.String(), MAC: c.MAC, Interface: c.Interface, Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
+			Address: c.Addr.String(), MAC: c.MAC, Node: c.Node, NodeInterface: c.NodeInterface, Interface: c.Interface,
+			Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
 		})
 	}
 	for _, h := range held {

@@ -19,7 +19,7 @@ func TestStatus_ConditionsFitIntoTheObject(t *testing.T) {
 	long := strings.Repeat("port 30001 is taken; ", 10_000)
 	for _, c := range []metav1.Condition{
 		readyCondition(errors.New(long)),
-		membershipCondition(true, gossip.View{Known: true, Why: long}),
+		membershipCondition(true, gossip.View{Known: true, Why: long}, nil),
 	} {
 		if len(c.Message) != maxMessage {
 			t.Errorf("%s has a message of %d characters", c.Type, len(c.Message))

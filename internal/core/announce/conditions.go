@@ -31,7 +31,7 @@ var (
 		Remedy: "Remove what stands against the nodes that are to announce the address; kubectl daymark explain names it for each.",
 	}
 	ReasonAddressConflict = reason.Reason{
-		Name: "AddressConflict", Meaning: "A host outside the cluster uses the address. The status says whether the cluster announces it all the same.",
+		Name: "AddressConflict", Meaning: "Another host uses the address: one outside the cluster, or a node without its speaker. The status says whether the cluster announces it all the same.",
 		Remedy: "Take the address from that host, or out of the pool.",
 	}
 )

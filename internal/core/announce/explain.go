@@ -81,6 +81,10 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 // message says what is wrong and what to do.
 func (c Conflict) message(addr netip.Addr) string {
 	text := fmt.Sprintf("%s is used by a host outside the cluster, %s on %s of node %s", addr, c.MAC, c.Interface, c.Node)
+	if c.By != "" {
+		text = fmt.Sprintf("%s is used by node %s on its interface %s, %s, without its speaker: something else has given it the address (heard on %s of node %s)",
+			addr, c.By, c.ByInterface, c.MAC, c.Interface, c.Node)
+	}
 	if c.Announced {
 		return text + "; the cluster announces it all the same, and clients may reach either: take the address from that host or out of the pool"
 	}

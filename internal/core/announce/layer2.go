@@ -23,17 +23,33 @@ func (r *rules) contests() (contests []Contest, unheld []string) {
 	}
 	me := r.nodeIndex(r.world.Node)
 	contests = make([]Contest, 0, len(pending.list))
+	segments := map[*string]int{}
 	for _, c := range pending.list {
 		if c.served && len(c.group.Candidates()) == 0 {
 			unheld = append(unheld, fmt.Sprintf("%s is held by no node: none of those that may hold it has an interface that is up and matches the advertisement (%s)",
 				c.addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
 		}
 		interfaces := c.segment.interfaces(r, c.matches, me)
-		contests = append(contests, Contest{election.Contest{Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0}, interfaces})
+		contests = append(contests, Contest{election.Contest{
+			Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0, Segment: segmentNumber(segments, interfaces),
+		}, interfaces})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
 	return contests, unheld
+}
+
+// segmentNumber numbers the lists of interfaces, each of which is shared by the contests of a segment.
+func segmentNumber(segments map[*string]int, interfaces []string) int {
+	if len(interfaces) == 0 {
+		return 0
+	}
+	n, known := segments[&interfaces[0]]
+	if !known {
+		n = len(segments) + 1
+		segments[&interfaces[0]] = n
+	}
+	return n
 }
 
 // pendingContests are the contests while Services are added, in the order in which their addresses first occur.

@@ -1,7 +1,9 @@
 package announce
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -9,13 +11,16 @@ import (
 // maxMACs bounds what is kept of one node: beyond it, the addresses that it had before are forgotten.
 const maxMACs = 256
 
-// ClusterMACs are the MAC addresses of the cluster's nodes, by node. Those of a node that is away are kept while it is part
-// of the cluster, so that it is no foreign host when it is heard again.
-type ClusterMACs map[string]map[string]bool
+// ClusterMACs are the MAC addresses of the cluster's nodes, by node, each with its interface. Those of a node that is away
+// are kept while it is part of the cluster, so that it is no foreign host when it is heard again.
+type ClusterMACs map[string]map[string]string
+
+// NodeMAC is a MAC address of an interface of a node.
+type NodeMAC struct{ MAC, Node, Interface string }
 
 // Update adds the links that are known now, by node, forgets the nodes that are no part of the cluster any more, and
-// returns all addresses, sorted.
-func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node string) bool) []string {
+// returns all addresses, sorted, each once.
+func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node string) bool) []NodeMAC {
 	for node := range m {
 		if !inCluster(node) {
 			delete(m, node)
@@ -25,14 +30,14 @@ func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node stri
 	for node, links := range links {
 		m.add(node, links)
 	}
-	var all []string
-	for _, own := range m {
-		for mac := range own {
-			all = append(all, mac)
+	var all []NodeMAC
+	for node, own := range m {
+		for mac, name := range own {
+			all = append(all, NodeMAC{mac, node, name})
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.SortFunc(all, func(a, b NodeMAC) int { return cmp.Or(strings.Compare(a.MAC, b.MAC), strings.Compare(a.Node, b.Node)) })
+	return slices.CompactFunc(all, func(a, b NodeMAC) bool { return a.MAC == b.MAC })
 }
 
 func (m ClusterMACs) add(node string, links []lb.Link) {
@@ -42,9 +47,9 @@ func (m ClusterMACs) add(node string, links []lb.Link) {
 	for i := range links {
 		if mac := links[i].MAC; mac != "" {
 			if m[node] == nil {
-				m[node] = map[string]bool{}
+				m[node] = map[string]string{}
 			}
-			m[node][mac] = true
+			m[node][mac] = links[i].Name
 		}
 	}
 }

@@ -11,8 +11,10 @@ import (
 func TestClusterMACs_AreRememberedWhileTheNodeIsInTheCluster(t *testing.T) {
 	m, nodes := ClusterMACs{}, []string{"n1", "n2"}
 	inCluster := func(node string) bool { return slices.Contains(nodes, node) }
-	links := map[string][]lb.Link{"n1": {{MAC: "02:00:00:00:00:01"}, {Name: "none"}}, "n2": {{MAC: "02:00:00:00:00:02"}}}
-	both := []string{"02:00:00:00:00:01", "02:00:00:00:00:02"}
+	links := map[string][]lb.Link{
+		"n1": {{Name: "eth0", MAC: "02:00:00:00:00:01"}, {Name: "none"}}, "n2": {{Name: "eth1", MAC: "02:00:00:00:00:02"}},
+	}
+	both := []NodeMAC{{"02:00:00:00:00:01", "n1", "eth0"}, {"02:00:00:00:00:02", "n2", "eth1"}}
 	if got := m.Update(links, inCluster); !slices.Equal(got, both) {
 		t.Errorf("known are %v", got)
 	}

@@ -62,8 +62,8 @@ type Layer2Address struct {
 	Addr netip.Addr
 	// Interfaces by name, sorted.
 	Interfaces []string
-	// Probe: no node has held it before, so the executor looks for a foreign owner first. It counts only when the address
-	// is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
+	// Probe: no node has announced it before, so the executor looks for a foreign owner first. It counts only when the
+	// address is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
 }
 

@@ -42,7 +42,7 @@ type World struct {
 	// Established is for Explain: by node and BGPPeer, whether a session is established. A node without a running speaker
 	// has no entry.
 	Established map[string]map[string]bool
-	// Conflicts are for Explain: the addresses that hosts outside the cluster use.
+	// Conflicts are for Explain: the addresses that other hosts use.
 	Conflicts map[netip.Addr]Conflict
 
 	Options Options
@@ -52,6 +52,8 @@ type World struct {
 type Conflict struct {
 	// Node whose speaker heard the host, on an interface, and the host's MAC address.
 	Node, Interface, MAC string
+	// By and ByInterface are the node of the cluster that the other host is; empty: it is outside the cluster.
+	By, ByInterface string
 	// Announced: the node held the address before, and defends it.
 	Announced bool
 }

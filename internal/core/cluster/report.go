@@ -34,7 +34,7 @@ func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, ma
 	return members, established
 }
 
-// Conflicts returns the addresses that hosts outside the cluster use, as the Speaker objects say. When several name the
+// Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
 // same address, the first by node counts, so that messages do not change with the holder.
 func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
@@ -45,7 +45,9 @@ func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 			if err != nil || exists && known.Node <= speaker.Name {
 				continue
 			}
-			found[addr] = announce.Conflict{Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, Announced: c.Announced}
+			found[addr] = announce.Conflict{
+				Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, By: c.Node, ByInterface: c.NodeInterface, Announced: c.Announced,
+			}
 		}
 	}
 	return found

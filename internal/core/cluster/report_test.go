@@ -78,7 +78,7 @@ func TestReport(t *testing.T) {
 func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 	conflict := func(address, mac string) func(*v1beta1.SpeakerStatus) {
 		return func(s *v1beta1.SpeakerStatus) {
-			s.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: mac}}
+			s.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: mac, Node: "n7", NodeInterface: "eth1"}}
 		}
 	}
 	speakers := []*v1beta1.Speaker{
@@ -86,7 +86,7 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 	}
 	for range 2 {
 		got := Conflicts(speakers)
-		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" {
+		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" || c.By != "n7" || c.ByInterface != "eth1" {
 			t.Errorf("conflicts %+v", got)
 		}
 		slices.Reverse(speakers)

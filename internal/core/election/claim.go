@@ -18,13 +18,19 @@ type Claim struct {
 	Incarnation uint64
 	// Term rises by one with every change of the holder.
 	Term uint64
-	// Announced: the holder has announced the address, so it found nobody else who uses it. A holder claims first and sets
-	// this later, by the same claim.
+	// Announced: this holder or one before it has announced the address, so nobody else used it then. A holder that is the
+	// first to announce it claims first, and sets this by the same claim when it has probed.
 	Announced bool
 }
 
 // free reports whether an address has no holder to take it over from: nobody has held it, or the holder released it.
 func (c Claim) free() bool { return c.Node == "" }
+
+// same reports whether two claims are one and the same, whether Announced already or not.
+func (c Claim) same(other Claim) bool {
+	c.Announced = other.Announced
+	return c == other
+}
 
 // Beats reports whether a claim is stronger than another one to the same address: by term, then by hash. So all nodes prefer
 // the same one of two claims that were made at the same time. Of one claim that is made twice, the one with Announced counts.

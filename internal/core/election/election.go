@@ -16,7 +16,9 @@
 //     equally eligible nodes differ by at most one.
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
 //  6. A holder releases an address that does not exist any more, by a claim of nobody.
-//  7. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
+//  7. A claim says whether the address was ever announced. Whoever takes over one that was not has it probed first. It is not
+//     moved to even out.
+//  8. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
 //     down, it waits for a grace period before it claims.
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one

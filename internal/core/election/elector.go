@@ -32,6 +32,8 @@ type Contest struct {
 	Group *Group
 	// HasInterface: this node has an interface to answer on, whether it is a candidate or not.
 	HasInterface bool
+	// Segment numbers the interfaces that the address is answered on: addresses of one number share them.
+	Segment int
 }
 
 // Input is what a node knows at the time of a decision.
@@ -41,6 +43,16 @@ type Input struct {
 	Live map[string]uint64
 	// Claims of all nodes.
 	Claims Claims
+	// Answered are the addresses that this node really answers for by now, in order.
+	Answered []netip.Addr
+	// Silent are the nodes that are not alive and have not said that they leave, with the incarnation of their speaker.
+	Silent map[string]uint64
+	// Doubtful are live nodes that may turn out to be silent soon.
+	Doubtful []string
+	// Answers so far to what the last Decision asks; a question without one is open.
+	Answers map[Question]Answer
+	// Rivals answer for addresses that this node answers for, in order of address.
+	Rivals []Rival
 	// Settling: this node may not know yet what the others claim. It keeps what it answers for and claims nothing.
 	Settling bool
 }
@@ -49,8 +61,14 @@ type Input struct {
 type Decision struct {
 	// Hold are the addresses to answer for, in the order of the contests.
 	Hold []Hold
-	// Claims to broadcast: those by which the node takes over an address or releases one.
+	// Claims to broadcast: those by which the node takes over an address, says that it has announced one, or releases one.
 	Claims []Claim
+	// Ask are the questions to ask on the segment, again and again, until the next decision.
+	Ask []Question
+	// Silent are the nodes that keep their addresses though they are silent, each with one of the addresses.
+	Silent []Silence
+	// Defend are addresses to announce once more, since another node has announced them wrongly.
+	Defend []netip.Addr
 	// Wait is when to decide again though nothing has changed; 0 when that is not needed.
 	Wait time.Duration
 }
@@ -58,7 +76,7 @@ type Decision struct {
 // Hold is an address to answer for.
 type Hold struct {
 	Addr netip.Addr
-	// First: no earlier holder is known.
+	// First: no holder has announced it. Somebody else may use it.
 	First bool
 }
 
@@ -85,19 +103,23 @@ type Elector struct {
 	unevenSince time.Time
 	// rebalanced is when this node last took an address over to even out.
 	rebalanced time.Time
+	// asked is since when silent or doubtful holders have been asked, and taken what was taken from live holders of late.
+	asked map[testimonyKey]time.Time
+	taken map[netip.Addr]taking
 
 	// Memory that every round uses anew.
-	holders []int
-	groups  []*groupIndex
-	loads   []int
-	valid   []Claim
-	unheld  []unheldAddress
+	holders   []int
+	announced []bool
+	groups    []*groupIndex
+	loads     []int
+	valid     []Claim
+	unheld    []unheldAddress
 }
 
 // NewElector returns an Elector for one incarnation of a node's speaker. An uneven spread that lasts for rebalanceAfter is
 // evened out; 0 means never.
 func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
-	return &Elector{node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter}
+	return &Elector{node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, taken: map[netip.Addr]taking{}}
 }
 
 // Decide returns what this node holds from now on. The contests are in order of address, each address once.
@@ -108,7 +130,9 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()
+	r.yieldToRivals()
 	r.assignHeirs()
+	r.askHolders()
 	r.holdAndClaim()
 	r.rebalance()
 	e.end(r)
@@ -117,13 +141,13 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 
 func (e *Elector) begin(contests []Contest, input Input) *round {
 	e.rounds++
-	e.holders, e.groups = e.holders[:0], e.groups[:0]
+	e.holders, e.announced, e.groups = e.holders[:0], e.announced[:0], e.groups[:0]
 	e.valid, e.unheld = e.valid[:0], e.unheld[:0]
 	e.loads = append(e.loads[:0], make([]int, len(e.nodes.names))...)
 	return &round{
 		Elector: e, Input: input, contests: contests, me: e.nodes.find(e.node),
 		answers:     make(map[netip.Addr]bool, len(e.answered)),
-		stillUnheld: map[netip.Addr]unheldState{}, stillAwaiting: map[netip.Addr]time.Time{},
+		stillUnheld: map[netip.Addr]unheldState{}, stillAwaiting: map[netip.Addr]time.Time{}, yielded: map[netip.Addr]bool{},
 	}
 }
 
@@ -131,4 +155,5 @@ func (e *Elector) end(r *round) {
 	e.answered, e.remembered, e.awaiting = r.answers, r.stillUnheld, r.stillAwaiting
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)
+	e.forgetTaken(r.Now)
 }

@@ -82,21 +82,6 @@ func TestElector_NewAddressesWaitHalfASecondAtMost(t *testing.T) {
 	s.at(maxNewAddressDelay).wantClaims(11)
 }
 
-func TestElector_MarksTheFirstHoldOfAnAddress(t *testing.T) {
-	claims := Claims{}
-	claims.Learn(Claim{addr(0), "n7", 1, 4, true})
-	s := newFixture(t, 0, contests(2, group(1)), alive(1), claims).at(0).at(unverifiedClaimTimeout).want(0, 1)
-	if s.last.Hold[0].First || !s.last.Hold[1].First {
-		t.Fatalf("first are %v", s.last.Hold)
-	}
-	if s.last.Claims[0].Term != 5 || s.last.Claims[1].Term != 1 {
-		t.Fatalf("claims are %v", s.last.Claims)
-	}
-	if s.at(sec).want(0, 1); s.last.Hold[1].First {
-		t.Fatal("an address is new for the second time")
-	}
-}
-
 func TestElector_HeirsTakeOverAtOnceFromADeadHolder(t *testing.T) {
 	total := 0
 	for node := range 3 {
@@ -170,7 +155,7 @@ func TestElector_LeavingNodeAnswersTwoSecondsAtMost(t *testing.T) {
 
 func TestElector_LeavingNodeWithoutInterfaceStopsAtOnce(t *testing.T) {
 	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0)
-	s.contests = []Contest{{addr(0), weighted(map[string]int{"n1": 0}), false}}
+	s.contests = []Contest{{Addr: addr(0), Group: weighted(map[string]int{"n1": 0})}}
 	s.at(sec).want()
 }
 

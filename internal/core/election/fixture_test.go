@@ -31,7 +31,7 @@ func weighted(weights map[string]int) *Group {
 func contests(count int, g *Group) []Contest {
 	var contests []Contest
 	for i := range count {
-		contests = append(contests, Contest{addr(i), g, true})
+		contests = append(contests, Contest{Addr: addr(i), Group: g, HasInterface: true})
 	}
 	return contests
 }

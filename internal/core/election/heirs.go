@@ -17,15 +17,18 @@ import (
 //
 // This holds for addresses with the same candidates. Addresses with other candidates are assigned one kind after the other,
 // those with the fewest candidates first.
-func (r *round) assignHeirs() {
-	if len(r.unheld) == 0 {
+func (r *round) assignHeirs() { r.match(r.unheld) }
+
+// match finds the heirs of addresses.
+func (r *round) match(unheld []unheldAddress) {
+	if len(unheld) == 0 {
 		return
 	}
 	m := &matching{
 		loads: slices.Clone(r.loads), quotas: make([]int, len(r.loads)), accepted: make([]proposals, len(r.loads)),
 	}
-	for i := range r.unheld {
-		if u := &r.unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
+	for i := range unheld {
+		if u := &unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
 			m.unheld = append(m.unheld, u)
 		}
 	}

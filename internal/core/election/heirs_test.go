@@ -140,7 +140,7 @@ func TestElector_BearsInvalidInput(t *testing.T) {
 				for range random.IntN(4) {
 					candidates = append(candidates, NewCandidate(some(), random.IntN(3)-1))
 				}
-				s.contests = append(s.contests, Contest{addr(i), NewGroup(candidates), random.IntN(2) == 0})
+				s.contests = append(s.contests, Contest{Addr: addr(i), Group: NewGroup(candidates), HasInterface: random.IntN(2) == 0})
 				s.Claims[addr(random.IntN(8))] = Claim{addr(random.IntN(8)), some(), uint64(random.IntN(2)), random.Uint64(), true}
 			}
 			s.at(sec * 30 * (1 << step))

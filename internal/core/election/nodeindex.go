@@ -9,8 +9,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
-// nobody is the number of no node.
-const nobody = -1
+const (
+	// nobody is the number of no node.
+	nobody = -1
+	// ceded is in place of the number of a node that is not alive, and has been given an address.
+	ceded = -2
+)
 
 // nodeIndex numbers the nodes in order of name, so that a decision about ten thousand addresses does not look up names. It
 // has the nodes that are alive and some that were. It is made anew when there is a node that it does not have.

@@ -23,6 +23,12 @@ type ParticipantInput struct {
 	// Incarnation of this node's speaker.
 	Incarnation uint64
 	Claims      Claims
+	// Answered, Silent, Doubtful, Answers and Rivals as in Input.
+	Answered []netip.Addr
+	Silent   map[string]uint64
+	Doubtful []string
+	Answers  map[Question]Answer
+	Rivals   []Rival
 	GraceInput
 }
 
@@ -37,7 +43,10 @@ func (p *Participant) Decide(contests []Contest, in ParticipantInput) Decision {
 		p.elector, p.incarnation = NewElector(p.node, in.Incarnation, p.rebalanceAfter), in.Incarnation
 	}
 	wait := p.grace.Wait(in.Now, in.GraceInput)
-	decision := p.elector.Decide(contests, Input{Now: in.Now, Live: in.Live, Claims: in.Claims, Settling: wait > 0})
+	decision := p.elector.Decide(contests, Input{
+		Now: in.Now, Live: in.Live, Claims: in.Claims, Answered: in.Answered, Settling: wait > 0,
+		Silent: in.Silent, Doubtful: in.Doubtful, Answers: in.Answers, Rivals: in.Rivals,
+	})
 	decision.Wait = Sooner(wait, decision.Wait)
 	return decision
 }

@@ -38,8 +38,30 @@ func (x *nodeIndex) preferred(g *groupIndex) []indexedCandidate {
 			g.preferred = append(g.preferred, c)
 		}
 	}
-	slices.SortFunc(g.preferred, func(a, b indexedCandidate) int { return cmp.Compare(x.tieOrder[a.id], x.tieOrder[b.id]) })
+	x.sortByTie(g.preferred)
 	return g.preferred
+}
+
+func (x *nodeIndex) sortByTie(candidates []indexedCandidate) {
+	slices.SortFunc(candidates, func(a, b indexedCandidate) int { return cmp.Compare(x.tieOrder[a.id], x.tieOrder[b.id]) })
+}
+
+// without returns what a group will be for a matching when some nodes are not alive any more.
+func (x *nodeIndex) without(g *groupIndex, gone map[int]bool) *groupIndex {
+	left := &groupIndex{version: x.version}
+	for _, c := range g.candidates {
+		if !x.alive[c.id] || gone[c.id] {
+			continue
+		}
+		if len(left.preferred) > 0 && c.weight > left.preferred[0].weight {
+			left.preferred = left.preferred[:0]
+		}
+		if len(left.preferred) == 0 || c.weight == left.preferred[0].weight {
+			left.preferred = append(left.preferred, c)
+		}
+	}
+	x.sortByTie(left.preferred)
+	return left
 }
 
 // leastLoaded returns the candidate with the lowest load, the first one when loads are equal. There must be a candidate.

@@ -35,16 +35,18 @@ func (r *round) rebalance() {
 	if best.receiver == r.me {
 		contest := r.contests[best.contest]
 		r.rebalanced = r.Now
+		r.taken[contest.Addr] = taking{r.nodes.names[r.holders[best.contest]], r.Now}
 		r.claim(contest, r.Claims[contest.Addr])
 		r.wakeAfter(interval)
 	}
 }
 
-// bestMove returns the move that gains most. Every node finds the same one.
+// bestMove returns the move that gains most. Every node finds the same one. An address that was never announced stays: it is
+// being probed, or a foreign host uses it, and does so wherever it moves.
 func (r *round) bestMove() (best move, found bool) {
 	for i, contest := range r.contests {
 		g, holder := r.groups[i], r.holders[i]
-		if holder == nobody {
+		if holder < 0 || !r.announced[i] {
 			continue
 		}
 		if !g.hasReceiver {

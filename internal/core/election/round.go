@@ -18,6 +18,11 @@ type round struct {
 	stillUnheld   map[netip.Addr]unheldState
 	stillAwaiting map[netip.Addr]time.Time
 
+	// testimonies are what the segment says of holders that are silent or doubtful.
+	testimonies map[testimonyKey]*testimony
+	// yielded are addresses that this node awaited a successor for, and has one.
+	yielded map[netip.Addr]bool
+
 	decision Decision
 }
 
@@ -46,7 +51,8 @@ type unheldState struct {
 
 // state returns what is remembered of an address without a holder. It begins again with every new claim that is not valid.
 func (r *round) state(addr netip.Addr, claim Claim, unverified bool) unheldState {
-	if known, seen := r.remembered[addr]; seen && known.claim == claim {
+	if known, seen := r.remembered[addr]; seen && known.claim.same(claim) {
+		known.claim = claim
 		return known
 	}
 	return unheldState{since: r.Now, claim: claim, unverified: unverified}
@@ -74,26 +80,38 @@ func (r *round) findHolders() {
 			r.valid = append(r.valid, claim)
 		} else {
 			holder = nobody
-			wasValid := len(previous) > 0 && previous[0] == claim
+			wasValid := len(previous) > 0 && previous[0].same(claim)
 			unverified := known && !wasValid && claim.Node != r.node && !claim.free()
 			r.unheld = append(r.unheld, unheldAddress{i, g, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, unverified)})
 		}
-		r.holders, r.groups = append(r.holders, holder), append(r.groups, g)
+		r.holders, r.announced, r.groups = append(r.holders, holder), append(r.announced, claim.Announced), append(r.groups, g)
 	}
 }
 
 // holdAndClaim goes through the contests: this node keeps what it holds, and claims what it is heir to.
 func (r *round) holdAndClaim() {
 	wait := r.newAddressWait()
-	unheld := r.unheld
+	unheld, valid, answered := r.unheld, r.valid, r.Answered
 	for i, contest := range r.contests {
-		switch holder := r.holders[i]; {
-		case holder == nobody:
+		holder := r.holders[i]
+		if holder == nobody {
 			r.decideUnheld(&unheld[0], wait)
 			unheld = unheld[1:]
-		case holder == r.me && (!r.Settling || r.answered[contest.Addr]):
-			r.hold(contest)
+			continue
 		}
+		claim := valid[0]
+		valid = valid[1:]
+		if holder != r.me || r.Settling && !r.answered[contest.Addr] {
+			continue
+		}
+		for len(answered) > 0 && answered[0].Less(contest.Addr) {
+			answered = answered[1:]
+		}
+		if !claim.Announced && len(answered) > 0 && answered[0] == contest.Addr {
+			claim.Announced = true
+			r.decision.Claims = append(r.decision.Claims, claim)
+		}
+		r.hold(contest, claim)
 	}
 }
 
@@ -128,6 +146,8 @@ func (r *round) decideUnheld(u *unheldAddress, wait time.Duration) {
 	}
 	wait = r.claimWait(u, me, wait)
 	switch {
+	case candidate && wait <= 0 && r.vetoed(u):
+		// The answers wake this node.
 	case candidate && wait <= 0:
 		delete(r.stillUnheld, contest.Addr)
 		r.holders[u.contest] = r.me
@@ -162,6 +182,15 @@ func (r *round) claimWait(u *unheldAddress, me indexedCandidate, wait time.Durat
 	}
 }
 
+// isTurn reports whether it is this node that claims an address, as soon as it may be claimed.
+func (r *round) isTurn(u *unheldAddress) bool {
+	me, candidate := u.group.find(r.me)
+	if !candidate || r.Settling || len(r.nodes.preferred(u.group)) == 0 {
+		return false
+	}
+	return u.heir == r.me || !u.claimableSince.IsZero() && r.fallbackWait(u, me) <= r.Now.Sub(u.claimableSince)
+}
+
 // fallbackWait returns how long a node that is not the heir leaves an address to the candidates before it.
 func (r *round) fallbackWait(u *unheldAddress, me indexedCandidate) time.Duration {
 	before := 0
@@ -176,7 +205,7 @@ func (r *round) fallbackWait(u *unheldAddress, me indexedCandidate) time.Duratio
 // awaitSuccessor goes on answering for an address without a holder, if this node has answered so far: make before break. It
 // stops at once when the node of a new claim is alive, since that node answers too.
 func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
-	if !r.answered[contest.Addr] || !contest.HasInterface || u.unverified && r.nodes.liveHolder(u.claim) != nobody {
+	if !r.answered[contest.Addr] || !contest.HasInterface || r.yielded[contest.Addr] || u.unverified && r.nodes.liveHolder(u.claim) != nobody {
 		return
 	}
 	since, seen := r.awaiting[contest.Addr]
@@ -185,14 +214,15 @@ func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
 	}
 	r.stillAwaiting[contest.Addr] = since
 	if left := successorTimeout - r.Now.Sub(since); left > 0 {
-		r.hold(contest)
+		r.hold(contest, u.claim)
 		r.wakeAfter(left)
 	}
 }
 
-func (r *round) hold(contest Contest) {
+// hold answers for an address of a known claim.
+func (r *round) hold(contest Contest, claim Claim) {
 	r.answers[contest.Addr] = true
-	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr})
+	r.decision.Hold = append(r.decision.Hold, Hold{contest.Addr, !claim.Announced})
 }
 
 // claim claims an address and holds it. The address need not be the last one in order.
@@ -200,9 +230,8 @@ func (r *round) claim(contest Contest, before Claim) {
 	r.answers[contest.Addr] = true
 	byAddr := func(h Hold, addr netip.Addr) int { return h.Addr.Compare(addr) }
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
-	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{contest.Addr, before.free()})
-	r.decision.Claims = append(r.decision.Claims,
-		Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1})
+	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{contest.Addr, !before.Announced})
+	r.decision.Claims = append(r.decision.Claims, Claim{contest.Addr, r.node, r.incarnation, before.Term + 1, before.Announced})
 }
 
 // release releases the addresses that this node has held and that are no contest any more. So the next holder of such an
@@ -213,7 +242,7 @@ func (r *round) release() {
 		for len(contests) > 0 && contests[0].Addr.Less(claim.Addr) {
 			contests = contests[1:]
 		}
-		ours := claim.Node == r.node && claim.Incarnation == r.incarnation && r.Claims[claim.Addr] == claim
+		ours := claim.Node == r.node && claim.Incarnation == r.incarnation && r.Claims[claim.Addr].same(claim)
 		if !ours || len(contests) > 0 && contests[0].Addr == claim.Addr {
 			continue
 		}

@@ -119,7 +119,7 @@ func (c *checks) onCrash(n *node) {
 			}
 		}
 	}
-	n.holds = nil
+	n.holds, n.vips = nil, nil
 }
 
 // onDeclaredDead is called when a node declares another one dead.
@@ -136,6 +136,17 @@ func (c *checks) onClaim(n *node, claim Claim) {
 	i := number(claim.Addr)
 	if claim.free() {
 		c.onRelease(n, claim)
+		return
+	}
+	if claim.Node != n.name {
+		c.onCede(n, claim)
+		return
+	}
+	if claim.same(n.claims[claim.Addr]) {
+		c.log("%s has announced %d", n.name, i)
+		if !n.answersFor(claim.Addr) {
+			c.violate("%s says that it has announced %d", n.name, i)
+		}
 		return
 	}
 	c.log("%s claims %d by term %d", n.name, i, claim.Term)
@@ -156,6 +167,23 @@ func (c *checks) onClaim(n *node, claim Claim) {
 	c.checkTakeover(n, claim.Addr)
 	for _, holder := range c.holders[i] {
 		c.checkUnseenHolder(n, holder, claim.Addr)
+	}
+}
+
+// onCede is called when a node gives an address to another one.
+func (c *checks) onCede(n *node, claim Claim) {
+	i := number(claim.Addr)
+	c.log("%s cedes %d to %s by term %d", n.name, i, claim.Node, claim.Term)
+	if !n.claimed[claim.Addr] || claim.Term != n.claims[claim.Addr].Term+1 {
+		c.violate("%s cedes %v, knowing of %v", n.name, claim, n.claims[claim.Addr])
+	}
+	c.claimedAt[i] = c.now
+}
+
+// onAnswer is called when a node begins to answer on the segment.
+func (c *checks) onAnswer(n *node, a netip.Addr) {
+	if c.strangers[number(a)] {
+		c.violate("%s answers for %d, which a stranger has", n.name, number(a))
 	}
 }
 

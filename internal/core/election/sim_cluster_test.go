@@ -16,6 +16,8 @@ const (
 	maxAPISkew = 100 * time.Millisecond
 	// Every node detects the crash of another one by itself, between these two times.
 	minDetectionTime, maxDetectionTime = 150 * time.Millisecond, 300 * time.Millisecond
+	// maxDoubtTime is how long before its verdict a node may doubt that another one is alive.
+	maxDoubtTime = 100 * time.Millisecond
 	// rebalanceAfter is short, so that less time has to be simulated.
 	rebalanceAfter = 2 * time.Second
 	// lossChance is the chance that a message is lost. The gossip sends every message up to maxTries times.
@@ -53,6 +55,7 @@ type cluster struct {
 	api        api
 	// side is the side of a partition that each node is on.
 	side []int
+	segment
 	// cut has the pairs of nodes where messages of the first do not reach the second, while other nodes reach both.
 	cut map[[2]int]bool
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
@@ -63,7 +66,7 @@ type cluster struct {
 }
 
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
-	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}}
+	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}, segment: newSegment(nodes)}
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
@@ -140,7 +143,9 @@ func (c *cluster) change(apply func(*api)) {
 }
 
 // reach reports whether two nodes are connected, directly or by way of a third.
-func (c *cluster) reach(a, b *node) bool { return a.up && b.up && c.side[a.index] == c.side[b.index] }
+func (c *cluster) reach(a, b *node) bool {
+	return a.up && b.up && !a.frozen && !b.frozen && c.side[a.index] == c.side[b.index]
+}
 
 // reachabilityChanged is called when other nodes can reach each other than before. Each node detects it by itself.
 func (c *cluster) reachabilityChanged() {
@@ -153,7 +158,9 @@ func (c *cluster) reachabilityChanged() {
 			case reach && a.live[b.name] != b.incarnation:
 				c.after(c.randomDuration(20*time.Millisecond, maxDetectionTime), func() { a.detect(b) })
 			case !reach && alive:
-				c.after(c.randomDuration(minDetectionTime, maxDetectionTime), func() { a.detect(b) })
+				delay := c.randomDuration(minDetectionTime, maxDetectionTime)
+				c.after(delay-c.randomDuration(0, maxDoubtTime), func() { a.doubt(b) })
+				c.after(delay, func() { a.detect(b) })
 			}
 		}
 	}
@@ -172,11 +179,13 @@ func (c *cluster) start(n *node) {
 	c.reachabilityChanged()
 }
 
-// partition puts the nodes on so many sides at random. One side means that there is no partition.
+// partition parts the gossip and the segment: it puts the nodes on so many sides at random. One side means that there is no partition.
 func (c *cluster) partition(sides int) {
 	for i := range c.side {
 		c.side[i] = c.random.IntN(sides)
 	}
+	copy(c.parts, c.side)
+	c.changed = c.now
 	c.log("sides %v", c.side)
 	c.reachabilityChanged()
 }

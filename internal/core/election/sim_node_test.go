@@ -2,7 +2,9 @@ package election
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
@@ -11,9 +13,11 @@ import (
 // node is a simulated node: what a speaker and its gossip know and do.
 type node struct {
 	*cluster
-	index       int
-	name        string
-	up          bool
+	index int
+	name  string
+	up    bool
+	// frozen: the process does not run.
+	frozen      bool
 	incarnation uint64
 	elector     *Elector
 	claims      Claims
@@ -29,6 +33,15 @@ type node struct {
 	groups      map[*eligibility]*Group
 	contests    []Contest
 	holds       map[netip.Addr]time.Duration
+	// vips are the addresses that it holds on the segment.
+	vips map[netip.Addr]*vip
+	// silent are the nodes that it has declared dead, and doubtful those that it is about to.
+	silent   map[string]uint64
+	doubtful map[string]bool
+	// asked and answers are about other nodes, rivals those that use its addresses.
+	asked   map[Question]bool
+	answers map[Question]Answer
+	rivals  map[Question]Rival
 	// claimed are the addresses that this incarnation has claimed.
 	claimed map[netip.Addr]bool
 	// unchangedSince is since when it has believed the same nodes alive.
@@ -47,6 +60,8 @@ func (n *node) start() {
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
 	n.api = n.cluster.api.clone()
 	n.apiDelivery = n.now
+	n.vips, n.silent, n.doubtful = map[netip.Addr]*vip{}, map[string]uint64{}, map[string]bool{}
+	n.asked, n.answers, n.rivals = map[Question]bool{}, map[Question]Answer{}, map[Question]Rival{}
 	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
 	n.unchangedSince = n.now
 	n.regroup()
@@ -118,6 +133,8 @@ func (n *node) detect(other *node) {
 		n.onDeclaredDead(n, other)
 	}
 	n.live[other.name] = is
+	delete(n.silent, other.name)
+	delete(n.doubtful, other.name)
 	if !other.settling() {
 		n.settled[other.name] = is
 	}
@@ -126,10 +143,20 @@ func (n *node) detect(other *node) {
 	n.queueDecision()
 }
 
+// doubt believes that another node may be dead.
+func (n *node) doubt(other *node) {
+	if n.up && !n.reach(n, other) && n.live[other.name] != 0 {
+		n.doubtful[other.name] = true
+		n.queueDecision()
+	}
+}
+
 // declareDead believes another node dead.
 func (n *node) declareDead(other *node) {
 	n.log("%s declares %s dead", n.name, other.name)
+	n.silent[other.name] = n.live[other.name]
 	delete(n.live, other.name)
+	delete(n.doubtful, other.name)
 	n.unchangedSince = n.now
 	n.onDeclaredDead(n, other)
 	n.regroup()
@@ -145,7 +172,7 @@ func (n *node) regroup() {
 			continue
 		}
 		if group := n.group(b); len(group.Candidates()) > 0 {
-			n.contests = append(n.contests, Contest{addr(i), group, true})
+			n.contests = append(n.contests, Contest{Addr: addr(i), Group: group, HasInterface: true})
 		}
 	}
 }
@@ -218,7 +245,14 @@ func (n *node) learn(claim Claim) bool {
 
 // digest is the hash of a claim. That of all claims of a node is their combination: nodes with equal digests need not merge.
 func digest(c Claim) uint64 {
-	return rendezvous.Mix(hashAddr(c.Addr) ^ rendezvous.Mix(rendezvous.Hash(c.Node)^rendezvous.Mix(c.Term<<8^c.Incarnation)))
+	return rendezvous.Mix(hashAddr(c.Addr) ^ rendezvous.Mix(rendezvous.Hash(c.Node)^rendezvous.Mix(c.Term<<8^c.Incarnation<<1^announced(c))))
+}
+
+func announced(c Claim) uint64 {
+	if c.Announced {
+		return 1
+	}
+	return 0
 }
 
 // merge learns all claims that another node knows.
@@ -266,10 +300,18 @@ func (n *node) decide() {
 	if !n.up || n.violation != "" {
 		return
 	}
-	d := n.elector.Decide(n.contests, Input{epoch.Add(n.now), n.live, n.claims, n.settling()})
+	d := n.elector.Decide(n.contests, Input{
+		Now: n.clock(), Live: n.live, Claims: n.claims, Settling: n.settling(), Answered: n.answered(), Silent: n.silent,
+		Doubtful: slices.Sorted(maps.Keys(n.doubtful)), Answers: n.answers, Rivals: n.presentRivals(),
+	})
+	n.setVIPs(d.Hold)
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
 	}
+	for _, a := range d.Defend {
+		n.announce(a)
+	}
+	n.setQuestions(d.Ask)
 	holds := make(map[netip.Addr]time.Duration, len(d.Hold))
 	for _, h := range d.Hold {
 		since, held := n.holds[h.Addr]

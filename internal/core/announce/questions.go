@@ -1,0 +1,87 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// maxPaths bounds the paths of a question.
+const maxPaths = 4
+
+// Layer2Question asks on the segment whether a node answers for an address. It has an answer when there is one by any path.
+type Layer2Question struct {
+	election.Question
+	// Paths to the node; none: it cannot be asked.
+	Paths []Layer2Path
+}
+
+// Layer2Path is an interface of this node and a MAC address of another one on the same segment.
+type Layer2Path struct {
+	Interface string
+	MAC       string
+	// Source is this interface's own link-local address, to ask from by IPv6; invalid: it has none.
+	Source netip.Addr
+}
+
+// Equal reports whether two questions are the same, asked in the same way.
+func (q Layer2Question) Equal(other Layer2Question) bool {
+	return q.Question == other.Question && slices.Equal(q.Paths, other.Paths)
+}
+
+// Layer2Questions are the questions of an election among these contests, with how to ask them. Links are those of the nodes as
+// last known.
+func (p *Plan) Layer2Questions(ask []election.Question, own []lb.Link, links map[string][]lb.Link) []Layer2Question {
+	questions := make([]Layer2Question, 0, len(ask))
+	for _, q := range ask {
+		i, found := slices.BinarySearchFunc(p.Contests, q.Addr, func(c Contest, addr netip.Addr) int { return c.Addr.Compare(addr) })
+		if found {
+			questions = append(questions, Layer2Question{q, paths(p.Contests[i].Interfaces, own, links[q.Node])})
+		}
+	}
+	return questions
+}
+
+// paths from interfaces of our own, by name, to a node: to its links in the same subnet, or to all, if there is none.
+func paths(interfaces []string, own, others []lb.Link) []Layer2Path {
+	var onSubnet, all []Layer2Path
+	for i := range own {
+		from := &own[i]
+		if !slices.Contains(interfaces, from.Name) {
+			continue
+		}
+		for j := range others {
+			to := &others[j]
+			if to.MAC == "" || strings.EqualFold(to.MAC, from.MAC) || to.NoARP {
+				continue
+			}
+			path := Layer2Path{from.Name, to.MAC, linkLocal(from)}
+			all = append(all, path)
+			if shareSubnet(from, to) {
+				onSubnet = append(onSubnet, path)
+			}
+		}
+	}
+	if len(onSubnet) > 0 {
+		all = onSubnet
+	}
+	return all[:min(len(all), maxPaths)]
+}
+
+func linkLocal(link *lb.Link) netip.Addr {
+	for _, prefix := range link.Addresses {
+		if prefix.Addr().Is6() && prefix.Addr().IsLinkLocalUnicast() {
+			return prefix.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+func shareSubnet(a, b *lb.Link) bool {
+	return slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool {
+		return !p.Addr().IsLinkLocalUnicast() && slices.ContainsFunc(b.Addresses, func(q netip.Prefix) bool { return p.Masked() == q.Masked() })
+	})
+}

@@ -1,0 +1,95 @@
+package election
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// unannounced are claims of term 1 to addresses that were never announced.
+func unannounced(node string, addresses ...int) Claims {
+	claims := Claims{}
+	for _, i := range addresses {
+		claims.Learn(Claim{addr(i), node, 1, 1, false})
+	}
+	return claims
+}
+
+// firsts are the addresses that are held and that no holder has announced.
+func (s *fixture) firsts() []int {
+	var first []int
+	for _, h := range s.last.Hold {
+		if h.First {
+			first = append(first, number(h.Addr))
+		}
+	}
+	return first
+}
+
+func TestElector_AnAddressIsFirstUntilItWasAnnounced(t *testing.T) {
+	s := newFixture(t, 0, contests(2, group(1)), alive(1), Claims{}).at(0).at(newAddressDelay).want(0, 1)
+	if s.at(sec); !slices.Equal(s.firsts(), []int{0, 1}) || len(s.last.Claims) > 0 {
+		t.Fatalf("first are %v, claims %v: nothing was announced yet", s.firsts(), s.last.Claims)
+	}
+	s.Answered = []netip.Addr{addr(1)}
+	if s.at(2 * sec).wantClaims(1); s.last.Claims[0] != (Claim{addr(1), "n0", 1, 1, true}) {
+		t.Fatalf("claims %v, want the same claim with the mark", s.last.Claims)
+	}
+	if s.at(3 * sec).wantClaims(0); !slices.Equal(s.firsts(), []int{0}) {
+		t.Fatalf("first are %v", s.firsts())
+	}
+}
+
+// The holder found a foreign host and is gone, by whatever way. Its successor must look as well.
+func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
+	for name, change := range map[string]func(*fixture){
+		"crashed":   func(s *fixture) { delete(s.Live, "n1") },
+		"restarted": func(s *fixture) { s.Live["n1"] = 2 },
+		"drained": func(s *fixture) {
+			s.contests = contests(2, weighted(map[string]int{"n0": 0}))
+		},
+		"outweighed": func(s *fixture) {
+			s.contests = contests(2, weighted(map[string]int{"n0": 1, "n1": 0}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			claims := unannounced("n1", 0)
+			claims.Learn(Claim{addr(1), "n1", 1, 4, true})
+			s := newFixture(t, 0, contests(2, group(2)), alive(2), claims).at(0).want()
+			change(s)
+			for at := sec; at < 2*time.Minute && len(s.last.Hold) == 0; at += 100 * ms {
+				s.at(at)
+			}
+			for _, hold := range s.last.Hold {
+				if claim := s.Claims[hold.Addr]; hold.First != (hold.Addr == addr(0)) || claim.Announced == hold.First {
+					t.Errorf("%v is held with %v", hold, claim)
+				}
+			}
+			if len(s.last.Hold) == 0 {
+				t.Error("holds nothing")
+			}
+		})
+	}
+}
+
+func TestElector_EarlierClaimWithTheMarkIsTheSameClaim(t *testing.T) {
+	s := newFixture(t, 1, contests(1, group(2)), alive(2), unannounced("n0", 0)).at(0).want()
+	s.Claims.Learn(Claim{addr(0), "n0", 1, 1, true})
+	delete(s.Live, "n0")
+	if s.at(sec).want(0); s.last.Hold[0].First {
+		t.Error("an announced address is held as the first")
+	}
+}
+
+func TestElector_AddressThatWasNeverAnnouncedIsNotMovedToEvenOut(t *testing.T) {
+	claims := unannounced("n0", 0, 1, 2, 3)
+	s := newFixture(t, 1, contests(6, group(2)), alive(2), claims)
+	s.Claims.Learn(Claim{addr(4), "n0", 1, 1, true})
+	s.Claims.Learn(Claim{addr(5), "n0", 1, 1, true})
+	s.at(0)
+	for at := sec; at < 5*time.Minute; at += sec {
+		s.at(at)
+	}
+	s.want(4, 5)
+}

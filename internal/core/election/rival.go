@@ -1,0 +1,106 @@
+package election
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// claimTimeout is how long the claims have to settle between two live nodes who goes on.
+	claimTimeout = 200 * time.Millisecond
+	// rivalTimeout is how long a live node may answer for an address of ours until that is more than a message on its way.
+	rivalTimeout = 500 * time.Millisecond
+	// takenTimeout is how long after a take-over the holder before may come back with the address.
+	takenTimeout = 10 * time.Second
+)
+
+// Rival is another node of the cluster that was heard to use an address that this node answers for.
+type Rival struct {
+	Addr netip.Addr
+	Node string
+	// Since and Last are when it was first and last heard.
+	Since, Last time.Time
+}
+
+// taking is a take-over from a node that was alive.
+type taking struct {
+	from string
+	at   time.Time
+}
+
+// yieldToRivals settles with every other node that answers for an address of ours which of the two goes on. Between a silent
+// node and us a hash decides, as it does between claims of one term: the other side comes to the same result. Claims settle it
+// with a live node. If they do not, it does not hear ours: an address that was taken from it is given back.
+func (r *round) yieldToRivals() {
+	next := 0
+	for _, rival := range r.Rivals {
+		for next < len(r.contests) && r.contests[next].Addr.Less(rival.Addr) {
+			next++
+		}
+		if next == len(r.contests) {
+			return
+		}
+		if r.contests[next].Addr == rival.Addr && !r.Settling {
+			r.settle(next, rival)
+		}
+	}
+}
+
+func (r *round) settle(contest int, rival Rival) {
+	holder := r.holders[contest]
+	incarnation, silent := r.Silent[rival.Node]
+	live, alive := r.Live[rival.Node]
+	switch {
+	case holder != nobody && holder != r.me:
+	case silent && !r.goesOn(rival):
+	case silent && holder == nobody:
+		r.yielded[rival.Addr] = true
+	case silent && (Claim{Addr: rival.Addr, Node: r.node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node}):
+		r.decision.Defend = append(r.decision.Defend, rival.Addr)
+	case silent:
+		r.cede(contest, rival.Node, incarnation)
+	case alive && holder == r.me:
+		r.settleWithLive(contest, rival, live)
+	}
+}
+
+// goesOn asks a rival whether it answers for the address: it may have been heard before its death.
+func (r *round) goesOn(rival Rival) bool {
+	q := Question{rival.Node, rival.Addr}
+	r.decision.Ask = append(r.decision.Ask, q)
+	return r.Answers[q] == Answered
+}
+
+// settleWithLive waits for the claims to settle it, then asks the rival whether it goes on.
+func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
+	if wait := claimTimeout - r.Now.Sub(rival.Since); wait > 0 {
+		r.wakeAfter(wait)
+		return
+	}
+	goesOn := r.goesOn(rival)
+	if wait := rivalTimeout - rival.Last.Sub(rival.Since); wait > 0 {
+		r.wakeAfter(wait)
+		return
+	}
+	if taken, known := r.taken[rival.Addr]; goesOn && known && taken.from == rival.Node {
+		r.cede(contest, rival.Node, incarnation)
+		r.unevenSince = time.Time{}
+	}
+}
+
+// cede claims an address for another node that answers for it, so that all of this side know.
+func (r *round) cede(contest int, to string, incarnation uint64) {
+	addr := r.contests[contest].Addr
+	r.holders[contest] = ceded
+	r.loads[r.me]--
+	r.decision.Claims = append(r.decision.Claims, Claim{addr, to, incarnation, r.Claims[addr].Term + 1, true})
+}
+
+// forgetTaken drops what was taken long ago.
+func (e *Elector) forgetTaken(now time.Time) {
+	for addr, taken := range e.taken {
+		if now.Sub(taken.at) > takenTimeout {
+			delete(e.taken, addr)
+		}
+	}
+}

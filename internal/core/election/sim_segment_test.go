@@ -1,0 +1,208 @@
+package election
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// The segment of a simulated cluster, and what speaker/layer2 does there: it probes, answers, announces and asks.
+const (
+	// simProbeTime is how long a first holder probes; simReprobe is the wait before it probes again when somebody answered.
+	simProbeTime, simReprobe = 150 * time.Millisecond, time.Second
+	// simFrame is how long a frame takes on the segment, simAsk how long it takes until a question without an answer has none.
+	simFrame, simAsk = time.Millisecond / 2, 9 * time.Millisecond
+	// simAskAgain is the time between two rows of questions, simRivalTimeout how long a rival is remembered.
+	simAskAgain, simRivalTimeout = time.Second, 3 * time.Second
+)
+
+// segment is who hears whom on the segment, apart from the gossip.
+type segment struct {
+	// parts is the part of the segment that each node is on; deaf has the pairs where frames of the first do not reach the second.
+	parts []int
+	deaf  map[[2]int]bool
+	// strangers are the addresses that a host outside the cluster has.
+	strangers map[int]bool
+	// changed is when something about it was last changed.
+	changed time.Duration
+}
+
+func newSegment(nodes int) segment {
+	return segment{parts: make([]int, nodes), deaf: map[[2]int]bool{}, strangers: map[int]bool{}}
+}
+
+// hears reports whether frames of a reach b.
+func (s *segment) hears(a, b *node) bool {
+	return a.up && b.up && !a.frozen && !b.frozen && s.parts[a.index] == s.parts[b.index] && !s.deaf[[2]int{a.index, b.index}]
+}
+
+// vip is an address that a node holds: it is being probed, or is answered since a time.
+type vip struct {
+	answers bool
+	since   time.Duration
+}
+
+// setVIPs makes a node hold these addresses and no others.
+func (n *node) setVIPs(holds []Hold) {
+	wanted := make(map[netip.Addr]bool, len(holds))
+	for _, h := range holds {
+		wanted[h.Addr] = true
+		if n.vips[h.Addr] != nil {
+			continue
+		}
+		n.vips[h.Addr] = &vip{}
+		if h.First {
+			n.probe(h.Addr, n.vips[h.Addr])
+		} else {
+			n.answer(h.Addr, n.vips[h.Addr])
+		}
+	}
+	maps.DeleteFunc(n.vips, func(a netip.Addr, _ *vip) bool { return !wanted[a] })
+}
+
+// probe answers for an address after a while, unless somebody answers for it then.
+func (n *node) probe(a netip.Addr, v *vip) {
+	n.after(simProbeTime, func() {
+		switch {
+		case !n.up || n.vips[a] != v:
+		case n.frozen || n.strangers[number(a)] || n.heardAnswer(a):
+			n.after(simReprobe, func() { n.probe(a, v) })
+		default:
+			n.answer(a, v)
+			n.queueDecision()
+		}
+	})
+}
+
+func (n *node) heardAnswer(a netip.Addr) bool {
+	return slices.ContainsFunc(n.nodes, func(other *node) bool { return other != n && other.answersFor(a) && n.hears(other, n) })
+}
+
+func (n *node) answer(a netip.Addr, v *vip) {
+	v.answers, v.since = true, n.now
+	n.log("%s answers on the segment for %d", n.name, number(a))
+	n.onAnswer(n, a)
+	n.announce(a)
+}
+
+func (n *node) answersFor(a netip.Addr) bool {
+	v := n.vips[a]
+	return n.up && !n.frozen && v != nil && v.answers
+}
+
+// announce says to all who hear it that an address is here.
+func (n *node) announce(a netip.Addr) {
+	for _, other := range n.nodes {
+		if other != n {
+			n.after(simFrame, func() {
+				if n.hears(n, other) && n.answersFor(a) {
+					other.hearUse(a, n)
+				}
+			})
+		}
+	}
+}
+
+// hearUse hears another node use an address.
+func (n *node) hearUse(a netip.Addr, by *node) {
+	if q := (Question{by.name, a}); n.asked[q] && n.answers[q] != Answered {
+		n.answers[q] = Answered
+		n.queueDecision()
+	}
+	if !n.answersFor(a) {
+		return
+	}
+	key := Question{by.name, a}
+	if known, ok := n.rivals[key]; ok {
+		known.Last = n.clock()
+		n.rivals[key] = known
+		return
+	}
+	n.rivals[key] = Rival{a, by.name, n.clock(), n.clock()}
+	n.queueDecision()
+}
+
+// setQuestions makes a node ask these questions, again and again, and no others.
+func (n *node) setQuestions(ask []Question) {
+	wanted := map[Question]bool{}
+	for _, q := range ask {
+		wanted[q] = true
+		if !n.asked[q] {
+			n.asked[q] = true
+			n.ask(q)
+		}
+	}
+	maps.DeleteFunc(n.asked, func(q Question, _ bool) bool { return !wanted[q] })
+	maps.DeleteFunc(n.answers, func(q Question, _ Answer) bool { return !wanted[q] })
+}
+
+func (n *node) ask(q Question) {
+	incarnation := n.incarnation
+	still := func() bool { return n.up && n.incarnation == incarnation && n.asked[q] }
+	to := n.nodes[nodeNumber(q.Node)]
+	answered := false
+	n.after(simFrame, func() {
+		if still() && n.hears(n, to) && to.answersFor(q.Addr) && n.hears(to, n) {
+			answered = true
+			n.after(simFrame, func() {
+				if still() {
+					n.hearUse(q.Addr, to)
+				}
+			})
+		}
+	})
+	n.after(simAsk, func() {
+		if still() && !answered && n.answers[q] != NoAnswer {
+			n.answers[q] = NoAnswer
+			n.queueDecision()
+		}
+	})
+	n.after(simAskAgain, func() {
+		if still() {
+			n.ask(q)
+		}
+	})
+}
+
+// answered are the addresses that a node answers for.
+func (n *node) answered() []netip.Addr {
+	var all []netip.Addr
+	for a, v := range n.vips {
+		if v.answers {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}
+
+// presentRivals are the nodes that were heard lately.
+func (n *node) presentRivals() []Rival {
+	var all []Rival
+	for q, rival := range n.rivals {
+		if !n.answersFor(q.Addr) || n.clock().Sub(rival.Last) >= simRivalTimeout {
+			delete(n.rivals, q)
+			continue
+		}
+		all = append(all, rival)
+	}
+	slices.SortFunc(all, func(a, b Rival) int {
+		if order := a.Addr.Compare(b.Addr); order != 0 {
+			return order
+		}
+		return nodeNumber(a.Node) - nodeNumber(b.Node)
+	})
+	return all
+}
+
+func (n *node) clock() time.Time { return epoch.Add(n.now) }
+
+// nodeNumber is the number of a node by its name.
+func nodeNumber(name string) int {
+	number := 0
+	for _, digit := range name[1:] {
+		number = 10*number + int(digit-'0')
+	}
+	return number
+}

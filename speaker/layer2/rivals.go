@@ -1,0 +1,114 @@
+package layer2
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+const (
+	// maxRivals bounds what is remembered: in a hand-over of all addresses, each new holder announces what we still hold.
+	maxRivals = 4096
+	// rivalTimeout is how long after its last frame a rival counts.
+	rivalTimeout = 3 * time.Second
+	// rivalConflictTime is how long the claims have to settle it until it is a conflict.
+	rivalConflictTime = 5 * time.Second
+)
+
+// rivals are other nodes of the cluster that use addresses which this node holds.
+type rivals struct {
+	mu   sync.Mutex
+	seen map[rivalKey]*rival
+}
+
+type rivalKey struct {
+	addr netip.Addr
+	node string
+}
+
+type rival struct {
+	since, last, defended time.Time
+	by                    mac
+	interfaceName         string
+	owner                 owner
+}
+
+func newRivals() *rivals { return &rivals{seen: map[rivalKey]*rival{}} }
+
+// heard records that a node uses an address, and reports whether that is news.
+func (r *rivals) heard(now time.Time, u addressUse, by owner, interfaceName string) (news bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := rivalKey{u.addr, by.node}
+	known := r.seen[key]
+	if known != nil && now.Sub(known.last) < rivalTimeout {
+		before := known.last.Sub(known.since)
+		known.last = now
+		return before < rivalConflictTime && now.Sub(known.since) >= rivalConflictTime
+	}
+	if len(r.seen) >= maxRivals {
+		return false
+	}
+	r.seen[key] = &rival{since: now, last: now, by: u.by, interfaceName: interfaceName, owner: by}
+	return true
+}
+
+// expire forgets the rivals that are silent, or about addresses that are not held any more. The caller holds mu.
+func (r *rivals) expire(now time.Time, holds func(netip.Addr) bool) {
+	maps.DeleteFunc(r.seen, func(key rivalKey, known *rival) bool { return now.Sub(known.last) >= rivalTimeout || !holds(key.addr) })
+}
+
+// Rivals are the other nodes of the cluster that use addresses which this node holds, in order of address and node.
+func (r *Responder) Rivals() []election.Rival {
+	r.rivals.mu.Lock()
+	defer r.rivals.mu.Unlock()
+	if len(r.rivals.seen) == 0 {
+		return nil
+	}
+	r.rivals.expire(time.Now(), r.detector.holds)
+	all := make([]election.Rival, 0, len(r.rivals.seen))
+	for key, known := range r.rivals.seen {
+		all = append(all, election.Rival{Addr: key.addr, Node: key.node, Since: known.since, Last: known.last})
+	}
+	slices.SortFunc(all, func(a, b election.Rival) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Node, b.Node)) })
+	return all
+}
+
+// conflicts are the rivals about addresses that the claims have not settled, added to those of foreign hosts.
+func (r *rivals) conflicts(all map[netip.Addr]Conflict, holds func(netip.Addr) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire(time.Now(), holds)
+	for key, known := range r.seen {
+		if _, foreign := all[key.addr]; !foreign && known.last.Sub(known.since) >= rivalConflictTime {
+			all[key.addr] = Conflict{
+				Addr: key.addr, MAC: known.by.String(), Interface: known.interfaceName, Since: known.since, Announced: true,
+				Node: known.owner.node, NodeInterface: known.owner.interfaceName,
+			}
+		}
+	}
+}
+
+// Defend announces held addresses again, now and over the next seconds, because another node of the cluster has announced them
+// wrongly: each at most once per second.
+func (r *Responder) Defend(addresses []netip.Addr) {
+	if len(addresses) == 0 {
+		return
+	}
+	now := time.Now()
+	var due []netip.Addr
+	r.rivals.mu.Lock()
+	for key, known := range r.rivals.seen {
+		if slices.Contains(addresses, key.addr) && now.Sub(known.defended) >= time.Second {
+			known.defended = now
+			due = append(due, key.addr)
+		}
+	}
+	r.rivals.mu.Unlock()
+	r.announcer.restart(due)
+}
