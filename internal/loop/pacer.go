@@ -73,7 +73,8 @@ func (p *pacer) wake(q queue) {
 	p.earned = p.earned.Add(interval)
 }
 
-// wakeLater makes a pass begin within textInterval. It takes nothing from the interval of other wakes.
+// wakeLater makes a pass begin within textInterval. It takes no turn from other wakes: they may come as often as the interval allows
+// all the same, and a new Service does not wait for its turn because texts are written.
 func (p *pacer) wakeLater(q queue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,9 +84,11 @@ func (p *pacer) wakeLater(q queue) {
 	p.later = true
 	time.AfterFunc(textInterval, func() {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.later = false
-		p.mu.Unlock()
-		p.wake(q)
+		if !time.Now().Before(p.due) {
+			q.Add(Wake{})
+		}
 	})
 }
 

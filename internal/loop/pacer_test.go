@@ -152,3 +152,38 @@ func TestPacer_TextsTakeNoTurns(t *testing.T) {
 		}
 	})
 }
+
+// Services that come as often as the interval allows do not wait longer because texts are written meanwhile.
+func TestPacer_TextsLeaveAllTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := priorityqueue.New[Wake]("test")
+		defer q.ShutDown()
+		p := &pacer{min: DefaultInterval, cost: func() time.Duration { return 100 * time.Millisecond }}
+		var passed time.Time
+		go func() {
+			for {
+				wake, stopped := q.Get()
+				if stopped {
+					return
+				}
+				passed = time.Now()
+				q.Done(wake)
+			}
+		}()
+		for i := range 4000 { // every 5 ms
+			if i%110 == 0 {
+				created := time.Now()
+				p.Create(t.Context(), event.CreateEvent{Object: &corev1.Service{}}, q)
+				synctest.Wait()
+				if passed != created {
+					t.Fatalf("the Service made at step %d waits for a turn", i)
+				}
+			}
+			before, after := &corev1.Service{}, &corev1.Service{}
+			after.ResourceVersion = fmt.Sprint(i + 1)
+			after.Status.Conditions = []metav1.Condition{{Type: "daymark.io/Announced", Message: after.ResourceVersion}}
+			p.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+}
