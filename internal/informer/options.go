@@ -3,7 +3,6 @@ package informer
 import (
 	"slices"
 	"strings"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -88,7 +87,7 @@ func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 		Ports: make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
 	}
 	for i := range kept.Ports {
-		kept.Ports[i] = corev1.ServicePort{Protocol: intern(from.Ports[i].Protocol), Port: from.Ports[i].Port}
+		kept.Ports[i] = corev1.ServicePort{Protocol: corev1.Protocol(*intern(string(from.Ports[i].Protocol))), Port: from.Ports[i].Port}
 	}
 	return kept
 }
@@ -105,8 +104,7 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 		endpoint := &s.Endpoints[i]
 		kept := discoveryv1.Endpoint{Addresses: endpoint.Addresses[:min(1, len(endpoint.Addresses))], Conditions: endpoint.Conditions}
 		if endpoint.NodeName != nil {
-			name := intern(*endpoint.NodeName)
-			kept.NodeName = &name
+			kept.NodeName = intern(*endpoint.NodeName)
 		}
 		*endpoint = kept
 	}
@@ -157,9 +155,6 @@ func without(annotations map[string]string, key string) map[string]string {
 	}
 	return annotations
 }
-
-// intern returns the one copy that is kept of a string that many objects have.
-func intern[S ~string](text S) S { return unique.Make(text).Value() }
 
 // Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are
 // compared, since they are written again and again without a change; another object is unchanged if its resourceVersion is.

@@ -16,6 +16,9 @@ type pass struct {
 	// pools in order of priority.
 	pools  []*pool
 	byPool map[*lb.Pool]*pool
+	// byAge are the pools in the order of lb.Pools.ByAge. last is the one that was looked up last.
+	byAge []*pool
+	last  *pool
 	// missing are stand-ins for pools that gave addresses and do not exist, by name.
 	missing      map[string]*lb.Pool
 	reservations reservationIndex
@@ -27,6 +30,8 @@ type pass struct {
 	// selective: some pool has serviceSelectors. limited: some pool has a limit per namespace. delaysReuse: some pool has a
 	// reuse delay.
 	selective, limited, delaysReuse bool
+	// gone are the assignments of the pass before whose Services are not served any more.
+	gone []*Assignment
 	// freedBy are the addresses with a running reuse delay, by the Service that had them.
 	freedBy map[lb.Key][]netip.Addr
 	// addressBuffer is the memory that the lists of addresses are cut from: one allocation for many Services.

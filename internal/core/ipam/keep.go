@@ -72,6 +72,7 @@ func (p *pass) keepShown(a *Assignment, kind claim) (all bool) {
 		}
 	}
 	a.sort()
+	a.whole = !a.replacing && len(s.Requested) == 0 && s.RequestError == nil && len(a.Addresses) == len(s.Families)
 	return all
 }
 
@@ -112,7 +113,7 @@ func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
 	case release.Cause == Allowed:
 		p.hold(a, address)
 		a.replacing = a.replacing || address.replaceable()
-		if p.world.Pools.Missing(address.Pool.Name) {
+		if p.poolOf(address.Pool).missing {
 			p.keepMissing(a)
 		}
 	case gave == "" && release.Cause != Surplus:
@@ -135,7 +136,7 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 	if !s.Wants(lb.FamilyOf(addr)) {
 		return release(FamilyMismatch)
 	}
-	pool := p.byPool[from]
+	pool := p.poolOf(from)
 	if gave != "" && gave != from.Name {
 		// The pool that gave it is gone, or does not contain it any more. It may stay where this pool serves the Service.
 		if cause := p.selectionCause(pool, a); cause != Allowed {
@@ -154,10 +155,14 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 // sourceOf returns the pool that an address of a Service comes from, or a stand-in for one that is gone and whose grace time
 // has not ended; nil when there is none.
 func (p *pass) sourceOf(a *Assignment, addr netip.Addr, gave string) *lb.Pool {
-	if p.world.Pools.Missing(gave) && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)) {
+	named := p.world.Pools.Named(gave)
+	switch {
+	case named != nil && named.Keeps(addr):
+		return named
+	case named == nil && gave != "" && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)):
 		return p.missingPool(gave)
 	}
-	return p.world.Pools.SourceOf(gave, addr)
+	return p.world.Pools.Containing(addr)
 }
 
 // replaceForeign gives up the foreign addresses in the place of which a Service has an address of ours.
@@ -196,7 +201,7 @@ func (p *pass) keptDespite(pool *pool, a *Assignment, addr netip.Addr) Cause {
 		return OtherPoolRequested
 	case pool.Closed() || pool.Err != nil && !pool.Contains(addr):
 		return PoolInvalid
-	case p.world.Pools.Missing(pool.Name):
+	case pool.missing:
 		return PoolMissing
 	}
 	return cmp.Or(p.selectionCause(pool, a), p.never.of(addr, s))

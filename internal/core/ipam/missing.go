@@ -16,7 +16,7 @@ func (p *pass) missingPool(name string) *lb.Pool {
 	}
 	from := &lb.Pool{Name: name}
 	p.missing[name] = from
-	p.byPool[from] = &pool{Pool: from, use: &PoolUse{Pool: from}}
+	p.byPool[from] = &pool{Pool: from, use: &PoolUse{Pool: from}, missing: true}
 	return from
 }
 

@@ -69,6 +69,8 @@ type Assignment struct {
 
 	// replacing: some of Addresses are kept only until what the Service requests in their place is available.
 	replacing bool
+	// whole: the Service keeps all that it should have.
+	whole bool
 	// previous is the Service's assignment in the pass before; nil when there was none.
 	previous *Assignment
 }
