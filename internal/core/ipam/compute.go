@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -81,17 +82,26 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 	return others
 }
 
-// aged is a Service with its creation time in a form that sorts fast.
+// aged is a Service with its creation time in a form that sorts fast, and the first bytes of its namespace, which mostly decide
+// between Services of the same second.
 type aged struct {
-	created int64
-	service *lb.Service
+	created   int64
+	namespace uint64
+	service   *lb.Service
 }
 
-func age(s *lb.Service) aged { return aged{s.Created.UnixNano(), s} }
+func age(s *lb.Service) aged {
+	var first [8]byte
+	copy(first[:], s.Key.Namespace)
+	return aged{s.Created.UnixNano(), binary.BigEndian.Uint64(first[:]), s}
+}
 
 func (a aged) compare(b aged) int {
 	if a.created != b.created {
 		return cmp.Compare(a.created, b.created)
+	}
+	if a.namespace != b.namespace {
+		return cmp.Compare(a.namespace, b.namespace)
 	}
 	return a.service.Key.Compare(b.service.Key)
 }
