@@ -86,8 +86,9 @@ type Loop struct {
 	// term of leadership that the fields below belong to.
 	term    int
 	assumed assumeCache
-	// contests with other writers of the same Services.
+	// contests with other writers of the same Services, and the lookups of who those are.
 	contests contests
+	lookups  lookups
 	memory   ipam.Memory
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool

@@ -107,9 +107,7 @@ func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
 func (l *Loop) record(r result) {
 	switch {
 	case r.err == nil:
-		if r.urgency().ofAddress() {
-			l.contests.wrote(r.service.UID, r.desired.Ingress, l.now())
-		}
+		l.contests.wrote(r.serviceWrite, l.now())
 		l.assumed.assume(r.service.version, &cachedService{r.made(), r.version})
 	case !refused(r.err):
 		l.assumed.assume(r.service.version, r.perhapsMade())

@@ -121,7 +121,7 @@ var AddressWithdrawn = reason.Reason{
 
 // CompetingWriter is the reason of the condition AddressAssigned while another program writes the same status.
 var CompetingWriter = reason.Reason{
-	Name: "CompetingWriter", Meaning: "Another program writes the addresses of the Service, too; the message names it. Daymark tries again at growing intervals.",
+	Name: "CompetingWriter", Meaning: "Another program writes the addresses or conditions of the Service, too; the message names it. Daymark tries again at growing intervals.",
 	Remedy: "Stop one of the two, or leave the Service to the other with the annotation daymark.io/provider.",
 }
 
