@@ -132,7 +132,7 @@ func stripNamespace(n *corev1.Namespace) {
 	provider, named := n.Annotations[v1beta1.AnnotationProvider]
 	n.Annotations, n.Spec, n.Status = nil, corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
 	if named {
-		n.Annotations = map[string]string{v1beta1.AnnotationProvider: provider}
+		n.Annotations = map[string]string{v1beta1.AnnotationProvider: lb.BoundText(provider, lb.MaxAnnotationBytes)}
 	}
 }
 

@@ -111,6 +111,7 @@ func TestOptions_BoundWhatUsersWrite(t *testing.T) {
 	})
 	t.Run("labels of a namespace", func(t *testing.T) {
 		n := &corev1.Namespace{ObjectMeta: metadata()}
+		n.Annotations["daymark.io/provider"] = strings.Repeat("x", 10_000)
 		for i := range 10_000 {
 			n.Labels[fmt.Sprintf("key-%d", i)] = "value"
 		}
