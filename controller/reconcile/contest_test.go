@@ -140,6 +140,19 @@ func TestLoop_CompetingWriter(t *testing.T) {
 	}
 }
 
+// A tool that puts back the annotations of a Service for ever, as some operators do, is not answered each time.
+func TestLoop_LostAnnotationIsNotFought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, total := &fight{scene: newScene(Config{})}, 0
+		for range 100 {
+			total += f.round(t) // what is stored has no annotations
+		}
+		if total > 3 {
+			t.Errorf("%d writes", total)
+		}
+	})
+}
+
 // countOf is how many Events of a reason with a text were written.
 func (w *eventWriter) countOf(reason, text string) (count int) {
 	for _, e := range w.writer.(*recorder).events {

@@ -104,15 +104,16 @@ func (o *Observed) Desired(a *ipam.Assignment, class string, explainer *announce
 		want.setProvenance(class, a, now)
 		changed = true
 	}
-	// Annotations are written together with the addresses only, so that a tool that puts back others is not fought.
-	if len(a.Addresses) > 0 && (changed || !has.HasLast) {
-		want.LastAddresses, want.HasLast, want.HasPool = lastAddresses(a.Addresses), true, false
-	}
 	service := o.Service
 	if changed {
 		service = want.In(o.Service)
 	}
 	want.set(Announced(explainer.Explain(service)), now)
+	// Annotations are written together with addresses, and one that is lost together with conditions: a tool that puts back
+	// others, or none, is not fought.
+	if len(a.Addresses) > 0 && (changed || !has.HasLast && !sameList(want.Conditions, has.Conditions)) {
+		want.LastAddresses, want.HasLast, want.HasPool = lastAddresses(a.Addresses), true, false
+	}
 	return want
 }
 
