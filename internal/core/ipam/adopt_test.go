@@ -44,6 +44,19 @@ func TestCompute_AddressesOfOtherProviders(t *testing.T) {
 			s.pass().has("a", "192.0.2.0 2001:db8::7")
 			s.says("a", ReasonAssigned, "2001:db8::7 from pool six")
 		}},
+		{"are adopted by a pool that serves the Service, when there is one", func(s *fixture) {
+			public := s.pool("public", "198.51.100.0/28", notServed)
+			s.pool("private", "192.0.2.0/28")
+			s.service("a")
+			s.pass()
+			public.Ranges = ranges(t, "192.0.2.0/24")
+			s.pass().says("a", ReasonAssigned, "from pool private")
+			for _, provider := range []string{"metallb", "daymark"} {
+				s.edit("a", func(service *lb.Service) { service.Provider = provider })
+				s.pass().has("a", "192.0.2.0")
+			}
+			s.says("a", ReasonAssigned, "from pool private")
+		}},
 		{"that another Service of ours holds are not adopted", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.service("a")

@@ -162,7 +162,25 @@ func (p *pass) sourceOf(a *Assignment, addr netip.Addr, gave string) *lb.Pool {
 	case named == nil && gave != "" && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)):
 		return p.missingPool(gave)
 	}
+	if gave == "" {
+		return p.adopter(a, addr)
+	}
 	return p.world.Pools.Containing(addr)
+}
+
+// adopter returns the pool that adopts a foreign address: of those that contain it the one that it belongs to, or the oldest
+// that serves the Service if that one does not: who hands a Service over and back does not come into another pool in this way.
+func (p *pass) adopter(a *Assignment, addr netip.Addr) *lb.Pool {
+	owner := p.world.Pools.Containing(addr)
+	if owner == nil || p.selectionCause(p.byPool[owner], a) == Allowed {
+		return owner
+	}
+	for _, from := range p.world.Pools.ByAge() {
+		if from.Contains(addr) && p.selectionCause(p.byPool[from], a) == Allowed {
+			return from
+		}
+	}
+	return owner
 }
 
 // replaceForeign gives up the foreign addresses in the place of which a Service has an address of ours.
