@@ -141,8 +141,8 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 	led, err := l.work(func(ctx context.Context, term int) error {
 		if term != l.term {
 			l.passed.Store(false)
-			// Another may have led meanwhile: nothing that was remembered is valid.
-			l.term, l.caughtUp, l.behind, l.assumed, l.memory, l.contests = term, false, nil, assumeCache{}, ipam.Memory{}, contests{}
+			l.term = term
+			l.forget()
 			l.writer.Forget()
 		}
 		var err error
@@ -151,8 +151,14 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 	})
 	if !led {
 		l.metrics.forget()
+		l.forget() // it is as large as the cache
 	}
 	return result, err
+}
+
+// forget drops what is valid in one term of leadership only: another may lead meanwhile.
+func (l *Loop) forget() {
+	l.caughtUp, l.behind, l.assumed, l.memory, l.contests = false, nil, assumeCache{}, ipam.Memory{}, contests{}
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.
