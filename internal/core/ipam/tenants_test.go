@@ -37,9 +37,9 @@ func TestCompute_PartlyWrongReservationKeeps(t *testing.T) {
 	s.reservations = []*lb.Reservation{{
 		Name: "r", Ranges: ranges(t, "192.0.2.0/31"), Service: lb.Key{Namespace: "default", Name: "db"}, Err: errors.New("bad line"),
 	}}
-	s.service("stranger")
+	s.service("other")
 	s.service("db")
-	s.pass().has("stranger", "192.0.2.2")
+	s.pass().has("other", "192.0.2.2")
 	s.has("db", "192.0.2.0")
 }
 
