@@ -17,13 +17,13 @@ import (
 // a pool is written at once.
 const countsInterval = time.Second
 
-// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Contradictions are
-// those between BGPAdvertisements (announce.Explainer).
-func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, contradictions map[string]string) []*write {
+// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Overridden are
+// attributes of BGPAdvertisements (announce.Explainer).
+func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, overridden map[string]string) []*write {
 	references := status.NewReferences(&s.Objects)
 	return slices.Concat(
 		l.poolWrites(s, plan), l.reservationWrites(s, plan), l.peerWrites(s, references),
-		l.advertisementWrites(s, references, contradictions), l.profileAndCommunityWrites(s, references),
+		l.advertisementWrites(s, references, overridden), l.profileAndCommunityWrites(s, references),
 	)
 }
 
@@ -104,7 +104,7 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 	return writes
 }
 
-func (l *Loop) advertisementWrites(s *snapshot, references *status.References, contradictions map[string]string) (writes []*write) {
+func (l *Loop) advertisementWrites(s *snapshot, references *status.References, overridden map[string]string) (writes []*write) {
 	for _, a := range s.ParsedL2Advertisements {
 		ready := references.L2Advertisement(a.Value)
 		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
@@ -113,7 +113,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, c
 		})
 	}
 	for _, a := range s.ParsedBGPAdvertisements {
-		ready := references.BGPAdvertisement(a.Value, contradictions[a.Value.Name])
+		ready := references.BGPAdvertisement(a.Value, overridden[a.Value.Name])
 		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
 			ready.Set(&o.Status.Conditions, o.Generation, l.now())

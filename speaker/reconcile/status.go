@@ -103,7 +103,7 @@ func membershipCondition(known bool, view gossip.View) metav1.Condition {
 }
 
 func condition(kind string, is bool, why reason.Reason, message string) metav1.Condition {
-	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: why.Name, Message: truncate(message, maxMessage)}
+	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: why.Name, Message: lb.Truncate(message, maxMessage)}
 	if is {
 		c.Status = metav1.ConditionTrue
 	}
@@ -156,9 +156,9 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
 		entry := v1beta1.BGPSession{
 			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
-			LastError: truncate(s.LastError, maxText), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+			LastError: lb.Truncate(s.LastError, maxText), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
 			HoldTime: metav1.Duration{Duration: s.HoldTime}, KeepaliveTime: metav1.Duration{Duration: s.KeepaliveTime},
-			Warning: truncate(strings.Join(s.Warnings, "; "), maxText), BFD: truncate(bfdStates[s.Name], maxText),
+			Warning: lb.Truncate(strings.Join(s.Warnings, "; "), maxText), BFD: lb.Truncate(bfdStates[s.Name], maxText),
 		}
 		if s.State != v1beta1.BGPEstablished {
 			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(inactive[s.Name]).Rfc3339Copy()
@@ -192,10 +192,4 @@ func bfdState(s *bfd.Status) string {
 		text += ": " + why
 	}
 	return text
-}
-
-// truncate keeps a text within a number of characters.
-func truncate(text string, limit int) string {
-	runes := []rune(text)
-	return string(runes[:min(len(runes), limit)])
 }
