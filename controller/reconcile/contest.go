@@ -19,6 +19,8 @@ const (
 	// A Service with a competing writer is written again after minContestWait, then at growing intervals up to maxContestWait.
 	minContestWait = time.Second
 	maxContestWait = 5 * time.Minute
+	// maxConditionsWait takes its place when the other undoes only conditions: without provenance the speakers announce nothing.
+	maxConditionsWait = 10 * time.Second
 	// contestMemory is how long a write that nobody undid is remembered.
 	contestMemory = 10 * time.Minute
 	// contestCalm is how long a write must stand before a contest is over, or twice the last wait if that is longer.
@@ -114,8 +116,15 @@ func (k *contest) look(s *cachedService, now time.Time) {
 	}
 	k.noticed, k.conditions = true, shows.addresses == k.written.addresses
 	if k.undone++; k.undone >= maxUndone {
-		k.wait.fail(now, minContestWait, maxContestWait)
+		k.wait.fail(now, minContestWait, k.longestWait())
 	}
+}
+
+func (k *contest) longestWait() time.Duration {
+	if k.conditions {
+		return maxConditionsWait
+	}
+	return maxContestWait
 }
 
 // over reports whether the last write has stood for long enough, and if not, when it will have.
@@ -168,5 +177,5 @@ func (k *contest) message(other string) string {
 		what = "conditions"
 	}
 	return fmt.Sprintf("%s writes the %s of this Service, too, and undoes what Daymark writes; Daymark tries again at intervals of up to %s: "+
-		"stop one of the two, or leave the Service to the other with the annotation daymark.io/provider", other, what, maxContestWait)
+		"stop one of the two, or leave the Service to the other with the annotation daymark.io/provider", other, what, k.longestWait())
 }
