@@ -107,7 +107,8 @@ type writer struct {
 	results []result
 	// decided is the version on which the last write of an object was decided, while the loop still sees that version.
 	decided map[objectKey]string
-	// refused are the writes that the API server refused for their content or for lack of permission.
+	// refused are the writes that the API server refused for their content or for lack of permission, and those of objects
+	// that did not exist: they are made again after a time if they are still wanted then.
 	refused map[objectKey]*backoff
 	// unanswered holds all writes back while the API server does not answer.
 	unanswered backoff
@@ -210,7 +211,7 @@ func (w *writer) startable(one *write, now time.Time) bool {
 		w.again = w.again || !before.same(one)
 		return false
 	}
-	if version := w.decided[one.key]; version != "" && version == one.version {
+	if version, ok := w.decided[one.key]; ok && version == one.version {
 		return false // the cache lags; what it shows next wakes the loop
 	}
 	if b := w.refused[one.key]; b != nil && now.Before(b.until) {
@@ -371,6 +372,8 @@ func (w *writer) learn(one *write, err error, now time.Time) {
 		w.unanswered = backoff{}
 	}
 	switch {
+	case err == nil && one.version == "": // the cache will show it, unless it is deleted before
+		w.refused[one.key] = &backoff{until: now.Add(maxWriteRetry)}
 	case err == nil:
 		delete(w.refused, one.key)
 		w.decided[one.key] = one.version

@@ -294,14 +294,17 @@ func TestWriter_MakesWhatDoesNotExistAgain(t *testing.T) {
 		s, w := &slowServer{}, testWriter()
 		secret := &write{key: objectKey{"Secret", "ns", "key"}, urgency: otherAddress, send: func(ctx context.Context) error { return s.write(ctx, "key") }}
 		w.run(t, func() {
-			for range 2 {
+			for i, after := range []time.Duration{0, time.Second, maxWriteRetry} {
+				time.Sleep(after)
 				w.Set([]*write{secret}, time.Now())
-				synctest.Wait()
+				if synctest.Wait(); len(s.seen().made) != 1+i/2 {
+					t.Errorf("it is made %d times after set %d", len(s.seen().made), i)
+				}
+			}
+			if len(w.wakes) == 0 {
+				t.Error("the loop is not woken to decide again")
 			}
 		})
-		if made := s.seen().made; len(made) != 2 {
-			t.Errorf("made %q", made)
-		}
 	})
 }
 
