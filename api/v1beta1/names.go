@@ -7,6 +7,9 @@ const ProviderDaymark = "daymark"
 // a class, too.
 const LoadBalancerClass = "daymark.io/daymark"
 
+// FinalizerCleanup on a Service keeps it until no node announces its addresses. Controllers of cloud providers use the same one.
+const FinalizerCleanup = "service.kubernetes.io/load-balancer-cleanup"
+
 // The Secret that encrypts the gossip of the speakers. The controller creates it and the speakers read it.
 const (
 	// GossipSecret is the name of the Secret.
@@ -38,3 +41,7 @@ const (
 // ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last
 // transition is when that was first seen.
 const ReasonPoolMissing = "PoolMissing"
+
+// ReasonWithdrawing is the reason of ConditionProvenance when Daymark serves the Service no more and waits until no node
+// announces the addresses. The speakers stop by it, since they do not read the annotations of namespaces.
+const ReasonWithdrawing = "Withdrawing"

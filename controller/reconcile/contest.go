@@ -46,6 +46,8 @@ type contest struct {
 	noticed, conditions bool
 	// wait between two writes.
 	wait backoff
+	// finalizer is when the Service may be given the finalizer again if somebody removes it.
+	finalizer backoff
 
 	// asked: the other is being looked for.
 	asked bool
@@ -88,6 +90,9 @@ func (c *contests) wrote(w *serviceWrite, now time.Time) {
 		known.wrote = now
 	}
 	known.written, known.noticed = fingerprintOf(&w.desired), false
+	if w.desired.Finalizer && w.service.lostFinalizer() {
+		known.finalizer.fail(now, minContestWait, maxContestWait)
+	}
 }
 
 // prune forgets writes that stand.
@@ -98,7 +103,7 @@ func (c *contests) prune(now time.Time) {
 	c.pruned = now
 	// order does not matter: each is looked at alone.
 	for uid, known := range c.known {
-		if now.Sub(known.wrote) > max(contestMemory, 2*maxContestWait) {
+		if now.Sub(known.wrote) > max(contestMemory, 2*maxContestWait) && now.Sub(known.finalizer.until) > contestMemory {
 			delete(c.known, uid)
 		}
 	}
@@ -179,3 +184,18 @@ func (k *contest) message(other string) string {
 	return fmt.Sprintf("%s writes the %s of this Service, too, and undoes what Daymark writes; Daymark tries again at intervals of up to %s: "+
 		"stop one of the two, or leave the Service to the other with the annotation daymark.io/provider", other, what, k.longestWait())
 }
+
+// removedFinalizer changes what a Service should have if somebody removed the finalizer that it was given: it is given again at
+// growing intervals.
+func (l *Loop) removedFinalizer(s *cachedService, desired status.Service) status.Service {
+	if k := l.contests.known[s.UID]; k != nil && desired.Finalizer && s.lostFinalizer() {
+		if wait := k.finalizer.until.Sub(l.now()); wait > 0 {
+			l.runAgain(wait)
+			desired.Finalizer = false
+		}
+	}
+	return desired
+}
+
+// lostFinalizer reports whether the Service was given the finalizer and does not have it.
+func (s *cachedService) lostFinalizer() bool { return s.Provenance.Finalizer && !s.Written.Finalizer }

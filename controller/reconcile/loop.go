@@ -37,6 +37,8 @@ type Config struct {
 	Classes   lb.Classes
 	// PoolGrace is how long Services keep the addresses of a pool that does not exist any more.
 	PoolGrace time.Duration
+	// CleanupFinalizer: Services with addresses get the finalizer v1beta1.FinalizerCleanup.
+	CleanupFinalizer bool
 	// Leader says whether this process may work. Nil: it always may.
 	Leader *Leader
 	// Options of the speakers, which the condition Announced depends on.
@@ -50,9 +52,12 @@ type Loop struct {
 	namespace string
 	classes   lb.Classes
 	poolGrace time.Duration
-	options   announce.Options
-	log       *slog.Logger
-	now       func() time.Time
+	// cleanupFinalizer: see Config.
+	cleanupFinalizer bool
+
+	options announce.Options
+	log     *slog.Logger
+	now     func() time.Time
 
 	listers *listers
 	// informers of the kinds that the loop reads.
@@ -118,7 +123,8 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 // newLoop makes a loop that has no client yet.
 func newLoop(c Config) *Loop {
 	l := &Loop{
-		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, options: c.Options, log: c.Log, now: time.Now,
+		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, cleanupFinalizer: c.CleanupFinalizer, options: c.Options,
+		log: c.Log, now: time.Now,
 		leader: c.Leader, started: time.Now(), kinds: kinds(),
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}

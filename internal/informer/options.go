@@ -42,7 +42,7 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	return func(item any) (any, error) {
 		if object, ok := item.(metav1.Object); ok {
 			object.SetManagedFields(nil)
-			object.SetFinalizers(nil)
+			object.SetFinalizers(ownFinalizers(object.GetFinalizers()))
 			object.SetOwnerReferences(nil)
 			object.SetAnnotations(without(object.GetAnnotations(), "kubectl.kubernetes.io/last-applied-configuration"))
 		}
@@ -134,6 +134,17 @@ func stripNamespace(n *corev1.Namespace) {
 	if named {
 		n.Annotations = map[string]string{v1beta1.AnnotationProvider: lb.BoundText(provider, lb.MaxAnnotationBytes)}
 	}
+}
+
+// cleanupFinalizer is the list of finalizers that all objects in the cache share which have ours.
+var cleanupFinalizer = []string{v1beta1.FinalizerCleanup}
+
+// ownFinalizers keeps the finalizer that Daymark gives to Services.
+func ownFinalizers(finalizers []string) []string {
+	if slices.Contains(finalizers, v1beta1.FinalizerCleanup) {
+		return cleanupFinalizer
+	}
+	return nil
 }
 
 // ownConditions keeps the conditions that Daymark writes.

@@ -3,6 +3,7 @@ package informer
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -203,6 +205,20 @@ func node() *corev1.Node {
 		{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()},
 	}
 	return n
+}
+
+func TestOptions_KeepTheFinalizerOfOursOnly(t *testing.T) {
+	transform := strip(stripService(lb.Classes{Name: v1beta1.LoadBalancerClass}))
+	for _, test := range []struct{ has, want []string }{
+		{[]string{"example.com/other", v1beta1.FinalizerCleanup}, []string{v1beta1.FinalizerCleanup}},
+		{[]string{"example.com/other"}, nil},
+	} {
+		s := service(corev1.ServiceTypeClusterIP)
+		s.Finalizers = test.has
+		if _, err := transform(s); err != nil || !slices.Equal(s.Finalizers, test.want) {
+			t.Errorf("of %v the cache keeps %v (%v)", test.has, s.Finalizers, err)
+		}
+	}
 }
 
 func TestOnlyTextChanged(t *testing.T) {

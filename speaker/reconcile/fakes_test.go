@@ -34,6 +34,8 @@ type fixture struct {
 	failing map[string]bool
 	// unread is the error of reading the caches.
 	unread error
+	// newestLeaving is the version of the newest Service that is to be withdrawn.
+	newestLeaving uint64
 	// linksUnknown: the network interfaces are not known yet.
 	linksUnknown bool
 
@@ -98,6 +100,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	key := lb.Key{Namespace: "default", Name: "web"}
 	asn := int64(64513)
 	return &snapshot{
+		leaving:  f.newestLeaving,
 		speakers: map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		world: announce.World{
 			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},

@@ -84,6 +84,8 @@ type memory struct {
 	sessions []announce.Session
 	// inactive is since when each BGP session has not been established, by name.
 	inactive map[string]time.Time
+	// withdrawals of Services that wait for them.
+	withdrawals withdrawals
 }
 
 // Add builds the loop into a manager, which starts it.
@@ -129,12 +131,13 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	desired := l.compute(seen)
 	l.cost.Observe(time.Since(began))
 	failed := l.set(ctx, desired)
+	l.memory.withdrawals.set()
 	l.report(seen, failed)
 
 	l.passed.Store(true)
 	l.updateReady(began, seen)
 	l.updateFree(desired)
-	return reconcile.Result{RequeueAfter: l.again(failed, desired.wait)}, nil
+	return reconcile.Result{RequeueAfter: l.again(failed, election.Sooner(desired.wait, l.memory.withdrawals.wait()))}, nil
 }
 
 // again returns when the next pass is due at the latest; 0: when something changes. It logs what failed, if that is new.

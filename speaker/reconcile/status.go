@@ -34,10 +34,11 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
-		Network: networkStatus(seen.world.OwnLinks, seen.world.Gateways),
-		Members: int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
-		Layer2:  layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
-		BGP:     bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
+		Network:   networkStatus(seen.world.OwnLinks, seen.world.Gateways),
+		Members:   int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
+		Layer2:    layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
+		Withdrawn: l.memory.withdrawals.text(),
+		BGP:       bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()

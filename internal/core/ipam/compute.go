@@ -35,6 +35,8 @@ type pass struct {
 	gone []*Assignment
 	// freedBy are the addresses with a running reuse delay, by the Service that had them.
 	freedBy map[lb.Key][]netip.Addr
+	// withdrawn is the version of Services up to which all speakers have withdrawn what is to be withdrawn.
+	withdrawn uint64
 	// addressBuffer is the memory that the lists of addresses are cut from: one allocation for many Services.
 	addressBuffer []Address
 	// requests are what the Service that is being completed still needs. pending are the addresses found for it so far.
@@ -50,6 +52,7 @@ func Compute(world World) Plan {
 	p.prepareNeverGiven()
 	p.preparePools()
 	others := p.prepareAssignments()
+	p.prepareLeaving(others)
 
 	p.keepHeld()
 	p.blockAddresses(others)
@@ -118,7 +121,7 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 		}
 	}
 	for _, s := range others {
-		for _, addr := range s.Ingress {
+		for _, addr := range p.shownBy(s) {
 			if p.limited && p.allocations.free(addr) {
 				p.chargeShown(addr, s.Key.Namespace)
 			}

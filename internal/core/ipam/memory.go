@@ -58,6 +58,13 @@ func (p *pass) delayReuse() {
 	for _, previous := range p.gone {
 		p.free(previous, freed)
 	}
+	for _, left := range p.world.Memory.Leaving {
+		for _, has := range left.Service.Provenance.Allocations {
+			if p.allocations.free(has.Addr) {
+				freed[has.Addr] = FreedAddress{left.Service.Key, p.world.Now}
+			}
+		}
+	}
 	// order does not matter: the addresses of a Service are sorted below, and the earliest end is taken.
 	for addr, f := range freed {
 		end, running := p.reusableFrom(addr, f)

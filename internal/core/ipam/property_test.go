@@ -2,12 +2,12 @@ package ipam
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -37,6 +37,10 @@ type history struct {
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
 	memory       Memory
+	// deleted are the Services that are deleted and wait for their finalizer to go.
+	deleted map[types.UID]bool
+	// withdrawn is what the speakers of two nodes report.
+	withdrawn [2]uint64
 	// grace is how long addresses of pools that are gone are kept.
 	grace time.Duration
 }
@@ -49,7 +53,8 @@ func (h *history) pass() {
 	world := World{
 		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
 		Reservations: h.reservations, Nodes: h.nodes, NodeNetworks: h.networks, Memory: h.memory, PoolGrace: h.grace,
-		Namespaces: map[string]map[string]string{"red": nil, "blue": nil},
+		Namespaces:  map[string]map[string]string{"red": nil, "blue": nil},
+		Withdrawals: []Withdrawal{{"n1", h.withdrawn[0]}, {"n2", h.withdrawn[1]}},
 	}
 	plan := Compute(world)
 	h.checkOrderDoesNotMatter(world, plan)
@@ -59,6 +64,7 @@ func (h *history) pass() {
 	h.checkNothingOfOthersIsTaken(world, plan)
 	h.checkGivenIsAllowed(world, plan)
 	h.checkNobodyWaitsForAFreeAddress(world, plan)
+	h.checkLeaving(world, plan)
 	h.memory = plan.Memory
 
 	order := rapid.Permutation(indices(len(plan.Assignments))).Draw(h.t, "order")
@@ -71,9 +77,11 @@ func (h *history) pass() {
 	for _, c := range plan.Cleanups {
 		i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == c.Service.Key })
 		s := *h.services[i]
-		s.Provenance, s.Managed = lb.Provenance{}, false
-		s.Ingress = slices.DeleteFunc(slices.Clone(s.Ingress), func(addr netip.Addr) bool { return slices.Contains(c.Addresses, addr) })
+		clean(&s, &c)
 		h.services[i] = &s
+		if !c.Waits && h.deleted[s.UID] {
+			h.services = slices.Delete(h.services, i, i+1)
+		}
 	}
 }
 

@@ -43,17 +43,23 @@ func (h *history) flag(label string) bool { return rapid.IntRange(0, 3).Draw(h.t
 // edit makes one random change.
 func (h *history) edit() {
 	h.now = h.now.Add(time.Second)
+	if h.flag("a long time passes") && h.flag("and it is very long") {
+		h.now = h.now.Add(WithdrawLimit)
+	}
 	switch kind := rapid.IntRange(0, 11).Draw(h.t, "edit"); {
 	case kind <= 3 || len(h.services) == 0:
 		h.services = append(h.services, h.newService())
 	case kind == 4:
-		i := h.pick(len(h.services))
-		h.services = slices.Delete(h.services, i, i+1)
+		h.deleteService(h.pick(len(h.services)))
 	case kind == 5:
 		i := h.pick(len(h.services))
 		changed := h.newService()
 		before := h.services[i]
 		changed.Key, changed.UID, changed.Created, changed.Ingress, changed.Provenance = before.Key, before.UID, before.Created, before.Ingress, before.Provenance
+		changed.Finalizer = before.Finalizer && before.Provenance.Finalizer
+		if changed.Finalizer && !changed.LoadBalancer {
+			changed.Ingress = nil // as the API server does
+		}
 		h.services[i] = changed
 	case kind == 6:
 		s := *h.services[h.pick(len(h.services))]
@@ -77,7 +83,10 @@ func (h *history) edit() {
 func (h *history) editByOthers() {
 	i := h.pick(len(h.services))
 	s := *h.services[i]
-	switch rapid.IntRange(0, 5).Draw(h.t, "others") {
+	switch rapid.IntRange(0, 6).Draw(h.t, "others") {
+	case 6: // a speaker reports, and not always the newest
+		node := rapid.IntRange(0, 1).Draw(h.t, "node")
+		h.withdrawn[node] = max(h.withdrawn[node], uint64(h.created-rapid.IntRange(0, 2).Draw(h.t, "behind")))
 	case 0: // another provider writes its own address
 		s.Ingress = []netip.Addr{h.addr("theirs")}
 	case 1: // somebody removes the conditions
@@ -112,6 +121,7 @@ func (h *history) newService() *lb.Service {
 	if h.flag("shares") {
 		s.SharingKey = "key"
 	}
+	s.Finalizer, s.Version = h.flag("finalizer"), uint64(h.created)
 	if h.flag("shares with others") {
 		s.SharedNamespaces = []string{rapid.SampledFrom([]string{"*", "red", "blue"}).Draw(h.t, "with")}
 	}

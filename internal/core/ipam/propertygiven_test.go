@@ -104,6 +104,9 @@ func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 		for _, addr := range slices.Concat(s.Ingress, s.ExternalIPs) {
 			used[addr] = true
 		}
+		for _, has := range s.Provenance.Allocations {
+			used[has.Addr] = used[has.Addr] || s.Finalizer
+		}
 	}
 	for _, a := range plan.Assignments {
 		for _, has := range a.Addresses {

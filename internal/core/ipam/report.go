@@ -35,6 +35,9 @@ func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	if !p.world.Classes.Gave(s) {
 		return Cleanup{}, false
 	}
+	if p.waits(s) {
+		return Cleanup{Service: s, Waits: true}, true
+	}
 	c := Cleanup{Service: s}
 	for _, addr := range s.Ingress {
 		if s.Provenance.PoolOf(addr) != "" && !(s.LoadBalancer && s.HandedOver()) {

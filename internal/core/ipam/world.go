@@ -29,6 +29,8 @@ type World struct {
 	NodeNetworks []lb.NodeNetwork
 	// ServiceCIDRs are the ranges of cluster IPs, which are never given.
 	ServiceCIDRs []lb.NamedRange
+	// Withdrawals of the speakers that are waited for.
+	Withdrawals []Withdrawal
 	// Memory of the pass before; the zero value at the start.
 	Memory Memory
 }
@@ -45,8 +47,8 @@ type Plan struct {
 	Reservations []ReservationUse
 	// Memory for the next pass.
 	Memory Memory
-	// Next is when the first reuse delay or grace time of a pool ends, so that the next pass decides anew; zero when there is
-	// none.
+	// Next is when the first reuse delay, grace time of a pool or wait for a speaker ends, so that the next pass decides anew;
+	// zero when there is none.
 	Next time.Time
 }
 
@@ -103,6 +105,8 @@ type Release struct {
 // Cleanup is a Service that Daymark does not serve any more and whose provenance says that it did.
 type Cleanup struct {
 	Service *lb.Service
+	// Waits: a speaker may still announce the addresses. Nothing is removed before, and nobody else gets them.
+	Waits bool
 	// Addresses to remove from its status: those that Daymark gave, unless another provider is to serve the Service. That
 	// one may keep the address, or write its own.
 	Addresses []netip.Addr
@@ -181,6 +185,10 @@ type Memory struct {
 	// Assignments of the pass before. They tell an address that a Service held from one that somebody else wrote into its
 	// status, and a Service whose sharing terms changed from its neighbors.
 	Assignments []Assignment
+	// Leaving are the Services of Cleanups that have the finalizer, in order of key.
+	Leaving []Leaving
+	// Silent are the versions of speakers that did not answer in time, by node: who says no other is not waited for.
+	Silent map[string]uint64
 	// Freed are the addresses that were released and whose reuse delay has not ended.
 	Freed map[netip.Addr]FreedAddress
 }

@@ -34,6 +34,12 @@ func (c Classes) Ours(s *Service) bool {
 // installation's are foreign.
 func (c Classes) Gave(s *Service) bool { return c.Name == s.Provenance.Class && c.Name != "" }
 
+// Leaving reports whether a Service has the finalizer of ours and is not to be announced any more: the finalizer goes when no
+// speaker announces the addresses.
+func (c Classes) Leaving(s *Service) bool {
+	return s.Finalizer && s.Provenance.Finalizer && c.Gave(s) && (s.Provenance.Withdrawing || !c.Ours(s))
+}
+
 // HandedOver reports whether a Service is to be served by another provider.
 func (s *Service) HandedOver() bool { return s.Provider != "" && s.Provider != v1beta1.ProviderDaymark }
 

@@ -18,6 +18,10 @@ type Provenance struct {
 	Class string
 	// Allocations in the order of the addresses in the status.
 	Allocations []Allocation
+	// Finalizer: Daymark gave the Service the finalizer v1beta1.FinalizerCleanup, or took it over.
+	Finalizer bool
+	// Withdrawing: Daymark serves the Service no more, and no speaker is to announce the addresses.
+	Withdrawing bool
 	// MissingSince is when a pool of an allocation was first seen not to exist; zero when all pools exist.
 	MissingSince time.Time
 }
@@ -37,8 +41,9 @@ const (
 )
 
 const (
-	classPrefix  = "class="
-	joinedSuffix = ",joined" // no pool has a name with a comma
+	classPrefix   = "class="
+	finalizerItem = "finalizer"
+	joinedSuffix  = ",joined" // no pool has a name with a comma
 )
 
 // PoolOf returns the pool that gave an address; empty when Daymark did not give it.
@@ -56,10 +61,14 @@ func (p *Provenance) Joined(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Joined })
 }
 
-// Message is the provenance as the message of its condition: the class, then each address with its pool.
+// Message is the provenance as the message of its condition: the class, whether the finalizer is Daymark's, then each address
+// with its pool.
 func (p *Provenance) Message() string {
 	var b strings.Builder
 	b.WriteString(classPrefix + p.Class)
+	if p.Finalizer {
+		b.WriteString(" " + finalizerItem)
+	}
 	for i, a := range p.Allocations {
 		next := " " + a.Addr.String() + "=" + a.Pool
 		if a.Joined {
@@ -94,11 +103,12 @@ func ParseProvenance(conditions []metav1.Condition) Provenance {
 	if !ok {
 		return Provenance{}
 	}
-	p := Provenance{Class: class}
+	p := Provenance{Class: class, Withdrawing: c.Reason == v1beta1.ReasonWithdrawing}
 	if c.Reason == v1beta1.ReasonPoolMissing {
 		p.MissingSince = c.LastTransitionTime.Time
 	}
 	for item := range strings.SplitSeq(rest, " ") {
+		p.Finalizer = p.Finalizer || item == finalizerItem
 		text, pool, _ := strings.Cut(item, "=")
 		addr, err := ParseAddr(text)
 		if err != nil || pool == "" {

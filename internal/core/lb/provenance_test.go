@@ -32,6 +32,10 @@ func TestProvenance_ReadsWhatItWrote(t *testing.T) {
 	if got := ParseProvenance(provenanceCondition("PoolMissing", p.Message())); !reflect.DeepEqual(got, p) {
 		t.Errorf("it is read as %+v", got)
 	}
+	p.MissingSince, p.Finalizer, p.Withdrawing = time.Time{}, true, true
+	if got := ParseProvenance(provenanceCondition("Withdrawing", p.Message())); !reflect.DeepEqual(got, p) {
+		t.Errorf("%q is read as %+v", p.Message(), got)
+	}
 	if got := p.PoolOf(netip.MustParseAddr("2001:db8::1")); got != "lan6" {
 		t.Errorf("the pool is %q", got)
 	}

@@ -26,13 +26,15 @@ type Service struct {
 	HasLast       bool
 	// HasPool: the Service has the annotation daymark.io/pool, which earlier versions wrote.
 	HasPool bool
+	// Finalizer: the Service has the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
 	// Conditions of Daymark's own.
 	Conditions []metav1.Condition
 }
 
 // ParseService reads what is written in a Service.
 func ParseService(from *corev1.Service) Service {
-	s := Service{Ingress: from.Status.LoadBalancer.Ingress}
+	s := Service{Ingress: from.Status.LoadBalancer.Ingress, Finalizer: slices.Contains(from.Finalizers, v1beta1.FinalizerCleanup)}
 	s.LastAddresses, s.HasLast = from.Annotations[v1beta1.AnnotationLastAddresses]
 	_, s.HasPool = from.Annotations[v1beta1.AnnotationPool]
 	for _, condition := range from.Status.Conditions {
@@ -46,14 +48,17 @@ func ParseService(from *corev1.Service) Service {
 // Identical reports whether two share their lists. What is as it should be shares those of what was given, so that most
 // Services cost nothing in most passes; what does not may be equal all the same.
 func (s *Service) Identical(other *Service) bool {
-	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
-		sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
+	return s.sameMetadata(other) && sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
 }
 
 // Equal reports whether two say the same.
 func (s *Service) Equal(other *Service) bool {
-	return s.Identical(other) || s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
-		sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(s.Conditions, other.Conditions, sameCondition)
+	return s.Identical(other) ||
+		s.sameMetadata(other) && sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(s.Conditions, other.Conditions, sameCondition)
+}
+
+func (s *Service) sameMetadata(other *Service) bool {
+	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool && s.Finalizer == other.Finalizer
 }
 
 // SameAddresses reports whether two have the same addresses, of the same pools.
@@ -93,15 +98,25 @@ type Observed struct {
 	Uncertain bool
 }
 
-// Desired is what a Service of ours should have by its assignment. The class is the one that this installation serves.
-func (o *Observed) Desired(a *ipam.Assignment, class string, explainer *announce.Explainer, now time.Time) Service {
+// Settings of an installation that decide what a Service should have.
+type Settings struct {
+	// Class of Services that the installation serves.
+	Class string
+	// Finalizer: a Service with addresses gets the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
+}
+
+// Desired is what a Service of ours should have by its assignment.
+func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *announce.Explainer, now time.Time) Service {
 	has := &o.Written
 	want := *has
+	finalizer := settings.Finalizer && len(a.Addresses) > 0
+	want.Finalizer = finalizer || has.Finalizer && !o.Provenance.Finalizer // that of others stays
 	want.Ingress = ingress(has.Ingress, a)
 	want.set(assigned(a), now)
 	changed := o.Uncertain || !sameList(want.Ingress, has.Ingress)
-	if o.Uncertain || !sameProvenance(&o.Provenance, class, a) {
-		want.setProvenance(class, a, now)
+	if o.Uncertain || !sameProvenance(&o.Provenance, a, settings, finalizer) {
+		want.setProvenance(a, settings, finalizer, now)
 		changed = true
 	}
 	service := o.Service
@@ -130,22 +145,36 @@ func (s Service) Contested(message string, now time.Time) Service {
 	return s
 }
 
-// CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, and none of the
-// addresses that are to be removed.
-func (o *Observed) CleanedUp(cleanup *ipam.Cleanup) Service {
-	if len(cleanup.Addresses) == 0 {
-		return Service{Ingress: o.Written.Ingress}
+// CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, no finalizer of ours and
+// none of the addresses that are to be removed. One that waits for the speakers stays as it is.
+func (o *Observed) CleanedUp(cleanup *ipam.Cleanup, now time.Time) Service {
+	if cleanup.Waits {
+		return o.withdrawing(now)
 	}
-	return Service{Ingress: slices.DeleteFunc(slices.Clone(o.Written.Ingress), func(entry corev1.LoadBalancerIngress) bool {
-		addr, err := lb.ParseAddr(entry.IP)
-		return err == nil && slices.Contains(cleanup.Addresses, addr)
-	})}
+	left := Service{Ingress: o.Written.Ingress, Finalizer: o.Written.Finalizer && !o.Provenance.Finalizer}
+	if len(cleanup.Addresses) > 0 {
+		left.Ingress = slices.DeleteFunc(slices.Clone(left.Ingress), func(entry corev1.LoadBalancerIngress) bool {
+			addr, err := lb.ParseAddr(entry.IP)
+			return err == nil && slices.Contains(cleanup.Addresses, addr)
+		})
+	}
+	return left
+}
+
+// withdrawing is a Service that waits for the speakers. One that is still a load balancer is marked for them: they cannot know
+// that its namespace names another provider.
+func (o *Observed) withdrawing(now time.Time) Service {
+	marked := o.Written
+	if o.LoadBalancer {
+		marked.set(Condition{Type: v1beta1.ConditionProvenance, Reason: Withdrawing, Message: o.Provenance.Message()}, now)
+	}
+	return marked
 }
 
 // In is a Service as it reads after s is written into it.
 func (s *Service) In(service *lb.Service) *lb.Service {
 	changed := *service
-	changed.Ingress = nil
+	changed.Ingress, changed.Finalizer = nil, s.Finalizer
 	for _, entry := range s.Ingress {
 		if addr, err := lb.ParseAddr(entry.IP); err == nil {
 			changed.Ingress = append(changed.Ingress, addr)
@@ -156,16 +185,17 @@ func (s *Service) In(service *lb.Service) *lb.Service {
 }
 
 // sameProvenance reports whether a provenance is that of an assignment.
-func sameProvenance(has *lb.Provenance, class string, a *ipam.Assignment) bool {
-	return has.Class == class && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
+func sameProvenance(has *lb.Provenance, a *ipam.Assignment, settings Settings, finalizer bool) bool {
+	return has.Class == settings.Class && has.Finalizer == finalizer && !has.Withdrawing &&
+		has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
 		slices.EqualFunc(has.Allocations, a.Addresses, func(x lb.Allocation, y ipam.Address) bool {
 			return x == y.Allocation()
 		})
 }
 
 // setProvenance puts the condition Provenance into the list.
-func (s *Service) setProvenance(class string, a *ipam.Assignment, now time.Time) {
-	provenance := lb.Provenance{Class: class}
+func (s *Service) setProvenance(a *ipam.Assignment, settings Settings, finalizer bool, now time.Time) {
+	provenance := lb.Provenance{Class: settings.Class, Finalizer: finalizer}
 	for _, has := range a.Addresses {
 		provenance.Allocations = append(provenance.Allocations, has.Allocation())
 	}
