@@ -18,6 +18,10 @@ const (
 	GossipSecretKey = "key"
 )
 
+// PortErrorConflict is the error of a port in status.loadBalancer of a Service: another Service has the same port at the same
+// address, without sharing it.
+const PortErrorConflict = "daymark.io/PortConflict"
+
 // Condition types.
 const (
 	// ConditionAddressAssigned on a Service says whether it has the addresses that it should have, and why not.

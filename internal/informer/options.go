@@ -69,12 +69,22 @@ func stripService(classes lb.Classes) func(*corev1.Service) {
 		s.Annotations = kept
 		if !balancer {
 			s.Labels = nil
-			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type, ExternalIPs: s.Spec.ExternalIPs[:min(len(s.Spec.ExternalIPs), lb.MaxExternalIPs)]}
+			s.Spec = externalSpec(&s.Spec)
 			return
 		}
 		s.Labels = lb.BoundLabels(s.Labels)
 		s.Spec = balancerSpec(&s.Spec)
 	}
+}
+
+// externalSpec returns what lb.ParseService reads of the specification of another Service: the addresses in spec.externalIPs, and
+// the ports at them.
+func externalSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
+	kept := corev1.ServiceSpec{Type: from.Type, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)]}
+	if len(kept.ExternalIPs) > 0 {
+		kept.Ports = portsOf(from)
+	}
+	return kept
 }
 
 // balancerSpec returns what lb.ParseService reads of the specification of a load balancer.
@@ -84,12 +94,18 @@ func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy,
 		ExternalTrafficPolicy: from.ExternalTrafficPolicy, HealthCheckNodePort: from.HealthCheckNodePort,
 		PublishNotReadyAddresses: from.PublishNotReadyAddresses, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)],
-		Ports: make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
-	}
-	for i := range kept.Ports {
-		kept.Ports[i] = corev1.ServicePort{Protocol: corev1.Protocol(*intern(string(from.Ports[i].Protocol))), Port: from.Ports[i].Port}
+		Ports: portsOf(from),
 	}
 	return kept
+}
+
+// portsOf returns what is read of the ports of a Service.
+func portsOf(from *corev1.ServiceSpec) []corev1.ServicePort {
+	ports := make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)) // one more shows that there are too many
+	for i := range ports {
+		ports[i] = corev1.ServicePort{Protocol: corev1.Protocol(*intern(string(from.Ports[i].Protocol))), Port: from.Ports[i].Port}
+	}
+	return ports
 }
 
 // stripEndpointSlice keeps what lb.ParseEndpointSlice reads.

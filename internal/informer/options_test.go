@@ -50,8 +50,13 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 func TestOptions_KeepLittleOfOtherServices(t *testing.T) {
 	stripped := service(corev1.ServiceTypeClusterIP)
 	apply(t, strip(stripService(classes)), stripped)
-	if stripped.Labels != nil || stripped.Spec.Ports != nil {
-		t.Errorf("kept too much: %+v", stripped)
+	if stripped.Labels != nil || len(stripped.Spec.Ports) != 1 || stripped.Spec.Ports[0].TargetPort.StrVal != "" {
+		t.Errorf("kept too much, or not the ports at its externalIPs: %+v", stripped)
+	}
+	usual := service(corev1.ServiceTypeClusterIP)
+	usual.Spec.ExternalIPs = nil
+	if apply(t, strip(stripService(classes)), usual); usual.Spec.Ports != nil {
+		t.Errorf("kept too much: %+v", usual)
 	}
 	if stripped.Annotations["daymark.io/pool"] != "blue" || len(stripped.Status.Conditions) != 1 {
 		t.Errorf("what Daymark wrote is lost: %+v", stripped)

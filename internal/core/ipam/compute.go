@@ -35,6 +35,9 @@ type pass struct {
 	gone []*Assignment
 	// freedBy are the addresses with a running reuse delay, by the Service that had them.
 	freedBy map[lb.Key][]netip.Addr
+	// shownBeside are Services whose status shows an address that another has. externalUsers have addresses of pools in
+	// spec.externalIPs.
+	shownBeside, externalUsers []addressUser
 	// withdrawn is the version of Services up to which all speakers have withdrawn what is to be withdrawn.
 	withdrawn uint64
 	// addressBuffer is the memory that the lists of addresses are cut from: one allocation for many Services.
@@ -117,7 +120,7 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 			p.allocations.blockShown(release.Addr, a.Service, Taken)
 		}
 		for _, addr := range a.Foreign {
-			p.allocations.blockShown(addr, a.Service, Unmanaged)
+			p.blockForeign(addr, a.Service)
 		}
 	}
 	for _, s := range others {
@@ -125,13 +128,21 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 			if p.limited && p.allocations.free(addr) {
 				p.chargeShown(addr, s.Key.Namespace)
 			}
-			p.allocations.blockShown(addr, s, Unmanaged)
+			p.blockForeign(addr, s)
 		}
 	}
 	p.blockNeverGiven()
 	if p.delaysReuse {
 		p.delayReuse()
 	}
+}
+
+// blockForeign blocks an address that the status of a Service shows and that the Service does not hold.
+func (p *pass) blockForeign(addr netip.Addr, s *lb.Service) {
+	if p.allocations.entries[addr].holder != nil {
+		p.shownBeside = append(p.shownBeside, addressUser{addr, s})
+	}
+	p.allocations.blockShown(addr, s, Unmanaged)
 }
 
 // chargeShown counts an address that the status of a Service shows which is not ours. Nobody else gets it, so it counts for

@@ -135,6 +135,7 @@ func (p *pass) prepareExternal() {
 			if pool == nil {
 				continue
 			}
+			p.externalUsers = append(p.externalUsers, addressUser{addr, s})
 			if known, exists := p.never.single[addr]; exists {
 				if known.service != nil && known.service != s {
 					known.several = true

@@ -10,6 +10,7 @@ import (
 
 // report fills in the parts of the plan beside the assignments.
 func (p *pass) report(others []*lb.Service) {
+	p.reportPorts()
 	p.remember()
 	for _, s := range others {
 		if cleanup, ok := p.cleanup(s); ok {

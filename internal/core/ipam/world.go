@@ -65,6 +65,8 @@ type Assignment struct {
 	Released []Release
 	// Foreign addresses are shown in the Service's status and were given by somebody else. They stay there.
 	Foreign []netip.Addr
+	// PortConflicts are the ports that the Service cannot be sure of; nil when there are none.
+	PortConflicts map[PortConflict]bool
 	// MissingSince and KeptUntil are when a pool of Addresses was first seen not to exist, and until when they are kept all the
 	// same; zero when all pools exist.
 	MissingSince, KeptUntil time.Time

@@ -64,7 +64,14 @@ func (s *Service) sameMetadata(other *Service) bool {
 // SameAddresses reports whether two have the same addresses, of the same pools.
 func (s *Service) SameAddresses(other *Service) bool {
 	a, b := s.provenance(), other.provenance()
-	return (a == b || a != nil && b != nil && sameCondition(*a, *b) || sameAllocations(s, other)) && sameIngress(s.Ingress, other.Ingress)
+	return (a == b || a != nil && b != nil && sameCondition(*a, *b) || sameAllocations(s, other)) &&
+		(sameList(s.Ingress, other.Ingress) || slices.EqualFunc(s.Ingress, other.Ingress, sameAddress))
+}
+
+// sameAddress compares two entries without their ports, which are words about the address.
+func sameAddress(a, b corev1.LoadBalancerIngress) bool {
+	a.Ports, b.Ports = nil, nil
+	return equality.Semantic.DeepEqual(a, b)
 }
 
 func sameAllocations(s, other *Service) bool {
@@ -145,32 +152,6 @@ func (s Service) Contested(message string, now time.Time) Service {
 	return s
 }
 
-// CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, no finalizer of ours and
-// none of the addresses that are to be removed. One that waits for the speakers stays as it is.
-func (o *Observed) CleanedUp(cleanup *ipam.Cleanup, now time.Time) Service {
-	if cleanup.Waits {
-		return o.withdrawing(now)
-	}
-	left := Service{Ingress: o.Written.Ingress, Finalizer: o.Written.Finalizer && !o.Provenance.Finalizer}
-	if len(cleanup.Addresses) > 0 {
-		left.Ingress = slices.DeleteFunc(slices.Clone(left.Ingress), func(entry corev1.LoadBalancerIngress) bool {
-			addr, err := lb.ParseAddr(entry.IP)
-			return err == nil && slices.Contains(cleanup.Addresses, addr)
-		})
-	}
-	return left
-}
-
-// withdrawing is a Service that waits for the speakers. One that is still a load balancer is marked for them: they cannot know
-// that its namespace names another provider.
-func (o *Observed) withdrawing(now time.Time) Service {
-	marked := o.Written
-	if o.LoadBalancer {
-		marked.set(Condition{Type: v1beta1.ConditionProvenance, Reason: Withdrawing, Message: o.Provenance.Message()}, now)
-	}
-	return marked
-}
-
 // In is a Service as it reads after s is written into it.
 func (s *Service) In(service *lb.Service) *lb.Service {
 	changed := *service
@@ -237,57 +218,6 @@ func assigned(a *ipam.Assignment) Condition {
 // Announced is the condition of a Service that an explanation becomes.
 func Announced(e announce.Explanation) Condition {
 	return Condition{Type: v1beta1.ConditionAnnounced, True: e.Announced, Reason: reason.Reason{Name: e.Reason}, Message: e.Message}
-}
-
-// ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody
-// else wrote and that stay. It returns the list before if that is equal.
-func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.LoadBalancerIngress {
-	mode := ipMode(a.Service)
-	if isIngress(before, a.Addresses, mode) {
-		return before
-	}
-	list := make([]corev1.LoadBalancerIngress, len(a.Addresses))
-	for i, has := range a.Addresses {
-		list[i] = corev1.LoadBalancerIngress{IP: has.Addr.String(), IPMode: &mode}
-	}
-	for i := range before {
-		if staysForeign(&before[i], a) {
-			list = slices.Insert(list, min(i, len(list)), before[i])
-		}
-	}
-	if equality.Semantic.DeepEqual(before, list) {
-		return before
-	}
-	return list
-}
-
-// ipMode is that of the addresses of a Service.
-func ipMode(s *lb.Service) corev1.LoadBalancerIPMode {
-	if s.Proxy {
-		return corev1.LoadBalancerIPModeProxy
-	}
-	return corev1.LoadBalancerIPModeVIP
-}
-
-// isIngress reports whether a list shows some addresses of an ipMode and nothing else.
-func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address, mode corev1.LoadBalancerIPMode) bool {
-	same := len(list) == len(addresses)
-	for i := 0; same && i < len(addresses); i++ {
-		b := &list[i]
-		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == mode &&
-			b.IP == addresses[i].Addr.String()
-	}
-	return same
-}
-
-// staysForeign reports whether an entry that somebody else wrote stays. A name, or what is no address, stands for all
-// addresses of the Service: it stays as long as that has none of ours.
-func staysForeign(entry *corev1.LoadBalancerIngress, a *ipam.Assignment) bool {
-	addr, err := lb.ParseAddr(entry.IP)
-	if err != nil {
-		return len(a.Addresses) == 0
-	}
-	return slices.Contains(a.Foreign, addr)
 }
 
 // Event is what an Event says about a Service.
