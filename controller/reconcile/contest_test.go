@@ -98,10 +98,12 @@ func TestLoop_CompetingWriter(t *testing.T) {
 		{"that writes other addresses", func(s *corev1.Service) {
 			s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "203.0.113.9"}}
 		}, true, 45, "old-provider writes the addresses of this Service, too"},
-		{"that writes another ipMode", func(s *corev1.Service) { s.Status.LoadBalancer.Ingress[0].IPMode = &proxy },
-			true, 45, "old-provider writes the addresses of this Service, too"},
-		{"that removes the conditions", func(s *corev1.Service) { s.Status.Conditions = nil },
-			false, 400, "reporter writes the conditions of this Service, too"},
+		{"that writes another ipMode", func(s *corev1.Service) {
+			s.Status.LoadBalancer.Ingress[0].IPMode = &proxy
+		}, true, 45, "old-provider writes the addresses of this Service, too"},
+		{"that removes the conditions", func(s *corev1.Service) {
+			s.Status.Conditions = nil
+		}, false, 400, "reporter writes the conditions of this Service, too"},
 		{"that removes one condition", func(s *corev1.Service) {
 			meta.RemoveStatusCondition(&s.Status.Conditions, v1beta1.ConditionAddressAssigned)
 		}, false, 400, "reporter writes the conditions of this Service, too"},
