@@ -27,6 +27,10 @@ import (
 // wakes the loop; this is for the case that the object is gone.
 const catchUpInterval = 100 * time.Millisecond
 
+// costFactor bounds the part of the time that passes take in a storm to 1/costFactor. While thousands of Services are created,
+// an address waits longer for the API server than for a pass, which shares its processors.
+const costFactor = 32
+
 // fieldOwner names this program in the managedFields of what it writes.
 const fieldOwner = "daymark-controller"
 
@@ -113,7 +117,7 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 			return nil, fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, Wakes: []<-chan struct{}{l.writer.wakes}}
+	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, CostFactor: costFactor, Wakes: []<-chan struct{}{l.writer.wakes}}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}

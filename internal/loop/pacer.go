@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ import (
 // itself, its endpoints, its address. A speaker may wait for any of them.
 const burst = 4
 
-// costFactor bounds the part of the time that a loop spends on looking and deciding to 1/costFactor.
-const costFactor = 16
+// defaultCostFactor bounds the part of the time that a loop spends on looking and deciding to 1/defaultCostFactor.
+const defaultCostFactor = 16
 
 // MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
 const MaxInterval = 500 * time.Millisecond
@@ -37,6 +38,8 @@ type pacer struct {
 	min time.Duration
 	// cost of a pass; nil when it is not known.
 	cost func() time.Duration
+	// factor of the cost that an interval is; 0 for defaultCostFactor.
+	factor time.Duration
 
 	mu sync.Mutex
 	// due is when the newest wake is or was put into the queue.
@@ -97,7 +100,7 @@ func (p *pacer) interval() time.Duration {
 	if p.cost == nil {
 		return p.min
 	}
-	return max(p.min, min(costFactor*p.cost(), MaxInterval))
+	return max(p.min, min(cmp.Or(p.factor, defaultCostFactor)*p.cost(), MaxInterval))
 }
 
 // from makes a source of a channel: each value is a wake.

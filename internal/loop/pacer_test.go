@@ -116,6 +116,16 @@ func TestPacer_Wake(t *testing.T) {
 	}
 }
 
+func TestPacer_CostFactor(t *testing.T) {
+	p := &pacer{min: DefaultInterval, cost: func() time.Duration { return 5 * time.Millisecond }}
+	if got, want := p.interval(), 80*time.Millisecond; got != want {
+		t.Errorf("the interval is %s, want %s", got, want)
+	}
+	if p.factor = 32; p.interval() != 160*time.Millisecond {
+		t.Errorf("the interval is %s with a factor of 32", p.interval())
+	}
+}
+
 // While thousands of conditions are rewritten, a new Service must not wait for a turn.
 func TestPacer_TextsTakeNoTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

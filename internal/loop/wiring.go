@@ -46,13 +46,15 @@ type Wiring struct {
 	// Cost of looking and deciding, if the loop measures it. In a storm the interval grows to many times the cost, so that a
 	// large cluster in motion takes a part of one processor and not all of it.
 	Cost *Cost
+	// CostFactor is how many times the cost; 0 for 16.
+	CostFactor int
 }
 
 // Add adds the loop to a manager, which starts it. One pass runs at a time, the first one as soon as the caches have synced,
 // whether or not there is any object.
 func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) error {
 	warm := true
-	wakes := &pacer{min: cmp.Or(w.Interval, DefaultInterval)}
+	wakes := &pacer{min: cmp.Or(w.Interval, DefaultInterval), factor: time.Duration(w.CostFactor)}
 	if w.Cost != nil {
 		wakes.cost = w.Cost.get
 	}
