@@ -11,6 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 // countsInterval is the shortest time between two writes of the counts of a pool, however fast they change. What is wrong with
@@ -64,14 +65,15 @@ func (l *Loop) poolWrites(s *snapshot, plan *ipam.Plan) (writes []*write) {
 	return writes
 }
 
-// countsDue reports whether it is time to write the counts of a pool, and has the loop run again when it is.
+// countsDue reports whether it is time to write the counts of a pool, and has the loop run again when it is. In a storm of
+// changes another pass comes soon after that, so none is made for the counts alone.
 func (l *Loop) countsDue(pool string) bool {
 	written, ok := l.countsWritten.Load(pool)
 	if !ok {
 		return true
 	}
 	if wait := written.(time.Time).Add(countsInterval).Sub(l.now()); wait > 0 {
-		l.runAgain(wait)
+		l.runAgain(wait + loop.MaxInterval)
 		return false
 	}
 	return true
