@@ -84,8 +84,6 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	config.UserAgent = "daymark-controller"
 	// Writes are bounded by the number under way at a time, and the API server's priority and fairness does the rest.
 	config.QPS = -1
-	// As the controllers of Kubernetes itself: near the API server, processor time is dearer than bytes.
-	config.DisableCompression = true
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the API types: %w", err)
