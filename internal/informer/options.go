@@ -163,12 +163,17 @@ func ownFinalizers(finalizers []string) []string {
 	return nil
 }
 
-// ownConditions keeps the conditions that Daymark writes.
+// ownConditions keeps the conditions that Daymark writes, in a list without spare room. Thousands of Services say the same
+// of their advertisement.
 func ownConditions(conditions []metav1.Condition) []metav1.Condition {
-	var kept []metav1.Condition
-	for _, condition := range conditions {
-		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
-			kept = append(kept, condition)
+	kept := slices.Clone(slices.DeleteFunc(conditions, func(c metav1.Condition) bool {
+		return !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/")
+	}))
+	for i := range kept {
+		c := &kept[i]
+		c.Type, c.Status, c.Reason = intern(c.Type), intern(c.Status), intern(c.Reason)
+		if c.Type == v1beta1.ConditionAnnounced {
+			c.Message = intern(c.Message)
 		}
 	}
 	return kept

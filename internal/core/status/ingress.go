@@ -61,10 +61,11 @@ func ipMode(s *lb.Service) corev1.LoadBalancerIPMode {
 // isIngress reports whether a list shows some addresses of an ipMode and nothing else.
 func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address, mode corev1.LoadBalancerIPMode) bool {
 	same := len(list) == len(addresses)
+	var text [64]byte // compared without an allocation
 	for i := 0; same && i < len(addresses); i++ {
 		b := &list[i]
 		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == mode &&
-			b.IP == addresses[i].Addr.String()
+			b.IP == string(addresses[i].Addr.AppendTo(text[:0]))
 	}
 	return same
 }

@@ -37,12 +37,17 @@ func ParseService(from *corev1.Service) Service {
 	s := Service{Ingress: from.Status.LoadBalancer.Ingress, Finalizer: slices.Contains(from.Finalizers, v1beta1.FinalizerCleanup)}
 	s.LastAddresses, s.HasLast = from.Annotations[v1beta1.AnnotationLastAddresses]
 	_, s.HasPool = from.Annotations[v1beta1.AnnotationPool]
-	for _, condition := range from.Status.Conditions {
-		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
-			s.Conditions = append(s.Conditions, condition)
-		}
-	}
+	s.Conditions = own(from.Status.Conditions)
 	return s
+}
+
+// own are the conditions that Daymark writes. When there are no others, as in a cache that keeps no others, it is the same list.
+func own(conditions []metav1.Condition) []metav1.Condition {
+	foreign := func(c metav1.Condition) bool { return !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/") }
+	if !slices.ContainsFunc(conditions, foreign) {
+		return conditions
+	}
+	return slices.DeleteFunc(slices.Clone(conditions), foreign)
 }
 
 // Identical reports whether two share their lists. What is as it should be shares those of what was given, so that most
