@@ -22,10 +22,13 @@ type cidrServer struct {
 	cidrs []string
 	err   error
 	asked int
+	// takes is how long an answer takes.
+	takes time.Duration
 }
 
 func (s *cidrServer) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	s.asked++
+	time.Sleep(s.takes)
 	if s.err != nil {
 		return s.err
 	}
@@ -44,7 +47,12 @@ func TestLoop_ReadsServiceCIDRs(t *testing.T) {
 		l.direct = s
 		want := func(ranges int, fails bool, asked int) {
 			t.Helper()
+			began := time.Now()
 			got, err := l.readServiceCIDRs(t.Context())
+			if time.Since(began) > 0 {
+				t.Errorf("a pass waits for the answer for %s", time.Since(began))
+			}
+			time.Sleep(2 * s.takes)
 			synctest.Wait()
 			if len(got) != ranges || (err != nil) != fails || s.asked != asked {
 				t.Errorf("%v, error %v, asked %d times", got, err, s.asked)
@@ -55,8 +63,9 @@ func TestLoop_ReadsServiceCIDRs(t *testing.T) {
 		want(0, false, 2) // the kind does not exist
 		want(0, false, 2)
 		time.Sleep(2 * serviceCIDRInterval)
+		s.takes = time.Second
 		s.err, s.cidrs = nil, []string{"10.96.0.0/16", "fd00::/112"}
-		want(0, false, 3) // a pass does not wait for the answer
+		want(0, false, 3) // the answer is for the passes to come
 		select {
 		case <-l.writer.wakes:
 		default:

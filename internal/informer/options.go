@@ -171,9 +171,9 @@ func ownConditions(conditions []metav1.Condition) []metav1.Condition {
 	}))
 	for i := range kept {
 		c := &kept[i]
-		c.Type, c.Status, c.Reason = intern(c.Type), intern(c.Status), intern(c.Reason)
+		c.Type, c.Status, c.Reason = *intern(c.Type), metav1.ConditionStatus(*intern(string(c.Status))), *intern(c.Reason)
 		if c.Type == v1beta1.ConditionAnnounced {
-			c.Message = intern(c.Message)
+			c.Message = *intern(c.Message)
 		}
 	}
 	return kept
