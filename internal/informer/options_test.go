@@ -28,6 +28,23 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 			t.Errorf("conditions %v, want only those of Daymark", stripped.Status.Conditions)
 		}
 	})
+	for key, value := range map[string]string{
+		"daymark.io/load-balancer-ips": "192.0.2.1", "daymark.io/allow-shared-ip": "key", "daymark.io/allow-shared-ip-namespaces": "shop",
+		"daymark.io/provider": "metallb", "daymark.io/last-addresses": "192.0.2.1", "daymark.io/ip-mode": "Proxy",
+		"metallb.io/address-pool": "blue", "metallb.universe.tf/loadBalancerIPs": "192.0.2.1", "metallb.universe.tf/address-pool": "blue",
+		"metallb.universe.tf/allow-shared-ip": "key",
+	} {
+		t.Run(key, func(t *testing.T) {
+			whole, stripped, bare := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
+			whole.Annotations, stripped.Annotations, bare.Annotations = map[string]string{key: value}, map[string]string{key: value}, nil
+			apply(t, strip(stripService(classes)), stripped)
+			same(t, lb.ParseService(whole), lb.ParseService(stripped))
+			whole.Spec.LoadBalancerIP, bare.Spec.LoadBalancerIP = "", ""
+			if reflect.DeepEqual(lb.ParseService(whole), lb.ParseService(bare)) {
+				t.Error("the annotation says nothing")
+			}
+		})
+	}
 	t.Run("an endpoint slice", func(t *testing.T) {
 		whole, stripped := endpointSlice(), endpointSlice()
 		apply(t, strip(stripEndpointSlice), stripped)
@@ -122,8 +139,9 @@ func TestOptions_BoundWhatUsersWrite(t *testing.T) {
 		for i := range 10_000 {
 			n.Labels[fmt.Sprintf("key-%d", i)] = "value"
 		}
+		n.Annotations["daymark.io/provider"] = large
 		apply(t, strip(stripNamespace), n)
-		if n.Size() > 2000 {
+		if n.Size() > 2000 || lb.Provider(n) == "" {
 			t.Errorf("%d bytes are kept", n.Size())
 		}
 	})
