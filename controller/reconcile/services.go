@@ -41,7 +41,7 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		c := cached[a.Service]
-		desired := c.Desired(a, status.Settings{Class: l.classes.Name, Finalizer: l.cleanupFinalizer}, explainer, l.now())
+		desired := c.Desired(a, status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer}, explainer, l.now())
 		add(c, l.removedFinalizer(c, l.contested(c, desired, explainer)), a.Released)
 	}
 	for i := range plan.Cleanups {

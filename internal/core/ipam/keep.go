@@ -113,8 +113,8 @@ func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
 	case release.Cause == Allowed:
 		p.hold(a, address)
 		a.replacing = a.replacing || address.replaceable()
-		if p.poolOf(address.Pool).missing {
-			p.keepMissing(a)
+		if address.Missing {
+			p.keepMissing(a, addr)
 		}
 	case gave == "" && release.Cause != Surplus:
 		a.Foreign = append(a.Foreign, addr)
@@ -149,7 +149,7 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 	if other := p.allocations.conflict(addr, s, gave == ""); other != nil {
 		return Address{}, Release{addr, Taken, other.Key, other.Key.Namespace != s.Key.Namespace}
 	}
-	return Address{Addr: addr, Pool: from, KeptDespite: p.keptDespite(pool, a, addr)}, Release{}
+	return Address{Addr: addr, Pool: from, Missing: pool.missing, KeptDespite: p.keptDespite(pool, a, addr)}, Release{}
 }
 
 // sourceOf returns the pool that an address of a Service comes from, or a stand-in for one that is gone and whose grace time
@@ -159,7 +159,7 @@ func (p *pass) sourceOf(a *Assignment, addr netip.Addr, gave string) *lb.Pool {
 	switch {
 	case named != nil && named.Keeps(addr):
 		return named
-	case named == nil && gave != "" && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)):
+	case named == nil && gave != "" && p.world.Now.Before(p.missingSince(a, addr).Add(p.world.PoolGrace)):
 		return p.missingPool(gave)
 	}
 	if gave == "" {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
@@ -18,6 +20,23 @@ var (
 	historyRanges   = []string{"192.0.2.0-192.0.2.3", "192.0.2.2-192.0.2.5", "192.0.2.254-192.0.3.1", "2001:db8::/126", "2001:db8::2-2001:db8::5", "192.0.2.1"}
 	historySpaces   = []string{"red", "blue"}
 )
+
+// historyForged are Services as they are read with what a tenant may write into the annotations: nothing, the name of a pool,
+// and more than the bounds allow.
+var historyForged = func() (list []*lb.Service) {
+	for _, annotations := range []map[string]string{
+		nil,
+		{"daymark.io/pool": "p2", "daymark.io/last-addresses": "192.0.2.5"},
+		{"daymark.io/load-balancer-ips": strings.Repeat("192.0.2.1,", 25_000)},
+		{"daymark.io/address-pool": strings.Repeat("p1,p2,", 40_000)},
+		{"daymark.io/allow-shared-ip": strings.Repeat("key", 80_000), "daymark.io/last-addresses": strings.Repeat("192.0.2.1,", 25_000)},
+	} {
+		from := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+		from.Annotations = annotations
+		list = append(list, lb.ParseService(from))
+	}
+	return list
+}()
 
 func (h *history) addr(label string) netip.Addr {
 	return rapid.SampledFrom([]netip.Addr{
@@ -83,8 +102,8 @@ func (h *history) edit() {
 func (h *history) editByOthers() {
 	i := h.pick(len(h.services))
 	s := *h.services[i]
-	switch rapid.IntRange(0, 6).Draw(h.t, "others") {
-	case 6: // a speaker reports, and not always the newest
+	switch rapid.IntRange(0, 8).Draw(h.t, "others") {
+	case 8: // a speaker reports, and not always the newest
 		node := rapid.IntRange(0, 1).Draw(h.t, "node")
 		h.withdrawn[node] = max(h.withdrawn[node], uint64(h.created-rapid.IntRange(0, 2).Draw(h.t, "behind")))
 	case 0: // another provider writes its own address
@@ -97,7 +116,13 @@ func (h *history) editByOthers() {
 		s.LastAddresses, s.Ingress, s.Provenance, s.Managed = s.Ingress, nil, lb.Provenance{}, false
 	case 3: // a wish of somebody's own making
 		s.LastAddresses = []netip.Addr{h.addr("wish"), h.addr("second wish")}
-	case 4:
+	case 4: // a tenant forges annotations, or writes as much as the API server takes
+		forged := rapid.SampledFrom(historyForged).Draw(h.t, "forged")
+		s.Requested, s.RequestedPools, s.RequestError = forged.Requested, forged.RequestedPools, forged.RequestError
+		s.SharingKey, s.LastAddresses = forged.SharingKey, forged.LastAddresses
+	case 5: // another installation claims to have given what the Service has
+		s.Provenance.Class = "example.com/other"
+	case 6:
 		s.Class = rapid.SampledFrom([]string{"", "daymark.io/daymark", "example.com/other"}).Draw(h.t, "class")
 	default:
 		s.Provider = rapid.SampledFrom([]string{"", "daymark", "metallb"}).Draw(h.t, "provider")

@@ -55,7 +55,7 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 			}
 			pool, reservation := has.Pool, h.reservationOf(has.Addr)
 			switch {
-			case pool.Closed(), pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
+			case s.RequestError != nil, pool.Closed(), pool.Drain, !pool.Contains(has.Addr), world.Pools.Containing(has.Addr) != pool,
 				!pool.ServesNamespace(s.Key.Namespace, nil), pool.AvoidBuggyIPs && mayBeBroadcast(has.Addr) && reservation == nil,
 				!pool.AutoAssign && len(s.RequestedPools)+len(s.Requested) == 0 && reservation == nil,
 				reservation != nil && !reservation.For(s),
@@ -75,7 +75,7 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 				h.t.Fatalf("%s is given %s, which rests", s.Key, has.Addr)
 			}
 		}
-		if len(a.Service.Requested) == 0 && !a.replacing && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
+		if len(a.Service.Requested) == 0 && a.Service.RequestError == nil && !a.replacing && (families[lb.IPv4] > 1 || families[lb.IPv6] > 1) {
 			h.t.Fatalf("%s has too many addresses\n%s", a.Service.Key, describe(plan))
 		}
 	}
@@ -115,7 +115,7 @@ func (h *history) checkNobodyWaitsForAFreeAddress(world World, plan Plan) {
 	}
 	for _, a := range plan.Assignments {
 		s := a.Service
-		if len(a.Addresses) > 0 || len(s.Requested) > 0 || s.Policy == lb.RequireDualStack {
+		if len(a.Addresses) > 0 || len(s.Requested) > 0 || s.RequestError != nil || s.Policy == lb.RequireDualStack {
 			continue
 		}
 		for _, pool := range h.pools {

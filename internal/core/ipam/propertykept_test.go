@@ -27,7 +27,8 @@ func (h *history) checkNothingOfOthersIsTaken(world World, plan Plan) {
 		}
 		for _, addr := range s.Ingress {
 			kept := slices.ContainsFunc(a.Addresses, func(has Address) bool { return has.Addr == addr }) || slices.Contains(a.Foreign, addr)
-			foreign := s.Provenance.PoolOf(addr) == "" && !slices.Contains(holders(world.Memory, addr), s.UID)
+			gave := poolThatGave(world, s, addr)
+			foreign := gave == "" && !slices.Contains(holders(world.Memory, addr), s.UID)
 			inPlace := has[lb.FamilyOf(addr)] || !s.Wants(lb.FamilyOf(addr)) && len(a.Addresses) > 0
 			if foreign && !kept && !inPlace {
 				h.t.Fatalf("%s lost %s, which Daymark did not give, and has nothing in its place\n%s", s.Key, addr, describe(plan))
@@ -38,7 +39,7 @@ func (h *history) checkNothingOfOthersIsTaken(world World, plan Plan) {
 					since = before.MissingSince // which was not written
 				}
 			}
-			waits := world.Pools.Missing(s.Provenance.PoolOf(addr)) && (since.IsZero() || h.now.Before(since.Add(h.grace))) && h.grace > 0
+			waits := world.Pools.Missing(gave) && (since.IsZero() || h.now.Before(since.Add(h.grace))) && h.grace > 0
 			if waits && !kept && !inPlace && s.Wants(lb.FamilyOf(addr)) && !h.shown(addr, s) {
 				h.t.Fatalf("%s lost %s of a pool that is gone for less than the grace time\n%s", s.Key, addr, describe(plan))
 			}
@@ -56,11 +57,12 @@ func (h *history) checkStickiness(world World, plan Plan) {
 		seen := map[lb.Family]bool{}
 		for _, addr := range heldFirst(world.Memory, s) {
 			family := lb.FamilyOf(addr)
-			if world.Pools.Missing(s.Provenance.PoolOf(addr)) && h.grace > 0 && s.Wants(family) {
+			gave := poolThatGave(world, s, addr)
+			if world.Pools.Missing(gave) && h.grace > 0 && s.Wants(family) {
 				seen[family] = true // checkNothingOfOthersIsTaken looks at it
 				continue
 			}
-			from := world.Pools.SourceOf(s.Provenance.PoolOf(addr), addr)
+			from := world.Pools.SourceOf(gave, addr)
 			if from == nil || seen[family] || !s.Wants(family) {
 				continue
 			}
@@ -68,7 +70,7 @@ func (h *history) checkStickiness(world World, plan Plan) {
 				seen[family] = true // it may be the one to go, or not
 				continue
 			}
-			if gave := s.Provenance.PoolOf(addr); gave != "" && gave != from.Name && !from.ServesNamespace(s.Key.Namespace, nil) {
+			if gave != "" && gave != from.Name && !from.ServesNamespace(s.Key.Namespace, nil) {
 				continue
 			}
 			seen[family] = true
@@ -77,6 +79,14 @@ func (h *history) checkStickiness(world World, plan Plan) {
 			}
 		}
 	}
+}
+
+// poolThatGave returns the pool that gave an address to a Service by its provenance, unless that is another installation's.
+func poolThatGave(world World, s *lb.Service, addr netip.Addr) string {
+	if !world.Classes.Gave(s) {
+		return ""
+	}
+	return s.Provenance.PoolOf(addr)
 }
 
 // heldFirst returns the addresses in a status, those first that the Service held in the pass before.

@@ -67,8 +67,8 @@ type Assignment struct {
 	Foreign []netip.Addr
 	// PortConflicts are the ports that the Service cannot be sure of; nil when there are none.
 	PortConflicts map[PortConflict]bool
-	// MissingSince and KeptUntil are when a pool of Addresses was first seen not to exist, and until when they are kept all the
-	// same; zero when all pools exist.
+	// MissingSince and KeptUntil are when the last of the pools of Addresses that do not exist was first seen not to, and until
+	// when the addresses are kept all the same; zero when all pools exist.
 	MissingSince, KeptUntil time.Time
 
 	// replacing: some of Addresses are kept only until what the Service requests in their place is available.
@@ -85,13 +85,15 @@ type Address struct {
 	Pool *lb.Pool
 	// Joined: another Service had the address first, and this one joined it.
 	Joined bool
+	// Missing: the pool does not exist.
+	Missing bool
 	// KeptDespite is why the pool would not give the address today, though the Service keeps it; Allowed when it would.
 	KeptDespite Cause
 }
 
 // Allocation returns the address as provenance of its Service.
 func (a *Address) Allocation() lb.Allocation {
-	return lb.Allocation{Addr: a.Addr, Pool: a.Pool.Name, Joined: a.Joined}
+	return lb.Allocation{Addr: a.Addr, Pool: a.Pool.Name, Joined: a.Joined, Missing: a.Missing}
 }
 
 // Release is an address that a Service has to give up.
@@ -125,6 +127,8 @@ type PoolUse struct {
 	Nodes []NodeAddress
 	// Blocked are the ranges of the pool that are never given, in order of address.
 	Blocked []BlockedRange
+	// Left are the network addresses of subnets and those in spec.externalIPs that the pool leaves out, in order of address.
+	Left []BlockedRange
 }
 
 // Count returns the count of one family; nil when the pool has no address of it.

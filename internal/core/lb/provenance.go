@@ -22,7 +22,7 @@ type Provenance struct {
 	Finalizer bool
 	// Withdrawing: Daymark serves the Service no more, and no speaker is to announce the addresses.
 	Withdrawing bool
-	// MissingSince is when a pool of an allocation was first seen not to exist; zero when all pools exist.
+	// MissingSince is when the last of the pools that do not exist was first seen not to; zero when all pools exist.
 	MissingSince time.Time
 }
 
@@ -32,6 +32,8 @@ type Allocation struct {
 	Pool string
 	// Joined: another Service had the address first, and this one joined it.
 	Joined bool
+	// Missing: the pool did not exist any more when this was written.
+	Missing bool
 }
 
 // Bounds of a provenance, which fit into the message of a condition. Addresses beyond them have none.
@@ -43,7 +45,8 @@ const (
 const (
 	classPrefix   = "class="
 	finalizerItem = "finalizer"
-	joinedSuffix  = ",joined" // no pool has a name with a comma
+	// No pool has a name with a comma. Where both are there the second comes last.
+	joinedSuffix, missingSuffix = ",joined", ",missing"
 )
 
 // PoolOf returns the pool that gave an address; empty when Daymark did not give it.
@@ -61,6 +64,11 @@ func (p *Provenance) Joined(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Joined })
 }
 
+// Missing reports whether the pool that gave an address did not exist any more when the provenance was written.
+func (p *Provenance) Missing(addr netip.Addr) bool {
+	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Missing })
+}
+
 // Message is the provenance as the message of its condition: the class, whether the finalizer is Daymark's, then each address
 // with its pool.
 func (p *Provenance) Message() string {
@@ -73,6 +81,9 @@ func (p *Provenance) Message() string {
 		next := " " + a.Addr.String() + "=" + a.Pool
 		if a.Joined {
 			next += joinedSuffix
+		}
+		if a.Missing {
+			next += missingSuffix
 		}
 		if i == maxAllocations || b.Len()+len(next) > maxProvenanceBytes {
 			break
@@ -117,8 +128,9 @@ func ParseProvenance(conditions []metav1.Condition) Provenance {
 		if len(p.Allocations) == maxAllocations {
 			break
 		}
+		pool, missing := strings.CutSuffix(pool, missingSuffix)
 		pool, joined := strings.CutSuffix(pool, joinedSuffix)
-		p.Allocations = append(p.Allocations, Allocation{addr, pool, joined})
+		p.Allocations = append(p.Allocations, Allocation{addr, pool, joined, missing})
 	}
 	return p
 }

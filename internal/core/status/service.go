@@ -112,8 +112,8 @@ type Observed struct {
 
 // Settings of an installation that decide what a Service should have.
 type Settings struct {
-	// Class of Services that the installation serves.
-	Class string
+	// Classes of Services that the installation serves.
+	Classes lb.Classes
 	// Finalizer: a Service with addresses gets the finalizer v1beta1.FinalizerCleanup.
 	Finalizer bool
 }
@@ -127,7 +127,7 @@ func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *ann
 	want.Ingress = ingress(has.Ingress, a)
 	want.set(assigned(a), now)
 	changed := o.Uncertain || !sameList(want.Ingress, has.Ingress)
-	if o.Uncertain || !sameProvenance(&o.Provenance, a, settings, finalizer) {
+	if o.Uncertain || !o.sameProvenance(a, settings, finalizer) {
 		want.setProvenance(a, settings, finalizer, now)
 		changed = true
 	}
@@ -170,10 +170,11 @@ func (s *Service) In(service *lb.Service) *lb.Service {
 	return &changed
 }
 
-// sameProvenance reports whether a provenance is that of an assignment.
-func sameProvenance(has *lb.Provenance, a *ipam.Assignment, settings Settings, finalizer bool) bool {
-	return has.Class == settings.Class && has.Finalizer == finalizer && !has.Withdrawing &&
-		has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
+// sameProvenance reports whether the provenance of a Service is that of an assignment.
+func (o *Observed) sameProvenance(a *ipam.Assignment, settings Settings, finalizer bool) bool {
+	has := &o.Provenance
+	ours := has.Class == settings.Classes.Name || settings.Classes.Gave(o.Service)
+	return ours && has.Finalizer == finalizer && !has.Withdrawing && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
 		slices.EqualFunc(has.Allocations, a.Addresses, func(x lb.Allocation, y ipam.Address) bool {
 			return x == y.Allocation()
 		})
@@ -181,7 +182,7 @@ func sameProvenance(has *lb.Provenance, a *ipam.Assignment, settings Settings, f
 
 // setProvenance puts the condition Provenance into the list.
 func (s *Service) setProvenance(a *ipam.Assignment, settings Settings, finalizer bool, now time.Time) {
-	provenance := lb.Provenance{Class: settings.Class, Finalizer: finalizer}
+	provenance := lb.Provenance{Class: settings.Classes.Name, Finalizer: finalizer}
 	for _, has := range a.Addresses {
 		provenance.Allocations = append(provenance.Allocations, has.Allocation())
 	}
@@ -192,6 +193,10 @@ func (s *Service) setProvenance(a *ipam.Assignment, settings Settings, finalizer
 	case !a.MissingSince.IsZero():
 		c.True, c.Reason = false, PoolMissing
 		now = a.MissingSince
+	}
+	if before := s.provenance(); before != nil && c.Reason.Name == PoolMissing.Name && !before.LastTransitionTime.Time.Equal(now) {
+		s.Conditions = slices.Clone(s.Conditions)
+		meta.RemoveStatusCondition(&s.Conditions, c.Type) // the time is that of the pool that went last
 	}
 	s.set(c, now)
 }
