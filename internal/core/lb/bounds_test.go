@@ -2,56 +2,18 @@ package lb
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daymark-lb/daymark/internal/tenanttest"
 )
 
-// hostile makes a Service of the greatest size that the API server accepts, by one of the ways to do so.
-func hostile(way string) *corev1.Service {
-	s := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol}}}
-	s.Namespace, s.Name, s.Annotations, s.Labels = "evil", "web", map[string]string{}, map[string]string{}
-	var addrs []string
-	addr := netip.MustParseAddr("192.0.2.0")
-	for range 18_000 {
-		addrs = append(addrs, addr.String())
-		addr = addr.Next()
-	}
-	list := strings.Join(addrs, ",")
-	switch way {
-	case "addresses":
-		s.Annotations["daymark.io/load-balancer-ips"] = list
-	case "addresses by the alias":
-		s.Annotations["metallb.io/loadBalancerIPs"] = list
-	case "both":
-		s.Annotations["daymark.io/load-balancer-ips"], s.Annotations["metallb.io/loadBalancerIPs"] = list[:len(list)/2], list[len(list)/2:]
-	case "pools":
-		s.Annotations["daymark.io/address-pool"] = strings.Repeat("p,q,", 60_000)
-	case "key":
-		s.Annotations["daymark.io/allow-shared-ip"] = strings.Repeat("k", 250_000)
-	case "field":
-		s.Spec.LoadBalancerIP = strings.Repeat("1", 1_000_000)
-	case "labels":
-		for i := range 40_000 {
-			s.Labels[fmt.Sprintf("label-%d", i)] = "value"
-		}
-	case "ports":
-		s.Annotations["daymark.io/allow-shared-ip"] = "key"
-		for i := range 40_000 {
-			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Protocol: corev1.ProtocolTCP, Port: int32(i + 1)})
-		}
-	}
-	return s
-}
-
-var hostileWays = []string{"addresses", "addresses by the alias", "both", "pools", "key", "field", "labels", "ports"}
-
 func TestParseService_RefusesWhatExceedsABound(t *testing.T) {
-	for _, way := range hostileWays {
+	for _, way := range tenanttest.Ways[:8] {
 		t.Run(way, func(t *testing.T) {
-			s := ParseService(hostile(way))
+			s := ParseService(tenanttest.Service(way))
 			if s.RequestError == nil {
 				t.Fatal("it is not refused")
 			}
@@ -121,7 +83,7 @@ func TestParseService_ReadsSoMany(t *testing.T) {
 }
 
 func TestParseService_ReadsNoRequestOfOtherTypes(t *testing.T) {
-	from := hostile("pools")
+	from := tenanttest.Service("pools")
 	from.Spec.Type = corev1.ServiceTypeClusterIP
 	from.Annotations["daymark.io/load-balancer-ips"], from.Spec.LoadBalancerIP = "nonsense", "nonsense"
 	if s := ParseService(from); s.RequestError != nil || s.RequestedPools != nil {
@@ -131,8 +93,8 @@ func TestParseService_ReadsNoRequestOfOtherTypes(t *testing.T) {
 
 // BenchmarkParseService_Hostile parses the largest Services that a user of one namespace can write.
 func BenchmarkParseService_Hostile(b *testing.B) {
-	for _, way := range hostileWays {
-		from := hostile(way)
+	for _, way := range append(tenanttest.Ways, tenanttest.WithinBounds) {
+		from := tenanttest.Service(way)
 		b.Run(way, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -142,30 +104,12 @@ func BenchmarkParseService_Hostile(b *testing.B) {
 	}
 }
 
-// hostileSlices are more endpoints than are read, each on a node of its own, in slices of the greatest size.
-func hostileSlices() []*EndpointSlice {
-	var parts []*EndpointSlice
-	addr := netip.MustParseAddr("10.0.0.0")
-	for i := range 100 {
-		part := &EndpointSlice{}
-		for j := range 1000 {
-			part.Endpoints = append(part.Endpoints, Endpoint{Addr: addr, Node: fmt.Sprintf("node-%d-%d", j, i), Ready: true})
-			addr = addr.Next()
-		}
-		parts = append(parts, part)
-	}
-	return parts
-}
-
 func TestJoinEndpoints_ReadsSoMany(t *testing.T) {
-	if got := JoinEndpoints(hostileSlices()); len(got) != MaxEndpoints {
-		t.Errorf("%d nodes", len(got))
+	var parts []*EndpointSlice
+	for i := range 100 {
+		parts = append(parts, ParseEndpointSlice(tenanttest.EndpointSlice(i)))
 	}
-}
-
-func BenchmarkJoinEndpoints_Hostile(b *testing.B) {
-	parts := hostileSlices()
-	for b.Loop() {
-		JoinEndpoints(parts)
+	if got := JoinEndpoints(parts); len(got.nodes) != MaxEndpoints/1000*1000 {
+		t.Errorf("%d nodes", len(got.nodes))
 	}
 }
