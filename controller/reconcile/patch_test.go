@@ -43,7 +43,8 @@ func TestMakePatch(t *testing.T) {
 		},
 		{
 			"and goes, and those of others stay",
-			status.Service{Finalizer: true}, status.Service{},
+			status.Service{Finalizer: true},
+			status.Service{},
 			`{"metadata":{"resourceVersion":"7","$deleteFromPrimitiveList/finalizers":["service.kubernetes.io/load-balancer-cleanup"]}}`,
 		},
 	} {

@@ -96,7 +96,7 @@ func ports(count int) []corev1.ServicePort {
 func EndpointSlice(number int) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4}
 	s.Namespace, s.Name, s.Labels = "evil", fmt.Sprint("web-", number), map[string]string{discoveryv1.LabelServiceName: "web"}
-	addr := netip.AddrFrom4([4]byte{10, byte(number), 0, 0})
+	addr := netip.AddrFrom4([4]byte{10, byte(number), 0, 0}) //nolint:gosec // Less than 256 of them.
 	for i := range 1000 {
 		node := fmt.Sprintf("node-%d-%d", i*7919%1000, number)
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{addr.String()}, NodeName: &node})

@@ -68,11 +68,13 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 func NewEndpointSlice(service Key, endpoints []Endpoint) *EndpointSlice {
 	slices.SortFunc(endpoints, Endpoint.compare)
 	s := &EndpointSlice{Service: service, Size: len(endpoints)}
-	for i, endpoint := range endpoints {
-		again := i > 0 && endpoints[i-1].Addr == endpoint.Addr && endpoints[i-1].Node == endpoint.Node
+	var previous Endpoint
+	for _, endpoint := range endpoints {
+		again := previous.Addr == endpoint.Addr && previous.Node == endpoint.Node
 		if !again && (endpoint.Ready || endpoint.Draining) {
 			s.Endpoints.count(endpoint)
 		}
+		previous = endpoint
 	}
 	s.Endpoints.nodes = slices.Clip(s.Endpoints.nodes)
 	return s
