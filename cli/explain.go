@@ -45,17 +45,14 @@ func readObjects(ctx context.Context, c client.Client, s *corev1.Service) (*clus
 	return cluster.Parse(objects), nil
 }
 
-// find a Service. The namespace defaults to that of the context.
-func (s *snapshot) find(namespace, name string) (*corev1.Service, error) {
-	if namespace == "" {
-		namespace = s.namespace
-	}
+// find a Service in the namespace that was read.
+func (s *snapshot) find(name string) (*corev1.Service, error) {
 	for i := range s.services {
-		if service := &s.services[i]; service.Namespace == namespace && service.Name == name {
+		if service := &s.services[i]; service.Namespace == s.namespace && service.Name == name {
 			return service, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", namespace, name)
+	return nil, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", s.namespace, name)
 }
 
 // explain writes all that is known of one Service, with a remark on the condition Announced unless that is empty.
@@ -115,6 +112,9 @@ func (s *snapshot) condition(found *metav1.Condition) string {
 
 // held says where each address of a Service is held on the segment.
 func (s *snapshot) held(service *corev1.Service) []string {
+	if s.hidden {
+		return []string{"who holds the addresses is not known: you may not list Speakers"}
+	}
 	var lines []string
 	for _, speaker := range s.speakers {
 		for _, held := range speaker.Status.Layer2.Held {

@@ -22,15 +22,28 @@ func TestExplain_SaysAllThatIsKnown(t *testing.T) {
 `
 	var out strings.Builder
 	s := seen()
-	web, err := s.find("", "web")
+	web, err := s.find("web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.explain(&out, web, ""); out.String() != want {
 		t.Errorf("shown:\n%s", out.String())
 	}
-	if _, err := s.find("", "late"); err == nil || err.Error() != "there is no Service default/late of type LoadBalancer" {
+	if _, err := s.find("late"); err == nil || err.Error() != "there is no Service default/late of type LoadBalancer" {
 		t.Errorf("a Service of another namespace: %v", err)
+	}
+
+	s, err = read(t.Context(), &reader{seen: seen(), tenant: true}, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := s.find("late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if s.explain(&out, late, ""); !strings.Contains(out.String(), "PoolExhausted") || !strings.Contains(out.String(), "you may not list Speakers") {
+		t.Errorf("a tenant is shown:\n%s", out.String())
 	}
 }
 

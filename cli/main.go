@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,20 +45,28 @@ func newCommand(out io.Writer) *cobra.Command {
 	root.AddCommand(&cobra.Command{
 		Use: "services", Short: "List Services of type LoadBalancer with their addresses and who announces them", Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			_, seen, err := look(command.Context(), kubeconfig, contextName)
+			c, _, err := connect(kubeconfig, contextName)
 			if err != nil {
 				return err
 			}
-			return seen.list(out, namespace)
+			seen, err := read(command.Context(), c, namespace)
+			if err != nil {
+				return err
+			}
+			return seen.list(out)
 		},
 	}, &cobra.Command{
 		Use: "explain SERVICE", Short: "Say all that is known of one Service: its addresses, who announces them, or why not", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			c, seen, err := look(command.Context(), kubeconfig, contextName)
+			c, own, err := connect(kubeconfig, contextName)
 			if err != nil {
 				return err
 			}
-			service, err := seen.find(namespace, args[0])
+			seen, err := read(command.Context(), c, cmp.Or(namespace, own))
+			if err != nil {
+				return err
+			}
+			service, err := seen.find(args[0])
 			if err != nil {
 				return err
 			}
@@ -66,16 +75,6 @@ func newCommand(out io.Writer) *cobra.Command {
 		},
 	})
 	return root
-}
-
-// look connects to a cluster and reads it.
-func look(ctx context.Context, kubeconfig, contextName string) (client.Client, *snapshot, error) {
-	c, defaultNamespace, err := connect(kubeconfig, contextName)
-	if err != nil {
-		return nil, nil, err
-	}
-	seen, err := read(ctx, c, defaultNamespace)
-	return c, seen, err
 }
 
 // connect makes a client as kubectl does, and gives the namespace of the context.

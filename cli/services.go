@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,25 +19,30 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// snapshot is what was read of a cluster.
+// snapshot is what was read of one namespace, or of all.
 type snapshot struct {
-	services  []corev1.Service
-	speakers  []v1beta1.Speaker
+	services []corev1.Service
+	speakers []v1beta1.Speaker
+	// hidden: the user may not read the speakers, and so does not see who holds the addresses.
+	hidden    bool
 	namespace string
 	now       time.Time
 }
 
-// read the Services of type LoadBalancer, and what the speakers report.
-func read(ctx context.Context, c client.Client, namespace string) (*snapshot, error) {
+// read the Services of type LoadBalancer of a namespace, or of all if it is empty, and what the speakers report. It reads nothing
+// of other namespaces, so that who may read only one can use it.
+func read(ctx context.Context, c client.Reader, namespace string) (*snapshot, error) {
 	var services corev1.ServiceList
-	if err := c.List(ctx, &services); err != nil {
+	if err := c.List(ctx, &services, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list Services: %w", err)
 	}
 	var speakers v1beta1.SpeakerList
-	if err := c.List(ctx, &speakers); err != nil {
+	err := c.List(ctx, &speakers)
+	hidden := apierrors.IsForbidden(err)
+	if err != nil && !hidden {
 		return nil, fmt.Errorf("list Speakers (is Daymark installed?): %w", err)
 	}
-	seen := &snapshot{speakers: speakers.Items, namespace: namespace, now: time.Now()}
+	seen := &snapshot{speakers: speakers.Items, hidden: hidden, namespace: namespace, now: time.Now()}
 	for _, s := range services.Items {
 		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
 			seen.services = append(seen.services, s)
@@ -46,22 +52,22 @@ func read(ctx context.Context, c client.Client, namespace string) (*snapshot, er
 }
 
 // list writes a line for each Service.
-func (s *snapshot) list(out io.Writer, namespace string) error {
+func (s *snapshot) list(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(table, "NAMESPACE\tNAME\tADDRESSES\tPOOL\tHELD BY\tANNOUNCED")
 	for i := range s.services {
 		service := &s.services[i]
-		if namespace != "" && service.Namespace != namespace {
-			continue
-		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", service.Namespace, service.Name, orNone(addresses(service)),
-			orNone(pools(service)), orNone(strings.Join(s.holders(service), ",")), announced(service))
+			orNone(pools(service)), s.holders(service), announced(service))
 	}
 	return table.Flush()
 }
 
 // holders are the nodes that hold an address of a Service.
-func (s *snapshot) holders(service *corev1.Service) []string {
+func (s *snapshot) holders(service *corev1.Service) string {
+	if s.hidden {
+		return "<unknown>"
+	}
 	var nodes []string
 	for _, speaker := range s.speakers {
 		for _, held := range speaker.Status.Layer2.Held {
@@ -71,7 +77,7 @@ func (s *snapshot) holders(service *corev1.Service) []string {
 			}
 		}
 	}
-	return nodes
+	return orNone(strings.Join(nodes, ","))
 }
 
 // has reports whether an address is in the status of a Service.

@@ -25,45 +25,45 @@ import (
 
 func main() {
 	var elect bool
-	var poolGrace time.Duration
+	var config reconcile.Config
 	daemon.Main(daemon.Program{
 		Name:    "controller",
 		Short:   "Gives LoadBalancer Services their addresses",
 		Metrics: ":7470", Health: ":7471",
 		Flags: func(set *pflag.FlagSet) {
-			set.DurationVar(&poolGrace, "pool-grace", 10*time.Minute, "how long Services keep the addresses of an IPAddressPool that does not exist any more")
+			set.DurationVar(&config.PoolGrace, "pool-grace", 10*time.Minute, "how long Services keep the addresses of an IPAddressPool that does not exist any more")
+			set.BoolVar(&config.CleanupFinalizer, "cleanup-finalizer", false, "give Services with addresses the finalizer "+v1beta1.FinalizerCleanup+
+				", which keeps a Service that is deleted until no node announces its addresses; turn it off before you uninstall")
 			set.BoolVar(&elect, "leader-elect", true, "wait until no other controller works on the cluster")
 		},
 		Validate: func() error {
-			if poolGrace < 0 {
-				return fmt.Errorf("--pool-grace must not be negative, and is %s", poolGrace)
+			if config.PoolGrace < 0 {
+				return fmt.Errorf("--pool-grace must not be negative, and is %s", config.PoolGrace)
 			}
 			return nil
 		},
 		Run: func(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
-			return run(ctx, f, elect, poolGrace, log)
+			config.Namespace, config.Classes, config.Options, config.Log, config.Registerer = f.Namespace, f.Classes, f.Options, log, metrics.Registry
+			return run(ctx, f, elect, config)
 		},
 	})
 }
 
 // run starts the loop and blocks until ctx ends.
-func run(ctx context.Context, f *daemon.Flags, elect bool, poolGrace time.Duration, log *slog.Logger) error {
+func run(ctx context.Context, f *daemon.Flags, elect bool, config reconcile.Config) error {
 	m, err := newManager(f)
 	if err != nil {
 		return err
 	}
-	var leader *reconcile.Leader
 	if elect {
-		if leader, err = reconcile.NewLeader(m.GetConfig(), f.Namespace, log); err != nil {
+		if config.Leader, err = reconcile.NewLeader(m.GetConfig(), f.Namespace, config.Log); err != nil {
 			return err
 		}
-		if err := m.Add(leader); err != nil {
+		if err := m.Add(config.Leader); err != nil {
 			return fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	loop, err := reconcile.Add(m, reconcile.Config{
-		Namespace: f.Namespace, Classes: f.Classes, PoolGrace: poolGrace, Options: f.Options, Leader: leader, Log: log, Registerer: metrics.Registry,
-	})
+	loop, err := reconcile.Add(m, config)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func run(ctx context.Context, f *daemon.Flags, elect bool, poolGrace time.Durati
 			return fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	log.Info("controller starts", "namespace", f.Namespace, "leader election", elect)
+	config.Log.Info("controller starts", "namespace", f.Namespace, "leader election", elect)
 	return m.Start(ctx)
 }
 
@@ -84,8 +84,6 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	config.UserAgent = "daymark-controller"
 	// Writes are bounded by the number under way at a time, and the API server's priority and fairness does the rest.
 	config.QPS = -1
-	// As the controllers of Kubernetes itself: near the API server, processor time is dearer than bytes.
-	config.DisableCompression = true
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the API types: %w", err)

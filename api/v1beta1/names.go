@@ -7,6 +7,9 @@ const ProviderDaymark = "daymark"
 // a class, too.
 const LoadBalancerClass = "daymark.io/daymark"
 
+// FinalizerCleanup on a Service keeps it until no node announces its addresses. Controllers of cloud providers use the same one.
+const FinalizerCleanup = "service.kubernetes.io/load-balancer-cleanup"
+
 // The Secret that encrypts the gossip of the speakers. The controller creates it and the speakers read it.
 const (
 	// GossipSecret is the name of the Secret.
@@ -14,6 +17,10 @@ const (
 	// GossipSecretKey is the key in the Secret whose value the speakers encrypt with. They decrypt with the value of every key.
 	GossipSecretKey = "key"
 )
+
+// PortErrorConflict is the error of a port in status.loadBalancer of a Service: another Service has the same port at the same
+// address, without sharing it.
+const PortErrorConflict = "daymark.io/PortConflict"
 
 // Condition types.
 const (
@@ -38,3 +45,7 @@ const (
 // ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last
 // transition is when that was first seen.
 const ReasonPoolMissing = "PoolMissing"
+
+// ReasonWithdrawing is the reason of ConditionProvenance when Daymark serves the Service no more and waits until no node
+// announces the addresses. The speakers stop by it, since they do not read the annotations of namespaces.
+const ReasonWithdrawing = "Withdrawing"

@@ -159,6 +159,11 @@ type SpeakerStatus struct {
 	// layer2 is what the node announces by ARP and NDP.
 	// +optional
 	Layer2 SpeakerLayer2 `json:"layer2,omitempty"`
+	// withdrawn is the resourceVersion of a Service with the finalizer service.kubernetes.io/load-balancer-cleanup: the node
+	// announces nothing any more for this one and for those that went away before.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Withdrawn string `json:"withdrawn,omitempty"`
 	// bgp lists the BGP sessions of the node, 128 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=128

@@ -28,6 +28,7 @@ func TestLoop_DoesNoHarmToOthers(t *testing.T) {
 		{"a Service of another class with our annotations is not touched", clonedManifest},
 		{"--serve-classless=false withdraws nothing", classlessOff},
 		{"a Service changes over to another provider and back, and keeps its address", changesOver},
+		{"two installations that both serve a Service without a class do not take turns in writing it", twoInstallations},
 		{"a pool that is replaced finds its addresses where they were", poolReplaced},
 		{"a Service restored from a backup gets the address that it had", restored},
 	} {
@@ -126,6 +127,26 @@ func classlessOff(t *testing.T, c *testCluster) {
 	})
 	c.addresses(t, "new")
 	c.addresses(t, "old", "192.0.2.8")
+}
+
+func twoInstallations(t *testing.T, c *testCluster) {
+	c.pool(t, "blue", "192.0.2.8/29")
+	c.start(t)
+	c.service(t, "web")
+	c.addresses(t, "web", "192.0.2.8")
+	c.start(t, func(config *Config) { config.Classes.Name = "example.com/other" })
+	c.service(t, "next") // both see it, and one of them is late
+	s := c.addresses(t, "next", "192.0.2.9")
+	lab.Eventually(t, timeout, "nobody writes it any more", func() error {
+		before := s.ResourceVersion
+		time.Sleep(300 * time.Millisecond) // a fight writes every few milliseconds
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil || s.ResourceVersion != before {
+			return fmt.Errorf("it was written: %+v, %w", s.Status.Conditions, err)
+		}
+		return nil
+	})
+	c.shows(t, "web", "192.0.2.8")
+	c.shows(t, "next", "192.0.2.9")
 }
 
 func changesOver(t *testing.T, c *testCluster) {

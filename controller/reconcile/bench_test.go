@@ -68,7 +68,7 @@ func (l *Loop) writeAll(s *snapshot) {
 	services := slices.Clone(s.services)
 	for i, c := range s.services {
 		if w := byService[c]; w != nil {
-			services[i] = &cachedService{w.made(), "2"}
+			services[i] = &cachedService{w.made("2"), "2"}
 		}
 	}
 	s.setServices(services)

@@ -1,16 +1,12 @@
 package reconcile
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"hash/maphash"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -18,52 +14,85 @@ import (
 )
 
 const (
-	// maxUndone is how often others may undo a write of addresses before they count as a competing writer.
+	// maxUndone is how often others may undo a write of a Service's status before they count as a competing writer.
 	maxUndone = 3
 	// A Service with a competing writer is written again after minContestWait, then at growing intervals up to maxContestWait.
 	minContestWait = time.Second
 	maxContestWait = 5 * time.Minute
+	// maxConditionsWait takes its place when the other undoes only conditions: without provenance the speakers announce nothing.
+	maxConditionsWait = 10 * time.Second
 	// contestMemory is how long a write that nobody undid is remembered.
 	contestMemory = 10 * time.Minute
 	// contestCalm is how long a write must stand before a contest is over, or twice the last wait if that is longer.
 	contestCalm = time.Minute
 )
 
-// contests finds out which Services have another writer of their addresses: one that undoes what the controller wrote, again
-// and again. Such a Service is written at growing intervals, and its condition names the other.
+// contests finds out which Services have another writer of their status: one that undoes what the controller wrote, again and
+// again. Such a Service is written at growing intervals, and its condition names the other.
 type contests struct {
 	known  map[types.UID]*contest
 	pruned time.Time
 }
 
-// contest is the writes of the addresses of one Service.
+// contest is the writes of the status of one Service.
 type contest struct {
-	// ingress that was last written, and when.
-	ingress []corev1.LoadBalancerIngress
+	// written is what was last written, and when.
+	written fingerprint
 	wrote   time.Time
-	// undone is how often another undid it; noticed: the last write is among them.
-	undone  int
-	noticed bool
+	// looked is the version of the Service that was last compared with it.
+	looked string
+	// undone is how often another undid it; noticed: the last write is among them. conditions: it undid no addresses.
+	undone              int
+	noticed, conditions bool
 	// wait between two writes.
 	wait backoff
+	// finalizer is when the Service may be given the finalizer again if somebody removes it.
+	finalizer backoff
 
 	// asked: the other is being looked for.
 	asked bool
 	mu    sync.Mutex
-	rival string // the other, once it is known; empty before
+	other string // the competing writer, once it is known; empty before
 }
 
-// wrote records that the addresses of a Service were written.
-func (c *contests) wrote(uid types.UID, ingress []corev1.LoadBalancerIngress, now time.Time) {
-	known := c.known[uid]
+// fingerprint is what the controller writes into a Service's status, as two numbers: thousands are remembered.
+type fingerprint struct{ addresses, conditions uint64 }
+
+var fingerprintSeed = maphash.MakeSeed()
+
+func fingerprintOf(s *status.Service) (f fingerprint) {
+	for _, entry := range s.Ingress {
+		mode := corev1.LoadBalancerIPModeVIP // what the API server adds
+		if entry.IPMode != nil {
+			mode = *entry.IPMode
+		}
+		if entry.IP != "" {
+			f.addresses += maphash.Comparable(fingerprintSeed, [2]string{entry.IP, string(mode)})
+		}
+	}
+	for _, c := range s.Conditions {
+		f.conditions += maphash.Comparable(fingerprintSeed, [4]string{c.Type, string(c.Status), c.Reason, c.Message})
+	}
+	return f
+}
+
+// wrote records a write of a Service.
+func (c *contests) wrote(w *serviceWrite, now time.Time) {
+	known := c.known[w.service.UID]
 	if known == nil {
 		if c.known == nil {
 			c.known = map[types.UID]*contest{}
 		}
-		known = &contest{}
-		c.known[uid] = known
+		known = &contest{wrote: now}
+		c.known[w.service.UID] = known
 	}
-	known.ingress, known.wrote, known.noticed = ingress, now, false
+	if known.noticed || w.urgency().ofAddress() {
+		known.wrote = now
+	}
+	known.written, known.noticed = fingerprintOf(&w.desired), false
+	if w.desired.Finalizer && w.service.lostFinalizer() {
+		known.finalizer.fail(now, minContestWait, maxContestWait)
+	}
 }
 
 // prune forgets writes that stand.
@@ -74,7 +103,7 @@ func (c *contests) prune(now time.Time) {
 	c.pruned = now
 	// order does not matter: each is looked at alone.
 	for uid, known := range c.known {
-		if now.Sub(known.wrote) > max(contestMemory, 2*maxContestWait) {
+		if now.Sub(known.wrote) > max(contestMemory, 2*maxContestWait) && now.Sub(known.finalizer.until) > contestMemory {
 			delete(c.known, uid)
 		}
 	}
@@ -82,13 +111,25 @@ func (c *contests) prune(now time.Time) {
 
 // look notices that a Service does not show what was last written.
 func (k *contest) look(s *cachedService, now time.Time) {
-	if k.noticed || s.Uncertain || len(missingFrom(k.ingress, s.Written.Ingress)) == 0 && len(missingFrom(s.Written.Ingress, k.ingress)) == 0 {
+	if k.noticed || s.Uncertain || s.version == k.looked {
 		return
 	}
-	k.noticed = true
-	if k.undone++; k.undone >= maxUndone {
-		k.wait.fail(now, minContestWait, maxContestWait)
+	k.looked = s.version
+	shows := fingerprintOf(&s.Written)
+	if shows == k.written {
+		return
 	}
+	k.noticed, k.conditions = true, shows.addresses == k.written.addresses
+	if k.undone++; k.undone >= maxUndone {
+		k.wait.fail(now, minContestWait, k.longestWait())
+	}
+}
+
+func (k *contest) longestWait() time.Duration {
+	if k.conditions {
+		return maxConditionsWait
+	}
+	return maxContestWait
 }
 
 // over reports whether the last write has stood for long enough, and if not, when it will have.
@@ -97,8 +138,8 @@ func (k *contest) over(now time.Time) (bool, time.Time) {
 	return !k.noticed && now.After(calm), calm
 }
 
-// contested changes what a Service should have if another program writes its addresses, too: as long as that is to be waited
-// for, the addresses stay as they are.
+// contested changes what a Service should have if another program writes its status, too: as long as that is to be waited for,
+// the addresses stay as they are, and the conditions, too, if the other undoes those.
 func (l *Loop) contested(s *cachedService, desired status.Service, explainer *announce.Explainer) status.Service {
 	k, now := l.contests.known[s.UID], l.now()
 	if k == nil {
@@ -108,12 +149,16 @@ func (l *Loop) contested(s *cachedService, desired status.Service, explainer *an
 	if k.undone < maxUndone {
 		return desired
 	}
-	rival := l.rivalOf(k, s)
-	if rival == "" {
+	other := l.competitorOf(k, s)
+	if other == "" {
 		return s.Written // the other is not known yet: nothing is written before
 	}
-	message := fmt.Sprintf("%s writes the addresses of this Service, too, and undoes what Daymark writes; Daymark tries again at intervals of up to %s: "+
-		"stop one of the two, or leave the Service to the other with the annotation daymark.io/provider", rival, maxContestWait)
+	wait := k.wait.until.Sub(now)
+	if wait > 0 && k.noticed && k.conditions {
+		l.runAgain(wait)
+		return s.Written
+	}
+	message := k.message(other)
 	if desired.SameAddresses(&s.Written) {
 		over, at := k.over(now)
 		if over {
@@ -123,7 +168,7 @@ func (l *Loop) contested(s *cachedService, desired status.Service, explainer *an
 		l.runAgain(at.Sub(now))
 		return desired.Contested(message, now)
 	}
-	if wait := k.wait.until.Sub(now); wait > 0 {
+	if wait > 0 {
 		l.runAgain(wait)
 		stays := s.Stays(explainer, now)
 		return stays.Contested(message, now)
@@ -131,53 +176,26 @@ func (l *Loop) contested(s *cachedService, desired status.Service, explainer *an
 	return desired.Contested(message, now)
 }
 
-// rivalOf returns the other writer of a Service; empty as long as it is not known. It is read from the API server once, since
-// the caches have no managedFields, and not by the loop.
-func (l *Loop) rivalOf(k *contest, s *cachedService) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.asked {
-		k.asked = true
-		go func() {
-			rival := l.findRival(s)
-			k.mu.Lock()
-			k.rival = rival
-			k.mu.Unlock()
-			notify(l.writer.wakes)
-		}()
+func (k *contest) message(other string) string {
+	what := "addresses"
+	if k.conditions {
+		what = "conditions"
 	}
-	return k.rival
+	return fmt.Sprintf("%s writes the %s of this Service, too, and undoes what Daymark writes; Daymark tries again at intervals of up to %s: "+
+		"stop one of the two, or leave the Service to the other with the annotation daymark.io/provider", other, what, k.longestWait())
 }
 
-// findRival asks the API server who else writes the addresses of a Service.
-func (l *Loop) findRival(s *cachedService) string {
-	service := &corev1.Service{}
-	_, err := l.work(func(ctx context.Context, _ int) error {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
-		return l.direct.Get(ctx, types.NamespacedName{Namespace: s.Key.Namespace, Name: s.Key.Name}, service)
-	})
-	if err != nil {
-		l.log.Warn("who else writes the addresses of a Service could not be read", "service", s.Key, "error", err)
+// removedFinalizer changes what a Service should have if somebody removed the finalizer that it was given: it is given again at
+// growing intervals.
+func (l *Loop) removedFinalizer(s *cachedService, desired status.Service) status.Service {
+	if k := l.contests.known[s.UID]; k != nil && desired.Finalizer && s.lostFinalizer() {
+		if wait := k.finalizer.until.Sub(l.now()); wait > 0 {
+			l.runAgain(wait)
+			desired.Finalizer = false
+		}
 	}
-	return cmp.Or(rivalIn(service.ManagedFields), "another program")
+	return desired
 }
 
-// rivalIn returns the manager that wrote the addresses last, or at least the status, and is not this program.
-func rivalIn(fields []metav1.ManagedFieldsEntry) string {
-	newest := slices.Clone(fields)
-	slices.SortStableFunc(newest, func(a, b metav1.ManagedFieldsEntry) int {
-		if a.Time == nil || b.Time == nil {
-			return 0
-		}
-		return b.Time.Compare(a.Time.Time)
-	})
-	for _, what := range []string{`"f:ingress"`, `"f:loadBalancer"`, `"f:status"`} {
-		for _, f := range newest {
-			if f.Manager != fieldOwner && f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), what) {
-				return strings.TrimSpace(f.Manager)
-			}
-		}
-	}
-	return ""
-}
+// lostFinalizer reports whether the Service was given the finalizer and does not have it.
+func (s *cachedService) lostFinalizer() bool { return s.Provenance.Finalizer && !s.Written.Finalizer }

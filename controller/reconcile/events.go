@@ -33,8 +33,8 @@ const (
 	// addressGrace is how long no address must have been written before Events are: longer than the loop's interval between
 	// two passes in a storm.
 	addressGrace = loop.MaxInterval + 100*time.Millisecond
-	// maxEventDelay is how long an Event waits for that.
-	maxEventDelay = 20 * time.Second
+	// maxEventDelay is how long an Event waits for that. Fewer than maxPendingEvents come in that time at 100 addresses a second.
+	maxEventDelay = 30 * time.Second
 )
 
 // Bounds of the Events about one Service, as client-go's recorder has them: a burst, and one more in each interval.
@@ -49,7 +49,7 @@ const (
 	// seriesInterval is the shortest time between two writes of a series.
 	seriesInterval = time.Minute
 	// maxEventObjects bounds how many Services and series are remembered: those of the newest Events.
-	maxEventObjects = 4096
+	maxEventObjects = 1024
 )
 
 // eventWriter writes Events one at a time, and not while addresses are written: when thousands of Services come at once, people

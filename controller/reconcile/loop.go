@@ -27,6 +27,10 @@ import (
 // wakes the loop; this is for the case that the object is gone.
 const catchUpInterval = 100 * time.Millisecond
 
+// costFactor bounds the part of the time that passes take in a storm to 1/costFactor. While thousands of Services are created,
+// an address waits longer for the API server than for a pass, which shares its processors.
+const costFactor = 32
+
 // fieldOwner names this program in the managedFields of what it writes.
 const fieldOwner = "daymark-controller"
 
@@ -37,6 +41,8 @@ type Config struct {
 	Classes   lb.Classes
 	// PoolGrace is how long Services keep the addresses of a pool that does not exist any more.
 	PoolGrace time.Duration
+	// CleanupFinalizer: Services with addresses get the finalizer v1beta1.FinalizerCleanup.
+	CleanupFinalizer bool
 	// Leader says whether this process may work. Nil: it always may.
 	Leader *Leader
 	// Options of the speakers, which the condition Announced depends on.
@@ -50,9 +56,12 @@ type Loop struct {
 	namespace string
 	classes   lb.Classes
 	poolGrace time.Duration
-	options   announce.Options
-	log       *slog.Logger
-	now       func() time.Time
+	// cleanupFinalizer: see Config.
+	cleanupFinalizer bool
+
+	options announce.Options
+	log     *slog.Logger
+	now     func() time.Time
 
 	listers *listers
 	// informers of the kinds that the loop reads.
@@ -86,8 +95,9 @@ type Loop struct {
 	// term of leadership that the fields below belong to.
 	term    int
 	assumed assumeCache
-	// contests with other writers of the same Services.
+	// contests with other writers of the same Services, and the lookups of who those are.
 	contests contests
+	lookups  lookups
 	memory   ipam.Memory
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool
@@ -107,7 +117,7 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 			return nil, fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, Wakes: []<-chan struct{}{l.writer.wakes}}
+	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, CostFactor: costFactor, Wakes: []<-chan struct{}{l.writer.wakes}}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -117,7 +127,8 @@ func Add(m manager.Manager, c Config) (*Loop, error) {
 // newLoop makes a loop that has no client yet.
 func newLoop(c Config) *Loop {
 	l := &Loop{
-		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, options: c.Options, log: c.Log, now: time.Now,
+		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, cleanupFinalizer: c.CleanupFinalizer, options: c.Options,
+		log: c.Log, now: time.Now,
 		leader: c.Leader, started: time.Now(), kinds: kinds(),
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}
@@ -140,8 +151,8 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 	led, err := l.work(func(ctx context.Context, term int) error {
 		if term != l.term {
 			l.passed.Store(false)
-			// Another may have led meanwhile: nothing that was remembered is valid.
-			l.term, l.caughtUp, l.behind, l.assumed, l.memory, l.contests = term, false, nil, assumeCache{}, ipam.Memory{}, contests{}
+			l.term = term
+			l.forget()
 			l.writer.Forget()
 		}
 		var err error
@@ -150,8 +161,14 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 	})
 	if !led {
 		l.metrics.forget()
+		l.forget() // it is as large as the cache
 	}
 	return result, err
+}
+
+// forget drops what is valid in one term of leadership only: another may lead meanwhile.
+func (l *Loop) forget() {
+	l.caughtUp, l.behind, l.assumed, l.memory, l.contests = false, nil, assumeCache{}, ipam.Memory{}, contests{}
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.

@@ -11,19 +11,20 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 // countsInterval is the shortest time between two writes of the counts of a pool, however fast they change. What is wrong with
 // a pool is written at once.
 const countsInterval = time.Second
 
-// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Contradictions are
-// those between BGPAdvertisements (announce.Explainer).
-func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, contradictions map[string]string) []*write {
+// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Overridden are
+// attributes of BGPAdvertisements (announce.Explainer).
+func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, overridden map[string]string) []*write {
 	references := status.NewReferences(&s.Objects)
 	return slices.Concat(
 		l.poolWrites(s, plan), l.reservationWrites(s, plan), l.peerWrites(s, references),
-		l.advertisementWrites(s, references, contradictions), l.profileAndCommunityWrites(s, references),
+		l.advertisementWrites(s, references, overridden), l.profileAndCommunityWrites(s, references),
 	)
 }
 
@@ -64,14 +65,15 @@ func (l *Loop) poolWrites(s *snapshot, plan *ipam.Plan) (writes []*write) {
 	return writes
 }
 
-// countsDue reports whether it is time to write the counts of a pool, and has the loop run again when it is.
+// countsDue reports whether it is time to write the counts of a pool, and has the loop run again when it is. In a storm of
+// changes another pass comes soon after that, so none is made for the counts alone.
 func (l *Loop) countsDue(pool string) bool {
 	written, ok := l.countsWritten.Load(pool)
 	if !ok {
 		return true
 	}
 	if wait := written.(time.Time).Add(countsInterval).Sub(l.now()); wait > 0 {
-		l.runAgain(wait)
+		l.runAgain(wait + loop.MaxInterval)
 		return false
 	}
 	return true
@@ -104,7 +106,7 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 	return writes
 }
 
-func (l *Loop) advertisementWrites(s *snapshot, references *status.References, contradictions map[string]string) (writes []*write) {
+func (l *Loop) advertisementWrites(s *snapshot, references *status.References, overridden map[string]string) (writes []*write) {
 	for _, a := range s.ParsedL2Advertisements {
 		ready := references.L2Advertisement(a.Value)
 		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
@@ -113,7 +115,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, c
 		})
 	}
 	for _, a := range s.ParsedBGPAdvertisements {
-		ready := references.BGPAdvertisement(a.Value, contradictions[a.Value.Name])
+		ready := references.BGPAdvertisement(a.Value, overridden[a.Value.Name])
 		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
 			ready.Set(&o.Status.Conditions, o.Generation, l.now())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 func TestLoop_Objects(t *testing.T) {
@@ -233,5 +234,22 @@ func peerSessions(t *testing.T, c *testCluster) {
 	})
 	if p.Status.Nodes != 3 || p.Status.Established != 1 {
 		t.Errorf("it counts %d of %d", p.Status.Established, p.Status.Nodes)
+	}
+}
+
+func TestLoop_CountsOfAPoolWaitForAPass(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	l := newLoop(Config{})
+	l.now = func() time.Time { return now }
+	if !l.countsDue("blue") {
+		t.Error("counts that were never written are not due")
+	}
+	l.countsWritten.Store("blue", now.Add(-countsInterval/2))
+	if l.countsDue("blue") || l.again != countsInterval/2+loop.MaxInterval {
+		t.Errorf("the loop runs again after %s", l.again)
+	}
+	now = now.Add(countsInterval / 2)
+	if !l.countsDue("blue") {
+		t.Error("the counts are not due after the interval")
 	}
 }

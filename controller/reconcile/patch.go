@@ -13,7 +13,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
-// patch is a strategic merge patch of a Service's status subresource, which accepts annotations too: one write does it all.
+// patch is a strategic merge patch of a Service's status subresource, which accepts annotations and finalizers too: one write
+// does it all.
 // Conditions are merged by type, so those of others stay.
 type patch struct {
 	Metadata patchMetadata `json:"metadata"`
@@ -24,6 +25,9 @@ type patchMetadata struct {
 	// ResourceVersion that the write was decided on: when it is not the newest any more, the API server answers Conflict.
 	ResourceVersion string             `json:"resourceVersion"`
 	Annotations     map[string]*string `json:"annotations,omitempty"`
+	// Finalizers to add and to remove. The list is merged, so those of others stay.
+	Finalizers        []string `json:"finalizers,omitempty"`
+	RemovedFinalizers []string `json:"$deleteFromPrimitiveList/finalizers,omitempty"`
 }
 
 type patchStatus struct {
@@ -46,6 +50,11 @@ type deletion struct {
 func makePatch(version string, before, after *status.Service) ([]byte, error) {
 	p := patch{Metadata: patchMetadata{ResourceVersion: version}}
 	p.Metadata.Annotations = annotationChanges(before, after)
+	if finalizer := []string{v1beta1.FinalizerCleanup}; before.Finalizer && !after.Finalizer {
+		p.Metadata.RemovedFinalizers = finalizer
+	} else if after.Finalizer && !before.Finalizer {
+		p.Metadata.Finalizers = finalizer
+	}
 	changes := patchStatus{Conditions: conditionChanges(before.Conditions, after.Conditions)}
 	if !equality.Semantic.DeepEqual(before.Ingress, after.Ingress) {
 		changes.LoadBalancer = &patchLoadBalancer{after.Ingress}
@@ -53,7 +62,7 @@ func makePatch(version string, before, after *status.Service) ([]byte, error) {
 	if changes.LoadBalancer != nil || changes.Conditions != nil {
 		p.Status = &changes
 	}
-	if p.Status == nil && len(p.Metadata.Annotations) == 0 {
+	if p.Status == nil && len(p.Metadata.Annotations) == 0 && before.Finalizer == after.Finalizer {
 		return nil, nil
 	}
 	data, err := json.Marshal(p)

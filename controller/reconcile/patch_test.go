@@ -36,6 +36,17 @@ func TestMakePatch(t *testing.T) {
 			status.Service{Ingress: has.Ingress, LastAddresses: "192.0.2.2", HasLast: true, Conditions: has.Conditions},
 			`{"metadata":{"resourceVersion":"7","annotations":{"daymark.io/last-addresses":"192.0.2.2","daymark.io/pool":null}}}`,
 		},
+		{
+			"the finalizer comes", has,
+			status.Service{Ingress: has.Ingress, LastAddresses: has.LastAddresses, HasLast: true, HasPool: true, Conditions: has.Conditions, Finalizer: true},
+			`{"metadata":{"resourceVersion":"7","finalizers":["service.kubernetes.io/load-balancer-cleanup"]}}`,
+		},
+		{
+			"and goes, and those of others stay",
+			status.Service{Finalizer: true},
+			status.Service{},
+			`{"metadata":{"resourceVersion":"7","$deleteFromPrimitiveList/finalizers":["service.kubernetes.io/load-balancer-cleanup"]}}`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := makePatch("7", &test.before, &test.after)

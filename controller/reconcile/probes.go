@@ -10,6 +10,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 // passTimeout is how long a leader may be without a pass that came to its end, since it leads or since passes fail.
@@ -45,13 +47,13 @@ func (l *Loop) leads() (leads bool, since time.Time) {
 	return l.leader.Leads()
 }
 
-// unsynced are the kinds that the loop reads and that the API server has not listed yet.
+// unsynced are the kinds that the loop reads and that the API server has not listed yet, or does not have any more.
 func (l *Loop) unsynced() (kinds []string) {
 	for _, object := range l.kinds {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		informer, err := l.informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+		cached, err := l.informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		cancel()
-		if err != nil || !informer.HasSynced() {
+		if err != nil || !cached.HasSynced() || informer.Missing(cached) {
 			kinds = append(kinds, kindOf(object))
 		}
 	}

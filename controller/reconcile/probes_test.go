@@ -83,6 +83,9 @@ func TestMetrics_FollowLeadership(t *testing.T) {
 	if got := pools(); got != 0 {
 		t.Errorf("who does not lead any more still exports %d metrics of pools", got)
 	}
+	if len(s.memory.Assignments) > 0 {
+		t.Error("who does not lead any more remembers who had which address")
+	}
 }
 
 // countMetrics is how many metrics a collector exports.

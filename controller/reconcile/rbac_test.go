@@ -37,7 +37,7 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	loop := limited.start(t, func(config *Config) {
 		leader, err := NewLeader(limited.config, daymarkNamespace, config.Log)
 		must(t, err)
-		config.Leader = leader
+		config.Leader, config.CleanupFinalizer = leader, true
 	})
 	pool := c.pool(t, "blue", "192.0.2.0/28")
 	peer := c.peer(t, "tor")

@@ -3,7 +3,9 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -20,10 +22,13 @@ type cidrServer struct {
 	cidrs []string
 	err   error
 	asked int
+	// takes is how long an answer takes.
+	takes time.Duration
 }
 
 func (s *cidrServer) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	s.asked++
+	time.Sleep(s.takes)
 	if s.err != nil {
 		return s.err
 	}
@@ -36,29 +41,47 @@ func (s *cidrServer) List(_ context.Context, list client.ObjectList, _ ...client
 func TestLoop_ReadsServiceCIDRs(t *testing.T) {
 	resource := schema.GroupResource{Group: "networking.k8s.io", Resource: "servicecidrs"}
 	broken := errors.New("connection refused")
-	now := time.Unix(1_000_000, 0)
-	s := &cidrServer{err: broken}
-	l := &Loop{direct: s, now: func() time.Time { return now }}
-	want := func(ranges int, fails bool, asked int) {
-		t.Helper()
-		got, err := l.readServiceCIDRs(t.Context())
-		if len(got) != ranges || (err != nil) != fails || s.asked != asked {
-			t.Errorf("%v, error %v, asked %d times", got, err, s.asked)
+	synctest.Test(t, func(t *testing.T) {
+		s := &cidrServer{err: broken}
+		l := newLoop(Config{Log: slog.New(slog.DiscardHandler)})
+		l.direct = s
+		want := func(ranges int, fails bool, asked int) {
+			t.Helper()
+			began := time.Now()
+			got, err := l.readServiceCIDRs(t.Context())
+			if time.Since(began) > 0 {
+				t.Errorf("a pass waits for the answer for %s", time.Since(began))
+			}
+			time.Sleep(2 * s.takes)
+			synctest.Wait()
+			if len(got) != ranges || (err != nil) != fails || s.asked != asked {
+				t.Errorf("%v, error %v, asked %d times", got, err, s.asked)
+			}
 		}
-	}
-	want(0, true, 1) // unknown is not empty
-	s.err = apierrors.NewNotFound(resource, "")
-	want(0, false, 2) // the kind does not exist
-	want(0, false, 2)
-	now = now.Add(2 * serviceCIDRInterval)
-	s.err, s.cidrs = nil, []string{"10.96.0.0/16", "fd00::/112"}
-	want(2, false, 3)
-	now = now.Add(2 * serviceCIDRInterval)
-	s.err = broken
-	want(2, false, 4) // what was read before counts
-	s.err = apierrors.NewForbidden(resource, "", broken)
-	now = now.Add(2 * serviceCIDRInterval)
-	want(2, false, 5)
+		want(0, true, 1) // unknown is not empty
+		s.err = apierrors.NewNotFound(resource, "")
+		want(0, false, 2) // the kind does not exist
+		want(0, false, 2)
+		time.Sleep(2 * serviceCIDRInterval)
+		s.takes = time.Second
+		s.err, s.cidrs = nil, []string{"10.96.0.0/16", "fd00::/112"}
+		want(0, false, 3) // the answer is for the passes to come
+		select {
+		case <-l.writer.wakes:
+		default:
+			t.Error("an answer that says something else wakes no pass")
+		}
+		want(2, false, 3)
+		for i, err := range []error{broken, apierrors.NewForbidden(resource, "", broken), nil} { // what was read before counts
+			time.Sleep(2 * serviceCIDRInterval)
+			s.err = err
+			want(2, false, 4+i)
+			want(2, false, 4+i)
+		}
+		if len(l.writer.wakes) > 0 {
+			t.Error("an answer that says the same wakes a pass")
+		}
+	})
 }
 
 func TestLoop_PoolInAServiceCIDR(t *testing.T) {

@@ -41,12 +41,12 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
 		c := cached[a.Service]
-		desired := c.Desired(a, l.classes.Name, explainer, l.now())
-		add(c, l.contested(c, desired, explainer), a.Released)
+		desired := c.Desired(a, status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer}, explainer, l.now())
+		add(c, l.removedFinalizer(c, l.contested(c, desired, explainer)), a.Released)
 	}
 	for i := range plan.Cleanups {
 		c := cached[plan.Cleanups[i].Service]
-		add(c, c.CleanedUp(&plan.Cleanups[i]), nil)
+		add(c, c.CleanedUp(&plan.Cleanups[i], l.now()), nil)
 	}
 	return writes
 }
@@ -107,23 +107,23 @@ func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
 func (l *Loop) record(r result) {
 	switch {
 	case r.err == nil:
-		if r.urgency().ofAddress() {
-			l.contests.wrote(r.service.UID, r.desired.Ingress, l.now())
-		}
-		l.assumed.assume(r.service.version, &cachedService{r.made(), r.version})
+		l.contests.wrote(r.serviceWrite, l.now())
+		l.assumed.assume(r.service.version, &cachedService{r.made(r.version), r.version})
 	case !refused(r.err):
 		l.assumed.assume(r.service.version, r.perhapsMade())
 	}
 }
 
-// made is the Service as it is after the write.
-func (w *serviceWrite) made() status.Observed {
-	return status.Observed{Service: w.desired.In(w.service.Service), Written: w.desired}
+// made is the Service as it is after the write that made a version of it.
+func (w *serviceWrite) made(version string) status.Observed {
+	service := w.desired.In(w.service.Service)
+	service.Version = lb.ParseVersion(version)
+	return status.Observed{Service: service, Written: w.desired}
 }
 
 // perhapsMade is the Service while nobody knows whether the write was made: it may have the addresses already.
 func (w *serviceWrite) perhapsMade() *cachedService {
-	perhaps := w.made()
+	perhaps := w.made("")
 	perhaps.Written, perhaps.Uncertain = w.service.Written, true
 	return &cachedService{perhaps, w.service.version}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ const (
 	// textWritesPerSecond and textWriteBurst bound the rate of the writes that change no address.
 	textWritesPerSecond = 200
 	textWriteBurst      = 50
+	// textPause is how long no other write begins while addresses wait or are being written, which may be for ever.
+	textPause = time.Second
 	// writeTimeout is how long a write may take.
 	writeTimeout = 30 * time.Second
 	// A write that failed is repeated after minWriteRetry, then at growing intervals up to maxWriteRetry.
@@ -55,7 +58,8 @@ type objectKey struct{ kind, namespace, name string }
 // write is one write of one object.
 type write struct {
 	key objectKey
-	// version of the object that the write was decided on. Nothing can be written on the same version twice.
+	// version of the object that the write was decided on. Nothing can be written on the same version twice. It is empty for an
+	// object that does not exist yet.
 	version string
 	urgency urgency
 	// send makes the write.
@@ -74,7 +78,7 @@ type result struct {
 
 // writer makes the writes that the loop decides on, so that the loop never waits for one. It has one verb: Set replaces all
 // that is still to be written. Addresses go first and at once. All other writes go one after the other at a bounded rate, and
-// pause while an address waits or is being written.
+// pause while an address waits or is being written, but for one a second.
 //
 // One write of an object is under way at a time. What a later pass decides about that object meanwhile is left out, because it
 // was decided on a version that is about to be replaced; the loop is woken when the write has ended, and decides again.
@@ -90,6 +94,8 @@ type writer struct {
 	texts *rate.Limiter
 
 	mu sync.Mutex
+	// text is when the last write that changes no address began.
+	text time.Time
 	// held: no write of an address begins, because a pass is looking.
 	held    bool
 	pending [urgencies][]*write
@@ -101,7 +107,8 @@ type writer struct {
 	results []result
 	// decided is the version on which the last write of an object was decided, while the loop still sees that version.
 	decided map[objectKey]string
-	// refused are the writes that the API server refused for their content or for lack of permission.
+	// refused are the writes that the API server refused for their content or for lack of permission, and those of objects
+	// that did not exist: they are made again after a time if they are still wanted then.
 	refused map[objectKey]*backoff
 	// unanswered holds all writes back while the API server does not answer.
 	unanswered backoff
@@ -223,7 +230,8 @@ func (one *write) same(other *write) bool {
 }
 
 // holdHandOvers leaves out the writes that give an address which another Service still has to lose: the two writes could
-// change places. When there is nothing else to do, as when two Services change places, they are made all the same.
+// change places. When there is nothing else to do, as when two Services change places, they are made all the same; but for
+// those that wait for a write that may not begin.
 func (w *writer) holdHandOvers(desired []*write) {
 	leaving := map[string]*write{}
 	for _, one := range desired {
@@ -234,21 +242,26 @@ func (w *writer) holdHandOvers(desired []*write) {
 	if len(leaving) == 0 {
 		return
 	}
-	var rest [newAddress + 2][]*write
-	left := 0
-	for u := range rest {
-		for _, one := range w.pending[u] {
-			if !slices.ContainsFunc(one.given(), func(ip string) bool { return leaving[ip] != nil && leaving[ip] != one }) {
-				rest[u] = append(rest[u], one)
-				left++
-			}
-		}
+	pending := map[*write]bool{}
+	for _, one := range slices.Concat(w.pending[newAddress], w.pending[otherAddress]) {
+		pending[one] = true
 	}
-	if left == 0 && w.addresses == 0 {
-		return
+	anyOf := func(*write) bool { return true }
+	notPending := func(one *write) bool { return !pending[one] }
+	waits := func(one *write, counts func(*write) bool) bool {
+		return slices.ContainsFunc(one.given(), func(ip string) bool {
+			loser := leaving[ip]
+			return loser != nil && loser != one && counts(loser)
+		})
 	}
-	w.again = w.again || left < len(w.pending[newAddress])+len(w.pending[otherAddress])
-	copy(w.pending[:], rest[:])
+	counts := anyOf
+	if w.addresses == 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(pending)), func(one *write) bool { return !waits(one, anyOf) }) {
+		counts = notPending
+	}
+	for u := newAddress; u <= otherAddress; u++ {
+		w.pending[u] = slices.DeleteFunc(w.pending[u], func(one *write) bool { return waits(one, counts) })
+	}
+	w.again = w.again || len(w.pending[newAddress])+len(w.pending[otherAddress]) < len(pending)
 }
 
 // given are the addresses that a write gives to a Service.
@@ -287,13 +300,17 @@ func (w *writer) take(now time.Time) (*write, time.Duration) {
 		return w.begin(newAddress, otherAddress), 0
 	}
 	texts := len(w.pending[objectText])+len(w.pending[serviceText]) > 0
-	if urgent || w.addresses > 0 || !texts || w.others >= maxTextWrites {
+	if !texts || w.others >= maxTextWrites {
 		return nil, wait // what has to end first notifies
+	}
+	if pause := w.text.Add(textPause).Sub(now); (urgent || w.addresses > 0) && pause > 0 {
+		return nil, min(wait, pause)
 	}
 	if !w.texts.AllowN(now, 1) {
 		return nil, min(wait, time.Second/textWritesPerSecond)
 	}
 	w.others++
+	w.text = now
 	return w.begin(objectText, serviceText), 0
 }
 
@@ -336,14 +353,13 @@ func (w *writer) end(one *write, err error, now time.Time) {
 	} else {
 		w.others--
 	}
-	if err == errOtherTerm { //nolint:errorlint // never wrapped
-		return
+	if err != errOtherTerm { //nolint:errorlint // never wrapped
+		w.metrics.countWrite(one.key.kind, err)
+		if one.service != nil {
+			w.results = append(w.results, result{one.service, err})
+		}
+		w.learn(one, err, now)
 	}
-	w.metrics.countWrite(one.key.kind, err)
-	if one.service != nil {
-		w.results = append(w.results, result{one.service, err})
-	}
-	w.learn(one, err, now)
 	if w.again {
 		w.again = false
 		notify(w.wakes)
@@ -356,6 +372,8 @@ func (w *writer) learn(one *write, err error, now time.Time) {
 		w.unanswered = backoff{}
 	}
 	switch {
+	case err == nil && one.version == "": // the cache will show it, unless it is deleted before
+		w.refused[one.key] = &backoff{until: now.Add(maxWriteRetry)}
 	case err == nil:
 		delete(w.refused, one.key)
 		w.decided[one.key] = one.version

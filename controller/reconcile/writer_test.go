@@ -231,6 +231,83 @@ func TestWriter_TwoServicesThatChangePlaces(t *testing.T) {
 	})
 }
 
+// A webhook that takes its time, or refuses, must not keep the status of all pools from being written.
+func TestWriter_AddressesDoNotStarveTexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := &slowServer{takes: time.Minute}, testWriter()
+		w.run(t, func() {
+			all := texts(s, 100)
+			for i := range 100 {
+				all = append(all, s.desire(fmt.Sprint(i), "1", nil, []string{fmt.Sprint(i)}))
+			}
+			w.Set(all, time.Now())
+			time.Sleep(2*textPause + time.Millisecond)
+			if got := s.seen().busy - maxAddressWrites; got < 2 || got > 3 {
+				t.Errorf("%d texts are being written after two pauses", got)
+			}
+		})
+	})
+}
+
+// The loss may have been made, or the Service was changed by somebody else: only the cache will tell.
+func TestWriter_AddressIsNotGivenBeforeALossIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conflict := apierrors.NewConflict(schema.GroupResource{}, "a", errors.New("changed"))
+		s, w := &slowServer{answers: map[string]error{"a": conflict}}, testWriter()
+		w.run(t, func() {
+			loss := s.desire("a", "1", []string{"192.0.2.1"}, nil)
+			w.Set([]*write{loss}, time.Now())
+			synctest.Wait()
+			gain := s.desire("b", "1", nil, []string{"192.0.2.1"})
+			w.Set([]*write{loss, gain}, time.Now())
+			synctest.Wait()
+			if made := s.seen().made; len(made) != 1 {
+				t.Errorf("made %q while a may have the address", made)
+			}
+			w.Set([]*write{gain}, time.Now()) // the cache has shown a without it
+			synctest.Wait()
+			if made := s.seen().made; len(made) != 2 {
+				t.Errorf("made %q", made)
+			}
+		})
+	})
+}
+
+// What a new term decides about an object while a write of the term before ends is not lost.
+func TestWriter_WakesTheLoopAfterAWriteOfAnotherTerm(t *testing.T) {
+	s, w := &slowServer{}, testWriter()
+	old := s.desire("a", "1", nil, []string{"192.0.2.1"})
+	old.term = 7
+	w.Set([]*write{old}, time.Now())
+	begun, _ := w.take(time.Now())
+	w.Forget()
+	w.Set([]*write{s.desire("a", "1", nil, []string{"192.0.2.2"})}, time.Now())
+	w.make(begun)
+	if len(s.seen().made) > 0 || len(w.wakes) == 0 {
+		t.Errorf("made %q, and the loop is woken: %v", s.seen().made, len(w.wakes) > 0)
+	}
+}
+
+// A Secret that was made and deleted before the cache showed it is made again.
+func TestWriter_MakesWhatDoesNotExistAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := &slowServer{}, testWriter()
+		secret := &write{key: objectKey{"Secret", "ns", "key"}, urgency: otherAddress, send: func(ctx context.Context) error { return s.write(ctx, "key") }}
+		w.run(t, func() {
+			for i, after := range []time.Duration{0, time.Second, maxWriteRetry} {
+				time.Sleep(after)
+				w.Set([]*write{secret}, time.Now())
+				if synctest.Wait(); len(s.seen().made) != 1+i/2 {
+					t.Errorf("it is made %d times after set %d", len(s.seen().made), i)
+				}
+			}
+			if len(w.wakes) == 0 {
+				t.Error("the loop is not woken to decide again")
+			}
+		})
+	})
+}
+
 // While the API server does not answer, thousands of writes must not all be tried again and again.
 func TestWriter_PausesWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

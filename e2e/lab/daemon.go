@@ -50,14 +50,19 @@ func (d Daemon) says(port int, path string) error {
 }
 
 // Resident is the memory that it has in RAM, in bytes.
-func (d Daemon) Resident() (int64, error) {
+func (d Daemon) Resident() (int64, error) { return d.memory("VmRSS") }
+
+// Peak is the most memory that it has had in RAM since it started, in bytes.
+func (d Daemon) Peak() (int64, error) { return d.memory("VmHWM") }
+
+func (d Daemon) memory(field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.PID()))
 	if err != nil {
 		return 0, fmt.Errorf("read the size of %s: %w", d.Name, err)
 	}
 	for line := range strings.Lines(string(status)) {
 		var kilobytes int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kilobytes); err == nil {
+		if _, err := fmt.Sscanf(line, field+": %d kB", &kilobytes); err == nil {
 			return kilobytes << 10, nil
 		}
 	}

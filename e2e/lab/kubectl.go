@@ -1,7 +1,10 @@
 package lab
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
 )
@@ -80,4 +83,10 @@ func (c *Cluster) Get(apiVersion, kind, name string) *unstructured.Unstructured 
 // Look is Get that may find nothing.
 func (c *Cluster) Look(apiVersion, kind, name string) (*unstructured.Unstructured, error) {
 	return c.plane.Look(apiVersion, kind, name)
+}
+
+// Store puts objects of one of Kubernetes' own kinds into etcd past the API server; see controlplane.Store.
+func (c *Cluster) Store(ctx context.Context, folder string, objects []client.Object) {
+	c.t.Helper()
+	c.must("store "+folder, c.plane.Store(ctx, folder, objects))
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// endpoints joins the EndpointSlices of each Service, and repeats that only for Services whose slices changed. The zero
-// value is ready for use.
+// endpoints joins the EndpointSlices of each Service, and does so again only with the slices that changed. The zero value is
+// ready for use.
 type endpoints struct {
 	from   []*lb.EndpointSlice
 	parts  map[lb.Key][]*lb.EndpointSlice
@@ -28,7 +28,7 @@ func (e *endpoints) join(all []*lb.EndpointSlice) map[lb.Key]lb.Endpoints {
 		if before, ok := e.parts[key]; ok && slices.Equal(before, now) {
 			joined[key] = e.joined[key]
 		} else {
-			joined[key] = lb.JoinEndpoints(now)
+			joined[key] = e.joined[key].Update(before, now)
 		}
 	}
 	e.from, e.parts, e.joined = all, parts, joined

@@ -3,7 +3,6 @@ package informer
 import (
 	"slices"
 	"strings"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -43,7 +42,7 @@ func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	return func(item any) (any, error) {
 		if object, ok := item.(metav1.Object); ok {
 			object.SetManagedFields(nil)
-			object.SetFinalizers(nil)
+			object.SetFinalizers(ownFinalizers(object.GetFinalizers()))
 			object.SetOwnerReferences(nil)
 			object.SetAnnotations(without(object.GetAnnotations(), "kubectl.kubernetes.io/last-applied-configuration"))
 		}
@@ -70,12 +69,22 @@ func stripService(classes lb.Classes) func(*corev1.Service) {
 		s.Annotations = kept
 		if !balancer {
 			s.Labels = nil
-			s.Spec = corev1.ServiceSpec{Type: s.Spec.Type, ExternalIPs: s.Spec.ExternalIPs[:min(len(s.Spec.ExternalIPs), lb.MaxExternalIPs)]}
+			s.Spec = externalSpec(&s.Spec)
 			return
 		}
 		s.Labels = lb.BoundLabels(s.Labels)
 		s.Spec = balancerSpec(&s.Spec)
 	}
+}
+
+// externalSpec returns what lb.ParseService reads of the specification of another Service: the addresses in spec.externalIPs, and
+// the ports at them.
+func externalSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
+	kept := corev1.ServiceSpec{Type: from.Type, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)]}
+	if len(kept.ExternalIPs) > 0 {
+		kept.Ports = portsOf(from)
+	}
+	return kept
 }
 
 // balancerSpec returns what lb.ParseService reads of the specification of a load balancer.
@@ -85,12 +94,18 @@ func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy,
 		ExternalTrafficPolicy: from.ExternalTrafficPolicy, HealthCheckNodePort: from.HealthCheckNodePort,
 		PublishNotReadyAddresses: from.PublishNotReadyAddresses, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)],
-		Ports: make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)), // one more shows that there are too many
-	}
-	for i := range kept.Ports {
-		kept.Ports[i] = corev1.ServicePort{Protocol: intern(from.Ports[i].Protocol), Port: from.Ports[i].Port}
+		Ports: portsOf(from),
 	}
 	return kept
+}
+
+// portsOf returns what is read of the ports of a Service.
+func portsOf(from *corev1.ServiceSpec) []corev1.ServicePort {
+	ports := make([]corev1.ServicePort, min(len(from.Ports), lb.MaxSharedPorts+1)) // one more shows that there are too many
+	for i := range ports {
+		ports[i] = corev1.ServicePort{Protocol: corev1.Protocol(*intern(string(from.Ports[i].Protocol))), Port: from.Ports[i].Port}
+	}
+	return ports
 }
 
 // stripEndpointSlice keeps what lb.ParseEndpointSlice reads.
@@ -105,8 +120,7 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 		endpoint := &s.Endpoints[i]
 		kept := discoveryv1.Endpoint{Addresses: endpoint.Addresses[:min(1, len(endpoint.Addresses))], Conditions: endpoint.Conditions}
 		if endpoint.NodeName != nil {
-			name := intern(*endpoint.NodeName)
-			kept.NodeName = &name
+			kept.NodeName = intern(*endpoint.NodeName)
 		}
 		*endpoint = kept
 	}
@@ -134,16 +148,32 @@ func stripNamespace(n *corev1.Namespace) {
 	provider, named := n.Annotations[v1beta1.AnnotationProvider]
 	n.Annotations, n.Spec, n.Status = nil, corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
 	if named {
-		n.Annotations = map[string]string{v1beta1.AnnotationProvider: provider}
+		n.Annotations = map[string]string{v1beta1.AnnotationProvider: lb.BoundText(provider, lb.MaxAnnotationBytes)}
 	}
 }
 
-// ownConditions keeps the conditions that Daymark writes.
+// cleanupFinalizer is the list of finalizers that all objects in the cache share which have ours.
+var cleanupFinalizer = []string{v1beta1.FinalizerCleanup}
+
+// ownFinalizers keeps the finalizer that Daymark gives to Services.
+func ownFinalizers(finalizers []string) []string {
+	if slices.Contains(finalizers, v1beta1.FinalizerCleanup) {
+		return cleanupFinalizer
+	}
+	return nil
+}
+
+// ownConditions keeps the conditions that Daymark writes, in a list without spare room. Thousands of Services say the same
+// of their advertisement.
 func ownConditions(conditions []metav1.Condition) []metav1.Condition {
-	var kept []metav1.Condition
-	for _, condition := range conditions {
-		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
-			kept = append(kept, condition)
+	kept := slices.Clone(slices.DeleteFunc(conditions, func(c metav1.Condition) bool {
+		return !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/")
+	}))
+	for i := range kept {
+		c := &kept[i]
+		c.Type, c.Status, c.Reason = *intern(c.Type), metav1.ConditionStatus(*intern(string(c.Status))), *intern(c.Reason)
+		if c.Type == v1beta1.ConditionAnnounced {
+			c.Message = *intern(c.Message)
 		}
 	}
 	return kept
@@ -157,9 +187,6 @@ func without(annotations map[string]string, key string) map[string]string {
 	}
 	return annotations
 }
-
-// intern returns the one copy that is kept of a string that many objects have.
-func intern[S ~string](text S) S { return unique.Make(text).Value() }
 
 // Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are
 // compared, since they are written again and again without a change; another object is unchanged if its resourceVersion is.

@@ -3,6 +3,7 @@ package informer
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -26,6 +28,23 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 			t.Errorf("conditions %v, want only those of Daymark", stripped.Status.Conditions)
 		}
 	})
+	for key, value := range map[string]string{
+		"daymark.io/load-balancer-ips": "192.0.2.1", "daymark.io/allow-shared-ip": "key", "daymark.io/allow-shared-ip-namespaces": "shop",
+		"daymark.io/provider": "metallb", "daymark.io/last-addresses": "192.0.2.1", "daymark.io/ip-mode": "Proxy",
+		"metallb.io/address-pool": "blue", "metallb.universe.tf/loadBalancerIPs": "192.0.2.1", "metallb.universe.tf/address-pool": "blue",
+		"metallb.universe.tf/allow-shared-ip": "key",
+	} {
+		t.Run(key, func(t *testing.T) {
+			whole, stripped, bare := service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer), service(corev1.ServiceTypeLoadBalancer)
+			whole.Annotations, stripped.Annotations, bare.Annotations = map[string]string{key: value}, map[string]string{key: value}, nil
+			whole.Spec.LoadBalancerIP, stripped.Spec.LoadBalancerIP, bare.Spec.LoadBalancerIP = "", "", "" // it says the same
+			apply(t, strip(stripService(classes)), stripped)
+			same(t, lb.ParseService(whole), lb.ParseService(stripped))
+			if reflect.DeepEqual(lb.ParseService(whole), lb.ParseService(bare)) {
+				t.Error("the annotation says nothing")
+			}
+		})
+	}
 	t.Run("an endpoint slice", func(t *testing.T) {
 		whole, stripped := endpointSlice(), endpointSlice()
 		apply(t, strip(stripEndpointSlice), stripped)
@@ -48,8 +67,13 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 func TestOptions_KeepLittleOfOtherServices(t *testing.T) {
 	stripped := service(corev1.ServiceTypeClusterIP)
 	apply(t, strip(stripService(classes)), stripped)
-	if stripped.Labels != nil || stripped.Spec.Ports != nil {
-		t.Errorf("kept too much: %+v", stripped)
+	if stripped.Labels != nil || len(stripped.Spec.Ports) != 1 || stripped.Spec.Ports[0].TargetPort.StrVal != "" {
+		t.Errorf("kept too much, or not the ports at its externalIPs: %+v", stripped)
+	}
+	usual := service(corev1.ServiceTypeClusterIP)
+	usual.Spec.ExternalIPs = nil
+	if apply(t, strip(stripService(classes)), usual); usual.Spec.Ports != nil {
+		t.Errorf("kept too much: %+v", usual)
 	}
 	if stripped.Annotations["daymark.io/pool"] != "blue" || len(stripped.Status.Conditions) != 1 {
 		t.Errorf("what Daymark wrote is lost: %+v", stripped)
@@ -111,11 +135,13 @@ func TestOptions_BoundWhatUsersWrite(t *testing.T) {
 	})
 	t.Run("labels of a namespace", func(t *testing.T) {
 		n := &corev1.Namespace{ObjectMeta: metadata()}
+		n.Annotations["daymark.io/provider"] = strings.Repeat("x", 10_000)
 		for i := range 10_000 {
 			n.Labels[fmt.Sprintf("key-%d", i)] = "value"
 		}
+		n.Annotations["daymark.io/provider"] = large
 		apply(t, strip(stripNamespace), n)
-		if n.Size() > 2000 {
+		if n.Size() > 2000 || lb.Provider(n) == "" {
 			t.Errorf("%d bytes are kept", n.Size())
 		}
 	})
@@ -202,6 +228,20 @@ func node() *corev1.Node {
 		{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()},
 	}
 	return n
+}
+
+func TestOptions_KeepTheFinalizerOfOursOnly(t *testing.T) {
+	transform := strip(stripService(lb.Classes{Name: v1beta1.LoadBalancerClass}))
+	for _, test := range []struct{ has, want []string }{
+		{[]string{"example.com/other", v1beta1.FinalizerCleanup}, []string{v1beta1.FinalizerCleanup}},
+		{[]string{"example.com/other"}, nil},
+	} {
+		s := service(corev1.ServiceTypeClusterIP)
+		s.Finalizers = test.has
+		if _, err := transform(s); err != nil || !slices.Equal(s.Finalizers, test.want) {
+			t.Errorf("of %v the cache keeps %v (%v)", test.has, s.Finalizers, err)
+		}
+	}
 }
 
 func TestOnlyTextChanged(t *testing.T) {

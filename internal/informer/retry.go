@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,15 +35,43 @@ type retrier struct {
 const logInterval = 30 * time.Second
 
 func (r *retrier) newInformer(lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-	from := toolscache.ToListerWatcherWithContext(lw)
-	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
+	from, kind := toolscache.ToListerWatcherWithContext(lw), &ofKind{}
+	kind.SharedIndexInformer = toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return retry(ctx, r, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
+			return retry(ctx, r, func() (runtime.Object, error) {
+				list, err := from.ListWithContext(ctx, options)
+				return list, kind.learn(err)
+			})
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return retry(ctx, r, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
+			return retry(ctx, r, func() (watch.Interface, error) {
+				watcher, err := from.WatchWithContext(ctx, options)
+				return watcher, kind.learn(err)
+			})
 		},
 	}, object, resync, indexers)
+	return kind
+}
+
+// ofKind is an informer that knows whether the API server has its kind.
+type ofKind struct {
+	toolscache.SharedIndexInformer
+	missing atomic.Bool
+}
+
+// learn remembers what an answer says of the kind, and returns the answer. No answer says nothing.
+func (k *ofKind) learn(answer error) error {
+	if answer == nil || apierrors.IsNotFound(answer) {
+		k.missing.Store(answer != nil)
+	}
+	return answer
+}
+
+// Missing reports whether the API server does not have the kind of an informer, as far as that has asked: its definition may have
+// been deleted after the cache had synced. The API server ends the watch within minutes, and the informer asks again.
+func Missing(informer any) bool {
+	kind, ok := informer.(*ofKind)
+	return ok && kind.missing.Load()
 }
 
 func (r *retrier) log(err error) {

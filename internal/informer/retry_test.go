@@ -3,11 +3,18 @@ package informer
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
 )
 
 func TestRetry_UntilTheAPIServerAnswers(t *testing.T) {
@@ -59,6 +66,51 @@ func TestRetry_ReturnsARefusalOfTheRequest(t *testing.T) {
 	if _, err := retry(t.Context(), &retrier{}, func() (int, error) { calls++; return 0, expired }); !errors.Is(err, expired) || calls != 1 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
+}
+
+// When a definition is deleted, HasSynced stays true.
+func TestMissing_AfterTheKindWasDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var gone atomic.Bool
+		answer := func() error {
+			if gone.Load() {
+				return apierrors.NewNotFound(schema.GroupResource{}, "")
+			}
+			return nil
+		}
+		watcher := make(chan *watch.FakeWatcher, 100)
+		informer := (&retrier{}).newInformer(&toolscache.ListWatch{
+			ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+				return &corev1.ServiceList{}, answer()
+			},
+			WatchFuncWithContext: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
+				if options.SendInitialEvents != nil {
+					return nil, apierrors.NewInvalid(schema.GroupKind{}, "", nil)
+				}
+				next := watch.NewFake()
+				watcher <- next
+				return next, answer()
+			},
+		}, &corev1.Service{}, 0, toolscache.Indexers{})
+		ended := make(chan struct{})
+		go func() { defer close(ended); informer.RunWithContext(ctx) }()
+		first := <-watcher
+		if synctest.Wait(); !informer.HasSynced() || Missing(informer) {
+			t.Error("the kind is missing at the start")
+		}
+		gone.Store(true)
+		first.Stop()
+		if time.Sleep(time.Minute); !informer.HasSynced() || !Missing(informer) {
+			t.Error("nobody knows that the kind is missing")
+		}
+		gone.Store(false)
+		if time.Sleep(time.Minute); Missing(informer) {
+			t.Error("the kind that is back is missing")
+		}
+		cancel()
+		<-ended
+	})
 }
 
 func TestRetry_EndsWithItsContext(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 // suspicion, the verdict, the claims of others, and that for each node that crashes.
 const burst, urgentBurst = 4, 16
 
-// costFactor bounds the part of the time that a loop spends on looking and deciding to 1/costFactor; urgentCostFactor that
-// of the passes for urgent wakes alone.
-const costFactor, urgentCostFactor = 16, 4
+// defaultCostFactor bounds the part of the time that a loop spends on looking and deciding to 1/defaultCostFactor;
+// urgentCostFactor that of the passes for urgent wakes alone.
+const defaultCostFactor, urgentCostFactor = 16, 4
 
 // MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
 const MaxInterval = 500 * time.Millisecond
@@ -51,8 +51,8 @@ type pacer struct {
 }
 
 // newPacer returns the pacer of ordinary wakes.
-func newPacer(interval time.Duration, cost func() time.Duration) *pacer {
-	return &pacer{min: interval, cost: cost, burst: burst, factor: costFactor}
+func newPacer(interval time.Duration, cost func() time.Duration, factor int) *pacer {
+	return &pacer{min: interval, cost: cost, burst: burst, factor: time.Duration(factor)}
 }
 
 // newUrgentPacer returns the pacer of urgent wakes. They wait for no ordinary one, and only a storm of their own is paced.
@@ -86,7 +86,8 @@ func (p *pacer) wake(q queue) {
 	p.earned = p.earned.Add(interval)
 }
 
-// wakeLater makes a pass begin within textInterval. It takes nothing from the interval of other wakes.
+// wakeLater makes a pass begin within textInterval. It takes no turn from other wakes: they may come as often as the interval allows
+// all the same, and a new Service does not wait for its turn because texts are written.
 func (p *pacer) wakeLater(q queue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,9 +97,11 @@ func (p *pacer) wakeLater(q queue) {
 	p.later = true
 	time.AfterFunc(textInterval, func() {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.later = false
-		p.mu.Unlock()
-		p.wake(q)
+		if !time.Now().Before(p.due) {
+			q.Add(Wake{})
+		}
 	})
 }
 

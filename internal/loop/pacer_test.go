@@ -36,7 +36,7 @@ func TestPacer_CostlyPassDelaysNoLaterOne(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		cost := 200 * time.Millisecond
-		p := newPacer(DefaultInterval, func() time.Duration { return cost })
+		p := newPacer(DefaultInterval, func() time.Duration { return cost }, defaultCostFactor)
 		for range burst + 2 {
 			p.wake(q)
 		}
@@ -82,7 +82,7 @@ func TestPacer_Wake(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := priorityqueue.New[Wake]("test") // the one controllers have
-				p := newPacer(DefaultInterval, func() time.Duration { return tt.cost * time.Millisecond })
+				p := newPacer(DefaultInterval, func() time.Duration { return tt.cost * time.Millisecond }, defaultCostFactor)
 				start := time.Now()
 				var passes []time.Duration
 				go func() {
@@ -116,12 +116,22 @@ func TestPacer_Wake(t *testing.T) {
 	}
 }
 
+func TestPacer_CostFactor(t *testing.T) {
+	p := newPacer(DefaultInterval, func() time.Duration { return 5 * time.Millisecond }, defaultCostFactor)
+	if got, want := p.interval(), 80*time.Millisecond; got != want {
+		t.Errorf("the interval is %s, want %s", got, want)
+	}
+	if p.factor = 32; p.interval() != 160*time.Millisecond {
+		t.Errorf("the interval is %s with a factor of 32", p.interval())
+	}
+}
+
 // While thousands of conditions are rewritten, a new Service must not wait for a turn.
 func TestPacer_TextsTakeNoTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
-		p := newPacer(DefaultInterval, func() time.Duration { return 100 * time.Millisecond })
+		p := newPacer(DefaultInterval, func() time.Duration { return 100 * time.Millisecond }, defaultCostFactor)
 		passes := 0
 		go func() {
 			for {
@@ -171,7 +181,7 @@ func TestPacer_UrgentWakesWaitForNoOrdinaryOne(t *testing.T) {
 			}
 		}()
 		cost := func() time.Duration { return 16 * time.Millisecond }
-		ordinary, urgent := newPacer(DefaultInterval, cost), newUrgentPacer(DefaultInterval, cost)
+		ordinary, urgent := newPacer(DefaultInterval, cost, defaultCostFactor), newUrgentPacer(DefaultInterval, cost)
 		for range 20 {
 			ordinary.wake(q)
 			time.Sleep(100 * time.Millisecond)
@@ -192,6 +202,41 @@ func TestPacer_UrgentWakesWaitForNoOrdinaryOne(t *testing.T) {
 		}
 		if storm := len(passes) - before; storm > 20 {
 			t.Errorf("a storm of urgent wakes takes %d passes of 16 ms in a second", storm)
+		}
+	})
+}
+
+// Services that come as often as the interval allows do not wait longer because texts are written meanwhile.
+func TestPacer_TextsLeaveAllTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := priorityqueue.New[Wake]("test")
+		defer q.ShutDown()
+		p := newPacer(DefaultInterval, func() time.Duration { return 100 * time.Millisecond }, defaultCostFactor)
+		var passed time.Time
+		go func() {
+			for {
+				wake, stopped := q.Get()
+				if stopped {
+					return
+				}
+				passed = time.Now()
+				q.Done(wake)
+			}
+		}()
+		for i := range 4000 { // every 5 ms
+			if i%110 == 0 {
+				created := time.Now()
+				p.Create(t.Context(), event.CreateEvent{Object: &corev1.Service{}}, q)
+				synctest.Wait()
+				if passed != created {
+					t.Fatalf("the Service made at step %d waits for a turn", i)
+				}
+			}
+			before, after := &corev1.Service{}, &corev1.Service{}
+			after.ResourceVersion = fmt.Sprint(i + 1)
+			after.Status.Conditions = []metav1.Condition{{Type: "daymark.io/Announced", Message: after.ResourceVersion}}
+			p.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+			time.Sleep(5 * time.Millisecond)
 		}
 	})
 }

@@ -49,6 +49,8 @@ type Wiring struct {
 	// Cost of looking and deciding, if the loop measures it. In a storm the interval grows to many times the cost, so that a
 	// large cluster in motion takes a part of one processor and not all of it.
 	Cost *Cost
+	// CostFactor is how many times the cost; 0 for 16.
+	CostFactor int
 }
 
 // Add adds the loop to a manager, which starts it. One pass runs at a time, the first one as soon as the caches have synced,
@@ -60,7 +62,7 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 		cost = w.Cost.get
 	}
 	interval := cmp.Or(w.Interval, DefaultInterval)
-	wakes, urgent := newPacer(interval, cost), newUrgentPacer(interval, cost)
+	wakes, urgent := newPacer(interval, cost, cmp.Or(w.CostFactor, defaultCostFactor)), newUrgentPacer(interval, cost)
 	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
 		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetryInterval, maxRetryInterval),
 		EnableWarmup:     &warm,

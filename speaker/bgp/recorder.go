@@ -34,6 +34,8 @@ type statusRecorder struct {
 	problem, failure, notAnnounced, lastDown string
 	// flooded: the router sends more than we read.
 	flooded bool
+	// wanted is what is desired, and told what of it the router has been told; nil unless the session is established.
+	wanted, told *announce.Session
 	// negotiated is what was negotiated with the router; the zero value unless the session is established.
 	negotiated negotiated
 	// ipv4 and ipv6 are how many prefixes the router has been told.
@@ -67,7 +69,7 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 			address = r.addr // The session is still established with its former router.
 		}
 		same := r.name == desired.Name && r.addr == address && r.problem == problem
-		r.name, r.peer, r.addr, r.problem = desired.Name, desired.Peer, address, problem
+		r.name, r.peer, r.addr, r.problem, r.wanted = desired.Name, desired.Peer, address, problem, desired
 		return !same
 	})
 }
@@ -113,11 +115,11 @@ func (r *statusRecorder) established(agreed *negotiated) {
 	r.changed()
 }
 
-// setAdvertised records what the router has been told in all, and which changes were sent last.
-func (r *statusRecorder) setAdvertised(all *adjRIBOut, changes *routeChanges) {
+// setAdvertised records what the router has been told in all and of what is desired, and which changes were sent last.
+func (r *statusRecorder) setAdvertised(desired *announce.Session, all *adjRIBOut, changes *routeChanges) {
 	r.update(func() bool {
 		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced
-		r.ipv4, r.ipv6, r.notAnnounced = all.ipv4, all.ipv6, all.notAnnounced
+		r.told, r.ipv4, r.ipv6, r.notAnnounced = desired, all.ipv4, all.ipv6, all.notAnnounced
 		r.announcements, r.withdrawals = r.announcements+changes.added, r.withdrawals+changes.removed
 		return !same
 	})
@@ -140,7 +142,7 @@ func (r *statusRecorder) connectionClosed(reason *closeReason) {
 	r.mu.Lock()
 	established := r.state == v1beta1.BGPEstablished
 	r.setStateLocked(stateIdle)
-	r.negotiated, r.ipv4, r.ipv6, r.notAnnounced, r.flooded = negotiated{}, 0, 0, "", false
+	r.negotiated, r.told, r.ipv4, r.ipv6, r.notAnnounced, r.flooded = negotiated{}, nil, 0, 0, "", false
 	if established && !reason.intended {
 		r.lastDown, r.flaps = reason.text, r.flaps+1
 	}

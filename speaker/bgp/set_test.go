@@ -194,7 +194,7 @@ func TestSpeaker_Metrics(t *testing.T) {
 	speaker.sessions["tor"] = &session{recorder: r}
 	r.setDesired(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
 	r.established(&negotiated{holdTime: 9 * time.Second, keepaliveTime: 3 * time.Second, families: []lb.Family{lb.IPv4}, missingFamilies: []lb.Family{lb.IPv6}})
-	r.setAdvertised(&adjRIBOut{ipv4: 1}, &routeChanges{added: 3, removed: 2})
+	r.setAdvertised(nil, &adjRIBOut{ipv4: 1}, &routeChanges{added: 3, removed: 2})
 	r.prefixesReceived.Add(7)
 	want := `
 # HELP daymark_bgp_family_negotiated Whether the router exchanges a family on the session, by family.
@@ -230,5 +230,29 @@ daymark_bgp_session_warnings{address="192.0.2.1",peer="tor",session="tor-192.0.2
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
+	t.Parallel()
+	first, second := &announce.Session{Name: "tor"}, &announce.Session{Name: "tor"}
+	r := newStatusRecorder(slog.New(slog.DiscardHandler), func() {})
+	for _, step := range []struct {
+		name   string
+		do     func()
+		behind bool
+	}{
+		{"a session that is not established has nobody to tell", func() { r.setDesired(first, "") }, false},
+		{"once it is established the router must be told", func() { r.established(&negotiated{}) }, true},
+		{"it was told", func() { r.setAdvertised(first, &adjRIBOut{}, &routeChanges{}) }, false},
+		{"more is desired", func() { r.setDesired(second, "") }, true},
+		{"it was told what was desired before", func() { r.setAdvertised(first, &adjRIBOut{}, &routeChanges{}) }, true},
+		{"it was told all", func() { r.setAdvertised(second, &adjRIBOut{}, &routeChanges{}) }, false},
+		{"the connection is lost", func() { r.connectionClosed(&closeReason{text: "lost"}) }, false},
+		{"and comes back", func() { r.established(&negotiated{}) }, true},
+	} {
+		if step.do(); r.status().Behind != step.behind {
+			t.Errorf("%s: behind is %v", step.name, r.status().Behind)
+		}
 	}
 }

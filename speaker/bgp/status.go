@@ -28,6 +28,8 @@ type Status struct {
 	Warnings []string
 	// IPv4 and IPv6 are the numbers of prefixes that the router has been sent; 0 unless the session is established.
 	IPv4, IPv6 int
+	// Behind: the session is established, and the router has not been sent all that was last desired.
+	Behind bool
 	// HoldTime and KeepaliveTime are those negotiated with the router; 0 when the router wants neither timer, and unless
 	// the session is established.
 	HoldTime, KeepaliveTime time.Duration
@@ -43,7 +45,8 @@ func (r *statusRecorder) status() Status {
 	defer r.mu.Unlock()
 	status := Status{
 		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since,
-		IPv4: r.ipv4, IPv6: r.ipv6, HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
+		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
+		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), PrefixesReceived: int(r.prefixesReceived.Load()),
 	}
 	flood := ""

@@ -85,7 +85,7 @@ func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session) 
 		return err
 	}
 	c.advertised = wanted
-	c.recorder.setAdvertised(wanted, changes)
+	c.recorder.setAdvertised(desired, wanted, changes)
 	return nil
 }
 

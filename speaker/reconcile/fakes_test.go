@@ -34,9 +34,11 @@ type fixture struct {
 	failing map[string]bool
 	// unread is the error of reading the caches.
 	unread error
-	// own are more links of this node. linksUnknown: the network interfaces are not known yet.
-	own          []lb.Link
-	linksUnknown bool
+	// own are more links of this node. newestLeaving is the version of the newest Service that is to be withdrawn. linksUnknown:
+	// the network interfaces are not known yet.
+	own           []lb.Link
+	newestLeaving uint64
+	linksUnknown  bool
 
 	gossip fakeGossip
 	layer2 fakeLayer2
@@ -44,7 +46,7 @@ type fixture struct {
 	bfd    fakeBFD
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{failing: map[string]bool{}}
 	f.gossip = fakeGossip{fixture: f, view: gossip.View{
@@ -99,13 +101,14 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	key := lb.Key{Namespace: "default", Name: "web"}
 	asn := int64(64513)
 	return &snapshot{
+		leaving:  f.newestLeaving,
 		speakers: map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		world: announce.World{
 			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
-			Endpoints: map[lb.Key]lb.Endpoints{key: lb.JoinEndpoints([]*lb.EndpointSlice{{
-				Service: key, Endpoints: []lb.Endpoint{{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true}},
-			}})},
+			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
+				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},
+			}).Endpoints},
 			Pools: lb.NewPools([]*lb.Pool{lb.ParsePool(&v1beta1.IPAddressPool{
 				ObjectMeta: metav1.ObjectMeta{Name: "lan"}, Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.200/32"}},
 			})}),

@@ -35,6 +35,8 @@ func newListers(informers cache.Informers) *listers {
 type snapshot struct {
 	// world to decide on.
 	world announce.World
+	// leaving is the version of the newest Service that this node is to withdraw and say so; 0 when there is none.
+	leaving uint64
 	// keys of the gossip; the first is the one to send with.
 	keys [][]byte
 	// speakers that have an object, by node, and where they gossip, invalid where that is not known.
@@ -118,9 +120,12 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 		}
 	}
 	s.world.Running = map[string]bool{}
+	behind := false
 	for _, session := range l.exec.BGP.Status() {
 		s.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
+		behind = behind || session.Behind
 	}
+	l.memory.withdrawals.look(s.leaving, behind)
 	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
 	s.world.Routers = l.exec.Unnumbered.Routers()
 	l.lookAtMembers(s, links)
@@ -200,7 +205,8 @@ func (k *listers) read(ctx context.Context, classes lb.Classes, options announce
 	}
 	objects = k.lastGood.Substitute(objects)
 	return &snapshot{
-		world: objects.AnnounceWorld(classes, options), keys: gossipKeys(objects.Secrets), speakers: gossipAddresses(objects.Speakers),
+		world: objects.AnnounceWorld(classes, options), leaving: objects.NewestLeaving(classes),
+		keys: gossipKeys(objects.Secrets), speakers: gossipAddresses(objects.Speakers),
 	}, nil
 }
 

@@ -87,6 +87,8 @@ type memory struct {
 	silences silences
 	// inactive is since when each BGP session has not been established, by name.
 	inactive map[string]time.Time
+	// withdrawals of Services that wait for them.
+	withdrawals withdrawals
 }
 
 // Add builds the loop into a manager, which starts it.
@@ -135,12 +137,13 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
 		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
 	}
+	l.memory.withdrawals.set()
 	l.report(seen, failed)
 
 	l.passed.Store(true)
 	l.updateReady(began, seen)
 	l.updateFree(desired)
-	return reconcile.Result{RequeueAfter: l.again(failed, desired.wait)}, nil
+	return reconcile.Result{RequeueAfter: l.again(failed, election.Sooner(desired.wait, l.memory.withdrawals.wait()))}, nil
 }
 
 // again returns when the next pass is due at the latest; 0: when something changes. It logs what failed, if that is new.

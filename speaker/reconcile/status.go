@@ -34,10 +34,11 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
-		Network: networkStatus(&seen.world),
-		Members: int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
-		Layer2:  layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
-		BGP:     bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
+		Network:   networkStatus(&seen.world),
+		Members:   int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
+		Layer2:    layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
+		Withdrawn: l.memory.withdrawals.text(),
+		BGP:       bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()
@@ -119,7 +120,7 @@ func joinTexts(texts []string) string {
 }
 
 func condition(kind string, is bool, why reason.Reason, message string) metav1.Condition {
-	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: why.Name, Message: truncate(message, maxMessage)}
+	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: why.Name, Message: lb.Truncate(message, maxMessage)}
 	if is {
 		c.Status = metav1.ConditionTrue
 	}
@@ -173,9 +174,9 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {
 		entry := v1beta1.BGPSession{
 			Peer: s.Peer, Address: s.Address, State: s.State, Since: metav1.NewTime(s.Since).Rfc3339Copy(),
-			LastError: truncate(s.LastError, maxText), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
+			LastError: lb.Truncate(s.LastError, maxText), IPv4: int32(s.IPv4), IPv6: int32(s.IPv6), //nolint:gosec // numbers of Services
 			HoldTime: metav1.Duration{Duration: s.HoldTime}, KeepaliveTime: metav1.Duration{Duration: s.KeepaliveTime},
-			Warning: truncate(strings.Join(s.Warnings, "; "), maxText), BFD: truncate(bfdStates[s.Name], maxText),
+			Warning: lb.Truncate(strings.Join(s.Warnings, "; "), maxText), BFD: lb.Truncate(bfdStates[s.Name], maxText),
 		}
 		if s.State != v1beta1.BGPEstablished {
 			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(inactive[s.Name]).Rfc3339Copy()
@@ -209,10 +210,4 @@ func bfdState(s *bfd.Status) string {
 		text += ": " + why
 	}
 	return text
-}
-
-// truncate keeps a text within a number of characters.
-func truncate(text string, limit int) string {
-	runes := []rune(text)
-	return string(runes[:min(len(runes), limit)])
 }

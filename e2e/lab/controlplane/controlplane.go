@@ -45,6 +45,7 @@ type ControlPlane struct {
 
 	dir      string
 	here     *testnet.Namespace
+	etcdURL  string
 	etcd     *testnet.Process
 	managers *testnet.Process
 }
@@ -79,7 +80,9 @@ func New(address netip.Addr) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &ControlPlane{dir: dir, here: here, Kubeconfig: filepath.Join(dir, "admin.kubeconfig")}
+	p := &ControlPlane{
+		dir: dir, here: here, etcdURL: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), Kubeconfig: filepath.Join(dir, "admin.kubeconfig"),
+	}
 	if err := p.writeIdentity(address, ports[0]); err != nil {
 		return nil, err
 	}

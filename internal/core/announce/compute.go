@@ -48,5 +48,5 @@ func (r *rules) health(s *lb.Service) Health {
 	if len(s.Families) > 0 {
 		family = s.Families[0]
 	}
-	return Health{LocalEndpoints: r.world.Endpoints[s.Key].OnNode(r.world.Node).Count(family).Ready, NodeHealthy: true}
+	return Health{LocalEndpoints: r.world.Endpoints[s.Key].ReadyOnNode(r.world.Node, family), NodeHealthy: true}
 }

@@ -29,7 +29,7 @@ func (r *rules) localSharers() localSharers {
 
 // mayServe reports whether a node, by its index, may announce an address for all that share it: it has endpoints of all, or no
 // node has. A Service without any endpoints does not count.
-func (r *rules) mayServe(sharers localSharers, addr netip.Addr, node int) bool {
+func (r *rules) mayServe(sharers localSharers, addr netip.Addr, index int) bool {
 	all := sharers[addr]
 	if len(all) < 2 {
 		return true
@@ -47,8 +47,5 @@ func (r *rules) mayServe(sharers localSharers, addr netip.Addr, node int) bool {
 	serves := func(name string) bool {
 		return !slices.ContainsFunc(endpoints, func(e lb.Endpoints) bool { return !e.ServingOnNode(name, family) })
 	}
-	return serves(r.nodes[node].Name) || !slices.ContainsFunc(endpoints[0], func(n lb.NodeEndpoints) bool {
-		i := r.nodeIndex(n.Node)
-		return i >= 0 && r.nodes[i].ineligible == Eligible && serves(n.Node)
-	})
+	return serves(r.nodes[index].Name) || !slices.ContainsFunc(r.nodes, func(n node) bool { return n.ineligible == Eligible && serves(n.Name) })
 }

@@ -87,15 +87,15 @@ func (w *World) add(name, addr string, nodes ...string) *lb.Service {
 }
 
 func (w *World) endpoints(s *lb.Service, nodes ...string) {
-	slice := &lb.EndpointSlice{Service: s.Key}
+	var list []lb.Endpoint
 	for i, node := range nodes {
 		addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)})
 		if s.Families[0] == lb.IPv6 {
 			addr = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1))
 		}
-		slice.Endpoints = append(slice.Endpoints, lb.Endpoint{Addr: addr, Node: node, Ready: true})
+		list = append(list, lb.Endpoint{Addr: addr, Node: node, Ready: true})
 	}
-	w.Endpoints[s.Key] = lb.JoinEndpoints([]*lb.EndpointSlice{slice})
+	w.Endpoints[s.Key] = lb.NewEndpointSlice(s.Key, list).Endpoints
 }
 
 // on is the same world seen by another node.

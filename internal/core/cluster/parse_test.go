@@ -55,7 +55,7 @@ func TestParse_OrderDoesNotMatter(t *testing.T) {
 		"L2Advertisements": len(want.L2Advertisements) == 0, "BGPAdvertisements": len(want.BGPAdvertisements) == 0, "Peers": len(want.Peers) == 0,
 		"BFDProfiles": len(want.BFDProfiles) == 0, "Communities": len(want.Communities) == 0, "Speakers": len(want.Speakers) == 0,
 		"Namespaces": want.Namespaces["default"]["team"] != "a",
-		"Endpoints":  want.Endpoints[lb.Key{Namespace: "default", Name: "web"}].OnNode("n1").IPv4.Ready != 2,
+		"Endpoints":  want.Endpoints[lb.Key{Namespace: "default", Name: "web"}].ReadyOnNode("n1", lb.IPv4) != 2,
 	} {
 		if empty {
 			t.Errorf("%s are not parsed", name)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, poolGrace time
 	return ipam.World{
 		Now: now, Classes: classes, PoolGrace: poolGrace, Memory: memory,
 		Services: o.Services, Pools: o.Pools, Reservations: o.Reservations, Namespaces: o.Namespaces, Nodes: o.Nodes,
-		NodeNetworks: nodeNetworks(o.Speakers), ServiceCIDRs: o.ServiceCIDRs,
+		NodeNetworks: nodeNetworks(o.Speakers), ServiceCIDRs: o.ServiceCIDRs, Withdrawals: withdrawals(o.Nodes, o.Speakers),
 	}
 }
 
@@ -51,11 +52,40 @@ func nodeNetworks(speakers []*v1beta1.Speaker) []lb.NodeNetwork {
 	return networks
 }
 
-// Owned are the Services of the classes that Daymark serves.
+// withdrawals are what Speaker objects say of withdrawn Services, without those of nodes that are down or gone: nobody waits for
+// them.
+func withdrawals(nodes []*lb.Node, speakers []*v1beta1.Speaker) []ipam.Withdrawal {
+	up := make(map[string]bool, len(nodes))
+	for _, node := range nodes {
+		up[node.Name] = !node.Down
+	}
+	list := make([]ipam.Withdrawal, 0, len(speakers))
+	for _, speaker := range speakers {
+		if up[speaker.Name] {
+			version, _ := strconv.ParseUint(speaker.Status.Withdrawn, 10, 64) // 0 when nothing is said
+			list = append(list, ipam.Withdrawal{Node: speaker.Name, Version: version})
+		}
+	}
+	return list
+}
+
+// NewestLeaving is the version of the newest Service whose finalizer waits until its addresses are withdrawn; 0 when there is
+// none.
+func (o *Objects) NewestLeaving(classes lb.Classes) uint64 {
+	var newest uint64
+	for _, s := range o.Services {
+		if classes.Leaving(s) {
+			newest = max(newest, s.Version)
+		}
+	}
+	return newest
+}
+
+// Owned are the Services of the classes that Daymark serves, without those whose addresses are being withdrawn.
 func (o *Objects) Owned(classes lb.Classes) []*lb.Service {
 	var owned []*lb.Service
 	for _, s := range o.Services {
-		if classes.Ours(s) {
+		if classes.Ours(s) && !s.Provenance.Withdrawing {
 			owned = append(owned, s)
 		}
 	}

@@ -1,11 +1,16 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -18,5 +23,45 @@ func TestPasswords_OfPeersAreFound(t *testing.T) {
 	got := passwords(peers, []*corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte("x")}}})
 	if len(got) != 1 || got[*peers[1].Password] != "x" {
 		t.Errorf("found %v", got)
+	}
+}
+
+func TestWithdrawals_OfNodesThatAreUp(t *testing.T) {
+	withdrawn := func(version string) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) { s.Withdrawn = version }
+	}
+	got := withdrawals([]*lb.Node{{Name: "n1"}, {Name: "n2", Down: true}, {Name: "n3"}}, []*v1beta1.Speaker{
+		speaker("n1", withdrawn("17")), speaker("n2", withdrawn("1")), speaker("n3", withdrawn("")), speaker("gone", withdrawn("1")),
+	})
+	if want := []ipam.Withdrawal{{Node: "n1", Version: 17}, {Node: "n3"}}; !slices.Equal(got, want) {
+		t.Errorf("it is %+v", got)
+	}
+}
+
+func TestObjects_LeavingServicesAreNotAnnounced(t *testing.T) {
+	service := func(name, version string, change func(*corev1.Service)) *corev1.Service {
+		s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version, Finalizers: []string{v1beta1.FinalizerCleanup}}}
+		s.Spec.Type = corev1.ServiceTypeLoadBalancer
+		s.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionProvenance, Reason: "Allocated", Message: "class=c finalizer 192.0.2.1=lan"}}
+		change(s)
+		return s
+	}
+	objects := Parse([]runtime.Object{
+		service("stays", "9", func(*corev1.Service) {}),
+		service("deleted", "5", func(s *corev1.Service) { s.DeletionTimestamp = new(metav1.Now()) }),
+		service("marked", "6", func(s *corev1.Service) { s.Status.Conditions[0].Reason = v1beta1.ReasonWithdrawing }),
+		service("of another installation", "7", func(s *corev1.Service) {
+			s.Spec.Type, s.Status.Conditions[0].Message = corev1.ServiceTypeClusterIP, "class=other finalizer 192.0.2.1=lan"
+		}),
+		service("with the finalizer of others", "8", func(s *corev1.Service) {
+			s.Spec.Type, s.Status.Conditions[0].Message = corev1.ServiceTypeClusterIP, "class=c 192.0.2.1=lan"
+		}),
+	})
+	classes := lb.Classes{Name: "c", Classless: true}
+	if got := objects.NewestLeaving(classes); got != 6 {
+		t.Errorf("the newest is %d", got)
+	}
+	if world := objects.AnnounceWorld(classes, announce.Options{}); len(world.Services) != 1 || world.Services[0].Key.Name != "stays" {
+		t.Errorf("announced are %+v", world.Services)
 	}
 }

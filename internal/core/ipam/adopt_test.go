@@ -1,6 +1,7 @@
 package ipam
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,19 @@ func TestCompute_AddressesOfOtherProviders(t *testing.T) {
 			s.pass().has("a", "192.0.2.0 2001:db8::7")
 			s.says("a", ReasonAssigned, "2001:db8::7 from pool six")
 		}},
+		{"are adopted by a pool that serves the Service, when there is one", func(s *fixture) {
+			public := s.pool("public", "198.51.100.0/28", notServed)
+			s.pool("private", "192.0.2.0/28")
+			s.service("a")
+			s.pass()
+			public.Ranges = ranges(t, "192.0.2.0/24")
+			s.pass().says("a", ReasonAssigned, "from pool private")
+			for _, provider := range []string{"metallb", "daymark"} {
+				s.edit("a", func(service *lb.Service) { service.Provider = provider })
+				s.pass().has("a", "192.0.2.0")
+			}
+			s.says("a", ReasonAssigned, "from pool private")
+		}},
 		{"that another Service of ours holds are not adopted", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.service("a")
@@ -75,6 +89,22 @@ func TestCompute_AddressesOfOtherProviders(t *testing.T) {
 			s.service("a", shows("192.0.2.7"), other, gave("example.com/other", "192.0.2.7", "blue"))
 			if s.compute(); len(s.plan.Cleanups) != 0 {
 				t.Errorf("cleanups %v", s.plan.Cleanups)
+			}
+		}},
+		{"are captured by no pool that cannot be read", func(s *fixture) {
+			s.pool("broken", "", func(p *lb.Pool) { p.Err = errors.New("nonsense") })
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shows("203.0.113.7"), func(service *lb.Service) { service.RequestedPools = []string{"broken", "blue"} })
+			s.pass().has("a", "192.0.2.0")
+		}},
+		{"of two installations that both serve it the second leaves a Service without a class as it is", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.service("a", shows("192.0.2.7"), gave("example.com/other", "192.0.2.7", "blue"))
+			delete(s.pools, "blue")
+			s.grace = time.Minute
+			s.compute()
+			if has := s.plan.Assignments[0].Addresses; len(has) != 1 || has[0].Pool.Name != "blue" {
+				t.Errorf("it has %v", has)
 			}
 		}},
 		{"what Daymark gave and no pool contains is given up", func(s *fixture) {
@@ -169,6 +199,51 @@ func TestCompute_MissingPool(t *testing.T) {
 		{"a pool that comes back without them lets them go at once", func(s *fixture) {
 			s.pool("blue", "198.51.100.0/28")
 			s.pass().has("a", "198.51.100.0")
+		}},
+		{"one that comes back and cannot be read keeps them", func(s *fixture) {
+			s.pool("blue", "", func(p *lb.Pool) { p.Err = errors.New("nonsense") })
+			s.now = s.now.Add(time.Hour)
+			s.memory = Memory{}
+			s.pass().has("a", "192.0.2.1")
+			s.says("a", ReasonAssigned, "cannot be read at the moment")
+		}},
+		{"of another that has the same addresses and comes back nobody moves", func(s *fixture) {
+			s.pool("azure", "192.0.2.0/28")
+			s.pass()
+			s.pool("blue", "192.0.2.0/28") // it is the younger one now
+			s.memory = Memory{}
+			s.service("new")
+			s.pass().says("a", ReasonAssigned, "192.0.2.1 from pool blue")
+			s.has("new", "192.0.2.0")
+			s.says("new", ReasonAssigned, "192.0.2.0 from pool azure")
+		}},
+		{"a pool that went while no controller ran is missed from then on", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.pass()
+			delete(s.pools, "blue")
+			s.memory, s.now = Memory{}, s.now.Add(time.Hour)
+			s.pass().has("a", "192.0.2.1")
+			s.now = s.now.Add(9 * time.Minute)
+			s.pass().has("a", "192.0.2.1")
+			s.now = s.now.Add(2 * time.Minute)
+			s.pass().has("a", "")
+		}},
+		{"each of two that go one after the other is missed for the grace time", func(s *fixture) {
+			s.pool("blue", "192.0.2.0/28")
+			s.pool("six", "2001:db8::/120")
+			s.edit("a", dual(lb.PreferDualStack))
+			s.pass().has("a", "192.0.2.1 2001:db8::")
+			delete(s.pools, "blue")
+			s.pass()
+			s.now = s.now.Add(9 * time.Minute)
+			delete(s.pools, "six")
+			s.memory = Memory{}
+			s.pass()
+			s.now = s.now.Add(9 * time.Minute)
+			s.memory = Memory{}
+			s.pass().has("a", "192.0.2.1 2001:db8::")
+			s.now = s.now.Add(2 * time.Minute)
+			s.pass().has("a", "")
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.test(replaced(t)) })

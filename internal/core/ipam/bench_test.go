@@ -112,6 +112,32 @@ func benchmarkPlan(b *testing.B, n int) {
 	b.Run("half wait", func(b *testing.B) { benchmark(b, world, n/2) })
 }
 
+// BenchmarkCompute_Rules100k plans 100,000 Services of which a fifth share an address with another, in 100 pools with a limit per
+// namespace and a reuse delay: a pass that gives all addresses, one that keeps all, and the first one of a process that knows nothing
+// but the provenance of the Services.
+func BenchmarkCompute_Rules100k(b *testing.B) {
+	const n = 100_000
+	services := fleet(n, lb.IPv4)
+	for i, s := range services {
+		if row := i / 100; row%10 < 2 { // the Services 100 apart are of one namespace
+			s.SharingKey = fmt.Sprint("key-", row/10)
+			s.Ports = []lb.Port{{Protocol: "TCP", Number: uint16(80 + row%10)}}
+		}
+	}
+	pools := hundredPools(n / 100)
+	for _, pool := range pools {
+		pool.MaxPerNamespace, pool.ReuseDelay = 20, time.Minute
+	}
+	world := worldOf(services, pools...)
+	world.Now = time.Unix(n, 0)
+	b.Run("give", func(b *testing.B) { benchmark(b, world, n) })
+	plan := Compute(world)
+	settle(plan)
+	b.Run("restart", func(b *testing.B) { benchmark(b, world, n) })
+	world.Memory = plan.Memory
+	b.Run("keep", func(b *testing.B) { benchmark(b, world, n) })
+}
+
 // BenchmarkOutcome_Messages5k plans 5,000 Services that prefer two families, of which a hundred pools have one, and makes
 // their messages.
 func BenchmarkOutcome_Messages5k(b *testing.B) {

@@ -206,9 +206,11 @@ var causes = [causeCount]causeEntry{
 	},
 	// The requested address is not one that hosts may have.
 	SpecialRange: {
-		name:      "SpecialRange",
-		applies:   usedBy(SpecialRange),
-		text:      func(v *Verdict, _ lb.Family) string { return "never gives it, it is a " + v.Holder + " address" },
+		name:    "SpecialRange",
+		applies: usedBy(SpecialRange),
+		text: func(v *Verdict, _ lb.Family) string {
+			return "never gives it, it is in a range of " + v.Holder + " addresses"
+		},
 		requested: ReasonPoolNotEligible, any: ReasonNoPool,
 		kept: ", which is not an address for hosts",
 	},

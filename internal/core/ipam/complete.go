@@ -19,10 +19,10 @@ type request struct {
 // complete gives a Service what it should have and does not have. A Service that requests addresses gets all of them or
 // nothing new; one that requires both families gets both or nothing new; any other gets what is available.
 func (p *pass) complete(a *Assignment) {
-	s := a.Service
-	if !a.replacing && len(s.Requested) == 0 && s.RequestError == nil && len(a.Addresses) == len(s.Families) {
+	if a.whole {
 		return
 	}
+	s := a.Service
 	if a.RequestError = checkRequest(s); a.RequestError != nil {
 		return
 	}

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -16,6 +17,9 @@ type pass struct {
 	// pools in order of priority.
 	pools  []*pool
 	byPool map[*lb.Pool]*pool
+	// byAge are the pools in the order of lb.Pools.ByAge. last is the one that was looked up last.
+	byAge []*pool
+	last  *pool
 	// missing are stand-ins for pools that gave addresses and do not exist, by name.
 	missing      map[string]*lb.Pool
 	reservations reservationIndex
@@ -27,8 +31,15 @@ type pass struct {
 	// selective: some pool has serviceSelectors. limited: some pool has a limit per namespace. delaysReuse: some pool has a
 	// reuse delay.
 	selective, limited, delaysReuse bool
+	// gone are the assignments of the pass before whose Services are not served any more.
+	gone []*Assignment
 	// freedBy are the addresses with a running reuse delay, by the Service that had them.
 	freedBy map[lb.Key][]netip.Addr
+	// shownBeside are Services whose status shows an address that another has. externalUsers have addresses of pools in
+	// spec.externalIPs.
+	shownBeside, externalUsers []addressUser
+	// withdrawn is the version of Services up to which all speakers have withdrawn what is to be withdrawn.
+	withdrawn uint64
 	// addressBuffer is the memory that the lists of addresses are cut from: one allocation for many Services.
 	addressBuffer []Address
 	// requests are what the Service that is being completed still needs. pending are the addresses found for it so far.
@@ -44,6 +55,7 @@ func Compute(world World) Plan {
 	p.prepareNeverGiven()
 	p.preparePools()
 	others := p.prepareAssignments()
+	p.prepareLeaving(others)
 
 	p.keepHeld()
 	p.blockAddresses(others)
@@ -76,17 +88,26 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 	return others
 }
 
-// aged is a Service with its creation time in a form that sorts fast.
+// aged is a Service with its creation time in a form that sorts fast, and the first bytes of its namespace, which mostly decide
+// between Services of the same second.
 type aged struct {
-	created int64
-	service *lb.Service
+	created   int64
+	namespace uint64
+	service   *lb.Service
 }
 
-func age(s *lb.Service) aged { return aged{s.Created.UnixNano(), s} }
+func age(s *lb.Service) aged {
+	var first [8]byte
+	copy(first[:], s.Key.Namespace)
+	return aged{s.Created.UnixNano(), binary.BigEndian.Uint64(first[:]), s}
+}
 
 func (a aged) compare(b aged) int {
 	if a.created != b.created {
 		return cmp.Compare(a.created, b.created)
+	}
+	if a.namespace != b.namespace {
+		return cmp.Compare(a.namespace, b.namespace)
 	}
 	return a.service.Key.Compare(b.service.Key)
 }
@@ -99,21 +120,29 @@ func (p *pass) blockAddresses(others []*lb.Service) {
 			p.allocations.blockShown(release.Addr, a.Service, Taken)
 		}
 		for _, addr := range a.Foreign {
-			p.allocations.blockShown(addr, a.Service, Unmanaged)
+			p.blockForeign(addr, a.Service)
 		}
 	}
 	for _, s := range others {
-		for _, addr := range s.Ingress {
+		for _, addr := range p.shownBy(s) {
 			if p.limited && p.allocations.free(addr) {
 				p.chargeShown(addr, s.Key.Namespace)
 			}
-			p.allocations.blockShown(addr, s, Unmanaged)
+			p.blockForeign(addr, s)
 		}
 	}
 	p.blockNeverGiven()
 	if p.delaysReuse {
 		p.delayReuse()
 	}
+}
+
+// blockForeign blocks an address that the status of a Service shows and that the Service does not hold.
+func (p *pass) blockForeign(addr netip.Addr, s *lb.Service) {
+	if p.allocations.entries[addr].holder != nil {
+		p.shownBeside = append(p.shownBeside, addressUser{addr, s})
+	}
+	p.allocations.blockShown(addr, s, Unmanaged)
 }
 
 // chargeShown counts an address that the status of a Service shows which is not ours. Nobody else gets it, so it counts for

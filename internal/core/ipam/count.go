@@ -24,17 +24,17 @@ func (p *pass) countAll() {
 			}
 		}
 	}
-	used := map[*Count]*usedCount{}
 	// order does not matter: the entries are counted.
 	for addr, e := range p.allocations.entries {
-		p.countOne(used, addr, e)
-	}
-	// order does not matter: every Count has one usedCount.
-	for count, t := range used {
-		count.Available.Sub(count.Available, big.NewInt(t.unreserved))
-		count.Reserved.Sub(count.Reserved, big.NewInt(t.reserved))
+		p.countOne(addr, e)
 	}
 	for _, pool := range p.pools {
+		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+			if count, used := pool.use.Count(family), pool.used(family); count != nil {
+				count.Available.Sub(count.Available, big.NewInt(used.unreserved))
+				count.Reserved.Sub(count.Reserved, big.NewInt(used.reserved))
+			}
+		}
 		if pool.Closed() || pool.Drain {
 			pool.use.clearAvailable()
 		}
@@ -45,23 +45,19 @@ func (p *pass) countAll() {
 type usedCount struct{ unreserved, reserved int64 }
 
 // countOne counts one address that has an allocation.
-func (p *pass) countOne(used map[*Count]*usedCount, addr netip.Addr, e allocation) {
-	from := p.world.Pools.Containing(addr)
-	if from == nil {
+func (p *pass) countOne(addr netip.Addr, e allocation) {
+	place := p.world.Pools.PlaceOf(addr)
+	if place < 0 {
 		return
 	}
-	count := p.byPool[from].use.Count(lb.FamilyOf(addr))
-	t := used[count]
-	if t == nil {
-		t = &usedCount{}
-		used[count] = t
-	}
+	from, family := p.byAge[place], lb.FamilyOf(addr)
+	count, used := from.use.Count(family), from.used(family)
 	switch {
 	case p.never.rangeOf(addr) != nil: // not counted as available
 	case p.reservations.of(addr) != nil:
-		t.reserved++
+		used.reserved++
 	case !(from.AvoidBuggyIPs && mayBeBroadcast(addr)):
-		t.unreserved++
+		used.unreserved++
 	}
 	switch e.cause {
 	case NodeOwned:

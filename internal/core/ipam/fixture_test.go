@@ -25,6 +25,7 @@ type fixture struct {
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
 	serviceCIDRs []lb.NamedRange
+	withdrawals  []Withdrawal
 	memory       Memory
 	plan         Plan
 }
@@ -90,7 +91,7 @@ func (s *fixture) compute() *Plan {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
 		NodeNetworks: s.networks, ServiceCIDRs: s.serviceCIDRs,
-		Namespaces: s.namespaces, Memory: s.memory, PoolGrace: s.grace,
+		Namespaces: s.namespaces, Withdrawals: s.withdrawals, Memory: s.memory, PoolGrace: s.grace,
 	}
 	for _, service := range s.services {
 		world.Services = append(world.Services, service)
@@ -119,19 +120,27 @@ func (s *fixture) pass() *fixture {
 			})
 		}
 		for _, c := range s.plan.Cleanups {
-			s.edit(key(c.Service), func(service *lb.Service) {
-				service.Provenance, service.Managed = lb.Provenance{}, false
-				service.Ingress = slices.DeleteFunc(slices.Clone(service.Ingress), func(addr netip.Addr) bool { return slices.Contains(c.Addresses, addr) })
-			})
+			s.edit(key(c.Service), func(service *lb.Service) { clean(service, &c) })
 		}
 	}
 	return s
 }
 
-// show writes an assignment into a status, as the controller does.
+// clean makes a cleanup, as the controller does.
+func clean(s *lb.Service, c *Cleanup) {
+	if c.Waits {
+		s.Provenance.Withdrawing = s.LoadBalancer
+		return
+	}
+	s.Finalizer = s.Finalizer && !s.Provenance.Finalizer
+	s.Provenance, s.Managed = lb.Provenance{}, false
+	s.Ingress = slices.DeleteFunc(slices.Clone(s.Ingress), func(addr netip.Addr) bool { return slices.Contains(c.Addresses, addr) })
+}
+
+// show writes an assignment into a status, as the controller does. A Service that has the finalizer is one that was given it.
 func show(s *lb.Service, a *Assignment) {
 	s.Ingress = nil
-	s.Provenance, s.Managed = lb.Provenance{Class: "daymark.io/daymark", MissingSince: a.MissingSince}, true
+	s.Provenance, s.Managed = lb.Provenance{Class: "daymark.io/daymark", MissingSince: a.MissingSince, Finalizer: s.Finalizer}, true
 	for _, has := range a.Addresses {
 		s.Ingress = append(s.Ingress, has.Addr)
 		s.Provenance.Allocations = append(s.Provenance.Allocations, has.Allocation())

@@ -72,6 +72,7 @@ func (p *pass) keepShown(a *Assignment, kind claim) (all bool) {
 		}
 	}
 	a.sort()
+	a.whole = !a.replacing && len(s.Requested) == 0 && s.RequestError == nil && len(a.Addresses) == len(s.Families)
 	return all
 }
 
@@ -112,8 +113,8 @@ func (p *pass) keepOrRelease(a *Assignment, addr netip.Addr) {
 	case release.Cause == Allowed:
 		p.hold(a, address)
 		a.replacing = a.replacing || address.replaceable()
-		if p.world.Pools.Missing(address.Pool.Name) {
-			p.keepMissing(a)
+		if address.Missing {
+			p.keepMissing(a, addr)
 		}
 	case gave == "" && release.Cause != Surplus:
 		a.Foreign = append(a.Foreign, addr)
@@ -135,7 +136,7 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 	if !s.Wants(lb.FamilyOf(addr)) {
 		return release(FamilyMismatch)
 	}
-	pool := p.byPool[from]
+	pool := p.poolOf(from)
 	if gave != "" && gave != from.Name {
 		// The pool that gave it is gone, or does not contain it any more. It may stay where this pool serves the Service.
 		if cause := p.selectionCause(pool, a); cause != Allowed {
@@ -148,16 +149,38 @@ func (p *pass) mayKeep(a *Assignment, addr netip.Addr, gave string) (Address, Re
 	if other := p.allocations.conflict(addr, s, gave == ""); other != nil {
 		return Address{}, Release{addr, Taken, other.Key, other.Key.Namespace != s.Key.Namespace}
 	}
-	return Address{Addr: addr, Pool: from, KeptDespite: p.keptDespite(pool, a, addr)}, Release{}
+	return Address{Addr: addr, Pool: from, Missing: pool.missing, KeptDespite: p.keptDespite(pool, a, addr)}, Release{}
 }
 
 // sourceOf returns the pool that an address of a Service comes from, or a stand-in for one that is gone and whose grace time
 // has not ended; nil when there is none.
 func (p *pass) sourceOf(a *Assignment, addr netip.Addr, gave string) *lb.Pool {
-	if p.world.Pools.Missing(gave) && p.world.Now.Before(p.missingSince(a).Add(p.world.PoolGrace)) {
+	named := p.world.Pools.Named(gave)
+	switch {
+	case named != nil && named.Keeps(addr):
+		return named
+	case named == nil && gave != "" && p.world.Now.Before(p.missingSince(a, addr).Add(p.world.PoolGrace)):
 		return p.missingPool(gave)
 	}
-	return p.world.Pools.SourceOf(gave, addr)
+	if gave == "" {
+		return p.adopter(a, addr)
+	}
+	return p.world.Pools.Containing(addr)
+}
+
+// adopter returns the pool that adopts a foreign address: of those that contain it the one that it belongs to, or the oldest
+// that serves the Service if that one does not: who hands a Service over and back does not come into another pool in this way.
+func (p *pass) adopter(a *Assignment, addr netip.Addr) *lb.Pool {
+	owner := p.world.Pools.Containing(addr)
+	if owner == nil || p.selectionCause(p.byPool[owner], a) == Allowed {
+		return owner
+	}
+	for _, from := range p.world.Pools.ByAge() {
+		if from.Contains(addr) && p.selectionCause(p.byPool[from], a) == Allowed {
+			return from
+		}
+	}
+	return owner
 }
 
 // replaceForeign gives up the foreign addresses in the place of which a Service has an address of ours.
@@ -196,7 +219,7 @@ func (p *pass) keptDespite(pool *pool, a *Assignment, addr netip.Addr) Cause {
 		return OtherPoolRequested
 	case pool.Closed() || pool.Err != nil && !pool.Contains(addr):
 		return PoolInvalid
-	case p.world.Pools.Missing(pool.Name):
+	case pool.missing:
 		return PoolMissing
 	}
 	return cmp.Or(p.selectionCause(pool, a), p.never.of(addr, s))

@@ -15,7 +15,8 @@ func (p *pass) linkPrevious() {
 	for i := range p.plan.Assignments {
 		a := &p.plan.Assignments[i]
 		for len(last) > 0 && last[0].Service.UID != a.Service.UID && age(last[0].Service).compare(age(a.Service)) <= 0 {
-			last = last[1:] // its Service is gone
+			p.gone = append(p.gone, &last[0])
+			last = last[1:]
 		}
 		if len(last) == 0 {
 			return
@@ -23,6 +24,9 @@ func (p *pass) linkPrevious() {
 		if last[0].Service.UID == a.Service.UID {
 			a.previous, last = &last[0], last[1:]
 		}
+	}
+	for i := range last {
+		p.gone = append(p.gone, &last[i])
 	}
 }
 
@@ -46,16 +50,18 @@ func (p *pass) delayReuse() {
 	p.freedBy = map[lb.Key][]netip.Addr{}
 	freed := map[netip.Addr]FreedAddress{}
 	maps.Copy(freed, p.world.Memory.Freed)
-	for i := range p.world.Memory.Assignments {
-		previous := &p.world.Memory.Assignments[i]
-		for _, has := range previous.Addresses {
-			if p.allocations.free(has.Addr) {
-				freed[has.Addr] = FreedAddress{previous.Service.Key, p.world.Now}
-			}
+	for i := range p.plan.Assignments {
+		if a := &p.plan.Assignments[i]; a.previous != nil && !a.keepsAll() {
+			p.free(a.previous, freed)
 		}
-		for _, release := range previous.Released { // the delay begins when the status does not show the address any more
-			if release.Cause != Taken && release.Cause != Replaced && p.allocations.free(release.Addr) {
-				freed[release.Addr] = FreedAddress{previous.Service.Key, p.world.Now}
+	}
+	for _, previous := range p.gone {
+		p.free(previous, freed)
+	}
+	for _, left := range p.world.Memory.Leaving {
+		for _, has := range left.Service.Provenance.Allocations {
+			if p.allocations.free(has.Addr) {
+				freed[has.Addr] = FreedAddress{left.Service.Key, p.world.Now}
 			}
 		}
 	}
@@ -77,6 +83,26 @@ func (p *pass) delayReuse() {
 		slices.SortFunc(addrs, netip.Addr.Compare)
 	}
 	p.plan.Memory.Freed = freed
+}
+
+// keepsAll reports whether a Service has the addresses that it had in the pass before, and released none then.
+func (a *Assignment) keepsAll() bool {
+	return len(a.previous.Released) == 0 &&
+		slices.EqualFunc(a.previous.Addresses, a.Addresses, func(had, has Address) bool { return had.Addr == has.Addr })
+}
+
+// free adds the addresses of an assignment of the pass before that are free now.
+func (p *pass) free(previous *Assignment, freed map[netip.Addr]FreedAddress) {
+	for _, has := range previous.Addresses {
+		if p.allocations.free(has.Addr) {
+			freed[has.Addr] = FreedAddress{previous.Service.Key, p.world.Now}
+		}
+	}
+	for _, release := range previous.Released { // the delay begins when the status does not show the address any more
+		if release.Cause != Taken && release.Cause != Replaced && p.allocations.free(release.Addr) {
+			freed[release.Addr] = FreedAddress{previous.Service.Key, p.world.Now}
+		}
+	}
 }
 
 // findPrevious looks for an address that a Service had in the pass before and that its status has lost, or one that a
@@ -132,7 +158,8 @@ func (p *pass) until(addr netip.Addr, cause Cause) time.Time {
 
 // restsFor reports whether an address has a running reuse delay that counts for a namespace's quota.
 func (p *pass) restsFor(namespace string, addr netip.Addr) bool {
-	return p.allocations.entries[addr].cause == ReuseDelayed && p.plan.Memory.Freed[addr].Service.Namespace == namespace
+	return len(p.plan.Memory.Freed) > 0 &&
+		p.allocations.entries[addr].cause == ReuseDelayed && p.plan.Memory.Freed[addr].Service.Namespace == namespace
 }
 
 // remember prepares the memory for the next pass.

@@ -33,9 +33,9 @@ type usedAddress struct {
 type BlockedRange struct {
 	// Range is the part of the pool.
 	Range lb.Range
-	// Cause is ClusterRange or SpecialRange.
+	// Cause is ClusterRange or SpecialRange; NetworkAddress or ExternalIP for a single address.
 	Cause Cause
-	// Name is what uses the range.
+	// Name is what uses the range; empty for ExternalIP, since who reads of the pool may not know the Service.
 	Name string
 }
 
@@ -135,6 +135,7 @@ func (p *pass) prepareExternal() {
 			if pool == nil {
 				continue
 			}
+			p.externalUsers = append(p.externalUsers, addressUser{addr, s})
 			if known, exists := p.never.single[addr]; exists {
 				if known.service != nil && known.service != s {
 					known.several = true
@@ -197,12 +198,15 @@ func usedBy(cause Cause) func(*pass, check) bool {
 func (p *pass) reportNeverGiven() {
 	// order does not matter: the lists are sorted.
 	for addr, use := range p.never.single {
+		from := p.byPool[p.world.Pools.Containing(addr)].use
 		if use.cause == NodeOwned || use.cause == GatewayOwned {
-			from := p.byPool[p.world.Pools.Containing(addr)].use
 			from.Nodes = append(from.Nodes, NodeAddress{addr, use.user, use.cause == GatewayOwned})
+		} else {
+			from.Left = append(from.Left, BlockedRange{lb.Range{From: addr, To: addr}, use.cause, use.user})
 		}
 	}
 	for _, pool := range p.pools {
+		slices.SortFunc(pool.use.Left, func(a, b BlockedRange) int { return a.Range.From.Compare(b.Range.From) })
 		slices.SortFunc(pool.use.Nodes, func(a, b NodeAddress) int { return a.Addr.Compare(b.Addr) })
 		for _, blocked := range p.never.named {
 			for _, common := range lb.Intersect([]lb.Range{blocked.Range}, pool.owned) {

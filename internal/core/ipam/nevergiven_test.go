@@ -86,9 +86,13 @@ func TestCompute_NeverGives(t *testing.T) {
 			},
 			"10.244.1.255", "10.244.2.0", ReasonPoolNotEligible, "it is in the pod range of node n1",
 		},
-		{"loopback", "127.255.255.255-128.0.0.0", func(*fixture) {}, "127.255.255.255", "128.0.0.0", ReasonPoolNotEligible, "it is a loopback address"},
-		{"link-local", "169.254.255.255-169.255.0.0", func(*fixture) {}, "169.254.255.255", "169.255.0.0", ReasonPoolNotEligible, "it is a link-local address"},
-		{"multicast", "239.255.255.255-240.0.0.0", func(*fixture) {}, "239.255.255.255", "240.0.0.0", ReasonPoolNotEligible, "it is a multicast address"},
+		{"unspecified", "0.255.255.255-1.0.0.0", func(*fixture) {}, "0.255.255.255", "1.0.0.0", ReasonPoolNotEligible, "it is in a range of unspecified addresses"},
+		{"unspecified and loopback of IPv6", "::-::2", func(*fixture) {}, "::", "::2", ReasonPoolNotEligible, "it is in a range of unspecified addresses"},
+		{"link-local of IPv6", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff-fec0::", func(*fixture) {}, "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::", ReasonPoolNotEligible, "it is in a range of link-local addresses"},
+		{"multicast of IPv6", "feff::-feff::1 ff02::1", func(*fixture) {}, "ff02::1", "feff::", ReasonPoolNotEligible, "it is in a range of multicast addresses"},
+		{"loopback", "127.255.255.255-128.0.0.0", func(*fixture) {}, "127.255.255.255", "128.0.0.0", ReasonPoolNotEligible, "it is in a range of loopback addresses"},
+		{"link-local", "169.254.255.255-169.255.0.0", func(*fixture) {}, "169.254.255.255", "169.255.0.0", ReasonPoolNotEligible, "it is in a range of link-local addresses"},
+		{"multicast", "239.255.255.255-240.0.0.0", func(*fixture) {}, "239.255.255.255", "240.0.0.0", ReasonPoolNotEligible, "it is in a range of multicast addresses"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ofFamily := func(service *lb.Service) {
@@ -169,6 +173,11 @@ func TestCompute_PoolNamesWhatItNeverGives(t *testing.T) {
 	}
 	if len(use.Nodes) != 2 || !use.Nodes[0].Gateway || use.Nodes[1].Node != "n1" {
 		t.Errorf("nodes %v", use.Nodes)
+	}
+	s.service("x", plain, external("192.0.2.9"))
+	s.pass()
+	if left := s.use("p").Left; len(left) != 2 || left[0].Range.String() != "192.0.2.0" || left[0].Cause != NetworkAddress || left[1].Cause != ExternalIP {
+		t.Errorf("left out %v", left)
 	}
 	// 1 + 16, without the gateway, the node's own and the network address.
 	if got := use.IPv4.Available.Int64(); got != 14 {

@@ -13,10 +13,21 @@ type pool struct {
 	// owned are the ranges that the pool has: its own without the excluded ones and those of an older pool. usable are those of
 	// them that may be given, and unreserved those that no reservation keeps.
 	owned, usable, unreserved []lb.Range
+	// missing: it is a stand-in for a pool that does not exist.
+	missing bool
+	// used4 and used6 count the addresses that have an allocation, when all have been made.
+	used4, used6 usedCount
 	// search4 and search6 find free unreserved addresses.
 	search4, search6 freeSearch
 	// perNamespace counts the addresses that the Services of each namespace hold; nil when the pool has no limit.
 	perNamespace map[string]int
+}
+
+func (p *pool) used(family lb.Family) *usedCount {
+	if family == lb.IPv6 {
+		return &p.used6
+	}
+	return &p.used4
 }
 
 func (p *pool) search(family lb.Family) *freeSearch {
@@ -58,6 +69,7 @@ func (p *pass) preparePools() {
 			made.perNamespace = map[string]int{}
 		}
 		p.byPool[from] = made
+		p.byAge = append(p.byAge, made)
 		p.limited = p.limited || from.MaxPerNamespace > 0
 		p.selective = p.selective || len(from.ServiceSelectors) > 0
 		p.delaysReuse = p.delaysReuse || from.ReuseDelay > 0
@@ -65,6 +77,14 @@ func (p *pass) preparePools() {
 	for _, from := range pools.ByPriority() {
 		p.pools = append(p.pools, p.byPool[from])
 	}
+}
+
+// poolOf returns a pool in this pass. Mostly the same one is asked for several times in a row.
+func (p *pass) poolOf(from *lb.Pool) *pool {
+	if p.last == nil || p.last.Pool != from {
+		p.last = p.byPool[from]
+	}
+	return p.last
 }
 
 // willHold returns how many addresses of a pool a Service's namespace will hold when the Service has got what was found for
@@ -91,11 +111,12 @@ func (a Address) replaceable() bool {
 
 // hold records that a Service holds an address.
 func (p *pass) hold(a *Assignment, address Address) {
-	s, pool, family := a.Service, p.byPool[address.Pool], lb.FamilyOf(address.Addr)
-	if pool.perNamespace != nil && !p.joins(s, address.Addr) && !p.restsFor(s.Key.Namespace, address.Addr) {
+	s, pool, family := a.Service, p.poolOf(address.Pool), lb.FamilyOf(address.Addr)
+	rests := p.restsFor(s.Key.Namespace, address.Addr)
+	address.Joined = !p.allocations.take(address.Addr, s)
+	if pool.perNamespace != nil && !rests && !(address.Joined && p.joins(s, address.Addr)) {
 		pool.perNamespace[s.Key.Namespace]++
 	}
-	address.Joined = !p.allocations.take(address.Addr, s)
 	if !address.Joined {
 		if count := pool.use.Count(family); count != nil {
 			count.Assigned++

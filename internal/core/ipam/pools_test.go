@@ -276,8 +276,8 @@ func TestCompute_Reservations(t *testing.T) {
 			s.service("a")
 			s.pass().has("a", "192.0.2.4")
 			s.has("b", "192.0.2.0")
-			if rivals := s.plan.Reservations[1].Overlaps; len(rivals) != 1 || rivals[0] != "old" {
-				t.Errorf("the younger knows of %v", rivals)
+			if overlaps := s.plan.Reservations[1].Overlaps; len(overlaps) != 1 || overlaps[0] != "old" {
+				t.Errorf("the younger knows of %v", overlaps)
 			}
 		}},
 		{"addresses of no pool are told", func(s *fixture) {

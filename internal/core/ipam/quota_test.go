@@ -119,6 +119,21 @@ func TestCompute_MaxPerNamespace(t *testing.T) {
 			s.service("b")
 			s.pass().says("b", ReasonOverQuota)
 		}},
+		{"what is taken back counts once, in the pass that gives it back too", func(s *fixture) {
+			s.pool("p", "192.0.2.0/28", most(2), rests(time.Hour))
+			s.service("a")
+			s.pass()
+			delete(s.services, "a")
+			s.pass()
+			s.service("a")
+			s.service("b")
+			s.compute()
+			for i := range s.plan.Assignments {
+				if a := &s.plan.Assignments[i]; len(a.Addresses) != 1 {
+					s.t.Errorf("%s has %v: %s", a.Service.Key, a.Addresses, a.Outcome().Message)
+				}
+			}
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.test(newFixture(t)) })
 	}

@@ -10,6 +10,7 @@ import (
 
 // report fills in the parts of the plan beside the assignments.
 func (p *pass) report(others []*lb.Service) {
+	p.reportPorts()
 	p.remember()
 	for _, s := range others {
 		if cleanup, ok := p.cleanup(s); ok {
@@ -34,6 +35,9 @@ func (p *pass) report(others []*lb.Service) {
 func (p *pass) cleanup(s *lb.Service) (Cleanup, bool) {
 	if !p.world.Classes.Gave(s) {
 		return Cleanup{}, false
+	}
+	if p.waits(s) {
+		return Cleanup{Service: s, Waits: true}, true
 	}
 	c := Cleanup{Service: s}
 	for _, addr := range s.Ingress {

@@ -284,10 +284,10 @@ func TestCompute_Sharing(t *testing.T) {
 			s.pass().has("b", "192.0.2.1")
 			s.has("a", "192.0.2.0")
 		}},
-		{"an address that a stranger's status shows too is not shared further", func(s *fixture) {
+		{"an address that the status of another Service shows too is not shared further", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("a", shares("k", 80), shows("192.0.2.0"))
-			s.service("stranger", shows("192.0.2.0"), func(service *lb.Service) { service.LoadBalancer = false })
+			s.service("other", shows("192.0.2.0"), func(service *lb.Service) { service.LoadBalancer = false })
 			s.service("b", shares("k", 81))
 			s.pass().has("a", "192.0.2.0")
 			s.has("b", "192.0.2.1")

@@ -88,7 +88,12 @@ func (p *pass) skipTaken(list *shareableAddresses, port lb.Port) int {
 	for i < len(list.addrs) && p.allocations.portHolder(list.addrs[i], port) != nil {
 		i++
 	}
-	list.skip[port] = i
+	if i > 0 {
+		if list.skip == nil {
+			list.skip = map[lb.Port]int{}
+		}
+		list.skip[port] = i
+	}
 	return i
 }
 
@@ -103,7 +108,7 @@ func (p *pass) addShareable(s *lb.Service, addr netip.Addr) {
 func (p *pass) addToList(key shareKey, addr netip.Addr) {
 	list := p.shareable[key]
 	if list == nil {
-		list = &shareableAddresses{skip: map[lb.Port]int{}}
+		list = &shareableAddresses{}
 		p.shareable[key] = list
 	}
 	list.addrs = append(list.addrs, addr)

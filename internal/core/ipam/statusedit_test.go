@@ -43,7 +43,7 @@ func TestCompute_StatusEditedByHand(t *testing.T) {
 			s.edit("a", writes("2001:db8::", "192.0.2.0"))
 			s.pass().has("a", "192.0.2.0 2001:db8::")
 		}},
-		{"one who shares is not driven out by a stranger of the same key", func(s *fixture) {
+		{"one who shares is not driven out by another of the same key", func(s *fixture) {
 			s.pool("blue", "192.0.2.0/28")
 			s.service("intruder", shares("k", 80))
 			s.service("a", shares("k", 80))

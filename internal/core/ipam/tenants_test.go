@@ -17,17 +17,22 @@ func TestCompute_NamesNoServiceOfAnotherNamespace(t *testing.T) {
 	s.says("a", ReasonTaken, "a Service of another namespace")
 	s.service("b")
 	s.pass()
-	s.edit("b", shows("192.0.2.1"))
+	s.edit("b", shows("192.0.2.1"), gave("daymark.io/daymark", "192.0.2.1", "p"))
+	s.memory = Memory{}
 	s.compute()
+	released := 0
 	for i := range s.plan.Assignments {
 		a := &s.plan.Assignments[i]
 		texts := []string{a.Outcome().Message}
 		for _, release := range a.Released {
-			texts = append(texts, release.String())
+			texts, released = append(texts, release.String()), released+1
 		}
 		if text := strings.Join(texts, "; "); a.Service.Key.Namespace != "bank" && strings.Contains(text, "secret-name") {
 			t.Errorf("%s is told of %s", a.Service.Key, text)
 		}
+	}
+	if released != 1 {
+		t.Errorf("%d addresses are released, want that of b", released)
 	}
 }
 
@@ -37,9 +42,9 @@ func TestCompute_PartlyWrongReservationKeeps(t *testing.T) {
 	s.reservations = []*lb.Reservation{{
 		Name: "r", Ranges: ranges(t, "192.0.2.0/31"), Service: lb.Key{Namespace: "default", Name: "db"}, Err: errors.New("bad line"),
 	}}
-	s.service("stranger")
+	s.service("other")
 	s.service("db")
-	s.pass().has("stranger", "192.0.2.2")
+	s.pass().has("other", "192.0.2.2")
 	s.has("db", "192.0.2.0")
 }
 

@@ -29,6 +29,8 @@ type World struct {
 	NodeNetworks []lb.NodeNetwork
 	// ServiceCIDRs are the ranges of cluster IPs, which are never given.
 	ServiceCIDRs []lb.NamedRange
+	// Withdrawals of the speakers that are waited for.
+	Withdrawals []Withdrawal
 	// Memory of the pass before; the zero value at the start.
 	Memory Memory
 }
@@ -45,8 +47,8 @@ type Plan struct {
 	Reservations []ReservationUse
 	// Memory for the next pass.
 	Memory Memory
-	// Next is when the first reuse delay or grace time of a pool ends, so that the next pass decides anew; zero when there is
-	// none.
+	// Next is when the first reuse delay, grace time of a pool or wait for a speaker ends, so that the next pass decides anew;
+	// zero when there is none.
 	Next time.Time
 }
 
@@ -63,12 +65,16 @@ type Assignment struct {
 	Released []Release
 	// Foreign addresses are shown in the Service's status and were given by somebody else. They stay there.
 	Foreign []netip.Addr
-	// MissingSince and KeptUntil are when a pool of Addresses was first seen not to exist, and until when they are kept all the
-	// same; zero when all pools exist.
+	// PortConflicts are the ports that the Service cannot be sure of; nil when there are none.
+	PortConflicts map[PortConflict]bool
+	// MissingSince and KeptUntil are when the last of the pools of Addresses that do not exist was first seen not to, and until
+	// when the addresses are kept all the same; zero when all pools exist.
 	MissingSince, KeptUntil time.Time
 
 	// replacing: some of Addresses are kept only until what the Service requests in their place is available.
 	replacing bool
+	// whole: the Service keeps all that it should have.
+	whole bool
 	// previous is the Service's assignment in the pass before; nil when there was none.
 	previous *Assignment
 }
@@ -79,13 +85,15 @@ type Address struct {
 	Pool *lb.Pool
 	// Joined: another Service had the address first, and this one joined it.
 	Joined bool
+	// Missing: the pool does not exist.
+	Missing bool
 	// KeptDespite is why the pool would not give the address today, though the Service keeps it; Allowed when it would.
 	KeptDespite Cause
 }
 
 // Allocation returns the address as provenance of its Service.
 func (a *Address) Allocation() lb.Allocation {
-	return lb.Allocation{Addr: a.Addr, Pool: a.Pool.Name, Joined: a.Joined}
+	return lb.Allocation{Addr: a.Addr, Pool: a.Pool.Name, Joined: a.Joined, Missing: a.Missing}
 }
 
 // Release is an address that a Service has to give up.
@@ -101,6 +109,8 @@ type Release struct {
 // Cleanup is a Service that Daymark does not serve any more and whose provenance says that it did.
 type Cleanup struct {
 	Service *lb.Service
+	// Waits: a speaker may still announce the addresses. Nothing is removed before, and nobody else gets them.
+	Waits bool
 	// Addresses to remove from its status: those that Daymark gave, unless another provider is to serve the Service. That
 	// one may keep the address, or write its own.
 	Addresses []netip.Addr
@@ -117,6 +127,8 @@ type PoolUse struct {
 	Nodes []NodeAddress
 	// Blocked are the ranges of the pool that are never given, in order of address.
 	Blocked []BlockedRange
+	// Left are the network addresses of subnets and those in spec.externalIPs that the pool leaves out, in order of address.
+	Left []BlockedRange
 }
 
 // Count returns the count of one family; nil when the pool has no address of it.
@@ -179,6 +191,10 @@ type Memory struct {
 	// Assignments of the pass before. They tell an address that a Service held from one that somebody else wrote into its
 	// status, and a Service whose sharing terms changed from its neighbors.
 	Assignments []Assignment
+	// Leaving are the Services of Cleanups that have the finalizer, in order of key.
+	Leaving []Leaving
+	// Silent are the versions of speakers that did not answer in time, by node: who says no other is not waited for.
+	Silent map[string]uint64
 	// Freed are the addresses that were released and whose reuse delay has not ended.
 	Freed map[netip.Addr]FreedAddress
 }

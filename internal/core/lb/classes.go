@@ -30,9 +30,19 @@ func (c Classes) Ours(s *Service) bool {
 	return c.Classless || s.Provider == v1beta1.ProviderDaymark || c.Gave(s) && len(s.Provenance.Allocations) > 0
 }
 
-// Gave reports whether the addresses in a Service's provenance were given by an installation that serves this class. Another
-// installation's are foreign.
-func (c Classes) Gave(s *Service) bool { return c.Name == s.Provenance.Class && c.Name != "" }
+// Gave reports whether the addresses in a Service's provenance were given by this installation, or by one with another class
+// in whose place it serves a Service without a class: two that both serve it do not take turns in writing their class.
+// Otherwise another installation's are foreign.
+func (c Classes) Gave(s *Service) bool {
+	classless := c.Classless && s.LoadBalancer && s.Class == "" && !s.HandedOver()
+	return c.Name == s.Provenance.Class && c.Name != "" || classless && s.Provenance.Class != ""
+}
+
+// Leaving reports whether a Service has the finalizer of ours and is not to be announced any more: the finalizer goes when no
+// speaker announces the addresses.
+func (c Classes) Leaving(s *Service) bool {
+	return s.Finalizer && s.Provenance.Finalizer && c.Gave(s) && (s.Provenance.Withdrawing || !c.Ours(s))
+}
 
 // HandedOver reports whether a Service is to be served by another provider.
 func (s *Service) HandedOver() bool { return s.Provider != "" && s.Provider != v1beta1.ProviderDaymark }

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,16 +21,19 @@ type Endpoint struct {
 
 // EndpointSlice is some of a Service's endpoints.
 type EndpointSlice struct {
-	Service   Key
-	Endpoints []Endpoint
+	Service Key
+	// Size is how many endpoints the slice has, whatever their state.
+	Size      int
+	Endpoints Endpoints
 }
 
 // ParseEndpointSlice parses an EndpointSlice. A slice of host names (FQDN) gives no endpoints.
 func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
-	s := &EndpointSlice{Service: Key{from.Namespace, from.Labels[discoveryv1.LabelServiceName]}}
+	key := Key{from.Namespace, from.Labels[discoveryv1.LabelServiceName]}
 	if from.AddressType == discoveryv1.AddressTypeFQDN {
-		return s
+		return &EndpointSlice{Service: key}
 	}
+	parsed := make([]Endpoint, 0, len(from.Endpoints))
 	for i := range from.Endpoints {
 		endpoint := &from.Endpoints[i]
 		if len(endpoint.Addresses) == 0 {
@@ -51,110 +55,38 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 			node = *endpoint.NodeName
 		}
 		ready := is(endpoint.Conditions.Ready, true)
-		s.Endpoints = append(s.Endpoints, Endpoint{
+		parsed = append(parsed, Endpoint{
 			Addr: addr, Node: node, Ready: ready,
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
 		})
 	}
+	return NewEndpointSlice(key, parsed)
+}
+
+// NewEndpointSlice makes an EndpointSlice of endpoints, whose order it changes. An endpoint that is there twice counts once, as
+// ready if either says so.
+func NewEndpointSlice(service Key, endpoints []Endpoint) *EndpointSlice {
+	slices.SortFunc(endpoints, Endpoint.compare)
+	s := &EndpointSlice{Service: service, Size: len(endpoints)}
+	var previous Endpoint
+	for _, endpoint := range endpoints {
+		again := previous.Addr == endpoint.Addr && previous.Node == endpoint.Node
+		if !again && (endpoint.Ready || endpoint.Draining) {
+			s.Endpoints.count(endpoint)
+		}
+		previous = endpoint
+	}
+	s.Endpoints.nodes = slices.Clip(s.Endpoints.nodes)
 	return s
 }
 
-// EndpointCount counts the endpoints of one family on one node.
-type EndpointCount struct {
-	// Serving endpoints accept connections now.
-	Serving int
-	// Ready are those of the serving endpoints that are ready. A terminating endpoint that still serves is not ready.
-	Ready int
-}
-
-// NodeEndpoints counts the serving endpoints of a Service on one node.
-type NodeEndpoints struct {
-	Node string
-	IPv4 EndpointCount
-	IPv6 EndpointCount
-}
-
-// Count returns the count of one family.
-func (n NodeEndpoints) Count(family Family) EndpointCount { return *n.count(family) }
-
-func (n *NodeEndpoints) count(family Family) *EndpointCount {
-	if family == IPv6 {
-		return &n.IPv6
+// compare orders endpoints by node and address; of two that are the same, a ready one comes first, then one that drains.
+func (e Endpoint) compare(other Endpoint) int {
+	if e.Node != other.Node {
+		return strings.Compare(e.Node, other.Node)
 	}
-	return &n.IPv4
-}
-
-// Endpoints are the nodes with serving endpoints of a Service, in order of their names. An endpoint counts when it is ready.
-// When no endpoint of its family is ready on any node, the terminating ones that still serve count.
-type Endpoints []NodeEndpoints
-
-// JoinEndpoints counts the endpoints in all slices of one Service. An address in two slices counts once. It may be in two
-// while the control plane moves it. The first MaxEndpoints are read.
-func JoinEndpoints(parts []*EndpointSlice) Endpoints {
-	size := 0
-	for _, part := range parts {
-		size += len(part.Endpoints)
+	if e.Addr != other.Addr {
+		return e.Addr.Compare(other.Addr)
 	}
-	byAddr := make(map[netip.Addr]Endpoint, min(size, MaxEndpoints))
-	ready := map[Family]bool{}
-	left := MaxEndpoints
-	for _, part := range parts {
-		read := part.Endpoints[:min(len(part.Endpoints), left)]
-		left -= len(read)
-		for _, endpoint := range read {
-			if known, ok := byAddr[endpoint.Addr]; !ok || endpoint.Ready && !known.Ready || endpoint.Draining && !known.Ready {
-				byAddr[endpoint.Addr] = endpoint
-			}
-			family := FamilyOf(endpoint.Addr)
-			ready[family] = ready[family] || endpoint.Ready
-		}
-	}
-	var joined Endpoints
-	places := map[string]int{}
-	// order does not matter: the counts are sums, and the nodes are sorted.
-	for addr, endpoint := range byAddr {
-		family := FamilyOf(addr)
-		if !endpoint.Ready && (ready[family] || !endpoint.Draining) {
-			continue
-		}
-		place, known := places[endpoint.Node]
-		if !known {
-			place = len(joined)
-			places[endpoint.Node] = place
-			joined = append(joined, NodeEndpoints{Node: endpoint.Node})
-		}
-		count := joined[place].count(family)
-		count.Serving++
-		if endpoint.Ready {
-			count.Ready++
-		}
-	}
-	slices.SortFunc(joined, func(a, b NodeEndpoints) int { return strings.Compare(a.Node, b.Node) })
-	return joined
-}
-
-// OnNode returns the counts of a node.
-func (e Endpoints) OnNode(node string) NodeEndpoints {
-	if node == "" {
-		return NodeEndpoints{}
-	}
-	if i, found := e.find(node); found {
-		return e[i]
-	}
-	return NodeEndpoints{Node: node}
-}
-
-// ServingOnNode reports whether a node has a serving endpoint of a family.
-func (e Endpoints) ServingOnNode(node string, family Family) bool {
-	i, found := e.find(node)
-	return found && node != "" && e[i].Count(family).Serving > 0
-}
-
-// AnyServing reports whether any node has a serving endpoint of a family.
-func (e Endpoints) AnyServing(family Family) bool {
-	return slices.ContainsFunc(e, func(n NodeEndpoints) bool { return n.Count(family).Serving > 0 })
-}
-
-func (e Endpoints) find(node string) (int, bool) {
-	return slices.BinarySearchFunc(e, node, func(n NodeEndpoints, node string) int { return strings.Compare(n.Node, node) })
+	return cmp.Or(boolCompare(other.Ready, e.Ready), boolCompare(other.Draining, e.Draining))
 }

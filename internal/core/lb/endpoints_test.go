@@ -1,10 +1,13 @@
 package lb
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -13,45 +16,108 @@ func endpoint(addr, node string, ready, draining bool) Endpoint {
 	return Endpoint{Addr: netip.MustParseAddr(addr), Node: node, Ready: ready, Draining: draining}
 }
 
+// text says of each node how many endpoints of a family are ready, and whether it serves the family.
+func (e Endpoints) text() string {
+	var words []string
+	for _, n := range e.nodes {
+		for _, family := range []Family{IPv4, IPv6} {
+			if n.counts[familyIndex(family)] != (endpointCount{}) {
+				words = append(words, fmt.Sprintf("%s %s: %d ready, serves %v", n.node, family, e.ReadyOnNode(n.node, family), e.ServingOnNode(n.node, family)))
+			}
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
 func TestJoinEndpoints(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		slices [][]Endpoint
-		want   Endpoints
+		want   string
 	}{
 		{"ready endpoints count, others do not", [][]Endpoint{{
 			endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n2", false, false),
-		}}, Endpoints{{Node: "n1", IPv4: EndpointCount{1, 1}}}},
-		{"terminating ones do not count beside a ready one", [][]Endpoint{{
+		}}, "n1 IPv4: 1 ready, serves true"},
+		{"terminating ones do not serve beside a ready one", [][]Endpoint{{
 			endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n2", false, true),
-		}}, Endpoints{{Node: "n1", IPv4: EndpointCount{1, 1}}}},
+		}}, "n1 IPv4: 1 ready, serves true; n2 IPv4: 0 ready, serves false"},
+		{"nor beside one in another slice", [][]Endpoint{
+			{endpoint("203.0.113.2", "n2", false, true)}, {endpoint("203.0.113.1", "n1", true, false)},
+		}, "n1 IPv4: 1 ready, serves true; n2 IPv4: 0 ready, serves false"},
 		{"terminating ones that serve count when none is ready", [][]Endpoint{{
 			endpoint("203.0.113.1", "n1", false, false), endpoint("203.0.113.2", "n2", false, true),
-		}}, Endpoints{{Node: "n2", IPv4: EndpointCount{Serving: 1}}}},
+		}}, "n2 IPv4: 0 ready, serves true"},
 		{"each family decides by itself", [][]Endpoint{
 			{endpoint("203.0.113.1", "n1", true, false)},
 			{endpoint("2001:db8::1", "n1", false, true)},
-		}, Endpoints{{Node: "n1", IPv4: EndpointCount{1, 1}, IPv6: EndpointCount{Serving: 1}}}},
-		{"an endpoint in two slices counts once, as ready if either says so", [][]Endpoint{
+		}, "n1 IPv4: 1 ready, serves true; n1 IPv6: 0 ready, serves true"},
+		{"an endpoint that a slice has twice counts once, as ready if either says so", [][]Endpoint{{
+			endpoint("203.0.113.1", "n1", false, true), endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.1", "n1", true, false),
+		}}, "n1 IPv4: 1 ready, serves true"},
+		{"one in two slices serves if either says so", [][]Endpoint{
 			{endpoint("203.0.113.1", "n1", false, false)},
 			{endpoint("203.0.113.1", "n1", true, false)},
-		}, Endpoints{{Node: "n1", IPv4: EndpointCount{1, 1}}}},
-		{"one outside the cluster counts, on no node", [][]Endpoint{{
-			endpoint("203.0.113.9", "", true, false),
-		}}, Endpoints{{Node: "", IPv4: EndpointCount{1, 1}}}},
+		}, "n1 IPv4: 1 ready, serves true"},
 		{"nodes are in order", [][]Endpoint{{
 			endpoint("203.0.113.3", "n3", true, false), endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n1", true, false),
-		}}, Endpoints{{Node: "n1", IPv4: EndpointCount{2, 2}}, {Node: "n3", IPv4: EndpointCount{1, 1}}}},
+		}}, "n1 IPv4: 2 ready, serves true; n3 IPv4: 1 ready, serves true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var parts []*EndpointSlice
 			for _, endpoints := range test.slices {
-				parts = append(parts, &EndpointSlice{Endpoints: endpoints})
+				parts = append(parts, NewEndpointSlice(Key{}, endpoints))
 			}
-			if diff := cmp.Diff(test.want, JoinEndpoints(parts)); diff != "" {
-				t.Error(diff)
+			if got := JoinEndpoints(parts).text(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestEndpoints_OutsideTheClusterAreOnNoNode(t *testing.T) {
+	e := NewEndpointSlice(Key{}, []Endpoint{endpoint("203.0.113.9", "", true, false)}).Endpoints
+	if !e.AnyServing(IPv4) || e.AnyServing(IPv6) || e.ServingOnNode("", IPv4) || e.ReadyOnNode("", IPv4) != 0 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// Whatever changes, what was updated is what is joined anew.
+func TestEndpoints_UpdateIsJoin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	slice := func() *EndpointSlice {
+		var list []Endpoint
+		for range random.IntN(6) {
+			addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(random.IntN(8))})
+			if random.IntN(4) == 0 {
+				addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0xd, 0xb8, 15: byte(random.IntN(8))})
+			}
+			list = append(list, Endpoint{Addr: addr, Node: fmt.Sprint("n", random.IntN(5)), Ready: random.IntN(2) == 0, Draining: random.IntN(2) == 0})
+		}
+		s := NewEndpointSlice(Key{}, list)
+		s.Size = random.IntN(MaxEndpoints / 2) // now and then not all are read
+		return s
+	}
+	var parts []*EndpointSlice
+	var updated Endpoints
+	for i := range 5000 {
+		before := parts
+		parts = nil
+		for _, part := range before {
+			switch random.IntN(8) {
+			case 0:
+			case 1:
+				parts = append(parts, slice())
+			default:
+				parts = append(parts, part)
+			}
+		}
+		if len(parts) < 8 {
+			parts = slices.Insert(parts, random.IntN(len(parts)+1), slice())
+		}
+		updated = updated.Update(before, parts)
+		if want := JoinEndpoints(parts); !slices.Equal(updated.nodes, want.nodes) || updated.all != want.all {
+			t.Fatalf("step %d: got %+v, want %+v", i, updated, want)
+		}
 	}
 }
 
@@ -68,15 +134,15 @@ func TestParseEndpointSlice(t *testing.T) {
 			{Addresses: []string{"host"}, NodeName: &node},
 		},
 	}
-	want := []Endpoint{
-		endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n1", false, true), endpoint("203.0.113.3", "n1", false, false),
-		endpoint("203.0.113.4", "", true, false),
-	}
 	got := ParseEndpointSlice(slice)
 	if got.Service != (Key{"default", "web"}) {
 		t.Errorf("Service %s", got.Service)
 	}
-	if diff := cmp.Diff(want, got.Endpoints, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
-		t.Error(diff)
+	want := NewEndpointSlice(got.Service, []Endpoint{
+		endpoint("203.0.113.1", "n1", true, false), endpoint("203.0.113.2", "n1", false, true), endpoint("203.0.113.3", "n1", false, false),
+		endpoint("203.0.113.4", "", true, false),
+	})
+	if got.Size != 4 || got.Endpoints.text() != want.Endpoints.text() || !got.Endpoints.AnyServing(IPv4) {
+		t.Errorf("got %d: %s, want %s", got.Size, got.Endpoints.text(), want.Endpoints.text())
 	}
 }

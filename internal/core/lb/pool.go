@@ -91,6 +91,9 @@ func (p *Pool) Check() (name string, err error) {
 	return p.Name, p.Err
 }
 
+// Keeps reports whether a Service keeps an address that the pool gave: the pool contains it, or cannot be read at the moment.
+func (p *Pool) Keeps(addr netip.Addr) bool { return p.Err != nil || p.Contains(addr) }
+
 // Contains reports whether an address is in the ranges of the pool and not excluded.
 func (p *Pool) Contains(addr netip.Addr) bool {
 	return Containing(p.Ranges, addr) >= 0 && Containing(p.Exclude, addr) < 0

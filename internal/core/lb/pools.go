@@ -65,17 +65,20 @@ func (p *Pools) ByPriority() []*Pool {
 
 // Containing returns the pool that an address belongs to, the oldest when several contain it; nil when none does.
 func (p *Pools) Containing(addr netip.Addr) *Pool {
-	if owner := p.owners.Owner(addr); owner >= 0 {
-		return p.byAge[owner]
+	if place := p.PlaceOf(addr); place >= 0 {
+		return p.byAge[place]
 	}
 	return nil
 }
+
+// PlaceOf returns the place in ByAge of the pool that an address belongs to; -1 when there is none.
+func (p *Pools) PlaceOf(addr netip.Addr) int { return p.owners.Owner(addr) }
 
 // SourceOf returns the pool that an address comes from; nil when there is none. It is the pool that gave it by the
 // provenance of its Service (empty if none did), if that contains the address or cannot be read at the moment: a Service
 // keeps what such a pool gave. Else it is the pool that the address belongs to.
 func (p *Pools) SourceOf(gave string, addr netip.Addr) *Pool {
-	if pool := p.byName[gave]; pool != nil && (pool.Err != nil || pool.Contains(addr)) {
+	if pool := p.byName[gave]; pool != nil && pool.Keeps(addr) {
 		return pool
 	}
 	return p.Containing(addr)

@@ -18,7 +18,11 @@ type Provenance struct {
 	Class string
 	// Allocations in the order of the addresses in the status.
 	Allocations []Allocation
-	// MissingSince is when a pool of an allocation was first seen not to exist; zero when all pools exist.
+	// Finalizer: Daymark gave the Service the finalizer v1beta1.FinalizerCleanup, or took it over.
+	Finalizer bool
+	// Withdrawing: Daymark serves the Service no more, and no speaker is to announce the addresses.
+	Withdrawing bool
+	// MissingSince is when the last of the pools that do not exist was first seen not to; zero when all pools exist.
 	MissingSince time.Time
 }
 
@@ -28,6 +32,8 @@ type Allocation struct {
 	Pool string
 	// Joined: another Service had the address first, and this one joined it.
 	Joined bool
+	// Missing: the pool did not exist any more when this was written.
+	Missing bool
 }
 
 // Bounds of a provenance, which fit into the message of a condition. Addresses beyond them have none.
@@ -37,8 +43,10 @@ const (
 )
 
 const (
-	classPrefix  = "class="
-	joinedSuffix = ",joined" // no pool has a name with a comma
+	classPrefix   = "class="
+	finalizerItem = "finalizer"
+	// No pool has a name with a comma. Where both are there the second comes last.
+	joinedSuffix, missingSuffix = ",joined", ",missing"
 )
 
 // PoolOf returns the pool that gave an address; empty when Daymark did not give it.
@@ -56,14 +64,26 @@ func (p *Provenance) Joined(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Joined })
 }
 
-// Message is the provenance as the message of its condition: the class, then each address with its pool.
+// Missing reports whether the pool that gave an address did not exist any more when the provenance was written.
+func (p *Provenance) Missing(addr netip.Addr) bool {
+	return slices.ContainsFunc(p.Allocations, func(a Allocation) bool { return a.Addr == addr && a.Missing })
+}
+
+// Message is the provenance as the message of its condition: the class, whether the finalizer is Daymark's, then each address
+// with its pool.
 func (p *Provenance) Message() string {
 	var b strings.Builder
 	b.WriteString(classPrefix + p.Class)
+	if p.Finalizer {
+		b.WriteString(" " + finalizerItem)
+	}
 	for i, a := range p.Allocations {
 		next := " " + a.Addr.String() + "=" + a.Pool
 		if a.Joined {
 			next += joinedSuffix
+		}
+		if a.Missing {
+			next += missingSuffix
 		}
 		if i == maxAllocations || b.Len()+len(next) > maxProvenanceBytes {
 			break
@@ -94,11 +114,12 @@ func ParseProvenance(conditions []metav1.Condition) Provenance {
 	if !ok {
 		return Provenance{}
 	}
-	p := Provenance{Class: class}
+	p := Provenance{Class: class, Withdrawing: c.Reason == v1beta1.ReasonWithdrawing}
 	if c.Reason == v1beta1.ReasonPoolMissing {
 		p.MissingSince = c.LastTransitionTime.Time
 	}
 	for item := range strings.SplitSeq(rest, " ") {
+		p.Finalizer = p.Finalizer || item == finalizerItem
 		text, pool, _ := strings.Cut(item, "=")
 		addr, err := ParseAddr(text)
 		if err != nil || pool == "" {
@@ -107,8 +128,9 @@ func ParseProvenance(conditions []metav1.Condition) Provenance {
 		if len(p.Allocations) == maxAllocations {
 			break
 		}
+		pool, missing := strings.CutSuffix(pool, missingSuffix)
 		pool, joined := strings.CutSuffix(pool, joinedSuffix)
-		p.Allocations = append(p.Allocations, Allocation{addr, pool, joined})
+		p.Allocations = append(p.Allocations, Allocation{addr, pool, joined, missing})
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -29,11 +30,34 @@ func TestProvenance_ReadsWhatItWrote(t *testing.T) {
 		t.Errorf("it is read as %+v", got)
 	}
 	p.MissingSince = time.Unix(1000, 0)
+	p.Allocations[0].Missing, p.Allocations[1].Missing, p.Allocations[1].Joined = true, true, true
 	if got := ParseProvenance(provenanceCondition("PoolMissing", p.Message())); !reflect.DeepEqual(got, p) {
 		t.Errorf("it is read as %+v", got)
 	}
+	p.MissingSince, p.Finalizer, p.Withdrawing = time.Time{}, true, true
+	if got := ParseProvenance(provenanceCondition("Withdrawing", p.Message())); !reflect.DeepEqual(got, p) {
+		t.Errorf("%q is read as %+v", p.Message(), got)
+	}
 	if got := p.PoolOf(netip.MustParseAddr("2001:db8::1")); got != "lan6" {
 		t.Errorf("the pool is %q", got)
+	}
+}
+
+func TestParseService_AnnotationsGiveNoProvenance(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.1")
+	from := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+	from.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: addr.String()}}
+	from.Annotations = map[string]string{"daymark.io/pool": "forged", "daymark.io/address-pool": "forged", "daymark.io/last-addresses": addr.String()}
+	if p := ParseService(from).Provenance; p.PoolOf(addr) != "" || p.Class != "" {
+		t.Errorf("without the condition it is %+v", p)
+	}
+	from.Status.Conditions = provenanceCondition("Allocated", "class=c 192.0.2.1=lan")
+	if p := ParseService(from).Provenance; p.PoolOf(addr) != "lan" {
+		t.Errorf("with the condition it is %+v", p)
+	}
+	from.Annotations = nil // kubectl replace
+	if p := ParseService(from).Provenance; p.PoolOf(addr) != "lan" {
+		t.Errorf("without annotations it is %+v", p)
 	}
 }
 
@@ -103,6 +127,39 @@ func TestClasses_Ours(t *testing.T) {
 			}
 			if got := (Classes{own, false}).Ours(&s); got != test.without {
 				t.Errorf("without classless ones it is ours: %v", got)
+			}
+		})
+	}
+}
+
+func TestClasses_Gave(t *testing.T) {
+	const own, other = "daymark.io/daymark", "example.com/other"
+	gave := func(class string) Provenance { return Provenance{Class: class} }
+	for _, test := range []struct {
+		name          string
+		service       Service
+		gave, without bool // with and without --serve-classless
+	}{
+		{"by us", Service{Class: own, Provenance: gave(own)}, true, true},
+		{"by nobody", Service{Class: own}, false, false},
+		{"by nobody, and without a class", Service{}, false, false},
+		{"by another, of a class", Service{Class: own, Provenance: gave(other)}, false, false},
+		{"by another, of that one's class", Service{Class: other, Provenance: gave(other)}, false, false},
+		{"by another, and without a class: both serve it", Service{Provenance: gave(other)}, true, false},
+		{"by another, and handed over", Service{Provider: "metallb", Provenance: gave(other)}, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := test.service
+			s.LoadBalancer = true
+			if got := (Classes{own, true}).Gave(&s); got != test.gave {
+				t.Errorf("we gave it: %v", got)
+			}
+			if got := (Classes{own, false}).Gave(&s); got != test.without {
+				t.Errorf("without classless ones we gave it: %v", got)
+			}
+			s.LoadBalancer = false
+			if got := (Classes{own, true}).Gave(&s); got != (s.Provenance.Class == own) {
+				t.Errorf("of another type we gave it: %v", got)
 			}
 		})
 	}

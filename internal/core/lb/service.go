@@ -3,8 +3,10 @@ package lb
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +81,10 @@ type Service struct {
 	Ingress []netip.Addr
 	// Provenance says which of them Daymark gave. The others are foreign.
 	Provenance Provenance
+	// Finalizer: the Service has the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
+	// Version of the Service, as ParseVersion has it; 0 without the finalizer, since nothing needs it then.
+	Version uint64
 	// Managed: a controller of Daymark has written its conditions into the status.
 	Managed bool
 }
@@ -97,6 +103,9 @@ func ParseService(from *corev1.Service) *Service {
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
 		Provider:            Provider(from),
 		Proxy:               from.Annotations[v1beta1.AnnotationIPMode] == string(corev1.LoadBalancerIPModeProxy),
+	}
+	if s.Finalizer = slices.Contains(from.Finalizers, v1beta1.FinalizerCleanup); s.Finalizer {
+		s.Version = ParseVersion(from.ResourceVersion)
 	}
 	s.ReadConditions(from.Status.Conditions)
 	if from.Spec.LoadBalancerClass != nil {
@@ -149,6 +158,15 @@ func (s *Service) parseRequest(from *corev1.Service) {
 func (s *Service) ReadConditions(conditions []metav1.Condition) {
 	s.Provenance = ParseProvenance(conditions)
 	s.Managed = conditionOf(conditions, v1beta1.ConditionAddressAssigned) != nil
+}
+
+// ParseVersion returns a resourceVersion as a number that grows (KEP-5504). What is no number counts as newer than all others.
+func ParseVersion(text string) uint64 {
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return version
 }
 
 // SharesWith reports whether the Service lets those of a namespace share an address that it had first.

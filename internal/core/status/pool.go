@@ -57,7 +57,24 @@ func count(from *ipam.Count) *v1beta1.AddressCount {
 
 // poolReady is the condition Ready. A pool that contains addresses which are never given gives the others.
 func poolReady(use *ipam.PoolUse) Condition {
-	return firstProblem(valid(use.Pool.Err), poolBlocked(use), poolNodes(use))
+	return firstProblem(valid(use.Pool.Err), poolBlocked(use), poolNodes(use), poolLeft(use))
+}
+
+// poolLeft names the addresses that a pool leaves out though nothing is wrong with it: most pools that are a whole subnet have some.
+func poolLeft(use *ipam.PoolUse) Condition {
+	c := valid(nil)
+	if len(use.Left) == 0 {
+		return c
+	}
+	text := func(i int) string {
+		left := &use.Left[i]
+		if left.Cause == ipam.NetworkAddress {
+			return fmt.Sprintf("%s, which no host may have in the subnet %s of the nodes", left.Range, left.Name)
+		}
+		return fmt.Sprintf("%s, which is in spec.externalIPs of a Service", left.Range)
+	}
+	c.Message = "not given: " + list(len(use.Left), text, "; ")
+	return c
 }
 
 // poolBlocked names the ranges of a pool that are never given.

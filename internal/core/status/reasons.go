@@ -121,7 +121,7 @@ var AddressWithdrawn = reason.Reason{
 
 // CompetingWriter is the reason of the condition AddressAssigned while another program writes the same status.
 var CompetingWriter = reason.Reason{
-	Name: "CompetingWriter", Meaning: "Another program writes the addresses of the Service, too; the message names it. Daymark tries again at growing intervals.",
+	Name: "CompetingWriter", Meaning: "Another program writes the addresses or conditions of the Service, too; the message names it. Daymark tries again at growing intervals.",
 	Remedy: "Stop one of the two, or leave the Service to the other with the annotation daymark.io/provider.",
 }
 
@@ -139,6 +139,11 @@ var (
 		Name: v1beta1.ReasonPoolMissing, Meaning: "A pool in the message does not exist any more, since the time of the last transition.",
 		Remedy: "Look at the condition daymark.io/AddressAssigned.",
 	}
+	Withdrawing = reason.Reason{
+		Name:    v1beta1.ReasonWithdrawing,
+		Meaning: "Daymark serves the Service no more, and removes its finalizer and its conditions when no node announces the addresses in the message.",
+		Remedy:  "Nothing: it waits a minute at most.",
+	}
 )
 
 // Conditions are all conditions that Daymark writes, with their reasons.
@@ -155,7 +160,7 @@ func Conditions() []reason.Condition {
 	return slices.Concat(services, announce.Conditions(), []reason.Condition{
 		{
 			Kind: "Service", Type: v1beta1.ConditionProvenance, Meaning: "Daymark gave addresses in the status; the message says which, and from which pools.",
-			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing},
+			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing, Withdrawing},
 		},
 		ready("IPAddressPool", "The pool is valid and contains nothing that is never given.",
 			Valid, Invalid, SpecialRange, ClusterRange, NodeAddress),

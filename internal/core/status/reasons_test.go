@@ -198,6 +198,15 @@ func TestPool_Conditions(t *testing.T) {
 			"bad",
 		},
 		{
+			"with addresses that it leaves out", &ipam.PoolUse{Pool: &lb.Pool{}, IPv4: some, Left: []ipam.BlockedRange{
+				{Range: lb.Range{From: netip.MustParseAddr("192.0.2.0"), To: netip.MustParseAddr("192.0.2.0")}, Cause: ipam.NetworkAddress, Name: "192.0.2.0/24"},
+				{Range: lb.Range{From: netip.MustParseAddr("192.0.2.9"), To: netip.MustParseAddr("192.0.2.9")}, Cause: ipam.ExternalIP},
+			}},
+			[3]reason.Reason{Valid, Available, NoOverlap},
+			[3]bool{true, false, false},
+			"not given: 192.0.2.0, which no host may have in the subnet 192.0.2.0/24 of the nodes; 192.0.2.9, which is in spec.externalIPs of a Service",
+		},
+		{
 			"with addresses of many nodes, of which ten are named", &ipam.PoolUse{
 				Pool: &lb.Pool{}, IPv4: some, Overlaps: []ipam.Overlap{{Other: &lb.Pool{Name: "red"}}},
 				Nodes: slices.Repeat([]ipam.NodeAddress{{Addr: netip.MustParseAddr("192.0.2.1"), Node: "n"}}, 12),

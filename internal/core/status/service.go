@@ -26,40 +26,57 @@ type Service struct {
 	HasLast       bool
 	// HasPool: the Service has the annotation daymark.io/pool, which earlier versions wrote.
 	HasPool bool
+	// Finalizer: the Service has the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
 	// Conditions of Daymark's own.
 	Conditions []metav1.Condition
 }
 
 // ParseService reads what is written in a Service.
 func ParseService(from *corev1.Service) Service {
-	s := Service{Ingress: from.Status.LoadBalancer.Ingress}
+	s := Service{Ingress: from.Status.LoadBalancer.Ingress, Finalizer: slices.Contains(from.Finalizers, v1beta1.FinalizerCleanup)}
 	s.LastAddresses, s.HasLast = from.Annotations[v1beta1.AnnotationLastAddresses]
 	_, s.HasPool = from.Annotations[v1beta1.AnnotationPool]
-	for _, condition := range from.Status.Conditions {
-		if strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
-			s.Conditions = append(s.Conditions, condition)
-		}
-	}
+	s.Conditions = own(from.Status.Conditions)
 	return s
+}
+
+// own are the conditions that Daymark writes. When there are no others, as in a cache that keeps no others, it is the same list.
+func own(conditions []metav1.Condition) []metav1.Condition {
+	foreign := func(c metav1.Condition) bool { return !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/") }
+	if !slices.ContainsFunc(conditions, foreign) {
+		return conditions
+	}
+	return slices.DeleteFunc(slices.Clone(conditions), foreign)
 }
 
 // Identical reports whether two share their lists. What is as it should be shares those of what was given, so that most
 // Services cost nothing in most passes; what does not may be equal all the same.
 func (s *Service) Identical(other *Service) bool {
-	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
-		sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
+	return s.sameMetadata(other) && sameList(s.Ingress, other.Ingress) && sameList(s.Conditions, other.Conditions)
 }
 
 // Equal reports whether two say the same.
 func (s *Service) Equal(other *Service) bool {
-	return s.Identical(other) || s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool &&
-		sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(s.Conditions, other.Conditions, sameCondition)
+	return s.Identical(other) ||
+		s.sameMetadata(other) && sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(s.Conditions, other.Conditions, sameCondition)
+}
+
+func (s *Service) sameMetadata(other *Service) bool {
+	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool && s.Finalizer == other.Finalizer
 }
 
 // SameAddresses reports whether two have the same addresses, of the same pools.
 func (s *Service) SameAddresses(other *Service) bool {
 	a, b := s.provenance(), other.provenance()
-	return (a == b || a != nil && b != nil && sameCondition(*a, *b) || sameAllocations(s, other)) && sameIngress(s.Ingress, other.Ingress)
+	return (a == b || a != nil && b != nil && sameCondition(*a, *b) || sameAllocations(s, other)) &&
+		(sameList(s.Ingress, other.Ingress) || slices.EqualFunc(s.Ingress, other.Ingress, sameAddress))
+}
+
+// sameAddress compares two entries without their ports, which are words about the address.
+func sameAddress(a, b corev1.LoadBalancerIngress) bool {
+	a.Ports, b.Ports = nil, nil
+	return equality.Semantic.DeepEqual(a, b)
 }
 
 func sameAllocations(s, other *Service) bool {
@@ -93,26 +110,37 @@ type Observed struct {
 	Uncertain bool
 }
 
-// Desired is what a Service of ours should have by its assignment. The class is the one that this installation serves.
-func (o *Observed) Desired(a *ipam.Assignment, class string, explainer *announce.Explainer, now time.Time) Service {
+// Settings of an installation that decide what a Service should have.
+type Settings struct {
+	// Classes of Services that the installation serves.
+	Classes lb.Classes
+	// Finalizer: a Service with addresses gets the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
+}
+
+// Desired is what a Service of ours should have by its assignment.
+func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *announce.Explainer, now time.Time) Service {
 	has := &o.Written
 	want := *has
+	finalizer := settings.Finalizer && len(a.Addresses) > 0
+	want.Finalizer = finalizer || has.Finalizer && !o.Provenance.Finalizer // that of others stays
 	want.Ingress = ingress(has.Ingress, a)
 	want.set(assigned(a), now)
 	changed := o.Uncertain || !sameList(want.Ingress, has.Ingress)
-	if o.Uncertain || !sameProvenance(&o.Provenance, class, a) {
-		want.setProvenance(class, a, now)
+	if o.Uncertain || !o.sameProvenance(a, settings, finalizer) {
+		want.setProvenance(a, settings, finalizer, now)
 		changed = true
-	}
-	// Annotations are written together with the addresses only, so that a tool that puts back others is not fought.
-	if len(a.Addresses) > 0 && (changed || !has.HasLast) {
-		want.LastAddresses, want.HasLast, want.HasPool = lastAddresses(a.Addresses), true, false
 	}
 	service := o.Service
 	if changed {
 		service = want.In(o.Service)
 	}
 	want.set(Announced(explainer.Explain(service)), now)
+	// Annotations are written together with addresses, and one that is lost together with conditions: a tool that puts back
+	// others, or none, is not fought.
+	if len(a.Addresses) > 0 && (changed || !has.HasLast && !sameList(want.Conditions, has.Conditions)) {
+		want.LastAddresses, want.HasLast, want.HasPool = lastAddresses(a.Addresses), true, false
+	}
 	return want
 }
 
@@ -129,22 +157,10 @@ func (s Service) Contested(message string, now time.Time) Service {
 	return s
 }
 
-// CleanedUp is what should remain in a Service that is not ours any more: no condition, no annotation, and none of the
-// addresses that are to be removed.
-func (o *Observed) CleanedUp(cleanup *ipam.Cleanup) Service {
-	if len(cleanup.Addresses) == 0 {
-		return Service{Ingress: o.Written.Ingress}
-	}
-	return Service{Ingress: slices.DeleteFunc(slices.Clone(o.Written.Ingress), func(entry corev1.LoadBalancerIngress) bool {
-		addr, err := lb.ParseAddr(entry.IP)
-		return err == nil && slices.Contains(cleanup.Addresses, addr)
-	})}
-}
-
 // In is a Service as it reads after s is written into it.
 func (s *Service) In(service *lb.Service) *lb.Service {
 	changed := *service
-	changed.Ingress = nil
+	changed.Ingress, changed.Finalizer = nil, s.Finalizer
 	for _, entry := range s.Ingress {
 		if addr, err := lb.ParseAddr(entry.IP); err == nil {
 			changed.Ingress = append(changed.Ingress, addr)
@@ -154,17 +170,19 @@ func (s *Service) In(service *lb.Service) *lb.Service {
 	return &changed
 }
 
-// sameProvenance reports whether a provenance is that of an assignment.
-func sameProvenance(has *lb.Provenance, class string, a *ipam.Assignment) bool {
-	return has.Class == class && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
+// sameProvenance reports whether the provenance of a Service is that of an assignment.
+func (o *Observed) sameProvenance(a *ipam.Assignment, settings Settings, finalizer bool) bool {
+	has := &o.Provenance
+	ours := has.Class == settings.Classes.Name || settings.Classes.Gave(o.Service)
+	return ours && has.Finalizer == finalizer && !has.Withdrawing && has.MissingSince.IsZero() == a.MissingSince.IsZero() &&
 		slices.EqualFunc(has.Allocations, a.Addresses, func(x lb.Allocation, y ipam.Address) bool {
 			return x == y.Allocation()
 		})
 }
 
 // setProvenance puts the condition Provenance into the list.
-func (s *Service) setProvenance(class string, a *ipam.Assignment, now time.Time) {
-	provenance := lb.Provenance{Class: class}
+func (s *Service) setProvenance(a *ipam.Assignment, settings Settings, finalizer bool, now time.Time) {
+	provenance := lb.Provenance{Class: settings.Classes.Name, Finalizer: finalizer}
 	for _, has := range a.Addresses {
 		provenance.Allocations = append(provenance.Allocations, has.Allocation())
 	}
@@ -175,6 +193,10 @@ func (s *Service) setProvenance(class string, a *ipam.Assignment, now time.Time)
 	case !a.MissingSince.IsZero():
 		c.True, c.Reason = false, PoolMissing
 		now = a.MissingSince
+	}
+	if before := s.provenance(); before != nil && c.Reason.Name == PoolMissing.Name && !before.LastTransitionTime.Time.Equal(now) {
+		s.Conditions = slices.Clone(s.Conditions)
+		meta.RemoveStatusCondition(&s.Conditions, c.Type) // the time is that of the pool that went last
 	}
 	s.set(c, now)
 }
@@ -206,57 +228,6 @@ func assigned(a *ipam.Assignment) Condition {
 // Announced is the condition of a Service that an explanation becomes.
 func Announced(e announce.Explanation) Condition {
 	return Condition{Type: v1beta1.ConditionAnnounced, True: e.Announced, Reason: reason.Reason{Name: e.Reason}, Message: e.Message}
-}
-
-// ingress is what the status of a Service shows: its addresses, and among them at their places the entries that somebody
-// else wrote and that stay. It returns the list before if that is equal.
-func ingress(before []corev1.LoadBalancerIngress, a *ipam.Assignment) []corev1.LoadBalancerIngress {
-	mode := ipMode(a.Service)
-	if isIngress(before, a.Addresses, mode) {
-		return before
-	}
-	list := make([]corev1.LoadBalancerIngress, len(a.Addresses))
-	for i, has := range a.Addresses {
-		list[i] = corev1.LoadBalancerIngress{IP: has.Addr.String(), IPMode: &mode}
-	}
-	for i := range before {
-		if staysForeign(&before[i], a) {
-			list = slices.Insert(list, min(i, len(list)), before[i])
-		}
-	}
-	if equality.Semantic.DeepEqual(before, list) {
-		return before
-	}
-	return list
-}
-
-// ipMode is that of the addresses of a Service.
-func ipMode(s *lb.Service) corev1.LoadBalancerIPMode {
-	if s.Proxy {
-		return corev1.LoadBalancerIPModeProxy
-	}
-	return corev1.LoadBalancerIPModeVIP
-}
-
-// isIngress reports whether a list shows some addresses of an ipMode and nothing else.
-func isIngress(list []corev1.LoadBalancerIngress, addresses []ipam.Address, mode corev1.LoadBalancerIPMode) bool {
-	same := len(list) == len(addresses)
-	for i := 0; same && i < len(addresses); i++ {
-		b := &list[i]
-		same = b.Hostname == "" && len(b.Ports) == 0 && b.IPMode != nil && *b.IPMode == mode &&
-			b.IP == addresses[i].Addr.String()
-	}
-	return same
-}
-
-// staysForeign reports whether an entry that somebody else wrote stays. A name, or what is no address, stands for all
-// addresses of the Service: it stays as long as that has none of ours.
-func staysForeign(entry *corev1.LoadBalancerIngress, a *ipam.Assignment) bool {
-	addr, err := lb.ParseAddr(entry.IP)
-	if err != nil {
-		return len(a.Addresses) == 0
-	}
-	return slices.Contains(a.Foreign, addr)
 }
 
 // Event is what an Event says about a Service.

@@ -32,6 +32,21 @@ func New(objects ...client.Object) *Cache {
 // Put adds an object, or replaces the one of the same kind, namespace and name.
 func (c *Cache) Put(object client.Object) { _ = c.store(object).Add(object) }
 
+// PutAs is Put of what a cache with some options keeps of an object, which is changed.
+func (c *Cache) PutAs(object client.Object, options cache.Options) error {
+	transform := options.DefaultTransform
+	for of, kind := range options.ByObject {
+		if reflect.TypeOf(of) == reflect.TypeOf(object) && kind.Transform != nil {
+			transform = kind.Transform
+		}
+	}
+	if _, err := transform(object); err != nil {
+		return err
+	}
+	c.Put(object)
+	return nil
+}
+
 // Delete removes an object.
 func (c *Cache) Delete(object client.Object) { _ = c.store(object).Delete(object) }
 

@@ -1,0 +1,136 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// BenchmarkController100k measures the controller that takes over 100,000 Services, each with an EndpointSlice of two endpoints: its
+// memory, the most of it, the processor time, and the time from its start until it gives the next address; then the same memory while
+// all texts are to be rewritten. The Services are as the controller wrote one of them, and are put into etcd past the API server.
+func BenchmarkController100k(b *testing.B) {
+	const count = 100_000
+	for b.Loop() {
+		cluster := lab.New(b, lab.Nodes(1))
+		cluster.InstallDaymark()
+		cluster.UsePlainBinaries()
+		for _, node := range cluster.Nodes() {
+			node.Proxy().Stop()
+			node.Speaker().Stop()
+		}
+		cluster.Apply(routedPool("many", "10.64.0.0/15"))
+		storeCopies(b, cluster, count)
+
+		cluster.Controller().Start()
+		began := time.Now()
+		if err := awaitNewService(b, cluster, "late"); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(began).Seconds(), "s-take-over")
+		reportMemory(b, cluster, "-taken-over")
+		time.Sleep(30 * time.Second)
+		reportMemory(b, cluster, "-quiet")
+		spent, err := cluster.Controller().CPU()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(spent.Seconds(), "cpu-s")
+		b.ReportMetric(float64(writes(b, cluster)), "writes")
+
+		cluster.Apply(strings.ReplaceAll(advertisement, "NAME", "another"))
+		time.Sleep(20 * time.Second)
+		began = time.Now()
+		if err := awaitNewService(b, cluster, "later"); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-new-Service-rewriting")
+		reportMemory(b, cluster, "-rewriting")
+	}
+}
+
+// storeCopies makes a Service, waits until the controller has written all it writes, stops it, and stores copies of the Service with
+// the addresses that follow.
+func storeCopies(b *testing.B, cluster *lab.Cluster, count int) {
+	b.Helper()
+	if err := cluster.API().Create(b.Context(), endpointsOf("first")); err != nil {
+		b.Fatal(err)
+	}
+	if err := awaitNewService(b, cluster, "first"); err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(3 * time.Second) // all conditions are written
+	cluster.Controller().Stop()
+	first := &corev1.Service{}
+	if err := cluster.API().Get(b.Context(), client.ObjectKey{Namespace: "default", Name: "first"}, first); err != nil {
+		b.Fatal(err)
+	}
+	addr := netip.MustParseAddr(first.Status.LoadBalancer.Ingress[0].IP)
+	services, slices := make([]client.Object, count), make([]client.Object, count)
+	for i := range count {
+		addr = addr.Next()
+		services[i] = copyOf(first, fmt.Sprintf("many-%d", i), addr.String())
+		slices[i] = endpointsOf(fmt.Sprintf("many-%d", i))
+	}
+	cluster.Store(b.Context(), "services/specs", services)
+	cluster.Store(b.Context(), "endpointslices", slices)
+}
+
+// copyOf is a Service as the controller would have written it with another name and address. It has no cluster IP, of which there are
+// not enough.
+func copyOf(from *corev1.Service, name, address string) *corev1.Service {
+	replace := strings.NewReplacer(from.Status.LoadBalancer.Ingress[0].IP, address).Replace
+	made := from.DeepCopy()
+	made.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}
+	made.Name, made.UID, made.ResourceVersion = name, types.UID("uid-"+name), ""
+	for key, value := range made.Annotations {
+		made.Annotations[key] = replace(value)
+	}
+	made.Spec.ClusterIP, made.Spec.ClusterIPs = "", nil
+	made.Status.LoadBalancer.Ingress[0].IP = address
+	for i := range made.Status.Conditions {
+		made.Status.Conditions[i].Message = replace(made.Status.Conditions[i].Message)
+	}
+	return made
+}
+
+// endpointsOf is an EndpointSlice of a Service with two endpoints.
+func endpointsOf(name string) *discoveryv1.EndpointSlice {
+	node, port := "n1", int32(8080)
+	slice := &discoveryv1.EndpointSlice{
+		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Port: &port}},
+	}
+	slice.Namespace, slice.Name, slice.UID = "default", name, types.UID("uid-"+name)
+	slice.Labels = map[string]string{discoveryv1.LabelServiceName: name}
+	for _, address := range []string{"203.0.113.1", "203.0.113.2"} {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{address}, NodeName: &node})
+	}
+	return slice
+}
+
+// reportMemory reports the memory that the controller has, and the most that it has had.
+func reportMemory(b *testing.B, cluster *lab.Cluster, when string) {
+	b.Helper()
+	resident, err := cluster.Controller().Resident()
+	if err != nil {
+		b.Fatal(err)
+	}
+	peak, err := cluster.Controller().Peak()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(resident)/(1<<20), "MiB"+when)
+	b.ReportMetric(float64(peak)/(1<<20), "MiB-most"+when)
+}

@@ -1,0 +1,162 @@
+package lb
+
+import (
+	"slices"
+	"strings"
+)
+
+// Endpoints count the endpoints of a Service by node. An endpoint serves when it is ready. When no endpoint of its family is ready
+// on any node, the terminating ones that still serve count. A value never changes.
+//
+// They are sums, so that the change of one slice costs what this slice has, and not what all slices of its Service have: who may
+// write EndpointSlices in one namespace can write many, and every speaker reads them. So an endpoint that is in two slices counts
+// twice: it is while the control plane moves it.
+type Endpoints struct {
+	// nodes with endpoints in order of their names; empty for endpoints outside the cluster.
+	nodes []nodeEndpoints
+	// all is the sum over nodes.
+	all familyCounts
+}
+
+type nodeEndpoints struct {
+	node   string
+	counts familyCounts
+}
+
+// familyCounts are counts by family.
+type familyCounts [2]endpointCount
+
+type endpointCount struct {
+	// ready endpoints, and terminating ones that still serve.
+	ready, draining int32
+}
+
+func familyIndex(family Family) int {
+	if family == IPv6 {
+		return 1
+	}
+	return 0
+}
+
+// plus returns the sum of two counts, the second with a sign.
+func (c familyCounts) plus(other familyCounts, sign int32) familyCounts {
+	for i := range c {
+		c[i].ready += sign * other[i].ready
+		c[i].draining += sign * other[i].draining
+	}
+	return c
+}
+
+// count adds an endpoint that is on the last node or on a later one.
+func (e *Endpoints) count(endpoint Endpoint) {
+	if n := len(e.nodes); n == 0 || e.nodes[n-1].node != endpoint.Node {
+		e.nodes = append(e.nodes, nodeEndpoints{node: endpoint.Node})
+	}
+	one := endpointCount{draining: 1}
+	if endpoint.Ready {
+		one = endpointCount{ready: 1}
+	}
+	var counts familyCounts
+	counts[familyIndex(FamilyOf(endpoint.Addr))] = one
+	last := &e.nodes[len(e.nodes)-1]
+	last.counts = last.counts.plus(counts, 1)
+	e.all = e.all.plus(counts, 1)
+}
+
+// JoinEndpoints counts the endpoints in all slices of one Service. Slices beyond MaxEndpoints are not read.
+func JoinEndpoints(parts []*EndpointSlice) Endpoints { return sum(firstSlices(parts)) }
+
+// Update returns the endpoints of a Service, joined from some slices before, as they are now.
+func (e Endpoints) Update(before, now []*EndpointSlice) Endpoints {
+	before, now = firstSlices(before), firstSlices(now)
+	return e.plus(sum(without(now, before)).plus(sum(without(before, now)), -1), 1)
+}
+
+// firstSlices returns the first slices that have no more than MaxEndpoints together.
+func firstSlices(parts []*EndpointSlice) []*EndpointSlice {
+	size := 0
+	for i, part := range parts {
+		if size += part.Size; size > MaxEndpoints {
+			return parts[:i]
+		}
+	}
+	return parts
+}
+
+// without returns the slices of a list that are not in another.
+func without(list, other []*EndpointSlice) []*EndpointSlice {
+	known := make(map[*EndpointSlice]bool, len(other))
+	for _, slice := range other {
+		known[slice] = true
+	}
+	var rest []*EndpointSlice
+	for _, slice := range list {
+		if !known[slice] {
+			rest = append(rest, slice)
+		}
+	}
+	return rest
+}
+
+// sum adds slices in pairs, so that many small ones cost little.
+func sum(parts []*EndpointSlice) Endpoints {
+	switch n := len(parts); n {
+	case 0:
+		return Endpoints{}
+	case 1:
+		return parts[0].Endpoints
+	default:
+		return sum(parts[:n/2]).plus(sum(parts[n/2:]), 1)
+	}
+}
+
+// plus returns the sum of two, the second with a sign.
+func (e Endpoints) plus(other Endpoints, sign int32) Endpoints {
+	if len(other.nodes) == 0 {
+		return e
+	}
+	nodes := make([]nodeEndpoints, 0, len(e.nodes)+len(other.nodes))
+	rest := e.nodes
+	for _, next := range other.nodes {
+		i, found := find(rest, next.node)
+		nodes = append(nodes, rest[:i]...)
+		var counts familyCounts
+		if found {
+			counts = rest[i].counts
+			i++
+		}
+		rest = rest[i:]
+		if counts = counts.plus(next.counts, sign); counts != (familyCounts{}) {
+			nodes = append(nodes, nodeEndpoints{next.node, counts})
+		}
+	}
+	return Endpoints{append(nodes, rest...), e.all.plus(other.all, sign)}
+}
+
+func find(nodes []nodeEndpoints, node string) (int, bool) {
+	return slices.BinarySearchFunc(nodes, node, func(n nodeEndpoints, node string) int { return strings.Compare(n.node, node) })
+}
+
+// onNode returns the counts of a node, which are none for the empty name.
+func (e Endpoints) onNode(node string, family Family) endpointCount {
+	if i, found := find(e.nodes, node); found && node != "" {
+		return e.nodes[i].counts[familyIndex(family)]
+	}
+	return endpointCount{}
+}
+
+// ReadyOnNode counts the ready endpoints of a family on a node.
+func (e Endpoints) ReadyOnNode(node string, family Family) int {
+	return int(e.onNode(node, family).ready)
+}
+
+// ServingOnNode reports whether a node has a serving endpoint of a family.
+func (e Endpoints) ServingOnNode(node string, family Family) bool {
+	has := e.onNode(node, family)
+	return has.ready > 0 || has.draining > 0 && e.all[familyIndex(family)].ready == 0
+}
+
+// AnyServing reports whether any node has a serving endpoint of a family.
+func (e Endpoints) AnyServing(family Family) bool {
+	return e.all[familyIndex(family)] != (endpointCount{})
+}
