@@ -44,12 +44,24 @@ func gossipAt(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.Must
 // beginWith starts a speaker on a network; nil: with nothing in between.
 func beginWith(t testing.TB, cfg Config, on *network) *speaker {
 	t.Helper()
+	return beginSpeaker(t, cfg, on, func(*Membership) {})
+}
+
+// beginChanged starts a speaker that a test has changed before.
+func beginChanged(t testing.TB, cfg Config, change func(*Membership)) *speaker {
+	t.Helper()
+	return beginSpeaker(t, cfg, nil, change)
+}
+
+func beginSpeaker(t testing.TB, cfg Config, on *network, change func(*Membership)) *speaker {
+	t.Helper()
 	cfg.Log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &speaker{Membership: New(cfg), at: cfg.Bind, end: cancel, over: make(chan error, 1)}
 	if on != nil {
 		on.join(s)
 	}
+	change(s.Membership)
 	go func() {
 		s.over <- s.run(ctx, func(list *memberlist.Memberlist) {
 			if !s.crashed.Load() {

@@ -38,7 +38,7 @@ func (a *alarm) fired() {
 func (m *Membership) sendHeartbeats(ctx context.Context) {
 	defer m.pause.update(time.Now(), func(p *detector.Pause, _ time.Duration) { p.Stop() })
 	defer m.alarm.timer.Stop()
-	var number uint64
+	number := m.peers.incarnation() // No other run of ours has used the numbers from here on.
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,6 +65,7 @@ func (m *Membership) tick(now time.Time, number uint64) {
 	if len(targets) == 0 {
 		return
 	}
+	m.peers.pinged(number, targets)
 	m.post(kindPing, ping{number: number, at: m.at, missed: missed}, targets...)
 }
 

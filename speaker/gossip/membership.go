@@ -19,6 +19,8 @@ import (
 const (
 	// leaveTimeout is how long it may take to tell the others that we leave.
 	leaveTimeout = 500 * time.Millisecond
+	// updateTimeout is how long memberlist may take to tell the others of a change.
+	updateTimeout = time.Second
 	// expireInterval is the time between searches for claims that have expired.
 	expireInterval = time.Minute
 )
@@ -55,6 +57,8 @@ type Membership struct {
 	joinNow    chan struct{}
 	recovered  chan string
 	largeState chan struct{}
+	// metaChanged wakes updateMeta.
+	metaChanged chan struct{}
 	// voteSeq is the number of our last votes.
 	voteSeq atomic.Uint64
 	// leaving: we do not answer pings any more.
@@ -101,7 +105,8 @@ func New(cfg Config) *Membership {
 	m := &Membership{
 		cfg: cfg, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
 		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
-		alarm: newAlarm(), listen: listen, awake: func() {},
+		metaChanged: make(chan struct{}, 1),
+		alarm:       newAlarm(), listen: listen, awake: func() {},
 		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
@@ -138,7 +143,7 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 
 	var working sync.WaitGroup
 	for _, work := range []func(context.Context){
-		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims,
+		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims, m.updateMeta,
 	} {
 		working.Go(func() { work(ctx) })
 	}
@@ -178,6 +183,20 @@ func (m *Membership) leave(list *memberlist.Memberlist) {
 
 // Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
 func (m *Membership) Left() <-chan struct{} { return m.left }
+
+// updateMeta has memberlist tell the others our incarnation when it has risen, until ctx ends.
+func (m *Membership) updateMeta(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.metaChanged:
+		}
+		if err := m.list.Load().UpdateNode(updateTimeout); err != nil {
+			m.cfg.Log.Debug("tell the others our incarnation", "error", err)
+		}
+	}
+}
 
 // expireClaims forgets claims that are not wanted any more, until ctx ends.
 func (m *Membership) expireClaims(ctx context.Context) {

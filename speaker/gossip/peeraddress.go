@@ -41,7 +41,7 @@ func (s *peerStore) setListed(now time.Time, node string, listed listing, alive 
 	s.cached = nil
 	if alive {
 		s.setAddress(node, listed.incarnation, listed.at)
-		s.record(node).setVersions(listed.incarnation, listed.versions)
+		s.record(node).versions = listed.versions
 	}
 }
 

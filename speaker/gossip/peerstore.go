@@ -34,6 +34,7 @@ type peerRecord struct {
 	stateKnown bool
 	peerAddress
 	peerVersion
+	freshness
 }
 
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.

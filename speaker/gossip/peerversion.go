@@ -12,12 +12,8 @@ import (
 // peerVersion is what a speaker understands, and the number of our last message to it.
 type peerVersion struct {
 	versions versionRange
-	// of is the incarnation that understands the versions.
-	of   uint64
-	sent uint64
+	sent     uint64
 }
-
-func (p *peerVersion) setVersions(of uint64, versions versionRange) { p.of, p.versions = of, versions }
 
 // headerTo returns the header of our next message to a speaker.
 func (s *peerStore) headerTo(node string, k kind) header {
@@ -31,18 +27,18 @@ func (s *peerStore) headerTo(node string, k kind) header {
 	r.sent++
 	status, _ := s.detector.Peer(node)
 	return header{
-		version: s.versionFor(r, status.Incarnation), kind: k, node: s.own.node, incarnation: s.own.incarnation,
+		version: r.spoken(), kind: k, node: s.own.node, incarnation: s.own.incarnation,
 		to: node, toIncarnation: status.Incarnation, seq: r.sent,
 	}
 }
 
-// versionFor returns the version to speak to an incarnation of a speaker: the one that all speak, but the oldest with one
-// of which nothing is known. The caller holds mu.
-func (s *peerStore) versionFor(r *peerRecord, incarnation uint64) version {
-	if !r.versions.known() || r.of != incarnation {
+// spoken returns the version to speak to a speaker alone: the highest that it understands, whatever others do, because
+// only from version 2 on can it tell what was recorded. One of which nothing is known gets the oldest.
+func (p *peerVersion) spoken() version {
+	if !p.versions.known() {
 		return oldest
 	}
-	return max(oldest, min(s.latest().version, r.versions.max))
+	return max(oldest, min(newest, p.versions.max))
 }
 
 // addressesIn returns where those of some speakers gossip who understand a version.

@@ -32,16 +32,21 @@ func (m *Membership) receive(message []byte) bool {
 		// An earlier run of ours, or a second speaker under our name, of which memberlist warns.
 		return true
 	}
+	if from.to != "" && from.to != m.cfg.Node {
+		return true // It was made for another node.
+	}
+	m.refute(from.toIncarnation)
 	now := time.Now()
+	is := m.peers.judge(now, from)
 	switch from.kind {
 	case kindPing:
-		return m.receivePing(now, from, body)
+		return m.receivePing(now, from, body, is)
 	case kindPong:
 		return m.receivePong(now, from, body)
 	case kindVotes:
-		return m.receiveVotes(now, from, body)
+		return m.receiveVotes(now, from, body, is)
 	case kindClaims:
-		return m.receiveClaims(now, from, body)
+		return m.receiveClaims(now, from, body, is)
 	case kindState:
 		return m.receiveState(now, from, body)
 	case kindLeave:
@@ -51,24 +56,31 @@ func (m *Membership) receive(message []byte) bool {
 	case kindExchange:
 		return m.receiveExchange(now, body)
 	case kindMissed:
-		return m.receiveMissed(now, from, body)
+		return m.receiveMissed(now, from, body, is)
 	default: // A kind that later speakers have added.
 		return true
 	}
 }
 
 // receivePing sends the claims that the other side has missed, then a pong.
-func (m *Membership) receivePing(now time.Time, from header, body *reader) bool {
+func (m *Membership) receivePing(now time.Time, from header, body *reader, is verdict) bool {
 	p := body.ping()
 	if !body.ok() {
 		return false
 	}
-	if m.leaving.Load() {
+	to := memberlist.Address{Addr: p.at.String(), Name: from.node}
+	switch {
+	case m.leaving.Load() || is == repeated:
+		return true
+	case is == unbound:
+		// The pong tells the sender which run of ours this is. One that was stopped asks again then.
+		if p.missed == 0 {
+			m.post(kindPong, pong{number: p.number}, to)
+		}
 		return true
 	}
 	recovered, since := m.peers.heard(now, from, p.at, false)
 	m.handleVerdicts()
-	to := memberlist.Address{Addr: p.at.String(), Name: from.node}
 	if p.missed > 0 {
 		since = now.Add(-p.missed)
 	}
@@ -89,6 +101,9 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 	if !body.ok() {
 		return false
 	}
+	if !m.peers.answered(from.node, p.number) {
+		return true
+	}
 	m.heard(now, from, true)
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
 		pause.PongReceived(now, from.node, p.number, p.claims)
@@ -108,10 +123,13 @@ func (m *Membership) heard(now time.Time, from header, answer bool) {
 }
 
 // receiveVotes takes the votes of an observer.
-func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool {
+func (m *Membership) receiveVotes(now time.Time, from header, body *reader, is verdict) bool {
 	v := body.votes()
 	if !body.ok() {
 		return false
+	}
+	if is != fresh {
+		return true
 	}
 	m.heard(now, from, false)
 	for _, vote := range v.votes {
@@ -126,10 +144,13 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader) bool
 }
 
 // receiveMissed pings a speaker of which another observer has no answer.
-func (m *Membership) receiveMissed(now time.Time, from header, body *reader) bool {
+func (m *Membership) receiveMissed(now time.Time, from header, body *reader, is verdict) bool {
 	missed := body.missed()
 	if !body.ok() {
 		return false
+	}
+	if is != fresh {
+		return true
 	}
 	m.heard(now, from, false)
 	m.peers.withDetector(func(d *detector.Detector) { d.Asked(missed.node, missed.incarnation) })
@@ -138,20 +159,23 @@ func (m *Membership) receiveMissed(now time.Time, from header, body *reader) boo
 }
 
 // receiveClaims takes claims that were sent by datagram. New ones are passed on, for those that the sender does not reach. A
-// sender that knows weaker claims than we do is told.
-func (m *Membership) receiveClaims(now time.Time, from header, body *reader) bool {
+// sender that knows weaker claims than we do is told. Claims are taken whenever they were made: of two the stronger counts,
+// whichever comes first.
+func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is verdict) bool {
 	message := body.claimsMessage()
 	if !body.ok() {
 		return false
 	}
-	m.heard(now, from, false)
+	if is == fresh {
+		m.heard(now, from, false)
+	}
 	added, stronger := m.mergeClaims(now, message.claims)
 	if message.ping != 0 {
 		m.pause.update(now, func(p *detector.Pause, now time.Duration) { p.ClaimsReceived(now, from.node, message.ping) })
 		return true
 	}
 	m.queueClaims(added)
-	if to, _, known := m.peers.addressOf(from.node); known && len(stronger) > 0 {
+	if to, _, known := m.peers.addressOf(from.node); known && len(stronger) > 0 && is != repeated {
 		m.sendClaims(to, stronger, 0)
 	}
 	return true
@@ -217,5 +241,6 @@ func (m *Membership) refute(incarnation uint64) {
 	m.cfg.Log.Warn("others know of a later run of this speaker: was its clock set back? It counts as a later one now",
 		"incarnation", m.Incarnation())
 	notify(m.changes)
+	notify(m.metaChanged)
 	m.sendState()
 }

@@ -22,6 +22,8 @@ const (
 	maxWaiting = 1024
 	// maxDrained is how many datagrams are taken before others may have the lock.
 	maxDrained = 256
+	// maxDrains is how often: more than the socket's buffer has room for.
+	maxDrains = 16
 )
 
 // receiver takes a sealed datagram, which has waited in the socket, and is valid until it returns.
@@ -70,9 +72,13 @@ func (t *transport) at() netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-// drain handles all that has come. Whoever is about to conclude something from silence calls it before.
+// drain handles all that has come. Whoever is about to conclude something from silence calls it before. It ends though more
+// may be coming faster than it is handled.
 func (t *transport) drain() {
-	for t.drainSome() {
+	for range maxDrains {
+		if !t.drainSome() {
+			return
+		}
 	}
 }
 

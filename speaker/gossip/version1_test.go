@@ -303,7 +303,7 @@ func TestVersionsOf_AreReadFromTheMeta(t *testing.T) {
 
 func TestView_SaysWhoDoesNotUnderstandUs(t *testing.T) {
 	m := New(Config{Node: "self", Keys: secrets("k")})
-	m.peers.setListed(begins, "a", listing{1, versionRange{1, 9}, gossipAt("127.0.0.1")}, true)
+	m.peers.setListed(begins, "a", listing{1, versionRange{version1, 9}, gossipAt("127.0.0.1")}, true)
 	if v := m.View(); v.Version != int(newest) {
 		t.Errorf("version %d", v.Version)
 	}

@@ -1,0 +1,71 @@
+package gossip
+
+import (
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// freshness tells messages of a speaker that come for the first time from those that were recorded and are sent again.
+type freshness struct {
+	// received are the numbers of the messages from incarnation of.
+	of       uint64
+	received window
+	// asked are the numbers of our pings that it has not answered yet.
+	asked window
+}
+
+// verdict on a message.
+type verdict int
+
+const (
+	// fresh: it was made for this run of ours, and comes for the first time. Only such a message is a sign of life.
+	fresh verdict = iota
+	// repeated: it was made for this run of ours, and may have been here before.
+	repeated
+	// unbound: whether it is new cannot be told, because its sender does not know this run of ours, or is not the latest that
+	// we know of its node, or because version 1 does not say it.
+	unbound
+)
+
+// judge says whether a message is new. Version 1 is believed of those who speak nothing else.
+func (s *peerStore) judge(now time.Time, from header) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if from.version == version1 {
+		if s.record(from.node).versions.max == version1 {
+			return fresh
+		}
+		return unbound
+	}
+	s.detector.Mentioned(now, from.node, from.incarnation)
+	r := s.record(from.node)
+	if from.incarnation > r.of {
+		r.of, r.received = from.incarnation, window{}
+	}
+	switch {
+	case from.to != s.own.node || from.toIncarnation != s.own.incarnation || from.incarnation < r.of:
+		return unbound
+	case r.received.add(from.seq):
+		return fresh
+	default:
+		return repeated
+	}
+}
+
+// pinged notes that pings of a number are sent.
+func (s *peerStore) pinged(number uint64, all []memberlist.Address) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, to := range all {
+		s.record(to.Name).asked.add(number)
+	}
+}
+
+// answered notes the pong to a ping, and reports whether it was asked for, and is the first. The numbers of our pings are
+// those of no other run of ours, so a pong that was recorded answers none.
+func (s *peerStore) answered(node string, number uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record(node).asked.remove(number)
+}
