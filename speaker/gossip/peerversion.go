@@ -46,9 +46,8 @@ func (s *peerStore) addressesIn(v version, nodes []string) []memberlist.Address 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.addressesOf(slices.DeleteFunc(nodes, func(node string) bool {
-		status, _ := s.detector.Peer(node)
 		r := s.records[node]
-		return r == nil || s.versionFor(r, status.Incarnation) < v
+		return r == nil || r.spoken() < v
 	}))
 }
 
