@@ -41,17 +41,23 @@ var ndpFilter = filter{unix.PACKET_MULTICAST, []match{
 	{14 + 40 + 1, 1, []uint32{0}},
 }}
 
-// assemble returns the filter as a BPF program. The program is built from its end, so that the length of every jump is
-// known. A jump spans at most a few dozen instructions.
-func (f filter) assemble() ([]bpf.RawInstruction, error) {
+// assemble returns the filter as a BPF program for the interface with an index. The program is built from its end, so that
+// the length of every jump is known. A jump spans at most a few dozen instructions.
+//
+// A packet socket also hears what the kernel passes on from its interface to one above it, such as eth0.100 with the tag
+// removed: those frames are of another segment. They have the index of the interface above. Tagged frames that no
+// interface wants are PACKET_OTHERHOST.
+func (f filter) assemble(index int) ([]bpf.RawInstruction, error) {
 	program := []bpf.Instruction{bpf.RetConstant{Val: maxFrameLength}, bpf.RetConstant{Val: 0}}
 	for _, m := range slices.Backward(f.match) {
 		program = slices.Concat(
 			[]bpf.Instruction{bpf.LoadAbsolute{Off: m.offset, Size: m.size}}, oneOf(m.values, len(program)-1), program)
 	}
+	program = slices.Concat([]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtType}},
+		oneOf([]uint32{unix.PACKET_HOST, f.group}, len(program)-1), program)
 	return bpf.Assemble(slices.Concat(
-		[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtType}},
-		oneOf([]uint32{unix.PACKET_HOST, f.group}, len(program)-1), program))
+		[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtInterfaceIndex}},
+		oneOf([]uint32{uint32(index)}, len(program)-1), program)) //nolint:gosec // Never negative.
 }
 
 // oneOf returns instructions that continue after themselves if the loaded value is one of the values, and skip that

@@ -1,9 +1,12 @@
 package layer2
 
 import (
+	"net"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -74,5 +77,42 @@ func TestFilter_PassesOnlyWhatIsParsed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is meant for eth0.100 or a macvlan arrives on eth0 first. The kernel of the tests may have no VLANs, but takes both the same way.
+func TestFilter_IgnoresWhatGoesToAnInterfaceAbove(t *testing.T) {
+	s := newSegment(t, "near0")
+	above := mac{2, 0, 0x5e, 0, 0x53, 0x77}
+	near, err := netlink.LinkByName("near0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name, attributes.ParentIndex, attributes.HardwareAddr, attributes.Flags = "above0", near.Attrs().Index, above.slice(), net.FlagUp
+	link := &netlink.Macvlan{LinkAttrs: attributes, Mode: netlink.MACVLAN_MODE_PRIVATE}
+	if err := netlink.LinkAdd(link); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(link) })
+	listener, err := open(socketKey{"near0", lb.IPv4}, lookUp("near0").nic, newMetrics(nil).of(lb.IPv4), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(listener.close)
+	sender := s.listen(t, listener.protocol.etherType)
+	if err := listener.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	send(t, sender, with(request(above, client4, vip4), 0, above[:]...))
+	send(t, sender, request(broadcast, client4, vip4))
+	frame := make([]byte, maxFrameLength)
+	for from := (mac{}); from != client; from = mac(frame[6:12]) { // The kernel at the far end may send frames of its own.
+		if _, _, err := listener.conn.ReadFrom(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if to := mac(frame[:6]); to != broadcast {
+		t.Errorf("a frame to %s came through", to)
 	}
 }

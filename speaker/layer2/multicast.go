@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/mdlayher/ndp"
 	"golang.org/x/sys/unix"
@@ -19,12 +20,18 @@ import (
 // Several addresses may share a group. It is left when the last of them leaves.
 type multicastGroups struct {
 	index   int
-	sockets []int
+	sockets []*groupSocket
 	members map[netip.Addr]*membership
 }
 
+// groupSocket is a socket that has joined some groups.
+type groupSocket struct{ descriptor, groups int }
+
 // membership is the socket that joined a group, and the number of addresses that need it.
-type membership struct{ socket, users int }
+type membership struct {
+	socket *groupSocket
+	users  int
+}
 
 func newMulticastGroups(index int) *multicastGroups {
 	return &multicastGroups{index: index, members: map[netip.Addr]*membership{}}
@@ -50,42 +57,52 @@ func (g *multicastGroups) join(addr netip.Addr) error {
 
 // joinBySocket joins a group and returns the socket that did. It tries the newest socket and opens another when that is
 // full: the kernel bounds the memory of each (net.core.optmem_max), which is enough for some hundreds of groups.
-func (g *multicastGroups) joinBySocket(group netip.Addr) (int, error) {
+func (g *multicastGroups) joinBySocket(group netip.Addr) (*groupSocket, error) {
 	err := error(unix.ENOBUFS)
 	if last := len(g.sockets) - 1; last >= 0 {
-		if err = g.setOption(g.sockets[last], unix.IPV6_JOIN_GROUP, group); err == nil {
+		if err = g.setOption(g.sockets[last].descriptor, unix.IPV6_JOIN_GROUP, group); err == nil {
+			g.sockets[last].groups++
 			return g.sockets[last], nil
 		}
 	}
 	if !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.ENOMEM) {
-		return 0, err
+		return nil, err
 	}
-	socket, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	descriptor, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	if err := g.setOption(descriptor, unix.IPV6_JOIN_GROUP, group); err != nil {
+		return nil, errors.Join(err, unix.Close(descriptor))
+	}
+	socket := &groupSocket{descriptor, 1}
 	g.sockets = append(g.sockets, socket)
-	return socket, g.setOption(socket, unix.IPV6_JOIN_GROUP, group)
+	return socket, nil
 }
 
-// leave removes an address, and leaves its group if it was the last.
+// leave removes an address, and leaves its group if it was the last. A socket without a group is closed.
 func (g *multicastGroups) leave(addr netip.Addr) {
 	group, err := ndp.SolicitedNodeMulticast(addr)
 	member := g.members[group]
 	if err != nil || member == nil {
 		return
 	}
-	if member.users--; member.users == 0 {
-		delete(g.members, group)
-		// A failure means that the interface is gone, and the membership with it.
-		_ = g.setOption(member.socket, unix.IPV6_LEAVE_GROUP, group)
+	if member.users--; member.users > 0 {
+		return
+	}
+	delete(g.members, group)
+	// A failure means that the interface is gone, and the membership with it.
+	_ = g.setOption(member.socket.descriptor, unix.IPV6_LEAVE_GROUP, group)
+	if member.socket.groups--; member.socket.groups == 0 {
+		_ = unix.Close(member.socket.descriptor)
+		g.sockets = slices.DeleteFunc(g.sockets, func(s *groupSocket) bool { return s == member.socket })
 	}
 }
 
 // close leaves all groups.
 func (g *multicastGroups) close() {
 	for _, socket := range g.sockets {
-		_ = unix.Close(socket)
+		_ = unix.Close(socket.descriptor)
 	}
 	g.sockets, g.members = nil, nil
 }

@@ -51,7 +51,7 @@ type socket struct {
 // open opens a socket without addresses.
 func open(key socketKey, on nic, m *familyMetrics, handler frameHandler) (*socket, error) {
 	p := protocols[key.family]
-	filter, err := p.filter.assemble()
+	filter, err := p.filter.assemble(on.index)
 	if err != nil {
 		return nil, fmt.Errorf("assemble the %s filter: %w", p.name, err)
 	}
