@@ -39,7 +39,7 @@ func describe(err error) string {
 		{"no route to host", "there is no route to it"},
 		{"network is unreachable", "its network is unreachable"},
 		{"EOF", "it hangs up, as if its gossip key were another"},
-		{"connection reset", "it hangs up, as if its gossip key were another"},
+		{"connection reset", "it hangs up, as if its gossip key were another, or this node unknown to it"},
 		{"o installed keys could decrypt", "its gossip key is another"}, // "No" or "no", by version of memberlist
 	} {
 		if strings.Contains(text, known.sign) {

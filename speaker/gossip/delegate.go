@@ -79,5 +79,6 @@ func (e events) setListed(node *memberlist.Node, alive bool) {
 		listed := listing{incarnationOf(node.Meta), versionsOf(node.Meta, node.DMax), netip.AddrPortFrom(addr, node.Port)}
 		m.peers.setListed(time.Now(), node.Name, listed, alive)
 	}
+	m.guard.outdated.Store(true)
 	notify(m.changes)
 }

@@ -41,8 +41,8 @@ func (r *recorder) sentTo(s *speaker) [][]byte {
 // recording has a speaker's datagrams recorded.
 func recording(m *Membership) *recorder {
 	r := &recorder{kept: map[string][][]byte{}}
-	m.listen = func(at netip.AddrPort, log *slog.Logger, sealed receiver) (transport memberlist.NodeAwareTransport, err error) {
-		r.NodeAwareTransport, err = listen(at, log, sealed)
+	m.listen = func(at netip.AddrPort, log *slog.Logger, guard *guard, sealed receiver) (transport memberlist.NodeAwareTransport, err error) {
+		r.NodeAwareTransport, err = listen(at, log, guard, sealed)
 		return r, err
 	}
 	return r

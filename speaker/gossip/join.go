@@ -39,8 +39,34 @@ func (m *Membership) Set(expected map[string]ExpectedPeer) {
 	m.peers.expect(m.expected)
 	m.updateBootstrap()
 	m.mu.Unlock()
+	m.guard.outdated.Store(true)
 	notify(m.joinNow)
 	notify(m.changes)
+}
+
+// SetNodes says which addresses the nodes of the cluster have: the whole of what the API server knows. Others have to share a
+// few connections and datagrams.
+func (m *Membership) SetNodes(addresses []netip.Addr) {
+	m.mu.Lock()
+	m.nodes = addresses
+	m.mu.Unlock()
+	m.guard.outdated.Store(true)
+}
+
+// nodeAddresses are all addresses that nodes are known to have: by the API server, by the gossip, and by what speakers say of
+// their links.
+func (m *Membership) nodeAddresses() map[netip.Addr]struct{} {
+	all := m.peers.addresses()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, addr := range m.nodes {
+		all[addr.Unmap()] = struct{}{}
+	}
+	for _, peer := range m.expected {
+		all[peer.Address.Addr().Unmap()] = struct{}{}
+	}
+	delete(all, netip.Addr{})
+	return all
 }
 
 // updateBootstrap passes on how many peers are waited for now. The caller holds mu.

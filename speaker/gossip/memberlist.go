@@ -7,6 +7,9 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
+// label begins everything that memberlist sends.
+const label = "daymark"
+
 // memberlistConfig returns the configuration of memberlist: its defaults for a LAN with our own timing.
 func (m *Membership) memberlistConfig() *memberlist.Config {
 	c := memberlist.DefaultLANConfig()
@@ -19,7 +22,7 @@ func (m *Membership) memberlistConfig() *memberlist.Config {
 	// Of memberlist's versions of a delegate only this one is used: it would refuse members whose ranges do not overlap.
 	c.DelegateProtocolMax = uint8(newest)
 	// Gossip of other programs on the same port is recognized before it is decrypted.
-	c.Label = "daymark"
+	c.Label = label
 
 	c.ProbeInterval, c.ProbeTimeout = m.cfg.Timing.ProbeInterval, m.cfg.Timing.ProbeTimeout
 	c.SuspicionMult, c.SuspicionMaxTimeoutMult = m.cfg.Timing.SuspicionMult, m.cfg.Timing.SuspicionMaxTimeoutMult

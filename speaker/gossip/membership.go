@@ -81,13 +81,17 @@ type Membership struct {
 	// alarm fires when a heartbeat or a verdict is due.
 	alarm *alarm
 	// listen is replaced by tests; awake is called before anything is sent or received, and only tests make it wait.
-	listen func(netip.AddrPort, *slog.Logger, receiver) (memberlist.NodeAwareTransport, error)
+	listen func(netip.AddrPort, *slog.Logger, *guard, receiver) (memberlist.NodeAwareTransport, error)
 	awake  func()
+
+	guard *guard
 
 	mu        sync.Mutex
 	keyring   *memberlist.Keyring
 	bootstrap detector.Bootstrap
 	expected  map[string]ExpectedPeer
+	// nodes are the addresses of all nodes.
+	nodes []netip.Addr
 	// failures of the last attempts to join those that are expected.
 	failures map[string]joinFailure
 }
@@ -111,6 +115,7 @@ func New(cfg Config) *Membership {
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
 	}
+	m.guard = newGuard(m.nodeAddresses, m.metrics.rejected.Inc)
 	m.voteSeq.Store(incarnation) // Votes of a later incarnation must not be taken for old ones.
 	m.broadcasts.NumNodes = func() int { return len(m.peers.reachable()) + 1 }
 	m.broadcasts.RetransmitMult = 4 // As memberlist has it for its own broadcasts.
@@ -156,7 +161,7 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 
 // create has memberlist listen.
 func (m *Membership) create() (*memberlist.Memberlist, error) {
-	transport, err := m.listen(m.cfg.Bind, m.cfg.Log, m.receiveSealed)
+	transport, err := m.listen(m.cfg.Bind, m.cfg.Log, m.guard, m.receiveSealed)
 	if err != nil {
 		return nil, err
 	}

@@ -65,8 +65,8 @@ func (n *network) sentBy(s *speaker) int {
 func (n *network) join(s *speaker) {
 	s.switches = &switches{}
 	s.switches.cond = sync.NewCond(&s.switches.mu)
-	s.listen = func(at netip.AddrPort, log *slog.Logger, sealed receiver) (memberlist.NodeAwareTransport, error) {
-		inner, err := listen(at, log, sealed)
+	s.listen = func(at netip.AddrPort, log *slog.Logger, guard *guard, sealed receiver) (memberlist.NodeAwareTransport, error) {
+		inner, err := listen(at, log, guard, sealed)
 		if err != nil {
 			return nil, err
 		}

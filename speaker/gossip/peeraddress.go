@@ -74,6 +74,22 @@ func (s *peerStore) expect(expected map[string]ExpectedPeer) {
 	}
 }
 
+// addresses returns all addresses that speakers have told of themselves.
+func (s *peerStore) addresses() map[netip.Addr]struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[netip.Addr]struct{}{}
+	for _, r := range s.records {
+		all[r.advertised.Addr()] = struct{}{}
+		for _, link := range r.state.Links {
+			for _, prefix := range link.Addresses {
+				all[prefix.Addr()] = struct{}{}
+			}
+		}
+	}
+	return all
+}
+
 // addressOf returns where a speaker gossips; false: that is not known.
 func (s *peerStore) addressOf(node string) (memberlist.Address, netip.AddrPort, bool) {
 	s.mu.Lock()

@@ -228,6 +228,7 @@ func (m *Membership) mergeState(now time.Time, received stateRecord) bool {
 	}
 	newer, ok := m.peers.mergeState(now, received)
 	if newer {
+		m.guard.outdated.Store(true)
 		notify(m.changes)
 	}
 	return ok

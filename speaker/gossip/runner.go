@@ -36,6 +36,8 @@ type Desired struct {
 	Addresses []netip.Addr
 	// Keys that encrypt the gossip; the first one encrypts, all of them decrypt.
 	Keys [][]byte
+	// Nodes are the addresses of all nodes.
+	Nodes []netip.Addr
 	// Expected are the speakers of other nodes, by node.
 	Expected map[string]ExpectedPeer
 }
@@ -163,6 +165,7 @@ func (r *Runner) Set(desired Desired) error {
 		r.cancel()
 		return nil
 	}
+	r.membership.SetNodes(desired.Nodes)
 	r.membership.Set(desired.Expected)
 	if len(desired.Keys) == 0 || slices.EqualFunc(before, desired.Keys, slices.Equal[[]byte]) {
 		return nil
@@ -251,6 +254,7 @@ func (r *Runner) create(cancel context.CancelFunc, registerer prometheus.Registe
 	m := New(Config{
 		Node: r.node, Bind: r.address, Keys: r.desired.Keys, Timing: r.bind.Timing, Log: r.log, Registerer: registerer,
 	})
+	m.SetNodes(r.desired.Nodes)
 	m.Set(r.desired.Expected)
 	r.membership, r.cancel = m, cancel
 	r.running.Store(m)

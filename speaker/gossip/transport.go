@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -34,6 +35,7 @@ type receiver func(datagram []byte, waited time.Duration)
 type transport struct {
 	log     *slog.Logger
 	tcp     *net.TCPListener
+	guard   *guard
 	sealed  receiver
 	packets chan *memberlist.Packet
 	streams chan net.Conn
@@ -49,13 +51,13 @@ type transport struct {
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 // listen returns a transport that listens on an address by UDP and TCP; port 0 is any free one.
-func listen(at netip.AddrPort, log *slog.Logger, sealed receiver) (memberlist.NodeAwareTransport, error) {
-	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+func listen(at netip.AddrPort, log *slog.Logger, guard *guard, sealed receiver) (memberlist.NodeAwareTransport, error) {
+	tcp, err := listenTCP(at)
 	if err != nil {
 		return nil, err
 	}
 	t := &transport{
-		log: log, tcp: tcp, sealed: sealed,
+		log: log, tcp: tcp, guard: guard, sealed: sealed,
 		packets: make(chan *memberlist.Packet, maxWaiting), streams: make(chan net.Conn), closed: make(chan struct{}),
 	}
 	if t.udp, err = openDatagramSocket(netip.AddrPortFrom(at.Addr(), t.at().Port())); err != nil {
@@ -65,6 +67,20 @@ func listen(at netip.AddrPort, log *slog.Logger, sealed receiver) (memberlist.No
 	t.working.Go(func() { t.udp.await(t.drain) })
 	t.working.Go(t.accept)
 	return t, nil
+}
+
+// listenTCP listens for connections whose buffers are small, because what waits there is our memory as well.
+func listenTCP(at netip.AddrPort) (*net.TCPListener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { //nolint:wrapcheck // It is open.
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, streamBuffer) // Larger ones do as well.
+		})
+	}}
+	listener, err := config.Listen(context.Background(), "tcp", at.String())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // Start does.
+	}
+	return listener.(*net.TCPListener), nil //nolint:forcetypeassert // By the network.
 }
 
 func (t *transport) at() netip.AddrPort {
@@ -101,11 +117,11 @@ func (t *transport) drainSome() bool {
 
 // handle handles a datagram. One that memberlist has no room for is lost.
 func (t *transport) handle(data []byte, from netip.AddrPort, waited time.Duration) {
-	if isSealed(data) {
-		t.sealed(data, waited)
+	if !t.guard.admitsDatagram(from.Addr().Unmap(), data) {
 		return
 	}
-	if len(data) == 0 {
+	if isSealed(data) {
+		t.sealed(data, waited)
 		return
 	}
 	// memberlist keeps some datagrams for later, so it gets a copy.
@@ -125,12 +141,20 @@ func (t *transport) accept() {
 			}
 			return
 		}
-		select {
-		case t.streams <- conn:
-		case <-t.closed:
-			_ = conn.Close()
-			return
-		}
+		t.working.Go(func() { t.take(conn) })
+	}
+}
+
+// take hands a connection that is admitted to memberlist.
+func (t *transport) take(conn net.Conn) {
+	bounded := t.guard.admit(conn)
+	if bounded == nil {
+		return
+	}
+	select {
+	case t.streams <- bounded:
+	case <-t.closed:
+		_ = bounded.Close()
 	}
 }
 
@@ -172,7 +196,9 @@ func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, 
 
 // DialTimeout opens a connection.
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
-	return (&net.Dialer{Timeout: timeout}).DialContext(context.Background(), "tcp", addr)
+	// From the address by which the others know us.
+	from := &net.TCPAddr{IP: t.at().Addr().AsSlice()}
+	return (&net.Dialer{Timeout: timeout, LocalAddr: from}).DialContext(context.Background(), "tcp", addr)
 }
 
 // DialAddressTimeout opens a connection.

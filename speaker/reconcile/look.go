@@ -187,6 +187,9 @@ func gossipDesired(s *snapshot, self string) gossip.Desired {
 		desired.Expected[name] = gossip.ExpectedPeer{Address: address, Down: s.down(name)}
 	}
 	delete(desired.Expected, self)
+	for _, node := range s.world.Nodes {
+		desired.Nodes = append(append(desired.Nodes, node.Addresses...), node.External...)
+	}
 	if node := s.node(self); node != nil {
 		desired.Addresses = node.Addresses
 	}
