@@ -3,14 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"time"
 
 	"github.com/spf13/pflag"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
+	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
 // gossipPort is the default port of the gossip.
@@ -32,6 +35,7 @@ type flags struct {
 	gossipText      string
 	preset          string
 	rebalanceAfter  time.Duration
+	announcements   int
 	healthPorts     health.Mode
 	healthPortsText string
 	set             *pflag.FlagSet
@@ -50,6 +54,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 	set.DurationVar(&f.timing.ProbeTimeout, probeTimeout, 0, "time that the answer to a probe may take (default: the preset's)")
 	set.IntVar(&f.timing.SuspicionMult, suspicionMultiplier, 0, "probe intervals in which a suspected speaker can refute (default: the preset's)")
 	set.DurationVar(&f.rebalanceAfter, "l2-rebalance-after", time.Minute, "time after which layer-2 addresses that are spread unevenly are evened out, one at a time; 0 for never")
+	set.IntVar(&f.announcements, "l2-announcement-rate", layer2.DefaultAnnouncementRate, "gratuitous ARP packets and unsolicited neighbor advertisements per second and interface")
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
 }
 
@@ -66,6 +71,9 @@ func (f *flags) validate() error {
 	if f.rebalanceAfter < 0 {
 		return fmt.Errorf("--l2-rebalance-after must not be negative, as %v is", f.rebalanceAfter)
 	}
+	if f.announcements < 1 {
+		return fmt.Errorf("--l2-announcement-rate must be at least 1, not %d", f.announcements)
+	}
 	bind, err := parseBind(f.gossipText)
 	if err != nil {
 		return err
@@ -73,6 +81,11 @@ func (f *flags) validate() error {
 	f.gossip = bind
 	f.gossip.Timing, err = f.presetTiming()
 	return err
+}
+
+// layer2 returns the configuration of layer 2.
+func (f *flags) layer2(log *slog.Logger, stale func() bool) layer2.Config {
+	return layer2.Config{Log: log, Registerer: metrics.Registry, AnnouncementRate: f.announcements, Stale: stale}
 }
 
 // presetTiming returns the timing of the preset, changed by the flags that were given beside it.

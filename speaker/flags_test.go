@@ -25,6 +25,7 @@ func TestFlags_ChangeThePresetTiming(t *testing.T) {
 		{"--heartbeat-multiplier=1", 0, 0, "at least 2 must be missed"},
 		{"--gossip-probe-timeout=1s", 0, 0, "their timeout not longer than that"},
 		{"--gossip-suspicion-multiplier=0", 0, 0, "at least one probe interval"},
+		{"--l2-announcement-rate=0", 0, 0, "--l2-announcement-rate must be at least 1"},
 		{"--l2-rebalance-after=-1s", 0, 0, "--l2-rebalance-after must not be negative"},
 	} {
 		f, set := &flags{}, pflag.NewFlagSet("speaker", pflag.ContinueOnError)

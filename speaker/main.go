@@ -65,7 +65,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 
 	links := link.New(log.With("part", "link"))
 	members := gossip.NewRunner(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
-	segment := layer2.New(layer2.Config{Log: log.With("part", "layer2"), Registerer: metrics.Registry, Stale: members.Stale})
+	segment := layer2.New(own.layer2(log.With("part", "layer2"), members.Stale))
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before

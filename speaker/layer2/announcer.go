@@ -1,61 +1,69 @@
 package layer2
 
 import (
-	"container/heap"
 	"context"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
-)
 
-// repeatIntervals are the times between the first announcements after a take-over: at once, then about 1, 2 and 4 s
-// later. The repeats are for hosts that were busy and for switches that dropped a burst. RFC 5227 section 2.3 asks for
-// two announcements.
-var repeatIntervals = []time.Duration{time.Second, time.Second, 2 * time.Second}
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 const (
-	// maxBurst announcements are sent back to back, then nothing for burstInterval. A node that takes over thousands of
-	// addresses has announced all of them within a fraction of a second and overruns no queue.
-	maxBurst      = 100
-	burstInterval = time.Millisecond
 	// staleInterval is the wait before Config.Stale is asked again.
 	staleInterval = 10 * time.Millisecond
+	// periodicShare is the part of a budget that the periodic announcements may use. When there are more, they come less often.
+	periodicShare = 0.5
 )
 
-// sender sends the announcements of an address on one interface.
-type sender interface{ announce(addr netip.Addr) }
+// Times from each of the first announcements of an address to the next. The repeats are for hosts that were busy and for
+// switches that dropped some. RFC 5227 section 2.3 asks for two announcements. Those of an IPv4 address alternate between the
+// two forms of a gratuitous ARP, and the second form follows at once, when all others have been announced by the first.
+var (
+	repeatIntervals4 = []time.Duration{0, time.Second, time.Second, 2 * time.Second}
+	repeatIntervals6 = []time.Duration{time.Second, time.Second, 2 * time.Second}
+)
 
-// announcer announces addresses: at once when they are added, three times more over the next seconds, then once per
-// interval for as long as they stay. The times have jitter, so that addresses added together drift apart.
+func repeatIntervals(addr netip.Addr) []time.Duration {
+	if addr.Is4() {
+		return repeatIntervals4
+	}
+	return repeatIntervals6
+}
+
+// sender sends the announcements of addresses on one interface.
+type sender interface {
+	interfaceName() string
+	// announce sends the n-th announcement of an address, from 0 on, as one frame.
+	announce(addr netip.Addr, n int)
+}
+
+// announcer announces addresses: at once when they are added, a few times more over the next seconds, then once per
+// interval for as long as they stay. The times have jitter, so that addresses added together drift apart. Each interface has
+// a budget, and what is most urgent is sent first.
 type announcer struct {
 	interval time.Duration
+	// rate is how many frames are sent per second and interface.
+	rate int
 	// jitter returns numbers in [0, 1).
 	jitter func() float64
 	// stale reports whether this node may have been replaced as holder. While it is true, nothing is announced.
 	stale func() bool
-	wake  chan struct{}
+	// unannounced shows how many addresses have not been announced yet.
+	unannounced prometheus.Gauge
+	wake        chan struct{}
 
-	mu        sync.Mutex
-	queue     queue
+	mu sync.Mutex
+	// queues by interface. They are kept, so that an interface that comes and goes has no new budget each time.
+	queues    map[string]*announcementQueue
 	schedules map[sender]map[netip.Addr]*schedule
 }
 
-// schedule is when an address is announced next by one sender.
-type schedule struct {
-	due    time.Time
-	sender sender
-	addr   netip.Addr
-	// sent is how often it has been announced.
-	sent int
-	// index is its place in the queue.
-	index int
-}
-
-func newAnnouncer(interval time.Duration, stale func() bool) *announcer {
+func newAnnouncer(interval time.Duration, rate int, stale func() bool, unannounced prometheus.Gauge) *announcer {
 	return &announcer{
-		interval: interval, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
-		schedules: map[sender]map[netip.Addr]*schedule{},
+		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, unannounced: unannounced, wake: make(chan struct{}, 1),
+		queues: map[string]*announcementQueue{}, schedules: map[sender]map[netip.Addr]*schedule{},
 	}
 }
 
@@ -72,51 +80,35 @@ func (a *announcer) add(by sender, addresses []netip.Addr) {
 		turns = make(map[netip.Addr]*schedule, len(addresses))
 		a.schedules[by] = turns
 	}
-	for _, addr := range addresses {
+	q := a.queues[by.interfaceName()]
+	if q == nil {
+		q = &announcementQueue{budget: newBudget(a.rate, now)}
+		a.queues[by.interfaceName()] = q
+	}
+	for i, addr := range addresses {
 		if turns[addr] == nil {
-			turns[addr] = &schedule{due: now, sender: by, addr: addr}
-			heap.Push(&a.queue, turns[addr])
+			turns[addr] = &schedule{sender: by, addr: addr}
+			q.addFirst(turns[addr], now, i)
 		}
 	}
 	notify(a.wake)
 }
 
-// announceAll announces all addresses as if they had just been added.
-func (a *announcer) announceAll() {
-	now := time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, t := range a.queue {
-		t.due, t.sent = now, 0
-	}
-	// All are due at the same time, so that the queue is still a heap.
-	notify(a.wake)
-}
-
-// restart announces addresses as if they had just been added.
+// restart announces addresses as if they had just been added; those that nobody has added are left out.
 func (a *announcer) restart(addresses []netip.Addr) {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, addr := range addresses {
-		for _, turns := range a.schedules {
-			if t := turns[addr]; t != nil {
-				t.due, t.sent = now, 0
-				heap.Fix(&a.queue, t.index)
+	for by, turns := range a.schedules {
+		q := a.queues[by.interfaceName()]
+		for i, addr := range addresses {
+			if t := turns[addr]; t != nil && t.urgency() != initial {
+				q.remove(t)
+				q.addFirst(t, now, i)
 			}
 		}
 	}
 	notify(a.wake)
-}
-
-// postpone undoes an announcement that was due but could not be made: it is due again after staleInterval.
-func (a *announcer) postpone(by sender, addr netip.Addr) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t := a.schedules[by][addr]; t != nil {
-		t.due, t.sent = time.Now().Add(staleInterval), max(0, t.sent-1)
-		heap.Fix(&a.queue, t.index)
-	}
 }
 
 // remove ends the announcements of an address by one sender.
@@ -124,7 +116,7 @@ func (a *announcer) remove(by sender, addr netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t := a.schedules[by][addr]; t != nil {
-		heap.Remove(&a.queue, t.index)
+		a.queues[by.interfaceName()].remove(t)
 		delete(a.schedules[by], addr)
 	}
 }
@@ -134,7 +126,7 @@ func (a *announcer) removeSender(by sender) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range a.schedules[by] {
-		heap.Remove(&a.queue, t.index)
+		a.queues[by.interfaceName()].remove(t)
 	}
 	delete(a.schedules, by)
 }
@@ -150,102 +142,78 @@ func (a *announcer) run(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		due := a.due(time.Now())
-		for _, c := range due {
-			if a.stale() { // Asked each time: the process may be suspended between any two announcements.
-				a.postpone(c.sender, c.addr)
-				continue
-			}
-			c.sender.announce(c.addr)
-		}
-		if len(due) == maxBurst && !sleepBurst(ctx) {
-			return
-		}
-		timer.Reset(a.untilNext(time.Now()))
+		timer.Reset(a.announceDue())
 	}
 }
 
-// sleepBurst waits for burstInterval and returns true, or returns false when ctx ends first. Meanwhile nothing is
-// announced.
-func sleepBurst(ctx context.Context) bool {
-	timer := time.NewTimer(burstInterval)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+// announceDue announces what is due as far as the budgets go, and returns how long to wait for more.
+func (a *announcer) announceDue() time.Duration {
+	for {
+		if a.stale() { // Asked each time: the process may be suspended between any two announcements.
+			return staleInterval
+		}
+		next, wait := a.next(time.Now())
+		if next == nil {
+			return wait
+		}
+		next()
 	}
 }
 
-// announcement is an address that has to be announced now.
-type announcement struct {
-	sender sender
-	addr   netip.Addr
-}
-
-// due returns what has to be announced now, at most maxBurst of it, and schedules the next announcement of each.
-func (a *announcer) due(now time.Time) []announcement {
+// next returns the announcement to make now, and schedules the one after it. When there is none, it returns nil and how long
+// to wait.
+func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var calls []announcement
-	for len(calls) < maxBurst && len(a.queue) > 0 && !a.queue[0].due.After(now) {
-		t := a.queue[0]
-		calls = append(calls, announcement{t.sender, t.addr})
-		t.sent++
-		t.due = now.Add(announceInterval(t.sent, a.interval, a.jitter()))
-		heap.Fix(&a.queue, t.index)
+	wait = time.Hour // add and restart end the wait.
+	unannounced := 0
+	for _, q := range a.queues {
+		t, left := q.next(now)
+		if t == nil {
+			wait = sooner(left, wait)
+			unannounced += len(q.lists[initial])
+			continue
+		}
+		by, addr, n := t.sender, t.addr, t.sent
+		a.reschedule(q, t, now)
+		return func() { by.announce(addr, n) }, 0
 	}
-	return calls
+	a.unannounced.Set(float64(unannounced))
+	return nil, wait
 }
 
-// untilNext returns how long it is until the next announcement is due.
-func (a *announcer) untilNext(now time.Time) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		return time.Hour // add and announceAll end the wait.
+// reschedule puts an address back whose announcement is sent now.
+func (a *announcer) reschedule(q *announcementQueue, t *schedule, now time.Time) {
+	periodicBefore := t.urgency() == periodic
+	t.sent++
+	t.turn = 0
+	wait := a.waitAfter(t.sent, t.addr, a.periodicInterval(q))
+	// One that waited for the budget keeps its place in the interval: else all that waited would stay together.
+	if next := t.due.Add(wait); periodicBefore && next.After(now) {
+		t.due = next
+	} else {
+		t.due = now.Add(wait)
 	}
-	return max(0, a.queue[0].due.Sub(now))
+	q.add(t)
 }
 
-// announceInterval returns the time from the n-th announcement of an address to the next; jitter is in [0, 1). The
-// first of the periodic announcements comes anywhere within an interval, which spreads a take-over of many addresses
-// evenly. After that the interval varies by a tenth.
-func announceInterval(n int, interval time.Duration, jitter float64) time.Duration {
+// periodicInterval is the time between the periodic announcements of an address, one that has been taken out of q included.
+func (a *announcer) periodicInterval(q *announcementQueue) time.Duration {
+	seconds := float64(q.len()+1) / (q.budget.rate * periodicShare)
+	return max(a.interval, time.Duration(seconds*float64(time.Second)))
+}
+
+// waitAfter returns the time from the n-th announcement of an address to the next. The first of the periodic announcements
+// comes anywhere within the interval, which spreads a take-over of many addresses evenly. After that the interval varies by a
+// tenth.
+func (a *announcer) waitAfter(n int, addr netip.Addr, interval time.Duration) time.Duration {
+	repeats, jitter := repeatIntervals(addr), a.jitter()
 	switch {
-	case n <= len(repeatIntervals):
-		return time.Duration(float64(repeatIntervals[n-1]) * (0.8 + 0.4*jitter))
-	case n == len(repeatIntervals)+1:
+	case n <= len(repeats):
+		return time.Duration(float64(repeats[n-1]) * (0.8 + 0.4*jitter))
+	case n == len(repeats)+1:
 		return time.Duration(float64(interval) * jitter)
 	default:
 		return time.Duration(float64(interval) * (0.9 + 0.2*jitter))
 	}
-}
-
-// queue orders schedules by time; it is a container/heap.
-type queue []*schedule
-
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-
-func (q queue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
-}
-
-// Push is for container/heap.
-func (q *queue) Push(x any) {
-	t := x.(*schedule)
-	t.index = len(*q)
-	*q = append(*q, t)
-}
-
-// Pop is for container/heap.
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	t := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return t
 }

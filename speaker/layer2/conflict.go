@@ -112,6 +112,18 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 	}
 }
 
+// sleepBurst waits for burstInterval and returns true, or returns false when ctx ends first. Meanwhile nothing is probed.
+func sleepBurst(ctx context.Context) bool {
+	timer := time.NewTimer(burstInterval)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
 // probe sends a probe for an address on all its interfaces, and reports whether at least one was sent.
 func (r *Responder) probe(addr netip.Addr) (sent bool) {
 	for _, s := range *r.live.Load() {

@@ -12,8 +12,13 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// timerGranularity is the precision of the detector's timer: what is due within it is done together.
-const timerGranularity = 10 * time.Millisecond
+const (
+	// timerGranularity is the precision of the detector's timer: what is due within it is done together.
+	timerGranularity = 10 * time.Millisecond
+	// maxBurst probes are sent back to back, then nothing for burstInterval.
+	maxBurst      = 100
+	burstInterval = time.Millisecond
+)
 
 // vip is a desired address with its state. An address that is removed and added again gets a new one.
 type vip struct {

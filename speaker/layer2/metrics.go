@@ -10,7 +10,11 @@ import (
 )
 
 // metrics of the package, by address family.
-type metrics struct{ ipv4, ipv6 *familyMetrics }
+type metrics struct {
+	ipv4, ipv6 *familyMetrics
+	// unannounced counts addresses of both families, once for each interface.
+	unannounced prometheus.Gauge
+}
 
 // familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
 type familyMetrics struct {
@@ -53,7 +57,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}
-	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6)}
+	unannounced := factory.NewGauge(prometheus.GaugeOpts{
+		Name: "daymark_layer2_unannounced_addresses",
+		Help: "Addresses held but not announced yet, because an interface announces only so many a second (--l2-announcement-rate).",
+	})
+	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced}
 }
 
 func (m *metrics) of(family lb.Family) *familyMetrics {

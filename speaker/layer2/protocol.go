@@ -17,7 +17,7 @@ type protocol struct {
 	solicited bool
 	// handle handles a frame that was received by the interface with our MAC address.
 	handle func(us mac, known addressSet, frame []byte) outcome
-	// gratuitous returns the frames that announce an address. The first one alone is what the RFCs ask for.
+	// gratuitous returns the forms of the frame that announces an address. The first one is what the RFCs ask for.
 	gratuitous func(us mac, addr netip.Addr) [][]byte
 	// probe returns the frame that asks whether some host uses an address, without using it.
 	probe func(us mac, addr netip.Addr) []byte

@@ -36,6 +36,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Interval between the periodic announcements of an address that is held; 0: 60 s.
 	Interval time.Duration
+	// AnnouncementRate is how many frames that announce addresses are sent per second and interface; 0: DefaultAnnouncementRate.
+	AnnouncementRate int
 	// Stale reports whether this process was suspended and does not know yet whether other nodes have taken its
 	// addresses over. While it is true, nothing is answered, announced, defended or taken over. It is called for every
 	// frame about a held address and must return at once; nil: never stale.
@@ -87,6 +89,9 @@ func New(cfg Config) *Responder {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultInterval
 	}
+	if cfg.AnnouncementRate <= 0 {
+		cfg.AnnouncementRate = DefaultAnnouncementRate
+	}
 	if cfg.Stale == nil {
 		cfg.Stale = func() bool { return false }
 	}
@@ -94,7 +99,7 @@ func New(cfg Config) *Responder {
 	r := &Responder{
 		log:       cfg.Log,
 		metrics:   m,
-		announcer: newAnnouncer(cfg.Interval, cfg.Stale),
+		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m.unannounced),
 		detector:  newConflictDetector(cfg.Log, m),
 		asker:     newAsker(),
 		rivals:    newRivals(),
@@ -180,9 +185,9 @@ func (r *Responder) reapply() error {
 	return r.apply()
 }
 
-// Announce announces all held addresses again, now and over the next seconds, as after a take-over. Other nodes may
-// have announced them in a part of the segment that was out of reach.
-func (r *Responder) Announce() { r.announcer.announceAll() }
+// Announce announces held addresses again, now and over the next seconds, as after a take-over. Other nodes may have
+// announced them in a part of the segment that was out of reach. Addresses that are not held are left out.
+func (r *Responder) Announce(addresses []netip.Addr) { r.announcer.restart(addresses) }
 
 // Changes wakes its receiver when a conflict has begun or ended, or when Held has changed without a Set: an address was
 // found free, or a broken socket was replaced. A wake carries nothing.

@@ -207,27 +207,22 @@ func (s *socket) handleFrame(frame []byte) {
 	}
 }
 
-// announce sends the gratuitous frames of an address, unless it is no longer held.
-func (s *socket) announce(addr netip.Addr) {
-	if s.holds(addr) {
-		s.sendGratuitous(s.protocol.gratuitous(s.nic.mac, addr))
+// interfaceName implements sender.
+func (s *socket) interfaceName() string { return s.name }
+
+// announce implements sender. It sends the forms of an announcement in turns, and nothing for what is no longer held.
+func (s *socket) announce(addr netip.Addr, n int) {
+	if !s.holds(addr) {
+		return
+	}
+	forms := s.protocol.gratuitous(s.nic.mac, addr)
+	if s.send(forms[n%len(forms)]) {
+		s.metrics.gratuitous.Inc()
 	}
 }
 
 // defend announces an address once, with one packet (RFC 5227 section 2.4).
-func (s *socket) defend(addr netip.Addr) {
-	if s.holds(addr) {
-		s.sendGratuitous(s.protocol.gratuitous(s.nic.mac, addr)[:1])
-	}
-}
-
-func (s *socket) sendGratuitous(frames [][]byte) {
-	for _, frame := range frames {
-		if s.send(frame) {
-			s.metrics.gratuitous.Inc()
-		}
-	}
-}
+func (s *socket) defend(addr netip.Addr) { s.announce(addr, 0) }
 
 // probe sends a probe for an address, and reports whether it was sent.
 func (s *socket) probe(addr netip.Addr) bool {

@@ -29,7 +29,7 @@ func TestResponder_SaysNothingWhileStale(t *testing.T) {
 	receive(t, ndps, "the announcement of the IPv6 address", equalTo(unsolicitedAdvertisement(ours, vip6)[0]))
 
 	stale.Store(true)
-	r.Announce()
+	r.Announce([]netip.Addr{vip4, vip6})
 	mustSet(t, r, append(on([]string{"near0"}, vip4, vip6, vip4b), probed([]string{"near0"}, vip6b)...))
 	send(t, arps, request(ours, client4, vip4))
 	send(t, arps, request(broadcast, vip4, vip4))
@@ -66,16 +66,16 @@ func TestAnnouncer_PostponesWhileStale(t *testing.T) {
 		var stale atomic.Bool
 		a, r := runAnnouncer(t, half, stale.Load), newRecorder()
 		stale.Store(true)
-		a.add(r, []netip.Addr{vip4})
+		a.add(r, []netip.Addr{vip6})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if got := r.of(vip4); len(got) > 0 {
+		if got := r.of(vip6); len(got) > 0 {
 			t.Fatalf("announced after %v", got)
 		}
 		stale.Store(false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		got := r.of(vip4)
+		got := r.of(vip6)
 		if len(got) != 4 || got[0] < 5*time.Second || got[0] > 5*time.Second+staleInterval {
 			t.Fatalf("announced after %v", got)
 		}
@@ -88,22 +88,27 @@ func TestAnnouncer_PostponesWhileStale(t *testing.T) {
 	})
 }
 
-func TestAnnouncer_AnnounceAllBeginsAgain(t *testing.T) {
+func TestAnnouncer_RestartBeginsAgainForWhatIsGivenAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
-		a.add(r, []netip.Addr{vip4, vip6})
+		other := vip6b.Next()
+		a.add(r, []netip.Addr{other, vip6})
 		time.Sleep(10 * time.Second)
-		a.announceAll()
+		a.restart([]netip.Addr{vip6b, vip6}) // vip6b is not announced.
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		want := []time.Duration{0, 1, 2, 4, 10, 11, 12, 14}
 		for i := range want {
 			want[i] *= time.Second
 		}
-		for _, addr := range []netip.Addr{vip4, vip6} {
-			if got := r.of(addr); !slices.Equal(got, want) {
-				t.Errorf("%v was announced after %v, want %v", addr, got, want)
-			}
+		if got := r.of(vip6); !slices.Equal(got, want) {
+			t.Errorf("the address was announced after %v, want %v", got, want)
+		}
+		if got := r.of(other); !slices.Equal(got, want[:4]) {
+			t.Errorf("an address that was not given was announced after %v", got)
+		}
+		if got := r.of(vip6b); len(got) > 0 {
+			t.Errorf("an address that is not announced was, after %v", got)
 		}
 	})
 }

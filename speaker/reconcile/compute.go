@@ -15,9 +15,9 @@ type desired struct {
 	plan *announce.Plan
 	// macs are the MAC addresses of the cluster's own nodes.
 	macs []announce.NodeMAC
-	// layer2 are the addresses to answer for; announce: say once more where they are.
-	layer2   []announce.Layer2Address
-	announce bool
+	// layer2 are the addresses to answer for; contested are those of them to announce once more.
+	layer2    []announce.Layer2Address
+	contested []netip.Addr
 	// questions to ask on the segments, and addresses to defend there.
 	questions []announce.Layer2Question
 	defend    []netip.Addr
@@ -48,10 +48,10 @@ func (l *Loop) compute(seen *snapshot) *desired {
 		},
 	})
 	links := l.clusterLinks(seen)
-	again, wait := m.reunion.Due(now, seen.view.Returned)
+	contested, wait := m.reunion.Observe(now, seen.live, decision)
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
-		layer2: plan.Layer2Addresses(decision.Hold), announce: again, defend: decision.Defend, silent: decision.Silent,
+		layer2: plan.Layer2Addresses(decision.Hold), contested: contested, defend: decision.Defend, silent: decision.Silent,
 		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links),
 		local: gossip.LocalState{
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},

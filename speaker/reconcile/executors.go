@@ -57,8 +57,8 @@ type Layer2 interface {
 	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.
 	Ask(questions []announce.Layer2Question)
 	Answers() map[election.Question]election.Answer
-	// Announce says once more where the addresses are.
-	Announce()
+	// Announce says once more where addresses are.
+	Announce(addresses []netip.Addr)
 	// Defend says of some addresses once more that they are here.
 	Defend(addresses []netip.Addr)
 	// Rivals are nodes of the cluster that use addresses which are held here.

@@ -86,6 +86,12 @@ func (f *fixture) addNode() {
 	f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{Known: true, Links: links()}}
 }
 
+// removeNode says that n2 is not alive.
+func (f *fixture) removeNode() {
+	f.gossip.view.Alive = []string{"n1"}
+	delete(f.gossip.view.Peers, "n2")
+}
+
 // ready is the condition that was last reported.
 func (f *fixture) ready() metav1.Condition { return f.reporter.newest.conditions[0] }
 
@@ -169,6 +175,8 @@ type fakeLayer2 struct {
 	rivals  []election.Rival
 	// defended are all addresses that were announced against rivals.
 	defended []netip.Addr
+	// announced are the addresses that were announced once more.
+	announced []netip.Addr
 }
 
 func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) error {
@@ -180,10 +188,13 @@ func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked =
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
-func (l *fakeLayer2) Announce()                                      { _ = l.fixture.call("announce") }
-func (l *fakeLayer2) Held() []layer2.Held                            { return l.held }
-func (l *fakeLayer2) Conflicts() []layer2.Conflict                   { return nil }
-func (l *fakeLayer2) Changes() <-chan struct{}                       { return nil }
+func (l *fakeLayer2) Announce(addresses []netip.Addr) {
+	_ = l.fixture.call("announce")
+	l.announced = append(l.announced, addresses...)
+}
+func (l *fakeLayer2) Held() []layer2.Held          { return l.held }
+func (l *fakeLayer2) Conflicts() []layer2.Conflict { return nil }
+func (l *fakeLayer2) Changes() <-chan struct{}     { return nil }
 
 type fakeUnnumbered struct{ f *fixture }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -75,17 +76,36 @@ func TestLoop_Pass(t *testing.T) {
 				f.pass(t)
 			}
 		}},
-		{"an address is announced once more after speakers have returned", func(t *testing.T, f *fixture) {
+		{"an address that was taken over from a speaker is announced once more after that has returned", func(t *testing.T, f *fixture) {
+			f.addNode()
+			f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: 1, Announced: true})
+			f.pass(t)
+			f.removeNode()
 			f.untilHeld(t)
-			f.gossip.view.Returned++
+			f.addNode()
 			wait := f.pass(t)
 			if slices.Contains(f.calls, "announce") || wait <= 0 || wait > 100*time.Millisecond {
 				t.Errorf("at once: calls %v, next pass after %v", f.calls, wait)
 			}
 			time.Sleep(wait)
 			f.pass(t)
-			if i := slices.Index(f.calls, "announce"); i < 0 || f.calls[i-1] != "layer2" {
-				t.Errorf("after the exchange of claims: calls %v", f.calls)
+			if i := slices.Index(f.calls, "announce"); i < 0 || f.calls[i-1] != "layer2" || !slices.Equal(f.layer2.announced, []netip.Addr{vip}) {
+				t.Errorf("after the exchange of claims: calls %v, announced %v", f.calls, f.layer2.announced)
+			}
+		}},
+		{"an address that was not contested is not announced once more", func(t *testing.T, f *fixture) {
+			f.addNode()
+			f.untilHeld(t)
+			time.Sleep(time.Minute)
+			f.pass(t)
+			f.removeNode()
+			f.pass(t)
+			f.addNode()
+			for wait := f.pass(t); wait > 0 && wait < time.Second; wait = f.pass(t) {
+				time.Sleep(wait)
+			}
+			if len(f.layer2.announced) > 0 {
+				t.Errorf("announced %v", f.layer2.announced)
 			}
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {

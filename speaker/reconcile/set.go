@@ -14,8 +14,8 @@ import (
 func (l *Loop) set(ctx context.Context, d *desired) error {
 	l.exec.Layer2.UpdateClusterMACs(d.macs)
 	errs := []error{l.exec.Layer2.Set(ctx, d.layer2)}
-	if d.announce {
-		l.exec.Layer2.Announce()
+	if len(d.contested) > 0 {
+		l.exec.Layer2.Announce(d.contested)
 	}
 	l.exec.Layer2.Ask(d.questions)
 	l.exec.Layer2.Defend(d.defend)

@@ -49,29 +49,6 @@ func TestMembership_Known(t *testing.T) {
 	}
 }
 
-func TestReunion_AnnouncesOnceAfterTheExchangeOfClaims(t *testing.T) {
-	var r Reunion
-	for _, step := range []struct {
-		at       time.Duration
-		returns  uint64
-		announce bool
-		wait     time.Duration
-	}{
-		{0, 0, false, 0},
-		{time.Second, 1, false, claimExchange},
-		{time.Second + 60*ms, 1, false, claimExchange - 60*ms},
-		{time.Second + claimExchange, 1, true, 0},
-		{2 * time.Second, 1, false, 0},
-		{3 * time.Second, 2, false, claimExchange},
-		{3*time.Second + 60*ms, 3, false, claimExchange},
-		{4 * time.Second, 3, true, 0},
-	} {
-		if announce, wait := r.Due(epoch.Add(step.at), step.returns); announce != step.announce || wait != step.wait {
-			t.Errorf("at %v: announce %t, wait %v; want %t, %v", step.at, announce, wait, step.announce, step.wait)
-		}
-	}
-}
-
 func TestParticipant_ClaimsNothingInAGracePeriod(t *testing.T) {
 	p := NewParticipant("n0", 0)
 	in := ParticipantInput{Now: epoch, Incarnation: 1, Claims: Claims{}, GraceInput: GraceInput{
