@@ -38,13 +38,15 @@ type inquiry struct {
 
 // step returns whether to send a question now, and whether the answer has changed. The jitter is in [0, 1).
 func (q *inquiry) step(now time.Time, jitter float64) (send, changed bool) {
-	late, number := now.Sub(q.due) > maxAskDelay, askNum
-	if q.answer == election.Answered || late && q.sent > 0 {
+	if now.Before(q.due) {
+		return false, false
+	}
+	number := askNum
+	if late := now.Sub(q.due) > maxAskDelay; q.answer == election.Answered || late && q.sent > 0 {
 		number = 2 * askNum
 	}
+	q.answered = q.answered && q.sent > 0 // An answer before this row does not count.
 	switch {
-	case now.Before(q.due):
-		return false, false
 	case !q.answered && q.sent < number:
 		q.sent++
 		q.due = now.Add(askInterval)
@@ -53,7 +55,7 @@ func (q *inquiry) step(now time.Time, jitter float64) (send, changed bool) {
 		changed = q.answer != election.NoAnswer
 		q.answer = election.NoAnswer
 	}
-	q.sent, q.answered = 0, false
+	q.sent = 0
 	q.wait = min(max(2*q.wait, askAgainInterval), maxAskAgainInterval)
 	q.due = now.Add(time.Duration(float64(q.wait) * (0.75 + 0.5*jitter)))
 	return false, changed

@@ -1,0 +1,210 @@
+package layer2
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+var ourLinkLocal = netip.MustParseAddr("fe80::11")
+
+// question asks the node n2 at a MAC address by near0.
+func question(at mac, addr netip.Addr) announce.Layer2Question {
+	return announce.Layer2Question{
+		Question: election.Question{Node: "n2", Addr: addr},
+		Paths:    []announce.Layer2Path{{Interface: "near0", MAC: at.String(), Source: ourLinkLocal}},
+	}
+}
+
+// wantAnswers4And6 waits until vip4 and vip6 have this answer of n2.
+func wantAnswers4And6(t *testing.T, r *Responder, want election.Answer) {
+	t.Helper()
+	netnstest.Eventually(t, "the answers are as they should be", func() error {
+		for _, addr := range []netip.Addr{vip4, vip6} {
+			if got := r.Answers()[election.Question{Node: "n2", Addr: addr}]; got != want {
+				return fmt.Errorf("the answer for %v is %v, not %v", addr, got, want)
+			}
+		}
+		return nil
+	})
+}
+
+// TestResponder_AsksANodeWhetherItAnswers: the other end is the speaker of another node.
+func TestResponder_AsksANodeWhetherItAnswers(t *testing.T) {
+	s := newSegment(t, "near0")
+	a, b := begin(t, Config{}), begin(t, Config{})
+	a.UpdateClusterMACs([]announce.NodeMAC{{MAC: s.farMAC(t).String(), Node: "n2", Interface: "far0"}})
+	b.UpdateClusterMACs([]announce.NodeMAC{{MAC: s.mac(t).String(), Node: "n1", Interface: "near0"}})
+	far := func(want []announce.Layer2Address) {
+		s.host.Do(t, func() { mustSet(t, b, want) })
+	}
+	far(on([]string{"far0"}, vip4, vip6))
+	questions := []announce.Layer2Question{question(s.farMAC(t), vip4), question(s.farMAC(t), vip6)}
+	a.Ask(questions)
+	awaitChange(t, a, "an answer came")
+	wantAnswers4And6(t, a, election.Answered)
+	far(nil)
+	wantAnswers4And6(t, a, election.NoAnswer)
+	far(on([]string{"far0"}, vip4, vip6))
+	wantAnswers4And6(t, a, election.Answered)
+	if len(a.Held()) > 0 || len(a.Conflicts()) > 0 || len(b.Conflicts()) > 0 {
+		t.Errorf("held %v, conflicts %v and %v", a.Held(), a.Conflicts(), b.Conflicts())
+	}
+	a.Ask(nil)
+	if got := a.Answers(); len(got) > 0 {
+		t.Errorf("answers %v to no questions", got)
+	}
+}
+
+// TestResponder_QuestionsAreUnicast: a switch that knows hosts answers broadcasts in their name, for dead ones, too.
+func TestResponder_QuestionsAreUnicast(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	ours, to := s.mac(t), s.farMAC(t)
+	arps, ndps := s.listen(t, unix.ETH_P_ARP), s.listen(t, unix.ETH_P_IPV6)
+	begun := time.Now()
+	r.Ask([]announce.Layer2Question{question(to, vip4), question(to, vip6)})
+	for range askNum {
+		receive(t, arps, "the ARP question", equalTo(questionARP(ours, vip4, to, netip.Addr{})))
+		receive(t, ndps, "the NDP question", equalTo(questionNDP(ours, vip6, to, ourLinkLocal)))
+	}
+	wantAnswers4And6(t, r, election.NoAnswer)
+	t.Logf("no answer after %v", time.Since(begun))
+	r.Ask([]announce.Layer2Question{{Question: election.Question{Node: "n3", Addr: vip4}}})
+	if got := r.Answers()[election.Question{Node: "n3", Addr: vip4}]; got != election.NoAnswer {
+		t.Errorf("a node that cannot be asked has the answer %v", got)
+	}
+}
+
+// TestInquiry_AsksInRows with the times of each row.
+func TestInquiry_AsksInRows(t *testing.T) {
+	begins := time.Unix(1e9, 0)
+	q := inquiry{due: begins}
+	sent := map[time.Duration]bool{}
+	run := func(from, to time.Duration) (news []time.Duration) {
+		for at := from; at < to; at += time.Millisecond {
+			send, changed := q.step(begins.Add(at), 0.5)
+			if send {
+				sent[at] = true
+			}
+			if changed {
+				news = append(news, at)
+			}
+		}
+		return news
+	}
+	if news := run(0, 20*ms); len(news) != 1 || news[0] != askNum*askInterval || q.answer != election.NoAnswer || len(sent) != askNum {
+		t.Errorf("without an answer: news at %v, %d questions, %v", news, len(sent), q.answer)
+	}
+	if !q.heard() || q.heard() || q.answer != election.Answered {
+		t.Error("an answer that comes late is news once")
+	}
+	// The node answers the second row, and no other.
+	run(20*ms, 110*ms)
+	q.heard()
+	if news := run(110*ms, 400*ms); len(news) != 1 || q.answer != election.NoAnswer {
+		t.Errorf("news at %v", news)
+	}
+	clear(sent)
+	if news := run(400*ms, 20*time.Second); len(news) > 0 || len(sent) < 15*askNum || len(sent) > 21*askNum {
+		t.Errorf("in 20 s %d questions, news at %v", len(sent), news)
+	}
+	q = inquiry{due: begins}
+	for at := 0 * ms; at < 10*time.Second && q.answer == 0; at += 50 * ms { // A process that hardly runs.
+		q.step(begins.Add(at), 0.5)
+	}
+	if q.answer != election.NoAnswer {
+		t.Error("a process that is always late comes to no result")
+	}
+}
+
+// TestResponder_ANodesKernelThatHasANewAddressIsAConflict: a virtual address of the control plane, or one left on an interface.
+func TestResponder_ANodesKernelThatHasANewAddressIsAConflict(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := beginFast(t, Config{})
+	by := s.farMAC(t).String()
+	r.UpdateClusterMACs([]announce.NodeMAC{{MAC: by, Node: "n3", Interface: "eth1"}})
+	kernel := func(verb string) {
+		s.host.Run(t, "ip", "addr", verb, vip4.String()+"/32", "dev", s.far)
+		s.host.Run(t, "ip", "addr", verb, vip6.String()+"/128", "dev", s.far, "nodad")
+	}
+	kernel("add")
+	mustSet(t, r, probed([]string{"near0"}, vip4, vip6))
+	conflict := Conflict{MAC: by, Node: "n3", NodeInterface: "eth1", Interface: "near0"}
+	of4, of6 := conflict, conflict
+	of4.Addr, of6.Addr = vip4, vip6
+	wantConflicts(t, r, nil, of4, of6)
+	s.host.Run(t, "ip", "addr", "del", vip4.String()+"/32", "dev", s.far)
+	s.host.Run(t, "ip", "addr", "del", vip6.String()+"/128", "dev", s.far)
+	wantConflicts(t, r, []netip.Addr{vip4, vip6})
+}
+
+// Two speakers that claim one address at the same time settle it by their claims.
+func TestACD_ANodeThatStopsSoonIsNoConflict(t *testing.T) {
+	begins := time.Unix(1e9, 0)
+	node := user{mac: foreign, owner: owner{"n2", "eth0"}, interfaceName: "near0"}
+	d := newACD(begins, true)
+	d.step(begins, 0.5)
+	if began, _ := d.addressInUse(begins, node, 0.5); began || d.holding || d.conflict.certain {
+		t.Error("a conflict at once")
+	}
+	var held time.Duration
+	for at := 0 * ms; at < 10*time.Second && held == 0; at += 10 * ms {
+		if d.step(begins.Add(at), 0.5) == doHold {
+			held = at
+		}
+	}
+	if held < nodeProbeInterval || held > time.Second {
+		t.Errorf("held after %v, want soon", held)
+	}
+	d = newACD(begins, true)
+	d.step(begins, 0.5)
+	d.addressInUse(begins, node, 0.5)
+	if began, _ := d.addressInUse(begins.Add(nodeConflictTime), node, 0.5); !began {
+		t.Error("no conflict though it goes on")
+	}
+}
+
+// TestResponder_ARivalOfTheClusterIsLeftToTheClaims at first: it is a conflict when they do not settle it.
+func TestResponder_ARivalOfTheClusterIsLeftToTheClaims(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := beginFast(t, Config{})
+	r.UpdateClusterMACs([]announce.NodeMAC{{MAC: client.String(), Node: "n2", Interface: "eth0"}})
+	conn, ours := s.listen(t, unix.ETH_P_ARP), s.mac(t)
+	mustSet(t, r, on([]string{"near0"}, vip4))
+	receive(t, conn, "the announcement", equalTo(gratuitousARP(ours, vip4)[1]))
+	claim := with(request(broadcast, vip4, vip4), 22, client[:]...)
+	send(t, conn, claim)
+	awaitChange(t, r, "a rival is heard")
+	rivals := r.Rivals()
+	if len(rivals) != 1 || rivals[0].Addr != vip4 || rivals[0].Node != "n2" || len(r.Conflicts()) > 0 {
+		t.Fatalf("rivals %+v, conflicts %v", rivals, r.Conflicts())
+	}
+	r.Defend([]netip.Addr{vip4})
+	receive(t, conn, "the defence", equalTo(gratuitousARP(ours, vip4)[1]))
+	key := rivalKey{vip4, "n2"}
+	r.rivals.mu.Lock()
+	r.rivals.seen[key].since = time.Now().Add(-rivalConflictTime)
+	r.rivals.mu.Unlock()
+	send(t, conn, claim)
+	awaitChange(t, r, "it goes on")
+	want := Conflict{Addr: vip4, MAC: client.String(), Node: "n2", NodeInterface: "eth0", Interface: "near0", Announced: true}
+	got := r.Conflicts()
+	if len(got) == 1 {
+		got[0].Since = time.Time{}
+	}
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("conflicts %+v", got)
+	}
+	mustSet(t, r, nil)
+	if len(r.Rivals()) > 0 || len(r.Conflicts()) > 0 {
+		t.Errorf("of what is not held any more: rivals %+v, conflicts %v", r.Rivals(), r.Conflicts())
+	}
+}
