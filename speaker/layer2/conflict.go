@@ -58,11 +58,14 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	if inCluster && (!by.other() || u.probe) {
 		return // A node of the cluster that probes has claimed the address, too: the claims settle it.
 	}
-	if inCluster && r.asker.heard(by.node, u.addr) || inCluster && u.held && r.rivals.heard(time.Now(), u, by, interfaceName) {
-		notify(r.changes)
-	}
-	if inCluster && u.held {
-		return
+	if inCluster {
+		answered := r.asker.heard(by.node, u.addr)
+		if u.held && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
+			notify(r.changes)
+		}
+		if u.held {
+			return
+		}
 	}
 	began, defend := r.detector.addressInUse(u, by, interfaceName)
 	if began {

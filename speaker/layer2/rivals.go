@@ -16,6 +16,9 @@ const (
 	maxRivals = 4096
 	// rivalTimeout is how long after its last frame a rival counts.
 	rivalTimeout = 3 * time.Second
+	// rivalPause is how long a rival must be silent so that it is news when it is heard again, and the shortest time between two
+	// defences of an address.
+	rivalPause = 100 * time.Millisecond
 	// rivalConflictTime is how long the claims have to settle it until it is a conflict.
 	rivalConflictTime = 5 * time.Second
 )
@@ -47,9 +50,9 @@ func (r *rivals) heard(now time.Time, u addressUse, by owner, interfaceName stri
 	key := rivalKey{u.addr, by.node}
 	known := r.seen[key]
 	if known != nil && now.Sub(known.last) < rivalTimeout {
-		before := known.last.Sub(known.since)
+		pause, before := now.Sub(known.last), known.last.Sub(known.since)
 		known.last = now
-		return before < rivalConflictTime && now.Sub(known.since) >= rivalConflictTime
+		return pause >= rivalPause || before < rivalConflictTime && now.Sub(known.since) >= rivalConflictTime
 	}
 	if len(r.seen) >= maxRivals {
 		return false
@@ -95,7 +98,7 @@ func (r *rivals) conflicts(all map[netip.Addr]Conflict, holds func(netip.Addr) b
 }
 
 // Defend announces held addresses again, now and over the next seconds, because another node of the cluster has announced them
-// wrongly: each at most once per second.
+// wrongly: each at most once in a tenth of a second.
 func (r *Responder) Defend(addresses []netip.Addr) {
 	if len(addresses) == 0 {
 		return
@@ -104,7 +107,7 @@ func (r *Responder) Defend(addresses []netip.Addr) {
 	var due []netip.Addr
 	r.rivals.mu.Lock()
 	for key, known := range r.rivals.seen {
-		if slices.Contains(addresses, key.addr) && now.Sub(known.defended) >= time.Second {
+		if slices.Contains(addresses, key.addr) && now.Sub(known.defended) >= rivalPause {
 			known.defended = now
 			due = append(due, key.addr)
 		}

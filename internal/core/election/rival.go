@@ -10,6 +10,8 @@ const (
 	claimTimeout = 200 * time.Millisecond
 	// rivalTimeout is how long a live node may answer for an address of ours until that is more than a message on its way.
 	rivalTimeout = 500 * time.Millisecond
+	// rivalFresh is how old the last sign of a rival may be to act on it. Each new one wakes this node.
+	rivalFresh = 100 * time.Millisecond
 	// takenTimeout is how long after a take-over the holder before may come back with the address.
 	takenTimeout = 10 * time.Second
 )
@@ -30,7 +32,7 @@ type taking struct {
 
 // yieldToRivals settles with every other node that answers for an address of ours which of the two goes on. Between a silent
 // node and us a hash decides, as it does between claims of one term: the other side comes to the same result. Claims settle it
-// with a live node. If they do not, it does not hear ours: an address that was taken from it is given back.
+// with a live node. If they do not, an address that was taken from it is given back, and the hash decides about others.
 func (r *round) yieldToRivals() {
 	next := 0
 	for _, rival := range r.Rivals {
@@ -55,7 +57,7 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent && !r.goesOn(rival):
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
-	case silent && (Claim{Addr: rival.Addr, Node: r.node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node}):
+	case silent && r.beats(rival):
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 	case silent:
 		r.cede(contest, rival.Node, incarnation)
@@ -64,33 +66,43 @@ func (r *round) settle(contest int, rival Rival) {
 	}
 }
 
+// beats reports whether this node goes on with an address that a rival answers for, too.
+func (r *round) beats(rival Rival) bool {
+	return (Claim{Addr: rival.Addr, Node: r.node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
+}
+
 // goesOn asks a rival whether it answers for the address: it may have been heard before its death.
 func (r *round) goesOn(rival Rival) bool {
 	q := Question{rival.Node, rival.Addr}
 	r.decision.Ask = append(r.decision.Ask, q)
-	return r.Answers[q] == Answered
+	return r.Answers[q] == Answered && r.Now.Sub(rival.Last) < rivalFresh
 }
 
-// settleWithLive waits for the claims to settle it, then asks the rival whether it goes on.
+// settleWithLive waits for the claims to settle it, and asks the rival whether it goes on. One that does may take this node for
+// silent, and then knows nothing of its claims.
 func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
 	if wait := claimTimeout - r.Now.Sub(rival.Since); wait > 0 {
 		r.wakeAfter(wait)
 		return
 	}
-	goesOn := r.goesOn(rival)
-	if wait := rivalTimeout - rival.Last.Sub(rival.Since); wait > 0 {
-		r.wakeAfter(wait)
-		return
-	}
-	if taken, known := r.taken[rival.Addr]; goesOn && known && taken.from == rival.Node {
+	goesOn, lasts := r.goesOn(rival), rival.Last.Sub(rival.Since)
+	taken, known := r.taken[rival.Addr]
+	switch theirs := known && taken.from == rival.Node; {
+	case lasts < rivalTimeout:
+		r.wakeAfter(rivalTimeout - lasts)
+	case !goesOn:
+	case theirs || !r.beats(rival):
 		r.cede(contest, rival.Node, incarnation)
 		r.unevenSince = time.Time{}
+	case lasts < rivalTimeout+time.Second:
+		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 	}
 }
 
 // cede claims an address for another node that answers for it, so that all of this side know.
 func (r *round) cede(contest int, to string, incarnation uint64) {
 	addr := r.contests[contest].Addr
+	r.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
 	r.holders[contest] = ceded
 	r.loads[r.me]--
 	r.decision.Claims = append(r.decision.Claims, Claim{addr, to, incarnation, r.Claims[addr].Term + 1, true})

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// rivalAt says that a node is heard to use an address of ours.
-func (s *fixture) rivalAt(node string, address int, since time.Duration) *fixture {
-	s.Rivals = []Rival{{addr(address), node, epoch.Add(since), s.Now}}
+// rivalAt says that a node is heard to use an address of ours, from a time to another one.
+func (s *fixture) rivalAt(node string, address int, since, last time.Duration) *fixture {
+	s.Rivals = []Rival{{addr(address), node, epoch.Add(since), epoch.Add(last)}}
 	return s
 }
 
@@ -20,7 +20,7 @@ func TestElector_OneOfTwoSidesYields(t *testing.T) {
 			rival := nodeName(1 - node)
 			claims := Claims{addr(i): {addr(i), nodeName(node), 1, uint64(3 + 2*node), true}}
 			all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
-			s := newFixture(t, node, all, alive(2), claims).at(0).want(i).silence(rival).rivalAt(rival, i, 0)
+			s := newFixture(t, node, all, alive(2), claims).at(0).want(i).silence(rival).rivalAt(rival, i, 0, 0)
 			s.at(ms).want(i).wantAsked(rival, 1)
 			s.answer(Answered).at(2 * ms)
 			if holds += len(s.last.Hold); len(s.last.Hold) == 0 {
@@ -42,20 +42,20 @@ func TestElector_OneOfTwoSidesYields(t *testing.T) {
 func TestElector_RivalThatIsDeadByNowIsNone(t *testing.T) {
 	for i := range 10 {
 		all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
-		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {addr(i), "n0", 1, 1, true}}).at(0).silence("n1").rivalAt("n1", i, 0)
+		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {addr(i), "n0", 1, 1, true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
 		s.at(ms).want(i).answer(NoAnswer).at(2 * ms).want(i).wantClaims(0)
 	}
 }
 
 // A live node that takes an address over announces it before its claim arrives.
 func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
-	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0).rivalAt("n1", 0, 0)
+	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0).rivalAt("n1", 0, 0, 0)
 	s.at(ms).want(0).wantAsked("n1", 0)
 	for at := claimTimeout; at < 5*sec; at += 100 * ms {
-		s.rivalAt("n1", 0, 0).at(at).want(0).wantClaims(0).wantAsked("n1", 1).answer(Answered)
+		s.rivalAt("n1", 0, 0, 0).at(at).want(0).wantClaims(0).wantAsked("n1", 1).answer(Answered)
 	}
 	if len(s.last.Defend) > 0 {
-		t.Error("it is defended against a live node of the cluster")
+		t.Error("it is defended against a live node that was heard once")
 	}
 	s.Claims.Learn(Claim{addr(0), "n1", 1, 2, true})
 	s.at(5 * sec).want()
@@ -65,22 +65,43 @@ func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
 func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 	s := newFixture(t, 1, contests(3, group(2)), alive(2), held(3)).at(0).at(time.Minute).wantClaims(1)
 	taken := number(s.last.Claims[0].Addr)
-	for _, at := range []time.Duration{100 * ms, 300 * ms, 600 * ms} {
-		s.rivalAt("n0", taken, time.Minute).at(time.Minute + at)
+	for _, at := range []time.Duration{100 * ms, 300 * ms, 400 * ms, 600 * ms} {
+		s.want(taken).rivalAt("n0", taken, time.Minute, time.Minute+at).at(time.Minute + at)
 		s.answer(Answered)
-		s.Rivals[0].Last = s.Now
 	}
-	if s.at(time.Minute + 700*ms).want(); s.Claims[addr(taken)] != (Claim{addr(taken), "n0", 1, 3, true}) {
+	if s.want(); s.Claims[addr(taken)] != (Claim{addr(taken), "n0", 1, 3, true}) {
 		t.Errorf("the claim is %v", s.Claims[addr(taken)])
 	}
 	s.Rivals = nil
 	s.at(2 * time.Minute).wantClaims(0) // Not again at once.
 }
 
+// Neither hears the other's claims, but one of them takes the other for alive.
+func TestElector_TheHashDecidesWhenTheClaimsDoNot(t *testing.T) {
+	for i := range 20 {
+		holds := 0
+		for node, silent := range []bool{true, false} {
+			rival := nodeName(1 - node)
+			all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
+			s := newFixture(t, node, all, alive(2), Claims{addr(i): {addr(i), nodeName(node), 1, 5, true}}).at(0)
+			if silent {
+				s.silence(rival)
+			}
+			for _, at := range []time.Duration{ms, 300 * ms, 700 * ms, 701 * ms} {
+				s.rivalAt(rival, i, 0, at).at(at).answer(Answered)
+			}
+			holds += len(s.last.Hold)
+		}
+		if holds != 1 {
+			t.Fatalf("%d hold %d", holds, i)
+		}
+	}
+}
+
 func TestElector_AwaitedSuccessorMayBeSilent(t *testing.T) {
 	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0).want(0).silence("n1")
 	s.contests = contests(1, weighted(map[string]int{"n1": 0}))
-	s.at(sec).want(0).rivalAt("n1", 0, sec).at(sec + ms).want(0).answer(Answered).at(sec + 2*ms).want()
+	s.at(sec).want(0).rivalAt("n1", 0, sec, sec).at(sec + ms).want(0).answer(Answered).at(sec + 2*ms).want()
 	if slices.ContainsFunc(s.last.Claims, func(c Claim) bool { return c.Node != "" }) {
 		t.Errorf("claims %v", s.last.Claims)
 	}

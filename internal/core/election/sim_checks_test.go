@@ -27,6 +27,9 @@ type checks struct {
 	holders [][]*node
 	// doubleHeld are the addresses that have more than one holder.
 	doubleHeld map[int]bool
+	// wire are the nodes that answer for each address on the segment, and unansweredSince is since when none does; 0: one does.
+	wire            [][]*node
+	unansweredSince []time.Duration
 	// claimedAt is when each address was claimed last.
 	claimedAt []time.Duration
 	// possibleSince is since when a live node may hold an address; 0 when none may.
@@ -42,7 +45,8 @@ type checks struct {
 func newChecks(c *cluster, addresses int) *checks {
 	return &checks{
 		cluster: c, holders: make([][]*node, addresses), doubleHeld: map[int]bool{}, claimedAt: make([]time.Duration, addresses),
-		possibleSince: make([]time.Duration, addresses), lost: map[int]map[*node]time.Duration{},
+		possibleSince: make([]time.Duration, addresses), wire: make([][]*node, addresses),
+		unansweredSince: make([]time.Duration, addresses), lost: map[int]map[*node]time.Duration{},
 	}
 }
 
@@ -50,6 +54,12 @@ func (c *checks) violate(format string, args ...any) {
 	if c.violation == "" {
 		c.violation = fmt.Sprintf("at %.3fs: ", c.now.Seconds()) + fmt.Sprintf(format, args...)
 		c.log("VIOLATION: %s", c.violation)
+		for _, n := range c.nodes {
+			c.log("%s up %t live %v silent %v holds %d answers for %v asks %v, waits %s", n.name, n.up, n.live, n.silent, len(n.holds), n.answered(), n.asked, n.wait)
+		}
+		for i := range c.claimedAt {
+			c.log("%d: %v on the segment %d", i, c.nodes[0].claims[addr(i)], len(c.wire[i]))
+		}
 	}
 }
 
@@ -119,6 +129,9 @@ func (c *checks) onCrash(n *node) {
 			}
 		}
 	}
+	for i := range c.wire {
+		c.onSilent(n, addr(i))
+	}
 	n.holds, n.vips = nil, nil
 }
 
@@ -185,6 +198,12 @@ func (c *checks) onAnswer(n *node, a netip.Addr) {
 	if c.strangers[number(a)] {
 		c.violate("%s answers for %d, which a stranger has", n.name, number(a))
 	}
+	c.wire[number(a)] = append(c.wire[number(a)], n)
+}
+
+// onSilent is called when a node that runs stops to answer on the segment.
+func (c *checks) onSilent(n *node, a netip.Addr) {
+	c.wire[number(a)] = slices.DeleteFunc(c.wire[number(a)], func(o *node) bool { return o == n })
 }
 
 // onRelease is called when a node releases an address.
@@ -264,7 +283,9 @@ func (c *checks) eligible(n *node, i int) bool {
 
 // checkHolders checks that every address that can have a holder has an eligible one, and no second one for long.
 func (c *checks) checkHolders() {
-	c.checkDoubleHolders()
+	if !c.lying {
+		c.checkDoubleHolders()
+	}
 	for i, holders := range c.holders {
 		switch possible := c.possible(i); {
 		case !possible && len(holders) > 0:

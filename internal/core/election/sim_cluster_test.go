@@ -58,6 +58,12 @@ type cluster struct {
 	segment
 	// cut has the pairs of nodes where messages of the first do not reach the second, while other nodes reach both.
 	cut map[[2]int]bool
+	// mute are nodes that hear the others in the gossip and are heard by nobody.
+	mute map[int]bool
+	// lying: the gossip and the segment may have different faults, and more is checked.
+	lying bool
+	// mixed: some nodes run the version before, and what all say lacks what that version does not know.
+	mixed bool
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
 	aliveOnly bool
 	// verbose records the trace.
@@ -66,7 +72,7 @@ type cluster struct {
 }
 
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
-	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}, segment: newSegment(nodes)}
+	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{}, segment: newSegment(nodes)}
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
@@ -107,7 +113,11 @@ func (c *cluster) run(d time.Duration) {
 	for len(c.events) > 0 && c.events[0].at <= end && c.violation == "" {
 		e := heap.Pop(&c.events).(event)
 		c.now = e.at
-		c.checkDoubleHolders()
+		if c.lying {
+			c.checkSegment()
+		} else {
+			c.checkDoubleHolders()
+		}
 		e.run()
 	}
 	c.now = end
@@ -147,14 +157,17 @@ func (c *cluster) reach(a, b *node) bool {
 	return a.up && b.up && !a.frozen && !b.frozen && c.side[a.index] == c.side[b.index]
 }
 
+// heard reports whether a node hears another one in the gossip.
+func (c *cluster) heard(a, b *node) bool { return c.reach(a, b) && !c.mute[b.index] }
+
 // reachabilityChanged is called when other nodes can reach each other than before. Each node detects it by itself.
 func (c *cluster) reachabilityChanged() {
 	c.recordFault()
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
 			_, alive := a.live[b.name]
-			switch reach := c.reach(a, b); {
-			case a == b || !a.up:
+			switch reach := c.heard(a, b); {
+			case a == b || !a.up || a.frozen:
 			case reach && a.live[b.name] != b.incarnation:
 				c.after(c.randomDuration(20*time.Millisecond, maxDetectionTime), func() { a.detect(b) })
 			case !reach && alive:
@@ -193,7 +206,7 @@ func (c *cluster) partition(sides int) {
 // exchange lets two nodes exchange all claims.
 func (c *cluster) exchange(a, b *node) {
 	c.after(c.randomDuration(0, 50*time.Millisecond), func() {
-		if !c.reach(a, b) || c.cut[[2]int{a.index, b.index}] || c.cut[[2]int{b.index, a.index}] {
+		if !c.heard(a, b) || !c.heard(b, a) || c.cut[[2]int{a.index, b.index}] || c.cut[[2]int{b.index, a.index}] {
 			return
 		}
 		a.merge(b)

@@ -16,8 +16,13 @@ type node struct {
 	index int
 	name  string
 	up    bool
-	// frozen: the process does not run.
-	frozen      bool
+	// frozen: the process does not run. stale: it was frozen, and does not know yet what it has missed, which waits in mailbox.
+	frozen, stale bool
+	mailbox       [][]Claim
+	// clockStep is by how much its clock was set forward before its next start.
+	clockStep uint64
+	// old: it runs the version before.
+	old         bool
 	incarnation uint64
 	elector     *Elector
 	claims      Claims
@@ -35,6 +40,8 @@ type node struct {
 	holds       map[netip.Addr]time.Duration
 	// vips are the addresses that it holds on the segment.
 	vips map[netip.Addr]*vip
+	// deadSince is since when it believes others dead.
+	deadSince map[string]time.Duration
 	// silent are the nodes that it has declared dead, and doubtful those that it is about to.
 	silent   map[string]uint64
 	doubtful map[string]bool
@@ -53,13 +60,14 @@ type node struct {
 
 func (n *node) start() {
 	n.up = true
-	n.incarnation++
+	n.incarnation += 1 + n.clockStep
 	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
 	n.claims, n.digest = Claims{}, 0
 	n.live = map[string]uint64{n.name: n.incarnation}
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
 	n.api = n.cluster.api.clone()
 	n.apiDelivery = n.now
+	n.frozen, n.stale, n.mailbox, n.deadSince = false, false, nil, map[string]time.Duration{}
 	n.vips, n.silent, n.doubtful = map[netip.Addr]*vip{}, map[string]uint64{}, map[string]bool{}
 	n.asked, n.answers, n.rivals = map[Question]bool{}, map[Question]Answer{}, map[Question]Rival{}
 	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
@@ -68,6 +76,9 @@ func (n *node) start() {
 	incarnation := n.incarnation
 	n.after(time.Second, func() { n.settle(incarnation) })
 	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(incarnation) })
+	if n.lying {
+		n.announceFromTimeToTime(incarnation)
+	}
 	n.queueDecision()
 }
 
@@ -76,6 +87,10 @@ func (n *node) settling() bool { return n.settled[n.name] != n.incarnation }
 // settle ends the time in which the node claims nothing. The other nodes learn of it.
 func (n *node) settle(incarnation uint64) {
 	if !n.up || n.incarnation != incarnation || !n.settling() {
+		return
+	}
+	if n.lying && n.lonely() {
+		n.after(time.Second, func() { n.settle(incarnation) })
 		return
 	}
 	n.log("%s has settled", n.name)
@@ -87,6 +102,17 @@ func (n *node) settle(incarnation uint64) {
 		}
 	}
 	n.queueDecision()
+}
+
+// lonely: it has met nobody, and there are others. The gossip does not know its members then.
+func (n *node) lonely() bool {
+	up := 0
+	for _, other := range n.nodes {
+		if other.up {
+			up++
+		}
+	}
+	return len(n.met) == 0 && up > 1
 }
 
 func (n *node) receiveSettled(other *node, incarnation uint64) {
@@ -117,10 +143,13 @@ func (n *node) gossip(incarnation uint64) {
 // detect finds out whether another node is alive, and in which incarnation.
 func (n *node) detect(other *node) {
 	was, is := n.live[other.name], uint64(0)
-	if n.reach(n, other) {
+	if n.heard(n, other) {
 		is = other.incarnation
 	}
-	if !n.up || was == is {
+	if is != 0 {
+		delete(n.doubtful, other.name)
+	}
+	if !n.up || n.frozen || was == is {
 		return
 	}
 	n.unchangedSince = n.now
@@ -145,7 +174,7 @@ func (n *node) detect(other *node) {
 
 // doubt believes that another node may be dead.
 func (n *node) doubt(other *node) {
-	if n.up && !n.reach(n, other) && n.live[other.name] != 0 {
+	if n.up && !n.heard(n, other) && n.live[other.name] != 0 {
 		n.doubtful[other.name] = true
 		n.queueDecision()
 	}
@@ -154,7 +183,7 @@ func (n *node) doubt(other *node) {
 // declareDead believes another node dead.
 func (n *node) declareDead(other *node) {
 	n.log("%s declares %s dead", n.name, other.name)
-	n.silent[other.name] = n.live[other.name]
+	n.silent[other.name], n.deadSince[other.name] = n.live[other.name], n.now
 	delete(n.live, other.name)
 	delete(n.doubtful, other.name)
 	n.unchangedSince = n.now
@@ -225,8 +254,13 @@ func (n *node) weight(a netip.Addr, name string) int {
 
 // receive learns the claims in a message.
 func (n *node) receive(claims []Claim) {
+	if n.frozen {
+		n.mailbox = append(n.mailbox, claims)
+		return
+	}
 	changed := false
 	for _, claim := range claims {
+		claim.Announced = claim.Announced || n.mixed
 		changed = n.learn(claim) || changed
 	}
 	if changed {
@@ -260,10 +294,18 @@ func (n *node) merge(from *node) {
 	changed := false
 	if n.digest != from.digest {
 		for _, claim := range from.claims {
+			claim.Announced = claim.Announced || n.mixed
 			changed = n.learn(claim) || changed
 		}
 	}
 	n.met[from.name] = from.incarnation
+	defer n.endStale()
+	for name, incarnation := range from.silent {
+		if n.live[name] == 0 && name != n.name && n.silent[name] < incarnation {
+			n.silent[name], n.deadSince[name] = incarnation, n.now
+			changed = true
+		}
+	}
 	n.detect(from)
 	if !from.settling() && n.settled[from.name] != from.incarnation {
 		n.receiveSettled(from, from.incarnation)
@@ -297,13 +339,17 @@ func (n *node) queueDecision() {
 // decide carries out a decision of the Elector.
 func (n *node) decide() {
 	n.decisionQueued = false
-	if !n.up || n.violation != "" {
+	if !n.up || n.frozen || n.violation != "" {
 		return
 	}
-	d := n.elector.Decide(n.contests, Input{
+	input := Input{
 		Now: n.clock(), Live: n.live, Claims: n.claims, Settling: n.settling(), Answered: n.answered(), Silent: n.silent,
 		Doubtful: slices.Sorted(maps.Keys(n.doubtful)), Answers: n.answers, Rivals: n.presentRivals(),
-	})
+	}
+	if n.old { // The version before asks nobody.
+		input.Silent, input.Doubtful, input.Rivals = nil, nil, nil
+	}
+	d := n.elector.Decide(n.contests, input)
 	n.setVIPs(d.Hold)
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
@@ -375,7 +421,7 @@ func (n *node) send(other *node, claims []Claim) {
 	again := func() { n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)-n.now, arrive) }
 	arrive = func() {
 		try++
-		connected := n.side[n.index] == n.side[other.index] && !n.cut[[2]int{n.index, other.index}]
+		connected := n.side[n.index] == n.side[other.index] && !n.mute[n.index] && !n.cut[[2]int{n.index, other.index}]
 		switch {
 		case !other.up || other.incarnation != incarnation:
 		case connected && (try == maxTries || !n.chance(lossChance)):

@@ -246,6 +246,7 @@ func (s *scenario) end() {
 func (s *scenario) idle() bool {
 	for _, n := range s.nodes {
 		if n.up && n.wait > 0 {
+			s.log("%s asks to be woken after %s", n.name, n.wait)
 			return false
 		}
 	}

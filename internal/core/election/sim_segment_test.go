@@ -15,6 +15,10 @@ const (
 	simFrame, simAsk = time.Millisecond / 2, 9 * time.Millisecond
 	// simAskAgain is the time between two rows of questions, simRivalTimeout how long a rival is remembered.
 	simAskAgain, simRivalTimeout = time.Second, 3 * time.Second
+	// simRivalPause is how long a rival must be silent so that it is news when it is heard again.
+	simRivalPause = 100 * time.Millisecond
+	// simAnnounce is the time between two announcements of an address.
+	simAnnounce = 2 * time.Second
 )
 
 // segment is who hears whom on the segment, apart from the gossip.
@@ -58,7 +62,12 @@ func (n *node) setVIPs(holds []Hold) {
 			n.answer(h.Addr, n.vips[h.Addr])
 		}
 	}
-	maps.DeleteFunc(n.vips, func(a netip.Addr, _ *vip) bool { return !wanted[a] })
+	maps.DeleteFunc(n.vips, func(a netip.Addr, _ *vip) bool {
+		if !wanted[a] {
+			n.onSilent(n, a)
+		}
+		return !wanted[a]
+	})
 }
 
 // probe answers for an address after a while, unless somebody answers for it then.
@@ -66,7 +75,7 @@ func (n *node) probe(a netip.Addr, v *vip) {
 	n.after(simProbeTime, func() {
 		switch {
 		case !n.up || n.vips[a] != v:
-		case n.frozen || n.strangers[number(a)] || n.heardAnswer(a):
+		case n.frozen || n.stale || n.strangers[number(a)] || n.heardAnswer(a):
 			n.after(simReprobe, func() { n.probe(a, v) })
 		default:
 			n.answer(a, v)
@@ -88,7 +97,7 @@ func (n *node) answer(a netip.Addr, v *vip) {
 
 func (n *node) answersFor(a netip.Addr) bool {
 	v := n.vips[a]
-	return n.up && !n.frozen && v != nil && v.answers
+	return n.up && !n.frozen && !n.stale && v != nil && v.answers
 }
 
 // announce says to all who hear it that an address is here.
@@ -106,21 +115,23 @@ func (n *node) announce(a netip.Addr) {
 
 // hearUse hears another node use an address.
 func (n *node) hearUse(a netip.Addr, by *node) {
-	if q := (Question{by.name, a}); n.asked[q] && n.answers[q] != Answered {
+	q := Question{by.name, a}
+	news := n.asked[q] && n.answers[q] != Answered
+	if n.asked[q] {
 		n.answers[q] = Answered
+	}
+	if n.answersFor(a) {
+		known, ok := n.rivals[q]
+		if !ok {
+			known = Rival{a, by.name, n.clock(), time.Time{}}
+		}
+		news = news || n.clock().Sub(known.Last) >= simRivalPause
+		known.Last = n.clock()
+		n.rivals[q] = known
+	}
+	if news {
 		n.queueDecision()
 	}
-	if !n.answersFor(a) {
-		return
-	}
-	key := Question{by.name, a}
-	if known, ok := n.rivals[key]; ok {
-		known.Last = n.clock()
-		n.rivals[key] = known
-		return
-	}
-	n.rivals[key] = Rival{a, by.name, n.clock(), n.clock()}
-	n.queueDecision()
 }
 
 // setQuestions makes a node ask these questions, again and again, and no others.
@@ -153,7 +164,7 @@ func (n *node) ask(q Question) {
 		}
 	})
 	n.after(simAsk, func() {
-		if still() && !answered && n.answers[q] != NoAnswer {
+		if still() && !answered && !n.frozen && n.answers[q] != NoAnswer {
 			n.answers[q] = NoAnswer
 			n.queueDecision()
 		}
@@ -194,6 +205,59 @@ func (n *node) presentRivals() []Rival {
 		return nodeNumber(a.Node) - nodeNumber(b.Node)
 	})
 	return all
+}
+
+// freeze stops the process of a node, and lets it go on after a while.
+func (n *node) freeze(d time.Duration) {
+	if !n.up || n.frozen {
+		return
+	}
+	n.log("%s freezes", n.name)
+	n.frozen = true
+	n.reachabilityChanged()
+	incarnation := n.incarnation
+	n.after(d, func() {
+		if n.up && n.incarnation == incarnation {
+			n.thaw()
+		}
+	})
+}
+
+func (n *node) thaw() {
+	n.log("%s goes on", n.name)
+	n.frozen, n.stale, n.changed = false, true, n.now
+	mailbox := n.mailbox
+	n.mailbox = nil
+	for _, claims := range mailbox {
+		n.receive(claims)
+	}
+	n.reachabilityChanged()
+	n.after(500*time.Millisecond, n.endStale)
+	n.queueDecision()
+}
+
+// endStale lets a node answer again, and announce what it has put off.
+func (n *node) endStale() {
+	if !n.up || !n.stale {
+		return
+	}
+	n.stale, n.changed = false, n.now
+	n.announceAll()
+	n.queueDecision()
+}
+
+func (n *node) announceAll() {
+	for _, a := range n.answered() {
+		n.announce(a)
+	}
+}
+
+// announceFromTimeToTime announces everything once in a while, which takes a minute in truth.
+func (n *node) announceFromTimeToTime(incarnation uint64) {
+	if n.up && n.incarnation == incarnation {
+		n.announceAll()
+		n.after(simAnnounce, func() { n.announceFromTimeToTime(incarnation) })
+	}
 }
 
 func (n *node) clock() time.Time { return epoch.Add(n.now) }
