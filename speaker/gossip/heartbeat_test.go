@@ -27,6 +27,38 @@ func TestHeartbeats_FindASilentDeath(t *testing.T) {
 	}
 }
 
+// A speaker that starts while another one is silent must be able to ask that one on the segment.
+func TestView_SilentSpeakersAreKnownToLateComersToo(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.19.", Timing{}, "a", "b", "c")
+	want := manyLinks(2)
+	all[2].BroadcastState(want)
+	all[0].awaits(t, "the state of c", func(v View) bool { return v.Peers["c"].StateKnown })
+	incarnation := all[2].Incarnation()
+	knowsC := func(v View) bool {
+		c, known := v.Silent["c"]
+		return known && c.Incarnation == incarnation && equal(c.State, want)
+	}
+	if knowsC(all[0].View()) {
+		t.Error("c is silent while it is alive")
+	}
+	on.part(all[2], all[0], all[1])
+	all[0].awaits(t, "c is silent", knowsC)
+	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.19.9"), Keys: secrets("k")}, on)
+	on.part(all[2], late)
+	meet(t, append(all, late)...)
+	late.awaits(t, "c is silent", knowsC)
+	on.heal()
+	late.awaits(t, "c is alive", func(v View) bool { return alive("a", "b", "c", "d")(v) && len(v.Silent) == 0 })
+	all[0].awaits(t, "c is alive", func(v View) bool { return alive("a", "b", "c", "d")(v) && len(v.Silent) == 0 })
+	heartbeats(t, all...)
+	all[2].leave(t)
+	all[0].awaits(t, "c has left", alive("a", "b", "d"))
+	if v := all[0].View(); len(v.Silent) > 0 {
+		t.Errorf("silent are %v, and c has left", v.Silent)
+	}
+}
+
 func TestHeartbeats_ACutBetweenTwoIsNoDeath(t *testing.T) {
 	on := newNetwork()
 	all := gather(t, on, "127.1.6.", Timing{}, "a", "b", "c")

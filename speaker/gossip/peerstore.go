@@ -126,9 +126,7 @@ func (s *peerStore) newSnapshot() *snapshot {
 	}
 	for node, status := range s.detector.Peers() {
 		if !status.Alive {
-			if r := s.records[node]; r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
-				now.silent[node] = Peer{r.incarnation, r.state, true}
-			}
+			s.noteSilent(now, node, status)
 			continue
 		}
 		now.alive = append(now.alive, node)
@@ -145,6 +143,14 @@ func (s *peerStore) newSnapshot() *snapshot {
 	now.version, _ = s.commonOf(detector.Status.Reachable)
 	now.foreign = s.foreign()
 	return now
+}
+
+// noteSilent adds a speaker that is not alive to a snapshot, unless it has said that it leaves. The caller holds mu.
+func (s *peerStore) noteSilent(now *snapshot, node string, status detector.Status) {
+	r := s.records[node]
+	if r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
+		now.silent[node] = Peer{r.incarnation, r.state, true}
+	}
 }
 
 // record returns the record of a speaker, and makes one if the detector knows the speaker. The caller holds mu.
@@ -223,7 +229,8 @@ func (s *peerStore) refute(incarnation uint64) bool {
 	return true
 }
 
-// states returns the states of ourselves and of all reachable speakers, for a push/pull exchange.
+// states returns the states of ourselves and of all reachable speakers, for a push/pull exchange, and of those that are silent
+// and should be there: whoever starts now must be able to ask them on the segment.
 func (s *peerStore) states() []stateRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,7 +241,7 @@ func (s *peerStore) states() []stateRecord {
 	for node, r := range s.records {
 		if status, known := s.detector.Peer(node); !known {
 			delete(s.records, node)
-		} else if r.stateKnown && r.incarnation == status.Incarnation && status.Reachable() {
+		} else if r.stateKnown && r.incarnation == status.Incarnation && (status.Reachable() || status.Expected && !status.Left) {
 			all = append(all, r.stateRecord)
 		}
 	}

@@ -100,8 +100,8 @@ type Status struct {
 	Alive bool
 	// Listed: memberlist counts it as alive.
 	Listed bool
-	// Left: it has said that it leaves.
-	Left bool
+	// Left: it has said that it leaves. Expected: there should be such a peer.
+	Left, Expected bool
 	// Observed: this speaker has a vote about it. Suspected: and votes that it is silent.
 	Observed, Suspected bool
 	// Doubtful: it is alive, and an observer suspects it or is about to.
@@ -153,7 +153,9 @@ func (d *Detector) Peers() iter.Seq2[string, Status] {
 }
 
 func (d *Detector) status(p *peer) Status {
+	_, expected := d.expected[p.name]
 	return Status{
+		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
 		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, LastHeard: p.lastHeard,
 	}
