@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	// maxQueuedClaims is how many claims made at once gossip retransmits; of more, what is lost comes by the next exchange.
-	maxQueuedClaims = 300
-	// maxQueued bounds the messages that wait to be retransmitted.
-	maxQueued = 32
+	// maxQueued bounds the messages that wait to be retransmitted, the oldest and most repeated of which are dropped. Gossip
+	// takes some at every interval, so their rate is bounded as well. What is lost all the same shows in the digests.
+	maxQueued = 256
 	// maxMissedMessages bounds the datagrams with what a speaker has missed; the rest comes by exchange.
 	maxMissedMessages = 64
 	// deliveryGrace is how long before its silence a speaker may have missed something: it was on its way.
@@ -74,8 +73,8 @@ func (m *Membership) sendReliably(to memberlist.Address, k kind, content body) {
 	}
 }
 
-// BroadcastClaims sends claims to every speaker at once, by datagram, and has gossip retransmit them, if they are not too
-// many, for those who missed them. The next exchanges bring them to the others. Claims that are not new are not sent.
+// BroadcastClaims sends claims to every speaker at once, by datagram, or by TCP where datagrams do not get through, and has gossip
+// retransmit them for those who missed them. Claims that are not new are not sent.
 func (m *Membership) BroadcastClaims(claims []election.Claim) {
 	if added, _ := m.mergeClaims(time.Now(), claims); len(added) == 0 {
 		return
@@ -84,6 +83,7 @@ func (m *Membership) BroadcastClaims(claims []election.Claim) {
 	for _, message := range m.claimMessages(claims, 0) {
 		m.post(kindClaims, message, everybody...)
 	}
+	m.repairUnheard(kindClaims, claimsMessage{claims: claims})
 	m.queueClaims(claims)
 }
 
@@ -123,9 +123,9 @@ func (m *Membership) claimMessages(claims []election.Claim, ping uint64) []claim
 	return messages
 }
 
-// queueClaims has gossip retransmit claims, if they are few.
+// queueClaims has gossip retransmit claims.
 func (m *Membership) queueClaims(claims []election.Claim) {
-	if len(claims) == 0 || len(claims) > maxQueuedClaims {
+	if len(claims) == 0 {
 		return
 	}
 	for _, message := range m.claimMessages(claims, 0) {
@@ -168,6 +168,7 @@ func (m *Membership) sendState() {
 		notify(m.largeState)
 	default:
 		m.post(kindState, own, m.peers.reachable()...)
+		m.repairUnheard(kindState, own)
 		m.broadcasts.QueueBroadcast(&broadcast{name: "state", message: m.encodeForAll(kindState, own)})
 	}
 }

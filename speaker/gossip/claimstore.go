@@ -3,11 +3,14 @@ package gossip
 import (
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
 const (
@@ -28,6 +31,44 @@ type claimStore struct {
 	times  map[netip.Addr]claimTimes
 	// wanted are the addresses whose claims are passed on; nil: not known yet, and all are.
 	wanted map[netip.Addr]struct{}
+	// digest is a sum of all claims that are passed on: two speakers with the same ones have the same. It is never 0 unless
+	// there are none.
+	digest atomic.Uint64
+	// sum is the digest as it is computed.
+	sum uint64
+}
+
+// digestOf returns the part of a claim in a digest.
+func digestOf(claim election.Claim) uint64 {
+	addr := claim.Addr.As16()
+	h := rendezvous.Hash(addr[:]) ^ rendezvous.Mix(rendezvous.Hash(claim.Node)^claim.Incarnation)
+	if claim.Announced {
+		h++
+	}
+	return rendezvous.Mix(rendezvous.Mix(h) ^ claim.Term)
+}
+
+// passedOn reports whether claims to an address are passed on. The caller holds mu.
+func (s *claimStore) passedOn(addr netip.Addr) bool { return s.wanted == nil || s.wants(addr) }
+
+// setDigest publishes the sum. The caller holds mu.
+func (s *claimStore) setDigest() {
+	if len(s.claims) > 0 && s.sum == 0 {
+		s.digest.Store(1)
+		return
+	}
+	s.digest.Store(s.sum)
+}
+
+// sumUp computes the sum anew. The caller holds mu.
+func (s *claimStore) sumUp() {
+	s.sum = 0
+	for addr, claim := range s.claims {
+		if s.passedOn(addr) {
+			s.sum ^= digestOf(claim)
+		}
+	}
+	s.setDigest()
 }
 
 // claimTimes are when the claim to an address was received, and until when the address was wanted.
@@ -51,12 +92,19 @@ func (s *claimStore) merge(now time.Time, claims []election.Claim) (added, stron
 			case !ok || claim.Beats(known):
 				s.unshare()
 				s.claims.Learn(claim)
+				if s.passedOn(claim.Addr) {
+					s.sum ^= digestOf(claim)
+					if ok {
+						s.sum ^= digestOf(known)
+					}
+				}
 				s.times[claim.Addr] = claimTimes{received: now, wanted: s.times[claim.Addr].wanted}
 				added = append(added, claim)
 			case known != claim && s.wants(claim.Addr):
 				stronger = append(stronger, known)
 			}
 		}
+		s.setDigest()
 		s.mu.Unlock()
 	}
 	return added, stronger
@@ -103,6 +151,9 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.wanted != nil && reflect.ValueOf(s.wanted).Pointer() == reflect.ValueOf(wanted).Pointer() {
+		return // It is the same map, which does not change.
+	}
 	for addr := range s.wanted {
 		if _, still := wanted[addr]; still {
 			continue
@@ -113,6 +164,7 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 		}
 	}
 	s.wanted = wanted
+	s.sumUp()
 }
 
 // expire drops claims that were neither wanted nor received for long.
@@ -122,10 +174,14 @@ func (s *claimStore) expire(now time.Time) {
 	for addr, times := range s.times {
 		if !s.wants(addr) && now.Sub(times.received) >= claimTimeout && now.Sub(times.wanted) >= claimTimeout {
 			s.unshare()
+			if s.passedOn(addr) {
+				s.sum ^= digestOf(s.claims[addr])
+			}
 			delete(s.claims, addr)
 			delete(s.times, addr)
 		}
 	}
+	s.setDigest()
 }
 
 // all returns the claims that are passed on, for an exchange.
@@ -146,7 +202,7 @@ func (s *claimStore) filter(keep func(claimTimes, election.Claim) bool) []electi
 	defer s.mu.Unlock()
 	var kept []election.Claim
 	for addr, claim := range s.claims {
-		if (s.wanted == nil || s.wants(addr)) && keep(s.times[addr], claim) {
+		if s.passedOn(addr) && keep(s.times[addr], claim) {
 			kept = append(kept, claim)
 		}
 	}

@@ -36,7 +36,7 @@ func incarnationOf(meta []byte) uint64 {
 // NotifyMsg takes a message of another speaker. What comes before memberlist.Create has returned is lost, because we could
 // not answer, and comes again.
 func (d delegate) NotifyMsg(message []byte) {
-	if d.membership.list.Load() != nil && !d.membership.receive(message) {
+	if d.membership.list.Load() != nil && !d.membership.receive(message, byMemberlist) {
 		d.membership.metrics.malformed.Inc()
 	}
 }
@@ -54,7 +54,7 @@ func (d delegate) LocalState(bool) []byte {
 
 // MergeRemoteState takes what a push/pull exchange has brought.
 func (d delegate) MergeRemoteState(message []byte, _ bool) {
-	if !d.membership.receive(message) {
+	if !d.membership.receive(message, byMemberlist) {
 		d.membership.metrics.malformed.Inc()
 	}
 }

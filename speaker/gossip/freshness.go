@@ -26,6 +26,8 @@ const (
 	// unbound: whether it is new cannot be told, because its sender does not know this run of ours, or is not the latest that
 	// we know of its node, or because version 1 does not say it.
 	unbound
+	// indirect: it is new, and has not come by datagram, so it is no sign that datagrams come.
+	indirect
 )
 
 // judge says whether a message is new. Version 1 is believed of those who speak nothing else.

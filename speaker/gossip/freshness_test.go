@@ -129,7 +129,7 @@ func TestReceive_OnlyWhatIsNewAndForUsIsASignOfLife(t *testing.T) {
 		{"the pong in another message", message(kindPong, "self", own, 109, pong{number: 77}), false},
 	} {
 		before := heard()
-		if !m.receive(step.message) {
+		if !m.receive(step.message, byDatagram) {
 			t.Errorf("%s cannot be read", step.name)
 		}
 		if counts := heard().After(before); counts != step.counts {

@@ -66,7 +66,7 @@ func (m *Membership) tick(now time.Time, number uint64) {
 		return
 	}
 	m.peers.pinged(number, targets)
-	m.post(kindPing, ping{number: number, at: m.at, missed: missed}, targets...)
+	m.post(kindPing, ping{number: number, at: m.at, missed: missed, digest: m.claims.digest.Load()}, targets...)
 }
 
 // handleVerdicts does what follows from an event or a tick: it notifies the receivers of Changes and Urgent, sends our votes, asks other

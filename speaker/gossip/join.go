@@ -106,6 +106,10 @@ func (m *Membership) joinMissing(ctx context.Context) {
 // joinAll tries all that are missing, a few side by side. Each is checked again right before its turn, because the first
 // that is reached makes us known to the others.
 func (m *Membership) joinAll(ctx context.Context) {
+	unheard := m.peers.snapshot().unheard
+	for _, to := range unheard[:min(len(unheard), maxParallel)] {
+		m.repair(repair{node: to.Name, to: to}) // What they claim does not come by datagram.
+	}
 	m.mu.Lock()
 	wanted := m.peers.heardUnlisted() // They answer, but memberlist has not taken them back.
 	maps.Copy(wanted, m.expected)

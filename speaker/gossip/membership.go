@@ -57,6 +57,8 @@ type Membership struct {
 	joinNow    chan struct{}
 	recovered  chan string
 	largeState chan struct{}
+	// repairs are for makeRepairs.
+	repairs chan repair
 	// metaChanged wakes updateMeta.
 	metaChanged chan struct{}
 	// voteSeq is the number of our last votes.
@@ -109,8 +111,8 @@ func New(cfg Config) *Membership {
 	m := &Membership{
 		cfg: cfg, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
 		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
-		metaChanged: make(chan struct{}, 1),
-		alarm:       newAlarm(), listen: listen, awake: func() {},
+		metaChanged: make(chan struct{}, 1), repairs: make(chan repair, 256),
+		alarm: newAlarm(), listen: listen, awake: func() {},
 		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
@@ -149,6 +151,7 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 	var working sync.WaitGroup
 	for _, work := range []func(context.Context){
 		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims, m.updateMeta,
+		m.makeRepairs,
 	} {
 		working.Go(func() { work(ctx) })
 	}

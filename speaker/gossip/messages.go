@@ -18,6 +18,8 @@ type ping struct {
 	// missed is for how long the sender may have heard nothing because it was stopped; 0: it was not stopped. The pong
 	// comes after the claims of that time.
 	missed time.Duration
+	// digest is that of the sender's claims; 0: there are none, or the version does not say it.
+	digest uint64
 }
 
 func (p ping) append(b []byte, v version) []byte {
@@ -39,6 +41,8 @@ type pong struct {
 	number uint64
 	// claims is how many messages of claims were sent before it, in answer to the same ping.
 	claims uint64
+	// digest is that of the sender's claims; 0: there are none, or the version does not say it.
+	digest uint64
 }
 
 func (p pong) append(b []byte, v version) []byte {

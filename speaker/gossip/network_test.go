@@ -25,6 +25,21 @@ type network struct {
 	cut map[[2]netip.Addr]bool
 	// sent counts datagrams by sender.
 	sent map[netip.Addr]int
+	// drops says which datagrams are lost, by their size; nil: none.
+	drops func(size int) bool
+}
+
+// lose has datagrams lost from now on, though connections work.
+func (n *network) lose(drops func(size int) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.drops = drops
+}
+
+func (n *network) loses(size int) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.drops != nil && n.drops(size)
 }
 
 func newNetwork() *network {
@@ -154,7 +169,7 @@ func (t *tap) WriteTo(b []byte, addr string) (time.Time, error) {
 
 func (t *tap) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
 	t.switches.wait()
-	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
+	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) || t.network.loses(len(b)) {
 		return time.Now(), nil
 	}
 	return t.NodeAwareTransport.WriteToAddress(b, to)

@@ -35,6 +35,7 @@ type peerRecord struct {
 	peerAddress
 	peerVersion
 	freshness
+	difference
 }
 
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.
@@ -47,6 +48,8 @@ type snapshot struct {
 	// version is the highest that all speakers understand; foreign are those that understand none of ours.
 	version version
 	foreign []string
+	// unheard are those of which nothing comes by datagram, though memberlist reaches them.
+	unheard []memberlist.Address
 }
 
 func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
@@ -125,6 +128,9 @@ func (s *peerStore) newSnapshot() *snapshot {
 		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown}}, silent: map[string]Peer{},
 	}
 	for node, status := range s.detector.Peers() {
+		if to, known := s.address(node); status.Unheard && known {
+			now.unheard = append(now.unheard, to)
+		}
 		if !status.Alive {
 			s.noteSilent(now, node, status)
 			continue

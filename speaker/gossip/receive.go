@@ -17,13 +17,23 @@ func (m *Membership) receiveSealed(datagram []byte, _ time.Duration) {
 	switch {
 	case err != nil:
 		m.metrics.rejected.Inc()
-	case m.list.Load() != nil && !m.receive(message):
+	case m.list.Load() != nil && !m.receive(message, byDatagram):
 		m.metrics.malformed.Inc()
 	}
 }
 
+// way is how a message came.
+type way int
+
+const (
+	// byDatagram: from its sender.
+	byDatagram way = iota
+	// byMemberlist: by TCP, by gossip, or, of a speaker of version 1, by datagram.
+	byMemberlist
+)
+
 // receive acts on a message, and reports whether it could be decoded.
-func (m *Membership) receive(message []byte) bool {
+func (m *Membership) receive(message []byte, came way) bool {
 	from, body := decodeHeader(message)
 	if body.failed {
 		return false
@@ -38,6 +48,9 @@ func (m *Membership) receive(message []byte) bool {
 	m.refute(from.toIncarnation)
 	now := time.Now()
 	is := m.peers.judge(now, from)
+	if is == fresh && came == byMemberlist && from.version > version1 {
+		is = indirect
+	}
 	switch from.kind {
 	case kindPing:
 		return m.receivePing(now, from, body, is)
@@ -88,7 +101,8 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 	if recovered || p.missed > 0 {
 		sent = m.sendMissed(to, since, p.number)
 	}
-	m.post(kindPong, pong{p.number, uint64(sent)}, to) //nolint:gosec // Not negative.
+	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load()}, to) //nolint:gosec // Not negative.
+	m.noteDigest(now, from.node, p.digest)
 	if recovered {
 		m.syncState(from.node, p.at)
 	}
@@ -105,6 +119,7 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 		return true
 	}
 	m.heard(now, from, true)
+	m.noteDigest(now, from.node, p.digest)
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
 		pause.PongReceived(now, from.node, p.number, p.claims)
 	})

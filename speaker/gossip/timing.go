@@ -91,7 +91,11 @@ func (t Timing) Check() error {
 
 // detection is the part of the timing that the failure detector needs.
 func (t Timing) detection() detector.Timing {
-	return detector.Timing{HeartbeatInterval: t.HeartbeatInterval, RetryInterval: t.RetryInterval, HeartbeatMultiplier: t.HeartbeatMultiplier}
+	return detector.Timing{
+		HeartbeatInterval: t.HeartbeatInterval, RetryInterval: t.RetryInterval, HeartbeatMultiplier: t.HeartbeatMultiplier,
+		// Of the presets: probes are at most 8 intervals apart, and suspicions last 16 at most in a cluster of 500.
+		ConfirmTime: 25 * t.ProbeInterval,
+	}
 }
 
 // SetHeartbeatInterval changes the interval, and the retry interval in proportion.

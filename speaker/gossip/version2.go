@@ -74,7 +74,7 @@ func (r *reader) addrPortField() netip.AddrPort {
 
 func (p ping) append2(b []byte) []byte {
 	b = appendAddrPortField(appendNumberField(b, 1, p.number), 2, p.at)
-	return appendNumberField(b, 3, uint64(max(0, p.missed.Milliseconds())))
+	return appendNumberField(appendNumberField(b, 3, uint64(max(0, p.missed.Milliseconds()))), 4, p.digest)
 }
 
 func (r *reader) ping2() ping {
@@ -87,6 +87,8 @@ func (r *reader) ping2() ping {
 			p.at = value.addrPortField()
 		case 3:
 			p.missed = value.milliseconds()
+		case 4:
+			p.digest = value.number()
 		default:
 			return false
 		}
@@ -99,7 +101,7 @@ func (r *reader) ping2() ping {
 }
 
 func (p pong) append2(b []byte) []byte {
-	return appendNumberField(appendNumberField(b, 1, p.number), 2, p.claims)
+	return appendNumberField(appendNumberField(appendNumberField(b, 1, p.number), 2, p.claims), 3, p.digest)
 }
 
 func (r *reader) pong2() pong {
@@ -110,6 +112,8 @@ func (r *reader) pong2() pong {
 			p.number = value.number()
 		case 2:
 			p.claims = value.number()
+		case 3:
+			p.digest = value.number()
 		default:
 			return false
 		}

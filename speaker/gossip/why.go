@@ -6,7 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/memberlist"
 )
+
+// maxNamed is how many speakers a text names.
+const maxNamed = 5
 
 // missingPeer is a speaker that is expected and not alive.
 type missingPeer struct {
@@ -37,6 +42,22 @@ func joinWhy(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 }
 
+// whyUnheard returns what to do about speakers that are reached by TCP only; "" when there are none.
+func whyUnheard(peers []memberlist.Address) string {
+	if len(peers) == 0 {
+		return ""
+	}
+	names := make([]string, 0, maxNamed)
+	for _, peer := range peers[:min(maxNamed, len(peers))] {
+		names = append(names, peer.Name+" at "+peer.Addr)
+	}
+	text := strings.Join(names, ", ")
+	if len(peers) > maxNamed {
+		text += fmt.Sprintf(" and %d more", len(peers)-maxNamed)
+	}
+	return "datagrams do not get through from " + text + ", TCP does: is the UDP port blocked? It takes seconds to find a crash of these"
+}
+
 // whyForeign returns what to do about speakers that understand none of our versions; "" when there are none.
 func whyForeign(nodes []string) string {
 	if len(nodes) == 0 {
@@ -48,7 +69,6 @@ func whyForeign(nodes []string) string {
 
 // list names the first few that are absent, with why the last attempt to reach them failed.
 func list(absent []missingPeer) string {
-	const maxNamed = 5
 	parts := make([]string, 0, maxNamed)
 	for _, peer := range absent[:min(maxNamed, len(absent))] {
 		part := fmt.Sprintf("%s at %v", peer.node, peer.at)

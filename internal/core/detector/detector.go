@@ -88,6 +88,10 @@ type peer struct {
 	silent, alive, diedSilent, wasAlive bool
 	// doubtful: it is alive, and an observer suspects it or is about to.
 	doubtful bool
+	// unheardSince is since when nothing of it has come by datagram while it was listed and observed; zero: it is not.
+	// unheard: that is long.
+	unheardSince time.Time
+	unheard      bool
 	// lastAlive is when it was last alive; heardBeforeDeath is lastHeard at its last death.
 	lastAlive, heardBeforeDeath time.Time
 }
@@ -106,6 +110,8 @@ type Status struct {
 	Observed, Suspected bool
 	// Doubtful: it is alive, and an observer suspects it or is about to.
 	Doubtful bool
+	// Unheard: memberlist lists it, and nothing of it has come by datagram for some time.
+	Unheard bool
 	// LastHeard is when its last sign of life came.
 	LastHeard time.Time
 }
@@ -157,7 +163,7 @@ func (d *Detector) status(p *peer) Status {
 	return Status{
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
-		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, LastHeard: p.lastHeard,
+		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, LastHeard: p.lastHeard,
 	}
 }
 

@@ -13,6 +13,8 @@ type Timing struct {
 	RetryInterval time.Duration
 	// HeartbeatMultiplier is how many pings in a row without an answer make a peer silent.
 	HeartbeatMultiplier int
+	// ConfirmTime is how long memberlist may take at most to find out that a peer is dead; 0: for ever.
+	ConfirmTime time.Duration
 }
 
 // TickInterval is the time between two signs of life at rest, or what stands for it without heartbeats.
