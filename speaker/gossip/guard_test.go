@@ -85,8 +85,8 @@ func TestGuard_AFloodOfConnectionsCostsLittle(t *testing.T) {
 		from byte
 		most uint64
 	}{
-		{"from an address of no node", 99, 8 << 20},
-		{"in the name of a node", 2, 40 << 20},
+		{"from an address of no node", 99, 24 << 20},
+		{"in the name of a node", 2, 64 << 20},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			at := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 6, byte(i), last}) }

@@ -121,7 +121,7 @@ func (m *Membership) joinAll(ctx context.Context) {
 	)
 	for _, peer := range missing(wanted, m.peers.listed(), nil) {
 		slots <- struct{}{}
-		if ctx.Err() != nil || !peer.at.IsValid() || m.isListed(peer.node) {
+		if ctx.Err() != nil || !peer.at.IsValid() || peer.at == m.cfg.Bind || m.isListed(peer.node) {
 			<-slots
 			continue
 		}

@@ -2,12 +2,14 @@ package gossip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -210,7 +212,7 @@ func (r *Runner) Start(ctx context.Context) error {
 			continue
 		}
 		r.log.Error("gossip does not work, trying again", "error", err)
-		r.stopped(fmt.Sprintf("gossip does not work: %v", err))
+		r.stopped(whyNotListening(r.node, err))
 		notify(r.changes)
 		select {
 		case <-ctx.Done():
@@ -218,6 +220,16 @@ func (r *Runner) Start(ctx context.Context) error {
 			notify(r.begin)
 		}
 	}
+}
+
+// whyNotListening says what to do about an error of Membership.Start.
+func whyNotListening(node string, err error) string {
+	text := fmt.Sprintf("gossip does not work: %v", err)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		text += fmt.Sprintf("; no interface of node %s has that address: give the node an InternalIP that it has by --node-ip of kubelet, "+
+			"or the speaker an address by --gossip-bind-address", node)
+	}
+	return text
 }
 
 // stopped notes that there is no membership now, and why.

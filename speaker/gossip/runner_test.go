@@ -66,6 +66,23 @@ func TestRunner_SaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// As behind a NAT, where the cloud gives the node an address that only the router has.
+func TestRunner_SaysThatNoInterfaceHasTheAddress(t *testing.T) {
+	timing, _ := Preset(Fast)
+	r := NewRunner("n1", Bind{Port: 7946, Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Start(ctx) }()
+	if err := r.Set(Desired{Keys: secrets("k"), Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.5")}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it says so", func() bool { return strings.Contains(r.View().Why, "no interface of node n1 has that address") })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // The address is known before anything listens, and changes only when the node has lost it.
 func TestRunner_ChoosesAnAddress(t *testing.T) {
 	first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")

@@ -67,7 +67,7 @@ func (m *Membership) View() View {
 		view.Why = "gossip has not begun"
 	default:
 		view.Why = joinWhy(
-			why(m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures)), whyForeign(now.foreign), whyUnheard(now.unheard),
+			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures)), whyForeign(now.foreign), whyUnheard(now.unheard),
 		)
 	}
 	return view

@@ -22,7 +22,7 @@ type missingPeer struct {
 
 // why returns what is unknown or in doubt, for a person; "" when everybody expected is there. told and known are those of
 // detector.Bootstrap.
-func why(told, known bool, absent []missingPeer) string {
+func why(self netip.AddrPort, told, known bool, absent []missingPeer) string {
 	switch {
 	case !told && !known:
 		return "it is not known yet which other speakers there are"
@@ -31,9 +31,9 @@ func why(told, known bool, absent []missingPeer) string {
 	case len(absent) == 0:
 		return "no other speaker has been heard yet"
 	case !known:
-		return "has met none of the other speakers yet, and holds nothing until it has: " + list(absent) + ports(absent)
+		return "has met none of the other speakers yet, and holds nothing until it has: " + list(self, absent) + ports(self, absent)
 	default:
-		return "does not see " + list(absent) + ports(absent)
+		return "does not see " + list(self, absent) + ports(self, absent)
 	}
 }
 
@@ -67,14 +67,18 @@ func whyForeign(nodes []string) string {
 		oldest, newest, strings.Join(nodes, ", "))
 }
 
-// list names the first few that are absent, with why the last attempt to reach them failed.
-func list(absent []missingPeer) string {
+// list names the first few that are absent, with why the last attempt to reach them failed. self is where we listen.
+func list(self netip.AddrPort, absent []missingPeer) string {
 	parts := make([]string, 0, maxNamed)
 	for _, peer := range absent[:min(maxNamed, len(absent))] {
 		part := fmt.Sprintf("%s at %v", peer.node, peer.at)
-		if !peer.at.IsValid() {
+		switch {
+		case !peer.at.IsValid():
 			part = peer.node + " (it has not said where it listens)"
-		} else if peer.text != "" {
+		case peer.at == self:
+			part += " (that is this node's own address: give each node an InternalIP of its own by --node-ip of kubelet, or " +
+				"each speaker an address by --gossip-bind-address)"
+		case peer.text != "":
 			part += " (" + peer.text + ")"
 		}
 		parts = append(parts, part)
@@ -87,10 +91,10 @@ func list(absent []missingPeer) string {
 }
 
 // ports returns what a firewall must let through, when one may be the cause; otherwise "".
-func ports(absent []missingPeer) string {
+func ports(self netip.AddrPort, absent []missingPeer) string {
 	var numbers []string
 	for _, peer := range absent {
-		if peer.at.IsValid() && !peer.refused {
+		if peer.at.IsValid() && peer.at != self && !peer.refused {
 			numbers = append(numbers, strconv.Itoa(int(peer.at.Port())))
 		}
 	}
