@@ -40,6 +40,8 @@ const (
 	ConditionOverlap = "Overlap"
 	// ConditionMembershipKnown on a Speaker says whether it knows which other speakers are alive.
 	ConditionMembershipKnown = "MembershipKnown"
+	// ConditionAnswersLeaveElsewhere on a Speaker says whether traffic back leaves by another interface than the one that answers.
+	ConditionAnswersLeaveElsewhere = "AnswersLeaveElsewhere"
 )
 
 // ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last

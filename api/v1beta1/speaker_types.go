@@ -169,7 +169,7 @@ type SpeakerStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	BGP []BGPSession `json:"bgp,omitempty"`
-	// conditions has the conditions Ready and MembershipKnown.
+	// conditions has the conditions Ready, MembershipKnown and AnswersLeaveElsewhere.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -104,7 +104,7 @@ func (r *reader) state() State {
 	s := read()
 	addresses := 0
 	for _, link := range s.Links {
-		addresses += len(link.Addresses)
+		addresses += len(link.Addresses) + len(link.Routes)
 	}
 	if len(s.Links) > maxLinks || addresses > maxAddresses {
 		r.fail()
@@ -122,6 +122,8 @@ func boundedLinks(links []lb.Link) []lb.Link {
 		own := slices.DeleteFunc(slices.Clone(bounded[i].Addresses), func(p netip.Prefix) bool { return !p.IsValid() })
 		bounded[i].Addresses = own[:min(len(own), addresses)]
 		addresses -= len(bounded[i].Addresses)
+		bounded[i].Routes = bounded[i].Routes[:min(len(bounded[i].Routes), addresses)]
+		addresses -= len(bounded[i].Routes)
 	}
 	return bounded
 }

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -44,9 +45,21 @@ func appendLink2(b []byte, link lb.Link) []byte {
 	b = appendTextField(appendTextField(b, 1, link.Name), 2, link.MAC)
 	b = appendFlagField(appendFlagField(appendFlagField(b, 3, link.Up), 4, link.Enslaved), 5, link.NoARP)
 	for _, prefix := range link.Addresses {
-		b = appendField(b, 6, append(prefix.Addr().AsSlice(), byte(prefix.Bits()))) //nolint:gosec // 0 to 128.
+		b = appendPrefixField(b, 6, prefix)
+	}
+	for _, subnet := range link.Routes {
+		if !slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Masked() == subnet }) {
+			b = appendPrefixField(b, 7, subnet)
+		}
+	}
+	for _, family := range link.Unable {
+		b = appendNumberField(b, 8, uint64(family))
 	}
 	return b
+}
+
+func appendPrefixField(b []byte, tag uint64, prefix netip.Prefix) []byte {
+	return appendField(b, tag, append(prefix.Addr().AsSlice(), byte(prefix.Bits()))) //nolint:gosec // 0 to 128.
 }
 
 func (r *reader) state2() State {
@@ -83,6 +96,10 @@ func (r *reader) link2() lb.Link {
 			link.NoARP = value.flag()
 		case 6:
 			link.Addresses = append(link.Addresses, value.prefixField())
+		case 7:
+			link.Routes = append(link.Routes, value.prefixField())
+		case 8:
+			link.Unable = append(link.Unable, value.family())
 		default:
 			return false
 		}
@@ -90,6 +107,9 @@ func (r *reader) link2() lb.Link {
 	})
 	return link
 }
+
+// family is one of the two, or one that a later version knows and that nothing here has.
+func (r *reader) family() lb.Family { return lb.Family(r.number()) } //nolint:gosec // An unknown one is equal to none.
 
 // prefixField is an address and a byte with the length of the prefix, which fill the field.
 func (r *reader) prefixField() netip.Prefix {

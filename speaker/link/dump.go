@@ -46,12 +46,13 @@ func dumpOnce() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	routes, err := defaultRoutes()
+	routes, err := readRoutes()
 	if err != nil {
 		return state{}, err
 	}
 	all := state{links: convertLinks(links, addrs)}
-	all.gateways = gateways(routes, all.links)
+	all.gateways = gateways(routes.defaults, all.links)
+	routes.assign(all.links)
 	return all, nil
 }
 
@@ -78,7 +79,7 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 		result = append(result, lb.Link{
 			Name:      attrs.Name,
 			Index:     attrs.Index,
-			Up:        attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&unix.IFF_LOWER_UP != 0,
+			Up:        attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&runs == runs,
 			MAC:       macOf(attrs),
 			Enslaved:  attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
 			NoARP:     noARP(attrs),
@@ -98,6 +99,10 @@ func prefixOf(ipnet *net.IPNet) (netip.Prefix, bool) {
 	ones, _ := ipnet.Mask.Size()
 	return netip.PrefixFrom(addr.Unmap(), ones), ok
 }
+
+// runs are the flags of a link with a carrier that is in use. A port that 802.1X has not let in has a carrier and does not
+// run: the kernel sends nothing on it.
+const runs = unix.IFF_LOWER_UP | unix.IFF_RUNNING
 
 // macOf returns the Ethernet address of a link; "" for other links. A tunnel has its IP address in the same field.
 func macOf(attrs *netlink.LinkAttrs) string {

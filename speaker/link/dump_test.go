@@ -13,7 +13,7 @@ import (
 
 // TestDump_ConvertsLinks converts links that not every kernel can create.
 func TestDump_ConvertsLinks(t *testing.T) {
-	const up = unix.IFF_UP | unix.IFF_LOWER_UP
+	const up = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
 	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
 	attrs := func(name string, index, master int, flags uint32, encap string, hw net.HardwareAddr) netlink.LinkAttrs {
 		a := netlink.LinkAttrs{

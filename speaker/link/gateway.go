@@ -2,8 +2,6 @@ package link
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -12,23 +10,6 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
-
-// defaultRoutes reads the default routes of the main table. Routes of type blackhole and unreachable are among them and
-// have no next hop.
-func defaultRoutes() ([]netlink.Route, error) {
-	var all []netlink.Route
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := netlink.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_DST)
-		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
-			continue // A kernel without IPv6 has no IPv6 routes.
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list default routes: %w", err)
-		}
-		all = append(all, routes...)
-	}
-	return all, nil
-}
 
 // gateway is a next hop of a default route, with what orders it.
 type gateway struct {

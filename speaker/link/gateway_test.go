@@ -143,9 +143,9 @@ func TestWatcher_NoticesEveryKindOfRoute(t *testing.T) {
 	}
 }
 
-// TestSubscribe_OnlyDefaultRoutesWake: the thousands of routes that a routing protocol may change every second wake
+// TestSubscribe_RoutesOfRoutingProtocolsDoNotWake: the thousands of routes that a routing protocol may change every second wake
 // nobody.
-func TestSubscribe_OnlyDefaultRoutesWake(t *testing.T) {
+func TestSubscribe_RoutesOfRoutingProtocolsDoNotWake(t *testing.T) {
 	message := func(kind uint16, data ...byte) syscall.NetlinkMessage {
 		return syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: kind}, Data: append(data, make([]byte, 8)...)}
 	}
@@ -157,8 +157,10 @@ func TestSubscribe_OnlyDefaultRoutesWake(t *testing.T) {
 		"an address":                       {message(unix.RTM_DELADDR), true},
 		"a default route comes":            {message(unix.RTM_NEWROUTE, unix.AF_INET, 0, 0, 0, unix.RT_TABLE_MAIN), true},
 		"a default route goes":             {message(unix.RTM_DELROUTE, unix.AF_INET6, 0, 0, 0, unix.RT_TABLE_MAIN), true},
-		"a route to a network":             {message(unix.RTM_NEWROUTE, unix.AF_INET, 24, 0, 0, unix.RT_TABLE_MAIN), false},
-		"a default route of another table": {message(unix.RTM_NEWROUTE, unix.AF_INET, 0, 0, 0, unix.RT_TABLE_COMPAT), false},
+		"a route that BIRD has set":        {message(unix.RTM_NEWROUTE, unix.AF_INET, 24, 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_BIRD), false},
+		"the route to an address's subnet": {message(unix.RTM_NEWROUTE, unix.AF_INET, 24, 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_KERNEL), true},
+		"a route of another table":         {message(unix.RTM_NEWROUTE, unix.AF_INET, 0, 0, 0, unix.RT_TABLE_COMPAT, unix.RTPROT_STATIC), true},
+		"a route to the host itself":       {message(unix.RTM_NEWROUTE, unix.AF_INET, 32, 0, 0, unix.RT_TABLE_LOCAL, unix.RTPROT_KERNEL), false},
 		"a message cut short":              {syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: unix.RTM_NEWROUTE}, Data: []byte{2}}, false},
 	} {
 		if got := relevant(test.message); got != test.want {

@@ -95,8 +95,8 @@ func (s *subscription) readLoop() error {
 	}
 }
 
-// relevant is false for routes other than default routes of the main table: a node that speaks a routing protocol may
-// learn and lose thousands of them a second.
+// relevant is false for routes that a routing protocol has set, other than default routes: a node may learn and lose
+// thousands of them a second. Routes to neighbors come from the kernel, from RAs, from DHCP or from the administrator.
 func relevant(message syscall.NetlinkMessage) bool {
 	switch message.Header.Type {
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
@@ -104,7 +104,7 @@ func relevant(message syscall.NetlinkMessage) bool {
 			return false
 		}
 		route := nl.DeserializeRtMsg(message.Data)
-		return route.Dst_len == 0 && route.Table == unix.RT_TABLE_MAIN
+		return route.Table != unix.RT_TABLE_LOCAL && (route.Dst_len == 0 || route.Protocol <= unix.RTPROT_RA || route.Protocol == unix.RTPROT_DHCP)
 	}
 	return true
 }

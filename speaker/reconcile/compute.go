@@ -35,6 +35,7 @@ type desired struct {
 func (l *Loop) compute(seen *snapshot) *desired {
 	m, now := &l.memory, time.Now()
 	plan := announce.Compute(&seen.world)
+	m.detours = plan.Detours
 	m.sessions = announce.RetainSessions(m.sessions, plan.Sessions)
 	bfdPlan := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 

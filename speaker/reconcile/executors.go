@@ -30,6 +30,8 @@ type Links interface {
 	Links() ([]lb.Link, bool)
 	// Gateways are the default gateways; false while they are not known.
 	Gateways() ([]netip.Addr, bool)
+	// StrictReversePath: what arrives on an interface is dropped when the route back leaves by another one.
+	StrictReversePath(name string) bool
 	Changes() <-chan struct{}
 }
 

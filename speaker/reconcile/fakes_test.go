@@ -133,6 +133,7 @@ type fakeLinks struct{ f *fixture }
 
 func (l fakeLinks) Links() ([]lb.Link, bool)       { return append(links(), l.f.own...), !l.f.linksUnknown }
 func (l fakeLinks) Gateways() ([]netip.Addr, bool) { return nil, true }
+func (l fakeLinks) StrictReversePath(string) bool  { return false }
 func (l fakeLinks) Changes() <-chan struct{}       { return nil }
 
 // fakeGossip delivers what is broadcast to itself, as to the others.

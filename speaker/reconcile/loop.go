@@ -81,6 +81,7 @@ type memory struct {
 	reunion     election.Reunion
 	macs        announce.ClusterMACs
 	addresses   announce.NodeAddresses
+	detours     []announce.Detour
 	// sessions of the pass before.
 	sessions []announce.Session
 	// silences are the nodes that are silent in the gossip though they answer on the segment.

@@ -46,7 +46,10 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	_, exists := seen.speakers[l.cfg.Node]
 	l.reporter.Set(Report{
 		Status: written, owner: seen.node(l.cfg.Node), missing: !exists,
-		conditions: []metav1.Condition{readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view, l.memory.silences.texts())},
+		conditions: []metav1.Condition{
+			readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view, l.memory.silences.texts()),
+			detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
+		},
 	})
 }
 

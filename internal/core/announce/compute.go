@@ -10,10 +10,11 @@ import (
 // Compute decides what the node w.Node announces and serves.
 func Compute(w *World) *Plan {
 	r := newRules(w)
-	contests, unheld := r.contests()
+	contests, unheld, detours := r.contests()
 	return &Plan{
 		Contests:    contests,
 		Unheld:      unheld,
+		Detours:     detours,
 		Sessions:    r.sessions(),
 		Unnumbered:  r.unnumbered(),
 		HealthPorts: r.healthPorts(),

@@ -1,9 +1,11 @@
 package announce
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
@@ -11,9 +13,9 @@ import (
 // contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
 // answer on. Until the membership is known there are none: a speaker that wrongly thinks itself alone would be a second
 // holder on the segment.
-func (r *rules) contests() (contests []Contest, unheld []string) {
+func (r *rules) contests() (contests []Contest, unheld []string, detours []Detour) {
 	if !r.world.Members.Known || len(r.l2) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	pending := pendingContests{byAddr: map[netip.Addr]*pendingContest{}}
 	for _, s := range r.world.Services {
@@ -36,7 +38,27 @@ func (r *rules) contests() (contests []Contest, unheld []string) {
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
-	return contests, unheld
+	return contests, unheld, r.detours(pending.list, me)
+}
+
+// detours of all contests on this node, by its index, each once, in order.
+func (r *rules) detours(contests []*pendingContest, me int) []Detour {
+	links, _ := r.linksOf(me)
+	asked := map[*segment]map[advertisementSet]bool{}
+	var all []Detour
+	for _, c := range contests {
+		if asked[c.segment] == nil {
+			asked[c.segment] = map[advertisementSet]bool{}
+		}
+		if !asked[c.segment][c.matches] {
+			asked[c.segment][c.matches] = true
+			all = append(all, c.segment.detours(links, c.segment.interfaces(r, c.matches, me))...)
+		}
+	}
+	slices.SortFunc(all, func(a, b Detour) int {
+		return cmp.Or(a.Subnet.Compare(b.Subnet), strings.Compare(a.Answers, b.Answers))
+	})
+	return slices.Compact(all)
 }
 
 // segmentNumber numbers the lists of interfaces, each of which is shared by the contests of a segment.

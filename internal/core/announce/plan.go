@@ -17,6 +17,8 @@ type Plan struct {
 	Contests []Contest
 	// Unheld says in words which addresses no node can answer for, though there are endpoints.
 	Unheld []string
+	// Detours are where answers leave this node elsewhere than they are given, in order.
+	Detours []Detour
 	// Sessions with routers, in order of name.
 	Sessions []Session
 	// Unnumbered are the interfaces to find a router at the other end of, sorted.

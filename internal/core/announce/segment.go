@@ -3,6 +3,7 @@ package announce
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -22,6 +23,8 @@ const (
 // segment is what those addresses have in common that are in the same subnets of the nodes. There are few segments, and
 // what is worked out for one holds for all its addresses.
 type segment struct {
+	family lb.Family
+	// subnets of nodes that contain the addresses, the largest first.
 	subnets []netip.Prefix
 	// connections is a cache.
 	connections map[nodeKey]connection
@@ -58,6 +61,9 @@ func newSegments(links map[string][]lb.Link) *segments {
 			for _, prefix := range node[i].Addresses {
 				s.subnets[prefix.Masked()] = true
 			}
+			for _, subnet := range node[i].Routes {
+				s.subnets[subnet] = true
+			}
 		}
 	}
 	// order does not matter: the lengths are sorted below.
@@ -76,7 +82,7 @@ func newSegments(links map[string][]lb.Link) *segments {
 // of finds the segment of an address.
 func (s *segments) of(addr netip.Addr) *segment {
 	var subnets []netip.Prefix
-	var key []byte
+	key := []byte{byte(lb.FamilyOf(addr))}
 	for _, bits := range s.lengths[lb.FamilyOf(addr)] {
 		if prefix, err := addr.Prefix(bits); err == nil && s.subnets[prefix] {
 			subnets = append(subnets, prefix)
@@ -86,7 +92,7 @@ func (s *segments) of(addr netip.Addr) *segment {
 	}
 	known := s.byKey[string(key)]
 	if known == nil {
-		known = &segment{subnets, map[nodeKey]connection{}}
+		known = &segment{lb.FamilyOf(addr), subnets, map[nodeKey]connection{}}
 		s.byKey[string(key)] = known
 	}
 	return known
@@ -102,56 +108,122 @@ func (s *segment) interfaces(r *rules, matches advertisementSet, node int) []str
 	return s.connection(r, matches, node).interfaces
 }
 
-// connection finds the interfaces of a node that the advertisements select. If some have a subnet of the segment, it is
-// only those, whatever their names: the hosts that ask for the address are there. If no links are known, as for Explain,
-// every node counts as connected.
+// connection finds the interfaces of a node that the advertisements select. If no links of it are known, as for Explain of a
+// speaker that does not report them, it counts as connected.
+//
+// Of an advertisement's interfaces with a subnet of the segment one answers, the one of the kernel's route: the hosts that ask
+// are there, and hear two answers of one node if two are. If none has a subnet, all answer. What an advertisement that names
+// interfaces finds on a subnet comes before what others find.
 func (s *segment) connection(r *rules, matches advertisementSet, node int) connection {
-	if r.world.Links == nil {
+	links, known := r.linksOf(node)
+	if !known {
 		return connection{reachability: onSubnet}
 	}
 	key := nodeKey{matches, node}
 	if known, ok := s.connections[key]; ok {
 		return known
 	}
-	var onLink, others []string
-	links := r.world.OwnLinks // For this node when its Node object has been deleted.
-	if node >= 0 {
-		links = r.world.Links[r.nodes[node].Name]
+	var named, unnamed connection
+	for i := range matches.all() {
+		switch rule := &r.l2[i]; {
+		case node >= 0 && !rule.nodes[node]:
+		case len(rule.Interfaces) > 0:
+			named.add(s.connect(links, rule.L2Advertisement))
+		default:
+			unnamed = s.connect(links, rule.L2Advertisement)
+		}
 	}
+	if named.reachability != onSubnet {
+		named.add(unnamed)
+	}
+	s.connections[key] = named
+	return named
+}
+
+// linksOf a node, by its index, and whether they are known. A deleted node, with index -1, goes on wherever it may have
+// announced, until another node takes over.
+func (r *rules) linksOf(node int) (links []lb.Link, known bool) {
+	if r.world.Links == nil {
+		return nil, false
+	}
+	if node < 0 {
+		return r.world.OwnLinks, true
+	}
+	links, known = r.world.Links[r.nodes[node].Name]
+	return links, known || !r.world.Reported
+}
+
+// add the interfaces of another connection.
+func (c *connection) add(other connection) {
+	c.interfaces = append(c.interfaces, other.interfaces...)
+	slices.Sort(c.interfaces)
+	c.interfaces = slices.Compact(c.interfaces)
+	c.reachability = max(c.reachability, other.reachability)
+}
+
+// connect finds which of some links an advertisement selects.
+func (s *segment) connect(links []lb.Link, by *lb.L2Advertisement) connection {
+	var onLink []*lb.Link
+	var others []string
 	for i := range links {
 		link := &links[i]
-		if !usable(link) {
-			continue
-		}
-		named, selected := r.announcesOn(link.Name, matches, node)
 		switch {
-		case selected && slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return slices.Contains(s.subnets, p.Masked()) }):
-			onLink = append(onLink, link.Name)
-		case named || selected && !isInternal(link.Name):
+		case !link.Answers(s.family) || !by.MatchesInterface(link.Name):
+		case slices.ContainsFunc(s.subnets, link.OnSubnet):
+			onLink = append(onLink, link)
+		case len(by.Interfaces) > 0 || !isInternal(link.Name):
 			others = append(others, link.Name)
 		}
 	}
-	result := connection{others, reachable}
 	switch {
 	case len(onLink) > 0:
-		result = connection{onLink, onSubnet}
-	case len(others) == 0:
-		result.reachability = unreachable
+		return connection{[]string{s.byRoute(onLink).Name}, onSubnet}
+	case len(others) > 0:
+		return connection{others, reachable}
+	default:
+		return connection{}
 	}
-	slices.Sort(result.interfaces)
-	s.connections[key] = result
-	return result
 }
 
-// announcesOn reports whether one of the advertisements that select a node announces on an interface, and whether it names
-// it. A deleted node, with index -1, has no labels to select it by: it goes on wherever it may have announced, until
-// another node takes over.
-func (r *rules) announcesOn(name string, matches advertisementSet, node int) (named, selected bool) {
-	for i := range matches.all() {
-		rule := &r.l2[i]
-		if (node < 0 || rule.nodes[node]) && rule.MatchesInterface(name) {
-			named, selected = named || len(rule.Interfaces) > 0, true
+// byRoute returns the link that the kernel's route names: that of the smallest subnet. Where no link has a route, as of a
+// node that does not tell, it is one with an address there, the first by name.
+func (s *segment) byRoute(links []*lb.Link) *lb.Link {
+	slices.SortFunc(links, func(a, b *lb.Link) int { return strings.Compare(a.Name, b.Name) })
+	for _, has := range []func(*lb.Link, netip.Prefix) bool{hasRoute, (*lb.Link).OnSubnet} {
+		for _, subnet := range slices.Backward(s.subnets) {
+			if i := slices.IndexFunc(links, func(l *lb.Link) bool { return has(l, subnet) }); i >= 0 {
+				return links[i]
+			}
 		}
 	}
-	return named, selected
+	return links[0]
+}
+
+func hasRoute(link *lb.Link, subnet netip.Prefix) bool { return slices.Contains(link.Routes, subnet) }
+
+// Detour is that answers are given on one interface of this node and the traffic back leaves by another one.
+type Detour struct {
+	// Subnet of the addresses, and of their clients.
+	Subnet netip.Prefix
+	// Answers and Leaves are interfaces: the one that answers, and that of the kernel's route to the subnet.
+	Answers, Leaves string
+}
+
+// detours finds where the kernel's route to the subnet leaves by another interface of some links than those that answer. A
+// link that policy routing cares for is left out.
+func (s *segment) detours(links []lb.Link, interfaces []string) []Detour {
+	for _, subnet := range slices.Backward(s.subnets) {
+		by := slices.IndexFunc(links, func(l lb.Link) bool { return hasRoute(&l, subnet) })
+		if by < 0 {
+			continue
+		}
+		var found []Detour
+		for i := range links {
+			if link := &links[i]; i != by && slices.Contains(interfaces, link.Name) && link.OnSubnet(subnet) && !link.PolicyRouted {
+				found = append(found, Detour{subnet, link.Name, links[by].Name})
+			}
+		}
+		return found
+	}
+	return nil
 }

@@ -29,6 +29,8 @@ type World struct {
 	// Links of the nodes whose speakers are alive, by node. nil: not known, as for Explain; every node then counts as
 	// connected to every subnet.
 	Links map[string][]lb.Link
+	// Reported: the world rests on what Speaker objects say. A node without an entry in Links counts as connected.
+	Reported bool
 	// OwnLinks are the links of this node, even when it may hold no addresses.
 	OwnLinks []lb.Link
 	// NodeAddresses are what the kernels of the nodes have.

@@ -9,7 +9,8 @@ import (
 type Link struct {
 	Name  string
 	Index int
-	// Up: the interface is administratively up and has a carrier.
+	// Up: the interface is administratively up, has a carrier and is in use. One that waits for 802.1X has a carrier and is not
+	// in use (RFC 2863, dormant).
 	Up bool
 	// MAC address; empty when the interface has no Ethernet address.
 	MAC string
@@ -19,6 +20,27 @@ type Link struct {
 	NoARP bool
 	// Addresses with the length of their on-link prefix.
 	Addresses []netip.Prefix
+	// Routes are the subnets that the node's kernel reaches through the link without a router. Of several links with a route
+	// to one subnet only the one that the kernel uses has it.
+	Routes []netip.Prefix
+	// PolicyRouted: another routing table than the main one leads through the link. Known of a node's own links only.
+	PolicyRouted bool
+	// Unable are the families for which the node cannot answer on the link, whatever its state.
+	Unable []Family
+}
+
+// Answers reports whether neighbors can ask on the link for an address of a family and reach it there. Without a link-local
+// address, as where IPv6 is disabled, a node speaks no IPv6 on a link (RFC 4861 section 4.3 needs one).
+func (l *Link) Answers(family Family) bool {
+	return l.Up && !l.NoARP && !l.Enslaved && !slices.Contains(l.Unable, family) &&
+		(family == IPv4 || slices.ContainsFunc(l.Addresses, isLinkLocal6))
+}
+
+func isLinkLocal6(p netip.Prefix) bool { return p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() }
+
+// OnSubnet reports whether the link is in a subnet, by an address or by a route.
+func (l *Link) OnSubnet(subnet netip.Prefix) bool {
+	return slices.Contains(l.Routes, subnet) || slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Masked() == subnet })
 }
 
 // OfServiceProxy reports whether a service proxy puts the addresses of all Services on the link, on every node: kube-proxy in

@@ -113,6 +113,21 @@ var (
 	}
 )
 
+// Reasons of the condition AnswersLeaveElsewhere of a Speaker.
+var (
+	SameInterface = reason.Reason{
+		Name: "SameInterface", Meaning: "Traffic leaves by the interfaces on which addresses are answered.",
+	}
+	OtherInterface = reason.Reason{
+		Name: "OtherInterface", Meaning: "Addresses are answered on one interface, and the kernel's route to their subnet leaves by another; the message names both.",
+		Remedy: "Take the interface out of interfaces of the L2Advertisement, or route by policy (docs/layer2.md).",
+	}
+	ReversePathFilter = reason.Reason{
+		Name: "ReversePathFilter", Meaning: "As OtherInterface, and rp_filter is strict, so the kernel drops what comes in.",
+		Remedy: "As for OtherInterface; and set rp_filter of the interface to 2.",
+	}
+)
+
 // AddressWithdrawn is the reason of an Event about an address that was taken away from a Service.
 var AddressWithdrawn = reason.Reason{
 	Name: "AddressWithdrawn", Meaning: "The Service cannot keep an address that its status shows; the message says why.",
@@ -182,6 +197,10 @@ func Conditions() []reason.Condition {
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
 			Reasons: []reason.Reason{Known, Unknown},
+		},
+		{
+			Kind: "Speaker", Type: v1beta1.ConditionAnswersLeaveElsewhere, Meaning: "Traffic back leaves by another interface than the one on which addresses are answered.",
+			Reasons: []reason.Reason{SameInterface, OtherInterface, ReversePathFilter},
 		},
 	})
 }

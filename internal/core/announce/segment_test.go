@@ -1,0 +1,103 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func TestSegment_OneInterfaceAnswers(t *testing.T) {
+	subnet, smaller := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.192/26")
+	link := func(name, address string, routes ...netip.Prefix) lb.Link {
+		l := linkWith(name, address, "fe80::1/64")
+		l.Up, l.Routes = true, routes
+		return l
+	}
+	eth0, eth1 := link("eth0", "192.0.2.11/24"), link("eth1", "192.0.2.12/24", subnet)
+	for _, test := range []struct {
+		name   string
+		links  []lb.Link
+		change func(w *World)
+		want   []string
+		detour Detour
+	}{
+		{"that of the kernel's route", []lb.Link{eth0, eth1}, func(*World) {}, []string{"eth1"}, Detour{}},
+		{"the first by name where no route is known", []lb.Link{link("eth1", "192.0.2.12/24"), eth0}, func(*World) {}, []string{"eth0"}, Detour{}},
+		{"the one that is named, though traffic leaves by the other", []lb.Link{eth0, eth1}, func(w *World) {
+			w.L2Advertisements[0].Interfaces = []string{"eth0"}
+		}, []string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+		{"of two that are named that of the route", []lb.Link{eth0, eth1}, func(w *World) {
+			w.L2Advertisements[0].Interfaces = []string{"eth*"}
+		}, []string{"eth1"}, Detour{}},
+		{"one for each advertisement that names any: they are two segments", []lb.Link{eth0, eth1}, func(w *World) {
+			second := *w.L2Advertisements[0]
+			w.L2Advertisements[0].Interfaces = []string{"eth0"}
+			second.Name, second.Interfaces = "second", []string{"eth1"}
+			w.L2Advertisements = append(w.L2Advertisements, &second)
+		}, []string{"eth0", "eth1"}, Detour{subnet, "eth0", "eth1"}},
+		{"the named one when another advertisement names none", []lb.Link{eth0, eth1}, func(w *World) {
+			second := *w.L2Advertisements[0]
+			second.Name, second.Interfaces = "second", []string{"eth0"}
+			w.L2Advertisements = append(w.L2Advertisements, &second)
+		}, []string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+		{"that of the smallest subnet", []lb.Link{eth1, link("eth2", "192.0.2.193/26", smaller)}, func(*World) {}, []string{"eth2"}, Detour{}},
+		{"the one with a route and a lone address", []lb.Link{link("eth0", "192.0.2.11/32", subnet), link("eth1", "198.51.100.1/24")}, func(*World) {}, []string{"eth0"}, Detour{}},
+		{"another one while that of the route is down", []lb.Link{eth0, {Name: "eth1", Addresses: eth1.Addresses, Routes: eth1.Routes}}, func(*World) {},
+			[]string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			w.add("web", "192.0.2.200", everyNode...)
+			w.Links["n1"] = test.links
+			test.change(w)
+			plan := Compute(w)
+			if got := plan.Contests[0].Interfaces; !slices.Equal(got, test.want) {
+				t.Errorf("answered on %v, want %v", got, test.want)
+			}
+			if want := slices.DeleteFunc([]Detour{test.detour}, func(d Detour) bool { return d == Detour{} }); !slices.Equal(plan.Detours, want) {
+				t.Errorf("detours %v, want %v", plan.Detours, want)
+			}
+			for i := range w.Links["n1"] {
+				w.Links["n1"][i].PolicyRouted = true
+			}
+			if got := Compute(w).Detours; len(got) > 0 {
+				t.Errorf("policy routing cares for it, and it is said: %v", got)
+			}
+		})
+	}
+}
+
+// What a node cannot do must not elect it.
+func TestSegment_NodeThatCannotAnswerIsNoCandidate(t *testing.T) {
+	const vip6 = "2001:db8::1"
+	for _, test := range []struct {
+		name, addr string
+		change     func(l *lb.Link)
+		want       []string
+	}{
+		{"where IPv4 cannot be answered", "192.0.2.200", func(l *lb.Link) { l.Unable = []lb.Family{lb.IPv4} }, []string{"n2", "n3"}},
+		{"where only IPv6 cannot", "192.0.2.200", func(l *lb.Link) { l.Unable = []lb.Family{lb.IPv6} }, everyNode},
+		{"where IPv6 cannot be answered", vip6, func(l *lb.Link) { l.Unable = []lb.Family{lb.IPv6} }, []string{"n2", "n3"}},
+		{"where IPv6 is disabled", vip6, func(l *lb.Link) { l.Addresses = l.Addresses[:1] }, []string{"n2", "n3"}},
+		{"where all is well", vip6, func(*lb.Link) {}, everyNode},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			s := w.add("web", test.addr, everyNode...)
+			w.links(func(links []lb.Link) []lb.Link {
+				links[0].Addresses = append(slices.Clone(links[0].Addresses), netip.MustParsePrefix("fe80::1/64"))
+				return links
+			})
+			test.change(&w.Links["n1"][0])
+			if test.addr == vip6 {
+				w.L2Advertisements[0].Pools = nil
+				w.Pools = lb.NewPools([]*lb.Pool{pool("lan6", "2001:db8::/64", 1)})
+			}
+			if got := candidates(t, w, s.Ingress[0].String()); !slices.Equal(got, test.want) {
+				t.Errorf("held by one of %v, want %v", got, test.want)
+			}
+		})
+	}
+}

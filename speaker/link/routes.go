@@ -1,0 +1,83 @@
+package link
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// routes are those that count here: the default routes of the main table and the routes without a router. Routes of type
+// blackhole and unreachable are among the default routes and have no next hop.
+type routes struct {
+	defaults []netlink.Route
+	// onLink are the routes of the main table without a router, in the kernel's order.
+	onLink []netlink.Route
+	// policy are the links that other tables lead through, by index.
+	policy map[int]bool
+}
+
+// readRoutes reads all routing tables. A node that speaks a routing protocol may have very many; few are kept.
+func readRoutes() (routes, error) {
+	read := routes{policy: map[int]bool{}}
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		err := netlink.RouteListFilteredIter(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE,
+			func(route netlink.Route) bool { read.add(route); return true })
+		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
+			continue // A kernel without IPv6 has no IPv6 routes.
+		}
+		if err != nil {
+			return routes{}, fmt.Errorf("list routes: %w", err)
+		}
+	}
+	return read, nil
+}
+
+func (r *routes) add(route netlink.Route) {
+	isDefault := route.Dst == nil || route.Dst.IP.IsUnspecified() && isZero(route.Dst.Mask)
+	switch {
+	case route.Table == unix.RT_TABLE_MAIN && isDefault:
+		r.defaults = append(r.defaults, route)
+	case route.Table == unix.RT_TABLE_MAIN && onLink(&route):
+		r.onLink = append(r.onLink, route)
+	case route.Table != unix.RT_TABLE_MAIN && route.Table != unix.RT_TABLE_LOCAL && route.Type == unix.RTN_UNICAST:
+		r.policy[route.LinkIndex] = true
+	}
+}
+
+func isZero(mask []byte) bool { return !slices.ContainsFunc(mask, func(b byte) bool { return b != 0 }) }
+
+// onLink reports whether a route leads to neighbors.
+func onLink(route *netlink.Route) bool {
+	return route.Type == unix.RTN_UNICAST && len(route.Gw) == 0 && route.Via == nil && len(route.MultiPath) == 0 && route.LinkIndex != 0
+}
+
+// assign gives each link the subnets that the kernel reaches through it: of several routes to one subnet the kernel uses the
+// one with the lowest metric, and of those with the same metric the first.
+func (r *routes) assign(links []lb.Link) {
+	byIndex := make(map[int]*lb.Link, len(links))
+	for i := range links {
+		byIndex[links[i].Index] = &links[i]
+		links[i].PolicyRouted = r.policy[links[i].Index]
+	}
+	slices.SortStableFunc(r.onLink, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) })
+	seen := map[netip.Prefix]bool{}
+	for _, route := range r.onLink {
+		subnet, ok := prefixOf(route.Dst)
+		link := byIndex[route.LinkIndex]
+		if !ok || seen[subnet] || link == nil || subnet.IsSingleIP() || !subnet.Addr().IsGlobalUnicast() {
+			continue
+		}
+		seen[subnet] = true
+		link.Routes = append(link.Routes, subnet)
+	}
+	for i := range links {
+		slices.SortFunc(links[i].Routes, netip.Prefix.Compare)
+	}
+}

@@ -1,0 +1,70 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+// TestWatcher_KnowsWhichLinkTheKernelUses has two links in one subnet, and one with a lone address and a route to its neighbors.
+func TestWatcher_KnowsWhichLinkTheKernelUses(t *testing.T) {
+	for _, name := range []string{"one0", "two0", "lone0"} {
+		netnstest.Veth(t, name, netnstest.New(t), "far0")
+	}
+	w := start(t)
+	subnet := netip.MustParsePrefix("192.0.2.0/24")
+	for _, step := range []struct {
+		name string
+		do   []string
+		want []string
+	}{
+		{"a subnet comes with its address", []string{"addr add 192.0.2.8/24 dev two0"}, []string{"two0"}},
+		{"the first of two routes is used", []string{"addr add 192.0.2.7/24 dev one0"}, []string{"two0"}},
+		{"a metric decides", []string{
+			"route del 192.0.2.0/24 dev two0", "route add 192.0.2.0/24 dev two0 metric 100",
+		}, []string{"one0"}},
+		{"a route without an address of the subnet counts", []string{
+			"addr del 192.0.2.7/24 dev one0", "addr del 192.0.2.8/24 dev two0", "addr add 192.0.2.9/32 dev lone0", "route add 192.0.2.0/24 dev lone0",
+		}, []string{"lone0"}},
+	} {
+		for _, line := range step.do {
+			ip(t, line)
+		}
+		await(t, w, step.name, func(links []lb.Link) error {
+			var by []string
+			for _, link := range links {
+				if slices.Contains(link.Routes, subnet) {
+					by = append(by, link.Name)
+				}
+			}
+			if !slices.Equal(by, step.want) {
+				return fmt.Errorf("%s leads to it", by)
+			}
+			return nil
+		})
+	}
+	ip(t, "route add 198.51.100.0/24 dev one0 table 100")
+	await(t, w, "another table leads through a link", func(links []lb.Link) error {
+		i := slices.IndexFunc(links, func(l lb.Link) bool { return l.Name == "one0" })
+		if i < 0 || !links[i].PolicyRouted {
+			return fmt.Errorf("not known of %v", links)
+		}
+		return nil
+	})
+}
+
+// A port that waits for 802.1X has a carrier, and the kernel drops what is sent on it.
+func TestWatcher_DormantLinkIsNotUp(t *testing.T) {
+	netnstest.Veth(t, "port0", netnstest.New(t), "far0")
+	netnstest.AwaitCarrier(t, "port0")
+	w := start(t)
+	await(t, w, "it is up", is(lb.Link{Name: "port0", Up: true}))
+	ip(t, "link set port0 mode dormant state dormant")
+	await(t, w, "it waits", is(lb.Link{Name: "port0"}))
+	ip(t, "link set port0 state up")
+	await(t, w, "it was let in", is(lb.Link{Name: "port0", Up: true}))
+}
