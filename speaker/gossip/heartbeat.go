@@ -2,56 +2,23 @@ package gossip
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 )
 
-// alarm is a timer that fires at the earliest of the times that it was last set to.
-type alarm struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	at    time.Time
-}
-
-func newAlarm() *alarm { return &alarm{timer: time.NewTimer(0)} }
-
-// set makes the alarm fire at a time. One that has not changed costs nothing.
-func (a *alarm) set(at time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !at.Equal(a.at) {
-		a.at = at
-		a.timer.Reset(time.Until(at))
-	}
-}
-
-// fired notes that the alarm has fired.
-func (a *alarm) fired() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.at = time.Time{}
-}
-
 // sendHeartbeats pings, and has the detector come to its verdicts, whenever either is due, until ctx ends.
 func (m *Membership) sendHeartbeats(ctx context.Context) {
 	defer m.pause.update(time.Now(), func(p *detector.Pause, _ time.Duration) { p.Stop() })
-	defer m.alarm.timer.Stop()
-	number := m.peers.incarnation() // No other run of ours has used the numbers from here on.
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.alarm.timer.C:
-		}
-		m.alarm.fired()
+	defer context.AfterFunc(ctx, m.alarm.Close)()
+	m.pingNumber.Store(m.peers.incarnation()) // No other run of ours has used the numbers from here on.
+	m.alarm.Set(time.Now())
+	m.alarm.Run(func() {
 		m.awake()
-		m.drain() // What has come is no silence, however late we are.
-		number++
-		m.tick(time.Now(), number)
+		m.lookForStop() // And what has come is no silence, however late we are.
+		m.tick(time.Now(), m.pingNumber.Add(1))
 		m.handleVerdicts()
-	}
+	})
 }
 
 // tick tells the detector and the pause that time has passed, and pings those whose turn it is: everybody, if we were
@@ -66,14 +33,18 @@ func (m *Membership) tick(now time.Time, number uint64) {
 		return
 	}
 	m.peers.pinged(number, targets)
-	m.post(kindPing, ping{number: number, at: m.at, missed: missed, digest: m.claims.digest.Load()}, targets...)
+	for _, to := range targets {
+		m.post(kindPing, ping{
+			number: number, at: m.at, missed: missed, digest: m.claims.digest.Load(), unanswered: max(0, m.peers.unanswered(to.Name)-1),
+		}, to)
+	}
 }
 
 // handleVerdicts does what follows from an event or a tick: it notifies the receivers of Changes and Urgent, sends our votes, asks other
 // observers, and sets the alarm for the next tick.
 func (m *Membership) handleVerdicts() {
 	out := m.peers.takeOutcome(time.Now())
-	m.alarm.set(out.next)
+	m.alarm.Set(out.next)
 	if out.changed {
 		notify(m.changes)
 		notify(m.urgent)

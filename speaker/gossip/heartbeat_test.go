@@ -164,6 +164,37 @@ func TestStale_UntilItKnowsWhatItHasMissed(t *testing.T) {
 	}
 }
 
+// A stop that is hardly long enough for the others to take its place is enough to make it ask: they come to their verdict after
+// 66 ms at the earliest.
+func TestStale_AfterAShortStop(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.30.", Timing{}, "a", "b", "c")
+	a, b := all[0], all[1]
+	a.switches.set(true)
+	b.awaits(t, "a is silent", alive("b", "c"))
+	a.switches.set(false)
+	eventually(t, "it asks what it has missed, and is told", a.answered)
+	b.awaits(t, "a is back", alive("a", "b", "c"))
+	if a.Stale() {
+		t.Error("it is stale though it was told")
+	}
+}
+
+// A virtual machine that is stopped from outside may see no time pass: only the others know.
+func TestStale_WhenOthersHaveMissedIt(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.31.", Timing{}, "a", "b", "c")
+	a := all[0]
+	on.part(a, all[1:]...) // Nothing waits in its socket.
+	a.switches.set(true)
+	for _, s := range all[1:] {
+		s.awaits(t, "a is silent", alive("b", "c"))
+	}
+	on.heal()
+	a.switches.set(false)
+	eventually(t, "it asks what it has missed, and is told", a.answered)
+}
+
 // answered reports whether an answer ended the time in which the speaker was last stale.
 func (s *speaker) answered() bool {
 	s.pause.mu.Lock()

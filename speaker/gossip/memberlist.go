@@ -24,9 +24,10 @@ func (m *Membership) memberlistConfig() *memberlist.Config {
 	// Gossip of other programs on the same port is recognized before it is decrypted.
 	c.Label = label
 
-	c.ProbeInterval, c.ProbeTimeout = m.cfg.Timing.ProbeInterval, m.cfg.Timing.ProbeTimeout
-	c.SuspicionMult, c.SuspicionMaxTimeoutMult = m.cfg.Timing.SuspicionMult, m.cfg.Timing.SuspicionMaxTimeoutMult
-	c.GossipInterval, c.PushPullInterval = m.cfg.Timing.GossipInterval, m.cfg.Timing.PushPullInterval
+	timing := m.cfg.Timing.atRest()
+	c.ProbeInterval, c.ProbeTimeout = timing.ProbeInterval, timing.ProbeTimeout
+	c.SuspicionMult, c.SuspicionMaxTimeoutMult = timing.SuspicionMult, timing.SuspicionMaxTimeoutMult
+	c.GossipInterval, c.PushPullInterval = timing.GossipInterval, timing.PushPullInterval
 	c.TCPTimeout = m.cfg.Timing.TCPTimeout
 	// A node that we take for dead may return under its name with another address at once: names are those of Kubernetes
 	// nodes, so no two nodes have the same. Zero would mean never.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/speaker/alarm"
 )
 
 const (
@@ -80,8 +81,11 @@ type Membership struct {
 	drain     func()
 	sealer    sealer
 	opened    [maxReceived]byte
+	// fence is how long this process may be stopped without asking whether it was replaced; pingNumber is that of our last pings.
+	fence      time.Duration
+	pingNumber atomic.Uint64
 	// alarm fires when a heartbeat or a verdict is due.
-	alarm *alarm
+	alarm alarm.Alarm
 	// listen is replaced by tests; awake is called before anything is sent or received, and only tests make it wait.
 	listen func(netip.AddrPort, *slog.Logger, *guard, receiver) (memberlist.NodeAwareTransport, error)
 	awake  func()
@@ -112,7 +116,7 @@ func New(cfg Config) *Membership {
 		cfg: cfg, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
 		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
 		metaChanged: make(chan struct{}, 1), repairs: make(chan repair, 256),
-		alarm: newAlarm(), listen: listen, awake: func() {},
+		fence: cfg.Timing.detection().FenceTime(), listen: listen, awake: func() {},
 		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
@@ -168,12 +172,16 @@ func (m *Membership) create() (*memberlist.Memberlist, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.alarm.Open(); err != nil {
+		return nil, errors.Join(err, transport.Shutdown())
+	}
 	m.transport = transport
 	m.drain = transport.(interface{ drain() }).drain //nolint:forcetypeassert // It is ours.
 	config := m.memberlistConfig()
 	config.Transport = transport
 	list, err := memberlist.Create(config)
 	if err != nil {
+		m.alarm.Close()
 		_ = transport.Shutdown()
 	}
 	return list, err

@@ -20,6 +20,8 @@ type ping struct {
 	missed time.Duration
 	// digest is that of the sender's claims; 0: there are none, or the version does not say it.
 	digest uint64
+	// unanswered is how many pings before this one the receiver has not answered. Version 1 does not have it.
+	unanswered int
 }
 
 func (p ping) append(b []byte, v version) []byte {
@@ -43,6 +45,8 @@ type pong struct {
 	claims uint64
 	// digest is that of the sender's claims; 0: there are none, or the version does not say it.
 	digest uint64
+	// unanswered is how many pings of the sender the receiver has not answered. Version 1 does not have it.
+	unanswered int
 }
 
 func (p pong) append(b []byte, v version) []byte {

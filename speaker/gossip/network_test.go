@@ -115,6 +115,12 @@ func (s *switches) set(stopped bool) {
 	s.cond.Broadcast()
 }
 
+func (s *switches) isStopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
 // wait waits while the speaker is stopped.
 func (s *switches) wait() {
 	s.mu.Lock()
@@ -151,7 +157,12 @@ func pass[T any](t *tap, from <-chan T, to chan<- T) {
 	}
 }
 
-func (t *tap) drain() { t.NodeAwareTransport.(*transport).drain() }
+// drain does nothing while the speaker is stopped: who asks then is the test.
+func (t *tap) drain() {
+	if !t.switches.isStopped() {
+		t.NodeAwareTransport.(*transport).drain()
+	}
+}
 
 func (t *tap) PacketCh() <-chan *memberlist.Packet { return t.packets }
 

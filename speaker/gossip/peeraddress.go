@@ -126,6 +126,13 @@ func (s *peerStore) pingTargets(now time.Time, everybody bool) []memberlist.Addr
 	return due
 }
 
+// unanswered is how many pings in a row a speaker has not answered.
+func (s *peerStore) unanswered(node string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.detector.Unanswered(node)
+}
+
 // addressesOf returns where speakers gossip, as far as that is known. The caller holds mu.
 func (s *peerStore) addressesOf(nodes []string) []memberlist.Address {
 	var all []memberlist.Address

@@ -11,8 +11,11 @@ import (
 )
 
 // receiveSealed takes a sealed datagram. It is called by one goroutine at a time.
-func (m *Membership) receiveSealed(datagram []byte, _ time.Duration) {
+func (m *Membership) receiveSealed(datagram []byte, waited time.Duration) {
 	m.awake()
+	if waited > m.fence {
+		m.woke(time.Now(), waited, false)
+	}
 	message, err := m.sealer.open(m.opened[:0], datagram)
 	switch {
 	case err != nil:
@@ -92,6 +95,8 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 		}
 		return true
 	}
+	m.missedBy(now, p.unanswered)
+	unanswered := m.peers.unanswered(from.node)
 	recovered, since := m.peers.heard(now, from, p.at, false)
 	m.handleVerdicts()
 	if p.missed > 0 {
@@ -101,12 +106,20 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 	if recovered || p.missed > 0 {
 		sent = m.sendMissed(to, since, p.number)
 	}
-	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load()}, to) //nolint:gosec // Not negative.
+	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered}, to) //nolint:gosec // Not negative.
 	m.noteDigest(now, from.node, p.digest)
 	if recovered {
 		m.syncState(from.node, p.at)
 	}
 	return true
+}
+
+// missedBy notes how many pings of another speaker we have not answered: almost as many as make us silent mean that we may have
+// been replaced.
+func (m *Membership) missedBy(now time.Time, unanswered int) {
+	if timing := m.cfg.Timing; timing.HeartbeatInterval > 0 && unanswered >= timing.HeartbeatMultiplier-1 {
+		m.woke(now, timing.detection().DetectionTime(), true)
+	}
 }
 
 // receivePong takes the answer to a ping of ours.
@@ -118,6 +131,7 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 	if !m.peers.answered(from.node, p.number) {
 		return true
 	}
+	m.missedBy(now, p.unanswered)
 	m.heard(now, from, true)
 	m.noteDigest(now, from.node, p.digest)
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
@@ -150,6 +164,9 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader, is v
 	for _, vote := range v.votes {
 		if vote.Node == m.cfg.Node {
 			m.refute(vote.Incarnation)
+			if vote.Suspect {
+				m.missedBy(now, m.cfg.Timing.HeartbeatMultiplier)
+			}
 			continue
 		}
 		m.peers.withDetector(func(d *detector.Detector) { d.Voted(now, from.node, v.number, vote) })

@@ -11,6 +11,9 @@ import (
 // Version 2: everything is a field with a tag and a length. A field that is zero, empty or false is left out. New fields may
 // be added to any part, since those who do not know a tag skip it; a tag is never used again for something else.
 
+// maxUnanswered is more pings than make any speaker silent.
+const maxUnanswered = 1 << 16
+
 // Fields of a message.
 const (
 	fieldNode uint64 = 1 + iota
@@ -74,7 +77,9 @@ func (r *reader) addrPortField() netip.AddrPort {
 
 func (p ping) append2(b []byte) []byte {
 	b = appendAddrPortField(appendNumberField(b, 1, p.number), 2, p.at)
-	return appendNumberField(appendNumberField(b, 3, uint64(max(0, p.missed.Milliseconds()))), 4, p.digest)
+	b = appendNumberField(b, 3, uint64(max(0, p.missed.Milliseconds())))
+	b = appendNumberField(b, 4, p.digest)
+	return appendNumberField(b, 5, uint64(p.unanswered)) //nolint:gosec // Not negative.
 }
 
 func (r *reader) ping2() ping {
@@ -89,6 +94,8 @@ func (r *reader) ping2() ping {
 			p.missed = value.milliseconds()
 		case 4:
 			p.digest = value.number()
+		case 5:
+			p.unanswered = int(min(value.number(), maxUnanswered)) //nolint:gosec // It is small.
 		default:
 			return false
 		}
@@ -101,7 +108,8 @@ func (r *reader) ping2() ping {
 }
 
 func (p pong) append2(b []byte) []byte {
-	return appendNumberField(appendNumberField(appendNumberField(b, 1, p.number), 2, p.claims), 3, p.digest)
+	b = appendNumberField(appendNumberField(appendNumberField(b, 1, p.number), 2, p.claims), 3, p.digest)
+	return appendNumberField(b, 4, uint64(p.unanswered)) //nolint:gosec // Not negative.
 }
 
 func (r *reader) pong2() pong {
@@ -114,6 +122,8 @@ func (r *reader) pong2() pong {
 			p.claims = value.number()
 		case 3:
 			p.digest = value.number()
+		case 4:
+			p.unanswered = int(min(value.number(), maxUnanswered)) //nolint:gosec // It is small.
 		default:
 			return false
 		}

@@ -9,6 +9,8 @@ const (
 	reactGrace = 50 * time.Millisecond
 	// minPause is the least time without a tick that counts as a pause.
 	minPause = 250 * time.Millisecond
+	// saidInterval is the least time between two wakes that are known from what others say alone.
+	saidInterval = 5 * time.Second
 	// maxReplies bounds how many incomplete replies are remembered.
 	maxReplies = 1000
 )
@@ -66,9 +68,7 @@ func (p *Pause) Staleness() Staleness { return p.staleness }
 // are any to ask. It returns the length of the time about which they must be asked; 0: there is nothing to ask.
 func (p *Pause) Tick(now, gap time.Duration, ping uint64, peers bool) (missed time.Duration) {
 	if gap > p.staleness.limit && peers {
-		p.wokeAt, p.stoppedFor, p.firstPing = now, gap, ping
-		p.replies, p.learned = map[replyKey]*reply{}, false
-		p.staleness.until = now + maxStale
+		p.wake(now, gap, ping)
 	}
 	p.staleness.lastTick = now
 	if now >= p.staleness.until {
@@ -76,6 +76,24 @@ func (p *Pause) Tick(now, gap time.Duration, ping uint64, peers bool) (missed ti
 		return 0
 	}
 	return p.stoppedFor + now - p.wokeAt
+}
+
+// wake begins the staleness: the process was stopped for a time, and pings from a number on ask for what was missed.
+func (p *Pause) wake(now, stopped time.Duration, ping uint64) {
+	p.wokeAt, p.stoppedFor, p.firstPing = now, stopped, ping
+	p.replies, p.learned = map[replyKey]*reply{}, false
+	p.staleness.until = now + maxStale
+}
+
+// Woke notes other evidence that the process was stopped for a time: what came had waited, another clock went on, or others have
+// missed us. ping is the number of the pings that follow. It reports whether that is new: what others say counts once in a while,
+// since one that does not hear us says so all the time, and is not to silence us for ever.
+func (p *Pause) Woke(now, stopped time.Duration, ping uint64, said bool) bool {
+	if now < p.staleness.until || said && p.wokeAt != 0 && now-p.wokeAt < saidInterval {
+		return false
+	}
+	p.wake(now, stopped, ping)
+	return true
 }
 
 // Stop ends the detection: there are no more ticks, and the process is not stale.

@@ -155,3 +155,29 @@ func TestPause_ToleratesTheTickInterval(t *testing.T) {
 		}
 	}
 }
+
+func TestPause_OtherEvidenceOfAStop(t *testing.T) {
+	p := NewPause(50 * ms)
+	now := time.Minute
+	p.Tick(now, 0, 1, true)
+	if !p.Woke(now, 60*ms, 2, true) || !p.Staleness().Stale(now) {
+		t.Fatal("others have missed it, and it is not stale")
+	}
+	if p.Woke(now+ms, 60*ms, 3, false) {
+		t.Error("it wakes though it is stale")
+	}
+	if missed := p.Tick(now+ms, ms, 2, true); missed != 61*ms {
+		t.Errorf("it asks about %v", missed)
+	}
+	p.PongReceived(now+2*ms, "b", 2, 0)
+	if p.Staleness().Stale(now + 2*ms) {
+		t.Error("the answer does not end it")
+	}
+	p.Tick(now+time.Second, 50*ms, 8, true)
+	if p.Woke(now+time.Second, 60*ms, 9, true) || p.Staleness().Stale(now+time.Second) {
+		t.Error("one that never hears it silences it again and again")
+	}
+	if !p.Woke(now+time.Second, 60*ms, 9, false) {
+		t.Error("what it sees itself counts always")
+	}
+}

@@ -125,6 +125,14 @@ func (d *Detector) Asked(node string, incarnation uint64) {
 	}
 }
 
+// Unanswered is how many pings in a row a peer that we observe has not answered.
+func (d *Detector) Unanswered(node string) int {
+	if p := d.peers[node]; p != nil && d.canVote(p) {
+		return p.unanswered
+	}
+	return 0
+}
+
 // TakeMissed returns what the other observers must be told now.
 func (d *Detector) TakeMissed() []Missed {
 	missed := d.missed

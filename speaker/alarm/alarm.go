@@ -1,0 +1,87 @@
+// Package alarm calls a function at a time that may be moved often. Its one job is a timer of the kernel's in place of one of the
+// Go runtime's: to move one of those wakes further threads each time, and a speaker at rest would do little else. It refuses to
+// know more than one time.
+package alarm
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alarm fires once at the time that it was last set to. The zero Alarm is closed: Set has no effect. Its methods may be called by
+// several goroutines.
+type Alarm struct {
+	mu   sync.Mutex
+	at   time.Time
+	file *os.File
+	raw  syscall.RawConn
+}
+
+// Open opens an alarm that is not set. Close must be called.
+func (a *Alarm) Open() error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make a timer: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.file, a.at = os.NewFile(uintptr(fd), "timer"), time.Time{}
+	a.raw, err = a.file.SyscallConn()
+	return err //nolint:wrapcheck // It is open.
+}
+
+// Set makes the alarm fire at a time, at once if that is past, and at no other.
+func (a *Alarm) Set(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file == nil || at.Equal(a.at) {
+		return
+	}
+	a.at = at
+	in := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, int64(time.Until(at))))} // 0 would stop it.
+	_ = a.raw.Control(func(fd uintptr) {
+		//nolint:gosec // The call does not block, and the kernel keeps no pointer.
+		_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&in)), 0, 0, 0)
+	})
+}
+
+// Run calls f each time that the alarm fires, until Close.
+func (a *Alarm) Run(f func()) {
+	_ = a.raw.Read(func(fd uintptr) bool { // It always returns an error: the timer is closed.
+		if a.fired(fd) {
+			f()
+		}
+		return false
+	})
+}
+
+// fired reports whether the alarm has fired since the last call.
+func (a *Alarm) fired(fd uintptr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var expired uint64
+	//nolint:gosec // As in Set.
+	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&expired)), unsafe.Sizeof(expired))
+	if errno != 0 {
+		return false // It was moved meanwhile.
+	}
+	a.at = time.Time{}
+	return true
+}
+
+// Close ends Run. It waits for a call of its function, which may call Set.
+func (a *Alarm) Close() {
+	a.mu.Lock()
+	file := a.file
+	a.file = nil
+	a.mu.Unlock()
+	if file != nil {
+		_ = file.Close() // Nothing is lost with a timer.
+	}
+}
