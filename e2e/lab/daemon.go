@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +87,27 @@ func (d Daemon) CPU() (time.Duration, error) {
 	user, userErr := strconv.Atoi(fields[utime])
 	system, systemErr := strconv.Atoi(fields[stime])
 	return time.Duration(user+system) * time.Second / ticksPerSecond, errors.Join(userErr, systemErr)
+}
+
+// Wakes is how often its threads have been woken: each time that one gives the processor up to wait.
+func (d Daemon) Wakes() (sum int64, err error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", d.PID()))
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("list the threads of %s: %w", d.Name, cmp.Or(err, os.ErrNotExist))
+	}
+	for _, task := range tasks {
+		status, err := os.ReadFile(task)
+		if err != nil {
+			continue // It has ended.
+		}
+		for line := range strings.Lines(string(status)) {
+			var waits int64
+			if _, err := fmt.Sscanf(line, "voluntary_ctxt_switches: %d", &waits); err == nil {
+				sum += waits
+			}
+		}
+	}
+	return sum, nil
 }
 
 // Metric is the sum of a metric over its labels, as it tells Prometheus, whether its node is cut off or not.
