@@ -74,6 +74,8 @@ type Responder struct {
 	// complete: the last apply reached the whole desired state.
 	complete bool
 	sockets  map[socketKey]*socket
+	// failures are the sockets that the kernel refuses.
+	failures map[socketKey]*failure
 	held     map[netip.Addr]Held
 	// heldList is held in order; nil: it must be made again.
 	heldList []Held
@@ -108,6 +110,7 @@ func New(cfg Config) *Responder {
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
 		sockets:   map[socketKey]*socket{},
+		failures:  map[socketKey]*failure{},
 		held:      map[netip.Addr]Held{},
 	}
 	r.live.Store(&[]*socket{})
@@ -122,6 +125,7 @@ func (r *Responder) Start(ctx context.Context) error {
 	running.Go(func() { r.announcer.run(ctx) })
 	running.Go(func() { r.detectConflicts(ctx) })
 	running.Go(func() { r.ask(ctx) })
+	running.Go(func() { r.retryUnable(ctx) })
 	close(r.started)
 
 	retry := time.NewTimer(0)

@@ -49,6 +49,7 @@ func (r *Responder) apply() error {
 		added, err := r.addAddresses(key, nics[key.name], want[key])
 		unprobed = append(unprobed, added...)
 		if err != nil && len(want[key]) > 0 {
+			r.failed(key, want[key], err)
 			errs = append(errs, fmt.Errorf("answer %s for %s on %s: %w",
 				protocols[key.family].name, abbreviate(want[key]), key.name, err))
 		}

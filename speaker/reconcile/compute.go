@@ -27,6 +27,8 @@ type desired struct {
 	local    gossip.LocalState
 	sessions []announce.Session
 	bfd      *announce.BFDPlan
+	// unable says on which interfaces this node cannot answer; nil: on none.
+	unable error
 	// wait is when to compute again though nothing has happened; 0: no need.
 	wait time.Duration
 }
@@ -58,7 +60,7 @@ func (l *Loop) compute(seen *snapshot) *desired {
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: m.sessions, bfd: bfdPlan, wait: election.Sooner(decision.Wait, wait),
+		sessions: m.sessions, bfd: bfdPlan, unable: unableError(seen.unable), wait: election.Sooner(decision.Wait, wait),
 	}
 }
 

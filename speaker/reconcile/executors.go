@@ -67,6 +67,8 @@ type Layer2 interface {
 	Rivals() []election.Rival
 	Held() []layer2.Held
 	Conflicts() []layer2.Conflict
+	// Unable says on which interfaces this node cannot answer for a family.
+	Unable() []layer2.Unable
 	Changes() <-chan struct{}
 }
 

@@ -169,6 +169,7 @@ func (g *fakeGossip) Broadcast(local gossip.LocalState) {
 type fakeLayer2 struct {
 	fixture *fixture
 	desired []announce.Layer2Address
+	unable  []layer2.Unable
 	macs    []announce.NodeMAC
 	held    []layer2.Held
 	asked   []announce.Layer2Question
@@ -195,6 +196,7 @@ func (l *fakeLayer2) Announce(addresses []netip.Addr) {
 }
 func (l *fakeLayer2) Held() []layer2.Held          { return l.held }
 func (l *fakeLayer2) Conflicts() []layer2.Conflict { return nil }
+func (l *fakeLayer2) Unable() []layer2.Unable      { return l.unable }
 func (l *fakeLayer2) Changes() <-chan struct{}     { return nil }
 
 type fakeUnnumbered struct{ f *fixture }

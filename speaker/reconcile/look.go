@@ -18,6 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
 // listers reads the kinds that the loop looks at.
@@ -55,6 +56,8 @@ type snapshot struct {
 	// answers by other nodes on the segments, and those that use addresses which this node answers for.
 	answers map[election.Question]election.Answer
 	rivals  []election.Rival
+	// unable says on which interfaces of this node the kernel refuses to let layer 2 answer.
+	unable []layer2.Unable
 	// bfdUp are the BFD sessions that are up, by name.
 	bfdUp []string
 }
@@ -107,6 +110,8 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 		l.cfg.Log.Error("gossip cannot be changed", "error", err)
 	}
 	s.view, s.gossip = l.exec.Gossip.View(), l.exec.Gossip.Address()
+	s.unable = l.exec.Layer2.Unable()
+	links = withUnable(links, s.unable)
 	s.relevant = announce.RelevantLinks(links, s.world.L2Advertisements)
 	held := l.exec.Layer2.Held()
 	s.answers, s.rivals = l.exec.Layer2.Answers(), l.exec.Layer2.Rivals()

@@ -25,7 +25,7 @@ func (l *Loop) set(ctx context.Context, d *desired) error {
 	errs = append(errs,
 		l.exec.BFD.Set(ctx, d.bfd.Sessions),
 		l.exec.Health.Set(ctx, d.plan.HealthPorts, d.plan.HealthPaths),
-		unheldError(d.plan.Unheld))
+		unheldError(d.plan.Unheld), d.unable)
 	return errors.Join(errs...)
 }
 
