@@ -1,6 +1,7 @@
 package election
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -45,6 +46,26 @@ func BenchmarkElector_Decide(b *testing.B) {
 				e.Decide(bench.contests, Input{Now: now, Live: bench.before, Claims: bench.claims})
 				b.StartTimer()
 				e.Decide(bench.contests, Input{Now: now, Live: bench.after, Claims: bench.claims})
+			}
+		})
+	}
+}
+
+// BenchmarkElector_EvenOut makes the decision of a node that has returned and takes over its share of 10,000 addresses.
+func BenchmarkElector_EvenOut(b *testing.B) {
+	for _, nodes := range []int{3, 100, 1000} {
+		b.Run(fmt.Sprintf("%d nodes", nodes), func(b *testing.B) {
+			list := contests(10_000, group(nodes))
+			claims := dealOut(list, nodes-1)
+			now := epoch
+			for range b.N {
+				b.StopTimer()
+				e := NewElector(nodeName(nodes-1), 1, time.Minute)
+				e.Decide(list, Input{Now: now, Live: alive(nodes), Claims: claims})
+				b.StartTimer()
+				if d := e.Decide(list, Input{Now: now.Add(time.Minute), Live: alive(nodes), Claims: claims}); len(d.Claims) == 0 {
+					b.Fatal("took nothing over")
+				}
 			}
 		})
 	}

@@ -12,8 +12,8 @@
 //  3. An address without a valid claim goes to its heir. Among the candidates the order of preference is: the highest
 //     weight, then the fewest addresses, then rendezvous hashing. Every node computes the same heir, and the heir claims at
 //     once. If it does not, the next candidate claims after a timeout.
-//  4. When the addresses are spread unevenly for some time, nodes take over one address after the other until the counts of
-//     equally eligible nodes differ by at most one.
+//  4. When the addresses are spread unevenly for some time, nodes take over some after the other, more at a time the more there
+//     are to move, until the counts of equally eligible nodes differ by at most one.
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
 //  6. A holder releases an address that does not exist any more, by a claim of nobody.
 //  7. A claim says whether the address was ever announced. Whoever takes over one that was not has it probed first. It is not
@@ -23,7 +23,7 @@
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
-// added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out; nodeindex.go numbers the live
+// added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live
 // nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods; participant.go is an
 // Elector with both; reunion.go says when addresses are announced once more.
 package election

@@ -21,8 +21,13 @@ const (
 	unverifiedClaimTimeout = 150 * time.Millisecond
 	// successorTimeout is how long a node that may not hold an address any more answers for it while no successor does.
 	successorTimeout = 2 * time.Second
-	// rebalanceInterval is the shortest time between two addresses that one node takes over to even out.
+	// rebalanceInterval is the shortest time between two takings by one node to even out. Each takes this node's share of the
+	// next moves: of all moves that are left to an even spread, one of rebalanceSteps, so that a small imbalance moves one
+	// address after the other and thousands take minutes; but of all nodes together no more than maxMoves. Connections that are
+	// open break when an address moves, and those who open them again should not come all at once.
 	rebalanceInterval = time.Second
+	rebalanceSteps    = 30
+	maxMoves          = 100
 )
 
 // Contest is an address that one node of a group should hold.
@@ -86,6 +91,8 @@ type Elector struct {
 	node           string
 	incarnation    uint64
 	rebalanceAfter time.Duration
+	// rebalanceSteps is the constant of that name, but in simulations.
+	rebalanceSteps int
 	nodes          nodeIndex
 	rounds         uint64
 
@@ -119,7 +126,10 @@ type Elector struct {
 // NewElector returns an Elector for one incarnation of a node's speaker. An uneven spread that lasts for rebalanceAfter is
 // evened out; 0 means never.
 func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
-	return &Elector{node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, taken: map[netip.Addr]taking{}}
+	return &Elector{
+		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
+		taken: map[netip.Addr]taking{},
+	}
 }
 
 // Decide returns what this node holds from now on. The contests are in order of address, each address once.

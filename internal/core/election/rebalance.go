@@ -1,25 +1,14 @@
 package election
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
-// move is a change of holder that spreads the addresses more evenly, or gives one to a node of higher weight.
-type move struct {
-	contest  int
-	receiver int
-	gain     gain
-	score    uint64
-}
-
-// rebalance takes an address over to even out, if it is this node's turn. While an address has no holder the final spread is
+// rebalance takes addresses over to even out, if it is this node's turn. While an address has no holder the final spread is
 // not known, so nothing is moved then. But Services that come and go do not restart the wait.
 func (r *round) rebalance() {
 	if len(r.stillUnheld) > 0 || r.Settling || r.rebalanceAfter == 0 {
 		return
 	}
-	best, uneven := r.bestMove()
+	uneven, receives := r.uneven()
 	if !uneven {
 		r.unevenSince = time.Time{}
 		return
@@ -32,38 +21,71 @@ func (r *round) rebalance() {
 		r.wakeAfter(wait)
 		return
 	}
-	if best.receiver == r.me {
-		contest := r.contests[best.contest]
+	if receives && r.takeShare() {
 		r.rebalanced = r.Now
-		r.taken[contest.Addr] = taking{r.nodes.names[r.holders[best.contest]], r.Now}
-		r.claim(contest, r.Claims[contest.Addr])
 		r.wakeAfter(interval)
 	}
 }
 
-// bestMove returns the move that gains most. Every node finds the same one. An address that was never announced stays: it is
-// being probed, or a foreign host uses it, and does so wherever it moves.
-func (r *round) bestMove() (best move, found bool) {
-	for i, contest := range r.contests {
-		g, holder := r.groups[i], r.holders[i]
-		if holder < 0 || !r.announced[i] {
+// movable reports whether a contest may change its holder to even out. An address that was never announced stays: it is being
+// probed, or a foreign host uses it, and does so wherever it moves.
+func (r *round) movable(contest int) bool { return r.holders[contest] >= 0 && r.announced[contest] }
+
+// uneven reports whether any move is worthwhile, and whether one to this node is.
+func (r *round) uneven() (uneven, receives bool) {
+	for i := range r.contests {
+		if !r.movable(i) {
 			continue
 		}
+		g := r.groups[i]
 		if !g.hasReceiver {
 			g.receiver, g.hasReceiver = leastLoaded(r.nodes.preferred(g), r.loads), true
 		}
-		giver := g.receiver
-		if holder != giver.id {
-			giver, _ = g.find(holder)
-		}
-		m := move{contest: i, receiver: g.receiver.id, gain: gainOf(giver, g.receiver, r.loads)}
-		if !m.gain.worthwhile() || found && m.gain.compare(best.gain) < 0 {
+		if r.holders[i] == g.receiver.id {
 			continue
 		}
-		m.score = g.receiver.score(hashAddr(contest.Addr))
-		if !found || cmp.Or(m.gain.compare(best.gain), cmp.Compare(m.score, best.score)) > 0 {
-			best, found = m, true
+		giver, _ := g.find(r.holders[i])
+		if !gainOf(giver, g.receiver, r.loads).worthwhile() {
+			continue
+		}
+		uneven = true
+		if me, candidate := g.find(r.me); candidate && gainOf(giver, me, r.loads).worthwhile() {
+			return true, true
 		}
 	}
-	return best, found
+	return uneven, false
+}
+
+// takeShare takes over what this node is to receive by the next moves. It reports whether there was something.
+func (r *round) takeShare() (took bool) {
+	moves := r.planMoves(maxMoves * r.rebalanceSteps)
+	next := moves[:(len(moves)+r.rebalanceSteps-1)/r.rebalanceSteps]
+	for left := r.share(moves, len(next)); len(next) > 0 && left > 0; next = next[1:] {
+		m := next[0]
+		i := m.from.takeBest(r, m.receiver)
+		// Others may not make their moves, so ours has to be worthwhile without them.
+		if m.receiver.id != r.me || !gainOf(m.from.giver, m.receiver, r.loads).worthwhile() {
+			continue
+		}
+		r.loads[m.from.giver.id]--
+		r.loads[r.me]++
+		contest := r.contests[i]
+		r.taken[contest.Addr] = taking{r.nodes.names[m.from.giver.id], r.Now}
+		r.claim(contest, r.Claims[contest.Addr])
+		left--
+		took = true
+	}
+	return took
+}
+
+// share is how many of the next moves this node may make: as large a part as it has of all moves. The others make theirs at
+// other moments of the interval, and do not appear in what is left then.
+func (r *round) share(moves []move, next int) int {
+	ours := 0
+	for _, m := range moves {
+		if m.receiver.id == r.me {
+			ours++
+		}
+	}
+	return max(1, next*ours/max(1, len(moves)))
 }

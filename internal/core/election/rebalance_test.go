@@ -75,3 +75,55 @@ func TestElector_NewServicesDoNotDelayRebalancing(t *testing.T) {
 	}
 	s.at(60 * sec).wantClaims(1)
 }
+
+func TestElector_RebalancesInProportionToTheImbalance(t *testing.T) {
+	for _, test := range []struct{ addresses, first int }{{60, 1}, {62, 2}, {600, 10}, {5000, 84}, {20_000, maxMoves}} {
+		s := newFixture(t, 1, contests(test.addresses, group(2)), alive(2), held(test.addresses)).at(0).at(time.Minute)
+		s.wantClaims(test.first).wantWait(rebalanceInterval)
+	}
+}
+
+// TestElector_EvensOutThousandsInMinutes: a node of two that returns has its 2,500 of 5,000 addresses within three minutes, a
+// preferred node all 5,000 within four; so do three nodes that return to one. No more than 100 move in a second, and none twice.
+func TestElector_EvensOutThousandsInMinutes(t *testing.T) {
+	const addresses = 5000
+	for _, test := range []struct {
+		name    string
+		group   *Group
+		nodes   int
+		moves   int
+		seconds int
+	}{
+		{"two nodes", group(2), 2, 2500, 180},
+		{"four nodes", group(4), 4, 3750, 210},
+		{"a preferred node", weighted(map[string]int{"n0": 0, "n1": 1}), 2, 5000, 240},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			claims, list := held(addresses), contests(addresses, test.group)
+			var electors []*Elector
+			for i := range test.nodes {
+				electors = append(electors, NewElector(nodeName(i), 1, time.Minute))
+			}
+			moves, last := 0, 0
+			for second := range 600 {
+				before := moves
+				for _, e := range electors {
+					d := e.Decide(list, Input{Now: epoch.Add(time.Duration(second) * sec), Live: alive(test.nodes), Claims: claims})
+					for _, claim := range d.Claims {
+						claims.Learn(claim)
+						moves++
+						last = second
+					}
+				}
+				if moves-before > maxMoves {
+					t.Fatalf("%d moves in a second", moves-before)
+				}
+			}
+			took := last - 60
+			t.Logf("%d moves in %d s", moves, took)
+			if moves != test.moves || took > test.seconds {
+				t.Errorf("%d moves in %d s, want %d in %d s", moves, took, test.moves, test.seconds)
+			}
+		})
+	}
+}

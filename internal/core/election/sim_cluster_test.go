@@ -64,6 +64,8 @@ type cluster struct {
 	lying bool
 	// mixed: some nodes run the version before, and what all say lacks what that version does not know.
 	mixed bool
+	// rebalanceSteps of the electors. With few, several of the few addresses are moved at once.
+	rebalanceSteps int
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
 	aliveOnly bool
 	// verbose records the trace.
@@ -72,7 +74,10 @@ type cluster struct {
 }
 
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
-	c := &cluster{random: random, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{}, segment: newSegment(nodes)}
+	c := &cluster{
+		random: random, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
+		segment: newSegment(nodes),
+	}
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {

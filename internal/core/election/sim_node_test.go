@@ -62,6 +62,7 @@ func (n *node) start() {
 	n.up = true
 	n.incarnation += 1 + n.clockStep
 	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
+	n.elector.rebalanceSteps = n.rebalanceSteps
 	n.claims, n.digest = Claims{}, 0
 	n.live = map[string]uint64{n.name: n.incarnation}
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}

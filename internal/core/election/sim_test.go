@@ -45,6 +45,9 @@ func simulate(seed uint64, verbose bool) outcome {
 	}
 	c := newCluster(random, nodes, addresses)
 	c.verbose = verbose
+	if seed%3 > 0 {
+		c.rebalanceSteps = int(seed % 3)
+	}
 	c.aliveOnly = c.chance(0.5)
 	s := &scenario{cluster: c}
 	switch kind {
