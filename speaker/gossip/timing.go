@@ -106,15 +106,14 @@ func (t *Timing) SetHeartbeatInterval(interval time.Duration) {
 	t.HeartbeatInterval = interval
 }
 
-// minProbeInterval and minGossipInterval are how often memberlist probes and gossips at most when there are heartbeats: those
-// detect who is dead, and claims are sent to everybody at once. What is left is to repeat what was lost, and to find the end of a
-// speaker that nobody on this side of a partition observes.
-const minProbeInterval, minGossipInterval = time.Second, 200 * time.Millisecond
+// minGossipInterval is how often memberlist gossips at most when there are heartbeats: claims are sent to everybody at once, and
+// what is left is to repeat what was lost.
+const minGossipInterval = 200 * time.Millisecond
 
 // atRest is the timing for memberlist.
 func (t Timing) atRest() Timing {
 	if t.HeartbeatInterval > 0 {
-		t.ProbeInterval, t.GossipInterval = max(t.ProbeInterval, minProbeInterval), max(t.GossipInterval, minGossipInterval)
+		t.GossipInterval = max(t.GossipInterval, minGossipInterval)
 	}
 	return t
 }
