@@ -128,6 +128,13 @@ type SpeakerNetwork struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	Gateways []string `json:"gateways,omitempty"`
+	// interfaces on which the node can answer ARP or NDP, without those of containers that no L2Advertisement names; the first
+	// 32 when there are more.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=name
+	Interfaces []NodeInterface `json:"interfaces,omitempty"`
 	// serviceAddresses are addresses of Services that an interface of the node has, so that its kernel answers for them. No
 	// node announces them. The first 32 when there are more.
 	// +optional
@@ -143,6 +150,15 @@ type NodeServiceAddress struct {
 	Address string `json:"address"`
 	// interface of the node that has it.
 	Interface string `json:"interface"`
+}
+
+// NodeInterface is an interface of a node on which it can answer ARP or NDP.
+type NodeInterface struct {
+	// name of the interface.
+	Name string `json:"name"`
+	// families whose addresses it can answer for.
+	// +listType=atomic
+	Families []AddressFamily `json:"families"`
 }
 
 // SpeakerStatus is what a speaker reports.

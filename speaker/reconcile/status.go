@@ -70,8 +70,24 @@ func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
 	routers = slices.DeleteFunc(routers, func(addr netip.Addr) bool { return !addr.IsGlobalUnicast() })
 	slices.SortFunc(routers, netip.Addr.Compare)
 	return v1beta1.SpeakerNetwork{
-		Addresses: firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(w.Services, links),
+		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
+		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(w.Services, links),
 	}
+}
+
+// networkInterfaces are the first of some links with the families that each answers for.
+func networkInterfaces(links []lb.Link) []v1beta1.NodeInterface {
+	var list []v1beta1.NodeInterface
+	for i := range links[:min(len(links), v1beta1.SpeakerNetworkLimit)] {
+		reported := v1beta1.NodeInterface{Name: links[i].Name}
+		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+			if links[i].Answers(family) {
+				reported.Families = append(reported.Families, v1beta1.AddressFamily(family.String()))
+			}
+		}
+		list = append(list, reported)
+	}
+	return list
 }
 
 // serviceAddresses are the first addresses of Services that some links have, with the interface of each.

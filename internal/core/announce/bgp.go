@@ -117,7 +117,7 @@ func (r *rules) routes(node int) []route {
 		for _, addr := range s.Ingress {
 			a := r.address(s, addr)
 			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
-			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible &&
+			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && q.ask(ofSegment) == Eligible &&
 				r.ineligibleService(a, node) == Eligible && r.mayServe(sharers, addr, node) {
 				routes = append(routes, route{addr, q.advertisements})
 			}

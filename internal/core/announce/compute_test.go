@@ -312,6 +312,13 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"an address that a node's kernel has", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {"n2", "lo"}}
 		}, ReasonNodeHasAddress, "192.0.2.200 is an address of node n2 itself, on interface lo; no node announces it"},
+		{"interfaces that match nothing", "192.0.2.200", func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].Interfaces = []string{"nope0"}
+		}, ReasonNoNode, "selects (interfaces: nope0; the nodes have eth0, lo, veth12ab)"},
+		{"interfaces that match nothing beside a node that says nothing of its own", "192.0.2.200", func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].Interfaces, w.Reported = []string{"nope0"}, true
+			delete(w.Links, "n3")
+		}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2)"},
 		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
 		{"no peer", "198.19.0.1", func(w *World, _ *lb.Service) { w.Peers = nil }, ReasonNoNode, "there is no BGPPeer"},
 		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) {

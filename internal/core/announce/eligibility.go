@@ -49,6 +49,8 @@ const (
 	ofNode scope = iota
 	// ofAdvertisements: on the node, a set of advertisements and a peer. Asked once for all addresses that have the same.
 	ofAdvertisements
+	// ofSegment: as ofAdvertisements, and on the subnets of the address. Asked once for all addresses that have the same.
+	ofSegment
 	// ofLocalService: on the node and a Service with externalTrafficPolicy Local. Asked for every address of such Services;
 	// any node can serve the others.
 	ofLocalService
@@ -140,6 +142,16 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
+			Name: noInterface, Meaning: "it has no interface for the address that is up and that the L2Advertisement selects",
+			Remedy: "Correct interfaces of the L2Advertisement; or look on the node at the state of its interfaces.",
+		},
+		scope: ofSegment,
+		applies: func(q *query) bool {
+			return q.layer2 && q.segment.reachabilityOf(q.rules, q.matches, q.index) == unreachable
+		},
+	},
+	{
+		Reason: reason.Reason{
 			Name: "NoLocalEndpoint", Meaning: "externalTrafficPolicy is Local and no ready endpoint is on it",
 			Remedy: "Run a Pod of the Service on the node, or set externalTrafficPolicy to Cluster.",
 		},
@@ -147,6 +159,9 @@ var chain = []check{
 		applies: func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
 	},
 }
+
+// noInterface is the name of the reason that the explanation says more of.
+const noInterface = "NoInterface"
 
 // query is a question to the chain: may a node announce an address?
 type query struct {
@@ -157,6 +172,11 @@ type query struct {
 	// advertisements, of layer 2 or of BGP, that announce the address, are meant for the peer and select the node; for the
 	// checks ofAdvertisements.
 	advertisements advertisementSet
+	// segment of the address, the layer-2 advertisements that announce it, and the index of the node; for the checks ofSegment
+	// by layer 2.
+	segment *segment
+	matches advertisementSet
+	index   int
 	// peer that is to hear of the address, as far as the speakers report; nil: not asked about. A speaker that acts does
 	// not ask: it gives every session its paths, and the session takes those it can carry once it is established.
 	peer *lb.Peer

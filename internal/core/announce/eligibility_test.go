@@ -64,6 +64,9 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 			w.Members.Alive = slices.DeleteFunc(w.Members.Alive, func(name string) bool { return name == "n1" })
 			delete(w.Established, "n1")
 		}},
+		"NoInterface": {[]string{l2}, func(w *World, _ *lb.Service) {
+			w.L2Advertisements[0].Interfaces = []string{"nope0"}
+		}},
 		"OtherFamily":     {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].Families = []lb.Family{lb.IPv6} }},
 		"NoSession":       {[]string{bgp}, func(w *World, _ *lb.Service) { w.Established["n1"] = nil }},
 		"NoLocalEndpoint": {[]string{l2, bgp}, func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n2") }},

@@ -164,6 +164,9 @@ func (e *Explainer) reasonsFor(peer *lb.Peer, key addressKey) []IneligibleReason
 		if reasons[node] = q.node.ineligible; reasons[node] == Eligible {
 			reasons[node] = q.ask(ofAdvertisements)
 		}
+		if reasons[node] == Eligible {
+			reasons[node] = q.ask(ofSegment)
+		}
 	}
 	e.peers[cached] = reasons
 	return reasons
@@ -179,7 +182,7 @@ func (e *Explainer) ineligibleBGP(a address, key addressKey, peer *lb.Peer, node
 
 // ineligibleLayer2 says why a node, by its index, may not hold an address.
 func (e *Explainer) ineligibleLayer2(a address, key addressKey, node int) IneligibleReason {
-	if reason := e.rules.ineligibleL2(key.l2, node); reason != Eligible {
+	if reason := e.rules.ineligibleL2(key.l2, e.rules.segments.of(a.addr), node); reason != Eligible {
 		return reason
 	}
 	return e.rules.ineligibleService(a, node)
@@ -207,7 +210,11 @@ func (e *Explainer) noNode(a address, key addressKey) (nearest, nodes string) {
 		parts = append(parts, fmt.Sprintf("%s: %s", firstNames(names), reason))
 	}
 	slices.Sort(parts)
-	return "no node announces it; of the node that is nearest to it: " + best.String(), strings.Join(parts, "; ")
+	nearest = "no node announces it; of the node that is nearest to it: " + best.String()
+	if best != Eligible && chain[best-1].Name == noInterface {
+		nearest += r.interfacesText(key.l2)
+	}
+	return nearest, strings.Join(parts, "; ")
 }
 
 // ineligible is what stands against a node, by its index: of the reasons over both protocols and all peers the one nearest

@@ -144,10 +144,15 @@ func (r *rules) servingGroup(a address, matches advertisementSet, segment *segme
 			serving = append(serving, *m)
 		}
 	}
-	if len(serving) == 0 {
-		return nil
+	if len(serving) > 0 {
+		return bestConnected(serving)
 	}
-	return bestConnected(serving)
+	for _, i := range candidates.unconnected {
+		if q.node = &r.nodes[i]; q.ask(ofLocalService) == Eligible {
+			return noCandidates
+		}
+	}
+	return nil
 }
 
 func intersect(a, b *election.Group) []election.Candidate {
@@ -163,6 +168,8 @@ func intersect(a, b *election.Group) []election.Candidate {
 // candidateSet are the nodes that may hold an address as far as its Service is not asked.
 type candidateSet struct {
 	members []member
+	// unconnected are nodes, by index, that only the checks ofSegment stand against.
+	unconnected []int
 	// group of those that are best connected.
 	group *election.Group
 }
@@ -189,9 +196,12 @@ func (r *rules) candidatesFor(matches advertisementSet, segment *segment) *candi
 	}
 	c := &candidateSet{}
 	for i := range r.nodes {
-		if r.ineligibleL2(matches, i) == Eligible {
+		switch reason := r.ineligibleL2(matches, segment, i); {
+		case reason == Eligible:
 			candidate := election.NewCandidate(r.nodes[i].Name, r.weight(matches, i))
 			c.members = append(c.members, member{candidate, i, segment.reachabilityOf(r, matches, i)})
+		case chain[reason-1].scope == ofSegment:
+			c.unconnected = append(c.unconnected, i)
 		}
 	}
 	c.group = bestConnected(c.members)
@@ -200,12 +210,18 @@ func (r *rules) candidatesFor(matches advertisementSet, segment *segment) *candi
 }
 
 // ineligibleL2 says why a node, by its index, may not hold an address, as far as the Service is not asked.
-func (r *rules) ineligibleL2(matches advertisementSet, node int) IneligibleReason {
+func (r *rules) ineligibleL2(matches advertisementSet, segment *segment, node int) IneligibleReason {
 	if reason := r.nodes[node].ineligible; reason != Eligible {
 		return reason
 	}
-	q := query{rules: r, node: &r.nodes[node], layer2: true, advertisements: r.l2Selecting(matches, node)}
-	return q.ask(ofAdvertisements)
+	q := query{
+		rules: r, node: &r.nodes[node], layer2: true, advertisements: r.l2Selecting(matches, node),
+		segment: segment, matches: matches, index: node,
+	}
+	if reason := q.ask(ofAdvertisements); reason != Eligible {
+		return reason
+	}
+	return q.ask(ofSegment)
 }
 
 // bestConnected are the members with the best reachability: a node without the address's subnet is no candidate while

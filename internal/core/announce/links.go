@@ -35,6 +35,21 @@ func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.L
 	return relevant
 }
 
+// AnsweringLinks are the relevant links on which a node may answer for a family at least, by what the advertisements name.
+func AnsweringLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.Link {
+	var answering []lb.Link
+	for i := range links {
+		link := &links[i]
+		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
+			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
+		})
+		if (named || !isInternal(link.Name)) && (link.Answers(lb.IPv4) || link.Answers(lb.IPv6)) {
+			answering = append(answering, *link)
+		}
+	}
+	return answering
+}
+
 // LinkUp reports whether an interface that is up has an address.
 func LinkUp(links []lb.Link, addr netip.Addr) bool {
 	return slices.ContainsFunc(links, func(link lb.Link) bool {

@@ -101,3 +101,28 @@ func TestSegment_NodeThatCannotAnswerIsNoCandidate(t *testing.T) {
 		})
 	}
 }
+
+func TestUnmatchedInterfaces_SaysWhatIsThereInstead(t *testing.T) {
+	w := cluster()
+	adv := w.L2Advertisements[0]
+	for _, test := range []struct {
+		interfaces []string
+		links      map[string][]lb.Link
+		want       string
+	}{
+		{[]string{"nope0"}, w.Links, "interfaces: nope0: no node that is selected has such an interface that is up; they have eth0, lo, veth12ab"},
+		{[]string{"nope0", "eth*"}, w.Links, ""},
+		{nil, w.Links, ""},
+		{[]string{"nope0"}, nil, ""},
+		{[]string{"nope0"}, map[string][]lb.Link{"n1": nil}, "interfaces: nope0: no node that is selected has such an interface that is up; they have none"},
+	} {
+		adv.Interfaces = test.interfaces
+		if got := UnmatchedInterfaces(adv, w.Nodes, test.links); got != test.want {
+			t.Errorf("%v: it says %q", test.interfaces, got)
+		}
+	}
+	adv.Interfaces, adv.NodeSelectors = []string{"nope0"}, selector("no=such")
+	if got := UnmatchedInterfaces(adv, w.Nodes, w.Links); got != "" {
+		t.Errorf("of nodes that are not selected it says %q", got)
+	}
+}

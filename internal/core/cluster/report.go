@@ -77,3 +77,14 @@ func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr
 	}
 	return found
 }
+
+// ReportedLinks are the links of the nodes whose Speaker objects say which they have.
+func (o *Objects) ReportedLinks() map[string][]lb.Link {
+	all := make(map[string][]lb.Link, len(o.Speakers))
+	for _, speaker := range o.Speakers {
+		if links, reported := lb.ReportedLinks(speaker); reported {
+			all[speaker.Name] = links
+		}
+	}
+	return all
+}

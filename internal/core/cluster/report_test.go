@@ -4,11 +4,13 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -121,5 +123,30 @@ func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
 		if got[vip].Node != want || got[vip].Interface != "eth0" {
 			t.Errorf("while %q is down, it is said to be on %v", down, got[vip])
 		}
+	}
+}
+
+func TestReportedWorld_SaysWhichInterfacesThereAre(t *testing.T) {
+	o := Parse(objects())
+	o.L2Advertisements[0].Interfaces = []string{"nope0"}
+	explain := func() announce.Explanation {
+		world := o.ReportedWorld(lb.Classes{Classless: true}, announce.Options{})
+		return announce.NewExplainer(&world).Explain(world.Services[0])
+	}
+	if got := explain(); !got.Announced {
+		t.Errorf("of a speaker that reports no interface: %+v", got)
+	}
+	network := &o.Speakers[0].Status.Network
+	network.Interfaces = []v1beta1.NodeInterface{{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4"}}}
+	if got := explain(); got.Announced || !strings.Contains(got.Message, "the nodes have eth0") {
+		t.Errorf("of an interface that does not exist: %+v", got)
+	}
+	o.L2Advertisements[0].Interfaces = []string{"eth*"}
+	if got := explain(); !got.Announced {
+		t.Errorf("of one that does: %+v", got)
+	}
+	network.Interfaces[0].Families = []v1beta1.AddressFamily{"IPv6"}
+	if got := explain(); got.Announced {
+		t.Errorf("of one that speaks only IPv6: %+v", got)
 	}
 }

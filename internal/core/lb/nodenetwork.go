@@ -2,6 +2,7 @@ package lb
 
 import (
 	"net/netip"
+	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -84,3 +85,25 @@ func specialRanges() []NamedRange {
 	}
 	return ranges
 }
+
+// ReportedLinks are the links of a node that its speaker reports: they are up, and answer the families that it says and no
+// other. false: it reports none, as a speaker of an earlier version.
+func ReportedLinks(from *v1beta1.Speaker) ([]Link, bool) {
+	var links []Link
+	for _, reported := range from.Status.Network.Interfaces {
+		link := Link{Name: reported.Name, Up: true}
+		for _, family := range []Family{IPv4, IPv6} {
+			if !slices.Contains(reported.Families, v1beta1.AddressFamily(family.String())) {
+				link.Unable = append(link.Unable, family)
+			}
+		}
+		if !slices.Contains(link.Unable, IPv6) {
+			link.Addresses = []netip.Prefix{linkLocalSubnet}
+		}
+		links = append(links, link)
+	}
+	return links, len(links) > 0
+}
+
+// linkLocalSubnet stands for the link-local address that a link with IPv6 has.
+var linkLocalSubnet = netip.MustParsePrefix("fe80::/64")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -36,6 +37,8 @@ type References struct {
 	objects         *cluster.Objects
 	peers, profiles map[string]bool
 	aliases         lb.Aliases
+	// links that the speakers report, by node.
+	links map[string][]lb.Link
 	// communities are the errors of the Community objects, by name.
 	communities map[string]error
 }
@@ -49,6 +52,7 @@ func NewReferences(o *cluster.Objects) *References {
 	for _, profile := range o.BFDProfiles {
 		r.profiles[profile.Name] = true
 	}
+	r.links = o.ReportedLinks()
 	r.aliases, r.communities = o.Aliases()
 	return r
 }
@@ -70,7 +74,11 @@ func missing(kind string, names []string, exists func(string) bool) []string {
 
 // L2Advertisement is the condition Ready of an L2Advertisement.
 func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
-	return firstProblem(valid(a.Err), found(r.missingPools(a.Pools)))
+	ready := firstProblem(valid(a.Err), found(r.missingPools(a.Pools)))
+	if unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); ready.True && unmatched != "" {
+		return notReady(NoInterface, unmatched)
+	}
+	return ready
 }
 
 // BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one

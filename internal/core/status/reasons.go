@@ -70,6 +70,12 @@ var (
 	}
 )
 
+// NoInterface is a reason of the condition Ready of an L2Advertisement.
+var NoInterface = reason.Reason{
+	Name: "NoInterface", Meaning: "No node that the advertisement selects has an interface that is up and that interfaces match; the message says which there are.",
+	Remedy: "Correct interfaces of the L2Advertisement.",
+}
+
 // Overridden is a reason of the condition Ready of a BGPAdvertisement.
 var Overridden = reason.Reason{
 	Name: "Overridden", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
@@ -188,7 +194,7 @@ func Conditions() []reason.Condition {
 			Reasons: []reason.Reason{NoOverlap, Overlap},
 		},
 		ready("IPReservation", "The addresses are kept for the Services that the reservation selects.", Valid, Invalid, Conflict, NoPool),
-		ready("L2Advertisement", "The advertisement is valid and the pools that it names exist.", Valid, Invalid, NotFound),
+		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoInterface),
 		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, Overridden),
 		ready("BGPPeer", "Every selected node has its sessions with the peer.", Established, Invalid, NotFound, NoNode, NotEstablished, Incomplete),
 		ready("BFDProfile", "The profile is valid.", Valid),

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -230,5 +231,19 @@ func TestPool_Conditions(t *testing.T) {
 				t.Errorf("Ready says %q", p.ready.Message)
 			}
 		})
+	}
+}
+
+func TestReferences_InterfacesThatMatchNothing(t *testing.T) {
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	speaker.Status.Network.Interfaces = []v1beta1.NodeInterface{{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4"}}}
+	references := NewReferences(&cluster.Objects{Nodes: []*lb.Node{{Name: "n1"}}, Speakers: []*v1beta1.Speaker{speaker}, Pools: lb.NewPools(nil)})
+	a := &lb.L2Advertisement{Interfaces: []string{"nope0"}}
+	if got := references.L2Advertisement(a); got.True || got.Reason.Name != NoInterface.Name || !strings.Contains(got.Message, "they have eth0") {
+		t.Errorf("nope0: %+v", got)
+	}
+	a.Interfaces = []string{"eth0"}
+	if got := references.L2Advertisement(a); !got.True {
+		t.Errorf("eth0: %+v", got)
 	}
 }
