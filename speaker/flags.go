@@ -54,7 +54,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 	set.DurationVar(&f.timing.ProbeTimeout, probeTimeout, 0, "time that the answer to a probe may take (default: the preset's)")
 	set.IntVar(&f.timing.SuspicionMult, suspicionMultiplier, 0, "probe intervals in which a suspected speaker can refute (default: the preset's)")
 	set.DurationVar(&f.rebalanceAfter, "l2-rebalance-after", time.Minute, "time after which layer-2 addresses that are spread unevenly are evened out, some after the other; 0 for never")
-	set.IntVar(&f.announcements, "l2-announcement-rate", layer2.DefaultAnnouncementRate, "gratuitous ARP packets and unsolicited neighbor advertisements per second and interface")
+	set.IntVar(&f.announcements, "l2-announcement-rate", layer2.DefaultAnnouncementRate, "gratuitous ARP packets and unsolicited neighbor advertisements per second and interface, and as many probes besides")
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
 }
 

@@ -15,6 +15,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+const (
+	// maxBurst questions are sent back to back, then nothing for burstInterval.
+	maxBurst      = 100
+	burstInterval = time.Millisecond
+)
+
 // asker asks nodes of the cluster whether they answer for addresses.
 type asker struct {
 	// jitter returns numbers in [0, 1).
@@ -181,5 +187,17 @@ func (r *Responder) sendQuestion(q announce.Layer2Question) {
 				s.ask(q.Addr, mac(to), path.Source)
 			}
 		}
+	}
+}
+
+// sleepBurst waits for burstInterval and returns true, or returns false when ctx ends first. Meanwhile nothing is asked.
+func sleepBurst(ctx context.Context) bool {
+	timer := time.NewTimer(burstInterval)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // many returns so many addresses of 10.0.0.0/8.
@@ -213,4 +215,38 @@ func TestResponder_AnnouncesWithinItsBudget(t *testing.T) {
 	if took := time.Since(from); took < 290*time.Millisecond {
 		t.Errorf("announced within %v", took)
 	}
+}
+
+// TestConflictDetector_ProbesWithinItsBudget: of 2,000 new addresses, which take 6,000 probes, some are held at once, and all
+// after 6 s. Waiting for the budget costs no further probes.
+func TestConflictDetector_ProbesWithinItsBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 1000)
+		var desired []announce.Layer2Address
+		for _, addr := range many(2000) {
+			desired = append(desired, announce.Layer2Address{Addr: addr, Interfaces: []string{"eth0"}, Probe: true})
+		}
+		d.setAddresses(desired)
+		var sent senderRecorder
+		held, begin := 0, time.Now()
+		for {
+			probes, free, _ := d.due(time.Now())
+			for range probes {
+				sent.all = append(sent.all, time.Since(begin))
+			}
+			if held += len(free); time.Since(begin) > 500*time.Millisecond && held == 0 {
+				t.Fatal("no address is held after half a second")
+			}
+			if held == len(desired) {
+				break
+			}
+			time.Sleep(d.untilNext(time.Now()))
+		}
+		if took := time.Since(begin); len(sent.all) != 3*len(desired) || took > 6500*time.Millisecond {
+			t.Errorf("%d probes in %v", len(sent.all), took)
+		}
+		if most := sent.mostWithin(time.Second); most > 1100 {
+			t.Errorf("%d probes in a second", most)
+		}
+	})
 }

@@ -105,25 +105,7 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 				r.detector.probeFailed(addr)
 			}
 		}
-		if len(probes) == maxBurst {
-			if !sleepBurst(ctx) {
-				return
-			}
-			notify(r.detector.wake)
-		}
 		timer.Reset(r.detector.untilNext(time.Now()))
-	}
-}
-
-// sleepBurst waits for burstInterval and returns true, or returns false when ctx ends first. Meanwhile nothing is probed.
-func sleepBurst(ctx context.Context) bool {
-	timer := time.NewTimer(burstInterval)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

@@ -12,13 +12,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-const (
-	// timerGranularity is the precision of the detector's timer: what is due within it is done together.
-	timerGranularity = 10 * time.Millisecond
-	// maxBurst probes are sent back to back, then nothing for burstInterval.
-	maxBurst      = 100
-	burstInterval = time.Millisecond
-)
+// timerGranularity is the precision of the detector's timer: what is due within it is done together.
+const timerGranularity = 10 * time.Millisecond
 
 // vip is a desired address with its state. An address that is removed and added again gets a new one.
 type vip struct {
@@ -41,12 +36,14 @@ type conflictDetector struct {
 	vips map[netip.Addr]*vip
 	// pending are the addresses with something due: few, most of the time.
 	pending map[netip.Addr]*vip
+	// budget for probes. An interface sends no more than all of them.
+	budget budget
 }
 
-func newConflictDetector(log *slog.Logger, m *metrics) *conflictDetector {
+func newConflictDetector(log *slog.Logger, m *metrics, rate int) *conflictDetector {
 	return &conflictDetector{
 		log: log, metrics: m, jitter: rand.Float64, wake: make(chan struct{}, 1),
-		vips: map[netip.Addr]*vip{}, pending: map[netip.Addr]*vip{},
+		vips: map[netip.Addr]*vip{}, pending: map[netip.Addr]*vip{}, budget: newBudget(rate, time.Now()),
 	}
 }
 
@@ -97,31 +94,44 @@ func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
 	notify(d.wake)
 }
 
-// due returns what has to be done now: at most maxBurst addresses to probe, all addresses that were found free and are
-// held from now on, and whether a conflict about a held address is over.
+// due returns what has to be done now: the addresses to probe, as far as the budget goes, all addresses that were found free
+// and are held from now on, and whether a conflict about a held address is over. Rounds of probes that have begun come first,
+// so that of thousands of new addresses some are ready soon.
 func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for addr, v := range d.pending {
-		if len(probes) == maxBurst && v.acd.needsProbe(now) {
-			continue // The next call returns it. What needs no probe need not wait.
+	for _, begun := range []bool{true, false} {
+		for addr, v := range d.pending {
+			probe := v.acd.probeDue(now)
+			if first := probe && v.acd.probes == 0; first == begun || probe && !d.mayProbe(v, now) {
+				continue
+			}
+			host := v.acd.conflict
+			switch v.acd.step(now, d.jitter()) {
+			case doProbe:
+				probes = append(probes, addr)
+			case doHold:
+				v.held.Store(true)
+				free = append(free, addr)
+				d.conflictEnded(addr, host)
+			case doEndConflict:
+				ended = true
+				d.conflictEnded(addr, host)
+			case doNothing:
+			}
+			d.reschedule(addr, v)
 		}
-		host := v.acd.conflict
-		switch v.acd.step(now, d.jitter()) {
-		case doProbe:
-			probes = append(probes, addr)
-		case doHold:
-			v.held.Store(true)
-			free = append(free, addr)
-			d.conflictEnded(addr, host)
-		case doEndConflict:
-			ended = true
-			d.conflictEnded(addr, host)
-		case doNothing:
-		}
-		d.reschedule(addr, v)
 	}
 	return probes, free, ended
+}
+
+// mayProbe takes the budget for a probe. Without any the address waits; the next call is soon.
+func (d *conflictDetector) mayProbe(v *vip, now time.Time) bool {
+	if d.budget.take(now) {
+		return true
+	}
+	v.acd.postpone(now)
+	return false
 }
 
 // probeFailed records that no interface could send the probe of an address.

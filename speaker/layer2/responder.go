@@ -36,7 +36,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Interval between the periodic announcements of an address that is held; 0: 60 s.
 	Interval time.Duration
-	// AnnouncementRate is how many frames that announce addresses are sent per second and interface; 0: DefaultAnnouncementRate.
+	// AnnouncementRate is how many frames that announce addresses are sent per second and interface, and how many probes
+	// besides; 0: DefaultAnnouncementRate.
 	AnnouncementRate int
 	// Stale reports whether this process was suspended and does not know yet whether other nodes have taken its
 	// addresses over. While it is true, nothing is answered, announced, defended or taken over. It is called for every
@@ -102,7 +103,7 @@ func New(cfg Config) *Responder {
 		log:       cfg.Log,
 		metrics:   m,
 		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m.unannounced),
-		detector:  newConflictDetector(cfg.Log, m),
+		detector:  newConflictDetector(cfg.Log, m, cfg.AnnouncementRate),
 		asker:     newAsker(),
 		rivals:    newRivals(),
 		isStale:   cfg.Stale,
