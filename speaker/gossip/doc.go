@@ -7,7 +7,11 @@
 //   - memberlist keeps a list of members, with its own probes and its own dissemination;
 //   - heartbeats ping by datagram those that this speaker observes, much faster than memberlist does; the detector is told
 //     what both find;
-//   - claims and states are sent directly to everybody, retransmitted by gossip, and completed by push/pull exchanges.
+//   - claims and states are sent directly to everybody, retransmitted by gossip, and completed by push/pull exchanges as soon
+//     as the digests in the heartbeats differ.
+//
+// Messages have versions: version1.go and version2.go have the encodings, version.go says who understands which. guard.go bounds
+// what those may cost who have no key, and freshness.go tells news from recordings.
 //
 // Unknown is not empty: a speaker that has met nobody may be the only one, or the one that is cut off. View says Known only
 // when it is clear which, by detector.Bootstrap. And a process that was stopped does not know any more what it knew: it is

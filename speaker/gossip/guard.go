@@ -173,6 +173,7 @@ type boundedConn struct {
 	closing    sync.Once
 }
 
+// Read fails when the connection has brought more than it may.
 func (c *boundedConn) Read(b []byte) (int, error) {
 	if c.left == 0 {
 		return 0, errTooLong
@@ -186,6 +187,7 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	return n, err //nolint:wrapcheck // memberlist asks whether it is io.EOF.
 }
 
+// Close gives back what the connection had of the budget.
 func (c *boundedConn) Close() error {
 	err := c.Conn.Close()
 	c.closing.Do(func() {

@@ -67,7 +67,7 @@ var sample = struct {
 
 // record is a state as its author keeps it.
 func record(node string, incarnation, seq uint64, state State) stateRecord {
-	return stateRecord{node: node, incarnation: incarnation, seq: seq, version: newest, body: state.append(nil, newest)}
+	return stateRecord{node: node, incarnation: incarnation, seq: seq, version: newest, body: state.encode(newest)}
 }
 
 // messages are one of each kind, in a version.
@@ -233,7 +233,7 @@ func TestReceive_RejectsInvalidMessages(t *testing.T) {
 	}
 	field := func(tag uint64, values ...[]byte) []byte { return appendField(nil, tag, bytes.Join(values, nil)) }
 	huge := binary.AppendUvarint(nil, math.MaxUint64)
-	link := manyLinks(1).append(nil, version1)
+	link := manyLinks(1).encode(version1)
 	for name, message := range map[string][]byte{
 		"nothing":                      {},
 		"another version":              {byte(newest) + 1, byte(kindLeave), 1, 'a', 1},
@@ -330,7 +330,7 @@ func TestState_IsBounded(t *testing.T) {
 	}
 	s.Links[2].Addresses = []netip.Prefix{{}, netip.MustParsePrefix("10.0.0.1/8")}
 	for _, v := range []version{version1, version2} {
-		body := s.append(nil, v)
+		body := s.encode(v)
 		if len(body) > maxState {
 			t.Errorf("%d bytes", len(body))
 		}

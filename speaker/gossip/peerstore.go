@@ -196,7 +196,7 @@ func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok b
 
 // setOwnState notes what we tell about ourselves, and reports whether that is anything new.
 func (s *peerStore) setOwnState(state State) bool {
-	body := state.append(nil, newest)
+	body := state.encode(newest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.own.stateKnown && slices.Equal(s.own.body, body) {

@@ -106,7 +106,7 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 	if recovered || p.missed > 0 {
 		sent = m.sendMissed(to, since, p.number)
 	}
-	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered}, to) //nolint:gosec // Not negative.
+	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered}, to)
 	m.noteDigest(now, from.node, p.digest)
 	if recovered {
 		m.syncState(from.node, p.at)

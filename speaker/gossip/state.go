@@ -79,7 +79,7 @@ func (s stateRecord) bodyIn(v version) []byte {
 		return s.body
 	}
 	state, _ := s.decode()
-	return state.append(nil, v)
+	return state.encode(v)
 }
 
 // decode reads the body.
@@ -89,11 +89,12 @@ func (s stateRecord) decode() (State, bool) {
 	return state, r.ok()
 }
 
-func (s State) append(b []byte, v version) []byte {
+// encode returns a state as it travels in a version.
+func (s State) encode(v version) []byte {
 	if v == version1 {
-		return s.append1(b)
+		return s.append1(nil)
 	}
-	return s.append2(b)
+	return s.append2(nil)
 }
 
 func (r *reader) state() State {

@@ -49,7 +49,7 @@ func (r *reader) milliseconds() time.Duration {
 		r.fail()
 		return 0
 	}
-	return time.Duration(number) * time.Millisecond //nolint:gosec // Less than a century.
+	return time.Duration(number) * time.Millisecond
 }
 
 func (p pong) append1(b []byte) []byte {

@@ -36,7 +36,7 @@ type oldSpeaker struct {
 func beginOld(t *testing.T, node, addr, key string, known ...election.Claim) *oldSpeaker {
 	t.Helper()
 	s := &oldSpeaker{
-		node: node, incarnation: uint64(time.Now().UnixNano()), at: gossipAt(addr), known: known, //nolint:gosec // Positive.
+		node: node, incarnation: uint64(time.Now().UnixNano()), at: gossipAt(addr), known: known,
 		claims: map[netip.Addr]string{}, states: map[string]byte{}, listed: map[string]uint64{},
 	}
 	for i := range s.known {
@@ -75,7 +75,7 @@ func (s *oldSpeaker) appendClaims(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s.known)))
 	for _, claim := range s.known {
 		addr := claim.Addr.AsSlice()
-		b = append(append(append(b, byte(len(addr))), addr...), 0) //nolint:gosec // 4 or 16.
+		b = append(append(append(b, byte(len(addr))), addr...), 0)
 		b = binary.AppendUvarint(b, claim.Term)
 	}
 	return b
@@ -149,7 +149,7 @@ func (s *oldSpeaker) NotifyMsg(b []byte) {
 	case 1:
 		number := r.number()
 		addr, _ := netip.AddrFromSlice(r.bytes(r.number()))
-		to := netip.AddrPortFrom(addr, uint16(r.number())) //nolint:gosec // A port.
+		to := netip.AddrPortFrom(addr, uint16(r.number()))
 		r.number()
 		s.send(to, binary.AppendUvarint(binary.AppendUvarint(s.head(2), number), 0))
 		s.send(to, binary.AppendUvarint(append(append(binary.AppendUvarint(s.head(1), 1), 4), s.at.Addr().AsSlice()...), 7946))

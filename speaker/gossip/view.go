@@ -66,8 +66,9 @@ func (m *Membership) View() View {
 	case m.list.Load() == nil && len(now.alive) == 1:
 		view.Why = "gossip has not begun"
 	default:
+		absent := missing(m.expected, now.alive, m.failures)
 		view.Why = joinWhy(
-			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), missing(m.expected, now.alive, m.failures)), whyForeign(now.foreign), whyUnheard(now.unheard),
+			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), absent), whyForeign(now.foreign), whyUnheard(now.unheard),
 		)
 	}
 	return view
