@@ -14,7 +14,7 @@ const (
 	// maxClaimTime is how long that may be when one of them does not know that the other one is silent.
 	maxClaimTime = 3 * time.Second
 	// maxUnansweredTime is how long nobody may answer for an address that some node may hold.
-	maxUnansweredTime = 5 * time.Second
+	maxUnansweredTime = 3 * time.Second
 )
 
 // checkSegment checks who answers on the segment.
