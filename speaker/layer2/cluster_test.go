@@ -18,7 +18,9 @@ func TestResponder_ClusterIsNoConflict(t *testing.T) {
 	s := newSegment(t, "near0")
 	r := beginFast(t, Config{})
 	cluster := []announce.NodeMAC{
-		{Node: "n0"}, {MAC: "no address", Node: "n1"}, {MAC: strings.ToUpper(client.String()), Node: "n2"},
+		{Node: "n0"},
+		{MAC: "no address", Node: "n1"},
+		{MAC: strings.ToUpper(client.String()), Node: "n2"},
 		{MAC: "02:00:00:00:00:00:00:01", Node: "n3"},
 	}
 	r.UpdateClusterMACs(cluster)

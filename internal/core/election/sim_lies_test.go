@@ -130,7 +130,7 @@ func (s *scenario) lie() {
 	case 7:
 		s.replay()
 	default:
-		n.clockStep = uint64(s.random.IntN(1000)) //nolint:gosec // Not negative.
+		n.clockStep = uint64(s.random.IntN(1000))
 		if n.up {
 			s.crash(n)
 		} else if n.incarnation > 0 {
@@ -173,7 +173,7 @@ func (s *scenario) replay() {
 // what it has announced.
 func TestElector_MixedVersionsHaveOneElectorate(t *testing.T) {
 	for seed := range uint64(200) {
-		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(seed, 5)), 2+int(seed%4), 1+int(seed%20))} //nolint:gosec // Small.
+		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(seed, 5)), 2+int(seed%4), 1+int(seed%20))}
 		s.mixed, s.verbose = true, true
 		for i, n := range s.nodes {
 			n.old = i%2 == 0

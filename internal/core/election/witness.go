@@ -69,15 +69,16 @@ func (r *round) askHolders() {
 	for _, u := range r.foreseen() {
 		addTestimony(found, u.claim.Node, r.contests[u.contest])
 	}
-	asked := make(map[testimonyKey]time.Time, len(found))
+	before := r.asked
+	r.asked, r.testimonies = make(map[testimonyKey]time.Time, len(found)), found
 	for _, t := range sortedTestimonies(found) {
-		asked[t.testimonyKey] = r.Now
-		if since, known := r.asked[t.testimonyKey]; known {
-			asked[t.testimonyKey] = since
+		since, known := before[t.testimonyKey]
+		if !known {
+			since = r.Now
 		}
-		r.take(t, r.Now.Sub(asked[t.testimonyKey]))
+		r.asked[t.testimonyKey] = since
+		r.take(t, r.Now.Sub(since))
 	}
-	r.Elector.asked, r.testimonies = asked, found
 }
 
 func addTestimony(found map[testimonyKey]*testimony, node string, contest Contest) {
