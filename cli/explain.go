@@ -116,13 +116,23 @@ func (s *snapshot) held(service *corev1.Service) []string {
 		return []string{"who holds the addresses is not known: you may not list Speakers"}
 	}
 	var lines []string
-	for _, speaker := range s.speakers {
+	for i := range s.speakers {
+		speaker := &s.speakers[i]
 		for _, held := range speaker.Status.Layer2.Held {
 			if has(service, held.Address) {
-				lines = append(lines, fmt.Sprintf("%s is held by %s on %s for %s", held.Address, speaker.Name,
-					strings.Join(held.Interfaces, ", "), duration.HumanDuration(s.now.Sub(held.Since.Time))))
+				lines = append(lines, fmt.Sprintf("%s is held by %s on %s for %s%s", held.Address, speaker.Name,
+					strings.Join(held.Interfaces, ", "), duration.HumanDuration(s.now.Sub(held.Since.Time)), s.age(speaker)))
 			}
 		}
 	}
 	return lines
+}
+
+// age is a remark on the report of a speaker that is gone; empty for any other.
+func (s *snapshot) age(speaker *v1beta1.Speaker) string {
+	if !lb.SpeakerGone(speaker) {
+		return ""
+	}
+	gone := meta.FindStatusCondition(speaker.Status.Conditions, v1beta1.ConditionReady)
+	return fmt.Sprintf(", by an old report: its speaker has been gone for %s", duration.HumanDuration(s.now.Sub(gone.LastTransitionTime.Time)))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -80,5 +81,20 @@ func TestExplain_ComparesWithTheObjects(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestHeld_ReportOfASpeakerThatIsGoneIsOld(t *testing.T) {
+	s := seen()
+	s.speakers[1].Status.Conditions = []metav1.Condition{{
+		Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone,
+		LastTransitionTime: metav1.NewTime(s.now.Add(-30 * time.Second)),
+	}}
+	if got := s.holders(&s.services[0]); got != "<none>" {
+		t.Errorf("held by %s", got)
+	}
+	want := "192.0.2.200 is held by n2 on eth0 for 60s, by an old report: its speaker has been gone for 30s"
+	if got := s.held(&s.services[0]); len(got) != 1 || got[0] != want {
+		t.Errorf("it says %q", got)
 	}
 }

@@ -63,15 +63,16 @@ func (s *snapshot) list(out io.Writer) error {
 	return table.Flush()
 }
 
-// holders are the nodes that hold an address of a Service.
+// holders are the nodes that hold an address of a Service. What speakers that are gone have said is old, and does not count.
 func (s *snapshot) holders(service *corev1.Service) string {
 	if s.hidden {
 		return "<unknown>"
 	}
 	var nodes []string
-	for _, speaker := range s.speakers {
+	for i := range s.speakers {
+		speaker := &s.speakers[i]
 		for _, held := range speaker.Status.Layer2.Held {
-			if has(service, held.Address) {
+			if has(service, held.Address) && !lb.SpeakerGone(speaker) {
 				nodes = append(nodes, speaker.Name)
 				break
 			}

@@ -52,7 +52,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 	config.UserAgent = "daymark-speaker"
-	m, err := newManager(config, f)
+	m, err := newManager(config, f, own.node)
 	if err != nil {
 		return err
 	}
@@ -73,15 +73,15 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		loop.BFDDown(name, why)
 	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
-	reporter := reconcile.NewReporter(own.node, direct, log.With("part", "report"))
+	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))
 	loop, err = reconcile.Add(m, reconcile.Config{
-		Node: own.node, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
-	}, reconcile.Executors{Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, reporter)
+		Node: own.node, Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
+	}, reconcile.Executors{Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, writers)
 	if err != nil {
 		return err
 	}
 
-	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, reporter}
+	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	return m.Start(handOver(ctx, loop.Leave))
 }
 
-func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
+func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func newManager(config *rest.Config, f *daemon.Flags) (manager.Manager, error) {
 	grace := 5 * time.Second
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   informer.Options(scheme, f.Namespace, f.Classes),
+		Cache:                   informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),
 		MapperProvider:          informer.Mapper,
 		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
 		HealthProbeBindAddress:  "0", // daemon.Probes serves them, with the Services' health beside

@@ -18,6 +18,24 @@ const (
 	GossipSecretKey = "key"
 )
 
+// The EndpointSlice and the Lease that the speaker of a node keeps in the namespace of Daymark.
+const (
+	// SpeakerService is the value of the label kubernetes.io/service-name of the EndpointSlices. There is no such Service.
+	SpeakerService = "daymark-speaker"
+	// SpeakerManagedBy is the value of the label endpointslice.kubernetes.io/managed-by of the EndpointSlices.
+	SpeakerManagedBy = "speaker.daymark.io"
+	// SpeakerPort is the name of the port in the EndpointSlices that the speaker gossips on.
+	SpeakerPort = "gossip"
+	// LabelSpeaker is a label of the Leases, without a value.
+	LabelSpeaker = "daymark.io/speaker"
+	// AnnotationMissing of a Lease names the nodes whose speakers its speaker misses, separated by commas.
+	AnnotationMissing = "daymark.io/missing"
+)
+
+// SpeakerObjectName is the name of the EndpointSlice and of the Lease of the speaker of a node. The prefix keeps them apart from the
+// Lease of the controllers, whatever a node is called.
+func SpeakerObjectName(node string) string { return "speaker-" + node }
+
 // PortErrorConflict is the error of a port in status.loadBalancer of a Service: another Service has the same port at the same
 // address, without sharing it.
 const PortErrorConflict = "daymark.io/PortConflict"
@@ -47,6 +65,10 @@ const (
 // ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last
 // transition is when that was first seen.
 const ReasonPoolMissing = "PoolMissing"
+
+// ReasonSpeakerGone is the reason of ConditionReady of a Speaker, which is Unknown then, when the speaker is gone though its node is
+// ready. The controller writes it, and the speaker overwrites it when it is back.
+const ReasonSpeakerGone = "SpeakerGone"
 
 // ReasonWithdrawing is the reason of ConditionProvenance when Daymark serves the Service no more and waits until no node
 // announces the addresses. The speakers stop by it, since they do not read the annotations of namespaces.

@@ -163,10 +163,12 @@ type NodeInterface struct {
 
 // SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
-	// gossipAddress is where other speakers reach this one, as address:port.
+	// gossipAddress is where other speakers reach this one, as address:port. They read it in the EndpointSlice that the speaker keeps in
+	// the namespace of Daymark; those of an earlier version read it here.
 	// +optional
 	GossipAddress string `json:"gossipAddress,omitempty"`
-	// members is how many speakers are alive to this one's knowledge, itself included.
+	// members is how many speakers are alive to this one's knowledge, itself included. In a cluster of more than ten it is written with
+	// what else changes, or after 0.1 s for each speaker there is on average, and so are the numbers of prefixes in bgp.
 	// +optional
 	Members int32 `json:"members"`
 	// network of the node.
@@ -185,7 +187,8 @@ type SpeakerStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	BGP []BGPSession `json:"bgp,omitempty"`
-	// conditions has the conditions Ready, MembershipKnown and AnswersLeaveElsewhere.
+	// conditions has the conditions Ready, MembershipKnown and AnswersLeaveElsewhere. When Ready is Unknown with the reason SpeakerGone,
+	// the speaker is gone though its node is ready, and all else in the status is old.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

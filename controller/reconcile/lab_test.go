@@ -238,6 +238,8 @@ func conditionsOf(object client.Object) *[]metav1.Condition {
 		return &o.Status.Conditions
 	case *v1beta1.Community:
 		return &o.Status.Conditions
+	case *v1beta1.Speaker:
+		return &o.Status.Conditions
 	}
 	panic(fmt.Sprintf("%T has no conditions", object))
 }

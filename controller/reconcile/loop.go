@@ -95,6 +95,8 @@ type Loop struct {
 	// term of leadership that the fields below belong to.
 	term    int
 	assumed assumeCache
+	// monitors know which speakers are gone.
+	monitors *monitors
 	// contests with other writers of the same Services, and the lookups of who those are.
 	contests contests
 	lookups  lookups
@@ -110,14 +112,15 @@ type Loop struct {
 func Add(m manager.Manager, c Config) (*Loop, error) {
 	l := newLoop(c)
 	l.client, l.direct = client.WithFieldOwner(m.GetClient(), fieldOwner), m.GetAPIReader()
-	l.informers, l.listers = m.GetCache(), newListers(m.GetCache())
+	l.informers, l.listers = m.GetCache(), newListers(m.GetCache(), c.Namespace)
 	l.events = newEventWriter(l.client, c.Log, l.metrics.eventsDropped)
-	for _, part := range []manager.Runnable{l.events, l.writer} {
+	l.monitors.direct = l.direct
+	for _, part := range []manager.Runnable{l.events, l.writer, l.monitors} {
 		if err := m.Add(part); err != nil {
 			return nil, fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, CostFactor: costFactor, Wakes: []<-chan struct{}{l.writer.wakes}}
+	wiring := loop.Wiring{Name: "controller", Kinds: l.kinds, Cost: &l.cost, CostFactor: costFactor, Wakes: []<-chan struct{}{l.writer.wakes, l.monitors.wakes}}
 	if l.leader != nil {
 		wiring.Wakes = append(wiring.Wakes, l.leader.Changes())
 	}
@@ -133,6 +136,7 @@ func newLoop(c Config) *Loop {
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
 	}
 	l.writer = newWriter(c.Log, l.metrics, l.work)
+	l.monitors = newMonitors(c.Namespace, l.work)
 	return l
 }
 

@@ -125,7 +125,7 @@ func newScene(c Config) *scene {
 		})
 	}
 	s.informers = s.cache
-	s.listers, s.client, s.direct, s.events = newListers(s.cache), s.recorder, s.server, newEventWriter(s.recorder, s.log, s.metrics.eventsDropped)
+	s.listers, s.client, s.direct, s.events = newListers(s.cache, daymarkNamespace), s.recorder, s.server, newEventWriter(s.recorder, s.log, s.metrics.eventsDropped)
 	return s
 }
 

@@ -15,6 +15,7 @@ import (
 type metrics struct {
 	poolAddresses   *prometheus.GaugeVec
 	servicesWaiting prometheus.Gauge
+	speakersGone    prometheus.Gauge
 	writes          *prometheus.CounterVec
 	passes          prometheus.Histogram
 	eventsDropped   *prometheus.CounterVec
@@ -29,6 +30,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		servicesWaiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "daymark_controller_services_waiting", Help: "Services that do not have the addresses they should have.",
 		}),
+		speakersGone: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "daymark_controller_speakers_gone",
+			Help: "Speakers that are gone though their node is ready: what their Speaker objects report is old.",
+		}),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "daymark_controller_writes_total", Help: "Writes to the API server by kind of object and result: success, conflict or error.",
 		}, []string{"kind", "result"}),
@@ -42,7 +47,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if r != nil {
-		r.MustRegister(m.poolAddresses, m.servicesWaiting, m.writes, m.passes, m.eventsDropped)
+		r.MustRegister(m.poolAddresses, m.servicesWaiting, m.speakersGone, m.writes, m.passes, m.eventsDropped)
 	}
 	return m
 }
@@ -67,6 +72,7 @@ func (m *metrics) countWrite(kind string, err error) {
 func (m *metrics) forget() {
 	m.poolAddresses.Reset()
 	m.servicesWaiting.Set(0)
+	m.speakersGone.Set(0)
 }
 
 // show sets the gauges. Pools that are gone have none.

@@ -18,13 +18,14 @@ import (
 // a pool is written at once.
 const countsInterval = time.Second
 
-// objectWrites are the writes of the status of all objects of Daymark's group, except for the Speakers. Overridden are
+// objectWrites are the writes of the status of all objects of Daymark's group. Overridden are
 // attributes of BGPAdvertisements (announce.Explainer).
 func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, overridden map[string]string) []*write {
 	references := status.NewReferences(&s.Objects)
 	return slices.Concat(
 		l.poolWrites(s, plan), l.reservationWrites(s, plan), l.peerWrites(s, references),
 		l.advertisementWrites(s, references, overridden), l.profileAndCommunityWrites(s, references),
+		l.speakerWrites(s),
 	)
 }
 

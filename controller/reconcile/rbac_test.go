@@ -10,7 +10,9 @@ import (
 	"sync"
 	"testing"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,6 +76,9 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 		}
 		return nil
 	})
+	speaker := c.reports(t, "n1", "203.0.113.1")
+	c.lease(t, "n2", "n1", 60)
+	c.reason(t, speaker, v1beta1.ConditionReady, v1beta1.ReasonSpeakerGone)
 	loop.stop() // and the lease is given back
 
 	for _, grant := range granted {
@@ -106,13 +111,26 @@ func TestPolicy_SpeakerWritesItsOwnObjectOnly(t *testing.T) {
 		if err == nil {
 			return errors.New("it may write that of another")
 		}
-		if !strings.Contains(err.Error(), "a speaker may write only the Speaker object named like its own node") {
+		if !strings.Contains(err.Error(), "a speaker may write only the Speaker object, EndpointSlice and Lease of its own node") {
 			return err
 		}
 		return nil
 	})
 	own.Status.Layer2.Held = []v1beta1.HeldAddress{}
 	must(t, speaker.Status().Update(t.Context(), own))
+	for _, name := range []string{"speaker-n1", "speaker-n2", "n1", "daymark-controller"} {
+		for _, object := range []client.Object{
+			&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: elsewhere, Name: name}},
+			&discoveryv1.EndpointSlice{
+				ObjectMeta: metav1.ObjectMeta{Namespace: elsewhere, Name: name}, AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{},
+			},
+		} {
+			if err := speaker.Create(t.Context(), object); (err == nil) != (name == "speaker-n1") {
+				t.Errorf("it writes %T %s: %v", object, name, err)
+			}
+		}
+	}
+	must(t, speaker.Delete(t.Context(), &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: elsewhere, Name: "speaker-n1"}}))
 	must(t, c.Create(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n3"}})) // an administrator may
 }
 

@@ -36,12 +36,12 @@ type listers struct {
 	lastGood     informer.LastGoodObjects
 }
 
-func newListers(informers cache.Informers) *listers {
+func newListers(informers cache.Informers, namespace string) *listers {
 	return &listers{
 		services:     informer.NewLister(informers, parseService),
 		namespaces:   informer.NewLister(informers, informer.Unparsed[*corev1.Namespace]),
 		reservations: informer.NewParsedLister(informers, lb.ParseReservation),
-		others:       informer.NewCluster(informers),
+		others:       informer.NewCluster(informers, namespace),
 	}
 }
 

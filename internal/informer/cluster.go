@@ -3,6 +3,7 @@ package informer
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,9 +66,11 @@ type Cluster struct {
 	index     poolIndex
 }
 
-// NewCluster makes a Cluster. Nothing is read before the first List.
-func NewCluster(informers cache.Informers) *Cluster {
+// NewCluster makes a Cluster. Nothing is read before the first List. The EndpointSlices of speakers count in one namespace, that of
+// Daymark: in another a tenant may have written them.
+func NewCluster(informers cache.Informers, namespace string) *Cluster {
 	return &Cluster{
+		endpoints:   endpoints{namespace: namespace},
 		slices:      NewLister(informers, lb.ParseEndpointSlice),
 		nodes:       NewLister(informers, lb.ParseNode),
 		secrets:     NewLister(informers, Unparsed[*corev1.Secret]),
@@ -91,6 +94,8 @@ type Snapshot struct {
 	ParsedBGPAdvertisements []Parsed[*v1beta1.BGPAdvertisement, *lb.BGPAdvertisement]
 	ParsedPeers             []Parsed[*v1beta1.BGPPeer, *lb.Peer]
 	ParsedBFDProfiles       []Parsed[*v1beta1.BFDProfile, *lb.BFDProfile]
+	// SpeakerAddresses are where the speakers say that they gossip, by node. Do not change the map.
+	SpeakerAddresses map[string]netip.AddrPort
 }
 
 // List reads all stores once. An error means that the cluster is not known, so nothing may be changed.
@@ -106,7 +111,7 @@ func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Endpoints = c.endpoints.join(slices)
+	s.Endpoints, s.SpeakerAddresses = c.endpoints.join(slices)
 	s.Pools = c.index.of(Values(s.ParsedPools))
 	s.L2Advertisements, s.BGPAdvertisements = Values(s.ParsedL2Advertisements), Values(s.ParsedBGPAdvertisements)
 	s.Peers, s.BFDProfiles = Values(s.ParsedPeers), Values(s.ParsedBFDProfiles)

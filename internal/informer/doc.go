@@ -4,7 +4,7 @@
 //
 // A Lister lists one kind. Cluster lists all the kinds that the controller and the speaker both read:
 //
-//	kinds := informer.NewCluster(m.GetCache())
+//	kinds := informer.NewCluster(m.GetCache(), "daymark-system")
 //	...
 //	snapshot, err := kinds.List(ctx)
 //

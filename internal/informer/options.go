@@ -37,6 +37,16 @@ func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache
 	}
 }
 
+// SpeakerOptions are the Options of the speaker of a node. Of the Speaker objects it reads its own alone: those of all nodes are
+// written so often that to watch them all from every node would cost the API server the square of the nodes.
+func SpeakerOptions(scheme *runtime.Scheme, namespace string, classes lb.Classes, node string) cache.Options {
+	options := Options(scheme, namespace, classes)
+	options.ByObject[&v1beta1.Speaker{}] = cache.ByObject{
+		Field: fields.OneTermEqualSelector("metadata.name", node), Transform: options.DefaultTransform,
+	}
+	return options
+}
+
 // strip makes a transform of a function for one kind. The transform first removes what Daymark needs of no kind.
 func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	return func(item any) (any, error) {
@@ -111,8 +121,14 @@ func portsOf(from *corev1.ServiceSpec) []corev1.ServicePort {
 // stripEndpointSlice keeps what lb.ParseEndpointSlice reads.
 func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 	s.Annotations = nil
-	s.Labels = map[string]string{discoveryv1.LabelServiceName: s.Labels[discoveryv1.LabelServiceName]}
-	s.Ports = nil
+	labels := map[string]string{discoveryv1.LabelServiceName: s.Labels[discoveryv1.LabelServiceName]}
+	if lb.IsSpeakerSlice(s) {
+		labels[discoveryv1.LabelManagedBy] = v1beta1.SpeakerManagedBy
+		s.Ports = s.Ports[:min(1, len(s.Ports))]
+	} else {
+		s.Ports = nil
+	}
+	s.Labels = labels
 	if s.AddressType == discoveryv1.AddressTypeFQDN {
 		s.Endpoints = nil
 	}

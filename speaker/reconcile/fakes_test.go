@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -56,7 +57,7 @@ func newFixture(t testing.TB) *fixture {
 	cfg := Config{Node: "n1", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()}
 	f.Loop = newLoop(cfg, Executors{
 		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f},
-	}, NewReporter("n1", nil, cfg.Log), f.cluster)
+	}, NewWriters("n1", "daymark-system", nil, cfg.Log), f.cluster)
 	return f
 }
 
@@ -107,8 +108,9 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	key := lb.Key{Namespace: "default", Name: "web"}
 	asn := int64(64513)
 	return &snapshot{
-		leaving:  f.newestLeaving,
-		speakers: map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
+		leaving:   f.newestLeaving,
+		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
+		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
 			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
@@ -236,3 +238,8 @@ type fakeHealth struct{ f *fixture }
 func (h fakeHealth) Set(context.Context, []announce.HealthPort, map[lb.Key]announce.Health) error {
 	return h.f.call("health")
 }
+
+// noSpeakers is an API server without Speaker objects.
+type noSpeakers struct{ client.Reader }
+
+func (noSpeakers) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }

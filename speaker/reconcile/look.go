@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -25,11 +26,16 @@ import (
 type listers struct {
 	services *informer.Lister[*corev1.Service, *lb.Service]
 	others   *informer.Cluster
+	earlier  *earlier
 	lastGood informer.LastGoodObjects
 }
 
-func newListers(informers cache.Informers) *listers {
-	return &listers{services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers)}
+// newListers makes the listers of a node's speaker. Direct reads from the API server and not from the cache.
+func newListers(informers cache.Informers, direct client.Reader, node, namespace string) *listers {
+	return &listers{
+		services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers, namespace),
+		earlier: &earlier{node: node, reader: direct},
+	}
 }
 
 // snapshot is what one pass has read.
@@ -40,8 +46,12 @@ type snapshot struct {
 	leaving uint64
 	// keys of the gossip; the first is the one to send with.
 	keys [][]byte
-	// speakers that have an object, by node, and where they gossip, invalid where that is not known.
+	// speakers that should be there, by node, and where they gossip, invalid where that is not known.
 	speakers map[string]netip.AddrPort
+	// published are those that keep an EndpointSlice, and what it says: all of them but the speakers of the version before.
+	published map[string]netip.AddrPort
+	// own is this node's Speaker object; nil: there is none.
+	own *v1beta1.Speaker
 	// view of the speakers by the gossip, and those of them that may hold addresses: their incarnations by node.
 	view gossip.View
 	live map[string]uint64
@@ -139,7 +149,7 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 
 // lookAtMembers fills in which speakers may hold addresses, and their links.
 func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
-	published := s.gossip.IsValid() && s.speakers[l.cfg.Node] == s.gossip
+	published := s.gossip.IsValid() && s.published[l.cfg.Node] == s.gossip
 	s.world.Members.Known = l.memory.membership.Known(s.view.Known, len(s.view.Alive), published)
 	speakers := gossipSpeakers(s.view, election.Member{Node: l.cfg.Node, Heard: true, Known: s.world.Members.Known, Leaving: l.leaving.Load()})
 	s.live = election.Live(speakers)
@@ -211,11 +221,19 @@ func (k *listers) read(ctx context.Context, classes lb.Classes, options announce
 	if objects.Services, err = k.services.List(ctx); err != nil {
 		return nil, err
 	}
+	speakers, err := k.earlier.complete(ctx, others.SpeakerAddresses, objects.Nodes)
+	if err != nil {
+		return nil, err
+	}
 	objects = k.lastGood.Substitute(objects)
-	return &snapshot{
+	s := &snapshot{
 		world: objects.AnnounceWorld(classes, options), leaving: objects.NewestLeaving(classes),
-		keys: gossipKeys(objects.Secrets), speakers: gossipAddresses(objects.Speakers),
-	}, nil
+		keys: gossipKeys(objects.Secrets), speakers: speakers, published: others.SpeakerAddresses,
+	}
+	for _, speaker := range objects.Speakers { // which is this node's alone
+		s.own = speaker
+	}
+	return s, nil
 }
 
 // gossipKeys returns the values of the Secret: that of "key" first, the others, if any, in order of name.
@@ -240,14 +258,4 @@ func gossipKeys(secrets []*corev1.Secret) [][]byte {
 		}
 	}
 	return keys
-}
-
-// gossipAddresses are where the speakers listen, by node; invalid for one that has not said so yet. That one is expected
-// all the same: a speaker that has only not heard of the others yet must not think itself alone.
-func gossipAddresses(speakers []*v1beta1.Speaker) map[string]netip.AddrPort {
-	addresses := make(map[string]netip.AddrPort, len(speakers))
-	for _, speaker := range speakers {
-		addresses[speaker.Name], _ = netip.ParseAddrPort(speaker.Status.GossipAddress)
-	}
-	return addresses
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/liveness"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
@@ -31,6 +32,8 @@ const (
 type Config struct {
 	// Node that this speaker runs on.
 	Node string
+	// Namespace that Daymark runs in.
+	Namespace string
 	// RebalanceAfter is how long layer-2 addresses may be spread unevenly; 0: for ever.
 	RebalanceAfter time.Duration
 	Classes        lb.Classes
@@ -44,9 +47,9 @@ type Config struct {
 type Loop struct {
 	cfg Config
 	// read returns the objects of the cluster. An error means that nothing may be changed.
-	read     func(ctx context.Context) (*snapshot, error)
-	exec     Executors
-	reporter *Reporter
+	read func(ctx context.Context) (*snapshot, error)
+	exec Executors
+	*Writers
 
 	memory memory
 	// bfd is the newest plan, also for BFDDown, which other goroutines call.
@@ -90,12 +93,15 @@ type memory struct {
 	inactive map[string]time.Time
 	// withdrawals of Services that wait for them.
 	withdrawals withdrawals
+	absence     liveness.Absence
+	// accused is when this node's Speaker object last said that the speaker is gone.
+	accused time.Time
 }
 
 // Add builds the loop into a manager, which starts it.
-func Add(m manager.Manager, cfg Config, exec Executors, reporter *Reporter) (*Loop, error) {
-	caches := newListers(m.GetCache())
-	l := newLoop(cfg, exec, reporter, func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) })
+func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop, error) {
+	caches := newListers(m.GetCache(), m.GetAPIReader(), cfg.Node, cfg.Namespace)
+	l := newLoop(cfg, exec, writers, func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) })
 	wiring := loop.Wiring{
 		Name:  "speaker",
 		Kinds: informer.Kinds(),
@@ -108,9 +114,9 @@ func Add(m manager.Manager, cfg Config, exec Executors, reporter *Reporter) (*Lo
 	return l, wiring.Add(m, l)
 }
 
-func newLoop(cfg Config, exec Executors, reporter *Reporter, read func(context.Context) (*snapshot, error)) *Loop {
+func newLoop(cfg Config, exec Executors, writers *Writers, read func(context.Context) (*snapshot, error)) *Loop {
 	l := &Loop{
-		cfg: cfg, read: read, exec: exec, reporter: reporter,
+		cfg: cfg, read: read, exec: exec, Writers: writers,
 		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}},
 		started: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		metrics: newMetrics(cfg.Registerer),
@@ -139,12 +145,17 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
 	}
 	l.memory.withdrawals.set()
-	l.report(seen, failed)
+	observing := l.observe(seen)
+	l.report(seen, failed, observing)
 
 	l.passed.Store(true)
 	l.updateReady(began, seen)
 	l.updateFree(desired)
-	return reconcile.Result{RequeueAfter: l.again(failed, election.Sooner(desired.wait, l.memory.withdrawals.wait()))}, nil
+	wait := election.Sooner(desired.wait, l.memory.withdrawals.wait())
+	if observing {
+		wait = election.Sooner(wait, liveness.LookInterval)
+	}
+	return reconcile.Result{RequeueAfter: l.again(failed, wait)}, nil
 }
 
 // again returns when the next pass is due at the latest; 0: when something changes. It logs what failed, if that is new.

@@ -307,7 +307,7 @@ func TestLook_ASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
 	published := f.read
 	f.read = func(ctx context.Context) (*snapshot, error) {
 		s, err := published(ctx)
-		s.speakers = nil
+		s.published = nil
 		return s, err
 	}
 	if look() {

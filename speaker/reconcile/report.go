@@ -33,11 +33,13 @@ type Report struct {
 	conditions []metav1.Condition
 	// owner of the object; nil: there is no Node of this name.
 	owner *lb.Node
-	// missing: the object did not exist when the cluster was looked at.
-	missing bool
+	// reread: the object is not as it was written: it is gone, or somebody else has written to it.
+	reread bool
+	// speakers is how many there are in the cluster.
+	speakers int
 }
 
-// Reporter writes the Speaker object of one node: when it changed, and at most once a second.
+// Reporter writes the Speaker object of one node, at most once a second, and how soon depends on what has changed (see pace).
 type Reporter struct {
 	node   string
 	client client.Client
@@ -46,6 +48,10 @@ type Reporter struct {
 	mu     sync.Mutex
 	newest *Report
 	wake   chan struct{}
+
+	// due is when the next write is, if it waits. Only Start uses them.
+	due     time.Time
+	waiting bool
 }
 
 // NewReporter makes a Reporter that writes with a client; nothing is written before Start.
@@ -58,24 +64,33 @@ func (r *Reporter) Set(report Report) {
 	r.mu.Lock()
 	r.newest = &report
 	r.mu.Unlock()
-	r.notify()
+	notify(r.wake)
 }
 
 // Start writes until ctx ends.
 func (r *Reporter) Start(ctx context.Context) error {
 	written := &v1beta1.Speaker{}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.wake:
+		case <-timer.C:
+		}
+		if r.await(written) {
+			if r.waiting {
+				timer.Reset(time.Until(r.due))
+			}
+			continue
 		}
 		wait := reportInterval
 		if err := r.write(ctx, written); err != nil && ctx.Err() == nil {
 			r.log.Warn("Speaker object not written, trying again", "error", err)
 			wait = reportRetryInterval
 			written = &v1beta1.Speaker{} // read the object again
-			r.notify()
+			notify(r.wake)
 		}
 		select {
 		case <-ctx.Done():
@@ -85,15 +100,26 @@ func (r *Reporter) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection is false: every speaker writes its own object.
-func (r *Reporter) NeedLeaderElection() bool { return false }
-
-// notify wakes Start, unless it has been notified already.
-func (r *Reporter) notify() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
+// await reports whether there is nothing to write yet, or what there is has to wait, until due; written is the object as it was last read
+// or written.
+func (r *Reporter) await(written *v1beta1.Speaker) bool {
+	r.mu.Lock()
+	report := r.newest
+	r.mu.Unlock()
+	if report == nil {
+		return true
 	}
+	if written.UID == "" || report.reread {
+		return false
+	}
+	desired := report.desired(written.Status.Conditions)
+	due := time.Now().Add(paceOf(&desired, &written.Status).wait(report.speakers))
+	// What has waited for some time keeps its turn; what is more urgent goes before.
+	if r.waiting && r.due.Before(due) {
+		due = r.due
+	}
+	r.due, r.waiting = due, time.Now().Before(due)
+	return r.waiting
 }
 
 // write brings the object up to date; written is the object as it was last read or written, empty if never.
@@ -103,17 +129,12 @@ func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
 	r.mu.Lock()
 	report := *r.newest
 	r.mu.Unlock()
-	if written.UID == "" || report.missing {
+	if written.UID == "" || report.reread {
 		if err := r.getOrCreate(ctx, written, report.owner); err != nil {
 			return err
 		}
 	}
-	desired := report.Status
-	desired.Conditions = append([]metav1.Condition(nil), written.Status.Conditions...)
-	for _, condition := range report.conditions {
-		condition.Message = cmp.Or(condition.Message, condition.Reason)
-		meta.SetStatusCondition(&desired.Conditions, condition)
-	}
+	desired := report.desired(written.Status.Conditions)
 	if equality.Semantic.DeepEqual(desired, written.Status) {
 		return nil
 	}
@@ -124,6 +145,17 @@ func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
 	}
 	*written = *next
 	return nil
+}
+
+// desired is the whole status, given the conditions before.
+func (r *Report) desired(before []metav1.Condition) v1beta1.SpeakerStatus {
+	desired := r.Status
+	desired.Conditions = append([]metav1.Condition(nil), before...)
+	for _, condition := range r.conditions {
+		condition.Message = cmp.Or(condition.Message, condition.Reason)
+		meta.SetStatusCondition(&desired.Conditions, condition)
+	}
+	return desired
 }
 
 // getOrCreate reads the object, and creates it if there is none. The Node owns it, so that it is deleted with the Node.
@@ -140,7 +172,7 @@ func (r *Reporter) getOrCreate(ctx context.Context, speaker *v1beta1.Speaker, ow
 	}
 	*speaker = v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{
 		Name:            r.node,
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: owner.Name, UID: owner.UID}},
+		OwnerReferences: []metav1.OwnerReference{owner.Owner()},
 	}}
 	if err := r.client.Create(ctx, speaker); err != nil {
 		return fmt.Errorf("create Speaker %s: %w", r.node, err)

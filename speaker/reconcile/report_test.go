@@ -13,6 +13,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -26,7 +27,23 @@ func TestMain(m *testing.M) { lab.Main(m) }
 // writes counts the writes of a client.
 type writes struct {
 	client.Client
-	updates int
+	// updates of the status, and all writes of whole objects.
+	updates, all int
+}
+
+func (w *writes) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
+	w.all++
+	return w.Client.Create(ctx, object, options...)
+}
+
+func (w *writes) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	w.all++
+	return w.Client.Update(ctx, object, options...)
+}
+
+func (w *writes) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
+	w.all++
+	return w.Client.Delete(ctx, object, options...)
 }
 
 func (w *writes) Status() client.SubResourceWriter { return countedStatus{w.Client.Status(), w} }
@@ -51,7 +68,7 @@ func TestReporter_KeepsTheObjectUpToDate(t *testing.T) {
 	written := &v1beta1.Speaker{}
 	report := func(members int32, missing bool) Report {
 		return Report{
-			Status: v1beta1.SpeakerStatus{Members: members}, missing: missing,
+			Status: v1beta1.SpeakerStatus{Members: members}, reread: missing,
 			owner:      &lb.Node{Name: node.Name, UID: node.UID},
 			conditions: []metav1.Condition{readyCondition(nil)},
 		}
@@ -125,7 +142,7 @@ func (f *failing) Get(ctx context.Context, key client.ObjectKey, object client.O
 func speakerAPI(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1beta1.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := client.New(lab.ControlPlane(t), client.Options{Scheme: scheme})

@@ -29,8 +29,8 @@ const (
 	maxMessage = 4096
 )
 
-// report says what truly happened after a pass, and what failed in it.
-func (l *Loop) report(seen *snapshot, failed error) {
+// report says what truly happened after a pass, and what failed in it. Observing: this speaker speaks for those that cannot.
+func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
@@ -43,17 +43,22 @@ func (l *Loop) report(seen *snapshot, failed error) {
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()
 	}
-	_, exists := seen.speakers[l.cfg.Node]
+	view := seen.view
+	if view.Known && !observing && len(seen.speakers) > allObserve {
+		view.Why = "" // The Speaker objects of the monitors name those that are missing.
+	}
+	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
 	l.reporter.Set(Report{
-		Status: written, owner: seen.node(l.cfg.Node), missing: !exists,
+		Status: written, owner: seen.node(l.cfg.Node), reread: seen.own == nil || lb.SpeakerGone(seen.own),
+		speakers: max(len(seen.speakers), len(seen.view.Alive)),
 		conditions: []metav1.Condition{
-			readyCondition(failed), membershipCondition(seen.world.Members.Known, seen.view, l.memory.silences.texts()),
+			readyCondition(failed), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
 			detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 		},
 	})
 }
 
-// networkStatus is what a node's own network uses. It changes rarely: all speakers read it.
+// networkStatus is what a node's own network uses. It changes rarely.
 func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
 	links := w.OwnLinks
 	var prefixes []netip.Prefix
@@ -127,7 +132,7 @@ func membershipCondition(known bool, view gossip.View, silences []string) metav1
 		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, joinTexts(append(silences, view.Why)))
 	case view.Known:
 		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown,
-			"the other speakers cannot know of this one before its Speaker object says where it gossips")
+			"the other speakers cannot know of this one before its EndpointSlice says where it gossips")
 	default:
 		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown, view.Why)
 	}
@@ -187,7 +192,7 @@ func inactiveSince(before map[string]time.Time, sessions []bgp.Status) map[strin
 }
 
 // bgpStatus lists the sessions. A session that is not established is Active since it stopped being established: the states
-// that a router goes through which refuses us again and again would only cause writes, which all speakers read.
+// that a router goes through which refuses us again and again would only cause writes.
 func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates map[string]string) []v1beta1.BGPSession {
 	var list []v1beta1.BGPSession
 	for _, s := range sessions[:min(len(sessions), v1beta1.SpeakerListLimit)] {

@@ -34,7 +34,7 @@ func newTenantScene(b *testing.B) *tenantScene {
 	b.Helper()
 	classes := lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}
 	s := &tenantScene{fixture: newFixture(b), cache: informertest.New(), options: informer.Options(nil, "daymark-system", classes)}
-	kinds := newListers(s.cache)
+	kinds := newListers(s.cache, noSpeakers{}, "n1", "daymark-system")
 	s.read = func(ctx context.Context) (*snapshot, error) { return kinds.read(ctx, classes, announce.Options{}) }
 	meta := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}

@@ -11,14 +11,14 @@ import (
 )
 
 // Report returns what Speaker objects say of themselves: which speakers can hold layer-2 addresses, and by node and peer
-// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last. One that does
-// not know the other speakers holds no address.
+// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last, and so is one that is
+// gone. One that does not know the other speakers holds no address.
 func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
 	down := downNodes(nodes)
 	members := announce.Members{Known: true}
 	established := make(map[string]map[string]bool, len(speakers))
 	for _, speaker := range speakers {
-		if down[speaker.Name] {
+		if down[speaker.Name] || lb.SpeakerGone(speaker) {
 			continue
 		}
 		if meta.IsStatusConditionTrue(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown) {
@@ -35,10 +35,13 @@ func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, ma
 }
 
 // Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
-// same address, the first by node counts, so that messages do not change with the holder.
+// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say.
 func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
 	for _, speaker := range speakers {
+		if lb.SpeakerGone(speaker) {
+			continue
+		}
 		for _, c := range speaker.Status.Layer2.Conflicts {
 			addr, err := lb.ParseAddr(c.Address)
 			known, exists := found[addr]

@@ -25,6 +25,13 @@ func known(s *v1beta1.SpeakerStatus) {
 	s.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
 }
 
+// gone is what the controller writes about a speaker that is gone.
+func gone(s *v1beta1.SpeakerStatus) {
+	s.Conditions = append(s.Conditions, metav1.Condition{
+		Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone,
+	})
+}
+
 func session(peer string, state v1beta1.BGPSessionState) func(*v1beta1.SpeakerStatus) {
 	return func(s *v1beta1.SpeakerStatus) {
 		s.BGP = append(s.BGP, v1beta1.BGPSession{Peer: peer, State: state})
@@ -42,6 +49,10 @@ func TestReport(t *testing.T) {
 		{"a speaker that knows the others can hold addresses", lb.Node{Name: "n1"}, speaker("n1", known), true, map[string]bool{}},
 		{"one that does not cannot", lb.Node{Name: "n1"}, speaker("n1", func(*v1beta1.SpeakerStatus) {}), false, map[string]bool{}},
 		{"that of a node that is down is left out", lb.Node{Name: "n1", Down: true}, speaker("n1", known), false, nil},
+		{
+			"that of a speaker which is gone is left out", lb.Node{Name: "n1"},
+			speaker("n1", func(s *v1beta1.SpeakerStatus) { known(s); gone(s); session("tor", v1beta1.BGPEstablished)(s) }), false, nil,
+		},
 		{"one without a Node is not", lb.Node{Name: "other"}, speaker("n1", known), true, map[string]bool{}},
 		{
 			"a session that is established",

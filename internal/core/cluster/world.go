@@ -53,8 +53,8 @@ func nodeNetworks(speakers []*v1beta1.Speaker) []lb.NodeNetwork {
 	return networks
 }
 
-// withdrawals are what Speaker objects say of withdrawn Services, without those of nodes that are down or gone: nobody waits for
-// them.
+// withdrawals are what Speaker objects say of withdrawn Services, without those of nodes that are down or gone, and of speakers
+// that are: nobody waits for them.
 func withdrawals(nodes []*lb.Node, speakers []*v1beta1.Speaker) []ipam.Withdrawal {
 	up := make(map[string]bool, len(nodes))
 	for _, node := range nodes {
@@ -62,7 +62,7 @@ func withdrawals(nodes []*lb.Node, speakers []*v1beta1.Speaker) []ipam.Withdrawa
 	}
 	list := make([]ipam.Withdrawal, 0, len(speakers))
 	for _, speaker := range speakers {
-		if up[speaker.Name] {
+		if up[speaker.Name] && !lb.SpeakerGone(speaker) {
 			version, _ := strconv.ParseUint(speaker.Status.Withdrawn, 10, 64) // 0 when nothing is said
 			list = append(list, ipam.Withdrawal{Node: speaker.Name, Version: version})
 		}

@@ -30,8 +30,9 @@ func TestWithdrawals_OfNodesThatAreUp(t *testing.T) {
 	withdrawn := func(version string) func(*v1beta1.SpeakerStatus) {
 		return func(s *v1beta1.SpeakerStatus) { s.Withdrawn = version }
 	}
-	got := withdrawals([]*lb.Node{{Name: "n1"}, {Name: "n2", Down: true}, {Name: "n3"}}, []*v1beta1.Speaker{
+	got := withdrawals([]*lb.Node{{Name: "n1"}, {Name: "n2", Down: true}, {Name: "n3"}, {Name: "n4"}}, []*v1beta1.Speaker{
 		speaker("n1", withdrawn("17")), speaker("n2", withdrawn("1")), speaker("n3", withdrawn("")), speaker("gone", withdrawn("1")),
+		speaker("n4", gone),
 	})
 	if want := []ipam.Withdrawal{{Node: "n1", Version: 17}, {Node: "n3"}}; !slices.Equal(got, want) {
 		t.Errorf("it is %+v", got)

@@ -25,6 +25,9 @@ type EndpointSlice struct {
 	// Size is how many endpoints the slice has, whatever their state.
 	Size      int
 	Endpoints Endpoints
+	// Speaker is set if the slice says of itself that it is the one of a speaker. In which namespace that is to be believed, the
+	// reader knows.
+	Speaker *SpeakerEndpoint
 }
 
 // ParseEndpointSlice parses an EndpointSlice. A slice of host names (FQDN) gives no endpoints.
@@ -60,7 +63,9 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
 		})
 	}
-	return NewEndpointSlice(key, parsed)
+	s := NewEndpointSlice(key, parsed)
+	s.Speaker = parseSpeakerEndpoint(from)
+	return s
 }
 
 // NewEndpointSlice makes an EndpointSlice of endpoints, whose order it changes. An endpoint that is there twice counts once, as

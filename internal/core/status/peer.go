@@ -74,7 +74,7 @@ func countSessions(p *lb.Peer, nodes []*lb.Node, speakers map[string]*v1beta1.Sp
 
 // warning says what a node's established sessions with a peer lack; empty for nothing.
 func warning(p *lb.Peer, speaker *v1beta1.Speaker) string {
-	if speaker == nil {
+	if speaker == nil || lb.SpeakerGone(speaker) {
 		return ""
 	}
 	for i := range speaker.Status.BGP {
@@ -92,6 +92,9 @@ func failure(p *lb.Peer, node *lb.Node, speaker *v1beta1.Speaker) string {
 	}
 	if speaker == nil {
 		return "no speaker has reported from there"
+	}
+	if lb.SpeakerGone(speaker) {
+		return "its speaker is gone"
 	}
 	known := false
 	for i := range speaker.Status.BGP {

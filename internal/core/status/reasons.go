@@ -110,6 +110,11 @@ var (
 		Name: "Failed", Meaning: "The speaker cannot announce a part of what its node should announce; the message says why.",
 		Remedy: "Correct what the message names.",
 	}
+	SpeakerGone = reason.Reason{
+		Name: v1beta1.ReasonSpeakerGone, Meaning: "The status is Unknown: the node is ready and its speaker is gone. The controller has found out and " +
+			"written this; what else the object says is old.",
+		Remedy: "Look at the speaker's Pod on the node. The speaker writes its own report when it is back.",
+	}
 	Known = reason.Reason{
 		Name: "Known", Meaning: "The speaker has met the other speakers, or knows that there are none.",
 	}
@@ -199,7 +204,7 @@ func Conditions() []reason.Condition {
 		ready("BGPPeer", "Every selected node has its sessions with the peer.", Established, Invalid, NotFound, NoNode, NotEstablished, Incomplete),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
-		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed),
+		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, SpeakerGone),
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
 			Reasons: []reason.Reason{Known, Unknown},

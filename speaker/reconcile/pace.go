@@ -1,0 +1,89 @@
+package reconcile
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Paces of the writes of a Speaker object. What happens to one node is written at once. What happens to all nodes at the same moment is
+// written by each at another time, so that the cluster makes a bounded number of writes a second, whatever its size.
+type pace uint8
+
+const (
+	// nothing is to be written.
+	nothing pace = iota
+	// counts have changed: members, prefixes, the words of a condition. Nobody waits for them.
+	counts
+	// withdrawn has changed, which the controller waits for at most a minute.
+	withdrawn
+	// now: anything else has changed.
+	now
+)
+
+const (
+	// countsShare is the time that each speaker takes of the writes of counts: together they make 10 a second.
+	countsShare = 100 * time.Millisecond
+	// withdrawnShare is the same for what has been withdrawn, and maxWithdrawnWait the longest wait.
+	withdrawnShare   = 10 * time.Millisecond
+	maxWithdrawnWait = 10 * time.Second
+)
+
+// wait is how long a speaker waits before it writes, in a cluster of so many. It differs from speaker to speaker.
+func (p pace) wait(speakers int) time.Duration {
+	share := time.Duration(speakers)
+	switch p {
+	case counts:
+		return spread(share * countsShare)
+	case withdrawn:
+		return spread(min(share*withdrawnShare, maxWithdrawnWait))
+	default:
+		return 0
+	}
+}
+
+// spread returns a random time around an average; none when the average is shorter than the time between two writes.
+func spread(average time.Duration) time.Duration {
+	if average <= reportInterval {
+		return 0
+	}
+	return average/2 + rand.N(average) //nolint:gosec // random, so that not all nodes write at the same moment
+}
+
+// paceOf says how a status is to be written that replaces another one.
+func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
+	for _, alike := range []struct {
+		pace pace
+		make func(*v1beta1.SpeakerStatus)
+	}{
+		{nothing, func(*v1beta1.SpeakerStatus) {}},
+		{counts, func(s *v1beta1.SpeakerStatus) { takeCounts(s, written) }},
+		{withdrawn, func(s *v1beta1.SpeakerStatus) { takeCounts(s, written); s.Withdrawn = written.Withdrawn }},
+	} {
+		status := desired.DeepCopy()
+		alike.make(status)
+		if equality.Semantic.DeepEqual(status, written) {
+			return alike.pace
+		}
+	}
+	return now
+}
+
+// takeCounts takes from another status all that is written at the pace of counts.
+func takeCounts(s, from *v1beta1.SpeakerStatus) {
+	s.Members = from.Members
+	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
+		s.BGP[i].IPv4, s.BGP[i].IPv6 = from.BGP[i].IPv4, from.BGP[i].IPv6
+	}
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		before := meta.FindStatusCondition(from.Conditions, c.Type)
+		if before != nil && before.Status == c.Status && before.Reason == c.Reason {
+			c.Message = before.Message
+		}
+	}
+}
