@@ -30,7 +30,7 @@ type View struct {
 	// Claims are the strongest known, by whomever. They are shared, and must not be changed; they may be kept.
 	Claims election.Claims
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
-	// healed, or it was a false alarm, and others may have taken its addresses. Holders announce again when it rises.
+	// healed, or it was a false alarm, and others may have taken its addresses. Nobody acts on it.
 	Returned uint64
 	// Version is the highest version of the messages that all speakers understand. From 2 on claims say whether they were
 	// announced. A rule of the election that needs it must not be used below.

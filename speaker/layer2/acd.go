@@ -122,13 +122,6 @@ func (d *acd) probeDue(now time.Time) bool {
 	return !d.due.IsZero() && !now.Before(d.due) && d.needsProbe(now)
 }
 
-// postpone puts a probe off that is due. That is not late: nothing was missed meanwhile. But what is late already stays so.
-func (d *acd) postpone(now time.Time) {
-	if d.probes < probeNum {
-		d.due = now
-	}
-}
-
 // probeFailed records that no interface could send the last probe. The round begins again after probeRetryInterval.
 func (d *acd) probeFailed(now time.Time) {
 	if d.probes > 0 {

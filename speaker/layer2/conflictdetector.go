@@ -103,8 +103,8 @@ func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended 
 	for _, begun := range []bool{true, false} {
 		for addr, v := range d.pending {
 			probe := v.acd.probeDue(now)
-			if first := probe && v.acd.probes == 0; first == begun || probe && !d.mayProbe(v, now) {
-				continue
+			if first := probe && v.acd.probes == 0; first == begun || probe && !d.budget.take(now) {
+				continue // What finds no budget stays due; the next call is soon.
 			}
 			host := v.acd.conflict
 			switch v.acd.step(now, d.jitter()) {
@@ -123,15 +123,6 @@ func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended 
 		}
 	}
 	return probes, free, ended
-}
-
-// mayProbe takes the budget for a probe. Without any the address waits; the next call is soon.
-func (d *conflictDetector) mayProbe(v *vip, now time.Time) bool {
-	if d.budget.take(now) {
-		return true
-	}
-	v.acd.postpone(now)
-	return false
 }
 
 // probeFailed records that no interface could send the probe of an address.
