@@ -41,6 +41,21 @@ type PreferredNodeSelector struct {
 	Selector metav1.LabelSelector `json:"selector"`
 }
 
+// ConflictDetection is what is done about other hosts that use an address (RFC 5227, RFC 4862 section 5.4).
+//
+// +kubebuilder:validation:Enum=Probe;Warn;Off
+type ConflictDetection string
+
+// The ways of ConflictDetection.
+const (
+	// ConflictProbe probes an address that no node has announced, and leaves it to a host that answers.
+	ConflictProbe ConflictDetection = "Probe"
+	// ConflictWarn probes, announces in spite of an answer, and says so.
+	ConflictWarn ConflictDetection = "Warn"
+	// ConflictOff does not probe, and heeds nobody else.
+	ConflictOff ConflictDetection = "Off"
+)
+
 // L2AdvertisementSpec says which addresses are announced by ARP and NDP. One node at a time announces each.
 type L2AdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
@@ -60,6 +75,13 @@ type L2AdvertisementSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[^/\s]+$`
 	// +listType=set
 	Interfaces []string `json:"interfaces,omitempty"`
+	// conflictDetection says what is done when another host uses an address. Probe: an address that no node has announced yet
+	// is probed, and left to a host that answers. Warn: it is announced all the same, with a warning. Off: nothing is probed or
+	// asked, and nobody is heeded. Warn and Off are for networks that answer ARP or NDP in the place of hosts. Of several
+	// advertisements of an address the one that detects least counts.
+	// +optional
+	// +kubebuilder:default=Probe
+	ConflictDetection ConflictDetection `json:"conflictDetection,omitempty"`
 }
 
 // AdvertisementStatus says whether an advertisement is valid and what it names exists.

@@ -1,6 +1,10 @@
 package layer2
 
-import "time"
+import (
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
 
 // Times of Address Conflict Detection. RFC 5227 section 1.1 probes for 3 to 7 s before an address is used, and RFC 4862
 // section 5.1 for 1 s. Those times suit a host that boots on a network with slow switches. Here the node and its link
@@ -41,6 +45,8 @@ type acd struct {
 	// to a host that must keep its address. Ours belongs to the cluster by configuration, and its traffic has no other
 	// way.
 	holding bool
+	// detection is what the user wants; empty: Probe.
+	detection v1beta1.ConflictDetection
 	// probes sent in this round; 0 when no round runs.
 	probes int
 	// due is when step has something to do; zero: never.
@@ -75,18 +81,33 @@ const (
 	doNothing action = iota
 	// doProbe: send a probe; call probeFailed if no interface could send it.
 	doProbe
-	// doHold: the address is free. It is held from now on, and a conflict about it is over.
+	// doHold: the address is free, or announced in spite of a conflict. It is held from now on; a conflict that is not there any
+	// more is over.
 	doHold
 	// doEndConflict: a conflict about an address that is held is over.
 	doEndConflict
 )
 
 // newACD returns the state of a new address: to be probed first, or held at once.
-func newACD(now time.Time, probe bool) acd {
-	if probe {
-		return acd{due: now}
+func newACD(now time.Time, probe bool, detection v1beta1.ConflictDetection) acd {
+	if probe && detection != v1beta1.ConflictOff {
+		return acd{due: now, detection: detection}
 	}
-	return acd{holding: true}
+	return acd{holding: true, detection: detection}
+}
+
+// setDetection changes what the user wants. An address that was left to a host is tried again.
+func (d *acd) setDetection(now time.Time, detection v1beta1.ConflictDetection) {
+	if d.detection == detection {
+		return
+	}
+	d.detection = detection
+	switch {
+	case !d.holding:
+		d.probes, d.due = 0, now
+	case d.conflict != nil && detection == v1beta1.ConflictOff:
+		d.conflict.lastSeen, d.due = time.Time{}, now
+	}
 }
 
 // step returns what has to be done now.
@@ -105,7 +126,12 @@ func (d *acd) step(now time.Time, jitter float64) action {
 		d.due = now.Add(time.Duration(float64(probeInterval) * (0.8 + 0.4*jitter)))
 		return doProbe
 	default:
-		*d = acd{holding: true}
+		d.holding, d.probes, d.due = true, 0, time.Time{}
+		if d.conflict != nil && d.detection == v1beta1.ConflictWarn && d.conflict.certain && now.Sub(d.conflict.lastSeen) < conflictProbeInterval {
+			d.due = d.conflict.lastSeen.Add(conflictTimeout)
+		} else {
+			d.conflict = nil
+		}
 		return doHold
 	}
 }
@@ -114,7 +140,7 @@ func (d *acd) step(now time.Time, jitter float64) action {
 // it asks for no more than twice as many probes, so that the round ends.
 func (d *acd) needsProbe(now time.Time) bool {
 	late := now.Sub(d.due) > maxProbeDelay
-	return !d.holding && (d.probes < probeNum || late && d.probes < 2*probeNum)
+	return !d.holding && d.detection != v1beta1.ConflictOff && (d.probes < probeNum || late && d.probes < 2*probeNum)
 }
 
 // probeDue reports whether step would ask for a probe.
@@ -142,6 +168,9 @@ func (d *acd) restart(now time.Time) {
 // announcement has to be sent: at most one in each defendInterval, so that two hosts that both defend do not flood the
 // segment (RFC 5227 section 2.4).
 func (d *acd) addressInUse(now time.Time, by user, jitter float64) (began, defend bool) {
+	if d.detection == v1beta1.ConflictOff {
+		return false, false
+	}
 	inRound := !d.holding && (d.probes > 0 || d.conflict == nil)
 	if d.conflict == nil {
 		d.conflict = &conflictingHost{user: by, since: now}
@@ -153,7 +182,7 @@ func (d *acd) addressInUse(now time.Time, by user, jitter float64) (began, defen
 	if began = !d.conflict.certain && (!by.owner.other() || now.Sub(d.conflict.since) >= nodeConflictTime); began {
 		d.conflict.certain = true
 	}
-	if inRound {
+	if inRound && d.detection != v1beta1.ConflictWarn {
 		interval := conflictProbeInterval
 		if by.owner.other() && !d.conflict.certain {
 			interval = nodeProbeInterval

@@ -216,7 +216,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			d := newACD(begin, test.look)
+			d := newACD(begin, test.look, "")
 			for i, m := range test.events {
 				if got := m.do(&d, begin.Add(m.at)); got != m.want {
 					t.Fatalf("event %d, after %v: %q, want %q", i, m.at, got, m.want)
@@ -240,7 +240,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 func TestACD_ProbesForLessThan200ms(t *testing.T) {
 	for _, jitter := range []float64{0, 0.5, 0.999} {
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		d := newACD(begin, true)
+		d := newACD(begin, true, "")
 		now := begin
 		for d.step(now, jitter) != doHold {
 			now = d.due
@@ -248,7 +248,7 @@ func TestACD_ProbesForLessThan200ms(t *testing.T) {
 		if took := now.Sub(begin); took < 100*ms || took >= 200*ms {
 			t.Errorf("with jitter %v it took %v", jitter, took)
 		}
-		d = newACD(begin, true)
+		d = newACD(begin, true, "")
 		d.addressInUse(begin, user{mac: foreign, interfaceName: "near0"}, jitter)
 		if wait := d.due.Sub(begin); wait < 5*time.Second || wait > 10*time.Second {
 			t.Errorf("with jitter %v it is probed again after %v", jitter, wait)

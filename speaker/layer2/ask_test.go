@@ -150,7 +150,7 @@ func TestResponder_ANodesKernelThatHasANewAddressIsAConflict(t *testing.T) {
 func TestACD_ANodeThatStopsSoonIsNoConflict(t *testing.T) {
 	begins := time.Unix(1e9, 0)
 	node := user{mac: foreign, owner: owner{"n2", "eth0"}, interfaceName: "near0"}
-	d := newACD(begins, true)
+	d := newACD(begins, true, "")
 	d.step(begins, 0.5)
 	if began, _ := d.addressInUse(begins, node, 0.5); began || d.holding || d.conflict.certain {
 		t.Error("a conflict at once")
@@ -164,7 +164,7 @@ func TestACD_ANodeThatStopsSoonIsNoConflict(t *testing.T) {
 	if held < nodeProbeInterval || held > time.Second {
 		t.Errorf("held after %v, want soon", held)
 	}
-	d = newACD(begins, true)
+	d = newACD(begins, true, "")
 	d.step(begins, 0.5)
 	d.addressInUse(begins, node, 0.5)
 	if began, _ := d.addressInUse(begins.Add(nodeConflictTime), node, 0.5); !began {

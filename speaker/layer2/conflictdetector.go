@@ -56,10 +56,15 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 	for _, address := range addresses {
 		v := d.vips[address.Addr]
 		if v == nil {
-			v = &vip{acd: newACD(now, address.Probe)}
+			v = &vip{acd: newACD(now, address.Probe, address.Detection)}
 			v.held.Store(v.acd.holding)
 			d.vips[address.Addr] = v
 			d.reschedule(address.Addr, v)
+		}
+		if v.acd.detection != address.Detection {
+			v.acd.setDetection(now, address.Detection)
+			d.reschedule(address.Addr, v)
+			notify(d.wake)
 		}
 		vips[address.Addr] = v
 		for _, name := range address.Interfaces {
@@ -113,7 +118,9 @@ func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended 
 			case doHold:
 				v.held.Store(true)
 				free = append(free, addr)
-				d.conflictEnded(addr, host)
+				if v.acd.conflict == nil {
+					d.conflictEnded(addr, host)
+				}
 			case doEndConflict:
 				ended = true
 				d.conflictEnded(addr, host)

@@ -341,6 +341,9 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"another host that had the address before", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99"}}
 		}, ReasonAddressConflict, "192.0.2.200 is used by a host outside the cluster, 02:00:00:00:00:99 on eth0 of node n2; it is not announced"},
+		{"a proxy that answers for every address", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", Proxy: true}}
+		}, ReasonAddressConflict, "one MAC answers for several addresses: a proxy?"},
 		{"another host that takes the address", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", Announced: true}}
 		}, ReasonAddressConflict, "192.0.2.200 by layer 2 (l2); 192.0.2.200 is used by a host outside the cluster"},

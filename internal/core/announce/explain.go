@@ -85,6 +85,9 @@ func (c Conflict) message(addr netip.Addr) string {
 		text = fmt.Sprintf("%s is used by node %s on its interface %s, %s, without its speaker: something else has given it the address (heard on %s of node %s)",
 			addr, c.By, c.ByInterface, c.MAC, c.Interface, c.Node)
 	}
+	if c.Proxy {
+		text += "; one MAC answers for several addresses: a proxy? conflictDetection of the L2Advertisement can be Warn or Off"
+	}
 	if c.Announced {
 		return text + "; the cluster announces it all the same, and clients may reach either: take the address from that host or out of the pool"
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
@@ -34,7 +35,7 @@ func (r *rules) contests() (contests []Contest, unheld []string, detours []Detou
 		interfaces := c.segment.interfaces(r, c.matches, me)
 		contests = append(contests, Contest{election.Contest{
 			Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0, Segment: segmentNumber(segments, interfaces),
-		}, interfaces})
+		}, interfaces, r.detection(c.matches)})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
@@ -59,6 +60,19 @@ func (r *rules) detours(contests []*pendingContest, me int) []Detour {
 		return cmp.Or(a.Subnet.Compare(b.Subnet), strings.Compare(a.Answers, b.Answers))
 	})
 	return slices.Compact(all)
+}
+
+// detection of conflicts about an address: the least of what its advertisements say, on all nodes alike.
+func (r *rules) detection(matches advertisementSet) (least v1beta1.ConflictDetection) {
+	for i := range matches.all() {
+		switch said := r.l2[i].Detection; {
+		case said == v1beta1.ConflictOff:
+			return said
+		case said == v1beta1.ConflictWarn:
+			least = said
+		}
+	}
+	return least
 }
 
 // segmentNumber numbers the lists of interfaces, each of which is shared by the contests of a segment.

@@ -34,6 +34,8 @@ type Contest struct {
 	election.Contest
 	// Interfaces of this node to answer on, by name, sorted.
 	Interfaces []string
+	// Detection of conflicts about the address; empty: Probe.
+	Detection v1beta1.ConflictDetection
 }
 
 // ElectionContests are the contests without their interfaces.
@@ -54,7 +56,7 @@ func (p *Plan) Layer2Addresses(holds []election.Hold) []Layer2Address {
 		for p.Contests[i].Addr != hold.Addr {
 			i++
 		}
-		addresses = append(addresses, Layer2Address{Addr: hold.Addr, Interfaces: p.Contests[i].Interfaces, Probe: hold.First})
+		addresses = append(addresses, Layer2Address{Addr: hold.Addr, Interfaces: p.Contests[i].Interfaces, Probe: hold.First, Detection: p.Contests[i].Detection})
 	}
 	return addresses
 }
@@ -67,6 +69,8 @@ type Layer2Address struct {
 	// Probe: no node has announced it before, so the executor looks for a foreign owner first. It counts only when the
 	// address is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
+	// Detection of conflicts; empty: Probe. Unlike Probe it counts for an address that is known as well.
+	Detection v1beta1.ConflictDetection
 }
 
 // Session is a BGP session with one router.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -33,12 +34,15 @@ func (q Layer2Question) Equal(other Layer2Question) bool {
 }
 
 // Layer2Questions are the questions of an election among these contests, with how to ask them. Links are those of the nodes as
-// last known.
+// last known. Where conflicts are not detected nobody is asked.
 func (p *Plan) Layer2Questions(ask []election.Question, own []lb.Link, links map[string][]lb.Link) []Layer2Question {
 	questions := make([]Layer2Question, 0, len(ask))
 	for _, q := range ask {
 		i, found := slices.BinarySearchFunc(p.Contests, q.Addr, func(c Contest, addr netip.Addr) int { return c.Addr.Compare(addr) })
-		if found {
+		switch {
+		case found && p.Contests[i].Detection == v1beta1.ConflictOff:
+			questions = append(questions, Layer2Question{Question: q})
+		case found:
 			questions = append(questions, Layer2Question{q, paths(p.Contests[i].Interfaces, own, links[q.Node])})
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -124,5 +126,25 @@ func TestUnmatchedInterfaces_SaysWhatIsThereInstead(t *testing.T) {
 	adv.Interfaces, adv.NodeSelectors = []string{"nope0"}, selector("no=such")
 	if got := UnmatchedInterfaces(adv, w.Nodes, w.Links); got != "" {
 		t.Errorf("of nodes that are not selected it says %q", got)
+	}
+}
+
+func TestContests_LeastDetectionCounts(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", everyNode...)
+	second := *w.L2Advertisements[0]
+	second.Name = "second"
+	w.L2Advertisements = append(w.L2Advertisements, &second)
+	ask := []election.Question{{Node: "n2", Addr: netip.MustParseAddr("192.0.2.200")}}
+	others := map[string][]lb.Link{"n2": {{Name: "eth0", MAC: "02:00:00:00:00:02"}}}
+	for said, want := range map[v1beta1.ConflictDetection]v1beta1.ConflictDetection{"": "", "Probe": "", "Warn": "Warn", "Off": "Off"} {
+		w.L2Advertisements[0].Detection, second.Detection = "Probe", said
+		plan := Compute(w)
+		if got := plan.Layer2Addresses([]election.Hold{{Addr: ask[0].Addr}})[0].Detection; got != want {
+			t.Errorf("%s beside Probe gives %q", said, got)
+		}
+		if paths := plan.Layer2Questions(ask, w.Links["n1"], others)[0].Paths; len(paths) == 0 != (said == "Off") {
+			t.Errorf("%s: asked by %v", said, paths)
+		}
 	}
 }

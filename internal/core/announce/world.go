@@ -58,6 +58,8 @@ type Conflict struct {
 	By, ByInterface string
 	// Announced: the node held the address before, and defends it.
 	Announced bool
+	// Proxy: the host answers for several addresses.
+	Proxy bool
 }
 
 // Members are the speakers that this one sees.

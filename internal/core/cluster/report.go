@@ -53,7 +53,22 @@ func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 			}
 		}
 	}
+	markProxies(found)
 	return found
+}
+
+// markProxies marks the conflicts with hosts outside of the cluster that answer for so many addresses that they hardly have them.
+func markProxies(conflicts map[netip.Addr]announce.Conflict) {
+	const many = 3
+	count := map[string]int{}
+	for _, c := range conflicts {
+		count[c.MAC]++
+	}
+	// order does not matter: each conflict is marked by itself.
+	for addr, c := range conflicts {
+		c.Proxy = count[c.MAC] >= many && c.By == ""
+		conflicts[addr] = c
+	}
 }
 
 func downNodes(nodes []*lb.Node) map[string]bool {

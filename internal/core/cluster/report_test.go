@@ -161,3 +161,26 @@ func TestReportedWorld_SaysWhichInterfacesThereAre(t *testing.T) {
 		t.Errorf("of one that speaks only IPv6: %+v", got)
 	}
 }
+
+func TestConflicts_OneMACForSeveralAddressesIsAProxy(t *testing.T) {
+	conflict := func(addr, mac string) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) {
+			s.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: addr, MAC: mac, Interface: "eth0"}}
+		}
+	}
+	speakers := []*v1beta1.Speaker{
+		speaker("n1", conflict("192.0.2.1", "02:00:00:00:00:09")), speaker("n2", conflict("192.0.2.2", "02:00:00:00:00:09")),
+		speaker("n3", conflict("192.0.2.3", "02:00:00:00:00:08")),
+	}
+	for addr, c := range Conflicts(speakers) {
+		if c.Proxy {
+			t.Errorf("two addresses make a proxy of the host of %v", addr)
+		}
+	}
+	speakers = append(speakers, speaker("n4", conflict("192.0.2.4", "02:00:00:00:00:09")))
+	for addr, c := range Conflicts(speakers) {
+		if c.Proxy != (c.MAC == "02:00:00:00:00:09") {
+			t.Errorf("the host of %v is %+v", addr, c)
+		}
+	}
+}

@@ -58,6 +58,8 @@ type L2Advertisement struct {
 	Preferences []NodePreference
 	// Interfaces are names or globs; empty for every suitable interface.
 	Interfaces []string
+	// Detection of conflicts; empty: Probe.
+	Detection v1beta1.ConflictDetection
 }
 
 // NodePreference adds a weight to the nodes that it matches.
@@ -71,6 +73,7 @@ func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
 	a := &L2Advertisement{
 		Advertisement: parseAdvertisement(from.ObjectMeta, &from.Spec.AdvertisementSelectors),
 		Interfaces:    from.Spec.Interfaces,
+		Detection:     from.Spec.ConflictDetection,
 	}
 	for i, preference := range from.Spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)
