@@ -76,6 +76,37 @@ func (n Node) Return() { n.c.t.Helper(); fault.Return(n.c.t, n.c.network, n.Name
 // undoes.
 func (n Node) Link(name string) *Link { return fault.NewLink(n.c.t, n.c.network, n.Host, name) }
 
+// Firewall has the node drop the packets of each protocol, "udp" or "tcp", from and to a port, until RemoveFirewall or the
+// test's end.
+func (n Node) Firewall(port uint16, protocols ...string) {
+	n.c.t.Helper()
+	fault.Firewall(n.c.t, n.Host, port, protocols...)
+}
+
+// RemoveFirewall has the node drop nothing any more.
+func (n Node) RemoveFirewall() { n.c.t.Helper(); fault.RemoveFirewall(n.c.t, n.Host) }
+
+// SecondInterface gives the node an eth1 on the segment that its eth0 is on, with another address of the subnet, until the
+// test ends.
+func (n Node) SecondInterface(address netip.Addr) {
+	n.c.t.Helper()
+	n.c.t.Cleanup(func() { n.c.must("unplug eth1", n.c.network.UnplugAgain(n.Host)) })
+	n.c.must("plug eth1", n.c.network.PlugAgain(n.Host, address))
+}
+
+// Take gives the node's kernel an address on its eth0, as keepalived or kube-vip does with a virtual one, until Leave or
+// the test's end.
+func (n Node) Take(address netip.Addr) {
+	n.c.t.Helper()
+	fault.NewForeignHost(n.c.t, n.Host).Take(address)
+}
+
+// Leave takes the address from the node's kernel.
+func (n Node) Leave(address netip.Addr) {
+	n.c.t.Helper()
+	fault.NewForeignHost(n.c.t, n.Host).Leave(address)
+}
+
 // Proxy is the node's service proxy.
 func (n Node) Proxy() Daemon { return Daemon{n.Node.Proxy, n.c} }
 

@@ -15,7 +15,8 @@ type Host struct {
 	V4, V6 netip.Addr // its addresses on the segment
 	MAC    net.HardwareAddr
 
-	secondMAC net.HardwareAddr // of eth1, while there is one
+	secondMAC   net.HardwareAddr // of eth1, while there is one
+	sameSegment bool             // eth1 is on the segment of eth0
 }
 
 // NewHost makes a host that is not connected to anything. `ip netns exec` knows it by its name.

@@ -43,7 +43,27 @@ func (s *Segment) RemoveSecond(hosts ...*Host) error {
 	return errors.Join(append(errs, s.fabric.RemoveLink("second"))...)
 }
 
-// SecondPort is the port of a host on the second segment.
+// PlugAgain plugs an eth1 of a host into the segment that its eth0 is on, with another IPv4 address of its subnet. Owner
+// calls the host at that interface by the name of its port.
+func (s *Segment) PlugAgain(h *Host, v4 netip.Addr) error {
+	if err := testnet.Wire(h.Namespace, "eth1", s.fabric.Namespace, SecondPort(h), macFor(v4)); err != nil {
+		return err
+	}
+	if err := s.attach(SecondPort(h), s.switches[0]); err != nil {
+		return err
+	}
+	at, _ := onSegment(v4)
+	h.secondMAC, h.sameSegment = macFor(v4), true
+	return h.Address("eth1", at)
+}
+
+// UnplugAgain undoes PlugAgain.
+func (s *Segment) UnplugAgain(h *Host) error {
+	h.secondMAC, h.sameSegment = nil, false
+	return s.fabric.RemoveLink(SecondPort(h))
+}
+
+// SecondPort is the port of a host's eth1.
 func SecondPort(h *Host) string { return h.Name + "-2" }
 
 // onSecondSegment is the address there of a host of the first segment; they end alike.

@@ -183,7 +183,11 @@ func (s *Segment) Owner(mac net.HardwareAddr) string {
 	hosts := s.hosts
 	s.mu.Unlock()
 	for _, h := range hosts {
-		if bytes.Equal(h.MAC, mac) || len(mac) > 0 && bytes.Equal(h.secondMAC, mac) {
+		second := len(mac) > 0 && bytes.Equal(h.secondMAC, mac)
+		switch {
+		case second && h.sameSegment:
+			return SecondPort(h)
+		case second || bytes.Equal(h.MAC, mac):
 			return h.Name
 		}
 	}

@@ -1,0 +1,90 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// gossipPort is where speakers gossip, by UDP and TCP.
+const gossipPort = 7946
+
+// Promise: when the gossip is cut and the segment is not, each address keeps its one holder, and somebody says what is cut.
+
+func TestLayer2_FirewallOnTheGossipMovesNothing(t *testing.T) {
+	for _, protocols := range [][]string{{"udp"}, {"tcp"}, {"udp", "tcp"}} {
+		t.Run(strings.Join(protocols, "+"), func(t *testing.T) {
+			cluster := daymark(t)
+			awaitMembers(t, cluster)
+			addresses := manyServices(t, cluster, 6, "192.0.2.210-192.0.2.219")
+			before := map[netip.Addr]string{}
+			awaitHolders(t, cluster, "each address has one holder", addresses, func(holders map[netip.Addr]string) error {
+				before = holders
+				return nil
+			})
+			watch := cluster.Client().Watch(addresses...)
+			began := time.Now()
+			cluster.Node("n1").Firewall(gossipPort, protocols...)
+			if len(protocols) == 2 || protocols[0] == "udp" {
+				awaitBlockedGossip(t, cluster)
+			}
+			hold(3 * time.Second) // Longer than any time-out after which an address would be taken.
+			cut := watch.Seen()
+			mustHaveStayed(t, cut, began, before)
+
+			// A holder that fails meanwhile is replaced all the same.
+			victim := "n2"
+			cluster.Node(victim).Speaker().Kill()
+			awaitHolders(t, cluster, "the addresses of "+victim+" have other holders", addresses, func(holders map[netip.Addr]string) error {
+				if counts(holders)[victim] > 0 {
+					return fmt.Errorf("it is %v", holders)
+				}
+				return nil
+			})
+			cluster.Node(victim).Speaker().Start()
+			cluster.Node("n1").RemoveFirewall()
+			awaitMembers(t, cluster)
+			awaitHolders(t, cluster, "each address has one holder", addresses, nil)
+		})
+	}
+}
+
+// awaitBlockedGossip waits until a Speaker object says which port does not let the gossip through.
+func awaitBlockedGossip(t *testing.T, cluster *lab.Cluster) {
+	t.Helper()
+	lab.Eventually(t, waitTimeout, "a Speaker object names the port", func() error {
+		var all []string
+		for _, node := range cluster.NodeNames() {
+			o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
+			if err != nil {
+				return err
+			}
+			for _, condition := range []string{"Ready", "MembershipKnown"} {
+				words := lab.Condition(o, condition)
+				if strings.Contains(words, fmt.Sprint(gossipPort)) {
+					return nil
+				}
+				all = append(all, node+": "+words)
+			}
+		}
+		return fmt.Errorf("they say %q", all)
+	})
+}
+
+// mustHaveStayed fails if an address was without its holder, or had another one as well, for longer than a few questions.
+func mustHaveStayed(t *testing.T, seen lab.Observations, since time.Time, before map[netip.Addr]string) {
+	t.Helper()
+	const few = 150 * time.Millisecond
+	if shared, unheld := seen.Shared(since), seen.Unheld(since); shared > few || unheld > few {
+		t.Errorf("two answered for %s, nobody for %s", ms(shared), ms(unheld))
+	}
+	for address, holder := range before {
+		if story := seen.Holders(address, since); len(story) != 1 || story[0] != holder {
+			t.Errorf("%s was held by %s and then by %v", address, holder, story)
+		}
+	}
+}

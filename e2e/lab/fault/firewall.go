@@ -1,0 +1,40 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+)
+
+// Firewall has a host drop the packets of each protocol, "udp" or "tcp", from and to a port of this number, its own or
+// another host's. The test's end removes it.
+func Firewall(t check.T, host *segment.Host, port uint16, protocols ...string) {
+	t.Helper()
+	t.Cleanup(func() { RemoveFirewall(t, host) })
+	var rules strings.Builder
+	for _, hook := range []string{"input", "output"} {
+		fmt.Fprintf(&rules, "chain %s {\n type filter hook %s priority -300;\n", hook, hook)
+		for _, protocol := range protocols {
+			fmt.Fprintf(&rules, " %s dport %d drop\n %s sport %d drop\n", protocol, port, protocol, port)
+		}
+		rules.WriteString("}\n")
+	}
+	loadFirewall(t, host, rules.String())
+}
+
+// RemoveFirewall has a host drop nothing any more.
+func RemoveFirewall(t check.T, host *segment.Host) {
+	t.Helper()
+	loadFirewall(t, host, "")
+}
+
+// loadFirewall replaces all rules of the firewall.
+func loadFirewall(t check.T, host *segment.Host, chains string) {
+	t.Helper()
+	const replace = "table inet firewall {}\ndelete table inet firewall\ntable inet firewall {\n%s}\n"
+	_, err := host.Run(context.Background(), fmt.Sprintf(replace, chains), "nft", "-f", "-")
+	check.Must(t, "load the firewall of "+host.Name, err)
+}
