@@ -51,7 +51,9 @@ func (l *Loop) compute(seen *snapshot) *desired {
 		},
 	})
 	links := l.clusterLinks(seen)
-	contested, wait := m.reunion.Observe(now, seen.live, decision)
+	contested, wait := m.reunion.Observe(election.ReunionInput{
+		Now: now, Node: l.cfg.Node, Live: seen.live, Claims: seen.view.Claims, Decision: decision,
+	})
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
 		layer2: plan.Layer2Addresses(decision.Hold), contested: contested, defend: decision.Defend, silent: decision.Silent,

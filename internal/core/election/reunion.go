@@ -17,8 +17,8 @@ const (
 )
 
 // Reunion decides which addresses a node announces once more when speakers have returned that were taken for dead: those that
-// it has claimed meanwhile, since the others may have announced the same ones. What it held before is not contested: whoever
-// claimed that meanwhile has it now, by a higher term, and announces it. The zero value has seen no return.
+// it has claimed meanwhile or that were ceded to it, since the others may have announced the same ones. What it held before is
+// not contested: whoever claimed that meanwhile has it now, by a higher term, and announces it. The zero value has seen no return.
 type Reunion struct {
 	// live are the nodes that were alive at the last call, and away those that are not any more, by node.
 	live map[string]uint64
@@ -42,24 +42,45 @@ type ownClaim struct {
 	at   time.Time
 }
 
-// Observe is given what is decided in a pass. It returns the addresses to announce once more now, in order, and how long to
-// wait until there will be some; 0: there are none to wait for.
-func (r *Reunion) Observe(now time.Time, live map[string]uint64, decision Decision) (contested []netip.Addr, wait time.Duration) {
-	r.observeClaims(now, decision)
-	r.observeNodes(now, live)
+// ReunionInput is what a pass of a node knows and has decided. Live is not changed afterwards.
+type ReunionInput struct {
+	Now      time.Time
+	Node     string
+	Live     map[string]uint64
+	Claims   Claims
+	Decision Decision
+}
+
+// Observe returns the addresses to announce once more now, in order, and how long to wait until there will be some; 0: there
+// are none to wait for.
+func (r *Reunion) Observe(in ReunionInput) (contested []netip.Addr, wait time.Duration) {
+	r.observeClaims(in.Now, in.Decision)
+	r.observeNodes(in.Now, in.Live)
 	if r.returned.IsZero() {
 		return nil, 0
 	}
-	if wait = claimExchange - now.Sub(r.returned); wait > 0 {
+	if wait = claimExchange - in.Now.Sub(r.returned); wait > 0 {
 		return nil, wait
 	}
-	for _, hold := range decision.Hold {
-		if own, known := r.claimed[hold.Addr]; known && !own.at.Before(r.contestedSince.Add(-claimLag)) {
+	for _, hold := range in.Decision.Hold {
+		if r.isContested(in, hold.Addr) {
 			contested = append(contested, hold.Addr)
 		}
 	}
 	r.returned, r.contestedSince = time.Time{}, time.Time{}
 	return contested, 0
+}
+
+// isContested reports whether another node may have announced an address: the newest claim to it was made since others were
+// missed, or another node has claimed it and ceded it to this one.
+func (r *Reunion) isContested(in ReunionInput, addr netip.Addr) bool {
+	own := r.claimed[addr]
+	claim, known := in.Claims[addr]
+	if ceded := known && claim.Node == in.Node && claim.Term > own.term; ceded {
+		r.claimed[addr] = ownClaim{claim.Term, in.Now}
+		return true
+	}
+	return !own.at.Before(r.contestedSince.Add(-claimLag))
 }
 
 // observeNodes finds out who has gone and who has returned. A node whose speaker was restarted meanwhile does not return: it

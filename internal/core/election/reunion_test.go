@@ -14,6 +14,8 @@ type reunionPass struct {
 	claimed []int
 	// again are addresses whose claim of the beginning is made again, as announced.
 	again []int
+	// ceded are addresses that another node has given to us, and taken those of another node that we go on answering for.
+	ceded, taken []int
 	// want are the addresses to announce once more.
 	want []int
 	wait time.Duration
@@ -54,6 +56,15 @@ func TestReunion_AnnouncesWhatWasContested(t *testing.T) {
 			{at: later + sec, live: both, wait: claimExchange},
 			{at: later + 2*sec, live: both},
 		}},
+		{"what the other has claimed and ceded to us, once", []reunionPass{
+			{live: both, claimed: []int{0, 1, 2}},
+			{at: later, live: alone},
+			{at: later + sec, live: both, wait: claimExchange},
+			{at: later + 2*sec, live: both, ceded: []int{1}, taken: []int{2}, want: []int{1}},
+			{at: 2 * later, live: alone, ceded: []int{1}},
+			{at: 2*later + sec, live: both, ceded: []int{1}, wait: claimExchange},
+			{at: 2*later + 2*sec, live: both, ceded: []int{1}},
+		}},
 		{"nothing when the other has restarted, and holds nothing of what it held", []reunionPass{
 			{live: both},
 			{at: later, live: alone, claimed: []int{0}},
@@ -85,7 +96,7 @@ func TestReunion_AnnouncesWhatWasContested(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var r Reunion
 			for _, p := range test.passes {
-				contested, wait := r.Observe(epoch.Add(p.at), p.live, p.decision())
+				contested, wait := r.Observe(ReunionInput{epoch.Add(p.at), "us", p.live, p.claims(), p.decision()})
 				if got := numbers(contested); !slices.Equal(got, p.want) || wait != p.wait {
 					t.Errorf("at %v: announces %v, wait %v; want %v, %v", p.at, got, wait, p.want, p.wait)
 				}
@@ -106,6 +117,18 @@ func (p reunionPass) decision() Decision {
 	return d
 }
 
+// claims that are known after the pass, beside those of before.
+func (p reunionPass) claims() Claims {
+	claims := Claims{}
+	for _, i := range p.ceded {
+		claims.Learn(Claim{Addr: addr(i), Node: "us", Incarnation: 1, Term: 1 << 60})
+	}
+	for _, i := range p.taken {
+		claims.Learn(Claim{Addr: addr(i), Node: "n1", Incarnation: 1, Term: 1 << 60})
+	}
+	return claims
+}
+
 func numbers(addresses []netip.Addr) []int {
 	var all []int
 	for _, a := range addresses {
@@ -117,9 +140,9 @@ func numbers(addresses []netip.Addr) []int {
 func TestReunion_ForgetsWhatIsNotHeldAnyMore(t *testing.T) {
 	var r Reunion
 	for i := range 1000 {
-		r.Observe(epoch, alive(2), Decision{
+		r.Observe(ReunionInput{Now: epoch, Node: "n0", Live: alive(2), Decision: Decision{
 			Hold: []Hold{{Addr: addr(i)}}, Claims: []Claim{{Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1}, {Addr: addr(i + 1), Term: 2}},
-		})
+		}})
 	}
 	if len(r.claimed) > 20 || r.claimed[addr(999)].at != epoch {
 		t.Errorf("%d claims are remembered", len(r.claimed))

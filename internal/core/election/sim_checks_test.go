@@ -36,6 +36,8 @@ type checks struct {
 	possibleSince []time.Duration
 	// takes counts the claims, and moves those of them that changed the holder.
 	moves, takes int
+	// reannounced counts the addresses that were announced once more after a return.
+	reannounced int
 	// failovers are how long new holders took after they had declared the old holder dead.
 	failovers []time.Duration
 	// lost are the addresses whose holder crashed, with the time when each node declared it dead.

@@ -81,7 +81,7 @@ func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
-		c.nodes = append(c.nodes, &node{cluster: c, index: i, name: fmt.Sprintf("n%d", i)})
+		c.nodes = append(c.nodes, &node{cluster: c, index: i, name: fmt.Sprintf("n%d", i), neighbors: map[netip.Addr]*node{}})
 	}
 	return c
 }

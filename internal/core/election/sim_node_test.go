@@ -25,8 +25,11 @@ type node struct {
 	old         bool
 	incarnation uint64
 	elector     *Elector
-	claims      Claims
-	digest      uint64
+	reunion     Reunion
+	// neighbors has the node that each address was last announced by, as a client beside this node has heard it.
+	neighbors map[netip.Addr]*node
+	claims    Claims
+	digest    uint64
 	// live are the nodes that this one believes alive. settled are those of them that it knows to have settled.
 	live    map[string]uint64
 	settled map[string]uint64
@@ -63,6 +66,7 @@ func (n *node) start() {
 	n.incarnation += 1 + n.clockStep
 	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
 	n.elector.rebalanceSteps = n.rebalanceSteps
+	n.reunion = Reunion{}
 	n.claims, n.digest = Claims{}, 0
 	n.live = map[string]uint64{n.name: n.incarnation}
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
@@ -385,10 +389,10 @@ func (n *node) decide() {
 			n.onDrop(n, a)
 		}
 	}
-	n.wait = d.Wait
+	n.wait = Sooner(d.Wait, n.announceContested(d))
 	n.timer++
-	if timer := n.timer; d.Wait > 0 {
-		n.after(d.Wait, func() {
+	if timer := n.timer; n.wait > 0 {
+		n.after(n.wait, func() {
 			if timer == n.timer {
 				n.decide()
 			}

@@ -92,7 +92,7 @@ func (n *node) answer(a netip.Addr, v *vip) {
 	v.answers, v.since = true, n.now
 	n.log("%s answers on the segment for %d", n.name, number(a))
 	n.onAnswer(n, a)
-	n.announce(a)
+	n.announceRepeatedly(a)
 }
 
 func (n *node) answersFor(a netip.Addr) bool {
@@ -102,10 +102,12 @@ func (n *node) answersFor(a netip.Addr) bool {
 
 // announce says to all who hear it that an address is here.
 func (n *node) announce(a netip.Addr) {
+	n.neighbors[a] = n
 	for _, other := range n.nodes {
 		if other != n {
 			n.after(simFrame, func() {
 				if n.hears(n, other) && n.answersFor(a) {
+					other.neighbors[a] = n
 					other.hearUse(a, n)
 				}
 			})
