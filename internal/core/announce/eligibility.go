@@ -143,7 +143,8 @@ var chain = []check{
 	{
 		Reason: reason.Reason{
 			Name: noInterface, Meaning: "it has no interface for the address that is up and that the L2Advertisement selects",
-			Remedy: "Correct interfaces of the L2Advertisement; or look on the node at the state of its interfaces.",
+			Remedy: "Correct interfaces of the L2Advertisement; or look on the node at its interfaces (ip link): one that waits for 802.1X is DORMANT " +
+				"and not up, and IPv6 addresses need a link-local address on it.",
 		},
 		scope: ofSegment,
 		applies: func(q *query) bool {
