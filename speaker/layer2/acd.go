@@ -209,6 +209,19 @@ func (d *acd) probedBy(now time.Time, by user, jitter float64) (began bool) {
 	return began
 }
 
+// endConflictWithNode ends a conflict with another node of the cluster, and reports whether there was one. An address that was left
+// to it is probed again at once.
+func (d *acd) endConflictWithNode(now time.Time) bool {
+	if d.conflict == nil || !d.conflict.owner.other() {
+		return false
+	}
+	d.conflict, d.probes, d.due = nil, 0, time.Time{}
+	if !d.holding {
+		d.due = now
+	}
+	return true
+}
+
 // clearConflict ends the conflict if its host belongs to the cluster, and reports whether it did. An address that was
 // left to that host is probed again at once.
 func (d *acd) clearConflict(now time.Time, inCluster func(mac) bool) bool {

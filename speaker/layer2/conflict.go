@@ -60,7 +60,8 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	}
 	if inCluster {
 		answered := r.asker.heard(by.node, u.addr)
-		if u.held && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
+		rival := u.held && !r.detector.kernelsAnswer(u.addr)
+		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
 			notify(r.changes)
 		}
 		if u.held {

@@ -362,3 +362,27 @@ func TestResponder_ProbesManyAddresses(t *testing.T) {
 	t.Logf("%d addresses were probed and taken in %v", len(all), time.Since(started))
 	wantConflicts(t, r, slices.SortedFunc(slices.Values(all), netip.Addr.Compare))
 }
+
+// TestResponder_KernelsThatAnswerForAServiceProxyAreNoConflict: kube-proxy in IPVS mode has put the address on all nodes.
+func TestResponder_KernelsThatAnswerForAServiceProxyAreNoConflict(t *testing.T) {
+	s := newSegment(t, "near0")
+	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/32", "dev", "lo")
+	r := beginFast(t, Config{})
+	by := s.farMAC(t).String()
+	r.UpdateClusterMACs([]announce.NodeMAC{{MAC: by, Node: "n2", Interface: "eth0"}})
+	desired := probed([]string{"near0"}, vip4)
+	mustSet(t, r, desired)
+	awaitChange(t, r, "a conflict begins")
+	wantConflicts(t, r, nil, Conflict{Addr: vip4, MAC: by, Interface: "near0", Node: "n2", NodeInterface: "eth0"})
+
+	desired[0].KernelsAnswer = true
+	mustSet(t, r, desired)
+	wantConflicts(t, r, []netip.Addr{vip4})
+	conn, ours := s.listen(t, unix.ETH_P_ARP), s.mac(t)
+	send(t, conn, with(request(broadcast, vip4, vip4), 22, s.farMAC(t).slice()...)) // A kernel that asks others from the address.
+	send(t, conn, request(ours, client4, vip4))
+	receive(t, conn, "an answer", equalTo(arpAnswer(ours)))
+	if rivals := r.Rivals(); len(rivals) > 0 {
+		t.Errorf("rivals: %v", rivals)
+	}
+}

@@ -21,6 +21,8 @@ type vip struct {
 	held atomic.Bool
 	// acd is guarded by the mutex of the conflictDetector.
 	acd acd
+	// kernelsAnswer as in announce.Layer2Address, guarded by the same.
+	kernelsAnswer bool
 }
 
 // conflictDetector runs Address Conflict Detection for all desired addresses.
@@ -66,6 +68,7 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 			d.reschedule(address.Addr, v)
 			notify(d.wake)
 		}
+		d.setKernelsAnswer(now, address.Addr, v, address.KernelsAnswer)
 		vips[address.Addr] = v
 		for _, name := range address.Interfaces {
 			key := socketKey{name: name, family: lb.FamilyOf(address.Addr)}
@@ -83,6 +86,25 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 	}
 	d.vips = vips
 	return byKey
+}
+
+// setKernelsAnswer notes whether the kernels of other nodes answer for an address, which ends a conflict with one of them. The caller
+// holds mu.
+func (d *conflictDetector) setKernelsAnswer(now time.Time, addr netip.Addr, v *vip, answer bool) {
+	v.kernelsAnswer = answer
+	if host := v.acd.conflict; answer && v.acd.endConflictWithNode(now) {
+		d.conflictEnded(addr, host)
+		d.reschedule(addr, v)
+		notify(d.wake)
+	}
+}
+
+// kernelsAnswer reports whether the kernels of other nodes answer for an address.
+func (d *conflictDetector) kernelsAnswer(addr netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v := d.vips[addr]
+	return v != nil && v.kernelsAnswer
 }
 
 // restartProbing probes addresses from the beginning, because interfaces were added.
@@ -155,7 +177,7 @@ func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName st
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	v := d.vips[u.addr]
-	if v == nil || by.other() && v.acd.holding {
+	if v == nil || by.other() && (v.acd.holding || v.kernelsAnswer) {
 		return false, false
 	}
 	user := user{u.by, by, interfaceName}

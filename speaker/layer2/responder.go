@@ -179,7 +179,7 @@ func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address)
 
 // equalIgnoringProbe compares two addresses without Probe, which has no meaning for an address that is known.
 func equalIgnoringProbe(a, b announce.Layer2Address) bool {
-	return a.Addr == b.Addr && a.Detection == b.Detection && slices.Equal(a.Interfaces, b.Interfaces)
+	return a.Addr == b.Addr && a.Detection == b.Detection && a.KernelsAnswer == b.KernelsAnswer && slices.Equal(a.Interfaces, b.Interfaces)
 }
 
 // reapply applies the last desired state again.

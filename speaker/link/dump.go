@@ -85,6 +85,8 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			NoARP:     noARP(attrs),
 			Addresses: own,
 		})
+		last := &result[len(result)-1]
+		last.AnsweredElsewhere = last.OfServiceProxy() && answersElsewhere()
 	}
 	slices.SortFunc(result, func(a, b lb.Link) int { return strings.Compare(a.Name, b.Name) })
 	return result

@@ -470,3 +470,19 @@ func BenchmarkCompute_10000Services100Nodes(b *testing.B) {
 		Compute(w)
 	}
 }
+
+func TestCompute_KernelsAnswerForWhatTheServiceProxyHas(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		w := cluster()
+		w.add("web", "192.0.2.200", everyNode...)
+		w.add("other", "192.0.2.201", everyNode...)
+		w.OwnLinks = append(w.OwnLinks, lb.Link{
+			Name: "kube-ipvs0", NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.200/32")}, AnsweredElsewhere: elsewhere,
+		})
+		plan := Compute(w)
+		addresses := plan.Layer2Addresses([]election.Hold{{Addr: plan.Contests[0].Addr}, {Addr: plan.Contests[1].Addr}})
+		if addresses[0].KernelsAnswer != elsewhere || addresses[1].KernelsAnswer {
+			t.Errorf("where the kernel answers elsewhere (%v): %+v", elsewhere, addresses)
+		}
+	}
+}

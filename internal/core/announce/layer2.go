@@ -9,6 +9,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
@@ -26,7 +27,7 @@ func (r *rules) contests() (contests []Contest, unheld []string, detours []Detou
 	}
 	me := r.nodeIndex(r.world.Node)
 	contests = make([]Contest, 0, len(pending.list))
-	segments := map[*string]int{}
+	segments, proxied := map[*string]int{}, proxiedAddresses(r.world.OwnLinks)
 	for _, c := range pending.list {
 		if c.served && len(c.group.Candidates()) == 0 {
 			unheld = append(unheld, fmt.Sprintf("%s is held by no node: none of those that may hold it has an interface that is up and matches the advertisement (%s)",
@@ -35,7 +36,7 @@ func (r *rules) contests() (contests []Contest, unheld []string, detours []Detou
 		interfaces := c.segment.interfaces(r, c.matches, me)
 		contests = append(contests, Contest{election.Contest{
 			Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0, Segment: segmentNumber(segments, interfaces),
-		}, interfaces, r.detection(c.matches)})
+		}, interfaces, r.detection(c.matches), proxied[c.addr]})
 	}
 	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
@@ -73,6 +74,21 @@ func (r *rules) detection(matches advertisementSet) (least v1beta1.ConflictDetec
 		}
 	}
 	return least
+}
+
+// proxiedAddresses are those of Services for which the kernel answers on all links, because a service proxy has put them on one
+// of its own. The other nodes are as this one is.
+func proxiedAddresses(links []lb.Link) map[netip.Addr]bool {
+	proxied := map[netip.Addr]bool{}
+	for i := range links {
+		if !links[i].OfServiceProxy() || !links[i].AnsweredElsewhere {
+			continue
+		}
+		for _, prefix := range links[i].Addresses {
+			proxied[prefix.Addr()] = prefix.Addr().Is4()
+		}
+	}
+	return proxied
 }
 
 // segmentNumber numbers the lists of interfaces, each of which is shared by the contests of a segment.

@@ -36,6 +36,8 @@ type Contest struct {
 	Interfaces []string
 	// Detection of conflicts about the address; empty: Probe.
 	Detection v1beta1.ConflictDetection
+	// KernelsAnswer as in Layer2Address.
+	KernelsAnswer bool
 }
 
 // ElectionContests are the contests without their interfaces.
@@ -56,7 +58,10 @@ func (p *Plan) Layer2Addresses(holds []election.Hold) []Layer2Address {
 		for p.Contests[i].Addr != hold.Addr {
 			i++
 		}
-		addresses = append(addresses, Layer2Address{Addr: hold.Addr, Interfaces: p.Contests[i].Interfaces, Probe: hold.First, Detection: p.Contests[i].Detection})
+		c := &p.Contests[i]
+		addresses = append(addresses, Layer2Address{
+			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
+		})
 	}
 	return addresses
 }
@@ -71,6 +76,9 @@ type Layer2Address struct {
 	Probe bool
 	// Detection of conflicts; empty: Probe. Unlike Probe it counts for an address that is known as well.
 	Detection v1beta1.ConflictDetection
+	// KernelsAnswer: the kernels of other nodes answer for the address, because their service proxies have it. That is no
+	// conflict, and does not make those nodes rivals. It counts for an address that is known as well.
+	KernelsAnswer bool
 }
 
 // Session is a BGP session with one router.

@@ -25,6 +25,9 @@ type Link struct {
 	Routes []netip.Prefix
 	// PolicyRouted: another routing table than the main one leads through the link. Known of a node's own links only.
 	PolicyRouted bool
+	// AnsweredElsewhere: the kernel answers ARP requests for the link's addresses on its other links, too. Known of a node's own
+	// links of service proxies only.
+	AnsweredElsewhere bool
 	// Unable are the families for which the node cannot answer on the link, whatever its state.
 	Unable []Family
 }
