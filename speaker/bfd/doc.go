@@ -8,7 +8,7 @@
 //   - a socket to receive by for each family, kind of session (single-hop or multihop) and VRF, shared by all sessions that
 //     fit (listener.go, receive.go);
 //   - a socket to send by for each session (session.go), which keeps its source port as long as it lives (sender.go);
-//   - one timer for the session that is due first (schedule.go).
+//   - one alarm, a timer of the kernel, for the session that is due first (schedule.go).
 //
 // One lock guards all of it. Nothing that is done under it blocks: a packet that cannot be sent at once is counted and lost,
 // like any other. Calls of OnDown and the log wait in notifications.go.

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/speaker/alarm"
 )
 
 const (
@@ -57,9 +58,10 @@ type Monitor struct {
 	closing []*listener
 	readers sync.WaitGroup
 
-	queue   sessionHeap
-	timer   *time.Timer
-	timerAt time.Time // When the timer fires; zero when it has fired or is not set.
+	queue sessionHeap
+	// alarm fires when the first session in the queue is due. removed is ready when the last of adminDown is removed.
+	alarm   alarm.Alarm
+	removed chan struct{}
 
 	notifications notifications
 	receiveBuffer receiveBuffer
@@ -72,10 +74,8 @@ func New(cfg Config) *Monitor {
 		metrics: newMetrics(cfg.Registerer), changes: make(chan struct{}, 1),
 		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
 		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},
-		notifications: notifications{failures: map[string]string{}, wake: make(chan struct{}, 1)},
+		notifications: notifications{failures: map[string]string{}, wake: make(chan struct{}, 1)}, removed: make(chan struct{}, 1),
 	}
-	m.timer = time.NewTimer(time.Hour)
-	m.timer.Stop()
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(collector{m})
 	}
@@ -83,8 +83,11 @@ func New(cfg Config) *Monitor {
 }
 
 // Start runs the sessions until ctx ends, and then sends AdminDown to all peers, which takes about a second at most. It
-// returns nil.
+// fails when the kernel has no timer left.
 func (m *Monitor) Start(ctx context.Context) error {
+	if err := m.alarm.Open(); err != nil {
+		return err //nolint:wrapcheck // It says what it is.
+	}
 	m.setMu.Lock()
 	m.mu.Lock()
 	m.running = true
@@ -96,25 +99,25 @@ func (m *Monitor) Start(ctx context.Context) error {
 	m.setMu.Unlock()
 
 	ended := make(chan struct{})
-	var notifier sync.WaitGroup
-	notifier.Go(func() { m.notifyLoop(ended) })
-	m.run(ctx)
+	var working sync.WaitGroup
+	working.Go(func() { m.notifyLoop(ended) })
+	working.Go(func() { m.alarm.Run(m.alarmFired) })
+	m.retry(ctx)
 	m.shutdown()
+	m.alarm.Close()
 	close(ended)
-	notifier.Wait()
+	working.Wait()
 	return nil
 }
 
-// run does what is due, until ctx ends.
-func (m *Monitor) run(ctx context.Context) {
+// retry tries sessions without sockets again, until ctx ends.
+func (m *Monitor) retry(ctx context.Context) {
 	ticker := time.NewTicker(retryInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.timer.C:
-			m.timerFired()
 		case <-ticker.C:
 			m.retryAll(ctx)
 		}
@@ -134,8 +137,7 @@ func (m *Monitor) shutdown() {
 
 	for deadline := time.After(shutdownTimeout); !m.allRemoved(); {
 		select {
-		case <-m.timer.C:
-			m.timerFired()
+		case <-m.removed:
 		case <-deadline:
 			m.removeAll()
 		}

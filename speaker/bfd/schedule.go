@@ -7,13 +7,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 )
 
-// timerFired handles that the timer has fired.
-func (m *Monitor) timerFired() {
+// alarmFired handles that the alarm has fired.
+func (m *Monitor) alarmFired() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.timerAt = time.Time{}
 	m.runDue()
-	m.resetTimer()
+	m.setAlarm()
 }
 
 // runDue does all that is due, and all that may be done already: to wake up is most of the work.
@@ -45,18 +44,13 @@ func (m *Monitor) schedule(s *session) {
 	} else {
 		heap.Fix(&m.queue, s.heapIndex)
 	}
-	m.resetTimer()
+	m.setAlarm()
 }
 
-// resetTimer sets the timer for the first session in the queue. It does not when the timer fires early enough: most often,
-// the first time only moves away.
-func (m *Monitor) resetTimer() {
-	if len(m.queue) == 0 {
-		return
-	}
-	if due := m.queue[0].due; m.timerAt.IsZero() || due.Before(m.timerAt) {
-		m.timerAt = due
-		m.timer.Reset(time.Until(due))
+// setAlarm sets the alarm for the first session in the queue.
+func (m *Monitor) setAlarm() {
+	if len(m.queue) > 0 {
+		m.alarm.Set(m.queue[0].due)
 	}
 }
 

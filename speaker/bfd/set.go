@@ -135,5 +135,8 @@ func (m *Monitor) remove(s *session) {
 		s.sender.close()
 		s.sender = nil
 	}
+	if len(m.adminDown) == 0 {
+		notify(m.removed)
+	}
 	m.notifyChanges()
 }

@@ -59,8 +59,8 @@ type Responder struct {
 	live atomic.Pointer[[]*socket]
 
 	started chan struct{}
-	// broken wakes Start when a socket has failed.
-	broken chan struct{}
+	// broken wakes Start when a socket has failed, unable wakes retryUnable when there is a failure.
+	broken, unable chan struct{}
 
 	// clusterMACs are the cluster's and our own MAC addresses, for the receivers.
 	clusterMACs atomic.Pointer[map[mac]owner]
@@ -110,6 +110,7 @@ func New(cfg Config) *Responder {
 		changes:   make(chan struct{}, 1),
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
+		unable:    make(chan struct{}, 1),
 		sockets:   map[socketKey]*socket{},
 		failures:  map[socketKey]*failure{},
 		held:      map[netip.Addr]Held{},

@@ -69,24 +69,34 @@ func (r *Responder) failed(key socketKey, addresses addressSet, err error) {
 	}
 	f.why, f.due = err.Error(), now.Add(f.wait)
 	r.failures[key] = f
+	notify(r.unable)
 	notify(r.changes)
 }
 
-// retryUnable tries where this node is unable to answer whether it is able now, until ctx ends.
+// retryUnable tries where this node is unable to answer whether it is able now, until ctx ends. It sleeps while there is nothing
+// to try.
 func (r *Responder) retryUnable(ctx context.Context) {
-	tick := time.NewTicker(minUnableWait / 4)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			r.tryDue(now)
+		case <-r.unable:
 		}
+		tick := time.NewTicker(minUnableWait / 4)
+		for again := true; again; {
+			select {
+			case <-ctx.Done():
+				again = false
+			case now := <-tick.C:
+				again = r.tryDue(now)
+			}
+		}
+		tick.Stop()
 	}
 }
 
-func (r *Responder) tryDue(now time.Time) {
+// tryDue tries what is due, and reports whether there is more to try.
+func (r *Responder) tryDue(now time.Time) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// order does not matter: each interface is tried by itself.
@@ -103,6 +113,7 @@ func (r *Responder) tryDue(now time.Time) {
 			notify(r.changes)
 		}
 	}
+	return len(r.failures) > 0
 }
 
 // errNoInterface: the interface is gone, down or of another kind.
