@@ -67,6 +67,7 @@ func (s *datagramSocket) await(f func()) {
 func (s *datagramSocket) receive() (data []byte, from netip.AddrPort, waited time.Duration, err error) {
 	vector := unix.Iovec{Base: &s.data[0]}
 	vector.SetLen(len(s.data))
+	//nolint:gosec // The kernel writes an address there, and from has room for the longest.
 	header := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&s.from)), Namelen: unix.SizeofSockaddrInet6, Iov: &vector, Control: &s.control[0]}
 	header.SetIovlen(1)
 	header.SetControllen(len(s.control))
@@ -88,11 +89,11 @@ func (s *datagramSocket) receive() (data []byte, from netip.AddrPort, waited tim
 // sender is where the last datagram came from.
 func (s *datagramSocket) sender() netip.AddrPort {
 	if s.v6 {
-		port := (*[2]byte)(unsafe.Pointer(&s.from.Port))
+		port := (*[2]byte)(unsafe.Pointer(&s.from.Port)) //nolint:gosec // Two bytes, in the order of the network.
 		return netip.AddrPortFrom(netip.AddrFrom16(s.from.Addr).Unmap(), binary.BigEndian.Uint16(port[:]))
 	}
-	four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.from))
-	port := (*[2]byte)(unsafe.Pointer(&four.Port))
+	four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.from)) //nolint:gosec // It is shorter than that of IPv6.
+	port := (*[2]byte)(unsafe.Pointer(&four.Port))            //nolint:gosec // As above.
 	return netip.AddrPortFrom(netip.AddrFrom4(four.Addr), binary.BigEndian.Uint16(port[:]))
 }
 
@@ -138,11 +139,12 @@ func (s *datagramSocket) send(data []byte, to netip.AddrPort) error {
 // sockaddr returns an address as the kernel has it, and its length.
 func (s *datagramSocket) sockaddr(to netip.AddrPort) (unix.RawSockaddrInet6, uintptr) {
 	var port uint16
-	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&port))[:], to.Port())
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&port))[:], to.Port()) //nolint:gosec // Two bytes, in the order of the network.
 	if s.v6 {
 		return unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: to.Addr().As16()}, unix.SizeofSockaddrInet6
 	}
 	var address unix.RawSockaddrInet6
+	//nolint:gosec // It is shorter than that of IPv6.
 	*(*unix.RawSockaddrInet4)(unsafe.Pointer(&address)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: to.Addr().Unmap().As4()}
 	return address, unix.SizeofSockaddrInet4
 }

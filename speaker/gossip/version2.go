@@ -95,7 +95,7 @@ func (r *reader) ping2() ping {
 		case 4:
 			p.digest = value.number()
 		case 5:
-			p.unanswered = int(min(value.number(), maxUnanswered)) //nolint:gosec // It is small.
+			p.unanswered = int(min(value.number(), maxUnanswered))
 		default:
 			return false
 		}
@@ -123,7 +123,7 @@ func (r *reader) pong2() pong {
 		case 3:
 			p.digest = value.number()
 		case 4:
-			p.unanswered = int(min(value.number(), maxUnanswered)) //nolint:gosec // It is small.
+			p.unanswered = int(min(value.number(), maxUnanswered))
 		default:
 			return false
 		}

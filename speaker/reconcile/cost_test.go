@@ -218,7 +218,7 @@ func (s *simSpeaker) start() {
 	}, NewWriters(s.name, namespace, s.cluster.api, log), s.look)
 	ctx, end := context.WithCancel(s.cluster.Context())
 	s.end = end
-	go func() { _ = s.Writers.Start(ctx) }()
+	go func() { _ = s.Start(ctx) }()
 }
 
 // look is what the caches of the speaker hold.

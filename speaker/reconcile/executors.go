@@ -46,6 +46,11 @@ type Gossip interface {
 	Broadcast(local gossip.LocalState)
 	// Off: gossip is turned off, so there is nothing to wait for.
 	Off() bool
+	gossipWakes
+}
+
+// gossipWakes are what the gossip wakes the loop by.
+type gossipWakes interface {
 	Changes() <-chan struct{}
 	// Urgent wakes when an address may have no holder, or two.
 	Urgent() <-chan struct{}
@@ -54,22 +59,32 @@ type Gossip interface {
 // Layer2 answers ARP and NDP.
 type Layer2 interface {
 	Set(ctx context.Context, desired []announce.Layer2Address) error
+	// Announce says once more where addresses are.
+	Announce(addresses []netip.Addr)
+	// Defend says of some addresses once more that they are here.
+	Defend(addresses []netip.Addr)
+	layer2Cluster
+	layer2Results
+	Changes() <-chan struct{}
+}
+
+// layer2Cluster is what layer 2 does about the other nodes of the cluster.
+type layer2Cluster interface {
 	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
 	UpdateClusterMACs(macs []announce.NodeMAC)
 	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.
 	Ask(questions []announce.Layer2Question)
 	Answers() map[election.Question]election.Answer
-	// Announce says once more where addresses are.
-	Announce(addresses []netip.Addr)
-	// Defend says of some addresses once more that they are here.
-	Defend(addresses []netip.Addr)
 	// Rivals are nodes of the cluster that use addresses which are held here.
 	Rivals() []election.Rival
+}
+
+// layer2Results are what layer 2 really does.
+type layer2Results interface {
 	Held() []layer2.Held
 	Conflicts() []layer2.Conflict
 	// Unable says on which interfaces this node cannot answer for a family.
 	Unable() []layer2.Unable
-	Changes() <-chan struct{}
 }
 
 // Unnumbered finds the routers at the other end of interfaces.

@@ -192,6 +192,7 @@ func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked =
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
+
 func (l *fakeLayer2) Announce(addresses []netip.Addr) {
 	_ = l.fixture.call("announce")
 	l.announced = append(l.announced, addresses...)

@@ -82,8 +82,12 @@ func stopsWhenAKernelHasTheAddress(t *testing.T, f *fixture) {
 func TestNetworkStatus_NamesWhereItCanAnswer(t *testing.T) {
 	linkLocal := []netip.Prefix{netip.MustParsePrefix("fe80::1/64")}
 	links := []lb.Link{
-		{Name: "eth0", Up: true, Addresses: linkLocal}, {Name: "eth1", Up: true}, {Name: "eth2"}, {Name: "eth3", Up: true, Unable: []lb.Family{lb.IPv4}},
-		{Name: "lo", Up: true, NoARP: true}, {Name: "veth1", Up: true, Addresses: linkLocal},
+		{Name: "eth0", Up: true, Addresses: linkLocal},
+		{Name: "eth1", Up: true},
+		{Name: "eth2"},
+		{Name: "eth3", Up: true, Unable: []lb.Family{lb.IPv4}},
+		{Name: "lo", Up: true, NoARP: true},
+		{Name: "veth1", Up: true, Addresses: linkLocal},
 	}
 	want := []v1beta1.NodeInterface{
 		{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4", "IPv6"}}, {Name: "eth1", Families: []v1beta1.AddressFamily{"IPv4"}},

@@ -264,7 +264,8 @@ func TestRelevantLinks_AreThoseOfTheSegment(t *testing.T) {
 	loop.NoARP, proxy.NoARP = true, true
 	links := []lb.Link{
 		up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan"), loop, proxy,
-		{Name: "lo2", Up: true, NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}}, {Name: "veth3", Enslaved: true},
+		{Name: "lo2", Up: true, NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}},
+		{Name: "veth3", Enslaved: true},
 	}
 	named := lb.ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"br-*"}}})
 	var names []string

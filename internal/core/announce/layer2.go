@@ -66,11 +66,12 @@ func (r *rules) detours(contests []*pendingContest, me int) []Detour {
 // detection of conflicts about an address: the least of what its advertisements say, on all nodes alike.
 func (r *rules) detection(matches advertisementSet) (least v1beta1.ConflictDetection) {
 	for i := range matches.all() {
-		switch said := r.l2[i].Detection; {
-		case said == v1beta1.ConflictOff:
+		switch said := r.l2[i].Detection; said {
+		case v1beta1.ConflictOff:
 			return said
-		case said == v1beta1.ConflictWarn:
+		case v1beta1.ConflictWarn:
 			least = said
+		case v1beta1.ConflictProbe:
 		}
 	}
 	return least

@@ -46,8 +46,13 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 		}, []string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
 		{"that of the smallest subnet", []lb.Link{eth1, link("eth2", "192.0.2.193/26", smaller)}, func(*World) {}, []string{"eth2"}, Detour{}},
 		{"the one with a route and a lone address", []lb.Link{link("eth0", "192.0.2.11/32", subnet), link("eth1", "198.51.100.1/24")}, func(*World) {}, []string{"eth0"}, Detour{}},
-		{"another one while that of the route is down", []lb.Link{eth0, {Name: "eth1", Addresses: eth1.Addresses, Routes: eth1.Routes}}, func(*World) {},
-			[]string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+		{
+			"another one while that of the route is down",
+			[]lb.Link{eth0, {Name: "eth1", Addresses: eth1.Addresses, Routes: eth1.Routes}},
+			func(*World) {},
+			[]string{"eth0"},
+			Detour{subnet, "eth0", "eth1"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := cluster()

@@ -50,7 +50,8 @@ func TestReport(t *testing.T) {
 		{"one that does not cannot", lb.Node{Name: "n1"}, speaker("n1", func(*v1beta1.SpeakerStatus) {}), false, map[string]bool{}},
 		{"that of a node that is down is left out", lb.Node{Name: "n1", Down: true}, speaker("n1", known), false, nil},
 		{
-			"that of a speaker which is gone is left out", lb.Node{Name: "n1"},
+			"that of a speaker which is gone is left out",
+			lb.Node{Name: "n1"},
 			speaker("n1", func(s *v1beta1.SpeakerStatus) { known(s); gone(s); session("tor", v1beta1.BGPEstablished)(s) }), false, nil,
 		},
 		{"one without a Node is not", lb.Node{Name: "other"}, speaker("n1", known), true, map[string]bool{}},

@@ -37,7 +37,7 @@ func parseSpeakerEndpoint(from *discoveryv1.EndpointSlice) *SpeakerEndpoint {
 	if from.Name != v1beta1.SpeakerObjectName(*endpoint.NodeName) {
 		return nil
 	}
-	return &SpeakerEndpoint{*endpoint.NodeName, netip.AddrPortFrom(addr, uint16(*port))} //nolint:gosec // bounded above
+	return &SpeakerEndpoint{*endpoint.NodeName, netip.AddrPortFrom(addr, uint16(*port))}
 }
 
 // Slice returns the EndpointSlice that says so, as the Node's own object: it is deleted with it. Service proxies leave out what is

@@ -12,12 +12,13 @@ const (
 	Grace = 10 * time.Second
 	// LookInterval is how often a monitor looks who is missing.
 	LookInterval = 5 * time.Second
-	// RenewInterval is the time between two renewals of a monitor's Lease. LonelyRenewInterval is that of a monitor that knows of
-	// nobody else: where gossip is turned off, all are.
-	RenewInterval       = 5 * time.Second
+	// RenewInterval is the time between two renewals of a monitor's Lease.
+	RenewInterval = 5 * time.Second
+	// LonelyRenewInterval is that of a monitor that knows of nobody else: where gossip is turned off, all are.
 	LonelyRenewInterval = 10 * time.Second
-	// Duration is how long a Lease is good without a renewal, and LonelyDuration how long that of a monitor on its own.
-	Duration       = 15 * time.Second
+	// Duration is how long a Lease is good without a renewal.
+	Duration = 15 * time.Second
+	// LonelyDuration is that of a monitor that knows of nobody else.
 	LonelyDuration = 20 * time.Second
 )
 
