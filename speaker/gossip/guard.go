@@ -121,6 +121,12 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 	return &boundedConn{Conn: conn, guard: g, left: limit, release: func() { <-g.reading; g.leave(from, node) }}
 }
 
+// dialed returns a connection of ours that is bounded as that of a node: who answers there has not shown either that it has the key.
+func (g *guard) dialed(conn net.Conn) net.Conn {
+	limit, _ := g.limits()
+	return &boundedConn{Conn: conn, guard: g, left: limit, release: func() {}}
+}
+
 // refuse closes a connection at once, so that nothing is kept of it.
 func refuse(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {

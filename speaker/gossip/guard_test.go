@@ -197,3 +197,38 @@ func TestGuard_KnowsTheNodes(t *testing.T) {
 		t.Errorf("%d bytes each, %d in all", each, all)
 	}
 }
+
+// Whoever has taken the address of a speaker that is away is asked for all that it knows, and has no key either.
+func TestGuard_BoundsWhatIsAnsweredToUs(t *testing.T) {
+	a := begin(t, "a", "127.6.8.1", "k")
+	away, err := net.Listen("tcp", "127.6.8.2:7946")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	brought := make(chan int, 1)
+	go func() {
+		conn, err := away.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(3 * time.Second))
+		n, err := conn.Write(binary.BigEndian.AppendUint32([]byte{10}, 20<<20))
+		for garbage := make([]byte, 64<<10); err == nil && n < 20<<20; {
+			var more int
+			more, err = conn.Write(garbage)
+			n += more
+		}
+		brought <- n
+	}()
+	a.Set(map[string]ExpectedPeer{"b": {Address: netip.MustParseAddrPort("127.6.8.2:7946")}})
+	if n := <-brought; n > minBytes+8<<20 { // What the kernel holds comes on top.
+		t.Errorf("it took %d MB", n>>20)
+	}
+	eventually(t, "all that was held is given back", func() bool {
+		a.guard.mu.Lock()
+		defer a.guard.mu.Unlock()
+		return a.guard.held == 0
+	})
+}

@@ -198,7 +198,11 @@ func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, 
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	// From the address by which the others know us.
 	from := &net.TCPAddr{IP: t.at().Addr().AsSlice()}
-	return (&net.Dialer{Timeout: timeout, LocalAddr: from}).DialContext(context.Background(), "tcp", addr)
+	conn, err := (&net.Dialer{Timeout: timeout, LocalAddr: from}).DialContext(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // memberlist does, and failureOf looks into it.
+	}
+	return t.guard.dialed(conn), nil
 }
 
 // DialAddressTimeout opens a connection.
