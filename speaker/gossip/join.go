@@ -27,11 +27,16 @@ type ExpectedPeer struct {
 // Set says which other speakers there should be, by node: the whole of what the API server knows. An entry for this node
 // is ignored; one without an address is waited for. Those that are not alive are tried at once and then every second
 // until they are alive or not expected any more; View says which cannot be reached. A speaker that is alive is not
-// forgotten when it is not expected any more.
+// forgotten when it is not expected any more. Whoever is woken by Changes may call Set: what was set already changes nothing.
 func (m *Membership) Set(expected map[string]ExpectedPeer) {
+	expected = maps.Clone(expected)
+	delete(expected, m.cfg.Node)
 	m.mu.Lock()
-	m.expected = maps.Clone(expected)
-	delete(m.expected, m.cfg.Node)
+	if m.bootstrap.Told() && maps.Equal(m.expected, expected) {
+		m.mu.Unlock()
+		return
+	}
+	m.expected = expected
 	maps.DeleteFunc(m.failures, func(node string, _ joinFailure) bool {
 		_, still := m.expected[node]
 		return !still
