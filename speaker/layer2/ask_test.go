@@ -208,3 +208,29 @@ func TestResponder_ARivalOfTheClusterIsLeftToTheClaims(t *testing.T) {
 		t.Errorf("of what is not held any more: rivals %+v, conflicts %v", r.Rivals(), r.Conflicts())
 	}
 }
+
+// While there is no answer an address may have no holder, so that is no ordinary change.
+func TestResponder_AnswersAndRivalsAreUrgent(t *testing.T) {
+	s := newSegment(t, "near0")
+	r := beginFast(t, Config{})
+	r.UpdateClusterMACs([]announce.NodeMAC{{MAC: s.farMAC(t).String(), Node: "n2", Interface: "far0"}})
+	awaitUrgent := func(what string) {
+		t.Helper()
+		select {
+		case <-r.Urgent():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no urgent wake when %s", what)
+		}
+	}
+	mustSet(t, r, on([]string{"near0"}, vip4))
+	if len(r.Urgent()) > 0 {
+		t.Error("to hold an address is urgent")
+	}
+	r.Ask([]announce.Layer2Question{question(s.farMAC(t), vip4b)})
+	awaitUrgent("a node does not answer")
+	conn := s.listen(t, unix.ETH_P_ARP)
+	send(t, conn, with(request(broadcast, vip4b, vip4b), 22, s.farMAC(t).slice()...))
+	awaitUrgent("it does")
+	send(t, conn, with(request(broadcast, vip4, vip4), 22, s.farMAC(t).slice()...))
+	awaitUrgent("it announces what is held")
+}

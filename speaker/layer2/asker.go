@@ -163,7 +163,7 @@ func (r *Responder) ask(ctx context.Context) {
 		}
 		questions, changed := r.asker.due(time.Now())
 		if changed {
-			notify(r.changes)
+			r.notifyUrgent()
 		}
 		for _, q := range questions {
 			r.sendQuestion(q)

@@ -62,7 +62,7 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 		answered := r.asker.heard(by.node, u.addr)
 		rival := u.held && !r.detector.kernelsAnswer(u.addr)
 		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
-			notify(r.changes)
+			r.notifyUrgent()
 		}
 		if u.held {
 			return

@@ -55,6 +55,8 @@ type Responder struct {
 	rivals    *rivals
 	isStale   func() bool
 	changes   chan struct{}
+	// urgent is like changes for what cannot wait.
+	urgent chan struct{}
 	// live are the sockets, for those who send without holding mu.
 	live atomic.Pointer[[]*socket]
 
@@ -108,6 +110,7 @@ func New(cfg Config) *Responder {
 		rivals:    newRivals(),
 		isStale:   cfg.Stale,
 		changes:   make(chan struct{}, 1),
+		urgent:    make(chan struct{}, 1),
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
 		unable:    make(chan struct{}, 1),
@@ -198,6 +201,15 @@ func (r *Responder) Announce(addresses []netip.Addr) { r.announcer.restart(addre
 // Changes wakes its receiver when a conflict has begun or ended, or when Held has changed without a Set: an address was
 // found free, or a broken socket was replaced. A wake carries nothing.
 func (r *Responder) Changes() <-chan struct{} { return r.changes }
+
+// Urgent wakes its receiver when Answers or Rivals have changed: an address may have no holder until then, or two. It is in addition to
+// Changes.
+func (r *Responder) Urgent() <-chan struct{} { return r.urgent }
+
+func (r *Responder) notifyUrgent() {
+	notify(r.urgent)
+	notify(r.changes)
+}
 
 // notify sends a wake to a channel with a buffer of one, unless one waits there already.
 func notify(wake chan struct{}) {

@@ -77,6 +77,8 @@ type layer2Cluster interface {
 	Answers() map[election.Question]election.Answer
 	// Rivals are nodes of the cluster that use addresses which are held here.
 	Rivals() []election.Rival
+	// Urgent wakes when Answers or Rivals have changed.
+	Urgent() <-chan struct{}
 }
 
 // layer2Results are what layer 2 really does.

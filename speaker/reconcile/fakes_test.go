@@ -201,6 +201,7 @@ func (l *fakeLayer2) Held() []layer2.Held          { return l.held }
 func (l *fakeLayer2) Conflicts() []layer2.Conflict { return nil }
 func (l *fakeLayer2) Unable() []layer2.Unable      { return l.unable }
 func (l *fakeLayer2) Changes() <-chan struct{}     { return nil }
+func (l *fakeLayer2) Urgent() <-chan struct{}      { return nil }
 
 type fakeUnnumbered struct{ f *fixture }
 

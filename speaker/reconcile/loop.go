@@ -109,7 +109,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
 		},
-		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
+		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Layer2.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}
 	return l, wiring.Add(m, l)
 }
