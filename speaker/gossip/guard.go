@@ -109,7 +109,7 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 	}
 	limit, _ := g.limits()
 	if !node {
-		return &boundedConn{Conn: conn, guard: g, left: maxStrangerBytes, release: func() { g.leave(from, node) }}
+		return &boundedConn{Conn: conn, hold: g.hold, left: maxStrangerBytes, release: func() { g.leave(from, node) }}
 	}
 	select {
 	case g.reading <- struct{}{}:
@@ -118,13 +118,14 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 		refuse(conn)
 		return nil
 	}
-	return &boundedConn{Conn: conn, guard: g, left: limit, release: func() { <-g.reading; g.leave(from, node) }}
+	return &boundedConn{Conn: conn, hold: g.hold, left: limit, release: func() { <-g.reading; g.leave(from, node) }}
 }
 
 // dialed returns a connection of ours that is bounded as that of a node: who answers there has not shown either that it has the key.
+// There are few of those at a time, so they need nothing of the budget, which others may use up.
 func (g *guard) dialed(conn net.Conn) net.Conn {
 	limit, _ := g.limits()
-	return &boundedConn{Conn: conn, guard: g, left: limit, release: func() {}}
+	return &boundedConn{Conn: conn, hold: func(int) bool { return true }, left: limit, release: func() {}}
 }
 
 // refuse closes a connection at once, so that nothing is kept of it.
@@ -173,7 +174,7 @@ func (g *guard) hold(n int) bool {
 // last byte.
 type boundedConn struct {
 	net.Conn
-	guard      *guard
+	hold       func(n int) bool
 	left, held int
 	release    func()
 	closing    sync.Once
@@ -187,7 +188,7 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(len(b), c.left)])
 	c.left -= n
 	c.held += n
-	if !c.guard.hold(n) {
+	if !c.hold(n) {
 		return 0, errBusy
 	}
 	return n, err //nolint:wrapcheck // memberlist asks whether it is io.EOF.
@@ -197,7 +198,7 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 func (c *boundedConn) Close() error {
 	err := c.Conn.Close()
 	c.closing.Do(func() {
-		c.guard.hold(-c.held)
+		c.hold(-c.held)
 		c.release()
 	})
 	return err //nolint:wrapcheck // memberlist logs it.
