@@ -68,7 +68,7 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	c.addresses(t, "web")
 	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer })
 	c.addresses(t, "web", "192.0.2.0")
-	lab.Eventually(t, timeout, "the same Event again is counted", func() error {
+	lab.Eventually(t, timeout+maxEventDelay, "the same Event again is counted", func() error {
 		used.mu.Lock()
 		defer used.mu.Unlock()
 		if !used.seen["patch events.k8s.io/events"] {

@@ -94,6 +94,7 @@ func (r *Reunion) observeNodes(now time.Time, live map[string]uint64) {
 			r.away[node] = absence{incarnation, now}
 		}
 	}
+	// order does not matter: each is judged alone, and the earliest time is kept
 	for node, gone := range r.away {
 		switch incarnation, alive := live[node]; {
 		case alive && incarnation == gone.incarnation:
