@@ -10,7 +10,8 @@ const (
 	claimTimeout = 200 * time.Millisecond
 	// rivalTimeout is how long a live node may answer for an address of ours until that is more than a message on its way.
 	rivalTimeout = 500 * time.Millisecond
-	// rivalFresh is how old the last sign of a rival may be to act on it. Each new one wakes this node.
+	// rivalFresh is how old the last sign of a rival may be to act on it. A new one wakes this node unless another one came so
+	// shortly before.
 	rivalFresh = 100 * time.Millisecond
 	// takenTimeout is how long after a take-over the holder before may come back with the address.
 	takenTimeout = 10 * time.Second
@@ -59,6 +60,7 @@ func (r *round) settle(contest int, rival Rival) {
 		r.yielded[rival.Addr] = true
 	case silent && r.beats(rival):
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
+		r.wakeAfter(rivalFresh) // If it stops and begins again before that, nothing else wakes this node.
 	case silent:
 		r.cede(contest, rival.Node, incarnation)
 	case alive && holder == r.me:

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,19 @@ import (
 // rivalAt says that a node is heard to use an address of ours, from a time to another one.
 func (s *fixture) rivalAt(node string, address int, since, last time.Duration) *fixture {
 	s.Rivals = []Rival{{addr(address), node, epoch.Add(since), epoch.Add(last)}}
+	return s
+}
+
+// wantDefended asserts the addresses that the last decision announces once more.
+func (s *fixture) wantDefended(addresses ...int) *fixture {
+	s.t.Helper()
+	var want []netip.Addr
+	for _, i := range addresses {
+		want = append(want, addr(i))
+	}
+	if !slices.Equal(s.last.Defend, want) {
+		s.t.Fatalf("after %s %s defends %v, not %v", s.Now.Sub(epoch), s.elector.node, s.last.Defend, want)
+	}
 	return s
 }
 
@@ -37,6 +51,19 @@ func TestElector_OneOfTwoSidesYields(t *testing.T) {
 			t.Fatalf("%d hold %d, and %d defend it", holds, i, defends)
 		}
 	}
+}
+
+// A rival that pauses for a moment is no news when it is heard again.
+func TestElector_RivalThatBeginsAgainIsDefendedAgainst(t *testing.T) {
+	i := 0
+	for !(Claim{Addr: addr(i), Node: "n0"}).Beats(Claim{Addr: addr(i), Node: "n1"}) {
+		i++
+	}
+	all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
+	s := newFixture(t, 0, all, alive(2), Claims{addr(i): {addr(i), "n0", 1, 1, true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
+	s.at(ms).answer(Answered).at(2 * ms).wantDefended(i).wantWait(rivalFresh)
+	s.rivalAt("n1", i, 0, 90*ms).at(2*ms + rivalFresh).wantDefended(i).wantWait(rivalFresh)
+	s.at(2*ms + 2*rivalFresh).wantDefended().wantWait(0)
 }
 
 func TestElector_RivalThatIsDeadByNowIsNone(t *testing.T) {
