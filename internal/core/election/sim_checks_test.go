@@ -21,7 +21,7 @@ type checks struct {
 	*cluster
 	// violation describes the first broken rule; empty when there is none.
 	violation string
-	// lastFault is when the last fault began or ended.
+	// lastFault is when the last fault began or ended. It is yet to come when messages were lost and are still made up for.
 	lastFault time.Duration
 	// holders by address, in the order in which they took it.
 	holders [][]*node
@@ -30,6 +30,8 @@ type checks struct {
 	// wire are the nodes that answer for each address on the segment, and unansweredSince is since when none does; 0: one does.
 	wire            [][]*node
 	unansweredSince []time.Duration
+	// stopped is when a node last stopped to answer for an address.
+	stopped map[Question]time.Duration
 	// claimedAt is when each address was claimed last.
 	claimedAt []time.Duration
 	// possibleSince is since when a live node may hold an address; 0 when none may.
@@ -48,25 +50,30 @@ func newChecks(c *cluster, addresses int) *checks {
 	return &checks{
 		cluster: c, holders: make([][]*node, addresses), doubleHeld: map[int]bool{}, claimedAt: make([]time.Duration, addresses),
 		possibleSince: make([]time.Duration, addresses), wire: make([][]*node, addresses),
-		unansweredSince: make([]time.Duration, addresses), lost: map[int]map[*node]time.Duration{},
+		unansweredSince: make([]time.Duration, addresses), stopped: map[Question]time.Duration{},
+		lost: map[int]map[*node]time.Duration{},
 	}
 }
 
 func (c *checks) violate(format string, args ...any) {
 	if c.violation == "" {
-		c.violation = fmt.Sprintf("at %.3fs: ", c.now.Seconds()) + fmt.Sprintf(format, args...)
-		c.log("VIOLATION: %s", c.violation)
+		violation := fmt.Sprintf("at %.3fs: ", c.now.Seconds()) + fmt.Sprintf(format, args...)
+		c.log("VIOLATION: %s", violation)
 		for _, n := range c.nodes {
 			c.log("%s up %t live %v silent %v holds %d answers for %v asks %v, waits %s", n.name, n.up, n.live, n.silent, len(n.holds), n.answered(), n.asked, n.wait)
 		}
 		for i := range c.claimedAt {
 			c.log("%d: %v on the segment %d", i, c.nodes[0].claims[addr(i)], len(c.wire[i]))
 		}
+		c.violation = violation
 	}
 }
 
 // recordFault records a fault. Some rules cannot hold for some time after it.
-func (c *checks) recordFault() { c.lastFault = c.now }
+func (c *checks) recordFault() { c.recordLoss(0) }
+
+// recordLoss records that messages were lost, which are made up for within some time. A fault meanwhile does not shorten it.
+func (c *checks) recordLoss(within time.Duration) { c.lastFault = max(c.lastFault, c.now+within) }
 
 // apiChanged is called after a change of the API.
 func (c *checks) apiChanged() {
@@ -108,9 +115,20 @@ func (c *checks) onDrop(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s drops %d", n.name, i)
 	c.removeHolder(n, i)
-	if len(c.holders[i]) == 0 && c.now-c.lastFault > settleTime && c.reachable(n, i) && c.now-c.possibleSince[i] > maxAPISkew {
+	calm := c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > maxAPISkew && !c.cedeOnItsWay(n, i)
+	if len(c.holders[i]) == 0 && calm && c.reachable(n, i) {
 		c.violate("%s dropped %d before another node answered", n.name, i)
 	}
+}
+
+// cedeOnItsWay reports whether an address was given back to a node that does not know of it yet. The claim by which it was
+// taken from that node may then arrive alone.
+func (c *checks) cedeOnItsWay(n *node, i int) bool {
+	late := len(c.cut) == 0 && c.now-c.claimedAt[i] > maxTries*maxMessageDelay
+	return !late && slices.ContainsFunc(c.nodes, func(other *node) bool {
+		claim := other.claims[addr(i)]
+		return other.up && claim.Node == n.name && claim.Incarnation == n.incarnation && claim.Beats(n.claims[addr(i)])
+	})
 }
 
 func (c *checks) removeHolder(n *node, i int) {
@@ -205,6 +223,9 @@ func (c *checks) onAnswer(n *node, a netip.Addr) {
 
 // onSilent is called when a node that runs stops to answer on the segment.
 func (c *checks) onSilent(n *node, a netip.Addr) {
+	if n.vips[a] != nil && n.vips[a].answers {
+		c.stopped[Question{n.name, a}] = c.now
+	}
 	c.wire[number(a)] = slices.DeleteFunc(c.wire[number(a)], func(o *node) bool { return o == n })
 }
 

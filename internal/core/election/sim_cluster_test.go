@@ -134,8 +134,9 @@ func (c *cluster) randomDuration(low, high time.Duration) time.Duration {
 
 func (c *cluster) chance(p float64) bool { return c.random.Float64() < p }
 
+// log adds a line to the trace. The trace ends with the first broken rule, since the events end there.
 func (c *cluster) log(format string, args ...any) {
-	if c.verbose {
+	if c.verbose && c.violation == "" {
 		c.trace = append(c.trace, fmt.Sprintf("%9.3f ", c.now.Seconds())+fmt.Sprintf(format, args...))
 	}
 }

@@ -39,12 +39,21 @@ func (c *checks) checkBothAnswer(a, b *node, i int) {
 		if since == c.changed || since != a.vips[addr(i)].since && since != b.vips[addr(i)].since {
 			bound += simAnnounce // Neither announces it because of that.
 		}
+		if c.resumed(a, i) || c.resumed(b, i) {
+			bound += simRivalPause // That is no news to the other one.
+		}
 	} else {
 		since, bound = max(since, c.lastFault), maxClaimTime
 	}
 	if c.now-since > bound {
 		c.violate("%s and %s both answer for %d on one segment for %s", a.name, b.name, i, c.now-since)
 	}
+}
+
+// resumed reports whether a node answers for an address again that it had stopped to answer for only just before.
+func (c *checks) resumed(n *node, i int) bool {
+	stopped, known := c.stopped[Question{n.name, addr(i)}]
+	return known && n.vips[addr(i)].since-stopped < simRivalPause
 }
 
 func (c *checks) checkAnswered(i int) {
@@ -149,7 +158,7 @@ func (s *scenario) truth() {
 	clear(s.parts)
 	s.changed = s.now
 	s.reachabilityChanged()
-	s.lastFault += 6 * time.Second // What was lost arrives with an exchange.
+	s.recordLoss(6 * time.Second) // What was lost arrives with an exchange.
 }
 
 // replay sends what a node knows to another one later, when it is old.

@@ -199,7 +199,7 @@ func (s *scenario) cutOneWay(i, j int) {
 	switch {
 	case s.cut[pair]:
 		delete(s.cut, pair)
-		s.lastFault += 6 * time.Second // what was lost arrives with an exchange, every few seconds
+		s.recordLoss(6 * time.Second) // what was lost arrives with an exchange, every few seconds
 	case len(s.nodes) > 2 && i != j:
 		s.cut[pair] = true
 	}

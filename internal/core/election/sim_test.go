@@ -156,3 +156,44 @@ func TestElector_NineAddressesAreThreeEachOnThreeNodes(t *testing.T) {
 		}
 	}
 }
+
+// What was lost is made up for by an exchange, every few seconds, whatever else fails meanwhile.
+func TestSimulation_FaultShortensNoLoss(t *testing.T) {
+	s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(1, 6)), 3, 1)}
+	s.cutOneWay(0, 1)
+	s.cutOneWay(0, 1)
+	s.now = time.Second
+	s.crash(s.nodes[2])
+	if s.lastFault != 6*time.Second {
+		t.Errorf("the last fault is at %s", s.lastFault)
+	}
+}
+
+func TestSimulation_TraceEndsWithTheFirstBrokenRule(t *testing.T) {
+	c := newCluster(rand.New(rand.NewPCG(1, 7)), 2, 1)
+	c.verbose = true
+	c.violate("a rule is broken")
+	before := len(c.trace)
+	c.log("n0 asks to be woken")
+	c.violate("another rule is broken")
+	if before == 0 || len(c.trace) != before || !strings.Contains(c.violation, "a rule") {
+		t.Errorf("after %q the trace goes on with %q", c.violation, c.trace[before:])
+	}
+}
+
+// A cede that is late by a cut lets the one that it is for drop the address, and nothing else does.
+func TestSimulation_DropIsAllowedWhileACedeIsOnItsWay(t *testing.T) {
+	for _, ceded := range []bool{true, false} {
+		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(1, 8)), 2, 1)}
+		s.api.eligible[0], s.cut[[2]int{1, 0}], s.now = &eligibility{make([]int, 2)}, true, time.Minute
+		for _, n := range s.nodes {
+			n.up, n.incarnation, n.claims = true, 1, Claims{addr(0): {addr(0), "n1", 1, 2, true}}
+		}
+		if ceded {
+			s.nodes[1].claims.Learn(Claim{addr(0), "n0", 1, 3, true})
+		}
+		if s.onDrop(s.nodes[0], addr(0)); (s.violation == "") != ceded {
+			t.Errorf("ceded: %t, violation: %q", ceded, s.violation)
+		}
+	}
+}
