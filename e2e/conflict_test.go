@@ -19,14 +19,7 @@ import (
 func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("192.0.2.204")
-	cluster.ForeignHost().Take(address)
-	cluster.Pod("taken", "n1")
-	cluster.Apply(segmentPool("taken", address.String()+"/32"))
-	cluster.Apply(service("taken", "taken"))
-	taken := cluster.Service("taken")
-	taken.AwaitAddress()
-
-	words := awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
+	taken, words := conflictingService(t, cluster, "taken", address)
 	if mac := cluster.ForeignHost().MAC.String(); !strings.Contains(words, mac) {
 		t.Errorf("%q does not say who has it, %s", words, mac)
 	}
@@ -71,17 +64,24 @@ func TestLayer2_HeldAddressIsDefended(t *testing.T) {
 func TestLayer2_ConflictingIPv6AddressWaits(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("2001:db8::5:0")
-	cluster.ForeignHost().Take(address)
-	cluster.Pod("taken", "n1")
-	cluster.Apply(segmentPool("taken", address.String()+"/128"))
-	cluster.Apply(service("taken", "taken", "ipFamilyPolicy: SingleStack", "ipFamilies: [IPv6]"))
-	taken := cluster.Service("taken")
-	taken.AwaitAddress()
-	awaitCondition(t, taken, "daymark.io/Announced", "False AddressConflict")
+	conflictingService(t, cluster, "taken", address, "ipFamilyPolicy: SingleStack", "ipFamilies: [IPv6]")
 	awaitConflict(t, cluster, address)
 	if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign"}) {
 		t.Errorf("it is answered for by %v", all)
 	}
+}
+
+// conflictingService makes a Service whose one address the foreign host has, and waits until its condition says so; more goes
+// into its spec.
+func conflictingService(t *testing.T, cluster *lab.Cluster, name string, address netip.Addr, more ...string) (s lab.Service, words string) {
+	t.Helper()
+	cluster.ForeignHost().Take(address)
+	cluster.Pod(name, "n1")
+	cluster.Apply(segmentPool(name, netip.PrefixFrom(address, address.BitLen()).String()))
+	cluster.Apply(service(name, name, more...))
+	s = cluster.Service(name)
+	s.AwaitAddress()
+	return s, awaitCondition(t, s, "daymark.io/Announced", "False AddressConflict")
 }
 
 // awaitConflict waits until the Speaker object of a node has the foreign host's conflict over the address.

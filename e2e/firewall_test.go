@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestLayer2_FirewallOnTheGossipMovesNothing(t *testing.T) {
 			watch := cluster.Client().Watch(addresses...)
 			began := time.Now()
 			cluster.Node("n1").Firewall(gossipPort, protocols...)
-			if len(protocols) == 2 || protocols[0] == "udp" {
+			if slices.Contains(protocols, "udp") {
 				awaitBlockedGossip(t, cluster)
 			}
 			hold(3 * time.Second) // Longer than any time-out after which an address would be taken.

@@ -17,13 +17,7 @@ func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	address := netip.MustParseAddr("192.0.2.204")
-	cluster.ForeignHost().Take(address)
-	cluster.Pod("printer", "n1")
-	cluster.Apply(segmentPool("printer", address.String()+"/32"))
-	cluster.Apply(service("printer", "printer"))
-	printer := cluster.Service("printer")
-	printer.AwaitAddress()
-	awaitCondition(t, printer, "daymark.io/Announced", "False AddressConflict")
+	printer, _ := conflictingService(t, cluster, "printer", address)
 
 	watch := cluster.Client().Watch(address)
 	began := time.Now()
@@ -111,27 +105,4 @@ func TestLayer2_InterfaceThatDoesNotExistIsSaid(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// Promise: what no speaker does, no condition says.
-func TestLayer2_AnnouncedIsFalseWhenAllSpeakersAreGone(t *testing.T) {
-	cluster := daymark(t)
-	heldAddress(t, cluster, "gone")
-	s := cluster.Service("gone")
-	awaitCondition(t, s, "daymark.io/Announced", "True")
-	for _, node := range cluster.Nodes() {
-		node.Speaker().Kill()
-	}
-	lab.Eventually(t, 45*time.Second, "Announced is False, and the Speaker objects are not Ready", func() error {
-		words := s.ConditionText("daymark.io/Announced")
-		o, err := cluster.Look("daymark.io/v1beta1", "Speaker", "n1")
-		if ready := lab.Condition(o, "Ready"); err != nil || !strings.HasPrefix(words, "False") || strings.HasPrefix(ready, "True") {
-			return fmt.Errorf("Announced: %s; Speaker n1 Ready: %s, %w", words, ready, err)
-		}
-		return nil
-	})
-	for _, node := range cluster.Nodes() {
-		node.Speaker().Start()
-	}
-	awaitCondition(t, s, "daymark.io/Announced", "True")
 }
