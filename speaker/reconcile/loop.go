@@ -94,8 +94,8 @@ type memory struct {
 	// withdrawals of Services that wait for them.
 	withdrawals withdrawals
 	absence     liveness.Absence
-	// accused is when this node's Speaker object last said that the speaker is gone.
-	accused time.Time
+	// monitor decides whether this speaker speaks for all.
+	monitor liveness.Monitor
 }
 
 // Add builds the loop into a manager, which starts it.

@@ -4,29 +4,24 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/core/liveness"
 )
 
-const (
-	// allObserve is up to how many speakers each one's Speaker object names those that are missing. In larger clusters those of the
-	// monitors do: else the crash of one node would be a write of each.
-	allObserve = 8
-	// accusedInterval is how long a speaker that was said to be gone, and is not, is a monitor: the others do not hear it.
-	accusedInterval = 10 * time.Minute
-)
+// allObserve is up to how many speakers each one's Speaker object names those that are missing. In larger clusters those of the
+// monitors do: else the crash of one node would be a write of each.
+const allObserve = 8
 
 // observe tells the Renewer what has been seen of the others, and reports whether this speaker is a monitor.
 func (l *Loop) observe(seen *snapshot) bool {
 	m, now := &l.memory, time.Now()
 	if seen.own != nil && lb.SpeakerGone(seen.own) {
-		m.accused = now
+		m.monitor.Accuse(now)
 	}
 	able := func(node string) bool {
 		_, keeps := seen.published[node]
 		return keeps
 	}
 	known := seen.world.Members.Known || l.exec.Gossip.Off() || now.Sub(l.started) >= membershipTimeout
-	observing := known && (liveness.IsMonitor(l.cfg.Node, seen.view.Alive, able) || !m.accused.IsZero() && now.Sub(m.accused) < accusedInterval)
+	observing := known && m.monitor.Is(now, l.cfg.Node, seen.view.Alive, able)
 	missing := m.absence.Missing(now, seen.expected(l.cfg.Node), seen.view.Alive)
 	if !seen.view.Known {
 		missing = nil

@@ -92,7 +92,7 @@ func TestMonitor_WhoIsSaidToBeGoneSpeaksForItself(t *testing.T) {
 			t.Error("the report is not written again")
 		}
 		seen.own = nil
-		time.Sleep(accusedInterval - time.Second)
+		time.Sleep(liveness.AccusedInterval - time.Second)
 		if !f.observe(seen) {
 			t.Error("it is no monitor any more")
 		}

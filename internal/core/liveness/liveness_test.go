@@ -25,7 +25,7 @@ func TestObserves_FirstThreeOfThoseThatCan(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			for _, node := range alive {
-				if IsMonitor(node, test.alive, test.able) {
+				if new(Monitor).Is(time.Now(), node, test.alive, test.able) {
 					got = append(got, node)
 				}
 			}

@@ -10,6 +10,8 @@ const (
 	monitors = 3
 	// Grace is how long a speaker is missed before it is named: a rolling update takes it away for some seconds.
 	Grace = 10 * time.Second
+	// AccusedInterval is how long a speaker that was said to be gone, and is not, is a monitor: the others do not hear it.
+	AccusedInterval = 10 * time.Minute
 	// LookInterval is how often a monitor looks who is missing.
 	LookInterval = 5 * time.Second
 	// RenewInterval is the time between two renewals of a monitor's Lease.
@@ -22,9 +24,18 @@ const (
 	LonelyDuration = 20 * time.Second
 )
 
-// IsMonitor reports whether a speaker is a monitor, given the speakers that are alive in order of name, whether it is itself among
-// them or not. Able are those that know how to: speakers of an earlier version do not.
-func IsMonitor(self string, alive []string, able func(node string) bool) bool {
+// Monitor decides whether a speaker is a monitor. The zero value was never said to be gone.
+type Monitor struct{ accused time.Time }
+
+// Accuse tells it that its own speaker, which decides this, is said to be gone.
+func (m *Monitor) Accuse(now time.Time) { m.accused = now }
+
+// Is reports whether a speaker is a monitor, given the speakers that are alive in order of name, whether it is itself among
+// them or not. Able are those that know how to: speakers of an earlier version do not. Who was said to be gone speaks for itself.
+func (m *Monitor) Is(now time.Time, self string, alive []string, able func(node string) bool) bool {
+	if !m.accused.IsZero() && now.Sub(m.accused) < AccusedInterval {
+		return true
+	}
 	before := 0
 	for _, node := range alive {
 		if node >= self {
