@@ -201,16 +201,13 @@ func awaitSessions(t testing.TB, cluster *lab.Cluster) {
 	})
 }
 
-// awaitCondition waits until a Service's condition begins so: "False PoolExhausted".
-func awaitCondition(t *testing.T, s lab.Service, condition, begins string) (words string) {
+// awaitCondition waits until a Service's condition begins so, "False PoolExhausted", and contains these words. Both at once: while
+// a cluster settles a condition may be False for one reason after the other.
+func awaitCondition(t *testing.T, s lab.Service, condition, begins string, contains ...string) {
 	t.Helper()
 	lab.Eventually(t, waitTimeout, fmt.Sprintf("%s of %s is %s", condition, s.Name, begins), func() error {
-		if words = s.ConditionText(condition); !strings.HasPrefix(words, begins) {
-			return errors.New(words)
-		}
-		return nil
+		return differs(s.ConditionText(condition), begins, contains)
 	})
-	return words
 }
 
 // awaitObjectCondition is awaitCondition for one of Daymark's own kinds, and what the words must contain.
@@ -221,15 +218,19 @@ func awaitObjectCondition(t *testing.T, cluster *lab.Cluster, kind, name, condit
 		if err != nil {
 			return err
 		}
-		words := lab.Condition(o, condition)
-		if !strings.HasPrefix(words, begins) {
-			return errors.New(words)
-		}
-		for _, want := range contains {
-			if !strings.Contains(words, want) {
-				return fmt.Errorf("%q does not contain %q", words, want)
-			}
-		}
-		return nil
+		return differs(lab.Condition(o, condition), begins, contains)
 	})
+}
+
+// differs says in which way words do not begin so and contain these.
+func differs(words, begins string, contains []string) error {
+	if !strings.HasPrefix(words, begins) {
+		return errors.New(words)
+	}
+	for _, want := range contains {
+		if !strings.Contains(words, want) {
+			return fmt.Errorf("%q does not contain %q", words, want)
+		}
+	}
+	return nil
 }
