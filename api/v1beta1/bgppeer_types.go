@@ -153,9 +153,10 @@ type BGPPeerSpec struct {
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) == duration('0s') || (duration(self) >= duration('1s') && duration(self) <= duration('21845s'))",message="must be 0s, or between 1s and 21845s"
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitempty"`
-	// connectTime is the longest time between two attempts to connect, from 1s to 65535s. The first pauses are shorter.
+	// connectTime is the pause between two attempts to connect while the router does not answer or refuses, from 1s to 65535s. The
+	// first pauses are shorter, and those while the router does not want the session are longer, up to 5 minutes.
 	// +optional
-	// +kubebuilder:default="3s"
+	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be between 1s and 65535s"
 	ConnectTime metav1.Duration `json:"connectTime,omitempty"`
 

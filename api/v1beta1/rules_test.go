@@ -152,7 +152,7 @@ func TestCRD_DefaultsAreSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := peer.Spec
-	if spec.PeerPort != 179 || spec.HoldTime.Duration != 90*time.Second || spec.ConnectTime.Duration != 3*time.Second {
+	if spec.PeerPort != 179 || spec.HoldTime.Duration != 90*time.Second || spec.ConnectTime.Duration != 30*time.Second {
 		t.Errorf("port %d, hold time %s, connect time %s", spec.PeerPort, spec.HoldTime.Duration, spec.ConnectTime.Duration)
 	}
 	if restart := spec.GracefulRestart; restart.Enabled == nil || !*restart.Enabled || restart.RestartTime.Duration != 30*time.Second {

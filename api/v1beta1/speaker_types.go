@@ -88,6 +88,10 @@ type BGPSession struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	LastError string `json:"lastError,omitempty"`
+	// nextTry is when the node connects again. Absent while it tries again within a minute, as it does unless the router does not
+	// want the session or connectTime is longer.
+	// +optional
+	NextTry metav1.Time `json:"nextTry,omitzero"`
 	// ipv4 is how many IPv4 prefixes are announced to the router.
 	IPv4 int32 `json:"ipv4"`
 	// ipv6 is how many IPv6 prefixes are announced to the router.

@@ -445,6 +445,7 @@ func (in *BGPPeerStatus) DeepCopy() *BGPPeerStatus {
 func (in *BGPSession) DeepCopyInto(out *BGPSession) {
 	*out = *in
 	in.Since.DeepCopyInto(&out.Since)
+	in.NextTry.DeepCopyInto(&out.NextTry)
 	if in.Families != nil {
 		in, out := &in.Families, &out.Families
 		*out = make([]AddressFamily, len(*in))

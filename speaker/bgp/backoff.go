@@ -6,34 +6,70 @@ import (
 )
 
 const (
-	// minRetryInterval is the wait after the first failure.
-	minRetryInterval = 100 * time.Millisecond
-	// maxUnreachableInterval is the longest wait while the router cannot be reached, so that we notice within about a
-	// second when it comes back. An attempt costs the router, and us, one packet.
-	maxUnreachableInterval = time.Second
-	// stableInterval is how long a session must have been up so that the next wait is minRetryInterval again.
-	stableInterval = 5 * time.Second
+	// firstShare is the part of connectTime that the first pause lasts; the following ones are twice as long each. A router
+	// that restarts is so back within the time that it was away, and one that stays away is dialed each connectTime.
+	firstShare = 32
+	// minPause is the shortest pause.
+	minPause = 100 * time.Millisecond
+	// maxPause is the longest one while the router does not want the session, unless connectTime is longer.
+	maxPause = 5 * time.Minute
+	// leastPause is the share of a pause that is waited at least; the rest is random.
+	leastPause = 0.5
+	// stableTime is how long a session must have been up so that the pauses begin anew (RFC 4271 section 8.1.1,
+	// DampPeerOscillations).
+	stableTime = 2 * time.Minute
+	// maxDoublings keeps a pause that is doubled within 64 bits.
+	maxDoublings = 12
 )
 
-// backoff is the wait between attempts: each is twice as long as the one before, up to a limit.
-type backoff struct{ failures int }
-
-// next is the wait before the next attempt, at most longest. It is shortened by up to a quarter at random, so that nodes do
-// not connect at the same time (RFC 4271 section 10).
-func (b *backoff) next(longest time.Duration) time.Duration {
-	full := min(minRetryInterval<<min(b.failures, 20), longest)
-	b.failures++
-	return jitter(full)
+// backoff decides how long a session waits before it connects again, from how the last attempts ended. It reads no clock.
+type backoff struct {
+	// failures in a row of each group of causes. A long time without any answer says nothing of how a router that answers
+	// again treats us, so it is counted apart; so is what only has to be waited for.
+	unreachable, lost, rejected int
+	// rejection is why the router last did not want the session, until it could not be reached, or the session was stable.
+	rejection *closeReason
 }
 
-// sessionLasted is told how long the session was up.
-func (b *backoff) sessionLasted(up time.Duration) {
-	if up >= stableInterval {
-		b.failures = 0
+// ended is told why an attempt or a session ended, and how long the session was up. It returns the reason to tell people: a
+// router that has once said why it does not want the session may close each later connection without a word.
+func (b *backoff) ended(reason *closeReason, up time.Duration) *closeReason {
+	if up >= stableTime {
+		*b = backoff{}
 	}
+	if reason.cause != unreachable {
+		b.unreachable = 0
+	}
+	switch {
+	case reason.cause == unreachable:
+		b.rejection = nil
+	case reason.cause >= rejected:
+		b.rejection = reason
+	case reason.cause == unwelcome && b.rejection != nil:
+		return &closeReason{text: b.rejection.text + "; since then it closes every connection", cause: rejected}
+	}
+	return reason
 }
 
-// jitter shortens a time by up to a quarter at random.
-func jitter(full time.Duration) time.Duration {
-	return full - time.Duration(rand.Int64N(int64(full)/4+1)) //nolint:gosec // This needs no secure randomness.
+// pause before the next attempt. It doubles up to connectTime, or up to maxPause while the router does not want the session.
+// No jitter is in it.
+func (b *backoff) pause(c cause, connectTime time.Duration) time.Duration {
+	first, longest, failures := max(connectTime/firstShare, minPause), connectTime, &b.lost
+	switch c {
+	case unreachable:
+		failures = &b.unreachable
+	case exhausted:
+		first, longest, failures = connectTime, max(connectTime, maxPause), &b.rejected
+	case rejected:
+		longest, failures = max(connectTime, maxPause), &b.rejected
+	}
+	full := min(first<<min(*failures, maxDoublings), longest)
+	*failures++
+	return full
+}
+
+// jitter shortens a time at random, to no less than a share of it, so that nodes that were refused at the same moment do not
+// come back at the same moment (RFC 4271 section 10).
+func jitter(full time.Duration, least float64) time.Duration {
+	return full - time.Duration(rand.Float64()*(1-least)*float64(full)) //nolint:gosec // This needs no secure randomness.
 }

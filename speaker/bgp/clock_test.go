@@ -3,7 +3,6 @@ package bgp
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -264,8 +263,8 @@ func TestSession_SendHoldTimerEndsIt(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		c.says("router does not read what it is sent")
-		if took := time.Since(up); took < 18*time.Second || took > 20*time.Second || sent < 1800 {
-			t.Errorf("given up after %s and %d messages, want twice the hold time", took, sent)
+		if took := time.Since(up); took < 8*time.Minute || took > 8*time.Minute+2*time.Second || sent < 40_000 {
+			t.Errorf("given up after %s and %d messages, want 8 minutes, the shortest send hold time", took, sent)
 		}
 	})
 }
@@ -363,98 +362,5 @@ func TestReadLimiter_FloodIsReadAtALimitedRate(t *testing.T) {
 		if s := c.status(); len(s.Warnings) > 0 {
 			t.Errorf("when it is over: %v", s.Warnings)
 		}
-	})
-}
-
-func TestBackoff_WaitsBetweenAttempts(t *testing.T) {
-	t.Parallel()
-	pauses := func(c *fakeClockSession) (list []time.Duration) {
-		synctest.Wait()
-		for i := 1; i < len(c.dialed); i++ {
-			list = append(list, c.dialed[i].Sub(c.dialed[i-1]))
-		}
-		return list
-	}
-	const heard = 10 * time.Millisecond // The time a router takes to read what it was sent.
-	check := func(t *testing.T, got []time.Duration, want ...time.Duration) {
-		t.Helper()
-		for i, full := range want {
-			if i >= len(got) || got[i] > full+heard || got[i] < full-full/4 {
-				t.Errorf("pauses %v, want %v less up to a quarter", got, want)
-				return
-			}
-		}
-	}
-	const ms = time.Millisecond
-	t.Run("a router that refuses to connect is dialed each second", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			time.Sleep(6 * time.Second)
-			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1000*ms, 1000*ms)
-			if s := c.status(); s.State != stateConnect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
-				t.Errorf("status %+v", s)
-			}
-		})
-	})
-	t.Run("a router that refuses the session is dialed each connectTime", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			for range 9 {
-				conn, _ := c.accept(routerSettings(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t))
-				_ = conn.SetReadDeadline(time.Now().Add(heard))
-				_, _ = io.Copy(io.Discard, conn)
-				_ = conn.Close() // As a router does after it has read the NOTIFICATION.
-			}
-			check(t, pauses(c), 100*ms, 200*ms, 400*ms, 800*ms, 1600*ms, 3200*ms, 4000*ms, 4000*ms)
-		})
-	})
-	t.Run("a session that is lost as soon as it is up is had more and more seldom", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			for range 4 {
-				conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
-				_ = conn.Close()
-			}
-			check(t, pauses(c), 100*ms, 200*ms, 400*ms)
-		})
-	})
-	t.Run("one that has lasted is had again at once", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			time.Sleep(5 * time.Second)
-			conn, _ := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
-			time.Sleep(stableInterval)
-			lost := time.Now()
-			_ = conn.Close()
-			synctest.Wait()
-			_, _ = c.accept()
-			check(t, []time.Duration{time.Since(lost)}, 100*ms)
-		})
-	})
-	t.Run("new settings are not waited for", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			time.Sleep(5 * time.Second)
-			synctest.Wait()
-			n, next := len(c.dialed), *c.currentDesired()
-			next.Password = "right"
-			c.setDesired(&next)
-			synctest.Wait()
-			if len(c.dialed) != n+1 {
-				t.Errorf("dialed %d times more", len(c.dialed)-n)
-			}
-		})
-	})
-	t.Run("that a router was away for long is no refusal", func(t *testing.T) {
-		t.Parallel()
-		withFakeClock(t, nil, func(c *fakeClockSession) {
-			time.Sleep(time.Minute)
-			conn, _ := c.accept()
-			refused := time.Now()
-			_ = conn.Close()
-			synctest.Wait()
-			_, _ = c.accept()
-			check(t, []time.Duration{time.Since(refused)}, 100*ms)
-		})
 	})
 }

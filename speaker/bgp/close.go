@@ -20,8 +20,8 @@ type closeReason struct {
 	// graceful: under graceful restart the connection is closed without NOTIFICATION, and the router keeps our routes
 	// (RFC 4724 section 4.2).
 	graceful bool
-	// unreachable: no connection was made.
-	unreachable bool
+	// cause decides how long the session waits.
+	cause cause
 	// intended: we wanted the connection to end; this is no failure.
 	intended bool
 }
@@ -31,20 +31,24 @@ func (r *closeReason) Error() string { return r.text }
 
 // malformed is the reason when the router sent a malformed message.
 func malformed(code, subcode uint8, data []byte, text string) *closeReason {
-	return &closeReason{text: "router sent a malformed message: " + text, code: code, subcode: subcode, data: data}
+	return &closeReason{
+		text: "router sent a malformed message: " + text, code: code, subcode: subcode, data: data, cause: rejected,
+	}
 }
 
 // sentNotification is the reason when we do not accept the content of a well-formed message.
 func sentNotification(code, subcode uint8, data []byte, text string) *closeReason {
 	return &closeReason{
 		text: "sent NOTIFICATION: " + notificationText(code, subcode, nil) + ": " + text,
-		code: code, subcode: subcode, data: data,
+		code: code, subcode: subcode, data: data, cause: causeOf(code, subcode, data),
 	}
 }
 
 // receivedNotification is the reason when the router has sent a NOTIFICATION with this body.
 func receivedNotification(body []byte) *closeReason {
-	return &closeReason{text: "router sent NOTIFICATION: " + notificationText(body[0], body[1], body[2:])}
+	return &closeReason{
+		text: "router sent NOTIFICATION: " + notificationText(body[0], body[1], body[2:]), cause: causeOf(body[0], body[1], body[2:]),
+	}
 }
 
 // deconfigured is the reason when the session is no longer wanted.

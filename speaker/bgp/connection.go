@@ -18,6 +18,9 @@ import (
 // 8.2.2 suggests 4 minutes).
 const openTimeout = 4 * time.Minute
 
+// minSendHoldTime is the shortest send hold time (RFC 9687 section 4.2). A router that is busy for minutes reads on later.
+const minSendHoldTime = 8 * time.Minute
+
 // keepaliveMessage is a whole KEEPALIVE message.
 var keepaliveMessage = append(appendHeader(nil, bgp.BGP_MSG_KEEPALIVE)[:16], 0, bgp.BGP_HEADER_LENGTH, bgp.BGP_MSG_KEEPALIVE)
 
@@ -90,7 +93,7 @@ func explainReadError(state v1beta1.BGPSessionState, err error) error {
 	case isTimeout(err):
 		return &closeReason{text: "hold timer expired", code: bgp.BGP_ERROR_HOLD_TIMER_EXPIRED}
 	case state == stateOpenSent && isClosed(err):
-		return &closeReason{text: "router closed the connection before it sent an OPEN message"}
+		return &closeReason{text: "router closed the connection before it sent an OPEN message", cause: unwelcome}
 	case isClosed(err):
 		return closedByRouter
 	}
@@ -118,13 +121,9 @@ func (c *connection) startHoldTimer(ctx context.Context, limit time.Duration) er
 	return nil
 }
 
-// send writes messages. It fails when the router does not read them within the send hold time (RFC 9687), which is twice
-// the hold time.
+// send writes messages. It fails when the router does not read them within the send hold time (RFC 9687 section 4.2).
 func (c *connection) send(ctx context.Context, messages ...[]byte) error {
-	sendHoldTime := 2 * c.negotiated.holdTime
-	if sendHoldTime == 0 {
-		sendHoldTime = openTimeout
-	}
+	sendHoldTime := max(minSendHoldTime, 2*c.negotiated.holdTime)
 	for _, message := range messages {
 		err := c.transport.write(ctx, message, sendHoldTime)
 		switch {

@@ -1,9 +1,12 @@
 package bgp
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // notificationTexts name the error codes and subcodes of NOTIFICATION messages: RFC 4271 section 4.5, RFC 4486, 5492, 6608,
@@ -58,10 +61,30 @@ func notificationText(code, subcode uint8, data []byte) string {
 		if len(data) >= 2 && data[1] != bgp.BGP_ERROR_SUB_HARD_RESET {
 			text += ": " + notificationText(data[0], data[1], data[2:])
 		}
+	case bgp.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED:
+		if family, limit, ok := prefixLimit(data); ok {
+			text += fmt.Sprintf(": the router's limit is %d %s prefixes", limit, family)
+		}
 	case bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_RESET:
 		if given := data[1:min(len(data), 1+int(data[0]))]; len(given) > 0 {
 			text += fmt.Sprintf(": %q", given)
 		}
 	}
 	return text
+}
+
+// prefixLimit reads the data of CEASE with the subcode maximum number of prefixes reached: the family and the router's limit
+// (RFC 4486 section 4); false when it does not say.
+func prefixLimit(data []byte) (lb.Family, int, bool) {
+	if len(data) != 7 || data[2] != bgp.SAFI_UNICAST {
+		return 0, 0, false
+	}
+	limit := int(binary.BigEndian.Uint32(data[3:]))
+	switch binary.BigEndian.Uint16(data) {
+	case bgp.AFI_IP:
+		return lb.IPv4, limit, true
+	case bgp.AFI_IP6:
+		return lb.IPv6, limit, true
+	}
+	return 0, 0, false
 }

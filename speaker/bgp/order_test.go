@@ -67,7 +67,7 @@ func TestSession_AllPathsAndEndOfRIBComeFirst(t *testing.T) {
 				if restart == 0 {
 					want = want[:4]
 				}
-				if !slices.Equal(got, want) || took > minRetryInterval {
+				if !slices.Equal(got, want) || took > minPause {
 					t.Errorf("%v after %s, want %v", got, took, want)
 				}
 			})

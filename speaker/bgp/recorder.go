@@ -18,6 +18,9 @@ const (
 	stateOpenConfirm v1beta1.BGPSessionState = "OpenConfirm"
 )
 
+// longPause is how long a pause must be so that Status says when it ends. Shorter ones would change it all the time.
+const longPause = time.Minute
+
 // statusRecorder records what happens to a session. The session writes to it; anybody may read.
 type statusRecorder struct {
 	log     *slog.Logger
@@ -32,6 +35,8 @@ type statusRecorder struct {
 	// problem is why the session cannot be run as desired, failure why it is not established, notAnnounced which prefixes
 	// are not announced and why, and lastDown why the session last went down. Empty where there is nothing to say.
 	problem, failure, notAnnounced, lastDown string
+	// nextTry is when the session connects again, if that is not soon.
+	nextTry time.Time
 	// flooded: the router sends more than we read.
 	flooded bool
 	// wanted is what is desired, and told what of it the router has been told; nil unless the session is established.
@@ -108,7 +113,7 @@ func (r *statusRecorder) connected() bool {
 func (r *statusRecorder) established(agreed *negotiated) {
 	r.mu.Lock()
 	r.setStateLocked(v1beta1.BGPEstablished)
-	r.negotiated, r.failure = *agreed, ""
+	r.negotiated, r.failure, r.nextTry = *agreed, "", time.Time{}
 	name := r.name
 	r.mu.Unlock()
 	r.log.Info("BGP session is up", "session", name)
@@ -168,6 +173,18 @@ func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
 		if changed {
 			r.failure = text
 		}
+		return changed
+	})
+}
+
+// connectsAgain records when the session connects again, after a pause. What comes soon is not told.
+func (r *statusRecorder) connectsAgain(next time.Time, pause time.Duration) {
+	if pause < longPause {
+		next = time.Time{}
+	}
+	r.update(func() bool {
+		changed := r.nextTry != next
+		r.nextTry = next
 		return changed
 	})
 }

@@ -23,11 +23,14 @@ type session struct {
 	settings settings
 	desired  *announce.Session // nil: nothing is to run yet.
 	closed   bool              // It is to end for good.
-	// interrupt ends the attempt that runs, or the wait after it; nil before the first attempt.
+	// interrupt ends the attempt that runs, or the wait after it, which waiting tells apart; nil before the first attempt.
 	interrupt context.CancelCauseFunc
+	waiting   bool
 
 	// establishedWith is the router that the session was last established with: it knows this process. Only run uses it.
 	establishedWith endpoint
+	// backoff is how the last attempts ended. Only run uses it.
+	backoff backoff
 }
 
 // newSession makes a session that does nothing before run.
@@ -46,7 +49,7 @@ func (s *session) setDesired(desired *announce.Session) {
 	defer s.mu.Unlock()
 	switch {
 	case problem == "":
-		if s.interrupt != nil && next.needsReset(s.settings) {
+		if s.interrupt != nil && (next.needsReset(s.settings) || s.waiting && next != s.settings) {
 			s.log.Info("BGP session is reset because its settings changed", "session", desired.Name)
 			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
@@ -96,26 +99,21 @@ func (s *session) currentDesired() *announce.Session {
 // run connects, runs the connection until it ends, and connects again, until close.
 func (s *session) run() {
 	defer s.recorder.setState(stateIdle)
-	var rejected, unreachable backoff
 	for {
 		ctx, settings, ok := s.waitForDesired()
 		if !ok {
 			return
 		}
 		began := time.Now()
-		reason, up := s.runConnection(ctx, &settings)
-		if !up.IsZero() {
-			rejected.sessionLasted(time.Since(up))
+		reason := s.runConnection(ctx, &settings)
+		full := s.backoff.pause(reason.cause, settings.connectTime)
+		next := time.Now().Add(jitter(full, leastPause))
+		if reason.cause == unreachable {
+			next = next.Add(-time.Since(began)) // The time that dialing took counts, too.
 		}
-		var wait time.Duration
-		if reason.unreachable {
-			wait = unreachable.next(maxUnreachableInterval) - time.Since(began) // The time that dialing took counts, too.
-		} else {
-			unreachable = backoff{}
-			wait = rejected.next(max(settings.connectTime, maxUnreachableInterval))
-		}
-		if !s.waitBeforeRetry(&settings, wait) {
-			rejected, unreachable = backoff{}, backoff{}
+		s.recorder.connectsAgain(next, full)
+		if !s.waitBeforeRetry(&settings, next) {
+			s.backoff = backoff{}
 		}
 	}
 }
@@ -140,49 +138,48 @@ func (s *session) waitForDesired() (context.Context, settings, bool) {
 	}
 }
 
-// runConnection makes one connection and runs it until it ends. It returns why the connection ended, and when the session
-// was established; the zero time when it was not.
-func (s *session) runConnection(ctx context.Context, settings *settings) (reason *closeReason, up time.Time) {
+// runConnection makes one connection and runs it until it ends. It returns why it ended, or why it could not be made.
+func (s *session) runConnection(ctx context.Context, settings *settings) *closeReason {
 	s.recorder.setState(stateConnect)
 	conn, err := s.dial(ctx, settings)
 	if err != nil {
-		reason = &closeReason{text: dialErrorText(settings, err.Error()), unreachable: true}
+		reason := s.backoff.ended(&closeReason{text: dialErrorText(settings, err.Error()), cause: unreachable}, 0)
 		if ctx.Err() == nil {
 			s.recorder.attemptFailed(reason.text)
 		}
-		return reason, up
+		return reason
 	}
+	var up time.Duration
 	t := newTransport(conn)
 	c := newConnection(settings, t, s.recorder)
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(interrupted); t.interrupt() })
 	if err = c.handshake(ctx, s.establishedWith != settings.endpoint()); err == nil {
-		s.establishedWith, up = settings.endpoint(), time.Now()
+		established := time.Now()
+		s.establishedWith = settings.endpoint()
 		s.recorder.established(&c.negotiated)
 		err = c.runEstablished(ctx, s.wake, s.currentDesired)
+		up = time.Since(established)
 	}
 	if !stop() {
 		<-interrupted // A later interrupt would shorten the deadline of the last message.
 	}
-	reason = closeReasonOf(ctx, err)
+	reason := s.backoff.ended(closeReasonOf(ctx, err), up)
 	s.recorder.connectionClosed(reason)
 	t.close(reason.notification(&c.negotiated))
-	return reason, up
+	return reason
 }
 
-// waitBeforeRetry waits before the next attempt. It returns false, without waiting to the end, when the settings are no
+// waitBeforeRetry waits until the next attempt. It returns false, without waiting to the end, when the settings are no
 // longer those of the last attempt, or the session is closed.
-func (s *session) waitBeforeRetry(last *settings, wait time.Duration) bool {
-	s.mu.Lock()
-	if s.closed || s.settings.needsReset(*last) {
-		s.mu.Unlock()
-		return false
-	}
+func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 	ctx, interrupt := context.WithCancelCause(context.Background())
 	defer interrupt(nil)
-	s.interrupt = interrupt
-	s.mu.Unlock()
-	timer := time.NewTimer(wait)
+	if !s.startWaiting(last, interrupt) {
+		return false
+	}
+	defer s.stopWaiting()
+	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -190,4 +187,21 @@ func (s *session) waitBeforeRetry(last *settings, wait time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// startWaiting lets interrupt end the wait from now on; false when there is nothing to wait for.
+func (s *session) startWaiting(last *settings, interrupt context.CancelCauseFunc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.settings != *last {
+		return false
+	}
+	s.interrupt, s.waiting = interrupt, true
+	return true
+}
+
+func (s *session) stopWaiting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = false
 }

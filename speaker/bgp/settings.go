@@ -38,7 +38,7 @@ type settings struct {
 }
 
 // needsReset reports whether a session with the other settings must be reset to get these. A new connectTime needs no
-// reset: it only concerns the next attempt.
+// reset: it only concerns the next attempt, which it starts if one is waited for.
 func (s settings) needsReset(other settings) bool {
 	s.connectTime = other.connectTime
 	return s != other
@@ -50,7 +50,7 @@ func settingsOf(s *announce.Session) settings {
 		myASN: s.MyASN, localASN: s.LocalASN, peerASN: s.PeerASN, dynamic: s.Dynamic,
 		address: s.Address, port: cmp.Or(s.Port, 179), source: s.Source, routerID: s.RouterID,
 		holdTime: s.HoldTime.Truncate(time.Second), keepaliveTime: s.KeepaliveTime,
-		connectTime: cmp.Or(s.ConnectTime, 3*time.Second),
+		connectTime: cmp.Or(s.ConnectTime, 30*time.Second),
 		password:    s.Password, multiHop: s.MultiHop, ttlSecurity: s.TTLSecurity, restartTime: s.RestartTime,
 		ipv4: slices.Contains(s.Families, lb.IPv4), ipv6: slices.Contains(s.Families, lb.IPv6), vrf: s.VRF, links: s.Links,
 	}

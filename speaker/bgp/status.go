@@ -23,6 +23,9 @@ type Status struct {
 	// not established; else the first of Warnings. When nothing is wrong now, it says why the session last went down; empty
 	// when it never did.
 	LastError string
+	// NextTry is when the session connects again. It is zero while the session connects again soon, as it does unless the
+	// router does not want it, and when the session is established.
+	NextTry time.Time
 	// Warnings say what is not as desired although the session is established: settings that cannot be applied, families
 	// that the router does not exchange, prefixes that are not announced and why. Empty when all is well.
 	Warnings []string
@@ -44,7 +47,7 @@ func (r *statusRecorder) status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := Status{
-		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since,
+		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry,
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), PrefixesReceived: int(r.prefixesReceived.Load()),

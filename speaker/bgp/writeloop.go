@@ -12,6 +12,9 @@ import (
 // refreshInterval is the shortest time between two answers to ROUTE-REFRESH messages. Each answer costs all messages.
 const refreshInterval = time.Second
 
+// minKeepaliveInterval is the shortest time between two KEEPALIVE messages (RFC 4271 section 4.4).
+const minKeepaliveInterval = time.Second
+
 // runEstablished runs an established session: it advertises what desired returns, again whenever wake is ready, while a
 // second goroutine reads. It returns why the session has ended. The first of reading, writing and ctx that ends, ends the
 // others.
@@ -40,7 +43,7 @@ func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desire
 	if err := c.sendInitialUpdate(ctx, desired()); err != nil {
 		return err
 	}
-	keepaliveTimer := time.NewTimer(jitter(c.negotiated.keepaliveTime))
+	keepaliveTimer := time.NewTimer(c.nextKeepalive())
 	defer keepaliveTimer.Stop()
 	if c.negotiated.keepaliveTime == 0 {
 		keepaliveTimer.Stop()
@@ -55,7 +58,7 @@ func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desire
 			err = c.sendUpdate(ctx, desired())
 		case <-keepaliveTimer.C:
 			err = c.send(ctx, keepaliveMessage)
-			keepaliveTimer.Reset(jitter(c.negotiated.keepaliveTime))
+			keepaliveTimer.Reset(c.nextKeepalive())
 		case <-refresh:
 			err = c.answerRefresh(ctx)
 			refresh, refreshAllowed = nil, time.After(refreshInterval)
@@ -66,6 +69,12 @@ func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desire
 			return err
 		}
 	}
+}
+
+// nextKeepalive is the time to the next KEEPALIVE message: shortened by up to a quarter at random (RFC 4271 section 10), and
+// never less than a second (section 4.4).
+func (c *connection) nextKeepalive() time.Duration {
+	return max(jitter(c.negotiated.keepaliveTime, 0.75), minKeepaliveInterval)
 }
 
 // sendInitialUpdate sends all paths at once. Under graceful restart, End-of-RIB markers follow (RFC 4724 section 2).

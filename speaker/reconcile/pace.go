@@ -19,7 +19,8 @@ const (
 	nothing pace = iota
 	// counts have changed: members, prefixes, the words of a condition. Nobody waits for them.
 	counts
-	// withdrawn has changed, which the controller waits for at most a minute.
+	// withdrawn has changed, which the controller waits for at most a minute; or the next try of a session, which lasts a minute
+	// or more.
 	withdrawn
 	// now: anything else has changed.
 	now
@@ -62,7 +63,7 @@ func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
 	}{
 		{nothing, func(*v1beta1.SpeakerStatus) {}},
 		{counts, func(s *v1beta1.SpeakerStatus) { takeCounts(s, written) }},
-		{withdrawn, func(s *v1beta1.SpeakerStatus) { takeCounts(s, written); s.Withdrawn = written.Withdrawn }},
+		{withdrawn, func(s *v1beta1.SpeakerStatus) { takeWithdrawn(s, written) }},
 	} {
 		status := desired.DeepCopy()
 		alike.make(status)
@@ -71,6 +72,15 @@ func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
 		}
 	}
 	return now
+}
+
+// takeWithdrawn takes from another status all that is written at the pace of withdrawn or of counts.
+func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
+	takeCounts(s, from)
+	s.Withdrawn = from.Withdrawn
+	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
+		s.BGP[i].NextTry = from.BGP[i].NextTry
+	}
 }
 
 // takeCounts takes from another status all that is written at the pace of counts.

@@ -41,6 +41,7 @@ func TestPace_OfChanges(t *testing.T) {
 		{"a new Service is announced by BGP", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv4++ }},
 		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++; s.Members++ }},
 		{"a Service waits to be withdrawn", withdrawn, func(s *v1beta1.SpeakerStatus) { s.Withdrawn = "7"; s.Members++ }},
+		{"a router is tried later", withdrawn, func(s *v1beta1.SpeakerStatus) { s.BGP[0].NextTry = metav1.Unix(1, 0) }},
 		{"an address is held", now, func(s *v1beta1.SpeakerStatus) { s.Layer2.Held = append(s.Layer2.Held, v1beta1.HeldAddress{}) }},
 		{"the session is lost", now, func(s *v1beta1.SpeakerStatus) { s.BGP[0].State, s.BGP[0].IPv4 = v1beta1.BGPActive, 0 }},
 		{"another session", now, func(s *v1beta1.SpeakerStatus) { s.BGP = append(s.BGP, v1beta1.BGPSession{}) }},

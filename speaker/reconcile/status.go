@@ -205,6 +205,9 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 		if s.State != v1beta1.BGPEstablished {
 			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(inactive[s.Name]).Rfc3339Copy()
 		}
+		if !s.NextTry.IsZero() {
+			entry.NextTry = metav1.NewTime(s.NextTry).Rfc3339Copy()
+		}
 		for _, family := range s.Families {
 			entry.Families = append(entry.Families, v1beta1.AddressFamily(family.String()))
 		}

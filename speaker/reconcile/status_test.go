@@ -49,6 +49,15 @@ func TestStatus_SessionIsActiveSinceItWasEstablishedLast(t *testing.T) {
 	}
 }
 
+func TestStatus_SaysWhenASessionIsTriedAgain(t *testing.T) {
+	next := time.Unix(100, 7)
+	sessions := []bgp.Status{{Name: "shut", State: v1beta1.BGPActive, NextTry: next}, {Name: "up", State: v1beta1.BGPEstablished}}
+	got := bgpStatus(sessions, nil, nil)
+	if !got[0].NextTry.Time.Equal(next.Truncate(time.Second)) || !got[1].NextTry.IsZero() {
+		t.Errorf("next tries %v and %v", got[0].NextTry, got[1].NextTry)
+	}
+}
+
 func TestUnheldError_NamesAFew(t *testing.T) {
 	texts := make([]string, 10_000)
 	for i := range texts {

@@ -64,7 +64,7 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 		Interface: spec.Interface,
 		Port:      uint16(cmp.Or(spec.PeerPort, 179)), //nolint:gosec // the schema keeps ports within 16 bits
 		HoldTime:  cmp.Or(spec.HoldTime.Duration, 90*time.Second), KeepaliveTime: spec.KeepaliveTime.Duration,
-		ConnectTime: cmp.Or(spec.ConnectTime.Duration, 3*time.Second),
+		ConnectTime: cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
 		MultiHop:    spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
 	}
 	if spec.DynamicASN != nil {

@@ -104,13 +104,21 @@ func failure(p *lb.Peer, node *lb.Node, speaker *v1beta1.Speaker) string {
 		}
 		known = true
 		if session.State != v1beta1.BGPEstablished {
-			return cmp.Or(session.LastError, "the session is in state "+string(session.State))
+			return cmp.Or(session.LastError, "the session is in state "+string(session.State)) + nextTry(session)
 		}
 	}
 	if !known {
 		return "its speaker has not started a session yet"
 	}
 	return ""
+}
+
+// nextTry says when a node connects again, if that is not soon.
+func nextTry(session *v1beta1.BGPSession) string {
+	if session.NextTry.IsZero() {
+		return ""
+	}
+	return "; next try at " + session.NextTry.UTC().Format("15:04:05 UTC")
 }
 
 // condition is Ready by the sessions.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +63,9 @@ func TestReferences_Ready(t *testing.T) {
 	everywhere := parsePeer(nil)
 	onN1 := parsePeer(&metav1.LabelSelector{})
 	up, down := v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPEstablished}, v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPActive, LastError: "refused"}
+	unwanted := v1beta1.BGPSession{
+		Peer: "tor", State: v1beta1.BGPActive, LastError: "shut down", NextTry: metav1.Date(2026, 11, 26, 10, 5, 30, 0, time.UTC),
+	}
 	warned := up
 	warned.Warning = "no IPv6"
 	peer := func(p *lb.Peer, speakers map[string]*v1beta1.Speaker) Condition {
@@ -123,6 +127,10 @@ func TestReferences_Ready(t *testing.T) {
 		{
 			"one of whose two sessions one is down", "BGPPeer", peer(everywhere, speaker(up, down)), NotEstablished,
 			"0 of 1 nodes have a session; n1: refused",
+		},
+		{
+			"one whose router does not want the session", "BGPPeer", peer(everywhere, speaker(unwanted)), NotEstablished,
+			"0 of 1 nodes have a session; n1: shut down; next try at 10:05:30 UTC",
 		},
 		{
 			"one without a speaker", "BGPPeer", peer(everywhere, nil), NotEstablished,

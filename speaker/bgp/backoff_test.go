@@ -1,0 +1,291 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// heard is the time that a router takes to read what it was sent.
+const heard = 10 * time.Millisecond
+
+// pauses are those between the attempts so far.
+func (c *fakeClockSession) pauses() (list []time.Duration) {
+	synctest.Wait()
+	for i := 1; i < len(c.dialed); i++ {
+		list = append(list, c.dialed[i].Sub(c.dialed[i-1]))
+	}
+	return list
+}
+
+// checkPauses checks that each pause is the full one or shortened, by no more than jitter may.
+func checkPauses(t *testing.T, got []time.Duration, want ...time.Duration) {
+	t.Helper()
+	for i, full := range want {
+		if i >= len(got) || got[i] > full+heard || got[i] < full/2 {
+			t.Errorf("pauses %v, want %v less up to a half", got, want)
+			return
+		}
+	}
+}
+
+// notified encodes a NOTIFICATION message.
+func notified(t *testing.T, code, subcode uint8, data ...byte) []byte {
+	t.Helper()
+	message, err := bgp.NewBGPNotificationMessage(code, subcode, data).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return message
+}
+
+// refuse takes the next connection and ends it with messages, as a router does.
+func (c *fakeClockSession) refuse(messages ...[]byte) {
+	c.t.Helper()
+	conn, _ := c.accept(messages...)
+	_ = conn.SetReadDeadline(time.Now().Add(heard))
+	_, _ = io.Copy(io.Discard, conn)
+	_ = conn.Close()
+	synctest.Wait()
+}
+
+func TestBackoff_OfARouterThatCannotBeReachedEndsAtConnectTime(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, func(s *announce.Session) { s.ConnectTime = time.Minute }, func(c *fakeClockSession) {
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if len(c.dialed) > 4 {
+			t.Errorf("dialed %d times in 10 s, want as few as connectTime says", len(c.dialed))
+		}
+		time.Sleep(10 * time.Minute)
+		minute := time.Minute
+		checkPauses(t, c.pauses(), minute/32, minute/16, minute/8, minute/4, minute/2, minute, minute, minute, minute)
+		s := c.status()
+		if s.State != stateConnect || s.LastError != "connect to 192.0.2.1:179: connection refused" || !s.Since.Equal(c.begun) {
+			t.Errorf("status %+v", s)
+		}
+		if wait := time.Until(s.NextTry); wait <= 0 || wait > minute {
+			t.Errorf("the next try is said to be in %s", wait)
+		}
+	})
+}
+
+func TestBackoff_DependsOnTheCause(t *testing.T) {
+	t.Parallel()
+	const s, m = time.Second, time.Minute
+	open, badAS := routerSettings(nil).mustEncodeOpen(t), routerSettings(func(s *settings) { s.myASN = 7 }).mustEncodeOpen(t)
+	established := append(slices.Clone(open), keepaliveMessage...)
+	toMinutes := []time.Duration{s / 8, s / 4, s / 2, s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 128 * s, 256 * s, 5 * m, 5 * m}
+	fromConnectTime := toMinutes[5:]
+	toConnectTime := []time.Duration{s / 8, s / 4, s / 2, s, 2 * s, 4 * s, 4 * s, 4 * s}
+	for name, test := range map[string]struct {
+		messages []byte
+		want     []time.Duration
+		says     string
+	}{
+		"a router of another AS": {badAS, toMinutes, "sent NOTIFICATION: OPEN message error, bad peer AS"},
+		"an administrative shutdown": {slices.Concat(established, cease(t)), toMinutes,
+			`router sent NOTIFICATION: cease, administrative shutdown: "lunch"`},
+		"before OPEN": {cease(t), toMinutes, `router sent NOTIFICATION: cease, administrative shutdown: "lunch"`},
+		"a hard reset for an administrative shutdown": {slices.Concat(established, notified(t, 6, 9, 6, 2)), toMinutes,
+			"router sent NOTIFICATION: cease, hard reset: cease, administrative shutdown"},
+		"a peer that was removed": {slices.Concat(established, notified(t, 6, 3)), toMinutes, "cease, peer de-configured"},
+		"a prefix limit": {slices.Concat(established, notified(t, 6, 1, 0, 1, 1, 0, 0, 3, 0xe8)), fromConnectTime,
+			"cease, maximum number of prefixes reached: the router's limit is 1000 IPv4 prefixes"},
+		"no resources":                 {slices.Concat(established, notified(t, 6, 8)), fromConnectTime, "cease, out of resources"},
+		"an UPDATE that is malformed":  {slices.Concat(established, notified(t, 3, 1)), toMinutes, "UPDATE message error"},
+		"an administrative reset":      {slices.Concat(established, notified(t, 6, 4)), toConnectTime, "administrative reset"},
+		"a hard reset without reason":  {slices.Concat(established, notified(t, 6, 9)), toConnectTime, "hard reset"},
+		"a collision":                  {slices.Concat(established, notified(t, 6, 7)), toConnectTime, "connection collision resolution"},
+		"a router that does not know":  {notified(t, 6, 5), toConnectTime, "connection rejected"},
+		"a connection that just ends":  {established, toConnectTime, "router closed the connection"},
+		"one that ends before OPEN":    {nil, toConnectTime, "router closed the connection before it sent an OPEN message"},
+		"a hold timer of the router's": {slices.Concat(established, notified(t, 4, 0)), toConnectTime, "hold timer expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withFakeClock(t, nil, func(c *fakeClockSession) {
+				for range len(test.want) + 1 {
+					c.refuse(test.messages)
+				}
+				checkPauses(t, c.pauses(), test.want...)
+				c.says(test.says)
+				told, long := !c.status().NextTry.IsZero(), test.want[len(test.want)-1] > time.Minute
+				if told != long {
+					t.Errorf("the status says when the next try is: %t, want %t", told, long)
+				}
+			})
+		})
+	}
+}
+
+// FRR says once why it does not want a neighbor, and closes its later connections without a word.
+func TestBackoff_RemembersWhyTheRouterCloses(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		c.refuse(cease(t))
+		for range 12 {
+			c.refuse()
+		}
+		const s = time.Second
+		checkPauses(t, c.pauses()[8:], 32*s, 64*s, 128*s, 256*s)
+		c.says(`administrative shutdown: "lunch"; since then it closes every connection`)
+		if n := len(c.dialed); n != 13 {
+			t.Errorf("dialed %d times", n)
+		}
+	})
+}
+
+// After an hour without the router, one that answers and is not ready yet is asked again soon.
+func TestBackoff_RouterThatWasAwayForLongIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		time.Sleep(time.Hour)
+		n := len(c.dialed)
+		c.refuse(cease(t))
+		c.refuse(cease(t))
+		checkPauses(t, c.pauses()[n:], time.Second/8)
+	})
+}
+
+func TestBackoff_BeginsAnewAfterMinutesOfASession(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ up, least, most time.Duration }{
+		"a minute is too short": {stableTime - time.Second, 4 * time.Second, 16 * time.Second},
+		"two are enough":        {stableTime, time.Second / 16, time.Second / 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withFakeClock(t, nil, func(c *fakeClockSession) {
+				for range 7 {
+					c.refuse(cease(t))
+				}
+				conn, _ := c.accept(routerSettings(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t), keepaliveMessage)
+				time.Sleep(test.up)
+				_, _ = conn.Write(cease(t))
+				_ = conn.Close()
+				down := time.Now()
+				_, _ = c.accept()
+				if took := time.Since(down); took < test.least || took > test.most+heard {
+					t.Errorf("it connects again after %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestBackoff_ChangedSettingsAreTriedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*announce.Session){
+		"a password":  func(s *announce.Session) { s.Password = "right" },
+		"connectTime": func(s *announce.Session) { s.ConnectTime = 5 * time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withFakeClock(t, nil, func(c *fakeClockSession) {
+				for range 12 {
+					c.refuse(cease(t))
+				}
+				n, next := len(c.dialed), *c.currentDesired()
+				c.setDesired(&next) // The same again.
+				synctest.Wait()
+				if len(c.dialed) != n || time.Until(c.status().NextTry) < time.Minute {
+					t.Fatalf("dialed %d times without a change, status %+v", len(c.dialed)-n, c.status())
+				}
+				changed := next
+				change(&changed)
+				c.setDesired(&changed)
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				if len(c.dialed) != n+1 {
+					t.Errorf("dialed %d times more", len(c.dialed)-n)
+				}
+			})
+		})
+	}
+}
+
+// An established session says nothing of a next try.
+func TestBackoff_NextTryIsGoneOnceEstablished(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		for range 12 {
+			c.refuse(cease(t))
+		}
+		c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
+		if s := c.status(); s.State != v1beta1.BGPEstablished || !s.NextTry.IsZero() {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// 500 nodes that lose their router at the same moment must not keep it from starting.
+func TestBackoff_FiveHundredNodesDialASlowlyStartingRouterGently(t *testing.T) {
+	t.Parallel()
+	for name, messages := range map[string][]byte{
+		"its kernel refuses":          nil,
+		"it is shut administratively": cease(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began, attempts := time.Now(), make(chan time.Time, 1_000_000)
+				dial := func(context.Context, *settings) (net.Conn, error) {
+					attempts <- time.Now()
+					if messages == nil {
+						return nil, errors.New("dial tcp 192.0.2.1:179: connect: connection refused")
+					}
+					near, far := net.Pipe()
+					go func() { _, _ = newTransport(far).read(); _, _ = far.Write(messages); _ = far.Close() }()
+					return near, nil
+				}
+				var sessions []*session
+				for range 500 {
+					s := newSession(slog.New(slog.DiscardHandler), func() {}, dial)
+					s.setDesired(&announce.Session{
+						Name: "tor", MyASN: 64512, PeerASN: 64513, Address: netip.MustParseAddr("192.0.2.1"),
+						RouterID: netip.MustParseAddr("192.0.2.2"), HoldTime: 90 * time.Second, Families: []lb.Family{lb.IPv4},
+					})
+					go s.run()
+					sessions = append(sessions, s)
+				}
+				time.Sleep(11 * time.Minute)
+				for _, s := range sessions {
+					s.close(shutdown())
+				}
+				perSecond := make([]int, 11*60+1)
+				for len(attempts) > 0 {
+					perSecond[int((<-attempts).Sub(began)/time.Second)]++
+				}
+				if most := slices.Max(perSecond[60:]); most >= 50 {
+					t.Errorf("%d attempts in one second after the first minute", most)
+				} else {
+					t.Logf("at most %d attempts a second after the first minute, %d before", most, slices.Max(perSecond[:60]))
+				}
+			})
+		})
+	}
+}
+
+func TestNotification_TextOfAPrefixLimitIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, data := range [][]byte{{0, 1}, {0, 9, 9, 1, 2, 3, 4}, []byte(strings.Repeat("x", 4000))} {
+		if text := notificationText(6, 1, data); text != "cease, maximum number of prefixes reached" {
+			t.Errorf("%d bytes of data: %q", len(data), text)
+		}
+	}
+}
