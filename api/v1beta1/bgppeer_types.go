@@ -47,15 +47,43 @@ type SecretReference struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.defaultGateway) != has(self.nodeAnnotation)",message="give either defaultGateway or nodeAnnotation"
 type PeerFrom struct {
-	// defaultGateway: the peer is the next hop of the node's default route of this family.
+	// defaultGateway: the peer is the next hop of the node's default route of this family, or each next hop of a multipath route.
+	// Of several default routes the one with the lowest metric counts. With vrf, it is the route of the VRF.
 	// +optional
 	DefaultGateway *AddressFamily `json:"defaultGateway,omitempty"`
 	// nodeAnnotation is the key of an annotation of the Node. Its value is the peer's address, or several addresses separated
-	// by commas.
+	// by commas. A link-local IPv6 address has the interface behind it: fe80::1%eth0.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	NodeAnnotation string `json:"nodeAnnotation,omitempty"`
+}
+
+// SourceFrom says where each node finds the address that it connects from.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.interface) != has(self.nodeAnnotation)",message="give either interface or nodeAnnotation"
+type SourceFrom struct {
+	// interface is the name of an interface of the node, such as lo. Its address of the peer's family is used.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=15
+	// +kubebuilder:validation:Pattern=`^[^/\s]+$`
+	Interface string `json:"interface,omitempty"`
+	// nodeAnnotation is the key of an annotation of the Node. Its value is the address, or one address of each family, separated
+	// by a comma.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	NodeAnnotation string `json:"nodeAnnotation,omitempty"`
+}
+
+// RouterIDFrom says where each node finds its BGP identifier.
+type RouterIDFrom struct {
+	// nodeAnnotation is the key of an annotation of the Node. Its value has the form of an IPv4 address other than 0.0.0.0.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	NodeAnnotation string `json:"nodeAnnotation"`
 }
 
 // GracefulRestart has the parameters of graceful restart (RFC 4724): the peer goes on forwarding while the speaker restarts.
@@ -83,7 +111,9 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.ebgpMultiHop) || !self.ebgpMultiHop || !has(self.peerASN) || self.peerASN != self.myASN",message="ebgpMultiHop is for external peers only"
 // +kubebuilder:validation:XValidation:rule="!has(self.interface) || !has(self.ebgpMultiHop) || !self.ebgpMultiHop",message="an unnumbered peer is on the link: ebgpMultiHop does not apply"
 // +kubebuilder:validation:XValidation:rule="duration(self.keepaliveTime) <= duration(self.holdTime)",message="keepaliveTime must not be longer than holdTime"
-// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",message="sourceAddress and peerAddress must be of the same family"
+// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress.split('%')[0]).family()",message="sourceAddress and peerAddress must be of the same family"
+// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.sourceFrom)",message="give either sourceAddress or sourceFrom"
+// +kubebuilder:validation:XValidation:rule="!has(self.routerID) || !has(self.routerIDFrom)",message="give either routerID or routerIDFrom"
 type BGPPeerSpec struct {
 	// myASN is the AS number of the nodes.
 	// +required
@@ -105,11 +135,12 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:Maximum=4294967295
 	LocalASN *int64 `json:"localASN,omitempty"`
 
-	// peerAddress is the IP address of the peer.
+	// peerAddress is the IP address of the peer. A link-local IPv6 address has the interface of the nodes behind it: fe80::1%eth0.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
-	// +kubebuilder:validation:MaxLength=45
-	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
+	// +kubebuilder:validation:MaxLength=61
+	// +kubebuilder:validation:XValidation:rule="isIP(self.split('%')[0])",message="must be an IP address"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('%') || self.matches('^[fF][eE][89abAB][0-9a-fA-F]:[0-9a-fA-F:.]*%[^/%\\\\s]{1,15}$')",message="only a link-local IPv6 address has an interface behind it, as in fe80::1%eth0"
 	PeerAddress string `json:"peerAddress,omitempty"`
 	// interface is the name of an interface. The peer is the router at the other end of its link, by its IPv6 link-local
 	// address (BGP unnumbered).
@@ -128,19 +159,25 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:Maximum=65535
 	PeerPort int32 `json:"peerPort,omitempty"`
 	// sourceAddress is the node's address to connect from. Empty: the routing table decides. Set it only when nodeSelectors
-	// match one node.
+	// match one node; sourceFrom is for several.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
 	SourceAddress string `json:"sourceAddress,omitempty"`
+	// sourceFrom says where each node finds the address to connect from, in place of sourceAddress.
+	// +optional
+	SourceFrom *SourceFrom `json:"sourceFrom,omitempty"`
 	// routerID is the BGP identifier, in the form of an IPv4 address. Empty: the node's IPv4 address, or a number made from the
-	// node's name. It must differ between nodes, so set it only when nodeSelectors match one node.
+	// node's name. It must differ between nodes, so set it only when nodeSelectors match one node; routerIDFrom is for several.
 	// +optional
 	// +kubebuilder:validation:MinLength=7
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="isIP(self) && ip(self).family() == 4 && self != '0.0.0.0'",message="must have the form of an IPv4 address other than 0.0.0.0"
 	RouterID string `json:"routerID,omitempty"`
+	// routerIDFrom says where each node finds its BGP identifier, in place of routerID.
+	// +optional
+	RouterIDFrom *RouterIDFrom `json:"routerIDFrom,omitempty"`
 
 	// holdTime is how long a peer may send nothing before the session is closed (RFC 4271 section 4.2), from 3s to 65535s. The
 	// shorter one of both ends is used.

@@ -79,6 +79,15 @@ func TestMonitor_TwoUpAndDown(t *testing.T) {
 	}
 }
 
+// The other end watches the address of the BGP session, which is no temporary one. It is passive: it knows us by our address alone.
+func TestMonitor_SendsFromAPublicAddress(t *testing.T) {
+	c := newCable(t)
+	c.AddTemporary(t)
+	pair(t, c, func(near, far *announce.BFDSession) {
+		near.Peer, far.Peer, far.Profile.Passive = c.Theirs6, c.Ours6, true
+	})
+}
+
 // TestMonitor_FailureInOneDirection: our packets arrive, the peer's do not. The peer learns of it from our packets.
 func TestMonitor_FailureInOneDirection(t *testing.T) {
 	c := newCable(t)

@@ -18,6 +18,8 @@ const (
 	// networkControlPriority is the highest socket priority that needs no privilege: queues of this node send such packets
 	// first.
 	networkControlPriority = 6
+	// preferPublicSource is IPV6_PREFER_SRC_PUBLIC (RFC 5014): BFD has the address of the BGP session, which is no temporary one.
+	preferPublicSource = 0x2
 )
 
 // control makes a function that sets options into one for net.ListenConfig.
@@ -52,10 +54,13 @@ func receiveOptions(fd int, key listenerKey) error {
 // sendOptions make packets leave with TTL 255 and before others.
 func sendOptions(fd int, v6 bool) error {
 	level, ttl, class := unix.SOL_IP, unix.IP_TTL, unix.IP_TOS
+	var preferred error
 	if v6 {
 		level, ttl, class = unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_TCLASS
+		preferred = unix.SetsockoptInt(fd, level, unix.IPV6_ADDR_PREFERENCES, preferPublicSource)
 	}
 	return errors.Join(
+		preferred,
 		unix.SetsockoptInt(fd, level, ttl, maxTTL),
 		unix.SetsockoptInt(fd, level, class, networkControlClass),
 		// This follows the traffic class, which also sets a priority.

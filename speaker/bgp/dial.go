@@ -23,6 +23,9 @@ const (
 	networkControl = 0xc0
 	// maxHopLimit is the largest hop limit. A packet that still has it has crossed no router (RFC 5082).
 	maxHopLimit = 255
+	// preferPublicSource is IPV6_PREFER_SRC_PUBLIC (RFC 5014): dial from an address that stays, not from a temporary one (RFC
+	// 8981), which ends after a day and which the router does not know.
+	preferPublicSource = 0x2
 )
 
 // dialer connects to a router; dialRouter is the real one. Its errors are those of the standard library.
@@ -58,7 +61,7 @@ func zoneAsIndex(addr netip.Addr) (netip.Addr, error) {
 	return addr.WithZone(strconv.Itoa(link.Index)), nil
 }
 
-// control sets a socket's password (RFC 2385), hop limits (RFC 5082), traffic class and device.
+// control sets a socket's password (RFC 2385), hop limits (RFC 5082), traffic class, preferred source and device.
 func (s *settings) control(_, _ string, raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) { failed = s.setOptions(int(fd)) })
@@ -82,6 +85,9 @@ func (s *settings) setOptions(fd int) error {
 		level, class, hops, minimum = unix.IPPROTO_IP, unix.IP_TOS, unix.IP_TTL, unix.IP_MINTTL
 	}
 	set(level, class, networkControl)
+	if s.address.Is6() {
+		set(level, unix.IPV6_ADDR_PREFERENCES, preferPublicSource)
+	}
 	if limit := s.hopLimit(); limit != 0 {
 		set(level, hops, limit)
 	}

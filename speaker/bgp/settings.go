@@ -62,7 +62,7 @@ func (s *settings) validate() error {
 	case !s.address.IsValid() || s.address.IsUnspecified():
 		return errors.New("the address of the router is not known")
 	case s.address.Is6() && s.address.IsLinkLocalUnicast() && s.address.Zone() == "":
-		return fmt.Errorf("the link-local address %s needs the interface it is on", s.address)
+		return fmt.Errorf("the link-local address %[1]s needs the interface that it is on behind it, as in %[1]s%%eth0", s.address)
 	case s.source.IsValid() && s.source.Is4() != s.address.Is4():
 		return fmt.Errorf("the source address %s and the router's address %s are not of one family", s.source, s.address)
 	case s.myASN == 0:

@@ -62,10 +62,15 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	for _, link := range links {
 		kinds[link.Attrs().Index] = link.Type()
 	}
-	prefixes := make(map[int][]netip.Prefix, len(links))
+	prefixes, notPreferred := make(map[int][]netip.Prefix, len(links)), map[int][]netip.Addr{}
 	for _, addr := range addrs {
-		if prefix, ok := prefixOf(addr.IPNet); ok {
-			prefixes[addr.LinkIndex] = append(prefixes[addr.LinkIndex], prefix)
+		prefix, ok := prefixOf(addr.IPNet)
+		if !ok {
+			continue
+		}
+		prefixes[addr.LinkIndex] = append(prefixes[addr.LinkIndex], prefix)
+		if !preferred(prefix.Addr(), addr.Flags) {
+			notPreferred[addr.LinkIndex] = append(notPreferred[addr.LinkIndex], prefix.Addr())
 		}
 	}
 
@@ -73,6 +78,7 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	for _, link := range links {
 		attrs := link.Attrs()
 		own := prefixes[attrs.Index]
+		slices.SortFunc(notPreferred[attrs.Index], netip.Addr.Compare)
 		slices.SortFunc(own, func(a, b netip.Prefix) int {
 			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 		})
@@ -83,13 +89,23 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			MAC:       macOf(attrs),
 			Enslaved:  attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
 			NoARP:     noARP(attrs),
-			Addresses: own,
+			Addresses: own, NotPreferred: notPreferred[attrs.Index],
 		})
 		last := &result[len(result)-1]
 		last.AnsweredElsewhere = last.OfServiceProxy() && answersElsewhere()
 	}
 	slices.SortFunc(result, func(a, b lb.Link) int { return strings.Compare(a.Name, b.Name) })
 	return result
+}
+
+// preferred reports whether other hosts may be told of an address, by its flags: see lb.Link.NotPreferred. The flag of a temporary
+// IPv6 address is that of a secondary IPv4 one.
+func preferred(addr netip.Addr, flags int) bool {
+	unfit := unix.IFA_F_DEPRECATED | unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+	if addr.Is6() {
+		unfit |= unix.IFA_F_TEMPORARY
+	}
+	return flags&unfit == 0
 }
 
 // prefixOf returns an address with the length of its on-link prefix, host bits included.

@@ -183,6 +183,21 @@ func TestWatcher_FollowsChanges(t *testing.T) {
 
 // TestWatcher_NoticesEveryKindOfChange: each change comes alone, and often enough that none can share the wake of
 // another.
+func TestWatcher_KnowsWhichAddressesAreNotPreferred(t *testing.T) {
+	c := netnstest.NewCable(t)
+	temporary := c.AddTemporary(t)
+	ip(t, "addr add 203.0.113.9/24 dev "+c.Near+" preferred_lft 0")
+	ip(t, "addr add 203.0.113.10/24 dev "+c.Near) // secondary, which has the flag of a temporary IPv6 address
+	await(t, start(t), "knows them", func(links []lb.Link) error {
+		for _, l := range links {
+			if l.Name == c.Near && slices.Equal(l.NotPreferred, []netip.Addr{netip.MustParseAddr("203.0.113.9"), temporary}) {
+				return nil
+			}
+		}
+		return fmt.Errorf("links %+v", links)
+	})
+}
+
 func TestWatcher_NoticesEveryKindOfChange(t *testing.T) {
 	w := start(t)
 	netnstest.Veth(t, "alone0", netnstest.New(t), "far0")

@@ -58,10 +58,8 @@ func (r *rules) unnumbered() []string {
 
 // linkIndex of an interface of this node, by name.
 func (r *rules) linkIndex(name string) int {
-	for i := range r.world.OwnLinks {
-		if link := &r.world.OwnLinks[i]; link.Name == name {
-			return link.Index
-		}
+	if link := r.ownLink(name); link != nil {
+		return link.Index
 	}
 	return 0
 }
@@ -201,7 +199,7 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	base.Problem = r.resolveReferences(peer, &base)
 	switch {
 	case peer.NodeAnnotation != "":
-		return annotated(base, peer, n)
+		return r.annotated(base, peer, n)
 	case peer.GatewayFamily != 0:
 		return r.gateways(base, peer, n)
 	case peer.Interface != "":
@@ -209,9 +207,9 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		if !found && base.Problem == "" {
 			base.Problem = fmt.Sprintf("no router has been heard on interface %s", peer.Interface)
 		}
-		base.setAddress(router, peer, n)
+		r.setAddress(&base, router, peer, n)
 	default:
-		base.setAddress(base.Address, peer, n)
+		r.setAddress(&base, base.Address, peer, n)
 	}
 	return []Session{base}
 }
@@ -228,7 +226,7 @@ func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		if len(sessions) > 0 {
 			session.Name = peer.Name + "/" + gateway.String()
 		}
-		session.setAddress(gateway, peer, n)
+		r.setAddress(&session, gateway, peer, n)
 		sessions = append(sessions, session)
 	}
 	if len(sessions) == 0 {
@@ -236,7 +234,7 @@ func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 			base.Problem = fmt.Sprintf("the node has no %s default gateway", peer.GatewayFamily)
 		}
 		base.RoutersUnknown = true
-		base.setAddress(netip.Addr{}, peer, n)
+		r.setAddress(&base, netip.Addr{}, peer, n)
 		sessions = append(sessions, base)
 	}
 	return sessions
@@ -265,11 +263,11 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 }
 
 // annotated makes a session for each address in a node's annotation.
-func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
+func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
 		session := base
-		addr, err := lb.ParseAddr(text)
+		addr, err := lb.ParsePeerAddr(text)
 		session.RoutersUnknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""
 		if err != nil && session.Problem == "" {
 			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
@@ -280,15 +278,19 @@ func annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		if slices.ContainsFunc(sessions, func(s Session) bool { return s.Name == session.Name }) {
 			continue // Named twice, or a second mistake.
 		}
-		session.setAddress(addr, peer, n)
+		r.setAddress(&session, addr, peer, n)
 		sessions = append(sessions, session)
 	}
 	return sessions
 }
 
 // setAddress sets the router's address and the fields that depend on it.
-func (s *Session) setAddress(addr netip.Addr, peer *lb.Peer, n *lb.Node) {
+func (r *rules) setAddress(s *Session, addr netip.Addr, peer *lb.Peer, n *lb.Node) {
 	s.Address = addr
+	if addr.IsValid() {
+		s.Problem = cmp.Or(s.Problem, r.resolveSource(s, peer, n))
+	}
+	s.Problem = cmp.Or(s.Problem, s.resolveRouterID(peer, n))
 	s.Families = familiesOf(peer, addr)
 	s.NextHop4, _ = n.Address(lb.IPv4)
 	s.NextHop6, _ = n.Address(lb.IPv6)

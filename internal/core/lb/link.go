@@ -20,6 +20,9 @@ type Link struct {
 	NoARP bool
 	// Addresses with the length of their on-link prefix.
 	Addresses []netip.Prefix
+	// NotPreferred are those of Addresses that other hosts should not be told of: temporary (RFC 8981), deprecated, or not yet
+	// usable (RFC 4862). Known of a node's own links only.
+	NotPreferred []netip.Addr
 	// Routes are the subnets that the node's kernel reaches through the link without a router. Of several links with a route
 	// to one subnet only the one that the kernel uses has it.
 	Routes []netip.Prefix

@@ -35,6 +35,11 @@ type Peer struct {
 	Port     uint16
 	Source   netip.Addr
 	RouterID netip.Addr
+	// SourceInterface and SourceAnnotation say where a node finds the address in place of Source; at most one of the three is set.
+	SourceInterface  string
+	SourceAnnotation string
+	// RouterIDAnnotation says where a node finds its BGP identifier in place of RouterID.
+	RouterIDAnnotation string
 
 	HoldTime      time.Duration
 	KeepaliveTime time.Duration
@@ -75,6 +80,12 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 		if from.DefaultGateway != nil {
 			p.GatewayFamily = parseFamily(*from.DefaultGateway)
 		}
+	}
+	if from := spec.SourceFrom; from != nil {
+		p.SourceInterface, p.SourceAnnotation = from.Interface, from.NodeAnnotation
+	}
+	if from := spec.RouterIDFrom; from != nil {
+		p.RouterIDAnnotation = from.NodeAnnotation
 	}
 	if secret := spec.PasswordSecret; secret != nil {
 		p.Password = &SecretKey{secret.Name, cmp.Or(secret.Key, "password")}

@@ -1,0 +1,113 @@
+package announce
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// resolveSource fills in the address to connect from where the peer says where each node finds its own, for the session's
+// router. It returns what is missing in words; "" if nothing is.
+func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
+	family := lb.FamilyOf(s.Address)
+	switch {
+	case peer.SourceAnnotation != "":
+		return s.sourceFromAnnotation(peer.SourceAnnotation, family, n)
+	case peer.SourceInterface == "":
+		return ""
+	}
+	link := r.ownLink(peer.SourceInterface)
+	if link == nil {
+		return fmt.Sprintf("sourceFrom: node %s has no interface %s", n.Name, peer.SourceInterface)
+	}
+	addr, found := addressOn(link, family, n)
+	if !found {
+		return fmt.Sprintf("sourceFrom: interface %s of node %s has no %s address", link.Name, n.Name, family)
+	}
+	s.Source = addr
+	return ""
+}
+
+// sourceFromAnnotation takes the address of a family from an annotation of a node.
+func (s *Session) sourceFromAnnotation(key string, family lb.Family, n *lb.Node) string {
+	text := strings.TrimSpace(n.Annotations[key])
+	if text == "" {
+		return fmt.Sprintf("sourceFrom: node %s has no annotation %s", n.Name, key)
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		addr, err := lb.ParseAddr(item)
+		if err != nil {
+			return fmt.Sprintf("sourceFrom: annotation %s of node %s: %v", key, n.Name, err)
+		}
+		if lb.FamilyOf(addr) == family {
+			s.Source = addr
+			return ""
+		}
+	}
+	return fmt.Sprintf("sourceFrom: annotation %s of node %s has no %s address", key, n.Name, family)
+}
+
+// resolveRouterID fills in the BGP identifier from an annotation of the node, where the peer says so. It returns what is
+// wrong in words; "" if nothing is.
+func (s *Session) resolveRouterID(peer *lb.Peer, n *lb.Node) string {
+	key := peer.RouterIDAnnotation
+	if key == "" {
+		return ""
+	}
+	text := strings.TrimSpace(n.Annotations[key])
+	if text == "" {
+		return fmt.Sprintf("routerIDFrom: node %s has no annotation %s", n.Name, key)
+	}
+	id, err := lb.ParseAddr(text)
+	if err != nil {
+		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %v", key, n.Name, err)
+	}
+	if !id.Is4() || id.IsUnspecified() {
+		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %s has not the form of an IPv4 address other than 0.0.0.0", key, n.Name, id)
+	}
+	s.RouterID = id
+	return ""
+}
+
+// ownLink is an interface of this node by name; nil if there is none.
+func (r *rules) ownLink(name string) *lb.Link {
+	for i := range r.world.OwnLinks {
+		if link := &r.world.OwnLinks[i]; link.Name == name {
+			return link
+		}
+	}
+	return nil
+}
+
+// addressOn returns the address of an interface that routers are told of: of several the node's InternalIP comes first, then
+// one with a subnet, then the lowest.
+func addressOn(link *lb.Link, family lb.Family, n *lb.Node) (netip.Addr, bool) {
+	var known []netip.Prefix
+	for _, prefix := range link.Addresses {
+		addr := prefix.Addr()
+		if lb.FamilyOf(addr) == family && addr.IsGlobalUnicast() && !slices.Contains(link.NotPreferred, addr) {
+			known = append(known, prefix)
+		}
+	}
+	if len(known) == 0 || link.OfServiceProxy() {
+		return netip.Addr{}, false
+	}
+	rank := func(p netip.Prefix) int {
+		switch {
+		case slices.Contains(n.Addresses, p.Addr()):
+			return 0
+		case !p.IsSingleIP():
+			return 1
+		default:
+			return 2
+		}
+	}
+	best := slices.MinFunc(known, func(a, b netip.Prefix) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Addr().Compare(b.Addr()))
+	})
+	return best.Addr(), true
+}

@@ -1,0 +1,101 @@
+package announce
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func prefixes(texts ...string) (list []netip.Prefix) {
+	for _, text := range texts {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
+}
+
+func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
+	const loopback, id = "example.com/loopback", "example.com/router-id"
+	for _, test := range []struct {
+		name            string
+		change          func(*World, *lb.Peer)
+		source, problem string
+	}{
+		{"an annotation", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "203.0.113.1"}
+		}, "203.0.113.1", ""},
+		{"an annotation with an address of each family", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
+			w.node("n1").Annotations = map[string]string{loopback: "203.0.113.1, 2001:db8:1::1"}
+		}, "2001:db8:1::1", ""},
+		{"no annotation", func(_ *World, p *lb.Peer) { p.SourceAnnotation = loopback }, "", "sourceFrom: node n1 has no annotation example.com/loopback"},
+		{"an annotation of the other family alone", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "2001:db8:1::1"}
+		}, "", "sourceFrom: annotation example.com/loopback of node n1 has no IPv4 address"},
+		{"an annotation with a word in it", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "lo"}
+		}, "", `sourceFrom: annotation example.com/loopback of node n1: "lo" is not an address`},
+		{"an interface", func(w *World, p *lb.Peer) {
+			p.SourceInterface = "lo"
+			w.OwnLinks = []lb.Link{{Name: "lo", Addresses: prefixes("127.0.0.1/8", "203.0.113.1/32", "::1/128")}}
+		}, "203.0.113.1", ""},
+		{"an interface with the InternalIP among others", func(w *World, p *lb.Peer) {
+			p.SourceInterface = "eth1"
+			w.OwnLinks = []lb.Link{{Name: "eth1", Addresses: prefixes("192.0.2.2/24", "192.0.2.11/24")}}
+		}, "192.0.2.11", ""},
+		{"an interface with a virtual address", func(w *World, p *lb.Peer) {
+			p.SourceInterface = "eth1"
+			w.OwnLinks = []lb.Link{{Name: "eth1", Addresses: prefixes("198.51.100.1/32", "198.51.100.11/24")}}
+		}, "198.51.100.11", ""},
+		{"an interface with a temporary address", func(w *World, p *lb.Peer) {
+			p.SourceInterface, p.Address = "eth1", netip.MustParseAddr("2001:db8::1")
+			w.OwnLinks = []lb.Link{{
+				Name: "eth1", Addresses: prefixes("2001:db8::10/64", "2001:db8::11/64", "fe80::11/64"),
+				NotPreferred: []netip.Addr{netip.MustParseAddr("2001:db8::10")},
+			}}
+		}, "2001:db8::11", ""},
+		{"an interface without an address of the family", func(w *World, p *lb.Peer) {
+			p.SourceInterface = "lo"
+			w.OwnLinks = []lb.Link{{Name: "lo", Addresses: prefixes("127.0.0.1/8", "2001:db8::1/128")}}
+		}, "", "sourceFrom: interface lo of node n1 has no IPv4 address"},
+		{"an interface that is not there", func(_ *World, p *lb.Peer) { p.SourceInterface = "lo1" }, "", "sourceFrom: node n1 has no interface lo1"},
+		{"a router ID that is missing", func(_ *World, p *lb.Peer) { p.RouterIDAnnotation = id }, "", "routerIDFrom: node n1 has no annotation example.com/router-id"},
+		{"a router ID of zeros", func(w *World, p *lb.Peer) {
+			p.RouterIDAnnotation = id
+			w.node("n1").Annotations = map[string]string{id: "0.0.0.0"}
+		}, "", "routerIDFrom: annotation example.com/router-id of node n1: 0.0.0.0 has not the form of an IPv4 address other than 0.0.0.0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := cluster()
+			test.change(w, w.Peers[0])
+			got := Compute(w).Sessions[0]
+			source := ""
+			if got.Source.IsValid() {
+				source = got.Source.String()
+			}
+			if source != test.source || got.Problem != test.problem {
+				t.Errorf("source %q, problem %q", source, got.Problem)
+			}
+		})
+	}
+	w := cluster()
+	w.Peers[0].RouterIDAnnotation = id
+	w.node("n1").Annotations = map[string]string{id: "203.0.113.1"}
+	if got := Compute(w).Sessions[0]; got.RouterID.String() != "203.0.113.1" || got.Problem != "" {
+		t.Errorf("router ID %s, problem %q", got.RouterID, got.Problem)
+	}
+}
+
+func TestSessions_LinkLocalRouterFromAnnotation(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
+	w.node("n1").Annotations = map[string]string{"example.com/routers": "fe80::1%eth0, fe80::2%eth0"}
+	w.OwnLinks = []lb.Link{{Name: "eth0", Index: 7}}
+	sessions := Compute(w).Sessions
+	if len(sessions) != 2 || sessions[0].Address.String() != "fe80::1%eth0" || sessions[1].Name != "router/fe80::2%eth0" || sessions[1].Links != [2]int{7} {
+		t.Errorf("sessions %+v", sessions)
+	}
+}

@@ -1,0 +1,33 @@
+package lb
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParsePeerAddr_LinkLocalNamesItsInterface(t *testing.T) {
+	for text, want := range map[string]string{
+		" 192.0.2.1 ":              "192.0.2.1",
+		"2001:db8::1":              "2001:db8::1",
+		"fe80::1":                  "fe80::1",
+		"fe80::1%eth0.100":         "fe80::1%eth0.100",
+		"::ffff:192.0.2.1":         "192.0.2.1",
+		"2001:db8::1%eth0":         "error: only a link-local IPv6 address does",
+		"169.254.0.1%eth0":         "error: only a link-local IPv6 address does",
+		"fe80::1%":                 "error: does not name an interface",
+		"fe80::1%eth0%eth1":        "error: does not name an interface",
+		"fe80::1%eth 0":            "error: does not name an interface",
+		"fe80::1%sixteen-letters":  "fe80::1%sixteen-letters",
+		"fe80::1%sixteen-letters!": "error: does not name an interface",
+		"router%eth0":              "error: is not an address",
+	} {
+		got, err := ParsePeerAddr(text)
+		words, fails := strings.CutPrefix(want, "error: ")
+		switch {
+		case fails && (err == nil || !strings.Contains(err.Error(), words)):
+			t.Errorf("%q: error %v, want %q", text, err, words)
+		case !fails && (err != nil || got.String() != want):
+			t.Errorf("%q is %s, error %v", text, got, err)
+		}
+	}
+}
