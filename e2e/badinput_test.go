@@ -68,14 +68,14 @@ func TestBadInput_RefusingPeerHarmsNoOtherPeer(t *testing.T) {
 	cluster.Apply(service("refused", "refused"))
 	address, _ := cluster.Service("refused").AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-	awaitObjectCondition(t, cluster, "BGPPeer", "serves", "Ready", "True")
-	awaitObjectCondition(t, cluster, "BGPPeer", "refuses", "Ready", "False", "refused")
+	awaitObjectCondition(t, cluster, "BGPPeer", "serves", "SessionsEstablished", "True")
+	awaitObjectCondition(t, cluster, "BGPPeer", "refuses", "SessionsEstablished", "False", "refused")
 }
 
 func TestBadInput_PeerOfAnotherASIsReported(t *testing.T) {
 	cluster := daymark(t)
 	cluster.Apply(strings.ReplaceAll(peer("wrong-asn"), "peerASN: 64513", "peerASN: 64999"))
-	awaitObjectCondition(t, cluster, "BGPPeer", "wrong-asn", "Ready", "False", "AS")
+	awaitObjectCondition(t, cluster, "BGPPeer", "wrong-asn", "SessionsEstablished", "False", "AS")
 }
 
 func TestBadInput_MissingSecretIsNamed(t *testing.T) {

@@ -39,7 +39,7 @@ stringData: {password: lighthouse}
 			if all := cluster.Client().WhoHas(address); len(all) > 0 {
 				t.Errorf("ARP for an address that is announced by BGP alone is answered by %v", all)
 			}
-			awaitObjectCondition(t, cluster, "BGPPeer", "router", "Ready", "True")
+			awaitObjectCondition(t, cluster, "BGPPeer", "router", "SessionsEstablished", "True")
 
 			cluster.Delete(service("shop", "routed"))
 			awaitNextHops(t, cluster, address.String())

@@ -42,7 +42,7 @@ func TestBGP_MultihopPeerWithBFD(t *testing.T) {
 		})
 	}
 	knows("n1", "n2", "n3")
-	awaitObjectCondition(t, cluster, "BGPPeer", "far", "Ready", "True Established", "3 of 3 nodes")
+	awaitObjectCondition(t, cluster, "BGPPeer", "far", "SessionsEstablished", "True Established", "3 of 3 nodes")
 	began := time.Now()
 	cluster.Node("n3").Crash()
 	knows("n1", "n2")

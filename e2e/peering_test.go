@@ -30,7 +30,7 @@ func TestBGP_NodesPeerWithTheirDefaultGateway(t *testing.T) {
 	cluster.Apply(service("gateway", "gateway"))
 	address, _ := cluster.Service("gateway").AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-	awaitObjectCondition(t, cluster, "BGPPeer", "gateway", "Ready", "True", "3 of 3 nodes")
+	awaitObjectCondition(t, cluster, "BGPPeer", "gateway", "SessionsEstablished", "True", "3 of 3 nodes")
 	for _, node := range cluster.NodeNames() {
 		if session, err := sessionOf(cluster, node, "gateway"); err != nil || session.Address != lab.RouterV4.String() {
 			t.Errorf("%s peers with %q: %v", node, session.Address, err)
@@ -59,8 +59,8 @@ stringData: {password: %s}
 
 	watch := cluster.Router().Watch(address.String())
 	cluster.Apply(peer("wrong", "passwordSecret: {name: wrong}", only("In", "n3")))
-	awaitObjectCondition(t, cluster, "BGPPeer", "wrong", "Ready", "False NotEstablished", "n3", "password")
-	awaitObjectCondition(t, cluster, "BGPPeer", "right", "Ready", "True Established")
+	awaitObjectCondition(t, cluster, "BGPPeer", "wrong", "SessionsEstablished", "False NotEstablished", "n3", "password")
+	awaitObjectCondition(t, cluster, "BGPPeer", "right", "SessionsEstablished", "True Established")
 	for _, node := range cluster.Nodes()[:2] {
 		if n := neighborOf(t, cluster, node); n.State != "Established" || n.Established != 1 {
 			t.Errorf("the session with %s is %s and came up %d times, want once", node.Name, n.State, n.Established)
@@ -71,7 +71,7 @@ stringData: {password: %s}
 	}
 	cluster.Apply(peer("wrong", "passwordSecret: {name: right}", only("In", "n3")))
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-	awaitObjectCondition(t, cluster, "BGPPeer", "wrong", "Ready", "True Established")
+	awaitObjectCondition(t, cluster, "BGPPeer", "wrong", "SessionsEstablished", "True Established")
 }
 
 func TestBGP_FamilyThatIsNotOfferedIsReported(t *testing.T) {
@@ -84,7 +84,7 @@ func TestBGP_FamilyThatIsNotOfferedIsReported(t *testing.T) {
 	cluster.Apply(service("half", "half"))
 	address, _ := cluster.Service("half").AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
-	awaitObjectCondition(t, cluster, "BGPPeer", "half", "Ready", "False Incomplete", "3 of 3 nodes", "IPv6")
+	awaitObjectCondition(t, cluster, "BGPPeer", "half", "SessionsEstablished", "False Incomplete", "3 of 3 nodes", "IPv6")
 	session, err := sessionOf(cluster, "n2", "half")
 	if err != nil || session.State != "Established" || session.IPv4 != 1 || len(session.Families) != 1 || session.Families[0] != "IPv4" {
 		t.Errorf("n2 says %+v, %v", session, err)

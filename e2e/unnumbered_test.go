@@ -58,7 +58,7 @@ spec: {ipAddressPools: [bare]}
 			t.Errorf("the far client was answered %q", answer)
 		}
 	}
-	awaitObjectCondition(t, cluster, "BGPPeer", "bare", "Ready", "True Established", "1 of 1 nodes")
+	awaitObjectCondition(t, cluster, "BGPPeer", "bare", "SessionsEstablished", "True Established", "1 of 1 nodes")
 	lab.Eventually(t, waitTimeout, "BFD watches the link from both ends", func() error {
 		session, err := sessionOf(cluster, "n1", "bare")
 		if err == nil && session.BFD != "Up" {

@@ -89,7 +89,7 @@ type AdvertisementStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions has the condition Ready.
+	// conditions has the condition Ready, and Stalled while the object is not understood.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -113,6 +113,7 @@ type L2Advertisement struct {
 	// +optional
 	Spec L2AdvertisementSpec `json:"spec,omitempty"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status AdvertisementStatus `json:"status,omitempty"`
 }
 
@@ -192,6 +193,7 @@ type BGPAdvertisement struct {
 	// +optional
 	Spec BGPAdvertisementSpec `json:"spec,omitempty"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status AdvertisementStatus `json:"status,omitempty"`
 }
 

@@ -67,6 +67,7 @@ type BFDProfile struct {
 	// +kubebuilder:default={}
 	Spec BFDProfileSpec `json:"spec,omitempty"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status BFDProfileStatus `json:"status,omitempty"`
 }
 

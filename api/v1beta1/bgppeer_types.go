@@ -232,18 +232,20 @@ type BGPPeerSpec struct {
 	NodeSelectors []metav1.LabelSelector `json:"nodeSelectors,omitempty"`
 }
 
-// BGPPeerStatus says whether the peer is valid and has sessions.
+// BGPPeerStatus says whether the peer is understood and in use, and has sessions.
 type BGPPeerStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// nodes is how many nodes should have a session with this peer.
+	// nodes is how many nodes should have sessions with this peer: those that nodeSelectors match and on which a speaker has run, but for
+	// nodes that have not been ready for ten minutes.
 	// +optional
 	Nodes int32 `json:"nodes"`
-	// established is how many of them have an established session.
+	// established is how many of them have all their sessions.
 	// +optional
 	Established int32 `json:"established"`
-	// conditions has the condition Ready.
+	// conditions has the conditions Ready and SessionsEstablished; BFDUp if there is a bfdProfile; Stalled while the object is not
+	// understood.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -259,8 +261,11 @@ type BGPPeerStatus struct {
 // +kubebuilder:printcolumn:name="ASN",type=integer,JSONPath=`.spec.peerASN`
 // +kubebuilder:printcolumn:name="Established",type=integer,JSONPath=`.status.established`
 // +kubebuilder:printcolumn:name="Nodes",type=integer,JSONPath=`.status.nodes`
+// +kubebuilder:printcolumn:name="Sessions",type=string,JSONPath=`.status.conditions[?(@.type=="SessionsEstablished")].reason`
+// +kubebuilder:printcolumn:name="BFD",type=string,JSONPath=`.status.conditions[?(@.type=="BFDUp")].reason`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Sessions-Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="SessionsEstablished")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type BGPPeer struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -269,6 +274,7 @@ type BGPPeer struct {
 	// +required
 	Spec BGPPeerSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status BGPPeerStatus `json:"status,omitempty"`
 }
 

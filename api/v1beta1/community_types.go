@@ -34,7 +34,7 @@ type CommunityStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions has the condition Ready.
+	// conditions has the condition Ready, and Stalled while the object is not understood.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -56,6 +56,7 @@ type Community struct {
 	// +required
 	Spec CommunitySpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status CommunityStatus `json:"status,omitempty"`
 }
 

@@ -104,7 +104,7 @@ type IPAddressPoolStatus struct {
 	// ipv6 counts the pool's IPv6 addresses.
 	// +optional
 	IPv6 *AddressCount `json:"ipv6,omitempty"`
-	// conditions has the conditions Ready, Exhausted and Overlap.
+	// conditions has the conditions Ready, Exhausted and Overlap, and Stalled while the object is not understood.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -132,6 +132,7 @@ type IPAddressPool struct {
 	// +required
 	Spec IPAddressPoolSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status IPAddressPoolStatus `json:"status,omitempty"`
 }
 

@@ -45,7 +45,7 @@ type IPReservationStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions has the condition Ready.
+	// conditions has the condition Ready, and Stalled while the object is not understood.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -71,6 +71,7 @@ type IPReservation struct {
 	// +required
 	Spec IPReservationSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status IPReservationStatus `json:"status,omitempty"`
 }
 

@@ -49,9 +49,17 @@ const (
 	// ConditionProvenance on a Service: which pool gave each address in the status. The message is for programs.
 	ConditionProvenance = "daymark.io/Provenance"
 
-	// ConditionReady on every kind of this group says whether the object is valid and what it names exists, and why not. For
-	// BGPPeers and Speakers it says whether they work.
+	// ConditionReady on every kind of this group says whether the object is understood, what it names exists, and it is in use, and
+	// why not. Of a Speaker it says whether it works.
 	ConditionReady = "Ready"
+	// ConditionStalled on every kind but Speakers is there, and True, while the object is not understood: only an edit helps.
+	// Programs that wait for objects heed it (kstatus).
+	ConditionStalled = "Stalled"
+	// ConditionSessionsEstablished on a BGPPeer says whether all nodes have their sessions with it, and why not. It is Unknown while no
+	// node has a speaker.
+	ConditionSessionsEstablished = "SessionsEstablished"
+	// ConditionBFDUp on a BGPPeer with a BFDProfile says whether BFD watches all its sessions, and why not.
+	ConditionBFDUp = "BFDUp"
 	// ConditionExhausted on an IPAddressPool says whether it has no free address of some family.
 	ConditionExhausted = "Exhausted"
 	// ConditionOverlap on an IPAddressPool says whether another pool names some of its addresses. The older pool has them.

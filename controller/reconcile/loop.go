@@ -78,8 +78,8 @@ type Loop struct {
 
 	// cidrs are the ranges of cluster IPs.
 	cidrs serviceCIDRs
-	// countsWritten is when the counts of each pool were last written: a time.Time by the pool's name.
-	countsWritten sync.Map
+	// written is when the objects that are written at a bounded pace were last written: a time.Time by the objectKey.
+	written sync.Map
 	// again is how long after this pass the loop runs again without being woken; 0 for never.
 	again time.Duration
 	// loggedError about the gossip key is the one that was logged last.

@@ -90,7 +90,7 @@ func TestMonitors_ReportsOfSpeakersThatAreGoneAreOld(t *testing.T) {
 	c.reason(t, web, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name)
 
 	c.lease(t, "n2", "n1", 60)
-	if p := c.counted(t, 1); !strings.Contains(meta.FindStatusCondition(p.Status.Conditions, v1beta1.ConditionReady).Message, "n1: its speaker is gone") {
+	if p := c.counted(t, 1); !strings.Contains(meta.FindStatusCondition(p.Status.Conditions, v1beta1.ConditionSessionsEstablished).Message, "n1: its speaker is gone") {
 		t.Errorf("the peer says %+v", p.Status.Conditions)
 	}
 	if m := c.reason(t, one, v1beta1.ConditionReady, v1beta1.ReasonSpeakerGone); !strings.Contains(m, "node n1 is ready, and nobody has heard of its speaker") {

@@ -31,7 +31,6 @@ func TestLoop_Objects(t *testing.T) {
 		{"an advertisement names the pools and peers that do not exist", advertisementReferences},
 		{"communities that nothing is known of are named", communities},
 		{"a peer names the Secret and the profile that do not exist", peerReferences},
-		{"a peer counts its sessions and names the nodes that have none", peerSessions},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Cleanup(func() { c.deleteAll(t) })
@@ -159,7 +158,7 @@ func communities(t *testing.T, c *testCluster) {
 		t.Errorf("the second object says %q", m)
 	}
 	lab.Eventually(t, timeout, "the community that is known is not named", func() error {
-		if m := c.reason(t, bgp, v1beta1.ConditionReady, "Invalid"); !strings.HasSuffix(m, ": red") {
+		if m := c.reason(t, bgp, v1beta1.ConditionReady, "NotFound"); !strings.HasSuffix(m, ": red") {
 			return errors.New(m)
 		}
 		return nil
@@ -186,70 +185,47 @@ func peerReferences(t *testing.T, c *testCluster) {
 	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
 		spec.BFDProfile, spec.PasswordSecret = "fast", &v1beta1.SecretReference{Name: "tor", Key: "password"}
 	})
-	if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "BFDProfile fast does not exist; Secret tor does not exist in the namespace of Daymark" {
+	if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "BFDProfile fast does not exist" {
 		t.Errorf("it says %q", m)
 	}
 	must(t, c.Create(t.Context(), &v1beta1.BFDProfile{ObjectMeta: metav1.ObjectMeta{Name: "fast"}}))
+	says := func(what, reason, message string) {
+		t.Helper()
+		lab.Eventually(t, timeout, what+" is said", func() error {
+			if m := c.reason(t, p, v1beta1.ConditionReady, reason); m != message {
+				return errors.New(m)
+			}
+			return nil
+		})
+	}
+	says("the Secret that is missing", "NotFound", "Secret tor does not exist in the namespace of Daymark")
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}, Data: map[string][]byte{"other": []byte("x")}}
 	must(t, c.Create(t.Context(), secret))
 	t.Cleanup(func() { _ = c.Delete(t.Context(), secret) })
-	lab.Eventually(t, timeout, "what exists is not named", func() error {
-		if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "Secret tor has no key password" {
-			return errors.New(m)
-		}
-		return nil
-	})
-	secret.Data["password"] = []byte("secret")
-	must(t, c.Update(t.Context(), secret))
-	c.reason(t, p, v1beta1.ConditionReady, "NoNode")
-}
-
-func peerSessions(t *testing.T, c *testCluster) {
-	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
-		spec.NodeSelectors = []metav1.LabelSelector{{MatchExpressions: []metav1.LabelSelectorRequirement{
-			{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"n4"}},
-		}}}
-	})
-	for i, name := range []string{"n1", "n2", "n3", "n4"} {
-		c.node(t, name, fmt.Sprintf("198.51.100.%d", i+1))
-	}
-	sessions := map[string]v1beta1.BGPSession{
-		"n1": {Peer: "tor", State: v1beta1.BGPEstablished},
-		"n2": {Peer: "tor", State: "Active", LastError: "connect to 192.0.2.254:179: connection refused"},
-	}
-	for name, session := range sessions {
-		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		must(t, c.Create(t.Context(), speaker))
-		session.Since = metav1.Now()
-		speaker.Status.BGP = []v1beta1.BGPSession{session}
-		speaker.Status.Layer2.Held = []v1beta1.HeldAddress{}
-		must(t, c.Status().Update(t.Context(), speaker))
-	}
-	want := "1 of 3 nodes have a session; n2: connect to 192.0.2.254:179: connection refused; n3: no speaker has reported from there"
-	lab.Eventually(t, timeout, "the peer names the nodes that fail", func() error {
-		if m := c.reason(t, p, v1beta1.ConditionReady, "NotEstablished"); m != want {
-			return errors.New(m)
-		}
-		return nil
-	})
-	if p.Status.Nodes != 3 || p.Status.Established != 1 {
-		t.Errorf("it counts %d of %d", p.Status.Established, p.Status.Nodes)
-	}
+	says("the key that is missing", "NotFound", "Secret tor has no key password; it has other")
+	edit(t, c, secret, func(s *corev1.Secret) { s.Data["password"] = []byte("\n") })
+	says("the password that is empty", "BadPassword", "the password in Secret tor, key password, is empty")
+	edit(t, c, secret, func(s *corev1.Secret) { s.Data["password"] = []byte("lighthouse \n") })
+	const odd = "the password in Secret tor, key password, ends in white space; it is used as it is"
+	says("the odd password", "Accepted", "no node is there that could have a session; "+odd)
+	edit(t, c, secret, func(s *corev1.Secret) { s.Data["password"] = []byte("lighthouse\n") })
+	says("nothing of a file's line end", "Accepted", "no node is there that could have a session")
 }
 
 func TestLoop_CountsOfAPoolWaitForAPass(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	l := newLoop(Config{})
 	l.now = func() time.Time { return now }
-	if !l.countsDue("blue") {
+	blue := objectKey{kind: "IPAddressPool", name: "blue"}
+	if !l.due(blue, countsInterval) {
 		t.Error("counts that were never written are not due")
 	}
-	l.countsWritten.Store("blue", now.Add(-countsInterval/2))
-	if l.countsDue("blue") || l.again != countsInterval/2+loop.MaxInterval {
+	l.written.Store(blue, now.Add(-countsInterval/2))
+	if l.due(blue, countsInterval) || l.again != countsInterval/2+loop.MaxInterval {
 		t.Errorf("the loop runs again after %s", l.again)
 	}
 	now = now.Add(countsInterval / 2)
-	if !l.countsDue("blue") {
+	if !l.due(blue, countsInterval) {
 		t.Error("the counts are not due after the interval")
 	}
 }

@@ -56,7 +56,7 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 		c.reason(t, object, v1beta1.ConditionReady, "Valid")
 	}
 	c.reason(t, pool, v1beta1.ConditionReady, "Valid")
-	c.reason(t, peer, v1beta1.ConditionReady, "NoNode")
+	c.reason(t, peer, v1beta1.ConditionReady, "Accepted")
 	c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
 	c.events(t, "web", "AddressAssigned")

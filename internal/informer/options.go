@@ -152,7 +152,9 @@ func stripNode(n *corev1.Node) {
 	kept := corev1.NodeStatus{Addresses: n.Status.Addresses}
 	for _, condition := range n.Status.Conditions {
 		if condition.Type == corev1.NodeNetworkUnavailable || condition.Type == corev1.NodeReady {
-			kept.Conditions = append(kept.Conditions, corev1.NodeCondition{Type: condition.Type, Status: condition.Status})
+			kept.Conditions = append(kept.Conditions, corev1.NodeCondition{
+				Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime,
+			})
 		}
 	}
 	n.Status = kept

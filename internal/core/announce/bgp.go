@@ -255,7 +255,7 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 	if peer.Password != nil {
 		password, ok := r.world.Passwords[*peer.Password]
 		if !ok {
-			return fmt.Sprintf("Secret %s with key %s does not exist", peer.Password.Name, peer.Password.Key)
+			return fmt.Sprintf("Secret %s has no usable password under the key %s", peer.Password.Name, peer.Password.Key)
 		}
 		session.Password = password
 	}

@@ -178,7 +178,7 @@ func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 func TestSessions_SayWhatIsMissing(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Password = &lb.SecretKey{Name: "router", Key: "password"}
-	if got := Compute(w).Sessions[0].Problem; got != "Secret router with key password does not exist" {
+	if got := Compute(w).Sessions[0].Problem; got != "Secret router has no usable password under the key password" {
 		t.Errorf("problem %q", got)
 	}
 	w.Passwords = map[lb.SecretKey]string{{Name: "router", Key: "password"}: "secret"}

@@ -22,7 +22,7 @@ type World struct {
 	Peers             []*lb.Peer
 	Aliases           lb.Aliases
 	BFDProfiles       map[string]*lb.BFDProfile
-	// Passwords of peers, as far as their Secrets exist.
+	// Passwords of peers, as far as their Secrets exist and can be used.
 	Passwords map[lb.SecretKey]string
 
 	Members Members

@@ -113,7 +113,8 @@ func profiles(list []*lb.BFDProfile) map[string]*lb.BFDProfile {
 	return byName
 }
 
-// passwords are the values of the Secrets that peers refer to. A reference to a value that does not exist has no entry.
+// passwords are the values of the Secrets that peers refer to. A reference to a value that does not exist or cannot be used has no
+// entry.
 func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]string {
 	found := map[lb.SecretKey]string{}
 	for _, peer := range peers {
@@ -121,8 +122,11 @@ func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]stri
 			continue
 		}
 		for _, secret := range secrets {
-			if value := secret.Data[peer.Password.Key]; len(value) > 0 && secret.Name == peer.Password.Name {
-				found[*peer.Password] = string(value)
+			if secret.Name != peer.Password.Name {
+				continue
+			}
+			if password, _, err := lb.ParsePassword(secret.Data[peer.Password.Key]); err == nil {
+				found[*peer.Password] = password
 			}
 		}
 	}

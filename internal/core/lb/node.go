@@ -3,12 +3,16 @@ package lb
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
+
+// taintVirtual is the taint of nodes that are no machines (virtual-kubelet).
+const taintVirtual = "virtual-kubelet.io/provider"
 
 // Node is what Daymark reads from a Node.
 type Node struct {
@@ -27,6 +31,10 @@ type Node struct {
 	Unschedulable bool
 	// Down: the condition Ready is not True. The control plane has not heard from the node for some time, or the node says so.
 	Down bool
+	// ReadyChanged is when the condition Ready came to be as it is; the zero time when the node has none.
+	ReadyChanged time.Time
+	// Virtual: the node has the taint virtual-kubelet.io/provider. There is no machine on which a Pod could use the network.
+	Virtual bool
 	// NetworkUnavailable: the condition NetworkUnavailable is True.
 	NetworkUnavailable bool
 	// Excluded: the node has the label node.kubernetes.io/exclude-from-external-load-balancers.
@@ -50,13 +58,14 @@ func ParseNode(from *corev1.Node) *Node {
 	_, n.Excluded = from.Labels[corev1.LabelNodeExcludeBalancers]
 	for _, taint := range from.Spec.Taints {
 		n.OutOfService = n.OutOfService || taint.Key == corev1.TaintNodeOutOfService
+		n.Virtual = n.Virtual || taint.Key == taintVirtual
 	}
 	for _, condition := range from.Status.Conditions {
 		if condition.Type == corev1.NodeNetworkUnavailable && condition.Status == corev1.ConditionTrue {
 			n.NetworkUnavailable = true
 		}
-		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
-			n.Down = true
+		if condition.Type == corev1.NodeReady {
+			n.Down, n.ReadyChanged = condition.Status != corev1.ConditionTrue, condition.LastTransitionTime.Time
 		}
 	}
 	for _, text := range from.Spec.PodCIDRs {
@@ -89,4 +98,16 @@ func (n *Node) Address(family Family) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// NoSpeaker says why no speaker can run on the node; empty when one can. A label that does not say which system it is says nothing.
+func (n *Node) NoSpeaker() string {
+	system := n.Labels[corev1.LabelOSStable]
+	switch {
+	case n.Virtual:
+		return "it is virtual"
+	case system != "" && system != "linux":
+		return "its system is " + system
+	}
+	return ""
 }

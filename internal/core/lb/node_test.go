@@ -28,7 +28,7 @@ func TestParseNode_EverythingAgainstTheNode(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "n1", Labels: map[string]string{corev1.LabelNodeExcludeBalancers: ""}, Annotations: map[string]string{"daymark.io/drain": "true"},
 		},
-		Spec: corev1.NodeSpec{Unschedulable: true, Taints: []corev1.Taint{{Key: corev1.TaintNodeOutOfService}}},
+		Spec: corev1.NodeSpec{Unschedulable: true, Taints: []corev1.Taint{{Key: corev1.TaintNodeOutOfService}, {Key: "virtual-kubelet.io/provider"}}},
 		Status: corev1.NodeStatus{
 			Conditions: []corev1.NodeCondition{{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue}},
 			Addresses: []corev1.NodeAddress{
@@ -38,12 +38,21 @@ func TestParseNode_EverythingAgainstTheNode(t *testing.T) {
 			},
 		},
 	})
-	if !node.Excluded || !node.Draining || !node.Unschedulable || !node.OutOfService || !node.NetworkUnavailable {
+	if !node.Excluded || !node.Draining || node.NoSpeaker() == "" || !node.Unschedulable || !node.OutOfService || !node.NetworkUnavailable {
 		t.Errorf("something against the node is not seen: %+v", node)
 	}
 	for family, want := range map[Family]string{IPv4: "192.0.2.11", IPv6: "2001:db8::11"} {
 		if got, ok := node.Address(family); !ok || got.String() != want {
 			t.Errorf("%s address %s, want %s", family, got, want)
+		}
+	}
+}
+
+func TestNode_NoSpeakerRunsOnOtherSystems(t *testing.T) {
+	for system, want := range map[string]string{"": "", "linux": "", "windows": "its system is windows"} {
+		node := ParseNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelOSStable: system}}})
+		if got := node.NoSpeaker(); got != want {
+			t.Errorf("%q: %q, want %q", system, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -39,13 +40,15 @@ type References struct {
 	aliases         lb.Aliases
 	// links that the speakers report, by node.
 	links map[string][]lb.Link
+	// nodes and whether each counts, in order of name.
+	nodes []nodeStanding
 	// communities are the errors of the Community objects, by name.
 	communities map[string]error
 }
 
-// NewReferences returns the references of a cluster.
-func NewReferences(o *cluster.Objects) *References {
-	r := &References{objects: o, peers: make(map[string]bool, len(o.Peers)), profiles: make(map[string]bool, len(o.BFDProfiles))}
+// NewReferences returns the references of a cluster, and when a condition changes by the time alone; zero for never.
+func NewReferences(o *cluster.Objects, now time.Time) (r *References, next time.Time) {
+	r = &References{objects: o, peers: make(map[string]bool, len(o.Peers)), profiles: make(map[string]bool, len(o.BFDProfiles))}
 	for _, peer := range o.Peers {
 		r.peers[peer.Name] = true
 	}
@@ -54,7 +57,8 @@ func NewReferences(o *cluster.Objects) *References {
 	}
 	r.links = o.ReportedLinks()
 	r.aliases, r.communities = o.Aliases()
-	return r
+	r.nodes, next = standings(o.Nodes, o.Speakers, now)
+	return r, next
 }
 
 // missingPools has a text for each of some names that no pool has.
@@ -74,7 +78,7 @@ func missing(kind string, names []string, exists func(string) bool) []string {
 
 // L2Advertisement is the condition Ready of an L2Advertisement.
 func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
-	ready := firstProblem(valid(a.Err), found(r.missingPools(a.Pools)))
+	ready := firstProblem(valid(a.Err), found(r.missingPools(a.Pools)), r.anyNode(r.selectedBy(a.NodeSelectors)))
 	if unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); ready.True && unmatched != "" {
 		return notReady(NoInterface, unmatched)
 	}
@@ -84,9 +88,11 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 // BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one
 // overrides, empty for none (announce.Explainer).
 func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
-	_, err := r.aliases.Resolve(a.Communities)
 	texts := append(r.missingPools(a.Pools), missing("peer", a.Peers, func(name string) bool { return r.peers[name] })...)
-	if ready := firstProblem(valid(a.Err), valid(err), found(texts)); !ready.True || overridden == "" {
+	if _, err := r.aliases.Resolve(a.Communities); err != nil {
+		texts = append(texts, err.Error())
+	}
+	if ready := firstProblem(valid(a.Err), found(texts), r.anyNode(r.selectedBy(a.NodeSelectors))); !ready.True || overridden == "" {
 		return ready
 	}
 	return notReady(Overridden, overridden)

@@ -30,9 +30,7 @@ func NewPool(use *ipam.PoolUse) Pool {
 func (p *Pool) Write(into *v1beta1.IPAddressPool, now time.Time) {
 	into.Status.ObservedGeneration = into.Generation
 	into.Status.IPv4, into.Status.IPv6 = p.IPv4, p.IPv6
-	for _, c := range []Condition{p.ready, p.exhausted, p.overlap} {
-		c.Set(&into.Status.Conditions, into.Generation, now)
-	}
+	Write(&into.Status.Conditions, into.Generation, now, p.ready, p.exhausted, p.overlap)
 }
 
 // SameCounts reports whether an object has the right numbers. The message about exhaustion has some, too.
@@ -45,7 +43,7 @@ func (p *Pool) SameCounts(object *v1beta1.IPAddressPool) bool {
 func (p *Pool) SameButCounts(object *v1beta1.IPAddressPool) bool {
 	has := object.Status.Conditions
 	return object.Status.ObservedGeneration == object.Generation &&
-		p.ready.In(has, true) && p.exhausted.In(has, false) && p.overlap.In(has, true)
+		p.ready.In(has, true) && p.ready.inStalled(has) && p.exhausted.In(has, false) && p.overlap.In(has, true)
 }
 
 func count(from *ipam.Count) *v1beta1.AddressCount {

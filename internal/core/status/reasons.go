@@ -82,22 +82,51 @@ var Overridden = reason.Reason{
 	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
 }
 
-// Reasons of the condition Ready of a BGPPeer.
+// NoNode is a reason of the condition Ready of kinds with nodeSelectors.
+var NoNode = reason.Reason{
+	Name: "NoNode", Meaning: "nodeSelectors match no node on which a speaker can run, though the cluster has such nodes.",
+	Remedy: "Correct nodeSelectors, or label the nodes.",
+}
+
+// Reasons of the conditions of a BGPPeer.
 var (
-	Established = reason.Reason{
-		Name: "Established", Meaning: "Every node that the peer selects has its sessions with it.",
+	InUse = reason.Reason{
+		Name: "InUse", Meaning: "The peer is understood, what it refers to exists, and at least one speaker has taken it up. Whether sessions are " +
+			"established is said by SessionsEstablished.",
 	}
-	NoNode = reason.Reason{
-		Name: "NoNode", Meaning: "nodeSelectors match no node.",
-		Remedy: "Correct nodeSelectors, or label the nodes.",
+	Accepted = reason.Reason{
+		Name: "Accepted", Meaning: "The peer is understood and what it refers to exists. No node is there yet that could have a session: the cluster has " +
+			"none, or those that nodeSelectors match are not ready.",
+	}
+	NotInUse = reason.Reason{
+		Name: "NotInUse", Meaning: "No speaker has taken the peer up. A new BGPPeer is so for a second.",
+		Remedy: "Look whether the speakers run on the nodes that nodeSelectors match.",
+	}
+	BadPassword = reason.Reason{
+		Name: "BadPassword", Meaning: "The password in the Secret is empty or too long. Sessions that run go on.",
+		Remedy: "Write another password into the Secret.",
+	}
+	Established = reason.Reason{
+		Name: "Established", Meaning: "Every node with a speaker that the peer selects has its sessions with it.",
 	}
 	NotEstablished = reason.Reason{
-		Name: "NotEstablished", Meaning: "Some nodes have no session with the peer; the message says why.",
+		Name: "NotEstablished", Meaning: "Some nodes do not have all their sessions with the peer; the message says why.",
 		Remedy: "Correct what the message names, on the node, in the network or on the router.",
 	}
 	Incomplete = reason.Reason{
 		Name: "Incomplete", Meaning: "All sessions are established, and some lack something that was configured; the message says what.",
 		Remedy: "Configure the router alike, or take what the message names out of the BGPPeer.",
+	}
+	NoSpeaker = reason.Reason{
+		Name: "NoSpeaker", Meaning: "The status is Unknown: no node that the peer selects has a speaker.",
+		Remedy: "Look at the condition Ready.",
+	}
+	BFDUp = reason.Reason{
+		Name: "Up", Meaning: "BFD watches all sessions of every node with a speaker that the peer selects.",
+	}
+	BFDDown = reason.Reason{
+		Name: "Down", Meaning: "BFD is configured, and does not watch some sessions; the message names the nodes and says why. A BGP session comes up all the same.",
+		Remedy: "Turn BFD on at the router for these nodes, or look at what the message names.",
 	}
 )
 
@@ -174,22 +203,20 @@ var (
 
 // Conditions are all conditions that Daymark writes, with their reasons.
 func Conditions() []reason.Condition {
-	ready := func(kind, meaning string, reasons ...reason.Reason) reason.Condition {
-		return reason.Condition{Kind: kind, Type: v1beta1.ConditionReady, Meaning: meaning, Reasons: reasons}
-	}
 	services := ipam.Conditions()
 	for i := range services {
 		if services[i].Type == v1beta1.ConditionAddressAssigned {
 			services[i].Reasons = append(slices.Clip(services[i].Reasons), CompetingWriter)
 		}
 	}
-	return slices.Concat(services, announce.Conditions(), []reason.Condition{
+	return slices.Concat(services, announce.Conditions(), peerConditions(), []reason.Condition{
 		{
 			Kind: "Service", Type: v1beta1.ConditionProvenance, Meaning: "Daymark gave addresses in the status; the message says which, and from which pools.",
 			Reasons: []reason.Reason{Allocated, NotAllocated, PoolMissing, Withdrawing},
 		},
 		ready("IPAddressPool", "The pool is valid and contains nothing that is never given.",
 			Valid, Invalid, SpecialRange, ClusterRange, NodeAddress),
+		stalled("IPAddressPool"),
 		{
 			Kind: "IPAddressPool", Type: v1beta1.ConditionExhausted, Meaning: "The pool has no address left of a family.",
 			Reasons: []reason.Reason{Available, Exhausted, AllocationDisabled},
@@ -199,11 +226,14 @@ func Conditions() []reason.Condition {
 			Reasons: []reason.Reason{NoOverlap, Overlap},
 		},
 		ready("IPReservation", "The addresses are kept for the Services that the reservation selects.", Valid, Invalid, Conflict, NoPool),
-		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoInterface),
-		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, Overridden),
-		ready("BGPPeer", "Every selected node has its sessions with the peer.", Established, Invalid, NotFound, NoNode, NotEstablished, Incomplete),
+		stalled("IPReservation"),
+		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoNode, NoInterface),
+		stalled("L2Advertisement"),
+		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, NoNode, Overridden),
+		stalled("BGPAdvertisement"),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
+		stalled("Community"),
 		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, SpeakerGone),
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
@@ -214,4 +244,32 @@ func Conditions() []reason.Condition {
 			Reasons: []reason.Reason{SameInterface, OtherInterface, ReversePathFilter},
 		},
 	})
+}
+
+func ready(kind, meaning string, reasons ...reason.Reason) reason.Condition {
+	return reason.Condition{Kind: kind, Type: v1beta1.ConditionReady, Meaning: meaning, Reasons: reasons}
+}
+
+func stalled(kind string) reason.Condition {
+	return reason.Condition{
+		Kind: kind, Type: v1beta1.ConditionStalled, Reasons: []reason.Reason{Invalid},
+		Meaning: "Only an edit of the object helps. The condition is there while that is so, for programs that wait for the object (kstatus).",
+	}
+}
+
+// peerConditions are those of BGPPeers.
+func peerConditions() []reason.Condition {
+	return []reason.Condition{
+		ready("BGPPeer", "The peer is understood, what it refers to exists, and a speaker has taken it up, if there is one.",
+			InUse, Accepted, NotInUse, Invalid, NotFound, BadPassword, NoNode),
+		{
+			Kind: "BGPPeer", Type: v1beta1.ConditionSessionsEstablished, Meaning: "Every selected node with a speaker has its sessions with the peer.",
+			Reasons: []reason.Reason{Established, NotEstablished, Incomplete, NoSpeaker},
+		},
+		{
+			Kind: "BGPPeer", Type: v1beta1.ConditionBFDUp, Meaning: "BFD watches the sessions. The condition is there if the BGPPeer names a BFDProfile.",
+			Reasons: []reason.Reason{BFDUp, BFDDown, NoSpeaker},
+		},
+		stalled("BGPPeer"),
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -47,35 +46,13 @@ func TestConditions_AreComplete(t *testing.T) {
 
 func TestReferences_Ready(t *testing.T) {
 	bad := errors.New("first\nsecond")
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Data: map[string][]byte{"password": []byte("x")}}
 	community := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
 	community.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "nonsense"}}
-	references := NewReferences(&cluster.Objects{
+	references, _ := NewReferences(&cluster.Objects{
 		Pools: lb.NewPools([]*lb.Pool{{Name: "blue"}}), Peers: []*lb.Peer{{Name: "tor"}}, BFDProfiles: []*lb.BFDProfile{{Name: "fast"}},
-		Secrets: []*corev1.Secret{secret}, Communities: []*v1beta1.Community{community},
-		Nodes: []*lb.Node{{Name: "n1"}},
-	})
-	speaker := func(sessions ...v1beta1.BGPSession) map[string]*v1beta1.Speaker {
-		s := &v1beta1.Speaker{}
-		s.Status.BGP = sessions
-		return map[string]*v1beta1.Speaker{"n1": s}
-	}
-	everywhere := parsePeer(nil)
-	onN1 := parsePeer(&metav1.LabelSelector{})
-	up, down := v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPEstablished}, v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPActive, LastError: "refused"}
-	unwanted := v1beta1.BGPSession{
-		Peer: "tor", State: v1beta1.BGPActive, LastError: "shut down", NextTry: metav1.Date(2026, 11, 26, 10, 5, 30, 0, time.UTC),
-	}
-	warned := up
-	warned.Warning = "no IPv6"
-	peer := func(p *lb.Peer, speakers map[string]*v1beta1.Speaker) Condition {
-		return references.Peer(p, speakers).Ready
-	}
-	with := func(p *lb.Peer, change func(*lb.Peer)) *lb.Peer {
-		changed := *p
-		change(&changed)
-		return &changed
-	}
+		Communities: []*v1beta1.Community{community},
+		Nodes:       []*lb.Node{{Name: "n1"}},
+	}, time.Time{})
 	reserved := netip.MustParseAddr("192.0.2.1")
 	reservation := func(use ipam.ReservationUse) Condition {
 		if use.Reservation == nil {
@@ -103,7 +80,7 @@ func TestReferences_Ready(t *testing.T) {
 		},
 		{
 			"one with an unknown community", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{Communities: []string{"red"}}, ""),
-			Invalid, "communities that are neither numbers nor names of a Community object: red",
+			NotFound, "communities that are neither numbers nor names of a Community object: red",
 		},
 		{"a BFDProfile", "BFDProfile", BFDProfile(), Valid, ""},
 		{
@@ -123,44 +100,19 @@ func TestReferences_Ready(t *testing.T) {
 			"one outside of all pools", "IPReservation",
 			reservation(ipam.ReservationUse{OutsidePools: lb.Range{From: reserved, To: reserved}}), NoPool, "no pool contains 192.0.2.1",
 		},
-		{"a BGPPeer with its session", "BGPPeer", peer(everywhere, speaker(up)), Established, "1 of 1 nodes have a session"},
 		{
-			"one of whose two sessions one is down", "BGPPeer", peer(everywhere, speaker(up, down)), NotEstablished,
-			"0 of 1 nodes have a session; n1: refused",
+			"an L2Advertisement of no node", "L2Advertisement",
+			references.L2Advertisement(&lb.L2Advertisement{Advertisement: lb.Advertisement{NodeSelectors: nowhere()}}),
+			NoNode, "nodeSelectors match no node on which a speaker can run",
 		},
 		{
-			"one whose router does not want the session", "BGPPeer", peer(everywhere, speaker(unwanted)), NotEstablished,
-			"0 of 1 nodes have a session; n1: shut down; next try at 10:05:30 UTC",
-		},
-		{
-			"one without a speaker", "BGPPeer", peer(everywhere, nil), NotEstablished,
-			"0 of 1 nodes have a session; n1: no speaker has reported from there",
-		},
-		{
-			"one whose speaker has no session", "BGPPeer", peer(everywhere, speaker()), NotEstablished,
-			"0 of 1 nodes have a session; n1: its speaker has not started a session yet",
-		},
-		{
-			"one whose session lacks something", "BGPPeer", peer(everywhere, speaker(warned)), Incomplete,
-			"1 of 1 nodes have a session; n1: no IPv6",
-		},
-		{
-			"one that selects no node", "BGPPeer", peer(with(onN1, func(p *lb.Peer) { p.NodeSelectors = nowhere() }), nil), NoNode,
-			"nodeSelectors match no node",
-		},
-		{
-			"one that refers to what does not exist", "BGPPeer", peer(with(everywhere, func(p *lb.Peer) {
-				p.BFDProfile, p.Password = "slow", &lb.SecretKey{Name: "tor", Key: "other"}
-			}), nil), NotFound, "BFDProfile slow does not exist; Secret tor has no key other",
-		},
-		{
-			"one whose Secret does not exist", "BGPPeer",
-			peer(with(everywhere, func(p *lb.Peer) { p.Password = &lb.SecretKey{Name: "gone", Key: "x"} }), nil),
-			NotFound, "Secret gone does not exist in the namespace of Daymark",
+			"a BGPAdvertisement of no node", "BGPAdvertisement",
+			references.BGPAdvertisement(&lb.BGPAdvertisement{Advertisement: lb.Advertisement{NodeSelectors: nowhere()}}, ""),
+			NoNode, "nodeSelectors match no node on which a speaker can run",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			good := test.want == Valid || test.want == Established
+			good := test.want == Valid
 			if test.got.Type != v1beta1.ConditionReady || test.got.True != good || test.got.Reason != test.want || test.got.Message != test.message {
 				t.Errorf("got %+v", test.got)
 			}
@@ -245,7 +197,8 @@ func TestPool_Conditions(t *testing.T) {
 func TestReferences_InterfacesThatMatchNothing(t *testing.T) {
 	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	speaker.Status.Network.Interfaces = []v1beta1.NodeInterface{{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4"}}}
-	references := NewReferences(&cluster.Objects{Nodes: []*lb.Node{{Name: "n1"}}, Speakers: []*v1beta1.Speaker{speaker}, Pools: lb.NewPools(nil)})
+	objects := &cluster.Objects{Nodes: []*lb.Node{{Name: "n1"}}, Speakers: []*v1beta1.Speaker{speaker}, Pools: lb.NewPools(nil)}
+	references, _ := NewReferences(objects, time.Time{})
 	a := &lb.L2Advertisement{Interfaces: []string{"nope0"}}
 	if got := references.L2Advertisement(a); got.True || got.Reason.Name != NoInterface.Name || !strings.Contains(got.Message, "they have eth0") {
 		t.Errorf("nope0: %+v", got)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 )
@@ -18,17 +19,20 @@ import (
 // Condition is what a condition says, without the times and the generation that it gets when it is written.
 type Condition struct {
 	Type string
-	// True is the condition's status.
-	True    bool
-	Reason  reason.Reason
-	Message string
+	// True is the condition's status, if it is not Unknown.
+	True, Unknown bool
+	Reason        reason.Reason
+	Message       string
 }
 
 // maxMessage is how long the message of a condition may be, in bytes. The API server allows more.
 const maxMessage = 4096
 
 func (c Condition) status() metav1.ConditionStatus {
-	if c.True {
+	switch {
+	case c.Unknown:
+		return metav1.ConditionUnknown
+	case c.True:
 		return metav1.ConditionTrue
 	}
 	return metav1.ConditionFalse
@@ -46,6 +50,33 @@ func (c Condition) Set(conditions *[]metav1.Condition, generation int64, now tim
 	set := c.At(now)
 	set.ObservedGeneration = generation
 	meta.SetStatusCondition(conditions, set)
+}
+
+// Write puts the conditions of an object of a generation into a list. Ready goes with Stalled while only an edit of the object helps, so
+// that programs which wait for it give up at once; else there is no Stalled.
+func Write(conditions *[]metav1.Condition, generation int64, now time.Time, ready Condition, others ...Condition) {
+	for _, c := range append([]Condition{ready}, others...) {
+		c.Set(conditions, generation, now)
+	}
+	if stalled := ready.stalled(); stalled != nil {
+		stalled.Set(conditions, generation, now)
+	} else {
+		meta.RemoveStatusCondition(conditions, v1beta1.ConditionStalled)
+	}
+}
+
+// stalled is the condition that goes with Ready; nil for none.
+func (c Condition) stalled() *Condition {
+	if c.Reason != Invalid {
+		return nil
+	}
+	return &Condition{Type: v1beta1.ConditionStalled, True: true, Reason: Invalid, Message: c.Message}
+}
+
+// inStalled reports whether a list has the right Stalled for a Ready.
+func (c Condition) inStalled(conditions []metav1.Condition) bool {
+	stalled := c.stalled()
+	return stalled == nil && meta.FindStatusCondition(conditions, v1beta1.ConditionStalled) == nil || stalled != nil && stalled.In(conditions, true)
 }
 
 // In reports whether a list has the condition, with or without the same message.
