@@ -31,6 +31,7 @@ const (
 // flags that only the speaker has. The fields ...Text are as given; validate parses them.
 type flags struct {
 	node            string
+	pod             string
 	gossip          gossip.Bind
 	gossipText      string
 	preset          string
@@ -46,6 +47,7 @@ type flags struct {
 func (f *flags) add(set *pflag.FlagSet) {
 	f.set = set
 	set.StringVar(&f.node, "node-name", os.Getenv("NODE_NAME"), "name of this node (default: $NODE_NAME)")
+	set.StringVar(&f.pod, "pod-name", os.Getenv("POD_NAME"), "name of this Pod, empty for a process that runs in none (default: $POD_NAME)")
 	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port for the gossip between speakers, 0 for none (default: the node's InternalIP, port 7946)")
 	set.StringVar(&f.preset, "gossip-preset", gossip.Fast, "how soon a speaker that is gone is noticed: fast (0.1 s), lan (0.8 s, fewer packets), wan (5 s)")
 	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone; one that is missed is asked for again at a fraction of it (default: the preset's)")

@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/daemon"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/bfd"
@@ -27,6 +28,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/link"
+	"github.com/daymark-lb/daymark/speaker/nodestate"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
@@ -91,7 +93,19 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		}
 	}
 	log.Info("speaker starts", "node", own.node)
-	return m.Start(handOver(ctx, loop.Leave))
+	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
+	return m.Start(handOver(ctx, func(ctx context.Context) { loop.Leave(ctx, decide(ctx, &facts, log)) }))
+}
+
+// decide decides whether this speaker restarts or its node leaves, and says so.
+func decide(ctx context.Context, facts *nodestate.Reader, log *slog.Logger) departure.Decision {
+	decision := departure.Decide(facts.Read(ctx))
+	what := "the speaker restarts"
+	if decision.Leave {
+		what = "the node leaves"
+	}
+	log.Info("told to end: "+what, "because", decision.Why)
+	return decision
 }
 
 func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Manager, error) {

@@ -12,7 +12,7 @@ import (
 const handOverTimeout = 3 * time.Second
 
 // handOver returns a context that ends after ctx has ended and leave has returned: the speaker goes on until the addresses
-// that it holds by layer 2 have passed to others. The context that leave gets ends after handOverTimeout.
+// that it holds by layer 2 have passed to others, and the routes of a node that leaves are withdrawn. The context that leave gets ends after handOverTimeout.
 func handOver(ctx context.Context, leave func(context.Context)) context.Context {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {

@@ -18,7 +18,7 @@ import (
 // asks the API server; this one does not, so a program starts sooner, and starts while the API server is down.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
-	for _, kind := range []string{"Service", "Secret"} {
+	for _, kind := range []string{"Service", "Secret", "Pod"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	for _, kind := range []string{"Node", "Namespace"} {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // closeReason is why a connection ends or could not be made: as a text for people, and as the NOTIFICATION message for the
@@ -76,6 +78,19 @@ func shutdown() *closeReason {
 		data: append([]byte{byte(len(text))}, text...), hardReset: true, graceful: true, intended: true,
 	}
 }
+
+// left is the reason when this process stops because the node leaves, for a reason. The router must delete our routes, and is
+// sent the reason as a text (RFC 9003).
+func left(why string) *closeReason {
+	text := lb.Truncate("the node leaves: "+why, maxShutdownText)
+	return &closeReason{
+		code: bgp.BGP_ERROR_CEASE, subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN,
+		data: append([]byte{byte(len(text))}, text...), hardReset: true, intended: true, //nolint:gosec // At most maxShutdownText.
+	}
+}
+
+// maxShutdownText is how long a text to a router may be, in bytes, for those of RFC 8203, too; newer ones take 255.
+const maxShutdownText = 128
 
 // Codes that GoBGP's codec does not name: the subcode of CEASE of RFC 9384, and the error code of RFC 9687.
 const (

@@ -71,6 +71,16 @@ func (s *session) close(reason *closeReason) {
 	notify(s.wake)
 }
 
+// stopReason is why the session ends when this process stops: the node leaves, or it is a restart.
+func (s *session) stopReason() *closeReason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.desired != nil && s.desired.Leaving != "" {
+		return left(s.desired.Leaving)
+	}
+	return shutdown()
+}
+
 // bfdDown ends the connection, if there is one, because BFD says that the router is down.
 func (s *session) bfdDown(reason string) {
 	s.mu.Lock()

@@ -53,7 +53,8 @@ func New(cfg Config) *Speaker {
 }
 
 // Start runs the sessions until ctx ends, and then closes them as for a restart: where graceful restart was negotiated, the
-// router keeps our routes; elsewhere it is sent a CEASE. Start waits for all sessions, at most two seconds, and returns nil.
+// router keeps our routes; elsewhere it is sent a CEASE. A session that was last desired as Leaving is closed so that the
+// router deletes our routes. Start waits for all sessions, at most two seconds, and returns nil.
 func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true
@@ -68,7 +69,7 @@ func (s *Speaker) Start(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.running = false
 	for _, session := range s.list() {
-		session.close(shutdown())
+		session.close(session.stopReason())
 	}
 	s.sessionRuns.Wait()
 	return nil

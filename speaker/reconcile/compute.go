@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -33,11 +34,12 @@ type desired struct {
 	wait time.Duration
 }
 
-// compute asks the pure packages what to do about what has been seen, and keeps what they remember.
-func (l *Loop) compute(seen *snapshot) *desired {
+// compute asks the pure packages what to do about what has been seen, at a stage of leaving, and keeps what they remember.
+func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	m, now := &l.memory, time.Now()
 	plan := announce.Compute(&seen.world)
 	m.detours = plan.Detours
+	leavePlan(plan, stage)
 	m.sessions = announce.RetainSessions(m.sessions, plan.Sessions)
 	bfdPlan := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
@@ -62,7 +64,7 @@ func (l *Loop) compute(seen *snapshot) *desired {
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: m.sessions, bfd: bfdPlan, unable: unableError(seen.unable), wait: election.Sooner(decision.Wait, wait),
+		sessions: departure.Sessions(m.sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable), wait: election.Sooner(decision.Wait, wait),
 	}
 }
 

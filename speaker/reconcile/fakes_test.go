@@ -213,6 +213,7 @@ type fakeBGP struct {
 	fixture *fixture
 	desired []announce.Session
 	closed  []string
+	status  []bgp.Status
 }
 
 func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
@@ -220,7 +221,7 @@ func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
 	return b.fixture.call("bgp")
 }
 func (b *fakeBGP) BFDDown(session, _ string) { b.closed = append(b.closed, session) }
-func (b *fakeBGP) Status() []bgp.Status      { return nil }
+func (b *fakeBGP) Status() []bgp.Status      { return b.status }
 func (b *fakeBGP) Changes() <-chan struct{}  { return nil }
 
 type fakeBFD struct {

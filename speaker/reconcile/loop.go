@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/liveness"
@@ -71,6 +72,10 @@ type Loop struct {
 	leave   chan struct{}
 	free    chan struct{}
 	freed   sync.Once
+	// departure is how far the BGP sessions of a node that leaves are to be, and departed how far a pass has set them. The
+	// reason is that of the departure.
+	departure, departed atomic.Int32
+	departureReason     atomic.Pointer[string]
 
 	// cost of looking and computing.
 	cost    loop.Cost
@@ -138,13 +143,15 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 		l.stillUnready(err)
 		return reconcile.Result{}, err
 	}
-	desired := l.compute(seen)
+	stage := departure.Stage(l.departure.Load())
+	desired := l.compute(seen, stage)
 	l.cost.Observe(time.Since(began))
 	failed := l.set(ctx, desired)
 	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
 		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
 	}
 	l.memory.withdrawals.set()
+	l.departed.Store(int32(stage))
 	observing := l.observe(seen)
 	l.report(seen, failed, observing)
 
@@ -178,29 +185,5 @@ func (l *Loop) again(failed error, wait time.Duration) time.Duration {
 func (l *Loop) BFDDown(name, why string) {
 	for _, session := range l.bfd.Load().Affected(name) {
 		l.exec.BGP.BFDDown(session, "BFD is down: "+why)
-	}
-}
-
-// Leave hands over to the others what this node holds by layer 2, while it goes on answering. It returns when that is done
-// or ctx ends.
-func (l *Loop) Leave(ctx context.Context) {
-	if !l.passed.Load() {
-		return // Nothing is held yet.
-	}
-	l.leaving.Store(true)
-	select {
-	case l.leave <- struct{}{}:
-	default: // The loop has been notified already.
-	}
-	select {
-	case <-l.free:
-	case <-ctx.Done():
-	}
-}
-
-// updateFree ends Leave once a speaker that leaves holds nothing.
-func (l *Loop) updateFree(d *desired) {
-	if l.leaving.Load() && len(d.layer2) == 0 {
-		l.freed.Do(func() { close(l.free) })
 	}
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -176,12 +177,12 @@ func TestLoop_AnErrorWhileLookingChangesNothing(t *testing.T) {
 
 func TestLoop_LeavingHandsOverAndThenIsFree(t *testing.T) {
 	inTime(t, func(t *testing.T, f *fixture) {
-		f.Leave(t.Context()) // Before the first pass nothing is held.
+		f.Leave(t.Context(), departure.Decision{}) // Before the first pass nothing is held.
 		f.untilHeld(t)
 		f.addNode()
 		left := make(chan struct{})
 		go func() {
-			f.Leave(context.WithoutCancel(t.Context()))
+			f.Leave(context.WithoutCancel(t.Context()), departure.Decision{})
 			close(left)
 		}()
 		synctest.Wait()

@@ -70,7 +70,7 @@ func TestReporter_KeepsTheObjectUpToDate(t *testing.T) {
 		return Report{
 			Status: v1beta1.SpeakerStatus{Members: members}, reread: missing,
 			owner:      &lb.Node{Name: node.Name, UID: node.UID},
-			conditions: []metav1.Condition{readyCondition(nil)},
+			conditions: []metav1.Condition{readyCondition(nil, "")},
 		}
 	}
 	for _, step := range []struct {

@@ -52,7 +52,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		Status: written, owner: seen.node(l.cfg.Node), reread: seen.own == nil || lb.SpeakerGone(seen.own),
 		speakers: max(len(seen.speakers), len(seen.view.Alive)),
 		conditions: []metav1.Condition{
-			readyCondition(failed), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
+			readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
 			detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 		},
 	})
@@ -118,7 +118,11 @@ func firstTexts[T interface {
 	return lb.Strings(sorted[:min(len(sorted), v1beta1.SpeakerNetworkLimit)])
 }
 
-func readyCondition(failed error) metav1.Condition {
+// readyCondition says whether this node announces what it should. Why it leaves is empty unless it does.
+func readyCondition(failed error, leaves string) metav1.Condition {
+	if leaves != "" {
+		return condition(v1beta1.ConditionReady, false, status.Leaving, "the node leaves: "+leaves)
+	}
 	if failed != nil {
 		return condition(v1beta1.ConditionReady, false, status.Failed, failed.Error())
 	}

@@ -18,7 +18,7 @@ import (
 func TestStatus_ConditionsFitIntoTheObject(t *testing.T) {
 	long := strings.Repeat("port 30001 is taken; ", 10_000)
 	for _, c := range []metav1.Condition{
-		readyCondition(errors.New(long)),
+		readyCondition(errors.New(long), ""),
 		membershipCondition(true, gossip.View{Known: true, Why: long}, nil),
 	} {
 		if len(c.Message) != maxMessage {

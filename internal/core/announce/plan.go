@@ -130,6 +130,9 @@ type Session struct {
 	BFD         *lb.BFDProfile
 	MultiHopBFD bool
 
+	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
+	Leaving string
+
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path
 }

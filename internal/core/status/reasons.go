@@ -139,6 +139,10 @@ var (
 		Name: "Failed", Meaning: "The speaker cannot announce a part of what its node should announce; the message says why.",
 		Remedy: "Correct what the message names.",
 	}
+	Leaving = reason.Reason{
+		Name: "Leaving", Meaning: "The node is about to stop, and its speaker was told to end: what it announced is withdrawn. The message says by what the " +
+			"speaker knows.",
+	}
 	SpeakerGone = reason.Reason{
 		Name: v1beta1.ReasonSpeakerGone, Meaning: "The status is Unknown: the node is ready and its speaker is gone. The controller has found out and " +
 			"written this; what else the object says is old.",
@@ -234,7 +238,7 @@ func Conditions() []reason.Condition {
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
 		stalled("Community"),
-		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, SpeakerGone),
+		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, Leaving, SpeakerGone),
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
 			Reasons: []reason.Reason{Known, Unknown},
