@@ -96,6 +96,22 @@ type AdvertisementStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// L2AdvertisementStatus is the status of an L2Advertisement.
+type L2AdvertisementStatus struct {
+	AdvertisementStatus `json:",inline"`
+	// accepted is what counts while a part of the spec cannot be understood.
+	// +optional
+	Accepted *AcceptedL2Advertisement `json:"accepted,omitempty"`
+}
+
+// BGPAdvertisementStatus is the status of a BGPAdvertisement.
+type BGPAdvertisementStatus struct {
+	AdvertisementStatus `json:",inline"`
+	// accepted is what counts while a part of the spec cannot be understood, a community included.
+	// +optional
+	Accepted *AcceptedBGPAdvertisement `json:"accepted,omitempty"`
+}
+
 // L2Advertisement announces the addresses of pools on the local network segment, by ARP and NDP.
 //
 // +kubebuilder:object:root=true
@@ -114,7 +130,7 @@ type L2Advertisement struct {
 	Spec L2AdvertisementSpec `json:"spec,omitempty"`
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
-	Status AdvertisementStatus `json:"status,omitempty"`
+	Status L2AdvertisementStatus `json:"status,omitempty"`
 }
 
 // L2AdvertisementList is a list of layer-2 advertisements.
@@ -166,8 +182,10 @@ type BGPAdvertisementSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	ASPathPrepend int32 `json:"asPathPrepend,omitempty"`
-	// communities of the routes: a standard one (64512:100), a large one (64512:1:2), a name from a Community object, or a
-	// well-known name (no-export, no-advertise, no-export-subconfed, no-peer, graceful-shutdown, blackhole, accept-own).
+	// communities of the routes: a standard one (64512:100, or one number), a large one (64512:1:2), an extended one
+	// (rt:64512:100, soo:64512:100, bandwidth:64512:125000000), a name from a Community object, or a well-known name (no-export,
+	// no-advertise, no-export-subconfed or local-as, no-peer, graceful-shutdown, blackhole, accept-own, llgr-stale, no-llgr).
+	// While one of them is unknown, the routes keep those that they had before; without such they are not announced.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
@@ -194,7 +212,7 @@ type BGPAdvertisement struct {
 	Spec BGPAdvertisementSpec `json:"spec,omitempty"`
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
-	Status AdvertisementStatus `json:"status,omitempty"`
+	Status BGPAdvertisementStatus `json:"status,omitempty"`
 }
 
 // BGPAdvertisementList is a list of BGP advertisements.

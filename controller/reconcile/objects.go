@@ -70,6 +70,10 @@ func (l *Loop) reservationWrites(s *snapshot, plan *ipam.Plan) (writes []*write)
 }
 
 func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []*write) {
+	profiles := make(map[string]*v1beta1.BFDProfileSpec, len(s.ParsedBFDProfiles))
+	for _, profile := range s.ParsedBFDProfiles {
+		profiles[profile.Value.Name] = &profile.Object.Spec
+	}
 	for _, p := range s.ParsedPeers {
 		desired := references.Peer(p.Value)
 		interval := textInterval
@@ -77,7 +81,10 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 			interval = countsInterval
 		}
 		before := len(writes)
-		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) { desired.Write(o, l.now()) })
+		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
+			status.AcceptPeer(o, p.Value, profiles[p.Value.BFDProfile])
+			desired.Write(o, l.now())
+		})
 		if len(writes) > before && !l.due(writes[before].key, interval) {
 			writes = writes[:before]
 		}
@@ -91,6 +98,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.L2Advertisement(a.Value)
 		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
 			o.Status.ObservedGeneration = o.Generation
+			status.AcceptL2Advertisement(o, a.Value)
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})
 	}
@@ -98,6 +106,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.BGPAdvertisement(a.Value, overridden[a.Value.Name])
 		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
+			references.AcceptBGPAdvertisement(o, a.Value)
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})
 	}

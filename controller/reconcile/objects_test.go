@@ -30,6 +30,7 @@ func TestLoop_Objects(t *testing.T) {
 		{"a reservation says who has its address", reservationConflict},
 		{"an advertisement names the pools and peers that do not exist", advertisementReferences},
 		{"communities that nothing is known of are named", communities},
+		{"communities that were known are accepted, and stay", acceptedCommunities},
 		{"a peer names the Secret and the profile that do not exist", peerReferences},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,15 +155,50 @@ func communities(t *testing.T, c *testCluster) {
 	bgp.Spec.Communities = []string{"blue", "no-export", "red"}
 	must(t, c.Create(t.Context(), bgp))
 	c.reason(t, a, v1beta1.ConditionReady, "Valid")
-	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "the name blue stands for 64512:1 already") {
+	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); m != "communities: blue stands for 64512:1: Community a is older" {
 		t.Errorf("the second object says %q", m)
 	}
 	lab.Eventually(t, timeout, "the community that is known is not named", func() error {
-		if m := c.reason(t, bgp, v1beta1.ConditionReady, "NotFound"); !strings.HasSuffix(m, ": red") {
+		if m := c.reason(t, bgp, v1beta1.ConditionReady, "HeldBack"); !strings.HasPrefix(m, "red is no community") {
 			return errors.New(m)
 		}
 		return nil
 	})
+	if bgp.Status.Accepted != nil {
+		t.Errorf("accepted: %+v", bgp.Status.Accepted)
+	}
+}
+
+func acceptedCommunities(t *testing.T, c *testCluster) {
+	a := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
+	must(t, c.Create(t.Context(), a))
+	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}
+	bgp.Spec.Communities, bgp.Spec.ServiceSelectors = []string{"no-export", "blue"}, []metav1.LabelSelector{{MatchLabels: map[string]string{"a": "b"}}}
+	must(t, c.Create(t.Context(), bgp))
+	c.reason(t, bgp, v1beta1.ConditionReady, "Valid")
+	must(t, c.Delete(t.Context(), a))
+	if m := c.reason(t, bgp, v1beta1.ConditionReady, "NotFound"); !strings.HasSuffix(m, "what it said in generation 1 counts until then") {
+		t.Errorf("it says %q", m)
+	}
+	bgp.Spec.Communities = []string{"no_export"}
+	must(t, c.Update(t.Context(), bgp))
+	lab.Eventually(t, timeout, "the word and the nearest one are named", func() error {
+		if m := c.reason(t, bgp, v1beta1.ConditionReady, "NotFound"); !strings.HasPrefix(m, "no_export is no community: did you mean no-export?") {
+			return errors.New(m)
+		}
+		return nil
+	})
+	accepted := bgp.Status.Accepted
+	if accepted == nil || accepted.Generation != 1 || strings.Join(accepted.Spec.Communities, " ") != "64512:1 65535:65281" || len(accepted.Spec.ServiceSelectors) != 1 {
+		t.Errorf("accepted: %+v", accepted)
+	}
+	bgp.Spec.Communities = []string{"no-export"}
+	must(t, c.Update(t.Context(), bgp))
+	c.reason(t, bgp, v1beta1.ConditionReady, "Valid")
+	if accepted := bgp.Status.Accepted; accepted.Generation != 3 || strings.Join(accepted.Spec.Communities, " ") != "65535:65281" {
+		t.Errorf("accepted: %+v", accepted)
+	}
 }
 
 func (c *testCluster) peer(t *testing.T, name string, change ...func(*v1beta1.BGPPeerSpec)) *v1beta1.BGPPeer {
@@ -185,7 +221,7 @@ func peerReferences(t *testing.T, c *testCluster) {
 	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
 		spec.BFDProfile, spec.PasswordSecret = "fast", &v1beta1.SecretReference{Name: "tor", Key: "password"}
 	})
-	if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "BFDProfile fast does not exist" {
+	if m := c.reason(t, p, v1beta1.ConditionReady, "NotFound"); m != "BFDProfile fast does not exist: the default parameters of BFD count" {
 		t.Errorf("it says %q", m)
 	}
 	must(t, c.Create(t.Context(), &v1beta1.BFDProfile{ObjectMeta: metav1.ObjectMeta{Name: "fast"}}))

@@ -33,7 +33,7 @@ type listers struct {
 	namespaces   *informer.Lister[*corev1.Namespace, *corev1.Namespace]
 	reservations *informer.Lister[*v1beta1.IPReservation, parsedReservation]
 	others       *informer.Cluster
-	lastGood     informer.LastGoodObjects
+	lastGood     *informer.LastGoodObjects
 }
 
 func newListers(informers cache.Informers, namespace string) *listers {
@@ -42,6 +42,7 @@ func newListers(informers cache.Informers, namespace string) *listers {
 		namespaces:   informer.NewLister(informers, informer.Unparsed[*corev1.Namespace]),
 		reservations: informer.NewParsedLister(informers, lb.ParseReservation),
 		others:       informer.NewCluster(informers, namespace),
+		lastGood:     informer.NewLastGoodObjects(),
 	}
 }
 
@@ -55,7 +56,7 @@ type snapshot struct {
 	*informer.Snapshot
 	services           []*cachedService
 	parsedReservations []parsedReservation
-	// lastGood are the objects with the last good version in the place of each broken one: what the speakers announce.
+	// lastGood are the objects with the last good version in the place of each broken pool.
 	lastGood cluster.Objects
 }
 
@@ -79,7 +80,7 @@ func (l *listers) read(ctx context.Context) (*snapshot, error) {
 			s.Providers[namespace.Name] = provider
 		}
 	}
-	s.lastGood = l.lastGood.Substitute(s.Objects)
+	s.lastGood = *l.lastGood.SubstitutePools(s.Objects)
 	return s, nil
 }
 

@@ -7,19 +7,24 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// LastGood remembers the last version of each object that could be parsed, by name: an edit that breaks an object must not
-// withdraw what is announced because of it. The zero value remembers nothing. It is not safe for use by several goroutines.
-type LastGood[V any] struct{ good map[string]V }
+// LastGood remembers the last version of each object that could be understood, by name: an edit that breaks an object must not
+// withdraw what is announced because of it. Instead says what counts of a value with an error, given the version that was good,
+// or the zero value if none was. LastGood is not safe for use by several goroutines.
+type LastGood[V comparable] struct {
+	check   func(V) (name string, err error)
+	instead func(value, before V) V
+	good    map[string]V
+}
 
-// Substitute replaces each value that has an error by the last good version of the object, if there was one. It is given all
-// values, so it forgets objects that do not exist any more. Check returns the name of a value's object and its error.
-func (l *LastGood[V]) Substitute(values []V, check func(V) (name string, err error)) []V {
+// Substitute replaces each value that has an error. It is given all values, so it forgets objects that do not exist any more.
+func (l *LastGood[V]) Substitute(values []V) []V {
 	substituted := make([]V, len(values))
 	good := make(map[string]V, len(values))
 	for i, value := range values {
-		name, err := check(value)
-		if before, ok := l.good[name]; err != nil && ok {
-			value, err = before, nil
+		name, err := l.check(value)
+		if err != nil {
+			value = l.instead(value, l.good[name])
+			_, err = l.check(value)
 		}
 		if err == nil {
 			good[name] = value
@@ -28,6 +33,19 @@ func (l *LastGood[V]) Substitute(values []V, check func(V) (name string, err err
 	}
 	l.good = good
 	return substituted
+}
+
+// remembered is a LastGood of a kind of which the controller writes down what it accepts.
+func remembered[V lb.Remembered[V]]() LastGood[V] {
+	return LastGood[V]{check: V.Check, instead: lb.InForce[V]}
+}
+
+// lastPool is what counts of a pool with an error.
+func lastPool(pool, before *lb.Pool) *lb.Pool {
+	if before != nil {
+		return before
+	}
+	return pool
 }
 
 // LastGoodObjects is LastGood for all kinds that announcing depends on.
@@ -41,14 +59,30 @@ type LastGoodObjects struct {
 	seen map[string]*lb.Pool
 }
 
-// Substitute returns the objects with the last good version in the place of each one that has an error.
-func (l *LastGoodObjects) Substitute(objects cluster.Objects) cluster.Objects {
-	now := objects.Pools.ByAge()
-	if good := l.pools.Substitute(now, (*lb.Pool).Check); !slices.Equal(good, now) {
-		objects.Pools = l.index.of(good)
+// NewLastGoodObjects remembers nothing yet.
+func NewLastGoodObjects() *LastGoodObjects {
+	return &LastGoodObjects{
+		pools: LastGood[*lb.Pool]{check: (*lb.Pool).Check, instead: lastPool}, seen: map[string]*lb.Pool{},
+		l2: remembered[*lb.L2Advertisement](), bgp: remembered[*lb.BGPAdvertisement](), peers: remembered[*lb.Peer](),
 	}
-	if l.seen == nil {
-		l.seen = map[string]*lb.Pool{}
+}
+
+// Substitute returns the objects with the last good version in the place of each one that has an error. The communities of
+// BGPAdvertisements are resolved: one that stands for nothing is an error, too.
+func (l *LastGoodObjects) Substitute(objects cluster.Objects) cluster.Objects {
+	objects = l.SubstitutePools(objects).Resolved()
+	objects.L2Advertisements = l.l2.Substitute(objects.L2Advertisements)
+	objects.BGPAdvertisements = l.bgp.Substitute(objects.BGPAdvertisements)
+	objects.Peers = l.peers.Substitute(objects.Peers)
+	return objects
+}
+
+// SubstitutePools is Substitute for pools alone. The controller leaves the other kinds as they are: what counts of them stands in
+// their status, where the speakers read it, too.
+func (l *LastGoodObjects) SubstitutePools(objects cluster.Objects) *cluster.Objects {
+	now := objects.Pools.ByAge()
+	if good := l.pools.Substitute(now); !slices.Equal(good, now) {
+		objects.Pools = l.index.of(good)
 	}
 	for _, pool := range objects.Pools.ByAge() {
 		l.seen[pool.Name] = pool
@@ -56,8 +90,5 @@ func (l *LastGoodObjects) Substitute(objects cluster.Objects) cluster.Objects {
 	if len(l.seen) > len(now) {
 		objects.Pools = objects.Pools.WithGone(l.seen)
 	}
-	objects.L2Advertisements = l.l2.Substitute(objects.L2Advertisements, (*lb.L2Advertisement).Check)
-	objects.BGPAdvertisements = l.bgp.Substitute(objects.BGPAdvertisements, (*lb.BGPAdvertisement).Check)
-	objects.Peers = l.peers.Substitute(objects.Peers, (*lb.Peer).Check)
-	return objects
+	return &objects
 }

@@ -5,14 +5,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestLastGood_Substitute(t *testing.T) {
-	check := func(p *lb.Pool) (string, error) { return p.Name, p.Err }
 	good, bad, other := &lb.Pool{Name: "a"}, &lb.Pool{Name: "a", Err: errors.New("bad")}, &lb.Pool{Name: "b"}
-	var remembered LastGood[*lb.Pool]
+	remembered := LastGood[*lb.Pool]{check: (*lb.Pool).Check, instead: lastPool}
 	for _, step := range []struct {
 		name      string
 		now, want []*lb.Pool
@@ -23,18 +23,43 @@ func TestLastGood_Substitute(t *testing.T) {
 		{"deleted is gone", []*lb.Pool{other}, []*lb.Pool{other}},
 		{"and forgotten", []*lb.Pool{bad, other}, []*lb.Pool{bad, other}},
 	} {
-		if got := remembered.Substitute(step.now, check); !slices.Equal(got, step.want) {
+		if got := remembered.Substitute(step.now); !slices.Equal(got, step.want) {
 			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
 		}
 	}
 }
 
 func TestLastGoodObjects_RememberPoolsThatAreGone(t *testing.T) {
-	var remembered LastGoodObjects
+	remembered := NewLastGoodObjects()
 	pool := &lb.Pool{Name: "a", Labels: map[string]string{"zone": "a"}}
 	remembered.Substitute(cluster.Objects{Pools: lb.NewPools([]*lb.Pool{pool})})
 	got := remembered.Substitute(cluster.Objects{Pools: lb.NewPools(nil)}).Pools
 	if got.Named("a") != nil || !got.Missing("a") || got.Gone("a") != pool {
 		t.Errorf("the pool is %v, and was %v", got.Named("a"), got.Gone("a"))
+	}
+}
+
+func TestLastGoodObjects_KeepCommunitiesWhoseNameWentAway(t *testing.T) {
+	remembered := NewLastGoodObjects()
+	object := &v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{Communities: []string{"blue"}}}
+	names := &v1beta1.Community{Spec: v1beta1.CommunitySpec{Communities: []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}}}
+	pass := func(communities ...*v1beta1.Community) *lb.BGPAdvertisement {
+		t.Helper()
+		return remembered.Substitute(cluster.Objects{
+			Pools: lb.NewPools(nil), BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(object)}, Communities: communities,
+		}).BGPAdvertisements[0]
+	}
+	if got := pass(); got.Unresolved == nil {
+		t.Error("a name that never was there is resolved")
+	}
+	for name, got := range map[string]*lb.BGPAdvertisement{"there": pass(names), "gone": pass()} {
+		if got.Unresolved != nil || len(got.Communities) != 1 || got.Communities[0].String() != "64512:1" {
+			t.Errorf("the name is %s: communities %v, unresolved: %v", name, got.Communities, got.Unresolved)
+		}
+	}
+	// The next pass changes what the name stands for.
+	names.Spec.Communities[0].Value = "64512:2"
+	if got := pass(names); got.Communities[0].String() != "64512:2" {
+		t.Errorf("communities %v", got.Communities)
 	}
 }

@@ -186,7 +186,7 @@ func TestEncoder_Attributes(t *testing.T) {
 	t.Parallel()
 	all := &announce.Attributes{
 		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 1,
-		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-export"), community(t, "64512:1:2")},
+		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-export"), community(t, "64512:1:2"), community(t, "rt:64512:7")},
 	}
 	four := nextHop{addr: netip.MustParseAddr("192.0.2.1")}
 	for name, test := range map[string]struct {
@@ -197,7 +197,7 @@ func TestEncoder_Attributes(t *testing.T) {
 	}{
 		"to an external router": {encoder{false, 4200000001, true}, all, four, []string{
 			"{Origin: i}", "{AsPath: 4200000001 4200000001}", "{Nexthop: 192.0.2.1}", "{Med: 42}",
-			"{Communities: 64512:100, no-export}", "{LargeCommunity: [ 64512:1:2]}",
+			"{Communities: 64512:100, no-export}", "{Extcomms: [64512:7]}", "{LargeCommunity: [ 64512:1:2]}",
 		}},
 		"to an external router of two octets": {encoder{false, 4200000001, false}, &announce.Attributes{}, four, []string{
 			"{Origin: i}", "{AsPath: 23456}", "{Nexthop: 192.0.2.1}", "4200000001",
@@ -207,7 +207,7 @@ func TestEncoder_Attributes(t *testing.T) {
 		}},
 		"to an internal router": {encoder{true, 64512, true}, all, four, []string{
 			"{Origin: i}", "{AsPath: }", "{Nexthop: 192.0.2.1}", "{Med: 42}", "{LocalPref: 250}",
-			"{Communities: 64512:100, no-export}", "{LargeCommunity: [ 64512:1:2]}",
+			"{Communities: 64512:100, no-export}", "{Extcomms: [64512:7]}", "{LargeCommunity: [ 64512:1:2]}",
 		}},
 		"plain to an internal router, with an IPv6 next hop": {
 			encoder{true, 64512, false},

@@ -24,7 +24,7 @@ func newEncoder(s *settings, agreed *negotiated) *encoder {
 	return &encoder{internal: s.internal(), asn: s.asn(), fourOctets: agreed.fourOctets}
 }
 
-// attributes encodes the path attributes of RFC 4271 section 5.1, RFC 1997 and RFC 8092, sorted by type, for prefixes with a
+// attributes encodes the path attributes of RFC 4271 section 5.1, RFC 1997, RFC 4360 and RFC 8092, sorted by type, for prefixes with a
 // next hop. An IPv6 next hop is left out: it belongs into MP_REACH_NLRI. LOCAL_PREF is for internal routers only. Our AS
 // number is for external routers only: an internal one would see a loop.
 func (e *encoder) attributes(from *announce.Attributes, next nextHop) ([]byte, error) {
@@ -46,9 +46,15 @@ func (e *encoder) attributes(from *announce.Attributes, next nextHop) ([]byte, e
 		}
 		list = append(list, bgp.NewPathAttributeLocalPref(preference))
 	}
-	standard, large := communities(from.Communities)
+	standard, extended, large, err := communities(from.Communities)
+	if err != nil {
+		return nil, err
+	}
 	if len(standard) > 0 {
 		list = append(list, bgp.NewPathAttributeCommunities(standard))
+	}
+	if len(extended) > 0 {
+		list = append(list, bgp.NewPathAttributeExtendedCommunities(extended))
 	}
 	if !e.internal && !e.fourOctets && e.asn > 0xffff {
 		list = append(list, bgp.NewPathAttributeAs4Path(e.segments(from.Prepend)))
@@ -98,14 +104,22 @@ func (e *encoder) segments(prepend int) (list []*bgp.As4PathParam) {
 	return list
 }
 
-// communities separates standard communities (RFC 1997) from large ones (RFC 8092).
-func communities(from []lb.Community) (standard []uint32, large []*bgp.LargeCommunity) {
+// communities separates standard communities (RFC 1997), extended (RFC 4360) and large ones (RFC 8092).
+func communities(from []lb.Community) (standard []uint32, extended []bgp.ExtendedCommunityInterface, large []*bgp.LargeCommunity, err error) {
 	for _, c := range from {
-		if c.Large {
+		switch c.Kind {
+		case lb.LargeCommunity:
 			large = append(large, bgp.NewLargeCommunity(c.Parts[0], c.Parts[1], c.Parts[2]))
-		} else {
+		case lb.ExtendedCommunity:
+			octets := c.Octets()
+			parsed, err := bgp.ParseExtended(octets[:])
+			if err != nil {
+				return nil, nil, nil, fmt.Errorf("community %s: %w", c, err)
+			}
+			extended = append(extended, parsed)
+		default:
 			standard = append(standard, c.Value())
 		}
 	}
-	return standard, large
+	return standard, extended, large, nil
 }

@@ -91,6 +91,7 @@ type route struct {
 	Stale     bool                    `json:"stale"`
 	Community struct{ String string } `json:"community"`
 	Large     struct{ String string } `json:"largeCommunity"`
+	Extended  struct{ String string } `json:"extendedCommunity"`
 	Nexthops  []struct {
 		IP    string
 		Scope string

@@ -33,7 +33,8 @@ func TestFRR_ExternalPeerSeesAttributesAsGiven(t *testing.T) {
 	router := startFRR(t, c, 64513, passive...)
 	attributes := &announce.Attributes{
 		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 2,
-		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-peer"), community(t, "64512:1:2")},
+		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-peer"), community(t, "64512:1:2"), community(t, "rt:64512:7"),
+			community(t, "rt:4200000000:7"), community(t, "soo:192.0.2.1:9"), community(t, "bandwidth:64512:125000000")},
 	}
 	speaker := start(t, c.session(nil, path("198.19.0.1/32", attributes), path("2001:db8:ffff::1/128", attributes)))
 	router.has("198.19.0.1/32", func(r *route) error {
@@ -46,6 +47,8 @@ func TestFRR_ExternalPeerSeesAttributesAsGiven(t *testing.T) {
 			return fmt.Errorf("communities %q", r.Community.String)
 		case r.Large.String != "64512:1:2":
 			return fmt.Errorf("large communities %q", r.Large.String)
+		case r.Extended.String != "RT:64512:7 SoO:192.0.2.1:9 RT:4200000000:7 LB:64512:125000000 (1.000 Gbps)":
+			return fmt.Errorf("extended communities %q", r.Extended.String)
 		case r.Nexthops[0].IP != c.Ours.String():
 			return fmt.Errorf("next hop %s", r.Nexthops[0].IP)
 		case r.LocalPref != nil && *r.LocalPref == 250:

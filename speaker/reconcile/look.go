@@ -27,14 +27,14 @@ type listers struct {
 	services *informer.Lister[*corev1.Service, *lb.Service]
 	others   *informer.Cluster
 	earlier  *earlier
-	lastGood informer.LastGoodObjects
+	lastGood *informer.LastGoodObjects
 }
 
 // newListers makes the listers of a node's speaker. Direct reads from the API server and not from the cache.
 func newListers(informers cache.Informers, direct client.Reader, node, namespace string) *listers {
 	return &listers{
 		services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers, namespace),
-		earlier: &earlier{node: node, reader: direct},
+		earlier: &earlier{node: node, reader: direct}, lastGood: informer.NewLastGoodObjects(),
 	}
 }
 

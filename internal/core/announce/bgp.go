@@ -136,7 +136,7 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 }
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest.
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it.
 func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
@@ -163,6 +163,9 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 		for i++; i < len(all) && all[i].prefix == prefix; i++ {
 			matches = matches.union(all[i].by)
 		}
+		if r.anyHeldBack(matches) {
+			continue
+		}
 		if attributes[matches] == nil {
 			attributes[matches] = r.attributes(matches)
 		}
@@ -179,7 +182,7 @@ func (r *rules) attributes(matches advertisementSet) *Attributes {
 		merged.LocalPref = cmp.Or(merged.LocalPref, adv.LocalPref)
 		merged.MED = cmp.Or(merged.MED, adv.MED)
 		merged.Prepend = cmp.Or(merged.Prepend, adv.Prepend)
-		merged.Communities = append(merged.Communities, adv.communities...)
+		merged.Communities = append(merged.Communities, adv.Communities...)
 	}
 	slices.SortFunc(merged.Communities, lb.Community.Compare)
 	merged.Communities = slices.Compact(merged.Communities)
@@ -246,11 +249,7 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 		return peer.Err.Error()
 	}
 	if peer.BFDProfile != "" {
-		profile, ok := r.world.BFDProfiles[peer.BFDProfile]
-		if !ok {
-			return fmt.Sprintf("BFDProfile %s does not exist", peer.BFDProfile)
-		}
-		session.BFD = profile
+		session.BFD = r.bfdProfile(peer)
 	}
 	if peer.Password != nil {
 		password, ok := r.world.Passwords[*peer.Password]
@@ -260,6 +259,18 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 		session.Password = password
 	}
 	return ""
+}
+
+// bfdProfile of a peer. Of one that does not exist count the parameters that it had, or the default ones: a router that watches the
+// session by BFD would close it if there was none.
+func (r *rules) bfdProfile(peer *lb.Peer) *lb.BFDProfile {
+	if profile := r.world.BFDProfiles[peer.BFDProfile]; profile != nil {
+		return profile
+	}
+	if peer.AcceptedBFD != nil {
+		return peer.AcceptedBFD
+	}
+	return lb.DefaultBFDProfile(peer.BFDProfile)
 }
 
 // annotated makes a session for each address in a node's annotation.

@@ -94,10 +94,9 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 			s.LocalPref, s.Communities = number(50), []string{"64512:2", "no-export"}
 		}),
 		bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
-			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "mine", "nonsense"}
+			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "64512:2", "rt:64512:7"}
 		}),
 	}
-	w.Aliases = lb.Aliases{"mine": {Parts: [3]uint32{0, 64512, 2}}}
 	paths := Compute(w).Sessions[0].Paths
 	if len(paths) != 1 {
 		t.Fatalf("%d paths, want one for the prefix", len(paths))
@@ -106,7 +105,7 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 	if *got.LocalPref != 200 || *got.MED != 7 {
 		t.Errorf("local preference %d and MED %d, want those of the older advertisement", *got.LocalPref, *got.MED)
 	}
-	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 64512:1:2" {
+	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 rt:64512:7 64512:1:2" {
 		t.Errorf("communities %s", text)
 	}
 }
@@ -200,10 +199,10 @@ func TestSessions_DuplicateRouterIsLeftToTheOlderPeer(t *testing.T) {
 		t.Errorf("the older one has problem %q", sessions[1].Problem)
 	}
 
-	w.Peers[0].BFDProfile = "missing"
+	w.Peers[0].Password = &lb.SecretKey{Name: "missing", Key: "password"}
 	for running, want := range map[bool]string{false: "", true: "BGPPeer router names the same router, 192.0.2.1:179, and is older"} {
 		w.Running = map[string]bool{"router": running}
-		if sessions = Compute(w).Sessions; sessions[0].Problem != want || sessions[1].Problem != "BFDProfile missing does not exist" {
+		if sessions = Compute(w).Sessions; sessions[0].Problem != want || sessions[1].Problem != "Secret missing has no usable password under the key password" {
 			t.Errorf("the older one cannot have it, and runs: %t: problems %q and %q", running, sessions[0].Problem, sessions[1].Problem)
 		}
 	}

@@ -30,6 +30,10 @@ var (
 		Name: "NoNode", Meaning: "Something stands against every node; the message says what stands against the node that is nearest to announcing it.",
 		Remedy: "Remove what stands against the nodes that are to announce the address; kubectl daymark explain names it for each.",
 	}
+	ReasonHeldBack = reason.Reason{
+		Name: "HeldBack", Meaning: "A BGPAdvertisement asks for a community that is unknown, and no route goes out without it; the message names it.",
+		Remedy: "Correct the community in the BGPAdvertisement, or create the Community object that gives the name.",
+	}
 	ReasonAddressConflict = reason.Reason{
 		Name: "AddressConflict", Meaning: "Another host uses the address: one outside the cluster, or a node without its speaker. The status says whether the cluster announces it all the same.",
 		Remedy: "Take the address from that host, or out of the pool.",
@@ -42,7 +46,7 @@ func Conditions() []reason.Condition {
 		Kind: "Service", Type: v1beta1.ConditionAnnounced,
 		Meaning: "The Service's addresses are announced to the network.",
 		Reasons: []reason.Reason{
-			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNode,
+			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNode, ReasonHeldBack,
 			ReasonAddressConflict,
 		},
 	}}

@@ -118,6 +118,14 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
+			Name: heldBack, Meaning: "its BGPAdvertisement is held back, since a community of it is unknown",
+			Remedy: "Look at the condition Ready of the BGPAdvertisement, which names the community.",
+		},
+		scope:   ofAdvertisements,
+		applies: (*query).heldBack,
+	},
+	{
+		Reason: reason.Reason{
 			Name: "SpeakerMissing", Meaning: "its speaker is not there, or does not know the others yet",
 			Remedy: "Look at the speaker's Pod on the node, and at its Speaker object.",
 		},
@@ -161,8 +169,14 @@ var chain = []check{
 	},
 }
 
-// noInterface is the name of the reason that the explanation says more of.
-const noInterface = "NoInterface"
+// The names of the reasons that the explanation says more of.
+const (
+	noInterface = "NoInterface"
+	heldBack    = "HeldBack"
+)
+
+// is reports whether a reason has a name.
+func (r IneligibleReason) is(name string) bool { return r != Eligible && chain[r-1].Name == name }
 
 // query is a question to the chain: may a node announce an address?
 type query struct {

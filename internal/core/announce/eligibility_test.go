@@ -60,6 +60,9 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 		"NotSelected": {[]string{l2, bgp}, func(w *World, _ *lb.Service) {
 			w.L2Advertisements[0].NodeSelectors, w.BGPAdvertisements[0].NodeSelectors = selector("edge=yes"), selector("edge=yes")
 		}},
+		"HeldBack": {[]string{bgp}, func(w *World, _ *lb.Service) {
+			w.BGPAdvertisements[0] = bgpAdvertisement("bgp", 1, func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"no_export"} })
+		}},
 		"SpeakerMissing": {[]string{l2, bgp}, func(w *World, _ *lb.Service) {
 			w.Members.Alive = slices.DeleteFunc(w.Members.Alive, func(name string) bool { return name == "n1" })
 			delete(w.Established, "n1")

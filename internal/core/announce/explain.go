@@ -44,8 +44,8 @@ type peerKey struct {
 }
 
 // announcement is how an address is announced, in words. If it is not, nearest says what stands against the node that is nearest
-// to announcing it, and nodes what stands against each.
-type announcement struct{ protocols, nearest, nodes string }
+// to announcing it, and nodes what stands against each; reason is that of the condition.
+type announcement struct{ protocols, nearest, nodes, reason string }
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects; World.Node is not used. Leave World.Links nil: if it is not, only nodes with a link count for layer 2.
@@ -102,7 +102,7 @@ func (e *Explainer) address(a address) (string, *Explanation) {
 	}
 	found := e.announcement(a, key)
 	if found.protocols == "" {
-		return "", &Explanation{Reason: ReasonNoNode.Name, Message: a.addr.String() + ": " + found.nearest, Nodes: found.nodes}
+		return "", &Explanation{Reason: found.reason, Message: a.addr.String() + ": " + found.nearest, Nodes: found.nodes}
 	}
 	return found.protocols, nil
 }
@@ -125,13 +125,21 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name })))
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
-		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(key.bgp, func(i int) string { return r.bgp[i].Name })))
+		by := r.announceable(key.bgp, key.family)
+		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name })))
 	}
+	var found *announcement
 	if len(protocols) == 0 {
-		nearest, nodes := e.noNode(a, key)
-		return &announcement{nearest: nearest, nodes: nodes}
+		found = e.noNode(a, key)
+	} else {
+		found = &announcement{protocols: strings.Join(protocols, " and ")}
 	}
-	return &announcement{protocols: strings.Join(protocols, " and ")}
+	if held := r.heldBackText(key.bgp); held != "" && found.protocols != "" {
+		found.protocols += "; " + held
+	} else if held != "" {
+		found.nearest += "; " + held
+	}
+	return found
 }
 
 // heldByLayer2 reports whether some node may hold an address.
@@ -193,10 +201,11 @@ func (e *Explainer) ineligibleLayer2(a address, key addressKey, node int) Inelig
 
 // noNode says what stands against the node that is nearest to announcing an address, and of every node what stands against it,
 // nodes with the same reason together.
-func (e *Explainer) noNode(a address, key addressKey) (nearest, nodes string) {
-	r := e.rules
+func (e *Explainer) noNode(a address, key addressKey) *announcement {
+	r, none := e.rules, &announcement{reason: ReasonNoNode.Name}
 	if key.l2 == "" && len(r.peers) == 0 {
-		return "there is no BGPPeer to announce it to", ""
+		none.nearest = "there is no BGPPeer to announce it to"
+		return none
 	}
 	byReason := map[IneligibleReason][]string{}
 	best := Eligible
@@ -206,18 +215,22 @@ func (e *Explainer) noNode(a address, key addressKey) (nearest, nodes string) {
 		best = max(best, reason)
 	}
 	if len(byReason) == 0 {
-		return "the cluster has no nodes", ""
+		none.nearest = "the cluster has no nodes"
+		return none
 	}
 	var parts []string
 	for reason, names := range byReason {
 		parts = append(parts, fmt.Sprintf("%s: %s", firstNames(names), reason))
 	}
 	slices.Sort(parts)
-	nearest = "no node announces it; of the node that is nearest to it: " + best.String()
-	if best != Eligible && chain[best-1].Name == noInterface {
-		nearest += r.interfacesText(key.l2)
+	none.nearest, none.nodes = "no node announces it; of the node that is nearest to it: "+best.String(), strings.Join(parts, "; ")
+	switch {
+	case best.is(noInterface):
+		none.nearest += r.interfacesText(key.l2)
+	case best.is(heldBack):
+		none.reason, none.nearest = ReasonHeldBack.Name, "no route goes out without its communities"
 	}
-	return nearest, strings.Join(parts, "; ")
+	return none
 }
 
 // ineligible is what stands against a node, by its index: of the reasons over both protocols and all peers the one nearest

@@ -57,7 +57,6 @@ type l2Rule struct {
 type bgpRule struct {
 	*lb.BGPAdvertisement
 	selection
-	communities []lb.Community
 }
 
 func newRules(w *World) *rules {
@@ -101,10 +100,7 @@ func (r *rules) readL2() {
 // readBGP reads the BGPAdvertisements, as readL2 does.
 func (r *rules) readBGP() {
 	for _, adv := range r.world.BGPAdvertisements {
-		// A community that cannot be resolved is named in a condition by the controller. The route goes out without it,
-		// which is better than not at all.
-		communities, _ := r.world.Aliases.Resolve(adv.Communities)
-		r.bgp = append(r.bgp, bgpRule{adv, r.selectionOf(&adv.Advertisement), communities})
+		r.bgp = append(r.bgp, bgpRule{adv, r.selectionOf(&adv.Advertisement)})
 	}
 	slices.SortFunc(r.bgp, func(a, b bgpRule) int { return a.CompareAge(&b.Advertisement) })
 	for i := range r.bgp {

@@ -17,10 +17,10 @@ type World struct {
 	Nodes     []*lb.Node
 	Pools     *lb.Pools
 
-	L2Advertisements  []*lb.L2Advertisement
+	L2Advertisements []*lb.L2Advertisement
+	// BGPAdvertisements with their communities resolved.
 	BGPAdvertisements []*lb.BGPAdvertisement
 	Peers             []*lb.Peer
-	Aliases           lb.Aliases
 	BFDProfiles       map[string]*lb.BFDProfile
 	// Passwords of peers, as far as their Secrets exist and can be used.
 	Passwords map[lb.SecretKey]string

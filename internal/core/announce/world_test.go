@@ -71,7 +71,7 @@ func bgpAdvertisement(name string, age int, change func(*v1beta1.BGPAdvertisemen
 	if change != nil {
 		change(&adv.Spec)
 	}
-	return lb.ParseBGPAdvertisement(adv)
+	return lb.ParseBGPAdvertisement(adv).Resolve(nil)
 }
 
 // add puts a Service into the world, with one ready endpoint on each of the nodes.

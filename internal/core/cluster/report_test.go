@@ -107,22 +107,6 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 	}
 }
 
-func TestAliases_FirstObjectByNameCounts(t *testing.T) {
-	community := func(name, value string) *v1beta1.Community {
-		c := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		c.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: value}}
-		return c
-	}
-	objects := Objects{Communities: []*v1beta1.Community{community("b", "64512:2"), community("a", "64512:1")}}
-	aliases, problems := objects.Aliases()
-	if got := aliases["blue"].String(); got != "64512:1" {
-		t.Errorf("blue stands for %s", got)
-	}
-	if problems["a"] != nil || problems["b"] == nil {
-		t.Errorf("problems %v", problems)
-	}
-}
-
 func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
 	has := func(node string) *v1beta1.Speaker {
 		return speaker(node, func(s *v1beta1.SpeakerStatus) {

@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,11 +14,12 @@ import (
 
 // AnnounceWorld is what announcing depends on, as far as the objects say: a speaker adds what only its node knows.
 func (o *Objects) AnnounceWorld(classes lb.Classes, options announce.Options) announce.World {
-	aliases, _ := o.Aliases()
+	resolved := o.Resolved()
+	peers := inForce(o.Peers)
 	return announce.World{
 		Services: o.Owned(classes), Endpoints: o.Endpoints, Nodes: o.Nodes, Pools: o.Pools,
-		L2Advertisements: o.L2Advertisements, BGPAdvertisements: o.BGPAdvertisements,
-		Peers: o.Peers, Aliases: aliases, BFDProfiles: profiles(o.BFDProfiles), Passwords: passwords(o.Peers, o.Secrets),
+		L2Advertisements: inForce(o.L2Advertisements), BGPAdvertisements: inForce(resolved.BGPAdvertisements),
+		Peers: peers, BFDProfiles: profiles(o.BFDProfiles), Passwords: passwords(peers, o.Secrets),
 		Options: options,
 	}
 }
@@ -93,15 +92,25 @@ func (o *Objects) Owned(classes lb.Classes) []*lb.Service {
 	return owned
 }
 
-// Aliases are the names of communities. Where two Community objects define a name, the first by name of the object counts.
-// What is wrong with an object is an error, by its name; what can be read of it counts all the same.
-func (o *Objects) Aliases() (lb.Aliases, map[string]error) {
-	aliases, problems := lb.Aliases{}, map[string]error{}
-	byName := func(a, b *v1beta1.Community) int { return strings.Compare(a.Name, b.Name) }
-	for _, community := range slices.SortedFunc(slices.Values(o.Communities), byName) {
-		problems[community.Name] = aliases.AddAliases(community)
+// Resolved returns the objects with the communities that the names in BGPAdvertisements stand for.
+func (o *Objects) Resolved() Objects {
+	resolved := *o
+	aliases, _ := lb.NewAliases(o.Communities)
+	resolved.BGPAdvertisements = make([]*lb.BGPAdvertisement, len(o.BGPAdvertisements))
+	for i, advertisement := range o.BGPAdvertisements {
+		resolved.BGPAdvertisements[i] = advertisement.Resolve(aliases)
 	}
-	return aliases, problems
+	return resolved
+}
+
+// inForce are values, with what the controller accepted last in the place of each that cannot be understood.
+func inForce[V lb.Remembered[V]](values []V) []V {
+	var none V
+	list := make([]V, len(values))
+	for i, value := range values {
+		list[i] = lb.InForce(value, none)
+	}
+	return list
 }
 
 // profiles are BFD profiles by name.

@@ -16,8 +16,10 @@ import (
 
 // Advertisement is what both kinds of advertisement have in common: which addresses are announced, and from which nodes.
 type Advertisement struct {
-	Name             string
-	Created          time.Time
+	Name    string
+	Created time.Time
+	// Generation of the object that has this specification.
+	Generation       int64
 	Pools            []string
 	PoolSelectors    Selectors
 	ServiceSelectors Selectors
@@ -27,7 +29,7 @@ type Advertisement struct {
 }
 
 func parseAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.AdvertisementSelectors) Advertisement {
-	a := Advertisement{Name: meta.Name, Created: meta.CreationTimestamp.Time, Pools: spec.IPAddressPools}
+	a := Advertisement{Name: meta.Name, Created: meta.CreationTimestamp.Time, Generation: meta.Generation, Pools: spec.IPAddressPools}
 	var errs [3]error
 	a.PoolSelectors, errs[0] = parseSelectors("ipAddressPoolSelectors", spec.IPAddressPoolSelectors)
 	a.ServiceSelectors, errs[1] = parseSelectors("serviceSelectors", spec.ServiceSelectors)
@@ -60,6 +62,8 @@ type L2Advertisement struct {
 	Interfaces []string
 	// Detection of conflicts; empty: Probe.
 	Detection v1beta1.ConflictDetection
+	// Accepted is what the controller last accepted; nil: nothing. It has none of its own.
+	Accepted *L2Advertisement
 }
 
 // NodePreference adds a weight to the nodes that it matches.
@@ -70,12 +74,20 @@ type NodePreference struct {
 
 // ParseL2Advertisement parses an L2Advertisement.
 func ParseL2Advertisement(from *v1beta1.L2Advertisement) *L2Advertisement {
-	a := &L2Advertisement{
-		Advertisement: parseAdvertisement(from.ObjectMeta, &from.Spec.AdvertisementSelectors),
-		Interfaces:    from.Spec.Interfaces,
-		Detection:     from.Spec.ConflictDetection,
+	a := parseL2Advertisement(from.ObjectMeta, &from.Spec)
+	if accepted := from.Status.Accepted; accepted != nil {
+		a.Accepted = parseL2Advertisement(ofGeneration(from.ObjectMeta, accepted.Generation), &accepted.Spec)
 	}
-	for i, preference := range from.Spec.PreferredNodeSelectors {
+	return a
+}
+
+func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementSpec) *L2Advertisement {
+	a := &L2Advertisement{
+		Advertisement: parseAdvertisement(meta, &spec.AdvertisementSelectors),
+		Interfaces:    spec.Interfaces,
+		Detection:     spec.ConflictDetection,
+	}
+	for i, preference := range spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)
 		selectors, err := parseSelectors(field, []metav1.LabelSelector{preference.Selector})
 		a.Err = errors.Join(a.Err, err)
@@ -121,23 +133,73 @@ type BGPAdvertisement struct {
 	MED       *uint32
 	// Prepend is how many more times our own AS number is put into the AS_PATH.
 	Prepend int
-	// Communities as they are written. Aliases.Resolve returns their values.
-	Communities []string
+	// Communities are what the names stand for, sorted and each once, once Resolve has looked them up.
+	Communities []Community
+	// Unresolved names the communities that stand for nothing, each with what may be meant; nil: there are none. No route may go
+	// out without what was asked for.
+	Unresolved error
+	// communities as they are written.
+	communities []string
+	// Accepted is what the controller last accepted; nil: nothing. It has none of its own.
+	Accepted *BGPAdvertisement
 }
 
 // ParseBGPAdvertisement parses a BGPAdvertisement.
 func ParseBGPAdvertisement(from *v1beta1.BGPAdvertisement) *BGPAdvertisement {
-	spec := &from.Spec
-	return &BGPAdvertisement{
-		Advertisement:       parseAdvertisement(from.ObjectMeta, &spec.AdvertisementSelectors),
+	a := parseBGPAdvertisement(from.ObjectMeta, &from.Spec)
+	if accepted := from.Status.Accepted; accepted != nil {
+		a.Accepted = parseBGPAdvertisement(ofGeneration(from.ObjectMeta, accepted.Generation), &accepted.Spec).Resolve(nil)
+	}
+	return a
+}
+
+// errNotResolved keeps an advertisement from going out without its communities before Resolve.
+var errNotResolved = errors.New("its communities have not been looked up")
+
+func parseBGPAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.BGPAdvertisementSpec) *BGPAdvertisement {
+	a := &BGPAdvertisement{
+		Advertisement:       parseAdvertisement(meta, &spec.AdvertisementSelectors),
 		Peers:               spec.Peers,
 		AggregationLength:   valueOr(spec.AggregationLength, 32),
 		AggregationLengthV6: valueOr(spec.AggregationLengthV6, 128),
 		LocalPref:           optionalUint32(spec.LocalPref),
 		MED:                 optionalUint32(spec.MED),
 		Prepend:             int(spec.ASPathPrepend),
-		Communities:         spec.Communities,
+		communities:         spec.Communities,
 	}
+	if len(a.communities) > 0 {
+		a.Unresolved = errNotResolved
+	}
+	return a
+}
+
+// Resolve returns the advertisement with the communities that its names stand for.
+func (a *BGPAdvertisement) Resolve(aliases Aliases) *BGPAdvertisement {
+	if len(a.communities) == 0 {
+		return a
+	}
+	resolved := *a
+	var errs []error
+	resolved.Communities = nil
+	for _, text := range a.communities {
+		value, err := aliases.resolve(text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		resolved.Communities = append(resolved.Communities, value)
+	}
+	slices.SortFunc(resolved.Communities, Community.Compare)
+	resolved.Communities = slices.Compact(resolved.Communities)
+	if resolved.Unresolved = errors.Join(errs...); len(errs) == 0 {
+		resolved.communities = nil // so it stays, whatever becomes of the names
+	}
+	return &resolved
+}
+
+// Check returns the name, and what is wrong with the object or its communities; nil when nothing is.
+func (a *BGPAdvertisement) Check() (name string, err error) {
+	return a.Name, errors.Join(a.Err, a.Unresolved)
 }
 
 // Length returns the length in bits of the announced prefixes of a family.

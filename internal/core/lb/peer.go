@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
@@ -58,13 +60,30 @@ type Peer struct {
 
 	// Err says what is wrong with the object; nil when nothing is. The sessions of a peer with an error are left as they are.
 	Err error
+	// Generation of the object that has this specification.
+	Generation int64
+	// Accepted is what the controller last accepted; nil: nothing. It has none of its own.
+	Accepted *Peer
+	// AcceptedBFD are the parameters of BFD that the controller last accepted, for when the profile does not exist; nil: none.
+	AcceptedBFD *BFDProfile
 }
 
 // ParsePeer parses a BGPPeer.
 func ParsePeer(from *v1beta1.BGPPeer) *Peer {
-	spec := &from.Spec
+	p := parsePeer(from.ObjectMeta, &from.Spec)
+	if accepted := from.Status.Accepted; accepted != nil {
+		p.Accepted = parsePeer(ofGeneration(from.ObjectMeta, accepted.Generation), &accepted.Spec)
+		if accepted.BFDProfile != nil {
+			profile := parseBFDProfile(accepted.Spec.BFDProfile, accepted.BFDProfile)
+			p.AcceptedBFD, p.Accepted.AcceptedBFD = profile, profile
+		}
+	}
+	return p
+}
+
+func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	p := &Peer{
-		Name: from.Name, Created: from.CreationTimestamp.Time,
+		Name: meta.Name, Created: meta.CreationTimestamp.Time, Generation: meta.Generation,
 		MyASN: asn(&spec.MyASN), PeerASN: asn(spec.PeerASN), LocalASN: asn(spec.LocalASN),
 		Interface: spec.Interface,
 		Port:      uint16(cmp.Or(spec.PeerPort, 179)), //nolint:gosec // the schema keeps ports within 16 bits
@@ -151,13 +170,22 @@ type BFDProfile struct {
 
 // ParseBFDProfile parses a BFDProfile.
 func ParseBFDProfile(from *v1beta1.BFDProfile) *BFDProfile {
+	return parseBFDProfile(from.Name, &from.Spec)
+}
+
+// DefaultBFDProfile is a profile of which nothing is set, by the name of one that does not exist.
+func DefaultBFDProfile(name string) *BFDProfile {
+	return parseBFDProfile(name, &v1beta1.BFDProfileSpec{})
+}
+
+func parseBFDProfile(name string, spec *v1beta1.BFDProfileSpec) *BFDProfile {
 	milliseconds := func(given int32) time.Duration { return time.Duration(cmp.Or(given, 300)) * time.Millisecond }
 	return &BFDProfile{
-		Name:             from.Name,
-		ReceiveInterval:  milliseconds(from.Spec.ReceiveInterval),
-		TransmitInterval: milliseconds(from.Spec.TransmitInterval),
-		DetectMultiplier: int(cmp.Or(from.Spec.DetectMultiplier, 3)),
-		MinimumTTL:       int(cmp.Or(from.Spec.MinimumTTL, 254)),
-		Passive:          from.Spec.PassiveMode,
+		Name:             name,
+		ReceiveInterval:  milliseconds(spec.ReceiveInterval),
+		TransmitInterval: milliseconds(spec.TransmitInterval),
+		DetectMultiplier: int(cmp.Or(spec.DetectMultiplier, 3)),
+		MinimumTTL:       int(cmp.Or(spec.MinimumTTL, 254)),
+		Passive:          spec.PassiveMode,
 	}
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,21 @@ func valid(err error) Condition {
 		return notReady(Invalid, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return Condition{Type: v1beta1.ConditionReady, True: true, Reason: Valid}
+}
+
+// understood is Ready for an object with an error, which goes on as the controller last accepted it; if it never did, otherwise says
+// what becomes of it.
+func understood[V lb.Remembered[V]](value V, err error, otherwise string) Condition {
+	ready := valid(err)
+	if err == nil {
+		return ready
+	}
+	var none V
+	if before := lb.InForce(value, none); before != value {
+		otherwise = fmt.Sprintf("what it said in generation %d counts until then", before.Version())
+	}
+	ready.Message += "; " + otherwise
+	return ready
 }
 
 // found is Ready for an object that refers to others, given a text for each of those that do not exist.
@@ -56,7 +72,7 @@ func NewReferences(o *cluster.Objects, now time.Time) (r *References, next time.
 		r.profiles[profile.Name] = true
 	}
 	r.links = o.ReportedLinks()
-	r.aliases, r.communities = o.Aliases()
+	r.aliases, r.communities = lb.NewAliases(o.Communities)
 	r.nodes, next = standings(o.Nodes, o.Speakers, now)
 	return r, next
 }
@@ -78,7 +94,7 @@ func missing(kind string, names []string, exists func(string) bool) []string {
 
 // L2Advertisement is the condition Ready of an L2Advertisement.
 func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
-	ready := firstProblem(valid(a.Err), found(r.missingPools(a.Pools)), r.anyNode(r.selectedBy(a.NodeSelectors)))
+	ready := firstProblem(understood(a, a.Err, "the rest of it counts"), found(r.missingPools(a.Pools)), r.anyNode(r.selectedBy(a.NodeSelectors)))
 	if unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); ready.True && unmatched != "" {
 		return notReady(NoInterface, unmatched)
 	}
@@ -88,14 +104,26 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 // BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one
 // overrides, empty for none (announce.Explainer).
 func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
+	resolved := a.Resolve(r.aliases)
 	texts := append(r.missingPools(a.Pools), missing("peer", a.Peers, func(name string) bool { return r.peers[name] })...)
-	if _, err := r.aliases.Resolve(a.Communities); err != nil {
-		texts = append(texts, err.Error())
-	}
-	if ready := firstProblem(valid(a.Err), found(texts), r.anyNode(r.selectedBy(a.NodeSelectors))); !ready.True || overridden == "" {
+	switch ready := firstProblem(r.communitiesOf(resolved), understood(a, a.Err, "the rest of it counts"), found(texts), r.anyNode(r.selectedBy(lb.InForce(resolved, nil).NodeSelectors))); {
+	case !ready.True || overridden == "":
 		return ready
+	default:
+		return notReady(Overridden, overridden)
 	}
-	return notReady(Overridden, overridden)
+}
+
+// communitiesOf is Ready by the communities of an advertisement.
+func (r *References) communitiesOf(a *lb.BGPAdvertisement) Condition {
+	ready := understood(a, errors.Join(a.Unresolved, a.Err), "its routes are held back, and with them those of the same prefixes")
+	switch {
+	case a.Unresolved != nil && lb.InForce(a, nil) == a:
+		ready.Reason = HeldBack
+	case a.Unresolved != nil && a.Err == nil:
+		ready.Reason = NotFound // the Community object may come
+	}
+	return ready
 }
 
 // Community is the condition Ready of the Community of a name.

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -21,11 +22,11 @@ type Peer struct {
 
 // Peer returns the status of a BGPPeer.
 func (r *References) Peer(p *lb.Peer) Peer {
-	nodes := r.selectedBy(p.NodeSelectors)
+	nodes := r.selectedBy(lb.InForce(p, nil).NodeSelectors)
 	password, odd := r.password(p)
 	status := Peer{
 		Nodes: int32(len(nodes.counted)), //nolint:gosec // the number of nodes
-		Ready: firstProblem(valid(p.Err), found(r.missingProfile(p)), password, r.anyNode(nodes), inUse(p.Name, nodes)),
+		Ready: firstProblem(understood(p, p.Err, "its sessions stay as they are, and new ones wait"), found(r.missingProfile(p)), password, r.anyNode(nodes), inUse(p.Name, nodes)),
 	}
 	sessions := countSessions(p.Name, nodes)
 	status.Established, status.Sessions = int32(sessions.established), sessions.condition(nodes) //nolint:gosec // the number of nodes
@@ -61,12 +62,16 @@ func (p *Peer) SameButText(object *v1beta1.BGPPeer) bool {
 		(p.BFD == nil) == (meta.FindStatusCondition(has, v1beta1.ConditionBFDUp) == nil) && (p.BFD == nil || p.BFD.In(has, false))
 }
 
-// missingProfile has a text if the BFDProfile that a peer names does not exist.
+// missingProfile has a text if the BFDProfile that a peer names does not exist, and says what counts in its place.
 func (r *References) missingProfile(p *lb.Peer) []string {
-	if p.BFDProfile == "" {
+	if p.BFDProfile == "" || r.profiles[p.BFDProfile] {
 		return nil
 	}
-	return missing("BFDProfile", []string{p.BFDProfile}, func(name string) bool { return r.profiles[name] })
+	instead := "the default parameters of BFD count"
+	if p.AcceptedBFD != nil {
+		instead = "the parameters that it had go on"
+	}
+	return []string{fmt.Sprintf("BFDProfile %s does not exist: %s", p.BFDProfile, instead)}
 }
 
 // inUse is Ready by the nodes: a speaker has taken the peer up, or there is no node yet on which one could. Sessions are not asked

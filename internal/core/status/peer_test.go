@@ -131,10 +131,10 @@ func TestPeer_ReadyMeansUnderstoodAndInUse(t *testing.T) {
 			newPeerScene().speaks("n1", up).node("w1", true, longAgo, corev1.LabelOSStable, "windows").with(selectName("w1")),
 			"False NoNode: nodeSelectors match no node on which a speaker can run; no speaker can run on w1 (its system is windows)",
 		},
-		{"it is invalid", newPeerScene().speaks("n1", up).with(func(p *lb.Peer) { p.Err = errors.New("a\nb") }), "False Invalid: a; b"},
+		{"it is invalid", newPeerScene().speaks("n1", up).with(func(p *lb.Peer) { p.Err = errors.New("a\nb") }), "False Invalid: a; b; its sessions stay as they are, and new ones wait"},
 		{
 			"its profile does not exist", newPeerScene().speaks("n1", up).with(func(p *lb.Peer) { p.BFDProfile = "slow" }),
-			"False NotFound: BFDProfile slow does not exist",
+			"False NotFound: BFDProfile slow does not exist: the default parameters of BFD count",
 		},
 		{
 			"its Secret does not exist",

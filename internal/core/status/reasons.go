@@ -76,6 +76,13 @@ var NoInterface = reason.Reason{
 	Remedy: "Correct interfaces of the L2Advertisement.",
 }
 
+// HeldBack is a reason of the condition Ready of a BGPAdvertisement.
+var HeldBack = reason.Reason{
+	Name: "HeldBack", Meaning: "A community is unknown; the message names it and the one that may be meant. No earlier version of the object " +
+		"was understood, so its routes are not announced.",
+	Remedy: "Correct the community, or create the Community object that gives the name.",
+}
+
 // Overridden is a reason of the condition Ready of a BGPAdvertisement.
 var Overridden = reason.Reason{
 	Name: "Overridden", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
@@ -233,7 +240,7 @@ func Conditions() []reason.Condition {
 		stalled("IPReservation"),
 		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoNode, NoInterface),
 		stalled("L2Advertisement"),
-		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, NotFound, NoNode, Overridden),
+		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, HeldBack, NotFound, NoNode, Overridden),
 		stalled("BGPAdvertisement"),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),

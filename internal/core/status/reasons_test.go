@@ -60,6 +60,13 @@ func TestReferences_Ready(t *testing.T) {
 		}
 		return Reservation(&use)
 	}
+	advertisement := func(accepted []string, communities ...string) *lb.BGPAdvertisement {
+		a := &v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{Communities: communities}}
+		if accepted != nil {
+			a.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: 3, Spec: v1beta1.BGPAdvertisementSpec{Communities: accepted}}
+		}
+		return lb.ParseBGPAdvertisement(a)
+	}
 	for _, test := range []struct {
 		name, kind string
 		got        Condition
@@ -67,7 +74,7 @@ func TestReferences_Ready(t *testing.T) {
 		message    string
 	}{
 		{"an L2Advertisement that is valid", "L2Advertisement", references.L2Advertisement(l2(nil, "blue")), Valid, ""},
-		{"one with errors, each on a line", "L2Advertisement", references.L2Advertisement(l2(bad, "gone")), Invalid, "first; second"},
+		{"one with errors, each on a line", "L2Advertisement", references.L2Advertisement(l2(bad, "gone")), Invalid, "first; second; the rest of it counts"},
 		{"one of a pool that does not exist", "L2Advertisement", references.L2Advertisement(l2(nil, "gone")), NotFound, "pool gone does not exist"},
 		{"a BGPAdvertisement that is valid", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{}, ""), Valid, ""},
 		{
@@ -79,13 +86,19 @@ func TestReferences_Ready(t *testing.T) {
 			references.BGPAdvertisement(&lb.BGPAdvertisement{Peers: []string{"x"}}, "med of old"), NotFound, "peer x does not exist",
 		},
 		{
-			"one with an unknown community", "BGPAdvertisement", references.BGPAdvertisement(&lb.BGPAdvertisement{Communities: []string{"red"}}, ""),
-			NotFound, "communities that are neither numbers nor names of a Community object: red",
+			"one with an unknown community", "BGPAdvertisement", references.BGPAdvertisement(advertisement(nil, "red", "no_export"), ""), HeldBack,
+			"red is no community: it is not well-known, and no Community object has this name; no_export is no community: did you mean no-export?; " +
+				"its routes are held back, and with them those of the same prefixes",
+		},
+		{
+			"one with an unknown community that was understood before", "BGPAdvertisement",
+			references.BGPAdvertisement(advertisement([]string{"64512:1"}, "red"), ""), NotFound,
+			"red is no community: it is not well-known, and no Community object has this name; what it said in generation 3 counts until then",
 		},
 		{"a BFDProfile", "BFDProfile", BFDProfile(), Valid, ""},
 		{
 			"a Community with a bad value", "Community", references.Community("a"), Invalid,
-			`communities: blue: "nonsense" is not a community such as 64512:100 or 64512:1:2, nor a name that is known`,
+			`communities: blue: "nonsense" is no community: "nonsense" is not a number of 32 bits`,
 		},
 		{"an IPReservation that holds", "IPReservation", reservation(ipam.ReservationUse{}), Valid, ""},
 		{

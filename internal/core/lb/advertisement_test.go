@@ -1,0 +1,64 @@
+package lb
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// bgpAdvertisement asks for communities in generation 5; accepted is what the controller wrote in generation 3, nil for nothing.
+func bgpAdvertisement(accepted []string, communities ...string) *BGPAdvertisement {
+	a := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 5}}
+	a.Spec.Communities = communities
+	if accepted != nil {
+		a.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: 3, Spec: v1beta1.BGPAdvertisementSpec{Communities: accepted}}
+	}
+	return ParseBGPAdvertisement(a)
+}
+
+func TestBGPAdvertisement_Resolve(t *testing.T) {
+	aliases, _ := NewAliases([]*v1beta1.Community{communityObject("a", 1, "blue", "64512:1")})
+	before := bgpAdvertisement(nil, "no-export", "blue", "64512:1")
+	if _, err := before.Check(); err == nil {
+		t.Error("it counts before its communities have been looked up")
+	}
+	resolved := before.Resolve(aliases)
+	if got := strings.Join(Strings(resolved.Communities), " "); got != "64512:1 65535:65281" || resolved.Unresolved != nil {
+		t.Errorf("resolved to %s, and not: %v", got, resolved.Unresolved)
+	}
+	if again := resolved.Resolve(nil); again.Unresolved != nil || len(again.Communities) != 2 {
+		t.Error("what was resolved depends on names that went away")
+	}
+	if got := before.Resolve(nil); got.Unresolved == nil || !strings.Contains(got.Unresolved.Error(), "blue") {
+		t.Errorf("without the name, unresolved is %v", got.Unresolved)
+	}
+}
+
+func TestInForce(t *testing.T) {
+	good := func(generation int64) *BGPAdvertisement {
+		return &BGPAdvertisement{Advertisement: Advertisement{Name: "a", Generation: generation}}
+	}
+	ofSpec, bad := bgpAdvertisement([]string{"64512:7"}, "64512:9").Resolve(nil), bgpAdvertisement([]string{"64512:7"}, "red").Resolve(nil)
+	never := bgpAdvertisement(nil, "red").Resolve(nil)
+	later := bgpAdvertisement([]string{"of-a-later-version"}, "red").Resolve(nil)
+	older, asNew := good(2), good(3)
+	for _, test := range []struct {
+		name                string
+		value, before, want *BGPAdvertisement
+	}{
+		{"what is understood counts", ofSpec, older, ofSpec},
+		{"what was accepted counts instead", bad, nil, bad.Accepted},
+		{"what this process knows is older", bad, older, bad.Accepted},
+		{"what this process knows is as new", bad, asNew, asNew},
+		{"nothing was accepted, and this process knows", never, older, older},
+		{"nothing was accepted or known", never, nil, never},
+		{"what was accepted is not understood either", later, nil, later},
+	} {
+		if got := InForce(test.value, test.before); got != test.want {
+			t.Errorf("%s: got %+v", test.name, got)
+		}
+	}
+}
