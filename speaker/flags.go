@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 )
 
 // gossipPort is the default port of the gossip.
@@ -39,6 +40,8 @@ type flags struct {
 	announcements   int
 	healthPorts     health.Mode
 	healthPortsText string
+	proxy           proxycheck.Target
+	proxyText       string
 	set             *pflag.FlagSet
 	// timing has the values of the flags that change a preset.
 	timing gossip.Timing
@@ -58,6 +61,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 	set.DurationVar(&f.rebalanceAfter, "l2-rebalance-after", time.Minute, "time after which layer-2 addresses that are spread unevenly are evened out, some after the other; 0 for never")
 	set.IntVar(&f.announcements, "l2-announcement-rate", layer2.DefaultAnnouncementRate, "gratuitous ARP packets and unsolicited neighbor advertisements per second and interface, and as many probes besides")
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
+	set.StringVar(&f.proxyText, "proxy-health-url", proxycheck.Auto, "where the node's service proxy says whether it works: auto (port 10256, /healthz, where kube-proxy does), a URL, none; a node whose proxy fails announces nothing")
 }
 
 // validate parses the values that pflag does not, and returns what is wrong with them.
@@ -70,17 +74,19 @@ func (f *flags) validate() error {
 	default:
 		return fmt.Errorf("--health-check-node-ports must be auto, on or off, not %q", f.healthPortsText)
 	}
+	var err error
+	if f.proxy, err = proxycheck.ParseTarget(f.proxyText); err != nil {
+		return fmt.Errorf("--proxy-health-url %w", err)
+	}
 	if f.rebalanceAfter < 0 {
 		return fmt.Errorf("--l2-rebalance-after must not be negative, as %v is", f.rebalanceAfter)
 	}
 	if f.announcements < 1 {
 		return fmt.Errorf("--l2-announcement-rate must be at least 1, not %d", f.announcements)
 	}
-	bind, err := parseBind(f.gossipText)
-	if err != nil {
+	if f.gossip, err = parseBind(f.gossipText); err != nil {
 		return err
 	}
-	f.gossip = bind
 	f.gossip.Timing, err = f.presetTiming()
 	return err
 }

@@ -26,6 +26,7 @@ func TestFlags_ChangeThePresetTiming(t *testing.T) {
 		{"--gossip-probe-timeout=1s", 0, 0, "their timeout not longer than that"},
 		{"--gossip-suspicion-multiplier=0", 0, 0, "at least one probe interval"},
 		{"--l2-announcement-rate=0", 0, 0, "--l2-announcement-rate must be at least 1"},
+		{"--proxy-health-url=https://n1", 0, 0, "--proxy-health-url must be auto, none, or a URL such as http://127.0.0.1:10256/healthz"},
 		{"--l2-rebalance-after=-1s", 0, 0, "--l2-rebalance-after must not be negative"},
 	} {
 		f, set := &flags{}, pflag.NewFlagSet("speaker", pflag.ContinueOnError)

@@ -29,6 +29,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/link"
 	"github.com/daymark-lb/daymark/speaker/nodestate"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
@@ -75,15 +76,19 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		loop.BFDDown(name, why)
 	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
+	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
 	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))
 	loop, err = reconcile.Add(m, reconcile.Config{
 		Node: own.node, Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
-	}, reconcile.Executors{Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks}, writers)
+		BootID: proxycheck.BootID(),
+	}, reconcile.Executors{
+		Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks, Proxy: proxy,
+	}, writers)
 	if err != nil {
 		return err
 	}
 
-	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, writers}
+	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}

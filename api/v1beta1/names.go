@@ -68,7 +68,16 @@ const (
 	ConditionMembershipKnown = "MembershipKnown"
 	// ConditionAnswersLeaveElsewhere on a Speaker says whether traffic back leaves by another interface than the one that answers.
 	ConditionAnswersLeaveElsewhere = "AnswersLeaveElsewhere"
+	// ConditionServiceProxyUnhealthy on a Speaker says whether the node's service proxy (kube-proxy) does not work.
+	ConditionServiceProxyUnhealthy = "ServiceProxyUnhealthy"
 )
+
+// ReasonAttractsNothing is the reason of ConditionServiceProxyUnhealthy when the node announces nothing because of it.
+const ReasonAttractsNothing = "AttractsNothing"
+
+// ReasonFailsOnMostNodes is the reason of ConditionServiceProxyUnhealthy when the proxies of most nodes do not work, so that no
+// node is withdrawn because of it.
+const ReasonFailsOnMostNodes = "FailsOnMostNodes"
 
 // ReasonPoolMissing is the reason of ConditionProvenance when a pool that gave an address does not exist. The time of the last
 // transition is when that was first seen.

@@ -165,6 +165,18 @@ type NodeInterface struct {
 	Families []AddressFamily `json:"families"`
 }
 
+// SpeakerServiceProxy is what a speaker has found out about the service proxy of its node.
+type SpeakerServiceProxy struct {
+	// url at which the proxy has answered that it works. Empty when no node has one that can be asked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	URL string `json:"url,omitempty"`
+	// bootID of the node when that was found.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	BootID string `json:"bootID,omitempty"`
+}
+
 // SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
 	// gossipAddress is where other speakers reach this one, as address:port. They read it in the EndpointSlice that the speaker keeps in
@@ -178,6 +190,9 @@ type SpeakerStatus struct {
 	// network of the node.
 	// +optional
 	Network SpeakerNetwork `json:"network,omitempty"`
+	// serviceProxy of the node, kube-proxy or what stands in its place.
+	// +optional
+	ServiceProxy SpeakerServiceProxy `json:"serviceProxy,omitzero"`
 	// layer2 is what the node announces by ARP and NDP.
 	// +optional
 	Layer2 SpeakerLayer2 `json:"layer2,omitempty"`
@@ -191,8 +206,8 @@ type SpeakerStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	BGP []BGPSession `json:"bgp,omitempty"`
-	// conditions has the conditions Ready, MembershipKnown and AnswersLeaveElsewhere. When Ready is Unknown with the reason SpeakerGone,
-	// the speaker is gone though its node is ready, and all else in the status is old.
+	// conditions has the conditions Ready, MembershipKnown, AnswersLeaveElsewhere and ServiceProxyUnhealthy. When Ready is Unknown with
+	// the reason SpeakerGone, the speaker is gone though its node is ready, and all else in the status is old.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -122,19 +122,6 @@ func (d *demo) health() {
 		by = "kube-proxy"
 	}
 	d.shown("port %d, served by %s: 200 on n3, 503 on n1 and n2", port, by)
-	if by != "kube-proxy" {
-		return
-	}
-	d.step("the speakers take the port over")
-	for _, n := range d.Nodes() {
-		n.Proxy().Stop()
-	}
-	d.since = time.Now()
-	d.until("200 on n3 alone", func() error { return d.healthy(port, "n3") })
-	d.shown("kube-proxy is stopped: the speakers serve it instead, 200 on n3, 503 on n1 and n2")
-	for _, n := range d.Nodes() {
-		n.Proxy().Start()
-	}
 }
 
 // failOver shows scenario 6. The pod is on a node that stays, so that what fails and comes back is the address alone.

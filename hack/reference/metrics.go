@@ -20,6 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 	speaker "github.com/daymark-lb/daymark/speaker/reconcile"
 )
 
@@ -37,6 +38,7 @@ func speakerMetrics(r prometheus.Registerer) {
 	bgp.New(bgp.Config{Log: log, Registerer: r})
 	bfd.New(bfd.Config{Log: log, Registerer: r})
 	health.New(health.Config{Log: log, Registerer: r})
+	proxycheck.New(proxycheck.Target{}, log, r)
 	r.MustRegister(daemon.NewBuildInfo(version.Get()))
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
 
 // State is what a speaker tells about itself. Nobody else writes it.
@@ -14,6 +15,8 @@ type State struct {
 	Known bool
 	// Leaving: it is about to end, and takes no more addresses.
 	Leaving bool
+	// Proxy is the state of its node's service proxy; speakers of an earlier version do not tell.
+	Proxy proxyhealth.State
 	// Links of its node that others need to know, without their Index.
 	Links []lb.Link
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
 
 func TestState_LinksSayWhatTheyCannotDo(t *testing.T) {
@@ -19,5 +20,17 @@ func TestState_LinksSayWhatTheyCannotDo(t *testing.T) {
 	got, ok = stateRecord{version: version2, body: State{Links: []lb.Link{link}}.encode(version2)}.decode()
 	if !ok || got.Links[0].Routes != nil {
 		t.Errorf("what follows from an address is told as well: %v", got.Links)
+	}
+}
+
+func TestState_TellsOfTheServiceProxy(t *testing.T) {
+	encode := func(proxy proxyhealth.State) (State, bool) {
+		return stateRecord{version: version2, body: State{Proxy: proxy}.encode(version2)}.decode()
+	}
+	if got, ok := encode(proxyhealth.Withdrawn); !ok || got.Proxy != proxyhealth.Withdrawn {
+		t.Errorf("it arrives as %+v", got)
+	}
+	if got, ok := encode(200); !ok || got.Proxy.AttractsNothing() {
+		t.Errorf("a state of a later version arrives as %+v", got)
 	}
 }

@@ -1,10 +1,12 @@
 package gossip
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
 
 // append2 writes a record: in an exchange with its node and incarnation, which the message of a state has in its header.
@@ -38,7 +40,7 @@ func (s State) append2(b []byte) []byte {
 	for _, link := range boundedLinks(s.Links) {
 		b = appendField(b, 3, appendLink2(nil, link))
 	}
-	return b
+	return appendNumberField(b, 4, uint64(s.Proxy))
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -72,6 +74,8 @@ func (r *reader) state2() State {
 			s.Leaving = value.flag()
 		case 3:
 			s.Links = append(s.Links, value.link2())
+		case 4:
+			s.Proxy = proxyhealth.State(min(value.number(), math.MaxUint8)) //nolint:gosec // It fits.
 		default:
 			return false
 		}

@@ -19,8 +19,10 @@ type port struct {
 	service lb.Key
 	// nextTry is the earliest time of the next attempt to listen.
 	nextTry time.Time
-	err     error
-	server  *httpServer // nil: not open.
+	// lent: another process had the port at the last attempt.
+	lent   bool
+	err    error
+	server *httpServer // nil: not open.
 }
 
 func (p *port) open() bool { return p.server != nil }

@@ -22,7 +22,7 @@ type Mode string
 
 // The modes.
 const (
-	// Auto leaves a port to a service proxy that has it, and serves it once that is gone.
+	// Auto leaves a port to a service proxy that has it, and serves it once that has been gone for some time.
 	Auto Mode = "auto"
 	// On serves every port and reports those that cannot be opened.
 	On Mode = "on"
@@ -39,6 +39,9 @@ type Config struct {
 	Delay time.Duration
 	// Retry is the time between two attempts at a port that cannot be opened; 0: 3 s.
 	Retry time.Duration
+	// Grace is how long under auto a port that another process had must be free before it is served: a service proxy that starts
+	// anew wants it back; 0: 10 s.
+	Grace time.Duration
 	// Bind is the address and port of a fixed port of our own, as net.Listen takes it. Empty or "0": none; the speaker
 	// then mounts Handler on a server of its own.
 	Bind string
@@ -73,12 +76,15 @@ type Server struct {
 	portsMu sync.Mutex
 	running bool
 	ports   map[uint16]*port
+	// left: all ports are left to the service proxy.
+	left bool
 }
 
 // New returns a Server. It opens no port; nothing runs before Start.
 func New(cfg Config) *Server {
 	cfg.Mode = cmp.Or(cfg.Mode, Auto)
 	cfg.Delay, cfg.Retry = cmp.Or(cfg.Delay, 5*time.Second), cmp.Or(cfg.Retry, 3*time.Second)
+	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
 	s := &Server{
 		cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), wake: make(chan struct{}, 1),
 		ports: map[uint16]*port{},
@@ -115,10 +121,10 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 // Set replaces the desired state: ports are the health-check ports to serve, paths is what is answered at the fixed
-// port. The answers on a port change without closing it. Under On, the error names the ports that cannot be opened;
-// they are tried again. Before Start, the state is only remembered. The caller must not change the arguments
-// afterwards.
-func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health) error {
+// port. The answers on a port change without closing it. With leave, auto closes all ports and opens none: they are the
+// service proxy's. Under On, the error names the ports that cannot be opened; they are tried again. Before Start, the state is
+// only remembered. The caller must not change the arguments afterwards.
+func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, leave bool) error {
 	if s.cfg.Mode == Off {
 		ports = nil
 	}
@@ -129,14 +135,15 @@ func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map
 	s.healthMu.Lock()
 	s.byPort, s.byService = byPort, paths
 	s.healthMu.Unlock()
-	return s.setPorts(ctx, byPort)
+	return s.setPorts(ctx, byPort, leave && s.cfg.Mode == Auto)
 }
 
 // setPorts adds the new ports and closes those no longer wanted.
-func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.HealthPort) error {
+func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.HealthPort, leave bool) error {
 	s.portsMu.Lock()
 	defer s.portsMu.Unlock()
 	now := time.Now()
+	s.leave(now, leave)
 	for number, p := range wanted {
 		if s.ports[number] == nil {
 			s.ports[number] = &port{number: number, nextTry: now.Add(s.delay())}
@@ -163,6 +170,21 @@ func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.Health
 	return errors.Join(errs...)
 }
 
+// leave closes all ports when they are left to the service proxy. Once they are not any more, nothing is known of them.
+func (s *Server) leave(now time.Time, leave bool) {
+	changed := leave != s.left
+	s.left = leave
+	for _, p := range s.ports {
+		if leave && p.open() {
+			p.close()
+			s.log.Info("health-check port is given to the service proxy", "port", p.number, "service", p.service)
+		}
+		if changed {
+			p.nextTry, p.lent, p.err = now, false, nil
+		}
+	}
+}
+
 func (s *Server) delay() time.Duration {
 	if s.cfg.Mode == Auto {
 		return s.cfg.Delay
@@ -175,6 +197,9 @@ func (s *Server) delay() time.Duration {
 func (s *Server) tryDue(ctx context.Context, now time.Time) (wait time.Duration, ok bool) {
 	s.portsMu.Lock()
 	defer s.portsMu.Unlock()
+	if s.left {
+		return 0, false
+	}
 	for _, p := range s.ports {
 		s.tryListen(ctx, p, now)
 		if until := p.nextTry.Sub(now); !p.open() && (!ok || until < wait) {
@@ -190,9 +215,14 @@ func (s *Server) tryListen(ctx context.Context, p *port, now time.Time) {
 		return
 	}
 	p.nextTry = now.Add(s.cfg.Retry)
-	before := p.err
+	before, lent := p.err, p.lent
 	p.err = p.listen(ctx, s)
+	p.lent = inUse(p.err)
 	switch {
+	case p.err == nil && lent && s.cfg.Mode == Auto:
+		// It has just become free.
+		p.close()
+		p.nextTry, p.err = now.Add(s.cfg.Grace), before
 	case p.err == nil:
 		s.log.Info("health-check port is served", "port", p.number, "service", p.service)
 	case before == nil && s.cfg.Mode == Auto && inUse(p.err):

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func healthPort(port uint16, endpoints int) announce.HealthPort {
 // start runs a Server that tries ports at once and often, and returns how to end it.
 func start(t *testing.T, cfg Config) (s *Server, end func()) {
 	t.Helper()
-	cfg.Delay, cfg.Retry = max(cfg.Delay, time.Nanosecond), 10*time.Millisecond
+	cfg.Delay, cfg.Retry, cfg.Grace = max(cfg.Delay, time.Nanosecond), 10*time.Millisecond, cmp.Or(cfg.Grace, 20*time.Millisecond)
 	s = New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -64,7 +65,7 @@ func start(t *testing.T, cfg Config) (s *Server, end func()) {
 
 func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
 	t.Helper()
-	if err := s.Set(t.Context(), ports, nil); err != nil {
+	if err := s.Set(t.Context(), ports, nil, false); err != nil {
 		t.Errorf("Set: %v", err)
 	}
 }
@@ -120,7 +121,7 @@ func TestServer_AnswersAsKubeProxy(t *testing.T) {
 	s, _ := start(t, Config{Bind: "127.0.0.1:31999"})
 	for name, test := range tests { // One after the other: they share the ports.
 		port := announce.HealthPort{Port: 31000, Service: web, Health: test.health}
-		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}, false); err != nil {
 			t.Fatal(err)
 		}
 		endpoints, healthy, _ := strings.Cut(test.body, ",")
@@ -236,8 +237,71 @@ func TestServer_ServiceProxyTriesFirst(t *testing.T) {
 	if s.tryDue(t.Context(), begin.Add(8*time.Second)); s.Status()[0].Served {
 		t.Error("tried before it was due")
 	}
-	if _, ok := s.tryDue(t.Context(), begin.Add(10*time.Second)); ok || !s.Status()[0].Served {
-		t.Errorf("after 10 s: %+v", s.Status())
+	if wait, ok := s.tryDue(t.Context(), begin.Add(10*time.Second)); !ok || wait != 10*time.Second || s.Status()[0].Served {
+		t.Errorf("the port has just become free: next attempt in %s, %+v", wait, s.Status())
+	}
+	if _, ok := s.tryDue(t.Context(), begin.Add(21*time.Second)); ok || !s.Status()[0].Served {
+		t.Errorf("the port has been free for 10 s: %+v", s.Status())
+	}
+}
+
+// A service proxy that starts anew gets back the port that it had, and one whose ports were taken gets them at once.
+func TestServer_GivesWayToAServiceProxyThatReturns(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	now := time.Now()
+	set(t, s, healthPort(31011, 1))
+	t.Cleanup(s.closeAll)
+	try := func(after time.Duration) {
+		now = now.Add(after)
+		s.tryDue(t.Context(), now)
+	}
+	listens := func() net.Listener {
+		proxy, err := net.Listen("tcp4", "0.0.0.0:31011")
+		if err != nil {
+			t.Fatal("the service proxy does not get the port: ", err)
+		}
+		return proxy
+	}
+	proxy := listens()
+	try(6 * time.Second)
+	for range 3 { // restarts
+		_ = proxy.Close()
+		try(4 * time.Second) // sees that it is free
+		proxy = listens()
+		try(11 * time.Second)
+	}
+	_ = proxy.Close()
+	try(4 * time.Second)
+	if try(11 * time.Second); !s.Status()[0].Served {
+		t.Fatalf("the proxy is gone: %+v", s.Status())
+	}
+	leave := func(leave bool) {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31011, 1)}, nil, leave); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave(true)
+	proxy = listens()
+	_ = proxy.Close()
+	if try(time.Hour); s.Status()[0].Served {
+		t.Error("the port is opened though it is left to the service proxy")
+	}
+	leave(false)
+	now = time.Now()
+	if try(time.Second); !s.Status()[0].Served {
+		t.Errorf("nobody serves the port: %+v", s.Status())
+	}
+}
+
+func TestServer_ModeOnKeepsThePorts(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, Config{Mode: On})
+	for _, leave := range []bool{false, true} {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31012, 1)}, nil, leave); err != nil {
+			t.Fatal(err)
+		}
+		awaitStatus(t, 31012, 200)
 	}
 }
 
@@ -248,7 +312,7 @@ func TestServer_ModeOnReportsAPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := start(t, Config{Mode: On, Delay: time.Hour}) // The delay is for auto.
-	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil)
+	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil, false)
 	if err == nil || !strings.Contains(err.Error(), "health-check port 31004 of Service shop/web: another process has the port") ||
 		strings.Contains(err.Error(), "31005") {
 		t.Errorf("Set returned %v", err)

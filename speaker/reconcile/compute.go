@@ -37,6 +37,7 @@ type desired struct {
 // compute asks the pure packages what to do about what has been seen, at a stage of leaving, and keeps what they remember.
 func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	m, now := &l.memory, time.Now()
+	l.judgeProxies(seen, now)
 	plan := announce.Compute(&seen.world)
 	m.detours = plan.Detours
 	leavePlan(plan, stage)
@@ -61,10 +62,11 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		layer2: plan.Layer2Addresses(decision.Hold), contested: contested, defend: decision.Defend, silent: decision.Silent,
 		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links),
 		local: gossip.LocalState{
-			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
+			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: departure.Sessions(m.sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable), wait: election.Sooner(decision.Wait, wait),
+		sessions: departure.Sessions(m.sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable),
+		wait: election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait),
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -210,11 +211,12 @@ func (c *largeCluster) add() *simSpeaker {
 func (s *simSpeaker) start() {
 	s.gone = false
 	f := &s.fixture
+	f.proxyAnswers(proxyhealth.Working, "it works")
 	f.layer2, f.bfd = fakeLayer2{fixture: f}, fakeBFD{fixture: f}
 	log := slog.New(slog.DiscardHandler)
 	s.Loop = newLoop(Config{Node: s.name, Namespace: namespace, Log: log}, Executors{
 		Links: fakeLinks{f}, Gossip: simGossip{s}, Layer2: simLayer2{&f.layer2, s}, Unnumbered: fakeUnnumbered{f}, BGP: simBGP{&fakeBGP{fixture: f}, s},
-		BFD: &f.bfd, Health: fakeHealth{f},
+		BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f},
 	}, NewWriters(s.name, namespace, s.cluster.api, log), s.look)
 	ctx, end := context.WithCancel(s.cluster.Context())
 	s.end = end
@@ -276,6 +278,7 @@ func (s *simSpeaker) tell() {
 	if err != nil {
 		s.cluster.Fatal(err)
 	}
+	s.judgeProxies(seen, time.Now())
 	s.report(seen, nil, s.observe(seen))
 }
 
@@ -353,6 +356,13 @@ var clusterEvents = []struct {
 	{"node joins", func(int) int { return 3 }, all, true, func(c *largeCluster) { c.add() }},
 	{"node crashes", none, all, false, func(c *largeCluster) { c.crash(c.speakers[9]) }},
 	{"monitor crashes", none, all, false, func(c *largeCluster) { c.crash(c.speakers[1]) }},
+	{"all service proxies fail", none, all, false, func(c *largeCluster) {
+		for _, s := range c.speakers {
+			s.proxyAnswers(proxyhealth.Failing, "it answers 503")
+		}
+		c.pass()
+		time.Sleep(proxyhealth.FailTime)
+	}},
 	{"speaker restarts", one, all, false, func(c *largeCluster) { c.restart(c.speakers[10]) }},
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 )
 
 // Executors are the parts that act. Changes of each wakes the loop.
@@ -22,6 +23,7 @@ type Executors struct {
 	BGP        BGP
 	BFD        BFD
 	Health     Health
+	Proxy      ServiceProxy
 }
 
 // Links knows the node's network interfaces.
@@ -114,5 +116,15 @@ type BFD interface {
 
 // Health serves health checks.
 type Health interface {
-	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health) error
+	// Set says what to answer, and whether the ports are to be left to the service proxy.
+	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, leavePorts bool) error
+}
+
+// ServiceProxy knows how the node's service proxy is.
+type ServiceProxy interface {
+	// Set says which addresses the node has.
+	Set(addresses []netip.Addr)
+	// Result is the newest answer; false while there is none.
+	Result() (proxycheck.Result, bool)
+	Changes() <-chan struct{}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 )
 
 var vip = netip.MustParseAddr("192.0.2.200")
@@ -41,6 +42,13 @@ type fixture struct {
 	newestLeaving uint64
 	linksUnknown  bool
 
+	// proxy is what the service proxy answers; unasked: nothing yet. leavePorts is what the health checks were told last.
+	proxy      proxycheck.Result
+	unasked    bool
+	leavePorts bool
+	// reported is this node's Speaker object; nil: there is none.
+	reported *v1beta1.Speaker
+
 	gossip fakeGossip
 	layer2 fakeLayer2
 	bgp    fakeBGP
@@ -56,7 +64,7 @@ func newFixture(t testing.TB) *fixture {
 	f.layer2, f.bgp, f.bfd = fakeLayer2{fixture: f}, fakeBGP{fixture: f}, fakeBFD{fixture: f}
 	cfg := Config{Node: "n1", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()}
 	f.Loop = newLoop(cfg, Executors{
-		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f},
+		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f},
 	}, NewWriters("n1", "daymark-system", nil, cfg.Log), f.cluster)
 	return f
 }
@@ -109,6 +117,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	asn := int64(64513)
 	return &snapshot{
 		leaving:   f.newestLeaving,
+		own:       f.reported,
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
@@ -238,9 +247,16 @@ func (b *fakeBFD) Changes() <-chan struct{} { return nil }
 
 type fakeHealth struct{ f *fixture }
 
-func (h fakeHealth) Set(context.Context, []announce.HealthPort, map[lb.Key]announce.Health) error {
+func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ map[lb.Key]announce.Health, leavePorts bool) error {
+	h.f.leavePorts = leavePorts
 	return h.f.call("health")
 }
+
+type fakeProxy struct{ f *fixture }
+
+func (p fakeProxy) Set([]netip.Addr)                  {}
+func (p fakeProxy) Result() (proxycheck.Result, bool) { return p.f.proxy, !p.f.unasked }
+func (p fakeProxy) Changes() <-chan struct{}          { return nil }
 
 // noSpeakers is an API server without Speaker objects.
 type noSpeakers struct{ client.Reader }

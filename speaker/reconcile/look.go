@@ -20,6 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
 )
 
 // listers reads the kinds that the loop looks at.
@@ -68,6 +69,8 @@ type snapshot struct {
 	rivals  []election.Rival
 	// unable says on which interfaces of this node the kernel refuses to let layer 2 answer.
 	unable []layer2.Unable
+	// proxy is what this node's service proxy last answered.
+	proxy proxycheck.Result
 	// bfdUp are the BFD sessions that are up, by name.
 	bfdUp []string
 }
@@ -114,6 +117,9 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	gateways, knownToo := l.exec.Links.Gateways()
 	if !known || !knownToo {
 		return nil, errors.New("the network interfaces are not known yet")
+	}
+	if err := l.lookAtProxy(s); err != nil {
+		return nil, err
 	}
 	if err := l.exec.Gossip.Set(gossipDesired(s, l.cfg.Node)); err != nil {
 		// Without gossip there is no layer 2; BGP and health checks do not need it.

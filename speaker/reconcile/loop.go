@@ -42,6 +42,8 @@ type Config struct {
 	Log            *slog.Logger
 	// Registerer of the metrics.
 	Registerer prometheus.Registerer
+	// BootID of the node, which differs from boot to boot.
+	BootID string
 }
 
 // Loop is the speaker's reconcile loop.
@@ -99,6 +101,8 @@ type memory struct {
 	// withdrawals of Services that wait for them.
 	withdrawals withdrawals
 	absence     liveness.Absence
+	// proxy of this node.
+	proxy serviceProxy
 	// monitor decides whether this speaker speaks for all.
 	monitor liveness.Monitor
 }
@@ -112,7 +116,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Kinds: informer.Kinds(),
 		Cost:  &l.cost,
 		Wakes: []<-chan struct{}{
-			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(),
+			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),
 		},
 		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Layer2.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}

@@ -92,8 +92,12 @@ func takeCounts(s, from *v1beta1.SpeakerStatus) {
 	for i := range s.Conditions {
 		c := &s.Conditions[i]
 		before := meta.FindStatusCondition(from.Conditions, c.Type)
-		if before != nil && before.Status == c.Status && before.Reason == c.Reason {
+		switch {
+		case before == nil:
+		case before.Status == c.Status && before.Reason == c.Reason:
 			c.Message = before.Message
+		case c.Reason == v1beta1.ReasonFailsOnMostNodes || before.Reason == v1beta1.ReasonFailsOnMostNodes:
+			*c = *before // It is so on most nodes, or was.
 		}
 	}
 }

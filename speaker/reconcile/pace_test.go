@@ -23,6 +23,7 @@ func reported() *v1beta1.SpeakerStatus {
 	s.Layer2.IPv4, s.Layer2.Held = 1, []v1beta1.HeldAddress{{Address: "192.0.2.200"}}
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, "n7 cannot be reached"))
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionReady, true, status.Ready, "all"))
+	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, false, status.ProxyWorks, "it works"))
 	return s
 }
 
@@ -37,6 +38,12 @@ func TestPace_OfChanges(t *testing.T) {
 		{"a node joins or crashes", counts, func(s *v1beta1.SpeakerStatus) { s.Members-- }},
 		{"somebody else is missing", counts, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, ""))
+		}},
+		{"the service proxies of most nodes fail", counts, func(s *v1beta1.SpeakerStatus) {
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyFailsOnMostNodes, "no"))
+		}},
+		{"that of this node fails", now, func(s *v1beta1.SpeakerStatus) {
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyAttractsNothing, "no"))
 		}},
 		{"a new Service is announced by BGP", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv4++ }},
 		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++; s.Members++ }},

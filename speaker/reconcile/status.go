@@ -34,11 +34,12 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
-		Network:   networkStatus(&seen.world),
-		Members:   int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
-		Layer2:    layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
-		Withdrawn: l.memory.withdrawals.text(),
-		BGP:       bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
+		Network:      networkStatus(&seen.world),
+		Members:      int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
+		ServiceProxy: l.memory.proxy.status,
+		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
+		Withdrawn:    l.memory.withdrawals.text(),
+		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()
@@ -48,13 +49,16 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		view.Why = "" // The Speaker objects of the monitors name those that are missing.
 	}
 	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
+	conditions := []metav1.Condition{
+		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
+		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
+	}
+	if c, told := l.memory.proxy.condition(); told {
+		conditions = append(conditions, c)
+	}
 	l.reporter.Set(Report{
 		Status: written, owner: seen.node(l.cfg.Node), reread: seen.own == nil || lb.SpeakerGone(seen.own),
-		speakers: max(len(seen.speakers), len(seen.view.Alive)),
-		conditions: []metav1.Condition{
-			readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
-			detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
-		},
+		speakers: max(len(seen.speakers), len(seen.view.Alive)), conditions: conditions,
 	})
 }
 

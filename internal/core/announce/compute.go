@@ -49,5 +49,5 @@ func (r *rules) health(s *lb.Service) Health {
 	if len(s.Families) > 0 {
 		family = s.Families[0]
 	}
-	return Health{LocalEndpoints: r.world.Endpoints[s.Key].ReadyOnNode(r.world.Node, family), NodeHealthy: true}
+	return Health{LocalEndpoints: r.world.Endpoints[s.Key].ReadyOnNode(r.world.Node, family), NodeHealthy: !r.world.OwnProxyFailed}
 }

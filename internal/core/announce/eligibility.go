@@ -110,6 +110,14 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
+			Name: "ServiceProxyUnhealthy", Meaning: "its service proxy (kube-proxy) does not work, or has not worked yet since it booted",
+			Remedy: "Look at kube-proxy on the node, and at the condition ServiceProxyUnhealthy of its Speaker object.",
+		},
+		scope:   ofNode,
+		applies: func(q *query) bool { return q.world.ProxyUnhealthy[q.node.Name] },
+	},
+	{
+		Reason: reason.Reason{
 			Name: "NotSelected", Meaning: "nodeSelectors do not match it",
 			Remedy: "Change the nodeSelectors of the advertisement or of the BGPPeer, or the labels of the node.",
 		},

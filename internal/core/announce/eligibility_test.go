@@ -57,6 +57,7 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 		"Cordoned": {[]string{l2, bgp}, func(w *World, _ *lb.Service) {
 			w.node("n1").Unschedulable, w.Options.WithdrawOnCordon = true, true
 		}},
+		"ServiceProxyUnhealthy": {[]string{l2, bgp}, func(w *World, _ *lb.Service) { w.ProxyUnhealthy = map[string]bool{"n1": true} }},
 		"NotSelected": {[]string{l2, bgp}, func(w *World, _ *lb.Service) {
 			w.L2Advertisements[0].NodeSelectors, w.BGPAdvertisements[0].NodeSelectors = selector("edge=yes"), selector("edge=yes")
 		}},
@@ -214,6 +215,7 @@ func randomWorld(random *rand.Rand) *World {
 	other := *w.Peers[0]
 	other.Name, other.Address = "other", netip.MustParseAddr("2001:db8::1")
 	w.Peers = append(w.Peers, &other)
+	w.ProxyUnhealthy = map[string]bool{everyNode[random.IntN(3)]: maybe(4)}
 	for _, n := range w.Nodes {
 		n.NetworkUnavailable, n.Excluded, n.OutOfService, n.Draining, n.Unschedulable = maybe(8), maybe(4), maybe(8), maybe(8), maybe(4)
 		n.Labels = map[string]string{"rack": fmt.Sprint(random.IntN(2))}

@@ -164,6 +164,6 @@ type HealthPort struct {
 // as a whole can serve.
 type Health struct {
 	LocalEndpoints int
-	// NodeHealthy: the service proxy of the node works, as far as known.
+	// NodeHealthy: the service proxy of the node works, or is not known to fail.
 	NodeHealthy bool
 }

@@ -41,6 +41,10 @@ type World struct {
 	Routers map[string]netip.Addr
 	// Running are the BGP sessions of this node that are established, by name. They go on even if they have a Problem now.
 	Running map[string]bool
+	// ProxyUnhealthy are the nodes that attract nothing because of their service proxies. OwnProxyFailed: what health checks are
+	// told of this node's.
+	ProxyUnhealthy map[string]bool
+	OwnProxyFailed bool
 	// Established is for Explain: by node and BGPPeer, whether a session is established. A node without a running speaker
 	// has no entry.
 	Established map[string]map[string]bool

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -69,6 +70,19 @@ func markProxies(conflicts map[netip.Addr]announce.Conflict) {
 		c.Proxy = count[c.MAC] >= many && c.By == ""
 		conflicts[addr] = c
 	}
+}
+
+// proxyUnhealthy are the nodes that announce nothing because of their service proxies, as the Speaker objects say. A speaker that
+// is gone has no say.
+func proxyUnhealthy(speakers []*v1beta1.Speaker) map[string]bool {
+	found := map[string]bool{}
+	for _, speaker := range speakers {
+		c := meta.FindStatusCondition(speaker.Status.Conditions, v1beta1.ConditionServiceProxyUnhealthy)
+		if c != nil && c.Status == metav1.ConditionTrue && c.Reason == v1beta1.ReasonAttractsNothing && !lb.SpeakerGone(speaker) {
+			found[speaker.Name] = true
+		}
+	}
+	return found
 }
 
 func downNodes(nodes []*lb.Node) map[string]bool {

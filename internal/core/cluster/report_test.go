@@ -169,3 +169,20 @@ func TestConflicts_OneMACForSeveralAddressesIsAProxy(t *testing.T) {
 		}
 	}
 }
+
+func TestReport_NodesWhoseServiceProxyFails(t *testing.T) {
+	proxy := func(is metav1.ConditionStatus, reason string) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) {
+			s.Conditions = append(s.Conditions, metav1.Condition{Type: v1beta1.ConditionServiceProxyUnhealthy, Status: is, Reason: reason})
+		}
+	}
+	o := &Objects{Speakers: []*v1beta1.Speaker{
+		speaker("n1", proxy(metav1.ConditionFalse, "Works")),
+		speaker("n2", proxy(metav1.ConditionTrue, v1beta1.ReasonAttractsNothing)),
+		speaker("n3", proxy(metav1.ConditionTrue, v1beta1.ReasonFailsOnMostNodes)),
+		speaker("n4", func(s *v1beta1.SpeakerStatus) { proxy(metav1.ConditionTrue, v1beta1.ReasonAttractsNothing)(s); gone(s) }),
+	}}
+	if got := o.ReportedWorld(lb.Classes{}, announce.Options{}).ProxyUnhealthy; !maps.Equal(got, map[string]bool{"n2": true}) {
+		t.Errorf("unhealthy are %v", got)
+	}
+}

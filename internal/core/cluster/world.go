@@ -29,6 +29,7 @@ func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) an
 	w := o.AnnounceWorld(classes, options)
 	w.Members, w.Established = Report(o.Nodes, o.Speakers)
 	w.Conflicts = Conflicts(o.Speakers)
+	w.ProxyUnhealthy = proxyUnhealthy(o.Speakers)
 	w.Links, w.Reported = o.ReportedLinks(), true
 	w.NodeAddresses = nodeAddresses(o.Nodes, o.Speakers)
 	return w

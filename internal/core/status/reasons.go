@@ -179,6 +179,30 @@ var (
 	}
 )
 
+// Reasons of the condition ServiceProxyUnhealthy of a Speaker.
+var (
+	ProxyWorks = reason.Reason{
+		Name: "Works", Meaning: "The service proxy of the node (kube-proxy) works.",
+	}
+	ProxyNotFound = reason.Reason{
+		Name: "NotFound", Meaning: "No service proxy answers where kube-proxy does, on this node or on another one, so none is judged.",
+		Remedy: "Where one has its health check elsewhere, start the speakers with --proxy-health-url.",
+	}
+	ProxyNotChecked = reason.Reason{
+		Name: "NotChecked", Meaning: "The speaker was started with --proxy-health-url=none.",
+	}
+	ProxyAttractsNothing = reason.Reason{
+		Name: v1beta1.ReasonAttractsNothing, Meaning: "The status is True: the service proxy of the node fails, or has not worked yet since the node booted. " +
+			"The node announces nothing.",
+		Remedy: "Look at kube-proxy on the node. The node announces again when it works.",
+	}
+	ProxyFailsOnMostNodes = reason.Reason{
+		Name: v1beta1.ReasonFailsOnMostNodes, Meaning: "The status is True: the service proxies of more than half of the nodes fail, this one's among them. " +
+			"They announce all the same, since withdrawing them all would help nobody.",
+		Remedy: "Look at kube-proxy on the nodes. Where it was replaced, start the speakers with --proxy-health-url=none.",
+	}
+)
+
 // AddressWithdrawn is the reason of an Event about an address that was taken away from a Service.
 var AddressWithdrawn = reason.Reason{
 	Name: "AddressWithdrawn", Meaning: "The Service cannot keep an address that its status shows; the message says why.",
@@ -253,6 +277,10 @@ func Conditions() []reason.Condition {
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionAnswersLeaveElsewhere, Meaning: "Traffic back leaves by another interface than the one on which addresses are answered.",
 			Reasons: []reason.Reason{SameInterface, OtherInterface, ReversePathFilter},
+		},
+		{
+			Kind: "Speaker", Type: v1beta1.ConditionServiceProxyUnhealthy, Meaning: "The service proxy of the node does not work.",
+			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes},
 		},
 	})
 }

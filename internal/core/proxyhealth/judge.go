@@ -1,0 +1,220 @@
+package proxyhealth
+
+import "time"
+
+const (
+	// FailTime is how long a proxy may fail, or fail on most nodes, before that moves anything. A restart takes less.
+	FailTime = 10 * time.Second
+	// bootTime is how long a node waits without condition for a proxy that should be there.
+	bootTime = time.Minute
+	// meetTime is the longest wait for the others' word on whether there are proxies at all.
+	meetTime = 15 * time.Second
+	// lookTime is when to look again at what only time changes.
+	lookTime = time.Second
+	// firstRest and maxRest bound how long a proxy must work that failed again within restMemory.
+	firstRest, maxRest, restMemory = 10 * time.Second, 5 * time.Minute, 10 * time.Minute
+	// handOverTime is how long health-check ports that were taken are left alone when a proxy appears. kube-proxy tries to open
+	// its ports whenever it writes its rules, which is every 30 s at the latest.
+	handOverTime = 35 * time.Second
+)
+
+// Input of a judgement.
+type Input struct {
+	Now   time.Time
+	Check Check
+	// Others are the states of the other nodes' proxies, as far as their speakers tell.
+	Others []State
+	// OthersKnown: the other speakers have told, or there are none to wait for.
+	OthersKnown bool
+	// Before counts in the first judgement only.
+	Before Memory
+}
+
+// Verdict of a judgement.
+type Verdict struct {
+	State State
+	// LeavePorts: the health-check ports are the proxy's. Those that are open are to be closed.
+	LeavePorts bool
+	// Wait is when to judge again though nothing has happened; 0: no need.
+	Wait time.Duration
+}
+
+// Judge remembers what the judgement of one node depends on. The zero value is ready for use.
+type Judge struct {
+	// began is when this process first asked.
+	began time.Time
+	// memory of the proxy, kept up to date.
+	memory Memory
+	// changed is since when the proxy has worked, or not worked.
+	changed time.Time
+	works   bool
+	// minority is since when it fails here and works on most nodes; majority, since when it fails on most. One of them is zero.
+	minority, majority time.Time
+	state              State
+	rest               rest
+	ports              ports
+}
+
+// Update judges anew.
+func (j *Judge) Update(in Input) Verdict {
+	if in.Check == Off {
+		*j = Judge{}
+		return Verdict{}
+	}
+	if j.began.IsZero() {
+		j.began, j.changed, j.memory = in.Now, in.Now, in.Before
+	}
+	j.observe(in)
+	if j.works {
+		j.state = j.working(in.Now)
+	} else {
+		j.state = j.failing(in)
+	}
+	v := Verdict{State: j.state, LeavePorts: j.ports.leave(in.Now, in.Check, j.state)}
+	if j.state != Works && j.state != NotFound || v.LeavePorts {
+		v.Wait = lookTime
+	}
+	return v
+}
+
+// observe takes in what the check says. A proxy that starts anew counts as working if it has worked since the node booted: the
+// rules that it wrote are in the kernel.
+func (j *Judge) observe(in Input) {
+	works := in.Check == Working || in.Check == Starting && j.memory.Worked
+	if works != j.works {
+		j.works, j.changed = works, in.Now
+	}
+	if in.Check == Working {
+		j.memory = Memory{Seen: true, Worked: true}
+	}
+	if j.works {
+		j.minority, j.majority = time.Time{}, time.Time{}
+		return
+	}
+	since, other := &j.minority, &j.majority
+	if most(in.Others) {
+		since, other = other, since
+	}
+	*other = time.Time{}
+	if since.IsZero() {
+		*since = in.Now
+	}
+}
+
+// working is the state of a node whose proxy works.
+func (j *Judge) working(now time.Time) State {
+	if j.state != Withdrawn && j.state != Unsteady {
+		return Works
+	}
+	if now.Sub(j.changed) < j.rest.length {
+		return Unsteady
+	}
+	j.rest.returned = now
+	return Works
+}
+
+// failing is the state of a node whose proxy does not work.
+func (j *Judge) failing(in Input) State {
+	if !j.memory.Worked {
+		if state, decided := j.awaiting(in); decided {
+			return state
+		}
+	}
+	lasts := func(since time.Time) bool { return !since.IsZero() && in.Now.Sub(since) >= FailTime }
+	switch {
+	case j.state.AttractsNothing() && !lasts(j.majority):
+		return j.attractingNothing()
+	case lasts(j.majority):
+		return FailsOnMost
+	case lasts(j.minority):
+		j.rest.fail(in.Now)
+		return j.attractingNothing()
+	default:
+		return Fails
+	}
+}
+
+// attractingNothing is the state in which a node attracts nothing because its proxy does not work.
+func (j *Judge) attractingNothing() State {
+	if !j.memory.Worked {
+		return Awaited
+	}
+	return Withdrawn
+}
+
+// awaiting is the state of a node whose proxy has not worked since the node booted; not decided: as that of any that fails.
+func (j *Judge) awaiting(in Input) (State, bool) {
+	age, works := in.Now.Sub(j.began), anyWorks(in.Others)
+	expected := j.memory.Seen || works || in.Check != Absent
+	switch {
+	case !expected && !in.OthersKnown && !j.memory.NotFound && age < meetTime:
+		return Awaited, true
+	case expected && age < bootTime:
+		// One that was not to be found attracts already.
+		return Awaited, j.state == NotChecked || j.state.AttractsNothing()
+	case in.Check == Absent && !works:
+		// What was there before the node booted does not come back: it was replaced.
+		j.memory.Seen = false
+		return NotFound, true
+	default:
+		return Fails, false
+	}
+}
+
+// most reports whether more proxies fail than work, one's own among those that fail.
+func most(others []State) bool {
+	works, fails := 0, 1
+	for _, state := range others {
+		switch ok, known := state.votes(); {
+		case known && ok:
+			works++
+		case known:
+			fails++
+		}
+	}
+	return fails > works
+}
+
+func anyWorks(others []State) bool {
+	for _, state := range others {
+		if works, _ := state.votes(); works {
+			return true
+		}
+	}
+	return false
+}
+
+// rest is how long a proxy must work that fails again and again.
+type rest struct {
+	returned time.Time
+	length   time.Duration
+}
+
+// fail takes in that the node is withdrawn.
+func (r *rest) fail(now time.Time) {
+	if r.returned.IsZero() || now.Sub(r.returned) > restMemory {
+		r.length = 0
+		return
+	}
+	r.length = min(max(2*r.length, firstRest), maxRest)
+}
+
+// ports remembers whose the health-check ports are.
+type ports struct {
+	// taken: they were free to be taken because no proxy was there.
+	taken bool
+	// until when a proxy that has appeared is left alone with them.
+	until time.Time
+}
+
+// leave reports whether they are to be left to the proxy.
+func (p *ports) leave(now time.Time, check Check, state State) bool {
+	if check == Absent {
+		p.taken = state != Fails && state != Awaited
+		return !p.taken
+	}
+	if p.taken {
+		p.taken, p.until = false, now.Add(handOverTime)
+	}
+	return check != Working || now.Before(p.until)
+}

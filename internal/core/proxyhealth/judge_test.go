@@ -1,0 +1,254 @@
+package proxyhealth
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// node is a judge with a clock.
+type node struct {
+	Judge
+	t       *testing.T
+	now     time.Time
+	input   Input
+	verdict Verdict
+}
+
+func newNode(t *testing.T, before Memory, others ...State) *node {
+	t.Helper()
+	return &node{t: t, now: time.Unix(0, 0), input: Input{OthersKnown: true, Before: before, Others: others}}
+}
+
+// says lets the proxy answer alike for some time, judged each second, and returns the state at the end.
+func (n *node) says(check Check, long time.Duration) State {
+	n.t.Helper()
+	for end := n.now.Add(long); ; n.now = n.now.Add(time.Second) {
+		n.input.Now, n.input.Check = n.now, check
+		n.verdict = n.Update(n.input)
+		if !n.now.Before(end) {
+			return n.verdict.State
+		}
+	}
+}
+
+// expects checks the state after the proxy has answered alike for some time.
+func (n *node) expects(check Check, long time.Duration, want State) {
+	n.t.Helper()
+	if got := n.says(check, long); got != want {
+		n.t.Errorf("after %s of %d: state %d, not %d", long, check, got, want)
+	}
+}
+
+var (
+	workedBefore = Memory{Seen: true, Worked: true}
+	seenBefore   = Memory{Seen: true}
+)
+
+func TestJudge_FailureOfTenSecondsWithdraws(t *testing.T) {
+	for _, check := range []Check{Failing, Absent} {
+		n := newNode(t, Memory{}, Works, Works)
+		n.expects(Working, 0, Works)
+		n.expects(check, 9*time.Second, Fails)
+		n.expects(Working, 0, Works)
+		n.expects(check, 9*time.Second, Fails)
+		n.expects(check, time.Second, Withdrawn)
+		n.expects(check, time.Hour, Withdrawn)
+		n.expects(Working, 0, Works)
+	}
+}
+
+func TestJudge_AfterBoot(t *testing.T) {
+	n := newNode(t, Memory{}, Works, Works)
+	n.expects(Absent, 0, Awaited)
+	n.expects(Absent, 2*time.Minute, Awaited)
+	n.expects(Starting, time.Second, Awaited)
+	n.expects(Failing, time.Minute, Awaited)
+	n.expects(Working, 0, Works)
+	n.expects(Starting, time.Minute, Works) // Its rules are in the kernel.
+}
+
+func TestJudge_AfterARestartOfTheSpeaker(t *testing.T) {
+	newNode(t, workedBefore).expects(Working, 0, Works)
+	n := newNode(t, workedBefore, Works, Works)
+	n.expects(Absent, 9*time.Second, Fails)
+	n.expects(Absent, time.Second*2, Withdrawn)
+	n = newNode(t, workedBefore, Works, Works)
+	n.input.OthersKnown = false
+	n.expects(Absent, 0, Fails)
+}
+
+func TestJudge_ProxyThatNoNodeHas(t *testing.T) {
+	for name, others := range map[string][]State{"alone": nil, "as the others": {NotFound, NotFound}, "others do not tell": {NotChecked, 200}} {
+		n := newNode(t, Memory{}, others...)
+		t.Log(name)
+		n.expects(Absent, 0, NotFound)
+		n.expects(Absent, time.Hour, NotFound)
+	}
+	n := newNode(t, Memory{})
+	n.input.OthersKnown = false
+	n.expects(Absent, 0, Awaited)
+	n.expects(Absent, 15*time.Second, NotFound)
+	n = newNode(t, Memory{NotFound: true})
+	n.input.OthersKnown = false
+	n.expects(Absent, 0, NotFound)
+}
+
+// kube-proxy was there before the node booted, and now something else is in its place on all nodes.
+func TestJudge_ProxyThatWasReplaced(t *testing.T) {
+	n := newNode(t, seenBefore, NotFound, Fails)
+	n.expects(Absent, 0, Awaited)
+	n.expects(Absent, time.Minute, NotFound)
+	n.expects(Absent, time.Hour, NotFound)
+}
+
+// kube-proxy is rolled out where there was none: the pods of the other nodes start sooner.
+func TestJudge_ProxyThatIsNew(t *testing.T) {
+	n := newNode(t, Memory{}, NotFound, NotFound)
+	n.expects(Absent, time.Hour, NotFound)
+	n.input.Others = []State{Works, Works}
+	n.expects(Absent, 9*time.Second, Fails)
+	n.expects(Working, time.Second, Works)
+}
+
+func TestJudge_NothingIsWithdrawnWhenMostFail(t *testing.T) {
+	n := newNode(t, Memory{}, Works, Works)
+	n.expects(Working, 0, Works)
+	n.input.Others = []State{Fails, Works} // 2 of 3
+	n.expects(Failing, 9*time.Second, Fails)
+	n.expects(Failing, 2*time.Second, FailsOnMost)
+	n.expects(Failing, time.Hour, FailsOnMost)
+	n.input.Others = []State{Works, Works}
+	n.expects(Failing, 9*time.Second, Fails)
+	n.expects(Failing, 2*time.Second, Withdrawn)
+	// A third node restarts its proxy.
+	n.input.Others = []State{Fails, Works}
+	n.expects(Failing, 5*time.Second, Withdrawn)
+	n.input.Others = []State{Works, Works}
+	n.expects(Failing, 5*time.Second, Withdrawn)
+	// And stays down.
+	n.input.Others = []State{Withdrawn, Works}
+	n.expects(Failing, 11*time.Second, FailsOnMost)
+}
+
+func TestJudge_HalfIsNotMost(t *testing.T) {
+	n := newNode(t, Memory{}, Fails, Works, Works)
+	n.expects(Working, 0, Works)
+	n.expects(Failing, 11*time.Second, Withdrawn)
+}
+
+// The whole cluster boots. None attracts anything before its proxy works, and when none ever does, all do.
+func TestJudge_AllNodesBoot(t *testing.T) {
+	n := newNode(t, seenBefore, Awaited, Awaited)
+	n.expects(Absent, 10*time.Second, Awaited)
+	n.input.Others = []State{Works, Awaited}
+	n.expects(Failing, 10*time.Second, Awaited)
+	n.expects(Working, 0, Works)
+	n = newNode(t, seenBefore, Awaited, Awaited)
+	n.expects(Failing, 59*time.Second, Awaited)
+	n.expects(Failing, 2*time.Second, FailsOnMost)
+}
+
+func TestJudge_ProxyThatFailsAgainMustWorkLonger(t *testing.T) {
+	n := newNode(t, Memory{}, Works, Works)
+	n.expects(Working, 0, Works)
+	for _, rest := range []time.Duration{0, 10, 20, 40, 80, 160, 300, 300} {
+		n.expects(Failing, 12*time.Second, Withdrawn)
+		if rest > 0 {
+			n.expects(Working, rest*time.Second-time.Second, Unsteady)
+		}
+		n.expects(Working, 2*time.Second, Works)
+	}
+	n.expects(Working, 11*time.Minute, Works)
+	n.expects(Failing, 12*time.Second, Withdrawn)
+	n.expects(Working, 0, Works)
+}
+
+func TestJudge_OffJudgesNothing(t *testing.T) {
+	n := newNode(t, Memory{}, Works)
+	n.expects(Off, 0, NotChecked)
+	if n.verdict.LeavePorts || !n.verdict.State.Healthy() || n.verdict.Wait != 0 {
+		t.Errorf("%+v", n.verdict)
+	}
+}
+
+func TestJudge_HealthCheckPorts(t *testing.T) {
+	n := newNode(t, Memory{}, Works)
+	leaves := func(check Check, long time.Duration, want bool) {
+		t.Helper()
+		if n.says(check, long); n.verdict.LeavePorts != want {
+			t.Errorf("after %s of %d: left to the proxy: %t", long, check, n.verdict.LeavePorts)
+		}
+	}
+	leaves(Working, 0, false) // Those that it has are in use.
+	for range 2 {
+		leaves(Absent, 9*time.Second, true)
+		leaves(Working, 0, false)
+	}
+	leaves(Absent, 15*time.Second, false)
+	leaves(Starting, 0, true)
+	leaves(Working, 34*time.Second, true)
+	leaves(Working, 2*time.Second, false)
+	leaves(Failing, time.Hour, true) // It has them, or will.
+	n = newNode(t, Memory{})
+	leaves(Absent, 0, false)
+	leaves(Starting, time.Second, true)
+}
+
+// Whatever happens: a cluster in which a proxy works on most nodes has a node that attracts, and one in which all fail has only
+// such.
+func TestJudge_NeverEmptiesACluster(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		nodes := make([]*node, 1+random.IntN(6))
+		for i := range nodes {
+			nodes[i] = newNode(t, []Memory{{}, seenBefore, workedBefore}[random.IntN(3)])
+		}
+		checks := slices.Repeat([]Check{Absent}, len(nodes))
+		step := func() (attracting int) {
+			for i, n := range nodes {
+				n.input.Others = nil
+				for j, other := range nodes {
+					if i != j {
+						n.input.Others = append(n.input.Others, other.verdict.State)
+					}
+				}
+				n.says(checks[i], 0)
+				n.now = n.now.Add(time.Second)
+				if !n.verdict.State.AttractsNothing() {
+					attracting++
+				}
+			}
+			return attracting
+		}
+		for range 300 {
+			if random.IntN(20) == 0 {
+				checks[random.IntN(len(checks))] = Check(1 + random.IntN(4))
+			}
+			step()
+		}
+		var attracting int
+		for range 400 {
+			attracting = step()
+		}
+		working := 0
+		for _, n := range nodes {
+			if n.works {
+				working++
+			}
+		}
+		if attracting == 0 || working == 0 && attracting != len(nodes) || attracting < working {
+			t.Errorf("seed %d: proxies answer %v, states %v", seed, checks, states(nodes))
+		}
+	}
+}
+
+func states(nodes []*node) string {
+	var all []State
+	for _, n := range nodes {
+		all = append(all, n.verdict.State)
+	}
+	return fmt.Sprint(slices.Clip(all))
+}

@@ -1,0 +1,144 @@
+package proxycheck
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
+)
+
+const (
+	// interval between two requests, and between two while a proxy that was there is not: it wants its health-check ports as
+	// soon as it is back.
+	interval, missedInterval = time.Second, 250 * time.Millisecond
+)
+
+// Result is the newest answer.
+type Result struct {
+	Check proxyhealth.Check
+	// URL that answered, or, when none did, the one that did last; empty: none ever has.
+	URL string
+	// Text says in words what the answer is.
+	Text string
+}
+
+// Checker asks the service proxy of one node.
+type Checker struct {
+	target  Target
+	log     *slog.Logger
+	client  *http.Client
+	changes chan struct{}
+
+	mu        sync.Mutex
+	addresses []netip.Addr
+	// set is closed by the first Set; known, when there is a result.
+	set    chan struct{}
+	isSet  bool
+	known  bool
+	result Result
+}
+
+// New returns a Checker that asks at a target, of a Target that is nowhere its only result is that nobody asks.
+func New(target Target, log *slog.Logger, registerer prometheus.Registerer) *Checker {
+	c := &Checker{target: target, log: log, client: newClient(), changes: make(chan struct{}, 1), set: make(chan struct{})}
+	if c.known = target.off(); c.known {
+		c.result = Result{Text: "--proxy-health-url is none, so the service proxy is not asked"}
+	}
+	if registerer != nil {
+		registerer.MustRegister(collector{c})
+	}
+	return c
+}
+
+// Set says which addresses the node has. The proxy may listen at one of them. Nothing is asked before.
+func (c *Checker) Set(addresses []netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addresses = addresses
+	if !c.isSet {
+		c.isSet = true
+		close(c.set)
+	}
+}
+
+// Result returns the newest result, and false as long as there is none, which is for a few seconds at most.
+func (c *Checker) Result() (Result, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.result, c.known
+}
+
+// Changes wakes its one receiver after the result has changed.
+func (c *Checker) Changes() <-chan struct{} { return c.changes }
+
+// Start asks until ctx ends.
+func (c *Checker) Start(ctx context.Context) error {
+	if c.target.off() {
+		<-ctx.Done()
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.set:
+	}
+	for {
+		wait := c.look(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// look asks once, and returns when to ask again.
+func (c *Checker) look(ctx context.Context) time.Duration {
+	c.mu.Lock()
+	before, addresses := c.result, c.addresses
+	c.mu.Unlock()
+	now := c.find(ctx, before.URL, addresses)
+	if ctx.Err() != nil {
+		return interval
+	}
+	c.mu.Lock()
+	changed := !c.known || now.Check != c.result.Check
+	c.result, c.known = now, true
+	c.mu.Unlock()
+	if changed {
+		c.log.Info("service proxy was asked", "answer", now.Text)
+		select {
+		case c.changes <- struct{}{}:
+		default:
+		}
+	}
+	if now.Check == proxyhealth.Absent && now.URL != "" {
+		return missedInterval
+	}
+	return interval
+}
+
+// find asks where the proxy answered last, and if it does not any more, everywhere else.
+func (c *Checker) find(ctx context.Context, last string, addresses []netip.Addr) Result {
+	urls := c.target.urls(addresses)
+	if last != "" {
+		urls = append([]string{last}, slices.DeleteFunc(urls, func(url string) bool { return url == last })...)
+	}
+	var absent []string
+	for _, url := range urls {
+		check, text := ask(ctx, c.client, url)
+		if check != proxyhealth.Absent {
+			return Result{check, url, text}
+		}
+		absent = append(absent, text)
+	}
+	return Result{proxyhealth.Absent, last, strings.Join(absent, "; ")}
+}

@@ -1,0 +1,136 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
+	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/proxycheck"
+)
+
+const proxyURL = "http://127.0.0.1:10256/healthz"
+
+// proxyAnswers lets the service proxy answer from now on.
+func (f *fixture) proxyAnswers(check proxyhealth.Check, text string) {
+	f.proxy = proxycheck.Result{Check: check, URL: proxyURL, Text: text}
+}
+
+// otherProxies are the states that two other nodes tell.
+func (f *fixture) otherProxies(states ...proxyhealth.State) {
+	for i, node := range []string{"n2", "n3"} {
+		f.gossip.view.Peers[node] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{Known: true, Proxy: states[i]}}
+	}
+	f.gossip.view.Alive = []string{"n1", "n2", "n3"}
+}
+
+// passes runs the loop whenever it wants to for some time.
+func (f *fixture) passes(t *testing.T, long time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(long); ; {
+		wait := f.pass(t)
+		if left := time.Until(end); left <= 0 || wait == 0 || wait > left {
+			time.Sleep(max(0, left))
+			f.pass(t)
+			return
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (f *fixture) proxyCondition(t *testing.T) metav1.Condition {
+	t.Helper()
+	c := meta.FindStatusCondition(f.reporter.newest.conditions, v1beta1.ConditionServiceProxyUnhealthy)
+	if c == nil {
+		t.Fatal("there is no condition")
+	}
+	return *c
+}
+
+func (f *fixture) announcesByBGP() bool { return len(f.bgp.desired[0].Paths) > 0 }
+
+func TestLoop_ProxyThatFailsWithdrawsTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.otherProxies(proxyhealth.Works, proxyhealth.Works)
+		f.proxyAnswers(proxyhealth.Working, "it works")
+		if f.pass(t); !f.announcesByBGP() || f.proxyCondition(t).Status != metav1.ConditionFalse {
+			t.Fatalf("it works, and BGP announces %v, %+v", f.bgp.desired, f.proxyCondition(t))
+		}
+		f.proxyAnswers(proxyhealth.Absent, "nothing listens")
+		if f.passes(t, 9*time.Second); !f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Fails || !f.leavePorts {
+			t.Errorf("9 s: BGP announces %v, the others hear %d", f.bgp.desired, f.gossip.sent.State.Proxy)
+		}
+		f.passes(t, 2*time.Second)
+		c := f.proxyCondition(t)
+		if f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Withdrawn || c.Reason != v1beta1.ReasonAttractsNothing || f.leavePorts ||
+			!strings.HasPrefix(c.Message, "nothing listens; the node announces nothing") {
+			t.Errorf("11 s: BGP announces %v, the others hear %d, %+v", f.bgp.desired, f.gossip.sent.State.Proxy, c)
+		}
+		f.proxyAnswers(proxyhealth.Working, "it works")
+		if f.pass(t); !f.announcesByBGP() {
+			t.Error("it works again, and BGP announces nothing")
+		}
+	})
+}
+
+func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.otherProxies(proxyhealth.Works, proxyhealth.Works)
+		f.proxyAnswers(proxyhealth.Working, "it works")
+		f.pass(t)
+		f.proxyAnswers(proxyhealth.Failing, "it answers 503")
+		f.pass(t)
+		f.otherProxies(proxyhealth.Fails, proxyhealth.Works)
+		f.passes(t, time.Minute)
+		c := f.proxyCondition(t)
+		if !f.announcesByBGP() || c.Status != metav1.ConditionTrue || c.Reason != v1beta1.ReasonFailsOnMostNodes {
+			t.Errorf("BGP announces %v, %+v", f.bgp.desired, c)
+		}
+		f.proxyAnswers(proxyhealth.Failing, "it answers 503 in other words")
+		if f.pass(t); f.proxyCondition(t).Message != c.Message {
+			t.Error("the words change with each answer")
+		}
+	})
+}
+
+func TestLoop_WaitsForTheFirstAnswerOfTheProxy(t *testing.T) {
+	f := newFixture(t)
+	f.unasked = true
+	if _, err := f.Reconcile(t.Context(), loop.Wake{}); err == nil || len(f.bgp.desired) > 0 {
+		t.Errorf("nothing is known of the proxy: %v, BGP has %v", err, f.bgp.desired)
+	}
+}
+
+// What the Speaker object says of an earlier process decides whether a proxy is awaited or may be gone for a moment.
+func TestLoop_RemembersTheProxyOverRestarts(t *testing.T) {
+	for name, test := range map[string]struct {
+		said      v1beta1.SpeakerServiceProxy
+		announces bool
+	}{
+		"it worked in this boot":      {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b2"}, true},
+		"it worked in an earlier one": {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b1"}, false},
+		"there was none":              {v1beta1.SpeakerServiceProxy{BootID: "b2"}, true},
+		"nothing is known":            {v1beta1.SpeakerServiceProxy{}, false},
+	} {
+		f := newFixture(t)
+		f.cfg.BootID = "b2"
+		f.reported = &v1beta1.Speaker{Status: v1beta1.SpeakerStatus{ServiceProxy: test.said}}
+		f.gossip.view.Known = false
+		f.proxy = proxycheck.Result{Check: proxyhealth.Absent, Text: "nothing listens"}
+		if f.pass(t); f.announcesByBGP() != test.announces {
+			t.Errorf("%s: BGP announces %v", name, f.bgp.desired[0].Paths)
+		}
+		if got := f.reporter.newest.Status.ServiceProxy; got != test.said {
+			t.Errorf("%s: reported is %+v", name, got)
+		}
+	}
+}
