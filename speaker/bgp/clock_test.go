@@ -152,7 +152,8 @@ func TestSession_HoldTimeZeroMeansNoTimers(t *testing.T) {
 	withFakeClock(t, nil, func(c *fakeClockSession) {
 		conn, heard := c.accept(routerSettings(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t), keepaliveMessage)
 		time.Sleep(time.Hour)
-		if s := c.status(); s.State != v1beta1.BGPEstablished || s.HoldTime != 0 || s.KeepaliveTime != 0 {
+		if s := c.status(); s.State != v1beta1.BGPEstablished || s.HoldTime != 0 || s.KeepaliveTime != 0 ||
+			!strings.HasPrefix(s.LastError, "the router's hold time is 0: nothing notices when the router or this node is gone") || len(s.Warnings) != 1 {
 			t.Errorf("status %+v", s)
 		}
 		_ = conn.Close()
@@ -361,6 +362,28 @@ func TestReadLimiter_FloodIsReadAtALimitedRate(t *testing.T) {
 		}
 		if s := c.status(); len(s.Warnings) > 0 {
 			t.Errorf("when it is over: %v", s.Warnings)
+		}
+	})
+}
+
+// RFC 4271 section 4.4: KEEPALIVE messages must not be sent more frequently than one per second.
+func TestSession_KeepalivesAreASecondApartAtLeast(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, func(s *announce.Session) { s.HoldTime = 3 * time.Second }, func(c *fakeClockSession) {
+		conn, heard := c.accept(routerSettings(nil).mustEncodeOpen(t), keepaliveMessage)
+		for range 60 {
+			time.Sleep(time.Second)
+			_, _ = conn.Write(keepaliveMessage)
+		}
+		_ = conn.Close()
+		beats := 0
+		for m := range heard {
+			if m.messageType == bgp.BGP_MSG_KEEPALIVE {
+				beats++
+			}
+		}
+		if beats < 50 || beats > 61 { // One more confirms OPEN.
+			t.Errorf("%d keepalives in 60 s", beats)
 		}
 	})
 }

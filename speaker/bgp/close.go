@@ -24,6 +24,8 @@ type closeReason struct {
 	graceful bool
 	// cause decides how long the session waits.
 	cause cause
+	// refuses are capabilities without which the router may accept a session.
+	refuses capabilities
 	// intended: we wanted the connection to end; this is no failure.
 	intended bool
 }
@@ -50,6 +52,7 @@ func sentNotification(code, subcode uint8, data []byte, text string) *closeReaso
 func receivedNotification(body []byte) *closeReason {
 	return &closeReason{
 		text: "router sent NOTIFICATION: " + notificationText(body[0], body[1], body[2:]), cause: causeOf(body[0], body[1], body[2:]),
+		refuses: refusedCapabilities(body[0], body[1], body[2:]),
 	}
 }
 

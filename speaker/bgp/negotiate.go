@@ -20,6 +20,8 @@ type negotiated struct {
 	missingFamilies []lb.Family
 	// Capabilities that both ends have; notificationSupport is RFC 8538's.
 	fourOctets, extendedNextHop, gracefulRestart, notificationSupport bool
+	// warnings say what of it is not as configured.
+	warnings []string
 }
 
 // negotiate compares a router's OPEN message with our settings. The error says why there can be no session (RFC 4271
@@ -28,24 +30,27 @@ func (s *settings) negotiate(with *openMessage) (*negotiated, error) {
 	if err := s.checkOpen(with); err != nil {
 		return nil, err
 	}
+	offered := s.offered()
 	n := &negotiated{
 		holdTime:        min(time.Duration(with.holdTime)*time.Second, s.holdTime),
-		fourOctets:      with.fourOctets,
-		extendedNextHop: with.extendedNextHop && s.address.Is6(),
-		gracefulRestart: with.gracefulRestart && s.restartTime > 0,
+		fourOctets:      with.fourOctets && offered.has(fourOctetASN),
+		extendedNextHop: with.extendedNextHop && offered.has(extendedNextHop),
+		gracefulRestart: with.gracefulRestart && offered.has(gracefulRestart),
 	}
-	n.notificationSupport = n.gracefulRestart && with.notificationSupport
+	n.notificationSupport = n.gracefulRestart && with.notificationSupport && s.bfd
 	if n.keepaliveTime = n.holdTime / 3; s.keepaliveTime > 0 {
 		n.keepaliveTime = min(n.keepaliveTime, s.keepaliveTime)
 	}
 	for _, family := range s.families() {
-		// A router that names no family exchanges IPv4 (RFC 4760 section 8).
-		if slices.Contains(with.families, afiSAFI(family)) || with.families == nil && family == lb.IPv4 {
+		// An end that names no family exchanges IPv4 (RFC 4760 section 8).
+		theirs := slices.Contains(with.families, afiSAFI(family)) || with.families == nil && family == lb.IPv4
+		if theirs && (offered.has(multiprotocol(family)) || family == lb.IPv4) {
 			n.families = append(n.families, family)
 		} else {
 			n.missingFamilies = append(n.missingFamilies, family)
 		}
 	}
+	n.warnings = s.warningsOf(n)
 	return n, nil
 }
 
@@ -68,6 +73,25 @@ func (s *settings) checkOpen(open *openMessage) error {
 		return reject(bgp.BGP_ERROR_SUB_UNACCEPTABLE_HOLD_TIME, fmt.Sprintf("the router's is %s", hold))
 	}
 	return nil
+}
+
+// warningsOf say what of a negotiated session is not as configured; empty when all is.
+func (s *settings) warningsOf(n *negotiated) (texts []string) {
+	if text := n.missingFamiliesText(); text != "" {
+		texts = append(texts, text)
+	}
+	if s.withheld != 0 {
+		texts = append(texts, fmt.Sprintf("the router refuses what we offer (%s): the session goes without", s.withheld))
+	}
+	switch {
+	case n.holdTime > 0:
+	case s.bfd:
+		texts = append(texts, "the router's hold time is 0: nothing but BFD notices when the router or this node is gone")
+	default:
+		texts = append(texts, "the router's hold time is 0: nothing notices when the router or this node is gone; "+
+			"give the router a hold time, or use BFD")
+	}
+	return texts
 }
 
 // missingFamiliesText says which families we want and the router does not exchange; empty when there are none.

@@ -53,6 +53,11 @@ func notificationText(code, subcode uint8, data []byte) string {
 	case subcode != 0:
 		text += fmt.Sprintf(", subcode %d", subcode)
 	}
+	if code == bgp.BGP_ERROR_OPEN_MESSAGE_ERROR && subcode == bgp.BGP_ERROR_SUB_UNSUPPORTED_CAPABILITY {
+		if names := capabilityTexts(data); names != "" {
+			text += ": " + names
+		}
+	}
 	if code != bgp.BGP_ERROR_CEASE || len(data) == 0 {
 		return text
 	}

@@ -14,30 +14,43 @@ const maxRestartTime = 1<<12 - 1
 // encodeOpen encodes our OPEN message. restarting sets the R bit (RFC 4724 section 3): routes that the router may still hold
 // are those of an earlier process. The F bit is always set, because the kernel forwards whether or not this process runs.
 func (s *settings) encodeOpen(restarting bool) ([]byte, error) {
-	capabilities := []bgp.ParameterCapabilityInterface{bgp.NewCapRouteRefresh(), bgp.NewCapFourOctetASNumber(s.asn())}
-	var preserved []*bgp.CapGracefulRestartTuple
-	for _, family := range s.families() {
-		capabilities = append(capabilities, bgp.NewCapMultiProtocol(afiSAFI(family)))
-		preserved = append(preserved, bgp.NewCapGracefulRestartTuple(afiSAFI(family), true))
-	}
-	if s.restartTime > 0 {
-		limit := uint16(min(seconds(s.restartTime), maxRestartTime))
-		capabilities = append(capabilities, bgp.NewCapGracefulRestart(restarting, true, limit, preserved))
-	}
-	if s.ipv4 && s.address.Is6() {
-		capabilities = append(capabilities, bgp.NewCapExtendedNexthop(
-			[]*bgp.CapExtendedNexthopTuple{bgp.NewCapExtendedNexthopTuple(bgp.RF_IPv4_UC, bgp.AFI_IP6)}))
+	var parameters []bgp.OptionParameterInterface
+	if list := s.openCapabilities(restarting); len(list) > 0 {
+		parameters = append(parameters, bgp.NewOptionParameterCapability(list))
 	}
 	asn := uint16(bgp.AS_TRANS) // Stands for a number that does not fit into two octets (RFC 6793).
 	if s.asn() <= 0xffff {
 		asn = uint16(s.asn()) //nolint:gosec // Checked one line above.
 	}
-	message, err := bgp.NewBGPOpenMessage(asn, uint16(min(seconds(s.holdTime), 0xffff)), s.routerID,
-		[]bgp.OptionParameterInterface{bgp.NewOptionParameterCapability(capabilities)})
+	message, err := bgp.NewBGPOpenMessage(asn, uint16(min(seconds(s.holdTime), 0xffff)), s.routerID, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("make OPEN: %w", err)
 	}
 	return message.Serialize() //nolint:wrapcheck // It cannot fail.
+}
+
+// openCapabilities are those of our OPEN message. The N bit (RFC 8538 section 2) has the router keep our routes when the hold
+// timer expires, and so those of a dead node for the restart time longer. So it is set only where BFD tells the router that a
+// node is dead.
+func (s *settings) openCapabilities(restarting bool) (list []bgp.ParameterCapabilityInterface) {
+	offered := s.offered()
+	add := func(which capabilities, capability bgp.ParameterCapabilityInterface) {
+		if offered.has(which) {
+			list = append(list, capability)
+		}
+	}
+	add(routeRefresh, bgp.NewCapRouteRefresh())
+	add(fourOctetASN, bgp.NewCapFourOctetASNumber(s.asn()))
+	var preserved []*bgp.CapGracefulRestartTuple
+	for _, family := range s.families() {
+		add(multiprotocol(family), bgp.NewCapMultiProtocol(afiSAFI(family)))
+		preserved = append(preserved, bgp.NewCapGracefulRestartTuple(afiSAFI(family), true))
+	}
+	limit := uint16(min(seconds(s.restartTime), maxRestartTime))
+	add(gracefulRestart, bgp.NewCapGracefulRestart(restarting, s.bfd, limit, preserved))
+	add(extendedNextHop, bgp.NewCapExtendedNexthop(
+		[]*bgp.CapExtendedNexthopTuple{bgp.NewCapExtendedNexthopTuple(bgp.RF_IPv4_UC, bgp.AFI_IP6)}))
+	return list
 }
 
 // openMessage is the content of a router's OPEN message. holdTime is in seconds.

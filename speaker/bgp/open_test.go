@@ -21,7 +21,7 @@ func TestOpen_EncodesOurSettings(t *testing.T) {
 	t.Parallel()
 	session := settings{
 		myASN: 4200000001, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-		holdTime: 90 * time.Second, restartTime: 2 * time.Hour, ipv4: true, ipv6: true,
+		holdTime: 90 * time.Second, restartTime: 2 * time.Hour, ipv4: true, ipv6: true, bfd: true,
 	}
 	for name, test := range map[string]struct {
 		change     func(*settings)
@@ -33,6 +33,7 @@ func TestOpen_EncodesOurSettings(t *testing.T) {
 		"the R bit after a restart":         {func(*settings) {}, true, func(*openMessage) {}, 0x0c},
 		"one family":                        {func(s *settings) { s.ipv6 = false }, false, func(open *openMessage) { open.families = open.families[:1] }, 0x04},
 		"no graceful restart":               {func(s *settings) { s.restartTime = 0 }, false, func(open *openMessage) { open.gracefulRestart, open.notificationSupport = false, false }, 0},
+		"no N bit without BFD":              {func(s *settings) { s.bfd = false }, false, func(open *openMessage) { open.notificationSupport = false }, 0},
 		"no RFC 8950 over IPv4":             {func(s *settings) { s.address = netip.MustParseAddr("192.0.2.2") }, false, func(open *openMessage) { open.extendedNextHop = false }, 0x04},
 		"the AS number that is to be shown": {func(s *settings) { s.localASN = 65000 }, false, func(open *openMessage) { open.asn = 65000 }, 0x04},
 	} {
@@ -93,7 +94,7 @@ func TestOpen_Negotiation(t *testing.T) {
 	ours := func(change func(*settings)) *settings {
 		s := &settings{
 			myASN: 64512, peerASN: 64513, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-			holdTime: 90 * time.Second, restartTime: time.Minute, ipv4: true, ipv6: true,
+			holdTime: 90 * time.Second, restartTime: time.Minute, ipv4: true, ipv6: true, bfd: true,
 		}
 		if change != nil {
 			change(s)
@@ -117,31 +118,46 @@ func TestOpen_Negotiation(t *testing.T) {
 		want   negotiated
 	}{
 		"the shorter hold time, and a third of it": {
-			ours(nil), router(nil), negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			ours(nil), router(nil), negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true, nil},
 		},
 		"the keepalive time that is configured": {
 			ours(func(s *settings) { s.keepaliveTime = 2 * time.Second }), router(nil),
-			negotiated{30 * time.Second, 2 * time.Second, both, nil, true, true, true, true},
+			negotiated{30 * time.Second, 2 * time.Second, both, nil, true, true, true, true, nil},
 		},
 		"no longer keepalive time than a third": {
 			ours(func(s *settings) { s.keepaliveTime = 25 * time.Second }), router(nil),
-			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true, nil},
 		},
 		"no timers where the router wants none": {
 			ours(func(s *settings) { s.keepaliveTime = 2 * time.Second }), router(func(open *openMessage) { open.holdTime = 0 }),
-			negotiated{0, 0, both, nil, true, true, true, true},
+			negotiated{0, 0, both, nil, true, true, true, true, []string{
+				"the router's hold time is 0: nothing but BFD notices when the router or this node is gone",
+			}},
 		},
 		"IPv4 with a router that names no family": {
 			ours(nil), router(func(open *openMessage) { open.families = nil }),
-			negotiated{30 * time.Second, 10 * time.Second, both[:1], both[1:], true, true, true, true},
+			negotiated{30 * time.Second, 10 * time.Second, both[:1], both[1:], true, true, true, true, []string{
+				"the router does not exchange IPv6 unicast on this session",
+			}},
 		},
 		"what both have": {
 			ours(func(s *settings) { s.restartTime = 0 }), router(func(open *openMessage) { open.fourOctets, open.extendedNextHop = false, false }),
-			negotiated{30 * time.Second, 10 * time.Second, both, nil, false, false, false, false},
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, false, false, false, false, nil},
+		},
+		"no notification support without BFD": {
+			ours(func(s *settings) { s.bfd = false }), router(nil),
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, false, nil},
+		},
+		"what the router has not refused": {
+			ours(func(s *settings) { s.withheld = gracefulRestart | extendedNextHop | multiprotocolIPv6 }), router(nil),
+			negotiated{30 * time.Second, 10 * time.Second, both[:1], both[1:], true, false, false, false, []string{
+				"the router does not exchange IPv6 unicast on this session",
+				"the router refuses what we offer (graceful restart, extended next hop encoding, IPv6 unicast): the session goes without",
+			}},
 		},
 		"an AS number that is the router's to say": {
 			ours(func(s *settings) { s.peerASN, s.dynamic = 0, "external" }), router(func(open *openMessage) { open.asn = 7 }),
-			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true},
+			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, true, nil},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestSession_RouteRefreshIsAnsweredAtALimitedRate(t *testing.T) {
@@ -86,7 +87,7 @@ func TestSession_BFDDownClosesTheConnectionAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			withFakeClock(t, func(s *announce.Session) { s.RestartTime = time.Minute }, func(c *fakeClockSession) {
+			withFakeClock(t, func(s *announce.Session) { s.RestartTime, s.BFD = time.Minute, &lb.BFDProfile{} }, func(c *fakeClockSession) {
 				c.bfdDown("nothing is to be done: there is no connection")
 				_, heard := c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage)
 				c.bfdDown("BFD says that the router is down")
@@ -122,7 +123,7 @@ func TestSession_LastMessageDependsOnGracefulRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			restart := map[bool]time.Duration{true: time.Minute}
-			withFakeClock(t, func(s *announce.Session) { s.RestartTime = restart[test.ours] }, func(c *fakeClockSession) {
+			withFakeClock(t, func(s *announce.Session) { s.RestartTime, s.BFD = restart[test.ours], &lb.BFDProfile{} }, func(c *fakeClockSession) {
 				_, heard := c.accept(routerSettings(func(s *settings) { s.restartTime = restart[test.theirs] }).mustEncodeOpen(t), keepaliveMessage)
 				c.close(test.why)
 				m := lastMessageOf(heard)

@@ -59,7 +59,7 @@ func TestFRR_AdministrativeShutdownIsHeededAndEndsAtOnceWithNewSettings(t *testi
 func TestFRR_PrefixLimitIsSaidAndTriedSeldom(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
-	startFRR(t, c, 64513, slices.Concat(passive, []string{"exit-address-family", "address-family ipv4 unicast", "neighbor OURS maximum-prefix 2"})...)
+	startFRR(t, c, 64513, slices.Concat(passive, []string{"exit-address-family", "address-family ipv4 unicast", "neighbor OURS maximum-prefix 2 restart 5"})...)
 	speaker := start(t)
 	attempts := speaker.counted()
 	speaker.set(c.session(func(s *announce.Session) { s.ConnectTime = 30 * time.Second },

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
@@ -48,12 +49,13 @@ func TestSession_KeepsRoutesOverARestart(t *testing.T) {
 	next.up("tor")
 }
 
-// A connection that breaks without a restart must not show either. This takes the F bit in every OPEN message.
+// A connection that breaks without a restart must not show either. This takes the F bit in every OPEN message,
+// and the N bit, which is set where BFD tells the router of a dead node.
 func TestSession_KeepsRoutesOverAReconnection(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
-	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime = 3 * time.Second }, path("198.19.0.1/32")))
+	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime, s.BFD = 3*time.Second, &lb.BFDProfile{} }, path("198.19.0.1/32")))
 	router.has("198.19.0.1/32", nil)
 	c.Other.Run(t, "ip", "link", "set", c.Far, "down")
 	speaker.says("tor", "hold timer expired")
@@ -83,4 +85,38 @@ func TestSession_RoutesGoWithoutGracefulRestart(t *testing.T) {
 	router.has("198.19.0.1/32", nil)
 	speaker.end()
 	router.lacks("198.19.0.1/32")
+}
+
+// A dead node is noticed by the hold timer where there is no BFD. With the N bit, the router would then wait for the restart
+// time, too.
+func TestSession_RoutesOfADeadNodeGoWithTheHoldTimeWithoutBFD(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T, *cable) interface{ lacks(string) }{
+		"FRR": func(t *testing.T, c *cable) interface{ lacks(string) } {
+			router := startFRR(t, c, 64513, passive...)
+			startSilent(t, c)
+			router.has("198.19.0.1/32", nil)
+			return router
+		},
+		"BIRD": func(t *testing.T, c *cable) interface{ lacks(string) } {
+			router := startBIRD(t, c, c.Theirs, c.Ours, "graceful restart aware;")
+			startSilent(t, c)
+			router.has("198.19.0.1/32")
+			return router
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCable(t)
+			router := start(t, c)
+			c.Other.Run(t, "ip", "link", "set", c.Far, "down")
+			router.lacks("198.19.0.1/32") // Within 20 s; the hold time is 3 s, the restart time 60 s.
+		})
+	}
+}
+
+// startSilent starts a session without BFD, with the shortest hold time.
+func startSilent(t *testing.T, c *cable) {
+	t.Helper()
+	start(t, c.session(func(s *announce.Session) { s.HoldTime = 3 * time.Second }, path("198.19.0.1/32"))).up("tor")
 }

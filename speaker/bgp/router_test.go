@@ -44,11 +44,12 @@ func local(t testing.TB, name string, router netip.Addr, change func(*announce.S
 	return s
 }
 
-// routerSettings are the settings of a router that the tests implement: AS 64513, both families, graceful restart.
+// routerSettings are the settings of a router that the tests implement: AS 64513, both families, graceful restart with the N
+// bit.
 func routerSettings(change func(*settings)) *settings {
 	s := &settings{
 		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), holdTime: 9 * time.Second, ipv4: true, ipv6: true,
-		restartTime: time.Minute,
+		restartTime: time.Minute, bfd: true,
 	}
 	if change != nil {
 		change(s)

@@ -31,6 +31,8 @@ type session struct {
 	establishedWith endpoint
 	// backoff is how the last attempts ended. Only run uses it.
 	backoff backoff
+	// withheld are the capabilities that the router has refused. Only run uses it.
+	withheld capabilities
 }
 
 // newSession makes a session that does nothing before run.
@@ -123,7 +125,7 @@ func (s *session) run() {
 		}
 		s.recorder.connectsAgain(next, full)
 		if !s.waitBeforeRetry(&settings, next) {
-			s.backoff = backoff{}
+			s.backoff, s.withheld = backoff{}, 0
 		}
 	}
 }
@@ -154,6 +156,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	conn, err := s.dial(ctx, settings)
 	if err != nil {
 		reason := s.backoff.ended(&closeReason{text: dialErrorText(settings, err.Error()), cause: unreachable}, 0)
+		s.withheld = 0 // It may be another router, or another version, that answers then.
 		if ctx.Err() == nil {
 			s.recorder.attemptFailed(reason.text)
 		}
@@ -162,6 +165,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	var up time.Duration
 	t := newTransport(conn)
 	c := newConnection(settings, t, s.recorder)
+	c.settings.withheld = s.withheld
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(interrupted); t.interrupt() })
 	if err = c.handshake(ctx, s.establishedWith != settings.endpoint()); err == nil {
@@ -174,10 +178,23 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	if !stop() {
 		<-interrupted // A later interrupt would shorten the deadline of the last message.
 	}
-	reason := s.backoff.ended(closeReasonOf(ctx, err), up)
+	reason := s.backoff.ended(s.withhold(c, closeReasonOf(ctx, err)), up)
 	s.recorder.connectionClosed(reason)
 	t.close(reason.notification(&c.negotiated))
 	return reason
+}
+
+// withhold remembers capabilities that the router has refused, and leaves them out of the next OPEN message, which is sent soon
+// (RFC 5492 section 3). Where that is of no use, the reason stays as it is.
+func (s *session) withhold(c *connection, reason *closeReason) *closeReason {
+	without := c.settings.canDoWithout(reason.refuses)
+	if without == 0 {
+		return reason
+	}
+	s.withheld |= without
+	again := *reason
+	again.cause, again.text = lost, reason.text+"; it is tried without that"
+	return &again
 }
 
 // waitBeforeRetry waits until the next attempt. It returns false, without waiting to the end, when the settings are no

@@ -193,7 +193,7 @@ func TestSpeaker_Metrics(t *testing.T) {
 	r := newStatusRecorder(slog.New(slog.DiscardHandler), speaker.notifyChanges)
 	speaker.sessions["tor"] = &session{recorder: r}
 	r.setDesired(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
-	r.established(&negotiated{holdTime: 9 * time.Second, keepaliveTime: 3 * time.Second, families: []lb.Family{lb.IPv4}, missingFamilies: []lb.Family{lb.IPv6}})
+	r.established(&negotiated{holdTime: 9 * time.Second, keepaliveTime: 3 * time.Second, families: []lb.Family{lb.IPv4}, warnings: []string{"no IPv6"}})
 	r.setAdvertised(nil, &adjRIBOut{ipv4: 1}, &routeChanges{added: 3, removed: 2})
 	r.prefixesReceived.Add(7)
 	want := `

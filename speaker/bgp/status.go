@@ -56,7 +56,7 @@ func (r *statusRecorder) status() Status {
 	if r.flooded {
 		flood = floodWarning
 	}
-	for _, warning := range []string{r.outdatedText(), r.negotiated.missingFamiliesText(), r.notAnnounced, flood} {
+	for _, warning := range append(append([]string{r.outdatedText()}, r.negotiated.warnings...), r.notAnnounced, flood) {
 		if warning != "" {
 			status.Warnings = append(status.Warnings, warning)
 		}
