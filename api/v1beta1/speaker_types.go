@@ -100,6 +100,11 @@ type BGPSession struct {
 	// +optional
 	// +listType=atomic
 	Families []AddressFamily `json:"families,omitempty"`
+	// heldBack are those of families whose prefixes are not announced, because the node has no next hop for them that the router
+	// is known to reach.
+	// +optional
+	// +listType=atomic
+	HeldBack []AddressFamily `json:"heldBack,omitempty"`
 	// holdTime that was negotiated with the router. Absent while the session is not established.
 	// +optional
 	HoldTime metav1.Duration `json:"holdTime,omitzero"`

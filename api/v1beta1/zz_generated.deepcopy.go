@@ -540,6 +540,11 @@ func (in *BGPSession) DeepCopyInto(out *BGPSession) {
 		*out = make([]AddressFamily, len(*in))
 		copy(*out, *in)
 	}
+	if in.HeldBack != nil {
+		in, out := &in.HeldBack, &out.HeldBack
+		*out = make([]AddressFamily, len(*in))
+		copy(*out, *in)
+	}
 	out.HoldTime = in.HoldTime
 	out.KeepaliveTime = in.KeepaliveTime
 }

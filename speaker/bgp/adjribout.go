@@ -28,6 +28,8 @@ type adjRIBOut struct {
 	ipv4, ipv6 int
 	// notAnnounced says which prefixes are not announced and why; empty when all are.
 	notAnnounced string
+	// heldBack are the families that are exchanged and have no next hop.
+	heldBack []lb.Family
 }
 
 // pathKey identifies an encodedPath within the Adj-RIB-Out. Attributes are compared by pointer: the plan shares them.
@@ -40,7 +42,7 @@ type pathKey struct {
 // are announced alike if and only if their encodedPath is the same pointer. The encodedPath is nil for families that are
 // not exchanged, for prefixes without a next hop, and for attributes that are too long for a message.
 func newAdjRIBOut(e *encoder, before *adjRIBOut, paths []announce.Path, families []lb.Family, next nextHops) *adjRIBOut {
-	rib := &adjRIBOut{paths: sortedPaths(paths), encoded: map[pathKey]*encodedPath{}}
+	rib := &adjRIBOut{paths: sortedPaths(paths), encoded: map[pathKey]*encodedPath{}, heldBack: next.heldBack(families)}
 	known := map[string]*encodedPath{}
 	for _, p := range before.encoded {
 		if p != nil {

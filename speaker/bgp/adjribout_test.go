@@ -170,7 +170,7 @@ func TestAdjRIBOut_SaysWhatIsNotAnnounced(t *testing.T) {
 		want     string
 	}{
 		"too many communities": {bothFamilies[:1], someHops, "some IPv4 prefixes are not announced: their attributes take 4031 bytes, and a message has room for 3800"},
-		"no next hop":          {bothFamilies[1:], nextHops{}, "IPv6 prefixes are not announced: this node has no IPv6 address to be their next hop"},
+		"no next hop":          {bothFamilies[1:], nextHops{}, "IPv6 prefixes are not announced: the interface of this session has no IPv6 address to be their next hop"},
 		"nothing to say of a family that is not exchanged": {nil, nextHops{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

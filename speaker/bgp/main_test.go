@@ -70,11 +70,18 @@ type running struct {
 // start runs a Speaker until end is called or the test ends.
 func start(t testing.TB, desired ...announce.Session) *running {
 	t.Helper()
+	return startBy(t, dialRouter, desired...)
+}
+
+// startBy runs a Speaker that connects by dial.
+func startBy(t testing.TB, dial dialer, desired ...announce.Session) *running {
+	t.Helper()
 	out := io.Discard
 	if testing.Verbose() {
 		out = t.Output()
 	}
 	speaker := New(Config{Log: slog.New(slog.NewTextHandler(out, nil))})
+	speaker.dial = dial
 	r := &running{Speaker: speaker, t: t}
 	r.set(desired...)
 	ctx, cancel := context.WithCancel(context.Background())

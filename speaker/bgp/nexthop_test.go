@@ -13,6 +13,10 @@ func TestNextHop_ByTransportAndFamily(t *testing.T) {
 	four, six := addr("192.0.2.9"), addr("2001:db8::9") // the node's own
 	session := announce.Session{NextHop4: four, NextHop6: six}
 	no4 := announce.Session{NextHop6: six}
+	near4, near6 := addr("198.51.100.2"), addr("2001:db8:5::2") // those of the session's interface
+	near := announce.Session{NextHop4: four, NextHop6: six, NextHopsFrom: map[netip.Addr]announce.NextHops{
+		near4: {IPv4: near4, IPv6: near6}, near6: {IPv4: near4, IPv6: near6}, addr("2001:db8:6::2"): {IPv6: addr("2001:db8:6::2")},
+	}}
 	tests := map[string]struct {
 		settings settings
 		desired  announce.Session
@@ -36,9 +40,39 @@ func TestNextHop_ByTransportAndFamily(t *testing.T) {
 			addr("198.51.100.2"), true,
 			nextHops{nextHop{addr: addr("198.51.100.2")}, nextHop{}},
 		},
-		"over IPv6: the node's own IPv4": {
+		"over IPv4: the IPv6 address of the same interface": {
+			settings{address: addr("198.51.100.1")},
+			near, near4, false,
+			nextHops{nextHop{addr: near4}, nextHop{addr: near6}},
+		},
+		"over IPv6: the IPv4 address of the same interface": {
+			settings{address: addr("2001:db8:5::1")},
+			near, near6, true,
+			nextHops{nextHop{addr: near4}, nextHop{addr: near6}},
+		},
+		"over IPv6: IPv6 for IPv4 where the interface has no IPv4, before what is elsewhere": {
+			settings{address: addr("2001:db8:6::1")},
+			near, addr("2001:db8:6::2"), true,
+			nextHops{nextHop{addr: addr("2001:db8:6::2")}, nextHop{addr: addr("2001:db8:6::2")}},
+		},
+		"a router on the node, by a loopback address: the node's own": {
+			settings{address: addr("127.0.0.1")},
+			session, addr("127.0.0.1"), false,
+			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+		},
+		"a router on the node, by the IPv6 loopback address": {
+			settings{address: addr("::1")},
+			session, addr("::1"), true,
+			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+		},
+		"a router on the node, dialed from a loopback address": {
+			settings{address: four, source: addr("127.0.0.1")},
+			session, addr("127.0.0.1"), false,
+			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+		},
+		"over IPv6: the node's own IPv4 where the router takes no other": {
 			settings{address: addr("2001:db8::1")},
-			session, addr("2001:db8::2"), true,
+			session, addr("2001:db8::2"), false,
 			nextHops{nextHop{addr: four}, nextHop{addr: addr("2001:db8::2")}},
 		},
 		"over IPv6: IPv6 for IPv4 where the node has no IPv4 and the router takes that": {

@@ -2,12 +2,14 @@ package bgp
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // States of a session that is not established (RFC 4271 section 8.2.2). In stateIdle, it waits before it connects again.
@@ -43,6 +45,8 @@ type statusRecorder struct {
 	wanted, told *announce.Session
 	// negotiated is what was negotiated with the router; the zero value unless the session is established.
 	negotiated negotiated
+	// heldBack are the families that are exchanged and have no next hop.
+	heldBack []lb.Family
 	// ipv4 and ipv6 are how many prefixes the router has been told.
 	ipv4, ipv6                        int
 	flaps, announcements, withdrawals int
@@ -123,8 +127,9 @@ func (r *statusRecorder) established(agreed *negotiated) {
 // setAdvertised records what the router has been told in all and of what is desired, and which changes were sent last.
 func (r *statusRecorder) setAdvertised(desired *announce.Session, all *adjRIBOut, changes *routeChanges) {
 	r.update(func() bool {
-		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced
-		r.told, r.ipv4, r.ipv6, r.notAnnounced = desired, all.ipv4, all.ipv6, all.notAnnounced
+		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced &&
+			slices.Equal(r.heldBack, all.heldBack)
+		r.told, r.ipv4, r.ipv6, r.notAnnounced, r.heldBack = desired, all.ipv4, all.ipv6, all.notAnnounced, all.heldBack
 		r.announcements, r.withdrawals = r.announcements+changes.added, r.withdrawals+changes.removed
 		return !same
 	})
@@ -147,7 +152,7 @@ func (r *statusRecorder) connectionClosed(reason *closeReason) {
 	r.mu.Lock()
 	established := r.state == v1beta1.BGPEstablished
 	r.setStateLocked(stateIdle)
-	r.negotiated, r.told, r.ipv4, r.ipv6, r.notAnnounced, r.flooded = negotiated{}, nil, 0, 0, "", false
+	r.negotiated, r.told, r.ipv4, r.ipv6, r.notAnnounced, r.heldBack, r.flooded = negotiated{}, nil, 0, 0, "", nil, false
 	if established && !reason.intended {
 		r.lastDown, r.flaps = reason.text, r.flaps+1
 	}

@@ -38,6 +38,9 @@ type Status struct {
 	HoldTime, KeepaliveTime time.Duration
 	// Families that both ends exchange, sorted; empty unless the session is established.
 	Families []lb.Family
+	// HeldBack are those of Families whose prefixes are not announced, because this node has no next hop for them that the router is
+	// known to reach.
+	HeldBack []lb.Family
 	// PrefixesReceived counts the prefixes that the router has announced to us since the session was configured. None was
 	// kept.
 	PrefixesReceived int
@@ -50,7 +53,7 @@ func (r *statusRecorder) status() Status {
 		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry,
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
-		Families: slices.Clone(r.negotiated.families), PrefixesReceived: int(r.prefixesReceived.Load()),
+		Families: slices.Clone(r.negotiated.families), HeldBack: r.heldBack, PrefixesReceived: int(r.prefixesReceived.Load()),
 	}
 	flood := ""
 	if r.flooded {

@@ -151,12 +151,17 @@ func TestNextHop_IPv4OverIPv6(t *testing.T) {
 		"with an IPv6 next hop where the node has no IPv4 (RFC 8950)": {
 			true, func(s *announce.Session) { s.NextHop4 = netip.Addr{} }, func(c *cable) string { return c.Ours6.String() }, "",
 		},
-		"with the node's own IPv4": {
-			true, func(*announce.Session) {}, func(c *cable) string { return c.Ours.String() }, "",
+		"with the IPv4 address of the interface": {
+			true, func(s *announce.Session) {
+				s.NextHopsFrom = map[netip.Addr]announce.NextHops{netip.PrefixFrom(s.Address, 64).Masked().Addr().Next(): {IPv4: s.NextHop4}}
+			}, func(c *cable) string { return c.Ours.String() }, "",
+		},
+		"with the node's own IPv4 where the router takes no other": {
+			false, func(*announce.Session) {}, func(c *cable) string { return c.Ours.String() }, "",
 		},
 		"not at all where neither is to be had": {
 			false, func(s *announce.Session) { s.NextHop4 = netip.Addr{} }, nil,
-			"IPv4 prefixes are not announced: this node has no IPv4 address to be their next hop",
+			"IPv4 prefixes are not announced: the interface of this session has no IPv4 address to be their next hop",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,7 @@ var errInterrupted = errors.New("the kernel's table kept changing while it was r
 // state is the result of one dump.
 type state struct {
 	links    []lb.Link
-	gateways []netip.Addr
+	gateways []lb.Gateway
 }
 
 // dump reads all links with their addresses, in order of name, and the default gateways, in order of use.
@@ -51,9 +51,20 @@ func dumpOnce() (state, error) {
 		return state{}, err
 	}
 	all := state{links: convertLinks(links, addrs)}
-	all.gateways = gateways(routes.defaults, all.links)
+	all.gateways = gateways(routes.defaults, all.links, tables(links))
 	routes.assign(all.links)
 	return all, nil
+}
+
+// tables are the names of the VRFs by their routing tables; that of the main table is empty.
+func tables(links []netlink.Link) map[int]string {
+	names := map[int]string{unix.RT_TABLE_MAIN: ""}
+	for _, link := range links {
+		if vrf, is := link.(*netlink.Vrf); is {
+			names[int(vrf.Table)] = vrf.Name
+		}
+	}
+	return names
 }
 
 // convertLinks joins netlink's links and addresses into the shared form.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -14,37 +15,52 @@ import (
 // gateway is a next hop of a default route, with what orders it.
 type gateway struct {
 	addr netip.Addr
-	// rank is the first criterion: see rank.
+	// vrf is the first criterion: the main table, "", comes first.
+	vrf string
+	// rank is the second: see rank.
 	rank int
 	// metric of the route; the lowest is used first.
 	metric int
 }
 
 func (g gateway) compare(other gateway) int {
-	return cmp.Or(cmp.Compare(g.rank, other.rank), cmp.Compare(g.metric, other.metric), g.addr.Compare(other.addr))
+	return cmp.Or(strings.Compare(g.vrf, other.vrf), cmp.Compare(g.rank, other.rank), cmp.Compare(g.metric, other.metric),
+		g.addr.Compare(other.addr))
+}
+
+// sameFamily reports whether the kernel uses one of two gateways in place of the other.
+func (g gateway) sameFamily(other gateway) bool {
+	return g.vrf == other.vrf && g.addr.Is4() == other.addr.Is4()
 }
 
 // gateways returns the next hops of default routes in order, without duplicates. Next hops of equal metric, which the
-// kernel does not order, are ordered by address.
-func gateways(routes []netlink.Route, links []lb.Link) []netip.Addr {
+// kernel does not order, are ordered by address. tables are the names of the VRFs by their tables, with "" for the main one.
+func gateways(routes []netlink.Route, links []lb.Link, tables map[int]string) []lb.Gateway {
 	names := make(map[int]string, len(links))
 	for _, l := range links {
 		names[l.Index] = l.Name
 	}
 	var found []gateway
 	for _, route := range routes {
+		vrf, known := tables[route.Table]
 		for _, hop := range nextHops(&route) {
-			if addr, ok := gatewayAddr(hop, names); ok {
-				found = append(found, gateway{addr, rank(route.Family, addr), route.Priority})
+			if addr, ok := gatewayAddr(hop, names); ok && known {
+				found = append(found, gateway{addr, vrf, rank(route.Family, addr), route.Priority})
 			}
 		}
 	}
 	slices.SortFunc(found, gateway.compare)
+	return distinct(found)
+}
 
-	var result []netip.Addr
-	for _, g := range found {
-		if !slices.Contains(result, g.addr) {
-			result = append(result, g.addr)
+// distinct returns sorted gateways, each once, and says which are backups.
+func distinct(sorted []gateway) []lb.Gateway {
+	var result []lb.Gateway
+	for _, g := range sorted {
+		best := sorted[slices.IndexFunc(sorted, g.sameFamily)]
+		backup := best.rank != g.rank || best.metric != g.metric
+		if !slices.ContainsFunc(result, func(known lb.Gateway) bool { return known.Addr == g.addr && known.VRF == g.vrf }) {
+			result = append(result, lb.Gateway{Addr: g.addr, VRF: g.vrf, Backup: backup})
 		}
 	}
 	return result

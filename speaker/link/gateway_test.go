@@ -120,10 +120,17 @@ func (w *Watcher) hasGateways(want []netip.Addr) error {
 	if !known {
 		return errors.New("not known yet")
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, addrsOf(got), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		return errors.New(diff)
 	}
 	return nil
+}
+
+func addrsOf(gateways []lb.Gateway) (addrs []netip.Addr) {
+	for _, g := range gateways {
+		addrs = append(addrs, g.Addr)
+	}
+	return addrs
 }
 
 // TestWatcher_NoticesEveryKindOfRoute: each change comes alone, and often enough that none can share the wake of
@@ -173,7 +180,7 @@ func TestSubscribe_RoutesOfRoutingProtocolsDoNotWake(t *testing.T) {
 func TestGateways_Order(t *testing.T) {
 	links := []lb.Link{{Name: "eth0", Index: 2}, {Name: "eth1", Index: 3}}
 	route := func(family, index, metric int, gateway string) netlink.Route {
-		return netlink.Route{Family: family, LinkIndex: index, Priority: metric, Gw: netip.MustParseAddr(gateway).AsSlice()}
+		return netlink.Route{Table: unix.RT_TABLE_MAIN, Family: family, LinkIndex: index, Priority: metric, Gw: netip.MustParseAddr(gateway).AsSlice()}
 	}
 	routes := []netlink.Route{
 		route(netlink.FAMILY_V6, 2, 1024, "fe80::1"),
@@ -183,14 +190,42 @@ func TestGateways_Order(t *testing.T) {
 		route(netlink.FAMILY_V4, 3, 50, "192.0.2.3"),
 		route(netlink.FAMILY_V6, 9, 1, "fe80::1"), // A link that was added after the links were read.
 		route(netlink.FAMILY_V4, 3, 200, "192.0.2.1"),
-		{Family: netlink.FAMILY_V4, LinkIndex: 2, Gw: netip.MustParseAddr("192.0.2.9").AsSlice(), Flags: unix.RTNH_F_DEAD},
+		{Table: unix.RT_TABLE_MAIN, Family: netlink.FAMILY_V4, LinkIndex: 2, Gw: netip.MustParseAddr("192.0.2.9").AsSlice(), Flags: unix.RTNH_F_DEAD},
 	}
 	want := addresses("192.0.2.3", "192.0.2.1", "192.0.2.2", "fe80::1%eth0", "fe80::1%eth1")
 	for i := range routes {
 		turned := append(slices.Clone(routes[i:]), routes[:i]...)
-		if got := gateways(turned, links); !slices.Equal(got, want) {
+		if got := addrsOf(gateways(turned, links, tables(nil))); !slices.Equal(got, want) {
 			t.Errorf("turned by %d: %v, want %v", i, got, want)
 		}
+	}
+}
+
+func TestGateways_OfVRFsAndBackups(t *testing.T) {
+	links := []lb.Link{{Name: "eth0", Index: 2}}
+	route := func(table, family, metric int, gateway string) netlink.Route {
+		return netlink.Route{Table: table, Family: family, LinkIndex: 2, Priority: metric, Gw: netip.MustParseAddr(gateway).AsSlice()}
+	}
+	red := &netlink.Vrf{LinkAttrs: netlink.LinkAttrs{Name: "red"}, Table: 10}
+	got := gateways([]netlink.Route{
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V4, 200, "192.0.2.9"),
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V4, 100, "192.0.2.2"),
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V4, 100, "192.0.2.1"),
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V4, 300, "192.0.2.1"),
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V6, 1024, "2001:db8::1"),
+		route(unix.RT_TABLE_MAIN, netlink.FAMILY_V4, 1, "2001:db8::9"), // IPv4 by an IPv6 router
+		route(10, netlink.FAMILY_V4, 300, "192.0.2.1"),
+		route(10, netlink.FAMILY_V4, 400, "192.0.2.8"),
+		route(11, netlink.FAMILY_V4, 0, "192.0.2.7"), // no VRF: policy routing
+	}, links, tables([]netlink.Link{red}))
+	want := []lb.Gateway{
+		{Addr: netip.MustParseAddr("192.0.2.1")}, {Addr: netip.MustParseAddr("192.0.2.2")},
+		{Addr: netip.MustParseAddr("192.0.2.9"), Backup: true},
+		{Addr: netip.MustParseAddr("2001:db8::1")}, {Addr: netip.MustParseAddr("2001:db8::9"), Backup: true},
+		{Addr: netip.MustParseAddr("192.0.2.1"), VRF: "red"}, {Addr: netip.MustParseAddr("192.0.2.8"), VRF: "red", Backup: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 

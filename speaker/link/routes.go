@@ -13,7 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// routes are those that count here: the default routes of the main table and the routes without a router. Routes of type
+// routes are those that count here: the default routes of all tables and the routes without a router. Routes of type
 // blackhole and unreachable are among the default routes and have no next hop.
 type routes struct {
 	defaults []netlink.Route
@@ -41,9 +41,11 @@ func readRoutes() (routes, error) {
 
 func (r *routes) add(route netlink.Route) {
 	isDefault := route.Dst == nil || route.Dst.IP.IsUnspecified() && isZero(route.Dst.Mask)
+	if isDefault && route.Table != unix.RT_TABLE_LOCAL {
+		r.defaults = append(r.defaults, route)
+	}
 	switch {
 	case route.Table == unix.RT_TABLE_MAIN && isDefault:
-		r.defaults = append(r.defaults, route)
 	case route.Table == unix.RT_TABLE_MAIN && onLink(&route):
 		r.onLink = append(r.onLink, route)
 	case route.Table != unix.RT_TABLE_MAIN && route.Table != unix.RT_TABLE_LOCAL && route.Type == unix.RTN_UNICAST:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"reflect"
 	"sync"
 	"time"
@@ -45,11 +44,11 @@ func (w *Watcher) Links() ([]lb.Link, bool) {
 	return w.last.links, true
 }
 
-// Gateways returns the next hops of the default routes in the main table that lead to a neighbor, and false before the
-// first dump. IPv4 comes first, then they are in order of metric; a multipath route has several. Link-local addresses
-// have the name of their link as zone. An IPv6 router that is the next hop of an IPv4 route (RFC 8950) is one of the
-// IPv6 gateways, after those of the IPv6 routes. The slice is shared and never changed: read only.
-func (w *Watcher) Gateways() ([]netip.Addr, bool) {
+// Gateways returns the next hops of the default routes in the main table, and in those of VRFs after it, that lead to a
+// neighbor, and false before the first dump. IPv4 comes first, then they are in order of metric; a multipath route has several. An
+// IPv6 router that is the next hop of an IPv4 route (RFC 8950) is one of the IPv6 gateways, after those of the IPv6 routes. The slice
+// is shared and never changed: read only.
+func (w *Watcher) Gateways() ([]lb.Gateway, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {

@@ -41,8 +41,8 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	plan := announce.Compute(&seen.world)
 	m.detours = plan.Detours
 	leavePlan(plan, stage)
-	m.sessions = announce.RetainSessions(m.sessions, plan.Sessions)
-	bfdPlan := l.bfd.Load().Next(m.sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
+	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
+	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, election.ParticipantInput{
@@ -65,8 +65,8 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: departure.Sessions(m.sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable),
-		wait: election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait),
+		sessions: departure.Sessions(sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable),
+		wait: election.Sooner(gatewayWait, election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
 	}
 }
 

@@ -31,7 +31,7 @@ type Links interface {
 	// Links are the interfaces; false while they are not known.
 	Links() ([]lb.Link, bool)
 	// Gateways are the default gateways; false while they are not known.
-	Gateways() ([]netip.Addr, bool)
+	Gateways() ([]lb.Gateway, bool)
 	// StrictReversePath: what arrives on an interface is dropped when the route back leaves by another one.
 	StrictReversePath(name string) bool
 	Changes() <-chan struct{}

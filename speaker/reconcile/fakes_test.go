@@ -143,7 +143,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 type fakeLinks struct{ f *fixture }
 
 func (l fakeLinks) Links() ([]lb.Link, bool)       { return append(links(), l.f.own...), !l.f.linksUnknown }
-func (l fakeLinks) Gateways() ([]netip.Addr, bool) { return nil, true }
+func (l fakeLinks) Gateways() ([]lb.Gateway, bool) { return nil, true }
 func (l fakeLinks) StrictReversePath(string) bool  { return false }
 func (l fakeLinks) Changes() <-chan struct{}       { return nil }
 

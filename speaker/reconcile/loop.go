@@ -93,7 +93,7 @@ type memory struct {
 	addresses   announce.NodeAddresses
 	detours     []announce.Detour
 	// sessions of the pass before.
-	sessions []announce.Session
+	sessions announce.SessionMemory
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
 	// inactive is since when each BGP session has not been established, by name.

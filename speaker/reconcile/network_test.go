@@ -25,7 +25,7 @@ func TestNetworkStatus(t *testing.T) {
 		{Name: "storage", Addresses: prefixes("198.51.100.1/24")},
 		{Name: "kube-ipvs0", Addresses: prefixes("192.0.2.201/32")},
 	}
-	gateways := []netip.Addr{netip.MustParseAddr("fe80::1"), netip.MustParseAddr("192.0.2.1")}
+	gateways := []lb.Gateway{{Addr: netip.MustParseAddr("fe80::1")}, {Addr: netip.MustParseAddr("192.0.2.1")}}
 	want := v1beta1.SpeakerNetwork{
 		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
 	}

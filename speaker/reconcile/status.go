@@ -75,8 +75,12 @@ func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
 	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	routers := slices.Clone(w.Gateways)
-	routers = slices.DeleteFunc(routers, func(addr netip.Addr) bool { return !addr.IsGlobalUnicast() })
+	var routers []netip.Addr
+	for _, gateway := range w.Gateways {
+		if gateway.Addr.IsGlobalUnicast() {
+			routers = append(routers, gateway.Addr)
+		}
+	}
 	slices.SortFunc(routers, netip.Addr.Compare)
 	return v1beta1.SpeakerNetwork{
 		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
@@ -216,12 +220,17 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 		if !s.NextTry.IsZero() {
 			entry.NextTry = metav1.NewTime(s.NextTry).Rfc3339Copy()
 		}
-		for _, family := range s.Families {
-			entry.Families = append(entry.Families, v1beta1.AddressFamily(family.String()))
-		}
+		entry.Families, entry.HeldBack = familyNames(s.Families), familyNames(s.HeldBack)
 		list = append(list, entry)
 	}
 	return list
+}
+
+func familyNames(families []lb.Family) (names []v1beta1.AddressFamily) {
+	for _, family := range families {
+		names = append(names, v1beta1.AddressFamily(family.String()))
+	}
+	return names
 }
 
 // bfdStates are the states of the BFD sessions in words, by the BGP sessions that they watch.

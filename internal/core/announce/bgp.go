@@ -19,7 +19,7 @@ func (r *rules) sessions() []Session {
 	if me < 0 {
 		return nil // The Node object is gone, so this process does not belong to the cluster.
 	}
-	routes := r.routes(me)
+	routes, nextHopsFrom := r.routes(me), r.nextHopsFrom(r.nodes[me].Node)
 	// Peers that get the same advertisements share one list of paths.
 	paths := map[advertisementSet][]Path{}
 	var sessions []Session
@@ -32,7 +32,7 @@ func (r *rules) sessions() []Session {
 			paths[meant] = r.paths(routes, meant)
 		}
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
-			session.Paths = paths[meant]
+			session.Paths, session.NextHopsFrom = paths[meant], nextHopsFrom
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
 			sessions = append(sessions, session)
@@ -217,30 +217,35 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	return []Session{base}
 }
 
-// gateways makes a session for each of the node's default gateways. The first has the name of the peer alone, so that it
-// stays the same session while the default route is missing for a moment.
+// gateways makes a session for each default gateway that the node uses, of the peer's VRF. One that is a backup is no peer: it may
+// have no BGP, and is dialed once it is used.
 func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	for _, gateway := range r.world.Gateways {
-		if lb.FamilyOf(gateway) != peer.GatewayFamily {
+		if gateway.Backup || gateway.VRF != peer.VRF || lb.FamilyOf(gateway.Addr) != peer.GatewayFamily {
 			continue
 		}
 		session := base
-		if len(sessions) > 0 {
-			session.Name = peer.Name + "/" + gateway.String()
-		}
-		r.setAddress(&session, gateway, peer, n)
+		session.Name, session.FromGateway = peer.Name+"/"+gateway.Addr.String(), true
+		r.setAddress(&session, gateway.Addr, peer, n)
 		sessions = append(sessions, session)
 	}
 	if len(sessions) == 0 {
 		if base.Problem == "" {
-			base.Problem = fmt.Sprintf("the node has no %s default gateway", peer.GatewayFamily)
+			base.Problem = fmt.Sprintf("the node has no %s default gateway%s", peer.GatewayFamily, inVRF(peer.VRF))
 		}
 		base.RoutersUnknown = true
 		r.setAddress(&base, netip.Addr{}, peer, n)
 		sessions = append(sessions, base)
 	}
 	return sessions
+}
+
+func inVRF(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in VRF " + name
 }
 
 // resolveReferences fills in the objects that the peer names, and returns what is wrong with them; "" if nothing.
@@ -303,8 +308,8 @@ func (r *rules) setAddress(s *Session, addr netip.Addr, peer *lb.Peer, n *lb.Nod
 	}
 	s.Problem = cmp.Or(s.Problem, s.resolveRouterID(peer, n))
 	s.Families = familiesOf(peer, addr)
-	s.NextHop4, _ = n.Address(lb.IPv4)
-	s.NextHop6, _ = n.Address(lb.IPv6)
+	next := r.nextHops(s, n)
+	s.NextHop4, s.NextHop6 = next.IPv4, next.IPv6
 }
 
 // carries reports whether prefixes of a family can be announced over the session. IPv4 needs no IPv4 next hop: over IPv6

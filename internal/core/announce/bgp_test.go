@@ -153,14 +153,26 @@ func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 	if got := Compute(w).Sessions[0]; got.Name != "router" || got.Problem != "the node has no IPv6 default gateway" || !got.RoutersUnknown {
 		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.RoutersUnknown)
 	}
-	w.Gateways = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
+	w.Gateways = []lb.Gateway{
+		{Addr: netip.MustParseAddr("192.0.2.1")}, {Addr: netip.MustParseAddr("2001:db8::1")}, {Addr: netip.MustParseAddr("2001:db8::2")},
+		{Addr: netip.MustParseAddr("2001:db8::9"), Backup: true}, {Addr: netip.MustParseAddr("2001:db8::8"), VRF: "red"},
+	}
 	var names []string
 	for _, session := range Compute(w).Sessions {
 		names = append(names, session.Name+" "+session.Address.String()+" "+session.Problem)
 	}
-	if want := []string{"router 2001:db8::1 ", "router/2001:db8::2 2001:db8::2 "}; !slices.Equal(names, want) {
+	if want := []string{"router/2001:db8::1 2001:db8::1 ", "router/2001:db8::2 2001:db8::2 "}; !slices.Equal(names, want) {
 		t.Errorf("sessions %q, want %q", names, want)
 	}
+	w.Peers[0].VRF = "red"
+	if got := Compute(w).Sessions; len(got) != 1 || got[0].Name != "router/2001:db8::8" {
+		t.Errorf("in a VRF: %+v", got)
+	}
+	w.Peers[0].VRF = "blue"
+	if got := Compute(w).Sessions[0].Problem; got != "the node has no IPv6 default gateway in VRF blue" {
+		t.Errorf("in another VRF: %q", got)
+	}
+	w.Peers[0].VRF = ""
 
 	w.Peers[0].GatewayFamily, w.Peers[0].Interface = 0, "eth0"
 	if got := Compute(w).Sessions[0]; got.Problem != "no router has been heard on interface eth0" {

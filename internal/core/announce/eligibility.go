@@ -143,7 +143,8 @@ var chain = []check{
 	{
 		Reason: reason.Reason{
 			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family",
-			Remedy: "Name the family in the BGPPeer's families, and give the node an address of it.",
+			Remedy: "Name the family in the BGPPeer's addressFamilies and activate it on the router; and give the interface of the session an " +
+				"address of it to be the next hop.",
 		},
 		scope:   ofAdvertisements,
 		applies: (*query).otherFamily,
@@ -262,7 +263,8 @@ func (q *query) speakerMissing() bool {
 }
 
 func (q *query) otherFamily() bool {
-	return q.peer != nil && !slices.ContainsFunc(q.sessionsWith(q.peer, q.node.Node), func(s Session) bool { return s.carries(q.family) })
+	return q.peer != nil && (slices.Contains(q.world.HeldBack[NodePeer{q.node.Name, q.peer.Name}], q.family) ||
+		!slices.ContainsFunc(q.sessionsWith(q.peer, q.node.Node), func(s Session) bool { return s.carries(q.family) }))
 }
 
 // addressCheck is one reason against an address, whichever node is asked.

@@ -93,6 +93,8 @@ type Session struct {
 	// RoutersUnknown: it is not known now which routers the peer has on this node. Its sessions that run stay, as with a
 	// Problem.
 	RoutersUnknown bool
+	// FromGateway: the router is a default gateway of the node.
+	FromGateway bool
 
 	// MyASN is our own AS number; LocalASN, when not 0, is shown to the peer in its place.
 	MyASN    uint32
@@ -107,10 +109,13 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
-	// NextHop4 and NextHop6 are this node's addresses. They are the next hops of paths of the family that the session does
-	// not run over; paths of its own family have this end of the session.
+	// NextHop4 and NextHop6 are the next hops of paths of the family that the session does not run over, where NextHopsFrom has
+	// none; paths of its own family have this end of the session. Invalid: the router is not known to reach any such address.
 	NextHop4 netip.Addr
 	NextHop6 netip.Addr
+	// NextHopsFrom are the next hops by this end of the session: the addresses of the interface that has it. Shared by all
+	// sessions, not to be changed.
+	NextHopsFrom map[netip.Addr]NextHops
 
 	HoldTime      time.Duration
 	KeepaliveTime time.Duration
@@ -136,6 +141,9 @@ type Session struct {
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path
 }
+
+// NextHops are addresses of this node, of each family; invalid where there is none.
+type NextHops struct{ IPv4, IPv6 netip.Addr }
 
 // Path is a prefix and its attributes. Paths of the same advertisements share one Attributes.
 type Path struct {

@@ -1,24 +1,82 @@
 package announce
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
-// RetainSessions adds to the sessions of a plan those of the plan before that are missing only because their peer's
-// routers are unknown for the moment: an annotation has a mistake in it, or the default route is being replaced. They stay
-// as they were but for the paths, and with the problem of the session that stands for the unknown ones.
-func RetainSessions(before, now []Session) []Session {
-	unknown, named := map[string]*Session{}, make(map[string]bool, len(now))
-	for i := range now {
-		named[now[i].Name] = true
-		if now[i].RoutersUnknown {
-			unknown[now[i].Peer] = &now[i]
+// SessionMemory is the sessions of a node over time. It keeps some that a plan does not have any more. The zero value is that of the
+// first pass.
+type SessionMemory struct {
+	sessions []Session
+	// replaced is since when all that replaces a session has been up, by the name of the session.
+	replaced map[string]time.Time
+}
+
+// Next adds to the sessions of a plan those of the pass before that are to stay, and says when to ask again; 0: no need. Established has
+// the sessions that are, by name.
+//
+// Where a peer's routers are unknown for the moment (an annotation has a mistake in it, or there is no default route), its sessions stay
+// as they were but for the paths, with the problem of the session that stands for the unknown ones.
+//
+// A default gateway that others have replaced keeps its session as long as that is established, and until all sessions of the others have
+// been for its hold time. So the new session comes before the old one ends; a link that flaps costs no session; and a gateway
+// whose link is really gone, and that has not failed by then, is a router that works and is not meant any more.
+func (m *SessionMemory) Next(now time.Time, planned []Session, established map[string]bool) (sessions []Session, wait time.Duration) {
+	before, since := m.sessions, m.replaced
+	m.sessions, m.replaced = slices.Clip(planned), map[string]time.Time{}
+	for i := range before {
+		session := before[i]
+		successors := successorsOf(&session, planned)
+		switch {
+		case len(successors) == 0:
+		case successors[0].RoutersUnknown:
+			session.Problem, session.Paths = successors[0].Problem, successors[0].Paths
+			m.sessions = append(m.sessions, session)
+		case session.FromGateway && established[session.Name]:
+			left := time.Duration(0)
+			if allEstablished(successors, established) {
+				began, known := since[session.Name]
+				if !known {
+					began = now
+				}
+				m.replaced[session.Name] = began
+				if left = session.HoldTime - now.Sub(began); left <= 0 {
+					continue
+				}
+			}
+			session.Problem, session.Paths = "", successors[0].Paths
+			m.sessions, wait = append(m.sessions, session), sooner(wait, left)
 		}
 	}
-	all := slices.Clip(now)
-	for _, session := range before {
-		if placeholder := unknown[session.Peer]; placeholder != nil && !named[session.Name] {
-			session.Problem, session.Paths = placeholder.Problem, placeholder.Paths
-			all = append(all, session)
+	return m.sessions, wait
+}
+
+// successorsOf are the planned sessions of a session's peer, that which stands for unknown routers first; none when the session
+// itself is planned, or its router is another peer's now.
+func successorsOf(s *Session, planned []Session) (successors []*Session) {
+	for i := range planned {
+		next := &planned[i]
+		switch {
+		case next.Name == s.Name, next.Problem == "" && next.Address == s.Address && next.Port == s.Port && next.VRF == s.VRF:
+			return nil
+		case next.Peer == s.Peer && next.RoutersUnknown:
+			successors = slices.Insert(successors, 0, next)
+		case next.Peer == s.Peer:
+			successors = append(successors, next)
 		}
 	}
-	return all
+	return successors
+}
+
+func allEstablished(sessions []*Session, established map[string]bool) bool {
+	return !slices.ContainsFunc(sessions, func(s *Session) bool { return !established[s.Name] })
+}
+
+// sooner is the shorter of two waits; 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }

@@ -36,7 +36,7 @@ type World struct {
 	// NodeAddresses are what the kernels of the nodes have.
 	NodeAddresses map[netip.Addr]NodeAddress
 	// Gateways are the default gateways of this node.
-	Gateways []netip.Addr
+	Gateways []lb.Gateway
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with a zone.
 	Routers map[string]netip.Addr
 	// Running are the BGP sessions of this node that are established, by name. They go on even if they have a Problem now.
@@ -48,11 +48,16 @@ type World struct {
 	// Established is for Explain: by node and BGPPeer, whether a session is established. A node without a running speaker
 	// has no entry.
 	Established map[string]map[string]bool
+	// HeldBack is for Explain: the families that no established session of a node with a peer carries.
+	HeldBack map[NodePeer][]lb.Family
 	// Conflicts are for Explain: the addresses that other hosts use.
 	Conflicts map[netip.Addr]Conflict
 
 	Options Options
 }
+
+// NodePeer names a node and a BGPPeer of it.
+type NodePeer struct{ Node, Peer string }
 
 // Conflict is what the speakers report about another host that uses an address.
 type Conflict struct {

@@ -28,6 +28,7 @@ func (o *Objects) AnnounceWorld(classes lb.Classes, options announce.Options) an
 func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) announce.World {
 	w := o.AnnounceWorld(classes, options)
 	w.Members, w.Established = Report(o.Nodes, o.Speakers)
+	w.HeldBack = heldBack(o.Speakers)
 	w.Conflicts = Conflicts(o.Speakers)
 	w.ProxyUnhealthy = proxyUnhealthy(o.Speakers)
 	w.Links, w.Reported = o.ReportedLinks(), true
