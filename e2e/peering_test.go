@@ -42,12 +42,12 @@ func TestBGP_WrongPasswordHarmsNoOtherSession(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	cluster.Router().Configure(lab.FRR, lab.RouterSettings{Password: "lighthouse"})
-	for name, password := range map[string]string{"right": "lighthouse", "wrong": "lightship"} {
+	for name, password := range map[string]string{"right": "lighthouse\n", "wrong": "lightship"} { // the right one is that of a file
 		cluster.Apply(fmt.Sprintf(`
 apiVersion: v1
 kind: Secret
 metadata: {name: %s, namespace: daymark-system}
-stringData: {password: %s}
+stringData: {password: %q}
 `, name, password))
 	}
 	cluster.Pod("signed", "n1")

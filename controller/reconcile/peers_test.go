@@ -105,7 +105,7 @@ func nodesWithoutSpeaker(t *testing.T, c *testCluster, _ *running) {
 	}{
 		{"n1", "linux", corev1.ConditionTrue, time.Hour},
 		{"edge", "linux", corev1.ConditionTrue, time.Hour},
-		{"new", "linux", corev1.ConditionTrue, 0},
+		{"new", "linux", corev1.ConditionTrue, 5*time.Minute - 4*time.Second}, // It is said in 4 s, without being woken.
 		{"off", "linux", corev1.ConditionUnknown, time.Hour},
 		{"w1", "windows", corev1.ConditionTrue, time.Hour},
 	} {
@@ -115,7 +115,7 @@ func nodesWithoutSpeaker(t *testing.T, c *testCluster, _ *running) {
 		must(t, c.Status().Update(t.Context(), node))
 	}
 	c.session(t, "n1", v1beta1.BGPSession{Peer: "tor", State: v1beta1.BGPEstablished})
-	c.says(t, p, v1beta1.ConditionSessionsEstablished, "True Established: 1 of 1 nodes have their sessions; no speaker runs on edge; not ready: off")
+	c.says(t, p, v1beta1.ConditionSessionsEstablished, "True Established: 1 of 1 nodes have their sessions; no speaker runs on edge, new; not ready: off")
 	c.says(t, p, v1beta1.ConditionReady, "True InUse: ")
 	c.computes(t, p, kstatusCurrent)
 }

@@ -20,7 +20,7 @@ func TestPasswords_OfPeersAreFound(t *testing.T) {
 		{Name: "there", Password: &lb.SecretKey{Name: "s", Key: "password"}},
 		{Name: "missing", Password: &lb.SecretKey{Name: "s", Key: "other"}},
 	}
-	got := passwords(peers, []*corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte("x")}}})
+	got := passwords(peers, []*corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte("x\n")}}})
 	if len(got) != 1 || got[*peers[1].Password] != "x" {
 		t.Errorf("found %v", got)
 	}
