@@ -75,14 +75,13 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 		profiles[profile.Value.Name] = &profile.Object.Spec
 	}
 	for _, p := range s.ParsedPeers {
-		desired := references.Peer(p.Value)
-		interval := textInterval
-		if !desired.SameButText(p.Object) {
-			interval = countsInterval
-		}
+		desired, interval := references.Peer(p.Value), textInterval
 		before := len(writes)
 		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
 			status.AcceptPeer(o, p.Value, profiles[p.Value.BFDProfile])
+			if !desired.SameButText(o) || !equality.Semantic.DeepEqual(o.Status.Accepted, p.Object.Status.Accepted) {
+				interval = countsInterval
+			}
 			desired.Write(o, l.now())
 		})
 		if len(writes) > before && !l.due(writes[before].key, interval) {
