@@ -138,6 +138,9 @@ type Session struct {
 	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
 	Leaving string
 
+	// Retiring: the session ends soon, because others take its place.
+	Retiring bool
+
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// retireTime is for how long a router is told that a session ends, before it does: to look for other paths (RFC 8326).
+const retireTime = 10 * time.Second
+
 // SessionMemory is the sessions of a node over time. It keeps some that a plan does not have any more. The zero value is that of the
 // first pass.
 type SessionMemory struct {
@@ -20,8 +23,8 @@ type SessionMemory struct {
 // as they were but for the paths, with the problem of the session that stands for the unknown ones.
 //
 // A default gateway that others have replaced keeps its session as long as that is established, and until all sessions of the others have
-// been for its hold time. So the new session comes before the old one ends; a link that flaps costs no session; and a gateway
-// whose link is really gone, and that has not failed by then, is a router that works and is not meant any more.
+// been for its hold time. Then it retires. So the new session comes before the old one ends; a link that flaps costs no session; and a
+// gateway whose link is really gone, and that has not failed by then, is a router that works and is not meant any more.
 func (m *SessionMemory) Next(now time.Time, planned []Session, established map[string]bool) (sessions []Session, wait time.Duration) {
 	before, since := m.sessions, m.replaced
 	m.sessions, m.replaced = slices.Clip(planned), map[string]time.Time{}
@@ -34,22 +37,32 @@ func (m *SessionMemory) Next(now time.Time, planned []Session, established map[s
 			session.Problem, session.Paths = successors[0].Problem, successors[0].Paths
 			m.sessions = append(m.sessions, session)
 		case session.FromGateway && established[session.Name]:
-			left := time.Duration(0)
-			if allEstablished(successors, established) {
-				began, known := since[session.Name]
-				if !known {
-					began = now
-				}
-				m.replaced[session.Name] = began
-				if left = session.HoldTime - now.Sub(began); left <= 0 {
-					continue
-				}
-			}
 			session.Problem, session.Paths = "", successors[0].Paths
-			m.sessions, wait = append(m.sessions, session), sooner(wait, left)
+			again, stays := m.retire(&session, now, since, allEstablished(successors, established))
+			if stays {
+				m.sessions, wait = append(m.sessions, session), sooner(wait, again)
+			}
 		}
 	}
 	return m.sessions, wait
+}
+
+// retire says whether the session of a gateway that was replaced stays, and when to ask again; since is what replaced was.
+func (m *SessionMemory) retire(s *Session, now time.Time, since map[string]time.Time, replaced bool) (wait time.Duration, stays bool) {
+	s.Retiring = false
+	if !replaced {
+		return 0, true
+	}
+	began, known := since[s.Name]
+	if !known {
+		began = now
+	}
+	m.replaced[s.Name] = began
+	left := s.HoldTime - now.Sub(began)
+	if s.Retiring = left <= 0; !s.Retiring {
+		return left, true
+	}
+	return left + retireTime, left+retireTime > 0
 }
 
 // successorsOf are the planned sessions of a session's peer, that which stands for unknown routers first; none when the session

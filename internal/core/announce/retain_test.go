@@ -87,6 +87,9 @@ func (s *gatewayScene) pass(later time.Duration, gateways, established []string,
 		if sessions[i].Problem != "" {
 			text += "!"
 		}
+		if sessions[i].Retiring {
+			text += " retiring"
+		}
 		got = append(got, text)
 	}
 	if !slices.Equal(got, want) {
@@ -110,7 +113,13 @@ func TestSessionMemory_NewGatewayComesBeforeTheOldOneGoes(t *testing.T) {
 	if wait := s.pass(80*time.Second, []string{next}, []string{old, next}, next, old); wait != 10*time.Second {
 		t.Errorf("to ask again after %s, want what is left of it", wait)
 	}
-	s.pass(10*time.Second, []string{next}, []string{old, next}, next)
+	if wait := s.pass(10*time.Second, []string{next}, []string{old, next}, next, old+" retiring"); wait != retireTime {
+		t.Errorf("to ask again after %s, want the time to retire", wait)
+	}
+	s.pass(time.Second, []string{next}, []string{old}, next, old) // The new one failed in the last moment.
+	s.pass(time.Second, []string{next}, []string{old, next}, next, old)
+	s.pass(95*time.Second, []string{next}, []string{old, next}, next, old+" retiring")
+	s.pass(5*time.Second, []string{next}, []string{old, next}, next)
 }
 
 func TestSessionMemory_GatewayThatComesBackCostsNothing(t *testing.T) {

@@ -24,20 +24,22 @@ const (
 // gracefulShutdown is the community GRACEFUL_SHUTDOWN (RFC 8326 section 5).
 var gracefulShutdown = lb.Community{Parts: [3]uint32{0, 0xffff, 0}}
 
-// Sessions are the sessions of a node at a stage of its leaving, for a reason. They and their paths are not changed: paths
-// and attributes that sessions share are shared by the new ones, too.
+// Sessions are the sessions of a node at a stage of its leaving, for a reason. Those that retire are unpreferred though the node
+// stays. The sessions and their paths are not changed: paths and attributes that sessions share are shared by the new ones, too.
 func Sessions(sessions []announce.Session, stage Stage, why string) []announce.Session {
-	if stage == Announcing {
+	if stage == Announcing && !slices.ContainsFunc(sessions, func(s announce.Session) bool { return s.Retiring }) {
 		return sessions
 	}
 	leaving := slices.Clone(sessions)
 	u := unpreferred{paths: map[*announce.Path][]announce.Path{}, attributes: map[*announce.Attributes]*announce.Attributes{}}
 	for i := range leaving {
 		s := &leaving[i]
-		s.Leaving = why
-		if stage == Withdrawn {
-			s.Paths = nil
-		} else {
+		switch {
+		case stage == Withdrawn:
+			s.Leaving, s.Paths = why, nil
+		case stage == Unpreferred:
+			s.Leaving, s.Paths = why, u.of(s.Paths)
+		case s.Retiring:
 			s.Paths = u.of(s.Paths)
 		}
 	}

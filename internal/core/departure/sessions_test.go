@@ -45,3 +45,14 @@ func TestSessions_AreUnpreferredAndThenWithdrawn(t *testing.T) {
 		t.Error("what the sessions were has changed")
 	}
 }
+
+func TestSessions_ThatRetireAreUnpreferred(t *testing.T) {
+	paths := []announce.Path{{Prefix: netip.MustParsePrefix("198.19.0.1/32"), Attributes: &announce.Attributes{}}}
+	got := Sessions([]announce.Session{{Name: "stays", Paths: paths}, {Name: "retires", Retiring: true, Paths: paths}}, Announcing, "")
+	if len(got[0].Paths[0].Attributes.Communities) != 0 || got[0].Leaving != "" {
+		t.Errorf("the one that stays has %+v", got[0])
+	}
+	if communities := got[1].Paths[0].Attributes.Communities; len(communities) != 1 || communities[0] != gracefulShutdown || got[1].Leaving != "" {
+		t.Errorf("the one that retires has %+v", got[1])
+	}
+}
