@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,50 @@ func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	}
 	if report.Failed() > 0 {
 		t.Errorf("%d connections failed; the first says: %v", report.Failed(), report.FirstError())
+	}
+}
+
+// A speaker that crashes and is back before BFD has noticed: neither router may see its BFD session fail, because they drop the
+// routes of a BGP session that is up when that happens. BIRD drops them even while it is down.
+func TestBGP_CrashFasterThanBFDKeepsRoutes(t *testing.T) {
+	const interval, multiplier = time.Second, 4
+	for i, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		t.Run(string(kind), func(t *testing.T) {
+			lab.Need(t, kind)
+			cluster := daymark(t)
+			name := fmt.Sprintf("crashes-%d", i)
+			cluster.Router().Configure(kind, lab.RouterSettings{BFD: interval})
+			cluster.Pod(name, "n1")
+			cluster.Apply(bfdProfile(name, interval, multiplier))
+			cluster.Apply(peer(name, "bfdProfile: "+name))
+			cluster.Apply(routedPool(name, fmt.Sprintf("198.19.%d.0/24", 24+i)))
+			cluster.Apply(service(name, name))
+			address, _ := cluster.Service(name).AwaitAddress()
+			awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
+			for _, node := range cluster.NodeNames() {
+				awaitBFDUp(t, cluster, node, name)
+			}
+			watch := cluster.Router().Watch(address.String())
+			for range 3 {
+				speaker := cluster.Node("n2").Speaker()
+				said := len(speaker.Output())
+				speaker.Kill()
+				speaker.Start()
+				lab.Eventually(t, waitTimeout, "the speaker has resumed its BFD session and has its BGP session again", func() error {
+					text := speaker.Output()[said:]
+					for _, words := range []string{"BFD session of an earlier process is resumed", "BGP session is up"} {
+						if !strings.Contains(text, words) {
+							return fmt.Errorf("it says %s", text)
+						}
+					}
+					return nil
+				})
+				awaitBFDUp(t, cluster, "n2", name)
+			}
+			if changes := watch.Stop(); len(changes) != 1 {
+				t.Errorf("the next hops were %v, want all three all the while", changes)
+			}
+		})
 	}
 }
 

@@ -72,7 +72,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
-	watcher := bfd.New(bfd.Config{Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
+	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
 		loop.BFDDown(name, why)
 	}})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})

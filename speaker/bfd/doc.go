@@ -16,6 +16,8 @@
 // A peer is not blamed when this process was not scheduled in time: before a session is declared down, packets that wait in
 // the sockets are handled.
 //
+// A process that follows another within the Detection Time goes on with its sessions (resume.go): the peers do not notice.
+//
 // A profile is changed by a Poll Sequence; no session goes down for that. The peer of a session that is removed is sent
 // AdminDown, which routers do not take for a failure.
 package bfd

@@ -51,7 +51,7 @@ func (m *Monitor) recordEvent(s *session, now time.Time, event bfdsession.Event)
 	if s.snapshot.State != before.State {
 		s.since = now
 	}
-	if s.snapshot.State != before.State || s.snapshot.PeerState != before.PeerState {
+	if s.snapshot.State != before.State || s.snapshot.PeerState != before.PeerState || s.snapshot.Settled != before.Settled {
 		m.notifyChanges()
 	}
 	if event == bfdsession.CameUp {

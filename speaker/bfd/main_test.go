@@ -73,31 +73,36 @@ type running struct {
 // start runs a Monitor until end is called or the test ends.
 func start(t testing.TB, desired ...announce.BFDSession) *running {
 	t.Helper()
-	return startBy(t, func(f func()) { f() }, desired...)
+	return startBy(t, Config{}, func(f func()) { f() }, desired...)
 }
 
 // startIn runs a Monitor in another namespace.
 func startIn(t testing.TB, n *netnstest.Namespace, desired ...announce.BFDSession) *running {
 	t.Helper()
-	return startBy(t, func(f func()) { n.Do(t, f) }, desired...)
+	return startBy(t, Config{}, func(f func()) { n.Do(t, f) }, desired...)
 }
 
-// startBy runs a Monitor. by runs a function in the Monitor's namespace.
-func startBy(t testing.TB, by func(func()), desired ...announce.BFDSession) *running {
+// startAgain runs a Monitor after one that may have ended without AdminDown.
+func startAgain(t testing.TB, desired ...announce.BFDSession) *running {
+	t.Helper()
+	return startBy(t, Config{Resume: true}, func(f func()) { f() }, desired...)
+}
+
+// startBy runs a Monitor with a configuration. by runs a function in the Monitor's namespace.
+func startBy(t testing.TB, cfg Config, by func(func()), desired ...announce.BFDSession) *running {
 	t.Helper()
 	out := io.Discard
 	if testing.Verbose() {
 		out = t.Output()
 	}
 	r := &running{t: t, by: by, registry: prometheus.NewRegistry()}
-	r.Monitor = New(Config{
-		Log: slog.New(slog.NewTextHandler(out, nil)), Registerer: r.registry,
-		OnDown: func(name, why string) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.failures = append(r.failures, name+": "+why)
-		},
-	})
+	cfg.Log, cfg.Registerer = slog.New(slog.NewTextHandler(out, nil)), r.registry
+	cfg.OnDown = func(name, why string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.failures = append(r.failures, name+": "+why)
+	}
+	r.Monitor = New(cfg)
 	r.set(desired...)
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

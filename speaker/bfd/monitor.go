@@ -31,12 +31,16 @@ type Config struct {
 	// taken it down by intention (RFC 5882 section 4.2). There is one call at a time, which delays other calls only. When a
 	// session fails again before its call was made, both failures are one call. It may be nil.
 	OnDown func(name, reason string)
+	// Resume: this process may follow one that ended without AdminDown, so a new session first listens whether its peer has
+	// one with that process which is still up, for listenTime at most, and then goes on with it.
+	Resume bool
 }
 
 // Monitor holds the BFD sessions of a node.
 type Monitor struct {
 	log     *slog.Logger
 	onDown  func(name, reason string)
+	resumes bool
 	metrics *metrics
 	changes chan struct{}
 
@@ -70,7 +74,7 @@ type Monitor struct {
 // New makes a Monitor without sessions. It does no I/O; nothing runs before Start.
 func New(cfg Config) *Monitor {
 	m := &Monitor{
-		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown,
+		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown, resumes: cfg.Resume,
 		metrics: newMetrics(cfg.Registerer), changes: make(chan struct{}, 1),
 		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
 		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},

@@ -135,6 +135,10 @@ func (m *Monitor) handle(l *listener, d *datagram) dropReason {
 	}
 	s.rejectedTTL = 0
 	now := time.Now()
+	if p.YourDiscriminator != 0 && p.YourDiscriminator != s.snapshot.LocalDiscr {
+		m.resume(s, now, &p)
+		return ""
+	}
 	m.process(s, now, s.machine.Receive(now, &p))
 	return ""
 }
@@ -149,14 +153,25 @@ func (m *Monitor) recordRejectedTTL(s *session, ttl int) {
 }
 
 // demultiplex finds the session of a packet: by Your Discriminator when the peer knows it, whatever the addresses (RFC 5880
-// section 6.3), and by the addresses when it is 0.
+// section 6.3), and by the addresses when it is 0. A session that listens gets those of a session of an earlier process.
 func (m *Monitor) demultiplex(l *listener, d *datagram, p *bfdsession.Packet) *session {
 	if p.YourDiscriminator != 0 {
-		if s := m.byDiscriminator[p.YourDiscriminator]; s != nil && s.listener == l {
-			return s
+		s := m.byDiscriminator[p.YourDiscriminator]
+		if s == nil {
+			if s = m.byAddresses(l, d); s == nil || !s.machine.Listening() {
+				return nil
+			}
 		}
-		return nil
+		if s.listener != l {
+			return nil
+		}
+		return s
 	}
+	return m.byAddresses(l, d)
+}
+
+// byAddresses finds a session by the addresses of a packet.
+func (m *Monitor) byAddresses(l *listener, d *datagram) *session {
 	k := demuxKey{listenerKey: l.key, peer: d.from, local: d.to}
 	if d.from.Is6() && d.from.IsLinkLocalUnicast() {
 		k.linkIndex = d.linkIndex

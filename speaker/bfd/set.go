@@ -48,6 +48,9 @@ func (m *Monitor) apply(ctx context.Context, desired []announce.BFDSession) erro
 		if s == nil {
 			m.removePredecessors(p)
 			s = newSession(p, m.newDiscriminator(), wanted[p], time.Now())
+			if m.resumes {
+				s.listen()
+			}
 			m.sessions[p], m.byDiscriminator[s.snapshot.LocalDiscr] = s, s
 			m.notifyChanges()
 		} else {

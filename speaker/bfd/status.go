@@ -36,6 +36,9 @@ type Status struct {
 	// is the interval at which the peer sends, and DetectionTime the time without a packet that is a failure; 0 while the
 	// peer is not known.
 	TransmitInterval, ReceiveInterval, DetectionTime time.Duration
+	// Settled: the peer has no session with an earlier process of ours, as far as is known, that could still fail. What the
+	// session protects is best not begun before.
+	Settled bool
 	// Polling: the peer has not yet confirmed a change of intervals.
 	Polling bool
 }
@@ -63,7 +66,7 @@ func (s *session) status() Status {
 		Name: s.name, Peer: s.path.peer, State: v.State, PeerState: v.PeerState, Since: s.since,
 		Diag: v.Diag, PeerDiag: v.PeerDiag, Downs: s.downs, LastDown: s.lastDown, LastDownAt: s.lastDownAt,
 		TransmitInterval: v.TransmitInterval, ReceiveInterval: v.ReceiveInterval, DetectionTime: v.DetectionTime,
-		Polling: v.Polling, Problem: cmp.Or(s.problem, s.sendError),
+		Settled: v.Settled, Polling: v.Polling, Problem: cmp.Or(s.problem, s.sendError),
 	}
 	if status.Problem == "" && s.rejectedTTL != 0 && v.State != bfdsession.Up {
 		status.Problem = fmt.Sprintf("packets from the peer come with a TTL of %d, and are not accepted below %d",

@@ -130,23 +130,32 @@ func (s *session) run() {
 	}
 }
 
-// waitForDesired waits until there is something to run. It returns the settings and the context of one attempt, which ends
-// with a *closeReason as its cause; false when the session is closed.
+// maxHold is how long the first attempt is held at most (announce.Session.Hold), from when the session was made.
+const maxHold = 5 * time.Second
+
+// waitForDesired waits until there is something to run that is not held. It returns the settings and the context of one
+// attempt, which ends with a *closeReason as its cause; false when the session is closed.
 func (s *session) waitForDesired() (context.Context, settings, bool) {
+	mayHold, holdOver := true, time.After(maxHold)
 	for {
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
 			return nil, settings{}, false
 		}
-		if s.desired != nil {
+		first := s.interrupt == nil
+		if s.desired != nil && !(s.desired.Hold && first && mayHold) {
 			defer s.mu.Unlock()
 			ctx, interrupt := context.WithCancelCause(context.Background())
 			s.interrupt = interrupt
 			return ctx, s.settings, true
 		}
 		s.mu.Unlock()
-		<-s.wake
+		select {
+		case <-s.wake:
+		case <-holdOver:
+			mayHold = false
+		}
 	}
 }
 

@@ -65,7 +65,8 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: departure.Sessions(sessions, stage, l.leavingWhy()), bfd: bfdPlan, unable: unableError(seen.unable),
+		sessions: announce.HoldUnsettled(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled),
+		bfd:      bfdPlan, unable: unableError(seen.unable),
 		wait: election.Sooner(gatewayWait, election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
 	}
 }

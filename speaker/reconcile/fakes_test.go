@@ -236,13 +236,14 @@ func (b *fakeBGP) Changes() <-chan struct{}  { return nil }
 type fakeBFD struct {
 	fixture *fixture
 	desired []announce.BFDSession
+	status  []bfd.Status
 }
 
 func (b *fakeBFD) Set(_ context.Context, desired []announce.BFDSession) error {
 	b.desired = desired
 	return b.fixture.call("bfd")
 }
-func (b *fakeBFD) Status() []bfd.Status     { return nil }
+func (b *fakeBFD) Status() []bfd.Status     { return b.status }
 func (b *fakeBFD) Changes() <-chan struct{} { return nil }
 
 type fakeHealth struct{ f *fixture }

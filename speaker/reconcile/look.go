@@ -73,6 +73,8 @@ type snapshot struct {
 	proxy proxycheck.Result
 	// bfdUp are the BFD sessions that are up, by name.
 	bfdUp []string
+	// bfdSettled are the BGP sessions whose BFD sessions are settled or cannot be.
+	bfdSettled map[string]bool
 }
 
 // node of a name; nil if there is none.
@@ -135,11 +137,16 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	for i := range held {
 		s.answered[i] = held[i].Addr
 	}
+	var settled []string
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
 			s.bfdUp = append(s.bfdUp, session.Name)
 		}
+		if session.Settled || session.Problem != "" {
+			settled = append(settled, session.Name)
+		}
 	}
+	s.bfdSettled = l.bfd.Load().Settled(settled)
 	s.world.Running = map[string]bool{}
 	behind := false
 	for _, session := range l.exec.BGP.Status() {

@@ -17,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
@@ -107,6 +108,23 @@ func TestLoop_Pass(t *testing.T) {
 			}
 			if len(f.layer2.announced) > 0 {
 				t.Errorf("announced %v", f.layer2.announced)
+			}
+		}},
+		{"a session is held until its BFD session is settled, or cannot be", func(t *testing.T, f *fixture) {
+			for _, step := range []struct {
+				status []bfd.Status
+				hold   bool
+			}{
+				{nil, true},
+				{[]bfd.Status{{Name: "router"}}, true},
+				{[]bfd.Status{{Name: "router", Settled: true}}, false},
+				{[]bfd.Status{{Name: "router", Problem: "another process has the port"}}, false},
+			} {
+				f.bfd.status = step.status
+				f.pass(t)
+				if f.bgp.desired[0].Hold != step.hold {
+					t.Errorf("with %+v the session is held: %t", step.status, f.bgp.desired[0].Hold)
+				}
 			}
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {

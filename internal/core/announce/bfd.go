@@ -119,6 +119,27 @@ func (p *BFDPlan) Sharing(name string) []string {
 	return p.former[name]
 }
 
+// Settled are the BGP sessions of which some BFD sessions of this plan, given by name, are settled.
+func (p *BFDPlan) Settled(names []string) map[string]bool {
+	settled := map[string]bool{}
+	for _, name := range names {
+		for _, session := range p.Sharing(name) {
+			settled[session] = true
+		}
+	}
+	return settled
+}
+
+// HoldUnsettled are sessions of which those that BFD watches are held unless they are settled. A router that has the BFD session of
+// an earlier process still up keeps our routes as long as BGP is down. If BGP is established when that fails, it drops them.
+func HoldUnsettled(sessions []Session, settled map[string]bool) []Session {
+	held := slices.Clone(sessions)
+	for i := range held {
+		held[i].Hold = held[i].BFD != nil && !settled[held[i].Name]
+	}
+	return held
+}
+
 // Stable are the BGP sessions that are watched by one of the BFD sessions that are up, given by name, and are established;
 // established has every session that runs.
 func (p *BFDPlan) Stable(established map[string]bool, up []string) map[string]bool {

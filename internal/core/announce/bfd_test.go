@@ -87,3 +87,38 @@ func TestBFDPlan_IsNotTakenFromAStableSession(t *testing.T) {
 		t.Errorf("it has ended: watched are %v", got)
 	}
 }
+
+func TestHoldUnsettled_HoldsWhatBFDWatches(t *testing.T) {
+	router := Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
+	shares, other, unwatched := router, router, router
+	shares.Name, other.Name, unwatched.Name = "shares", "other", "unwatched"
+	other.Address, unwatched.BFD = netip.MustParseAddr("192.0.2.2"), nil
+	sessions := []Session{router, shares, other, unwatched}
+	plan := (&BFDPlan{}).Next(sessions, nil)
+	for _, test := range []struct {
+		name    string
+		plan    *BFDPlan
+		settled []string
+		held    []string
+	}{
+		{"before the first plan BFD knows nothing", &BFDPlan{}, nil, []string{"router", "shares", "other"}},
+		{"a BFD session that listens", plan, []string{"other"}, []string{"router", "shares"}},
+		{"one that is settled releases all that share it", plan, []string{"router"}, []string{"other"}},
+		{"all are settled", plan, []string{"other", "router"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var held []string
+			for _, s := range HoldUnsettled(sessions, test.plan.Settled(test.settled)) {
+				if s.Hold {
+					held = append(held, s.Name)
+				}
+			}
+			if !slices.Equal(held, test.held) {
+				t.Errorf("held are %v, want %v", held, test.held)
+			}
+		})
+	}
+	if sessions[0].Hold {
+		t.Error("the sessions given are changed")
+	}
+}

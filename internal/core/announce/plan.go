@@ -135,6 +135,9 @@ type Session struct {
 	BFD         *lb.BFDProfile
 	MultiHopBFD bool
 
+	// Hold: a session that the executor has never tried to connect is not connected yet, though for some seconds at most,
+	// because BFD may still fail that was up with an earlier process.
+	Hold bool
 	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
 	Leaving string
 

@@ -49,6 +49,11 @@ type Machine struct {
 	// waits for the answer.
 	contentChanged, finalPending bool
 
+	// listenUntil is when to begin to send; zero: it has begun. unconfirmed: a session of an earlier process was resumed, and
+	// the peer has not answered yet.
+	listenUntil time.Time
+	unconfirmed bool
+
 	// adminDownPackets is how many packets are still to be sent in state AdminDown, one each adminDownInterval.
 	adminDownPackets  int
 	adminDownInterval time.Duration
@@ -90,6 +95,7 @@ func (m *Machine) AdminDown() {
 	if m.state == AdminDown {
 		return
 	}
+	m.listenUntil = time.Time{}
 	m.adminDownInterval = m.transmitInterval()
 	m.enterState(AdminDown, DiagAdminDown)
 	m.finalPending = false
@@ -109,7 +115,7 @@ func (m *Machine) Finished() bool { return m.state == AdminDown && m.adminDownPa
 // enterState changes the state, and the intervals accordingly.
 func (m *Machine) enterState(to State, why Diag) {
 	m.state, m.diag, m.contentChanged = to, why, true
-	m.polling, m.awaitingFinals = false, false
+	m.polling, m.awaitingFinals, m.unconfirmed = false, false, false
 	if to != Up {
 		m.resetIntervals()
 		return

@@ -7,10 +7,19 @@ func (m *Machine) Receive(now time.Time, p *Packet) Event {
 	if m.state == AdminDown {
 		return NoEvent // The session is down for good, whatever the peer says.
 	}
-	m.lastReceived, m.receivedAt = *p, now
+	m.lastReceived, m.receivedAt, m.listenUntil = *p, now, time.Time{}
 	m.trackPollSequence(now, p.Final)
 	m.finalPending = m.finalPending || p.Poll
-	return m.transition(p.State)
+	unconfirmed := m.unconfirmed
+	event := m.transition(p.State)
+	switch {
+	case !unconfirmed:
+		return event
+	case m.state != Up || m.polling:
+		return NoEvent // It was not up yet as far as clients know.
+	}
+	m.unconfirmed = false
+	return CameUp
 }
 
 // transition is the state machine of RFC 5880 sections 6.2 and 6.8.6: our state and the peer's determine our next one.
@@ -52,11 +61,11 @@ func (m *Machine) Expire(now time.Time) Event {
 	}
 	// A peer that returns may be another process, with other parameters.
 	m.lastReceived = unknownPeer(m.lastReceived.State, m.lastReceived.Diag)
-	was := m.state
+	was, known := m.state, !m.unconfirmed
 	if was == Up || was == Init {
 		m.enterState(Down, DiagDetectionTimeExpired)
 	}
-	if was == Up {
+	if was == Up && known {
 		return Failed
 	}
 	return NoEvent

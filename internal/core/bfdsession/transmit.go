@@ -7,6 +7,9 @@ const windowDivisor = 32
 
 // Due returns a packet that is to be sent now, and records it as sent (RFC 5880 section 6.8.7); false when there is none.
 func (m *Machine) Due(now time.Time) (Packet, bool) {
+	if m.Listening() && !now.Before(m.listenUntil) {
+		m.listenUntil = time.Time{}
+	}
 	if m.finalPending {
 		// An answer to a poll is sent at once, and does not replace a periodic packet.
 		m.finalPending, m.contentChanged = false, false
@@ -48,6 +51,8 @@ func (m *Machine) NextDue() (from, by time.Time, ok bool) {
 // periodicWindow is the time in which the next packet is to be sent that is not an answer; false when there is none.
 func (m *Machine) periodicWindow() (from, by time.Time, ok bool) {
 	switch {
+	case m.Listening():
+		return m.listenUntil, m.listenUntil, true
 	case m.state == AdminDown && m.adminDownPackets == 0:
 	case m.parameters.Passive && m.lastReceived.MyDiscriminator == 0:
 	case m.contentChanged:
@@ -102,6 +107,8 @@ type Snapshot struct {
 	// ReceiveInterval is the longest interval at which the peer sends. DetectionTime is the time without a packet after
 	// which the session is down. Both are 0 while the peer is not known.
 	ReceiveInterval, DetectionTime time.Duration
+	// Settled: the peer is not known to have a session with an earlier process of ours that may end by what we send. See Listen.
+	Settled bool
 	// Polling: the peer has not yet confirmed a change of intervals.
 	Polling bool
 }
@@ -111,7 +118,7 @@ func (m *Machine) Snapshot() Snapshot {
 	v := Snapshot{
 		State: m.state, PeerState: m.lastReceived.State, Diag: m.diag, PeerDiag: m.lastReceived.Diag,
 		LocalDiscr: m.localDiscr, RemoteDiscr: m.lastReceived.MyDiscriminator,
-		Polling: m.polling,
+		Polling: m.polling, Settled: !m.Listening() && !m.unconfirmed,
 	}
 	if m.lastReceived.RequiredMinRx != 0 {
 		v.TransmitInterval = m.transmitInterval()
