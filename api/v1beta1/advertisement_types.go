@@ -16,17 +16,17 @@ type AdvertisementSelectors struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	IPAddressPoolSelectors []metav1.LabelSelector `json:"ipAddressPoolSelectors,omitempty"`
+	IPAddressPoolSelectors []LabelSelector `json:"ipAddressPoolSelectors,omitempty"`
 	// serviceSelectors select Services by their labels. One of them must match. Empty: all Services.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	ServiceSelectors []metav1.LabelSelector `json:"serviceSelectors,omitempty"`
+	ServiceSelectors []LabelSelector `json:"serviceSelectors,omitempty"`
 	// nodeSelectors select the nodes that announce, by their labels. One of them must match. Empty: all nodes.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	NodeSelectors []metav1.LabelSelector `json:"nodeSelectors,omitempty"`
+	NodeSelectors []LabelSelector `json:"nodeSelectors,omitempty"`
 }
 
 // PreferredNodeSelector adds a weight to the nodes that it matches.
@@ -38,7 +38,7 @@ type PreferredNodeSelector struct {
 	Weight int32 `json:"weight"`
 	// selector selects nodes by their labels.
 	// +required
-	Selector metav1.LabelSelector `json:"selector"`
+	Selector LabelSelector `json:"selector"`
 }
 
 // ConflictDetection is what is done about other hosts that use an address (RFC 5227, RFC 4862 section 5.4).
@@ -190,6 +190,10 @@ type BGPAdvertisementSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
+	// +kubebuilder:validation:items:Pattern=`^([A-Za-z][A-Za-z0-9._-]*|[0-9]{1,10}(:[0-9]{1,10}){0,2}|large(:[0-9]{1,10}){3}|(rt|target|soo|origin):([0-9]{1,10}|[0-9]{1,3}([.][0-9]{1,3}){3}):[0-9]{1,10}|bandwidth:[0-9]{1,5}:[0-9]{1,18})$`
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('^(large:)?[0-9]+(:[0-9]+){0,2}$') || self.split(':').all(n, n == 'large' || int(n) <= (self.split(':').size() == 2 ? 65535 : 4294967295))",message="the two numbers of a standard community are at most 65535, the three of a large one at most 4294967295"
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('^(rt|target|soo|origin):[0-9.]+:[0-9]+$') || (self.split(':')[1].contains('.') ? isIP(self.split(':')[1]) && int(self.split(':')[2]) <= 65535 : int(self.split(':')[1]) <= 65535 ? int(self.split(':')[2]) <= 4294967295 : int(self.split(':')[1]) <= 4294967295 && int(self.split(':')[2]) <= 65535)",message="the last number of an extended community is at most 4294967295 after an AS number of 16 bits, and 65535 after another or an address"
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('^bandwidth:[0-9]+:[0-9]+$') || int(self.split(':')[1]) <= 65535",message="the AS number of a link bandwidth has 16 bits"
 	// +listType=set
 	Communities []string `json:"communities,omitempty"`
 }

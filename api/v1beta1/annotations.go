@@ -19,7 +19,8 @@ const (
 	AnnotationLastAddresses = "daymark.io/last-addresses"
 	// AnnotationPool on a Service was written by earlier versions. It means nothing, and the controller removes it.
 	AnnotationPool = "daymark.io/pool"
-	// AnnotationAllowDeletion on an IPAddressPool, with the value "true", lets it be deleted while Services have addresses of it.
+	// AnnotationAllowDeletion with the value "true" lets an IPAddressPool be deleted while Services have addresses of it, and a BFDProfile,
+	// Community or Secret while a BGPPeer or BGPAdvertisement names it.
 	AnnotationAllowDeletion = "daymark.io/allow-deletion"
 	// AnnotationDrain on a Node, with the value "true", stops the node from announcing any address.
 	AnnotationDrain = "daymark.io/drain"
@@ -102,8 +103,9 @@ func Annotations() []Annotation {
 				"they are free and a pool gives them to it; else it is as if the annotation were not there.",
 		},
 		{
-			Key: AnnotationAllowDeletion, Kind: "IPAddressPool", Use: AnnotationRequest,
-			Meaning: "With the value \"true\" the pool may be deleted while Services have addresses of it. They keep them for --pool-grace.",
+			Key: AnnotationAllowDeletion, Kind: "IPAddressPool, BFDProfile, Community, Secret", Use: AnnotationRequest,
+			Meaning: "With the value \"true\" the pool may be deleted while Services have addresses of it, which they keep for --pool-grace, and the " +
+				"others while a BGPPeer or BGPAdvertisement names them.",
 		},
 		{
 			Key: AnnotationDrain, Kind: "Node", Use: AnnotationRequest,

@@ -229,7 +229,7 @@ type BGPPeerSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	NodeSelectors []metav1.LabelSelector `json:"nodeSelectors,omitempty"`
+	NodeSelectors []LabelSelector `json:"nodeSelectors,omitempty"`
 }
 
 // BGPPeerStatus says whether the peer is understood and in use, and has sessions.

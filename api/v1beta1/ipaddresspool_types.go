@@ -30,12 +30,12 @@ type ServiceAllocation struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	NamespaceSelectors []metav1.LabelSelector `json:"namespaceSelectors,omitempty"`
+	NamespaceSelectors []LabelSelector `json:"namespaceSelectors,omitempty"`
 	// serviceSelectors select the Services that the pool serves, by their labels. One of them must match. Empty: all Services.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
-	ServiceSelectors []metav1.LabelSelector `json:"serviceSelectors,omitempty"`
+	ServiceSelectors []LabelSelector `json:"serviceSelectors,omitempty"`
 	// maxPerNamespace is how many addresses of this pool the Services of one namespace may hold together. A shared address
 	// counts once. Absent: no limit.
 	// +optional

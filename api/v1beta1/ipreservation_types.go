@@ -37,7 +37,7 @@ type IPReservationSpec struct {
 	Namespace string `json:"namespace,omitempty"`
 	// selector selects the Services in namespace that the addresses are kept for, by their labels.
 	// +optional
-	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	Selector *LabelSelector `json:"selector,omitempty"`
 }
 
 // IPReservationStatus says whether the addresses are kept.

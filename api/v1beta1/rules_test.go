@@ -1,6 +1,8 @@
 package v1beta1_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +60,27 @@ var specs = []spec{
 	{"BGPAdvertisement", "a local preference of 33 bits", `{localPref: 4294967296}`, "spec.localPref"},
 	{"BGPAdvertisement", "a negative MED", `{med: -1}`, "spec.med"},
 	{"BGPAdvertisement", "a hundred times our AS number", `{asPathPrepend: 100}`, "spec.asPathPrepend"},
+	// Label selectors
+	{"L2Advertisement", "every operator", `{nodeSelectors: [{matchExpressions: [{key: a, operator: In, values: [b, ""]}, {key: example.com/a, operator: NotIn, values: [b]}, {key: a, operator: Exists}, {key: a, operator: DoesNotExist, values: []}]}]}`, ""},
+	{"L2Advertisement", "an operator that does not exist", `{nodeSelectors: [{matchExpressions: [{key: a, operator: Near, values: [b]}]}]}`, "Unsupported value: \"Near\""},
+	{"L2Advertisement", "an operator that does not exist in a preference", `{preferredNodeSelectors: [{weight: 1, selector: {matchExpressions: [{key: a, operator: near}]}}]}`, "Unsupported value: \"near\""},
+	{"BGPAdvertisement", "In without values", `{serviceSelectors: [{matchExpressions: [{key: a, operator: In}]}]}`, "In and NotIn need values"},
+	{"BGPAdvertisement", "NotIn with no value", `{ipAddressPoolSelectors: [{matchExpressions: [{key: a, operator: NotIn, values: []}]}]}`, "In and NotIn need values"},
+	{"BGPPeer", "Exists with a value", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, nodeSelectors: [{matchExpressions: [{key: a, operator: Exists, values: [b]}]}]}`, "Exists and DoesNotExist have none"},
+	{"IPAddressPool", "a key that no label can have", `{addresses: [192.0.2.0/28], serviceAllocation: {namespaceSelectors: [{matchExpressions: [{key: "a b", operator: Exists}]}]}}`, "matchExpressions[0].key"},
+	{"IPAddressPool", "a key of many characters", `{addresses: [192.0.2.0/28], serviceAllocation: {serviceSelectors: [{matchLabels: {` + strings.Repeat("a", 318) + `: b}}]}}`, "has 1 to 317 characters"},
+	{"IPReservation", "a value that no label can have", `{addresses: [192.0.2.5], namespace: a, selector: {matchLabels: {a: "b c"}}}`, "selector.matchLabels.a"},
+	{"IPReservation", "a value that no label can have in a list", `{addresses: [192.0.2.5], namespace: a, selector: {matchExpressions: [{key: a, operator: In, values: ["-"]}]}}`, "values[0]"},
+	// Communities of a BGPAdvertisement
+	{"BGPAdvertisement", "communities in every form", `{communities: ["64512:1", "64512:1:2", "large:64512:1:2", "4294967295", no-export, NO_EXPORT, "rt:64512:4294967295", "target:4200000000:65535", "soo:192.0.2.1:1", "origin:64512:1", "bandwidth:64512:125000000"]}`, ""},
+	{"BGPAdvertisement", "a number of 17 bits", `{communities: ["65536:1"]}`, "at most 65535"},
+	{"BGPAdvertisement", "a number of 33 bits", `{communities: ["4294967296"]}`, "at most 4294967295"},
+	{"BGPAdvertisement", "a large community of two numbers", `{communities: ["large:1:2"]}`, "spec.communities[0]"},
+	{"BGPAdvertisement", "a route target with too large a number", `{communities: ["rt:4200000000:65536"]}`, "the last number of an extended community"},
+	{"BGPAdvertisement", "a route target of no address", `{communities: ["rt:192.0.2.256:1"]}`, "the last number of an extended community"},
+	{"BGPAdvertisement", "a bandwidth of a wide AS number", `{communities: ["bandwidth:65536:1"]}`, "has 16 bits"},
+	{"BGPAdvertisement", "an unknown kind of community", `{communities: ["colour:1:2"]}`, "spec.communities[0]"},
+	{"BGPAdvertisement", "two words", `{communities: ["no export"]}`, "spec.communities[0]"},
 	// BGPPeer
 	{"BGPPeer", "a peer by address", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}`, ""},
 	{"BGPPeer", "an unnumbered peer that says its own AS number", `{myASN: 64512, dynamicASN: external, interface: eth0}`, ""},
@@ -109,6 +132,9 @@ var specs = []spec{
 	{"BFDProfile", "a TTL of 256", `{minimumTTL: 256}`, "spec.minimumTTL"},
 	// Community
 	{"Community", "standard and large", `{communities: [{name: a, value: "64512:1"}, {name: b, value: "64512:1:2"}]}`, ""},
+	{"Community", "extended and single numbers", `{communities: [{name: a, value: "rt:64512:1"}, {name: b, value: "4294967295"}, {name: c, value: "large:1:2:3"}]}`, ""},
+	{"Community", "a well-known name for what it is", `{communities: [{name: no-export, value: "65535:65281"}]}`, ""},
+	{"Community", "a well-known name for something else", `{communities: [{name: no-export, value: "64512:1"}]}`, "stands for that one always"},
 	{"Community", "none", `{communities: []}`, "spec.communities"},
 	{"Community", "a number too large", `{communities: [{name: a, value: "65536:1"}]}`, "at most 65535"},
 	{"Community", "a large number too large", `{communities: [{name: a, value: "1:1:4294967296"}]}`, "at most 4294967295"},
@@ -238,4 +264,61 @@ func install(t *testing.T, c client.Client, file string) {
 		object.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(crd.Spec.Names.ListKind))
 		return c.List(t.Context(), object)
 	})
+}
+
+// An object from before a rule can still be changed, as long as what the rule is about stays as it is.
+func TestCRD_WhatWasInvalidBeforeARuleStaysChangeable(t *testing.T) {
+	c := installed(t)
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "bgpadvertisements.daymark.io"}, crd); err != nil {
+		t.Fatal(err)
+	}
+	strict := crd.DeepCopy()
+	for i := range crd.Spec.Versions {
+		spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
+		spec.Properties["communities"] = apiextensionsv1.JSONSchemaProps{
+			Type: "array", Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{Type: "string"}},
+		}
+		requirement := spec.Properties["nodeSelectors"].Items.Schema.Properties["matchExpressions"].Items.Schema
+		operator := requirement.Properties["operator"]
+		operator.Enum = nil
+		requirement.Properties["operator"] = operator
+	}
+	if err := c.Update(t.Context(), crd); err != nil {
+		t.Fatal(err)
+	}
+	object := &v1beta1.BGPAdvertisement{}
+	object.Spec.Communities = []string{"no export"}
+	object.Spec.NodeSelectors = []v1beta1.LabelSelector{{MatchExpressions: []v1beta1.LabelSelectorRequirement{{Key: "a", Operator: "Near"}}}}
+	n := 0
+	lab.Eventually(t, time.Minute, "the API server takes the schema without the rules", func() error {
+		n++
+		object.Name, object.ResourceVersion = fmt.Sprintf("before-%d", n), ""
+		return c.Create(t.Context(), object)
+	})
+	strict.ResourceVersion = crd.ResourceVersion
+	if err := c.Update(t.Context(), strict); err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, time.Minute, "the API server takes the rules again", func() error {
+		another := &v1beta1.BGPAdvertisement{Spec: object.Spec}
+		another.GenerateName = "refused-"
+		if c.Create(t.Context(), another) == nil {
+			return errors.New("an invalid object is accepted")
+		}
+		return nil
+	})
+	object.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: 1}
+	if err := c.Status().Update(t.Context(), object); err != nil {
+		t.Errorf("its status cannot be written: %v", err)
+	}
+	med := int64(7)
+	object.Spec.MED = &med
+	if err := c.Update(t.Context(), object); err != nil {
+		t.Errorf("another part of it cannot be changed: %v", err)
+	}
+	object.Spec.Communities = []string{"no export", "64512:1"}
+	if err := c.Update(t.Context(), object); err == nil {
+		t.Error("the invalid part can be changed into something invalid")
+	}
 }

@@ -174,7 +174,7 @@ func acceptedCommunities(t *testing.T, c *testCluster) {
 	a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
 	must(t, c.Create(t.Context(), a))
 	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}
-	bgp.Spec.Communities, bgp.Spec.ServiceSelectors = []string{"no-export", "blue"}, []metav1.LabelSelector{{MatchLabels: map[string]string{"a": "b"}}}
+	bgp.Spec.Communities, bgp.Spec.ServiceSelectors = []string{"no-export", "blue"}, []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"a": "b"}}}
 	must(t, c.Create(t.Context(), bgp))
 	c.reason(t, bgp, v1beta1.ConditionReady, "Valid")
 	must(t, c.Delete(t.Context(), a))

@@ -73,7 +73,7 @@ func (c *testCluster) says(t *testing.T, object client.Object, kind, want string
 
 func peerSessions(t *testing.T, c *testCluster, _ *running) {
 	p := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
-		spec.NodeSelectors = []metav1.LabelSelector{{MatchExpressions: []metav1.LabelSelectorRequirement{
+		spec.NodeSelectors = []v1beta1.LabelSelector{{MatchExpressions: []v1beta1.LabelSelectorRequirement{
 			{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"n4"}},
 		}}}
 	})
@@ -122,7 +122,7 @@ func nodesWithoutSpeaker(t *testing.T, c *testCluster, _ *running) {
 
 // statesOfObjects goes through the states that Flux and others tell apart.
 func statesOfObjects(t *testing.T, c *testCluster, r *running) {
-	near := []metav1.LabelSelector{{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "rack", Operator: "Near"}}}}
+	near := []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"no key": "x"}}} // which the schema cannot tell
 	r.stop()
 	pool := c.pool(t, "blue", "192.0.2.0/30")
 	peer := c.peer(t, "tor")

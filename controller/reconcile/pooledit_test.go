@@ -31,7 +31,7 @@ func TestLoop_PoolEditRewritesWhatItConcerns(t *testing.T) {
 			p.Spec.ServiceAllocation = &v1beta1.ServiceAllocation{MaxPerNamespace: &limit}
 		}, 0},
 		{"it serves none of its Services any more", func(p *v1beta1.IPAddressPool) {
-			selectors := []metav1.LabelSelector{{MatchLabels: map[string]string{"tier": "none"}}}
+			selectors := []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"tier": "none"}}}
 			p.Spec.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: selectors}
 		}, 100},
 	} {

@@ -205,11 +205,11 @@ func unreadable(t *testing.T, c *testCluster) {
 	c.service(t, "old")
 	c.addresses(t, "old", "192.0.2.0")
 	edit(t, c, pool, func(p *v1beta1.IPAddressPool) {
-		p.Spec.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: []metav1.LabelSelector{{
-			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Resembles", Values: []string{"web"}}},
+		p.Spec.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: []v1beta1.LabelSelector{{
+			MatchLabels: map[string]v1beta1.LabelValue{"no key": "web"},
 		}}}
 	})
-	if m := c.reason(t, pool, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "Resembles") {
+	if m := c.reason(t, pool, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "no key") {
 		t.Errorf("the message does not say what is wrong: %s", m)
 	}
 	c.reason(t, c.service(t, "new"), v1beta1.ConditionAddressAssigned, "NoPool")

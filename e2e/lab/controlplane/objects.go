@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,8 +54,9 @@ func (p *ControlPlane) Apply(object *unstructured.Unstructured) error {
 func (p *ControlPlane) Delete(object *unstructured.Unstructured) error {
 	ctx, cancel := check.Context()
 	defer cancel()
-	if object.GetKind() == "IPAddressPool" {
-		// The pool counts a Service that is gone for up to a second, and a pool in use is not deleted unless that is asked for.
+	if slices.Contains([]string{"IPAddressPool", "BFDProfile", "Community", "Secret"}, object.GetKind()) {
+		// The pool counts a Service that is gone for up to a second, the API server remembers who named the others as long, and what is
+		// in use is not deleted unless that is asked for.
 		allow := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"daymark.io/allow-deletion":"true"}}}`))
 		if err := p.API.Patch(ctx, object.DeepCopy(), allow); client.IgnoreNotFound(err) != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -129,7 +128,7 @@ func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 		{"another prefix", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.AggregationLength = number(50), new(int32(24)) }, ""},
 		{"another peer", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.Peers = number(50), []string{"b"} }, ""},
 		{"other nodes", func(s *v1beta1.BGPAdvertisementSpec) {
-			s.LocalPref, s.NodeSelectors = number(50), []metav1.LabelSelector{{MatchLabels: map[string]string{"no": "such"}}}
+			s.LocalPref, s.NodeSelectors = number(50), []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"no": "such"}}}
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -89,7 +89,7 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 	}
 	for i, preference := range spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)
-		selectors, err := parseSelectors(field, []metav1.LabelSelector{preference.Selector})
+		selectors, err := parseSelectors(field, []v1beta1.LabelSelector{preference.Selector})
 		a.Err = errors.Join(a.Err, err)
 		a.Preferences = append(a.Preferences, NodePreference{int(preference.Weight), selectors})
 	}

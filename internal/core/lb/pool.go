@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -138,7 +137,7 @@ func ParseReservation(from *v1beta1.IPReservation) *Reservation {
 		r.Service = Key{spec.ServiceRef.Namespace, spec.ServiceRef.Name}
 	}
 	if spec.Selector != nil {
-		selectors, selectorErr := parseSelectors("selector", []metav1.LabelSelector{*spec.Selector})
+		selectors, selectorErr := parseSelectors("selector", []v1beta1.LabelSelector{*spec.Selector})
 		err = errors.Join(err, selectorErr)
 		r.Selector = selectors[0]
 	}

@@ -4,13 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 // badSelector is one that the schema lets in and that cannot be parsed.
-var badSelector = metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Nonsense"}}}
+var badSelector = v1beta1.LabelSelector{MatchExpressions: []v1beta1.LabelSelectorRequirement{{Key: "app", Operator: "Nonsense"}}}
 
 func TestParseReservation_PartlyWrong(t *testing.T) {
 	for _, test := range []struct {
@@ -64,7 +62,7 @@ func TestParsePool_PartlyWrong(t *testing.T) {
 		}, "192.0.2.0"},
 		{"a line of exclude that names no address", func(s *v1beta1.IPAddressPoolSpec) { s.Exclude = []v1beta1.AddressRange{"nonsense"} }, ""},
 		{"a selector", func(s *v1beta1.IPAddressPoolSpec) {
-			s.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: []metav1.LabelSelector{badSelector}}
+			s.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: []v1beta1.LabelSelector{badSelector}}
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,9 +81,9 @@ func TestParsePool_PartlyWrong(t *testing.T) {
 }
 
 func TestParseAdvertisement_WrongSelectorMatchesNothing(t *testing.T) {
-	good := metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	good := v1beta1.LabelSelector{MatchLabels: map[string]v1beta1.LabelValue{"app": "web"}}
 	a := ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{AdvertisementSelectors: v1beta1.AdvertisementSelectors{
-		ServiceSelectors: []metav1.LabelSelector{badSelector, good}, NodeSelectors: []metav1.LabelSelector{badSelector},
+		ServiceSelectors: []v1beta1.LabelSelector{badSelector, good}, NodeSelectors: []v1beta1.LabelSelector{badSelector},
 	}}})
 	web := map[string]string{"app": "web"}
 	if a.Err == nil || !a.ServiceSelectors.Match(web) || a.ServiceSelectors.Match(nil) || a.NodeSelectors.Match(web) {

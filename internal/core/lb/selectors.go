@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 // Selectors is a list of label selectors of which at least one must match. An empty list matches everything.
@@ -26,11 +28,11 @@ func (s Selectors) MatchAny(set map[string]string) bool {
 
 // parseSelectors parses a list of label selectors. The error names the field and each selector that cannot be parsed. Such a
 // selector matches nothing, and the others of the list count.
-func parseSelectors(field string, from []metav1.LabelSelector) (Selectors, error) {
+func parseSelectors(field string, from []v1beta1.LabelSelector) (Selectors, error) {
 	selectors := make(Selectors, 0, len(from))
 	var errs []error
 	for i := range from {
-		selector, err := metav1.LabelSelectorAsSelector(&from[i])
+		selector, err := metav1.LabelSelectorAsSelector(from[i].Kubernetes())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
 			selector = labels.Nothing()

@@ -167,7 +167,7 @@ func TestPeer_ReadyMeansUnderstoodAndInUse(t *testing.T) {
 
 func selectName(name string) func(*lb.Peer) {
 	return func(p *lb.Peer) {
-		p.NodeSelectors = parsePeer(&metav1.LabelSelector{MatchLabels: map[string]string{"name": name}}).NodeSelectors
+		p.NodeSelectors = parsePeer(&v1beta1.LabelSelector{MatchLabels: map[string]v1beta1.LabelValue{"name": v1beta1.LabelValue(name)}}).NodeSelectors
 	}
 }
 

@@ -136,16 +136,16 @@ func TestReferences_Ready(t *testing.T) {
 	}
 }
 
-func parsePeer(selector *metav1.LabelSelector) *lb.Peer {
+func parsePeer(selector *v1beta1.LabelSelector) *lb.Peer {
 	from := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}}
 	if selector != nil {
-		from.Spec.NodeSelectors = []metav1.LabelSelector{*selector}
+		from.Spec.NodeSelectors = []v1beta1.LabelSelector{*selector}
 	}
 	return lb.ParsePeer(from)
 }
 
 func nowhere() lb.Selectors {
-	return parsePeer(&metav1.LabelSelector{MatchLabels: map[string]string{"no": "node"}}).NodeSelectors
+	return parsePeer(&v1beta1.LabelSelector{MatchLabels: map[string]v1beta1.LabelValue{"no": "node"}}).NodeSelectors
 }
 
 func l2(err error, pools ...string) *lb.L2Advertisement {

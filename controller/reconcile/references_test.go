@@ -1,0 +1,114 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// refused waits until the deletion of an object is refused with some words: the API server takes a policy and its parameters up after
+// a while.
+func (c *testCluster) refused(t *testing.T, object client.Object, words string) {
+	t.Helper()
+	lab.Eventually(t, timeout, "the deletion is refused: "+words, func() error {
+		err := c.Delete(t.Context(), object, client.DryRunAll)
+		switch {
+		case err == nil:
+			return errors.New("it may be deleted")
+		case !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), words):
+			return err
+		}
+		return nil
+	})
+}
+
+// deletable waits until an object may be deleted.
+func (c *testCluster) deletable(t *testing.T, object client.Object) {
+	t.Helper()
+	lab.Eventually(t, timeout, object.GetName()+" may be deleted", func() error { return c.Delete(t.Context(), object, client.DryRunAll) })
+}
+
+func allow(object client.Object) {
+	object.SetAnnotations(map[string]string{v1beta1.AnnotationAllowDeletion: "true"})
+}
+
+func TestPolicies_WhatIsNamedIsNotDeletedByMistake(t *testing.T) {
+	c := newCluster(t)
+	c.apply(t, "../../config/rbac/reference_in_use.yaml", daymarkNamespace)
+	profile, other := &v1beta1.BFDProfile{}, &v1beta1.BFDProfile{}
+	profile.Name, other.Name = "fast", "slow"
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}}
+	elsewhere := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "tor"}}
+	names := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "ours"}}
+	names.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}, {Name: "red", Value: "64512:2"}, {Name: "blackhole", Value: "65535:666"}}
+	for _, object := range []client.Object{profile, other, secret, elsewhere, names} {
+		must(t, c.Create(t.Context(), object))
+		c.deletable(t, object) // without any BGPPeer or BGPAdvertisement
+	}
+	c.peer(t, "first")
+	peer := c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
+		spec.BFDProfile, spec.PasswordSecret = "fast", &v1beta1.SecretReference{Name: "tor", Key: "password"}
+	})
+	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "wan"}}
+	bgp.Spec.Communities = []string{"blue", "blackhole"}
+	must(t, c.Create(t.Context(), bgp))
+
+	c.refused(t, profile, `BGPPeer tor names BFDProfile fast: set its annotation daymark.io/allow-deletion to "true"`)
+	c.refused(t, secret, `BGPPeer tor has its password in Secret tor: set its annotation daymark.io/allow-deletion to "true"`)
+	c.refused(t, names, `BGPAdvertisement wan uses blue of Community ours: set its annotation daymark.io/allow-deletion to "true"`)
+	c.deletable(t, other)
+	c.deletable(t, elsewhere)
+
+	changed := names.DeepCopy()
+	changed.Spec.Communities = names.Spec.Communities[1:]
+	if err := c.Update(t.Context(), changed, client.DryRunAll); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "uses blue of Community ours") {
+		t.Errorf("a name that is used can be taken away: %v", err)
+	}
+	changed.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:9"}}
+	must(t, c.Update(t.Context(), changed, client.DryRunAll)) // names that are not used go, and values change
+	changed.Spec.Communities = names.Spec.Communities[1:]
+	allow(changed)
+	must(t, c.Update(t.Context(), changed, client.DryRunAll))
+
+	for _, object := range []client.Object{profile, secret, names} {
+		allow(object)
+		must(t, c.Update(t.Context(), object))
+		must(t, c.Delete(t.Context(), object, client.DryRunAll))
+		object.SetAnnotations(nil)
+		must(t, c.Update(t.Context(), object))
+	}
+	must(t, c.Delete(t.Context(), peer))
+	must(t, c.Delete(t.Context(), bgp))
+	for _, object := range []client.Object{profile, secret, elsewhere, names} {
+		lab.Eventually(t, timeout, "it can be deleted with what named it", func() error { return c.Delete(t.Context(), object) })
+	}
+}
+
+func TestPolicies_NamespaceCanBeDeletedWithSecretsInUse(t *testing.T) {
+	c := newCluster(t)
+	c.apply(t, "../../config/rbac/reference_in_use.yaml", daymarkNamespace)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}}
+	must(t, c.Create(t.Context(), secret))
+	c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {
+		spec.PasswordSecret = &v1beta1.SecretReference{Name: "tor", Key: "password"}
+	})
+	c.refused(t, secret, "has its password in Secret tor")
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: daymarkNamespace}}
+	must(t, c.Delete(t.Context(), namespace))
+	lab.Eventually(t, timeout, "the namespace goes", func() error {
+		must(t, c.Get(t.Context(), client.ObjectKeyFromObject(namespace), namespace))
+		if namespace.DeletionTimestamp == nil {
+			return fmt.Errorf("it is %s", namespace.Status.Phase)
+		}
+		return c.Delete(t.Context(), secret) // as the namespace's controller does
+	})
+}
