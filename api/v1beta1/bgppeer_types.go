@@ -197,6 +197,13 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be between 1s and 65535s"
 	ConnectTime metav1.Duration `json:"connectTime,omitempty"`
 
+	// maximumPrefixes is how many prefixes of each family one node sends at most. The youngest Services are held back beyond it, and
+	// from 80 % on there is a warning. Set it to the limit of the router, which ends sessions beyond that. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MaximumPrefixes int32 `json:"maximumPrefixes,omitempty"`
+
 	// passwordSecret names the Secret with the password for TCP MD5 signatures (RFC 2385).
 	// +optional
 	PasswordSecret *SecretReference `json:"passwordSecret,omitempty"`

@@ -128,6 +128,8 @@ type routeChanges struct {
 	announcements  []*announcement
 	withdrawals    [2][]netip.Prefix // IPv4, IPv6
 	added, removed int
+	// fresh is how many of the prefixes that are announced the router does not have, by familyIndex.
+	fresh [2]int
 }
 
 // diff returns the changes that lead from before to rib.
@@ -149,6 +151,9 @@ func (rib *adjRIBOut) diff(before *adjRIBOut) *routeChanges {
 		case nil:
 			changes.withdraw(prefix)
 		default:
+			if was == nil {
+				changes.fresh[familyIndex(is.family)]++
+			}
 			changes.announce(groups, is, prefix)
 		}
 	}

@@ -88,7 +88,7 @@ func TestAdjRIBOut_DiffLeadsFromAnyToAnyOther(t *testing.T) {
 			}
 			wanted := newAdjRIBOut(someEncoder, told, paths, bothFamilies, next)
 			todo := wanted.diff(told)
-			r.learnAll(t, todo.messages())
+			r.learnAll(t, todo.messages([2]bool{}))
 			if !maps.Equal(r.meds, want) {
 				rt.Fatalf("the router has %v, want %v", r.meds, want)
 			}
@@ -128,12 +128,12 @@ func TestAdjRIBOut_ManyPrefixesShareFewMessages(t *testing.T) {
 			full := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, someHops)
 			r := &router{t: t}
 			r.clear()
-			r.learnAll(t, full.diff(&adjRIBOut{}).messages())
+			r.learnAll(t, full.diff(&adjRIBOut{}).messages([2]bool{}))
 			if len(r.meds) != len(paths) || r.updates > test.most {
 				t.Errorf("%d messages announce %d prefixes", r.updates, len(r.meds))
 			}
 			r.updates = 0
-			r.learnAll(t, (&adjRIBOut{}).diff(full).messages())
+			r.learnAll(t, (&adjRIBOut{}).diff(full).messages([2]bool{}))
 			if len(r.meds) != 0 || r.updates > test.most {
 				t.Errorf("%d messages leave %d prefixes", r.updates, len(r.meds))
 			}
@@ -252,7 +252,7 @@ func TestUpdate_NextHops(t *testing.T) {
 			t.Parallel()
 			for _, paths := range [][]announce.Path{many(2, false, med(1)), many(2, true, med(1))} { // IPv4: RFC 8950.
 				all := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, nextHops{test.next, test.next})
-				message := split(t, all.diff(&adjRIBOut{}).messages()...)[0]
+				message := split(t, all.diff(&adjRIBOut{}).messages([2]bool{})...)[0]
 				parsed, err := bgp.ParseBGPMessage(message)
 				if err != nil {
 					t.Fatal(err)

@@ -26,6 +26,8 @@ type closeReason struct {
 	cause cause
 	// refuses are capabilities without which the router may accept a session.
 	refuses capabilities
+	// limits are how many prefixes the router accepts, as far as it says so.
+	limits prefixLimits
 	// intended: we wanted the connection to end; this is no failure.
 	intended bool
 }
@@ -52,7 +54,7 @@ func sentNotification(code, subcode uint8, data []byte, text string) *closeReaso
 func receivedNotification(body []byte) *closeReason {
 	return &closeReason{
 		text: "router sent NOTIFICATION: " + notificationText(body[0], body[1], body[2:]), cause: causeOf(body[0], body[1], body[2:]),
-		refuses: refusedCapabilities(body[0], body[1], body[2:]),
+		refuses: refusedCapabilities(body[0], body[1], body[2:]), limits: limitsOf(body[0], body[1], body[2:]),
 	}
 }
 

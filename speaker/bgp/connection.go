@@ -34,6 +34,8 @@ type connection struct {
 	encoder    *encoder
 	// advertised is what the router has been told. Only the writing goroutine uses it.
 	advertised *adjRIBOut
+	// limits are how many prefixes the router accepts, as far as it has said so.
+	limits prefixLimits
 	// refreshRequested wakes the writing goroutine when the router asks for paths again; refreshFamilies says for which.
 	refreshRequested chan struct{}
 	refreshFamilies  [2]atomic.Bool // By familyIndex.

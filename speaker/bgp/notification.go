@@ -1,12 +1,9 @@
 package bgp
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // notificationTexts name the error codes and subcodes of NOTIFICATION messages: RFC 4271 section 4.5, RFC 4486, 5492, 6608,
@@ -76,20 +73,4 @@ func notificationText(code, subcode uint8, data []byte) string {
 		}
 	}
 	return text
-}
-
-// prefixLimit reads the data of CEASE with the subcode maximum number of prefixes reached: the family and the router's limit
-// (RFC 4486 section 4); false when it does not say.
-func prefixLimit(data []byte) (lb.Family, int, bool) {
-	if len(data) != 7 || data[2] != bgp.SAFI_UNICAST {
-		return 0, 0, false
-	}
-	limit := int(binary.BigEndian.Uint32(data[3:]))
-	switch binary.BigEndian.Uint16(data) {
-	case bgp.AFI_IP:
-		return lb.IPv4, limit, true
-	case bgp.AFI_IP6:
-		return lb.IPv6, limit, true
-	}
-	return 0, 0, false
 }

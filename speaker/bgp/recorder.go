@@ -37,6 +37,8 @@ type statusRecorder struct {
 	// problem is why the session cannot be run as desired, failure why it is not established, notAnnounced which prefixes
 	// are not announced and why, and lastDown why the session last went down. Empty where there is nothing to say.
 	problem, failure, notAnnounced, lastDown string
+	// rejected: the router did not want the session at the last attempt.
+	rejected bool
 	// nextTry is when the session connects again, if that is not soon.
 	nextTry time.Time
 	// flooded: the router sends more than we read.
@@ -117,7 +119,7 @@ func (r *statusRecorder) connected() bool {
 func (r *statusRecorder) established(agreed *negotiated) {
 	r.mu.Lock()
 	r.setStateLocked(v1beta1.BGPEstablished)
-	r.negotiated, r.failure, r.nextTry = *agreed, "", time.Time{}
+	r.negotiated, r.failure, r.nextTry, r.rejected = *agreed, "", time.Time{}, false
 	name := r.name
 	r.mu.Unlock()
 	r.log.Info("BGP session is up", "session", name)
@@ -128,7 +130,7 @@ func (r *statusRecorder) established(agreed *negotiated) {
 func (r *statusRecorder) setAdvertised(desired *announce.Session, all *adjRIBOut, changes *routeChanges) {
 	r.update(func() bool {
 		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced &&
-			slices.Equal(r.heldBack, all.heldBack)
+			slices.Equal(r.heldBack, all.heldBack) && r.told != nil && slices.Equal(r.told.Warnings, desired.Warnings)
 		r.told, r.ipv4, r.ipv6, r.notAnnounced, r.heldBack = desired, all.ipv4, all.ipv6, all.notAnnounced, all.heldBack
 		r.announcements, r.withdrawals = r.announcements+changes.added, r.withdrawals+changes.removed
 		return !same
@@ -182,14 +184,14 @@ func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
 	})
 }
 
-// connectsAgain records when the session connects again, after a pause. What comes soon is not told.
-func (r *statusRecorder) connectsAgain(next time.Time, pause time.Duration) {
+// connectsAgain records when the session connects again, after a pause for a cause. What comes soon is not told.
+func (r *statusRecorder) connectsAgain(next time.Time, pause time.Duration, c cause) {
 	if pause < longPause {
 		next = time.Time{}
 	}
 	r.update(func() bool {
-		changed := r.nextTry != next
-		r.nextTry = next
+		changed := r.nextTry != next || r.rejected != (c >= rejected)
+		r.nextTry, r.rejected = next, c >= rejected
 		return changed
 	})
 }

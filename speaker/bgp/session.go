@@ -31,8 +31,10 @@ type session struct {
 	establishedWith endpoint
 	// backoff is how the last attempts ended. Only run uses it.
 	backoff backoff
-	// withheld are the capabilities that the router has refused. Only run uses it.
+	// withheld are the capabilities that the router has refused, and limits how many prefixes it accepts, as far as it has said
+	// so. Only run uses them.
 	withheld capabilities
+	limits   prefixLimits
 }
 
 // newSession makes a session that does nothing before run.
@@ -123,7 +125,7 @@ func (s *session) run() {
 		if reason.cause == unreachable {
 			next = next.Add(-time.Since(began)) // The time that dialing took counts, too.
 		}
-		s.recorder.connectsAgain(next, full)
+		s.recorder.connectsAgain(next, full, reason.cause)
 		if !s.waitBeforeRetry(&settings, next) {
 			s.backoff, s.withheld = backoff{}, 0
 		}
@@ -174,7 +176,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	var up time.Duration
 	t := newTransport(conn)
 	c := newConnection(settings, t, s.recorder)
-	c.settings.withheld = s.withheld
+	c.settings.withheld, c.limits = s.withheld, s.limits
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(interrupted); t.interrupt() })
 	if err = c.handshake(ctx, s.establishedWith != settings.endpoint()); err == nil {
@@ -188,6 +190,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 		<-interrupted // A later interrupt would shorten the deadline of the last message.
 	}
 	reason := s.backoff.ended(s.withhold(c, closeReasonOf(ctx, err)), up)
+	s.limits.learn(reason.limits)
 	s.recorder.connectionClosed(reason)
 	t.close(reason.notification(&c.negotiated))
 	return reason

@@ -26,6 +26,8 @@ type Status struct {
 	// NextTry is when the session connects again. It is zero while the session connects again soon, as it does unless the
 	// router does not want it, and when the session is established.
 	NextTry time.Time
+	// Rejected: the router did not want the session when it was last tried. Nothing changes before somebody does something.
+	Rejected bool
 	// Warnings say what is not as desired although the session is established: settings that cannot be applied, families
 	// that the router does not exchange, prefixes that are not announced and why. Empty when all is well.
 	Warnings []string
@@ -46,11 +48,20 @@ type Status struct {
 	PrefixesReceived int
 }
 
+// warnings are the texts about an established session, some of them empty. The lock must be held.
+func (r *statusRecorder) warnings(flood string) []string {
+	list := append(append([]string{r.outdatedText()}, r.negotiated.warnings...), r.notAnnounced, flood)
+	if r.told != nil {
+		list = append(list, r.told.Warnings...)
+	}
+	return list
+}
+
 func (r *statusRecorder) status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := Status{
-		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry,
+		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry, Rejected: r.rejected,
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), HeldBack: r.heldBack, PrefixesReceived: int(r.prefixesReceived.Load()),
@@ -59,7 +70,7 @@ func (r *statusRecorder) status() Status {
 	if r.flooded {
 		flood = floodWarning
 	}
-	for _, warning := range append(append([]string{r.outdatedText()}, r.negotiated.warnings...), r.notAnnounced, flood) {
+	for _, warning := range r.warnings(flood) {
 		if warning != "" {
 			status.Warnings = append(status.Warnings, warning)
 		}

@@ -13,32 +13,67 @@ import (
 const maxBatchLength = 64 << 10
 
 // messages encodes the changes as UPDATE messages, as few as possible: prefixes that are announced alike share messages of
-// up to 4096 bytes. What is announced comes before what is withdrawn. The messages are returned in batches.
-func (c *routeChanges) messages() (batches [][]byte) {
-	var out []byte
-	keep := func(next []byte) {
-		if out = next; len(out) > maxBatchLength-bgp.BGP_MAX_MESSAGE_LENGTH {
-			batches, out = append(batches, out), nil
+// up to 4096 bytes. What is announced comes before what is withdrawn, except of the families that withdrawFirst has, by
+// familyIndex. The messages are returned in batches.
+func (c *routeChanges) messages(withdrawFirst [2]bool) [][]byte {
+	b := &batch{}
+	for i := range withdrawFirst {
+		if withdrawFirst[i] {
+			c.appendWithdrawals(b, i)
 		}
 	}
 	for _, g := range c.announcements {
 		for rest := g.prefixes; len(rest) > 0; {
-			var next []byte
-			next, rest = g.path.appendUpdate(out, rest)
-			keep(next)
+			var longer []byte
+			longer, rest = g.path.appendUpdate(b.out, rest)
+			b.keep(longer)
 		}
 	}
-	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
-		for rest := c.withdrawals[familyIndex(family)]; len(rest) > 0; {
-			var next []byte
-			next, rest = appendWithdrawal(out, family, rest)
-			keep(next)
+	for i := range withdrawFirst {
+		if !withdrawFirst[i] {
+			c.appendWithdrawals(b, i)
 		}
 	}
-	if len(out) > 0 {
-		batches = append(batches, out)
+	return b.end()
+}
+
+// exceeds says for each family whether the router would have more prefixes than a limit for a moment, if what is announced
+// came before what is withdrawn.
+func (c *routeChanges) exceeds(limits prefixLimits, before *adjRIBOut) (families [2]bool) {
+	for i, had := range [2]int{before.ipv4, before.ipv6} {
+		families[i] = limits[i] > 0 && had+c.fresh[i] > limits[i]
 	}
-	return batches
+	return families
+}
+
+// appendWithdrawals appends those of one family, by familyIndex.
+func (c *routeChanges) appendWithdrawals(b *batch, index int) {
+	for rest := c.withdrawals[index]; len(rest) > 0; {
+		var longer []byte
+		longer, rest = appendWithdrawal(b.out, [2]lb.Family{lb.IPv4, lb.IPv6}[index], rest)
+		b.keep(longer)
+	}
+}
+
+// batch collects messages in batches of bounded size.
+type batch struct {
+	full [][]byte
+	out  []byte // The batch that is being filled.
+}
+
+// keep takes the batch that is being filled with one more message.
+func (b *batch) keep(longer []byte) {
+	if b.out = longer; len(b.out) > maxBatchLength-bgp.BGP_MAX_MESSAGE_LENGTH {
+		b.full, b.out = append(b.full, b.out), nil
+	}
+}
+
+// end returns all batches.
+func (b *batch) end() [][]byte {
+	if len(b.out) > 0 {
+		return append(b.full, b.out)
+	}
+	return b.full
 }
 
 // appendUpdate appends one message that announces as many of the prefixes as fit, and returns the remaining ones. IPv4

@@ -79,18 +79,21 @@ func (c *connection) nextKeepalive() time.Duration {
 
 // sendInitialUpdate sends all paths at once. Under graceful restart, End-of-RIB markers follow (RFC 4724 section 2).
 func (c *connection) sendInitialUpdate(ctx context.Context, desired *announce.Session) error {
-	if err := c.sendUpdate(ctx, desired); err != nil || !c.negotiated.gracefulRestart {
-		return err
+	if c.negotiated.gracefulRestart {
+		return c.sendUpdate(ctx, desired, endOfRIB(c.negotiated.families))
 	}
-	return c.send(ctx, endOfRIB(c.negotiated.families))
+	return c.sendUpdate(ctx, desired)
 }
 
-// sendUpdate sends the changes from what the router was told to what is desired.
-func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session) error {
+// sendUpdate sends the changes from what the router was told to what is desired, and messages that follow them. New routes come before
+// old ones go, so that no prefix that moves to another is missing in between; unless the router would have more than it accepts
+// meanwhile, and end the session, which costs all of them.
+func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session, after ...[]byte) error {
 	next := nextHopsOf(&c.settings, desired, c.transport.localAddr(), c.negotiated.extendedNextHop)
 	wanted := newAdjRIBOut(c.encoder, c.advertised, desired.Paths, c.negotiated.families, next)
 	changes := wanted.diff(c.advertised)
-	if err := c.send(ctx, changes.messages()...); err != nil {
+	withdrawFirst := changes.exceeds(c.limits.within(desired.MaximumPrefixes), c.advertised)
+	if err := c.send(ctx, append(changes.messages(withdrawFirst), after...)...); err != nil {
 		return err
 	}
 	c.advertised = wanted
@@ -104,7 +107,7 @@ func (c *connection) answerRefresh(ctx context.Context) error {
 		if !c.refreshFamilies[familyIndex(family)].Swap(false) {
 			continue
 		}
-		if err := c.send(ctx, c.advertised.ofFamily(family).diff(&adjRIBOut{}).messages()...); err != nil {
+		if err := c.send(ctx, c.advertised.ofFamily(family).diff(&adjRIBOut{}).messages([2]bool{})...); err != nil {
 			return err
 		}
 	}

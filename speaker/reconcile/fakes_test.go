@@ -41,6 +41,8 @@ type fixture struct {
 	own           []lb.Link
 	newestLeaving uint64
 	linksUnknown  bool
+	// noPassword: the BGPPeer names a Secret that does not exist.
+	noPassword bool
 
 	// proxy is what the service proxy answers; unasked: nothing yet. leavePorts is what the health checks were told last.
 	proxy      proxycheck.Result
@@ -115,6 +117,10 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	}
 	key := lb.Key{Namespace: "default", Name: "web"}
 	asn := int64(64513)
+	var password *v1beta1.SecretReference
+	if f.noPassword {
+		password = &v1beta1.SecretReference{Name: "nowhere"}
+	}
 	return &snapshot{
 		leaving:   f.newestLeaving,
 		own:       f.reported,
@@ -133,7 +139,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})},
 			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
 				ObjectMeta: metav1.ObjectMeta{Name: "router"},
-				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast"},
+				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast", PasswordSecret: password},
 			})},
 			BFDProfiles: map[string]*lb.BFDProfile{"fast": {Name: "fast"}},
 		},

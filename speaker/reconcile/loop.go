@@ -160,7 +160,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.report(seen, failed, observing)
 
 	l.passed.Store(true)
-	l.updateReady(began, seen)
+	l.updateReady(began, seen, desired.sessions)
 	l.updateFree(desired)
 	wait := election.Sooner(desired.wait, l.memory.withdrawals.wait())
 	if observing {

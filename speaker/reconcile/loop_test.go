@@ -13,11 +13,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
@@ -248,12 +250,33 @@ func TestLoop_Ready(t *testing.T) {
 			f.gossip.view.Known, f.gossip.view.Why = false, "no key"
 		}, "the other speakers have not been met: no key", membershipTimeout},
 		{"gossip is off", func(f *fixture) { f.gossip.view.Known, f.gossip.off = false, true }, "", 0},
+		{"a session has not been started", func(f *fixture) {
+			f.addNode()
+			f.bgp.status = nil
+		}, "BGP session router has not been started", sessionsTimeout},
+		{"a router does not answer", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].State, f.bgp.status[0].LastError = "Connect", "no answer"
+		}, "BGP session router is not established: no answer", sessionsTimeout},
+		{"a router reads slowly", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].Behind = true
+		}, "the router of BGP session router has not been sent all routes", sessionsTimeout},
+		{"a router does not want the session", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].State, f.bgp.status[0].Rejected = "Idle", true
+		}, "", 0},
+		{"a session cannot be started", func(f *fixture) {
+			f.addNode()
+			f.bgp.status, f.noPassword = nil, true
+		}, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, f *fixture) {
 				if f.Ready() == nil {
 					t.Error("ready before the first pass")
 				}
+				f.bgp.status = []bgp.Status{{Name: "router", State: v1beta1.BGPEstablished}}
 				test.change(f)
 				wait := f.pass(t)
 				if err := f.Ready(); (err == nil) != (test.why == "") || err != nil && err.Error() != test.why {

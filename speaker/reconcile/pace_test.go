@@ -18,7 +18,7 @@ import (
 func reported() *v1beta1.SpeakerStatus {
 	s := &v1beta1.SpeakerStatus{
 		GossipAddress: "192.0.2.11:7946", Members: 1000,
-		BGP: []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished, IPv4: 100, IPv6: 100}},
+		BGP: []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished, IPv4: 100, IPv6: 100, Warning: "81 of 100"}},
 	}
 	s.Layer2.IPv4, s.Layer2.Held = 1, []v1beta1.HeldAddress{{Address: "192.0.2.200"}}
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, "n7 cannot be reached"))
@@ -48,6 +48,8 @@ func TestPace_OfChanges(t *testing.T) {
 		{"a new Service is announced by BGP", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv4++ }},
 		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++; s.Members++ }},
 		{"a Service waits to be withdrawn", withdrawn, func(s *v1beta1.SpeakerStatus) { s.Withdrawn = "7"; s.Members++ }},
+		{"a warning has other numbers", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning += " more" }},
+		{"there is no warning any more", now, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning = "" }},
 		{"a router is tried later", withdrawn, func(s *v1beta1.SpeakerStatus) { s.BGP[0].NextTry = metav1.Unix(1, 0) }},
 		{"an address is held", now, func(s *v1beta1.SpeakerStatus) { s.Layer2.Held = append(s.Layer2.Held, v1beta1.HeldAddress{}) }},
 		{"the session is lost", now, func(s *v1beta1.SpeakerStatus) { s.BGP[0].State, s.BGP[0].IPv4 = v1beta1.BGPActive, 0 }},

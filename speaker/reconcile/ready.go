@@ -1,17 +1,26 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
 // membershipTimeout is how long a speaker is not ready because it has not met the others. After that it is: where gossip
 // does not work at all, a rolling update must not stop for ever.
 const membershipTimeout = 15 * time.Second
 
-// Ready returns nil when this node can do its part: a pass has come to its end, and the other speakers have been met, so
-// that they may hand over to this one. Otherwise the error says what is still missing. A rolling update waits for that
+// sessionsTimeout is how long after its start a speaker is not ready because routers have not been told its routes. A router may be
+// away for long, and a rolling update must go on.
+const sessionsTimeout = 30 * time.Second
+
+// Ready returns nil when this node can do its part: a pass has come to its end, the other speakers have been met, so that they
+// may hand over to this one, and the routers have been told all routes. Otherwise the error says what is still missing. A rolling update waits for that
 // before it goes on to the next node. Once ready, a speaker stays so.
 func (l *Loop) Ready() error {
 	if err := l.unready.Load(); err != nil {
@@ -33,13 +42,48 @@ func (l *Loop) stillUnready(err error) {
 }
 
 // updateReady after a pass that began at a time.
-func (l *Loop) updateReady(began time.Time, seen *snapshot) {
-	switch known := seen.world.Members.Known; {
-	case began.Sub(l.started) >= membershipTimeout || known && l.memory.participant.Settled() || l.exec.Gossip.Off():
-		l.unready.Store(nil)
-	case !known:
-		l.stillUnready(fmt.Errorf("the other speakers have not been met: %s", membershipCondition(known, seen.view, nil).Message))
-	default:
-		l.stillUnready(errors.New("waiting for speakers that should be there"))
+func (l *Loop) updateReady(began time.Time, seen *snapshot, sessions []announce.Session) {
+	since := began.Sub(l.started)
+	missing := l.missingMembers(since, seen)
+	if missing == nil && since < sessionsTimeout {
+		missing = missingSession(sessions, l.exec.BGP.Status())
 	}
+	if missing == nil {
+		l.unready.Store(nil)
+		return
+	}
+	l.stillUnready(missing)
+}
+
+// missingMembers says which other speakers have not been met, some time after the start; nil when none is waited for.
+func (l *Loop) missingMembers(since time.Duration, seen *snapshot) error {
+	switch known := seen.world.Members.Known; {
+	case since >= membershipTimeout || known && l.memory.participant.Settled() || l.exec.Gossip.Off():
+		return nil
+	case !known:
+		return fmt.Errorf("the other speakers have not been met: %s", membershipCondition(known, seen.view, nil).Message)
+	}
+	return errors.New("waiting for speakers that should be there")
+}
+
+// missingSession says which of the desired sessions the router has not been told all over; nil when none is waited for. Those
+// that cannot be started, and those that the router does not want, are not.
+func missingSession(desired []announce.Session, sessions []bgp.Status) error {
+	found := make(map[string]*bgp.Status, len(sessions))
+	for i := range sessions {
+		found[sessions[i].Name] = &sessions[i]
+	}
+	for i := range desired {
+		switch s := found[desired[i].Name]; {
+		case desired[i].Problem != "":
+		case s == nil:
+			return fmt.Errorf("BGP session %s has not been started", desired[i].Name)
+		case s.State == v1beta1.BGPEstablished && !s.Behind, s.Rejected:
+		case s.State == v1beta1.BGPEstablished:
+			return fmt.Errorf("the router of BGP session %s has not been sent all routes", s.Name)
+		default:
+			return fmt.Errorf("BGP session %s is not established: %s", s.Name, cmp.Or(s.LastError, "state "+string(s.State)))
+		}
+	}
+	return nil
 }

@@ -31,8 +31,11 @@ func (r *rules) sessions() []Session {
 		if _, ok := paths[meant]; !ok {
 			paths[meant] = r.paths(routes, meant)
 		}
+		beyond := r.beyondMaximum(peer, paths[meant], routes)
+		limited := without(paths[meant], beyond)
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
-			session.Paths, session.NextHopsFrom = paths[meant], nextHopsFrom
+			session.Paths, session.NextHopsFrom, session.MaximumPrefixes = limited, nextHopsFrom, peer.MaximumPrefixes
+			session.Warnings = maximumWarnings(peer, session.Families, paths[meant], beyond)
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
 			sessions = append(sessions, session)
@@ -101,6 +104,8 @@ func (r *rules) resolveDuplicateRouters(sessions []Session) {
 type route struct {
 	addr    netip.Addr
 	matches advertisementSet
+	// created is when the Service was.
+	created time.Time
 }
 
 // routes of a node, by its index. Which peers hear of them depends on the advertisements alone.
@@ -117,7 +122,7 @@ func (r *rules) routes(node int) []route {
 			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
 			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && q.ask(ofSegment) == Eligible &&
 				r.ineligibleService(a, node) == Eligible && r.mayServe(sharers, addr, node) {
-				routes = append(routes, route{addr, q.advertisements})
+				routes = append(routes, route{addr, q.advertisements, s.Created})
 			}
 		}
 	}

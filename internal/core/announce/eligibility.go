@@ -54,6 +54,8 @@ const (
 	// ofLocalService: on the node and a Service with externalTrafficPolicy Local. Asked for every address of such Services;
 	// any node can serve the others.
 	ofLocalService
+	// ofPrefix: on the node, a peer and the prefixes of an address. Asked for peers with maximumPrefixes alone.
+	ofPrefix
 	scopes
 )
 
@@ -176,6 +178,14 @@ var chain = []check{
 		scope:   ofLocalService,
 		applies: func(q *query) bool { return !q.endpoints.ServingOnNode(q.node.Name, q.family) },
 	},
+	{
+		Reason: reason.Reason{
+			Name: "MaximumPrefixes", Meaning: "maximumPrefixes of the BGPPeer is reached, by older Services",
+			Remedy: "Raise the limit, on the router first; or aggregate prefixes, or delete Services.",
+		},
+		scope:   ofPrefix,
+		applies: func(q *query) bool { return q.beyondMaximum },
+	},
 }
 
 // The names of the reasons that the explanation says more of.
@@ -208,6 +218,8 @@ type query struct {
 	family lb.Family
 	// endpoints of the Service, for the checks ofLocalService.
 	endpoints lb.Endpoints
+	// beyondMaximum: all prefixes of the address are beyond the peer's maximumPrefixes, for the check ofPrefix.
+	beyondMaximum bool
 }
 
 // serviceQuery prepares a query of the checks ofLocalService, to which a node is to be added. The next call overwrites it:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -71,8 +72,12 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 		"NoInterface": {[]string{l2}, func(w *World, _ *lb.Service) {
 			w.L2Advertisements[0].Interfaces = []string{"nope0"}
 		}},
-		"OtherFamily":     {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].Families = []lb.Family{lb.IPv6} }},
-		"NoSession":       {[]string{bgp}, func(w *World, _ *lb.Service) { w.Established["n1"] = nil }},
+		"OtherFamily": {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].Families = []lb.Family{lb.IPv6} }},
+		"NoSession":   {[]string{bgp}, func(w *World, _ *lb.Service) { w.Established["n1"] = nil }},
+		"MaximumPrefixes": {[]string{bgp}, func(w *World, s *lb.Service) {
+			w.Peers[0].MaximumPrefixes, s.Created = 1, time.Unix(1, 0)
+			w.add("older", "198.19.0.2", everyNode...)
+		}},
 		"NoLocalEndpoint": {[]string{l2, bgp}, func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "n2") }},
 	}
 	for i, c := range chain {
@@ -95,11 +100,11 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 	}
 }
 
-// A new entry is all that a new reason needs, whatever its scope.
+// A new entry is all that a new reason needs, whatever its scope but one.
 func TestEligibility_OneEntryAddsAReason(t *testing.T) {
 	before := chain
 	defer func() { chain = before }()
-	for s := range scopes {
+	for s := range ofPrefix { // Which is asked for peers with maximumPrefixes alone.
 		added := check{
 			reason.Reason{Name: "Odd", Meaning: "it is odd"},
 			s,

@@ -28,6 +28,14 @@ type Explainer struct {
 	cluster map[addressKey]*announcement
 	// peers caches the reasons against each node announcing to a peer, the Service's endpoints left aside.
 	peers map[peerKey][]IneligibleReason
+	// beyond caches the prefixes that nodes hold back from peers with maximumPrefixes.
+	beyond map[nodePeer]map[netip.Prefix]bool
+}
+
+// nodePeer is a node, by its index, and the name of a peer.
+type nodePeer struct {
+	node int
+	peer string
 }
 
 // addressKey is what the announcement of an address depends on if any node can serve it.
@@ -50,7 +58,9 @@ type announcement struct{ protocols, nearest, nodes, reason string }
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects; World.Node is not used. Leave World.Links nil: if it is not, only nodes with a link count for layer 2.
 func NewExplainer(w *World) *Explainer {
-	return &Explainer{newRules(w), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}}
+	return &Explainer{
+		newRules(w), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
+	}
 }
 
 // Explain says whether any node announces a Service. The answer depends on the advertisements, endpoints, nodes and
@@ -108,7 +118,7 @@ func (e *Explainer) address(a address) (string, *Explanation) {
 }
 
 func (e *Explainer) announcement(a address, key addressKey) *announcement {
-	if a.service.Local {
+	if a.service.Local || e.anyMaximum() {
 		return e.compute(a, key)
 	}
 	if e.cluster[key] == nil {
@@ -188,7 +198,11 @@ func (e *Explainer) ineligibleBGP(a address, key addressKey, peer *lb.Peer, node
 	if reason := e.reasonsFor(peer, key)[node]; reason != Eligible {
 		return reason
 	}
-	return e.rules.ineligibleService(a, node)
+	if reason := e.rules.ineligibleService(a, node); reason != Eligible || peer.MaximumPrefixes == 0 {
+		return reason
+	}
+	q := query{rules: e.rules, node: &e.rules.nodes[node], peer: peer, beyondMaximum: e.beyondMaximum(a, key, peer, node)}
+	return q.ask(ofPrefix)
 }
 
 // ineligibleLayer2 says why a node, by its index, may not hold an address.

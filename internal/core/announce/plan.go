@@ -144,6 +144,9 @@ type Session struct {
 	// Retiring: the session ends soon, because others take its place.
 	Retiring bool
 
+	// MaximumPrefixes is the limit of each family that Paths keep to; 0: none. Warnings say how they stand to it.
+	MaximumPrefixes int
+	Warnings        []string
 	// Paths to announce, in order of prefix, each prefix once.
 	Paths []Path
 }

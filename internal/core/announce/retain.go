@@ -34,10 +34,11 @@ func (m *SessionMemory) Next(now time.Time, planned []Session, established map[s
 		switch {
 		case len(successors) == 0:
 		case successors[0].RoutersUnknown:
-			session.Problem, session.Paths = successors[0].Problem, successors[0].Paths
+			session.Problem = successors[0].Problem
+			session.Paths, session.Warnings = successors[0].Paths, successors[0].Warnings
 			m.sessions = append(m.sessions, session)
 		case session.FromGateway && established[session.Name]:
-			session.Problem, session.Paths = "", successors[0].Paths
+			session.Problem, session.Paths, session.Warnings = "", successors[0].Paths, successors[0].Warnings
 			again, stays := m.retire(&session, now, since, allEstablished(successors, established))
 			if stays {
 				m.sessions, wait = append(m.sessions, session), sooner(wait, again)

@@ -46,6 +46,8 @@ type Peer struct {
 	HoldTime      time.Duration
 	KeepaliveTime time.Duration
 	ConnectTime   time.Duration
+	// MaximumPrefixes is how many prefixes of each family one node sends at most; 0: any number.
+	MaximumPrefixes int
 
 	// Password is where the password is; nil for none.
 	Password    *SecretKey
@@ -88,8 +90,9 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 		Interface: spec.Interface,
 		Port:      uint16(cmp.Or(spec.PeerPort, 179)), //nolint:gosec // the schema keeps ports within 16 bits
 		HoldTime:  cmp.Or(spec.HoldTime.Duration, 90*time.Second), KeepaliveTime: spec.KeepaliveTime.Duration,
-		ConnectTime: cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
-		MultiHop:    spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
+		ConnectTime:     cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
+		MaximumPrefixes: int(spec.MaximumPrefixes),
+		MultiHop:        spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
 	}
 	if spec.DynamicASN != nil {
 		p.Dynamic = *spec.DynamicASN
