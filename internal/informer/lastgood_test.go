@@ -63,3 +63,28 @@ func TestLastGoodObjects_KeepCommunitiesWhoseNameWentAway(t *testing.T) {
 		t.Errorf("communities %v", got.Communities)
 	}
 }
+
+// A process that has just started remembers nothing, and finds in the status what counted before.
+func TestLastGoodObjects_AfterARestartWhatWasAcceptedGoesOn(t *testing.T) {
+	bgp := &v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{Communities: []string{"no_export"}}}
+	bgp.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: 1, Spec: v1beta1.BGPAdvertisementSpec{Communities: []string{"65535:65281"}}}
+	nonsense := []v1beta1.LabelSelector{{MatchExpressions: []v1beta1.LabelSelectorRequirement{{Key: "rack", Operator: "Near"}}}}
+	l2 := &v1beta1.L2Advertisement{}
+	l2.Spec.NodeSelectors = nonsense
+	l2.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Generation: 1, Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"eth0"}}}
+	peer := &v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{NodeSelectors: nonsense}}
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1, Spec: v1beta1.BGPPeerSpec{MyASN: 64512}}
+	got := NewLastGoodObjects().Substitute(cluster.Objects{
+		Pools: lb.NewPools(nil), BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(bgp)},
+		L2Advertisements: []*lb.L2Advertisement{lb.ParseL2Advertisement(l2)}, Peers: []*lb.Peer{lb.ParsePeer(peer)},
+	})
+	if a := got.BGPAdvertisements[0]; a.Unresolved != nil || len(a.Communities) != 1 || a.Communities[0].String() != "65535:65281" {
+		t.Errorf("communities %v, unresolved: %v", a.Communities, a.Unresolved)
+	}
+	if a := got.L2Advertisements[0]; a.Err != nil || len(a.Interfaces) != 1 || !a.NodeSelectors.Match(nil) {
+		t.Errorf("layer-2 advertisement %+v", a)
+	}
+	if p := got.Peers[0]; p.Err != nil || p.MyASN != 64512 {
+		t.Errorf("peer %+v", p)
+	}
+}
