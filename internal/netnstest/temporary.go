@@ -26,7 +26,7 @@ func (c *Cable) AddTemporary(t testing.TB) (temporary netip.Addr) {
 	})
 	plain, err := net.Dial("udp", netip.AddrPortFrom(c.Theirs6, 179).String())
 	must(t, err)
-	defer plain.Close()
+	must(t, plain.Close())
 	if from := plain.LocalAddr().(*net.UDPAddr).AddrPort().Addr(); from != temporary {
 		t.Fatalf("programs dial from %s, not from the temporary address %s: nothing would be tested", from, temporary)
 	}

@@ -21,7 +21,7 @@ func vlan(t *testing.T, routers ...*cable) string {
 		}
 	}
 	ip("link", "add", bridge, "type", "bridge")
-	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", bridge).Run() }) //nolint:noctx // The test's context has ended.
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", bridge).Run() })
 	ip("link", "set", bridge, "up")
 	for _, c := range routers {
 		ip("link", "set", c.Near, "master", bridge)

@@ -153,8 +153,11 @@ func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 		t.Errorf("without a gateway: %q, problem %q, unknown: %t", got.Name, got.Problem, got.RoutersUnknown)
 	}
 	w.Gateways = []lb.Gateway{
-		{Addr: netip.MustParseAddr("192.0.2.1")}, {Addr: netip.MustParseAddr("2001:db8::1")}, {Addr: netip.MustParseAddr("2001:db8::2")},
-		{Addr: netip.MustParseAddr("2001:db8::9"), Backup: true}, {Addr: netip.MustParseAddr("2001:db8::8"), VRF: "red"},
+		{Addr: netip.MustParseAddr("192.0.2.1")},
+		{Addr: netip.MustParseAddr("2001:db8::1")},
+		{Addr: netip.MustParseAddr("2001:db8::2")},
+		{Addr: netip.MustParseAddr("2001:db8::9"), Backup: true},
+		{Addr: netip.MustParseAddr("2001:db8::8"), VRF: "red"},
 	}
 	var names []string
 	for _, session := range Compute(w).Sessions {
