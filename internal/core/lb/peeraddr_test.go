@@ -3,6 +3,8 @@ package lb
 import (
 	"strings"
 	"testing"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 func TestParsePeerAddr_LinkLocalNamesItsInterface(t *testing.T) {
@@ -29,5 +31,22 @@ func TestParsePeerAddr_LinkLocalNamesItsInterface(t *testing.T) {
 		case !fails && (err != nil || got.String() != want):
 			t.Errorf("%q is %s, error %v", text, got, err)
 		}
+	}
+}
+
+func TestParsePeer_SourceAndRouterIDFromTheNode(t *testing.T) {
+	asn := int64(64513)
+	p := ParsePeer(&v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{
+		MyASN: 64512, PeerASN: &asn, PeerAddress: "fe80::1%eth0",
+		SourceFrom: &v1beta1.SourceFrom{Interface: "lo"}, RouterIDFrom: &v1beta1.RouterIDFrom{NodeAnnotation: "example.com/id"},
+	}})
+	if p.Err != nil || p.Address.String() != "fe80::1%eth0" || p.SourceInterface != "lo" || p.SourceAnnotation != "" || p.RouterIDAnnotation != "example.com/id" {
+		t.Errorf("%+v", p)
+	}
+	p = ParsePeer(&v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{
+		MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", SourceFrom: &v1beta1.SourceFrom{NodeAnnotation: "example.com/loopback"},
+	}})
+	if p.Err != nil || p.SourceInterface != "" || p.SourceAnnotation != "example.com/loopback" {
+		t.Errorf("%+v", p)
 	}
 }
