@@ -1,7 +1,9 @@
 package bfd
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,26 @@ func (r *running) crash(c *cable) {
 	c.Other.Run(r.t, "nft", "delete table inet crash")
 }
 
+// downs is how often FRR's session with our address was down.
+func (f *frr) downs(addr netip.Addr) int {
+	f.t.Helper()
+	output, err := f.try("show bfd peers counters json")
+	var all []struct {
+		Peer  string
+		Downs int `json:"session-down"`
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(output), &all)
+	}
+	for _, p := range all {
+		if p.Peer == addr.String() {
+			return p.Downs
+		}
+	}
+	f.t.Fatalf("FRR has no session with %s: %v: %s", addr, err, output)
+	return 0
+}
+
 // A process that is back within the Detection Time must not be noticed: FRR and BIRD would drop the routes of the BGP session
 // that it has by then.
 func TestFRR_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
@@ -27,14 +49,18 @@ func TestFRR_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
 	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(300*ms, 12)}
 	r := start(t, wanted)
 	r.up("tor")
-	before := router.peer(c.Ours, "has been up for a while", func(p frrPeer) bool { return p.Status == "up" && p.Uptime >= 1 })
+	router.up(c.Ours)
+	before := router.downs(c.Ours)
 	began := time.Now()
 	r.crash(c)
 	r = startAgain(t, wanted)
 	r.await("tor", "is settled", func(s Status) bool { return s.Settled })
 	t.Logf("ended and resumed in %v", time.Since(began).Round(ms))
 	r.up("tor")
-	router.peer(c.Ours, "is the same", func(p frrPeer) bool { return p.Status == "up" && p.Uptime > before.Uptime })
+	router.up(c.Ours)
+	if now := router.downs(c.Ours); now != before {
+		t.Errorf("FRR's session was down %d times, and now %d times", before, now)
+	}
 	if s := r.status("tor"); s.Downs != 0 || len(r.onDownCalls()) > 0 {
 		t.Errorf("%+v", s)
 	}
@@ -43,9 +69,12 @@ func TestFRR_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
 		r.crash(c)
 		r = startAgain(t, wanted)
 		r.up("tor")
-		router.peer(c.Ours, "is the same", func(p frrPeer) bool {
-			return p.Status == "up" && p.Uptime > before.Uptime && p.RemoteTx == 150 && p.RemoteRx == 150 && p.RemoteMult == 6
+		router.peer(c.Ours, "has them", func(p frrPeer) bool {
+			return p.Status == "up" && p.RemoteTx == 150 && p.RemoteRx == 150 && p.RemoteMult == 6
 		})
+		if now := router.downs(c.Ours); now != before {
+			t.Errorf("FRR's session was down %d times, and now %d times", before, now)
+		}
 	})
 }
 
