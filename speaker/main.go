@@ -59,11 +59,9 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	direct, err := client.New(config, client.Options{
-		Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient(), Mapper: m.GetRESTMapper(), FieldOwner: "daymark-speaker",
-	})
+	direct, err := newClient(config, m)
 	if err != nil {
-		return fmt.Errorf("make a client: %w", err)
+		return err
 	}
 
 	links := link.New(log.With("part", "link"))
@@ -111,6 +109,17 @@ func decide(ctx context.Context, facts *nodestate.Reader, log *slog.Logger) depa
 	}
 	log.Info("told to end: "+what, "because", decision.Why)
 	return decision
+}
+
+// newClient makes a client that reads from the API server and not from the manager's cache.
+func newClient(config *rest.Config, m manager.Manager) (client.Client, error) {
+	direct, err := client.New(config, client.Options{
+		Scheme: m.GetScheme(), HTTPClient: m.GetHTTPClient(), Mapper: m.GetRESTMapper(), FieldOwner: "daymark-speaker",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	return direct, nil
 }
 
 func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Manager, error) {

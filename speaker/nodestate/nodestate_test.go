@@ -121,7 +121,7 @@ func TestReader_AsksSystemd(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			folder := t.TempDir()
 			script := "#!/bin/sh\n[ \"$*\" = is-system-running ] && echo " + test.says + "\nexit 1\n"
-			if err := os.WriteFile(filepath.Join(folder, "systemctl"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+			if err := os.WriteFile(filepath.Join(folder, "systemctl"), []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			if test.booted {

@@ -137,6 +137,15 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	for i := range held {
 		s.answered[i] = held[i].Addr
 	}
+	l.lookAtSessions(s)
+	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
+	s.world.Routers = l.exec.Unnumbered.Routers()
+	l.lookAtMembers(s, links)
+	return s, nil
+}
+
+// lookAtSessions fills in how the sessions with routers are, of BFD and of BGP.
+func (l *Loop) lookAtSessions(s *snapshot) {
 	var settled []string
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
@@ -154,10 +163,6 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 		behind = behind || session.Behind
 	}
 	l.memory.withdrawals.look(s.leaving, behind)
-	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
-	s.world.Routers = l.exec.Unnumbered.Routers()
-	l.lookAtMembers(s, links)
-	return s, nil
 }
 
 // lookAtMembers fills in which speakers may hold addresses, and their links.
