@@ -80,6 +80,8 @@ type Loop struct {
 	cidrs serviceCIDRs
 	// written is when the objects that are written at a bounded pace were last written: a time.Time by the objectKey.
 	written sync.Map
+	// announced paces the writes of the condition Announced.
+	announced announcedPace
 	// again is how long after this pass the loop runs again without being woken; 0 for never.
 	again time.Duration
 	// loggedError about the gossip key is the one that was logged last.
@@ -133,7 +135,7 @@ func newLoop(c Config) *Loop {
 		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, cleanupFinalizer: c.CleanupFinalizer, options: c.Options,
 		log: c.Log, now: time.Now,
 		leader: c.Leader, started: time.Now(), kinds: kinds(),
-		metrics: newMetrics(c.Registerer), assumed: assumeCache{},
+		metrics: newMetrics(c.Registerer), assumed: assumeCache{}, announced: newAnnouncedPace(),
 	}
 	l.writer = newWriter(c.Log, l.metrics, l.work)
 	l.monitors = newMonitors(c.Namespace, l.work)

@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/internal/loop"
 )
 
 // serviceWrite is a write of one Service.
@@ -34,9 +35,15 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	}
 	var writes []*write
 	add := func(c *cachedService, desired status.Service, released []ipam.Release) {
-		if !desired.Equal(&c.Written) {
-			writes = append(writes, l.serviceWrite(&serviceWrite{service: c, desired: desired, released: released}))
+		if desired.Equal(&c.Written) {
+			return
 		}
+		w := &serviceWrite{service: c, desired: desired, released: released}
+		if wait := l.announced.wait(w, l.now()); wait > 0 {
+			l.runAgain(wait + loop.MaxInterval)
+			return
+		}
+		writes = append(writes, l.serviceWrite(w))
 	}
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
@@ -89,6 +96,7 @@ func (l *Loop) patchService(ctx context.Context, w *serviceWrite) error {
 	}
 	object := &corev1.Service{}
 	object.Namespace, object.Name = w.service.Key.Namespace, w.service.Key.Name
+	l.announced.wrote(w, l.now())
 	if w.urgency().ofAddress() {
 		defer l.events.addressWritten()
 	}

@@ -321,6 +321,7 @@ func TestExplainer_Reasons(t *testing.T) {
 			delete(w.Links, "n3")
 		}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2)"},
 		{"no endpoint", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s) }, ReasonNoEndpoint, "no IPv4 endpoint of the Service is ready"},
+		{"endpoints that name no node", "198.19.0.1", func(w *World, s *lb.Service) { s.Local = true; w.endpoints(s, "", "") }, ReasonNoNodeName, "none of the ready IPv4 endpoints in the Service's EndpointSlices has a nodeName"},
 		{"no peer", "198.19.0.1", func(w *World, _ *lb.Service) { w.Peers = nil }, ReasonNoNode, "there is no BGPPeer"},
 		{"no session", "198.19.0.1", func(w *World, _ *lb.Service) {
 			w.Established = map[string]map[string]bool{"n1": {}, "n2": {}, "n3": {}}

@@ -26,6 +26,11 @@ var (
 		Name: "NoEndpoint", Meaning: "No endpoint of the address's family is ready.",
 		Remedy: "Look at the Pods of the Service and its EndpointSlices.",
 	}
+	ReasonNoNodeName = reason.Reason{
+		Name: "NoNodeName", Meaning: "externalTrafficPolicy is Local, and no endpoint that is ready says on which node it is. That is so in EndpointSlices " +
+			"that people or other programs make without nodeName; a service proxy sends nothing to them either.",
+		Remedy: "Add nodeName to the endpoints in the EndpointSlices, or set externalTrafficPolicy to Cluster.",
+	}
 	ReasonNoNode = reason.Reason{
 		Name: "NoNode", Meaning: "Something stands against every node; the message says what stands against the node that is nearest to announcing it.",
 		Remedy: "Remove what stands against the nodes that are to announce the address; kubectl daymark explain names it for each.",
@@ -46,7 +51,7 @@ func Conditions() []reason.Condition {
 		Kind: "Service", Type: v1beta1.ConditionAnnounced,
 		Meaning: "The Service's addresses are announced to the network.",
 		Reasons: []reason.Reason{
-			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNode, ReasonHeldBack,
+			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNodeName, ReasonNoNode, ReasonHeldBack,
 			ReasonAddressConflict,
 		},
 	}}

@@ -312,6 +312,16 @@ var addressChain = []addressCheck{
 			return fmt.Sprintf("%s: no %s endpoint of the Service is ready", a.addr, lb.FamilyOf(a.addr))
 		},
 	},
+	{
+		ReasonNoNodeName,
+		func(r *rules, a address, _ bool) bool {
+			return a.service.Local && !r.world.Endpoints[a.service.Key].AnyServingOnNode(lb.FamilyOf(a.addr))
+		},
+		func(_ *rules, a address) string {
+			return fmt.Sprintf("%s: externalTrafficPolicy is Local, and none of the ready %s endpoints in the Service's EndpointSlices has a nodeName",
+				a.addr, lb.FamilyOf(a.addr))
+		},
+	},
 }
 
 // askAddress returns the first reason against an address; nil if none.

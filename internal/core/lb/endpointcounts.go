@@ -156,6 +156,16 @@ func (e Endpoints) ServingOnNode(node string, family Family) bool {
 	return has.ready > 0 || has.draining > 0 && e.all[familyIndex(family)].ready == 0
 }
 
+// AnyServingOnNode reports whether some endpoint of a family that serves says on which node it is.
+func (e Endpoints) AnyServingOnNode(family Family) bool {
+	on := e.all
+	if i, found := find(e.nodes, ""); found {
+		on = on.plus(e.nodes[i].counts, -1)
+	}
+	i := familyIndex(family)
+	return on[i].ready > 0 || on[i].draining > 0 && e.all[i].ready == 0
+}
+
 // AnyServing reports whether any node has a serving endpoint of a family.
 func (e Endpoints) AnyServing(family Family) bool {
 	return e.all[familyIndex(family)] != (endpointCount{})

@@ -76,8 +76,41 @@ func TestJoinEndpoints(t *testing.T) {
 
 func TestEndpoints_OutsideTheClusterAreOnNoNode(t *testing.T) {
 	e := NewEndpointSlice(Key{}, []Endpoint{endpoint("203.0.113.9", "", true, false)}).Endpoints
-	if !e.AnyServing(IPv4) || e.AnyServing(IPv6) || e.ServingOnNode("", IPv4) || e.ReadyOnNode("", IPv4) != 0 {
+	if e.AnyServingOnNode(IPv4) || !e.AnyServing(IPv4) || e.AnyServing(IPv6) || e.ServingOnNode("", IPv4) || e.ReadyOnNode("", IPv4) != 0 {
 		t.Errorf("got %+v", e)
+	}
+}
+
+func TestEndpoints_AnyServingOnNode(t *testing.T) {
+	for name, test := range map[string]struct {
+		endpoints []Endpoint
+		want      bool
+	}{
+		"one on a node":                      {[]Endpoint{endpoint("203.0.113.9", "", true, false), endpoint("203.0.113.1", "n1", true, false)}, true},
+		"one on a node that drains":          {[]Endpoint{endpoint("203.0.113.1", "n1", false, true)}, true},
+		"one that drains beside one on none": {[]Endpoint{endpoint("203.0.113.9", "", true, false), endpoint("203.0.113.1", "n1", false, true)}, false},
+		"one of the other family":            {[]Endpoint{endpoint("203.0.113.9", "", true, false), endpoint("2001:db8::1", "n1", true, false)}, false},
+		"none":                               {nil, false},
+	} {
+		if got := NewEndpointSlice(Key{}, test.endpoints).Endpoints.AnyServingOnNode(IPv4); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A slice of host names is no endpoint, and does not hide those of other slices.
+func TestParseEndpointSlice_HostNamesDoNoHarm(t *testing.T) {
+	names := ParseEndpointSlice(&discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+		AddressType: discoveryv1.AddressTypeFQDN,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"example.org"}}, {Addresses: []string{"203.0.113.7"}}, {}},
+	})
+	if names.Endpoints.AnyServing(IPv4) || names.Endpoints.AnyServing(IPv6) {
+		t.Errorf("%s serves", names.Endpoints.text())
+	}
+	pods := NewEndpointSlice(names.Service, []Endpoint{endpoint("203.0.113.1", "n1", true, false)})
+	if got := JoinEndpoints([]*EndpointSlice{names, pods}); !got.ServingOnNode("n1", IPv4) {
+		t.Errorf("beside it, %s", got.text())
 	}
 }
 

@@ -71,10 +71,22 @@ func (j *Judge) Update(in Input) Verdict {
 		j.state = j.failing(in)
 	}
 	v := Verdict{State: j.state, LeavePorts: j.ports.leave(in.Now, in.Check, j.state)}
-	if j.state != Works && j.state != NotFound || v.LeavePorts {
+	if j.changesWithTime(in.Now) {
 		v.Wait = lookTime
 	}
 	return v
+}
+
+// changesWithTime reports whether the verdict may change though nothing happens.
+func (j *Judge) changesWithTime(now time.Time) bool {
+	switch j.state {
+	case Fails, Awaited, Unsteady:
+		return true
+	case Withdrawn:
+		return !j.majority.IsZero()
+	default:
+		return now.Before(j.ports.until)
+	}
 }
 
 // observe takes in what the check says. A proxy that starts anew counts as working if it has worked since the node booted: the

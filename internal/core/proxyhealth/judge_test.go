@@ -166,6 +166,25 @@ func TestJudge_ProxyThatFailsAgainMustWorkLonger(t *testing.T) {
 	n.expects(Working, 0, Works)
 }
 
+// What only time changes is looked at again, and nothing else: a pass costs.
+func TestJudge_LooksAgainWhileTimeCounts(t *testing.T) {
+	n := newNode(t, Memory{}, Works, Works)
+	waits := func(check Check, long time.Duration, want bool) {
+		t.Helper()
+		if n.says(check, long); n.verdict.Wait > 0 != want {
+			t.Errorf("after %s of %d: %+v", long, check, n.verdict)
+		}
+	}
+	waits(Working, 0, false)
+	waits(Absent, 9*time.Second, true)
+	waits(Absent, 2*time.Second, false)
+	n.input.Others = []State{Fails, Works}
+	waits(Absent, 0, true)
+	waits(Absent, 10*time.Second, false)
+	waits(Working, 0, true) // The ports are the proxy's for some time.
+	waits(Working, time.Minute, false)
+}
+
 func TestJudge_OffJudgesNothing(t *testing.T) {
 	n := newNode(t, Memory{}, Works)
 	n.expects(Off, 0, NotChecked)

@@ -66,6 +66,14 @@ func (s *Service) sameMetadata(other *Service) bool {
 	return s.LastAddresses == other.LastAddresses && s.HasLast == other.HasLast && s.HasPool == other.HasPool && s.Finalizer == other.Finalizer
 }
 
+// SameButAnnounced reports whether two differ in nothing but the condition Announced.
+func (s *Service) SameButAnnounced(other *Service) bool {
+	rest := func(conditions []metav1.Condition) []metav1.Condition {
+		return slices.DeleteFunc(slices.Clone(conditions), func(c metav1.Condition) bool { return c.Type == v1beta1.ConditionAnnounced })
+	}
+	return s.sameMetadata(other) && sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(rest(s.Conditions), rest(other.Conditions), sameCondition)
+}
+
 // SameAddresses reports whether two have the same addresses, of the same pools.
 func (s *Service) SameAddresses(other *Service) bool {
 	a, b := s.provenance(), other.provenance()
