@@ -56,6 +56,7 @@ func (b *backoff) ended(reason *closeReason, up time.Duration) *closeReason {
 func (b *backoff) pause(c cause, connectTime time.Duration) time.Duration {
 	first, longest, failures := max(connectTime/firstShare, minPause), connectTime, &b.lost
 	switch c {
+	case lost, unwelcome:
 	case unreachable:
 		failures = &b.unreachable
 	case exhausted:

@@ -98,14 +98,20 @@ func TestBackoff_DependsOnTheCause(t *testing.T) {
 		says     string
 	}{
 		"a router of another AS": {badAS, toMinutes, "sent NOTIFICATION: OPEN message error, bad peer AS"},
-		"an administrative shutdown": {slices.Concat(established, cease(t)), toMinutes,
-			`router sent NOTIFICATION: cease, administrative shutdown: "lunch"`},
+		"an administrative shutdown": {
+			slices.Concat(established, cease(t)), toMinutes,
+			`router sent NOTIFICATION: cease, administrative shutdown: "lunch"`,
+		},
 		"before OPEN": {cease(t), toMinutes, `router sent NOTIFICATION: cease, administrative shutdown: "lunch"`},
-		"a hard reset for an administrative shutdown": {slices.Concat(established, notified(t, 6, 9, 6, 2)), toMinutes,
-			"router sent NOTIFICATION: cease, hard reset: cease, administrative shutdown"},
+		"a hard reset for an administrative shutdown": {
+			slices.Concat(established, notified(t, 6, 9, 6, 2)), toMinutes,
+			"router sent NOTIFICATION: cease, hard reset: cease, administrative shutdown",
+		},
 		"a peer that was removed": {slices.Concat(established, notified(t, 6, 3)), toMinutes, "cease, peer de-configured"},
-		"a prefix limit": {slices.Concat(established, notified(t, 6, 1, 0, 1, 1, 0, 0, 3, 0xe8)), fromConnectTime,
-			"cease, maximum number of prefixes reached: the router's limit is 1000 IPv4 prefixes"},
+		"a prefix limit": {
+			slices.Concat(established, notified(t, 6, 1, 0, 1, 1, 0, 0, 3, 0xe8)), fromConnectTime,
+			"cease, maximum number of prefixes reached: the router's limit is 1000 IPv4 prefixes",
+		},
 		"no resources":                 {slices.Concat(established, notified(t, 6, 8)), fromConnectTime, "cease, out of resources"},
 		"an UPDATE that is malformed":  {slices.Concat(established, notified(t, 3, 1)), toMinutes, "UPDATE message error"},
 		"an administrative reset":      {slices.Concat(established, notified(t, 6, 4)), toConnectTime, "administrative reset"},

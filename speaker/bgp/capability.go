@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -82,16 +83,16 @@ func refusedCapabilities(code, subcode uint8, data []byte) (set capabilities) {
 
 // capabilityOf is one of ours by its code and value; none when it is another.
 func capabilityOf(code uint8, value []byte) capabilities {
-	switch bgp.BGPCapabilityCode(code) {
-	case bgp.BGP_CAP_ROUTE_REFRESH:
+	switch code {
+	case uint8(bgp.BGP_CAP_ROUTE_REFRESH):
 		return routeRefresh
-	case bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER:
+	case uint8(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER):
 		return fourOctetASN
-	case bgp.BGP_CAP_GRACEFUL_RESTART:
+	case uint8(bgp.BGP_CAP_GRACEFUL_RESTART):
 		return gracefulRestart
-	case bgp.BGP_CAP_EXTENDED_NEXTHOP:
+	case uint8(bgp.BGP_CAP_EXTENDED_NEXTHOP):
 		return extendedNextHop
-	case bgp.BGP_CAP_MULTIPROTOCOL:
+	case uint8(bgp.BGP_CAP_MULTIPROTOCOL):
 		if len(value) == 4 && value[3] == bgp.SAFI_UNICAST {
 			switch binary.BigEndian.Uint16(value) {
 			case bgp.AFI_IP:
@@ -117,10 +118,9 @@ func eachCapability(list []byte) func(yield func(code uint8, value []byte) bool)
 	}
 }
 
-// capabilityNames are those of IANA's registry that routers may ask for.
+// capabilityNames are those of IANA's registry that routers may ask for besides what we offer.
 var capabilityNames = map[uint8]string{
-	1: "multiprotocol extensions", 2: "route refresh", 5: "extended next hop encoding", 6: "extended message", 9: "BGP role",
-	64: "graceful restart", 65: "4-octet AS numbers", 69: "ADD-PATH", 70: "enhanced route refresh",
+	1: "multiprotocol extensions", 6: "extended message", 9: "BGP role", 69: "ADD-PATH", 70: "enhanced route refresh",
 	71: "long-lived graceful restart", 73: "FQDN",
 }
 
@@ -129,16 +129,7 @@ func capabilityTexts(list []byte) string {
 	const limit = 5
 	var names []string
 	for code, value := range eachCapability(list) {
-		name := capabilityNames[code]
-		switch capabilityOf(code, value) {
-		case multiprotocolIPv4:
-			name = "IPv4 unicast"
-		case multiprotocolIPv6:
-			name = "IPv6 unicast"
-		}
-		if name == "" {
-			name = fmt.Sprintf("capability %d", code)
-		}
+		name := cmp.Or(capabilityOf(code, value).String(), capabilityNames[code], fmt.Sprintf("capability %d", code))
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
