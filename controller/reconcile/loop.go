@@ -103,6 +103,8 @@ type Loop struct {
 	contests contests
 	lookups  lookups
 	memory   ipam.Memory
+	// accepted is what was accepted in this term of leadership, and may not be written yet.
+	accepted accepted
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool
 	// behind are the Services that the cache shows in an older version than they had when this term began; nil before they are
@@ -137,6 +139,7 @@ func newLoop(c Config) *Loop {
 		leader: c.Leader, started: time.Now(), kinds: kinds(),
 		metrics: newMetrics(c.Registerer), assumed: assumeCache{}, announced: newAnnouncedPace(),
 	}
+	l.accepted = newAccepted()
 	l.writer = newWriter(c.Log, l.metrics, l.work)
 	l.monitors = newMonitors(c.Namespace, l.work)
 	return l
@@ -175,6 +178,7 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 // forget drops what is valid in one term of leadership only: another may lead meanwhile.
 func (l *Loop) forget() {
 	l.caughtUp, l.behind, l.assumed, l.memory, l.contests = false, nil, assumeCache{}, ipam.Memory{}, contests{}
+	l.accepted = newAccepted()
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.

@@ -78,7 +78,7 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 		desired, interval := references.Peer(p.Value), textInterval
 		before := len(writes)
 		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
-			status.AcceptPeer(o, p.Value, profiles[p.Value.BFDProfile])
+			l.accepted.putPeer(o, status.AcceptPeer(o, p.Value, profiles[p.Value.BFDProfile]))
 			if !desired.SameButText(o) || !equality.Semantic.DeepEqual(o.Status.Accepted, p.Object.Status.Accepted) {
 				interval = countsInterval
 			}
@@ -97,7 +97,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.L2Advertisement(a.Value)
 		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
 			o.Status.ObservedGeneration = o.Generation
-			status.AcceptL2Advertisement(o, a.Value)
+			l.accepted.putL2(o, status.AcceptL2Advertisement(o, a.Value))
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})
 	}
@@ -105,7 +105,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.BGPAdvertisement(a.Value, overridden[a.Value.Name])
 		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
-			references.AcceptBGPAdvertisement(o, a.Value)
+			l.accepted.putBGP(o, references.AcceptBGPAdvertisement(o, a.Value))
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})
 	}
