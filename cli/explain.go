@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,10 @@ func difference(service *corev1.Service, objects *cluster.Objects) string {
 		return ""
 	}
 	world := objects.ReportedWorld(lb.Classes{}, announce.Options{})
+	if limited := slices.IndexFunc(world.Peers, func(p *lb.Peer) bool { return p.MaximumPrefixes > 0 }); limited >= 0 {
+		return fmt.Sprintf("not compared with the objects as they are now: maximumPrefixes of BGPPeer %s counts all Services",
+			world.Peers[limited].Name)
+	}
 	explanation := announce.NewExplainer(&world).Explain(lb.ParseService(service))
 	nodes := ""
 	if explanation.Nodes != "" {

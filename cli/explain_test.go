@@ -63,6 +63,7 @@ func TestExplain_ComparesWithTheObjects(t *testing.T) {
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, pool, speaker, slice,
 		&v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}},
 	}
+	limited := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Spec: v1beta1.BGPPeerSpec{MaximumPrefixes: 1}}
 	for _, test := range []struct {
 		name    string
 		service int
@@ -75,6 +76,10 @@ func TestExplain_ComparesWithTheObjects(t *testing.T) {
 				"False, NoAdvertisement: no L2Advertisement or BGPAdvertisement selects this Service and pool lan of 192.0.2.200",
 		},
 		{"the controller has written nothing", 1, all, ""},
+		{
+			"a limit depends on Services that are not read", 0, append(all[:5:5], limited),
+			"not compared with the objects as they are now: maximumPrefixes of BGPPeer tor counts all Services",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := difference(&seen().services[test.service], cluster.Parse(test.objects)); got != test.want {
