@@ -20,19 +20,6 @@ func TestHealth_SpeakerServesAPortThatNobodyDoes(t *testing.T) {
 	awaitHealthy(t, cluster, port, "none")
 }
 
-func TestHealth_SpeakerTakesOverAPortThatIsFreed(t *testing.T) {
-	lab.Need(t, lab.KubeProxy)
-	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
-	_, port := localService(t, cluster)
-	awaitHealthy(t, cluster, port, "n2")
-	for _, node := range cluster.Nodes() {
-		proxy := node.Proxy()
-		t.Cleanup(func() { proxy.Start() })
-		proxy.Stop()
-	}
-	awaitHealthy(t, cluster, port, "n2")
-}
-
 func TestHealth_OnePortAnswersForEveryService(t *testing.T) {
 	cluster := daymark(t)
 	localService(t, cluster)

@@ -145,6 +145,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	if err != nil {
 		err = fmt.Errorf("look at the cluster: %w", err)
 		l.stillUnready(err)
+		if errors.Is(err, errNotAsked) {
+			return reconcile.Result{RequeueAfter: askedInterval}, nil
+		}
 		return reconcile.Result{}, err
 	}
 	stage := departure.Stage(l.departure.Load())

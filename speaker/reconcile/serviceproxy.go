@@ -15,6 +15,12 @@ import (
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
 )
 
+// errNotAsked is for a few milliseconds after the start, so it is no failure.
+var errNotAsked = errors.New("the service proxy has not been asked yet")
+
+// askedInterval is when to look again whether it has been.
+const askedInterval = 100 * time.Millisecond
+
 // serviceProxy is what is remembered of this node's service proxy.
 type serviceProxy struct {
 	judge   proxyhealth.Judge
@@ -36,7 +42,7 @@ func (l *Loop) lookAtProxy(s *snapshot) (err error) {
 	l.exec.Proxy.Set(node.Addresses)
 	result, known := l.exec.Proxy.Result()
 	if !known {
-		return errors.New("the service proxy has not been asked yet")
+		return errNotAsked
 	}
 	s.proxy = result
 	return nil

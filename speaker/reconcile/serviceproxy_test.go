@@ -105,8 +105,9 @@ func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
 func TestLoop_WaitsForTheFirstAnswerOfTheProxy(t *testing.T) {
 	f := newFixture(t)
 	f.unasked = true
-	if _, err := f.Reconcile(t.Context(), loop.Wake{}); err == nil || len(f.bgp.desired) > 0 {
-		t.Errorf("nothing is known of the proxy: %v, BGP has %v", err, f.bgp.desired)
+	result, err := f.Reconcile(t.Context(), loop.Wake{})
+	if err != nil || result.RequeueAfter != askedInterval || f.Ready() == nil || len(f.bgp.desired) > 0 {
+		t.Errorf("nothing is known of the proxy: %v %v, BGP has %v", result, err, f.bgp.desired)
 	}
 }
 
