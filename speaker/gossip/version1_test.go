@@ -231,6 +231,9 @@ func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 			return alive("a", "b", "old")(v) && p.Incarnation == old.incarnation && p.State.Known && v.Claims[old.known[0].Addr] == old.known[0]
 		})
 		s.awaits(t, "the version that all speak", func(v View) bool { return v.Version == 1 })
+		if peer := s.View().Peers["old"]; peer.Version != 1 {
+			t.Errorf("the old one is of version %d", peer.Version)
+		}
 	}
 	if a.Incarnation() != old.listed["a"] {
 		t.Errorf("it takes %d for the incarnation of a", old.listed["a"])

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/internal/version"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -29,11 +30,15 @@ const (
 	maxMessage = 4096
 )
 
+// ownVersion is the version of this speaker, as a Speaker object may have it.
+var ownVersion = lb.Truncate(version.Get().Version, 128)
+
 // report says what truly happened after a pass, and what failed in it. Observing: this speaker speaks for those that cannot.
 func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
+		Version:   ownVersion,
 		Network:   networkStatus(&seen.world),
 		Members:   int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		Layer2:    layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
