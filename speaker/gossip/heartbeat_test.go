@@ -247,6 +247,7 @@ func TestHeartbeats_FalseAlarmsAreDamped(t *testing.T) {
 		took = append(took, a.awaits(t, "b is away", alive("a")))
 		on.heal()
 		a.awaits(t, "b is back", alive("a", "b"))
+		heartbeats(t, a, b)
 	}
 	t.Log(took)
 	if took[3] < 200*time.Millisecond {

@@ -190,6 +190,50 @@ func TestDetector_RepeatedFalseAlarmsLengthenTheDetectionTime(t *testing.T) {
 	}
 }
 
+// Whoever comes back may hear the others for a second before they hear it.
+func TestDetector_WhoIsNotHeardYetRaisesNoAlarm(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	c.part("a", "b c")
+	c.until(t, "a", "a")
+	for _, n := range []string{"b", "c"} {
+		c.node(n).detector.Listed(c.now, "a", 1, false)
+	}
+	c.run(time.Second, nil)
+	c.heal()
+	c.cut["a>b"], c.cut["a>c"] = true, true
+	c.run(500*ms, nil) // It takes one more return until that is known.
+	c.run(time.Second, func() { c.sees(t, "a", "a b c") })
+	c.heal()
+	c.until(t, "b c", "a b c")
+	c.run(time.Second, nil)
+	if a := c.node("a").detector; a.counters.FalseAlarms != 0 {
+		t.Errorf("%d false alarms", a.counters.FalseAlarms)
+	}
+	c.crash("b")
+	if took := c.until(t, "a", "a c"); took > fast.DetectionTime()+fast.ProbeTime() {
+		t.Errorf("a crash took %v", took)
+	}
+}
+
+// One that does not hear us dies as well.
+func TestDetector_WhoIsHeardOneWayDies(t *testing.T) {
+	c := newCluster("a", "b")
+	c.run(time.Second, nil)
+	c.part("a", "b")
+	c.until(t, "a", "a")
+	c.node("b").detector.Listed(c.now, "a", 1, false)
+	c.run(time.Second, nil)
+	c.heal()
+	c.cut["a>b"] = true
+	c.run(time.Second, nil)
+	c.sees(t, "a", "a b")
+	c.crash("b")
+	if took := c.until(t, "a", "a"); took < time.Second || took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestDetector_ALongAbsenceIsNoFalseAlarm(t *testing.T) {
 	c := newCluster("a", "b")
 	c.run(time.Second, nil)
