@@ -18,9 +18,10 @@ type desired struct {
 	// layer2 are the addresses to answer for; contested are those of them to announce once more.
 	layer2    []announce.Layer2Address
 	contested []netip.Addr
-	// questions to ask on the segments, and addresses to defend there.
+	// questions to ask on the segments, addresses to defend there, and those to search for.
 	questions []announce.Layer2Question
 	defend    []netip.Addr
+	searches  []election.Search
 	// silent are the nodes that keep their addresses though they are silent.
 	silent []election.Silence
 	// local is what the other speakers are told.
@@ -56,8 +57,8 @@ func (l *Loop) compute(seen *snapshot) *desired {
 	})
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
-		layer2: plan.Layer2Addresses(decision.Hold), contested: contested, defend: decision.Defend, silent: decision.Silent,
-		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links),
+		layer2: plan.Layer2Addresses(decision.Hold), contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
+		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links), searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),

@@ -189,6 +189,7 @@ func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) er
 }
 func (l *fakeLayer2) UpdateClusterMACs(macs []announce.NodeMAC)      { l.macs = macs }
 func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked = questions }
+func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
