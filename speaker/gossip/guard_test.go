@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -90,14 +91,17 @@ func TestGuard_AFloodOfConnectionsCostsLittle(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			at := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 6, byte(i), last}) }
-			a, b := begin(t, "a", at(1).String(), "k"), begin(t, "b", at(2).String(), "k")
+			cfg := func(node string, last byte) Config {
+				return Config{Node: node, Bind: gossipAt(at(last).String()), Keys: secrets("k"), Timing: patient()}
+			}
+			a, b := beginWith(t, cfg("a", 1), nil), beginWith(t, cfg("b", 2), nil)
 			meet(t, a, b)
 			a.awaits(t, "both", alive("a", "b"))
 			heartbeats(t, a, b)
 
 			done := make(chan struct{})
 			most, taken := watchHeap(done), flood(at(test.from), a.at, 32, done)
-			c := begin(t, "c", at(3).String(), "k")
+			c := beginWith(t, cfg("c", 3), nil)
 			meet(t, a, b, c)
 			for _, s := range []*speaker{a, b, c} {
 				s.awaits(t, "a third one joins meanwhile", alive("a", "b", "c"))
@@ -106,13 +110,11 @@ func TestGuard_AFloodOfConnectionsCostsLittle(t *testing.T) {
 			c.BroadcastState(links)
 			took := a.awaits(t, "a state that comes by TCP", func(v View) bool { return equal(v.Peers["c"].State, links) })
 			time.Sleep(2 * time.Second)
+			a.awaits(t, "nobody is kept out", alive("a", "b", "c"))
 			close(done)
 			t.Logf("32 connections brought %d MB, the heap grew by %d MB; a state took %v", taken()>>20, most()>>20, took)
 			if grown := most(); grown > test.most {
 				t.Errorf("the heap grew by %d MB", grown>>20)
-			}
-			if v := a.View(); v.Returned > 0 || !alive("a", "b", "c")(v) {
-				t.Errorf("%v, %d returned", v.Alive, v.Returned)
 			}
 			eventually(t, "all that was held is given back", func() bool {
 				a.guard.mu.Lock()
@@ -125,7 +127,9 @@ func TestGuard_AFloodOfConnectionsCostsLittle(t *testing.T) {
 
 // As many as a socket takes, of everything that a datagram may look like.
 func TestGuard_AFloodOfDatagramsStopsNoHeartbeat(t *testing.T) {
-	all := gather(t, nil, "127.6.9.", Timing{}, "a", "b", "c")
+	timing := patient()
+	timing.ProbeInterval, timing.ProbeTimeout = time.Second, 500*ms
+	all := gather(t, nil, "127.6.9.", timing, "a", "b", "c")
 	a := all[0]
 	done := make(chan struct{})
 	var working sync.WaitGroup
@@ -169,8 +173,9 @@ func TestGuard_AFloodOfDatagramsStopsNoHeartbeat(t *testing.T) {
 	working.Wait()
 	t.Logf("a claim took %v", took)
 	all[2].crash(t)
-	if took := a.awaits(t, "a crash is found as ever", alive("a", "b")); took > time.Second {
-		t.Errorf("it took %v", took)
+	a.awaits(t, "a crash is found as ever", alive("a", "b"))
+	if !slices.Contains(a.peers.listed(), "c") {
+		t.Error("it was memberlist that found it")
 	}
 }
 

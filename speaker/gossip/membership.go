@@ -60,8 +60,9 @@ type Membership struct {
 	largeState chan struct{}
 	// repairs are for makeRepairs.
 	repairs chan repair
-	// metaChanged wakes updateMeta.
+	// metaChanged wakes updateMeta; told is the incarnation of ours that memberlist tells the others.
 	metaChanged chan struct{}
+	told        atomic.Uint64
 	// voteSeq is the number of our last votes.
 	voteSeq atomic.Uint64
 	// leaving: we do not answer pings any more.
@@ -208,8 +209,11 @@ func (m *Membership) updateMeta(ctx context.Context) {
 			return
 		case <-m.metaChanged:
 		}
-		if err := m.list.Load().UpdateNode(updateTimeout); err != nil {
-			m.cfg.Log.Debug("tell the others our incarnation", "error", err)
+		// memberlist drops the change when it denies at the same moment that we are dead.
+		for m.told.Load() < m.Incarnation() && ctx.Err() == nil {
+			if err := m.list.Load().UpdateNode(updateTimeout); err != nil {
+				m.cfg.Log.Debug("tell the others our incarnation", "error", err)
+			}
 		}
 	}
 }

@@ -211,7 +211,7 @@ func (s *oldSpeaker) knows(claims []election.Claim) bool {
 // Speakers of two versions in one cluster know the same members and the same claims, so they elect the same holders.
 func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.4.0.", Timing{}, "a", "b")
+	all := gather(t, on, "127.4.0.", withoutExchanges(), "a", "b")
 	a, b := all[0], all[1]
 	if v := a.View().Version; v != int(newest) {
 		t.Errorf("among themselves they speak version %d", v)
@@ -244,9 +244,7 @@ func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 	before := old.unreadable
 	a.BroadcastClaims(later[:2])
 	b.BroadcastClaims(later[2:])
-	if took := eventually(t, "it hears of claims at once", func() bool { return old.knows(later) }); took > time.Second {
-		t.Errorf("after %v", took)
-	}
+	eventually(t, "it hears of claims", func() bool { return old.knows(later) })
 	heartbeats(t, a, b)
 	for _, s := range all {
 		eventually(t, "it answers heartbeats", func() bool { return s.status("old").Observed && !s.status("old").Suspected })

@@ -317,6 +317,23 @@ func TestDetector_APeerThatIsHeardLivesThoughMemberlistGaveItUp(t *testing.T) {
 	c.sees(t, "a", "a c")
 }
 
+// To have memberlist confirm a death is not to hear the dead: the others must not take it for a vote against theirs.
+func TestDetector_ADeathThatMemberlistConfirmsToOneStands(t *testing.T) {
+	for _, all := range []string{"a b c", names(5)} {
+		c := newCluster(strings.Fields(all)...)
+		c.run(time.Second, nil)
+		dead, _, _ := strings.Cut(all, " ")
+		rest := without(all, dead)
+		c.crash(dead)
+		c.until(t, rest, rest)
+		for name := range strings.FieldsSeq(rest) {
+			c.run(400*ms, func() { c.sees(t, rest, rest) })
+			c.node(name).detector.Listed(c.now, dead, 0, false)
+		}
+		c.run(2*time.Second, func() { c.sees(t, rest, rest) })
+	}
+}
+
 // Whatever others say.
 func TestDetector_WithoutHeartbeatsMemberlistAloneDecides(t *testing.T) {
 	d := New("a", Timing{})

@@ -46,7 +46,9 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 		if suspect && p.suspectedSince.IsZero() {
 			p.suspectedSince = listening
 		}
-		d.queueVote(now, p)
+		if suspect || p.listed { // When memberlist has confirmed the death, our suspicion stands until theirs has, too.
+			d.queueVote(now, p)
+		}
 	}
 	silent := d.majoritySuspects(now, p)
 	d.changed = d.changed || silent != p.silent
