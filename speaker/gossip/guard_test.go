@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
 // flood opens connections from an address, sends the beginning of a message of 20 MB and then its bytes, and begins anew when
@@ -200,6 +202,36 @@ func TestGuard_KnowsTheNodes(t *testing.T) {
 	}
 	if each, all := m.guard.limits(); each < minBytes || all < 2*each {
 		t.Errorf("%d bytes each, %d in all", each, all)
+	}
+}
+
+// A cluster may have more claims than the floor has room for: who starts expects those of the addresses that it wants.
+func TestGuard_HasRoomForAHundredThousandClaims(t *testing.T) {
+	timing := patient()
+	timing.TCPTimeout = 20 * time.Second
+	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.6.7.1"), Keys: secrets("k"), Timing: timing}, nil)
+	b := beginWith(t, Config{Node: "b", Bind: gossipAt("127.6.7.2"), Keys: secrets("k"), Timing: timing}, nil)
+	floor, _ := b.guard.limits()
+	wanted := map[netip.Addr]struct{}{}
+	addr := netip.MustParseAddr("2001:db8::")
+	claims := make([]election.Claim, 0, 100_000)
+	for range cap(claims) {
+		addr = addr.Next()
+		wanted[addr] = struct{}{}
+		claims = append(claims, election.Claim{Addr: addr, Node: "a", Incarnation: a.Incarnation(), Term: 1 << 20, Announced: true})
+	}
+	a.mergeClaims(time.Now(), claims) // Without a datagram.
+	b.SetWanted(wanted)
+	meet(t, a, b)
+	eventually(t, "all claims have come", func() bool { return b.store().size() == len(claims) })
+	if !has(claims)(b.View()) {
+		t.Error("other claims have come")
+	}
+	if size := len(delegate{a.Membership}.LocalState(false)); size < floor+bytesPerNode*len(*b.guard.nodes.Load()) {
+		t.Errorf("an exchange has %d bytes: there is room for it anyway", size)
+	}
+	if each, all := b.guard.limits(); each > maxExchange || all > 2*maxExchange {
+		t.Errorf("%d bytes for each connection, %d for all", each, all)
 	}
 }
 

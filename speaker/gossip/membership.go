@@ -122,7 +122,7 @@ func New(cfg Config) *Membership {
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
 	}
-	m.guard = newGuard(m.nodeAddresses, m.metrics.rejected.Inc)
+	m.guard = newGuard(m.nodeAddresses, m.claims.expected, m.metrics.rejected.Inc)
 	m.voteSeq.Store(incarnation) // Votes of a later incarnation must not be taken for old ones.
 	m.broadcasts.NumNodes = func() int { return len(m.peers.reachable()) + 1 }
 	m.broadcasts.RetransmitMult = 4 // As memberlist has it for its own broadcasts.
