@@ -234,6 +234,29 @@ func TestDetector_WhoIsHeardOneWayDies(t *testing.T) {
 	}
 }
 
+// A peer that often answers at the last moment is given more time before it is taken for dead.
+func TestDetector_AnswersAtTheLastMomentLengthenTheDetectionTime(t *testing.T) {
+	c := newCluster("a", "b")
+	c.run(time.Second, nil)
+	a := c.node("a").detector
+	for range 2 {
+		c.part("a", "b")
+		for a.peers["b"].unanswered < fast.HeartbeatMultiplier-1 {
+			c.run(ms, nil)
+		}
+		c.heal()
+		a.Heard(c.now, "b", 1, true)
+		c.run(time.Second, nil)
+	}
+	if a.counters.FalseAlarms != 0 || a.counters.Returned != 0 {
+		t.Fatalf("it was taken for dead: %+v", a.counters)
+	}
+	c.crash("b")
+	if took, least := c.until(t, "a", "a"), 2*fast.ProbeTime(); took < least || took > least+fast.HeartbeatInterval*3/2 {
+		t.Errorf("it took %v, want twice the usual", took)
+	}
+}
+
 func TestDetector_ALongAbsenceIsNoFalseAlarm(t *testing.T) {
 	c := newCluster("a", "b")
 	c.run(time.Second, nil)

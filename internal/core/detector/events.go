@@ -17,6 +17,9 @@ func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer 
 	was, before := p.alive && p.wasAlive, p.lastHeard
 	d.observes(p) // What is heard belongs to the observation of now.
 	parted := d.canVote(p) && !before.IsZero() && d.overdue(now, p)
+	if p.alive && !p.suspected && d.canVote(p) && p.unanswered >= d.needed(p)-1 {
+		p.noteAlarm(now) // One more ping, and it would have been a false alarm.
+	}
 	p.noteAnswer(answer, d.needed(p))
 	p.lastHeard, p.unanswered, p.asked = now, 0, false
 	d.evaluate(now, p)

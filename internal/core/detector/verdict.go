@@ -18,7 +18,7 @@ const (
 // time; a peer that has several is on a network or a machine that needs more.
 func (p *peer) factor() int { return min(maxFactor, max(1, 1<<max(0, p.alarms-1))) }
 
-// noteAlarm counts a false alarm.
+// noteAlarm counts a false alarm, or one that nearly was: on a busy machine many of those come before the first real one.
 func (p *peer) noteAlarm(now time.Time) {
 	p.alarms, p.alarmsChanged = min(p.alarms+1, maxAlarms), now
 }
