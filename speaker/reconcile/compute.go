@@ -52,13 +52,19 @@ func (l *Loop) compute(seen *snapshot) *desired {
 		},
 	})
 	links := l.clusterLinks(seen)
+	edges := l.edgesOf(seen, plan)
+	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links)
+	for _, edge := range edges {
+		questions = append(questions, edge.Layer2Question)
+	}
 	contested, wait := m.reunion.Observe(election.ReunionInput{
 		Now: now, Node: l.cfg.Node, Live: seen.live, Claims: seen.view.Claims, Decision: decision,
 	})
+	wait = election.Sooner(wait, m.watchEdges(now, edges, seen.answers))
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
 		layer2: plan.Layer2Addresses(decision.Hold), contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
-		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links), searches: plan.Layer2Searches(decision.Search),
+		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),

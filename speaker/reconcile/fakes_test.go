@@ -145,6 +145,8 @@ type fakeGossip struct {
 	sent    gossip.LocalState
 	desired gossip.Desired
 	off     bool
+	// at is where it listens; invalid: at the address of eth0.
+	at netip.AddrPort
 }
 
 func (g *fakeGossip) Set(desired gossip.Desired) error {
@@ -156,7 +158,12 @@ func (g *fakeGossip) View() gossip.View {
 	_ = g.fixture.call("view")
 	return g.view
 }
-func (g *fakeGossip) Address() netip.AddrPort  { return netip.MustParseAddrPort("192.0.2.11:7946") }
+func (g *fakeGossip) Address() netip.AddrPort {
+	if g.at.IsValid() {
+		return g.at
+	}
+	return netip.MustParseAddrPort("192.0.2.11:7946")
+}
 func (g *fakeGossip) Off() bool                { return g.off }
 func (g *fakeGossip) Changes() <-chan struct{} { return nil }
 func (g *fakeGossip) Urgent() <-chan struct{}  { return nil }

@@ -57,7 +57,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		Status: written, owner: seen.node(l.cfg.Node), reread: seen.own == nil || lb.SpeakerGone(seen.own),
 		speakers: max(len(seen.speakers), len(seen.view.Alive)),
 		conditions: []metav1.Condition{
-			readyCondition(failed), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
+			readyCondition(failed), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.cuts...)),
 			detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 		},
 	})
