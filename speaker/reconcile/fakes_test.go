@@ -158,12 +158,14 @@ func (g *fakeGossip) View() gossip.View {
 	_ = g.fixture.call("view")
 	return g.view
 }
+
 func (g *fakeGossip) Address() netip.AddrPort {
 	if g.at.IsValid() {
 		return g.at
 	}
 	return netip.MustParseAddrPort("192.0.2.11:7946")
 }
+
 func (g *fakeGossip) Off() bool                { return g.off }
 func (g *fakeGossip) Changes() <-chan struct{} { return nil }
 func (g *fakeGossip) Urgent() <-chan struct{}  { return nil }
