@@ -166,7 +166,7 @@ func TestSealer_AFloodCostsFewDerivations(t *testing.T) {
 		}
 		garbage := sealedBy(t, "other").seal([]byte("message"))
 		for i := range 2 * maxOpeners {
-			binary.BigEndian.PutUint64(garbage[1:], uint64(i)) //nolint:gosec // Positive.
+			binary.BigEndian.PutUint64(garbage[1:], uint64(i))
 			_, _ = to.open(nil, garbage)
 		}
 		if opens(begins) {
