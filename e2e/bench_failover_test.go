@@ -100,6 +100,7 @@ func (f failure) measure(b *testing.B) {
 			b.Logf("log of the heir:%s", logSince(cluster.Node(s.awaitHeir(began)).Speaker(), began))
 		}
 		report, observations := s.end(began)
+		b.Logf("outage %d ms, unheld %d ms", report.Outage().Milliseconds(), observations.Unheld(began).Milliseconds())
 		outages, unheld = append(outages, report.Outage()), append(unheld, observations.Unheld(began))
 		failed, broken = failed+report.Failed(), broken+len(report.Broken())
 		if f.undo != nil {

@@ -66,8 +66,8 @@ type L2AdvertisementSpec struct {
 	// +listType=atomic
 	PreferredNodeSelectors []PreferredNodeSelector `json:"preferredNodeSelectors,omitempty"`
 	// interfaces are the names or globs (eth0, eno*) of the interfaces to announce on. Of those with a subnet that contains the
-	// address one announces, that of the kernel's route, and the others are silent; when there is none with it, all do. Empty:
-	// every suitable interface, in the same way.
+	// address one announces, that of the kernel's route; one without it announces beside that if its very name is here. When there is
+	// none with it, all do. Empty: every suitable interface, in the same way.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1

@@ -184,6 +184,11 @@ type SpeakerServiceProxy struct {
 
 // SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
+	// version of the speaker. Absent: it is one that does not say so, and keeps no Lease, so the controller cannot tell whether it is
+	// gone.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
 	// gossipAddress is where other speakers reach this one, as address:port. They read it in the EndpointSlice that the speaker keeps in
 	// the namespace of Daymark; those of an earlier version read it here.
 	// +optional
@@ -230,6 +235,7 @@ type SpeakerStatus struct {
 // +kubebuilder:printcolumn:name="BGP",type=string,JSONPath=`.status.bgp[*].state`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Version",type=string,priority=1,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Speaker struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -107,10 +107,11 @@ func (o *monitors) forget() {
 }
 
 // gone reports whether a speaker is gone. Marked: its Speaker object says so. Who takes that back is not gone: only the speaker does.
-func (o *monitors) gone(node string, marked bool, now time.Time) bool {
+// Renews: it is of a version that does; of another one nothing is known.
+func (o *monitors) gone(node string, marked, renews bool, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	gone := o.verdict.Gone(node)
+	gone := renews && o.verdict.Gone(node)
 	if gone && !marked && o.marked[node] {
 		o.verdict, gone = o.judge.Heard(now, node), false
 	}
@@ -118,7 +119,8 @@ func (o *monitors) gone(node string, marked bool, now time.Time) bool {
 	return gone
 }
 
-// speakerWrites mark the Speaker objects of speakers that are gone though their node is ready. What the others of them say is theirs.
+// speakerWrites mark the Speaker objects of speakers that are gone though their node is ready, and take the mark from those that are of
+// a version of which that cannot be known. What the others of them say is theirs.
 func (l *Loop) speakerWrites(s *snapshot) (writes []*write) {
 	up := make(map[string]bool, len(s.Nodes))
 	for _, node := range s.Nodes {
@@ -130,18 +132,29 @@ func (l *Loop) speakerWrites(s *snapshot) (writes []*write) {
 		if marked && up[speaker.Name] {
 			gone++
 		}
-		if !up[speaker.Name] || !l.monitors.gone(speaker.Name, marked, l.now()) || marked {
-			continue
+		renews := lb.SpeakerRenews(speaker)
+		if marked && !renews {
+			writes = statusWrite(l, writes, "Speaker", speaker, unmarkGone)
 		}
-		writes = statusWrite(l, writes, "Speaker", speaker, func(o *v1beta1.Speaker) {
-			meta.SetStatusCondition(&o.Status.Conditions, metav1.Condition{
-				Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone,
-				LastTransitionTime: metav1.NewTime(l.now()),
-				Message: fmt.Sprintf("node %s is ready, and nobody has heard of its speaker for %v or longer: what else stands here is what it said last",
-					speaker.Name, liveness.Grace),
-			})
-		})
+		if up[speaker.Name] && l.monitors.gone(speaker.Name, marked, renews, l.now()) && !marked {
+			writes = statusWrite(l, writes, "Speaker", speaker, func(o *v1beta1.Speaker) { markGone(o, l.now()) })
+		}
 	}
 	l.metrics.speakersGone.Set(float64(gone))
 	return writes
+}
+
+// markGone makes a Speaker object say that its speaker is gone.
+func markGone(o *v1beta1.Speaker, now time.Time) {
+	meta.SetStatusCondition(&o.Status.Conditions, metav1.Condition{
+		Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone,
+		LastTransitionTime: metav1.NewTime(now),
+		Message: fmt.Sprintf("node %s is ready, and nobody has heard of its speaker for %v or longer: what else stands here is what it said last",
+			o.Name, liveness.Grace),
+	})
+}
+
+// unmarkGone takes that back. What stood there before is not known any more, and the speaker writes it with its next change.
+func unmarkGone(o *v1beta1.Speaker) {
+	meta.RemoveStatusCondition(&o.Status.Conditions, v1beta1.ConditionReady)
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // reports makes a Node that is ready, and a Speaker that reports a session with the peer tor and that it knows the others.
@@ -35,6 +37,7 @@ func (c *testCluster) report(t *testing.T, s *v1beta1.Speaker) {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			return err
 		}
+		s.Status.Version = "v0.2.0"
 		s.Status.BGP = []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished, Since: metav1.Now()}}
 		for _, kind := range []string{v1beta1.ConditionReady, v1beta1.ConditionMembershipKnown} {
 			meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Known"})
@@ -120,6 +123,64 @@ func TestMonitors_ReportsOfSpeakersThatAreGoneAreOld(t *testing.T) {
 	c.reason(t, web, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name)
 }
 
+// reportOfVersion1 is a status as version 1 wrote it over that of a later speaker which was said to be gone. It replaces the
+// whole status, and keeps conditions that it does not know.
+const reportOfVersion1 = `{
+	"bgp": [{"peer": "tor", "state": "Established", "since": "2026-11-26T05:00:00Z", "ipv4": 0, "ipv6": 0}],
+	"gossipAddress": "203.0.113.1:7946",
+	"layer2": {"ipv4": 0, "ipv6": 0},
+	"members": 3,
+	"network": {"addresses": ["203.0.113.1/24"], "gateways": ["203.0.113.254"]},
+	"conditions": [
+		{"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-11-26T05:00:01Z",
+			"message": "all of what this node should announce is announced"},
+		{"type": "AnswersLeaveElsewhere", "status": "False", "reason": "No", "message": "none", "lastTransitionTime": "2026-11-26T05:00:00Z"},
+		{"type": "MembershipKnown", "status": "True", "reason": "Known", "message": "Known", "lastTransitionTime": "2026-11-26T05:00:01Z"}
+	]
+}`
+
+// reportAs writes a recorded status.
+func (c *testCluster) reportAs(t *testing.T, s *v1beta1.Speaker, recorded string) {
+	t.Helper()
+	lab.Eventually(t, timeout, "speaker "+s.Name+" reports", func() error {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
+			return err
+		}
+		s.Status = v1beta1.SpeakerStatus{}
+		if err := json.Unmarshal([]byte(recorded), &s.Status); err != nil {
+			return err
+		}
+		return c.Status().Update(t.Context(), s)
+	})
+}
+
+// A speaker that is put back to version 1 renews no Lease. That is no sign that it is gone.
+func TestMonitors_DoNotJudgeWhoRenewsNoLease(t *testing.T) {
+	c := newCluster(t)
+	c.peer(t, "tor")
+	one, two := c.reports(t, "n1", "203.0.113.1"), c.reports(t, "n2", "203.0.113.2")
+	c.lease(t, "n2", "n1", 1)
+	c.start(t)
+	c.reason(t, one, v1beta1.ConditionReady, v1beta1.ReasonSpeakerGone)
+	c.reason(t, two, v1beta1.ConditionReady, v1beta1.ReasonSpeakerGone)
+
+	c.reportAs(t, one, reportOfVersion1)
+	c.counted(t, 1)
+	c.reportAs(t, two, strings.Replace(reportOfVersion1, `"True", "reason": "Ready"`, `"Unknown", "reason": "SpeakerGone"`, 1))
+	c.counted(t, 2) // n2 had been marked by a controller that judged all.
+	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(two), two))
+	if ready := meta.FindStatusCondition(two.Status.Conditions, v1beta1.ConditionReady); ready != nil {
+		t.Errorf("n2 is still marked: %+v", ready)
+	}
+	c.report(t, two) // of this version, and missed by nobody who could
+	c.reason(t, two, v1beta1.ConditionReady, v1beta1.ReasonSpeakerGone)
+	c.counted(t, 1)
+	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(one), one))
+	if lb.SpeakerGone(one) {
+		t.Error("n1 is gone by Leases that it never had")
+	}
+}
+
 // unreliable is an API server that fails to list.
 type unreliable struct {
 	client.Reader
@@ -144,7 +205,7 @@ func TestMonitors_AnAPIServerThatIsAwaySaysNothing(t *testing.T) {
 	o.direct = api
 	now := time.Now()
 	must(t, o.look(t.Context()))
-	if !o.gone("n2", false, now) || o.gone("n1", false, now) {
+	if !o.gone("n2", false, true, now) || o.gone("n1", false, true, now) {
 		t.Error("n2 is not gone, or n1 is")
 	}
 	api.fails = true
@@ -152,7 +213,7 @@ func TestMonitors_AnAPIServerThatIsAwaySaysNothing(t *testing.T) {
 		t.Fatal("no error")
 	}
 	o.forget()
-	if o.gone("n2", false, now) || o.gone("n1", false, now) {
+	if o.gone("n2", false, true, now) || o.gone("n1", false, true, now) {
 		t.Error("somebody is gone by what was before")
 	}
 }
@@ -166,18 +227,18 @@ func TestMonitors_ASpeakerThatReportsIsNotFought(t *testing.T) {
 	o.direct = api
 	must(t, o.look(t.Context()))
 	now := time.Now()
-	if !o.gone("n2", false, now) {
+	if !o.gone("n2", false, true, now) {
 		t.Error("n2 is not gone")
 	}
-	o.gone("n2", true, now) // The mark is seen,
-	if o.gone("n2", false, now) {
+	o.gone("n2", true, true, now) // The mark is seen,
+	if o.gone("n2", false, true, now) {
 		t.Error("it is gone though it has taken the mark back")
 	}
-	if o.gone("n2", false, now) {
+	if o.gone("n2", false, true, now) {
 		t.Error("it is gone in the next pass")
 	}
 	must(t, o.look(t.Context()))
-	if o.gone("n2", false, now) {
+	if o.gone("n2", false, true, now) {
 		t.Error("it is gone at the next look")
 	}
 }

@@ -36,6 +36,8 @@ type claimStore struct {
 	digest atomic.Uint64
 	// sum is the digest as it is computed.
 	sum uint64
+	// count is how many claims there are, or addresses that are wanted, whichever is more.
+	count atomic.Int64
 }
 
 // digestOf returns the part of a claim in a digest.
@@ -51,8 +53,12 @@ func digestOf(claim election.Claim) uint64 {
 // passedOn reports whether claims to an address are passed on. The caller holds mu.
 func (s *claimStore) passedOn(addr netip.Addr) bool { return s.wanted == nil || s.wants(addr) }
 
-// setDigest publishes the sum. The caller holds mu.
-func (s *claimStore) setDigest() {
+// expected is how many claims there are or should be: who has just started waits for those of the wanted addresses.
+func (s *claimStore) expected() int { return int(s.count.Load()) }
+
+// publish publishes the sum and the count. The caller holds mu.
+func (s *claimStore) publish() {
+	s.count.Store(int64(max(len(s.claims), len(s.wanted))))
 	if len(s.claims) > 0 && s.sum == 0 {
 		s.digest.Store(1)
 		return
@@ -68,7 +74,7 @@ func (s *claimStore) sumUp() {
 			s.sum ^= digestOf(claim)
 		}
 	}
-	s.setDigest()
+	s.publish()
 }
 
 // claimTimes are when the claim to an address was received, and until when the address was wanted.
@@ -104,7 +110,7 @@ func (s *claimStore) merge(now time.Time, claims []election.Claim) (added, stron
 				stronger = append(stronger, known)
 			}
 		}
-		s.setDigest()
+		s.publish()
 		s.mu.Unlock()
 	}
 	return added, stronger
@@ -181,7 +187,7 @@ func (s *claimStore) expire(now time.Time) {
 			delete(s.times, addr)
 		}
 	}
-	s.setDigest()
+	s.publish()
 }
 
 // all returns the claims that are passed on, for an exchange.

@@ -9,7 +9,7 @@ import (
 // varints, texts begin with their length. Messages travel as memberlist's user messages and user state, which memberlist
 // encrypts and authenticates. version1.go and version2.go have the two versions.
 const (
-	// maxDatagram is the most bytes of a message sent by UDP: with memberlist's label and encryption (40 bytes) and the
+	// maxDatagram is the most bytes of a message sent by UDP: with what sealing adds, or memberlist's label and encryption (41 bytes), and the
 	// headers of UDP and IPv6 (48) it fits in the 1280 bytes that every IPv6 path carries.
 	maxDatagram = 1180
 	// maxText is the most bytes of a text: names of Kubernetes nodes have at most 253.

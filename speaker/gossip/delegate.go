@@ -78,6 +78,8 @@ func (e events) setListed(node *memberlist.Node, alive bool) {
 		addr, _ := netip.AddrFromSlice(node.Addr)
 		listed := listing{incarnationOf(node.Meta), versionsOf(node.Meta, node.DMax), netip.AddrPortFrom(addr, node.Port)}
 		m.peers.setListed(time.Now(), node.Name, listed, alive)
+	} else {
+		m.told.Store(incarnationOf(node.Meta))
 	}
 	m.guard.outdated.Store(true)
 	notify(m.changes)

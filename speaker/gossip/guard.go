@@ -21,8 +21,9 @@ const (
 	readingTimeout            = time.Second
 	// maxStrangers and maxStrangerBytes are the same for all addresses together that no node is known to have.
 	maxStrangers, maxStrangerBytes = 2, 256 << 10
-	// minBytes and bytesPerNode are the most bytes of a connection of a node: what a speaker may have to tell of a cluster.
-	minBytes, bytesPerNode = 1 << 20, 64 << 10
+	// minBytes, bytesPerNode and bytesPerClaim are the most bytes of a connection of a node: what a speaker may have to tell of a cluster
+	// of which we know about as much. A claim has 39 at most; the others may know of twice as many.
+	minBytes, bytesPerNode, bytesPerClaim = 1 << 20, 64 << 10, 2 * 39
 	// minBudget is the most bytes that are held of all connections, or twice those of one connection if that is more.
 	minBudget = 8 << 20
 	// strangerDatagrams is how many datagrams a second are looked at that come from unknown addresses.
@@ -39,7 +40,9 @@ var (
 // guard decides which connections and datagrams are looked at. Its methods may be called by several goroutines.
 type guard struct {
 	// collect returns the addresses of all nodes, outdated says that they may have changed since.
+	// claims is how many claims we have or wait for. No stranger makes them more.
 	collect  func() map[netip.Addr]struct{}
+	claims   func() int
 	outdated atomic.Bool
 	nodes    atomic.Pointer[map[netip.Addr]struct{}]
 	// rejected is called for every datagram that is dropped.
@@ -55,9 +58,9 @@ type guard struct {
 	held int
 }
 
-func newGuard(collect func() map[netip.Addr]struct{}, rejected func()) *guard {
+func newGuard(collect func() map[netip.Addr]struct{}, claims func() int, rejected func()) *guard {
 	g := &guard{
-		collect: collect, rejected: rejected, datagrams: rate.NewLimiter(strangerDatagrams, strangerDatagrams),
+		collect: collect, claims: claims, rejected: rejected, datagrams: rate.NewLimiter(strangerDatagrams, strangerDatagrams),
 		reading: make(chan struct{}, maxReading), open: map[netip.Addr]int{},
 	}
 	g.nodes.Store(&map[netip.Addr]struct{}{})
@@ -82,7 +85,7 @@ func (g *guard) isNode(addr netip.Addr) bool {
 
 // limits returns the most bytes of a node's connection, and of all connections.
 func (g *guard) limits() (each, all int) {
-	each = min(minBytes+bytesPerNode*len(*g.nodes.Load()), maxExchange+minBytes)
+	each = min(minBytes+bytesPerNode*len(*g.nodes.Load())+bytesPerClaim*g.claims(), maxExchange+minBytes)
 	return each, max(minBudget, 2*each)
 }
 

@@ -33,6 +33,28 @@ type speaker struct {
 	switches *switches
 }
 
+// patient is the timing of tests whose subject is not how soon a death is found. A machine that is busy for half a second causes none.
+func patient() Timing {
+	timing, _ := Preset(Fast)
+	timing.SetHeartbeatInterval(4 * timing.HeartbeatInterval)
+	timing.RetryInterval = timing.HeartbeatInterval / 2
+	return timing
+}
+
+// withoutExchanges is the timing of tests in which nothing may come by memberlist's own exchanges.
+func withoutExchanges() Timing {
+	timing, _ := Preset(Fast)
+	timing.PushPullInterval = time.Hour
+	return timing
+}
+
+// withSlowProbes is the timing of tests in which memberlist must not be the first to find a death.
+func withSlowProbes() Timing {
+	timing := withoutExchanges()
+	timing.ProbeInterval, timing.ProbeTimeout = time.Second, 500*time.Millisecond
+	return timing
+}
+
 // begin starts a speaker, which leaves at the end of the test.
 func begin(t testing.TB, node, addr string, keys ...string) *speaker {
 	t.Helper()

@@ -60,8 +60,9 @@ type Membership struct {
 	largeState chan struct{}
 	// repairs are for makeRepairs.
 	repairs chan repair
-	// metaChanged wakes updateMeta.
+	// metaChanged wakes updateMeta; told is the incarnation of ours that memberlist tells the others.
 	metaChanged chan struct{}
+	told        atomic.Uint64
 	// voteSeq is the number of our last votes.
 	voteSeq atomic.Uint64
 	// leaving: we do not answer pings any more.
@@ -121,7 +122,7 @@ func New(cfg Config) *Membership {
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
 		metrics: newMetrics(cfg.Registerer), failures: map[string]joinFailure{},
 	}
-	m.guard = newGuard(m.nodeAddresses, m.metrics.rejected.Inc)
+	m.guard = newGuard(m.nodeAddresses, m.claims.expected, m.metrics.rejected.Inc)
 	m.voteSeq.Store(incarnation) // Votes of a later incarnation must not be taken for old ones.
 	m.broadcasts.NumNodes = func() int { return len(m.peers.reachable()) + 1 }
 	m.broadcasts.RetransmitMult = 4 // As memberlist has it for its own broadcasts.
@@ -208,8 +209,11 @@ func (m *Membership) updateMeta(ctx context.Context) {
 			return
 		case <-m.metaChanged:
 		}
-		if err := m.list.Load().UpdateNode(updateTimeout); err != nil {
-			m.cfg.Log.Debug("tell the others our incarnation", "error", err)
+		// memberlist drops the change when it denies at the same moment that we are dead.
+		for m.told.Load() < m.Incarnation() && ctx.Err() == nil {
+			if err := m.list.Load().UpdateNode(updateTimeout); err != nil {
+				m.cfg.Log.Debug("tell the others our incarnation", "error", err)
+			}
 		}
 	}
 }

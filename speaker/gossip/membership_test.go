@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -128,8 +129,11 @@ func TestMembership_RejectsAnotherKey(t *testing.T) {
 
 // The speakers take the steps that SetKeys describes, one after the other; at no time is one missing from another's View.
 func TestMembership_KeysChangeWithoutSilence(t *testing.T) {
-	a, b, c := begin(t, "a", "127.0.3.1", "old"), begin(t, "b", "127.0.3.2", "old"), begin(t, "c", "127.0.3.3", "old")
-	all := []*speaker{a, b, c}
+	var all []*speaker
+	for i, node := range []string{"a", "b", "c"} {
+		at := gossipAt(fmt.Sprint("127.0.3.", i+1))
+		all = append(all, beginWith(t, Config{Node: node, Bind: at, Keys: secrets("old"), Timing: patient()}, nil))
+	}
 	meet(t, all...)
 	for _, s := range all {
 		s.awaits(t, "all three", alive("a", "b", "c"))
@@ -177,7 +181,7 @@ func TestMembership_KeysChangeWithoutSilence(t *testing.T) {
 	}
 	close(done)
 	watching.Wait()
-	if err := a.SetKeys(nil); err == nil {
+	if err := all[0].SetKeys(nil); err == nil {
 		t.Error("no key at all was accepted")
 	}
 }

@@ -102,6 +102,7 @@ func (m *Membership) woke(now time.Time, stopped time.Duration, said bool) {
 	var news bool
 	m.pause.update(now, func(p *detector.Pause, now time.Duration) { news = p.Woke(now, stopped, m.pingNumber.Load()+1, said) })
 	if news {
+		_ = m.sealer.renew() // It does not fail with keys that have sealed before.
 		m.alarm.Set(now)
 	}
 }

@@ -125,7 +125,7 @@ func (s *peerStore) longestName() int {
 func (s *peerStore) newSnapshot() *snapshot {
 	now := &snapshot{
 		alive: []string{s.own.node}, returned: s.detector.Counters().Returned,
-		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown}}, silent: map[string]Peer{},
+		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown, int(newest)}}, silent: map[string]Peer{},
 	}
 	for node, status := range s.detector.Peers() {
 		if to, known := s.address(node); status.Unheard && known {
@@ -139,11 +139,7 @@ func (s *peerStore) newSnapshot() *snapshot {
 		if status.Doubtful {
 			now.suspects = append(now.suspects, node)
 		}
-		peer := Peer{Incarnation: status.Incarnation}
-		if r := s.records[node]; r != nil && r.stateKnown && r.incarnation == status.Incarnation {
-			peer.State, peer.StateKnown = r.state, true
-		}
-		now.peers[node] = peer
+		now.peers[node] = s.peer(node, status)
 	}
 	slices.Sort(now.alive)
 	now.version, _ = s.commonOf(detector.Status.Reachable)
@@ -155,8 +151,22 @@ func (s *peerStore) newSnapshot() *snapshot {
 func (s *peerStore) noteSilent(now *snapshot, node string, status detector.Status) {
 	r := s.records[node]
 	if r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
-		now.silent[node] = Peer{r.incarnation, r.state, true}
+		now.silent[node] = s.peer(node, status)
 	}
+}
+
+// peer is what is known of a speaker that the detector knows. The caller holds mu.
+func (s *peerStore) peer(node string, status detector.Status) Peer {
+	peer := Peer{Incarnation: status.Incarnation}
+	r := s.records[node]
+	if r == nil {
+		return peer
+	}
+	peer.Version = int(r.versions.max)
+	if r.stateKnown && r.incarnation == status.Incarnation {
+		peer.State, peer.StateKnown = r.state, true
+	}
+	return peer
 }
 
 // record returns the record of a speaker, and makes one if the detector knows the speaker. The caller holds mu.

@@ -14,9 +14,6 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
-// soon is less than the 5 s after which exchanges would bring what was lost, and enough for a busy machine.
-const soon = 3 * time.Second
-
 // gather starts speakers on a network, each on an address of its own below a prefix, and lets them meet.
 func gather(t testing.TB, on *network, prefix string, timing Timing, nodes ...string) []*speaker {
 	t.Helper()
@@ -49,13 +46,11 @@ func has(claims []election.Claim) func(View) bool {
 
 func TestClaims_ReachAllAtOnceAndLateComersToo(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.0.", Timing{}, "a", "b", "c")
+	all := gather(t, on, "127.1.0.", withoutExchanges(), "a", "b", "c")
 	claims := all[0].claims("192.0.2.1", "2001:db8::1")
 	all[0].BroadcastClaims(claims)
 	for _, s := range all {
-		if took := s.awaits(t, "the claims", has(claims)); took > soon {
-			t.Errorf("it took %v", took)
-		}
+		s.awaits(t, "the claims", has(claims))
 	}
 	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.0.9"), Keys: secrets("k")}, on)
 	meet(t, append(all, late)...)
@@ -65,21 +60,17 @@ func TestClaims_ReachAllAtOnceAndLateComersToo(t *testing.T) {
 // Who does not hear the claimer hears of the claim from those who do.
 func TestClaims_GetAroundACut(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.1.", Timing{}, "a", "b", "c")
+	all := gather(t, on, "127.1.1.", withoutExchanges(), "a", "b", "c")
 	on.part(all[0], all[1])
 	claims := all[0].claims("192.0.2.1")
 	all[0].BroadcastClaims(claims)
-	took := all[1].awaits(t, "the claim", has(claims))
-	t.Logf("around a cut in %v", took)
-	if took > soon {
-		t.Errorf("it took %v", took)
-	}
+	t.Logf("around a cut in %v", all[1].awaits(t, "the claim", has(claims)))
 }
 
 // By whoever knows the stronger claim.
 func TestClaims_OneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.2.", Timing{}, "a", "b")
+	all := gather(t, on, "127.1.2.", withoutExchanges(), "a", "b")
 	a, b := all[0], all[1]
 	want := map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.1"): {}}
 	a.SetWanted(want)
@@ -88,14 +79,12 @@ func TestClaims_OneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
 	strong[0].Term = 7
 	a.mergeClaims(time.Now(), strong) // Without telling b.
 	b.BroadcastClaims(b.claims("192.0.2.1"))
-	if took := b.awaits(t, "the stronger claim", has(strong)); took > soon {
-		t.Errorf("it took %v", took)
-	}
+	b.awaits(t, "the stronger claim", has(strong))
 }
 
 func TestClaims_AThousandReachFiveSpeakers(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.3.", Timing{}, "a", "b", "c", "d", "e")
+	all := gather(t, on, "127.1.3.", withoutExchanges(), "a", "b", "c", "d", "e")
 	claims := manyClaims(1000)
 	for i := range claims {
 		claims[i].Node, claims[i].Incarnation = "a", all[0].Incarnation()
@@ -107,9 +96,6 @@ func TestClaims_AThousandReachFiveSpeakers(t *testing.T) {
 		s.awaits(t, "all claims", has(claims))
 	}
 	t.Logf("1000 claims reached 5 speakers in %v", time.Since(begin))
-	if took := time.Since(begin); took > soon {
-		t.Errorf("it took %v", took)
-	}
 	// 4 others × 11 datagrams, and some 200 in a second of what else goes on.
 	if n := on.sentBy(all[0]) - before; n > 100+int(500*time.Since(begin).Seconds()) {
 		t.Errorf("it took %d datagrams", n)
@@ -121,7 +107,7 @@ func TestClaims_AThousandReachFiveSpeakers(t *testing.T) {
 
 func TestStates_ReachAll(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.4.", Timing{}, "a", "b", "c")
+	all := gather(t, on, "127.1.4.", withoutExchanges(), "a", "b", "c")
 	says := func(of *speaker, want State) func(View) bool {
 		return func(v View) bool {
 			p := v.Peers[of.cfg.Node]
@@ -131,10 +117,7 @@ func TestStates_ReachAll(t *testing.T) {
 	for _, state := range []State{manyLinks(2), {Leaving: true}, manyLinks(300), {Known: true}} {
 		all[0].BroadcastState(state)
 		for _, s := range all {
-			took := s.awaits(t, "the state", says(all[0], state))
-			if took > soon {
-				t.Errorf("a state of %d links took %v", len(state.Links), took)
-			}
+			s.awaits(t, "the state", says(all[0], state))
 		}
 	}
 	// What has not changed is not sent again.
@@ -194,7 +177,7 @@ func equal(a, b State) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 // However quick it was.
 func TestIncarnation_ARestartIsANewOneAtOnce(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.12.", Timing{}, "a", "b")
+	all := gather(t, on, "127.1.12.", patient(), "a", "b")
 	a, before := all[0], all[1]
 	before.crash(t)
 	b := beginWith(t, Config{Node: "b", Bind: before.at, Keys: secrets("k")}, on)
@@ -224,7 +207,7 @@ func TestIncarnation_RisesAgainstASetBackClock(t *testing.T) {
 // The leaver is not taken for alive because it was heard a moment ago.
 func TestMembership_LeavingIsKnownAtOnce(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.1.14.", Timing{}, "a", "b", "c")
+	all := gather(t, on, "127.1.14.", patient(), "a", "b", "c")
 	all[2].end()
 	t.Logf("after %v", all[0].awaits(t, "c has left", alive("a", "b")))
 	if !all[0].status("c").Left {

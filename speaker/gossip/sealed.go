@@ -3,62 +3,133 @@ package gossip
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"sync"
 	"sync/atomic"
+
+	"golang.org/x/time/rate"
 )
 
 // Datagrams of version 2 share memberlist's port and not its way: they are sealed here and handled where they are received.
 // memberlist hands each one over to three goroutines in turn, which on a busy node takes longer than the answer to a heartbeat
 // may, and wakes a thread each time.
 //
-// A sealed datagram is a byte that memberlist's datagrams never begin with, a random nonce, and the message, encrypted by
-// AES-256-GCM with a key of its own that follows from the gossip's.
+// A sealed datagram is a byte that memberlist's datagrams never begin with, a salt, a number, and the message, encrypted by
+// AES-256-GCM. The key follows from the gossip's key and the salt by HKDF (RFC 5869), and the nonce is the number. A sender takes a
+// random salt when it starts and after each time in which it was stopped, and counts from there: so no key has a nonce twice,
+// however many datagrams all speakers send with one gossip key.
 const (
 	sealedMagic = 0xd6
+	saltLen     = 16
+	numberLen   = 8
 	nonceLen    = 12
+	sealedHead  = 1 + saltLen + numberLen
 	// sealedOverhead is how many bytes sealing adds.
-	sealedOverhead = 1 + nonceLen + 16
+	sealedOverhead = sealedHead + 16
+	// maxOpeners is how many senders' keys are remembered.
+	maxOpeners = 4096
+	// To derive a key takes some microseconds, so this is done so often a second at most for datagrams that no known one opens.
+	// A sender that begins while somebody sends more than that is heard a little later.
+	maxDerivations = 2000
 )
 
 var errNotSealed = errors.New("no key opens it")
 
+type salt [saltLen]byte
+
 // sealer seals and opens datagrams. The zero sealer has no keys. Its methods may be called by several goroutines.
 type sealer struct {
-	// ciphers of all keys; the first one seals.
-	ciphers atomic.Pointer[[]cipher.AEAD]
+	// sealing is what seals now; nil: there is no key.
+	sealing atomic.Pointer[sealing]
+
+	mu sync.Mutex
+	// keys open; the first one seals. They are not the gossip's, and follow from those.
+	keys [][]byte
+	// openers are the ciphers that opened the last datagrams with a salt.
+	openers     map[salt]cipher.AEAD
+	derivations *rate.Limiter
+}
+
+// sealing is a salt with its cipher, and the number of the last datagram.
+type sealing struct {
+	salt salt
+	aead cipher.AEAD
+	sent atomic.Uint64
 }
 
 // set takes the keys of the gossip, of 32 bytes each.
 func (s *sealer) set(keys [][]byte) error {
-	ciphers := make([]cipher.AEAD, 0, len(keys))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys, s.openers = nil, map[salt]cipher.AEAD{}
+	if s.derivations == nil {
+		s.derivations = rate.NewLimiter(maxDerivations, maxOpeners)
+	}
 	for _, key := range keys {
 		own := sha256.Sum256(append([]byte("daymark sealed datagram\x00"), key...))
-		block, err := aes.NewCipher(own[:])
-		if err != nil {
-			return err //nolint:wrapcheck // It has 32 bytes.
-		}
-		aead, err := cipher.NewGCM(block)
-		if err != nil {
-			return err //nolint:wrapcheck // AES has the right block size.
-		}
-		ciphers = append(ciphers, aead)
+		s.keys = append(s.keys, own[:])
 	}
-	s.ciphers.Store(&ciphers)
+	return s.begin()
+}
+
+// renew takes a new salt. A process that was stopped may have been copied, and its copy counts from the same number.
+func (s *sealer) renew() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.keys) == 0 {
+		return nil
+	}
+	return s.begin()
+}
+
+// begin seals with a new salt from now on. The caller holds mu.
+func (s *sealer) begin() error {
+	next := &sealing{}
+	_, _ = rand.Read(next.salt[:]) // It never fails.
+	aead, err := derived(s.keys[0], next.salt)
+	if err != nil {
+		return err
+	}
+	next.aead = aead
+	s.sealing.Store(next)
 	return nil
+}
+
+// derived returns the cipher of a salt.
+func derived(key []byte, of salt) (cipher.AEAD, error) {
+	own, err := hkdf.Expand(sha256.New, key, string(of[:]), 32)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // The length is right.
+	}
+	block, err := aes.NewCipher(own)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It has 32 bytes.
+	}
+	return cipher.NewGCM(block) //nolint:wrapcheck // AES has the right block size.
 }
 
 // seal returns a datagram with a message; nil: there is no key.
 func (s *sealer) seal(message []byte) []byte {
-	ciphers := s.ciphers.Load()
-	if ciphers == nil {
+	now := s.sealing.Load()
+	if now == nil {
 		return nil
 	}
-	b := make([]byte, 1+nonceLen, sealedOverhead+len(message))
+	b := make([]byte, sealedHead, sealedOverhead+len(message))
 	b[0] = sealedMagic
-	_, _ = rand.Read(b[1:]) // It never fails.
-	return (*ciphers)[0].Seal(b, b[1:], message, b[:1])
+	copy(b[1:], now.salt[:])
+	binary.BigEndian.PutUint64(b[1+saltLen:], now.sent.Add(1))
+	nonce := nonceOf(b)
+	return now.aead.Seal(b, nonce[:], message, b[:1])
+}
+
+// nonceOf returns the nonce of a datagram: its number.
+func nonceOf(datagram []byte) (nonce [nonceLen]byte) {
+	copy(nonce[nonceLen-numberLen:], datagram[1+saltLen:sealedHead])
+	return nonce
 }
 
 // isSealed reports whether a datagram is one of ours.
@@ -68,14 +139,38 @@ func isSealed(datagram []byte) bool {
 
 // open returns the message in a datagram, in the memory of buffer.
 func (s *sealer) open(buffer, datagram []byte) ([]byte, error) {
-	ciphers := s.ciphers.Load()
-	if ciphers == nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of, nonce := salt(datagram[1:1+saltLen]), nonceOf(datagram)
+	opens := func(aead cipher.AEAD) ([]byte, bool) {
+		message, err := aead.Open(buffer[:0], nonce[:], datagram[sealedHead:], datagram[:1])
+		return message, err == nil
+	}
+	if aead, known := s.openers[of]; known {
+		if message, ok := opens(aead); ok {
+			return message, nil
+		}
+	}
+	if s.derivations == nil || !s.derivations.Allow() {
 		return nil, errNotSealed
 	}
-	for _, aead := range *ciphers {
-		if message, err := aead.Open(buffer[:0], datagram[1:1+nonceLen], datagram[1+nonceLen:], datagram[:1]); err == nil {
+	for _, key := range s.keys {
+		aead, err := derived(key, of)
+		if err != nil {
+			continue
+		}
+		if message, ok := opens(aead); ok {
+			s.remember(of, aead)
 			return message, nil
 		}
 	}
 	return nil, errNotSealed
+}
+
+// remember keeps the cipher of a sender, which has shown that it has the key. The caller holds mu.
+func (s *sealer) remember(of salt, aead cipher.AEAD) {
+	if len(s.openers) >= maxOpeners {
+		clear(s.openers)
+	}
+	s.openers[of] = aead
 }

@@ -53,5 +53,5 @@ func anybody(addresses ...string) *guard {
 	for _, addr := range addresses {
 		nodes[netip.MustParseAddr(addr)] = struct{}{}
 	}
-	return newGuard(func() map[netip.Addr]struct{} { return nodes }, func() {})
+	return newGuard(func() map[netip.Addr]struct{} { return nodes }, func() int { return 0 }, func() {})
 }

@@ -211,7 +211,7 @@ func (s *oldSpeaker) knows(claims []election.Claim) bool {
 // Speakers of two versions in one cluster know the same members and the same claims, so they elect the same holders.
 func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 	on := newNetwork()
-	all := gather(t, on, "127.4.0.", Timing{}, "a", "b")
+	all := gather(t, on, "127.4.0.", withoutExchanges(), "a", "b")
 	a, b := all[0], all[1]
 	if v := a.View().Version; v != int(newest) {
 		t.Errorf("among themselves they speak version %d", v)
@@ -231,6 +231,9 @@ func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 			return alive("a", "b", "old")(v) && p.Incarnation == old.incarnation && p.State.Known && v.Claims[old.known[0].Addr] == old.known[0]
 		})
 		s.awaits(t, "the version that all speak", func(v View) bool { return v.Version == 1 })
+		if peer := s.View().Peers["old"]; peer.Version != 1 {
+			t.Errorf("the old one is of version %d", peer.Version)
+		}
 	}
 	if a.Incarnation() != old.listed["a"] {
 		t.Errorf("it takes %d for the incarnation of a", old.listed["a"])
@@ -241,9 +244,7 @@ func TestVersion1_ASpeakerThatIsNotUpgradedYetTakesPart(t *testing.T) {
 	before := old.unreadable
 	a.BroadcastClaims(later[:2])
 	b.BroadcastClaims(later[2:])
-	if took := eventually(t, "it hears of claims at once", func() bool { return old.knows(later) }); took > time.Second {
-		t.Errorf("after %v", took)
-	}
+	eventually(t, "it hears of claims", func() bool { return old.knows(later) })
 	heartbeats(t, a, b)
 	for _, s := range all {
 		eventually(t, "it answers heartbeats", func() bool { return s.status("old").Observed && !s.status("old").Suspected })

@@ -57,7 +57,7 @@ func appendLink2(b []byte, link lb.Link) []byte {
 	for _, family := range link.Unable {
 		b = appendNumberField(b, 8, uint64(family))
 	}
-	return b
+	return appendTextField(b, 9, link.PermanentMAC)
 }
 
 func appendPrefixField(b []byte, tag uint64, prefix netip.Prefix) []byte {
@@ -104,6 +104,8 @@ func (r *reader) link2() lb.Link {
 			link.Routes = append(link.Routes, value.prefixField())
 		case 8:
 			link.Unable = append(link.Unable, value.family())
+		case 9:
+			link.PermanentMAC = value.textField()
 		default:
 			return false
 		}

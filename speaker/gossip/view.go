@@ -46,6 +46,8 @@ type Peer struct {
 	// State is the last that was received; StateKnown: one was received.
 	State      State
 	StateKnown bool
+	// Version is the highest version of the messages that it understands; 0: not known.
+	Version int
 }
 
 // View returns who is alive, what they say, and whether that can be relied on. It is cheap: what has not changed is not

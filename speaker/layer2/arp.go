@@ -56,14 +56,12 @@ func handleARP(us mac, known addressSet, frame []byte) (o outcome) {
 	}
 	probe := p.sender.IsUnspecified()
 	if o.request = !p.reply && p.sender != p.target; o.request {
-		switch v := known[p.target]; {
-		case v == nil:
-		case v.held.Load():
-			if p.senderMAC.unicast() {
-				o.reply = arpFrame(p.senderMAC, arp.OperationReply, us, p.target, p.senderMAC, p.sender)
-			}
-		case probe:
-			o.use = addressUse{addr: p.target, by: userMAC(p.senderMAC, p.from), probe: true}
+		v := known[p.target]
+		if v != nil && v.held.Load() && p.senderMAC.unicast() {
+			o.reply = arpFrame(p.senderMAC, arp.OperationReply, us, p.target, p.senderMAC, p.sender)
+		}
+		if v != nil && probe && (p.to == broadcast || !v.held.Load()) {
+			o.use = addressUse{addr: p.target, by: userMAC(p.senderMAC, p.from), held: v.held.Load(), probe: true}
 		}
 	}
 	if !probe {

@@ -131,7 +131,7 @@ func checkUse(t *testing.T, known addressSet, c addressUse) {
 		return
 	}
 	v := known[c.addr]
-	if v == nil || c.by == us || c.held != v.held.Load() || c.held && c.probe {
+	if v == nil || c.by == us || c.held != v.held.Load() {
 		t.Errorf("use %+v", c)
 	}
 }

@@ -55,11 +55,14 @@ func (r *Responder) stale() bool { return r.isStale() }
 // holds for long.
 func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	by, inCluster := r.ownerOf(u.by)
-	if inCluster && (!by.other() || u.probe) {
-		return // A node of the cluster that probes has claimed the address, too: the claims settle it.
+	switch {
+	case inCluster && !by.other():
+		return
+	case u.probe && u.held != inCluster:
+		return // A node of the cluster that probes what we probe has claimed it, too: the claims settle it. One that searches has it.
 	}
 	if inCluster {
-		answered := r.asker.heard(by.node, u.addr)
+		answered := !u.probe && r.asker.heard(by.node, u.addr)
 		rival := u.held && !r.detector.kernelsAnswer(u.addr)
 		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
 			r.notifyUrgent()

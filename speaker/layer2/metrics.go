@@ -36,7 +36,9 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		"Gratuitous ARP packets and unsolicited neighbor advertisements sent.")
 	failed := counter("send_failures_total", "ARP and NDP packets that the kernel refused to send.")
 	probes := counter("probes_total", "ARP probes and Duplicate Address Detection solicitations sent.")
-	questions := counter("questions_total", "ARP requests and neighbor solicitations sent to a node that is silent in the gossip, or may be.")
+	questions := counter("questions_total",
+		"ARP requests and neighbor solicitations sent to a node that is silent in the gossip, or may be, to all, in search of such a node, "+
+			"or to a few nodes on a segment without gossip.")
 	conflictsBegun := counter("conflicts_total", "Conflicts with a foreign host about an address that have begun.")
 	defences := counter("defences_total", "Announcements sent because a foreign host used a held address.")
 	droppedStale := counter("stale_dropped_total",

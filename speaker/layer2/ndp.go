@@ -49,12 +49,11 @@ func handleSolicitation(us mac, known addressSet, p icmpv6Packet, target netip.A
 	if !ok {
 		return o
 	}
-	switch {
-	case targetVIP == nil:
-	case targetVIP.held.Load():
+	if targetVIP != nil && targetVIP.held.Load() {
 		o.reply = neighborAdvertisement(us, target, replyTo, p.source)
-	case p.source.IsUnspecified():
-		o.use = addressUse{addr: target, by: p.from, probe: true}
+	}
+	if targetVIP != nil && p.source.IsUnspecified() {
+		o.use = addressUse{addr: target, by: p.from, held: targetVIP.held.Load(), probe: true}
 	}
 	if sourceVIP != nil && replyTo != us {
 		o.use = addressUse{addr: p.source, by: replyTo, held: sourceVIP.held.Load()}

@@ -40,7 +40,12 @@ func TestProtocol_ReportsAddressUse(t *testing.T) {
 		{"so does an announcement", handleARP, request(broadcast, vip4b, vip4b), other4, false},
 		{"so does a request from it", handleARP, request(broadcast, vip4b, client4), other4, false},
 		{"a request from one address for another is both", handleARP, request(broadcast, vip4b, vip4), other4, true},
-		{"a probe of a held address is a request", handleARP, request(broadcast, nobody, vip4), addressUse{}, true},
+		{
+			"a probe of a held address is a request, and a search", handleARP, request(broadcast, nobody, vip4),
+			addressUse{addr: vip4, by: client, held: true, probe: true},
+			true,
+		},
+		{"a question to us alone is a request", handleARP, request(us, nobody, vip4), addressUse{}, true},
 		{
 			"a probe of a probed address is reported as a probe", handleARP, request(broadcast, nobody, vip4b),
 			addressUse{addr: vip4b, by: client, probe: true},
@@ -68,7 +73,11 @@ func TestProtocol_ReportsAddressUse(t *testing.T) {
 		{"a solicitation uses its source", handleNDP, solicit(groupMACB, vip6, groupB, vip6b, link(ndp.Source, client)), held6, false},
 		{"and may be answered", handleNDP, solicit(groupMAC6, vip6b, group6, vip6, link(ndp.Source, client)), other6, true},
 		{"so does a solicitation without the option", handleNDP, solicit(us, vip6b, vip6, vip6), other6, true},
-		{"a probe of a held address is a request", handleNDP, solicit(groupMAC6, nowhere, group6, vip6), addressUse{}, true},
+		{
+			"a probe of a held address is a request, and a search", handleNDP, solicit(groupMAC6, nowhere, group6, vip6),
+			addressUse{addr: vip6, by: client, held: true, probe: true},
+			true,
+		},
 		{
 			"a probe of a probed address is reported as a probe", handleNDP, solicit(groupMACB, nowhere, groupB, vip6b),
 			addressUse{addr: vip6b, by: client, probe: true},

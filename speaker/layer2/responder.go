@@ -52,6 +52,7 @@ type Responder struct {
 	announcer *announcer
 	detector  *conflictDetector
 	asker     *asker
+	searcher  *searcher
 	rivals    *rivals
 	isStale   func() bool
 	changes   chan struct{}
@@ -107,6 +108,7 @@ func New(cfg Config) *Responder {
 		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m.unannounced),
 		detector:  newConflictDetector(cfg.Log, m, cfg.AnnouncementRate),
 		asker:     newAsker(),
+		searcher:  newSearcher(),
 		rivals:    newRivals(),
 		isStale:   cfg.Stale,
 		changes:   make(chan struct{}, 1),
@@ -130,6 +132,7 @@ func (r *Responder) Start(ctx context.Context) error {
 	running.Go(func() { r.announcer.run(ctx) })
 	running.Go(func() { r.detectConflicts(ctx) })
 	running.Go(func() { r.ask(ctx) })
+	running.Go(func() { r.search(ctx) })
 	running.Go(func() { r.retryUnable(ctx) })
 	close(r.started)
 

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"net"
@@ -94,13 +95,14 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 		})
 		result = append(result, lb.Link{
-			Name:      attrs.Name,
-			Index:     attrs.Index,
-			Up:        attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&runs == runs,
-			MAC:       macOf(attrs),
-			Enslaved:  attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
-			NoARP:     noARP(attrs),
-			Addresses: own, NotPreferred: notPreferred[attrs.Index],
+			Name:         attrs.Name,
+			Index:        attrs.Index,
+			Up:           attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&runs == runs,
+			MAC:          macOf(attrs),
+			PermanentMAC: permanentMAC(attrs),
+			Enslaved:     attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
+			NoARP:        noARP(attrs),
+			Addresses:    own, NotPreferred: notPreferred[attrs.Index],
 		})
 		last := &result[len(result)-1]
 		last.AnsweredElsewhere = last.OfServiceProxy() && answersElsewhere()
@@ -139,6 +141,23 @@ func macOf(attrs *netlink.LinkAttrs) string {
 		return ""
 	}
 	return attrs.HardwareAddr.String()
+}
+
+// permanentMAC returns the Ethernet address that a member of a bond has by itself, if that is not the one that it has now. The bond
+// knows it of all its members; the interface knows it if it is hardware.
+func permanentMAC(attrs *netlink.LinkAttrs) string {
+	member, ok := attrs.Slave.(*netlink.BondSlave)
+	if !ok || macOf(attrs) == "" {
+		return ""
+	}
+	permanent := member.PermHardwareAddr
+	if len(permanent) != 6 {
+		permanent = attrs.PermHWAddr
+	}
+	if len(permanent) != 6 || bytes.Equal(permanent, attrs.HardwareAddr) {
+		return ""
+	}
+	return permanent.String()
 }
 
 // noARP reports whether a link has no ARP and NDP, so that nobody can ask there who has an address.

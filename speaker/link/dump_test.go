@@ -24,6 +24,10 @@ func TestDump_ConvertsLinks(t *testing.T) {
 		}
 		return a
 	}
+	member := func(a netlink.LinkAttrs, known, permanent net.HardwareAddr) netlink.LinkAttrs {
+		a.Slave, a.PermHWAddr = &netlink.BondSlave{PermHardwareAddr: known}, permanent
+		return a
+	}
 	for _, test := range []struct {
 		name  string
 		links []netlink.Link
@@ -38,6 +42,21 @@ func TestDump_ConvertsLinks(t *testing.T) {
 			[]lb.Link{
 				{Name: "bond0", Index: 3, Up: true, MAC: "02:00:00:00:00:01"},
 				{Name: "eth0", Index: 2, Up: true, MAC: "02:00:00:00:00:01", Enslaved: true},
+			},
+		},
+		{
+			"a member of a bond has an address of its own beside that of the bond",
+			[]netlink.Link{
+				&netlink.Bond{LinkAttrs: attrs("bond0", 3, 0, up, "ether", mac)},
+				&netlink.Device{LinkAttrs: member(attrs("eth0", 1, 3, up, "ether", mac), mac, nil)},
+				&netlink.Device{LinkAttrs: member(attrs("eth1", 2, 3, up, "ether", mac), net.HardwareAddr{2, 0, 0, 0, 0, 9}, nil)},
+				&netlink.Device{LinkAttrs: member(attrs("eth2", 4, 3, up, "ether", mac), nil, net.HardwareAddr{2, 0, 0, 0, 0, 8})},
+			},
+			[]lb.Link{
+				{Name: "bond0", Index: 3, Up: true, MAC: "02:00:00:00:00:01"},
+				{Name: "eth0", Index: 1, Up: true, MAC: "02:00:00:00:00:01", Enslaved: true},
+				{Name: "eth1", Index: 2, Up: true, MAC: "02:00:00:00:00:01", Enslaved: true, PermanentMAC: "02:00:00:00:00:09"},
+				{Name: "eth2", Index: 4, Up: true, MAC: "02:00:00:00:00:01", Enslaved: true, PermanentMAC: "02:00:00:00:00:08"},
 			},
 		},
 		{

@@ -19,9 +19,10 @@ type desired struct {
 	// layer2 are the addresses to answer for; contested are those of them to announce once more.
 	layer2    []announce.Layer2Address
 	contested []netip.Addr
-	// questions to ask on the segments, and addresses to defend there.
+	// questions to ask on the segments, addresses to defend there, and those to search for.
 	questions []announce.Layer2Question
 	defend    []netip.Addr
+	searches  []election.Search
 	// silent are the nodes that keep their addresses though they are silent.
 	silent []election.Silence
 	// local is what the other speakers are told.
@@ -54,13 +55,19 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		},
 	})
 	links := l.clusterLinks(seen)
+	edges := l.edgesOf(seen, plan)
+	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links)
+	for _, edge := range edges {
+		questions = append(questions, edge.Layer2Question)
+	}
 	contested, wait := m.reunion.Observe(election.ReunionInput{
 		Now: now, Node: l.cfg.Node, Live: seen.live, Claims: seen.view.Claims, Decision: decision,
 	})
+	wait = election.Sooner(wait, m.watchEdges(now, edges, seen.answers))
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
-		layer2: plan.Layer2Addresses(decision.Hold), contested: contested, defend: decision.Defend, silent: decision.Silent,
-		questions: plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links),
+		layer2: plan.Layer2Addresses(decision.Hold), contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
+		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
 			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),

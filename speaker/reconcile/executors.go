@@ -77,6 +77,8 @@ type layer2Cluster interface {
 	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.
 	Ask(questions []announce.Layer2Question)
 	Answers() map[election.Question]election.Answer
+	// Search has everybody asked whether he answers for addresses that are held here.
+	Search(searches []election.Search)
 	// Rivals are nodes of the cluster that use addresses which are held here.
 	Rivals() []election.Rival
 	// Urgent wakes when Answers or Rivals have changed.

@@ -160,6 +160,8 @@ type fakeGossip struct {
 	sent    gossip.LocalState
 	desired gossip.Desired
 	off     bool
+	// at is where it listens; invalid: at the address of eth0.
+	at netip.AddrPort
 }
 
 func (g *fakeGossip) Set(desired gossip.Desired) error {
@@ -171,7 +173,14 @@ func (g *fakeGossip) View() gossip.View {
 	_ = g.fixture.call("view")
 	return g.view
 }
-func (g *fakeGossip) Address() netip.AddrPort  { return netip.MustParseAddrPort("192.0.2.11:7946") }
+
+func (g *fakeGossip) Address() netip.AddrPort {
+	if g.at.IsValid() {
+		return g.at
+	}
+	return netip.MustParseAddrPort("192.0.2.11:7946")
+}
+
 func (g *fakeGossip) Off() bool                { return g.off }
 func (g *fakeGossip) Changes() <-chan struct{} { return nil }
 func (g *fakeGossip) Urgent() <-chan struct{}  { return nil }
@@ -204,6 +213,7 @@ func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) er
 }
 func (l *fakeLayer2) UpdateClusterMACs(macs []announce.NodeMAC)      { l.macs = macs }
 func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked = questions }
+func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }

@@ -96,6 +96,9 @@ type memory struct {
 	sessions announce.SessionMemory
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
+	// edges finds out which nodes a segment does not lead to any more, and cuts says so.
+	edges election.EdgeWatch
+	cuts  []string
 	// inactive is since when each BGP session has not been established, by name.
 	inactive map[string]time.Time
 	// withdrawals of Services that wait for them.

@@ -18,7 +18,7 @@ func (l *Loop) observe(seen *snapshot) bool {
 	}
 	able := func(node string) bool {
 		_, keeps := seen.published[node]
-		return keeps
+		return keeps && seen.view.Peers[node].Version != 1 // One that was put back to version 1 has an EndpointSlice still.
 	}
 	known := seen.world.Members.Known || l.exec.Gossip.Off() || now.Sub(l.started) >= membershipTimeout
 	observing := known && m.monitor.Is(now, l.cfg.Node, seen.view.Alive, able)

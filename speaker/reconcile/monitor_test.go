@@ -21,6 +21,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/liveness"
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 // observing is a pass of the speaker of n1 in a cluster of ten, n5 of which is missing and has been for long.
@@ -63,6 +64,25 @@ func TestMonitor_MissingSpeakerIsNamedByMonitors(t *testing.T) {
 				t.Errorf("%s says %q", self, membership.Message)
 			}
 		})
+	}
+}
+
+// Speakers that were put back to version 1 leave their EndpointSlices behind, and are no monitors.
+func TestMonitor_WhoWasPutBackToVersion1IsNone(t *testing.T) {
+	f := newFixture(t)
+	f.cfg.Node = "n4"
+	seen, err := f.cluster(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.world.Members.Known = true
+	seen.view.Alive = []string{"n1", "n2", "n3", "n4"}
+	seen.published = map[string]netip.AddrPort{"n1": {}, "n2": {}, "n3": {}, "n4": {}}
+	for version, want := range map[int]bool{0: false, 1: true, 2: false, 3: false} {
+		seen.view.Peers = map[string]gossip.Peer{"n1": {Version: version}, "n4": {Version: 2}}
+		if got := f.observe(seen); got != want {
+			t.Errorf("behind three, one of them of version %d, it is a monitor: %v", version, got)
+		}
 	}
 }
 

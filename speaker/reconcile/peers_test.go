@@ -150,6 +150,9 @@ func TestPeers_VersionBeforeFindsThisOne(t *testing.T) {
 	if got := f.reporter.newest.Status.GossipAddress; got != "192.0.2.11:7946" {
 		t.Errorf("the Speaker object says %q", got)
 	}
+	if got := f.reporter.newest.Status.Version; got == "" || len(got) > 128 {
+		t.Errorf("its version is %q: without one it is taken for one of that version", got)
+	}
 	if paceOf(&f.reporter.newest.Status, &v1beta1.SpeakerStatus{}) != now {
 		t.Error("it waits")
 	}

@@ -18,6 +18,7 @@ func (l *Loop) set(ctx context.Context, d *desired) error {
 		l.exec.Layer2.Announce(d.contested)
 	}
 	l.exec.Layer2.Ask(d.questions)
+	l.exec.Layer2.Search(d.searches)
 	l.exec.Layer2.Defend(d.defend)
 	l.exec.Gossip.Broadcast(d.local)
 	errs = append(errs, l.exec.Unnumbered.Set(ctx, d.plan.Unnumbered), l.exec.BGP.Set(ctx, d.sessions))

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/internal/version"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -29,11 +30,15 @@ const (
 	maxMessage = 4096
 )
 
+// ownVersion is the version of this speaker, as a Speaker object may have it.
+var ownVersion = lb.Truncate(version.Get().Version, 128)
+
 // report says what truly happened after a pass, and what failed in it. Observing: this speaker speaks for those that cannot.
 func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
+		Version:      ownVersion,
 		Network:      networkStatus(&seen.world),
 		Members:      int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		ServiceProxy: l.memory.proxy.status,
@@ -50,7 +55,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	}
 	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
 	conditions := []metav1.Condition{
-		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.silences.texts()),
+		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.cuts...)),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 	}
 	if c, told := l.memory.proxy.condition(); told {

@@ -45,7 +45,10 @@ func (m ClusterMACs) add(node string, links []lb.Link) {
 		delete(m, node)
 	}
 	for i := range links {
-		if mac := links[i].MAC; mac != "" {
+		for _, mac := range []string{links[i].MAC, links[i].PermanentMAC} {
+			if mac == "" {
+				continue
+			}
 			if m[node] == nil {
 				m[node] = map[string]string{}
 			}

@@ -28,6 +28,19 @@ func TestClusterMACs_AreRememberedWhileTheNodeIsInTheCluster(t *testing.T) {
 	}
 }
 
+// A bond that spreads its load over its members answers with their own addresses as well (balance-alb).
+func TestClusterMACs_HaveThoseOfMembersOfBonds(t *testing.T) {
+	links := RelevantLinks([]lb.Link{
+		{Name: "bond0", Up: true, MAC: "02:00:00:00:00:01"},
+		{Name: "eth0", Up: true, MAC: "02:00:00:00:00:01", Enslaved: true},
+		{Name: "eth1", Up: true, MAC: "02:00:00:00:00:01", PermanentMAC: "02:00:00:00:00:02", Enslaved: true},
+	}, nil)
+	got := ClusterMACs{}.Update(map[string][]lb.Link{"n1": links}, func(string) bool { return true })
+	if len(got) != 2 || got[1] != (NodeMAC{"02:00:00:00:00:02", "n1", "eth1"}) {
+		t.Errorf("known are %v", got)
+	}
+}
+
 func TestLinkUp_IsTheLinkWithTheAddress(t *testing.T) {
 	here := netip.MustParsePrefix("192.0.2.11/24")
 	links := []lb.Link{

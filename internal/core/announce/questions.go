@@ -38,7 +38,7 @@ func (q Layer2Question) Equal(other Layer2Question) bool {
 func (p *Plan) Layer2Questions(ask []election.Question, own []lb.Link, links map[string][]lb.Link) []Layer2Question {
 	questions := make([]Layer2Question, 0, len(ask))
 	for _, q := range ask {
-		i, found := slices.BinarySearchFunc(p.Contests, q.Addr, func(c Contest, addr netip.Addr) int { return c.Addr.Compare(addr) })
+		i, found := p.contestOf(q.Addr)
 		switch {
 		case found && p.Contests[i].Detection == v1beta1.ConflictOff:
 			questions = append(questions, Layer2Question{Question: q})
@@ -47,6 +47,18 @@ func (p *Plan) Layer2Questions(ask []election.Question, own []lb.Link, links map
 		}
 	}
 	return questions
+}
+
+// Layer2Searches are the searches of an election among these contests. Where conflicts are not detected nothing is searched for.
+func (p *Plan) Layer2Searches(searches []election.Search) []election.Search {
+	return slices.DeleteFunc(slices.Clone(searches), func(s election.Search) bool {
+		i, found := p.contestOf(s.Addr)
+		return !found || p.Contests[i].Detection == v1beta1.ConflictOff || p.Contests[i].KernelsAnswer
+	})
+}
+
+func (p *Plan) contestOf(addr netip.Addr) (place int, found bool) {
+	return slices.BinarySearchFunc(p.Contests, addr, func(c Contest, addr netip.Addr) int { return c.Addr.Compare(addr) })
 }
 
 // paths from interfaces of our own, by name, to a node: to its links in the same subnet, or to all, if there is none.

@@ -112,7 +112,8 @@ func (s *segment) interfaces(r *rules, matches advertisementSet, node int) []str
 // speaker that does not report them, it counts as connected.
 //
 // Of an advertisement's interfaces with a subnet of the segment one answers, the one of the kernel's route: the hosts that ask
-// are there, and hear two answers of one node if two are. If none has a subnet, all answer. What an advertisement that names
+// are there, and hear two answers of one node if two are. One without a subnet answers beside it if the advertisement has its very
+// name, and not only a pattern: another segment is there, on which the node has no address. If none has a subnet, all answer. What an advertisement that names
 // interfaces finds on a subnet comes before what others find.
 func (s *segment) connection(r *rules, matches advertisementSet, node int) connection {
 	links, known := r.linksOf(node)
@@ -164,7 +165,7 @@ func (c *connection) add(other connection) {
 // connect finds which of some links an advertisement selects.
 func (s *segment) connect(links []lb.Link, by *lb.L2Advertisement) connection {
 	var onLink []*lb.Link
-	var others []string
+	var others, meant []string
 	for i := range links {
 		link := &links[i]
 		switch {
@@ -173,11 +174,14 @@ func (s *segment) connect(links []lb.Link, by *lb.L2Advertisement) connection {
 			onLink = append(onLink, link)
 		case len(by.Interfaces) > 0 || !isInternal(link.Name):
 			others = append(others, link.Name)
+			if slices.Contains(by.Interfaces, link.Name) {
+				meant = append(meant, link.Name)
+			}
 		}
 	}
 	switch {
 	case len(onLink) > 0:
-		return connection{[]string{s.byRoute(onLink).Name}, onSubnet}
+		return connection{append(meant, s.byRoute(onLink).Name), onSubnet}
 	case len(others) > 0:
 		return connection{others, reachable}
 	default:

@@ -33,6 +33,16 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 		{"of two that are named that of the route", []lb.Link{eth0, eth1}, func(w *World) {
 			w.L2Advertisements[0].Interfaces = []string{"eth*"}
 		}, []string{"eth1"}, Detour{}},
+		{
+			"one without the subnet that is named on purpose as well",
+			[]lb.Link{eth0, link("eth2", "198.51.100.1/24"), {Name: "eth3", Up: true}},
+			func(w *World) { w.L2Advertisements[0].Interfaces = []string{"eth0", "eth2", "eth3"} },
+			[]string{"eth0", "eth2", "eth3"},
+			Detour{},
+		},
+		{"none without the subnet that a pattern happens to match", []lb.Link{eth0, link("eth2", "198.51.100.1/24")}, func(w *World) {
+			w.L2Advertisements[0].Interfaces = []string{"eth*"}
+		}, []string{"eth0"}, Detour{}},
 		{"one for each advertisement that names any: they are two segments", []lb.Link{eth0, eth1}, func(w *World) {
 			second := *w.L2Advertisements[0]
 			w.L2Advertisements[0].Interfaces = []string{"eth0"}

@@ -71,6 +71,10 @@ type peer struct {
 	lastPing   time.Time
 	unanswered int
 	asked      bool
+	// unreplied is how many pings there were since it last answered one, and returns how often it came back by one message. oneWay:
+	// we hear it and it does not hear us, so it pings us as seldom as an absent peer.
+	unreplied, returns int
+	oneWay             bool
 	// alarms are the false alarms that are remembered; alarmsChanged is when their number last changed.
 	alarms        int
 	alarmsChanged time.Time

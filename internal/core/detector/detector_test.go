@@ -190,6 +190,73 @@ func TestDetector_RepeatedFalseAlarmsLengthenTheDetectionTime(t *testing.T) {
 	}
 }
 
+// Whoever comes back may hear the others for a second before they hear it.
+func TestDetector_WhoIsNotHeardYetRaisesNoAlarm(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	c.part("a", "b c")
+	c.until(t, "a", "a")
+	for _, n := range []string{"b", "c"} {
+		c.node(n).detector.Listed(c.now, "a", 1, false)
+	}
+	c.run(time.Second, nil)
+	c.heal()
+	c.cut["a>b"], c.cut["a>c"] = true, true
+	c.run(500*ms, nil) // It takes one more return until that is known.
+	c.run(time.Second, func() { c.sees(t, "a", "a b c") })
+	c.heal()
+	c.until(t, "b c", "a b c")
+	c.run(time.Second, nil)
+	if a := c.node("a").detector; a.counters.FalseAlarms != 0 {
+		t.Errorf("%d false alarms", a.counters.FalseAlarms)
+	}
+	c.crash("b")
+	if took := c.until(t, "a", "a c"); took > fast.DetectionTime()+fast.ProbeTime() {
+		t.Errorf("a crash took %v", took)
+	}
+}
+
+// One that does not hear us dies as well.
+func TestDetector_WhoIsHeardOneWayDies(t *testing.T) {
+	c := newCluster("a", "b")
+	c.run(time.Second, nil)
+	c.part("a", "b")
+	c.until(t, "a", "a")
+	c.node("b").detector.Listed(c.now, "a", 1, false)
+	c.run(time.Second, nil)
+	c.heal()
+	c.cut["a>b"] = true
+	c.run(time.Second, nil)
+	c.sees(t, "a", "a b")
+	c.crash("b")
+	if took := c.until(t, "a", "a"); took < time.Second || took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A peer that often answers at the last moment is given more time before it is taken for dead.
+func TestDetector_AnswersAtTheLastMomentLengthenTheDetectionTime(t *testing.T) {
+	c := newCluster("a", "b")
+	c.run(time.Second, nil)
+	a := c.node("a").detector
+	for range 2 {
+		c.part("a", "b")
+		for a.peers["b"].unanswered < fast.HeartbeatMultiplier-1 {
+			c.run(ms, nil)
+		}
+		c.heal()
+		a.Heard(c.now, "b", 1, true)
+		c.run(time.Second, nil)
+	}
+	if a.counters.FalseAlarms != 0 || a.counters.Returned != 0 {
+		t.Fatalf("it was taken for dead: %+v", a.counters)
+	}
+	c.crash("b")
+	if took, least := c.until(t, "a", "a"), 2*fast.ProbeTime(); took < least || took > least+fast.HeartbeatInterval*3/2 {
+		t.Errorf("it took %v, want twice the usual", took)
+	}
+}
+
 func TestDetector_ALongAbsenceIsNoFalseAlarm(t *testing.T) {
 	c := newCluster("a", "b")
 	c.run(time.Second, nil)
@@ -271,6 +338,23 @@ func TestDetector_APeerThatIsHeardLivesThoughMemberlistGaveItUp(t *testing.T) {
 	c.run(100*ms, nil)
 	a.Listed(c.now, "b", 1, true)
 	c.sees(t, "a", "a c")
+}
+
+// To have memberlist confirm a death is not to hear the dead: the others must not take it for a vote against theirs.
+func TestDetector_ADeathThatMemberlistConfirmsToOneStands(t *testing.T) {
+	for _, all := range []string{"a b c", names(5)} {
+		c := newCluster(strings.Fields(all)...)
+		c.run(time.Second, nil)
+		dead, _, _ := strings.Cut(all, " ")
+		rest := without(all, dead)
+		c.crash(dead)
+		c.until(t, rest, rest)
+		for name := range strings.FieldsSeq(rest) {
+			c.run(400*ms, func() { c.sees(t, rest, rest) })
+			c.node(name).detector.Listed(c.now, dead, 0, false)
+		}
+		c.run(2*time.Second, func() { c.sees(t, rest, rest) })
+	}
 }
 
 // Whatever others say.

@@ -17,9 +17,29 @@ func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer 
 	was, before := p.alive && p.wasAlive, p.lastHeard
 	d.observes(p) // What is heard belongs to the observation of now.
 	parted := d.canVote(p) && !before.IsZero() && d.overdue(now, p)
-	p.lastHeard, p.unanswered, p.asked, p.answered = now, 0, false, p.answered || answer
+	if p.alive && !p.suspected && d.canVote(p) && p.unanswered >= d.needed(p)-1 {
+		p.noteAlarm(now) // One more ping, and it would have been a false alarm.
+	}
+	p.noteAnswer(answer, d.needed(p))
+	p.lastHeard, p.unanswered, p.asked = now, 0, false
 	d.evaluate(now, p)
 	return (!was || parted) && p.alive, before
+}
+
+// noteAnswer notes whether a sign of life answers a ping of ours. A peer that was silent and comes back twice, each time by
+// one message that is no answer, does not hear us: when a link is up again, our kernel may wait for a second until it asks for the peer's MAC address again, while the
+// peer still has ours. Its pings alone are then too few for our detection time.
+func (p *peer) noteAnswer(answer bool, needed int) {
+	switch {
+	case answer:
+		p.answered, p.oneWay, p.unreplied, p.returns = true, false, 0, 0
+	case p.alive:
+		p.returns = 0
+	case p.wasAlive && p.unreplied >= needed:
+		p.returns++
+		p.oneWay = p.returns > 1
+		p.answered = p.answered && !p.oneWay
+	}
 }
 
 // Listed notes whether memberlist counts a peer as alive.

@@ -118,3 +118,18 @@ func (d *Detector) observerCandidates() []member {
 	d.candidatesOutdated = false
 	return d.candidates
 }
+
+// Observed returns whom one of some speakers observes among the others, in their order.
+func Observed(self string, names []string) []string {
+	candidates := make([]member, len(names))
+	for i, name := range names {
+		candidates[i] = newMember(name)
+	}
+	var observed []string
+	for _, each := range candidates {
+		if isObserver(newMember(self), each, candidates) {
+			observed = append(observed, each.name)
+		}
+	}
+	return observed
+}

@@ -100,6 +100,7 @@ func (d *Detector) notePing(now time.Time, p *peer) {
 	}
 	p.lastPing, p.asked = now, false
 	p.unanswered++
+	p.unreplied++
 	d.noteDoubt(p)
 }
 
@@ -182,7 +183,7 @@ func (d *Detector) verdictDue(now time.Time, p *peer) time.Time {
 	if d.canVote(p) && p.unanswered == d.needed(p) {
 		consider(p.lastPing.Add(d.timing.retryInterval()))
 	} else if p.alive && !p.lastHeard.IsZero() && !d.canVote(p) {
-		consider(p.lastHeard.Add(d.detectionTimeOf(p)))
+		consider(p.lastHeard.Add(d.silenceOf(p)))
 	}
 	if !p.suspectedSince.IsZero() {
 		consider(p.suspectedSince.Add(d.voteWait()))

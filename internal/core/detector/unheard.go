@@ -26,7 +26,7 @@ func (d *Detector) noteUnheard(now time.Time, p *peer) {
 	silence := now.Sub(p.unheardSince)
 	d.setUnheard(p, silence >= unheardTimeout)
 	if confirm := d.timing.ConfirmTime; confirm > 0 && silence >= confirm {
-		p.answered = false
+		p.answered, p.oneWay = false, false
 	}
 }
 

@@ -10,13 +10,15 @@ const (
 	maxAlarms = 3
 	// alarmTimeout is how long no false alarm must come before one is forgotten.
 	alarmTimeout = time.Minute
+	// oneWayTimeout is how long a peer that does not hear us may be silent: it looks for us once in absentInterval at least.
+	oneWayTimeout = 5 * absentInterval / 2
 )
 
 // factor multiplies the detection time of a peer. One false alarm may come by, and must not cost the next crash twice its
 // time; a peer that has several is on a network or a machine that needs more.
 func (p *peer) factor() int { return min(maxFactor, max(1, 1<<max(0, p.alarms-1))) }
 
-// noteAlarm counts a false alarm.
+// noteAlarm counts a false alarm, or one that nearly was: on a busy machine many of those come before the first real one.
 func (p *peer) noteAlarm(now time.Time) {
 	p.alarms, p.alarmsChanged = min(p.alarms+1, maxAlarms), now
 }
@@ -44,12 +46,14 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 		if suspect && p.suspectedSince.IsZero() {
 			p.suspectedSince = listening
 		}
-		d.queueVote(now, p)
+		if suspect || p.listed { // When memberlist has confirmed the death, our suspicion stands until theirs has, too.
+			d.queueVote(now, p)
+		}
 	}
 	silent := d.majoritySuspects(now, p)
 	d.changed = d.changed || silent != p.silent
 	p.silent = silent
-	d.setAlive(now, p, !p.left && (heard || p.listed && !silent))
+	d.setAlive(now, p, !p.left && (heard || p.listed && !silent && !p.oneWay))
 	d.noteDoubt(p)
 }
 
@@ -60,12 +64,13 @@ func (d *Detector) noteDoubt(p *peer) {
 	p.doubtful = doubtful
 }
 
-// setAlive notes the verdict on a peer. A death by silence from which the peer returns soon was a false alarm.
+// setAlive notes the verdict on a peer. A death by silence from which the peer returns soon was a false alarm, unless only votes
+// have changed or the peer did not hear us.
 func (d *Detector) setAlive(now time.Time, p *peer, alive bool) {
 	switch {
 	case alive && !p.alive && p.wasAlive:
 		d.counters.Returned++
-		if p.diedSilent && now.Sub(p.heardBeforeDeath) < 2*d.detectionTimeOf(p) {
+		if heard := p.lastHeard.After(p.heardBeforeDeath); p.diedSilent && heard && !p.oneWay && now.Sub(p.heardBeforeDeath) < 2*d.detectionTimeOf(p) {
 			d.counters.FalseAlarms++
 			p.noteAlarm(now)
 		}
@@ -76,6 +81,14 @@ func (d *Detector) setAlive(now time.Time, p *peer, alive bool) {
 		d.changed, d.candidatesOutdated = true, true
 	}
 	p.alive, p.wasAlive = alive, p.wasAlive || alive
+}
+
+// silenceOf is how long a peer about which we have no vote may be silent.
+func (d *Detector) silenceOf(p *peer) time.Duration {
+	if p.oneWay {
+		return max(d.detectionTimeOf(p), oneWayTimeout)
+	}
+	return d.detectionTimeOf(p)
 }
 
 // detectionTimeOf is how long a peer may be silent.
@@ -90,7 +103,7 @@ func (d *Detector) overdue(now time.Time, p *peer) bool {
 		return true
 	}
 	if !d.canVote(p) {
-		return now.Sub(p.lastHeard) >= d.detectionTimeOf(p)
+		return now.Sub(p.lastHeard) >= d.silenceOf(p)
 	}
 	needed := d.needed(p)
 	return p.unanswered > needed || p.unanswered == needed && now.Sub(p.lastPing) >= d.timing.retryInterval()

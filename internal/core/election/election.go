@@ -25,7 +25,8 @@
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
 // added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live
 // nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods; participant.go is an
-// Elector with both; reunion.go says when addresses are announced once more.
+// Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
+// second witness.
 package election
 
 import (

@@ -74,6 +74,10 @@ type Decision struct {
 	Silent []Silence
 	// Defend are addresses to announce once more, since another node has announced them wrongly.
 	Defend []netip.Addr
+	// Search are the searches to make on the segment until the next decision.
+	Search []Search
+	// Announce are held addresses to announce once more, since a silent node may hold them as well.
+	Announce []netip.Addr
 	// Wait is when to decide again though nothing has changed; 0 when that is not needed.
 	Wait time.Duration
 }
@@ -113,6 +117,7 @@ type Elector struct {
 	// asked is since when silent or doubtful holders have been asked, and taken what was taken from live holders of late.
 	asked map[testimonyKey]time.Time
 	taken map[netip.Addr]taking
+	searches
 
 	// Memory that every round uses anew.
 	holders   []int
@@ -128,7 +133,7 @@ type Elector struct {
 func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
 	return &Elector{
 		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
-		taken: map[netip.Addr]taking{},
+		taken: map[netip.Addr]taking{}, searches: newSearches(),
 	}
 }
 
@@ -140,11 +145,14 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()
+	r.noteLost()
 	r.yieldToRivals()
 	r.assignHeirs()
 	r.askHolders()
 	r.holdAndClaim()
 	r.rebalance()
+	r.search()
+	r.announceMet()
 	e.end(r)
 	return r.decision
 }

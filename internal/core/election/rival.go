@@ -59,9 +59,11 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
 	case silent && r.beats(rival):
+		r.meet(rival.Node, rival.Addr)
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 		r.wakeAfter(rivalFresh) // If it stops and begins again before that, nothing else wakes this node.
 	case silent:
+		r.meet(rival.Node, rival.Addr)
 		r.cede(contest, rival.Node, incarnation)
 	case alive && holder == r.me:
 		r.settleWithLive(contest, rival, live)

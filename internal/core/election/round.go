@@ -71,6 +71,9 @@ func (r *round) findHolders() {
 			previous = previous[1:]
 		}
 		claim, known := r.Claims[contest.Addr]
+		if len(previous) > 0 && previous[0].Addr == contest.Addr && previous[0].Node != claim.Node {
+			r.noteReplaced(previous[0].Node, claim)
+		}
 		holder := nobody
 		if known {
 			holder = r.nodes.liveHolder(claim)

@@ -62,6 +62,8 @@ type cluster struct {
 	mute map[int]bool
 	// lying: the gossip and the segment may have different faults, and more is checked.
 	lying bool
+	// pause is how long meetings may have to wait, because there were others shortly before.
+	pause time.Duration
 	// mixed: some nodes run the version before, and what all say lacks what that version does not know.
 	mixed bool
 	// rebalanceSteps of the electors. With few, several of the few addresses are moved at once.

@@ -37,7 +37,7 @@ func (c *checks) checkBothAnswer(a, b *node, i int) {
 	if a.silent[b.name] == b.incarnation && b.silent[a.name] == a.incarnation {
 		since = max(since, a.deadSince[b.name], b.deadSince[a.name])
 		if since == c.changed || since != a.vips[addr(i)].since && since != b.vips[addr(i)].since {
-			bound += simAnnounce // Neither announces it because of that.
+			bound += maxSimSearch + c.pause // Neither announces it because of that.
 		}
 		if c.resumed(a, i) || c.resumed(b, i) {
 			bound += simRivalPause // That is no news to the other one.
@@ -83,7 +83,7 @@ func (c *checks) mayAnswer(i int) bool {
 
 // lies makes faults of the gossip and of the segment apart from each other.
 func (s *scenario) lies() {
-	s.lying = true
+	s.lying, s.pause = true, meetingPause
 	for i := range s.api.eligible {
 		s.strangers[i] = s.chance(0.1)
 	}
@@ -111,10 +111,36 @@ func (s *scenario) lies() {
 	s.end()
 }
 
+// heals parts the gossip and the segment alike, and then heals the segment alone, which has to be noticed there.
+func (s *scenario) heals() {
+	s.lying = true
+	s.begin()
+	s.create(0, len(s.api.eligible), s.everyoneEligible, s.randomDuration(0, time.Second))
+	s.run(settleTime + time.Second)
+	for range 1 + s.random.IntN(3) {
+		s.partition(2)
+		s.run(meetingTimeout + s.randomDuration(0, 2*settleTime))
+		if n := s.nodes[s.random.IntN(len(s.nodes))]; s.chance(0.3) && n.up {
+			s.crash(n)
+			s.run(s.randomDuration(0, settleTime))
+			s.start(n)
+			s.run(2 * settleTime)
+		}
+		s.log("the segment is whole")
+		clear(s.parts)
+		s.changed = s.now
+		s.run(2*maxSimSearch + s.randomDuration(0, settleTime))
+	}
+	s.truth()
+	s.run(6 * time.Second)
+	s.recordFault()
+	s.end()
+}
+
 // lie makes one fault more.
 func (s *scenario) lie() {
 	n := s.nodes[s.random.IntN(len(s.nodes))]
-	switch s.random.IntN(9) {
+	switch s.random.IntN(11) {
 	case 0, 1:
 		s.log("the gossip of %s is cut", n.name)
 		clear(s.side)
@@ -138,6 +164,13 @@ func (s *scenario) lie() {
 		n.freeze(s.randomDuration(20*time.Millisecond, 3*time.Second))
 	case 7:
 		s.replay()
+	case 8:
+		s.log("the gossip and the segment are parted alike")
+		s.partition(2)
+	case 9:
+		s.log("the segment is whole")
+		clear(s.parts)
+		s.changed = s.now
 	default:
 		n.clockStep = uint64(s.random.IntN(1000))
 		if n.up {

@@ -52,6 +52,8 @@ type node struct {
 	asked   map[Question]bool
 	answers map[Question]Answer
 	rivals  map[Question]Rival
+	// searches are the addresses that it searches for.
+	searches map[netip.Addr]*Search
 	// claimed are the addresses that this incarnation has claimed.
 	claimed map[netip.Addr]bool
 	// unchangedSince is since when it has believed the same nodes alive.
@@ -75,6 +77,7 @@ func (n *node) start() {
 	n.frozen, n.stale, n.mailbox, n.deadSince = false, false, nil, map[string]time.Duration{}
 	n.vips, n.silent, n.doubtful = map[netip.Addr]*vip{}, map[string]uint64{}, map[string]bool{}
 	n.asked, n.answers, n.rivals = map[Question]bool{}, map[Question]Answer{}, map[Question]Rival{}
+	n.searches = map[netip.Addr]*Search{}
 	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
 	n.unchangedSince = n.now
 	n.regroup()
@@ -359,10 +362,11 @@ func (n *node) decide() {
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
 	}
-	for _, a := range d.Defend {
+	for _, a := range append(d.Defend, d.Announce...) {
 		n.announce(a)
 	}
 	n.setQuestions(d.Ask)
+	n.setSearches(d.Search)
 	holds := make(map[netip.Addr]time.Duration, len(d.Hold))
 	for _, h := range d.Hold {
 		since, held := n.holds[h.Addr]

@@ -17,8 +17,8 @@ const (
 	simAskAgain, simRivalTimeout = time.Second, 3 * time.Second
 	// simRivalPause is how long a rival must be silent so that it is news when it is heard again.
 	simRivalPause = 100 * time.Millisecond
-	// simAnnounce is the time between two announcements of an address.
-	simAnnounce = 2 * time.Second
+	// simAnnounce is the time between two announcements of an address, and maxSimSearch the most between two searches for one.
+	simAnnounce, maxSimSearch = time.Minute, searchInterval * 5 / 4
 )
 
 // segment is who hears whom on the segment, apart from the gossip.
@@ -122,18 +122,65 @@ func (n *node) hearUse(a netip.Addr, by *node) {
 	if n.asked[q] {
 		n.answers[q] = Answered
 	}
-	if n.answersFor(a) {
-		known, ok := n.rivals[q]
-		if !ok {
-			known = Rival{a, by.name, n.clock(), time.Time{}}
-		}
-		news = news || n.clock().Sub(known.Last) >= simRivalPause
-		known.Last = n.clock()
-		n.rivals[q] = known
-	}
-	if news {
+	if n.hearRival(a, by) || news {
 		n.queueDecision()
 	}
+}
+
+// hearRival notes that another node uses an address, if it is one of this node, and reports whether that is news.
+func (n *node) hearRival(a netip.Addr, by *node) (news bool) {
+	if !n.answersFor(a) {
+		return false
+	}
+	q := Question{by.name, a}
+	known, ok := n.rivals[q]
+	if !ok {
+		known = Rival{a, by.name, n.clock(), time.Time{}}
+	}
+	news = n.clock().Sub(known.Last) >= simRivalPause
+	known.Last = n.clock()
+	n.rivals[q] = known
+	return news
+}
+
+// setSearches makes a node search for these addresses, again and again, and no others.
+func (n *node) setSearches(searches []Search) {
+	wanted := map[netip.Addr]bool{}
+	for _, s := range searches {
+		wanted[s.Addr] = true
+		if n.searches[s.Addr] == nil {
+			n.searches[s.Addr] = &s
+			n.search(&s)
+		}
+	}
+	maps.DeleteFunc(n.searches, func(a netip.Addr, _ *Search) bool { return !wanted[a] })
+}
+
+// search asks all who hear it whether they answer for an address. A node that does hears by it that this one does.
+func (n *node) search(s *Search) {
+	if !n.up || n.searches[s.Addr] != s {
+		return
+	}
+	for _, other := range n.nodes {
+		if other == n {
+			continue
+		}
+		n.after(simFrame, func() {
+			if !n.hears(n, other) || !n.answersFor(s.Addr) || !other.answersFor(s.Addr) {
+				return
+			}
+			if other.hearRival(s.Addr, n) {
+				other.queueDecision()
+			}
+			n.after(simFrame, func() {
+				if n.hears(other, n) {
+					n.hearUse(s.Addr, other)
+				}
+			})
+		})
+	}
+	interval := float64(s.Interval) * (0.75 + 0.5*n.random.Float64())
+	n.after(time.Duration(interval), func() { n.search(s) })
 }
 
 // setQuestions makes a node ask these questions, again and again, and no others.

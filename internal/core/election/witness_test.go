@@ -9,7 +9,10 @@ import (
 
 // silence takes a node from those that are alive.
 func (s *fixture) silence(node string) *fixture {
-	s.Silent = map[string]uint64{node: s.Live[node]}
+	if s.Silent == nil {
+		s.Silent = map[string]uint64{}
+	}
+	s.Silent[node] = s.Live[node]
 	delete(s.Live, node)
 	return s
 }

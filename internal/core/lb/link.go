@@ -14,6 +14,9 @@ type Link struct {
 	Up bool
 	// MAC address; empty when the interface has no Ethernet address.
 	MAC string
+	// PermanentMAC is the MAC address that a member of a bond has by itself, if that is another one: all members of a bond have the
+	// bond's, and some bonds answer with those of their members. Empty: there is none.
+	PermanentMAC string
 	// Enslaved: the interface belongs to a bridge or bond, which is used in its place.
 	Enslaved bool
 	// NoARP: the interface has no neighbors to answer, as a loopback or point-to-point interface or one with the flag NOARP.

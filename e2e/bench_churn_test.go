@@ -1,0 +1,80 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// BenchmarkFailOverAmongManyServices measures for how long nobody answers ARP for an address after its holder has crashed, in a cluster
+// of 10,000 Services with routes: while nothing else happens (quiet), and while the endpoints of ten of them change each second
+// (churning).
+func BenchmarkFailOverAmongManyServices(b *testing.B) {
+	const count, times = 10000, 9
+	for b.Loop() {
+		cluster := plainLab(b)
+		cluster.Apply(peer("router") + "\n---" + routedPool("many", "198.19.0.0/17"))
+		for _, node := range cluster.Nodes() {
+			node.Proxy().Stop()
+		}
+		createEndpoints(b, cluster, "many", count)
+		createServices(b, cluster, "many", count)
+		awaitAddresses(b, cluster, "many", count)
+		awaitRoutes(b, cluster, count)
+		address, _ := heldAddress(b, cluster, "near")
+		for name, churn := range map[string]bool{"-quiet": false, "-churning": true} {
+			ctx, stop := context.WithCancel(b.Context())
+			if churn {
+				go changeEndpoints(ctx, cluster, "many", count)
+			}
+			var unheld []time.Duration
+			for range times {
+				unheld = append(unheld, crashHolder(b, cluster, address))
+			}
+			stop()
+			reportTimes(b, name, unheld)
+		}
+	}
+}
+
+// crashHolder has the holder of an address crash and come back, and returns for how long nobody answered.
+func crashHolder(b *testing.B, cluster *lab.Cluster, address netip.Addr) time.Duration {
+	b.Helper()
+	holder := awaitHolder(b, cluster, address)
+	watch := cluster.Client().Watch(address)
+	defer watch.Stop()
+	began := time.Now()
+	cluster.Node(holder).Crash()
+	others := slices.DeleteFunc(cluster.NodeNames(), func(node string) bool { return node == holder })
+	awaitHolder(b, cluster, address, others...)
+	unheld := watch.Seen().Unheld(began)
+	cluster.Node(holder).Return()
+	awaitMembers(b, cluster)
+	return unheld
+}
+
+// changeEndpoints changes the readiness of one Service's endpoint ten times a second.
+func changeEndpoints(ctx context.Context, cluster *lab.Cluster, batch string, count int) {
+	for i, ready := 0, true; ctx.Err() == nil; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+		if i%count == 0 {
+			ready = !ready
+		}
+		slice := &discoveryv1.EndpointSlice{}
+		slice.Namespace, slice.Name = "default", fmt.Sprintf("%s-%d", batch, i%count)
+		change := fmt.Sprintf(`[{"op":"replace","path":"/endpoints/0/conditions","value":{"ready":%t}}]`, ready)
+		_ = cluster.API().Patch(ctx, slice, client.RawPatch("application/json-patch+json", []byte(change)))
+	}
+}

@@ -1,0 +1,74 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Layer2Edge asks a live node on a segment whether it is there.
+type Layer2Edge struct {
+	election.Edge
+	Layer2Question
+}
+
+// Layer2Edges are the questions whether other nodes are there, on the subnets with contests of this node that the gossip does not
+// use: on those it does, the gossip tells. Each node asks those that it would observe among the nodes of the subnet, so they are few,
+// and together a connected graph. Links are those of the live nodes, and gossip says where they gossip.
+func (p *Plan) Layer2Edges(self string, own []lb.Link, links map[string][]lb.Link, gossip map[string]netip.AddrPort) []Layer2Edge {
+	var edges []Layer2Edge
+	for i := range own {
+		for _, prefix := range own[i].Addresses {
+			subnet := prefix.Masked()
+			if own[i].Up && !own[i].NoARP && own[i].MAC != "" && p.contested(own[i].Name, subnet) {
+				edges = append(edges, edgesOn(self, &own[i], subnet, links, gossip)...)
+			}
+		}
+	}
+	return edges
+}
+
+// contested reports whether this node might answer on an interface for an address of a subnet, where others may be asked.
+func (p *Plan) contested(interfaceName string, subnet netip.Prefix) bool {
+	return slices.ContainsFunc(p.Contests, func(c Contest) bool {
+		return subnet.Contains(c.Addr) && c.Detection != v1beta1.ConflictOff && slices.Contains(c.Interfaces, interfaceName)
+	})
+}
+
+// edgesOn are the edges from an interface to others on a subnet.
+func edgesOn(
+	self string, from *lb.Link, subnet netip.Prefix, links map[string][]lb.Link, gossip map[string]netip.AddrPort,
+) (edges []Layer2Edge) {
+	if subnet.Contains(gossip[self].Addr()) {
+		return nil
+	}
+	members, questions := []string{self}, map[string]Layer2Question{}
+	for node := range links {
+		if q, found := questionTo(node, from, subnet, links[node]); found && node != self && !subnet.Contains(gossip[node].Addr()) {
+			members, questions[node] = append(members, node), q
+		}
+	}
+	slices.Sort(members)
+	for _, node := range detector.Observed(self, members) {
+		edges = append(edges, Layer2Edge{election.Edge{Node: node, Subnet: subnet}, questions[node]})
+	}
+	return edges
+}
+
+// questionTo asks a node for its own address in a subnet, if it has one; its kernel answers.
+func questionTo(node string, from *lb.Link, subnet netip.Prefix, others []lb.Link) (Layer2Question, bool) {
+	for i := range others {
+		to := &others[i]
+		for _, prefix := range to.Addresses {
+			if to.MAC != "" && !to.NoARP && to.Up && prefix.Masked() == subnet {
+				path := Layer2Path{from.Name, to.MAC, linkLocal(from)}
+				return Layer2Question{election.Question{Node: node, Addr: prefix.Addr()}, []Layer2Path{path}}, true
+			}
+		}
+	}
+	return Layer2Question{}, false
+}
