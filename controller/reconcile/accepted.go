@@ -31,7 +31,8 @@ type accepted struct {
 
 func newAccepted() accepted {
 	return accepted{
-		acceptedMemory[v1beta1.AcceptedL2Advertisement]{}, acceptedMemory[v1beta1.AcceptedBGPAdvertisement]{},
+		acceptedMemory[v1beta1.AcceptedL2Advertisement]{},
+		acceptedMemory[v1beta1.AcceptedBGPAdvertisement]{},
 		acceptedMemory[v1beta1.AcceptedBGPPeer]{},
 	}
 }

@@ -27,11 +27,15 @@ func TestHeldBack_NoRouteGoesOutWithoutWhatWasAskedFor(t *testing.T) {
 		{"one community is unknown", "198.19.0.1", []*lb.BGPAdvertisement{asks("bad", "64512:1", "no_export")}, "", "HeldBack", held},
 		{"another advertisement of the same prefix is fine", "198.19.0.1", []*lb.BGPAdvertisement{asks("bad", "no_export"), asks("good")}, "", "HeldBack", held},
 		{
-			"another of a longer prefix is fine", "198.19.0.1", []*lb.BGPAdvertisement{aggregate, asks("good")}, "198.19.0.1/32", "Announced",
+			"another of a longer prefix is fine", "198.19.0.1",
+			[]*lb.BGPAdvertisement{aggregate, asks("good")},
+			"198.19.0.1/32", "Announced",
 			"198.19.0.1 by BGP (good); BGPAdvertisement aggregate is held back: no_export",
 		},
 		{
-			"the one that is held back is for another router", "198.19.0.1", []*lb.BGPAdvertisement{elsewhere, asks("good")}, "198.19.0.1/32", "Announced",
+			"the one that is held back is for another router", "198.19.0.1",
+			[]*lb.BGPAdvertisement{elsewhere, asks("good")},
+			"198.19.0.1/32", "Announced",
 			"; BGPAdvertisement elsewhere is held back",
 		},
 	} {
