@@ -70,15 +70,14 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
-	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: func(name, why string) {
-		loop.BFDDown(name, why)
-	}})
+	down := func(name, why string) { loop.BFDDown(name, why) }
+	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: down})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
 	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))
 	loop, err = reconcile.Add(m, reconcile.Config{
-		Node: own.node, Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter, Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
-		BootID: proxycheck.BootID(),
+		Node: own.node, BootID: proxycheck.BootID(), Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter,
+		Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
 	}, reconcile.Executors{
 		Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks, Proxy: proxy,
 	}, writers)
@@ -90,14 +89,22 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
+	if err := add(m, parts); err != nil {
+		return err
+	}
+	log.Info("speaker starts", "node", own.node)
+	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
+	return m.Start(handOver(ctx, func(ctx context.Context) { loop.Leave(ctx, decide(ctx, &facts, log)) }))
+}
+
+// add has a manager run all parts.
+func add(m manager.Manager, parts []manager.Runnable) error {
 	for _, part := range parts {
 		if err := m.Add(part); err != nil {
 			return fmt.Errorf("add to the manager: %w", err)
 		}
 	}
-	log.Info("speaker starts", "node", own.node)
-	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
-	return m.Start(handOver(ctx, func(ctx context.Context) { loop.Leave(ctx, decide(ctx, &facts, log)) }))
+	return nil
 }
 
 // decide decides whether this speaker restarts or its node leaves, and says so.

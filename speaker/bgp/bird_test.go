@@ -73,12 +73,16 @@ func TestBIRD_SeesAttributesAsGiven(t *testing.T) {
 	router := startBIRD(t, c, c.Theirs, c.Ours, "")
 	attributes := &announce.Attributes{
 		MED: ptr(uint32(42)), Prepend: 1,
-		Communities: []lb.Community{community(t, "64512:100"), community(t, "64512:1:2"), community(t, "rt:64512:7"),
-			community(t, "rt:4200000000:7"), community(t, "soo:192.0.2.1:9"), community(t, "bandwidth:64512:125000000")},
+		Communities: []lb.Community{
+			community(t, "64512:100"), community(t, "64512:1:2"), community(t, "rt:64512:7"),
+			community(t, "rt:4200000000:7"), community(t, "soo:192.0.2.1:9"), community(t, "bandwidth:64512:125000000"),
+		},
 	}
 	start(t, c.session(nil, path("198.19.0.1/32", attributes), path("2001:db8:ffff::1/128", attributes)))
-	seen := []string{"BGP.as_path: 64512 64512", "BGP.med: 42", "BGP.community: (64512,100)", "BGP.large_community: (64512, 1, 2)",
-		"BGP.ext_community: (rt, 64512, 7) (rt, 4200000000, 7) (ro, 192.0.2.1, 9)"}
+	seen := []string{
+		"BGP.as_path: 64512 64512", "BGP.med: 42", "BGP.community: (64512,100)", "BGP.large_community: (64512, 1, 2)",
+		"BGP.ext_community: (rt, 64512, 7) (rt, 4200000000, 7) (ro, 192.0.2.1, 9)",
+	}
 	router.has("198.19.0.1/32", append(seen, "BGP.next_hop: "+c.Ours.String())...)
 	router.has("2001:db8:ffff::1/128", append(seen, "BGP.next_hop: "+c.Ours6.String())...)
 }

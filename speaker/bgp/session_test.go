@@ -33,8 +33,10 @@ func TestFRR_ExternalPeerSeesAttributesAsGiven(t *testing.T) {
 	router := startFRR(t, c, 64513, passive...)
 	attributes := &announce.Attributes{
 		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 2,
-		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-peer"), community(t, "64512:1:2"), community(t, "rt:64512:7"),
-			community(t, "rt:4200000000:7"), community(t, "soo:192.0.2.1:9"), community(t, "bandwidth:64512:125000000")},
+		Communities: []lb.Community{
+			community(t, "64512:100"), community(t, "no-peer"), community(t, "64512:1:2"), community(t, "rt:64512:7"),
+			community(t, "rt:4200000000:7"), community(t, "soo:192.0.2.1:9"), community(t, "bandwidth:64512:125000000"),
+		},
 	}
 	speaker := start(t, c.session(nil, path("198.19.0.1/32", attributes), path("2001:db8:ffff::1/128", attributes)))
 	router.has("198.19.0.1/32", func(r *route) error {

@@ -75,7 +75,7 @@ func (r *reader) state2() State {
 		case 3:
 			s.Links = append(s.Links, value.link2())
 		case 4:
-			s.Proxy = proxyhealth.State(min(value.number(), math.MaxUint8)) //nolint:gosec // It fits.
+			s.Proxy = proxyhealth.State(min(value.number(), math.MaxUint8))
 		default:
 			return false
 		}

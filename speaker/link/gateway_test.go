@@ -219,10 +219,13 @@ func TestGateways_OfVRFsAndBackups(t *testing.T) {
 		route(11, netlink.FAMILY_V4, 0, "192.0.2.7"), // no VRF: policy routing
 	}, links, tables([]netlink.Link{red}))
 	want := []lb.Gateway{
-		{Addr: netip.MustParseAddr("192.0.2.1")}, {Addr: netip.MustParseAddr("192.0.2.2")},
+		{Addr: netip.MustParseAddr("192.0.2.1")},
+		{Addr: netip.MustParseAddr("192.0.2.2")},
 		{Addr: netip.MustParseAddr("192.0.2.9"), Backup: true},
-		{Addr: netip.MustParseAddr("2001:db8::1")}, {Addr: netip.MustParseAddr("2001:db8::9"), Backup: true},
-		{Addr: netip.MustParseAddr("192.0.2.1"), VRF: "red"}, {Addr: netip.MustParseAddr("192.0.2.8"), VRF: "red", Backup: true},
+		{Addr: netip.MustParseAddr("2001:db8::1")},
+		{Addr: netip.MustParseAddr("2001:db8::9"), Backup: true},
+		{Addr: netip.MustParseAddr("192.0.2.1"), VRF: "red"},
+		{Addr: netip.MustParseAddr("192.0.2.8"), VRF: "red", Backup: true},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

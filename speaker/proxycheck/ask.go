@@ -53,7 +53,7 @@ func get(ctx context.Context, client *http.Client, url string) (answer, error) {
 	if err != nil {
 		return answer{}, err //nolint:wrapcheck // It names the URL.
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // Nothing is lost: it is only read.
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return answer{}, fmt.Errorf("ask %s: %w", url, err)

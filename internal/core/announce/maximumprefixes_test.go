@@ -37,8 +37,10 @@ func TestMaximumPrefixes_OldestServicesAreSent(t *testing.T) {
 		"four fifths of it":      {10, 8, 8, "80 % or more of maximumPrefixes, 10, are in use by IPv4 prefixes"},
 		"just below four fifths": {10, 7, 7, ""},
 		"as many as there may":   {10, 10, 10, "80 % or more of maximumPrefixes, 10, are in use by IPv4 prefixes"},
-		"two more": {10, 12, 10,
-			"maximumPrefixes is 10, and there are 12 IPv4 prefixes: 2 of the youngest Services are held back"},
+		"two more": {
+			10, 12, 10,
+			"maximumPrefixes is 10, and there are 12 IPv4 prefixes: 2 of the youngest Services are held back",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -269,5 +269,5 @@ func states(nodes []*node) string {
 	for _, n := range nodes {
 		all = append(all, n.verdict.State)
 	}
-	return fmt.Sprint(slices.Clip(all))
+	return fmt.Sprintf("%d", all)
 }

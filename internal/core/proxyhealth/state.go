@@ -4,15 +4,15 @@ package proxyhealth
 type Check uint8
 
 const (
-	// Off: it is not to be asked.
+	// Off means: it is not to be asked.
 	Off Check = iota
-	// Working: it says that it works.
+	// Working means: it says that it works.
 	Working
-	// Starting: it answers, and has not written its rules to the kernel yet.
+	// Starting means: it answers, and has not written its rules to the kernel yet.
 	Starting
-	// Failing: it says that it does not work, or does not answer in time.
+	// Failing means: it says that it does not work, or does not answer in time.
 	Failing
-	// Absent: nothing listens where it is looked for.
+	// Absent means: nothing listens where it is looked for.
 	Absent
 )
 
@@ -21,21 +21,21 @@ const (
 type State uint8
 
 const (
-	// NotChecked: nobody asks.
+	// NotChecked means: nobody asks.
 	NotChecked State = iota
-	// Works: it works, or started anew after it had worked.
+	// Works means: it works, or started anew after it had worked.
 	Works
-	// NotFound: no proxy answers, neither on this node nor on another one. It is not judged.
+	// NotFound means: no proxy answers, neither on this node nor on another one. It is not judged.
 	NotFound
-	// Fails: it does not work now, which may pass.
+	// Fails means: it does not work now, which may pass.
 	Fails
-	// FailsOnMost: it does not work, and on most other nodes neither, so this node attracts all the same.
+	// FailsOnMost means: it does not work, and on most other nodes neither, so this node attracts all the same.
 	FailsOnMost
-	// Awaited: it has not worked yet since the node booted; the node attracts nothing.
+	// Awaited means: it has not worked yet since the node booted; the node attracts nothing.
 	Awaited
-	// Withdrawn: it has failed for FailTime; the node attracts nothing.
+	// Withdrawn means: it has failed for FailTime; the node attracts nothing.
 	Withdrawn
-	// Unsteady: it works again after it has failed several times; the node attracts nothing before it has worked for some time.
+	// Unsteady means: it works again after it has failed several times; the node attracts nothing before it has worked for some time.
 	Unsteady
 )
 
@@ -63,6 +63,6 @@ type Memory struct {
 	Seen bool
 	// Worked: it has since the node booted.
 	Worked bool
-	// NotFound: it was found, since the node booted, that no node has one.
+	// NotFound means: it was found, since the node booted, that no node has one.
 	NotFound bool
 }
