@@ -213,7 +213,7 @@ func (r *rest) fail(now time.Time) {
 
 // ports remembers whose the health-check ports are.
 type ports struct {
-	// taken: they were free to be taken because no proxy was there.
+	// taken: they were free to be taken at some time since the proxy has been away.
 	taken bool
 	// until when a proxy that has appeared is left alone with them.
 	until time.Time
@@ -222,8 +222,9 @@ type ports struct {
 // leave reports whether they are to be left to the proxy.
 func (p *ports) leave(now time.Time, check Check, state State) bool {
 	if check == Absent {
-		p.taken = state != Fails && state != Awaited
-		return !p.taken
+		take := state != Fails && state != Awaited
+		p.taken = p.taken || take
+		return !take
 	}
 	if p.taken {
 		p.taken, p.until = false, now.Add(handOverTime)

@@ -214,6 +214,13 @@ func TestJudge_HealthCheckPorts(t *testing.T) {
 	n = newNode(t, Memory{})
 	leaves(Absent, 0, false)
 	leaves(Starting, time.Second, true)
+	// All proxies were gone, and those of the others are back a moment sooner.
+	n = newNode(t, workedBefore, Fails, Fails)
+	leaves(Absent, 11*time.Second, false)
+	n.input.Others = []State{Works, Works}
+	leaves(Absent, 0, true)
+	leaves(Working, 34*time.Second, true)
+	leaves(Working, 2*time.Second, false)
 }
 
 // Whatever happens: a cluster in which a proxy works on most nodes has a node that attracts, and one in which all fail has only
