@@ -25,9 +25,9 @@ const heard = 10 * time.Millisecond
 
 // pauses are those between the attempts so far.
 func (c *fakeClockSession) pauses() (list []time.Duration) {
-	synctest.Wait()
-	for i := 1; i < len(c.dialed); i++ {
-		list = append(list, c.dialed[i].Sub(c.dialed[i-1]))
+	attempts := c.dialed()
+	for i := 1; i < len(attempts); i++ {
+		list = append(list, attempts[i].Sub(attempts[i-1]))
 	}
 	return list
 }
@@ -68,8 +68,8 @@ func TestBackoff_OfARouterThatCannotBeReachedEndsAtConnectTime(t *testing.T) {
 	withFakeClock(t, func(s *announce.Session) { s.ConnectTime = time.Minute }, func(c *fakeClockSession) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if len(c.dialed) > 4 {
-			t.Errorf("dialed %d times in 10 s, want as few as connectTime says", len(c.dialed))
+		if len(c.dialed()) > 4 {
+			t.Errorf("dialed %d times in 10 s, want as few as connectTime says", len(c.dialed()))
 		}
 		time.Sleep(10 * time.Minute)
 		minute := time.Minute
@@ -150,7 +150,7 @@ func TestBackoff_RemembersWhyTheRouterCloses(t *testing.T) {
 		const s = time.Second
 		checkPauses(t, c.pauses()[8:], 32*s, 64*s, 128*s, 256*s)
 		c.says(`administrative shutdown: "lunch"; since then it closes every connection`)
-		if n := len(c.dialed); n != 13 {
+		if n := len(c.dialed()); n != 13 {
 			t.Errorf("dialed %d times", n)
 		}
 	})
@@ -161,7 +161,7 @@ func TestBackoff_RouterThatWasAwayForLongIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	withFakeClock(t, nil, func(c *fakeClockSession) {
 		time.Sleep(time.Hour)
-		n := len(c.dialed)
+		n := len(c.dialed())
 		c.refuse(cease(t))
 		c.refuse(cease(t))
 		checkPauses(t, c.pauses()[n:], time.Second/8)
@@ -206,19 +206,19 @@ func TestBackoff_ChangedSettingsAreTriedAtOnce(t *testing.T) {
 				for range 12 {
 					c.refuse(cease(t))
 				}
-				n, next := len(c.dialed), *c.currentDesired()
+				n, next := len(c.dialed()), *c.currentDesired()
 				c.setDesired(&next) // The same again.
 				synctest.Wait()
-				if len(c.dialed) != n || time.Until(c.status().NextTry) < time.Minute {
-					t.Fatalf("dialed %d times without a change, status %+v", len(c.dialed)-n, c.status())
+				if len(c.dialed()) != n || time.Until(c.status().NextTry) < time.Minute {
+					t.Fatalf("dialed %d times without a change, status %+v", len(c.dialed())-n, c.status())
 				}
 				changed := next
 				change(&changed)
 				c.setDesired(&changed)
 				time.Sleep(time.Nanosecond)
 				synctest.Wait()
-				if len(c.dialed) != n+1 {
-					t.Errorf("dialed %d times more", len(c.dialed)-n)
+				if len(c.dialed()) != n+1 {
+					t.Errorf("dialed %d times more", len(c.dialed())-n)
 				}
 			})
 		})

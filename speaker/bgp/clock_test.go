@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,9 +25,10 @@ import (
 type fakeClockSession struct {
 	*session
 	t *testing.T
-	// dialed are the times of the attempts. An attempt succeeds when the router's end is ready to take the connection from
-	// routerEnd.
-	dialed    []time.Time
+	// attempts are when it dialed; mu guards them. An attempt succeeds when the router's end is ready to take the connection
+	// from routerEnd.
+	mu        sync.Mutex
+	attempts  []time.Time
 	routerEnd chan net.Conn
 	begun     time.Time
 	// writeFails makes every write fail.
@@ -39,7 +41,7 @@ func withFakeClock(t *testing.T, change func(*announce.Session), test func(*fake
 	synctest.Test(t, func(t *testing.T) {
 		c := &fakeClockSession{session: newSession(slog.New(slog.DiscardHandler), func() {}, nil), t: t, routerEnd: make(chan net.Conn), begun: time.Now()}
 		c.dial = func(context.Context, *settings) (net.Conn, error) {
-			c.dialed = append(c.dialed, time.Now())
+			c.noteAttempt()
 			near, far := net.Pipe()
 			time.Sleep(time.Nanosecond) // Until all other goroutines wait, so that an accept that waits is seen.
 			select {
@@ -64,6 +66,20 @@ func withFakeClock(t *testing.T, change func(*announce.Session), test func(*fake
 		c.close(shutdown())
 		<-ended
 	})
+}
+
+func (c *fakeClockSession) noteAttempt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts = append(c.attempts, time.Now())
+}
+
+// dialed returns the times of the attempts.
+func (c *fakeClockSession) dialed() []time.Time {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.attempts)
 }
 
 // accept takes the next connection that is dialed, and writes messages to it. It reads from the connection all the time;

@@ -14,22 +14,22 @@ func TestSession_HeldDialsWhenItIsReleased(t *testing.T) {
 	withFakeClock(t, held, func(c *fakeClockSession) {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(c.dialed) > 0 {
-			t.Fatalf("it has dialed at %v", c.dialed)
+		if len(c.dialed()) > 0 {
+			t.Fatalf("it has dialed at %v", c.dialed())
 		}
 		released := *c.currentDesired()
 		released.Hold = false
 		c.setDesired(&released)
 		synctest.Wait()
 		time.Sleep(time.Microsecond)
-		if len(c.dialed) != 1 {
-			t.Errorf("released, it has dialed at %v", c.dialed)
+		if len(c.dialed()) != 1 {
+			t.Errorf("released, it has dialed at %v", c.dialed())
 		}
 		// Only the first attempt is ever held.
 		c.setDesired(func() *announce.Session { again := released; again.Hold = true; return &again }())
 		time.Sleep(time.Minute)
-		if len(c.dialed) < 2 {
-			t.Errorf("later it has dialed at %v", c.dialed)
+		if len(c.dialed()) < 2 {
+			t.Errorf("later it has dialed at %v", c.dialed())
 		}
 	})
 }
@@ -38,8 +38,8 @@ func TestSession_IsNotHeldForEver(t *testing.T) {
 	withFakeClock(t, held, func(c *fakeClockSession) {
 		time.Sleep(maxHold + time.Microsecond)
 		synctest.Wait()
-		if len(c.dialed) != 1 || c.dialed[0].Sub(c.begun) < maxHold {
-			t.Errorf("it has dialed at %v, and began at %v", c.dialed, c.begun)
+		if len(c.dialed()) != 1 || c.dialed()[0].Sub(c.begun) < maxHold {
+			t.Errorf("it has dialed at %v, and began at %v", c.dialed(), c.begun)
 		}
 	})
 }
