@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,7 +240,9 @@ type fakeBGP struct {
 	fixture *fixture
 	desired []announce.Session
 	closed  []string
-	status  []bgp.Status
+	// mu guards status: a speaker that leaves reads it beside the loop.
+	mu     sync.Mutex
+	status []bgp.Status
 }
 
 func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
@@ -246,8 +250,20 @@ func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
 	return b.fixture.call("bgp")
 }
 func (b *fakeBGP) BFDDown(session, _ string) { b.closed = append(b.closed, session) }
-func (b *fakeBGP) Status() []bgp.Status      { return b.status }
 func (b *fakeBGP) Changes() <-chan struct{}  { return nil }
+
+func (b *fakeBGP) Status() []bgp.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.status)
+}
+
+// setBehind says whether the first router has not been sent all.
+func (b *fakeBGP) setBehind(behind bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status[0].Behind = behind
+}
 
 type fakeBFD struct {
 	fixture *fixture

@@ -39,13 +39,13 @@ func TestLoop_NodeThatLeavesIsUnpreferredAndThenWithdrawn(t *testing.T) {
 		if ready := f.ready(); ready.Status != metav1.ConditionFalse || ready.Reason != "Leaving" || ready.Message != "the node leaves: it is cordoned" {
 			t.Errorf("reported as %+v", ready)
 		}
-		f.bgp.status[0].Behind = true // The router has not read it yet.
+		f.bgp.setBehind(true) // The router has not read it yet.
 		time.Sleep(2 * unpreferredTime)
 		f.pass(t)
 		if len(f.bgp.desired[0].Paths) != 1 {
 			t.Error("withdrawn before the router knows that others are preferred")
 		}
-		f.bgp.status[0].Behind = false
+		f.bgp.setBehind(false)
 		time.Sleep(unpreferredTime + 2*sentInterval)
 		f.pass(t)
 		if s := f.bgp.desired[0]; s.Leaving == "" || len(s.Paths) != 0 {
