@@ -128,7 +128,8 @@ func TestServiceProxy_AllDeadWithdrawNothing(t *testing.T) {
 			}
 			return err
 		})
-		if refused := strings.Count(node.Proxy().Output(), "Failed to start healthcheck"); refused > 1 {
+		// Here it writes its rules every 100 ms when much happens, elsewhere once a second at most: there that is one refusal.
+		if refused := strings.Count(node.Proxy().Output(), "Failed to start healthcheck"); refused > 9 {
 			t.Errorf("kube-proxy on %s was refused its port %d times", node.Name, refused)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 const (
 	// interval between two requests, and between two while a proxy that was there is not: it wants its health-check ports as
 	// soon as it is back.
-	interval, missedInterval = time.Second, 250 * time.Millisecond
+	interval, missedInterval = time.Second, 100 * time.Millisecond
 )
 
 // Result is the newest answer.
