@@ -14,10 +14,10 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-// BenchmarkFailOverAmongManyServices measures for how long nobody answers ARP for an address after its holder has crashed, in a cluster
+// BenchmarkTakeOverInALargeCluster measures for how long nobody answers ARP for an address after its holder has crashed, in a cluster
 // of 10,000 Services with routes: while nothing else happens (quiet), and while the endpoints of ten of them change each second
 // (churning).
-func BenchmarkFailOverAmongManyServices(b *testing.B) {
+func BenchmarkTakeOverInALargeCluster(b *testing.B) {
 	const count, times = 10000, 9
 	for b.Loop() {
 		cluster := plainLab(b)
