@@ -1,9 +1,13 @@
 package reconcile
 
 import (
+	"maps"
+
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 // acceptedMemory is what this process has accepted of the objects of a kind: an object may become nonsense before it is written.
@@ -22,6 +26,18 @@ func (m acceptedMemory[A]) newest(uid types.UID, now *A, understood bool, genera
 	return known
 }
 
+// keepOnly forgets the objects that are not among these any more.
+func keepOnly[A any, O client.Object, V any](m acceptedMemory[A], objects []informer.Parsed[O, V]) {
+	if len(m) == 0 {
+		return
+	}
+	present := make(map[types.UID]bool, len(objects))
+	for i := range objects {
+		present[objects[i].Object.GetUID()] = true
+	}
+	maps.DeleteFunc(m, func(uid types.UID, _ *A) bool { return !present[uid] })
+}
+
 // accepted is an acceptedMemory for each kind that has one.
 type accepted struct {
 	l2    acceptedMemory[v1beta1.AcceptedL2Advertisement]
@@ -35,6 +51,13 @@ func newAccepted() accepted {
 		acceptedMemory[v1beta1.AcceptedBGPAdvertisement]{},
 		acceptedMemory[v1beta1.AcceptedBGPPeer]{},
 	}
+}
+
+// forget drops what is remembered of objects that do not exist any more.
+func (a *accepted) forget(s *snapshot) {
+	keepOnly(a.l2, s.ParsedL2Advertisements)
+	keepOnly(a.bgp, s.ParsedBGPAdvertisements)
+	keepOnly(a.peers, s.ParsedPeers)
 }
 
 func (a *accepted) putL2(o *v1beta1.L2Advertisement, understood bool) {

@@ -3,38 +3,28 @@ package reconcile
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/informer"
 )
 
-// An edit that breaks an object comes before the write of what was accepted of it.
-func TestAccepted_IsWrittenThoughTheObjectBreaksBefore(t *testing.T) {
-	object := func(generation, written int64) *v1beta1.BGPAdvertisement {
-		o := &v1beta1.BGPAdvertisement{}
-		o.UID, o.Generation = "u", generation
-		if written > 0 {
-			o.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: written}
-		}
-		return o
-	}
-	for _, test := range []struct {
-		name         string
-		good, broken *v1beta1.BGPAdvertisement
-		want         int64
-	}{
-		{"nothing is written yet", object(2, 2), object(3, 0), 2},
-		{"an older one is written", object(2, 2), object(3, 1), 2},
-		{"another controller has accepted a newer one", object(2, 2), object(5, 4), 4},
-	} {
-		a := newAccepted()
-		a.putBGP(test.good, true)
-		a.putBGP(test.broken, false)
-		if got := test.broken.Status.Accepted; got == nil || got.Generation != test.want {
-			t.Errorf("%s: %+v is written, want generation %d", test.name, got, test.want)
-		}
-	}
+func TestAccepted_ObjectsThatAreGoneAreForgotten(t *testing.T) {
 	a := newAccepted()
-	never := object(1, 0)
-	if a.putBGP(never, false); never.Status.Accepted != nil {
-		t.Errorf("never understood: %+v is written", never.Status.Accepted)
+	peer := func(uid string) *v1beta1.BGPPeer {
+		p := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid)}}
+		p.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1}
+		a.putPeer(p, true)
+		return p
+	}
+	stays := peer("stays")
+	peer("goes")
+	s := &snapshot{Snapshot: &informer.Snapshot{}}
+	s.ParsedPeers = []informer.Parsed[*v1beta1.BGPPeer, *lb.Peer]{{Object: stays}}
+	a.forget(s)
+	if len(a.peers) != 1 || a.peers["stays"] == nil {
+		t.Errorf("remembered are %v", a.peers)
 	}
 }

@@ -15,6 +15,7 @@ import (
 // objectWrites are the writes of the status of all objects of Daymark's group. Overridden are
 // attributes of BGPAdvertisements (announce.Explainer).
 func (l *Loop) objectWrites(s *snapshot, plan *ipam.Plan, overridden map[string]string) []*write {
+	l.accepted.forget(s)
 	references, next := status.NewReferences(&s.Objects, l.now())
 	if !next.IsZero() {
 		l.runAgain(next.Sub(l.now()))

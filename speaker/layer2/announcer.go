@@ -132,19 +132,7 @@ func (a *announcer) removeSender(by sender) {
 }
 
 // run announces what is due until ctx ends.
-func (a *announcer) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.wake:
-		case <-timer.C:
-		}
-		timer.Reset(a.announceDue())
-	}
-}
+func (a *announcer) run(ctx context.Context) { repeat(ctx, a.wake, a.announceDue) }
 
 // announceDue announces what is due as far as the budgets go, and returns how long to wait for more.
 func (a *announcer) announceDue() time.Duration {

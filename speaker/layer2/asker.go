@@ -152,15 +152,7 @@ func (r *Responder) watchAsked() {
 
 // ask asks what is due, until ctx ends.
 func (r *Responder) ask(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.asker.wake:
-		case <-timer.C:
-		}
+	repeat(ctx, r.asker.wake, func() time.Duration {
 		questions, changed := r.asker.due(time.Now())
 		if changed {
 			r.notifyUrgent()
@@ -168,11 +160,11 @@ func (r *Responder) ask(ctx context.Context) {
 		for _, q := range questions {
 			r.sendQuestion(q)
 		}
-		if len(questions) == maxBurst && !sleepBurst(ctx) {
-			return
+		if len(questions) == maxBurst {
+			time.Sleep(burstInterval)
 		}
-		timer.Reset(r.asker.untilNext(time.Now()))
-	}
+		return r.asker.untilNext(time.Now())
+	})
 }
 
 // sendQuestion sends a question by all its paths.
@@ -187,17 +179,5 @@ func (r *Responder) sendQuestion(q announce.Layer2Question) {
 				s.ask(q.Addr, mac(to), path.Source)
 			}
 		}
-	}
-}
-
-// sleepBurst waits for burstInterval and returns true, or returns false when ctx ends first. Meanwhile nothing is asked.
-func sleepBurst(ctx context.Context) bool {
-	timer := time.NewTimer(burstInterval)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

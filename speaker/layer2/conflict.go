@@ -86,18 +86,9 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 
 // detectConflicts does what the detector says is due, until ctx ends.
 func (r *Responder) detectConflicts(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.detector.wake:
-		case <-timer.C:
-		}
+	repeat(ctx, r.detector.wake, func() time.Duration {
 		if r.isStale() {
-			timer.Reset(staleInterval)
-			continue
+			return staleInterval
 		}
 		probes, free, ended := r.detector.due(time.Now())
 		r.hold(free)
@@ -109,8 +100,8 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 				r.detector.probeFailed(addr)
 			}
 		}
-		timer.Reset(r.detector.untilNext(time.Now()))
-	}
+		return r.detector.untilNext(time.Now())
+	})
 }
 
 // probe sends a probe for an address on all its interfaces, and reports whether at least one was sent.

@@ -87,18 +87,9 @@ func (r *Responder) Search(searches []election.Search) { r.searcher.set(time.Now
 
 // search asks what is due, until ctx ends.
 func (r *Responder) search(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.searcher.wake:
-		case <-timer.C:
-		}
+	repeat(ctx, r.searcher.wake, func() time.Duration {
 		if r.isStale() {
-			timer.Reset(staleInterval)
-			continue
+			return staleInterval
 		}
 		due, wait := r.searcher.next(time.Now())
 		for _, addr := range due {
@@ -106,8 +97,8 @@ func (r *Responder) search(ctx context.Context) {
 				s.search(addr)
 			}
 		}
-		timer.Reset(wait)
-	}
+		return wait
+	})
 }
 
 // search asks whether anybody else answers for an address that is held here.

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// interval between two requests, and between two while a proxy that was there is not: it wants its health-check ports as
-	// soon as it is back.
-	interval, missedInterval = time.Second, 100 * time.Millisecond
+	// interval between two looks, and between two at where a proxy was that is missed: it wants its health-check ports as soon as
+	// it is back.
+	interval, missedInterval = time.Second, 250 * time.Millisecond
 )
 
 // Result is the newest answer.
@@ -44,6 +44,9 @@ type Checker struct {
 	isSet  bool
 	known  bool
 	result Result
+
+	// lookedAt is when the proxy was last looked for everywhere. Only Start uses it.
+	lookedAt time.Time
 }
 
 // New returns a Checker that asks at a target, of a Target that is nowhere its only result is that nobody asks.
@@ -105,6 +108,12 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 	c.mu.Lock()
 	before, addresses := c.result, c.addresses
 	c.mu.Unlock()
+	if missed(before) && time.Since(c.lookedAt) < interval {
+		if check, _ := ask(ctx, c.client, before.URL); check == proxyhealth.Absent {
+			return missedInterval
+		}
+	}
+	c.lookedAt = time.Now()
 	now := c.find(ctx, before.URL, addresses)
 	if ctx.Err() != nil {
 		return interval
@@ -120,11 +129,14 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 		default:
 		}
 	}
-	if now.Check == proxyhealth.Absent && now.URL != "" {
+	if missed(now) {
 		return missedInterval
 	}
 	return interval
 }
+
+// missed reports whether a proxy has been there and is not any more.
+func missed(r Result) bool { return r.Check == proxyhealth.Absent && r.URL != "" }
 
 // find asks where the proxy answered last, and if it does not any more, everywhere else.
 func (c *Checker) find(ctx context.Context, last string, addresses []netip.Addr) Result {

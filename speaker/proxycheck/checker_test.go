@@ -131,18 +131,38 @@ func TestChecker_FirstAnswerIsBounded(t *testing.T) {
 	await(t, c, proxyhealth.Failing, "Client.Timeout exceeded")
 }
 
-func TestChecker_SeesTheProxyReturnAtOnce(t *testing.T) {
-	c := start(t, Auto)
-	c.Set(nil)
+// While it is missed, it is looked for where it was, sooner than once a second, and elsewhere once a second.
+func TestChecker_LooksForAProxyThatIsMissed(t *testing.T) {
+	c := New(Target{auto: true}, slog.New(slog.DiscardHandler), nil)
+	if wait := c.look(t.Context()); wait != interval {
+		t.Errorf("one that never was is looked for again after %s", wait)
+	}
 	stop := proxy(t, "127.0.0.1:10256", said{"/healthz": "200 ok"})
-	await(t, c, proxyhealth.Working, "")
+	if wait := c.look(t.Context()); wait != interval || c.result.Check != proxyhealth.Working {
+		t.Errorf("one that works is looked at again after %s: %+v", wait, c.result)
+	}
 	stop()
-	await(t, c, proxyhealth.Absent, "")
-	began := time.Now()
-	proxy(t, "127.0.0.1:10256", said{"/healthz": "200 ok"})
-	await(t, c, proxyhealth.Working, "")
-	if took := time.Since(began); took > 700*time.Millisecond {
-		t.Errorf("it took %s", took)
+	for range 2 {
+		if wait := c.look(t.Context()); wait != missedInterval || c.result.Check != proxyhealth.Absent {
+			t.Errorf("one that is missed is looked for again after %s: %+v", wait, c.result)
+		}
+	}
+	elsewhere := proxy(t, "[::1]:10256", said{"/healthz": "200 ok"})
+	c.lookedAt = time.Now()
+	if c.look(t.Context()); c.result.Check != proxyhealth.Absent {
+		t.Error("it is looked for everywhere each time")
+	}
+	c.lookedAt = time.Now().Add(-interval)
+	if c.look(t.Context()); c.result.Check != proxyhealth.Working {
+		t.Errorf("it is not found elsewhere: %+v", c.result)
+	}
+	elsewhere()
+	c.lookedAt = time.Now().Add(-interval)
+	c.look(t.Context())
+	proxy(t, "[::1]:10256", said{"/healthz": "200 ok"})
+	c.lookedAt = time.Now()
+	if c.look(t.Context()); c.result.Check != proxyhealth.Working {
+		t.Errorf("its return is not seen at once: %+v", c.result)
 	}
 }
 

@@ -24,6 +24,9 @@ func (p *Plan) Layer2Edges(self string, own []lb.Link, links map[string][]lb.Lin
 	for i := range own {
 		for _, prefix := range own[i].Addresses {
 			subnet := prefix.Masked()
+			if subnet.Contains(gossip[self].Addr()) {
+				continue
+			}
 			if own[i].Up && !own[i].NoARP && own[i].MAC != "" && p.contested(own[i].Name, subnet) {
 				edges = append(edges, edgesOn(self, &own[i], subnet, links, gossip)...)
 			}
@@ -43,9 +46,6 @@ func (p *Plan) contested(interfaceName string, subnet netip.Prefix) bool {
 func edgesOn(
 	self string, from *lb.Link, subnet netip.Prefix, links map[string][]lb.Link, gossip map[string]netip.AddrPort,
 ) (edges []Layer2Edge) {
-	if subnet.Contains(gossip[self].Addr()) {
-		return nil
-	}
 	members, questions := []string{self}, map[string]Layer2Question{}
 	for node := range links {
 		if q, found := questionTo(node, from, subnet, links[node]); found && node != self && !subnet.Contains(gossip[node].Addr()) {
