@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
@@ -41,12 +43,33 @@ func allow(object client.Object) {
 	object.SetAnnotations(map[string]string{v1beta1.AnnotationAllowDeletion: "true"})
 }
 
+// The Secrets that are guarded are those of the namespace that Daymark runs in, whatever it is called.
 func TestPolicies_WhatIsNamedIsNotDeletedByMistake(t *testing.T) {
+	for _, namespace := range []string{daymarkNamespace, "load-balancer"} {
+		t.Run(namespace, func(t *testing.T) { testReferences(t, namespace) })
+	}
+}
+
+// installed is a cluster with the policies, and a namespace that has what the one of config/default has.
+func installed(t *testing.T, namespace string) *testCluster {
+	t.Helper()
 	c := newCluster(t)
-	c.apply(t, "../../config/rbac/reference_in_use.yaml", daymarkNamespace)
+	text, err := os.ReadFile("../../config/default/namespace.yaml")
+	must(t, err)
+	own := &corev1.Namespace{}
+	must(t, yaml.UnmarshalStrict(text, own))
+	own.Name = namespace
+	must(t, client.IgnoreAlreadyExists(c.Create(t.Context(), own.DeepCopy())))
+	must(t, c.Update(t.Context(), own))
+	c.apply(t, "../../config/rbac/reference_in_use.yaml", namespace)
+	return c
+}
+
+func testReferences(t *testing.T, namespace string) {
+	c := installed(t, namespace)
 	profile, other := &v1beta1.BFDProfile{}, &v1beta1.BFDProfile{}
 	profile.Name, other.Name = "fast", "slow"
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tor"}}
 	elsewhere := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "tor"}}
 	names := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "ours"}}
 	names.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}, {Name: "red", Value: "64512:2"}, {Name: "blackhole", Value: "65535:666"}}
@@ -94,8 +117,7 @@ func TestPolicies_WhatIsNamedIsNotDeletedByMistake(t *testing.T) {
 }
 
 func TestPolicies_NamespaceCanBeDeletedWithSecretsInUse(t *testing.T) {
-	c := newCluster(t)
-	c.apply(t, "../../config/rbac/reference_in_use.yaml", daymarkNamespace)
+	c := installed(t, daymarkNamespace)
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: "tor"}}
 	must(t, c.Create(t.Context(), secret))
 	c.peer(t, "tor", func(spec *v1beta1.BGPPeerSpec) {

@@ -99,6 +99,8 @@ type memory struct {
 	// edges finds out which nodes a segment does not lead to any more, and cuts says so.
 	edges election.EdgeWatch
 	cuts  []string
+	// before are the sessions of the process before this one; nil before the first pass.
+	before established
 	// inactive is since when each BGP session has not been established, by name.
 	inactive map[string]time.Time
 	// withdrawals of Services that wait for them.

@@ -235,6 +235,18 @@ func closed(channel <-chan struct{}) bool {
 	}
 }
 
+// The address of a router without one in its BGPPeer is known once it has been heard.
+func TestEstablished_HadRouterThatIsNotYetKnown(t *testing.T) {
+	before := establishedBefore(&v1beta1.Speaker{Status: v1beta1.SpeakerStatus{BGP: []v1beta1.BGPSession{
+		{Peer: "cable", Address: "fe80::1%eth1", State: v1beta1.BGPEstablished}, {Peer: "other", State: v1beta1.BGPActive},
+	}}})
+	for peer, want := range map[string]bool{"cable": true, "other": false} {
+		if got := before.had(&announce.Session{Name: peer, Peer: peer}); got != want {
+			t.Errorf("%s: %t", peer, got)
+		}
+	}
+}
+
 func TestLoop_Ready(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -262,6 +274,18 @@ func TestLoop_Ready(t *testing.T) {
 			f.addNode()
 			f.bgp.status[0].Behind = true
 		}, "the router of BGP session router has not been sent all routes", sessionsTimeout},
+		{"a router that was away before does not answer", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].State, f.reported.Status.BGP[0].State = "Connect", v1beta1.BGPActive
+		}, "", 0},
+		{"a router that there was no session with does not answer", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].State, f.reported.Status.BGP[0].Address = "Connect", "192.0.2.2"
+		}, "", 0},
+		{"a router does not answer the first speaker of a node", func(f *fixture) {
+			f.addNode()
+			f.bgp.status[0].State, f.reported = "Connect", nil
+		}, "", 0},
 		{"a router does not want the session", func(f *fixture) {
 			f.addNode()
 			f.bgp.status[0].State, f.bgp.status[0].Rejected = "Idle", true
@@ -277,8 +301,14 @@ func TestLoop_Ready(t *testing.T) {
 					t.Error("ready before the first pass")
 				}
 				f.bgp.status = []bgp.Status{{Name: "router", State: v1beta1.BGPEstablished}}
+				f.reported = &v1beta1.Speaker{Status: v1beta1.SpeakerStatus{BGP: []v1beta1.BGPSession{
+					{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished},
+				}}}
 				test.change(f)
 				wait := f.pass(t)
+				if f.reported != nil { // What this process writes is nothing that was before.
+					f.reported.Status.BGP = nil
+				}
 				if err := f.Ready(); (err == nil) != (test.why == "") || err != nil && err.Error() != test.why {
 					t.Errorf("not ready: %v, want %q", err, test.why)
 				}

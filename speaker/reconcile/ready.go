@@ -20,8 +20,8 @@ const membershipTimeout = 15 * time.Second
 const sessionsTimeout = 30 * time.Second
 
 // Ready returns nil when this node can do its part: a pass has come to its end, the other speakers have been met, so that they
-// may hand over to this one, and the routers have been told all routes. Otherwise the error says what is still missing. A rolling update waits for that
-// before it goes on to the next node. Once ready, a speaker stays so.
+// may hand over to this one, and the routers that the process before had sessions with have been told all routes. Otherwise the error
+// says what is still missing. A rolling update waits for that before it goes on to the next node. Once ready, a speaker stays so.
 func (l *Loop) Ready() error {
 	if err := l.unready.Load(); err != nil {
 		return *err
@@ -43,10 +43,13 @@ func (l *Loop) stillUnready(err error) {
 
 // updateReady after a pass that began at a time.
 func (l *Loop) updateReady(began time.Time, seen *snapshot, sessions []announce.Session) {
+	if l.memory.before == nil {
+		l.memory.before = establishedBefore(seen.own)
+	}
 	since := began.Sub(l.started)
 	missing := l.missingMembers(since, seen)
 	if missing == nil && since < sessionsTimeout {
-		missing = missingSession(sessions, l.exec.BGP.Status())
+		missing = missingSession(sessions, l.exec.BGP.Status(), l.memory.before)
 	}
 	if missing == nil {
 		l.unready.Store(nil)
@@ -66,16 +69,44 @@ func (l *Loop) missingMembers(since time.Duration, seen *snapshot) error {
 	return errors.New("waiting for speakers that should be there")
 }
 
-// missingSession says which of the desired sessions the router has not been told all over; nil when none is waited for. Those
-// that cannot be started, and those that the router does not want, are not.
-func missingSession(desired []announce.Session, sessions []bgp.Status) error {
+// established are the sessions that a process had, by the name of the BGPPeer and the address of the router. With an empty address
+// there is one of the BGPPeer's, whichever.
+type established map[[2]string]bool
+
+// establishedBefore are the sessions of the process before this one, by what it last wrote into the Speaker object; nil: there is none.
+func establishedBefore(own *v1beta1.Speaker) established {
+	before := established{}
+	if own == nil {
+		return before
+	}
+	for i := range own.Status.BGP {
+		if s := &own.Status.BGP[i]; s.State == v1beta1.BGPEstablished {
+			before[[2]string{s.Peer, s.Address}], before[[2]string{s.Peer, ""}] = true, true
+		}
+	}
+	return before
+}
+
+// had reports whether a session was among them.
+func (e established) had(s *announce.Session) bool {
+	address := ""
+	if s.Address.IsValid() {
+		address = s.Address.String()
+	}
+	return e[[2]string{s.Peer, address}]
+}
+
+// missingSession says which of the desired sessions the router has not been told all over; nil when none is waited for. Waited for are
+// those that there were before: a router that was away then is no reason to hold up a roll-out. Not waited for are those that cannot be
+// started, and those that the router does not want.
+func missingSession(desired []announce.Session, sessions []bgp.Status, before established) error {
 	found := make(map[string]*bgp.Status, len(sessions))
 	for i := range sessions {
 		found[sessions[i].Name] = &sessions[i]
 	}
 	for i := range desired {
 		switch s := found[desired[i].Name]; {
-		case desired[i].Problem != "":
+		case desired[i].Problem != "", !before.had(&desired[i]):
 		case s == nil:
 			return fmt.Errorf("BGP session %s has not been started", desired[i].Name)
 		case s.State == v1beta1.BGPEstablished && !s.Behind, s.Rejected:
