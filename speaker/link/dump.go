@@ -51,8 +51,12 @@ func dumpOnce() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
+	preferences, err := readPreferences(routes.defaults)
+	if err != nil {
+		return state{}, err
+	}
 	all := state{links: convertLinks(links, addrs)}
-	all.gateways = gateways(routes.defaults, all.links, tables(links))
+	all.gateways = gateways(routes.defaults, preferences, all.links, tables(links))
 	routes.assign(all.links)
 	return all, nil
 }

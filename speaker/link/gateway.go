@@ -21,11 +21,13 @@ type gateway struct {
 	rank int
 	// metric of the route; the lowest is used first.
 	metric int
+	// preference of the router among those of one metric.
+	preference preference
 }
 
 func (g gateway) compare(other gateway) int {
 	return cmp.Or(strings.Compare(g.vrf, other.vrf), cmp.Compare(g.rank, other.rank), cmp.Compare(g.metric, other.metric),
-		g.addr.Compare(other.addr))
+		cmp.Compare(other.preference, g.preference), g.addr.Compare(other.addr))
 }
 
 // sameFamily reports whether the kernel uses one of two gateways in place of the other.
@@ -33,9 +35,10 @@ func (g gateway) sameFamily(other gateway) bool {
 	return g.vrf == other.vrf && g.addr.Is4() == other.addr.Is4()
 }
 
-// gateways returns the next hops of default routes in order, without duplicates. Next hops of equal metric, which the
-// kernel does not order, are ordered by address. tables are the names of the VRFs by their tables, with "" for the main one.
-func gateways(routes []netlink.Route, links []lb.Link, tables map[int]string) []lb.Gateway {
+// gateways returns the next hops of default routes in order, without duplicates. Next hops of equal metric and preference, which the
+// kernel does not order, are ordered by address. preferences are those of the routers, tables the names of the VRFs by their tables,
+// with "" for the main one.
+func gateways(routes []netlink.Route, preferences preferences, links []lb.Link, tables map[int]string) []lb.Gateway {
 	names := make(map[int]string, len(links))
 	for _, l := range links {
 		names[l.Index] = l.Name
@@ -45,7 +48,7 @@ func gateways(routes []netlink.Route, links []lb.Link, tables map[int]string) []
 		vrf, known := tables[route.Table]
 		for _, hop := range nextHops(&route) {
 			if addr, ok := gatewayAddr(hop, names); ok && known {
-				found = append(found, gateway{addr, vrf, rank(route.Family, addr), route.Priority})
+				found = append(found, gateway{addr, vrf, rank(route.Family, addr), route.Priority, preferences[keyOf(&route)]})
 			}
 		}
 	}
@@ -58,7 +61,7 @@ func distinct(sorted []gateway) []lb.Gateway {
 	var result []lb.Gateway
 	for _, g := range sorted {
 		best := sorted[slices.IndexFunc(sorted, g.sameFamily)]
-		backup := best.rank != g.rank || best.metric != g.metric
+		backup := best.rank != g.rank || best.metric != g.metric || best.preference != g.preference
 		if !slices.ContainsFunc(result, func(known lb.Gateway) bool { return known.Addr == g.addr && known.VRF == g.vrf }) {
 			result = append(result, lb.Gateway{Addr: g.addr, VRF: g.vrf, Backup: backup})
 		}

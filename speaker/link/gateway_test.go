@@ -195,7 +195,7 @@ func TestGateways_Order(t *testing.T) {
 	want := addresses("192.0.2.3", "192.0.2.1", "192.0.2.2", "fe80::1%eth0", "fe80::1%eth1")
 	for i := range routes {
 		turned := append(slices.Clone(routes[i:]), routes[:i]...)
-		if got := addrsOf(gateways(turned, links, tables(nil))); !slices.Equal(got, want) {
+		if got := addrsOf(gateways(turned, nil, links, tables(nil))); !slices.Equal(got, want) {
 			t.Errorf("turned by %d: %v, want %v", i, got, want)
 		}
 	}
@@ -217,7 +217,7 @@ func TestGateways_OfVRFsAndBackups(t *testing.T) {
 		route(10, netlink.FAMILY_V4, 300, "192.0.2.1"),
 		route(10, netlink.FAMILY_V4, 400, "192.0.2.8"),
 		route(11, netlink.FAMILY_V4, 0, "192.0.2.7"), // no VRF: policy routing
-	}, links, tables([]netlink.Link{red}))
+	}, nil, links, tables([]netlink.Link{red}))
 	want := []lb.Gateway{
 		{Addr: netip.MustParseAddr("192.0.2.1")},
 		{Addr: netip.MustParseAddr("192.0.2.2")},

@@ -45,7 +45,8 @@ func (w *Watcher) Links() ([]lb.Link, bool) {
 }
 
 // Gateways returns the next hops of the default routes in the main table, and in those of VRFs after it, that lead to a
-// neighbor, and false before the first dump. IPv4 comes first, then they are in order of metric; a multipath route has several. An
+// neighbor, and false before the first dump. IPv4 comes first, then they are in order of metric, and of the routers' preference
+// (RFC 4191) where the metric is the same; a multipath route has several. An
 // IPv6 router that is the next hop of an IPv4 route (RFC 8950) is one of the IPv6 gateways, after those of the IPv6 routes. The slice
 // is shared and never changed: read only.
 func (w *Watcher) Gateways() ([]lb.Gateway, bool) {
