@@ -55,17 +55,20 @@ lint: ## Check style, comments, and whether generated files are up to date
 # Where generated files go; verify has them written elsewhere and compares.
 OUT ?= .
 .PHONY: generate
-generate: ## Make deepcopy functions and CRDs from the Go types, and docs/reference from the code
+generate: ## Make deepcopy functions and CRDs from the Go types, docs/reference from the code, manifests from the chart
 	@mkdir -p $(OUT)/api/v1beta1 $(OUT)/config/crd/bases
 	$(TOOL) controller-gen object paths=./api/... crd:maxDescLen=400 output:object:dir=$(OUT)/api/v1beta1 output:crd:dir=$(OUT)/config/crd/bases
 	$(GO) run ./hack/reference $(OUT)/docs/reference
+	cd release && $(GO) run ./chart/generate .. $(abspath $(OUT))
 
 # The working tree is compared, staged or not, and stays as it is.
 .PHONY: verify
 verify: ## Fail when what is generated, or go.mod, is not up to date
 	$(GO) mod tidy -diff
+	cd release && $(GO) mod tidy -diff
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $(MAKE) --no-print-directory generate OUT="$$out" && \
-	for path in api/v1beta1/zz_generated.deepcopy.go config/crd/bases docs/reference; do \
+	for path in api/v1beta1/zz_generated.deepcopy.go config/crd/bases docs/reference config/chart/crds \
+		$$(cd "$$out" && ls -d config/chart/values.schema.json config/{rbac,controller,speaker}/*.yaml); do \
 		diff -ruN $$path "$$out/$$path" || { echo "run 'make generate' and commit what it changes"; exit 1; }; \
 	done
 

@@ -18,6 +18,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/controller/crds"
 	"github.com/daymark-lb/daymark/controller/reconcile"
 	"github.com/daymark-lb/daymark/internal/daemon"
 	"github.com/daymark-lb/daymark/internal/informer"
@@ -46,6 +47,7 @@ func main() {
 			config.Namespace, config.Classes, config.Options, config.Log, config.Registerer = f.Namespace, f.Classes, f.Options, log, metrics.Registry
 			return run(ctx, f, elect, config)
 		},
+		Tasks: []daemon.Task{{Name: "apply-crds", Short: "Applies the definitions of Daymark's kinds, as this version has them", Run: applyDefinitions}},
 	})
 }
 
@@ -74,6 +76,14 @@ func run(ctx context.Context, f *daemon.Flags, elect bool, config reconcile.Conf
 	}
 	config.Log.Info("controller starts", "namespace", f.Namespace, "leader election", elect)
 	return m.Start(ctx)
+}
+
+func applyDefinitions(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
+	config, err := f.RESTConfig()
+	if err != nil {
+		return err
+	}
+	return crds.Apply(ctx, config, log)
 }
 
 func newManager(f *daemon.Flags) (manager.Manager, error) {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -51,7 +53,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 	f.set = set
 	set.StringVar(&f.node, "node-name", os.Getenv("NODE_NAME"), "name of this node (default: $NODE_NAME)")
 	set.StringVar(&f.pod, "pod-name", os.Getenv("POD_NAME"), "name of this Pod, empty for a process that runs in none (default: $POD_NAME)")
-	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port for the gossip between speakers, 0 for none (default: the node's InternalIP, port 7946)")
+	set.StringVar(&f.gossipText, "gossip-bind-address", "", "address:port or :port for the gossip between speakers, 0 for none; without an address the node's InternalIP is taken (default \":7946\")")
 	set.StringVar(&f.preset, "gossip-preset", gossip.Fast, "how soon a speaker that is gone is noticed: fast (0.1 s), lan (0.8 s, fewer packets), wan (5 s)")
 	set.DurationVar(&f.timing.HeartbeatInterval, heartbeatInterval, 0, "time between two heartbeats of a pair of speakers, 0 for none: only gossip then notices who is gone; one that is missed is asked for again at a fraction of it (default: the preset's)")
 	set.IntVar(&f.timing.HeartbeatMultiplier, heartbeatMultiplier, 0, "heartbeats without an answer in a row by which a speaker counts as gone (default: the preset's)")
@@ -124,6 +126,9 @@ func parseBind(text string) (gossip.Bind, error) {
 	case "0":
 		return gossip.Bind{Off: true}, nil
 	}
+	if port, err := strconv.ParseUint(strings.TrimPrefix(text, ":"), 10, 16); err == nil && text[0] == ':' && port > 0 {
+		return gossip.Bind{Port: uint16(port)}, nil
+	}
 	address, err := netip.ParseAddrPort(text)
 	switch {
 	case err == nil && address.Addr().IsUnspecified():
@@ -131,5 +136,5 @@ func parseBind(text string) (gossip.Bind, error) {
 	case err == nil && address.Port() != 0:
 		return gossip.Bind{Address: address.Addr().Unmap(), Port: address.Port()}, nil
 	}
-	return gossip.Bind{}, fmt.Errorf("--gossip-bind-address must be address:port or 0, not %q", text)
+	return gossip.Bind{}, fmt.Errorf("--gossip-bind-address must be address:port, :port or 0, not %q", text)
 }

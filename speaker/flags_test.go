@@ -1,11 +1,14 @@
 package main
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
 func TestFlags_ChangeThePresetTiming(t *testing.T) {
@@ -42,6 +45,29 @@ func TestFlags_ChangeThePresetTiming(t *testing.T) {
 			}
 		case err != nil || timing.HeartbeatInterval != test.interval || timing.HeartbeatMultiplier != test.misses:
 			t.Errorf("%q: error %v, heartbeats %v x %d", test.args, err, timing.HeartbeatInterval, timing.HeartbeatMultiplier)
+		}
+	}
+}
+
+func TestParseBind(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want gossip.Bind
+		say  string
+	}{
+		{text: "", want: gossip.Bind{Port: gossipPort}},
+		{text: "0", want: gossip.Bind{Off: true}},
+		{text: ":7947", want: gossip.Bind{Port: 7947}},
+		{text: "192.0.2.1:7947", want: gossip.Bind{Address: netip.MustParseAddr("192.0.2.1"), Port: 7947}},
+		{text: "[2001:db8::1]:7947", want: gossip.Bind{Address: netip.MustParseAddr("2001:db8::1"), Port: 7947}},
+		{text: ":0", say: "must be address:port, :port or 0"},
+		{text: "7947", say: "must be address:port, :port or 0"},
+		{text: ":70000", say: "must be address:port, :port or 0"},
+		{text: "0.0.0.0:7946", say: "need an address of this node"},
+	} {
+		got, err := parseBind(test.text)
+		if got != test.want || (err == nil) != (test.say == "") || err != nil && !strings.Contains(err.Error(), test.say) {
+			t.Errorf("%q: %+v, %v", test.text, got, err)
 		}
 	}
 }

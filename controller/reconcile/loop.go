@@ -21,6 +21,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // catchUpInterval is when a loop runs again whose cache does not show yet what was written before its term. The change itself
@@ -88,7 +89,7 @@ type Loop struct {
 	loggedError string
 
 	// progress of the passes, and when the loop was made, for the probes.
-	progress loop.Progress
+	progress progress.Tracker
 	started  time.Time
 	// passed: a pass has come to its end in this term.
 	passed atomic.Bool

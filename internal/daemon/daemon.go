@@ -55,6 +55,14 @@ type Program struct {
 	Validate func() error
 	// Run is the daemon. It returns nil when ctx ends.
 	Run func(ctx context.Context, f *Flags, log *slog.Logger) error
+	// Tasks are what the program can do instead.
+	Tasks []Task
+}
+
+// Task is what a program does once, when its name is the first argument, and then ends. The help of the program does not show it.
+type Task struct {
+	Name, Short string
+	Run         func(ctx context.Context, f *Flags, log *slog.Logger) error
 }
 
 // Flags that every daemon has.
@@ -114,6 +122,9 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 	c.SetOut(stdout)
 	f.add(c.Flags())
 	p.Flags(c.Flags())
+	for _, t := range p.Tasks {
+		c.AddCommand(t.command(f, stderr))
+	}
 
 	err := c.ExecuteContext(ctx)
 	if err == nil {
@@ -124,6 +135,15 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 		return exitUsage
 	}
 	return exitFailure
+}
+
+func (t Task) command(f *Flags, stderr io.Writer) *cobra.Command {
+	c := &cobra.Command{
+		Use: t.Name, Short: t.Short, Args: cobra.NoArgs, Hidden: true,
+		RunE: func(c *cobra.Command, _ []string) error { return t.Run(c.Context(), f, newLog(stderr, slog.LevelInfo)) },
+	}
+	f.addKubeconfig(c.Flags())
+	return c
 }
 
 // newLog returns the program's log and makes the libraries log to the same place.
@@ -138,9 +158,13 @@ func newLog(out io.Writer, level slog.Level) *slog.Logger {
 // usageError is a command line that is wrong.
 type usageError struct{ error }
 
+func (f *Flags) addKubeconfig(set *pflag.FlagSet) {
+	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then in-cluster)")
+}
+
 func (f *Flags) add(set *pflag.FlagSet) {
 	set.SortFlags = false
-	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then in-cluster)")
+	f.addKubeconfig(set)
 	set.StringVar(&f.Namespace, "namespace", "daymark-system", "namespace that Daymark runs in")
 	set.StringVar(&f.Metrics, "metrics-bind-address", f.Metrics, "address:port for metrics, 0 for none")
 	set.StringVar(&f.Health, "health-bind-address", f.Health, "address:port for health probes, 0 for none")

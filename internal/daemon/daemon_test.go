@@ -74,6 +74,26 @@ func TestExecute_HandsFlagsToTheProgram(t *testing.T) {
 	}
 }
 
+func TestExecute_TaskInsteadOfTheDaemon(t *testing.T) {
+	var got string
+	program := Program{
+		Name: "test", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return errors.New("not asked for") },
+		Run: func(context.Context, *Flags, *slog.Logger) error { return errors.New("not to be run") },
+		Tasks: []Task{{Name: "task", Run: func(_ context.Context, f *Flags, _ *slog.Logger) error {
+			got = f.Kubeconfig
+			return nil
+		}}},
+	}
+	if status := execute(t.Context(), program, []string{"task", "--kubeconfig=x"}, io.Discard, io.Discard); status != 0 || got != "x" {
+		t.Errorf("exit status %d, it got %q", status, got)
+	}
+	for _, args := range [][]string{{"task", "more"}, {"task", "--namespace=x"}, {"tusk"}} {
+		if status := execute(t.Context(), program, args, io.Discard, io.Discard); status == 0 {
+			t.Errorf("%q is taken", args)
+		}
+	}
+}
+
 func TestExecute_Version(t *testing.T) {
 	program := Program{
 		Name: "test", Metrics: "0", Health: "0", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return errors.New("not asked for") },

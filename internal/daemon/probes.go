@@ -1,11 +1,7 @@
 package daemon
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -22,22 +18,17 @@ type Probes struct {
 	Services http.Handler
 }
 
-// Serve serves /healthz, /readyz and the health of Services at an address.
+// shutdownTimeout is how long an answer under way may take when the program ends.
+const shutdownTimeout = 100 * time.Millisecond
+
+// Serve serves /healthz, /readyz and the health of Services at an address. A manager starts it before it waits for its caches: a
+// program that cannot reach the API server is alive, and a restart would not help it.
 func (p Probes) Serve(bind string) manager.Runnable {
-	return manager.RunnableFunc(func(ctx context.Context) error {
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", bind)
-		if err != nil {
-			return fmt.Errorf("serve health probes: %w", err)
-		}
-		server := &http.Server{Handler: p.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-		defer stop()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve health probes: %w", err)
-		}
-		return nil
-	})
+	timeout := shutdownTimeout
+	return &manager.Server{
+		Name: "health probes", ShutdownTimeout: &timeout,
+		Server: &http.Server{Addr: bind, Handler: p.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
+	}
 }
 
 func (p Probes) handler() http.Handler {

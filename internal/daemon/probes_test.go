@@ -10,6 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/daymark-lb/daymark/internal/informer"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 func TestProbes_Answers(t *testing.T) {
@@ -62,6 +71,53 @@ func TestProbes_EndWithTheContext(t *testing.T) {
 	}
 }
 
+// TestProbes_AnswerBeforeTheCachesAreFilled has an API server that answers nothing: a liveness probe must not end who waits for it.
+func TestProbes_AnswerBeforeTheCachesAreFilled(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bind := free.Addr().String()
+	free.Close()
+	grace := time.Second
+	m, err := ctrl.NewManager(&rest.Config{Host: "http://" + silent.Addr().String()}, ctrl.Options{
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", GracefulShutdownTimeout: &grace,
+		MapperProvider: informer.Mapper,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.GetCache().GetInformer(t.Context(), &corev1.Node{}, cache.BlockUntilSynced(false)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Add(fine.Serve(bind)); err != nil {
+		t.Fatal(err)
+	}
+	// It ends with the process: the manager does not return before its caches are filled.
+	go func() { _ = m.Start(context.WithoutCancel(t.Context())) }()
+	if _, err := testnet.Eventually(10*time.Second, func() error { return get("http://" + bind + "/healthz") }); err != nil {
+		t.Error(err)
+	}
+}
+
+// get returns nil for an answer of status 200.
+func get(url string) error {
+	answer, err := http.Get(url) //nolint:gosec,noctx // an address of this test, on the loopback interface
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
 func TestProbes_SayThatTheirPortIsTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +125,7 @@ func TestProbes_SayThatTheirPortIsTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	err = fine.Serve(taken.Addr().String()).Start(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "serve health probes: listen tcp") {
+	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -131,8 +133,10 @@ func (a *announcer) removeSender(by sender) {
 	delete(a.schedules, by)
 }
 
-// run announces what is due until ctx ends.
-func (a *announcer) run(ctx context.Context) { repeat(ctx, a.wake, a.announceDue) }
+// run announces what is due until ctx ends, and says how far it is.
+func (a *announcer) run(ctx context.Context, p *progress.Tracker) {
+	repeat(ctx, p, a.wake, a.announceDue)
+}
 
 // announceDue announces what is due as far as the budgets go, and returns how long to wait for more.
 func (a *announcer) announceDue() time.Duration {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // senderRecorder is a sender that records when it announced.
@@ -49,7 +51,7 @@ func runAnnouncer(t *testing.T, jitter func() float64, stale func() bool) *annou
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { a.run(ctx) })
+	running.Go(func() { a.run(ctx, &progress.Tracker{}) })
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()

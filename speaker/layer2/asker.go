@@ -152,7 +152,7 @@ func (r *Responder) watchAsked() {
 
 // ask asks what is due, until ctx ends.
 func (r *Responder) ask(ctx context.Context) {
-	repeat(ctx, r.asker.wake, func() time.Duration {
+	repeat(ctx, &r.steps.asking, r.asker.wake, func() time.Duration {
 		questions, changed := r.asker.due(time.Now())
 		if changed {
 			r.notifyUrgent()

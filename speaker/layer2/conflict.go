@@ -86,7 +86,7 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 
 // detectConflicts does what the detector says is due, until ctx ends.
 func (r *Responder) detectConflicts(ctx context.Context) {
-	repeat(ctx, r.detector.wake, func() time.Duration {
+	repeat(ctx, &r.steps.detecting, r.detector.wake, func() time.Duration {
 		if r.isStale() {
 			return staleInterval
 		}

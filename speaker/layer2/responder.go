@@ -54,6 +54,7 @@ type Responder struct {
 	asker     *asker
 	searcher  *searcher
 	rivals    *rivals
+	steps     steps
 	isStale   func() bool
 	changes   chan struct{}
 	// urgent is like changes for what cannot wait.
@@ -129,7 +130,7 @@ func New(cfg Config) *Responder {
 // again. Start may be called once.
 func (r *Responder) Start(ctx context.Context) error {
 	var running sync.WaitGroup
-	running.Go(func() { r.announcer.run(ctx) })
+	running.Go(func() { r.announcer.run(ctx, &r.steps.announcing) })
 	running.Go(func() { r.detectConflicts(ctx) })
 	running.Go(func() { r.ask(ctx) })
 	running.Go(func() { r.search(ctx) })

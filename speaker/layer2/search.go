@@ -87,7 +87,7 @@ func (r *Responder) Search(searches []election.Search) { r.searcher.set(time.Now
 
 // search asks what is due, until ctx ends.
 func (r *Responder) search(ctx context.Context) {
-	repeat(ctx, r.searcher.wake, func() time.Duration {
+	repeat(ctx, &r.steps.searching, r.searcher.wake, func() time.Duration {
 		if r.isStale() {
 			return staleInterval
 		}

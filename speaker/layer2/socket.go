@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // maxFrameLength is the most bytes that are read of a frame; ARP and NDP frames are far shorter.
@@ -44,6 +46,8 @@ type socket struct {
 	asked   addressSet
 	// groups are the multicast groups that the interface has joined for us; nil for ARP, which is broadcast.
 	groups *multicastGroups
+	// answering is how far the receiver is with what it has to do for a frame.
+	answering progress.Tracker
 	// closed: by close; broken: serve has ended with an error.
 	closed, broken atomic.Bool
 }
@@ -195,6 +199,10 @@ func (s *socket) handleFrame(frame []byte) {
 	if o.request {
 		s.metrics.received.Inc()
 	}
+	if o.reply == nil && !o.use.addr.IsValid() {
+		return
+	}
+	defer s.answering.Begin()(nil)
 	if (o.reply != nil || o.use.held) && s.handler.stale() {
 		s.metrics.droppedStale.Inc()
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +12,9 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
+
+// listTimeout is how long the API server may take for the one list that a pass waits for. A pass must not look stuck because of it.
+const listTimeout = 5 * time.Second
 
 // earlier knows where speakers of the version before gossip: they say so in their Speaker objects alone. These are read once, at the
 // start. A speaker of that version that starts later reaches this one, whose Speaker object says where.
@@ -49,6 +53,8 @@ func (e *earlier) learn(ctx context.Context, speakers map[string]netip.AddrPort,
 		e.addresses = map[string]netip.AddrPort{}
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
 	var list v1beta1.SpeakerList
 	if err := e.reader.List(ctx, &list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}); err != nil {
 		return fmt.Errorf("list the Speakers: %w", err)

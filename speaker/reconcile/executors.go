@@ -68,6 +68,8 @@ type Layer2 interface {
 	layer2Cluster
 	layer2Results
 	Changes() <-chan struct{}
+	// Alive returns an error when one of its loops is stuck.
+	Alive() error
 }
 
 // layer2Cluster is what layer 2 does about the other nodes of the cluster.

@@ -197,6 +197,8 @@ func (g *fakeGossip) Broadcast(local gossip.LocalState) {
 type fakeLayer2 struct {
 	fixture *fixture
 	desired []announce.Layer2Address
+	// stuck is what Alive returns.
+	stuck   error
 	unable  []layer2.Unable
 	macs    []announce.NodeMAC
 	held    []layer2.Held
@@ -215,6 +217,7 @@ func (l *fakeLayer2) Set(_ context.Context, desired []announce.Layer2Address) er
 }
 func (l *fakeLayer2) UpdateClusterMACs(macs []announce.NodeMAC)      { l.macs = macs }
 func (l *fakeLayer2) Ask(questions []announce.Layer2Question)        { l.asked = questions }
+func (l *fakeLayer2) Alive() error                                   { return l.stuck }
 func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }

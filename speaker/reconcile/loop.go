@@ -20,6 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/liveness"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -59,7 +60,7 @@ type Loop struct {
 	bfd atomic.Pointer[announce.BFDPlan]
 
 	// progress of the passes, for Alive.
-	progress loop.Progress
+	progress progress.Tracker
 	// started is when this process started.
 	started time.Time
 	// passed: a pass has come to its end.

@@ -390,3 +390,29 @@ func TestLook_ASpeakerThatTheOthersCannotKnowOfIsNotAlone(t *testing.T) {
 		t.Error("not known though the object says where the speaker gossips")
 	}
 }
+
+func TestLoop_AliveUnlessAPassOrLayer2IsStuck(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		if err := f.Alive(); err != nil {
+			t.Errorf("before the first pass: %v", err)
+		}
+		f.layer2.stuck = errors.New("layer 2 is stuck")
+		if err := f.Alive(); !errors.Is(err, f.layer2.stuck) {
+			t.Errorf("layer 2 is stuck, and it says %v", err)
+		}
+		f.layer2.stuck = nil
+		release := make(chan struct{})
+		read := f.read
+		f.read = func(ctx context.Context) (*snapshot, error) { <-release; return read(ctx) }
+		go func() { _, _ = f.Reconcile(t.Context(), loop.Wake{}) }()
+		time.Sleep(stuckAfter + time.Second)
+		if err := f.Alive(); err == nil {
+			t.Error("a pass that blocks is not noticed")
+		}
+		close(release)
+		synctest.Wait()
+		if err := f.Alive(); err != nil {
+			t.Errorf("after the pass: %v", err)
+		}
+	})
+}

@@ -29,8 +29,16 @@ func (l *Loop) Ready() error {
 	return nil
 }
 
-// Alive returns an error when a pass does not come to its end.
-func (l *Loop) Alive() error { return l.progress.Stuck() }
+// stuckAfter is how long a pass may run. The longest, over 100,000 Services, takes about a second, and it waits for no API server.
+const stuckAfter = 30 * time.Second
+
+// Alive returns an error when a pass, or a step of layer 2, does not come to its end: then only a restart helps.
+func (l *Loop) Alive() error {
+	if err := l.progress.Stuck(stuckAfter); err != nil {
+		return err
+	}
+	return l.exec.Layer2.Alive()
+}
 
 func (l *Loop) setUnready(err error) { l.unready.Store(&err) }
 

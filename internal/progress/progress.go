@@ -1,4 +1,6 @@
-package loop
+// Package progress knows whether a loop goes on: its Tracker is told when each pass begins and ends. It decides nothing about the process:
+// who probes it does.
+package progress
 
 import (
 	"fmt"
@@ -6,11 +8,8 @@ import (
 	"time"
 )
 
-// stuckAfter is how long a pass may run. The longest, over 100,000 Services, takes about a second.
-const stuckAfter = 2 * time.Minute
-
-// Progress is when the passes of a loop begin and end, for its probes. The zero value is ready for use.
-type Progress struct {
+// Tracker is told when the passes of a loop begin and end, for its probes. The zero value is ready for use.
+type Tracker struct {
 	mu    sync.Mutex
 	began time.Time // zero while no pass runs
 	ended time.Time // of the last pass without an error
@@ -18,7 +17,7 @@ type Progress struct {
 }
 
 // Begin says that a pass begins. It returns what to call with the pass's error when it ends.
-func (p *Progress) Begin() (end func(error)) {
+func (p *Tracker) Begin() (end func(error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.began = time.Now()
@@ -32,18 +31,18 @@ func (p *Progress) Begin() (end func(error)) {
 	}
 }
 
-// Stuck returns an error when a pass has been running for so long that it will not end.
-func (p *Progress) Stuck() error {
+// Stuck returns an error when a pass has been running for longer than a limit. A loop that has nothing to do has no pass, and is not stuck.
+func (p *Tracker) Stuck(limit time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if running := time.Since(p.began); !p.began.IsZero() && running > stuckAfter {
+	if running := time.Since(p.began); !p.began.IsZero() && running > limit {
 		return fmt.Errorf("a pass of the loop has been running for %s", running.Round(time.Second))
 	}
 	return nil
 }
 
 // Last returns when a pass last came to its end without an error, and the error of the last one.
-func (p *Progress) Last() (ended time.Time, err error) {
+func (p *Tracker) Last() (ended time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ended, p.err

@@ -1,4 +1,4 @@
-package loop
+package progress
 
 import (
 	"errors"
@@ -7,24 +7,25 @@ import (
 	"time"
 )
 
-func TestProgress_Stuck(t *testing.T) {
+func TestTracker_Stuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p Progress
+		const limit = 30 * time.Second
+		var p Tracker
 		time.Sleep(time.Hour)
-		if err := p.Stuck(); err != nil {
+		if err := p.Stuck(limit); err != nil {
 			t.Errorf("a loop with nothing to do: %v", err)
 		}
 		end := p.Begin()
-		time.Sleep(stuckAfter)
-		if err := p.Stuck(); err != nil {
+		time.Sleep(limit)
+		if err := p.Stuck(limit); err != nil {
 			t.Errorf("a slow pass: %v", err)
 		}
 		time.Sleep(time.Second)
-		if p.Stuck() == nil {
+		if p.Stuck(limit) == nil {
 			t.Error("a pass that does not end is not noticed")
 		}
 		end(errors.New("no"))
-		if ended, err := p.Last(); p.Stuck() != nil || !ended.IsZero() || err == nil {
+		if ended, err := p.Last(); p.Stuck(limit) != nil || !ended.IsZero() || err == nil {
 			t.Errorf("after its end: %v, ended at %v", err, ended)
 		}
 		p.Begin()(nil)

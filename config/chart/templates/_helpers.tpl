@@ -1,0 +1,24 @@
+{{/* The image of a program: (list $ "speaker"). */}}
+{{- define "daymark.image" -}}
+{{- $root := index . 0 }}{{ $image := $root.Values.image }}{{ $program := index $image (index . 1) -}}
+{{ $image.registry }}/{{ $program.name }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ with $program.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* Labels by which the pods of a component are selected. */}}
+{{- define "daymark.selector" -}}
+app.kubernetes.io/name: daymark
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+
+{{/* Flags that both programs have. */}}
+{{- define "daymark.flags" -}}
+- --load-balancer-class={{ .Values.loadBalancerClass }}
+- --serve-classless={{ .Values.serveClassless }}
+- --ignore-exclude-label={{ .Values.ignoreExcludeLabel }}
+- --withdraw-on-cordon={{ .Values.withdrawOnCordon }}
+- --log-level={{ .Values.logLevel }}
+{{- end }}
+
+{{- define "daymark.bind" -}}
+{{ if . }}:{{ . }}{{ else }}0{{ end }}
+{{- end }}
