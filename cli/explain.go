@@ -72,16 +72,19 @@ func (s *snapshot) explain(out io.Writer, service *corev1.Service, remark string
 
 // compare reads the objects that the announcement of a Service depends on and returns the difference from its condition. A user
 // without permission to read all of them sees only the conditions.
-func compare(ctx context.Context, c client.Client, service *corev1.Service) string {
+func (s *snapshot) compare(ctx context.Context, c client.Client, service *corev1.Service) string {
 	objects, err := readObjects(ctx, c, service)
 	if err != nil {
 		return fmt.Sprintf("not compared with the objects as they are now: %v", err)
+	}
+	for i := range s.services {
+		objects.Services = append(objects.Services, lb.ParseService(&s.services[i])) // some may share its addresses
 	}
 	return difference(service, objects)
 }
 
 // difference explains a Service as the controller would, and says so if its condition says something else. If no node announces
-// the Service, it says for each node why, which the condition does not. A Service that the controller has not written to may be
+// the Service, it says for each node why, and for session affinity which node is best, which the condition does not. A Service that the controller has not written to may be
 // of another class: there is nothing to compare.
 func difference(service *corev1.Service, objects *cluster.Objects) string {
 	if meta.FindStatusCondition(service.Status.Conditions, v1beta1.ConditionAnnounced) == nil {
@@ -92,8 +95,10 @@ func difference(service *corev1.Service, objects *cluster.Objects) string {
 		return fmt.Sprintf("not compared with the objects as they are now: maximumPrefixes of BGPPeer %s counts all Services",
 			world.Peers[limited].Name)
 	}
-	explanation := announce.NewExplainer(&world).Explain(lb.ParseService(service))
-	nodes := ""
+	world.Services = objects.Services
+	explainer, parsed := announce.NewExplainer(&world), lb.ParseService(service)
+	explanation := explainer.Explain(parsed)
+	nodes := strings.Join(explainer.Preference(parsed), "\n  ")
 	if explanation.Nodes != "" {
 		nodes = "what stands against each node: " + explanation.Nodes
 	}

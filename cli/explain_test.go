@@ -89,6 +89,40 @@ func TestExplain_ComparesWithTheObjects(t *testing.T) {
 	}
 }
 
+// TestExplain_NamesTheBestNodeForSessionAffinity: the condition does not, since nodes come and go.
+func TestExplain_NamesTheBestNodeForSessionAffinity(t *testing.T) {
+	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "lan"}}
+	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.200/29"}
+	asn := int64(64513)
+	objects := []runtime.Object{
+		pool, &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}},
+		&v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Spec: v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1"}},
+		&discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+			AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}},
+		},
+	}
+	for _, node := range []string{"n1", "n2", "n3"} {
+		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: node}}
+		if node != "n3" {
+			speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished}}
+		}
+		objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, speaker)
+	}
+	web := seen().services[0].DeepCopy()
+	web.Spec.SessionAffinity = corev1.ServiceAffinityClientIP
+	got := difference(web, cluster.Parse(objects))
+	best, backup := "n1", "n2"
+	if strings.Contains(got, "prefers n2") {
+		best, backup = backup, best
+	}
+	want := "by the objects as they are now, and the default flags of the programs: True, Announced: 192.0.2.200 by BGP (lan), where one node is " +
+		"best and the others are backup, for session affinity\n  192.0.2.200, session affinity: tor prefers " + best + ", then " + backup
+	if got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestHeld_ReportOfASpeakerThatIsGoneIsOld(t *testing.T) {
 	s := seen()
 	s.speakers[1].Status.Conditions = []metav1.Condition{{

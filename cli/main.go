@@ -70,7 +70,7 @@ func newCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			seen.explain(out, service, compare(command.Context(), c, service))
+			seen.explain(out, service, seen.compare(command.Context(), c, service))
 			return nil
 		},
 	})

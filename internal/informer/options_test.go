@@ -198,7 +198,7 @@ func service(kind corev1.ServiceType) *corev1.Service {
 		IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}, IPFamilyPolicy: &dual,
 		Ports:                 []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30000}},
 		ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal, HealthCheckNodePort: 30001,
-		Selector: map[string]string{"app": "web"}, LoadBalancerIP: "192.0.2.1", PublishNotReadyAddresses: true,
+		Selector: map[string]string{"app": "web"}, SessionAffinity: corev1.ServiceAffinityClientIP, LoadBalancerIP: "192.0.2.1", PublishNotReadyAddresses: true,
 	}}
 	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1", IPMode: &vip}}
 	s.Status.Conditions = []metav1.Condition{{Type: "daymark.io/AddressAssigned"}, {Type: "other.io/Something"}}

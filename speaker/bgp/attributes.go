@@ -40,7 +40,7 @@ func (e *encoder) attributes(from *announce.Attributes, next nextHop) ([]byte, e
 		list = append(list, bgp.NewPathAttributeMultiExitDisc(*from.MED))
 	}
 	if e.internal {
-		preference := uint32(100)
+		preference := uint32(announce.DefaultLocalPref)
 		if from.LocalPref != nil {
 			preference = *from.LocalPref
 		}

@@ -20,6 +20,7 @@ func (r *rules) sessions() []Session {
 		return nil // The Node object is gone, so this process does not belong to the cluster.
 	}
 	routes, nextHopsFrom := r.routes(me), r.nextHopsFrom(r.nodes[me].Node)
+	r.rankRoutes(me, routes)
 	// Peers that get the same advertisements share one list of paths.
 	paths := map[advertisementSet][]Path{}
 	var sessions []Session
@@ -106,6 +107,8 @@ type route struct {
 	matches advertisementSet
 	// created is when the Service was.
 	created time.Time
+	// rank of the node among those that announce the address; 0: it is best, or they are not ranked.
+	rank int
 }
 
 // routes of a node, by its index. Which peers hear of them depends on the advertisements alone.
@@ -122,7 +125,7 @@ func (r *rules) routes(node int) []route {
 			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
 			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && q.ask(ofSegment) == Eligible &&
 				r.ineligibleService(a, node) == Eligible && r.mayServe(sharers, addr, node) {
-				routes = append(routes, route{addr, q.advertisements, s.Created})
+				routes = append(routes, route{addr: addr, matches: q.advertisements, created: s.Created})
 			}
 		}
 	}
@@ -141,11 +144,13 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 }
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it.
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. A rank
+// counts for the prefix of its address alone, not for one that is aggregated.
 func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
 		by     advertisementSet
+		rank   int
 	}
 	all := make([]advertised, 0, len(routes))
 	for _, route := range routes {
@@ -157,24 +162,33 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 			if err != nil {
 				continue // The schema keeps the length within the family's bits.
 			}
-			all = append(all, advertised{prefix, r.bgp[i].self})
+			rank := route.rank
+			if !prefix.IsSingleIP() {
+				rank = 0
+			}
+			all = append(all, advertised{prefix, r.bgp[i].self, rank})
 		}
 	}
 	slices.SortFunc(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
-	attributes := map[advertisementSet]*Attributes{}
+	type variant struct {
+		by   advertisementSet
+		rank int
+	}
+	attributes := map[variant]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
-		prefix, matches := all[i].prefix, all[i].by
+		prefix, matches, rank := all[i].prefix, all[i].by, all[i].rank
 		for i++; i < len(all) && all[i].prefix == prefix; i++ {
 			matches = matches.union(all[i].by)
 		}
 		if r.anyHeldBack(matches) {
 			continue
 		}
-		if attributes[matches] == nil {
-			attributes[matches] = r.attributes(matches)
+		key := variant{matches, rank}
+		if attributes[key] == nil {
+			attributes[key] = r.attributes(matches).backup(rank)
 		}
-		paths = append(paths, Path{prefix, attributes[matches]})
+		paths = append(paths, Path{prefix, attributes[key]})
 	}
 	return paths
 }

@@ -5,5 +5,6 @@
 //
 // The files: world.go is what goes in and plan.go what comes out; eligibility.go is every reason against a node or an
 // address, conditions.go the reasons of a Service's condition, explain.go their words; rules.go prepares a World for
-// questions; layer2.go and segment.go find candidates and interfaces, bgp.go sessions and paths, bfd.go BFD sessions.
+// questions; layer2.go and segment.go find candidates and interfaces, bgp.go sessions and paths, affinity.go which node is best
+// for a Service with session affinity, bfd.go BFD sessions.
 package announce

@@ -176,7 +176,7 @@ type explained struct {
 func newExplained(w *World, s *lb.Service, addr string) explained {
 	e := NewExplainer(w)
 	a := e.rules.address(s, netip.MustParseAddr(addr))
-	return explained{e, a, addressKey{e.rules.l2Matches(a), e.rules.bgpMatches(a), lb.FamilyOf(a.addr)}}
+	return explained{e, a, addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}}
 }
 
 // eligible reports by which protocols nothing is said against a node.

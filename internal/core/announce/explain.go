@@ -42,6 +42,8 @@ type nodePeer struct {
 type addressKey struct {
 	l2, bgp advertisementSet
 	family  lb.Family
+	// affinity is what the condition says of session affinity.
+	affinity string
 }
 
 // peerKey is a peer to which a set of advertisements announces addresses of a family.
@@ -106,7 +108,8 @@ func (c Conflict) message(addr netip.Addr) string {
 
 // address says by which protocols an address is announced, or why it is not.
 func (e *Explainer) address(a address) (string, *Explanation) {
-	key := addressKey{e.rules.l2Matches(a), e.rules.bgpMatches(a), lb.FamilyOf(a.addr)}
+	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
+	key.affinity = e.rules.affinityText(a, key.bgp)
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		return "", &Explanation{Reason: c.Name, Message: c.message(e.rules, a)}
 	}
@@ -136,7 +139,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)
-		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name })))
+		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name }))+key.affinity)
 	}
 	var found *announcement
 	if len(protocols) == 0 {

@@ -25,6 +25,11 @@ type rules struct {
 	segments *segments
 	// candidateSets is a cache: most addresses share one.
 	candidateSets map[candidateKey]*candidateSet
+
+	// affine are all Services of each address of which one has session affinity.
+	affine map[netip.Addr][]*lb.Service
+	// contendersOf is a cache: most addresses share some.
+	contendersOf map[contenderKey][]contender
 }
 
 // node is a node with what is known of it whatever the address.
@@ -62,7 +67,7 @@ type bgpRule struct {
 func newRules(w *World) *rules {
 	r := &rules{
 		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
-		missing: map[string]*lb.Pool{},
+		missing: map[string]*lb.Pool{}, affine: affineServices(w.Services), contendersOf: map[contenderKey][]contender{},
 	}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))

@@ -55,6 +55,8 @@ type Service struct {
 	Ports    []Port
 	// Local: spec.externalTrafficPolicy is Local.
 	Local bool
+	// Affinity: spec.sessionAffinity is ClientIP.
+	Affinity bool
 	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
 	HealthCheckNodePort uint16
 	// PublishNotReady: endpoints that are not ready count as ready.
@@ -99,6 +101,7 @@ func ParseService(from *corev1.Service) *Service {
 		Labels:              from.Labels,
 		LoadBalancer:        from.Spec.Type == corev1.ServiceTypeLoadBalancer && from.DeletionTimestamp.IsZero(),
 		Local:               from.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
+		Affinity:            from.Spec.SessionAffinity == corev1.ServiceAffinityClientIP,
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
 		Provider:            Provider(from),

@@ -1,0 +1,182 @@
+package announce
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
+)
+
+// Session affinity (spec.sessionAffinity: ClientIP) is kept by each node's service proxy, which knows nothing of the others. A router
+// that spreads the connections of a client over nodes breaks it. So all nodes rank themselves for an address of such a Service, by what
+// all of them see: the first announces it as configured, each other one as a backup, worse by its rank. A router then has one best path,
+// and the next one at hand. Where nodes see different things for the moment it has two best paths, or the same backup twice.
+//
+// A prefix that is aggregated has addresses of many Services, and is not ranked. A node may be ranked that announces nothing after
+// all, because its session is down for example: the order of the others stays what it is.
+
+// affineServices are all Services of each address that one with session affinity has; nil: there are none.
+func affineServices(services []*lb.Service) map[netip.Addr][]*lb.Service {
+	var affine map[netip.Addr][]*lb.Service
+	for _, s := range services {
+		if !s.Affinity {
+			continue
+		}
+		for _, addr := range s.Ingress {
+			if affine == nil {
+				affine = map[netip.Addr][]*lb.Service{}
+			}
+			affine[addr] = append(affine[addr], s)
+		}
+	}
+	if affine == nil {
+		return nil
+	}
+	for _, s := range services {
+		for _, addr := range s.Ingress {
+			if affine[addr] != nil && !s.Affinity {
+				affine[addr] = append(affine[addr], s)
+			}
+		}
+	}
+	return affine
+}
+
+// rankRoutes sets the ranks of a node's routes.
+func (r *rules) rankRoutes(node int, routes []route) {
+	if len(r.affine) == 0 {
+		return
+	}
+	for i := range routes {
+		if sharers := r.affine[routes[i].addr]; len(sharers) > 0 {
+			routes[i].rank = r.rank(routes[i].addr, sharers, node)
+		}
+	}
+}
+
+// contender is a node that may announce an address of its own prefix, not aggregated, to some peer.
+type contender struct {
+	node int
+	hash uint64
+	// attributes as configured.
+	attributes *Attributes
+}
+
+// contenderKey is what contenders depend on, the Services' endpoints left aside.
+type contenderKey struct {
+	matches advertisementSet
+	family  lb.Family
+}
+
+// rank is how many nodes come before one, by its index, for an address of some Services.
+func (r *rules) rank(addr netip.Addr, sharers []*lb.Service, node int) (rank int) {
+	all := r.servingContenders(addr, sharers)
+	me := slices.IndexFunc(all, func(c contender) bool { return c.node == node })
+	if me < 0 {
+		return 0
+	}
+	seed := addressSeed(addr)
+	for i := range all {
+		if i != me && r.precedes(&all[i], &all[me], seed) {
+			rank++
+		}
+	}
+	return rank
+}
+
+// precedes reports whether a node comes before another one: by what is configured, then by rendezvous hash, so that addresses spread
+// over the nodes and a node that leaves moves no more than its own.
+func (r *rules) precedes(a, b *contender, seed uint64) bool {
+	if c := a.attributes.comparePreference(b.attributes); c != 0 {
+		return c < 0
+	}
+	if c := cmp.Compare(rendezvous.Mix(b.hash^seed), rendezvous.Mix(a.hash^seed)); c != 0 {
+		return c < 0
+	}
+	return a.node < b.node
+}
+
+func addressSeed(addr netip.Addr) uint64 {
+	bytes := addr.As16()
+	return rendezvous.Mix(binary.BigEndian.Uint64(bytes[:8]) ^ rendezvous.Mix(binary.BigEndian.Uint64(bytes[8:])))
+}
+
+// servingContenders are the contenders for an address that have endpoints, under the policy Local: those that serve all Services of it
+// if there are any, else those that serve some. The list may be shared, and is in order of the nodes.
+func (r *rules) servingContenders(addr netip.Addr, sharers []*lb.Service) []contender {
+	var matches advertisementSet
+	local := false
+	for _, s := range sharers {
+		matches = matches.union(r.bgpMatches(r.address(s, addr)))
+		local = local || s.Local
+	}
+	all := r.contenders(contenderKey{matches, lb.FamilyOf(addr)})
+	if !local {
+		return all
+	}
+	var some, every []contender
+	for _, c := range all {
+		serves := r.servesOf(addr, sharers, c.node)
+		if serves > 0 {
+			some = append(some, c)
+		}
+		if serves == len(sharers) {
+			every = append(every, c)
+		}
+	}
+	if len(every) > 0 {
+		return every
+	}
+	return some
+}
+
+// servesOf is how many of some Services a node can serve at an address. One without any endpoints counts as served.
+func (r *rules) servesOf(addr netip.Addr, sharers []*lb.Service, node int) (count int) {
+	for _, s := range sharers {
+		a := address{service: s, addr: addr}
+		if !r.world.Endpoints[s.Key].AnyServing(lb.FamilyOf(addr)) || r.ineligibleService(a, node) == Eligible {
+			count++
+		}
+	}
+	return count
+}
+
+// contenders of the addresses that some advertisements announce, in order of the nodes.
+func (r *rules) contenders(key contenderKey) []contender {
+	if known, ok := r.contendersOf[key]; ok {
+		return known
+	}
+	single := r.unaggregated(key.matches, key.family)
+	var all []contender
+	for node := range r.nodes {
+		if r.nodes[node].ineligible != Eligible {
+			continue
+		}
+		by := r.announceable(r.bgpSelecting(single, node), key.family)
+		if by == "" || !r.anyPeerHears(by, node) {
+			continue
+		}
+		all = append(all, contender{node, rendezvous.Hash(r.nodes[node].Name), r.attributes(by)})
+	}
+	r.contendersOf[key] = all
+	return all
+}
+
+// unaggregated are those of some advertisements that announce each address of a family by a prefix of its own.
+func (r *rules) unaggregated(set advertisementSet, family lb.Family) advertisementSet {
+	bits := 32
+	if family == lb.IPv6 {
+		bits = 128
+	}
+	return set.filter(func(i int) bool { return r.bgp[i].Length(family) == bits })
+}
+
+// anyPeerHears reports whether some advertisements are meant for a peer of a node.
+func (r *rules) anyPeerHears(set advertisementSet, node int) bool {
+	return slices.ContainsFunc(r.peers, func(peer *lb.Peer) bool {
+		return selects(peer, r.nodes[node].Node) && set.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) }) != ""
+	})
+}
