@@ -37,6 +37,7 @@ test: deps-test ## Run all tests: unit, packet and end to end. The one test comm
 	$(GO) test -shuffle=on $(PURE)
 	$(GO) test $(RACE) -shuffle=on $(ACTING)
 	$(GO) test $(RACE) -shuffle=on -timeout 30m -p 1 ./e2e/...
+	cd release && $(GO) test -shuffle=on ./chart/...
 
 .PHONY: unit
 unit: deps-unit ## Run the tests that need no Kubernetes, in less than two minutes

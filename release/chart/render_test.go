@@ -1,0 +1,226 @@
+package chart
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	root   = "../.."
+	folder = root + "/config/chart"
+)
+
+// set is a set of values in config/chart/ci.
+type set struct {
+	name   string
+	values map[string]any
+	// refused is what Helm says; empty for a set that works.
+	refused string
+}
+
+func sets(t *testing.T) (all []set) {
+	t.Helper()
+	files, err := filepath.Glob(folder + "/ci/*.yaml")
+	must(t, err)
+	for _, file := range files {
+		text := read(t, file)
+		s := set{name: strings.TrimSuffix(filepath.Base(file), ".yaml")}
+		if _, line, found := strings.Cut(text, "# refused: "); found {
+			s.refused, _, _ = strings.Cut(line, "\n")
+		}
+		must(t, yaml.UnmarshalStrict([]byte(text), &s.values))
+		all = append(all, s)
+	}
+	return all
+}
+
+func TestChart_SetsOfValues(t *testing.T) {
+	all := sets(t)
+	good := slices.Collect(func(yield func(set) bool) {
+		for _, s := range all {
+			if s.refused == "" && !yield(s) {
+				return
+			}
+		}
+	})
+	if len(good) < 12 || len(all)-len(good) < 10 {
+		t.Errorf("%d sets of values that work, %d that do not: some are missing", len(good), len(all)-len(good))
+	}
+	for _, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			files, err := Render(folder, s.values)
+			switch {
+			case s.refused == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case s.refused != "" && (err == nil || !strings.Contains(err.Error(), s.refused)):
+				t.Errorf("it says %v, want %q", err, s.refused)
+			case err == nil && len(objects(t, files)) < 20:
+				t.Errorf("%d objects", len(files))
+			}
+		})
+	}
+}
+
+func TestChart_GivesTheSameObjectsAsKustomize(t *testing.T) {
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), root+"/config/default")
+	must(t, err)
+	text, err := made.AsYaml()
+	must(t, err)
+	kustomize := byKey(objects(t, []File{{"config/default", string(text)}}))
+	delete(kustomize, "Namespace/"+Namespace) // Helm cannot make the namespace that it keeps its release in.
+
+	files, err := Render(folder, nil)
+	must(t, err)
+	definitions, err := filepath.Glob(folder + "/crds/*.yaml")
+	must(t, err)
+	for _, file := range definitions {
+		files = append(files, File{file, read(t, file)})
+	}
+	helm := byKey(slices.DeleteFunc(objects(t, files), IsHook))
+	for key, object := range kustomize {
+		if helm[key] == nil {
+			t.Errorf("only kustomize gives %s", key)
+		} else if !reflect.DeepEqual(object.Object, helm[key].Object) {
+			t.Errorf("%s differs: by kustomize\n%v\nand by Helm\n%v", key, object.Object, helm[key].Object)
+		}
+	}
+	for key := range helm {
+		if kustomize[key] == nil {
+			t.Errorf("only Helm gives %s", key)
+		}
+	}
+}
+
+func TestSchema_IsStrictEverywhere(t *testing.T) {
+	var schema map[string]any
+	must(t, json.Unmarshal([]byte(read(t, folder+"/values.schema.json")), &schema))
+	seen := 0
+	var walk func(path string, value any)
+	walk = func(path string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			if _, ok := value["properties"].(map[string]any); ok && value["type"] == "object" {
+				seen++
+				if value["additionalProperties"] != false {
+					t.Errorf("%s takes unknown fields", path)
+				}
+			}
+			for key, below := range value {
+				walk(path+"/"+key, below)
+			}
+		case []any:
+			for _, below := range value {
+				walk(path, below)
+			}
+		}
+	}
+	walk("", schema)
+	if seen < 40 {
+		t.Errorf("%d objects in the schema: it has lost some", seen)
+	}
+}
+
+// What the schema knows and values.yaml does not would have no default, and its templates fail.
+func TestSchema_HasTheValuesThatThereAre(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct{ Properties map[string]any }
+	}
+	must(t, json.Unmarshal([]byte(read(t, folder+"/values.schema.json")), &schema))
+	var values map[string]any
+	must(t, yaml.UnmarshalStrict([]byte(read(t, folder+"/values.yaml")), &values))
+	for name, value := range schema.Properties {
+		if _, found := values[name]; !found && name != "global" {
+			t.Errorf("values.yaml lacks %s", name)
+		}
+		for below := range value.Properties {
+			if of, _ := values[name].(map[string]any); of[below] == nil {
+				t.Errorf("values.yaml lacks %s.%s", name, below)
+			}
+		}
+	}
+}
+
+func TestFlags_AreThoseOfThePrograms(t *testing.T) {
+	flags := read(t, root+"/docs/reference/flags.md")
+	files, err := Render(folder, nil)
+	must(t, err)
+	for _, f := range files {
+		for _, match := range regexp.MustCompile(`- (--[a-z0-9-]+)=`).FindAllStringSubmatch(f.Text, -1) {
+			if !strings.Contains(flags, " "+match[1]+" ") {
+				t.Errorf("%s gives %s, which no program has", f.Name, match[1])
+			}
+		}
+	}
+}
+
+func TestMonitoring_AsksForMetricsThatThereAre(t *testing.T) {
+	known := map[string][]string{}
+	row := regexp.MustCompile("(?m)^\\| `(daymark_[a-z0-9_]+)` \\| [a-z]+ \\| ([^|]*) \\|")
+	for _, match := range row.FindAllStringSubmatch(read(t, root+"/docs/reference/metrics.md"), -1) {
+		known[match[1]] = append(strings.Fields(strings.ReplaceAll(match[2], "`", "")), "node", "instance", "le")
+	}
+	asked := regexp.MustCompile(`daymark_[a-z0-9_]+`)
+	by := regexp.MustCompile(`by \(([a-z_, ]+)\) \([^)]*?(daymark_[a-z0-9_]+)`)
+	for _, file := range []string{folder + "/rules.yaml", folder + "/dashboards/daymark.json"} {
+		text := read(t, file)
+		names := asked.FindAllString(text, -1)
+		if len(names) < 9 {
+			t.Errorf("%s asks for %d metrics", file, len(names))
+		}
+		for _, name := range names {
+			if known[strings.TrimSuffix(name, "_bucket")] == nil {
+				t.Errorf("%s asks for %s, which there is not", file, name)
+			}
+		}
+		for _, match := range by.FindAllStringSubmatch(text, -1) {
+			for _, label := range strings.Split(match[1], ", ") {
+				if !slices.Contains(known[strings.TrimSuffix(match[2], "_bucket")], label) {
+					t.Errorf("%s: %s has no label %s", file, match[2], label)
+				}
+			}
+		}
+	}
+}
+
+func objects(t *testing.T, files []File) (all []*unstructured.Unstructured) {
+	t.Helper()
+	for _, f := range files {
+		more, err := f.Objects()
+		must(t, err)
+		all = append(all, more...)
+	}
+	return all
+}
+
+func byKey(objects []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
+	found := map[string]*unstructured.Unstructured{}
+	for _, object := range objects {
+		found[object.GetKind()+"/"+object.GetName()] = object
+	}
+	return found
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	return string(text)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
