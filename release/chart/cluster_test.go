@@ -53,7 +53,8 @@ type cluster struct {
 	config *rest.Config
 }
 
-func newCluster(t *testing.T) *cluster {
+// newAPI has none of our kinds yet.
+func newAPI(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{config: lab.ControlPlane(t)}
 	scheme := runtime.NewScheme()
@@ -62,6 +63,12 @@ func newCluster(t *testing.T) *cluster {
 	must(t, err)
 	c.Client = client.WithFieldValidation(client.WithFieldOwner(api, "test"), "Strict")
 	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}))
+	return c
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := newAPI(t)
 	files, err := filepath.Glob(folder + "/crds/*.yaml")
 	must(t, err)
 	for _, file := range files {
@@ -186,17 +193,17 @@ func (c *cluster) starts(t *testing.T, object *unstructured.Unstructured, path s
 	})
 }
 
-// kubeconfig is that of the service account of a program.
+// kubeconfig is that of the service account of a program, and of an administrator without one.
 func (c *cluster) kubeconfig(t *testing.T, program string) string {
 	t.Helper()
-	user := &clientcmdapi.AuthInfo{
-		Token: c.config.BearerToken, Impersonate: "system:serviceaccount:" + Namespace + ":daymark-" + program,
-		ImpersonateGroups: []string{"system:serviceaccounts", "system:authenticated"},
+	user := &clientcmdapi.AuthInfo{Token: c.config.BearerToken}
+	if program != "" {
+		user.Impersonate, user.ImpersonateGroups = account(program).user, account(program).groups
 	}
 	if program == "speaker" {
 		user.ImpersonateUserExtra = map[string][]string{"authentication.kubernetes.io/node-name": {"n1"}}
 	}
-	file := filepath.Join(t.TempDir(), program)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:  map[string]*clientcmdapi.Cluster{"c": {Server: c.config.Host, CertificateAuthorityData: c.config.CAData, CertificateAuthority: c.config.CAFile}},
 		AuthInfos: map[string]*clientcmdapi.AuthInfo{"u": user}, Contexts: map[string]*clientcmdapi.Context{"x": {Cluster: "c", AuthInfo: "u"}}, CurrentContext: "x",

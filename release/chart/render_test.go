@@ -39,7 +39,7 @@ func sets(t *testing.T) (all []set) {
 		if _, line, found := strings.Cut(text, "# refused: "); found {
 			s.refused, _, _ = strings.Cut(line, "\n")
 		}
-		must(t, yaml.UnmarshalStrict([]byte(text), &s.values))
+		s.values = parse(t, text)
 		all = append(all, s)
 	}
 	return all
@@ -209,6 +209,12 @@ func byKey(objects []*unstructured.Unstructured) map[string]*unstructured.Unstru
 		found[object.GetKind()+"/"+object.GetName()] = object
 	}
 	return found
+}
+
+func parse(t *testing.T, text string) (values map[string]any) {
+	t.Helper()
+	must(t, yaml.UnmarshalStrict([]byte(text), &values))
+	return values
 }
 
 func read(t *testing.T, file string) string {
