@@ -181,10 +181,20 @@ func TestHelm_FromInstallToUninstall(t *testing.T) {
 func TestHelm_UninstallsPoolsInUseIfAsked(t *testing.T) {
 	h := newHelm(t)
 	must(t, h.install(h.valuesOf(t, "keepObjects: false\n"+lan)))
-	pool := object("daymark.io/v1beta1", "IPAddressPool")
-	must(t, h.Get(t.Context(), client.ObjectKey{Name: "lan"}, pool))
-	must(t, unstructured.SetNestedField(pool.Object, map[string]any{"ipv4": map[string]any{"assigned": int64(1), "available": "15"}}, "status"))
-	must(t, h.Status().Update(t.Context(), pool))
+	other := parsed(t, "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: other}\nspec: {addresses: [192.0.2.16/28]}\n")
+	h.apply(t, other)
+	for _, name := range []string{"lan", "other"} {
+		pool := object("daymark.io/v1beta1", "IPAddressPool")
+		must(t, h.Get(t.Context(), client.ObjectKey{Name: name}, pool))
+		must(t, unstructured.SetNestedField(pool.Object, map[string]any{"ipv4": map[string]any{"assigned": int64(1), "available": "15"}}, "status"))
+		must(t, h.Status().Update(t.Context(), pool))
+	}
+	lab.Eventually(t, timeout, "a pool in use is protected", func() error {
+		if err := h.Delete(t.Context(), other.DeepCopy(), client.DryRunAll); !apierrors.IsForbidden(err) {
+			return errNotYet
+		}
+		return nil
+	})
 	must(t, h.uninstall())
 	h.has(t, "daymark.io/v1beta1", "IPAddressPool", "lan", false)
 	h.has(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "ipaddresspools.daymark.io", true)
@@ -255,6 +265,11 @@ func (h *helm) forgetField(t *testing.T, field string) {
 	must(t, h.Get(t.Context(), client.ObjectKey{Name: "ipaddresspools.daymark.io"}, definition))
 	delete(definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties, field)
 	must(t, h.Update(t.Context(), definition))
+}
+
+func parsed(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	return objects(t, []File{{"text", text}})[0]
 }
 
 func object(version, kind string) *unstructured.Unstructured {
