@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
@@ -65,22 +68,41 @@ func measureRest(b *testing.B, services int) {
 	b.ReportMetric(float64(must(speaker.Wakes())(b)-wakes)/look.Seconds(), "wakes/s")
 }
 
-// pauseSpeakers stops speakers for 20 ms at random, about five times a second each, and returns how often.
-func pauseSpeakers(b *testing.B, cluster *lab.Cluster, long time.Duration) (pauses int) {
+// pauseSpeakers stops speakers for 20 ms at random, about five times a second each, and returns how often, and for how long at most.
+func pauseSpeakers(b *testing.B, cluster *lab.Cluster, long time.Duration) (pauses int, longest time.Duration) {
 	b.Helper()
-	const pause = 20 * time.Millisecond
 	for began := time.Now(); time.Since(began) < long; pauses++ {
-		speaker := cluster.Nodes()[rand.N(3)].Speaker()
-		if err := speaker.Process.Freeze(); err != nil {
-			b.Fatal(err)
-		}
-		time.Sleep(pause)
-		if err := speaker.Process.Thaw(); err != nil {
-			b.Fatal(err)
-		}
+		longest = max(longest, pause(b, cluster.Nodes()[rand.N(3)].Speaker().PID(), 20*time.Millisecond))
 		time.Sleep(rand.N(100 * time.Millisecond))
 	}
-	return pauses
+	return pauses, longest
+}
+
+// pause stops a process, and returns for how long. A thread with the highest priority does it, in three calls of the kernel that Go's
+// scheduler is not told of: on a busy machine it would itself be kept from letting the process go on.
+func pause(b *testing.B, pid int, how time.Duration) time.Duration {
+	b.Helper()
+	result := make(chan error, 1)
+	var took time.Duration
+	go func() {
+		runtime.LockOSThread() // It ends with the goroutine.
+		highest := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 99}
+		err := unix.SchedSetAttr(0, &highest, 0)
+		rest := unix.NsecToTimespec(int64(how))
+		began := time.Now()
+		_, _, stop := unix.RawSyscall(unix.SYS_KILL, uintptr(pid), uintptr(unix.SIGSTOP), 0)
+		_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&rest)), 0, 0)
+		_, _, goOn := unix.RawSyscall(unix.SYS_KILL, uintptr(pid), uintptr(unix.SIGCONT), 0)
+		took = time.Since(began)
+		if failed := stop | goOn; failed != 0 {
+			err = errors.Join(err, failed)
+		}
+		result <- err
+	}()
+	if err := <-result; err != nil {
+		b.Fatal(err)
+	}
+	return took
 }
 
 // takeOvers counts how often the holders of addresses have changed.
@@ -103,25 +125,37 @@ func must[T any](value T, err error) func(testing.TB) T {
 }
 
 // BenchmarkFalseTakeOvers counts how often a speaker that is alive is taken for dead (alarms), and how often an address changes its
-// holder (take-overs), while every processor is busy and the speakers are stopped for 20 ms each at random: by default, and with
-// the fastest settings. It looks for as long as -load.for says.
+// holder (take-overs), while every processor is busy and the speakers are stopped for 20 ms each at random: by default, with the
+// fastest settings, and by default in the cgroups of Pods on a node that is full. It looks for as long as -load.for says.
 func BenchmarkFalseTakeOvers(b *testing.B) {
-	for name, flags := range map[string][]string{
-		"default": nil, "fastest": {"--heartbeat-interval=25ms", "--heartbeat-multiplier=4"},
+	for _, each := range []struct {
+		name  string
+		pods  bool
+		flags []string
+	}{
+		{name: "default"},
+		{name: "fastest", flags: []string{"--heartbeat-interval=25ms", "--heartbeat-multiplier=4"}},
+		{name: "pods", pods: true},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(each.name, func(b *testing.B) {
 			for b.Loop() {
-				measureFalseTakeOvers(b, flags)
+				measureFalseTakeOvers(b, each.pods, each.flags)
 			}
 		})
 	}
 }
 
-func measureFalseTakeOvers(b *testing.B, flags []string) {
+func measureFalseTakeOvers(b *testing.B, pods bool, flags []string) {
 	b.Helper()
 	cluster := sharedLab(b, flags...)
 	addresses := manyServices(b, cluster, 6, "192.0.2.210-192.0.2.219")
 	awaitHolders(b, cluster, "each address has one holder", addresses, nil)
+	busy := keepBusy(b)
+	if pods {
+		groups := newPodGroups(b)
+		groups.speakers(cluster)
+		groups.put("others", shareOfOthers, 0, busy...)
+	}
 	watch := cluster.Client().Watch(addresses...)
 	defer watch.Stop()
 	alarms := func() (sum float64) {
@@ -131,28 +165,23 @@ func measureFalseTakeOvers(b *testing.B, flags []string) {
 		return sum
 	}
 	began, before := time.Now(), alarms()
-	stopLoad := keepBusy(b)
-	pauses := pauseSpeakers(b, cluster, *loadFor)
-	stopLoad()
+	pauses, longest := pauseSpeakers(b, cluster, *loadFor)
 	b.ReportMetric(alarms()-before, "alarms")
 	b.ReportMetric(float64(takeOvers(watch.Seen(), addresses, began)), "take-overs")
 	b.ReportMetric(float64(pauses), "pauses")
+	b.ReportMetric(float64(longest.Milliseconds()), "ms-longest-pause")
 }
 
-// keepBusy runs a program without end on each processor.
-func keepBusy(b *testing.B) (stop func()) {
+// keepBusy runs a program without end on each processor, until the benchmark ends, and returns their ids.
+func keepBusy(b *testing.B) (all []int) {
 	b.Helper()
-	var all []*exec.Cmd
 	for range runtime.NumCPU() {
 		busy := exec.Command("sh", "-c", "while :; do :; done")
 		if err := busy.Start(); err != nil {
 			b.Fatal(err)
 		}
-		all = append(all, busy)
+		b.Cleanup(func() { _ = errors.Join(busy.Process.Kill(), busy.Wait()) })
+		all = append(all, busy.Process.Pid)
 	}
-	return func() {
-		for _, busy := range all {
-			_ = errors.Join(busy.Process.Kill(), busy.Wait())
-		}
-	}
+	return all
 }

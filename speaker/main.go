@@ -29,6 +29,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/link"
 	"github.com/daymark-lb/daymark/speaker/nodestate"
+	"github.com/daymark-lb/daymark/speaker/priority"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
@@ -85,7 +86,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 
-	parts := []manager.Runnable{links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
+	parts := []manager.Runnable{priority.New(log.With("part", "priority")), links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}

@@ -1,0 +1,38 @@
+package priority
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBudget_WhoUsesLittleRunsInRealTime(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct {
+		name string
+		// steps are pairs of the time that passes and the processor time used in it.
+		steps [][2]time.Duration
+		may   bool
+		after time.Duration
+	}{
+		{name: "nothing is used", steps: [][2]time.Duration{{time.Hour, 0}}, may: true},
+		{name: "a fifth of a processor for an hour", steps: [][2]time.Duration{{time.Hour, 12 * time.Minute}}, may: true},
+		{name: "a burst", steps: [][2]time.Duration{{100 * ms, 120 * ms}}, may: true},
+		{name: "all of a processor", steps: [][2]time.Duration{{100 * ms, 100 * ms}, {100 * ms, 100 * ms}}, after: 601 * ms},
+		{name: "a rest does not save up", steps: [][2]time.Duration{{time.Hour, 0}, {200 * ms, 200 * ms}}, after: 601 * ms},
+		{name: "not before the burst is paid off", steps: [][2]time.Duration{{200 * ms, 200 * ms}, {400 * ms, 0}}, after: 201 * ms},
+		{name: "when it is paid off", steps: [][2]time.Duration{{200 * ms, 200 * ms}, {601 * ms, 0}}, may: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := budget{}
+			var at, used time.Duration
+			may, after := b.update(at, used)
+			for _, step := range test.steps {
+				at, used = at+step[0], used+step[1]
+				may, after = b.update(at, used)
+			}
+			if may != test.may || after != test.after {
+				t.Errorf("may run in real time: %t, after %v; want %t, %v", may, after, test.may, test.after)
+			}
+		})
+	}
+}

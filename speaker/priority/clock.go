@@ -1,0 +1,59 @@
+package priority
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// step is after how much processor time the budget is looked at.
+const step = 20 * time.Millisecond
+
+// useClock tells each time that this process has used another step of processor time. The kernel counts, so it costs a process at
+// rest nothing.
+type useClock struct {
+	timer   int32
+	signals chan os.Signal
+}
+
+// newUseClock starts the clock. stop must be called.
+func newUseClock() (*useClock, error) {
+	c := &useClock{signals: make(chan os.Signal, 1)}
+	// What the kernel calls sigevent; the zero of notify is a signal to the process.
+	event := struct {
+		value          uint64
+		signal, notify int32
+		_              [12]int32
+	}{signal: int32(unix.SIGXCPU)}
+	signal.Notify(c.signals, unix.SIGXCPU) // Before the first one comes: it would end the process.
+	//nolint:gosec // The call does not block, and the kernel keeps no pointer.
+	if _, _, errno := unix.RawSyscall(unix.SYS_TIMER_CREATE, unix.CLOCK_PROCESS_CPUTIME_ID,
+		uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&c.timer))); errno != 0 {
+		signal.Stop(c.signals)
+		return nil, fmt.Errorf("make a timer of processor time: %w", errno)
+	}
+	every := unix.ItimerSpec{Interval: unix.NsecToTimespec(int64(step)), Value: unix.NsecToTimespec(int64(step))}
+	//nolint:gosec // As above.
+	if _, _, errno := unix.RawSyscall6(unix.SYS_TIMER_SETTIME, uintptr(c.timer), 0, uintptr(unsafe.Pointer(&every)), 0, 0, 0); errno != 0 {
+		c.stop()
+		return nil, fmt.Errorf("set a timer of processor time: %w", errno)
+	}
+	return c, nil
+}
+
+// used is the processor time that this process has used.
+func used() time.Duration {
+	var used unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used) // That clock is always there.
+	return time.Duration(used.Nano())
+}
+
+// stop leaves the signal to be ignored: one more may be on its way.
+func (c *useClock) stop() {
+	_, _, _ = unix.RawSyscall(unix.SYS_TIMER_DELETE, uintptr(c.timer), 0, 0)
+	signal.Ignore(unix.SIGXCPU)
+}
