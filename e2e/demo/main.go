@@ -14,7 +14,11 @@ import (
 	"path/filepath"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/lab/keep"
 )
+
+// kept is the lab left running. It is beside the program bin/lab.
+const kept keep.File = "bin/lab.json"
 
 const usage = `usage: demo                    show what Daymark does; KEEP=1 leaves the lab running
        demo build              build Kubernetes into the cache and do no more
@@ -42,15 +46,12 @@ func run(ctx context.Context, arguments []string) (int, error) {
 	if len(arguments) == 0 {
 		return enter(ctx)
 	}
+	if asked, err := kept.Run(arguments); asked {
+		return 0, err
+	}
 	switch verb, rest := arguments[0], arguments[1:]; {
 	case verb == "build" && len(rest) == 0:
 		return 0, lab.BuildKubernetes(ctx, os.Stdout)
-	case verb == "kubectl":
-		return 0, kept.kubectl(rest)
-	case verb == "on" && len(rest) > 1:
-		return 0, kept.on(rest[0], rest[1:])
-	case verb == "end" && len(rest) == 0:
-		return 0, kept.end()
 	case verb == "-h" || verb == "--help" || verb == "help":
 		fmt.Print(usage)
 		return 0, nil
@@ -69,12 +70,10 @@ func enter(ctx context.Context) (int, error) {
 	if err := lab.UseBinaries("bin"); err != nil {
 		return 1, err
 	}
-	if keep() {
-		if err := kept.free(); err != nil {
+	if keep.Asked() {
+		if err := kept.Free(); err != nil {
 			return 1, err
 		}
 	}
 	return lab.Enter(ctx, os.Stdout, lab.BuildKubernetes, lab.BuildRouter)
 }
-
-func keep() bool { return os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0" }

@@ -1,15 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/lab/keep"
 )
 
 // demo is the lab and the printer of what happens in it.
@@ -48,9 +48,9 @@ func (d *demo) end() (int, error) {
 		return 1, fmt.Errorf("%d scenarios failed: %s", len(d.failedScenarios), strings.Join(d.failedScenarios, "; "))
 	}
 	fmt.Printf("\n%s in %s.", bold("All six scenarios passed"), inWords(took))
-	if keep() {
+	if keep.Asked() {
 		fmt.Println()
-		return stay(d)
+		return 0, errors.Join(kept.Stay(d.Kubeconfig(), d.usage), keep.Remove())
 	}
 	fmt.Println(" Nothing of it runs any more. KEEP=1 would leave the lab running.")
 	return 0, nil
@@ -95,9 +95,15 @@ func (d *demo) bringUp() {
 	d.Pod("shop", "n2")
 }
 
-// waitForSignal blocks until somebody asks this process to end.
-func waitForSignal() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	<-signals
+// usage says what to do with the lab that stays.
+func (d *demo) usage(program string) string {
+	return fmt.Sprintf(`
+The lab stays up in the background. Use it:
+
+  %[1]s kubectl get services                     kubectl in it
+  %[1]s kubectl get speakers                     who announces what
+  %[1]s on client curl -s http://%[2]s/    a command on one of its hosts: n1 n2 n3 client far router api
+  ls %[3]s      the logs of its programs
+  %[1]s end                                      end it
+`, program, d.web, d.Logs())
 }

@@ -43,11 +43,13 @@ type ControlPlane struct {
 	API        client.Client // the administrator's, once it has started
 	APIServer  *testnet.Process
 
-	dir      string
-	here     *testnet.Namespace
-	etcdURL  string
-	etcd     *testnet.Process
-	managers *testnet.Process
+	dir       string
+	here      *testnet.Namespace
+	ports     []int // of API server, etcd, etcd's peers
+	etcdURL   string
+	etcd      *testnet.Process
+	managers  *testnet.Process
+	scheduler *testnet.Process // nil where kubelets are played
 }
 
 // ForTest starts etcd and kube-apiserver alone, for tests that need the API but no network, and returns an
@@ -81,19 +83,26 @@ func New(address netip.Addr) (*ControlPlane, error) {
 		return nil, err
 	}
 	p := &ControlPlane{
-		dir: dir, here: here, etcdURL: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), Kubeconfig: filepath.Join(dir, "admin.kubeconfig"),
+		dir: dir, here: here, ports: ports, etcdURL: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), Kubeconfig: filepath.Join(dir, "admin.kubeconfig"),
 	}
 	if err := p.writeIdentity(address, ports[0]); err != nil {
 		return nil, err
 	}
 	p.etcd = testnet.NewProcess(here, "etcd", dir, etcdCommand(dir, ports[1], ports[2])...)
-	p.APIServer = testnet.NewProcess(here, "kube-apiserver", dir, apiserverCommand(dir, address, ports[0], ports[1])...)
+	p.APIServer = testnet.NewProcess(here, "kube-apiserver", dir, append(apiserverCommand(dir, address, ports[0], ports[1]),
+		"--authorization-mode=RBAC", "--endpoint-reconciler-type=none",
+		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition")...) // the controllers that these plugins need do not run
 	p.managers = testnet.NewProcess(here, "kube-controller-manager", dir,
-		build.KubernetesProgram("kube-controller-manager"), "--kubeconfig="+p.Kubeconfig,
-		"--authentication-kubeconfig="+p.Kubeconfig, "--authorization-kubeconfig="+p.Kubeconfig,
-		"--use-service-account-credentials=false", "--leader-elect=false", "--allocate-node-cidrs=false", "--profiling=false",
-		"--controllers="+strings.Join(controllers, ","))
+		append(p.managersCommand(), "--use-service-account-credentials=false", "--controllers="+strings.Join(controllers, ","))...)
 	return p, nil
+}
+
+func (p *ControlPlane) managersCommand() []string {
+	return []string{
+		build.KubernetesProgram("kube-controller-manager"), "--kubeconfig=" + p.Kubeconfig,
+		"--authentication-kubeconfig=" + p.Kubeconfig, "--authorization-kubeconfig=" + p.Kubeconfig,
+		"--leader-elect=false", "--allocate-node-cidrs=false", "--profiling=false",
+	}
 }
 
 // controllers are those that Services and their endpoints, and the deletion of things, need. There is no scheduler and no
@@ -118,11 +127,9 @@ func apiserverCommand(dir string, address netip.Addr, port, etcd int) []string {
 		build.KubernetesProgram("kube-apiserver"), fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcd),
 		"--tls-cert-file=" + file("apiserver.crt"), "--tls-private-key-file=" + file("apiserver.key"),
 		"--bind-address=" + address.String(), "--advertise-address=" + address.String(), "--secure-port=" + strconv.Itoa(port),
-		"--token-auth-file=" + file("tokens.csv"), "--authorization-mode=RBAC",
+		"--token-auth-file=" + file("tokens.csv"), "--profiling=false",
 		"--service-account-key-file=" + file("apiserver.key"), "--service-account-signing-key-file=" + file("apiserver.key"),
 		"--service-account-issuer=https://lab.example", "--service-cluster-ip-range=" + serviceRanges,
-		"--endpoint-reconciler-type=none", "--profiling=false",
-		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", // the controllers that these plugins need do not run
 	}
 }
 
@@ -194,11 +201,21 @@ func (p *ControlPlane) WaitReady() error {
 
 // Stop stops all of it at once.
 func (p *ControlPlane) Stop() error {
-	return errors.Join(p.managers.Kill(), p.APIServer.Kill(), p.etcd.Kill()) // nothing of it is worth saving
+	errs := []error{p.managers.Kill()}
+	if p.scheduler != nil {
+		errs = append(errs, p.scheduler.Kill())
+	}
+	return errors.Join(append(errs, p.APIServer.Kill(), p.etcd.Kill())...) // nothing of it is worth saving
 }
 
-// StartControllerManager starts kube-controller-manager, restarts it if it runs, and gives the administrator a client.
+// StartControllerManager starts kube-controller-manager, restarts it if it runs, and gives the administrator a client. Where there is
+// a scheduler it does the same to that.
 func (p *ControlPlane) StartControllerManager() error {
+	if p.scheduler != nil {
+		if err := errors.Join(p.scheduler.Kill(), p.scheduler.Start()); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(p.managers.Kill(), p.managers.Start()); err != nil || p.API != nil {
 		return err
 	}

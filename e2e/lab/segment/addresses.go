@@ -61,3 +61,10 @@ func farLink() (router, client [2]netip.Prefix) {
 	client = [2]netip.Prefix{netip.PrefixFrom(FarClientV4, 30), netip.PrefixFrom(farClientV6, 64)}
 	return router, client
 }
+
+// KubeletPodRanges are the pod ranges of the i-th node where real kubelets run, counted from one: kubelets give addresses away in turn
+// and need more of them.
+func KubeletPodRanges(i int) (v4, v6 netip.Prefix) {
+	v4 = netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, byte(240 + i), 0}), 24)
+	return v4, netip.MustParsePrefix(fmt.Sprintf("2001:db8:c0de:%d::/64", i))
+}

@@ -1,0 +1,110 @@
+// Command conformance installs what would be published on a cluster with real kubelets, on this machine, in namespaces, and shows that
+// an address is reached by ARP and by BGP. With KEEP=1 it leaves the cluster running, and itself as bin/conformance, to use it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/daymark-lb/daymark/e2e/kubelet"
+	"github.com/daymark-lb/daymark/e2e/lab/build"
+	"github.com/daymark-lb/daymark/e2e/lab/keep"
+	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
+)
+
+const usage = `usage: conformance lab                 install Daymark on real nodes; KEEP=1 leaves them running
+       conformance build               build what that needs into the cache and do no more
+       conformance kubectl ARGUMENTS   run kubectl in the lab that was left running
+       conformance on HOST COMMAND     run a command on a host of it: n1 n2 n3 client far router api
+       conformance end                 end it
+`
+
+// kept is the lab left running. It is beside the program bin/conformance.
+const kept keep.File = "bin/conformance.json"
+
+func main() {
+	status, err := run(context.Background(), os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
+		if status == 0 {
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+// run returns the exit status, and an error when there is more to say.
+func run(ctx context.Context, arguments []string) (int, error) {
+	if sandbox.Inside() {
+		return inside()
+	}
+	if asked, err := kept.Run(arguments); asked {
+		return 0, err
+	}
+	verb := ""
+	if len(arguments) == 1 {
+		verb = arguments[0]
+	}
+	switch verb {
+	case "build":
+		return 0, errors.Join(build.Kubernetes(ctx, os.Stdout), build.Kubelet(ctx, os.Stdout))
+	case "lab":
+		if keep.Asked() {
+			if err := kept.Free(); err != nil {
+				return 1, err
+			}
+		}
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Daymark)
+	}
+	fmt.Fprint(os.Stderr, usage)
+	return 2, nil
+}
+
+// inside is the whole, run by the inner process.
+func inside() (status int, err error) {
+	if err := sandbox.SetUp(); err != nil {
+		return 1, err
+	}
+	t := &narrator{}
+	defer func() {
+		t.end()
+		if t.Failed() {
+			status = 1
+		}
+		if keep.Asked() {
+			err = errors.Join(err, keep.Remove())
+		}
+	}()
+	return 0, t.tell(func() error {
+		kubelet.Need(t)
+		release, err := kubelet.TreeRelease()
+		if err != nil {
+			return err
+		}
+		c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
+		c.Install(release)
+		lan, wan := c.Serve()
+		t.Logf("Daymark %s runs on %d nodes; %s is reached by ARP, %s by BGP", release.Version, len(c.Nodes), lan, wan)
+		if !keep.Asked() {
+			return nil
+		}
+		return kept.Stay(c.Kubeconfig, func(program string) string { return howTo(program, c, lan.String(), wan.String()) })
+	})
+}
+
+// howTo says what to do with the lab that stays.
+func howTo(program string, c *kubelet.Cluster, lan, wan string) string {
+	return fmt.Sprintf(`
+The cluster stays up in the background. Use it:
+
+  %[1]s kubectl get nodes,pods -A           kubectl in it
+  %[1]s on client curl -s http://%[2]s/   a command on one of its hosts: n1 n2 n3 client far router api
+  %[1]s on far curl -s http://%[3]s/
+  %[1]s on api env KUBECONFIG=%[4]s sh    a shell beside the API server
+  ls %[5]s      logs, those of the nodes' programs in n1, n2, n3
+  %[1]s end                                 end it
+`, program, lan, wan, c.Kubeconfig, c.Logs())
+}

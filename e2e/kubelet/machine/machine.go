@@ -1,0 +1,136 @@
+// Package machine is a node with a real kubelet: a host of the lab with containerd, runc, CNI, kubelet and kube-proxy in namespaces
+// and cgroups of its own. Nothing of it is played. It needs root. It refuses to know of Daymark, and makes no images.
+package machine
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/e2e/lab/build"
+	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+	"github.com/daymark-lb/daymark/internal/testnet"
+)
+
+// RegistryPort is where nodes expect the registry, on the API server's host.
+const RegistryPort = 5000
+
+//go:embed node.sh
+var script []byte
+
+// Machine is a node. It starts anew after Kill, with the disk that it had.
+type Machine struct {
+	*segment.Host
+	PodsV4, PodsV6 netip.Prefix
+
+	folder  string
+	cgroups *Cgroups
+	process *testnet.Process
+}
+
+// Settings are what a node is told.
+type Settings struct {
+	Proxy          string // mode of kube-proxy: nftables or iptables
+	Pause          string // image of a pod's sandbox
+	Kubeconfig     string // kube-proxy's
+	ClientCA       string // who signs the certificate by which the API server calls
+	DualStack      bool   // the node says that it has an IPv6 address, too
+	PodsV4, PodsV6 netip.Prefix
+}
+
+// New prepares a node, n1 for number 1, on the segment, and starts nothing yet.
+func New(network *segment.Segment, number int, folder string, cgroups *Cgroups) (*Machine, error) {
+	name := fmt.Sprintf("n%d", number)
+	host, err := network.Join(name, segment.NodeAddress(number))
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{Host: host, folder: filepath.Join(folder, name), cgroups: cgroups}
+	m.PodsV4, m.PodsV6 = segment.KubeletPodRanges(number)
+	return m, host.SetKernel(segment.Forwarding)
+}
+
+// Configure writes all that the node reads, and says what it starts with.
+func (m *Machine) Configure(plane *controlplane.ControlPlane, s Settings) error {
+	s.PodsV4, s.PodsV6 = m.PodsV4, m.PodsV6
+	if err := m.write(s); err != nil {
+		return err
+	}
+	path := filepath.Join(m.folder, "node.sh")
+	if err := os.WriteFile(path, script, 0o755); err != nil {
+		return err
+	}
+	addresses := m.V4.String()
+	if s.DualStack {
+		addresses += "," + m.V6.String()
+	}
+	// A process must be in its groups before its cgroup namespace is made: they become the roots.
+	const enter = `for group in $GROUPS_OF_NODE; do echo $$ >"$group/cgroup.procs"; done
+		exec unshare --mount --uts --ipc --cgroup --pid --fork --kill-child --propagation private "$0" "$@"`
+	m.process = testnet.NewProcess(m.Namespace, m.Name, m.folder, "bash", "-c", enter, path, m.Name, m.folder, addresses)
+	m.process.Env = []string{"PATH=" + build.NodePath(), "GROUPS_OF_NODE=" + strings.Join(m.cgroups.groups(m.Name), " ")}
+	return plane.WriteNodeKubeconfig(filepath.Join(m.folder, "kubelet.conf"), m.Name)
+}
+
+// Start turns the node on.
+func (m *Machine) Start() error {
+	if _, err := m.cgroups.create(m.Name); err != nil {
+		return err
+	}
+	return m.process.Start()
+}
+
+// Kill ends everything of the node at once. What it told its kernel stays, its routes and its rules for Services: a node that crashes
+// also loses its port on the segment.
+func (m *Machine) Kill() error {
+	if m.process == nil {
+		return nil
+	}
+	return errors.Join(m.process.Kill(), m.cgroups.remove(m.Name))
+}
+
+// Processes are the ids of the node's processes of this name, such as kubelet, containerd, or the program in a container.
+func (m *Machine) Processes(name string) (pids []int, err error) {
+	all, err := m.cgroups.processes(m.Name)
+	if err != nil {
+		return nil, fmt.Errorf("list the processes of %s: %w", m.Name, err)
+	}
+	return slices.DeleteFunc(all, func(pid int) bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		return err != nil || strings.TrimSpace(string(b)) != name
+	}), nil
+}
+
+// Signal sends a signal to every process of this name, of which there must be one.
+func (m *Machine) Signal(name string, signal syscall.Signal) error {
+	pids, err := m.Processes(name)
+	if err == nil && len(pids) == 0 {
+		err = fmt.Errorf("%s runs no %s", m.Name, name)
+	}
+	for _, pid := range pids {
+		err = errors.Join(err, unix.Kill(pid, signal))
+	}
+	return err
+}
+
+// Logs is the folder of the logs of kubelet, containerd and kube-proxy.
+func (m *Machine) Logs() string { return m.folder }
+
+// Tail is the last lines of one of these logs, and of what the node itself has said.
+func (m *Machine) Tail(program string, lines int) string {
+	b, err := os.ReadFile(filepath.Join(m.folder, program+".log"))
+	if err != nil {
+		return err.Error() + "\n" + m.process.Tail(lines)
+	}
+	all := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
