@@ -33,6 +33,7 @@ demo: deps-demo build ## Show on this machine what Daymark does (KEEP=1 leaves t
 .PHONY: test
 test: deps-test ## Run all tests: unit, packet and end to end. The one test command
 	$(GO) run ./e2e/demo build
+	$(GO) run ./e2e/conformance build
 	$(if $(RACE),,@echo "no C compiler: the tests run without the race detector")
 	$(GO) test -shuffle=on $(PURE)
 	$(GO) test $(RACE) -shuffle=on $(ACTING)
@@ -43,6 +44,10 @@ test: deps-test ## Run all tests: unit, packet and end to end. The one test comm
 unit: deps-unit ## Run the tests that need no Kubernetes, in less than two minutes
 	$(GO) test -short $(PURE)
 	$(GO) test $(RACE) -short $(ACTING)
+
+.PHONY: conformance-lab
+conformance-lab: deps-kubelet ## Install Daymark on real kubelets, as root, and reach an address (KEEP=1 leaves them running)
+	$(GO) run ./e2e/conformance lab
 
 .PHONY: soak
 soak: ## Run the simulation of the election with fresh seeds, for about half an hour. A failure prints the seed
@@ -83,7 +88,7 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 # What the tests need beside Go: routers to talk to, programs that send ARP and NDP, nft for kube-proxy, a C compiler for
 # the race detector. Installed where that can be done, named where not.
 .PHONY: deps-test
-deps-test:
+deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' arping:iputils-arping ndisc6:ndisc6
 
@@ -94,3 +99,14 @@ deps-unit:
 .PHONY: deps-demo
 deps-demo:
 	@hack/debian-packages nft:nftables ip:iproute2:-V:iproute2
+
+# What real nodes need: a container runtime's parts, and what kube-proxy calls in each of its modes.
+.PHONY: deps-kubelet
+deps-kubelet:
+	@hack/debian-packages runc:runc containernetworking-plugins: nft:nftables iptables:iptables conntrack:conntrack \
+		ip:iproute2:-V:iproute2 unshare:util-linux /usr/lib/frr/bgpd:frr
+
+# What the pods of Kubernetes' own tests call.
+.PHONY: deps-suite
+deps-suite:
+	@hack/debian-packages busybox:busybox-static curl:curl wget:wget nc.openbsd:netcat-openbsd dig:dnsutils dash:dash

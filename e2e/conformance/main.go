@@ -57,7 +57,7 @@ func run(ctx context.Context, arguments []string) (int, error) {
 				return 1, err
 			}
 		}
-		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Daymark)
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.PlainDaymark)
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return 2, nil

@@ -22,19 +22,21 @@ const (
 	WebImage   = "lab.example/web:1"
 )
 
-// Image is what the registry serves by a name: an OCI layout, or a folder of files of which one is run.
+// Image is what the registry serves by a name: an OCI layout, which has its name in it, or a folder of files of which one is run.
 type Image struct {
-	Name    string
-	Layout  string
+	Layout string
+
 	Folder  string
+	Name    string
 	Program string // absolute, in the folder's terms
 }
 
+// String is the image's line in the registry's list.
 func (i Image) String() string {
 	if i.Layout != "" {
-		return fmt.Sprintf("%s layout %s", i.Name, i.Layout)
+		return "layout " + i.Layout
 	}
-	return fmt.Sprintf("%s folder %s %s", i.Name, i.Folder, i.Program)
+	return fmt.Sprintf("folder %s %s %s", i.Folder, i.Name, i.Program)
 }
 
 // startRegistry serves the images and waits until it has all of them.

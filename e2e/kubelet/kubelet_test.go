@@ -17,7 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
 )
 
-func TestMain(m *testing.M) { kubelet.Main(m, build.Daymark) }
+func TestMain(m *testing.M) { kubelet.Main(m, build.PlainDaymark) }
 
 // TestRelease_ServesUnderARealKubelet installs what is published and nothing else, reaches an address by ARP and one by BGP, and has
 // both served while the speakers are rolled, and while one is killed.

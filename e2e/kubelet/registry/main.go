@@ -3,14 +3,15 @@
 //
 //	registry ADDRESS FILE
 //
-// Each line of FILE is an image: NAME "layout" FOLDER, where the layout holds an image or an index of several platforms; or NAME
-// "folder" FOLDER PROGRAM, where PROGRAM is what it runs, as root. The nodes ask here for every registry, so the images of a
-// manifest keep their names, and the policy Always pulls for real. It answers at ADDRESS when it has all of them.
+// Each line of FILE is an image: "layout FOLDER", where the layout holds one index of images and says its name, as those of a release
+// do; or "folder FOLDER NAME PROGRAM", where PROGRAM is what it runs, as root. The nodes ask here for every registry, so the images
+// of a manifest keep their names, and the policy Always pulls for real. It answers at ADDRESS when it has all of them.
 //
 // It is a module of its own so that the product's go.mod stays free of it.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -56,57 +57,57 @@ func run(address, file string) error {
 	return server.Serve(listener)
 }
 
-// add writes an image into the registry at the address, under its name without its own registry: what a mirror is asked for.
+// add writes an image into the registry at the address.
 func add(address string, fields []string) error {
-	if len(fields) < 3 {
-		return fmt.Errorf("it has %d fields", len(fields))
-	}
-	full, err := name.ParseReference(fields[0])
-	if err != nil {
-		return err
-	}
-	here, err := name.ParseReference(address+"/"+full.Context().RepositoryStr()+":"+full.Identifier(), name.Insecure)
-	if err != nil {
-		return err
-	}
-	switch kind := fields[1]; {
-	case kind == "layout":
-		return addLayout(here, fields[2])
-	case kind == "folder" && len(fields) == 4:
-		image, err := fromFolder(fields[2], fields[3])
+	switch {
+	case len(fields) == 2 && fields[0] == "layout":
+		return addLayout(address, fields[1])
+	case len(fields) == 4 && fields[0] == "folder":
+		image, err := fromFolder(fields[1], fields[3])
 		if err != nil {
 			return err
 		}
-		return remote.Write(here, image)
-	default:
-		return fmt.Errorf("%q with %d fields is neither layout nor folder", kind, len(fields))
-	}
-}
-
-// addLayout adds the one image or index that a layout holds.
-func addLayout(to name.Reference, folder string) error {
-	index, err := layout.ImageIndexFromPath(folder)
-	if err != nil {
-		return err
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return err
-	}
-	if len(manifest.Manifests) != 1 {
-		return fmt.Errorf("the layout holds %d images, want one", len(manifest.Manifests))
-	}
-	held := manifest.Manifests[0]
-	if !held.MediaType.IsIndex() {
-		image, err := index.Image(held.Digest)
+		to, err := here(address, fields[2])
 		if err != nil {
 			return err
 		}
 		return remote.Write(to, image)
+	default:
+		return errors.New("it is neither a layout nor a folder")
 	}
-	platforms, err := index.ImageIndex(held.Digest)
+}
+
+// here is the name of an image at this address, without its own registry: what a mirror is asked for.
+func here(address, image string) (name.Reference, error) {
+	full, err := name.ParseReference(image)
+	if err != nil {
+		return nil, err
+	}
+	return name.ParseReference(address+"/"+full.Context().RepositoryStr()+":"+full.Identifier(), name.Insecure)
+}
+
+// annotationName is where a layout says what its image is called.
+const annotationName = "io.containerd.image.name"
+
+func addLayout(address, folder string) error {
+	root, err := layout.ImageIndexFromPath(folder)
 	if err != nil {
 		return err
 	}
-	return remote.WriteIndex(to, platforms)
+	manifest, err := root.IndexManifest()
+	if err != nil {
+		return err
+	}
+	if len(manifest.Manifests) != 1 {
+		return fmt.Errorf("it has %d images, want one", len(manifest.Manifests))
+	}
+	to, err := here(address, manifest.Manifests[0].Annotations[annotationName])
+	if err != nil {
+		return err
+	}
+	index, err := root.ImageIndex(manifest.Manifests[0].Digest)
+	if err != nil {
+		return err
+	}
+	return remote.WriteIndex(to, index)
 }

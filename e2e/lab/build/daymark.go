@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,20 +22,30 @@ const plainEnv = "DAYMARK_LAB_PLAIN"
 // Daymark builds controller and speaker twice: as `make build` does, to be measured, and to be what is run
 // otherwise, with the race detector, where there is the C compiler that it needs.
 func Daymark(ctx context.Context, progress io.Writer) error {
-	programs := []string{"./controller", "./speaker"}
-	plain, err := install(ctx, "plain", append([]string{"-trimpath", "-ldflags=-s -w"}, programs...)...)
-	if err != nil {
+	if err := PlainDaymark(ctx, progress); err != nil {
 		return err
 	}
-	tested := plain
+	tested := os.Getenv(plainEnv)
 	if _, err := exec.LookPath("gcc"); err == nil {
-		if tested, err = install(ctx, "race", append([]string{"-race"}, programs...)...); err != nil {
+		if tested, err = install(ctx, "race", append([]string{"-race"}, daemons...)...); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintln(progress, "lab: no C compiler, so Daymark runs without the race detector")
 	}
-	return errors.Join(os.Setenv(plainEnv, plain), UseBinaries(tested))
+	return UseBinaries(tested)
+}
+
+// daemons are the packages of the programs that run in a cluster.
+var daemons = []string{"./controller", "./speaker"}
+
+// PlainDaymark builds them as `make build` does, and no more.
+func PlainDaymark(ctx context.Context, _ io.Writer) error {
+	plain, err := install(ctx, "plain", append([]string{"-trimpath", "-ldflags=-s -w"}, daemons...)...)
+	if err != nil {
+		return err
+	}
+	return os.Setenv(plainEnv, plain)
 }
 
 // DaymarkProgram is the path of "controller" or "speaker".
