@@ -28,6 +28,7 @@ func confined(t *testing.T, c *kubelet.Cluster) {
 		}
 		expect(t, pids[0], map[string]string{
 			"CapEff": fmt.Sprintf("%016x", netAdmin|netRaw), "CapBnd": fmt.Sprintf("%016x", netAdmin|netRaw), "NoNewPrivs": "1",
+			"Seccomp": "2",
 		})
 		pids, err = m.Processes("controller")
 		check.Must(t, "find the controller", err)

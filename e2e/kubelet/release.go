@@ -32,7 +32,7 @@ func TreeRelease() (r Release, err error) {
 	r.Manifests = []string{"-k", filepath.Join(root, "config", "default")}
 	for _, program := range []string{"controller", "speaker"} {
 		image, e := programImage(filepath.Join(dir, program), build.PlainDaymarkProgram(program))
-		image.Name = "ghcr.io/daymark-lb/" + program + ":latest"
+		image.Name = "ghcr.io/daymark-lb/" + program + ":v0.0.0-dev" // as config/ names them
 		r.Images, err = append(r.Images, image), errors.Join(err, e)
 	}
 	return r, err
