@@ -130,7 +130,11 @@ func (s *snapshot) held(service *corev1.Service) []string {
 		speaker := &s.speakers[i]
 		for _, held := range speaker.Status.Layer2.Held {
 			if has(service, held.Address) {
-				lines = append(lines, fmt.Sprintf("%s is held by %s on %s for %s%s", held.Address, speaker.Name,
+				does := "is held by " + speaker.Name
+				if held.StandsInFor != "" {
+					does = fmt.Sprintf("is answered for by %s, which stands in for %s in its part of the segment,", speaker.Name, held.StandsInFor)
+				}
+				lines = append(lines, fmt.Sprintf("%s %s on %s for %s%s", held.Address, does,
 					strings.Join(held.Interfaces, ", "), duration.HumanDuration(s.now.Sub(held.Since.Time)), s.age(speaker)))
 			}
 		}

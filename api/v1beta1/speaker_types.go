@@ -14,6 +14,10 @@ type HeldAddress struct {
 	Interfaces []string `json:"interfaces"`
 	// since is when the node began to hold the address.
 	Since metav1.Time `json:"since"`
+	// standsInFor is the node that holds the address and is not reached from this part of the segment, because a switch is cut. This
+	// node answers here in its place.
+	// +optional
+	StandsInFor string `json:"standsInFor,omitempty"`
 }
 
 // SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.

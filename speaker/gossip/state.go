@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
@@ -19,6 +20,8 @@ type State struct {
 	Proxy proxyhealth.State
 	// Links of its node that others need to know, without their Index.
 	Links []lb.Link
+	// Segments that it asks others on, and who does not answer there.
+	Segments []election.SegmentEdges
 }
 
 const (
@@ -110,7 +113,7 @@ func (r *reader) state() State {
 	for _, link := range s.Links {
 		addresses += len(link.Addresses) + len(link.Routes)
 	}
-	if len(s.Links) > maxLinks || addresses > maxAddresses {
+	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments {
 		r.fail()
 	}
 	if r.failed {

@@ -3,8 +3,10 @@ package gossip
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
@@ -34,5 +36,32 @@ func TestState_TellsOfTheServiceProxy(t *testing.T) {
 	}
 	if got, ok := encode(200); !ok || got.Proxy.AttractsNothing() {
 		t.Errorf("a state of a later version arrives as %+v", got)
+	}
+}
+
+func TestState_TellsWhatIsCutOnSegments(t *testing.T) {
+	segments := []election.SegmentEdges{
+		{Subnet: netip.MustParsePrefix("198.51.100.0/24"), Cut: []string{"n2", "n3"}, Open: []string{"n4"}, Heard: []string{"n2"}},
+		{Subnet: netip.MustParsePrefix("2001:db8::/64")},
+	}
+	decode := func(s []election.SegmentEdges) (State, bool) {
+		return stateRecord{version: version2, body: State{Segments: s}.encode(version2)}.decode()
+	}
+	if got, ok := decode(segments); !ok || !reflect.DeepEqual(got.Segments, segments) {
+		t.Errorf("they arrive as %+v", got.Segments)
+	}
+	many := slices.Repeat(segments[:1], maxSegments+1)
+	for range 10 {
+		many[0].Cut = append(many[0].Cut, many[0].Cut...)
+	}
+	if got, ok := decode(many); !ok || len(got.Segments) != maxSegments || len(got.Segments[0].Cut) != maxSegmentNodes {
+		t.Errorf("too many arrive as %d", len(got.Segments))
+	}
+	body := State{}.encode(version2)
+	for range maxSegments + 1 {
+		body = appendField(body, 5, appendSegment2(nil, segments[0]))
+	}
+	if _, ok := (stateRecord{version: version2, body: body}).decode(); ok {
+		t.Error("a state with too many segments is taken")
 	}
 }

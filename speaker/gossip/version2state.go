@@ -40,7 +40,11 @@ func (s State) append2(b []byte) []byte {
 	for _, link := range boundedLinks(s.Links) {
 		b = appendField(b, 3, appendLink2(nil, link))
 	}
-	return appendNumberField(b, 4, uint64(s.Proxy))
+	b = appendNumberField(b, 4, uint64(s.Proxy))
+	for _, segment := range s.Segments[:min(len(s.Segments), maxSegments)] {
+		b = appendField(b, 5, appendSegment2(nil, segment))
+	}
+	return b
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -76,6 +80,8 @@ func (r *reader) state2() State {
 			s.Links = append(s.Links, value.link2())
 		case 4:
 			s.Proxy = proxyhealth.State(min(value.number(), math.MaxUint8))
+		case 5:
+			s.Segments = append(s.Segments, value.segment2())
 		default:
 			return false
 		}

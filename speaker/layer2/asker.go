@@ -80,6 +80,18 @@ func (a *asker) heard(node string, addr netip.Addr) (changed bool) {
 	return state != nil && state.heard()
 }
 
+// asksBy reports whether any node is asked about an address by an interface.
+func (a *asker) asksBy(interfaceName string, addr netip.Addr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for q, state := range a.questions {
+		if q.Addr == addr && slices.ContainsFunc(state.paths, func(p announce.Layer2Path) bool { return p.Interface == interfaceName }) {
+			return true
+		}
+	}
+	return false
+}
+
 // due returns the questions to be sent now, at most maxBurst, and whether an answer has changed.
 func (a *asker) due(now time.Time) (send []announce.Layer2Question, changed bool) {
 	a.mu.Lock()

@@ -29,7 +29,7 @@ type Conflict struct {
 // Conflicts returns the present conflicts in order of address, at most one for each address.
 func (r *Responder) Conflicts() []Conflict {
 	all := r.detector.conflicts()
-	r.rivals.conflicts(all, r.detector.holds)
+	r.rivals.conflicts(all, r.isOfInterest, r.detector.holds)
 	return slices.SortedFunc(maps.Values(all), func(a, b Conflict) int { return a.Addr.Compare(b.Addr) })
 }
 
@@ -63,7 +63,7 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	}
 	if inCluster {
 		answered := !u.probe && r.asker.heard(by.node, u.addr)
-		rival := u.held && !r.detector.kernelsAnswer(u.addr)
+		rival := (u.held || r.searcher.searchesFor(u.addr)) && !r.detector.kernelsAnswer(u.addr)
 		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
 			r.notifyUrgent()
 		}

@@ -23,7 +23,7 @@ const (
 	rivalConflictTime = 5 * time.Second
 )
 
-// rivals are other nodes of the cluster that use addresses which this node holds.
+// rivals are other nodes of the cluster that use addresses which this node holds or searches for.
 type rivals struct {
 	mu   sync.Mutex
 	seen map[rivalKey]*rival
@@ -61,19 +61,21 @@ func (r *rivals) heard(now time.Time, u addressUse, by owner, interfaceName stri
 	return true
 }
 
-// expire forgets the rivals that are silent, or about addresses that are not held any more. The caller holds mu.
-func (r *rivals) expire(now time.Time, holds func(netip.Addr) bool) {
-	maps.DeleteFunc(r.seen, func(key rivalKey, known *rival) bool { return now.Sub(known.last) >= rivalTimeout || !holds(key.addr) })
+// expire forgets the rivals that are silent, or about addresses that are not of interest any more. The caller holds mu.
+func (r *rivals) expire(now time.Time, ofInterest func(netip.Addr) bool) {
+	maps.DeleteFunc(r.seen, func(key rivalKey, known *rival) bool {
+		return now.Sub(known.last) >= rivalTimeout || !ofInterest(key.addr)
+	})
 }
 
-// Rivals are the other nodes of the cluster that use addresses which this node holds, in order of address and node.
+// Rivals are the other nodes of the cluster that use addresses which this node holds or searches for, in order of address and node.
 func (r *Responder) Rivals() []election.Rival {
 	r.rivals.mu.Lock()
 	defer r.rivals.mu.Unlock()
 	if len(r.rivals.seen) == 0 {
 		return nil
 	}
-	r.rivals.expire(time.Now(), r.detector.holds)
+	r.rivals.expire(time.Now(), r.isOfInterest)
 	all := make([]election.Rival, 0, len(r.rivals.seen))
 	for key, known := range r.rivals.seen {
 		all = append(all, election.Rival{Addr: key.addr, Node: key.node, Since: known.since, Last: known.last})
@@ -82,13 +84,18 @@ func (r *Responder) Rivals() []election.Rival {
 	return all
 }
 
+// isOfInterest reports whether rivals about an address count.
+func (r *Responder) isOfInterest(addr netip.Addr) bool {
+	return r.detector.holds(addr) || r.searcher.searchesFor(addr)
+}
+
 // conflicts are the rivals about addresses that the claims have not settled, added to those of foreign hosts.
-func (r *rivals) conflicts(all map[netip.Addr]Conflict, holds func(netip.Addr) bool) {
+func (r *rivals) conflicts(all map[netip.Addr]Conflict, ofInterest, holds func(netip.Addr) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.expire(time.Now(), holds)
+	r.expire(time.Now(), ofInterest)
 	for key, known := range r.seen {
-		if _, foreign := all[key.addr]; !foreign && known.last.Sub(known.since) >= rivalConflictTime {
+		if _, foreign := all[key.addr]; !foreign && holds(key.addr) && known.last.Sub(known.since) >= rivalConflictTime {
 			all[key.addr] = Conflict{
 				Addr: key.addr, MAC: known.by.String(), Interface: known.interfaceName, Since: known.since, Announced: true,
 				Node: known.owner.node, NodeInterface: known.owner.interfaceName,

@@ -17,8 +17,8 @@ const (
 	laterSearchInterval = 10 * time.Second
 )
 
-// searcher asks everybody on the segment, again and again, whether he answers for addresses that are held here. Who does is a rival,
-// and the frame of the question tells other nodes of the cluster that this one is theirs.
+// searcher asks everybody on the segment, again and again, whether he answers for addresses that are held here, or soon may be. Who does
+// is a rival, and the frame of the question tells other nodes of the cluster that this one is theirs.
 type searcher struct {
 	// jitter returns numbers in [0, 1).
 	jitter func() float64
@@ -81,8 +81,8 @@ func (s *search) pause(now time.Time, jitter float64) time.Duration {
 	return time.Duration(float64(interval) * (0.75 + 0.5*jitter))
 }
 
-// Search has everybody on the segments asked, again and again, whether he answers for held addresses as well, and for no others. A
-// node of the cluster that does is one of Rivals.
+// Search has everybody on the segments asked, again and again, whether he answers for these addresses, and for no others: such as are held
+// here, or asked about by Ask. A node of the cluster that does is one of Rivals.
 func (r *Responder) Search(searches []election.Search) { r.searcher.set(time.Now(), searches) }
 
 // search asks what is due, until ctx ends.
@@ -94,16 +94,23 @@ func (r *Responder) search(ctx context.Context) {
 		due, wait := r.searcher.next(time.Now())
 		for _, addr := range due {
 			for _, s := range *r.live.Load() {
-				s.search(addr)
+				s.search(addr, r.asker.asksBy(s.name, addr))
 			}
 		}
 		return wait
 	})
 }
 
-// search asks whether anybody else answers for an address that is held here.
-func (s *socket) search(addr netip.Addr) {
-	if s.holds(addr) && s.send(s.protocol.probe(s.nic.mac, addr)) {
+// searchesFor reports whether an address is searched for.
+func (s *searcher) searchesFor(addr netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.searches[addr] != nil
+}
+
+// search asks whether anybody else answers for an address that is held here, or asked about by this socket.
+func (s *socket) search(addr netip.Addr, asked bool) {
+	if (s.holds(addr) || asked) && s.send(s.protocol.probe(s.nic.mac, addr)) {
 		s.metrics.questions.Inc()
 	}
 }

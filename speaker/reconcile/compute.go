@@ -45,6 +45,9 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
 	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
+	edges := l.edgesOf(seen, plan)
+	segmentWait := l.watchSegments(now, seen, edges)
+	plan.SetParts(m.segments.parts)
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, election.ParticipantInput{
 		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered,
@@ -55,7 +58,6 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		},
 	})
 	links := l.clusterLinks(seen)
-	edges := l.edgesOf(seen, plan)
 	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links)
 	for _, edge := range edges {
 		questions = append(questions, edge.Layer2Question)
@@ -63,13 +65,17 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	contested, wait := m.reunion.Observe(election.ReunionInput{
 		Now: now, Node: l.cfg.Node, Live: seen.live, Claims: seen.view.Claims, Decision: decision,
 	})
-	wait = election.Sooner(wait, m.watchEdges(now, edges, seen.answers))
+	m.segments.standIns = decision.StandIns
+	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
 	return &desired{
 		plan: plan, macs: m.macs.Update(links, seen.inCluster),
 		layer2: plan.Layer2Addresses(decision.Hold), contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
-			State:  gossip.State{Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant},
+			State: gossip.State{
+				Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant,
+				Segments: m.segments.said,
+			},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
 		sessions: announce.HoldUnsettled(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled),

@@ -97,9 +97,8 @@ type memory struct {
 	sessions announce.SessionMemory
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
-	// edges finds out which nodes a segment does not lead to any more, and cuts says so.
-	edges election.EdgeWatch
-	cuts  []string
+	// segments are what is known of the segments that the gossip does not use.
+	segments segments
 	// before are the sessions of the process before this one; nil before the first pass.
 	before established
 	// inactive is since when each BGP session has not been established, by name.

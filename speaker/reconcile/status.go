@@ -13,6 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -42,7 +43,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		Network:      networkStatus(&seen.world),
 		Members:      int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		ServiceProxy: l.memory.proxy.status,
-		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts()),
+		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
 		Withdrawn:    l.memory.withdrawals.text(),
 		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
@@ -55,7 +56,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	}
 	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
 	conditions := []metav1.Condition{
-		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.cuts...)),
+		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.segments.texts()...)),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 	}
 	if c, told := l.memory.proxy.condition(); told {
@@ -168,8 +169,12 @@ func condition(kind string, is bool, why reason.Reason, message string) metav1.C
 	return c
 }
 
-func layer2Status(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.SpeakerLayer2 {
+func layer2Status(held []layer2.Held, conflicts []layer2.Conflict, standIns []election.StandIn) v1beta1.SpeakerLayer2 {
 	var s v1beta1.SpeakerLayer2
+	holders := make(map[netip.Addr]string, len(standIns))
+	for _, standIn := range standIns {
+		holders[standIn.Addr] = standIn.Holder
+	}
 	for _, c := range conflicts[:min(len(conflicts), v1beta1.SpeakerConflictLimit)] {
 		s.Conflicts = append(s.Conflicts, v1beta1.AddressConflict{
 			Address: c.Addr.String(), MAC: c.MAC, Node: c.Node, NodeInterface: c.NodeInterface, Interface: c.Interface,
@@ -185,6 +190,7 @@ func layer2Status(held []layer2.Held, conflicts []layer2.Conflict) v1beta1.Speak
 		if len(s.Held) < v1beta1.SpeakerListLimit {
 			s.Held = append(s.Held, v1beta1.HeldAddress{
 				Address: h.Addr.String(), Interfaces: h.Interfaces, Since: metav1.NewTime(h.Since).Rfc3339Copy(),
+				StandsInFor: holders[h.Addr],
 			})
 		}
 	}

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"github.com/daymark-lb/daymark/internal/testnet"
@@ -33,9 +34,46 @@ func (s *Segment) LaySecond(hosts ...*Host) error {
 	return nil
 }
 
+// CutSecond cuts the switch of the second segment: it separates the eth1 of the named hosts, together, from all others
+// there. No link goes down. Without hosts it mends it.
+func (s *Segment) CutSecond(hosts ...*Host) error {
+	whole, err := s.fabric.Link("second")
+	if err != nil {
+		return err
+	}
+	island, err := s.fabric.Link("second2")
+	if err != nil && len(hosts) > 0 {
+		island, err = s.bridge("second2")
+	}
+	if err != nil {
+		return nil // It was never cut.
+	}
+	ports, err := s.fabric.Netlink().LinkList()
+	if err != nil {
+		return fmt.Errorf("list the ports of the second segment: %w", err)
+	}
+	cut := map[string]bool{}
+	for _, h := range hosts {
+		cut[SecondPort(h)] = true
+	}
+	var errs []error
+	for _, port := range ports {
+		switch name, master := port.Attrs().Name, port.Attrs().MasterIndex; {
+		case master == whole.Attrs().Index && cut[name]:
+			errs = append(errs, s.attach(name, island))
+		case master == island.Attrs().Index && !cut[name]:
+			errs = append(errs, s.attach(name, whole))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // RemoveSecond removes the second segment from these hosts.
 func (s *Segment) RemoveSecond(hosts ...*Host) error {
 	var errs []error
+	if _, err := s.fabric.Link("second2"); err == nil {
+		errs = append(errs, s.fabric.RemoveLink("second2"))
+	}
 	for _, h := range hosts {
 		h.secondMAC = nil
 		errs = append(errs, s.fabric.RemoveLink(SecondPort(h)))

@@ -352,6 +352,9 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"a node's kernel that has the address", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", By: "n3", ByInterface: "eth1"}}
 		}, ReasonAddressConflict, "192.0.2.200 is used by node n3 on its interface eth1, 02:00:00:00:00:99, without its speaker"},
+		{"a node that stands in for the holder in its part of the segment", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.StandIns = map[netip.Addr][]StandIn{s.Ingress[0]: {{"n2", "n1"}, {"n3", "n1"}}}
+		}, ReasonAnnounced, "192.0.2.200 by layer 2 (l2), n2 stands in for n1, which its part of the segment does not lead to: is a switch cut?, n3 stands in for n1"},
 		{"an endpoint outside the cluster", "198.19.0.1", func(w *World, s *lb.Service) { w.endpoints(s, "") }, ReasonAnnounced, "by BGP (bgp)"},
 		{"every node for its own reason", "192.0.2.200", func(w *World, _ *lb.Service) {
 			w.node("n1").Draining = true

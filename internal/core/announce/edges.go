@@ -61,14 +61,29 @@ func edgesOn(
 
 // questionTo asks a node for its own address in a subnet, if it has one; its kernel answers.
 func questionTo(node string, from *lb.Link, subnet netip.Prefix, others []lb.Link) (Layer2Question, bool) {
-	for i := range others {
-		to := &others[i]
-		for _, prefix := range to.Addresses {
-			if to.MAC != "" && !to.NoARP && to.Up && prefix.Masked() == subnet {
-				path := Layer2Path{from.Name, to.MAC, linkLocal(from)}
-				return Layer2Question{election.Question{Node: node, Addr: prefix.Addr()}, []Layer2Path{path}}, true
+	at, found := addressIn(subnet, others)
+	if !found {
+		return Layer2Question{}, false
+	}
+	path := Layer2Path{from.Name, at.mac, linkLocal(from)}
+	return Layer2Question{election.Question{Node: node, Addr: at.addr}, []Layer2Path{path}}, true
+}
+
+// linkAddress is an address of a link, and the link's MAC address.
+type linkAddress struct {
+	addr netip.Addr
+	mac  string
+}
+
+// addressIn finds an address in a subnet by which a node with these links can be asked.
+func addressIn(subnet netip.Prefix, links []lb.Link) (linkAddress, bool) {
+	for i := range links {
+		link := &links[i]
+		for _, prefix := range link.Addresses {
+			if link.MAC != "" && !link.NoARP && link.Up && prefix.Masked() == subnet {
+				return linkAddress{prefix.Addr(), link.MAC}, true
 			}
 		}
 	}
-	return Layer2Question{}, false
+	return linkAddress{}, false
 }

@@ -78,7 +78,7 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 		if failure != nil {
 			return *failure
 		}
-		texts = append(texts, addr.String()+" "+protocols)
+		texts = append(texts, addr.String()+" "+protocols+standInText(e.rules.world.StandIns[addr]))
 		if conflict, found := e.rules.world.Conflicts[addr]; found {
 			if !conflict.Announced {
 				return Explanation{Reason: ReasonAddressConflict.Name, Message: conflict.message(addr)}
@@ -88,6 +88,14 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 		}
 	}
 	return Explanation{Announced: true, Reason: reason.Name, Message: strings.Join(texts, "; ")}
+}
+
+// standInText says who stands in for whom.
+func standInText(standIns []StandIn) (text string) {
+	for _, s := range standIns {
+		text += fmt.Sprintf(", %s stands in for %s, which its part of the segment does not lead to: is a switch cut?", s.Node, s.Holder)
+	}
+	return text
 }
 
 // message says what is wrong and what to do.

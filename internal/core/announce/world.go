@@ -52,12 +52,17 @@ type World struct {
 	HeldBack map[NodePeer][]lb.Family
 	// Conflicts are for Explain: the addresses that other hosts use.
 	Conflicts map[netip.Addr]Conflict
+	// StandIns are for Explain: who answers for an address in the place of its holder, in order of node.
+	StandIns map[netip.Addr][]StandIn
 
 	Options Options
 }
 
 // NodePeer names a node and a BGPPeer of it.
 type NodePeer struct{ Node, Peer string }
+
+// StandIn is a node that answers for an address in its part of a segment, where its holder is not reached.
+type StandIn struct{ Node, Holder string }
 
 // Conflict is what the speakers report about another host that uses an address.
 type Conflict struct {

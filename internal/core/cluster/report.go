@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +35,23 @@ func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, ma
 		established[speaker.Name] = peers
 	}
 	return members, established
+}
+
+// StandIns returns who answers for an address in the place of its holder, as the Speaker objects say, in order of node.
+func StandIns(speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
+	found := map[netip.Addr][]announce.StandIn{}
+	for _, speaker := range speakers {
+		for _, held := range speaker.Status.Layer2.Held {
+			if addr, err := lb.ParseAddr(held.Address); err == nil && held.StandsInFor != "" && !lb.SpeakerGone(speaker) {
+				found[addr] = append(found[addr], announce.StandIn{Node: speaker.Name, Holder: held.StandsInFor})
+			}
+		}
+	}
+	// order does not matter: each list is sorted by itself
+	for _, standIns := range found {
+		slices.SortFunc(standIns, func(a, b announce.StandIn) int { return strings.Compare(a.Node, b.Node) })
+	}
+	return found
 }
 
 // Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the

@@ -107,6 +107,22 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 	}
 }
 
+func TestStandIns_AreThoseOfSpeakersThatAreThere(t *testing.T) {
+	held := func(address, standsInFor string) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) {
+			s.Layer2.Held = []v1beta1.HeldAddress{{Address: address, StandsInFor: standsInFor}}
+		}
+	}
+	gone := speaker("n4", held("192.0.2.1", "n1"))
+	gone.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone}}
+	got := StandIns([]*v1beta1.Speaker{
+		speaker("n1", held("192.0.2.1", "")), speaker("n3", held("192.0.2.1", "n1")), gone, speaker("n2", held("192.0.2.1", "n1")),
+	})
+	if want := []announce.StandIn{{Node: "n2", Holder: "n1"}, {Node: "n3", Holder: "n1"}}; len(got) != 1 || !slices.Equal(got[netip.MustParseAddr("192.0.2.1")], want) {
+		t.Errorf("they are %v", got)
+	}
+}
+
 func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
 	has := func(node string) *v1beta1.Speaker {
 		return speaker(node, func(s *v1beta1.SpeakerStatus) {

@@ -133,3 +133,17 @@ func Observed(self string, names []string) []string {
 	}
 	return observed
 }
+
+// Observations are whom each of some speakers observes among the others, in their order.
+func Observations(names []string) map[string][]string {
+	candidates, observed := make([]member, len(names)), make(map[string][]string, len(names))
+	for i, name := range names {
+		candidates[i], observed[name] = newMember(name), nil
+	}
+	for _, each := range candidates {
+		for _, observer := range observersOf(each, candidates) {
+			observed[observer] = append(observed[observer], each.name)
+		}
+	}
+	return observed
+}

@@ -18,7 +18,9 @@
 //  6. A holder releases an address that does not exist any more, by a claim of nobody.
 //  7. A claim says whether the address was ever announced. Whoever takes over one that was not has it probed first. It is not
 //     moved to even out.
-//  8. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
+//  8. In a part of a segment that a cut switch separates from the holder, though the gossip reaches it, the first candidate
+//     answers in its place, without a claim. Meanwhile nothing is evened out there.
+//  9. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
 //     down, it waits for a grace period before it claims.
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
@@ -26,7 +28,7 @@
 // added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live
 // nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods; participant.go is an
 // Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
-// second witness.
+// second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then.
 package election
 
 import (

@@ -39,6 +39,8 @@ type Contest struct {
 	HasInterface bool
 	// Segment numbers the interfaces that the address is answered on: addresses of one number share them.
 	Segment int
+	// Parts of the segment; nil: it is whole as far as is known, or nobody is to answer in the place of the holder.
+	Parts *Parts
 }
 
 // Input is what a node knows at the time of a decision.
@@ -56,7 +58,7 @@ type Input struct {
 	Doubtful []string
 	// Answers so far to what the last Decision asks; a question without one is open.
 	Answers map[Question]Answer
-	// Rivals answer for addresses that this node answers for, in order of address.
+	// Rivals answer for addresses that this node answers or searches for, in order of address.
 	Rivals []Rival
 	// Settling: this node may not know yet what the others claim. It keeps what it answers for and claims nothing.
 	Settling bool
@@ -74,6 +76,10 @@ type Decision struct {
 	Silent []Silence
 	// Defend are addresses to announce once more, since another node has announced them wrongly.
 	Defend []netip.Addr
+	// StandIns are the addresses of Hold that this node answers for in the place of a live holder, in order.
+	StandIns []StandIn
+	// Heard are nodes in other parts that stand in for this one, are heard, and do not hear it.
+	Heard []Rival
 	// Search are the searches to make on the segment until the next decision.
 	Search []Search
 	// Announce are held addresses to announce once more, since a silent node may hold them as well.
@@ -118,6 +124,7 @@ type Elector struct {
 	asked map[testimonyKey]time.Time
 	taken map[netip.Addr]taking
 	searches
+	standIns
 
 	// Memory that every round uses anew.
 	holders   []int
@@ -133,7 +140,7 @@ type Elector struct {
 func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
 	return &Elector{
 		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
-		taken: map[netip.Addr]taking{}, searches: newSearches(),
+		taken: map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
 	}
 }
 
@@ -151,6 +158,7 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	r.askHolders()
 	r.holdAndClaim()
 	r.rebalance()
+	r.standInForOthers()
 	r.search()
 	r.announceMet()
 	e.end(r)

@@ -27,9 +27,13 @@ func (r *round) rebalance() {
 	}
 }
 
-// movable reports whether a contest may change its holder to even out. An address that was never announced stays: it is being
-// probed, or a foreign host uses it, and does so wherever it moves.
-func (r *round) movable(contest int) bool { return r.holders[contest] >= 0 && r.announced[contest] }
+// movable reports whether a contest may change its holder to even out. An address that was never announced stays: it is
+// being probed, or a foreign host uses it, and does so wherever it moves. Nor is anything moved on a segment in parts: a
+// part would be without an answer until somebody stands in, and the clients of the other one lose their connections for
+// nothing.
+func (r *round) movable(contest int) bool {
+	return r.holders[contest] >= 0 && r.announced[contest] && !r.contests[contest].Parts.Several()
+}
 
 // uneven reports whether any move is worthwhile, and whether one to this node is.
 func (r *round) uneven() (uneven, receives bool) {

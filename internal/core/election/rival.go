@@ -17,7 +17,7 @@ const (
 	takenTimeout = 10 * time.Second
 )
 
-// Rival is another node of the cluster that was heard to use an address that this node answers for.
+// Rival is another node of the cluster that was heard to use an address that this node answers or searches for.
 type Rival struct {
 	Addr netip.Addr
 	Node string
@@ -65,6 +65,8 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent:
 		r.meet(rival.Node, rival.Addr)
 		r.cede(contest, rival.Node, incarnation)
+	case alive && holder == r.me && r.contests[contest].Parts.Apart(r.node, rival.Node):
+		r.settleWithStandIn(rival)
 	case alive && holder == r.me:
 		r.settleWithLive(contest, rival, live)
 	}

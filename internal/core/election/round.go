@@ -218,6 +218,9 @@ func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
 	r.stillAwaiting[contest.Addr] = since
 	if left := successorTimeout - r.Now.Sub(since); left > 0 {
 		r.hold(contest, u.claim)
+		if r.stoodIn(contest.Addr) {
+			r.decision.StandIns = append(r.decision.StandIns, StandIn{contest.Addr, u.claim.Node})
+		}
 		r.wakeAfter(left)
 	}
 }

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -22,7 +23,8 @@ const (
 	meetingPause   = 2 * time.Second
 )
 
-// Search asks all hosts of the segment, again and again, whether one of them answers for an address that this node holds.
+// Search asks all hosts of the segment, again and again, whether one of them answers for an address that this node holds, or
+// would in the place of its holder.
 type Search struct {
 	Addr netip.Addr
 	// Interval between two questions.
@@ -138,8 +140,10 @@ func (r *round) search() {
 			r.decision.Search = append(r.decision.Search, Search{lost.addr, interval})
 		}
 	}
-	slices.SortFunc(r.decision.Search, func(a, b Search) int { return a.Addr.Compare(b.Addr) })
-	r.decision.Search = slices.Compact(r.decision.Search)
+	slices.SortFunc(r.decision.Search, func(a, b Search) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Interval, b.Interval))
+	})
+	r.decision.Search = slices.CompactFunc(r.decision.Search, func(a, b Search) bool { return a.Addr == b.Addr })
 }
 
 // meet notes that a silent node answers for an address that a node of this side has, too.

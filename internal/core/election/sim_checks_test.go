@@ -91,7 +91,7 @@ func (c *checks) apiChanged() {
 func (c *checks) onTake(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s answers for %d", n.name, i)
-	if !n.claimed[a] {
+	if !n.owns(n.claims[a]) && !n.claimed[a] {
 		c.violate("%s answers for %d, which this incarnation has not claimed", n.name, i)
 	}
 	if n.settling() {
@@ -207,7 +207,7 @@ func (c *checks) onClaim(n *node, claim Claim) {
 func (c *checks) onCede(n *node, claim Claim) {
 	i := number(claim.Addr)
 	c.log("%s cedes %d to %s by term %d", n.name, i, claim.Node, claim.Term)
-	if !n.claimed[claim.Addr] || claim.Term != n.claims[claim.Addr].Term+1 {
+	if known := n.claims[claim.Addr]; !n.owns(known) || claim.Term != known.Term+1 {
 		c.violate("%s cedes %v, knowing of %v", n.name, claim, n.claims[claim.Addr])
 	}
 	c.claimedAt[i] = c.now

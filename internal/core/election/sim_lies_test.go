@@ -39,6 +39,9 @@ func (c *checks) checkBothAnswer(a, b *node, i int) {
 		if since == c.changed || since != a.vips[addr(i)].since && since != b.vips[addr(i)].since {
 			bound += maxSimSearch + c.pause // Neither announces it because of that.
 		}
+		if a.standIns[addr(i)] || b.standIns[addr(i)] {
+			bound += standInSearch * 5 / 4 // It has searched shortly before it answered, so that is no news either.
+		}
 		if c.resumed(a, i) || c.resumed(b, i) {
 			bound += simRivalPause // That is no news to the other one.
 		}

@@ -54,6 +54,10 @@ type node struct {
 	rivals  map[Question]Rival
 	// searches are the addresses that it searches for.
 	searches map[netip.Addr]*Search
+	// edges are its own, and said what each node is known to have said of its own.
+	edges    EdgeWatch
+	said     map[string]SegmentEdges
+	standIns map[netip.Addr]bool
 	// claimed are the addresses that this incarnation has claimed.
 	claimed map[netip.Addr]bool
 	// unchangedSince is since when it has believed the same nodes alive.
@@ -78,6 +82,7 @@ func (n *node) start() {
 	n.vips, n.silent, n.doubtful = map[netip.Addr]*vip{}, map[string]uint64{}, map[string]bool{}
 	n.asked, n.answers, n.rivals = map[Question]bool{}, map[Question]Answer{}, map[Question]Rival{}
 	n.searches = map[netip.Addr]*Search{}
+	n.edges, n.said, n.standIns = EdgeWatch{}, map[string]SegmentEdges{}, map[netip.Addr]bool{}
 	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
 	n.unchangedSince = n.now
 	n.regroup()
@@ -86,9 +91,13 @@ func (n *node) start() {
 	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(incarnation) })
 	if n.lying {
 		n.announceFromTimeToTime(incarnation)
+		n.watchEdges(incarnation)
 	}
 	n.queueDecision()
 }
+
+// owns reports whether a claim is for this run of the node, made by itself or ceded to it.
+func (n *node) owns(c Claim) bool { return c.Node == n.name && c.Incarnation == n.incarnation }
 
 func (n *node) settling() bool { return n.settled[n.name] != n.incarnation }
 
@@ -307,6 +316,7 @@ func (n *node) merge(from *node) {
 		}
 	}
 	n.met[from.name] = from.incarnation
+	n.said[from.name] = from.said[from.name]
 	defer n.endStale()
 	for name, incarnation := range from.silent {
 		if n.live[name] == 0 && name != n.name && n.silent[name] < incarnation {
@@ -357,13 +367,22 @@ func (n *node) decide() {
 	if n.old { // The version before asks nobody.
 		input.Silent, input.Doubtful, input.Rivals = nil, nil, nil
 	}
+	n.part()
 	d := n.elector.Decide(n.contests, input)
-	n.setVIPs(d.Hold)
+	d.Hold = n.standIn(d)
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
 	}
-	for _, a := range append(d.Defend, d.Announce...) {
+	for _, a := range d.Defend {
 		n.announce(a)
+	}
+	for _, a := range d.Announce {
+		if n.answersFor(a) {
+			n.announceRepeatedly(a)
+		}
+	}
+	for _, rival := range d.Heard {
+		n.hearsOneWay(rival)
 	}
 	n.setQuestions(d.Ask)
 	n.setSearches(d.Search)

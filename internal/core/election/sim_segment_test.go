@@ -28,6 +28,8 @@ type segment struct {
 	deaf  map[[2]int]bool
 	// strangers are the addresses that a host outside the cluster has.
 	strangers map[int]bool
+	// askedNodes is how many others each node asks whether they are there; 0: all.
+	askedNodes int
 	// changed is when something about it was last changed.
 	changed time.Duration
 }
@@ -127,9 +129,9 @@ func (n *node) hearUse(a netip.Addr, by *node) {
 	}
 }
 
-// hearRival notes that another node uses an address, if it is one of this node, and reports whether that is news.
+// hearRival notes that another node uses an address, if it is one that this node has or searches for, and reports whether that is news.
 func (n *node) hearRival(a netip.Addr, by *node) (news bool) {
-	if !n.answersFor(a) {
+	if !n.answersFor(a) && n.searches[a] == nil {
 		return false
 	}
 	q := Question{by.name, a}
@@ -166,7 +168,7 @@ func (n *node) search(s *Search) {
 			continue
 		}
 		n.after(simFrame, func() {
-			if !n.hears(n, other) || !n.answersFor(s.Addr) || !other.answersFor(s.Addr) {
+			if !n.hears(n, other) || n.stale || !other.answersFor(s.Addr) {
 				return
 			}
 			if other.hearRival(s.Addr, n) {
@@ -241,7 +243,7 @@ func (n *node) answered() []netip.Addr {
 func (n *node) presentRivals() []Rival {
 	var all []Rival
 	for q, rival := range n.rivals {
-		if !n.answersFor(q.Addr) || n.clock().Sub(rival.Last) >= simRivalTimeout {
+		if !n.answersFor(q.Addr) && n.searches[q.Addr] == nil || n.clock().Sub(rival.Last) >= simRivalTimeout {
 			delete(n.rivals, q)
 			continue
 		}

@@ -39,7 +39,7 @@ type outcome struct {
 // simulate runs one scenario. Most have few nodes. What happens depends on the seed alone.
 func simulate(seed uint64, verbose bool) outcome {
 	random := rand.New(rand.NewPCG(seed, 1))
-	nodes, addresses, kind := 2+random.IntN(6), 1+min(random.IntN(40), random.IntN(40)), seed%6
+	nodes, addresses, kind := 2+random.IntN(6), 1+min(random.IntN(40), random.IntN(40)), seed%7
 	if seed%runsPerBigCluster == 0 {
 		nodes, addresses, kind = 50, 500, seed/runsPerBigCluster%4
 	}
@@ -61,8 +61,10 @@ func simulate(seed uint64, verbose bool) outcome {
 		s.chaos()
 	case 4:
 		s.lies()
-	default:
+	case 5:
 		s.heals()
+	default:
+		s.cutsSegment()
 	}
 	s.outcome.violation, s.outcome.trace = c.violation, c.trace
 	return s.outcome

@@ -1,0 +1,76 @@
+package announce
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// TestSegmentParts_OfALargeCluster: every node asks about five others, and a switch with some of the nodes is cut off. A
+// node that asks none of its own part, and is asked by none of it, counts as a part of its own.
+func TestSegmentParts_OfALargeCluster(t *testing.T) {
+	const nodes, first = 40, 12
+	subnet := netip.MustParsePrefix("198.51.100.0/24")
+	links, gossip, number := map[string][]lb.Link{}, map[string]netip.AddrPort{}, map[string]int{}
+	for i := range nodes {
+		name := fmt.Sprintf("n%d", i)
+		links[name], gossip[name], number[name] = edgeNode(i+1), netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:7946", i+1)), i
+	}
+	said := map[string][]election.SegmentEdges{}
+	for node, asked := range detector.Observations(membersOf(subnet, links, gossip)) {
+		edges := election.SegmentEdges{Subnet: subnet}
+		for _, other := range asked {
+			if (number[node] < first) != (number[other] < first) {
+				edges.Cut = append(edges.Cut, other)
+			}
+		}
+		said[node] = []election.SegmentEdges{edges}
+	}
+	parts := SegmentParts(said, links, gossip)[subnet]
+	wrong := 0
+	for a, i := range number {
+		for b, j := range number {
+			switch is, said := (i < first) != (j < first), parts.Apart(a, b); {
+			case is && !said:
+				t.Fatalf("%s and %s are said to be in one part", a, b)
+			case said && !is:
+				wrong++
+			}
+		}
+	}
+	if wrong > nodes*nodes/20 {
+		t.Errorf("%d of %d pairs are said to be apart and are not", wrong, nodes*nodes)
+	}
+	for node := range said {
+		said[node] = []election.SegmentEdges{{Subnet: subnet}}
+	}
+	if parts := SegmentParts(said, links, gossip); len(parts) > 0 {
+		t.Errorf("a segment that is whole has the parts %v", parts)
+	}
+}
+
+func TestPlan_PartsAreThoseOfTheSmallestSubnet(t *testing.T) {
+	parts := func(a, b string) *election.Parts {
+		return election.NewParts(map[string][]string{a: {b}}, map[string]election.SegmentEdges{a: {Cut: []string{b}}})
+	}
+	large, small := parts("n1", "n2"), parts("n1", "n3")
+	contest := func(addr string, detection v1beta1.ConflictDetection) Contest {
+		return Contest{Contest: election.Contest{Addr: netip.MustParseAddr(addr)}, Detection: detection}
+	}
+	plan := &Plan{Contests: []Contest{
+		contest("198.51.100.1", ""), contest("198.51.100.200", ""), contest("198.51.100.201", v1beta1.ConflictOff), contest("203.0.113.1", ""),
+	}}
+	plan.SetParts(map[netip.Prefix]*election.Parts{
+		netip.MustParsePrefix("198.51.100.0/24"): large, netip.MustParsePrefix("198.51.100.128/25"): small,
+	})
+	for i, want := range []*election.Parts{large, small, nil, nil} {
+		if got := plan.Contests[i].Parts; got != want {
+			t.Errorf("%s is given %v", plan.Contests[i].Addr, got)
+		}
+	}
+}
