@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -135,7 +134,7 @@ func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Mana
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	grace := 5 * time.Second
+	grace := endTimeout // the manager wants a pointer
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),

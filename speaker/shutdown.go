@@ -11,6 +11,9 @@ import (
 // handOverTimeout is how long a speaker that is told to end may take to hand over what it holds.
 const handOverTimeout = 3 * time.Second
 
+// endTimeout is how long all parts together may take to end after that. terminationGracePeriodSeconds of the DaemonSet covers both.
+const endTimeout = 5 * time.Second
+
 // handOver returns a context that ends after ctx has ended and leave has returned: the speaker goes on until the addresses
 // that it holds by layer 2 have passed to others, and the routes of a node that leaves are withdrawn. The context that leave gets ends after handOverTimeout.
 func handOver(ctx context.Context, leave func(context.Context)) context.Context {

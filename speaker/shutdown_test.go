@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/yaml"
 )
 
 func TestHandOver_EndsWhenEverythingIsHandedOver(t *testing.T) {
@@ -103,4 +106,19 @@ func TestEndInOrder_EndsTheSecondWhenTheFirstFails(t *testing.T) {
 			t.Errorf("ended %v, want the second part too", ended)
 		}
 	})
+}
+
+func TestDaemonSet_GraceCoversTheHandOver(t *testing.T) {
+	text, err := os.ReadFile("../config/speaker/speaker.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shipped appsv1.DaemonSet
+	if err := yaml.UnmarshalStrict(text, &shipped); err != nil {
+		t.Fatal(err)
+	}
+	grace := time.Duration(*shipped.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	if least := handOverTimeout + endTimeout; grace < least+time.Second {
+		t.Errorf("the grace of the DaemonSet is %s, and a speaker may take %s to end", grace, least)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +177,37 @@ func TestHelm_FromInstallToUninstall(t *testing.T) {
 
 	must(t, h.install(h.valuesOf(t, lan))) // what stayed is taken over
 	must(t, h.uninstall())
+}
+
+// What was installed by kubectl is taken over, and no Pod restarts.
+func TestHelm_TakesOverFromManifests(t *testing.T) {
+	h := newHelm(t)
+	files, err := Render(folder, h.valuesOf(t, ""))
+	must(t, err)
+	h.apply(t, slices.DeleteFunc(objects(t, files), IsHook)...)
+	before := h.specs(t)
+	install := action.NewInstall(h.configuration)
+	install.ReleaseName, install.Namespace, install.Timeout, install.WaitStrategy = release, Namespace, timeout, kube.HookOnlyStrategy
+	install.TakeOwnership, install.ForceConflicts = true, true
+	_, err = install.Run(h.chart, h.valuesOf(t, ""))
+	must(t, err)
+	for name, spec := range h.specs(t) {
+		if !reflect.DeepEqual(spec, before[name]) {
+			t.Errorf("%s was\n%v\nand is\n%v", name, before[name], spec)
+		}
+	}
+}
+
+// specs are those of the programs.
+func (h *helm) specs(t *testing.T) map[string]any {
+	t.Helper()
+	found := map[string]any{}
+	for name, kind := range map[string]string{"daymark-speaker": "DaemonSet", "daymark-controller": "Deployment"} {
+		o := object("apps/v1", kind)
+		must(t, h.Get(t.Context(), client.ObjectKey{Namespace: Namespace, Name: name}, o))
+		found[name] = o.Object["spec"]
+	}
+	return found
 }
 
 // Objects that are to go with the release go, also when Services have their addresses.

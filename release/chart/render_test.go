@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -228,5 +229,33 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestDocs_ValuesAreTaken(t *testing.T) {
+	pages, err := filepath.Glob(root + "/docs/*.md")
+	must(t, err)
+	block := regexp.MustCompile("(?s)```values\n(.*?)```")
+	seen := 0
+	for _, page := range pages {
+		for _, match := range block.FindAllStringSubmatch(read(t, page), -1) {
+			seen++
+			if _, err := Render(folder, parse(t, match[1])); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, match[1])
+			}
+		}
+	}
+	if seen < 6 {
+		t.Errorf("%d blocks of values", seen)
+	}
+}
+
+func TestDocs_NameEachPort(t *testing.T) {
+	ports, _ := parse(t, read(t, folder+"/values.yaml"))["ports"].(map[string]any)
+	page := read(t, root+"/docs/requirements.md")
+	for name, port := range ports {
+		if row := regexp.MustCompile(fmt.Sprintf("(?m)^\\| %v .*`ports.%s`", port, name)); !row.MatchString(page) {
+			t.Errorf("docs/requirements.md has no row for ports.%s, %v", name, port)
+		}
 	}
 }
