@@ -12,7 +12,7 @@ ACTING    = $(filter-out $(PURE),$(PACKAGES))
 # The race detector needs a C compiler. On a machine without one the tests run without it, and say so.
 RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-# What --version says. A build without git, as in the Dockerfile, gets it from outside.
+# What --version says, and the version of a release.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w -X github.com/daymark-lb/daymark/internal/version.release=$(VERSION)'
 
@@ -37,6 +37,7 @@ test: deps-test ## Run all tests: unit, packet and end to end. The one test comm
 	$(if $(RACE),,@echo "no C compiler: the tests run without the race detector")
 	$(GO) test -shuffle=on $(PURE)
 	$(GO) test $(RACE) -shuffle=on $(ACTING)
+	cd release && $(GO) test -shuffle=on ./...
 	$(GO) test $(RACE) -shuffle=on -timeout 30m -p 1 ./e2e/...
 	cd release && $(GO) test -shuffle=on ./chart/...
 
@@ -56,6 +57,7 @@ soak: ## Run the simulation of the election with fresh seeds, for about half an 
 .PHONY: lint
 lint: ## Check style, comments, and whether generated files are up to date
 	$(TOOL) golangci-lint run ./...
+	cd release && $(GO) tool -modfile=../tools/go.mod golangci-lint run ./...
 	@$(MAKE) --no-print-directory verify
 
 # Where generated files go; verify has them written elsewhere and compares.
@@ -77,6 +79,20 @@ verify: ## Fail when what is generated, or go.mod, is not up to date
 		$$(cd "$$out" && ls -d config/chart/values.schema.json config/{rbac,controller,speaker}/*.yaml); do \
 		diff -ruN $$path "$$out/$$path" || { echo "run 'make generate' and commit what it changes"; exit 1; }; \
 	done
+
+# What the names of images begin with; PREFIX/controller and PREFIX/speaker follow, with the version as their tag.
+IMAGE_PREFIX ?= ghcr.io/daymark-lb
+# Where a release is written. What was there is removed.
+DIST ?= dist
+.PHONY: release
+release: ## Write all that is published of VERSION=v1.2.3 into dist/ (PLATFORMS=linux/amd64,linux/arm64 makes only those)
+	rm -rf $(DIST)
+	cd release && $(GO) run . make --root .. --out $(abspath $(DIST)) --version '$(VERSION)' --image-prefix '$(IMAGE_PREFIX)' \
+		--platforms '$(PLATFORMS)'
+
+.PHONY: push
+push: ## Push the images in dist/ (REGISTRY=host:port pushes to another registry than their names say)
+	cd release && $(GO) run . push $(abspath $(DIST)) --registry '$(REGISTRY)'
 
 BENCH ?= .
 .PHONY: bench

@@ -8,8 +8,9 @@ import (
 	"runtime/debug"
 )
 
-// release is set by the linker (`make build`): the output of `git describe`.
-var release string
+// The linker sets these. `make build` sets release to the output of `git describe`; `make release` sets all three, and has the
+// toolchain write nothing of the checkout, because that depends on the tags that a clone has.
+var release, revision, date string
 
 // unknown stands for what was not written into the program, as in tests and builds outside a checkout.
 const unknown = "unknown"
@@ -30,11 +31,14 @@ func Get() Info {
 	if !ok {
 		build = &debug.BuildInfo{}
 	}
-	return read(release, build)
+	return read(linked{release, revision, date}, build)
 }
 
+// linked is what the linker has set.
+type linked struct{ release, revision, date string }
+
 // read combines what the linker and the toolchain say.
-func read(release string, build *debug.BuildInfo) Info {
+func read(linker linked, build *debug.BuildInfo) Info {
 	settings := map[string]string{}
 	for _, setting := range build.Settings {
 		settings[setting.Key] = setting.Value
@@ -44,9 +48,9 @@ func read(release string, build *debug.BuildInfo) Info {
 		revision += "-dirty"
 	}
 	return Info{
-		Version:  cmp.Or(release, build.Main.Version, unknown),
-		Revision: cmp.Or(revision, unknown),
-		Date:     cmp.Or(settings["vcs.time"], unknown),
+		Version:  cmp.Or(linker.release, build.Main.Version, unknown),
+		Revision: cmp.Or(linker.revision, revision, unknown),
+		Date:     cmp.Or(linker.date, settings["vcs.time"], unknown),
 		Go:       cmp.Or(build.GoVersion, unknown),
 	}
 }

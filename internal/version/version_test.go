@@ -11,17 +11,19 @@ func TestInfo_SaysWhatIsKnown(t *testing.T) {
 	}}
 	modified := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
 	for _, test := range []struct {
-		name, release string
-		build         *debug.BuildInfo
-		want          string
+		name   string
+		linker linked
+		build  *debug.BuildInfo
+		want   string
 	}{
-		{"a release", "v0.1.0", checkout, "v0.1.0 (commit abc of 2026-11-26T00:00:00Z, go1.26.0)"},
-		{"a build without make", "", checkout, "v0.1.1-0.20261126-abc (commit abc of 2026-11-26T00:00:00Z, go1.26.0)"},
-		{"a checkout with changes", "v0.1.0-dirty", modified, "v0.1.0-dirty (commit abc-dirty of unknown, unknown)"},
-		{"nothing is known", "", &debug.BuildInfo{}, "unknown (commit unknown of unknown, unknown)"},
+		{"a release", linked{"v0.1.0", "abc", "2026-11-26T00:00:00Z"}, &debug.BuildInfo{GoVersion: "go1.26.0"}, "v0.1.0 (commit abc of 2026-11-26T00:00:00Z, go1.26.0)"},
+		{"a build by make", linked{release: "v0.1.0"}, checkout, "v0.1.0 (commit abc of 2026-11-26T00:00:00Z, go1.26.0)"},
+		{"a build without make", linked{}, checkout, "v0.1.1-0.20261126-abc (commit abc of 2026-11-26T00:00:00Z, go1.26.0)"},
+		{"a checkout with changes", linked{release: "v0.1.0-dirty"}, modified, "v0.1.0-dirty (commit abc-dirty of unknown, unknown)"},
+		{"nothing is known", linked{}, &debug.BuildInfo{}, "unknown (commit unknown of unknown, unknown)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := read(test.release, test.build).String(); got != test.want {
+			if got := read(test.linker, test.build).String(); got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
 		})

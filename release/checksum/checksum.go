@@ -1,0 +1,63 @@
+// Package checksum writes and checks SHA256SUMS, the list that `sha256sum -c` reads. It refuses a list that misses a file.
+package checksum
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// File is the name of the list.
+const File = "SHA256SUMS"
+
+// Write lists the files of the folder, those in folders below it excepted.
+func Write(folder string) error {
+	names, err := names(folder)
+	if err != nil {
+		return err
+	}
+	var list strings.Builder
+	for _, name := range names {
+		sum, err := Sum(filepath.Join(folder, name))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&list, "%s  %s\n", sum, name)
+	}
+	return os.WriteFile(filepath.Join(folder, File), []byte(list.String()), 0o644) //nolint:gosec // It is published.
+}
+
+// names are the files to list, sorted. What belongs to the list itself, as its signature, is not listed.
+func names(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if !entry.IsDir() && !strings.HasPrefix(entry.Name(), File) {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Sum is the SHA-256 of a file in hexadecimal digits.
+func Sum(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close() //nolint:errcheck // It was only read.
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

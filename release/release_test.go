@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/daymark-lb/daymark/release/build"
+	"github.com/daymark-lb/daymark/release/checksum"
+)
+
+const version = "v1.2.3"
+
+// made are two releases of the same commit, from two checkouts, which all tests share: to link takes seconds.
+var made struct {
+	once          sync.Once
+	err           error
+	first, second string
+}
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "release")
+	if err != nil {
+		panic(err)
+	}
+	made.first, made.second = filepath.Join(folder, "first", "dist"), filepath.Join(folder, "second", "dist")
+	code := m.Run()
+	if err := os.RemoveAll(folder); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// dist returns the folder of a release for linux/amd64.
+func dist(t *testing.T) string {
+	t.Helper()
+	made.once.Do(func() { made.err = errors.Join(release(t, made.first), release(t, made.second)) })
+	if made.err != nil {
+		t.Fatal(made.err)
+	}
+	return made.first
+}
+
+// release commits the files of this checkout, changed or not, into a repository beside the folder, and makes a release of that.
+func release(t *testing.T, folder string) error {
+	t.Helper()
+	checkout := filepath.Join(filepath.Dir(folder), "checkout")
+	script := `set -e; mkdir -p "$1"; git ls-files -z -co --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || echo "$f"; done' - |
+		tar -c -T - | tar -x -C "$1"; cd "$1"; git init -q; git add -A -f; git commit -q -m release`
+	command := exec.Command("sh", "-c", script, "-", checkout)
+	command.Dir = ".."
+	command.Env = append(os.Environ(),
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
+		"GIT_AUTHOR_DATE=1750000000 +0000", "GIT_COMMITTER_DATE=1750000000 +0000")
+	if output, err := command.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(output)))
+	}
+	o := options{root: checkout, out: folder, version: version, prefix: defaultPrefix, platforms: build.All[:1]}
+	return makeAll(t.Context(), o, t.Output())
+}
+
+func TestRelease_TwoCheckoutsGiveTheSameBytes(t *testing.T) {
+	first := content(t, dist(t))
+	second := content(t, made.second)
+	if len(first) < 15 {
+		t.Errorf("a release has only the files %v", first)
+	}
+	for name, data := range first {
+		if !bytes.Equal(data, second[name]) {
+			t.Errorf("%s differs", name)
+		}
+		delete(second, name)
+	}
+	for name := range second {
+		t.Errorf("%s is in the second release only", name)
+	}
+}
+
+// content reads all files of a folder.
+func content(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		files[name], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestRelease_ProgramsSayVersionCommitAndDate(t *testing.T) {
+	for _, program := range build.Programs {
+		output, err := exec.Command(filepath.Join(dist(t), "bin", "linux_amd64", program.Name), "--version").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit, err := exec.Command("git", "-C", filepath.Join(filepath.Dir(made.first), "checkout"), "rev-parse", "HEAD").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := version + " (commit " + strings.TrimSpace(string(commit)) + " of 2025-06-15T15:06:40Z, go"
+		if !strings.Contains(string(output), want) {
+			t.Errorf("%s says %q, without %q", program.Name, output, want)
+		}
+	}
+}
+
+func TestRelease_ChecksumsAreThoseThatSha256sumMakes(t *testing.T) {
+	command := exec.Command("sha256sum", "--check", "--strict", checksum.File)
+	command.Dir = dist(t)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	entries, err := os.ReadDir(dist(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(filepath.Join(dist(t), checksum.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() && entry.Name() != checksum.File && !strings.Contains(string(list), "  "+entry.Name()+"\n") {
+			t.Errorf("%s is not listed", entry.Name())
+		}
+	}
+}
+
+func TestRelease_RefusesWhatCannotBeMadeAgain(t *testing.T) {
+	checkout := t.TempDir()
+	script := `git init -q && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m a && touch changed`
+	command := exec.Command("sh", "-c", script)
+	command.Dir = checkout
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, test := range []struct{ name, version, want string }{
+		{"a checkout with changes", "v1.2.3", "the checkout has changes"},
+		{"no version", "latest", "is not of the form"},
+		{"half a version", "v1.2", "is not of the form"},
+		{"build metadata, which no tag can have", "v1.2.3+a", "is not of the form"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := options{root: checkout, out: filepath.Join(checkout, "dist"), version: test.version, prefix: defaultPrefix}
+			if err := makeAll(t.Context(), o, t.Output()); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestRelease_RefusesAFolderWithSomethingInIt(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "old"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := prepare(folder); err == nil {
+		t.Error("a release is made beside other files")
+	}
+}
