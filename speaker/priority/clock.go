@@ -54,6 +54,6 @@ func used() time.Duration {
 
 // stop leaves the signal to be ignored: one more may be on its way.
 func (c *useClock) stop() {
-	_, _, _ = unix.RawSyscall(unix.SYS_TIMER_DELETE, uintptr(c.timer), 0, 0)
+	_, _, _ = unix.RawSyscall(unix.SYS_TIMER_DELETE, uintptr(c.timer), 0, 0) //nolint:gosec // A small number.
 	signal.Ignore(unix.SIGXCPU)
 }
