@@ -103,6 +103,19 @@ func TestChart_GivesTheSameObjectsAsKustomize(t *testing.T) {
 	}
 }
 
+func TestGenerated_IsUpToDate(t *testing.T) {
+	files, err := Generated(root)
+	must(t, err)
+	if len(files) < 15 {
+		t.Errorf("%d files are made", len(files))
+	}
+	for name, text := range files {
+		if read(t, filepath.Join(root, name)) != string(text) {
+			t.Errorf("%s is not what its source makes: run `make generate`", name)
+		}
+	}
+}
+
 func TestSchema_IsStrictEverywhere(t *testing.T) {
 	var schema map[string]any
 	must(t, json.Unmarshal([]byte(read(t, folder+"/values.schema.json")), &schema))
