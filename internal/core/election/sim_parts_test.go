@@ -130,6 +130,9 @@ func (s *scenario) cutsSegment() {
 	s.create(0, len(s.api.eligible), s.someEligibilities(), s.randomDuration(0, time.Second))
 	s.run(settleTime + time.Second)
 	for range 1 + s.random.IntN(3) {
+		if s.chance(0.3) {
+			s.deafen(s.nodes[s.random.IntN(len(s.nodes))])
+		}
 		for i := range s.parts {
 			s.parts[i] = s.random.IntN(2 + s.random.IntN(2))
 		}
@@ -155,6 +158,27 @@ func (s *scenario) cutsSegment() {
 	s.run(6 * time.Second)
 	s.recordFault()
 	s.end()
+}
+
+// deafen lets a node hear nobody on the segment for a while, and be heard by all. It must not stand in for anybody who hears
+// it, once that is known.
+func (s *scenario) deafen(n *node) {
+	s.log("%s hears nobody on the segment", n.name)
+	for _, other := range s.nodes {
+		s.deaf[[2]int{other.index, n.index}] = true
+	}
+	s.changed = s.now
+	s.run(maxPartTime)
+	for range 30 {
+		for a := range n.standIns {
+			s.violate("%s stands in with %d, and all hear it", n.name, number(a))
+		}
+		s.run(100 * time.Millisecond)
+	}
+	s.log("%s hears all", n.name)
+	clear(s.deaf)
+	s.changed = s.now
+	s.run(minStandInPause + settleTime)
 }
 
 // cutUntilNoticed waits until all parts have somebody who answers, and for a while longer, in which that must stay so.
