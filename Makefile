@@ -105,7 +105,7 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 # the race detector. Installed where that can be done, named where not.
 .PHONY: deps-test
 deps-test: deps-kubelet
-	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
+	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' arping:iputils-arping ndisc6:ndisc6
 
 .PHONY: deps-unit

@@ -57,10 +57,12 @@ const (
 	NodesASN  = router.NodesASN
 	RouterASN = router.ASN
 
-	AnyProxy  = node.AnyProxy
-	KubeProxy = node.KubeProxy
-	OwnProxy  = node.OwnProxy
-	PodPort   = node.PodPort
+	AnyProxy      = node.AnyProxy
+	KubeProxy     = node.KubeProxy
+	IPTablesProxy = node.IPTablesProxy
+	IPVSProxy     = node.IPVSProxy
+	OwnProxy      = node.OwnProxy
+	PodPort       = node.PodPort
 
 	SecondPool        = segment.SecondPool
 	KubernetesVersion = build.KubernetesVersion
@@ -95,6 +97,7 @@ var (
 	Eventually = check.Eventually
 	Always     = check.Always
 	Need       = check.Need
+	NeedKernel = check.NeedKernel
 
 	ControlPlane = controlplane.ForTest
 	Condition    = controlplane.Condition

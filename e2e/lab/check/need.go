@@ -16,3 +16,11 @@ func Need(t T, program interface{ Installed() bool }) {
 		t.Fatalf("%v is not installed, and CI must have it", program)
 	}
 }
+
+// NeedKernel skips the test when the kernel lacks something: nobody can install that, so that it is skipped where CI is set, too.
+func NeedKernel(t T, feature interface{ InKernel() error }) {
+	t.Helper()
+	if err := feature.InKernel(); err != nil {
+		t.Skipf("%v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -21,11 +22,11 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// PodPort is where the HTTP server of every pod listens.
+// PodPort is where the HTTP server of every pod listens, and where it answers datagrams.
 const PodPort = 8080
 
 // Pod is an HTTP server in a namespace of its own, with the object that a kubelet would report for it. It answers
-// with its own name, its node's and the address it sees the client by, as probe.Answer.
+// with its own name, its node's and the address it sees the client by, as probe.Answer, and does the same for each datagram.
 type Pod struct {
 	Name, Namespace string
 	V4, V6          netip.Addr
@@ -35,6 +36,7 @@ type Pod struct {
 	labels map[string]string
 	host   *segment.Host
 	server *http.Server
+	socket net.PacketConn // answers datagrams
 }
 
 // NewPod is a pod in the namespace default that does not run yet.
@@ -135,7 +137,10 @@ func (p *Pod) up() (err error) {
 	if err != nil {
 		return err
 	}
-	p.server, err = serve(p.host, p.Name, n.Name)
+	if p.server, err = serve(p.host, p.Name, n.Name); err != nil {
+		return err
+	}
+	p.socket, err = answer(p.host, p.Name, n.Name)
 	return err
 }
 
@@ -148,8 +153,11 @@ func (p *Pod) down() error {
 	if p.server != nil {
 		errs = append(errs, p.server.Close())
 	}
+	if p.socket != nil {
+		errs = append(errs, p.socket.Close())
+	}
 	errs = append(errs, p.host.Remove())
-	p.host, p.server = nil, nil
+	p.host, p.server, p.socket = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -178,4 +186,30 @@ func serve(h *segment.Host, pod, node string) (*http.Server, error) {
 		}
 	}()
 	return server, nil
+}
+
+// answer answers each datagram to a pod until the socket is closed.
+func answer(h *segment.Host, pod, node string) (socket net.PacketConn, err error) {
+	ctx, cancel := check.Context()
+	defer cancel()
+	err = h.Do(func() (err error) {
+		socket, err = (&net.ListenConfig{}).ListenPacket(ctx, "udp", fmt.Sprintf(":%d", PodPort))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen for datagrams in pod %s: %w", pod, err)
+	}
+	go func() {
+		buffer := make([]byte, 1500)
+		for {
+			_, from, err := socket.ReadFrom(buffer)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if udp, ok := from.(*net.UDPAddr); ok {
+				_, _ = socket.WriteTo([]byte(probe.Answer{Pod: pod, Node: node, Client: udp.AddrPort().Addr().Unmap()}.String()), from)
+			}
+		}
+	}()
+	return socket, nil
 }

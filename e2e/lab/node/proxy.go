@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/daymark-lb/daymark/e2e/lab/build"
 	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
@@ -20,14 +22,53 @@ type ProxyKind string
 
 // The service proxies the lab knows.
 const (
-	AnyProxy  ProxyKind = ""              // kube-proxy where nft is installed, else the lab's own
-	KubeProxy ProxyKind = "kube-proxy"    // in nftables mode; it serves health-check ports too
-	OwnProxy  ProxyKind = "service-proxy" // e2e/kube/proxy, which needs no program and leaves health-check ports to others
+	AnyProxy      ProxyKind = ""                    // kube-proxy where nft is installed, else the lab's own
+	KubeProxy     ProxyKind = "kube-proxy"          // in nftables mode; it serves health-check ports too
+	IPTablesProxy ProxyKind = "kube-proxy-iptables" // the same in iptables mode
+	IPVSProxy     ProxyKind = "kube-proxy-ipvs"     // the same in IPVS mode
+	OwnProxy      ProxyKind = "service-proxy"       // e2e/kube/proxy, which needs no program and leaves health-check ports to others
 )
 
-// Installed tells whether the program that it uses is on this machine.
-func (k ProxyKind) Installed() bool {
-	return k == OwnProxy || testnet.Require("nft") == nil
+var iptables = []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"}
+
+// programs are those that a kube-proxy uses.
+func (k ProxyKind) programs() []string {
+	switch k {
+	case OwnProxy:
+		return nil
+	case IPTablesProxy:
+		return iptables
+	case IPVSProxy:
+		return append([]string{"ipset"}, iptables...)
+	default:
+		return []string{"nft"}
+	}
+}
+
+// mode of kube-proxy.
+func (k ProxyKind) mode() string {
+	switch k {
+	case IPTablesProxy:
+		return "iptables"
+	case IPVSProxy:
+		return "ipvs"
+	default:
+		return "nftables"
+	}
+}
+
+// Installed tells whether the programs that it uses are on this machine.
+func (k ProxyKind) Installed() bool { return testnet.Require(k.programs()...) == nil }
+
+// InKernel says what the kernel lacks for it; nil: nothing.
+func (k ProxyKind) InKernel() error {
+	if k != IPVSProxy {
+		return nil
+	}
+	if _, err := netlink.GenlFamilyGet("IPVS"); err != nil {
+		return fmt.Errorf("the kernel has no IPVS: %w", err)
+	}
+	return nil
 }
 
 // OrBest is the kind itself, or for AnyProxy the best that can run here.
@@ -43,12 +84,14 @@ func (k ProxyKind) OrBest() ProxyKind {
 
 const kubeProxyConfig = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
-mode: nftables
+mode: %s
 hostnameOverride: %s
 clientConnection: {kubeconfig: %s}
 detectLocalMode: NodeCIDR
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 nftables: {minSyncPeriod: 100ms, syncPeriod: 30s}
+iptables: {minSyncPeriod: 100ms, syncPeriod: 30s}
+ipvs: {minSyncPeriod: 100ms, syncPeriod: 30s, strictARP: true}
 `
 
 // StartProxy starts the node's service proxy, with its files in this folder.
@@ -60,11 +103,11 @@ func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.ControlPlane, dir 
 		return n.Proxy.Start()
 	}
 	config := filepath.Join(dir, name+".yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, kubeProxyConfig, n.Name, plane.Kubeconfig), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, kubeProxyConfig, kind.mode(), n.Name, plane.Kubeconfig), 0o600); err != nil {
 		return fmt.Errorf("configure kube-proxy: %w", err)
 	}
 	n.Proxy = testnet.NewProcess(n.Namespace, name, dir, build.KubernetesProgram("kube-proxy"), "--config="+config)
-	n.Proxy.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin"} // where nft is
+	n.Proxy.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin"} // where nft and iptables are
 	return n.Proxy.Start()
 }
 
