@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 const (
@@ -94,7 +95,7 @@ func (r *Responder) search(ctx context.Context) {
 		due, wait := r.searcher.next(time.Now())
 		for _, addr := range due {
 			for _, s := range *r.live.Load() {
-				s.search(addr, r.asker.asksBy(s.name, addr))
+				s.search(addr, s.protocol == protocols[lb.FamilyOf(addr)] && r.asker.asksBy(s.name, addr))
 			}
 		}
 		return wait

@@ -51,6 +51,54 @@ func TestResponder_SearchFindsTheOtherHolder(t *testing.T) {
 	}
 }
 
+// TestResponder_SearchFindsTheHolderOfWhatIsNotHeld: a node that asks for the holder of addresses searches for them as well. Each hears
+// the other one, though nothing is held here.
+func TestResponder_SearchFindsTheHolderOfWhatIsNotHeld(t *testing.T) {
+	s := newSegment(t, "near0")
+	s.host.Run(t, "ip", "link", "set", s.far, "arp", "off")
+	a, b := begin(t, Config{}), begin(t, Config{})
+	a.UpdateClusterMACs([]announce.NodeMAC{{MAC: s.farMAC(t).String(), Node: "n2", Interface: "far0"}})
+	b.UpdateClusterMACs([]announce.NodeMAC{{MAC: s.mac(t).String(), Node: "n1", Interface: "near0"}})
+	s.host.Do(t, func() { mustSet(t, b, on([]string{"far0"}, vip4, vip6)) })
+	heard := func(r *Responder, of string, addresses ...netip.Addr) func() error {
+		return func() error {
+			var known []netip.Addr
+			for _, rival := range r.Rivals() {
+				if rival.Node == of {
+					known = append(known, rival.Addr)
+				}
+			}
+			if !slices.Equal(known, addresses) {
+				return fmt.Errorf("%s is heard to use %v", of, known)
+			}
+			return nil
+		}
+	}
+	var questions []announce.Layer2Question
+	var searches []election.Search
+	for _, addr := range []netip.Addr{vip4, vip6} {
+		searches = append(searches, election.Search{Addr: addr, Interval: 100 * time.Millisecond})
+		questions = append(questions, announce.Layer2Question{
+			Question: election.Question{Node: "n2", Addr: addr},
+			Paths:    []announce.Layer2Path{{Interface: "near0", MAC: s.farMAC(t).String(), Source: ourLinkLocal}},
+		})
+	}
+	a.Search(searches[:1]) // Without a question there is no interface to search on.
+	a.Ask(questions)
+	netnstest.Eventually(t, "who searches hears who answers", heard(a, "n2", vip4))
+	netnstest.Eventually(t, "who answers hears who searches", heard(b, "n1", vip4))
+	a.Search(searches)
+	netnstest.Eventually(t, "and so with both addresses", heard(a, "n2", vip4, vip6))
+	netnstest.Eventually(t, "on both sides", heard(b, "n1", vip4, vip6))
+	if conflicts := a.Conflicts(); len(conflicts) > 0 {
+		t.Errorf("what is not held here is in conflict: %+v", conflicts)
+	}
+	a.Search(nil)
+	if rivals := a.Rivals(); len(rivals) > 0 {
+		t.Errorf("rivals about addresses that are of no interest: %+v", rivals)
+	}
+}
+
 // announcedOften reports whether a Responder has sent all the first announcements of its addresses.
 func announcedOften(r *Responder, times int) error {
 	r.announcer.mu.Lock()
