@@ -88,11 +88,11 @@ DIST ?= dist
 release: ## Write all that is published of VERSION=v1.2.3 into dist/ (PLATFORMS=linux/amd64,linux/arm64 makes only those)
 	rm -rf $(DIST)
 	cd release && $(GO) run . make --root .. --out $(abspath $(DIST)) --version '$(VERSION)' --image-prefix '$(IMAGE_PREFIX)' \
-		--platforms '$(PLATFORMS)'
+		--platforms '$(PLATFORMS)' --key '$(if $(KEY),$(abspath $(KEY)))'
 
 .PHONY: push
 push: ## Push the images in dist/ (REGISTRY=host:port pushes to another registry than their names say)
-	cd release && $(GO) run . push $(abspath $(DIST)) --registry '$(REGISTRY)'
+	cd release && $(GO) run . push $(abspath $(DIST)) --registry '$(REGISTRY)' --key '$(if $(KEY),$(abspath $(KEY)))'
 
 BENCH ?= .
 .PHONY: bench
@@ -106,7 +106,7 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 .PHONY: deps-test
 deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
-		bird:bird2:--version:'BIRD version [23]' arping:iputils-arping ndisc6:ndisc6
+		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6
 
 .PHONY: deps-unit
 deps-unit:

@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/daymark-lb/daymark => ../
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/daymark-lb/daymark v0.0.0-00010101000000-000000000000
 	github.com/google/go-containerregistry v0.22.1
 	github.com/spf13/cobra v1.10.2

@@ -26,7 +26,7 @@ func served(t *testing.T) string {
 	server := httptest.NewServer(registry.New())
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
-	if err := push(t.Context(), dist(t), host, false, t.Output()); err != nil {
+	if err := push(t.Context(), dist(t), destination{registry: host, key: keyFile(t)}, t.Output()); err != nil {
 		t.Fatal(err)
 	}
 	return host

@@ -51,6 +51,7 @@ func makeCommand(out io.Writer) *cobra.Command {
 	flags.StringVar(&o.out, "out", "dist", "the folder to write into, which must be empty or missing")
 	flags.StringVar(&o.version, "version", "", "the version, as v1.2.3")
 	flags.StringVar(&o.prefix, "image-prefix", "", "what the images' names begin with, as ghcr.io/daymark-lb")
+	flags.StringVar(&o.key, "key", "", "sign SHA256SUMS with the private key in this file")
 	flags.StringVar(&platforms, "platforms", "", "platforms separated by commas, as linux/amd64,linux/arm/v7 (default: all)")
 	for _, name := range []string{"version", "image-prefix"} {
 		if err := command.MarkFlagRequired(name); err != nil {
@@ -61,15 +62,15 @@ func makeCommand(out io.Writer) *cobra.Command {
 }
 
 func pushCommand(out io.Writer) *cobra.Command {
-	var registry string
-	var plain bool
+	var to destination
 	command := &cobra.Command{
 		Use: "push FOLDER", Short: "Push the images that make has written into the folder", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			return push(command.Context(), args[0], registry, plain, out)
+			return push(command.Context(), args[0], to, out)
 		},
 	}
-	command.Flags().StringVar(&registry, "registry", "", "push to this registry, host or host:port, under the same path (default: that of the names)")
-	command.Flags().BoolVar(&plain, "plain-http", false, "speak HTTP with the registry")
+	command.Flags().StringVar(&to.registry, "registry", "", "push to this registry, host or host:port, under the same path (default: that of the names)")
+	command.Flags().BoolVar(&to.plain, "plain-http", false, "speak HTTP with the registry")
+	command.Flags().StringVar(&to.key, "key", "", "sign the images with the private key in this file")
 	return command
 }

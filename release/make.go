@@ -14,7 +14,6 @@ import (
 
 	"github.com/daymark-lb/daymark/release/archive"
 	"github.com/daymark-lb/daymark/release/build"
-	"github.com/daymark-lb/daymark/release/checksum"
 	"github.com/daymark-lb/daymark/release/image"
 	"github.com/daymark-lb/daymark/release/licenses"
 	"github.com/daymark-lb/daymark/release/manifests"
@@ -27,7 +26,9 @@ const defaultPrefix = "ghcr.io/daymark-lb"
 // options of make.
 type options struct {
 	root, out, version, prefix string
-	platforms                  []build.Platform
+	// key is the file with the private key to sign with, or empty.
+	key       string
+	platforms []build.Platform
 }
 
 // maker makes one release.
@@ -61,7 +62,11 @@ func makeAll(ctx context.Context, o options, out io.Writer) error {
 		{"archives", m.archives},
 		{"images", m.layouts},
 		{"manifests", m.manifests},
-		{"checksums", func(context.Context) error { return checksum.Write(o.out) }},
+		{"chart", m.chart},
+		{"plugin", m.krew},
+		{"SBOMs", m.sboms},
+		{"provenance", m.provenance},
+		{"checksums", m.checksums},
 	} {
 		begin := time.Now()
 		if err := step.do(ctx); err != nil {
@@ -121,15 +126,24 @@ func (m *maker) pack(part image.Part) error {
 	if err != nil {
 		return err
 	}
-	pack, extension := archive.TarGz, ".tar.gz"
+	pack := archive.TarGz
 	if part.Binary.Platform.OS == "windows" {
-		pack, extension = archive.Zip, ".zip"
+		pack = archive.Zip
 	}
 	data, err := pack(files, m.tree.Time)
 	if err != nil {
 		return err
 	}
-	return m.write(part.Binary.Name+"_"+m.version+"_"+part.Binary.Platform.File()+extension, data)
+	return m.write(m.archive(part), data)
+}
+
+// archive is the name of a program's archive.
+func (m *maker) archive(part image.Part) string {
+	extension := ".tar.gz"
+	if part.Binary.Platform.OS == "windows" {
+		extension = ".zip"
+	}
+	return part.Binary.Name + "_" + m.version + "_" + part.Binary.Platform.File() + extension
 }
 
 // content is what an archive has in it.

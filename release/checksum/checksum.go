@@ -15,25 +15,26 @@ import (
 // File is the name of the list.
 const File = "SHA256SUMS"
 
-// Write lists the files of the folder, those in folders below it excepted.
-func Write(folder string) error {
-	names, err := names(folder)
+// Write lists the files of the folder, those in folders below it excepted, and returns the list.
+func Write(folder string) ([]byte, error) {
+	names, err := Names(folder)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var list strings.Builder
 	for _, name := range names {
 		sum, err := Sum(filepath.Join(folder, name))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintf(&list, "%s  %s\n", sum, name)
 	}
-	return os.WriteFile(filepath.Join(folder, File), []byte(list.String()), 0o644) //nolint:gosec // It is published.
+	text := []byte(list.String())
+	return text, os.WriteFile(filepath.Join(folder, File), text, 0o644) //nolint:gosec // It is published.
 }
 
-// names are the files to list, sorted. What belongs to the list itself, as its signature, is not listed.
-func names(folder string) ([]string, error) {
+// Names are the files to list, sorted. What belongs to the list itself, as its signature, is not listed.
+func Names(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
