@@ -40,29 +40,47 @@ func TestMain(m *testing.M) {
 // dist returns the folder of a release for linux/amd64.
 func dist(t *testing.T) string {
 	t.Helper()
-	made.once.Do(func() { made.err = errors.Join(release(t, made.first), release(t, made.second)) })
+	made.once.Do(func() { made.err = releaseTwice(t) })
 	if made.err != nil {
 		t.Fatal(made.err)
 	}
 	return made.first
 }
 
-// release commits the files of this checkout, changed or not, into a repository beside the folder, and makes a release of that.
-func release(t *testing.T, folder string) error {
-	t.Helper()
-	checkout := filepath.Join(filepath.Dir(folder), "checkout")
+// commit commits the files of this checkout, changed or not, into a repository of its own.
+func commit(checkout string) error {
 	script := `set -e; mkdir -p "$1"; git ls-files -z -co --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || echo "$f"; done' - |
-		tar -c -T - | tar -x -C "$1"; cd "$1"; git init -q; git add -A -f; git commit -q -m release`
+		tar -c -T - | tar -x -C "$1"; cd "$1"; git init -q; git add -A -f; git commit -q -m release; git tag v9.9.9`
 	command := exec.Command("sh", "-c", script, "-", checkout)
 	command.Dir = ".."
 	command.Env = append(os.Environ(),
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
 		"GIT_AUTHOR_DATE=1750000000 +0000", "GIT_COMMITTER_DATE=1750000000 +0000")
+	return said(command)
+}
+
+// said runs a command, and returns an error with what it said.
+func said(command *exec.Cmd) error {
 	if output, err := command.CombinedOutput(); err != nil {
 		return errors.Join(err, errors.New(string(output)))
 	}
-	o := options{root: checkout, out: folder, version: version, prefix: defaultPrefix, platforms: build.All[:1]}
-	return makeAll(t.Context(), o, t.Output())
+	return nil
+}
+
+// releaseTwice makes a release from a checkout and one from its clone, which has no tags and another name.
+func releaseTwice(t *testing.T) error {
+	t.Helper()
+	checkout, clone := filepath.Join(filepath.Dir(made.first), "checkout"), filepath.Join(filepath.Dir(made.second), "a clone")
+	if err := errors.Join(commit(checkout), said(exec.Command("git", "clone", "-q", "--no-tags", checkout, clone))); err != nil {
+		return err
+	}
+	for root, out := range map[string]string{checkout: made.first, clone: made.second} {
+		o := options{root: root, out: out, version: version, prefix: defaultPrefix, platforms: build.All[:1]}
+		if err := makeAll(t.Context(), o, t.Output()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestRelease_TwoCheckoutsGiveTheSameBytes(t *testing.T) {

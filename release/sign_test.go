@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -72,7 +73,7 @@ func TestSignature_OfChecksumsIsVerifiedByOpenssl(t *testing.T) {
 // TestSignature_OfImagesIsFoundAndVerified does what cosign verify does: it looks for the tag sha256-DIGEST.sig, checks the signature
 // of the payload there, and what the payload says.
 func TestSignature_OfImagesIsFoundAndVerified(t *testing.T) {
-	server := httptest.NewServer(registry.New())
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	host, key := strings.TrimPrefix(server.URL, "http://"), keyFile(t)
 	var printed strings.Builder
