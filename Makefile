@@ -50,6 +50,12 @@ unit: deps-unit ## Run the tests that need no Kubernetes, in less than two minut
 conformance-lab: deps-kubelet ## Install Daymark on real kubelets, as root, and reach an address (KEEP=1 leaves them running)
 	$(GO) run ./e2e/conformance lab
 
+.PHONY: conformance
+conformance: deps-kubelet deps-suite ## Run Kubernetes' own tests of LoadBalancer Services and write docs/conformance.md (40 minutes)
+	$(GO) run ./e2e/conformance suite bgp docs/conformance.md
+	$(GO) run ./e2e/conformance suite layer2 docs/conformance.md
+	$(GO) run ./e2e/conformance disturb docs/conformance.md
+
 .PHONY: soak
 soak: ## Run the simulation of the election with fresh seeds, for about half an hour. A failure prints the seed
 	$(GO) test ./internal/core/election -run TestElector_Simulation -election.fresh -election.runs=500000 -timeout 2h -v

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/daymark-lb/daymark/e2e/kubelet"
 	"github.com/daymark-lb/daymark/e2e/lab/build"
@@ -17,6 +18,9 @@ import (
 
 const usage = `usage: conformance lab                 install Daymark on real nodes; KEEP=1 leaves them running
        conformance build               build what that needs into the cache and do no more
+       conformance suite WAY FILE      run Kubernetes' own tests of LoadBalancer Services, announced by bgp or layer2, and write their
+                                       results into that section of FILE
+       conformance disturb FILE        measure what disturbances cost, and write that into its section of FILE
        conformance kubectl ARGUMENTS   run kubectl in the lab that was left running
        conformance on HOST COMMAND     run a command on a host of it: n1 n2 n3 client far router api
        conformance end                 end it
@@ -39,19 +43,19 @@ func main() {
 // run returns the exit status, and an error when there is more to say.
 func run(ctx context.Context, arguments []string) (int, error) {
 	if sandbox.Inside() {
-		return inside()
+		return inside(arguments)
 	}
 	if asked, err := kept.Run(arguments); asked {
 		return 0, err
 	}
-	verb := ""
-	if len(arguments) == 1 {
-		verb = arguments[0]
-	}
-	switch verb {
-	case "build":
+	switch what := strings.Join(arguments, " "); {
+	case len(arguments) == 2 && arguments[0] == "disturb":
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.PlainDaymark)
+	case len(arguments) == 3 && arguments[0] == "suite" && networks[arguments[1]] != "":
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.PlainDaymark)
+	case what == "build":
 		return 0, errors.Join(build.Kubernetes(ctx, os.Stdout), build.Kubelet(ctx, os.Stdout))
-	case "lab":
+	case what == "lab":
 		if keep.Asked() {
 			if err := kept.Free(); err != nil {
 				return 1, err
@@ -64,7 +68,7 @@ func run(ctx context.Context, arguments []string) (int, error) {
 }
 
 // inside is the whole, run by the inner process.
-func inside() (status int, err error) {
+func inside(arguments []string) (status int, err error) {
 	if err := sandbox.SetUp(); err != nil {
 		return 1, err
 	}
@@ -79,20 +83,32 @@ func inside() (status int, err error) {
 		}
 	}()
 	return 0, t.tell(func() error {
-		kubelet.Need(t)
-		release, err := kubelet.TreeRelease()
-		if err != nil {
-			return err
+		switch arguments[0] {
+		case "suite":
+			return runSuite(t, arguments[1], arguments[2])
+		case "disturb":
+			return runDisturbances(t, arguments[1])
+		default:
+			return install(t)
 		}
-		c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
-		c.Install(release)
-		lan, wan := c.Serve()
-		t.Logf("Daymark %s runs on %d nodes; %s is reached by ARP, %s by BGP", release.Version, len(c.Nodes), lan, wan)
-		if !keep.Asked() {
-			return nil
-		}
-		return kept.Stay(c.Kubeconfig, func(program string) string { return howTo(program, c, lan.String(), wan.String()) })
 	})
+}
+
+// install installs Daymark, shows that it serves, and leaves it running if that is asked for.
+func install(t *narrator) error {
+	kubelet.Need(t)
+	release, err := kubelet.TreeRelease()
+	if err != nil {
+		return err
+	}
+	c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
+	c.Install(release)
+	lan, wan := c.Serve()
+	t.Logf("Daymark %s runs on %d nodes; %s is reached by ARP, %s by BGP", release.Version, len(c.Nodes), lan, wan)
+	if !keep.Asked() {
+		return nil
+	}
+	return kept.Stay(c.Kubeconfig, func(program string) string { return howTo(program, c, lan.String(), wan.String()) })
 }
 
 // howTo says what to do with the lab that stays.

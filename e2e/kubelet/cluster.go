@@ -244,3 +244,9 @@ func (c *Cluster) Node(name string) *machine.Machine {
 	c.t.Fatalf("there is no node %q", name)
 	return nil
 }
+
+// Await waits up to a minute until the condition holds.
+func (c *Cluster) Await(what string, condition func() error) {
+	c.t.Helper()
+	check.Eventually(c.t, time.Minute, what, condition)
+}

@@ -1,15 +1,10 @@
 package kubelet_test
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/kubelet"
 	"github.com/daymark-lb/daymark/e2e/lab/build"
@@ -63,53 +58,12 @@ func during(t *testing.T, c *kubelet.Cluster, lan, wan netip.Addr, do func()) {
 func killed(t *testing.T, c *kubelet.Cluster, wan netip.Addr) {
 	t.Helper()
 	far := c.FarClient().Probe(kubelet.URL(wan))
-	before := restarts(t, c, "n1")
+	before := c.Restarts("n1")
 	check.Must(t, "kill the speaker", c.Node("n1").Signal("speaker", syscall.SIGKILL))
-	took := check.Eventually(t, time.Minute, "kubelet has the speaker ready again", func() error {
-		if now := restarts(t, c, "n1"); now != before+1 {
-			return fmt.Errorf("it was restarted %d times", now)
-		}
-		if !ready(t, c, "n1") {
-			return fmt.Errorf("it is not ready")
-		}
-		return nil
-	})
+	took := c.AwaitRestart("n1", before)
 	report := far.Stop()
 	t.Logf("ready again after %.1f s: %s", took.Seconds(), report)
 	if report.Failed() > 0 {
 		t.Errorf("%d connections failed: %v", report.Failed(), report.FirstError())
 	}
-}
-
-// speaker is the speaker's pod of a node.
-func speaker(t *testing.T, c *kubelet.Cluster, node string) corev1.Pod {
-	t.Helper()
-	ctx, cancel := check.Context()
-	defer cancel()
-	pods := &corev1.PodList{}
-	labels := client.MatchingLabels{"app.kubernetes.io/component": "speaker"}
-	check.Must(t, "list speakers", c.API.List(ctx, pods, client.InNamespace(kubelet.Namespace), labels))
-	i := slices.IndexFunc(pods.Items, func(p corev1.Pod) bool { return p.Spec.NodeName == node && p.DeletionTimestamp == nil })
-	if i < 0 {
-		t.Fatalf("%s has no speaker", node)
-	}
-	return pods.Items[i]
-}
-
-func restarts(t *testing.T, c *kubelet.Cluster, node string) (n int32) {
-	t.Helper()
-	for _, status := range speaker(t, c, node).Status.ContainerStatuses {
-		n += status.RestartCount
-	}
-	return n
-}
-
-func ready(t *testing.T, c *kubelet.Cluster, node string) bool {
-	t.Helper()
-	for _, status := range speaker(t, c, node).Status.ContainerStatuses {
-		if !status.Ready {
-			return false
-		}
-	}
-	return true
 }

@@ -90,3 +90,14 @@ func (c *Cluster) Serve() (lan, wan netip.Addr) {
 
 // URL is the page at the address.
 func URL(a netip.Addr) string { return fmt.Sprintf("http://%s/", netip.AddrPortFrom(a, 80)) }
+
+// Peered tells whether the router has a session with every node.
+func (c *Cluster) Peered() error {
+	states, err := c.Router.Sessions()
+	for address, state := range states {
+		if state != "Established" {
+			return fmt.Errorf("that with %s is %s", address, state)
+		}
+	}
+	return err
+}

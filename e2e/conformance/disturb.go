@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/e2e/kubelet"
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+)
+
+// held is how many connections are kept open meanwhile.
+const held = 50
+
+// afterwards is how long is looked on when a disturbance is over.
+const afterwards = 3 * time.Second
+
+// disturbance is what happens to a node, or to a part of Daymark.
+type disturbance struct {
+	what string
+	do   func(c *kubelet.Cluster, node string)
+}
+
+var disturbances = []disturbance{
+	{"nothing, for 5 s", func(*kubelet.Cluster, string) { time.Sleep(5 * time.Second) }},
+	{"roll-out of the DaemonSet", func(c *kubelet.Cluster, _ string) {
+		c.Kubectl("--namespace", kubelet.Namespace, "rollout", "restart", "daemonset/daymark-speaker")
+		c.RollOut("daemonset/daymark-speaker")
+	}},
+	{"`kubectl delete pod` of the speaker", func(c *kubelet.Cluster, node string) { deleteSpeaker(c, node) }},
+	{"the same with `--force --grace-period=0`", func(c *kubelet.Cluster, node string) {
+		deleteSpeaker(c, node, "--force", "--grace-period=0")
+	}},
+	{"kill -9 of the speaker", func(c *kubelet.Cluster, node string) { signalSpeaker(c, node, syscall.SIGKILL) }},
+	{"the speaker stopped for longer than its liveness probe", func(c *kubelet.Cluster, node string) {
+		signalSpeaker(c, node, syscall.SIGSTOP)
+	}},
+	{"kubelet restarted", func(c *kubelet.Cluster, node string) { restart(c, node, "kubelet") }},
+	{"containerd restarted", func(c *kubelet.Cluster, node string) { restart(c, node, "containerd") }},
+	{"roll-out of the controller", func(c *kubelet.Cluster, _ string) {
+		c.Kubectl("--namespace", kubelet.Namespace, "rollout", "restart", "deployment/daymark-controller")
+		c.RollOut("deployment/daymark-controller")
+	}},
+	{"node drained", func(c *kubelet.Cluster, node string) {
+		c.Kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s")
+		c.Kubectl("uncordon", node)
+	}},
+	{"node deleted, and registered again 5 s later", deleteNode},
+}
+
+func deleteSpeaker(c *kubelet.Cluster, node string, how ...string) {
+	pod, err := c.Speaker(node)
+	must(err)
+	c.Kubectl(append([]string{"--namespace", kubelet.Namespace, "delete", "pod", pod.Name}, how...)...)
+	c.RollOut("daemonset/daymark-speaker")
+}
+
+func signalSpeaker(c *kubelet.Cluster, node string, signal syscall.Signal) {
+	before := c.Restarts(node)
+	must(c.Node(node).Signal("speaker", signal))
+	c.AwaitRestart(node, before)
+}
+
+// restart ends a program of a node, which starts it again, and waits until the node is ready with another.
+func restart(c *kubelet.Cluster, node, program string) {
+	m := c.Node(node)
+	before, err := m.Processes(program)
+	must(err)
+	must(m.Signal(program, syscall.SIGTERM))
+	c.Await("another "+program, func() error {
+		now, err := m.Processes(program)
+		if err == nil && (len(now) == 0 || now[0] == before[0]) {
+			err = fmt.Errorf("%s runs %v, and before %v", node, now, before)
+		}
+		return err
+	})
+	c.AwaitReady(m)
+}
+
+// deleteNode deletes the object, which ends the node's pods, and registers it again as an administrator does: by a restart of kubelet.
+func deleteNode(c *kubelet.Cluster, node string) {
+	c.Kubectl("delete", "node", node)
+	time.Sleep(5 * time.Second)
+	m := c.Node(node)
+	ranges := []string{m.PodsV4.String(), m.PodsV6.String()}
+	ctx, cancel := check.Context()
+	defer cancel()
+	must(c.API.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}, Spec: corev1.NodeSpec{PodCIDR: ranges[0], PodCIDRs: ranges}}))
+	restart(c, node, "kubelet")
+	c.RollOut("daemonset/daymark-speaker")
+}
+
+// must ends what is under way with the error.
+func must(err error) {
+	if err != nil {
+		panic(failure{err})
+	}
+}
+
+// runDisturbances writes what each costs into its section of the file.
+func runDisturbances(t *narrator, file string) error {
+	kubelet.Need(t)
+	release, err := kubelet.TreeRelease()
+	if err != nil {
+		return err
+	}
+	c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
+	c.Install(release)
+	lan, wan := c.Serve()
+	var b strings.Builder
+	b.WriteString("| what happens | took | BGP: new failed | held broken | layer 2: new failed, of these open already | held broken |\n|---|---|---|---|---|---|\n")
+	var errs []error
+	for _, d := range disturbances {
+		line, err := disturb(t, c, d, lan, wan)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", d.what, err))
+			continue
+		}
+		t.Logf("%s", line)
+		fmt.Fprintln(&b, line)
+	}
+	fmt.Fprintf(&b, "\n%s, Daymark %s, Linux %s.\n", time.Now().UTC().Format("2006-01-02"), release.Version, kernel())
+	return errors.Join(append(errs, replaceSection(file, "disturbances", b.String()))...)
+}
+
+// disturb returns the line of one disturbance, at the node that holds the address of layer 2.
+func disturb(t *narrator, c *kubelet.Cluster, d disturbance, lan, wan netip.Addr) (line string, err error) {
+	node := c.Client().Holder(lan)
+	near, far := c.Client().Probe(kubelet.URL(lan)), c.FarClient().Probe(kubelet.URL(wan))
+	heldNear := kubelet.Hold(c.Client(), netip.AddrPortFrom(lan, 80).String(), held)
+	heldFar := kubelet.Hold(c.FarClient(), netip.AddrPortFrom(wan, 80).String(), held)
+	time.Sleep(time.Second) // so that they are open
+	began := time.Now()
+	err = t.tell(func() error { d.do(c, node); return nil })
+	took := time.Since(began)
+	time.Sleep(afterwards)
+	byARP, byBGP := near.Stop(), far.Stop()
+	return fmt.Sprintf("| %s | %.1f s | %d of %d | %d of %d | %d of %d, %d | %d of %d |", d.what, took.Seconds(),
+		byBGP.Failed(), len(byBGP.Attempts), heldFar.Stop(), held,
+		byARP.Failed(), len(byARP.Attempts), len(byARP.Broken()), heldNear.Stop(), held), err
+}

@@ -1,0 +1,83 @@
+package kubelet
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab/probe"
+)
+
+const (
+	// heldRequests is how often each held connection carries a request.
+	heldRequests = 100 * time.Millisecond
+	// heldPatience is after what time without an answer a connection counts as broken. TCP sends again what was lost meanwhile.
+	heldPatience = 10 * time.Second
+)
+
+// Held are connections that are kept open and used, as those of a database are.
+type Held struct {
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	broken  atomic.Int32
+	Count   int
+}
+
+// Hold opens connections to the page and keeps them until Stop.
+func Hold(client probe.Client, address string, count int) *Held {
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &Held{stop: cancel, Count: count}
+	for range count {
+		h.running.Go(func() {
+			if err := hold(ctx, client, address); err != nil {
+				h.broken.Add(1)
+			}
+		})
+	}
+	return h
+}
+
+// hold keeps one connection until the context ends. An error is that it broke before.
+func hold(ctx context.Context, client probe.Client, address string) error {
+	connection, err := client.Dial(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close() }()
+	reader := bufio.NewReader(connection)
+	tick := time.NewTicker(heldRequests)
+	defer tick.Stop()
+	for {
+		if err := connection.SetDeadline(time.Now().Add(heldPatience)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: held\r\n\r\n"); err != nil {
+			return err
+		}
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		if err != nil {
+			return err
+		}
+		_ = response.Body.Close()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Stop closes them and returns how many had broken.
+func (h *Held) Stop() (broken int) {
+	h.stop()
+	h.running.Wait()
+	return int(h.broken.Load())
+}
