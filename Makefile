@@ -112,7 +112,8 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 .PHONY: deps-test
 deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
-		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6
+		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6 \
+		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp
 
 .PHONY: deps-unit
 deps-unit:
