@@ -4,6 +4,7 @@
 package chart
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ func RenderFor(cluster *rest.Config, folder string, values map[string]any) ([]Fi
 		e = engine.New(cluster)
 	}
 	e.Strict = true
-	texts, err := e.Render(c, all)
+	texts, err := e.RenderWithContext(context.Background(), c, all)
 	if err != nil {
 		return nil, err
 	}
