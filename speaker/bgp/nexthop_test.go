@@ -1,10 +1,13 @@
 package bgp
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 func TestNextHop_ByTransportAndFamily(t *testing.T) {
@@ -110,4 +113,29 @@ func TestNextHop_ByTransportAndFamily(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A router that has groups of next hops withdraws a node's prefixes at once where they share one.
+func TestNextHop_IsOneForAllPrefixesOfAFamily(t *testing.T) {
+	t.Parallel()
+	const each = 10_000
+	at := newHost(t)
+	session := local(t, "tor", at, func(s *announce.Session) {
+		s.Families, s.NextHop6 = []lb.Family{lb.IPv4, lb.IPv6}, netip.MustParseAddr("2001:db8::1")
+		s.Paths = append(many(each, false, med(1)), many(each, true, med(2))...)
+	})
+	router := startRouterWith(t, at, routerSettings(nil))
+	start(t, session)
+	netnstest.Eventually(t, "the router has all prefixes, with one next hop for each family", func() error {
+		router.mu.Lock()
+		defer router.mu.Unlock()
+		seen := map[netip.Addr]int{}
+		for _, hop := range router.hops {
+			seen[hop]++
+		}
+		if len(seen) != 2 || seen[session.Source] != each || seen[session.NextHop6] != each {
+			return fmt.Errorf("next hops and how many prefixes have them: %v", seen)
+		}
+		return nil
+	})
 }
