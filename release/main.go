@@ -69,7 +69,8 @@ func pushCommand(out io.Writer) *cobra.Command {
 			return push(command.Context(), args[0], to, out)
 		},
 	}
-	command.Flags().StringVar(&to.registry, "registry", "", "push to this registry, host or host:port, under the same path (default: that of the names)")
+	command.Flags().StringVar(&to.registry, "registry", "",
+		"push to this registry, host or host:port, under the same path (default: that of the names)")
 	command.Flags().BoolVar(&to.plain, "plain-http", false, "speak HTTP with the registry")
 	command.Flags().StringVar(&to.key, "key", "", "sign the images with the private key in this file")
 	return command

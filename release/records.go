@@ -109,7 +109,8 @@ func (m *maker) imageBills() error {
 			}
 			subject := sbom.Subject{
 				Name: made.Name, Version: m.version, Hash: digest.Hex, Image: true, Commit: m.tree.Revision(), Time: m.tree.Time,
-				PURL: fmt.Sprintf("pkg:oci/%s@%s?arch=%s&repository_url=%s&tag=%s", program, digest, part.Binary.Platform.Arch, made.Name, m.version),
+				PURL: fmt.Sprintf("pkg:oci/%s@%s?arch=%s&repository_url=%s&tag=%s",
+					program, digest, part.Binary.Platform.Arch, made.Name, m.version),
 			}
 			if err := m.bill(subject, part, "image-"); err != nil {
 				return err
