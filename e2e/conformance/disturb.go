@@ -106,7 +106,7 @@ func must(err error) {
 // runDisturbances writes what each costs into its section of the file.
 func runDisturbances(t *narrator, file string) error {
 	kubelet.Need(t)
-	release, err := kubelet.TreeRelease()
+	release, err := kubelet.ReadRelease()
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,13 @@ func disturb(t *narrator, c *kubelet.Cluster, d disturbance, lan, wan netip.Addr
 	err = t.tell(func() error { d.do(c, node); return nil })
 	took := time.Since(began)
 	time.Sleep(afterwards)
-	byARP, byBGP := near.Stop(), far.Stop()
+	byARP, byBGP, brokenNear, brokenFar := near.Stop(), far.Stop(), heldNear.Stop(), heldFar.Stop()
+	for _, first := range [][]error{{byARP.FirstError(), byBGP.FirstError()}, brokenNear[:min(1, len(brokenNear))], brokenFar[:min(1, len(brokenFar))]} {
+		if err := errors.Join(first...); err != nil {
+			t.Logf("%s: %v", d.what, err)
+		}
+	}
 	return fmt.Sprintf("| %s | %.1f s | %d of %d | %d of %d | %d of %d, %d | %d of %d |", d.what, took.Seconds(),
-		byBGP.Failed(), len(byBGP.Attempts), heldFar.Stop(), held,
-		byARP.Failed(), len(byARP.Attempts), len(byARP.Broken()), heldNear.Stop(), held), err
+		byBGP.Failed(), len(byBGP.Attempts), len(brokenFar), held,
+		byARP.Failed(), len(byARP.Attempts), len(byARP.Broken()), len(brokenNear), held), err
 }

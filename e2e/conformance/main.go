@@ -50,9 +50,9 @@ func run(ctx context.Context, arguments []string) (int, error) {
 	}
 	switch what := strings.Join(arguments, " "); {
 	case len(arguments) == 2 && arguments[0] == "disturb":
-		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.PlainDaymark)
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Release)
 	case len(arguments) == 3 && arguments[0] == "suite" && networks[arguments[1]] != "":
-		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.PlainDaymark)
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.Release)
 	case what == "build":
 		return 0, errors.Join(build.Kubernetes(ctx, os.Stdout), build.Kubelet(ctx, os.Stdout))
 	case what == "lab":
@@ -61,7 +61,7 @@ func run(ctx context.Context, arguments []string) (int, error) {
 				return 1, err
 			}
 		}
-		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.PlainDaymark)
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Release)
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return 2, nil
@@ -97,7 +97,7 @@ func inside(arguments []string) (status int, err error) {
 // install installs Daymark, shows that it serves, and leaves it running if that is asked for.
 func install(t *narrator) error {
 	kubelet.Need(t)
-	release, err := kubelet.TreeRelease()
+	release, err := kubelet.ReadRelease()
 	if err != nil {
 		return err
 	}

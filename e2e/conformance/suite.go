@@ -56,7 +56,7 @@ const addFinalizer = `[{"op": "add", "path": "/spec/template/spec/containers/0/a
 func runSuite(t *narrator, way, file string) error {
 	kubelet.Need(t)
 	ctx := context.Background()
-	release, err := kubelet.TreeRelease()
+	release, err := kubelet.ReadRelease()
 	if err != nil {
 		return err
 	}

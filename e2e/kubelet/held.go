@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
@@ -23,18 +22,20 @@ const (
 type Held struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	broken  atomic.Int32
-	Count   int
+	mu      sync.Mutex
+	broken  []error
 }
 
 // Hold opens connections to the page and keeps them until Stop.
 func Hold(client probe.Client, address string, count int) *Held {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &Held{stop: cancel, Count: count}
+	h := &Held{stop: cancel}
 	for range count {
 		h.running.Go(func() {
 			if err := hold(ctx, client, address); err != nil {
-				h.broken.Add(1)
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.broken = append(h.broken, err)
 			}
 		})
 	}
@@ -75,9 +76,9 @@ func hold(ctx context.Context, client probe.Client, address string) error {
 	}
 }
 
-// Stop closes them and returns how many had broken.
-func (h *Held) Stop() (broken int) {
+// Stop closes them and returns why those broke that had.
+func (h *Held) Stop() (broken []error) {
 	h.stop()
 	h.running.Wait()
-	return int(h.broken.Load())
+	return h.broken
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 )
 
-func TestMain(m *testing.M) { kubelet.Main(m, build.PlainDaymark) }
+func TestMain(m *testing.M) { kubelet.Main(m, build.Release) }
 
 // TestRelease_ServesUnderARealKubelet installs what is published and nothing else, reaches an address by ARP and one by BGP, and has
 // both served while the speakers are rolled, and while one is killed.
 func TestRelease_ServesUnderARealKubelet(t *testing.T) {
 	kubelet.Need(t)
-	release, err := kubelet.TreeRelease()
+	release, err := kubelet.ReadRelease()
 	check.Must(t, "make the release", err)
 	c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
 	c.Install(release)

@@ -1,47 +1,49 @@
 package kubelet
 
 import (
-	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/daymark-lb/daymark/e2e/lab/build"
-	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
 )
 
 // Release is what is published: manifests, and images by the names that these have.
 type Release struct {
 	Version   string
-	Manifests []string // what tells kubectl apply of them: "-f", "install.yaml"
+	Manifests string // the file that kubectl applies
 	Images    []Image
 }
 
 // Namespace is where the manifests put Daymark.
 const Namespace = "daymark-system"
 
-// TreeRelease makes a release of this checkout: config/default, and the programs that the preparation build.Daymark has built.
-func TreeRelease() (r Release, err error) {
-	root, err := build.ModuleRoot()
+// ReadRelease reads what the preparation build.Release has made.
+func ReadRelease() (r Release, err error) {
+	folder := build.ReleaseFolder()
+	r.Manifests = filepath.Join(folder, "install.yaml")
+	b, err := os.ReadFile(r.Manifests)
+	if err != nil {
+		return r, fmt.Errorf("read the release: %w", err)
+	}
+	// The first line is "# Daymark VERSION. ...", and a version has dots, too.
+	head, _, _ := strings.Cut(string(b), ". ")
+	r.Version = strings.TrimPrefix(head, "# Daymark ")
+	layouts, err := filepath.Glob(filepath.Join(folder, "images", "*"))
 	if err != nil {
 		return r, err
 	}
-	dir, err := sandbox.NewFolder("release")
-	if err != nil {
-		return r, err
+	for _, layout := range layouts {
+		r.Images = append(r.Images, Image{Layout: layout})
 	}
-	r.Version = "of this checkout"
-	r.Manifests = []string{"-k", filepath.Join(root, "config", "default")}
-	for _, program := range []string{"controller", "speaker"} {
-		image, e := programImage(filepath.Join(dir, program), build.PlainDaymarkProgram(program))
-		image.Name = "ghcr.io/daymark-lb/" + program + ":v0.0.0-dev" // as config/ names them
-		r.Images, err = append(r.Images, image), errors.Join(err, e)
-	}
-	return r, err
+	return r, nil
 }
 
 // Install applies the manifests and waits until Daymark is ready on all nodes.
 func (c *Cluster) Install(r Release) {
 	c.t.Helper()
-	c.Kubectl(append([]string{"apply"}, r.Manifests...)...)
+	c.Kubectl("apply", "-f", r.Manifests)
 	c.RollOut("daemonset/daymark-speaker")
 	c.RollOut("deployment/daymark-controller")
 }

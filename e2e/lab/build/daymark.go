@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,30 +23,20 @@ const plainEnv = "DAYMARK_LAB_PLAIN"
 // Daymark builds controller and speaker twice: as `make build` does, to be measured, and to be what is run
 // otherwise, with the race detector, where there is the C compiler that it needs.
 func Daymark(ctx context.Context, progress io.Writer) error {
-	if err := PlainDaymark(ctx, progress); err != nil {
+	programs := []string{"./controller", "./speaker"}
+	plain, err := install(ctx, "plain", append([]string{"-trimpath", "-ldflags=-s -w"}, programs...)...)
+	if err != nil {
 		return err
 	}
-	tested := os.Getenv(plainEnv)
+	tested := plain
 	if _, err := exec.LookPath("gcc"); err == nil {
-		if tested, err = install(ctx, "race", append([]string{"-race"}, daemons...)...); err != nil {
+		if tested, err = install(ctx, "race", append([]string{"-race"}, programs...)...); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintln(progress, "lab: no C compiler, so Daymark runs without the race detector")
 	}
-	return UseBinaries(tested)
-}
-
-// daemons are the packages of the programs that run in a cluster.
-var daemons = []string{"./controller", "./speaker"}
-
-// PlainDaymark builds them as `make build` does, and no more.
-func PlainDaymark(ctx context.Context, _ io.Writer) error {
-	plain, err := install(ctx, "plain", append([]string{"-trimpath", "-ldflags=-s -w"}, daemons...)...)
-	if err != nil {
-		return err
-	}
-	return os.Setenv(plainEnv, plain)
+	return errors.Join(os.Setenv(plainEnv, plain), UseBinaries(tested))
 }
 
 // DaymarkProgram is the path of "controller" or "speaker".
@@ -70,8 +61,7 @@ func install(ctx context.Context, name string, arguments ...string) (string, err
 	if err != nil {
 		return "", err
 	}
-	checkout := sha256.Sum256([]byte(root))
-	folder, err := cacheFolder(filepath.Join("bin-"+hex.EncodeToString(checkout[:4]), name))
+	folder, err := checkoutFolder(root, name)
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +80,12 @@ func install(ctx context.Context, name string, arguments ...string) (string, err
 		return "", fmt.Errorf("build %s: %w\n%s", strings.Join(arguments, " "), err, out)
 	}
 	return folder, nil
+}
+
+// checkoutFolder is a folder of the cache that is this checkout's own.
+func checkoutFolder(root, name string) (string, error) {
+	checkout := sha256.Sum256([]byte(root))
+	return cacheFolder(filepath.Join("bin-"+hex.EncodeToString(checkout[:4]), name))
 }
 
 // routerEnv names the lab's own router, from outside to inside.
