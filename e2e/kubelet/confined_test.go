@@ -14,6 +14,9 @@ import (
 const (
 	netAdmin = 1 << 12 // CAP_NET_ADMIN
 	netRaw   = 1 << 13 // CAP_NET_RAW
+	sysNice  = 1 << 23 // CAP_SYS_NICE
+
+	speakers = netAdmin | netRaw | sysNice
 )
 
 // confined looks at the running processes, not at what the manifests say.
@@ -27,7 +30,7 @@ func confined(t *testing.T, c *kubelet.Cluster) {
 			t.Fatalf("%s runs %d speakers", m.Name, len(pids))
 		}
 		expect(t, pids[0], map[string]string{
-			"CapEff": fmt.Sprintf("%016x", netAdmin|netRaw), "CapBnd": fmt.Sprintf("%016x", netAdmin|netRaw), "NoNewPrivs": "1",
+			"CapEff": fmt.Sprintf("%016x", speakers), "CapBnd": fmt.Sprintf("%016x", speakers), "NoNewPrivs": "1",
 			"Seccomp": "2",
 		})
 		pids, err = m.Processes("controller")
