@@ -71,7 +71,8 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
 	down := func(name, why string) { loop.BFDDown(name, why) }
-	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: down})
+	up := func(name string) { loop.BFDUp(name) }
+	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: down, OnUp: up})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
 	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))

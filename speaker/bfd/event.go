@@ -55,6 +55,7 @@ func (m *Monitor) recordEvent(s *session, now time.Time, event bfdsession.Event)
 		m.notifyChanges()
 	}
 	if event == bfdsession.CameUp {
+		m.queueOnUp(s.name)
 		m.queueLog(slog.LevelInfo, "BFD session is up", "session", s.name, "peer", s.path.peer)
 	}
 }

@@ -31,6 +31,8 @@ type Config struct {
 	// taken it down by intention (RFC 5882 section 4.2). There is one call at a time, which delays other calls only. When a
 	// session fails again before its call was made, both failures are one call. It may be nil.
 	OnDown func(name, reason string)
+	// OnUp is called when a session has come up, in the same way, after OnDown of a failure before. It may be nil.
+	OnUp func(name string)
 	// Resume: this process may follow one that ended without AdminDown, so a new session first listens whether its peer has
 	// one with that process which is still up, for listenTime at most, and then goes on with it.
 	Resume bool
@@ -40,6 +42,7 @@ type Config struct {
 type Monitor struct {
 	log     *slog.Logger
 	onDown  func(name, reason string)
+	onUp    func(name string)
 	resumes bool
 	metrics *metrics
 	changes chan struct{}
@@ -74,11 +77,14 @@ type Monitor struct {
 // New makes a Monitor without sessions. It does no I/O; nothing runs before Start.
 func New(cfg Config) *Monitor {
 	m := &Monitor{
-		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown, resumes: cfg.Resume,
+		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown, onUp: cfg.OnUp, resumes: cfg.Resume,
 		metrics: newMetrics(cfg.Registerer), changes: make(chan struct{}, 1),
 		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
 		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},
-		notifications: notifications{failures: map[string]string{}, wake: make(chan struct{}, 1)}, removed: make(chan struct{}, 1),
+		notifications: notifications{
+			failures: map[string]string{}, cameUp: map[string]bool{}, wake: make(chan struct{}, 1),
+		},
+		removed: make(chan struct{}, 1),
 	}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(collector{m})

@@ -8,11 +8,13 @@ import (
 // maxLogLines is how many lines may wait for a slow log. More are lost.
 const maxLogLines = 1000
 
-// notifications are calls of OnDown and lines of the log that are still to be made. They may block, so they are made by a
+// notifications are calls of OnDown and OnUp, and lines of the log that are still to be made. They may block, so they are made by a
 // goroutine of their own, without the Monitor's lock.
 type notifications struct {
 	// failures are those that OnDown is to be told of: the reasons by name of the session.
 	failures map[string]string
+	// cameUp are the names of the sessions that OnUp is to be told of.
+	cameUp   map[string]bool
 	logLines []logLine
 	wake     chan struct{}
 }
@@ -38,6 +40,12 @@ func (m *Monitor) queueOnDown(name, reason string) {
 	notify(m.notifications.wake)
 }
 
+// queueOnUp has OnUp called.
+func (m *Monitor) queueOnUp(name string) {
+	m.notifications.cameUp[name] = true
+	notify(m.notifications.wake)
+}
+
 // notifyLoop makes the notifications. It returns when ended is closed and all are made.
 func (m *Monitor) notifyLoop(ended <-chan struct{}) {
 	for last := false; !last; {
@@ -47,12 +55,17 @@ func (m *Monitor) notifyLoop(ended <-chan struct{}) {
 			last = true
 		}
 		m.mu.Lock()
-		failures, lines := m.notifications.failures, m.notifications.logLines
-		m.notifications.failures, m.notifications.logLines = map[string]string{}, nil
+		failures, cameUp, lines := m.notifications.failures, m.notifications.cameUp, m.notifications.logLines
+		m.notifications.failures, m.notifications.cameUp, m.notifications.logLines = map[string]string{}, map[string]bool{}, nil
 		m.mu.Unlock()
 		for name, reason := range failures {
 			if m.onDown != nil {
 				m.onDown(name, reason)
+			}
+		}
+		for name := range cameUp {
+			if m.onUp != nil {
+				m.onUp(name)
 			}
 		}
 		for _, l := range lines {

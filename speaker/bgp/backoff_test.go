@@ -225,6 +225,32 @@ func TestBackoff_ChangedSettingsAreTriedAtOnce(t *testing.T) {
 	}
 }
 
+func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		for range 12 {
+			c.refuse(cease(t))
+		}
+		up := func(want int, when string) {
+			t.Helper()
+			n := len(c.dialed())
+			c.bfdUp()
+			time.Sleep(time.Microsecond)
+			synctest.Wait()
+			if got := len(c.dialed()) - n; got != want {
+				t.Errorf("%s it dials %d times, want %d", when, got, want)
+			}
+		}
+		up(1, "when BFD comes up")
+		c.refuse(cease(t))
+		c.refuse(cease(t))
+		up(1, "after minutes")
+		for range 20 {
+			up(0, "when BFD flaps")
+		}
+	})
+}
+
 // An established session says nothing of a next try.
 func TestBackoff_NextTryIsGoneOnceEstablished(t *testing.T) {
 	t.Parallel()

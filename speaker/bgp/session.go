@@ -26,6 +26,9 @@ type session struct {
 	// interrupt ends the attempt that runs, or the wait after it, which waiting tells apart; nil before the first attempt.
 	interrupt context.CancelCauseFunc
 	waiting   bool
+	// hurry ends the wait that runs, and nothing else. It holds one wake. hurried is when that was last done.
+	hurry   chan struct{}
+	hurried time.Time
 
 	// establishedWith is the router that the session was last established with: it knows this process. Only run uses it.
 	establishedWith endpoint
@@ -39,7 +42,7 @@ type session struct {
 
 // newSession makes a session that does nothing before run.
 func newSession(log *slog.Logger, changed func(), dial dialer) *session {
-	return &session{log: log, recorder: newStatusRecorder(log, changed), dial: dial, wake: make(chan struct{}, 1)}
+	return &session{log: log, recorder: newStatusRecorder(log, changed), dial: dial, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
 // setDesired says what is wanted of the session. A session with a problem is not started; one that runs keeps its settings.
@@ -91,6 +94,19 @@ func (s *session) bfdDown(reason string) {
 	defer s.mu.Unlock()
 	if s.interrupt != nil && s.recorder.connected() {
 		s.interrupt(bfdDown(reason))
+	}
+}
+
+// hurryInterval is how far apart waits are ended early, so that BFD that flaps does not defeat the pauses.
+const hurryInterval = time.Minute
+
+// bfdUp ends a wait, because BFD says that the router is up. How attempts have ended is not forgotten.
+func (s *session) bfdUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting && (s.hurried.IsZero() || time.Since(s.hurried) >= hurryInterval) {
+		s.hurried = time.Now()
+		notify(s.hurry)
 	}
 }
 
@@ -223,6 +239,8 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-s.hurry:
+		return true
 	case <-timer.C:
 		return true
 	}
@@ -236,6 +254,10 @@ func (s *session) startWaiting(last *settings, interrupt context.CancelCauseFunc
 		return false
 	}
 	s.interrupt, s.waiting = interrupt, true
+	select {
+	case <-s.hurry: // It was for a wait that has ended by itself.
+	default:
+	}
 	return true
 }
 

@@ -103,6 +103,17 @@ func (s *Speaker) BFDDown(name, reason string) {
 	}
 }
 
+// BFDUp has a session that waits connect at once, because BFD says that the router can be reached again; no more often than
+// hurryInterval allows. name is that of announce.Session. When the session does not wait or does not exist, BFDUp does nothing.
+func (s *Speaker) BFDUp(name string) {
+	s.sessionsMu.Lock()
+	session := s.sessions[name]
+	s.sessionsMu.Unlock()
+	if session != nil {
+		session.bfdUp()
+	}
+}
+
 // Status of every session, sorted by name.
 func (s *Speaker) Status() []Status {
 	sessions := s.list()

@@ -107,6 +107,8 @@ type BGP interface {
 	Set(ctx context.Context, desired []announce.Session) error
 	// BFDDown closes a session because BFD says that its router cannot be reached (RFC 9384).
 	BFDDown(session, reason string)
+	// BFDUp has a session that waits connect at once, because BFD reaches its router again.
+	BFDUp(session string)
 	Status() []bgp.Status
 	Changes() <-chan struct{}
 }

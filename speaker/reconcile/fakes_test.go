@@ -243,6 +243,7 @@ type fakeBGP struct {
 	fixture *fixture
 	desired []announce.Session
 	closed  []string
+	hurried []string
 	// mu guards status: a speaker that leaves reads it beside the loop.
 	mu     sync.Mutex
 	status []bgp.Status
@@ -253,7 +254,9 @@ func (b *fakeBGP) Set(_ context.Context, desired []announce.Session) error {
 	return b.fixture.call("bgp")
 }
 func (b *fakeBGP) BFDDown(session, _ string) { b.closed = append(b.closed, session) }
-func (b *fakeBGP) Changes() <-chan struct{}  { return nil }
+
+func (b *fakeBGP) BFDUp(session string)     { b.hurried = append(b.hurried, session) }
+func (b *fakeBGP) Changes() <-chan struct{} { return nil }
 
 func (b *fakeBGP) Status() []bgp.Status {
 	b.mu.Lock()

@@ -199,3 +199,10 @@ func (l *Loop) BFDDown(name, why string) {
 		l.exec.BGP.BFDDown(session, "BFD is down: "+why)
 	}
 }
+
+// BFDUp is called when BFD reaches a router again. All BGP sessions with it are tried.
+func (l *Loop) BFDUp(name string) {
+	for _, session := range l.bfd.Load().Affected(name) {
+		l.exec.BGP.BFDUp(session)
+	}
+}

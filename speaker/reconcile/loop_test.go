@@ -137,6 +137,14 @@ func TestLoop_Pass(t *testing.T) {
 				t.Errorf("closed are %v", f.bgp.closed)
 			}
 		}},
+		{"BFD that comes up has the sessions with the router tried", func(t *testing.T, f *fixture) {
+			f.pass(t)
+			f.BFDUp("router")
+			f.BFDUp("another")
+			if !slices.Equal(f.bgp.hurried, []string{"router"}) {
+				t.Errorf("tried are %v", f.bgp.hurried)
+			}
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) { inTime(t, test.run) })
 	}
