@@ -35,18 +35,19 @@ func TestRelease_ServesUnderARealKubelet(t *testing.T) {
 	})
 }
 
-// during does something while both Services are asked for every 10 ms. No new connection may fail. By ARP one that is under way when the
-// address moves is reset, one for each node at most.
+// during does something while both Services are asked for every 10 ms. No new connection may fail. By ARP those that are
+// open when the address moves are reset: the pods know them from the node before.
 func during(t *testing.T, c *kubelet.Cluster, lan, wan netip.Addr, do func()) {
 	t.Helper()
 	near, far := c.Client().Probe(kubelet.URL(lan)), c.FarClient().Probe(kubelet.URL(wan))
+	near.Forget() // or a client that has asked once would not see that nobody answers
 	began := time.Now()
 	do()
 	took := time.Since(began)
 	byARP, byBGP := near.Stop(), far.Stop()
 	t.Logf("by ARP, in %.1f s: %s, %d of these when they were open", took.Seconds(), byARP, len(byARP.Broken()))
 	t.Logf("by BGP, in %.1f s: %s", took.Seconds(), byBGP)
-	if broken := len(byARP.Broken()); byARP.Failed() > broken || broken > len(c.Nodes) {
+	if broken := len(byARP.Broken()); byARP.Failed() > broken {
 		t.Errorf("by ARP %d connections failed, %d of them when they were open: %v", byARP.Failed(), broken, byARP.FirstError())
 	}
 	if byBGP.Failed() > 0 {
