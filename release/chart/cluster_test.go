@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -128,21 +129,18 @@ func TestChart_SetsAreAppliedAndStarted(t *testing.T) {
 	}
 }
 
-// withPort adds the port of the API server, which is any here, to those that the controller may reach.
+// withPort adds the port of the API server, which is any here, to those that the controller may reach, if values limit them.
 func withPort(values map[string]any, config *rest.Config) map[string]any {
+	given, _ := values["networkPolicy"].(map[string]any)
+	ports, _ := given["apiServerPorts"].([]any)
+	if len(ports) == 0 {
+		return values
+	}
 	var port int
 	_, _ = fmt.Sscanf(config.Host[strings.LastIndex(config.Host, ":"):], ":%d", &port)
-	policy := map[string]any{}
-	if given, ok := values["networkPolicy"].(map[string]any); ok {
-		policy = given
-	}
-	policy["apiServerPorts"] = []any{int64(port)}
-	more := map[string]any{"networkPolicy": policy}
-	for key, value := range values {
-		if key != "networkPolicy" {
-			more[key] = value
-		}
-	}
+	more, policy := maps.Clone(values), maps.Clone(given)
+	policy["apiServerPorts"] = append(slices.Clone(ports), int64(port))
+	more["networkPolicy"] = policy
 	return more
 }
 

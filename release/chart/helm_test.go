@@ -109,12 +109,6 @@ func (h *helm) uninstall() error {
 	return err
 }
 
-// valuesOf reads values, with the port of the API server added.
-func (h *helm) valuesOf(t *testing.T, text string) map[string]any {
-	t.Helper()
-	return withPort(parse(t, text), h.config)
-}
-
 const lan = "pools: [{name: lan, spec: {addresses: [192.0.2.0/28]}}]\nl2Advertisements: [{name: lan}]\n"
 
 func TestHelm_RefusesWhatTheClusterCannotRun(t *testing.T) {
@@ -130,7 +124,7 @@ func TestHelm_RefusesWhatTheClusterCannotRun(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kubernetes"}, AddressType: discoveryv1.AddressTypeIPv4,
 		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.9"}}}, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](9443)}},
 	}))
-	says(h.install(map[string]any{}), "the API server listens on port 9443, which networkPolicy.apiServerPorts does not have: add it there")
+	says(h.install(parse(t, "networkPolicy: {apiServerPorts: [6443]}")), "the API server listens on port 9443, which networkPolicy.apiServerPorts does not have: add it there")
 	listens := parse(t, "networkPolicy: {apiServerPorts: [9443]}")
 	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
 	must(t, h.Get(t.Context(), client.ObjectKeyFromObject(space), space))
@@ -146,13 +140,13 @@ func TestHelm_RefusesWhatTheClusterCannotRun(t *testing.T) {
 // the new ones have is used at once.
 func TestHelm_FromInstallToUninstall(t *testing.T) {
 	h := newHelm(t)
-	must(t, h.install(h.valuesOf(t, lan)))
+	must(t, h.install(parse(t, lan)))
 	h.served(t)
 	h.has(t, "daymark.io/v1beta1", "IPAddressPool", "lan", true)
 	h.has(t, "apps/v1", "DaemonSet", "daymark-speaker", true)
 
 	h.forgetField(t, "drain")
-	must(t, h.upgrade(t, h.valuesOf(t, "pools: [{name: lan, spec: {addresses: [192.0.2.0/28], drain: true}}]\n")))
+	must(t, h.upgrade(t, parse(t, "pools: [{name: lan, spec: {addresses: [192.0.2.0/28], drain: true}}]\n")))
 	pool := object("daymark.io/v1beta1", "IPAddressPool")
 	must(t, h.Get(t.Context(), client.ObjectKey{Name: "lan"}, pool))
 	if drain, _, _ := unstructured.NestedBool(pool.Object, "spec", "drain"); !drain {
@@ -175,21 +169,21 @@ func TestHelm_FromInstallToUninstall(t *testing.T) {
 	h.ownsNothingMore(t)
 	h.servedStill(t)
 
-	must(t, h.install(h.valuesOf(t, lan))) // what stayed is taken over
+	must(t, h.install(parse(t, lan))) // what stayed is taken over
 	must(t, h.uninstall())
 }
 
 // What was installed by kubectl is taken over, and no Pod restarts.
 func TestHelm_TakesOverFromManifests(t *testing.T) {
 	h := newHelm(t)
-	files, err := Render(folder, h.valuesOf(t, ""))
+	files, err := Render(folder, parse(t, ""))
 	must(t, err)
 	h.apply(t, slices.DeleteFunc(objects(t, files), IsHook)...)
 	before := h.specs(t)
 	install := action.NewInstall(h.configuration)
 	install.ReleaseName, install.Namespace, install.Timeout, install.WaitStrategy = release, Namespace, timeout, kube.HookOnlyStrategy
 	install.TakeOwnership, install.ForceConflicts = true, true
-	_, err = install.Run(h.chart, h.valuesOf(t, ""))
+	_, err = install.Run(h.chart, parse(t, ""))
 	must(t, err)
 	for name, spec := range h.specs(t) {
 		if !reflect.DeepEqual(spec, before[name]) {
@@ -213,7 +207,7 @@ func (h *helm) specs(t *testing.T) map[string]any {
 // Objects that are to go with the release go, also when Services have their addresses.
 func TestHelm_UninstallsPoolsInUseIfAsked(t *testing.T) {
 	h := newHelm(t)
-	must(t, h.install(h.valuesOf(t, "keepObjects: false\n"+lan)))
+	must(t, h.install(parse(t, "keepObjects: false\n"+lan)))
 	other := parsed(t, "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: other}\nspec: {addresses: [192.0.2.16/28]}\n")
 	h.apply(t, other)
 	for _, name := range []string{"lan", "other"} {
