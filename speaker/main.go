@@ -50,16 +50,8 @@ func main() {
 
 // run starts every part and blocks until ctx ends.
 func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) error {
-	config, err := f.RESTConfig()
-	if err != nil {
-		return err
-	}
-	config.UserAgent = "daymark-speaker"
-	m, err := newManager(config, f, own.node)
-	if err != nil {
-		return err
-	}
-	direct, err := newClient(config, m)
+	log.Info("speaker starts", "node", own.node)
+	m, direct, err := connect(f, own.node)
 	if err != nil {
 		return err
 	}
@@ -70,9 +62,10 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
 	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
 	var loop *reconcile.Loop // made below; nothing runs before
-	down := func(name, why string) { loop.BFDDown(name, why) }
-	up := func(name string) { loop.BFDUp(name) }
-	watcher := bfd.New(bfd.Config{Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, OnDown: down, OnUp: up})
+	watcher := bfd.New(bfd.Config{
+		Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry,
+		OnDown: func(name, why string) { loop.BFDDown(name, why) }, OnUp: func(name string) { loop.BFDUp(name) },
+	})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
 	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))
@@ -86,16 +79,31 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 
-	parts := []manager.Runnable{priority.New(log.With("part", "priority")), links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
+	first := priority.New(log.With("part", "priority"))
+	parts := []manager.Runnable{first, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
 	if err := add(m, parts); err != nil {
 		return err
 	}
-	log.Info("speaker starts", "node", own.node)
 	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
 	return m.Start(handOver(ctx, func(ctx context.Context) { loop.Leave(ctx, decide(ctx, &facts, log)) }))
+}
+
+// connect returns a manager with caches of the cluster, and a client without.
+func connect(f *daemon.Flags, node string) (manager.Manager, client.Client, error) {
+	config, err := f.RESTConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	config.UserAgent = "daymark-speaker"
+	m, err := newManager(config, f, node)
+	if err != nil {
+		return nil, nil, err
+	}
+	direct, err := newClient(config, m)
+	return m, direct, err
 }
 
 // add has a manager run all parts.

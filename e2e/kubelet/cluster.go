@@ -147,7 +147,7 @@ func (c *Cluster) startControlPlane(Settings) (err error) {
 		return err
 	}
 	c.atEnd(c.Stop)
-	if err := errors.Join(c.ControlPlane.Start(), c.StartControllerManager()); err != nil {
+	if err := errors.Join(c.Start(), c.StartControllerManager()); err != nil {
 		return err
 	}
 	c.names, err = serveNames(netip.AddrPortFrom(segment.APIServerV4, 53), c.API)

@@ -13,7 +13,7 @@ func appendSegment2(b []byte, s election.SegmentEdges) []byte {
 	b = appendPrefixField(b, 1, s.Subnet)
 	for i, nodes := range [][]string{s.Cut, s.Open, s.Heard} {
 		for _, node := range nodes[:min(len(nodes), maxSegmentNodes)] {
-			b = appendTextField(b, uint64(i)+2, node) //nolint:gosec // 0 to 2.
+			b = appendTextField(b, uint64(i)+2, node)
 		}
 	}
 	return b

@@ -67,8 +67,13 @@ type Layer2 interface {
 	Defend(addresses []netip.Addr)
 	layer2Cluster
 	layer2Results
+	layer2Loops
+}
+
+// layer2Loops are the goroutines of layer 2.
+type layer2Loops interface {
 	Changes() <-chan struct{}
-	// Alive returns an error when one of its loops is stuck.
+	// Alive returns an error when one of them is stuck.
 	Alive() error
 }
 

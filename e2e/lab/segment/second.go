@@ -42,11 +42,13 @@ func (s *Segment) CutSecond(hosts ...*Host) error {
 		return err
 	}
 	island, err := s.fabric.Link("second2")
-	if err != nil && len(hosts) > 0 {
-		island, err = s.bridge("second2")
-	}
 	if err != nil {
-		return nil // It was never cut.
+		if len(hosts) == 0 {
+			return nil // It was never cut.
+		}
+		if island, err = s.bridge("second2"); err != nil {
+			return err
+		}
 	}
 	ports, err := s.fabric.Netlink().LinkList()
 	if err != nil {

@@ -34,7 +34,7 @@ func (n *node) lookAtEdges(incarnation uint64) {
 		other := n.nodes[nodeNumber(name)]
 		answers[Edge{name, simSubnet}] = NoAnswer
 		pair, back := [2]int{n.index, other.index}, [2]int{other.index, n.index}
-		if other.up && n.segment.parts[n.index] == n.segment.parts[other.index] && !n.deaf[pair] && !n.deaf[back] {
+		if other.up && n.parts[n.index] == n.parts[other.index] && !n.deaf[pair] && !n.deaf[back] {
 			answers[Edge{name, simSubnet}] = Answered
 		}
 	}
