@@ -19,11 +19,16 @@ import (
 // BenchmarkNodeCrashWithBFD measures, with BFD at 3 x 300 ms, the time in which new connections of a client behind the router
 // fail when a node crashes (ms-median, ms-least, ms-most), and the time until the router has no route to the node (the same
 // with -withdrawn). A client's connections are spread over three nodes, so that a third of them meets the dead one.
-func BenchmarkNodeCrashWithBFD(b *testing.B) {
+func BenchmarkNodeCrashWithBFD(b *testing.B) { benchmarkCrashWithBFD(b, bfdInterval) }
+
+// BenchmarkNodeCrashWithFastBFD is the same at 3 x 50 ms.
+func BenchmarkNodeCrashWithFastBFD(b *testing.B) { benchmarkCrashWithBFD(b, 50*time.Millisecond) }
+
+func benchmarkCrashWithBFD(b *testing.B, interval time.Duration) {
 	const times = 5
 	byRouter(b, func(b *testing.B, kind lab.RouterKind) {
 		cluster := sharedLab(b)
-		address := underBFD(b, cluster, kind, "crashes", "198.19.10.0/24")
+		address := underBFD(b, cluster, kind, interval, "crashes", "198.19.10.0/24")
 		var spans, withdrawals []time.Duration
 		for range times {
 			c := crash(b, cluster, address, "n3")

@@ -28,11 +28,13 @@ spec: {receiveInterval: %d, transmitInterval: %d, detectMultiplier: %d}
 
 // underBFD makes a Service with an address that every node announces to the router, by sessions that both ends protect by
 // BFD. The pod is on n1.
-func underBFD(t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, name, addresses string) netip.Addr {
+func underBFD(
+	t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, interval time.Duration, name, addresses string,
+) netip.Addr {
 	t.Helper()
-	cluster.Router().Configure(kind, lab.RouterSettings{BFD: bfdInterval})
+	cluster.Router().Configure(kind, lab.RouterSettings{BFD: interval})
 	cluster.Pod(name, "n1")
-	cluster.Apply(bfdProfile(name, bfdInterval, 3))
+	cluster.Apply(bfdProfile(name, interval, 3))
 	cluster.Apply(peer(name, "bfdProfile: "+name))
 	cluster.Apply(routedPool(name, addresses))
 	cluster.Apply(service(name, name))

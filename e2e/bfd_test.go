@@ -16,7 +16,7 @@ func TestBFD_DetectsACrashedNode(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
 			cluster := daymark(t)
-			address := underBFD(t, cluster, kind, "crashes", "198.19.10.0/24")
+			address := underBFD(t, cluster, kind, bfdInterval, "crashes", "198.19.10.0/24")
 			c := crash(t, cluster, address, "n3")
 			t.Logf("no route to n3 after %s; new connections failed for %s; %s", ms(c.withdrawn), ms(c.Span()), c.Report)
 			if c.Failed() == 0 {
@@ -35,7 +35,7 @@ func TestBFD_DetectsACrashedNode(t *testing.T) {
 func TestBFD_ProfileChangesWhileSessionsStayUp(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	underBFD(t, cluster, lab.FRR, "changes", "198.19.11.0/24")
+	underBFD(t, cluster, lab.FRR, bfdInterval, "changes", "198.19.11.0/24")
 	before := map[string]int{}
 	for _, node := range cluster.Nodes() {
 		before[node.Name] = neighborOf(t, cluster, node).Established
@@ -66,7 +66,7 @@ func TestBFD_RemovalLosesNoRoute(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			lab.Need(t, kind)
 			cluster := daymark(t)
-			address := underBFD(t, cluster, kind, "plain", "198.19.12.0/24")
+			address := underBFD(t, cluster, kind, bfdInterval, "plain", "198.19.12.0/24")
 			watch := cluster.Router().Watch(address.String())
 			cluster.Apply(peer("plain"))
 			for _, node := range cluster.NodeNames() {

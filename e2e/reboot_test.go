@@ -171,7 +171,7 @@ func TestBGP_RolledPodKeepsTheRoutes(t *testing.T) {
 func rebooted(t *testing.T, cluster *lab.Cluster, router lab.RouterKind, bfd time.Duration, name, addresses string) netip.Addr {
 	t.Helper()
 	if bfd > 0 {
-		return underBFD(t, cluster, router, name, addresses)
+		return underBFD(t, cluster, router, bfdInterval, name, addresses)
 	}
 	cluster.Router().Configure(router, lab.RouterSettings{})
 	cluster.Pod(name, "n1")

@@ -16,7 +16,7 @@ import (
 func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	address := underBFD(t, cluster, lab.FRR, "restarts", "198.19.12.0/24")
+	address := underBFD(t, cluster, lab.FRR, bfdInterval, "restarts", "198.19.12.0/24")
 	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
 	for _, life := range []struct {
 		node string
@@ -103,7 +103,7 @@ func TestBGP_DrainLosesNoConnection(t *testing.T) {
 	const drain = "daymark.io/drain"
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	address := underBFD(t, cluster, lab.FRR, "drains", "198.19.13.0/24")
+	address := underBFD(t, cluster, lab.FRR, bfdInterval, "drains", "198.19.13.0/24")
 	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
 	lab.Eventually(t, waitTimeout, "the client is served", func() error { return probe.ServedSince(time.Time{}) })
 	node := cluster.Node("n2")
