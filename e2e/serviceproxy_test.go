@@ -31,6 +31,8 @@ func TestServiceProxy_NodeOfADeadOneAttractsNothing(t *testing.T) {
 			rest = append(rest, name)
 		}
 	}
+	observed := cluster.Client().Watch(address)
+	defer observed.Stop()
 	near, far := cluster.Client().Probe(url(address)), cluster.FarClient().Probe(url(address))
 
 	proxy := cluster.Node(holder).Proxy()
@@ -51,6 +53,7 @@ func TestServiceProxy_NodeOfADeadOneAttractsNothing(t *testing.T) {
 		t.Errorf("a restart of kube-proxy moved what %s attracts: %v", holder, changes)
 	}
 
+	watch = cluster.Router().Watch(address.String())
 	killed := time.Now()
 	proxy.Kill()
 	lab.Eventually(t, proxyTimeout, "the router does not forward to "+holder, func() error {
@@ -71,12 +74,8 @@ func TestServiceProxy_NodeOfADeadOneAttractsNothing(t *testing.T) {
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	t.Logf("%s lost its share after %s and had it again %s after the start of kube-proxy", holder, took, time.Since(returned))
 	awaitProxyCondition(t, cluster, holder, "False Works")
-	for name, report := range map[string]lab.Report{"near": near.Stop(), "far": far.Stop()} {
-		t.Logf("%s client: %s", name, report)
-		if report.Failed() > 0 {
-			t.Errorf("%s client: %d connections failed; the first says: %v", name, report.Failed(), report.FirstError())
-		}
-	}
+	mustHaveServedAll(t, near.Stop(), observed.Seen())
+	mustHaveServedAllRouted(t, far.Stop(), watch.Stop())
 }
 
 func TestServiceProxy_AllDeadWithdrawNothing(t *testing.T) {
