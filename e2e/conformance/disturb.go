@@ -105,14 +105,10 @@ func must(err error) {
 
 // runDisturbances writes what each costs into its section of the file.
 func runDisturbances(t *narrator, file string) error {
-	kubelet.Need(t)
-	release, err := kubelet.ReadRelease()
+	c, version, lan, wan, err := serving(t)
 	if err != nil {
 		return err
 	}
-	c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
-	c.Install(release)
-	lan, wan := c.Serve()
 	var b strings.Builder
 	b.WriteString("| what happens | took | BGP: new failed | held broken | layer 2: new failed, of these open already | held broken |\n|---|---|---|---|---|---|\n")
 	var errs []error
@@ -125,7 +121,7 @@ func runDisturbances(t *narrator, file string) error {
 		t.Logf("%s", line)
 		fmt.Fprintln(&b, line)
 	}
-	fmt.Fprintf(&b, "\n%s, Daymark %s, Linux %s.\n", time.Now().UTC().Format("2006-01-02"), release.Version, kernel())
+	fmt.Fprintf(&b, "\n%s, Daymark %s, Linux %s.\n", time.Now().UTC().Format("2006-01-02"), version, kernel())
 	return errors.Join(append(errs, replaceSection(file, "disturbances", b.String()))...)
 }
 

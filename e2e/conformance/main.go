@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/daymark-lb/daymark/e2e/kubelet"
@@ -30,14 +30,7 @@ const usage = `usage: conformance lab                 install Daymark on real no
 const kept keep.File = "bin/conformance.json"
 
 func main() {
-	status, err := run(context.Background(), os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
-		if status == 0 {
-			status = 1
-		}
-	}
-	os.Exit(status)
+	sandbox.Exit(run(context.Background(), os.Args[1:]))
 }
 
 // run returns the exit status, and an error when there is more to say.
@@ -94,17 +87,26 @@ func inside(arguments []string) (status int, err error) {
 	})
 }
 
-// install installs Daymark, shows that it serves, and leaves it running if that is asked for.
-func install(t *narrator) error {
+// serving starts a cluster on which what would be published is installed, and serves an address by ARP and one by BGP.
+func serving(t *narrator) (c *kubelet.Cluster, version string, lan, wan netip.Addr, err error) {
 	kubelet.Need(t)
 	release, err := kubelet.ReadRelease()
 	if err != nil {
+		return nil, "", lan, wan, err
+	}
+	c = kubelet.Start(t, kubelet.Settings{Images: release.Images})
+	c.Install(release)
+	lan, wan = c.Serve()
+	return c, release.Version, lan, wan, nil
+}
+
+// install installs Daymark, shows that it serves, and leaves it running if that is asked for.
+func install(t *narrator) error {
+	c, version, lan, wan, err := serving(t)
+	if err != nil {
 		return err
 	}
-	c := kubelet.Start(t, kubelet.Settings{Images: release.Images})
-	c.Install(release)
-	lan, wan := c.Serve()
-	t.Logf("Daymark %s runs on %d nodes; %s is reached by ARP, %s by BGP", release.Version, len(c.Nodes), lan, wan)
+	t.Logf("Daymark %s runs on %d nodes; %s is reached by ARP, %s by BGP", version, len(c.Nodes), lan, wan)
 	if !keep.Asked() {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/e2e/lab/keep"
+	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
 )
 
 // kept is the lab left running. It is beside the program bin/lab.
@@ -28,14 +29,7 @@ const usage = `usage: demo                    show what Daymark does; KEEP=1 lea
 `
 
 func main() {
-	status, err := run(context.Background(), os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
-		if status == 0 {
-			status = 1
-		}
-	}
-	os.Exit(status)
+	sandbox.Exit(run(context.Background(), os.Args[1:]))
 }
 
 // run returns the exit status, and an error when there is more to say.

@@ -68,6 +68,8 @@ type running struct {
 
 	mu       sync.Mutex
 	failures []string
+	// ups are what OnUp was told.
+	ups []string
 }
 
 // start runs a Monitor until end is called or the test ends.
@@ -101,6 +103,11 @@ func startBy(t testing.TB, cfg Config, by func(func()), desired ...announce.BFDS
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.failures = append(r.failures, name+": "+why)
+	}
+	cfg.OnUp = func(name string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ups = append(r.ups, name)
 	}
 	r.Monitor = New(cfg)
 	r.set(desired...)

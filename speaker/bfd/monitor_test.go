@@ -75,6 +75,14 @@ func TestMonitor_TwoUpAndDown(t *testing.T) {
 			if s := far.up("node"); s.Downs != 1 {
 				t.Errorf("%+v", s)
 			}
+			netnstest.Eventually(t, "OnUp is told each time", func() error {
+				near.mu.Lock()
+				defer near.mu.Unlock()
+				if !slices.Equal(near.ups, []string{"tor", "tor"}) {
+					return fmt.Errorf("it was told %q", near.ups)
+				}
+				return nil
+			})
 		})
 	}
 }

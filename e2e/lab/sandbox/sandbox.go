@@ -35,6 +35,15 @@ type Preparation func(ctx context.Context, progress io.Writer) error
 // Inside tells whether this process is already in namespaces of its own.
 func Inside() bool { return os.Getenv(workEnv) != "" }
 
+// Exit ends this process with a status, which is never 0 when there is an error to say.
+func Exit(status int, err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
+		status = max(status, 1)
+	}
+	os.Exit(status)
+}
+
 // Enter does the preparations, runs this very program again, with the same arguments, in new namespaces, and returns its
 // exit status. All that the inner process starts dies with it, and it dies with this one.
 func Enter(ctx context.Context, progress io.Writer, prepare ...Preparation) (status int, err error) {
