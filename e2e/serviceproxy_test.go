@@ -121,7 +121,7 @@ func TestServiceProxy_AllDeadWithdrawNothing(t *testing.T) {
 	for _, node := range cluster.Nodes() {
 		awaitProxyCondition(t, cluster, node.Name, "False Works")
 		lab.Eventually(t, waitTimeout, "kube-proxy serves the port on "+node.Name, func() error {
-			served, err := node.Speaker().Metric(7472, "daymark_health_port_served")
+			served, err := node.Speaker().Metric(7472, `daymark_health_ports{state="served"}`)
 			if err == nil && served > 0 {
 				err = fmt.Errorf("the speaker serves %v", served)
 			}

@@ -79,7 +79,7 @@ func TestEventWriter_Aggregates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r, m := &recorder{}, newMetrics(nil)
+				r, m := &recorder{}, newMetrics(nil, never)
 				w := newEventWriter(r, slog.New(slog.DiscardHandler), m.eventsDropped)
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() { _ = w.Start(ctx) }()
@@ -105,7 +105,7 @@ func TestEventWriter_Aggregates(t *testing.T) {
 }
 
 func TestEventWriter_CountsWhatFindsNoPlace(t *testing.T) {
-	m := newMetrics(nil)
+	m := newMetrics(nil, never)
 	w := newEventWriter(nil, slog.New(slog.DiscardHandler), m.eventsDropped)
 	for range maxPendingEvents + 7 {
 		w.enqueue(&lb.Service{}, time.Now(), status.Event{})

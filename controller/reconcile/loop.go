@@ -108,6 +108,8 @@ type Loop struct {
 	accepted accepted
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool
+	// counted are the figures of the pass that runs.
+	counted *figures
 	// behind are the Services that the cache shows in an older version than they had when this term began; nil before they are
 	// known.
 	behind map[types.UID]serviceVersion
@@ -138,8 +140,9 @@ func newLoop(c Config) *Loop {
 		namespace: c.Namespace, classes: c.Classes, poolGrace: c.PoolGrace, cleanupFinalizer: c.CleanupFinalizer, options: c.Options,
 		log: c.Log, now: time.Now,
 		leader: c.Leader, started: time.Now(), kinds: kinds(),
-		metrics: newMetrics(c.Registerer), assumed: assumeCache{}, announced: newAnnouncedPace(),
+		assumed: assumeCache{}, announced: newAnnouncedPace(), counted: newFigures(),
 	}
+	l.metrics = newMetrics(c.Registerer, func() bool { leads, _ := l.leads(); return leads })
 	l.accepted = newAccepted()
 	l.writer = newWriter(c.Log, l.metrics, l.work)
 	l.monitors = newMonitors(c.Namespace, l.work)
@@ -170,7 +173,6 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 		return err
 	})
 	if !led {
-		l.metrics.forget()
 		l.forget() // it is as large as the cache
 	}
 	return result, err
@@ -180,6 +182,7 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 func (l *Loop) forget() {
 	l.caughtUp, l.behind, l.assumed, l.memory, l.contests = false, nil, assumeCache{}, ipam.Memory{}, contests{}
 	l.accepted = newAccepted()
+	l.metrics.figures.Store(nil)
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.
@@ -207,6 +210,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.memory = plan.Memory
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	explainer := announce.NewExplainer(&world)
+	l.counted = newFigures()
 	writes := slices.Concat(
 		l.serviceWrites(s, &plan, explainer), l.gossipKeyWrites(s.Secrets),
 		l.objectWrites(s, &plan, explainer.OverriddenAttributes(world.Services)),
@@ -214,7 +218,9 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.writer.Set(writes, l.now())
 	l.passed.Store(true)
 	l.cost.Observe(l.now().Sub(began))
-	l.metrics.show(&plan)
+	l.counted.countPools(plan.Pools)
+	l.counted.readKey(s.Secrets)
+	l.metrics.figures.Store(l.counted)
 	if !plan.Next.IsZero() {
 		l.runAgain(plan.Next.Sub(l.now()))
 	}

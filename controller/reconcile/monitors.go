@@ -140,7 +140,7 @@ func (l *Loop) speakerWrites(s *snapshot) (writes []*write) {
 			writes = statusWrite(l, writes, "Speaker", speaker, func(o *v1beta1.Speaker) { markGone(o, l.now()) })
 		}
 	}
-	l.metrics.speakersGone.Set(float64(gone))
+	l.counted.speakersGone = gone
 	return writes
 }
 

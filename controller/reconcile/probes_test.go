@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -66,33 +65,6 @@ func TestLoop_Ready(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestMetrics_FollowLeadership(t *testing.T) {
-	s := newScene(Config{Leader: &Leader{leading: t.Context(), term: 1}})
-	pools := func() int {
-		if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
-			t.Fatal(err)
-		}
-		return countMetrics(s.metrics.poolAddresses)
-	}
-	if got := pools(); got == 0 {
-		t.Error("the leader does not count")
-	}
-	s.leader.leading = nil
-	if got := pools(); got != 0 {
-		t.Errorf("who does not lead any more still exports %d metrics of pools", got)
-	}
-	if len(s.memory.Assignments) > 0 {
-		t.Error("who does not lead any more remembers who had which address")
-	}
-}
-
-// countMetrics is how many metrics a collector exports.
-func countMetrics(c prometheus.Collector) int {
-	metrics := make(chan prometheus.Metric, 100)
-	c.Collect(metrics)
-	return len(metrics)
 }
 
 func TestLoop_ReadyNamesTheMissingKind(t *testing.T) {

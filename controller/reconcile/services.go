@@ -35,6 +35,7 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	}
 	var writes []*write
 	add := func(c *cachedService, desired status.Service, released []ipam.Release) {
+		l.counted.countService(desired.Conditions)
 		if desired.Equal(&c.Written) {
 			return
 		}

@@ -97,7 +97,9 @@ func always(f func(ctx context.Context, term int) error) (bool, error) {
 	return true, f(context.Background(), 0)
 }
 
-func testWriter() *writer { return newWriter(slog.New(slog.DiscardHandler), newMetrics(nil), always) }
+func testWriter() *writer {
+	return newWriter(slog.New(slog.DiscardHandler), newMetrics(nil, never), always)
+}
 
 // run runs a writer in a synctest bubble until the function returns.
 func (w *writer) run(t *testing.T, f func()) {
@@ -396,7 +398,7 @@ func TestLeader_WritesEndBeforeTheLeaseIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, leader := &slowServer{takes: time.Minute}, &Leader{log: slog.New(slog.DiscardHandler), changes: make(chan struct{}, 1)}
 		leader.startedLeading(t.Context())
-		w := newWriter(leader.log, newMetrics(nil), leader.Work)
+		w := newWriter(leader.log, newMetrics(nil, never), leader.Work)
 		w.run(t, func() {
 			one := s.desire("a", "1", nil, []string{"192.0.2.1"})
 			one.term = 1

@@ -48,9 +48,9 @@ func (m *metrics) countDropped(why dropReason) { m.dropped[why].Inc() }
 
 var (
 	sessionUp = prometheus.NewDesc("daymark_bfd_session_up",
-		"Whether the BFD session is up.", []string{"session", "address"}, nil)
+		"Whether the BFD session is up.", []string{"session"}, nil)
 	sessionDowns = prometheus.NewDesc("daymark_bfd_session_downs_total",
-		"How often the BFD session, once up, failed.", []string{"session", "address"}, nil)
+		"How often the BFD session, once up, failed.", []string{"session"}, nil)
 	sessionStates = prometheus.NewDesc("daymark_bfd_sessions",
 		"BFD sessions, by state: Down, Init, Up.", []string{"state"}, nil)
 )
@@ -79,9 +79,8 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 		if s.State == bfdsession.Up {
 			up = 1
 		}
-		labels := []string{s.Name, s.Peer.String()}
-		metrics <- prometheus.MustNewConstMetric(sessionUp, prometheus.GaugeValue, up, labels...)
-		metrics <- prometheus.MustNewConstMetric(sessionDowns, prometheus.CounterValue, float64(s.Downs), labels...)
+		metrics <- prometheus.MustNewConstMetric(sessionUp, prometheus.GaugeValue, up, s.Name)
+		metrics <- prometheus.MustNewConstMetric(sessionDowns, prometheus.CounterValue, float64(s.Downs), s.Name)
 	}
 	for state, count := range states {
 		metrics <- prometheus.MustNewConstMetric(sessionStates, prometheus.GaugeValue, float64(count), state.String())

@@ -12,9 +12,10 @@ import (
 // collector makes the metrics from the present state of the sessions.
 type collector struct{ speaker *Speaker }
 
-// newDesc describes a metric of a session.
+// newDesc describes a metric of a session. The address of the router is no label: without a number it is not known at first, and
+// a series must not end when it is.
 func newDesc(name, help string, more ...string) *prometheus.Desc {
-	return prometheus.NewDesc("daymark_bgp_"+name, help, append([]string{"session", "peer", "address"}, more...), nil)
+	return prometheus.NewDesc("daymark_bgp_"+name, help, append([]string{"session", "peer"}, more...), nil)
 }
 
 var (
@@ -59,7 +60,7 @@ func (r *statusRecorder) collect(metrics chan<- prometheus.Metric) {
 	flapped, announcements, withdrawals := r.flaps, r.announcements, r.withdrawals
 	r.mu.Unlock()
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, more ...string) {
-		labels := append([]string{status.Name, status.Peer, status.Address}, more...)
+		labels := append([]string{status.Name, status.Peer}, more...)
 		metrics <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
 	}
 	send(sessionUp, prometheus.GaugeValue, boolValue(status.State == v1beta1.BGPEstablished))

@@ -199,34 +199,34 @@ func TestSpeaker_Metrics(t *testing.T) {
 	want := `
 # HELP daymark_bgp_family_negotiated Whether the router exchanges a family on the session, by family.
 # TYPE daymark_bgp_family_negotiated gauge
-daymark_bgp_family_negotiated{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
-daymark_bgp_family_negotiated{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
+daymark_bgp_family_negotiated{family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
+daymark_bgp_family_negotiated{family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
 # HELP daymark_bgp_hold_time_seconds Hold time negotiated with the router; 0 while the session is not established.
 # TYPE daymark_bgp_hold_time_seconds gauge
-daymark_bgp_hold_time_seconds{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 9
+daymark_bgp_hold_time_seconds{peer="tor",session="tor-192.0.2.1"} 9
 # HELP daymark_bgp_keepalive_time_seconds Time between KEEPALIVE messages; 0 while the session is not established.
 # TYPE daymark_bgp_keepalive_time_seconds gauge
-daymark_bgp_keepalive_time_seconds{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 3
+daymark_bgp_keepalive_time_seconds{peer="tor",session="tor-192.0.2.1"} 3
 # HELP daymark_bgp_path_changes_total Paths sent to the router since the session was configured, by kind: announce or withdraw.
 # TYPE daymark_bgp_path_changes_total counter
-daymark_bgp_path_changes_total{address="192.0.2.1",kind="announce",peer="tor",session="tor-192.0.2.1"} 3
-daymark_bgp_path_changes_total{address="192.0.2.1",kind="withdraw",peer="tor",session="tor-192.0.2.1"} 2
+daymark_bgp_path_changes_total{kind="announce",peer="tor",session="tor-192.0.2.1"} 3
+daymark_bgp_path_changes_total{kind="withdraw",peer="tor",session="tor-192.0.2.1"} 2
 # HELP daymark_bgp_prefixes_announced Prefixes that the router has been sent, by family.
 # TYPE daymark_bgp_prefixes_announced gauge
-daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
-daymark_bgp_prefixes_announced{address="192.0.2.1",family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
+daymark_bgp_prefixes_announced{family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
+daymark_bgp_prefixes_announced{family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
 # HELP daymark_bgp_prefixes_received_total Prefixes that the router has announced to this node, which keeps none of them.
 # TYPE daymark_bgp_prefixes_received_total counter
-daymark_bgp_prefixes_received_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 7
+daymark_bgp_prefixes_received_total{peer="tor",session="tor-192.0.2.1"} 7
 # HELP daymark_bgp_session_flaps_total How often the BGP session, once established, went down.
 # TYPE daymark_bgp_session_flaps_total counter
-daymark_bgp_session_flaps_total{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 0
+daymark_bgp_session_flaps_total{peer="tor",session="tor-192.0.2.1"} 0
 # HELP daymark_bgp_session_up Whether the BGP session is established.
 # TYPE daymark_bgp_session_up gauge
-daymark_bgp_session_up{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 1
+daymark_bgp_session_up{peer="tor",session="tor-192.0.2.1"} 1
 # HELP daymark_bgp_session_warnings Number of warnings: what is not as configured although the session is established.
 # TYPE daymark_bgp_session_warnings gauge
-daymark_bgp_session_warnings{address="192.0.2.1",peer="tor",session="tor-192.0.2.1"} 1
+daymark_bgp_session_warnings{peer="tor",session="tor-192.0.2.1"} 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)

@@ -1,29 +1,43 @@
 package health
 
-import (
-	"strconv"
+import "github.com/prometheus/client_golang/prometheus"
 
-	"github.com/prometheus/client_golang/prometheus"
+// States of a health-check port; a label of a metric.
+const (
+	stateServed = "served"
+	stateLeft   = "left"
+	stateFailed = "failed"
 )
 
-var served = prometheus.NewDesc("daymark_health_port_served",
-	"Whether this speaker serves the Service's health-check port (0: somebody else does, or nobody).",
-	[]string{"namespace", "service", "port"}, nil)
+var portsDesc = prometheus.NewDesc("daymark_health_ports",
+	"Health-check ports of Services, by state: served by this speaker, left to the process that has the port or may still open it, failed to open.",
+	[]string{"state"}, nil)
 
-// collector makes the metrics of the ports when they are scraped.
+// collector counts the ports when they are scraped. There is no series of each: their number is that of the Services.
 type collector struct{ server *Server }
 
 // Describe implements prometheus.Collector.
-func (c collector) Describe(descs chan<- *prometheus.Desc) { descs <- served }
+func (c collector) Describe(descs chan<- *prometheus.Desc) { descs <- portsDesc }
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	for _, p := range c.server.Status() {
-		value := 0.0
-		if p.Served {
-			value = 1
-		}
-		metrics <- prometheus.MustNewConstMetric(served, prometheus.GaugeValue, value,
-			p.Service.Namespace, p.Service.Name, strconv.Itoa(int(p.Port)))
+	counts := map[string]int{stateServed: 0, stateLeft: 0, stateFailed: 0}
+	c.server.portsMu.Lock()
+	for _, p := range c.server.ports {
+		counts[p.state()]++
 	}
+	c.server.portsMu.Unlock()
+	for state, count := range counts {
+		metrics <- prometheus.MustNewConstMetric(portsDesc, prometheus.GaugeValue, float64(count), state)
+	}
+}
+
+func (p *port) state() string {
+	switch {
+	case p.open():
+		return stateServed
+	case p.err != nil && !p.lent:
+		return stateFailed
+	}
+	return stateLeft
 }

@@ -420,10 +420,11 @@ func TestServer_Metrics(t *testing.T) {
 	set(t, s, healthPort(31009, 1), healthPort(31010, 1))
 	awaitStatus(t, 31009, 200)
 	want := `
-# HELP daymark_health_port_served Whether this speaker serves the Service's health-check port (0: somebody else does, or nobody).
-# TYPE daymark_health_port_served gauge
-daymark_health_port_served{namespace="shop",port="31009",service="web"} 1
-daymark_health_port_served{namespace="shop",port="31010",service="web"} 0
+# HELP daymark_health_ports Health-check ports of Services, by state: served by this speaker, left to the process that has the port or may still open it, failed to open.
+# TYPE daymark_health_ports gauge
+daymark_health_ports{state="failed"} 0
+daymark_health_ports{state="left"} 1
+daymark_health_ports{state="served"} 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)

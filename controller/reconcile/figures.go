@@ -1,0 +1,127 @@
+package reconcile
+
+import (
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// figures are what a pass of the leader counts. They are not changed once they are shown.
+type figures struct {
+	pools        []poolFigure
+	services     map[serviceCondition]int
+	speakersGone int
+	// keyMade is when the key of the gossip was made; zero: not known.
+	keyMade time.Time
+}
+
+func newFigures() *figures { return &figures{services: map[serviceCondition]int{}} }
+
+// poolFigure is how many addresses a pool has of one family in one state.
+type poolFigure struct {
+	pool, family, state string
+	addresses           float64
+}
+
+// serviceCondition is a condition of a Service without its message. There are as many as there are reasons in
+// docs/reference/conditions-and-reasons.md, however many Services there are.
+type serviceCondition struct {
+	kind, reason string
+	status       metav1.ConditionStatus
+}
+
+// countService counts the conditions that a Service is to have.
+func (f *figures) countService(conditions []metav1.Condition) {
+	for i := range conditions {
+		c := &conditions[i]
+		if c.Type == v1beta1.ConditionAddressAssigned || c.Type == v1beta1.ConditionAnnounced {
+			f.services[serviceCondition{c.Type, c.Reason, c.Status}]++
+		}
+	}
+}
+
+// countPools counts the addresses of the pools.
+func (f *figures) countPools(pools []*ipam.PoolUse) {
+	for _, use := range pools {
+		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+			if count := use.Count(family); count != nil {
+				available, _ := new(big.Float).SetInt(count.Available).Float64()
+				f.pools = append(f.pools,
+					poolFigure{use.Pool.Name, family.String(), "assigned", float64(count.Assigned)},
+					poolFigure{use.Pool.Name, family.String(), "available", available})
+			}
+		}
+	}
+}
+
+// readKey notes when the key of the gossip was made.
+func (f *figures) readKey(secrets []*corev1.Secret) {
+	for _, secret := range secrets {
+		if secret.Name == v1beta1.GossipSecret {
+			f.keyMade = secret.CreationTimestamp.Time
+		}
+	}
+}
+
+var (
+	leaderDesc    = prometheus.NewDesc("daymark_controller_leader", "Whether this controller leads. Of two replicas one does.", nil, nil)
+	poolAddresses = prometheus.NewDesc("daymark_pool_addresses",
+		"Addresses of a pool by state: assigned to Services, or available to Services that ask now. The leader alone says so.",
+		[]string{"pool", "family", "state"}, nil)
+	servicesDesc = prometheus.NewDesc("daymark_controller_services",
+		"Services that Daymark serves by their conditions AddressAssigned and Announced, with status and reason. The leader alone says so.",
+		[]string{"condition", "status", "reason"}, nil)
+	speakersGone = prometheus.NewDesc("daymark_controller_speakers_gone",
+		"Speakers that are gone though their node is ready: what their Speaker objects report is old. The leader alone says so.", nil, nil)
+	keyMade = prometheus.NewDesc("daymark_controller_gossip_key_created_timestamp_seconds",
+		"When the Secret with the key of the gossip was made, in Unix time. The leader alone says so.", nil, nil)
+)
+
+// figuresCollector makes metrics of the newest figures while this process leads. Of one that does not lead, or whose first pass
+// has not ended, there are none: what it knew last is not true any more.
+type figuresCollector struct {
+	metrics *metrics
+	leads   func() bool
+}
+
+// Describe implements prometheus.Collector.
+func (c figuresCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{leaderDesc, poolAddresses, servicesDesc, speakersGone, keyMade} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c figuresCollector) Collect(metrics chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	f, leads := c.metrics.figures.Load(), c.leads()
+	if !leads {
+		send(leaderDesc, 0)
+		return
+	}
+	send(leaderDesc, 1)
+	if f == nil {
+		return
+	}
+	send(speakersGone, float64(f.speakersGone))
+	if !f.keyMade.IsZero() {
+		send(keyMade, float64(f.keyMade.Unix()))
+	}
+	for _, p := range f.pools {
+		send(poolAddresses, p.addresses, p.pool, p.family, p.state)
+	}
+	for of, count := range f.services {
+		kind := strings.TrimPrefix(of.kind, v1beta1.GroupVersion.Group+"/")
+		send(servicesDesc, float64(count), kind, string(of.status), of.reason)
+	}
+}
