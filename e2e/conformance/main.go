@@ -18,8 +18,10 @@ import (
 
 const usage = `usage: conformance lab                 install Daymark on real nodes; KEEP=1 leaves them running
        conformance build               build what that needs into the cache and do no more
-       conformance suite WAY FILE      run Kubernetes' own tests of LoadBalancer Services, announced by bgp or layer2, and write their
-                                       results into that section of FILE
+       conformance suite VARIANT FILE  run Kubernetes' own tests of LoadBalancer Services and write their results into that section
+                                       of FILE. VARIANT is bgp or layer2, and then, if wanted: -ipv6, a cluster without IPv4;
+                                       -iptables, kube-proxy in that mode; -services, the other tests of Services that concern a provider
+       conformance try VARIANT FOCUS   run those of them that match the expression, and write nothing
        conformance disturb FILE        measure what disturbances cost, and write that into its section of FILE
        conformance kubectl ARGUMENTS   run kubectl in the lab that was left running
        conformance on HOST COMMAND     run a command on a host of it: n1 n2 n3 client far router api
@@ -41,11 +43,15 @@ func run(ctx context.Context, arguments []string) (int, error) {
 	if asked, err := kept.Run(arguments); asked {
 		return 0, err
 	}
+	if wantsSuite(arguments) {
+		if _, err := parseVariant(arguments[1]); err != nil {
+			return 2, err
+		}
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.Release)
+	}
 	switch what := strings.Join(arguments, " "); {
 	case len(arguments) == 2 && arguments[0] == "disturb":
 		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Release)
-	case len(arguments) == 3 && arguments[0] == "suite" && networks[arguments[1]] != "":
-		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.Release)
 	case what == "build":
 		return 0, errors.Join(build.Kubernetes(ctx, os.Stdout), build.Kubelet(ctx, os.Stdout))
 	case what == "lab":
@@ -58,6 +64,11 @@ func run(ctx context.Context, arguments []string) (int, error) {
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return 2, nil
+}
+
+// wantsSuite tells whether Kubernetes' own tests are asked for.
+func wantsSuite(arguments []string) bool {
+	return len(arguments) == 3 && (arguments[0] == "suite" || arguments[0] == "try")
 }
 
 // inside is the whole, run by the inner process.
@@ -77,8 +88,15 @@ func inside(arguments []string) (status int, err error) {
 	}()
 	return 0, t.tell(func() error {
 		switch arguments[0] {
-		case "suite":
-			return runSuite(t, arguments[1], arguments[2])
+		case "suite", "try":
+			v, err := parseVariant(arguments[1])
+			if err != nil {
+				return err
+			}
+			if arguments[0] == "try" {
+				return runSuite(t, v, "", arguments[2])
+			}
+			return runSuite(t, v, arguments[2], v.focus())
 		case "disturb":
 			return runDisturbances(t, arguments[1])
 		default:

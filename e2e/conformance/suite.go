@@ -15,82 +15,61 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 )
 
-// networks are what an administrator writes for each way to announce.
-var networks = map[string]string{
-	"layer2": `
-apiVersion: daymark.io/v1beta1
-kind: IPAddressPool
-metadata: {name: lan}
-spec: {addresses: [192.0.2.200-192.0.2.250]}
----
-apiVersion: daymark.io/v1beta1
-kind: L2Advertisement
-metadata: {name: lan}
-spec: {ipAddressPools: [lan]}
-`,
-	"bgp": `
-apiVersion: daymark.io/v1beta1
-kind: IPAddressPool
-metadata: {name: wan}
-spec: {addresses: [203.0.113.0/25]}
----
-apiVersion: daymark.io/v1beta1
-kind: BGPAdvertisement
-metadata: {name: wan}
-spec: {ipAddressPools: [wan]}
----
-apiVersion: daymark.io/v1beta1
-kind: BGPPeer
-metadata: {name: router}
-spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}
-`,
-}
-
 // jobs is how many tests run side by side.
 const jobs = 9
 
 // addFinalizer turns on what one of the tests is about, and is off unless asked for.
 const addFinalizer = `[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--cleanup-finalizer"}]`
 
-// runSuite runs Kubernetes' own tests by one way to announce, and writes what they say into its section of the file.
-func runSuite(t *narrator, way, file string) error {
-	kubelet.Need(t)
+// runSuite runs Kubernetes' own tests in a variant, and writes what they say into its section of the file. If there is no file it runs
+// those that match the focus, and only says it.
+func runSuite(t *narrator, v variant, file, focus string) error {
 	ctx := context.Background()
-	release, err := kubelet.ReadRelease()
+	folder, err := os.MkdirTemp("", "daymark-conformance-"+v.Name+"-")
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "daymark-conformance-"+way+"-")
+	names, err := suite.List(ctx, focus)
 	if err != nil {
 		return err
 	}
-	image, err := suite.Image(ctx, filepath.Join(folder, "agnhost"))
-	if err != nil {
-		return err
-	}
-	c := kubelet.Start(t, kubelet.Settings{Images: append(release.Images, image)})
-	c.Install(release)
-	c.Kubectl("--namespace", kubelet.Namespace, "patch", "deployment", "daymark-controller", "--type=json", "-p", addFinalizer)
-	c.RollOut("deployment/daymark-controller")
-	c.Apply(networks[way])
-	if way == "bgp" {
-		check.Eventually(t, time.Minute, "the router has a session with every node", c.Peered)
-	}
-	names, err := suite.List(ctx, suite.Focus)
+	c, version, err := forSuite(ctx, t, v, folder)
 	if err != nil {
 		return err
 	}
 	t.Logf("%d tests, %d at a time; whole outputs are in %s", len(names), jobs, folder)
 	runner := suite.Runner{Cluster: c, Folder: filepath.Join(folder, "output"), Jobs: jobs, Say: func(line string) { t.Logf("%s", line) }}
 	results, err := runner.Run(names)
-	if err != nil {
+	if err != nil || file == "" {
 		return err
 	}
-	return replaceSection(file, way, section(release.Version, results))
+	return replaceSection(file, v.Name, section(v, version, results))
+}
+
+// forSuite starts a cluster with Daymark as the tests want it, and with the image of their pods, which it makes in the folder.
+func forSuite(ctx context.Context, t *narrator, v variant, folder string) (c *kubelet.Cluster, version string, err error) {
+	kubelet.Need(t)
+	release, err := kubelet.ReadRelease()
+	if err != nil {
+		return nil, "", err
+	}
+	image, err := suite.Image(ctx, filepath.Join(folder, "agnhost"))
+	if err != nil {
+		return nil, "", err
+	}
+	c = kubelet.Start(t, kubelet.Settings{Images: append(release.Images, image), V6: v.V6, Proxy: v.Proxy})
+	c.Install(release)
+	c.Kubectl("--namespace", kubelet.Namespace, "patch", "deployment", "daymark-controller", "--type=json", "-p", addFinalizer)
+	c.RollOut("deployment/daymark-controller")
+	c.Apply(v.network())
+	if v.Way == "bgp" {
+		check.Eventually(t, time.Minute, "the router has a session with every node", c.Peered)
+	}
+	return c, release.Version, nil
 }
 
 // section is the results as a table, and how they came about.
-func section(version string, results []suite.Result) string {
+func section(v variant, version string, results []suite.Result) string {
 	var b strings.Builder
 	passed := 0
 	for _, r := range results {
@@ -98,8 +77,8 @@ func section(version string, results []suite.Result) string {
 			passed++
 		}
 	}
-	fmt.Fprintf(&b, "**%d of %d pass.** %s, Kubernetes %s, kube-proxy in nftables mode, IPv4, Daymark %s, Linux %s, %d processors,\n%d tests at a time.\n\n",
-		passed, len(results), time.Now().UTC().Format("2006-01-02"), build.KubernetesVersion, version, kernel(), runtime.NumCPU(), jobs)
+	fmt.Fprintf(&b, "**%d of %d pass.** %s, Kubernetes %s, kube-proxy in %s mode, %s, Daymark %s, Linux %s, %d processors,\n%d tests at a time.\n\n",
+		passed, len(results), time.Now().UTC().Format("2006-01-02"), build.KubernetesVersion, v.Proxy, v.family(), version, kernel(), runtime.NumCPU(), jobs)
 	b.WriteString("| test | result | seconds |\n|---|---|---|\n")
 	for _, r := range results {
 		outcome := r.Outcome

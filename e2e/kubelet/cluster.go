@@ -29,10 +29,10 @@ import (
 
 // Settings say what the lab has.
 type Settings struct {
-	Nodes     int     // 3 unless set
-	Proxy     string  // mode of kube-proxy, nftables unless set
-	DualStack bool    // nodes have addresses of both families
-	Images    []Image // what the registry serves beside PauseImage and WebImage
+	Nodes  int     // 3 unless set
+	Proxy  string  // mode of kube-proxy, nftables unless set
+	V6     bool    // IPv6 is the only family of nodes, pods and Services, and not IPv4
+	Images []Image // what the registry serves beside PauseImage and WebImage
 }
 
 // Cluster is a lab that is up. What it is asked to do and cannot fails the test that has it.
@@ -45,6 +45,7 @@ type Cluster struct {
 	dir     string
 	network *segment.Segment
 	here    *segment.Host // the API server's, which this process is on
+	server  netip.Addr    // its address of the cluster's family
 	client  *segment.Host
 	far     *segment.Host
 	ends    []func() error // what takes the lab down, in the order it was brought up
@@ -111,8 +112,12 @@ func (c *Cluster) layNetwork(s Settings) (err error) {
 	if c.client, err = c.network.Join("client", segment.ClientV4); err != nil {
 		return err
 	}
+	c.server = segment.APIServerV4
+	if s.V6 {
+		c.server = c.here.V6
+	}
 	for i := range s.Nodes {
-		m, err := machine.New(c.network, i+1, c.dir, cgroups)
+		m, err := machine.New(c.network, i+1, c.dir, cgroups, s.V6)
 		if err != nil {
 			return err
 		}
@@ -131,7 +136,7 @@ func (c *Cluster) routePods() (err error) {
 	for _, h := range hosts {
 		for _, m := range c.Nodes {
 			if h != m.Host {
-				err = errors.Join(err, h.Route(m.PodsV4, m.V4, "eth0"), h.Route(m.PodsV6, m.V6, "eth0"))
+				err = errors.Join(err, m.RoutePods(h))
 			}
 		}
 	}
@@ -143,14 +148,14 @@ func (c *Cluster) startControlPlane(Settings) (err error) {
 	for _, m := range c.Nodes {
 		names = append(names, m.Name)
 	}
-	if c.ControlPlane, err = controlplane.NewForKubelets(segment.APIServerV4, names); err != nil {
+	if c.ControlPlane, err = controlplane.NewForKubelets(c.server, names); err != nil {
 		return err
 	}
 	c.atEnd(c.Stop)
 	if err := errors.Join(c.Start(), c.StartControllerManager()); err != nil {
 		return err
 	}
-	c.names, err = serveNames(netip.AddrPortFrom(segment.APIServerV4, 53), c.API)
+	c.names, err = serveNames(netip.AddrPortFrom(c.server, 53), c.API)
 	if err == nil {
 		c.atEnd(c.names.Close)
 	}
@@ -160,12 +165,12 @@ func (c *Cluster) startControlPlane(Settings) (err error) {
 // startNodes turns all nodes on and waits until kubelets say that they are ready.
 func (c *Cluster) startNodes(s Settings) error {
 	for _, m := range c.Nodes {
-		ranges := []string{m.PodsV4.String(), m.PodsV6.String()}
+		ranges := m.PodRanges()
 		object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: m.Name}, Spec: corev1.NodeSpec{PodCIDR: ranges[0], PodCIDRs: ranges}}
 		ctx, cancel := check.Context()
 		err := c.API.Create(ctx, object) // the kubelet finds it and adds the rest
 		cancel()
-		settings := machine.Settings{Proxy: s.Proxy, Pause: PauseImage, Kubeconfig: c.Kubeconfig, ClientCA: c.ClientCertificate(), DualStack: s.DualStack}
+		settings := machine.Settings{Proxy: s.Proxy, Pause: PauseImage, Kubeconfig: c.Kubeconfig, ClientCA: c.ClientCertificate(), Server: c.server}
 		if err := errors.Join(err, m.Configure(c.ControlPlane, settings)); err != nil {
 			return err
 		}
@@ -194,7 +199,7 @@ func (c *Cluster) AwaitReady(m *machine.Machine) {
 	})
 }
 
-func (c *Cluster) startRouter(Settings) error {
+func (c *Cluster) startRouter(s Settings) error {
 	host, err := c.network.Join("router", segment.RouterV4)
 	if err != nil {
 		return err
@@ -204,7 +209,7 @@ func (c *Cluster) startRouter(Settings) error {
 	}
 	var nodes []netip.Addr
 	for _, m := range c.Nodes {
-		nodes = append(nodes, m.V4)
+		nodes = append(nodes, m.Address())
 	}
 	if c.Router, err = router.New(host, filepath.Join(c.dir, "router"), nodes); err != nil {
 		return err
@@ -213,7 +218,7 @@ func (c *Cluster) startRouter(Settings) error {
 	if c.far, err = c.network.LayFarSide(host); err != nil {
 		return err
 	}
-	return c.Router.Replace(router.Any.OrBest(), router.Settings{})
+	return c.Router.Replace(router.Any.OrBest(), router.Settings{V6: s.V6})
 }
 
 // Client is the client on the segment.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/daymark-lb/daymark/e2e/kubelet/machine"
 	"github.com/daymark-lb/daymark/e2e/lab/build"
-	"github.com/daymark-lb/daymark/e2e/lab/segment"
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
@@ -57,7 +56,7 @@ func (c *Cluster) startRegistry(s Settings) error {
 	if err := os.WriteFile(file, []byte(list.String()), 0o600); err != nil {
 		return err
 	}
-	address := netip.AddrPortFrom(segment.APIServerV4, machine.RegistryPort).String()
+	address := netip.AddrPortFrom(c.server, machine.RegistryPort).String()
 	process := testnet.NewProcess(c.here.Namespace, "registry", c.dir, build.RegistryProgram("registry"), address, file)
 	if err := process.Start(); err != nil {
 		return err

@@ -2,12 +2,11 @@ package machine
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/template"
-
-	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
 // files are a node's configuration: below its folder, by name.
@@ -39,8 +38,9 @@ state = "/run/containerd"
   capabilities = ["pull", "resolve"]
 `,
 	"etc/cni/net.d/10-lab.conflist": `{"cniVersion": "1.0.0", "name": "lab", "plugins": [{"type": "ptp", "ipMasq": false,
-  "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam", "ranges": [[{"subnet": "{{ .PodsV4 }}"}], [{"subnet": "{{ .PodsV6 }}"}]],
-  "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}]}
+  "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam", "ranges": [
+    {{- if not .OnlyV6 }}[{"subnet": "{{ .PodsV4 }}"}], {{ end }}[{"subnet": "{{ .PodsV6 }}"}]],
+  "routes": [{{ if not .OnlyV6 }}{"dst": "0.0.0.0/0"}, {{ end }}{"dst": "::/0"}]}}]}
 `,
 	"resolv.conf": "nameserver {{ .DNS }}\n",
 	"kubelet.yaml": `apiVersion: kubelet.config.k8s.io/v1beta1
@@ -74,7 +74,7 @@ hostnameOverride: {{ .Name }}
 clientConnection: {kubeconfig: {{ .Kubeconfig }}}
 detectLocalMode: NodeCIDR
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
-healthzBindAddress: 0.0.0.0:10256
+healthzBindAddress: "{{ if .OnlyV6 }}[::]{{ else }}0.0.0.0{{ end }}:10256"
 `,
 }
 
@@ -82,10 +82,11 @@ healthzBindAddress: 0.0.0.0:10256
 func (m *Machine) write(s Settings) error {
 	data := struct {
 		Settings
-		Name, Folder string
-		Registry     string
-		DNS          string
-	}{s, m.Name, m.folder, fmt.Sprintf("%s:%d", segment.APIServerV4, RegistryPort), segment.APIServerV4.String()}
+		*Machine
+		Folder   string
+		Registry netip.AddrPort
+		DNS      netip.Addr
+	}{s, m, m.folder, netip.AddrPortFrom(s.Server, RegistryPort), s.Server}
 	for name, text := range files {
 		t, err := template.New(name).Parse(text)
 		if err != nil {

@@ -31,6 +31,7 @@ var script []byte
 type Machine struct {
 	*segment.Host
 	PodsV4, PodsV6 netip.Prefix
+	OnlyV6         bool // the node has no IPv4 address, and nor have its pods
 
 	folder  string
 	cgroups *Cgroups
@@ -39,29 +40,55 @@ type Machine struct {
 
 // Settings are what a node is told.
 type Settings struct {
-	Proxy          string // mode of kube-proxy: nftables or iptables
-	Pause          string // image of a pod's sandbox
-	Kubeconfig     string // kube-proxy's
-	ClientCA       string // who signs the certificate by which the API server calls
-	DualStack      bool   // the node says that it has an IPv6 address, too
-	PodsV4, PodsV6 netip.Prefix
+	Proxy      string     // mode of kube-proxy: nftables or iptables
+	Pause      string     // image of a pod's sandbox
+	Kubeconfig string     // kube-proxy's
+	ClientCA   string     // who signs the certificate by which the API server calls
+	Server     netip.Addr // of the registry and of the cluster's DNS
 }
 
 // New prepares a node, n1 for number 1, on the segment, and starts nothing yet.
-func New(network *segment.Segment, number int, folder string, cgroups *Cgroups) (*Machine, error) {
+func New(network *segment.Segment, number int, folder string, cgroups *Cgroups, onlyV6 bool) (*Machine, error) {
 	name := fmt.Sprintf("n%d", number)
 	host, err := network.Join(name, segment.NodeAddress(number))
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Host: host, folder: filepath.Join(folder, name), cgroups: cgroups}
+	m := &Machine{Host: host, folder: filepath.Join(folder, name), cgroups: cgroups, OnlyV6: onlyV6}
 	m.PodsV4, m.PodsV6 = segment.KubeletPodRanges(number)
-	return m, host.SetKernel(segment.Forwarding)
+	if onlyV6 {
+		err = host.DropIPv4()
+	}
+	return m, errors.Join(err, host.SetKernel(segment.Forwarding))
+}
+
+// Address is the node's address of the cluster's family.
+func (m *Machine) Address() netip.Addr {
+	if m.OnlyV6 {
+		return m.V6
+	}
+	return m.V4
+}
+
+// PodRanges are those of its pods, that of the cluster's family first.
+func (m *Machine) PodRanges() []string {
+	if m.OnlyV6 {
+		return []string{m.PodsV6.String()}
+	}
+	return []string{m.PodsV4.String(), m.PodsV6.String()}
+}
+
+// RoutePods tells another host where the node's pods are.
+func (m *Machine) RoutePods(from *segment.Host) error {
+	err := from.Route(m.PodsV6, m.V6, "eth0")
+	if !m.OnlyV6 {
+		err = errors.Join(err, from.Route(m.PodsV4, m.V4, "eth0"))
+	}
+	return err
 }
 
 // Configure writes all that the node reads, and says what it starts with.
 func (m *Machine) Configure(plane *controlplane.ControlPlane, s Settings) error {
-	s.PodsV4, s.PodsV6 = m.PodsV4, m.PodsV6
 	if err := m.write(s); err != nil {
 		return err
 	}
@@ -69,14 +96,10 @@ func (m *Machine) Configure(plane *controlplane.ControlPlane, s Settings) error 
 	if err := os.WriteFile(path, script, 0o755); err != nil {
 		return err
 	}
-	addresses := m.V4.String()
-	if s.DualStack {
-		addresses += "," + m.V6.String()
-	}
 	// A process must be in its groups before its cgroup namespace is made: they become the roots.
 	const enter = `for group in $GROUPS_OF_NODE; do echo $$ >"$group/cgroup.procs"; done
 		exec unshare --mount --uts --ipc --cgroup --pid --fork --kill-child --propagation private "$0" "$@"`
-	m.process = testnet.NewProcess(m.Namespace, m.Name, m.folder, "bash", "-c", enter, path, m.Name, m.folder, addresses)
+	m.process = testnet.NewProcess(m.Namespace, m.Name, m.folder, "bash", "-c", enter, path, m.Name, m.folder, m.Address().String())
 	m.process.Env = []string{"PATH=" + build.NodePath(), "GROUPS_OF_NODE=" + strings.Join(m.cgroups.groups(m.Name), " ")}
 	return plane.WriteNodeKubeconfig(filepath.Join(m.folder, "kubelet.conf"), m.Name)
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
 # PID 1 of a node, in pid, mount, uts, ipc and cgroup namespaces of its own and in the node's network namespace. When it is killed
 # everything of the node ends: containerd, its shims, containers, kubelet and kube-proxy.
-#   node.sh NAME FOLDER ADDRESSES    FOLDER: the node's configuration, and its /var and logs
+#   node.sh NAME FOLDER ADDRESS    FOLDER: the node's configuration, and its /var and logs
 set -eu
-name=$1 folder=$2 addresses=$3
+name=$1 folder=$2 address=$3
 mount --make-rprivate /
 hostname "$name"
 mount -t proc proc /proc
@@ -67,7 +67,7 @@ forever() {
 forever containerd containerd --config "$folder/containerd.toml" &
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done
 forever kubelet kubelet --config "$folder/kubelet.yaml" --kubeconfig "$folder/kubelet.conf" --hostname-override "$name" \
-  --node-ip "$addresses" --root-dir /var/lib/kubelet -v 2 &
+  --node-ip "$address" --root-dir /var/lib/kubelet -v 2 &
 # By design kube-proxy ends when the node's addresses change.
 forever kube-proxy kube-proxy --config "$folder/kube-proxy.yaml" &
 while :; do wait -n || true; done

@@ -21,8 +21,18 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Focus is the tests of Services of type LoadBalancer.
-const Focus = `\[Feature:LoadBalancer\]`
+// FocusLoadBalancers is the tests of Services of type LoadBalancer, test/e2e/network/loadbalancer.go.
+const FocusLoadBalancers = `\[Feature:LoadBalancer\]`
+
+// FocusServices is those of test/e2e/network/service.go that concern a provider: that make a Service of type LoadBalancer and look at its
+// status, ports or health check, and those of external addresses and of endpoints that end, for which a provider sends traffic.
+const FocusServices = `\] Services should (` +
+	`complete a service status lifecycle` +
+	`|serve endpoints on same port and different protocol` + // two: for internal traffic on Type LoadBalancer, and of a cluster IP
+	`|implement NodePort and HealthCheckNodePort correctly` +
+	`|fail health check node port if there are only terminating endpoints` +
+	`|fallback to (local )?terminating endpoints when there are no ready endpoints with external` +
+	`|be possible to connect to a service via ExternalIP)`
 
 // Result is what became of a test.
 type Result struct {

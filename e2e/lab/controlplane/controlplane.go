@@ -32,8 +32,8 @@ import (
 
 const (
 	adminToken = "lab-admin"
-	// serviceRanges are for cluster IPs.
-	serviceRanges = "198.18.0.0/16,2001:db8:5e::/112"
+	// The ranges of cluster IPs.
+	servicesV4, servicesV6 = "198.18.0.0/16", "2001:db8:5e::/112"
 )
 
 // ControlPlane is etcd and kube-apiserver, and for a cluster kube-controller-manager, in this process's own network namespace.
@@ -121,6 +121,14 @@ func etcdCommand(dir string, clients, peers int) []string {
 	}
 }
 
+// serviceRanges are those of a cluster whose API server has this address: where it is IPv6 the cluster has no other family.
+func serviceRanges(address netip.Addr) string {
+	if address.Is6() {
+		return servicesV6
+	}
+	return servicesV4 + "," + servicesV6
+}
+
 func apiserverCommand(dir string, address netip.Addr, port, etcd int) []string {
 	file := func(name string) string { return filepath.Join(dir, name) }
 	return []string{
@@ -129,13 +137,16 @@ func apiserverCommand(dir string, address netip.Addr, port, etcd int) []string {
 		"--bind-address=" + address.String(), "--advertise-address=" + address.String(), "--secure-port=" + strconv.Itoa(port),
 		"--token-auth-file=" + file("tokens.csv"), "--profiling=false",
 		"--service-account-key-file=" + file("apiserver.key"), "--service-account-signing-key-file=" + file("apiserver.key"),
-		"--service-account-issuer=https://lab.example", "--service-cluster-ip-range=" + serviceRanges,
+		"--service-account-issuer=https://lab.example", "--service-cluster-ip-range=" + serviceRanges(address),
 	}
 }
 
+// serverAddresses are by which the API server is called beside its own address: its Service's among them.
+var serverAddresses = []net.IP{{127, 0, 0, 1}, {198, 18, 0, 1}, net.ParseIP("2001:db8:5e::1")}
+
 // writeIdentity makes the server's certificate and key, the administrator's token and the kubeconfig that has both.
 func (p *ControlPlane) writeIdentity(address netip.Addr, port int) error {
-	cert, key, err := certutil.GenerateSelfSignedCertKey(address.String(), []net.IP{{127, 0, 0, 1}, {198, 18, 0, 1}}, nil)
+	cert, key, err := certutil.GenerateSelfSignedCertKey(address.String(), serverAddresses, nil)
 	if err != nil {
 		return fmt.Errorf("make a certificate: %w", err)
 	}

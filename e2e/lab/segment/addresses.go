@@ -9,6 +9,8 @@ import (
 var (
 	// RouterV4 is the router's address on the segment; it is everybody's default gateway.
 	RouterV4 = netip.MustParseAddr("192.0.2.1")
+	// RouterV6 is its IPv6 address.
+	RouterV6 = netip.MustParseAddr("2001:db8::1")
 	// APIServerV4 is the host of the API server, which the process that drives the lab is on.
 	APIServerV4 = netip.MustParseAddr("192.0.2.10")
 	// ClientV4 is the client on the segment.

@@ -2,9 +2,12 @@ package segment
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
@@ -79,3 +82,20 @@ func (h *Host) SetKernel(settings map[string]string) error {
 
 // Single is the prefix of one address.
 func Single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// DropIPv4 leaves the host with IPv6 alone, as in a cluster that has no other family.
+func (h *Host) DropIPv4() error {
+	h.V4 = netip.Addr{}
+	link, err := h.Link("eth0")
+	if err != nil {
+		return err
+	}
+	addresses, err := h.Netlink().AddrList(link, netlink.FAMILY_V4)
+	for _, a := range addresses {
+		err = errors.Join(err, h.Netlink().AddrDel(link, &a))
+	}
+	if err != nil {
+		return fmt.Errorf("take IPv4 from %s: %w", h.Name, err)
+	}
+	return nil
+}
