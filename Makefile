@@ -25,6 +25,7 @@ build: ## Build bin/controller, bin/speaker and bin/kubectl-daymark
 	@mkdir -p bin
 	$(BUILD) -o bin/ ./controller ./speaker
 	$(BUILD) -o bin/kubectl-daymark ./cli
+	ln -sf kubectl-daymark bin/kubectl_complete-daymark
 
 .PHONY: demo
 demo: deps-demo build ## Show on this machine what Daymark does (KEEP=1 leaves the lab running)

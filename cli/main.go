@@ -1,102 +1,78 @@
-// Command kubectl-daymark (kubectl daymark) shows what Daymark does for Services: which addresses they have, from which
-// pool, which node holds them or which routers are told, and why not. It only reads. It shows what the controller and the
-// speakers have written; explain says, too, where the objects as they are now would have the controller write something else.
+// Command kubectl-daymark (kubectl daymark) shows what Daymark does: which addresses Services have and why, who announces them and
+// why not, and what would be if something were otherwise. What it says of the cluster is computed by the packages that the daemons
+// decide with. This package is the list of the commands and refuses to be more.
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/internal/version"
 )
 
+// commands of the program. To add one, write a package with a constructor and add it here.
+var commands = []func(*env.Env) *cobra.Command{
+	services.New,
+}
+
+// completer is the name under which kubectl looks for a program that completes the words of this one.
+const completer = "kubectl_complete-daymark"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := newCommand(os.Stdout).ExecuteContext(ctx)
+	err := run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "kubectl-daymark:", err)
-		os.Exit(1)
-	}
+	os.Exit(env.ExitStatus(err))
 }
 
-func newCommand(out io.Writer) *cobra.Command {
-	var kubeconfig, namespace, contextName string
+// run the program with a command line, its own name included.
+func run(ctx context.Context, args []string, streams genericiooptions.IOStreams) error {
+	own, words := args[0], args[1:]
+	if strings.TrimSuffix(filepath.Base(own), ".exe") == completer {
+		words = append([]string{cobra.ShellCompRequestCmd}, words...)
+	}
+	return execute(ctx, env.New(streams), words)
+}
+
+// execute words in an environment, and say what went wrong.
+func execute(ctx context.Context, e *env.Env, words []string) error {
+	root := newRoot(e)
+	root.SetArgs(words)
+	err := root.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		err = env.Usage(err)
+	}
+	if err != nil && !errors.Is(err, env.ErrWrong) {
+		fmt.Fprintln(e.ErrOut, "error:", err)
+	}
+	return err
+}
+
+func newRoot(e *env.Env) *cobra.Command {
 	root := &cobra.Command{
-		Use: "kubectl-daymark", Short: "Shows what Daymark does for Services of type LoadBalancer",
-		Version: version.Get().String(), SilenceUsage: true, SilenceErrors: true,
+		Use: "kubectl-daymark", Short: "See what Daymark does for Services of type LoadBalancer, ask why, and try things out",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl daymark"},
+		Version:     version.Get().String(), SilenceUsage: true, SilenceErrors: true,
 	}
-	root.PersistentFlags().StringVar(&kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
-	root.PersistentFlags().StringVar(&contextName, "context", "", "context of the kubeconfig to use")
-	root.PersistentFlags().StringVarP(&namespace, "namespace", "n", "", "namespace (default: services shows all, explain that of the context)")
-	root.AddCommand(&cobra.Command{
-		Use: "services", Short: "List Services of type LoadBalancer with their addresses and who announces them", Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			c, _, err := connect(kubeconfig, contextName)
-			if err != nil {
-				return err
-			}
-			seen, err := read(command.Context(), c, namespace)
-			if err != nil {
-				return err
-			}
-			return seen.list(out)
-		},
-	}, &cobra.Command{
-		Use: "explain SERVICE", Short: "Say all that is known of one Service: its addresses, who announces them, or why not", Args: cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
-			c, own, err := connect(kubeconfig, contextName)
-			if err != nil {
-				return err
-			}
-			seen, err := read(command.Context(), c, cmp.Or(namespace, own))
-			if err != nil {
-				return err
-			}
-			service, err := seen.find(args[0])
-			if err != nil {
-				return err
-			}
-			seen.explain(out, service, seen.compare(command.Context(), c, service))
-			return nil
-		},
-	})
+	root.SetOut(e.Out)
+	root.SetErr(e.ErrOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return env.Usage(err) })
+	e.AddFlags(root.PersistentFlags())
+	e.CompleteFlags(root)
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}",
+		`  Those of kubectl, such as -n, --context and --from FILE: see "kubectl daymark --help".`, 1))
+	for _, command := range commands {
+		root.AddCommand(command(e))
+	}
 	return root
-}
-
-// connect makes a client as kubectl does, and gives the namespace of the context.
-func connect(kubeconfig, contextName string) (client.Client, string, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName})
-	namespace, _, err := config.Namespace()
-	if err != nil {
-		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	rest, err := config.ClientConfig()
-	if err != nil {
-		return nil, "", fmt.Errorf("find the API server: %w", err)
-	}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), discoveryv1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
-		return nil, "", err
-	}
-	c, err := client.New(rest, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, "", fmt.Errorf("make a client: %w", err)
-	}
-	return c, namespace, nil
 }

@@ -16,6 +16,8 @@ const (
 	module = "github.com/daymark-lb/daymark/"
 	// core is the folder of the pure packages.
 	core = "internal/core/"
+	// view is the one pure package outside of it: what the command line shows.
+	view = "cli/view"
 )
 
 // pkg is a package as `go list` describes it.
@@ -34,7 +36,7 @@ type pkg struct {
 func (p *pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
 
 // isPure reports whether the rules for pure packages apply to the package.
-func (p *pkg) isPure() bool { return strings.HasPrefix(p.name(), core) }
+func (p *pkg) isPure() bool { return strings.HasPrefix(p.name(), core) || p.name() == view }
 
 // listed is the list of all packages of the module. The tests share it, because it takes seconds.
 var listed = sync.OnceValues(func() ([]pkg, error) {

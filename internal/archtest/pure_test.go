@@ -127,7 +127,7 @@ func check(t *testing.T, fset *token.FileSet, path string, imports types.Importe
 
 func TestPurePackages_DoNothingThatActs(t *testing.T) {
 	fset := token.NewFileSet()
-	imports, all := importing(t, fset, "./"+core+"...")
+	imports, all := importing(t, fset, "./"+core+"...", "./"+view)
 	for _, p := range all {
 		if !p.isPure() {
 			continue

@@ -1,0 +1,98 @@
+// Package env is what every command is given: kubectl's flags, where to read from, the streams and the clock. Its one job is that a
+// command has nothing global, so that a test gives it objects, streams and a time of its own. It refuses to know any command.
+package env
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+// Env is the environment of a command. Data goes to Out; progress, remarks and warnings go to ErrOut.
+type Env struct {
+	genericiooptions.IOStreams
+	// Config has kubectl's flags.
+	Config *genericclioptions.ConfigFlags
+	// From is a file to read in the place of a cluster; empty: none.
+	From string
+	// System is the namespace that Daymark runs in.
+	System string
+	// Now is the clock.
+	Now func() time.Time
+	// Objects, when not nil, are read in the place of a cluster or a file.
+	Objects source.Source
+}
+
+// New returns an environment with the flags' defaults.
+func New(streams genericiooptions.IOStreams) *Env {
+	return &Env{IOStreams: streams, Config: genericclioptions.NewConfigFlags(true).WithWarningPrinter(streams), Now: time.Now}
+}
+
+// AddFlags adds the flags that every command has.
+func (e *Env) AddFlags(flags *pflag.FlagSet) {
+	e.Config.AddFlags(flags)
+	flags.StringVar(&e.From, "from", "", "Read a bundle, or objects in YAML or JSON, instead of a cluster")
+	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in")
+}
+
+// Source says where to read objects.
+func (e *Env) Source() (source.Source, error) {
+	if e.Objects != nil {
+		return e.Objects, nil
+	}
+	if e.From != "" {
+		return source.Open(e.From, e.Now())
+	}
+	config, err := e.Config.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	return source.NewCluster(config, e.Now)
+}
+
+// Client is for commands that need more than Source reads, and that write.
+func (e *Env) Client() (client.WithWatch, error) {
+	if e.From != "" {
+		return nil, Usage(errors.New("this command needs a cluster, and cannot be used with --from"))
+	}
+	config, err := e.Config.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	mapper, err := e.Config.ToRESTMapper()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	return client.NewWithWatch(config, client.Options{Scheme: source.Scheme, Mapper: mapper})
+}
+
+// Namespace is that of --namespace, or else of the context; explicit says which.
+func (e *Env) Namespace() (name string, explicit bool, err error) {
+	name, explicit, err = e.Config.ToRawKubeConfigLoader().Namespace()
+	if err != nil && (e.From != "" || e.Objects != nil) {
+		return "default", false, nil // a file is read without a kubeconfig
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("find the namespace: %w", err)
+	}
+	return name, explicit, nil
+}
+
+// Warn writes remarks to the user that are no data.
+func (e *Env) Warn(format string, args ...any) {
+	fmt.Fprintf(e.ErrOut, format+"\n", args...)
+}
+
+// WarnOfGaps says what the user does not see.
+func (e *Env) WarnOfGaps(gaps []source.Gap) {
+	for _, gap := range gaps {
+		e.Warn("not seen: %v", gap)
+	}
+}

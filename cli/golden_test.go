@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+var update = flag.Bool("update", false, "write what the commands print into testdata, to be read before it is committed")
+
+// now is the time of the clusters in testdata.
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+// tenant may read the Services, EndpointSlices and Events of the namespace shop, and nothing else.
+func tenant(all *source.Memory) source.Source {
+	seen := *all
+	for _, kind := range append([]source.Kind{
+		source.Services, source.EndpointSlices, source.Events, source.Deployments, source.DaemonSets, source.Leases, source.Definitions, source.Pods,
+		source.Nodes, source.Namespaces, source.ServiceCIDRs, source.Speakers,
+	}, source.Configuration...) {
+		gap := source.Gap{Resource: kind.Name(), Why: source.Forbidden}
+		switch kind.Name() {
+		case source.Services.Name(), source.EndpointSlices.Name(), source.Events.Name():
+			gap.Instead = "shop"
+		}
+		seen.Gaps = append(seen.Gaps, gap)
+	}
+	seen.Items = nil
+	for _, item := range all.Items {
+		if source.Namespace(item) == "shop" {
+			seen.Items = append(seen.Items, item)
+		}
+	}
+	return &seen
+}
+
+// do runs the program on a cluster of testdata and returns what it prints and its exit status.
+func do(t *testing.T, cluster, line string) string {
+	t.Helper()
+	name, as, _ := strings.Cut(cluster, " as ")
+	all, err := source.Open(filepath.Join("testdata", name+".yaml"), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.Origin = name
+	var out, remarks bytes.Buffer
+	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &remarks})
+	e.Now, e.Objects = func() time.Time { return now }, all
+	if as == "tenant" {
+		e.Objects = tenant(all)
+	}
+	e.Config = genericclioptions.NewConfigFlags(true)
+	none := os.DevNull
+	e.Config.KubeConfig = &none
+	err = execute(t.Context(), e, strings.Fields(line))
+	text := out.String()
+	if remarks.Len() > 0 {
+		text += "--- stderr\n" + remarks.String()
+	}
+	return text + fmt.Sprintf("--- status %d\n", env.ExitStatus(err))
+}
+
+func TestCommands_Print(t *testing.T) {
+	for _, test := range []struct{ cluster, line string }{
+		{"healthy", "services"},
+		{"healthy", "services -n shop -o wide"},
+		{"healthy", "services -o yaml"},
+		{"broken", "services -A -n shop"},
+		{"broken", "services -o name"},
+		{"broken", "services -o jsonpath={.items[*].reason}"},
+		{"broken as tenant", "services"},
+		{"broken as tenant", "services -n default"},
+		{"healthy", "services -o nothing"},
+		{"healthy", "services too many"},
+		{"healthy", "__complete services -n sh"},
+		{"healthy", "no-such-command"},
+	} {
+		t.Run(test.cluster+": "+test.line, func(t *testing.T) {
+			got := do(t, test.cluster, test.line)
+			file := filepath.Join("testdata", "golden", fileName(test.cluster+" "+test.line)+".txt")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
+			}
+		})
+	}
+}
+
+// fileName has the letters, digits and dots of a text.
+func fileName(text string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
+			return r
+		}
+		return '-'
+	}, text), "-")
+}

@@ -1,0 +1,163 @@
+package source
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+var written = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func service(namespace, name string) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"app": name}},
+	}
+}
+
+// foreign is a kind that Scheme does not know.
+var foreign = Kind{schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"}, "things", false}
+
+func thing() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "example.com/v1", "kind": "Thing", "metadata": map[string]any{"name": "one"}, "spec": map[string]any{"size": int64(1)},
+	}}
+}
+
+// bundle writes one with three Services, one foreign object, no node, and Events that were not all seen.
+func bundle(t *testing.T, change func(*BundleWriter)) string {
+	t.Helper()
+	var content bytes.Buffer
+	w := NewBundleWriter(&content, Manifest{
+		Version: "v1.2.3", Time: written, Gaps: []Gap{{Resource: "events.events.k8s.io", Instead: "shop", Why: Forbidden}},
+	})
+	for _, err := range []error{
+		w.AddObjects(Services, []runtime.Object{service("default", "web"), service("shop", "api"), service("shop", "web")}),
+		w.AddObjects(Nodes, nil), w.AddObjects(Events, nil), w.AddObjects(foreign, []runtime.Object{thing()}),
+		w.AddFile("logs/n1/speaker.log", []byte("nothing\n")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if change != nil {
+		change(w)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "bundle.tgz")
+	if err := os.WriteFile(name, content.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// keys are the kinds and names of objects.
+func keys(o *Objects) (names []string) {
+	for _, item := range o.Items {
+		i := identify(item)
+		names = append(names, i.kind+" "+strings.TrimPrefix(i.name.String(), "/"))
+	}
+	return names
+}
+
+func TestBundle_IsReadAsItWasWritten(t *testing.T) {
+	from, err := Open(bundle(t, nil), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, want, gaps string
+		query            Query
+	}{
+		{"all of a kind", "Service default/web, Service shop/api, Service shop/web", "", Query{Kind: Services}},
+		{"a namespace", "Service shop/api, Service shop/web", "", Query{Kind: Services, Namespace: "shop"}},
+		{"a name", "Service shop/web", "", Query{Kind: Services, Namespace: "shop", Name: "web"}},
+		{"a label", "Service default/web, Service shop/web", "", Query{Kind: Services, Labels: "app=web"}},
+		{"a kind that Go does not know", "Thing one", "", Query{Kind: foreign}},
+		{"a kind of which there are none", "", "", Query{Kind: Nodes}},
+		{"a kind that was not asked for", "", "pods are not in the file", Query{Kind: Pods}},
+		{"what the writer did not see", "", "you may not list events.events.k8s.io of other namespaces than shop", Query{Kind: Events}},
+		{"what the writer did see of it", "", "", Query{Kind: Events, Namespace: "shop"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found, err := from.Read(t.Context(), test.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var gaps []string
+			for _, gap := range found.Gaps {
+				gaps = append(gaps, gap.String())
+			}
+			if got := strings.Join(keys(found), ", "); got != test.want || strings.Join(gaps, ", ") != test.gaps {
+				t.Errorf("read %q without %q", got, gaps)
+			}
+			if !found.Time.Equal(written) {
+				t.Errorf("it is of %v", found.Time)
+			}
+		})
+	}
+}
+
+func TestBundle_IsBounded(t *testing.T) {
+	name := bundle(t, func(w *BundleWriter) {
+		if err := w.AddFile("zeros", make([]byte, 3<<20)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := readBundle(file, 2<<20); err == nil || !strings.Contains(err.Error(), "it has more than 2 MiB") {
+		t.Errorf("a bundle of 3 MiB in few bytes: %v", err)
+	}
+	whole, err := os.ReadFile(bundle(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half.tgz")
+	if err := os.WriteFile(half, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(half, written); err == nil {
+		t.Error("half a bundle is read as a whole one")
+	}
+}
+
+func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
+	for _, test := range []struct{ name, content, want string }{
+		{"no kind", "metadata: {name: a}\n", "a document has no apiVersion or no kind"},
+		{"a wrong type", "apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {ports: 7}\n", "Service shop/web: "},
+		{"a Service", "# a comment\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n", ""},
+		{"a list", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"}}]}`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "objects.yaml")
+			if err := os.WriteFile(name, []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			from, err := Open(name, written)
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("the error is %v", err)
+				}
+				return
+			}
+			if err != nil || len(from.Items) != 1 {
+				t.Errorf("%d objects, error %v", len(from.Items), err)
+			}
+		})
+	}
+}

@@ -1,0 +1,172 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// chunk is how many objects the API server sends in one answer.
+	chunk = 500
+	// atOnce is how many lists are read at the same time.
+	atOnce = 6
+)
+
+// cluster reads from an API server with the rights of its user.
+type cluster struct {
+	config *rest.Config
+	http   *http.Client
+	now    func() time.Time
+}
+
+// NewCluster returns a Source that reads from an API server. It does not connect yet.
+func NewCluster(config *rest.Config, now func() time.Time) (Source, error) {
+	config = rest.CopyConfig(config)
+	if config.QPS == 0 {
+		config.QPS, config.Burst = 50, 300
+	}
+	shared, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	return &cluster{config, shared, now}, nil
+}
+
+// client that knows the queries' kinds without asking the API server which it has.
+func (c *cluster) client(queries []Query) (client.WithWatch, error) {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, q := range queries {
+		scope := meta.RESTScopeRoot
+		if q.Kind.Namespaced {
+			scope = meta.RESTScopeNamespace
+		}
+		resource := q.Kind.GroupVersion().WithResource(q.Kind.Resource)
+		mapper.AddSpecific(q.Kind.GroupVersionKind, resource, resource, scope)
+	}
+	return client.NewWithWatch(c.config, client.Options{HTTPClient: c.http, Scheme: Scheme, Mapper: mapper})
+}
+
+func (c *cluster) Read(ctx context.Context, queries ...Query) (*Objects, error) {
+	reader, err := c.client(queries)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	answers := make([]answer, len(queries))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, q := range queries {
+		group.Go(func() (err error) {
+			if answers[i], err = read(ctx, reader, q); q.Optional {
+				answers[i].gap = nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return collect(answers, c.now(), c.config.Host), nil
+}
+
+// answer to one query.
+type answer struct {
+	items []runtime.Object
+	gap   *Gap
+}
+
+// read the objects of one query.
+func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
+	items, err := list(ctx, reader, q)
+	if err == nil {
+		return answer{items: items}, nil
+	}
+	gap := &Gap{Resource: q.Kind.Name(), Namespace: q.Namespace}
+	switch {
+	case apierrors.IsForbidden(err) && q.Namespace == "" && q.Instead != "":
+		gap.Why = Forbidden
+		q.Namespace, q.Instead = q.Instead, ""
+		one, err := read(ctx, reader, q)
+		if err != nil {
+			return answer{}, err
+		}
+		if one.gap == nil {
+			gap.Instead = q.Namespace
+		}
+		return answer{one.items, gap}, nil
+	case apierrors.IsForbidden(err):
+		gap.Why = Forbidden
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		gap.Why = NotInstalled
+	default:
+		return answer{}, fmt.Errorf("list %s: %w", q.Kind.Name(), err)
+	}
+	return answer{gap: gap}, nil
+}
+
+// list all objects of a query, in chunks.
+func list(ctx context.Context, reader client.Reader, q Query) ([]runtime.Object, error) {
+	options, err := q.options()
+	if err != nil {
+		return nil, err
+	}
+	var all []runtime.Object
+	for {
+		into := q.Kind.list()
+		if err := reader.List(ctx, into, options); err != nil {
+			return nil, err
+		}
+		items, err := meta.ExtractList(into)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			item.GetObjectKind().SetGroupVersionKind(q.Kind.GroupVersionKind)
+		}
+		all = append(all, items...)
+		if options.Continue = into.GetContinue(); options.Continue == "" {
+			return all, nil
+		}
+	}
+}
+
+func (q Query) options() (*client.ListOptions, error) {
+	options := &client.ListOptions{Namespace: q.Namespace, Limit: chunk}
+	selector, err := labels.Parse(q.Labels)
+	if err != nil {
+		return nil, fmt.Errorf("labels of %s: %w", q.Kind.Name(), err)
+	}
+	options.LabelSelector = selector
+	if options.FieldSelector, err = fields.ParseSelector(q.Fields); err != nil {
+		return nil, fmt.Errorf("fields of %s: %w", q.Kind.Name(), err)
+	}
+	if q.Name != "" {
+		options.FieldSelector = fields.AndSelectors(options.FieldSelector, fields.OneTermEqualSelector("metadata.name", q.Name))
+	}
+	return options, nil
+}
+
+// list returns an empty list of the kind.
+func (k Kind) list() client.ObjectList {
+	kind := schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind + "List"}
+	if empty, err := Scheme.New(kind); err == nil {
+		if list, ok := empty.(client.ObjectList); ok {
+			return list
+		}
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	return list
+}

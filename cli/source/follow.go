@@ -1,0 +1,142 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Follow watches what Read finds. What cannot be read at the start is not looked for again.
+func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ...Query) (<-chan *Objects, error) {
+	first, err := c.Read(ctx, queries...)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := c.client(queries)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	f := &follower{cluster: c, reader: reader, gaps: first.Gaps, changed: make(chan struct{}, 1)}
+	for _, q := range queries {
+		if gap := first.Gap(q.Kind); gap != nil && gap.Instead == "" {
+			continue
+		} else if gap != nil {
+			q.Namespace = gap.Instead
+		}
+		if err := f.watch(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	out := make(chan *Objects, 1)
+	out <- first
+	go f.run(ctx, interval, out)
+	return out, nil
+}
+
+// follower has the newest objects of each query.
+type follower struct {
+	cluster *cluster
+	reader  client.WithWatch
+	gaps    []Gap
+	stores  []cache.Store
+	synced  []func() bool
+	// changed has an entry when something has changed that was not told yet.
+	changed chan struct{}
+}
+
+// watch begins to follow the objects of one query.
+func (f *follower) watch(ctx context.Context, q Query) error {
+	options, err := q.options()
+	if err != nil {
+		return err
+	}
+	with := func(raw metav1.ListOptions) *client.ListOptions {
+		asked := *options
+		asked.Limit, asked.Continue, asked.Raw = raw.Limit, raw.Continue, &raw
+		return &asked
+	}
+	lists := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, raw metav1.ListOptions) (runtime.Object, error) {
+			into := q.Kind.list()
+			return into, f.reader.List(ctx, into, with(raw))
+		},
+		WatchFuncWithContext: func(ctx context.Context, raw metav1.ListOptions) (watch.Interface, error) {
+			return f.reader.Watch(ctx, q.Kind.list(), with(raw))
+		},
+	}
+	store, informer := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: lists, Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { f.wake() }, UpdateFunc: func(any, any) { f.wake() }, DeleteFunc: func(any) { f.wake() },
+		},
+		Transform: func(object any) (any, error) {
+			if o, ok := object.(runtime.Object); ok {
+				o.GetObjectKind().SetGroupVersionKind(q.Kind.GroupVersionKind)
+			}
+			return object, nil
+		},
+	})
+	f.stores, f.synced = append(f.stores, store), append(f.synced, informer.HasSynced)
+	go informer.RunWithContext(ctx)
+	return nil
+}
+
+func (f *follower) wake() {
+	select {
+	case f.changed <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// run sends the objects after changes until ctx ends. A reader who is slow gets only the newest.
+func (f *follower) run(ctx context.Context, interval time.Duration, out chan *Objects) {
+	defer close(out)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.changed:
+		}
+		if f.haveSynced() {
+			select {
+			case <-out: // nobody has looked at the last one
+			default:
+			}
+			out <- f.objects()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(interval):
+		}
+	}
+}
+
+func (f *follower) haveSynced() bool {
+	for _, synced := range f.synced {
+		if !synced() {
+			return false
+		}
+	}
+	return true
+}
+
+// objects as they are now.
+func (f *follower) objects() *Objects {
+	answers := make([]answer, len(f.stores))
+	for i, store := range f.stores {
+		for _, item := range store.List() {
+			if object, ok := item.(runtime.Object); ok {
+				answers[i].items = append(answers[i].items, object)
+			}
+		}
+	}
+	found := collect(answers, f.cluster.now(), f.cluster.config.Host)
+	found.Gaps = f.gaps
+	return found
+}

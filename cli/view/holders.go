@@ -1,0 +1,69 @@
+package view
+
+import (
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Holder is a node that holds an address by layer 2, as its speaker reports.
+type Holder struct {
+	Node       string      `json:"node"`
+	Interfaces []string    `json:"interfaces,omitempty"`
+	Since      metav1.Time `json:"since"`
+	// StandsInFor is the holder in whose place the node answers in its part of a cut segment.
+	StandsInFor string `json:"standsInFor,omitempty"`
+	// ReportedBefore: the speaker is gone since then, and what it said is old.
+	ReportedBefore *metav1.Time `json:"reportedBefore,omitempty"`
+}
+
+// holdersByAddress are the holders that the Speaker objects name.
+func (c *Cluster) holdersByAddress() map[string][]Holder {
+	if c.holders != nil {
+		return c.holders
+	}
+	c.holders = map[string][]Holder{}
+	for _, name := range slices.Sorted(maps.Keys(c.speakers)) {
+		speaker := c.speakers[name]
+		var before *metav1.Time
+		if lb.SpeakerGone(speaker) {
+			before = goneSince(speaker)
+		}
+		for _, held := range speaker.Status.Layer2.Held {
+			c.holders[held.Address] = append(c.holders[held.Address], Holder{name, held.Interfaces, held.Since, held.StandsInFor, before})
+		}
+	}
+	return c.holders
+}
+
+// holdersOf addresses are the nodes that hold one of them now. known is false when a Speaker object that is not seen, or one with
+// more addresses than it lists, may name others.
+func (c *Cluster) holdersOf(addresses []string) (nodes []string, known bool) {
+	known = c.sees(resourceSpeakers)
+	for _, addr := range addresses {
+		found := false
+		for _, holder := range c.holdersByAddress()[addr] {
+			if holder.ReportedBefore == nil {
+				found = true
+				nodes = append(nodes, holder.Node)
+			}
+		}
+		known = known && (found || len(c.bounded()) == 0)
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes), known
+}
+
+// bounded are the nodes that hold more addresses than their Speaker objects list.
+func (c *Cluster) bounded() (nodes []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.speakers)) {
+		layer2 := &c.speakers[name].Status.Layer2
+		if int(layer2.IPv4)+int(layer2.IPv6) > len(layer2.Held) && !lb.SpeakerGone(c.speakers[name]) {
+			nodes = append(nodes, name)
+		}
+	}
+	return nodes
+}

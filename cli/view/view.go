@@ -1,0 +1,181 @@
+// Package view computes what commands and the page show, from objects that were read once. Its one job is that what is shown is what
+// the daemons decide: it asks the packages that they decide with, and has no rule of its own. It is pure. It refuses to read, and
+// to lay out: its values have json tags, and are the documents that -o json prints.
+package view
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Input is what a Cluster is computed from.
+type Input struct {
+	// Objects with their apiVersion and kind, in any order.
+	Objects []runtime.Object
+	// Unseen are the kinds of which not all that was asked for is there.
+	Unseen []Unseen
+	// System is the namespace that Daymark runs in.
+	System string
+	// Now is the time at which the objects were so.
+	Now time.Time
+}
+
+// Unseen is a kind of which not all could be read.
+type Unseen struct {
+	// Resource as kubectl names it: services, speakers.daymark.io.
+	Resource string `json:"resource"`
+	// OnlyNamespace is the one that was read; empty: none was.
+	OnlyNamespace string `json:"onlyNamespace,omitempty"`
+	// Message says so in words.
+	Message string `json:"message"`
+}
+
+// Cluster is what is shown. What takes long is computed when it is first asked for; so it is for one goroutine.
+type Cluster struct {
+	Input
+	// Settings of the programs, as far as they are seen.
+	Settings Settings
+	// Parsed objects.
+	Parsed *cluster.Objects
+
+	services    map[lb.Key]*corev1.Service
+	slices      map[lb.Key][]*discoveryv1.EndpointSlice
+	nodes       map[string]*corev1.Node
+	speakers    map[string]*v1beta1.Speaker
+	events      []*eventsv1.Event
+	deployments []*appsv1.Deployment
+	daemonSets  []*appsv1.DaemonSet
+	leases      []*coordinationv1.Lease
+
+	world     *announce.World
+	explainer *announce.Explainer
+	addresses *ipam.Plan
+	holders   map[string][]Holder
+}
+
+// New sorts the objects.
+func New(in Input) *Cluster {
+	c := &Cluster{
+		Input: in, Parsed: cluster.Parse(in.Objects), services: map[lb.Key]*corev1.Service{}, slices: map[lb.Key][]*discoveryv1.EndpointSlice{},
+		nodes: map[string]*corev1.Node{}, speakers: map[string]*v1beta1.Speaker{},
+	}
+	for _, object := range in.Objects {
+		switch o := object.(type) {
+		case *corev1.Service:
+			c.services[lb.Key{Namespace: o.Namespace, Name: o.Name}] = o
+		case *discoveryv1.EndpointSlice:
+			key := lb.Key{Namespace: o.Namespace, Name: o.Labels[discoveryv1.LabelServiceName]}
+			c.slices[key] = append(c.slices[key], o)
+		case *corev1.Node:
+			c.nodes[o.Name] = o
+		case *v1beta1.Speaker:
+			c.speakers[o.Name] = o
+		case *eventsv1.Event:
+			c.events = append(c.events, o)
+		default:
+			c.addProgram(object)
+		}
+	}
+	c.Settings = c.settings()
+	return c
+}
+
+// addProgram adds an object of Daymark's own programs.
+func (c *Cluster) addProgram(object runtime.Object) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		c.deployments = append(c.deployments, o)
+	case *appsv1.DaemonSet:
+		c.daemonSets = append(c.daemonSets, o)
+	case *coordinationv1.Lease:
+		c.leases = append(c.leases, o)
+	}
+}
+
+// unseen returns what is not seen of a resource; nil when all is seen. One that is seen in one namespace counts as seen.
+func (c *Cluster) unseen(resource string) *Unseen {
+	for i := range c.Unseen {
+		if u := &c.Unseen[i]; u.Resource == resource && u.OnlyNamespace == "" {
+			return u
+		}
+	}
+	return nil
+}
+
+// sees reports whether all objects of some resources are seen.
+func (c *Cluster) sees(resources ...string) bool {
+	return !slices.ContainsFunc(c.Unseen, func(u Unseen) bool { return slices.Contains(resources, u.Resource) })
+}
+
+// The resources by the names of package source.
+const (
+	resourceServices = "services"
+	resourceNodes    = "nodes"
+	resourceSpeakers = "speakers.daymark.io"
+	resourcePools    = "ipaddresspools.daymark.io"
+)
+
+// announceWorld is what announcing depends on, as the Speaker objects report it.
+func (c *Cluster) announceWorld() *announce.World {
+	if c.world == nil {
+		w := c.Parsed.ReportedWorld(c.Settings.Classes, c.Settings.Options)
+		c.world = &w
+	}
+	return c.world
+}
+
+// Explainer explains the Services of the cluster.
+func (c *Cluster) Explainer() *announce.Explainer {
+	if c.explainer == nil {
+		c.explainer = announce.NewExplainer(c.announceWorld())
+	}
+	return c.explainer
+}
+
+// Addresses are what the controller would decide now about addresses, without its memory.
+func (c *Cluster) Addresses() *ipam.Plan {
+	if c.addresses == nil {
+		plan := ipam.Compute(c.Parsed.AddressWorld(c.Now, c.Settings.Classes, c.Settings.PoolGrace, ipam.Memory{}))
+		c.addresses = &plan
+	}
+	return c.addresses
+}
+
+// ours are the Services of type LoadBalancer that this installation serves, in order; with others those of other classes too.
+func (c *Cluster) ours(others bool) (found []*lb.Service) {
+	for _, s := range c.Parsed.Services {
+		raw := c.services[s.Key]
+		if raw.Spec.Type == corev1.ServiceTypeLoadBalancer && (others || c.Settings.Classes.Ours(s)) {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b *lb.Service) int { return a.Key.Compare(b.Key) })
+	return found
+}
+
+// since is the time since a moment; 0 for none, and for one that the clock here has not reached.
+func (c *Cluster) since(at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, c.Now.Sub(at))
+}
+
+// lines joins texts, without the empty ones.
+func joined(separator string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), separator)
+}
