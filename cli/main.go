@@ -20,9 +20,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/version"
 )
 
-// commands of the program. To add one, write a package with a constructor and add it here.
-var commands = []func(*env.Env) *cobra.Command{
-	services.New,
+// groups of commands, in the order of the help. To add a command, write a package with a constructor and add that here.
+var groups = []struct {
+	title    string
+	commands []func(*env.Env) *cobra.Command
+}{
+	{"See what is:", []func(*env.Env) *cobra.Command{services.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.
@@ -71,8 +74,13 @@ func newRoot(e *env.Env) *cobra.Command {
 	e.CompleteFlags(root)
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}",
 		`  Those of kubectl, such as -n, --context and --from FILE: see "kubectl daymark --help".`, 1))
-	for _, command := range commands {
-		root.AddCommand(command(e))
+	for _, group := range groups {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, command := range group.commands {
+			c := command(e)
+			c.GroupID = group.title
+			root.AddCommand(c)
+		}
 	}
 	return root
 }

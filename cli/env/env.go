@@ -38,6 +38,7 @@ func New(streams genericiooptions.IOStreams) *Env {
 // AddFlags adds the flags that every command has.
 func (e *Env) AddFlags(flags *pflag.FlagSet) {
 	e.Config.AddFlags(flags)
+	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // help and reference do not depend on who asks
 	flags.StringVar(&e.From, "from", "", "Read a bundle, or objects in YAML or JSON, instead of a cluster")
 	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in")
 }

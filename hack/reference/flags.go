@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// helpTexts are the command lines whose help is shown.
+// helpTexts are the command lines whose help is shown. Each command of kubectl daymark has a page in docs/cli.
 var helpTexts = []struct {
 	title   string
 	command []string
@@ -16,8 +16,6 @@ var helpTexts = []struct {
 	{"controller", []string{"./controller"}},
 	{"speaker", []string{"./speaker"}},
 	{"kubectl daymark", []string{"./cli"}},
-	{"kubectl daymark services", []string{"./cli", "services"}},
-	{"kubectl daymark explain", []string{"./cli", "explain"}},
 }
 
 func flagsPage(ctx context.Context) (string, error) {
