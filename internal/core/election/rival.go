@@ -58,7 +58,7 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent && !r.goesOn(rival):
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
-	case silent && r.beats(rival):
+	case silent && (r.beats(rival) || r.takenFromStronger(rival)):
 		r.meet(rival.Node, rival.Addr)
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 		r.wakeAfter(rivalFresh) // If it stops and begins again before that, nothing else wakes this node.
@@ -75,6 +75,15 @@ func (r *round) settle(contest int, rival Rival) {
 // beats reports whether this node goes on with an address that a rival answers for, too.
 func (r *round) beats(rival Rival) bool {
 	return (Claim{Addr: rival.Addr, Node: r.node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
+}
+
+// takenFromStronger reports whether this node has just taken an address from a live node before which the rival yields. That
+// one may still answer for it, until it knows. If this node yielded to the rival meanwhile nobody would answer then: each of
+// the three would leave the address to the next.
+func (r *round) takenFromStronger(rival Rival) bool {
+	taken, known := r.taken[rival.Addr]
+	return known && r.Now.Sub(taken.at) < claimTimeout &&
+		(Claim{Addr: rival.Addr, Node: taken.from}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
 }
 
 // goesOn asks a rival whether it answers for the address: it may have been heard before its death.

@@ -103,6 +103,39 @@ func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 	s.at(2 * time.Minute).wantClaims(0) // Not again at once.
 }
 
+// The node that an address was taken from answers for it until it knows. If the silent rival yields to that one, the taker
+// must not yield to the rival.
+func TestElector_TakerDoesNotYieldToWhomTheGiverBeats(t *testing.T) {
+	cycles := 0
+	for first := 0; first < 60; first += 3 {
+		all, claims := []Contest{}, Claims{}
+		for i := first; i < first+3; i++ {
+			all = append(all, Contest{Addr: addr(i), Group: group(3), HasInterface: true})
+			claims.Learn(Claim{addr(i), "n0", 1, 1, true})
+		}
+		s := newFixture(t, 1, all, alive(3), claims).at(0).silence("n2").at(ms).at(time.Minute + ms).wantClaims(1)
+		taken := s.last.Claims[0].Addr
+		beats := func(node string) bool { return Claim{Addr: taken, Node: node}.Beats(Claim{Addr: taken, Node: "n2"}) }
+		decide := func(after time.Duration) (holds bool) {
+			heard := time.Minute + ms + after
+			s.rivalAt("n2", number(taken), heard, heard).at(heard).answer(Answered).at(heard + ms)
+			return slices.ContainsFunc(s.last.Hold, func(h Hold) bool { return h.Addr == taken })
+		}
+		if !beats("n1") && beats("n0") {
+			cycles++
+		}
+		if got, want := decide(ms), beats("n1") || beats("n0"); got != want {
+			t.Fatalf("%s: it goes on: %t, not %t", taken, got, want)
+		}
+		if got, want := decide(claimTimeout), beats("n1"); got != want {
+			t.Fatalf("%s: it goes on at last: %t, not %t", taken, got, want)
+		}
+	}
+	if cycles == 0 {
+		t.Error("no address has a rival between giver and taker")
+	}
+}
+
 // Neither hears the other's claims, but one of them takes the other for alive.
 func TestElector_TheHashDecidesWhenTheClaimsDoNot(t *testing.T) {
 	for i := range 20 {
