@@ -52,13 +52,14 @@ func (r *round) yieldToRivals() {
 func (r *round) settle(contest int, rival Rival) {
 	holder := r.holders[contest]
 	incarnation, silent := r.Silent[rival.Node]
+	prevails := silent && holder == r.me && (beats(r.node, rival) || r.giverGoesOn(rival))
 	live, alive := r.Live[rival.Node]
 	switch {
 	case holder != nobody && holder != r.me:
 	case silent && !r.goesOn(rival):
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
-	case silent && (r.beats(rival) || r.takenFromStronger(rival)):
+	case prevails:
 		r.meet(rival.Node, rival.Addr)
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 		r.wakeAfter(rivalFresh) // If it stops and begins again before that, nothing else wakes this node.
@@ -72,18 +73,22 @@ func (r *round) settle(contest int, rival Rival) {
 	}
 }
 
-// beats reports whether this node goes on with an address that a rival answers for, too.
-func (r *round) beats(rival Rival) bool {
-	return (Claim{Addr: rival.Addr, Node: r.node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
+// beats reports whether a node goes on with an address that a rival answers for, too.
+func beats(node string, rival Rival) bool {
+	return (Claim{Addr: rival.Addr, Node: node}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
 }
 
-// takenFromStronger reports whether this node has just taken an address from a live node before which the rival yields. That
-// one may still answer for it, until it knows. If this node yielded to the rival meanwhile nobody would answer then: each of
-// the three would leave the address to the next.
-func (r *round) takenFromStronger(rival Rival) bool {
+// giverGoesOn reports whether a rival yields to a live node that this one has just taken the address from, and that may still
+// answer for it, until it knows. If this node yielded to the rival meanwhile nobody would answer: each of the three would
+// leave the address to the next.
+func (r *round) giverGoesOn(rival Rival) bool {
 	taken, known := r.taken[rival.Addr]
-	return known && r.Now.Sub(taken.at) < claimTimeout &&
-		(Claim{Addr: rival.Addr, Node: taken.from}).Beats(Claim{Addr: rival.Addr, Node: rival.Node})
+	if !known || r.Now.Sub(taken.at) >= claimTimeout || !beats(taken.from, rival) {
+		return false
+	}
+	q := Question{taken.from, rival.Addr}
+	r.decision.Ask = append(r.decision.Ask, q)
+	return r.Answers[q] != NoAnswer
 }
 
 // goesOn asks a rival whether it answers for the address: it may have been heard before its death.
@@ -106,7 +111,7 @@ func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
 	case lasts < rivalTimeout:
 		r.wakeAfter(rivalTimeout - lasts)
 	case !goesOn:
-	case theirs || !r.beats(rival):
+	case theirs || !beats(r.node, rival):
 		r.cede(contest, rival.Node, incarnation)
 		r.unevenSince = time.Time{}
 	case lasts < rivalTimeout+time.Second:

@@ -108,32 +108,40 @@ func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 func TestElector_TakerDoesNotYieldToWhomTheGiverBeats(t *testing.T) {
 	cycles := 0
 	for first := 0; first < 60; first += 3 {
-		all, claims := []Contest{}, Claims{}
-		for i := first; i < first+3; i++ {
-			all = append(all, Contest{Addr: addr(i), Group: group(3), HasInterface: true})
-			claims.Learn(Claim{addr(i), "n0", 1, 1, true})
-		}
-		s := newFixture(t, 1, all, alive(3), claims).at(0).silence("n2").at(ms).at(time.Minute + ms).wantClaims(1)
-		taken := s.last.Claims[0].Addr
-		beats := func(node string) bool { return Claim{Addr: taken, Node: node}.Beats(Claim{Addr: taken, Node: "n2"}) }
-		decide := func(after time.Duration) (holds bool) {
-			heard := time.Minute + ms + after
-			s.rivalAt("n2", number(taken), heard, heard).at(heard).answer(Answered).at(heard + ms)
-			return slices.ContainsFunc(s.last.Hold, func(h Hold) bool { return h.Addr == taken })
-		}
-		if !beats("n1") && beats("n0") {
-			cycles++
-		}
-		if got, want := decide(ms), beats("n1") || beats("n0"); got != want {
-			t.Fatalf("%s: it goes on: %t, not %t", taken, got, want)
-		}
-		if got, want := decide(claimTimeout), beats("n1"); got != want {
-			t.Fatalf("%s: it goes on at last: %t, not %t", taken, got, want)
+		for _, giver := range []struct {
+			answer  Answer
+			after   time.Duration
+			answers bool
+		}{{Answered, ms, true}, {NoAnswer, ms, false}, {Answered, claimTimeout, false}} {
+			s, taken := taker(t, first)
+			heard, rival := time.Minute+ms+giver.after, Rival{Addr: taken, Node: "n2"}
+			s.rivalAt("n2", number(taken), heard, heard).at(heard).answer(Answered)
+			s.Answers[Question{"n0", taken}] = giver.answer
+			s.at(heard + ms)
+			want := beats("n1", rival) || giver.answers && beats("n0", rival)
+			if got := slices.ContainsFunc(s.last.Hold, func(h Hold) bool { return h.Addr == taken }); got != want {
+				t.Fatalf("%s, %+v: it goes on: %t, not %t", taken, giver, got, want)
+			}
+			if want && !beats("n1", rival) {
+				cycles++
+			}
 		}
 	}
 	if cycles == 0 {
 		t.Error("no address has a rival between giver and taker")
 	}
+}
+
+// taker is n1, which has just taken one of three addresses from n0 to even out. n2 is silent.
+func taker(t *testing.T, first int) (s *fixture, taken netip.Addr) {
+	var all []Contest
+	claims := Claims{}
+	for i := first; i < first+3; i++ {
+		all = append(all, Contest{Addr: addr(i), Group: group(3), HasInterface: true})
+		claims.Learn(Claim{addr(i), "n0", 1, 1, true})
+	}
+	s = newFixture(t, 1, all, alive(3), claims).at(0).silence("n2").at(ms).at(time.Minute + ms).wantClaims(1)
+	return s, s.last.Claims[0].Addr
 }
 
 // Neither hears the other's claims, but one of them takes the other for alive.
