@@ -148,10 +148,10 @@ func (c *cluster) change(apply func(*api)) {
 	apply(&c.api)
 	c.apiChanged()
 	for _, n := range c.nodes {
-		incarnation := n.incarnation
+		run := n.run
 		n.apiDelivery = max(n.apiDelivery, c.now+c.randomDuration(0, maxAPISkew))
 		c.after(n.apiDelivery-c.now, func() {
-			if n.up && n.incarnation == incarnation {
+			if n.up && n.run == run {
 				apply(&n.api)
 				n.regroup()
 				n.queueDecision()

@@ -2,6 +2,7 @@ package election
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -19,10 +20,12 @@ type node struct {
 	// frozen: the process does not run. stale: it was frozen, and does not know yet what it has missed, which waits in mailbox.
 	frozen, stale bool
 	mailbox       [][]Claim
-	// clockStep is by how much its clock was set forward before its next start.
-	clockStep uint64
+	// clockStep is by how much its clock is set forward before its next start; less than 0: back.
+	clockStep int
 	// old: it runs the version before.
-	old         bool
+	old bool
+	// run counts the processes of its speaker, and incarnation is by what the others know the present one.
+	run         int
 	incarnation uint64
 	elector     *Elector
 	reunion     Reunion
@@ -69,9 +72,9 @@ type node struct {
 
 func (n *node) start() {
 	n.up = true
-	n.incarnation += 1 + n.clockStep
-	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
-	n.elector.rebalanceSteps = n.rebalanceSteps
+	n.run++
+	n.incarnation = n.nextIncarnation()
+	n.renew()
 	n.reunion = Reunion{}
 	n.claims, n.digest = Claims{}, 0
 	n.live = map[string]uint64{n.name: n.incarnation}
@@ -86,12 +89,12 @@ func (n *node) start() {
 	n.holds, n.claimed = map[netip.Addr]time.Duration{}, map[netip.Addr]bool{}
 	n.unchangedSince = n.now
 	n.regroup()
-	incarnation := n.incarnation
-	n.after(time.Second, func() { n.settle(incarnation) })
-	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(incarnation) })
+	run := n.run
+	n.after(time.Second, func() { n.settle(run) })
+	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(run) })
 	if n.lying {
-		n.announceFromTimeToTime(incarnation)
-		n.watchEdges(incarnation)
+		n.announceFromTimeToTime(run)
+		n.watchEdges(run)
 	}
 	n.queueDecision()
 }
@@ -102,17 +105,18 @@ func (n *node) owns(c Claim) bool { return c.Node == n.name && c.Incarnation == 
 func (n *node) settling() bool { return n.settled[n.name] != n.incarnation }
 
 // settle ends the time in which the node claims nothing. The other nodes learn of it.
-func (n *node) settle(incarnation uint64) {
-	if !n.up || n.incarnation != incarnation || !n.settling() {
+func (n *node) settle(run int) {
+	if !n.up || n.run != run || !n.settling() {
 		return
 	}
 	if n.lying && n.lonely() {
-		n.after(time.Second, func() { n.settle(incarnation) })
+		n.after(time.Second, func() { n.settle(run) })
 		return
 	}
 	n.log("%s has settled", n.name)
 	n.settled[n.name] = n.incarnation
 	n.regroup()
+	incarnation := n.incarnation
 	for _, other := range n.nodes {
 		if other != n {
 			n.after(n.randomDuration(0, maxMessageDelay), func() { other.receiveSettled(n, incarnation) })
@@ -141,8 +145,8 @@ func (n *node) receiveSettled(other *node, incarnation uint64) {
 }
 
 // gossip exchanges all claims with a random node every few seconds.
-func (n *node) gossip(incarnation uint64) {
-	if !n.up || n.incarnation != incarnation {
+func (n *node) gossip(run int) {
+	if !n.up || n.run != run {
 		return
 	}
 	var others []*node
@@ -154,7 +158,7 @@ func (n *node) gossip(incarnation uint64) {
 	if len(others) > 0 {
 		n.exchange(n, others[n.random.IntN(len(others))])
 	}
-	n.after(n.randomDuration(2*time.Second, 5*time.Second), func() { n.gossip(incarnation) })
+	n.after(n.randomDuration(2*time.Second, 5*time.Second), func() { n.gossip(run) })
 }
 
 // detect finds out whether another node is alive, and in which incarnation.
@@ -167,6 +171,10 @@ func (n *node) detect(other *node) {
 		delete(n.doubtful, other.name)
 	}
 	if !n.up || n.frozen || was == is {
+		return
+	}
+	if is != 0 && is < max(was, n.silent[other.name]) {
+		other.refute(max(was, n.silent[other.name]))
 		return
 	}
 	n.unchangedSince = n.now
@@ -275,14 +283,24 @@ func (n *node) receive(claims []Claim) {
 		n.mailbox = append(n.mailbox, claims)
 		return
 	}
-	changed := false
-	for _, claim := range claims {
-		claim.Announced = claim.Announced || n.mixed
-		changed = n.learn(claim) || changed
-	}
+	changed := n.learnAll(slices.Values(claims))
 	if changed {
 		n.queueDecision()
 	}
+}
+
+// learnAll learns the claims that another node has told, and reports whether any is new.
+func (n *node) learnAll(claims iter.Seq[Claim]) (changed bool) {
+	ours := uint64(0)
+	for claim := range claims {
+		claim.Announced = claim.Announced || n.mixed
+		changed = n.learn(claim) || changed
+		if claim.Node == n.name {
+			ours = max(ours, claim.Incarnation)
+		}
+	}
+	n.refute(ours)
+	return changed
 }
 
 func (n *node) learn(claim Claim) bool {
@@ -308,13 +326,7 @@ func announced(c Claim) uint64 {
 
 // merge learns all claims that another node knows.
 func (n *node) merge(from *node) {
-	changed := false
-	if n.digest != from.digest {
-		for _, claim := range from.claims {
-			claim.Announced = claim.Announced || n.mixed
-			changed = n.learn(claim) || changed
-		}
-	}
+	changed := n.digest != from.digest && n.learnAll(maps.Values(from.claims))
 	n.met[from.name] = from.incarnation
 	n.said[from.name] = from.said[from.name]
 	defer n.endStale()
@@ -329,7 +341,7 @@ func (n *node) merge(from *node) {
 		n.receiveSettled(from, from.incarnation)
 	}
 	if n.settling() && n.metAll() {
-		n.settle(n.incarnation)
+		n.settle(n.run)
 	} else if changed {
 		n.queueDecision()
 	}
@@ -444,14 +456,14 @@ func (n *node) broadcast(claims []Claim) {
 // send sends one message up to maxTries times, until it arrives. A node that is cut off all that time learns the claims in
 // an exchange.
 func (n *node) send(other *node, claims []Claim) {
-	sent, incarnation, try := n.now, other.incarnation, time.Duration(0)
+	sent, run, try := n.now, other.run, time.Duration(0)
 	var arrive func()
 	again := func() { n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)-n.now, arrive) }
 	arrive = func() {
 		try++
 		connected := n.side[n.index] == n.side[other.index] && !n.mute[n.index] && !n.cut[[2]int{n.index, other.index}]
 		switch {
-		case !other.up || other.incarnation != incarnation:
+		case !other.up || other.run != run:
 		case connected && (try == maxTries || !n.chance(lossChance)):
 			n.log("%s learns from %s%s", other.name, n.name, claimsText(claims))
 			other.receive(claims)

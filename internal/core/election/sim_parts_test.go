@@ -15,18 +15,18 @@ const simEdge = time.Second
 var simSubnet = netip.MustParsePrefix("198.19.0.0/16")
 
 // watchEdges asks other nodes from time to time whether they are there. Their kernels answer, whatever their speakers do.
-func (n *node) watchEdges(incarnation uint64) {
-	if !n.up || n.incarnation != incarnation {
+func (n *node) watchEdges(run int) {
+	if !n.up || n.run != run {
 		return
 	}
 	interval := time.Duration(float64(simEdge) * (0.75 + 0.5*n.random.Float64()))
-	n.after(interval, func() { n.watchEdges(incarnation) })
-	n.lookAtEdges(incarnation)
+	n.after(interval, func() { n.watchEdges(run) })
+	n.lookAtEdges(run)
 }
 
 // lookAtEdges says which edges have an answer, if that is news.
-func (n *node) lookAtEdges(incarnation uint64) {
-	if !n.up || n.incarnation != incarnation || n.frozen {
+func (n *node) lookAtEdges(run int) {
+	if !n.up || n.run != run || n.frozen {
 		return
 	}
 	answers := map[Edge]Answer{}
@@ -50,7 +50,7 @@ func (n *node) lookAtEdges(incarnation uint64) {
 	n.queueDecision()
 	for _, other := range n.nodes {
 		if other != n {
-			n.after(n.randomDuration(0, maxMessageDelay), func() { n.sayEdges(other, incarnation) })
+			n.after(n.randomDuration(0, maxMessageDelay), func() { n.sayEdges(other, run) })
 		}
 	}
 }
@@ -61,11 +61,11 @@ func (n *node) hearsOneWay(rival Rival) {
 	if slices.Contains(n.said[n.name].Heard, rival.Node) {
 		return
 	}
-	n.after(0, func() { n.lookAtEdges(n.incarnation) })
+	n.after(0, func() { n.lookAtEdges(n.run) })
 }
 
-func (n *node) sayEdges(other *node, incarnation uint64) {
-	if n.heard(other, n) && n.incarnation == incarnation {
+func (n *node) sayEdges(other *node, run int) {
+	if n.heard(other, n) && n.run == run {
 		other.said[n.name] = n.said[n.name]
 		other.queueDecision()
 	}

@@ -14,6 +14,7 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 	}{
 		{600371795741478, "a rival left an address to its giver, the taker left it to the rival, and the giver to the taker"},
 		{17148, "the same with a giver that was told of it by the taker's cede alone"},
+		{1001242, "the taker went on against the rival though the giver had already stopped"},
 	} {
 		if o := simulate(pinned.seed, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,

@@ -200,8 +200,8 @@ func (n *node) setQuestions(ask []Question) {
 }
 
 func (n *node) ask(q Question) {
-	incarnation := n.incarnation
-	still := func() bool { return n.up && n.incarnation == incarnation && n.asked[q] }
+	run := n.run
+	still := func() bool { return n.up && n.run == run && n.asked[q] }
 	to := n.nodes[nodeNumber(q.Node)]
 	answered := false
 	n.after(simFrame, func() {
@@ -266,9 +266,9 @@ func (n *node) freeze(d time.Duration) {
 	n.log("%s freezes", n.name)
 	n.frozen = true
 	n.reachabilityChanged()
-	incarnation := n.incarnation
+	run := n.run
 	n.after(d, func() {
-		if n.up && n.incarnation == incarnation {
+		if n.up && n.run == run {
 			n.thaw()
 		}
 	})
@@ -304,10 +304,10 @@ func (n *node) announceAll() {
 }
 
 // announceFromTimeToTime announces everything once in a while, which takes a minute in truth.
-func (n *node) announceFromTimeToTime(incarnation uint64) {
-	if n.up && n.incarnation == incarnation {
+func (n *node) announceFromTimeToTime(run int) {
+	if n.up && n.run == run {
 		n.announceAll()
-		n.after(simAnnounce, func() { n.announceFromTimeToTime(incarnation) })
+		n.after(simAnnounce, func() { n.announceFromTimeToTime(run) })
 	}
 }
 
