@@ -57,6 +57,12 @@ conformance: deps-kubelet deps-suite ## Run Kubernetes' own tests of Services an
 	$(foreach variant,$(VARIANTS),$(GO) run ./e2e/conformance suite $(variant) docs/conformance.md &&) true
 	$(GO) run ./e2e/conformance disturb docs/conformance.md
 
+# The version before, which an upgrade begins with: a commit that can make a release.
+PREVIOUS ?= b94ecc0
+.PHONY: upgrade-lab
+upgrade-lab: deps-kubelet ## Upgrade from PREVIOUS on real kubelets and back, install and uninstall, and write docs/upgrade.md (6 minutes)
+	$(GO) run ./e2e/conformance upgrade $(PREVIOUS) docs/upgrade.md
+
 .PHONY: soak
 soak: ## Run the simulation of the election with fresh seeds, for about half an hour. A failure prints the seed
 	$(GO) test ./internal/core/election -run TestElector_Simulation -election.fresh -election.runs=500000 -timeout 2h -v

@@ -23,6 +23,8 @@ const usage = `usage: conformance lab                 install Daymark on real no
                                        -iptables, kube-proxy in that mode; -services, the other tests of Services that concern a provider
        conformance try VARIANT FOCUS   run those of them that match the expression, and write nothing
        conformance disturb FILE        measure what disturbances cost, and write that into its section of FILE
+       conformance upgrade COMMIT FILE install a release of the commit, go to this version and back, and uninstall, by the chart and by
+                                       manifests, and write what users saw into the section "upgrade" of FILE
        conformance kubectl ARGUMENTS   run kubectl in the lab that was left running
        conformance on HOST COMMAND     run a command on a host of it: n1 n2 n3 client far router api
        conformance end                 end it
@@ -52,6 +54,8 @@ func run(ctx context.Context, arguments []string) (int, error) {
 	switch what := strings.Join(arguments, " "); {
 	case len(arguments) == 2 && arguments[0] == "disturb":
 		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Release)
+	case len(arguments) == 3 && arguments[0] == "upgrade":
+		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Helm, build.Previous(arguments[1]), build.Release)
 	case what == "build":
 		return 0, errors.Join(build.Kubernetes(ctx, os.Stdout), build.Kubelet(ctx, os.Stdout))
 	case what == "lab":
@@ -99,6 +103,8 @@ func inside(arguments []string) (status int, err error) {
 			return runSuite(t, v, arguments[2], v.focus())
 		case "disturb":
 			return runDisturbances(t, arguments[1])
+		case "upgrade":
+			return runUpgrade(t, arguments[2])
 		default:
 			return install(t)
 		}

@@ -9,10 +9,11 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/build"
 )
 
-// Release is what is published: manifests, and images by the names that these have.
+// Release is what is published: manifests, a chart, and images by the names that these have.
 type Release struct {
 	Version   string
 	Manifests string // the file that kubectl applies
+	Chart     string // the file that Helm installs
 	Images    []Image
 }
 
@@ -20,8 +21,12 @@ type Release struct {
 const Namespace = "daymark-system"
 
 // ReadRelease reads what the preparation build.Release has made.
-func ReadRelease() (r Release, err error) {
-	folder := build.ReleaseFolder()
+func ReadRelease() (Release, error) { return readRelease(build.ReleaseFolder()) }
+
+// ReadPrevious reads what the preparation of build.Previous has made.
+func ReadPrevious() (Release, error) { return readRelease(build.PreviousFolder()) }
+
+func readRelease(folder string) (r Release, err error) {
 	r.Manifests = filepath.Join(folder, "install.yaml")
 	b, err := os.ReadFile(r.Manifests)
 	if err != nil {
@@ -30,6 +35,7 @@ func ReadRelease() (r Release, err error) {
 	// The first line is "# Daymark VERSION. ...", and a version has dots, too.
 	head, _, _ := strings.Cut(string(b), ". ")
 	r.Version = strings.TrimPrefix(head, "# Daymark ")
+	r.Chart = filepath.Join(folder, "daymark-"+strings.TrimPrefix(r.Version, "v")+".tgz")
 	layouts, err := filepath.Glob(filepath.Join(folder, "images", "*"))
 	if err != nil {
 		return r, err

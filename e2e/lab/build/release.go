@@ -44,15 +44,20 @@ func Release(ctx context.Context, _ io.Writer) error {
 	}
 	defer unlock()
 	folder := filepath.Join(parent, "dist")
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	_, err = run(ctx, filepath.Join(root, "release"), "go", "run", ".", "make", "--root", root, "--out", folder, "--version", "v0.0.0-lab.g"+commit,
-		"--image-prefix", "ghcr.io/daymark-lb", "--platforms", "linux/"+runtime.GOARCH)
-	if err != nil {
+	if err := makeRelease(ctx, root, folder, commit); err != nil {
 		return err
 	}
 	return os.Setenv(releaseEnv, folder)
+}
+
+// makeRelease makes a release of the checkout at root, in place of what is in the folder.
+func makeRelease(ctx context.Context, root, folder, commit string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	_, err := run(ctx, filepath.Join(root, "release"), "go", "run", ".", "make", "--root", root, "--out", folder, "--version", "v0.0.0-lab.g"+commit,
+		"--image-prefix", "ghcr.io/daymark-lb", "--platforms", "linux/"+runtime.GOARCH)
+	return err
 }
 
 // run runs a program in a folder and returns what it printed, without spaces around.

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// stranger is what another provider has in the cluster: kinds that are called as ours, an object of each, and a Service.
+const stranger = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: ipaddresspools.metallb.io}
+spec:
+  group: metallb.io
+  names: {kind: IPAddressPool, listKind: IPAddressPoolList, plural: ipaddresspools, singular: ipaddresspool}
+  scope: Namespaced
+  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: bgppeers.metallb.io}
+spec:
+  group: metallb.io
+  names: {kind: BGPPeer, listKind: BGPPeerList, plural: bgppeers, singular: bgppeer}
+  scope: Namespaced
+  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: lan, namespace: default}
+spec: {addresses: [198.51.100.64/28]}
+---
+apiVersion: metallb.io/v1beta1
+kind: BGPPeer
+metadata: {name: router, namespace: default}
+spec: {peerAddress: 192.0.2.1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: theirs, annotations: {metallb.io/ip-allocated-from-pool: lan}}
+spec: {type: LoadBalancer, loadBalancerClass: metallb.io/metallb, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`
+
+// theirs are the versions of those objects, which rise with each change.
+func (u *upgrade) theirs() string {
+	return u.c.Kubectl("--namespace=default", "get", "ipaddresspools.metallb.io/lan", "bgppeers.metallb.io/router", "service/theirs",
+		"-o", `jsonpath={range .items[*]}{.kind} {.metadata.resourceVersion}{"\n"}{end}`)
+}
+
+// Commands of docs/uninstall.md.
+const (
+	deleteAnnounced   = "kubectl delete bgpadvertisements.daymark.io,l2advertisements.daymark.io,bgppeers.daymark.io --all"
+	helmUninstall     = "helm uninstall daymark --namespace daymark-system"
+	deleteManifests   = "kubectl delete -f install.yaml"
+	deleteDefinitions = `kubectl get crd -o name | grep '\.daymark\.io$' | xargs kubectl delete`
+	deleteNamespace   = "kubectl delete namespace daymark-system"
+)
+
+// uninstallByHelm takes off the programs, looks what stays, and takes off that as well.
+func (u *upgrade) uninstallByHelm() { u.uninstall(helmUninstall, true, deleteDefinitions, deleteNamespace) }
+
+// uninstallByManifests takes off everything at once.
+func (u *upgrade) uninstallByManifests() { u.uninstall(deleteManifests, false) }
+
+// uninstall does what docs/uninstall.md says, and compares what stays with its table. The rest are the commands for what stays.
+func (u *upgrade) uninstall(programs string, stays bool, rest ...string) {
+	addresses, theirs := u.addressesNow(), u.theirs()
+	began := time.Now()
+	u.now.Do(uninstallPage, deleteAnnounced)
+	u.gone()
+	silent := time.Since(began)
+	u.expect("the speakers run until nothing is announced", len(u.list("pods", "--namespace=daymark-system")) > 0, true)
+	u.now.Do(uninstallPage, programs)
+	u.c.Await("no Pod is left", func() error {
+		if pods := u.list("pods", "--namespace=daymark-system"); len(pods) > 0 {
+			return fmt.Errorf("%v", pods)
+		}
+		return nil
+	})
+	all := time.Since(began)
+	u.expect("the definitions are there", len(u.definitions()) > 0, stays)
+	u.expect("the namespace is there", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), stays)
+	if stays {
+		u.expect("the pools are there", strings.Join(u.list("ipaddresspools.daymark.io"), " ") ==
+			"ipaddresspool.daymark.io/lan ipaddresspool.daymark.io/wan", true)
+	}
+	for _, command := range rest {
+		u.now.Do(uninstallPage, command)
+	}
+	u.expect("the definitions are there when all is done", len(u.definitions()) > 0, false)
+	u.expect("the namespace is there when all is done", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), false)
+	u.expect("the Services have the addresses that they had", slices.Equal(u.addressesNow(), addresses), true)
+	u.expect("the objects of another provider are as they were", u.theirs() == theirs, true)
+	u.fact("`%s`: nothing was announced any more %.1f s after the advertisements were deleted, while the speakers ran; no Pod was left after %.1f s.",
+		programs, silent.Seconds(), all.Seconds())
+}
+
+// expect notes what is not as it should be.
+func (u *upgrade) expect(what string, is, should bool) {
+	if is != should {
+		u.wrong = errors.Join(u.wrong, fmt.Errorf("uninstall: %s: %t, want %t", what, is, should))
+	}
+}
+
+// definitions are those of our kinds.
+func (u *upgrade) definitions() []string {
+	return slices.DeleteFunc(u.list("customresourcedefinitions"), func(name string) bool { return !strings.HasSuffix(name, ".daymark.io") })
+}
+
+// list returns the names of objects, as kind/name.
+func (u *upgrade) list(arguments ...string) []string {
+	return strings.Fields(u.c.Kubectl(append([]string{"get", "--output=name"}, arguments...)...))
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/kubelet"
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+)
+
+// Pages whose commands are run.
+const (
+	installPage   = "docs/install.md"
+	upgradePage   = "docs/upgrade.md"
+	uninstallPage = "docs/uninstall.md"
+)
+
+// chartValues have an object of every kind.
+const chartValues = `
+pools:
+- name: lan
+  spec: {addresses: [192.0.2.200-192.0.2.220], autoAssign: false}
+- name: wan
+  spec: {addresses: [203.0.113.0/25], autoAssign: false}
+reservations:
+- name: later
+  spec: {addresses: [192.0.2.220], serviceRef: {namespace: shop, name: web}}
+communities:
+- name: ours
+  spec: {communities: [{name: blue, value: "64512:100"}]}
+bfdProfiles:
+- name: slow
+  spec: {receiveInterval: 1000, transmitInterval: 1000}
+l2Advertisements:
+- name: lan
+  spec: {ipAddressPools: [lan]}
+bgpPeers:
+- name: router
+  spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}
+bgpAdvertisements:
+- name: wan
+  spec: {ipAddressPools: [wan], peers: [router], communities: [blue]}
+`
+
+// moreServices are how many there are of each pool beside those of kubelet.Web.
+const moreServices = 5
+
+// upgrade is a cluster between two versions.
+type upgrade struct {
+	t           *narrator
+	c           *kubelet.Cluster
+	before, now kubelet.Administrator
+	lan, wan    []netip.Addr
+	table       strings.Builder
+	facts       strings.Builder
+	wrong       error
+}
+
+// runUpgrade installs, upgrades, rolls back and uninstalls, by the chart and by manifests, and writes what users of the addresses saw
+// into its section of the file.
+func runUpgrade(t *narrator, file string) error {
+	kubelet.Need(t)
+	before, err := kubelet.ReadPrevious()
+	if err != nil {
+		return err
+	}
+	now, err := kubelet.ReadRelease()
+	if err != nil {
+		return err
+	}
+	if before.Version == now.Version {
+		return fmt.Errorf("both versions are %s: commit first, or name another version before", now.Version)
+	}
+	c := kubelet.Start(t, kubelet.Settings{Images: append(before.Images, now.Images...)})
+	u := &upgrade{t: t, c: c, before: c.Administrator(before, chartValues), now: c.Administrator(now, chartValues)}
+	u.offer()
+	for _, part := range []func(){u.freshInstall, u.byChart, u.byManifests} {
+		u.wrong = errors.Join(u.wrong, t.tell(func() error { part(); return nil }))
+	}
+	head := fmt.Sprintf("%s, Daymark %s and before it %s, Linux %s.\n\n", time.Now().UTC().Format("2006-01-02"), now.Version, before.Version, kernel())
+	text := head + u.facts.String() + "\n| what happens | took | BGP: new failed | layer 2: new failed, of these open already | addresses changed | " +
+		"two answered, nobody answered |\n|---|---|---|---|---|---|\n" + u.table.String()
+	return errors.Join(u.wrong, replaceSection(file, "upgrade", text))
+}
+
+// offer makes pods and Services, which have no addresses as long as nobody gives them some.
+func (u *upgrade) offer() {
+	u.c.Apply(kubelet.Web)
+	for i := range moreServices {
+		for _, pool := range []string{"lan", "wan"} {
+			u.c.Apply(fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s-%d, annotations: {daymark.io/address-pool: %[1]s}}\n"+
+				"spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n", pool, i))
+		}
+	}
+	u.c.Apply(stranger)
+	u.c.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s")
+}
+
+// ready waits for the programs, as a page says to.
+func (u *upgrade) ready(a kubelet.Administrator) {
+	a.Do(installPage, "kubectl -n daymark-system rollout status daemonset/daymark-speaker")
+	a.Do(installPage, "kubectl -n daymark-system rollout status deployment/daymark-controller")
+}
+
+// served waits until every Service has an address that is reached, those of wan by way of all nodes, and says when that was so by ARP and
+// when by BGP.
+func (u *upgrade) served() (byARP, byBGP time.Time) {
+	u.lan, u.wan = nil, nil
+	for _, pool := range []string{"lan", "wan"} {
+		for _, suffix := range append([]string{""}, suffixes()...) {
+			address, _ := u.c.Service(u.t, pool+suffix).AwaitAddress()
+			if pool == "lan" {
+				u.lan = append(u.lan, address)
+			} else {
+				u.wan = append(u.wan, address)
+			}
+		}
+	}
+	for _, address := range u.lan {
+		u.c.Await("the client reaches "+address.String(), func() error { _, err := u.c.Client().Get(kubelet.URL(address)); return err })
+	}
+	byARP = time.Now()
+	for _, address := range u.wan {
+		u.c.Await("the far client reaches "+address.String(), func() error { _, err := u.c.FarClient().Get(kubelet.URL(address)); return err })
+	}
+	byBGP = time.Now()
+	for _, address := range u.wan {
+		u.c.Await("the router forwards to every node", func() error {
+			hops, err := u.c.Router.NextHops(segment.Single(address))
+			if err == nil && len(hops) != len(u.c.Nodes) {
+				err = fmt.Errorf("it forwards %s to %v", address, hops)
+			}
+			return err
+		})
+	}
+	return byARP, byBGP
+}
+
+func suffixes() (all []string) {
+	for i := range moreServices {
+		all = append(all, fmt.Sprintf("-%d", i))
+	}
+	return all
+}
+
+// freshInstall measures how long the chart takes from nothing to all being ready and served, and takes it off again.
+func (u *upgrade) freshInstall() {
+	began := time.Now()
+	u.now.Do(installPage, helmInstall)
+	byARP, byBGP := u.served()
+	u.ready(u.now)
+	all := time.Since(began)
+	u.fact("Chart install with pools, a peer and advertisements in its values, images not on the nodes yet: all %d addresses of layer 2 reached after %.1f s, "+
+		"all %d by BGP after %.1f s, all Pods ready after %.1f s.", len(u.lan), byARP.Sub(began).Seconds(), len(u.wan), byBGP.Sub(began).Seconds(), all.Seconds())
+	if all > time.Minute {
+		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
+	}
+	u.uninstallByHelm()
+}
+
+func (u *upgrade) fact(format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	u.t.Logf("%s", text)
+	fmt.Fprintf(&u.facts, "- %s\n", text)
+}
+
+// Commands of the pages.
+const (
+	helmInstall  = "helm install daymark config/chart --namespace daymark-system --create-namespace --values values.yaml"
+	helmUpgrade  = "helm upgrade daymark config/chart --namespace daymark-system --values values.yaml"
+	helmRollback = "helm rollback daymark --namespace daymark-system"
+	applyRelease = "kubectl apply -f install.yaml"
+)
+
+// byChart goes from the version before to this one and back.
+func (u *upgrade) byChart() {
+	u.before.Do(installPage, helmInstall)
+	u.served()
+	u.ready(u.before)
+	u.change("`helm upgrade`", func() { u.now.Do(upgradePage, helmUpgrade); u.ready(u.now) })
+	u.change("`helm rollback`", func() { u.now.Do(upgradePage, helmRollback); u.ready(u.now) })
+	u.uninstallByHelm()
+}
+
+// byManifests does the same with the files that kubectl applies.
+func (u *upgrade) byManifests() {
+	u.before.Do(installPage, applyRelease)
+	u.c.Apply(kubelet.Network)
+	u.served()
+	u.ready(u.before)
+	u.change("`kubectl apply` of this version", func() { u.now.Do(upgradePage, applyRelease); u.ready(u.now) })
+	u.change("`kubectl apply` of the version before", func() { u.before.Do(upgradePage, applyRelease); u.ready(u.before) })
+	u.uninstallByManifests()
+}
+
+// change does something that nobody may see, and that leaves all objects valid.
+func (u *upgrade) change(what string, do func()) {
+	objects := u.c.Objects()
+	holders := u.c.Client().Holders(u.lan...)
+	w := watch(u.c, u.lan, u.wan)
+	do()
+	took := time.Since(w.began)
+	time.Sleep(afterwards)
+	cells, err := w.stop()
+	if err == nil {
+		err = u.c.StillValid(objects)
+	}
+	line := fmt.Sprintf("| %s | %.1f s | %s", what, took.Seconds(), cells)
+	u.t.Logf("%s", line)
+	fmt.Fprintln(&u.table, line)
+	if err != nil {
+		u.t.Logf("%s: %v", what, err)
+		u.wrong = errors.Join(u.wrong, fmt.Errorf("%s: %w", what, err))
+	}
+	after := u.c.Client().Holders(u.lan...)
+	for _, address := range u.lan {
+		if len(after[address]) != 1 {
+			u.wrong = errors.Join(u.wrong, fmt.Errorf("%s: %s is answered for by %v, and was by %v", what, address, after[address], holders[address]))
+		}
+	}
+}
+
+// gone waits until an address of each pool is reached by nobody any more, while the programs still run.
+func (u *upgrade) gone() {
+	check.Eventually(u.t, 10*time.Second, "nobody answers any more", func() error {
+		if holders := u.c.Client().Holders(u.lan...); len(holders) > 0 {
+			return fmt.Errorf("%v", holders)
+		}
+		return nil
+	})
+	check.Eventually(u.t, 10*time.Second, "the router has no route any more", func() error {
+		for _, address := range u.wan {
+			if hops, err := u.c.Router.NextHops(segment.Single(address)); err != nil || len(hops) > 0 {
+				return errors.Join(err, fmt.Errorf("it forwards %s to %v", address, hops))
+			}
+		}
+		return nil
+	})
+}
+
+// addressesNow are those in the status of all Services, sorted.
+func (u *upgrade) addressesNow() (all []string) {
+	for _, pool := range []string{"lan", "wan"} {
+		for _, suffix := range append([]string{""}, suffixes()...) {
+			addresses, err := u.c.Service(u.t, pool+suffix).Addresses()
+			must(err)
+			for _, a := range addresses {
+				all = append(all, a.String())
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
