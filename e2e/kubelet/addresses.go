@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -16,6 +17,7 @@ import (
 // AddressWatch remembers every change of the addresses that Services have in their status.
 type AddressWatch struct {
 	watch   watch.Interface
+	stopped atomic.Bool
 	ended   sync.WaitGroup
 	has     map[string][]string // by Service
 	changes []string
@@ -41,6 +43,9 @@ func (c *Cluster) WatchAddresses() *AddressWatch {
 // note compares a Service with what was known of it. The first event of each says what there was.
 func (w *AddressWatch) note(event watch.Event) {
 	service, ok := event.Object.(*corev1.Service)
+	if !ok && w.stopped.Load() {
+		return // the connection closed while an event was read
+	}
 	if !ok {
 		w.changes = append(w.changes, fmt.Sprintf("the watch failed: %v", event.Object))
 		return
@@ -58,6 +63,7 @@ func (w *AddressWatch) note(event watch.Event) {
 
 // Stop ends it and says each change.
 func (w *AddressWatch) Stop() (changes []string) {
+	w.stopped.Store(true)
 	w.watch.Stop()
 	w.ended.Wait()
 	return w.changes

@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/cli"
 	"helm.sh/helm/v4/pkg/kube"
+	helmrelease "helm.sh/helm/v4/pkg/release"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -171,6 +172,41 @@ func TestHelm_FromInstallToUninstall(t *testing.T) {
 
 	must(t, h.install(parse(t, lan))) // what stayed is taken over
 	must(t, h.uninstall())
+}
+
+// Helm labels no namespace, so the user is told what to do, and no more when it is done.
+func TestHelm_SaysWhichLabelsTheNamespaceLacks(t *testing.T) {
+	h := newHelm(t)
+	const command = "kubectl label --overwrite namespace daymark-system "
+	for _, c := range []struct {
+		name, want string
+		labels     map[string]string
+	}{
+		{"neither is there", command + "pod-security.kubernetes.io/enforce=privileged daymark.io/guard-secrets=true\n", nil},
+		{"the level is there", command + "daymark.io/guard-secrets=true\n", map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}},
+		{"both are there", "", map[string]string{"pod-security.kubernetes.io/enforce": "privileged", "daymark.io/guard-secrets": "true"}},
+	} {
+		space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
+		must(t, h.Get(t.Context(), client.ObjectKeyFromObject(space), space))
+		space.Labels = c.labels
+		must(t, h.Update(t.Context(), space))
+		notes := h.notes(t)
+		if c.want == "" && strings.Contains(notes, "kubectl label") || !strings.Contains(notes, c.want) {
+			t.Errorf("%s: it says %q, want %q", c.name, notes, c.want)
+		}
+	}
+}
+
+// notes are what Helm says at the end of an installation, which is not made.
+func (h *helm) notes(t *testing.T) string {
+	t.Helper()
+	install := action.NewInstall(h.configuration)
+	install.ReleaseName, install.Namespace, install.Timeout, install.DryRunStrategy = release, Namespace, timeout, action.DryRunServer
+	made, err := install.Run(h.chart, nil)
+	must(t, err)
+	accessor, err := helmrelease.NewAccessor(made)
+	must(t, err)
+	return accessor.Notes()
 }
 
 // What was installed by kubectl is taken over, and no Pod restarts.
