@@ -60,7 +60,9 @@ const (
 )
 
 // uninstallByHelm takes off the programs, looks what stays, and takes off that as well.
-func (u *upgrade) uninstallByHelm() { u.uninstall(helmUninstall, true, deleteDefinitions, deleteNamespace) }
+func (u *upgrade) uninstallByHelm() {
+	u.uninstall(helmUninstall, true, deleteDefinitions, deleteNamespace)
+}
 
 // uninstallByManifests takes off everything at once.
 func (u *upgrade) uninstallByManifests() { u.uninstall(deleteManifests, false) }
