@@ -15,9 +15,10 @@ import (
 
 // Pages whose commands are run.
 const (
-	installPage   = "docs/install.md"
-	upgradePage   = "docs/upgrade.md"
-	uninstallPage = "docs/uninstall.md"
+	installPage      = "docs/install.md"
+	upgradePage      = "docs/upgrade.md"
+	uninstallPage    = "docs/uninstall.md"
+	requirementsPage = "docs/requirements.md"
 )
 
 // chartValues have an object of every kind.
@@ -148,7 +149,8 @@ func suffixes() (all []string) {
 	return all
 }
 
-// freshInstall measures how long the chart takes from nothing to all being ready and served, and takes it off again.
+// freshInstall measures how long the chart takes from nothing to all being ready and served. It then has the speakers gossip by another
+// port, and takes all off again.
 func (u *upgrade) freshInstall() {
 	began := time.Now()
 	u.now.Do(installPage, helmInstall)
@@ -160,6 +162,7 @@ func (u *upgrade) freshInstall() {
 	if all > time.Minute {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
 	}
+	u.change("`ports.gossip` changed by `helm upgrade`", func() { u.now.Do(requirementsPage, changePort); u.ready(u.now) })
 	u.uninstallByHelm()
 }
 
@@ -175,6 +178,7 @@ const (
 	helmUpgrade  = "helm upgrade daymark config/chart --namespace daymark-system --values values.yaml"
 	helmRollback = "helm rollback daymark --namespace daymark-system"
 	applyRelease = "kubectl apply -f install.yaml"
+	changePort   = helmUpgrade + " --set ports.gossip=7956"
 )
 
 // byChart goes from the version before to this one and back.
