@@ -37,6 +37,13 @@ const (
 	maxEventDelay = 30 * time.Second
 )
 
+// Why an Event is dropped; a label of a metric.
+const (
+	droppedTooManyWait = "too many wait"
+	droppedTooMany     = "too many of one Service"
+	droppedRefused     = "not accepted"
+)
+
 // Bounds of the Events about one Service, as client-go's recorder has them: a burst, and one more in each interval.
 const (
 	eventBurst    = 25
@@ -138,7 +145,7 @@ func (w *eventWriter) write(ctx context.Context, key eventKey, e *pendingEvent) 
 		}
 	}
 	if !w.allowed(e) {
-		w.dropped.WithLabelValues("too many of one Service").Inc()
+		w.dropped.WithLabelValues(droppedTooMany).Inc()
 		return false
 	}
 	event := w.event(e)
@@ -185,7 +192,7 @@ func (w *eventWriter) failed(ctx context.Context, service lb.Key, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	w.dropped.WithLabelValues("not accepted").Inc()
+	w.dropped.WithLabelValues(droppedRefused).Inc()
 	w.log.Warn("an Event could not be written", "service", service, "error", err)
 }
 
@@ -209,7 +216,7 @@ func (w *eventWriter) enqueue(s *lb.Service, now time.Time, event status.Event) 
 	select {
 	case w.pending <- pendingEvent{s.Key, s.UID, now, event}:
 	default:
-		w.dropped.WithLabelValues("too many wait").Inc()
+		w.dropped.WithLabelValues(droppedTooManyWait).Inc()
 	}
 }
 

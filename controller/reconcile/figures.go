@@ -19,6 +19,8 @@ type figures struct {
 	pools        []poolFigure
 	services     map[serviceCondition]int
 	speakersGone int
+	// passed is when the pass came to its end.
+	passed time.Time
 	// keyMade is when the key of the gossip was made; zero: not known.
 	keyMade time.Time
 }
@@ -81,6 +83,8 @@ var (
 		[]string{"condition", "status", "reason"}, nil)
 	speakersGone = prometheus.NewDesc("daymark_controller_speakers_gone",
 		"Speakers that are gone though their node is ready: what their Speaker objects report is old. The leader alone says so.", nil, nil)
+	lastPass = prometheus.NewDesc("daymark_controller_last_pass_timestamp_seconds",
+		"When a pass of the loop last came to its end without an error, in Unix time. A quiet cluster needs none. The leader alone says so.", nil, nil)
 	keyMade = prometheus.NewDesc("daymark_controller_gossip_key_created_timestamp_seconds",
 		"When the Secret with the key of the gossip was made, in Unix time. The leader alone says so.", nil, nil)
 )
@@ -94,7 +98,7 @@ type figuresCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c figuresCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{leaderDesc, poolAddresses, servicesDesc, speakersGone, keyMade} {
+	for _, desc := range []*prometheus.Desc{leaderDesc, poolAddresses, servicesDesc, speakersGone, lastPass, keyMade} {
 		descs <- desc
 	}
 }
@@ -114,8 +118,9 @@ func (c figuresCollector) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	send(speakersGone, float64(f.speakersGone))
+	send(lastPass, unixSeconds(f.passed))
 	if !f.keyMade.IsZero() {
-		send(keyMade, float64(f.keyMade.Unix()))
+		send(keyMade, unixSeconds(f.keyMade))
 	}
 	for _, p := range f.pools {
 		send(poolAddresses, p.addresses, p.pool, p.family, p.state)
@@ -125,3 +130,6 @@ func (c figuresCollector) Collect(metrics chan<- prometheus.Metric) {
 		send(servicesDesc, float64(count), kind, string(of.status), of.reason)
 	}
 }
+
+// unixSeconds is a time as metrics have it.
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

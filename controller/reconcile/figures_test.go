@@ -37,6 +37,13 @@ func TestFigures_FollowLeadership(t *testing.T) {
 	if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
 		t.Fatal(err)
 	}
+	if got := testutil.ToFloat64(s.metrics.writesPending.WithLabelValues("address")); got != 3 {
+		t.Errorf("%v writes of addresses wait, want those of two Services and the gossip key", got)
+	}
+	s.write()
+	if got := testutil.ToFloat64(s.metrics.writesPending.WithLabelValues("address")); got != 0 {
+		t.Errorf("%v writes of addresses wait when all are made", got)
+	}
 	exports("after a pass", leads+`
 # HELP daymark_pool_addresses Addresses of a pool by state: assigned to Services, or available to Services that ask now. The leader alone says so.
 # TYPE daymark_pool_addresses gauge

@@ -220,6 +220,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.cost.Observe(l.now().Sub(began))
 	l.counted.countPools(plan.Pools)
 	l.counted.readKey(s.Secrets)
+	l.counted.passed = l.now()
 	l.metrics.figures.Store(l.counted)
 	if !plan.Next.IsZero() {
 		l.runAgain(plan.Next.Sub(l.now()))

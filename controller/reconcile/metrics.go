@@ -14,6 +14,7 @@ type metrics struct {
 	figures       atomic.Pointer[figures]
 	writes        *prometheus.CounterVec
 	passes        prometheus.Histogram
+	writesPending *prometheus.GaugeVec
 	eventsDropped *prometheus.CounterVec
 }
 
@@ -23,6 +24,10 @@ func newMetrics(r prometheus.Registerer, leads func() bool) *metrics {
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "daymark_controller_writes_total", Help: "Writes to the API server by kind of object and result: success, conflict or error.",
 		}, []string{"kind", "result"}),
+		writesPending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "daymark_controller_writes_pending",
+			Help: "Writes that wait for their turn, by urgency: address for those that change an address, text for the others.",
+		}, []string{"urgency"}),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "daymark_controller_reconcile_duration_seconds", Help: "Duration of a pass of the loop. Writes are made beside it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
@@ -32,8 +37,14 @@ func newMetrics(r prometheus.Registerer, leads func() bool) *metrics {
 			Help: "Events that were not written, by the reason: too many wait, too many of one Service, or not accepted by the API server.",
 		}, []string{"reason"}),
 	}
+	for _, urgency := range []string{"address", "text"} {
+		m.writesPending.WithLabelValues(urgency)
+	}
+	for _, reason := range []string{droppedTooManyWait, droppedTooMany, droppedRefused} {
+		m.eventsDropped.WithLabelValues(reason) // so that the first one dropped is a rise, which a series that begins with it is not
+	}
 	if r != nil {
-		r.MustRegister(m.writes, m.passes, m.eventsDropped, figuresCollector{m, leads})
+		r.MustRegister(m.writes, m.writesPending, m.passes, m.eventsDropped, figuresCollector{m, leads})
 	}
 	return m
 }

@@ -179,6 +179,7 @@ func (w *writer) Forget() {
 	defer w.mu.Unlock()
 	w.pending, w.results, w.retry = [urgencies][]*write{}, nil, time.Time{}
 	w.decided, w.refused = map[objectKey]string{}, map[objectKey]*backoff{}
+	w.countPending()
 }
 
 // Set replaces all writes that have not begun. The order among equally urgent ones is kept.
@@ -203,6 +204,13 @@ func (w *writer) Set(desired []*write, now time.Time) {
 	}
 	w.decided, w.refused = decided, refused
 	w.holdHandOvers(desired)
+	w.countPending()
+}
+
+// countPending shows how many writes wait. The caller holds the lock.
+func (w *writer) countPending() {
+	w.metrics.writesPending.WithLabelValues("address").Set(float64(len(w.pending[newAddress]) + len(w.pending[otherAddress])))
+	w.metrics.writesPending.WithLabelValues("text").Set(float64(len(w.pending[objectText]) + len(w.pending[serviceText])))
 }
 
 // startable reports whether a desired write may begin before the loop decides anew. The caller holds the lock.
@@ -320,6 +328,7 @@ func (w *writer) begin(of ...urgency) *write {
 		if queue := w.pending[u]; len(queue) > 0 {
 			w.pending[u] = queue[1:]
 			w.underWay[queue[0].key] = queue[0]
+			w.countPending()
 			return queue[0]
 		}
 	}

@@ -27,7 +27,7 @@ import (
 // controllerMetrics and speakerMetrics register what the programs register.
 func controllerMetrics(r prometheus.Registerer) {
 	controller.RegisterMetrics(r)
-	r.MustRegister(daemon.NewBuildInfo(version.Get()))
+	r.MustRegister(daemon.NewBuildInfo(version.Get()), daemon.NewAPIUnreachable())
 }
 
 func speakerMetrics(r prometheus.Registerer) {
@@ -39,7 +39,7 @@ func speakerMetrics(r prometheus.Registerer) {
 	bfd.New(bfd.Config{Log: log, Registerer: r})
 	health.New(health.Config{Log: log, Registerer: r})
 	proxycheck.New(proxycheck.Target{}, log, r)
-	r.MustRegister(daemon.NewBuildInfo(version.Get()))
+	r.MustRegister(daemon.NewBuildInfo(version.Get()), daemon.NewAPIUnreachable())
 }
 
 func metricsPage(context.Context) (string, error) {

@@ -110,7 +110,7 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 			if err := cmp.Or(f.validate(), p.Validate()); err != nil {
 				return usageError{err}
 			}
-			if err := registerBuildInfo(metrics.Registry, version.Get()); err != nil {
+			if err := registerMetrics(metrics.Registry, version.Get()); err != nil {
 				return err
 			}
 			return p.Run(c.Context(), f, newLog(stderr, f.level))
@@ -219,5 +219,6 @@ func (f *Flags) RESTConfig() (*rest.Config, error) {
 	// As the controllers of Kubernetes itself. The API server would compress each event of a watch by itself and for each
 	// watcher anew, which costs more processor time on both sides than it saves bytes.
 	config.DisableCompression = true
+	contact.observe(config)
 	return config, nil
 }

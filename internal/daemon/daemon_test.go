@@ -112,7 +112,7 @@ func TestBuildInfo_IsAMetric(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	info := version.Info{Version: "v0.1.0", Revision: "abc", Date: "2026-11-26", Go: "go1.26.0"}
 	for range 2 { // the second time must not fail
-		if err := registerBuildInfo(registry, info); err != nil {
+		if err := registerMetrics(registry, info); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestBuildInfo_IsAMetric(t *testing.T) {
 # TYPE daymark_build_info gauge
 daymark_build_info{goversion="go1.26.0",revision="abc",version="v0.1.0"} 1
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "daymark_build_info"); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,14 +18,12 @@ func NewBuildInfo(info version.Info) prometheus.Collector {
 	return gauge
 }
 
-// registerBuildInfo registers that metric; a second time in one process is no error.
-func registerBuildInfo(registerer prometheus.Registerer, info version.Info) error {
-	err := registerer.Register(NewBuildInfo(info))
-	if errors.As(err, &prometheus.AlreadyRegisteredError{}) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+// registerMetrics registers what both programs have; a second time in one process is no error.
+func registerMetrics(registerer prometheus.Registerer, info version.Info) error {
+	for _, collector := range []prometheus.Collector{NewBuildInfo(info), NewAPIUnreachable()} {
+		if err := registerer.Register(collector); err != nil && !errors.As(err, &prometheus.AlreadyRegisteredError{}) {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	return nil
 }

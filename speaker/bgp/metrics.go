@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -21,7 +22,9 @@ func newDesc(name, help string, more ...string) *prometheus.Desc {
 var (
 	sessionUp         = newDesc("session_up", "Whether the BGP session is established.")
 	prefixesAnnounced = newDesc("prefixes_announced", "Prefixes that the router has been sent, by family.", "family")
-	familyNegotiated  = newDesc("family_negotiated",
+	prefixesDesired   = newDesc("prefixes_desired",
+		"Prefixes that the router should be sent, by family, whether the session is established or not.", "family")
+	familyNegotiated = newDesc("family_negotiated",
 		"Whether the router exchanges a family on the session, by family.", "family")
 	holdTime = newDesc("hold_time_seconds",
 		"Hold time negotiated with the router; 0 while the session is not established.")
@@ -39,7 +42,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		sessionUp, prefixesAnnounced, familyNegotiated, holdTime, keepaliveTime, sessionWarnings, sessionFlaps,
+		sessionUp, prefixesAnnounced, prefixesDesired, familyNegotiated, holdTime, keepaliveTime, sessionWarnings, sessionFlaps,
 		prefixesReceived, pathChanges,
 	} {
 		descs <- desc
@@ -57,7 +60,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 func (r *statusRecorder) collect(metrics chan<- prometheus.Metric) {
 	status := r.status()
 	r.mu.Lock()
-	flapped, announcements, withdrawals := r.flaps, r.announcements, r.withdrawals
+	flapped, announcements, withdrawals, wanted := r.flaps, r.announcements, r.withdrawals, r.wanted
 	r.mu.Unlock()
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, more ...string) {
 		labels := append([]string{status.Name, status.Peer}, more...)
@@ -67,6 +70,7 @@ func (r *statusRecorder) collect(metrics chan<- prometheus.Metric) {
 	send(prefixesAnnounced, prometheus.GaugeValue, float64(status.IPv4), lb.IPv4.String())
 	send(prefixesAnnounced, prometheus.GaugeValue, float64(status.IPv6), lb.IPv6.String())
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
+		send(prefixesDesired, prometheus.GaugeValue, float64(countPaths(wanted, family)), family.String())
 		send(familyNegotiated, prometheus.GaugeValue, boolValue(slices.Contains(status.Families, family)), family.String())
 	}
 	send(holdTime, prometheus.GaugeValue, status.HoldTime.Seconds())
@@ -76,6 +80,19 @@ func (r *statusRecorder) collect(metrics chan<- prometheus.Metric) {
 	send(prefixesReceived, prometheus.CounterValue, float64(status.PrefixesReceived))
 	send(pathChanges, prometheus.CounterValue, float64(announcements), "announce")
 	send(pathChanges, prometheus.CounterValue, float64(withdrawals), "withdraw")
+}
+
+// countPaths is how many paths of a family a session is to have; the session may be nil.
+func countPaths(session *announce.Session, family lb.Family) (count int) {
+	if session == nil {
+		return 0
+	}
+	for i := range session.Paths {
+		if lb.FamilyOf(session.Paths[i].Prefix.Addr()) == family {
+			count++
+		}
+	}
+	return count
 }
 
 // boolValue is 1 for true and 0 for false, as metrics have it.

@@ -192,7 +192,9 @@ func TestSpeaker_Metrics(t *testing.T) {
 	speaker := New(Config{Registerer: registry})
 	r := newStatusRecorder(slog.New(slog.DiscardHandler), speaker.notifyChanges)
 	speaker.sessions["tor"] = &session{recorder: r}
-	r.setDesired(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1")}, "")
+	r.setDesired(&announce.Session{Name: "tor-192.0.2.1", Peer: "tor", Address: netip.MustParseAddr("192.0.2.1"), Paths: []announce.Path{
+		{Prefix: netip.MustParsePrefix("203.0.113.1/32")}, {Prefix: netip.MustParsePrefix("203.0.113.2/32")}, {Prefix: netip.MustParsePrefix("2001:db8::1/128")},
+	}}, "")
 	r.established(&negotiated{holdTime: 9 * time.Second, keepaliveTime: 3 * time.Second, families: []lb.Family{lb.IPv4}, warnings: []string{"no IPv6"}})
 	r.setAdvertised(nil, &adjRIBOut{ipv4: 1}, &routeChanges{added: 3, removed: 2})
 	r.prefixesReceived.Add(7)
@@ -215,6 +217,10 @@ daymark_bgp_path_changes_total{kind="withdraw",peer="tor",session="tor-192.0.2.1
 # TYPE daymark_bgp_prefixes_announced gauge
 daymark_bgp_prefixes_announced{family="IPv4",peer="tor",session="tor-192.0.2.1"} 1
 daymark_bgp_prefixes_announced{family="IPv6",peer="tor",session="tor-192.0.2.1"} 0
+# HELP daymark_bgp_prefixes_desired Prefixes that the router should be sent, by family, whether the session is established or not.
+# TYPE daymark_bgp_prefixes_desired gauge
+daymark_bgp_prefixes_desired{family="IPv4",peer="tor",session="tor-192.0.2.1"} 2
+daymark_bgp_prefixes_desired{family="IPv6",peer="tor",session="tor-192.0.2.1"} 1
 # HELP daymark_bgp_prefixes_received_total Prefixes that the router has announced to this node, which keeps none of them.
 # TYPE daymark_bgp_prefixes_received_total counter
 daymark_bgp_prefixes_received_total{peer="tor",session="tor-192.0.2.1"} 7

@@ -42,12 +42,19 @@ func TestView_SilentSpeakersAreKnownToLateComersToo(t *testing.T) {
 	if knowsC(all[0].View()) {
 		t.Error("c is silent while it is alive")
 	}
+	heartbeats(t, all...)
 	on.part(all[2], all[0], all[1])
 	all[0].awaits(t, "c is silent", knowsC)
+	if heard := all[0].View().Silent["c"].LastHeard; time.Since(heard) > time.Minute {
+		t.Errorf("it was last heard at %v", heard)
+	}
 	late := beginWith(t, Config{Node: "d", Bind: gossipAt("127.1.19.9"), Keys: secrets("k")}, on)
 	on.part(all[2], late)
 	meet(t, append(all, late)...)
 	late.awaits(t, "c is silent", knowsC)
+	if heard := late.View().Silent["c"].LastHeard; !heard.IsZero() {
+		t.Errorf("who never heard it says that it did, at %v", heard)
+	}
 	on.heal()
 	late.awaits(t, "c is alive", func(v View) bool { return alive("a", "b", "c", "d")(v) && len(v.Silent) == 0 })
 	all[0].awaits(t, "c is alive", func(v View) bool { return alive("a", "b", "c", "d")(v) && len(v.Silent) == 0 })

@@ -29,6 +29,9 @@ func (m *Membership) registerGauges(registerer prometheus.Registerer) {
 		Name: "daymark_gossip_members_alive", Help: "Speakers that are alive, this one included.",
 	}, func() float64 { return float64(m.peers.alive()) })
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "daymark_gossip_members_expected", Help: "Speakers that there should be on nodes that are up, this one included.",
+	}, func() float64 { return float64(m.countExpectedUp()) })
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "daymark_gossip_claims", Help: "Addresses to which a claim is known.",
 	}, func() float64 { return float64(m.claims.size()) })
 	factory.NewCounterFunc(prometheus.CounterOpts{
@@ -37,4 +40,17 @@ func (m *Membership) registerGauges(registerer prometheus.Registerer) {
 	factory.NewCounterFunc(prometheus.CounterOpts{
 		Name: "daymark_gossip_false_alarms_total", Help: "Speakers that were taken for silent and came back.",
 	}, func() float64 { return float64(m.peers.counters().FalseAlarms) })
+}
+
+// countExpectedUp is how many speakers there should be on nodes that are up, this one included.
+func (m *Membership) countExpectedUp() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count := 1
+	for _, peer := range m.expected {
+		if !peer.Down {
+			count++
+		}
+	}
+	return count
 }

@@ -125,7 +125,9 @@ func (s *peerStore) longestName() int {
 func (s *peerStore) newSnapshot() *snapshot {
 	now := &snapshot{
 		alive: []string{s.own.node}, returned: s.detector.Counters().Returned,
-		peers: map[string]Peer{s.own.node: {s.own.incarnation, s.own.state, s.own.stateKnown, int(newest)}}, silent: map[string]Peer{},
+		silent: map[string]Peer{}, peers: map[string]Peer{s.own.node: {
+			Incarnation: s.own.incarnation, State: s.own.state, StateKnown: s.own.stateKnown, Version: int(newest),
+		}},
 	}
 	for node, status := range s.detector.Peers() {
 		if to, known := s.address(node); status.Unheard && known {
@@ -151,7 +153,11 @@ func (s *peerStore) newSnapshot() *snapshot {
 func (s *peerStore) noteSilent(now *snapshot, node string, status detector.Status) {
 	r := s.records[node]
 	if r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
-		now.silent[node] = s.peer(node, status)
+		silent := s.peer(node, status)
+		if status.Watched {
+			silent.LastHeard = status.LastHeard
+		}
+		now.silent[node] = silent
 	}
 }
 

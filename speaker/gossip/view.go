@@ -48,6 +48,8 @@ type Peer struct {
 	StateKnown bool
 	// Version is the highest version of the messages that it understands; 0: not known.
 	Version int
+	// LastHeard is when the last sign of life came from one that is silent; zero: this speaker did not watch it.
+	LastHeard time.Time
 }
 
 // View returns who is alive, what they say, and whether that can be relied on. It is cheap: what has not changed is not

@@ -54,6 +54,7 @@ type announcer struct {
 	stale func() bool
 	// unannounced shows how many addresses have not been announced yet.
 	unannounced prometheus.Gauge
+	failOvers   *failOvers
 	wake        chan struct{}
 
 	mu sync.Mutex
@@ -62,9 +63,10 @@ type announcer struct {
 	schedules map[sender]map[netip.Addr]*schedule
 }
 
-func newAnnouncer(interval time.Duration, rate int, stale func() bool, unannounced prometheus.Gauge) *announcer {
+func newAnnouncer(interval time.Duration, rate int, stale func() bool, m *metrics) *announcer {
 	return &announcer{
-		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, unannounced: unannounced, wake: make(chan struct{}, 1),
+		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
+		unannounced: m.unannounced, failOvers: newFailOvers(m.failOver),
 		queues: map[string]*announcementQueue{}, schedules: map[sender]map[netip.Addr]*schedule{},
 	}
 }
@@ -168,7 +170,12 @@ func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 		}
 		by, addr, n := t.sender, t.addr, t.sent
 		a.reschedule(q, t, now)
-		return func() { by.announce(addr, n) }, 0
+		return func() {
+			by.announce(addr, n)
+			if n == 0 {
+				a.failOvers.announced(addr, time.Now())
+			}
+		}, 0
 	}
 	a.unannounced.Set(float64(unannounced))
 	return nil, wait

@@ -45,7 +45,7 @@ func runAnnouncer(t *testing.T, jitter func() float64, stale func() bool) *annou
 	if stale == nil {
 		stale = func() bool { return false }
 	}
-	a := newAnnouncer(time.Minute, DefaultAnnouncementRate, stale, newMetrics(nil).unannounced)
+	a := newAnnouncer(time.Minute, DefaultAnnouncementRate, stale, newMetrics(nil))
 	if jitter != nil {
 		a.jitter = jitter
 	}

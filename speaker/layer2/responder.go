@@ -106,7 +106,7 @@ func New(cfg Config) *Responder {
 	r := &Responder{
 		log:       cfg.Log,
 		metrics:   m,
-		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m.unannounced),
+		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m),
 		detector:  newConflictDetector(cfg.Log, m, cfg.AnnouncementRate),
 		asker:     newAsker(),
 		searcher:  newSearcher(),

@@ -14,6 +14,8 @@ import (
 // desired is the whole desired state of all executors.
 type desired struct {
 	plan *announce.Plan
+	// failOvers are those of layer2 whose holder died, and when it was last heard.
+	failOvers map[netip.Addr]time.Time
 	// macs are the MAC addresses of the cluster's own nodes.
 	macs []announce.NodeMAC
 	// layer2 are the addresses to answer for; contested are those of them to announce once more.
@@ -67,9 +69,10 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	})
 	m.segments.standIns = decision.StandIns
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
+	layer2 := plan.Layer2Addresses(decision.Hold)
 	return &desired{
-		plan: plan, macs: m.macs.Update(links, seen.inCluster),
-		layer2: plan.Layer2Addresses(decision.Hold), contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
+		plan: plan, failOvers: failOvers(seen, layer2), macs: m.macs.Update(links, seen.inCluster),
+		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
 			State: gossip.State{

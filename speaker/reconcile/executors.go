@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
@@ -67,7 +68,14 @@ type Layer2 interface {
 	Defend(addresses []netip.Addr)
 	layer2Cluster
 	layer2Results
+	layer2FailOvers
 	layer2Loops
+}
+
+// layer2FailOvers is what layer 2 measures.
+type layer2FailOvers interface {
+	// FailedOver says which addresses of the next Set had a holder that died, and when it was last heard.
+	FailedOver(since map[netip.Addr]time.Time)
 }
 
 // layer2Loops are the goroutines of layer 2.

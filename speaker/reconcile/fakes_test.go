@@ -207,6 +207,8 @@ type fakeLayer2 struct {
 	rivals  []election.Rival
 	// defended are all addresses that were announced against rivals.
 	defended []netip.Addr
+	// failedOver is the last argument of FailedOver that was not empty.
+	failedOver map[netip.Addr]time.Time
 	// announced are the addresses that were announced once more.
 	announced []netip.Addr
 }
@@ -222,6 +224,12 @@ func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
+
+func (l *fakeLayer2) FailedOver(since map[netip.Addr]time.Time) {
+	if len(since) > 0 {
+		l.failedOver = since
+	}
+}
 
 func (l *fakeLayer2) Announce(addresses []netip.Addr) {
 	_ = l.fixture.call("announce")

@@ -155,6 +155,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 		}
 		return reconcile.Result{}, err
 	}
+	l.metrics.lastLook.SetToCurrentTime()
 	stage := departure.Stage(l.departure.Load())
 	desired := l.compute(seen, stage)
 	l.cost.Observe(time.Since(began))
@@ -166,6 +167,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.departed.Store(int32(stage))
 	observing := l.observe(seen)
 	l.report(seen, failed, observing)
+	l.metrics.show(desired, &l.memory.segments, failed)
 
 	l.passed.Store(true)
 	l.updateReady(began, seen, desired.sessions)

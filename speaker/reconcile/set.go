@@ -13,6 +13,7 @@ import (
 // claim and stops.
 func (l *Loop) set(ctx context.Context, d *desired) error {
 	l.exec.Layer2.UpdateClusterMACs(d.macs)
+	l.exec.Layer2.FailedOver(d.failOvers)
 	errs := []error{l.exec.Layer2.Set(ctx, d.layer2)}
 	if len(d.contested) > 0 {
 		l.exec.Layer2.Announce(d.contested)

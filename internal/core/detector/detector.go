@@ -116,8 +116,9 @@ type Status struct {
 	Doubtful bool
 	// Unheard: memberlist lists it, and nothing of it has come by datagram for some time.
 	Unheard bool
-	// LastHeard is when its last sign of life came.
+	// LastHeard is when its last sign of life came. Watched: this speaker pings it and was answered, so that is no accident.
 	LastHeard time.Time
+	Watched   bool
 }
 
 // Reachable reports whether messages are worth sending: the peer has not left, and is alive or may be.
@@ -168,6 +169,7 @@ func (d *Detector) status(p *peer) Status {
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
 		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, LastHeard: p.lastHeard,
+		Watched: p.answered && d.observes(p),
 	}
 }
 

@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// answers are what a fake API server says next; each is used once.
+type answers []func(*http.Request) (*http.Response, error)
+
+func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := (*a)[0]
+	*a = (*a)[1:]
+	return next(r)
+}
+
+func status(code int) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: code, Body: http.NoBody}, nil
+	}
+}
+
+func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
+	refused := func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
+	late := func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded }
+	live := context.Background()
+	ended, cancel := context.WithCancel(live)
+	cancel()
+	expired, stop := context.WithDeadline(live, time.Unix(0, 0))
+	defer stop()
+	now := time.Unix(1000, 0)
+	c := &apiContact{now: func() time.Time { return now }}
+	for _, step := range []struct {
+		name   string
+		ctx    context.Context //nolint:containedctx // of the request
+		answer func(*http.Request) (*http.Response, error)
+		want   float64 // a second later
+	}{
+		{"it answers", live, status(200), 0},
+		{"it refuses what is asked: it answers", live, status(403), 0},
+		{"we gave the request up", ended, refused, 0},
+		{"it cannot be reached", live, refused, 1},
+		{"nor again", live, refused, 2},
+		{"we gave another request up", ended, refused, 3},
+		{"it answers again", live, status(200), 0},
+		{"it takes too long", expired, late, 1},
+		{"what stands before it answers that it is away", live, status(503), 2},
+		{"it does not know a kind: it answers", live, status(404), 0},
+	} {
+		config := &rest.Config{Transport: &answers{step.answer}}
+		c.observe(config)
+		transport, err := rest.TransportFor(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(step.ctx, http.MethodGet, "http://192.0.2.1/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response, err := transport.RoundTrip(request); err == nil {
+			_ = response.Body.Close()
+		}
+		now = now.Add(time.Second)
+		if got := c.unreachable(); got != step.want {
+			t.Errorf("%s: away for %v s, want %v", step.name, got, step.want)
+		}
+	}
+}
