@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -40,6 +41,8 @@ type pacer struct {
 	burst, factor time.Duration
 	// cost of a pass; nil when it is not known.
 	cost func() time.Duration
+	// stale is set when a wake is put into the queue that is due to an event of an object; nil: nobody asks.
+	stale *atomic.Bool
 
 	mu sync.Mutex
 	// due is when the newest wake is or was put into the queue.
@@ -48,6 +51,8 @@ type pacer struct {
 	earned time.Time
 	// later: a wake follows within textInterval.
 	later bool
+	// changed: there was an event of an object since the last wake that was put into the queue.
+	changed bool
 }
 
 // newPacer returns the pacer of ordinary wakes.
@@ -75,15 +80,41 @@ func (p *pacer) wake(q queue) {
 	}
 	p.due = p.earned.Add(-(p.burst - 1) * interval)
 	if wait := p.due.Sub(now); wait > 0 {
-		time.AfterFunc(wait, func() { q.Add(Wake{}) })
+		time.AfterFunc(wait, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.add(q)
+		})
 	} else {
 		p.due = now
-		q.Add(Wake{})
+		p.add(q)
 	}
 	if p.earned.Before(p.due) {
 		p.earned = p.due
 	}
 	p.earned = p.earned.Add(interval)
+}
+
+// add puts a wake into the queue. The caller holds mu.
+func (p *pacer) add(q queue) {
+	if p.changed && p.stale != nil {
+		p.stale.Store(true) // before the pass can begin
+	}
+	p.changed = false
+	q.Add(Wake{})
+}
+
+// wakeOfObject is wake for an event of an object.
+func (p *pacer) wakeOfObject(q queue) {
+	p.note()
+	p.wake(q)
+}
+
+// note notes that an object has changed.
+func (p *pacer) note() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed = true
 }
 
 // wakeLater makes a pass begin within textInterval. It takes no turn from other wakes: they may come as often as the interval allows
@@ -100,7 +131,7 @@ func (p *pacer) wakeLater(q queue) {
 		defer p.mu.Unlock()
 		p.later = false
 		if !time.Now().Before(p.due) {
-			q.Add(Wake{})
+			p.add(q)
 		}
 	})
 }
@@ -136,13 +167,13 @@ func (p *pacer) from(channel <-chan struct{}) source.TypedSource[Wake] {
 var _ handler.TypedEventHandler[client.Object, Wake] = (*pacer)(nil)
 
 // Create wakes.
-func (p *pacer) Create(_ context.Context, _ event.CreateEvent, q queue) { p.wake(q) }
+func (p *pacer) Create(_ context.Context, _ event.CreateEvent, q queue) { p.wakeOfObject(q) }
 
 // Delete wakes.
-func (p *pacer) Delete(_ context.Context, _ event.DeleteEvent, q queue) { p.wake(q) }
+func (p *pacer) Delete(_ context.Context, _ event.DeleteEvent, q queue) { p.wakeOfObject(q) }
 
 // Generic wakes.
-func (p *pacer) Generic(_ context.Context, _ event.GenericEvent, q queue) { p.wake(q) }
+func (p *pacer) Generic(_ context.Context, _ event.GenericEvent, q queue) { p.wakeOfObject(q) }
 
 // Update wakes, unless nothing changed that the caches keep: after a relist, or when a node only reports that it is alive. A
 // change of a text wakes later.
@@ -150,8 +181,9 @@ func (p *pacer) Update(_ context.Context, e event.UpdateEvent, q queue) {
 	switch {
 	case informer.Unchanged(e.ObjectOld, e.ObjectNew):
 	case informer.OnlyTextChanged(e.ObjectOld, e.ObjectNew):
+		p.note()
 		p.wakeLater(q)
 	default:
-		p.wake(q)
+		p.wakeOfObject(q)
 	}
 }

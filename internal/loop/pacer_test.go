@@ -210,6 +210,61 @@ func TestPacer_UrgentWakesWaitForNoOrdinaryOne(t *testing.T) {
 	})
 }
 
+// What a pass has read is stale when a pass is due to an event of an object, and not before: an urgent pass between does without.
+func TestPacer_StaleWhenThePassOfAnEventIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := priorityqueue.New[Wake]("test")
+		defer q.ShutDown()
+		var stale atomic.Bool
+		passes, found := 0, false
+		go func() {
+			for {
+				wake, stopped := q.Get()
+				if stopped {
+					return
+				}
+				passes++
+				found = stale.Swap(false)
+				q.Done(wake)
+			}
+		}()
+		cost := func() time.Duration { return 10 * time.Millisecond }
+		p, urgent := newPacer(DefaultInterval, cost, defaultCostFactor), newUrgentPacer(DefaultInterval, cost)
+		p.stale = &stale
+		text := func() {
+			before, after := &corev1.Service{}, &corev1.Service{}
+			after.ResourceVersion = "2"
+			after.Status.Conditions = []metav1.Condition{{Type: "daymark.io/Announced", Message: "x"}}
+			p.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+		}
+		create := func() { p.Create(t.Context(), event.CreateEvent{Object: &corev1.Service{}}, q) }
+		for i, step := range []struct {
+			name  string
+			wakes func()
+			wait  time.Duration
+			want  bool
+		}{
+			{"an event", create, 0, true},
+			{"a wake of something else", func() { p.wake(q) }, 0, false},
+			{"more events", create, 0, true},
+			{"until the next has to wait", create, 0, true},
+			{"an event that waits, and an urgent wake", func() { create(); urgent.wake(q) }, 0, false},
+			{"the turn of that event", func() {}, time.Second, true},
+			{"an urgent wake", func() { urgent.wake(q) }, 0, false},
+			{"a text", text, textInterval, true},
+			{"an event during the wait of a text, and its pass", func() { text(); p.wake(q) }, 0, true},
+		} {
+			before := passes
+			step.wakes()
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if passes != before+1 || found != step.want {
+				t.Fatalf("%d, %s: %d passes, the last of which found stale: %v", i, step.name, passes-before, found)
+			}
+		}
+	})
+}
+
 // Services that come as often as the interval allows do not wait longer because texts are written meanwhile.
 func TestPacer_TextsLeaveAllTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

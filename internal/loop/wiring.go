@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -49,6 +50,9 @@ type Wiring struct {
 	// Cost of looking and deciding, if the loop measures it. In a storm the interval grows to many times the cost, so that a
 	// large cluster in motion takes a part of one processor and not all of it.
 	Cost *Cost
+	// Stale, if given, is set before each pass that is due to an event of an object of Kinds, and never reset: until then a pass may use
+	// what an earlier one has read, which is no older than the pace of those passes allows.
+	Stale *atomic.Bool
 	// CostFactor is how many times the cost; 0 for 16.
 	CostFactor int
 }
@@ -63,6 +67,7 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 	}
 	interval := cmp.Or(w.Interval, DefaultInterval)
 	wakes, urgent := newPacer(interval, cost, cmp.Or(w.CostFactor, defaultCostFactor)), newUrgentPacer(interval, cost)
+	wakes.stale = w.Stale
 	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
 		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetryInterval, maxRetryInterval),
 		EnableWarmup:     &warm,
@@ -72,7 +77,7 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 		b.Watches(kind, wakes)
 	}
 	b.WatchesRawSource(source.TypedFunc[Wake](func(_ context.Context, q queue) error {
-		wakes.wake(q)
+		wakes.wakeOfObject(q)
 		return nil
 	}))
 	for _, channel := range w.Wakes {

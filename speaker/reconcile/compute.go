@@ -41,9 +41,11 @@ type desired struct {
 func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	m, now := &l.memory, time.Now()
 	l.judgeProxies(seen, now)
-	plan := announce.Compute(&seen.world)
+	if stage != departure.Announcing {
+		seen.world.OwnProxyFailed = true // Who asks for the health of a Service is to send nothing more.
+	}
+	plan := m.computer.Compute(&seen.world)
 	m.detours = plan.Detours
-	leavePlan(plan, stage)
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
 	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 

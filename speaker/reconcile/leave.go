@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
@@ -78,20 +77,6 @@ func (l *Loop) leavingWhy() string {
 		return *why
 	}
 	return ""
-}
-
-// leavePlan changes a plan for a stage of leaving: who asks for the health of a Service is to send nothing more.
-func leavePlan(plan *announce.Plan, stage departure.Stage) {
-	if stage == departure.Announcing {
-		return
-	}
-	for i := range plan.HealthPorts {
-		plan.HealthPorts[i].NodeHealthy = false
-	}
-	for key, health := range plan.HealthPaths {
-		health.NodeHealthy = false
-		plan.HealthPaths[key] = health
-	}
 }
 
 // updateFree ends Leave once a speaker that leaves holds nothing.

@@ -8,9 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/departure"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
@@ -107,16 +105,18 @@ func TestLoop_RestartKeepsTheRoutes(t *testing.T) {
 	})
 }
 
-func TestLeavePlan_HealthChecksFail(t *testing.T) {
-	key := lb.Key{Namespace: "default", Name: "web"}
-	well := announce.Health{LocalEndpoints: 1, NodeHealthy: true}
-	plan := func() *announce.Plan {
-		return &announce.Plan{HealthPorts: []announce.HealthPort{{Service: key, Health: well}}, HealthPaths: map[lb.Key]announce.Health{key: well}}
-	}
-	for stage, healthy := range map[departure.Stage]bool{departure.Announcing: true, departure.Unpreferred: false, departure.Withdrawn: false} {
-		p := plan()
-		if leavePlan(p, stage); p.HealthPorts[0].NodeHealthy != healthy || p.HealthPaths[key].NodeHealthy != healthy {
-			t.Errorf("at stage %d: %+v", stage, p)
+// A pass later than the one that made the plan sees the stage as well.
+func TestLoop_HealthChecksFailWhileItLeaves(t *testing.T) {
+	f := newFixture(t)
+	for _, stage := range []departure.Stage{departure.Announcing, departure.Unpreferred, departure.Withdrawn} {
+		seen, err := f.look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.world.Reading = 1
+		paths := f.compute(seen, stage).plan.HealthPaths
+		if health := paths[seen.world.Services[0].Key]; health.LocalEndpoints != 1 || health.NodeHealthy != (stage == departure.Announcing) {
+			t.Errorf("at stage %d: %+v", stage, paths)
 		}
 	}
 }

@@ -87,6 +87,7 @@ type Loop struct {
 
 // memory is what the decisions remember from pass to pass. Only the goroutine of the passes uses it.
 type memory struct {
+	computer    announce.Computer
 	membership  election.Membership
 	participant *election.Participant
 	reunion     election.Reunion
@@ -115,10 +116,12 @@ type memory struct {
 // Add builds the loop into a manager, which starts it.
 func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop, error) {
 	caches := newListers(m.GetCache(), m.GetAPIReader(), cfg.Node, cfg.Namespace)
-	l := newLoop(cfg, exec, writers, func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) })
+	objects := &reading{read: func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) }}
+	l := newLoop(cfg, exec, writers, objects.next)
 	wiring := loop.Wiring{
 		Name:  "speaker",
 		Kinds: informer.Kinds(),
+		Stale: &objects.stale,
 		Cost:  &l.cost,
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),

@@ -1,7 +1,6 @@
 package announce
 
 import (
-	"cmp"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -61,8 +60,8 @@ func (r *rules) rankRoutes(node int, routes []route) {
 type contender struct {
 	node int
 	hash uint64
-	// attributes as configured.
-	attributes *Attributes
+	// preference by what is configured: a lower number comes first.
+	preference int
 }
 
 // contenderKey is what contenders depend on, the Services' endpoints left aside.
@@ -74,29 +73,35 @@ type contenderKey struct {
 // rank is how many nodes come before one, by its index, for an address of some Services.
 func (r *rules) rank(addr netip.Addr, sharers []*lb.Service, node int) (rank int) {
 	all := r.servingContenders(addr, sharers)
-	me := slices.IndexFunc(all, func(c contender) bool { return c.node == node })
-	if me < 0 {
+	me, found := findContender(all, node)
+	if !found {
 		return 0
 	}
 	seed := addressSeed(addr)
+	own := all[me].score(seed)
 	for i := range all {
-		if i != me && r.precedes(&all[i], &all[me], seed) {
+		if i != me && all[i].precedes(&all[me], seed, own) {
 			rank++
 		}
 	}
 	return rank
 }
 
-// precedes reports whether a node comes before another one: by what is configured, then by rendezvous hash, so that addresses spread
-// over the nodes and a node that leaves moves no more than its own.
-func (r *rules) precedes(a, b *contender, seed uint64) bool {
-	if c := a.attributes.comparePreference(b.attributes); c != 0 {
-		return c < 0
+// findContender finds the place of a node, by its index, among contenders.
+func findContender(all []contender, node int) (int, bool) {
+	return slices.BinarySearchFunc(all, node, func(c contender, node int) int { return c.node - node })
+}
+
+// score by rendezvous hash, so that addresses spread over the nodes and a node that leaves moves no more than its own.
+func (c *contender) score(seed uint64) uint64 { return rendezvous.Mix(c.hash ^ seed) }
+
+// precedes reports whether a node comes before another one, whose score is given: by what is configured, then by score.
+func (c *contender) precedes(other *contender, seed, score uint64) bool {
+	if c.preference != other.preference {
+		return c.preference < other.preference
 	}
-	if c := cmp.Compare(rendezvous.Mix(b.hash^seed), rendezvous.Mix(a.hash^seed)); c != 0 {
-		return c < 0
-	}
-	return a.node < b.node
+	own := c.score(seed)
+	return own > score || own == score && c.node < other.node
 }
 
 func addressSeed(addr netip.Addr) uint64 {
@@ -118,7 +123,7 @@ func (r *rules) servingContenders(addr netip.Addr, sharers []*lb.Service) []cont
 		return all
 	}
 	var some, every []contender
-	for _, c := range all {
+	for _, c := range r.withEndpoints(all, addr, sharers) {
 		serves := r.servesOf(addr, sharers, c.node)
 		if serves > 0 {
 			some = append(some, c)
@@ -131,6 +136,28 @@ func (r *rules) servingContenders(addr netip.Addr, sharers []*lb.Service) []cont
 		return every
 	}
 	return some
+}
+
+// withEndpoints are those of some contenders that may serve any of some Services at an address: all of them if one is served
+// everywhere, else those with endpoints, which are few of many nodes.
+func (r *rules) withEndpoints(all []contender, addr netip.Addr, sharers []*lb.Service) (with []contender) {
+	family := lb.FamilyOf(addr)
+	for _, s := range sharers {
+		endpoints := r.world.Endpoints[s.Key]
+		if !s.Local || !endpoints.AnyServing(family) {
+			return all
+		}
+		for name := range endpoints.ServingNodes(family) {
+			if i, found := findContender(all, r.nodeIndex(name)); found {
+				with = append(with, all[i])
+			}
+		}
+	}
+	if len(sharers) > 1 {
+		slices.SortFunc(with, func(a, b contender) int { return a.node - b.node })
+		with = slices.Compact(with)
+	}
+	return with
 }
 
 // servesOf is how many of some Services a node can serve at an address. One without any endpoints counts as served.
@@ -151,6 +178,7 @@ func (r *rules) contenders(key contenderKey) []contender {
 	}
 	single := r.unaggregated(key.matches, key.family)
 	var all []contender
+	var attributes []*Attributes
 	for node := range r.nodes {
 		if r.nodes[node].ineligible != Eligible {
 			continue
@@ -159,10 +187,31 @@ func (r *rules) contenders(key contenderKey) []contender {
 		if by == "" || !r.anyPeerHears(by, node) {
 			continue
 		}
-		all = append(all, contender{node, rendezvous.Hash(r.nodes[node].Name), r.attributes(by)})
+		all = append(all, contender{node: node, hash: rendezvous.Hash(r.nodes[node].Name)})
+		attributes = append(attributes, r.attributes(by))
+	}
+	for i, preference := range preferences(attributes) {
+		all[i].preference = preference
 	}
 	r.contendersOf[key] = all
 	return all
+}
+
+// preferences number attributes in the order in which routers prefer them; those that they do not tell apart have one number.
+func preferences(attributes []*Attributes) []int {
+	order := make([]int, len(attributes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return attributes[a].comparePreference(attributes[b]) })
+	numbers := make([]int, len(attributes))
+	for i := 1; i < len(order); i++ {
+		numbers[order[i]] = numbers[order[i-1]]
+		if attributes[order[i]].comparePreference(attributes[order[i-1]]) != 0 {
+			numbers[order[i]]++
+		}
+	}
+	return numbers
 }
 
 // unaggregated are those of some advertisements that announce each address of a family by a prefix of its own.

@@ -51,7 +51,7 @@ func (e *Explainer) preferred(a address, sharers []*lb.Service, peer *lb.Peer) (
 	announcing := slices.Clone(r.servingContenders(a.addr, sharers))
 	announcing = slices.DeleteFunc(announcing, func(c contender) bool { return e.ineligibleBGP(a, key, peer, c.node) != Eligible })
 	slices.SortFunc(announcing, func(x, y contender) int {
-		if r.precedes(&x, &y, seed) {
+		if x.precedes(&y, seed, y.score(seed)) {
 			return -1
 		}
 		return 1

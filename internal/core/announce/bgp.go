@@ -14,29 +14,21 @@ import (
 )
 
 // sessions of this node, each with the paths for its peer.
-func (r *rules) sessions() []Session {
+func (r *rules) sessions(kept *derived) []Session {
 	me := r.nodeIndex(r.world.Node)
 	if me < 0 {
 		return nil // The Node object is gone, so this process does not belong to the cluster.
 	}
-	routes, nextHopsFrom := r.routes(me), r.nextHopsFrom(r.nodes[me].Node)
-	r.rankRoutes(me, routes)
-	// Peers that get the same advertisements share one list of paths.
-	paths := map[advertisementSet][]Path{}
+	nextHopsFrom := r.nextHopsFrom(r.nodes[me].Node)
 	var sessions []Session
 	for _, peer := range r.peers {
 		if !selects(peer, r.nodes[me].Node) {
 			continue
 		}
-		meant := r.advertisementsFor(peer)
-		if _, ok := paths[meant]; !ok {
-			paths[meant] = r.paths(routes, meant)
-		}
-		beyond := r.beyondMaximum(peer, paths[meant], routes)
-		limited := without(paths[meant], beyond)
+		paths := kept.pathsTo(r, peer)
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
-			session.Paths, session.NextHopsFrom, session.MaximumPrefixes = limited, nextHopsFrom, peer.MaximumPrefixes
-			session.Warnings = maximumWarnings(peer, session.Families, paths[meant], beyond)
+			session.Paths, session.NextHopsFrom, session.MaximumPrefixes = paths.within, nextHopsFrom, peer.MaximumPrefixes
+			session.Warnings = maximumWarnings(peer, session.Families, paths.all, paths.beyond)
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
 			sessions = append(sessions, session)
@@ -109,6 +101,17 @@ type route struct {
 	created time.Time
 	// rank of the node among those that announce the address; 0: it is best, or they are not ranked.
 	rank int
+}
+
+// ownRoutes are those of this node, with their ranks.
+func (r *rules) ownRoutes() []route {
+	me := r.nodeIndex(r.world.Node)
+	if me < 0 {
+		return nil
+	}
+	routes := r.routes(me)
+	r.rankRoutes(me, routes)
+	return routes
 }
 
 // routes of a node, by its index. Which peers hear of them depends on the advertisements alone.

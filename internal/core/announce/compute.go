@@ -8,19 +8,7 @@ import (
 )
 
 // Compute decides what the node w.Node announces and serves.
-func Compute(w *World) *Plan {
-	r := newRules(w)
-	contests, unheld, detours := r.contests()
-	return &Plan{
-		Contests:    contests,
-		Unheld:      unheld,
-		Detours:     detours,
-		Sessions:    r.sessions(),
-		Unnumbered:  r.unnumbered(),
-		HealthPorts: r.healthPorts(),
-		HealthPaths: r.healthPaths(),
-	}
-}
+func Compute(w *World) *Plan { return new(Computer).Compute(w) }
 
 func (r *rules) healthPorts() []HealthPort {
 	var ports []HealthPort

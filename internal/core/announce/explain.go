@@ -165,6 +165,9 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 
 // heldByLayer2 reports whether some node may hold an address.
 func (e *Explainer) heldByLayer2(a address, l2 advertisementSet) bool {
+	if e.rules.askAddress(a, len(l2) > 0) != nil {
+		return false
+	}
 	group := e.rules.servingGroup(a, l2, e.rules.segments.of(a.addr))
 	return group != nil && len(group.Candidates()) > 0
 }

@@ -13,49 +13,88 @@ import (
 )
 
 // contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
-// answer on. Until the membership is known there are none: a speaker that wrongly thinks itself alone would be a second
-// holder on the segment.
-func (r *rules) contests() (contests []Contest, unheld []string, detours []Detour) {
-	if !r.world.Members.Known || len(r.l2) == 0 {
+// answer on, given what is demanded of it. Until the membership is known there are none: a speaker that wrongly thinks itself alone
+// would be a second holder on the segment.
+func (r *rules) contests(demands []demand) (contests []Contest, unheld []string, detours []Detour) {
+	if !r.world.Members.Known || len(demands) == 0 {
 		return nil, nil, nil
 	}
-	pending := pendingContests{byAddr: map[netip.Addr]*pendingContest{}}
-	for _, s := range r.world.Services {
-		for _, addr := range s.Ingress {
-			r.addService(&pending, r.address(s, addr))
-		}
-	}
-	me := r.nodeIndex(r.world.Node)
-	contests = make([]Contest, 0, len(pending.list))
-	segments, proxied := map[*string]int{}, proxiedAddresses(r.world.OwnLinks)
-	for _, c := range pending.list {
-		if c.served && len(c.group.Candidates()) == 0 {
+	contests = make([]Contest, len(demands))
+	proxied := proxiedAddresses(r.world.OwnLinks)
+	places := places{rules: r, me: r.nodeIndex(r.world.Node), known: map[candidateKey]*place{}}
+	for i := range demands {
+		d := &demands[i]
+		here := places.of(candidateKey{d.matches, r.segments.of(d.addr)})
+		group, served := r.candidatesOf(d, here.segment)
+		if served && len(group.Candidates()) == 0 {
 			unheld = append(unheld, fmt.Sprintf("%s is held by no node: none of those that may hold it has an interface that is up and matches the advertisement (%s)",
-				c.addr, names(c.matches, func(i int) string { return r.l2[i].Name })))
+				d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
 		}
-		interfaces := c.segment.interfaces(r, c.matches, me)
-		contests = append(contests, Contest{election.Contest{
-			Addr: c.addr, Group: c.group, HasInterface: len(interfaces) > 0, Segment: segmentNumber(segments, interfaces),
-		}, interfaces, r.detection(c.matches), proxied[c.addr]})
+		contests[i] = Contest{election.Contest{
+			Addr: d.addr, Group: group, HasInterface: len(here.interfaces) > 0, Segment: here.number,
+		}, here.interfaces, here.detection, proxied[d.addr]}
 	}
-	slices.SortFunc(contests, func(a, b Contest) int { return a.Addr.Compare(b.Addr) })
 	slices.Sort(unheld)
-	return contests, unheld, r.detours(pending.list, me)
+	return contests, unheld, places.detours()
 }
 
-// detours of all contests on this node, by its index, each once, in order.
-func (r *rules) detours(contests []*pendingContest, me int) []Detour {
-	links, _ := r.linksOf(me)
-	asked := map[*segment]map[advertisementSet]bool{}
+// place is what this node has for all addresses of a segment that the same advertisements announce.
+type place struct {
+	segment    *segment
+	interfaces []string
+	// number of the list of interfaces, which the places of a segment share.
+	number    int
+	detection v1beta1.ConflictDetection
+}
+
+// places of this node, by its index. Addresses come in order, so that most have the place of the one before.
+type places struct {
+	*rules
+	me    int
+	known map[candidateKey]*place
+	last  candidateKey
+	here  *place
+	// numbers of the lists of interfaces.
+	numbers map[*string]int
+}
+
+func (p *places) of(key candidateKey) *place {
+	if p.here != nil && key == p.last {
+		return p.here
+	}
+	here := p.known[key]
+	if here == nil {
+		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
+		here = &place{key.segment, interfaces, p.number(interfaces), p.detection(key.matches)}
+		p.known[key] = here
+	}
+	p.last, p.here = key, here
+	return here
+}
+
+// number of a list of interfaces, each of which is shared by the contests of a segment; 0 of an empty one.
+func (p *places) number(interfaces []string) int {
+	if len(interfaces) == 0 {
+		return 0
+	}
+	if p.numbers == nil {
+		p.numbers = map[*string]int{}
+	}
+	n, known := p.numbers[&interfaces[0]]
+	if !known {
+		n = len(p.numbers) + 1
+		p.numbers[&interfaces[0]] = n
+	}
+	return n
+}
+
+// detours of all places, each once, in order.
+func (p *places) detours() []Detour {
+	links, _ := p.linksOf(p.me)
 	var all []Detour
-	for _, c := range contests {
-		if asked[c.segment] == nil {
-			asked[c.segment] = map[advertisementSet]bool{}
-		}
-		if !asked[c.segment][c.matches] {
-			asked[c.segment][c.matches] = true
-			all = append(all, c.segment.detours(links, c.segment.interfaces(r, c.matches, me))...)
-		}
+	// order does not matter: they are sorted
+	for _, here := range p.known {
+		all = append(all, here.segment.detours(links, here.interfaces)...)
 	}
 	slices.SortFunc(all, func(a, b Detour) int {
 		return cmp.Or(a.Subnet.Compare(b.Subnet), strings.Compare(a.Answers, b.Answers))
@@ -92,98 +131,104 @@ func proxiedAddresses(links []lb.Link) map[netip.Addr]bool {
 	return proxied
 }
 
-// segmentNumber numbers the lists of interfaces, each of which is shared by the contests of a segment.
-func segmentNumber(segments map[*string]int, interfaces []string) int {
-	if len(interfaces) == 0 {
-		return 0
-	}
-	n, known := segments[&interfaces[0]]
-	if !known {
-		n = len(segments) + 1
-		segments[&interfaces[0]] = n
-	}
-	return n
-}
-
-// pendingContests are the contests while Services are added, in the order in which their addresses first occur.
-type pendingContests struct {
-	byAddr map[netip.Addr]*pendingContest
-	list   []*pendingContest
-}
-
-// of finds the contest for an address, or begins it in a segment.
-func (p *pendingContests) of(addr netip.Addr, segments *segments) *pendingContest {
-	c := p.byAddr[addr]
-	if c == nil {
-		c = &pendingContest{addr: addr, group: noCandidates, segment: segments.of(addr)}
-		p.byAddr[addr], p.list = c, append(p.list, c)
-	}
-	return c
-}
-
-// pendingContest collects the candidates for an address over all Services that share it.
-type pendingContest struct {
-	addr netip.Addr
-	// served: some node can serve a Service of the address.
-	served  bool
-	group   *election.Group
+// demand is an address that advertisements of layer 2 announce, and what is demanded of its holder. It follows from the objects alone.
+type demand struct {
+	addr    netip.Addr
 	matches advertisementSet
-	segment *segment
+	// by the Services that share the address and can be served.
+	by []demanding
+}
+
+// demanding is a Service, and the advertisements that announce its address for it.
+type demanding struct {
+	service *lb.Service
+	matches advertisementSet
+}
+
+// demands of all Services, in order of address.
+func (r *rules) demands() []demand {
+	if len(r.l2) == 0 {
+		return nil
+	}
+	var demands []demand
+	place := map[netip.Addr]int{}
+	for _, s := range r.world.Services {
+		for _, addr := range s.Ingress {
+			a := r.address(s, addr)
+			matches := r.l2Matches(a)
+			if len(matches) == 0 {
+				continue
+			}
+			i, known := place[addr]
+			if !known {
+				i = len(demands)
+				place[addr], demands = i, append(demands, demand{addr: addr})
+			}
+			d := &demands[i]
+			d.matches = d.matches.union(matches)
+			if r.askAddress(a, true) == nil {
+				d.by = append(d.by, demanding{s, matches})
+			}
+		}
+	}
+	slices.SortFunc(demands, func(a, b demand) int { return a.addr.Compare(b.addr) })
+	return demands
 }
 
 // noCandidates is the group for a Service without endpoints. Its address is a contest all the same, so that the node that
 // held it gets it back.
 var noCandidates = election.NewGroup(nil)
 
-// addService narrows the candidates for an address to those that can serve all Services that share it: the address has one
-// holder, which gets the traffic of all. A Service that no node can serve at the moment narrows nothing.
-func (r *rules) addService(pending *pendingContests, a address) {
-	matches := r.l2Matches(a)
-	if len(matches) == 0 {
-		return
-	}
-	c := pending.of(a.addr, r.segments)
-	c.matches = c.matches.union(matches)
-	group := r.servingGroup(a, matches, c.segment)
-	switch {
-	case group == nil:
-	case !c.served:
-		c.served, c.group = true, group
-	case c.group != group:
-		if both := intersect(c.group, group); len(both) > 0 {
-			c.group = election.NewGroup(both)
+// candidatesOf are the candidates for an address: those that can serve all Services that share it, because it has one holder, which
+// gets the traffic of all. A Service that no node can serve at the moment narrows nothing; served: some node can serve another.
+func (r *rules) candidatesOf(d *demand, segment *segment) (all *election.Group, served bool) {
+	all = noCandidates
+	for _, by := range d.by {
+		group := r.servingGroup(address{service: by.service, addr: d.addr}, by.matches, segment)
+		switch {
+		case group == nil:
+		case !served:
+			served, all = true, group
+		case all != group:
+			if both := intersect(all, group); len(both) > 0 {
+				all = election.NewGroup(both)
+			}
 		}
 	}
+	return all, served
 }
 
-// servingGroup are the candidates for an address, in a segment, that can serve its Service; nil if the Service cannot be
-// served at all.
+// servingGroup are the candidates for an address, in a segment, that can serve its Service, against which nothing stands; nil if no
+// node can. Of a Service with externalTrafficPolicy Local only those nodes are asked that have endpoints.
 func (r *rules) servingGroup(a address, matches advertisementSet, segment *segment) *election.Group {
-	if r.askAddress(a, len(matches) > 0) != nil {
-		return nil
-	}
 	candidates := r.candidatesFor(matches, segment)
 	if !a.service.Local {
 		return candidates.group
 	}
 	q := r.serviceQuery(a)
 	var serving []member
-	for i := range candidates.members {
-		m := &candidates.members[i]
-		q.node = &r.nodes[m.index]
-		if q.ask(ofLocalService) == Eligible {
-			serving = append(serving, *m)
+	unconnected := false
+	for name := range q.endpoints.ServingNodes(q.family) {
+		i := r.nodeIndex(name)
+		if i < 0 {
+			continue
 		}
+		if q.node = &r.nodes[i]; q.ask(ofLocalService) != Eligible {
+			continue
+		}
+		if m, found := candidates.member(i); found {
+			serving = append(serving, m)
+		}
+		unconnected = unconnected || slices.Contains(candidates.unconnected, i)
 	}
-	if len(serving) > 0 {
+	switch {
+	case len(serving) > 0:
 		return bestConnected(serving)
+	case unconnected:
+		return noCandidates
+	default:
+		return nil
 	}
-	for _, i := range candidates.unconnected {
-		if q.node = &r.nodes[i]; q.ask(ofLocalService) == Eligible {
-			return noCandidates
-		}
-	}
-	return nil
 }
 
 func intersect(a, b *election.Group) []election.Candidate {
@@ -203,6 +248,15 @@ type candidateSet struct {
 	unconnected []int
 	// group of those that are best connected.
 	group *election.Group
+}
+
+// member of a node, by its index; false when it is none.
+func (c *candidateSet) member(node int) (member, bool) {
+	i, found := slices.BinarySearchFunc(c.members, node, func(m member, node int) int { return m.index - node })
+	if !found {
+		return member{}, false
+	}
+	return c.members[i], true
 }
 
 // member of a candidateSet, with its index in rules.nodes and how it is connected to the segment in question.

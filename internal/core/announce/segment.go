@@ -49,10 +49,14 @@ type segments struct {
 	// lengths of subnets that occur, by family.
 	lengths map[lb.Family][]int
 	byKey   map[string]*segment
+	// last is the segment of the address before: in order of address most have the same. found is memory for the subnets of an
+	// address.
+	last  *segment
+	found []netip.Prefix
 }
 
 func newSegments(links map[string][]lb.Link) *segments {
-	s := &segments{map[netip.Prefix]bool{}, map[lb.Family][]int{}, map[string]*segment{}}
+	s := &segments{subnets: map[netip.Prefix]bool{}, lengths: map[lb.Family][]int{}, byKey: map[string]*segment{}}
 	for _, node := range links {
 		for i := range node {
 			if !usable(&node[i]) {
@@ -81,18 +85,28 @@ func newSegments(links map[string][]lb.Link) *segments {
 
 // of finds the segment of an address.
 func (s *segments) of(addr netip.Addr) *segment {
-	var subnets []netip.Prefix
-	key := []byte{byte(lb.FamilyOf(addr))}
-	for _, bits := range s.lengths[lb.FamilyOf(addr)] {
+	family := lb.FamilyOf(addr)
+	s.found = s.found[:0]
+	for _, bits := range s.lengths[family] {
 		if prefix, err := addr.Prefix(bits); err == nil && s.subnets[prefix] {
-			subnets = append(subnets, prefix)
-			key = prefix.AppendTo(key)
-			key = append(key, ' ')
+			s.found = append(s.found, prefix)
 		}
+	}
+	if s.last == nil || s.last.family != family || !slices.Equal(s.last.subnets, s.found) {
+		s.last = s.with(family, s.found)
+	}
+	return s.last
+}
+
+// with finds the segment of a family with some subnets.
+func (s *segments) with(family lb.Family, subnets []netip.Prefix) *segment {
+	key := []byte{byte(family)}
+	for _, prefix := range subnets {
+		key = append(prefix.AppendTo(key), ' ')
 	}
 	known := s.byKey[string(key)]
 	if known == nil {
-		known = &segment{lb.FamilyOf(addr), subnets, map[nodeKey]connection{}}
+		known = &segment{family, slices.Clone(subnets), map[nodeKey]connection{}}
 		s.byKey[string(key)] = known
 	}
 	return known

@@ -11,6 +11,9 @@ type World struct {
 	// Node is the name of the node that decides. Explain does not need it.
 	Node string
 
+	// Reading numbers what was read of the objects: Worlds with one number have the same ones, in the same order, which are all fields
+	// from Services to Passwords, and the Options. 0: it is not known.
+	Reading uint64
 	// Services that this installation serves.
 	Services  []*lb.Service
 	Endpoints map[lb.Key]lb.Endpoints

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -154,6 +155,19 @@ func (e Endpoints) ReadyOnNode(node string, family Family) int {
 func (e Endpoints) ServingOnNode(node string, family Family) bool {
 	has := e.onNode(node, family)
 	return has.ready > 0 || has.draining > 0 && e.all[familyIndex(family)].ready == 0
+}
+
+// ServingNodes are the nodes with a serving endpoint of a family, in order of name.
+func (e Endpoints) ServingNodes(family Family) iter.Seq[string] {
+	i, terminating := familyIndex(family), e.all[familyIndex(family)].ready == 0
+	return func(yield func(string) bool) {
+		for at := range e.nodes {
+			n := &e.nodes[at]
+			if n.node != "" && (n.counts[i].ready > 0 || terminating && n.counts[i].draining > 0) && !yield(n.node) {
+				return
+			}
+		}
+	}
 }
 
 // AnyServingOnNode reports whether some endpoint of a family that serves says on which node it is.

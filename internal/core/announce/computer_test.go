@@ -1,0 +1,171 @@
+package announce
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+var comparePlans = cmp.Options{
+	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmp.AllowUnexported(election.Group{}, election.Candidate{}),
+}
+
+// worldChanges are all that may change from pass to pass.
+var worldChanges = []struct {
+	name string
+	// objects: an object changes, so that the number of the reading does.
+	objects bool
+	change  func(t *rapid.T, w *World, node string)
+}{
+	{"nothing", false, func(*rapid.T, *World, string) {}},
+	{"a speaker goes", false, func(_ *rapid.T, w *World, node string) {
+		w.Members.Alive = slices.DeleteFunc(slices.Clone(w.Members.Alive), func(n string) bool { return n == node })
+		w.Links = maps.Clone(w.Links)
+		delete(w.Links, node)
+	}},
+	{"a speaker comes", false, func(_ *rapid.T, w *World, node string) {
+		if !slices.Contains(w.Members.Alive, node) {
+			w.Members.Alive = append(slices.Clone(w.Members.Alive), node)
+			w.Links = maps.Clone(w.Links)
+			w.Links[node] = cluster().Links["n1"]
+		}
+	}},
+	{"a link fails or returns", false, func(_ *rapid.T, w *World, node string) {
+		w.Links = maps.Clone(w.Links)
+		links := slices.Clone(w.Links[node])
+		for i := range links {
+			links[i].Up = !links[i].Up
+		}
+		w.Links[node] = links
+	}},
+	{"this node's link fails or returns", false, func(_ *rapid.T, w *World, _ string) {
+		w.OwnLinks = slices.Clone(w.Links[w.Node])
+		if len(w.OwnLinks) == 0 {
+			return
+		}
+		w.OwnLinks[0].Up = !w.OwnLinks[0].Up
+		w.Links = maps.Clone(w.Links)
+		w.Links[w.Node] = w.OwnLinks
+	}},
+	{"the membership is known or not", false, func(_ *rapid.T, w *World, _ string) { w.Members.Known = !w.Members.Known }},
+	{"a kernel has an address", false, func(t *rapid.T, w *World, node string) {
+		s := rapid.SampledFrom(w.Services).Draw(t, "of")
+		w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {node, "eth9"}}
+	}},
+	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses = nil }},
+	{"a service proxy fails or works", false, func(_ *rapid.T, w *World, node string) {
+		before := w.ProxyUnhealthy[node]
+		w.ProxyUnhealthy = maps.Clone(w.ProxyUnhealthy)
+		if w.ProxyUnhealthy == nil {
+			w.ProxyUnhealthy = map[string]bool{}
+		}
+		w.ProxyUnhealthy[node] = !before
+	}},
+	{"this node's does", false, func(_ *rapid.T, w *World, _ string) { w.OwnProxyFailed = !w.OwnProxyFailed }},
+	{"a session is established or not", false, func(_ *rapid.T, w *World, _ string) {
+		w.Running = map[string]bool{"router": !w.Running["router"]}
+	}},
+	{"endpoints change", true, func(t *rapid.T, w *World, _ string) {
+		on := rapid.SliceOfDistinct(rapid.SampledFrom(everyNode), rapid.ID[string]).Draw(t, "on")
+		w.Endpoints = maps.Clone(w.Endpoints)
+		w.endpoints(rapid.SampledFrom(w.Services).Draw(t, "of"), on...)
+	}},
+	{"a Service is deleted", true, func(_ *rapid.T, w *World, _ string) {
+		if len(w.Services) > 1 {
+			w.Services = w.Services[1:]
+		}
+	}},
+	{"a node drains or not", true, func(_ *rapid.T, w *World, node string) {
+		for i, n := range w.Nodes {
+			if n.Name == node {
+				changed := *n
+				changed.Draining = !n.Draining
+				w.Nodes = slices.Clone(w.Nodes)
+				w.Nodes[i] = &changed
+			}
+		}
+	}},
+	{"a peer has a limit", true, func(t *rapid.T, w *World, _ string) {
+		changed := *w.Peers[0]
+		changed.MaximumPrefixes = rapid.IntRange(0, 4).Draw(t, "limit")
+		w.Peers = append([]*lb.Peer{&changed}, w.Peers[1:]...)
+	}},
+	{"an advertisement comes", true, func(_ *rapid.T, w *World, node string) {
+		more := *w.L2Advertisements[0]
+		more.Name, more.Interfaces = "more-"+node, []string{"eth0"}
+		w.L2Advertisements = append(slices.Clone(w.L2Advertisements), &more)
+	}},
+}
+
+// A Computer gives what Compute gives, whatever has changed since the pass before.
+func TestComputer_GivesThePlanOfCompute(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := cluster()
+		w.Node, w.Reading = rapid.SampledFrom(everyNode).Draw(t, "self"), 1
+		for i := range rapid.IntRange(1, 8).Draw(t, "services") {
+			on := rapid.SliceOfDistinct(rapid.SampledFrom(everyNode), rapid.ID[string]).Draw(t, "on")
+			addr := rapid.SampledFrom([]string{"192.0.2.200", "192.0.2.201", "198.19.0.1", "198.19.0.2"}).Draw(t, "addr")
+			s := w.add(fmt.Sprint("s", i), addr, on...)
+			s.Local, s.Affinity, s.SharingKey = rapid.Bool().Draw(t, "local"), rapid.Bool().Draw(t, "affinity"), "key"
+			s.HealthCheckNodePort = uint16(30000 + i)
+		}
+		computer := &Computer{}
+		for range rapid.IntRange(1, 12).Draw(t, "passes") {
+			next := rapid.SampledFrom(worldChanges).Draw(t, "change")
+			next.change(t, w, rapid.SampledFrom(everyNode).Draw(t, "node"))
+			if next.objects {
+				w.Reading++
+			}
+			want, got := Compute(w), computer.Compute(w)
+			if diff := cmp.Diff(want, got, comparePlans); diff != "" {
+				t.Fatalf("after %q: %s", next.name, diff)
+			}
+		}
+	})
+}
+
+func BenchmarkComputer_10000Services(b *testing.B) {
+	for _, nodes := range []int{3, 100, 1000} {
+		for _, of := range []string{"objects", "members"} {
+			b.Run(fmt.Sprintf("%s-change-%d-nodes", of, nodes), func(b *testing.B) {
+				w := big(10000, nodes)
+				w.Node, w.Reading = "n0", 1
+				computer := &Computer{}
+				everybody := w.Members.Alive
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					if of == "objects" {
+						w.Reading++
+					} else {
+						w.Members.Alive = everybody[:len(everybody)-i%2]
+					}
+					computer.Compute(w)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkCompute_10000AffinityServices1000Nodes(b *testing.B) {
+	for _, local := range []bool{false, true} {
+		b.Run(fmt.Sprintf("local-%v", local), func(b *testing.B) {
+			w := big(20000, 1000) // of which half are announced by BGP
+			w.Node = "n0"
+			for i, s := range w.Services {
+				s.Affinity, s.Local = i%2 == 1, local
+			}
+			for b.Loop() {
+				Compute(w)
+			}
+		})
+	}
+}
