@@ -114,6 +114,7 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress.split('%')[0]).family()",message="sourceAddress and peerAddress must be of the same family"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.sourceFrom)",message="give either sourceAddress or sourceFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.routerID) || !has(self.routerIDFrom)",message="give either routerID or routerIDFrom"
+// +kubebuilder:validation:XValidation:rule="!has(self.bfdStrict) || !self.bfdStrict || (has(self.bfdProfile) && self.bfdProfile != ”)",message="bfdStrict waits for BFD: give a bfdProfile, too"
 type BGPPeerSpec struct {
 	// myASN is the AS number of the nodes.
 	// +required
@@ -218,6 +219,10 @@ type BGPPeerSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	BFDProfile string `json:"bfdProfile,omitempty"`
+	// bfdStrict keeps the session from being established before BFD is up (draft-ietf-idr-bgp-bfd-strict-mode). The router needs
+	// BFD for this, and no strict mode of its own. Default: false.
+	// +optional
+	BFDStrict bool `json:"bfdStrict,omitempty"`
 	// gracefulRestart lets the peer keep the routes while a speaker restarts.
 	// +optional
 	// +kubebuilder:default={}

@@ -43,6 +43,12 @@ type Status struct {
 	Polling bool
 }
 
+// Passable reports whether BFD lets a BGP session in strict mode be established: it is up, or the peer says now that it has taken
+// BFD down by intention (draft-ietf-idr-bgp-bfd-strict-mode). What a peer once said that is silent now does not count.
+func (s *Status) Passable() bool {
+	return s.State == bfdsession.Up || s.PeerState == bfdsession.AdminDown && s.DetectionTime > 0
+}
+
 // Status of every session that is desired, sorted by name.
 func (m *Monitor) Status() []Status {
 	m.mu.Lock()

@@ -22,8 +22,12 @@ const (
 	extendedNextHop
 	multiprotocolIPv4
 	multiprotocolIPv6
+	bfdStrictMode
 	allCapabilities = 1<<iota - 1
 )
+
+// capBFDStrictMode is the code of draft-ietf-idr-bgp-bfd-strict-mode, which GoBGP's codec does not name.
+const capBFDStrictMode = 74
 
 func (c capabilities) has(one capabilities) bool { return c&one != 0 }
 
@@ -46,6 +50,9 @@ func (s *settings) offered() capabilities {
 	}
 	if s.ipv4 && s.address.Is6() {
 		set |= extendedNextHop
+	}
+	if s.bfdStrict {
+		set |= bfdStrictMode
 	}
 	return set &^ s.withheld
 }
@@ -92,6 +99,8 @@ func capabilityOf(code uint8, value []byte) capabilities {
 		return gracefulRestart
 	case uint8(bgp.BGP_CAP_EXTENDED_NEXTHOP):
 		return extendedNextHop
+	case capBFDStrictMode:
+		return bfdStrictMode
 	case uint8(bgp.BGP_CAP_MULTIPROTOCOL):
 		if len(value) == 4 && value[3] == bgp.SAFI_UNICAST {
 			switch binary.BigEndian.Uint16(value) {
@@ -145,6 +154,7 @@ func (c capabilities) String() string {
 	var names []string
 	for i, name := range []string{
 		"route refresh", "4-octet AS numbers", "graceful restart", "extended next hop encoding", "IPv4 unicast", "IPv6 unicast",
+		"BFD strict mode",
 	} {
 		if c.has(1 << i) {
 			names = append(names, name)

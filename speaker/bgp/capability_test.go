@@ -25,6 +25,23 @@ func openOf(t *testing.T, heard <-chan message) *openMessage {
 	return open
 }
 
+func TestCapability_StrictModeIsOfferedWhereItIsOn(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{true, false} {
+		capability := []byte{capBFDStrictMode, 0}
+		open := routerSettings(func(s *settings) { s.bfdStrict = on }).mustEncodeOpen(t)
+		if got := bytes.Contains(open, capability); got != on {
+			t.Errorf("with bfdStrict %t it is offered: %t", on, got)
+		}
+		withheld := routerSettings(func(s *settings) {
+			s.bfdStrict, s.withheld = on, refusedCapabilities(bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, bgp.BGP_ERROR_SUB_UNSUPPORTED_CAPABILITY, capability)
+		})
+		if bytes.Contains(withheld.mustEncodeOpen(t), capability) {
+			t.Error("a router refuses it, and it is offered again")
+		}
+	}
+}
+
 func TestCapability_RefusedOneIsLeftOutOfTheNextOpen(t *testing.T) {
 	t.Parallel()
 	everything := func(s *announce.Session) {

@@ -26,6 +26,8 @@ type closeReason struct {
 	cause cause
 	// refuses are capabilities without which the router may accept a session.
 	refuses capabilities
+	// bfd: either end says that BFD is down.
+	bfd bool
 	// limits are how many prefixes the router accepts, as far as it says so.
 	limits prefixLimits
 	// intended: we wanted the connection to end; this is no failure.
@@ -55,7 +57,16 @@ func receivedNotification(body []byte) *closeReason {
 	return &closeReason{
 		text: "router sent NOTIFICATION: " + notificationText(body[0], body[1], body[2:]), cause: causeOf(body[0], body[1], body[2:]),
 		refuses: refusedCapabilities(body[0], body[1], body[2:]), limits: limitsOf(body[0], body[1], body[2:]),
+		bfd: isBFDDown(body),
 	}
+}
+
+// isBFDDown reports whether the body of a NOTIFICATION says that BFD is down (RFC 9384), by a hard reset, too (RFC 8538).
+func isBFDDown(body []byte) bool {
+	if len(body) >= 4 && body[0] == bgp.BGP_ERROR_CEASE && body[1] == bgp.BGP_ERROR_SUB_HARD_RESET {
+		body = body[2:]
+	}
+	return body[0] == bgp.BGP_ERROR_CEASE && body[1] == subcodeBFDDown
 }
 
 // deconfigured is the reason when the session is no longer wanted.
@@ -105,7 +116,7 @@ const (
 
 // bfdDown is the reason when BFD says that the router is down (RFC 9384).
 func bfdDown(text string) *closeReason {
-	return &closeReason{text: text, code: bgp.BGP_ERROR_CEASE, subcode: subcodeBFDDown, hardReset: true}
+	return &closeReason{text: text, code: bgp.BGP_ERROR_CEASE, subcode: subcodeBFDDown, hardReset: true, bfd: true}
 }
 
 // closeReasonOf returns why a connection ended, given the error with which it ended. The cause of ctx comes first: errors of

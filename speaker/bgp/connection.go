@@ -32,6 +32,10 @@ type connection struct {
 	// negotiated is the zero value, and encoder nil, until the router's OPEN message was accepted.
 	negotiated negotiated
 	encoder    *encoder
+	// confirmed: the router's KEEPALIVE message that confirms our OPEN message came while we waited for BFD.
+	confirmed bool
+	// holdRoutes: strict mode holds back the routes in place of the session, until BFD is up.
+	holdRoutes bool
 	// advertised is what the router has been told. Only the writing goroutine uses it.
 	advertised *adjRIBOut
 	// limits are how many prefixes the router accepts, as far as it has said so.

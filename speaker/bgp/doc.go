@@ -10,7 +10,8 @@
 //   - session (session.go) has a goroutine that connects, and connects again after the connection has ended (backoff.go,
 //     dial.go).
 //   - connection (connection.go) is one connection from its OPEN messages (handshake.go) to its end (close.go): one
-//     goroutine reads (readloop.go), the session's own goroutine writes (writeloop.go).
+//     goroutine reads (readloop.go), the session's own goroutine writes (writeloop.go). In strict mode it waits for BFD
+//     (strict.go).
 //   - transport (transport.go) reads and writes whole messages, and rejects those that are malformed.
 //   - statusRecorder (recorder.go) records what happens to a session, for Status (status.go) and the metrics (metrics.go).
 //

@@ -7,14 +7,17 @@ import (
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // openWarningTimeout is how long the session waits for the router's OPEN message before its status says so.
 const openWarningTimeout = 5 * time.Second
 
 // handshake exchanges OPEN messages and the first KEEPALIVE messages; after it, the session is established. restarting sets
-// the R bit (RFC 4724 section 3).
-func (c *connection) handshake(ctx context.Context, restarting bool) error {
+// the R bit (RFC 4724 section 3). In strict mode it waits for BFD before it confirms the router's OPEN message; wake is ready when
+// desired may have changed.
+func (c *connection) handshake(ctx context.Context, restarting bool, wake <-chan struct{}, desired func() *announce.Session) error {
 	open, err := c.settings.encodeOpen(restarting)
 	if err != nil {
 		return err
@@ -26,6 +29,9 @@ func (c *connection) handshake(ctx context.Context, restarting bool) error {
 	if err := c.receiveOpen(ctx); err != nil {
 		return err
 	}
+	if err := c.awaitBFD(ctx, wake, desired); err != nil {
+		return err
+	}
 	if err := c.send(ctx, keepaliveMessage); err != nil {
 		return err
 	}
@@ -33,8 +39,10 @@ func (c *connection) handshake(ctx context.Context, restarting bool) error {
 	if err := c.startHoldTimer(ctx, cmp.Or(c.negotiated.holdTime, openTimeout)); err != nil {
 		return err
 	}
-	if _, err = c.readMessage(stateOpenConfirm); err != nil {
-		return err
+	if !c.confirmed {
+		if _, err = c.readMessage(stateOpenConfirm); err != nil {
+			return err
+		}
 	}
 	return c.startHoldTimer(ctx, c.negotiated.holdTime)
 }

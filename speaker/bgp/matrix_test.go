@@ -25,10 +25,15 @@ type kindOfRouter struct {
 	closes string
 }
 
-// tableRouter is a router whose table can be read.
-type tableRouter interface {
+// tableReader reads a router's table.
+type tableReader interface {
 	// received returns our path to a prefix, and whether there is one.
 	received(prefix string) (seenPath, bool, error)
+}
+
+// tableRouter is a router whose table can be read.
+type tableRouter interface {
+	tableReader
 	// shut ends the session administratively, with the text "lunch" where that can be given.
 	shut(t *testing.T)
 	// heard is what the router has written or tells of the last NOTIFICATION message from us.
@@ -68,7 +73,7 @@ func withEachRouter(t *testing.T, asn int, password string, test func(*testing.T
 }
 
 // hasPath waits until a router has our path to a prefix, and it is as wanted.
-func hasPath(t *testing.T, r tableRouter, prefix string, want seenPath) {
+func hasPath(t *testing.T, r tableReader, prefix string, want seenPath) {
 	t.Helper()
 	netnstest.Eventually(t, "the router has "+prefix, func() error {
 		found, ok, err := r.received(prefix)
@@ -135,6 +140,18 @@ func TestMatrix_ExternalRouterSeesPathsComeChangeAndGo(t *testing.T) {
 	})
 }
 
+func TestMatrix_RouterIgnoresTheCapabilityOfStrictMode(t *testing.T) {
+	withEachRouter(t, 64513, "", func(t *testing.T, c *cable, r tableRouter, _ kindOfRouter) {
+		speaker := start(t, c.session(func(s *announce.Session) { s.BFD, s.BFDStrict = &lb.BFDProfile{}, true }, path(matrix4)))
+		hasPath(t, r, matrix4, seenPath{asPath: "64512", hop: c.Ours.String()})
+		for _, warning := range speaker.up("tor").Warnings {
+			if strings.Contains(warning, "refuses") {
+				t.Error(warning)
+			}
+		}
+	})
+}
+
 func TestMatrix_InternalRouterWithPasswordSeesLocalPreference(t *testing.T) {
 	withEachRouter(t, 64512, "secret", func(t *testing.T, c *cable, r tableRouter, _ kindOfRouter) {
 		attributes := &announce.Attributes{LocalPref: ptr(uint32(250)), MED: ptr(uint32(42))}
@@ -164,7 +181,8 @@ func TestMatrix_RouterUnderstandsThatTheNodeLeaves(t *testing.T) {
 
 func TestMatrix_RoutersShutdownIsUnderstood(t *testing.T) {
 	withEachRouter(t, 64513, "", func(t *testing.T, c *cable, r tableRouter, kind kindOfRouter) {
-		speaker := start(t, c.session(nil, path(matrix4)))
+		later := func(s *announce.Session) { s.ConnectTime = time.Minute } // The next attempt has an error of its own.
+		speaker := start(t, c.session(later, path(matrix4)))
 		hasPath(t, r, matrix4, seenPath{asPath: "64512", hop: c.Ours.String()})
 		r.shut(t)
 		speaker.says("tor", kind.closes)

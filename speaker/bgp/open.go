@@ -50,6 +50,7 @@ func (s *settings) openCapabilities(restarting bool) (list []bgp.ParameterCapabi
 	add(gracefulRestart, bgp.NewCapGracefulRestart(restarting, s.bfd, limit, preserved))
 	add(extendedNextHop, bgp.NewCapExtendedNexthop(
 		[]*bgp.CapExtendedNexthopTuple{bgp.NewCapExtendedNexthopTuple(bgp.RF_IPv4_UC, bgp.AFI_IP6)}))
+	add(bfdStrictMode, bgp.NewCapUnknown(capBFDStrictMode, nil))
 	return list
 }
 

@@ -38,6 +38,8 @@ type session struct {
 	// so. Only run uses them.
 	withheld capabilities
 	limits   prefixLimits
+	// strict is how strict mode is kept with the router. Only run uses it.
+	strict strictMode
 }
 
 // newSession makes a session that does nothing before run.
@@ -192,10 +194,10 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	var up time.Duration
 	t := newTransport(conn)
 	c := newConnection(settings, t, s.recorder)
-	c.settings.withheld, c.limits = s.withheld, s.limits
+	c.settings.withheld, c.limits, c.holdRoutes = s.withheld, s.limits, s.strict.holdRoutes
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(interrupted); t.interrupt() })
-	if err = c.handshake(ctx, s.establishedWith != settings.endpoint()); err == nil {
+	if err = c.handshake(ctx, s.establishedWith != settings.endpoint(), s.wake, s.currentDesired); err == nil {
 		established := time.Now()
 		s.establishedWith = settings.endpoint()
 		s.recorder.established(&c.negotiated)
@@ -207,6 +209,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	}
 	reason := s.backoff.ended(s.withhold(c, closeReasonOf(ctx, err)), up)
 	s.limits.learn(reason.limits)
+	s.strict.ended(settings.bfdStrict, reason, up)
 	s.recorder.connectionClosed(reason)
 	t.close(reason.notification(&c.negotiated))
 	return reason

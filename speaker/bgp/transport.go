@@ -55,6 +55,17 @@ var bodyLengths = map[uint8]struct{ least, most int }{
 	bgp.BGP_MSG_ROUTE_REFRESH: {4, 4},
 }
 
+// awaitMessage waits until read has a whole message, so that a deadline that passes meanwhile takes nothing away.
+func (t *transport) awaitMessage() error {
+	header, err := t.reader.Peek(bgp.BGP_HEADER_LENGTH)
+	if err != nil {
+		return err //nolint:wrapcheck // The caller says what it means.
+	}
+	length := int(binary.BigEndian.Uint16(header[16:18]))
+	_, err = t.reader.Peek(min(length, bgp.BGP_MAX_MESSAGE_LENGTH))
+	return err //nolint:wrapcheck // The caller says what it means.
+}
+
 // read waits for a message. The error is a *closeReason when the message is malformed, else the connection's.
 func (t *transport) read() (message, error) {
 	var header [bgp.BGP_HEADER_LENGTH]byte

@@ -48,6 +48,7 @@ func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desire
 	if c.negotiated.keepaliveTime == 0 {
 		keepaliveTimer.Stop()
 	}
+	bfdLate := c.bfdLate()
 	refresh, refreshAllowed := c.refreshRequested, (<-chan time.Time)(nil)
 	for {
 		var err error
@@ -62,6 +63,10 @@ func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desire
 		case <-refresh:
 			err = c.answerRefresh(ctx)
 			refresh, refreshAllowed = nil, time.After(refreshInterval)
+		case <-bfdLate:
+			if c.holdRoutes {
+				err = bfdNotUp()
+			}
 		case <-refreshAllowed:
 			refresh, refreshAllowed = c.refreshRequested, nil
 		}
@@ -90,7 +95,14 @@ func (c *connection) sendInitialUpdate(ctx context.Context, desired *announce.Se
 // meanwhile, and end the session, which costs all of them.
 func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session, after ...[]byte) error {
 	next := nextHopsOf(&c.settings, desired, c.transport.localAddr(), c.negotiated.extendedNextHop)
-	wanted := newAdjRIBOut(c.encoder, c.advertised, desired.Paths, c.negotiated.families, next)
+	paths := desired.Paths
+	if c.holdRoutes = c.holdRoutes && desired.AwaitBFD; c.holdRoutes {
+		paths = nil
+	}
+	wanted := newAdjRIBOut(c.encoder, c.advertised, paths, c.negotiated.families, next)
+	if c.holdRoutes {
+		wanted.notAnnounced = waitsForBFD
+	}
 	changes := wanted.diff(c.advertised)
 	withdrawFirst := changes.exceeds(c.limits.within(desired.MaximumPrefixes), c.advertised)
 	if err := c.send(ctx, append(changes.messages(withdrawFirst), after...)...); err != nil {

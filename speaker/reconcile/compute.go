@@ -83,7 +83,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 			},
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: announce.HoldUnsettled(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled),
+		sessions: announce.HoldForBFD(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled, seen.bfdPassable),
 		bfd:      bfdPlan, unable: unableError(seen.unable),
 		wait: election.Sooner(gatewayWait, election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
 	}

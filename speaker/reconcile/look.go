@@ -73,8 +73,9 @@ type snapshot struct {
 	proxy proxycheck.Result
 	// bfdUp are the BFD sessions that are up, by name.
 	bfdUp []string
-	// bfdSettled are the BGP sessions whose BFD sessions are settled or cannot be.
-	bfdSettled map[string]bool
+	// bfdSettled are the BGP sessions whose BFD sessions are settled or cannot be; bfdPassable are those that strict mode lets be
+	// established.
+	bfdSettled, bfdPassable map[string]bool
 }
 
 // node of a name; nil if there is none.
@@ -146,16 +147,19 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 
 // lookAtSessions fills in how the sessions with routers are, of BFD and of BGP.
 func (l *Loop) lookAtSessions(s *snapshot) {
-	var settled []string
+	var settled, passable []string
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
 			s.bfdUp = append(s.bfdUp, session.Name)
+		}
+		if session.Passable() {
+			passable = append(passable, session.Name)
 		}
 		if session.Settled || session.Problem != "" {
 			settled = append(settled, session.Name)
 		}
 	}
-	s.bfdSettled = l.bfd.Load().Settled(settled)
+	s.bfdSettled, s.bfdPassable = l.bfd.Load().Watched(settled), l.bfd.Load().Watched(passable)
 	s.world.Running = map[string]bool{}
 	behind := false
 	for _, session := range l.exec.BGP.Status() {

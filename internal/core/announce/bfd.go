@@ -119,23 +119,26 @@ func (p *BFDPlan) Sharing(name string) []string {
 	return p.former[name]
 }
 
-// Settled are the BGP sessions of which some BFD sessions of this plan, given by name, are settled.
-func (p *BFDPlan) Settled(names []string) map[string]bool {
-	settled := map[string]bool{}
+// Watched are the BGP sessions that some BFD sessions of this plan, given by name, watch.
+func (p *BFDPlan) Watched(names []string) map[string]bool {
+	watched := map[string]bool{}
 	for _, name := range names {
 		for _, session := range p.Sharing(name) {
-			settled[session] = true
+			watched[session] = true
 		}
 	}
-	return settled
+	return watched
 }
 
-// HoldUnsettled are sessions of which those that BFD watches are held unless they are settled. A router that has the BFD session of
-// an earlier process still up keeps our routes as long as BGP is down. If BGP is established when that fails, it drops them.
-func HoldUnsettled(sessions []Session, settled map[string]bool) []Session {
+// HoldForBFD are sessions of which those that BFD watches are held unless they are settled, and those in strict mode wait unless
+// their BFD is passable. A router that has the BFD session of an earlier process still up keeps our routes as long as BGP is down.
+// If BGP is established when that fails, it drops them.
+func HoldForBFD(sessions []Session, settled, passable map[string]bool) []Session {
 	held := slices.Clone(sessions)
 	for i := range held {
-		held[i].Hold = held[i].BFD != nil && !settled[held[i].Name]
+		s := &held[i]
+		s.Hold = s.BFD != nil && !settled[s.Name]
+		s.AwaitBFD = s.BFDStrict && !passable[s.Name]
 	}
 	return held
 }

@@ -88,7 +88,7 @@ func TestBFDPlan_IsNotTakenFromAStableSession(t *testing.T) {
 	}
 }
 
-func TestHoldUnsettled_HoldsWhatBFDWatches(t *testing.T) {
+func TestHoldForBFD_HoldsWhatBFDWatches(t *testing.T) {
 	router := Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
 	shares, other, unwatched := router, router, router
 	shares.Name, other.Name, unwatched.Name = "shares", "other", "unwatched"
@@ -108,7 +108,7 @@ func TestHoldUnsettled_HoldsWhatBFDWatches(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var held []string
-			for _, s := range HoldUnsettled(sessions, test.plan.Settled(test.settled)) {
+			for _, s := range HoldForBFD(sessions, test.plan.Watched(test.settled), nil) {
 				if s.Hold {
 					held = append(held, s.Name)
 				}
@@ -120,5 +120,37 @@ func TestHoldUnsettled_HoldsWhatBFDWatches(t *testing.T) {
 	}
 	if sessions[0].Hold {
 		t.Error("the sessions given are changed")
+	}
+}
+
+func TestHoldForBFD_StrictSessionsWaitUntilBFDIsPassable(t *testing.T) {
+	strict := Session{Name: "strict", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}, BFDStrict: true}
+	shares, other, lax := strict, strict, strict
+	shares.Name, other.Name, lax.Name = "shares", "other", "lax"
+	other.Address, lax.BFDStrict = netip.MustParseAddr("192.0.2.2"), false
+	sessions := []Session{strict, shares, other, lax}
+	plan := (&BFDPlan{}).Next(sessions, nil)
+	for _, test := range []struct {
+		name     string
+		plan     *BFDPlan
+		passable []string
+		waiting  []string
+	}{
+		{"before the first plan BFD knows nothing", &BFDPlan{}, nil, []string{"strict", "shares", "other"}},
+		{"no BFD session is up", plan, nil, []string{"strict", "shares", "other"}},
+		{"one that is up releases all that share it", plan, []string{"strict"}, []string{"other"}},
+		{"all are up", plan, []string{"other", "strict"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var waiting []string
+			for _, s := range HoldForBFD(sessions, nil, test.plan.Watched(test.passable)) {
+				if s.AwaitBFD {
+					waiting = append(waiting, s.Name)
+				}
+			}
+			if !slices.Equal(waiting, test.waiting) {
+				t.Errorf("waiting are %v, want %v", waiting, test.waiting)
+			}
+		})
 	}
 }

@@ -245,7 +245,7 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 		return peer.Err.Error()
 	}
 	if peer.BFDProfile != "" {
-		session.BFD = r.bfdProfile(peer)
+		session.BFD, session.BFDStrict = r.bfdProfile(peer), peer.BFDStrict
 	}
 	if peer.Password != nil {
 		password, ok := r.world.Passwords[*peer.Password]

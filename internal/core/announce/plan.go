@@ -134,6 +134,8 @@ type Session struct {
 	// BFD parameters; nil: BFD does not watch the router. MultiHopBFD: the router is more than one hop away (RFC 5883).
 	BFD         *lb.BFDProfile
 	MultiHopBFD bool
+	// BFDStrict: the session is not established before BFD is up. AwaitBFD: so it waits now; one that is established goes on.
+	BFDStrict, AwaitBFD bool
 
 	// Hold: a session that the executor has never tried to connect is not connected yet, though for some seconds at most,
 	// because BFD may still fail that was up with an earlier process.

@@ -54,6 +54,8 @@ type Peer struct {
 	MultiHop    bool
 	TTLSecurity bool
 	BFDProfile  string
+	// BFDStrict: no session is established before BFD is up. BFDProfile is set.
+	BFDStrict bool
 	// RestartTime of graceful restart; 0 when graceful restart is off.
 	RestartTime   time.Duration
 	Families      []Family
@@ -93,6 +95,7 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 		ConnectTime:     cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
 		MaximumPrefixes: int(spec.MaximumPrefixes),
 		MultiHop:        spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
+		BFDStrict: spec.BFDStrict && spec.BFDProfile != "",
 	}
 	if spec.DynamicASN != nil {
 		p.Dynamic = *spec.DynamicASN

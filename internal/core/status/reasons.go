@@ -132,7 +132,7 @@ var (
 		Name: "Up", Meaning: "BFD watches all sessions of every node with a speaker that the peer selects.",
 	}
 	BFDDown = reason.Reason{
-		Name: "Down", Meaning: "BFD is configured, and does not watch some sessions; the message names the nodes and says why. A BGP session comes up all the same.",
+		Name: "Down", Meaning: "BFD is configured, and does not watch some sessions; the message names the nodes and says why. A BGP session comes up all the same, unless `bfdStrict` is set.",
 		Remedy: "Turn BFD on at the router for these nodes, or look at what the message names.",
 	}
 )
