@@ -80,6 +80,7 @@ generate: ## Make deepcopy functions and CRDs from the Go types, docs/reference 
 	@mkdir -p $(OUT)/api/v1beta1 $(OUT)/config/crd/bases
 	$(TOOL) controller-gen object paths=./api/... crd:maxDescLen=400 output:object:dir=$(OUT)/api/v1beta1 output:crd:dir=$(OUT)/config/crd/bases
 	$(GO) run ./hack/reference $(OUT)/docs/reference
+	$(GO) run ./hack/monitoring $(OUT)/config/chart/dashboards
 	cd release && $(GO) run ./chart/generate .. $(abspath $(OUT))
 
 # The working tree is compared, staged or not, and stays as it is.
@@ -88,7 +89,7 @@ verify: ## Fail when what is generated, or go.mod, is not up to date
 	$(GO) mod tidy -diff
 	cd release && $(GO) mod tidy -diff
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $(MAKE) --no-print-directory generate OUT="$$out" && \
-	for path in api/v1beta1/zz_generated.deepcopy.go config/crd/bases docs/reference config/chart/crds \
+	for path in api/v1beta1/zz_generated.deepcopy.go config/crd/bases docs/reference config/chart/crds config/chart/dashboards \
 		$$(cd "$$out" && ls -d config/chart/values.schema.json config/{rbac,controller,speaker}/*.yaml); do \
 		diff -ruN $$path "$$out/$$path" || { echo "run 'make generate' and commit what it changes"; exit 1; }; \
 	done
@@ -120,11 +121,11 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6 \
-		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp
+		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp promtool:prometheus prometheus-alertmanager:prometheus-alertmanager
 
 .PHONY: deps-unit
 deps-unit:
-	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2
+	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2 promtool:prometheus
 
 .PHONY: deps-demo
 deps-demo:

@@ -178,35 +178,6 @@ func TestFlags_AreThoseOfThePrograms(t *testing.T) {
 	}
 }
 
-func TestMonitoring_AsksForMetricsThatThereAre(t *testing.T) {
-	known := map[string][]string{}
-	row := regexp.MustCompile("(?m)^\\| `(daymark_[a-z0-9_]+)` \\| [a-z]+ \\| ([^|]*) \\|")
-	for _, match := range row.FindAllStringSubmatch(read(t, root+"/docs/reference/metrics.md"), -1) {
-		known[match[1]] = append(strings.Fields(strings.ReplaceAll(match[2], "`", "")), "node", "instance", "le")
-	}
-	asked := regexp.MustCompile(`daymark_[a-z0-9_]+`)
-	by := regexp.MustCompile(`by \(([a-z_, ]+)\) \([^)]*?(daymark_[a-z0-9_]+)`)
-	for _, file := range []string{folder + "/rules.yaml", folder + "/dashboards/daymark.json"} {
-		text := read(t, file)
-		names := asked.FindAllString(text, -1)
-		if len(names) < 9 {
-			t.Errorf("%s asks for %d metrics", file, len(names))
-		}
-		for _, name := range names {
-			if known[strings.TrimSuffix(name, "_bucket")] == nil {
-				t.Errorf("%s asks for %s, which there is not", file, name)
-			}
-		}
-		for _, match := range by.FindAllStringSubmatch(text, -1) {
-			for _, label := range strings.Split(match[1], ", ") {
-				if !slices.Contains(known[strings.TrimSuffix(match[2], "_bucket")], label) {
-					t.Errorf("%s: %s has no label %s", file, match[2], label)
-				}
-			}
-		}
-	}
-}
-
 func objects(t *testing.T, files []File) (all []*unstructured.Unstructured) {
 	t.Helper()
 	for _, f := range files {

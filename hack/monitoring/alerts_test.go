@@ -1,0 +1,274 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// root of the repository.
+const root = "../.."
+
+// rule of config/chart/rules.yaml.
+type rule struct {
+	Alert, Expr, For    string
+	Labels, Annotations map[string]string
+}
+
+func rules(t *testing.T) (all []rule) {
+	t.Helper()
+	text, err := os.ReadFile(root + "/config/chart/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct{ Rules []rule }
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range file.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+func TestAlerts_HaveARunbook(t *testing.T) {
+	const pages = "https://github.com/daymark-lb/daymark/blob/main/docs/runbooks/"
+	files, err := filepath.Glob(root + "/docs/runbooks/Daymark*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]bool{}
+	for _, file := range files {
+		left[filepath.Base(file)] = true
+	}
+	for _, r := range rules(t) {
+		page := r.Alert + ".md"
+		text, err := os.ReadFile(root + "/docs/runbooks/" + page)
+		if err != nil {
+			t.Errorf("%s has no runbook: %v", r.Alert, err)
+			continue
+		}
+		delete(left, page)
+		if r.Annotations["runbook_url"] != pages+page {
+			t.Errorf("%s refers to %s", r.Alert, r.Annotations["runbook_url"])
+		}
+		for _, part := range []string{"# " + r.Alert + "\n", "\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s lacks %q", page, part)
+			}
+		}
+	}
+	for page := range left {
+		t.Errorf("there is no alert to runbook %s", page)
+	}
+}
+
+func TestAlerts_AreAsTheMixinsHaveThem(t *testing.T) {
+	for _, r := range rules(t) {
+		if !strings.HasPrefix(r.Alert, "Daymark") || !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) ||
+			!strings.HasSuffix(r.Annotations["summary"], ".") || strings.Contains(r.Annotations["summary"], "{{") || r.Annotations["description"] == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// healthy is what Prometheus has while all is well. A node without endpoints for a Service, a pool that is full while nobody
+// waits, and a standby are no fault.
+var healthy = map[string]float64{
+	`daymark_controller_leader{instance="c1"}`: 1, `daymark_controller_leader{instance="c2"}`: 0,
+	`daymark_controller_speakers_gone{instance="c1"}`:                                                               0,
+	`daymark_controller_services{instance="c1",condition="AddressAssigned",status="True",reason="AddressAssigned"}`: 4,
+	`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="NoPool"}`:         0,
+	`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="PoolExhausted"}`:  0,
+	`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoEndpoint"}`:           1,
+	`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoNode"}`:               0,
+	`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="available"}`:                             5,
+	`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="assigned"}`:                              11,
+	`daymark_pool_addresses{instance="c1",pool="one",family="IPv4",state="available"}`:                              0,
+	`daymark_pool_addresses{instance="c1",pool="one",family="IPv4",state="assigned"}`:                               1,
+	on("n1", "gossip_members_alive"):                                                 3,
+	on("n2", "gossip_members_alive"):                                                 3,
+	on("n3", "gossip_members_alive"):                                                 3,
+	on("n1", "gossip_members_expected"):                                              3,
+	on("n1", "layer2_cut_segments"):                                                  0,
+	on("n1", "layer2_conflicts", `family="IPv4"`):                                    0,
+	on("n1", "bgp_session_up", `session="a"`, `peer="tor"`):                          1,
+	on("n1", "bgp_session_up", `session="b"`, `peer="tor"`):                          1,
+	on("n2", "bgp_session_up", `session="a"`, `peer="tor"`):                          1,
+	on("n1", "bgp_session_flaps_total", `session="a"`, `peer="tor"`):                 1,
+	on("n1", "bgp_prefixes_announced", `session="a"`, `peer="tor"`, `family="IPv4"`): 4,
+	on("n1", "bgp_prefixes_desired", `session="a"`, `peer="tor"`, `family="IPv4"`):   4,
+	on("n1", "bfd_session_up", `session="a"`):                                        1,
+	on("n1", "service_proxy_working"):                                                1,
+	on("n1", "speaker_failing"):                                                      0,
+	on("n1", "api_unreachable_seconds"):                                              0,
+	on("n1", "layer2_failover_duration_seconds_count"):                               3,
+	on("n1", "layer2_failover_duration_seconds_bucket", `le="5"`):                    3,
+}
+
+// on is a series of a node.
+func on(node, name string, labels ...string) string {
+	return fmt.Sprintf("daymark_%s{%s}", name, strings.Join(append(labels, `node="`+node+`"`, `instance="`+node+`"`), ","))
+}
+
+// fault is what changes, and what is to fire.
+type fault struct {
+	alert string
+	is    map[string]float64
+	// resolves is how long after the fault the alert resolves, for those that look back.
+	resolves time.Duration
+	// counts: the series are counters, which stay.
+	counts bool
+	// times is how many alerts of the name there are, one if 0.
+	times float64
+}
+
+var faults = []fault{
+	{alert: "ControllerGone", is: map[string]float64{`daymark_controller_leader{instance="c1"}`: 0}},
+	{alert: "SpeakersGone", is: map[string]float64{`daymark_controller_speakers_gone{instance="c1"}`: 1}},
+	{alert: "ServicesWaiting", is: map[string]float64{
+		`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="NoPool"}`: 2,
+	}},
+	{alert: "PoolExhausted", is: map[string]float64{
+		`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="PoolExhausted"}`: 1,
+	}},
+	{alert: "PoolFillsUp", resolves: 7 * time.Hour, is: map[string]float64{
+		`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="available"}`: 2,
+		`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="assigned"}`:  14,
+	}},
+	{alert: "ServicesNotAnnounced", is: map[string]float64{
+		`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoNode"}`: 1,
+	}},
+	{alert: "AddressConflict", is: map[string]float64{on("n1", "layer2_conflicts", `family="IPv4"`): 1}},
+	{alert: "MembershipSplit", is: map[string]float64{on("n1", "gossip_members_alive"): 1, on("n2", "gossip_members_alive"): 2, on("n3", "gossip_members_alive"): 2}},
+	{alert: "SegmentCut", is: map[string]float64{on("n1", "layer2_cut_segments"): 1}},
+	{alert: "BGPSessionDown", is: map[string]float64{on("n1", "bgp_session_up", `session="b"`, `peer="tor"`): 0}},
+	{alert: "BGPNodeWithoutSession", times: 2, is: map[string]float64{
+		on("n1", "bgp_session_up", `session="a"`, `peer="tor"`): 0, on("n1", "bgp_session_up", `session="b"`, `peer="tor"`): 0,
+		on("n2", "bgp_session_up", `session="a"`, `peer="tor"`): 0, on("n1", "bfd_session_up", `session="a"`): 0,
+		on("n1", "bgp_prefixes_announced", `session="a"`, `peer="tor"`, `family="IPv4"`): 0,
+	}},
+	{alert: "BGPSessionFlaps", counts: true, is: map[string]float64{on("n1", "bgp_session_flaps_total", `session="a"`, `peer="tor"`): 9}, resolves: time.Hour},
+	{alert: "BGPRoutesMissing", is: map[string]float64{on("n1", "bgp_prefixes_announced", `session="a"`, `peer="tor"`, `family="IPv4"`): 3}},
+	{alert: "BFDSessionDown", is: map[string]float64{on("n1", "bfd_session_up", `session="a"`): 0}},
+	{alert: "ServiceProxyDown", is: map[string]float64{on("n1", "service_proxy_working"): 0}},
+	{alert: "SpeakerFailing", is: map[string]float64{on("n1", "speaker_failing"): 1}},
+	{alert: "APIUnreachable", is: map[string]float64{on("n1", "api_unreachable_seconds"): 61}},
+	{alert: "FailOverSlow", counts: true, is: map[string]float64{on("n1", "layer2_failover_duration_seconds_count"): 5}, resolves: 10 * time.Minute},
+}
+
+// Times of the tests of rules: the fault begins after begin, and lasts for longer than the rule waits.
+const (
+	interval = 15 * time.Second
+	begin    = 10 * time.Minute
+	longer   = 5 * time.Minute
+)
+
+// promtool says that each alert fires by its fault alone and no other does, when the rule says and not sooner, and resolves.
+func TestAlerts_FireByTheirFaultAloneAndResolve(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed: make deps-unit")
+	}
+	tested := map[string]bool{}
+	for _, f := range faults {
+		tested["Daymark"+f.alert] = true
+	}
+	folder := t.TempDir()
+	for _, r := range rules(t) {
+		if !tested[r.Alert] {
+			t.Errorf("no fault makes %s fire", r.Alert)
+		}
+	}
+	for _, f := range faults {
+		t.Run(f.alert, func(t *testing.T) {
+			file := filepath.Join(folder, f.alert+".yaml")
+			text, err := yaml.Marshal(f.test(t))
+			if err == nil {
+				err = os.WriteFile(file, text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if output, err := exec.CommandContext(t.Context(), promtool, "test", "rules", file).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, output)
+			}
+		})
+	}
+}
+
+// test is a file for promtool.
+func (f *fault) test(t *testing.T) map[string]any {
+	rulesFile, err := filepath.Abs(root + "/config/chart/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := f.waits(t)
+	lasts := waits + longer
+	var series []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(healthy)) {
+		well, ill := healthy[name], healthy[name]
+		if value, changes := f.is[name]; changes {
+			ill = value
+		}
+		after := well
+		if f.counts {
+			after = ill
+		}
+		series = append(series, map[string]any{"series": name, "values": strings.Join([]string{
+			samples(well, begin), samples(ill, lasts), samples(after, f.resolves+time.Hour),
+		}, " ")})
+	}
+	for name := range f.is {
+		if _, known := healthy[name]; !known {
+			t.Errorf("%s is not among what is healthy", name)
+		}
+	}
+	firing := []map[string]any{{"labels": fmt.Sprintf(`{alertname="Daymark%s"}`, f.alert), "value": cmp.Or(f.times, 1)}}
+	var checks []map[string]any
+	check := func(at time.Duration, want []map[string]any) {
+		checks = append(checks, map[string]any{
+			"expr": `count by (alertname) (ALERTS{alertstate="firing"})`, "eval_time": at.String(), "exp_samples": want,
+		})
+	}
+	check(begin-interval, nil)
+	if waits > 0 {
+		check(begin+waits-interval, nil)
+	}
+	check(begin+waits+2*interval, firing)
+	check(begin+lasts+f.resolves+2*interval, nil)
+	return map[string]any{
+		"rule_files": []string{rulesFile}, "evaluation_interval": interval.String(),
+		"tests": []map[string]any{{"interval": interval.String(), "input_series": series, "promql_expr_test": checks}},
+	}
+}
+
+// waits is how long the rule waits before it fires.
+func (f *fault) waits(t *testing.T) time.Duration {
+	for _, r := range rules(t) {
+		if r.Alert == "Daymark"+f.alert && r.For != "" {
+			waits, err := time.ParseDuration(r.For)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return waits
+		}
+	}
+	return 0
+}
+
+// samples of one value for a time.
+func samples(value float64, lasts time.Duration) string {
+	return fmt.Sprintf("%v+0x%d", value, lasts/interval-1)
+}
