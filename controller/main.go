@@ -15,7 +15,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/controller/crds"
@@ -99,10 +98,10 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 		return nil, fmt.Errorf("register the API types: %w", err)
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                 scheme,
-		Cache:                  informer.Options(scheme, f.Namespace, f.Classes),
-		MapperProvider:         informer.Mapper,
-		Metrics:                metricsserver.Options{BindAddress: f.Metrics},
+		Scheme:         scheme,
+		Cache:          informer.Options(scheme, f.Namespace, f.Classes),
+		MapperProvider: informer.Mapper,
+		Metrics:        f.MetricsServer(), PprofBindAddress: f.Pprof,
 		HealthProbeBindAddress: "0", // daemon.Probes serves them, with the reason
 	})
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/departure"
@@ -145,10 +144,10 @@ func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Mana
 	}
 	grace := endTimeout // the manager wants a pointer
 	m, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                  scheme,
-		Cache:                   informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),
-		MapperProvider:          informer.Mapper,
-		Metrics:                 metricsserver.Options{BindAddress: f.Metrics},
+		Scheme:         scheme,
+		Cache:          informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),
+		MapperProvider: informer.Mapper,
+		Metrics:        f.MetricsServer(), PprofBindAddress: f.Pprof,
 		HealthProbeBindAddress:  "0", // daemon.Probes serves them, with the Services' health beside
 		GracefulShutdownTimeout: &grace,
 	})

@@ -38,6 +38,12 @@ const (
 	exitUsage   = 2
 )
 
+// Formats of the log.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
 // gcPercent is how much the heap may grow before the garbage collector runs, if GOGC does not say otherwise. It is lower than
 // Go's default of 100: at 5,000 Services a daemon then has a fifth less memory resident, for a twentieth more processor time.
 const gcPercent = 30
@@ -70,9 +76,9 @@ type Flags struct {
 	Kubeconfig string
 	// Namespace that Daymark runs in.
 	Namespace string
-	// Metrics and Health are addresses to listen on; "0" for none.
-	Metrics string
-	Health  string
+	listeners
+	// Health is the address to answer probes on; "0" for none.
+	Health string
 	// Classes of Services to serve.
 	Classes lb.Classes
 	// Options of announcing. The controller needs them, too, to explain what the speakers do.
@@ -80,6 +86,8 @@ type Flags struct {
 
 	levelText string
 	level     slog.Level
+	// logFormat is text or json.
+	logFormat string
 }
 
 // Main runs a program with the command line of the process and ends the process: with status 0 after SIGINT or SIGTERM, with 2
@@ -96,7 +104,7 @@ func Main(p Program) {
 
 // execute runs a program with a command line and returns the exit status.
 func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
-	f := &Flags{Metrics: p.Metrics, Health: p.Health}
+	f := &Flags{listeners: listeners{Metrics: p.Metrics}, Health: p.Health}
 	c := &cobra.Command{
 		Use: p.Name, Short: p.Short, Version: version.Get().String(),
 		SilenceErrors: true, SilenceUsage: true,
@@ -113,7 +121,7 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 			if err := registerMetrics(metrics.Registry, version.Get()); err != nil {
 				return err
 			}
-			return p.Run(c.Context(), f, newLog(stderr, f.level))
+			return p.Run(c.Context(), f, f.newLog(stderr))
 		},
 	}
 	c.CompletionOptions.DisableDefaultCmd = true
@@ -140,19 +148,26 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 func (t Task) command(f *Flags, stderr io.Writer) *cobra.Command {
 	c := &cobra.Command{
 		Use: t.Name, Short: t.Short, Args: cobra.NoArgs, Hidden: true,
-		RunE: func(c *cobra.Command, _ []string) error { return t.Run(c.Context(), f, newLog(stderr, slog.LevelInfo)) },
+		RunE: func(c *cobra.Command, _ []string) error { return t.Run(c.Context(), f, f.newLog(stderr)) },
 	}
 	f.addKubeconfig(c.Flags())
 	return c
 }
 
 // newLog returns the program's log and makes the libraries log to the same place.
-func newLog(out io.Writer, level slog.Level) *slog.Logger {
+func (f *Flags) newLog(out io.Writer) *slog.Logger {
+	handler := func(level slog.Level) slog.Handler {
+		options := &slog.HandlerOptions{Level: level}
+		if f.logFormat == formatJSON {
+			return slog.NewJSONHandler(out, options)
+		}
+		return slog.NewTextHandler(out, options)
+	}
 	// What libraries log is less important than what we log: an Info of theirs appears where our Debug does.
-	libraries := logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level + 4}))
+	libraries := logr.FromSlogHandler(handler(f.level + 4))
 	ctrl.SetLogger(libraries)
 	klog.SetLogger(libraries)
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
+	return slog.New(handler(f.level))
 }
 
 // usageError is a command line that is wrong.
@@ -166,18 +181,22 @@ func (f *Flags) add(set *pflag.FlagSet) {
 	set.SortFlags = false
 	f.addKubeconfig(set)
 	set.StringVar(&f.Namespace, "namespace", "daymark-system", "namespace that Daymark runs in")
-	set.StringVar(&f.Metrics, "metrics-bind-address", f.Metrics, "address:port for metrics, 0 for none")
+	f.listeners.add(set)
 	set.StringVar(&f.Health, "health-bind-address", f.Health, "address:port for health probes, 0 for none")
 	set.StringVar(&f.Classes.Name, "load-balancer-class", v1beta1.LoadBalancerClass, "spec.loadBalancerClass of Services to serve")
 	set.BoolVar(&f.Classes.Classless, "serve-classless", true, "serve Services without a class too")
 	set.BoolVar(&f.Options.IgnoreExcludeLabel, "ignore-exclude-label", false, "nodes with the label node.kubernetes.io/exclude-from-external-load-balancers announce too")
 	set.BoolVar(&f.Options.WithdrawOnCordon, "withdraw-on-cordon", false, "nodes that are cordoned do not announce")
 	set.StringVar(&f.levelText, "log-level", "info", "debug, info, warn or error")
+	set.StringVar(&f.logFormat, "log-format", formatText, "text or json, one object a line")
 }
 
 func (f *Flags) validate() error {
 	if err := f.level.UnmarshalText([]byte(f.levelText)); err != nil {
 		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", f.levelText)
+	}
+	if f.logFormat != formatText && f.logFormat != formatJSON {
+		return fmt.Errorf("--log-format must be text or json, not %q", f.logFormat)
 	}
 	if f.Namespace == "" {
 		return errors.New("--namespace must not be empty")
@@ -187,7 +206,7 @@ func (f *Flags) validate() error {
 			return fmt.Errorf("--kubeconfig: %w", err)
 		}
 	}
-	return cmp.Or(f.Classes.Validate(), validateBind("--metrics-bind-address", f.Metrics), validateBind("--health-bind-address", f.Health))
+	return cmp.Or(f.Classes.Validate(), f.listeners.validate(), validateBind("--health-bind-address", f.Health))
 }
 
 // validateBind returns what is wrong with an address to listen on, which a flag gives.

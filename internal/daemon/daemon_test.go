@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -32,6 +33,12 @@ func TestExecute_ExitStatus(t *testing.T) {
 		{name: "a log level that does not exist", args: []string{"--log-level=loud"}, status: 2, say: "--log-level must be"},
 		{name: "an address without a port", args: []string{"--metrics-bind-address=localhost"}, status: 2, say: "--metrics-bind-address must be address:port or 0"},
 		{name: "a port too large", args: []string{"--metrics-bind-address=:99999"}, status: 2, say: "--metrics-bind-address must be address:port or 0"},
+		{name: "a format of the log that does not exist", args: []string{"--log-format=xml"}, status: 2, say: "--log-format must be text or json"},
+		{name: "profiles for everybody", args: []string{"--pprof-bind-address=:6060"}, status: 2, say: "--pprof-bind-address must be on the loopback"},
+		{name: "profiles on the node's address", args: []string{"--pprof-bind-address=192.0.2.1:6060"}, status: 2, say: "--pprof-bind-address must be on the loopback"},
+		{name: "profiles on the loopback", args: []string{"--pprof-bind-address=localhost:6060"}},
+		{name: "profiles on the loopback by IPv6", args: []string{"--pprof-bind-address=[::1]:6060"}},
+		{name: "a certificate without TLS", args: []string{"--metrics-cert-dir=/tmp"}, status: 2, say: "--metrics-cert-dir needs --metrics-secure"},
 		{name: "a kubeconfig that is not there", args: []string{"--kubeconfig=/nowhere"}, status: 2, say: "--kubeconfig: stat /nowhere: no such file"},
 		{name: "an empty class", args: []string{"--load-balancer-class="}, status: 2, say: "--load-balancer-class must not be empty"},
 		{name: "an empty namespace", args: []string{"--namespace="}, status: 2, say: "--namespace must not be empty"},
@@ -71,6 +78,23 @@ func TestExecute_HandsFlagsToTheProgram(t *testing.T) {
 	}
 	if got.Namespace != "lb" || got.Metrics != ":1" || got.Health != "0" || got.Classes.Name != "example.com/x" || got.Classes.Classless {
 		t.Errorf("handed %+v", got)
+	}
+}
+
+func TestExecute_LogsJSONWhenAsked(t *testing.T) {
+	var stderr bytes.Buffer
+	program := Program{
+		Name: "test", Metrics: "0", Health: "0", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return nil },
+		Run: func(_ context.Context, _ *Flags, log *slog.Logger) error {
+			log.Info("it begins", "node", "n1")
+			log.Debug("not asked for")
+			return nil
+		},
+	}
+	execute(t.Context(), program, []string{"--log-format=json"}, io.Discard, &stderr)
+	var line map[string]any
+	if err := json.Unmarshal(stderr.Bytes(), &line); err != nil || line["msg"] != "it begins" || line["node"] != "n1" || line["level"] != "INFO" {
+		t.Errorf("%q: %v", stderr.String(), err)
 	}
 }
 

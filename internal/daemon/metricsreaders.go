@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+const (
+	// verdictTimeout is how long what the API server said of a token is believed.
+	verdictTimeout = time.Minute
+	// awayTimeout is how long who was let in is let in while the API server does not answer: that is when metrics are needed most.
+	awayTimeout = time.Hour
+	// reviewTimeout is how long the API server may take.
+	reviewTimeout = 5 * time.Second
+	// maxVerdicts bounds how many tokens are remembered.
+	maxVerdicts = 256
+)
+
+// readers lets those read the metrics whose token the API server knows and who may get their path there. The filter of
+// controller-runtime does the same, and brings 250 packages of an API server, gRPC and CEL among them, into programs with rights on
+// every node. It asks again while the API server is away, and then shows nothing.
+type readers struct {
+	tokens authenticationclient.TokenReviewInterface
+	access authorizationclient.SubjectAccessReviewInterface
+	now    func() time.Time
+
+	mu sync.Mutex
+	// verdicts by the digest of the token and the path.
+	verdicts map[[sha256.Size]byte]verdict
+}
+
+// verdict is the status to answer with, 0 to let pass, and when it was found.
+type verdict struct {
+	status int
+	at     time.Time
+}
+
+// newReaders is a filter for a server of metrics.
+func newReaders(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
+	tokens, err := authenticationclient.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for TokenReviews: %w", err)
+	}
+	access, err := authorizationclient.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
+	}
+	r := &readers{tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), now: time.Now, verdicts: map[[sha256.Size]byte]verdict{}}
+	return func(log logr.Logger, next http.Handler) (http.Handler, error) { return r.filter(log, next), nil }, nil
+}
+
+func (r *readers) filter(log logr.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		token, found := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
+		if !found || token == "" {
+			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+			return
+		}
+		status, err := r.judge(request.Context(), token, request.URL.Path)
+		switch {
+		case err != nil:
+			log.Error(err, "a reader of the metrics cannot be judged")
+			http.Error(w, "the API server cannot be asked", http.StatusServiceUnavailable)
+		case status != 0:
+			http.Error(w, http.StatusText(status), status)
+		default:
+			next.ServeHTTP(w, request)
+		}
+	})
+}
+
+// judge returns the status to answer with, 0 to let pass.
+func (r *readers) judge(ctx context.Context, token, path string) (status int, err error) {
+	key := sha256.Sum256([]byte(token + "\x00" + path))
+	r.mu.Lock()
+	known, found := r.verdicts[key]
+	r.mu.Unlock()
+	age := r.now().Sub(known.at)
+	if found && age < verdictTimeout {
+		return known.status, nil
+	}
+	status, err = r.review(ctx, token, path)
+	if err != nil {
+		if found && known.status == 0 && age < awayTimeout {
+			return 0, nil
+		}
+		return 0, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.verdicts) >= maxVerdicts {
+		clear(r.verdicts)
+	}
+	r.verdicts[key] = verdict{status, r.now()}
+	return status, nil
+}
+
+// review asks the API server.
+func (r *readers) review(ctx context.Context, token, path string) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
+	defer cancel()
+	who, err := r.tokens.Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("review a token: %w", err)
+	}
+	if !who.Status.Authenticated {
+		return http.StatusUnauthorized, nil
+	}
+	user := who.Status.User
+	extra := make(map[string]authorizationv1.ExtraValue, len(user.Extra))
+	for name, values := range user.Extra {
+		extra[name] = authorizationv1.ExtraValue(values)
+	}
+	may, err := r.access.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
+		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: path, Verb: "get"},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("review what %s may: %w", user.Username, err)
+	}
+	if !may.Status.Allowed {
+		return http.StatusForbidden, nil
+	}
+	return 0, nil
+}
