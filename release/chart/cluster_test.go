@@ -163,7 +163,7 @@ func (c *cluster) starts(t *testing.T, object *unstructured.Unstructured, path s
 	arguments := []string{"--kubeconfig=" + c.kubeconfig(t, name)}
 	port := ""
 	for _, argument := range container["args"].([]any) {
-		text := strings.ReplaceAll(argument.(string), "$(NAMESPACE)", Namespace)
+		text := strings.NewReplacer("$(NAMESPACE)", Namespace, "$(NODE_ADDRESS)", "127.0.0.1").Replace(argument.(string))
 		if bind, found := strings.CutPrefix(text, "--health-bind-address=:"); found {
 			port = bind
 		}

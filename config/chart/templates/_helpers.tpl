@@ -17,6 +17,10 @@ app.kubernetes.io/component: {{ . }}
 - --ignore-exclude-label={{ .Values.ignoreExcludeLabel }}
 - --withdraw-on-cordon={{ .Values.withdrawOnCordon }}
 - --log-level={{ .Values.logLevel }}
+- --log-format={{ .Values.logFormat }}
+{{- if .Values.monitoring.secure }}
+- --metrics-secure=true
+{{- end }}
 {{- end }}
 
 {{- define "daymark.bind" -}}
