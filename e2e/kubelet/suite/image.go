@@ -19,10 +19,24 @@ import (
 const agnhostImage = "registry.k8s.io/e2e-test-images/agnhost:2.66.1"
 
 // programs are what the tests call in that image, by the names that they call them by, from this machine. The shell is not busybox'
-// own: that prefers its nc, which lacks -v, to the one on the PATH. Nor is wget: a static busybox crashes when it looks up a name.
+// own: that prefers its nc, which lacks -v, to the one on the PATH.
 var programs = map[string]string{
-	"sh": "dash", "bash": "bash", "curl": "curl", "wget": "wget", "nc": "nc.openbsd", "dig": "dig", "ss": "ss",
+	"sh": "dash", "bash": "bash", "curl": "curl", "gnu-wget": "wget", "nc": "nc.openbsd", "dig": "dig", "ss": "ss",
 }
+
+// wget is what calls itself so in the image. Tests give it an IPv6 address without brackets, which busybox' own takes and GNU's does not;
+// a static busybox crashes when it looks for an address.
+const wget = `#!/bin/sh
+for each; do
+  shift
+  case $each in
+  *[!0-9a-f:]*) ;;
+  *:*:*) each="http://[$each]/" ;;
+  esac
+  set -- "$@" "$each"
+done
+exec gnu-wget "$@"
+`
 
 // Image makes the image of the tests' pods in the folder.
 func Image(ctx context.Context, folder string) (kubelet.Image, error) {
@@ -36,6 +50,8 @@ func Image(ctx context.Context, folder string) (kubelet.Image, error) {
 		copyFile(build.SuiteProgram("agnhost"), filepath.Join(folder, "agnhost")),
 		os.Symlink("agnhost", filepath.Join(folder, "agnhost-2")),
 		addBusybox(ctx, folder),
+		os.Remove(filepath.Join(folder, "bin", "wget")),
+		os.WriteFile(filepath.Join(folder, "bin", "wget"), []byte(wget), 0o755),
 		writeFiles(filepath.Join(folder, "etc"), map[string]string{
 			"passwd":        "root:x:0:0:root:/root:/bin/sh\n",
 			"group":         "root:x:0:\n",
