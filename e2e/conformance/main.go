@@ -134,19 +134,17 @@ func install(t *narrator) error {
 	if !keep.Asked() {
 		return nil
 	}
-	return kept.Stay(c.Kubeconfig, func(program string) string { return howTo(program, c, lan.String(), wan.String()) })
+	return kept.Stay(c.Kubeconfig, func(program string) string { return howTo(program, c, kubelet.URL(lan), kubelet.URL(wan)) })
 }
 
 // howTo says what to do with the lab that stays.
 func howTo(program string, c *kubelet.Cluster, lan, wan string) string {
-	return fmt.Sprintf(`
-The cluster stays up in the background. Use it:
-
-  %[1]s kubectl get nodes,pods -A           kubectl in it
-  %[1]s on client curl -s http://%[2]s/   a command on one of its hosts: n1 n2 n3 client far router api
-  %[1]s on far curl -s http://%[3]s/
-  %[1]s on api env KUBECONFIG=%[4]s sh    a shell beside the API server
-  ls %[5]s      logs, those of the nodes' programs in n1, n2, n3
-  %[1]s end                                 end it
-`, program, lan, wan, c.Kubeconfig, c.Logs())
+	return "\nThe cluster stays up in the background. Use it:\n\n" + keep.Usage(program,
+		[2]string{"kubectl get nodes,pods -A", "kubectl in it"},
+		[2]string{"on client curl -s " + lan, "a command on one of its hosts: n1 n2 n3 client far router api"},
+		[2]string{"on far curl -s " + wan, ""},
+		[2]string{"on router " + c.Router.Shell() + " -c 'show ip route bgp'", "what the router knows"},
+		[2]string{"on api bash", "a shell beside the API server, with kubectl"},
+		[2]string{"end", "end it"},
+	) + "\nLogs are in " + c.Logs() + ", those of the nodes' programs in n1, n2 and n3.\n"
 }

@@ -102,6 +102,7 @@ func (c *Cluster) layNetwork(s Settings) (err error) {
 	if err != nil {
 		return err
 	}
+	c.atEnd(cgroups.Close)
 	if c.network, err = segment.New(); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -113,6 +114,9 @@ func (f *FRR) Configure(ctx context.Context, config string) error {
 	_, err := f.at.Run(ctx, "", append(f.vtysh(), "-f", f.Path("frr.conf"))...)
 	return err
 }
+
+// Shell is the command of FRR's shell on its host.
+func (f *FRR) Shell() string { return strings.Join(f.vtysh(), " ") }
 
 func (f *FRR) vtysh() []string {
 	return []string{"vtysh", "--vty_socket", f.dir, "--config_dir", f.dir}

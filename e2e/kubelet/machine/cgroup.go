@@ -53,6 +53,14 @@ func NewCgroups(folder string) (*Cgroups, error) {
 	return c, c.sweep(filepath.Dir(filepath.Dir(folder)), run)
 }
 
+// Close takes them from the folder, which can then be removed. All nodes must be gone.
+func (c *Cgroups) Close() (err error) {
+	for _, h := range c.hierarchies {
+		err = errors.Join(err, unix.Unmount(h, unix.MNT_DETACH))
+	}
+	return err
+}
+
 // sweep removes groups of runs whose work folder, a sibling of this one's, is gone: they were killed.
 func (c *Cgroups) sweep(siblings, run string) error {
 	kind := strings.TrimRight(run, "0123456789")

@@ -13,7 +13,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab/build"
@@ -65,6 +67,17 @@ func (f File) Stay(kubeconfig string, usage func(program string) string) error {
 // Remove removes the work folder of a lab that stayed: there is no outer process any more that would.
 func Remove() error { return os.RemoveAll(sandbox.WorkFolder()) }
 
+// Usage is what can be asked of the program, and what each does, in two columns.
+func Usage(program string, lines ...[2]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, line := range lines {
+		fmt.Fprintf(w, "  %s %s\t%s\n", program, line[0], line[1])
+	}
+	_ = w.Flush() // a builder takes everything
+	return b.String()
+}
+
 func (f File) program() string { return string(f[:len(f)-len(filepath.Ext(string(f)))]) }
 
 // copyProgram copies this program, which `go run` will soon delete.
@@ -85,21 +98,28 @@ func copyProgram(to string) error {
 
 // find reads the file and makes sure that the process it names is still that of the lab.
 func (f File) find() (l Lab, err error) {
-	path := string(f)
-	if self, err := os.Executable(); err == nil && filepath.Base(self) == filepath.Base(f.program()) {
-		path = filepath.Join(filepath.Dir(self), filepath.Base(path))
-	}
-	b, err := os.ReadFile(path)
+	b, err := f.read()
 	if err != nil {
 		return l, errors.New("no lab is running: KEEP=1 leaves one")
 	}
 	if err := json.Unmarshal(b, &l); err != nil {
-		return l, fmt.Errorf("read %s: %w", path, err)
+		return l, fmt.Errorf("read %s: %w", f, err)
 	}
 	if !l.running() {
 		return l, errors.New("the lab that was left running is gone: KEEP=1 leaves another")
 	}
 	return l, nil
+}
+
+// read looks beside this program, which may be called from anywhere, and then where a program of `go run`, which is elsewhere and has the
+// same name, has left the file.
+func (f File) read() ([]byte, error) {
+	if self, err := os.Executable(); err == nil {
+		if b, err := os.ReadFile(filepath.Join(filepath.Dir(self), filepath.Base(string(f)))); err == nil {
+			return b, nil
+		}
+	}
+	return os.ReadFile(string(f))
 }
 
 func (l Lab) running() bool {

@@ -216,6 +216,15 @@ func (r *Router) Vtysh(commands ...string) (string, error) {
 	return f.Ask(ctx, "", commands...)
 }
 
+// Shell is the command of FRR's shell on the router's host, empty where another program routes.
+func (r *Router) Shell() string {
+	f, err := r.frr()
+	if err != nil {
+		return ""
+	}
+	return f.FRR.Shell()
+}
+
 // Show has FRR, which must be the program that routes, answer a command: its answer to "show bgp summary" is that to
 // Show("bgp summary", &into), read as JSON.
 func (r *Router) Show(command string, into any) error {
