@@ -60,3 +60,41 @@ func TestAlarm_ClosesWhileItsFunctionSetsIt(t *testing.T) {
 		<-ended
 	}
 }
+
+func TestAlarm_FiresSoonerWhenTheProcessIsAwake(t *testing.T) {
+	var a, other Alarm
+	fired := make(chan string, 10)
+	for name, one := range map[string]*Alarm{"a": &a, "other": &other} {
+		if err := one.Open(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			one.Run(func() { fired <- name })
+		}()
+		t.Cleanup(func() {
+			one.Close()
+			<-ended
+		})
+	}
+	now := time.Now()
+	a.SetBetween(now.Add(time.Hour), now.Add(2*time.Hour))
+	other.Set(now)
+	if name := <-fired; name != "other" {
+		t.Fatalf("%s fired: it was not to yet", name)
+	}
+	a.SetBetween(now, now.Add(time.Hour))
+	other.Set(now)
+	if first, second := <-fired, <-fired; first != "other" || second != "a" {
+		t.Errorf("%s and %s fired", first, second)
+	}
+	a.SetBetween(now, now.Add(time.Hour))
+	Awake()
+	if name := <-fired; name != "a" {
+		t.Errorf("%s fired", name)
+	}
+	if len(fired) > 0 {
+		t.Errorf("%s fired once more", <-fired)
+	}
+}

@@ -47,10 +47,11 @@ func (m *Monitor) schedule(s *session) {
 	m.setAlarm()
 }
 
-// setAlarm sets the alarm for the first session in the queue.
+// setAlarm sets the alarm for the first session in the queue, or for when its packet may be sent (RFC 5880, section 6.8.7) if the
+// process is awake then.
 func (m *Monitor) setAlarm() {
 	if len(m.queue) > 0 {
-		m.alarm.Set(m.queue[0].due)
+		m.alarm.SetBetween(m.queue[0].earliest, m.queue[0].due)
 	}
 }
 

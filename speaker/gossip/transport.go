@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/speaker/alarm"
 )
 
 const (
@@ -64,7 +66,12 @@ func listen(at netip.AddrPort, log *slog.Logger, guard *guard, sealed receiver) 
 		_ = tcp.Close()
 		return nil, err
 	}
-	t.working.Go(func() { t.udp.await(t.drain) })
+	t.working.Go(func() {
+		t.udp.await(func() {
+			t.drain()
+			alarm.Awake()
+		})
+	})
 	t.working.Go(t.accept)
 	return t, nil
 }
