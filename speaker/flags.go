@@ -100,7 +100,8 @@ func (f *flags) layer2(log *slog.Logger, stale func() bool) layer2.Config {
 
 // presetTiming returns the timing of the preset, changed by the flags that were given beside it.
 func (f *flags) presetTiming() (gossip.Timing, error) {
-	timing, known := gossip.Preset(f.preset)
+	heartbeats := !f.set.Changed(heartbeatInterval) || f.timing.HeartbeatInterval != 0
+	timing, known := gossip.Preset(f.preset, heartbeats)
 	if !known {
 		return timing, fmt.Errorf("--gossip-preset must be fast, lan or wan, not %q", f.preset)
 	}

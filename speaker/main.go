@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -29,9 +31,13 @@ import (
 	"github.com/daymark-lb/daymark/speaker/nodestate"
 	"github.com/daymark-lb/daymark/speaker/priority"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
+	"github.com/daymark-lb/daymark/speaker/rawconn"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
+
+// dialTimeout is how long it may take to connect to the API server, and the time between two looks whether it is still there.
+const dialTimeout = 30 * time.Second
 
 func main() {
 	own := &flags{}
@@ -97,6 +103,7 @@ func connect(f *daemon.Flags, node string) (manager.Manager, client.Client, erro
 		return nil, nil, err
 	}
 	config.UserAgent = "daymark-speaker"
+	config.Dial = rawconn.Dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}) // as client-go has it
 	m, err := newManager(config, f, node)
 	if err != nil {
 		return nil, nil, err

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -72,6 +73,7 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetryInterval, maxRetryInterval),
 		EnableWarmup:     &warm,
 		CacheSyncTimeout: syncTimeout,
+		NewQueue:         newQueue,
 	})
 	for _, kind := range w.Kinds {
 		b.Watches(kind, wakes)
@@ -90,4 +92,10 @@ func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) err
 		return fmt.Errorf("wire the loop %s: %w", w.Name, err)
 	}
 	return nil
+}
+
+// newQueue returns the queue of a loop. It has no name and therefore no metrics: those of a queue that holds one wake at most say
+// nothing, and a timer would fire twice a second for them.
+func newQueue(_ string, limiter workqueue.TypedRateLimiter[Wake]) queue {
+	return priorityqueue.New("", func(o *priorityqueue.Opts[Wake]) { o.RateLimiter = limiter })
 }

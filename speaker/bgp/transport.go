@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/daymark-lb/daymark/speaker/rawconn"
 )
 
 // lastMessageTimeout is how long a router may take to read our last message.
@@ -28,6 +30,7 @@ type transport struct {
 }
 
 func newTransport(conn net.Conn) *transport {
+	conn = rawconn.New(conn)
 	return &transport{conn: conn, reader: bufio.NewReaderSize(conn, 2*bgp.BGP_MAX_MESSAGE_LENGTH)}
 }
 

@@ -16,7 +16,7 @@ import (
 func BenchmarkSilentDeath(b *testing.B) {
 	for _, interval := range []time.Duration{50 * ms, 25 * ms} {
 		b.Run(interval.String(), func(b *testing.B) {
-			timing, _ := Preset("fast")
+			timing, _ := Preset("fast", true)
 			timing.HeartbeatInterval = interval
 			var took []time.Duration
 			for b.Loop() {

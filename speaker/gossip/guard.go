@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/daymark-lb/daymark/speaker/rawconn"
 )
 
 // What those may cost who have not shown yet that they have the key. memberlist reads a message to its end, up to 20 MB, before
@@ -112,7 +114,7 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 	}
 	limit, _ := g.limits()
 	if !node {
-		return &boundedConn{Conn: conn, hold: g.hold, left: maxStrangerBytes, release: func() { g.leave(from, node) }}
+		return &boundedConn{Conn: rawconn.New(conn), hold: g.hold, left: maxStrangerBytes, release: func() { g.leave(from, node) }}
 	}
 	select {
 	case g.reading <- struct{}{}:
@@ -121,14 +123,14 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 		refuse(conn)
 		return nil
 	}
-	return &boundedConn{Conn: conn, hold: g.hold, left: limit, release: func() { <-g.reading; g.leave(from, node) }}
+	return &boundedConn{Conn: rawconn.New(conn), hold: g.hold, left: limit, release: func() { <-g.reading; g.leave(from, node) }}
 }
 
 // dialed returns a connection of ours that is bounded as that of a node: who answers there has not shown either that it has the key.
 // There are few of those at a time, so they need nothing of the budget, which others may use up.
 func (g *guard) dialed(conn net.Conn) net.Conn {
 	limit, _ := g.limits()
-	return &boundedConn{Conn: conn, hold: func(int) bool { return true }, left: limit, release: func() {}}
+	return &boundedConn{Conn: rawconn.New(conn), hold: func(int) bool { return true }, left: limit, release: func() {}}
 }
 
 // refuse closes a connection at once, so that nothing is kept of it.

@@ -35,7 +35,7 @@ type speaker struct {
 
 // patient is the timing of tests whose subject is not how soon a death is found. A machine that is busy for half a second causes none.
 func patient() Timing {
-	timing, _ := Preset(Fast)
+	timing, _ := Preset(Fast, true)
 	timing.SetHeartbeatInterval(4 * timing.HeartbeatInterval)
 	timing.RetryInterval = timing.HeartbeatInterval / 2
 	return timing
@@ -43,7 +43,7 @@ func patient() Timing {
 
 // withoutExchanges is the timing of tests in which nothing may come by memberlist's own exchanges.
 func withoutExchanges() Timing {
-	timing, _ := Preset(Fast)
+	timing, _ := Preset(Fast, true)
 	timing.PushPullInterval = time.Hour
 	return timing
 }

@@ -24,11 +24,11 @@ func (m *Membership) memberlistConfig() *memberlist.Config {
 	// Gossip of other programs on the same port is recognized before it is decrypted.
 	c.Label = label
 
-	timing := m.cfg.Timing.atRest()
+	timing := m.cfg.Timing
 	c.ProbeInterval, c.ProbeTimeout = timing.ProbeInterval, timing.ProbeTimeout
 	c.SuspicionMult, c.SuspicionMaxTimeoutMult = timing.SuspicionMult, timing.SuspicionMaxTimeoutMult
 	c.GossipInterval, c.PushPullInterval = timing.GossipInterval, timing.PushPullInterval
-	c.TCPTimeout = m.cfg.Timing.TCPTimeout
+	c.TCPTimeout = timing.TCPTimeout
 	// A node that we take for dead may return under its name with another address at once: names are those of Kubernetes
 	// nodes, so no two nodes have the same. Zero would mean never.
 	c.DeadNodeReclaimTime = time.Millisecond

@@ -109,7 +109,7 @@ func New(cfg Config) *Membership {
 		cfg.Log = slog.Default()
 	}
 	if cfg.Timing == (Timing{}) {
-		cfg.Timing, _ = Preset(Fast)
+		cfg.Timing, _ = Preset(Fast, true)
 	}
 	now := time.Now()
 	incarnation := uint64(max(1, now.UnixNano()))

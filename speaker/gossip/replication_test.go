@@ -245,7 +245,7 @@ func TestMetrics_RejectedAndMalformedMessagesAreCounted(t *testing.T) {
 // Each exists, is complete, and works.
 func TestPreset_Works(t *testing.T) {
 	for i, name := range []string{"fast", "lan", "wan"} {
-		timing, ok := Preset(name)
+		timing, ok := Preset(name, true)
 		if !ok || timing.ProbeTimeout >= timing.ProbeInterval || timing.HeartbeatInterval == 0 || timing.HeartbeatMultiplier < 4 {
 			t.Errorf("%s: %+v", name, timing)
 		}
@@ -254,14 +254,13 @@ func TestPreset_Works(t *testing.T) {
 		all[0].BroadcastClaims(claims)
 		all[1].awaits(t, "the claim", has(claims))
 	}
-	if _, ok := Preset("slow"); ok {
+	if _, ok := Preset("slow", true); ok {
 		t.Error("there is a preset of any name")
 	}
 }
 
 func TestHeartbeats_CanBeOff(t *testing.T) {
-	timing, _ := Preset("fast")
-	timing.HeartbeatInterval = 0
+	timing, _ := Preset("fast", false)
 	on := newNetwork()
 	var all []*speaker
 	for i, node := range []string{"a", "b"} {

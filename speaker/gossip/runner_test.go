@@ -18,7 +18,7 @@ func TestRunner_StartsAgainWhenItsPortIsFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timing, _ := Preset(Fast)
+	timing, _ := Preset(Fast, true)
 	r := NewRunner("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -68,7 +68,7 @@ func TestRunner_SaysWhatIsMissing(t *testing.T) {
 
 // As behind a NAT, where the cloud gives the node an address that only the router has.
 func TestRunner_SaysThatNoInterfaceHasTheAddress(t *testing.T) {
-	timing, _ := Preset(Fast)
+	timing, _ := Preset(Fast, true)
 	r := NewRunner("n1", Bind{Port: 7946, Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -33,24 +33,37 @@ type Timing struct {
 	HeartbeatMultiplier int
 }
 
-// Preset returns a Timing by name, and whether there is one of that name:
+// Preset returns a Timing by name, with heartbeats or without, and whether there is one of that name:
 //   - "fast", the default, for nodes on one segment: a dead speaker is detected in about 85 ms, 125 ms at most, by heartbeats
-//     every 50 ms and 6 pings 11 ms apart, and by memberlist alone in about 1 s.
+//     every 50 ms and 6 pings 11 ms apart, and by memberlist in about 2 s; without heartbeats in about 1 s.
 //   - "lan": memberlist's own values for a LAN with heartbeats every 200 ms and 6 pings 100 ms apart: about 800 ms, for busy
 //     or far hosts.
 //   - "wan": memberlist's own values for the internet with heartbeats every second and 5 pings 800 ms apart: about 5 s.
-func Preset(name string) (Timing, bool) {
+func Preset(name string, heartbeats bool) (Timing, bool) {
+	t, known := preset(name)
+	if !heartbeats {
+		t.HeartbeatInterval = 0
+		if name == Fast {
+			t.ProbeInterval, t.SuspicionMult, t.GossipInterval = 200*time.Millisecond, 3, 50*time.Millisecond
+		}
+	}
+	return t, known
+}
+
+// preset returns the Timing of a preset with heartbeats.
+func preset(name string) (Timing, bool) {
 	switch name {
 	case Fast:
 		// An answer on a LAN takes well under 1 ms, and 100 ms tolerate a busy node. The rest of ProbeInterval is for
-		// indirect probes and one over TCP. A suspected node has 3 intervals to refute when a second node confirms, and
-		// twice that when none does; the values for LANs, 4 and 6, would mean 0.8 and 4.8 s. Push/pull exchanges bring
-		// back nodes that gossip alone would miss, such as one that returns with another address while the old one still
-		// counts as alive. TCPTimeout is 2 s because an attempt to reach a node that is gone must end soon.
+		// indirect probes and one over TCP. A suspected node has 2 intervals to refute; the values for LANs, 4 and 6, would
+		// mean 2 and 12 s. Each probe and each look for something to gossip wakes threads, so behind heartbeats there are no
+		// more than two a second: claims are sent to everybody at once, and what is lost is found by its digest. Push/pull
+		// exchanges bring back nodes that gossip alone would miss, such as one that returns with another address while the
+		// old one still counts as alive. TCPTimeout is 2 s because an attempt to reach a node that is gone must end soon.
 		return Timing{
-			ProbeInterval: 200 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond,
-			SuspicionMult: 3, SuspicionMaxTimeoutMult: 2,
-			GossipInterval: 50 * time.Millisecond, PushPullInterval: 5 * time.Second, TCPTimeout: 2 * time.Second,
+			ProbeInterval: 500 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond,
+			SuspicionMult: 2, SuspicionMaxTimeoutMult: 2,
+			GossipInterval: 500 * time.Millisecond, PushPullInterval: 5 * time.Second, TCPTimeout: 2 * time.Second,
 			HeartbeatInterval: 50 * time.Millisecond, RetryInterval: 11 * time.Millisecond, HeartbeatMultiplier: 6,
 		}, true
 	case "lan":
@@ -93,9 +106,18 @@ func (t Timing) Check() error {
 func (t Timing) detection() detector.Timing {
 	return detector.Timing{
 		HeartbeatInterval: t.HeartbeatInterval, RetryInterval: t.RetryInterval, HeartbeatMultiplier: t.HeartbeatMultiplier,
-		// Of the presets: probes are at most 8 intervals apart, and suspicions last 16 at most in a cluster of 500.
-		ConfirmTime: 25 * t.ProbeInterval,
+		ConfirmTime: t.confirmTime(),
 	}
+}
+
+// confirmTime is how long memberlist may take at most: probes are at most 8 intervals apart, and a suspicion lasts SuspicionMult
+// intervals times the logarithm of the nodes, here 500. One that a second node may shorten, which takes a SuspicionMult of 3,
+// lasts SuspicionMaxTimeoutMult times as long at first; 25 intervals are enough as long as there are others to do that.
+func (t Timing) confirmTime() time.Duration {
+	if t.SuspicionMult < 3 {
+		return 14 * t.ProbeInterval
+	}
+	return 25 * t.ProbeInterval
 }
 
 // SetHeartbeatInterval changes the interval, and the retry interval in proportion.
@@ -104,16 +126,4 @@ func (t *Timing) SetHeartbeatInterval(interval time.Duration) {
 		t.RetryInterval = time.Duration(float64(t.RetryInterval) * float64(interval) / float64(t.HeartbeatInterval))
 	}
 	t.HeartbeatInterval = interval
-}
-
-// minGossipInterval is how often memberlist gossips at most when there are heartbeats: claims are sent to everybody at once, and
-// what is left is to repeat what was lost.
-const minGossipInterval = 200 * time.Millisecond
-
-// atRest is the timing for memberlist.
-func (t Timing) atRest() Timing {
-	if t.HeartbeatInterval > 0 {
-		t.GossipInterval = max(t.GossipInterval, minGossipInterval)
-	}
-	return t
 }

@@ -34,3 +34,6 @@ func (b *budget) update(at, used time.Duration) (may bool, after time.Duration) 
 	}
 	return false, time.Duration(float64(b.debt)/share) + time.Millisecond
 }
+
+// left is how much processor time can be used from the last update on, at once, until it must be looked at again.
+func (b *budget) left() time.Duration { return max(0, burst-b.debt) + time.Millisecond }

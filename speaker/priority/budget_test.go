@@ -36,3 +36,15 @@ func TestBudget_WhoUsesLittleRunsInRealTime(t *testing.T) {
 		})
 	}
 }
+
+func TestBudget_TellsWhenToLookAgain(t *testing.T) {
+	const ms = time.Millisecond
+	var b budget
+	b.update(0, 0)
+	if may, _ := b.update(40*ms, 40*ms); !may || b.left() != 71*ms {
+		t.Fatalf("after 40 ms of a processor, may run in real time: %t; look again after %v, want 71ms", may, b.left())
+	}
+	if may, _ := b.update(40*ms, 40*ms+b.left()); may {
+		t.Error("having used that at once it may still run in real time: it was looked at too soon")
+	}
+}

@@ -10,17 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is after how much processor time the budget is looked at.
-const step = 20 * time.Millisecond
-
-// useClock tells each time that this process has used another step of processor time. The kernel counts, so it costs a process at
-// rest nothing.
+// useClock tells that this process has used some more processor time. The kernel counts, so it costs a process at rest nothing.
 type useClock struct {
 	timer   int32
 	signals chan os.Signal
 }
 
-// newUseClock starts the clock. stop must be called.
+// newUseClock returns a clock that is not set. stop must be called.
 func newUseClock() (*useClock, error) {
 	c := &useClock{signals: make(chan os.Signal, 1)}
 	// What the kernel calls sigevent; the zero of notify is a signal to the process.
@@ -36,19 +32,21 @@ func newUseClock() (*useClock, error) {
 		signal.Stop(c.signals)
 		return nil, fmt.Errorf("make a timer of processor time: %w", errno)
 	}
-	every := unix.ItimerSpec{Interval: unix.NsecToTimespec(int64(step)), Value: unix.NsecToTimespec(int64(step))}
-	//nolint:gosec // As above.
-	if _, _, errno := unix.RawSyscall6(unix.SYS_TIMER_SETTIME, uintptr(c.timer), 0, uintptr(unsafe.Pointer(&every)), 0, 0, 0); errno != 0 {
-		c.stop()
-		return nil, fmt.Errorf("set a timer of processor time: %w", errno)
-	}
 	return c, nil
+}
+
+// set has the clock tell once, when so much more has been used.
+func (c *useClock) set(more time.Duration) {
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(more))}
+	//nolint:gosec // The call does not block, and the kernel keeps no pointer. It cannot fail with a timer that is there.
+	_, _, _ = unix.RawSyscall6(unix.SYS_TIMER_SETTIME, uintptr(c.timer), 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
 }
 
 // used is the processor time that this process has used.
 func used() time.Duration {
 	var used unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used) // That clock is always there.
+	//nolint:gosec // As in set. That clock is always there.
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_PROCESS_CPUTIME_ID, uintptr(unsafe.Pointer(&used)), 0)
 	return time.Duration(used.Nano())
 }
 

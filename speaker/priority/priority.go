@@ -43,6 +43,9 @@ func (p *Priority) run(ctx context.Context) error {
 			is = may
 			p.log.Debug("priority chosen by the processor time used", "realTime", may)
 		}
+		if may {
+			clock.set(b.left())
+		}
 		if !p.await(ctx, clock, after) {
 			return setThreads(ordinary)
 		}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
+	"github.com/daymark-lb/daymark/speaker/rawconn"
 )
 
 const (
@@ -24,8 +26,10 @@ const (
 // newClient makes a client that goes nowhere but where it is told to.
 func newClient() *http.Client {
 	return &http.Client{
-		Timeout:       timeout,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxBody},
+		Timeout: timeout,
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxBody, DialContext: rawconn.Dial(&net.Dialer{}),
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

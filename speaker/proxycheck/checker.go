@@ -19,6 +19,9 @@ const (
 	// interval between two looks, and between two at where a proxy was that is missed: it wants its health-check ports about 100 ms
 	// after it answers, and if it cannot have them then, not before it has another reason to write its rules.
 	interval, missedInterval = time.Second, 50 * time.Millisecond
+	// missedTime is for how long a proxy is missed: to ask so often takes as much as all else that a speaker does at rest, and one that
+	// has not been there for so long may never return.
+	missedTime = 10 * time.Minute
 )
 
 // Result is the newest answer.
@@ -45,8 +48,8 @@ type Checker struct {
 	known  bool
 	result Result
 
-	// lookedAt is when the proxy was last looked for everywhere. Only Start uses it.
-	lookedAt time.Time
+	// lookedAt is when the proxy was last looked for everywhere, and thereAt when it was last there. Only Start uses them.
+	lookedAt, thereAt time.Time
 }
 
 // New returns a Checker that asks at a target, of a Target that is nowhere its only result is that nobody asks.
@@ -108,7 +111,7 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 	c.mu.Lock()
 	before, addresses := c.result, c.addresses
 	c.mu.Unlock()
-	if missed(before) && time.Since(c.lookedAt) < interval {
+	if c.missed(before) && time.Since(c.lookedAt) < interval {
 		if check, _ := ask(ctx, c.client, before.URL); check == proxyhealth.Absent {
 			return missedInterval
 		}
@@ -129,14 +132,19 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 		default:
 		}
 	}
-	if missed(now) {
+	if now.Check != proxyhealth.Absent {
+		c.thereAt = c.lookedAt
+	}
+	if c.missed(now) {
 		return missedInterval
 	}
 	return interval
 }
 
-// missed reports whether a proxy has been there and is not any more.
-func missed(r Result) bool { return r.Check == proxyhealth.Absent && r.URL != "" }
+// missed reports whether a proxy has been there not long ago and is not any more.
+func (c *Checker) missed(r Result) bool {
+	return r.Check == proxyhealth.Absent && r.URL != "" && time.Since(c.thereAt) < missedTime
+}
 
 // find asks where the proxy answered last, and if it does not any more, everywhere else.
 func (c *Checker) find(ctx context.Context, last string, addresses []netip.Addr) Result {

@@ -166,6 +166,22 @@ func TestChecker_LooksForAProxyThatIsMissed(t *testing.T) {
 	}
 }
 
+func TestChecker_DoesNotMissAProxyForEver(t *testing.T) {
+	c := New(Target{auto: true}, slog.New(slog.DiscardHandler), nil)
+	stop := proxy(t, "127.0.0.1:10256", said{"/healthz": "200 ok"})
+	c.look(t.Context())
+	stop()
+	c.look(t.Context())
+	c.thereAt = c.thereAt.Add(-missedTime)
+	if wait := c.look(t.Context()); wait != interval {
+		t.Errorf("one that has not been there for %s is looked for again after %s", missedTime, wait)
+	}
+	proxy(t, "127.0.0.1:10256", said{"/healthz": "200 ok"})
+	if c.look(t.Context()); c.result.Check != proxyhealth.Working {
+		t.Errorf("its return is not seen: %+v", c.result)
+	}
+}
+
 func TestChecker_OffAsksNobody(t *testing.T) {
 	var asked atomic.Bool
 	proxy(t, "127.0.0.1:10256", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))

@@ -31,6 +31,8 @@ type Discovery struct {
 	// lookUp finds an interface; interval is the time between two looks. Tests replace them.
 	lookUp   func(name string) (*netInterface, error)
 	interval time.Duration
+	// tick fires at that interval while there are interfaces to look at.
+	tick *time.Ticker
 
 	mu      sync.Mutex
 	stopped bool
@@ -61,16 +63,17 @@ func New(log *slog.Logger) *Discovery {
 func (d *Discovery) Start(ctx context.Context) error {
 	var following sync.WaitGroup
 	following.Go(func() { d.followLinks(ctx) })
+	d.tick = time.NewTicker(d.interval)
+	defer d.tick.Stop()
+	d.tick.Stop() // Set starts it.
 	close(d.started)
 
-	tick := time.NewTicker(d.interval)
-	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-d.socketChanged:
 			d.reapply()
-		case <-tick.C:
+		case <-d.tick.C:
 			d.reapply()
 		}
 	}
@@ -95,7 +98,14 @@ func (d *Discovery) Set(ctx context.Context, interfaces []string) error {
 	if d.stopped {
 		return ErrStopped
 	}
+	idle := len(d.desired) == 0
 	d.desired = slices.Compact(slices.Sorted(slices.Values(interfaces)))
+	switch {
+	case len(d.desired) == 0:
+		d.tick.Stop()
+	case idle:
+		d.tick.Reset(d.interval)
+	}
 	d.apply()
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(d.problems)) {
