@@ -30,6 +30,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/link"
 	"github.com/daymark-lb/daymark/speaker/nodestate"
 	"github.com/daymark-lb/daymark/speaker/priority"
+	"github.com/daymark-lb/daymark/speaker/processors"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
 	"github.com/daymark-lb/daymark/speaker/rawconn"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
@@ -85,7 +86,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	}
 
 	first := priority.New(log.With("part", "priority"))
-	parts := []manager.Runnable{first, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
+	parts := []manager.Runnable{first, processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}

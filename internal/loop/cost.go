@@ -15,4 +15,7 @@ func (c *Cost) Observe(d time.Duration) {
 	c.average.Store(int64(before + (min(d, 4*before+time.Millisecond)-before)/8))
 }
 
+// Long reports whether a pass takes so long that whatever else this process has to do would be late on the same processor.
+func (c *Cost) Long() bool { return c.get() > time.Millisecond }
+
 func (c *Cost) get() time.Duration { return time.Duration(c.average.Load()) }

@@ -12,7 +12,12 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/speaker/processors"
 )
+
+// late is from when on an alarm that fires too late means that this process has too few processors.
+const late = 5 * time.Millisecond
 
 // Alarm fires once at the time that it was last set to. The zero Alarm is closed: Set has no effect. Its methods may be called by
 // several goroutines.
@@ -90,6 +95,9 @@ func (a *Alarm) fired(fd uintptr) bool {
 	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&expired)), unsafe.Sizeof(expired))
 	if errno != 0 {
 		return false // It was moved meanwhile.
+	}
+	if time.Since(a.at) > late {
+		processors.Need()
 	}
 	a.from, a.at = time.Time{}, time.Time{}
 	return true

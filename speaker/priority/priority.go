@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/speaker/processors"
 )
 
 // Priority keeps this process in real time as long as it takes little.
@@ -41,6 +43,9 @@ func (p *Priority) run(ctx context.Context) error {
 				return errors.Join(err, setThreads(ordinary))
 			}
 			is = may
+			if !may {
+				processors.Need()
+			}
 			p.log.Debug("priority chosen by the processor time used", "realTime", may)
 		}
 		if may {

@@ -21,6 +21,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/internal/progress"
+	"github.com/daymark-lb/daymark/speaker/processors"
 )
 
 const (
@@ -148,6 +149,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	began, end := time.Now(), l.progress.Begin()
 	defer func() { end(err) }()
 	defer func() { l.metrics.passes.Observe(time.Since(began).Seconds()) }()
+	if l.cost.Long() {
+		processors.Need()
+	}
 
 	seen, err := l.look(ctx)
 	if err != nil {

@@ -1,0 +1,100 @@
+// Package processors has Go use one processor while the speaker is at rest, and all when it has work. Its one job is GOMAXPROCS:
+// with more than one, each goroutine that makes another one ready wakes a thread for it, which at rest finds that the first has
+// nothing to do any more; of a speaker at rest that is a part of all wake-ups. It refuses to know what the work is.
+//
+// With one processor a computation delays heartbeats, BFD and answers until Go takes the processor from it, which may be 10 ms.
+// So whoever is about to compute something long says so before; whatever else takes time is noticed by a timer that fires late.
+package processors
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// quiet is for how long nothing must have happened before one processor is enough.
+	quiet = time.Second
+	// busyShare is the part of one processor that a process at rest does not use.
+	busyShare = 0.1
+)
+
+// state is the process's, as GOMAXPROCS is.
+var state struct {
+	mu sync.Mutex
+	// all is how many processors are used while there is work.
+	all int
+	// one: only one is used.
+	one bool
+	// worked is when Need was last called.
+	worked time.Time
+	// raised wakes Start.
+	raised chan struct{}
+}
+
+// Need says that there is work, or that something is late: all processors are used from now on, until it is quiet again.
+func Need() {
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	state.worked = time.Now()
+	if state.one {
+		state.one = false
+		runtime.GOMAXPROCS(state.all) // It stops all goroutines for some 10 µs.
+		state.raised <- struct{}{}
+	}
+}
+
+// Processors chooses how many processors are used. There is one in a process.
+type Processors struct{}
+
+// Start chooses until ctx ends, and returns nil. All are used at first and at the end.
+func (Processors) Start(ctx context.Context) error {
+	if runtime.GOMAXPROCS(0) == 1 {
+		<-ctx.Done()
+		return nil
+	}
+	state.mu.Lock()
+	state.all, state.raised = runtime.GOMAXPROCS(0), make(chan struct{}, 1)
+	state.mu.Unlock()
+	defer Need()
+	for before := used(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(quiet):
+		}
+		now := used()
+		resting := now-before < time.Duration(busyShare*float64(quiet)) && lower()
+		if resting {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-state.raised:
+			}
+			now = used()
+		}
+		before = now
+	}
+}
+
+// lower has one processor used if there was no work, and reports whether it has.
+func lower() bool {
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	if time.Since(state.worked) < quiet {
+		return false
+	}
+	state.one = true
+	runtime.GOMAXPROCS(1)
+	return true
+}
+
+// used is the processor time that this process has used.
+func used() time.Duration {
+	var used unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &used) // It cannot fail for this.
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
