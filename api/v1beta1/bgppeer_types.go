@@ -114,7 +114,7 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress.split('%')[0]).family()",message="sourceAddress and peerAddress must be of the same family"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.sourceFrom)",message="give either sourceAddress or sourceFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.routerID) || !has(self.routerIDFrom)",message="give either routerID or routerIDFrom"
-// +kubebuilder:validation:XValidation:rule="!has(self.bfdStrict) || !self.bfdStrict || (has(self.bfdProfile) && self.bfdProfile != ”)",message="bfdStrict waits for BFD: give a bfdProfile, too"
+// +kubebuilder:validation:XValidation:rule="!has(self.bfdStrict) || !self.bfdStrict || (has(self.bfdProfile) && size(self.bfdProfile) > 0)",message="bfdStrict waits for BFD: give a bfdProfile, too"
 type BGPPeerSpec struct {
 	// myASN is the AS number of the nodes.
 	// +required
