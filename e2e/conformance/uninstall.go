@@ -50,15 +50,6 @@ func (u *upgrade) theirs() string {
 		"-o", `jsonpath={range .items[*]}{.kind} {.metadata.resourceVersion}{"\n"}{end}`)
 }
 
-// Commands of docs/uninstall.md.
-const (
-	deleteAnnounced   = "kubectl delete bgpadvertisements.daymark.io,l2advertisements.daymark.io,bgppeers.daymark.io --all"
-	helmUninstall     = "helm uninstall daymark --namespace daymark-system"
-	deleteManifests   = "kubectl delete -f install.yaml"
-	deleteDefinitions = `kubectl get crd -o name | grep '\.daymark\.io$' | xargs kubectl delete`
-	deleteNamespace   = "kubectl delete namespace daymark-system"
-)
-
 // uninstallByHelm takes off the programs, looks what stays, and takes off that as well.
 func (u *upgrade) uninstallByHelm() {
 	u.uninstall(helmUninstall, true, deleteDefinitions, deleteNamespace)
@@ -68,14 +59,14 @@ func (u *upgrade) uninstallByHelm() {
 func (u *upgrade) uninstallByManifests() { u.uninstall(deleteManifests, false) }
 
 // uninstall does what docs/uninstall.md says, and compares what stays with its table. The rest are the commands for what stays.
-func (u *upgrade) uninstall(programs string, stays bool, rest ...string) {
+func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
 	addresses, theirs := u.addressesNow(), u.theirs()
 	began := time.Now()
-	u.now.Do(uninstallPage, deleteAnnounced)
+	do(u.now, deleteAnnounced)
 	u.gone()
 	silent := time.Since(began)
 	u.expect("the speakers run until nothing is announced", len(u.list("pods", "--namespace=daymark-system")) > 0, true)
-	u.now.Do(uninstallPage, programs)
+	do(u.now, programs)
 	u.c.Await("no Pod is left", func() error {
 		if pods := u.list("pods", "--namespace=daymark-system"); len(pods) > 0 {
 			return fmt.Errorf("%v", pods)
@@ -89,15 +80,15 @@ func (u *upgrade) uninstall(programs string, stays bool, rest ...string) {
 		u.expect("the pools are there", strings.Join(u.list("ipaddresspools.daymark.io"), " ") ==
 			"ipaddresspool.daymark.io/lan ipaddresspool.daymark.io/wan", true)
 	}
-	for _, command := range rest {
-		u.now.Do(uninstallPage, command)
+	for _, c := range rest {
+		do(u.now, c)
 	}
 	u.expect("the definitions are there when all is done", len(u.definitions()) > 0, false)
 	u.expect("the namespace is there when all is done", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), false)
 	u.expect("the Services have the addresses that they had", slices.Equal(u.addressesNow(), addresses), true)
 	u.expect("the objects of another provider are as they were", u.theirs() == theirs, true)
 	u.fact("`%s`: nothing was announced any more %.1f s after the advertisements were deleted, while the speakers ran; no Pod was left after %.1f s.",
-		programs, silent.Seconds(), all.Seconds())
+		programs.text, silent.Seconds(), all.Seconds())
 }
 
 // expect notes what is not as it should be.

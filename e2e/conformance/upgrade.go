@@ -13,14 +13,6 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
-// Pages whose commands are run.
-const (
-	installPage      = "docs/install.md"
-	upgradePage      = "docs/upgrade.md"
-	uninstallPage    = "docs/uninstall.md"
-	requirementsPage = "docs/requirements.md"
-)
-
 // chartValues have an object of every kind.
 const chartValues = `
 pools:
@@ -104,8 +96,8 @@ func (u *upgrade) offer() {
 
 // ready waits for the programs, as a page says to.
 func (u *upgrade) ready(a kubelet.Administrator) {
-	a.Do(installPage, "kubectl -n daymark-system rollout status daemonset/daymark-speaker")
-	a.Do(installPage, "kubectl -n daymark-system rollout status deployment/daymark-controller")
+	do(a, speakersReady)
+	do(a, controllerReady)
 }
 
 // served waits until every Service has an address that is reached, those of wan by way of all nodes, and says when that was so by ARP and
@@ -153,7 +145,7 @@ func suffixes() (all []string) {
 // port, and takes all off again.
 func (u *upgrade) freshInstall() {
 	began := time.Now()
-	u.now.Do(installPage, helmInstall)
+	do(u.now, helmInstall)
 	byARP, byBGP := u.served()
 	u.ready(u.now)
 	all := time.Since(began)
@@ -162,7 +154,7 @@ func (u *upgrade) freshInstall() {
 	if all > time.Minute {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
 	}
-	u.change("`ports.gossip` changed by `helm upgrade`", func() { u.now.Do(requirementsPage, changePort); u.ready(u.now) })
+	u.change("`ports.gossip` changed by `helm upgrade`", func() { do(u.now, changePort); u.ready(u.now) })
 	u.uninstallByHelm()
 }
 
@@ -172,33 +164,24 @@ func (u *upgrade) fact(format string, a ...any) {
 	fmt.Fprintf(&u.facts, "- %s\n", text)
 }
 
-// Commands of the pages.
-const (
-	helmInstall  = "helm install daymark config/chart --namespace daymark-system --create-namespace --values values.yaml"
-	helmUpgrade  = "helm upgrade daymark config/chart --namespace daymark-system --values values.yaml"
-	helmRollback = "helm rollback daymark --namespace daymark-system"
-	applyRelease = "kubectl apply -f install.yaml"
-	changePort   = helmUpgrade + " --set ports.gossip=7956"
-)
-
 // byChart goes from the version before to this one and back.
 func (u *upgrade) byChart() {
-	u.before.Do(installPage, helmInstall)
+	do(u.before, helmInstall)
 	u.served()
 	u.ready(u.before)
-	u.change("`helm upgrade`", func() { u.now.Do(upgradePage, helmUpgrade); u.ready(u.now) })
-	u.change("`helm rollback`", func() { u.now.Do(upgradePage, helmRollback); u.ready(u.now) })
+	u.change("`helm upgrade`", func() { do(u.now, helmUpgrade); u.ready(u.now) })
+	u.change("`helm rollback`", func() { do(u.now, helmRollback); u.ready(u.now) })
 	u.uninstallByHelm()
 }
 
 // byManifests does the same with the files that kubectl applies.
 func (u *upgrade) byManifests() {
-	u.before.Do(installPage, applyRelease)
+	do(u.before, applyFirst)
 	u.c.Apply(kubelet.Network)
 	u.served()
 	u.ready(u.before)
-	u.change("`kubectl apply` of this version", func() { u.now.Do(upgradePage, applyRelease); u.ready(u.now) })
-	u.change("`kubectl apply` of the version before", func() { u.before.Do(upgradePage, applyRelease); u.ready(u.before) })
+	u.change("`kubectl apply` of this version", func() { do(u.now, applyNext); u.ready(u.now) })
+	u.change("`kubectl apply` of the version before", func() { do(u.before, applyNext); u.ready(u.before) })
 	u.uninstallByManifests()
 }
 

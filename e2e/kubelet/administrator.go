@@ -39,7 +39,7 @@ func (a Administrator) unpack(r Release, values string) error {
 // Do runs a command that a page of the documentation has, word for word, and returns what it printed.
 func (a Administrator) Do(page, command string) string {
 	a.cluster.t.Helper()
-	check.Must(a.cluster.t, "look into "+page, says(page, command))
+	check.Must(a.cluster.t, "look into "+page, Says(page, command))
 	out, err := a.sh(command)
 	check.Must(a.cluster.t, command, err)
 	return out
@@ -53,8 +53,8 @@ func (a Administrator) sh(command string) (string, error) {
 	return a.cluster.here.Run(ctx, "", "env", "--chdir="+a.folder, "PATH="+path, "KUBECONFIG="+a.cluster.Kubeconfig, "HOME="+a.folder, "sh", "-euc", command)
 }
 
-// says reports a page that has no line with the command alone.
-func says(page, command string) error {
+// Says reports a page that has no line with the command alone.
+func Says(page, command string) error {
 	root, err := build.ModuleRoot()
 	if err != nil {
 		return err
