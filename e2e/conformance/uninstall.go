@@ -87,7 +87,7 @@ func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
 	u.expect("the namespace is there when all is done", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), false)
 	u.expect("the Services have the addresses that they had", slices.Equal(u.addressesNow(), addresses), true)
 	u.expect("the objects of another provider are as they were", u.theirs() == theirs, true)
-	u.fact("`%s`: nothing was announced any more %.1f s after the advertisements were deleted, while the speakers ran; no Pod was left after %.1f s.",
+	u.fact("`%s`: nothing was announced any more %.1f s after the advertisements were deleted, while the\n  speakers ran; no Pod was left after %.1f s.",
 		programs.text, silent.Seconds(), all.Seconds())
 }
 

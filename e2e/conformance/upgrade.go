@@ -149,7 +149,7 @@ func (u *upgrade) freshInstall() {
 	byARP, byBGP := u.served()
 	u.ready(u.now)
 	all := time.Since(began)
-	u.fact("Chart install with pools, a peer and advertisements in its values, images not on the nodes yet: all %d addresses of layer 2 reached after %.1f s, "+
+	u.fact("Chart install with pools, a peer and advertisements in its values, images not on the nodes yet:\n  all %d addresses of layer 2 reached after %.1f s, "+
 		"all %d by BGP after %.1f s, all Pods ready after %.1f s.", len(u.lan), byARP.Sub(began).Seconds(), len(u.wan), byBGP.Sub(began).Seconds(), all.Seconds())
 	if all > time.Minute {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
@@ -160,7 +160,7 @@ func (u *upgrade) freshInstall() {
 
 func (u *upgrade) fact(format string, a ...any) {
 	text := fmt.Sprintf(format, a...)
-	u.t.Logf("%s", text)
+	u.t.Logf("%s", strings.ReplaceAll(text, "\n ", ""))
 	fmt.Fprintf(&u.facts, "- %s\n", text)
 }
 
