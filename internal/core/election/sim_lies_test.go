@@ -46,12 +46,21 @@ func (c *checks) checkBothAnswer(a, b *node, i int) {
 		if c.resumed(a, i) || c.resumed(b, i) {
 			bound += simRivalPause // That is no news to the other one.
 		}
+		if c.tookFromStronger(a, b, i) || c.tookFromStronger(b, a, i) {
+			bound += claimTimeout + rivalFresh // It leaves that to the giver, which the other one may not hear.
+		}
 	} else {
 		since, bound = max(since, c.lastFault), maxClaimTime
 	}
 	if c.now-since > bound {
 		c.violate("%s and %s both answer for %d on one segment for %s", a.name, b.name, i, c.now-since)
 	}
+}
+
+// tookFromStronger reports whether a node has just taken an address from a live one before which another one yields.
+func (c *checks) tookFromStronger(n, other *node, i int) bool {
+	taken, known := n.elector.taken[addr(i)]
+	return known && n.clock().Sub(taken.at) < claimTimeout+2*rivalFresh && beats(taken.from, Rival{Addr: addr(i), Node: other.name})
 }
 
 // resumed reports whether a node answers for an address again that it had stopped to answer for only just before.

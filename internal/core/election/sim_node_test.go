@@ -20,6 +20,8 @@ type node struct {
 	// frozen: the process does not run. stale: it was frozen, and does not know yet what it has missed, which waits in mailbox.
 	frozen, stale bool
 	mailbox       [][]Claim
+	// deafSince and deafUntil are when it last heard nobody on the segment, and all heard it.
+	deafSince, deafUntil time.Duration
 	// clockStep is by how much its clock is set forward before its next start; less than 0: back.
 	clockStep int
 	// old: it runs the version before.

@@ -15,6 +15,8 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{600371795741478, "a rival left an address to its giver, the taker left it to the rival, and the giver to the taker"},
 		{17148, "the same with a giver that was told of it by the taker's cede alone"},
 		{1001242, "the taker went on against the rival though the giver had already stopped"},
+		{2043586652825, "the rival did not hear the giver, since their frames were lost in one direction"},
+		{2043586664286, "clients went to the former holder, which they had not been able to hear of"},
 	} {
 		if o := simulate(pinned.seed, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,
