@@ -63,9 +63,15 @@ PREVIOUS ?= b94ecc0
 upgrade-lab: deps-kubelet ## Upgrade from PREVIOUS on real kubelets and back, install and uninstall, and write docs/upgrade.md (6 minutes)
 	$(GO) run ./e2e/conformance upgrade $(PREVIOUS) docs/upgrade.md
 
+# How long make soak runs each fuzz test, and what it finds them in: a line for each, package and test.
+FUZZTIME ?= 1m
+FUZZED    = grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' api cli controller internal speaker | sed -E 's|/[^/]*:func | |' | sort
 .PHONY: soak
-soak: ## Run the simulation of the election with fresh seeds, for about half an hour. A failure prints the seed
-	$(GO) test ./internal/core/election -run TestElector_Simulation -election.fresh -election.runs=500000 -timeout 2h -v
+soak: ## Run all fuzz tests (FUZZTIME=1m each), then the simulation with fresh seeds for half an hour. A failure prints the seed
+	$(FUZZED) | while read -r package test; do \
+	  $(GO) test ./$$package -run '^$$' -fuzz "^$$test$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+	done
+	$(GO) test ./internal/core/election -run 'TestElector_Simulation$$' -election.fresh -election.runs=500000 -timeout 2h -v
 
 .PHONY: lint
 lint: ## Check style, comments, and whether generated files are up to date

@@ -1,10 +1,12 @@
 package bgp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +252,12 @@ func TestOpen_ParsesOddAndRejectsMalformed(t *testing.T) {
 	}
 }
 
+// fuzzed is a message of a type with a body.
+func fuzzed(kind byte, body ...byte) []byte {
+	head := append(bytes.Repeat([]byte{0xff}, 16), 0, byte(bgp.BGP_HEADER_LENGTH+len(body)), kind)
+	return append(head, body...)
+}
+
 // Whatever a router sends, in whatever order, the functions that read it return, and find no more than the bytes can hold.
 func FuzzTransport_Read(f *testing.F) {
 	open := routerSettings(nil).mustEncodeOpen(f)
@@ -257,6 +265,12 @@ func FuzzTransport_Read(f *testing.F) {
 	f.Add(keepaliveMessage)
 	f.Add(endOfRIB([]lb.Family{lb.IPv4, lb.IPv6}))
 	f.Add([]byte(strings.Repeat("\xff", 18) + "\x02"))
+	f.Add(slices.Concat(open, keepaliveMessage, fuzzed(5, 0, 2, 0, 1))) // ROUTE-REFRESH.
+	f.Add(fuzzed(3, 6, 9, 6, 2, 4, 'd', 'o', 'w', 'n'))                 // NOTIFICATION: a hard reset for a shutdown, with a text,
+	f.Add(fuzzed(3, 6, 1, 0, 1, 1, 0, 0, 0, 100))                       // a limit of prefixes,
+	f.Add(fuzzed(3, 2, 7, 65, 4, 0, 0, 0, 1))                           // a capability that is missing.
+	f.Add(slices.Concat(open, fuzzed(2, 0, 0, 0, 26,                    // UPDATE: MP_REACH_NLRI, then a prefix of IPv4.
+		0x80, 14, 23, 0, 2, 1, 16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 8, 0x20, 24, 192, 0, 2)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConnection(routerSettings(func(s *settings) { s.peerASN = 64513 }), newTransport(&bufferConn{unread: data}), newStatusRecorder(nil, func() {}))
 		for {

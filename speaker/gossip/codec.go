@@ -86,7 +86,6 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// appendAddr writes an address without its zone, which has no meaning on other nodes. An invalid address has length 0.
 // appendField writes a field of version 2: its tag, its length, its value. A reader skips tags that it does not know.
 func appendField(b []byte, tag uint64, value []byte) []byte {
 	b = binary.AppendUvarint(binary.AppendUvarint(b, tag), uint64(len(value)))
@@ -115,6 +114,7 @@ func appendFlagField(b []byte, tag uint64, yes bool) []byte {
 	return appendField(b, tag, nil)
 }
 
+// appendAddr writes an address without its zone, which has no meaning on other nodes. An invalid address has length 0.
 func appendAddr(b []byte, addr netip.Addr) []byte {
 	bytes := addr.AsSlice()
 	return append(append(b, byte(len(bytes))), bytes...) //nolint:gosec // 0, 4 or 16.
