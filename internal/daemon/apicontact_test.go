@@ -10,24 +10,18 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// answers are what a fake API server says next; each is used once.
-type answers []func(*http.Request) (*http.Response, error)
-
-func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := (*a)[0]
-	*a = (*a)[1:]
-	return next(r)
+// reply is what a fake API server says: a status, or that it cannot be reached.
+type reply struct {
+	code int
+	err  error
 }
 
-func status(code int) func(*http.Request) (*http.Response, error) {
-	return func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: code, Body: http.NoBody}, nil
-	}
+func (r reply) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: r.code, Body: http.NoBody}, r.err
 }
 
 func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
-	refused := func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
-	late := func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded }
+	refused, late := reply{err: errors.New("connection refused")}, reply{err: context.DeadlineExceeded}
 	live := context.Background()
 	ended, cancel := context.WithCancel(live)
 	cancel()
@@ -38,21 +32,21 @@ func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
 	for _, step := range []struct {
 		name   string
 		ctx    context.Context //nolint:containedctx // of the request
-		answer func(*http.Request) (*http.Response, error)
+		answer reply
 		want   float64 // a second later
 	}{
-		{"it answers", live, status(200), 0},
-		{"it refuses what is asked: it answers", live, status(403), 0},
+		{"it answers", live, reply{code: 200}, 0},
+		{"it refuses what is asked: it answers", live, reply{code: 403}, 0},
 		{"we gave the request up", ended, refused, 0},
 		{"it cannot be reached", live, refused, 1},
 		{"nor again", live, refused, 2},
 		{"we gave another request up", ended, refused, 3},
-		{"it answers again", live, status(200), 0},
+		{"it answers again", live, reply{code: 200}, 0},
 		{"it takes too long", expired, late, 1},
-		{"what stands before it answers that it is away", live, status(503), 2},
-		{"it does not know a kind: it answers", live, status(404), 0},
+		{"what stands before it answers that it is away", live, reply{code: 503}, 2},
+		{"it does not know a kind: it answers", live, reply{code: 404}, 0},
 	} {
-		config := &rest.Config{Transport: &answers{step.answer}}
+		config := &rest.Config{Transport: step.answer}
 		c.observe(config)
 		transport, err := rest.TransportFor(config)
 		if err != nil {

@@ -7,7 +7,17 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
+
+func newFailOverDuration(factory promauto.Factory) prometheus.Histogram {
+	return factory.NewHistogram(prometheus.HistogramOpts{
+		Name: "daymark_layer2_failover_duration_seconds",
+		Help: "Addresses taken over from speakers that died, and how long they were without an answer: from the last sign of life of the " +
+			"former holder, if this node watched it, to the first announcement by this node.",
+		Buckets: []float64{.05, .1, .15, .2, .3, .5, 1, 2, 5, 10, 30},
+	})
+}
 
 // failOvers measures how long addresses were without an answer: from the last sign of life of the holder that died to the first
 // announcement by this node.

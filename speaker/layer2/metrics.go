@@ -64,13 +64,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		Name: "daymark_layer2_unannounced_addresses",
 		Help: "Addresses held but not announced yet, because an interface announces only so many a second (--l2-announcement-rate).",
 	})
-	failOver := factory.NewHistogram(prometheus.HistogramOpts{
-		Name: "daymark_layer2_failover_duration_seconds",
-		Help: "Addresses taken over from speakers that died, and how long they were without an answer: from the last sign of life of the " +
-			"former holder, if this node watched it, to the first announcement by this node.",
-		Buckets: []float64{.05, .1, .15, .2, .3, .5, 1, 2, 5, 10, 30},
-	})
-	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced, failOver: failOver}
+	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced, failOver: newFailOverDuration(factory)}
 }
 
 func (m *metrics) of(family lb.Family) *familyMetrics {
