@@ -1,7 +1,10 @@
 package link
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -27,37 +30,76 @@ func keyOf(route *netlink.Route) routeKey {
 }
 
 // readPreferences reads the preferences of IPv6 default routes, which the netlink package leaves out. Only where several have the
-// same metric does it ask the kernel.
+// same metric does it ask the kernel, and only for what is like them: there may be very many routes besides.
 func readPreferences(defaults []netlink.Route) (preferences, error) {
-	if !ambiguous(defaults) {
+	questions := ambiguous(defaults)
+	if len(questions) == 0 {
 		return nil, nil
 	}
-	found := preferences{}
-	request := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
-	request.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}})
-	err := request.ExecuteIter(unix.NETLINK_ROUTE, unix.RTM_NEWROUTE, func(message []byte) bool {
-		found.add(message)
-		return true
-	})
+	socket, err := openStrict()
 	if err != nil {
-		return nil, fmt.Errorf("list the preferences of routers: %w", err)
+		return nil, fmt.Errorf("open a socket for the preferences of routers: %w", err)
+	}
+	defer socket.Close()
+	found := preferences{}
+	for _, q := range questions {
+		if err := q.ask(socket, found.add); err != nil && !errors.Is(err, unix.ENOENT) { // Its table may be gone by now.
+			return nil, fmt.Errorf("list the preferences of routers: %w", err)
+		}
 	}
 	return found, nil
 }
 
-// ambiguous reports whether several IPv6 routes have the same metric in one table.
-func ambiguous(defaults []netlink.Route) bool {
-	seen := map[routeKey]bool{}
+// question asks the kernel for the IPv6 routes of a table with a protocol and a link, 0: any. There is no asking for default routes
+// alone.
+type question struct {
+	table, link int
+	protocol    netlink.RouteProtocol
+}
+
+// ambiguous are the questions about the IPv6 routes of which several have the same metric in one table, each once, in order.
+func ambiguous(defaults []netlink.Route) (questions []question) {
+	seen := map[routeKey][]question{}
 	for i := range defaults {
 		if route := &defaults[i]; route.Family == netlink.FAMILY_V6 {
 			key := routeKey{table: route.Table, metric: route.Priority}
-			if seen[key] {
-				return true
-			}
-			seen[key] = true
+			seen[key] = append(seen[key], question{route.Table, route.LinkIndex, route.Protocol})
 		}
 	}
-	return false
+	for _, same := range seen {
+		if len(same) > 1 {
+			questions = append(questions, same...)
+		}
+	}
+	slices.SortFunc(questions, func(a, b question) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.link, b.link), cmp.Compare(a.protocol, b.protocol))
+	})
+	return slices.Compact(questions)
+}
+
+// openStrict opens a socket on which the kernel heeds what a dump asks for. One before Linux 4.20 cannot, and tells all routes.
+func openStrict() (*nl.NetlinkSocket, error) {
+	socket, err := nl.Subscribe(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // The caller says what for.
+	}
+	_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	return socket, errors.Join(socket.SetSendTimeout(&nl.SocketTimeoutTv), socket.SetReceiveTimeout(&nl.SocketTimeoutTv))
+}
+
+// ask passes each route of the answer on.
+func (q question) ask(socket *nl.NetlinkSocket, take func(message []byte)) error {
+	request := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	request.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
+	request.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Protocol: uint8(q.protocol)}}) //nolint:gosec // It is an octet.
+	request.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(uint32(q.table))))                     //nolint:gosec // It came from 32 bits.
+	if q.link != 0 {
+		request.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(q.link)))) //nolint:gosec // It came from 32 bits.
+	}
+	return request.ExecuteIter(unix.NETLINK_ROUTE, unix.RTM_NEWROUTE, func(message []byte) bool { //nolint:wrapcheck // The caller does.
+		take(message)
+		return true
+	})
 }
 
 // add reads one route of the dump.

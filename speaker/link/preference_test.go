@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/mdlayher/ndp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
@@ -94,4 +96,61 @@ func mustBackUp(t *testing.T, w *Watcher, want ...bool) {
 	if !slices.Equal(got, want) {
 		t.Errorf("backups are %v, want %v: %v", got, want, gateways)
 	}
+}
+
+// A node may have a table of very many routes beside the default routes whose preferences are asked for.
+func TestReadPreferences_KernelTellsOnlyWhatIsAskedFor(t *testing.T) {
+	const many = 5000
+	far := netnstest.New(t)
+	netnstest.Veth(t, "gw0", far, "far0")
+	ip(t, "addr add fe80::7/64 dev gw0 nodad")
+	netnstest.AwaitCarrier(t, "gw0")
+	w := start(t)
+	newAdvertiser(t, far, "fe80::a").advertise(ndp.Low)
+	newAdvertiser(t, far, "fe80::b").advertise(ndp.High)
+	await(t, w, "both routers are known", func([]lb.Link) error { return w.hasGateways(addresses("fe80::b%gw0", "fe80::a%gw0")) })
+	for i := range many {
+		route := &netlink.Route{
+			Dst: &net.IPNet{IP: net.IP{0x20, 1, 0xd, 0xb8, 1, 0, byte(i >> 8), byte(i), 15: 0}, Mask: net.CIDRMask(64, 128)},
+			Gw:  net.ParseIP("fe80::a"), LinkIndex: linkIndex(t, "gw0"), Protocol: unix.RTPROT_BGP,
+		}
+		if err := netlink.RouteAdd(route); err != nil {
+			t.Fatal(err)
+		}
+	}
+	routes, err := readRoutes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	questions := ambiguous(routes.defaults)
+	if len(questions) != 1 {
+		t.Fatalf("asked is %+v, want once for both", questions)
+	}
+	socket, err := openStrict()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	told := 0
+	for _, q := range questions {
+		if err := q.ask(socket, func([]byte) { told++ }); err != nil {
+			t.Error(err)
+		}
+	}
+	if told != 2 {
+		t.Errorf("the kernel told %d routes, want the 2 default ones of %d", told, many)
+	}
+	found, err := readPreferences(routes.defaults)
+	if err != nil || len(found) != 2 {
+		t.Errorf("preferences %v, error %v", found, err)
+	}
+}
+
+func linkIndex(t *testing.T, name string) int {
+	t.Helper()
+	link, err := net.InterfaceByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link.Index
 }
