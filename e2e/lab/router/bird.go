@@ -12,6 +12,7 @@ import (
 type bird struct{ *testnet.BIRD }
 
 const birdConfig = `router id {{ .Router }};
+{{ if .BFD }}debug protocols { events };{{ end }}
 protocol device { scan time 1; }
 protocol kernel { ipv4 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }
 {{ if .V6 }}protocol kernel { ipv6 { export where source = RTS_BGP; import none; }; merge paths yes limit 64; }{{ end }}
