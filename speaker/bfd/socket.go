@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/speaker/publicsource"
 )
 
 const (
@@ -18,8 +20,6 @@ const (
 	// networkControlPriority is the highest socket priority that needs no privilege: queues of this node send such packets
 	// first.
 	networkControlPriority = 6
-	// preferPublicSource is IPV6_PREFER_SRC_PUBLIC (RFC 5014): BFD has the address of the BGP session, which is no temporary one.
-	preferPublicSource = 0x2
 )
 
 // control makes a function that sets options into one for net.ListenConfig.
@@ -57,7 +57,7 @@ func sendOptions(fd int, v6 bool) error {
 	var preferred error
 	if v6 {
 		level, ttl, class = unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_TCLASS
-		preferred = unix.SetsockoptInt(fd, level, unix.IPV6_ADDR_PREFERENCES, preferPublicSource)
+		preferred = publicsource.Prefer(fd)
 	}
 	return errors.Join(
 		preferred,

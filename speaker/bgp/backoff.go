@@ -18,6 +18,8 @@ const (
 	// stableTime is how long a session must have been up so that the pauses begin anew (RFC 4271 section 8.1.1,
 	// DampPeerOscillations).
 	stableTime = 2 * time.Minute
+	// hurryInterval is how far apart pauses are ended early, so that BFD that flaps does not defeat them.
+	hurryInterval = time.Minute
 	// maxDoublings keeps a pause that is doubled within 64 bits.
 	maxDoublings = 12
 )
@@ -29,6 +31,37 @@ type backoff struct {
 	unreachable, lost, rejected int
 	// rejection is why the router last did not want the session, until it could not be reached, or the session was stable.
 	rejection *closeReason
+	// hurried is when a pause was last ended early.
+	hurried time.Time
+}
+
+// How long an attempt waits for the router's answer. Linux repeats a SYN after 1 s, and again 1 or 2 s later.
+const (
+	// twoSYNs is for the first attempts: one of the two may be lost, and an answer may take longer than a second.
+	twoSYNs = 1900 * time.Millisecond
+	// oneSYN is for a router that has been silent for long, which all nodes ask again and again.
+	oneSYN = 950 * time.Millisecond
+	// firstAttempts are in short order. patientShare of those after them is for a router whose answers take longer.
+	firstAttempts = 6
+	patientShare  = 1.0 / 8
+)
+
+// patience is how long the next attempt waits for the router's answer. random is a random number in [0, 1): many nodes that lost their
+// router together must not be patient together.
+func (b *backoff) patience(random float64) time.Duration {
+	if b.unreachable < firstAttempts || random < patientShare {
+		return twoSYNs
+	}
+	return oneSYN
+}
+
+// hurry reports whether a pause ends because BFD has come up now. How attempts have ended is not forgotten.
+func (b *backoff) hurry(now time.Time) bool {
+	if !b.hurried.IsZero() && now.Sub(b.hurried) < hurryInterval {
+		return false
+	}
+	b.hurried = now
+	return true
 }
 
 // ended is told why an attempt or a session ended, and how long the session was up. It returns the reason to tell people: a

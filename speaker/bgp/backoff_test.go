@@ -265,25 +265,36 @@ func TestBackoff_NextTryIsGoneOnceEstablished(t *testing.T) {
 	})
 }
 
-// 500 nodes that lose their router at the same moment must not keep it from starting.
+// 500 nodes that lose their router at the same moment must not keep it from starting: under 50 SYNs a second in all after the first
+// minute. Counted is as Linux sends them: when it connects, and 1 s later if nobody has answered.
 func TestBackoff_FiveHundredNodesDialASlowlyStartingRouterGently(t *testing.T) {
 	t.Parallel()
-	for name, messages := range map[string][]byte{
-		"its kernel refuses":          nil,
-		"it is shut administratively": cease(t),
+	for name, answer := range map[string]func(s *settings) (net.Conn, error){
+		"its kernel refuses": func(*settings) (net.Conn, error) {
+			return nil, errors.New("dial tcp 192.0.2.1:179: connect: connection refused")
+		},
+		"nobody answers": func(s *settings) (net.Conn, error) {
+			time.Sleep(s.patience)
+			return nil, errors.New("dial tcp 192.0.2.1:179: i/o timeout")
+		},
+		"it is shut administratively": func(*settings) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() { _, _ = newTransport(far).read(); _, _ = far.Write(cease(t)); _ = far.Close() }()
+			return near, nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				began, attempts := time.Now(), make(chan time.Time, 1_000_000)
-				dial := func(context.Context, *settings) (net.Conn, error) {
-					attempts <- time.Now()
-					if messages == nil {
-						return nil, errors.New("dial tcp 192.0.2.1:179: connect: connection refused")
+				began, syns := time.Now(), make(chan time.Duration, 1_000_000)
+				dial := func(_ context.Context, s *settings) (net.Conn, error) {
+					at := time.Since(began)
+					syns <- at
+					conn, err := answer(s)
+					if time.Since(began)-at >= time.Second {
+						syns <- at + time.Second
 					}
-					near, far := net.Pipe()
-					go func() { _, _ = newTransport(far).read(); _, _ = far.Write(messages); _ = far.Close() }()
-					return near, nil
+					return conn, err
 				}
 				var sessions []*session
 				for range 500 {
@@ -299,17 +310,52 @@ func TestBackoff_FiveHundredNodesDialASlowlyStartingRouterGently(t *testing.T) {
 				for _, s := range sessions {
 					s.close(shutdown())
 				}
-				perSecond := make([]int, 11*60+1)
-				for len(attempts) > 0 {
-					perSecond[int((<-attempts).Sub(began)/time.Second)]++
+				time.Sleep(twoSYNs)
+				perSecond := make([]int, 11*60+4)
+				for len(syns) > 0 {
+					perSecond[int(<-syns/time.Second)]++
 				}
 				if most := slices.Max(perSecond[60:]); most >= 50 {
-					t.Errorf("%d attempts in one second after the first minute", most)
+					t.Errorf("%d SYNs in one second after the first minute", most)
 				} else {
-					t.Logf("at most %d attempts a second after the first minute, %d before", most, slices.Max(perSecond[:60]))
+					t.Logf("at most %d SYNs a second after the first minute, %d before", most, slices.Max(perSecond[:60]))
 				}
 			})
 		})
+	}
+}
+
+func TestBackoff_SilentRouterIsSentOneSYNAfterAWhile(t *testing.T) {
+	t.Parallel()
+	b := &backoff{}
+	for range firstAttempts {
+		if got := b.patience(0.99); got != twoSYNs {
+			t.Errorf("after %d attempts it waits %s", b.unreachable, got)
+		}
+		b.pause(unreachable, 30*time.Second)
+	}
+	for random, want := range map[float64]time.Duration{0: twoSYNs, 0.12: twoSYNs, 0.13: oneSYN, 0.99: oneSYN} {
+		if got := b.patience(random); got != want {
+			t.Errorf("later, with %v, it waits %s", random, got)
+		}
+	}
+	b.ended(&closeReason{cause: lost}, 0)
+	if b.patience(0.99) != twoSYNs {
+		t.Error("a router that has answered is sent one SYN")
+	}
+}
+
+func TestBackoff_PauseIsEndedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	b, now := &backoff{}, time.Unix(1, 0)
+	for _, step := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {0, false}, {hurryInterval - 1, false}, {1, true}, {time.Second, false}, {time.Hour, true}} {
+		now = now.Add(step.after)
+		if got := b.hurry(now); got != step.want {
+			t.Errorf("%s later: %t, want %t", step.after, got, step.want)
+		}
 	}
 }
 

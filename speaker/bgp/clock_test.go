@@ -185,6 +185,27 @@ func TestSession_HoldTimeZeroMeansNoTimers(t *testing.T) {
 	})
 }
 
+func TestNegotiated_HoldTimeZeroSaysWhatNotices(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		holdTime time.Duration
+		bfd      bool
+		want     []string
+	}{
+		"nothing":        {0, false, []string{"the router's hold time is 0: nothing notices when the router or this node is gone; give the router a hold time, or use BFD"}},
+		"BFD":            {0, true, []string{"the router's hold time is 0: nothing but BFD notices when the router or this node is gone"}},
+		"the hold timer": {9 * time.Second, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := routerSettings(func(s *settings) { s.bfd = test.bfd })
+			if got := s.warningsOf(&negotiated{holdTime: test.holdTime}); !slices.Equal(got, test.want) {
+				t.Errorf("it says %q", got)
+			}
+		})
+	}
+}
+
 // The session's socket belongs to the interface that is gone.
 func TestSession_InterfaceReplacedUnderTheSameNameResets(t *testing.T) {
 	t.Parallel()

@@ -10,22 +10,17 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/speaker/publicsource"
 )
 
 const (
-	// dialTimeout is the longest that one attempt to connect waits. The kernel repeats its SYN at growing intervals, so a
-	// new attempt finds a router that comes back sooner.
-	dialTimeout = 3 * time.Second
 	// networkControl is the traffic class of routing protocols, CS6 (RFC 4594 section 3.1).
 	networkControl = 0xc0
 	// maxHopLimit is the largest hop limit. A packet that still has it has crossed no router (RFC 5082).
 	maxHopLimit = 255
-	// preferPublicSource is IPV6_PREFER_SRC_PUBLIC (RFC 5014): dial from an address that stays, not from a temporary one (RFC
-	// 8981), which ends after a day and which the router does not know.
-	preferPublicSource = 0x2
 )
 
 // dialer connects to a router; dialRouter is the real one. Its errors are those of the standard library.
@@ -37,7 +32,7 @@ func dialRouter(ctx context.Context, s *settings) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: min(s.connectTime, dialTimeout), Control: s.control}
+	dialer := net.Dialer{Timeout: min(s.connectTime, s.patience), Control: s.control}
 	if s.source.IsValid() {
 		source := s.source
 		if source.Is6() && source.IsLinkLocalUnicast() {
@@ -86,7 +81,7 @@ func (s *settings) setOptions(fd int) error {
 	}
 	set(level, class, networkControl)
 	if s.address.Is6() {
-		set(level, unix.IPV6_ADDR_PREFERENCES, preferPublicSource)
+		errs = append(errs, publicsource.Prefer(fd))
 	}
 	if limit := s.hopLimit(); limit != 0 {
 		set(level, hops, limit)

@@ -3,6 +3,7 @@ package bgp
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -26,9 +27,8 @@ type session struct {
 	// interrupt ends the attempt that runs, or the wait after it, which waiting tells apart; nil before the first attempt.
 	interrupt context.CancelCauseFunc
 	waiting   bool
-	// hurry ends the wait that runs, and nothing else. It holds one wake. hurried is when that was last done.
-	hurry   chan struct{}
-	hurried time.Time
+	// hurry is ready when BFD has come up during the wait that runs. It holds one wake.
+	hurry chan struct{}
 
 	// establishedWith is the router that the session was last established with: it knows this process. Only run uses it.
 	establishedWith endpoint
@@ -99,15 +99,11 @@ func (s *session) bfdDown(reason string) {
 	}
 }
 
-// hurryInterval is how far apart waits are ended early, so that BFD that flaps does not defeat the pauses.
-const hurryInterval = time.Minute
-
-// bfdUp ends a wait, because BFD says that the router is up. How attempts have ended is not forgotten.
+// bfdUp tells a wait that BFD says that the router is up.
 func (s *session) bfdUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting && (s.hurried.IsZero() || time.Since(s.hurried) >= hurryInterval) {
-		s.hurried = time.Now()
+	if s.waiting {
 		notify(s.hurry)
 	}
 }
@@ -182,7 +178,9 @@ func (s *session) waitForDesired() (context.Context, settings, bool) {
 // runConnection makes one connection and runs it until it ends. It returns why it ended, or why it could not be made.
 func (s *session) runConnection(ctx context.Context, settings *settings) *closeReason {
 	s.recorder.setState(stateConnect)
-	conn, err := s.dial(ctx, settings)
+	attempt := *settings
+	attempt.patience = s.backoff.patience(rand.Float64()) //nolint:gosec // This needs no secure randomness.
+	conn, err := s.dial(ctx, &attempt)
 	if err != nil {
 		reason := s.backoff.ended(&closeReason{text: dialErrorText(settings, err.Error()), cause: unreachable}, 0)
 		s.withheld = 0 // It may be another router, or another version, that answers then.
@@ -239,13 +237,17 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 	defer s.stopWaiting()
 	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-s.hurry:
-		return true
-	case <-timer.C:
-		return true
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-s.hurry:
+			if s.backoff.hurry(time.Now()) {
+				return true
+			}
+		case <-timer.C:
+			return true
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type settings struct {
 	bfdStrict bool
 	// maximumPrefixes that the paths keep to. What a router has refused for its limit is tried with another one.
 	maximumPrefixes int
+	// patience is how long an attempt to connect waits. It is 0 but for that attempt's own settings.
+	patience time.Duration
 	// withheld are the capabilities that the router has refused. It is 0 but for a connection's own settings.
 	withheld capabilities
 }
