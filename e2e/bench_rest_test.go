@@ -4,11 +4,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,21 +62,6 @@ func measureRest(b *testing.B, services int) {
 	time.Sleep(look)
 	b.ReportMetric(100*float64(must(speaker.CPU())(b)-cpu)/float64(look), "%-cpu")
 	b.ReportMetric(float64(must(speaker.Wakes())(b)-wakes)/look.Seconds(), "wakes/s")
-}
-
-// pauseSpeakers stops speakers for 20 ms at random, about five times a second each, and returns how often. A process with the
-// highest priority does it: on a busy machine we would ourselves be kept from letting a speaker go on.
-func pauseSpeakers(b *testing.B, cluster *lab.Cluster, long time.Duration) (pauses int) {
-	b.Helper()
-	for began := time.Now(); time.Since(began) < long; pauses++ {
-		speaker := strconv.Itoa(cluster.Nodes()[rand.N(3)].Speaker().PID())
-		pause := exec.Command("chrt", "--fifo", "99", "sh", "-c", "kill -STOP $0; sleep 0.02; kill -CONT $0", speaker)
-		if output, err := pause.CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, output)
-		}
-		time.Sleep(rand.N(100 * time.Millisecond))
-	}
-	return pauses
 }
 
 // takeOvers counts how often the holders of addresses have changed.
@@ -141,10 +124,11 @@ func measureFalseTakeOvers(b *testing.B, pods bool, flags []string) {
 		return sum
 	}
 	began, before := time.Now(), alarms()
-	pauses := pauseSpeakers(b, cluster, *loadFor)
+	pauses, longest := pauseSpeakers(b, cluster, *loadFor)
 	b.ReportMetric(alarms()-before, "alarms")
 	b.ReportMetric(float64(takeOvers(watch.Seen(), addresses, began)), "take-overs")
 	b.ReportMetric(float64(pauses), "pauses")
+	b.ReportMetric(float64(longest.Milliseconds()), "ms-longest-pause")
 }
 
 // keepBusy runs a program without end on each processor, until the benchmark ends, and returns their ids.
