@@ -17,6 +17,7 @@ import (
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/services"
+	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/internal/version"
 )
 
@@ -26,6 +27,7 @@ var groups = []struct {
 	commands []func(*env.Env) *cobra.Command
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{services.New}},
+	{"Before you change something:", []func(*env.Env) *cobra.Command{validate.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -169,6 +172,38 @@ func TestCRD_RulesRejectInvalidSpecs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What `kubectl daymark validate` says without a cluster is what the API server says.
+func TestValidate_RefusesWhatTheAPIServerRefuses(t *testing.T) {
+	for _, test := range specs {
+		t.Run(test.kind+": "+test.name, func(t *testing.T) {
+			text := fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: test}\nspec: %s\n", v1beta1.GroupVersion, test.kind, test.yaml)
+			documents, found := validate.Read("test", strings.NewReader(text))
+			checked, err := validate.Check(t.Context(), documents, &validate.Others{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			for _, f := range append(found, checked...) {
+				if !slices.Contains(ofTheController, f.Reason) {
+					said = append(said, f.String())
+				}
+			}
+			words := strings.Join(said, "\n")
+			switch {
+			case test.refusal == "" && words != "":
+				t.Errorf("refused: %v", words)
+			case test.refusal != "" && !strings.Contains(words, test.refusal):
+				t.Errorf("refused with %q, which does not say %q", words, test.refusal)
+			}
+		})
+	}
+}
+
+// ofTheController are the reasons of what the API server accepts and the controller finds wrong.
+var ofTheController = []string{
+	status.NotFound.Name, status.Overlap.Name, status.HeldBack.Name, status.NoPool.Name, status.SpecialRange.Name, status.Conflict.Name,
 }
 
 func TestCRD_DefaultsAreSet(t *testing.T) {

@@ -41,6 +41,9 @@ func identify(o runtime.Object) identity {
 // Namespace of an object; empty: it is in none.
 func Namespace(o runtime.Object) string { return metadata(o).GetNamespace() }
 
+// Name of an object.
+func Name(o runtime.Object) string { return metadata(o).GetName() }
+
 // metadata of an object; all that is read has some.
 func metadata(o runtime.Object) metav1.Object {
 	object, err := meta.Accessor(o)

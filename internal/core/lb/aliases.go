@@ -70,7 +70,7 @@ func (a Aliases) resolve(text string) (Community, error) {
 		return Community{}, err
 	}
 	names := append(slices.Sorted(maps.Keys(wellKnown)), slices.Sorted(maps.Keys(a))...)
-	if near := nearest(text, names); near != "" {
+	if near := Nearest(text, names); near != "" {
 		return Community{}, fmt.Errorf("%s is no community: did you mean %s?", quoteUnlessName(text), near)
 	}
 	return Community{}, fmt.Errorf("%s is no community: it is not well-known, and no Community object has this name", quoteUnlessName(text))

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// nearest returns the name that a text is most probably meant to be: the one that the fewest edits make of it, by at most a third of
+// Nearest returns the name that a text is most probably meant to be: the one that the fewest edits make of it, by at most a third of
 // its letters; "" if none is near. Capitals count as small letters. Of several the first in order of name.
-func nearest(text string, names []string) string {
+func Nearest(text string, names []string) string {
 	best, fewest := "", len(text)/3+1
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		if abs(len(name)-len(text)) >= fewest {

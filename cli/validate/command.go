@@ -1,0 +1,188 @@
+package validate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daymark-lb/daymark/cli/env"
+)
+
+type options struct {
+	*env.Env
+	files        []string
+	format       string
+	live, strict bool
+}
+
+var formats = []string{"text", "json", "sarif"}
+
+// New returns the command.
+func New(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	c := &cobra.Command{
+		Use: "validate [FILE|DIRECTORY...]", Short: "Check objects in files, before they are applied",
+		Long: `Says what the API server, the controller and the speakers would of the objects in files, with file and line. It needs no cluster.
+Looked at are Daymark's kinds, and Services, Nodes and Namespaces beside them; all else in the files is left alone.
+With --live the objects of the cluster count as well: then it says what would be wrong with those, too, once the files were applied.
+Exit status 1 when there is an error.`,
+		Example: `  kubectl daymark validate pools.yaml
+  kubectl daymark validate deploy/ --strict      # warnings count as well
+  kustomize build . | kubectl daymark validate -
+  kubectl daymark validate -f deploy/ -o sarif > daymark.sarif`,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), append(o.files, args...)) },
+	}
+	c.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "Files or directories; - is the standard input")
+	c.Flags().StringVarP(&o.format, "output", "o", "text", "Output format: "+strings.Join(formats, ", "))
+	c.Flags().BoolVar(&o.live, "live", false, "Check them among the objects of the cluster")
+	c.Flags().BoolVar(&o.strict, "strict", false, "Count warnings as errors")
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func (o *options) run(ctx context.Context, names []string) error {
+	if !slices.Contains(formats, o.format) {
+		return env.Usage(fmt.Errorf("-o %s is none of %s", o.format, strings.Join(formats, ", ")))
+	}
+	if len(names) == 0 {
+		return env.Usage(errors.New("which files? Name some, or a directory, or - for the standard input"))
+	}
+	documents, found, err := o.read(names)
+	if err != nil {
+		return err
+	}
+	others, err := o.others(ctx)
+	if err != nil {
+		return err
+	}
+	checked, err := Check(ctx, documents, others)
+	if err != nil {
+		return err
+	}
+	found = sorted(append(found, checked...))
+	if err := o.print(found); err != nil {
+		return err
+	}
+	ours := 0
+	for i := range documents {
+		if documents[i].gvk().Group == group {
+			ours++
+		}
+	}
+	o.Warn("%d objects of Daymark's kinds, %s", ours, counts(found))
+	if slices.ContainsFunc(found, func(f Finding) bool { return o.strict || f.Severity == Error }) {
+		return env.ErrWrong
+	}
+	return nil
+}
+
+func counts(found []Finding) string {
+	number := map[Severity]int{}
+	for i := range found {
+		number[found[i].Severity]++
+	}
+	return fmt.Sprintf("%d errors, %d warnings", number[Error], number[Warning])
+}
+
+func (o *options) print(found []Finding) error {
+	switch o.format {
+	case "sarif":
+		return writeSARIF(o.Out, found)
+	case "json":
+		encoder := json.NewEncoder(o.Out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(struct {
+			Findings []Finding `json:"findings"`
+		}{append([]Finding{}, found...)})
+	}
+	for i := range found {
+		fmt.Fprintln(o.Out, found[i].String())
+	}
+	return nil
+}
+
+// read all documents of some files and directories.
+func (o *options) read(names []string) (documents []Document, problems []Finding, err error) {
+	files, err := expand(names)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range files {
+		found, wrong, err := o.readFile(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		documents, problems = append(documents, found...), append(problems, wrong...)
+	}
+	return documents, problems, nil
+}
+
+func (o *options) readFile(name string) ([]Document, []Finding, error) {
+	if name == "-" {
+		documents, problems := Read("stdin", o.In)
+		return documents, problems, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	documents, problems := Read(name, file)
+	return documents, problems, nil
+}
+
+// expand the directories among some names to the files with objects in them. What begins with a dot is left out.
+func expand(names []string) (files []string, err error) {
+	for _, name := range names {
+		if info, err := os.Stat(name); name == "-" || err != nil || !info.IsDir() {
+			files = append(files, name) // what does not exist is said when it is opened
+			continue
+		}
+		err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+			switch hidden := path != name && strings.HasPrefix(entry.Name(), "."); {
+			case err != nil:
+				return err
+			case entry.IsDir() && hidden:
+				return fs.SkipDir
+			case !entry.IsDir() && !hidden && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)):
+				files = append(files, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// others are the objects of the cluster, if they are to count.
+func (o *options) others(ctx context.Context) (*Others, error) {
+	others := &Others{Live: o.live || o.From != "", System: o.System, Now: o.Now()}
+	if !others.Live {
+		return others, nil
+	}
+	from, err := o.Source()
+	if err != nil {
+		return nil, err
+	}
+	own, _, err := o.Namespace()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := from.Read(ctx, o.World(own)...)
+	if err != nil {
+		return nil, err
+	}
+	o.WarnOfGaps(objects.Gaps)
+	others.Objects, others.Now = objects.Items, objects.Time
+	return others, nil
+}

@@ -1,0 +1,187 @@
+package validate
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	yamlv3 "go.yaml.in/yaml/v3"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// What files may have. They may be a stranger's, in a review.
+const (
+	maxFileBytes = 16 << 20
+	maxDocuments = 50_000
+)
+
+// Document is an object as it stands in a file.
+type Document struct {
+	file string
+	// node is where the object stands, for the lines; offset is how many lines of the file come before those that it counts.
+	node   *yamlv3.Node
+	offset int
+	object map[string]any
+}
+
+// Read the documents of a file. What cannot be read is a finding, and the documents around it are read all the same.
+func Read(file string, in io.Reader) (found []Document, problems []Finding) {
+	text, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
+	if err == nil && len(text) > maxFileBytes {
+		err = fmt.Errorf("it has more than %d MiB", maxFileBytes>>20)
+	}
+	if err != nil {
+		return nil, []Finding{{File: file, Line: 1, Severity: Error, Message: err.Error()}}
+	}
+	// The reader drops a comment in the line of a separator and no line else, so lines are counted by what it gives.
+	parts, offset := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text))), 0
+	for {
+		part, err := parts.Read()
+		if errors.Is(err, io.EOF) {
+			return found, problems
+		}
+		if err != nil || len(found) >= maxDocuments {
+			err = errors.Join(err, tooMany(len(found)))
+			return found, append(problems, Finding{File: file, Line: offset + 1, Severity: Error, Message: err.Error()})
+		}
+		documents, err := parse(file, part, offset)
+		if err != nil {
+			problems = append(problems, unreadable(file, offset, part, err)...)
+		}
+		found = append(found, documents...)
+		offset += bytes.Count(part, []byte("\n")) + 1 // the separator
+	}
+}
+
+func tooMany(documents int) error {
+	if documents < maxDocuments {
+		return nil
+	}
+	return fmt.Errorf("it has more than %d documents", maxDocuments)
+}
+
+// unreadable is the finding of a part of a file that is no YAML, if it is meant for us: templates of other programs are not.
+func unreadable(file string, offset int, part []byte, err error) []Finding {
+	if !bytes.Contains(part, []byte(group)) {
+		return nil
+	}
+	line, words := 1, err.Error()
+	if _, after, found := strings.Cut(words, "line "); found {
+		if _, scanErr := fmt.Sscanf(after, "%d", &line); scanErr != nil {
+			line = 1
+		}
+		if _, rest, named := strings.Cut(after, ": "); named {
+			words = rest
+		}
+	}
+	return []Finding{{File: file, Line: offset + line, Severity: Error, Message: "this is not YAML: " + words}}
+}
+
+// parse a part of a file between separators. A List has its items as documents.
+func parse(file string, part []byte, offset int) ([]Document, error) {
+	var root yamlv3.Node
+	if err := yamlv3.Unmarshal(part, &root); err != nil {
+		return nil, err
+	}
+	if len(root.Content) == 0 {
+		return nil, nil // comments alone
+	}
+	// This library, and not the one that knows lines, decodes as the API server does, and refuses a field that is there twice.
+	var object map[string]any
+	text, err := sigsyaml.YAMLToJSONStrict(part)
+	if err == nil {
+		err = utiljson.Unmarshal(text, &object) // whole numbers stay such
+	}
+	if err != nil {
+		return nil, err
+	}
+	return items(Document{file, root.Content[0], offset, object}, maxListDepth), nil
+}
+
+// maxListDepth is how many Lists may be in each other.
+const maxListDepth = 4
+
+// items of a List, or the object itself.
+func items(d Document, depth int) (found []Document) {
+	kind, _ := d.object["kind"].(string)
+	list, isList := d.object["items"].([]any)
+	if !isList || !strings.HasSuffix(kind, "List") || depth == 0 {
+		return []Document{d}
+	}
+	for i, item := range list {
+		if object, isObject := item.(map[string]any); isObject {
+			found = append(found, items(Document{d.file, child(child(d.node, "items"), i), d.offset, object}, depth-1)...)
+		}
+	}
+	return found
+}
+
+// at returns line and column of a field such as spec.addresses[1], or of what there is of its path.
+func (d *Document) at(field string) (line, column int) {
+	node := d.node
+	for _, step := range steps(field) {
+		next := child(node, step)
+		if next == nil {
+			break
+		}
+		node = next
+	}
+	if node == nil {
+		return d.offset + 1, 1
+	}
+	return d.offset + node.Line, node.Column
+}
+
+// child is the value of a key or an index; nil for none.
+func child(node *yamlv3.Node, step any) *yamlv3.Node {
+	for node != nil && node.Kind == yamlv3.AliasNode {
+		node = node.Alias
+	}
+	if node == nil {
+		return nil
+	}
+	switch step := step.(type) {
+	case int:
+		if node.Kind == yamlv3.SequenceNode && step < len(node.Content) {
+			return node.Content[step]
+		}
+	case string:
+		for i := 0; node.Kind == yamlv3.MappingNode && i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == step {
+				return node.Content[i+1]
+			}
+		}
+	}
+	return nil
+}
+
+// steps of a path: keys and indices. A key in brackets may have dots.
+func steps(path string) (all []any) {
+	for path != "" {
+		end := strings.IndexAny(path, ".[")
+		switch {
+		case end < 0:
+			return append(all, path)
+		case end > 0:
+			all = append(all, path[:end])
+			path = path[end:]
+		case path[0] == '.':
+			path = path[1:]
+		default:
+			inside, rest, _ := strings.Cut(path[1:], "]")
+			var index int
+			if _, err := fmt.Sscanf(inside, "%d", &index); err == nil {
+				all = append(all, index)
+			} else {
+				all = append(all, strings.Trim(inside, `"'`))
+			}
+			path = rest
+		}
+	}
+	return all
+}

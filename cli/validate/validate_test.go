@@ -1,0 +1,119 @@
+package validate
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/env"
+)
+
+var update = flag.Bool("update", false, "write what the command prints into testdata")
+
+// run the command and return what it prints and its exit status.
+func run(t *testing.T, in string, args ...string) (out, remarks string, status int) {
+	t.Helper()
+	var data, progress bytes.Buffer
+	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(in), Out: &data, ErrOut: &progress})
+	e.Now = func() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }
+	c := New(e)
+	c.Flags().StringVar(&e.From, "from", "", "")
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(args)
+	err := c.ExecuteContext(t.Context())
+	return data.String(), progress.String(), env.ExitStatus(err)
+}
+
+func TestValidate_Prints(t *testing.T) {
+	for _, test := range []struct{ name, args string }{
+		{"faults", "testdata/faults.yaml"},
+		{"faults-sarif", "-o sarif testdata/faults.yaml"},
+		{"right", "testdata/right.yaml"},
+		{"warnings", "testdata/warnings.yaml"},
+		{"warnings-strict", "--strict -f testdata/warnings.yaml"},
+		{"directory-json", "-o json testdata"},
+		{"in-a-cluster", "--from ../testdata/healthy.yaml testdata/overlap.yaml"},
+		{"missing-file", "testdata/no-such-file.yaml"},
+		{"no-file", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, remarks, status := run(t, "", strings.Fields(test.args)...)
+			got := fmt.Sprintf("%s--- stderr\n%s--- status %d\n", out, remarks, status)
+			file := filepath.Join("testdata", "golden", test.name+".txt")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
+			}
+		})
+	}
+}
+
+func TestValidate_ReadsTheStandardInput(t *testing.T) {
+	out, _, status := run(t, "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: x}\nspec: {addresses: []}\n", "-")
+	if status != env.ExitWrong || !strings.HasPrefix(out, "stdin:4:") {
+		t.Errorf("%s, status %d", out, status)
+	}
+}
+
+func TestRead_IsBounded(t *testing.T) {
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for i := range 9 {
+		letter, before := string(rune('b'+i)), string(rune('a'+i))
+		bomb += letter + ": &" + letter + " [" + strings.TrimSuffix(strings.Repeat("*"+before+",", 9), ",") + "]\n"
+	}
+	for name, text := range map[string]string{
+		"aliases in aliases": "# daymark.io\n" + bomb,
+		"a file too large":   strings.Repeat("#", maxFileBytes+1),
+		"too many documents": strings.Repeat("a: 1\n---\n", maxDocuments+1),
+		"deep lists":         "# daymark.io\n" + strings.Repeat("[", 20_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, problems := Read("x", strings.NewReader(text)); len(problems) == 0 {
+				t.Error("nothing is said")
+			}
+		})
+	}
+}
+
+// FuzzCheck: whatever stands in a file, it is said in words, at a line of it.
+func FuzzCheck(f *testing.F) {
+	for _, name := range []string{"faults", "right", "warnings", "overlap"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		documents, found := Read("x", strings.NewReader(text))
+		checked, err := Check(t.Context(), documents, &Others{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Count(text, "\n") + 1
+		for _, one := range append(found, checked...) {
+			if one.Message == "" || one.Line < 1 || one.Line > lines+1 {
+				t.Errorf("%d lines: %+v", lines, one)
+			}
+			if _, err := json.Marshal(one); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
