@@ -143,8 +143,8 @@ func howTo(program string, c *kubelet.Cluster, lan, wan string) string {
 		[2]string{"kubectl get nodes,pods -A", "kubectl in it"},
 		[2]string{"on client curl -s " + lan, "a command on one of its hosts: n1 n2 n3 client far router api"},
 		[2]string{"on far curl -s " + wan, ""},
-		[2]string{"on router " + c.Router.Shell() + " -c 'show ip route bgp'", "what the router knows"},
 		[2]string{"on api bash", "a shell beside the API server, with kubectl"},
 		[2]string{"end", "end it"},
-	) + "\nLogs are in " + c.Logs() + ", those of the nodes' programs in n1, n2 and n3.\n"
+	) + fmt.Sprintf("\nThe shell of its router, FRR:\n\n  %s on router %s\n", program, c.Router.Shell()) +
+		"\nLogs are in " + c.Logs() + ", those of the nodes' programs in n1, n2 and n3.\n"
 }
