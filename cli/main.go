@@ -16,9 +16,12 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/explain"
 	"github.com/daymark-lb/daymark/cli/services"
+	"github.com/daymark-lb/daymark/cli/status"
 	"github.com/daymark-lb/daymark/cli/validate"
-	"github.com/daymark-lb/daymark/internal/version"
+	"github.com/daymark-lb/daymark/cli/version"
+	build "github.com/daymark-lb/daymark/internal/version"
 )
 
 // groups of commands, in the order of the help. To add a command, write a package with a constructor and add that here.
@@ -26,7 +29,8 @@ var groups = []struct {
 	title    string
 	commands []func(*env.Env) *cobra.Command
 }{
-	{"See what is:", []func(*env.Env) *cobra.Command{services.New}},
+	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
+	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{validate.New}},
 }
 
@@ -67,7 +71,7 @@ func newRoot(e *env.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use: "kubectl-daymark", Short: "See what Daymark does for Services of type LoadBalancer, ask why, and try things out",
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl daymark"},
-		Version:     version.Get().String(), SilenceUsage: true, SilenceErrors: true,
+		Version:     build.Get().String(), SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetOut(e.Out)
 	root.SetErr(e.ErrOut)

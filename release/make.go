@@ -15,6 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/release/archive"
 	"github.com/daymark-lb/daymark/release/build"
 	"github.com/daymark-lb/daymark/release/image"
+	"github.com/daymark-lb/daymark/release/krew"
 	"github.com/daymark-lb/daymark/release/licenses"
 	"github.com/daymark-lb/daymark/release/manifests"
 	"github.com/daymark-lb/daymark/release/source"
@@ -159,6 +160,9 @@ func (m *maker) content(part image.Part) ([]archive.File, error) {
 	files := []archive.File{
 		{Name: filepath.Base(part.Binary.Path), Mode: 0o755, Data: program},
 		{Name: "LICENSE", Mode: 0o644, Data: license},
+	}
+	if part.Binary.Name == krew.Program && part.Binary.Platform.OS != "windows" {
+		files = append(files, archive.File{Name: krew.Completer, Mode: 0o755, Data: []byte(krew.CompleterScript)})
 	}
 	for _, text := range part.Licenses {
 		text.Name = "licenses/" + text.Name

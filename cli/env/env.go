@@ -5,6 +5,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/version"
 )
 
 // Env is the environment of a command. Data goes to Out; progress, remarks and warnings go to ErrOut.
@@ -24,6 +26,8 @@ type Env struct {
 	From string
 	// System is the namespace that Daymark runs in.
 	System string
+	// Version of this program.
+	Version string
 	// Now is the clock.
 	Now func() time.Time
 	// Objects, when not nil, are read in the place of a cluster or a file.
@@ -32,7 +36,7 @@ type Env struct {
 
 // New returns an environment with the flags' defaults.
 func New(streams genericiooptions.IOStreams) *Env {
-	return &Env{IOStreams: streams, Config: genericclioptions.NewConfigFlags(true).WithWarningPrinter(streams), Now: time.Now}
+	return &Env{IOStreams: streams, Config: genericclioptions.NewConfigFlags(true).WithWarningPrinter(streams), Version: version.Get().Version, Now: time.Now}
 }
 
 // AddFlags adds the flags that every command has.
@@ -93,7 +97,15 @@ func (e *Env) Warn(format string, args ...any) {
 
 // WarnOfGaps says what the user does not see.
 func (e *Env) WarnOfGaps(gaps []source.Gap) {
+	var forbidden []string
 	for _, gap := range gaps {
-		e.Warn("not seen: %v", gap)
+		if gap.Why == source.Forbidden && gap.Instead == "" && gap.Namespace == "" {
+			forbidden = append(forbidden, gap.Resource)
+		} else {
+			e.Warn("not seen: %v", gap)
+		}
+	}
+	if len(forbidden) > 0 {
+		e.Warn("not seen: you may not list %s", strings.Join(forbidden, ", "))
 	}
 }

@@ -12,3 +12,8 @@ func goneSince(s *v1beta1.Speaker) *metav1.Time {
 	ready := meta.FindStatusCondition(s.Status.Conditions, v1beta1.ConditionReady)
 	return &ready.LastTransitionTime
 }
+
+// ready reports whether a speaker says that it does all that it should.
+func ready(s *v1beta1.Speaker) bool {
+	return meta.IsStatusConditionTrue(s.Status.Conditions, v1beta1.ConditionReady)
+}

@@ -12,7 +12,7 @@ import (
 var pureImports = []string{
 	"cmp", "container/", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "hash/fnv", "iter", "maps", "math",
 	"math/big", "math/bits", "net/netip", "path", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
-	"go4.org/netipx", "k8s.io/api/", "k8s.io/apimachinery/pkg/api/equality", "k8s.io/apimachinery/pkg/api/meta",
+	"go4.org/netipx", "k8s.io/api/", "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1", "k8s.io/apimachinery/pkg/api/equality", "k8s.io/apimachinery/pkg/api/meta",
 	"k8s.io/apimachinery/pkg/apis/meta/v1", "k8s.io/apimachinery/pkg/labels", "k8s.io/apimachinery/pkg/runtime",
 	"k8s.io/apimachinery/pkg/types", module + "api/",
 }

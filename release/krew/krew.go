@@ -23,8 +23,17 @@ const (
 	home        = "https://github.com/daymark-lb/daymark"
 	description = `Shows what Daymark does for Services of type LoadBalancer: which addresses
 they have, from which pool, which node holds them or which routers are told,
-and why not.
+and why not: of a Service, an address, a node, a pool or a BGP peer.
 `
+)
+
+// Program is the plugin's file, without .exe. Completer is the file that kubectl asks to complete the plugin's words; on Windows there is
+// none.
+const (
+	Program   = "kubectl-daymark"
+	Completer = "kubectl_complete-daymark"
+	// CompleterScript is what the file has in it.
+	CompleterScript = "#!/bin/sh\nexec kubectl-daymark __complete \"$@\"\n"
 )
 
 // Knows reports whether krew installs plugins on the platform.
@@ -39,14 +48,15 @@ var known = []string{"linux/amd64", "linux/arm", "linux/arm64", "darwin/amd64", 
 func Manifest(version string, archives []Archive) ([]byte, error) {
 	var platforms []map[string]any
 	for _, archive := range archives {
-		program := "kubectl-daymark"
+		program, files := Program, []string{Program, Completer, "LICENSE"}
 		if archive.Platform.OS == "windows" {
 			program += ".exe"
+			files = []string{program, "LICENSE"}
 		}
 		platforms = append(platforms, map[string]any{
 			"selector": map[string]any{"matchLabels": map[string]string{"os": archive.Platform.OS, "arch": archive.Platform.Arch}},
 			"uri":      strings.Join([]string{home, "releases", "download", version, archive.File}, "/"), "sha256": archive.Sum, "bin": program,
-			"files": []map[string]string{{"from": program, "to": "."}, {"from": "LICENSE", "to": "."}},
+			"files": moved(files),
 		})
 	}
 	text, err := yaml.Marshal(map[string]any{
@@ -57,4 +67,12 @@ func Manifest(version string, archives []Archive) ([]byte, error) {
 		},
 	})
 	return bytes.TrimLeft(text, "\n"), err
+}
+
+// moved are files that krew takes out of the archive as they are.
+func moved(names []string) (files []map[string]string) {
+	for _, name := range names {
+		files = append(files, map[string]string{"from": name, "to": "."})
+	}
+	return files
 }

@@ -48,8 +48,10 @@ type pass struct {
 }
 
 // Compute decides which Service holds which address.
-func Compute(world World) Plan {
-	p := &pass{world: &world, shareable: map[shareKey]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
+func Compute(world World) Plan { return compute(&world).plan }
+
+func compute(world *World) *pass {
+	p := &pass{world: world, shareable: map[shareKey]*shareableAddresses{}, poolLists: map[poolListKey]*poolList{}}
 	p.allocations = newAllocations(len(world.Services))
 	p.reservations = prepareReservations(world.Reservations)
 	p.prepareNeverGiven()
@@ -65,7 +67,7 @@ func Compute(world World) Plan {
 		a.replaceForeign()
 	}
 	p.report(others)
-	return p.plan
+	return p
 }
 
 // prepareAssignments makes an assignment for each Service that Daymark serves, the oldest first. It returns the other

@@ -88,6 +88,12 @@ func (s *fixture) edit(name string, change ...func(*lb.Service)) {
 
 // compute makes a plan and neither writes nor remembers it.
 func (s *fixture) compute() *Plan {
+	s.plan = Compute(s.world())
+	return &s.plan
+}
+
+// world is the input of Compute.
+func (s *fixture) world() World {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
 		NodeNetworks: s.networks, ServiceCIDRs: s.serviceCIDRs,
@@ -101,8 +107,7 @@ func (s *fixture) compute() *Plan {
 		pools = append(pools, pool)
 	}
 	world.Pools = lb.NewPools(pools)
-	s.plan = Compute(world)
-	return &s.plan
+	return world
 }
 
 // passWithoutWriting computes and remembers, and writes nothing, as when the API server refuses every write.

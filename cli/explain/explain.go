@@ -1,0 +1,94 @@
+// Package explain is the command that says of one Service, address, node, pool or BGP peer all that is known: what it does or has, and
+// why, or why not. Its one job is the words; package view computes what they say.
+package explain
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
+)
+
+// New returns the command with one command below for each kind. Without one of them its argument is a Service.
+func New(e *env.Env) *cobra.Command {
+	c := newService(e)
+	c.Use, c.Short = "explain SERVICE", "Say all that is known of a Service, an address, a node, a pool or a peer, and why"
+	c.Long = c.Short + ".\n\nWithout the name of a kind the argument is a Service."
+	c.Example = `  kubectl daymark explain web                 # the way of a Service from its request to the wire
+  kubectl daymark explain address 192.0.2.200 # whose it is and who announces it, or why nobody has it
+  kubectl daymark explain node n2             # what it holds and tells routers, and what it does not
+  kubectl daymark explain pool lan
+  kubectl daymark explain peer tor`
+	c.AddCommand(newService(e), newAddress(e), newNode(e), newPool(e), newPeer(e))
+	return c
+}
+
+// asker is a command that explains one object.
+type asker struct {
+	*env.Env
+	output.Flags
+	watch bool
+	// queries for what is needed, besides the world; nil: nothing.
+	queries func(namespace, name string) []source.Query
+	// explain it; nil: there is no such object. ok is false when something is wrong with it.
+	explain func(c *view.Cluster, namespace, name string) (result *output.Result, ok bool, err error)
+}
+
+func (a *asker) command(use, short string) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: env.Args(cobra.ExactArgs(1))}
+	a.Add(c)
+	c.Flags().BoolVarP(&a.watch, "watch", "w", false, "Say it again whenever it changes")
+	c.RunE = func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0]) }
+	return c
+}
+
+func (a *asker) run(ctx context.Context, name string) error {
+	namespace, _, err := a.Namespace()
+	if err != nil {
+		return err
+	}
+	queries := a.World(namespace)
+	if a.queries != nil {
+		queries = append(queries, a.queries(namespace, name)...)
+	}
+	return a.Each(ctx, a.watch, queries, func(objects *source.Objects) error {
+		if err := objects.Installed(); err != nil {
+			return err
+		}
+		result, ok, err := a.explain(a.View(objects), namespace, name)
+		if err != nil {
+			return err
+		}
+		a.WarnOfGaps(objects.Gaps)
+		if err := a.Print(a.Out, *result); err != nil {
+			return err
+		}
+		if !ok {
+			return env.ErrWrong
+		}
+		return nil
+	})
+}
+
+// events asks for the Events about an object.
+func events(kind, namespace, name string) []source.Query {
+	return []source.Query{{
+		Kind: source.Events, Namespace: namespace, Optional: true, Fields: fmt.Sprintf("regarding.kind=%s,regarding.name=%s", kind, name),
+	}}
+}
+
+// serviceNames are those of Services of type LoadBalancer.
+func serviceNames(objects *source.Objects) (names []string) {
+	for _, s := range source.Of[*corev1.Service](objects) {
+		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,149 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
+)
+
+// missing says that there is no object of a name, as far as is seen.
+func missing(what, name string, c *view.Cluster, kind source.Kind) error {
+	for _, unseen := range c.Unseen {
+		if unseen.Resource == kind.Name() {
+			return fmt.Errorf("no %s %s is seen: %s", what, name, unseen.Message)
+		}
+	}
+	return fmt.Errorf("there is no %s %s", what, name)
+}
+
+// allWell reports whether no condition says that something is wrong.
+func allWell(conditions []view.ConditionLine) bool {
+	for i := range conditions {
+		if conditions[i].Wrong {
+			return false
+		}
+	}
+	return true
+}
+
+func newPool(e *env.Env) *cobra.Command {
+	a := &asker{Env: e}
+	a.explain = func(c *view.Cluster, _, name string) (*output.Result, bool, error) {
+		x := c.ExplainPool(name)
+		if x == nil {
+			return nil, false, missing("IPAddressPool", name, c, source.Pools)
+		}
+		text := func(s *output.Screen) { (&page{s, c.Now}).pool(x) }
+		return &output.Result{Kind: "PoolExplanation", Value: x, Names: []string{"ipaddresspool.daymark.io/" + name}, Text: text}, allWell(x.Conditions), nil
+	}
+	c := a.command("pool NAME", "Say what a pool has and gives, to whom, and by what its addresses are announced")
+	c.Aliases = []string{"pools", "ipaddresspool"}
+	c.ValidArgsFunction = e.CompleteKind(1, source.Pools)
+	return c
+}
+
+func (p *page) pool(x *view.PoolExplanation) {
+	p.Printf("IPAddressPool %s\n", x.Name)
+	p.Printf("  addresses: %s\n", strings.Join(x.Addresses, ", "))
+	if len(x.Exclude) > 0 {
+		p.Printf("  without: %s\n", strings.Join(x.Exclude, ", "))
+	}
+	p.Printf("  serves: %s\n", strings.Join(x.Serves, "; "))
+	p.count("IPv4", x.IPv4)
+	p.count("IPv6", x.IPv6)
+	if x.NotComputed != "" {
+		p.Printf("  not counted: %s\n", x.NotComputed)
+	}
+	if len(x.Reservations) > 0 {
+		p.Printf("  IPReservations of its addresses: %s\n", strings.Join(x.Reservations, ", "))
+	}
+	p.conditions(x.Conditions)
+	p.heading("Announced by")
+	announced := false
+	for _, a := range x.Advertisements {
+		if a.Announces {
+			announced = true
+			p.Printf("  %s %s\n", a.Kind, a.Name)
+		}
+	}
+	if !announced {
+		p.Printf("  %s\n", p.Style.Bad("no advertisement: nobody reaches its addresses"))
+	}
+	p.heading(fmt.Sprintf("Services with an address of it: %d", len(x.Services)))
+	const most = 50
+	var lines [][]string
+	for i := range x.Services[:min(len(x.Services), most)] {
+		s := &x.Services[i]
+		lines = append(lines, []string{s.Namespace + "/" + s.Name, strings.Join(s.Addresses, ","), "announced: " + s.Short()})
+	}
+	p.columns(lines)
+	if more := len(x.Services) - most; more > 0 {
+		p.Printf("  and %d more (-o yaml has all)\n", more)
+	}
+}
+
+func (p *page) count(family string, c *view.PoolCount) {
+	if c == nil {
+		return
+	}
+	text := fmt.Sprintf("%d given, %s left", c.Assigned, c.Available)
+	if c.Reserved != "" && c.Reserved != "0" {
+		text += ", " + c.Reserved + " kept by IPReservations"
+	}
+	if c.ReuseDelayed > 0 {
+		text += fmt.Sprintf(", %d rest before they are given again", c.ReuseDelayed)
+	}
+	if c.Unusable > 0 {
+		text += fmt.Sprintf(", %d never given", c.Unusable)
+	}
+	p.Printf("  %s: %s\n", family, text)
+}
+
+func newPeer(e *env.Env) *cobra.Command {
+	a := &asker{Env: e}
+	a.explain = func(c *view.Cluster, _, name string) (*output.Result, bool, error) {
+		x := c.ExplainPeer(name)
+		if x == nil {
+			return nil, false, missing("BGPPeer", name, c, source.Peers)
+		}
+		text := func(s *output.Screen) { (&page{s, c.Now}).peer(x) }
+		return &output.Result{Kind: "PeerExplanation", Value: x, Names: []string{"bgppeer.daymark.io/" + name}, Text: text}, allWell(x.Conditions), nil
+	}
+	c := a.command("peer NAME", "Say which nodes have sessions with a BGP peer, what it was told, and why not")
+	c.Aliases = []string{"peers", "bgppeer"}
+	c.ValidArgsFunction = e.CompleteKind(1, source.Peers)
+	return c
+}
+
+func (p *page) peer(x *view.PeerExplanation) {
+	p.Printf("BGPPeer %s\n", x.Name)
+	p.Printf("  router: %s, AS %s\n", x.Where, x.ASNs)
+	if x.BFDProfile != "" {
+		p.Printf("  watched by BFD, with BFDProfile %s\n", x.BFDProfile)
+	}
+	p.Printf("  BGPAdvertisements: %s\n", output.OrNone(strings.Join(x.Advertisements, ", ")))
+	p.conditions(x.Conditions)
+	p.heading("Nodes")
+	var lines [][]string
+	for i := range x.Sessions {
+		node := &x.Sessions[i]
+		var says []string
+		for j := range node.Sessions {
+			says = append(says, p.session(&node.Sessions[j]))
+		}
+		if node.Against != nil {
+			says = append(says, node.Against.Message)
+		}
+		if len(says) == 0 {
+			says = []string{"it reports no session"}
+		}
+		lines = append(lines, []string{node.Node, strings.Join(says, "; ")})
+	}
+	p.columns(lines)
+}

@@ -1,0 +1,257 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+func newService(e *env.Env) *cobra.Command {
+	a := &asker{Env: e}
+	a.queries = func(namespace, name string) []source.Query { return events("Service", namespace, name) }
+	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, bool, error) {
+		x := c.ExplainService(lb.Key{Namespace: namespace, Name: name})
+		if x == nil {
+			return nil, false, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", namespace, name)
+		}
+		ok := x.State == view.ServiceAnnounced || x.State == view.ServiceOther
+		text := func(s *output.Screen) { (&page{s, c.Now}).service(x) }
+		return &output.Result{Kind: "ServiceExplanation", Value: x, Names: []string{x.ID()}, Text: text}, ok, nil
+	}
+	c := a.command("service NAME", "Say the way of a Service from its request to the wire")
+	c.Aliases = []string{"services", "svc"}
+	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
+		namespace, _, _ := e.Namespace()
+		return []source.Query{{Kind: source.Services, Namespace: namespace}}
+	}, serviceNames)
+	return c
+}
+
+// service writes all that is known of a Service.
+func (p *page) service(x *view.ServiceExplanation) {
+	p.Printf("Service %s/%s\n", x.Namespace, x.Name)
+	p.Printf("  addresses: %s\n", output.OrNone(strings.Join(x.Addresses, ",")))
+	p.conditions(x.Conditions)
+	if len(x.Conditions) == 0 {
+		p.Printf("  nothing is said: the controller has not seen the Service, or it is of another class\n")
+	}
+	for _, story := range x.Stories {
+		p.holders(&story)
+	}
+	for _, line := range x.Differences {
+		p.Printf("  %s\n", p.Style.Warn(line))
+	}
+	for _, line := range x.Preference {
+		p.Printf("  %s\n", line)
+	}
+	if x.NotComputed != "" {
+		p.Printf("  not compared with the objects as they are now: %s\n", x.NotComputed)
+	}
+	p.request(&x.Request)
+	p.pools(x.PoolAnswers)
+	for i := range x.Stories {
+		p.story(&x.Stories[i])
+	}
+	p.endpoints(x)
+	p.events(x.Events)
+}
+
+func (p *page) request(r *view.Request) {
+	p.heading("Request")
+	p.Printf("  served by %s\n", r.ServedBy)
+	wants := "any " + strings.Join(r.Families, " and ") + " address"
+	if len(r.Addresses) > 0 {
+		wants = strings.Join(r.Addresses, ", ")
+	}
+	if len(r.Pools) > 0 {
+		wants += " of pool " + strings.Join(r.Pools, " or ")
+	}
+	p.Printf("  asks for %s (%s)\n", wants, r.FamilyPolicy)
+	if r.SharingKey != "" {
+		p.Printf("  shares with Services that have the key %s\n", r.SharingKey)
+	}
+	p.Printf("  ports %s, externalTrafficPolicy %s", strings.Join(r.Ports, ", "), r.TrafficPolicy)
+	if r.SessionAffinity != "" {
+		p.Printf(", sessionAffinity %s", r.SessionAffinity)
+	}
+	if r.HealthCheckPort != 0 {
+		p.Printf(", health check at port %d of every node", r.HealthCheckPort)
+	}
+	p.Printf("\n")
+	if r.Error != "" {
+		p.Printf("  %s\n", p.Style.Bad("it cannot be understood: "+r.Error))
+	}
+}
+
+func (p *page) pools(answers []view.PoolAnswer) {
+	if len(answers) == 0 {
+		return
+	}
+	p.heading("Pools, in the order in which they are asked")
+	var lines [][]string
+	for _, a := range answers {
+		lines = append(lines, []string{a.Pool, a.Message})
+	}
+	p.columns(lines)
+}
+
+// holders writes who holds an address by layer 2.
+func (p *page) holders(x *view.AddressStory) {
+	for _, h := range x.Holders {
+		does := "is held by " + h.Node
+		if h.StandsInFor != "" {
+			does = fmt.Sprintf("is answered for by %s, which stands in for %s in its part of the segment,", h.Node, h.StandsInFor)
+		}
+		old := ""
+		if h.ReportedBefore != nil {
+			old = ", by an old report: its speaker has been gone for " + p.age(h.ReportedBefore.Time)
+		}
+		p.Printf("  %s %s on %s for %s%s\n", x.Address, does, strings.Join(h.Interfaces, ", "), p.age(h.Since.Time), old)
+	}
+	if len(x.BoundedReports) > 0 {
+		p.Printf("  %s is in no report; those of %s name 128 addresses and no more, so one of them may hold it\n", x.Address, strings.Join(x.BoundedReports, ", "))
+	}
+}
+
+func (p *page) story(x *view.AddressStory) {
+	if len(x.Advertisements)+len(x.Nodes) == 0 && x.Against == nil {
+		return
+	}
+	p.heading(fmt.Sprintf("Address %s from pool %s", x.Address, output.OrNone(x.Pool)))
+	if x.Against != nil {
+		p.Printf("  %s\n", p.Style.Bad("not announced by any node: "+x.Against.Message))
+		p.remedy(x.Against.Remedy)
+	}
+	var lines [][]string
+	for _, a := range x.Advertisements {
+		verb := "announces it"
+		if !a.Announces {
+			verb = "does not: " + a.Why
+		}
+		lines = append(lines, []string{a.Kind + " " + a.Name, verb})
+	}
+	p.columns(lines)
+	lines = nil
+	for i := range x.Nodes {
+		lines = append(lines, p.node(&x.Nodes[i])...)
+	}
+	p.columns(lines)
+	p.remediesOf(x.Nodes)
+}
+
+// node returns a line for each way in which a node could announce an address.
+func (p *page) node(n *view.NodeStory) (lines [][]string) {
+	if n.Layer2 != nil {
+		text := "may hold it"
+		if n.Holds {
+			text = "holds it"
+		}
+		lines = append(lines, []string{"node " + n.Node, "by layer 2", part(n.Layer2, text)})
+	}
+	for i := range n.Peers {
+		peer := &n.Peers[i]
+		lines = append(lines, []string{"node " + n.Node, "to " + peer.Peer, part(&peer.Part, "announces it") + p.sessions(peer.Sessions)})
+	}
+	return lines
+}
+
+func part(p *view.Part, does string) string {
+	if p.Does {
+		return does
+	}
+	return "does not: " + p.Against.Message
+}
+
+// sessions in short, to follow what a node does.
+func (p *page) sessions(sessions []view.SessionLine) (text string) {
+	for i := range sessions {
+		text += "; " + p.session(&sessions[i])
+	}
+	return text
+}
+
+func (p *page) session(s *view.SessionLine) string {
+	text := fmt.Sprintf("session with %s %s for %s", output.OrNone(s.Address), s.State, p.age(s.Since.Time))
+	if s.State == "Established" {
+		text += fmt.Sprintf(", %d IPv4 and %d IPv6 prefixes told", s.IPv4, s.IPv6)
+	}
+	for _, remark := range []string{s.LastError, s.Warning} {
+		if remark != "" && (s.State != "Established" || remark != s.LastError) {
+			text += ": " + remark
+		}
+	}
+	if s.BFD != "" {
+		text += ", BFD " + s.BFD
+	}
+	return text
+}
+
+// remediesOf says once what can be done about each reason that stands against nodes.
+func (p *page) remediesOf(nodes []view.NodeStory) {
+	said := map[string]bool{}
+	say := func(part *view.Part) {
+		if part == nil || part.Does || said[part.Against.Reason] || part.Against.Remedy == "" {
+			return
+		}
+		said[part.Against.Reason] = true
+		p.Printf("  %s: %s\n", part.Against.Reason, part.Against.Remedy)
+	}
+	announced := false
+	for i := range nodes {
+		announced = announced || nodes[i].Layer2 != nil && nodes[i].Layer2.Does
+		for j := range nodes[i].Peers {
+			announced = announced || nodes[i].Peers[j].Does
+		}
+	}
+	for i := range nodes {
+		if !announced {
+			say(nodes[i].Layer2)
+			for j := range nodes[i].Peers {
+				say(&nodes[i].Peers[j].Part)
+			}
+		}
+	}
+}
+
+func (p *page) endpoints(x *view.ServiceExplanation) {
+	p.heading("Endpoints")
+	if len(x.Endpoints) == 0 {
+		p.Printf("  <none>\n")
+		return
+	}
+	const most = 20
+	var lines [][]string
+	for _, e := range x.Endpoints[:min(len(x.Endpoints), most)] {
+		lines = append(lines, []string{e.Address, "on " + output.OrNone(e.Node), e.State})
+	}
+	p.columns(lines)
+	if more := len(x.Endpoints) - most; more > 0 {
+		p.Printf("  and %d more (-o yaml has all)\n", more)
+	}
+}
+
+func (p *page) events(events []view.EventLine) {
+	if len(events) == 0 {
+		return
+	}
+	p.heading("Events, the newest first")
+	var lines [][]string
+	for _, e := range events {
+		times := ""
+		if e.Count > 1 {
+			times = fmt.Sprintf(" (%d times)", e.Count)
+		}
+		lines = append(lines, []string{p.age(e.Time.Time) + " ago", e.Type, e.Reason, e.Note + times})
+	}
+	p.columns(lines)
+}
+
+func (p *page) age(at time.Time) string { return age(p.now, at) }

@@ -1,0 +1,42 @@
+package output
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestScreen_TextsOfAClusterCannotSteerTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{Writer: &out, Style: Style{on: true}}
+	s.Printf("%s %s\n", "evil\x1b[2J", s.Style.Bad("worse\x1b]0;title\a"))
+	if err := s.Table(table("evil\x1b[2J"), false); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(out.String(), "\x1b"); got != 2 {
+		t.Errorf("there are %d escape characters, not those of one colour alone: %q", got, out.String())
+	}
+}
+
+func table(cell string) *Table {
+	t := NewTable("Name", "+More")
+	AddRow(t, cell, "x")
+	return t
+}
+
+func TestStyle_NoColourWhereNobodyWantsIt(t *testing.T) {
+	var out bytes.Buffer
+	if got := StyleOf(&out).Bad("text"); got != "text" {
+		t.Errorf("into a file it writes %q", got)
+	}
+}
+
+func TestFlags_WideShowsMore(t *testing.T) {
+	for format, want := range map[string]string{"table": "NAME\na\n", "wide": "NAME   MORE\na      x\n"} {
+		var out bytes.Buffer
+		flags := Flags{Format: format}
+		if err := flags.Print(&out, Result{Table: table("a")}); err != nil || out.String() != want {
+			t.Errorf("%s prints %q, error %v", format, out.String(), err)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+// Package status is the commands that say how a whole cluster is: status on one screen, for people, and problems in lines, for cron and
+// CI.
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
+)
+
+type options struct {
+	*env.Env
+	output.Flags
+	watch bool
+	// result of a look, and whether all is well.
+	result func(c *view.Cluster) (output.Result, bool)
+}
+
+// New returns the command status.
+func New(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	o.result = func(c *view.Cluster) (output.Result, bool) {
+		s := c.Status()
+		text := func(screen *output.Screen) { (&page{screen, c.Now}).status(&s, e.System) }
+		return output.Result{Kind: "Status", Value: s, Names: names(s.Problems), Text: text}, len(s.Problems) == 0
+	}
+	return o.command(&cobra.Command{
+		Use: "status", Short: "Show on one screen how all is, what is wrong, the worst first, and what to do",
+		Example: `  kubectl daymark status
+  kubectl daymark status --watch
+  kubectl daymark status --from bundle.tgz`,
+	})
+}
+
+// NewProblems returns the command problems.
+func NewProblems(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	o.result = func(c *view.Cluster) (output.Result, bool) {
+		list := c.Problems()
+		return output.Result{Kind: "ProblemList", Value: list, Names: names(list.Items), Table: table(list.Items, c.Now)}, len(list.Items) == 0
+	}
+	return o.command(&cobra.Command{
+		Use: "problems", Short: "List what is wrong, a line each, the worst first; status 1 if there is anything",
+		Example: `  kubectl daymark problems || mail -s "Daymark" ops@example.com
+  kubectl daymark problems -o wide        # with what to do
+  kubectl daymark problems -o jsonpath='{.items[?(@.severity=="Critical")].name}'`,
+	})
+}
+
+func (o *options) command(c *cobra.Command) *cobra.Command {
+	c.Args = env.Args(cobra.NoArgs)
+	o.Add(c)
+	c.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show it again whenever it changes")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		namespace, _, err := o.Namespace()
+		if err != nil {
+			return err
+		}
+		leases := source.Query{Kind: source.Leases, Namespace: o.System, Name: "daymark-controller", Optional: true}
+		return o.Each(c.Context(), o.watch, append(o.World(namespace), leases), o.show)
+	}
+	return c
+}
+
+func (o *options) show(objects *source.Objects) error {
+	if err := objects.Installed(); err != nil {
+		return err
+	}
+	result, well := o.result(o.View(objects))
+	o.WarnOfGaps(objects.Gaps)
+	if err := o.Print(o.Out, result); err != nil {
+		return err
+	}
+	if !well {
+		return env.ErrWrong
+	}
+	return nil
+}
+
+// names of the objects that have problems, each once in a row.
+func names(problems []view.Problem) (list []string) {
+	for i := range problems {
+		name := strings.ToLower(problems[i].Kind) + "/" + problems[i].Name
+		if len(list) == 0 || list[len(list)-1] != name {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func table(problems []view.Problem, now time.Time) *output.Table {
+	t := output.NewTable("Severity", "Object", "Reason", "For", "Message", "+What to do", "+More")
+	for i := range problems {
+		p := &problems[i]
+		output.AddRow(t, string(p.Severity), object(p), p.Reason, since(p, now), p.Message, p.Remedy, p.Command)
+	}
+	return t
+}
+
+func object(p *view.Problem) string {
+	if p.Namespace != "" {
+		return p.Kind + " " + p.Namespace + "/" + p.Name
+	}
+	return p.Kind + " " + p.Name
+}
+
+func since(p *view.Problem, now time.Time) string {
+	if p.Since == nil || p.Since.IsZero() {
+		return "<unknown>"
+	}
+	return duration.HumanDuration(max(0, now.Sub(p.Since.Time)))
+}
+
+// page writes the screen of status.
+type page struct {
+	*output.Screen
+	now time.Time
+}
+
+func (p *page) status(s *view.Status, system string) {
+	switch n := len(s.Problems); {
+	case n > 0:
+		p.Printf("Daymark in %s: %s\n", system, p.Style.Bad(fmt.Sprintf("%d problems", n)))
+	case len(s.Unseen) > 0:
+		p.Printf("Daymark in %s: nothing is wrong with what you see\n", system)
+	default:
+		p.Printf("Daymark in %s: %s\n", system, p.Style.Good("all is well"))
+	}
+	p.line("controller", controller(&s.Controller))
+	p.line("speakers", speakers(&s.Speakers))
+	p.line("Services", services(&s.Services))
+	p.line("layer 2", layer2(s.Layer2))
+	var texts []string
+	for i := range s.Pools {
+		texts = append(texts, pool(&s.Pools[i])...)
+	}
+	p.line("pools", list(texts))
+	texts = nil
+	for _, peer := range s.Peers {
+		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes))
+	}
+	p.line("BGP peers", list(texts))
+	p.problems(s.Problems)
+}
+
+func (p *page) line(what, text string) { p.Printf("  %-11s %s\n", what, text) }
+
+// problems in order, as many as fit on a screen.
+func (p *page) problems(problems []view.Problem) {
+	const most = 15
+	if len(problems) == 0 {
+		return
+	}
+	p.Printf("\n%s\n", p.Style.Bold("Problems, the worst first"))
+	for i := range problems[:min(len(problems), most)] {
+		problem := &problems[i]
+		severity := p.Style.Warn(strings.ToUpper(string(problem.Severity)))
+		if problem.Severity == view.Critical {
+			severity = p.Style.Bad(strings.ToUpper(string(problem.Severity)))
+		}
+		p.Printf("  %s %s for %s, %s: %s\n", severity, object(problem), since(problem, p.now), problem.Reason, problem.Message)
+		if problem.Remedy != "" {
+			p.Printf("    what to do: %s\n", problem.Remedy)
+		}
+		if problem.Command != "" {
+			p.Printf("    more: %s\n", problem.Command)
+		}
+	}
+	if more := len(problems) - most; more > 0 {
+		p.Printf("  and %d more: kubectl daymark problems\n", more)
+	}
+}
+
+func controller(c *view.ControllerLine) string {
+	if !c.Known {
+		return "<not seen>"
+	}
+	text := fmt.Sprintf("%d of %d ready, %s", c.Ready, c.Wanted, output.OrNone(c.Version))
+	if c.Leader != "" {
+		return text + ", " + c.Leader + " leads"
+	}
+	return text + ", no leader is seen"
+}
+
+func speakers(s *view.SpeakersLine) string {
+	text := fmt.Sprintf("ready on %d of %d nodes, %s", s.Ready, s.Nodes, output.OrNone(strings.Join(s.Versions, ", ")))
+	if len(s.Gone) > 0 {
+		text += "; gone on " + firsts(s.Gone)
+	}
+	return text
+}
+
+func services(s *view.ServicesLine) string {
+	texts := []string{fmt.Sprintf("%d announced", s.Announced)}
+	for _, count := range []struct {
+		number int
+		what   string
+	}{{s.Waiting, "wait for an address"}, {s.NotAnnounced, "not announced"}, {s.Unknown, "nothing said yet"}} {
+		if count.number > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", count.number, count.what))
+		}
+	}
+	return fmt.Sprintf("%d: %s", s.Total, strings.Join(texts, ", "))
+}
+
+func layer2(held []view.HeldCount) string {
+	var texts []string
+	for _, h := range held {
+		texts = append(texts, fmt.Sprintf("%s %d", h.Node, h.Count))
+	}
+	if len(texts) == 0 {
+		return "no address is held"
+	}
+	return "addresses held: " + firsts(texts)
+}
+
+func pool(l *view.PoolLine) (texts []string) {
+	for _, family := range []struct {
+		name  string
+		count *view.PoolCount
+	}{{"IPv4", l.IPv4}, {"IPv6", l.IPv6}} {
+		if family.count != nil {
+			texts = append(texts, fmt.Sprintf("%s %s: %d given, %s left", l.Name, family.name, family.count.Assigned, family.count.Available))
+		}
+	}
+	return texts
+}
+
+// list is some texts, the first of them if there are many.
+func list(texts []string) string { return output.OrNone(firsts(texts)) }
+
+func firsts(texts []string) string {
+	const most = 8
+	if len(texts) <= most {
+		return strings.Join(texts, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:most], "; "), len(texts)-most)
+}

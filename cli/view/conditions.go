@@ -1,0 +1,69 @@
+package view
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/status"
+)
+
+// ConditionLine is a condition of an object, and what a person can do about it.
+type ConditionLine struct {
+	Type    string                 `json:"type"`
+	Status  metav1.ConditionStatus `json:"status"`
+	Reason  string                 `json:"reason"`
+	Message string                 `json:"message,omitempty"`
+	Since   metav1.Time            `json:"since"`
+	// Wrong: it says that something is not as it should be.
+	Wrong bool `json:"wrong,omitempty"`
+	// Remedy by the reference of reasons, when it is wrong.
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// complaints are the conditions that say that something is wrong when they are True; all others of Daymark when they are not.
+var complaints = []string{
+	v1beta1.ConditionExhausted, v1beta1.ConditionOverlap, v1beta1.ConditionAnswersLeaveElsewhere, v1beta1.ConditionServiceProxyUnhealthy,
+}
+
+// conditionLines of an object of a kind, without those that programs alone read.
+func conditionLines(kind string, conditions []metav1.Condition) (lines []ConditionLine) {
+	for _, c := range conditions {
+		if c.Type == v1beta1.ConditionStalled || c.Type == v1beta1.ConditionProvenance ||
+			kind == "Service" && !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/") {
+			continue
+		}
+		line := ConditionLine{Type: c.Type, Status: c.Status, Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime, Wrong: wrong(&c)}
+		if line.Wrong {
+			line.Remedy = remedy(kind, c.Type, c.Reason)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func wrong(c *metav1.Condition) bool {
+	if slices.Contains(complaints, c.Type) {
+		return c.Status == metav1.ConditionTrue
+	}
+	warns := c.Reason == announce.ReasonAddressConflict.Name || c.Reason == v1beta1.ReasonPoolMissing || c.Reason == status.Incomplete.Name
+	return c.Status != metav1.ConditionTrue || warns
+}
+
+// remedy for a reason, from where the reasons are declared; empty: there is nothing to do, or the reason is another program's.
+func remedy(kind, condition, name string) string {
+	for _, c := range status.Conditions() {
+		if c.Kind != kind || c.Type != condition {
+			continue
+		}
+		for _, r := range c.Reasons {
+			if r.Name == name {
+				return r.Remedy
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,127 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// PeerExplanation is a BGP peer and the sessions with it.
+type PeerExplanation struct {
+	PeerLine
+	Conditions []ConditionLine `json:"conditions,omitempty"`
+	ASNs       string          `json:"asns"`
+	BFDProfile string          `json:"bfdProfile,omitempty"`
+	Sessions   []PeerNodeLine  `json:"sessions,omitempty"`
+	// Advertisements that announce to it.
+	Advertisements []string `json:"advertisements,omitempty"`
+	Unseen         []Unseen `json:"unseen,omitempty"`
+}
+
+// PeerLine is a peer in short.
+type PeerLine struct {
+	Name string `json:"name"`
+	// Where the router is: an address, an interface, a gateway.
+	Where string `json:"where"`
+	// Nodes that should have sessions with it, and how many have all of them, as the controller has written it.
+	Nodes       int32 `json:"nodes"`
+	Established int32 `json:"established"`
+}
+
+// PeerNodeLine is what a node has to do with a peer.
+type PeerNodeLine struct {
+	Node string `json:"node"`
+	// Against is why there is no session, or why nothing is announced on it.
+	Against  *Answer       `json:"against,omitempty"`
+	Sessions []SessionLine `json:"sessions,omitempty"`
+}
+
+// ExplainPeer explains a BGPPeer; nil: there is none of the name.
+func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
+	raw, found := named[*v1beta1.BGPPeer](c, name)
+	i := slices.IndexFunc(c.Parsed.Peers, func(p *lb.Peer) bool { return p.Name == name })
+	if !found || i < 0 {
+		return nil
+	}
+	p := lb.InForce(c.Parsed.Peers[i], nil)
+	x := &PeerExplanation{
+		PeerLine: c.peerLine(raw, p), Conditions: conditionLines("BGPPeer", raw.Status.Conditions),
+		ASNs: asns(p), BFDProfile: p.BFDProfile, Unseen: c.Unseen,
+	}
+	for _, a := range c.Parsed.BGPAdvertisements {
+		if lb.InForce(a, nil).MatchesPeer(name) {
+			x.Advertisements = append(x.Advertisements, a.Name)
+		}
+	}
+	for _, node := range c.nodeNames() {
+		x.Sessions = append(x.Sessions, c.peerNode(p, node))
+	}
+	return x
+}
+
+func (c *Cluster) peerLine(raw *v1beta1.BGPPeer, p *lb.Peer) PeerLine {
+	return PeerLine{Name: p.Name, Where: where(p), Nodes: raw.Status.Nodes, Established: raw.Status.Established}
+}
+
+// where a router is, in words.
+func where(p *lb.Peer) string {
+	switch {
+	case p.Address.IsValid():
+		return p.Address.String()
+	case p.Interface != "":
+		return "the other end of " + p.Interface
+	case p.NodeAnnotation != "":
+		return "what the annotation " + p.NodeAnnotation + " of the node says"
+	}
+	return "the node's default gateway by " + p.GatewayFamily.String()
+}
+
+func asns(p *lb.Peer) string {
+	theirs := string(p.Dynamic)
+	if p.PeerASN != 0 {
+		theirs = fmt.Sprint(p.PeerASN)
+	}
+	ours := p.MyASN
+	if p.LocalASN != 0 {
+		ours = p.LocalASN
+	}
+	return fmt.Sprintf("%d here, %s there", ours, theirs)
+}
+
+// nodeNames are those of Nodes and Speakers, in order.
+func (c *Cluster) nodeNames() (names []string) {
+	for _, n := range c.Parsed.Nodes {
+		names = append(names, n.Name)
+	}
+	for _, s := range c.Parsed.Speakers {
+		names = append(names, s.Name)
+	}
+	slices.SortFunc(names, strings.Compare)
+	return slices.Compact(names)
+}
+
+func (c *Cluster) peerNode(p *lb.Peer, name string) PeerNodeLine {
+	line := PeerNodeLine{Node: name}
+	speaker := c.speakers[name]
+	if speaker != nil {
+		line.Sessions = sessionsOf(speaker, p.Name)
+	}
+	i := slices.IndexFunc(c.Parsed.Nodes, func(n *lb.Node) bool { return n.Name == name })
+	switch {
+	case i >= 0 && !p.NodeSelectors.Match(c.Parsed.Nodes[i].Labels):
+		line.Against = &Answer{Reason: "NotSelected", Message: "nodeSelectors of the BGPPeer do not match the node"}
+	case speaker == nil:
+		line.Against = &Answer{Reason: "SpeakerMissing", Message: "it has no Speaker object", Remedy: "Look at the speaker's Pod on the node."}
+	case lb.SpeakerGone(speaker):
+		line.Against = &Answer{Reason: v1beta1.ReasonSpeakerGone, Message: "its speaker is gone, and what it said is old", Remedy: "Look at the speaker's Pod on the node."}
+	default:
+		if why, known := c.Explainer().NodeReason(name); known && why != announce.Eligible {
+			line.Against = partOf(why).Against
+		}
+	}
+	return line
+}

@@ -1,0 +1,158 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// Severity of a problem.
+type Severity string
+
+// The severities, the worst first.
+const (
+	// Critical: an address that should be reached is not, or nobody decides.
+	Critical Severity = "Critical"
+	// Warning: something is not as it should be, and addresses are reached all the same, as far as is known.
+	Warning Severity = "Warning"
+)
+
+// Problem is something that is not as it should be.
+type Problem struct {
+	Severity  Severity     `json:"severity"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace,omitempty"`
+	Name      string       `json:"name"`
+	Reason    string       `json:"reason"`
+	Message   string       `json:"message"`
+	Since     *metav1.Time `json:"since,omitempty"`
+	// Remedy is what can be done, and Command says more of it; empty: nothing does.
+	Remedy  string `json:"remedy,omitempty"`
+	Command string `json:"command,omitempty"`
+}
+
+// ProblemList is all that is not as it should be, the worst first.
+type ProblemList struct {
+	Items  []Problem `json:"items"`
+	Unseen []Unseen  `json:"unseen,omitempty"`
+}
+
+// Problems of the cluster, as its objects say.
+func (c *Cluster) Problems() ProblemList {
+	found := slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.configurationProblems())
+	slices.SortStableFunc(found, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(string(a.Severity), string(b.Severity)), strings.Compare(a.Kind, b.Kind),
+			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	return ProblemList{Items: append([]Problem{}, found...), Unseen: c.Unseen}
+}
+
+// serviceProblems are Services of ours that wait, are not announced, or have a condition that warns.
+func (c *Cluster) serviceProblems() (found []Problem) {
+	for _, s := range c.ours(false) {
+		for _, line := range conditionLines("Service", c.services[s.Key].Status.Conditions) {
+			if !line.Wrong {
+				continue
+			}
+			p := problem(Critical, "Service", s.Key.Name, &line, "explain service "+s.Key.Name+" -n "+s.Key.Namespace)
+			p.Namespace = s.Key.Namespace
+			if line.Status == metav1.ConditionTrue {
+				p.Severity = Warning
+			}
+			found = append(found, p)
+			break // what follows is because of it
+		}
+	}
+	return found
+}
+
+// problem that a condition tells.
+func problem(severity Severity, kind, name string, line *ConditionLine, command string) Problem {
+	p := Problem{
+		Severity: severity, Kind: kind, Name: name, Reason: line.Reason, Message: line.Message, Since: &line.Since, Remedy: line.Remedy,
+	}
+	if command != "" {
+		p.Command = "kubectl daymark " + command
+	}
+	return p
+}
+
+// wrongLines are the conditions that say that something is wrong.
+func wrongLines(kind string, conditions []metav1.Condition) []ConditionLine {
+	return slices.DeleteFunc(conditionLines(kind, conditions), func(l ConditionLine) bool { return !l.Wrong })
+}
+
+func (c *Cluster) speakerProblems() (found []Problem) {
+	for _, s := range all[*v1beta1.Speaker](c) {
+		for _, line := range wrongLines("Speaker", s.Status.Conditions) {
+			found = append(found, problem(Warning, "Speaker", s.Name, &line, "explain node "+s.Name))
+		}
+		for _, conflict := range s.Status.Layer2.Conflicts {
+			found = append(found, Problem{
+				Severity: Warning, Kind: "Speaker", Name: s.Name, Reason: "AddressConflict", Since: &conflict.Since,
+				Message: fmt.Sprintf("%s is used by another host, %s on %s", conflict.Address, conflict.MAC, conflict.Interface),
+				Remedy:  remedy("Service", v1beta1.ConditionAnnounced, "AddressConflict"),
+				Command: "kubectl daymark explain address " + conflict.Address,
+			})
+		}
+	}
+	return append(found, c.missingSpeakers()...)
+}
+
+// missingSpeakers are nodes that are ready and have no Speaker object, though there are Speakers.
+func (c *Cluster) missingSpeakers() (found []Problem) {
+	if !c.sees(resourceNodes, resourceSpeakers) {
+		return nil
+	}
+	for _, n := range c.Parsed.Nodes {
+		if c.speakers[n.Name] == nil && !n.Down && n.NoSpeaker() == "" {
+			found = append(found, Problem{
+				Severity: Warning, Kind: "Node", Name: n.Name, Reason: "SpeakerMissing", Message: "the node is ready, and no speaker has reported from it",
+				Remedy: "Look at the speaker's Pod on the node; if none is meant to run there, there is nothing to do.",
+			})
+		}
+	}
+	return found
+}
+
+// configurationProblems are those that the conditions of what users have written tell.
+func (c *Cluster) configurationProblems() (found []Problem) {
+	add := func(kind, name, command string, conditions []metav1.Condition, severity func(*ConditionLine) Severity) {
+		for _, line := range wrongLines(kind, conditions) {
+			found = append(found, problem(severity(&line), kind, name, &line, command))
+		}
+	}
+	warning := func(*ConditionLine) Severity { return Warning }
+	for _, o := range all[*v1beta1.IPAddressPool](c) {
+		add("IPAddressPool", o.Name, "explain pool "+o.Name, o.Status.Conditions, warning)
+	}
+	for _, o := range all[*v1beta1.BGPPeer](c) {
+		add("BGPPeer", o.Name, "explain peer "+o.Name, o.Status.Conditions, func(l *ConditionLine) Severity {
+			if l.Type == v1beta1.ConditionSessionsEstablished && o.Status.Established == 0 && o.Status.Nodes > 0 {
+				return Critical
+			}
+			return Warning
+		})
+	}
+	for _, o := range all[*v1beta1.L2Advertisement](c) {
+		add("L2Advertisement", o.Name, "", o.Status.Conditions, warning)
+	}
+	for _, o := range all[*v1beta1.BGPAdvertisement](c) {
+		add("BGPAdvertisement", o.Name, "", o.Status.Conditions, warning)
+	}
+	for _, o := range all[*v1beta1.IPReservation](c) {
+		add("IPReservation", o.Name, "", o.Status.Conditions, warning)
+	}
+	for _, o := range all[*v1beta1.BFDProfile](c) {
+		add("BFDProfile", o.Name, "", o.Status.Conditions, warning)
+	}
+	for _, o := range all[*v1beta1.Community](c) {
+		add("Community", o.Name, "", o.Status.Conditions, warning)
+	}
+	return found
+}

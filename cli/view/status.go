@@ -1,0 +1,105 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// Status is a cluster on one screen.
+type Status struct {
+	Controller ControllerLine `json:"controller"`
+	Speakers   SpeakersLine   `json:"speakers"`
+	Services   ServicesLine   `json:"services"`
+	Layer2     []HeldCount    `json:"layer2,omitempty"`
+	Pools      []PoolLine     `json:"pools,omitempty"`
+	Peers      []PeerLine     `json:"peers,omitempty"`
+	Problems   []Problem      `json:"problems"`
+	Unseen     []Unseen       `json:"unseen,omitempty"`
+}
+
+// SpeakersLine counts nodes.
+type SpeakersLine struct {
+	// Nodes, and how many of them have a speaker that reports to be ready.
+	Nodes int `json:"nodes"`
+	Ready int `json:"ready"`
+	// Gone are nodes whose speakers are gone.
+	Gone     []string `json:"gone,omitempty"`
+	Versions []string `json:"versions,omitempty"`
+}
+
+// ServicesLine counts Services of ours by state.
+type ServicesLine struct {
+	Total        int `json:"total"`
+	Announced    int `json:"announced"`
+	Waiting      int `json:"waiting"`
+	NotAnnounced int `json:"notAnnounced"`
+	Unknown      int `json:"unknown"`
+}
+
+// HeldCount is how many addresses a node holds by layer 2.
+type HeldCount struct {
+	Node  string `json:"node"`
+	Count int32  `json:"count"`
+}
+
+// Status of the cluster.
+func (c *Cluster) Status() Status {
+	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: c.Problems().Items, Unseen: c.Unseen}
+	for _, speaker := range all[*v1beta1.Speaker](c) {
+		held := speaker.Status.Layer2.IPv4 + speaker.Status.Layer2.IPv6
+		if held > 0 && !lb.SpeakerGone(speaker) {
+			s.Layer2 = append(s.Layer2, HeldCount{speaker.Name, held})
+		}
+	}
+	for _, pool := range all[*v1beta1.IPAddressPool](c) {
+		s.Pools = append(s.Pools, PoolLine{pool.Name, written(pool.Status.IPv4), written(pool.Status.IPv6)})
+	}
+	for _, raw := range all[*v1beta1.BGPPeer](c) {
+		s.Peers = append(s.Peers, c.peerLine(raw, lb.InForce(lb.ParsePeer(raw), nil)))
+	}
+	return s
+}
+
+// written is the count in a pool's status.
+func written(count *v1beta1.AddressCount) *PoolCount {
+	if count == nil {
+		return nil
+	}
+	return &PoolCount{Assigned: count.Assigned, Available: count.Available}
+}
+
+func (c *Cluster) speakersLine() (line SpeakersLine) {
+	line.Nodes = len(c.Parsed.Nodes)
+	for _, s := range all[*v1beta1.Speaker](c) {
+		if lb.SpeakerGone(s) {
+			line.Gone = append(line.Gone, s.Name)
+			continue
+		}
+		if ready(s) {
+			line.Ready++
+		}
+		line.Versions = append(line.Versions, s.Status.Version)
+	}
+	slices.Sort(line.Versions)
+	line.Versions = slices.Compact(line.Versions)
+	return line
+}
+
+func (c *Cluster) servicesLine() (line ServicesLine) {
+	for _, s := range c.ours(false) {
+		line.Total++
+		switch stated := c.line(s); stated.State {
+		case ServiceAnnounced:
+			line.Announced++
+		case ServiceWaiting:
+			line.Waiting++
+		case ServiceNotAnnounced:
+			line.NotAnnounced++
+		default:
+			line.Unknown++
+		}
+	}
+	return line
+}

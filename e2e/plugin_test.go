@@ -1,0 +1,126 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// plugin is kubectl-daymark as it is built.
+type plugin struct {
+	t       *testing.T
+	program string
+	cluster *lab.Cluster
+}
+
+func buildPlugin(t *testing.T, cluster *lab.Cluster) *plugin {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "kubectl-daymark")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cli")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the plugin: %v\n%s", err, output)
+	}
+	return &plugin{t, program, cluster}
+}
+
+// run it with the administrator's kubeconfig.
+func (p *plugin) run(line string) (stdout, stderr string, status int) {
+	p.t.Helper()
+	var out, remarks strings.Builder
+	cmd := exec.CommandContext(p.t.Context(), p.program, strings.Fields(line)...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+p.cluster.Kubeconfig(), "HOME="+p.t.TempDir())
+	cmd.Stdout, cmd.Stderr = &out, &remarks
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		p.t.Fatalf("run the plugin: %v", err)
+	}
+	return out.String(), remarks.String(), cmd.ProcessState.ExitCode()
+}
+
+// says checks what a command line prints, and its exit status.
+func (p *plugin) says(line string, status int, wanted ...string) {
+	p.t.Helper()
+	stdout, stderr, got := p.run(line)
+	for _, text := range wanted {
+		if !strings.Contains(stdout, text) {
+			p.t.Errorf("%s does not say %q", line, text)
+		}
+	}
+	if p.t.Failed() || got != status {
+		p.t.Errorf("%s ends with status %d, want %d; it says:\n%s\n%s", line, got, status, stdout, stderr)
+	}
+}
+
+const tenant = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: plugin-tenant}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: plugin-tenant, name: reader}
+rules:
+- {apiGroups: [""], resources: [services], verbs: [get, list, watch]}
+- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+- {apiGroups: [events.k8s.io], resources: [events], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: plugin-tenant, name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: User, name: plugin-tenant, apiGroup: rbac.authorization.k8s.io}]
+`
+
+// TestPlugin_ExplainsALivingCluster: a Service that is announced, one that waits, and what a tenant may see of them.
+func TestPlugin_ExplainsALivingCluster(t *testing.T) {
+	cluster := daymark(t)
+	p := buildPlugin(t, cluster)
+	cluster.Apply(tenant)
+	cluster.Pod("seen", "n1")
+	cluster.Apply(segmentPool("seen", "192.0.2.210-192.0.2.210"))
+	cluster.Apply(service("seen", "seen"))
+	address, _ := cluster.Service("seen").AwaitAddress()
+	holder := awaitHolder(t, cluster, address)
+	awaitCondition(t, cluster.Service("seen"), "daymark.io/Announced", "True")
+	cluster.Apply(strings.Replace(service("waits", "seen"), "name: waits", "name: waits, namespace: plugin-tenant", 1))
+	lab.Eventually(t, waitTimeout, "the plugin says that the second Service waits", func() error {
+		if stdout, _, _ := p.run("services -n plugin-tenant"); !strings.Contains(stdout, "no: PoolExhausted") {
+			return errors.New(stdout)
+		}
+		return nil
+	})
+
+	lab.Eventually(t, waitTimeout, "the plugin names the holder", func() error {
+		stdout, stderr, status := p.run("explain address " + address.String())
+		if !strings.Contains(stdout, "is held by "+holder) || status != 0 {
+			return errors.New(stdout + stderr)
+		}
+		return nil
+	})
+	p.says("explain service seen -n default", 0, "is held by "+holder, "L2Advertisement seen", "seen  gave "+address.String())
+	p.says("explain node "+holder, 0, address.String(), "holds it by layer 2")
+	p.says("explain pool seen", 1, "1 given, 0 left", "L2Advertisement seen")
+	p.says("explain service waits -n plugin-tenant", 1, "PoolExhausted", "seen  is exhausted")
+	p.says("problems", 1, "Service plugin-tenant/waits", "PoolExhausted")
+	p.says("status", 1, "wait for an address", "Service plugin-tenant/waits")
+	p.says("version", 0, "kind        ipaddresspools.daymark.io v1beta1")
+
+	stdout, stderr, status := p.run("services --as plugin-tenant -n plugin-tenant -o json")
+	var list struct {
+		Items []struct{ Name, Reason string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &list); err != nil || status != 0 || len(list.Items) != 1 || list.Items[0].Reason != "PoolExhausted" {
+		t.Errorf("a tenant is shown, with status %d and error %v:\n%s", status, err, stdout)
+	}
+	if !strings.Contains(stderr, "you may not list speakers.daymark.io") {
+		t.Errorf("a tenant is not told what is not seen:\n%s", stderr)
+	}
+	p.says("explain service waits --as plugin-tenant -n plugin-tenant", 1, "PoolExhausted", "not compared with the objects as they are now")
+}
