@@ -5,7 +5,6 @@ package view
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -106,16 +105,6 @@ func (c *Cluster) addProgram(object runtime.Object) {
 	}
 }
 
-// unseen returns what is not seen of a resource; nil when all is seen. One that is seen in one namespace counts as seen.
-func (c *Cluster) unseen(resource string) *Unseen {
-	for i := range c.Unseen {
-		if u := &c.Unseen[i]; u.Resource == resource && u.OnlyNamespace == "" {
-			return u
-		}
-	}
-	return nil
-}
-
 // sees reports whether all objects of some resources are seen.
 func (c *Cluster) sees(resources ...string) bool {
 	return !slices.ContainsFunc(c.Unseen, func(u Unseen) bool { return slices.Contains(resources, u.Resource) })
@@ -123,10 +112,8 @@ func (c *Cluster) sees(resources ...string) bool {
 
 // The resources by the names of package source.
 const (
-	resourceServices = "services"
 	resourceNodes    = "nodes"
 	resourceSpeakers = "speakers.daymark.io"
-	resourcePools    = "ipaddresspools.daymark.io"
 )
 
 // announceWorld is what announcing depends on, as the Speaker objects report it.
@@ -173,9 +160,4 @@ func (c *Cluster) since(at time.Time) time.Duration {
 		return 0
 	}
 	return max(0, c.Now.Sub(at))
-}
-
-// lines joins texts, without the empty ones.
-func joined(separator string, texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), separator)
 }
