@@ -18,4 +18,12 @@ func (c *Cost) Observe(d time.Duration) {
 // Long reports whether a pass takes so long that whatever else this process has to do would be late on the same processor.
 func (c *Cost) Long() bool { return c.get() > time.Millisecond }
 
+// getter returns the function that gets the average; nil: it is not known.
+func (c *Cost) getter() func() time.Duration {
+	if c == nil {
+		return nil
+	}
+	return c.get
+}
+
 func (c *Cost) get() time.Duration { return time.Duration(c.average.Load()) }

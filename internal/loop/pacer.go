@@ -24,8 +24,12 @@ const burst, urgentBurst = 4, 16
 // urgentCostFactor that of the passes for urgent wakes alone.
 const defaultCostFactor, urgentCostFactor = 16, 4
 
-// MaxInterval is the longest time between two passes in a storm of wakes, whatever a pass costs.
-const MaxInterval = 500 * time.Millisecond
+// MaxInterval is the longest time between two passes in a storm of wakes, as long as they take a part of 1/maxShare of it at most. In a
+// cluster of 100,000 Services they would take more, and have longer intervals.
+const (
+	MaxInterval = 500 * time.Millisecond
+	maxShare    = 4
+)
 
 // textInterval is the longest time until a pass sees a change of nothing but a Service's conditions. Nothing is decided by
 // those; when thousands are written, one after the other, a new Service must not wait among their wakes.
@@ -141,7 +145,8 @@ func (p *pacer) interval() time.Duration {
 	if p.cost == nil {
 		return p.min
 	}
-	return max(p.min, min(p.factor*p.cost(), MaxInterval))
+	cost := p.cost()
+	return max(p.min, min(p.factor*cost, MaxInterval), maxShare*cost)
 }
 
 // from makes a source of a channel: each value is a wake.

@@ -41,7 +41,7 @@ func TestPacer_CostlyPassDelaysNoLaterOne(t *testing.T) {
 		for range burst + 2 {
 			p.wake(q)
 		}
-		time.Sleep(MaxInterval)
+		time.Sleep(maxShare * cost)
 		cost = time.Millisecond
 		for range 2 { // The first may have been on its way.
 			began := time.Now()
@@ -124,6 +124,13 @@ func TestPacer_CostFactor(t *testing.T) {
 	}
 	if p.factor = 32; p.interval() != 160*time.Millisecond {
 		t.Errorf("the interval is %s with a factor of 32", p.interval())
+	}
+	// Costly passes wait for no longer than MaxInterval, as long as they take a quarter of the time at most.
+	for cost, want := range map[time.Duration]time.Duration{100: 500, 125: 500, 300: 1200} {
+		p.cost = func() time.Duration { return cost * time.Millisecond }
+		if got := p.interval(); got != want*time.Millisecond {
+			t.Errorf("the interval is %s when a pass takes %d ms", got, cost)
+		}
 	}
 }
 

@@ -49,8 +49,9 @@ type Wiring struct {
 	// once.
 	Interval time.Duration
 	// Cost of looking and deciding, if the loop measures it. In a storm the interval grows to many times the cost, so that a
-	// large cluster in motion takes a part of one processor and not all of it.
-	Cost *Cost
+	// large cluster in motion takes a part of one processor and not all of it. UrgentCost is that of the passes for urgent wakes; nil:
+	// it is no other.
+	Cost, UrgentCost *Cost
 	// Stale, if given, is set before each pass that is due to an event of an object of Kinds, and never reset: until then a pass may use
 	// what an earlier one has read, which is no older than the pace of those passes allows.
 	Stale *atomic.Bool
@@ -62,12 +63,9 @@ type Wiring struct {
 // whether or not there is any object.
 func (w Wiring) Add(m manager.Manager, loop reconcile.TypedReconciler[Wake]) error {
 	warm := true
-	var cost func() time.Duration
-	if w.Cost != nil {
-		cost = w.Cost.get
-	}
 	interval := cmp.Or(w.Interval, DefaultInterval)
-	wakes, urgent := newPacer(interval, cost, cmp.Or(w.CostFactor, defaultCostFactor)), newUrgentPacer(interval, cost)
+	wakes := newPacer(interval, w.Cost.getter(), cmp.Or(w.CostFactor, defaultCostFactor))
+	urgent := newUrgentPacer(interval, cmp.Or(w.UrgentCost, w.Cost).getter())
 	wakes.stale = w.Stale
 	b := builder.TypedControllerManagedBy[Wake](m).Named(w.Name).WithOptions(controller.TypedOptions[Wake]{
 		RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[Wake](minRetryInterval, maxRetryInterval),

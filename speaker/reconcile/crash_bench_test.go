@@ -253,7 +253,7 @@ func (s *crashScene) start(b *testing.B) {
 		b.Fatal(err)
 	}
 	wiring := loop.Wiring{
-		Name: "speaker", Kinds: []client.Object{&discoveryv1.EndpointSlice{}}, Cost: &s.cost, Stale: &s.objects.stale,
+		Name: "speaker", Kinds: []client.Object{&discoveryv1.EndpointSlice{}}, Cost: &s.cost, UrgentCost: &s.costOfMembers, Stale: &s.objects.stale,
 		Wakes: []<-chan struct{}{s.members.changes}, Urgent: []<-chan struct{}{s.members.urgent},
 	}
 	if err := wiring.Add(m, s.Loop); err != nil {

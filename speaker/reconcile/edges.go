@@ -50,8 +50,9 @@ func (l *Loop) gossipAddresses(seen *snapshot) map[string]netip.AddrPort {
 type segments struct {
 	edges election.EdgeWatch
 	// said is what this node says of them, and parts are the parts of those that are cut.
-	said  []election.SegmentEdges
-	parts map[netip.Prefix]*election.Parts
+	said      []election.SegmentEdges
+	parts     map[netip.Prefix]*election.Parts
+	fallsInto announce.SegmentParts
 	// standIns are the addresses that this node answers for in the place of others.
 	standIns []election.StandIn
 }
@@ -75,7 +76,7 @@ func (l *Loop) watchSegments(now time.Time, seen *snapshot, edges []announce.Lay
 			said[node] = seen.view.Peers[node].State.Segments
 		}
 	}
-	s.parts = announce.SegmentParts(said, l.liveLinks(seen), l.gossipAddresses(seen))
+	s.parts = s.fallsInto.Update(said, l.liveLinks(seen), l.gossipAddresses(seen))
 	return wait
 }
 

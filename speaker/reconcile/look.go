@@ -43,6 +43,8 @@ func newListers(informers cache.Informers, direct client.Reader, node, namespace
 type snapshot struct {
 	// world to decide on.
 	world announce.World
+	// again: the objects are those of the pass before.
+	again bool
 	// leaving is the version of the newest Service that this node is to withdraw and say so; 0 when there is none.
 	leaving uint64
 	// keys of the gossip; the first is the one to send with.

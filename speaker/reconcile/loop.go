@@ -81,9 +81,9 @@ type Loop struct {
 	departure, departed atomic.Int32
 	departureReason     atomic.Pointer[string]
 
-	// cost of looking and computing.
-	cost    loop.Cost
-	metrics *metrics
+	// cost of looking and computing: of passes that have read the objects, and of those for the members alone.
+	cost, costOfMembers loop.Cost
+	metrics             *metrics
 }
 
 // memory is what the decisions remember from pass to pass. Only the goroutine of the passes uses it.
@@ -123,7 +123,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Name:  "speaker",
 		Kinds: informer.Kinds(),
 		Stale: &objects.stale,
-		Cost:  &l.cost,
+		Cost:  &l.cost, UrgentCost: &l.costOfMembers,
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),
 		},
@@ -165,7 +165,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.metrics.lastLook.SetToCurrentTime()
 	stage := departure.Stage(l.departure.Load())
 	desired := l.compute(seen, stage)
-	l.cost.Observe(time.Since(began))
+	l.costOf(seen).Observe(time.Since(began))
 	failed := l.set(ctx, desired)
 	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
 		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
@@ -184,6 +184,14 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 		wait = election.Sooner(wait, liveness.LookInterval)
 	}
 	return reconcile.Result{RequeueAfter: l.again(failed, wait)}, nil
+}
+
+// costOf is the cost of passes like one that has seen this.
+func (l *Loop) costOf(seen *snapshot) *loop.Cost {
+	if seen.again {
+		return &l.costOfMembers
+	}
+	return &l.cost
 }
 
 // again returns when the next pass is due at the latest; 0: when something changes. It logs what failed, if that is new.

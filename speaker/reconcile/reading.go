@@ -18,7 +18,8 @@ type reading struct {
 
 // next returns a snapshot that the caller may fill in.
 func (r *reading) next(ctx context.Context) (*snapshot, error) {
-	if stale := r.stale.Swap(false); stale || r.last == nil {
+	stale := r.stale.Swap(false) || r.last == nil
+	if stale {
 		seen, err := r.read(ctx)
 		if err != nil {
 			r.stale.Store(true)
@@ -29,5 +30,6 @@ func (r *reading) next(ctx context.Context) (*snapshot, error) {
 		r.last = seen
 	}
 	seen := *r.last
+	seen.again = !stale
 	return &seen, nil
 }

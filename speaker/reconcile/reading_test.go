@@ -33,6 +33,7 @@ func TestReading_ReadsWhenAnObjectMayHaveChanged(t *testing.T) {
 			r.stale.Store(true)
 		}
 		failure = pass.failure
+		before := reads
 		seen, err := r.next(t.Context())
 		if !errors.Is(err, pass.failure) || reads != pass.want {
 			t.Fatalf("%s: it has read %d times, want %d (%v)", pass.name, reads, pass.want, err)
@@ -40,7 +41,7 @@ func TestReading_ReadsWhenAnObjectMayHaveChanged(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if seen.leaving != uint64(reads) || seen.world.Reading != r.count {
+		if seen.leaving != uint64(reads) || seen.again != (reads == before) || seen.world.Reading != r.count {
 			t.Errorf("%s: the pass got reading %d, number %d", pass.name, seen.leaving, seen.world.Reading)
 		}
 		seen.leaving, seen.world.Node = 77, "changed by the pass"

@@ -139,10 +139,12 @@ type demand struct {
 	by []demanding
 }
 
-// demanding is a Service, and the advertisements that announce its address for it.
+// demanding is a Service, the advertisements that announce its address for it, and the candidates that it had last, which it keeps as long
+// as they are the same: an Elector works out much for a new group.
 type demanding struct {
 	service *lb.Service
 	matches advertisementSet
+	last    *election.Group
 }
 
 // demands of all Services, in order of address.
@@ -167,7 +169,7 @@ func (r *rules) demands() []demand {
 			d := &demands[i]
 			d.matches = d.matches.union(matches)
 			if r.askAddress(a, true) == nil {
-				d.by = append(d.by, demanding{s, matches})
+				d.by = append(d.by, demanding{service: s, matches: matches})
 			}
 		}
 	}
@@ -183,8 +185,13 @@ var noCandidates = election.NewGroup(nil)
 // gets the traffic of all. A Service that no node can serve at the moment narrows nothing; served: some node can serve another.
 func (r *rules) candidatesOf(d *demand, segment *segment) (all *election.Group, served bool) {
 	all = noCandidates
-	for _, by := range d.by {
+	for i := range d.by {
+		by := &d.by[i]
 		group := r.servingGroup(address{service: by.service, addr: d.addr}, by.matches, segment)
+		if group != nil && by.last != nil && slices.Equal(group.Candidates(), by.last.Candidates()) {
+			group = by.last
+		}
+		by.last = group
 		switch {
 		case group == nil:
 		case !served:

@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -10,9 +11,24 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// SegmentParts are the parts of the subnets on which edges are cut, given what each live node says of its own (see
-// Layer2Edges), their links and where they gossip. All who know the same come to the same parts.
-func SegmentParts(
+// SegmentParts works out the parts of segments on which edges are cut, again only when what they follow from has changed: who asks whom
+// of a thousand nodes takes a million comparisons. The zero value is ready for use, by one goroutine.
+type SegmentParts struct {
+	bySubnet map[netip.Prefix]*segmentParts
+}
+
+// segmentParts are the parts of a segment, and what they follow from.
+type segmentParts struct {
+	members []string
+	// asks is whom each of the members asks.
+	asks  map[string][]string
+	said  map[string]election.SegmentEdges
+	parts *election.Parts
+}
+
+// Update returns the parts of the subnets on which edges are cut, given what each live node says of its own (see Layer2Edges),
+// their links and where they gossip. All who know the same come to the same parts.
+func (p *SegmentParts) Update(
 	said map[string][]election.SegmentEdges, links map[string][]lb.Link, gossip map[string]netip.AddrPort,
 ) map[netip.Prefix]*election.Parts {
 	bySubnet, cut := map[netip.Prefix]map[string]election.SegmentEdges{}, map[netip.Prefix]bool{}
@@ -25,13 +41,29 @@ func SegmentParts(
 			cut[edges.Subnet] = cut[edges.Subnet] || len(edges.Cut) > 0
 		}
 	}
-	parts := map[netip.Prefix]*election.Parts{}
+	parts, now := map[netip.Prefix]*election.Parts{}, map[netip.Prefix]*segmentParts{}
 	for subnet, isCut := range cut {
 		if isCut {
-			parts[subnet] = election.NewParts(detector.Observations(membersOf(subnet, links, gossip)), bySubnet[subnet])
+			now[subnet] = p.bySubnet[subnet].update(membersOf(subnet, links, gossip), bySubnet[subnet])
+			parts[subnet] = now[subnet].parts
 		}
 	}
+	p.bySubnet = now
 	return parts
+}
+
+// update returns the parts for some members and what they say; nil: there were none before.
+func (p *segmentParts) update(members []string, said map[string]election.SegmentEdges) *segmentParts {
+	var asks map[string][]string
+	switch {
+	case p == nil || !slices.Equal(p.members, members):
+		asks = detector.Observations(members)
+	case maps.EqualFunc(p.said, said, election.SegmentEdges.Equal):
+		return p
+	default:
+		asks = p.asks
+	}
+	return &segmentParts{members, asks, said, election.NewParts(asks, said)}
 }
 
 // membersOf a subnet are the nodes that may be asked there, in order.

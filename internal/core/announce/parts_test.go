@@ -2,8 +2,12 @@ package announce
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/detector"
@@ -31,7 +35,7 @@ func TestSegmentParts_OfALargeCluster(t *testing.T) {
 		}
 		said[node] = []election.SegmentEdges{edges}
 	}
-	parts := SegmentParts(said, links, gossip)[subnet]
+	parts := new(SegmentParts).Update(said, links, gossip)[subnet]
 	wrong := 0
 	for a, i := range number {
 		for b, j := range number {
@@ -49,7 +53,7 @@ func TestSegmentParts_OfALargeCluster(t *testing.T) {
 	for node := range said {
 		said[node] = []election.SegmentEdges{{Subnet: subnet}}
 	}
-	if parts := SegmentParts(said, links, gossip); len(parts) > 0 {
+	if parts := new(SegmentParts).Update(said, links, gossip); len(parts) > 0 {
 		t.Errorf("a segment that is whole has the parts %v", parts)
 	}
 }
@@ -72,5 +76,71 @@ func TestPlan_PartsAreThoseOfTheSmallestSubnet(t *testing.T) {
 		if got := plan.Contests[i].Parts; got != want {
 			t.Errorf("%s is given %v", plan.Contests[i].Addr, got)
 		}
+	}
+}
+
+// cutSegment is a segment of some nodes, of which one says that the edge to the next is cut.
+func cutSegment(nodes int) (said map[string][]election.SegmentEdges, links map[string][]lb.Link, gossip map[string]netip.AddrPort) {
+	said, links, gossip = map[string][]election.SegmentEdges{}, map[string][]lb.Link{}, map[string]netip.AddrPort{}
+	subnet := netip.MustParsePrefix("198.51.0.0/16")
+	for i := range nodes {
+		name := fmt.Sprintf("n%d", i)
+		links[name] = []lb.Link{{Name: "eth1", Up: true, MAC: "02:00:00:00:00:01", Addresses: []netip.Prefix{
+			netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 16),
+		}}}
+		gossip[name], said[name] = netip.MustParseAddrPort("192.0.2.1:7946"), []election.SegmentEdges{{Subnet: subnet}}
+	}
+	said["n0"] = []election.SegmentEdges{{Subnet: subnet, Cut: []string{detector.Observed("n0", membersOf(subnet, links, gossip))[0]}}}
+	return said, links, gossip
+}
+
+// What is kept from pass to pass gives what is worked out anew, whatever has changed.
+func TestSegmentParts_KeptAreAsNew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		said, links, gossip := cutSegment(rapid.IntRange(2, 12).Draw(t, "nodes"))
+		name := rapid.SampledFrom(slices.Sorted(maps.Keys(links)))
+		names := rapid.SliceOfNDistinct(name, 0, 3, rapid.ID[string])
+		kept := &SegmentParts{}
+		for range rapid.IntRange(1, 10).Draw(t, "passes") {
+			switch node := name.Draw(t, "node"); rapid.SampledFrom([]string{"says", "is silent", "comes", "goes", "stays"}).Draw(t, "change") {
+			case "says":
+				edges := election.SegmentEdges{Subnet: netip.MustParsePrefix("198.51.0.0/16"), Cut: names.Draw(t, "cut"), Heard: names.Draw(t, "heard")}
+				said[node] = []election.SegmentEdges{edges}
+			case "is silent":
+				delete(said, node)
+			case "goes":
+				links[node] = nil
+			case "comes":
+				_, links, _ = cutSegment(len(links))
+			}
+			want, got := new(SegmentParts).Update(said, links, gossip), kept.Update(said, links, gossip)
+			for subnet := range want {
+				if got[subnet] == nil || len(got) != len(want) {
+					t.Fatalf("parts of %v, want %v", got, want)
+				}
+				for a := range links {
+					for b := range links {
+						if got[subnet].Apart(a, b) != want[subnet].Apart(a, b) {
+							t.Fatalf("%s and %s: apart %v, want %v", a, b, got[subnet].Apart(a, b), want[subnet].Apart(a, b))
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkSegmentParts_1000Nodes(b *testing.B) {
+	said, links, gossip := cutSegment(1000)
+	for name, kept := range map[string]*SegmentParts{"new": nil, "kept": {}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				parts := kept
+				if parts == nil {
+					parts = &SegmentParts{}
+				}
+				parts.Update(said, links, gossip)
+			}
+		})
 	}
 }

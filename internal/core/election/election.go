@@ -62,8 +62,9 @@ type Group struct {
 // NewGroup returns a group of candidates, given in any order, each node once. It may name nodes that are not alive: the
 // Elector leaves them out.
 func NewGroup(candidates []Candidate) *Group {
-	byName := func(a, b Candidate) int { return strings.Compare(a.Node, b.Node) }
-	return &Group{slices.SortedFunc(slices.Values(candidates), byName)}
+	sorted := slices.Clone(candidates)
+	slices.SortFunc(sorted, func(a, b Candidate) int { return strings.Compare(a.Node, b.Node) })
+	return &Group{sorted}
 }
 
 // Candidates returns the candidates in order of name. Do not change the list.
