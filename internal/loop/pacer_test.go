@@ -223,15 +223,16 @@ func TestPacer_StaleWhenThePassOfAnEventIsDue(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		var stale atomic.Bool
-		passes, found := 0, false
+		var passes atomic.Int32
+		var found atomic.Bool
 		go func() {
 			for {
 				wake, stopped := q.Get()
 				if stopped {
 					return
 				}
-				passes++
-				found = stale.Swap(false)
+				passes.Add(1)
+				found.Store(stale.Swap(false))
 				q.Done(wake)
 			}
 		}()
@@ -261,12 +262,12 @@ func TestPacer_StaleWhenThePassOfAnEventIsDue(t *testing.T) {
 			{"a text", text, textInterval, true},
 			{"an event during the wait of a text, and its pass", func() { text(); p.wake(q) }, 0, true},
 		} {
-			before := passes
+			before := passes.Load()
 			step.wakes()
 			time.Sleep(step.wait)
 			synctest.Wait()
-			if passes != before+1 || found != step.want {
-				t.Fatalf("%d, %s: %d passes, the last of which found stale: %v", i, step.name, passes-before, found)
+			if made := passes.Load() - before; made != 1 || found.Load() != step.want {
+				t.Fatalf("%d, %s: %d passes, the last of which found stale: %v", i, step.name, made, found.Load())
 			}
 		}
 	})
