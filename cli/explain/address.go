@@ -20,8 +20,8 @@ func newAddress(e *env.Env) *cobra.Command {
 			return nil, false, env.Usage(err)
 		}
 		ok := len(x.Conflicts) == 0
-		for i := range x.Stories {
-			ok = ok && x.Stories[i].Against == nil
+		for i := range x.Services {
+			ok = ok && x.Services[i].State != view.ServiceWaiting && x.Services[i].State != view.ServiceNotAnnounced
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).address(x) }
 		return &output.Result{Kind: "AddressExplanation", Value: x, Names: []string{"address/" + x.Address}, Text: text}, ok, nil
@@ -48,6 +48,9 @@ func addresses(objects *source.Objects) (found []string) {
 func (p *page) address(x *view.AddressExplanation) {
 	p.Printf("Address %s\n", x.Address)
 	p.Printf("  pool: %s\n", output.OrNone(x.Pool))
+	if x.Node != "" {
+		p.Printf("  node %s itself has it\n", x.Node)
+	}
 	if x.Reservation != "" {
 		p.Printf("  kept by IPReservation %s\n", x.Reservation)
 	}

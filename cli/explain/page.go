@@ -21,7 +21,10 @@ func (p *page) heading(text string) { p.Printf("\n%s\n", p.Style.Bold(text)) }
 // conditions in words, each with what can be done when it says that something is wrong.
 func (p *page) conditions(lines []view.ConditionLine) {
 	for _, c := range lines {
-		text := string(c.Status) + " for " + p.age(c.Since.Time) + ", " + c.Reason + ": " + c.Message
+		text := string(c.Status) + " for " + p.age(c.Since.Time) + ", " + c.Reason
+		if c.Message != "" {
+			text += ": " + c.Message
+		}
 		if c.Wrong {
 			p.Printf("  %s: %s\n", c.Type, p.Style.Bad(text))
 		} else {

@@ -16,6 +16,8 @@ type AddressExplanation struct {
 	Pool string `json:"pool,omitempty"`
 	// Reservation that keeps it; empty: none.
 	Reservation string `json:"reservation,omitempty"`
+	// Node that has it itself, as its Node or Speaker object says; empty: none.
+	Node string `json:"node,omitempty"`
 	// Services whose status shows it, in order.
 	Services []ServiceLine `json:"services,omitempty"`
 	// Free says what a new Service of Namespace that asks for it would get: the address, or what stands against it. It is nil when
@@ -59,6 +61,7 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	if pool := c.Parsed.Pools.Containing(address); pool != nil {
 		x.Pool = pool.Name
 	}
+	x.Node = c.nodeWith(address)
 	for _, r := range c.Parsed.Reservations {
 		if lb.Containing(r.Ranges, address) >= 0 {
 			x.Reservation = r.Name
@@ -81,6 +84,23 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 		x.Free = c.free(address, namespace)
 	}
 	return x, nil
+}
+
+// nodeWith returns the node that has an address itself; empty: none.
+func (c *Cluster) nodeWith(address netip.Addr) string {
+	for _, n := range c.Parsed.Nodes {
+		if slices.Contains(n.Addresses, address) || slices.Contains(n.External, address) {
+			return n.Name
+		}
+	}
+	for _, s := range c.Parsed.Speakers {
+		for _, text := range s.Status.Network.Addresses {
+			if own, err := netip.ParsePrefix(text); err == nil && own.Addr() == address {
+				return s.Name
+			}
+		}
+	}
+	return ""
 }
 
 // showing are the Services whose status shows an address, in order.
