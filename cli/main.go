@@ -17,6 +17,7 @@ import (
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/explain"
+	"github.com/daymark-lb/daymark/cli/migrate"
 	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/cli/status"
 	"github.com/daymark-lb/daymark/cli/validate"
@@ -31,7 +32,7 @@ var groups = []struct {
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
-	{"Before you change something:", []func(*env.Env) *cobra.Command{validate.New}},
+	{"Before you change something:", []func(*env.Env) *cobra.Command{validate.New, migrate.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.

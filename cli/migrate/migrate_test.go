@@ -1,0 +1,208 @@
+package migrate
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+var update = flag.Bool("update", false, "write what the command prints into testdata")
+
+// run the command and return what it prints and its exit status.
+func run(t *testing.T, from source.Source, in string, args ...string) (out, remarks string, status int) {
+	t.Helper()
+	var data, progress bytes.Buffer
+	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(in), Out: &data, ErrOut: &progress})
+	e.Now, e.Objects, e.System = func() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }, from, "daymark-system"
+	c := New(e)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(append([]string{"metallb"}, args...))
+	err := c.ExecuteContext(t.Context())
+	return data.String(), progress.String(), env.ExitStatus(err)
+}
+
+func fixture(t *testing.T, name string) []unstructured.Unstructured {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	objects, err := parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// The status says that what is printed passes validate: 1 would be an error there.
+func TestMetalLB_Prints(t *testing.T) {
+	for name, status := range map[string]int{"every-field": 0, "old": 0, "services": 0, "impossible": env.ExitWrong} {
+		t.Run(name, func(t *testing.T) {
+			out, remarks, got := run(t, nil, "", "-f", "testdata/"+name+".yaml")
+			if got != status {
+				t.Errorf("status %d, want %d", got, status)
+			}
+			compare(t, name, fmt.Sprintf("%s--- stderr\n%s", out, remarks))
+		})
+	}
+}
+
+func compare(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
+	}
+}
+
+func TestMetalLB_ReadsACluster(t *testing.T) {
+	memory := &source.Memory{}
+	for _, object := range fixture(t, "every-field") {
+		memory.Items = append(memory.Items, runtime.Object(&object))
+	}
+	fromCluster, _, status := run(t, memory, "", "--cluster")
+	fromFile, _, _ := run(t, nil, "", "-f", "testdata/every-field.yaml")
+	if status != 0 || fromCluster != fromFile || fromFile == "" {
+		t.Errorf("status %d, from a cluster\n%s\nfrom a file\n%s", status, fromCluster, fromFile)
+	}
+	if elsewhere, _, _ := run(t, memory, "", "--cluster", "--metallb-namespace=other"); elsewhere != "" {
+		t.Errorf("of another namespace\n%s", elsewhere)
+	}
+}
+
+func TestMetalLB_NeedsFilesOrACluster(t *testing.T) {
+	for _, args := range [][]string{nil, {"-f", "testdata/old.yaml", "--cluster"}} {
+		if _, _, status := run(t, &source.Memory{}, "", args...); status != env.ExitUsage {
+			t.Errorf("%v: status %d", args, status)
+		}
+	}
+}
+
+func TestMetalLB_RefusesWhatIsNoYAML(t *testing.T) {
+	if out, _, status := run(t, nil, "kind: {", "-f", "-"); status != env.ExitWrong || out != "" {
+		t.Errorf("status %d, %s", status, out)
+	}
+}
+
+// Each field that a row names is in the fixture, and the result is another one without it.
+func TestConvert_HandlesEveryField(t *testing.T) {
+	objects := fixture(t, "every-field")
+	whole := text(t, objects)
+	for kind, rows := range tables {
+		for _, r := range rows {
+			changed, found := without(objects, kind, strings.Split(r.field, "."))
+			switch {
+			case !found:
+				t.Errorf("the fixture has no %s of a %s", r.field, kind)
+			case r.field == "passwordSecret.namespace": // the same without it: it is MetalLB's own
+			case text(t, changed) == whole:
+				t.Errorf("%s of a %s makes no difference", r.field, kind)
+			}
+		}
+	}
+}
+
+// Nothing but what the tables name is in the fixture, so that a field added there needs a row.
+func TestConvert_NamesWhatItDoesNotKnow(t *testing.T) {
+	for _, remark := range Convert(fixture(t, "every-field"), "daymark-system").All() {
+		if strings.Contains(remark.Text, "not known") {
+			t.Error(remark)
+		}
+	}
+	objects := fixture(t, "services")
+	all := fmt.Sprint(Convert(objects, "daymark-system").All())
+	for _, want := range []string{"spec.futureField: not carried over", "spec.serviceAllocation.futureField: not carried over", "FutureKind metallb-system/x: not carried over"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not in %s", want, all)
+		}
+	}
+}
+
+// Each row of the code is in the page, with the same words, and the page has no other.
+func TestTables_AreThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cli/migrate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, kind := range []string{"IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer", "BFDProfile", "Community"} {
+		for _, r := range tables[kind] {
+			want = append(want, fmt.Sprintf("| %s | `%s` | %s |", kind, r.field, r.becomes))
+		}
+	}
+	for _, r := range annotations {
+		want = append(want, fmt.Sprintf("| Service | `%s` | %s |", r.field, r.becomes))
+	}
+	var got []string
+	for _, l := range strings.Split(string(page), "\n") {
+		if strings.Count(l, " | ") == 2 && strings.Contains(l, " | `") {
+			got = append(got, l)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page has\n%s\nthe code\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func text(t *testing.T, objects []unstructured.Unstructured) string {
+	t.Helper()
+	raw, err := json.Marshal(Convert(objects, "daymark-system"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// without has all objects, and those of a kind without a field of the spec; found says whether there was one.
+func without(objects []unstructured.Unstructured, kind string, path []string) (all []unstructured.Unstructured, found bool) {
+	for i := range objects {
+		object := objects[i].DeepCopy()
+		if object.GetKind() == kind {
+			found = remove(object.Object["spec"], path) || found
+		}
+		all = append(all, *object)
+	}
+	return all, found
+}
+
+func remove(from any, path []string) (found bool) {
+	fields, _ := from.(map[string]any)
+	key, isList := strings.CutSuffix(path[0], "[]")
+	if len(path) == 1 {
+		_, found = fields[key]
+		delete(fields, key)
+		return found
+	}
+	if !isList {
+		return remove(fields[key], path[1:])
+	}
+	list, _ := fields[key].([]any)
+	for _, item := range list {
+		found = remove(item, path[1:]) || found
+	}
+	return found
+}

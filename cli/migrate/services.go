@@ -1,0 +1,117 @@
+package migrate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+)
+
+// prefixes of MetalLB's annotations, the newer one first.
+var prefixes = []string{"metallb.io/", "metallb.universe.tf/"}
+
+// annotations of MetalLB on Services, and what becomes of them.
+var annotations = []row{
+	{"loadBalancerIPs", "is read as it is: `" + v1beta1.AnnotationLoadBalancerIPs + "`", nil},
+	{"address-pool", "is read as it is: `" + v1beta1.AnnotationAddressPool + "`", nil},
+	{"allow-shared-ip", "is read as it is: `" + v1beta1.AnnotationAllowSharedIP + "`; Services of several namespaces need `" +
+		v1beta1.AnnotationSharedIPNamespaces + "` beside it", nil},
+	{"ip-allocated-from-pool", "a result of MetalLB, not read: `" + v1beta1.AnnotationLastAddresses + "` and the conditions say more. Remove it", nil},
+}
+
+// services looks at what Services ask for.
+func (s *set) services(objects []unstructured.Unstructured) {
+	asItIs, sharing := 0, map[string][]*unstructured.Unstructured{}
+	for i := range objects {
+		object := &objects[i]
+		if object.GetKind() != "Service" || object.GroupVersionKind().Group != "" {
+			continue
+		}
+		read, remarks := s.service(object)
+		if read && !remarks {
+			asItIs++
+		}
+		if key := annotation(object, "allow-shared-ip"); key != "" {
+			sharing[key] = append(sharing[key], object)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(sharing)) {
+		s.shared(key, sharing[key])
+	}
+	if asItIs > 0 {
+		s.remark("Services", fmt.Sprintf("%d have annotations of MetalLB that Daymark reads as they are; nothing is to be done", asItIs))
+	}
+}
+
+// annotation of MetalLB with one of its two prefixes.
+func annotation(object *unstructured.Unstructured, name string) string {
+	for _, prefix := range prefixes {
+		if value := object.GetAnnotations()[prefix+name]; value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// service says of one whether it has annotations that are read, and whether there was something to remark.
+func (s *set) service(object *unstructured.Unstructured) (read, remarks bool) {
+	found := object.GetAnnotations()
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		name, isMetalLB := cutPrefix(key)
+		if !isMetalLB {
+			continue
+		}
+		i := slices.IndexFunc(annotations, func(r row) bool { return r.field == name })
+		switch {
+		case i < 0:
+			s.remark(describe(object), "annotation "+key+" is not known, and is not read")
+		case name == "ip-allocated-from-pool":
+			s.remark(describe(object), "annotation "+key+" is "+strings.ReplaceAll(annotations[i].becomes, "`", ""))
+		case name == "address-pool" && dnsName(found[key]) != found[key]:
+			s.remark(describe(object), "annotation "+key+" names a pool that is called "+dnsName(found[key])+" now: change it")
+		default:
+			read = true
+			continue
+		}
+		remarks = true
+	}
+	if class, _, _ := unstructured.NestedString(object.Object, "spec", "loadBalancerClass"); strings.Contains(class, "metallb") {
+		s.remark(describe(object), "spec.loadBalancerClass is "+class+" and cannot be changed: run the controller and the speakers with "+
+			"--load-balancer-class="+class+", or make the Service anew")
+		remarks = true
+	}
+	return read, remarks
+}
+
+func cutPrefix(key string) (name string, found bool) {
+	for _, prefix := range prefixes {
+		if name, found = strings.CutPrefix(key, prefix); found {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// shared says what Services of several namespaces need to share an address: MetalLB lets them by the key alone.
+func (s *set) shared(key string, services []*unstructured.Unstructured) {
+	namespaces := map[string]bool{}
+	for _, service := range services {
+		namespaces[service.GetNamespace()] = true
+	}
+	if len(namespaces) < 2 {
+		return
+	}
+	for _, service := range services {
+		others := maps.Clone(namespaces)
+		delete(others, service.GetNamespace())
+		if service.GetAnnotations()[v1beta1.AnnotationSharedIPNamespaces] != "" {
+			continue
+		}
+		s.remark(describe(service), fmt.Sprintf("shares with the key %q across namespaces. If it is to be so, before the change: kubectl annotate service %s -n %s %s=%s",
+			key, service.GetName(), service.GetNamespace(), v1beta1.AnnotationSharedIPNamespaces, strings.Join(slices.Sorted(maps.Keys(others)), ",")))
+	}
+}
