@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -15,7 +16,9 @@ type set struct {
 	system string
 	result *Result
 	// seen has what an object of a kind and name was made of.
-	seen map[string]string
+	seen map[string]*unstructured.Unstructured
+	// made has the Secrets that were made, by name, with what they were made of.
+	made map[string]string
 	// inline has the values of communities whose names Daymark does not accept.
 	inline map[string]string
 	// secrets that were read, by namespace and name.
@@ -121,12 +124,10 @@ func (s *set) convert(object *unstructured.Unstructured) {
 	}
 	c := s.begin(object)
 	if before, twice := s.seen[c.key()]; twice {
-		if before != c.item.From {
-			s.remark(c.item.From, "not carried over: "+before+" has the same name, and Daymark's objects have no namespace")
-		}
+		s.twice(before, object)
 		return
 	}
-	s.seen[c.key()] = c.item.From
+	s.seen[c.key()] = object
 	spec, _ := object.Object["spec"].(map[string]any)
 	c.walk(rows, "", spec)
 	if finish := finishes[object.GetKind()]; finish != nil && !finish(c) {
@@ -137,6 +138,15 @@ func (s *set) convert(object *unstructured.Unstructured) {
 		c.item.Object.Object["spec"] = c.spec
 	}
 	s.result.Items = append(s.result.Items, c.item)
+}
+
+// twice says that an object of the same name came before, unless it is the same one, in another version as well.
+func (s *set) twice(before, object *unstructured.Unstructured) {
+	sameObject := object.GetUID() != "" && object.GetUID() == before.GetUID()
+	if sameObject || equality.Semantic.DeepEqual(before.Object["spec"], object.Object["spec"]) && describe(before) == describe(object) {
+		return
+	}
+	s.remark(describe(object), "not carried over: "+describe(before)+" came first and has the same name; Daymark's objects have no namespace")
 }
 
 func (c *conversion) key() string { return c.item.Object.GetKind() + "/" + c.item.Object.GetName() }

@@ -47,7 +47,10 @@ var order = []string{"IPAddressPool", "Community", "BFDProfile", "Secret", "BGPP
 // Convert makes objects for Daymark of MetalLB's, in the namespace that Daymark runs in. Of objects that are not MetalLB's it looks at
 // the annotations of Services, and at Secrets that a BGPPeer names.
 func Convert(objects []unstructured.Unstructured, system string) *Result {
-	s := &set{system: system, result: &Result{}, seen: map[string]string{}, inline: map[string]string{}, secrets: map[string]*unstructured.Unstructured{}}
+	s := &set{
+		system: system, result: &Result{}, seen: map[string]*unstructured.Unstructured{}, made: map[string]string{},
+		inline: map[string]string{}, secrets: map[string]*unstructured.Unstructured{},
+	}
 	var all []unstructured.Unstructured
 	for i := range objects {
 		all = append(all, s.expand(&objects[i])...)

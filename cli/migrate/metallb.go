@@ -13,88 +13,6 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// statusOnly are the kinds that only programs write.
-var statusOnly = []string{"ConfigurationState", "ServiceL2Status", "ServiceBGPStatus"}
-
-// elsewhere says of other groups of objects why they are not carried over.
-var elsewhere = map[string]string{
-	"frrk8s.metallb.io": "not carried over: Daymark has its own BGP and takes no configuration of FRR. Sessions of it belong into a BGPPeer",
-}
-
-// tables say of each kind what becomes of each field of its spec.
-var tables = map[string][]row{
-	"IPAddressPool": {
-		{"addresses", "`addresses`", (*conversion).addresses},
-		same("autoAssign"),
-		same("avoidBuggyIPs"),
-		{"serviceAllocation.priority", "`serviceAllocation.priority`, between 0 and 1000000", (*conversion).priority},
-		same("serviceAllocation.namespaces"),
-		same("serviceAllocation.namespaceSelectors"),
-		same("serviceAllocation.serviceSelectors"),
-	},
-	"L2Advertisement": {
-		same("ipAddressPools"),
-		same("ipAddressPoolSelectors"),
-		same("nodeSelectors"),
-		same("interfaces"),
-		same("serviceSelectors"),
-		{"preferredNodeSelectors", "`preferredNodeSelectors`", (*conversion).preferred},
-		{"preferredNodeSelectors[].weight", "`preferredNodeSelectors[].weight`", nil},
-		{"preferredNodeSelectors[].preference", "`preferredNodeSelectors[].selector`", nil},
-	},
-	"BGPAdvertisement": {
-		same("aggregationLength"),
-		same("aggregationLengthV6"),
-		same("localPref"),
-		{"communities", "`communities`; a name that Daymark does not accept is replaced by its value", (*conversion).communities},
-		same("ipAddressPools"),
-		same("ipAddressPoolSelectors"),
-		same("nodeSelectors"),
-		same("peers"),
-		same("serviceSelectors"),
-	},
-	"BGPPeer": {
-		same("myASN"),
-		same("peerASN"),
-		same("dynamicASN"),
-		{"localASN", "`localASN`", saying("localASN", "MetalLB drops it in the mode frr-k8s; from now on the router is shown this number")},
-		same("peerAddress"),
-		same("interface"),
-		{"sourceAddress", "`sourceAddress`", saying("sourceAddress", "MetalLB drops it in the mode frr-k8s; from now on it counts. "+
-			"It can be that of one node only: for several nodes use sourceFrom")},
-		same("peerPort"),
-		{"holdTime", "`holdTime`, of at least 3s", (*conversion).holdTime},
-		{"keepaliveTime", "`keepaliveTime`, of at least 1s; without `holdTime`, that is three times as long", (*conversion).keepaliveTime},
-		same("connectTime"),
-		{"routerID", "`routerID`", saying("routerID", "it must differ between nodes: for several nodes leave it away, or use routerIDFrom")},
-		same("nodeSelectors"),
-		{"password", "a Secret, and `passwordSecret`", (*conversion).password},
-		{"passwordSecret", "`passwordSecret`; the Secret must be in Daymark's namespace", (*conversion).passwordSecret},
-		{"passwordSecret.name", "`passwordSecret.name`", nil},
-		{"passwordSecret.namespace", "Secrets are read in Daymark's namespace only", nil},
-		same("bfdProfile"),
-		{"enableGracefulRestart", "`gracefulRestart.enabled`, with the `restartTime` of FRR, 120s", (*conversion).gracefulRestart},
-		same("ebgpMultiHop"),
-		same("vrf"),
-		dropped("disableMP", "the families of a session are in addressFamilies; MetalLB does not heed the field either"),
-		{"dualStackAddressFamily", "`addressFamilies`: both", (*conversion).bothFamilies},
-	},
-	"BFDProfile": {
-		same("receiveInterval"),
-		same("transmitInterval"),
-		same("detectMultiplier"),
-		dropped("echoInterval", "Daymark does not send echo packets"),
-		dropped("echoMode", "Daymark does not send echo packets; the intervals of the control packets find a failure as fast"),
-		same("passiveMode"),
-		to("minimumTtl", "minimumTTL"),
-	},
-	"Community": {
-		{"communities", "`communities`", (*conversion).aliases},
-		{"communities[].name", "`communities[].name`, if Daymark accepts it", nil},
-		{"communities[].value", "`communities[].value`", nil},
-	},
-}
-
 // finishes say what a kind needs when all of its fields were looked at, and whether there is an object at all.
 var finishes = map[string]func(*conversion) bool{
 	"BGPPeer": (*conversion).timers,
@@ -267,7 +185,7 @@ func (c *conversion) password(value any) {
 	name := c.item.Object.GetName() + "-password"
 	c.put("passwordSecret.name", name)
 	c.remark("password", "it is in the Secret "+name+" in namespace "+c.system+" now")
-	c.secret(name, map[string]any{"type": "kubernetes.io/basic-auth", "stringData": map[string]any{"password": value}})
+	c.secret(name, c.item.From, map[string]any{"type": "kubernetes.io/basic-auth", "stringData": map[string]any{"password": value}})
 }
 
 // passwordSecret: MetalLB's Secret is in its namespace, and its key is always password.
@@ -289,23 +207,27 @@ func (c *conversion) passwordSecret(value any) {
 				content[key] = known.Object[key]
 			}
 		}
-		c.secret(name, content)
+		c.secret(name, "Secret "+namespace+"/"+name, content)
 		return
 	}
 	c.remark("passwordSecret", fmt.Sprintf("copy the Secret: kubectl get secret %s -n %s -o json | jq 'del(.metadata) + {metadata: {name: %q, namespace: %q}}' "+
 		"| kubectl apply -f -", name, namespace, name, c.system))
 }
 
-func (c *conversion) secret(name string, content map[string]any) {
-	key := "Secret/" + name
-	if _, made := c.seen[key]; made {
-		return // of another peer with the same reference
+// secret is made once for all peers that name it.
+func (c *conversion) secret(name, from string, content map[string]any) {
+	before, made := c.made[name]
+	if made && before != from {
+		c.remark("passwordSecret", "its Secret is not carried over: "+before+" came first and has the same name; give this one another, and name that")
 	}
-	c.seen[key] = c.item.From
+	if made {
+		return
+	}
+	c.made[name] = from
 	object := unstructured.Unstructured{Object: content}
 	object.SetAPIVersion("v1")
 	object.SetKind("Secret")
 	object.SetName(name)
 	object.SetNamespace(c.system)
-	c.result.Items = append(c.result.Items, Item{Object: object, From: c.item.From})
+	c.result.Items = append(c.result.Items, Item{Object: object, From: from})
 }
