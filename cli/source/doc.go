@@ -109,6 +109,7 @@ func (g Gap) String() string {
 		return what + " are not known to the API server"
 	case NotInFile:
 		return what + " are not in the file"
+	case Forbidden:
 	}
 	return "you may not list " + what
 }

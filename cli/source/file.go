@@ -34,7 +34,7 @@ func Open(name string, now time.Time) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // It was only read.
 	buffered := bufio.NewReader(file)
 	var read *Memory
 	if head, _ := buffered.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {

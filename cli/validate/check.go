@@ -92,9 +92,8 @@ func (k *kinds) single(ctx context.Context, d *Document) (of subject, object run
 	for _, problem := range kind.check(ctx, d.object) {
 		found = append(found, d.problem(of, problem))
 	}
-	object, err = typed(d, gvk)
-	if len(found) > 0 && err != nil { // the findings say why
-		return of, nil, found, nil
+	if object, err = typed(d, gvk); len(found) > 0 {
+		err = nil // the findings say why
 	}
 	return of, object, found, err
 }

@@ -134,7 +134,7 @@ func (o *options) readFile(name string) ([]Document, []Finding, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // It was only read.
 	documents, problems := Read(name, file)
 	return documents, problems, nil
 }

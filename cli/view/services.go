@@ -129,6 +129,7 @@ func (l *ServiceLine) Short() string {
 		return "no: " + l.Reason
 	case ServiceOther:
 		return "<other>"
+	case ServiceUnknown:
 	}
 	return "<unknown>"
 }

@@ -24,8 +24,10 @@ var (
 	applyNext       = command{upgradePage, "kubectl apply -f install.yaml"}
 	changePort      = command{requirementsPage, helmUpgrade.text + " --set ports.gossip=7956"}
 
-	deleteAnnounced = command{uninstallPage,
-		"kubectl delete bgpadvertisements.daymark.io,l2advertisements.daymark.io,bgppeers.daymark.io --all"}
+	deleteAnnounced = command{
+		uninstallPage,
+		"kubectl delete bgpadvertisements.daymark.io,l2advertisements.daymark.io,bgppeers.daymark.io --all",
+	}
 	helmUninstall     = command{uninstallPage, "helm uninstall daymark --namespace daymark-system"}
 	deleteManifests   = command{uninstallPage, "kubectl delete -f install.yaml"}
 	deleteDefinitions = command{uninstallPage, `kubectl get crd -o name | grep '\.daymark\.io$' | xargs kubectl delete`}

@@ -36,7 +36,7 @@ func countSYNs(t *testing.T, name string, port uint16) *atomic.Int32 {
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer unix.Close(fd) //nolint:errcheck // Nothing follows.
+		defer unix.Close(fd)
 		packet := make([]byte, 2000)
 		for {
 			select {

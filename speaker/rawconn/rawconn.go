@@ -94,7 +94,7 @@ func call(trap, fd uintptr, b []byte) (n int, errno syscall.Errno) {
 		//nolint:gosec // The memory stays valid until the call returns, and the kernel keeps no pointer to it.
 		done, _, errno := unix.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 		if errno == 0 {
-			return int(done), 0 //nolint:gosec // At most len(b).
+			return int(done), 0
 		}
 		if errno != unix.EINTR {
 			return 0, errno

@@ -53,14 +53,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	segmentWait := l.watchSegments(now, seen, edges)
 	plan.SetParts(m.segments.parts)
 	contests := plan.ElectionContests()
-	decision := m.participant.Decide(contests, election.ParticipantInput{
-		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered,
-		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
-		GraceInput: election.GraceInput{
-			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),
-			Expected: seen.expected(l.cfg.Node), Live: seen.live,
-		},
-	})
+	decision := m.participant.Decide(contests, l.participantInput(now, seen))
 	links := l.clusterLinks(seen)
 	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links)
 	for _, edge := range edges {
@@ -86,6 +79,18 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		sessions: announce.HoldForBFD(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled, seen.bfdPassable),
 		bfd:      bfdPlan, unable: unableError(seen.unable),
 		wait: election.Sooner(gatewayWait, election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
+	}
+}
+
+// participantInput is what the election depends on beside the contests.
+func (l *Loop) participantInput(now time.Time, seen *snapshot) election.ParticipantInput {
+	return election.ParticipantInput{
+		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered,
+		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
+		GraceInput: election.GraceInput{
+			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),
+			Expected: seen.expected(l.cfg.Node), Live: seen.live,
+		},
 	}
 }
 

@@ -68,14 +68,7 @@ type Layer2 interface {
 	Defend(addresses []netip.Addr)
 	layer2Cluster
 	layer2Results
-	layer2FailOvers
 	layer2Loops
-}
-
-// layer2FailOvers is what layer 2 measures.
-type layer2FailOvers interface {
-	// FailedOver says which addresses of the next Set had a holder that died, and when it was last heard.
-	FailedOver(since map[netip.Addr]time.Time)
 }
 
 // layer2Loops are the goroutines of layer 2.
@@ -87,6 +80,8 @@ type layer2Loops interface {
 
 // layer2Cluster is what layer 2 does about the other nodes of the cluster.
 type layer2Cluster interface {
+	// FailedOver says which addresses of the next Set had a holder that died, and when it was last heard.
+	FailedOver(since map[netip.Addr]time.Time)
 	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
 	UpdateClusterMACs(macs []announce.NodeMAC)
 	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.

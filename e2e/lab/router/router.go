@@ -222,7 +222,7 @@ func (r *Router) Shell() string {
 	if err != nil {
 		return ""
 	}
-	return f.FRR.Shell()
+	return f.Shell()
 }
 
 // Show has FRR, which must be the program that routes, answer a command: its answer to "show bgp summary" is that to
