@@ -92,6 +92,8 @@ func TestCommands_Print(t *testing.T) {
 		{"broken as tenant", "status"},
 		{"broken as tenant", "problems"},
 		{"broken as tenant", "version"},
+		{"healthy", "check"},
+		{"broken as tenant", "check --pre"},
 		{"healthy", "explain address 192.0.2.200"},
 		{"healthy", "explain address 192.0.2.203"},
 		{"healthy", "explain address 192.0.2.11"},

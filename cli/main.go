@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/daymark-lb/daymark/cli/check"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/explain"
 	"github.com/daymark-lb/daymark/cli/migrate"
@@ -32,7 +33,7 @@ var groups = []struct {
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
-	{"Before you change something:", []func(*env.Env) *cobra.Command{validate.New, migrate.New}},
+	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, validate.New, migrate.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.

@@ -1,0 +1,213 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+var update = flag.Bool("update", false, "write what is printed into testdata, to be read before it is committed")
+
+// now is the time of the clusters in testdata.
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+// cluster of testdata and an environment in which it is read.
+func cluster(t *testing.T, name string) (*source.Memory, *options) {
+	t.Helper()
+	all, err := source.Open(filepath.Join("testdata", name+".yaml"), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := env.New(genericiooptions.NewTestIOStreamsDiscard())
+	e.Now, e.Version, e.System, e.Objects = func() time.Time { return now }, "v0.2.0", "daymark-system", all
+	return all, &options{Env: e, pre: strings.HasSuffix(name, "-pre")}
+}
+
+// input of the checks of a cluster, to whose user all is allowed that is not in the list.
+func (o *options) input(t *testing.T, denied ...string) *Input {
+	t.Helper()
+	objects, err := o.Objects.Read(t.Context(), o.queries()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Server: "v1.36.2", Plugin: o.Version, Rights: wantedRights()}
+	for i := range in.Rights {
+		in.Rights[i].Allowed = !slices.Contains(denied, in.Rights[i].Resource)
+	}
+	return in
+}
+
+// TestChecks_FindWhatIsInTheWay: each check finds something in a broken cluster, and nothing in a healthy one.
+func TestChecks_FindWhatIsInTheWay(t *testing.T) {
+	found := map[string]bool{}
+	for _, name := range []string{"broken", "broken-pre"} {
+		_, o := cluster(t, name)
+		for _, f := range Run(o.input(t, "clusterroles", "daemonsets")).Findings {
+			found[f.Check] = true
+			if f.Mend == "" || f.Message == "" || f.Severity.rank() < 0 {
+				t.Errorf("%s: %+v says too little", name, f)
+			}
+		}
+	}
+	for _, c := range slices.Concat(always, before, after) {
+		if !found[c.name] {
+			t.Errorf("%s finds nothing in the broken clusters", c.name)
+		}
+	}
+	for _, name := range []string{"healthy", "healthy-pre"} {
+		_, o := cluster(t, name)
+		if r := Run(o.input(t)); len(r.Findings)+len(r.Skipped) > 0 || len(r.Passed) != len(checksOf(o.pre)) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestChecks_OfWhatIsUnseen: a kind that may not be read makes no finding, and is said; one that is not installed has no objects.
+func TestChecks_OfWhatIsUnseen(t *testing.T) {
+	all, o := cluster(t, "healthy")
+	for _, gap := range []source.Gap{
+		{Resource: source.Pods.Name(), Why: source.Forbidden, Instead: "shop"}, {Resource: source.Deployments.Name(), Why: source.Forbidden},
+		{Resource: calicoPeers.Name(), Why: source.NotInstalled},
+	} {
+		all.Gaps = append(all.Gaps, gap)
+	}
+	r := Run(o.input(t))
+	var skipped []string
+	for _, s := range r.Skipped {
+		skipped = append(skipped, s.Check+": "+s.Why)
+	}
+	want := []string{
+		"ports-taken: you may not list pods of other namespaces than shop", "other-provider: you may not list deployments.apps",
+		"programs: you may not list deployments.apps", "version-skew: you may not list deployments.apps",
+	}
+	if len(r.Findings) > 0 || !slices.Equal(skipped, want) || !slices.Contains(r.Passed, "bgp-beside") {
+		t.Errorf("findings %+v, skipped %q, passed %q", r.Findings, skipped, r.Passed)
+	}
+}
+
+func TestChecks_KindsThatAreNotInstalled(t *testing.T) {
+	all, o := cluster(t, "healthy")
+	all.Gaps = []source.Gap{{Resource: source.Peers.Name(), Why: source.NotInstalled}}
+	r := Run(o.input(t))
+	if len(r.Findings) != 1 || r.Findings[0].Check != "kinds" || r.Findings[0].Object != "bgppeers.daymark.io" {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+func TestChecks_ServerThatIsTooOld(t *testing.T) {
+	_, o := cluster(t, "healthy-pre")
+	in := o.input(t)
+	in.Server = "v1.31.4"
+	if r := Run(in); len(r.Findings) != 1 || r.Findings[0].Check != "kubernetes-version" {
+		t.Errorf("%+v", r.Findings)
+	}
+	chart, err := os.ReadFile(filepath.Join("..", "..", "config", "chart", "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(chart), `kubeVersion: ">=`+oldest.String()+`.0-0"`) {
+		t.Errorf("the chart has another oldest version than %s", oldest)
+	}
+}
+
+// TestChecks_GossipThatIsOff: no speaker knows the others then, and need not.
+func TestChecks_GossipThatIsOff(t *testing.T) {
+	_, o := cluster(t, "broken")
+	in := o.input(t)
+	set := in.speakers()
+	set.Spec.Template.Spec.Containers[0].Args = []string{"--gossip-bind-address=0"}
+	r := Run(in)
+	if !slices.Contains(r.Skipped, Skipped{"gossip", "gossip is turned off"}) {
+		t.Errorf("skipped %+v", r.Skipped)
+	}
+}
+
+func TestChecks_ProgramsThatAreNotThere(t *testing.T) {
+	_, o := cluster(t, "healthy")
+	o.System = "elsewhere"
+	var objects []string
+	for _, f := range Run(o.input(t)).Findings {
+		if f.Check == "programs" {
+			objects = append(objects, f.Message)
+		}
+	}
+	want := []string{"no Deployment in it has a container named controller", "no DaemonSet of Daymark is in it"}
+	if !slices.Equal(objects, want) {
+		t.Errorf("%q", objects)
+	}
+}
+
+// TestChecks_OtherProviderBesideAClass: who serves a class alone does not mind others.
+func TestChecks_OtherProviderBesideAClass(t *testing.T) {
+	_, o := cluster(t, "broken-pre")
+	in := o.input(t)
+	in.Cluster.Settings.Classes.Classless = false
+	for _, f := range Run(in).Findings {
+		if f.Check == "other-provider" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestDocs_HaveASectionForEachCheck, and none for another.
+func TestDocs_HaveASectionForEachCheck(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sections, names []string
+	for _, heading := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		sections = append(sections, heading[1])
+	}
+	for _, c := range slices.Concat(always, before, after) {
+		names = append(names, c.name)
+	}
+	slices.Sort(sections)
+	slices.Sort(names)
+	if !slices.Equal(sections, names) {
+		t.Errorf("%s has the sections %q, and the checks are %q", page, sections, names)
+	}
+}
+
+func TestCommand_Prints(t *testing.T) {
+	for _, test := range []struct{ cluster, format string }{
+		{"healthy", ""}, {"healthy-pre", ""}, {"broken", ""}, {"broken-pre", ""}, {"healthy-pre", "json"}, {"broken", "name"},
+	} {
+		t.Run(test.cluster+test.format, func(t *testing.T) {
+			_, o := cluster(t, test.cluster)
+			var out bytes.Buffer
+			o.Out, o.ErrOut = &out, &out
+			c := New(o.Env)
+			c.SetArgs([]string{"--output=" + test.format, "--pre=" + map[bool]string{true: "true", false: "false"}[o.pre]})
+			err := c.ExecuteContext(t.Context())
+			if wrong := strings.HasPrefix(test.cluster, "broken"); errors.Is(err, env.ErrWrong) != wrong {
+				t.Errorf("it ends with %v", err)
+			}
+			file := filepath.Join("testdata", "golden", test.cluster+test.format+".txt")
+			if *update {
+				if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != string(want) {
+				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, out.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,169 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+type options struct {
+	*env.Env
+	output.Flags
+	pre bool
+}
+
+// New returns the command.
+func New(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	c := &cobra.Command{
+		Use: "check", Args: env.Args(cobra.NoArgs),
+		Short: "Check a cluster before Daymark is installed, or an installation; status 1 if something is in the way",
+		Example: `  kubectl daymark check --pre # before an install
+  kubectl daymark check       # after it, and after an upgrade
+  kubectl daymark check -o json`,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+	}
+	o.Add(c)
+	c.Flags().BoolVar(&o.pre, "pre", false, "Check a cluster in which Daymark is not installed yet")
+	return c
+}
+
+func (o *options) run(ctx context.Context) error {
+	from, err := o.Source()
+	if err != nil {
+		return err
+	}
+	objects, err := from.Read(ctx, o.queries()...)
+	if err != nil {
+		return err
+	}
+	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Plugin: o.Version}
+	if o.Objects == nil && o.From == "" {
+		if err := o.ask(ctx, in); err != nil {
+			return err
+		}
+	}
+	report := Run(in)
+	return o.show(&report)
+}
+
+func (o *options) queries() (queries []source.Query) {
+	queries = source.Queries("", source.Nodes, source.Namespaces, calicoPeers, ciliumPeers, ciliumPeersBefore)
+	queries = append(queries, source.Queries("", providerKinds...)...)
+	queries = append(queries, source.Query{Kind: source.ConfigMaps, Namespace: proxyNamespace, Name: proxyName})
+	if o.pre {
+		return queries
+	}
+	queries = append(queries, source.Query{Kind: source.Leases, Namespace: o.System}, source.Query{Kind: source.Definitions, Optional: true})
+	return append(queries, source.Queries("", append([]source.Kind{source.Speakers}, source.Configuration...)...)...)
+}
+
+// ask the API server for what no object says.
+func (o *options) ask(ctx context.Context, in *Input) error {
+	server, err := o.Config.ToDiscoveryClient()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	if found, err := server.ServerVersion(); err != nil {
+		o.Warn("not seen: the version of the API server: %v", err)
+	} else {
+		in.Server = found.GitVersion
+	}
+	if !o.pre {
+		return nil
+	}
+	writer, err := o.Client()
+	if err != nil {
+		return err
+	}
+	in.Rights = wantedRights()
+	for i := range in.Rights {
+		right := &in.Rights[i]
+		review := &authorizationv1.SelfSubjectAccessReview{}
+		review.Spec.ResourceAttributes = right.attributes(o.System)
+		if err := writer.Create(ctx, review); err != nil {
+			o.Warn("not seen: whether you may %s %s: %v", right.Verb, right.Resource, err)
+			in.Rights = nil
+			return nil
+		}
+		right.Allowed = review.Status.Allowed
+	}
+	return nil
+}
+
+// wantedRights of who installs.
+func wantedRights() []Right {
+	cluster := func(group, resource string) Right { return Right{Verb: "create", Group: group, Resource: resource} }
+	in := func(group, resource string) Right {
+		return Right{Verb: "create", Group: group, Resource: resource, Namespaced: true}
+	}
+	return []Right{
+		cluster("", "namespaces"), cluster("apiextensions.k8s.io", "customresourcedefinitions"),
+		cluster("rbac.authorization.k8s.io", "clusterroles"), cluster("rbac.authorization.k8s.io", "clusterrolebindings"),
+		cluster("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+		in("apps", "deployments"), in("apps", "daemonsets"), in("", "serviceaccounts"), in("rbac.authorization.k8s.io", "roles"),
+	}
+}
+
+func (r *Right) attributes(namespace string) *authorizationv1.ResourceAttributes {
+	a := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Resource: r.Resource}
+	if r.Namespaced {
+		a.Namespace = namespace
+	}
+	return a
+}
+
+func (o *options) show(r *Report) error {
+	result := output.Result{Kind: "CheckReport", Value: r, Text: func(s *output.Screen) { text(s, r) }}
+	for i := range r.Findings {
+		if name := r.Findings[i].Check; !slices.Contains(result.Names, name) {
+			result.Names = append(result.Names, name)
+		}
+	}
+	for _, skipped := range r.Skipped {
+		o.Warn("not checked: %s: %s", skipped.Check, skipped.Why)
+	}
+	if err := o.Print(o.Out, result); err != nil {
+		return err
+	}
+	if !r.Well() {
+		return env.ErrWrong
+	}
+	return nil
+}
+
+func text(s *output.Screen, r *Report) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		about := f.Message
+		if f.Object != "" {
+			about = f.Object + ": " + f.Message
+		}
+		s.Printf("%s %s: %s\n", f.Severity.styled(s.Style), f.Check, about)
+		if i+1 == len(r.Findings) || r.Findings[i+1].Check != f.Check {
+			s.Printf("        %s\n        %s\n", f.Mend, s.Style.Dim(f.Page))
+		}
+	}
+	if len(r.Passed) > 0 {
+		s.Printf("%s %s\n", s.Style.Good("passed "), strings.Join(r.Passed, ", "))
+	}
+}
+
+func (s Severity) styled(style output.Style) output.Styled {
+	padded := fmt.Sprintf("%-7s", s)
+	switch s {
+	case Error:
+		return style.Bad(padded)
+	case Warning:
+		return style.Warn(padded)
+	}
+	return style.Dim(padded)
+}

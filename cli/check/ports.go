@@ -1,0 +1,90 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+// nodePort is a port of a node.
+type nodePort struct {
+	protocol corev1.Protocol
+	port     int32
+}
+
+func (p nodePort) String() string { return fmt.Sprintf("%d %s", p.port, p.protocol) }
+
+// speakerPorts are those that a speaker opens on its node by default: metrics, health, gossip.
+var speakerPorts = []nodePort{{corev1.ProtocolTCP, 7472}, {corev1.ProtocolTCP, 7473}, {corev1.ProtocolTCP, 7946}, {corev1.ProtocolUDP, 7946}}
+
+func portsTaken(in *Input) (found []Finding) {
+	wanted := wantedPorts(in)
+	for _, pod := range source.Of[*corev1.Pod](in.Objects) {
+		over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		if over || ours(in, pod.Namespace, pod.Labels) {
+			continue
+		}
+		var taken []string
+		for _, port := range portsOf(&pod.Spec) {
+			if slices.Contains(wanted, port) {
+				taken = append(taken, port.String())
+			}
+		}
+		if len(taken) > 0 {
+			found = append(found, Finding{
+				Severity: Error, Object: "Pod " + pod.Namespace + "/" + pod.Name,
+				Message: fmt.Sprintf("it has %s of node %s, which the speaker needs", strings.Join(taken, ", "), pod.Spec.NodeName),
+			})
+		}
+	}
+	return found
+}
+
+// wantedPorts are those that the installed DaemonSet names, or the default ones.
+func wantedPorts(in *Input) []nodePort {
+	if set := in.speakers(); set != nil {
+		if ports := portsOf(&set.Spec.Template.Spec); len(ports) > 0 {
+			return ports
+		}
+	}
+	return speakerPorts
+}
+
+// speakers is the DaemonSet of Daymark; nil: none is seen.
+func (in *Input) speakers() *appsv1.DaemonSet {
+	for _, set := range source.Of[*appsv1.DaemonSet](in.Objects) {
+		if ours(in, set.Namespace, set.Labels) {
+			return set
+		}
+	}
+	return nil
+}
+
+// ours are the objects of Daymark's own programs.
+func ours(in *Input, namespace string, labels map[string]string) bool {
+	return namespace == in.System && labels["app.kubernetes.io/name"] == "daymark"
+}
+
+// portsOf a Pod on its node, each once.
+func portsOf(pod *corev1.PodSpec) (ports []nodePort) {
+	for i := range pod.Containers {
+		for _, p := range pod.Containers[i].Ports {
+			port := nodePort{p.Protocol, p.HostPort}
+			if port.protocol == "" {
+				port.protocol = corev1.ProtocolTCP
+			}
+			if pod.HostNetwork {
+				port.port = p.ContainerPort
+			}
+			if port.port != 0 && !slices.Contains(ports, port) {
+				ports = append(ports, port)
+			}
+		}
+	}
+	return ports
+}
