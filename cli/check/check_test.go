@@ -161,6 +161,14 @@ func TestChecks_OtherProviderBesideAClass(t *testing.T) {
 	}
 }
 
+func TestReport_IsWellWithANote(t *testing.T) {
+	for severity, want := range map[Severity]bool{Note: true, Warning: false, Error: false} {
+		if r := (Report{Findings: []Finding{{Severity: severity}}}); r.Well() != want {
+			t.Errorf("with a finding that is a %s it is well: %v", severity, r.Well())
+		}
+	}
+}
+
 // TestDocs_HaveASectionForEachCheck, and none for another.
 func TestDocs_HaveASectionForEachCheck(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", page))
