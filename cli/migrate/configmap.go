@@ -19,7 +19,7 @@ var topKeys = []string{"address-pools", "peers", "bgp-communities", "bfd-profile
 
 // configKeys are the keys below those and the fields that they have become.
 var configKeys = map[string]string{
-	"name": "name", "value": "value",
+	"name":     "name",
 	"protocol": "protocol", "addresses": "addresses", "auto-assign": "autoAssign", "avoid-buggy-ips": "avoidBuggyIPs",
 	"bgp-advertisements": "bgpAdvertisements", "aggregation-length": "aggregationLength", "aggregation-length-v6": "aggregationLengthV6",
 	"localpref": "localPref", "communities": "communities",

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +124,24 @@ func TestConvert_HandlesEveryField(t *testing.T) {
 			case text(t, changed) == whole:
 				t.Errorf("%s of a %s makes no difference", r.field, kind)
 			}
+		}
+	}
+}
+
+// Each key of the old ConfigMap is in the fixture, and the result is another one when it is misspelt.
+func TestConvert_HandlesEveryKeyOfTheConfigMap(t *testing.T) {
+	objects := fixture(t, "old")
+	config, _, _ := unstructured.NestedString(objects[0].Object, "data", "config")
+	whole := text(t, objects[:1])
+	for _, key := range append(slices.Sorted(maps.Keys(configKeys)), topKeys...) {
+		misspelt := regexp.MustCompile(`(^|[\s{])`+key+":").ReplaceAllString(config, "${1}x-"+key+":")
+		changed := objects[0].DeepCopy()
+		changed.Object["data"] = map[string]any{"config": misspelt}
+		switch {
+		case misspelt == config:
+			t.Errorf("the fixture has no %s", key)
+		case text(t, []unstructured.Unstructured{*changed}) == whole:
+			t.Errorf("%s makes no difference", key)
 		}
 	}
 }
