@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/source"
@@ -128,22 +128,47 @@ func TestConvert_HandlesEveryField(t *testing.T) {
 	}
 }
 
-// Each key of the old ConfigMap is in the fixture, and the result is another one when it is misspelt.
+// Each key of the old ConfigMap is in the fixture, and the result is another one without it.
 func TestConvert_HandlesEveryKeyOfTheConfigMap(t *testing.T) {
-	objects := fixture(t, "old")
+	objects := fixture(t, "old")[:1]
 	config, _, _ := unstructured.NestedString(objects[0].Object, "data", "config")
-	whole := text(t, objects[:1])
+	whole := text(t, objects)
 	for _, key := range append(slices.Sorted(maps.Keys(configKeys)), topKeys...) {
-		misspelt := regexp.MustCompile(`(^|[\s{])`+key+":").ReplaceAllString(config, "${1}x-"+key+":")
+		var fields any
+		if err := yaml.Unmarshal([]byte(config), &fields); err != nil {
+			t.Fatal(err)
+		}
+		found := removeAll(fields, key)
+		less, err := yaml.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
 		changed := objects[0].DeepCopy()
-		changed.Object["data"] = map[string]any{"config": misspelt}
+		changed.Object["data"] = map[string]any{"config": string(less)}
 		switch {
-		case misspelt == config:
+		case !found:
 			t.Errorf("the fixture has no %s", key)
 		case text(t, []unstructured.Unstructured{*changed}) == whole:
 			t.Errorf("%s makes no difference", key)
 		}
 	}
+}
+
+// removeAll removes a key wherever it is.
+func removeAll(from any, key string) (found bool) {
+	switch from := from.(type) {
+	case []any:
+		for _, item := range from {
+			found = removeAll(item, key) || found
+		}
+	case map[string]any:
+		_, found = from[key]
+		delete(from, key)
+		for _, below := range from {
+			found = removeAll(below, key) || found
+		}
+	}
+	return found
 }
 
 // Nothing but what the tables name is in the fixture, so that a field added there needs a row.
