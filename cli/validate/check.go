@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -67,13 +68,16 @@ func Check(ctx context.Context, documents []Document, others *Others) ([]Finding
 	return sorted(all), nil
 }
 
+// beside are the kinds of Kubernetes that count beside Daymark's own.
+var beside = []string{"Service", "Node", "Namespace", "Secret"}
+
 // single checks one document, and returns its object if that is one that the daemons read. Objects of others are not looked at.
 func (k *kinds) single(ctx context.Context, d *Document) (of subject, object runtime.Object, found []Finding, err error) {
 	gvk := d.gvk()
 	of = subject{gvk.Kind, "", text(d.object, "metadata", "name")}
 	switch {
 	case gvk.Group == group:
-	case gvk == corev1.SchemeGroupVersion.WithKind("Service"), gvk == corev1.SchemeGroupVersion.WithKind("Node"), gvk == corev1.SchemeGroupVersion.WithKind("Namespace"):
+	case gvk.Group == "" && slices.Contains(beside, gvk.Kind):
 		object, err := typed(d, gvk)
 		if err != nil {
 			return of, nil, []Finding{d.finding(Error, of.String(), "", "Invalid", err.Error())}, nil
@@ -120,14 +124,27 @@ func typed(d *Document, gvk runtimeschema.GroupVersionKind) (runtime.Object, err
 	if err != nil {
 		return nil, fmt.Errorf("read a %s: %w", gvk.Kind, err)
 	}
-	if s, isService := into.(*corev1.Service); isService && s.Namespace == "" {
-		s.Namespace = corev1.NamespaceDefault
+	switch o := into.(type) { // as the API server does
+	case *corev1.Service:
+		o.Namespace = cmp.Or(o.Namespace, corev1.NamespaceDefault)
+	case *corev1.Secret:
+		o.Data = withText(o.Data, o.StringData)
 	}
 	return into, nil
 }
 
 // maxWords is how long the words of the API server may be, in bytes: they repeat the value.
 const maxWords = 500
+
+// withText is the data of a Secret with that which is written as text.
+func withText(data map[string][]byte, text map[string]string) map[string][]byte {
+	all := make(map[string][]byte, len(data)+len(text))
+	maps.Copy(all, data)
+	for key, value := range text {
+		all[key] = []byte(value)
+	}
+	return all
+}
 
 // problem is what the API server would say of a field.
 func (d *Document) problem(of subject, e *field.Error) Finding {
@@ -149,6 +166,10 @@ func (d *Document) place(field string) string {
 func whole(places map[subject]*Document, objects []runtime.Object, others *Others) map[subject][]Finding {
 	set, all := others.among(objects), map[subject][]Finding{}
 	judge := func(objects []runtime.Object) *view.Cluster {
+		objects = slices.DeleteFunc(slices.Clone(objects), func(object runtime.Object) bool { // the others are nobody's password
+			_, isSecret := object.(*corev1.Secret)
+			return isSecret && source.Namespace(object) != others.System
+		})
 		return view.New(view.Input{Objects: objects, System: others.System, Now: others.Now})
 	}
 	before := judged(judge(others.Objects))

@@ -24,6 +24,7 @@ func run(t *testing.T, in string, args ...string) (out, remarks string, status i
 	var data, progress bytes.Buffer
 	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(in), Out: &data, ErrOut: &progress})
 	e.Now = func() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }
+	e.System = "daymark-system"
 	c := New(e)
 	c.Flags().StringVar(&e.From, "from", "", "")
 	c.SilenceErrors, c.SilenceUsage = true, true
