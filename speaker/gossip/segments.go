@@ -36,7 +36,7 @@ func (r *reader) segment2() election.SegmentEdges {
 		}
 		return true
 	})
-	if len(s.Cut) > maxSegmentNodes || len(s.Open) > maxSegmentNodes || len(s.Heard) > maxSegmentNodes {
+	if !s.Subnet.IsValid() || len(s.Cut) > maxSegmentNodes || len(s.Open) > maxSegmentNodes || len(s.Heard) > maxSegmentNodes {
 		r.fail()
 	}
 	return s
