@@ -115,19 +115,20 @@ func (c *checks) onDrop(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s drops %d", n.name, i)
 	c.removeHolder(n, i)
-	calm := c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > maxAPISkew && !c.cedeOnItsWay(n, i)
+	calm := c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > maxAPISkew && !c.returnOnItsWay(n, i)
 	if len(c.holders[i]) == 0 && calm && c.reachable(n, i) {
 		c.violate("%s dropped %d before another node answered", n.name, i)
 	}
 }
 
-// cedeOnItsWay reports whether an address was given back to a node that does not know of it yet. The claim by which it was
-// taken from that node may then arrive alone.
-func (c *checks) cedeOnItsWay(n *node, i int) bool {
+// returnOnItsWay reports whether an address was given back to a node that does not know of it yet, or released, as by one that
+// was drained just after it had taken the address. The claim by which it was taken from that node may then arrive alone.
+func (c *checks) returnOnItsWay(n *node, i int) bool {
 	late := len(c.cut) == 0 && c.now-c.claimedAt[i] > maxTries*maxMessageDelay
 	return !late && slices.ContainsFunc(c.nodes, func(other *node) bool {
 		claim := other.claims[addr(i)]
-		return other.up && claim.Node == n.name && claim.Incarnation == n.incarnation && claim.Beats(n.claims[addr(i)])
+		back := claim.free() || claim.Node == n.name && claim.Incarnation == n.incarnation
+		return other.up && back && claim.Beats(n.claims[addr(i)])
 	})
 }
 

@@ -17,6 +17,7 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{1001242, "the taker went on against the rival though the giver had already stopped"},
 		{2043586652825, "the rival did not hear the giver, since their frames were lost in one direction"},
 		{2043586664286, "clients went to the former holder, which they had not been able to hear of"},
+		{2043586674130, "a node let go for a claim of one that had been drained meanwhile, and had released the address"},
 	} {
 		if o := simulate(pinned.seed, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,
