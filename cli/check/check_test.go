@@ -77,12 +77,12 @@ func TestChecks_FindWhatIsInTheWay(t *testing.T) {
 // TestChecks_OfWhatIsUnseen: a kind that may not be read makes no finding, and is said; one that is not installed has no objects.
 func TestChecks_OfWhatIsUnseen(t *testing.T) {
 	all, o := cluster(t, "healthy")
-	for _, gap := range []source.Gap{
-		{Resource: source.Pods.Name(), Why: source.Forbidden, Instead: "shop"}, {Resource: source.Deployments.Name(), Why: source.Forbidden},
-		{Resource: calicoPeers.Name(), Why: source.NotInstalled},
-	} {
-		all.Gaps = append(all.Gaps, gap)
-	}
+	all.Gaps = append(
+		all.Gaps,
+		source.Gap{Resource: source.Pods.Name(), Why: source.Forbidden, Instead: "shop"},
+		source.Gap{Resource: source.Deployments.Name(), Why: source.Forbidden},
+		source.Gap{Resource: calicoPeers.Name(), Why: source.NotInstalled},
+	)
 	r := Run(o.input(t))
 	var skipped []string
 	for _, s := range r.Skipped {

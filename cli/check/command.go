@@ -164,6 +164,7 @@ func (s Severity) styled(style output.Style) output.Styled {
 		return style.Bad(padded)
 	case Warning:
 		return style.Warn(padded)
+	case Note:
 	}
 	return style.Dim(padded)
 }

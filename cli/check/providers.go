@@ -34,7 +34,11 @@ func foreign(group, version, kind, resource string) source.Kind {
 
 // images of other providers: what the name of an image has in it, and who that is.
 var images = []struct{ part, name string }{
-	{"metallb/", "MetalLB"}, {"klipper-lb", "servicelb of k3s"}, {"kube-vip", "kube-vip"}, {"purelb/", "PureLB"}, {"openelb", "OpenELB"},
+	{"metallb/", "MetalLB"},
+	{"klipper-lb", "servicelb of k3s"},
+	{"kube-vip", "kube-vip"},
+	{"purelb/", "PureLB"},
+	{"openelb", "OpenELB"},
 	{"cloud-controller-manager", "a cloud's controller"},
 }
 
@@ -92,7 +96,7 @@ func writers(in *Input) (found []Finding) {
 		}
 		for _, entry := range s.ManagedFields {
 			who := entry.Manager
-			if entry.FieldsV1 == nil || !strings.Contains(string(entry.FieldsV1.Raw), `"f:loadBalancer"`) ||
+			if entry.FieldsV1 == nil || !strings.Contains(entry.FieldsV1.GetRawString(), `"f:loadBalancer"`) ||
 				strings.HasPrefix(who, "daymark-") || seen[who] {
 				continue
 			}

@@ -28,7 +28,7 @@ func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 			if err != nil {
 				return nil, err
 			}
-			defer file.Close()
+			defer func() { _ = file.Close() }() // It was only read.
 			in = file
 		}
 		found, err := parse(in)

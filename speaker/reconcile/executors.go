@@ -62,13 +62,14 @@ type gossipWakes interface {
 // Layer2 answers ARP and NDP.
 type Layer2 interface {
 	Set(ctx context.Context, desired []announce.Layer2Address) error
+	// FailedOver says which addresses of the next Set had a holder that died, and when it was last heard.
+	FailedOver(since map[netip.Addr]time.Time)
 	// Announce says once more where addresses are.
 	Announce(addresses []netip.Addr)
 	// Defend says of some addresses once more that they are here.
 	Defend(addresses []netip.Addr)
 	layer2Cluster
 	layer2Results
-	layer2Loops
 }
 
 // layer2Loops are the goroutines of layer 2.
@@ -80,8 +81,6 @@ type layer2Loops interface {
 
 // layer2Cluster is what layer 2 does about the other nodes of the cluster.
 type layer2Cluster interface {
-	// FailedOver says which addresses of the next Set had a holder that died, and when it was last heard.
-	FailedOver(since map[netip.Addr]time.Time)
 	// UpdateClusterMACs says which MAC addresses are those of the cluster's own nodes.
 	UpdateClusterMACs(macs []announce.NodeMAC)
 	// Ask has other nodes asked whether they answer for addresses; Answers are what is known of that.
@@ -101,6 +100,7 @@ type layer2Results interface {
 	Conflicts() []layer2.Conflict
 	// Unable says on which interfaces this node cannot answer for a family.
 	Unable() []layer2.Unable
+	layer2Loops
 }
 
 // Unnumbered finds the routers at the other end of interfaces.
