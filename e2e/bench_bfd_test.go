@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,24 +14,45 @@ import (
 // BenchmarkFalseBFDDowns counts the sessions of BFD at 3 x 50 ms and of BGP that go down although nobody died, with three nodes and
 // every processor busy: as the speakers count (bfd-downs, bgp-flaps) and as the router does (-router), and at which end the Detection
 // Time passed (speakers-fired: packets of the router were late; router-fired: those of the speakers were). It looks for as long as
-// -load.for says. The speakers have real-time priority, FRR and BIRD have the ordinary one, and all are on one machine.
+// -load.for says. The speakers have real-time priority. FRR and BIRD have the ordinary one (shared), and then real-time priority as
+// well (apart): a router's processors are not busy with the programs of a node, and here all are on one machine.
 func BenchmarkFalseBFDDowns(b *testing.B) {
-	byRouter(b, func(b *testing.B, kind lab.RouterKind) {
-		cluster := sharedLab(b)
-		underBFD(b, cluster, kind, 50*time.Millisecond, "busy", "198.19.10.0/24")
-		time.Sleep(5 * time.Second) // What comes with the first sessions is over.
-		before := downsOf(b, cluster)
-		keepBusy(b)
-		time.Sleep(*loadFor)
-		after := downsOf(b, cluster)
-		b.Logf("before %+v, after %+v", before, after)
-		b.ReportMetric(after.bfd-before.bfd, "bfd-downs")
-		b.ReportMetric(after.bgp-before.bgp, "bgp-flaps")
-		b.ReportMetric(float64(after.router.BFD-before.router.BFD), "bfd-downs-router")
-		b.ReportMetric(float64(after.router.BGP-before.router.BGP), "bgp-flaps-router")
-		b.ReportMetric(float64(after.ours-before.ours), "speakers-fired")
-		b.ReportMetric(float64(after.theirs-before.theirs), "router-fired")
-	})
+	for _, kind := range []lab.RouterKind{lab.FRR, lab.BIRD} {
+		for _, priority := range []string{"shared", "apart"} {
+			b.Run(string(kind)+"/"+priority, func(b *testing.B) {
+				lab.Need(b, kind)
+				for b.Loop() {
+					measureFalseBFDDowns(b, kind, priority == "apart")
+				}
+			})
+		}
+	}
+}
+
+func measureFalseBFDDowns(b *testing.B, kind lab.RouterKind, apart bool) {
+	b.Helper()
+	cluster := sharedLab(b)
+	underBFD(b, cluster, kind, 50*time.Millisecond, "busy", "198.19.10.0/24")
+	if apart {
+		for _, process := range cluster.Router().Processes() {
+			first := exec.Command("chrt", "--all-tasks", "--rr", "--pid", "1", strconv.Itoa(process.PID()))
+			if output, err := first.CombinedOutput(); err != nil {
+				b.Fatalf("%v: %s", err, output)
+			}
+		}
+	}
+	time.Sleep(5 * time.Second) // What comes with the first sessions is over.
+	before := downsOf(b, cluster)
+	keepBusy(b)
+	time.Sleep(*loadFor)
+	after := downsOf(b, cluster)
+	b.Logf("before %+v, after %+v", before, after)
+	b.ReportMetric(after.bfd-before.bfd, "bfd-downs")
+	b.ReportMetric(after.bgp-before.bgp, "bgp-flaps")
+	b.ReportMetric(float64(after.router.BFD-before.router.BFD), "bfd-downs-router")
+	b.ReportMetric(float64(after.router.BGP-before.router.BGP), "bgp-flaps-router")
+	b.ReportMetric(float64(after.ours-before.ours), "speakers-fired")
+	b.ReportMetric(float64(after.theirs-before.theirs), "router-fired")
 }
 
 // downs count the sessions that went down.
