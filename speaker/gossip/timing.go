@@ -56,14 +56,14 @@ func preset(name string) (Timing, bool) {
 	case Fast:
 		// An answer on a LAN takes well under 1 ms, and 100 ms tolerate a busy node. The rest of ProbeInterval is for
 		// indirect probes and one over TCP. A suspected node has 2 intervals to refute; the values for LANs, 4 and 6, would
-		// mean 2 and 12 s. Each probe and each look for something to gossip wakes threads, so behind heartbeats there are no
-		// more than two a second: claims are sent to everybody at once, and what is lost is found by its digest. Push/pull
+		// mean 2 and 12 s. Each probe wakes threads, so behind heartbeats there are no more than two a second. Gossip may not be
+		// as slow: who leaves waits for it, up to leaveTimeout, while his BFD sessions are gone already. Push/pull
 		// exchanges bring back nodes that gossip alone would miss, such as one that returns with another address while the
 		// old one still counts as alive. TCPTimeout is 2 s because an attempt to reach a node that is gone must end soon.
 		return Timing{
 			ProbeInterval: 500 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond,
 			SuspicionMult: 2, SuspicionMaxTimeoutMult: 2,
-			GossipInterval: 500 * time.Millisecond, PushPullInterval: 5 * time.Second, TCPTimeout: 2 * time.Second,
+			GossipInterval: 200 * time.Millisecond, PushPullInterval: 5 * time.Second, TCPTimeout: 2 * time.Second,
 			HeartbeatInterval: 50 * time.Millisecond, RetryInterval: 11 * time.Millisecond, HeartbeatMultiplier: 6,
 		}, true
 	case "lan":
