@@ -12,8 +12,16 @@ import (
 func TestFile_ASecondLabIsRefusedWhicheverProgramAsks(t *testing.T) {
 	t.Chdir(t.TempDir())
 	work := filepath.Join(t.TempDir(), "lab")
-	lab := exec.Command("sleep", "600")
+	lab := exec.Command("cat")
 	lab.Env = []string{"LAB=" + work}
+	in, err := lab.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := lab.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := lab.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -21,6 +29,13 @@ func TestFile_ASecondLabIsRefusedWhicheverProgramAsks(t *testing.T) {
 		_ = lab.Process.Kill()
 		_ = lab.Wait()
 	})
+	// Its environment can be read once it runs: Start returns a moment before.
+	if _, err := in.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
