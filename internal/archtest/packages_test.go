@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,29 @@ func TestPackages_HaveAComment(t *testing.T) {
 	for _, p := range packages(t) {
 		if len(p.GoFiles) > 0 && p.Doc == "" {
 			t.Errorf("%s has no package comment", p.name())
+		}
+	}
+}
+
+// tableRow is a row of the table of packages: the package and its kind.
+var tableRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|.*\\| ([A-Za-z/]+) \\|$")
+
+// TestPackages_HaveTheirRow: docs/architecture.md names every package with its kind, those below e2e as one. That its rows are of packages
+// that exist TestPages_NameFilesThatExist tests.
+func TestPackages_HaveTheirRow(t *testing.T) {
+	kinds := map[string]string{}
+	for _, match := range tableRow.FindAllStringSubmatch(pages(t)["../../docs/architecture.md"], -1) {
+		kinds[match[1]] = match[2]
+	}
+	for _, p := range packages(t) {
+		name := p.name()
+		if strings.HasPrefix(name, "e2e/") {
+			continue
+		}
+		if kind := kinds[name]; kind == "" {
+			t.Errorf("docs/architecture.md has no row for %s", name)
+		} else if pure := kind == "pure"; pure != p.isPure() {
+			t.Errorf("docs/architecture.md says %s of %s", kind, name)
 		}
 	}
 }
