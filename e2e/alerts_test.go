@@ -21,9 +21,8 @@ const fireTimeout = 2 * time.Minute
 // Promise: a fault fires its alert within two minutes and no other, Alertmanager tells it, and it resolves once the fault is mended.
 // The rules are those of the chart, unchanged. Faults that do not disturb each other are made at the same time.
 func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
-	if missing := monitoring.Missing(); missing != "" {
-		t.Skip(missing + " is not installed: make deps-test")
-	}
+	lab.Need(t, monitoring.Prometheus)
+	lab.Need(t, monitoring.Alertmanager)
 	cluster := daymark(t)
 	awaitMembers(t, cluster)
 	cluster.Router().Configure(lab.GoBGP, lab.RouterSettings{})
@@ -72,9 +71,12 @@ func monitor(t *testing.T, cluster *lab.Cluster) *monitoring.Monitoring {
 	rules := must(filepath.Abs("../config/chart/rules.yaml"))(t)
 	m := must(monitoring.Start(t.TempDir(), rules, targets))(t)
 	t.Cleanup(func() { _ = m.Stop() })
-	lab.Eventually(t, waitTimeout, "all programs are scraped", func() error {
+	lab.Eventually(t, waitTimeout, "all programs are scraped and nothing fires", func() error {
 		if up, err := m.Series("up == 1"); err != nil || up != len(targets) {
 			return fmt.Errorf("%d are: %w", up, err)
+		}
+		if firing, err := m.Firing(); err != nil || len(firing) > 0 {
+			return fmt.Errorf("%v fire: %w", firing, err)
 		}
 		return nil
 	})

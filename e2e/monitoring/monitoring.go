@@ -17,23 +17,21 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Programs that are needed, by their names in Debian.
+// Program is one that is run, by its name in Debian.
+type Program string
+
+// Programs that Start needs.
 const (
-	prometheusProgram   = "prometheus"
-	alertmanagerProgram = "prometheus-alertmanager"
+	Prometheus   Program = "prometheus"
+	Alertmanager Program = "prometheus-alertmanager"
 )
 
-// Missing is the first of the programs that is not installed; empty: all are.
-func Missing() string {
-	for _, program := range []string{prometheusProgram, alertmanagerProgram} {
-		if _, err := exec.LookPath(program); err != nil {
-			return program
-		}
-	}
-	return ""
-}
+// Installed tells whether the program is on this machine.
+func (p Program) Installed() bool { return testnet.Require(string(p)) == nil }
 
 // Target is a program to scrape.
 type Target struct {
@@ -78,9 +76,9 @@ func Start(folder, rules string, scraped []Target) (*Monitoring, error) {
 		}
 	}
 	err = errors.Join(
-		m.start(folder, alertmanagerProgram, "--config.file="+folder+"/alertmanager.yml", "--storage.path="+folder+"/alertmanager",
+		m.start(folder, Alertmanager, "--config.file="+folder+"/alertmanager.yml", "--storage.path="+folder+"/alertmanager",
 			"--web.listen-address="+m.alertmanager, "--cluster.listen-address="),
-		m.start(folder, prometheusProgram, "--config.file="+folder+"/prometheus.yml", "--storage.tsdb.path="+folder+"/prometheus",
+		m.start(folder, Prometheus, "--config.file="+folder+"/prometheus.yml", "--storage.tsdb.path="+folder+"/prometheus",
 			"--web.listen-address="+m.prometheus),
 	)
 	if err != nil {
@@ -110,13 +108,13 @@ func (m *Monitoring) serve(handler http.Handler) (address string, err error) {
 }
 
 // start starts a program that writes into a log in the folder.
-func (m *Monitoring) start(folder, program string, arguments ...string) error {
-	log, err := os.Create(filepath.Join(folder, program+".log"))
+func (m *Monitoring) start(folder string, program Program, arguments ...string) error {
+	log, err := os.Create(filepath.Join(folder, string(program)+".log"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	command := exec.Command(program, arguments...)
+	command := exec.Command(string(program), arguments...)
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 // root of the repository.
@@ -40,38 +42,6 @@ func rules(t *testing.T) (all []rule) {
 		all = append(all, group.Rules...)
 	}
 	return all
-}
-
-func TestAlerts_HaveARunbook(t *testing.T) {
-	const pages = "https://github.com/daymark-lb/daymark/blob/main/docs/runbooks/"
-	files, err := filepath.Glob(root + "/docs/runbooks/Daymark*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := map[string]bool{}
-	for _, file := range files {
-		left[filepath.Base(file)] = true
-	}
-	for _, r := range rules(t) {
-		page := r.Alert + ".md"
-		text, err := os.ReadFile(root + "/docs/runbooks/" + page)
-		if err != nil {
-			t.Errorf("%s has no runbook: %v", r.Alert, err)
-			continue
-		}
-		delete(left, page)
-		if r.Annotations["runbook_url"] != pages+page {
-			t.Errorf("%s refers to %s", r.Alert, r.Annotations["runbook_url"])
-		}
-		for _, part := range []string{"# " + r.Alert + "\n", "\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
-			if !strings.Contains(string(text), part) {
-				t.Errorf("%s lacks %q", page, part)
-			}
-		}
-	}
-	for page := range left {
-		t.Errorf("there is no alert to runbook %s", page)
-	}
 }
 
 func TestAlerts_AreAsTheMixinsHaveThem(t *testing.T) {
@@ -177,10 +147,7 @@ const (
 
 // promtool says that each alert fires by its fault alone and no other does, when the rule says and not sooner, and resolves.
 func TestAlerts_FireByTheirFaultAloneAndResolve(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed: make deps-unit")
-	}
+	netnstest.NeedProgram(t, "promtool")
 	tested := map[string]bool{}
 	for _, f := range faults {
 		tested["Daymark"+f.alert] = true
@@ -201,7 +168,7 @@ func TestAlerts_FireByTheirFaultAloneAndResolve(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if output, err := exec.CommandContext(t.Context(), promtool, "test", "rules", file).CombinedOutput(); err != nil {
+			if output, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", file).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, output)
 			}
 		})
