@@ -39,6 +39,7 @@ func TestExecute_ExitStatus(t *testing.T) {
 		{name: "profiles on the loopback", args: []string{"--pprof-bind-address=localhost:6060"}},
 		{name: "profiles on the loopback by IPv6", args: []string{"--pprof-bind-address=[::1]:6060"}},
 		{name: "a certificate without TLS", args: []string{"--metrics-cert-dir=/tmp"}, status: 2, say: "--metrics-cert-dir needs --metrics-secure"},
+		{name: "a certificate that is not there", args: []string{"--metrics-secure", "--metrics-cert-dir=/nowhere"}, status: 2, say: "--metrics-cert-dir: open /nowhere/tls.crt: no such file"},
 		{name: "a kubeconfig that is not there", args: []string{"--kubeconfig=/nowhere"}, status: 2, say: "--kubeconfig: stat /nowhere: no such file"},
 		{name: "an empty class", args: []string{"--load-balancer-class="}, status: 2, say: "--load-balancer-class must not be empty"},
 		{name: "an empty namespace", args: []string{"--namespace="}, status: 2, say: "--namespace must not be empty"},

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,8 +28,15 @@ const (
 	awayTimeout = time.Hour
 	// reviewTimeout is how long the API server may take.
 	reviewTimeout = 5 * time.Second
-	// maxVerdicts bounds how many tokens are remembered.
+	// maxVerdicts bounds how many tokens are remembered, maxToken how long one may be, in bytes.
 	maxVerdicts = 256
+	maxToken    = 16 << 10
+	// reviewsPerSecond and reviewBurst bound how often the API server is asked for whoever sends tokens, and by that how many wait: one
+	// whose turn would come after reviewTimeout is answered at once.
+	reviewsPerSecond = 10
+	reviewBurst      = 20
+	// complaintInterval is how long nothing more is logged of readers that cannot be judged.
+	complaintInterval = time.Minute
 )
 
 // readers lets those read the metrics whose token the API server knows and who may get their path there. The filter of
@@ -37,6 +46,8 @@ type readers struct {
 	tokens authenticationclient.TokenReviewInterface
 	access authorizationclient.SubjectAccessReviewInterface
 	now    func() time.Time
+	// complaints: who sends tokens must not fill the log.
+	complaints rate.Sometimes
 
 	mu sync.Mutex
 	// verdicts by the digest of the token and the path.
@@ -49,8 +60,18 @@ type verdict struct {
 	at     time.Time
 }
 
-// newReaders is a filter for a server of metrics.
-func newReaders(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
+// readersFilter is a filter for a server of metrics.
+func readersFilter(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
+	r, err := newReaders(config, client)
+	if err != nil {
+		return nil, err
+	}
+	return func(log logr.Logger, next http.Handler) (http.Handler, error) { return r.filter(log, next), nil }, nil
+}
+
+func newReaders(config *rest.Config, client *http.Client) (*readers, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst, config.RateLimiter = reviewsPerSecond, reviewBurst, nil
 	tokens, err := authenticationclient.NewForConfigAndClient(config, client)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for TokenReviews: %w", err)
@@ -59,21 +80,23 @@ func newReaders(config *rest.Config, client *http.Client) (metricsserver.Filter,
 	if err != nil {
 		return nil, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
 	}
-	r := &readers{tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), now: time.Now, verdicts: map[[sha256.Size]byte]verdict{}}
-	return func(log logr.Logger, next http.Handler) (http.Handler, error) { return r.filter(log, next), nil }, nil
+	return &readers{
+		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), now: time.Now,
+		complaints: rate.Sometimes{Interval: complaintInterval}, verdicts: map[[sha256.Size]byte]verdict{},
+	}, nil
 }
 
 func (r *readers) filter(log logr.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		token, found := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
-		if !found || token == "" {
+		if !found || token == "" || len(token) > maxToken {
 			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 			return
 		}
 		status, err := r.judge(request.Context(), token, request.URL.Path)
 		switch {
 		case err != nil:
-			log.Error(err, "a reader of the metrics cannot be judged")
+			r.complaints.Do(func() { log.Error(err, "a reader of the metrics cannot be judged") })
 			http.Error(w, "the API server cannot be asked", http.StatusServiceUnavailable)
 		case status != 0:
 			http.Error(w, http.StatusText(status), status)
@@ -100,13 +123,21 @@ func (r *readers) judge(ctx context.Context, token, path string) (status int, er
 		}
 		return 0, err
 	}
+	r.remember(key, verdict{status, r.now()})
+	return status, nil
+}
+
+// remember keeps a verdict. When there are too many, those who may read are kept: tokens that are made up must not push them out.
+func (r *readers) remember(key [sha256.Size]byte, found verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.verdicts) >= maxVerdicts {
+		maps.DeleteFunc(r.verdicts, func(_ [sha256.Size]byte, v verdict) bool { return v.status != 0 || found.at.Sub(v.at) >= awayTimeout })
+	}
+	if len(r.verdicts) >= maxVerdicts {
 		clear(r.verdicts)
 	}
-	r.verdicts[key] = verdict{status, r.now()}
-	return status, nil
+	r.verdicts[key] = found
 }
 
 // review asks the API server.

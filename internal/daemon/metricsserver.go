@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -37,6 +39,11 @@ func (l *listeners) validate() error {
 	if l.certDir != "" && !l.secure {
 		return errors.New("--metrics-cert-dir needs --metrics-secure")
 	}
+	if l.certDir != "" { // The server would sign its own in place of one that is not there.
+		if _, err := tls.LoadX509KeyPair(filepath.Join(l.certDir, "tls.crt"), filepath.Join(l.certDir, "tls.key")); err != nil {
+			return fmt.Errorf("--metrics-cert-dir: %w", err)
+		}
+	}
 	// A profile shows what is in memory, and takes processor time.
 	host, _, err := net.SplitHostPort(l.Pprof)
 	if address, parseErr := netip.ParseAddr(host); err == nil && host != "localhost" && (parseErr != nil || !address.IsLoopback()) {
@@ -49,7 +56,9 @@ func (l *listeners) validate() error {
 func (l *listeners) MetricsServer() metricsserver.Options {
 	options := metricsserver.Options{BindAddress: l.Metrics}
 	if l.secure {
-		options.SecureServing, options.CertDir, options.FilterProvider = true, l.certDir, newReaders
+		options.SecureServing, options.CertDir, options.FilterProvider = true, l.certDir, readersFilter
+		// A reader asks once in a while, and one that is not known must not have hundreds of requests in one connection.
+		options.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
 	}
 	return options
 }
