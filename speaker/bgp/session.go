@@ -209,7 +209,7 @@ func (s *session) runConnection(ctx context.Context, settings *settings) *closeR
 	s.limits.learn(reason.limits)
 	s.strict.ended(settings.bfdStrict, reason, up)
 	s.recorder.connectionClosed(reason)
-	t.close(reason.notification(&c.negotiated))
+	t.close(reason.notification(&c.negotiated), reason.graceful)
 	return reason
 }
 

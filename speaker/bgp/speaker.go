@@ -54,7 +54,7 @@ func New(cfg Config) *Speaker {
 
 // Start runs the sessions until ctx ends, and then closes them as for a restart: where graceful restart was negotiated, the
 // router keeps our routes; elsewhere it is sent a CEASE. A session that was last desired as Leaving is closed so that the
-// router deletes our routes. Start waits for all sessions, at most two seconds, and returns nil.
+// router deletes our routes. Start waits until all routers have noticed, at most two seconds, and returns nil.
 func (s *Speaker) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true

@@ -133,21 +133,35 @@ func (t *transport) interrupt() {
 	_ = t.conn.SetWriteDeadline(now.Add(lastMessageTimeout))
 }
 
-// close closes the connection. If notification is not nil, it is sent first. This takes one second at most.
-func (t *transport) close(notification []byte) {
+// close closes the connection. If notification is not nil, it is sent first. An announced end is one that the router shall have noticed
+// when close returns, by the notification or, if there is none, by the end of what we send. This takes half a second at most.
+func (t *transport) close(notification []byte, announced bool) {
 	defer t.conn.Close() //nolint:errcheck // All that matters was written before.
-	if notification == nil || t.broken {
+	if !announced && (notification == nil || t.broken) {
 		return
 	}
-	deadline := time.Now().Add(lastMessageTimeout)
-	_ = t.conn.SetDeadline(deadline)
-	if _, err := t.conn.Write(notification); err != nil {
+	_ = t.conn.SetDeadline(time.Now().Add(lastMessageTimeout))
+	if err := t.last(notification); err != nil {
 		return
 	}
-	// The router closes the connection when it has read the message (RFC 4271 section 8.2.2). We wait for that, for two
+	// The router closes the connection when it has read the message (RFC 4271 section 8.2.2) or the end. We wait for that, for three
 	// reasons. If we closed at once, FRR might see the end of the connection before the message, and keep our routes for
-	// graceful restart. And the kernel answers what arrives after closing with a reset, which may overtake the message.
+	// graceful restart. The kernel answers what arrives after closing with a reset, which may overtake the message. And BFD may
+	// end next: a router that hears of that first, in another process of it, drops the routes that it was to keep.
 	_, _ = io.Copy(io.Discard, t.reader)
+}
+
+// last sends the last message, or that none follows.
+func (t *transport) last(notification []byte) error {
+	if notification != nil && !t.broken {
+		_, err := t.conn.Write(notification)
+		return err //nolint:wrapcheck // Nobody reads it.
+	}
+	half, can := t.conn.(interface{ CloseWrite() error })
+	if !can {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite() //nolint:wrapcheck // Nobody reads it.
 }
 
 // isTimeout reports whether an error means that a deadline of ours has passed. That the kernel has given up is another

@@ -57,7 +57,7 @@ func preset(name string) (Timing, bool) {
 		// An answer on a LAN takes well under 1 ms, and 100 ms tolerate a busy node. The rest of ProbeInterval is for
 		// indirect probes and one over TCP. A suspected node has 2 intervals to refute; the values for LANs, 4 and 6, would
 		// mean 2 and 12 s. Each probe wakes threads, so behind heartbeats there are no more than two a second. Gossip may not be
-		// as slow: who leaves waits for it, up to leaveTimeout, while his BFD sessions are gone already. Push/pull
+		// as slow: who leaves waits until it has told so, leaveTimeout at most, which must be several intervals. Push/pull
 		// exchanges bring back nodes that gossip alone would miss, such as one that returns with another address while the
 		// old one still counts as alive. TCPTimeout is 2 s because an attempt to reach a node that is gone must end soon.
 		return Timing{

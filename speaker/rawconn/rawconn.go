@@ -21,6 +21,8 @@ const maxWrite = 64 << 10
 type conn struct {
 	net.Conn
 	raw syscall.RawConn
+	// closeWrite is that of *net.TCPConn.
+	closeWrite func() error
 }
 
 // New returns a connection that reads and writes in this way; one that is not TCP is returned as it is.
@@ -33,7 +35,7 @@ func New(c net.Conn) net.Conn {
 	if err != nil {
 		return c
 	}
-	return &conn{tcp, raw}
+	return &conn{tcp, raw, tcp.CloseWrite}
 }
 
 // Dial connects to an address as a Dialer does.
@@ -87,6 +89,9 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// CloseWrite ends what is written, as that of *net.TCPConn does; reading goes on.
+func (c *conn) CloseWrite() error { return c.closeWrite() }
 
 // call makes a system call with some memory, again if a signal has interrupted it.
 func call(trap, fd uintptr, b []byte) (n int, errno syscall.Errno) {
