@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,10 +13,9 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
 )
-
-var update = flag.Bool("update", false, "write what the commands print into testdata, to be read before it is committed")
 
 // now is the time of the clusters in testdata.
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -128,20 +126,7 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "no-such-command"},
 	} {
 		t.Run(test.cluster+": "+test.line, func(t *testing.T) {
-			got := do(t, test.cluster, test.line)
-			file := filepath.Join("testdata", "golden", fileName(test.cluster+" "+test.line)+".txt")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
-			}
+			goldentest.Compare(t, fileName(test.cluster+" "+test.line), do(t, test.cluster, test.line))
 		})
 	}
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -64,7 +63,7 @@ func execute(ctx context.Context, e *env.Env, words []string) error {
 		err = env.Usage(err)
 	}
 	if err != nil && !errors.Is(err, env.ErrWrong) {
-		fmt.Fprintln(e.ErrOut, "error:", err)
+		e.Warn("error: %v", err)
 	}
 	return err
 }

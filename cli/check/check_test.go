@@ -3,7 +3,6 @@ package check
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,10 +14,9 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
 )
-
-var update = flag.Bool("update", false, "write what is printed into testdata, to be read before it is committed")
 
 // now is the time of the clusters in testdata.
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -203,19 +201,7 @@ func TestCommand_Prints(t *testing.T) {
 			if wrong := strings.HasPrefix(test.cluster, "broken"); errors.Is(err, env.ErrWrong) != wrong {
 				t.Errorf("it ends with %v", err)
 			}
-			file := filepath.Join("testdata", "golden", test.cluster+test.format+".txt")
-			if *update {
-				if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out.String() != string(want) {
-				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, out.String())
-			}
+			goldentest.Compare(t, test.cluster+test.format, out.String())
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/cli/source"
@@ -90,9 +91,9 @@ func (e *Env) Namespace() (name string, explicit bool, err error) {
 	return name, explicit, nil
 }
 
-// Warn writes remarks to the user that are no data.
+// Warn writes remarks to the user that are no data. What stands in them of a cluster or a file cannot do anything to the terminal.
 func (e *Env) Warn(format string, args ...any) {
-	fmt.Fprintf(e.ErrOut, format+"\n", args...)
+	fmt.Fprintln(e.ErrOut, printers.EscapeTerminal(fmt.Sprintf(format, args...)))
 }
 
 // WarnOfGaps says what the user does not see.

@@ -83,9 +83,6 @@ func (o *options) print(ctx context.Context, result *Result) error {
 	}
 	wrong := false
 	for _, finding := range append(found, checked...) {
-		if finding.Severity == validate.Warning && strings.HasPrefix(finding.Message, "Secret ") {
-			continue // it was not looked for: it is among what is printed, or a remark says to copy it
-		}
 		o.Warn("%s", finding.String())
 		wrong = wrong || finding.Severity == validate.Error
 	}

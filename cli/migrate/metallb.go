@@ -211,7 +211,7 @@ func (c *conversion) passwordSecret(value any) {
 		return
 	}
 	c.remark("passwordSecret", fmt.Sprintf("copy the Secret: kubectl get secret %s -n %s -o json | jq 'del(.metadata) + {metadata: {name: %q, namespace: %q}}' "+
-		"| kubectl apply -f -", name, namespace, name, c.system))
+		"| kubectl apply -f -", dnsName(name), dnsName(namespace), dnsName(name), c.system)) // names, whatever a stranger's file has
 }
 
 // secret is made once for all peers that name it.

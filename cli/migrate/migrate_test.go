@@ -3,7 +3,6 @@ package migrate
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,10 +19,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
 )
-
-var update = flag.Bool("update", false, "write what the command prints into testdata")
 
 // run the command and return what it prints and its exit status.
 func run(t *testing.T, from source.Source, in string, args ...string) (out, remarks string, status int) {
@@ -44,7 +43,7 @@ func fixture(t *testing.T, name string) []unstructured.Unstructured {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	objects, err := parse(file)
+	objects, err := parse(nil, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,25 +58,8 @@ func TestMetalLB_Prints(t *testing.T) {
 			if got != status {
 				t.Errorf("status %d, want %d", got, status)
 			}
-			compare(t, name, fmt.Sprintf("%s--- stderr\n%s", out, remarks))
+			goldentest.Compare(t, name, fmt.Sprintf("%s--- stderr\n%s", out, remarks))
 		})
-	}
-}
-
-func compare(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", "golden", name+".txt")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
 	}
 }
 
@@ -107,6 +89,38 @@ func TestMetalLB_NeedsFilesOrACluster(t *testing.T) {
 func TestMetalLB_RefusesWhatIsNoYAML(t *testing.T) {
 	if out, _, status := run(t, nil, "kind: {", "-f", "-"); status != env.ExitWrong || out != "" {
 		t.Errorf("status %d, %s", status, out)
+	}
+}
+
+// What a stranger's file has in its names ends no comment, steers no terminal and adds nothing to the commands that are proposed.
+func TestMetalLB_NamesOfAStrangersFileStayNames(t *testing.T) {
+	const in = `
+{apiVersion: metallb.io/v1beta2, kind: BGPPeer, metadata: {name: "a\e[2J\ufeff\nspec: x", namespace: m},
+  spec: {passwordSecret: {name: "a'; $(halt)"}, "b\e[2J\nspec: x": 1}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: "a; $(halt)", namespace: "b; $(halt)", annotations: {metallb.io/allow-shared-ip: k}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: c, namespace: d, annotations: {metallb.io/allow-shared-ip: k}}}
+`
+	out, remarks, _ := run(t, nil, in, "-f", "-")
+	var object map[string]any
+	if err := yaml.Unmarshal([]byte(out), &object); err != nil || object["kind"] != "BGPPeer" {
+		t.Errorf("%v: %q", err, out)
+	}
+	if strings.ContainsFunc(strings.ReplaceAll(out+remarks, "\n", ""), unicode.IsControl) {
+		t.Errorf("%q", out+remarks)
+	}
+	commands := 0
+	for _, l := range strings.Split(remarks, "\n") {
+		if _, command, found := strings.Cut(l, ": kubectl "); found {
+			commands++
+			if strings.Contains(command, "$(") {
+				t.Error(command)
+			}
+		}
+	}
+	if commands != 3 {
+		t.Errorf("%d commands in %s", commands, remarks)
 	}
 }
 

@@ -1,9 +1,8 @@
 package migrate
 
 import (
-	"bufio"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,13 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	yamlreader "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/cli/source"
 )
 
-// files reads the objects of some files; - is the standard input.
+// readFiles reads the objects of some files; - is the standard input.
 func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 	for _, name := range o.files {
 		in := o.In
@@ -31,53 +28,24 @@ func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 			defer func() { _ = file.Close() }() // It was only read.
 			in = file
 		}
-		found, err := parse(in)
-		if err != nil {
+		if all, err = parse(all, in); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		all = append(all, found...)
 	}
 	return all, nil
 }
 
-// parse the documents of a file. A List has its items in their place.
-func parse(in io.Reader) (all []unstructured.Unstructured, err error) {
-	documents := yamlreader.NewYAMLReader(bufio.NewReader(in))
-	for number := 1; ; number++ {
-		text, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return all, nil
+// parse appends the objects of a file, of whatever kinds.
+func parse(all []unstructured.Unstructured, in io.Reader) ([]unstructured.Unstructured, error) {
+	err := source.ReadDocuments(in, func(_ schema.GroupVersionKind, document json.RawMessage) error {
+		var object unstructured.Unstructured
+		if err := utiljson.Unmarshal(document, &object.Object); err != nil { // whole numbers stay such
+			return err
 		}
-		var object map[string]any
-		if err == nil {
-			text, err = yaml.YAMLToJSON(text)
-		}
-		if err == nil {
-			err = utiljson.Unmarshal(text, &object) // whole numbers stay such
-		}
-		if err != nil {
-			return nil, fmt.Errorf("document %d: %w", number, err)
-		}
-		if err := items(object, &all); err != nil {
-			return nil, fmt.Errorf("document %d: %w", number, err)
-		}
-	}
-}
-
-func items(object map[string]any, all *[]unstructured.Unstructured) error {
-	one := unstructured.Unstructured{Object: object}
-	if !one.IsList() {
-		if object != nil {
-			*all = append(*all, one)
-		}
-		return nil
-	}
-	return one.EachListItem(func(item runtime.Object) error {
-		if below, is := item.(*unstructured.Unstructured); is {
-			*all = append(*all, *below)
-		}
+		all = append(all, object)
 		return nil
 	})
+	return all, err
 }
 
 // kinds of MetalLB in a cluster. A BGPPeer is read in its newest version first: the older one has fewer fields.

@@ -96,22 +96,23 @@ func cutPrefix(key string) (name string, found bool) {
 	return "", false
 }
 
-// shared says what Services of several namespaces need to share an address: MetalLB lets them by the key alone.
+// shared says what Services of several namespaces need to share an address: MetalLB lets them by the key alone. In the command names
+// stand as dnsName has them, so that those of a stranger's file cannot be more than names.
 func (s *set) shared(key string, services []*unstructured.Unstructured) {
 	namespaces := map[string]bool{}
 	for _, service := range services {
-		namespaces[service.GetNamespace()] = true
+		namespaces[dnsName(service.GetNamespace())] = true
 	}
 	if len(namespaces) < 2 {
 		return
 	}
 	for _, service := range services {
 		others := maps.Clone(namespaces)
-		delete(others, service.GetNamespace())
+		delete(others, dnsName(service.GetNamespace()))
 		if service.GetAnnotations()[v1beta1.AnnotationSharedIPNamespaces] != "" {
 			continue
 		}
 		s.remark(describe(service), fmt.Sprintf("shares with the key %q across namespaces. If it is to be so, before the change: kubectl annotate service %s -n %s %s=%s",
-			key, service.GetName(), service.GetNamespace(), v1beta1.AnnotationSharedIPNamespaces, strings.Join(slices.Sorted(maps.Keys(others)), ",")))
+			key, dnsName(service.GetName()), dnsName(service.GetNamespace()), v1beta1.AnnotationSharedIPNamespaces, strings.Join(slices.Sorted(maps.Keys(others)), ",")))
 	}
 }

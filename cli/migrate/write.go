@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/daymark-lb/daymark/cli/output"
 )
 
 // YAML of the objects, each with what it was made of and the remarks above it.
@@ -32,8 +34,8 @@ func (r *Result) YAML() (string, error) {
 	return out.String(), nil
 }
 
-// line is a text that cannot end a comment.
-func line(text string) string { return strings.Join(strings.Fields(text), " ") }
+// line is a text that cannot end a comment, and has nothing in it that YAML does not allow.
+func line(text string) string { return output.Line(strings.Join(strings.Fields(text), " ")) }
 
 // All remarks, in the order of the objects.
 func (r *Result) All() (all []Remark) {

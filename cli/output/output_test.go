@@ -18,6 +18,17 @@ func TestScreen_TextsOfAClusterCannotSteerTheTerminal(t *testing.T) {
 	}
 }
 
+func TestFlags_NamesOfABundleCannotSteerTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	flags := Flags{Format: "name"}
+	if err := flags.Print(&out, Result{Names: []string{"service/evil\x1b[2J\u009b2J\nservice/web", "service/ü"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `service/evil\x1b[2J\u009b2J\nservice/web` + "\nservice/ü\n"; out.String() != want {
+		t.Errorf("it prints %q", out.String())
+	}
+}
+
 func table(cell string) *Table {
 	t := NewTable("Name", "+More")
 	AddRow(t, cell, "x")

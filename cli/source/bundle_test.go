@@ -136,6 +136,30 @@ func TestBundle_IsBounded(t *testing.T) {
 	}
 }
 
+// TestReadDocuments_IsBounded: few bytes in a file are many in memory, once they are objects, or Lists in Lists.
+func TestReadDocuments_IsBounded(t *testing.T) {
+	const list = `{"apiVersion":"v1","kind":"List","items":[`
+	const object = `{"apiVersion":"example.com/v1","kind":"Thing"}`
+	for _, test := range []struct {
+		name, text, want string
+		before           int
+	}{
+		{"many items", list + strings.Repeat("0,", maxObjects) + "0]}", "it has more than 500000 objects", 0},
+		{"many objects, in several Lists", strings.Repeat(list+object+"]}\n", 3), "it has more than 500000 objects", maxObjects - 2},
+		{"Lists in Lists", strings.Repeat(list, 1000) + object + strings.Repeat("]}", 1000), "it has Lists in each other, more than 4 deep", 0},
+		{"a List in a List", list + list + object + "]}]}", "", maxObjects - 1},
+		{"a List without items", `{"apiVersion":"v1","kind":"List","items":null}`, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found := make(objects, test.before)
+			err := ReadDocuments(strings.NewReader(test.text), found.add)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
+				t.Errorf("%d objects, error %v", len(found), err)
+			}
+		})
+	}
+}
+
 func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
 		{"no kind", "metadata: {name: a}\n", "a document has no apiVersion or no kind"},

@@ -25,6 +25,8 @@ const (
 	maxBytes   = 512 << 20
 	maxEntries = 10_000
 	maxObjects = 500_000
+	// maxListDepth is how many Lists may be in each other.
+	maxListDepth = 4
 )
 
 // Open reads a bundle, or objects in YAML or JSON as `kubectl get -o yaml` writes them. Objects without a time in the file are
@@ -40,7 +42,9 @@ func Open(name string, now time.Time) (*Memory, error) {
 	if head, _ := buffered.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		read, err = readBundle(buffered, maxBytes)
 	} else {
-		read, err = readYAML(buffered, now)
+		var found objects
+		err = ReadDocuments(buffered, found.add)
+		read = &Memory{Items: found, Time: now}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -58,14 +62,14 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 	limited := &io.LimitedReader{R: zip, N: most}
 	archive := tar.NewReader(limited)
 	var manifest *Manifest
-	var items []runtime.Object
+	var found objects
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) && limited.N > 0 {
 			break
 		}
-		if limited.N <= 0 || entries > maxEntries || len(items) > maxObjects {
-			return nil, fmt.Errorf("it has more than %d MiB, %d files or %d objects", most>>20, maxEntries, maxObjects)
+		if limited.N <= 0 || entries > maxEntries {
+			return nil, fmt.Errorf("it has more than %d MiB or %d files", most>>20, maxEntries)
 		}
 		if err != nil {
 			return nil, err
@@ -75,7 +79,7 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 			manifest = &Manifest{}
 			err = json.NewDecoder(archive).Decode(manifest)
 		case strings.HasPrefix(header.Name, objectsDir+"/"):
-			items, err = decode(items, archive)
+			err = decode(archive, found.add)
 		}
 		if err != nil && limited.N > 0 {
 			return nil, fmt.Errorf("%s: %w", header.Name, err)
@@ -84,7 +88,7 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 	if manifest == nil {
 		return nil, fmt.Errorf("it has no %s: it is no bundle, or not whole", manifestName)
 	}
-	return manifest.memory(items)
+	return manifest.memory(found)
 }
 
 // memory is the Source of a bundle's objects.
@@ -99,61 +103,95 @@ func (m *Manifest) memory(items []runtime.Object) (*Memory, error) {
 	return &Memory{Items: items, Gaps: m.Gaps, Kinds: kinds, Time: m.Time}, nil
 }
 
-// readYAML reads documents of YAML or JSON.
-func readYAML(in io.Reader, now time.Time) (*Memory, error) {
+// ReadDocuments calls do for each object of documents in YAML or JSON, with its kind and as JSON. Lists count as their items. There are
+// bounds for the bytes, and for Lists in Lists; do may have one for the objects.
+func ReadDocuments(in io.Reader, do func(kind schema.GroupVersionKind, object json.RawMessage) error) error {
 	limited := &io.LimitedReader{R: in, N: maxBytes}
-	items, err := decode(nil, limited)
+	err := decode(limited, do)
 	if limited.N <= 0 {
 		err = fmt.Errorf("it has more than %d MiB", maxBytes>>20)
 	}
-	return &Memory{Items: items, Time: now}, err
+	return err
 }
 
-// decode appends the objects of documents. Lists count as their items.
-func decode(items []runtime.Object, in io.Reader) ([]runtime.Object, error) {
+func decode(in io.Reader, do func(schema.GroupVersionKind, json.RawMessage) error) error {
 	documents := yaml.NewYAMLOrJSONDecoder(in, 4096)
 	for {
 		var raw json.RawMessage
 		if err := documents.Decode(&raw); errors.Is(err, io.EOF) {
-			return items, nil
+			return nil
 		} else if err != nil {
-			return nil, err
+			return err
 		}
 		if len(raw) == 0 || string(raw) == "null" {
 			continue // a document with comments alone
 		}
-		found, err := objects(raw)
-		if err != nil {
-			return nil, err
+		if err := each(raw, maxListDepth, do); err != nil {
+			return err
 		}
-		items = append(items, found...)
 	}
 }
 
-// objects that a document in JSON has.
-func objects(document json.RawMessage) (found []runtime.Object, err error) {
+// each object that a document in JSON has.
+func each(document json.RawMessage, depth int, do func(schema.GroupVersionKind, json.RawMessage) error) error {
 	var list struct {
 		metav1.TypeMeta `json:",inline"`
-		Items           []json.RawMessage `json:"items"`
+		Items           items `json:"items"`
 	}
 	if err := json.Unmarshal(document, &list); err != nil {
-		return nil, err
+		return err
 	}
 	if list.Kind == "" || list.APIVersion == "" {
-		return nil, errors.New("a document has no apiVersion or no kind")
+		return errors.New("a document has no apiVersion or no kind")
 	}
 	if !strings.HasSuffix(list.Kind, "List") {
-		object, err := typed(list.GroupVersionKind(), document)
-		return []runtime.Object{object}, err
+		return do(list.GroupVersionKind(), document)
+	}
+	if depth == 0 {
+		return fmt.Errorf("it has Lists in each other, more than %d deep", maxListDepth)
 	}
 	for _, item := range list.Items {
-		inside, err := objects(item)
-		if err != nil {
-			return nil, err
+		if err := each(item, depth-1, do); err != nil {
+			return err
 		}
-		found = append(found, inside...)
 	}
-	return found, nil
+	return nil
+}
+
+// items of a List.
+type items []json.RawMessage
+
+// UnmarshalJSON reads no more than maxObjects: an item that is a byte in the file takes many in memory.
+func (i *items) UnmarshalJSON(list []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(list))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('[') {
+		return err // what is no list has no items
+	}
+	for decoder.More() {
+		if len(*i) == maxObjects {
+			return errTooMany
+		}
+		var item json.RawMessage
+		if err := decoder.Decode(&item); err != nil {
+			return err
+		}
+		*i = append(*i, item)
+	}
+	return nil
+}
+
+var errTooMany = fmt.Errorf("it has more than %d objects", maxObjects)
+
+// objects of a file in their Go types.
+type objects []runtime.Object
+
+func (o *objects) add(kind schema.GroupVersionKind, document json.RawMessage) error {
+	if len(*o) == maxObjects {
+		return errTooMany
+	}
+	object, err := typed(kind, document)
+	*o = append(*o, object)
+	return err
 }
 
 // typed returns an object in its Go type, or unstructured if Scheme does not know it.

@@ -128,7 +128,7 @@ type page struct {
 func (p *page) status(s *view.Status, system string) {
 	switch n := len(s.Problems); {
 	case n > 0:
-		p.Printf("Daymark in %s: %s\n", system, p.Style.Bad(fmt.Sprintf("%d problems", n)))
+		p.Printf("Daymark in %s: %s\n", system, p.Style.Bad(output.Count(n, "problem")))
 	case len(s.Unseen) > 0:
 		p.Printf("Daymark in %s: nothing is wrong with what you see\n", system)
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/output"
 )
 
 type options struct {
@@ -77,7 +78,7 @@ func (o *options) run(ctx context.Context, names []string) error {
 			ours++
 		}
 	}
-	o.Warn("%d objects of Daymark's kinds, %s", ours, counts(found))
+	o.Warn("%s of Daymark's kinds, %s", output.Count(ours, "object"), counts(found))
 	if slices.ContainsFunc(found, func(f Finding) bool { return o.strict || f.Severity == Error }) {
 		return env.ErrWrong
 	}
@@ -89,7 +90,7 @@ func counts(found []Finding) string {
 	for i := range found {
 		number[found[i].Severity]++
 	}
-	return fmt.Sprintf("%d errors, %d warnings", number[Error], number[Warning])
+	return output.Count(number[Error], "error") + ", " + output.Count(number[Warning], "warning")
 }
 
 func (o *options) print(found []Finding) error {

@@ -147,7 +147,7 @@ func child(node *yamlv3.Node, step any) *yamlv3.Node {
 	}
 	switch step := step.(type) {
 	case int:
-		if node.Kind == yamlv3.SequenceNode && step < len(node.Content) {
+		if node.Kind == yamlv3.SequenceNode && step >= 0 && step < len(node.Content) {
 			return node.Content[step]
 		}
 	case string:

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/daymark-lb/daymark/cli/output"
 )
 
 // Severity of a finding.
@@ -31,16 +33,16 @@ type Finding struct {
 	Message string `json:"message"`
 }
 
-// String is the finding as compilers write theirs: FILE:LINE:COLUMN: severity: object: field: words.
+// String is the finding as compilers write theirs, in one line: FILE:LINE:COLUMN: severity: object: field: words.
 func (f *Finding) String() string {
-	text := fmt.Sprintf("%s: %s", f.Severity, f.words())
-	switch {
-	case f.File == "":
-		return "in the cluster: " + text
-	case f.Column == 0:
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, text)
+	place := "in the cluster"
+	if f.File != "" {
+		place = fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, text)
+	if f.Column > 0 {
+		place += fmt.Sprintf(":%d", f.Column)
+	}
+	return output.Line(fmt.Sprintf("%s: %s: %s", place, f.Severity, f.words()))
 }
 
 func (f *Finding) words() string {

@@ -3,6 +3,7 @@ package validate
 import (
 	"encoding/json"
 	"io"
+	"net/url"
 	"path/filepath"
 
 	"github.com/daymark-lb/daymark/internal/version"
@@ -69,7 +70,7 @@ func writeSARIF(out io.Writer, all []Finding) error {
 		f := &all[i]
 		result := sarifResult{RuleID: f.rule(), Level: f.Severity, Message: sarifText{f.words()}, Locations: []sarifLocation{}}
 		if f.File != "" {
-			result.Locations = append(result.Locations, sarifLocation{sarifPhysical{sarifArtifact{filepath.ToSlash(f.File)}, sarifRegion{max(f.Line, 1), f.Column}}})
+			result.Locations = append(result.Locations, sarifLocation{sarifPhysical{sarifArtifact{uri(f.File)}, sarifRegion{max(f.Line, 1), f.Column}}})
 		}
 		if !rules[result.RuleID] {
 			rules[result.RuleID] = true
@@ -81,6 +82,9 @@ func writeSARIF(out io.Writer, all []Finding) error {
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
 }
+
+// uri of a file (RFC 3986), relative as its name is.
+func uri(file string) string { return (&url.URL{Path: filepath.ToSlash(file)}).String() }
 
 // rule is the name of what a finding is one of: the reason of the condition or of the API server's error.
 func (f *Finding) rule() string {

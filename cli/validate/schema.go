@@ -129,6 +129,9 @@ func (k *kind) unknown(object map[string]any) (all field.ErrorList) {
 // near is the field that one that does not exist is most probably meant to be.
 func (k *kind) near(path string) string {
 	at, all := k.structural, steps(path)
+	if len(all) == 0 { // a key without letters
+		return ""
+	}
 	for _, step := range all[:len(all)-1] {
 		switch step := step.(type) {
 		case int:

@@ -3,20 +3,19 @@ package validate
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/goldentest"
 )
-
-var update = flag.Bool("update", false, "write what the command prints into testdata")
 
 // run the command and return what it prints and its exit status.
 func run(t *testing.T, in string, args ...string) (out, remarks string, status int) {
@@ -47,20 +46,7 @@ func TestValidate_Prints(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, remarks, status := run(t, "", strings.Fields(test.args)...)
-			got := fmt.Sprintf("%s--- stderr\n%s--- status %d\n", out, remarks, status)
-			file := filepath.Join("testdata", "golden", test.name+".txt")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s has\n%s\nprinted is\n%s", file, want, got)
-			}
+			goldentest.Compare(t, test.name, fmt.Sprintf("%s--- stderr\n%s--- status %d\n", out, remarks, status))
 		})
 	}
 }
@@ -69,6 +55,14 @@ func TestValidate_ReadsTheStandardInput(t *testing.T) {
 	out, _, status := run(t, "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: x}\nspec: {addresses: []}\n", "-")
 	if status != env.ExitWrong || !strings.HasPrefix(out, "stdin:4:") {
 		t.Errorf("%s, status %d", out, status)
+	}
+}
+
+func TestSARIF_NamesFilesAsURIs(t *testing.T) {
+	for file, want := range map[string]string{"deploy/pools.yaml": "deploy/pools.yaml", "my pools/a%b.yaml": "my%20pools/a%25b.yaml"} {
+		if got := uri(file); got != want {
+			t.Errorf("%s is %s", file, got)
+		}
 	}
 }
 
@@ -101,6 +95,11 @@ func FuzzCheck(f *testing.F) {
 		}
 		f.Add(string(text))
 	}
+	const pool = "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: x}\n"
+	f.Add(pool + "spec: {addresses: [192.0.2.0/28], \"addresses[-1]\": 1}\n")
+	f.Add(pool + "\"\": 1\n")
+	f.Add(pool + "\".\": 1\n")
+	f.Add(pool + "spec: {\"\\e[2J\\nx\": 1}\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		documents, found := Read("x", strings.NewReader(text))
 		checked, err := Check(t.Context(), documents, &Others{})
@@ -111,6 +110,9 @@ func FuzzCheck(f *testing.F) {
 		for _, one := range append(found, checked...) {
 			if one.Message == "" || one.Line < 1 || one.Line > lines+1 {
 				t.Errorf("%d lines: %+v", lines, one)
+			}
+			if strings.ContainsFunc(one.String(), unicode.IsControl) {
+				t.Errorf("it steers the terminal: %q", one.String())
 			}
 			if _, err := json.Marshal(one); err != nil {
 				t.Error(err)

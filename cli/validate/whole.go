@@ -2,14 +2,17 @@ package validate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
@@ -60,6 +63,7 @@ func judgeAnnouncing(v *view.Cluster, put func(subject, ...metav1.Condition)) {
 		put(subject{kind: "BGPAdvertisement", name: a.Name}, references.BGPAdvertisement(a, overridden[a.Name]).At(v.Now))
 	}
 	for _, p := range v.Parsed.Peers {
+		p = withoutUnknownPassword(p, v.Parsed.Secrets)
 		var object v1beta1.BGPPeer
 		peer := references.Peer(p)
 		peer.Write(&object, v.Now)
@@ -68,6 +72,17 @@ func judgeAnnouncing(v *view.Cluster, put func(subject, ...metav1.Condition)) {
 	for _, c := range v.Parsed.Communities {
 		put(subject{kind: "Community", name: c.Name}, references.Community(c.Name).At(v.Now))
 	}
+}
+
+// withoutUnknownPassword is a peer without the password of a Secret that is not in the files. Nothing can be said of that: no command
+// reads the Secrets of a cluster.
+func withoutUnknownPassword(p *lb.Peer, secrets []*corev1.Secret) *lb.Peer {
+	if p.Password == nil || slices.ContainsFunc(secrets, func(s *corev1.Secret) bool { return s.Name == p.Password.Name }) {
+		return p
+	}
+	without := *p
+	without.Password = nil
+	return &without
 }
 
 // assigned is the condition about the addresses of a Service.

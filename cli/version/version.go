@@ -48,7 +48,7 @@ func result(v view.Versions) output.Result {
 			if len(speaker.Nodes) > 5 {
 				nodes += ", ..."
 			}
-			s.Printf("speakers    %s on %d nodes (%s)\n", output.OrNone(speaker.Version), len(speaker.Nodes), nodes)
+			s.Printf("speakers    %s on %s (%s)\n", output.OrNone(speaker.Version), output.Count(len(speaker.Nodes), "node"), nodes)
 		}
 		for _, d := range v.Definitions {
 			s.Printf("kind        %s %s\n", d.Name, strings.Join(d.Served, ", "))
