@@ -66,7 +66,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
 	layer2 := plan.Layer2Addresses(decision.Hold)
 	return &desired{
-		plan: plan, failOvers: failOvers(seen, layer2), macs: m.macs.Update(links, seen.inCluster),
+		plan: plan, failOvers: failOvers(seen, layer2, m.silences), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{

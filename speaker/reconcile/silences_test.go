@@ -24,7 +24,7 @@ func TestLoop_ASilentHolderIsAskedOnTheSegment(t *testing.T) {
 		other := links()
 		other[0].MAC = "02:00:00:00:00:02"
 		f.gossip.view.Suspects, f.gossip.view.Alive = nil, []string{"n1"}
-		f.gossip.view.Silent = map[string]gossip.Peer{"n2": {Incarnation: 1, StateKnown: true, State: gossip.State{Known: true, Links: other}}}
+		f.gossip.view.Silent = map[string]gossip.Peer{"n2": {Incarnation: 1, LastHeard: time.Now(), StateKnown: true, State: gossip.State{Known: true, Links: other}}}
 		delete(f.gossip.view.Peers, "n2")
 		f.pass(t)
 		if len(f.layer2.asked) != 1 || len(f.layer2.asked[0].Paths) != 1 || f.layer2.asked[0].Paths[0].MAC != other[0].MAC {
@@ -43,6 +43,9 @@ func TestLoop_ASilentHolderIsAskedOnTheSegment(t *testing.T) {
 		f.pass(t)
 		if got := f.reporter.newest.conditions[1].Message; len(f.layer2.desired) != 1 || strings.Contains(got, text) {
 			t.Errorf("without an answer, held are %v, and the condition says %q", f.layer2.desired, got)
+		}
+		if len(f.layer2.failedOver) > 0 {
+			t.Errorf("it answered until now, and is told to have been silent since %v", f.layer2.failedOver)
 		}
 	})
 }
