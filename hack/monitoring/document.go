@@ -41,7 +41,7 @@ func (d dashboard) document(uid string) object {
 		"templating": object{"list": []object{
 			{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"},
 			{
-				"name": "node", "label": "Node", "type": "query", "datasource": prometheus(), "query": "label_values(daymark_gossip_members_alive, node)",
+				"name": "node", "label": "Node", "type": "query", "datasource": prometheus(), "query": "label_values(daymark_speaker_failing, node)",
 				"includeAll": true, "multi": true, "allValue": ".*", "current": object{"text": "All", "value": "$__all"}, "refresh": 2, "sort": 1,
 			},
 		}},

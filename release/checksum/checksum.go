@@ -1,4 +1,4 @@
-// Package checksum writes and checks SHA256SUMS, the list that `sha256sum -c` reads. It refuses a list that misses a file.
+// Package checksum writes SHA256SUMS, the list that `sha256sum -c` reads, of all files in a folder. It refuses to leave one out.
 package checksum
 
 import (

@@ -35,7 +35,6 @@ type pkg struct {
 type module struct {
 	Path, Version, Dir string
 	Main               bool
-	Replace            *module
 }
 
 // Of returns the texts for a program on a platform, each named MODULE@VERSION/FILE.
