@@ -124,7 +124,7 @@ func TestChecks_ServerThatIsTooOld(t *testing.T) {
 func TestChecks_GossipThatIsOff(t *testing.T) {
 	_, o := cluster(t, "broken")
 	in := o.input(t)
-	set := in.speakers()
+	set := in.Cluster.SpeakerSet()
 	set.Spec.Template.Spec.Containers[0].Args = []string{"--gossip-bind-address=0"}
 	r := Run(in)
 	if !slices.Contains(r.Skipped, Skipped{"gossip", "gossip is turned off"}) {

@@ -103,7 +103,7 @@ func programs(in *Input) (found []Finding) {
 	if !in.Cluster.Controller().Known {
 		found = append(found, Finding{Severity: Error, Object: "Namespace " + in.System, Message: "no Deployment in it has a container named controller"})
 	}
-	if in.speakers() == nil {
+	if in.Cluster.SpeakerSet() == nil {
 		found = append(found, Finding{Severity: Error, Object: "Namespace " + in.System, Message: "no DaemonSet of Daymark is in it"})
 	}
 	found = append(found, fromProblems(in, func(p *view.Problem) bool {
@@ -154,7 +154,7 @@ func fromProblems(in *Input, wanted func(*view.Problem) bool) (found []Finding) 
 
 // gossipOff: without layer 2 the speakers need not know each other.
 func gossipOff(in *Input) string {
-	set := in.speakers()
+	set := in.Cluster.SpeakerSet()
 	if set == nil {
 		return ""
 	}

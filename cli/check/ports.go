@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/cli/source"
@@ -47,22 +46,12 @@ func portsTaken(in *Input) (found []Finding) {
 
 // wantedPorts are those that the installed DaemonSet names, or the default ones.
 func wantedPorts(in *Input) []nodePort {
-	if set := in.speakers(); set != nil {
+	if set := in.Cluster.SpeakerSet(); set != nil {
 		if ports := portsOf(&set.Spec.Template.Spec); len(ports) > 0 {
 			return ports
 		}
 	}
 	return speakerPorts
-}
-
-// speakers is the DaemonSet of Daymark; nil: none is seen.
-func (in *Input) speakers() *appsv1.DaemonSet {
-	for _, set := range source.Of[*appsv1.DaemonSet](in.Objects) {
-		if ours(in, set.Namespace, set.Labels) {
-			return set
-		}
-	}
-	return nil
 }
 
 // ours are the objects of Daymark's own programs.

@@ -64,7 +64,7 @@ func (o *options) command(c *cobra.Command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		leases := source.Query{Kind: source.Leases, Namespace: o.System, Name: "daymark-controller", Optional: true}
+		leases := source.Query{Kind: source.Leases, Namespace: o.System, Name: view.LeaderLease, Optional: true}
 		return o.Each(c.Context(), o.watch, append(o.World(namespace), leases), o.show)
 	}
 	return c

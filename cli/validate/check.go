@@ -42,11 +42,15 @@ func Check(ctx context.Context, documents []Document, others *Others) ([]Finding
 	if err != nil {
 		return nil, err
 	}
+	return known.checkAll(ctx, documents, others)
+}
+
+func (k *kinds) checkAll(ctx context.Context, documents []Document, others *Others) ([]Finding, error) {
 	var all []Finding
 	places, objects, refused := map[subject]*Document{}, []runtime.Object{}, map[subject]bool{}
 	for i := range documents {
 		d := &documents[i]
-		of, object, found, err := known.single(ctx, d)
+		of, object, found, err := k.single(ctx, d)
 		if err != nil {
 			return nil, err
 		}

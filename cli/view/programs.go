@@ -12,8 +12,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// leaderLease is the Lease of the controller that leads.
-const leaderLease = "daymark-controller"
+// LeaderLease is the name of the Lease of the controller that leads.
+const LeaderLease = "daymark-controller"
 
 // ControllerLine is the controller in short.
 type ControllerLine struct {
@@ -48,7 +48,8 @@ func (c *Cluster) controller() *appsv1.Deployment {
 	return nil
 }
 
-func (c *Cluster) speakerSet() *appsv1.DaemonSet {
+// SpeakerSet is the DaemonSet of the speakers; nil: none is seen.
+func (c *Cluster) SpeakerSet() *appsv1.DaemonSet {
 	for _, d := range c.daemonSets {
 		if _, found := flagsOf(&d.Spec.Template.Spec, speakerContainer); found && d.Namespace == c.System {
 			return d
@@ -59,7 +60,7 @@ func (c *Cluster) speakerSet() *appsv1.DaemonSet {
 
 func (c *Cluster) leader() *coordinationv1.Lease {
 	for _, lease := range c.leases {
-		if lease.Name == leaderLease && lease.Namespace == c.System {
+		if lease.Name == LeaderLease && lease.Namespace == c.System {
 			return lease
 		}
 	}
@@ -109,7 +110,7 @@ func (c *Cluster) programProblems() (found []Problem) {
 		about.Message = fmt.Sprintf("%d of %d controllers are ready", line.Ready, line.Wanted)
 		found = append(found, about)
 	}
-	if d := c.speakerSet(); d != nil && d.Status.NumberReady < d.Status.DesiredNumberScheduled {
+	if d := c.SpeakerSet(); d != nil && d.Status.NumberReady < d.Status.DesiredNumberScheduled {
 		found = append(found, Problem{
 			Severity: Warning, Kind: "DaemonSet", Namespace: d.Namespace, Name: d.Name, Reason: "NotReady",
 			Message: fmt.Sprintf("%d of %d speakers are ready", d.Status.NumberReady, d.Status.DesiredNumberScheduled),
