@@ -65,8 +65,9 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	m.segments.standIns = decision.StandIns
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
 	layer2 := plan.Layer2Addresses(decision.Hold)
+	m.answerers.update(seen.view.Silent, decision.Silent)
 	return &desired{
-		plan: plan, failOvers: failOvers(seen, layer2, m.silences), macs: m.macs.Update(links, seen.inCluster),
+		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{

@@ -99,6 +99,8 @@ type memory struct {
 	sessions announce.SessionMemory
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
+	// answerers are those that were among them since they fell silent.
+	answerers answerers
 	// segments are what is known of the segments that the gossip does not use.
 	segments segments
 	// before are the sessions of the process before this one; nil before the first pass.
@@ -135,7 +137,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 func newLoop(cfg Config, exec Executors, writers *Writers, read func(context.Context) (*snapshot, error)) *Loop {
 	l := &Loop{
 		cfg: cfg, read: read, exec: exec, Writers: writers,
-		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}},
+		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}, answerers: answerers{}},
 		started: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		metrics: newMetrics(cfg.Registerer),
 	}
