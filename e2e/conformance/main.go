@@ -81,6 +81,9 @@ func inside(arguments []string) (status int, err error) {
 		return 1, err
 	}
 	t := &narrator{}
+	if !keep.Asked() { // one that is kept is ended by a signal, and has its own way
+		t.endOnSignal()
+	}
 	defer func() {
 		t.end()
 		if t.Failed() {

@@ -3,6 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -10,6 +14,7 @@ import (
 type narrator struct {
 	began    time.Time
 	failed   bool
+	mu       sync.Mutex // held while the cleanups run
 	cleanups []func()
 }
 
@@ -19,8 +24,12 @@ type failure struct{ error }
 func (n *narrator) Helper()                        {}
 func (n *narrator) Fatalf(format string, a ...any) { panic(failure{fmt.Errorf(format, a...)}) }
 func (n *narrator) Skipf(format string, a ...any)  { n.Fatalf(format, a...) }
-func (n *narrator) Cleanup(f func())               { n.cleanups = append(n.cleanups, f) }
-func (n *narrator) Failed() bool                   { return n.failed }
+func (n *narrator) Cleanup(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cleanups = append(n.cleanups, f)
+}
+func (n *narrator) Failed() bool { return n.failed }
 
 // Logf prints a line with the time since the beginning.
 func (n *narrator) Logf(format string, a ...any) {
@@ -45,11 +54,25 @@ func (n *narrator) tell(f func() error) (err error) {
 	return f()
 }
 
-// end calls the cleanups, the last first.
+// end calls the cleanups, the last first, once.
 func (n *narrator) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	defer func() { n.cleanups = nil }()
 	for i := len(n.cleanups) - 1; i >= 0; i-- {
 		if err := n.tell(func() error { n.cleanups[i](); return nil }); err != nil {
 			n.Logf("%v", err)
 		}
 	}
+}
+
+// endOnSignal calls the cleanups and ends the process when it is asked to end: the nodes' cgroups would outlive it.
+func (n *narrator) endOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		n.end()
+		os.Exit(1)
+	}()
 }

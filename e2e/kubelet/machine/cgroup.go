@@ -20,17 +20,19 @@ import (
 // machine's. Every node gets a group of its name in each.
 type Cgroups struct {
 	hierarchies []string // where each is mounted
-	prefix      string   // of the groups' names: this run's
+	prefix      string   // of the groups' names: this run's and this lab's
 }
 
-// NewCgroups mounts them in the folder, which is this run's own, and removes the groups of runs that are gone.
+// NewCgroups mounts them in the folder, which is cgroup in the folder of a lab in the work folder of this run, and removes the groups
+// of runs that are gone.
 func NewCgroups(folder string) (*Cgroups, error) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("find the cgroups: %w", err)
 	}
-	run := filepath.Base(filepath.Dir(folder))
-	c := &Cgroups{prefix: run + "-"}
+	lab := filepath.Dir(folder)
+	work := filepath.Dir(lab)
+	c := &Cgroups{prefix: filepath.Base(work) + "-" + filepath.Base(lab) + "-"}
 	for line := range strings.Lines(string(b)) {
 		_, rest, _ := strings.Cut(line, ":")
 		controllers, _, _ := strings.Cut(rest, ":")
@@ -50,7 +52,7 @@ func NewCgroups(folder string) (*Cgroups, error) {
 		}
 		c.hierarchies = append(c.hierarchies, at)
 	}
-	return c, c.sweep(filepath.Dir(filepath.Dir(folder)), run)
+	return c, c.sweep(work)
 }
 
 // Close takes them from the folder, which can then be removed. All nodes must be gone.
@@ -61,9 +63,9 @@ func (c *Cgroups) Close() (err error) {
 	return err
 }
 
-// sweep removes groups of runs whose work folder, a sibling of this one's, is gone: they were killed.
-func (c *Cgroups) sweep(siblings, run string) error {
-	kind := strings.TrimRight(run, "0123456789")
+// sweep removes groups of runs whose work folder, a sibling of this run's, is gone: they were killed.
+func (c *Cgroups) sweep(work string) error {
+	kind := strings.TrimRight(filepath.Base(work), "0123456789")
 	for _, h := range c.hierarchies {
 		groups, err := filepath.Glob(filepath.Join(h, kind+"*"))
 		if err != nil {
@@ -71,7 +73,7 @@ func (c *Cgroups) sweep(siblings, run string) error {
 		}
 		for _, group := range groups {
 			owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(group), kind), "-")
-			if _, err := os.Stat(filepath.Join(siblings, kind+owner)); errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(work), kind+owner)); errors.Is(err, fs.ErrNotExist) {
 				_ = removeTree(group) // one that still has processes is left
 			}
 		}

@@ -2,12 +2,15 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +20,8 @@ const releaseEnv = "DAYMARK_LAB_RELEASE"
 // ReleaseFolder is where `Release` has left what would be published.
 func ReleaseFolder() string { return os.Getenv(releaseEnv) }
 
-// Release makes a release of this checkout as `make release` does, for this machine's platform alone. Its version names the commit.
+// Release makes a release of this checkout as `make release` does, for this machine's platform alone. Its version names the commit. Each
+// process has a folder of its own, since another one may still read what it made, and those of processes that are gone are removed.
 func Release(ctx context.Context, _ io.Writer) error {
 	if folder := ReleaseFolder(); folder != "" {
 		absolute, err := filepath.Abs(folder)
@@ -38,16 +42,22 @@ func Release(ctx context.Context, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := lock(parent + ".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	folder := filepath.Join(parent, "dist")
-	if err := makeRelease(ctx, root, folder, commit); err != nil {
+	folder := filepath.Join(parent, strconv.Itoa(os.Getpid()))
+	if err := errors.Join(removeUnused(parent), makeRelease(ctx, root, folder, commit)); err != nil {
 		return err
 	}
 	return os.Setenv(releaseEnv, folder)
+}
+
+// removeUnused removes what is in the folder by the name of a process that is gone, or by none.
+func removeUnused(folder string) error {
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		if _, gone := os.Stat(filepath.Join("/proc", entry.Name())); errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(folder, entry.Name())))
+		}
+	}
+	return err
 }
 
 // makeRelease makes a release of the checkout at root, in place of what is in the folder.

@@ -47,10 +47,8 @@ func Exit(status int, err error) {
 // Enter does the preparations, runs this very program again, with the same arguments, in new namespaces, and returns its
 // exit status. All that the inner process starts dies with it, and it dies with this one.
 func Enter(ctx context.Context, progress io.Writer, prepare ...Preparation) (status int, err error) {
-	for _, p := range prepare {
-		if err := p(ctx, progress); err != nil {
-			return 1, err
-		}
+	if err := runAll(ctx, progress, prepare); err != nil {
+		return 1, err
 	}
 	work, err := os.MkdirTemp("", "daymark-lab-")
 	if err != nil {
@@ -68,6 +66,20 @@ func Enter(ctx context.Context, progress io.Writer, prepare ...Preparation) (sta
 	}()
 	status, detached, err = runInside(work)
 	return status, err
+}
+
+// runAll does the preparations. A signal ends them, and they remove what is not finished; a second one ends the program at once, since
+// a preparation may wait for that of another process.
+func runAll(ctx context.Context, progress io.Writer, prepare []Preparation) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	for _, p := range prepare {
+		if err := errors.Join(p(ctx, progress), ctx.Err()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // runInside starts the inner process and stays until it ends or detaches.
