@@ -131,7 +131,6 @@ func disturb(t *narrator, c *kubelet.Cluster, d disturbance, lan, wan netip.Addr
 	near, far := c.Client().Probe(kubelet.URL(lan)), c.FarClient().Probe(kubelet.URL(wan))
 	heldNear := kubelet.Hold(c.Client(), netip.AddrPortFrom(lan, 80).String(), held)
 	heldFar := kubelet.Hold(c.FarClient(), netip.AddrPortFrom(wan, 80).String(), held)
-	time.Sleep(time.Second) // so that they are open
 	began := time.Now()
 	err = t.tell(func() error { d.do(c, node); return nil })
 	took := time.Since(began)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/kubelet/suite"
 	"github.com/daymark-lb/daymark/e2e/lab/build"
 	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
 )
 
 // jobs is how many tests run side by side.
@@ -33,12 +33,12 @@ func runSuite(t *narrator, v variant, file, focus string) error {
 	if err != nil {
 		return err
 	}
-	c, version, err := forSuite(ctx, t, v, folder)
+	c, version, err := forSuite(ctx, t, v)
 	if err != nil {
 		return err
 	}
 	t.Logf("%d tests, %d at a time; whole outputs are in %s", len(names), jobs, folder)
-	runner := suite.Runner{Cluster: c, Folder: filepath.Join(folder, "output"), Jobs: jobs, Say: func(line string) { t.Logf("%s", line) }}
+	runner := suite.Runner{Cluster: c, Folder: folder, Jobs: jobs, Say: func(line string) { t.Logf("%s", line) }}
 	results, err := runner.Run(names)
 	if err != nil || file == "" {
 		return err
@@ -46,14 +46,18 @@ func runSuite(t *narrator, v variant, file, focus string) error {
 	return replaceSection(file, v.Name, section(v, version, results))
 }
 
-// forSuite starts a cluster with Daymark as the tests want it, and with the image of their pods, which it makes in the folder.
-func forSuite(ctx context.Context, t *narrator, v variant, folder string) (c *kubelet.Cluster, version string, err error) {
+// forSuite starts a cluster with Daymark as the tests want it, and with the image of their pods.
+func forSuite(ctx context.Context, t *narrator, v variant) (c *kubelet.Cluster, version string, err error) {
 	kubelet.Need(t)
 	release, err := kubelet.ReadRelease()
 	if err != nil {
 		return nil, "", err
 	}
-	image, err := suite.Image(ctx, filepath.Join(folder, "agnhost"))
+	folder, err := sandbox.NewFolder("agnhost")
+	if err != nil {
+		return nil, "", err
+	}
+	image, err := suite.Image(ctx, folder)
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,26 +9,7 @@ import (
 )
 
 // stranger is what another provider has in the cluster: kinds that are called as ours, an object of each, and a Service.
-const stranger = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: ipaddresspools.metallb.io}
-spec:
-  group: metallb.io
-  names: {kind: IPAddressPool, listKind: IPAddressPoolList, plural: ipaddresspools, singular: ipaddresspool}
-  scope: Namespaced
-  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: bgppeers.metallb.io}
-spec:
-  group: metallb.io
-  names: {kind: BGPPeer, listKind: BGPPeerList, plural: bgppeers, singular: bgppeer}
-  scope: Namespaced
-  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
----
-apiVersion: metallb.io/v1beta1
+var stranger = strangerKind("IPAddressPool") + strangerKind("BGPPeer") + `apiVersion: metallb.io/v1beta1
 kind: IPAddressPool
 metadata: {name: lan, namespace: default}
 spec: {addresses: [198.51.100.64/28]}
@@ -43,6 +24,19 @@ kind: Service
 metadata: {name: theirs, annotations: {metallb.io/ip-allocated-from-pool: lan}}
 spec: {type: LoadBalancer, loadBalancerClass: metallb.io/metallb, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 `
+
+func strangerKind(kind string) string {
+	return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[2]ss.metallb.io}
+spec:
+  group: metallb.io
+  names: {kind: %[1]s, listKind: %[1]sList, plural: %[2]ss, singular: %[2]s}
+  scope: Namespaced
+  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+`, kind, strings.ToLower(kind))
+}
 
 // theirs are the versions of those objects, which rise with each change.
 func (u *upgrade) theirs() string {
@@ -94,7 +88,7 @@ func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
 // expect notes what is not as it should be.
 func (u *upgrade) expect(what string, is, should bool) {
 	if is != should {
-		u.wrong = errors.Join(u.wrong, fmt.Errorf("uninstall: %s: %t, want %t", what, is, should))
+		u.wrong = errors.Join(u.wrong, fmt.Errorf("%s: %t, want %t", what, is, should))
 	}
 }
 

@@ -188,6 +188,7 @@ func (u *upgrade) byManifests() {
 // change does something that nobody may see, and that leaves all objects valid.
 func (u *upgrade) change(what string, do func()) {
 	objects := u.c.Objects()
+	u.expect(what+": there are objects to compare", len(objects) > 0, true)
 	holders := u.c.Client().Holders(u.lan...)
 	w := watch(u.c, u.lan, u.wan)
 	do()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -26,28 +27,38 @@ type Held struct {
 	broken  []error
 }
 
-// Hold opens connections to the page and keeps them until Stop.
+// Hold opens connections to the page, and keeps those that are open when it returns until Stop. The others are broken.
 func Hold(client probe.Client, address string, count int) *Held {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Held{stop: cancel}
+	var opening sync.WaitGroup
+	opening.Add(count)
 	for range count {
 		h.running.Go(func() {
-			if err := hold(ctx, client, address); err != nil {
+			connection, err := open(ctx, client, address)
+			opening.Done()
+			if err == nil {
+				err = hold(ctx, connection)
+			}
+			if err != nil {
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				h.broken = append(h.broken, err)
 			}
 		})
 	}
+	opening.Wait()
 	return h
 }
 
+func open(ctx context.Context, client probe.Client, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, heldPatience)
+	defer cancel()
+	return client.Dial(ctx, "tcp", address)
+}
+
 // hold keeps one connection until the context ends. An error is that it broke before.
-func hold(ctx context.Context, client probe.Client, address string) error {
-	connection, err := client.Dial(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
+func hold(ctx context.Context, connection net.Conn) error {
 	defer func() { _ = connection.Close() }()
 	reader := bufio.NewReader(connection)
 	tick := time.NewTicker(heldRequests)

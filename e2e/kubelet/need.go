@@ -11,9 +11,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
-// Main is for TestMain: it runs the tests in namespaces of their own. Kubelet must have been built before: where it was not, the tests
-// that Need it are skipped.
-func Main(m *testing.M, prepare ...sandbox.Preparation) { sandbox.Main(m, prepare...) }
+// Main is for TestMain: it runs the tests in namespaces of their own. Kubelet must have been built before: where it was not, nothing is
+// prepared, and the tests that Need it are skipped.
+func Main(m *testing.M, prepare ...sandbox.Preparation) {
+	if missing() != nil {
+		prepare = nil
+	}
+	sandbox.Main(m, prepare...)
+}
 
 // Need skips the test where real nodes cannot run; where CI is set it fails instead.
 func Need(t check.T) {
