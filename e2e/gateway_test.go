@@ -14,12 +14,7 @@ import (
 // A gateway that knows no BGP: as a backup it is no peer, and in place of the router it is dialed while the session with the router stays.
 func TestBGP_GatewayThatDoesNotAnswerCostsNoSession(t *testing.T) {
 	cluster := daymark(t)
-	cluster.Pod("uplink", "n1")
-	cluster.Apply(byGateway("uplink"))
-	cluster.Apply(routedPool("uplink", "198.19.16.0/24"))
-	cluster.Apply(service("uplink", "uplink"))
-	address, _ := cluster.Service("uplink").AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	address := routed(t, cluster, "uplink", byGateway("uplink"), "198.19.16.0/24")
 
 	raw := lab.RouterV4.As4()
 	raw[3] = 253

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -22,14 +23,21 @@ func only(operator, node string) string {
 	return fmt.Sprintf("nodeSelectors: [{matchExpressions: [{key: kubernetes.io/hostname, operator: %s, values: [%s]}]}]", operator, node)
 }
 
+// routed makes a Service for a pod on n1 with an address that every node announces to a peer, and waits until the router knows all.
+func routed(t *testing.T, cluster *lab.Cluster, name, peer, addresses string) netip.Addr {
+	t.Helper()
+	cluster.Pod(name, "n1")
+	cluster.Apply(peer)
+	cluster.Apply(routedPool(name, addresses))
+	cluster.Apply(service(name, name))
+	address, _ := cluster.Service(name).AwaitAddress()
+	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
+	return address
+}
+
 func TestBGP_NodesPeerWithTheirDefaultGateway(t *testing.T) {
 	cluster := daymark(t)
-	cluster.Pod("gateway", "n1")
-	cluster.Apply(byGateway("gateway"))
-	cluster.Apply(routedPool("gateway", "198.19.14.0/24"))
-	cluster.Apply(service("gateway", "gateway"))
-	address, _ := cluster.Service("gateway").AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	routed(t, cluster, "gateway", byGateway("gateway"), "198.19.14.0/24")
 	awaitObjectCondition(t, cluster, "BGPPeer", "gateway", "SessionsEstablished", "True", "3 of 3 nodes")
 	for _, node := range cluster.NodeNames() {
 		if session, err := sessionOf(cluster, node, "gateway"); err != nil || session.Address != lab.RouterV4.String() {
@@ -78,12 +86,7 @@ func TestBGP_FamilyThatIsNotOfferedIsReported(t *testing.T) {
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
-	cluster.Pod("half", "n1")
-	cluster.Apply(peer("half", "addressFamilies: [IPv4, IPv6]"))
-	cluster.Apply(routedPool("half", "198.19.16.0/24"))
-	cluster.Apply(service("half", "half"))
-	address, _ := cluster.Service("half").AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	address := routed(t, cluster, "half", peer("half", "addressFamilies: [IPv4, IPv6]"), "198.19.16.0/24")
 	awaitObjectCondition(t, cluster, "BGPPeer", "half", "SessionsEstablished", "False Incomplete", "3 of 3 nodes", "IPv6")
 	session, err := sessionOf(cluster, "n2", "half")
 	if err != nil || session.State != "Established" || session.IPv4 != 1 || len(session.Families) != 1 || session.Families[0] != "IPv4" {
@@ -118,12 +121,7 @@ spec: {ipAddressPools: [twice], med: %d}
 func TestBGP_RestartedRouterIsPeeredWithInSeconds(t *testing.T) {
 	const within = 5 * time.Second
 	cluster := daymark(t)
-	cluster.Pod("back", "n1")
-	cluster.Apply(peer("back"))
-	cluster.Apply(routedPool("back", "198.19.18.0/24"))
-	cluster.Apply(service("back", "back"))
-	address, _ := cluster.Service("back").AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	address := routed(t, cluster, "back", peer("back"), "198.19.18.0/24")
 	cluster.Router().Stop()
 	for _, node := range cluster.NodeNames() {
 		lab.Eventually(t, waitTimeout, node+" has lost its session", func() error {
@@ -146,12 +144,7 @@ func TestBGP_RestartedRouterIsPeeredWithInSeconds(t *testing.T) {
 
 func TestBGP_ConnectionsSpreadOverAllNodes(t *testing.T) {
 	cluster := daymark(t)
-	cluster.Pod("spread", "n1")
-	cluster.Apply(peer("spread"))
-	cluster.Apply(routedPool("spread", "198.19.19.0/24"))
-	cluster.Apply(service("spread", "spread"))
-	address, _ := cluster.Service("spread").AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	address := routed(t, cluster, "spread", peer("spread"), "198.19.19.0/24")
 	var through []string // the pod sees the node that a connection came by
 	lab.Eventually(t, waitTimeout, "connections come through every node", func() error {
 		answer, err := cluster.FarClient().Get(url(address))

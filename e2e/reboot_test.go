@@ -171,16 +171,10 @@ func TestBGP_RolledPodKeepsTheRoutes(t *testing.T) {
 func rebooted(t *testing.T, cluster *lab.Cluster, router lab.RouterKind, bfd time.Duration, name, addresses string) netip.Addr {
 	t.Helper()
 	if bfd > 0 {
-		return underBFD(t, cluster, router, bfdInterval, name, addresses)
+		return underBFD(t, cluster, router, bfd, name, addresses)
 	}
 	cluster.Router().Configure(router, lab.RouterSettings{})
-	cluster.Pod(name, "n1")
-	cluster.Apply(peer(name))
-	cluster.Apply(routedPool(name, addresses))
-	cluster.Apply(service(name, name))
-	address, _ := cluster.Service(name).AwaitAddress()
-	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
-	return address
+	return routed(t, cluster, name, peer(name), addresses)
 }
 
 // setReady sets the node's condition Ready, as its kubelet does.
