@@ -18,7 +18,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w -X
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/controller, bin/speaker and bin/kubectl-daymark
