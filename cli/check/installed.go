@@ -183,7 +183,7 @@ func gossip(in *Input) (found []Finding) {
 			continue // it takes no part
 		case known.Status != "True":
 			about.Severity, about.Message = Error, "it does not know the other speakers: "+known.Message
-		case known.Message != "":
+		case known.Message != known.Reason: // what says no more is written so
 			about.Message = known.Message
 		case int(s.Status.Members) < len(there):
 			about.Message = fmt.Sprintf("it sees %d speakers, and %d are there", s.Status.Members, len(there))

@@ -136,7 +136,7 @@ func (p *page) speaker(s *view.SpeakerReport) {
 		output.OrNone(strings.Join(s.Addresses, ", ")), output.OrNone(strings.Join(s.Gateways, ", ")))
 	p.conditions(s.Conditions)
 	p.heading("Holds by layer 2")
-	p.Printf("  %d addresses\n", s.HeldCount)
+	p.Printf("  %s\n", output.Count(int(s.HeldCount), "address"))
 	var lines [][]string
 	for _, h := range s.Held {
 		remark := ""

@@ -20,9 +20,12 @@ func Line(text string) string {
 	return out.String()
 }
 
-// Count says how many there are of something that has its plural with s.
+// Count says how many there are of something that has its plural with s, or with es after an s.
 func Count(n int, what string) string {
 	if n != 1 {
+		if strings.HasSuffix(what, "s") {
+			what += "e"
+		}
 		what += "s"
 	}
 	return fmt.Sprintf("%d %s", n, what)

@@ -98,7 +98,7 @@ func (c *Cluster) programProblems() (found []Problem) {
 		about.Name = c.controller().Name
 	}
 	switch lease := c.leader(); {
-	case line.Known && line.Ready == 0 && line.Wanted > 0:
+	case line.Known && line.Ready == 0 && line.Wanted > 0 && line.Leader == "":
 		about.Reason, about.Message = "NotReady", "no controller is ready: no Service gets an address"
 		found = append(found, about)
 	case lease != nil && line.Leader == "":
@@ -108,6 +108,9 @@ func (c *Cluster) programProblems() (found []Problem) {
 	case line.Known && line.Ready < line.Wanted:
 		about.Severity, about.Reason = Warning, "NotReady"
 		about.Message = fmt.Sprintf("%d of %d controllers are ready", line.Ready, line.Wanted)
+		if line.Ready == 0 {
+			about.Message += ", and " + line.Leader + " leads all the same"
+		}
 		found = append(found, about)
 	}
 	if d := c.SpeakerSet(); d != nil && d.Status.NumberReady < d.Status.DesiredNumberScheduled {

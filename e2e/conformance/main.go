@@ -144,6 +144,7 @@ func install(t *narrator) error {
 func howTo(program string, c *kubelet.Cluster, lan, wan string) string {
 	return "\nThe cluster stays up in the background. Use it:\n\n" + keep.Usage(program,
 		[2]string{"kubectl get nodes,pods -A", "kubectl in it"},
+		[2]string{"kubectl daymark status", "how all is, by the plugin, after make build"},
 		[2]string{"on client curl -s " + lan, "a command on one of its hosts: n1 n2 n3 client far router api"},
 		[2]string{"on far curl -s " + wan, ""},
 		[2]string{"on api bash", "a shell beside the API server, with kubectl"},

@@ -101,7 +101,7 @@ func (d *demo) usage(program string) string {
 The lab stays up in the background. Use it:
 
   %[1]s kubectl get services                     kubectl in it
-  %[1]s kubectl get speakers                     who announces what
+  %[1]s kubectl daymark status                   how all is; kubectl daymark explain web: why
   %[1]s on client curl -s http://%[2]s/    a command on one of its hosts: n1 n2 n3 client far router api
   ls %[3]s      the logs of its programs
   %[1]s end                                      end it

@@ -28,10 +28,28 @@ func (c *Cluster) InstallDaymark() {
 	root, err := build.ModuleRoot()
 	c.must("install Daymark", err)
 	c.Kubectl("apply", "-k", filepath.Join(root, "config", "default"))
+	c.playWorkloads()
 	c.must("install Daymark", c.makeController())
 	for _, n := range c.nodes {
 		c.must("install Daymark", c.makeSpeaker(n))
 	}
+}
+
+// playWorkloads gives the Deployment and the DaemonSet the image of the programs that the lab runs in the place of Pods, and the status
+// that their controllers would write.
+func (c *Cluster) playWorkloads() {
+	c.t.Helper()
+	ctx, cancel := check.Context()
+	defer cancel()
+	says, _, _ := c.RunDaymark(ctx, "controller", "--version")
+	version, _, _ := strings.Cut(strings.TrimPrefix(says, "controller version "), " ")
+	c.Kubectl("-n", Namespace, "set", "image", "deployment/daymark-controller", "controller=controller:"+version)
+	c.Kubectl("-n", Namespace, "set", "image", "daemonset/daymark-speaker", "speaker=speaker:"+version)
+	c.Kubectl("-n", Namespace, "scale", "deployment/daymark-controller", "--replicas=1")
+	c.Kubectl("-n", Namespace, "patch", "deployment/daymark-controller", "--subresource=status", "-p",
+		`{"status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1}}`)
+	c.Kubectl("-n", Namespace, "patch", "daemonset/daymark-speaker", "--subresource=status", "-p", fmt.Sprintf(
+		`{"status": {"currentNumberScheduled": %[1]d, "desiredNumberScheduled": %[1]d, "numberReady": %[1]d, "numberAvailable": %[1]d}}`, len(c.nodes)))
 }
 
 func (c *Cluster) makeController() error {

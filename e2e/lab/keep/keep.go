@@ -170,7 +170,7 @@ func (f File) on(host string, command []string) error {
 	return l.enter(command)
 }
 
-// enter replaces this process by the command, in the lab's namespaces.
+// enter replaces this process by the command, in the lab's namespaces. What is beside this program is found: kubectl finds its plugin.
 func (l Lab) enter(command []string) error {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
@@ -180,8 +180,15 @@ func (l Lab) enter(command []string) error {
 	if !sameUserNamespace(l.PID) {
 		argv = append(argv, "--user", "--preserve-credentials")
 	}
-	environment := append(os.Environ(), "KUBECONFIG="+l.Kubeconfig, "PATH="+l.Programs+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	return syscall.Exec(nsenter, append(append(argv, "--"), command...), environment)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	path := strings.Join([]string{l.Programs, filepath.Dir(self), os.Getenv("PATH"), "/usr/sbin", "/sbin"}, ":")
+	if err := errors.Join(os.Setenv("KUBECONFIG", l.Kubeconfig), os.Setenv("PATH", path)); err != nil {
+		return err
+	}
+	return syscall.Exec(nsenter, append(append(argv, "--"), command...), os.Environ())
 }
 
 // sameUserNamespace is false when whoever made the lab was not root.
