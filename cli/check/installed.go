@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // before are the checks that count until Daymark is installed.
@@ -166,8 +167,7 @@ func gossipOff(in *Input) string {
 	return ""
 }
 
-// gossip: what speakers say of each other. That one is known whose datagrams do not get through stands in the message of a condition
-// that is True.
+// gossip: what speakers say of each other.
 func gossip(in *Input) (found []Finding) {
 	var there []*v1beta1.Speaker
 	for _, s := range source.Of[*v1beta1.Speaker](in.Objects) {
@@ -183,7 +183,7 @@ func gossip(in *Input) (found []Finding) {
 			continue // it takes no part
 		case known.Status != "True":
 			about.Severity, about.Message = Error, "it does not know the other speakers: "+known.Message
-		case known.Message != known.Reason: // what says no more is written so
+		case known.Reason == status.NotAllSeen.Name:
 			about.Message = known.Message
 		case int(s.Status.Members) < len(there):
 			about.Message = fmt.Sprintf("it sees %d speakers, and %d are there", s.Status.Members, len(there))

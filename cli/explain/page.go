@@ -22,7 +22,7 @@ func (p *page) heading(text string) { p.Printf("\n%s\n", p.Style.Bold(text)) }
 func (p *page) conditions(lines []view.ConditionLine) {
 	for _, c := range lines {
 		text := string(c.Status) + " for " + p.age(c.Since.Time) + ", " + c.Reason
-		if c.Message != "" && c.Message != c.Reason { // a message may not be empty, and repeats the reason then
+		if c.Message != "" {
 			text += ": " + c.Message
 		}
 		if c.Wrong {

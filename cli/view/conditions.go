@@ -29,6 +29,11 @@ var complaints = []string{
 	v1beta1.ConditionExhausted, v1beta1.ConditionOverlap, v1beta1.ConditionAnswersLeaveElsewhere, v1beta1.ConditionServiceProxyUnhealthy,
 }
 
+// warnings are reasons of conditions that are True.
+var warnings = []string{
+	announce.ReasonAddressConflict.Name, v1beta1.ReasonPoolMissing, status.Incomplete.Name, status.NotAllSeen.Name,
+}
+
 // conditionLines of an object of a kind, without those that programs alone read.
 func conditionLines(kind string, conditions []metav1.Condition) (lines []ConditionLine) {
 	for _, c := range conditions {
@@ -49,8 +54,7 @@ func wrong(c *metav1.Condition) bool {
 	if slices.Contains(complaints, c.Type) {
 		return c.Status == metav1.ConditionTrue
 	}
-	warns := c.Reason == announce.ReasonAddressConflict.Name || c.Reason == v1beta1.ReasonPoolMissing || c.Reason == status.Incomplete.Name
-	return c.Status != metav1.ConditionTrue || warns
+	return c.Status != metav1.ConditionTrue || slices.Contains(warnings, c.Reason)
 }
 
 // remedy for a reason, from where the reasons are declared; empty: there is nothing to do, or the reason is another program's.

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // Severity of a problem.
@@ -101,7 +102,26 @@ func (c *Cluster) speakerProblems() (found []Problem) {
 			})
 		}
 	}
-	return append(found, c.missingSpeakers()...)
+	return append(countAlike(found), c.missingSpeakers()...)
+}
+
+// countAlike leaves the first of the speakers that say the same of others, and says how many more do: of a node that is cut off all do.
+func countAlike(problems []Problem) (left []Problem) {
+	say := map[string]int{}
+	for _, p := range problems {
+		if p.Reason == status.NotAllSeen.Name {
+			say[p.Message]++
+		}
+		if say[p.Message] <= 1 {
+			left = append(left, p)
+		}
+	}
+	for i := range left {
+		if more := say[left[i].Message] - 1; more > 0 {
+			left[i].Message += fmt.Sprintf("; so say %d more", more)
+		}
+	}
+	return left
 }
 
 // missingSpeakers are nodes that are ready and have no Speaker object, though there are Speakers.

@@ -145,9 +145,12 @@ func readyCondition(failed error, leaves string) metav1.Condition {
 
 // membershipCondition says whether the other speakers are known: to the gossip, and so that they know of this one, too.
 func membershipCondition(known bool, view gossip.View, silences []string) metav1.Condition {
+	doubts := joinTexts(append(silences, view.Why))
 	switch {
+	case known && doubts != "":
+		return condition(v1beta1.ConditionMembershipKnown, true, status.NotAllSeen, doubts)
 	case known:
-		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, joinTexts(append(silences, view.Why)))
+		return condition(v1beta1.ConditionMembershipKnown, true, status.Known, "all speakers that are expected are seen")
 	case view.Known:
 		return condition(v1beta1.ConditionMembershipKnown, false, status.Unknown,
 			"the other speakers cannot know of this one before its EndpointSlice says where it gossips")

@@ -158,6 +158,11 @@ var (
 	Known = reason.Reason{
 		Name: "Known", Meaning: "The speaker has met the other speakers, or knows that there are none.",
 	}
+	NotAllSeen = reason.Reason{
+		Name: "NotAllSeen", Meaning: "The status is True: the speaker has met others, and does not see all that it expects, or not in every way. " +
+			"The message names them and says why.",
+		Remedy: "Let TCP and UDP port 7946 through between all nodes, in both directions, and look at what the message names.",
+	}
 	Unknown = reason.Reason{
 		Name: "Unknown", Meaning: "The speaker does not know yet which other speakers there are, so it holds no address by layer 2.",
 		Remedy: "Look whether the speakers reach each other at the port of the gossip, TCP and UDP.",
@@ -272,7 +277,7 @@ func Conditions() []reason.Condition {
 		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, Leaving, SpeakerGone),
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
-			Reasons: []reason.Reason{Known, Unknown},
+			Reasons: []reason.Reason{Known, NotAllSeen, Unknown},
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionAnswersLeaveElsewhere, Meaning: "Traffic back leaves by another interface than the one on which addresses are answered.",
