@@ -52,16 +52,22 @@ func do(t *testing.T, cluster, line string) string {
 		t.Fatal(err)
 	}
 	all.Origin = name
+	if as == "tenant" {
+		return ask(t, tenant(all), line)
+	}
+	return ask(t, all, line)
+}
+
+// ask the program something about objects, and return what it prints and its exit status.
+func ask(t *testing.T, all source.Source, line string) string {
+	t.Helper()
 	var out, remarks bytes.Buffer
 	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &remarks})
 	e.Now, e.Version, e.Objects = func() time.Time { return now }, "v0.2.0", all
-	if as == "tenant" {
-		e.Objects = tenant(all)
-	}
 	e.Config = genericclioptions.NewConfigFlags(true)
 	none := os.DevNull
 	e.Config.KubeConfig = &none
-	err = execute(t.Context(), e, strings.Fields(line))
+	err := execute(t.Context(), e, strings.Fields(line))
 	text := out.String()
 	if remarks.Len() > 0 {
 		text += "--- stderr\n" + remarks.String()

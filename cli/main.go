@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/daymark-lb/daymark/cli/bundle"
 	"github.com/daymark-lb/daymark/cli/check"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/explain"
@@ -32,6 +33,7 @@ var groups = []struct {
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
+	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, validate.New, migrate.New}},
 }
 

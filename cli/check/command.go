@@ -37,22 +37,32 @@ func New(e *env.Env) *cobra.Command {
 }
 
 func (o *options) run(ctx context.Context) error {
-	from, err := o.Source()
+	report, err := Look(ctx, o.Env, o.pre)
 	if err != nil {
 		return err
+	}
+	return o.show(report)
+}
+
+// Look reads what the checks need, and makes them.
+func Look(ctx context.Context, e *env.Env, pre bool) (*Report, error) {
+	o := &options{Env: e, pre: pre}
+	from, err := o.Source()
+	if err != nil {
+		return nil, err
 	}
 	objects, err := from.Read(ctx, o.queries()...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Plugin: o.Version}
-	if o.Objects == nil && o.From == "" {
+	if o.Live() {
 		if err := o.ask(ctx, in); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	report := Run(in)
-	return o.show(&report)
+	return &report, nil
 }
 
 func (o *options) queries() (queries []source.Query) {

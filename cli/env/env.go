@@ -48,6 +48,9 @@ func (e *Env) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in")
 }
 
+// Live reports whether a cluster is read, which answers more questions than a file.
+func (e *Env) Live() bool { return e.Objects == nil && e.From == "" }
+
 // Source says where to read objects.
 func (e *Env) Source() (source.Source, error) {
 	if e.Objects != nil {

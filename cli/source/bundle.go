@@ -40,6 +40,8 @@ type Manifest struct {
 	Resources []string `json:"resources"`
 	// Gaps are what could not be read.
 	Gaps []Gap `json:"gaps,omitempty"`
+	// Missing says in words what could not be had, the gaps among it.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // BundleWriter writes a bundle. Close it, or the bundle cannot be read.

@@ -1,0 +1,149 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/cli/goldentest"
+	"github.com/daymark-lb/daymark/cli/source"
+)
+
+// now is the time of the clusters in testdata.
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+// of texts alone.
+func of(t *testing.T, names map[string]string, texts ...string) *Redactor {
+	t.Helper()
+	s := NewSurvey("lb-system")
+	for name, kind := range names {
+		s.add(s.names, kind, name)
+	}
+	for _, text := range texts {
+		s.AddText(text)
+	}
+	r, err := s.Redactor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestText_HasOthersInTheirPlace(t *testing.T) {
+	names := map[string]string{
+		"web": "service", "api": "service", "n1.corp.example": "node", "n2.corp.example": "node", "secret-shop": "namespace", "pool": "pool", "10": "node",
+	}
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{"web, api.", "service-2, service-1."},
+		{"secret-shop/web: nothing", "namespace-1/service-2: nothing"},
+		{"Pod web-7d9f-abcde of the pool pool", "Pod service-2-7d9f-abcde of the pool pool"},
+		{"n2.corp.example:7946", "node-2:7946"},
+		{"webs and website stay, as cobweb does", "webs and website stay, as cobweb does"},
+		{"10 of 12, after 10s", "10 of 12, after 10s"},
+		{`held{node="n1.corp.example",address="203.0.113.7"} 1`, `held{node="node-1",address="10.0.2.7"} 1`},
+		{"203.0.113.7/24, 203.0.113.7:179, 203.0.113.7.", "10.0.2.7/24, 10.0.2.7:179, 10.0.2.7."},
+		{"192.0.2.200-192.0.2.250", "10.0.0.200-10.0.0.250"},
+		{"198.51.100.0/25 has 198.51.100.9", "10.0.1.0/25 has 10.0.1.9"},
+		{"[2001:db8::1]:179 and 2001:db8::1:", "[fd00::1]:179 and fd00::1:"},
+		{"2001:db8::10-2001:db8::1f", "fd00::10-fd00::1f"},
+		{"::ffff:192.0.2.1", "::ffff:10.0.0.1"},
+		{"127.0.0.1, 0.0.0.0/0, ::/0, 224.0.0.1, 255.255.255.0, ::1", "127.0.0.1, 0.0.0.0/0, ::/0, 224.0.0.1, 255.255.255.0, ::1"},
+		{"12:00:00.5 2026-11-26T12:00:00Z v1.2.3", "12:00:00.5 2026-11-26T12:00:00Z v1.2.3"},
+		{"it is at 52:54:00:AB:cd:01 and fe80::5054:ff:feab:cd01%eth0", "it is at 02:00:00:00:00:01 and fe80::ff:fe00:1%eth0"},
+		{"64512:100 and 4200000000:1:2", "64512:100 and 4200000000:1:2"},
+	} {
+		r := of(t, names, test.text, "192.0.2.1 198.51.100.1 203.0.113.1 2001:db8::1")
+		if got := r.Text(test.text); got != test.want {
+			t.Errorf("%q becomes %q, not %q", test.text, got, test.want)
+		}
+	}
+}
+
+// TestAddresses_KeepTheirSubnetsAndOrder, whatever they are.
+func TestAddresses_KeepTheirSubnetsAndOrder(t *testing.T) {
+	text := "10.96.0.0/12 172.20.0.0/16 172.20.3.0/24 172.16.5.1 172.16.5.254 8.8.8.8 192.168.0.0/22 192.168.3.7 192.168.2.10-192.168.5.20 " +
+		"2001:db8::/32 2001:db8:1::5 2001:db8:0:7::1 2a02:26f7::1 fd12::1"
+	r := of(t, nil, text)
+	var before, after []netip.Prefix
+	for _, word := range strings.Fields(strings.ReplaceAll(text, "-", " ")) {
+		other := r.Text(word)
+		if other == word {
+			t.Errorf("%s stays", word)
+		}
+		before, after = append(before, prefix(t, word)), append(after, prefix(t, other))
+	}
+	for i, a := range before {
+		for j, b := range before {
+			if within, now := a.Overlaps(b), after[i].Overlaps(after[j]); within != now {
+				t.Errorf("that %v and %v have an address in common is %v, and then %v, by %v and %v", a, b, within, now, after[i], after[j])
+			}
+			if a.Addr().Compare(b.Addr()) != after[i].Addr().Compare(after[j].Addr()) {
+				t.Errorf("%v and %v are in another order than %v and %v", a, b, after[i], after[j])
+			}
+		}
+	}
+}
+
+func prefix(t *testing.T, text string) netip.Prefix {
+	t.Helper()
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netip.PrefixFrom(a, a.BitLen())
+}
+
+func TestRedactor_SaysWhenThereIsNoRoom(t *testing.T) {
+	s := NewSurvey()
+	for i := range 200 {
+		s.networks[netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i + 1)}), 8)] = true
+	}
+	if _, err := s.Redactor(); err == nil {
+		t.Error("two hundred networks of sixteen million addresses have others in their place")
+	}
+}
+
+// TestObject_TellsNothing: of a cluster with telling names and addresses nothing is left but what the kinds say.
+func TestObject_TellsNothing(t *testing.T) {
+	all, err := source.Open(filepath.Join("testdata", "telling.yaml"), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSurvey("lb-system")
+	for _, item := range all.Items {
+		if err := s.AddObject(item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := s.Redactor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, item := range all.Items {
+		redacted, err := r.Object(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.MarshalIndent(redacted, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(text)
+		out.WriteByte('\n')
+	}
+	// Whatever the file has that begins so is telling.
+	for _, left := range regexp.MustCompile(`(?i)\S*(acme|203\.0\.113|2001:db8|52:54)\S*`).FindAllString(out.String(), -1) {
+		t.Errorf("%s is left", left)
+	}
+	goldentest.Compare(t, "telling", out.String())
+}

@@ -1,0 +1,144 @@
+package redact
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// scanner says what to put in the place of what a text has.
+type scanner struct {
+	// address with the length of the prefix that follows it; -1: none does.
+	address func(a netip.Addr, bits int) netip.Addr
+	mac     func(mac string) string
+	// word that may be a name; false: it is none. nil: nothing is a name.
+	word func(word string) (string, bool)
+}
+
+// scan a text for addresses and names.
+func scan(text string, s *scanner) string {
+	var out strings.Builder
+	for i := 0; i < len(text); {
+		if !inToken(text[i]) {
+			out.WriteByte(text[i])
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && inToken(text[end]) {
+			end++
+		}
+		token := strings.TrimRight(text[i:end], ".-")
+		if strings.Trim(token, ":-._") == "" {
+			token = text[i:end]
+		}
+		out.WriteString(s.token(token, bitsAfter(text[i+len(token):])))
+		i += len(token)
+		for ; i < end; i++ {
+			out.WriteByte(text[i])
+		}
+	}
+	return out.String()
+}
+
+// inToken are the characters of names, of addresses, and of ranges of them.
+func inToken(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '.' || c == ':' || c == '-' || c == '_'
+}
+
+// bitsAfter an address: the 24 of /24; -1: there is no length.
+func bitsAfter(rest string) int {
+	if !strings.HasPrefix(rest, "/") {
+		return -1
+	}
+	digits := rest[1:]
+	digits = digits[:len(digits)-len(strings.TrimLeft(digits[:min(len(digits), 3)], "0123456789"))-len(digits[min(len(digits), 3):])]
+	bits, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return bits
+}
+
+// token of a text: an address, a range of them, a name, or some names with what is between them.
+func (s *scanner) token(token string, bits int) string {
+	if first, last, isRange := strings.Cut(token, "-"); isRange {
+		a, errA := netip.ParseAddr(first)
+		b, errB := netip.ParseAddr(last)
+		if errA == nil && errB == nil && a.BitLen() == b.BitLen() {
+			common := commonBits(a, b)
+			return s.address(a, common).String() + "-" + s.address(b, common).String()
+		}
+	}
+	if a, err := netip.ParseAddr(strings.TrimRight(token, ":")); err == nil && token != "::" {
+		trimmed := strings.TrimRight(token, ":")
+		return s.address(a, bits).String() + token[len(trimmed):]
+	}
+	if a, err := netip.ParseAddr(token); err == nil {
+		return s.address(a, bits).String()
+	}
+	if _, err := net.ParseMAC(token); err == nil && len(token) == len("02:00:00:00:00:01") && token[2] == ':' {
+		return s.mac(strings.ToLower(token))
+	}
+	parts := strings.Split(token, ":")
+	for i, part := range parts {
+		if a, err := netip.ParseAddr(part); err == nil && len(parts) > 1 {
+			parts[i] = s.address(a, -1).String()
+		} else if s.word != nil {
+			parts[i] = s.names(part)
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+// commonBits that two addresses begin with.
+func commonBits(a, b netip.Addr) int {
+	bits := 0
+	for bits < a.BitLen() {
+		p, err := a.Prefix(bits + 1)
+		if err != nil || !p.Contains(b) {
+			return bits
+		}
+		bits++
+	}
+	return bits
+}
+
+// mostParts of a word in which names are looked for.
+const mostParts = 12
+
+// names in a word: the whole, or else the longest ones that it is made of, as in the name of a Pod.
+func (s *scanner) names(word string) string {
+	if pseudonym, known := s.word(word); known {
+		return pseudonym
+	}
+	ends := partEnds(word)
+	if len(ends) < 2 || len(ends) > mostParts {
+		return word
+	}
+	start := 0
+	for from := range ends {
+		for to := len(ends) - 1; to >= from; to-- {
+			if pseudonym, known := s.word(word[start:ends[to]]); known {
+				rest := word[ends[to]:]
+				if rest != "" {
+					rest = rest[:1] + s.names(rest[1:])
+				}
+				return word[:start] + pseudonym + rest
+			}
+		}
+		start = ends[from] + 1
+	}
+	return word
+}
+
+// partEnds are the places in a word where a part ends, at a dot, a dash or an underscore, and its end.
+func partEnds(word string) (ends []int) {
+	for i := range len(word) {
+		if strings.IndexByte(".-_", word[i]) >= 0 {
+			ends = append(ends, i)
+		}
+	}
+	return append(ends, len(word))
+}
