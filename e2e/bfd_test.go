@@ -109,3 +109,34 @@ func neighborOf(t *testing.T, cluster *lab.Cluster, node lab.Node) frrNeighbor {
 	}
 	return all[node.V4.String()]
 }
+
+// A path that TCP passes and BFD does not carries no route. Here the router runs no BFD until it is told to.
+func TestBFD_StrictSessionWaitsForTheRoutersBFD(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
+	cluster.Pod("strict", "n1")
+	cluster.Apply(bfdProfile("strict", bfdInterval, 3))
+	cluster.Apply(peer("strict", "bfdProfile: strict", "bfdStrict: true"))
+	cluster.Apply(routedPool("strict", "198.19.6.0/24"))
+	cluster.Apply(service("strict", "strict"))
+	address, _ := cluster.Service("strict").AwaitAddress()
+	awaitObjectCondition(t, cluster, "BGPPeer", "strict", "SessionsEstablished", "False", "n3: waits for BFD, which is not up (bfdStrict)")
+	awaitObjectCondition(t, cluster, "BGPPeer", "strict", "BFDUp", "False Down", "BFD is up on 0 of 3 nodes")
+	for _, node := range cluster.Nodes() {
+		if n := neighborOf(t, cluster, node); n.Established > 0 {
+			t.Errorf("the router says of %s %+v", node.Name, n)
+		}
+	}
+	if hops := cluster.Router().NextHopNodes(address.String()); len(hops) > 0 {
+		t.Errorf("the router forwards to %v", hops)
+	}
+	if _, err := cluster.Router().Vtysh("configure terminal", fmt.Sprintf("router bgp %d", lab.RouterASN), "neighbor nodes bfd profile lab"); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range cluster.NodeNames() {
+		awaitBFDUp(t, cluster, node, "strict")
+	}
+	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
+	awaitObjectCondition(t, cluster, "BGPPeer", "strict", "SessionsEstablished", "True Established")
+}
