@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/migrate/changeover"
 	"github.com/daymark-lb/daymark/cli/validate"
 )
 
@@ -22,10 +23,11 @@ type options struct {
 // New returns the command, with one for each provider.
 func New(e *env.Env) *cobra.Command {
 	c := &cobra.Command{
-		Use: "migrate", Short: "Make Daymark's objects of those of another provider",
+		Use: "migrate", Short: "Come from another provider: its objects, and a living cluster, Service by Service",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newMetalLB(e))
+	c.AddCommand(changeover.Commands(e)...)
 	return c
 }
 

@@ -1,0 +1,59 @@
+package changeover
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/goldentest"
+)
+
+func TestPlan_Prints(t *testing.T) {
+	for name, status := range map[string]int{"start": 0, "blocked": env.ExitWrong, "underway": env.ExitWrong} {
+		t.Run(name, func(t *testing.T) {
+			out, remarks, got := newLiving(t, name).run("", "plan")
+			if got != status {
+				t.Errorf("status %d, want %d", got, status)
+			}
+			goldentest.Compare(t, name, fmt.Sprintf("%s--- stderr\n%s", out, remarks))
+		})
+	}
+}
+
+// An advertisement selects a Service by any of its selectors, so each must leave out what has changed over, and do no more.
+func TestSelectors_EachLeavesOutTheLabel(t *testing.T) {
+	const out = "{key: daymark.io/provider, operator: NotIn, values: [daymark]}"
+	for have, want := range map[string]string{
+		"{}":                       "[{matchExpressions: [" + out + "]}]",
+		"{serviceSelectors: []}":   "[{matchExpressions: [" + out + "]}]",
+		"{serviceSelectors: [{}]}": "[{matchExpressions: [" + out + "]}]",
+		"{serviceSelectors: [{matchLabels: {a: b}}, {matchExpressions: [{key: c, operator: Exists}]}]}": "[{matchLabels: {a: b}, matchExpressions: [" +
+			out + "]}, {matchExpressions: [{key: c, operator: Exists}, " + out + "]}]",
+		"{serviceSelectors: [{matchExpressions: [" + out + "]}]}":                                                  "null",
+		"{serviceSelectors: [{matchExpressions: [{key: daymark.io/provider, operator: DoesNotExist}]}]}":           "null",
+		"{serviceSelectors: [{matchExpressions: [{key: daymark.io/provider, operator: In, values: [daymark]}]}]}":  "[{matchExpressions: [{key: daymark.io/provider, operator: In, values: [daymark]}, " + out + "]}]",
+		"{serviceSelectors: [{matchExpressions: [{key: daymark.io/provider, operator: NotIn, values: [other]}]}]}": "[{matchExpressions: [{key: daymark.io/provider, operator: NotIn, values: [other]}, " + out + "]}]",
+		"{serviceSelectors: [{matchLabels: {a: b}}, {matchExpressions: [" + out + "]}]}":                           "[{matchLabels: {a: b}, matchExpressions: [" + out + "]}, {matchExpressions: [" + out + "]}]",
+	} {
+		o := &unstructured.Unstructured{Object: map[string]any{"spec": parse(t, have)}}
+		got := any(selectors(o))
+		if selectors(o) == nil {
+			got = nil
+		}
+		if !reflect.DeepEqual(got, parse(t, want)) {
+			t.Errorf("%s: %v, want %s", have, got, want)
+		}
+	}
+}
+
+func parse(t *testing.T, text string) (value any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
