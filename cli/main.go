@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -21,6 +22,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/migrate"
 	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/cli/status"
+	"github.com/daymark-lb/daymark/cli/test"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/cli/version"
 	build "github.com/daymark-lb/daymark/internal/version"
@@ -35,13 +37,14 @@ var groups = []struct {
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, validate.New, migrate.New}},
+	{"Try it:", []func(*env.Env) *cobra.Command{test.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.
 const completer = "kubectl_complete-daymark"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 	stop()
 	os.Exit(env.ExitStatus(err))
