@@ -23,6 +23,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/cli/status"
 	"github.com/daymark-lb/daymark/cli/test"
+	"github.com/daymark-lb/daymark/cli/trace"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/cli/version"
 	build "github.com/daymark-lb/daymark/internal/version"
@@ -34,7 +35,7 @@ var groups = []struct {
 	commands []func(*env.Env) *cobra.Command
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
-	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
+	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New, trace.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, validate.New, migrate.New}},
 	{"Try it:", []func(*env.Env) *cobra.Command{test.New}},
