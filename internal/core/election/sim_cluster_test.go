@@ -20,7 +20,7 @@ const (
 	maxDoubtTime = 100 * time.Millisecond
 	// rebalanceAfter is short, so that less time has to be simulated.
 	rebalanceAfter = 2 * time.Second
-	// lossChance is the chance that a message is lost. The gossip sends every message up to maxTries times.
+	// lossChance is how often a message is lost. The gossip sends every message up to maxTries times.
 	lossChance = 0.1
 	maxTries   = 4
 )
@@ -66,6 +66,8 @@ type cluster struct {
 	pause time.Duration
 	// mixed: some nodes run the version before, and what all say lacks what that version does not know.
 	mixed bool
+	// loss is the chance that a message is lost.
+	loss float64
 	// rebalanceSteps of the electors. With few, several of the few addresses are moved at once.
 	rebalanceSteps int
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
@@ -77,7 +79,7 @@ type cluster struct {
 
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 	c := &cluster{
-		random: random, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
+		random: random, loss: lossChance, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
 		segment: newSegment(nodes),
 	}
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}

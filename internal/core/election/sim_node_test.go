@@ -466,7 +466,7 @@ func (n *node) send(other *node, claims []Claim) {
 		connected := n.side[n.index] == n.side[other.index] && !n.mute[n.index] && !n.cut[[2]int{n.index, other.index}]
 		switch {
 		case !other.up || other.run != run:
-		case connected && (try == maxTries || !n.chance(lossChance)):
+		case connected && (try == maxTries || !n.chance(n.loss)):
 			n.log("%s learns from %s%s", other.name, n.name, claimsText(claims))
 			other.receive(claims)
 		case try < maxTries:
