@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -21,9 +20,8 @@ import (
 	"github.com/daymark-lb/daymark/cli/explain"
 	"github.com/daymark-lb/daymark/cli/migrate"
 	"github.com/daymark-lb/daymark/cli/services"
+	"github.com/daymark-lb/daymark/cli/simulate"
 	"github.com/daymark-lb/daymark/cli/status"
-	"github.com/daymark-lb/daymark/cli/test"
-	"github.com/daymark-lb/daymark/cli/trace"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/cli/version"
 	build "github.com/daymark-lb/daymark/internal/version"
@@ -35,17 +33,16 @@ var groups = []struct {
 	commands []func(*env.Env) *cobra.Command
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
-	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New, trace.New}},
+	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
-	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, validate.New, migrate.New}},
-	{"Try it:", []func(*env.Env) *cobra.Command{test.New}},
+	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, simulate.New, simulate.NewDiff, validate.New, migrate.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.
 const completer = "kubectl_complete-daymark"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 	stop()
 	os.Exit(env.ExitStatus(err))

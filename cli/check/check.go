@@ -34,8 +34,15 @@ type Input struct {
 	Server string
 	// Plugin is the version of this program.
 	Plugin string
-	// Rights of the user who will install, and DaemonRights of the programs that are installed; nil: nobody was asked, as with a file.
-	Rights, DaemonRights []Right
+	// Rights of the user who will install; nil: nobody was asked, as with a file.
+	Rights []Right
+}
+
+// Right is something that who installs must be allowed to do.
+type Right struct {
+	Verb, Group, Resource string
+	// Namespaced: in the namespace that Daymark will run in.
+	Namespaced, Allowed bool
 }
 
 // Finding is something in the way.

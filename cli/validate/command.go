@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -56,7 +53,7 @@ func (o *options) run(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return env.Usage(errors.New("which files? Name some, or a directory, or - for the standard input"))
 	}
-	documents, found, err := o.read(names)
+	documents, found, err := ReadFiles(names, true, o.In)
 	if err != nil {
 		return err
 	}
@@ -108,61 +105,6 @@ func (o *options) print(found []Finding) error {
 		fmt.Fprintln(o.Out, found[i].String())
 	}
 	return nil
-}
-
-// read all documents of some files and directories.
-func (o *options) read(names []string) (documents []Document, problems []Finding, err error) {
-	files, err := expand(names)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range files {
-		found, wrong, err := o.readFile(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		documents, problems = append(documents, found...), append(problems, wrong...)
-	}
-	return documents, problems, nil
-}
-
-func (o *options) readFile(name string) ([]Document, []Finding, error) {
-	if name == "-" {
-		documents, problems := Read("stdin", o.In)
-		return documents, problems, nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = file.Close() }() // It was only read.
-	documents, problems := Read(name, file)
-	return documents, problems, nil
-}
-
-// expand the directories among some names to the files with objects in them. What begins with a dot is left out.
-func expand(names []string) (files []string, err error) {
-	for _, name := range names {
-		if info, err := os.Stat(name); name == "-" || err != nil || !info.IsDir() {
-			files = append(files, name) // what does not exist is said when it is opened
-			continue
-		}
-		err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
-			switch hidden := path != name && strings.HasPrefix(entry.Name(), "."); {
-			case err != nil:
-				return err
-			case entry.IsDir() && hidden:
-				return fs.SkipDir
-			case !entry.IsDir() && !hidden && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)):
-				files = append(files, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
 }
 
 // others are the objects of the cluster, if they are to count.

@@ -16,6 +16,8 @@ type Settings struct {
 	Classes   lb.Classes
 	Options   announce.Options
 	PoolGrace time.Duration
+	// EvenOut: the speakers even out a spread of layer-2 addresses that has become uneven.
+	EvenOut bool
 	// Known: they are those that the controller and the speakers are started with; else the defaults.
 	Known bool
 }
@@ -29,12 +31,17 @@ const (
 
 // settings are read from the flags in the Deployment and the DaemonSet.
 func (c *Cluster) settings() Settings {
-	s := Settings{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}, PoolGrace: defaultPoolGrace}
+	s := Settings{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}, PoolGrace: defaultPoolGrace, EvenOut: true}
 	for _, d := range c.deployments {
 		if flags, found := flagsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
 			s.read(flags)
 			s.Known = true
 		}
+	}
+	if d := c.SpeakerSet(); d != nil {
+		flags, _ := flagsOf(&d.Spec.Template.Spec, speakerContainer)
+		after, err := time.ParseDuration(flags["l2-rebalance-after"])
+		s.EvenOut = err != nil || after > 0
 	}
 	return s
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // States of a session that is not established (RFC 4271 section 8.2.2). In stateIdle, it waits before it connects again.
@@ -28,7 +27,6 @@ const longPause = time.Minute
 type statusRecorder struct {
 	log     *slog.Logger
 	changed func() // Wakes whoever reads Speaker.Changes.
-	tracer  *trace.Tracer
 	// prefixesReceived counts the prefixes that the router has announced.
 	prefixesReceived atomic.Int64
 

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
-	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 const (
@@ -44,8 +43,6 @@ type Config struct {
 	// addresses over. While it is true, nothing is answered, announced, defended or taken over. It is called for every
 	// frame about a held address and must return at once; nil: never stale.
 	Stale func() bool
-	// Tracer is told what is received and sent; nil: nobody is.
-	Tracer *trace.Tracer
 }
 
 // Responder holds addresses on the segments of this node. Its methods may be called by several goroutines.
@@ -59,7 +56,6 @@ type Responder struct {
 	rivals    *rivals
 	steps     steps
 	isStale   func() bool
-	tracer    *trace.Tracer
 	changes   chan struct{}
 	// urgent is like changes for what cannot wait.
 	urgent chan struct{}
@@ -80,8 +76,6 @@ type Responder struct {
 	nodeMACs  map[mac]owner
 	desired   []announce.Layer2Address
 	questions []announce.Layer2Question
-	// listened are the sockets that Listen asks for.
-	listened map[socketKey]bool
 	// complete: the last apply reached the whole desired state.
 	complete bool
 	sockets  map[socketKey]*socket
@@ -118,7 +112,6 @@ func New(cfg Config) *Responder {
 		searcher:  newSearcher(),
 		rivals:    newRivals(),
 		isStale:   cfg.Stale,
-		tracer:    cfg.Tracer,
 		changes:   make(chan struct{}, 1),
 		urgent:    make(chan struct{}, 1),
 		started:   make(chan struct{}),

@@ -1,0 +1,195 @@
+package simulate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/validate"
+)
+
+// edit is the objects of a cluster as they become.
+type edit struct {
+	objects []runtime.Object
+	places  map[identity]int
+	now     time.Time
+	// namespace of documents that name none.
+	namespace string
+	admission *validate.Admission
+	// ignored are the documents that nothing depends on, and kinds those of the others.
+	ignored []string
+	kinds   map[string]bool
+	// removed has the objects that are deleted.
+	removed map[identity]bool
+}
+
+// identity of an object.
+type identity struct{ kind, namespace, name string }
+
+func (i identity) String() string {
+	return i.kind + " " + strings.TrimPrefix(i.namespace+"/"+i.name, "/")
+}
+
+func identityOf(object runtime.Object) identity {
+	return identity{object.GetObjectKind().GroupVersionKind().Kind, source.Namespace(object), source.Name(object)}
+}
+
+func newEdit(objects *source.Objects, namespace string) (*edit, error) {
+	admission, err := validate.NewAdmission()
+	if err != nil {
+		return nil, err
+	}
+	e := &edit{
+		objects: slices.Clone(objects.Items), places: map[identity]int{}, now: objects.Time, namespace: namespace, admission: admission,
+		kinds: map[string]bool{}, removed: map[identity]bool{},
+	}
+	for i, object := range e.objects {
+		e.places[identityOf(object)] = i
+	}
+	return e, nil
+}
+
+// subject of a document; false when nothing depends on objects of its kind. Speakers are written by themselves.
+func (e *edit) subject(d *unstructured.Unstructured) (of identity, depends bool) {
+	of = identity{d.GetKind(), d.GetNamespace(), d.GetName()}
+	i := slices.IndexFunc(source.World, func(kind source.Kind) bool { return kind.GroupVersionKind == d.GroupVersionKind() })
+	if i >= 0 && source.World[i].Namespaced {
+		of.namespace = cmp.Or(of.namespace, e.namespace)
+	}
+	ours := d.GroupVersionKind().Group == v1beta1.GroupVersion.Group // of an unknown version or kind it is said
+	depends = (i >= 0 || ours) && of.kind != source.Speakers.Kind
+	if !depends {
+		e.ignored = append(e.ignored, of.String())
+	}
+	e.kinds[of.kind] = e.kinds[of.kind] || depends
+	return of, depends
+}
+
+// apply a document.
+func (e *edit) apply(ctx context.Context, document *unstructured.Unstructured) error {
+	of, depends := e.subject(document)
+	if !depends {
+		return nil
+	}
+	document.SetNamespace(of.namespace)
+	place, exists := e.places[of]
+	var current *unstructured.Unstructured
+	if exists {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(e.objects[place])
+		if err != nil {
+			return err
+		}
+		current = &unstructured.Unstructured{Object: content}
+	}
+	merged := applied(current, document)
+	if document.GroupVersionKind().Group == v1beta1.GroupVersion.Group {
+		if err := e.admission.Admit(ctx, merged); err != nil {
+			return err
+		}
+		if current != nil && current.Object["status"] != nil {
+			merged.Object["status"] = current.Object["status"]
+		}
+	}
+	object, err := source.Scheme.New(document.GroupVersionKind())
+	if err != nil {
+		return err
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(merged.Object, object); err != nil {
+		return err
+	}
+	if exists {
+		e.objects[place] = object
+		return nil
+	}
+	e.places[of] = len(e.objects)
+	e.objects = append(e.objects, e.created(of, object))
+	return nil
+}
+
+// created is an object that is new: younger than all there are, and with what the API server fills in.
+func (e *edit) created(of identity, object runtime.Object) runtime.Object {
+	if to, ok := object.(metav1.Object); ok {
+		to.SetUID(types.UID("new " + of.String()))
+		to.SetCreationTimestamp(metav1.NewTime(e.now.Add(time.Duration(len(e.places)))))
+	}
+	if s, ok := object.(*corev1.Service); ok && len(s.Spec.IPFamilies) == 0 {
+		s.Spec.IPFamilies = e.familiesFor(s)
+	}
+	return object
+}
+
+// familiesFor are those that the API server gives a Service which names none: that of the Service kubernetes, or for dual stack all that
+// cluster IPs have.
+func (e *edit) familiesFor(s *corev1.Service) []corev1.IPFamily {
+	families := []corev1.IPFamily{corev1.IPv4Protocol}
+	if i, found := e.places[identity{"Service", corev1.NamespaceDefault, "kubernetes"}]; found {
+		if first := e.objects[i].(*corev1.Service).Spec.IPFamilies; len(first) > 0 {
+			families = first[:1:1]
+		}
+	}
+	if policy := s.Spec.IPFamilyPolicy; policy == nil || *policy == corev1.IPFamilyPolicySingleStack {
+		return families
+	}
+	for _, other := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
+		if !slices.Contains(families, other) && e.hasClusterIPs(other) {
+			families = append(families, other)
+		}
+	}
+	return families
+}
+
+// hasClusterIPs reports whether some ServiceCIDR is of a family.
+func (e *edit) hasClusterIPs(family corev1.IPFamily) bool {
+	for _, cidrs := range source.Of[*networkingv1.ServiceCIDR](&source.Objects{Items: e.objects}) {
+		for _, text := range cidrs.Spec.CIDRs {
+			if strings.Contains(text, ":") == (family == corev1.IPv6Protocol) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remove the object that a document names.
+func (e *edit) remove(document *unstructured.Unstructured) error {
+	of, depends := e.subject(document)
+	if !depends {
+		return nil
+	}
+	if _, exists := e.places[of]; !exists {
+		return fmt.Errorf("there is no %s", of)
+	}
+	e.removed[of] = true
+	return nil
+}
+
+// left are the objects that are not removed. With a namespace goes what is in it, and with a node its Speaker.
+func (e *edit) left(objects []runtime.Object) []runtime.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(object runtime.Object) bool {
+		of := identityOf(object)
+		return e.removed[of] || e.removed[identity{"Namespace", "", of.namespace}] ||
+			of.kind == source.Speakers.Kind && e.removed[identity{"Node", "", of.name}]
+	})
+}
+
+// removedNodes are the nodes that are deleted.
+func (e *edit) removedNodes() (names []string) {
+	for of := range e.removed {
+		if of.kind == "Node" {
+			names = append(names, of.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,43 @@
+package forecast
+
+import (
+	"slices"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// assumeSessions assumes that a session is established which a node had no reason to have before: its BGPPeer is new, or selects the node
+// now. All others stay as they are reported.
+func (o *Outcome) assumeSessions(before *cluster.Objects) {
+	had := sessionsOf(before)
+	speakers := slices.Clone(o.objects.Speakers)
+	for session := range sessionsOf(o.objects) {
+		i := slices.IndexFunc(speakers, func(s *v1beta1.Speaker) bool { return s.Name == session.node })
+		if i < 0 || had[session] {
+			continue
+		}
+		changed := speakers[i].DeepCopy()
+		changed.Status.BGP = append(changed.Status.BGP, v1beta1.BGPSession{Peer: session.peer, State: v1beta1.BGPEstablished})
+		speakers[i] = changed
+	}
+	o.objects.Speakers = speakers
+}
+
+// nodePeer is a node and a BGPPeer of it.
+type nodePeer struct{ node, peer string }
+
+// sessionsOf has the nodes that each peer selects.
+func sessionsOf(objects *cluster.Objects) map[nodePeer]bool {
+	sessions := map[nodePeer]bool{}
+	for _, peer := range objects.Peers {
+		peer = lb.InForce(peer, nil)
+		for _, n := range objects.Nodes {
+			if peer.NodeSelectors.Match(n.Labels) {
+				sessions[nodePeer{n.Name, peer.Name}] = true
+			}
+		}
+	}
+	return sessions
+}
