@@ -77,6 +77,20 @@ const (
 	BGPActive BGPSessionState = "Active"
 )
 
+// BGPNextHops are the next hops of the prefixes of each family. One that has a global and a link-local address has two entries.
+type BGPNextHops struct {
+	// ipv4 is the next hop of IPv4 prefixes; an IPv6 address where the router accepts that (RFC 8950).
+	// +optional
+	// +kubebuilder:validation:MaxItems=2
+	// +listType=atomic
+	IPv4 []string `json:"ipv4,omitempty"`
+	// ipv6 is the next hop of IPv6 prefixes.
+	// +optional
+	// +kubebuilder:validation:MaxItems=2
+	// +listType=atomic
+	IPv6 []string `json:"ipv6,omitempty"`
+}
+
 // BGPSession is a session between the node and one router.
 type BGPSession struct {
 	// peer is the name of the BGPPeer.
@@ -100,6 +114,14 @@ type BGPSession struct {
 	IPv4 int32 `json:"ipv4"`
 	// ipv6 is how many IPv6 prefixes are announced to the router.
 	IPv6 int32 `json:"ipv6"`
+	// digest of the prefixes that the router was sent, with their path attributes and next hops: 16 hexadecimal digits, the same for
+	// the same routes. kubectl daymark routes compares it with what the objects ask for. Absent while the session is not established.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Digest string `json:"digest,omitempty"`
+	// nextHops that the router was sent. Absent while the session is not established.
+	// +optional
+	NextHops BGPNextHops `json:"nextHops,omitzero"`
 	// families that were negotiated with the router. Empty while the session is not established.
 	// +optional
 	// +listType=atomic
@@ -198,7 +220,7 @@ type SpeakerStatus struct {
 	// +optional
 	GossipAddress string `json:"gossipAddress,omitempty"`
 	// members is how many speakers are alive to this one's knowledge, itself included. In a cluster of more than ten it is written with
-	// what else changes, or after 0.1 s for each speaker there is on average, and so are the numbers of prefixes in bgp.
+	// what else changes, or after 0.1 s for each speaker there is on average, and so are the numbers and digests of prefixes in bgp.
 	// +optional
 	Members int32 `json:"members"`
 	// network of the node.

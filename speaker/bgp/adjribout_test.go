@@ -10,14 +10,15 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"pgregory.net/rapid"
 
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 var (
 	bothFamilies = []lb.Family{lb.IPv4, lb.IPv6}
-	someHops     = nextHops{nextHop{addr: netip.MustParseAddr("192.0.2.1")}, nextHop{addr: netip.MustParseAddr("2001:db8::1")}}
-	someEncoder  = &encoder{asn: 64512, fourOctets: true}
+	someHops     = adjribout.NextHops{IPv4: adjribout.NextHop{Addr: netip.MustParseAddr("192.0.2.1")}, IPv6: adjribout.NextHop{Addr: netip.MustParseAddr("2001:db8::1")}}
+	someEncoder  = &adjribout.Encoder{ASN: 64512, FourOctets: true}
 )
 
 // split separates messages and checks the length limit of each.
@@ -77,7 +78,7 @@ func TestAdjRIBOut_DiffLeadsFromAnyToAnyOther(t *testing.T) {
 			}
 			next := someHops
 			if rapid.Bool().Draw(rt, "no IPv6 hop") {
-				next.ipv6 = nextHop{}
+				next.IPv6 = adjribout.NextHop{}
 				maps.DeleteFunc(want, func(p netip.Prefix, _ uint32) bool { return p.Addr().Is6() })
 			}
 			changed := 0
@@ -166,12 +167,12 @@ func TestAdjRIBOut_SaysWhatIsNotAnnounced(t *testing.T) {
 	paths := []announce.Path{path("198.19.0.1/32"), path("198.19.0.2/32", huge), path("2001:db8::1/128")}
 	for name, test := range map[string]struct {
 		families []lb.Family
-		next     nextHops
+		next     adjribout.NextHops
 		want     string
 	}{
 		"too many communities": {bothFamilies[:1], someHops, "some IPv4 prefixes are not announced: their attributes take 4031 bytes, and a message has room for 3800"},
-		"no next hop":          {bothFamilies[1:], nextHops{}, "IPv6 prefixes are not announced: the interface of this session has no IPv6 address to be their next hop"},
-		"nothing to say of a family that is not exchanged": {nil, nextHops{}, ""},
+		"no next hop":          {bothFamilies[1:], adjribout.NextHops{}, "IPv6 prefixes are not announced: the interface of this session has no IPv6 address to be their next hop"},
+		"nothing to say of a family that is not exchanged": {nil, adjribout.NextHops{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,44 +189,42 @@ func TestEncoder_Attributes(t *testing.T) {
 		LocalPref: ptr(uint32(250)), MED: ptr(uint32(42)), Prepend: 1,
 		Communities: []lb.Community{community(t, "64512:100"), community(t, "no-export"), community(t, "64512:1:2"), community(t, "rt:64512:7")},
 	}
-	four := nextHop{addr: netip.MustParseAddr("192.0.2.1")}
+	four := adjribout.NextHop{Addr: netip.MustParseAddr("192.0.2.1")}
 	for name, test := range map[string]struct {
-		encoder encoder
+		encoder adjribout.Encoder
 		from    *announce.Attributes
-		next    nextHop
+		next    adjribout.NextHop
 		want    []string
 	}{
-		"to an external router": {encoder{false, 4200000001, true}, all, four, []string{
+		"to an external router": {adjribout.Encoder{Internal: false, ASN: 4200000001, FourOctets: true}, all, four, []string{
 			"{Origin: i}", "{AsPath: 4200000001 4200000001}", "{Nexthop: 192.0.2.1}", "{Med: 42}",
 			"{Communities: 64512:100, no-export}", "{Extcomms: [64512:7]}", "{LargeCommunity: [ 64512:1:2]}",
 		}},
-		"to an external router of two octets": {encoder{false, 4200000001, false}, &announce.Attributes{}, four, []string{
+		"to an external router of two octets": {adjribout.Encoder{Internal: false, ASN: 4200000001, FourOctets: false}, &announce.Attributes{}, four, []string{
 			"{Origin: i}", "{AsPath: 23456}", "{Nexthop: 192.0.2.1}", "4200000001",
 		}},
-		"to one of two octets from a small number": {encoder{false, 64512, false}, &announce.Attributes{}, four, []string{
+		"to one of two octets from a small number": {adjribout.Encoder{Internal: false, ASN: 64512, FourOctets: false}, &announce.Attributes{}, four, []string{
 			"{Origin: i}", "{AsPath: 64512}", "{Nexthop: 192.0.2.1}",
 		}},
-		"to an internal router": {encoder{true, 64512, true}, all, four, []string{
+		"to an internal router": {adjribout.Encoder{Internal: true, ASN: 64512, FourOctets: true}, all, four, []string{
 			"{Origin: i}", "{AsPath: }", "{Nexthop: 192.0.2.1}", "{Med: 42}", "{LocalPref: 250}",
 			"{Communities: 64512:100, no-export}", "{Extcomms: [64512:7]}", "{LargeCommunity: [ 64512:1:2]}",
 		}},
 		"plain to an internal router, with an IPv6 next hop": {
-			encoder{true, 64512, false},
+			adjribout.Encoder{Internal: true, ASN: 64512, FourOctets: false},
 			&announce.Attributes{},
-			nextHop{addr: netip.MustParseAddr("2001:db8::1")},
+			adjribout.NextHop{Addr: netip.MustParseAddr("2001:db8::1")},
 			[]string{"{Origin: i}", "{AsPath: }", "{LocalPref: 100}"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			encoded, err := test.encoder.attributes(test.from, test.next)
-			if err != nil {
-				t.Fatal(err)
-			}
+			path, _ := test.encoder.Path(test.from, lb.IPv4, bothFamilies, test.next)
+			encoded := path.Attributes
 			var got []string
 			for len(encoded) > 0 {
 				attribute, _ := bgp.GetPathAttribute(encoded)
-				if err := attribute.DecodeFromBytes(encoded, &bgp.MarshallingOption{Use2ByteAS: !test.encoder.fourOctets}); err != nil {
+				if err := attribute.DecodeFromBytes(encoded, &bgp.MarshallingOption{Use2ByteAS: !test.encoder.FourOctets}); err != nil {
 					t.Fatal(err)
 				}
 				got, encoded = append(got, fmt.Sprint(attribute)), encoded[attribute.Len():]
@@ -241,17 +240,17 @@ func TestUpdate_NextHops(t *testing.T) {
 	t.Parallel()
 	global, local := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1")
 	for name, test := range map[string]struct {
-		next     nextHop
+		next     adjribout.NextHop
 		hop, two netip.Addr
 	}{
-		"global":     {nextHop{addr: global}, global, netip.Addr{}},
-		"both":       {nextHop{global, local}, global, local},
-		"link-local": {nextHop{linkLocal: local}, local, netip.Addr{}},
+		"global":     {adjribout.NextHop{Addr: global}, global, netip.Addr{}},
+		"both":       {adjribout.NextHop{Addr: global, LinkLocal: local}, global, local},
+		"link-local": {adjribout.NextHop{LinkLocal: local}, local, netip.Addr{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, paths := range [][]announce.Path{many(2, false, med(1)), many(2, true, med(1))} { // IPv4: RFC 8950.
-				all := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, nextHops{test.next, test.next})
+				all := newAdjRIBOut(someEncoder, &adjRIBOut{}, paths, bothFamilies, adjribout.NextHops{IPv4: test.next, IPv6: test.next})
 				message := split(t, all.diff(&adjRIBOut{}).messages([2]bool{})...)[0]
 				parsed, err := bgp.ParseBGPMessage(message)
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 )
 
 // openTimeout is how long a router that has accepted the connection may take to send its OPEN message (RFC 4271 section
@@ -31,7 +32,7 @@ type connection struct {
 	recorder  *statusRecorder
 	// negotiated is the zero value, and encoder nil, until the router's OPEN message was accepted.
 	negotiated negotiated
-	encoder    *encoder
+	encoder    *adjribout.Encoder
 	// confirmed: the router's KEEPALIVE message that confirms our OPEN message came while we waited for BFD.
 	confirmed bool
 	// holdRoutes: strict mode holds back the routes in place of the session, until BFD is up.

@@ -16,7 +16,7 @@
 //   - statusRecorder (recorder.go) records what happens to a session, for Status (status.go) and the metrics (metrics.go).
 //
 // Functions without I/O decide: what the two OPEN messages agree on (negotiate.go), which message is allowed in which state
-// (checkMessageType in connection.go), the next hops (nexthop.go), the path attributes (attributes.go), and which UPDATE
+// (checkMessageType in connection.go), the next hops (nexthop.go), the path attributes (internal/core/adjribout), and which UPDATE
 // messages lead from what the router was told to what it should be told (adjribout.go, update.go).
 //
 // We only dial, so there is at most one connection with each router, and RFC 4271's collision detection (section 6.8) is

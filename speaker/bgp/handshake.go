@@ -8,6 +8,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
@@ -79,6 +80,6 @@ func (c *connection) acceptOpen(body []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	c.negotiated, c.encoder = *agreed, newEncoder(&c.settings, agreed)
+	c.negotiated, c.encoder = *agreed, adjribout.EncoderOf(c.settings.ends(), agreed.fourOctets)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
@@ -25,84 +26,84 @@ func TestNextHop_ByTransportAndFamily(t *testing.T) {
 		desired  announce.Session
 		local    netip.Addr
 		extended bool
-		want     nextHops
+		want     adjribout.NextHops
 	}{
 		"over IPv4: the address that the kernel dials from, and the node's own IPv6": {
 			settings{address: addr("198.51.100.1")},
 			session, addr("198.51.100.2"), false,
-			nextHops{nextHop{addr: addr("198.51.100.2")}, nextHop{addr: six}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: addr("198.51.100.2")}, IPv6: adjribout.NextHop{Addr: six}},
 		},
 		"over IPv4: the source that is configured": {
 			settings{address: addr("198.51.100.1"), source: addr("198.51.100.3")},
 			session, addr("198.51.100.2"), false,
-			nextHops{nextHop{addr: addr("198.51.100.3")}, nextHop{addr: six}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: addr("198.51.100.3")}, IPv6: adjribout.NextHop{Addr: six}},
 		},
 		"over IPv4: nothing for IPv6 where the node has none": {
 			settings{address: addr("198.51.100.1")},
 			announce.Session{},
 			addr("198.51.100.2"), true,
-			nextHops{nextHop{addr: addr("198.51.100.2")}, nextHop{}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: addr("198.51.100.2")}, IPv6: adjribout.NextHop{}},
 		},
 		"over IPv4: the IPv6 address of the same interface": {
 			settings{address: addr("198.51.100.1")},
 			near, near4, false,
-			nextHops{nextHop{addr: near4}, nextHop{addr: near6}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: near4}, IPv6: adjribout.NextHop{Addr: near6}},
 		},
 		"over IPv6: the IPv4 address of the same interface": {
 			settings{address: addr("2001:db8:5::1")},
 			near, near6, true,
-			nextHops{nextHop{addr: near4}, nextHop{addr: near6}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: near4}, IPv6: adjribout.NextHop{Addr: near6}},
 		},
 		"over IPv6: IPv6 for IPv4 where the interface has no IPv4, before what is elsewhere": {
 			settings{address: addr("2001:db8:6::1")},
 			near, addr("2001:db8:6::2"), true,
-			nextHops{nextHop{addr: addr("2001:db8:6::2")}, nextHop{addr: addr("2001:db8:6::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: addr("2001:db8:6::2")}, IPv6: adjribout.NextHop{Addr: addr("2001:db8:6::2")}},
 		},
 		"a router on the node, by a loopback address: the node's own": {
 			settings{address: addr("127.0.0.1")},
 			session, addr("127.0.0.1"), false,
-			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: four}, IPv6: adjribout.NextHop{Addr: six}},
 		},
 		"a router on the node, by the IPv6 loopback address": {
 			settings{address: addr("::1")},
 			session, addr("::1"), true,
-			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: four}, IPv6: adjribout.NextHop{Addr: six}},
 		},
 		"a router on the node, dialed from a loopback address": {
 			settings{address: four, source: addr("127.0.0.1")},
 			session, addr("127.0.0.1"), false,
-			nextHops{nextHop{addr: four}, nextHop{addr: six}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: four}, IPv6: adjribout.NextHop{Addr: six}},
 		},
 		"over IPv6: the node's own IPv4 where the router takes no other": {
 			settings{address: addr("2001:db8::1")},
 			session, addr("2001:db8::2"), false,
-			nextHops{nextHop{addr: four}, nextHop{addr: addr("2001:db8::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: four}, IPv6: adjribout.NextHop{Addr: addr("2001:db8::2")}},
 		},
 		"over IPv6: IPv6 for IPv4 where the node has no IPv4 and the router takes that": {
 			settings{address: addr("2001:db8::1")},
 			no4, addr("2001:db8::2"), true,
-			nextHops{nextHop{addr: addr("2001:db8::2")}, nextHop{addr: addr("2001:db8::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: addr("2001:db8::2")}, IPv6: adjribout.NextHop{Addr: addr("2001:db8::2")}},
 		},
 		"over IPv6: nothing for IPv4 where the router does not take that": {
 			settings{address: addr("2001:db8::1")},
 			no4, addr("2001:db8::2"), false,
-			nextHops{nextHop{}, nextHop{addr: addr("2001:db8::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{}, IPv6: adjribout.NextHop{Addr: addr("2001:db8::2")}},
 		},
 		"unnumbered: global and link-local, for both": {
 			settings{address: addr("fe80::1%eth0")},
 			session, addr("fe80::2%eth0"), true,
-			nextHops{nextHop{six, addr("fe80::2")}, nextHop{six, addr("fe80::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: six, LinkLocal: addr("fe80::2")}, IPv6: adjribout.NextHop{Addr: six, LinkLocal: addr("fe80::2")}},
 		},
 		"unnumbered: link-local alone where the node has no global address": {
 			settings{address: addr("fe80::1%eth0")},
 			announce.Session{},
 			addr("fe80::2%eth0"), true,
-			nextHops{nextHop{linkLocal: addr("fe80::2")}, nextHop{linkLocal: addr("fe80::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{LinkLocal: addr("fe80::2")}, IPv6: adjribout.NextHop{LinkLocal: addr("fe80::2")}},
 		},
 		"unnumbered: the node's own IPv4 where the router takes no other": {
 			settings{address: addr("fe80::1%eth0")},
 			session, addr("fe80::2%eth0"), false,
-			nextHops{nextHop{addr: four}, nextHop{six, addr("fe80::2")}},
+			adjribout.NextHops{IPv4: adjribout.NextHop{Addr: four}, IPv6: adjribout.NextHop{Addr: six, LinkLocal: addr("fe80::2")}},
 		},
 	}
 	for name, test := range tests {

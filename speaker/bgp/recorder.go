@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -49,8 +50,11 @@ type statusRecorder struct {
 	negotiated negotiated
 	// heldBack are the families that are exchanged and have no next hop.
 	heldBack []lb.Family
-	// ipv4 and ipv6 are how many prefixes the router has been told.
-	ipv4, ipv6                        int
+	// ipv4 and ipv6 are how many prefixes the router has been told, digest which, and nextHops how they are reached.
+	ipv4, ipv6 int
+	digest     adjribout.Digest
+	nextHops   adjribout.NextHops
+
 	flaps, announcements, withdrawals int
 }
 
@@ -132,6 +136,7 @@ func (r *statusRecorder) setAdvertised(desired *announce.Session, all *adjRIBOut
 		same := changes.added == 0 && changes.removed == 0 && r.notAnnounced == all.notAnnounced &&
 			slices.Equal(r.heldBack, all.heldBack) && r.told != nil && slices.Equal(r.told.Warnings, desired.Warnings)
 		r.told, r.ipv4, r.ipv6, r.notAnnounced, r.heldBack = desired, all.ipv4, all.ipv6, all.notAnnounced, all.heldBack
+		r.digest, r.nextHops = all.digest, all.nextHops
 		r.announcements, r.withdrawals = r.announcements+changes.added, r.withdrawals+changes.removed
 		return !same
 	})

@@ -97,19 +97,19 @@ func (s *settings) validate() error {
 	return nil
 }
 
-// asn is the AS number that we show the router.
-func (s *settings) asn() uint32 { return cmp.Or(s.localASN, s.myASN) }
-
-// expectedASN is the AS number that the router must have; 0 when it may have any but ours.
-func (s *settings) expectedASN() uint32 {
-	if s.dynamic == v1beta1.ASNInternal {
-		return s.asn()
-	}
-	return s.peerASN
+// ends has the AS numbers of both ends.
+func (s *settings) ends() *announce.Session {
+	return &announce.Session{MyASN: s.myASN, LocalASN: s.localASN, PeerASN: s.peerASN, Dynamic: s.dynamic}
 }
 
+// asn is the AS number that we show the router.
+func (s *settings) asn() uint32 { return s.ends().ASN() }
+
+// expectedASN is the AS number that the router must have; 0 when it may have any but ours.
+func (s *settings) expectedASN() uint32 { return s.ends().ExpectedASN() }
+
 // internal reports whether the router is of our own AS (IBGP).
-func (s *settings) internal() bool { return s.expectedASN() == s.asn() }
+func (s *settings) internal() bool { return s.ends().Internal() }
 
 // routerAddrPort is the router as "address:port".
 func (s *settings) routerAddrPort() string { return netip.AddrPortFrom(s.address, s.port).String() }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -33,6 +34,9 @@ type Status struct {
 	Warnings []string
 	// IPv4 and IPv6 are the numbers of prefixes that the router has been sent; 0 unless the session is established.
 	IPv4, IPv6 int
+	// Digest of these prefixes, and the next hops of those of each family.
+	Digest   adjribout.Digest
+	NextHops adjribout.NextHops
 	// Behind: the session is established, and the router has not been sent all that was last desired.
 	Behind bool
 	// HoldTime and KeepaliveTime are those negotiated with the router; 0 when the router wants neither timer, and unless
@@ -65,6 +69,9 @@ func (r *statusRecorder) status() Status {
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), HeldBack: r.heldBack, PrefixesReceived: int(r.prefixesReceived.Load()),
+	}
+	if r.told != nil {
+		status.Digest, status.NextHops = r.digest, r.nextHops
 	}
 	flood := ""
 	if r.flooded {

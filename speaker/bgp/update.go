@@ -6,6 +6,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
+	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -25,7 +26,7 @@ func (c *routeChanges) messages(withdrawFirst [2]bool) [][]byte {
 	for _, g := range c.announcements {
 		for rest := g.prefixes; len(rest) > 0; {
 			var longer []byte
-			longer, rest = g.path.appendUpdate(b.out, rest)
+			longer, rest = appendUpdate(b.out, g.path, rest)
 			b.keep(longer)
 		}
 	}
@@ -79,24 +80,24 @@ func (b *batch) end() [][]byte {
 // appendUpdate appends one message that announces as many of the prefixes as fit, and returns the remaining ones. IPv4
 // prefixes with an IPv4 next hop are at its end (RFC 4271 section 4.3); others are in MP_REACH_NLRI (RFC 4760), which is
 // the first attribute (RFC 7606 section 5.1).
-func (p *encodedPath) appendUpdate(out []byte, prefixes []netip.Prefix) (longer []byte, rest []netip.Prefix) {
+func appendUpdate(out []byte, p *adjribout.Path, prefixes []netip.Prefix) (longer []byte, rest []netip.Prefix) {
 	start := len(out)
 	out = appendHeader(out, bgp.BGP_MSG_UPDATE)
 	out = append(out, 0, 0) // No routes are withdrawn.
 	length := len(out)
 	out = append(out, 0, 0)
-	if p.nextHop.is4() && p.family == lb.IPv4 {
-		out = append(out, p.attributes...)
+	if p.NextHop.Is4() && p.Family == lb.IPv4 {
+		out = append(out, p.Attributes...)
 		put16(out, length, len(out)-length-2)
 		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH)
 	} else {
 		reach := len(out)
-		out = appendMultiprotocol(out, bgp.BGP_ATTR_TYPE_MP_REACH_NLRI, p.family)
-		out = p.nextHop.append(out)
+		out = appendMultiprotocol(out, bgp.BGP_ATTR_TYPE_MP_REACH_NLRI, p.Family)
+		out = p.NextHop.Append(out)
 		out = append(out, 0) // Reserved.
-		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH-len(p.attributes))
+		out, rest = appendPrefixes(out, prefixes, start+bgp.BGP_MAX_MESSAGE_LENGTH-len(p.Attributes))
 		put16(out, reach+2, len(out)-reach-4)
-		out = append(out, p.attributes...)
+		out = append(out, p.Attributes...)
 		put16(out, length, len(out)-length-2)
 	}
 	put16(out, start+16, len(out)-start)
@@ -149,23 +150,6 @@ func appendMultiprotocol(out []byte, kind bgp.BGPAttrType, family lb.Family) []b
 	out = append(out, byte(bgp.BGP_ATTR_FLAG_OPTIONAL|bgp.BGP_ATTR_FLAG_EXTENDED_LENGTH), byte(kind), 0, 0)
 	out = binary.BigEndian.AppendUint16(out, afiSAFI(family).Afi())
 	return append(out, afiSAFI(family).Safi())
-}
-
-// append appends a next hop after its length: 16 bytes for one address, 32 for a global and a link-local one (RFC 2545
-// section 3).
-func (n nextHop) append(out []byte) []byte {
-	start := len(out)
-	out = append(out, 0)
-	if n.addr.IsValid() {
-		global := n.addr.As16()
-		out = append(out, global[:]...)
-	}
-	if n.linkLocal.IsValid() {
-		local := n.linkLocal.As16()
-		out = append(out, local[:]...)
-	}
-	out[start] = byte(len(out) - start - 1) //nolint:gosec // At most 32.
-	return out
 }
 
 // appendPrefixes appends prefixes until out would be longer than limit, and returns the remaining ones.

@@ -108,6 +108,7 @@ func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session, 
 	if err := c.send(ctx, append(changes.messages(withdrawFirst), after...)...); err != nil {
 		return err
 	}
+	wanted.digest = c.advertised.digest + changes.digest
 	c.advertised = wanted
 	c.recorder.setAdvertised(desired, wanted, changes)
 	return nil

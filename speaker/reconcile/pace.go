@@ -17,7 +17,7 @@ type pace uint8
 const (
 	// nothing is to be written.
 	nothing pace = iota
-	// counts have changed: members, prefixes, the words of a condition. Nobody waits for them.
+	// counts have changed: members, prefixes and their digest, the words of a condition. Nobody waits for them.
 	counts
 	// withdrawn has changed, which the controller waits for at most a minute; or the next try of a session, which lasts a minute
 	// or more.
@@ -87,7 +87,7 @@ func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
 func takeCounts(s, from *v1beta1.SpeakerStatus) {
 	s.Members = from.Members
 	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
-		s.BGP[i].IPv4, s.BGP[i].IPv6 = from.BGP[i].IPv4, from.BGP[i].IPv6
+		s.BGP[i].IPv4, s.BGP[i].IPv6, s.BGP[i].Digest = from.BGP[i].IPv4, from.BGP[i].IPv6, from.BGP[i].Digest
 		if s.BGP[i].Warning != "" && from.BGP[i].Warning != "" {
 			s.BGP[i].Warning = from.BGP[i].Warning
 		}

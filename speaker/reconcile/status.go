@@ -234,10 +234,25 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 		if !s.NextTry.IsZero() {
 			entry.NextTry = metav1.NewTime(s.NextTry).Rfc3339Copy()
 		}
+		if s.State == v1beta1.BGPEstablished {
+			entry.Digest, entry.NextHops = s.Digest.String(), nextHopTexts(&s)
+		}
 		entry.Families, entry.HeldBack = familyNames(s.Families), familyNames(s.HeldBack)
 		list = append(list, entry)
 	}
 	return list
+}
+
+// nextHopTexts are the next hops of the families that a session exchanges.
+func nextHopTexts(s *bgp.Status) (texts v1beta1.BGPNextHops) {
+	for _, family := range s.Families {
+		if hops := lb.Strings(s.NextHops.Of(family).Addresses()); family == lb.IPv6 {
+			texts.IPv6 = hops
+		} else {
+			texts.IPv4 = hops
+		}
+	}
+	return texts
 }
 
 func familyNames(families []lb.Family) (names []v1beta1.AddressFamily) {

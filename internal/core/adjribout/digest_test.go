@@ -1,0 +1,100 @@
+package adjribout
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+var (
+	both  = []lb.Family{lb.IPv4, lb.IPv6}
+	hops  = NextHops{NextHop{Addr: netip.MustParseAddr("192.0.2.1")}, NextHop{Addr: netip.MustParseAddr("2001:db8::1")}}
+	paths = func(change func(prefixes map[string]*announce.Attributes)) (list []announce.Path) {
+		shared := &announce.Attributes{Communities: []lb.Community{{Parts: [3]uint32{0, 64512, 1}}}}
+		prefixes := map[string]*announce.Attributes{
+			"198.51.100.1/32": shared, "198.51.100.2/32": shared, "203.0.113.0/24": {}, "2001:db8:1::1/128": shared,
+		}
+		if change != nil {
+			change(prefixes)
+		}
+		for prefix, attributes := range prefixes { // in any order
+			list = append(list, announce.Path{Prefix: netip.MustParsePrefix(prefix), Attributes: attributes})
+		}
+		return list
+	}
+)
+
+func digest(change func(*announce.Session), paths []announce.Path, families []lb.Family, next NextHops) Digest {
+	s := &announce.Session{MyASN: 64512, PeerASN: 64513, Paths: paths}
+	if change != nil {
+		change(s)
+	}
+	return DigestOf(s, true, families, next)
+}
+
+func TestDigest_IsTheSameForTheSameRoutes(t *testing.T) {
+	want := digest(nil, paths(nil), both, hops)
+	if want == 0 || len(want.String()) != 16 {
+		t.Errorf("it is %s", want)
+	}
+	for range 20 {
+		if got := digest(nil, paths(nil), both, hops); got != want {
+			t.Fatalf("in another order it is %s, not %s", got, want)
+		}
+	}
+	if got := digest(nil, nil, both, hops); got != 0 {
+		t.Errorf("of no routes it is %s", got)
+	}
+}
+
+// TestDigest_DiffersWithEveryThingThatIsSent takes each thing that a router sees and changes it.
+func TestDigest_DiffersWithEveryThingThatIsSent(t *testing.T) {
+	seen := map[Digest]string{digest(nil, paths(nil), both, hops): "the digest of the whole"}
+	note := func(name string, got Digest) {
+		if same := seen[got]; same != "" {
+			t.Errorf("%s: it is %s of %s", name, got, same)
+		}
+		seen[got] = name
+	}
+	with := func(name string, change func(map[string]*announce.Attributes)) {
+		note(name, digest(nil, paths(change), both, hops))
+	}
+	with("one fewer", func(p map[string]*announce.Attributes) { delete(p, "198.51.100.1/32") })
+	with("another one fewer", func(p map[string]*announce.Attributes) { delete(p, "198.51.100.2/32") })
+	with("another prefix", func(p map[string]*announce.Attributes) {
+		p["198.51.100.3/32"] = p["198.51.100.1/32"]
+		delete(p, "198.51.100.1/32")
+	})
+	with("another length", func(p map[string]*announce.Attributes) {
+		p["203.0.113.0/25"] = p["203.0.113.0/24"]
+		delete(p, "203.0.113.0/24")
+	})
+	for name, a := range map[string]*announce.Attributes{
+		"prepended": {Prepend: 1}, "with a MED": {MED: new(uint32(0))}, "with another MED": {MED: new(uint32(1))},
+		"with a community": {Communities: []lb.Community{{Parts: [3]uint32{0, 64512, 2}}}},
+		"with a large one": {Communities: []lb.Community{{Kind: lb.LargeCommunity, Parts: [3]uint32{64512, 1, 2}}}},
+	} {
+		with(name, func(p map[string]*announce.Attributes) { p["203.0.113.0/24"] = a })
+	}
+	with("attributes exchanged", func(p map[string]*announce.Attributes) {
+		p["203.0.113.0/24"], p["198.51.100.1/32"] = p["198.51.100.1/32"], p["203.0.113.0/24"]
+	})
+	note("IPv4 alone", digest(nil, paths(nil), both[:1], hops))
+	note("by another next hop", digest(nil, paths(nil), both, NextHops{hops.IPv4, NextHop{hops.IPv6.Addr, netip.MustParseAddr("fe80::1")}}))
+	note("to an internal router", digest(func(s *announce.Session) { s.PeerASN = 64512 }, paths(nil), both, hops))
+	note("as another AS", digest(func(s *announce.Session) { s.LocalASN = 65000 }, paths(nil), both, hops))
+}
+
+func TestEncoder_WhatIsTooLongIsNotAnnounced(t *testing.T) {
+	many := &announce.Attributes{Communities: make([]lb.Community, 2000)}
+	path, problem := (&Encoder{ASN: 64512}).Path(many, lb.IPv4, both, hops.IPv4)
+	if want := "some IPv4 prefixes are not announced: their attributes take 8022 bytes, and a message has room for 3800"; path != nil || problem != want {
+		t.Errorf("%v, %q", path, problem)
+	}
+	if fmt.Sprint(hops.Missing(both), (&NextHops{}).Missing(both)) != "[] [IPv4 IPv6]" {
+		t.Error("families without a next hop are not found")
+	}
+}
