@@ -19,6 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/explain"
 	"github.com/daymark-lb/daymark/cli/migrate"
+	"github.com/daymark-lb/daymark/cli/routes"
 	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/cli/simulate"
 	"github.com/daymark-lb/daymark/cli/status"
@@ -32,7 +33,7 @@ var groups = []struct {
 	title    string
 	commands []func(*env.Env) *cobra.Command
 }{
-	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, version.New}},
+	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, routes.New, version.New}},
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, simulate.New, simulate.NewDiff, validate.New, migrate.New}},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
@@ -81,14 +80,4 @@ func events(kind, namespace, name string) []source.Query {
 	return []source.Query{{
 		Kind: source.Events, Namespace: namespace, Optional: true, Fields: fmt.Sprintf("regarding.kind=%s,regarding.name=%s", kind, name),
 	}}
-}
-
-// serviceNames are those of Services of type LoadBalancer.
-func serviceNames(objects *source.Objects) (names []string) {
-	for _, s := range source.Of[*corev1.Service](objects) {
-		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
-			names = append(names, s.Name)
-		}
-	}
-	return names
 }

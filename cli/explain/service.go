@@ -31,7 +31,7 @@ func newService(e *env.Env) *cobra.Command {
 	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
 		namespace, _, _ := e.Namespace()
 		return []source.Query{{Kind: source.Services, Namespace: namespace}}
-	}, serviceNames)
+	}, source.LoadBalancers)
 	return c
 }
 
@@ -181,7 +181,7 @@ func (p *page) sessions(sessions []view.SessionLine) (text string) {
 func (p *page) session(s *view.SessionLine) string {
 	text := fmt.Sprintf("session with %s %s for %s", output.OrNone(s.Address), s.State, p.age(s.Since.Time))
 	if s.State == "Established" {
-		text += fmt.Sprintf(", %d IPv4 and %d IPv6 prefixes told", s.IPv4, s.IPv6)
+		text += fmt.Sprintf(", %d IPv4 and %d IPv6 prefixes told", s.IPv4, s.IPv6) + sent(s.Sent)
 	}
 	for _, remark := range []string{s.LastError, s.Warning} {
 		if remark != "" && (s.State != "Established" || remark != s.LastError) {
@@ -192,6 +192,18 @@ func (p *page) session(s *view.SessionLine) string {
 		text += ", BFD " + s.BFD
 	}
 	return text
+}
+
+// sent says whether those are the routes that the objects ask for.
+func sent(check *view.SentCheck) string {
+	switch check.Result {
+	case view.SentAgrees:
+		return ", as the objects ask for"
+	case view.SentDiffers:
+		return ", which DIFFER from what the objects ask for: " + check.Message
+	case view.SentUnknown, view.SentNothing:
+	}
+	return " (not compared with what the objects ask for: " + check.Message + ")"
 }
 
 // remediesOf says once what can be done about each reason that stands against nodes.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -72,6 +73,16 @@ func Of[T runtime.Object](o *Objects) (found []T) {
 		}
 	}
 	return found
+}
+
+// LoadBalancers are the names of Services of type LoadBalancer.
+func LoadBalancers(o *Objects) (names []string) {
+	for _, s := range Of[*corev1.Service](o) {
+		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // Why something was not read.

@@ -116,7 +116,7 @@ func (c *Cluster) speakerReport(name string) *SpeakerReport {
 	}
 	r := &SpeakerReport{
 		Version: s.Status.Version, Members: s.Status.Members, Conditions: conditionLines("Speaker", s.Status.Conditions),
-		HeldCount: s.Status.Layer2.IPv4 + s.Status.Layer2.IPv6, Sessions: sessionsOf(s, ""),
+		HeldCount: s.Status.Layer2.IPv4 + s.Status.Layer2.IPv6, Sessions: c.checkedSessions(s, ""),
 		Addresses: s.Status.Network.Addresses, Gateways: s.Status.Network.Gateways,
 	}
 	if lb.SpeakerGone(s) {

@@ -108,7 +108,7 @@ func (c *Cluster) peerNode(p *lb.Peer, name string) PeerNodeLine {
 	line := PeerNodeLine{Node: name}
 	speaker := c.speakers[name]
 	if speaker != nil {
-		line.Sessions = sessionsOf(speaker, p.Name)
+		line.Sessions = c.checkedSessions(speaker, p.Name)
 	}
 	i := slices.IndexFunc(c.Parsed.Nodes, func(n *lb.Node) bool { return n.Name == name })
 	switch {

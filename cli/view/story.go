@@ -2,6 +2,7 @@ package view
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,6 +77,8 @@ type SessionLine struct {
 	LastError string `json:"lastError,omitempty"`
 	Warning   string `json:"warning,omitempty"`
 	BFD       string `json:"bfd,omitempty"`
+	// Sent says whether the router was sent the routes that the objects ask for.
+	Sent *SentCheck `json:"sent,omitempty"`
 }
 
 // story of an address in the status of a Service.
@@ -134,7 +137,7 @@ func (c *Cluster) nodeStory(n *announce.NodeAnswer) NodeStory {
 	for _, p := range n.Peers {
 		peer := PeerStory{Peer: p.Peer, Part: partOf(p.Reason)}
 		if speaker := c.speakers[n.Node]; speaker != nil {
-			peer.Sessions = sessionsOf(speaker, p.Peer)
+			peer.Sessions = c.checkedSessions(speaker, p.Peer)
 		}
 		x.Peers = append(x.Peers, peer)
 	}
@@ -149,12 +152,23 @@ func partOf(why announce.IneligibleReason) Part {
 	return Part{Against: &Answer{r.Name, r.Meaning, r.Remedy}}
 }
 
+// checkedSessions of a speaker with a peer, or with all, compared with what the objects ask for.
+func (c *Cluster) checkedSessions(s *v1beta1.Speaker, peer string) []SessionLine {
+	lines, reported := sessionsOf(s, peer), s.Status.BGP
+	for i := range lines {
+		at := slices.IndexFunc(reported, func(b v1beta1.BGPSession) bool { return b.Peer == lines[i].Peer && b.Address == lines[i].Address })
+		sent := c.sent(s, &reported[at])
+		lines[i].Sent = &sent
+	}
+	return lines
+}
+
 // sessionsOf a speaker with a peer; empty: with all.
 func sessionsOf(s *v1beta1.Speaker, peer string) (lines []SessionLine) {
 	for i := range s.Status.BGP {
 		b := &s.Status.BGP[i]
 		if peer == "" || b.Peer == peer {
-			lines = append(lines, SessionLine{b.Peer, b.Address, string(b.State), b.Since, b.IPv4, b.IPv6, b.LastError, b.Warning, b.BFD})
+			lines = append(lines, SessionLine{b.Peer, b.Address, string(b.State), b.Since, b.IPv4, b.IPv6, b.LastError, b.Warning, b.BFD, nil})
 		}
 	}
 	return lines

@@ -4,6 +4,7 @@
 package view
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -64,6 +65,9 @@ type Cluster struct {
 	explainer *announce.Explainer
 	addresses *ipam.Plan
 	holders   map[string][]Holder
+	// plans are the BGP sessions of nodes, by name, and within the Services by the prefixes of a length.
+	plans  map[string][]announce.Session
+	within map[int]map[netip.Prefix][]string
 }
 
 // New sorts the objects.
@@ -71,6 +75,7 @@ func New(in Input) *Cluster {
 	c := &Cluster{
 		Input: in, Parsed: cluster.Parse(in.Objects), services: map[lb.Key]*corev1.Service{}, slices: map[lb.Key][]*discoveryv1.EndpointSlice{},
 		nodes: map[string]*corev1.Node{}, speakers: map[string]*v1beta1.Speaker{},
+		plans: map[string][]announce.Session{}, within: map[int]map[netip.Prefix][]string{},
 	}
 	for _, object := range in.Objects {
 		switch o := object.(type) {
@@ -114,6 +119,8 @@ func (c *Cluster) sees(resources ...string) bool {
 const (
 	resourceNodes    = "nodes"
 	resourceSpeakers = "speakers.daymark.io"
+	resourcePeers    = "bgppeers.daymark.io"
+	resourceServices = "services"
 )
 
 // announceWorld is what announcing depends on, as the Speaker objects report it.
