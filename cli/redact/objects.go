@@ -87,6 +87,8 @@ func (w *walk) inner(key string, fields map[string]any) {
 	case key == "labels" || key == "matchLabels" || (key == "selector" || key == "nodeSelector") && allTexts(fields):
 		w.labels(fields)
 		return
+	case key == "bgp":
+		delete(fields, "digest") // of the addresses as they are
 	case key == "matchExpressions" || key == "taints" || key == "tolerations":
 		w.requirement(fields)
 	}

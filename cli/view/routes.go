@@ -168,7 +168,7 @@ func (c *Cluster) sent(speaker *v1beta1.Speaker, reported *v1beta1.BGPSession) S
 	case reported.State != v1beta1.BGPEstablished:
 		return SentCheck{SentNothing, reported.LastError}
 	case reported.Digest == "":
-		return SentCheck{SentUnknown, "its speaker is of a version that reports no digest of what it sent"}
+		return SentCheck{SentUnknown, "its report has no digest of what it sent, as that of an earlier version, or one with other names"}
 	case len(c.Unseen) > 0:
 		return SentCheck{SentUnknown, c.notComputed()}
 	}
