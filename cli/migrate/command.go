@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/migrate/changeover"
+	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/validate"
 )
 
@@ -26,7 +28,7 @@ func New(e *env.Env) *cobra.Command {
 		Use: "migrate", Short: "Come from another provider: its objects, and a living cluster, Service by Service",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newMetalLB(e))
+	c.AddCommand(newMetalLB(e), newExternal(e))
 	c.AddCommand(changeover.Commands(e)...)
 	return c
 }
@@ -41,33 +43,62 @@ and no Secret of one is read. What is printed was checked as "kubectl daymark va
 		Example: `  kubectl daymark migrate metallb --cluster > daymark.yaml
   kubectl daymark migrate metallb -f metallb.yaml -f services.yaml > daymark.yaml
   helm template CHART | kubectl daymark migrate metallb -f - > daymark.yaml`,
-		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+		Args: env.Args(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error {
+			objects, err := o.read(c.Context(), o.queriesOfMetalLB())
+			if err != nil {
+				return err
+			}
+			return o.print(c.Context(), Convert(objects, o.System), nil, "there is no object of MetalLB")
+		},
 	}
-	c.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "Files with objects of MetalLB, and Services; - is the standard input")
-	c.Flags().BoolVar(&o.cluster, "cluster", false, "Read them from the cluster")
+	o.addFlags(c, "Files with objects of MetalLB, and Services; - is the standard input")
 	c.Flags().StringVar(&o.metallb, "metallb-namespace", "metallb-system", "Namespace that MetalLB runs in, for --cluster")
 	return c
 }
 
-func (o *options) run(ctx context.Context) error {
-	if o.cluster == (len(o.files) > 0) {
-		return env.Usage(errors.New("give either files with -f, or --cluster"))
+func newExternal(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	c := &cobra.Command{
+		Use: "external-ips (-f FILE... | --cluster)", Short: "Make pools and reservations of spec.externalIPs of Services",
+		Long: `Prints a pool of the addresses in spec.externalIPs of Services, and an IPReservation for each Service; stderr has the commands by which
+each Service asks for its addresses. Kubernetes 1.36 deprecates the field, 1.40 has it off. Nothing is written to a cluster. What is
+printed was checked as "kubectl daymark validate" does; exit status 1 when that finds an error.`,
+		Example: `  kubectl daymark migrate external-ips --cluster > pools.yaml
+  kubectl daymark migrate external-ips -f services.yaml -f nodes.yaml`,
+		Args: env.Args(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error {
+			objects, err := o.read(c.Context(), []source.Query{{Kind: source.Services}, {Kind: source.Namespaces}, {Kind: source.Nodes}, {Kind: source.Pools}})
+			if err != nil {
+				return err
+			}
+			result, pools, err := External(objects)
+			if err != nil {
+				return err
+			}
+			return o.print(c.Context(), result, pools, "no Service has spec.externalIPs that Daymark can give")
+		},
 	}
-	var objects []unstructured.Unstructured
-	var err error
-	if o.cluster {
-		objects, err = o.readCluster(ctx)
-	} else {
-		objects, err = o.readFiles()
-	}
-	if err != nil {
-		return err
-	}
-	return o.print(ctx, Convert(objects, o.System))
+	o.addFlags(c, "Files with Services, and Nodes and Daymark's pools, if they are to be looked at; - is the standard input")
+	return c
 }
 
-// print what was made and the remarks, and check it.
-func (o *options) print(ctx context.Context, result *Result) error {
+func (o *options) addFlags(c *cobra.Command, files string) {
+	c.Flags().StringSliceVarP(&o.files, "filename", "f", nil, files)
+	c.Flags().BoolVar(&o.cluster, "cluster", false, "Read them from the cluster")
+}
+
+// read the files, or what queries find in the cluster.
+func (o *options) read(ctx context.Context, queries []source.Query) ([]unstructured.Unstructured, error) {
+	if o.cluster == (len(o.files) > 0) {
+		return nil, env.Usage(errors.New("give either files with -f, or --cluster"))
+	}
+	if o.cluster {
+		return o.readCluster(ctx, queries)
+	}
+	return o.readFiles()
+}
+
+// print what was made and the remarks, and check it among others; none is what to say when nothing was made.
+func (o *options) print(ctx context.Context, result *Result, others []runtime.Object, none string) error {
 	text, err := result.YAML()
 	if err != nil {
 		return err
@@ -79,7 +110,7 @@ func (o *options) print(ctx context.Context, result *Result) error {
 		o.Warn("%s", line(remark.String()))
 	}
 	documents, found := validate.Read("output", strings.NewReader(text))
-	checked, err := validate.Check(ctx, documents, &validate.Others{System: o.System, Now: o.Now()})
+	checked, err := validate.Check(ctx, documents, &validate.Others{System: o.System, Now: o.Now(), Objects: others})
 	if err != nil {
 		return err
 	}
@@ -89,7 +120,7 @@ func (o *options) print(ctx context.Context, result *Result) error {
 		wrong = wrong || finding.Severity == validate.Error
 	}
 	if len(result.Items) == 0 {
-		o.Warn("there is no object of MetalLB")
+		o.Warn("%s", none)
 	}
 	if wrong {
 		return env.ErrWrong

@@ -42,7 +42,7 @@ func (r Remark) String() string {
 }
 
 // order of the kinds in which objects are printed: what others name comes first.
-var order = []string{"IPAddressPool", "Community", "BFDProfile", "Secret", "BGPPeer", "L2Advertisement", "BGPAdvertisement"}
+var order = []string{"IPAddressPool", "IPReservation", "Community", "BFDProfile", "Secret", "BGPPeer", "L2Advertisement", "BGPAdvertisement"}
 
 // Convert makes objects for Daymark of MetalLB's, in the namespace that Daymark runs in. Of objects that are not MetalLB's it looks at
 // the annotations of Services, and at Secrets that a BGPPeer names.

@@ -23,15 +23,20 @@ import (
 	"github.com/daymark-lb/daymark/cli/source"
 )
 
-// run the command and return what it prints and its exit status.
+// run "migrate metallb" and return what it prints and its exit status.
 func run(t *testing.T, from source.Source, in string, args ...string) (out, remarks string, status int) {
+	t.Helper()
+	return runCommand(t, from, in, append([]string{"metallb"}, args...))
+}
+
+func runCommand(t *testing.T, from source.Source, in string, words []string) (out, remarks string, status int) {
 	t.Helper()
 	var data, progress bytes.Buffer
 	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(in), Out: &data, ErrOut: &progress})
 	e.Now, e.Objects, e.System = func() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }, from, "daymark-system"
 	c := New(e)
 	c.SilenceErrors, c.SilenceUsage = true, true
-	c.SetArgs(append([]string{"metallb"}, args...))
+	c.SetArgs(words)
 	err := c.ExecuteContext(t.Context())
 	return data.String(), progress.String(), env.ExitStatus(err)
 }

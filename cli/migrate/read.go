@@ -60,8 +60,17 @@ func kind(version, name, resource string) source.Kind {
 	return source.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "metallb.io", Version: version, Kind: name}, Resource: resource, Namespaced: true}
 }
 
-// readCluster reads MetalLB's objects of a cluster, and all Services.
-func (o *options) readCluster(ctx context.Context) ([]unstructured.Unstructured, error) {
+// queriesOfMetalLB are for its objects, and all Services.
+func (o *options) queriesOfMetalLB() []source.Query {
+	queries := []source.Query{{Kind: source.Services}, {Kind: source.ConfigMaps, Namespace: o.metallb, Optional: true}}
+	for _, kind := range kinds {
+		queries = append(queries, source.Query{Kind: kind, Namespace: o.metallb})
+	}
+	return queries
+}
+
+// readCluster reads what queries find. Who may not read all Services is shown those of the namespace instead.
+func (o *options) readCluster(ctx context.Context, queries []source.Query) ([]unstructured.Unstructured, error) {
 	from, err := o.Source()
 	if err != nil {
 		return nil, err
@@ -70,10 +79,7 @@ func (o *options) readCluster(ctx context.Context) ([]unstructured.Unstructured,
 	if err != nil {
 		return nil, err
 	}
-	queries := []source.Query{{Kind: source.Services, Instead: own}, {Kind: source.ConfigMaps, Namespace: o.metallb, Optional: true}}
-	for _, kind := range kinds {
-		queries = append(queries, source.Query{Kind: kind, Namespace: o.metallb})
-	}
+	queries[0].Instead = own
 	read, err := from.Read(ctx, queries...)
 	if err != nil {
 		return nil, err
