@@ -130,6 +130,9 @@ func (w *walk) text(key, text string) string {
 		return w.visit(name, "community", text)
 	case key == "address" && !isAddress(text):
 		return w.visit(name, "host", text)
+	case key == "holderIdentity": // the name of a host, and what tells two programs there apart
+		host, _, _ := strings.Cut(text, "_")
+		return w.visit(name, "host", host) + w.visit(field, "", text[len(host):])
 	case key == "nodeAnnotation":
 		return w.visit(annotationKey, "", text)
 	case key == "image" || key == "imageID":
