@@ -126,11 +126,11 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6 \
-		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp promtool:prometheus prometheus-alertmanager:prometheus-alertmanager
+		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp promtool:prometheus prometheus-alertmanager:prometheus-alertmanager tshark:tshark
 
 .PHONY: deps-unit
 deps-unit:
-	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2 promtool:prometheus
+	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2 promtool:prometheus tshark:tshark
 
 .PHONY: deps-demo
 deps-demo:

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -23,6 +24,8 @@ import (
 	"github.com/daymark-lb/daymark/cli/services"
 	"github.com/daymark-lb/daymark/cli/simulate"
 	"github.com/daymark-lb/daymark/cli/status"
+	"github.com/daymark-lb/daymark/cli/test"
+	"github.com/daymark-lb/daymark/cli/trace"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/cli/version"
 	build "github.com/daymark-lb/daymark/internal/version"
@@ -34,16 +37,17 @@ var groups = []struct {
 	commands []func(*env.Env) *cobra.Command
 }{
 	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, routes.New, version.New}},
-	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New}},
+	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New, trace.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, simulate.New, simulate.NewDiff, validate.New, migrate.New}},
+	{"Try it:", []func(*env.Env) *cobra.Command{test.New}},
 }
 
 // completer is the name under which kubectl looks for a program that completes the words of this one.
 const completer = "kubectl_complete-daymark"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 	stop()
 	os.Exit(env.ExitStatus(err))

@@ -13,10 +13,12 @@ import (
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/daymark-lb/daymark/internal/daemon"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // gossipPort is the default port of the gossip.
@@ -44,7 +46,9 @@ type flags struct {
 	healthPortsText string
 	proxy           proxycheck.Target
 	proxyText       string
-	set             *pflag.FlagSet
+	// trace is the address to serve traces on; "0": none.
+	trace string
+	set   *pflag.FlagSet
 	// timing has the values of the flags that change a preset.
 	timing gossip.Timing
 }
@@ -64,6 +68,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 	set.IntVar(&f.announcements, "l2-announcement-rate", layer2.DefaultAnnouncementRate, "gratuitous ARP packets and unsolicited neighbor advertisements per second and interface, and as many probes besides")
 	set.StringVar(&f.healthPortsText, "health-check-node-ports", string(health.Auto), "serve healthCheckNodePort of Services: auto (where no service proxy does), on, off")
 	set.StringVar(&f.proxyText, "proxy-health-url", proxycheck.Auto, "where the node's service proxy says whether it works: auto (port 10256, /healthz, where kube-proxy does), a URL, none; a node whose proxy fails announces nothing")
+	set.StringVar(&f.trace, "trace-bind-address", "0", "address:port on the loopback where kubectl daymark trace is answered, 0 for none")
 }
 
 // validate parses the values that pflag does not, and returns what is wrong with them.
@@ -89,13 +94,16 @@ func (f *flags) validate() error {
 	if f.gossip, err = parseBind(f.gossipText); err != nil {
 		return err
 	}
+	if err := daemon.ValidateLoopback("--trace-bind-address", f.trace); err != nil {
+		return err
+	}
 	f.gossip.Timing, err = f.presetTiming()
 	return err
 }
 
 // layer2 returns the configuration of layer 2.
-func (f *flags) layer2(log *slog.Logger, stale func() bool) layer2.Config {
-	return layer2.Config{Log: log, Registerer: metrics.Registry, AnnouncementRate: f.announcements, Stale: stale}
+func (f *flags) layer2(log *slog.Logger, stale func() bool, tracer *trace.Tracer) layer2.Config {
+	return layer2.Config{Log: log, Registerer: metrics.Registry, AnnouncementRate: f.announcements, Stale: stale, Tracer: tracer}
 }
 
 // presetTiming returns the timing of the preset, changed by the flags that were given beside it.

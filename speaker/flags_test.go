@@ -31,6 +31,7 @@ func TestFlags_ChangeThePresetTiming(t *testing.T) {
 		{"--l2-announcement-rate=0", 0, 0, "--l2-announcement-rate must be at least 1"},
 		{"--proxy-health-url=https://n1", 0, 0, "--proxy-health-url must be auto, none, or a URL such as http://127.0.0.1:10256/healthz"},
 		{"--l2-rebalance-after=-1s", 0, 0, "--l2-rebalance-after must not be negative"},
+		{"--trace-bind-address=:7474", 0, 0, "--trace-bind-address must be on the loopback"},
 	} {
 		f, set := &flags{}, pflag.NewFlagSet("speaker", pflag.ContinueOnError)
 		f.add(set)

@@ -22,6 +22,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/daemon"
 	"github.com/daymark-lb/daymark/internal/informer"
+	"github.com/daymark-lb/daymark/internal/traceapi"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -34,6 +35,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
 	"github.com/daymark-lb/daymark/speaker/rawconn"
 	"github.com/daymark-lb/daymark/speaker/reconcile"
+	"github.com/daymark-lb/daymark/speaker/trace"
 	"github.com/daymark-lb/daymark/speaker/unnumbered"
 )
 
@@ -62,14 +64,15 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 
+	tracer := trace.New(own.node)
 	links := link.New(log.With("part", "link"))
-	members := gossip.NewRunner(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry)
-	segment := layer2.New(own.layer2(log.With("part", "layer2"), members.Stale))
+	members := gossip.NewRunner(own.node, own.gossip, log.With("part", "gossip"), metrics.Registry, tracer)
+	segment := layer2.New(own.layer2(log.With("part", "layer2"), members.Stale, tracer))
 	neighbors := unnumbered.New(log.With("part", "unnumbered"))
-	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry})
+	routers := bgp.New(bgp.Config{Log: log.With("part", "bgp"), Registerer: metrics.Registry, Tracer: tracer})
 	var loop *reconcile.Loop // made below; nothing runs before
 	watcher := bfd.New(bfd.Config{
-		Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry,
+		Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, Tracer: tracer,
 		OnDown: func(name, why string) { loop.BFDDown(name, why) }, OnUp: func(name string) { loop.BFDUp(name) },
 	})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
@@ -79,7 +82,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		Node: own.node, BootID: proxycheck.BootID(), Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter,
 		Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
 	}, reconcile.Executors{
-		Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks, Proxy: proxy,
+		Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks, Proxy: proxy, Tracer: tracer,
 	}, writers)
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
-	if err := add(m, parts); err != nil {
+	if err := errors.Join(add(m, parts), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
 		return err
 	}
 	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
@@ -121,6 +124,18 @@ func add(m manager.Manager, parts []manager.Runnable) error {
 		}
 	}
 	return nil
+}
+
+// serveTraces has a manager serve traces at an address, unless that is 0.
+func serveTraces(m manager.Manager, bind string, tracer *trace.Tracer, log *slog.Logger) error {
+	if bind == "0" {
+		return nil
+	}
+	filter, err := daemon.Filter(m.GetConfig(), m.GetHTTPClient(), traceapi.Audience, log)
+	if err != nil {
+		return err
+	}
+	return add(m, []manager.Runnable{tracer.Serve(bind, filter)})
 }
 
 // decide decides whether this speaker restarts or its node leaves, and says so.

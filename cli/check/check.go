@@ -34,15 +34,8 @@ type Input struct {
 	Server string
 	// Plugin is the version of this program.
 	Plugin string
-	// Rights of the user who will install; nil: nobody was asked, as with a file.
-	Rights []Right
-}
-
-// Right is something that who installs must be allowed to do.
-type Right struct {
-	Verb, Group, Resource string
-	// Namespaced: in the namespace that Daymark will run in.
-	Namespaced, Allowed bool
+	// Rights of the user who will install, and DaemonRights of the programs that are installed; nil: nobody was asked, as with a file.
+	Rights, DaemonRights []Right
 }
 
 // Finding is something in the way.

@@ -41,8 +41,13 @@ func (o *options) input(t *testing.T, denied ...string) *Input {
 		t.Fatal(err)
 	}
 	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Server: "v1.36.2", Plugin: o.Version, Rights: wantedRights()}
-	for i := range in.Rights {
-		in.Rights[i].Allowed = !slices.Contains(denied, in.Rights[i].Resource)
+	if in.DaemonRights, err = daemonRights(); err != nil {
+		t.Fatal(err)
+	}
+	for _, rights := range [][]Right{in.Rights, in.DaemonRights} {
+		for i := range rights {
+			rights[i].Allowed = !slices.Contains(denied, rights[i].Resource)
+		}
 	}
 	return in
 }
@@ -52,7 +57,7 @@ func TestChecks_FindWhatIsInTheWay(t *testing.T) {
 	found := map[string]bool{}
 	for _, name := range []string{"broken", "broken-pre"} {
 		_, o := cluster(t, name)
-		for _, f := range Run(o.input(t, "clusterroles", "daemonsets")).Findings {
+		for _, f := range Run(o.input(t, "clusterroles", "daemonsets", "services/status", "leases")).Findings {
 			found[f.Check] = true
 			if f.Mend == "" || f.Message == "" || f.Severity.rank() < 0 {
 				t.Errorf("%s: %+v says too little", name, f)
@@ -156,6 +161,25 @@ func TestChecks_OtherProviderBesideAClass(t *testing.T) {
 		if f.Check == "other-provider" {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// TestDaemonRights_AreSaidOnceForEachResource, with all verbs.
+func TestDaemonRights_AreSaidOnceForEachResource(t *testing.T) {
+	_, o := cluster(t, "healthy")
+	var texts []string
+	for _, f := range Run(o.input(t, "services/status", "leases", "speakers")).Findings {
+		texts = append(texts, f.Object+": "+f.Message)
+	}
+	want := []string{
+		"ServiceAccount daymark-system/daymark-controller: it may not patch services/status",
+		"ServiceAccount daymark-system/daymark-controller: it may not get, list, watch speakers.daymark.io",
+		"ServiceAccount daymark-system/daymark-controller: it may not get, list, create, update leases.coordination.k8s.io in namespace daymark-system",
+		"ServiceAccount daymark-system/daymark-speaker: it may not get, list, watch, create speakers.daymark.io",
+		"ServiceAccount daymark-system/daymark-speaker: it may not get, create, update leases.coordination.k8s.io in namespace daymark-system",
+	}
+	if !slices.Equal(texts, want) {
+		t.Errorf("%q", texts)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
@@ -87,48 +86,27 @@ func (o *options) ask(ctx context.Context, in *Input) error {
 	} else {
 		in.Server = found.GitVersion
 	}
-	if !o.pre {
-		return nil
-	}
-	writer, err := o.Client()
+	api, err := o.Client()
 	if err != nil {
 		return err
 	}
-	in.Rights = wantedRights()
-	for i := range in.Rights {
-		right := &in.Rights[i]
-		review := &authorizationv1.SelfSubjectAccessReview{}
-		review.Spec.ResourceAttributes = right.attributes(o.System)
-		if err := writer.Create(ctx, review); err != nil {
-			o.Warn("not seen: whether you may %s %s: %v", right.Verb, right.Resource, err)
-			in.Rights = nil
-			return nil
+	whose, rights := "your rights", wantedRights()
+	if !o.pre {
+		whose = "the rights of Daymark's programs"
+		if rights, err = daemonRights(); err != nil {
+			return err
 		}
-		right.Allowed = review.Status.Allowed
+	}
+	if err := review(ctx, api, rights, o.System); err != nil {
+		o.Warn("not seen: %s: %v", whose, err)
+		return nil
+	}
+	if o.pre {
+		in.Rights = rights
+	} else {
+		in.DaemonRights = rights
 	}
 	return nil
-}
-
-// wantedRights of who installs.
-func wantedRights() []Right {
-	cluster := func(group, resource string) Right { return Right{Verb: "create", Group: group, Resource: resource} }
-	in := func(group, resource string) Right {
-		return Right{Verb: "create", Group: group, Resource: resource, Namespaced: true}
-	}
-	return []Right{
-		cluster("", "namespaces"), cluster("apiextensions.k8s.io", "customresourcedefinitions"),
-		cluster("rbac.authorization.k8s.io", "clusterroles"), cluster("rbac.authorization.k8s.io", "clusterrolebindings"),
-		cluster("admissionregistration.k8s.io", "validatingadmissionpolicies"),
-		in("apps", "deployments"), in("apps", "daemonsets"), in("", "serviceaccounts"), in("rbac.authorization.k8s.io", "roles"),
-	}
-}
-
-func (r *Right) attributes(namespace string) *authorizationv1.ResourceAttributes {
-	a := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Resource: r.Resource}
-	if r.Namespaced {
-		a.Namespace = namespace
-	}
-	return a
 }
 
 func (o *options) show(r *Report) error {

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -39,6 +38,14 @@ var after = []check{
 		name: "programs", find: programs, needs: []source.Kind{source.Deployments, source.DaemonSets},
 		mend: "Look at the Pods and their Events: kubectl -n NAMESPACE get pods -o wide; kubectl -n NAMESPACE describe pods",
 	}, {
+		name: "daemon-rights", find: missingDaemonRights, mend: "Apply the roles of this version: helm upgrade does it, or kubectl apply --server-side -k config/rbac.",
+		blind: func(in *Input) string {
+			if in.DaemonRights == nil {
+				return "there is no API server to ask, or it does not answer you"
+			}
+			return ""
+		},
+	}, {
 		name: "version-skew", find: versionSkew, needs: []source.Kind{source.Deployments, source.Speakers},
 		mend: "Wait for the update to end, or bring all parts to one version: kubectl daymark version",
 	}, {
@@ -54,21 +61,6 @@ var after = []check{
 		name: "clocks", find: clocks, needs: []source.Kind{source.Leases},
 		mend: "Synchronize the clocks of the nodes and of this machine by NTP.",
 	},
-}
-
-func missingRights(in *Input) (found []Finding) {
-	for _, r := range in.Rights {
-		if r.Allowed {
-			continue
-		}
-		where := ""
-		if r.Namespaced {
-			where = " in namespace " + in.System
-		}
-		name := strings.TrimSuffix(r.Resource+"."+r.Group, ".")
-		found = append(found, Finding{Severity: Error, Message: fmt.Sprintf("you may not %s %s%s", r.Verb, name, where)})
-	}
-	return found
 }
 
 // kinds that the API server does not know, or does not serve as this version needs them.

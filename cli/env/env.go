@@ -75,6 +75,9 @@ func (e *Env) Client() (client.WithWatch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
+	if config.QPS == 0 {
+		config.QPS, config.Burst = 50, 300
+	}
 	mapper, err := e.Config.ToRESTMapper()
 	if err != nil {
 		return nil, fmt.Errorf("find the API server: %w", err)

@@ -43,15 +43,17 @@ func (a *asker) command(use, short string) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: env.Args(cobra.ExactArgs(1))}
 	a.Add(c)
 	c.Flags().BoolVarP(&a.watch, "watch", "w", false, "Say it again whenever it changes")
-	c.RunE = func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0]) }
+	c.RunE = func(c *cobra.Command, args []string) error {
+		namespace, _, err := a.Namespace()
+		if err != nil {
+			return err
+		}
+		return a.run(c.Context(), namespace, args[0])
+	}
 	return c
 }
 
-func (a *asker) run(ctx context.Context, name string) error {
-	namespace, _, err := a.Namespace()
-	if err != nil {
-		return err
-	}
+func (a *asker) run(ctx context.Context, namespace, name string) error {
 	queries := a.World(namespace)
 	if a.queries != nil {
 		queries = append(queries, a.queries(namespace, name)...)

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +15,22 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+// Service prints the way of a Service from its request to the wire, for other commands. The error is env.ErrWrong when something is wrong.
+func Service(ctx context.Context, e *env.Env, namespace, name string) error {
+	return serviceAsker(e).run(ctx, namespace, name)
+}
+
 func newService(e *env.Env) *cobra.Command {
+	c := serviceAsker(e).command("service NAME", "Say the way of a Service from its request to the wire")
+	c.Aliases = []string{"services", "svc"}
+	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
+		namespace, _, _ := e.Namespace()
+		return []source.Query{{Kind: source.Services, Namespace: namespace}}
+	}, source.LoadBalancers)
+	return c
+}
+
+func serviceAsker(e *env.Env) *asker {
 	a := &asker{Env: e}
 	a.queries = func(namespace, name string) []source.Query { return events("Service", namespace, name) }
 	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, bool, error) {
@@ -26,13 +42,7 @@ func newService(e *env.Env) *cobra.Command {
 		text := func(s *output.Screen) { (&page{s, c.Now}).service(x) }
 		return &output.Result{Kind: "ServiceExplanation", Value: x, Names: []string{x.ID()}, Text: text}, ok, nil
 	}
-	c := a.command("service NAME", "Say the way of a Service from its request to the wire")
-	c.Aliases = []string{"services", "svc"}
-	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
-		namespace, _, _ := e.Namespace()
-		return []source.Query{{Kind: source.Services, Namespace: namespace}}
-	}, source.LoadBalancers)
-	return c
+	return a
 }
 
 // service writes all that is known of a Service.

@@ -147,3 +147,25 @@ func TestObject_TellsNothing(t *testing.T) {
 	}
 	goldentest.Compare(t, "telling", out.String())
 }
+
+// FuzzText: no text is too odd, and a pseudonym does not become another one of the same text: what is redacted has nothing to redact but
+// addresses.
+func FuzzText(f *testing.F) {
+	f.Add("192.0.2.1-192.0.2.9, web-7d9f of shop/web at [2001:db8::1]:179, fe80::5054:ff:feab:cd01%eth0 52:54:00:ab:cd:01")
+	f.Add("::/0 ::: -1.2.3.4- 1.2.3.4/999 /24 a::b.-")
+	f.Fuzz(func(t *testing.T, text string) {
+		s := NewSurvey()
+		s.add(s.names, "service", "web")
+		s.add(s.names, "namespace", "shop")
+		s.AddText(text)
+		r, err := s.Redactor()
+		if err != nil {
+			return
+		}
+		for _, word := range strings.FieldsFunc(r.Text(text), func(c rune) bool { return c > 127 || !inToken(byte(c)) }) {
+			if word == "web" || word == "shop" {
+				t.Errorf("%q is left of %q", word, text)
+			}
+		}
+	})
+}

@@ -30,14 +30,9 @@ func scan(text string, s *scanner) string {
 			end++
 		}
 		token := strings.TrimRight(text[i:end], ".-")
-		if strings.Trim(token, ":-._") == "" {
-			token = text[i:end]
-		}
 		out.WriteString(s.token(token, bitsAfter(text[i+len(token):])))
-		i += len(token)
-		for ; i < end; i++ {
-			out.WriteByte(text[i])
-		}
+		out.WriteString(text[i+len(token) : end])
+		i = end
 	}
 	return out.String()
 }
@@ -49,13 +44,13 @@ func inToken(c byte) bool {
 
 // bitsAfter an address: the 24 of /24; -1: there is no length.
 func bitsAfter(rest string) int {
-	if !strings.HasPrefix(rest, "/") {
-		return -1
+	digits, is := strings.CutPrefix(rest, "/")
+	end := 0
+	for end < min(len(digits), 3) && '0' <= digits[end] && digits[end] <= '9' {
+		end++
 	}
-	digits := rest[1:]
-	digits = digits[:len(digits)-len(strings.TrimLeft(digits[:min(len(digits), 3)], "0123456789"))-len(digits[min(len(digits), 3):])]
-	bits, err := strconv.Atoi(digits)
-	if err != nil {
+	bits, err := strconv.Atoi(digits[:end])
+	if !is || err != nil {
 		return -1
 	}
 	return bits
@@ -71,12 +66,10 @@ func (s *scanner) token(token string, bits int) string {
 			return s.address(a, common).String() + "-" + s.address(b, common).String()
 		}
 	}
-	if a, err := netip.ParseAddr(strings.TrimRight(token, ":")); err == nil && token != "::" {
-		trimmed := strings.TrimRight(token, ":")
-		return s.address(a, bits).String() + token[len(trimmed):]
-	}
-	if a, err := netip.ParseAddr(token); err == nil {
-		return s.address(a, bits).String()
+	for _, text := range []string{token, strings.TrimRight(token, ":")} { // a colon may follow an address
+		if a, err := netip.ParseAddr(text); err == nil {
+			return s.address(a, bits).String() + token[len(text):]
+		}
 	}
 	if _, err := net.ParseMAC(token); err == nil && len(token) == len("02:00:00:00:00:01") && token[2] == ':' {
 		return s.mac(strings.ToLower(token))

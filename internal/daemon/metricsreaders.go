@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,13 +41,15 @@ const (
 	complaintInterval = time.Minute
 )
 
-// readers lets those read the metrics whose token the API server knows and who may get their path there. The filter of
+// readers lets those read the metrics, or another path, whose token the API server knows and who may get the path there. The filter of
 // controller-runtime does the same, and brings 250 packages of an API server, gRPC and CEL among them, into programs with rights on
 // every node. It asks again while the API server is away, and then shows nothing.
 type readers struct {
 	tokens authenticationclient.TokenReviewInterface
 	access authorizationclient.SubjectAccessReviewInterface
-	now    func() time.Time
+	// audiences that the tokens must be made for, nil for that of the API server.
+	audiences []string
+	now       func() time.Time
 	// complaints: who sends tokens must not fill the log.
 	complaints rate.Sometimes
 
@@ -62,14 +66,23 @@ type verdict struct {
 
 // readersFilter is a filter for a server of metrics.
 func readersFilter(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
-	r, err := newReaders(config, client)
+	r, err := newReaders(config, client, nil)
 	if err != nil {
 		return nil, err
 	}
 	return func(log logr.Logger, next http.Handler) (http.Handler, error) { return r.filter(log, next), nil }, nil
 }
 
-func newReaders(config *rest.Config, client *http.Client) (*readers, error) {
+// Filter lets those through to a handler whose token was made for an audience, as the API server says, and who may get the path there.
+func Filter(config *rest.Config, client *http.Client, audience string, log *slog.Logger) (func(http.Handler) http.Handler, error) {
+	r, err := newReaders(config, client, []string{audience})
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.Handler) http.Handler { return r.filter(logr.FromSlogHandler(log.Handler()), next) }, nil
+}
+
+func newReaders(config *rest.Config, client *http.Client, audiences []string) (*readers, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst, config.RateLimiter = reviewsPerSecond, reviewBurst, nil
 	tokens, err := authenticationclient.NewForConfigAndClient(config, client)
@@ -81,7 +94,7 @@ func newReaders(config *rest.Config, client *http.Client) (*readers, error) {
 		return nil, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
 	}
 	return &readers{
-		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), now: time.Now,
+		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), audiences: audiences, now: time.Now,
 		complaints: rate.Sometimes{Interval: complaintInterval}, verdicts: map[[sha256.Size]byte]verdict{},
 	}, nil
 }
@@ -96,7 +109,7 @@ func (r *readers) filter(log logr.Logger, next http.Handler) http.Handler {
 		status, err := r.judge(request.Context(), token, request.URL.Path)
 		switch {
 		case err != nil:
-			r.complaints.Do(func() { log.Error(err, "a reader of the metrics cannot be judged") })
+			r.complaints.Do(func() { log.Error(err, "who asks cannot be judged", "path", request.URL.Path) })
 			http.Error(w, "the API server cannot be asked", http.StatusServiceUnavailable)
 		case status != 0:
 			http.Error(w, http.StatusText(status), status)
@@ -144,11 +157,13 @@ func (r *readers) remember(key [sha256.Size]byte, found verdict) {
 func (r *readers) review(ctx context.Context, token, path string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
-	who, err := r.tokens.Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	asked := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: r.audiences}}
+	who, err := r.tokens.Create(ctx, asked, metav1.CreateOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("review a token: %w", err)
 	}
-	if !who.Status.Authenticated {
+	// An API server that knows nothing of audiences names none.
+	if !who.Status.Authenticated || len(r.audiences) > 0 && !slices.Contains(who.Status.Audiences, r.audiences[0]) {
 		return http.StatusUnauthorized, nil
 	}
 	user := who.Status.User

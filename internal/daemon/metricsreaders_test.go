@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +22,9 @@ import (
 
 // reviewServer stands for an API server that knows the tokens "reader", who may get /metrics, and "other", who may not.
 type reviewServer struct {
-	down  bool
+	down bool
+	// old: it knows nothing of audiences.
+	old   bool
 	asked atomic.Int32
 }
 
@@ -37,6 +40,9 @@ func (s *reviewServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&review)
 		user := review.Spec.Token
 		review.Status.Authenticated, review.Status.User.Username = user == "reader" || user == "other", user
+		if !s.old {
+			review.Status.Audiences = review.Spec.Audiences
+		}
 		_ = json.NewEncoder(w).Encode(review)
 		return
 	}
@@ -50,7 +56,7 @@ func (s *reviewServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // readersOf ask an API server. Its program has no limit of its own.
 func readersOf(t *testing.T, url string) *readers {
 	t.Helper()
-	r, err := newReaders(&rest.Config{Host: url, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, http.DefaultClient)
+	r, err := newReaders(&rest.Config{Host: url, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, http.DefaultClient, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +154,29 @@ func TestReaders_RememberThoseWhoMayBeforeOthers(t *testing.T) {
 		r.remember(key("reader", i), verdict{0, now})
 		if len(r.verdicts) > maxVerdicts {
 			t.Fatalf("%d are remembered", len(r.verdicts))
+		}
+	}
+}
+
+func TestFilter_WantsTokensOfAnAudience(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		old  bool
+		want int
+	}{{"the API server says that the token is meant for it", false, http.StatusOK}, {"it does not say", true, http.StatusUnauthorized}} {
+		server := httptest.NewServer(&reviewServer{old: test.old})
+		defer server.Close()
+		filter, err := Filter(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, http.DefaultClient,
+			"metrics.example", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		request.Header.Set("Authorization", "Bearer reader")
+		answer := httptest.NewRecorder()
+		filter(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(answer, request)
+		if answer.Code != test.want {
+			t.Errorf("%s: status %d, want %d", test.name, answer.Code, test.want)
 		}
 	}
 }

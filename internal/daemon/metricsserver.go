@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ func (l *listeners) add(set *pflag.FlagSet) {
 }
 
 func (l *listeners) validate() error {
-	if err := cmp.Or(validateBind("--metrics-bind-address", l.Metrics), validateBind("--pprof-bind-address", l.Pprof)); err != nil {
+	if err := validateBind("--metrics-bind-address", l.Metrics); err != nil {
 		return err
 	}
 	if l.certDir != "" && !l.secure {
@@ -45,9 +44,17 @@ func (l *listeners) validate() error {
 		}
 	}
 	// A profile shows what is in memory, and takes processor time.
-	host, _, err := net.SplitHostPort(l.Pprof)
+	return ValidateLoopback("--pprof-bind-address", l.Pprof)
+}
+
+// ValidateLoopback returns an error when an address of a flag is neither on the loopback nor 0.
+func ValidateLoopback(flag, bind string) error {
+	if err := validateBind(flag, bind); err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(bind)
 	if address, parseErr := netip.ParseAddr(host); err == nil && host != "localhost" && (parseErr != nil || !address.IsLoopback()) {
-		return fmt.Errorf("--pprof-bind-address must be on the loopback, as localhost:6060, and not %q", l.Pprof)
+		return fmt.Errorf("%s must be on the loopback, as localhost:6060, and not %q", flag, bind)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func (m *Monitor) recordEvent(s *session, now time.Time, event bfdsession.Event)
 	}
 	if s.snapshot.State != before.State {
 		s.since = now
+		m.traceState(s, before)
 	}
 	if s.snapshot.State != before.State || s.snapshot.PeerState != before.PeerState || s.snapshot.Settled != before.Settled {
 		m.notifyChanges()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/speaker/alarm"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 const (
@@ -36,6 +37,8 @@ type Config struct {
 	// Resume: this process may follow one that ended without AdminDown, so a new session first listens whether its peer has
 	// one with that process which is still up, for listenTime at most, and then goes on with it.
 	Resume bool
+	// Tracer is told how sessions are. It may be nil.
+	Tracer *trace.Tracer
 }
 
 // Monitor holds the BFD sessions of a node.
@@ -45,6 +48,7 @@ type Monitor struct {
 	onUp    func(name string)
 	resumes bool
 	metrics *metrics
+	tracer  *trace.Tracer
 	changes chan struct{}
 
 	// setMu serializes Set, the retries and the shutdown. It is taken before mu, and held while sockets are closed.
@@ -78,7 +82,7 @@ type Monitor struct {
 func New(cfg Config) *Monitor {
 	m := &Monitor{
 		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown, onUp: cfg.OnUp, resumes: cfg.Resume,
-		metrics: newMetrics(cfg.Registerer), changes: make(chan struct{}, 1),
+		metrics: newMetrics(cfg.Registerer), tracer: cfg.Tracer, changes: make(chan struct{}, 1),
 		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
 		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},
 		notifications: notifications{

@@ -11,6 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // States of a session that is not established (RFC 4271 section 8.2.2). In stateIdle, it waits before it connects again.
@@ -28,6 +29,7 @@ const longPause = time.Minute
 type statusRecorder struct {
 	log     *slog.Logger
 	changed func() // Wakes whoever reads Speaker.Changes.
+	tracer  *trace.Tracer
 	// prefixesReceived counts the prefixes that the router has announced.
 	prefixesReceived atomic.Int64
 

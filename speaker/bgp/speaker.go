@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // Config of a Speaker.
@@ -20,6 +21,8 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer of the metrics; with nil, they are not registered.
 	Registerer prometheus.Registerer
+	// Tracer is told which UPDATE messages are sent; with nil, nobody is.
+	Tracer *trace.Tracer
 }
 
 // Speaker holds the BGP sessions of a node.
@@ -27,6 +30,7 @@ type Speaker struct {
 	log     *slog.Logger
 	changes chan struct{}
 	dial    dialer
+	tracer  *trace.Tracer
 
 	// mu serializes Set, Start and the shutdown.
 	mu      sync.Mutex
@@ -44,7 +48,7 @@ type Speaker struct {
 func New(cfg Config) *Speaker {
 	s := &Speaker{
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		changes: make(chan struct{}, 1), dial: dialRouter, sessions: map[string]*session{},
+		changes: make(chan struct{}, 1), dial: dialRouter, tracer: cfg.Tracer, sessions: map[string]*session{},
 	}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(collector{s})
@@ -187,6 +191,7 @@ func (s *Speaker) session(name string) *session {
 	defer s.sessionsMu.Unlock()
 	if s.sessions[name] == nil {
 		session := newSession(s.log, s.notifyChanges, s.dial)
+		session.recorder.tracer = s.tracer
 		s.sessions[name] = session
 		s.sessionRuns.Go(session.run)
 	}

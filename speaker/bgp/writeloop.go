@@ -105,7 +105,7 @@ func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session, 
 	}
 	changes := wanted.diff(c.advertised)
 	withdrawFirst := changes.exceeds(c.limits.within(desired.MaximumPrefixes), c.advertised)
-	if err := c.send(ctx, append(changes.messages(withdrawFirst), after...)...); err != nil {
+	if err := c.sendRoutes(ctx, append(changes.messages(withdrawFirst), after...)...); err != nil {
 		return err
 	}
 	wanted.digest = c.advertised.digest + changes.digest
@@ -120,7 +120,7 @@ func (c *connection) answerRefresh(ctx context.Context) error {
 		if !c.refreshFamilies[familyIndex(family)].Swap(false) {
 			continue
 		}
-		if err := c.send(ctx, c.advertised.ofFamily(family).diff(&adjRIBOut{}).messages([2]bool{})...); err != nil {
+		if err := c.sendRoutes(ctx, c.advertised.ofFamily(family).diff(&adjRIBOut{}).messages([2]bool{})...); err != nil {
 			return err
 		}
 	}

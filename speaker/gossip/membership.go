@@ -15,6 +15,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/speaker/alarm"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 const (
@@ -41,6 +42,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Log; nil: slog's default.
 	Log *slog.Logger
+	// Tracer is told of claims; nil: nobody is.
+	Tracer *trace.Tracer
 }
 
 // Membership keeps this speaker among the others. Its methods may be called by several goroutines.

@@ -242,6 +242,9 @@ func (m *Membership) mergeClaims(now time.Time, claims []election.Claim) (added,
 	}
 	contested := m.claims.contests(m.cfg.Node, claims)
 	added, stronger = m.claims.merge(now, claims)
+	if m.cfg.Tracer.On() {
+		m.traceClaims(claims, added, stronger)
+	}
 	if contested {
 		notify(m.urgent)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // listenRetryInterval is the wait before the gossip is started again after it could not listen.
@@ -60,6 +61,7 @@ type Runner struct {
 	bind       Bind
 	log        *slog.Logger
 	registerer prometheus.Registerer
+	tracer     *trace.Tracer
 
 	changes, urgent chan struct{}
 	begin           chan struct{}
@@ -77,9 +79,9 @@ type Runner struct {
 }
 
 // NewRunner returns the Runner of a node. Nothing runs before Start.
-func NewRunner(node string, bind Bind, log *slog.Logger, registerer prometheus.Registerer) *Runner {
+func NewRunner(node string, bind Bind, log *slog.Logger, registerer prometheus.Registerer, tracer *trace.Tracer) *Runner {
 	r := &Runner{
-		node: node, bind: bind, log: log, registerer: registerer,
+		node: node, bind: bind, log: log, registerer: registerer, tracer: tracer,
 		changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), begin: make(chan struct{}, 1),
 		waiting: "the cluster has not been read yet",
 	}
@@ -264,7 +266,7 @@ func (r *Runner) create(cancel context.CancelFunc, registerer prometheus.Registe
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := New(Config{
-		Node: r.node, Bind: r.address, Keys: r.desired.Keys, Timing: r.bind.Timing, Log: r.log, Registerer: registerer,
+		Node: r.node, Bind: r.address, Keys: r.desired.Keys, Timing: r.bind.Timing, Log: r.log, Registerer: registerer, Tracer: r.tracer,
 	})
 	m.SetNodes(r.desired.Nodes)
 	m.Set(r.desired.Expected)

@@ -19,7 +19,7 @@ func TestRunner_StartsAgainWhenItsPortIsFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	timing, _ := Preset(Fast, true)
-	r := NewRunner("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := NewRunner("n1", Bind{Address: at.Addr(), Port: at.Port(), Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Start(ctx) }()
@@ -50,7 +50,7 @@ func TestRunner_SaysWhatIsMissing(t *testing.T) {
 		{"no address", Bind{}, &Desired{Keys: key}, "Node n1 has no InternalIP"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := NewRunner("n1", test.bind, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			r := NewRunner("n1", test.bind, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 			if test.desired != nil {
 				if err := r.Set(*test.desired); err != nil {
 					t.Fatal(err)
@@ -69,7 +69,7 @@ func TestRunner_SaysWhatIsMissing(t *testing.T) {
 // As behind a NAT, where the cloud gives the node an address that only the router has.
 func TestRunner_SaysThatNoInterfaceHasTheAddress(t *testing.T) {
 	timing, _ := Preset(Fast, true)
-	r := NewRunner("n1", Bind{Port: 7946, Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := NewRunner("n1", Bind{Port: 7946, Timing: timing}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Start(ctx) }()
@@ -86,7 +86,7 @@ func TestRunner_SaysThatNoInterfaceHasTheAddress(t *testing.T) {
 // The address is known before anything listens, and changes only when the node has lost it.
 func TestRunner_ChoosesAnAddress(t *testing.T) {
 	first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
-	r := NewRunner("n1", Bind{Port: 7946}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := NewRunner("n1", Bind{Port: 7946}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	for _, step := range []struct {
 		addresses []netip.Addr
 		want      netip.Addr
@@ -104,7 +104,7 @@ func TestRunner_ChoosesAnAddress(t *testing.T) {
 			t.Errorf("of %v it chose %v, want %v", step.addresses, r.Address(), want)
 		}
 	}
-	configured := NewRunner("n1", Bind{Address: second, Port: 1}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	configured := NewRunner("n1", Bind{Address: second, Port: 1}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	if err := configured.Set(Desired{Addresses: []netip.Addr{first}}); err != nil || configured.Address() != netip.AddrPortFrom(second, 1) {
 		t.Errorf("instead of the configured address %v, %v", configured.Address(), err)
 	}

@@ -46,7 +46,7 @@ func TestFilter_PassesOnlyWhatIsParsed(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			listener, err := open(socketKey{"near0", test.family}, lookUp("near0").nic, newMetrics(nil).of(test.family), nil)
+			listener, err := open(socketKey{"near0", test.family}, lookUp("near0").nic, newMetrics(nil).of(test.family), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestFilter_IgnoresWhatGoesToAnInterfaceAbove(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = netlink.LinkDel(link) })
-	listener, err := open(socketKey{"near0", lb.IPv4}, lookUp("near0").nic, newMetrics(nil).of(lb.IPv4), nil)
+	listener, err := open(socketKey{"near0", lb.IPv4}, lookUp("near0").nic, newMetrics(nil).of(lb.IPv4), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ type protocol struct {
 	// question returns the frame that asks one host whether it uses an address. The source is our own address for NDP; nil if
 	// it is not fit.
 	question func(us mac, addr netip.Addr, to mac, source netip.Addr) []byte
+	// describe says what a frame is about.
+	describe func(frame []byte) description
 }
 
 // outcome is what a frame means to us; the zero outcome: nothing.
@@ -59,10 +61,10 @@ func userMAC(given, from mac) mac {
 var protocols = map[lb.Family]*protocol{
 	lb.IPv4: {
 		name: "ARP", etherType: unix.ETH_P_ARP, filter: arpFilter,
-		handle: handleARP, gratuitous: gratuitousARP, probe: probeARP, question: questionARP,
+		handle: handleARP, gratuitous: gratuitousARP, probe: probeARP, question: questionARP, describe: describeARP,
 	},
 	lb.IPv6: {
 		name: "NDP", etherType: unix.ETH_P_IPV6, filter: ndpFilter, solicited: true,
-		handle: handleNDP, gratuitous: unsolicitedAdvertisement, probe: probeNDP, question: questionNDP,
+		handle: handleNDP, gratuitous: unsolicitedAdvertisement, probe: probeNDP, question: questionNDP, describe: describeNDP,
 	},
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 const (
@@ -43,6 +44,8 @@ type Config struct {
 	// addresses over. While it is true, nothing is answered, announced, defended or taken over. It is called for every
 	// frame about a held address and must return at once; nil: never stale.
 	Stale func() bool
+	// Tracer is told what is received and sent; nil: nobody is.
+	Tracer *trace.Tracer
 }
 
 // Responder holds addresses on the segments of this node. Its methods may be called by several goroutines.
@@ -56,6 +59,7 @@ type Responder struct {
 	rivals    *rivals
 	steps     steps
 	isStale   func() bool
+	tracer    *trace.Tracer
 	changes   chan struct{}
 	// urgent is like changes for what cannot wait.
 	urgent chan struct{}
@@ -76,6 +80,8 @@ type Responder struct {
 	nodeMACs  map[mac]owner
 	desired   []announce.Layer2Address
 	questions []announce.Layer2Question
+	// listened are the sockets that Listen asks for.
+	listened map[socketKey]bool
 	// complete: the last apply reached the whole desired state.
 	complete bool
 	sockets  map[socketKey]*socket
@@ -112,6 +118,7 @@ func New(cfg Config) *Responder {
 		searcher:  newSearcher(),
 		rivals:    newRivals(),
 		isStale:   cfg.Stale,
+		tracer:    cfg.Tracer,
 		changes:   make(chan struct{}, 1),
 		urgent:    make(chan struct{}, 1),
 		started:   make(chan struct{}),

@@ -111,7 +111,7 @@ func (s *searcher) searchesFor(addr netip.Addr) bool {
 
 // search asks whether anybody else answers for an address that is held here, or asked about by this socket.
 func (s *socket) search(addr netip.Addr, asked bool) {
-	if (s.holds(addr) || asked) && s.send(s.protocol.probe(s.nic.mac, addr)) {
+	if (s.holds(addr) || asked) && s.send(s.protocol.probe(s.nic.mac, addr), asQuestion) {
 		s.metrics.questions.Inc()
 	}
 }

@@ -31,11 +31,7 @@ func (r *Responder) apply() error {
 	r.complete = false
 	addresses, err := r.validAddresses()
 	want := r.detector.setAddresses(addresses)
-	for key := range questionKeys(r.questions) {
-		if want[key] == nil {
-			want[key] = addressSet{} // A socket to ask by.
-		}
-	}
+	r.addUnaddressed(want)
 	errs := []error{err}
 	nics := map[string]nicResult{}
 	var unprobed []netip.Addr
@@ -69,6 +65,17 @@ func (r *Responder) apply() error {
 	err = errors.Join(errs...)
 	r.complete = err == nil
 	return err
+}
+
+// addUnaddressed adds the sockets that are wanted without an address: to ask by, and to listen to.
+func (r *Responder) addUnaddressed(want map[socketKey]addressSet) {
+	for _, keys := range []map[socketKey]bool{questionKeys(r.questions), r.listened} {
+		for key := range keys {
+			if want[key] == nil {
+				want[key] = addressSet{}
+			}
+		}
+	}
 }
 
 // upToDate reports whether every socket still works and fits its interface.
@@ -105,7 +112,7 @@ func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addre
 	}
 	s, replaced := r.sockets[key], false
 	if s == nil || s.nic != found.nic || s.broken.Load() {
-		opened, err := open(key, found.nic, r.metrics.of(key.family), r)
+		opened, err := open(key, found.nic, r.metrics.of(key.family), r, r.tracer)
 		if err != nil {
 			r.closeSocket(key)
 			return nil, err

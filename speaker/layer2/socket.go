@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/progress"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // maxFrameLength is the most bytes that are read of a frame; ARP and NDP frames are far shorter.
@@ -27,6 +28,8 @@ type frameHandler interface {
 	stale() bool
 	// addressInUse handles the use of an address by another host on an interface.
 	addressInUse(interfaceName string, u addressUse)
+	// ownerOf returns the owner of a MAC address of the cluster; false: it belongs to a foreign host.
+	ownerOf(m mac) (owner, bool)
 }
 
 // socket sends and receives one protocol on one interface.
@@ -36,6 +39,7 @@ type socket struct {
 	protocol *protocol
 	metrics  *familyMetrics
 	handler  frameHandler
+	tracer   *trace.Tracer
 	conn     *packet.Conn
 	raw      syscall.RawConn
 	// addresses is read by the receiver for every frame. add and removeOthers replace the whole set; only one goroutine
@@ -53,7 +57,7 @@ type socket struct {
 }
 
 // open opens a socket without addresses.
-func open(key socketKey, on nic, m *familyMetrics, handler frameHandler) (*socket, error) {
+func open(key socketKey, on nic, m *familyMetrics, handler frameHandler, tracer *trace.Tracer) (*socket, error) {
 	p := protocols[key.family]
 	filter, err := p.filter.assemble(on.index)
 	if err != nil {
@@ -67,7 +71,7 @@ func open(key socketKey, on nic, m *familyMetrics, handler frameHandler) (*socke
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open a packet socket: %w", err), conn.Close())
 	}
-	s := &socket{name: key.name, nic: on, protocol: p, metrics: m, handler: handler, conn: conn, raw: raw}
+	s := &socket{name: key.name, nic: on, protocol: p, metrics: m, handler: handler, tracer: tracer, conn: conn, raw: raw}
 	if p.solicited {
 		s.groups = newMulticastGroups(on.index)
 	}
@@ -199,20 +203,34 @@ func (s *socket) handleFrame(frame []byte) {
 	if o.request {
 		s.metrics.received.Inc()
 	}
-	if o.reply == nil && !o.use.addr.IsValid() {
-		return
+	did := nothing
+	if o.reply != nil || o.use.addr.IsValid() {
+		did = s.act(&o)
 	}
+	if s.tracer.On() {
+		s.traceReceived(frame, did)
+	}
+}
+
+// act does what a frame demands.
+func (s *socket) act(o *outcome) (did reaction) {
 	defer s.answering.Begin()(nil)
 	if (o.reply != nil || o.use.held) && s.handler.stale() {
 		s.metrics.droppedStale.Inc()
-		return
+		return wasStale
 	}
-	if o.reply != nil && s.send(o.reply) {
+	switch {
+	case o.reply == nil:
+	case s.send(o.reply, asAnswer):
 		s.metrics.answered.Inc()
+		did = answered
+	default:
+		did = couldNotSend
 	}
 	if o.use.addr.IsValid() {
 		s.handler.addressInUse(s.name, o.use)
 	}
+	return did
 }
 
 // interfaceName implements sender.
@@ -224,7 +242,7 @@ func (s *socket) announce(addr netip.Addr, n int) {
 		return
 	}
 	forms := s.protocol.gratuitous(s.nic.mac, addr)
-	if s.send(forms[n%len(forms)]) {
+	if s.send(forms[n%len(forms)], asAnnouncement) {
 		s.metrics.gratuitous.Inc()
 	}
 }
@@ -234,7 +252,7 @@ func (s *socket) defend(addr netip.Addr) { s.announce(addr, 0) }
 
 // probe sends a probe for an address, and reports whether it was sent.
 func (s *socket) probe(addr netip.Addr) bool {
-	if !s.knows(addr) || !s.send(s.protocol.probe(s.nic.mac, addr)) {
+	if !s.knows(addr) || !s.send(s.protocol.probe(s.nic.mac, addr), asProbe) {
 		return false
 	}
 	s.metrics.probes.Inc()
@@ -243,17 +261,20 @@ func (s *socket) probe(addr netip.Addr) bool {
 
 // ask asks a host whether it answers for an address. The source is our own address for IPv6.
 func (s *socket) ask(addr netip.Addr, to mac, source netip.Addr) {
-	if frame := s.protocol.question(s.nic.mac, addr, to, source); frame != nil && s.send(frame) {
+	if frame := s.protocol.question(s.nic.mac, addr, to, source); frame != nil && s.send(frame, asQuestion) {
 		s.metrics.questions.Inc()
 	}
 }
 
 // send sends a frame and reports whether the kernel took it. A failure is only counted: requests and announcements are
-// repeated, and serve notices a socket that no longer works.
-func (s *socket) send(frame []byte) bool {
+// repeated, and serve notices a socket that no longer works. The purpose is told to those who trace the address.
+func (s *socket) send(frame []byte, as purpose) bool {
 	if _, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
 		s.metrics.failed.Inc()
 		return false
+	}
+	if s.tracer.On() {
+		s.traceSent(frame, as)
 	}
 	return true
 }

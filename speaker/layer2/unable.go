@@ -128,7 +128,7 @@ func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 	if found.err != nil {
 		return errNoInterface
 	}
-	s, err := open(key, found.nic, r.metrics.of(key.family), r)
+	s, err := open(key, found.nic, r.metrics.of(key.family), r, r.tracer)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
+	"github.com/daymark-lb/daymark/speaker/trace"
 )
 
 // Executors are the parts that act. Changes of each wakes the loop.
@@ -25,6 +26,8 @@ type Executors struct {
 	BFD        BFD
 	Health     Health
 	Proxy      ServiceProxy
+	// Tracer is told what is decided; nil: nobody is.
+	Tracer *trace.Tracer
 }
 
 // Links knows the node's network interfaces.
@@ -100,6 +103,8 @@ type layer2Results interface {
 	Conflicts() []layer2.Conflict
 	// Unable says on which interfaces this node cannot answer for a family.
 	Unable() []layer2.Unable
+	// Listen has what comes by some interfaces about addresses heard, for those who trace these.
+	Listen(addresses []netip.Addr, interfaces []string)
 	layer2Loops
 }
 

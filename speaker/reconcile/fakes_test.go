@@ -223,6 +223,7 @@ func (l *fakeLayer2) Alive() error                                   { return l.
 func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
+func (l *fakeLayer2) Listen([]netip.Addr, []string)                  {}
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
 
 func (l *fakeLayer2) FailedOver(since map[netip.Addr]time.Time) {

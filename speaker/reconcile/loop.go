@@ -128,6 +128,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Cost:  &l.cost, UrgentCost: &l.costOfMembers,
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),
+			exec.Tracer.Changes(),
 		},
 		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Layer2.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}
@@ -169,6 +170,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	desired := l.compute(seen, stage)
 	l.costOf(seen).Observe(time.Since(began))
 	failed := l.set(ctx, desired)
+	l.tellTracers(seen, desired)
 	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
 		l.cfg.Log.Warn("which nodes are silent in the gossip and keep their addresses has changed", "now", l.memory.silences.texts())
 	}

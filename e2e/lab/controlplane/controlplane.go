@@ -138,6 +138,7 @@ func apiserverCommand(dir string, address netip.Addr, port, etcd int) []string {
 		"--token-auth-file=" + file("tokens.csv"), "--profiling=false",
 		"--service-account-key-file=" + file("apiserver.key"), "--service-account-signing-key-file=" + file("apiserver.key"),
 		"--service-account-issuer=https://lab.example", "--service-cluster-ip-range=" + serviceRanges(address),
+		"--kubelet-preferred-address-types=InternalIP",
 	}
 }
 

@@ -33,8 +33,7 @@ func NewForKubelets(address netip.Addr, nodes []string) (*ControlPlane, error) {
 	}
 	p.APIServer.Argv = append(apiserverCommand(p.dir, address, p.ports[0], p.ports[1]),
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
-		"--kubelet-client-certificate="+p.ClientCertificate(), "--kubelet-client-key="+filepath.Join(p.dir, "client.key"),
-		"--kubelet-preferred-address-types=InternalIP")
+		"--kubelet-client-certificate="+p.ClientCertificate(), "--kubelet-client-key="+filepath.Join(p.dir, "client.key"))
 	p.managers.Argv = append(p.managersCommand(),
 		"--use-service-account-credentials", "--root-ca-file="+filepath.Join(p.dir, "apiserver.crt"),
 		"--service-account-private-key-file="+filepath.Join(p.dir, "apiserver.key"))

@@ -1,0 +1,159 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/config/rbac"
+)
+
+// Right is something that somebody must be allowed to do.
+type Right struct {
+	// Account is the ServiceAccount of one of Daymark's programs; empty: the user.
+	Account string
+	Verb    string
+	Group   string
+	// Resource, with a subresource: services/status.
+	Resource string
+	// Namespaced: in the namespace that Daymark runs in, or will.
+	Namespaced, Allowed bool
+}
+
+// wantedRights of who installs.
+func wantedRights() []Right {
+	cluster := func(group, resource string) Right { return Right{Verb: "create", Group: group, Resource: resource} }
+	in := func(group, resource string) Right {
+		return Right{Verb: "create", Group: group, Resource: resource, Namespaced: true}
+	}
+	return []Right{
+		cluster("", "namespaces"), cluster("apiextensions.k8s.io", "customresourcedefinitions"),
+		cluster("rbac.authorization.k8s.io", "clusterroles"), cluster("rbac.authorization.k8s.io", "clusterrolebindings"),
+		cluster("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+		in("apps", "deployments"), in("apps", "daemonsets"), in("", "serviceaccounts"), in("rbac.authorization.k8s.io", "roles"),
+	}
+}
+
+// daemonRights are what the manifests give to the programs. All resources of a group are all of Daymark's.
+func daemonRights() (rights []Right, err error) {
+	roles, err := rbac.Roles()
+	if err != nil {
+		return nil, fmt.Errorf("read the rights of the programs: %w", err)
+	}
+	for _, role := range roles {
+		for i := range role.Rules {
+			rule := &role.Rules[i]
+			for _, resource := range resources(rule.APIGroups[0], rule.Resources) {
+				for _, verb := range rule.Verbs {
+					rights = append(rights, Right{
+						Account: role.ServiceAccount, Verb: verb, Group: rule.APIGroups[0], Resource: resource, Namespaced: role.Namespaced,
+					})
+				}
+			}
+		}
+	}
+	return rights, nil
+}
+
+func resources(group string, named []string) (all []string) {
+	if group != v1beta1.GroupVersion.Group || !slices.Contains(named, "*") {
+		return named
+	}
+	for _, kind := range append([]source.Kind{source.Speakers}, source.Configuration...) {
+		all = append(all, kind.Resource)
+	}
+	return all
+}
+
+// reviewsAtOnce is how many questions about rights the API server is asked at the same time.
+const reviewsAtOnce = 6
+
+// review asks the API server which rights there are. An error is also that the user may not ask.
+func review(ctx context.Context, api client.Client, rights []Right, namespace string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(reviewsAtOnce)
+	for i := range rights {
+		group.Go(func() (err error) {
+			rights[i].Allowed, err = rights[i].ask(ctx, api, namespace)
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func (r *Right) ask(ctx context.Context, api client.Client, namespace string) (allowed bool, err error) {
+	if r.Account == "" {
+		review := &authorizationv1.SelfSubjectAccessReview{}
+		review.Spec.ResourceAttributes = r.attributes(namespace)
+		err = api.Create(ctx, review)
+		return review.Status.Allowed, err
+	}
+	review := &authorizationv1.SubjectAccessReview{}
+	review.Spec = authorizationv1.SubjectAccessReviewSpec{
+		ResourceAttributes: r.attributes(namespace), User: "system:serviceaccount:" + namespace + ":" + r.Account,
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+	}
+	err = api.Create(ctx, review)
+	return review.Status.Allowed, err
+}
+
+func (r *Right) attributes(namespace string) *authorizationv1.ResourceAttributes {
+	a := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group}
+	a.Resource, a.Subresource, _ = strings.Cut(r.Resource, "/")
+	if r.Namespaced {
+		a.Namespace = namespace
+	}
+	return a
+}
+
+// what the right is to, in words.
+func (r *Right) what(namespace string) string {
+	name, subresource, _ := strings.Cut(r.Resource, "/")
+	name = strings.TrimSuffix(name+"."+r.Group, ".")
+	if subresource != "" {
+		name += "/" + subresource
+	}
+	if r.Namespaced {
+		name += " in namespace " + namespace
+	}
+	return name
+}
+
+func missingRights(in *Input) (found []Finding) {
+	for i := range in.Rights {
+		if r := &in.Rights[i]; !r.Allowed {
+			found = append(found, Finding{Severity: Error, Message: fmt.Sprintf("you may not %s %s", r.Verb, r.what(in.System))})
+		}
+	}
+	return found
+}
+
+// missingDaemonRights are one finding for each ServiceAccount and resource.
+func missingDaemonRights(in *Input) (found []Finding) {
+	verbs, order := map[[2]string][]string{}, [][2]string{}
+	for i := range in.DaemonRights {
+		r := &in.DaemonRights[i]
+		if r.Allowed {
+			continue
+		}
+		key := [2]string{r.Account, r.what(in.System)}
+		if verbs[key] == nil {
+			order = append(order, key)
+		}
+		verbs[key] = append(verbs[key], r.Verb)
+	}
+	for _, key := range order {
+		found = append(found, Finding{
+			Severity: Error, Object: "ServiceAccount " + in.System + "/" + key[0],
+			Message: fmt.Sprintf("it may not %s %s", strings.Join(verbs[key], ", "), key[1]),
+		})
+	}
+	return found
+}

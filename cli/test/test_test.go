@@ -1,0 +1,232 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+// played is what Daymark, the kubelet and the network do in a test.
+type played struct {
+	// upTo is how far the way goes: "", "address", "endpoint", "announced".
+	upTo     string
+	dial     error
+	networks []net.Addr
+	// interrupt when the Service is there.
+	interrupt bool
+	args      []string
+}
+
+// network of a machine.
+func network(t *testing.T, text string) []net.Addr {
+	t.Helper()
+	ip, n, err := net.ParseCIDR(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []net.Addr{&net.IPNet{IP: ip, Mask: n.Mask}}
+}
+
+// play the daemons for all Services of type LoadBalancer until ctx ends.
+func (p *played) play(ctx context.Context, api client.Client, seen func(*corev1.Service)) {
+	for ctx.Err() == nil {
+		list := &corev1.ServiceList{}
+		if api.List(ctx, list) == nil {
+			for i := range list.Items {
+				if s := &list.Items[i]; s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+					seen(s)
+					p.serve(ctx, api, s)
+				}
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (p *played) serve(ctx context.Context, api client.Client, s *corev1.Service) {
+	condition := func(kind string, status metav1.ConditionStatus, reason, message string) {
+		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{
+			Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.Now(),
+		})
+	}
+	s.Status.Conditions = nil
+	if p.upTo == "" {
+		condition(v1beta1.ConditionAddressAssigned, "False", "PoolExhausted", "pool lan is exhausted")
+		_ = api.Status().Update(ctx, s) // again until it works
+		return
+	}
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
+	condition(v1beta1.ConditionAddressAssigned, "True", "Assigned", "")
+	if p.upTo != "address" {
+		yes, node := true, "n1"
+		_ = api.Create(ctx, &discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Labels: map[string]string{discoveryv1.LabelServiceName: s.Name}},
+			AddressType: discoveryv1.AddressTypeIPv4,
+			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.0.1.7"}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Ready: &yes}}},
+		})
+	}
+	if p.upTo == "announced" {
+		condition(v1beta1.ConditionAnnounced, "True", "Announced", "192.0.2.200 by layer 2 (lan)")
+	}
+	_ = api.Status().Update(ctx, s)
+}
+
+// run the command, and return what it prints, the error, the Services that were seen, and what is left.
+func (p *played) run(t *testing.T, config *rest.Config) (printed string, err error, made []*corev1.Service, left []string) {
+	t.Helper()
+	api, err := client.New(config, client.Options{Scheme: source.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	e := env.New(genericiooptions.IOStreams{Out: &out, ErrOut: &out})
+	none := os.DevNull
+	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
+	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config { return rest.CopyConfig(config) }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var daemons sync.WaitGroup
+	playing, stop := context.WithCancel(t.Context())
+	seen := map[string]*corev1.Service{}
+	daemons.Go(func() {
+		p.play(playing, api, func(s *corev1.Service) {
+			seen[s.Name] = s.DeepCopy()
+			if p.interrupt && strings.HasPrefix(s.Name, "daymark-test-") {
+				cancel()
+			}
+		})
+	})
+	o := &options{Env: e, networks: func() ([]net.Addr, error) { return p.networks, nil }}
+	o.dial = func(context.Context, string, string) (net.Conn, error) {
+		if p.dial != nil {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: p.dial}
+		}
+		conn, _ := net.Pipe()
+		return conn, nil
+	}
+	c := o.command()
+	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SetArgs(p.args)
+	err = c.ExecuteContext(ctx)
+	stop()
+	daemons.Wait()
+	for _, s := range seen {
+		if strings.HasPrefix(s.Name, "daymark-test-") {
+			made = append(made, s)
+		}
+	}
+	return out.String(), err, made, leftovers(t, api)
+}
+
+// leftovers of the command.
+func leftovers(t *testing.T, api client.Client) (names []string) {
+	t.Helper()
+	services, pods := &corev1.ServiceList{}, &corev1.PodList{}
+	if err := errors.Join(api.List(t.Context(), services), api.List(t.Context(), pods)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range services.Items {
+		if strings.HasPrefix(s.Name, "daymark-test-") {
+			names = append(names, "Service "+s.Name)
+		}
+	}
+	for _, p := range pods.Items {
+		names = append(names, "Pod "+p.Name)
+	}
+	return names
+}
+
+func TestCommand_TriesTheWholeWay(t *testing.T) {
+	config := lab.ControlPlane(t)
+	api, err := client.New(config, client.Options{Scheme: source.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	web.Spec.Selector = map[string]string{"app": "web"}
+	web.Spec.Ports = []corev1.ServicePort{{Port: 8443, TargetPort: intstr.FromString("https")}}
+	alone := web.DeepCopy()
+	alone.Name, alone.Spec.Selector = "alone", nil
+	if err := errors.Join(api.Create(t.Context(), web), api.Create(t.Context(), alone)); err != nil {
+		t.Fatal(err)
+	}
+	here := network(t, "192.0.2.5/24")
+	for _, test := range []struct {
+		name   string
+		played played
+		status int
+		wanted []string
+	}{
+		{"all works", played{upTo: "announced"}, 0, []string{
+			"made       Service default/daymark-test-", ", and its Pod", "address    192.0.2.200", "endpoint   10.0.1.7 on n1",
+			"announced  192.0.2.200 by layer 2 (lan)", "reached    192.0.2.200:80 by TCP", "removed Service default/daymark-test-", "removed Pod default/",
+		}},
+		{"with the Pods of another Service", played{upTo: "announced", args: []string{"--backend=web", "--pool=lan"}}, 0, []string{"192.0.2.200:8443 by TCP"}},
+		{"there is no address", played{args: []string{"--timeout=1s"}}, 1, []string{
+			"waiting: there is no address: PoolExhausted: pool lan is exhausted", "failed", "after 1s: there is no address: PoolExhausted",
+			"explain: ipaddresspools.daymark.io are not known to the API server", "removed Service",
+		}},
+		{"there is no endpoint", played{upTo: "address", args: []string{"--timeout=1s"}}, 1, []string{"endpoint   after 1s: the Pod is not ready: pending"}},
+		{"no node announces it", played{upTo: "endpoint", args: []string{"--timeout=1s"}}, 1, []string{"it is not announced: nothing is said"}},
+		{"from far away", played{upTo: "announced", dial: syscall.EHOSTUNREACH, args: []string{"--timeout=1s"}}, 0, []string{
+			"not 192.0.2.200:80 by TCP from this machine: no route to host", "This machine is not in the network of the address.",
+		}},
+		{"from the segment", played{upTo: "announced", dial: syscall.EHOSTUNREACH, networks: here, args: []string{"--timeout=1s"}}, 1, []string{
+			"in the network of the address, 192.0.2.5/24, and should reach it",
+		}},
+		{"somebody refuses", played{upTo: "announced", dial: syscall.ECONNREFUSED, args: []string{"--timeout=1s"}}, 1, []string{"does not know the Service"}},
+		{"a backend without Pods", played{args: []string{"--backend=alone"}}, env.ExitUsage, nil},
+		{"a backend that is not there", played{args: []string{"--backend=none"}}, 1, nil},
+		{"interrupted", played{interrupt: true}, 1, []string{"removed Service", "removed Pod"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			printed, err, made, left := test.played.run(t, config)
+			if got := env.ExitStatus(err); got != test.status {
+				t.Errorf("the status is %d: %v", got, err)
+			}
+			for _, text := range test.wanted {
+				if !strings.Contains(printed, text) {
+					t.Errorf("%q is not in\n%s", text, printed)
+				}
+			}
+			if len(left) > 0 {
+				t.Errorf("left are %q", left)
+			}
+			if test.name != "with the Pods of another Service" {
+				return
+			}
+			if len(made) != 1 || made[0].Spec.Selector["app"] != "web" || made[0].Spec.Ports[0].TargetPort.StrVal != "https" ||
+				made[0].Annotations[v1beta1.AnnotationAddressPool] != "lan" {
+				t.Errorf("it made %v", made)
+			}
+		})
+	}
+	kept := played{upTo: "announced", args: []string{"--keep", "-o=json"}}
+	printed, err, made, left := kept.run(t, config)
+	if err != nil || len(left) != 2 || !strings.Contains(printed, `"kind": "TestReport"`) || !strings.Contains(printed, fmt.Sprintf("%q", made[0].Name)) {
+		t.Errorf("with --keep %q are left, error %v:\n%s", left, err, printed)
+	}
+}
