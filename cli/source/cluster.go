@@ -64,27 +64,34 @@ func (c *cluster) Read(ctx context.Context, queries ...Query) (*Objects, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	answers, err := readAll(ctx, reader, queries)
+	if err != nil {
+		return nil, err
+	}
+	return collect(answers, c.now(), c.config.Host), nil
+}
+
+// readAll answers each query.
+func readAll(ctx context.Context, reader client.Reader, queries []Query) ([]answer, error) {
 	answers := make([]answer, len(queries))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, q := range queries {
 		group.Go(func() (err error) {
-			if answers[i], err = read(ctx, reader, q); q.Optional {
-				answers[i].gap = nil
-			}
+			answers[i], err = read(ctx, reader, q)
+			answers[i].optional = q.Optional
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return collect(answers, c.now(), c.config.Host), nil
+	return answers, group.Wait()
 }
 
 // answer to one query.
 type answer struct {
 	items []runtime.Object
 	gap   *Gap
+	// optional: the gap is not told.
+	optional bool
 }
 
 // read the objects of one query.
@@ -105,7 +112,7 @@ func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
 		if one.gap == nil {
 			gap.Instead = q.Namespace
 		}
-		return answer{one.items, gap}, nil
+		return answer{items: one.items, gap: gap}, nil
 	case apierrors.IsForbidden(err):
 		gap.Why = Forbidden
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):

@@ -17,7 +17,7 @@ func collect(answers []answer, now time.Time, origin string) *Objects {
 	found := &Objects{Time: now, Origin: origin}
 	for _, a := range answers {
 		found.Items = append(found.Items, a.items...)
-		if a.gap != nil && !slices.Contains(found.Gaps, *a.gap) {
+		if a.gap != nil && !a.optional && !slices.Contains(found.Gaps, *a.gap) {
 			found.Gaps = append(found.Gaps, *a.gap)
 		}
 	}

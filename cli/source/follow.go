@@ -14,17 +14,18 @@ import (
 
 // Follow watches what Read finds. What cannot be read at the start is not looked for again.
 func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ...Query) (<-chan *Objects, error) {
-	first, err := c.Read(ctx, queries...)
-	if err != nil {
-		return nil, err
-	}
 	reader, err := c.client(queries)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	answers, err := readAll(ctx, reader, queries)
+	if err != nil {
+		return nil, err
+	}
+	first := collect(answers, c.now(), c.config.Host)
 	f := &follower{cluster: c, reader: reader, gaps: first.Gaps, changed: make(chan struct{}, 1)}
-	for _, q := range queries {
-		if gap := first.Gap(q.Kind); gap != nil && gap.Instead == "" {
+	for i, q := range queries {
+		if gap := answers[i].gap; gap != nil && gap.Instead == "" {
 			continue
 		} else if gap != nil {
 			q.Namespace = gap.Instead

@@ -12,12 +12,17 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// following plays an API server with one Service, that adds another one as soon as somebody watches.
+// following plays an API server with one Service, that adds another one as soon as somebody watches. Nodes may not be read.
 func following(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	list := corev1.ServiceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
 	list.Items = []corev1.Service{*service("shop", "a")}
 	switch query := r.URL.Query(); {
+	case r.URL.Path == "/api/v1/nodes":
+		w.WriteHeader(http.StatusForbidden)
+		_ = json.NewEncoder(w).Encode(metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 403, Reason: metav1.StatusReasonForbidden,
+		})
 	case query.Get("sendInitialEvents") != "":
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_ = json.NewEncoder(w).Encode(metav1.Status{
@@ -41,7 +46,8 @@ func TestCluster_FollowsChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := from.Follow(t.Context(), time.Millisecond, Query{Kind: Services, Namespace: "shop"})
+	queries := []Query{{Kind: Services, Namespace: "shop"}, {Kind: Nodes, Optional: true}}
+	all, err := from.Follow(t.Context(), time.Millisecond, queries...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (m *Memory) Read(_ context.Context, queries ...Query) (*Objects, error) {
 		if err != nil {
 			return nil, err
 		}
-		answers[i] = answer{items, m.gap(q)}
+		answers[i] = answer{items, m.gap(q), q.Optional}
 	}
 	return collect(answers, m.Time, m.Origin), nil
 }
@@ -67,9 +67,6 @@ func (m *Memory) find(q Query) (found []runtime.Object, err error) {
 // gap of a query in what was read; nil when all is there.
 func (m *Memory) gap(q Query) *Gap {
 	name := q.Kind.Name()
-	if q.Optional {
-		return nil
-	}
 	for _, gap := range m.Gaps {
 		if gap.Resource != name || q.Namespace != "" && gap.Instead == q.Namespace {
 			continue

@@ -53,7 +53,9 @@ func TestChanges_SayWhatHappened(t *testing.T) {
 		{"another holds it while the report of the first is old", objects{n1}, objects{n1, n2}, []string{"n2 took 192.0.2.200 over from n1"}},
 		{"the old report ends", objects{n1, n2}, objects{goneAs(n1), n2}, []string{"*the speaker of n1 is gone"}},
 		{
-			"nobody holds it any more, and a Service has it", objects{n1, web("True", "Announced")}, objects{goneAs(n1), web("True", "Announced")},
+			"nobody holds it any more, and a Service has it",
+			objects{n1, web("True", "Announced")},
+			objects{goneAs(n1), web("True", "Announced")},
 			[]string{"*nobody holds 192.0.2.200 any more; n1 did", "*the speaker of n1 is gone"},
 		},
 		{"nobody holds it any more, and no Service has it", objects{n1}, objects{none}, []string{"nobody holds 192.0.2.200 any more; n1 did"}},

@@ -58,12 +58,17 @@ func (c *Cluster) holdersOf(addresses []string) (nodes []string, known bool) {
 }
 
 // bounded are the nodes that hold more addresses than their Speaker objects list.
-func (c *Cluster) bounded() (nodes []string) {
+func (c *Cluster) bounded() []string {
+	if c.boundedReports != nil {
+		return *c.boundedReports
+	}
+	var nodes []string
 	for _, name := range slices.Sorted(maps.Keys(c.speakers)) {
 		layer2 := &c.speakers[name].Status.Layer2
 		if int(layer2.IPv4)+int(layer2.IPv6) > len(layer2.Held) && !lb.SpeakerGone(c.speakers[name]) {
 			nodes = append(nodes, name)
 		}
 	}
+	c.boundedReports = &nodes
 	return nodes
 }

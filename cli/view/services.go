@@ -61,7 +61,17 @@ func (c *Cluster) Services() ServiceList {
 	return list
 }
 
+// line of a Service, which is made once.
 func (c *Cluster) line(s *lb.Service) ServiceLine {
+	line, made := c.lines[s.Key]
+	if !made {
+		line = c.makeLine(s)
+		c.lines[s.Key] = line
+	}
+	return line
+}
+
+func (c *Cluster) makeLine(s *lb.Service) ServiceLine {
 	raw := c.services[s.Key]
 	line := ServiceLine{
 		Namespace: s.Key.Namespace, Name: s.Key.Name, Class: s.Class, Addresses: ingress(raw), Pools: poolsOf(s),
