@@ -20,10 +20,10 @@ func Line(text string) string {
 	return out.String()
 }
 
-// Count says how many there are of something that has its plural with s, or with es after an s.
+// Count says how many there are of something that has its plural with s, or with es after an s or x.
 func Count(n int, what string) string {
 	if n != 1 {
-		if strings.HasSuffix(what, "s") {
+		if strings.HasSuffix(what, "s") || strings.HasSuffix(what, "x") {
 			what += "e"
 		}
 		what += "s"

@@ -21,7 +21,8 @@ type Network struct {
 // RouterLine is a BGPPeer in short.
 type RouterLine struct {
 	PeerLine
-	ASNs string `json:"asns"`
+	// ASN of the router, in words where it is learnt.
+	ASN string `json:"asn"`
 	// Wrong: a condition says that something is not as it should be.
 	Wrong bool `json:"wrong,omitempty"`
 	// BFD watches the sessions. BFDUp is how many of the sessions it says are up.
@@ -57,6 +58,14 @@ type NodeLine struct {
 	Sessions []SessionLine `json:"sessions,omitempty"`
 }
 
+// Told is how many prefixes it has told the router that it has told most.
+func (l *NodeLine) Told() (most int32) {
+	for i := range l.Sessions {
+		most = max(most, l.Sessions[i].IPv4+l.Sessions[i].IPv6)
+	}
+	return most
+}
+
 // Network of the cluster.
 func (c *Cluster) Network() Network {
 	n := Network{Layer2: len(c.Parsed.L2Advertisements) > 0}
@@ -74,7 +83,7 @@ func (c *Cluster) Network() Network {
 func (c *Cluster) routerLine(raw *v1beta1.BGPPeer, nodes []NodeLine) RouterLine {
 	p := lb.InForce(lb.ParsePeer(raw), nil)
 	line := RouterLine{
-		PeerLine: c.peerLine(raw, p), ASNs: asns(p), BFD: p.BFDProfile != "",
+		PeerLine: c.peerLine(raw, p), ASN: routerASN(p), BFD: p.BFDProfile != "",
 		Wrong: len(wrongLines("BGPPeer", raw.Status.Conditions)) > 0,
 	}
 	for i := range nodes {

@@ -80,16 +80,20 @@ func where(p *lb.Peer) string {
 	return "the node's default gateway by " + p.GatewayFamily.String()
 }
 
-func asns(p *lb.Peer) string {
-	theirs := string(p.Dynamic)
+// routerASN is the router's, or how it is found out.
+func routerASN(p *lb.Peer) string {
 	if p.PeerASN != 0 {
-		theirs = fmt.Sprint(p.PeerASN)
+		return fmt.Sprint(p.PeerASN)
 	}
+	return string(p.Dynamic)
+}
+
+func asns(p *lb.Peer) string {
 	ours := p.MyASN
 	if p.LocalASN != 0 {
 		ours = p.LocalASN
 	}
-	return fmt.Sprintf("%d here, %s there", ours, theirs)
+	return fmt.Sprintf("%d here, %s there", ours, routerASN(p))
 }
 
 // nodeNames are those of Nodes and Speakers, in order.

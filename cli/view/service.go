@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -242,19 +243,36 @@ func (c *Cluster) eventsOf(kind, namespace, name string) (lines []EventLine) {
 		if e.Regarding.Kind != kind || e.Regarding.Namespace != namespace || e.Regarding.Name != name {
 			continue
 		}
-		line := EventLine{Time: metav1.NewTime(e.EventTime.Time), Type: e.Type, Reason: e.Reason, Note: e.Note, Program: e.ReportingController}
-		if e.EventTime.IsZero() {
-			line.Time = e.DeprecatedLastTimestamp
-		}
-		line.addSeries(e)
-		lines = append(lines, line)
+		lines = append(lines, eventLine(e))
 	}
 	slices.SortStableFunc(lines, func(a, b EventLine) int { return b.Time.Compare(a.Time.Time) })
 	return lines[:min(len(lines), mostEvents)]
 }
 
-func (l *EventLine) addSeries(e *eventsv1.Event) {
-	if e.Series != nil {
-		l.Count, l.Time = e.Series.Count, metav1.NewTime(e.Series.LastObservedTime.Time)
+func eventLine(e *eventsv1.Event) EventLine {
+	line := EventLine{Time: metav1.NewTime(e.EventTime.Time), Type: e.Type, Reason: e.Reason, Note: e.Note, Program: e.ReportingController}
+	switch {
+	case e.Series != nil:
+		line.Count, line.Time = e.Series.Count, metav1.NewTime(e.Series.LastObservedTime.Time)
+	case e.EventTime.IsZero():
+		line.Time = e.DeprecatedLastTimestamp
 	}
+	return line
+}
+
+// EventsBefore a time about Services, the newest first, in the form of changes: what happened before anybody compared two looks.
+func (c *Cluster) EventsBefore(t time.Time) (changes []Change) {
+	for _, e := range c.events {
+		line := eventLine(e)
+		if e.Regarding.Kind != "Service" || line.Time.After(t) {
+			continue
+		}
+		name := e.Regarding.Namespace + "/" + e.Regarding.Name
+		changes = append(changes, Change{
+			Time: line.Time, Kind: ChangedService, Object: name, Service: name, Wrong: line.Type == corev1.EventTypeWarning,
+			Message: name + ": " + line.Reason + ": " + line.Note,
+		})
+	}
+	slices.SortStableFunc(changes, func(a, b Change) int { return b.Time.Compare(a.Time.Time) })
+	return changes
 }
