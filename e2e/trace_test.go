@@ -125,6 +125,10 @@ func traceLayer2(t *testing.T, cluster *lab.Cluster, p *plugin) {
 	running.says("%s +gossip out %s +claim: %s holds it, term [0-9]+: it counts from now on$", heir, heir, heir)
 	running.says("%s +ARP out eth0 +announcement: %s is at [0-9a-f:]+: announced: this node holds it$", heir, address)
 	running.says("not seen from now on: what node %s sees", holder)
+	stdout, stderr, status := p.run("trace " + address.String() + " --as tracer --node " + holder)
+	if status != 1 || !strings.Contains(stderr, "connection refused") {
+		t.Errorf("of a node without a speaker is said, with status %d:\n%s%s", status, stdout, stderr)
+	}
 }
 
 // traceBGP: what a router is told, and that BFD does not reach it any more.

@@ -190,17 +190,18 @@ func TestTrace_WritesWhatWiresharkReads(t *testing.T) {
 	run(t, sends(t, events(t)), []runtime.Object{speaker("n1", 7474)}, nil, "192.0.2.200", "-w", file)
 	fields := []string{
 		"-r", file, "-T", "fields", "-E", "separator=|", "-e", "frame.time_epoch", "-e", "frame.interface_name", "-e", "frame.protocols",
-		"-e", "arp.dst.proto_ipv4", "-e", "bgp.nlri_prefix", "-e", "ip.dst", "-e", "frame.comment",
+		"-e", "arp.dst.proto_ipv4", "-e", "bgp.nlri_prefix", "-e", "exported_pdu.ipv4_src", "-e", "exported_pdu.src_port",
+		"-e", "exported_pdu.ipv4_dst", "-e", "exported_pdu.dst_port", "-e", "frame.comment",
 	}
 	output, err := exec.CommandContext(t.Context(), "tshark", fields...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"1795694400.000000000|n1/|exported_pdu:data-text-lines||||n1: n2 holds it",
-		"1795694400.001000000|n1/eth0|eth:ethertype:arp|192.0.2.200|||n1: who has 192.0.2.200, by 192.0.2.100 (02:00:00:00:02:64): not answered: n2 holds it",
-		"1795694400.002000000|n1/tor|exported_pdu:bgp||192.0.2.200|192.0.2.1|n1: UPDATE with 192.0.2.200/32: announced",
-		"1795694400.003000000|n1/n2|exported_pdu:data-text-lines||||n1: claim: n2 holds it, term 3^[[2J: it counts from now on",
+		"1795694400.000000000|n1/|exported_pdu:data-text-lines|||||||n1: n2 holds it",
+		"1795694400.001000000|n1/eth0|eth:ethertype:arp|192.0.2.200||||||n1: who has 192.0.2.200, by 192.0.2.100 (02:00:00:00:02:64): not answered: n2 holds it",
+		"1795694400.002000000|n1/tor|exported_pdu:bgp||192.0.2.200|192.0.2.11|40000|192.0.2.1|179|n1: UPDATE with 192.0.2.200/32: announced",
+		"1795694400.003000000|n1/n2|exported_pdu:data-text-lines|||||||n1: claim: n2 holds it, term 3^[[2J: it counts from now on",
 	}
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	if !slices.Equal(lines, want) {

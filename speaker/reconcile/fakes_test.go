@@ -209,6 +209,8 @@ type fakeLayer2 struct {
 	defended []netip.Addr
 	// failedOver is the last argument of FailedOver that was not empty.
 	failedOver map[netip.Addr]time.Time
+	// listened are the interfaces that were listened on last for who traces.
+	listened []string
 	// announced are the addresses that were announced once more.
 	announced []netip.Addr
 }
@@ -223,7 +225,7 @@ func (l *fakeLayer2) Alive() error                                   { return l.
 func (l *fakeLayer2) Search([]election.Search)                       {}
 func (l *fakeLayer2) Answers() map[election.Question]election.Answer { return l.answers }
 func (l *fakeLayer2) Rivals() []election.Rival                       { return l.rivals }
-func (l *fakeLayer2) Listen([]netip.Addr, []string)                  {}
+func (l *fakeLayer2) Listen(_ []netip.Addr, on []string)             { l.listened = on }
 func (l *fakeLayer2) Defend(addresses []netip.Addr)                  { l.defended = append(l.defended, addresses...) }
 
 func (l *fakeLayer2) FailedOver(since map[netip.Addr]time.Time) {

@@ -87,7 +87,10 @@ func (t *Tracer) Record(addr netip.Addr, event func() traceapi.Event) {
 		return
 	}
 	for _, s := range t.all() {
-		if now := time.Now(); s.addr == addr && s.admits(now) {
+		if s.addr != addr {
+			continue
+		}
+		if now := time.Now(); s.admits(now) {
 			t.send(s, now, event())
 		}
 	}
