@@ -50,9 +50,9 @@ unit: deps-unit ## Run the tests that need no Kubernetes, in less than two minut
 conformance-lab: deps-kubelet ## Install Daymark on real kubelets, as root, and reach an address (KEEP=1 leaves them running)
 	$(GO) run ./e2e/conformance lab
 
-VARIANTS ?= bgp layer2 bgp-ipv6 bgp-iptables bgp-services
+VARIANTS ?= bgp layer2 bgp-ipv6 layer2-ipv6 bgp-iptables layer2-iptables bgp-services
 .PHONY: conformance
-conformance: deps-kubelet deps-suite ## Run Kubernetes' own tests of Services and write docs/conformance.md (75 minutes; VARIANTS=bgp: some)
+conformance: deps-kubelet deps-suite ## Run Kubernetes' own tests of Services and write docs/conformance.md (2 hours; VARIANTS=bgp: some)
 	$(foreach variant,$(VARIANTS),$(GO) run ./e2e/conformance suite $(variant) docs/conformance.md &&) true
 	$(GO) run ./e2e/conformance disturb docs/conformance.md
 
