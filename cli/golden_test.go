@@ -96,6 +96,8 @@ func TestCommands_Print(t *testing.T) {
 		{"broken as tenant", "status"},
 		{"broken as tenant", "problems"},
 		{"broken as tenant", "version"},
+		{"healthy", "watch"},
+		{"broken as tenant", "watch"},
 		{"healthy", "routes"},
 		{"healthy", "routes --service shop/api --node n2 -o wide"},
 		{"healthy", "routes --peer tor --node n1 -o yaml"},

@@ -28,6 +28,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/trace"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/cli/version"
+	"github.com/daymark-lb/daymark/cli/watch"
 	"github.com/daymark-lb/daymark/cli/web"
 	build "github.com/daymark-lb/daymark/internal/version"
 )
@@ -37,7 +38,7 @@ var groups = []struct {
 	title    string
 	commands []func(*env.Env) *cobra.Command
 }{
-	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, routes.New, web.New, version.New}},
+	{"See what is:", []func(*env.Env) *cobra.Command{status.New, status.NewProblems, services.New, routes.New, watch.New, web.New, version.New}},
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New, trace.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, simulate.New, simulate.NewDiff, validate.New, migrate.New}},

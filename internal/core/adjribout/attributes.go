@@ -95,7 +95,7 @@ func (e *Encoder) number(asn uint32) []byte {
 	case asn > 0xffff:
 		asn = asTrans
 	}
-	return binary.BigEndian.AppendUint16(nil, uint16(asn)) //nolint:gosec // It fits.
+	return binary.BigEndian.AppendUint16(nil, uint16(asn))
 }
 
 // separate standard communities (RFC 1997), extended (RFC 4360) and large ones (RFC 8092), as they are sent.
@@ -128,9 +128,9 @@ func appendIfAny(out []byte, kind byte, value []byte) []byte {
 func appendAttribute(out []byte, flags, kind byte, value []byte) []byte {
 	if len(value) > 0xff {
 		out = append(out, flags|extendedLength, kind)
-		out = binary.BigEndian.AppendUint16(out, uint16(min(len(value), 0xffff))) //nolint:gosec // What is longer is not sent.
+		out = binary.BigEndian.AppendUint16(out, uint16(min(len(value), 0xffff))) // What is longer is not sent.
 	} else {
-		out = append(out, flags, kind, byte(len(value)))
+		out = append(out, flags, kind, byte(len(value))) //nolint:gosec // At most 255.
 	}
 	return append(out, value...)
 }
