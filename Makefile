@@ -121,12 +121,14 @@ bench: ## Run the benchmarks and write their results into docs/performance.md (3
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 60m ./e2e; } | $(GO) run ./hack/figures docs/performance.md
 
 # What the tests need beside Go: routers to talk to, programs that send ARP and NDP, nft for kube-proxy, a C compiler for
-# the race detector. Installed where that can be done, named where not.
+# the race detector, a browser with a checker of accessibility. Installed where that can be done, named where not.
 .PHONY: deps-test
 deps-test: deps-kubelet
 	@hack/debian-packages gcc:gcc libc6-dev: nft:nftables iptables:iptables ipset:ipset ip:iproute2:-V:iproute2 /usr/lib/frr/bgpd:frr \
 		bird:bird2:--version:'BIRD version [23]' openssl:openssl arping:iputils-arping ndisc6:ndisc6 \
-		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp promtool:prometheus prometheus-alertmanager:prometheus-alertmanager tshark:tshark
+		bgpctl:openbgpd gobgpd:gobgpd exabgp:exabgp promtool:prometheus prometheus-alertmanager:prometheus-alertmanager tshark:tshark \
+		chromium:chromium npm:npm
+	@hack/axe-core
 
 .PHONY: deps-unit
 deps-unit:
