@@ -102,10 +102,7 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, err err
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	e := env.New(genericiooptions.IOStreams{Out: &out, ErrOut: &out})
-	none := os.DevNull
-	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
-	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config { return rest.CopyConfig(config) }
+	o := p.options(&out, config)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var daemons sync.WaitGroup
@@ -119,14 +116,6 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, err err
 			}
 		})
 	})
-	o := &options{Env: e, networks: func() ([]net.Addr, error) { return p.networks, nil }}
-	o.dial = func(context.Context, string, string) (net.Conn, error) {
-		if p.dial != nil {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: p.dial}
-		}
-		conn, _ := net.Pipe()
-		return conn, nil
-	}
 	c := o.command()
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.SetArgs(p.args)
@@ -139,6 +128,22 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, err err
 		}
 	}
 	return out.String(), err, made, leftovers(t, api)
+}
+
+// options with the network that is played.
+func (p *played) options(out *bytes.Buffer, config *rest.Config) *options {
+	e := env.New(genericiooptions.IOStreams{Out: out, ErrOut: out})
+	none := os.DevNull
+	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
+	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config { return rest.CopyConfig(config) }
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		if p.dial != nil {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: p.dial}
+		}
+		conn, _ := net.Pipe()
+		return conn, nil
+	}
+	return &options{Env: e, dial: dial, networks: func() ([]net.Addr, error) { return p.networks, nil }}
 }
 
 // leftovers of the command.
