@@ -28,7 +28,7 @@ func New(e *env.Env) *cobra.Command {
 		Use: "migrate", Short: "Come from another provider: its objects, and a living cluster, Service by Service",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newMetalLB(e), newExternal(e))
+	c.AddCommand(newMetalLB(e), newOthers(e), newExternal(e))
 	c.AddCommand(changeover.Commands(e)...)
 	return c
 }
@@ -53,6 +53,27 @@ and no Secret of one is read. What is printed was checked as "kubectl daymark va
 	}
 	o.addFlags(c, "Files with objects of MetalLB, and Services; - is the standard input")
 	c.Flags().StringVar(&o.metallb, "metallb-namespace", "metallb-system", "Namespace that MetalLB runs in, for --cluster")
+	return c
+}
+
+func newOthers(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	c := &cobra.Command{
+		Use: "others (-f FILE... | --cluster)", Short: "Make Daymark's objects of those of kube-vip, PureLB and Cilium's LB IPAM",
+		Long: `Prints pools for the ConfigMap kubevip, ServiceGroups of PureLB and CiliumLoadBalancerIPPools, and L2Advertisements for
+CiliumL2AnnouncementPolicies; stderr says what is not carried over, and which annotations of Services to write anew. Nothing is written to a
+cluster. What is printed was checked as "kubectl daymark validate" does; exit status 1 when that finds an error.`,
+		Example: `  kubectl daymark migrate others --cluster > daymark.yaml
+  kubectl daymark migrate others -f cilium.yaml -f services.yaml > daymark.yaml`,
+		Args: env.Args(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error {
+			objects, err := o.read(c.Context(), queriesOfOthers())
+			if err != nil {
+				return err
+			}
+			return o.print(c.Context(), Convert(objects, o.System), nil, "there is no object of kube-vip, PureLB or Cilium")
+		},
+	}
+	o.addFlags(c, "Files with their objects, and Services; - is the standard input")
 	return c
 }
 

@@ -39,9 +39,14 @@ var others = map[string]string{
 
 // expand an object that is several in MetalLB's newest version.
 func (s *set) expand(object *unstructured.Unstructured) []unstructured.Unstructured {
+	group := object.GroupVersionKind().Group
 	switch {
-	case object.GetKind() == "ConfigMap" && object.GroupVersionKind().Group == "":
+	case object.GetKind() == "ConfigMap" && group == "" && object.GetName() == "kubevip":
+		return s.kubeVIP(object)
+	case object.GetKind() == "ConfigMap" && group == "":
 		return s.configMap(object)
+	case (group == "cilium.io" || group == "purelb.io") && foreign[object.GetKind()] != nil:
+		return foreign[object.GetKind()](s, object)
 	case ours(object) && object.GetKind() == "AddressPool":
 		return s.addressPool(object)
 	}

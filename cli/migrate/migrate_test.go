@@ -68,6 +68,38 @@ func TestMetalLB_Prints(t *testing.T) {
 	}
 }
 
+func TestOthers_Prints(t *testing.T) {
+	out, remarks, status := runCommand(t, nil, "", []string{"others", "-f", "testdata/others.yaml"})
+	if status != 0 {
+		t.Errorf("status %d", status)
+	}
+	goldentest.Compare(t, "others", fmt.Sprintf("%s--- stderr\n%s", out, remarks))
+	memory := &source.Memory{}
+	for _, object := range fixture(t, "others") {
+		memory.Items = append(memory.Items, runtime.Object(&object))
+	}
+	fromCluster, _, _ := runCommand(t, memory, "", []string{"others", "--cluster"}) // which has them in another order
+	documents := func(text string) []string { return slices.Sorted(slices.Values(strings.Split(text, "---\n"))) }
+	if out == "" || !slices.Equal(documents(fromCluster), documents(out)) {
+		t.Errorf("from a cluster\n%s", fromCluster)
+	}
+}
+
+// Each field that the documentation names is in the fixture, and the result is another one without it.
+func TestOthers_HandlesEveryField(t *testing.T) {
+	objects := fixture(t, "others")
+	whole := text(t, objects)
+	for _, f := range foreignFields {
+		if strings.HasPrefix(f.kind, "ConfigMap") {
+			continue
+		}
+		changed, found := without(objects, f.kind, []string{f.field})
+		if !found || text(t, changed) == whole {
+			t.Errorf("%s of a %s is in the fixture: %v; it makes no difference", f.field, f.kind, found)
+		}
+	}
+}
+
 func TestMetalLB_ReadsACluster(t *testing.T) {
 	memory := &source.Memory{}
 	for _, object := range fixture(t, "every-field") {
@@ -217,6 +249,9 @@ func TestTables_AreThoseOfThePage(t *testing.T) {
 		for _, r := range tables[kind] {
 			want = append(want, fmt.Sprintf("| %s | `%s` | %s |", kind, r.field, r.becomes))
 		}
+	}
+	for _, f := range foreignFields {
+		want = append(want, fmt.Sprintf("| %s | `%s` | %s |", f.kind, f.field, f.becomes))
 	}
 	for _, r := range annotations {
 		want = append(want, fmt.Sprintf("| Service | `%s` | %s |", r.field, r.becomes))

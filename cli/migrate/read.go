@@ -60,6 +60,21 @@ func kind(version, name, resource string) source.Kind {
 	return source.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "metallb.io", Version: version, Kind: name}, Resource: resource, Namespaced: true}
 }
 
+// queriesOfOthers are for the objects of kube-vip, PureLB and Cilium, and all Services. Of Cilium's kinds both versions are asked for.
+func queriesOfOthers() []source.Query {
+	other := func(group, version, name, resource string, namespaced bool) source.Query {
+		gvk := schema.GroupVersionKind{Group: group, Version: version, Kind: name}
+		return source.Query{Kind: source.Kind{GroupVersionKind: gvk, Resource: resource, Namespaced: namespaced}}
+	}
+	return []source.Query{
+		{Kind: source.Services}, {Kind: source.ConfigMaps, Namespace: "kube-system", Name: "kubevip", Optional: true},
+		other("cilium.io", "v2", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
+		other("cilium.io", "v2alpha1", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
+		other("cilium.io", "v2alpha1", "CiliumL2AnnouncementPolicy", "ciliuml2announcementpolicies", false),
+		other("purelb.io", "v1", "ServiceGroup", "servicegroups", true),
+	}
+}
+
 // queriesOfMetalLB are for its objects, and all Services.
 func (o *options) queriesOfMetalLB() []source.Query {
 	queries := []source.Query{{Kind: source.Services}, {Kind: source.ConfigMaps, Namespace: o.metallb, Optional: true}}

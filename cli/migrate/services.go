@@ -32,6 +32,7 @@ func (s *set) services(objects []unstructured.Unstructured) {
 			continue
 		}
 		read, remarks := s.service(object)
+		remarks = s.foreignService(object) || remarks
 		if read && !remarks {
 			asItIs++
 		}

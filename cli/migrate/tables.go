@@ -6,6 +6,8 @@ var statusOnly = []string{"ConfigurationState", "ServiceL2Status", "ServiceBGPSt
 // elsewhere says of other groups of objects why they are not carried over.
 var elsewhere = map[string]string{
 	"frrk8s.metallb.io": "not carried over: Daymark has its own BGP and takes no configuration of FRR. Sessions of it belong into a BGPPeer",
+	"cilium.io":         "not carried over: of Cilium CiliumLoadBalancerIPPool and CiliumL2AnnouncementPolicy are; sessions belong into a BGPPeer",
+	"purelb.io":         "not carried over: of PureLB ServiceGroup is",
 }
 
 // tables say of each kind what becomes of each field of its spec.
