@@ -194,6 +194,9 @@ func (c *Cluster) difference(speaker *v1beta1.Speaker, reported *v1beta1.BGPSess
 	}
 	text := fmt.Sprintf("%d IPv4 and %d IPv6 prefixes were sent, and the objects ask for %d and %d",
 		reported.IPv4, reported.IPv6, wanted[lb.IPv4], wanted[lb.IPv6])
+	if int(reported.IPv4) == wanted[lb.IPv4] && int(reported.IPv6) == wanted[lb.IPv6] {
+		text += ", which are others or have other attributes"
+	}
 	if reported.Warning != "" {
 		text += ": " + reported.Warning
 	}

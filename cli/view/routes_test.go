@@ -35,6 +35,7 @@ func TestRoutes_WhatCannotBeComparedIsSaid(t *testing.T) {
 	}{
 		{"nothing was sent", with(none, nil), nil, SentAgrees, ""},
 		{"something was", with("0123456789abcdef", func(b *v1beta1.BGPSession) { b.IPv4 = 2 }), nil, SentDiffers, "2 IPv4 and 0 IPv6 prefixes were sent, and the objects ask for 0 and 0"},
+		{"as many others were", with("0123456789abcdef", nil), nil, SentDiffers, "ask for 0 and 0, which are others or have other attributes"},
 		{"it waits for BFD", with("0123456789abcdef", func(b *v1beta1.BGPSession) { b.Warning = "waits for BFD" }), nil, SentDiffers, ": waits for BFD"},
 		{"an earlier version of the speaker", with("", nil), nil, SentUnknown, "no digest of what it sent"},
 		{"a speaker that is gone", goneAs(with(none, nil)), nil, SentUnknown, "its speaker is gone"},
