@@ -241,7 +241,8 @@ func (s *set) serviceGroup(o *unstructured.Unstructured) []unstructured.Unstruct
 		spec["autoAssign"] = false
 	}
 	if len(addresses) > 0 {
-		s.remark(describe(o), "its subnet and aggregation are not carried over, and nothing announces the pool: make an L2Advertisement, or a BGPAdvertisement with aggregationLength")
+		s.remark(describe(o), "its subnet and aggregation are not carried over, and nothing announces the pool: "+
+			"make an L2Advertisement, or a BGPAdvertisement with aggregationLength")
 	}
 	return s.foreignPool(o, o.GetName(), addresses, spec)
 }

@@ -67,7 +67,8 @@ func queriesOfOthers() []source.Query {
 		return source.Query{Kind: source.Kind{GroupVersionKind: gvk, Resource: resource, Namespaced: namespaced}}
 	}
 	return []source.Query{
-		{Kind: source.Services}, {Kind: source.ConfigMaps, Namespace: "kube-system", Name: "kubevip", Optional: true},
+		{Kind: source.Services},
+		{Kind: source.ConfigMaps, Namespace: "kube-system", Name: "kubevip", Optional: true},
 		other("cilium.io", "v2", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
 		other("cilium.io", "v2alpha1", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
 		other("cilium.io", "v2alpha1", "CiliumL2AnnouncementPolicy", "ciliuml2announcementpolicies", false),
