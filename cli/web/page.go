@@ -37,12 +37,10 @@ type page struct {
 	// Parts are replaced when they change.
 	Parts map[string]part
 	// Data is what stands around the parts, and does not change.
-	Data any
-	// Problems is how many there are.
-	Problems int
-	Origin   string
-	Time     time.Time
-	Still    bool
+	Data   any
+	Origin string
+	Time   time.Time
+	Still  bool
 }
 
 // part of a page. Version differs when HTML does.
@@ -56,7 +54,6 @@ type part struct {
 func (s *snapshot) page(at *url.URL) *page {
 	p := &page{
 		Status: http.StatusOK, Origin: s.objects.Origin, Time: s.cluster.Now, Still: s.still, Parts: map[string]part{},
-		Problems: len(s.status.Problems),
 	}
 	p.add("banner", s.banner())
 	p.add("news", s.history[:min(1, len(s.history))])
