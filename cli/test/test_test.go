@@ -95,7 +95,7 @@ func (p *played) serve(ctx context.Context, api client.Client, s *corev1.Service
 }
 
 // run the command, and return what it prints, the error, the Services that were seen, and what is left.
-func (p *played) run(t *testing.T, config *rest.Config) (printed string, err error, made []*corev1.Service, left []string) {
+func (p *played) run(t *testing.T, config *rest.Config) (printed string, made []*corev1.Service, left []string, err error) {
 	t.Helper()
 	api, err := client.New(config, client.Options{Scheme: source.Scheme})
 	if err != nil {
@@ -127,7 +127,7 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, err err
 			made = append(made, s)
 		}
 	}
-	return out.String(), err, made, leftovers(t, api)
+	return out.String(), made, leftovers(t, api), err
 }
 
 // options with the network that is played.
@@ -208,7 +208,7 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 		{"interrupted", played{interrupt: true}, 1, []string{"removed Service", "removed Pod"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			printed, err, made, left := test.played.run(t, config)
+			printed, made, left, err := test.played.run(t, config)
 			if got := env.ExitStatus(err); got != test.status {
 				t.Errorf("the status is %d: %v", got, err)
 			}
@@ -230,7 +230,7 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 		})
 	}
 	kept := played{upTo: "announced", args: []string{"--keep", "-o=json"}}
-	printed, err, made, left := kept.run(t, config)
+	printed, made, left, err := kept.run(t, config)
 	if err != nil || len(left) != 2 || !strings.Contains(printed, `"kind": "TestReport"`) || !strings.Contains(printed, fmt.Sprintf("%q", made[0].Name)) {
 		t.Errorf("with --keep %q are left, error %v:\n%s", left, err, printed)
 	}
