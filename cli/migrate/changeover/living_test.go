@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ type living struct {
 	// writes, as "KIND NAMESPACE/NAME BODY".
 	writes []string
 	after  func()
+	// mu is held while what is in the cluster is read or changed: a command follows it beside itself.
+	mu        sync.Mutex
+	followers sync.WaitGroup
 	// drops is a field of specs that the API server does not know.
 	drops string
 }
@@ -73,16 +77,18 @@ func (l *living) replace(object runtime.Object) {
 // Follow tells of the cluster again and again, until what is waited for is there or ctx ends.
 func (l *living) Follow(ctx context.Context, _ time.Duration, queries ...source.Query) (<-chan *source.Objects, error) {
 	out := make(chan *source.Objects)
-	go func() {
+	l.followers.Go(func() {
 		defer close(out)
 		for ctx.Err() == nil {
+			l.mu.Lock()
 			objects, _ := l.Read(ctx, queries...)
+			l.mu.Unlock()
 			select {
 			case out <- objects:
 			case <-ctx.Done():
 			}
 		}
-	}()
+	})
 	return out, nil
 }
 
@@ -92,6 +98,8 @@ func (l *living) Patch(_ context.Context, object client.Object, patch client.Pat
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.writes = append(l.writes, fmt.Sprintf("%s %s/%s %s", object.GetObjectKind().GroupVersionKind().Kind, object.GetNamespace(), object.GetName(), body))
 	for _, item := range l.Items {
 		if !same(item, object) {
@@ -211,6 +219,7 @@ func (l *living) run(in string, words ...string) (out, remarks string, status in
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.SetArgs(words[1:])
 	err := c.ExecuteContext(l.t.Context())
+	l.followers.Wait()
 	if err != nil {
 		fmt.Fprintln(&progress, "error:", err)
 	}

@@ -56,7 +56,7 @@ func TestOutcome_IsWhatTheProgramsComeTo(t *testing.T) {
 			r.objects = withStatuses(step, r.objects)
 			r.rest()
 		}
-		r.compare(t, after)
+		r.compare(t, before, after)
 	})
 	if changed < 20 {
 		t.Errorf("the change has had an effect %d times", changed)
@@ -78,7 +78,7 @@ func withStatuses(step, by []runtime.Object) (objects []runtime.Object) {
 	return objects
 }
 
-func (r *reality) compare(t *rapid.T, forecast *Outcome) {
+func (r *reality) compare(t *rapid.T, before, forecast *Outcome) {
 	for _, s := range forecast.objects.Services {
 		var shown []string
 		for _, entry := range r.find(s.Key).Status.LoadBalancer.Ingress {
@@ -88,20 +88,7 @@ func (r *reality) compare(t *rapid.T, forecast *Outcome) {
 			t.Fatalf("%s was to have %v, and has %v", s.Key, s.Ingress, shown)
 		}
 	}
-	holders, foreseen := map[netip.Addr]string{}, map[netip.Addr]string{}
-	for name, speaker := range r.speakers {
-		for _, addr := range speaker.holds {
-			holders[addr] += name
-		}
-	}
-	for addr, holder := range forecast.holders {
-		if holder.atOnce != "" {
-			foreseen[addr] = holder.atOnce
-		}
-	}
-	if !maps.Equal(holders, foreseen) {
-		t.Fatalf("holders were to be %v, and are %v", foreseen, holders)
-	}
+	r.compareHolders(t, before, forecast)
 	r.compareRoutes(t, forecast)
 	for name, speaker := range r.speakers {
 		for peer, sent := range speaker.paths {
@@ -111,6 +98,42 @@ func (r *reality) compare(t *rapid.T, forecast *Outcome) {
 			}
 		}
 	}
+}
+
+// compareHolders compares who holds what. The controller writes Services one after another, and nodes decide as they learn of it: when
+// addresses are given or taken, it is certain of each that is new or loses its holder then that a node holds it, and not which.
+func (r *reality) compareHolders(t *rapid.T, before, forecast *Outcome) {
+	had, has := before.owners(), forecast.owners()
+	rewritten := !maps.Equal(had, has)
+	holders, foreseen := map[netip.Addr]string{}, map[netip.Addr]string{}
+	for name, speaker := range r.speakers {
+		for _, addr := range speaker.holds {
+			holders[addr] += name
+		}
+	}
+	for addr, holder := range forecast.holders {
+		_, one := r.speakers[holders[addr]]
+		switch {
+		case rewritten && one && (had[addr] != has[addr] || holder.atOnce != before.holders[addr].atOnce) && holder.atOnce != "":
+			foreseen[addr] = holders[addr]
+		case holder.atOnce != "":
+			foreseen[addr] = holder.atOnce
+		}
+	}
+	if !maps.Equal(holders, foreseen) {
+		t.Fatalf("holders were to be %v, and are %v", foreseen, holders)
+	}
+}
+
+// owners are the Services of each address.
+func (o *Outcome) owners() map[netip.Addr]string {
+	owners := map[netip.Addr]string{}
+	for _, s := range o.objects.Services {
+		for _, addr := range s.Ingress {
+			owners[addr] += s.Key.String() + " "
+		}
+	}
+	return owners
 }
 
 // compareRoutes compares which nodes the routers are told of, and on which health checks succeed.
