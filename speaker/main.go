@@ -135,7 +135,7 @@ func serveTraces(m manager.Manager, bind string, tracer *trace.Tracer, log *slog
 	if err != nil {
 		return err
 	}
-	return add(m, []manager.Runnable{tracer.Serve(bind, filter)})
+	return add(m, []manager.Runnable{tracer.Serve(bind, filter, log)})
 }
 
 // decide decides whether this speaker restarts or its node leaves, and says so.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -23,17 +25,53 @@ const (
 	writeTimeout = 10 * time.Second
 	// shutdownTimeout is how long the streams have when the program ends.
 	shutdownTimeout = 100 * time.Millisecond
+	// retry is the time between two attempts to serve.
+	retry = time.Minute
 )
 
-// Serve serves the streams at an address to those whom a filter lets through.
-func (t *Tracer) Serve(bind string, filter func(http.Handler) http.Handler) manager.Runnable {
-	timeout := shutdownTimeout
+// Serve serves the streams at an address to those whom a filter lets through. That it cannot, because another has the port, stops nothing
+// else: it is logged once, and tried again.
+func (t *Tracer) Serve(bind string, filter func(http.Handler) http.Handler, log *slog.Logger) manager.Runnable {
 	mux := http.NewServeMux()
 	mux.Handle(traceapi.Path, filter(t))
-	server := &http.Server{
-		Addr: bind, Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		keepServing(ctx, bind, mux, retry, log)
+		return nil
+	})
+}
+
+// keepServing serves until ctx ends.
+func keepServing(ctx context.Context, bind string, handler http.Handler, interval time.Duration, log *slog.Logger) {
+	for said := false; ; said = true {
+		err := serve(ctx, bind, handler)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !said {
+			log.Error("traces are not served, trying again", "error", err, "every", interval)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(interval):
+		}
 	}
-	return &manager.Server{Name: "trace", ShutdownTimeout: &timeout, Server: server}
+}
+
+// serve until ctx ends (nil) or it fails.
+func serve(ctx context.Context, bind string, handler http.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", bind)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	timeout := shutdownTimeout
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}
+	if err := (&manager.Server{Name: "trace", ShutdownTimeout: &timeout, Server: server, Listener: listener}).Start(ctx); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
 }
 
 // ServeHTTP streams what is about an address for as long as the client wants it.

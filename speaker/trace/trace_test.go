@@ -2,12 +2,16 @@ package trace
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +106,64 @@ func TestTracer_BoundsStreams(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", address, answer.Code, want)
 		}
 	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(data []byte) (int, error) { return f(data) }
+
+// TestTracer_TakenPortStopsNothing: it is said once, and traces are served when the port is free.
+func TestTracer_TakenPortStopsNothing(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	bind, tracer := taken.Addr().String(), New("n1")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := tracer.Serve(bind, func(h http.Handler) http.Handler { return h }, log).Start(ctx); err != nil || !strings.Contains(said.String(), bind) {
+		t.Errorf("it ends with %v, and said %q", err, said.String())
+	}
+	said.Reset()
+	free := writerFunc(func(line []byte) (int, error) {
+		time.AfterFunc(20*time.Millisecond, func() { _ = taken.Close() }) // after some attempts more
+		return said.Write(line)
+	})
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		keepServing(ctx, bind, tracer, time.Millisecond, slog.New(slog.NewTextHandler(free, nil)))
+	}()
+	for status := 0; status != http.StatusBadRequest && ctx.Err() == nil; {
+		status = statusOf(ctx, "http://"+bind)
+	}
+	if ctx.Err() != nil {
+		t.Error("nothing is served though the port is free")
+	}
+	cancel()
+	<-done
+	if n := strings.Count(said.String(), "trying again"); n != 1 {
+		t.Errorf("it is said %d times: %s", n, said.String())
+	}
+}
+
+// statusOf what is served at a URL; 0: nothing is yet.
+func statusOf(ctx context.Context, url string) int {
+	asked, cancel := context.WithTimeout(ctx, 10*time.Millisecond) // who has the port at first does not answer
+	defer cancel()
+	request, err := http.NewRequestWithContext(asked, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
 }
 
 func TestTracer_NobodyListensAnyMore(t *testing.T) {
