@@ -209,6 +209,9 @@ func (s *socket) handleFrame(frame []byte) {
 	}
 	if s.tracer.On() {
 		s.traceReceived(frame, did)
+		if did == answered {
+			s.traceSent(o.reply, asAnswer)
+		}
 	}
 }
 
@@ -267,13 +270,14 @@ func (s *socket) ask(addr netip.Addr, to mac, source netip.Addr) {
 }
 
 // send sends a frame and reports whether the kernel took it. A failure is only counted: requests and announcements are
-// repeated, and serve notices a socket that no longer works. The purpose is told to those who trace the address.
+// repeated, and serve notices a socket that no longer works. The purpose is told to those who trace the address; that of an answer is told by
+// handleFrame, after its request.
 func (s *socket) send(frame []byte, as purpose) bool {
 	if _, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
 		s.metrics.failed.Inc()
 		return false
 	}
-	if s.tracer.On() {
+	if as != asAnswer && s.tracer.On() {
 		s.traceSent(frame, as)
 	}
 	return true

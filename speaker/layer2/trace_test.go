@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -189,6 +190,27 @@ func TestSocket_TracesWhatItSends(t *testing.T) {
 		"probe: who has 192.0.2.10, by 02:00:00:00:00:01: asked: no node has announced it before, so a host outside the cluster may have it",
 	} {
 		if e := next(); e.Summary+": "+e.Decision != want || e.Direction != traceapi.Out {
+			t.Errorf("%+v\nwant %s", e, want)
+		}
+	}
+}
+
+func TestSocket_TracesARequestBeforeItsAnswer(t *testing.T) {
+	cable, tracer := newSegment(t, "near0"), trace.New("n1")
+	near, err := net.InterfaceByName(cable.near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(socketKey{cable.near, lb.IPv4}, nic{index: near.Index, mac: us}, newMetrics(nil).of(lb.IPv4), fakeHandler{}, tracer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	s.store(held4)
+	next := listen(t, tracer, vip4)
+	s.handleFrame(request(broadcast, client4, vip4))
+	for _, want := range []string{"in: answered", "out: the answer"} {
+		if e := next(); string(e.Direction)+": "+e.Decision != want {
 			t.Errorf("%+v\nwant %s", e, want)
 		}
 	}
