@@ -78,6 +78,8 @@ func (k *keeper) look() (snapshot, <-chan struct{}) {
 func (k *keeper) follow(ctx context.Context, all <-chan *source.Objects) {
 	now, _ := k.look()
 	latest := now.objects
+	refreshes := time.NewTicker(refresh) // one for all turns: Leases are renewed more often
+	defer refreshes.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +94,7 @@ func (k *keeper) follow(ctx context.Context, all <-chan *source.Objects) {
 			if onlyLeases(before.Items, next.Items) {
 				continue
 			}
-		case <-time.After(refresh):
+		case <-refreshes.C:
 			if now.still {
 				continue
 			}

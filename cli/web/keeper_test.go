@@ -90,18 +90,22 @@ func TestKeeper_ComputesNothingForARenewedLease(t *testing.T) {
 	})
 }
 
-// TestKeeper_SeesThatALeaderIsGone: nothing changes then but the time.
+// TestKeeper_SeesThatALeaderIsGone: nothing changes then but the time, though Leases, as those of nodes, are written all the time.
 func TestKeeper_SeesThatALeaderIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := environment()
 		began := time.Now()
 		e.Now = func() time.Time { return now.Add(time.Since(began)) }
-		k := newKeeper(e, objects(t, "broken"))
-		go k.follow(t.Context(), make(chan *source.Objects))
+		before := objects(t, "broken")
+		k, all := newKeeper(e, before), make(chan *source.Objects)
+		go k.follow(t.Context(), all)
 		if page := plain(get(t, newHandler(k), "/").Body.String()); !strings.Contains(page, "one leads") {
 			t.Fatalf("nobody leads at first:\n%s", page)
 		}
-		time.Sleep(time.Minute)
+		for range 30 {
+			time.Sleep(2 * time.Second)
+			all <- renewed(before)
+		}
 		synctest.Wait()
 		if page := plain(get(t, newHandler(k), "/").Body.String()); !strings.Contains(page, "no leader seen") {
 			t.Errorf("after a minute:\n%s", page)
