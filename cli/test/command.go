@@ -19,7 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/source"
 )
 
-// defaultImage serves by HTTP, as Kubernetes' own tests have it do.
+// defaultImage serves the name of the Pod by HTTP, as Kubernetes' own tests have it do.
 const defaultImage = "registry.k8s.io/e2e-test-images/agnhost:2.66.1"
 
 type options struct {
@@ -49,7 +49,7 @@ func (o *options) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	o.Add(c)
-	c.Flags().StringVar(&o.image, "image", defaultImage, "Image of the Pod; it is started with the arguments netexec --http-port=8080")
+	c.Flags().StringVar(&o.image, "image", defaultImage, "Image of the Pod; it is started with the arguments serve-hostname --port=8080")
 	c.Flags().StringVar(&o.backend, "backend", "", "Existing Service whose Pods and ports are used, instead of a Pod of its own")
 	c.Flags().StringVar(&o.pool, "pool", "", "IPAddressPool to ask for an address")
 	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "Time until all must work")

@@ -85,7 +85,8 @@ func (t *trial) useBackend(ctx context.Context) error {
 	return nil
 }
 
-// pod that serves by HTTP at port 8080, as a namespace of the Pod Security level restricted admits it.
+// pod that serves its name by HTTP at port 8080, as a namespace of the Pod Security level restricted admits it. It serves nothing else, since
+// the address is open to whoever reaches it.
 func pod(namespace, name, image string) *corev1.Pod {
 	no, yes, nobody, now := false, true, int64(65534), int64(0)
 	return &corev1.Pod{
@@ -97,7 +98,7 @@ func pod(namespace, name, image string) *corev1.Pod {
 				RunAsNonRoot: &yes, RunAsUser: &nobody, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
-				Name: "netexec", Image: image, Args: []string{"netexec", "--http-port=8080"},
+				Name: "serve-hostname", Image: image, Args: []string{"serve-hostname", "--port=8080"},
 				Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
 				ReadinessProbe: &corev1.Probe{
 					PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(8080)}},

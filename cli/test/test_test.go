@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -233,5 +234,12 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 	printed, made, left, err := kept.run(t, config)
 	if err != nil || len(left) != 2 || !strings.Contains(printed, `"kind": "TestReport"`) || !strings.Contains(printed, fmt.Sprintf("%q", made[0].Name)) {
 		t.Errorf("with --keep %q are left, error %v:\n%s", left, err, printed)
+	}
+}
+
+// TestPod_ServesItsNameAlone: the address is open to whoever reaches it, and netexec of agnhost would run commands for them.
+func TestPod_ServesItsNameAlone(t *testing.T) {
+	if got := pod("default", "daymark-test-a", defaultImage).Spec.Containers[0].Args; !slices.Equal(got, []string{"serve-hostname", "--port=8080"}) {
+		t.Errorf("the Pod is started with %q", got)
 	}
 }
