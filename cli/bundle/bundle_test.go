@@ -202,7 +202,10 @@ func TestBundle_RedactsLogs(t *testing.T) {
 func TestBundle_LeavesOutWhatIsSecretOrLarge(t *testing.T) {
 	p := pod("speaker-a", 0, true)
 	p.Annotations = map[string]string{lastApplied: "hunter2"}
-	all := &source.Memory{Time: now, Items: []runtime.Object{p, &corev1.Secret{
+	node := &corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	node.Status.VolumesInUse = []corev1.UniqueVolumeName{"kubernetes.io/csi/hunter2"}
+	node.Status.VolumesAttached = []corev1.AttachedVolume{{Name: "kubernetes.io/csi/hunter2", DevicePath: "/dev/x"}}
+	all := &source.Memory{Time: now, Items: []runtime.Object{p, node, &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metav1.ObjectMeta{Namespace: "lb-system", Name: "s"},
 		Data: map[string][]byte{"password": []byte("hunter2")},
 	}}}

@@ -28,6 +28,7 @@ func slim(item runtime.Object) runtime.Object {
 		return nil
 	case *corev1.Node:
 		o.Status.Images, o.Status.NodeInfo.MachineID, o.Status.NodeInfo.SystemUUID = nil, "", ""
+		o.Status.VolumesInUse, o.Status.VolumesAttached = nil, nil
 	case *corev1.Pod:
 		withoutValues(&o.Spec)
 	case *appsv1.Deployment:

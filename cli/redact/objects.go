@@ -190,12 +190,17 @@ func (w *walk) annotations(annotations map[string]any) {
 	}
 }
 
+// namesIn annotations of providers, and of what.
+var namesIn = map[string]string{
+	"address-pool": "pool", "pool": "pool", "ip-allocated-from-pool": "pool", "allow-shared-ip-namespaces": "namespace",
+}
+
 // annotation is the value of one: names in a list, one word that somebody has thought of, or else anything.
 func (w *walk) annotation(key, text string) string {
 	_, of, _ := strings.Cut(key, "/")
-	kind, names := map[string]string{"address-pool": "pool", "pool": "pool", "allow-shared-ip-namespaces": "namespace"}[of]
+	kind, names := namesIn[of]
 	switch {
-	case !wellKnown(key):
+	case !ofProvider(key):
 	case of == "allow-shared-ip":
 		return w.visit(labelValue, "", text)
 	case names:

@@ -21,7 +21,7 @@ type Survey struct {
 	kept map[string]bool
 	// names by what they are names of, and labels, which are replaced in labels and texts alone.
 	names, labels map[string]string
-	// annotations that BGPPeers read from Nodes, by key. All others of unknown programs are left out.
+	// annotations that BGPPeers read from Nodes, by key. Others stay only when it is known what their values are.
 	annotations map[string]bool
 	networks    map[netip.Prefix]bool
 	macs        map[string]bool
@@ -144,7 +144,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// Object returns an object with pseudonyms, as fields. Annotations of programs that are not known are not in it, and no managedFields.
+// Object returns an object with pseudonyms, as fields. Annotations whose values may be anything are not in it, and no managedFields.
 func (r *Redactor) Object(o runtime.Object) (map[string]any, error) {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {
@@ -157,7 +157,9 @@ func (r *Redactor) Object(o runtime.Object) (map[string]any, error) {
 // Text with pseudonyms.
 func (r *Redactor) Text(text string) string { return r.replace(anyText, "", text) }
 
-func (r *Redactor) keepsAnnotation(key string) bool { return r.annotations[key] || wellKnown(key) }
+func (r *Redactor) keepsAnnotation(key string) bool {
+	return r.annotations[key] || ofProvider(key) || slices.Contains(keptAnnotations, key)
+}
 
 func (r *Redactor) replace(c class, _, text string) string {
 	words := &scanner{address: r.address, mac: r.mac, word: func(word string) (string, bool) {

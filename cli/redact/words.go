@@ -51,6 +51,20 @@ func wellKnown(key string) bool {
 	return slices.ContainsFunc(domains, func(known string) bool { return domain == known || strings.HasSuffix(domain, "."+known) })
 }
 
+// providers read and write annotations that say why a Service has its address.
+var providers = []string{"daymark.io", "metallb.io", "metallb.universe.tf"}
+
+func ofProvider(key string) bool {
+	domain, _, _ := strings.Cut(key, "/")
+	return slices.Contains(providers, domain)
+}
+
+// keptAnnotations of Kubernetes have numbers, times or modes as values. Others of its domains have whatever a user or a cloud writes there.
+var keptAnnotations = []string{
+	"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/restartedAt", "endpoints.kubernetes.io/last-change-trigger-time",
+	"node.alpha.kubernetes.io/ttl", "volumes.kubernetes.io/controller-managed-attach-detach",
+}
+
 var ordinaryWords = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(`
