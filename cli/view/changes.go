@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,9 +36,9 @@ type ChangeKind string
 const (
 	// ChangedHolder: an address is held by another node, by layer 2.
 	ChangedHolder ChangeKind = "Holder"
-	// ChangedSession: a BGP session of a node is up or down.
+	// ChangedSession: a BGP session of a node is up or down, or gone.
 	ChangedSession ChangeKind = "Session"
-	// ChangedSpeaker: the speaker of a node is gone or back.
+	// ChangedSpeaker: the speaker of a node is new, deleted, gone or back.
 	ChangedSpeaker ChangeKind = "Speaker"
 	// ChangedService: a Service is in another state.
 	ChangedService ChangeKind = "Service"
@@ -96,31 +97,54 @@ func (c *Cluster) servicesByAddress() map[string]string {
 	return names
 }
 
-// speakerChanges are speakers that are gone or back, and sessions that are up or down.
+// speakerChanges are speakers that are new, deleted, gone or back, and sessions that are up or down.
 func (c *Cluster) speakerChanges(before *Cluster) (changes []Change) {
-	for _, name := range slices.Sorted(maps.Keys(c.speakers)) {
+	speakers := maps.Clone(before.speakers)
+	maps.Copy(speakers, c.speakers)
+	seen := c.sees(resourceSpeakers) && before.sees(resourceSpeakers)
+	for _, name := range slices.Sorted(maps.Keys(speakers)) {
 		was, is := before.speakers[name], c.speakers[name]
-		if was == nil {
+		if !seen && (was == nil || is == nil) {
 			continue
 		}
-		switch gone := lb.SpeakerGone(is); {
-		case gone && !lb.SpeakerGone(was):
-			changes = append(changes, Change{Kind: ChangedSpeaker, Object: name, To: "gone", Wrong: true, Message: "the speaker of " + name + " is gone"})
-		case !gone && lb.SpeakerGone(was):
-			changes = append(changes, Change{Kind: ChangedSpeaker, Object: name, From: "gone", Message: "the speaker of " + name + " is back"})
+		change := speakerChange(was, is)
+		if change.Message != "" {
+			change.Kind, change.Object = ChangedSpeaker, name
+			changes = append(changes, change)
 		}
-		changes = append(changes, sessionChanges(name, was, is)...)
+		if is != nil || !lb.SpeakerGone(was) { // that of one that was gone is old
+			changes = append(changes, sessionChanges(name, cmp.Or(was, &v1beta1.Speaker{}), cmp.Or(is, &v1beta1.Speaker{}))...)
+		}
 	}
 	return changes
 }
 
+// speakerChange is what has become of a speaker; nil: there is no Speaker object. It is not wrong that one is deleted: that of a node
+// which was removed is.
+func speakerChange(was, is *v1beta1.Speaker) Change {
+	switch {
+	case was == nil:
+		return Change{To: "new", Message: "the speaker of " + is.Name + " is new"}
+	case is == nil:
+		return Change{To: "deleted", Message: "the speaker of " + was.Name + " is deleted"}
+	case lb.SpeakerGone(is) && !lb.SpeakerGone(was):
+		return Change{To: "gone", Wrong: true, Message: "the speaker of " + is.Name + " is gone"}
+	case !lb.SpeakerGone(is) && lb.SpeakerGone(was):
+		return Change{From: "gone", Message: "the speaker of " + is.Name + " is back"}
+	}
+	return Change{}
+}
+
+// sessionChanges are sessions of a node that are up or down, and those that were up and are no more.
 func sessionChanges(node string, was, is *v1beta1.Speaker) (changes []Change) {
+	const up = string(v1beta1.BGPEstablished)
 	before := map[string]string{}
 	for _, s := range sessionsOf(was, "") {
 		before[s.Peer+" "+s.Address] = s.State
 	}
 	for _, s := range sessionsOf(is, "") {
-		old, up := before[s.Peer+" "+s.Address], string(v1beta1.BGPEstablished)
+		old := before[s.Peer+" "+s.Address]
+		delete(before, s.Peer+" "+s.Address)
 		if old == s.State || old != up && s.State != up {
 			continue
 		}
@@ -130,6 +154,12 @@ func sessionChanges(node string, was, is *v1beta1.Speaker) (changes []Change) {
 			change.Message = strings.TrimSuffix("the session of "+node+" with "+s.Peer+" is down: "+s.LastError, ": ")
 		}
 		changes = append(changes, change)
+	}
+	for _, s := range sessionsOf(was, "") {
+		if before[s.Peer+" "+s.Address] == up {
+			message := "the session of " + node + " with " + s.Peer + " is gone"
+			changes = append(changes, Change{Kind: ChangedSession, Object: node, From: up, Message: message})
+		}
 	}
 	return changes
 }

@@ -38,10 +38,20 @@ func web(announced metav1.ConditionStatus, reason string) *corev1.Service {
 	return s
 }
 
+// TestChanges_SpeakersNotSeenAreNeitherNewNorDeleted: who may not list them any more, or may now, sees no change.
+func TestChanges_SpeakersNotSeenAreNeitherNewNorDeleted(t *testing.T) {
+	seen := New(Input{Objects: []runtime.Object{session("n1", v1beta1.BGPEstablished, "")}})
+	unseen := New(Input{Unseen: []Unseen{{Resource: resourceSpeakers}}})
+	if changes := slices.Concat(seen.Changes(unseen), unseen.Changes(seen)); len(changes) > 0 {
+		t.Errorf("changes are %v", changes)
+	}
+}
+
 func TestChanges_SayWhatHappened(t *testing.T) {
 	type objects = []runtime.Object
 	const address = "192.0.2.200"
 	n1, n2, none := holding("n1", address, 1), holding("n2", address, 1), session("n2", v1beta1.BGPEstablished, "")
+	idle1, idle2 := session("n1", v1beta1.BGPActive, ""), session("n2", v1beta1.BGPActive, "")
 	for _, test := range []struct {
 		name          string
 		before, after objects
@@ -49,8 +59,8 @@ func TestChanges_SayWhatHappened(t *testing.T) {
 		wanted []string
 	}{
 		{"nothing", objects{n1, web("True", "Announced")}, objects{n1, web("True", "Announced")}, nil},
-		{"another node holds the address", objects{n1}, objects{n2}, []string{"n2 took 192.0.2.200 over from n1"}},
-		{"another holds it while the report of the first is old", objects{n1}, objects{n1, n2}, []string{"n2 took 192.0.2.200 over from n1"}},
+		{"another node holds the address", objects{n1, idle2}, objects{idle1, n2}, []string{"n2 took 192.0.2.200 over from n1"}},
+		{"another holds it while the report of the first is old", objects{n1, idle2}, objects{n1, n2}, []string{"n2 took 192.0.2.200 over from n1"}},
 		{"the old report ends", objects{n1, n2}, objects{goneAs(n1), n2}, []string{"*the speaker of n1 is gone"}},
 		{
 			"nobody holds it any more, and a Service has it",
@@ -58,13 +68,18 @@ func TestChanges_SayWhatHappened(t *testing.T) {
 			objects{goneAs(n1), web("True", "Announced")},
 			[]string{"*nobody holds 192.0.2.200 any more; n1 did", "*the speaker of n1 is gone"},
 		},
-		{"nobody holds it any more, and no Service has it", objects{n1}, objects{none}, []string{"nobody holds 192.0.2.200 any more; n1 did"}},
-		{"it gets a holder", objects{none}, objects{none, n1}, []string{"n1 holds 192.0.2.200"}},
+		{"nobody holds it any more, and no Service has it", objects{n1}, objects{idle1}, []string{"nobody holds 192.0.2.200 any more; n1 did"}},
+		{"it gets a holder", objects{idle1}, objects{n1}, []string{"n1 holds 192.0.2.200"}},
 		{"a report that names one of 200 names another", objects{holding("n1", address, 200)}, objects{holding("n1", "192.0.2.201", 200)}, nil},
 		{"a speaker is back", objects{goneAs(n1)}, objects{n1}, []string{"n1 holds 192.0.2.200", "the speaker of n1 is back"}},
 		{"a session is down", objects{none}, objects{session("n2", v1beta1.BGPActive, "refused")}, []string{"*the session of n2 with tor is down: refused"}},
 		{"a session is up", objects{session("n2", v1beta1.BGPActive, "refused")}, objects{none}, []string{"the session of n2 with tor is up"}},
 		{"a session stays down", objects{session("n2", v1beta1.BGPActive, "refused")}, objects{session("n2", v1beta1.BGPActive, "timeout")}, nil},
+		{"a session is gone", objects{none}, objects{&v1beta1.Speaker{ObjectMeta: none.ObjectMeta}}, []string{"the session of n2 with tor is gone"}},
+		{"a session that was down is gone", objects{idle2}, objects{&v1beta1.Speaker{ObjectMeta: none.ObjectMeta}}, nil},
+		{"a speaker is new", objects{idle1}, objects{idle1, none}, []string{"the speaker of n2 is new", "the session of n2 with tor is up"}},
+		{"a speaker is deleted", objects{idle1, none}, objects{idle1}, []string{"the speaker of n2 is deleted", "the session of n2 with tor is gone"}},
+		{"a speaker that was gone is deleted", objects{goneAs(none)}, nil, []string{"the speaker of n2 is deleted"}},
 		{"a Service is not announced any more", objects{web("True", "Announced")}, objects{web("False", "NoNode")}, []string{"*shop/web: NoNode: in words"}},
 		{"a Service is new", nil, objects{web("True", "Announced")}, []string{"shop/web is announced"}},
 		{"a Service is gone", objects{web("True", "Announced")}, nil, []string{"shop/web is gone"}},
