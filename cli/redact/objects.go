@@ -136,7 +136,7 @@ func (w *walk) text(key, text string) string {
 	case key == "nodeAnnotation":
 		return w.visit(annotationKey, "", text)
 	case key == "image" || key == "imageID":
-		return text[strings.LastIndex(text, "/")+1:] // the registry tells who it is
+		return w.image(text)
 	case key == "args" || key == "command":
 		flag, value, has := strings.Cut(text, "=")
 		if !has {
@@ -147,6 +147,23 @@ func (w *walk) text(key, text string) string {
 		return w.visit(anyText, "", text)
 	}
 	return w.visit(field, "", text)
+}
+
+// image without its registry, which tells who it is. Texts, such as those of the kubelet, may have it as well.
+func (w *walk) image(text string) string {
+	last := strings.LastIndex(text, "/")
+	if last < 0 {
+		return text
+	}
+	registry := text[:last]
+	if _, after, has := strings.Cut(registry, "://"); has { // of an imageID
+		registry = after
+	}
+	for part := range strings.SplitSeq(registry, "/") {
+		host, _, _ := strings.Cut(part, ":") // a port may follow
+		w.visit(name, "registry", host)
+	}
+	return text[last+1:]
 }
 
 func isAddress(text string) bool {
