@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
 const (
@@ -76,7 +77,7 @@ func (m *Membership) sendReliably(to memberlist.Address, k kind, content body) {
 // BroadcastClaims sends claims to every speaker at once, by datagram, or by TCP where datagrams do not get through, and has gossip
 // retransmit them for those who missed them. Claims that are not new are not sent.
 func (m *Membership) BroadcastClaims(claims []election.Claim) {
-	if added, _ := m.mergeClaims(time.Now(), claims); len(added) == 0 {
+	if added, _ := m.mergeClaims(time.Now(), claims, traceapi.Out); len(added) == 0 {
 		return
 	}
 	everybody := m.peers.reachable()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
 // flood opens connections from an address, sends the beginning of a message of 20 MB and then its bytes, and begins anew when
@@ -217,7 +218,7 @@ func TestGuard_HasRoomForAHundredThousandClaims(t *testing.T) {
 		wanted[addr] = struct{}{}
 		claims = append(claims, election.Claim{Addr: addr, Node: "a", Incarnation: a.Incarnation(), Term: 1 << 20, Announced: true})
 	}
-	a.mergeClaims(time.Now(), claims)
+	a.mergeClaims(time.Now(), claims, traceapi.Out)
 	exchange := delegate{a}.LocalState(false)
 	brings := func() (int64, error) {
 		from, to := net.Pipe()

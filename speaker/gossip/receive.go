@@ -8,6 +8,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
 // receiveSealed takes a sealed datagram. It is called by one goroutine at a time.
@@ -201,7 +202,7 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 	if is == fresh {
 		m.heard(now, from, false)
 	}
-	added, stronger := m.mergeClaims(now, message.claims)
+	added, stronger := m.mergeClaims(now, message.claims, traceapi.In)
 	if message.ping != 0 {
 		m.pause.update(now, func(p *detector.Pause, now time.Duration) { p.ClaimsReceived(now, from.node, message.ping) })
 		return true
@@ -229,12 +230,12 @@ func (m *Membership) receiveExchange(now time.Time, body *reader) bool {
 	for _, received := range e.states {
 		ok = m.mergeState(now, received) && ok
 	}
-	m.mergeClaims(now, e.claims)
+	m.mergeClaims(now, e.claims, traceapi.In)
 	return ok
 }
 
-// mergeClaims takes in claims. It returns those that are new, and the known ones that are stronger than those given.
-func (m *Membership) mergeClaims(now time.Time, claims []election.Claim) (added, stronger []election.Claim) {
+// mergeClaims takes in claims that came, or are sent. It returns those that are new, and the known ones that are stronger than those given.
+func (m *Membership) mergeClaims(now time.Time, claims []election.Claim, direction traceapi.Direction) (added, stronger []election.Claim) {
 	for _, claim := range claims {
 		if claim.Node == m.cfg.Node {
 			m.refute(claim.Incarnation)
@@ -243,7 +244,7 @@ func (m *Membership) mergeClaims(now time.Time, claims []election.Claim) (added,
 	contested := m.claims.contests(m.cfg.Node, claims)
 	added, stronger = m.claims.merge(now, claims)
 	if m.cfg.Tracer.On() {
-		m.traceClaims(claims, added, stronger)
+		m.traceClaims(direction, claims, added, stronger)
 	}
 	if contested {
 		notify(m.urgent)

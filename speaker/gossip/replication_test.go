@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
 // gather starts speakers on a network, each on an address of its own below a prefix, and lets them meet.
@@ -77,7 +78,7 @@ func TestClaims_OneWhoClaimsWhatIsHeldIsToldAtOnce(t *testing.T) {
 	b.SetWanted(want)
 	strong := a.claims("192.0.2.1")
 	strong[0].Term = 7
-	a.mergeClaims(time.Now(), strong) // Without telling b.
+	a.mergeClaims(time.Now(), strong, traceapi.Out) // Without telling b.
 	b.BroadcastClaims(b.claims("192.0.2.1"))
 	b.awaits(t, "the stronger claim", has(strong))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
-// traceClaims tells those who trace an address which claims to it came, or were made here, and what became of them.
-func (m *Membership) traceClaims(claims, added, stronger []election.Claim) {
+// traceClaims tells those who trace an address which claims to it came or are sent, and what became of them.
+func (m *Membership) traceClaims(direction traceapi.Direction, claims, added, stronger []election.Claim) {
 	for _, claim := range claims {
 		if !m.cfg.Tracer.Wants(claim.Addr) {
 			continue
@@ -22,12 +22,11 @@ func (m *Membership) traceClaims(claims, added, stronger []election.Claim) {
 		case known >= 0:
 			decision = "not taken: there is a stronger one: " + claimText(stronger[known])
 		}
-		e := traceapi.Event{Protocol: traceapi.Gossip, On: claim.Node, Summary: "claim: " + claimText(claim), Decision: decision}
-		e.Direction = traceapi.In
-		if claim.Node == m.cfg.Node && claim.Incarnation == m.peers.incarnation() {
-			e.Direction = traceapi.Out
-		}
-		m.cfg.Tracer.Record(claim.Addr, func() traceapi.Event { return e })
+		m.cfg.Tracer.Record(claim.Addr, func() traceapi.Event {
+			return traceapi.Event{
+				Protocol: traceapi.Gossip, Direction: direction, On: claim.Node, Summary: "claim: " + claimText(claim), Decision: decision,
+			}
+		})
 	}
 }
 
