@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,6 +71,7 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	if !o.keep {
+		defer survivePipes()()
 		defer t.remove()
 	}
 	trying, cancel := context.WithTimeout(ctx, o.timeout)
@@ -89,6 +93,14 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	return env.ErrWrong
+}
+
+// survivePipes until the function that it returns is called: a write that nobody reads is an error then, and does not end the process
+// before it has removed what it made.
+func survivePipes() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }
 
 // Report of what worked.
