@@ -206,7 +206,7 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 		{"somebody refuses", played{upTo: "announced", dial: syscall.ECONNREFUSED, args: []string{"--timeout=1s"}}, 1, []string{"does not know the Service"}},
 		{"a backend without Pods", played{args: []string{"--backend=alone"}}, env.ExitUsage, nil},
 		{"a backend that is not there", played{args: []string{"--backend=none"}}, 1, nil},
-		{"interrupted", played{interrupt: true}, 1, []string{"removed Service", "removed Pod"}},
+		{"interrupted", played{interrupt: true}, 1, []string{"removed Service"}}, // of the Pod, it may not be there yet
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			printed, made, left, err := test.played.run(t, config)
