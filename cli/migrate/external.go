@@ -199,7 +199,7 @@ func (x *external) reserve(s *lb.Service, addresses []netip.Addr) {
 		}
 		text += ", at once with " + strings.Join(names, ", ") + ", which has the same address"
 	} else {
-		text += "; and when Daymark announces it: " + patchOf(s, map[string]any{"spec": map[string]any{"externalIPs": nil}})
+		text += "; and when Daymark announces it: " + patchOf(s, map[string]any{"spec": map[string]any{"externalIPs": x.leftOut(s, addresses)}})
 	}
 	x.result.Remarks = append(x.result.Remarks, Remark{Object: "Service " + s.Key.String(), Text: text})
 }
@@ -220,7 +220,7 @@ func (x *external) wish(s *lb.Service, addresses []netip.Addr, with []*lb.Servic
 		spec["allocateLoadBalancerNodePorts"] = false
 	}
 	if len(with) > 0 {
-		spec["externalIPs"] = nil
+		spec["externalIPs"] = x.leftOut(s, addresses)
 		annotations[v1beta1.AnnotationAllowSharedIP] = externalPool
 		var namespaces []string
 		for _, other := range with {
@@ -233,6 +233,16 @@ func (x *external) wish(s *lb.Service, addresses []netip.Addr, with []*lb.Servic
 		}
 	}
 	return map[string]any{"metadata": map[string]any{"annotations": annotations}, "spec": spec}
+}
+
+// leftOut are the addresses that stay in spec.externalIPs, since the Service is not given them; nil: none, so that the field goes.
+func (x *external) leftOut(s *lb.Service, addresses []netip.Addr) (left []string) {
+	for _, text := range x.services[s.Key].Spec.ExternalIPs {
+		if addr, err := netip.ParseAddr(text); err == nil && !slices.Contains(addresses, addr.Unmap()) {
+			left = append(left, addr.String())
+		}
+	}
+	return left
 }
 
 // patchOf a Service as a command. Names stand in it as dnsName has them, so that those of a stranger's file cannot be more than names.

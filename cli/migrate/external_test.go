@@ -44,6 +44,34 @@ func TestExternal_Prints(t *testing.T) {
 	}
 }
 
+// Traffic to an address that Daymark does not give goes on: it stays in the field, alone or with an address that is shared.
+func TestExternal_KeepsWhatIsLeftOut(t *testing.T) {
+	for name, shared := range map[string]string{"alone": "203.0.113.5", "shared": "203.0.113.4"} {
+		objects, err := parse(nil, strings.NewReader(`
+{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.96.0.1, ipFamilies: [IPv4],
+  externalIPs: [203.0.113.4, 192.0.2.11], ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: other, namespace: shop}, spec: {clusterIP: 10.96.0.2, ipFamilies: [IPv4],
+  externalIPs: [`+shared+`], ports: [{port: 81}]}}
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, _, err := External(objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := slices.ContainsFunc(result.Remarks, func(r Remark) bool {
+			return strings.Contains(r.Text, "service web ") && strings.Contains(r.Text, `"externalIPs":["192.0.2.11"]`)
+		})
+		if !written {
+			t.Errorf("%s: %v", name, result.Remarks)
+		}
+	}
+}
+
 // The commands, done one after another, give each Service the addresses that it had, by the rules of the controller. In between a Service
 // whose address is its own alone has it in spec.externalIPs or in its status.
 func TestExternal_ServicesGetTheirAddresses(t *testing.T) {
