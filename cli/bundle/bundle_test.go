@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,6 +84,8 @@ func pod(name string, restarts int32, ready bool, args ...string) *corev1.Pod {
 // apiServer has two Pods of Daymark, of which one was restarted, and no other objects. It does not let anybody see metrics of the second.
 type apiServer struct {
 	asked []string
+	// logs is called when a log is asked for, if it is not nil.
+	logs func()
 }
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -95,6 +98,9 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		list.Items = []corev1.Pod{*pod("speaker-a", 0, true), *pod("speaker-b", 3, true, "--metrics-secure")}
 		_ = json.NewEncoder(w).Encode(list)
 	case strings.HasSuffix(path, "/log"):
+		if s.logs != nil {
+			s.logs()
+		}
 		fmt.Fprintf(w, "%s of 192.0.2.7 previous=%s since=%s\n", path[len(pods)+1:], r.URL.Query().Get("previous"), r.URL.Query().Get("sinceSeconds"))
 	case path == pods+"/http:speaker-a:7472/proxy/metrics":
 		fmt.Fprint(w, "daymark_leads 1\n")
@@ -281,5 +287,39 @@ func TestCommand_LeavesNoHalfBundle(t *testing.T) {
 	}
 	if _, err := os.Stat(o.file); !os.IsNotExist(err) {
 		t.Errorf("half a bundle is left: %v", err)
+	}
+}
+
+func TestWrite_KeepsWhatIsNoFileAndHidesWhatIs(t *testing.T) {
+	all := func(e *env.Env) { e.Objects = &source.Memory{Time: now} }
+	folder := t.TempDir()
+	old, link := filepath.Join(folder, "old.tgz"), filepath.Join(folder, "link")
+	if err := errors.Join(os.WriteFile(old, nil, 0o644), os.Symlink("/dev/full", link)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command(all, "-o", old); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(old); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read a file that was there: %v, error %v", info, err)
+	}
+	_, err := command(all, "-o", link)
+	if _, gone := os.Lstat(link); err == nil || gone != nil {
+		t.Errorf("into a full device it writes with the error %v, and the name of it: %v", err, gone)
+	}
+}
+
+func TestCommand_InterruptedWritesNothing(t *testing.T) {
+	server, change := live(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	server.logs = interrupt
+	e := env.New(genericiooptions.NewTestIOStreamsDiscard())
+	none := os.DevNull
+	e.Config.KubeConfig, e.System = &none, "lb-system"
+	change(e)
+	o := &options{Env: e, file: filepath.Join(t.TempDir(), "b.tgz")}
+	err := o.run(ctx)
+	if _, missing := os.Stat(o.file); !errors.Is(err, context.Canceled) || !os.IsNotExist(missing) {
+		t.Errorf("interrupted it ends with %v, and the file is there: %v", err, missing)
 	}
 }

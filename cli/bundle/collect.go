@@ -90,6 +90,9 @@ func (o *options) addPrograms(ctx context.Context, c *contents, objects *source.
 		return err
 	}
 	p.fetch(ctx, source.Of[*corev1.Pod](objects), c)
+	if err := ctx.Err(); err != nil { // an interrupt; what takes too long is missing instead
+		return err
+	}
 	return c.addJSON("version.json", v)
 }
 

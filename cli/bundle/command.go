@@ -70,7 +70,8 @@ func (o *options) run(ctx context.Context) error {
 	return nil
 }
 
-// write the bundle, into a file for nobody else to read; a file that could not be written whole is removed.
+// write the bundle, into a file for nobody else to read; a file that could not be written whole is removed. What is no file, such as
+// /dev/stdout, stays as it is, and its name is not printed, which may go to the same place.
 func (o *options) write(c *contents) (err error) {
 	if o.file == "-" {
 		return c.write(o.Out)
@@ -83,12 +84,16 @@ func (o *options) write(c *contents) (err error) {
 	if err != nil {
 		return err
 	}
+	named, err := os.Lstat(name)
+	if err != nil || !named.Mode().IsRegular() {
+		return errors.Join(err, c.write(file), file.Close())
+	}
 	defer func() {
 		if err = errors.Join(err, file.Close()); err != nil {
 			_ = os.Remove(name) // that it was not written is said already
 		}
 	}()
-	if err := c.write(file); err != nil {
+	if err := errors.Join(file.Chmod(0o600), c.write(file)); err != nil { // one that was there has a mode already
 		return err
 	}
 	size, err := file.Seek(0, io.SeekCurrent)
