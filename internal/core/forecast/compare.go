@@ -174,27 +174,38 @@ func (c *comparison) lost(key lb.Key, addr netip.Addr, given *[]netip.Addr) Effe
 // address says what becomes of an address that stays.
 func (c *comparison) address(was, is *lb.Service, addr netip.Addr) (effects []Effect) {
 	before, after := c.before.explainer.Answer(was, addr, nil), c.after.explainer.Answer(is, addr, nil)
-	routes, then := c.before.routes(&before), c.after.routes(&after)
-	effects = c.held(addr)
-	e := nodesEffect(Routes, addr.String(), slices.Sorted(maps.Keys(routes)), slices.Sorted(maps.Keys(then)))
-	switch {
-	case len(routes) > 0 && len(then) == 0:
-		e.Effect = Withdrawn
-		effects = append(effects, e)
-	case len(routes) == 0 && len(then) > 0:
-		e.Effect = Announced
-		effects = append(effects, e)
-	case len(e.From)+len(e.To) > 0:
-		effects = append(effects, e)
-	case !maps.Equal(routes, then):
-		effects = append(effects, Effect{Effect: Attributes, Address: addr.String(), From: values(routes), To: values(then), Stay: len(then)})
-	}
+	effects = append(c.held(addr), c.routed(&before, &after)...)
 	for i := range effects {
 		if effects[i].Effect == Withdrawn {
-			effects[i].Message = c.after.explainer.Explain(is).Message
+			effects[i].Message = cmp.Or(effects[i].Message, c.after.explainer.Explain(is).Message)
 			if after.Against.Name == announce.ReasonNoEndpoint.Name || after.Against.Name == announce.ReasonNoNodeName.Name {
 				effects[i].Effect = Unreachable
 			}
+		}
+	}
+	return effects
+}
+
+// routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still.
+func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) {
+	routes, then := c.before.routes(before), c.after.routes(after)
+	e := nodesEffect(Routes, before.Addr.String(), slices.Sorted(maps.Keys(routes)), slices.Sorted(maps.Keys(then)))
+	switch {
+	case len(routes) > 0 && len(then) == 0:
+		e.Effect = Withdrawn
+		return []Effect{e}
+	case len(routes) == 0 && len(then) > 0:
+		e.Effect = Announced
+		return []Effect{e}
+	case len(e.From)+len(e.To) > 0:
+		effects = append(effects, e)
+	case !maps.Equal(routes, then):
+		effects = append(effects, Effect{Effect: Attributes, Address: e.Address, From: values(routes), To: values(then), Stay: len(then)})
+	}
+	told, still := c.before.told(before), c.after.told(after)
+	for _, peer := range slices.Sorted(maps.Keys(told)) {
+		if len(still[peer]) == 0 {
+			effects = append(effects, Effect{Effect: Withdrawn, Address: e.Address, From: told[peer], Message: "to " + peer})
 		}
 	}
 	return effects

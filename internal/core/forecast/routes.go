@@ -108,31 +108,48 @@ func attributesText(a *announce.Attributes) (text string) {
 // routes to an address of a Service that routers have, by node: to which peer, and with which attributes.
 func (o *Outcome) routes(answers *announce.Answers) map[string]string {
 	byNode := map[string]string{}
+	o.eachRoute(answers, func(node, _, text string) {
+		if before := byNode[node]; before != "" {
+			text = before + "; " + text
+		}
+		byNode[node] = text
+	})
+	return byNode
+}
+
+// told are the nodes that announce an address to each peer, sorted.
+func (o *Outcome) told(answers *announce.Answers) map[string][]string {
+	byPeer := map[string][]string{}
+	o.eachRoute(answers, func(node, peer, _ string) {
+		if !slices.Contains(byPeer[peer], node) {
+			byPeer[peer] = append(byPeer[peer], node)
+		}
+	})
+	return byPeer
+}
+
+// eachRoute calls a function with each route to an address, in order of nodes.
+func (o *Outcome) eachRoute(answers *announce.Answers, do func(node, peer, text string)) {
 	if answers.Against.Name != "" {
-		return byNode
+		return
 	}
 	for i := range answers.Nodes {
 		answer := &answers.Nodes[i]
-		var texts []string
+		node := o.nodes()[answer.Node]
 		for _, peer := range answer.Peers {
-			node := o.nodes()[answer.Node]
 			if peer.Reason != announce.Eligible || node == nil {
 				continue
 			}
 			sent := node.peers[peer.Peer]
 			if sent == nil {
-				texts = append(texts, "to "+peer.Peer)
+				do(answer.Node, peer.Peer, "to "+peer.Peer)
 				continue
 			}
 			for _, text := range sent.to(answers.Addr) {
-				texts = append(texts, text+" to "+peer.Peer)
+				do(answer.Node, peer.Peer, text+" to "+peer.Peer)
 			}
 		}
-		if len(texts) > 0 {
-			byNode[answer.Node] = strings.Join(texts, "; ")
-		}
 	}
-	return byNode
 }
 
 // healthy are the nodes on which the health check of a Service succeeds, sorted.
