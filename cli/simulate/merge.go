@@ -12,10 +12,7 @@ import (
 // what others have set stays. A list counts as one value. current is nil for an object that is new.
 func applied(current, document *unstructured.Unstructured) *unstructured.Unstructured {
 	document = document.DeepCopy()
-	unstructured.RemoveNestedField(document.Object, "status")
-	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
-		unstructured.RemoveNestedField(document.Object, "metadata", field)
-	}
+	strip(document.Object)
 	if current == nil {
 		return document
 	}
@@ -23,7 +20,16 @@ func applied(current, document *unstructured.Unstructured) *unstructured.Unstruc
 	if json.Unmarshal([]byte(current.GetAnnotations()[corev1.LastAppliedConfigAnnotation]), &last) != nil {
 		last = nil // it was not made by kubectl apply
 	}
+	strip(last)
 	return &unstructured.Unstructured{Object: merge(last, document.Object, current.Object)}
+}
+
+// strip what the API server decides. A document may have it, and so the annotation: kubectl create --dry-run=client writes some of it.
+func strip(object map[string]any) {
+	unstructured.RemoveNestedField(object, "status")
+	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+		unstructured.RemoveNestedField(object, "metadata", field)
+	}
 }
 
 // merge what is wanted into what is there, without what was wanted last and is no more.

@@ -38,3 +38,19 @@ func TestApplied_IsWhatKubectlApplyLeaves(t *testing.T) {
 		t.Error("an object that is new has a status")
 	}
 }
+
+// TestApplied_KeepsWhatTheServerDecides, although the annotation has it and the file has not.
+func TestApplied_KeepsWhatTheServerDecides(t *testing.T) {
+	last := `{"metadata":{"creationTimestamp":null,"uid":"x","resourceVersion":"1"},"status":{"loadBalancer":{}}}`
+	current := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{
+			"creationTimestamp": "2026-01-01T00:00:00Z", "uid": "1", "resourceVersion": "7",
+			"annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": last},
+		},
+		"status": map[string]any{"loadBalancer": "as it is"},
+	}}
+	document := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"creationTimestamp": nil}}}
+	if got := applied(current, document); !reflect.DeepEqual(got, current) {
+		t.Errorf("it is\n%v, not\n%v", got, current)
+	}
+}
