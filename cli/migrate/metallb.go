@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/daymark-lb/daymark/cli/migrate/changeover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -86,6 +89,31 @@ func (c *conversion) preferred(value any) {
 		all = append(all, map[string]any{"weight": from["weight"], "selector": selector})
 	}
 	c.put("preferredNodeSelectors", all)
+}
+
+// serviceSelectors: those by which MetalLB leaves out the Services that "migrate next" has handed over are not for Daymark, which serves
+// them. A selector without requirements selects all Services, as no selectors do.
+func (c *conversion) serviceSelectors(value any) {
+	all, everything := []any{}, false
+	list, _ := value.([]any)
+	for _, item := range list {
+		selector, _ := item.(map[string]any)
+		selector = maps.Clone(selector)
+		expressions, _ := selector["matchExpressions"].([]any)
+		kept := slices.DeleteFunc(slices.Clone(expressions), func(e any) bool { return reflect.DeepEqual(e, changeover.LeftOut()) })
+		if len(kept) < len(expressions) {
+			c.remark("serviceSelectors", changeover.Label+" NotIn daymark is not carried over: it has MetalLB leave out what has changed over to Daymark")
+			delete(selector, "matchExpressions")
+			if len(kept) > 0 {
+				selector["matchExpressions"] = kept
+			}
+			everything = everything || len(selector) == 0
+		}
+		all = append(all, selector)
+	}
+	if !everything {
+		c.put("serviceSelectors", all)
+	}
 }
 
 func (c *conversion) communities(value any) {

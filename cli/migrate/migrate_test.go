@@ -115,6 +115,25 @@ func TestMetalLB_ReadsACluster(t *testing.T) {
 	}
 }
 
+// What "migrate next" wrote to MetalLB's advertisements would have Daymark leave out the Services that it serves.
+func TestMetalLB_DropsWhatLeavesOutTheHandedOver(t *testing.T) {
+	const out = "{key: daymark.io/provider, operator: NotIn, values: [daymark]}"
+	for selectors, want := range map[string]string{
+		"{matchExpressions: [" + out + "]}":                             "",
+		"{matchLabels: {a: b}}, {matchExpressions: [" + out + "]}":      "",
+		"{matchLabels: {a: b}, matchExpressions: [" + out + "]}":        "  serviceSelectors:\n  - matchLabels:\n      a: b\n",
+		"{matchExpressions: [{key: c, operator: Exists}, " + out + "]}": "  serviceSelectors:\n  - matchExpressions:\n    - key: c\n      operator: Exists\n",
+	} {
+		in := "{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {name: lan, namespace: metallb-system}, spec: {serviceSelectors: [" +
+			selectors + "]}}"
+		got, remarks, _ := run(t, nil, in, "-f", "-")
+		if strings.Contains(got, "operator: NotIn") || !strings.Contains(got, want) || want == "" && strings.Contains(got, "  serviceSelectors:") ||
+			!strings.Contains(remarks, "is not carried over") {
+			t.Errorf("%s: %s%s", selectors, got, remarks)
+		}
+	}
+}
+
 func TestMetalLB_NeedsFilesOrACluster(t *testing.T) {
 	for _, args := range [][]string{nil, {"-f", "testdata/old.yaml", "--cluster"}} {
 		if _, _, status := run(t, &source.Memory{}, "", args...); status != env.ExitUsage {

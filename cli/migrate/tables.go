@@ -26,7 +26,7 @@ var tables = map[string][]row{
 		same("ipAddressPoolSelectors"),
 		same("nodeSelectors"),
 		same("interfaces"),
-		same("serviceSelectors"),
+		{"serviceSelectors", "`serviceSelectors`, without what leaves out Services that have changed over", (*conversion).serviceSelectors},
 		{"preferredNodeSelectors", "`preferredNodeSelectors`", (*conversion).preferred},
 		{"preferredNodeSelectors[].weight", "`preferredNodeSelectors[].weight`", nil},
 		{"preferredNodeSelectors[].preference", "`preferredNodeSelectors[].selector`", nil},
@@ -40,7 +40,7 @@ var tables = map[string][]row{
 		same("ipAddressPoolSelectors"),
 		same("nodeSelectors"),
 		same("peers"),
-		same("serviceSelectors"),
+		{"serviceSelectors", "`serviceSelectors`, without what leaves out Services that have changed over", (*conversion).serviceSelectors},
 	},
 	"BGPPeer": {
 		same("myASN"),

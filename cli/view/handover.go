@@ -1,6 +1,7 @@
 package view
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -32,6 +33,11 @@ func (c *Cluster) HandedOver(keys []lb.Key) map[lb.Key]Handover {
 		if slices.Contains(keys, s.Key) {
 			given := *s
 			given.Provider = v1beta1.ProviderDaymark
+			given.Labels = maps.Clone(s.Labels) // the label is written with the annotation, and serviceSelectors see it
+			if given.Labels == nil {
+				given.Labels = map[string]string{}
+			}
+			given.Labels[v1beta1.AnnotationProvider] = v1beta1.ProviderDaymark
 			parsed.Services[i] = &given
 		}
 	}

@@ -122,8 +122,8 @@ func (a *advertisement) name() string {
 	return fmt.Sprintf("%s %s/%s", a.object.GetKind(), a.object.GetNamespace(), a.object.GetName())
 }
 
-// leftOut is the requirement that leaves out the Services with the label; those without a label meet it.
-func leftOut() map[string]any {
+// LeftOut is the requirement that leaves out the Services with the label; those without a label meet it.
+func LeftOut() map[string]any {
 	return map[string]any{
 		"key": Label, "operator": string(metav1.LabelSelectorOpNotIn), "values": []any{v1beta1.ProviderDaymark},
 	}
@@ -142,7 +142,7 @@ func selectors(o *unstructured.Unstructured) []any {
 			continue
 		}
 		expressions, _, _ := unstructured.NestedSlice(selector, "matchExpressions")
-		selector["matchExpressions"] = append(expressions, leftOut())
+		selector["matchExpressions"] = append(expressions, LeftOut())
 		changed = true
 	}
 	if !changed {

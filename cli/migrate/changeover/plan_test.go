@@ -1,6 +1,7 @@
 package changeover
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 )
@@ -22,6 +24,20 @@ func TestPlan_Prints(t *testing.T) {
 			goldentest.Compare(t, name, fmt.Sprintf("%s--- stderr\n%s", out, remarks))
 		})
 	}
+}
+
+// An advertisement of Daymark that leaves out the label would leave the Service without a node once it has that label.
+func TestPlan_CountsTheLabelThatIsWritten(t *testing.T) {
+	l := newLiving(t, "start")
+	for _, item := range l.Items {
+		if a, is := item.(*v1beta1.L2Advertisement); is {
+			if err := json.Unmarshal([]byte(`[{"matchExpressions":[{"key":"daymark.io/provider","operator":"NotIn","values":["daymark"]}]}]`),
+				&a.Spec.ServiceSelectors); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.says("", "plan", env.ExitWrong, "old/ready would not be announced")
 }
 
 // An advertisement selects a Service by any of its selectors, so each must leave out what has changed over, and do no more.
