@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -238,7 +239,11 @@ func TestBundle_LeavesOutWhatIsSecretOrLarge(t *testing.T) {
 func TestPrograms_AreBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/log") {
-			fmt.Fprint(w, strings.Repeat(strings.Repeat("x", 99)+"\n", mostKept/50), "last\n")
+			log := strings.Repeat(strings.Repeat("x", 99)+"\n", mostKept/10) + "last\n"
+			if limit, err := strconv.Atoi(r.URL.Query().Get("limitBytes")); err == nil { // the kubelet counts from the oldest line
+				log = log[:min(limit, len(log))]
+			}
+			fmt.Fprint(w, log)
 			return
 		}
 		fmt.Fprint(w, strings.Repeat("x", mostKept+1))

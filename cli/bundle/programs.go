@@ -22,8 +22,7 @@ import (
 
 // What logs and metrics may take.
 const (
-	// mostRead of a log is read, and the mostKept newest bytes of that are kept.
-	mostRead = 16 << 20
+	// mostKept bytes of a log, the newest, or of metrics are kept.
 	mostKept = 2 << 20
 	// mostLines of a log are asked for.
 	mostLines = 50_000
@@ -173,17 +172,14 @@ func (p *programs) log(pod, container string, previous bool) piece {
 	if previous {
 		name += ".previous"
 	}
-	lines, limit := int64(mostLines), int64(mostRead)
-	options := &corev1.PodLogOptions{Container: container, Previous: previous, TailLines: &lines, LimitBytes: &limit}
+	lines := int64(mostLines)
+	// No LimitBytes, which would cut off the newest lines.
+	options := &corev1.PodLogOptions{Container: container, Previous: previous, TailLines: &lines}
 	if seconds := int64((p.since + time.Second - 1) / time.Second); seconds > 0 && !previous {
 		options.SinceSeconds = &seconds
 	}
 	return piece{name + ".log", "log of " + container + " in Pod " + pod, "pods/log", func(ctx context.Context) (string, error) {
-		text, err := all(ctx, p.pods.GetLogs(pod, options))
-		if len(text) > mostKept {
-			text = text[len(text)-mostKept:]
-			text = text[bytes.IndexByte(text, '\n')+1:]
-		}
+		text, err := answer(ctx, p.pods.GetLogs(pod, options), newestLines)
 		return string(text), err
 	}}
 }
@@ -194,7 +190,7 @@ func (p *programs) metrics(pod string, port int32, secure bool) piece {
 		scheme = "https"
 	}
 	return piece{"metrics/" + pod + ".txt", "metrics of Pod " + pod, "pods/proxy", func(ctx context.Context) (string, error) {
-		text, err := all(ctx, p.pods.ProxyGet(scheme, pod, strconv.Itoa(int(port)), "metrics", nil))
+		text, err := answer(ctx, p.pods.ProxyGet(scheme, pod, strconv.Itoa(int(port)), "metrics", nil), upToMost)
 		if err == nil && len(text) > mostKept {
 			err = fmt.Errorf("they are larger than %d MiB", mostKept>>20)
 		}
@@ -202,14 +198,43 @@ func (p *programs) metrics(pod string, port int32, secure bool) piece {
 	}}
 }
 
-// all that a request answers, up to mostRead.
-func all(ctx context.Context, request rest.ResponseWrapper) (text []byte, err error) {
+// answer of a request, as much of it as read keeps.
+func answer(ctx context.Context, request rest.ResponseWrapper, read func(io.Reader) ([]byte, error)) (text []byte, err error) {
 	stream, err := request.Stream(ctx)
 	if err != nil {
 		return nil, firstLine(err)
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	return io.ReadAll(io.LimitReader(stream, mostRead))
+	return read(stream)
+}
+
+// upToMost of a stream, and one byte to see that there is more.
+func upToMost(stream io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(stream, mostKept+1))
+}
+
+// newestLines of a stream, whole ones, mostKept bytes at most.
+func newestLines(stream io.Reader) ([]byte, error) {
+	var text []byte
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := stream.Read(buffer)
+		text = append(text, buffer[:n]...)
+		if len(text) > 2*mostKept {
+			text = append(text[:0], text[len(text)-mostKept-1:]...) // one more than is kept says that something was before
+		}
+		if err == nil {
+			continue
+		}
+		if len(text) > mostKept {
+			text = text[len(text)-mostKept:]
+			text = text[bytes.IndexByte(text, '\n')+1:]
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return text, err
+	}
 }
 
 // firstLine of what a proxy has answered, which may be a page.
