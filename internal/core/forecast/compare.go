@@ -175,6 +175,7 @@ func (c *comparison) lost(key lb.Key, addr netip.Addr, given *[]netip.Addr) Effe
 func (c *comparison) address(was, is *lb.Service, addr netip.Addr) (effects []Effect) {
 	before, after := c.before.explainer.Answer(was, addr, nil), c.after.explainer.Answer(is, addr, nil)
 	effects = append(c.held(addr), c.routed(&before, &after)...)
+	effects = append(effects, c.heldByNobody(&before, &after)...)
 	for i := range effects {
 		if effects[i].Effect == Withdrawn {
 			effects[i].Message = cmp.Or(effects[i].Message, c.after.explainer.Explain(is).Message)
@@ -209,6 +210,21 @@ func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) 
 		}
 	}
 	return effects
+}
+
+// heldByNobody says that an address whose holder no report names can be held by no node any more.
+func (c *comparison) heldByNobody(before, after *announce.Answers) []Effect {
+	if !c.after.unknown[after.Addr] || !holdable(before) || holdable(after) {
+		return nil
+	}
+	return []Effect{{Effect: Withdrawn, Address: after.Addr.String()}}
+}
+
+// holdable reports whether some node may hold an address by layer 2.
+func holdable(answers *announce.Answers) bool {
+	return answers.Against.Name == "" && slices.ContainsFunc(answers.Nodes, func(n announce.NodeAnswer) bool {
+		return n.ByLayer2 && n.Layer2 == announce.Eligible
+	})
 }
 
 // held says what becomes of an address by layer 2.

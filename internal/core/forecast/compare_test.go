@@ -26,3 +26,17 @@ func TestCompare_WithdrawnFromOnePeer(t *testing.T) {
 		t.Errorf("withdrawn from one peer by one of two nodes: %+v", effects)
 	}
 }
+
+// TestCompare_UnknownHolder: of an address whose holder no report names it is said when no node may hold it any more.
+func TestCompare_UnknownHolder(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.200")
+	c := comparison{after: &Outcome{unknown: map[netip.Addr]bool{addr: true}}}
+	some := &announce.Answers{Addr: addr, Nodes: []announce.NodeAnswer{{Node: "n1", ByLayer2: true}, {Node: "n2"}}}
+	none := &announce.Answers{Addr: addr, Nodes: []announce.NodeAnswer{{Node: "n1", ByLayer2: true, Layer2: announce.Eligible + 1}, {Node: "n2"}}}
+	if effects := c.heldByNobody(some, none); len(effects) != 1 || effects[0].Effect != Withdrawn {
+		t.Errorf("no node may hold it any more: %+v", effects)
+	}
+	if effects := c.heldByNobody(some, some); len(effects) > 0 {
+		t.Errorf("a node may hold it as before: %+v", effects)
+	}
+}
