@@ -4,6 +4,7 @@ package routes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func New(e *env.Env) *cobra.Command {
 		Short: "List what each router is told by BGP, and whether it was sent that",
 		Long: "List what each router is told by BGP: the prefixes, their path attributes and next hops that the objects ask for, session by " +
 			"session.\nEach speaker reports a digest of what it sent on a session; it is compared with that of these routes.\n\n" +
-			"The exit status is 1 when a session is not established, or its router was sent something else.",
+			"The exit status is 1 when a session is not established, or its router was not sent just that.",
 		Example: `  kubectl daymark routes                        # of all sessions
   kubectl daymark routes --peer tor --node n1
   kubectl daymark routes --service web -o wide  # with the Services of each prefix`,
@@ -94,7 +95,8 @@ func (o *options) remark(list *view.RouteList) error {
 	var wrong error
 	for i := range list.Items {
 		s := &list.Items[i]
-		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing {
+		notSent := func(r view.RouteLine) bool { return r.NotSent != "" && s.Sent.Result == view.SentAgrees }
+		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing || slices.ContainsFunc(s.Routes, notSent) {
 			wrong = env.ErrWrong
 		}
 		if s.Sent.Message != "" {
@@ -126,6 +128,14 @@ func word(s *view.SessionRoutes) string {
 	return "<unknown>"
 }
 
+// wordOf a route of a session says whether the router was sent it.
+func wordOf(s *view.SessionRoutes, r *view.RouteLine) string {
+	if r.NotSent != "" && s.Sent.Result != view.SentUnknown {
+		return "no: " + r.NotSent
+	}
+	return word(s)
+}
+
 // table has a line for each route, and one for a session without any.
 func table(list *view.RouteList) *output.Table {
 	t := output.NewTable("Node", "Peer", "Router", "Prefix", "Next hop", "Attributes", "Sent", "+Services")
@@ -137,7 +147,7 @@ func table(list *view.RouteList) *output.Table {
 			if next == "" {
 				next = "<unknown>"
 			}
-			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), r.Prefix, next, output.OrNone(attributes(r)), word(s), services(r))
+			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), r.Prefix, next, output.OrNone(attributes(r)), wordOf(s, r), services(r))
 		}
 		if len(s.Routes) == 0 {
 			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), "<none>", "", "", word(s), "")

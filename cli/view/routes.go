@@ -62,6 +62,8 @@ type RouteLine struct {
 	LocalPref   *uint32  `json:"localPref,omitempty"`
 	MED         *uint32  `json:"med,omitempty"`
 	Communities []string `json:"communities,omitempty"`
+	// NotSent says why it is not sent on the session, although it is established and the BGPPeer asks for the family; empty: it is.
+	NotSent string `json:"notSent,omitempty"`
 	// Services that have an address of the prefix.
 	Services []string `json:"services,omitempty"`
 }
@@ -188,9 +190,11 @@ func (c *Cluster) sent(speaker *v1beta1.Speaker, reported *v1beta1.BGPSession) S
 
 // difference says what is known of why a router was sent something else.
 func (c *Cluster) difference(speaker *v1beta1.Speaker, reported *v1beta1.BGPSession, planned *announce.Session) string {
-	wanted := map[lb.Family]int{}
+	encoder, wanted := adjribout.EncoderOf(planned, true), map[lb.Family]int{}
 	for i := range planned.Paths {
-		wanted[lb.FamilyOf(planned.Paths[i].Prefix.Addr())]++
+		if p := &planned.Paths[i]; notSent(encoder, p, reported) == "" {
+			wanted[lb.FamilyOf(p.Prefix.Addr())]++
+		}
 	}
 	text := fmt.Sprintf("%d IPv4 and %d IPv6 prefixes were sent, and the objects ask for %d and %d",
 		reported.IPv4, reported.IPv6, wanted[lb.IPv4], wanted[lb.IPv6])
@@ -237,14 +241,37 @@ func nextHop(texts []string) (next adjribout.NextHop) {
 	return next
 }
 
-// routeLines are the routes of a session of a plan, with the next hops that the node reports of it.
+// notSent says why a path is not sent on an established session; empty: it is, or that is not known.
+func notSent(encoder *adjribout.Encoder, p *announce.Path, reported *v1beta1.BGPSession) string {
+	if reported.State != v1beta1.BGPEstablished || reported.Digest == "" {
+		return ""
+	}
+	family, exchanged, hops := lb.FamilyOf(p.Prefix.Addr()), familiesOf(reported.Families), nextHopsOf(reported)
+	next := hops.Of(family)
+	path, _ := encoder.Path(p.Attributes, family, exchanged, next)
+	switch {
+	case path != nil:
+		return ""
+	case !slices.Contains(exchanged, family):
+		return family.String() + " not carried"
+	case !next.Valid():
+		return "no " + family.String() + " next hop"
+	}
+	return "attributes too long"
+}
+
+// routeLines are the routes of a session of a plan, of the families that its BGPPeer asks for, with the next hops that the node reports.
 func (c *Cluster) routeLines(planned *announce.Session, reported *v1beta1.BGPSession) (lines []RouteLine) {
 	encoder, next := adjribout.EncoderOf(planned, true), nextHopsOf(reported)
 	for i := range planned.Paths {
 		p := &planned.Paths[i]
+		if !slices.Contains(planned.Families, lb.FamilyOf(p.Prefix.Addr())) {
+			continue
+		}
 		line := RouteLine{
 			Prefix: p.Prefix.String(), NextHops: lb.Strings(next.Of(lb.FamilyOf(p.Prefix.Addr())).Addresses()), MED: p.Attributes.MED,
 			ASPath: encoder.ASPath(p.Attributes), Communities: lb.Strings(p.Attributes.Communities), Services: c.servicesIn(p.Prefix),
+			NotSent: notSent(encoder, p, reported),
 		}
 		if preference, sent := encoder.LocalPref(p.Attributes); sent {
 			line.LocalPref = &preference

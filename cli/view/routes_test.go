@@ -1,6 +1,7 @@
 package view
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // TestRoutes_WhatCannotBeComparedIsSaid of a node with one session, on which nothing is to be announced.
@@ -54,6 +57,46 @@ func TestRoutes_WhatCannotBeComparedIsSaid(t *testing.T) {
 			if len(list.Items) == 0 || list.Items[len(list.Items)-1].Sent.Result != test.want ||
 				!strings.Contains(list.Items[len(list.Items)-1].Sent.Message, test.says) {
 				t.Errorf("it is %+v, want %s: %s", list.Items, test.want, test.says)
+			}
+		})
+	}
+}
+
+// TestRoutes_WhatTheSessionDoesNotCarryIsNotSent of an IPv4 and an IPv6 prefix.
+func TestRoutes_WhatTheSessionDoesNotCarryIsNotSent(t *testing.T) {
+	ipv4, both := []v1beta1.AddressFamily{v1beta1.IPv4}, []v1beta1.AddressFamily{v1beta1.IPv4, v1beta1.IPv6}
+	long := &announce.Attributes{Communities: make([]lb.Community, 2000)}
+	for _, test := range []struct {
+		name       string
+		asked      []lb.Family
+		negotiated []v1beta1.AddressFamily
+		next6      []string
+		attributes *announce.Attributes
+		want       string
+	}{
+		{"not asked for", []lb.Family{lb.IPv4}, ipv4, nil, &announce.Attributes{}, "198.51.100.1/32=;"},
+		{"not negotiated", []lb.Family{lb.IPv4, lb.IPv6}, ipv4, nil, &announce.Attributes{}, "198.51.100.1/32=;2001:db8::1/128=IPv6 not carried;"},
+		{"held back", []lb.Family{lb.IPv4, lb.IPv6}, both, nil, &announce.Attributes{}, "198.51.100.1/32=;2001:db8::1/128=no IPv6 next hop;"},
+		{"too long", []lb.Family{lb.IPv4, lb.IPv6}, both, []string{"2001:db8::2"}, long, "198.51.100.1/32=;2001:db8::1/128=attributes too long;"},
+		{"sent", []lb.Family{lb.IPv4, lb.IPv6}, both, []string{"2001:db8::2"}, &announce.Attributes{}, "198.51.100.1/32=;2001:db8::1/128=;"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			plan := &announce.Session{MyASN: 64512, PeerASN: 64513, Families: test.asked, Paths: []announce.Path{
+				{Prefix: netip.MustParsePrefix("198.51.100.1/32"), Attributes: &announce.Attributes{}},
+				{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Attributes: test.attributes},
+			}}
+			reported := &v1beta1.BGPSession{State: v1beta1.BGPEstablished, Digest: "0123456789abcdef", Families: test.negotiated,
+				NextHops: v1beta1.BGPNextHops{IPv4: []string{"192.0.2.11"}, IPv6: test.next6}}
+			c, got := New(Input{Now: time.Unix(1_000_000, 0)}), ""
+			for _, line := range c.routeLines(plan, reported) {
+				got += line.Prefix + "=" + line.NotSent + ";"
+			}
+			if got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+			sent := strings.Count(test.want, "=;")
+			if text := c.difference(&v1beta1.Speaker{}, reported, plan); !strings.Contains(text, map[int]string{1: "for 1 and 0", 2: "for 1 and 1"}[sent]) {
+				t.Errorf("of %d: %s", sent, text)
 			}
 		})
 	}
