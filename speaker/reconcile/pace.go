@@ -88,6 +88,7 @@ func takeCounts(s, from *v1beta1.SpeakerStatus) {
 	s.Members = from.Members
 	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
 		s.BGP[i].IPv4, s.BGP[i].IPv6, s.BGP[i].Digest = from.BGP[i].IPv4, from.BGP[i].IPv6, from.BGP[i].Digest
+		s.BGP[i].NextHops = from.BGP[i].NextHops
 		if s.BGP[i].Warning != "" && from.BGP[i].Warning != "" {
 			s.BGP[i].Warning = from.BGP[i].Warning
 		}
