@@ -147,7 +147,8 @@ func table(list *view.RouteList) *output.Table {
 			if next == "" {
 				next = "<unknown>"
 			}
-			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), r.Prefix, next, output.OrNone(attributes(r)), wordOf(s, r), services(r))
+			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), r.Prefix, next, output.OrNone(attributes(r)), wordOf(s, r),
+				services(r))
 		}
 		if len(s.Routes) == 0 {
 			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), "<none>", "", "", word(s), "")

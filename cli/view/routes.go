@@ -62,7 +62,7 @@ type RouteLine struct {
 	LocalPref   *uint32  `json:"localPref,omitempty"`
 	MED         *uint32  `json:"med,omitempty"`
 	Communities []string `json:"communities,omitempty"`
-	// NotSent says why it is not sent on the session, although it is established and the BGPPeer asks for the family; empty: it is.
+	// NotSent says why an established session does not carry it, although its BGPPeer asks for the family; empty: it does.
 	NotSent string `json:"notSent,omitempty"`
 	// Services that have an address of the prefix.
 	Services []string `json:"services,omitempty"`
@@ -260,7 +260,8 @@ func notSent(encoder *adjribout.Encoder, p *announce.Path, reported *v1beta1.BGP
 	return "attributes too long"
 }
 
-// routeLines are the routes of a session of a plan, of the families that its BGPPeer asks for, with the next hops that the node reports.
+// routeLines are the routes of a session of a plan, of the families that its BGPPeer asks for, with the next hops that the node
+// reports of it.
 func (c *Cluster) routeLines(planned *announce.Session, reported *v1beta1.BGPSession) (lines []RouteLine) {
 	encoder, next := adjribout.EncoderOf(planned, true), nextHopsOf(reported)
 	for i := range planned.Paths {
