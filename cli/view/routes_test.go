@@ -85,8 +85,10 @@ func TestRoutes_WhatTheSessionDoesNotCarryIsNotSent(t *testing.T) {
 				{Prefix: netip.MustParsePrefix("198.51.100.1/32"), Attributes: &announce.Attributes{}},
 				{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Attributes: test.attributes},
 			}}
-			reported := &v1beta1.BGPSession{State: v1beta1.BGPEstablished, Digest: "0123456789abcdef", Families: test.negotiated,
-				NextHops: v1beta1.BGPNextHops{IPv4: []string{"192.0.2.11"}, IPv6: test.next6}}
+			reported := &v1beta1.BGPSession{
+				State: v1beta1.BGPEstablished, Digest: "0123456789abcdef", Families: test.negotiated,
+				NextHops: v1beta1.BGPNextHops{IPv4: []string{"192.0.2.11"}, IPv6: test.next6},
+			}
 			c, got := New(Input{Now: time.Unix(1_000_000, 0)}), ""
 			for _, line := range c.routeLines(plan, reported) {
 				got += line.Prefix + "=" + line.NotSent + ";"
