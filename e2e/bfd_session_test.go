@@ -44,7 +44,7 @@ func underBFD(
 		awaitBFDUp(t, cluster, node, name)
 	}
 	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
-	cluster.FarClient().MustGet(url(address))
+	awaitThroughAll(t, cluster, address)
 	return address
 }
 

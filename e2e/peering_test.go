@@ -32,6 +32,7 @@ func routed(t *testing.T, cluster *lab.Cluster, name, peer, addresses string) ne
 	cluster.Apply(service(name, name))
 	address, _ := cluster.Service(name).AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
+	awaitThroughAll(t, cluster, address)
 	return address
 }
 
@@ -144,7 +145,12 @@ func TestBGP_RestartedRouterIsPeeredWithInSeconds(t *testing.T) {
 
 func TestBGP_ConnectionsSpreadOverAllNodes(t *testing.T) {
 	cluster := daymark(t)
-	address := routed(t, cluster, "spread", peer("spread"), "198.19.19.0/24")
+	routed(t, cluster, "spread", peer("spread"), "198.19.19.0/24")
+}
+
+// awaitThroughAll waits until connections come through every node. The router may know an address before kube-proxy on each node does.
+func awaitThroughAll(t testing.TB, cluster *lab.Cluster, address netip.Addr) {
+	t.Helper()
 	var through []string // the pod sees the node that a connection came by
 	lab.Eventually(t, waitTimeout, "connections come through every node", func() error {
 		answer, err := cluster.FarClient().Get(url(address))
