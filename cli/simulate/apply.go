@@ -112,6 +112,9 @@ func (f *files) assumed(e *edit) (texts []string) {
 	if e.kinds[source.Peers.Kind] || e.kinds[source.Nodes.Kind] {
 		texts = append(texts, "routers accept the sessions that are new; those that are there stay as they are")
 	}
+	if e.unapplied && !f.Live() {
+		texts = append(texts, "of objects without what was applied before, which a bundle leaves out, no field is removed")
+	}
 	return texts
 }
 

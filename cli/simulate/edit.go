@@ -31,6 +31,8 @@ type edit struct {
 	// ignored are the documents that nothing depends on, and kinds those of the others.
 	ignored []string
 	kinds   map[string]bool
+	// unapplied: of an object that was changed it is not known what was applied to it before.
+	unapplied bool
 	// removed has the objects that are deleted.
 	removed map[identity]bool
 }
@@ -109,7 +111,11 @@ func (e *edit) apply(ctx context.Context, document *unstructured.Unstructured) e
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(merged.Object, object); err != nil {
 		return err
 	}
+	if s, ok := object.(*corev1.Service); ok {
+		s.Spec.IPFamilies = e.familiesFor(s)
+	}
 	if exists {
+		e.unapplied = e.unapplied || current.GetAnnotations()[corev1.LastAppliedConfigAnnotation] == ""
 		e.objects[place] = object
 		return nil
 	}
@@ -118,36 +124,45 @@ func (e *edit) apply(ctx context.Context, document *unstructured.Unstructured) e
 	return nil
 }
 
-// created is an object that is new: younger than all there are, and with what the API server fills in.
+// created is an object that is new: younger than all there are.
 func (e *edit) created(of identity, object runtime.Object) runtime.Object {
 	if to, ok := object.(metav1.Object); ok {
 		to.SetUID(types.UID("new " + of.String()))
 		to.SetCreationTimestamp(metav1.NewTime(e.now.Add(time.Duration(len(e.places)))))
 	}
-	if s, ok := object.(*corev1.Service); ok && len(s.Spec.IPFamilies) == 0 {
-		s.Spec.IPFamilies = e.familiesFor(s)
-	}
 	return object
 }
 
-// familiesFor are those that the API server gives a Service which names none: that of the Service kubernetes, or for dual stack all that
-// cluster IPs have.
+// familiesFor are those that the API server makes of what a Service names, which may be less or more than its policy is: the first, and for
+// dual stack the other one too if cluster IPs have it. If it names none, the first is that of the Service kubernetes.
 func (e *edit) familiesFor(s *corev1.Service) []corev1.IPFamily {
-	families := []corev1.IPFamily{corev1.IPv4Protocol}
-	if i, found := e.places[identity{"Service", corev1.NamespaceDefault, "kubernetes"}]; found {
-		if first := e.objects[i].(*corev1.Service).Spec.IPFamilies; len(first) > 0 {
-			families = first[:1:1]
-		}
-	}
-	if policy := s.Spec.IPFamilyPolicy; policy == nil || *policy == corev1.IPFamilyPolicySingleStack {
+	families, policy := s.Spec.IPFamilies, s.Spec.IPFamilyPolicy
+	switch {
+	case len(families) == 0:
+		families = e.firstFamily()
+	case policy == nil: // as it was
 		return families
 	}
+	if policy == nil || *policy == corev1.IPFamilyPolicySingleStack {
+		return families[:1:1]
+	}
+	families = slices.Clone(families)
 	for _, other := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
 		if !slices.Contains(families, other) && e.hasClusterIPs(other) {
 			families = append(families, other)
 		}
 	}
 	return families
+}
+
+// firstFamily of cluster IPs is that of the Service kubernetes.
+func (e *edit) firstFamily() []corev1.IPFamily {
+	if i, found := e.places[identity{"Service", corev1.NamespaceDefault, "kubernetes"}]; found {
+		if families := e.objects[i].(*corev1.Service).Spec.IPFamilies; len(families) > 0 {
+			return families
+		}
+	}
+	return []corev1.IPFamily{corev1.IPv4Protocol}
 }
 
 // hasClusterIPs reports whether some ServiceCIDR is of a family.

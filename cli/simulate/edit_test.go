@@ -1,0 +1,42 @@
+package simulate
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// A file that changes the policy and names no families changes these as well: the API server trims them or adds the other.
+func TestEdit_FamiliesFollowThePolicyOfAServiceThatExists(t *testing.T) {
+	v4, v6 := corev1.IPv4Protocol, corev1.IPv6Protocol
+	for _, test := range []struct {
+		has    []corev1.IPFamily
+		policy string
+		want   []corev1.IPFamily
+	}{
+		{[]corev1.IPFamily{v6, v4}, "SingleStack", []corev1.IPFamily{v6}},
+		{[]corev1.IPFamily{v6}, "PreferDualStack", []corev1.IPFamily{v6, v4}},
+		{[]corev1.IPFamily{v4, v6}, "RequireDualStack", []corev1.IPFamily{v4, v6}},
+		{nil, "RequireDualStack", []corev1.IPFamily{v4, v6}},
+	} {
+		s := &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		s.Spec.IPFamilies = test.has
+		cidrs := &networkingv1.ServiceCIDR{Spec: networkingv1.ServiceCIDRSpec{CIDRs: []string{"10.96.0.0/16", "fd00:1::/112"}}}
+		e := &edit{objects: []runtime.Object{s, cidrs}, places: map[identity]int{{"Service", "shop", "web"}: 0}, kinds: map[string]bool{}}
+		document := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"namespace": "shop", "name": "web"},
+			"spec": map[string]any{"ipFamilyPolicy": test.policy},
+		}}
+		if err := e.apply(t.Context(), document); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.objects[0].(*corev1.Service).Spec.IPFamilies; !slices.Equal(got, test.want) {
+			t.Errorf("%v and %s make %v, want %v", test.has, test.policy, got, test.want)
+		}
+	}
+}
