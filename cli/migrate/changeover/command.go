@@ -133,6 +133,8 @@ func (o *options) hint(p *Plan) {
 	switch {
 	case len(p.Steps) == 2 && p.metallb.absent:
 		o.Warn("there is no object of MetalLB in namespace %s, and no Service to which it gave an address", o.namespace)
+	case p.Finished():
+		o.Warn("all Services have changed over, and MetalLB is gone")
 	case next == nil:
 		o.Warn("no step can be done: see what blocks them")
 	case next.State == Failing:

@@ -87,7 +87,7 @@ func (o *options) next(ctx context.Context, args []string) error {
 	switch {
 	case step == nil || step.Name == Uninstall || step.State == Failing:
 		o.hint(p)
-		return status(step != nil && step.State == Ready)
+		return status(p.Finished() || step != nil && step.State == Ready)
 	case step.State == Done:
 		o.Warn("%s has changed over already", step.Name)
 		return nil

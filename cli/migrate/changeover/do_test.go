@@ -118,3 +118,26 @@ func (l *living) metallb(namespace, name string) {
 	o.SetGroupVersionKind(l2Statuses.GroupVersionKind)
 	l.replace(o)
 }
+
+// When MetalLB is uninstalled all is done, with the marks on the Services and without.
+func TestPlan_IsFinishedWhenMetalLBIsGone(t *testing.T) {
+	l := newLiving(t, "start")
+	l.after = l.daymark
+	for range 4 {
+		l.says("", "next --yes", 0)
+	}
+	l.uninstalled = true
+	for range 2 {
+		l.says("", "plan", 0, "MetalLB is gone")
+		l.says("", "next --yes", 0, "MetalLB is gone")
+		for _, item := range l.Items {
+			switch o := item.(type) {
+			case *corev1.Service:
+				delete(o.Annotations, Label)
+				delete(o.Labels, Label)
+			case *corev1.Namespace:
+				delete(o.Annotations, Label)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,8 @@ type living struct {
 	// mu is held while what is in the cluster is read or changed: a command follows it beside itself.
 	mu        sync.Mutex
 	followers sync.WaitGroup
+	// uninstalled: the API server does not know MetalLB's kinds.
+	uninstalled bool
 	// drops is a field of specs that the API server does not know.
 	drops string
 }
@@ -72,6 +75,22 @@ func (l *living) replace(object runtime.Object) {
 		}
 	}
 	l.Items = append(l.Items, object)
+}
+
+// Read the cluster.
+func (l *living) Read(ctx context.Context, queries ...source.Query) (*source.Objects, error) {
+	objects, err := l.Memory.Read(ctx, queries...)
+	if err == nil && l.uninstalled {
+		ofMetalLB := func(o runtime.Object) bool { return o.GetObjectKind().GroupVersionKind().Group == "metallb.io" }
+		objects.Items = slices.DeleteFunc(slices.Clone(objects.Items), ofMetalLB)
+		objects.Gaps = slices.Clone(objects.Gaps)
+		for _, q := range queries {
+			if q.Kind.Group == "metallb.io" {
+				objects.Gaps = append(objects.Gaps, source.Gap{Resource: q.Kind.Name(), Why: source.NotInstalled})
+			}
+		}
+	}
+	return objects, err
 }
 
 // Follow tells of the cluster again and again, until what is waited for is there or ctx ends.

@@ -187,6 +187,11 @@ func (p *Plan) Next() *Step {
 	return nil
 }
 
+// Finished says that there is no step but those that are done.
+func (p *Plan) Finished() bool {
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.State != Done })
+}
+
 // Wrong says whether something stands against a step, or is missing.
 func (p *Plan) Wrong() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.State == Blocked || s.State == Failing })

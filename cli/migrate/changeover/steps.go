@@ -64,6 +64,10 @@ func (p *Plan) handOver(group []*service, outcomes map[lb.Key]view.Handover, lat
 		}
 		return step
 	}
+	if p.metallb.absent && !slices.ContainsFunc(group, func(s *service) bool { return !p.adopted(s) }) {
+		step.State = Done // the marks were removed in the end
+		return step
+	}
 	step.Commands = commands(p.patches(&step))
 	why := p.against(group, outcomes)
 	switch {
@@ -75,6 +79,11 @@ func (p *Plan) handOver(group []*service, outcomes map[lb.Key]view.Handover, lat
 		step.State, step.Message = Ready, p.outlook(group, outcomes)
 	}
 	return step
+}
+
+// adopted says that a Service is Daymark's with all its addresses.
+func (p *Plan) adopted(s *service) bool {
+	return p.cluster.Settings.Classes.Ours(s.Service) && len(s.Provenance.Allocations) >= len(s.Ingress)
 }
 
 // outlook says what is to become of Services that can be handed over.
