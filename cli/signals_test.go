@@ -18,16 +18,16 @@ const wordsOf = "DAYMARK_TEST_WORDS"
 // program of a command line, as a process of its own.
 func program(t *testing.T, words ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(os.Args[0], "-test.run=^TestProgram_AsAProcess$")
+	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "KUBECONFIG="+os.DevNull, "HOME="+t.TempDir(), wordsOf+"="+strings.Join(words, " "))
 	return c
 }
 
-// TestProgram_AsAProcess is none but for the other tests, which start it.
-func TestProgram_AsAProcess(t *testing.T) {
+// TestMain runs the program itself in a process that a test has started for it.
+func TestMain(m *testing.M) {
 	words, is := os.LookupEnv(wordsOf)
 	if !is {
-		t.Skip("it is started by others")
+		os.Exit(m.Run())
 	}
 	os.Args = append([]string{"kubectl-daymark"}, strings.Fields(words)...)
 	main()
