@@ -13,10 +13,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/yaml"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 func TestHandOver_EndsWhenEverythingIsHandedOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		handed := make(chan struct{})
 		running := handOver(ctx, func(context.Context) { <-handed })
@@ -34,7 +36,7 @@ func TestHandOver_EndsWhenEverythingIsHandedOver(t *testing.T) {
 }
 
 func TestHandOver_IsLimitedInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		running := handOver(ctx, func(ctx context.Context) { <-ctx.Done() })
 		began := time.Now()
@@ -47,7 +49,7 @@ func TestHandOver_IsLimitedInTime(t *testing.T) {
 }
 
 func TestHandOver_DoesNotLeaveBeforeItIsTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		left := false
 		running := handOver(ctx, func(context.Context) { left = true })
@@ -73,7 +75,7 @@ func part(name string, ended *[]string, mu *sync.Mutex, wait time.Duration, err 
 }
 
 func TestEndInOrder_EndsTheSecondAfterTheFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []string
 		first, second := errors.New("first"), errors.New("second")
@@ -94,7 +96,7 @@ func TestEndInOrder_EndsTheSecondAfterTheFirst(t *testing.T) {
 }
 
 func TestEndInOrder_EndsTheSecondWhenTheFirstFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []string
 		failed := errors.New("no socket")

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 // small is the broken cluster, and the same after a fail-over from n1 to n3.
@@ -32,7 +33,7 @@ func small(t *testing.T) (before, after *source.Objects) {
 const took = "n3 took 192.0.2.202 over from n1"
 
 func TestKeeper_TellsOfAFailOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		before, after := small(t)
 		k := newKeeper(environment(), before)
 		all := make(chan *source.Objects)
@@ -71,7 +72,7 @@ func renewed(all *source.Objects) *source.Objects {
 }
 
 func TestKeeper_ComputesNothingForARenewedLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		before, after := small(t)
 		k := newKeeper(environment(), before)
 		all := make(chan *source.Objects)
@@ -92,7 +93,7 @@ func TestKeeper_ComputesNothingForARenewedLease(t *testing.T) {
 
 // TestKeeper_SeesThatALeaderIsGone: nothing changes then but the time, though Leases, as those of nodes, are written all the time.
 func TestKeeper_SeesThatALeaderIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := environment()
 		began := time.Now()
 		e.Now = func() time.Time { return now.Add(time.Since(began)) }
@@ -132,7 +133,7 @@ func (s *silent) Read(context.Context, ...source.Query) (*source.Objects, error)
 }
 
 func TestKeeper_SaysThatTheAPIServerDoesNotAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		k, from := newKeeper(environment(), objects(t, "broken")), &silent{}
 		go k.probe(t.Context(), from)
 		const said = "The API server has not answered since Nov 26 12:00:00"
@@ -169,7 +170,7 @@ func (w *written) take() string {
 }
 
 func TestLive_SendsPartsThatHaveChanged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		before, after := small(t)
 		k := newKeeper(environment(), before)
 		w := &written{ResponseRecorder: httptest.NewRecorder()}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
@@ -109,7 +109,7 @@ func TestLoop_CompetingWriter(t *testing.T) {
 		}, false, 400, "reporter writes the conditions of this Service, too"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				f := &fight{scene: newScene(Config{}), undo: test.undo}
 				f.server.managed = []metav1.ManagedFieldsEntry{
 					raw("kubectl", `{"f:metadata":{}}`), raw(fieldOwner, `{"f:status":{"f:conditions":{}}}`),
@@ -146,7 +146,7 @@ func TestLoop_CompetingWriter(t *testing.T) {
 
 // A tool that puts back the annotations of a Service for ever, as some operators do, is not answered each time.
 func TestLoop_LostAnnotationIsNotFought(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f, total := &fight{scene: newScene(Config{})}, 0
 		for range 100 {
 			total += f.round(t) // what is stored has no annotations
@@ -194,7 +194,7 @@ func TestCompetitorIn(t *testing.T) {
 
 // Another provider competes for thousands of Services at once.
 func TestLookups_FewAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var q lookups
 		var running, most, made atomic.Int32
 		for range 100 {

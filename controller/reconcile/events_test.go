@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
@@ -29,7 +30,7 @@ func TestEventWriter_WaitsForAddressesButNotForever(t *testing.T) {
 		{"and no longer than maxEventDelay", time.Minute, maxEventDelay, maxEventDelay + time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				w, began := newEventWriter(nil, slog.New(slog.DiscardHandler), nil), time.Now()
 				writing := time.NewTicker(addressGrace / 5)
 				done := make(chan struct{})
@@ -78,7 +79,7 @@ func TestEventWriter_Aggregates(t *testing.T) {
 		}, 1000, time.Second, eventBurst + 3, 0, 1000 - eventBurst - 3, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r, m := &recorder{}, newMetrics(nil, never)
 				w := newEventWriter(r, slog.New(slog.DiscardHandler), m.eventsDropped)
 				ctx, cancel := context.WithCancel(t.Context())

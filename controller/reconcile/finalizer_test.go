@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
@@ -195,7 +195,7 @@ func finalizerOff(t *testing.T, c *testCluster) {
 }
 
 func TestLoop_RemovedFinalizerIsNotFoughtFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScene(Config{CleanupFinalizer: true})
 		gave := 0
 		for began := time.Now(); time.Since(began) < time.Hour; {

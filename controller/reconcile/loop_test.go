@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/informer/informertest"
 	"github.com/daymark-lb/daymark/internal/loop"
@@ -265,7 +266,7 @@ func TestLoop_SecondPass(t *testing.T) {
 }
 
 func TestLoop_EventsComeAfterAllAddresses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScene(Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _ = s.events.Start(ctx) }()

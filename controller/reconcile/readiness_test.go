@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 // ready puts an endpoint of Service a into the cache.
@@ -41,7 +41,7 @@ func (f *fight) announcedReason(t *testing.T) string {
 // A pod whose readiness flaps each second for an hour costs a bounded number of writes and Events. When it has come to rest, the
 // condition says how it is.
 func TestLoop_ReadinessThatFlapsIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := &fight{scene: newScene(Config{})}
 		f.undo = func(s *corev1.Service) { // which stores the annotation, too
 			s.Annotations = map[string]string{v1beta1.AnnotationLastAddresses: s.Status.LoadBalancer.Ingress[0].IP}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 // cidrServer answers the question for ServiceCIDRs.
@@ -41,7 +42,7 @@ func (s *cidrServer) List(_ context.Context, list client.ObjectList, _ ...client
 func TestLoop_ReadsServiceCIDRs(t *testing.T) {
 	resource := schema.GroupResource{Group: "networking.k8s.io", Resource: "servicecidrs"}
 	broken := errors.New("connection refused")
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &cidrServer{err: broken}
 		l := newLoop(Config{Log: slog.New(slog.DiscardHandler)})
 		l.direct = s

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/internal/loop"
@@ -123,7 +124,7 @@ func texts(s *slowServer, count int) (writes []*write) {
 }
 
 func TestWriter_AddressesGoBeforeTexts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, w := &slowServer{takes: 4 * time.Millisecond}, testWriter()
 		w.run(t, func() {
 			rewrites := texts(s, 10000)
@@ -197,7 +198,7 @@ func TestWriter_Set(t *testing.T) {
 		}, []string{"a", "b"}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, w := &slowServer{takes: 5 * time.Millisecond, answers: map[string]error{"a": test.answer}}, testWriter()
 				w.run(t, func() {
 					for _, set := range test.sets {
@@ -220,7 +221,7 @@ func TestWriter_Set(t *testing.T) {
 }
 
 func TestWriter_TwoServicesThatChangePlaces(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, w := &slowServer{}, testWriter()
 		w.run(t, func() {
 			one, two := []string{"192.0.2.1"}, []string{"192.0.2.2"}
@@ -235,7 +236,7 @@ func TestWriter_TwoServicesThatChangePlaces(t *testing.T) {
 
 // A webhook that takes its time, or refuses, must not keep the status of all pools from being written.
 func TestWriter_AddressesDoNotStarveTexts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, w := &slowServer{takes: time.Minute}, testWriter()
 		w.run(t, func() {
 			all := texts(s, 100)
@@ -253,7 +254,7 @@ func TestWriter_AddressesDoNotStarveTexts(t *testing.T) {
 
 // The loss may have been made, or the Service was changed by somebody else: only the cache will tell.
 func TestWriter_AddressIsNotGivenBeforeALossIsKnown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		conflict := apierrors.NewConflict(schema.GroupResource{}, "a", errors.New("changed"))
 		s, w := &slowServer{answers: map[string]error{"a": conflict}}, testWriter()
 		w.run(t, func() {
@@ -292,7 +293,7 @@ func TestWriter_WakesTheLoopAfterAWriteOfAnotherTerm(t *testing.T) {
 
 // A Secret that was made and deleted before the cache showed it is made again.
 func TestWriter_MakesWhatDoesNotExistAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, w := &slowServer{}, testWriter()
 		secret := &write{key: objectKey{"Secret", "ns", "key"}, urgency: otherAddress, send: func(ctx context.Context) error { return s.write(ctx, "key") }}
 		w.run(t, func() {
@@ -312,7 +313,7 @@ func TestWriter_MakesWhatDoesNotExistAgain(t *testing.T) {
 
 // While the API server does not answer, thousands of writes must not all be tried again and again.
 func TestWriter_PausesWithoutAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, w := &slowServer{answers: map[string]error{}}, testWriter()
 		var all []*write
 		for i := range 1000 {
@@ -395,7 +396,7 @@ func (l *lease) Update(_ context.Context, record resourcelock.LeaderElectionReco
 }
 
 func TestLeader_WritesEndBeforeTheLeaseIsGivenBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, leader := &slowServer{takes: time.Minute}, &Leader{log: slog.New(slog.DiscardHandler), changes: make(chan struct{}, 1)}
 		leader.startedLeading(t.Context())
 		w := newWriter(leader.log, newMetrics(nil, never), leader.Work)

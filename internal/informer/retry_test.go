@@ -15,10 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 func TestRetry_UntilTheAPIServerAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		calls, began := 0, time.Now()
 		got, err := retry(t.Context(), &retrier{}, func() (string, error) {
 			calls++
@@ -37,7 +39,7 @@ func TestRetry_UntilTheAPIServerAnswers(t *testing.T) {
 }
 
 func TestRetry_OneAnswerWakesAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r, back, began := &retrier{}, time.Minute, time.Now()
 		answers := make(chan time.Duration)
 		for range 20 {
@@ -70,7 +72,7 @@ func TestRetry_ReturnsARefusalOfTheRequest(t *testing.T) {
 
 // When a definition is deleted, HasSynced stays true.
 func TestMissing_AfterTheKindWasDeleted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone atomic.Bool
 		answer := func() error {
@@ -114,7 +116,7 @@ func TestMissing_AfterTheKindWasDeleted(t *testing.T) {
 }
 
 func TestRetry_EndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := retry(ctx, &retrier{}, func() (int, error) { return 0, errors.New("connection refused") }); err == nil {

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 func TestCost_Average(t *testing.T) {
@@ -33,7 +35,7 @@ func TestCost_Average(t *testing.T) {
 
 // The first pass after a start parses everything, and those that follow cost little.
 func TestPacer_CostlyPassDelaysNoLaterOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		cost := 200 * time.Millisecond
@@ -81,7 +83,7 @@ func TestPacer_Wake(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				q := priorityqueue.New[Wake]("test") // the one controllers have
 				p := newPacer(DefaultInterval, func() time.Duration { return tt.cost * time.Millisecond }, defaultCostFactor)
 				start := time.Now()
@@ -136,7 +138,7 @@ func TestPacer_CostFactor(t *testing.T) {
 
 // While thousands of conditions are rewritten, a new Service must not wait for a turn.
 func TestPacer_TextsTakeNoTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		p := newPacer(DefaultInterval, func() time.Duration { return 100 * time.Millisecond }, defaultCostFactor)
@@ -174,7 +176,7 @@ func TestPacer_TextsTakeNoTurns(t *testing.T) {
 // A crash is not found sooner by waiting: with 10,000 Services in motion a pass takes 16 ms, and ordinary wakes wait for half a
 // second.
 func TestPacer_UrgentWakesWaitForNoOrdinaryOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		var passes atomic.Int64
@@ -219,7 +221,7 @@ func TestPacer_UrgentWakesWaitForNoOrdinaryOne(t *testing.T) {
 
 // What a pass has read is stale when a pass is due to an event of an object, and not before: an urgent pass between does without.
 func TestPacer_StaleWhenThePassOfAnEventIsDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		var stale atomic.Bool
@@ -275,7 +277,7 @@ func TestPacer_StaleWhenThePassOfAnEventIsDue(t *testing.T) {
 
 // Services that come as often as the interval allows do not wait longer because texts are written meanwhile.
 func TestPacer_TextsLeaveAllTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q := priorityqueue.New[Wake]("test")
 		defer q.ShutDown()
 		p := newPacer(DefaultInterval, func() time.Duration { return 100 * time.Millisecond }, defaultCostFactor)

@@ -3,12 +3,13 @@ package progress
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 func TestTracker_Stuck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const limit = 30 * time.Second
 		var p Tracker
 		time.Sleep(time.Hour)

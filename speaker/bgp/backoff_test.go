@@ -16,6 +16,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -285,7 +286,7 @@ func TestBackoff_FiveHundredNodesDialASlowlyStartingRouterGently(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				began, syns := time.Now(), make(chan time.Duration, 1_000_000)
 				dial := func(_ context.Context, s *settings) (net.Conn, error) {
 					at := time.Since(began)

@@ -17,6 +17,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -38,7 +39,7 @@ type fakeClockSession struct {
 // withFakeClock runs a session in a synctest bubble.
 func withFakeClock(t *testing.T, change func(*announce.Session), test func(*fakeClockSession)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &fakeClockSession{session: newSession(slog.New(slog.DiscardHandler), func() {}, nil), t: t, routerEnd: make(chan net.Conn), begun: time.Now()}
 		c.dial = func(context.Context, *settings) (net.Conn, error) {
 			c.noteAttempt()

@@ -6,8 +6,9 @@ import (
 	"encoding/binary"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 // sealedBy returns a sealer with keys.
@@ -135,7 +136,7 @@ func TestSealer_OpensNothingThatWasChanged(t *testing.T) {
 
 // Whoever has the key may begin as often as it likes.
 func TestSealer_RemembersAFewThousandSenders(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		from, to := sealedBy(t, "k"), sealedBy(t, "k")
 		for range maxOpeners + 10 {
 			if err := from.renew(); err != nil {
@@ -155,7 +156,7 @@ func TestSealer_RemembersAFewThousandSenders(t *testing.T) {
 // Who sends in the name of nodes without the key makes nobody derive keys all the time. Known senders are heard meanwhile, and those that
 // begin are soon.
 func TestSealer_AFloodCostsFewDerivations(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		known, begins, to := sealedBy(t, "k"), sealedBy(t, "k"), sealedBy(t, "k")
 		opens := func(from *sealer) bool {
 			_, err := to.open(nil, from.seal([]byte("message")))

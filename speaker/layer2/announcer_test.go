@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/progress"
 )
 
@@ -62,7 +63,7 @@ func runAnnouncer(t *testing.T, jitter func() float64, stale func() bool) *annou
 func half() float64 { return 0.5 }
 
 func TestAnnouncer_AtOnceThenSoonThenPeriodically(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
 		a.add(r, []netip.Addr{vip4, vip6})
 		time.Sleep(3 * time.Minute)
@@ -81,7 +82,7 @@ func TestAnnouncer_AtOnceThenSoonThenPeriodically(t *testing.T) {
 }
 
 func TestAnnouncer_StopsForWhatIsRemoved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r, other := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
 		a.add(r, []netip.Addr{vip4, vip6})
 		a.add(other, []netip.Addr{vip4})

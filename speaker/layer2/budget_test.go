@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
@@ -62,7 +63,7 @@ func (r *senderRecorder) mostWithin(span time.Duration) int {
 // TestAnnouncer_TakesOverThousandsWithinItsBudget: 5,000 addresses are announced for the first time within 5 s and for the
 // last time within 26 s, though no more than 1,000 frames a second are sent, and 100 at once.
 func TestAnnouncer_TakesOverThousandsWithinItsBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, nil, nil), newRecorder()
 		addresses := many(5000)
 		a.add(r, addresses)
@@ -90,7 +91,7 @@ func TestAnnouncer_TakesOverThousandsWithinItsBudget(t *testing.T) {
 }
 
 func TestAnnouncer_ASingleAddressDoesNotWaitForThousands(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, nil, nil), newRecorder()
 		addresses := many(5001)
 		a.add(r, addresses[:5000])
@@ -109,7 +110,7 @@ func TestAnnouncer_ASingleAddressDoesNotWaitForThousands(t *testing.T) {
 }
 
 func TestAnnouncer_FamiliesShareTheBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r4, r6 := runAnnouncer(t, nil, nil), newRecorder(), newRecorder()
 		addresses4, addresses6 := many(2000), many6(2000)
 		a.add(r4, addresses4)
@@ -128,7 +129,7 @@ func TestAnnouncer_FamiliesShareTheBudget(t *testing.T) {
 }
 
 func TestAnnouncer_EachInterfaceHasABudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r, other := runAnnouncer(t, nil, nil), newRecorder(), newRecorder()
 		other.on = "eth1"
 		addresses := many(2000)
@@ -146,7 +147,7 @@ func TestAnnouncer_EachInterfaceHasABudget(t *testing.T) {
 
 // TestAnnouncer_PeriodicAnnouncementsAreSpread: 10,000 addresses in 60 s are 167 a second, in every second.
 func TestAnnouncer_PeriodicAnnouncementsAreSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, nil, nil), newRecorder()
 		a.add(r, many(10_000))
 		time.Sleep(3 * time.Minute)
@@ -175,7 +176,7 @@ func TestAnnouncer_PeriodicAnnouncementsAreSpread(t *testing.T) {
 
 // TestAnnouncer_PeriodicAnnouncementsUseHalfTheBudget: at 10 frames a second, 1,000 addresses are announced every 200 s.
 func TestAnnouncer_PeriodicAnnouncementsUseHalfTheBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, nil, nil), newRecorder()
 		a.rate = 10
 		addresses := many(1000)
@@ -220,7 +221,7 @@ func TestResponder_AnnouncesWithinItsBudget(t *testing.T) {
 // TestConflictDetector_ProbesWithinItsBudget: of 2,000 new addresses, which take 6,000 probes, a part is held after a second, and
 // all after 6 s. Waiting for the budget costs no further probes.
 func TestConflictDetector_ProbesWithinItsBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 1000)
 		var desired []announce.Layer2Address
 		for _, addr := range many(2000) {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 func TestFailOvers_AreMeasuredToTheFirstAnnouncement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
 		silent := time.Now()
 		time.Sleep(120 * time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/progress"
 )
 
@@ -22,7 +23,7 @@ func TestResponder_AliveNamesTheLoopThatIsStuck(t *testing.T) {
 		{"answers of an interface", func(r *Responder) *progress.Tracker { return &(*r.live.Load())[0].answering }, "answers on eth0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := New(Config{})
 				r.live.Store(&[]*socket{{name: "eth0"}})
 				end := test.begin(r).Begin()
@@ -44,7 +45,7 @@ func TestResponder_AliveNamesTheLoopThatIsStuck(t *testing.T) {
 }
 
 func TestRepeat_TellsHowFarItIs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var p progress.Tracker
 		wake, block := make(chan struct{}), make(chan struct{})
 		go repeat(t.Context(), &p, wake, func() time.Duration { <-block; return time.Hour })

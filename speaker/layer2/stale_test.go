@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -62,7 +63,7 @@ func TestResponder_SaysNothingWhileStale(t *testing.T) {
 }
 
 func TestAnnouncer_PostponesWhileStale(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var stale atomic.Bool
 		a, r := runAnnouncer(t, half, stale.Load), newRecorder()
 		stale.Store(true)
@@ -89,7 +90,7 @@ func TestAnnouncer_PostponesWhileStale(t *testing.T) {
 }
 
 func TestAnnouncer_RestartBeginsAgainForWhatIsGivenAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
 		other := vip6b.Next()
 		a.add(r, []netip.Addr{other, vip6})

@@ -6,13 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/internal/bubble"
 )
 
 // fakeReader answers with a Node and a Pod, or an error, after a time.
@@ -74,7 +75,7 @@ func TestReader_FallsBackToTheCache(t *testing.T) {
 		"an API server that does not answer": {wait: time.Hour}, "one that refuses": {err: errors.New("unauthorized")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				began := time.Now()
 				f := reader(direct, &fakeReader{name: "cached"}).Read(t.Context())
 				if f.Node == nil || f.Node.Spec.ProviderID != "cached" || f.Pod != nil || f.PodGone || f.PodError == "" {
@@ -89,7 +90,7 @@ func TestReader_FallsBackToTheCache(t *testing.T) {
 }
 
 func TestReader_BoundsACacheThatWasNeverFilled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := reader(&fakeReader{wait: time.Hour}, &fakeReader{wait: time.Hour}).Read(t.Context())
 		if took := time.Since(began); f.Node != nil || f.NodeGone || took > readTimeout*11/10 {

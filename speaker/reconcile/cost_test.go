@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
@@ -385,7 +386,7 @@ func TestCost_OfEventsInALargeCluster(t *testing.T) {
 	if text := os.Getenv("DAYMARK_TEST_NODES"); text != "" { // for docs/large-clusters.md
 		size, _ = strconv.Atoi(text)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newLargeCluster(t, size)
 		for _, e := range clusterEvents {
 			got, began := c.of(func() { e.event(c) })

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
@@ -30,7 +31,7 @@ var executors = []string{"gossip", "view", "layer2", "broadcast", "unnumbered", 
 // inTime runs a test with a clock that is set forward.
 func inTime(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, newFixture(t)) })
+	bubble.Test(t, func(t *testing.T) { test(t, newFixture(t)) })
 }
 
 // untilHeld passes until n1 answers for the address.

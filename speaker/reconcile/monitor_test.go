@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/liveness"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -54,7 +54,7 @@ func observing(t *testing.T, self string) (o Observation, written *Report) {
 
 func TestMonitor_MissingSpeakerIsNamedByMonitors(t *testing.T) {
 	for self, observes := range map[string]bool{"n1": true, "n3": true, "n4": false, "n9": false} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			o, written := observing(t, self)
 			if o.Observing != observes || !slices.Equal(o.Missing, []string{"n5"}) {
 				t.Errorf("%s: %+v", self, o)
@@ -88,7 +88,7 @@ func TestMonitor_WhoWasPutBackToVersion1IsNone(t *testing.T) {
 
 // The others do not hear it, and it hears them: it speaks for itself from then on.
 func TestMonitor_WhoIsSaidToBeGoneSpeaksForItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.cfg.Node = "n9"
 		seen, err := f.cluster(t.Context())
@@ -124,7 +124,7 @@ func TestMonitor_WhoIsSaidToBeGoneSpeaksForItself(t *testing.T) {
 }
 
 func TestMonitor_ASpeakerThatHasNotMetTheOthersIsNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		seen, err := f.cluster(t.Context())
 		if err != nil {
@@ -198,7 +198,7 @@ func TestRenewer_RenewsWhileTheLoopGoesOn(t *testing.T) {
 
 // Nobody is spoken for by a loop that does not come to its end any more, nor by one that is no monitor.
 func TestRenewer_StopsWithTheLoop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := NewRenewer("n1", namespace, nil, slog.New(slog.DiscardHandler))
 		owner := &lb.Node{Name: "n1"}
 		for _, step := range []struct {

@@ -4,13 +4,13 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
@@ -102,7 +102,7 @@ func TestPace_WaitsKeepTheRateOfTheClusterBounded(t *testing.T) {
 
 // A change that must be told takes what waits along, and what waits keeps its turn while it goes on changing.
 func TestReporter_CountsWaitTheirTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := NewReporter("n1", nil, slog.New(slog.DiscardHandler))
 		written := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{UID: "1"}, Status: *reported()}
 		set := func(members int32, held string) bool {

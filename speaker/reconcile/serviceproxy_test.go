@@ -3,13 +3,13 @@ package reconcile
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -57,7 +57,7 @@ func (f *fixture) proxyCondition(t *testing.T) metav1.Condition {
 func (f *fixture) announcesByBGP() bool { return len(f.bgp.desired[0].Paths) > 0 }
 
 func TestLoop_ProxyThatFailsWithdrawsTheNode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.otherProxies(proxyhealth.Works, proxyhealth.Works)
 		f.proxyAnswers(proxyhealth.Working, "it works")
@@ -82,7 +82,7 @@ func TestLoop_ProxyThatFailsWithdrawsTheNode(t *testing.T) {
 }
 
 func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.otherProxies(proxyhealth.Works, proxyhealth.Works)
 		f.proxyAnswers(proxyhealth.Working, "it works")
