@@ -142,7 +142,22 @@ type L2AdvertisementList struct {
 	Items           []L2Advertisement `json:"items"`
 }
 
+// WeightBy is what decides the share of the traffic of an address that routers are asked to give to a node.
+//
+// +kubebuilder:validation:Enum=Endpoints;NodeAnnotation
+type WeightBy string
+
+// The ways of WeightBy.
+const (
+	// WeightByEndpoints weighs a node by the ready endpoints on it.
+	WeightByEndpoints WeightBy = "Endpoints"
+	// WeightByNodeAnnotation weighs a node by its annotation AnnotationWeight.
+	WeightByNodeAnnotation WeightBy = "NodeAnnotation"
+)
+
 // BGPAdvertisementSpec says which addresses are announced to which BGP peers, and with which attributes.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.weightBy) || !has(self.communities) || !self.communities.exists(c, c.startsWith('bandwidth:'))",message="weightBy sends a link bandwidth: communities must not have another"
 type BGPAdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
 	// peers are the names of the BGPPeers to announce to. Empty: all BGPPeers.
@@ -196,6 +211,12 @@ type BGPAdvertisementSpec struct {
 	// +kubebuilder:validation:items:XValidation:rule="!self.matches('^bandwidth:[0-9]+:[0-9]+$') || int(self.split(':')[1]) <= 65535",message="the AS number of a link bandwidth has 16 bits"
 	// +listType=set
 	Communities []string `json:"communities,omitempty"`
+	// weightBy has routers share the traffic of an address among nodes by their weights, which are sent as link bandwidths (RFC
+	// 10005). Endpoints: the ready endpoints on the node, under externalTrafficPolicy Local; under Cluster, and for aggregated
+	// prefixes, nothing is sent. NodeAnnotation: the number in the node's annotation daymark.io/weight. Absent: nothing is sent,
+	// and routers share equally.
+	// +optional
+	WeightBy WeightBy `json:"weightBy,omitempty"`
 }
 
 // BGPAdvertisement announces the addresses of pools to routers, by BGP.

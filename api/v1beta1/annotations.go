@@ -24,6 +24,8 @@ const (
 	AnnotationAllowDeletion = "daymark.io/allow-deletion"
 	// AnnotationDrain on a Node, with the value "true", stops the node from announcing any address.
 	AnnotationDrain = "daymark.io/drain"
+	// AnnotationWeight on a Node is its share of the traffic under WeightByNodeAnnotation, from 1 to MaxWeight.
+	AnnotationWeight = "daymark.io/weight"
 
 	// AliasLoadBalancerIPs is read when AnnotationLoadBalancerIPs is absent, so that a cluster can migrate without changes.
 	AliasLoadBalancerIPs = "metallb.io/loadBalancerIPs"
@@ -39,6 +41,9 @@ const (
 	// OldAliasAllowSharedIP is read when AliasAllowSharedIP is absent, too.
 	OldAliasAllowSharedIP = "metallb.universe.tf/allow-shared-ip"
 )
+
+// MaxWeight is the largest weight that AnnotationWeight gives a node.
+const MaxWeight = 10000
 
 // AnnotationUse says who sets an annotation.
 //
@@ -68,7 +73,7 @@ type Annotation struct {
 
 // Annotations returns all annotations of Daymark.
 func Annotations() []Annotation {
-	return []Annotation{
+	return append([]Annotation{
 		{
 			Key: AnnotationLoadBalancerIPs, Aliases: []string{AliasLoadBalancerIPs, OldAliasLoadBalancerIPs}, Kind: "Service", Use: AnnotationRequest,
 			Meaning: "Requests certain addresses: a list separated by commas. The Service gets all of them or none.",
@@ -107,9 +112,19 @@ func Annotations() []Annotation {
 			Meaning: "With the value \"true\" the pool may be deleted while Services have addresses of it, which they keep for --pool-grace, and the " +
 				"others while a BGPPeer or BGPAdvertisement names them.",
 		},
+	}, nodeAnnotations()...)
+}
+
+func nodeAnnotations() []Annotation {
+	return []Annotation{
 		{
 			Key: AnnotationDrain, Kind: "Node", Use: AnnotationRequest,
 			Meaning: "With the value \"true\" the node announces no address. Other nodes take over before it stops.",
+		},
+		{
+			Key: AnnotationWeight, Kind: "Node", Use: AnnotationRequest,
+			Meaning: "The node's share of the traffic of addresses whose BGPAdvertisement has `weightBy: NodeAnnotation`, in relation to those of the " +
+				"others: a number from 1 to 10000. Without it, or with anything else, it is 1.",
 		},
 	}
 }

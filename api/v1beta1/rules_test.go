@@ -84,6 +84,11 @@ var specs = []spec{
 	{"BGPAdvertisement", "a bandwidth of a wide AS number", `{communities: ["bandwidth:65536:1"]}`, "has 16 bits"},
 	{"BGPAdvertisement", "an unknown kind of community", `{communities: ["colour:1:2"]}`, "spec.communities[0]"},
 	{"BGPAdvertisement", "two words", `{communities: ["no export"]}`, "spec.communities[0]"},
+	// Weights of a BGPAdvertisement
+	{"BGPAdvertisement", "weights by endpoints", `{weightBy: Endpoints, communities: ["64512:1"]}`, ""},
+	{"BGPAdvertisement", "weights by annotations", `{weightBy: NodeAnnotation}`, ""},
+	{"BGPAdvertisement", "weights by something else", `{weightBy: Pods}`, "spec.weightBy"},
+	{"BGPAdvertisement", "weights beside a link bandwidth", `{weightBy: Endpoints, communities: ["bandwidth:64512:1"]}`, "communities must not have another"},
 	// BGPPeer
 	{"BGPPeer", "a peer by address", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}`, ""},
 	{"BGPPeer", "an unnumbered peer that says its own AS number", `{myASN: 64512, dynamicASN: external, interface: eth0}`, ""},

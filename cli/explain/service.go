@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (p *page) service(x *view.ServiceExplanation) {
 	for _, line := range x.Differences {
 		p.Printf("  %s\n", p.Style.Warn(line))
 	}
-	for _, line := range x.Preference {
+	for _, line := range slices.Concat(x.Preference, x.Weights) {
 		p.Printf("  %s\n", line)
 	}
 	if x.NotComputed != "" {

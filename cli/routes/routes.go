@@ -169,6 +169,9 @@ func attributes(r *view.RouteLine) string {
 	if r.MED != nil {
 		words = append(words, fmt.Sprintf("med %d", *r.MED))
 	}
+	if r.Weight > 0 {
+		words = append(words, fmt.Sprintf("weight %d", r.Weight))
+	}
 	if len(r.Communities) > 0 {
 		words = append(words, "communities "+strings.Join(r.Communities, ","))
 	}

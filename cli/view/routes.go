@@ -62,6 +62,8 @@ type RouteLine struct {
 	LocalPref   *uint32  `json:"localPref,omitempty"`
 	MED         *uint32  `json:"med,omitempty"`
 	Communities []string `json:"communities,omitempty"`
+	// Weight of the node among those that announce the prefix; absent: it has none.
+	Weight int `json:"weight,omitempty"`
 	// NotSent says why an established session does not carry it, although its BGPPeer asks for the family; empty: it does.
 	NotSent string `json:"notSent,omitempty"`
 	// Services that have an address of the prefix.
@@ -271,7 +273,7 @@ func (c *Cluster) routeLines(planned *announce.Session, reported *v1beta1.BGPSes
 		}
 		line := RouteLine{
 			Prefix: p.Prefix.String(), NextHops: lb.Strings(next.Of(lb.FamilyOf(p.Prefix.Addr())).Addresses()), MED: p.Attributes.MED,
-			ASPath: encoder.ASPath(p.Attributes), Communities: lb.Strings(p.Attributes.Communities), Services: c.servicesIn(p.Prefix),
+			ASPath: encoder.ASPath(p.Attributes), Communities: lb.Strings(encoder.Communities(p.Attributes)), Weight: p.Attributes.Weight, Services: c.servicesIn(p.Prefix),
 			NotSent: notSent(encoder, p, reported),
 		}
 		if preference, sent := encoder.LocalPref(p.Attributes); sent {

@@ -26,8 +26,10 @@ type ServiceExplanation struct {
 	PoolAnswers []PoolAnswer   `json:"poolAnswers,omitempty"`
 	Stories     []AddressStory `json:"stories,omitempty"`
 	// Preference of nodes for session affinity.
-	Preference []string       `json:"preference,omitempty"`
-	Endpoints  []EndpointLine `json:"endpoints,omitempty"`
+	Preference []string `json:"preference,omitempty"`
+	// Weights of nodes for the routers.
+	Weights   []string       `json:"weights,omitempty"`
+	Endpoints []EndpointLine `json:"endpoints,omitempty"`
 	// Differences between what is written and what the objects as they are now ask for.
 	Differences []string    `json:"differences,omitempty"`
 	Events      []EventLine `json:"events,omitempty"`
@@ -143,7 +145,7 @@ func (c *Cluster) compute(x *ServiceExplanation, s *lb.Service, raw *corev1.Serv
 	if meta.FindStatusCondition(raw.Status.Conditions, v1beta1.ConditionAnnounced) != nil {
 		x.differ(raw, status.Announced(c.Explainer().Explain(s)), c)
 	}
-	x.Preference = c.Explainer().Preference(s)
+	x.Preference, x.Weights = c.Explainer().Preference(s), c.Explainer().Weights(s)
 }
 
 // differ notes what a condition would say now, if that is something else.

@@ -74,6 +74,20 @@ func (r *Router) NextHopNodes(prefix string) []string {
 	return r.c.names(r.NextHops(prefix))
 }
 
+// Weights are the weights of the next hops for exactly this prefix in the router's kernel, by the names of the nodes.
+func (r *Router) Weights(prefix string) map[string]int {
+	r.c.t.Helper()
+	want, err := router.ParsePrefix(prefix)
+	r.c.must("read the prefix", err)
+	weights, err := r.Router.Weights(want)
+	r.c.must("read the router's routes", err)
+	named := map[string]int{}
+	for hop, weight := range weights {
+		named[r.c.NodeAt(hop)] = weight
+	}
+	return named
+}
+
 // Watch looks at the next hops for exactly this prefix again and again, and remembers their changes; an address stands for
 // itself alone. The test's end stops it.
 func (r *Router) Watch(prefix string) *probe.RouteWatcher {

@@ -142,6 +142,39 @@ func TestAdjRIBOut_ManyPrefixesShareFewMessages(t *testing.T) {
 	}
 }
 
+// A rollout changes the weights of many prefixes at once. Each pass sends one message for each weight, and takes no route away.
+func TestAdjRIBOut_WeightsChangeInFewMessagesAndNoWithdrawal(t *testing.T) {
+	t.Parallel()
+	const prefixes, weights = 1000, 9
+	var attributes [weights + 1]*announce.Attributes
+	for i := range attributes {
+		attributes[i] = &announce.Attributes{Weight: i + 1}
+	}
+	ribAfter := func(before *adjRIBOut, more func(i int) int) *adjRIBOut {
+		paths := many(prefixes, false, nil)
+		for i := range paths {
+			paths[i].Attributes = attributes[i%weights+more(i)]
+		}
+		return newAdjRIBOut(someEncoder, before, paths, bothFamilies, someHops)
+	}
+	before := ribAfter(&adjRIBOut{}, func(int) int { return 0 })
+	for name, test := range map[string]struct {
+		more func(i int) int
+		want int
+	}{
+		"one pod more of one Service": {func(i int) int { return map[bool]int{true: 1}[i == 500] }, 1},
+		"one pod more of each":        {func(int) int { return 1 }, weights},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			changes := ribAfter(before, test.more).diff(before)
+			if got := len(split(t, changes.messages([2]bool{})...)); got != test.want || changes.removed > 0 {
+				t.Errorf("%d messages, which withdraw %d prefixes; want %d and none", got, changes.removed, test.want)
+			}
+		})
+	}
+}
+
 func TestAdjRIBOut_PathsAreSorted(t *testing.T) {
 	t.Parallel()
 	in := many(5, false, med(1))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -160,7 +161,13 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 }
 
 // NextHops are the next hops for exactly this prefix in the router's kernel, sorted.
-func (r *Router) NextHops(prefix netip.Prefix) (hops []netip.Addr, err error) {
+func (r *Router) NextHops(prefix netip.Prefix) ([]netip.Addr, error) {
+	weights, err := r.Weights(prefix)
+	return slices.SortedFunc(maps.Keys(weights), netip.Addr.Compare), err
+}
+
+// Weights are the weights of the next hops for exactly this prefix in the router's kernel.
+func (r *Router) Weights(prefix netip.Prefix) (map[netip.Addr]int, error) {
 	family := netlink.FAMILY_V4
 	if prefix.Addr().Is6() {
 		family = netlink.FAMILY_V6
@@ -169,6 +176,7 @@ func (r *Router) NextHops(prefix netip.Prefix) (hops []netip.Addr, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
 	}
+	weights := map[netip.Addr]int{}
 	for _, route := range routes {
 		gateways := []*netlink.NexthopInfo{{Gw: route.Gw}}
 		if len(route.MultiPath) > 0 {
@@ -176,12 +184,11 @@ func (r *Router) NextHops(prefix netip.Prefix) (hops []netip.Addr, err error) {
 		}
 		for _, g := range gateways {
 			if a, ok := netip.AddrFromSlice(g.Gw); ok {
-				hops = append(hops, a.Unmap())
+				weights[a.Unmap()] = g.Hops + 1
 			}
 		}
 	}
-	slices.SortFunc(hops, netip.Addr.Compare)
-	return slices.Compact(hops), nil
+	return weights, nil
 }
 
 // Sessions returns the state of the session with every node, in the router's words: "Established" when it is up.

@@ -51,6 +51,17 @@ func (e *Encoder) LocalPref(from *announce.Attributes) (preference uint32, sent 
 	return *from.LocalPref, e.Internal
 }
 
+// Communities that are sent. A path with a weight has one link bandwidth, that of the weight: routers take the least of several.
+func (e *Encoder) Communities(from *announce.Attributes) []lb.Community {
+	if from.Weight == 0 {
+		return from.Communities
+	}
+	sent := slices.DeleteFunc(slices.Clone(from.Communities), lb.Community.IsLinkBandwidth)
+	sent = append(sent, lb.LinkBandwidth(e.ASN, from.Weight))
+	slices.SortFunc(sent, lb.Community.Compare)
+	return sent
+}
+
 // attributes encodes the path attributes of RFC 4271 section 5.1, RFC 1997, RFC 4360 and RFC 8092, sorted by type, for prefixes with a
 // next hop. An IPv6 next hop is left out: it belongs into MP_REACH_NLRI.
 func (e *Encoder) attributes(from *announce.Attributes, next NextHop) (out []byte) {
@@ -66,7 +77,7 @@ func (e *Encoder) attributes(from *announce.Attributes, next NextHop) (out []byt
 	if preference, sent := e.LocalPref(from); sent {
 		out = appendAttribute(out, transitive, localPref, number(preference))
 	}
-	standard, extended, large := separate(from.Communities)
+	standard, extended, large := separate(e.Communities(from))
 	out = appendIfAny(out, communities, standard)
 	out = appendIfAny(out, extendedCommunities, extended)
 	if len(path) > 0 && !e.FourOctets && e.ASN > 0xffff {

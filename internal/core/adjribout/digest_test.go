@@ -1,6 +1,7 @@
 package adjribout
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"testing"
@@ -75,6 +76,7 @@ func TestDigest_DiffersWithEveryThingThatIsSent(t *testing.T) {
 	for name, a := range map[string]*announce.Attributes{
 		"prepended": {Prepend: 1}, "with a MED": {MED: new(uint32(0))}, "with another MED": {MED: new(uint32(1))},
 		"with a community": {Communities: []lb.Community{{Parts: [3]uint32{0, 64512, 2}}}},
+		"with a weight":    {Weight: 1}, "with another weight": {Weight: 2},
 		"with a large one": {Communities: []lb.Community{{Kind: lb.LargeCommunity, Parts: [3]uint32{64512, 1, 2}}}},
 	} {
 		with(name, func(p map[string]*announce.Attributes) { p["203.0.113.0/24"] = a })
@@ -96,5 +98,35 @@ func TestEncoder_WhatIsTooLongIsNotAnnounced(t *testing.T) {
 	}
 	if len(hops.Missing(both)) != 0 || !slices.Equal((&NextHops{}).Missing(both), both) {
 		t.Error("families without a next hop are not found")
+	}
+}
+
+func TestEncoder_WeightIsTheOnlyLinkBandwidth(t *testing.T) {
+	configured := []lb.Community{{Parts: [3]uint32{0, 64512, 1}}, lb.LinkBandwidth(64512, 3)}
+	for _, test := range []struct {
+		name   string
+		asn    uint32
+		weight int
+		want   []string
+	}{
+		{"a path without a weight has what is configured", 64512, 0, []string{"64512:1", "bandwidth:64512:375000"}},
+		{"a weight takes its place, 1 Mbit/s each", 64512, 5, []string{"64512:1", "bandwidth:64512:625000"}},
+		{"an AS number of 32 bits is AS_TRANS", 4200000000, 1, []string{"64512:1", "bandwidth:23456:125000"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := &Encoder{ASN: test.asn}
+			if got := lb.Strings(e.Communities(&announce.Attributes{Communities: configured, Weight: test.weight})); !slices.Equal(got, test.want) {
+				t.Errorf("%v are sent, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestEncoder_WeightOnTheWire(t *testing.T) {
+	got := (&Encoder{ASN: 64512}).attributes(&announce.Attributes{Weight: 1}, hops.IPv4)
+	// optional and transitive, EXTENDED COMMUNITIES, 8 octets: not transitive, two octets of AS, link bandwidth, AS 64512, 125000.0
+	want := []byte{0xc0, 16, 8, 0x40, 0x04, 0xfc, 0x00, 0x47, 0xf4, 0x24, 0x00}
+	if !bytes.HasSuffix(got, want) {
+		t.Errorf("the attributes are % x, want % x at their end", got, want)
 	}
 }

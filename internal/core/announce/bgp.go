@@ -97,13 +97,14 @@ func (r *rules) resolveDuplicateRouters(sessions []Session) {
 type route struct {
 	addr    netip.Addr
 	matches advertisementSet
-	// created is when the Service was.
-	created time.Time
+	service *lb.Service
 	// rank of the node among those that announce the address; 0: it is best, or they are not ranked.
 	rank int
+	// weights of the node for the address.
+	weights weights
 }
 
-// ownRoutes are those of this node, with their ranks.
+// ownRoutes are those of this node, with their ranks and weights.
 func (r *rules) ownRoutes() []route {
 	me := r.nodeIndex(r.world.Node)
 	if me < 0 {
@@ -111,6 +112,7 @@ func (r *rules) ownRoutes() []route {
 	}
 	routes := r.routes(me)
 	r.rankRoutes(me, routes)
+	r.weighRoutes(me, routes)
 	return routes
 }
 
@@ -128,7 +130,7 @@ func (r *rules) routes(node int) []route {
 			q.advertisements = r.bgpSelecting(r.bgpMatches(a), node)
 			if r.askAddress(a, len(q.advertisements) > 0) == nil && q.ask(ofAdvertisements) == Eligible && q.ask(ofSegment) == Eligible &&
 				r.ineligibleService(a, node) == Eligible && r.mayServe(sharers, addr, node) {
-				routes = append(routes, route{addr: addr, matches: q.advertisements, created: s.Created})
+				routes = append(routes, route{addr: addr, matches: q.advertisements, service: s})
 			}
 		}
 	}
@@ -147,16 +149,17 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 }
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. A rank
-// counts for the prefix of its address alone, not for one that is aggregated.
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. Ranks and
+// endpoints count for the prefix of their address alone, not for one that is aggregated.
 func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
 		by     advertisementSet
-		rank   int
+		route  *route
 	}
 	all := make([]advertised, 0, len(routes))
-	for _, route := range routes {
+	for at := range routes {
+		route := &routes[at]
 		for i := range route.matches.all() {
 			if !meant.has(i) {
 				continue
@@ -165,31 +168,31 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 			if err != nil {
 				continue // The schema keeps the length within the family's bits.
 			}
-			rank := route.rank
-			if !prefix.IsSingleIP() {
-				rank = 0
-			}
-			all = append(all, advertised{prefix, r.bgp[i].self, rank})
+			all = append(all, advertised{prefix, r.bgp[i].self, route})
 		}
 	}
 	slices.SortFunc(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
 	type variant struct {
-		by   advertisementSet
-		rank int
+		by           advertisementSet
+		rank, weight int
 	}
 	attributes := map[variant]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
-		prefix, matches, rank := all[i].prefix, all[i].by, all[i].rank
+		prefix, matches, rank, weights := all[i].prefix, all[i].by, all[i].route.rank, all[i].route.weights
 		for i++; i < len(all) && all[i].prefix == prefix; i++ {
 			matches = matches.union(all[i].by)
 		}
 		if r.anyHeldBack(matches) {
 			continue
 		}
-		key := variant{matches, rank}
+		if !prefix.IsSingleIP() {
+			rank, weights.endpoints = 0, 0
+		}
+		key := variant{matches, rank, weights.by(r.weightBy(matches))}
 		if attributes[key] == nil {
 			attributes[key] = r.attributes(matches).backup(rank)
+			attributes[key].Weight = key.weight
 		}
 		paths = append(paths, Path{prefix, attributes[key]})
 	}

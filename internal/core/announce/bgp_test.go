@@ -112,7 +112,9 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
 		return []*lb.BGPAdvertisement{
-			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 2 }),
+			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
+				s.LocalPref, s.ASPathPrepend, s.WeightBy = number(200), 2, v1beta1.WeightByEndpoints
+			}),
 			bgpAdvertisement("younger", 9, change),
 		}
 	}
@@ -123,6 +125,7 @@ func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 	}{
 		{"another value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(50) }, "localPref 50 is not used for prefixes that BGPAdvertisement older announces too: that one is older, and says 200"},
 		{"another number of prepends", func(s *v1beta1.BGPAdvertisementSpec) { s.ASPathPrepend = 3 }, "asPathPrepend 3 is not used"},
+		{"other weights", func(s *v1beta1.BGPAdvertisementSpec) { s.WeightBy = v1beta1.WeightByNodeAnnotation }, "weightBy NodeAnnotation is not used"},
 		{"the same value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) }, ""},
 		{"a value that the older leaves open", func(s *v1beta1.BGPAdvertisementSpec) { s.MED = number(5) }, ""},
 		{"another prefix", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.AggregationLength = number(50), new(int32(24)) }, ""},

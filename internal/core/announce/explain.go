@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -42,8 +43,8 @@ type nodePeer struct {
 type addressKey struct {
 	l2, bgp advertisementSet
 	family  lb.Family
-	// affinity is what the condition says of session affinity.
-	affinity string
+	// remark is what the condition says of session affinity and weights.
+	remark string
 }
 
 // peerKey is a peer to which a set of advertisements announces addresses of a family.
@@ -117,7 +118,7 @@ func (c Conflict) message(addr netip.Addr) string {
 // address says by which protocols an address is announced, or why it is not.
 func (e *Explainer) address(a address) (string, *Explanation) {
 	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
-	key.affinity = e.rules.affinityText(a, key.bgp)
+	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.rules.weightText(a, key.bgp))
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		return "", &Explanation{Reason: c.Name, Message: c.message(e.rules, a)}
 	}
@@ -147,7 +148,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)
-		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name }))+key.affinity)
+		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name }))+key.remark)
 	}
 	var found *announcement
 	if len(protocols) == 0 {

@@ -64,8 +64,8 @@ func (r *rules) ages(routes []route, meant advertisementSet) map[netip.Prefix]ti
 	ages := make(map[netip.Prefix]time.Time, len(routes))
 	for _, route := range routes {
 		for _, prefix := range r.prefixesOf(route, meant) {
-			if before, known := ages[prefix]; !known || route.created.Before(before) {
-				ages[prefix] = route.created
+			if before, known := ages[prefix]; !known || route.service.Created.Before(before) {
+				ages[prefix] = route.service.Created
 			}
 		}
 	}

@@ -63,6 +63,8 @@ func overriddenBy(older, younger *bgpRule) string {
 		return overriddenText("med", *younger.MED, older.Name, *older.MED)
 	case older.Prepend != 0 && younger.Prepend != 0 && older.Prepend != younger.Prepend:
 		return overriddenText("asPathPrepend", younger.Prepend, older.Name, older.Prepend)
+	case older.WeightBy != "" && younger.WeightBy != "" && older.WeightBy != younger.WeightBy:
+		return overriddenText("weightBy", younger.WeightBy, older.Name, older.WeightBy)
 	default:
 		return ""
 	}

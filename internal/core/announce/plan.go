@@ -168,8 +168,10 @@ type Attributes struct {
 	LocalPref *uint32
 	MED       *uint32
 	Prepend   int
-	// Communities, standard and large, sorted.
+	// Communities, sorted.
 	Communities []lb.Community
+	// Weight of the path among those of other nodes; 0: it has none. It takes the place of a link bandwidth in Communities.
+	Weight int
 }
 
 // HealthPort is a health-check port to serve (Service.spec.healthCheckNodePort).

@@ -99,6 +99,9 @@ func attributesText(a *announce.Attributes) (text string) {
 	if a.Prepend > 0 {
 		text += fmt.Sprintf(" prepend %d", a.Prepend)
 	}
+	if a.Weight > 0 {
+		text += fmt.Sprintf(" weight %d", a.Weight)
+	}
 	if len(a.Communities) > 0 {
 		text += " communities " + strings.Join(lb.Strings(a.Communities), ",")
 	}

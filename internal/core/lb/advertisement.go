@@ -133,6 +133,8 @@ type BGPAdvertisement struct {
 	MED       *uint32
 	// Prepend is how many more times our own AS number is put into the AS_PATH.
 	Prepend int
+	// WeightBy is what the nodes are weighed by; empty: they are not.
+	WeightBy v1beta1.WeightBy
 	// Communities are what the names stand for, sorted and each once, once Resolve has looked them up.
 	Communities []Community
 	// Unresolved names the communities that stand for nothing, each with what may be meant; nil: there are none. No route may go
@@ -165,7 +167,12 @@ func parseBGPAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.BGPAdvertisemen
 		LocalPref:           optionalUint32(spec.LocalPref),
 		MED:                 optionalUint32(spec.MED),
 		Prepend:             int(spec.ASPathPrepend),
+		WeightBy:            spec.WeightBy,
 		communities:         spec.Communities,
+	}
+	if !slices.Contains([]v1beta1.WeightBy{"", v1beta1.WeightByEndpoints, v1beta1.WeightByNodeAnnotation}, a.WeightBy) {
+		a.Err = errors.Join(a.Err, fmt.Errorf("weightBy: %s is neither Endpoints nor NodeAnnotation", quote(string(a.WeightBy))))
+		a.WeightBy = ""
 	}
 	if len(a.communities) > 0 {
 		a.Unresolved = errNotResolved

@@ -37,6 +37,18 @@ func TestBGPAdvertisement_Resolve(t *testing.T) {
 	}
 }
 
+func TestBGPAdvertisement_UnknownWeightIsNotUnderstood(t *testing.T) {
+	advertisement := &v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{WeightBy: "Moon"}}
+	advertisement.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{WeightBy: v1beta1.WeightByEndpoints}}
+	a := ParseBGPAdvertisement(advertisement)
+	if a.Err == nil || !strings.Contains(a.Err.Error(), `weightBy: "Moon" is neither Endpoints nor NodeAnnotation`) {
+		t.Errorf("its error is %v", a.Err)
+	}
+	if got := InForce(a, nil).WeightBy; got != v1beta1.WeightByEndpoints {
+		t.Errorf("what counts is weighed by %q, want what was understood before", got)
+	}
+}
+
 func TestInForce(t *testing.T) {
 	good := func(generation int64) *BGPAdvertisement {
 		return &BGPAdvertisement{Advertisement: Advertisement{Name: "a", Generation: generation}}

@@ -153,8 +153,16 @@ func (e Endpoints) ReadyOnNode(node string, family Family) int {
 
 // ServingOnNode reports whether a node has a serving endpoint of a family.
 func (e Endpoints) ServingOnNode(node string, family Family) bool {
+	return e.CountServing(node, family) > 0
+}
+
+// CountServing counts the serving endpoints of a family on a node.
+func (e Endpoints) CountServing(node string, family Family) int {
 	has := e.onNode(node, family)
-	return has.ready > 0 || has.draining > 0 && e.all[familyIndex(family)].ready == 0
+	if e.all[familyIndex(family)].ready == 0 {
+		return int(has.draining)
+	}
+	return int(has.ready)
 }
 
 // ServingNodes are the nodes with a serving endpoint of a family, in order of name.

@@ -1,8 +1,10 @@
 package lb
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,6 +100,19 @@ func (n *Node) Address(family Family) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// Weight returns the weight that the node's annotation gives it, and says what is wrong with that one; it is 1 then.
+func (n *Node) Weight() (weight int, problem string) {
+	text, has := n.Annotations[v1beta1.AnnotationWeight]
+	if !has {
+		return 1, "it has no annotation " + v1beta1.AnnotationWeight
+	}
+	weight, err := strconv.Atoi(text)
+	if err != nil || weight < 1 || weight > v1beta1.MaxWeight {
+		return 1, fmt.Sprintf("its annotation %s, %s, is no number from 1 to %d", v1beta1.AnnotationWeight, quote(text), v1beta1.MaxWeight)
+	}
+	return weight, ""
 }
 
 // NoSpeaker says why no speaker can run on the node; empty when one can. A label that does not say which system it is says nothing.

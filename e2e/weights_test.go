@@ -1,0 +1,178 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: with weightBy the router shares the traffic of an address among nodes by their weights, and a weight changes without a moment
+// in which a route is missing.
+
+// weighed is a pool of both families whose addresses are announced with weights.
+func weighed(name, v4, v6, by string) string {
+	return fmt.Sprintf(`
+apiVersion: daymark.io/v1beta1
+kind: IPAddressPool
+metadata: {name: %[1]s}
+spec: {addresses: [%[2]q, %[3]q], autoAssign: false}
+---
+apiVersion: daymark.io/v1beta1
+kind: BGPAdvertisement
+metadata: {name: %[1]s}
+spec: {ipAddressPools: [%[1]s], weightBy: %[4]s}
+`, name, v4, v6, by)
+}
+
+// dualAddresses waits for the addresses of a Service of both families.
+func dualAddresses(t *testing.T, s lab.Service) (v4, v6 netip.Addr) {
+	t.Helper()
+	s.AwaitAddress()
+	all, err := s.Addresses()
+	if err != nil || len(all) != 2 {
+		t.Fatalf("it has %v, %v", all, err)
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all[0], all[1]
+}
+
+// podsOn starts pods of one Service, as many on each node as is said, and returns them by node.
+func podsOn(cluster *lab.Cluster, app string, counts map[string]int) map[string][]*lab.Pod {
+	pods := map[string][]*lab.Pod{}
+	for node, count := range counts {
+		for i := range count {
+			pods[node] = append(pods[node], cluster.PodWith(fmt.Sprintf("%s-%s-%d", app, node, i), node, map[string]string{"app": app}))
+		}
+	}
+	return pods
+}
+
+// awaitShares waits until the weights in the router's kernel give each node its share, within 5 % of it, and returns how long that took.
+func awaitShares(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods map[string]int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("the router weighs the nodes of %s as %v", address, pods), func() error {
+		weights := cluster.Router().Weights(address.String())
+		if len(weights) != len(pods) {
+			return fmt.Errorf("its kernel has the weights %v", weights)
+		}
+		sum, all := 0, 0
+		for node := range pods {
+			sum, all = sum+weights[node], all+pods[node]
+		}
+		for node, count := range pods {
+			share, want := float64(weights[node])/float64(sum), float64(count)/float64(all)
+			if share < 0.95*want || share > 1.05*want {
+				return fmt.Errorf("its kernel has the weights %v", weights)
+			}
+		}
+		return nil
+	})
+	return time.Since(began)
+}
+
+func TestWeights_RouterSharesByPods(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{V6: true})
+	p := buildPlugin(t, cluster)
+	counts := map[string]int{"n1": 1, "n2": 2, "n3": 5}
+	pods := podsOn(cluster, "weighed", counts)
+	cluster.Apply(peer("weighed", "addressFamilies: [IPv4, IPv6]"))
+	cluster.Apply(weighed("weighed", "198.19.45.0/28", "2001:db8:45::/124", "Endpoints"))
+	cluster.Apply(service("weighed", "weighed", "externalTrafficPolicy: Local", "ipFamilyPolicy: RequireDualStack"))
+	s := cluster.Service("weighed")
+	v4, v6 := dualAddresses(t, s)
+	awaitShares(t, cluster, v4, counts)
+	awaitShares(t, cluster, v6, counts)
+	awaitCondition(t, s, "daymark.io/Announced", "True Announced", "weighted by the ready endpoints on each node")
+	p.says("explain weighed", 0, "13 % to n1 (endpoints: 1), 25 % to n2 (endpoints: 2), 63 % to n3 (endpoints: 5)")
+	p.says("routes --service weighed", 0, "weight 5, communities bandwidth:64512:625000")
+	mustArriveByWeight(t, cluster, v4, counts)
+
+	watch := cluster.Router().Watch(v4.String())
+	for _, ready := range []bool{false, true} {
+		pods["n3"][0].SetReady(ready)
+		counts["n3"] = map[bool]int{false: 4, true: 5}[ready]
+		t.Logf("a pod is ready, %v: in the router's kernel after %s", ready, awaitShares(t, cluster, v4, counts))
+		awaitShares(t, cluster, v6, counts)
+	}
+	if changes := watch.Stop(); len(changes) != 1 {
+		t.Errorf("next hops came and went while weights changed: %v", changes)
+	}
+	pods["n1"][0].SetReady(false)
+	delete(counts, "n1")
+	awaitShares(t, cluster, v4, counts)
+}
+
+// mustArriveByWeight opens many connections, each from a port of its own, and wants each node to get about its share. Without weights
+// each would get a third.
+func mustArriveByWeight(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods map[string]int) {
+	t.Helper()
+	const rounds, tolerance = 12, 0.06 // of 100 connections each; of five eighths of them less than 56.5 % are seen once in 10^5
+	client, arrived, all, sum := cluster.FarClient(), map[string]int{}, 0, 0
+	for _, count := range pods {
+		sum += count
+	}
+	client.MustGet(url(address))
+	for range rounds {
+		round, err := arrivals(client, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node, count := range round {
+			arrived[node], all = arrived[node]+count, all+count
+		}
+	}
+	t.Logf("of %d connections arrived %v", all, arrived)
+	for node, count := range pods {
+		share, want := float64(arrived[node])/float64(all), float64(count)/float64(sum)
+		if share < want-tolerance || share > want+tolerance {
+			t.Errorf("%.1f %% arrive at %s, want about %.1f %%", share*100, node, want*100)
+		}
+	}
+}
+
+// Routers that do not know link bandwidths take the routes as they take others.
+func TestWeights_OtherRoutersShareEqually(t *testing.T) {
+	for _, kind := range []lab.RouterKind{lab.BIRD, lab.GoBGP} {
+		t.Run(string(kind), func(t *testing.T) {
+			lab.Need(t, kind)
+			cluster := daymark(t)
+			cluster.Router().Configure(kind, lab.RouterSettings{V6: true})
+			podsOn(cluster, "ignored", map[string]int{"n1": 1, "n2": 2})
+			cluster.Apply(peer("ignored", "addressFamilies: [IPv4, IPv6]"))
+			cluster.Apply(weighed("ignored", "198.19.46.0/28", "2001:db8:46::/124", "Endpoints"))
+			cluster.Apply(service("ignored", "ignored", "externalTrafficPolicy: Local", "ipFamilyPolicy: RequireDualStack"))
+			v4, v6 := dualAddresses(t, cluster.Service("ignored"))
+			for _, address := range []netip.Addr{v4, v6} {
+				awaitNextHops(t, cluster, address.String(), "n1", "n2")
+				if weights := slices.Compact(slices.Sorted(maps.Values(cluster.Router().Weights(address.String())))); len(weights) != 1 {
+					t.Errorf("its kernel has the weights %v for %s", weights, address)
+				}
+			}
+			if answer := cluster.FarClient().MustGet(url(v4)); answer.Client != cluster.FarClient().V4 {
+				t.Errorf("the far client was answered %q", answer)
+			}
+		})
+	}
+}
+
+func TestWeights_ByAnnotationOfTheNode(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
+	cluster.Pod("sized", "n1")
+	cluster.Apply(peer("sized"))
+	cluster.Apply(weighed("sized", "198.19.47.0/28", "2001:db8:47::/124", "NodeAnnotation"))
+	cluster.Apply(service("sized", "sized"))
+	address, _ := cluster.Service("sized").AwaitAddress()
+	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 1, "n3": 1})
+	cluster.Node("n2").Annotate("daymark.io/weight", "2")
+	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 2, "n3": 1})
+}
