@@ -28,6 +28,21 @@ const (
 	IPv6 AddressFamily = "IPv6"
 )
 
+// AdminState is what an administrator wants of the sessions with a peer.
+//
+// +kubebuilder:validation:Enum=Up;Maintenance;Down
+type AdminState string
+
+// The values of AdminState.
+const (
+	// AdminUp: sessions are established, and carry routes.
+	AdminUp AdminState = "Up"
+	// AdminMaintenance: sessions are established, and carry no routes.
+	AdminMaintenance AdminState = "Maintenance"
+	// AdminDown: there are no sessions.
+	AdminDown AdminState = "Down"
+)
+
 // SecretReference names a key of a Secret in the namespace that Daymark runs in.
 type SecretReference struct {
 	// name of the Secret.
@@ -237,6 +252,19 @@ type BGPPeerSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=15
 	VRF string `json:"vrf,omitempty"`
+	// adminState: Maintenance keeps sessions established and takes the routes away: they are the least preferred ones for 10s
+	// (GRACEFUL_SHUTDOWN, RFC 8326), and then withdrawn. Down ends the sessions (Cease, Administrative Shutdown) until it is
+	// changed. Default: Up.
+	// +optional
+	// +kubebuilder:default=Up
+	AdminState AdminState `json:"adminState,omitempty"`
+	// shutdownMessage is sent to the router when adminState becomes Down, for its operator to read (RFC 9003), up to 255 bytes.
+	// Routers that know RFC 8203 alone take 128.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 255",message="must not have more than 255 bytes"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\x00-\\\\x1f\\\\x7f]')",message="must not have control characters"
+	ShutdownMessage string `json:"shutdownMessage,omitempty"`
 	// nodeSelectors select the nodes that have the session, by their labels. One of them must match. Empty: all nodes.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64

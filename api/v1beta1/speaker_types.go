@@ -73,6 +73,8 @@ type BGPSessionState string
 const (
 	// BGPEstablished is the state of a session that carries routes.
 	BGPEstablished BGPSessionState = "Established"
+	// BGPIdle is the state of a session that adminState of its BGPPeer keeps down.
+	BGPIdle BGPSessionState = "Idle"
 	// BGPActive stands for all other states: the node tries to establish the session.
 	BGPActive BGPSessionState = "Active"
 )
@@ -98,7 +100,8 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// state of the session. Only two of the states are written: Established, and Active while the node tries to establish it.
+	// state of the session. Only three of the states are written: Established, Active while the node tries to establish it,
+	// and Idle while adminState of the BGPPeer keeps it down.
 	State BGPSessionState `json:"state"`
 	// since is when the session came into this state.
 	Since metav1.Time `json:"since"`

@@ -124,6 +124,12 @@ func newPeer(e *env.Env) *cobra.Command {
 func (p *page) peer(x *view.PeerExplanation) {
 	p.Printf("BGPPeer %s\n", x.Name)
 	p.Printf("  router: %s, AS %s\n", x.Where, x.ASNs)
+	if x.AdminState != "" {
+		p.Printf("  adminState: %s, on purpose\n", x.AdminState)
+	}
+	if x.ShutdownMessage != "" {
+		p.Printf("  shutdownMessage: %s\n", x.ShutdownMessage)
+	}
 	if x.BFDProfile != "" {
 		p.Printf("  watched by BFD, with BFDProfile %s\n", x.BFDProfile)
 	}

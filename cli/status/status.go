@@ -145,7 +145,7 @@ func (p *page) status(s *view.Status, system string) {
 	p.line("pools", list(texts))
 	texts = nil
 	for _, peer := range s.Peers {
-		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes))
+		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+onPurpose(&peer))
 	}
 	p.line("BGP peers", list(texts))
 	p.problems(s.Problems)
@@ -177,6 +177,14 @@ func (p *page) problems(problems []view.Problem) {
 	if more := len(problems) - most; more > 0 {
 		p.Printf("  and %d more: kubectl daymark problems\n", more)
 	}
+}
+
+// onPurpose says what an administrator wants of a peer, unless it is as usual.
+func onPurpose(p *view.PeerLine) string {
+	if p.AdminState == "" {
+		return ""
+	}
+	return fmt.Sprintf(", %s on purpose", p.AdminState)
 }
 
 func controller(c *view.ControllerLine) string {

@@ -148,9 +148,9 @@ func sessionChanges(node string, was, is *v1beta1.Speaker) (changes []Change) {
 		if old == s.State || old != up && s.State != up {
 			continue
 		}
-		change := Change{Kind: ChangedSession, Object: node, From: old, To: s.State, Wrong: s.State != up}
+		change := Change{Kind: ChangedSession, Object: node, From: old, To: s.State, Wrong: s.State != up && s.State != string(v1beta1.BGPIdle)}
 		change.Message = "the session of " + node + " with " + s.Peer + " is up"
-		if change.Wrong {
+		if s.State != up {
 			change.Message = strings.TrimSuffix("the session of "+node+" with "+s.Peer+" is down: "+s.LastError, ": ")
 		}
 		changes = append(changes, change)

@@ -73,6 +73,12 @@ func TestChanges_SayWhatHappened(t *testing.T) {
 		{"a report that names one of 200 names another", objects{holding("n1", address, 200)}, objects{holding("n1", "192.0.2.201", 200)}, nil},
 		{"a speaker is back", objects{goneAs(n1)}, objects{n1}, []string{"n1 holds 192.0.2.200", "the speaker of n1 is back"}},
 		{"a session is down", objects{none}, objects{session("n2", v1beta1.BGPActive, "refused")}, []string{"*the session of n2 with tor is down: refused"}},
+		{
+			"a session is shut down",
+			objects{none},
+			objects{session("n2", v1beta1.BGPIdle, "administratively down")},
+			[]string{"the session of n2 with tor is down: administratively down"},
+		},
 		{"a session is up", objects{session("n2", v1beta1.BGPActive, "refused")}, objects{none}, []string{"the session of n2 with tor is up"}},
 		{"a session stays down", objects{session("n2", v1beta1.BGPActive, "refused")}, objects{session("n2", v1beta1.BGPActive, "timeout")}, nil},
 		{"a session is gone", objects{none}, objects{&v1beta1.Speaker{ObjectMeta: none.ObjectMeta}}, []string{"the session of n2 with tor is gone"}},

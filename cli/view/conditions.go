@@ -51,6 +51,9 @@ func conditionLines(kind string, conditions []metav1.Condition) (lines []Conditi
 }
 
 func wrong(c *metav1.Condition) bool {
+	if c.Reason == status.AdministrativelyDown.Name {
+		return false // That is on purpose.
+	}
 	if slices.Contains(complaints, c.Type) {
 		return c.Status == metav1.ConditionTrue
 	}

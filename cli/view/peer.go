@@ -16,7 +16,9 @@ type PeerExplanation struct {
 	Conditions []ConditionLine `json:"conditions,omitempty"`
 	ASNs       string          `json:"asns"`
 	BFDProfile string          `json:"bfdProfile,omitempty"`
-	Sessions   []PeerNodeLine  `json:"sessions,omitempty"`
+	// ShutdownMessage that the router is sent when adminState becomes Down.
+	ShutdownMessage string         `json:"shutdownMessage,omitempty"`
+	Sessions        []PeerNodeLine `json:"sessions,omitempty"`
 	// Advertisements that announce to it.
 	Advertisements []string `json:"advertisements,omitempty"`
 	Unseen         []Unseen `json:"unseen,omitempty"`
@@ -30,6 +32,8 @@ type PeerLine struct {
 	// Nodes that should have sessions with it, and how many have all of them, as the controller has written it.
 	Nodes       int32 `json:"nodes"`
 	Established int32 `json:"established"`
+	// AdminState, unless it is Up: an administrator wants no routes or no sessions.
+	AdminState v1beta1.AdminState `json:"adminState,omitempty"`
 }
 
 // PeerNodeLine is what a node has to do with a peer.
@@ -50,7 +54,7 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	p := lb.InForce(c.Parsed.Peers[i], nil)
 	x := &PeerExplanation{
 		PeerLine: c.peerLine(raw, p), Conditions: conditionLines("BGPPeer", raw.Status.Conditions),
-		ASNs: asns(p), BFDProfile: p.BFDProfile, Unseen: c.Unseen,
+		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
 	for _, a := range c.Parsed.BGPAdvertisements {
 		if lb.InForce(a, nil).MatchesPeer(name) {
@@ -64,7 +68,11 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 }
 
 func (c *Cluster) peerLine(raw *v1beta1.BGPPeer, p *lb.Peer) PeerLine {
-	return PeerLine{Name: p.Name, Where: where(p), Nodes: raw.Status.Nodes, Established: raw.Status.Established}
+	line := PeerLine{Name: p.Name, Where: where(p), Nodes: raw.Status.Nodes, Established: raw.Status.Established}
+	if p.AdminState != v1beta1.AdminUp {
+		line.AdminState = p.AdminState
+	}
+	return line
 }
 
 // where a router is, in words.

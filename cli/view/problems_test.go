@@ -33,3 +33,22 @@ func TestCluster_NodeThatTheGossipDoesNotReachIsAProblem(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A peer that is shut down on purpose is no problem, and is said to be so.
+func TestCluster_PeerThatIsShutDownIsNoProblem(t *testing.T) {
+	peer := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}}
+	peer.Spec.AdminState, peer.Spec.ShutdownMessage = v1beta1.AdminDown, "new line card"
+	peer.Status.Nodes = 3
+	down := metav1.Condition{Type: v1beta1.ConditionSessionsEstablished, Status: "False", Reason: "AdministrativelyDown"}
+	peer.Status.Conditions = []metav1.Condition{down}
+	c := New(Input{Now: time.Unix(0, 0), Objects: []runtime.Object{peer}})
+	if problems := c.Problems().Items; len(problems) > 0 {
+		t.Errorf("problems are %+v", problems)
+	}
+	if x := c.ExplainPeer("tor"); x.AdminState != v1beta1.AdminDown || x.ShutdownMessage != "new line card" || x.Conditions[0].Wrong {
+		t.Errorf("it is explained as %+v", x)
+	}
+	if status := c.Status(); status.Peers[0].AdminState != v1beta1.AdminDown {
+		t.Errorf("the status is %+v", status.Peers)
+	}
+}

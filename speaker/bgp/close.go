@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
@@ -98,15 +99,20 @@ func shutdown() *closeReason {
 // left is the reason when this process stops because the node leaves, for a reason. The router must delete our routes, and is
 // sent the reason as a text (RFC 9003).
 func left(why string) *closeReason {
-	text := lb.Truncate("the node leaves: "+why, maxShutdownText)
+	return shutDown(lb.Truncate("the node leaves: "+why, shortShutdownText))
+}
+
+// shutDown is the reason when an administrator ends the session, with a text for the router, which must delete our routes.
+func shutDown(text string) *closeReason {
+	text = lb.Truncate(text, math.MaxUint8)
 	return &closeReason{
 		code: bgp.BGP_ERROR_CEASE, subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN,
-		data: append([]byte{byte(len(text))}, text...), hardReset: true, intended: true, //nolint:gosec // At most maxShutdownText.
+		data: append([]byte{byte(len(text))}, text...), hardReset: true, intended: true, //nolint:gosec // At most 255.
 	}
 }
 
-// maxShutdownText is how long a text to a router may be, in bytes, for those of RFC 8203, too; newer ones take 255.
-const maxShutdownText = 128
+// shortShutdownText is how long a text to a router may be, in bytes, for those of RFC 8203, too; newer ones take 255.
+const shortShutdownText = 128
 
 // Codes that GoBGP's codec does not name: the subcode of CEASE of RFC 9384, and the error code of RFC 9687.
 const (

@@ -20,7 +20,7 @@ func newDesc(name, help string, more ...string) *prometheus.Desc {
 }
 
 var (
-	sessionUp         = newDesc("session_up", "Whether the BGP session is established.")
+	sessionUp         = newDesc("session_up", "Whether the BGP session is established; no value while adminState keeps it down.")
 	prefixesAnnounced = newDesc("prefixes_announced", "Prefixes that the router has been sent, by family.", "family")
 	prefixesDesired   = newDesc("prefixes_desired",
 		"Prefixes that the router should be sent, by family, whether the session is established or not.", "family")
@@ -66,7 +66,9 @@ func (r *statusRecorder) collect(metrics chan<- prometheus.Metric) {
 		labels := append([]string{status.Name, status.Peer}, more...)
 		metrics <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
 	}
-	send(sessionUp, prometheus.GaugeValue, boolValue(status.State == v1beta1.BGPEstablished))
+	if !status.Down {
+		send(sessionUp, prometheus.GaugeValue, boolValue(status.State == v1beta1.BGPEstablished))
+	}
 	send(prefixesAnnounced, prometheus.GaugeValue, float64(status.IPv4), lb.IPv4.String())
 	send(prefixesAnnounced, prometheus.GaugeValue, float64(status.IPv6), lb.IPv6.String())
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -81,6 +82,9 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 	if desired.Address.IsValid() {
 		address = desired.Address.String()
 	}
+	if desired.Down() {
+		problem = downText(desired.ShutdownMessage)
+	}
 	r.update(func() bool {
 		if problem != "" && r.state == v1beta1.BGPEstablished {
 			address = r.addr // The session is still established with its former router.
@@ -90,6 +94,17 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 		return !same
 	})
 }
+
+// downText says that a session is down on purpose, with the message that the router was sent.
+func downText(message string) string {
+	if message == "" {
+		return "administratively down"
+	}
+	return fmt.Sprintf("administratively down: %q", message)
+}
+
+// down reports whether an administrator wants no session. The lock must be held.
+func (r *statusRecorder) down() bool { return r.wanted != nil && r.wanted.Down() }
 
 // outdatedText says why an established session is not as desired now; empty when it is. The lock must be held.
 func (r *statusRecorder) outdatedText() string {

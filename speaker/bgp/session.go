@@ -47,7 +47,8 @@ func newSession(log *slog.Logger, changed func(), dial dialer) *session {
 	return &session{log: log, recorder: newStatusRecorder(log, changed), dial: dial, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
-// setDesired says what is wanted of the session. A session with a problem is not started; one that runs keeps its settings.
+// setDesired says what is wanted of the session. A session with a problem is not started; one that runs keeps its settings, and can be
+// shut down.
 func (s *session) setDesired(desired *announce.Session) {
 	next, problem := settingsOf(desired), desired.Problem
 	if err := next.validate(); problem == "" && err != nil {
@@ -56,14 +57,18 @@ func (s *session) setDesired(desired *announce.Session) {
 	s.recorder.setDesired(desired, problem)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	runs := s.desired != nil && !s.desired.Down()
+	if desired.Down() && s.interrupt != nil {
+		s.interrupt(shutDown(desired.ShutdownMessage))
+	}
 	switch {
 	case problem == "":
-		if s.interrupt != nil && (next.needsReset(s.settings) || s.waiting && next != s.settings) {
+		if runs && s.interrupt != nil && (next.needsReset(s.settings) || s.waiting && next != s.settings) {
 			s.log.Info("BGP session is reset because its settings changed", "session", desired.Name)
 			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
 		s.settings, s.desired = next, desired
-	case s.desired != nil:
+	case runs:
 		s.desired = desired
 	}
 	notify(s.wake)
@@ -149,7 +154,7 @@ func (s *session) run() {
 // maxHold is how long the first attempt is held at most (announce.Session.Hold), from when the session was made.
 const maxHold = 5 * time.Second
 
-// waitForDesired waits until there is something to run that is not held. It returns the settings and the context of one
+// waitForDesired waits until there is something to run that is neither Down nor held. It returns the settings and the context of one
 // attempt, which ends with a *closeReason as its cause; false when the session is closed.
 func (s *session) waitForDesired() (context.Context, settings, bool) {
 	mayHold, holdOver := true, time.After(maxHold)
@@ -160,7 +165,7 @@ func (s *session) waitForDesired() (context.Context, settings, bool) {
 			return nil, settings{}, false
 		}
 		first := s.interrupt == nil
-		if s.desired != nil && !(s.desired.Hold && first && mayHold) {
+		if s.desired != nil && !s.desired.Down() && !(s.desired.Hold && first && mayHold) {
 			defer s.mu.Unlock()
 			ctx, interrupt := context.WithCancelCause(context.Background())
 			s.interrupt = interrupt
@@ -255,7 +260,7 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 func (s *session) startWaiting(last *settings, interrupt context.CancelCauseFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.settings != *last {
+	if s.closed || s.desired.Down() || s.settings != *last {
 		return false
 	}
 	s.interrupt, s.waiting = interrupt, true

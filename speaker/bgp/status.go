@@ -24,6 +24,8 @@ type Status struct {
 	// not established; else the first of Warnings. When nothing is wrong now, it says why the session last went down; empty
 	// when it never did.
 	LastError string
+	// Down: it is not established because adminState is Down.
+	Down bool
 	// NextTry is when the session connects again. It is zero while the session connects again soon, as it does unless the
 	// router does not want it, and when the session is established.
 	NextTry time.Time
@@ -69,6 +71,9 @@ func (r *statusRecorder) status() Status {
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), HeldBack: r.heldBack, PrefixesReceived: int(r.prefixesReceived.Load()),
+	}
+	if status.Down = r.down() && r.state != v1beta1.BGPEstablished; status.Down {
+		status.NextTry, status.Rejected = time.Time{}, false
 	}
 	if r.told != nil {
 		status.Digest, status.NextHops = r.digest, r.nextHops

@@ -106,7 +106,7 @@ func (e established) had(s *announce.Session) bool {
 
 // missingSession says which of the desired sessions the router has not been told all over; nil when none is waited for. Waited for are
 // those that there were before: a router that was away then is no reason to hold up a roll-out. Not waited for are those that cannot be
-// started, and those that the router does not want.
+// or are not to be started, and those that the router does not want.
 func missingSession(desired []announce.Session, sessions []bgp.Status, before established) error {
 	found := make(map[string]*bgp.Status, len(sessions))
 	for i := range sessions {
@@ -114,7 +114,7 @@ func missingSession(desired []announce.Session, sessions []bgp.Status, before es
 	}
 	for i := range desired {
 		switch s := found[desired[i].Name]; {
-		case desired[i].Problem != "", !before.had(&desired[i]):
+		case desired[i].Problem != "", desired[i].Down(), !before.had(&desired[i]):
 		case s == nil:
 			return fmt.Errorf("BGP session %s has not been started", desired[i].Name)
 		case s.State == v1beta1.BGPEstablished && !s.Behind, s.Rejected:

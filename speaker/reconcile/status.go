@@ -231,6 +231,9 @@ func bgpStatus(sessions []bgp.Status, inactive map[string]time.Time, bfdStates m
 		if s.State != v1beta1.BGPEstablished {
 			entry.State, entry.Since = v1beta1.BGPActive, metav1.NewTime(inactive[s.Name]).Rfc3339Copy()
 		}
+		if s.Down {
+			entry.State = v1beta1.BGPIdle
+		}
 		if !s.NextTry.IsZero() {
 			entry.NextTry = metav1.NewTime(s.NextTry).Rfc3339Copy()
 		}

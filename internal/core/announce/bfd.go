@@ -84,7 +84,7 @@ func (p *BFDPlan) Next(sessions []Session, stable map[string]bool) *BFDPlan {
 func (p *BFDPlan) watch(s *Session, stable bool) (BFDSession, bool) {
 	before, known := p.last[s.Name]
 	switch {
-	case s.Problem != "":
+	case s.stays():
 		return before, known
 	case !s.Address.IsValid():
 		return BFDSession{}, false
@@ -100,7 +100,10 @@ func (p *BFDPlan) watch(s *Session, stable bool) (BFDSession, bool) {
 
 // isEnding reports whether BFD has been taken from a session; with a problem it is as it was.
 func (p *BFDPlan) isEnding(s *Session) bool {
-	return s.BFD == nil && s.Problem == "" || s.Problem != "" && p.ending[s.Name]
+	if s.stays() {
+		return p.ending[s.Name]
+	}
+	return s.BFD == nil
 }
 
 // Affected are the BGP sessions to close when the BFD session of a name fails.

@@ -27,8 +27,8 @@ func (r *rules) sessions(kept *derived) []Session {
 		}
 		paths := kept.pathsTo(r, peer)
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
-			session.Paths, session.NextHopsFrom, session.MaximumPrefixes = paths.within, nextHopsFrom, peer.MaximumPrefixes
-			session.Warnings = maximumWarnings(peer, session.Families, paths.all, paths.beyond)
+			session.NextHopsFrom, session.MaximumPrefixes = nextHopsFrom, peer.MaximumPrefixes
+			session.administer(peer, paths)
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
 			sessions = append(sessions, session)

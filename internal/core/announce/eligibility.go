@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 )
@@ -133,6 +134,22 @@ var chain = []check{
 		},
 		scope:   ofAdvertisements,
 		applies: (*query).heldBack,
+	},
+	{
+		Reason: reason.Reason{
+			Name: "PeerDown", Meaning: "adminState of the BGPPeer is Down",
+			Remedy: "That is on purpose: kubectl patch bgppeer NAME --type merge -p '{\"spec\":{\"adminState\":\"Up\"}}' ends it.",
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.peer != nil && q.peer.AdminState == v1beta1.AdminDown },
+	},
+	{
+		Reason: reason.Reason{
+			Name: "PeerInMaintenance", Meaning: "adminState of the BGPPeer is Maintenance",
+			Remedy: "That is on purpose: kubectl patch bgppeer NAME --type merge -p '{\"spec\":{\"adminState\":\"Up\"}}' ends it.",
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.peer != nil && q.peer.AdminState == v1beta1.AdminMaintenance },
 	},
 	{
 		Reason: reason.Reason{

@@ -65,6 +65,8 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 		"HeldBack": {[]string{bgp}, func(w *World, _ *lb.Service) {
 			w.BGPAdvertisements[0] = bgpAdvertisement("bgp", 1, func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"no_export"} })
 		}},
+		"PeerDown":          {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].AdminState = v1beta1.AdminDown }},
+		"PeerInMaintenance": {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].AdminState = v1beta1.AdminMaintenance }},
 		"SpeakerMissing": {[]string{l2, bgp}, func(w *World, _ *lb.Service) {
 			w.Members.Alive = slices.DeleteFunc(w.Members.Alive, func(name string) bool { return name == "n1" })
 			delete(w.Established, "n1")

@@ -143,8 +143,14 @@ type Session struct {
 	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
 	Leaving string
 
-	// Retiring: the session ends soon, because others take its place.
+	// AdminState of the BGPPeer; empty: Up. Only with Up there are Paths. ShutdownMessage is for Down.
+	AdminState      v1beta1.AdminState
+	ShutdownMessage string
+	// Retiring: Paths are the least preferred ones, because they end soon: others take the session's place, or it comes into
+	// Maintenance.
 	Retiring bool
+	// PathsBefore are, in Maintenance, what Paths are with Up: SessionMemory retires them.
+	PathsBefore []Path
 
 	// MaximumPrefixes is the limit of each family that Paths keep to; 0: none. Warnings say how they stand to it.
 	MaximumPrefixes int

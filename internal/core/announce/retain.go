@@ -14,10 +14,14 @@ type SessionMemory struct {
 	sessions []Session
 	// replaced is since when all that replaces a session has been up, by the name of the session.
 	replaced map[string]time.Time
+	// maintained is since when a session is in Maintenance, by its name; the zero time: it has had no routes since.
+	maintained map[string]time.Time
 }
 
 // Next adds to the sessions of a plan those of the pass before that are to stay, and says when to ask again; 0: no need. Established has
 // the sessions that are, by name.
+//
+// A session that comes into Maintenance keeps its paths, which retire, for some time.
 //
 // Where a peer's routers are unknown for the moment (an annotation has a mistake in it, or there is no default route), its sessions stay
 // as they were but for the paths, with the problem of the session that stands for the unknown ones.
@@ -26,24 +30,29 @@ type SessionMemory struct {
 // been for its hold time. Then it retires. So the new session comes before the old one ends; a link that flaps costs no session; and a
 // gateway whose link is really gone, and that has not failed by then, is a router that works and is not meant any more.
 func (m *SessionMemory) Next(now time.Time, planned []Session, established map[string]bool) (sessions []Session, wait time.Duration) {
-	before, since := m.sessions, m.replaced
-	m.sessions, m.replaced = slices.Clip(planned), map[string]time.Time{}
+	before, since, maintained := m.sessions, m.replaced, m.maintained
+	m.sessions, m.replaced, m.maintained = slices.Clone(planned), map[string]time.Time{}, map[string]time.Time{}
 	for i := range before {
 		session := before[i]
 		successors := successorsOf(&session, planned)
 		switch {
 		case len(successors) == 0:
 		case successors[0].RoutersUnknown:
-			session.Problem = successors[0].Problem
-			session.Paths, session.Warnings = successors[0].Paths, successors[0].Warnings
+			session.Problem, session.Retiring = successors[0].Problem, false
+			session.administerAs(successors[0])
 			m.sessions = append(m.sessions, session)
 		case session.FromGateway && established[session.Name]:
-			session.Problem, session.Paths, session.Warnings = "", successors[0].Paths, successors[0].Warnings
+			session.Problem = ""
+			session.administerAs(successors[0])
 			again, stays := m.retire(&session, now, since, allEstablished(successors, established))
 			if stays {
 				m.sessions, wait = append(m.sessions, session), sooner(wait, again)
 			}
 		}
+	}
+	for i := range m.sessions {
+		s := &m.sessions[i]
+		wait = sooner(wait, m.maintain(s, now, maintained, before, established[s.Name]))
 	}
 	return m.sessions, wait
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // assumeSessions assumes that a session is established which a node had no reason to have before: its BGPPeer is new, or selects the node
-// now. All others stay as they are reported.
+// now, or was Down. All others stay as they are reported.
 func (o *Outcome) assumeSessions(before *cluster.Objects) {
 	had := sessionsOf(before)
 	speakers := slices.Clone(o.objects.Speakers)
@@ -28,13 +28,13 @@ func (o *Outcome) assumeSessions(before *cluster.Objects) {
 // nodePeer is a node and a BGPPeer of it.
 type nodePeer struct{ node, peer string }
 
-// sessionsOf has the nodes that each peer selects.
+// sessionsOf has the nodes that each peer selects, if it is not Down.
 func sessionsOf(objects *cluster.Objects) map[nodePeer]bool {
 	sessions := map[nodePeer]bool{}
 	for _, peer := range objects.Peers {
 		peer = lb.InForce(peer, nil)
 		for _, n := range objects.Nodes {
-			if peer.NodeSelectors.Match(n.Labels) {
+			if peer.AdminState != v1beta1.AdminDown && peer.NodeSelectors.Match(n.Labels) {
 				sessions[nodePeer{n.Name, peer.Name}] = true
 			}
 		}

@@ -56,6 +56,9 @@ type Peer struct {
 	BFDProfile  string
 	// BFDStrict: no session is established before BFD is up. BFDProfile is set.
 	BFDStrict bool
+	// AdminState is never empty. ShutdownMessage is sent when it becomes Down.
+	AdminState      v1beta1.AdminState
+	ShutdownMessage string
 	// RestartTime of graceful restart; 0 when graceful restart is off.
 	RestartTime   time.Duration
 	Families      []Family
@@ -95,7 +98,8 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 		ConnectTime:     cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
 		MaximumPrefixes: int(spec.MaximumPrefixes),
 		MultiHop:        spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
-		BFDStrict: spec.BFDStrict && spec.BFDProfile != "",
+		BFDStrict:  spec.BFDStrict && spec.BFDProfile != "",
+		AdminState: cmp.Or(spec.AdminState, v1beta1.AdminUp), ShutdownMessage: spec.ShutdownMessage,
 	}
 	if spec.DynamicASN != nil {
 		p.Dynamic = *spec.DynamicASN

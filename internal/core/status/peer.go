@@ -16,27 +16,28 @@ type Peer struct {
 	// Nodes that should have sessions, and how many of them have all.
 	Nodes, Established int32
 	Ready, Sessions    Condition
-	// BFD is nil when none is configured.
+	// BFD is nil when none is configured, or the peer is Down.
 	BFD *Condition
 }
 
 // Peer returns the status of a BGPPeer.
 func (r *References) Peer(p *lb.Peer) Peer {
-	nodes := r.selectedBy(lb.InForce(p, nil).NodeSelectors)
+	inForce := lb.InForce(p, nil)
+	nodes := r.selectedBy(inForce.NodeSelectors)
 	password, odd := r.password(p)
 	status := Peer{
 		Nodes: int32(len(nodes.counted)), //nolint:gosec // the number of nodes
 		Ready: firstProblem(understood(p, p.Err, "its sessions stay as they are, and new ones wait"), found(r.missingProfile(p)), password, r.anyNode(nodes), inUse(p.Name, nodes)),
 	}
 	sessions := countSessions(p.Name, nodes)
-	status.Established, status.Sessions = int32(sessions.established), sessions.condition(nodes) //nolint:gosec // the number of nodes
+	status.Established, status.Sessions = int32(sessions.established), sessions.condition(nodes, inForce) //nolint:gosec // the number of nodes
 	if odd != "" {
 		status.Ready.Message = joined(status.Ready.Message, odd)
-		if sessions.established < len(nodes.counted) {
+		if sessions.established < len(nodes.counted) && inForce.AdminState != v1beta1.AdminDown {
 			status.Sessions.Message = joined(status.Sessions.Message, odd)
 		}
 	}
-	if p.BFDProfile != "" {
+	if p.BFDProfile != "" && inForce.AdminState != v1beta1.AdminDown {
 		status.BFD = countBFD(p.Name, nodes)
 	}
 	return status

@@ -255,6 +255,53 @@ func TestPeer_SessionsEstablishedNamesNodes(t *testing.T) {
 	}
 }
 
+func TestPeer_AdminStateIsOnPurpose(t *testing.T) {
+	warned := up
+	warned.Warning = "no IPv6"
+	state := func(state v1beta1.AdminState, message string) func(*lb.Peer) {
+		return func(p *lb.Peer) { p.AdminState, p.ShutdownMessage, p.BFDProfile = state, message, "fast" }
+	}
+	for _, test := range []struct {
+		name  string
+		scene *peerScene
+		want  string
+	}{
+		{
+			"it is shut down", newPeerScene().speaks("n1", refused).speaks("n2", up).with(state(v1beta1.AdminDown, `"new" card`)),
+			`False AdministrativelyDown: adminState is Down: 1 of 2 nodes have their sessions; the router is told "\"new\" card"`,
+		},
+		{
+			"it is in maintenance", newPeerScene().speaks("n1", up).with(state(v1beta1.AdminMaintenance, "")),
+			"True Maintenance: adminState is Maintenance: nothing is announced; 1 of 1 nodes have their sessions",
+		},
+		{
+			"it is in maintenance, and one is refused", newPeerScene().speaks("n1", refused).with(state(v1beta1.AdminMaintenance, "")),
+			"False NotEstablished: adminState is Maintenance: nothing is announced; 0 of 1 nodes have their sessions; n1: connect to 192.0.2.2:179: refused",
+		},
+		{
+			"it is in maintenance, and one lacks something", newPeerScene().speaks("n1", warned).with(state(v1beta1.AdminMaintenance, "")),
+			"False Incomplete: adminState is Maintenance: nothing is announced; 1 of 1 nodes have their sessions; n1: no IPv6",
+		},
+		{
+			"an edit that is not understood does not end it", newPeerScene().speaks("n1", refused).with(func(p *lb.Peer) {
+				p.Err, p.Accepted = errors.New("nonsense"), &lb.Peer{AdminState: v1beta1.AdminDown}
+			}),
+			"False AdministrativelyDown: adminState is Down: 0 of 1 nodes have their sessions",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status := test.scene.status()
+			if got := text(status.Sessions); got != test.want {
+				t.Errorf("got %s", got)
+			}
+			if down := test.scene.peer.AdminState == v1beta1.AdminDown; down && (status.BFD != nil || !status.Ready.True) {
+				t.Errorf("BFD is %+v, and Ready %s", status.BFD, text(status.Ready))
+			}
+			expectDeclared(t, status)
+		})
+	}
+}
+
 func TestPeer_MessagesNameTenNodes(t *testing.T) {
 	scene := newPeerScene()
 	for i := range 1000 {

@@ -124,6 +124,14 @@ var (
 		Name: "Incomplete", Meaning: "All sessions are established, and some lack something that was configured; the message says what.",
 		Remedy: "Configure the router alike, or take what the message names out of the BGPPeer.",
 	}
+	AdministrativelyDown = reason.Reason{
+		Name: "AdministrativelyDown", Meaning: "adminState of the BGPPeer is Down: its sessions are ended on purpose, and not tried.",
+		Remedy: "None is needed. Set adminState to Up when the router is to be used again.",
+	}
+	InMaintenance = reason.Reason{
+		Name: "Maintenance", Meaning: "The status is True: adminState of the BGPPeer is Maintenance, its sessions are established, and routes are withdrawn on purpose.",
+		Remedy: "None is needed. Set adminState to Up when the router is to be used again.",
+	}
 	NoSpeaker = reason.Reason{
 		Name: "NoSpeaker", Meaning: "The status is Unknown: no node that the peer selects has a speaker.",
 		Remedy: "Look at the condition Ready.",
@@ -308,10 +316,10 @@ func peerConditions() []reason.Condition {
 			InUse, Accepted, NotInUse, Invalid, NotFound, BadPassword, NoNode),
 		{
 			Kind: "BGPPeer", Type: v1beta1.ConditionSessionsEstablished, Meaning: "Every selected node with a speaker has its sessions with the peer.",
-			Reasons: []reason.Reason{Established, NotEstablished, Incomplete, NoSpeaker},
+			Reasons: []reason.Reason{Established, NotEstablished, Incomplete, InMaintenance, AdministrativelyDown, NoSpeaker},
 		},
 		{
-			Kind: "BGPPeer", Type: v1beta1.ConditionBFDUp, Meaning: "BFD watches the sessions. The condition is there if the BGPPeer names a BFDProfile.",
+			Kind: "BGPPeer", Type: v1beta1.ConditionBFDUp, Meaning: "BFD watches the sessions. The condition is there if the BGPPeer names a BFDProfile and is not Down.",
 			Reasons: []reason.Reason{BFDUp, BFDDown, NoSpeaker},
 		},
 		stalled("BGPPeer"),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
 )
 
@@ -114,14 +115,32 @@ func warning(sessions []*v1beta1.BGPSession) string {
 	return ""
 }
 
-// condition is SessionsEstablished.
-func (c *nodeCount) condition(s *selected) Condition {
+// condition is SessionsEstablished of a peer.
+func (c *nodeCount) condition(s *selected, p *lb.Peer) Condition {
+	if p.AdminState == v1beta1.AdminDown {
+		return c.administrativelyDown(s, p.ShutdownMessage)
+	}
 	condition := c.of(v1beta1.ConditionSessionsEstablished, s, "%d of %d nodes have their sessions", Established, NotEstablished)
 	if condition.True && len(c.incomplete) > 0 {
 		condition.True, condition.Reason = false, Incomplete
 		condition.Message = joined(condition.Message, listed(c.incomplete))
 	}
+	if p.AdminState == v1beta1.AdminMaintenance {
+		condition.Message = joined("adminState is Maintenance: nothing is announced", condition.Message)
+		if condition.True {
+			condition.Reason = InMaintenance
+		}
+	}
 	return condition
+}
+
+// administrativelyDown is SessionsEstablished of a peer that an administrator has shut down, with a message to the router.
+func (c *nodeCount) administrativelyDown(s *selected, message string) Condition {
+	text := fmt.Sprintf("adminState is Down: %d of %d nodes have their sessions", c.established, len(s.counted))
+	if message != "" {
+		text += fmt.Sprintf("; the router is told %q", message)
+	}
+	return Condition{Type: v1beta1.ConditionSessionsEstablished, Reason: AdministrativelyDown, Message: text}
 }
 
 // of makes a condition of a count; the text has two numbers. Nodes on which a speaker could run and never has are said, and change
