@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
@@ -43,6 +45,22 @@ func tenant(all *source.Memory) source.Source {
 	return &seen
 }
 
+// racks gives node n2, which is a rack, a router of its own.
+func racks(all *source.Memory) source.Source {
+	peer := &v1beta1.BGPPeer{TypeMeta: metav1.TypeMeta{APIVersion: v1beta1.GroupVersion.String(), Kind: "BGPPeer"}, ObjectMeta: metav1.ObjectMeta{Name: "rack2"}}
+	peer.Spec = v1beta1.BGPPeerSpec{
+		MyASN: 64512, PeerASN: new(int64(64514)), PeerAddress: "192.0.2.2",
+		NodeSelectors: []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"rack": "r2"}}},
+	}
+	for _, item := range all.Items {
+		if speaker, ok := item.(*v1beta1.Speaker); ok && speaker.Name == "n2" {
+			speaker.Status.BGP = append(speaker.Status.BGP, v1beta1.BGPSession{Peer: peer.Name, Address: "192.0.2.2", State: v1beta1.BGPEstablished})
+		}
+	}
+	all.Items = append(all.Items, peer)
+	return all
+}
+
 // do runs the program on a cluster of testdata and returns what it prints and its exit status.
 func do(t *testing.T, cluster, line string) string {
 	t.Helper()
@@ -52,8 +70,11 @@ func do(t *testing.T, cluster, line string) string {
 		t.Fatal(err)
 	}
 	all.Origin = name
-	if as == "tenant" {
+	switch as {
+	case "tenant":
 		return ask(t, tenant(all), line)
+	case "racks":
+		return ask(t, racks(all), line)
 	}
 	return ask(t, all, line)
 }
@@ -143,6 +164,10 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "simulate drain n1 -o yaml"},
 		{"healthy", "simulate drain n9"},
 		{"healthy", "simulate"},
+		{"healthy as racks", "simulate drain n2"},
+		{"healthy as racks", "simulate drain n1 n2"},
+		{"healthy as racks", "simulate apply --delete -f testdata/change/node.yaml"},
+		{"healthy as racks", "diff -f testdata/change/rack.yaml"},
 		{"broken", "simulate drain n3 -o wide"},
 		{"broken as tenant", "simulate drain n2"},
 		{"healthy", "simulate apply -f testdata/change/move.yaml -o wide"},

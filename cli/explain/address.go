@@ -21,7 +21,7 @@ func newAddress(e *env.Env) *cobra.Command {
 		}
 		ok := len(x.Conflicts) == 0
 		for i := range x.Services {
-			ok = ok && x.Services[i].State != view.ServiceWaiting && x.Services[i].State != view.ServiceNotAnnounced
+			ok = ok && !x.Services[i].State.Wrong()
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).address(x) }
 		return &output.Result{Kind: "AddressExplanation", Value: x, Names: []string{"address/" + x.Address}, Text: text}, ok, nil

@@ -20,6 +20,8 @@ type Result struct {
 	Services []forecast.Change `json:"services"`
 	// Unchanged is how many others there are.
 	Unchanged int `json:"unchanged"`
+	// PeersWithoutSession are the BGPPeers to which no node has a session any more, since all nodes that had one are stopped.
+	PeersWithoutSession []string `json:"peersWithoutSession,omitempty"`
 	// Assumed is what the answer rests on, in words.
 	Assumed []string `json:"assumed"`
 	// Ignored are objects of the files that nothing depends on.
@@ -27,7 +29,7 @@ type Result struct {
 }
 
 func newResult(v *view.Cluster, before, after *forecast.Outcome, assumed ...string) *Result {
-	r := &Result{Services: []forecast.Change{}, Assumed: assumed}
+	r := &Result{Services: []forecast.Change{}, PeersWithoutSession: forecast.PeersWithoutSession(before, after), Assumed: assumed}
 	changes, unchanged := forecast.Compare(before, after)
 	r.Services, r.Unchanged = append(r.Services, changes...), unchanged
 	if n := max(before.Unknown(), after.Unknown()); n > 0 {
@@ -93,6 +95,9 @@ func (o *options) text(s *output.Screen, r *Result) {
 	if hidden > 0 {
 		s.Printf("Not listed: %s with other routes or health checks, and announced all the same (-o wide)\n", output.Count(hidden, "Service"))
 	}
+	if len(r.PeersWithoutSession) > 0 {
+		s.Printf("%s\n", withoutSession(r))
+	}
 	if len(r.Ignored) > 0 {
 		s.Printf("Ignored, since nothing depends on them: %s\n", few(r.Ignored))
 	}
@@ -107,10 +112,18 @@ func (o *options) short(s *output.Screen, r *Result) {
 	for i := range r.Services {
 		s.Printf("%s\n", line(&r.Services[i]))
 	}
+	if len(r.PeersWithoutSession) > 0 {
+		o.Warn("%s", withoutSession(r))
+	}
 	if len(r.Ignored) > 0 {
 		o.Warn("ignored: %s", few(r.Ignored))
 	}
 	o.Warn("assumed: %s", strings.Join(r.Assumed, "; "))
+}
+
+// withoutSession says which peers nobody tells anything any more.
+func withoutSession(r *Result) string {
+	return "No node has a session any more with " + few(r.PeersWithoutSession) + ", since all that had one are stopped"
 }
 
 // summary counts Services by the worst effect on each.

@@ -211,7 +211,7 @@ func services(s *view.ServicesLine) string {
 	for _, count := range []struct {
 		number int
 		what   string
-	}{{s.Waiting, "wait for an address"}, {s.NotAnnounced, "not announced"}, {s.Unknown, "nothing said yet"}} {
+	}{{s.Waiting, "wait for an address"}, {s.Kept, "keep other addresses than they ask for"}, {s.NotAnnounced, "not announced"}, {s.Unknown, "nothing said yet"}} {
 		if count.number > 0 {
 			texts = append(texts, fmt.Sprintf("%d %s", count.number, count.what))
 		}

@@ -178,7 +178,7 @@ func (c *Cluster) serviceChanges(before *Cluster) (changes []Change) {
 			continue
 		}
 		change := Change{Kind: ChangedService, Object: name, Service: name, From: string(was), To: string(line.State)}
-		change.Wrong = line.State == ServiceWaiting || line.State == ServiceNotAnnounced
+		change.Wrong = line.State.Wrong()
 		change.Message = name + " is announced"
 		if change.Wrong {
 			change.Message = name + ": " + line.Reason + ": " + line.Message

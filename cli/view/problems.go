@@ -62,7 +62,7 @@ func (c *Cluster) serviceProblems() (found []Problem) {
 			}
 			p := problem(Critical, "Service", s.Key.Name, &line, "explain service "+s.Key.Name+" -n "+s.Key.Namespace)
 			p.Namespace = s.Key.Namespace
-			if line.Status == metav1.ConditionTrue {
+			if line.Status == metav1.ConditionTrue || c.line(s).State == ServiceKept {
 				p.Severity = Warning
 			}
 			found = append(found, p)

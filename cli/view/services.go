@@ -1,6 +1,7 @@
 package view
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,8 +26,10 @@ type ServiceState string
 const (
 	// ServiceAnnounced: it has what it asks for, and at least one node announces it.
 	ServiceAnnounced ServiceState = "Announced"
-	// ServiceWaiting: it does not have all addresses that it asks for.
+	// ServiceWaiting: it does not have all addresses that it asks for, and none of ours that is announced meanwhile.
 	ServiceWaiting ServiceState = "Waiting"
+	// ServiceKept: it keeps addresses that are announced until it can have those that it asks for.
+	ServiceKept ServiceState = "Kept"
 	// ServiceNotAnnounced: it has its addresses, and no node announces them.
 	ServiceNotAnnounced ServiceState = "NotAnnounced"
 	// ServiceUnknown: the controller has not written to it.
@@ -92,7 +95,15 @@ func (c *Cluster) makeLine(s *lb.Service) ServiceLine {
 			break
 		}
 	}
+	if line.State == ServiceWaiting && keeps(s) && meta.IsStatusConditionTrue(raw.Status.Conditions, v1beta1.ConditionAnnounced) {
+		line.State = ServiceKept
+	}
 	return line
+}
+
+// keeps reports whether a Service shows an address that Daymark has given it.
+func keeps(s *lb.Service) bool {
+	return slices.ContainsFunc(s.Ingress, func(addr netip.Addr) bool { return s.Provenance.PoolOf(addr) != "" })
 }
 
 // stateOf a Service by the condition that decides it.
@@ -137,11 +148,18 @@ func (l *ServiceLine) Short() string {
 		return "yes"
 	case ServiceWaiting, ServiceNotAnnounced:
 		return "no: " + l.Reason
+	case ServiceKept:
+		return "yes, kept: " + l.Reason
 	case ServiceOther:
 		return "<other>"
 	case ServiceUnknown:
 	}
 	return "<unknown>"
+}
+
+// Wrong reports whether it is not as it should be.
+func (s ServiceState) Wrong() bool {
+	return s == ServiceWaiting || s == ServiceKept || s == ServiceNotAnnounced
 }
 
 // HeldBy names the holders.

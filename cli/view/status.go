@@ -34,6 +34,7 @@ type ServicesLine struct {
 	Total        int `json:"total"`
 	Announced    int `json:"announced"`
 	Waiting      int `json:"waiting"`
+	Kept         int `json:"kept"`
 	NotAnnounced int `json:"notAnnounced"`
 	Unknown      int `json:"unknown"`
 }
@@ -95,6 +96,8 @@ func (c *Cluster) servicesLine() (line ServicesLine) {
 			line.Announced++
 		case ServiceWaiting:
 			line.Waiting++
+		case ServiceKept:
+			line.Kept++
 		case ServiceNotAnnounced:
 			line.NotAnnounced++
 		default:

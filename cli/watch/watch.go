@@ -122,7 +122,7 @@ func (o *options) draw(s *output.Screen, now *view.Cluster, height int) error {
 // rank of a Service on the screen: those first that wait or are not announced, then those that a node holds.
 func rank(s *view.ServiceLine) int {
 	switch {
-	case s.State == view.ServiceWaiting || s.State == view.ServiceNotAnnounced:
+	case s.State.Wrong():
 		return 0
 	case len(s.Holders) > 0:
 		return 1

@@ -56,7 +56,7 @@ type search struct {
 	State string
 }
 
-// wrong is the State of a search for Services that wait or are not announced.
+// wrong is the State of a search for Services that are not as they should be.
 const wrong = "Wrong"
 
 // states that can be searched for, with what the page calls them.
@@ -65,13 +65,14 @@ var states = []struct{ Value, Name string }{
 	{wrong, "with something wrong"},
 	{string(view.ServiceAnnounced), "announced"},
 	{string(view.ServiceWaiting), "waiting"},
+	{string(view.ServiceKept), "with another address than asked for"},
 	{string(view.ServiceNotAnnounced), "not announced"},
 	{string(view.ServiceUnknown), "nothing said yet"},
 	{string(view.ServiceOther), "another provider's"},
 }
 
 func (s search) matches(line *view.ServiceLine) bool {
-	if s.State == wrong && !isWrong(line.State) || s.State != "" && s.State != wrong && s.State != string(line.State) {
+	if s.State == wrong && !line.State.Wrong() || s.State != "" && s.State != wrong && s.State != string(line.State) {
 		return false
 	}
 	if s.Text == "" {
@@ -87,10 +88,6 @@ func (s search) matches(line *view.ServiceLine) bool {
 		}
 	}
 	return false
-}
-
-func isWrong(state view.ServiceState) bool {
-	return state == view.ServiceWaiting || state == view.ServiceNotAnnounced
 }
 
 // serviceList is the page of all Services.
@@ -113,7 +110,7 @@ func (s *snapshot) serviceList(p *page, query url.Values) {
 // worstFirst are the Services in the order in which the overview shows them.
 func worstFirst(services []view.ServiceLine) []view.ServiceLine {
 	rank := func(line view.ServiceLine) int {
-		if isWrong(line.State) {
+		if line.State.Wrong() {
 			return 0
 		}
 		return 1

@@ -78,7 +78,7 @@ func Compare(before, after *Outcome) (changes []Change, unchanged int) {
 			}
 		}
 	}
-	c := comparison{before, after, before.byKey(), after.byKey()}
+	c := comparison{before, after, before.byKey(), after.byKey(), PeersWithoutSession(before, after)}
 	for _, key := range slices.SortedFunc(maps.Keys(keys), lb.Key.Compare) {
 		if effects := c.service(key); len(effects) > 0 {
 			changes = append(changes, Change{key.Namespace, key.Name, effects})
@@ -92,6 +92,8 @@ func Compare(before, after *Outcome) (changes []Change, unchanged int) {
 type comparison struct {
 	before, after *Outcome
 	was, is       map[lb.Key]*lb.Service
+	// without a session: peers that all their nodes have left.
+	without []string
 }
 
 func (o *Outcome) byKey() map[lb.Key]*lb.Service {
@@ -187,7 +189,8 @@ func (c *comparison) address(was, is *lb.Service, addr netip.Addr) (effects []Ef
 	return effects
 }
 
-// routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still.
+// routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still; it
+// is a fault unless no node is left that has a session with it.
 func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) {
 	routes, then := c.before.routes(before), c.after.routes(after)
 	e := nodesEffect(Routes, before.Addr.String(), slices.Sorted(maps.Keys(routes)), slices.Sorted(maps.Keys(then)))
@@ -205,7 +208,7 @@ func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) 
 	}
 	told, still := c.before.told(before), c.after.told(after)
 	for _, peer := range slices.Sorted(maps.Keys(told)) {
-		if len(still[peer]) == 0 {
+		if len(still[peer]) == 0 && !slices.Contains(c.without, peer) {
 			effects = append(effects, Effect{Effect: Withdrawn, Address: e.Address, From: told[peer], Message: "to " + peer})
 		}
 	}

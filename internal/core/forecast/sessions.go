@@ -25,6 +25,32 @@ func (o *Outcome) assumeSessions(before *cluster.Objects) {
 	o.objects.Speakers = speakers
 }
 
+// PeersWithoutSession are the BGPPeers, in order, with which some nodes had a session, all of which have been stopped, and which select no
+// node that runs. What is announced to others reaches the router of such a peer by these, if at all.
+func PeersWithoutSession(before, after *Outcome) (names []string) {
+	had, kept := map[string]bool{}, map[string]bool{}
+	// order does not matter, in none of the loops: they fill maps
+	for session := range sessionsOf(after.objects) {
+		if _, runs := after.world.Established[session.node]; runs {
+			kept[session.peer] = true
+		}
+	}
+	for node, sessions := range before.world.Established {
+		_, runs := after.world.Established[node]
+		for peer, established := range sessions {
+			had[peer] = had[peer] || established
+			kept[peer] = kept[peer] || established && runs
+		}
+	}
+	for _, peer := range after.objects.Peers {
+		if had[peer.Name] && !kept[peer.Name] {
+			names = append(names, peer.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // nodePeer is a node and a BGPPeer of it.
 type nodePeer struct{ node, peer string }
 
