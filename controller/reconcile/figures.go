@@ -17,6 +17,7 @@ import (
 // figures are what a pass of the leader counts. They are not changed once they are shown.
 type figures struct {
 	pools        []poolFigure
+	waiting      []waitingFigure
 	services     map[serviceCondition]int
 	speakersGone int
 	// passed is when the pass came to its end.
@@ -31,6 +32,12 @@ func newFigures() *figures { return &figures{services: map[serviceCondition]int{
 type poolFigure struct {
 	pool, family, state string
 	addresses           float64
+}
+
+// waitingFigure is how many Services wait because a pool has no address of a family left.
+type waitingFigure struct {
+	pool, family string
+	services     float64
 }
 
 // serviceCondition is a condition of a Service without its message. There are as many as there are reasons in
@@ -50,7 +57,7 @@ func (f *figures) countService(conditions []metav1.Condition) {
 	}
 }
 
-// countPools counts the addresses of the pools.
+// countPools counts the addresses of the pools, and who waits for one.
 func (f *figures) countPools(pools []*ipam.PoolUse) {
 	for _, use := range pools {
 		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
@@ -59,6 +66,7 @@ func (f *figures) countPools(pools []*ipam.PoolUse) {
 				f.pools = append(f.pools,
 					poolFigure{use.Pool.Name, family.String(), "assigned", float64(count.Assigned)},
 					poolFigure{use.Pool.Name, family.String(), "available", available})
+				f.waiting = append(f.waiting, waitingFigure{use.Pool.Name, family.String(), float64(count.Waiting)})
 			}
 		}
 	}
@@ -78,6 +86,9 @@ var (
 	poolAddresses = prometheus.NewDesc("daymark_pool_addresses",
 		"Addresses of a pool by state: assigned to Services, or available to Services that ask now. The leader alone says so.",
 		[]string{"pool", "family", "state"}, nil)
+	poolWaiting = prometheus.NewDesc("daymark_pool_services_waiting",
+		"Services that wait for an address because the pool, which serves them, has none left, nor has another. The leader alone says so.",
+		[]string{"pool", "family"}, nil)
 	servicesDesc = prometheus.NewDesc("daymark_controller_services",
 		"Services that Daymark serves by their conditions AddressAssigned and Announced, with status and reason. The leader alone says so.",
 		[]string{"condition", "status", "reason"}, nil)
@@ -98,7 +109,7 @@ type figuresCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c figuresCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{leaderDesc, poolAddresses, servicesDesc, speakersGone, lastPass, keyMade} {
+	for _, desc := range []*prometheus.Desc{leaderDesc, poolAddresses, poolWaiting, servicesDesc, speakersGone, lastPass, keyMade} {
 		descs <- desc
 	}
 }
@@ -124,6 +135,9 @@ func (c figuresCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for _, p := range f.pools {
 		send(poolAddresses, p.addresses, p.pool, p.family, p.state)
+	}
+	for _, p := range f.waiting {
+		send(poolWaiting, p.services, p.pool, p.family)
 	}
 	for of, count := range f.services {
 		kind := strings.TrimPrefix(of.kind, v1beta1.GroupVersion.Group+"/")

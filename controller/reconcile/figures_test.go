@@ -15,7 +15,7 @@ func never() bool { return false }
 
 // figureNames are the metrics that a leader alone exports, and the one that says whether it is one.
 var figureNames = []string{
-	"daymark_controller_leader", "daymark_pool_addresses", "daymark_controller_services", "daymark_controller_speakers_gone",
+	"daymark_controller_leader", "daymark_pool_addresses", "daymark_pool_services_waiting", "daymark_controller_services", "daymark_controller_speakers_gone",
 	"daymark_controller_gossip_key_created_timestamp_seconds",
 }
 
@@ -49,6 +49,9 @@ func TestFigures_FollowLeadership(t *testing.T) {
 # TYPE daymark_pool_addresses gauge
 daymark_pool_addresses{family="IPv4",pool="blue",state="assigned"} 2
 daymark_pool_addresses{family="IPv4",pool="blue",state="available"} 14
+# HELP daymark_pool_services_waiting Services that wait for an address because the pool, which serves them, has none left, nor has another. The leader alone says so.
+# TYPE daymark_pool_services_waiting gauge
+daymark_pool_services_waiting{family="IPv4",pool="blue"} 0
 # HELP daymark_controller_services Services that Daymark serves by their conditions AddressAssigned and Announced, with status and reason. The leader alone says so.
 # TYPE daymark_controller_services gauge
 daymark_controller_services{condition="AddressAssigned",reason="AddressAssigned",status="True"} 2

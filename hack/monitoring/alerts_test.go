@@ -67,6 +67,11 @@ var healthy = map[string]float64{
 	`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="assigned"}`:                              11,
 	`daymark_pool_addresses{instance="c1",pool="one",family="IPv4",state="available"}`:                              0,
 	`daymark_pool_addresses{instance="c1",pool="one",family="IPv4",state="assigned"}`:                               1,
+	`daymark_pool_services_waiting{instance="c1",pool="blue",family="IPv4"}`:                                        0,
+	`daymark_pool_services_waiting{instance="c1",pool="one",family="IPv4"}`:                                         0,
+	`daymark_pool_services_waiting{instance="c1",pool="two",family="IPv4"}`:                                         0,
+	`daymark_pool_addresses{instance="c1",pool="two",family="IPv4",state="available"}`:                              0,
+	`daymark_pool_addresses{instance="c1",pool="two",family="IPv4",state="assigned"}`:                               1,
 	on("n1", "gossip_members_alive"):                                                 3,
 	on("n2", "gossip_members_alive"):                                                 3,
 	on("n3", "gossip_members_alive"):                                                 3,
@@ -112,6 +117,7 @@ var faults = []fault{
 	}},
 	{alert: "PoolExhausted", is: map[string]float64{
 		`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="PoolExhausted"}`: 1,
+		`daymark_pool_services_waiting{instance="c1",pool="two",family="IPv4"}`:                                        1,
 	}},
 	{alert: "PoolFillsUp", resolves: 7 * time.Hour, is: map[string]float64{
 		`daymark_pool_addresses{instance="c1",pool="blue",family="IPv4",state="available"}`: 2,

@@ -75,6 +75,31 @@ func (p *pass) countOne(addr netip.Addr, e allocation) {
 	}
 }
 
+// countWaiting counts of each pool the Services that wait for one of its addresses. Many Services share a list of verdicts, so each
+// list is read once.
+func (p *pass) countWaiting() {
+	waiting, lists := map[*Verdict]int64{}, []*Missing{}
+	for i := range p.plan.Assignments {
+		a := &p.plan.Assignments[i]
+		for j := range a.Missing {
+			m := &a.Missing[j]
+			if len(m.Verdicts) == 0 || a.hasOneOfTwo() {
+				continue
+			}
+			if waiting[&m.Verdicts[0]]++; waiting[&m.Verdicts[0]] == 1 {
+				lists = append(lists, m)
+			}
+		}
+	}
+	for _, m := range lists {
+		for i := range m.Verdicts {
+			if v := &m.Verdicts[i]; v.Cause == Exhausted {
+				v.Use.Count(m.Family).Waiting += waiting[&m.Verdicts[0]]
+			}
+		}
+	}
+}
+
 // clearAvailable sets the number of available addresses to 0, for a pool that gives nothing.
 func (u *PoolUse) clearAvailable() {
 	for _, count := range []*Count{u.IPv4, u.IPv6} {

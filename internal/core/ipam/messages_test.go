@@ -56,6 +56,31 @@ func TestOutcome_Messages(t *testing.T) {
 				}
 			}
 		}},
+		{"a pool counts those who wait for it, and not one that is full while another serves them", func(s *fixture) {
+			s.pool("full", "192.0.2.0")
+			s.pool("free", "192.0.2.8-192.0.2.15")
+			named := s.pool("named", "192.0.2.16", func(p *lb.Pool) { p.AutoAssign = false })
+			for _, name := range []string{"a", "b"} {
+				s.service(name)
+			}
+			for _, name := range []string{"c", "waits", "waits too"} {
+				s.service(name).RequestedPools = []string{named.Name}
+			}
+			s.pool("six", "2001:db8::1")
+			s.service("d").Families = []lb.Family{lb.IPv6}
+			prefers := s.service("prefers")
+			prefers.Families, prefers.Policy = []lb.Family{lb.IPv4, lb.IPv6}, lb.PreferDualStack
+			s.pass()
+			s.says("prefers", ReasonOneFamily, "pool six is exhausted")
+			for name, want := range map[string]int64{"full": 0, "free": 0, "named": 2} {
+				if got := s.use(name).IPv4.Waiting; got != want {
+					s.t.Errorf("%d wait for %s, want %d", got, name, want)
+				}
+			}
+			if got := s.use("six").IPv6.Waiting; got != 0 {
+				s.t.Errorf("%d wait for an address that a Service only prefers", got)
+			}
+		}},
 		{"a pool whose free addresses are nodes' own says so", func(s *fixture) {
 			s.pool("blue", "192.0.2.0-192.0.2.1")
 			s.nodes = []*lb.Node{{

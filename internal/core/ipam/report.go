@@ -18,6 +18,7 @@ func (p *pass) report(others []*lb.Service) {
 		}
 	}
 	p.countAll()
+	p.countWaiting()
 	for key, list := range p.poolLists {
 		list.text = verdictsText(list.verdicts, key.family)
 	}

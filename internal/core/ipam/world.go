@@ -156,6 +156,8 @@ type Count struct {
 	// NeverGiven are default gateways, network addresses of subnets and addresses in spec.externalIPs of Services, without
 	// those that are also assigned.
 	NeverGiven int64
+	// Waiting are Services that the pool serves, and that wait for an address because it has none left, nor any other pool for them.
+	Waiting int64
 }
 
 // Overlap is a range of addresses that two pools name.
