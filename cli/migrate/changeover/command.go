@@ -47,7 +47,8 @@ func newNext(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "next [NAMESPACE/NAME]", Short: "Do the next step of the plan, or that of a Service, and verify it",
 		Long: `Does one step of "kubectl daymark migrate plan" and waits until it is whole: the addresses are the same, a pool of Daymark has adopted
-them, a speaker of Daymark holds them, and MetalLB announces them no more. It asks before it writes.`,
+them, a speaker of Daymark holds them, and MetalLB announces them no more. It asks before it writes. While a step is not whole there is no
+other: one that was written in part is finished.`,
 		Example: `  kubectl daymark migrate next
   kubectl daymark migrate next shop/web --yes`,
 		Args: env.Args(cobra.MaximumNArgs(1)), RunE: func(c *cobra.Command, args []string) error { return o.next(c.Context(), args) },
@@ -61,7 +62,8 @@ func newBack(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "back NAMESPACE/NAME", Short: "Hand a Service back to MetalLB, and verify it",
 		Long: `Takes back what "kubectl daymark migrate next" wrote to a Service, and to those that share its addresses, and waits until its addresses
-are the same, Daymark announces them no more, and MetalLB does. It asks before it writes.`,
+are the same, Daymark announces them no more, and MetalLB's reports name it for each protocol of its advertisements. By BGP they do not tell
+whether the routers have the route: it says where to look. It asks before it writes.`,
 		Example: "  kubectl daymark migrate back shop/web",
 		Args:    env.Args(cobra.ExactArgs(1)), RunE: func(c *cobra.Command, args []string) error { return o.back(c.Context(), args[0]) },
 		ValidArgsFunction: o.complete(func(s Step) bool { return s.State == Done || s.State == Failing }),
@@ -137,6 +139,8 @@ func (o *options) hint(p *Plan) {
 		o.Warn("all Services have changed over, and MetalLB is gone")
 	case next == nil:
 		o.Warn("no step can be done: see what blocks them")
+	case next.State == Failing && len(next.Commands) > 0:
+		o.Warn("%s was done in part. kubectl daymark migrate next writes what is missing; or go back: kubectl daymark migrate back %s", next.Name, next.Name)
 	case next.State == Failing:
 		o.Warn("%s is not whole. Mend what the message says, or go back: kubectl daymark migrate back %s", next.Name, next.Name)
 	case next.Name == Uninstall:

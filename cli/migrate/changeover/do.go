@@ -76,28 +76,40 @@ func (o *options) next(ctx context.Context, args []string) error {
 	}
 	step := p.Next()
 	if len(args) > 0 {
-		name, err := o.service(args[0])
-		if err != nil {
+		if step, err = o.named(p, args[0]); err != nil {
 			return err
-		}
-		if step = p.step(name); step == nil {
-			return fmt.Errorf("%s %w", name, errUnknown)
 		}
 	}
 	switch {
-	case step == nil || step.Name == Uninstall || step.State == Failing:
+	case step == nil || step.Name == Uninstall || step.State == Failing && len(step.Commands) == 0:
 		o.hint(p)
 		return status(p.Finished() || step != nil && step.State == Ready)
 	case step.State == Done:
 		o.Warn("%s has changed over already", step.Name)
 		return nil
-	case step.State != Ready:
+	case step.State != Ready && step.State != Failing:
 		return fmt.Errorf("%s is not ready: %s", step.Name, step.Message)
 	}
 	if err := o.write(ctx, step, step.Message, p.patches(step)); err != nil {
 		return err
 	}
-	return o.verify(ctx, step, func(now *Plan) string { return now.unfinished(step) }, "It can go back: "+goBack(step))
+	return o.verify(ctx, step, (*Plan).unfinished, "It can go back: "+goBack(step))
+}
+
+// named is the step of a Service. While another one is not whole it is to wait.
+func (o *options) named(p *Plan, argument string) (*Step, error) {
+	name, err := o.service(argument)
+	if err != nil {
+		return nil, err
+	}
+	step, first := p.step(name), p.Next()
+	switch {
+	case step == nil:
+		return nil, fmt.Errorf("%s %w", name, errUnknown)
+	case step.State == Ready && first.State == Failing:
+		return nil, fmt.Errorf("%s is to wait: %s is not whole: %s", name, first.Name, first.Message)
+	}
+	return step, nil
 }
 
 func status(right bool) error {
@@ -122,55 +134,6 @@ func (p *Plan) unfinished(step *Step) string {
 	for _, name := range step.Services {
 		if now := p.step(name); now.State != Done {
 			return now.Message
-		}
-	}
-	return ""
-}
-
-// back hands a Service, and those that share its addresses, to MetalLB.
-func (o *options) back(ctx context.Context, argument string) error {
-	name, err := o.service(argument)
-	if err != nil {
-		return err
-	}
-	p, err := o.read(ctx)
-	if err != nil {
-		return err
-	}
-	step := p.step(name)
-	if step == nil {
-		return fmt.Errorf("%s %w", name, errUnknown)
-	}
-	if !slices.ContainsFunc(step.services, (*service).handed) {
-		o.Warn("%s is MetalLB's", name)
-		return nil
-	}
-	var patches []patch
-	for _, s := range step.services {
-		patches = append(patches, mark(s, nil, metallb))
-	}
-	message := "goes back to MetalLB"
-	if slices.ContainsFunc(step.services, sharing) {
-		message += ". It may share addresses: MetalLB after 0.16.1 does not announce such a Service by layer 2 while its advertisements have serviceSelectors"
-	}
-	if err := o.write(ctx, step, message, patches); err != nil {
-		return err
-	}
-	return o.verify(ctx, step, func(now *Plan) string { return now.leftovers(step) }, "It can be Daymark's again: kubectl daymark migrate next "+name)
-}
-
-// leftovers say what is missing until MetalLB alone serves the Services of a step; empty: nothing.
-func (p *Plan) leftovers(step *Step) string {
-	for _, name := range step.Services {
-		s := p.service(name)
-		serving := p.cluster.Serving(s.Service, s.raw)
-		switch {
-		case s.handed() || serving.Ours || s.Managed || len(s.Provenance.Allocations) > 0:
-			return "Daymark has not left " + name + " yet"
-		case len(serving.Holders) > 0:
-			return "Daymark's speaker on " + strings.Join(serving.Holders, ", ") + " still announces " + name
-		case p.metallb.reports && len(step.HeldBy) > 0 && len(p.metallb.nodes[s.Key]) == 0:
-			return "MetalLB does not announce " + name + " yet"
 		}
 	}
 	return ""
@@ -227,7 +190,7 @@ func (p *patch) apply(ctx context.Context, to patcher) error {
 }
 
 // verify waits until nothing is missing, and says how long that took, or what is missing and what to do.
-func (o *options) verify(ctx context.Context, step *Step, missing func(*Plan) string, otherwise string) error {
+func (o *options) verify(ctx context.Context, step *Step, missing func(*Plan, *Step) string, otherwise string) error {
 	began := o.Now()
 	from, err := o.Source()
 	if err != nil {
@@ -243,7 +206,7 @@ func (o *options) verify(ctx context.Context, step *Step, missing func(*Plan) st
 	for objects := range all {
 		p := o.make(objects)
 		if text = p.renumbered(step); text == "" {
-			text = missing(p)
+			text = missing(p, step)
 		}
 		if text == "" {
 			o.report(p, step, o.Now().Sub(began))
@@ -279,7 +242,7 @@ func (o *options) report(p *Plan, step *Step, took time.Duration) {
 	}
 	for _, before := range step.services {
 		s := p.service(name(before))
-		by, whose := p.metallb.nodes[s.Key], "MetalLB's"
+		by, whose := p.metallb.announcing(s.Key), "MetalLB's"
 		if s.handed() {
 			by, whose = p.cluster.Serving(s.Service, s.raw).Holders, "Daymark's"
 		}
@@ -288,5 +251,10 @@ func (o *options) report(p *Plan, step *Step, took time.Duration) {
 			text += ", on " + strings.Join(by, ", ")
 		}
 		fmt.Fprintln(o.Out, output.Line(text))
+		if !s.handed() {
+			for _, remark := range p.unproven(s) {
+				o.Warn("%s", remark)
+			}
+		}
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 )
 
@@ -71,6 +72,37 @@ func TestNext_SaysWhatIsMissingAndHowToGoBack(t *testing.T) {
 	l.wrote()
 }
 
+// A write that fails in the middle of Services that share an address is made up for by the next one, and nothing is done before.
+func TestNext_FinishesWhatWasWrittenInPart(t *testing.T) {
+	l := newLiving(t, "start")
+	l.after, l.refuses = l.daymark, "too"
+	l.says("", "next --yes", env.ExitWrong, "4 of 5 writes were done")
+	l.writes = nil
+	l.says("", "plan", env.ExitWrong, "old/too shares 192.0.2.202 and was not handed over", "old/both was done in part. kubectl daymark migrate next")
+	l.says("", "plan -o yaml", env.ExitWrong, "kubectl patch service too -n old --type=merge -p '"+there+"'")
+	l.says("", "next --yes old/ready", env.ExitWrong, "old/ready is to wait: old/both is not whole: old/too shares 192.0.2.202")
+	l.says("", "next --yes", env.ExitWrong, "0 of 1 writes were done")
+	l.wrote("Service old/too " + there)
+	l.refuses = ""
+	l.says("", "next --yes old/too", 0, "old/both: Daymark's", "old/too: Daymark's")
+	l.wrote("Service old/too " + there)
+	l.says("", "next --yes old/ready", 0, "old/ready: Daymark's")
+}
+
+// What would lose its address is not handed over to finish a step.
+func TestNext_DoesNotFinishAgainstAnything(t *testing.T) {
+	l := newLiving(t, "start")
+	l.after, l.refuses = l.daymark, "too"
+	l.says("", "next --yes", env.ExitWrong)
+	l.writes = nil
+	l.Items = slices.DeleteFunc(l.Items, func(o runtime.Object) bool {
+		_, isPool := o.(*v1beta1.IPAddressPool)
+		return isPool
+	})
+	l.says("", "next --yes", env.ExitWrong, "old/both is not whole. Mend what the message says, or go back")
+	l.wrote()
+}
+
 func TestNext_NoticesAnotherAddress(t *testing.T) {
 	l := newLiving(t, "start")
 	l.after = func() {
@@ -90,33 +122,6 @@ func TestNext_StopsWhereMetalLBCannotLeaveOutServices(t *testing.T) {
 	l.drops = "serviceSelectors"
 	l.says("", "next --yes", env.ExitWrong, "BGPAdvertisement metallb-system/wan takes no serviceSelectors: MetalLB before 0.16 has none", "0 of 5 writes were done")
 	l.wrote("BGPAdvertisement metallb-system/wan " + leaves)
-}
-
-func TestBack_WaitsForBoth(t *testing.T) {
-	l := newLiving(t, "underway")
-	l.says("", "back web --yes --timeout=50ms", env.ExitWrong, "Daymark has not left default/web yet", "kubectl daymark migrate next default/web")
-	l.wrote("Service default/web " + andBack)
-	l = newLiving(t, "underway")
-	l.after = l.leave
-	l.says("", "back default/web --yes --timeout=50ms", env.ExitWrong, "Daymark's speaker on n2 still announces default/web")
-	l = newLiving(t, "underway")
-	l.after = func() { l.leave(); l.release() }
-	l.says("", "back default/web --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce default/web yet")
-	l = newLiving(t, "underway")
-	l.after = func() { l.leave(); l.release(); l.metallb("default", "web") }
-	l.says("", "back default/web --yes", 0, "default/web: MetalLB's, with 192.0.2.200, after 0s, on n3")
-	l.says("", "back default/web --yes", 0, "default/web is MetalLB's")
-	l.says("", "back default/nothing", env.ExitWrong, "default/nothing is no Service to which MetalLB gave an address")
-}
-
-// metallb has its speaker on n3 say that it announces a Service.
-func (l *living) metallb(namespace, name string) {
-	o := &unstructured.Unstructured{Object: map[string]any{
-		"metadata": map[string]any{"namespace": "metallb-system", "name": "l2-x"},
-		"status":   map[string]any{"node": "n3", "serviceNamespace": namespace, "serviceName": name},
-	}}
-	o.SetGroupVersionKind(l2Statuses.GroupVersionKind)
-	l.replace(o)
 }
 
 // When MetalLB is uninstalled all is done, with the marks on the Services and without.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,8 +39,11 @@ type living struct {
 	// mu is held while what is in the cluster is read or changed: a command follows it beside itself.
 	mu        sync.Mutex
 	followers sync.WaitGroup
-	// uninstalled: the API server does not know MetalLB's kinds.
+	// uninstalled: the API server does not know MetalLB's kinds. without: it does not know this one.
 	uninstalled bool
+	without     string
+	// refuses to write an object of this name.
+	refuses string
 	// drops is a field of specs that the API server does not know.
 	drops string
 }
@@ -80,12 +85,14 @@ func (l *living) replace(object runtime.Object) {
 // Read the cluster.
 func (l *living) Read(ctx context.Context, queries ...source.Query) (*source.Objects, error) {
 	objects, err := l.Memory.Read(ctx, queries...)
-	if err == nil && l.uninstalled {
-		ofMetalLB := func(o runtime.Object) bool { return o.GetObjectKind().GroupVersionKind().Group == "metallb.io" }
-		objects.Items = slices.DeleteFunc(slices.Clone(objects.Items), ofMetalLB)
+	unknown := func(kind schema.GroupVersionKind) bool {
+		return kind.Group == group && (l.uninstalled || kind.Kind == l.without)
+	}
+	if err == nil {
+		objects.Items = slices.DeleteFunc(slices.Clone(objects.Items), func(o runtime.Object) bool { return unknown(o.GetObjectKind().GroupVersionKind()) })
 		objects.Gaps = slices.Clone(objects.Gaps)
 		for _, q := range queries {
-			if q.Kind.Group == "metallb.io" {
+			if unknown(q.Kind.GroupVersionKind) {
 				objects.Gaps = append(objects.Gaps, source.Gap{Resource: q.Kind.Name(), Why: source.NotInstalled})
 			}
 		}
@@ -123,6 +130,9 @@ func (l *living) Patch(_ context.Context, object client.Object, patch client.Pat
 	for _, item := range l.Items {
 		if !same(item, object) {
 			continue
+		}
+		if object.GetName() == l.refuses {
+			return errors.New("it is refused")
 		}
 		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(item)
 		if err != nil {

@@ -1,6 +1,7 @@
 package changeover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,6 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/source"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 const group = "metallb.io"
@@ -27,11 +27,12 @@ var (
 	bgpAdvertisements = kind("BGPAdvertisement", "bgpadvertisements")
 	l2Statuses        = kind("ServiceL2Status", "servicel2statuses")
 	bgpStatuses       = kind("ServiceBGPStatus", "servicebgpstatuses")
+	addressPools      = kind("IPAddressPool", "ipaddresspools")
 )
 
 // queries for MetalLB's objects in its namespace.
 func queries(namespace string) (all []source.Query) {
-	for _, k := range []source.Kind{l2Advertisements, bgpAdvertisements, l2Statuses, bgpStatuses} {
+	for _, k := range []source.Kind{addressPools, l2Advertisements, bgpAdvertisements, l2Statuses, bgpStatuses} {
 		all = append(all, source.Query{Kind: k, Namespace: namespace})
 	}
 	return append(all, source.Query{Kind: source.Definitions, Name: l2Advertisements.Name(), Optional: true})
@@ -40,51 +41,17 @@ func queries(namespace string) (all []source.Query) {
 // givenBy are the annotations by which MetalLB says that it gave the addresses.
 var givenBy = []string{"metallb.io/ip-allocated-from-pool", "metallb.universe.tf/ip-allocated-from-pool"}
 
-func fromMetalLB(s *corev1.Service) bool {
-	return slices.ContainsFunc(givenBy, func(key string) bool { return s.Annotations[key] != "" })
+func fromMetalLB(s *corev1.Service) bool { return poolOf(s) != "" }
+
+// poolOf a Service by MetalLB's annotation; empty: MetalLB gave it no address.
+func poolOf(s *corev1.Service) string {
+	return cmp.Or(s.Annotations[givenBy[0]], s.Annotations[givenBy[1]])
 }
 
 // sharing says whether MetalLB after 0.16.1 announces a Service by layer 2 no more once an advertisement has serviceSelectors: it is so
 // with this annotation, also when the Service shares with nobody.
 func sharing(s *service) bool {
 	return s.raw.Annotations["metallb.io/allow-shared-ip"] != "" || s.raw.Annotations["metallb.universe.tf/allow-shared-ip"] != ""
-}
-
-// provider is what MetalLB's speakers say.
-type provider struct {
-	// reports: it is seen which Services they announce.
-	reports bool
-	// nodes that announce a Service.
-	nodes map[lb.Key][]string
-	// selects: its advertisements know serviceSelectors, or it is not known whether.
-	selects bool
-	// absent: its kinds are not installed.
-	absent bool
-}
-
-func readProvider(objects *source.Objects) *provider {
-	gap := objects.Gap(l2Advertisements)
-	p := &provider{
-		nodes: map[lb.Key][]string{}, selects: true, reports: objects.Gap(l2Statuses) == nil,
-		absent: gap != nil && gap.Why == source.NotInstalled,
-	}
-	for _, o := range source.Of[*unstructured.Unstructured](objects) {
-		if k := o.GroupVersionKind().GroupKind(); k != l2Statuses.GroupKind() && k != bgpStatuses.GroupKind() {
-			continue
-		}
-		field := func(name string) string {
-			text, _, _ := unstructured.NestedString(o.Object, "status", name)
-			return text
-		}
-		key := lb.Key{Namespace: field("serviceNamespace"), Name: field("serviceName")}
-		p.nodes[key] = append(p.nodes[key], field("node"))
-	}
-	for _, d := range source.Of[*apiextensionsv1.CustomResourceDefinition](objects) {
-		if d.Name == l2Advertisements.Name() {
-			p.selects = knowsSelectors(d)
-		}
-	}
-	return p
 }
 
 // knowsSelectors says whether a definition has spec.serviceSelectors, which MetalLB has from 0.16 on.

@@ -30,7 +30,7 @@ func commands(patches []patch) (all []string) {
 	return all
 }
 
-// patches that a step writes, in their order.
+// patches that a step writes, in their order: of a step that was done in part those that are missing.
 func (p *Plan) patches(step *Step) (all []patch) {
 	if step.Name == Advertisements {
 		for i := range p.advertisements {
@@ -40,7 +40,9 @@ func (p *Plan) patches(step *Step) (all []patch) {
 		}
 	}
 	for _, s := range step.services {
-		all = append(all, mark(s, v1beta1.ProviderDaymark, v1beta1.ProviderDaymark))
+		if !s.marked() {
+			all = append(all, mark(s, v1beta1.ProviderDaymark, v1beta1.ProviderDaymark))
+		}
 	}
 	return all
 }

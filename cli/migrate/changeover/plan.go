@@ -87,6 +87,11 @@ func (s *service) handed() bool {
 	return s.raw.Labels[Label] == v1beta1.ProviderDaymark || s.raw.Annotations[v1beta1.AnnotationProvider] == v1beta1.ProviderDaymark
 }
 
+// marked says whether the Service has both marks.
+func (s *service) marked() bool {
+	return s.raw.Labels[Label] == v1beta1.ProviderDaymark && s.raw.Annotations[v1beta1.AnnotationProvider] == v1beta1.ProviderDaymark
+}
+
 // New makes a plan of objects that were read.
 func New(objects *source.Objects, cluster *view.Cluster) *Plan {
 	p := &Plan{cluster: cluster, metallb: readProvider(objects), Unseen: cluster.Unseen}

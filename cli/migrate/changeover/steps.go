@@ -61,6 +61,7 @@ func (p *Plan) handOver(group []*service, outcomes map[lb.Key]view.Handover, lat
 		step.HeldBy, step.Message = p.standing(group)
 		if step.Message != "" {
 			step.State = Failing
+			p.finish(&step, outcomes)
 		}
 		return step
 	}
@@ -79,6 +80,16 @@ func (p *Plan) handOver(group []*service, outcomes map[lb.Key]view.Handover, lat
 		step.State, step.Message = Ready, p.outlook(group, outcomes)
 	}
 	return step
+}
+
+// finish has a step that was done in part write what is missing, unless something stands against that.
+func (p *Plan) finish(step *Step, outcomes map[lb.Key]view.Handover) {
+	rest := slices.DeleteFunc(slices.Clone(step.services), (*service).handed)
+	if why := p.against(rest, outcomes); why != "" {
+		step.Message += "; " + why
+		return
+	}
+	step.Commands = commands(p.patches(step))
 }
 
 // adopted says that a Service is Daymark's with all its addresses.
@@ -105,8 +116,10 @@ func (p *Plan) standing(group []*service) (holders []string, missing string) {
 	for _, s := range group {
 		serving := p.cluster.Serving(s.Service, s.raw)
 		holders = append(holders, serving.Holders...)
-		switch beside := p.metallb.nodes[s.Key]; {
-		case s.raw.Labels[Label] != s.raw.Annotations[Label]:
+		switch beside := p.metallb.announcing(s.Key); {
+		case !s.handed():
+			texts = append(texts, name(s)+" shares "+joined(addressesOf([]*service{s}))+" and was not handed over")
+		case !s.marked():
 			texts = append(texts, name(s)+" needs both the label and the annotation "+Label+"=daymark")
 		case len(beside) > 0:
 			texts = append(texts, "MetalLB announces "+name(s)+" from "+strings.Join(beside, ", "))

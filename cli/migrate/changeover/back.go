@@ -1,0 +1,107 @@
+package changeover
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// back hands a Service, and those that share its addresses, to MetalLB.
+func (o *options) back(ctx context.Context, argument string) error {
+	name, err := o.service(argument)
+	if err != nil {
+		return err
+	}
+	p, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	step := p.step(name)
+	if step == nil {
+		return fmt.Errorf("%s %w", name, errUnknown)
+	}
+	if !slices.ContainsFunc(step.services, (*service).handed) {
+		o.Warn("%s is MetalLB's", name)
+		return nil
+	}
+	var patches []patch
+	for _, s := range step.services {
+		patches = append(patches, mark(s, nil, metallb))
+	}
+	message := "goes back to MetalLB"
+	if slices.ContainsFunc(step.services, sharing) {
+		message += ". It may share addresses: MetalLB after 0.16.1 does not announce such a Service by layer 2 while its advertisements have serviceSelectors"
+	}
+	if err := o.write(ctx, step, message, patches); err != nil {
+		return err
+	}
+	return o.verify(ctx, step, (*Plan).leftovers, "It can be Daymark's again: kubectl daymark migrate next "+name)
+}
+
+// leftovers say what is missing until MetalLB alone serves the Services of a step; empty: nothing.
+func (p *Plan) leftovers(step *Step) string {
+	for _, name := range step.Services {
+		s := p.service(name)
+		serving := p.cluster.Serving(s.Service, s.raw)
+		switch {
+		case s.handed() || serving.Ours || s.Managed || len(s.Provenance.Allocations) > 0:
+			return "Daymark has not left " + name + " yet"
+		case len(serving.Holders) > 0:
+			return "Daymark's speaker on " + strings.Join(serving.Holders, ", ") + " still announces " + name
+		}
+		for _, by := range p.protocols(s) {
+			if by.seen && len(by.nodes[s.Key]) == 0 {
+				return fmt.Sprintf("MetalLB does not announce %s by %s yet: no %s names it", name, by.name, by.kind)
+			}
+		}
+	}
+	return ""
+}
+
+// protocol by which MetalLB is to announce a Service.
+type protocol struct {
+	name, kind string
+	reports
+}
+
+// protocols by which MetalLB's advertisements are to announce a Service; none if it has no endpoint.
+func (p *Plan) protocols(s *service) (all []protocol) {
+	serving := slices.ContainsFunc(s.Ingress, func(addr netip.Addr) bool {
+		return p.cluster.Parsed.Endpoints[s.Key].AnyServing(lb.FamilyOf(addr))
+	})
+	by := func(kind string) bool {
+		return serving && slices.ContainsFunc(p.advertisements, func(a advertisement) bool {
+			return a.object.GetKind() == kind && p.metallb.advertises(&a, s)
+		})
+	}
+	if by(l2Advertisements.Kind) {
+		all = append(all, protocol{"layer 2", l2Statuses.Kind, p.metallb.layer2})
+	}
+	if by(bgpAdvertisements.Kind) {
+		all = append(all, protocol{"BGP", bgpStatuses.Kind, p.metallb.bgp})
+	}
+	return all
+}
+
+// unproven says what could not be verified of a Service that went back, and where to look.
+func (p *Plan) unproven(s *service) (remarks []string) {
+	addresses, protocols := strings.Join(lb.Strings(s.Ingress), ", "), p.protocols(s)
+	for _, by := range protocols {
+		switch {
+		case !by.seen:
+			remarks = append(remarks, fmt.Sprintf("not seen: whether MetalLB announces %s by %s, since no %s can be read. Look whether %s answers",
+				name(s), by.name, by.kind, addresses))
+		case by.kind == bgpStatuses.Kind:
+			remarks = append(remarks, fmt.Sprintf("not seen: whether routers have MetalLB's routes for %s, since it reports no more than to whom it is to "+
+				"announce them. Look there for %s, and at metallb_bgp_session_up", name(s), addresses))
+		}
+	}
+	if len(protocols) == 0 {
+		remarks = append(remarks, fmt.Sprintf("MetalLB announces %s to nobody: it has no endpoint, or no advertisement of MetalLB selects it", name(s)))
+	}
+	return remarks
+}
