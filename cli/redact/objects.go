@@ -2,6 +2,7 @@ package redact
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -151,20 +152,27 @@ func (w *walk) text(key, text string) string {
 
 // image without its registry, which tells who it is. Texts, such as those of the kubelet, may have it as well.
 func (w *walk) image(text string) string {
-	last := strings.LastIndex(text, "/")
-	if last < 0 {
-		return text
+	for _, part := range registry(text) {
+		w.visit(name, "registry", part)
 	}
-	registry := text[:last]
-	if _, after, has := strings.Cut(registry, "://"); has { // of an imageID
-		registry = after
-	}
-	for part := range strings.SplitSeq(registry, "/") {
-		host, _, _ := strings.Cut(part, ":") // a port may follow
-		w.visit(name, "registry", host)
-	}
-	return text[last+1:]
+	return text[strings.LastIndex(text, "/")+1:]
 }
+
+// registry of an image: its host, and the folders there.
+func registry(image string) (parts []string) {
+	folders := image[:max(0, strings.LastIndex(image, "/"))]
+	if _, after, has := strings.Cut(folders, "://"); has { // of an imageID
+		folders = after
+	}
+	for part := range strings.SplitSeq(folders, "/") {
+		host, _, _ := strings.Cut(part, ":") // a port may follow
+		parts = append(parts, host)
+	}
+	return parts
+}
+
+// imageNamed in a text: of the kubelet and of containerd, which quote it, as do those who quote them.
+var imageNamed = regexp.MustCompile(`(?:[Ii]mage|reference) \\*"([^"\\\s]+)`)
 
 func isAddress(text string) bool {
 	address, _, _ := strings.Cut(text, "/")

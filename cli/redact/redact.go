@@ -63,19 +63,29 @@ func (s *Survey) see(c class, kind, text string) string {
 		s.addKey(text)
 	case labelValue:
 		s.add(s.labels, "value", text)
-	case field, anyText:
+	case anyText: // its Pod may be gone
+		for _, match := range imageNamed.FindAllStringSubmatch(text, -1) {
+			for _, part := range registry(match[1]) {
+				s.add(s.names, "registry", part)
+			}
+		}
+	case field:
 	}
 	scan(text, &scanner{address: s.seeAddress, mac: s.seeMAC})
 	return text
 }
 
-// addKey adds the domain and the name of a key.
+// addKey adds the domain and the name of a key, as far as they are not Kubernetes' own.
 func (s *Survey) addKey(key string) {
-	if wellKnown(key) {
-		return
-	}
-	for part := range strings.SplitSeq(key, "/") {
-		s.add(s.labels, "label", part)
+	domain, name, has := strings.Cut(key, "/")
+	switch {
+	case !has:
+		s.add(s.labels, "label", key)
+	case !ofKubernetes(domain):
+		s.labels[domain] = "label"
+		s.add(s.labels, "label", name)
+	case userNamed(domain):
+		s.add(s.labels, "label", name)
 	}
 }
 
@@ -171,19 +181,26 @@ func (r *Redactor) replace(c class, _, text string) string {
 	}}
 	switch c {
 	case labelKey, annotationKey:
-		if wellKnown(text) {
-			return text
-		}
-		parts := strings.Split(text, "/")
-		for i, part := range parts {
-			parts[i] = r.whole(part, words)
-		}
-		return strings.Join(parts, "/")
+		return r.key(text, words)
 	case name, labelValue:
 		return r.whole(text, words)
 	case field, anyText:
 	}
 	return scan(text, words)
+}
+
+// key with another domain or name, where these are not Kubernetes' own.
+func (r *Redactor) key(text string, words *scanner) string {
+	domain, name, has := strings.Cut(text, "/")
+	switch {
+	case !has:
+		return r.whole(text, words)
+	case !ofKubernetes(domain):
+		return r.whole(domain, words) + "/" + r.whole(name, words)
+	case userNamed(domain):
+		return domain + "/" + r.whole(name, words)
+	}
+	return text
 }
 
 // whole is a word that may have any characters.

@@ -56,6 +56,13 @@ func TestText_HasOthersInTheirPlace(t *testing.T) {
 		{"127.0.0.1, 0.0.0.0/0, ::/0, 224.0.0.1, 255.255.255.0, ::1", "127.0.0.1, 0.0.0.0/0, ::/0, 224.0.0.1, 255.255.255.0, ::1"},
 		{"12:00:00.5 2026-11-26T12:00:00Z v1.2.3", "12:00:00.5 2026-11-26T12:00:00Z v1.2.3"},
 		{"it is at 52:54:00:AB:cd:01 and fe80::5054:ff:feab:cd01%eth0", "it is at 02:00:00:00:00:01 and fe80::ff:fe00:1%eth0"},
+		{`"msg":"first\nweb\tapi\r192.0.2.1"`, `"msg":"first\nservice-2\tservice-1\r10.0.0.1"`},
+		{`quoted \\nweb, and \u003cweb\u003e, \x09web, \user\web`, `quoted \\nservice-2, and \u003cservice-2\u003e, \x09service-2, \user\service-2`},
+		{`C:\n1.corp.example, \nn1.corp.example, \fe80::5054:ff:feab:cd01`, `C:\node-1, \nnode-1, \fe80::ff:fe00:1`},
+		{"\x1b[1;31mweb\x1b[0m", "\x1b[1;31mservice-2\x1b[0m"},
+		{`\u001b[31mweb\u001b[0m \033[31mweb \e[31mweb`, `\u001b[31mservice-2\u001b[0m \033[31mservice-2 \e[31mservice-2`},
+		{`Back-off pulling image "harbor.corp.example:5000/mirror/frr:9"`, `Back-off pulling image "registry-1:5000/registry-2/frr:9"`},
+		{`note="Failed to pull image \"harbor.corp.example/frr\": x"`, `note="Failed to pull image \"registry-1/frr\": x"`},
 		{"64512:100 and 4200000000:1:2", "64512:100 and 4200000000:1:2"},
 	} {
 		r := of(t, names, test.text, "192.0.2.1 198.51.100.1 203.0.113.1 2001:db8::1")
@@ -146,6 +153,30 @@ func TestObject_TellsNothing(t *testing.T) {
 		t.Errorf("%s is left", left)
 	}
 	goldentest.Compare(t, "telling", out.String())
+}
+
+// Below Kubernetes' domains others make keys, and where users choose the names these tell.
+func TestKeys_StayIfTheyAreKubernetesOwn(t *testing.T) {
+	s := NewSurvey()
+	keys := map[string]string{
+		"kubernetes.io/hostname": "kubernetes.io/hostname", "app.kubernetes.io/name": "app.kubernetes.io/name",
+		"node-role.kubernetes.io/control-plane": "node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/": "node-role.kubernetes.io/",
+		"node-role.kubernetes.io/payments": "node-role.kubernetes.io/label-3", "node-restriction.kubernetes.io/row": "node-restriction.kubernetes.io/label-4",
+		"corp.kubernetes.io/team": "label-2/label-6", "corp.example/team": "label-1/label-6", "team": "label-6", "team-kubernetes.io/x": "label-7/label-9",
+		"scheduling.corp.k8s.io/tier": "label-5/label-8",
+	}
+	for key := range keys {
+		s.see(labelKey, "", key)
+	}
+	r, err := s.Redactor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range keys {
+		if got := r.replace(labelKey, "", key); got != want {
+			t.Errorf("%s becomes %s, not %s", key, got, want)
+		}
+	}
 }
 
 // FuzzText: no text is too odd, and a pseudonym does not become another one of the same text: what is redacted has nothing to redact but

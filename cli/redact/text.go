@@ -3,6 +3,8 @@ package redact
 import (
 	"net"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,21 +22,62 @@ type scanner struct {
 func scan(text string, s *scanner) string {
 	var out strings.Builder
 	for i := 0; i < len(text); {
-		if !inToken(text[i]) {
-			out.WriteByte(text[i])
-			i++
+		if n := s.between(text[i:]); n > 0 {
+			out.WriteString(text[i : i+n])
+			i += n
 			continue
 		}
-		end := i
-		for end < len(text) && inToken(text[end]) {
-			end++
-		}
+		end := i + tokenLength(text[i:])
 		token := strings.TrimRight(text[i:end], ".-")
 		out.WriteString(s.token(token, bitsAfter(text[i+len(token):])))
 		out.WriteString(text[i+len(token) : end])
 		i = end
 	}
 	return out.String()
+}
+
+// between tokens is what a text begins with: a character, or an escape, whose letters are no part of the word that follows it. 0: a token.
+func (s *scanner) between(text string) int {
+	if inToken(text[0]) {
+		return 0
+	}
+	n := 1
+	for text[0] == '\\' && n < len(text) && text[n] == '\\' { // escaped once more
+		n++
+	}
+	letters := escaped.FindString(text[n:])
+	if text[0] != '\\' || s.knows(text[n:n+tokenLength(text[n:])]) {
+		letters = ""
+	}
+	if text[0] == escape || slices.Contains(escapes, letters) {
+		letters += coloring.FindString(text[n+len(letters):])
+	}
+	return n + len(letters)
+}
+
+// escape begins what colours a terminal, here as a character and as it is written in strings of JSON, Go and the shell.
+const escape = 0x1b
+
+var (
+	escapes  = []string{"u001b", "x1b", "033", "e"}
+	escaped  = regexp.MustCompile(`^([abefnrtv]|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[0-3][0-7]{2})`)
+	coloring = regexp.MustCompile(`^\[[0-9;]*[A-Za-z]`)
+)
+
+// knows says whether a token is an address or a name as it is, so that it does not begin with an escape.
+func (s *scanner) knows(token string) bool {
+	token = strings.TrimRight(token, ".-:")
+	if _, err := netip.ParseAddr(token); err == nil {
+		return true
+	}
+	return s.word != nil && s.names(token) != token
+}
+
+func tokenLength(text string) (n int) {
+	for n < len(text) && inToken(text[n]) {
+		n++
+	}
+	return n
 }
 
 // inToken are the characters of names, of addresses, and of ranges of them.

@@ -51,6 +51,30 @@ func wellKnown(key string) bool {
 	return slices.ContainsFunc(domains, func(known string) bool { return domain == known || strings.HasSuffix(domain, "."+known) })
 }
 
+// keyDomains are those of keys of labels that Kubernetes, its tools and Daymark define. Whoever likes makes others below the same domains.
+var keyDomains = func() map[string]bool {
+	all := map[string]bool{}
+	for domain := range strings.FieldsSeq(`
+		daymark.io metallb.io metallb.universe.tf kubernetes.io k8s.io
+		app.kubernetes.io apps.kubernetes.io batch.kubernetes.io beta.kubernetes.io deployment.kubernetes.io statefulset.kubernetes.io
+		endpoints.kubernetes.io endpointslice.kubernetes.io service.kubernetes.io service.beta.kubernetes.io service.alpha.kubernetes.io
+		kubectl.kubernetes.io node.kubernetes.io node.alpha.kubernetes.io node.beta.kubernetes.io node.cloudprovider.kubernetes.io
+		node-role.kubernetes.io node-restriction.kubernetes.io pod-security.kubernetes.io rbac.authorization.kubernetes.io
+		topology.kubernetes.io failure-domain.beta.kubernetes.io networking.k8s.io gateway.networking.k8s.io discovery.k8s.io
+	`) {
+		all[domain] = true
+	}
+	return all
+}()
+
+// ofKubernetes says whether a key has no domain of somebody's own. One without a domain has a name alone.
+func ofKubernetes(domain string) bool { return keyDomains[domain] }
+
+// userNamed domains are Kubernetes' own, with names that users choose.
+func userNamed(domain string) bool {
+	return domain == "node-role.kubernetes.io" || domain == "node-restriction.kubernetes.io"
+}
+
 // providers read and write annotations that say why a Service has its address.
 var providers = []string{"daymark.io", "metallb.io", "metallb.universe.tf"}
 
@@ -73,6 +97,7 @@ var ordinaryWords = func() map[string]bool {
 		node nodes pod pods service services namespace namespaces pool pools peer peers address addresses router routers session sessions
 		advertisement advertisements holder leader member members name kind status reason message type key value label event endpoint
 		true false auto fast slow wan lan local external internal info debug warn error text json linux windows amd64 arm64 host client
+		control-plane master worker etcd infra ingress
 		a an and any all are as at be but by can for from had has have here how if in into is it its last more most no none not nothing now
 		of off on one only open or other our out over own port ready route same seen since so some still than that the their them then
 		there this time to too two under until up used was well were what when where which who why will with yet ours theirs old new
