@@ -30,7 +30,7 @@ spec: {ipAddressPools: [%[1]s], weightBy: %[4]s}
 }
 
 // dualAddresses waits for the addresses of a Service of both families.
-func dualAddresses(t *testing.T, s lab.Service) (v4, v6 netip.Addr) {
+func dualAddresses(t testing.TB, s lab.Service) (v4, v6 netip.Addr) {
 	t.Helper()
 	s.AwaitAddress()
 	all, err := s.Addresses()
@@ -53,7 +53,7 @@ func podsOn(cluster *lab.Cluster, app string, counts map[string]int) map[string]
 }
 
 // awaitShares waits until the weights in the router's kernel give each node its share, within 5 % of it, and returns how long that took.
-func awaitShares(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods map[string]int) time.Duration {
+func awaitShares(t testing.TB, cluster *lab.Cluster, address netip.Addr, pods map[string]int) time.Duration {
 	t.Helper()
 	began := time.Now()
 	lab.Eventually(t, waitTimeout, fmt.Sprintf("the router weighs the nodes of %s as %v", address, pods), func() error {
@@ -61,13 +61,9 @@ func awaitShares(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods ma
 		if len(weights) != len(pods) {
 			return fmt.Errorf("its kernel has the weights %v", weights)
 		}
-		sum, all := 0, 0
-		for node := range pods {
-			sum, all = sum+weights[node], all+pods[node]
-		}
-		for node, count := range pods {
-			share, want := float64(weights[node])/float64(sum), float64(count)/float64(all)
-			if share < 0.95*want || share > 1.05*want {
+		has := shares(weights)
+		for node, want := range shares(pods) {
+			if has[node] < 0.95*want || has[node] > 1.05*want {
 				return fmt.Errorf("its kernel has the weights %v", weights)
 			}
 		}
@@ -110,32 +106,46 @@ func TestWeights_RouterSharesByPods(t *testing.T) {
 	awaitShares(t, cluster, v4, counts)
 }
 
-// mustArriveByWeight opens many connections, each from a port of its own, and wants each node to get about its share. Without weights
-// each would get a third.
+// mustArriveByWeight opens many connections, and wants each node to get about its share. Without weights each would get a third.
 func mustArriveByWeight(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods map[string]int) {
 	t.Helper()
-	const rounds, tolerance = 12, 0.06 // of 100 connections each; of five eighths of them less than 56.5 % are seen once in 10^5
-	client, arrived, all, sum := cluster.FarClient(), map[string]int{}, 0, 0
-	for _, count := range pods {
-		sum += count
-	}
-	client.MustGet(url(address))
-	for range rounds {
-		round, err := arrivals(client, address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for node, count := range round {
-			arrived[node], all = arrived[node]+count, all+count
-		}
-	}
-	t.Logf("of %d connections arrived %v", all, arrived)
-	for node, count := range pods {
-		share, want := float64(arrived[node])/float64(all), float64(count)/float64(sum)
-		if share < want-tolerance || share > want+tolerance {
+	const connections, tolerance = 1200, 0.06 // of five eighths of them less than 56.5 % are seen once in 10^5
+	arrived := arrivedAt(t, cluster.FarClient(), address, connections)
+	for node, want := range shares(pods) {
+		if share := float64(arrived[node]) / connections; share < want-tolerance || share > want+tolerance {
 			t.Errorf("%.1f %% arrive at %s, want about %.1f %%", share*100, node, want*100)
 		}
 	}
+}
+
+// arrivedAt opens connections, each from a port of its own, and returns how many were answered on each node.
+func arrivedAt(t testing.TB, client lab.Client, address netip.Addr, connections int) map[string]int {
+	t.Helper()
+	client.MustGet(url(address))
+	arrived := map[string]int{}
+	for range connections / 100 {
+		some, err := arrivals(client, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node, count := range some {
+			arrived[node] += count
+		}
+	}
+	t.Logf("of %d connections arrived %v", connections, arrived)
+	return arrived
+}
+
+// shares of the whole that each node should have.
+func shares(pods map[string]int) map[string]float64 {
+	sum, all := 0, map[string]float64{}
+	for _, count := range pods {
+		sum += count
+	}
+	for node, count := range pods {
+		all[node] = float64(count) / float64(sum)
+	}
+	return all
 }
 
 // Routers that do not know link bandwidths take the routes as they take others.

@@ -50,9 +50,7 @@ func (r *rules) weighRoutes(node int, routes []route) {
 	}
 	endpoints := map[netip.Addr]int{}
 	for i := range routes {
-		if by := r.weightBy(routes[i].matches); by == v1beta1.WeightByEndpoints {
-			endpoints[routes[i].addr] += r.localEndpoints(routes[i].service, routes[i].addr, node)
-		}
+		endpoints[routes[i].addr] += r.localEndpoints(routes[i].service, routes[i].addr, node)
 	}
 	annotated, _ := r.nodes[node].Weight()
 	for i := range routes {

@@ -127,6 +127,31 @@ func TestWeights_OfPaths(t *testing.T) {
 	}
 }
 
+func TestWeights_EachPeerIsToldWhatItsAdvertisementSays(t *testing.T) {
+	w, _ := weighted("")
+	w.BGPAdvertisements = []*lb.BGPAdvertisement{
+		bgpAdvertisement("older", 1, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.WeightBy, s.Peers = v1beta1.WeightByNodeAnnotation, []string{"router"}
+		}),
+		bgpAdvertisement("younger", 2, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.WeightBy, s.Peers = v1beta1.WeightByEndpoints, []string{"second"}
+		}),
+	}
+	second := *w.Peers[0]
+	second.Name, second.Address = "second", w.Nodes[0].Addresses[0].Next()
+	w.Peers = append(w.Peers, &second)
+	sessions := Compute(w.on("n3")).Sessions
+	if len(sessions) != 2 {
+		t.Fatalf("there are %d sessions", len(sessions))
+	}
+	for _, session := range sessions {
+		want := map[string]int{"router": 1, "second": 5}[session.Peer]
+		if len(session.Paths) != 1 || session.Paths[0].Attributes.Weight != want {
+			t.Errorf("%s is told %v, want the weight %d", session.Peer, session.Paths, want)
+		}
+	}
+}
+
 // TestWeights_PathsOfOneWeightShareAttributes keeps the number of UPDATE messages small.
 func TestWeights_PathsOfOneWeightShareAttributes(t *testing.T) {
 	w, _ := weighted(v1beta1.WeightByEndpoints)
