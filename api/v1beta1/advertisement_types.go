@@ -56,6 +56,19 @@ const (
 	ConflictOff ConflictDetection = "Off"
 )
 
+// NodePreference is which node is preferred for an address, of those with the highest weight and the fewest addresses.
+//
+// +kubebuilder:validation:Enum=Endpoints;None
+type NodePreference string
+
+// The ways of NodePreference.
+const (
+	// PreferEndpoints prefers nodes by where the endpoints of the Service are.
+	PreferEndpoints NodePreference = "Endpoints"
+	// PreferNone prefers none.
+	PreferNone NodePreference = "None"
+)
+
 // L2AdvertisementSpec says which addresses are announced by ARP and NDP. One node at a time announces each.
 type L2AdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
@@ -82,6 +95,12 @@ type L2AdvertisementSpec struct {
 	// +optional
 	// +kubebuilder:default=Probe
 	ConflictDetection ConflictDetection `json:"conflictDetection,omitempty"`
+	// nodePreference says which node takes an address, of those with the highest weight and the fewest addresses. Endpoints: that with
+	// the most ready endpoints if externalTrafficPolicy is Local, else one near endpoints if the Service has a trafficDistribution.
+	// None: any. A holder keeps its address when endpoints come or go elsewhere. Of several advertisements of an address, None counts.
+	// +optional
+	// +kubebuilder:default=Endpoints
+	NodePreference NodePreference `json:"nodePreference,omitempty"`
 }
 
 // AdvertisementStatus says whether an advertisement is valid and what it names exists.

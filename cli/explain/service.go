@@ -165,6 +165,9 @@ func (p *page) node(n *view.NodeStory) (lines [][]string) {
 		if n.Holds {
 			text = "holds it"
 		}
+		if n.Nearness != "" {
+			text += " (" + n.Nearness + ")"
+		}
 		lines = append(lines, []string{"node " + n.Node, "by layer 2", part(n.Layer2, text)})
 	}
 	for i := range n.Peers {

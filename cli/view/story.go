@@ -47,6 +47,8 @@ type NodeStory struct {
 	Node string `json:"node"`
 	// Layer2 is whether the node may hold it; nil: no L2Advertisement announces the address.
 	Layer2 *Part `json:"layer2,omitempty"`
+	// Nearness is what it has of the endpoints, if that counts where weights and loads are equal.
+	Nearness string `json:"nearness,omitempty"`
 	// Holds it now, by its own report.
 	Holds bool        `json:"holds,omitempty"`
 	Peers []PeerStory `json:"peers,omitempty"`
@@ -132,7 +134,7 @@ func (c *Cluster) nodeStory(n *announce.NodeAnswer) NodeStory {
 	x := NodeStory{Node: n.Node}
 	if n.ByLayer2 {
 		part := partOf(n.Layer2)
-		x.Layer2 = &part
+		x.Layer2, x.Nearness = &part, n.Nearness
 	}
 	for _, p := range n.Peers {
 		peer := PeerStory{Peer: p.Peer, Part: partOf(p.Reason)}

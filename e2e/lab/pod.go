@@ -40,6 +40,12 @@ func (p *Pod) Delete() {
 	p.c.must("delete pod "+p.Name, p.Remove())
 }
 
+// Terminate deletes the pod with a time of grace, in which it goes on serving until the test deletes it.
+func (p *Pod) Terminate() {
+	p.c.t.Helper()
+	p.c.must("terminate pod "+p.Name, p.Pod.Terminate())
+}
+
 // SetReady reports the pod ready or not.
 func (p *Pod) SetReady(ready bool) {
 	p.c.t.Helper()

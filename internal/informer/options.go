@@ -103,6 +103,7 @@ func balancerSpec(from *corev1.ServiceSpec) corev1.ServiceSpec {
 		Type: from.Type, LoadBalancerClass: from.LoadBalancerClass, LoadBalancerIP: lb.BoundText(from.LoadBalancerIP, lb.MaxAddressBytes),
 		IPFamilies: from.IPFamilies, IPFamilyPolicy: from.IPFamilyPolicy,
 		ExternalTrafficPolicy: from.ExternalTrafficPolicy, SessionAffinity: from.SessionAffinity, HealthCheckNodePort: from.HealthCheckNodePort,
+		TrafficDistribution:      from.TrafficDistribution,
 		PublishNotReadyAddresses: from.PublishNotReadyAddresses, ExternalIPs: from.ExternalIPs[:min(len(from.ExternalIPs), lb.MaxExternalIPs)],
 		Ports: portsOf(from),
 	}

@@ -191,6 +191,7 @@ func metadata() metav1.ObjectMeta {
 }
 
 func service(kind corev1.ServiceType) *corev1.Service {
+	near := corev1.ServiceTrafficDistributionPreferSameNode
 	dual, class := corev1.IPFamilyPolicyPreferDualStack, "daymark.io/daymark"
 	vip := corev1.LoadBalancerIPModeVIP
 	s := &corev1.Service{ObjectMeta: metadata(), Spec: corev1.ServiceSpec{
@@ -199,6 +200,7 @@ func service(kind corev1.ServiceType) *corev1.Service {
 		Ports:                 []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30000}},
 		ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal, HealthCheckNodePort: 30001,
 		Selector: map[string]string{"app": "web"}, SessionAffinity: corev1.ServiceAffinityClientIP, LoadBalancerIP: "192.0.2.1", PublishNotReadyAddresses: true,
+		TrafficDistribution: &near,
 	}}
 	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1", IPMode: &vip}}
 	s.Status.Conditions = []metav1.Condition{{Type: "daymark.io/AddressAssigned"}, {Type: "other.io/Something"}}

@@ -57,12 +57,16 @@ func (p *Pod) StartOn(n *Node) error {
 }
 
 // Remove deletes the pod with no time of grace and takes its network away; one that is gone already stays so.
-func (p *Pod) Remove() error {
+func (p *Pod) Remove() error { return errors.Join(p.delete(0), p.down()) }
+
+// Terminate deletes the pod with a time of grace, in which it goes on serving until it is removed.
+func (p *Pod) Terminate() error { return p.delete(time.Minute) }
+
+func (p *Pod) delete(grace time.Duration) error {
 	ctx, cancel := check.Context()
 	defer cancel()
 	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}}
-	err := client.IgnoreNotFound(p.plane.API.Delete(ctx, object, client.GracePeriodSeconds(0)))
-	return errors.Join(err, p.down())
+	return client.IgnoreNotFound(p.plane.API.Delete(ctx, object, client.GracePeriodSeconds(grace/time.Second)))
 }
 
 func (p *Pod) create() error {

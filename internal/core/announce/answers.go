@@ -47,6 +47,8 @@ type NodeAnswer struct {
 	// ByLayer2: some L2Advertisement announces the address; Layer2 is why the node may not hold it.
 	ByLayer2 bool
 	Layer2   IneligibleReason
+	// Nearness is what it has of the endpoints, which counts where weights and loads are equal; empty: nothing, or that does not count.
+	Nearness string
 	// Peers in order, when some BGPAdvertisement announces the address.
 	Peers []PeerAnswer
 }
@@ -103,7 +105,7 @@ func (e *Explainer) advertisements(a address) (answers []AdvertisementAnswer) {
 func (e *Explainer) nodeAnswer(a address, key addressKey, node int) NodeAnswer {
 	answer := NodeAnswer{Node: e.rules.nodes[node].Name, ByLayer2: key.l2 != ""}
 	if answer.ByLayer2 {
-		answer.Layer2 = e.ineligibleLayer2(a, key, node)
+		answer.Layer2, answer.Nearness = e.ineligibleLayer2(a, key, node), e.rules.nearnessOf(a, key.l2, node)
 	}
 	if key.bgp != "" {
 		for _, peer := range e.rules.peers {

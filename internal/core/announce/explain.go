@@ -43,8 +43,8 @@ type nodePeer struct {
 type addressKey struct {
 	l2, bgp advertisementSet
 	family  lb.Family
-	// remark is what the condition says of session affinity and weights.
-	remark string
+	// remark is what the condition says of session affinity and weights, nearness what it says of nodes near endpoints.
+	remark, nearness string
 }
 
 // peerKey is a peer to which a set of advertisements announces addresses of a family.
@@ -119,6 +119,7 @@ func (c Conflict) message(addr netip.Addr) string {
 func (e *Explainer) address(a address) (string, *Explanation) {
 	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
 	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.rules.weightText(a, key.bgp))
+	key.nearness = e.rules.nearnessText(a, key.l2)
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		return "", &Explanation{Reason: c.Name, Message: c.message(e.rules, a)}
 	}
@@ -144,7 +145,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	r := e.rules
 	var protocols []string
 	if key.l2 != "" && e.heldByLayer2(a, key.l2) {
-		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name })))
+		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness)
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)

@@ -31,7 +31,7 @@ func (r *rules) contests(demands []demand) (contests []Contest, unheld []string,
 				d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
 		}
 		contests[i] = Contest{election.Contest{
-			Addr: d.addr, Group: group, HasInterface: len(here.interfaces) > 0, Segment: here.number,
+			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number,
 		}, here.interfaces, here.detection, proxied[d.addr]}
 	}
 	slices.Sort(unheld)
@@ -137,6 +137,8 @@ type demand struct {
 	matches advertisementSet
 	// by the Services that share the address and can be served.
 	by []demanding
+	// ranks of the nodes for all of them; nil: all nodes are alike.
+	ranks *election.Ranks
 }
 
 // demanding is a Service, the advertisements that announce its address for it, and the candidates that it had last, which it keeps as long
@@ -174,6 +176,10 @@ func (r *rules) demands() []demand {
 		}
 	}
 	slices.SortFunc(demands, func(a, b demand) int { return a.addr.Compare(b.addr) })
+	near := nearness{rules: r, zones: map[string]*election.Ranks{}}
+	for i := range demands {
+		demands[i].ranks = near.ranks(&demands[i])
+	}
 	return demands
 }
 

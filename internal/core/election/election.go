@@ -10,8 +10,8 @@
 //     candidate.
 //  2. A holder with a valid claim keeps its address. A node that returns takes nothing back.
 //  3. An address without a valid claim goes to its heir. Among the candidates the order of preference is: the highest
-//     weight, then the fewest addresses, then rendezvous hashing. Every node computes the same heir, and the heir claims at
-//     once. If it does not, the next candidate claims after a timeout.
+//     weight, then the fewest addresses, then the highest rank (Ranks), then rendezvous hashing. Every node computes the same
+//     heir, and the heir claims at once. If it does not, the next candidate claims after a timeout.
 //  4. When the addresses are spread unevenly for some time, nodes take over some after the other, more at a time the more there
 //     are to move, until the counts of equally eligible nodes differ by at most one.
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
@@ -25,9 +25,9 @@
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
-// added; heirs.go assigns heirs by that order, as a stable matching; rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live
-// nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods; participant.go is an
-// Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
+// added; ranks.go has preferences of nodes for single addresses; heirs.go assigns heirs by that order, as a stable matching;
+// rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live nodes. Around the Elector: member.go says which
+// speakers take part; grace.go has the grace periods; participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
 // second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then.
 package election
 

@@ -35,6 +35,8 @@ type Contest struct {
 	Addr netip.Addr
 	// Group of candidates. If it is empty nobody may answer, and the last holder keeps the address without answering.
 	Group *Group
+	// Ranks of the candidates; nil: all are alike.
+	Ranks *Ranks
 	// HasInterface: this node has an interface to answer on, whether it is a candidate or not.
 	HasInterface bool
 	// Segment numbers the interfaces that the address is answered on: addresses of one number share them.
@@ -172,7 +174,7 @@ func (e *Elector) begin(contests []Contest, input Input) *round {
 	e.loads = append(e.loads[:0], make([]int, len(e.nodes.names))...)
 	return &round{
 		Elector: e, Input: input, contests: contests, me: e.nodes.find(e.node),
-		answers:     make(map[netip.Addr]bool, len(e.answered)),
+		answers: make(map[netip.Addr]bool, len(e.answered)), ranked: map[*Ranks]rankIndex{},
 		stillUnheld: map[netip.Addr]unheldState{}, stillAwaiting: map[netip.Addr]time.Time{}, yielded: map[netip.Addr]bool{},
 	}
 }

@@ -3,6 +3,7 @@ package election
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -34,6 +35,20 @@ func contests(count int, g *Group) []Contest {
 		contests = append(contests, Contest{Addr: addr(i), Group: g, HasInterface: true})
 	}
 	return contests
+}
+
+// ranked gives addresses ranks of the first so many nodes, by lot, or none.
+func ranked(random *rand.Rand, contests []Contest, nodes int) {
+	zone := []Rank{}
+	for i := range nodes {
+		if i%2 == 0 {
+			zone = append(zone, Rank{nodeName(i), 1})
+		}
+	}
+	shared := NewRanks(zone, nil)
+	for i := range contests {
+		contests[i].Ranks = NewRanks([]Rank{{nodeName(random.IntN(nodes)), uint8(2 + random.IntN(2))}}, shared)
+	}
 }
 
 // alive returns the first so many nodes, each in its first incarnation.

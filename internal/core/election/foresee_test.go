@@ -12,7 +12,7 @@ func TestForesee_IsWhatTheElectorsDo(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 9))
 		s := &scenario{cluster: newCluster(random, 2+random.IntN(6), 1+random.IntN(40))}
-		s.loss = 0
+		s.loss, s.ranked = 0, seed%4 > 1
 		s.begin()
 		b := s.someEligibilities()
 		s.create(0, len(s.api.eligible), b, rebalanceAfter)
@@ -54,7 +54,11 @@ func (s *scenario) foresee(claims Claims) Outlook {
 			}
 			groups[b] = NewGroup(candidates)
 		}
-		contests = append(contests, Contest{Addr: addr(i), Group: groups[b]})
+		contest := Contest{Addr: addr(i), Group: groups[b]}
+		if s.ranked {
+			contest.Ranks = s.api.ranks(i)
+		}
+		contests = append(contests, contest)
 	}
 	return Foresee(contests, live, claims)
 }

@@ -3,6 +3,7 @@ package election
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 )
 
@@ -15,8 +16,13 @@ import (
 // unheld any more counts in the loads, and in a stable matching no other pair was displaced by the pairs that are gone. So
 // nodes that learn of a crash, or of each other's claims, at different times take different addresses and leave none out.
 //
+// Addresses with Ranks prefer, and are preferred, by rank before score. When a quota is one more than that of another node whose
+// load is the same, only because somebody has to take the last addresses, it is settled by the matching who of them does: so the last
+// addresses, or the only one, go to where they are preferred. What is said above still holds. It is a matching with a matroid in
+// the place of quotas, and what is left of it is matched as before when some of its pairs are taken out.
+//
 // This holds for addresses with the same candidates. Addresses with other candidates are assigned one kind after the other,
-// those with the fewest candidates first.
+// those with the fewest candidates first, and those with Ranks before those without.
 func (r *round) assignHeirs() { r.match(r.unheld) }
 
 // match finds the heirs of addresses.
@@ -26,9 +32,11 @@ func (r *round) match(unheld []unheldAddress) {
 	}
 	m := &matching{
 		loads: slices.Clone(r.loads), quotas: make([]int, len(r.loads)), accepted: make([]proposals, len(r.loads)),
+		oneMore: make([]bool, len(r.loads)),
 	}
 	for i := range unheld {
 		if u := &unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
+			u.ranks = r.ranks(r.contests[u.contest].Ranks)
 			m.unheld = append(m.unheld, u)
 		}
 	}
@@ -42,14 +50,15 @@ func (r *round) match(unheld []unheldAddress) {
 }
 
 // byCandidates orders addresses by their preferred candidates, those with the fewest first. Addresses with the same ones are
-// equal.
+// equal, if both have Ranks or neither has.
 func byCandidates(a, b *unheldAddress) int {
+	byRanks := compareBool(a.ranks == nil, b.ranks == nil)
 	if a.group == b.group {
-		return 0
+		return byRanks
 	}
 	byID := func(a, b indexedCandidate) int { return cmp.Compare(a.id, b.id) }
 	return cmp.Or(cmp.Compare(len(a.group.preferred), len(b.group.preferred)),
-		slices.CompareFunc(a.group.preferred, b.group.preferred, byID))
+		slices.CompareFunc(a.group.preferred, b.group.preferred, byID), byRanks)
 }
 
 // matching assigns addresses to nodes, one kind after the other.
@@ -62,25 +71,52 @@ type matching struct {
 	// quotas are how many addresses of the present kind each node gets. accepted are those it has accepted so far.
 	quotas   []int
 	accepted []proposals
+	// Of the nodes with oneMore, as many as extras may accept one address more than their quota.
+	oneMore []bool
+	extras  int
 }
 
 // match assigns addresses of one kind to their candidates.
 func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress) {
 	for _, c := range candidates {
-		m.quotas[c.id], m.accepted[c.id] = 0, m.accepted[c.id][:0]
+		m.quotas[c.id], m.accepted[c.id], m.oneMore[c.id] = 0, m.accepted[c.id][:0], false
 	}
 	for range unheld {
-		id := leastLoaded(candidates, m.loads).id
+		id := leastLoaded(candidates, m.loads, nil).id
 		m.loads[id]++
 		m.quotas[id]++
 	}
+	if m.extras = 0; unheld[0].ranks != nil {
+		m.leaveOpen(candidates)
+	}
 	for _, u := range unheld {
-		m.propose(candidates, proposal{u, ^uint64(0)})
+		m.propose(candidates, proposal{u, highestScore})
+	}
+	for _, c := range candidates {
+		m.loads[c.id] += len(m.accepted[c.id]) - m.quotas[c.id]
 	}
 }
 
-// propose proposes an address to one candidate after the other, in order of falling score. A candidate accepts while its
-// quota is not full, or in place of the accepted address with the lowest score, which is then proposed further.
+// leaveOpen leaves it open which nodes get the last addresses: of those whose loads were the same before.
+func (m *matching) leaveOpen(candidates []indexedCandidate) {
+	highest := 0
+	for _, c := range candidates {
+		if m.quotas[c.id] > 0 {
+			highest = max(highest, m.loads[c.id])
+		}
+	}
+	for _, c := range candidates {
+		if m.quotas[c.id] > 0 && m.loads[c.id] == highest {
+			m.loads[c.id]--
+			m.quotas[c.id]--
+			m.extras++
+		}
+		m.oneMore[c.id] = m.loads[c.id] == highest-1
+	}
+}
+
+// propose proposes an address to one candidate after the other, in order of falling score, and likewise each that is rejected in
+// its place.
 func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	for {
 		id, score, ok := nextChoice(candidates, p)
@@ -88,50 +124,82 @@ func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 			return // two nodes with one hash: the address has no heir, and the first candidate claims it after a timeout
 		}
 		p.score = score
-		accepted, quota := &m.accepted[id], m.quotas[id]
-		switch {
-		case len(*accepted) < quota:
-			p.address.heir = id
-			*accepted = append(*accepted, p)
-			if len(*accepted) == quota {
-				heap.Init(accepted)
-			}
+		if p, ok = m.accept(candidates, id, p); !ok {
 			return
-		case quota > 0 && (*accepted)[0].score < score:
-			p.address.heir = id
-			p, (*accepted)[0] = (*accepted)[0], p
-			heap.Fix(accepted, 0)
 		}
 	}
 }
 
-// nextChoice returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
-func nextChoice(candidates []indexedCandidate, p proposal) (id int, score uint64, ok bool) {
+// accept lets a candidate accept a proposal. When there are too many now, the one with the lowest score is rejected; false: none is.
+func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (rejected proposal, any bool) {
+	most := m.quotas[id]
+	if m.oneMore[id] {
+		most++
+	}
+	accepted := &m.accepted[id]
+	if len(*accepted) == most && (most == 0 || p.score.below((*accepted)[0].score)) {
+		return p, true
+	}
+	p.address.heir = id
+	heap.Push(accepted, p)
+	switch {
+	case len(*accepted) <= m.quotas[id]:
+		return proposal{}, false
+	case len(*accepted) > most:
+		return heap.Pop(accepted).(proposal), true
+	case m.extras > 0:
+		m.extras--
+		return proposal{}, false
+	}
 	for _, c := range candidates {
-		if scored := c.score(p.address.hash); scored < p.score && (!ok || scored > score) {
-			id, score, ok = c.id, scored, true
+		if other := &m.accepted[c.id]; len(*other) > m.quotas[c.id] && (*other)[0].score.below((*accepted)[0].score) {
+			accepted = other
 		}
 	}
-	return id, score, ok
+	return heap.Pop(accepted).(proposal), true
+}
+
+// nextChoice returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
+func nextChoice(candidates []indexedCandidate, p proposal) (id int, highest score, ok bool) {
+	for _, c := range candidates {
+		scored := score{p.address.ranks.of(c.id), c.score(p.address.hash)}
+		if scored.below(p.score) && (!ok || highest.below(scored)) {
+			id, highest, ok = c.id, scored, true
+		}
+	}
+	return id, highest, ok
+}
+
+// score of a node and an address: how much each prefers the other.
+type score struct {
+	rank uint8
+	hash uint64
+}
+
+// highestScore is above all.
+var highestScore = score{math.MaxUint8, math.MaxUint64}
+
+func (s score) below(other score) bool {
+	return s.rank < other.rank || s.rank == other.rank && s.hash < other.hash
 }
 
 // proposal is an address with the score of the node that it was last proposed to.
 type proposal struct {
 	address *unheldAddress
-	score   uint64
+	score   score
 }
 
-// proposals that a node has accepted. When its quota is full they are a heap with the lowest score on top.
+// proposals that a node has accepted: a heap with the lowest score on top.
 type proposals []proposal
 
 func (p proposals) Len() int           { return len(p) }
-func (p proposals) Less(i, j int) bool { return p[i].score < p[j].score }
+func (p proposals) Less(i, j int) bool { return p[i].score.below(p[j].score) }
 func (p proposals) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
 
-// Push and Pop complete heap.Interface. They are not called, since a full heap neither grows nor shrinks.
+// Push adds a proposal as the last one, for package heap.
 func (p *proposals) Push(x any) { *p = append(*p, x.(proposal)) }
 
-// Pop removes the last proposal.
+// Pop removes the last proposal, for package heap.
 func (p *proposals) Pop() any {
 	last := (*p)[len(*p)-1]
 	*p = (*p)[:len(*p)-1]

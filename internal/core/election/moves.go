@@ -38,10 +38,12 @@ func (r *round) planMoves(limit int) []move {
 	return moves
 }
 
-// pile is the addresses of one group that one node holds and may give away.
+// pile is the addresses of one group, with the same Ranks, that one node holds and may give away.
 type pile struct {
 	group *groupIndex
 	giver indexedCandidate
+	// ranks are those of all its addresses.
+	ranks rankIndex
 	// contests of the addresses that were not taken yet, and how many of them have no move.
 	contests []int
 	left     int
@@ -56,6 +58,7 @@ type pile struct {
 func (r *round) piles() piles {
 	type key struct {
 		group  *groupIndex
+		ranks  *Ranks
 		holder int
 	}
 	var all piles
@@ -64,11 +67,12 @@ func (r *round) piles() piles {
 		if !r.movable(i) {
 			continue
 		}
-		p := byKey[key{r.groups[i], holder}]
+		ranks := r.contests[i].Ranks
+		p := byKey[key{r.groups[i], ranks, holder}]
 		if p == nil {
 			giver, _ := r.groups[i].find(holder)
-			p = &pile{group: r.groups[i], giver: giver, place: len(all)}
-			byKey[key{r.groups[i], holder}] = p
+			p = &pile{group: r.groups[i], giver: giver, ranks: r.ranks(ranks), place: len(all)}
+			byKey[key{r.groups[i], ranks, holder}] = p
 			all = append(all, p)
 		}
 		p.contests = append(p.contests, i)
@@ -79,8 +83,8 @@ func (r *round) piles() piles {
 
 // rate finds the receiver of the next move, and returns what is gained.
 func (p *pile) rate(r *round, loads []int) gain {
-	p.receiver = leastLoaded(r.nodes.preferred(p.group), loads)
-	p.gain = gainOf(p.giver, p.receiver, loads)
+	p.receiver = leastLoaded(r.nodes.preferred(p.group), loads, p.ranks)
+	p.gain = gainOf(p.giver, p.receiver, loads, p.ranks)
 	return p.gain
 }
 

@@ -8,12 +8,12 @@ import (
 )
 
 // The order of preference among the live candidates of an address. The higher weight comes first, then the lower load (the
-// number of addresses that the node holds), then the higher score by rendezvous hashing.
+// number of addresses that the node holds), then the higher rank (Ranks), then the higher score by rendezvous hashing.
 //
 //   - preferred leaves only the candidates of the highest weight. Heirs are chosen among them.
-//   - leastLoaded chooses the node with the lowest load.
+//   - leastLoaded chooses the node with the lowest load, and of those the highest rank.
 //   - score is the rendezvous hash of a node and an address. The heirs are assigned by it (heirs.go).
-//   - precedes is the order in which the candidates claim when the heir does not.
+//   - precedes is the order in which the candidates claim when the heir does not, whatever their rank.
 //   - gain compares two holders, to even out (rebalance.go).
 //
 // Every node must compute the same order, so a preference may depend only on what all nodes know: the group and the claims.
@@ -64,11 +64,12 @@ func (x *nodeIndex) without(g *groupIndex, gone map[int]bool) *groupIndex {
 	return left
 }
 
-// leastLoaded returns the candidate with the lowest load, the first one when loads are equal. There must be a candidate.
-func leastLoaded(candidates []indexedCandidate, loads []int) indexedCandidate {
+// leastLoaded returns the candidate with the lowest load, of several that with the highest rank, and the first of those. There
+// must be a candidate.
+func leastLoaded(candidates []indexedCandidate, loads []int, ranks rankIndex) indexedCandidate {
 	best := candidates[0]
 	for _, c := range candidates[1:] {
-		if loads[c.id] < loads[best.id] {
+		if loads[c.id] < loads[best.id] || loads[c.id] == loads[best.id] && ranks.of(c.id) > ranks.of(best.id) {
 			best = c
 		}
 	}
@@ -83,18 +84,22 @@ func (c indexedCandidate) precedes(other indexedCandidate, addr uint64) bool {
 	return c.weight > other.weight || c.weight == other.weight && c.score(addr) > other.score(addr)
 }
 
-// gain is what is gained when an address changes its holder: a higher weight comes first, then a lower load.
-type gain struct{ weight, load int }
+// gain is what is gained when an address changes its holder: a higher weight comes first, then a lower load, then a higher rank.
+type gain struct{ weight, load, rank int }
 
 // gainOf returns the gain when an address moves from the node giver to the node receiver.
-func gainOf(giver, receiver indexedCandidate, loads []int) gain {
-	return gain{weight: receiver.weight - giver.weight, load: loads[giver.id] - loads[receiver.id]}
+func gainOf(giver, receiver indexedCandidate, loads []int, ranks rankIndex) gain {
+	return gain{
+		receiver.weight - giver.weight, loads[giver.id] - loads[receiver.id],
+		int(ranks.of(receiver.id)) - int(ranks.of(giver.id)),
+	}
 }
 
-// worthwhile reports whether a move helps. A difference of load of less than 2 does not: the move would only turn it around.
+// worthwhile reports whether a move helps. A difference of load of less than 2 does not: the move would only turn it around. Nor does a
+// higher rank alone.
 func (g gain) worthwhile() bool { return g.weight > 0 || g.weight == 0 && g.load >= 2 }
 
 // compare orders gains, the larger last.
 func (g gain) compare(other gain) int {
-	return cmp.Or(cmp.Compare(g.weight, other.weight), cmp.Compare(g.load, other.load))
+	return cmp.Or(cmp.Compare(g.weight, other.weight), cmp.Compare(g.load, other.load), cmp.Compare(g.rank, other.rank))
 }

@@ -43,17 +43,17 @@ func (r *round) uneven() (uneven, receives bool) {
 		}
 		g := r.groups[i]
 		if !g.hasReceiver {
-			g.receiver, g.hasReceiver = leastLoaded(r.nodes.preferred(g), r.loads), true
+			g.receiver, g.hasReceiver = leastLoaded(r.nodes.preferred(g), r.loads, nil), true
 		}
 		if r.holders[i] == g.receiver.id {
 			continue
 		}
 		giver, _ := g.find(r.holders[i])
-		if !gainOf(giver, g.receiver, r.loads).worthwhile() {
+		if !gainOf(giver, g.receiver, r.loads, nil).worthwhile() {
 			continue
 		}
 		uneven = true
-		if me, candidate := g.find(r.me); candidate && gainOf(giver, me, r.loads).worthwhile() {
+		if me, candidate := g.find(r.me); candidate && gainOf(giver, me, r.loads, nil).worthwhile() {
 			return true, true
 		}
 	}
@@ -68,7 +68,7 @@ func (r *round) takeShare() (took bool) {
 		m := next[0]
 		i := m.from.takeBest(r, m.receiver)
 		// Others may not make their moves, so ours has to be worthwhile without them.
-		if m.receiver.id != r.me || !gainOf(m.from.giver, m.receiver, r.loads).worthwhile() {
+		if m.receiver.id != r.me || !gainOf(m.from.giver, m.receiver, r.loads, nil).worthwhile() {
 			continue
 		}
 		r.loads[m.from.giver.id]--

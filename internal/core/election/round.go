@@ -17,6 +17,8 @@ type round struct {
 	answers       map[netip.Addr]bool
 	stillUnheld   map[netip.Addr]unheldState
 	stillAwaiting map[netip.Addr]time.Time
+	// ranked are the indexes of Ranks.
+	ranked map[*Ranks]rankIndex
 
 	// testimonies are what the segment says of holders that are silent or doubtful.
 	testimonies map[testimonyKey]*testimony
@@ -31,6 +33,8 @@ type unheldAddress struct {
 	// contest is its place in the list of contests.
 	contest int
 	group   *groupIndex
+	// ranks of the candidates, once heirs are assigned.
+	ranks rankIndex
 	// hash of the address.
 	hash uint64
 	// heir is the number of the node that should claim the address.
@@ -85,7 +89,7 @@ func (r *round) findHolders() {
 			holder = nobody
 			wasValid := len(previous) > 0 && previous[0].same(claim)
 			unverified := known && !wasValid && claim.Node != r.node && !claim.free()
-			r.unheld = append(r.unheld, unheldAddress{i, g, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, unverified)})
+			r.unheld = append(r.unheld, unheldAddress{i, g, nil, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, unverified)})
 		}
 		r.holders, r.announced, r.groups = append(r.holders, holder), append(r.announced, claim.Announced), append(r.groups, g)
 	}

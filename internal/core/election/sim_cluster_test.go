@@ -40,9 +40,24 @@ type eligibility struct {
 type api struct {
 	eligible []*eligibility // by address; nil when it does not exist
 	drained  []bool         // by node
+	// rolls counts how often pods have moved.
+	rolls int
 }
 
-func (a *api) clone() api { return api{slices.Clone(a.eligible), slices.Clone(a.drained)} }
+func (a *api) clone() api { return api{slices.Clone(a.eligible), slices.Clone(a.drained), a.rolls} }
+
+// ranks of the nodes for two addresses of three, which are others after each roll.
+func (a *api) ranks(address int) *Ranks {
+	if address%3 == 0 {
+		return nil
+	}
+	random := rand.New(rand.NewPCG(uint64(address), uint64(a.rolls)))
+	var ranks []Rank
+	for i := range a.drained {
+		ranks = append(ranks, Rank{nodeName(i), uint8(random.IntN(3))})
+	}
+	return NewRanks(ranks, nil)
+}
 
 // cluster is a simulated cluster. Neither real time nor map order decides anything: what happens depends on the seed alone.
 type cluster struct {
@@ -72,6 +87,8 @@ type cluster struct {
 	rebalanceSteps int
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
 	aliveOnly bool
+	// ranked: candidates have ranks, and with each change of the API they have others.
+	ranked bool
 	// verbose records the trace.
 	verbose bool
 	trace   []string
@@ -82,7 +99,7 @@ func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 		random: random, loss: lossChance, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
 		segment: newSegment(nodes),
 	}
-	c.api = api{make([]*eligibility, addresses), make([]bool, nodes)}
+	c.api = api{make([]*eligibility, addresses), make([]bool, nodes), 0}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
 		c.nodes = append(c.nodes, &node{cluster: c, index: i, name: fmt.Sprintf("n%d", i), neighbors: map[netip.Addr]*node{}})
@@ -146,7 +163,8 @@ func (c *cluster) log(format string, args ...any) {
 }
 
 // change changes the API. Each node learns of it up to maxAPISkew later, and of all changes in order.
-func (c *cluster) change(apply func(*api)) {
+func (c *cluster) change(what func(*api)) {
+	apply := func(a *api) { what(a); a.rolls++ }
 	apply(&c.api)
 	c.apiChanged()
 	for _, n := range c.nodes {

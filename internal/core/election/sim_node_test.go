@@ -228,7 +228,11 @@ func (n *node) regroup() {
 			continue
 		}
 		if group := n.group(b); len(group.Candidates()) > 0 {
-			n.contests = append(n.contests, Contest{Addr: addr(i), Group: group, HasInterface: true})
+			contest := Contest{Addr: addr(i), Group: group, HasInterface: true}
+			if n.ranked {
+				contest.Ranks = n.api.ranks(i)
+			}
+			n.contests = append(n.contests, contest)
 		}
 	}
 }

@@ -62,6 +62,8 @@ type L2Advertisement struct {
 	Interfaces []string
 	// Detection of conflicts; empty: Probe.
 	Detection v1beta1.ConflictDetection
+	// Preference of nodes where weights and loads are equal; empty: Endpoints.
+	Preference v1beta1.NodePreference
 	// Accepted is what the controller last accepted; nil: nothing. It has none of its own.
 	Accepted *L2Advertisement
 }
@@ -86,6 +88,7 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 		Advertisement: parseAdvertisement(meta, &spec.AdvertisementSelectors),
 		Interfaces:    spec.Interfaces,
 		Detection:     spec.ConflictDetection,
+		Preference:    spec.NodePreference,
 	}
 	for i, preference := range spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)

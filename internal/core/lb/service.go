@@ -36,6 +36,16 @@ const (
 	RequireDualStack
 )
 
+// Distribution is spec.trafficDistribution: which endpoints a service proxy prefers.
+type Distribution uint8
+
+// The distributions that Daymark knows. PreferClose is an older name of PreferSameZone.
+const (
+	Anywhere Distribution = iota
+	SameZone
+	SameNode
+)
+
 // Service is what Daymark reads from a Service of any type.
 type Service struct {
 	Key     Key
@@ -57,6 +67,8 @@ type Service struct {
 	Local bool
 	// Affinity: spec.sessionAffinity is ClientIP.
 	Affinity bool
+	// Distribution is spec.trafficDistribution.
+	Distribution Distribution
 	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
 	HealthCheckNodePort uint16
 	// PublishNotReady: endpoints that are not ready count as ready.
@@ -102,6 +114,7 @@ func ParseService(from *corev1.Service) *Service {
 		LoadBalancer:        from.Spec.Type == corev1.ServiceTypeLoadBalancer && from.DeletionTimestamp.IsZero(),
 		Local:               from.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
 		Affinity:            from.Spec.SessionAffinity == corev1.ServiceAffinityClientIP,
+		Distribution:        distribution(from.Spec.TrafficDistribution),
 		HealthCheckNodePort: uint16(from.Spec.HealthCheckNodePort), //nolint:gosec // the API server keeps ports within 16 bits
 		PublishNotReady:     from.Spec.PublishNotReadyAddresses,
 		Provider:            Provider(from),
@@ -180,6 +193,20 @@ func (s *Service) SharesWith(namespace string) bool {
 
 // Wants reports whether the Service has a family in spec.ipFamilies.
 func (s *Service) Wants(family Family) bool { return slices.Contains(s.Families, family) }
+
+// distribution of a Service; one that is not known yet prefers nothing.
+func distribution(from *string) Distribution {
+	if from == nil {
+		return Anywhere
+	}
+	switch *from {
+	case corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone:
+		return SameZone
+	case corev1.ServiceTrafficDistributionPreferSameNode:
+		return SameNode
+	}
+	return Anywhere
+}
 
 func families(from *corev1.Service) ([]Family, FamilyPolicy) {
 	var wanted []Family

@@ -82,3 +82,18 @@ func TestParseService_Requests(t *testing.T) {
 		})
 	}
 }
+
+func TestParseService_TrafficDistribution(t *testing.T) {
+	for text, want := range map[string]Distribution{
+		"PreferClose": SameZone, "PreferSameZone": SameZone, "PreferSameNode": SameNode, "PreferSomethingNew": Anywhere,
+	} {
+		s := &corev1.Service{}
+		s.Spec.TrafficDistribution = &text
+		if got := ParseService(s).Distribution; got != want {
+			t.Errorf("%s is %d, want %d", text, got, want)
+		}
+	}
+	if got := ParseService(&corev1.Service{}).Distribution; got != Anywhere {
+		t.Errorf("without the field it is %d", got)
+	}
+}
