@@ -35,6 +35,12 @@ type BFDProfileSpec struct {
 	// must not be passive, too.
 	// +optional
 	PassiveMode bool `json:"passiveMode,omitempty"`
+	// holdDown is how long BFD must be up without a break, after it has failed, before routes are announced to the router again, up
+	// to 1h. The BGP session is established meanwhile. 0s, the default: they are announced at once.
+	// +optional
+	// +kubebuilder:default="0s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('1h')",message="must be between 0s and 1h"
+	HoldDown metav1.Duration `json:"holdDown,omitempty"`
 }
 
 // BFDProfileStatus says whether the profile is valid.

@@ -140,7 +140,8 @@ var specs = []spec{
 	{"BGPPeer", "a third family", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, addressFamilies: [IPX]}`, "spec.addressFamilies"},
 	// BFDProfile
 	{"BFDProfile", "nothing said", `{}`, ""},
-	{"BFDProfile", "everything said", `{receiveInterval: 50, transmitInterval: 50, detectMultiplier: 5, minimumTTL: 200, passiveMode: true}`, ""},
+	{"BFDProfile", "everything said", `{receiveInterval: 50, transmitInterval: 50, detectMultiplier: 5, minimumTTL: 200, passiveMode: true, holdDown: 5m}`, ""},
+	{"BFDProfile", "a hold-down of hours", `{holdDown: 2h}`, "must be between 0s and 1h"},
 	{"BFDProfile", "too fast", `{receiveInterval: 9}`, "spec.receiveInterval"},
 	{"BFDProfile", "too slow", `{transmitInterval: 60001}`, "spec.transmitInterval"},
 	{"BFDProfile", "one packet lost is down", `{detectMultiplier: 1}`, "spec.detectMultiplier"},

@@ -64,7 +64,7 @@ func (m *Monitor) recordEvent(s *session, now time.Time, event bfdsession.Event)
 // recordDown records that a session that was up is down. detectionTime is the one that it had.
 func (m *Monitor) recordDown(s *session, now time.Time, event bfdsession.Event, detectionTime time.Duration) {
 	s.lastDown, s.lastDownAt = downText(event, s.snapshot, detectionTime), now
-	if event == bfdsession.Failed {
+	if s.failed = event == bfdsession.Failed; s.failed {
 		s.downs++
 		m.queueOnDown(s.name, s.lastDown)
 	}

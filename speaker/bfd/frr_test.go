@@ -143,7 +143,7 @@ func TestFRR_UpAndDown(t *testing.T) {
 			mend := c.cut(t)
 			s := r.down("tor")
 			t.Logf("cut off, we were down after %v", s.Since.Sub(cutAt).Round(ms))
-			if s.Diag != bfdsession.DiagDetectionTimeExpired || s.Downs != 1 {
+			if s.Diag != bfdsession.DiagDetectionTimeExpired || s.Downs != 1 || !s.Failed {
 				t.Errorf("%+v", s)
 			}
 			p := router.peer(ours, "is down", func(p frrPeer) bool { return p.Status == "down" })

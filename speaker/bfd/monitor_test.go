@@ -155,7 +155,7 @@ func TestMonitor_AdminDownIsNoFailure(t *testing.T) {
 			leave(c, near)
 			s := far.down("node")
 			if s.PeerState != bfdsession.AdminDown || s.PeerDiag != bfdsession.DiagAdminDown || s.Diag != bfdsession.DiagNeighborSignaledDown ||
-				s.Downs != 0 || s.LastDown != "the peer has taken the session down on purpose (AdminDown)" || s.LastDownAt.IsZero() {
+				s.Downs != 0 || s.Failed || s.LastDown != "the peer has taken the session down on purpose (AdminDown)" || s.LastDownAt.IsZero() {
 				t.Errorf("%+v", s)
 			}
 			if all := near.Status(); len(all) > 0 {

@@ -36,6 +36,7 @@ type session struct {
 	rejectedTTL int
 
 	downs      uint64
+	failed     bool
 	lastDown   string
 	lastDownAt time.Time
 

@@ -26,6 +26,8 @@ type Status struct {
 	// Downs counts the failures of the session, as OnDown is told of them. It never decreases while the session exists, so
 	// that no failure is missed between two looks.
 	Downs uint64
+	// Failed: the session was last up until it failed, not until AdminDown. It stays so when the session is up again.
+	Failed bool
 	// LastDown says why the session was last up and went down, by a failure or by AdminDown, and LastDownAt when. It is
 	// empty when the session was never up.
 	LastDown   string
@@ -70,7 +72,7 @@ func (s *session) status() Status {
 	v := s.snapshot
 	status := Status{
 		Name: s.name, Peer: s.path.peer, State: v.State, PeerState: v.PeerState, Since: s.since,
-		Diag: v.Diag, PeerDiag: v.PeerDiag, Downs: s.downs, LastDown: s.lastDown, LastDownAt: s.lastDownAt,
+		Diag: v.Diag, PeerDiag: v.PeerDiag, Downs: s.downs, Failed: s.failed, LastDown: s.lastDown, LastDownAt: s.lastDownAt,
 		TransmitInterval: v.TransmitInterval, ReceiveInterval: v.ReceiveInterval, DetectionTime: v.DetectionTime,
 		Settled: v.Settled, Polling: v.Polling, Problem: cmp.Or(s.problem, s.sendError),
 	}

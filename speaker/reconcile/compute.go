@@ -47,6 +47,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	plan := m.computer.Compute(&seen.world)
 	m.detours = plan.Detours
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
+	sessions, heldWait := announce.HoldDown(now, sessions, seen.bfdFailed)
 	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
 	edges := l.edgesOf(seen, plan)
@@ -79,7 +80,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		},
 		sessions: announce.HoldForBFD(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled, seen.bfdPassable),
 		bfd:      bfdPlan, unable: unableError(seen.unable),
-		wait: election.Sooner(gatewayWait, election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
+		wait: election.Sooner(election.Sooner(gatewayWait, heldWait), election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
 	}
 }
 

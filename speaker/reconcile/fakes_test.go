@@ -49,6 +49,7 @@ type fixture struct {
 	// proxy is what the service proxy answers; unasked: nothing yet. leavePorts is what the health checks were told last.
 	proxy      proxycheck.Result
 	unasked    bool
+	holdDown   time.Duration // of the BFDProfile
 	leavePorts bool
 	// reported is this node's Speaker object; nil: there is none.
 	reported *v1beta1.Speaker
@@ -143,7 +144,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 				ObjectMeta: metav1.ObjectMeta{Name: "router"},
 				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast", PasswordSecret: password},
 			})},
-			BFDProfiles: map[string]*lb.BFDProfile{"fast": {Name: "fast"}},
+			BFDProfiles: map[string]*lb.BFDProfile{"fast": {Name: "fast", HoldDown: f.holdDown}},
 		},
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -18,6 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/informer"
+	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
@@ -78,6 +80,8 @@ type snapshot struct {
 	// bfdSettled are the BGP sessions whose BFD sessions are settled or cannot be; bfdPassable are those that strict mode lets be
 	// established.
 	bfdSettled, bfdPassable map[string]bool
+	// bfdFailed are the BGP sessions whose BFD session was last up until it failed, and since when it is up again; zero: it is not.
+	bfdFailed map[string]time.Time
 }
 
 // node of a name; nil if there is none.
@@ -150,9 +154,13 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 // lookAtSessions fills in how the sessions with routers are, of BFD and of BGP.
 func (l *Loop) lookAtSessions(s *snapshot) {
 	var settled, passable []string
+	s.bfdFailed = map[string]time.Time{}
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
 			s.bfdUp = append(s.bfdUp, session.Name)
+		}
+		if session.Failed {
+			l.noteFailed(s, &session)
 		}
 		if session.Passable() {
 			passable = append(passable, session.Name)
@@ -169,6 +177,17 @@ func (l *Loop) lookAtSessions(s *snapshot) {
 		behind = behind || session.Behind
 	}
 	l.memory.withdrawals.look(s.leaving, behind)
+}
+
+// noteFailed fills in which BGP sessions a BFD session watches that has failed.
+func (l *Loop) noteFailed(s *snapshot, session *bfd.Status) {
+	var since time.Time
+	if session.State == bfdsession.Up {
+		since = session.Since
+	}
+	for _, name := range l.bfd.Load().Sharing(session.Name) {
+		s.bfdFailed[name] = since
+	}
 }
 
 // lookAtMembers fills in which speakers may hold addresses, and their links.

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
@@ -129,6 +130,26 @@ func TestLoop_Pass(t *testing.T) {
 					t.Errorf("with %+v the session is held: %t", step.status, f.bgp.desired[0].Hold)
 				}
 			}
+		}},
+		{"routes wait after a failure of BFD until it has been up for holdDown", func(t *testing.T, f *fixture) {
+			f.holdDown = time.Minute
+			up := bfd.Status{Name: "router", State: bfdsession.Up, Since: time.Now(), Settled: true}
+			expect := func(announced bool) {
+				t.Helper()
+				f.bfd.status = []bfd.Status{up}
+				if f.pass(t); len(f.bgp.desired[0].Paths) > 0 != announced {
+					t.Errorf("with %+v the paths are %v", up, f.bgp.desired[0].Paths)
+				}
+			}
+			f.pass(t)
+			expect(true)
+			up.Failed, up.State = true, bfdsession.Down
+			expect(false)
+			time.Sleep(f.holdDown)
+			up.State, up.Since = bfdsession.Up, time.Now()
+			expect(false)
+			time.Sleep(f.holdDown)
+			expect(true)
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {
 			f.pass(t)

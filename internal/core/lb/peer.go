@@ -176,6 +176,8 @@ type BFDProfile struct {
 	DetectMultiplier int
 	MinimumTTL       int
 	Passive          bool
+	// HoldDown is how long BFD must be up after a failure before routes are announced; 0: not at all.
+	HoldDown time.Duration
 }
 
 // ParseBFDProfile parses a BFDProfile.
@@ -197,5 +199,6 @@ func parseBFDProfile(name string, spec *v1beta1.BFDProfileSpec) *BFDProfile {
 		DetectMultiplier: int(cmp.Or(spec.DetectMultiplier, 3)),
 		MinimumTTL:       int(cmp.Or(spec.MinimumTTL, 254)),
 		Passive:          spec.PassiveMode,
+		HoldDown:         spec.HoldDown.Duration,
 	}
 }

@@ -1,0 +1,40 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: with holdDown, a path on which BFD has failed has no traffic before BFD has been up for so long, and the session is up meanwhile.
+
+func TestBFD_HoldDownKeepsRoutesFromAPathThatFlaps(t *testing.T) {
+	const holdDown, bfdPort = 6 * time.Second, 3784
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	address := underBFD(t, cluster, lab.FRR, bfdInterval, "flaps", "198.19.34.0/24")
+	cluster.Kubectl("patch", "bfdprofile", "flaps", "--type", "merge", "-p", fmt.Sprintf(`{"spec":{"holdDown":%q}}`, holdDown))
+	node := cluster.Node("n2")
+	node.Firewall(bfdPort, "udp")
+	awaitNextHops(t, cluster, address.String(), "n1", "n3")
+	watch := cluster.Router().Watch(address.String())
+	mended := time.Now()
+	node.RemoveFirewall()
+	lab.Eventually(t, waitTimeout, "the session is up, and says why it has no routes", func() error {
+		session, err := sessionOf(cluster, "n2", "flaps")
+		if err == nil && (session.BFD != "Up" || session.IPv4 > 0 || !strings.Contains(session.Warning, "(holdDown)")) {
+			err = fmt.Errorf("it says %+v", session)
+		}
+		return err
+	})
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	changes := watch.Stop()
+	back := changes[len(changes)-1].At
+	t.Logf("the routes are back %s after the path was mended", back.Sub(mended))
+	if back.Sub(mended) < holdDown || len(changes) != 2 {
+		t.Errorf("mended at %s, the next hops were %v", mended, changes)
+	}
+}
