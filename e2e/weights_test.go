@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,4 +186,7 @@ func TestWeights_ByAnnotationOfTheNode(t *testing.T) {
 	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 1, "n3": 1})
 	cluster.Node("n2").Annotate("daymark.io/weight", "2")
 	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 2, "n3": 1})
+	if shown, err := cluster.Router().Vtysh("show bgp ipv4 unicast " + address.String()); err != nil || !strings.Contains(shown, "LB:64512:250000 (2.000 Mbps)") {
+		t.Errorf("FRR shows %s, %v", shown, err)
+	}
 }

@@ -91,12 +91,12 @@ func (r *rules) weightText(a address, bgp advertisementSet) string {
 // Weights say for each address of a Service that is weighted which share of its traffic each peer is asked to send to each node, and
 // why; nothing for the others.
 func (e *Explainer) Weights(s *lb.Service) (lines []string) {
+	sharers := e.rules.localSharers()
 	for _, addr := range s.Ingress {
 		a := e.rules.address(s, addr)
 		if len(e.rules.affine[addr]) > 0 || e.rules.weightBy(e.rules.bgpMatches(a)) == "" {
 			continue
 		}
-		sharers := slices.DeleteFunc(slices.Clone(e.rules.world.Services), func(s *lb.Service) bool { return !slices.Contains(s.Ingress, addr) })
 		for _, peer := range e.rules.peers {
 			if shares := sharesText(e.shares(a, sharers, peer)); shares != "" {
 				lines = append(lines, fmt.Sprintf("%s, weights: %s is asked to give %s", addr, peer.Name, shares))
@@ -133,9 +133,12 @@ func sharesText(shares []share) string {
 	return strings.Join(texts, ", ") + ", if it heeds link bandwidths"
 }
 
-// shares of a peer to the nodes that announce an address to it, in order of nodes; sharers are the Services that have the address.
-func (e *Explainer) shares(a address, sharers []*lb.Service, peer *lb.Peer) (shares []share) {
-	r := e.rules
+// shares of a peer to the nodes that announce an address to it, in order of nodes.
+func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shares []share) {
+	r, services := e.rules, sharers[a.addr]
+	if len(services) == 0 {
+		services = []*lb.Service{a.service}
+	}
 	key := addressKey{bgp: r.bgpMatches(a), family: lb.FamilyOf(a.addr)}
 	meant := key.bgp.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) })
 	single := r.unaggregated(meant, key.family)
@@ -143,7 +146,7 @@ func (e *Explainer) shares(a address, sharers []*lb.Service, peer *lb.Peer) (sha
 		meant = single
 	}
 	for node := range r.nodes {
-		if e.ineligibleBGP(a, key, peer, node) != Eligible {
+		if e.ineligibleBGP(a, key, peer, node) != Eligible || !r.mayServe(sharers, a.addr, node) {
 			continue
 		}
 		s := share{node: r.nodes[node].Name}
@@ -153,10 +156,8 @@ func (e *Explainer) shares(a address, sharers []*lb.Service, peer *lb.Peer) (sha
 			s.weight, problem = r.nodes[node].Weight()
 			s.why = strings.TrimSuffix(fmt.Sprintf("weight %d: %s", s.weight, problem), ": ")
 		case by == v1beta1.WeightByEndpoints && single != "":
-			for _, sharer := range sharers {
-				if r.bgpSelecting(r.bgpMatches(r.address(sharer, a.addr)), node) != "" {
-					s.weight += r.localEndpoints(sharer, a.addr, node)
-				}
+			for _, service := range services {
+				s.weight += r.localEndpoints(service, a.addr, node)
 			}
 			s.why = fmt.Sprintf("endpoints: %d", s.weight)
 		}

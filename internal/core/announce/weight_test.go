@@ -74,6 +74,9 @@ func TestWeights_OfPaths(t *testing.T) {
 		{"of all that share the address", endpoints, func(w *World, s *lb.Service) {
 			shareLocal(w, s, []string{"n1", "n2", "n2"}, []string{"n1", "n1", "n2"})
 		}, single, "n1 3, n2 3", ", weighted", "50 % to n1 (endpoints: 3), 50 % to n2 (endpoints: 3)"},
+		{"a node that does not serve all that share announces nothing", endpoints, func(w *World, s *lb.Service) {
+			shareLocal(w, s, []string{"n1", "n1", "n2"}, []string{"n1"})
+		}, single, "n1 3", ", weighted", "100 % to n1 (endpoints: 3), if"},
 		{
 			"none under Cluster", endpoints, func(_ *World, s *lb.Service) { s.Local = false }, single, "n1 -, n2 -, n3 -",
 			", not weighted by endpoints, since under externalTrafficPolicy Cluster every node serves all of them", "",
