@@ -1,13 +1,14 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
@@ -20,13 +21,14 @@ type plugin struct {
 	cluster *lab.Cluster
 }
 
+// builtPlugin is built once for all tests.
+var builtPlugin = sync.OnceValues(func() (string, error) { return lab.BuildPlugin(context.Background()) })
+
 func buildPlugin(t *testing.T, cluster *lab.Cluster) *plugin {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "kubectl-daymark")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cli")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the plugin: %v\n%s", err, output)
+	program, err := builtPlugin()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return &plugin{t, program, cluster}
 }

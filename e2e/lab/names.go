@@ -91,6 +91,7 @@ var (
 	BuildKubernetes  = build.Kubernetes
 	BuildDaymark     = build.Daymark
 	BuildRouter      = build.Router
+	BuildPlugin      = build.Plugin
 	UseBinaries      = build.UseBinaries
 	KubernetesFolder = build.KubernetesFolder
 

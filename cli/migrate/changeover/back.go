@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -28,18 +30,64 @@ func (o *options) back(ctx context.Context, argument string) error {
 		o.Warn("%s is MetalLB's", name)
 		return nil
 	}
-	var patches []patch
-	for _, s := range step.services {
-		patches = append(patches, mark(s, nil, metallb))
-	}
 	message := "goes back to MetalLB"
 	if slices.ContainsFunc(step.services, sharing) {
 		message += ". It may share addresses: MetalLB after 0.16.1 does not announce such a Service by layer 2 while its advertisements have serviceSelectors"
 	}
-	if err := o.write(ctx, step, message, patches); err != nil {
+	last, otherwise := marks(step, metallb), "It can be Daymark's again: kubectl daymark migrate next "+name
+	var first []patch
+	if p.byBGPAlone(step) {
+		first = marks(step, v1beta1.ProviderDaymark)
+	}
+	if err := o.propose(step, message, append(slices.Clone(first), last...)); err != nil {
 		return err
 	}
-	return o.verify(ctx, step, (*Plan).leftovers, "It can be Daymark's again: kubectl daymark migrate next "+name)
+	if len(first) > 0 {
+		if err := o.announceBeside(ctx, step, first, otherwise); err != nil {
+			return err
+		}
+	}
+	if err := o.apply(ctx, last); err != nil {
+		return err
+	}
+	return o.verify(ctx, step, (*Plan).leftovers, otherwise)
+}
+
+// marks of Services without the label, with the annotation.
+func marks(step *Step, annotation string) (patches []patch) {
+	for _, s := range step.services {
+		patches = append(patches, mark(s, nil, annotation))
+	}
+	return patches
+}
+
+// overlap is how long both announce a Service by BGP when it goes back: MetalLB reports what it is to announce at once, but its frr-k8s
+// gathers changes for 3 s before routers hear of them.
+const overlap = 5 * time.Second
+
+// byBGPAlone says whether MetalLB is to announce all Services of a step by BGP and none by layer 2, by which two would be a conflict.
+func (p *Plan) byBGPAlone(step *Step) bool {
+	return !slices.ContainsFunc(step.services, func(s *service) bool {
+		by := p.protocols(s)
+		return !s.marked() || len(by) != 1 || by[0].kind != bgpStatuses.Kind
+	})
+}
+
+// announceBeside has MetalLB announce Services while Daymark still does, so that routers are never without a route.
+func (o *options) announceBeside(ctx context.Context, step *Step, patches []patch, otherwise string) error {
+	if err := o.apply(ctx, patches); err != nil {
+		return err
+	}
+	if _, err := o.await(ctx, step, (*Plan).unannounced, otherwise); err != nil {
+		return err
+	}
+	o.Warn("MetalLB is to announce %s beside Daymark, which goes on for %v", step.Name, o.overlap)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(o.overlap):
+		return nil
+	}
 }
 
 // leftovers say what is missing until MetalLB alone serves the Services of a step; empty: nothing.
@@ -53,6 +101,14 @@ func (p *Plan) leftovers(step *Step) string {
 		case len(serving.Holders) > 0:
 			return "Daymark's speaker on " + strings.Join(serving.Holders, ", ") + " still announces " + name
 		}
+	}
+	return p.unannounced(step)
+}
+
+// unannounced says which Service of a step MetalLB does not announce as its advertisements say; empty: none.
+func (p *Plan) unannounced(step *Step) string {
+	for _, name := range step.Services {
+		s := p.service(name)
 		for _, by := range p.protocols(s) {
 			if by.seen && len(by.nodes[s.Key]) == 0 {
 				return fmt.Sprintf("MetalLB does not announce %s by %s yet: no %s names it", name, by.name, by.kind)

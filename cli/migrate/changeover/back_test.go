@@ -31,11 +31,15 @@ func TestBack_WaitsForBoth(t *testing.T) {
 	l.says("", "back default/nothing", env.ExitWrong, "default/nothing is no Service to which MetalLB gave an address")
 }
 
+// beside is what has both announce a Service.
+const beside = `{"metadata":{"annotations":{"daymark.io/provider":"daymark"},"labels":{"daymark.io/provider":null}}}`
+
 // What MetalLB reports of BGP is waited for, and what it does not is said.
 func TestBack_ByBGPWaitsForItsReport(t *testing.T) {
 	l := newLiving(t, "routed")
 	l.after = l.leave
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet: no ServiceBGPStatus names it")
+	l.wrote("Service shop/api " + beside) // Daymark goes on
 	l = newLiving(t, "routed")
 	l.after = func() { l.leave(); l.metallb(l2Statuses, "shop", "api") } // of the other protocol
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet")
@@ -43,6 +47,7 @@ func TestBack_ByBGPWaitsForItsReport(t *testing.T) {
 	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api", "tor") }
 	l.says("", "back shop/api --yes", 0, "shop/api: MetalLB's, with 198.51.100.0, after 0s, on n3", "not seen: whether routers have MetalLB's routes for shop/api",
 		"Look there for 198.51.100.0")
+	l.wrote("Service shop/api "+beside, "Service shop/api "+andBack)
 	l = newLiving(t, "routed")
 	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api") } // to no peer
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet")

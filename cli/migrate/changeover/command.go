@@ -19,13 +19,15 @@ type options struct {
 	namespace string
 	yes       bool
 	timeout   time.Duration
+	// overlap of both providers by BGP.
+	overlap time.Duration
 	// client that writes; nil: that of the cluster.
 	client patcher
 }
 
 // Commands returns those that change over a living cluster.
 func Commands(e *env.Env) []*cobra.Command {
-	return []*cobra.Command{newPlan(&options{Env: e}), newNext(&options{Env: e}), newBack(&options{Env: e})}
+	return []*cobra.Command{newPlan(&options{Env: e}), newNext(&options{Env: e}), newBack(&options{Env: e, overlap: overlap})}
 }
 
 func newPlan(o *options) *cobra.Command {
@@ -62,8 +64,9 @@ func newBack(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "back NAMESPACE/NAME", Short: "Hand a Service back to MetalLB, and verify it",
 		Long: `Takes back what "kubectl daymark migrate next" wrote to a Service, and to those that share its addresses, and waits until its addresses
-are the same, Daymark announces them no more, and MetalLB's reports name it for each protocol of its advertisements. By BGP they do not tell
-whether the routers have the route: it says where to look. It asks before it writes.`,
+are the same, Daymark announces them no more, and MetalLB's reports name it for each protocol of its advertisements. What is
+announced by BGP both announce for 5 s, so that routers keep a route. Whether they have MetalLB's is not seen: it says where to look.
+It asks before it writes.`,
 		Example: "  kubectl daymark migrate back shop/web",
 		Args:    env.Args(cobra.ExactArgs(1)), RunE: func(c *cobra.Command, args []string) error { return o.back(c.Context(), args[0]) },
 		ValidArgsFunction: o.complete(func(s Step) bool { return s.State == Done || s.State == Failing }),

@@ -90,7 +90,11 @@ func (o *options) next(ctx context.Context, args []string) error {
 	case step.State != Ready && step.State != Failing:
 		return fmt.Errorf("%s is not ready: %s", step.Name, step.Message)
 	}
-	if err := o.write(ctx, step, step.Message, p.patches(step)); err != nil {
+	patches := p.patches(step)
+	if err := o.propose(step, step.Message, patches); err != nil {
+		return err
+	}
+	if err := o.apply(ctx, patches); err != nil {
 		return err
 	}
 	return o.verify(ctx, step, (*Plan).unfinished, "It can go back: "+goBack(step))
@@ -139,8 +143,8 @@ func (p *Plan) unfinished(step *Step) string {
 	return ""
 }
 
-// write the patches of a step after having asked.
-func (o *options) write(ctx context.Context, step *Step, message string, patches []patch) error {
+// propose the patches of a step, and ask. nil: they are to be written.
+func (o *options) propose(step *Step, message string, patches []patch) error {
 	fmt.Fprintln(o.Out, output.Line(fmt.Sprintf("%s %s: %s", step.Name, strings.Join(step.Addresses, ","), message)))
 	for i := range patches {
 		fmt.Fprintln(o.Out, "  "+output.Line(patches[i].command()))
@@ -153,6 +157,11 @@ func (o *options) write(ctx context.Context, step *Step, message string, patches
 			return env.ErrWrong
 		}
 	}
+	return nil
+}
+
+// apply patches in their order.
+func (o *options) apply(ctx context.Context, patches []patch) error {
 	to, err := o.writer()
 	if err != nil {
 		return err
@@ -189,18 +198,28 @@ func (p *patch) apply(ctx context.Context, to patcher) error {
 	return nil
 }
 
-// verify waits until nothing is missing, and says how long that took, or what is missing and what to do.
+// verify waits until nothing is missing, and says what has become of the step and how long that took.
 func (o *options) verify(ctx context.Context, step *Step, missing func(*Plan, *Step) string, otherwise string) error {
 	began := o.Now()
-	from, err := o.Source()
+	p, err := o.await(ctx, step, missing, otherwise)
 	if err != nil {
 		return err
+	}
+	o.report(p, step, o.Now().Sub(began))
+	return nil
+}
+
+// await a plan in which nothing is missing of a step, or say what is, and what to do.
+func (o *options) await(ctx context.Context, step *Step, missing func(*Plan, *Step) string, otherwise string) (*Plan, error) {
+	from, err := o.Source()
+	if err != nil {
+		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	all, err := from.Follow(limited, look, o.queries()...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	text := "nothing was seen"
 	for objects := range all {
@@ -209,16 +228,15 @@ func (o *options) verify(ctx context.Context, step *Step, missing func(*Plan, *S
 			text = missing(p, step)
 		}
 		if text == "" {
-			o.report(p, step, o.Now().Sub(began))
-			return nil
+			return p, nil
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return errors.Join(err, errors.New(text))
+		return nil, errors.Join(err, errors.New(text))
 	}
 	o.Warn("after %v: %s", o.timeout, text)
 	o.Warn("kubectl daymark migrate plan shows how far it is; kubectl daymark explain service NAME -n NAMESPACE says why. %s", otherwise)
-	return env.ErrWrong
+	return nil, env.ErrWrong
 }
 
 // renumbered says that a Service has other addresses than before; empty: it has the same.

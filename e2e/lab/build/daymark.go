@@ -88,6 +88,12 @@ func checkoutFolder(root, name string) (string, error) {
 	return cacheFolder(filepath.Join("bin-"+hex.EncodeToString(checkout[:4]), name))
 }
 
+// Plugin builds kubectl-daymark and returns its path.
+func Plugin(ctx context.Context) (string, error) {
+	folder, err := install(ctx, "plugin", "./cli")
+	return filepath.Join(folder, "cli"), err
+}
+
 // routerEnv names the lab's own router, from outside to inside.
 const routerEnv = "DAYMARK_LAB_ROUTER"
 

@@ -3,6 +3,7 @@ package metallb
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -68,13 +69,17 @@ func (w *world) converge(service *corev1.Service, used map[netip.Addr]bool) {
 	}
 }
 
-// allocate the address that a Service asks for, or the first that is free.
-func (w *world) allocate(service *corev1.Service, used map[netip.Addr]bool) []netip.Addr {
-	if wanted, err := netip.ParseAddr(service.Annotations[requestAnnotation]); err == nil {
-		if w.poolOf(wanted) != nil && (!used[wanted] || service.Annotations[sharingAnnotation] != "") {
-			return []netip.Addr{wanted}
+// allocate the addresses that a Service asks for, or the first that is free.
+func (w *world) allocate(service *corev1.Service, used map[netip.Addr]bool) (given []netip.Addr) {
+	if asks := service.Annotations[requestAnnotation]; asks != "" {
+		for text := range strings.SplitSeq(asks, ",") {
+			wanted, err := netip.ParseAddr(text)
+			if err != nil || w.poolOf(wanted) == nil || used[wanted] && service.Annotations[sharingAnnotation] == "" {
+				return nil
+			}
+			given = append(given, wanted)
 		}
-		return nil
+		return given
 	}
 	for _, p := range w.pools {
 		for _, r := range p.ranges {

@@ -2,26 +2,17 @@ package metallb
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ethernet"
 	"github.com/mdlayher/packet"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -141,21 +132,14 @@ func (s *speaker) send(operation arp.Operation, address netip.Addr, to net.Hardw
 func (s *speaker) set(services map[lb.Key][]netip.Addr) (begun, ended []lb.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	begun, ended = changes(s.services, services)
 	since := map[netip.Addr]time.Time{}
-	for service, addresses := range services {
-		if _, before := s.services[service]; !before {
-			begun = append(begun, service)
-		}
+	for _, addresses := range services {
 		for _, address := range addresses {
 			since[address] = time.Now()
 			if began, held := s.since[address]; held {
 				since[address] = began
 			}
-		}
-	}
-	for service := range s.services {
-		if _, still := services[service]; !still {
-			ended = append(ended, service)
 		}
 	}
 	for address := range s.last {
@@ -166,87 +150,4 @@ func (s *speaker) set(services map[lb.Key][]netip.Addr) (begun, ended []lb.Key) 
 	s.services, s.since = services, since
 	s.repeat()
 	return begun, ended
-}
-
-// announce has each speaker announce its Services, and writes who announces which, as the speakers do afterwards.
-func (s *StandIn) announce(ctx context.Context, w *world) error {
-	wanted := map[string]map[lb.Key][]netip.Addr{}
-	for _, one := range s.speakers {
-		wanted[one.node] = map[lb.Key][]netip.Addr{}
-	}
-	for _, service := range w.services {
-		addresses := shown(service)
-		if len(addresses) > 0 && w.serving[key(service)] && w.advertised(service, addresses[0]) {
-			wanted[s.elect(addresses[0])][key(service)] = addresses
-		}
-	}
-	var errs []error
-	for _, one := range s.speakers {
-		begun, ended := one.set(wanted[one.node])
-		for _, service := range ended {
-			errs = append(errs, s.write(ctx, one.node, service, false))
-		}
-		for _, service := range begun {
-			errs = append(errs, s.write(ctx, one.node, service, true))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// advertised says whether an L2Advertisement selects the pool and the Service. MetalLB after 0.16.1 does not announce a Service that may
-// share its address while an advertisement has serviceSelectors.
-func (w *world) advertised(service *corev1.Service, address netip.Addr) bool {
-	for _, o := range w.advertisements {
-		names, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "ipAddressPools")
-		p := w.poolOf(address)
-		if p == nil || len(names) > 0 && !slices.Contains(names, p.name) {
-			continue
-		}
-		selectors, _, _ := unstructured.NestedSlice(o.Object, "spec", "serviceSelectors")
-		if len(selectors) == 0 {
-			return true
-		}
-		if service.Annotations[sharingAnnotation] == "" && slices.ContainsFunc(selectors, func(item any) bool { return selects(item, service) }) {
-			return true
-		}
-	}
-	return false
-}
-
-func selects(item any, service *corev1.Service) bool {
-	fields, _ := item.(map[string]any)
-	var from metav1.LabelSelector
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &from) != nil {
-		return false
-	}
-	selector, err := metav1.LabelSelectorAsSelector(&from)
-	return err == nil && selector.Matches(labels.Set(service.Labels))
-}
-
-// elect the node of an address as MetalLB does: the first by a hash of both.
-func (s *StandIn) elect(address netip.Addr) string {
-	hash := func(one *speaker) []byte {
-		sum := sha256.Sum256([]byte(one.node + "#" + address.String()))
-		return sum[:]
-	}
-	return slices.MinFunc(s.speakers, func(a, b *speaker) int { return bytes.Compare(hash(a), hash(b)) }).node
-}
-
-// write the ServiceL2Status of a Service on a node, or delete it.
-func (s *StandIn) write(ctx context.Context, node string, service lb.Key, announced bool) error {
-	o := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{
-		"node": node, "serviceName": service.Name, "serviceNamespace": service.Namespace,
-	}}}
-	o.SetGroupVersionKind(statuses.GroupVersionKind)
-	o.SetNamespace(Namespace)
-	o.SetName(fmt.Sprintf("l2-%s-%s-%s", node, service.Namespace, service.Name))
-	do := func() error { return s.cluster.API().Delete(ctx, o) }
-	if announced {
-		do = func() error { return s.cluster.API().Create(ctx, o) }
-	}
-	err := do()
-	if apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
 }

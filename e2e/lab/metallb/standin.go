@@ -1,6 +1,6 @@
-// Package metallb stands in for MetalLB 0.16 in the lab: it gives addresses to Services and answers ARP for them. Its one job is to heed
-// what MetalLB heeds when Services change over: its pools, its L2Advertisements' serviceSelectors, the addresses in the status, which it
-// keeps while a pool contains them and clears when none does. It refuses to elect by gossip, to speak IPv6 and BGP, and to be configured
+// Package metallb stands in for MetalLB 0.16 in the lab: it gives addresses to Services, answers ARP for them and announces them by BGP. Its one job is to heed
+// what MetalLB heeds when Services change over: its pools, its advertisements' serviceSelectors, the addresses in the status, which it
+// keeps while a pool contains them and clears when none does. It refuses to elect by gossip, to answer neighbor discovery, and to be configured
 // further than tests need.
 package metallb
 
@@ -31,6 +31,8 @@ type T interface {
 type StandIn struct {
 	cluster  *lab.Cluster
 	speakers []*speaker
+	// routes by BGP of each node; none unless StartBGP was called.
+	routes map[string]*routes
 	// converged are the versions of Services, and of the pools, that the controller has looked at.
 	converged map[lb.Key]string
 }
@@ -39,14 +41,34 @@ type StandIn struct {
 func Install(t T, cluster *lab.Cluster) {
 	t.Helper()
 	check.Must(t, "make MetalLB's namespace", cluster.TryApply("{apiVersion: v1, kind: Namespace, metadata: {name: "+Namespace+"}}"))
-	cluster.Apply(definitions)
+	cluster.Apply(definitions())
 	cluster.Kubectl("wait", "--for=condition=Established", "crd", "-l", "of=metallb", "--timeout=15s")
 }
 
 // Start it, until the test ends.
 func Start(t T, cluster *lab.Cluster) {
 	t.Helper()
-	s := &StandIn{cluster: cluster, converged: map[lb.Key]string{}}
+	(&StandIn{cluster: cluster, converged: map[lb.Key]string{}}).start(t)
+}
+
+// StartBGP starts it, with a session of each node with the lab's router.
+func StartBGP(t T, cluster *lab.Cluster) {
+	t.Helper()
+	s := &StandIn{cluster: cluster, converged: map[lb.Key]string{}, routes: map[string]*routes{}}
+	for _, node := range cluster.Nodes() {
+		r, err := startRoutes(node, cluster.Logs())
+		if r != nil {
+			t.Cleanup(func() { check.Must(t, "stop MetalLB's BGP on "+node.Name, r.close()) })
+		}
+		check.Must(t, "start MetalLB's BGP on "+node.Name, err)
+		s.routes[node.Name] = r
+	}
+	s.start(t)
+}
+
+func (s *StandIn) start(t T) {
+	t.Helper()
+	cluster := s.cluster
 	ctx, cancel := context.WithCancel(context.Background())
 	for _, node := range cluster.Nodes() {
 		one, err := newSpeaker(node)
@@ -55,7 +77,7 @@ func Start(t T, cluster *lab.Cluster) {
 	}
 	from, err := source.NewCluster(cluster.Config(), time.Now)
 	check.Must(t, "read for MetalLB", err)
-	seen, err := from.Follow(ctx, time.Millisecond, source.Queries("", source.Services, source.EndpointSlices, pools, advertisements)...)
+	seen, err := from.Follow(ctx, time.Millisecond, source.Queries("", source.Services, source.EndpointSlices, pools, l2Advertisements, bgpAdvertisements)...)
 	check.Must(t, "read for MetalLB", err)
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx, seen) }()
@@ -112,7 +134,7 @@ func (s *StandIn) world(objects *source.Objects) *world {
 		switch o.GetKind() {
 		case pools.Kind:
 			w.pools = append(w.pools, readPool(o))
-		case advertisements.Kind:
+		case l2Advertisements.Kind, bgpAdvertisements.Kind:
 			w.advertisements = append(w.advertisements, o)
 		}
 	}
