@@ -227,7 +227,7 @@ daymark_bgp_prefixes_received_total{peer="tor",session="tor-192.0.2.1"} 7
 # HELP daymark_bgp_session_flaps_total How often the BGP session, once established, went down.
 # TYPE daymark_bgp_session_flaps_total counter
 daymark_bgp_session_flaps_total{peer="tor",session="tor-192.0.2.1"} 0
-# HELP daymark_bgp_session_up Whether the BGP session is established.
+# HELP daymark_bgp_session_up Whether the BGP session is established; no value while adminState keeps it down.
 # TYPE daymark_bgp_session_up gauge
 daymark_bgp_session_up{peer="tor",session="tor-192.0.2.1"} 1
 # HELP daymark_bgp_session_warnings Number of warnings: what is not as configured although the session is established.
