@@ -118,7 +118,7 @@ func (p *Plan) standing(group []*service) (holders []string, missing string) {
 		holders = append(holders, serving.Holders...)
 		switch beside := p.metallb.announcing(s.Key); {
 		case !s.handed():
-			texts = append(texts, name(s)+" shares "+joined(addressesOf([]*service{s}))+" and was not handed over")
+			texts = append(texts, name(s)+" shares "+strings.Join(lb.Strings(s.Ingress), ", ")+" and was not handed over")
 		case !s.marked():
 			texts = append(texts, name(s)+" needs both the label and the annotation "+Label+"=daymark")
 		case len(beside) > 0:

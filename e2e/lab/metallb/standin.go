@@ -1,7 +1,7 @@
-// Package metallb stands in for MetalLB 0.16 in the lab: it gives addresses to Services, answers ARP for them and announces them by BGP. Its one job is to heed
-// what MetalLB heeds when Services change over: its pools, its advertisements' serviceSelectors, the addresses in the status, which it
-// keeps while a pool contains them and clears when none does. It refuses to elect by gossip, to answer neighbor discovery, and to be configured
-// further than tests need.
+// Package metallb stands in for MetalLB 0.16 in the lab: it gives addresses to Services, answers ARP for them and announces them by BGP.
+// Its one job is to heed what MetalLB heeds when Services change over: its pools, its advertisements' serviceSelectors, the addresses in
+// the status, which it keeps while a pool contains them and clears when none does. It refuses to elect by gossip, to answer neighbor
+// discovery, and to be configured further than tests need.
 package metallb
 
 import (
