@@ -16,7 +16,7 @@ import (
 const wordsOf = "DAYMARK_TEST_WORDS"
 
 // program of a command line, as a process of its own.
-func program(t *testing.T, words ...string) *exec.Cmd {
+func program(t testing.TB, words ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "KUBECONFIG="+os.DevNull, "HOME="+t.TempDir(), wordsOf+"="+strings.Join(words, " "))

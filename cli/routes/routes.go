@@ -4,7 +4,7 @@ package routes
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,7 +78,7 @@ func (o *options) show(objects *source.Objects, filter view.RouteFilter) error {
 	if missing := cluster.MissingOf(filter); missing != "" {
 		return fmt.Errorf("there is no %s", missing)
 	}
-	list := cluster.Routes(filter)
+	list := o.list(cluster, filter)
 	o.WarnOfGaps(objects.Gaps)
 	result := output.Result{Kind: "RouteList", Value: list, Table: table(&list)}
 	for i := range list.Items {
@@ -90,13 +90,33 @@ func (o *options) show(objects *source.Objects, filter view.RouteFilter) error {
 	return o.remark(&list)
 }
 
+// most routes that are listed when neither a node nor a Service is asked for.
+const most = 50_000
+
+// list the routes, or of a large cluster how many there are on each session.
+func (o *options) list(cluster *view.Cluster, filter view.RouteFilter) view.RouteList {
+	if filter.Node != "" || filter.Service != (lb.Key{}) {
+		return cluster.Routes(filter)
+	}
+	total, counted := 0, filter
+	counted.Counted = true
+	list := cluster.Routes(counted)
+	for i := range list.Items {
+		total += list.Items[i].Prefixes
+	}
+	if total <= most {
+		return cluster.Routes(filter)
+	}
+	o.Warn("there are %d routes, which are counted and not listed: --node and --service list some", total)
+	return list
+}
+
 // remark on the sessions whose routers were not sent what they should, and return whether something is wrong.
 func (o *options) remark(list *view.RouteList) error {
 	var wrong error
 	for i := range list.Items {
 		s := &list.Items[i]
-		notSent := func(r view.RouteLine) bool { return r.NotSent != "" && s.Sent.Result == view.SentAgrees }
-		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing || slices.ContainsFunc(s.Routes, notSent) {
+		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing || s.NotSent > 0 && s.Sent.Result == view.SentAgrees {
 			wrong = env.ErrWrong
 		}
 		if s.Sent.Message != "" {
@@ -136,7 +156,7 @@ func wordOf(s *view.SessionRoutes, r *view.RouteLine) string {
 	return word(s)
 }
 
-// table has a line for each route, and one for a session without any.
+// table has a line for each route, and one for a session without any, or whose routes are counted.
 func table(list *view.RouteList) *output.Table {
 	t := output.NewTable("Node", "Peer", "Router", "Prefix", "Next hop", "Attributes", "Sent", "+Services")
 	for i := range list.Items {
@@ -151,10 +171,21 @@ func table(list *view.RouteList) *output.Table {
 				services(r))
 		}
 		if len(s.Routes) == 0 {
-			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), "<none>", "", "", word(s), "")
+			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), count(s), "", "", word(s), "")
 		}
 	}
 	return t
+}
+
+// count of the routes of a session that are not listed.
+func count(s *view.SessionRoutes) string {
+	switch {
+	case s.Prefixes == 0:
+		return "<none>"
+	case s.NotSent > 0:
+		return fmt.Sprintf("%d, %d of them not sent", s.Prefixes, s.NotSent)
+	}
+	return strconv.Itoa(s.Prefixes)
 }
 
 // attributes in words, without those that every route has.

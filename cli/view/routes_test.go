@@ -90,7 +90,13 @@ func TestRoutes_WhatTheSessionDoesNotCarryIsNotSent(t *testing.T) {
 				NextHops: v1beta1.BGPNextHops{IPv4: []string{"192.0.2.11"}, IPv6: test.next6},
 			}
 			c, got := New(Input{Now: time.Unix(1_000_000, 0)}), ""
-			for _, line := range c.routeLines(plan, reported) {
+			listed, counted := SessionRoutes{}, SessionRoutes{}
+			c.addRoutes(&listed, plan, reported, &RouteFilter{})
+			c.addRoutes(&counted, plan, reported, &RouteFilter{Counted: true})
+			if len(counted.Routes) > 0 || counted.Prefixes != len(listed.Routes) || counted.NotSent != len(listed.Routes)-strings.Count(test.want, "=;") {
+				t.Errorf("counted are %+v", counted)
+			}
+			for _, line := range listed.Routes {
 				got += line.Prefix + "=" + line.NotSent + ";"
 			}
 			if got != test.want {

@@ -68,6 +68,8 @@ type Cluster struct {
 	// plans are the BGP sessions of nodes, by name, and within the Services by the prefixes of a length.
 	plans  map[string][]announce.Session
 	within map[int]map[netip.Prefix][]string
+	// checks are of what speakers report to have sent on sessions.
+	checks map[*v1beta1.BGPSession]SentCheck
 	// boundedReports are what bounded returns; nil: not computed yet.
 	boundedReports *[]string
 	lines          map[lb.Key]ServiceLine
@@ -79,6 +81,7 @@ func New(in Input) *Cluster {
 		Input: in, Parsed: cluster.Parse(in.Objects), services: map[lb.Key]*corev1.Service{}, slices: map[lb.Key][]*discoveryv1.EndpointSlice{},
 		nodes: map[string]*corev1.Node{}, speakers: map[string]*v1beta1.Speaker{}, lines: map[lb.Key]ServiceLine{},
 		plans: map[string][]announce.Session{}, within: map[int]map[netip.Prefix][]string{},
+		checks: map[*v1beta1.BGPSession]SentCheck{},
 	}
 	for _, object := range in.Objects {
 		switch o := object.(type) {
