@@ -38,18 +38,20 @@ func scan(text string, s *scanner) string {
 
 // between tokens is what a text begins with: a character, or an escape, whose letters are no part of the word that follows it. 0: a token.
 func (s *scanner) between(text string) int {
-	if inToken(text[0]) {
+	switch {
+	case inToken(text[0]):
 		return 0
+	case text[0] == escape:
+		return 1 + len(coloring.FindString(text[1:]))
+	case text[0] != '\\':
+		return 1
 	}
-	n := 1
-	for text[0] == '\\' && n < len(text) && text[n] == '\\' { // escaped once more
-		n++
-	}
+	n := len(text) - len(strings.TrimLeft(text, `\`)) // an escape may be escaped once more
 	letters := escaped.FindString(text[n:])
-	if text[0] != '\\' || s.knows(text[n:n+tokenLength(text[n:])]) {
+	if s.knows(text[n : n+tokenLength(text[n:])]) {
 		letters = ""
 	}
-	if text[0] == escape || slices.Contains(escapes, letters) {
+	if slices.Contains(escapes, letters) {
 		letters += coloring.FindString(text[n+len(letters):])
 	}
 	return n + len(letters)
