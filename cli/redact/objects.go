@@ -88,6 +88,8 @@ func (w *walk) inner(key string, fields map[string]any) {
 	case key == "labels" || key == "matchLabels" || (key == "selector" || key == "nodeSelector") && allTexts(fields):
 		w.labels(fields)
 		return
+	case key == "spec":
+		delete(fields, "shutdownMessage") // what people write to people
 	case key == "bgp":
 		delete(fields, "digest") // of the addresses as they are
 	case key == "matchExpressions" || key == "taints" || key == "tolerations":

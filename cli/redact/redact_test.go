@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
 )
@@ -199,4 +200,18 @@ func FuzzText(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What an administrator wrote to the router's operator is for nobody else.
+func TestObject_HasNoShutdownMessage(t *testing.T) {
+	peer := &v1beta1.BGPPeer{}
+	peer.Spec.ShutdownMessage = "call Ada"
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Spec: peer.Spec}
+	fields, err := of(t, nil).Object(peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := json.Marshal(fields); err != nil || bytes.Contains(text, []byte("Ada")) {
+		t.Errorf("there is %s, error %v", text, err)
+	}
 }

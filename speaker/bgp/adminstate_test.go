@@ -26,7 +26,7 @@ func down(s *announce.Session) { s.AdminState, s.ShutdownMessage = v1beta1.Admin
 func (r *running) awaitDown(name string) {
 	r.t.Helper()
 	r.await(name, "is down on purpose", func(s Status) bool {
-		return s.Down && s.State == stateIdle && strings.Contains(s.LastError, shutdownMessage)
+		return s.Down && s.State == stateIdle && s.LastError == "administratively down"
 	})
 }
 

@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -83,7 +82,7 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 		address = desired.Address.String()
 	}
 	if desired.Down() {
-		problem = downText(desired.ShutdownMessage)
+		problem = "administratively down"
 	}
 	r.update(func() bool {
 		if problem != "" && r.state == v1beta1.BGPEstablished {
@@ -93,14 +92,6 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 		r.name, r.peer, r.addr, r.problem, r.wanted = desired.Name, desired.Peer, address, problem, desired
 		return !same
 	})
-}
-
-// downText says that a session is down on purpose, with the message that the router was sent.
-func downText(message string) string {
-	if message == "" {
-		return "administratively down"
-	}
-	return fmt.Sprintf("administratively down: %q", message)
 }
 
 // down reports whether an administrator wants no session. The lock must be held.

@@ -118,7 +118,8 @@ func warning(sessions []*v1beta1.BGPSession) string {
 // condition is SessionsEstablished of a peer.
 func (c *nodeCount) condition(s *selected, p *lb.Peer) Condition {
 	if p.AdminState == v1beta1.AdminDown {
-		return c.administrativelyDown(s, p.ShutdownMessage)
+		text := fmt.Sprintf("adminState is Down: %d of %d nodes have their sessions", c.established, len(s.counted))
+		return Condition{Type: v1beta1.ConditionSessionsEstablished, Reason: AdministrativelyDown, Message: text}
 	}
 	condition := c.of(v1beta1.ConditionSessionsEstablished, s, "%d of %d nodes have their sessions", Established, NotEstablished)
 	if condition.True && len(c.incomplete) > 0 {
@@ -132,15 +133,6 @@ func (c *nodeCount) condition(s *selected, p *lb.Peer) Condition {
 		}
 	}
 	return condition
-}
-
-// administrativelyDown is SessionsEstablished of a peer that an administrator has shut down, with a message to the router.
-func (c *nodeCount) administrativelyDown(s *selected, message string) Condition {
-	text := fmt.Sprintf("adminState is Down: %d of %d nodes have their sessions", c.established, len(s.counted))
-	if message != "" {
-		text += fmt.Sprintf("; the router is told %q", message)
-	}
-	return Condition{Type: v1beta1.ConditionSessionsEstablished, Reason: AdministrativelyDown, Message: text}
 }
 
 // of makes a condition of a count; the text has two numbers. Nodes on which a speaker could run and never has are said, and change
