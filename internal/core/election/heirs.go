@@ -141,12 +141,12 @@ func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (re
 		return p, true
 	}
 	p.address.heir = id
-	heap.Push(accepted, p)
+	accepted.add(p)
 	switch {
 	case len(*accepted) <= m.quotas[id]:
 		return proposal{}, false
 	case len(*accepted) > most:
-		return heap.Pop(accepted).(proposal), true
+		return accepted.takeLowest(), true
 	case m.extras > 0:
 		m.extras--
 		return proposal{}, false
@@ -156,7 +156,7 @@ func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (re
 			accepted = other
 		}
 	}
-	return heap.Pop(accepted).(proposal), true
+	return accepted.takeLowest(), true
 }
 
 // nextChoice returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
@@ -196,10 +196,25 @@ func (p proposals) Len() int           { return len(p) }
 func (p proposals) Less(i, j int) bool { return p[i].score.below(p[j].score) }
 func (p proposals) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
 
-// Push adds a proposal as the last one, for package heap.
+// add adds a proposal, and takeLowest takes out the one with the lowest score. heap.Push and heap.Pop would allocate.
+func (p *proposals) add(added proposal) {
+	*p = append(*p, added)
+	heap.Fix(p, len(*p)-1)
+}
+
+func (p *proposals) takeLowest() proposal {
+	lowest, last := (*p)[0], len(*p)-1
+	(*p)[0] = (*p)[last]
+	if *p = (*p)[:last]; last > 0 {
+		heap.Fix(p, 0)
+	}
+	return lowest
+}
+
+// Push and Pop complete heap.Interface. They are not called.
 func (p *proposals) Push(x any) { *p = append(*p, x.(proposal)) }
 
-// Pop removes the last proposal, for package heap.
+// Pop removes the last proposal.
 func (p *proposals) Pop() any {
 	last := (*p)[len(*p)-1]
 	*p = (*p)[:len(*p)-1]
