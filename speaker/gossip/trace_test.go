@@ -1,42 +1,14 @@
 package gossip
 
 import (
-	"context"
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/traceapi"
+	"github.com/daymark-lb/daymark/internal/traceapi/tracetest"
 	"github.com/daymark-lb/daymark/speaker/trace"
 )
-
-// firstTraced begins to trace an address, and returns what waits for the first event.
-func firstTraced(t *testing.T, tracer *trace.Tracer, addr netip.Addr) (wait func() traceapi.Event) {
-	t.Helper()
-	server := httptest.NewServer(tracer)
-	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"?"+traceapi.AddressParameter+"="+addr.String(), http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatal(answer, err)
-	}
-	t.Cleanup(func() { _ = answer.Body.Close() })
-	return func() (e traceapi.Event) {
-		if err := json.NewDecoder(answer.Body).Decode(&e); err != nil {
-			t.Fatal(err)
-		}
-		return e
-	}
-}
 
 // TestMembership_TracesWhereAClaimComesFrom whoever it is that it names: an own claim may come from another, and the other way about.
 func TestMembership_TracesWhereAClaimComesFrom(t *testing.T) {
@@ -50,7 +22,7 @@ func TestMembership_TracesWhereAClaimComesFrom(t *testing.T) {
 		want      traceapi.Direction
 	}{{a, a, traceapi.Out}, {a, b, traceapi.Out}, {b, b, traceapi.In}, {b, a, traceapi.In}} {
 		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
-		wait := firstTraced(t, tracer, addr)
+		wait := tracetest.Listen(t, tracer, addr)
 		test.by.BroadcastClaims([]election.Claim{{Addr: addr, Node: test.names.cfg.Node, Incarnation: test.names.Incarnation(), Term: 1}})
 		if e := wait(); e.Direction != test.want || e.On != test.names.cfg.Node || e.Decision != "it counts from now on" {
 			t.Errorf("a claim that names %s, by %s: %+v", test.names.cfg.Node, test.by.cfg.Node, e)

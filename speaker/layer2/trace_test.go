@@ -1,55 +1,19 @@
 package layer2
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"encoding/json"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ndp"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/traceapi"
+	"github.com/daymark-lb/daymark/internal/traceapi/tracetest"
 	"github.com/daymark-lb/daymark/speaker/trace"
 )
-
-// listen begins to trace an address, and returns what gives the next event.
-func listen(t testing.TB, tracer *trace.Tracer, addr netip.Addr) (next func() traceapi.Event) {
-	t.Helper()
-	server := httptest.NewServer(tracer)
-	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"?address="+addr.String(), http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatal(answer, err)
-	}
-	t.Cleanup(func() { _ = answer.Body.Close() })
-	scanner := bufio.NewScanner(answer.Body)
-	return func() (e traceapi.Event) {
-		for scanner.Scan() {
-			if len(scanner.Bytes()) > 0 {
-				if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-					t.Fatal(err)
-				}
-				return e
-			}
-		}
-		t.Fatal("the stream has ended")
-		return e
-	}
-}
 
 // fakeHandler knows that proxy is the MAC address of n2.
 type fakeHandler struct{}
@@ -160,7 +124,7 @@ func TestSocket_TracesWhatItDecides(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tracer := trace.New("n1")
-			next := listen(t, tracer, test.addr)
+			next := tracetest.Listen(t, tracer, test.addr)
 			tracer.Tell(map[netip.Addr]trace.Standing{test.addr: test.standing})
 			tracedSocket(lb.FamilyOf(test.addr), tracer, test.known).traceReceived(test.frame, test.did)
 			e := next()
@@ -179,7 +143,7 @@ func TestSocket_TracesWhatItDecides(t *testing.T) {
 
 func TestSocket_TracesWhatItSends(t *testing.T) {
 	tracer := trace.New("n1")
-	next := listen(t, tracer, vip4)
+	next := tracetest.Listen(t, tracer, vip4)
 	s := tracedSocket(lb.IPv4, tracer, held4)
 	s.traceSent(arpFrame(client, arp.OperationReply, us, vip4, client, client4), asAnswer)
 	s.traceSent(gratuitousARP(us, vip4)[1], asAnnouncement)
@@ -207,7 +171,7 @@ func TestSocket_TracesARequestBeforeItsAnswer(t *testing.T) {
 	}
 	defer s.close()
 	s.store(held4)
-	next := listen(t, tracer, vip4)
+	next := tracetest.Listen(t, tracer, vip4)
 	s.handleFrame(request(broadcast, client4, vip4))
 	for _, want := range []string{"in: answered", "out: the answer"} {
 		if e := next(); string(e.Direction)+": "+e.Decision != want {
@@ -222,7 +186,7 @@ func TestResponder_ListensWhereSomebodyTraces(t *testing.T) {
 	tracer := trace.New("n1")
 	r := begin(t, Config{Tracer: tracer})
 	mustSet(t, r, nil)
-	next := listen(t, tracer, vip4)
+	next := tracetest.Listen(t, tracer, vip4)
 	r.Listen([]netip.Addr{vip4}, []string{"near0", "none0"})
 	if found := s.answers(t, vip4); len(found) > 0 {
 		t.Errorf("answered: %v", found)
@@ -246,7 +210,7 @@ func BenchmarkSocket_HandleFrame(b *testing.B) {
 	}{{"without", nil, false}, {"off", trace.New("n1"), false}, {"another address", trace.New("n1"), true}} {
 		b.Run("trace="+test.name, func(b *testing.B) {
 			if test.traced {
-				listen(b, test.tracer, vip4.Next())
+				tracetest.Listen(b, test.tracer, vip4.Next())
 			}
 			s := tracedSocket(lb.IPv4, test.tracer, holding(1000))
 			frame := request(broadcast, client4, client4.Next())

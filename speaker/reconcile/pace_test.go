@@ -47,6 +47,7 @@ func TestPace_OfChanges(t *testing.T) {
 		}},
 		{"a new Service is announced by BGP", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv4++ }},
 		{"an attribute of a route has changed", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Digest = "0123456789abcdef" }},
+		{"the node's next hop is another", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].NextHops.IPv4 = []string{"192.0.2.12"} }},
 		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++; s.Members++ }},
 		{"a Service waits to be withdrawn", withdrawn, func(s *v1beta1.SpeakerStatus) { s.Withdrawn = "7"; s.Members++ }},
 		{"a warning has other numbers", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning += " more" }},

@@ -1,10 +1,8 @@
 package trace
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/traceapi"
+	"github.com/daymark-lb/daymark/internal/traceapi/tracetest"
 )
 
 var (
@@ -23,42 +22,10 @@ var (
 	other  = netip.MustParseAddr("192.0.2.201")
 )
 
-// listen begins to trace an address, and returns what gives the next event.
-func listen(t *testing.T, tracer *Tracer, addr netip.Addr) (next func() traceapi.Event) {
-	t.Helper()
-	server := httptest.NewServer(tracer)
-	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+traceapi.Path+"?"+traceapi.AddressParameter+"="+addr.String(), http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatal(answer, err)
-	}
-	t.Cleanup(func() { _ = answer.Body.Close() })
-	scanner := bufio.NewScanner(answer.Body)
-	return func() (e traceapi.Event) {
-		for scanner.Scan() {
-			if len(scanner.Bytes()) == 0 {
-				continue
-			}
-			if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-				t.Fatal(err)
-			}
-			return e
-		}
-		t.Fatal("the stream has ended")
-		return e
-	}
-}
-
 func TestTracer_PassesOnWhatIsAboutTheAddress(t *testing.T) {
 	tracer := New("n1")
 	tracer.Record(wanted, func() traceapi.Event { return traceapi.Event{Summary: "before anybody listens"} })
-	next := listen(t, tracer, wanted)
+	next := tracetest.Listen(t, tracer, wanted)
 	if got := tracer.Wanted(); len(got) != 1 || got[0] != wanted || !tracer.Wants(wanted) || tracer.Wants(other) {
 		t.Errorf("wanted are %v", got)
 	}
@@ -73,7 +40,7 @@ func TestTracer_PassesOnWhatIsAboutTheAddress(t *testing.T) {
 
 func TestTracer_TellsDecisionsWhenTheyChange(t *testing.T) {
 	tracer := New("n1")
-	next := listen(t, tracer, wanted)
+	next := tracetest.Listen(t, tracer, wanted)
 	tell := func(layer2 string, bgp ...string) {
 		tracer.Tell(map[netip.Addr]Standing{wanted: {Layer2: layer2, BGP: bgp, BFD: []string{"tor"}}, other: {BFD: []string{"tor"}}})
 	}
@@ -88,7 +55,7 @@ func TestTracer_TellsDecisionsWhenTheyChange(t *testing.T) {
 	if got := tracer.ByBFD("tor"); len(got) != 1 || got[0] != wanted {
 		t.Errorf("the BFD session is that of %v", got)
 	}
-	later := listen(t, tracer, wanted)
+	later := tracetest.Listen(t, tracer, wanted)
 	if e := later(); e.Decision != "this node holds it" {
 		t.Errorf("who listens later is told %+v", e)
 	}
@@ -97,7 +64,7 @@ func TestTracer_TellsDecisionsWhenTheyChange(t *testing.T) {
 func TestTracer_BoundsStreams(t *testing.T) {
 	tracer := New("n1")
 	for range maxStreams {
-		listen(t, tracer, wanted)
+		tracetest.Listen(t, tracer, wanted)
 	}
 	for address, want := range map[string]int{wanted.String(): http.StatusTooManyRequests, "web": http.StatusBadRequest, "fe80::1%eth0": http.StatusBadRequest} {
 		answer := httptest.NewRecorder()
