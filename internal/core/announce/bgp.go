@@ -150,7 +150,7 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
 // it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. Ranks and
-// endpoints count for the prefix of their address alone, not for one that is aggregated.
+// endpoints count for the prefix of their address alone, not for one that is aggregated; a node's annotation counts for that, too.
 func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
@@ -186,8 +186,11 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 		if r.anyHeldBack(matches) {
 			continue
 		}
-		if !prefix.IsSingleIP() {
+		switch {
+		case !prefix.IsSingleIP():
 			rank, weights.endpoints = 0, 0
+		case len(r.affine[prefix.Addr()]) > 0:
+			weights.endpoints, weights.annotated = 0, 0
 		}
 		key := variant{matches, rank, weights.by(r.weightBy(matches))}
 		if attributes[key] == nil {

@@ -16,8 +16,8 @@ import (
 //
 // By endpoints, a node has the weight of the serving endpoints on it of all Services that share the address: under the policy Local they
 // alone get what the node attracts. Under Cluster every node serves all endpoints, and equal shares are right; nothing is sent. Nor is
-// anything for an aggregated prefix, which has addresses of many Services, or for one whose nodes are ranked for session affinity, since
-// routers use the best alone.
+// anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for session affinity has no
+// weights at all, since routers use the best alone.
 
 // weights that a node may have for an address, by what weightBy says; 0: none.
 type weights struct{ endpoints, annotated int }
@@ -54,9 +54,7 @@ func (r *rules) weighRoutes(node int, routes []route) {
 	}
 	annotated, _ := r.nodes[node].Weight()
 	for i := range routes {
-		if addr := routes[i].addr; len(r.affine[addr]) == 0 {
-			routes[i].weights = weights{endpoints[addr], annotated}
-		}
+		routes[i].weights = weights{endpoints[routes[i].addr], annotated}
 	}
 }
 
@@ -94,7 +92,7 @@ func (e *Explainer) Weights(s *lb.Service) (lines []string) {
 	sharers := e.rules.localSharers()
 	for _, addr := range s.Ingress {
 		a := e.rules.address(s, addr)
-		if len(e.rules.affine[addr]) > 0 || e.rules.weightBy(e.rules.bgpMatches(a)) == "" {
+		if e.rules.weightBy(e.rules.bgpMatches(a)) == "" {
 			continue
 		}
 		for _, peer := range e.rules.peers {
@@ -143,6 +141,9 @@ func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shar
 	meant := key.bgp.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) })
 	single := r.unaggregated(meant, key.family)
 	if single != "" {
+		if len(r.affine[a.addr]) > 0 {
+			return nil
+		}
 		meant = single
 	}
 	for node := range r.nodes {

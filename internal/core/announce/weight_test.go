@@ -103,6 +103,21 @@ func TestWeights_OfPaths(t *testing.T) {
 			s.Local, w.BGPAdvertisements[0].AggregationLength = false, 24
 			w.annotate("n2", "3")
 		}, "198.19.0.0/24", "n1 1, n2 3, n3 1", ", weighted by the annotation", "60 % to n2 (weight 3)"},
+		{"annotations for an aggregate, whichever Services it has", annotation, func(w *World, s *lb.Service) {
+			s.Local, w.BGPAdvertisements[0].AggregationLength = false, 24
+			affine := w.add("affine", "198.19.0.2", "n1")
+			affine.Local, affine.Affinity = true, true
+			slices.Reverse(w.Services)
+			w.annotate("n2", "3")
+		}, "198.19.0.0/24", "n1 1, n2 3, n3 1", ", weighted by the annotation", "20 % to n1 (weight 1: it has"},
+		{"annotations for an aggregate, which does not keep session affinity", annotation, func(w *World, s *lb.Service) {
+			s.Affinity, w.BGPAdvertisements[0].AggregationLength = true, 24
+			w.annotate("n2", "3")
+		}, "198.19.0.0/24", "n1 1, n2 3, n3 1", ", where session affinity is not kept", "60 % to n2 (weight 3)"},
+		{
+			"no annotations where one node is best for session affinity", annotation, func(_ *World, s *lb.Service) { s.Affinity = true }, single,
+			"n1 -, n2 -, n3 -", "one node is best", "",
+		},
 		{"those of the older advertisement", annotation, func(w *World, _ *lb.Service) {
 			w.BGPAdvertisements = append(w.BGPAdvertisements, bgpAdvertisement("younger", 9, func(s *v1beta1.BGPAdvertisementSpec) { s.WeightBy = endpoints }))
 		}, single, "n1 1, n2 1, n3 1", ", weighted by the annotation", "33 % to n1 (weight 1: it has"},
