@@ -14,10 +14,10 @@ import (
 // bandwidths. A router heeds them only if all paths to a prefix have one. So whether a path has one depends on what all nodes see alike,
 // and never on the node.
 //
-// By endpoints, a node has the weight of the serving endpoints on it of all Services that share the address: under the policy Local they
-// alone get what the node attracts. Under Cluster every node serves all endpoints, and equal shares are right; nothing is sent. Nor is
-// anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for session affinity has no
-// weights at all, since routers use the best alone.
+// By endpoints, a node has the weight of the serving endpoints on it of all Services that share the address, advertised or not: under
+// the policy Local they alone get what the node attracts. Under Cluster every node serves all endpoints, and equal shares are right;
+// nothing is sent. Nor is anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for
+// session affinity has no weights at all, since routers use the best alone.
 
 // weights that a node may have for an address, by what weightBy says; 0: none.
 type weights struct{ endpoints, annotated int }
@@ -48,22 +48,27 @@ func (r *rules) weighRoutes(node int, routes []route) {
 	if !slices.ContainsFunc(r.bgp, func(b bgpRule) bool { return b.WeightBy != "" }) {
 		return
 	}
-	endpoints := map[netip.Addr]int{}
-	for i := range routes {
-		endpoints[routes[i].addr] += r.localEndpoints(routes[i].service, routes[i].addr, node)
-	}
+	sharers := r.localSharers()
 	annotated, _ := r.nodes[node].Weight()
 	for i := range routes {
-		routes[i].weights = weights{endpoints[routes[i].addr], annotated}
+		routes[i].weights = weights{r.localEndpoints(routes[i].service, sharers, routes[i].addr, node), annotated}
 	}
 }
 
-// localEndpoints counts the endpoints that a node, by its index, serves an address with; 0 under the policy Cluster.
-func (r *rules) localEndpoints(s *lb.Service, addr netip.Addr, node int) int {
+// localEndpoints counts the endpoints that a node, by its index, serves an address of a Service with, of all that share it; 0 under the
+// policy Cluster.
+func (r *rules) localEndpoints(s *lb.Service, sharers localSharers, addr netip.Addr, node int) (sum int) {
 	if !s.Local {
 		return 0
 	}
-	return r.world.Endpoints[s.Key].CountServing(r.nodes[node].Name, lb.FamilyOf(addr))
+	services := sharers[addr]
+	if len(services) == 0 {
+		services = []*lb.Service{s}
+	}
+	for _, sharer := range services {
+		sum += r.world.Endpoints[sharer.Key].CountServing(r.nodes[node].Name, lb.FamilyOf(addr))
+	}
+	return sum
 }
 
 // weightText says in the condition by what nodes are weighed for an address; "" where no advertisement asks for it. It is the same
@@ -133,10 +138,7 @@ func sharesText(shares []share) string {
 
 // shares of a peer to the nodes that announce an address to it, in order of nodes.
 func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shares []share) {
-	r, services := e.rules, sharers[a.addr]
-	if len(services) == 0 {
-		services = []*lb.Service{a.service}
-	}
+	r := e.rules
 	key := addressKey{bgp: r.bgpMatches(a), family: lb.FamilyOf(a.addr)}
 	meant := key.bgp.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) })
 	single := r.unaggregated(meant, key.family)
@@ -157,9 +159,7 @@ func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shar
 			s.weight, problem = r.nodes[node].Weight()
 			s.why = strings.TrimSuffix(fmt.Sprintf("weight %d: %s", s.weight, problem), ": ")
 		case by == v1beta1.WeightByEndpoints && single != "":
-			for _, service := range services {
-				s.weight += r.localEndpoints(service, a.addr, node)
-			}
+			s.weight = r.localEndpoints(a.service, sharers, a.addr, node)
 			s.why = fmt.Sprintf("endpoints: %d", s.weight)
 		}
 		shares = append(shares, s)
