@@ -24,6 +24,9 @@ func (s *Session) administer(peer *lb.Peer, paths *limitedPaths) {
 func (s *Session) administerAs(other *Session) {
 	s.AdminState, s.ShutdownMessage = other.AdminState, other.ShutdownMessage
 	s.Paths, s.PathsBefore, s.Warnings = other.Paths, other.PathsBefore, other.Warnings
+	if s.Down() {
+		s.BFD, s.BFDStrict = nil, false
+	}
 }
 
 // Down reports whether an administrator wants no session.

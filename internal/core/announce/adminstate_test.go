@@ -67,10 +67,11 @@ func TestSessionMemory_MaintenanceAnnouncesNothingThatWasNot(t *testing.T) {
 
 func TestSessionMemory_SessionsThatStayAreAdministeredAlike(t *testing.T) {
 	s := newGatewayScene(t)
+	s.world.Peers[0].BFDProfile, s.world.Peers[0].BFDStrict = "fast", true
 	s.pass(0, []string{"192.0.2.1"}, nil, "192.0.2.1")
 	s.world.Peers[0].AdminState = v1beta1.AdminDown
 	s.pass(time.Second, nil, []string{"192.0.2.1"}, "unknown!", "192.0.2.1!")
-	if stays := s.memory.sessions[1]; !stays.Down() || len(stays.Paths) > 0 {
+	if stays := s.memory.sessions[1]; !stays.Down() || len(stays.Paths) > 0 || stays.BFD != nil || stays.BFDStrict {
 		t.Errorf("what stays is %+v", stays)
 	}
 }
