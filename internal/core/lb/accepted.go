@@ -1,6 +1,11 @@
 package lb
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Remembered is a kind of which an earlier version counts while the object cannot be understood.
 type Remembered[V any] interface {
@@ -36,6 +41,14 @@ func InForce[V Remembered[V]](value, before V) V {
 	default:
 		return value
 	}
+}
+
+// checkWord returns an error for a word that is none of those of a field. The schema of a later version of Daymark may have more.
+func checkWord[W ~string](field string, word W, known ...W) error {
+	if word == "" || slices.Contains(known, word) {
+		return nil
+	}
+	return fmt.Errorf("%s: %s is none of %s", field, quote(string(word)), known)
 }
 
 // ofGeneration is the metadata of an object when it was of a generation.

@@ -90,6 +90,9 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 		Detection:     spec.ConflictDetection,
 		Preference:    spec.NodePreference,
 	}
+	if err := checkWord("nodePreference", a.Preference, v1beta1.PreferEndpoints, v1beta1.PreferNone); err != nil {
+		a.Err, a.Preference = errors.Join(a.Err, err), ""
+	}
 	for i, preference := range spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)
 		selectors, err := parseSelectors(field, []v1beta1.LabelSelector{preference.Selector})
@@ -173,9 +176,8 @@ func parseBGPAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.BGPAdvertisemen
 		WeightBy:            spec.WeightBy,
 		communities:         spec.Communities,
 	}
-	if !slices.Contains([]v1beta1.WeightBy{"", v1beta1.WeightByEndpoints, v1beta1.WeightByNodeAnnotation}, a.WeightBy) {
-		a.Err = errors.Join(a.Err, fmt.Errorf("weightBy: %s is neither Endpoints nor NodeAnnotation", quote(string(a.WeightBy))))
-		a.WeightBy = ""
+	if err := checkWord("weightBy", a.WeightBy, v1beta1.WeightByEndpoints, v1beta1.WeightByNodeAnnotation); err != nil {
+		a.Err, a.WeightBy = errors.Join(a.Err, err), ""
 	}
 	if len(a.communities) > 0 {
 		a.Unresolved = errNotResolved

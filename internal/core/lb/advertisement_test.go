@@ -41,11 +41,23 @@ func TestBGPAdvertisement_UnknownWeightIsNotUnderstood(t *testing.T) {
 	advertisement := &v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{WeightBy: "Moon"}}
 	advertisement.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{WeightBy: v1beta1.WeightByEndpoints}}
 	a := ParseBGPAdvertisement(advertisement)
-	if a.Err == nil || !strings.Contains(a.Err.Error(), `weightBy: "Moon" is neither Endpoints nor NodeAnnotation`) {
+	if a.Err == nil || !strings.Contains(a.Err.Error(), `weightBy: "Moon" is none of [Endpoints NodeAnnotation]`) {
 		t.Errorf("its error is %v", a.Err)
 	}
 	if got := InForce(a, nil).WeightBy; got != v1beta1.WeightByEndpoints {
 		t.Errorf("what counts is weighed by %q, want what was understood before", got)
+	}
+}
+
+func TestL2Advertisement_UnknownPreferenceIsNotUnderstood(t *testing.T) {
+	advertisement := &v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{NodePreference: "Moon"}}
+	advertisement.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Spec: v1beta1.L2AdvertisementSpec{NodePreference: v1beta1.PreferNone}}
+	a := ParseL2Advertisement(advertisement)
+	if a.Err == nil || !strings.Contains(a.Err.Error(), `nodePreference: "Moon" is none of [Endpoints None]`) {
+		t.Errorf("its error is %v", a.Err)
+	}
+	if got := InForce(a, nil).Preference; got != v1beta1.PreferNone {
+		t.Errorf("what counts is the preference %q, want what was understood before", got)
 	}
 }
 

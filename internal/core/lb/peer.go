@@ -131,6 +131,9 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	p.RouterID, p.Err = optionalAddr(spec.RouterID, p.Err)
 	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
+	if err := checkWord("adminState", p.AdminState, v1beta1.AdminUp, v1beta1.AdminMaintenance, v1beta1.AdminDown); err != nil {
+		p.AdminState, p.Err = v1beta1.AdminUp, cmp.Or(p.Err, err)
+	}
 	return p
 }
 

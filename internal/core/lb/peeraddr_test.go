@@ -50,3 +50,16 @@ func TestParsePeer_SourceAndRouterIDFromTheNode(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// An administrator has taken a router out of use by a word of a later version: it must not get all routes for it.
+func TestParsePeer_UnknownAdminStateIsNotUnderstood(t *testing.T) {
+	peer := &v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{PeerAddress: "192.0.2.1", AdminState: "Drained"}}
+	p := ParsePeer(peer)
+	if p.Err == nil || !strings.Contains(p.Err.Error(), `adminState: "Drained" is none of [Up Maintenance Down]`) || p.AdminState != v1beta1.AdminUp {
+		t.Errorf("it is %s, and its error is %v", p.AdminState, p.Err)
+	}
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Spec: v1beta1.BGPPeerSpec{PeerAddress: "192.0.2.1", AdminState: v1beta1.AdminDown}}
+	if got := InForce(ParsePeer(peer), nil).AdminState; got != v1beta1.AdminDown {
+		t.Errorf("what counts is %s, want what was understood before", got)
+	}
+}
