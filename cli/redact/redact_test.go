@@ -73,6 +73,30 @@ func TestText_HasOthersInTheirPlace(t *testing.T) {
 	}
 }
 
+// The letter of an escape is glued to what follows it, and that may look as if it had a name in it.
+func TestText_HasNoNameGluedToAnEscape(t *testing.T) {
+	names := map[string]string{
+		"n1": "node", "n2": "node", "n10": "node", "acme-frontend": "namespace", "frontend": "namespace", "nacme": "service", "acme": "service",
+		"n10.20.30.41": "host",
+	}
+	for text, want := range map[string]string{
+		`"lost:\n10.20.30.40"`:                      `"lost:\n10.0.0.40"`,
+		`\n10.20.30.40:179 \n10.20.30.41`:           `\n10.0.0.40:179 \n10.0.0.41`,
+		`\n10.20.30.40-10.20.30.49`:                 `\n10.0.0.40-10.0.0.49`,
+		`\nacme-frontend \tacme-frontend:80`:        `\nnamespace-1 \tnamespace-1:80`,
+		`\u003cacme-frontend\u003e`:                 `\u003cnamespace-1\u003e`,
+		`\\nacme-frontend-7d9f, \nfrontend/n1`:      `\\nnamespace-1-7d9f, \nnamespace-2/node-1`,
+		`\nacme`:                                    `\nservice-1`, // both readings are names
+		`C:\n1, \nn1, \n10`:                         `C:\node-1, \nnode-1, \node-2`,
+		`C:\n1-7d9f`:                                `C:\node-1-7d9f`, // the rest is no name
+		`\2001:db8::1 would be 1:db8::1 after \200`: `\fd00:0:0:1::1 would be fd00::1 after \200`,
+	} {
+		if got := of(t, names, text).Text(text); got != want {
+			t.Errorf("%q becomes %q, not %q", text, got, want)
+		}
+	}
+}
+
 // TestAddresses_KeepTheirSubnetsAndOrder, whatever they are.
 func TestAddresses_KeepTheirSubnetsAndOrder(t *testing.T) {
 	text := "10.96.0.0/12 172.20.0.0/16 172.20.3.0/24 172.16.5.1 172.16.5.254 8.8.8.8 192.168.0.0/22 192.168.3.7 192.168.2.10-192.168.5.20 " +

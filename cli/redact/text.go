@@ -48,7 +48,7 @@ func (s *scanner) between(text string) int {
 	}
 	n := len(text) - len(strings.TrimLeft(text, `\`)) // an escape may be escaped once more
 	letters := escaped.FindString(text[n:])
-	if s.knows(text[n : n+tokenLength(text[n:])]) {
+	if s.complete(text[n:n+tokenLength(text[n:])], letters) {
 		letters = ""
 	}
 	if slices.Contains(escapes, letters) {
@@ -66,13 +66,23 @@ var (
 	coloring = regexp.MustCompile(`^\[[0-9;]*[A-Za-z]`)
 )
 
-// knows says whether a token is an address or a name as it is, so that it does not begin with an escape.
-func (s *scanner) knows(token string) bool {
+// complete says whether a token after a backslash does not begin with the letters of an escape: it is an address, or a name that is none
+// without them, neither a name nor an address. If it only has names in it, it begins with an escape when there is one without the letters.
+func (s *scanner) complete(token, letters string) bool {
 	token = strings.TrimRight(token, ".-:")
-	if _, err := netip.ParseAddr(token); err == nil {
-		return true
+	rest := token[min(len(letters), len(token)):]
+	switch {
+	case s.word == nil || isAddress(token):
+		return isAddress(token)
+	case s.isName(token):
+		return !s.isName(rest) && !isAddress(rest)
 	}
-	return s.word != nil && s.names(token) != token
+	return s.names(token) != token && s.token(rest, -1) == rest
+}
+
+func (s *scanner) isName(token string) bool {
+	_, known := s.word(token)
+	return known
 }
 
 func tokenLength(text string) (n int) {
