@@ -36,8 +36,12 @@ func (o *options) back(ctx context.Context, argument string) error {
 	}
 	last, otherwise := marks(step, metallb), "It can be Daymark's again: kubectl daymark migrate next "+name
 	var first []patch
-	if p.byBGPAlone(step) {
+	switch layer2, byBGP := p.protocolsOf(step); {
+	case byBGP && !layer2 && !slices.ContainsFunc(step.services, func(s *service) bool { return !s.annotated() }):
 		first = marks(step, v1beta1.ProviderDaymark)
+	case byBGP:
+		message += ". It is announced by layer 2 as well, or was handed over in part: Daymark withdraws its routes before MetalLB announces any, " +
+			"and routers may be without one meanwhile"
 	}
 	if err := o.propose(step, message, append(slices.Clone(first), last...)); err != nil {
 		return err
@@ -65,12 +69,14 @@ func marks(step *Step, annotation string) (patches []patch) {
 // gathers changes for 3 s before routers hear of them.
 const overlap = 5 * time.Second
 
-// byBGPAlone says whether MetalLB is to announce all Services of a step by BGP and none by layer 2, by which two would be a conflict.
-func (p *Plan) byBGPAlone(step *Step) bool {
-	return !slices.ContainsFunc(step.services, func(s *service) bool {
-		by := p.protocols(s)
-		return !s.marked() || len(by) != 1 || by[0].kind != bgpStatuses.Kind
-	})
+// protocolsOf a step are those by which MetalLB is to announce any of its Services. By layer 2 two that announce would be a conflict.
+func (p *Plan) protocolsOf(step *Step) (layer2, byBGP bool) {
+	for _, s := range step.services {
+		for _, by := range p.protocols(s) {
+			layer2, byBGP = layer2 || by.kind == l2Statuses.Kind, byBGP || by.kind == bgpStatuses.Kind
+		}
+	}
+	return layer2, byBGP
 }
 
 // announceBeside has MetalLB announce Services while Daymark still does, so that routers are never without a route.
@@ -78,16 +84,19 @@ func (o *options) announceBeside(ctx context.Context, step *Step, patches []patc
 	if err := o.apply(ctx, patches); err != nil {
 		return err
 	}
-	if _, err := o.await(ctx, step, (*Plan).unannounced, otherwise); err != nil {
-		return err
+	_, err := o.await(ctx, step, (*Plan).unannounced, goBack(step)+" goes on. "+otherwise)
+	if err == nil {
+		o.Warn("MetalLB is to announce %s beside Daymark, which goes on for %v", step.Name, o.overlap)
+		select {
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-time.After(o.overlap):
+		}
 	}
-	o.Warn("MetalLB is to announce %s beside Daymark, which goes on for %v", step.Name, o.overlap)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(o.overlap):
-		return nil
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%s is announced by Daymark, and MetalLB is to announce it beside: %s finishes it: %w", step.Name, goBack(step), err)
 	}
+	return err
 }
 
 // leftovers say what is missing until MetalLB alone serves the Services of a step; empty: nothing.

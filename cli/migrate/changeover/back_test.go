@@ -3,6 +3,7 @@ package changeover
 import (
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +41,10 @@ func TestBack_ByBGPWaitsForItsReport(t *testing.T) {
 	l.after = l.leave
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet: no ServiceBGPStatus names it")
 	l.wrote("Service shop/api " + beside) // Daymark goes on
+	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet")
+	l.wrote("Service shop/api " + beside)
+	l.metallb(bgpStatuses, "shop", "api", "tor")
+	l.says("", "back shop/api --yes", 0, "shop/api: MetalLB's")
 	l = newLiving(t, "routed")
 	l.after = func() { l.leave(); l.metallb(l2Statuses, "shop", "api") } // of the other protocol
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet")
@@ -51,6 +56,48 @@ func TestBack_ByBGPWaitsForItsReport(t *testing.T) {
 	l = newLiving(t, "routed")
 	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api") } // to no peer
 	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "MetalLB does not announce shop/api by BGP yet")
+}
+
+// A Service without an endpoint, which nobody announces, is no reason against that.
+func TestBack_ByBGPOverlapsBesideAnIdleService(t *testing.T) {
+	l := newLiving(t, "routed")
+	for _, item := range l.Items {
+		if s, is := item.(*corev1.Service); is && s.Name == "api" {
+			idle := s.DeepCopy()
+			idle.Name = "idle"
+			l.Items = append(l.Items, idle)
+			break
+		}
+	}
+	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api", "tor") }
+	l.says("", "back shop/idle --yes", 0, "shop/api: MetalLB's", "shop/idle: MetalLB's")
+	l.wrote("Service shop/api "+beside, "Service shop/idle "+beside, "Service shop/api "+andBack, "Service shop/idle "+andBack)
+}
+
+func TestBack_SaysThatByBothProtocolsThereIsNoOverlap(t *testing.T) {
+	l := newLiving(t, "routed")
+	for _, item := range l.Items {
+		if o, is := item.(*unstructured.Unstructured); is && o.GetKind() == l2Advertisements.Kind {
+			unstructured.RemoveNestedField(o.Object, "spec", "ipAddressPools")
+		}
+	}
+	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api", "tor") }
+	l.says("", "back shop/api --yes --timeout=50ms", env.ExitWrong, "Daymark withdraws its routes before MetalLB announces any")
+	l.wrote("Service shop/api " + andBack)
+}
+
+// One that is interrupted says so, back again finishes it, and only its name takes it to Daymark again.
+func TestBack_IsInterrupted(t *testing.T) {
+	l := newLiving(t, "routed")
+	l.overlap, l.limit = time.Hour, 100*time.Millisecond
+	l.after = func() { l.leave(); l.metallb(bgpStatuses, "shop", "api", "tor") }
+	l.says("", "back shop/api --yes", env.ExitWrong,
+		"shop/api is announced by Daymark, and MetalLB is to announce it beside: kubectl daymark migrate back shop/api finishes it")
+	l.overlap, l.limit, l.writes = 0, 0, nil
+	l.says("", "next --yes", env.ExitWrong, "kubectl daymark migrate back shop/api finishes that, and kubectl daymark migrate next shop/api makes it Daymark's again")
+	l.wrote()
+	l.says("", "back shop/api --yes", 0, "shop/api: MetalLB's")
+	l.wrote("Service shop/api "+beside, "Service shop/api "+andBack)
 }
 
 func TestBack_SaysWhatCannotBeSeen(t *testing.T) {

@@ -65,8 +65,8 @@ func newBack(o *options) *cobra.Command {
 		Use: "back NAMESPACE/NAME", Short: "Hand a Service back to MetalLB, and verify it",
 		Long: `Takes back what "kubectl daymark migrate next" wrote to a Service, and to those that share its addresses, and waits until its addresses
 are the same, Daymark announces them no more, and MetalLB's reports name it for each protocol of its advertisements. What is
-announced by BGP both announce for 5 s, so that routers keep a route. Whether they have MetalLB's is not seen: it says where to look.
-It asks before it writes.`,
+announced by BGP alone both announce for 5 s, so that routers keep a route. Whether they have MetalLB's is not seen: it says where to look.
+It asks before it writes. When it was interrupted, do it again.`,
 		Example: "  kubectl daymark migrate back shop/web",
 		Args:    env.Args(cobra.ExactArgs(1)), RunE: func(c *cobra.Command, args []string) error { return o.back(c.Context(), args[0]) },
 		ValidArgsFunction: o.complete(func(s Step) bool { return s.State == Done || s.State == Failing }),
@@ -143,7 +143,7 @@ func (o *options) hint(p *Plan) {
 	case next == nil:
 		o.Warn("no step can be done: see what blocks them")
 	case next.State == Failing && len(next.Commands) > 0:
-		o.Warn("%s was done in part. kubectl daymark migrate next writes what is missing; or go back: kubectl daymark migrate back %s", next.Name, next.Name)
+		o.Warn("%[1]s was done in part. kubectl daymark migrate next %[1]s writes what is missing; or go back: kubectl daymark migrate back %[1]s", next.Name)
 	case next.State == Failing:
 		o.Warn("%s is not whole. Mend what the message says, or go back: kubectl daymark migrate back %s", next.Name, next.Name)
 	case next.Name == Uninstall:

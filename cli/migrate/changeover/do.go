@@ -89,6 +89,9 @@ func (o *options) next(ctx context.Context, args []string) error {
 		return nil
 	case step.State != Ready && step.State != Failing:
 		return fmt.Errorf("%s is not ready: %s", step.Name, step.Message)
+	case len(args) == 0 && slices.ContainsFunc(step.services, (*service).beside):
+		return fmt.Errorf("%[1]s has the annotation without the label, as one that goes back by BGP: %[2]s finishes that, and "+
+			"kubectl daymark migrate next %[1]s makes it Daymark's again", step.Name, goBack(step))
 	}
 	patches := p.patches(step)
 	if err := o.propose(step, step.Message, patches); err != nil {

@@ -44,6 +44,8 @@ type living struct {
 	without     string
 	// refuses to write an object of this name.
 	refuses string
+	// overlap of both providers, and after how long a command is interrupted; 0: never.
+	overlap, limit time.Duration
 	// drops is a field of specs that the API server does not know.
 	drops string
 }
@@ -244,10 +246,16 @@ func (l *living) run(in string, words ...string) (out, remarks string, status in
 	none := ""
 	e.Config.KubeConfig = &none
 	commands := map[string]func(*options) *cobra.Command{"plan": newPlan, "next": newNext, "back": newBack}
-	c := commands[words[0]](&options{Env: e, client: l})
+	c := commands[words[0]](&options{Env: e, client: l, overlap: l.overlap})
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.SetArgs(words[1:])
-	err := c.ExecuteContext(l.t.Context())
+	ctx := l.t.Context()
+	if l.limit > 0 {
+		limited, cancel := context.WithTimeout(ctx, l.limit)
+		defer cancel()
+		ctx = limited
+	}
+	err := c.ExecuteContext(ctx)
 	l.followers.Wait()
 	if err != nil {
 		fmt.Fprintln(&progress, "error:", err)

@@ -84,13 +84,21 @@ type service struct {
 
 // handed says whether the Service was handed over, if only in part.
 func (s *service) handed() bool {
-	return s.raw.Labels[Label] == v1beta1.ProviderDaymark || s.raw.Annotations[v1beta1.AnnotationProvider] == v1beta1.ProviderDaymark
+	return s.raw.Labels[Label] == v1beta1.ProviderDaymark || s.annotated()
 }
 
 // marked says whether the Service has both marks.
 func (s *service) marked() bool {
-	return s.raw.Labels[Label] == v1beta1.ProviderDaymark && s.raw.Annotations[v1beta1.AnnotationProvider] == v1beta1.ProviderDaymark
+	return s.raw.Labels[Label] == v1beta1.ProviderDaymark && s.annotated()
 }
+
+// annotated says whether the Service has the annotation, so that Daymark serves it; without the label MetalLB is to do so as well.
+func (s *service) annotated() bool {
+	return s.raw.Annotations[v1beta1.AnnotationProvider] == v1beta1.ProviderDaymark
+}
+
+// beside says whether both providers are to announce the Service, as while it goes back by BGP.
+func (s *service) beside() bool { return s.annotated() && !s.marked() }
 
 // New makes a plan of objects that were read.
 func New(objects *source.Objects, cluster *view.Cluster) *Plan {
