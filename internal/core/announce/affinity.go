@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
@@ -13,6 +14,9 @@ import (
 // that spreads the connections of a client over nodes breaks it. So all nodes rank themselves for an address of such a Service, by what
 // all of them see: the first announces it as configured, each other one as a backup, worse by its rank. A router then has one best path,
 // and the next one at hand. Where nodes see different things for the moment it has two best paths, or the same backup twice.
+//
+// A node whose peers are all Down is not ranked. One whose peers are all in Maintenance comes last, so that where all nodes are like that
+// their paths keep the order while they retire.
 //
 // A prefix that is aggregated has addresses of many Services, and is not ranked. A node may be ranked that announces nothing after
 // all, because its session is down for example: the order of the others stays what it is.
@@ -179,19 +183,23 @@ func (r *rules) contenders(key contenderKey) []contender {
 	single := r.unaggregated(key.matches, key.family)
 	var all []contender
 	var attributes []*Attributes
+	var maintained []bool
 	for node := range r.nodes {
 		if r.nodes[node].ineligible != Eligible {
 			continue
 		}
 		by := r.announceable(r.bgpSelecting(single, node), key.family)
-		if by == "" || !r.anyPeerHears(by, node) {
+		if by == "" || !r.anyPeerHears(by, node, v1beta1.AdminDown) {
 			continue
 		}
+		maintained = append(maintained, !r.anyPeerHears(by, node, v1beta1.AdminDown, v1beta1.AdminMaintenance))
 		all = append(all, contender{node: node, hash: rendezvous.Hash(r.nodes[node].Name)})
 		attributes = append(attributes, r.attributes(by))
 	}
 	for i, preference := range preferences(attributes) {
-		all[i].preference = preference
+		if all[i].preference = preference; maintained[i] {
+			all[i].preference += len(all) // behind all others
+		}
 	}
 	r.contendersOf[key] = all
 	return all
@@ -223,9 +231,10 @@ func (r *rules) unaggregated(set advertisementSet, family lb.Family) advertiseme
 	return set.filter(func(i int) bool { return r.bgp[i].Length(family) == bits })
 }
 
-// anyPeerHears reports whether some advertisements are meant for a peer of a node.
-func (r *rules) anyPeerHears(set advertisementSet, node int) bool {
+// anyPeerHears reports whether some advertisements are meant for a peer of a node, those of some adminStates left aside.
+func (r *rules) anyPeerHears(set advertisementSet, node int, aside ...v1beta1.AdminState) bool {
 	return slices.ContainsFunc(r.peers, func(peer *lb.Peer) bool {
-		return selects(peer, r.nodes[node].Node) && set.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) }) != ""
+		return !slices.Contains(aside, peer.AdminState) && selects(peer, r.nodes[node].Node) &&
+			set.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) }) != ""
 	})
 }

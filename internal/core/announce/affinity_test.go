@@ -85,6 +85,9 @@ func TestAffinity_OrderOfNodes(t *testing.T) {
 			w.node("n2").Labels = map[string]string{"rack": "a"}
 			w.Peers[0].NodeSelectors = selector("rack!=a")
 		}, prefix, "n1 n3"},
+		{"nor one whose only peer is Down", func(w *World, _ *lb.Service) { rackPeer(w, "n2", v1beta1.AdminDown) }, prefix, "n1 n3"},
+		{"nor one whose only peer is in Maintenance", func(w *World, _ *lb.Service) { rackPeer(w, "n2", v1beta1.AdminMaintenance) }, prefix, "n1 n3"},
+		{"one whose only peer is Up may be", func(w *World, _ *lb.Service) { rackPeer(w, "n2", v1beta1.AdminUp) }, prefix, "n2 n1 n3"},
 		{"what the advertisements prefer comes first", func(w *World, _ *lb.Service) {
 			w.node("n3").Labels = map[string]string{"rack": "a"}
 			near := bgpAdvertisement("near", 0, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.MED = number(101), number(0) })
@@ -113,6 +116,28 @@ func TestAffinity_OrderOfNodes(t *testing.T) {
 				t.Errorf("%s is best, and prepends", best)
 			}
 		})
+	}
+}
+
+// rackPeer has a node announce to a peer of its own alone.
+func rackPeer(w *World, node string, state v1beta1.AdminState) {
+	w.node(node).Labels = map[string]string{"rack": "a"}
+	own := *w.Peers[0]
+	own.Name, own.Address, own.AdminState, own.NodeSelectors = "rack", own.Address.Next(), state, selector("rack=a")
+	w.Peers[0].NodeSelectors = selector("rack!=a")
+	w.Peers = append(w.Peers, &own)
+}
+
+func TestAffinity_PathsThatRetireHaveTheirOrder(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...).Affinity = true
+	before := asSeen(w, "198.19.0.1/32")
+	w.Peers[0].AdminState = v1beta1.AdminMaintenance
+	for name, was := range before {
+		session := Compute(w.on(name)).Sessions[0]
+		if len(session.PathsBefore) != 1 || session.PathsBefore[0].Attributes.Prepend != was.Prepend {
+			t.Errorf("%s, which prepended %d, has %+v", name, was.Prepend, session.PathsBefore)
+		}
 	}
 }
 
