@@ -149,8 +149,7 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 }
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. Ranks and
-// endpoints count for the prefix of their address alone, not for one that is aggregated; a node's annotation counts for that, too.
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it.
 func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	type advertised struct {
 		prefix netip.Prefix
@@ -179,19 +178,14 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	attributes := map[variant]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
-		prefix, matches, rank, weights := all[i].prefix, all[i].by, all[i].route.rank, all[i].route.weights
+		prefix, matches, first := all[i].prefix, all[i].by, all[i].route
 		for i++; i < len(all) && all[i].prefix == prefix; i++ {
 			matches = matches.union(all[i].by)
 		}
 		if r.anyHeldBack(matches) {
 			continue
 		}
-		switch {
-		case !prefix.IsSingleIP():
-			rank, weights.endpoints = 0, 0
-		case len(r.affine[prefix.Addr()]) > 0:
-			weights.endpoints, weights.annotated = 0, 0
-		}
+		rank, weights := r.counted(first, prefix)
 		key := variant{matches, rank, weights.by(r.weightBy(matches))}
 		if attributes[key] == nil {
 			attributes[key] = r.attributes(matches).backup(rank)
@@ -200,6 +194,19 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 		paths = append(paths, Path{prefix, attributes[key]})
 	}
 	return paths
+}
+
+// counted are the rank and the weights of a route that count for a prefix: ranks and endpoints for that of its address alone, not for one
+// that is aggregated, and of an address with ranks no weight.
+func (r *rules) counted(of *route, prefix netip.Prefix) (rank int, counting weights) {
+	switch {
+	case !prefix.IsSingleIP():
+		return 0, weights{annotated: of.weights.annotated}
+	case len(r.affine[of.addr]) > 0:
+		return of.rank, weights{}
+	default:
+		return of.rank, of.weights
+	}
 }
 
 // attributes of the paths that a set of advertisements announces: of each attribute the value of the oldest that sets it.

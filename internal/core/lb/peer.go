@@ -98,8 +98,7 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 		ConnectTime:     cmp.Or(spec.ConnectTime.Duration, 30*time.Second),
 		MaximumPrefixes: int(spec.MaximumPrefixes),
 		MultiHop:        spec.EBGPMultiHop, TTLSecurity: spec.TTLSecurity, BFDProfile: spec.BFDProfile, VRF: spec.VRF,
-		BFDStrict:  spec.BFDStrict && spec.BFDProfile != "",
-		AdminState: cmp.Or(spec.AdminState, v1beta1.AdminUp), ShutdownMessage: spec.ShutdownMessage,
+		BFDStrict: spec.BFDStrict && spec.BFDProfile != "", ShutdownMessage: spec.ShutdownMessage,
 	}
 	if spec.DynamicASN != nil {
 		p.Dynamic = *spec.DynamicASN
@@ -131,9 +130,7 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	p.RouterID, p.Err = optionalAddr(spec.RouterID, p.Err)
 	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
-	if err := checkWord("adminState", p.AdminState, v1beta1.AdminUp, v1beta1.AdminMaintenance, v1beta1.AdminDown); err != nil {
-		p.AdminState, p.Err = v1beta1.AdminUp, cmp.Or(p.Err, err)
-	}
+	p.AdminState, p.Err = adminState(spec.AdminState, p.Err)
 	return p
 }
 
@@ -160,6 +157,14 @@ func parseFamily(from v1beta1.AddressFamily) Family {
 		return IPv6
 	}
 	return IPv4
+}
+
+// adminState is Up where there is none, and for a word that is not understood. It returns the error before it, if there is one.
+func adminState(said v1beta1.AdminState, before error) (v1beta1.AdminState, error) {
+	if err := checkWord("adminState", said, v1beta1.AdminUp, v1beta1.AdminMaintenance, v1beta1.AdminDown); err != nil {
+		return v1beta1.AdminUp, cmp.Or(before, err)
+	}
+	return cmp.Or(said, v1beta1.AdminUp), before
 }
 
 // optionalAddr parses an address that may be absent. It returns the error before it, if there is one.
