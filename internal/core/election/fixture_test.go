@@ -47,7 +47,12 @@ func ranked(random *rand.Rand, contests []Contest, nodes int) {
 	}
 	shared := NewRanks(zone, nil)
 	for i := range contests {
-		contests[i].Ranks = NewRanks([]Rank{{nodeName(random.IntN(nodes)), uint8(2 + random.IntN(2))}}, shared)
+		switch random.IntN(3) {
+		case 0:
+			contests[i].Ranks = shared
+		case 1:
+			contests[i].Ranks = NewRanks([]Rank{{nodeName(random.IntN(nodes)), uint8(1 + random.IntN(3))}}, shared)
+		}
 	}
 }
 

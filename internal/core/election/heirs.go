@@ -8,21 +8,19 @@ import (
 )
 
 // assignHeirs finds an heir for every address without a holder. First the number of addresses of each node is settled: one
-// after the other goes to the node with the lowest load. That number is the node's quota. Then a stable matching (Gale and
-// Shapley's deferred acceptance) settles which addresses it gets: every address prefers nodes by score, and every node
-// prefers addresses by score, up to its quota.
+// after the other goes to the node with the lowest load. That number is the node's quota. But of nodes that would hold the same
+// it is left open which take the last addresses, one each. Then a stable matching (Gale and Shapley's deferred acceptance)
+// settles which addresses each gets: every address prefers nodes by rank (Ranks) and then by score, and every node prefers
+// addresses by the same.
 //
-// The result does not depend on which heirs have claimed already. The quotas of the others are the same, since what is not
-// unheld any more counts in the loads, and in a stable matching no other pair was displaced by the pairs that are gone. So
-// nodes that learn of a crash, or of each other's claims, at different times take different addresses and leave none out.
+// The result does not depend on which heirs have claimed already. Since both sides prefer by the same, the matching is the one
+// that takes the best pair of a node and an address, then the best of those left, and so on, as far as the quotas allow. A set
+// of pairs is allowed if, and only if, it is together with the claimed ones in the loads. So what was refused with
+// fewer claims is refused with more, and what was taken is allowed with all the others that were. Nodes that learn of a crash,
+// or of each other's claims, at different times take different addresses and leave none out.
 //
-// Addresses with Ranks prefer, and are preferred, by rank before score. When a quota is one more than that of another node whose
-// load is the same, only because somebody has to take the last addresses, it is settled by the matching who of them does: so the last
-// addresses, or the only one, go to where they are preferred. What is said above still holds. It is a matching with a matroid in
-// the place of quotas, and what is left of it is matched as before when some of its pairs are taken out.
-//
-// This holds for addresses with the same candidates. Addresses with other candidates are assigned one kind after the other,
-// those with the fewest candidates first, and those with Ranks before those without.
+// This needs one matching for all addresses of the same candidates, with Ranks or without. Addresses with other candidates are
+// assigned one kind after the other, those with the fewest candidates first; for them it does not hold.
 func (r *round) assignHeirs() { r.match(r.unheld) }
 
 // match finds the heirs of addresses.
@@ -50,15 +48,14 @@ func (r *round) match(unheld []unheldAddress) {
 }
 
 // byCandidates orders addresses by their preferred candidates, those with the fewest first. Addresses with the same ones are
-// equal, if both have Ranks or neither has.
+// equal.
 func byCandidates(a, b *unheldAddress) int {
-	byRanks := compareBool(a.ranks == nil, b.ranks == nil)
 	if a.group == b.group {
-		return byRanks
+		return 0
 	}
 	byID := func(a, b indexedCandidate) int { return cmp.Compare(a.id, b.id) }
 	return cmp.Or(cmp.Compare(len(a.group.preferred), len(b.group.preferred)),
-		slices.CompareFunc(a.group.preferred, b.group.preferred, byID), byRanks)
+		slices.CompareFunc(a.group.preferred, b.group.preferred, byID))
 }
 
 // matching assigns addresses to nodes, one kind after the other.
@@ -79,16 +76,14 @@ type matching struct {
 // match assigns addresses of one kind to their candidates.
 func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress) {
 	for _, c := range candidates {
-		m.quotas[c.id], m.accepted[c.id], m.oneMore[c.id] = 0, m.accepted[c.id][:0], false
+		m.quotas[c.id], m.accepted[c.id] = 0, m.accepted[c.id][:0]
 	}
 	for range unheld {
 		id := leastLoaded(candidates, m.loads, nil).id
 		m.loads[id]++
 		m.quotas[id]++
 	}
-	if m.extras = 0; unheld[0].ranks != nil {
-		m.leaveOpen(candidates)
-	}
+	m.leaveOpen(candidates)
 	for _, u := range unheld {
 		m.propose(candidates, proposal{u, highestScore})
 	}
@@ -99,6 +94,7 @@ func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress)
 
 // leaveOpen leaves it open which nodes get the last addresses: of those whose loads were the same before.
 func (m *matching) leaveOpen(candidates []indexedCandidate) {
+	m.extras = 0
 	highest := 0
 	for _, c := range candidates {
 		if m.quotas[c.id] > 0 {

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -100,30 +101,23 @@ func TestRanks_AddressesWithoutThemLeaveTheOthersTheirPlace(t *testing.T) {
 
 // TestRanks_HeirsAreTheSameWhateverHasBeenClaimed is TestHeirs_AreTheSameWhateverHasBeenClaimed with ranks.
 func TestRanks_HeirsAreTheSameWhateverHasBeenClaimed(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(500) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		nodes, addresses := 2+random.IntN(8), 1+random.IntN(60)
 		list := contests(addresses, group(nodes))
 		ranked(random, list, nodes)
-		standing := Claims{}
-		for i := range addresses {
-			if random.IntN(2) == 0 {
-				standing.Learn(Claim{addr(i), nodeName(random.IntN(nodes)), 1, 1, true})
-			}
-		}
+		standing := someHeld(random, nodes, addresses)
 		all := claimedByAll(t, list, alive(nodes), standing)
+		for _, known := range []Claims{someClaims(random, all, addresses), firstClaims(random, all, nodes, addresses)} {
+			before := maps.Clone(standing)
+			maps.Copy(before, known)
+			for a, claim := range claimedByAll(t, list, alive(nodes), before) {
+				if all[a] != claim {
+					t.Fatalf("seed %d: heir to %s is %s, and %s when %d have been claimed", seed, a, all[a].Node, claim.Node, len(known))
+				}
+			}
+		}
 		loads := counts(standing, all)
-		for i := range addresses { // in order, so that the result depends on the seed alone
-			if claim, ok := all[addr(i)]; ok && random.IntN(2) == 0 {
-				standing.Learn(claim)
-			}
-		}
-		left := claimedByAll(t, list, alive(nodes), standing)
-		for a, claim := range left {
-			if all[a] != claim {
-				t.Fatalf("seed %d: heir to %s is %s, and %s when some have been claimed", seed, a, all[a].Node, claim.Node)
-			}
-		}
 		unranked := contests(addresses, list[0].Group)
 		for node, load := range counts(standing, claimedByAll(t, unranked, alive(nodes), standing)) {
 			if diff := load - loads[node]; diff > 1 || diff < -1 {
@@ -131,4 +125,37 @@ func TestRanks_HeirsAreTheSameWhateverHasBeenClaimed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// someHeld returns claims to about half of the addresses.
+func someHeld(random *rand.Rand, nodes, addresses int) Claims {
+	held := Claims{}
+	for i := range addresses {
+		if random.IntN(2) == 0 {
+			held.Learn(Claim{addr(i), nodeName(random.IntN(nodes)), 1, 1, true})
+		}
+	}
+	return held
+}
+
+// someClaims of all, each as likely as not.
+func someClaims(random *rand.Rand, all Claims, addresses int) Claims {
+	some := Claims{}
+	for i := range addresses { // in order, so that the result depends on the seed alone
+		if claim, ok := all[addr(i)]; ok && random.IntN(2) == 0 {
+			some.Learn(claim)
+		}
+	}
+	return some
+}
+
+// firstClaims are the first of one node, in order of address: the datagrams that have arrived.
+func firstClaims(random *rand.Rand, all Claims, nodes, addresses int) Claims {
+	first, node, last := Claims{}, nodeName(random.IntN(nodes)), random.IntN(addresses)
+	for i := range last {
+		if claim, ok := all[addr(i)]; ok && claim.Node == node {
+			first.Learn(claim)
+		}
+	}
+	return first
 }

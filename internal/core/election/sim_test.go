@@ -48,7 +48,7 @@ func simulate(seed uint64, verbose bool) outcome {
 	if seed%3 > 0 {
 		c.rebalanceSteps = int(seed % 3)
 	}
-	c.aliveOnly, c.ranked = c.chance(0.5), seed%4 == 3
+	c.aliveOnly, c.ranked = c.chance(0.5), c.chance(0.5)
 	s := &scenario{cluster: c}
 	switch kind {
 	case 0:
