@@ -186,7 +186,7 @@ func (r *Redactor) replace(c class, _, text string) string {
 		return r.whole(text, words)
 	case field, anyText:
 	}
-	return scan(text, words)
+	return scan(withoutShutdownTexts(text), words)
 }
 
 // key with another domain or name, where these are not Kubernetes' own.

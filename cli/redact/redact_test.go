@@ -3,12 +3,16 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/goldentest"
@@ -237,5 +241,47 @@ func TestObject_HasNoShutdownMessage(t *testing.T) {
 	}
 	if text, err := json.Marshal(fields); err != nil || bytes.Contains(text, []byte("Ada")) {
 		t.Errorf("there is %s, error %v", text, err)
+	}
+}
+
+// What the operator of a router wrote is not for others either, however often it was quoted.
+func TestText_HasNoShutdownMessage(t *testing.T) {
+	for _, said := range []string{`call Ada`, `"Ada"`, `"`, `\`, `\"Ada\`, `administrative reset: "Ada"`, "a\nb", `Ada: 192.0.2.1`} {
+		for _, kind := range []string{"administrative shutdown", "administrative reset"} {
+			text, want := fmt.Sprintf(`cease, %s: %q; since then`, kind, said), fmt.Sprintf(`cease, %s: ""; since then`, kind)
+			for range 4 {
+				if got := of(t, nil, text).Text(text + " " + text + "\nnext"); got != want+" "+want+"\nnext" {
+					t.Errorf("%s becomes %s, not %s twice", text, got, want)
+				}
+				text, want = fmt.Sprintf("err=%q", text), fmt.Sprintf("err=%q", want)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"administrative shutdown: \"cut short\nnext":      "administrative shutdown: \"\nnext",
+		`"cease, administrative shutdown: \"cut short" x`: `"cease, administrative shutdown: \"" x`,
+		`an administrative shutdown: "`:                   `an administrative shutdown: "`,
+		`administrative shutdown; "more"`:                 `administrative shutdown; "more"`,
+	} {
+		if got := of(t, nil, text).Text(text); got != want {
+			t.Errorf("%q becomes %q, not %q", text, got, want)
+		}
+	}
+}
+
+func TestObject_HasNoShutdownMessageOfARouter(t *testing.T) {
+	const text = `router sent NOTIFICATION: cease, administrative shutdown: "call Ada"`
+	speaker := &v1beta1.Speaker{}
+	speaker.Status.BGP = []v1beta1.BGPSession{{LastError: text}}
+	peer := &v1beta1.BGPPeer{}
+	peer.Status.Conditions = []metav1.Condition{{Message: "n1: " + text}}
+	for _, o := range []runtime.Object{speaker, peer} {
+		fields, err := of(t, nil).Object(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := json.Marshal(fields); err != nil || bytes.Contains(got, []byte("Ada")) || !bytes.Contains(got, []byte("administrative shutdown")) {
+			t.Errorf("there is %s, error %v", got, err)
+		}
 	}
 }
