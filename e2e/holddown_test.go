@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // Promise: with holdDown, a path on which BFD has failed has no traffic before BFD has been up for so long, and the session is up meanwhile.
@@ -18,6 +20,13 @@ func TestBFD_HoldDownKeepsRoutesFromAPathThatFlaps(t *testing.T) {
 	address := underBFD(t, cluster, lab.FRR, bfdInterval, "flaps", "198.19.34.0/24")
 	cluster.Kubectl("patch", "bfdprofile", "flaps", "--type", "merge", "-p", fmt.Sprintf(`{"spec":{"holdDown":%q}}`, holdDown))
 	node := cluster.Node("n2")
+	lab.Eventually(t, waitTimeout, "the session is established for so long that BFD which fails means the path", func() error {
+		session, err := sessionOf(cluster, "n2", "flaps")
+		if up := time.Since(session.Since.Time); err == nil && (session.State != v1beta1.BGPEstablished || up < announce.BFDRestart+2*time.Second) {
+			err = fmt.Errorf("it says %+v", session)
+		}
+		return err
+	})
 	node.Firewall(bfdPort, "udp")
 	awaitNextHops(t, cluster, address.String(), "n1", "n3")
 	watch := cluster.Router().Watch(address.String())

@@ -130,7 +130,7 @@ type BGPSession struct {
 	// +listType=atomic
 	Families []AddressFamily `json:"families,omitempty"`
 	// heldBack are those of families whose prefixes are not announced, because the node has no next hop for them that the router
-	// is known to reach.
+	// is known to reach, or because of holdDown of the BFDProfile.
 	// +optional
 	// +listType=atomic
 	HeldBack []AddressFamily `json:"heldBack,omitempty"`

@@ -50,6 +50,8 @@ type statusRecorder struct {
 	wanted, told *announce.Session
 	// negotiated is what was negotiated with the router; the zero value unless the session is established.
 	negotiated negotiated
+	// bfdEnded is when BFD last ended the session, as Status says.
+	bfdEnded time.Time
 	// heldBack are the families that are exchanged and have no next hop.
 	heldBack []lb.Family
 	// ipv4 and ipv6 are how many prefixes the router has been told, digest which, and nextHops how they are reached.
@@ -166,6 +168,9 @@ func (r *statusRecorder) setFlooded(is bool) {
 func (r *statusRecorder) connectionClosed(reason *closeReason) {
 	r.mu.Lock()
 	established := r.state == v1beta1.BGPEstablished
+	if established && reason.bfd && time.Since(r.since) > announce.BFDRestart {
+		r.bfdEnded = time.Now()
+	}
 	r.setStateLocked(stateIdle)
 	r.negotiated, r.told, r.ipv4, r.ipv6, r.notAnnounced, r.heldBack, r.flooded = negotiated{}, nil, 0, 0, "", nil, false
 	if established && !reason.intended {

@@ -24,6 +24,8 @@ type Status struct {
 	// not established; else the first of Warnings. When nothing is wrong now, it says why the session last went down; empty
 	// when it never did.
 	LastError string
+	// BFDEnded is when BFD last ended the session that had been established for longer than announce.BFDRestart; the zero time: never.
+	BFDEnded time.Time
 	// Down: it is not established because adminState is Down.
 	Down bool
 	// NextTry is when the session connects again. It is zero while the session connects again soon, as it does unless the
@@ -47,7 +49,7 @@ type Status struct {
 	// Families that both ends exchange, sorted; empty unless the session is established.
 	Families []lb.Family
 	// HeldBack are those of Families whose prefixes are not announced, because this node has no next hop for them that the router is
-	// known to reach.
+	// known to reach, or because of holdDown.
 	HeldBack []lb.Family
 	// PrefixesReceived counts the prefixes that the router has announced to us since the session was configured. None was
 	// kept.
@@ -67,7 +69,7 @@ func (r *statusRecorder) status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := Status{
-		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry, Rejected: r.rejected,
+		Name: r.name, Peer: r.peer, Address: r.addr, State: r.state, Since: r.since, NextTry: r.nextTry, Rejected: r.rejected, BFDEnded: r.bfdEnded,
 		IPv4: r.ipv4, IPv6: r.ipv6, Behind: r.state == v1beta1.BGPEstablished && r.told != r.wanted,
 		HoldTime: r.negotiated.holdTime, KeepaliveTime: r.negotiated.keepaliveTime,
 		Families: slices.Clone(r.negotiated.families), HeldBack: r.heldBack, PrefixesReceived: int(r.prefixesReceived.Load()),
@@ -77,6 +79,9 @@ func (r *statusRecorder) status() Status {
 	}
 	if r.told != nil {
 		status.Digest, status.NextHops = r.digest, r.nextHops
+		if r.told.HeldDown {
+			status.HeldBack = status.Families
+		}
 	}
 	flood := ""
 	if r.flooded {

@@ -15,9 +15,6 @@ const waitsForBFD = "waits for BFD, which is not up (bfdStrict): the router must
 // bfdHoldTime is how long a session in strict mode waits for BFD where there is no hold time.
 const bfdHoldTime = 30 * time.Second
 
-// restartWindow is how soon after it was established a session ends whose router begins BFD anew then.
-const restartWindow = 5 * time.Second
-
 // strictMode is how strict mode is kept. FRR begins BFD anew when a session is established, and with dynamic neighbors each time:
 // a session that waited for BFD would go down at once, for ever. With such a router the session does not wait, and has no routes
 // before BFD is up. Only the session's own goroutine uses it.
@@ -28,7 +25,7 @@ type strictMode struct {
 // ended is told why a connection ended, and how long it was established.
 func (m *strictMode) ended(strict bool, reason *closeReason, up time.Duration) {
 	switch {
-	case strict && reason.bfd && up > 0 && up < restartWindow:
+	case strict && reason.bfd && up > 0 && up < announce.BFDRestart:
 		m.holdRoutes = true
 	case !strict || reason.bfd:
 		m.holdRoutes = false

@@ -216,7 +216,7 @@ func TestStrictMode_SessionThatFailsLaterWaitsAgain(t *testing.T) {
 		open := routerSettings(func(s *settings) { s.holdTime = 0 }).mustEncodeOpen(t)
 		c.change(func(s *announce.Session) { s.AwaitBFD = false })
 		c.accept(open, keepaliveMessage)
-		time.Sleep(restartWindow)
+		time.Sleep(announce.BFDRestart)
 		c.change(func(s *announce.Session) { s.AwaitBFD = true })
 		c.bfdDown("no packet")
 		c.accept(open, keepaliveMessage)

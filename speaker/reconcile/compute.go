@@ -47,7 +47,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	plan := m.computer.Compute(&seen.world)
 	m.detours = plan.Detours
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
-	sessions, heldWait := announce.HoldDown(now, sessions, seen.bfdFailed)
+	sessions, heldWait := m.holdDowns.Next(now, sessions, seen.bfdPaths)
 	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
 	edges := l.edgesOf(seen, plan)

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -20,6 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/speaker/bfd"
+	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 	"github.com/daymark-lb/daymark/speaker/proxycheck"
@@ -80,8 +80,8 @@ type snapshot struct {
 	// bfdSettled are the BGP sessions whose BFD sessions are settled or cannot be; bfdPassable are those that strict mode lets be
 	// established.
 	bfdSettled, bfdPassable map[string]bool
-	// bfdFailed are the BGP sessions whose BFD session was last up until it failed, and since when it is up again; zero: it is not.
-	bfdFailed map[string]time.Time
+	// bfdPaths are how BFD has been, by the BGP session that it watches.
+	bfdPaths map[string]announce.BFDPath
 }
 
 // node of a name; nil if there is none.
@@ -154,14 +154,12 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 // lookAtSessions fills in how the sessions with routers are, of BFD and of BGP.
 func (l *Loop) lookAtSessions(s *snapshot) {
 	var settled, passable []string
-	s.bfdFailed = map[string]time.Time{}
+	s.bfdPaths = map[string]announce.BFDPath{}
 	for _, session := range l.exec.BFD.Status() {
 		if session.State == bfdsession.Up {
 			s.bfdUp = append(s.bfdUp, session.Name)
 		}
-		if session.Failed {
-			l.noteFailed(s, &session)
-		}
+		l.notePath(s, &session)
 		if session.Passable() {
 			passable = append(passable, session.Name)
 		}
@@ -174,20 +172,34 @@ func (l *Loop) lookAtSessions(s *snapshot) {
 	behind := false
 	for _, session := range l.exec.BGP.Status() {
 		s.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
+		s.noteEnded(&session)
 		behind = behind || session.Behind
 	}
 	l.memory.withdrawals.look(s.leaving, behind)
 }
 
-// noteFailed fills in which BGP sessions a BFD session watches that has failed.
-func (l *Loop) noteFailed(s *snapshot, session *bfd.Status) {
-	var since time.Time
+// notePath fills in how BFD has been, for the BGP sessions that a BFD session watches.
+func (l *Loop) notePath(s *snapshot, session *bfd.Status) {
+	var path announce.BFDPath
 	if session.State == bfdsession.Up {
-		since = session.Since
+		path.Up = session.Since
+	}
+	if session.Failed {
+		path.Failed = session.LastDownAt
 	}
 	for _, name := range l.bfd.Load().Sharing(session.Name) {
-		s.bfdFailed[name] = since
+		s.bfdPaths[name] = path
 	}
+}
+
+// noteEnded fills in when BFD has ended a BGP session. One that is established since before BFD failed is about to end.
+func (s *snapshot) noteEnded(session *bgp.Status) {
+	path := s.bfdPaths[session.Name]
+	path.Ended = session.BFDEnded
+	if session.State == v1beta1.BGPEstablished && path.Failed.Sub(session.Since) > announce.BFDRestart {
+		path.Ended = path.Failed
+	}
+	s.bfdPaths[session.Name] = path
 }
 
 // lookAtMembers fills in which speakers may hold addresses, and their links.

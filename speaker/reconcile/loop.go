@@ -97,6 +97,8 @@ type memory struct {
 	detours     []announce.Detour
 	// sessions of the pass before.
 	sessions announce.SessionMemory
+	// holdDowns are the sessions whose BFD has failed.
+	holdDowns announce.HoldDowns
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
 	// answerers are those that were among them since they fell silent.

@@ -134,21 +134,34 @@ func TestLoop_Pass(t *testing.T) {
 		{"routes wait after a failure of BFD until it has been up for holdDown", func(t *testing.T, f *fixture) {
 			f.holdDown = time.Minute
 			up := bfd.Status{Name: "router", State: bfdsession.Up, Since: time.Now(), Settled: true}
+			router := bgp.Status{Name: "router", State: v1beta1.BGPEstablished, Since: time.Now()}
 			expect := func(announced bool) {
 				t.Helper()
-				f.bfd.status = []bfd.Status{up}
+				f.bfd.status, f.bgp.status = []bfd.Status{up}, []bgp.Status{router}
 				if f.pass(t); len(f.bgp.desired[0].Paths) > 0 != announced {
 					t.Errorf("with %+v the paths are %v", up, f.bgp.desired[0].Paths)
 				}
 			}
 			f.pass(t)
 			expect(true)
-			up.Failed, up.State = true, bfdsession.Down
-			expect(false)
+			up.Failed, up.State, up.LastDownAt = true, bfdsession.Down, time.Now()
+			expect(true) // BGP was just established, or it had ended already.
+			router.State, router.Since = v1beta1.BGPActive, time.Now()
+			expect(true)
 			time.Sleep(f.holdDown)
+			router.State, router.Since = v1beta1.BGPEstablished, time.Now()
+			expect(true)
+			time.Sleep(f.holdDown)
+			up.LastDownAt = time.Now()
+			expect(false) // It has failed, and BGP does not know yet.
+			router.State, router.Since, router.BFDEnded = v1beta1.BGPActive, time.Now(), time.Now()
+			expect(false)
+			time.Sleep(f.holdDown / 2)
 			up.State, up.Since = bfdsession.Up, time.Now()
 			expect(false)
-			time.Sleep(f.holdDown)
+			time.Sleep(f.holdDown - 1)
+			expect(false)
+			time.Sleep(1)
 			expect(true)
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {

@@ -161,9 +161,9 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
-			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family",
+			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family, or hold it back (holdDown)",
 			Remedy: "Name the family in the BGPPeer's addressFamilies and activate it on the router; and give the interface of the session an " +
-				"address of it to be the next hop.",
+				"address of it to be the next hop. Where warning of the session says that BFD has failed, see to the path.",
 		},
 		scope:   ofAdvertisements,
 		applies: (*query).otherFamily,

@@ -4,30 +4,107 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
-// HoldDown are sessions, of which those have no paths whose BFD has failed and has not been up without a break for the holdDown of its
-// BFDProfile since; and when to ask again, 0: when something happens. Failed has the sessions whose BFD was last up until it failed, by
-// name, and since when it is up again, the zero time while it is not. The sessions are not changed.
+// BFDRestart is how soon after BGP is established some routers begin BFD anew, which looks like a failure of the path.
+const BFDRestart = 5 * time.Second
+
+// maxHoldDown is the longest holdDown of a BFDProfile.
+const maxHoldDown = time.Hour
+
+// BFDPath is how BFD has been that watches a BGP session.
+type BFDPath struct {
+	// Failed is when it last failed; the zero time: never, or it has been taken down on purpose since. Up is since when it is up; the
+	// zero time: it is not.
+	Failed, Up time.Time
+	// Ended is when it last failed while the BGP session was established, and had been for longer than BFDRestart; the zero time: never.
+	Ended time.Time
+}
+
+// HoldDowns remembers which BGP sessions have no paths because their BFD has failed. The zero value is that of the first pass.
+type HoldDowns struct{ holds map[string]hold }
+
+// hold is a failure that ended a session, at ended. It was last followed by another one at last; the same time: by none.
+type hold struct {
+	ended, last time.Time
+	over        bool
+}
+
+// Next are sessions, of which those have no paths whose BFD has ended them and has not been up without a break for the holdDown of its
+// BFDProfile since; and when to ask again, 0: when something happens. One whose BFD has not come up in that time has its paths again: a
+// path that nobody watches is better than none. Paths has how BFD has been, by the name of the session. The sessions given are not changed.
 //
-// They are established all the same: some routers begin BFD with a dynamic neighbor when that connects.
-func HoldDown(now time.Time, sessions []Session, failed map[string]time.Time) (held []Session, wait time.Duration) {
+// They are established all the same: some routers begin BFD with a dynamic neighbor when that connects. A failure is remembered while
+// its session is away, as that of a default gateway is whose link fails.
+func (h *HoldDowns) Next(now time.Time, sessions []Session, paths map[string]BFDPath) (held []Session, wait time.Duration) {
+	h.note(now, paths)
 	held = slices.Clone(sessions)
 	for i := range held {
 		s := &held[i]
-		since, has := failed[s.Name]
-		if !has || s.BFD == nil || s.BFD.HoldDown == 0 {
+		path, is := paths[s.Name], h.holds[s.Name]
+		if is.ended.IsZero() || is.over {
 			continue
 		}
-		left := time.Duration(0)
-		if !since.IsZero() {
-			if left = since.Add(s.BFD.HoldDown).Sub(now); left <= 0 {
-				continue
-			}
+		left := is.until(s, &path).Sub(now)
+		if is.over = left <= 0; !is.over {
+			wait = sooner(wait, left)
+			s.holdDown()
 		}
-		s.Paths = nil
-		s.Warnings = []string{fmt.Sprintf("BFD has failed: nothing is announced before it has been up for %s (holdDown)", s.BFD.HoldDown)}
-		wait = sooner(wait, left)
+		h.holds[s.Name] = is
 	}
 	return held, wait
+}
+
+// note remembers the failures of those that have some, and for a time those of sessions that are away.
+func (h *HoldDowns) note(now time.Time, paths map[string]BFDPath) {
+	before := h.holds
+	h.holds = map[string]hold{}
+	// order does not matter: each session stands for itself.
+	for name, was := range before {
+		if now.Sub(was.last) < maxHoldDown {
+			h.holds[name] = was
+		}
+	}
+	for name, path := range paths {
+		if is := before[name].next(&path); !is.ended.IsZero() {
+			h.holds[name] = is
+		}
+	}
+}
+
+// next is a hold after what has become of BFD.
+func (h hold) next(path *BFDPath) hold {
+	if path.Ended.After(h.ended) {
+		h = hold{ended: path.Ended, last: path.Ended}
+	}
+	if !h.over && !h.ended.IsZero() && path.Failed.After(h.last) {
+		h.last = path.Failed
+	}
+	return h
+}
+
+// until is when a session that is held has paths again.
+func (h hold) until(s *Session, path *BFDPath) time.Time {
+	if s.BFD == nil {
+		return time.Time{}
+	}
+	end := h.last.Add(s.BFD.HoldDown)
+	if path.Up.After(h.last) && path.Up.Before(end) {
+		return path.Up.Add(s.BFD.HoldDown)
+	}
+	return end
+}
+
+// holdDown takes a session's paths and says why, but for one in Maintenance, which loses them anyway. One that has none is left as it is.
+func (s *Session) holdDown() {
+	if len(s.Paths) == 0 {
+		return
+	}
+	s.Paths, s.HeldDown = nil, true
+	if s.AdminState != v1beta1.AdminMaintenance {
+		text := fmt.Sprintf("BFD has failed: nothing is announced before it has been up for %s, or has not come up for as long (holdDown)", s.BFD.HoldDown)
+		s.Warnings = append([]string{text}, s.Warnings...)
+	}
 }

@@ -2,43 +2,105 @@ package announce
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-func TestHoldDown_RoutesWaitUntilBFDHasBeenUpWithoutABreak(t *testing.T) {
-	const holdDown = 30 * time.Second
-	now := time.Unix(1000, 0)
+// holdScene is a session that BFD watches; times are in seconds.
+type holdScene struct {
+	*testing.T
+	memory  HoldDowns
+	session Session
+	path    BFDPath
+}
+
+func at(second int) time.Time { return time.Unix(1000+int64(second), 0) }
+
+func newHoldScene(t *testing.T) *holdScene {
 	path := []Path{{Prefix: netip.MustParsePrefix("198.19.0.1/32")}}
-	watched := Session{Name: "tor", BFD: &lb.BFDProfile{HoldDown: holdDown}, Paths: path}
-	unwatched, without := watched, watched
-	unwatched.BFD, without.BFD = nil, &lb.BFDProfile{}
-	for _, test := range []struct {
-		name    string
-		session Session
-		failed  map[string]time.Time
-		held    bool
-		wait    time.Duration
-	}{
-		{"it has not failed", watched, nil, false, 0},
-		{"another has failed", watched, map[string]time.Time{"other": {}}, false, 0},
-		{"it has failed", watched, map[string]time.Time{"tor": {}}, true, 0},
-		{"it has come up", watched, map[string]time.Time{"tor": now}, true, holdDown},
-		{"it has been up for most of the time", watched, map[string]time.Time{"tor": now.Add(time.Second - holdDown)}, true, time.Second},
-		{"it has been up for the time", watched, map[string]time.Time{"tor": now.Add(-holdDown)}, false, 0},
-		{"its profile has none", without, map[string]time.Time{"tor": {}}, false, 0},
-		{"BFD is taken from it", unwatched, map[string]time.Time{"tor": {}}, false, 0},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			held, wait := HoldDown(now, []Session{test.session}, test.failed)
-			if got := len(held[0].Paths) == 0; got != test.held || got != (len(held[0].Warnings) > 0) || wait != test.wait {
-				t.Errorf("to ask again after %s, there is %+v", wait, held[0])
-			}
-			if len(test.session.Paths) != 1 {
-				t.Error("the session was changed")
-			}
-		})
+	return &holdScene{T: t, session: Session{Name: "tor", BFD: &lb.BFDProfile{HoldDown: 30 * time.Second}, Paths: path}}
+}
+
+// pass checks whether the paths are held at a time, and for how long that pass wants to wait.
+func (s *holdScene) pass(now int, held bool, wait int) {
+	s.Helper()
+	got, again := s.memory.Next(at(now), []Session{s.session}, map[string]BFDPath{"tor": s.path})
+	if got[0].HeldDown != held || len(got[0].Paths) == 0 != held || held != (len(got[0].Warnings) > 0) || again != time.Duration(wait)*time.Second {
+		s.Errorf("at %d, to ask again after %s, there is %+v", now, again, got[0])
+	}
+	if len(s.session.Paths) != 1 {
+		s.Fatal("the session was changed")
+	}
+}
+
+func TestHoldDowns_RoutesWaitUntilBFDHasBeenUpWithoutABreak(t *testing.T) {
+	s := newHoldScene(t)
+	s.path.Up = at(-100)
+	s.pass(0, false, 0)
+	s.path = BFDPath{Failed: at(1), Ended: at(1)}
+	s.pass(1, true, 30)
+	s.path.Up = at(11)
+	s.pass(11, true, 30)
+	s.path = BFDPath{Failed: at(21), Ended: at(1)} // BGP was not established for long.
+	s.pass(21, true, 30)
+	s.path.Up = at(31)
+	s.pass(60, true, 1)
+	s.pass(61, false, 0)
+	s.path.Up, s.path.Failed = time.Time{}, at(70) // BGP had ended before.
+	s.pass(70, false, 0)
+	s.path.Ended = at(80)
+	s.pass(80, true, 30)
+}
+
+func TestHoldDowns_EndThoughBFDStaysDown(t *testing.T) {
+	s := newHoldScene(t)
+	s.path = BFDPath{Failed: at(0), Ended: at(0)}
+	s.pass(29, true, 1)
+	s.pass(30, false, 0)
+	s.path.Up = at(40) // What is announced is not withdrawn because BFD comes up.
+	s.pass(40, false, 0)
+}
+
+func TestHoldDowns_WhatIsNoFailureOfThePathBeginsNone(t *testing.T) {
+	s := newHoldScene(t)
+	s.path.Failed = at(0) // BGP was not established.
+	s.pass(0, false, 0)
+	s.path.Ended = at(10)
+	s.session.BFD = &lb.BFDProfile{}
+	s.pass(10, false, 0)
+	s.session.BFD = nil
+	s.pass(11, false, 0)
+}
+
+func TestHoldDowns_RememberASessionThatIsAway(t *testing.T) {
+	for away, held := range map[int]bool{20: true, 3600: false} {
+		s := newHoldScene(t)
+		s.memory.Next(at(0), nil, map[string]BFDPath{"tor": {Failed: at(0), Ended: at(0)}})
+		s.memory.Next(at(away-1), nil, nil)
+		s.path.Up = at(away)
+		s.pass(away, held, map[bool]int{true: 30}[held])
+	}
+}
+
+func TestHoldDowns_LeaveWhatElseIsSaid(t *testing.T) {
+	warnings := slices.Grow([]string{"maximumPrefixes"}, 1)
+	failed := map[string]BFDPath{"tor": {Failed: at(0), Ended: at(0)}}
+	s := newHoldScene(t)
+	s.session.Warnings = warnings
+	got, _ := s.memory.Next(at(0), []Session{s.session}, failed)
+	if len(got[0].Warnings) != 2 || !slices.Contains(got[0].Warnings, "maximumPrefixes") || warnings[0] != "maximumPrefixes" {
+		t.Errorf("beside another warning: %q", got[0].Warnings)
+	}
+	s.session.AdminState, s.session.Warnings = v1beta1.AdminMaintenance, nil
+	if got, _ = s.memory.Next(at(0), []Session{s.session}, failed); len(got[0].Paths)+len(got[0].Warnings) > 0 {
+		t.Errorf("when Maintenance begins: %+v", got[0])
+	}
+	s.session.Paths = nil
+	if got, _ = s.memory.Next(at(0), []Session{s.session}, failed); len(got[0].Warnings) > 0 || got[0].HeldDown {
+		t.Errorf("in Maintenance: %+v", got[0])
 	}
 }

@@ -152,6 +152,8 @@ type Session struct {
 	// PathsBefore are, in Maintenance, what Paths are with Up: SessionMemory retires them.
 	PathsBefore []Path
 
+	// HeldDown: there are no Paths because BFD has failed: see HoldDowns.
+	HeldDown bool
 	// MaximumPrefixes is the limit of each family that Paths keep to; 0: none. Warnings say how they stand to it.
 	MaximumPrefixes int
 	Warnings        []string
