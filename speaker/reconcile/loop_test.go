@@ -159,9 +159,9 @@ func TestLoop_Pass(t *testing.T) {
 			time.Sleep(f.holdDown / 2)
 			up.State, up.Since = bfdsession.Up, time.Now()
 			expect(false)
-			time.Sleep(f.holdDown - 1)
+			time.Sleep(f.holdDown - time.Second)
 			expect(false)
-			time.Sleep(1)
+			time.Sleep(time.Second)
 			expect(true)
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {
