@@ -70,3 +70,59 @@ func BenchmarkElector_EvenOut(b *testing.B) {
 		})
 	}
 }
+
+// ranksOfPods are ranks as those of a Service with three endpoints, of which few are equal to others.
+func ranksOfPods(i, nodes int) *Ranks {
+	ranks := map[string]uint8{}
+	for pod := range 3 {
+		ranks[nodeName((i*(7+pod*pod)+pod*i/nodes)%nodes)]++
+	}
+	var all []Rank
+	for node, rank := range ranks {
+		all = append(all, Rank{node, rank})
+	}
+	return NewRanks(all, nil)
+}
+
+// BenchmarkRanks_EvenOut makes the decision of a node that has returned to 99 others, when each of 10,000 addresses has Ranks of its own.
+func BenchmarkRanks_EvenOut(b *testing.B) {
+	const nodes = 100
+	list := contests(10_000, group(nodes))
+	for i := range list {
+		list[i].Ranks = ranksOfPods(i, nodes)
+	}
+	claims := dealOut(list, nodes-1)
+	for range b.N {
+		b.StopTimer()
+		e := NewElector(nodeName(nodes-1), 1, time.Minute)
+		e.Decide(list, Input{Now: epoch, Live: alive(nodes), Claims: claims})
+		b.StartTimer()
+		if d := e.Decide(list, Input{Now: epoch.Add(time.Minute), Live: alive(nodes), Claims: claims}); len(d.Claims) == 0 {
+			b.Fatal("took nothing over")
+		}
+	}
+}
+
+// BenchmarkRanks_ColdStart makes the first decision of a cluster of 500 nodes about 5,000 addresses.
+func BenchmarkRanks_ColdStart(b *testing.B) {
+	const nodes = 500
+	var order []Rank
+	for i := range nodes {
+		order = append(order, Rank{nodeName(i), uint8(i / 2)})
+	}
+	same := NewRanks(order, nil)
+	for name, ranks := range map[string]func(i int) *Ranks{
+		"none": func(int) *Ranks { return nil }, "all the same": func(int) *Ranks { return same },
+		"each its own": func(i int) *Ranks { return ranksOfPods(i, nodes) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			list := contests(5_000, group(nodes))
+			for i := range list {
+				list[i].Ranks = ranks(i)
+			}
+			for range b.N {
+				NewElector(nodeName(1), 1, time.Minute).Decide(list, Input{Now: epoch, Live: alive(nodes), Claims: Claims{}})
+			}
+		})
+	}
+}

@@ -30,7 +30,7 @@ func (r *round) match(unheld []unheldAddress) {
 	}
 	m := &matching{
 		loads: slices.Clone(r.loads), quotas: make([]int, len(r.loads)), accepted: make([]proposals, len(r.loads)),
-		oneMore: make([]bool, len(r.loads)),
+		oneMore: make([]bool, len(r.loads)), contests: r.contests,
 	}
 	for i := range unheld {
 		if u := &unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
@@ -71,6 +71,12 @@ type matching struct {
 	// Of the nodes with oneMore, as many as extras may accept one address more than their quota.
 	oneMore []bool
 	extras  int
+	// weakestID is what weakest returns, while that is known.
+	weakestID    int
+	weakestKnown bool
+	// byRanks are the choices of the present kind.
+	byRanks  map[*Ranks][]indexedCandidate
+	contests []Contest
 }
 
 // match assigns addresses of one kind to their candidates.
@@ -84,8 +90,9 @@ func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress)
 		m.quotas[id]++
 	}
 	m.leaveOpen(candidates)
+	m.weakestKnown, m.byRanks = false, map[*Ranks][]indexedCandidate{}
 	for _, u := range unheld {
-		m.propose(candidates, proposal{u, highestScore})
+		m.propose(candidates, proposal{u, highestScore, m.choices(candidates, u)})
 	}
 	for _, c := range candidates {
 		m.loads[c.id] += len(m.accepted[c.id]) - m.quotas[c.id]
@@ -115,11 +122,10 @@ func (m *matching) leaveOpen(candidates []indexedCandidate) {
 // its place.
 func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	for {
-		id, score, ok := nextChoice(candidates, p)
+		id, ok := p.next()
 		if !ok {
 			return // two nodes with one hash: the address has no heir, and the first candidate claims it after a timeout
 		}
-		p.score = score
 		if p, ok = m.accept(candidates, id, p); !ok {
 			return
 		}
@@ -128,42 +134,87 @@ func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 
 // accept lets a candidate accept a proposal. When there are too many now, the one with the lowest score is rejected; false: none is.
 func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (rejected proposal, any bool) {
-	most := m.quotas[id]
-	if m.oneMore[id] {
-		most++
+	accepted, from := &m.accepted[id], nobody
+	switch more := len(*accepted) - m.quotas[id]; {
+	case more < 0:
+	case more == 0 && m.oneMore[id] && m.extras > 0:
+		m.extras--
+	case more == 0 && m.oneMore[id]:
+		from = m.lower(id, m.weakest(candidates))
+	default:
+		from = id
 	}
-	accepted := &m.accepted[id]
-	if len(*accepted) == most && (most == 0 || p.score.below((*accepted)[0].score)) {
+	if from != nobody && (len(m.accepted[from]) == 0 || p.score.below(m.accepted[from][0].score)) {
 		return p, true
 	}
 	p.address.heir = id
 	accepted.add(p)
-	switch {
-	case len(*accepted) <= m.quotas[id]:
-		return proposal{}, false
-	case len(*accepted) > most:
-		return accepted.takeLowest(), true
-	case m.extras > 0:
-		m.extras--
+	m.weakestKnown = false
+	if from == nobody {
 		return proposal{}, false
 	}
-	for _, c := range candidates {
-		if other := &m.accepted[c.id]; len(*other) > m.quotas[c.id] && (*other)[0].score.below((*accepted)[0].score) {
-			accepted = other
-		}
-	}
-	return accepted.takeLowest(), true
+	return m.accepted[from].takeLowest(), true
 }
 
-// nextChoice returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
-func nextChoice(candidates []indexedCandidate, p proposal) (id int, highest score, ok bool) {
+// weakest returns the candidate whose lowest score is the lowest, of those that have one more than their quota; nobody: none has.
+func (m *matching) weakest(candidates []indexedCandidate) int {
+	if m.weakestKnown {
+		return m.weakestID
+	}
+	m.weakestID, m.weakestKnown = nobody, true
 	for _, c := range candidates {
-		scored := score{p.address.ranks.of(c.id), c.score(p.address.hash)}
-		if scored.below(p.score) && (!ok || highest.below(scored)) {
-			id, highest, ok = c.id, scored, true
+		if len(m.accepted[c.id]) > m.quotas[c.id] {
+			m.weakestID = m.lower(c.id, m.weakestID)
 		}
 	}
-	return id, highest, ok
+	return m.weakestID
+}
+
+// lower returns the node whose lowest score is lower. The other one has accepted something or is nobody.
+func (m *matching) lower(id, other int) int {
+	if other != nobody && (len(m.accepted[id]) == 0 || m.accepted[other][0].score.below(m.accepted[id][0].score)) {
+		return other
+	}
+	return id
+}
+
+// choices returns the candidates in order of falling rank. Addresses with the same Ranks share them.
+func (m *matching) choices(candidates []indexedCandidate, u *unheldAddress) []indexedCandidate {
+	if u.ranks == nil {
+		return candidates
+	}
+	of := m.contests[u.contest].Ranks
+	known, found := m.byRanks[of]
+	if !found {
+		known = slices.Clone(candidates)
+		slices.SortFunc(known, func(a, b indexedCandidate) int { return cmp.Compare(u.ranks.of(b.id), u.ranks.of(a.id)) })
+		m.byRanks[of] = known
+	}
+	return known
+}
+
+// next returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
+func (p *proposal) next() (id int, ok bool) {
+	for len(p.choices) > 0 {
+		rank, same := p.address.ranks.of(p.choices[0].id), 0
+		highest := score{rank: rank}
+		for _, c := range p.choices {
+			if p.address.ranks.of(c.id) != rank {
+				break
+			}
+			same++
+			scored := score{rank, c.score(p.address.hash)}
+			if scored.below(p.score) && (!ok || highest.below(scored)) {
+				id, highest, ok = c.id, scored, true
+			}
+		}
+		if ok {
+			p.score = highest
+			return id, true
+		}
+		p.choices = p.choices[same:]
+	}
+	return nobody, false
 }
 
 // score of a node and an address: how much each prefers the other.
@@ -183,6 +234,8 @@ func (s score) below(other score) bool {
 type proposal struct {
 	address *unheldAddress
 	score   score
+	// choices are the candidates in order of falling rank, without those of higher ranks than that node.
+	choices []indexedCandidate
 }
 
 // proposals that a node has accepted: a heap with the lowest score on top.

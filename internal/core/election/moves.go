@@ -15,65 +15,83 @@ type move struct {
 // planMoves returns the moves to an even spread, at most so many, those that gain most first. Every node plans the same, whose
 // claims it knows.
 func (r *round) planMoves(limit int) []move {
-	piles, loads := r.piles(), slices.Clone(r.loads)
-	for _, p := range piles {
-		p.rate(r, loads)
+	all, loads := r.holdings(), slices.Clone(r.loads)
+	for _, h := range all {
+		h.rate(r, loads)
 	}
-	heap.Init(&piles)
+	heap.Init(&all)
 	var moves []move
-	for len(piles) > 0 && len(moves) < limit {
-		p := piles[0]
-		switch before := p.gain; {
-		case p.left == 0 || !p.rate(r, loads).worthwhile():
-			heap.Pop(&piles)
-		case p.gain != before:
-			heap.Fix(&piles, 0)
+	for len(all) > 0 && len(moves) < limit {
+		h := all[0]
+		before, next := h.gain, h.next
+		switch {
+		case !h.rate(r, loads) || !h.gain.worthwhile():
+			heap.Pop(&all)
+		case h.gain != before || h.next != next:
+			heap.Fix(&all, 0)
 		default:
-			moves = append(moves, move{p, p.receiver})
-			p.left--
-			loads[p.giver.id]--
-			loads[p.receiver.id]++
+			moves = append(moves, move{h.next, h.receiver})
+			h.next.left--
+			loads[h.giver.id]--
+			loads[h.receiver.id]++
 		}
 	}
 	return moves
 }
 
-// pile is the addresses of one group, with the same Ranks, that one node holds and may give away.
-type pile struct {
+// holding is the addresses of one group that one node holds and may give away.
+type holding struct {
 	group *groupIndex
+	giver indexedCandidate
+	// piles in the order of their first addresses.
+	piles []*pile
+	// next is the pile of the next move, receiver who gets it, and gain what that gains.
+	next     *pile
+	receiver indexedCandidate
+	gain     gain
+}
+
+// pile is the addresses of a holding with the same Ranks.
+type pile struct {
 	giver indexedCandidate
 	// ranks are those of all its addresses.
 	ranks rankIndex
 	// contests of the addresses that were not taken yet, and how many of them have no move.
 	contests []int
 	left     int
-	// receiver of the next move, and what it gains.
-	receiver indexedCandidate
-	gain     gain
 	// place in the order of the first address of each pile.
 	place int
 }
 
-// piles returns the addresses that may be moved.
-func (r *round) piles() piles {
+// holdings returns the addresses that may be moved.
+func (r *round) holdings() holdings {
 	type key struct {
 		group  *groupIndex
-		ranks  *Ranks
 		holder int
 	}
-	var all piles
-	byKey := map[key]*pile{}
+	type pileKey struct {
+		*holding
+		ranks *Ranks
+	}
+	var all holdings
+	byKey, piles := map[key]*holding{}, map[pileKey]*pile{}
 	for i, holder := range r.holders {
 		if !r.movable(i) {
 			continue
 		}
 		ranks := r.contests[i].Ranks
-		p := byKey[key{r.groups[i], ranks, holder}]
-		if p == nil {
+		h := byKey[key{r.groups[i], holder}]
+		if h == nil {
 			giver, _ := r.groups[i].find(holder)
-			p = &pile{group: r.groups[i], giver: giver, ranks: r.ranks(ranks), place: len(all)}
-			byKey[key{r.groups[i], ranks, holder}] = p
-			all = append(all, p)
+			h = &holding{group: r.groups[i], giver: giver}
+			byKey[key{r.groups[i], holder}] = h
+			all = append(all, h)
+		}
+		p := piles[pileKey{h, ranks}]
+		if p == nil {
+			p = &pile{giver: h.giver, ranks: r.ranks(ranks), place: len(piles)}
+			piles[pileKey{h, ranks}] = p
+			h.piles = append(h.piles, p)
 		}
 		p.contests = append(p.contests, i)
 		p.left++
@@ -81,11 +99,36 @@ func (r *round) piles() piles {
 	return all
 }
 
-// rate finds the receiver of the next move, and returns what is gained.
-func (p *pile) rate(r *round, loads []int) gain {
-	p.receiver = leastLoaded(r.nodes.preferred(p.group), loads, p.ranks)
-	p.gain = gainOf(p.giver, p.receiver, loads, p.ranks)
-	return p.gain
+// rate finds the next move, which gains most of all from the holding: all gain the same but in rank. It reports whether
+// there is one.
+func (h *holding) rate(r *round, loads []int) bool {
+	h.next = nil
+	least := r.leastOf(r.nodes.preferred(h.group), loads)
+	for _, p := range h.piles {
+		if p.left == 0 {
+			continue
+		}
+		receiver := leastLoaded(least, loads, p.ranks)
+		if gain := gainOf(h.giver, receiver, loads, p.ranks); h.next == nil || gain.compare(h.gain) > 0 {
+			h.next, h.receiver, h.gain = p, receiver, gain
+		}
+	}
+	return h.next != nil
+}
+
+// leastOf returns the candidates with the lowest load, until it is called again.
+func (r *round) leastOf(candidates []indexedCandidate, loads []int) []indexedCandidate {
+	least := r.least[:0]
+	for _, c := range candidates {
+		if len(least) > 0 && loads[c.id] < loads[least[0].id] {
+			least = least[:0]
+		}
+		if len(least) == 0 || loads[c.id] == loads[least[0].id] {
+			least = append(least, c)
+		}
+	}
+	r.least = least
+	return least
 }
 
 // takeBest takes out the contest whose address has the highest score with a receiver.
@@ -101,22 +144,22 @@ func (p *pile) takeBest(r *round, receiver indexedCandidate) int {
 	return contest
 }
 
-// piles is a container/heap with the largest gain on top.
-type piles []*pile
+// holdings is a container/heap with the largest gain on top.
+type holdings []*holding
 
-func (p piles) Len() int      { return len(p) }
-func (p piles) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+func (h holdings) Len() int      { return len(h) }
+func (h holdings) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
-func (p piles) Less(i, j int) bool {
-	return cmp.Or(p[j].gain.compare(p[i].gain), cmp.Compare(p[i].place, p[j].place)) < 0
+func (h holdings) Less(i, j int) bool {
+	return cmp.Or(h[j].gain.compare(h[i].gain), cmp.Compare(h[i].next.place, h[j].next.place)) < 0
 }
 
 // Push completes heap.Interface. It is not called.
-func (p *piles) Push(x any) { *p = append(*p, x.(*pile)) }
+func (h *holdings) Push(x any) { *h = append(*h, x.(*holding)) }
 
-// Pop removes the last pile.
-func (p *piles) Pop() any {
-	last := (*p)[len(*p)-1]
-	*p = (*p)[:len(*p)-1]
+// Pop removes the last holding.
+func (h *holdings) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
 	return last
 }

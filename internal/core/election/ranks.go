@@ -57,19 +57,13 @@ func (r *round) ranks(of *Ranks) rankIndex {
 	known := r.ranked[of]
 	if known == nil {
 		known = make(rankIndex, len(r.nodes.names))
-		r.nodes.fillIn(known, of)
+		copy(known, r.ranks(of.rest))
+		for _, rank := range of.own {
+			if id, found := r.nodes.ids[rank.Node]; found {
+				known[id] = rank.Rank
+			}
+		}
 		r.ranked[of] = known
 	}
 	return known
-}
-
-func (x *nodeIndex) fillIn(index rankIndex, ranks *Ranks) {
-	if ranks.rest != nil {
-		x.fillIn(index, ranks.rest)
-	}
-	for _, rank := range ranks.own {
-		if id, known := x.ids[rank.Node]; known {
-			index[id] = rank.Rank
-		}
-	}
 }

@@ -19,6 +19,8 @@ type round struct {
 	stillAwaiting map[netip.Addr]time.Time
 	// ranked are the indexes of Ranks.
 	ranked map[*Ranks]rankIndex
+	// least is memory of leastOf.
+	least []indexedCandidate
 
 	// testimonies are what the segment says of holders that are silent or doubtful.
 	testimonies map[testimonyKey]*testimony
