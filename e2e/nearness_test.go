@@ -43,7 +43,6 @@ func TestLayer2_TheNodeNearEndpointsHolds(t *testing.T) {
 	}
 	held("close-b", "n3", "PreferClose")
 	held("close-a", "n2", "PreferSameNode")
-	held("close-c", "n1", "PreferSameNode")
 	awaitCondition(t, cluster.Service("close-a"), "daymark.io/Announced", "True Announced", "from one with an endpoint or else in a zone")
 }
 

@@ -78,9 +78,10 @@ func (e *Explainer) Answer(s *lb.Service, addr netip.Addr, wanted map[string]boo
 	if c := r.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		answers.Against, answers.Message = c.Reason, c.message(r, a)
 	}
+	nearness := r.nearnessOf(a, key.l2)
 	for i := range r.nodes {
 		if wanted == nil || wanted[r.nodes[i].Name] {
-			answers.Nodes = append(answers.Nodes, e.nodeAnswer(a, key, i))
+			answers.Nodes = append(answers.Nodes, e.nodeAnswer(a, key, i, nearness))
 		}
 	}
 	return answers
@@ -102,10 +103,10 @@ func (e *Explainer) advertisements(a address) (answers []AdvertisementAnswer) {
 }
 
 // nodeAnswer of a node, by its index.
-func (e *Explainer) nodeAnswer(a address, key addressKey, node int) NodeAnswer {
+func (e *Explainer) nodeAnswer(a address, key addressKey, node int, nearness func(node int) string) NodeAnswer {
 	answer := NodeAnswer{Node: e.rules.nodes[node].Name, ByLayer2: key.l2 != ""}
 	if answer.ByLayer2 {
-		answer.Layer2, answer.Nearness = e.ineligibleLayer2(a, key, node), e.rules.nearnessOf(a, key.l2, node)
+		answer.Layer2, answer.Nearness = e.ineligibleLayer2(a, key, node), nearness(node)
 	}
 	if key.bgp != "" {
 		for _, peer := range e.rules.peers {

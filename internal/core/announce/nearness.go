@@ -28,6 +28,30 @@ type nearness struct {
 	*rules
 	// zones is a cache: the ranks of the nodes in some zones, by their names.
 	zones map[string]*election.Ranks
+	// made are all Ranks by what they are, so that addresses with equal ones share them: an Elector works out much for new ones.
+	made map[ranksKey]*election.Ranks
+}
+
+// ranksKey is what Ranks are made of: the nodes, in order, with their ranks, and the rest.
+type ranksKey struct {
+	own  string
+	rest *election.Ranks
+}
+
+// share returns the Ranks of some nodes and the rest, always the same.
+func (n *nearness) share(own []election.Rank, rest *election.Ranks) *election.Ranks {
+	slices.SortFunc(own, func(a, b election.Rank) int { return strings.Compare(a.Node, b.Node) })
+	var text []byte
+	for _, rank := range own {
+		text = append(append(text, rank.Node...), 0, rank.Rank)
+	}
+	key := ranksKey{string(text), rest}
+	known := n.made[key]
+	if known == nil {
+		known = election.NewRanks(own, rest)
+		n.made[key] = known
+	}
+	return known
 }
 
 // ranks of the nodes for an address: the sum over the Services that share it.
@@ -39,7 +63,7 @@ func (n *nearness) ranks(d *demand) (all *election.Ranks) {
 		switch ranks := n.ranksFor(by.service, lb.FamilyOf(d.addr)); {
 		case all == nil:
 			all = ranks
-		case ranks != nil && ranks != all:
+		case ranks != nil:
 			all = n.sum(all, ranks)
 		}
 	}
@@ -61,7 +85,10 @@ func (n *nearness) ranksFor(s *lb.Service, family lb.Family) *election.Ranks {
 	endpoints := n.world.Endpoints[s.Key]
 	switch {
 	case s.Local:
-		return localRanks(endpoints, family)
+		if ranks := localRanks(endpoints, family); ranks != nil {
+			return n.share(ranks, nil)
+		}
+		return nil
 	case s.Distribution == lb.SameZone:
 		return n.zoneRanks(n.zonesWith(endpoints, family))
 	case s.Distribution == lb.SameNode:
@@ -69,14 +96,13 @@ func (n *nearness) ranksFor(s *lb.Service, family lb.Family) *election.Ranks {
 		for node := range endpoints.ServingNodes(family) {
 			own = append(own, election.Rank{Node: node, Rank: rankSameNode})
 		}
-		return election.NewRanks(own, n.zoneRanks(n.zonesWith(endpoints, family)))
+		return n.share(own, n.zoneRanks(n.zonesWith(endpoints, family)))
 	}
 	return nil
 }
 
 // localRanks are the numbers of ready endpoints; nil when they are all the same.
-func localRanks(endpoints lb.Endpoints, family lb.Family) *election.Ranks {
-	var ranks []election.Rank
+func localRanks(endpoints lb.Endpoints, family lb.Family) (ranks []election.Rank) {
 	differ := false
 	for node := range endpoints.ServingNodes(family) {
 		rank := uint8(min(endpoints.ReadyOnNode(node, family), math.MaxUint8)) //nolint:gosec // it is bounded
@@ -86,7 +112,7 @@ func localRanks(endpoints lb.Endpoints, family lb.Family) *election.Ranks {
 	if !differ {
 		return nil
 	}
-	return election.NewRanks(ranks, nil)
+	return ranks
 }
 
 // zonesWith serving endpoints, in order.
@@ -115,19 +141,19 @@ func (n *nearness) zoneRanks(zones []string) *election.Ranks {
 			ranks = append(ranks, election.Rank{Node: n.nodes[i].Name, Rank: rankSameZone})
 		}
 	}
-	n.zones[key] = election.NewRanks(ranks, nil)
+	n.zones[key] = n.share(ranks, nil)
 	return n.zones[key]
 }
 
-func (r *rules) sum(a, b *election.Ranks) *election.Ranks {
+func (n *nearness) sum(a, b *election.Ranks) *election.Ranks {
 	var ranks []election.Rank
-	for i := range r.nodes {
-		name := r.nodes[i].Name
+	for i := range n.nodes {
+		name := n.nodes[i].Name
 		if rank := min(int(a.Of(name))+int(b.Of(name)), math.MaxUint8); rank > 0 {
 			ranks = append(ranks, election.Rank{Node: name, Rank: uint8(rank)})
 		}
 	}
-	return election.NewRanks(ranks, nil)
+	return n.share(ranks, nil)
 }
 
 // nearnessText says in the condition what becomes of trafficDistribution at an address; "" where the Service does not ask for it.
@@ -145,23 +171,36 @@ func (r *rules) nearnessText(a address, matches advertisementSet) string {
 	return ""
 }
 
-// nearnessOf a node, by its index, to the endpoints of a Service, in words; "": it has none, or that does not count.
-func (r *rules) nearnessOf(a address, matches advertisementSet, node int) string {
-	endpoints, family, name := r.world.Endpoints[a.service.Key], lb.FamilyOf(a.addr), r.nodes[node].Name
-	_, sameZone := slices.BinarySearch(r.zonesWith(endpoints, family), r.nodes[node].Labels[corev1.LabelTopologyZone])
-	switch ready := endpoints.ReadyOnNode(name, family); {
-	case !r.prefersEndpoints(matches), a.service.Local && localRanks(endpoints, family) == nil:
-		return ""
-	case a.service.Local && ready == 1:
-		return "1 ready endpoint"
-	case a.service.Local && ready > 1:
-		return fmt.Sprintf("%d ready endpoints", ready)
+// nearnessOf says in words what a node, by its index, has of the endpoints of a Service; "": nothing, or that does not count.
+func (r *rules) nearnessOf(a address, matches advertisementSet) func(node int) string {
+	endpoints, family := r.world.Endpoints[a.service.Key], lb.FamilyOf(a.addr)
+	switch {
+	case !r.prefersEndpoints(matches):
+	case a.service.Local && localRanks(endpoints, family) != nil:
+		return func(node int) string { return readyText(endpoints.ReadyOnNode(r.nodes[node].Name, family)) }
 	case a.service.Local:
-		return ""
-	case a.service.Distribution == lb.SameNode && endpoints.ServingOnNode(name, family):
-		return "preferred: an endpoint is on it"
-	case a.service.Distribution != lb.Anywhere && sameZone:
-		return "preferred: endpoints are in its zone"
+	case a.service.Distribution != lb.Anywhere:
+		zones := r.zonesWith(endpoints, family)
+		return func(node int) string {
+			_, sameZone := slices.BinarySearch(zones, r.nodes[node].Labels[corev1.LabelTopologyZone])
+			switch {
+			case a.service.Distribution == lb.SameNode && endpoints.ServingOnNode(r.nodes[node].Name, family):
+				return "preferred: an endpoint is on it"
+			case sameZone:
+				return "preferred: endpoints are in its zone"
+			}
+			return ""
+		}
 	}
-	return ""
+	return func(int) string { return "" }
+}
+
+func readyText(ready int) string {
+	switch ready {
+	case 0:
+		return ""
+	case 1:
+		return "1 ready endpoint"
+	}
+	return fmt.Sprintf("%d ready endpoints", ready)
 }

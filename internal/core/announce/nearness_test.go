@@ -86,6 +86,14 @@ func TestLayer2_RanksOfNodes(t *testing.T) {
 			other.Local = true
 			w.pods(other, 7, 1, 1)
 		}, "[8 3 6]"},
+		{"the sum over Services with endpoints in the same zones", func(w *World, s *lb.Service) {
+			other := w.add("other", "192.0.2.200", everyNode...)
+			third := w.add("third", "192.0.2.200", everyNode...)
+			s.Distribution, other.Distribution, third.Distribution = lb.SameZone, lb.SameZone, lb.SameZone
+			w.pods(s, 1)
+			w.pods(other, 1)
+			w.pods(third, 0, 0, 1)
+		}, "[2 2 1]"},
 		{"those of one Service that shares the address with others", func(w *World, s *lb.Service) {
 			s.Distribution = lb.SameNode
 			w.pods(s, 0, 0, 1)
@@ -120,6 +128,30 @@ func TestLayer2_AddressesShareTheRanksOfAZone(t *testing.T) {
 	}
 }
 
+func TestLayer2_AddressesShareEqualRanks(t *testing.T) {
+	w := cluster()
+	for i := range w.Nodes {
+		w.Nodes[i].Labels = map[string]string{corev1.LabelTopologyZone: "a"}
+	}
+	local, near := [2]*lb.Service{}, [2]*lb.Service{}
+	for i := range 2 {
+		local[i] = w.add(fmt.Sprint("local", i), fmt.Sprint("192.0.2.20", i), everyNode...)
+		near[i] = w.add(fmt.Sprint("near", i), fmt.Sprint("192.0.2.21", i), everyNode...)
+		local[i].Local, near[i].Distribution = true, lb.SameNode
+		w.pods(local[i], 1, 2, 5)
+		w.pods(near[i], 1)
+	}
+	contests := Compute(w).Contests
+	for _, i := range []int{0, 2} {
+		if contests[i].Ranks == nil || contests[i].Ranks != contests[i+1].Ranks {
+			t.Errorf("%s and %s do not share their Ranks", contests[i].Addr, contests[i+1].Addr)
+		}
+	}
+	if contests[0].Ranks == contests[2].Ranks {
+		t.Error("all share them")
+	}
+}
+
 func TestExplain_SaysHowNodesAreToEndpoints(t *testing.T) {
 	w := cluster()
 	for i, zone := range []string{"a", "a", "b"} {
@@ -149,5 +181,29 @@ func TestExplain_SaysHowNodesAreToEndpoints(t *testing.T) {
 	e = NewExplainer(w)
 	if got := said(e, local) + said(e, near) + e.Explain(near).Message; strings.Contains(got, "endpoint") {
 		t.Errorf("it says %q though endpoints do not count", got)
+	}
+}
+
+// BenchmarkExplainer_Answer answers for an address with an endpoint on each of 500 nodes.
+func BenchmarkExplainer_Answer(b *testing.B) {
+	for name, local := range map[string]bool{"Local": true, "Cluster": false} {
+		b.Run(name, func(b *testing.B) {
+			w := cluster()
+			var nodes []string
+			var endpoints []lb.Endpoint
+			for i := range 500 {
+				n := *w.Nodes[0]
+				n.Name = fmt.Sprintf("m%03d", i)
+				w.Nodes, nodes = append(w.Nodes, &n), append(nodes, n.Name)
+				endpoints = append(endpoints, lb.Endpoint{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i / 250), byte(i % 250)}), Node: n.Name, Ready: true})
+			}
+			s := w.add("web", "192.0.2.200", nodes...)
+			s.Local = local
+			w.Endpoints[s.Key] = lb.JoinEndpoints([]*lb.EndpointSlice{lb.NewEndpointSlice(s.Key, endpoints)})
+			e := NewExplainer(w)
+			for b.Loop() {
+				e.Answer(s, s.Ingress[0], nil)
+			}
+		})
 	}
 }
