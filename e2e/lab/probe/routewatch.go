@@ -37,7 +37,7 @@ func WatchRoutes(t check.T, nextHops func() ([]string, error)) *RouteWatcher {
 func (w *RouteWatcher) look(ctx context.Context, nextHops func() ([]string, error)) error {
 	tick := time.NewTicker(check.Poll)
 	defer tick.Stop()
-	for {
+	for ended := false; ; {
 		names, err := nextHops()
 		if err != nil {
 			return err
@@ -45,9 +45,12 @@ func (w *RouteWatcher) look(ctx context.Context, nextHops func() ([]string, erro
 		if last := len(w.changes) - 1; last < 0 || !slices.Equal(w.changes[last].NextHops, names) {
 			w.changes = append(w.changes, RouteChange{time.Now(), names})
 		}
+		if ended {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
-			return nil
+			ended = true // After a last look: who ends it has perhaps just seen a change.
 		case <-tick.C:
 		}
 	}
