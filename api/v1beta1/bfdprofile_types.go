@@ -36,8 +36,8 @@ type BFDProfileSpec struct {
 	// +optional
 	PassiveMode bool `json:"passiveMode,omitempty"`
 	// holdDown is how long BFD must be up without a break, after it has failed, before routes are announced to the router again, up
-	// to 1h. If it does not come up within that time, they are announced all the same. The BGP session is established meanwhile. 0s, the
-	// default: they are announced at once.
+	// to 1h. If BGP is established for that time and BFD does not come up, they are announced all the same. The BGP session is established
+	// meanwhile. 0s, the default: they are announced at once.
 	// +optional
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('1h')",message="must be between 0s and 1h"

@@ -172,7 +172,7 @@ func (l *Loop) lookAtSessions(s *snapshot) {
 	behind := false
 	for _, session := range l.exec.BGP.Status() {
 		s.world.Running[session.Name] = session.State == v1beta1.BGPEstablished
-		s.noteEnded(&session)
+		s.noteBGP(&session)
 		behind = behind || session.Behind
 	}
 	l.memory.withdrawals.look(s.leaving, behind)
@@ -192,12 +192,15 @@ func (l *Loop) notePath(s *snapshot, session *bfd.Status) {
 	}
 }
 
-// noteEnded fills in when BFD has ended a BGP session. One that is established since before BFD failed is about to end.
-func (s *snapshot) noteEnded(session *bgp.Status) {
+// noteBGP fills in since when a BGP session is established, and when BFD has ended it. One that is established since before BFD failed is about to end.
+func (s *snapshot) noteBGP(session *bgp.Status) {
 	path := s.bfdPaths[session.Name]
 	path.Ended = session.BFDEnded
-	if session.State == v1beta1.BGPEstablished && path.Failed.Sub(session.Since) > announce.BFDRestart {
-		path.Ended = path.Failed
+	if session.State == v1beta1.BGPEstablished {
+		path.Established = session.Since
+		if path.Failed.Sub(session.Since) > announce.BFDRestart {
+			path.Ended = path.Failed
+		}
 	}
 	s.bfdPaths[session.Name] = path
 }

@@ -156,12 +156,18 @@ func TestLoop_Pass(t *testing.T) {
 			expect(false) // It has failed, and BGP does not know yet.
 			router.State, router.Since, router.BFDEnded = v1beta1.BGPActive, time.Now(), time.Now()
 			expect(false)
-			time.Sleep(f.holdDown / 2)
+			time.Sleep(2 * f.holdDown)
+			expect(false)
 			up.State, up.Since = bfdsession.Up, time.Now()
 			expect(false)
 			time.Sleep(f.holdDown - time.Second)
 			expect(false)
 			time.Sleep(time.Second)
+			expect(true)
+			up.State, up.LastDownAt = bfdsession.Down, time.Now()
+			router.State, router.Since, router.BFDEnded = v1beta1.BGPEstablished, time.Now(), time.Now()
+			expect(false) // BGP is back, and BFD is not.
+			time.Sleep(f.holdDown)
 			expect(true)
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {

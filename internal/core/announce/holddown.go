@@ -19,6 +19,8 @@ type BFDPath struct {
 	// Failed is when it last failed; the zero time: never, or it has been taken down on purpose since. Up is since when it is up; the
 	// zero time: it is not.
 	Failed, Up time.Time
+	// Established is since when the BGP session is established; the zero time: it is not.
+	Established time.Time
 	// Ended is when it last failed while the BGP session was established, and had been for longer than BFDRestart; the zero time: never.
 	Ended time.Time
 }
@@ -33,8 +35,9 @@ type hold struct {
 }
 
 // Next are sessions, of which those have no paths whose BFD has ended them and has not been up without a break for the holdDown of its
-// BFDProfile since; and when to ask again, 0: when something happens. One whose BFD has not come up in that time has its paths again: a
-// path that nobody watches is better than none. Paths has how BFD has been, by the name of the session. The sessions given are not changed.
+// BFDProfile since; and when to ask again, 0: when something happens. One that has been established for that time, and whose BFD has not
+// come up, has its paths again: a path that nobody watches is better than none. Paths has how BFD has been, by the name of the session. The
+// sessions given are not changed.
 //
 // They are established all the same: some routers begin BFD with a dynamic neighbor when that connects. A failure is remembered while
 // its session is away, as that of a default gateway is whose link fails.
@@ -47,10 +50,12 @@ func (h *HoldDowns) Next(now time.Time, sessions []Session, paths map[string]BFD
 		if is.ended.IsZero() || is.over {
 			continue
 		}
-		left := is.until(s, &path).Sub(now)
-		if is.over = left <= 0; !is.over {
-			wait = sooner(wait, left)
+		end, known := is.until(s, &path)
+		if is.over = known && !end.After(now); !is.over {
 			s.holdDown()
+		}
+		if known && !is.over {
+			wait = sooner(wait, end.Sub(now))
 		}
 		h.holds[s.Name] = is
 	}
@@ -85,16 +90,21 @@ func (h hold) next(path *BFDPath) hold {
 	return h
 }
 
-// until is when a session that is held has paths again.
-func (h hold) until(s *Session, path *BFDPath) time.Time {
-	if s.BFD == nil {
-		return time.Time{}
+// until is when a session that is held has paths again; not known while BFD is not up and BGP not established: that must happen first.
+func (h hold) until(s *Session, path *BFDPath) (end time.Time, known bool) {
+	if s.BFD == nil || s.BFD.HoldDown == 0 {
+		return time.Time{}, true
 	}
-	end := h.last.Add(s.BFD.HoldDown)
-	if path.Up.After(h.last) && path.Up.Before(end) {
-		return path.Up.Add(s.BFD.HoldDown)
+	established := !path.Established.IsZero()
+	unwatched := h.last
+	if path.Established.After(unwatched) {
+		unwatched = path.Established
 	}
-	return end
+	end = unwatched.Add(s.BFD.HoldDown)
+	if path.Up.After(h.last) && (!established || path.Up.Before(end)) {
+		return path.Up.Add(s.BFD.HoldDown), true
+	}
+	return end, established
 }
 
 // holdDown takes a session's paths and says why, but for one in Maintenance, which loses them anyway. One that has none is left as it is.

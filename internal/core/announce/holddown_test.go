@@ -42,25 +42,50 @@ func TestHoldDowns_RoutesWaitUntilBFDHasBeenUpWithoutABreak(t *testing.T) {
 	s.path.Up = at(-100)
 	s.pass(0, false, 0)
 	s.path = BFDPath{Failed: at(1), Ended: at(1)}
-	s.pass(1, true, 30)
+	s.pass(1, true, 0)
 	s.path.Up = at(11)
 	s.pass(11, true, 30)
 	s.path = BFDPath{Failed: at(21), Ended: at(1)} // BGP was not established for long.
-	s.pass(21, true, 30)
+	s.pass(21, true, 0)
 	s.path.Up = at(31)
 	s.pass(60, true, 1)
 	s.pass(61, false, 0)
 	s.path.Up, s.path.Failed = time.Time{}, at(70) // BGP had ended before.
 	s.pass(70, false, 0)
 	s.path.Ended = at(80)
-	s.pass(80, true, 30)
+	s.pass(80, true, 0)
+}
+
+func TestHoldDowns_OutlastAnOutageThatIsLonger(t *testing.T) {
+	s := newHoldScene(t)
+	s.path = BFDPath{Failed: at(0), Ended: at(0)}
+	s.pass(120, true, 0)
+	s.path.Established = at(121)
+	s.pass(121, true, 30)
+	s.path.Up = at(123)
+	s.pass(152, true, 1)
+	s.pass(153, false, 0)
+}
+
+func TestHoldDowns_OutlastCyclesThatAreLonger(t *testing.T) {
+	s := newHoldScene(t)
+	s.path = BFDPath{Failed: at(0), Ended: at(0)}
+	for start := 40; start < 400; start += 50 {
+		s.pass(start-1, true, 0)
+		s.path.Established, s.path.Up = at(start), at(start)
+		s.pass(start+3, true, 27)
+		s.path = BFDPath{Failed: at(start + 4), Ended: at(0)} // BGP was not established for long.
+		s.pass(start+4, true, 0)
+	}
 }
 
 func TestHoldDowns_EndThoughBFDStaysDown(t *testing.T) {
 	s := newHoldScene(t)
-	s.path = BFDPath{Failed: at(0), Ended: at(0)}
-	s.pass(29, true, 1)
-	s.pass(30, false, 0)
+	s.path = BFDPath{Failed: at(0), Ended: at(0), Established: at(-100)} // BGP is about to end.
+	s.pass(0, true, 30)
+	s.path.Established = at(5)
+	s.pass(34, true, 1)
+	s.pass(35, false, 0)
 	s.path.Up = at(40) // What is announced is not withdrawn because BFD comes up.
 	s.pass(40, false, 0)
 }
@@ -77,7 +102,7 @@ func TestHoldDowns_WhatIsNoFailureOfThePathBeginsNone(t *testing.T) {
 }
 
 func TestHoldDowns_RememberASessionThatIsAway(t *testing.T) {
-	for away, held := range map[int]bool{20: true, 3600: false} {
+	for away, held := range map[int]bool{20: true, 3601: false} {
 		s := newHoldScene(t)
 		s.memory.Next(at(0), nil, map[string]BFDPath{"tor": {Failed: at(0), Ended: at(0)}})
 		s.memory.Next(at(away-1), nil, nil)
