@@ -106,16 +106,18 @@ func BenchmarkRanks_EvenOut(b *testing.B) {
 // BenchmarkRanks_ColdStart makes the first decision of a cluster of 500 nodes about 5,000 addresses.
 func BenchmarkRanks_ColdStart(b *testing.B) {
 	const nodes = 500
-	var order []Rank
+	var order, near []Rank
 	for i := range nodes {
+		near = append(near, Rank{nodeName(i), uint8(max(0, 1-i%3))})
 		order = append(order, Rank{nodeName(i), uint8(i / 2)})
 	}
-	same := NewRanks(order, nil)
+	same, zone := NewRanks(order, nil), NewRanks(near, nil)
 	for name, ranks := range map[string]func(i int) *Ranks{
 		"none": func(int) *Ranks { return nil }, "all the same": func(int) *Ranks { return same },
-		"each its own": func(i int) *Ranks { return ranksOfPods(i, nodes) },
+		"each its own": func(i int) *Ranks { return ranksOfPods(i, nodes) }, "near one of 3 zones": func(int) *Ranks { return zone },
 	} {
 		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
 			list := contests(5_000, group(nodes))
 			for i := range list {
 				list[i].Ranks = ranks(i)

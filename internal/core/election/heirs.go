@@ -30,7 +30,7 @@ func (r *round) match(unheld []unheldAddress) {
 	}
 	m := &matching{
 		loads: slices.Clone(r.loads), quotas: make([]int, len(r.loads)), accepted: make([]proposals, len(r.loads)),
-		oneMore: make([]bool, len(r.loads)), contests: r.contests,
+		oneMore: make([]bool, len(r.loads)),
 	}
 	for i := range unheld {
 		if u := &unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
@@ -74,9 +74,6 @@ type matching struct {
 	// weakestID is what weakest returns, while that is known.
 	weakestID    int
 	weakestKnown bool
-	// byRanks are the choices of the present kind.
-	byRanks  map[*Ranks][]indexedCandidate
-	contests []Contest
 }
 
 // match assigns addresses of one kind to their candidates.
@@ -90,9 +87,9 @@ func (m *matching) match(candidates []indexedCandidate, unheld []*unheldAddress)
 		m.quotas[id]++
 	}
 	m.leaveOpen(candidates)
-	m.weakestKnown, m.byRanks = false, map[*Ranks][]indexedCandidate{}
+	m.weakestKnown = false
 	for _, u := range unheld {
-		m.propose(candidates, proposal{u, highestScore, m.choices(candidates, u)})
+		m.propose(candidates, proposal{u, highestScore})
 	}
 	for _, c := range candidates {
 		m.loads[c.id] += len(m.accepted[c.id]) - m.quotas[c.id]
@@ -118,13 +115,13 @@ func (m *matching) leaveOpen(candidates []indexedCandidate) {
 	}
 }
 
-// propose proposes an address to one candidate after the other, in order of falling score, and likewise each that is rejected in
-// its place.
+// propose proposes an address to the first candidate, in order of falling score, that does not reject it, and likewise each address
+// that is rejected in its place.
 func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	for {
-		id, ok := p.next()
+		id, ok := m.next(candidates, &p)
 		if !ok {
-			return // two nodes with one hash: the address has no heir, and the first candidate claims it after a timeout
+			return // two nodes with one hash: the address keeps the heir that rejected it last, who has one too many
 		}
 		if p, ok = m.accept(candidates, id, p); !ok {
 			return
@@ -132,20 +129,37 @@ func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	}
 }
 
+// next returns the candidate with the highest score below that of the last proposal, of those that do not reject it; ok is false when
+// there is none. Who rejects a score will reject it later, too: what has been accepted makes way for higher scores only.
+func (m *matching) next(candidates []indexedCandidate, p *proposal) (id int, ok bool) {
+	var highest score
+	for _, c := range candidates {
+		rank := p.address.ranks.of(c.id)
+		if rank > p.score.rank || rank < highest.rank {
+			continue
+		}
+		scored := score{rank, c.score(p.address.hash)}
+		if scored.below(p.score) && (!ok || highest.below(scored)) && !m.rejects(candidates, c.id, scored) {
+			id, highest, ok = c.id, scored, true
+		}
+	}
+	if ok {
+		p.score = highest
+	}
+	return id, ok
+}
+
+// rejects reports whether a candidate rejects a score.
+func (m *matching) rejects(candidates []indexedCandidate, id int, s score) bool {
+	from := m.displaced(candidates, id)
+	return from != nobody && (len(m.accepted[from]) == 0 || s.below(m.accepted[from][0].score))
+}
+
 // accept lets a candidate accept a proposal. When there are too many now, the one with the lowest score is rejected; false: none is.
 func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (rejected proposal, any bool) {
-	accepted, from := &m.accepted[id], nobody
-	switch more := len(*accepted) - m.quotas[id]; {
-	case more < 0:
-	case more == 0 && m.oneMore[id] && m.extras > 0:
+	accepted, from := &m.accepted[id], m.displaced(candidates, id)
+	if from == nobody && len(*accepted) == m.quotas[id] {
 		m.extras--
-	case more == 0 && m.oneMore[id]:
-		from = m.lower(id, m.weakest(candidates))
-	default:
-		from = id
-	}
-	if from != nobody && (len(m.accepted[from]) == 0 || p.score.below(m.accepted[from][0].score)) {
-		return p, true
 	}
 	p.address.heir = id
 	accepted.add(p)
@@ -154,6 +168,18 @@ func (m *matching) accept(candidates []indexedCandidate, id int, p proposal) (re
 		return proposal{}, false
 	}
 	return m.accepted[from].takeLowest(), true
+}
+
+// displaced returns the candidate that has one too many when a candidate accepts one more; nobody: none has.
+func (m *matching) displaced(candidates []indexedCandidate, id int) int {
+	more := len(m.accepted[id]) - m.quotas[id]
+	switch {
+	case more < 0 || more == 0 && m.oneMore[id] && m.extras > 0:
+		return nobody
+	case more == 0 && m.oneMore[id]:
+		return m.lower(id, m.weakest(candidates))
+	}
+	return id
 }
 
 // weakest returns the candidate whose lowest score is the lowest, of those that have one more than their quota; nobody: none has.
@@ -178,45 +204,6 @@ func (m *matching) lower(id, other int) int {
 	return id
 }
 
-// choices returns the candidates in order of falling rank. Addresses with the same Ranks share them.
-func (m *matching) choices(candidates []indexedCandidate, u *unheldAddress) []indexedCandidate {
-	if u.ranks == nil {
-		return candidates
-	}
-	of := m.contests[u.contest].Ranks
-	known, found := m.byRanks[of]
-	if !found {
-		known = slices.Clone(candidates)
-		slices.SortFunc(known, func(a, b indexedCandidate) int { return cmp.Compare(u.ranks.of(b.id), u.ranks.of(a.id)) })
-		m.byRanks[of] = known
-	}
-	return known
-}
-
-// next returns the candidate with the highest score below that of the last proposal; ok is false when there is none.
-func (p *proposal) next() (id int, ok bool) {
-	for len(p.choices) > 0 {
-		rank, same := p.address.ranks.of(p.choices[0].id), 0
-		highest := score{rank: rank}
-		for _, c := range p.choices {
-			if p.address.ranks.of(c.id) != rank {
-				break
-			}
-			same++
-			scored := score{rank, c.score(p.address.hash)}
-			if scored.below(p.score) && (!ok || highest.below(scored)) {
-				id, highest, ok = c.id, scored, true
-			}
-		}
-		if ok {
-			p.score = highest
-			return id, true
-		}
-		p.choices = p.choices[same:]
-	}
-	return nobody, false
-}
-
 // score of a node and an address: how much each prefers the other.
 type score struct {
 	rank uint8
@@ -234,8 +221,6 @@ func (s score) below(other score) bool {
 type proposal struct {
 	address *unheldAddress
 	score   score
-	// choices are the candidates in order of falling rank, without those of higher ranks than that node.
-	choices []indexedCandidate
 }
 
 // proposals that a node has accepted: a heap with the lowest score on top.

@@ -3,6 +3,7 @@ package election
 import (
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -158,4 +159,21 @@ func firstClaims(random *rand.Rand, all Claims, nodes, addresses int) Claims {
 		}
 	}
 	return first
+}
+
+// TestRanks_OfManyAddressesTakeLittleMemory: a byte of each node for each Ranks, and no list of candidates.
+func TestRanks_OfManyAddressesTakeLittleMemory(t *testing.T) {
+	const nodes, addresses = 200, 2000
+	list := contests(addresses, group(nodes))
+	for i := range list {
+		list[i].Ranks = NewRanks([]Rank{{nodeName(i % nodes), 1}}, nil)
+	}
+	e, live := NewElector("n0", 1, time.Minute), alive(nodes)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	e.Decide(list, Input{Live: live, Claims: Claims{}})
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 10*nodes*addresses {
+		t.Errorf("the first decision allocates %d bytes", took)
+	}
 }
