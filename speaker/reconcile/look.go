@@ -180,7 +180,7 @@ func (l *Loop) lookAtSessions(s *snapshot) {
 
 // notePath fills in how BFD has been, for the BGP sessions that a BFD session watches.
 func (l *Loop) notePath(s *snapshot, session *bfd.Status) {
-	var path announce.BFDPath
+	path := announce.BFDPath{Router: session.Peer}
 	if session.State == bfdsession.Up {
 		path.Up = session.Since
 	}

@@ -169,6 +169,9 @@ func TestLoop_Pass(t *testing.T) {
 			expect(false) // BGP is back, and BFD is not.
 			time.Sleep(f.holdDown)
 			expect(true)
+			time.Sleep(f.holdDown)
+			up.LastDownAt, up.Peer = time.Now(), netip.MustParseAddr("192.0.2.9")
+			expect(true) // The failure is of the router that there was before.
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {
 			f.pass(t)

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ const maxHoldDown = time.Hour
 
 // BFDPath is how BFD has been that watches a BGP session.
 type BFDPath struct {
+	// Router is the address of the other end.
+	Router netip.Addr
 	// Failed is when it last failed; the zero time: never, or it has been taken down on purpose since. Up is since when it is up; the
 	// zero time: it is not.
 	Failed, Up time.Time
@@ -28,8 +31,9 @@ type BFDPath struct {
 // HoldDowns remembers which BGP sessions have no paths because their BFD has failed. The zero value is that of the first pass.
 type HoldDowns struct{ holds map[string]hold }
 
-// hold is a failure that ended a session, at ended. It was last followed by another one at last; the same time: by none.
+// hold is a failure that ended a session with a router, at ended. It was last followed by another one at last; the same time: by none.
 type hold struct {
+	router      netip.Addr
 	ended, last time.Time
 	over        bool
 }
@@ -51,7 +55,7 @@ func (h *HoldDowns) Next(now time.Time, sessions []Session, paths map[string]BFD
 			continue
 		}
 		end, known := is.until(s, &path)
-		if is.over = known && !end.After(now); !is.over {
+		if is.over = is.ofAnother(s) || known && !end.After(now); !is.over {
 			s.holdDown()
 		}
 		if known && !is.over {
@@ -82,12 +86,17 @@ func (h *HoldDowns) note(now time.Time, paths map[string]BFDPath) {
 // next is a hold after what has become of BFD.
 func (h hold) next(path *BFDPath) hold {
 	if path.Ended.After(h.ended) {
-		h = hold{ended: path.Ended, last: path.Ended}
+		h = hold{router: path.Router, ended: path.Ended, last: path.Ended}
 	}
 	if !h.over && !h.ended.IsZero() && path.Failed.After(h.last) {
 		h.last = path.Failed
 	}
 	return h
+}
+
+// ofAnother reports whether the session is with another router now. Where the address of one is not known it is taken for the same.
+func (h hold) ofAnother(s *Session) bool {
+	return h.router.IsValid() && s.Address.IsValid() && h.router != s.Address
 }
 
 // until is when a session that is held has paths again; not known while BFD is not up and BGP not established: that must happen first.

@@ -101,6 +101,22 @@ func TestHoldDowns_WhatIsNoFailureOfThePathBeginsNone(t *testing.T) {
 	s.pass(11, false, 0)
 }
 
+func TestHoldDowns_AnotherRouterStartsAfresh(t *testing.T) {
+	s := newHoldScene(t)
+	router := netip.MustParseAddr("192.0.2.1")
+	s.path = BFDPath{Router: router, Failed: at(0), Ended: at(0)}
+	s.session.Address = router
+	s.pass(0, true, 0)
+	s.session.Address = netip.Addr{} // Not known for now.
+	s.pass(1, true, 0)
+	s.session.Address = netip.MustParseAddr("192.0.2.2")
+	s.pass(2, false, 0) // BFD still has the former one.
+	s.path.Router = s.session.Address
+	s.pass(3, false, 0)
+	s.path.Failed, s.path.Ended = at(10), at(10)
+	s.pass(10, true, 0)
+}
+
 func TestHoldDowns_RememberASessionThatIsAway(t *testing.T) {
 	for away, held := range map[int]bool{20: true, 3601: false} {
 		s := newHoldScene(t)
