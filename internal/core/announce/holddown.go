@@ -15,6 +15,10 @@ const BFDRestart = 5 * time.Second
 // maxHoldDown is the longest holdDown of a BFDProfile.
 const maxHoldDown = time.Hour
 
+// rememberFor is how long the failure of a session that is away is remembered: BFD may come up just before holdDown ends, and then it
+// begins anew.
+const rememberFor = 2 * maxHoldDown
+
 // BFDPath is how BFD has been that watches a BGP session.
 type BFDPath struct {
 	// Router is the address of the other end.
@@ -72,7 +76,7 @@ func (h *HoldDowns) note(now time.Time, paths map[string]BFDPath) {
 	h.holds = map[string]hold{}
 	// order does not matter: each session stands for itself.
 	for name, was := range before {
-		if now.Sub(was.last) < maxHoldDown {
+		if now.Sub(was.last) < rememberFor {
 			h.holds[name] = was
 		}
 	}

@@ -118,7 +118,7 @@ func TestHoldDowns_AnotherRouterStartsAfresh(t *testing.T) {
 }
 
 func TestHoldDowns_RememberASessionThatIsAway(t *testing.T) {
-	for away, held := range map[int]bool{20: true, 3601: false} {
+	for away, held := range map[int]bool{20: true, 7200: true, 7201: false} {
 		s := newHoldScene(t)
 		s.memory.Next(at(0), nil, map[string]BFDPath{"tor": {Failed: at(0), Ended: at(0)}})
 		s.memory.Next(at(away-1), nil, nil)
