@@ -176,7 +176,7 @@ func (r *rules) demands() []demand {
 		}
 	}
 	slices.SortFunc(demands, func(a, b demand) int { return a.addr.Compare(b.addr) })
-	near := nearness{rules: r, zones: map[string]*election.Ranks{}, made: map[ranksKey]*election.Ranks{}}
+	near := newNearness(r)
 	for i := range demands {
 		demands[i].ranks = near.ranks(&demands[i])
 	}

@@ -30,6 +30,12 @@ type nearness struct {
 	zones map[string]*election.Ranks
 	// made are all Ranks by what they are, so that addresses with equal ones share them: an Elector works out much for new ones.
 	made map[ranksKey]*election.Ranks
+	// sums is a cache: the sums of two Ranks, in the order of the Services.
+	sums map[[2]*election.Ranks]*election.Ranks
+}
+
+func newNearness(r *rules) *nearness {
+	return &nearness{r, map[string]*election.Ranks{}, map[ranksKey]*election.Ranks{}, map[[2]*election.Ranks]*election.Ranks{}}
 }
 
 // ranksKey is what Ranks are made of: the nodes, in order, with their ranks, and the rest.
@@ -146,6 +152,10 @@ func (n *nearness) zoneRanks(zones []string) *election.Ranks {
 }
 
 func (n *nearness) sum(a, b *election.Ranks) *election.Ranks {
+	key := [2]*election.Ranks{a, b}
+	if known := n.sums[key]; known != nil {
+		return known
+	}
 	var ranks []election.Rank
 	for i := range n.nodes {
 		name := n.nodes[i].Name
@@ -153,7 +163,8 @@ func (n *nearness) sum(a, b *election.Ranks) *election.Ranks {
 			ranks = append(ranks, election.Rank{Node: name, Rank: uint8(rank)})
 		}
 	}
-	return n.share(ranks, nil)
+	n.sums[key] = n.share(ranks, nil)
+	return n.sums[key]
 }
 
 // nearnessText says in the condition what becomes of trafficDistribution at an address; "" where the Service does not ask for it.

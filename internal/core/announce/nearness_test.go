@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -149,6 +150,16 @@ func TestLayer2_AddressesShareEqualRanks(t *testing.T) {
 	}
 	if contests[0].Ranks == contests[2].Ranks {
 		t.Error("all share them")
+	}
+}
+
+func TestLayer2_TheSumOfRanksIsWorkedOutOnce(t *testing.T) {
+	w := cluster()
+	n := newNearness(newRules(w))
+	a, b := election.NewRanks([]election.Rank{{Node: "n1", Rank: 1}}, nil), election.NewRanks([]election.Rank{{Node: "n2", Rank: 2}}, nil)
+	first := n.sum(a, b)
+	if allocs := testing.AllocsPerRun(10, func() { n.sum(a, b) }); allocs > 0 || n.sum(a, b) != first {
+		t.Errorf("the sum is worked out again, with %v allocations", allocs)
 	}
 }
 
