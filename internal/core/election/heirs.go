@@ -115,8 +115,8 @@ func (m *matching) leaveOpen(candidates []indexedCandidate) {
 	}
 }
 
-// propose proposes an address to the first candidate, in order of falling score, that does not reject it, and likewise each address
-// that is rejected in its place.
+// propose proposes an address to the first candidate, in order of falling score, that does not reject it, and likewise each
+// address that is rejected in its place.
 func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	for {
 		id, ok := m.next(candidates, &p)
@@ -129,8 +129,9 @@ func (m *matching) propose(candidates []indexedCandidate, p proposal) {
 	}
 }
 
-// next returns the candidate with the highest score below that of the last proposal, of those that do not reject it; ok is false when
-// there is none. Who rejects a score will reject it later, too: what has been accepted makes way for higher scores only.
+// next returns the candidate with the highest score below that of the last proposal, of those that do not reject it; ok is
+// false when there is none. Who rejects a score will reject it later, too: what has been accepted makes way for higher
+// scores only.
 func (m *matching) next(candidates []indexedCandidate, p *proposal) (id int, ok bool) {
 	var highest score
 	for _, c := range candidates {
