@@ -161,9 +161,10 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
-			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family, or hold it back (holdDown)",
-			Remedy: "Name the family in the BGPPeer's addressFamilies and activate it on the router; and give the interface of the session an " +
-				"address of it to be the next hop. Where warning of the session says that BFD has failed, see to the path.",
+			Name: "OtherFamily", Meaning: "its BGP sessions do not carry this address family, or hold all routes back after a failure of BFD (holdDown)",
+			Remedy: "Where the warning of the session in the node's Speaker object says that BFD has failed, the family is not at fault: see to the " +
+				"path, and wait for holdDown of the BFDProfile. Else name the family in the BGPPeer's addressFamilies and activate it on the router; " +
+				"and give the interface of the session an address of it to be the next hop.",
 		},
 		scope:   ofAdvertisements,
 		applies: (*query).otherFamily,
