@@ -51,7 +51,7 @@ func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
 	})
 	everyPanelHasSeries(t, m)
 	round(t, m, map[string]func(){
-		"DaymarkMembershipSplit": func() { nodes[0].Firewall(7946, "udp", "tcp") },
+		"DaymarkMembershipSplit": func() { nodes[0].Firewall([]uint16{7946}, "udp", "tcp") },
 		"DaymarkControllerGone":  func() { cluster.Controller().Stop() },
 	}, func() {
 		nodes[0].RemoveFirewall()

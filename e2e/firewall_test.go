@@ -29,7 +29,7 @@ func TestLayer2_FirewallOnTheGossipMovesNothing(t *testing.T) {
 			})
 			watch := cluster.Client().Watch(addresses...)
 			began := time.Now()
-			cluster.Node("n1").Firewall(gossipPort, protocols...)
+			cluster.Node("n1").Firewall([]uint16{gossipPort}, protocols...)
 			if slices.Contains(protocols, "udp") {
 				awaitBlockedGossip(t, cluster)
 			}

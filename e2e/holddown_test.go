@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 // Promise: with holdDown, a path on which BFD has failed has no traffic before BFD has been up for so long, and the session is up meanwhile.
 
 func TestBFD_HoldDownKeepsRoutesFromAPathThatFlaps(t *testing.T) {
-	const holdDown, bfdPort = 6 * time.Second, 3784
+	const holdDown, bgpPort, bfdPort = 15 * time.Second, 179, 3784
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
 	address := underBFD(t, cluster, lab.FRR, bfdInterval, "flaps", "198.19.34.0/24")
@@ -27,8 +28,16 @@ func TestBFD_HoldDownKeepsRoutesFromAPathThatFlaps(t *testing.T) {
 		}
 		return err
 	})
-	node.Firewall(bfdPort, "udp")
+	// BGP, too, so that nothing of holdDown passes before the path is mended.
+	node.Firewall([]uint16{bgpPort, bfdPort}, "tcp", "udp")
 	awaitNextHops(t, cluster, address.String(), "n1", "n3")
+	lab.Eventually(t, waitTimeout, "the node has ended the session, too", func() error {
+		session, err := sessionOf(cluster, "n2", "flaps")
+		if err == nil && session.State == v1beta1.BGPEstablished {
+			err = fmt.Errorf("it says %+v", session)
+		}
+		return err
+	})
 	watch := cluster.Router().Watch(address.String())
 	mended := time.Now()
 	node.RemoveFirewall()
@@ -39,7 +48,12 @@ func TestBFD_HoldDownKeepsRoutesFromAPathThatFlaps(t *testing.T) {
 		}
 		return err
 	})
-	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	lab.Eventually(t, holdDown+waitTimeout, "the routes are back", func() error {
+		if got := cluster.Router().NextHopNodes(address.String()); !slices.Equal(got, cluster.NodeNames()) {
+			return fmt.Errorf("it forwards to %v", got)
+		}
+		return nil
+	})
 	changes := watch.Stop()
 	back := changes[len(changes)-1].At
 	t.Logf("the routes are back %s after the path was mended", back.Sub(mended))

@@ -76,11 +76,11 @@ func (n Node) Return() { n.c.t.Helper(); fault.Return(n.c.t, n.c.network, n.Name
 // undoes.
 func (n Node) Link(name string) *Link { return fault.NewLink(n.c.t, n.c.network, n.Host, name) }
 
-// Firewall has the node drop the packets of each protocol, "udp" or "tcp", from and to a port, until RemoveFirewall or the
+// Firewall has the node drop the packets of each protocol, "udp" or "tcp", from and to these ports, until RemoveFirewall or the
 // test's end.
-func (n Node) Firewall(port uint16, protocols ...string) {
+func (n Node) Firewall(ports []uint16, protocols ...string) {
 	n.c.t.Helper()
-	fault.Firewall(n.c.t, n.Host, port, protocols...)
+	fault.Firewall(n.c.t, n.Host, ports, protocols...)
 }
 
 // RemoveFirewall has the node drop nothing any more.

@@ -9,16 +9,17 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
-// Firewall has a host drop the packets of each protocol, "udp" or "tcp", from and to a port of this number, its own or
+// Firewall has a host drop the packets of each protocol, "udp" or "tcp", from and to ports of these numbers, its own or
 // another host's. The test's end removes it.
-func Firewall(t check.T, host *segment.Host, port uint16, protocols ...string) {
+func Firewall(t check.T, host *segment.Host, ports []uint16, protocols ...string) {
 	t.Helper()
+	set := strings.ReplaceAll(strings.Trim(fmt.Sprint(ports), "[]"), " ", ", ")
 	t.Cleanup(func() { RemoveFirewall(t, host) })
 	var rules strings.Builder
 	for _, hook := range []string{"input", "output"} {
 		fmt.Fprintf(&rules, "chain %s {\n type filter hook %s priority -300;\n", hook, hook)
 		for _, protocol := range protocols {
-			fmt.Fprintf(&rules, " %s dport %d drop\n %s sport %d drop\n", protocol, port, protocol, port)
+			fmt.Fprintf(&rules, " %s dport { %s } drop\n %s sport { %s } drop\n", protocol, set, protocol, set)
 		}
 		rules.WriteString("}\n")
 	}
