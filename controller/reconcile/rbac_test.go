@@ -66,6 +66,7 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
 	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
 	c.addresses(t, "web")
+	c.finalizer(t, "web", false) // It is removed last: what the conditions say next is new, and gets an Event.
 	edit(t, c, s, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer })
 	c.addresses(t, "web", "192.0.2.0")
 	lab.Eventually(t, timeout+maxEventDelay, "the same Event again is counted", func() error {
