@@ -177,3 +177,13 @@ func TestRanks_OfManyAddressesTakeLittleMemory(t *testing.T) {
 		t.Errorf("the first decision allocates %d bytes", took)
 	}
 }
+
+func TestGain_OfRankAloneIsNotWorthAMove(t *testing.T) {
+	for g, want := range map[gain]bool{
+		{rank: 9}: false, {load: 1, rank: 9}: false, {load: 2}: true, {load: 2, rank: -9}: true, {weight: 1, rank: -9}: true, {weight: -1, load: 9}: false,
+	} {
+		if got := g.worthwhile(); got != want {
+			t.Errorf("%+v is worth a move: %t", g, got)
+		}
+	}
+}

@@ -90,6 +90,9 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 		Detection:     spec.ConflictDetection,
 		Preference:    spec.NodePreference,
 	}
+	if err := checkWord("conflictDetection", a.Detection, v1beta1.ConflictProbe, v1beta1.ConflictWarn, v1beta1.ConflictOff); err != nil {
+		a.Err, a.Detection = errors.Join(a.Err, err), ""
+	}
 	if err := checkWord("nodePreference", a.Preference, v1beta1.PreferEndpoints, v1beta1.PreferNone); err != nil {
 		a.Err, a.Preference = errors.Join(a.Err, err), ""
 	}
