@@ -21,6 +21,7 @@ var pureImports = []string{
 var importers = map[string][]string{
 	"github.com/osrg/gobgp/":          {"speaker/bgp"},
 	"github.com/hashicorp/memberlist": {"speaker/gossip"},
+	"github.com/google/nftables":      {"speaker/connections"},
 	"github.com/mdlayher/":            {"speaker/layer2", "speaker/unnumbered"},
 }
 

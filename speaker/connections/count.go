@@ -1,0 +1,159 @@
+package connections
+
+import (
+	"encoding/binary"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// States of a TCP connection as connection tracking numbers them, from the answer to the first packet until one side is the last to
+// have something to say.
+const firstOpen, lastOpen = 2, 5 // SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT
+
+// statusDstNAT: the service proxy has given the connection to a pod.
+const statusDstNAT = 1 << 5
+
+// count counts the open connections to the addresses that are counted, and returns when to count again.
+func (r *Relay) count() time.Duration {
+	r.mu.Lock()
+	counted := r.desired.Counted
+	r.mu.Unlock()
+	if len(counted) == 0 {
+		return time.Hour // A Set wakes.
+	}
+	begin := time.Now()
+	left := countOpen(counted)
+	took := time.Since(begin)
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(left, func(addr netip.Addr, _ int) bool { return !slices.Contains(r.desired.Counted, addr) }) // a Set since
+	changed := !maps.Equal(left, r.left)
+	r.left = left
+	if changed {
+		notify(r.changes)
+	}
+	return max(countInterval, countShare*took)
+}
+
+// countOpen counts the open connections that this node has to each of some addresses. Those of a family that the kernel does not tell
+// are missing.
+func countOpen(addrs []netip.Addr) map[netip.Addr]int {
+	own := ownAddresses()
+	left := map[netip.Addr]int{}
+	for _, f := range []family{ipv4, ipv6} {
+		counts := map[netip.Addr]int{}
+		for _, addr := range addrs {
+			if f.has(addr) {
+				counts[addr] = 0
+			}
+		}
+		if len(counts) > 0 && f.dump(func(c connection) {
+			if _, asked := counts[c.to]; asked && c.open() && !own[c.from] {
+				counts[c.to]++
+			}
+		}) == nil {
+			maps.Copy(left, counts)
+		}
+	}
+	return left
+}
+
+// ownAddresses returns the addresses of this node.
+func ownAddresses() map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own[p.Addr().Unmap()] = true
+		}
+	}
+	return own
+}
+
+// connection is what is read of an entry of connection tracking.
+type connection struct {
+	from, to netip.Addr
+	protocol byte
+	status   uint32
+	state    byte
+}
+
+// open reports whether the connection is one that a move may break.
+func (c *connection) open() bool {
+	return c.protocol == unix.IPPROTO_TCP && c.status&statusDstNAT != 0 && c.state >= firstOpen && c.state <= lastOpen
+}
+
+// dump calls see with each entry of a family. A table that changes meanwhile is no error: one entry more or less does not matter.
+func (f family) dump(see func(connection)) error {
+	request := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_CTNETLINK<<8|nl.IPCTNL_MSG_CT_GET, unix.NLM_F_DUMP)
+	request.AddData(&nl.Nfgenmsg{NfgenFamily: f.conntrack, Version: nl.NFNETLINK_V0})
+	err := request.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(message []byte) bool {
+		if len(message) > nl.SizeofNfgenmsg {
+			see(parse(message[nl.SizeofNfgenmsg:]))
+		}
+		return true
+	})
+	if err == nl.ErrDumpInterrupted { //nolint:errorlint // The library returns it as it is.
+		return nil
+	}
+	return err
+}
+
+// parse reads an entry from its attributes; what is missing stays zero.
+func parse(attributes []byte) (c connection) {
+	each(attributes, func(kind uint16, value []byte) {
+		switch kind {
+		case nl.CTA_TUPLE_ORIG:
+			c.tuple(value)
+		case nl.CTA_STATUS:
+			if len(value) == 4 {
+				c.status = binary.BigEndian.Uint32(value)
+			}
+		case nl.CTA_PROTOINFO:
+			within(value, nl.CTA_PROTOINFO_TCP, nl.CTA_PROTOINFO_TCP_STATE, func(v []byte) { c.state = v[0] })
+		}
+	})
+	return c
+}
+
+// tuple reads the direction in which the connection began.
+func (c *connection) tuple(attributes []byte) {
+	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V4_SRC, func(v []byte) { c.from, _ = netip.AddrFromSlice(v) })
+	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V4_DST, func(v []byte) { c.to, _ = netip.AddrFromSlice(v) })
+	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V6_SRC, func(v []byte) { c.from, _ = netip.AddrFromSlice(v) })
+	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V6_DST, func(v []byte) { c.to, _ = netip.AddrFromSlice(v) })
+	within(attributes, nl.CTA_TUPLE_PROTO, nl.CTA_PROTO_NUM, func(v []byte) { c.protocol = v[0] })
+}
+
+// within calls f with the attribute of a kind that is inside one of another kind, unless it is empty.
+func within(attributes []byte, outer, inner uint16, f func([]byte)) {
+	each(attributes, func(kind uint16, value []byte) {
+		if kind != outer {
+			return
+		}
+		each(value, func(kind uint16, value []byte) {
+			if kind == inner && len(value) > 0 {
+				f(value)
+			}
+		})
+	})
+}
+
+// each calls f with each attribute of netlink. A malformed one ends it.
+func each(attributes []byte, f func(kind uint16, value []byte)) {
+	for len(attributes) >= unix.SizeofNlAttr {
+		length := int(binary.NativeEndian.Uint16(attributes))
+		if length < unix.SizeofNlAttr || length > len(attributes) {
+			return
+		}
+		f(binary.NativeEndian.Uint16(attributes[2:])&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), attributes[unix.SizeofNlAttr:length])
+		attributes = attributes[min((length+3)&^3, len(attributes)):]
+	}
+}

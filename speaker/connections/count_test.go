@@ -1,0 +1,145 @@
+package connections
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+// The former node says how many connections it still has, of each address that is asked for and of no other.
+func TestRelay_CountsWhatIsLeft(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n, asked := r.nodes[0], netip.MustParseAddr("192.0.2.201")
+	plan := handover.Plan{Counted: []netip.Addr{vip4, asked, vip6}}
+	talks := r.dial(vip4, 5)
+	talks = append(talks, r.dial(vip6, 2)...)
+	r.expect("pod1", talks)
+	r.set(0, plan)
+	r.awaitLeft(0, map[netip.Addr]int{vip4: 5, asked: 0, vip6: 2})
+	select {
+	case <-n.relay.Changes():
+	default:
+		t.Error("nobody was told")
+	}
+
+	for _, c := range talks[:3] {
+		_ = c.Close()
+	}
+	r.awaitLeft(0, map[netip.Addr]int{vip4: 2, asked: 0, vip6: 2})
+	r.set(0, handover.Plan{Counted: []netip.Addr{vip6}})
+	if left := n.relay.Left(); !maps.Equal(left, map[netip.Addr]int{vip6: 2}) {
+		t.Errorf("counted are %v, of which only that of IPv6 is asked for", left)
+	}
+	r.set(0, handover.Plan{})
+	if left := n.relay.Left(); len(left) > 0 {
+		t.Errorf("%v is counted though nothing is asked", left)
+	}
+}
+
+// What a node opens by itself ends with the node, so nobody waits for it.
+func TestRelay_CountsNotTheNodesOwn(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	sh(t, n.ns, `nft 'add chain ip kube-proxy nat-output { type nat hook output priority -100; }
+		add rule ip kube-proxy nat-output ip daddr 192.0.2.200 tcp dport 80 dnat to 203.0.113.11:80'`)
+	n.ns.Do(t, func() {
+		conn, err := net.DialTimeout("tcp", "192.0.2.200:80", 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	})
+	r.dial(vip4, 1)
+	r.set(0, handover.Plan{Counted: []netip.Addr{vip4}})
+	r.awaitLeft(0, map[netip.Addr]int{vip4: 1})
+}
+
+// awaitLeft counts on a node until the result is as wanted.
+func (r *rig) awaitLeft(node int, want map[netip.Addr]int) {
+	r.t.Helper()
+	n := r.nodes[node]
+	netnstest.Eventually(r.t, "connections are counted", func() error {
+		n.ns.Do(r.t, func() { n.relay.count() })
+		if left := n.relay.Left(); !maps.Equal(left, want) {
+			return fmt.Errorf("%v are left, want %v", left, want)
+		}
+		return nil
+	})
+}
+
+// A message of the kernel that is cut anywhere, or lies about its lengths, is read as far as it goes.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte{12, 0, 1, 0x80, 8, 0, 1, 0x80, 4, 0, 1, 0})
+	f.Add([]byte{8, 0, 3, 0, 0, 0, 0, 32, 12, 0, 4, 0x80, 8, 0, 1, 0x80, 5, 0, 1, 0, 3})
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if c := parse(message); c.open() && (c.protocol != 6 || c.state < firstOpen) {
+			t.Errorf("%+v counts as open", c)
+		}
+	})
+}
+
+func TestUnable_SaysWhy(t *testing.T) {
+	for name, row := range map[string]struct{ harm, want string }{
+		"no service proxy":           {"nft flush ruleset", "no rules of kube-proxy are found"},
+		"mode ipvs":                  {"ip link add kube-ipvs0 type bridge", "kube-proxy runs in the mode ipvs"},
+		"strict connection tracking": {"sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", "nf_conntrack_tcp_loose is 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 2, modeNFTables, false)
+			r.set(1, pass(0, 1))
+			n := r.nodes[1]
+			sh(t, n.ns, row.harm)
+			n.ns.Do(t, n.relay.renew)
+			if why := n.relay.Unable(); !strings.Contains(why, row.want) {
+				t.Errorf("unable because %q, want %q", why, row.want)
+			}
+			if tables := n.ns.Run(t, "nft", "list", "tables"); strings.Contains(tables, "daymark") {
+				t.Errorf("a table is left:\n%s", tables)
+			}
+			select {
+			case <-n.relay.Changes():
+			default:
+				t.Error("nobody was told")
+			}
+		})
+	}
+}
+
+// A node behind a router cannot be handed a packet that still has the address of the Service.
+func TestRelay_HandsNothingToARouter(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	sh(t, n.ns, "ip route add 198.51.100.0/24 via 192.0.2.1")
+	plan := handover.Plan{Passages: []handover.Passage{
+		{Addr: vip4, Via: netip.MustParseAddr("198.51.100.7"), Hops: 1},
+		{Addr: vip4.Next(), Via: nodeAddr(0), Hops: 1},
+		{Addr: vip4.Next().Next(), Via: nodeAddr(1), Hops: 1},
+	}}
+	r.set(0, plan)
+	n.ns.Do(t, func() {
+		if kept, err := n.relay.Kept(); err != nil || len(kept.Passages) != 1 || kept.Passages[0] != plan.Passages[2] {
+			t.Errorf("the kernel has %+v, %v; want only %+v", kept, err, plan.Passages[2])
+		}
+	})
+}
+
+// Without the right NET_ADMIN everything is as before, and the reason is said.
+func TestRelay_WithoutTheRight(t *testing.T) {
+	for name, err := range map[string]error{
+		"NET_ADMIN": fmt.Errorf("list: %w", unix.EPERM), "no nf_tables": unix.EPROTONOSUPPORT, "nft_dup": errors.Join(unix.ENOENT),
+	} {
+		if why := whyRefused(err); !strings.Contains(why, name) {
+			t.Errorf("%v is explained by %q", err, why)
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+)
+
+const (
+	// lease is for how long the kernel keeps what it was told last. A restart of the speaker takes less, with the time to pull an
+	// image; a node that died meanwhile is asked in vain for no longer.
+	lease = 3 * time.Minute
+	// renewInterval is the time between two renewals.
+	renewInterval = 30 * time.Second
+	// countInterval is the least time between two counts.
+	countInterval = 2 * time.Second
+	// countShare bounds the share of the time that is spent with counting: one part in so many.
+	countShare = 50
+)
+
+// DefaultRate is how many packets a second a node passes on at most. With the receive offloads that are usual a packet here is up to
+// 64 KiB.
+const DefaultRate = 200_000
+
+// Config of a Relay.
+type Config struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	// Rate is how many packets a second are passed on at most, by family; 0: DefaultRate. More are dropped.
+	Rate uint64
+}
+
+// Relay has the kernel pass packets on. Its methods may be called by several goroutines.
+type Relay struct {
+	log     *slog.Logger
+	rate    uint64
+	lease   time.Duration
+	changes chan struct{}
+	// wake has Start count at once.
+	wake chan struct{}
+
+	mu sync.Mutex
+	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
+	desired handover.Plan
+	isSet   bool
+	// tables are those of the kernel, by family.
+	tables [2]*table
+	// refused says why a passage of the plan is not laid, by the node that it leads to.
+	refused map[netip.Addr]string
+	// unable is why nothing is passed on; "": it works, or has not been tried.
+	unable string
+	// left is what was counted last, for addresses that are counted; nil for all: unknown.
+	left map[netip.Addr]int
+}
+
+// New returns a Relay that leaves the kernel as it is until Set. A nil log means slog's default.
+func New(config Config) *Relay {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	if config.Rate == 0 {
+		config.Rate = DefaultRate
+	}
+	r := &Relay{
+		log: config.Log, rate: config.Rate, lease: lease, changes: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{},
+	}
+	if config.Registerer != nil {
+		config.Registerer.MustRegister(collector{r})
+	}
+	return r
+}
+
+// Set has the kernel pass on what a plan says, and nothing else; it may be called before Start. Where that cannot work, nothing is
+// passed on, and Unable says why. An error means that the kernel may still do what it did before.
+func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.isSet && slices.Equal(plan.Passages, r.desired.Passages) && slices.Equal(plan.Counted, r.desired.Counted) {
+		return nil // The renewal repairs what failed or was changed by others.
+	}
+	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted)}
+	r.isSet = true
+	maps.DeleteFunc(r.left, func(addr netip.Addr, _ int) bool { return !slices.Contains(plan.Counted, addr) })
+	notify(r.wake)
+	return r.apply(false)
+}
+
+// Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
+func (r *Relay) Start(ctx context.Context) error {
+	renew, count := time.NewTicker(renewInterval), time.NewTimer(countInterval)
+	defer renew.Stop()
+	defer count.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-renew.C:
+			r.renew()
+		case <-r.wake:
+			count.Reset(r.count())
+		case <-count.C:
+			count.Reset(r.count())
+		}
+	}
+}
+
+// Kept returns what the kernel still does of an earlier run of the speaker, as a plan: nothing, lease after its end at the latest. It is for
+// the first plan, and needs the right NET_ADMIN.
+func (r *Relay) Kept() (handover.Plan, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var plan handover.Plan
+	for _, t := range r.tables {
+		entries, err := t.read()
+		if err != nil {
+			return handover.Plan{}, fmt.Errorf("read the table %s of nftables: %w", t.family, err)
+		}
+		for _, e := range entries {
+			if e.next.IsValid() && e.hops > 0 {
+				plan.Passages = append(plan.Passages, handover.Passage{Addr: e.addr, Via: e.next, Hops: e.hops})
+			}
+			if e.moved {
+				plan.Counted = append(plan.Counted, e.addr)
+			}
+		}
+	}
+	return plan, nil
+}
+
+// Remove takes everything out of the kernel that this package put there: for a node that Daymark leaves for good. A Set after
+// that begins anew.
+func (r *Relay) Remove() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.desired, r.isSet, r.left = handover.Plan{}, false, nil
+	return r.clear()
+}
+
+// Unable says why nothing is passed on, in words for the operator of the node; "": it works as far as is known. It is found out when a
+// plan first needs it, and looked at again every half minute. Changes tells of a change.
+func (r *Relay) Unable() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unable
+}
+
+// Left returns how many open TCP connections this node has for each address that is counted. An address that is missing has not been
+// counted, or cannot be. Connections from the node's own addresses are left out: they end with the node.
+func (r *Relay) Left() map[netip.Addr]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.left)
+}
+
+// Changes wakes its one receiver after Left or Unable has changed.
+func (r *Relay) Changes() <-chan struct{} { return r.changes }
+
+// renew writes the plan again, if there is one.
+func (r *Relay) renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.isSet {
+		return
+	}
+	if err := r.apply(true); err != nil {
+		r.log.Error("connections cannot be kept open when addresses move", "err", err)
+	}
+}
+
+// apply writes the plan into the kernel; with renew also what has not changed. The caller holds mu.
+func (r *Relay) apply(renew bool) error {
+	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
+		r.able("")
+		return r.clear()
+	}
+	if why := unable(); why != "" {
+		r.able(why)
+		return r.clear()
+	}
+	passages := r.reachable()
+	for _, t := range r.tables {
+		if err := t.set(t.entries(passages, r.desired.Counted), r.rate, r.lease, renew); err != nil {
+			r.able(whyRefused(err))
+			return errors.Join(fmt.Errorf("write the table %s of nftables: %w", t.family, err), r.clear())
+		}
+	}
+	r.able("")
+	return nil
+}
+
+// clear removes the tables. The caller holds mu.
+func (r *Relay) clear() error {
+	var errs []error
+	for _, t := range r.tables {
+		if err := t.remove(); err != nil {
+			errs = append(errs, fmt.Errorf("remove the table %s of nftables: %w", t.family, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// able records why nothing can be passed on; "": it works. The caller holds mu.
+func (r *Relay) able(why string) {
+	if why == r.unable {
+		return
+	}
+	if r.unable = why; why != "" {
+		r.log.Warn("connections are not kept open when addresses move", "because", why)
+	}
+	notify(r.changes)
+}
+
+// reachable returns those passages whose next node is on a segment of this one. A packet that is passed on keeps the address of
+// the Service, so a router on the way would send it back. The caller holds mu.
+func (r *Relay) reachable() []handover.Passage {
+	whys := map[netip.Addr]string{}
+	var passages []handover.Passage
+	for _, p := range r.desired.Passages {
+		why, known := whys[p.Via]
+		if !known {
+			why = offSegment(p.Via)
+			whys[p.Via] = why
+			if why != "" && r.refused[p.Via] != why {
+				r.log.Warn("packets are not passed on to a node", "node", p.Via, "because", why)
+			}
+		}
+		if why == "" && p.Addr.Is4() == p.Via.Is4() && p.Hops > 0 {
+			passages = append(passages, p)
+		}
+	}
+	r.refused = whys
+	return passages
+}
+
+// notify wakes the one receiver of a channel.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,435 @@
+package connections
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+const errReset = syscall.ECONNRESET
+
+func TestRelay_OpenConnectionsSurviveAMove(t *testing.T) {
+	for _, mode := range []proxyMode{modeNFTables, modeIPTables} {
+		for _, policy := range []string{"Local", "Cluster"} {
+			t.Run(fmt.Sprintf("%s %s", mode, policy), func(t *testing.T) {
+				r := newRig(t, 2, mode, policy == "Cluster")
+				first, second := "pod1", "pod2"
+				if policy == "Cluster" {
+					first, second = second, first
+				}
+				for _, vip := range []netip.Addr{vip4, vip6} {
+					r.move(0)
+					r.set(1, handover.Plan{})
+					lost := r.dial(vip, 5)
+					r.expect(first, lost)
+					r.move(1)
+					if n := broken(lost); n != 5 {
+						t.Fatalf("%v: %d of 5 connections are reset by a move without the table: the rig does not show what it is to", vip, n)
+					}
+
+					r.move(0)
+					kept := r.dial(vip, 20)
+					r.expect(first, kept)
+					r.set(1, pass(0, 1))
+					r.move(1)
+					r.expect(first, kept)
+					r.expect(second, r.dial(vip, 5))
+					r.expect(first, kept)
+				}
+			})
+		}
+	}
+}
+
+// A node that holds the address for the third time in a row passes what it does not know to the second, and that to the first.
+func TestRelay_AnAddressMovesTwice(t *testing.T) {
+	r := newRig(t, 3, modeNFTables, false)
+	for _, vip := range []netip.Addr{vip4, vip6} {
+		r.move(0)
+		first := r.dial(vip, 3)
+		r.set(1, pass(0, 1))
+		r.move(1)
+		second := r.dial(vip, 3)
+		r.set(2, pass(1, 2))
+		r.move(2)
+		third := r.dial(vip, 3)
+		r.expect("pod1", first)
+		r.expect("pod2", second)
+		r.expect("pod3", third)
+	}
+}
+
+// Three nodes pass on to each other. Wherever a packet comes in, it finds the node that knows the connection; one that nobody knows
+// ends at the last, with a reset.
+func TestRelay_PacketsGoRound(t *testing.T) {
+	r := newRig(t, 3, modeNFTables, false)
+	for i := range r.nodes {
+		r.set(i, pass((i+1)%3, 2))
+	}
+	for _, vip := range []netip.Addr{vip4, vip6} {
+		var talks [3][]*talk
+		for i := range r.nodes {
+			r.move(i)
+			talks[i] = r.dial(vip, 3)
+		}
+		for to := range r.nodes {
+			r.move(to)
+			for i, of := range talks {
+				r.expect(r.nodes[i].name, of)
+			}
+		}
+	}
+
+	lost := r.dial(vip4, 1)
+	for _, n := range r.nodes {
+		sh(t, n.ns, "conntrack -D -p tcp 2>/dev/null || true")
+	}
+	before := r.passed()
+	if broken(lost) != 1 {
+		t.Error("a connection that no node knows is not reset")
+	}
+	if after := r.passed(); after-before != 2 {
+		t.Errorf("a packet that nobody knows was passed on %d times, not twice", after-before)
+	}
+}
+
+// Whatever the nodes believe: two that pass everything to each other do so only as often as the plan says.
+func TestRelay_NoPacketGoesRoundForEver(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	lost := r.dial(vip4, 1)
+	r.set(0, pass(1, handover.MaxMembers-1))
+	r.set(1, pass(0, 3))
+	for _, n := range r.nodes {
+		sh(t, n.ns, "conntrack -D -p tcp 2>/dev/null || true")
+	}
+	before := r.passed()
+	_ = broken(lost)
+	// The first node lets a packet have all its hops; the second then takes it as it is, or lowers it to its own.
+	if passed := r.passed() - before; passed < 2 || passed > handover.MaxMembers-1 {
+		t.Errorf("a packet was passed on %d times", passed)
+	}
+}
+
+// The first thing that a client says after the move may be that it closes: the server must learn of it.
+func TestRelay_TheEndOfAConnectionIsPassedOn(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	for _, vip := range []netip.Addr{vip4, vip6} {
+		r.move(0)
+		talks := r.dial(vip, 4)
+		r.expect("pod1", talks)
+		r.set(1, pass(0, 1))
+		r.move(1)
+		for i, c := range talks {
+			if i%2 == 0 {
+				_ = c.Conn.(*net.TCPConn).SetLinger(0) // a reset
+			}
+			_ = c.Close()
+		}
+		netnstest.Eventually(t, "the pod has no connection left", func() error {
+			if open := r.nodes[0].pod.Run(t, "ss", "-Htn", "state", "established"); open != "" {
+				return errors.New(open)
+			}
+			return nil
+		})
+	}
+}
+
+// A router on the way says that a packet of the former node was too big. That comes to the new one.
+func TestRelay_ErrorsOfICMPArePassedOn(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	talks := r.dial(vip4, 1)
+	r.expect("pod1", talks)
+	r.set(1, pass(0, 1))
+	r.move(1)
+	sh(t, r.nodes[0].pod, `nft 'table ip seen { counter errors { }
+		chain in { type filter hook input priority 0; icmp type destination-unreachable counter name errors; }; }'`)
+	port := uint16(talks[0].LocalAddr().(*net.TCPAddr).Port)
+	r.client.Do(t, func() { sendTooBig(t, vip4, netip.MustParseAddr(client4), port, 1300) })
+	netnstest.Eventually(t, "the pod of the former node is told", func() error {
+		if seen := r.nodes[0].pod.Run(t, "nft", "list", "counter", "ip", "seen", "errors"); !strings.Contains(seen, "packets 1 ") {
+			return errors.New(seen)
+		}
+		return nil
+	})
+}
+
+// sendTooBig sends an error of ICMP about a packet that the Service sent to the client.
+func sendTooBig(t *testing.T, service, client netip.Addr, port, mtu uint16) {
+	t.Helper()
+	conn, err := net.Dial("ip4:icmp", service.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	message := []byte{3, 4, 0, 0, 0, 0, byte(mtu >> 8), byte(mtu)}
+	message = append(message, 0x45, 0, 5, 0xdc, 0, 1, 0x40, 0, 63, 6, 0, 0)
+	message = append(message, service.AsSlice()...)
+	message = append(message, client.AsSlice()...)
+	message = append(message, 0, 80, byte(port>>8), byte(port), 0, 0, 0, 0)
+	binary.BigEndian.PutUint16(message[2:], checksum(message))
+	if _, err := conn.Write(message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checksum is that of RFC 1071.
+func checksum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) > 1; b = b[2:] {
+		sum += uint32(b[0])<<8 | uint32(b[1])
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
+
+// Forged packets of no connection are passed on only so often, leave no entry behind where they come in, and cost one packet each.
+func TestRelay_AFloodIsBounded(t *testing.T) {
+	netnstest.NeedProgram(t, "conntrack")
+	r := newRig(t, 2, modeNFTables, false)
+	r.nodes[1].relay = New(Config{Rate: 100})
+	r.set(1, pass(0, 1))
+	r.move(1)
+	const count = 20_000
+	begin := time.Now()
+	r.client.Do(t, func() { forge(t, netip.MustParseAddr(client4), vip4, count) })
+	netnstest.Eventually(t, "all packets have been seen", func() error {
+		if passed, limited := r.counters(1); passed+limited != count {
+			return fmt.Errorf("%d passed on, %d dropped of %d", passed, limited, count)
+		}
+		return nil
+	})
+	passed, _ := r.counters(1)
+	if most := burst + 100*uint64(time.Since(begin)/time.Second+2); passed > most {
+		t.Errorf("%d packets were passed on, of at most %d", passed, most)
+	}
+	if entries := r.nodes[1].ns.Run(t, "sh", "-c", "conntrack -L -p tcp -d "+vip4.String()+" 2>/dev/null | wc -l"); strings.TrimSpace(entries) != "0" {
+		t.Errorf("%s entries are left", entries)
+	}
+}
+
+// forge sends TCP segments with ACK of connections that do not exist, each from another port.
+func forge(t testing.TB, from, to netip.Addr, count int) {
+	t.Helper()
+	conn, err := net.Dial("ip4:tcp", to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for i := range count {
+		segment := make([]byte, 20)
+		binary.BigEndian.PutUint16(segment, uint16(1024+i%60000))
+		binary.BigEndian.PutUint16(segment[2:], 80)
+		binary.BigEndian.PutUint32(segment[4:], uint32(i))
+		segment[12], segment[13] = 5<<4, 0x10
+		pseudo := append(append(append([]byte{}, from.AsSlice()...), to.AsSlice()...), 0, 6, 0, 20)
+		binary.BigEndian.PutUint16(segment[16:], checksum(append(pseudo, segment...)))
+		for _, err := conn.Write(segment); err != nil; _, err = conn.Write(segment) {
+			if !errors.Is(err, syscall.ENOBUFS) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// What goes on by the kernel alone: while the speaker restarts, until the lease ends.
+func TestRelay_GoesOnWhileTheSpeakerRestarts(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	plan := pass(0, 3)
+	plan.Counted = []netip.Addr{netip.MustParseAddr("192.0.2.201"), netip.MustParseAddr("2001:db8::201")}
+	talks := append(r.dial(vip4, 3), r.dial(vip6, 3)...)
+	r.set(1, plan)
+	r.move(1)
+	r.nodes[1].relay = New(Config{})
+	r.expect("pod1", talks)
+	r.nodes[1].ns.Do(t, func() {
+		kept, err := r.nodes[1].relay.Kept()
+		if diff := cmp.Diff(plan, kept, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
+			t.Errorf("kept (-set +read), %v:\n%s", err, diff)
+		}
+	})
+	r.set(1, handover.Plan{Counted: plan.Counted})
+	if n := broken(talks); n != len(talks) {
+		t.Errorf("%d of %d connections are reset when nothing is passed on any more", n, len(talks))
+	}
+
+	short := New(Config{})
+	short.lease = time.Second
+	r.nodes[1].relay = short
+	r.set(1, plan)
+	netnstest.Eventually(t, "the lease of a speaker that is gone ends", func() (err error) {
+		r.nodes[1].ns.Do(t, func() {
+			kept, readErr := short.Kept()
+			if readErr != nil || len(kept.Passages)+len(kept.Counted) > 0 {
+				err = fmt.Errorf("%+v, %w", kept, readErr)
+			}
+		})
+		return err
+	})
+}
+
+// Rules of others stay as they are, and those of this package go without a trace.
+func TestRelay_TouchesNothingOfOthers(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	sh(t, n.ns, `nft 'table inet daymark { set next { type ipv4_addr; elements = { 192.0.2.1 }; }; }'`, "ip rule add fwmark 0x10 lookup 100")
+	look := func() string {
+		return n.ns.Run(t, "sh", "-c", "nft list ruleset; ip rule; ip route show table all; sysctl -a 2>/dev/null | grep -E 'net.ipv4.conf.*(redirects|rp_filter)'")
+	}
+	before := look()
+	n.ns.Do(t, func() { netnstest.Address(t, "eth0", netip.MustParsePrefix("198.51.100.1/24")) })
+	withAddress := look()
+	plan := handover.Plan{Passages: []handover.Passage{{Addr: vip4, Via: netip.MustParseAddr("192.0.2.50"), Hops: 1}}, Counted: []netip.Addr{vip6}}
+	r.set(0, plan)
+	if look() == withAddress {
+		t.Fatal("nothing was written")
+	}
+	n.ns.Do(t, func() {
+		if err := n.relay.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	sh(t, n.ns, "ip addr del 198.51.100.1/24 dev eth0")
+	if diff := cmp.Diff(before, look()); diff != "" {
+		t.Errorf("after Remove (-before +after):\n%s", diff)
+	}
+}
+
+// Whatever others did to the table, the renewal mends it.
+func TestRelay_MendsItsTable(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	r.set(1, pass(0, 1))
+	n := r.nodes[1]
+	want := n.ns.Run(t, "nft", "-s", "list", "table", "ip", "daymark")
+	for _, harm := range []string{
+		"nft delete table ip daymark", "nft flush table ip daymark", "nft flush chain ip daymark pass", "nft flush map ip daymark next",
+		"nft flush ruleset; nft add table ip kube-proxy; nft add chain ip kube-proxy any",
+	} {
+		sh(t, n.ns, harm)
+		n.ns.Do(t, n.relay.renew)
+		if diff := cmp.Diff(leaseless(want), leaseless(n.ns.Run(t, "nft", "-s", "list", "table", "ip", "daymark"))); diff != "" {
+			t.Errorf("after %q and a renewal (-want +got):\n%s", harm, diff)
+		}
+	}
+}
+
+// leaseless is a listing without the times until elements expire.
+func leaseless(listing string) string {
+	return regexp.MustCompile(` expires \S+`).ReplaceAllString(listing, "")
+}
+
+// Any plans in any order: after each the kernel has what was asked.
+func TestRelay_SetIsTheWholeState(t *testing.T) {
+	r := newRig(t, 3, modeNFTables, false)
+	n := r.nodes[0]
+	rapid.Check(t, func(rt *rapid.T) {
+		plan := handover.Plan{}
+		for _, i := range rapid.SliceOfDistinct(rapid.IntRange(1, 40), rapid.ID[int]).Draw(rt, "addresses") {
+			addr, via := netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", 200+i)), nodeAddr(1+i%2)
+			if i%3 == 0 {
+				addr, via = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", 200+i)), nodeAddr6(1+i%2)
+			}
+			if i%5 != 0 {
+				plan.Passages = append(plan.Passages, handover.Passage{Addr: addr, Via: via, Hops: 1 + i%7})
+			}
+			if i%2 == 0 {
+				plan.Counted = append(plan.Counted, addr)
+			}
+		}
+		slices.SortFunc(plan.Passages, func(a, b handover.Passage) int { return a.Addr.Compare(b.Addr) })
+		slices.SortFunc(plan.Counted, netip.Addr.Compare)
+		n.ns.Do(t, func() {
+			if err := n.relay.Set(t.Context(), plan); err != nil {
+				rt.Fatal(err)
+			}
+			kept, err := n.relay.Kept()
+			if diff := cmp.Diff(plan, kept, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
+				rt.Fatalf("the kernel has (-asked +has), %v:\n%s", err, diff)
+			}
+		})
+	})
+}
+
+// Some thousand addresses fit, though a message of netlink has a bound.
+func TestRelay_ManyAddresses(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	var plan handover.Plan
+	addr := netip.MustParseAddr("198.19.0.0")
+	for range 10_000 {
+		plan.Passages = append(plan.Passages, handover.Passage{Addr: addr, Via: nodeAddr(0), Hops: 1})
+		addr = addr.Next()
+	}
+	begin := time.Now()
+	r.set(1, plan)
+	t.Logf("10,000 addresses are written in %v", time.Since(begin))
+	r.nodes[1].ns.Do(t, func() {
+		if kept, err := r.nodes[1].relay.Kept(); len(kept.Passages) != len(plan.Passages) {
+			t.Errorf("the kernel has %d of %d, %v", len(kept.Passages), len(plan.Passages), err)
+		}
+	})
+}
+
+// No redirect of ICMP tells clients or routers about the other node, though the packet leaves by the link that it came by.
+func TestRelay_SendsNoRedirects(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	sh(t, r.nodes[1].ns, "sysctl -qw net.ipv4.conf.all.send_redirects=1 net.ipv4.conf.eth0.send_redirects=1")
+	sh(t, r.client, `nft 'table inet seen { counter redirects { }
+		chain in { type filter hook input priority 0; icmp type redirect counter name redirects; icmpv6 type nd-redirect counter name redirects; }; }'`)
+	talks := append(r.dial(vip4, 5), r.dial(vip6, 5)...)
+	r.set(1, pass(0, 1))
+	r.move(1)
+	r.expect("pod1", talks)
+	if seen := r.client.Run(t, "nft", "list", "counter", "inet", "seen", "redirects"); !strings.Contains(seen, "packets 0 ") {
+		t.Errorf("redirects have been sent: %s", seen)
+	}
+}
+
+func TestRelay_PassesNothingThatDidNotMove(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	r.set(1, handover.Plan{Passages: []handover.Passage{{Addr: netip.MustParseAddr("192.0.2.201"), Via: nodeAddr(0), Hops: 1}}})
+	lost := r.dial(vip4, 3)
+	r.move(1)
+	if n := broken(lost); n != 3 {
+		t.Errorf("%d of 3 connections are reset", n)
+	}
+	if passed, _ := r.counters(1); passed != 0 {
+		t.Errorf("%d packets have been passed on", passed)
+	}
+}
+
+// passed is how many packets all nodes have passed on.
+func (r *rig) passed() (sum uint64) {
+	for i := range r.nodes {
+		passed, _ := r.counters(i)
+		sum += passed
+	}
+	return sum
+}
+
+// counters are those of a node.
+func (r *rig) counters(node int) (passed, limited uint64) {
+	n := r.nodes[node]
+	n.ns.Do(r.t, func() {
+		for _, t := range n.relay.tables {
+			p, l := t.counters()
+			passed, limited = passed+p, limited+l
+		}
+	})
+	return passed, limited
+}

@@ -1,0 +1,300 @@
+package connections
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/nftables"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+)
+
+// Names in the kernel, which docs/connections.md explains.
+const (
+	tableName = "daymark"
+	// mapNext has for an address the next node, mapHops the chain for the number of hops; setMoved has addresses that moved away.
+	mapNext, mapHops, setMoved  = "next", "hops", "moved"
+	counterPassed, counterLimit = "passed", "limited"
+)
+
+// maxHops bounds Passage.Hops.
+const maxHops = handover.MaxMembers - 1
+
+// batchSize is how many addresses are changed in a transaction: a message of netlink has 64 KiB at most, a transaction what a socket's
+// buffer takes.
+const batchSize = 500
+
+// entry is an address in a table.
+type entry struct {
+	addr netip.Addr
+	// next is the node that packets are passed on to; invalid: none are.
+	next netip.Addr
+	hops int
+	// moved: the address was here and moved away.
+	moved bool
+}
+
+// table is the table of a family in the kernel of the node.
+type table struct {
+	family
+	// written: the rules are as this program has written them.
+	written bool
+	// absent: the kernel had no such table when this program looked last.
+	absent bool
+	// entries that were written last.
+	last []entry
+	// passed and limited are what tables that are gone have counted.
+	passed, limited uint64
+}
+
+func newTable(f family) *table { return &table{family: f} }
+
+// kernel returns the table as the library wants it.
+func (t *table) kernel() *nftables.Table {
+	return &nftables.Table{Name: tableName, Family: t.nft}
+}
+
+// entries are those of this family of a plan, in order.
+func (t *table) entries(passages []handover.Passage, moved []netip.Addr) []entry {
+	byAddr := map[netip.Addr]entry{}
+	for _, p := range passages {
+		if t.has(p.Addr) {
+			byAddr[p.Addr] = entry{addr: p.Addr, next: p.Via, hops: min(p.Hops, maxHops)}
+		}
+	}
+	for _, addr := range moved {
+		if t.has(addr) {
+			e := byAddr[addr]
+			e.addr, e.moved = addr, true
+			byAddr[addr] = e
+		}
+	}
+	return inOrder(byAddr)
+}
+
+// set makes the kernel's table have these entries, for so long. Without entries there is no table. What has not changed is only written
+// again to renew it. An address changes atomically; many addresses need several transactions.
+func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew bool) error {
+	if len(entries) == 0 {
+		return t.remove()
+	}
+	if t.written && t.intact() && t.update(entries, lease, renew) == nil {
+		t.last = entries
+		return nil
+	}
+	// The counters of the table that is replaced go on in this program.
+	t.keepCounters()
+	t.written, t.absent, t.last = false, false, entries
+	rest := entries
+	for first := true; first || len(rest) > 0; first = false {
+		part := rest[:min(batchSize, len(rest))]
+		rest = rest[len(part):]
+		err := t.flush(func(c *nftables.Conn) error {
+			if first {
+				if err := t.replace(c, rate); err != nil {
+					return err
+				}
+			}
+			return t.addElements(c, part, lease)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	t.written = true
+	return nil
+}
+
+// replace replaces the table by one without addresses.
+func (t *table) replace(c *nftables.Conn, rate uint64) error {
+	k := t.kernel()
+	c.AddTable(k) // so that there is one to delete
+	c.DelTable(k)
+	c.AddTable(k)
+	return t.addRules(c, k, rate)
+}
+
+// update changes the addresses of a table whose rules stay. It fails when the kernel has not those that were written last.
+func (t *table) update(entries []entry, lease time.Duration, renew bool) error {
+	was, is := map[netip.Addr]entry{}, map[netip.Addr]entry{}
+	for _, e := range t.last {
+		was[e.addr] = e
+	}
+	changed := map[netip.Addr]entry{}
+	for _, e := range entries {
+		is[e.addr] = e
+		if renew || was[e.addr] != e {
+			changed[e.addr] = e
+		}
+	}
+	for _, e := range t.last {
+		if _, still := is[e.addr]; !still {
+			changed[e.addr] = entry{addr: e.addr}
+		}
+	}
+	for part := range slices.Chunk(inOrder(changed), batchSize) {
+		var gone []entry
+		for _, e := range part {
+			if old, had := was[e.addr]; had {
+				gone = append(gone, old)
+			}
+		}
+		err := t.flush(func(c *nftables.Conn) error {
+			return errors.Join(t.deleteElements(c, gone), t.addElements(c, part, lease))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes the table, if the kernel has it.
+func (t *table) remove() error {
+	if t.absent {
+		return nil
+	}
+	t.keepCounters()
+	err := t.flush(func(c *nftables.Conn) error {
+		c.AddTable(t.kernel())
+		c.DelTable(t.kernel())
+		return nil
+	})
+	if errors.Is(err, os.ErrPermission) && !t.written {
+		err = nil // It cannot have written one.
+	}
+	if err == nil {
+		t.written, t.absent, t.last = false, true, nil
+	}
+	return err
+}
+
+// flush gives the kernel a transaction: all of it happens, or nothing.
+func (t *table) flush(fill func(*nftables.Conn) error) error {
+	c, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open a socket to nftables: %w", err)
+	}
+	if err := fill(c); err != nil {
+		return err
+	}
+	return c.Flush()
+}
+
+// intact reports whether the rules in the kernel are as many as were written: others may have flushed them.
+func (t *table) intact() bool {
+	c, err := nftables.New()
+	if err != nil {
+		return false
+	}
+	rules := 0
+	for _, chain := range t.chainNames() {
+		list, err := c.GetRules(t.kernel(), &nftables.Chain{Name: chain, Table: t.kernel()})
+		if err != nil {
+			return false
+		}
+		rules += len(list)
+	}
+	return rules == t.ruleCount()
+}
+
+// addElements adds the elements of some entries to the sets.
+func (t *table) addElements(c *nftables.Conn, entries []entry, lease time.Duration) error {
+	elements := elementsOf(entries, lease)
+	for _, s := range t.sets(t.kernel()) {
+		if list := elements[s.Name]; len(list) > 0 {
+			if err := c.SetAddElements(s, list); err != nil {
+				return fmt.Errorf("add addresses to the set %s: %w", s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// deleteElements deletes the elements of some entries from the sets, all of which must be there.
+func (t *table) deleteElements(c *nftables.Conn, entries []entry) error {
+	elements := elementsOf(entries, 0)
+	for _, s := range t.sets(t.kernel()) {
+		if list := elements[s.Name]; len(list) > 0 {
+			if err := c.SetDeleteElements(s, list); err != nil {
+				return fmt.Errorf("delete addresses from the set %s: %w", s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// elementsOf returns the elements of some entries, by the name of their set.
+func elementsOf(entries []entry, lease time.Duration) map[string][]nftables.SetElement {
+	elements := map[string][]nftables.SetElement{}
+	add := func(set string, e nftables.SetElement) { elements[set] = append(elements[set], e) }
+	for _, e := range entries {
+		key := e.addr.AsSlice()
+		if e.next.IsValid() {
+			add(mapNext, nftables.SetElement{Key: key, Val: e.next.AsSlice(), Timeout: lease})
+			add(mapHops, nftables.SetElement{Key: key, VerdictData: gotoHops(e.hops), Timeout: lease})
+		}
+		if e.moved {
+			add(setMoved, nftables.SetElement{Key: key, Timeout: lease})
+		}
+	}
+	return elements
+}
+
+// read returns the entries that the kernel has, of this or an earlier run of the speaker, in order. No table is no error.
+func (t *table) read() ([]entry, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return nil, fmt.Errorf("open a socket to nftables: %w", err)
+	}
+	if _, err := c.ListTableOfFamily(tableName, t.nft); err != nil {
+		return nil, nil //nolint:nilerr // There is none.
+	}
+	byAddr := map[netip.Addr]entry{}
+	for _, s := range t.sets(t.kernel()) {
+		elements, err := c.GetSetElements(s)
+		if err != nil {
+			return nil, fmt.Errorf("read the set %s: %w", s.Name, err)
+		}
+		for _, element := range elements {
+			if addr, ok := netip.AddrFromSlice(element.Key); ok {
+				e := byAddr[addr]
+				e.addr = addr
+				e.learn(s.Name, element.Val)
+				byAddr[addr] = e
+			}
+		}
+	}
+	return inOrder(byAddr), nil
+}
+
+// learn takes over what a set has for the address.
+func (e *entry) learn(set string, value []byte) {
+	switch set {
+	case mapNext:
+		e.next, _ = netip.AddrFromSlice(value)
+	case mapHops:
+		e.hops = hopsOf(value)
+	case setMoved:
+		e.moved = true
+	}
+}
+
+func inOrder(byAddr map[netip.Addr]entry) []entry {
+	return slices.SortedFunc(maps.Values(byAddr), func(a, b entry) int { return a.addr.Compare(b.addr) })
+}
+
+// hopsOf reads the number of hops from a verdict as the kernel tells it: attributes, the last of which is the name of a chain.
+func hopsOf(verdict []byte) int {
+	name := bytes.TrimRight(verdict, "\x00")
+	if len(name) == 0 {
+		return 0
+	}
+	return int(name[len(name)-1] - '0')
+}
