@@ -34,7 +34,7 @@ func thing() *unstructured.Unstructured {
 }
 
 // bundle writes one with three Services, one foreign object, no node, and Events that were not all seen.
-func bundle(t *testing.T, change func(*BundleWriter)) string {
+func bundle(t testing.TB, change func(*BundleWriter)) string {
 	t.Helper()
 	var content bytes.Buffer
 	w := NewBundleWriter(&content, Manifest{

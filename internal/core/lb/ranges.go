@@ -66,9 +66,14 @@ func ParseAddr(text string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// RangeOf returns the addresses of a prefix.
+// RangeOf returns the addresses of a prefix. One of IPv4 addresses mapped into IPv6, which have 96 bits before them (RFC 4291
+// section 2.5.5.2), becomes IPv4.
 func RangeOf(prefix netip.Prefix) Range {
-	r := netipx.RangeOfPrefix(netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()))
+	const mapping = 96
+	if prefix.Addr().Is4In6() && prefix.Bits() >= mapping {
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapping)
+	}
+	r := netipx.RangeOfPrefix(prefix)
 	return Range{r.From(), r.To()}
 }
 
