@@ -26,6 +26,8 @@ type schedule struct {
 	// turn orders first announcements; that of others is 0. due is when it is sent at the earliest.
 	turn uint64
 	due  time.Time
+	// waits are those between the only announcements; nil: it is announced for ever.
+	waits []time.Duration
 	// sent is how often it has been announced.
 	sent int
 	// index is its place in the list of its urgency.
@@ -36,11 +38,19 @@ func (t *schedule) urgency() urgency {
 	switch {
 	case t.sent == 0:
 		return initial
-	case t.sent <= len(repeatIntervals(t.addr)):
+	case t.sent <= len(t.repeats()):
 		return repeated
 	default:
 		return periodic
 	}
+}
+
+// repeats are the times between its first announcements.
+func (t *schedule) repeats() []time.Duration {
+	if t.waits != nil {
+		return t.waits
+	}
+	return repeatIntervals(t.addr)
 }
 
 // announcementQueue is what is to be announced on one interface, in the limits of a budget. First announcements that were

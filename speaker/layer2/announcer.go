@@ -84,11 +84,7 @@ func (a *announcer) add(by sender, addresses []netip.Addr) {
 		turns = make(map[netip.Addr]*schedule, len(addresses))
 		a.schedules[by] = turns
 	}
-	q := a.queues[by.interfaceName()]
-	if q == nil {
-		q = &announcementQueue{budget: newBudget(a.rate, now)}
-		a.queues[by.interfaceName()] = q
-	}
+	q := a.queue(by.interfaceName(), now)
 	for i, addr := range addresses {
 		if turns[addr] == nil {
 			turns[addr] = &schedule{sender: by, addr: addr}
@@ -113,6 +109,35 @@ func (a *announcer) restart(addresses []netip.Addr) {
 		}
 	}
 	notify(a.wake)
+}
+
+// tell has something sent about an address by each of these senders: at once, again after each of the waits, and then no more.
+func (a *announcer) tell(by []sender, addr netip.Addr, waits []time.Duration) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, each := range by {
+		q := a.queue(each.interfaceName(), now)
+		t := a.schedules[each][addr]
+		if t == nil {
+			t = &schedule{sender: each, addr: addr, waits: waits}
+			a.schedules[each] = map[netip.Addr]*schedule{addr: t}
+		} else {
+			q.remove(t)
+		}
+		q.addFirst(t, now, i)
+	}
+	notify(a.wake)
+}
+
+// queue of an interface. The caller holds mu.
+func (a *announcer) queue(interfaceName string, now time.Time) *announcementQueue {
+	q := a.queues[interfaceName]
+	if q == nil {
+		q = &announcementQueue{budget: newBudget(a.rate, now)}
+		a.queues[interfaceName] = q
+	}
+	return q
 }
 
 // remove ends the announcements of an address by one sender.
@@ -172,7 +197,7 @@ func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 		a.reschedule(q, t, now)
 		return func() {
 			by.announce(addr, n)
-			if n == 0 {
+			if _, toNode := by.(introduction); n == 0 && !toNode {
 				a.failOvers.announced(addr, time.Now())
 			}
 		}, 0
@@ -186,7 +211,11 @@ func (a *announcer) reschedule(q *announcementQueue, t *schedule, now time.Time)
 	periodicBefore := t.urgency() == periodic
 	t.sent++
 	t.turn = 0
-	wait := a.waitAfter(t.sent, t.addr, a.periodicInterval(q))
+	if t.waits != nil && t.sent > len(t.waits) {
+		delete(a.schedules, t.sender) // It has this one only.
+		return
+	}
+	wait := a.waitAfter(t.sent, t.repeats(), a.periodicInterval(q))
 	// One that waited for the budget keeps its place in the interval: else all that waited would stay together.
 	if next := t.due.Add(wait); periodicBefore && next.After(now) {
 		t.due = next
@@ -202,11 +231,11 @@ func (a *announcer) periodicInterval(q *announcementQueue) time.Duration {
 	return max(a.interval, time.Duration(seconds*float64(time.Second)))
 }
 
-// waitAfter returns the time from the n-th announcement of an address to the next. The first of the periodic announcements
+// waitAfter returns the time from the n-th announcement of an address to the next, given those between the first ones. The first of the periodic announcements
 // comes anywhere within the interval, which spreads a take-over of many addresses evenly. After that the interval varies by a
 // tenth.
-func (a *announcer) waitAfter(n int, addr netip.Addr, interval time.Duration) time.Duration {
-	repeats, jitter := repeatIntervals(addr), a.jitter()
+func (a *announcer) waitAfter(n int, repeats []time.Duration, interval time.Duration) time.Duration {
+	jitter := a.jitter()
 	switch {
 	case n <= len(repeats):
 		return time.Duration(float64(repeats[n-1]) * (0.8 + 0.4*jitter))

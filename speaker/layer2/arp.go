@@ -59,6 +59,7 @@ func handleARP(us mac, known addressSet, frame []byte) (o outcome) {
 		v := known[p.target]
 		if v != nil && v.held.Load() && p.senderMAC.unicast() {
 			o.reply = arpFrame(p.senderMAC, arp.OperationReply, us, p.target, p.senderMAC, p.sender)
+			o.by = requesterOf(v, requester{addr: p.target, client: p.sender, mac: p.senderMAC, from: p.from, toUs: p.to == us})
 		}
 		if v != nil && probe && (p.to == broadcast || !v.held.Load()) {
 			o.use = addressUse{addr: p.target, by: userMAC(p.senderMAC, p.from), held: v.held.Load(), probe: true}
@@ -66,7 +67,9 @@ func handleARP(us mac, known addressSet, frame []byte) (o outcome) {
 	}
 	if !probe {
 		if v := known[p.sender]; v != nil {
-			o.use = addressUse{addr: p.sender, by: userMAC(p.senderMAC, p.from), held: v.held.Load()}
+			o.use = addressUse{
+				addr: p.sender, by: userMAC(p.senderMAC, p.from), held: v.held.Load(), announced: p.to == broadcast && p.sender == p.target,
+			}
 		}
 	}
 	return o

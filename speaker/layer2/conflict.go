@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // Conflict is a desired address that a foreign host uses, or another node of the cluster that nobody has asked to.
@@ -38,6 +36,9 @@ func (d *conflictDetector) conflicts() map[netip.Addr]Conflict {
 	defer d.mu.Unlock()
 	all := map[netip.Addr]Conflict{}
 	for addr, v := range d.pending { // An address with a conflict is always pending.
+		if s := v.shared(); s != nil && !s.Holder {
+			continue // The holder sees and reports it.
+		}
 		if host := v.acd.conflict; host != nil && host.certain {
 			all[addr] = Conflict{
 				Addr: addr, MAC: host.mac.String(), Interface: host.interfaceName, Since: host.since, Announced: v.acd.holding,
@@ -63,7 +64,8 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	}
 	if inCluster {
 		answered := !u.probe && r.asker.heard(by.node, u.addr)
-		rival := (u.held || r.searcher.searchesFor(u.addr)) && !r.detector.kernelsAnswer(u.addr)
+		rival := (u.held || r.searcher.searchesFor(u.addr)) && !r.detector.kernelsAnswer(u.addr) &&
+			!r.detector.servesWith(u, by.node)
 		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {
 			r.notifyUrgent()
 		}
@@ -75,12 +77,8 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	if began {
 		notify(r.changes)
 	}
-	if !defend {
-		return
-	}
-	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
-	for _, s := range *r.live.Load() {
-		s.defend(u.addr)
+	if defend {
+		r.defend(u)
 	}
 }
 
@@ -125,10 +123,10 @@ func (r *Responder) hold(addresses []netip.Addr) {
 		for _, addr := range addresses {
 			if s.holds(addr) {
 				held = append(held, addr)
-				r.recordHeldOn(addr, s.name, now)
+				r.recordHeldOn(addr, s.name, now, (*s.addresses.Load())[addr])
 			}
 		}
-		r.announcer.add(s, held)
+		r.announceOn(s, held)
 	}
 	r.metrics.setHeld(r.held)
 	notify(r.changes)

@@ -19,6 +19,8 @@ const timerGranularity = 10 * time.Millisecond
 type vip struct {
 	// held: the address is answered. The receivers read it for every request.
 	held atomic.Bool
+	// sharing is how the address is shared; nil: it never is. The receivers read it, too.
+	sharing atomic.Pointer[announce.Sharing]
 	// acd is guarded by the mutex of the conflictDetector.
 	acd acd
 	// kernelsAnswer as in announce.Layer2Address, guarded by the same.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // Held is an address that this node answers for.
@@ -14,6 +16,8 @@ type Held struct {
 	Interfaces []string
 	// Since is when this process began to answer for it without interruption, on any interface.
 	Since time.Time
+	// Shares of the clients that are answered here, if other nodes answer the others; none: all are answered here.
+	Shares shares.Set
 }
 
 // Held returns the addresses that are really answered for, in order of address. The list is shared, and must not be changed.
@@ -37,7 +41,7 @@ func (r *Responder) recordHeld() {
 				if h, ok := before[addr]; ok {
 					since = h.Since
 				}
-				r.recordHeldOn(addr, s.name, since)
+				r.recordHeldOn(addr, s.name, since, v)
 			}
 		}
 	}
@@ -45,11 +49,12 @@ func (r *Responder) recordHeld() {
 }
 
 // recordHeldOn records that an address is held on one more interface, and since when if it is the first.
-func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time) {
+func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time, v *vip) {
 	h, known := r.held[addr]
 	if !known {
 		h = Held{Addr: addr, Since: since}
 	}
+	h.Shares = sharesOf(v)
 	if !slices.Contains(h.Interfaces, on) {
 		h.Interfaces = append(slices.Clip(h.Interfaces), on)
 	}

@@ -15,12 +15,15 @@ type metrics struct {
 	// unannounced counts addresses of both families, once for each interface.
 	unannounced prometheus.Gauge
 	failOver    prometheus.Histogram
+	// clients counts those of both families that are remembered.
+	clients prometheus.Gauge
 }
 
 // familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
 type familyMetrics struct {
 	received, answered, gratuitous, failed                    prometheus.Counter
 	probes, questions, conflictsBegun, defences, droppedStale prometheus.Counter
+	updates, introductions                                    prometheus.Counter
 	held, conflicts                                           prometheus.Gauge
 }
 
@@ -44,6 +47,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	defences := counter("defences_total", "Announcements sent because a foreign host used a held address.")
 	droppedStale := counter("stale_dropped_total",
 		"Frames about held addresses not answered, because this node did not know whether another one had replaced it as holder.")
+	updates := counter("client_updates_total", "ARP replies and neighbor advertisements that told one client of a shared address which node answers it.")
+	introductions := counter("client_introductions_total", "Frames that told another node of a shared address of a client.")
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		return factory.NewGaugeVec(prometheus.GaugeOpts{Name: "daymark_layer2_" + name, Help: help}, []string{"family"})
 	}
@@ -57,6 +62,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			gratuitous: gratuitous.WithLabelValues(label), failed: failed.WithLabelValues(label),
 			probes: probes.WithLabelValues(label), questions: questions.WithLabelValues(label), conflictsBegun: conflictsBegun.WithLabelValues(label),
 			defences: defences.WithLabelValues(label), droppedStale: droppedStale.WithLabelValues(label),
+			updates: updates.WithLabelValues(label), introductions: introductions.WithLabelValues(label),
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}
@@ -64,7 +70,13 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		Name: "daymark_layer2_unannounced_addresses",
 		Help: "Addresses held but not announced yet, because an interface announces only so many a second (--l2-announcement-rate).",
 	})
-	return &metrics{ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced, failOver: newFailOverDuration(factory)}
+	clients := factory.NewGauge(prometheus.GaugeOpts{
+		Name: "daymark_layer2_clients_remembered",
+		Help: "Clients of shared addresses that this node would tell if it had to answer them in the place of another node.",
+	})
+	return &metrics{
+		ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced, failOver: newFailOverDuration(factory), clients: clients,
+	}
 }
 
 func (m *metrics) of(family lb.Family) *familyMetrics {

@@ -51,6 +51,7 @@ func handleSolicitation(us mac, known addressSet, p icmpv6Packet, target netip.A
 	}
 	if targetVIP != nil && targetVIP.held.Load() {
 		o.reply = neighborAdvertisement(us, target, replyTo, p.source)
+		o.by = requesterOf(targetVIP, requester{addr: target, client: p.source, mac: replyTo, from: p.from, toUs: p.to == us})
 	}
 	if targetVIP != nil && p.source.IsUnspecified() {
 		o.use = addressUse{addr: target, by: p.from, held: targetVIP.held.Load(), probe: true}
@@ -71,7 +72,7 @@ func handleAdvertisement(us mac, known addressSet, p icmpv6Packet, target netip.
 	if !ok || by == us {
 		return outcome{}
 	}
-	return outcome{use: addressUse{addr: target, by: by, held: v.held.Load()}}
+	return outcome{use: addressUse{addr: target, by: by, held: v.held.Load(), announced: p.destination.IsMulticast()}}
 }
 
 // validSolicitation makes the remaining checks of RFC 4861 section 7.1.1. It returns the MAC address that the answer
@@ -168,10 +169,15 @@ func neighborAdvertisement(us mac, target netip.Addr, to mac, destination netip.
 	if !solicited {
 		destination = netip.IPv6LinkLocalAllNodes()
 	}
-	return ndpFrame(to, us, target, destination, &ndp.NeighborAdvertisement{
+	return ndpFrame(to, us, target, destination, advertisementOf(us, target, solicited))
+}
+
+// advertisementOf is the message of an advertisement.
+func advertisementOf(us mac, target netip.Addr, solicited bool) ndp.Message {
+	return &ndp.NeighborAdvertisement{
 		Solicited: solicited, Override: true, TargetAddress: target,
 		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: us.slice()}},
-	})
+	}
 }
 
 // ndpFrame returns an Ethernet frame with a message; nil if the message cannot be encoded.

@@ -24,6 +24,11 @@ type protocol struct {
 	// question returns the frame that asks one host whether it uses an address. The source is our own address for NDP; nil if
 	// it is not fit.
 	question func(us mac, addr netip.Addr, to mac, source netip.Addr) []byte
+	// update returns the forms of the frame that tells a client of a shared address where it is, inform the frame that announces an
+	// address to one host, and introduce the frame that tells another node of a client.
+	update    func(us mac, addr netip.Addr, of neighbor) [][]byte
+	inform    func(us mac, addr netip.Addr, to mac) []byte
+	introduce func(us mac, addr netip.Addr, of neighbor, to mac) []byte
 	// describe says what a frame is about.
 	describe func(frame []byte) description
 }
@@ -34,6 +39,8 @@ type outcome struct {
 	request bool
 	// reply is the frame that answers it if the address is held; else nil.
 	reply []byte
+	// by is who asked, if the address may be shared.
+	by requester
 	// use of one of our addresses by the sender of the frame.
 	use addressUse
 }
@@ -48,6 +55,8 @@ type addressUse struct {
 	held bool
 	// probe: the other host probes the address and does not use it yet.
 	probe bool
+	// announced: the other host announces the address to all.
+	announced bool
 }
 
 // userMAC returns the MAC address that a packet gives for its sender, or that of its frame if it gives none.
@@ -62,9 +71,11 @@ var protocols = map[lb.Family]*protocol{
 	lb.IPv4: {
 		name: "ARP", etherType: unix.ETH_P_ARP, filter: arpFilter,
 		handle: handleARP, gratuitous: gratuitousARP, probe: probeARP, question: questionARP, describe: describeARP,
+		update: updateARP, inform: informARP, introduce: introduceARP,
 	},
 	lb.IPv6: {
 		name: "NDP", etherType: unix.ETH_P_IPV6, filter: ndpFilter, solicited: true,
 		handle: handleNDP, gratuitous: unsolicitedAdvertisement, probe: probeNDP, question: questionNDP, describe: describeNDP,
+		update: updateNDP, inform: informNDP, introduce: introduceNDP,
 	},
 }

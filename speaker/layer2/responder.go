@@ -57,6 +57,7 @@ type Responder struct {
 	asker     *asker
 	searcher  *searcher
 	rivals    *rivals
+	crowds    *crowds
 	steps     steps
 	isStale   func() bool
 	tracer    *trace.Tracer
@@ -117,6 +118,7 @@ func New(cfg Config) *Responder {
 		asker:     newAsker(),
 		searcher:  newSearcher(),
 		rivals:    newRivals(),
+		crowds:    newCrowds(m.clients),
 		isStale:   cfg.Stale,
 		tracer:    cfg.Tracer,
 		changes:   make(chan struct{}, 1),
@@ -194,7 +196,8 @@ func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address)
 
 // equalIgnoringProbe compares two addresses without Probe, which has no meaning for an address that is known.
 func equalIgnoringProbe(a, b announce.Layer2Address) bool {
-	return a.Addr == b.Addr && a.Detection == b.Detection && a.KernelsAnswer == b.KernelsAnswer && slices.Equal(a.Interfaces, b.Interfaces)
+	return a.Addr == b.Addr && a.Detection == b.Detection && a.KernelsAnswer == b.KernelsAnswer &&
+		slices.Equal(a.Interfaces, b.Interfaces) && a.Sharing.Equal(&b.Sharing)
 }
 
 // reapply applies the last desired state again.
@@ -207,7 +210,7 @@ func (r *Responder) reapply() error {
 
 // Announce announces held addresses again, now and over the next seconds, as after a take-over. Other nodes may have
 // announced them in a part of the segment that was out of reach. Addresses that are not held are left out.
-func (r *Responder) Announce(addresses []netip.Addr) { r.announcer.restart(addresses) }
+func (r *Responder) Announce(addresses []netip.Addr) { r.announceAgain(addresses) }
 
 // Changes wakes its receiver when a conflict has begun or ended, or when Held has changed without a Set: an address was
 // found free, or a broken socket was replaced. A wake carries nothing.

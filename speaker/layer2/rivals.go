@@ -120,5 +120,5 @@ func (r *Responder) Defend(addresses []netip.Addr) {
 		}
 	}
 	r.rivals.mu.Unlock()
-	r.announcer.restart(due)
+	r.announceAgain(due)
 }

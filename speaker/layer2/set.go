@@ -31,6 +31,8 @@ func (r *Responder) apply() error {
 	r.complete = false
 	addresses, err := r.validAddresses()
 	want := r.detector.setAddresses(addresses)
+	r.keepCrowds(addresses)
+	sharing := r.detector.setSharing(addresses)
 	r.addUnaddressed(want)
 	errs := []error{err}
 	nics := map[string]nicResult{}
@@ -60,6 +62,7 @@ func (r *Responder) apply() error {
 		}
 	}
 	r.publish()
+	r.followSharing(sharing)
 	r.watchAsked()
 	r.detector.restartProbing(unprobed) // Only now can a probe be sent by the new sockets.
 	err = errors.Join(errs...)
@@ -127,7 +130,7 @@ func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addre
 		r.receivers.Go(func() { r.receive(key, s) })
 	}
 	held, unprobed := splitHeld(added, addresses)
-	r.announcer.add(s, held)
+	r.announceOn(s, held)
 	return unprobed, err
 }
 

@@ -28,6 +28,8 @@ type frameHandler interface {
 	stale() bool
 	// addressInUse handles the use of an address by another host on an interface.
 	addressInUse(interfaceName string, u addressUse)
+	// serves reports whether this node answers who asks for an address that may be shared.
+	serves(interfaceName string, a *requester) bool
 	// ownerOf returns the owner of a MAC address of the cluster; false: it belongs to a foreign host.
 	ownerOf(m mac) (owner, bool)
 }
@@ -224,6 +226,8 @@ func (s *socket) act(o *outcome) (did reaction) {
 	}
 	switch {
 	case o.reply == nil:
+	case o.by.of != nil && !s.handler.serves(s.name, &o.by):
+		did = anothers
 	case s.send(o.reply, asAnswer):
 		s.metrics.answered.Inc()
 		did = answered
@@ -239,9 +243,9 @@ func (s *socket) act(o *outcome) (did reaction) {
 // interfaceName implements sender.
 func (s *socket) interfaceName() string { return s.name }
 
-// announce implements sender. It sends the forms of an announcement in turns, and nothing for what is no longer held.
+// announce implements sender. It sends the forms of an announcement in turns, and nothing for what is no longer held, or shared now.
 func (s *socket) announce(addr netip.Addr, n int) {
-	if !s.holds(addr) {
+	if v := (*s.addresses.Load())[addr]; v == nil || !v.held.Load() || v.shared() != nil {
 		return
 	}
 	forms := s.protocol.gratuitous(s.nic.mac, addr)

@@ -20,6 +20,8 @@ const (
 	answered
 	couldNotSend
 	wasStale
+	// anothers: another node answers the client.
+	anothers
 )
 
 // purpose is why a frame is sent.
@@ -29,6 +31,8 @@ const (
 	asAnswer       purpose = "the answer"
 	asAnnouncement purpose = "announced: this node holds it"
 	asProbe        purpose = "asked: no node has announced it before, so a host outside the cluster may have it"
+	asUpdate       purpose = "told a client of the shared address: this node answers it now"
+	asIntroduction purpose = "told another node of the shared address of a client"
 	asQuestion     purpose = "asked: another node may answer for it"
 )
 
@@ -121,7 +125,7 @@ func (s *socket) traceReceived(frame []byte, did reaction) {
 	}
 	s.record(d.target, traceapi.In, frame, d, func() string {
 		if d.kind == frameRequest || d.kind == frameProbe {
-			return s.decisionOnRequest(d.target, did)
+			return s.decisionOnRequest(d.target, d.sender, did)
 		}
 		return s.decisionOnUse(d.by)
 	})
@@ -145,7 +149,7 @@ func (s *socket) record(addr netip.Addr, direction traceapi.Direction, frame []b
 }
 
 // decisionOnRequest says whether a request for an address was answered, or why not.
-func (s *socket) decisionOnRequest(addr netip.Addr, did reaction) string {
+func (s *socket) decisionOnRequest(addr, asker netip.Addr, did reaction) string {
 	v := (*s.addresses.Load())[addr]
 	switch {
 	case did == answered:
@@ -154,6 +158,8 @@ func (s *socket) decisionOnRequest(addr netip.Addr, did reaction) string {
 		return "not answered: the kernel did not send the answer"
 	case did == wasStale:
 		return "not answered: this process was stopped for a while, and others may have taken the address over"
+	case did == anothers && v != nil:
+		return "not answered: " + anotherAnswers(v, asker)
 	case v != nil && v.held.Load():
 		return "not answered: the request is not valid"
 	case v != nil:
@@ -167,6 +173,21 @@ func (s *socket) decisionOnRequest(addr netip.Addr, did reaction) string {
 		return "not answered: this node answers for it on other interfaces"
 	}
 	return "not answered: " + standing.Layer2
+}
+
+// anotherAnswers says which node answers who asks for a shared address.
+func anotherAnswers(v *vip, asker netip.Addr) string {
+	s := v.shared()
+	switch {
+	case s == nil:
+		return "another node answered this client, and does not now"
+	case !asker.IsValid() || asker.IsUnspecified():
+		return "the address is shared, and its holder answers who asks whether it is in use"
+	case s.Own.Serves(asker):
+		return "another node of the shared address has told of this client, which is told in turn"
+	default:
+		return "the address is shared, and node " + s.Table.Server(asker) + " answers this client"
+	}
 }
 
 // decisionOnUse says whose a MAC address is that uses an address.

@@ -18,9 +18,10 @@ import (
 // fakeHandler knows that proxy is the MAC address of n2.
 type fakeHandler struct{}
 
-func (fakeHandler) stale() bool                     { return false }
-func (fakeHandler) addressInUse(string, addressUse) {}
-func (fakeHandler) ownerOf(m mac) (owner, bool)     { return owner{node: "n2"}, m == proxy }
+func (fakeHandler) stale() bool                        { return false }
+func (fakeHandler) addressInUse(string, addressUse)    {}
+func (fakeHandler) serves(_ string, r *requester) bool { return r.of.serves(r.client) }
+func (fakeHandler) ownerOf(m mac) (owner, bool)        { return owner{node: "n2"}, m == proxy }
 
 func tracedSocket(family lb.Family, tracer *trace.Tracer, known addressSet) *socket {
 	s := &socket{

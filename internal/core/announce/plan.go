@@ -79,6 +79,8 @@ type Layer2Address struct {
 	// KernelsAnswer: the kernels of other nodes answer for the address, because their service proxies have it. That is no
 	// conflict, and does not make those nodes rivals. It counts for an address that is known as well.
 	KernelsAnswer bool
+	// Sharing with other nodes. It counts for an address that is known as well.
+	Sharing Sharing
 }
 
 // Session is a BGP session with one router.

@@ -1,0 +1,299 @@
+package layer2
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
+)
+
+// An address may be shared: several nodes answer for it, each some of the clients. Then nothing is broadcast about it, because a
+// broadcast reaches all clients. Who asks for it is remembered by all its nodes, and told by unicast when another node
+// answers. The holder, one of them, does what is not about a client: it answers probes and reports conflicts.
+
+// requester is who asks for an address of ours.
+type requester struct {
+	// of is the address; nil: the address is never shared, or nobody asks.
+	of   *vip
+	addr netip.Addr
+	// client and mac are the addresses that it gives for itself; an unspecified client only asks whether the address is in use.
+	client netip.Addr
+	mac    mac
+	// from is the source of the frame.
+	from mac
+	// toUs: we alone are asked.
+	toUs bool
+}
+
+// requesterOf returns who asks for an address that may be shared.
+func requesterOf(of *vip, a requester) requester {
+	if of.sharing.Load() == nil {
+		return requester{}
+	}
+	a.of = of
+	return a
+}
+
+// shared returns how an address is shared; nil: this node answers all.
+func (v *vip) shared() *announce.Sharing {
+	if s := v.sharing.Load(); s != nil && s.Table.Shared() {
+		return s
+	}
+	return nil
+}
+
+// serves reports whether this node answers a client.
+func (v *vip) serves(client netip.Addr) bool {
+	s := v.shared()
+	return s == nil || s.Own.Serves(client)
+}
+
+// serves implements frameHandler. It remembers who asks. A host that is asked alone is asked by a client that has learned of it
+// before, or by a speaker.
+func (r *Responder) serves(interfaceName string, a *requester) bool {
+	if a.client.IsUnspecified() {
+		s := a.of.shared()
+		return s == nil || s.Holder || a.toUs // A probe is for all. That of another speaker asks whether we live.
+	}
+	_, byNode := r.ownerOf(a.from)
+	introduced := byNode && a.from != a.mac
+	from := neighbor{a.client, a.mac, interfaceName}
+	if !a.toUs || introduced {
+		r.crowds.heard(a.addr, from)
+	}
+	serves := a.of.serves(a.client)
+	switch {
+	case introduced:
+		if serves {
+			r.tellIntroduced(a.addr, from)
+		}
+		return false // It has not asked us, and may not heed an answer.
+	case serves:
+		return true
+	case !a.toUs:
+		return false
+	case byNode:
+		return true
+	}
+	last, asked := r.crowds.lastAsked(a.addr, hostKey{a.mac, interfaceName})
+	return asked && a.of.serves(last)
+}
+
+// servesWith reports whether another node uses an address as it may, because it answers some of the clients. When we hold the address, it
+// may not announce it to all, nor search for others that hold it.
+func (d *conflictDetector) servesWith(u addressUse, node string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v := d.vips[u.addr]
+	if v == nil {
+		return false
+	}
+	s := v.shared()
+	return s != nil && s.Table.Has(node) && !(s.Holder && (u.announced || u.probe))
+}
+
+// sharingChange is a change of how a desired address is shared. Nil: it was not desired, or is never shared.
+type sharingChange struct {
+	addr          netip.Addr
+	before, after *announce.Sharing
+}
+
+// setSharing notes how the desired addresses are shared, and returns what has changed, in order of address.
+func (d *conflictDetector) setSharing(addresses []announce.Layer2Address) (changes []sharingChange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range addresses {
+		v := d.vips[addresses[i].Addr]
+		before, after := v.sharing.Load(), &addresses[i].Sharing
+		switch {
+		case !after.PerClient:
+			after = nil
+		case before != nil && before.Equal(after):
+			continue
+		}
+		if before == nil && after == nil {
+			continue
+		}
+		v.sharing.Store(after)
+		changes = append(changes, sharingChange{addresses[i].Addr, before, after})
+	}
+	slices.SortFunc(changes, func(a, b sharingChange) int { return a.addr.Compare(b.addr) })
+	return changes
+}
+
+// sharedVIP returns a desired address that is held and shared; nil: it is not.
+func (d *conflictDetector) sharedVIP(addr netip.Addr) *vip {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if v := d.vips[addr]; v != nil && v.held.Load() && v.shared() != nil {
+		return v
+	}
+	return nil
+}
+
+// keepCrowds remembers who asks for the addresses that may be shared.
+func (r *Responder) keepCrowds(addresses []announce.Layer2Address) {
+	perClient := map[netip.Addr]bool{}
+	for i := range addresses {
+		if addresses[i].Sharing.PerClient {
+			perClient[addresses[i].Addr] = true
+		}
+	}
+	r.crowds.keep(perClient)
+}
+
+// followSharing does what changes of sharing demand, when all sockets have their addresses.
+func (r *Responder) followSharing(changes []sharingChange) {
+	for _, c := range changes {
+		sharedBefore, sharedNow := c.before != nil && c.before.Table.Shared(), c.after != nil && c.after.Table.Shared()
+		for _, s := range *r.live.Load() {
+			switch {
+			case sharedBefore && !sharedNow && s.holds(c.addr):
+				r.announcer.add(s, []netip.Addr{c.addr})
+			case sharedNow && !sharedBefore:
+				r.announcer.remove(s, c.addr)
+			}
+		}
+		if sharedNow && c.before != nil {
+			r.tellOfChange(c)
+		}
+	}
+}
+
+// tellOfChange tells the clients of shares that are ours now, and has those that are another's told by it. A node that is new hears
+// of all clients that are ours, because it may be asked to take our place.
+func (r *Responder) tellOfChange(c sharingChange) {
+	ownBefore := shares.All
+	if c.before.Table.Shared() {
+		ownBefore = c.before.Own
+	}
+	updates := r.newUpdates(c.addr)
+	for _, of := range r.crowds.clients(c.addr) {
+		hadIt, hasIt := ownBefore.Serves(of.addr), c.after.Own.Serves(of.addr)
+		if hasIt && !hadIt {
+			updates.tell(of)
+		}
+		server := c.after.Table.Server(of.addr)
+		for i := range c.after.Servers {
+			to := &c.after.Servers[i]
+			if (hadIt || hasIt) && !c.before.Table.Has(to.Node) || hadIt && !hasIt && to.Node == server {
+				updates.introduce(of, to)
+			}
+		}
+	}
+	updates.send()
+}
+
+// tellOwn tells the clients of a shared address that are ours once more where it is: those that asked by one interface, or by any ("").
+func (r *Responder) tellOwn(addr netip.Addr, v *vip, interfaceName string) {
+	updates := r.newUpdates(addr)
+	for _, of := range r.crowds.clients(addr) {
+		if (interfaceName == "" || of.interfaceName == interfaceName) && v.serves(of.addr) {
+			updates.tell(of)
+		}
+	}
+	updates.send()
+}
+
+// tellIntroduced tells a client that another node has told us of that it is ours.
+func (r *Responder) tellIntroduced(addr netip.Addr, of neighbor) {
+	updates := r.newUpdates(addr)
+	updates.tell(of)
+	updates.send()
+}
+
+// announceAgain announces held addresses again, now and over the next seconds.
+func (r *Responder) announceAgain(addresses []netip.Addr) {
+	var exclusive []netip.Addr
+	for _, addr := range addresses {
+		if v := r.detector.sharedVIP(addr); v != nil {
+			r.tellOwn(addr, v, "")
+		} else {
+			exclusive = append(exclusive, addr)
+		}
+	}
+	r.announcer.restart(exclusive)
+}
+
+// announceOn begins to announce held addresses by a socket that is new to them.
+func (r *Responder) announceOn(s *socket, held []netip.Addr) {
+	var exclusive []netip.Addr
+	for _, addr := range held {
+		if v := (*s.addresses.Load())[addr]; v != nil && v.shared() != nil {
+			r.tellOwn(addr, v, s.name)
+		} else {
+			exclusive = append(exclusive, addr)
+		}
+	}
+	r.announcer.add(s, exclusive)
+}
+
+// defend announces a held address once, because a foreign host uses it. Of a shared address each node tells its own clients, and the
+// holder the host.
+func (r *Responder) defend(u addressUse) {
+	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
+	v := r.detector.sharedVIP(u.addr)
+	if v != nil {
+		r.tellOwn(u.addr, v, "")
+	}
+	for _, s := range *r.live.Load() {
+		switch {
+		case v == nil:
+			s.defend(u.addr)
+		case v.shared() != nil && v.shared().Holder && s.holds(u.addr):
+			s.inform(u.addr, u.by)
+		}
+	}
+}
+
+// updates are sent about the clients of an address.
+type updates struct {
+	announcer *announcer
+	addr      netip.Addr
+	sockets   map[string]*socket
+	told      []sender
+	others    []sender
+}
+
+func (r *Responder) newUpdates(addr netip.Addr) *updates {
+	u := &updates{announcer: r.announcer, addr: addr, sockets: map[string]*socket{}}
+	for _, s := range *r.live.Load() {
+		if s.holds(addr) {
+			u.sockets[s.name] = s
+		}
+	}
+	return u
+}
+
+func (u *updates) tell(of neighbor) {
+	if s := u.sockets[of.interfaceName]; s != nil {
+		u.told = append(u.told, clientUpdate{s, u.addr, of})
+	}
+}
+
+func (u *updates) introduce(of neighbor, to *announce.Layer2Server) {
+	s := u.sockets[of.interfaceName]
+	if s == nil {
+		return
+	}
+	for _, path := range to.Paths {
+		if server, ok := parseMAC(path.MAC); ok && path.Interface == of.interfaceName {
+			u.others = append(u.others, introduction{s, u.addr, of, server})
+		}
+	}
+}
+
+func (u *updates) send() {
+	u.announcer.tell(u.told, u.addr, updateIntervals(u.addr))
+	u.announcer.tell(u.others, u.addr, introductionIntervals)
+}
+
+// sharesOf returns the shares of an address that are answered here, for Held.
+func sharesOf(v *vip) shares.Set {
+	if s := v.shared(); s != nil {
+		return s.Own
+	}
+	return 0
+}
