@@ -98,12 +98,14 @@ type Snapshot struct {
 	SpeakerAddresses map[string]netip.AddrPort
 }
 
-// List reads all stores once. An error means that the cluster is not known, so nothing may be changed.
+// List reads all stores once. An error means that the cluster is not known, so nothing may be changed. The Endpoints of a Snapshot are
+// valid until the next List.
 func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	s := &Snapshot{}
-	var slices []*lb.EndpointSlice
-	err := errors.Join(
-		Read(ctx, c.slices, &slices), Read(ctx, c.nodes, &s.Nodes), Read(ctx, c.secrets, &s.Secrets),
+	_, changed, err := c.slices.listChanges(ctx)
+	s.Endpoints, s.SpeakerAddresses = c.endpoints.join(changed) // whatever becomes of the other kinds: the next call does not return it again
+	err = errors.Join(
+		err, Read(ctx, c.nodes, &s.Nodes), Read(ctx, c.secrets, &s.Secrets),
 		Read(ctx, c.pools, &s.ParsedPools), Read(ctx, c.l2, &s.ParsedL2Advertisements), Read(ctx, c.bgp, &s.ParsedBGPAdvertisements),
 		Read(ctx, c.peers, &s.ParsedPeers), Read(ctx, c.profiles, &s.ParsedBFDProfiles),
 		Read(ctx, c.communities, &s.Communities), Read(ctx, c.speakers, &s.Speakers),
@@ -111,7 +113,6 @@ func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Endpoints, s.SpeakerAddresses = c.endpoints.join(slices)
 	s.Pools = c.index.of(Values(s.ParsedPools))
 	s.L2Advertisements, s.BGPAdvertisements = Values(s.ParsedL2Advertisements), Values(s.ParsedBGPAdvertisements)
 	s.Peers, s.BFDProfiles = Values(s.ParsedPeers), Values(s.ParsedBFDProfiles)

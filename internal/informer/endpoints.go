@@ -3,43 +3,83 @@ package informer
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// endpoints joins the EndpointSlices of each Service, and does so again only with the slices that changed.
+// endpoints joins the EndpointSlices of each Service, and does so again only where slices have changed. The zero value, with a
+// namespace, knows none.
 type endpoints struct {
 	// namespace whose slices of speakers count.
 	namespace string
 
-	from     []*lb.EndpointSlice
-	parts    map[lb.Key][]*lb.EndpointSlice
-	joined   map[lb.Key]lb.Endpoints
+	parts  map[lb.Key][]*lb.EndpointSlice
+	joined map[lb.Key]lb.Endpoints
+	// speaking are the slices of speakers, in order of name.
+	speaking []*lb.EndpointSlice
 	speakers map[string]netip.AddrPort
 }
 
-// join returns the endpoints of every Service from all slices, as a Lister lists them, and where the speakers gossip, by node. Do not
-// change the maps.
-func (e *endpoints) join(all []*lb.EndpointSlice) (map[lb.Key]lb.Endpoints, map[string]netip.AddrPort) {
-	if e.joined != nil && slices.Equal(e.from, all) {
-		return e.joined, e.speakers
+// join returns the endpoints of every Service, and where the speakers gossip, by node, given how the slices differ from those at the last
+// call. Do not change the maps. The endpoints are valid until the next call.
+func (e *endpoints) join(changed []replacement[*lb.EndpointSlice]) (map[lb.Key]lb.Endpoints, map[string]netip.AddrPort) {
+	if e.joined == nil {
+		e.parts, e.joined = map[lb.Key][]*lb.EndpointSlice{}, map[lb.Key]lb.Endpoints{}
+		e.speakers = map[string]netip.AddrPort{}
 	}
-	parts, speakers := make(map[lb.Key][]*lb.EndpointSlice, len(all)), map[string]netip.AddrPort{}
-	for _, slice := range all {
-		if slice.Speaker != nil && slice.Service.Namespace == e.namespace {
-			speakers[slice.Speaker.Node] = slice.Speaker.Address
-			continue
+	before, spoke := map[lb.Key][]*lb.EndpointSlice{}, false
+	for _, c := range changed {
+		if c.before != nil {
+			spoke = e.edit(before, *c.before, withoutSlice) || spoke
 		}
-		parts[slice.Service] = append(parts[slice.Service], slice)
+		if c.now != nil {
+			spoke = e.edit(before, *c.now, withSlice) || spoke
+		}
 	}
-	joined := make(map[lb.Key]lb.Endpoints, len(parts))
-	for key, now := range parts {
-		if before, ok := e.parts[key]; ok && slices.Equal(before, now) {
-			joined[key] = e.joined[key]
+	// order does not matter: each Service stands for itself
+	for key, parts := range before {
+		if now := e.parts[key]; len(now) > 0 {
+			e.joined[key] = e.joined[key].Update(parts, now)
 		} else {
-			joined[key] = e.joined[key].Update(before, now)
+			delete(e.parts, key)
+			delete(e.joined, key)
 		}
 	}
-	e.from, e.parts, e.joined, e.speakers = all, parts, joined, speakers
-	return joined, speakers
+	if spoke {
+		e.speakers = make(map[string]netip.AddrPort, len(e.speaking))
+		for _, slice := range e.speaking {
+			e.speakers[slice.Speaker.Node] = slice.Speaker.Address
+		}
+	}
+	return e.joined, e.speakers
+}
+
+// edit adds a slice to those of its Service or takes it away, and notes which the Service had before the first edit. It reports whether
+// the slice is one of a speaker, which is none of a Service.
+func (e *endpoints) edit(before map[lb.Key][]*lb.EndpointSlice, slice *lb.EndpointSlice, edited sliceEdit) (spoke bool) {
+	if slice.Speaker != nil && slice.Service.Namespace == e.namespace {
+		e.speaking = edited(e.speaking, slice)
+		return true
+	}
+	parts := e.parts[slice.Service]
+	if _, known := before[slice.Service]; !known {
+		before[slice.Service] = parts
+	}
+	e.parts[slice.Service] = edited(parts, slice)
+	return false
+}
+
+// sliceEdit returns a new list, which differs by a slice.
+type sliceEdit func([]*lb.EndpointSlice, *lb.EndpointSlice) []*lb.EndpointSlice
+
+// withSlice is a new list with a slice, in order of name.
+func withSlice(list []*lb.EndpointSlice, slice *lb.EndpointSlice) []*lb.EndpointSlice {
+	i, _ := slices.BinarySearchFunc(list, slice.Name, func(s *lb.EndpointSlice, name string) int { return strings.Compare(s.Name, name) })
+	return slices.Insert(slices.Clip(list), i, slice)
+}
+
+// withoutSlice is a new list without a slice.
+func withoutSlice(list []*lb.EndpointSlice, slice *lb.EndpointSlice) []*lb.EndpointSlice {
+	return slices.DeleteFunc(slices.Clone(list), func(s *lb.EndpointSlice) bool { return s == slice })
 }

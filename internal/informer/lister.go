@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,33 +16,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Lister lists all objects of one kind as values of type V. It reads the informer's own store: nothing is copied, and an
-// object whose resourceVersion is known costs one look-up, not a parse. It is safe for use by several goroutines.
+// Lister lists all objects of one kind as values of type V. It reads the informer's own store: nothing is copied, and only the
+// objects that have changed since it looked last are looked at. It is safe for use by several goroutines.
 type Lister[T client.Object, V any] struct {
 	informers cache.Informers
 	parse     func(T) V
+	changes   changes
 
 	mu       sync.Mutex
 	informer withStore
-	byUID    map[types.UID]*entry[V]
-	// refreshes counts the calls of refresh, to find the entries that the last one did not see.
-	refreshes uint64
+	byKey    map[objectKey]*entry[V]
 	// sorted are the entries in order of their keys.
 	sorted []*entry[V]
 	// list is the result of the last List; a new one is made only when something changed.
 	list []V
+	// replaced are the values that the last List has and the one before had not, and the other way round.
+	replaced []replacement[V]
 }
+
+// replacement is a value that took the place of another; nil where there is none.
+type replacement[V any] struct{ before, now *V }
 
 // entry is a value and what it was parsed from.
 type entry[V any] struct {
 	key     objectKey
+	uid     types.UID
 	version string
 	value   V
-	// refresh is the number of the refresh that saw the object last.
-	refresh uint64
 }
 
 type objectKey struct{ namespace, name string }
+
+func keyOf(object client.Object) objectKey { return objectKey{object.GetNamespace(), object.GetName()} }
+
+// stored is the key of the object in the store of an informer.
+func (k objectKey) stored() string { return toolscache.NewObjectName(k.namespace, k.name).String() }
 
 func (k objectKey) compare(other objectKey) int {
 	return cmp.Or(strings.Compare(k.namespace, other.namespace), strings.Compare(k.name, other.name))
@@ -52,27 +59,32 @@ func (k objectKey) compare(other objectKey) int {
 // withStore is what a Lister needs of an informer. The informers of client-go have it.
 type withStore interface {
 	GetStore() toolscache.Store
+	AddIndexers(toolscache.Indexers) error
 	HasSynced() bool
 }
 
 // NewLister makes a Lister of one kind. The parser must not change the object, which belongs to the informer; the value may
 // keep references into it. Nothing is read before the first List.
 func NewLister[T client.Object, V any](informers cache.Informers, parse func(T) V) *Lister[T, V] {
-	return &Lister[T, V]{informers: informers, parse: parse, byUID: map[types.UID]*entry[V]{}}
+	return &Lister[T, V]{informers: informers, parse: parse, byKey: map[objectKey]*entry[V]{}}
 }
 
 // List returns the values of all objects in order of namespace and name. The slice and the values are shared: do not
 // change them. It is an error when the informer has not synced.
 func (l *Lister[T, V]) List(ctx context.Context) ([]V, error) {
+	values, _, err := l.listChanges(ctx)
+	return values, err
+}
+
+// listChanges is List. It also returns what has changed since the last call, in no order.
+func (l *Lister[T, V]) listChanges(ctx context.Context) ([]V, []replacement[V], error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.open(ctx); err != nil {
-		return nil, fmt.Errorf("read %s: %w", reflect.TypeFor[T]().Elem().Name(), err)
+		return nil, nil, fmt.Errorf("read %s: %w", reflect.TypeFor[T]().Elem().Name(), err)
 	}
-	if l.refresh(l.informer.GetStore().List()) {
-		l.list = l.values()
-	}
-	return l.list, nil
+	l.refresh(l.informer.GetStore())
+	return l.list, l.replaced, nil
 }
 
 // open finds the informer, which starts it if it does not run yet, and checks that it has synced.
@@ -87,6 +99,9 @@ func (l *Lister[T, V]) open(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("the informer of type %T has no store of its own", informer)
 		}
+		if err := l.changes.follow(stored); err != nil {
+			return err
+		}
 		l.informer = stored
 	}
 	if !l.informer.HasSynced() {
@@ -95,44 +110,86 @@ func (l *Lister[T, V]) open(ctx context.Context) error {
 	return nil
 }
 
-// refresh parses new and changed objects, drops deleted ones, and reports whether there were any.
-func (l *Lister[T, V]) refresh(objects []any) (changed bool) {
-	l.refreshes++
+// refresh parses new and changed objects and drops deleted ones.
+func (l *Lister[T, V]) refresh(store toolscache.Store) {
+	l.replaced = nil
+	noted := l.changes.take()
+	if !l.complete(store, noted) {
+		noted = l.all(store)
+	}
 	var added []*entry[V]
-	for _, item := range objects {
-		object, ok := item.(T)
-		if !ok {
-			continue // cannot be: the informer is of our kind
+	var edited []*entry[V]
+	gone := map[*entry[V]]bool{}
+	// order does not matter: each entry stands for itself, and what is added is sorted
+	for key := range noted {
+		item, _, _ := store.GetByKey(key.stored()) // of this kind of store there is no error
+		object, exists := item.(T)
+		known := l.byKey[key]
+		switch {
+		case !exists && known == nil, exists && known != nil && known.uid == object.GetUID() && known.version == object.GetResourceVersion():
+		case !exists:
+			gone[known] = true
+			delete(l.byKey, key)
+			l.replaced = append(l.replaced, replacement[V]{before: &known.value})
+		case known == nil:
+			known = &entry[V]{key, object.GetUID(), object.GetResourceVersion(), l.parse(object)}
+			l.byKey[key], added = known, append(added, known)
+			l.replaced = append(l.replaced, replacement[V]{now: &known.value})
+		default:
+			before := known.value
+			known.uid, known.version, known.value = object.GetUID(), object.GetResourceVersion(), l.parse(object)
+			edited = append(edited, known)
+			l.replaced = append(l.replaced, replacement[V]{&before, &known.value})
 		}
-		known := l.byUID[object.GetUID()]
-		if known == nil {
-			known = &entry[V]{key: objectKey{object.GetNamespace(), object.GetName()}}
-			l.byUID[object.GetUID()] = known
-			added = append(added, known)
-		}
-		if known.version != object.GetResourceVersion() {
-			known.version, known.value = object.GetResourceVersion(), l.parse(object)
-			changed = true
-		}
-		known.refresh = l.refreshes
 	}
-	if len(l.byUID) > len(objects) {
-		gone := func(known *entry[V]) bool { return known.refresh != l.refreshes }
-		maps.DeleteFunc(l.byUID, func(_ types.UID, known *entry[V]) bool { return gone(known) })
-		l.sorted = slices.DeleteFunc(l.sorted, gone)
-		changed = true
-	}
-	l.sorted = merge(l.sorted, added)
-	return changed
+	l.update(added, edited, gone)
 }
 
-// values returns a new list; those returned before do not change.
-func (l *Lister[T, V]) values() []V {
-	values := make([]V, len(l.sorted))
-	for i, known := range l.sorted {
-		values[i] = known.value
+// complete reports whether only the noted objects can have changed. An informer that replaces its whole store, after it has listed
+// the objects anew, notes all that are there and none that is gone. So it did not if one that is not noted is there.
+func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool) bool {
+	for key := range l.byKey { // order does not matter: any will do
+		if !noted[key] {
+			_, exists, _ := store.GetByKey(key.stored())
+			return exists
+		}
 	}
-	return values
+	return true // each is looked at
+}
+
+// all are the keys of all objects that are in the store or known.
+func (l *Lister[T, V]) all(store toolscache.Store) map[objectKey]bool {
+	keys := make(map[objectKey]bool, len(l.byKey))
+	for key := range l.byKey {
+		keys[key] = true
+	}
+	for _, item := range store.List() {
+		if object, ok := item.(T); ok {
+			keys[keyOf(object)] = true
+		}
+	}
+	return keys
+}
+
+// update makes the list anew if it has changed; those returned before stay as they are.
+func (l *Lister[T, V]) update(added, edited []*entry[V], gone map[*entry[V]]bool) {
+	switch {
+	case len(added) > 0 || len(gone) > 0:
+		if len(gone) > 0 {
+			l.sorted = slices.DeleteFunc(l.sorted, func(known *entry[V]) bool { return gone[known] })
+		}
+		l.sorted = merge(l.sorted, added)
+		l.list = make([]V, len(l.sorted))
+		for i, known := range l.sorted {
+			l.list[i] = known.value
+		}
+	case len(edited) > 0:
+		l.list = slices.Clone(l.list)
+		for _, known := range edited {
+			i, _ := slices.BinarySearchFunc(l.sorted, known.key, func(known *entry[V], key objectKey) int { return known.key.compare(key) })
+			l.list[i] = known.value
+		}
+	}
 }
 
 // merge adds entries to a sorted list.

@@ -187,9 +187,6 @@ type crashBGP struct{ *fakeBGP }
 func (crashBGP) Set(context.Context, []announce.Session) error { return nil }
 
 func (s *crashScene) putObjects(services int) {
-	named := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}
-	}
 	for _, kind := range informer.Kinds() {
 		_, _ = s.cache.GetInformer(context.Background(), kind)
 	}
@@ -212,6 +209,11 @@ func (s *crashScene) putObjects(services int) {
 	for i := range services {
 		s.putService(named(fmt.Sprint("s", i)), i)
 	}
+}
+
+// named is the metadata of an object that was never edited.
+func named(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}
 }
 
 func (s *crashScene) putService(named metav1.ObjectMeta, i int) {

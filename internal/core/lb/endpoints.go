@@ -21,6 +21,8 @@ type Endpoint struct {
 
 // EndpointSlice is some of a Service's endpoints.
 type EndpointSlice struct {
+	// Name of the slice, in the namespace of its Service.
+	Name    string
 	Service Key
 	// Size is how many endpoints the slice has, whatever their state.
 	Size      int
@@ -34,7 +36,7 @@ type EndpointSlice struct {
 func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 	key := Key{from.Namespace, from.Labels[discoveryv1.LabelServiceName]}
 	if from.AddressType == discoveryv1.AddressTypeFQDN {
-		return &EndpointSlice{Service: key}
+		return &EndpointSlice{Name: from.Name, Service: key}
 	}
 	parsed := make([]Endpoint, 0, len(from.Endpoints))
 	for i := range from.Endpoints {
@@ -64,7 +66,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 		})
 	}
 	s := NewEndpointSlice(key, parsed)
-	s.Speaker = parseSpeakerEndpoint(from)
+	s.Name, s.Speaker = from.Name, parseSpeakerEndpoint(from)
 	return s
 }
 

@@ -17,12 +17,12 @@ type Cache struct {
 	// NotSynced: no informer has synced.
 	NotSynced bool
 
-	stores map[reflect.Type]toolscache.Store
+	stores map[reflect.Type]toolscache.Indexer
 }
 
 // New makes a cache of some objects.
 func New(objects ...client.Object) *Cache {
-	c := &Cache{stores: map[reflect.Type]toolscache.Store{}}
+	c := &Cache{stores: map[reflect.Type]toolscache.Indexer{}}
 	for _, object := range objects {
 		c.Put(object)
 	}
@@ -47,13 +47,22 @@ func (c *Cache) PutAs(object client.Object, options cache.Options) error {
 	return nil
 }
 
+// Replace puts some objects in the place of all of a kind, as an informer does that has listed them anew.
+func (c *Cache) Replace(kind client.Object, objects ...client.Object) {
+	items := make([]any, len(objects))
+	for i, object := range objects {
+		items[i] = object
+	}
+	_ = c.store(kind).Replace(items, "")
+}
+
 // Delete removes an object.
 func (c *Cache) Delete(object client.Object) { _ = c.store(object).Delete(object) }
 
-func (c *Cache) store(object client.Object) toolscache.Store {
+func (c *Cache) store(object client.Object) toolscache.Indexer {
 	kind := reflect.TypeOf(object)
 	if c.stores[kind] == nil {
-		c.stores[kind] = toolscache.NewStore(toolscache.MetaNamespaceKeyFunc)
+		c.stores[kind] = toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{})
 	}
 	return c.stores[kind]
 }
@@ -66,11 +75,16 @@ func (c *Cache) GetInformer(_ context.Context, object client.Object, _ ...cache.
 type informer struct {
 	cache.Informer
 	cache *Cache
-	store toolscache.Store
+	store toolscache.Indexer
 }
 
 // GetStore returns the store.
 func (i *informer) GetStore() toolscache.Store { return i.store }
+
+// AddIndexers adds indexers to the store.
+func (i *informer) AddIndexers(indexers toolscache.Indexers) error {
+	return i.store.AddIndexers(indexers)
+}
 
 // HasSynced reports whether the cache has synced.
 func (i *informer) HasSynced() bool { return !i.cache.NotSynced }

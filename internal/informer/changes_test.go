@@ -1,0 +1,124 @@
+package informer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/informer/informertest"
+)
+
+// randomSlice is one of some EndpointSlices of some Services, in one of many versions; or one of a speaker.
+func randomSlice(t *rapid.T) *discoveryv1.EndpointSlice {
+	name, edit := rapid.IntRange(0, 7).Draw(t, "name"), rapid.IntRange(0, 1000).Draw(t, "edit")
+	if name == 0 {
+		endpoint := lb.SpeakerEndpoint{Node: "n1", Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(edit)}), 7946)}
+		slice := endpoint.Slice("daymark-system", &lb.Node{Name: "n1"})
+		slice.UID, slice.ResourceVersion = "speaker", strconv.Itoa(edit)
+		return slice
+	}
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: fmt.Sprint("slice-", name), UID: types.UID(fmt.Sprint(name, edit%2)), ResourceVersion: strconv.Itoa(edit),
+			Labels: map[string]string{discoveryv1.LabelServiceName: fmt.Sprint("web-", (name+edit/2%2)%3)},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	for i := range edit % 4 {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{fmt.Sprintf("203.0.113.%d", i)}, NodeName: new(fmt.Sprint("n", edit%3))})
+	}
+	return slice
+}
+
+// Whatever has happened to a cache between two looks, what is kept from look to look is what one look would find.
+func TestCluster_EndpointsAreThoseOfTheStore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cache := informertest.New()
+		kept := NewCluster(cache, "daymark-system")
+		list := NewLister(cache, lb.ParseEndpointSlice)
+		for range rapid.IntRange(1, 8).Draw(t, "looks") {
+			for range rapid.IntRange(0, 5).Draw(t, "changes") {
+				change(t, cache)
+			}
+			got, err := kept.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := NewCluster(cache, "daymark-system").List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want.Endpoints, got.Endpoints, cmp.Comparer(sameEndpoints)); diff != "" {
+				t.Fatal(diff)
+			}
+			if diff := cmp.Diff(want.SpeakerAddresses, got.SpeakerAddresses, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+				t.Fatal(diff)
+			}
+			checkOrder(t, cache, list)
+		}
+	})
+}
+
+// sameEndpoints compares what endpoints say of nodes, in text: all that they are made of.
+func sameEndpoints(a, b lb.Endpoints) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }
+
+// change makes one change of the EndpointSlices in a cache, or replaces all of them.
+func change(t *rapid.T, cache *informertest.Cache) {
+	switch rapid.IntRange(0, 5).Draw(t, "kind of change") {
+	case 0:
+		var objects []client.Object
+		for range rapid.IntRange(0, 4).Draw(t, "left") {
+			objects = append(objects, randomSlice(t))
+		}
+		cache.Replace(&discoveryv1.EndpointSlice{}, objects...)
+	case 1, 2:
+		cache.Delete(randomSlice(t))
+	default:
+		cache.Put(randomSlice(t))
+	}
+}
+
+// checkOrder checks that a Lister which has listed before lists what a new one does.
+func checkOrder(t *rapid.T, cache *informertest.Cache, list *Lister[*discoveryv1.EndpointSlice, *lb.EndpointSlice]) {
+	names := func(l *Lister[*discoveryv1.EndpointSlice, *lb.EndpointSlice]) (names []string) {
+		values, err := l.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range values {
+			names = append(names, fmt.Sprint(value.Name, value.Service, value.Endpoints))
+		}
+		return names
+	}
+	if got, want := names(list), names(NewLister(cache, lb.ParseEndpointSlice)); !slices.Equal(got, want) {
+		t.Fatalf("it lists %q, want %q", got, want)
+	}
+}
+
+// Beyond lb.MaxEndpoints the slices that count are the first by name, whatever the order in which they came.
+func TestEndpoints_JoinCountsTheFirstByName(t *testing.T) {
+	web := lb.Key{Namespace: "default", Name: "web"}
+	var sorted []*lb.EndpointSlice
+	for i := range 3 {
+		slice := lb.NewEndpointSlice(web, []lb.Endpoint{{Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), Node: fmt.Sprint("n", i), Ready: true}})
+		slice.Name, slice.Size = fmt.Sprint("web-", i), lb.MaxEndpoints/2
+		sorted = append(sorted, slice)
+	}
+	e := endpoints{}
+	for _, i := range []int{2, 0, 1} {
+		got, _ := e.join([]replacement[*lb.EndpointSlice]{{now: &sorted[i]}})
+		if i == 1 && !sameEndpoints(got[web], lb.JoinEndpoints(sorted)) {
+			t.Errorf("they are %+v, want %+v", got[web], lb.JoinEndpoints(sorted))
+		}
+	}
+}

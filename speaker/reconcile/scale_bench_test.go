@@ -1,0 +1,88 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/informer/informertest"
+	"github.com/daymark-lb/daymark/internal/loop"
+)
+
+// newScaleScene is a speaker, alone among three nodes, that announces half of some Services by layer 2 and half by BGP.
+func newScaleScene(b *testing.B, services int) *crashScene {
+	b.Helper()
+	s := &crashScene{fixture: newFixture(b), cache: informertest.New()}
+	s.putObjects(services)
+	classes := lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}
+	kinds := newListers(s.cache, noSpeakers{}, "n1", "daymark-system")
+	s.objects = &reading{read: func(ctx context.Context) (*snapshot, error) { return kinds.read(ctx, classes, announce.Options{}) }}
+	s.read = s.objects.next
+	return s
+}
+
+// BenchmarkLoop_OneChanged is what a pass of a speaker costs, by the number of Services: when an endpoint of one of them has changed,
+// when there is one more, and when an object has changed that concerns none.
+func BenchmarkLoop_OneChanged(b *testing.B) {
+	for _, services := range []int{1000, 10000, 100000} {
+		b.Run(strconv.Itoa(services), func(b *testing.B) { benchmarkOneChanged(b, newScaleScene(b, services)) })
+	}
+}
+
+func benchmarkOneChanged(b *testing.B, s *crashScene) {
+	pass := func(b *testing.B) {
+		b.Helper()
+		s.calls = nil
+		s.objects.stale.Store(true)
+		if _, err := s.Reconcile(b.Context(), loop.Wake{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	pass(b)
+	for name, change := range map[string]func(){
+		"endpoint": func() {
+			at := s.edits * 7 % len(s.slices)
+			edited := s.slices[at].DeepCopy()
+			edited.ResourceVersion = strconv.Itoa(2 + s.edits)
+			edited.Endpoints[s.edits%3].Conditions.Ready = ptr.To(s.edits%2 == 0)
+			s.slices[at] = edited
+			s.cache.Put(edited)
+		},
+		"Service": func() { s.putService(named(fmt.Sprint("more", s.edits)), len(s.slices)) },
+		"nothing": func() {},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			began := cpuTime(b)
+			for b.Loop() {
+				s.edits++
+				change()
+				pass(b)
+			}
+			reportCPU(b, began)
+		})
+	}
+}
+
+// reportCPU reports the processor time of an operation, by all threads: on a machine that has other work the time that passes says little.
+func reportCPU(b *testing.B, began time.Duration) {
+	b.Helper()
+	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
