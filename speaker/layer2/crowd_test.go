@@ -11,7 +11,7 @@ import (
 // clientNumber returns one of very many clients, each with a MAC address of its own.
 func clientNumber(i int) neighbor {
 	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], uint32(i)) //nolint:gosec // Small.
+	binary.BigEndian.PutUint32(b[:], uint32(i))
 	return neighbor{netip.AddrFrom4([4]byte{10, b[1], b[2], b[3]}), mac{2, 0, b[0], b[1], b[2], b[3]}, "eth0"}
 }
 

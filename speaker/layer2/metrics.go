@@ -66,17 +66,24 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			held: held.WithLabelValues(label), conflicts: conflicts.WithLabelValues(label),
 		}
 	}
-	unannounced := factory.NewGauge(prometheus.GaugeOpts{
+	return &metrics{
+		ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: newUnannounced(factory), failOver: newFailOverDuration(factory),
+		clients: newClientsRemembered(factory),
+	}
+}
+
+func newUnannounced(factory promauto.Factory) prometheus.Gauge {
+	return factory.NewGauge(prometheus.GaugeOpts{
 		Name: "daymark_layer2_unannounced_addresses",
 		Help: "Addresses held but not announced yet, because an interface announces only so many a second (--l2-announcement-rate).",
 	})
-	clients := factory.NewGauge(prometheus.GaugeOpts{
+}
+
+func newClientsRemembered(factory promauto.Factory) prometheus.Gauge {
+	return factory.NewGauge(prometheus.GaugeOpts{
 		Name: "daymark_layer2_clients_remembered",
 		Help: "Clients of shared addresses that this node would tell if it had to answer them in the place of another node.",
 	})
-	return &metrics{
-		ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: unannounced, failOver: newFailOverDuration(factory), clients: clients,
-	}
 }
 
 func (m *metrics) of(family lb.Family) *familyMetrics {
