@@ -3,6 +3,7 @@ package informer
 import (
 	"slices"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -55,6 +56,11 @@ type LastGoodObjects struct {
 	bgp   LastGood[*lb.BGPAdvertisement]
 	peers LastGood[*lb.Peer]
 	index poolIndex
+	// resolved are the BGPAdvertisements and communities that were resolved last, and what they became: the same as long as they are.
+	resolved struct {
+		from, to    []*lb.BGPAdvertisement
+		communities []*v1beta1.Community
+	}
 	// seen are all pools as they were last, those that are gone included: Services keep their addresses for a while.
 	seen map[string]*lb.Pool
 }
@@ -70,7 +76,11 @@ func NewLastGoodObjects() *LastGoodObjects {
 // Substitute returns the objects with the last good version in the place of each one that has an error. The communities of
 // BGPAdvertisements are resolved: one that stands for nothing is an error, too.
 func (l *LastGoodObjects) Substitute(objects cluster.Objects) cluster.Objects {
-	objects = l.SubstitutePools(objects).Resolved()
+	objects = *l.SubstitutePools(objects)
+	if r := &l.resolved; !slices.Equal(r.from, objects.BGPAdvertisements) || !slices.Equal(r.communities, objects.Communities) {
+		r.from, r.communities, r.to = objects.BGPAdvertisements, objects.Communities, objects.Resolved().BGPAdvertisements
+	}
+	objects.BGPAdvertisements = l.resolved.to
 	objects.L2Advertisements = l.l2.Substitute(objects.L2Advertisements)
 	objects.BGPAdvertisements = l.bgp.Substitute(objects.BGPAdvertisements)
 	objects.Peers = l.peers.Substitute(objects.Peers)

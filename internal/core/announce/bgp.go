@@ -104,7 +104,7 @@ type route struct {
 	weights weights
 }
 
-// ownRoutes are those of this node, with their ranks and weights.
+// ownRoutes are those of this node, with their ranks and weights, in order of address and Service.
 func (r *rules) ownRoutes() []route {
 	me := r.nodeIndex(r.world.Node)
 	if me < 0 {
@@ -113,7 +113,12 @@ func (r *rules) ownRoutes() []route {
 	routes := r.routes(me)
 	r.rankRoutes(me, routes)
 	r.weighRoutes(me, routes)
+	slices.SortFunc(routes, route.compare)
 	return routes
+}
+
+func (r route) compare(other route) int {
+	return cmp.Or(r.addr.Compare(other.addr), r.service.Key.Compare(other.service.Key))
 }
 
 // routes of a node, by its index. Which peers hear of them depends on the advertisements alone.
@@ -170,7 +175,10 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 			all = append(all, advertised{prefix, r.bgp[i].self, route})
 		}
 	}
-	slices.SortFunc(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
+	byPrefix := func(a, b advertised) int { return a.prefix.Compare(b.prefix) }
+	if !slices.IsSortedFunc(all, byPrefix) { // it is where no prefix is aggregated
+		slices.SortStableFunc(all, byPrefix)
+	}
 	type variant struct {
 		by           advertisementSet
 		rank, weight int

@@ -1,7 +1,6 @@
 package announce
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -17,9 +16,7 @@ func (r *rules) healthPorts() []HealthPort {
 			ports = append(ports, HealthPort{s.HealthCheckNodePort, s.Key, r.health(s)})
 		}
 	}
-	slices.SortFunc(ports, func(a, b HealthPort) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), a.Service.Compare(b.Service))
-	})
+	slices.SortFunc(ports, HealthPort.compare)
 	return ports
 }
 

@@ -9,16 +9,23 @@ import (
 )
 
 // Computer computes one plan after the other, each of which is what Compute gives. Of most passes, and of those that clients wait for,
-// only the members have changed; so it keeps what follows from the objects alone, which is most of the work. A plan shares parts with
-// those before it, which must not be changed. The zero value is ready for use, by one goroutine.
+// only the members have changed; so it keeps what follows from the objects alone, which is most of the work. Of most others only few
+// Services have, and what follows from the others is kept. A plan shares parts with those before it, which must not be changed. The zero
+// value is ready for use, by one goroutine.
 type Computer struct {
 	basis basis
 	kept  *derived
 }
 
-// basis is all that derived follows from.
+// basis is all that derived follows from; but for the Services and their endpoints, which only the number of the reading stands for.
 type basis struct {
 	reading        uint64
+	nodes          []*lb.Node
+	pools          *lb.Pools
+	l2             []*lb.L2Advertisement
+	bgp            []*lb.BGPAdvertisement
+	peers          []*lb.Peer
+	options        Options
 	node           string
 	nodeAddresses  map[netip.Addr]NodeAddress
 	proxyUnhealthy []bool // in the order of the nodes
@@ -33,13 +40,21 @@ type derived struct {
 	limited     map[limitKey]*limitedPaths
 	healthPorts []HealthPort
 	healthPaths map[lb.Key]Health
+
+	// services that it follows from, with their endpoints.
+	services  []*lb.Service
+	endpoints []lb.Endpoints
+	near      *nearness
 }
 
 // Compute decides what the node w.Node announces and serves.
 func (c *Computer) Compute(w *World) *Plan {
 	r := newRules(w)
-	if now := basisOf(w); c.kept == nil || w.Reading == 0 || !now.equal(c.basis) {
+	switch now := basisOf(w); {
+	case c.kept == nil, w.Reading == 0, !now.equal(&c.basis):
 		c.basis, c.kept = now, r.derive()
+	case now.reading != c.basis.reading:
+		c.basis, c.kept = now, c.kept.update(r)
 	}
 	contests, unheld, detours := r.contests(c.kept.demands)
 	return &Plan{
@@ -54,7 +69,10 @@ func (c *Computer) Compute(w *World) *Plan {
 }
 
 func basisOf(w *World) basis {
-	b := basis{reading: w.Reading, node: w.Node, nodeAddresses: w.NodeAddresses, ownProxyFailed: w.OwnProxyFailed}
+	b := basis{
+		reading: w.Reading, nodes: w.Nodes, pools: w.Pools, l2: w.L2Advertisements, bgp: w.BGPAdvertisements, peers: w.Peers, options: w.Options,
+		node: w.Node, nodeAddresses: w.NodeAddresses, ownProxyFailed: w.OwnProxyFailed,
+	}
 	b.proxyUnhealthy = make([]bool, len(w.Nodes))
 	for i, n := range w.Nodes {
 		b.proxyUnhealthy[i] = w.ProxyUnhealthy[n.Name]
@@ -62,15 +80,23 @@ func basisOf(w *World) basis {
 	return b
 }
 
-func (b *basis) equal(other basis) bool {
-	return b.reading == other.reading && b.node == other.node && b.ownProxyFailed == other.ownProxyFailed &&
+// equal reports whether two differ in nothing but the reading. Objects never change, so the same pointers are the same objects.
+func (b *basis) equal(other *basis) bool {
+	return b.node == other.node && b.ownProxyFailed == other.ownProxyFailed && b.pools == other.pools && b.options == other.options &&
+		slices.Equal(b.nodes, other.nodes) && slices.Equal(b.l2, other.l2) && slices.Equal(b.bgp, other.bgp) && slices.Equal(b.peers, other.peers) &&
 		slices.Equal(b.proxyUnhealthy, other.proxyUnhealthy) && maps.Equal(b.nodeAddresses, other.nodeAddresses)
 }
 
 func (r *rules) derive() *derived {
+	near := newNearness(r)
+	endpoints := make([]lb.Endpoints, len(r.world.Services))
+	for i, s := range r.world.Services {
+		endpoints[i] = r.world.Endpoints[s.Key]
+	}
 	return &derived{
-		demands: r.demands(), routes: r.ownRoutes(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{},
+		demands: r.demands(near), routes: r.ownRoutes(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{},
 		healthPorts: r.healthPorts(), healthPaths: r.healthPaths(),
+		services: r.world.Services, endpoints: endpoints, near: near,
 	}
 }
 

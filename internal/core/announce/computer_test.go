@@ -17,7 +17,13 @@ import (
 
 var comparePlans = cmp.Options{
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmp.AllowUnexported(election.Group{}, election.Candidate{}),
+	cmp.Comparer(func(a, b *election.Ranks) bool {
+		return !slices.ContainsFunc(everyNode, func(node string) bool { return a.Of(node) != b.Of(node) })
+	}),
 }
+
+// someAddresses of Services.
+var someAddresses = []string{"192.0.2.200", "192.0.2.201", "198.19.0.1", "198.19.0.2"}
 
 // worldChanges are all that may change from pass to pass.
 var worldChanges = []struct {
@@ -79,10 +85,30 @@ var worldChanges = []struct {
 		w.Endpoints = maps.Clone(w.Endpoints)
 		w.endpoints(rapid.SampledFrom(w.Services).Draw(t, "of"), on...)
 	}},
-	{"a Service is deleted", true, func(_ *rapid.T, w *World, _ string) {
-		if len(w.Services) > 1 {
-			w.Services = w.Services[1:]
+	{"a Service is deleted", true, func(t *rapid.T, w *World, _ string) {
+		if last := len(w.Services) - 1; last > 0 {
+			i := rapid.IntRange(0, last).Draw(t, "which")
+			w.Services = slices.Delete(slices.Clone(w.Services), i, i+1)
 		}
+	}},
+	{"a Service comes, or another of its name", true, func(t *rapid.T, w *World, node string) {
+		name, addr := fmt.Sprint("s", rapid.IntRange(0, 9).Draw(t, "name")), rapid.SampledFrom(someAddresses).Draw(t, "at")
+		w.Services = slices.DeleteFunc(slices.Clone(w.Services), func(s *lb.Service) bool { return s.Key.Name == name })
+		w.Endpoints = maps.Clone(w.Endpoints)
+		s := w.add(name, addr, node)
+		s.Local, s.Affinity, s.SharingKey = rapid.Bool().Draw(t, "local"), rapid.Bool().Draw(t, "affinity"), "key"
+		s.HealthCheckNodePort, s.Distribution = uint16(30000), lb.SameNode
+	}},
+	{"the order of Services", true, func(t *rapid.T, w *World, _ string) { w.Services = rapid.Permutation(w.Services).Draw(t, "order") }},
+	{"a Service has two addresses, or other ones", true, func(t *rapid.T, w *World, _ string) {
+		w.Services = slices.Clone(w.Services)
+		s := &w.Services[rapid.IntRange(0, len(w.Services)-1).Draw(t, "which")]
+		changed := **s
+		changed.Ingress = nil
+		for _, addr := range rapid.SliceOfNDistinct(rapid.SampledFrom(someAddresses), 1, 2, rapid.ID[string]).Draw(t, "addresses") {
+			changed.Ingress = append(changed.Ingress, netip.MustParseAddr(addr))
+		}
+		*s = &changed
 	}},
 	{"a node drains or not", true, func(_ *rapid.T, w *World, node string) {
 		for i, n := range w.Nodes {
@@ -111,9 +137,9 @@ func TestComputer_GivesThePlanOfCompute(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := cluster()
 		w.Node, w.Reading = rapid.SampledFrom(everyNode).Draw(t, "self"), 1
-		for i := range rapid.IntRange(1, 8).Draw(t, "services") {
+		for i := range rapid.IntRange(1, 14).Draw(t, "services") {
 			on := rapid.SliceOfDistinct(rapid.SampledFrom(everyNode), rapid.ID[string]).Draw(t, "on")
-			addr := rapid.SampledFrom([]string{"192.0.2.200", "192.0.2.201", "198.19.0.1", "198.19.0.2"}).Draw(t, "addr")
+			addr := rapid.SampledFrom(someAddresses).Draw(t, "addr")
 			s := w.add(fmt.Sprint("s", i), addr, on...)
 			s.Local, s.Affinity, s.SharingKey = rapid.Bool().Draw(t, "local"), rapid.Bool().Draw(t, "affinity"), "key"
 			s.HealthCheckNodePort = uint16(30000 + i)

@@ -150,7 +150,7 @@ type demanding struct {
 }
 
 // demands of all Services, in order of address.
-func (r *rules) demands() []demand {
+func (r *rules) demands(near *nearness) []demand {
 	if len(r.l2) == 0 {
 		return nil
 	}
@@ -176,7 +176,6 @@ func (r *rules) demands() []demand {
 		}
 	}
 	slices.SortFunc(demands, func(a, b demand) int { return a.addr.Compare(b.addr) })
-	near := newNearness(r)
 	for i := range demands {
 		demands[i].ranks = near.ranks(&demands[i])
 	}

@@ -85,7 +85,7 @@ func (o *Objects) NewestLeaving(classes lb.Classes) uint64 {
 
 // Owned are the Services of the classes that Daymark serves, without those whose addresses are being withdrawn.
 func (o *Objects) Owned(classes lb.Classes) []*lb.Service {
-	var owned []*lb.Service
+	owned := make([]*lb.Service, 0, len(o.Services))
 	for _, s := range o.Services {
 		if classes.Ours(s) && !s.Provenance.Withdrawing {
 			owned = append(owned, s)
