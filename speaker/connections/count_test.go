@@ -115,20 +115,26 @@ func TestUnable_SaysWhy(t *testing.T) {
 	}
 }
 
-// A node behind a router cannot be handed a packet that still has the address of the Service.
+// Of what a plan has only that is laid which can work: a node behind a router would send a packet back that still has the address of the
+// Service.
 func TestRelay_HandsNothingToARouter(t *testing.T) {
 	r := newRig(t, 1, modeNFTables, false)
 	n := r.nodes[0]
 	sh(t, n.ns, "ip route add 198.51.100.0/24 via 192.0.2.1")
-	plan := handover.Plan{Passages: []handover.Passage{
-		{Addr: vip4, Via: netip.MustParseAddr("198.51.100.7"), Hops: 1},
-		{Addr: vip4.Next(), Via: nodeAddr(0), Hops: 1},
-		{Addr: vip4.Next().Next(), Via: nodeAddr(1), Hops: 1},
-	}}
+	var plan handover.Plan
+	for addr, via := vip4, []netip.Addr{
+		netip.MustParseAddr("198.51.100.7"), // behind a router
+		nodeAddr(0),                         // this node
+		nodeAddr6(1),                        // of another family
+		nodeAddr(1), nodeAddr(2),
+	}; len(via) > 0; addr, via = addr.Next(), via[1:] {
+		plan.Passages = append(plan.Passages, handover.Passage{Addr: addr, Via: via[0], Hops: 1})
+	}
+	plan.Passages[4].Hops = 0
 	r.set(0, plan)
 	n.ns.Do(t, func() {
-		if kept, err := n.relay.Kept(); err != nil || len(kept.Passages) != 1 || kept.Passages[0] != plan.Passages[2] {
-			t.Errorf("the kernel has %+v, %v; want only %+v", kept, err, plan.Passages[2])
+		if kept, err := n.relay.Kept(); err != nil || len(kept.Passages) != 1 || kept.Passages[0] != plan.Passages[3] {
+			t.Errorf("the kernel has %+v, %v; want only %+v", kept, err, plan.Passages[3])
 		}
 	})
 }
@@ -140,6 +146,24 @@ func TestRelay_WithoutTheRight(t *testing.T) {
 	} {
 		if why := whyRefused(err); !strings.Contains(why, name) {
 			t.Errorf("%v is explained by %q", err, why)
+		}
+	}
+}
+
+func TestConnection_IsOpen(t *testing.T) {
+	const established = 3
+	for name, row := range map[string]struct {
+		c    connection
+		open bool
+	}{
+		"a pod serves it":                     {connection{protocol: unix.IPPROTO_TCP, status: statusDstNAT, state: established}, true},
+		"no pod does":                         {connection{protocol: unix.IPPROTO_TCP, state: established}, false},
+		"it is UDP":                           {connection{protocol: unix.IPPROTO_UDP, status: statusDstNAT, state: established}, false},
+		"the pod has not answered":            {connection{protocol: unix.IPPROTO_TCP, status: statusDstNAT, state: firstOpen - 1}, false},
+		"both sides have nothing more to say": {connection{protocol: unix.IPPROTO_TCP, status: statusDstNAT, state: lastOpen + 1}, false},
+	} {
+		if got := row.c.open(); got != row.open {
+			t.Errorf("%s: open is %v", name, got)
 		}
 	}
 }

@@ -182,9 +182,9 @@ func flags(mask byte, has bool) []expr.Any {
 
 // icmpType goes on if the type of an ICMP message is within bounds, which are included.
 func icmpType(bounds [2]byte) []expr.Any {
-	return []expr.Any{
-		&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Len: 1},
-		&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: bounds[:1]},
-		&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: bounds[1:]},
+	rule := []expr.Any{&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Len: 1}}
+	if bounds[0] == bounds[1] {
+		return append(rule, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: bounds[:1]})
 	}
+	return append(rule, &expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: bounds[:1]}, &expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: bounds[1:]})
 }

@@ -84,7 +84,7 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 	if len(entries) == 0 {
 		return t.remove()
 	}
-	if t.written && t.intact() && t.update(entries, lease, renew) == nil {
+	if t.written && (!renew || t.intact()) && t.update(entries, lease, renew) == nil {
 		t.last = entries
 		return nil
 	}
@@ -177,10 +177,13 @@ func (t *table) remove() error {
 
 // flush gives the kernel a transaction: all of it happens, or nothing.
 func (t *table) flush(fill func(*nftables.Conn) error) error {
-	c, err := nftables.New()
+	c, err := nftables.New(nftables.AsLasting())
 	if err != nil {
 		return fmt.Errorf("open a socket to nftables: %w", err)
 	}
+	// To close a socket waits until the kernel has cleared up what a transaction replaced: some milliseconds, in which an address that has
+	// just moved would have no answer.
+	defer func() { go func() { _ = c.CloseLasting() }() }()
 	if err := fill(c); err != nil {
 		return err
 	}
