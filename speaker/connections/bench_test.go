@@ -84,7 +84,7 @@ func median(values []float64) float64 {
 }
 
 // discard has a node's pod read what comes to port 81 of the Service, and say when it has all.
-func discard(b *testing.B, n *rigNode) netip.AddrPort {
+func discard(b testing.TB, n *rigNode) netip.AddrPort {
 	b.Helper()
 	sh(b, n.ns, "nft add rule ip kube-proxy nat-prerouting ip daddr "+vip4.String()+" tcp dport 81 dnat to 203.0.113.11:81")
 	n.pod.Do(b, func() {
@@ -115,20 +115,24 @@ func pour(r *rig, to netip.AddrPort, count int) (err error) {
 			return
 		}
 		defer conn.Close()
-		part := make([]byte, 1<<20)
-		for range count {
-			if _, err = conn.Write(part); err != nil {
-				return
-			}
-		}
-		if err = conn.(*net.TCPConn).CloseWrite(); err == nil {
-			_, err = io.Copy(io.Discard, conn)
-		}
+		err = upload(conn, count)
 	})
-	if err != nil {
-		return fmt.Errorf("send: %w", err)
+	return err
+}
+
+// upload sends so many MiB by a connection, ends, and waits until the other side does.
+func upload(conn net.Conn, count int) error {
+	part := make([]byte, 1<<20)
+	for range count {
+		if _, err := conn.Write(part); err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
 	}
-	return nil
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		return fmt.Errorf("end: %w", err)
+	}
+	_, err := io.Copy(io.Discard, conn)
+	return err
 }
 
 // BenchmarkRelay_Set is what a move costs the new node before it answers: an address comes to the plan, or leaves it.

@@ -20,8 +20,8 @@ const (
 	// lease is for how long the kernel keeps what it was told last. A restart of the speaker takes less, with the time to pull an
 	// image; a node that died meanwhile is asked in vain for no longer.
 	lease = 3 * time.Minute
-	// renewInterval is the time between two renewals.
-	renewInterval = 30 * time.Second
+	// renewals are how many there are in a lease.
+	renewals = 6
 	// countInterval is the least time between two counts.
 	countInterval = 2 * time.Second
 	// countShare bounds the share of the time that is spent with counting: one part in so many.
@@ -81,7 +81,7 @@ func New(config Config) *Relay {
 	return r
 }
 
-// Set has the kernel pass on what a plan says, and nothing else; it may be called before Start. Where that cannot work, nothing is
+// Set has the kernel pass on what a plan says, and nothing else; of an empty one nothing is left in the kernel. It may be called before Start. Where that cannot work, nothing is
 // passed on, and Unable says why. An error means that the kernel may still do what it did before.
 func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	r.mu.Lock()
@@ -98,7 +98,7 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 
 // Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
 func (r *Relay) Start(ctx context.Context) error {
-	renew, count := time.NewTicker(renewInterval), time.NewTimer(countInterval)
+	renew, count := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval)
 	defer renew.Stop()
 	defer count.Stop()
 	for {
@@ -136,15 +136,6 @@ func (r *Relay) Kept() (handover.Plan, error) {
 		}
 	}
 	return plan, nil
-}
-
-// Remove takes everything out of the kernel that this package put there: for a node that Daymark leaves for good. A Set after
-// that begins anew.
-func (r *Relay) Remove() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.desired, r.isSet, r.left = handover.Plan{}, false, nil
-	return r.clear()
 }
 
 // Unable says why nothing is passed on, in words for the operator of the node; "": it works as far as is known. It is found out when a

@@ -1,6 +1,7 @@
 package connections
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/nftables"
 	"pgregory.net/rapid"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
@@ -149,39 +151,66 @@ func TestRelay_TheEndOfAConnectionIsPassedOn(t *testing.T) {
 	}
 }
 
+// What the network card or a virtual link has joined to packets of up to 64 KiB is passed on as well.
+func TestRelay_AnUploadIsPassedOn(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	var conn net.Conn
+	to := discard(t, r.nodes[0])
+	r.client.Do(t, func() {
+		var err error
+		if conn, err = net.Dial("tcp", to.String()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	defer conn.Close()
+	r.set(1, pass(0, 1))
+	r.move(1)
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if err := upload(conn, 16); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A router on the way says that a packet of the former node was too big. That comes to the new one.
 func TestRelay_ErrorsOfICMPArePassedOn(t *testing.T) {
 	r := newRig(t, 2, modeNFTables, false)
-	talks := r.dial(vip4, 1)
-	r.expect("pod1", talks)
+	sh(t, r.nodes[0].pod, `nft 'table inet seen { counter errors4 { }; counter errors6 { }
+		chain in { type filter hook input priority 0; icmp type destination-unreachable counter name errors4; icmpv6 type packet-too-big counter name errors6; }; }'`)
 	r.set(1, pass(0, 1))
-	r.move(1)
-	sh(t, r.nodes[0].pod, `nft 'table ip seen { counter errors { }
-		chain in { type filter hook input priority 0; icmp type destination-unreachable counter name errors; }; }'`)
-	port := uint16(talks[0].LocalAddr().(*net.TCPAddr).Port)
-	r.client.Do(t, func() { sendTooBig(t, vip4, netip.MustParseAddr(client4), port, 1300) })
-	netnstest.Eventually(t, "the pod of the former node is told", func() error {
-		if seen := r.nodes[0].pod.Run(t, "nft", "list", "counter", "ip", "seen", "errors"); !strings.Contains(seen, "packets 1 ") {
-			return errors.New(seen)
-		}
-		return nil
-	})
+	for vip, counter := range map[netip.Addr]string{vip4: "errors4", vip6: "errors6"} {
+		r.move(0)
+		talks := r.dial(vip, 1)
+		r.expect("pod1", talks)
+		r.move(1)
+		client := netip.MustParseAddrPort(talks[0].LocalAddr().String())
+		r.client.Do(t, func() { sendTooBig(t, vip, client) })
+		netnstest.Eventually(t, "the pod of the former node is told", func() error {
+			if seen := r.nodes[0].pod.Run(t, "nft", "list", "counter", "inet", "seen", counter); !strings.Contains(seen, "packets 1 ") {
+				return errors.New(seen)
+			}
+			return nil
+		})
+	}
 }
 
-// sendTooBig sends an error of ICMP about a packet that the Service sent to the client.
-func sendTooBig(t *testing.T, service, client netip.Addr, port, mtu uint16) {
+// sendTooBig sends an error of ICMP about a packet that the Service sent to a client (RFC 792, RFC 4443 section 3.2).
+func sendTooBig(t *testing.T, service netip.Addr, client netip.AddrPort) {
 	t.Helper()
-	conn, err := net.Dial("ip4:icmp", service.String())
+	const mtu = 1300
+	network, message := "ip4:icmp", []byte{3, 4, 0, 0, 0, 0, mtu >> 8, mtu & 0xff, 0x45, 0, 5, 0xdc, 0, 1, 0x40, 0, 63, 6, 0, 0}
+	if service.Is6() {
+		network, message = "ip6:ipv6-icmp", []byte{2, 0, 0, 0, 0, 0, mtu >> 8, mtu & 0xff, 0x60, 0, 0, 0, 0, 100, 6, 63}
+	}
+	message = append(append(message, service.AsSlice()...), client.Addr().AsSlice()...)
+	message = append(message, 0, 80, byte(client.Port()>>8), byte(client.Port()), 0, 0, 0, 0)
+	if service.Is4() { // The kernel fills it in for IPv6.
+		binary.BigEndian.PutUint16(message[2:], checksum(message))
+	}
+	conn, err := net.Dial(network, service.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	message := []byte{3, 4, 0, 0, 0, 0, byte(mtu >> 8), byte(mtu)}
-	message = append(message, 0x45, 0, 5, 0xdc, 0, 1, 0x40, 0, 63, 6, 0, 0)
-	message = append(message, service.AsSlice()...)
-	message = append(message, client.AsSlice()...)
-	message = append(message, 0, 80, byte(port>>8), byte(port), 0, 0, 0, 0)
-	binary.BigEndian.PutUint16(message[2:], checksum(message))
 	if _, err := conn.Write(message); err != nil {
 		t.Fatal(err)
 	}
@@ -285,6 +314,50 @@ func TestRelay_GoesOnWhileTheSpeakerRestarts(t *testing.T) {
 	})
 }
 
+// A speaker that runs renews what it wrote, and counts.
+func TestRelay_RenewsAndCounts(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	n.relay.lease = 30 * time.Second // renewed every 5 s
+	r.dial(vip4, 2)
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
+	r.set(0, handover.Plan{Counted: []netip.Addr{vip4}})
+	<-n.relay.Changes()
+	if left := n.relay.Left()[vip4]; left != 2 {
+		t.Errorf("%d connections are counted, of 2", left)
+	}
+
+	expires := func() (d time.Duration) {
+		n.ns.Do(t, func() {
+			c, err := nftables.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			elements, err := c.GetSetElements(&nftables.Set{Name: setMoved, Table: n.relay.tables[0].kernel()})
+			if err != nil || len(elements) != 1 {
+				t.Fatalf("%v, %v", elements, err)
+			}
+			d = elements[0].Expires
+		})
+		return d
+	}
+	last := expires()
+	netnstest.Eventually(t, "the lease is renewed", func() error {
+		now := expires()
+		defer func() { last = now }()
+		if now <= last {
+			return fmt.Errorf("it expires in %v", now)
+		}
+		return nil
+	})
+	end()
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // Rules of others stay as they are, and those of this package go without a trace.
 func TestRelay_TouchesNothingOfOthers(t *testing.T) {
 	r := newRig(t, 1, modeNFTables, false)
@@ -301,14 +374,10 @@ func TestRelay_TouchesNothingOfOthers(t *testing.T) {
 	if look() == withAddress {
 		t.Fatal("nothing was written")
 	}
-	n.ns.Do(t, func() {
-		if err := n.relay.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
+	r.set(0, handover.Plan{})
 	sh(t, n.ns, "ip addr del 198.51.100.1/24 dev eth0")
 	if diff := cmp.Diff(before, look()); diff != "" {
-		t.Errorf("after Remove (-before +after):\n%s", diff)
+		t.Errorf("after an empty plan (-before +after):\n%s", diff)
 	}
 }
 
