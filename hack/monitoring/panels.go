@@ -13,7 +13,7 @@ const (
 
 // overview is what is asked first: do Services have addresses, are these announced, and does everything run.
 func overview() dashboard {
-	return dashboard{"Daymark", "Services, pools, layer 2, and the programs.", slices.Concat(services(), layer2(), programs())}
+	return dashboard{"Daymark", "Services, pools, layer 2, and the programs.", slices.Concat(services(), layer2(), connections(), programs())}
 }
 
 // services are about Services and their addresses.
@@ -75,6 +75,23 @@ func layer2() []panel {
 		{
 			"Requests for addresses", "ARP requests and neighbor solicitations answered, a second.", timeseries, perSecond,
 			[]query{{`sum by (family) (rate(daymark_layer2_requests_answered_total{node=~"$node"}[$__rate_interval]))`, "{{family}}"}},
+		},
+	}
+}
+
+// connections are about those that stay open when an address moves.
+func connections() []panel {
+	return []panel{
+		{
+			"Open connections to addresses that moved", "Left on nodes that such addresses moved away from. A node with none may be stopped.", timeseries, short,
+			[]query{{`sum by (node) (daymark_connections_left{node=~"$node"})`, "{{node}}"}},
+		},
+		{
+			"Packets passed on", "Of connections that another node has, a second; and those that were too many.", timeseries, perSecond,
+			[]query{
+				{`sum by (node) (rate(daymark_connections_packets_passed_total{node=~"$node"}[$__rate_interval]))`, "{{node}}"},
+				{`sum by (node) (rate(daymark_connections_packets_limited_total{node=~"$node"}[$__rate_interval]))`, "{{node}}: too many"},
+			},
 		},
 	}
 }

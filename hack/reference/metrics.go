@@ -17,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/version"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/connections"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -39,6 +40,7 @@ func speakerMetrics(r prometheus.Registerer) {
 	bfd.New(bfd.Config{Log: log, Registerer: r})
 	health.New(health.Config{Log: log, Registerer: r})
 	proxycheck.New(proxycheck.Target{}, log, r)
+	connections.New(connections.Config{Log: log, Registerer: r})
 	r.MustRegister(daemon.NewBuildInfo(version.Get()), daemon.NewAPIUnreachable())
 }
 
