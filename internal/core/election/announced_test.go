@@ -11,7 +11,7 @@ import (
 func unannounced(node string, addresses ...int) Claims {
 	claims := Claims{}
 	for _, i := range addresses {
-		claims.Learn(Claim{addr(i), node, 1, 1, false})
+		claims.Learn(Claim{Addr: addr(i), Node: node, Incarnation: 1, Term: 1})
 	}
 	return claims
 }
@@ -33,7 +33,7 @@ func TestElector_AnAddressIsFirstUntilItWasAnnounced(t *testing.T) {
 		t.Fatalf("first are %v, claims %v: nothing was announced yet", s.firsts(), s.last.Claims)
 	}
 	s.Answered = []netip.Addr{addr(1)}
-	if s.at(2 * sec).wantClaims(1); s.last.Claims[0] != (Claim{addr(1), "n0", 1, 1, true}) {
+	if s.at(2 * sec).wantClaims(1); s.last.Claims[0] != (Claim{Addr: addr(1), Node: "n0", Incarnation: 1, Term: 1, Announced: true}) {
 		t.Fatalf("claims %v, want the same claim with the mark", s.last.Claims)
 	}
 	if s.at(3 * sec).wantClaims(0); !slices.Equal(s.firsts(), []int{0}) {
@@ -55,7 +55,7 @@ func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			claims := unannounced("n1", 0)
-			claims.Learn(Claim{addr(1), "n1", 1, 4, true})
+			claims.Learn(Claim{Addr: addr(1), Node: "n1", Incarnation: 1, Term: 4, Announced: true})
 			s := newFixture(t, 0, contests(2, group(2)), alive(2), claims).at(0).want()
 			change(s)
 			for at := sec; at < 2*time.Minute && len(s.last.Hold) == 0; at += 100 * ms {
@@ -75,7 +75,7 @@ func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
 
 func TestElector_EarlierClaimWithTheMarkIsTheSameClaim(t *testing.T) {
 	s := newFixture(t, 1, contests(1, group(2)), alive(2), unannounced("n0", 0)).at(0).want()
-	s.Claims.Learn(Claim{addr(0), "n0", 1, 1, true})
+	s.Claims.Learn(Claim{Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1, Announced: true})
 	delete(s.Live, "n0")
 	if s.at(sec).want(0); s.last.Hold[0].First {
 		t.Error("an announced address is held as the first")
@@ -85,8 +85,8 @@ func TestElector_EarlierClaimWithTheMarkIsTheSameClaim(t *testing.T) {
 func TestElector_AddressThatWasNeverAnnouncedIsNotMovedToEvenOut(t *testing.T) {
 	claims := unannounced("n0", 0, 1, 2, 3)
 	s := newFixture(t, 1, contests(6, group(2)), alive(2), claims)
-	s.Claims.Learn(Claim{addr(4), "n0", 1, 1, true})
-	s.Claims.Learn(Claim{addr(5), "n0", 1, 1, true})
+	s.Claims.Learn(Claim{Addr: addr(4), Node: "n0", Incarnation: 1, Term: 1, Announced: true})
+	s.Claims.Learn(Claim{Addr: addr(5), Node: "n0", Incarnation: 1, Term: 1, Announced: true})
 	s.at(0)
 	for at := sec; at < 5*time.Minute; at += sec {
 		s.at(at)

@@ -10,7 +10,7 @@ import (
 func dealOut(contests []Contest, nodes int) Claims {
 	claims := Claims{}
 	for i, contest := range contests {
-		claims.Learn(Claim{contest.Addr, nodeName(i % nodes), 1, 1, true})
+		claims.Learn(Claim{Addr: contest.Addr, Node: nodeName(i % nodes), Incarnation: 1, Term: 1, Announced: true})
 	}
 	return claims
 }

@@ -7,10 +7,10 @@ import (
 
 func TestClaim_HigherTermThenLaterIncarnationWins(t *testing.T) {
 	for name, test := range map[string]struct{ stronger, weaker Claim }{
-		"the higher term wins":                               {Claim{addr(1), "a", 1, 2, true}, Claim{addr(1), "b", 9, 1, true}},
-		"the higher term wins over a later incarnation":      {Claim{addr(1), "a", 1, 2, true}, Claim{addr(1), "a", 2, 1, true}},
-		"of one claim made twice the announced one is":       {Claim{addr(1), "a", 1, 1, true}, Claim{addr(1), "a", 1, 1, false}},
-		"of one node's equal terms the later incarnation is": {Claim{addr(1), "a", 2, 1, true}, Claim{addr(1), "a", 1, 1, true}},
+		"the higher term wins":                               {Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 2, Announced: true}, Claim{Addr: addr(1), Node: "b", Incarnation: 9, Term: 1, Announced: true}},
+		"the higher term wins over a later incarnation":      {Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 2, Announced: true}, Claim{Addr: addr(1), Node: "a", Incarnation: 2, Term: 1, Announced: true}},
+		"of one claim made twice the announced one is":       {Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 1, Announced: true}, Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 1}},
+		"of one node's equal terms the later incarnation is": {Claim{Addr: addr(1), Node: "a", Incarnation: 2, Term: 1, Announced: true}, Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 1, Announced: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !test.stronger.Beats(test.weaker) || test.weaker.Beats(test.stronger) {
@@ -23,7 +23,7 @@ func TestClaim_HigherTermThenLaterIncarnationWins(t *testing.T) {
 func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 	wins := 0
 	for i := range 1000 {
-		a, b := Claim{addr(i), "a", 1, 1, true}, Claim{addr(i), "b", 1, 1, true}
+		a, b := Claim{Addr: addr(i), Node: "a", Incarnation: 1, Term: 1, Announced: true}, Claim{Addr: addr(i), Node: "b", Incarnation: 1, Term: 1, Announced: true}
 		if a.Beats(b) == b.Beats(a) {
 			t.Fatalf("%v and %v: both or neither wins", a, b)
 		}
@@ -34,7 +34,7 @@ func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 	if wins < 400 || wins > 600 {
 		t.Fatalf("one node wins %d of 1000 ties", wins)
 	}
-	if claim := (Claim{addr(1), "a", 1, 1, true}); claim.Beats(claim) {
+	if claim := (Claim{Addr: addr(1), Node: "a", Incarnation: 1, Term: 1, Announced: true}); claim.Beats(claim) {
 		t.Fatal("a claim beats itself")
 	}
 }
@@ -42,7 +42,7 @@ func TestClaim_EqualTermsAreDecidedByHash(t *testing.T) {
 func TestClaims_OrderOfLearningDoesNotMatter(t *testing.T) {
 	var claims []Claim
 	for i := range 300 {
-		claims = append(claims, Claim{addr(i % 3), nodeName(i % 7), uint64(i % 5), uint64(i % 4), i%2 > 0})
+		claims = append(claims, Claim{Addr: addr(i % 3), Node: nodeName(i % 7), Incarnation: uint64(i % 5), Term: uint64(i % 4), Announced: i%2 > 0})
 	}
 	want := Claims{}
 	for _, claim := range claims {

@@ -20,7 +20,10 @@
 //     moved to even out.
 //  8. In a part of a segment that a cut switch separates from the holder, though the gossip reaches it, the first candidate
 //     answers in its place, without a claim. Meanwhile nothing is evened out there.
-//  9. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
+//  9. A shared address has a holder as others have, who divides the clients among the eligible nodes by a table in the claim.
+//     The servers of the table go on by it when the holder is gone, and take over the clients of a server that is gone.
+//     A server that is new takes its part when addresses are evened out.
+//  10. A speaker takes part only if it knows the other speakers and is not leaving. After its start, and after its link was
 //     down, it waits for a grace period before it claims.
 //
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
@@ -28,7 +31,8 @@
 // added; ranks.go has preferences of nodes for single addresses; heirs.go assigns heirs by that order, as a stable matching;
 // rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live nodes. Around the Elector: member.go says which
 // speakers take part; grace.go has the grace periods; participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
-// second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then.
+// second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then. serving.go has the addresses that are
+// shared.
 package election
 
 import (

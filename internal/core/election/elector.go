@@ -3,6 +3,8 @@ package election
 import (
 	"net/netip"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // All delays of the election.
@@ -43,6 +45,9 @@ type Contest struct {
 	Segment int
 	// Parts of the segment; nil: it is whole as far as is known, or nobody is to answer in the place of the holder.
 	Parts *Parts
+	// Shared: several nodes are to answer for the address, each its share of the clients. All speakers must understand that.
+	// What is served by a table already goes on until its holder takes the table back.
+	Shared bool
 }
 
 // Input is what a node knows at the time of a decision.
@@ -70,6 +75,8 @@ type Input struct {
 type Decision struct {
 	// Hold are the addresses to answer for, in the order of the contests.
 	Hold []Hold
+	// Serve are the addresses that this node does not hold, and answers some clients of, in the order of the contests.
+	Serve []Service
 	// Claims to broadcast: those by which the node takes over an address, says that it has announced one, or releases one.
 	Claims []Claim
 	// Ask are the questions to ask on the segment, again and again, until the next decision.
@@ -95,6 +102,18 @@ type Hold struct {
 	Addr netip.Addr
 	// First: no holder has announced it. Somebody else may use it.
 	First bool
+	// Shares says which nodes answer which clients; zero: this node answers all of them. This node defends the address either
+	// way, whether it is a server of the table or not, and it alone answers those who ask whether the address is in use.
+	Shares shares.Table
+}
+
+// Service is an address that this node answers some clients of and does not hold.
+type Service struct {
+	Addr netip.Addr
+	// Shares says which nodes answer which clients, this one among them.
+	Shares shares.Table
+	// Holder defends the address, as far as is known; it may be gone.
+	Holder string
 }
 
 // Elector makes the decisions of one node. Between decisions it remembers only since when something is so; everything else
@@ -127,6 +146,7 @@ type Elector struct {
 	taken map[netip.Addr]taking
 	searches
 	standIns
+	servings
 
 	// Memory that every round uses anew.
 	holders   []int
@@ -143,24 +163,27 @@ func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *
 	return &Elector{
 		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
 		taken: map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
+		servings: newServings(),
 	}
 }
 
 // Decide returns what this node holds from now on. The contests are in order of address, each address once.
 func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	if e.nodes.update(input.Live) {
-		e.unevenSince = time.Time{}
+		e.unevenSince, e.unevenTables = time.Time{}, time.Time{}
 	}
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()
 	r.noteLost()
+	r.noteServers()
 	r.yieldToRivals()
 	r.assignHeirs()
 	r.askHolders()
 	r.holdAndClaim()
 	r.rebalance()
 	r.standInForOthers()
+	r.serveShares()
 	r.search()
 	r.announceMet()
 	e.end(r)

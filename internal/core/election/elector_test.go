@@ -103,7 +103,7 @@ func TestElector_LiveNodesMayBeChangedInPlace(t *testing.T) {
 func TestElector_NextCandidateClaimsWhenTheHeirDoesNot(t *testing.T) {
 	first := map[time.Duration]int{}
 	for node := range 4 {
-		s := newFixture(t, node, contests(1, group(5)), alive(5), Claims{addr(0): {addr(0), "n4", 1, 1, true}}).at(0)
+		s := newFixture(t, node, contests(1, group(5)), alive(5), Claims{addr(0): {Addr: addr(0), Node: "n4", Incarnation: 1, Term: 1, Announced: true}}).at(0)
 		s.Live = alive(4)
 		for at := sec; at < 5*sec; at += 50 * ms {
 			if s.at(at); len(s.last.Claims) > 0 {
@@ -170,20 +170,20 @@ func TestElector_LeavingNodeMayReturnBeforeItIsReplaced(t *testing.T) {
 
 func TestElector_UnverifiedClaimIsRespectedForAMoment(t *testing.T) {
 	s := newFixture(t, 0, contests(1, group(1)), alive(2), held(1)).at(0).want(0)
-	s.Claims.Learn(Claim{addr(0), "n1", 1, 2, true})
+	s.Claims.Learn(Claim{Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true})
 	s.at(sec).want().wantClaims(0).wantWait(unverifiedClaimTimeout)
 	s.contests = contests(1, group(2))
 	s.at(sec + 100*ms).want().wantClaims(0).wantWait(0)
 
 	s = newFixture(t, 0, contests(1, group(1)), alive(2), held(1)).at(0).want(0)
-	s.Claims.Learn(Claim{addr(0), "n1", 1, 2, true})
+	s.Claims.Learn(Claim{Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true})
 	s.at(sec).want()
 	s.at(sec + unverifiedClaimTimeout).want(0).wantClaims(1) // It is no candidate.
 }
 
 func TestElector_ClaimOfADeadNodeDoesNotStopTheHolder(t *testing.T) {
 	s := newFixture(t, 0, contests(1, group(2)), alive(1), held(1)).at(0).want(0)
-	s.Claims.Learn(Claim{addr(0), "n1", 1, 2, true})
+	s.Claims.Learn(Claim{Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true})
 	s.at(sec).want(0).wantClaims(0)
 	s.at(sec + unverifiedClaimTimeout).want(0).wantClaims(1)
 }

@@ -70,7 +70,7 @@ func held(counts ...int) Claims {
 	claims, next := Claims{}, 0
 	for node, count := range counts {
 		for range count {
-			claims.Learn(Claim{addr(next), nodeName(node), 1, 1, true})
+			claims.Learn(Claim{Addr: addr(next), Node: nodeName(node), Incarnation: 1, Term: 1, Announced: true})
 			next++
 		}
 	}

@@ -92,7 +92,7 @@ func TestHeirs_AreTheSameWhateverHasBeenClaimed(t *testing.T) {
 		standing := Claims{}
 		for i := range addresses {
 			if random.IntN(2) == 0 {
-				standing.Learn(Claim{addr(i), nodeName(random.IntN(nodes)), 1, 1, true})
+				standing.Learn(Claim{Addr: addr(i), Node: nodeName(random.IntN(nodes)), Incarnation: 1, Term: 1, Announced: true})
 			}
 		}
 		all := claimedByAll(t, list, alive(nodes), standing)
@@ -141,7 +141,7 @@ func TestElector_BearsInvalidInput(t *testing.T) {
 					candidates = append(candidates, NewCandidate(some(), random.IntN(3)-1))
 				}
 				s.contests = append(s.contests, Contest{Addr: addr(i), Group: NewGroup(candidates), HasInterface: random.IntN(2) == 0})
-				s.Claims[addr(random.IntN(8))] = Claim{addr(random.IntN(8)), some(), uint64(random.IntN(2)), random.Uint64(), true}
+				s.Claims[addr(random.IntN(8))] = Claim{Addr: addr(random.IntN(8)), Node: some(), Incarnation: uint64(random.IntN(2)), Term: random.Uint64(), Announced: true}
 			}
 			s.at(sec * 30 * (1 << step))
 			for _, claim := range s.last.Claims {

@@ -133,7 +133,7 @@ func someHeld(random *rand.Rand, nodes, addresses int) Claims {
 	held := Claims{}
 	for i := range addresses {
 		if random.IntN(2) == 0 {
-			held.Learn(Claim{addr(i), nodeName(random.IntN(nodes)), 1, 1, true})
+			held.Learn(Claim{Addr: addr(i), Node: nodeName(random.IntN(nodes)), Incarnation: 1, Term: 1, Announced: true})
 		}
 	}
 	return held

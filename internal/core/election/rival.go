@@ -23,6 +23,9 @@ type Rival struct {
 	Node string
 	// Since and Last are when it was first and last heard.
 	Since, Last time.Time
+	// Held is when it last announced the address to all or searched for it, as only those do who hold it; zero: it has only
+	// answered questions, as the servers of a shared address do, too.
+	Held time.Time
 }
 
 // taking is a take-over from a node that was alive.
@@ -54,11 +57,19 @@ func (r *round) settle(contest int, rival Rival) {
 	incarnation, silent := r.Silent[rival.Node]
 	prevails := silent && holder == r.me && (beats(r.node, rival) || r.giverGoesOn(rival))
 	live, alive := r.Live[rival.Node]
+	serves := r.servesOrDid(rival.Node, rival.Addr)
+	if serves {
+		rival.Last = rival.Held
+	}
 	switch {
 	case holder != nobody && holder != r.me:
+	case r.onlyServes(rival):
 	case silent && !r.goesOn(rival):
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
+	case prevails && serves && rival.Last.Sub(rival.Since) >= rivalTimeout:
+		r.meet(rival.Node, rival.Addr)
+		r.cede(contest, rival.Node, incarnation) // It takes this node for a server, which it is then.
 	case prevails:
 		r.meet(rival.Node, rival.Addr)
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
@@ -71,6 +82,11 @@ func (r *round) settle(contest int, rival Rival) {
 	case alive && holder == r.me:
 		r.settleWithLive(contest, rival, live)
 	}
+}
+
+// onlyServes reports whether a rival is a server of the address and no more. One that is alive knows of the holder.
+func (r *round) onlyServes(rival Rival) bool {
+	return r.servesOrDid(rival.Node, rival.Addr) && (rival.Held.IsZero() || !r.isSilent(rival.Node))
 }
 
 // beats reports whether a node goes on with an address that a rival answers for, too.
@@ -125,7 +141,7 @@ func (r *round) cede(contest int, to string, incarnation uint64) {
 	r.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
 	r.holders[contest] = ceded
 	r.loads[r.me]--
-	r.decision.Claims = append(r.decision.Claims, Claim{addr, to, incarnation, r.Claims[addr].Term + 1, true})
+	r.decision.Claims = append(r.decision.Claims, Claim{Addr: addr, Node: to, Incarnation: incarnation, Term: r.Claims[addr].Term + 1, Announced: true})
 }
 
 // forgetTaken drops what was taken long ago.

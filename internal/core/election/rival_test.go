@@ -9,7 +9,7 @@ import (
 
 // rivalAt says that a node is heard to use an address of ours, from a time to another one.
 func (s *fixture) rivalAt(node string, address int, since, last time.Duration) *fixture {
-	s.Rivals = []Rival{{addr(address), node, epoch.Add(since), epoch.Add(last)}}
+	s.Rivals = []Rival{{Addr: addr(address), Node: node, Since: epoch.Add(since), Last: epoch.Add(last)}}
 	return s
 }
 
@@ -32,13 +32,13 @@ func TestElector_OneOfTwoSidesYields(t *testing.T) {
 		var holds, defends int
 		for node := range 2 {
 			rival := nodeName(1 - node)
-			claims := Claims{addr(i): {addr(i), nodeName(node), 1, uint64(3 + 2*node), true}}
+			claims := Claims{addr(i): {Addr: addr(i), Node: nodeName(node), Incarnation: 1, Term: uint64(3 + 2*node), Announced: true}}
 			all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
 			s := newFixture(t, node, all, alive(2), claims).at(0).want(i).silence(rival).rivalAt(rival, i, 0, 0)
 			s.at(ms).want(i).wantAsked(rival, 1)
 			s.answer(Answered).at(2 * ms)
 			if holds += len(s.last.Hold); len(s.last.Hold) == 0 {
-				if got := s.Claims[addr(i)]; got != (Claim{addr(i), rival, 1, uint64(4 + 2*node), true}) {
+				if got := s.Claims[addr(i)]; got != (Claim{Addr: addr(i), Node: rival, Incarnation: 1, Term: uint64(4 + 2*node), Announced: true}) {
 					t.Fatalf("it yields by %v", got)
 				}
 				s.Rivals = nil
@@ -60,7 +60,7 @@ func TestElector_RivalThatBeginsAgainIsDefendedAgainst(t *testing.T) {
 		i++
 	}
 	all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
-	s := newFixture(t, 0, all, alive(2), Claims{addr(i): {addr(i), "n0", 1, 1, true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
+	s := newFixture(t, 0, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
 	s.at(ms).answer(Answered).at(2 * ms).wantDefended(i).wantWait(rivalFresh)
 	s.rivalAt("n1", i, 0, 90*ms).at(2*ms + rivalFresh).wantDefended(i).wantWait(rivalFresh)
 	s.at(2*ms + 2*rivalFresh).wantDefended().wantWait(0)
@@ -69,7 +69,7 @@ func TestElector_RivalThatBeginsAgainIsDefendedAgainst(t *testing.T) {
 func TestElector_RivalThatIsDeadByNowIsNone(t *testing.T) {
 	for i := range 10 {
 		all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
-		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {addr(i), "n0", 1, 1, true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
+		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}}).at(0).silence("n1").rivalAt("n1", i, 0, 0)
 		s.at(ms).want(i).answer(NoAnswer).at(2 * ms).want(i).wantClaims(0)
 	}
 }
@@ -84,7 +84,7 @@ func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
 	if len(s.last.Defend) > 0 {
 		t.Error("it is defended against a live node that was heard once")
 	}
-	s.Claims.Learn(Claim{addr(0), "n1", 1, 2, true})
+	s.Claims.Learn(Claim{Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true})
 	s.at(5 * sec).want()
 }
 
@@ -96,7 +96,7 @@ func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 		s.want(taken).rivalAt("n0", taken, time.Minute, time.Minute+at).at(time.Minute + at)
 		s.answer(Answered)
 	}
-	if s.want(); s.Claims[addr(taken)] != (Claim{addr(taken), "n0", 1, 3, true}) {
+	if s.want(); s.Claims[addr(taken)] != (Claim{Addr: addr(taken), Node: "n0", Incarnation: 1, Term: 3, Announced: true}) {
 		t.Errorf("the claim is %v", s.Claims[addr(taken)])
 	}
 	s.Rivals = nil
@@ -138,7 +138,7 @@ func taker(t *testing.T, first int) (s *fixture, taken netip.Addr) {
 	claims := Claims{}
 	for i := first; i < first+3; i++ {
 		all = append(all, Contest{Addr: addr(i), Group: group(3), HasInterface: true})
-		claims.Learn(Claim{addr(i), "n0", 1, 1, true})
+		claims.Learn(Claim{Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true})
 	}
 	s = newFixture(t, 1, all, alive(3), claims).at(0).silence("n2").at(ms).at(time.Minute + ms).wantClaims(1)
 	return s, s.last.Claims[0].Addr
@@ -151,7 +151,7 @@ func TestElector_TheHashDecidesWhenTheClaimsDoNot(t *testing.T) {
 		for node, silent := range []bool{true, false} {
 			rival := nodeName(1 - node)
 			all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
-			s := newFixture(t, node, all, alive(2), Claims{addr(i): {addr(i), nodeName(node), 1, 5, true}}).at(0)
+			s := newFixture(t, node, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: nodeName(node), Incarnation: 1, Term: 5, Announced: true}}).at(0)
 			if silent {
 				s.silence(rival)
 			}

@@ -234,7 +234,7 @@ func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
 // hold answers for an address of a known claim.
 func (r *round) hold(contest Contest, claim Claim) {
 	r.answers[contest.Addr] = true
-	r.decision.Hold = append(r.decision.Hold, Hold{contest.Addr, !claim.Announced})
+	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr, First: !claim.Announced})
 }
 
 // claim claims an address and holds it. The address need not be the last one in order.
@@ -242,8 +242,8 @@ func (r *round) claim(contest Contest, before Claim) {
 	r.answers[contest.Addr] = true
 	byAddr := func(h Hold, addr netip.Addr) int { return h.Addr.Compare(addr) }
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
-	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{contest.Addr, !before.Announced})
-	r.decision.Claims = append(r.decision.Claims, Claim{contest.Addr, r.node, r.incarnation, before.Term + 1, before.Announced})
+	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{Addr: contest.Addr, First: !before.Announced})
+	r.decision.Claims = append(r.decision.Claims, Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1, Announced: before.Announced})
 }
 
 // release releases the addresses that this node has held and that are no contest any more. So the next holder of such an

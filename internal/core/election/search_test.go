@@ -37,8 +37,8 @@ func TestElector_WhoHoldsAnAddressSearchesForIt(t *testing.T) {
 		holder   Claim
 		searched []int
 	}{
-		{"another node took it", Claim{addr(0), "n2", 1, 2, true}, nil},
-		{"it was given to this node", Claim{addr(0), "n0", 1, 2, true}, []int{0}},
+		{"another node took it", Claim{Addr: addr(0), Node: "n2", Incarnation: 1, Term: 2, Announced: true}, nil},
+		{"it was given to this node", Claim{Addr: addr(0), Node: "n0", Incarnation: 1, Term: 2, Announced: true}, []int{0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newFixture(t, 0, contests(1, group(3)), alive(3), held(0, 1)).at(0)
@@ -51,7 +51,7 @@ func TestElector_WhoHoldsAnAddressSearchesForIt(t *testing.T) {
 func TestElector_ManySilentNodesAreSearchedForLessOften(t *testing.T) {
 	s := newFixture(t, 0, contests(64, group(65)), alive(65), held(0)).at(0)
 	for i := range 64 {
-		s.Claims.Learn(Claim{addr(i), nodeName(1 + i), 1, 1, true})
+		s.Claims.Learn(Claim{Addr: addr(i), Node: nodeName(1 + i), Incarnation: 1, Term: 1, Announced: true})
 	}
 	s.at(ms)
 	for i := range 64 {
@@ -82,11 +82,11 @@ func TestElector_WhoMeetsASilentNodeAnnouncesAllItHolds(t *testing.T) {
 			rival, claims := nodeName(1-node), Claims{}
 			for i := range 3 {
 				if !test.fresh || i != met {
-					claims.Learn(Claim{addr(i), nodeName(node), 1, 1, true})
+					claims.Learn(Claim{Addr: addr(i), Node: nodeName(node), Incarnation: 1, Term: 1, Announced: true})
 				}
 			}
 			s := newFixture(t, node, contests(3, group(2)), alive(2), claims).at(0).silence(rival).at(ms).at(sec).want(0, 1, 2)
-			s.Claims.Learn(Claim{addr(met), nodeName(node), 1, s.Claims[addr(met)].Term, true})
+			s.Claims.Learn(Claim{Addr: addr(met), Node: nodeName(node), Incarnation: 1, Term: s.Claims[addr(met)].Term, Announced: true})
 			s.rivalAt(rival, met, 2*sec, 2*sec).at(2 * sec).answer(Answered).at(2*sec + ms).wantDefended(met)
 			var want []netip.Addr
 			for _, i := range test.announced {
@@ -106,7 +106,7 @@ func TestElector_WhoMeetsASilentNodeAnnouncesAllItHolds(t *testing.T) {
 // One node has met the silent one and ceded an address to it.
 func TestElector_ACedeTellsOfTheMeeting(t *testing.T) {
 	s := newFixture(t, 0, contests(3, group(3)), alive(3), held(2, 1)).at(0).silence("n2").at(ms).want(0, 1)
-	s.Claims.Learn(Claim{addr(2), "n2", 1, 2, true})
+	s.Claims.Learn(Claim{Addr: addr(2), Node: "n2", Incarnation: 1, Term: 2, Announced: true})
 	s.at(2 * ms)
 	if want := []netip.Addr{addr(0), addr(1)}; !slices.Equal(s.last.Announce, want) {
 		t.Errorf("%v is announced, not %v", s.last.Announce, want)

@@ -44,6 +44,7 @@ type checks struct {
 	failovers []time.Duration
 	// lost are the addresses whose holder crashed, with the time when each node declared it dead.
 	lost map[int]map[*node]time.Duration
+	sharesChecks
 }
 
 func newChecks(c *cluster, addresses int) *checks {
@@ -51,7 +52,7 @@ func newChecks(c *cluster, addresses int) *checks {
 		cluster: c, holders: make([][]*node, addresses), doubleHeld: map[int]bool{}, claimedAt: make([]time.Duration, addresses),
 		possibleSince: make([]time.Duration, addresses), wire: make([][]*node, addresses),
 		unansweredSince: make([]time.Duration, addresses), stopped: map[Question]time.Duration{},
-		lost: map[int]map[*node]time.Duration{},
+		lost: map[int]map[*node]time.Duration{}, sharesChecks: newSharesChecks(addresses),
 	}
 }
 
@@ -153,7 +154,7 @@ func (c *checks) onCrash(n *node) {
 	for i := range c.wire {
 		c.onSilent(n, addr(i))
 	}
-	n.holds, n.vips = nil, nil
+	n.holds, n.vips, n.services = nil, nil, nil
 }
 
 // onDeclaredDead is called when a node declares another one dead.
@@ -168,6 +169,7 @@ func (c *checks) onDeclaredDead(n, other *node) {
 // onClaim is called when a node claims an address, before it learns its own claim.
 func (c *checks) onClaim(n *node, claim Claim) {
 	i := number(claim.Addr)
+	c.onTable(n, claim)
 	if claim.free() {
 		c.onRelease(n, claim)
 		return
@@ -177,6 +179,9 @@ func (c *checks) onClaim(n *node, claim Claim) {
 		return
 	}
 	if claim.same(n.claims[claim.Addr]) {
+		if n.claims[claim.Addr].Announced {
+			return // It is another table.
+		}
 		c.log("%s has announced %d", n.name, i)
 		if !n.answersFor(claim.Addr) {
 			c.violate("%s says that it has announced %d", n.name, i)

@@ -42,9 +42,13 @@ type api struct {
 	drained  []bool         // by node
 	// rolls counts how often pods have moved.
 	rolls int
+	// shared are the addresses that several nodes answer for.
+	shared []bool
 }
 
-func (a *api) clone() api { return api{slices.Clone(a.eligible), slices.Clone(a.drained), a.rolls} }
+func (a *api) clone() api {
+	return api{slices.Clone(a.eligible), slices.Clone(a.drained), a.rolls, slices.Clone(a.shared)}
+}
 
 // ranks of the nodes for two addresses of three, which are others after each roll.
 func (a *api) ranks(address int) *Ranks {
@@ -87,6 +91,8 @@ type cluster struct {
 	rebalanceSteps int
 	// aliveOnly: groups name only nodes that are believed alive, as those of internal/core/announce do.
 	aliveOnly bool
+	// sharing: some addresses are shared.
+	sharing bool
 	// ranked: candidates have ranks, and with each change of the API they have others.
 	ranked bool
 	// verbose records the trace.
@@ -99,7 +105,7 @@ func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 		random: random, loss: lossChance, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
 		segment: newSegment(nodes),
 	}
-	c.api = api{make([]*eligibility, addresses), make([]bool, nodes), 0}
+	c.api = api{make([]*eligibility, addresses), make([]bool, nodes), 0, make([]bool, addresses)}
 	c.checks = newChecks(c, addresses)
 	for i := range nodes {
 		c.nodes = append(c.nodes, &node{cluster: c, index: i, name: fmt.Sprintf("n%d", i), neighbors: map[netip.Addr]*node{}})
@@ -139,6 +145,9 @@ func (c *cluster) run(d time.Duration) {
 	for len(c.events) > 0 && c.events[0].at <= end && c.violation == "" {
 		e := heap.Pop(&c.events).(event)
 		c.now = e.at
+		if c.sharing {
+			c.checkShares()
+		}
 		if c.lying {
 			c.checkSegment()
 		} else {

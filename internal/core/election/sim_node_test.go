@@ -6,9 +6,11 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // node is a simulated node: what a speaker and its gossip know and do.
@@ -46,6 +48,8 @@ type node struct {
 	groups      map[*eligibility]*Group
 	contests    []Contest
 	holds       map[netip.Addr]time.Duration
+	// tables are those of what it holds, and services those of what it serves and does not hold.
+	tables, services map[netip.Addr]shares.Table
 	// vips are the addresses that it holds on the segment.
 	vips map[netip.Addr]*vip
 	// deadSince is since when it believes others dead.
@@ -84,6 +88,7 @@ func (n *node) start() {
 	n.api = n.cluster.api.clone()
 	n.apiDelivery = n.now
 	n.frozen, n.stale, n.mailbox, n.deadSince = false, false, nil, map[string]time.Duration{}
+	n.tables, n.services = map[netip.Addr]shares.Table{}, map[netip.Addr]shares.Table{}
 	n.vips, n.silent, n.doubtful = map[netip.Addr]*vip{}, map[string]uint64{}, map[string]bool{}
 	n.asked, n.answers, n.rivals = map[Question]bool{}, map[Question]Answer{}, map[Question]Rival{}
 	n.searches = map[netip.Addr]*Search{}
@@ -228,7 +233,7 @@ func (n *node) regroup() {
 			continue
 		}
 		if group := n.group(b); len(group.Candidates()) > 0 {
-			contest := Contest{Addr: addr(i), Group: group, HasInterface: true}
+			contest := Contest{Addr: addr(i), Group: group, HasInterface: true, Shared: n.mayShare() && n.api.shared[i]}
 			if n.ranked {
 				contest.Ranks = n.api.ranks(i)
 			}
@@ -300,6 +305,9 @@ func (n *node) learnAll(claims iter.Seq[Claim]) (changed bool) {
 	ours := uint64(0)
 	for claim := range claims {
 		claim.Announced = claim.Announced || n.mixed
+		if n.old {
+			claim.Shares, claim.Revision = shares.Table{}, 0 // It skips what it does not know.
+		}
 		changed = n.learn(claim) || changed
 		if claim.Node == n.name {
 			ours = max(ours, claim.Incarnation)
@@ -320,6 +328,11 @@ func (n *node) learn(claim Claim) bool {
 
 // digest is the hash of a claim. That of all claims of a node is their combination: nodes with equal digests need not merge.
 func digest(c Claim) uint64 {
+	if c.Shares.Shared() {
+		table := rendezvous.Hash(c.Shares.Indexes()) ^ rendezvous.Mix(rendezvous.Hash(strings.Join(c.Shares.Servers(), " "))^c.Revision)
+		c.Shares = shares.Table{}
+		return rendezvous.Mix(digest(c) ^ table)
+	}
 	return rendezvous.Mix(hashAddr(c.Addr) ^ rendezvous.Mix(rendezvous.Hash(c.Node)^rendezvous.Mix(c.Term<<8^c.Incarnation<<1^announced(c))))
 }
 
@@ -388,6 +401,7 @@ func (n *node) decide() {
 	n.part()
 	d := n.elector.Decide(n.contests, input)
 	d.Hold = n.standIn(d)
+	n.serve(d.Serve)
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
 	}

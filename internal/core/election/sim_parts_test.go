@@ -203,9 +203,11 @@ func (s *scenario) checkParts() {
 				answers[part]++
 			}
 		}
+		s.checkPartShares(i, eligible)
 		for part := range len(s.nodes) {
-			moves := s.now-s.claimedAt[i] <= maxTries*maxMessageDelay // Then the holder before answers until it knows.
-			if eligible[part] && answers[part] == 0 || answers[part] > 1 && !moves {
+			moves := s.now-s.claimedAt[i] <= maxTries*maxMessageDelay                            // Then the holder before answers until it knows.
+			served := answers[part] == 0 && (s.partServes(i, part) || s.toggledShortlyBefore(i)) // whether all clients are answered is checked above
+			if eligible[part] && answers[part] == 0 && !served || answers[part] > 1 && !moves {
 				s.violate("in part %d of %v %d nodes answer for %d", part, s.parts, answers[part], i)
 			}
 		}
@@ -227,7 +229,7 @@ func (s *scenario) checkClients() {
 	for i, holders := range s.holders {
 		for _, n := range s.nodes {
 			known, moves := n.neighbors[addr(i)], s.now-s.claimedAt[i] <= announceTime
-			if n.up && known != nil && len(holders) == 1 && known != holders[0] && !moves && !s.missed(n, i) {
+			if n.up && known != nil && !s.sharing && len(holders) == 1 && known != holders[0] && !moves && !s.missed(n, i) {
 				s.violate("clients beside %s look for %d at %v, not at %s", n.name, i, known.name, holders[0].name)
 			}
 		}

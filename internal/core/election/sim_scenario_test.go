@@ -7,6 +7,8 @@ type scenario struct {
 	*cluster
 	outcome  outcome
 	everyone *eligibility
+	// ending: nothing more is to happen.
+	ending bool
 }
 
 // begin starts all nodes within 300 ms.
@@ -222,6 +224,7 @@ func (s *scenario) falseAlarm(n, other *node) {
 // end waits until nothing changes, and checks the result: every address has one holder, the spread is even, and nothing
 // moves any more.
 func (s *scenario) end() {
+	s.ending = true
 	s.run(settleTime + rebalanceAfter)
 	s.checkHolders()
 	s.waitUntilEven()
@@ -232,11 +235,16 @@ func (s *scenario) end() {
 	if i := s.misplaced(); i >= 0 {
 		s.violate("%d is not held by a preferred node", i)
 	}
-	takes := s.takes
+	s.checkTables()
+	takes, tables := s.takes, s.tables
 	s.run(2*rebalanceAfter + 5*time.Second)
 	if s.takes != takes {
 		s.violate("%d addresses moved though nothing had happened", s.takes-takes)
 	}
+	if s.tables != tables {
+		s.violate("%d tables were made though nothing had happened", s.tables-tables)
+	}
+	s.checkTables()
 	if !s.idle() {
 		s.violate("an elector asks to be woken though there is nothing to do")
 	}

@@ -54,6 +54,10 @@ func (n *node) setVIPs(holds []Hold) {
 	wanted := make(map[netip.Addr]bool, len(holds))
 	for _, h := range holds {
 		wanted[h.Addr] = true
+		if n.tables[h.Addr] != h.Shares {
+			n.log("%s goes by %s for %d", n.name, h.Shares, number(h.Addr))
+			n.tables[h.Addr] = h.Shares
+		}
 		if n.vips[h.Addr] != nil {
 			continue
 		}
@@ -102,44 +106,53 @@ func (n *node) answersFor(a netip.Addr) bool {
 	return n.up && !n.frozen && !n.stale && v != nil && v.answers
 }
 
-// announce says to all who hear it that an address is here.
+// announce says to all who hear it that an address is here. Of a shared one it asks them about it, which only other nodes heed;
+// its clients are told each by itself.
 func (n *node) announce(a netip.Addr) {
-	n.neighbors[a] = n
+	shared := n.tables[a].Shared()
+	if !shared {
+		n.neighbors[a] = n
+	}
 	for _, other := range n.nodes {
 		if other != n {
 			n.after(simFrame, func() {
 				if n.hears(n, other) && n.answersFor(a) {
-					other.neighbors[a] = n
-					other.hearUse(a, n)
+					if !shared {
+						other.neighbors[a] = n
+					}
+					other.hearUse(a, n, true)
 				}
 			})
 		}
 	}
 }
 
-// hearUse hears another node use an address.
-func (n *node) hearUse(a netip.Addr, by *node) {
+// hearUse hears another node use an address: as its holder does, or in answer to a question.
+func (n *node) hearUse(a netip.Addr, by *node, holds bool) {
 	q := Question{by.name, a}
 	news := n.asked[q] && n.answers[q] != Answered
 	if n.asked[q] {
 		n.answers[q] = Answered
 	}
-	if n.hearRival(a, by) || news {
+	if n.hearRival(a, by, holds) || news {
 		n.queueDecision()
 	}
 }
 
 // hearRival notes that another node uses an address, if it is one that this node has or searches for, and reports whether that is news.
-func (n *node) hearRival(a netip.Addr, by *node) (news bool) {
+func (n *node) hearRival(a netip.Addr, by *node, holds bool) (news bool) {
 	if !n.answersFor(a) && n.searches[a] == nil {
 		return false
 	}
 	q := Question{by.name, a}
 	known, ok := n.rivals[q]
 	if !ok {
-		known = Rival{a, by.name, n.clock(), time.Time{}}
+		known = Rival{Addr: a, Node: by.name, Since: n.clock()}
 	}
-	news = n.clock().Sub(known.Last) >= simRivalPause
+	news = n.clock().Sub(known.Last) >= simRivalPause || holds && known.Held.IsZero() && n.claims[a].Shares.Shared()
+	if holds {
+		known.Held = n.clock()
+	}
 	known.Last = n.clock()
 	n.rivals[q] = known
 	return news
@@ -171,12 +184,12 @@ func (n *node) search(s *Search) {
 			if !n.hears(n, other) || n.stale || !other.answersFor(s.Addr) {
 				return
 			}
-			if other.hearRival(s.Addr, n) {
+			if other.hearRival(s.Addr, n, true) {
 				other.queueDecision()
 			}
 			n.after(simFrame, func() {
 				if n.hears(other, n) {
-					n.hearUse(s.Addr, other)
+					n.hearUse(s.Addr, other, false)
 				}
 			})
 		})
@@ -205,11 +218,11 @@ func (n *node) ask(q Question) {
 	to := n.nodes[nodeNumber(q.Node)]
 	answered := false
 	n.after(simFrame, func() {
-		if still() && n.hears(n, to) && to.answersFor(q.Addr) && n.hears(to, n) {
+		if still() && n.hears(n, to) && (to.answersFor(q.Addr) || to.serves(q.Addr)) && n.hears(to, n) {
 			answered = true
 			n.after(simFrame, func() {
 				if still() {
-					n.hearUse(q.Addr, to)
+					n.hearUse(q.Addr, to, false)
 				}
 			})
 		}

@@ -50,6 +50,7 @@ func simulate(seed uint64, verbose bool) outcome {
 	}
 	c.aliveOnly, c.ranked = c.chance(0.5), c.chance(0.5)
 	s := &scenario{cluster: c}
+	s.shareByLot(rand.New(rand.NewPCG(seed, 9)))
 	switch kind {
 	case 0:
 		s.batches()
@@ -191,10 +192,10 @@ func TestSimulation_DropIsAllowedWhileACedeIsOnItsWay(t *testing.T) {
 		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(1, 8)), 2, 1)}
 		s.api.eligible[0], s.cut[[2]int{1, 0}], s.now = &eligibility{make([]int, 2)}, true, time.Minute
 		for _, n := range s.nodes {
-			n.up, n.incarnation, n.claims = true, 1, Claims{addr(0): {addr(0), "n1", 1, 2, true}}
+			n.up, n.incarnation, n.claims = true, 1, Claims{addr(0): {Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true}}
 		}
 		if ceded {
-			s.nodes[1].claims.Learn(Claim{addr(0), "n0", 1, 3, true})
+			s.nodes[1].claims.Learn(Claim{Addr: addr(0), Node: "n0", Incarnation: 1, Term: 3, Announced: true})
 		}
 		if s.onDrop(s.nodes[0], addr(0)); (s.violation == "") != ceded {
 			t.Errorf("ceded: %t, violation: %q", ceded, s.violation)

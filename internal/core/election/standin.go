@@ -87,9 +87,18 @@ func (r *round) isStandIn(contest int) bool {
 		return false
 	}
 	me, candidate := g.find(r.me)
-	return candidate && !slices.ContainsFunc(g.candidates, func(other indexedCandidate) bool {
+	return candidate && !r.partServes(contest) && !slices.ContainsFunc(g.candidates, func(other indexedCandidate) bool {
 		return other.id != r.me && r.nodes.alive[other.id] && c.Parts.together(r.node, r.nodes.names[other.id]) &&
 			other.precedes(me, hashAddr(c.Addr))
+	})
+}
+
+// partServes reports whether servers of a shared address are in the part of this node. They answer by themselves.
+func (r *round) partServes(contest int) bool {
+	c := &r.contests[contest]
+	return slices.ContainsFunc(r.Claims[c.Addr].Shares.Servers(), func(server string) bool {
+		_, candidate := r.groups[contest].find(r.nodes.find(server))
+		return candidate && c.Parts.together(r.node, server)
 	})
 }
 
@@ -149,7 +158,7 @@ func (r *round) deferToOther(contest Contest, state standIn, asked map[testimony
 		}
 		fresh, deferred := r.Now.Sub(rival.Last) < rivalFresh, standIn{claim: state.claim, since: r.Now, other: rival.Node}
 		switch {
-		case rival.Node == state.claim.Node:
+		case rival.Node == state.claim.Node, r.onlyServes(rival):
 		case r.isSilent(rival.Node) && fresh, r.goesFirst(rival) && r.goesOn(rival):
 			return deferred
 		case state.answers && fresh:

@@ -29,7 +29,7 @@ func twoParts(nodes, first int) *Parts {
 // apart is what a node knows of four: n0 holds the address, and is in one part with n1, the node in the other one with another.
 func apart(t *testing.T, node, address int) *fixture {
 	contests := []Contest{{Addr: addr(address), Group: group(4), HasInterface: true, Parts: twoParts(4, 2)}}
-	return newFixture(t, node, contests, alive(4), Claims{addr(address): {addr(address), "n0", 1, 3, true}})
+	return newFixture(t, node, contests, alive(4), Claims{addr(address): {Addr: addr(address), Node: "n0", Incarnation: 1, Term: 3, Announced: true}})
 }
 
 // firstOf is an address that one of two nodes claims before the other one.
@@ -104,12 +104,12 @@ func (s *fixture) wantAlsoAsked(node string) *fixture {
 func TestElector_AStandInThatIsGivenTheAddressHoldsIt(t *testing.T) {
 	i := firstOf(2, 3)
 	s := apart(t, 2, i).at(0).answer(NoAnswer).at(standInAfter).want(i)
-	s.Claims[addr(i)] = Claim{addr(i), "n2", 1, 4, true}
+	s.Claims[addr(i)] = Claim{Addr: addr(i), Node: "n2", Incarnation: 1, Term: 4, Announced: true}
 	if s.at(standInAfter + ms).want(i); len(s.last.StandIns) > 0 || !slices.Equal(s.last.Announce, []netip.Addr{addr(i)}) {
 		t.Errorf("it stands in for %v and announces %v", s.last.StandIns, s.last.Announce)
 	}
 	former := apart(t, 0, i)
-	former.Claims[addr(i)] = Claim{addr(i), "n2", 1, 4, true}
+	former.Claims[addr(i)] = Claim{Addr: addr(i), Node: "n2", Incarnation: 1, Term: 4, Announced: true}
 	former.contests[0].Group = NewGroup([]Candidate{NewCandidate("n0", 0), NewCandidate("n2", 0)})
 	former.at(0).want().answer(NoAnswer).at(standInAfter).want(i)
 }
@@ -141,7 +141,7 @@ func TestElector_TheHolderAnnouncesWhenPartsJoin(t *testing.T) {
 func TestElector_NothingIsEvenedOutBetweenParts(t *testing.T) {
 	claims := Claims{}
 	for i := range 4 {
-		claims[addr(i)] = Claim{addr(i), "n0", 1, 1, true}
+		claims[addr(i)] = Claim{Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}
 	}
 	all := contests(4, group(2))
 	for i := range all {
