@@ -47,7 +47,12 @@ func digestOf(claim election.Claim) uint64 {
 	if claim.Announced {
 		h++
 	}
-	return rendezvous.Mix(rendezvous.Mix(h) ^ claim.Term)
+	sum := rendezvous.Mix(rendezvous.Mix(h) ^ claim.Term)
+	if claim.Shares.Shared() {
+		// A speaker of an earlier version knows no tables. With a claim that has none it has the same digest.
+		sum = rendezvous.Mix(sum ^ rendezvous.Hash(appendTable(nil, claim.Shares)) ^ rendezvous.Mix(claim.Revision))
+	}
+	return sum
 }
 
 // passedOn reports whether claims to an address are passed on. The caller holds mu.

@@ -70,7 +70,7 @@ func decodeHeader(message []byte) (header, *reader) {
 	switch h.version {
 	case version1:
 		r.header1(&h)
-	case version2:
+	case version2, version3:
 		r = r.header2(&h)
 	default:
 		r.fail()

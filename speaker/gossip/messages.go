@@ -7,6 +7,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // ping asks for a pong.
@@ -188,9 +189,20 @@ func batches(claims []election.Claim, headerLen int) [][]election.Claim {
 	return all
 }
 
-// claimLen is the most bytes of a claim: a tag and a length for it and for each of its four fields.
+// claimLen is the most bytes of a claim: a tag and a length for it and for each of its fields.
 func claimLen(claim election.Claim) int {
-	return 2 + 2 + len(claim.Addr.AsSlice()) + 2 + binary.MaxVarintLen16 + 2 + varintLen(claim.Term) + 2
+	length := 2 + 2 + len(claim.Addr.AsSlice()) + 2 + binary.MaxVarintLen16 + 2 + varintLen(claim.Term) + 2
+	if claim.Revision > 0 {
+		length += 2 + varintLen(claim.Revision)
+	}
+	if claim.Shares.Shared() {
+		const lengths = 6 // bytes of what is around the table and its indexes
+		length += lengths + shares.Count
+		for _, server := range claim.Shares.Servers() {
+			length += 3 + len(server)
+		}
+	}
+	return length
 }
 
 func authorLen(by author) int { return 8 + len(by.node) + varintLen(by.incarnation) }

@@ -18,6 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // manyClaims returns claims to n addresses of both families by a few nodes.
@@ -67,7 +68,7 @@ var sample = struct {
 
 // record is a state as its author keeps it.
 func record(node string, incarnation, seq uint64, state State) stateRecord {
-	return stateRecord{node: node, incarnation: incarnation, seq: seq, version: newest, body: state.encode(newest)}
+	return stateRecord{node: node, incarnation: incarnation, seq: seq, version: stateVersion, body: state.encode(stateVersion)}
 }
 
 // messages are one of each kind, in a version.
@@ -78,6 +79,10 @@ func messages(v version) map[string][]byte {
 			h.to, h.toIncarnation, h.seq = "receiver", 6, 7
 		}
 		return encode(h, content.append(nil, v))
+	}
+	sample := sample
+	if v >= version3 {
+		sample.claims.claims, sample.exchange.claims = shared(sample.claims.claims), shared(sample.exchange.claims)
 	}
 	return map[string][]byte{
 		"ping": message(kindPing, sample.ping), "pong": message(kindPong, sample.pong), "votes": message(kindVotes, sample.votes),
@@ -106,6 +111,9 @@ func readers(head header) map[string]func(*reader) any {
 // samples are what the messages say in a version: what version 1 cannot say is as it reads there.
 func samples(v version) map[string]any {
 	as := sample
+	if v >= version3 {
+		as.claims.claims, as.exchange.claims = shared(as.claims.claims), shared(as.exchange.claims)
+	}
 	if v == version1 {
 		as.ping.digest, as.pong.digest = 0, 0
 		as.claims.claims, as.exchange.claims = announced(as.claims.claims), announced(as.exchange.claims)
@@ -117,10 +125,23 @@ func samples(v version) map[string]any {
 	}
 }
 
+// announced are claims as version 1 has them.
 func announced(claims claimList) claimList {
 	all := slices.Clone(claims)
 	for i := range all {
-		all[i].Announced = true
+		all[i].Announced, all[i].Shares, all[i].Revision = true, shares.Table{}, 0
+	}
+	return all
+}
+
+// shared are claims to addresses of which every second is shared.
+func shared(claims claimList) claimList {
+	all, table := slices.Clone(claims), shares.Table{}
+	for i := range all {
+		if i%2 > 0 {
+			table = shares.Divide(table, []string{fmt.Sprint("node-", i%5), fmt.Sprint("node-", i%7), "node-3"})
+			all[i].Announced, all[i].Shares, all[i].Revision = true, table, uint64(i)
+		}
 	}
 	return all
 }
@@ -131,7 +152,7 @@ func inVersion1(s stateRecord) stateRecord {
 }
 
 func TestMessages_AreDecodedAsTheyWereEncoded(t *testing.T) {
-	for _, v := range []version{version1, version2} {
+	for _, v := range []version{version1, version2, version3} {
 		want := samples(v)
 		for name, message := range messages(v) {
 			t.Run(fmt.Sprint(name, v), func(t *testing.T) {
@@ -157,7 +178,7 @@ func TestMessages_AreDecodedAsTheyWereEncoded(t *testing.T) {
 
 // In version 1, where nothing may be left out, and in the middle of any field of version 2.
 func TestMessages_ThatAreCutOffAreRefused(t *testing.T) {
-	for _, v := range []version{version1, version2} {
+	for _, v := range []version{version1, version2, version3} {
 		for name, message := range messages(v) {
 			bodyAt := len(message) // Version 2 may end behind any field.
 			for n := range message {
@@ -171,7 +192,7 @@ func TestMessages_ThatAreCutOffAreRefused(t *testing.T) {
 					bodyAt = min(bodyAt, n)
 				}
 			}
-			if head, body := decodeHeader(message[:bodyAt]); v == version2 && (body.failed || head.node != "node") {
+			if head, body := decodeHeader(message[:bodyAt]); v > version1 && (body.failed || head.node != "node") {
 				t.Errorf("%s: %d of %d bytes", name, bodyAt, len(message))
 			}
 		}
@@ -180,8 +201,8 @@ func TestMessages_ThatAreCutOffAreRefused(t *testing.T) {
 
 // Of a later version, in every part of a message.
 func TestMessages_UnknownFieldsAreSkipped(t *testing.T) {
-	want := samples(version2)
-	for name, message := range messages(version2) {
+	want := samples(version3)
+	for name, message := range messages(version3) {
 		head, body := decodeHeader(withUnknownFields(message, 2))
 		if got := readers(head)[name](body); !body.ok() || !reflect.DeepEqual(strip(got), strip(want[name])) {
 			t.Errorf("%s: ok: %v\n got %+v\nwant %+v", name, body.ok(), got, want[name])
@@ -289,15 +310,15 @@ func TestBatches_FitInDatagrams(t *testing.T) {
 	m := New(Config{Node: strings.Repeat("n", 253)})
 	m.Set(map[string]ExpectedPeer{strings.Repeat("m", 250): {}})
 	for _, n := range []int{0, 1, 100, 5000} {
-		claims := manyClaims(n)
+		claims := []election.Claim(shared(manyClaims(n)))
 		for i := range claims {
-			if i%7 == 0 {
+			if i%14 == 0 {
 				claims[i].Node = fmt.Sprintf("%0253d", i)
 			}
 		}
 		var got []election.Claim
 		for _, message := range m.claimMessages(claims, 9) {
-			for _, v := range []version{version1, version2} {
+			for _, v := range []version{version1, version2, version3} {
 				h := header{
 					version: v, kind: kindClaims, node: m.cfg.Node, incarnation: maxIncarnation - 1, to: strings.Repeat("m", 250),
 					toIncarnation: maxIncarnation - 1, seq: math.MaxUint64,
@@ -317,6 +338,9 @@ func TestBatches_FitInDatagrams(t *testing.T) {
 			t.Errorf("of %d claims %d came, or not as they were", n, len(got))
 		}
 	}
+	if parts := batches(shared(manyClaims(100)), 60); len(parts) > 13 {
+		t.Errorf("100 claims, of which half have tables, take %d datagrams", len(parts))
+	}
 	if parts := batches(manyClaims(1000), 60); len(parts) > 32 {
 		t.Errorf("1000 claims take %d datagrams", len(parts))
 	}
@@ -329,7 +353,7 @@ func TestState_IsBounded(t *testing.T) {
 		s.Links[3].Addresses[i] = netip.MustParsePrefix("2001:db8::1/128")
 	}
 	s.Links[2].Addresses = []netip.Prefix{{}, netip.MustParsePrefix("10.0.0.1/8")}
-	for _, v := range []version{version1, version2} {
+	for _, v := range []version{version1, version2, version3} {
 		body := s.encode(v)
 		if len(body) > maxState {
 			t.Errorf("%d bytes", len(body))
@@ -347,7 +371,7 @@ func TestState_IsBounded(t *testing.T) {
 // Whatever comes, nothing panics, no more claims are known than were sent, and what can be decoded and encoded again stays the
 // same.
 func FuzzReceive(f *testing.F) {
-	for _, v := range []version{version1, version2} {
+	for _, v := range []version{version1, version2, version3} {
 		for _, message := range messages(v) {
 			f.Add(message)
 			f.Add(withUnknownFields(message, 2))
@@ -369,7 +393,7 @@ func FuzzReceive(f *testing.F) {
 		if !body.ok() {
 			return
 		}
-		for _, v := range []version{version1, version2} {
+		for _, v := range []version{version1, version2, version3} {
 			head.version = v
 			_, again := decodeHeader(encode(head, e.append(nil, v)))
 			got := again.exchange()
@@ -381,12 +405,60 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
+// A table that is none is left out, as one of a later version with more servers. The claim counts all the same.
+func TestMessages_ADamagedTableIsLeftOut(t *testing.T) {
+	claim := shared(manyClaims(2))[1]
+	field := func(tag uint64, value []byte) []byte { return appendField(nil, tag, value) }
+	servers, of := append(field(1, []byte("a")), field(1, []byte("b"))...), make([]byte, shares.Count)
+	for name, table := range map[string][]byte{
+		"nothing":              {},
+		"no servers":           field(2, of),
+		"no shares":            servers,
+		"a share too few":      append(bytes.Clone(servers), field(2, of[1:])...),
+		"a server that is not": append(bytes.Clone(servers), field(2, bytes.Repeat([]byte{2}, shares.Count))...),
+		"too many servers":     append(bytes.Repeat(servers, shares.MaxServers), field(2, of)...),
+		"servers out of order": append(append(field(1, []byte("b")), field(1, []byte("a"))...), field(2, of)...),
+	} {
+		without := claim
+		without.Shares = shares.Table{}
+		encoded := appendField(appendClaim2(nil, without, 0), 6, table)
+		read := &reader{rest: encoded, version: version2}
+		if got := read.claim2([]author{authorOf(claim)}); !read.ok() || got != without {
+			t.Errorf("%s: ok: %t, %+v", name, read.ok(), got)
+		}
+		if !claim.Beats(without) {
+			t.Errorf("%s: a claim without the table counts for more", name)
+		}
+	}
+}
+
+// Those of an earlier version know no tables: with them a claim has the same digest when its holder has taken the table back.
+func TestDigestOf_HasTheTableAndItsRevision(t *testing.T) {
+	plain := manyClaims(1)[0]
+	taken, one := plain, plain
+	taken.Revision = 3
+	one.Shares, one.Revision = shares.Divide(shares.Table{}, []string{"a", "b"}), 1
+	two, other := one, one
+	two.Revision, other.Shares = 2, shares.Divide(shares.Table{}, []string{"a", "c"})
+	if digestOf(plain) != digestOf(taken) {
+		t.Error("a table that was taken back changes the digest")
+	}
+	all := map[uint64]bool{}
+	for _, claim := range []election.Claim{plain, one, two, other} {
+		all[digestOf(claim)] = true
+	}
+	if len(all) != 4 {
+		t.Errorf("four claims have %d digests", len(all))
+	}
+}
+
 // Two versions of the speaker run side by side during an upgrade: whoever changes the format must change its version, or add
 // fields that the others skip.
 func TestMessages_KeepTheirFormat(t *testing.T) {
 	for v, want := range map[version]string{
 		version1: "819f714b1657dbd906f5aed5b92baa16587defb954d14742e7d6cce8ffdd39d5",
 		version2: "e466947225dfba6afb4eb5a8cfe20ca1a0c51db43fedf3e46d78ecab23096d3e",
+		version3: "5fc063699999d043e43e89f4c3a3788f7f66df0d29dbdd9ca6fbf82e84bc908b",
 	} {
 		all := messages(v)
 		hash := sha256.New()

@@ -55,7 +55,7 @@ type snapshot struct {
 func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
 	return &peerStore{
 		detector: detector.New(self, timing.detection()), records: map[string]*peerRecord{},
-		own: peerRecord{stateRecord: stateRecord{node: self, incarnation: incarnation, version: newest}}, started: time.Now(),
+		own: peerRecord{stateRecord: stateRecord{node: self, incarnation: incarnation, version: stateVersion}}, started: time.Now(),
 	}
 }
 
@@ -212,7 +212,7 @@ func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok b
 
 // setOwnState notes what we tell about ourselves, and reports whether that is anything new.
 func (s *peerStore) setOwnState(state State) bool {
-	body := state.encode(newest)
+	body := state.encode(stateVersion)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.own.stateKnown && slices.Equal(s.own.body, body) {

@@ -8,8 +8,13 @@ type version byte
 const (
 	version1 version = 1
 	version2 version = 2
+	// version3 is encoded as version 2. Who understands it serves the clients of shared addresses by the tables of claims; a claim
+	// says its table in version 2 as well, where others skip it.
+	version3 version = 3
 	// oldest and newest are the versions that this speaker understands.
-	oldest, newest = version1, version2
+	oldest, newest = version1, version3
+	// stateVersion is the version that states are written in: from then on nothing but fields was added.
+	stateVersion = version2
 )
 
 // versionRange are the versions that a speaker understands; zero: not known.

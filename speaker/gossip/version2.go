@@ -6,6 +6,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // Version 2: everything is a field with a tag and a length. A field that is zero, empty or false is left out. New fields may
@@ -25,7 +26,7 @@ const (
 )
 
 func (h header) append2() []byte {
-	b := appendTextField([]byte{byte(version2), byte(h.kind)}, fieldNode, h.node)
+	b := appendTextField([]byte{byte(h.version), byte(h.kind)}, fieldNode, h.node)
 	b = appendNumberField(b, fieldIncarnation, h.incarnation)
 	b = appendTextField(b, fieldTo, h.to)
 	b = appendNumberField(b, fieldToIncarnation, h.toIncarnation)
@@ -192,7 +193,42 @@ func (c claimList) append2(b []byte) []byte {
 
 func appendClaim2(b []byte, claim election.Claim, author uint64) []byte {
 	b = appendNumberField(appendField(b, 1, claim.Addr.AsSlice()), 2, author)
-	return appendFlagField(appendNumberField(b, 3, claim.Term), 4, claim.Announced)
+	b = appendFlagField(appendNumberField(b, 3, claim.Term), 4, claim.Announced)
+	b = appendNumberField(b, 5, claim.Revision)
+	if claim.Shares.Shared() {
+		b = appendField(b, 6, appendTable(nil, claim.Shares))
+	}
+	return b
+}
+
+// appendTable writes the servers of a table, and then the server of each share by its index.
+func appendTable(b []byte, table shares.Table) []byte {
+	for _, server := range table.Servers() {
+		b = appendTextField(b, 1, server)
+	}
+	return appendField(b, 2, table.Indexes())
+}
+
+// table reads a table. One that is none here, as of a later version that has more servers, is left out: then its claim says
+// who holds the address, and a claim that has the table counts for more.
+func (r *reader) table() shares.Table {
+	var (
+		servers []string
+		of      []byte
+	)
+	r.fields(func(tag uint64, value *reader) bool {
+		switch {
+		case tag == 1:
+			servers = append(servers, value.textField())
+		case tag == 2:
+			of = value.take()
+		default:
+			return false
+		}
+		return true
+	})
+	table, _ := shares.Make(servers, of)
+	return table
 }
 
 func (r *reader) claimList2() claimList {
@@ -245,6 +281,10 @@ func (r *reader) claim2(authors []author) election.Claim {
 			claim.Term = value.number()
 		case 4:
 			claim.Announced = value.flag()
+		case 5:
+			claim.Revision = value.number()
+		case 6:
+			claim.Shares = value.table()
 		default:
 			return false
 		}

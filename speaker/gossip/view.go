@@ -33,7 +33,8 @@ type View struct {
 	// healed, or it was a false alarm, and others may have taken its addresses. Nobody acts on it.
 	Returned uint64
 	// Version is the highest version of the messages that all speakers understand. From 2 on claims say whether they were
-	// announced. A rule of the election that needs it must not be used below.
+	// announced, and from 3 on tables say who serves a shared address. A rule of the election that needs that must not be used
+	// below.
 	Version int
 	// Why Known is false, or what is in doubt though it is true, for a person; empty: all is well.
 	Why string
