@@ -310,7 +310,7 @@ func TestView_SaysWhoDoesNotUnderstandUs(t *testing.T) {
 	}
 	m.peers.setListed(begins, "b", listing{1, versionRange{7, 9}, gossipAt("127.0.0.1")}, true)
 	v := m.View()
-	const want = "speaks version 1 to 2 of the gossip, which is not understood by b (7 to 9): upgrade one version at a time"
+	const want = "speaks version 1 to 3 of the gossip, which is not understood by b (7 to 9): upgrade one version at a time"
 	if why := joinWhy("", whyForeign(m.peers.snapshot().foreign)); why != want || v.Version != int(newest) {
 		t.Errorf("version %d, %q", v.Version, why)
 	}
