@@ -118,7 +118,7 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	if hold != nil {
 		s.makeTable(i, claim, table, before)
 	}
-	state := s.linger(table, before)
+	state := s.linger(table, before, hold != nil)
 	state.told = claim.Shares
 	if claim.Node != s.node || hold == nil {
 		state.barred = s.barredSince(i, before)
@@ -155,8 +155,11 @@ func (s *serveRound) barredSince(i int, before serving) time.Time {
 
 // linger goes by the table before for a moment when the present one only takes shares from this node: who they are given to
 // may not know it yet. Two may then answer a client; that is better than none.
-func (s *serveRound) linger(table shares.Table, before serving) serving {
+func (s *serveRound) linger(table shares.Table, before serving, holds bool) serving {
 	ours, next := before.table.Of(s.node), table.Of(s.node)
+	if holds && !table.Shared() {
+		next = shares.All
+	}
 	state := serving{table: table}
 	if !before.serves || ours&^next == 0 || next&^ours != 0 {
 		return state

@@ -260,6 +260,7 @@ func TestElector_MixedVersionsHaveOneElectorate(t *testing.T) {
 	for seed := range uint64(200) {
 		s := &scenario{cluster: newCluster(rand.New(rand.NewPCG(seed, 5)), 2+int(seed%4), 1+int(seed%20))}
 		s.mixed, s.verbose = true, true
+		s.shareByLot(rand.New(rand.NewPCG(seed, 10)))
 		for i, n := range s.nodes {
 			n.old = i%2 == 0
 		}

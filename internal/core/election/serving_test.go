@@ -1,0 +1,195 @@
+package election
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
+)
+
+// sharedBy returns the claim of n0 to address 0 with a table of the first so many nodes.
+func sharedBy(nodes int) (Claims, shares.Table) {
+	var servers []string
+	for i := range nodes {
+		servers = append(servers, nodeName(i))
+	}
+	table := shares.Divide(shares.Table{}, servers)
+	return Claims{addr(0): {Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1, Announced: true, Shares: table, Revision: 1}}, table
+}
+
+func sharedContest(nodes int) []Contest {
+	all := contests(1, group(nodes))
+	all[0].Shared = true
+	return all
+}
+
+// shares asserts how many shares this node answers after the last decision, and that it holds the address or not.
+func (s *fixture) shares(count int, holds bool) *fixture {
+	s.t.Helper()
+	var table shares.Table
+	switch {
+	case len(s.last.Hold) == 1 && holds:
+		table = s.last.Hold[0].Shares
+	case len(s.last.Serve) == 1 && !holds:
+		table = s.last.Serve[0].Shares
+	case count > 0 || holds:
+		s.t.Fatalf("after %s %s holds %v and serves %v", s.Now.Sub(epoch), s.elector.node, s.last.Hold, s.last.Serve)
+	}
+	if got := table.Of(s.elector.node).Len(); got != count {
+		s.t.Fatalf("after %s %s answers %d shares, not %d: %s", s.Now.Sub(epoch), s.elector.node, got, count, table)
+	}
+	return s
+}
+
+func TestServing_TheHolderDividesWhatItHasAnnounced(t *testing.T) {
+	s := newFixture(t, 0, sharedContest(3), alive(3), Claims{addr(0): {Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1}})
+	s.at(0).wantClaims(0)
+	s.Answered = append(s.Answered, addr(0))
+	s.at(ms).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Term != 1 || claim.Revision != 1 || claim.Shares.Of("n2").Len() != 20 {
+		t.Errorf("%+v", claim)
+	}
+	s.at(2*ms).wantClaims(0).shares(20, true)
+	s.contests[0].Shared = false
+	s.at(3 * ms).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Term != 1 || claim.Revision != 2 || claim.Shares.Shared() {
+		t.Errorf("%+v", claim)
+	}
+	// The others may not have stopped yet; this one answers all at once.
+	if s.at(4 * ms).wantClaims(0); s.last.Hold[0].Shares.Shared() {
+		t.Errorf("it goes by %s", s.last.Hold[0].Shares)
+	}
+}
+
+// A server that is silent is asked; then its clients go to the others at once, whoever holds the address and whether he lives.
+func TestServing_HeirsTakeOverWithoutAMessage(t *testing.T) {
+	for _, dead := range []string{"n0", "n2"} {
+		claims, table := sharedBy(3)
+		s := newFixture(t, 1, sharedContest(3), alive(3), claims)
+		s.at(0).shares(20, false)
+		s.Live = map[string]uint64{"n0": 1, "n1": 1, "n2": 1}
+		delete(s.Live, dead)
+		s.Silent = map[string]uint64{dead: 1}
+		s.at(100*ms).shares(20, false)
+		q := Question{dead, addr(0)}
+		if !slices.Contains(s.last.Ask, q) {
+			t.Fatalf("asks %v", s.last.Ask)
+		}
+		s.Answers = map[Question]Answer{q: Answered}
+		s.at(105*ms).shares(20, false)
+		s.Answers[q] = NoAnswer
+		s.at(110 * ms)
+		served := s.last.Serve
+		if len(served) == 0 { // It is the heir of the holder, too.
+			served = []Service{{Shares: s.last.Hold[0].Shares}}
+		}
+		if got := served[0].Shares; got.Of("n1").Len() != 30 || got.Has(dead) || table.Of("n1")&^got.Of("n1") != 0 {
+			t.Errorf("without %s it goes by %s", dead, got)
+		}
+	}
+}
+
+func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
+	claims, table := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
+	s.at(0).wantClaims(0).shares(20, true)
+	s.Live = map[string]uint64{"n0": 1, "n1": 1, "n3": 1} // n2 has said that it leaves, and n3 is to serve later.
+	s.at(ms).wantClaims(1).shares(30, true)
+	if claim := s.last.Claims[0]; claim.Revision != 2 || claim.Shares != shares.Divide(table, []string{"n0", "n1"}) {
+		t.Errorf("%+v", claim)
+	}
+}
+
+// A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
+func TestServing_AJoinerWaits(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
+	s.at(0).wantClaims(0).wantWait(time.Minute)
+	s.at(time.Minute - ms).wantClaims(0)
+	s.at(time.Minute).wantClaims(1)
+	if moved := claims[addr(0)].Shares.Moved(s.last.Claims[0].Shares); moved.Len() != 15 {
+		t.Errorf("%d shares move", moved.Len())
+	}
+	s.at(time.Minute+ms).shares(20, true).wantWait(lingering)
+	s.at(time.Minute+ms+lingering).shares(15, true).wantWait(0)
+}
+
+func TestServing_ALeaverGoesOnUntilItHasHeirs(t *testing.T) {
+	claims, table := sharedBy(3)
+	s := newFixture(t, 2, sharedContest(3), alive(3), claims)
+	s.at(0).shares(20, false)
+	s.Live = map[string]uint64{"n0": 1, "n1": 1}
+	s.at(ms).shares(20, false)
+	taken := claims[addr(0)]
+	taken.Shares, taken.Revision = shares.Divide(table, []string{"n0", "n1"}), 2
+	s.Claims.Learn(taken)
+	s.at(2*ms).shares(20, false)
+	s.at(2*ms+lingering).shares(0, false)
+
+	s = newFixture(t, 2, sharedContest(3), alive(3), claims)
+	s.at(0)
+	s.Live = map[string]uint64{"n0": 1, "n1": 1}
+	s.at(ms)
+	s.at(successorTimeout).shares(20, false)
+	s.at(ms+successorTimeout).shares(0, false) // Nobody has taken it out of the table.
+}
+
+// Each part of a segment that is cut divides among its own servers, and the table stays as it is.
+func TestServing_PartsDivideForThemselves(t *testing.T) {
+	claims, table := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
+	cut := map[string]SegmentEdges{"n0": {Cut: []string{"n1", "n2"}}, "n1": {Cut: []string{"n0"}}}
+	s.contests[0].Parts = NewParts(map[string][]string{"n0": {"n1", "n2"}, "n1": {"n2", "n0"}, "n2": {"n0", "n1"}}, cut)
+	s.at(0).shares(20, true)
+	s.Answers = map[Question]Answer{{"n1", addr(0)}: NoAnswer, {"n2", addr(0)}: NoAnswer}
+	s.at(standInAfter-ms).shares(20, true)
+	s.at(standInAfter).shares(60, true).wantClaims(0)
+	s.contests[0].Parts = nil
+	s.at(standInAfter + ms)
+	s.at(standInAfter+ms+lingering).shares(20, true)
+	if s.Claims[addr(0)].Shares != table {
+		t.Errorf("the table is %s", s.Claims[addr(0)].Shares)
+	}
+}
+
+// Servers answer questions, and so are heard; that makes none of them a rival. A silent one that holds the address is.
+func TestServing_ServersAreNoRivals(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
+	heard := Rival{Addr: addr(0), Node: "n1", Since: epoch, Last: epoch.Add(time.Minute)}
+	s.Rivals, s.Answers = []Rival{heard}, map[Question]Answer{{"n1", addr(0)}: Answered}
+	if s.at(time.Minute).wantClaims(0).shares(20, true); len(s.last.Defend) > 0 {
+		t.Errorf("defends %v", s.last.Defend)
+	}
+	s.Rivals[0].Held = epoch.Add(time.Minute) // It is alive, and so knows of this holder or will.
+	s.at(time.Minute).wantClaims(0).shares(20, true)
+	s.Rivals[0].Held = time.Time{}
+	s.Live, s.Silent = map[string]uint64{"n0": 1, "n2": 1}, map[string]uint64{"n1": 1}
+	s.at(time.Minute+ms).wantClaims(0).shares(20, true)
+	s.Rivals[0].Held = epoch.Add(time.Minute)
+	s.at(time.Minute + 2*ms).wantClaims(1)
+	if ceded := s.last.Claims[0]; ceded.Node != "n1" || ceded.Term != 2 || ceded.Shares.Shared() {
+		t.Errorf("%+v", ceded)
+	}
+}
+
+// Who takes the address over has the table in its first claim.
+func TestServing_ANewHolderGoesOnWithTheTable(t *testing.T) {
+	claims, table := sharedBy(3)
+	took := 0
+	for node := 1; node <= 2; node++ {
+		s := newFixture(t, node, sharedContest(3), alive(3), claims)
+		s.at(0)
+		s.Live = map[string]uint64{"n1": 1, "n2": 1}
+		for _, claim := range s.at(ms).last.Claims {
+			took++
+			if claim.Term != 2 || claim.Shares != shares.Divide(table, []string{"n1", "n2"}) {
+				t.Errorf("%+v", claim)
+			}
+		}
+	}
+	if took != 1 {
+		t.Errorf("%d nodes take it", took)
+	}
+}
