@@ -34,7 +34,7 @@ func benchLoop(services int) (*Loop, *snapshot) {
 	for i := range services {
 		all = append(all, parseService(&corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: "default", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1",
+				Namespace: "default", Name: fmt.Sprintf("web-%05d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1",
 				CreationTimestamp: metav1.Unix(int64(i), 0),
 			},
 			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Protocol: "TCP", Port: 80}}},
@@ -104,7 +104,7 @@ func BenchmarkLoop_NotServed40k(b *testing.B) {
 	for i := range services {
 		addr := fmt.Sprintf("10.%d.%d.1", i/250, i%250)
 		from := &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("web-%05d", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: "1"},
 			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP},
 		}
 		from.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: addr}}

@@ -125,6 +125,12 @@ func (k *contest) look(s *cachedService, now time.Time) {
 	}
 }
 
+// calm reports whether nobody competes for a Service, as far as was seen: what it should have changes with no time that passes.
+func (c *contests) calm(s *cachedService) bool {
+	k := c.known[s.UID]
+	return k == nil || k.undone < maxUndone
+}
+
 func (k *contest) longestWait() time.Duration {
 	if k.conditions {
 		return maxConditionsWait

@@ -104,6 +104,8 @@ type Loop struct {
 	contests contests
 	lookups  lookups
 	memory   ipam.Memory
+	// settled are the Services that had all they should have in the pass before.
+	settled settled
 	// accepted is what was accepted in this term of leadership, and may not be written yet.
 	accepted accepted
 	// caughtUp: the cache shows everything that was written before this term.
@@ -180,7 +182,7 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 
 // forget drops what is valid in one term of leadership only: another may lead meanwhile.
 func (l *Loop) forget() {
-	l.caughtUp, l.behind, l.assumed, l.memory, l.contests = false, nil, assumeCache{}, ipam.Memory{}, contests{}
+	l.caughtUp, l.behind, l.assumed, l.memory, l.contests, l.settled = false, nil, assumeCache{}, ipam.Memory{}, contests{}, settled{}
 	l.accepted = newAccepted()
 	l.metrics.figures.Store(nil)
 }

@@ -24,8 +24,7 @@ type scaleScene struct {
 	edits    int
 }
 
-func newScaleScene(b *testing.B, services int) *scaleScene {
-	b.Helper()
+func newScaleScene(b fatal, services int) *scaleScene {
 	s := &scaleScene{scene: newScene(Config{})}
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: "2"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"10.0.0.0/14"}

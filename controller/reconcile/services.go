@@ -29,31 +29,39 @@ type serviceWrite struct {
 
 // serviceWrites are the writes that a plan needs: none for a Service that is as it should be.
 func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) []*write {
-	cached := make(map[*lb.Service]*cachedService, len(s.services))
-	for _, c := range s.services {
-		cached[c.Service] = c
-	}
+	world := explainer.World()
+	l.settled.begin(s.services, world)
 	var writes []*write
-	add := func(c *cachedService, desired status.Service, released []ipam.Release) {
+	add := func(c *cachedService, desired status.Service, released []ipam.Release) (same bool) {
 		l.counted.countService(desired.Conditions)
 		if desired.Equal(&c.Written) {
-			return
+			return true
 		}
 		w := &serviceWrite{service: c, desired: desired, released: released}
 		if wait := l.announced.wait(w, l.now()); wait > 0 {
 			l.runAgain(wait + loop.MaxInterval)
-			return
+		} else {
+			writes = append(writes, l.serviceWrite(w))
 		}
-		writes = append(writes, l.serviceWrite(w))
+		return false
 	}
 	for i := range plan.Assignments {
 		a := &plan.Assignments[i]
-		c := cached[a.Service]
+		c, endpoints := s.services[a.Index], world.Endpoints[a.Service.Key]
+		alone := explainer.Alone(c.Service)
+		if alone && l.settled.holds(a, endpoints) {
+			l.counted.countService(c.Written.Conditions)
+			continue
+		}
+		l.settled.forget(a)
 		desired := c.Desired(a, status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer}, explainer, l.now())
-		add(c, l.removedFinalizer(c, l.contested(c, desired, explainer)), a.Released)
+		same := add(c, l.removedFinalizer(c, l.contested(c, desired, explainer)), a.Released)
+		if same && a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone {
+			l.settled.settle(a, endpoints)
+		}
 	}
 	for i := range plan.Cleanups {
-		c := cached[plan.Cleanups[i].Service]
+		c := s.service(plan.Cleanups[i].Service.Key)
 		add(c, c.CleanedUp(&plan.Cleanups[i], l.now()), nil)
 	}
 	return writes

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -82,6 +83,12 @@ func (l *listers) read(ctx context.Context) (*snapshot, error) {
 	}
 	s.lastGood = *l.lastGood.SubstitutePools(s.Objects)
 	return s, nil
+}
+
+// service of a key, which must exist.
+func (s *snapshot) service(key lb.Key) *cachedService {
+	i, _ := slices.BinarySearchFunc(s.services, key, func(c *cachedService, key lb.Key) int { return c.Key.Compare(key) })
+	return s.services[i]
 }
 
 // setServices sets the Services of a snapshot.

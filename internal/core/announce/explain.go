@@ -91,6 +91,15 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 	return Explanation{Announced: true, Reason: reason.Name, Message: strings.Join(texts, "; ")}
 }
 
+// World is the one that it explains. Do not change it.
+func (e *Explainer) World() *World { return e.rules.world }
+
+// Alone reports whether the explanation of a Service follows from the Service, its endpoints, and what is no Service.
+func (e *Explainer) Alone(s *lb.Service) bool {
+	return !e.anyMaximum() && (len(e.rules.affine) == 0 ||
+		!slices.ContainsFunc(s.Ingress, func(addr netip.Addr) bool { return len(e.rules.affine[addr]) > 0 }))
+}
+
 // standInText says who stands in for whom.
 func standInText(standIns []StandIn) (text string) {
 	for _, s := range standIns {

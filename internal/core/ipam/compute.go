@@ -74,9 +74,11 @@ func compute(world *World) *pass {
 // Services that show addresses or have provenance of ours.
 func (p *pass) prepareAssignments() (others []*lb.Service) {
 	ours := make([]aged, 0, len(p.world.Services))
-	for _, s := range p.world.Services {
+	for i, s := range p.world.Services {
 		if p.world.Classes.Ours(s) {
-			ours = append(ours, age(s))
+			aged := age(s)
+			aged.index = i
+			ours = append(ours, aged)
 		} else if len(s.Ingress) > 0 || p.world.Classes.Gave(s) {
 			others = append(others, s)
 		}
@@ -85,7 +87,7 @@ func (p *pass) prepareAssignments() (others []*lb.Service) {
 	slices.SortFunc(others, func(a, b *lb.Service) int { return a.Key.Compare(b.Key) })
 	p.plan.Assignments = make([]Assignment, len(ours))
 	for i, o := range ours {
-		p.plan.Assignments[i].Service = o.service
+		p.plan.Assignments[i].Service, p.plan.Assignments[i].Index = o.service, o.index
 	}
 	return others
 }
@@ -96,12 +98,14 @@ type aged struct {
 	created   int64
 	namespace uint64
 	service   *lb.Service
+	// index of the Service in World.Services.
+	index int
 }
 
 func age(s *lb.Service) aged {
 	var first [8]byte
 	copy(first[:], s.Key.Namespace)
-	return aged{s.Created.UnixNano(), binary.BigEndian.Uint64(first[:]), s}
+	return aged{created: s.Created.UnixNano(), namespace: binary.BigEndian.Uint64(first[:]), service: s}
 }
 
 func (a aged) compare(b aged) int {

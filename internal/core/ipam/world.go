@@ -55,6 +55,8 @@ type Plan struct {
 // Assignment is what one Service holds, does not get, and has to release.
 type Assignment struct {
 	Service *lb.Service
+	// Index of the Service in World.Services.
+	Index int
 	// Addresses in the order of the Service's families, and within one family in the order of the request.
 	Addresses []Address
 	// RequestError says what is wrong with the Service's request; nil when nothing is. The Service keeps what it has.
@@ -77,6 +79,13 @@ type Assignment struct {
 	whole bool
 	// previous is the Service's assignment in the pass before; nil when there was none.
 	previous *Assignment
+}
+
+// Plain reports whether the Service has what it should have, and nothing else is to be said of it: then all that follows from the
+// assignment follows from Addresses.
+func (a *Assignment) Plain() bool {
+	return a.RequestError == nil && len(a.Missing) == 0 && len(a.Released) == 0 && len(a.Foreign) == 0 && len(a.PortConflicts) == 0 &&
+		a.MissingSince.IsZero() && a.KeptUntil.IsZero()
 }
 
 // Address is an address that a Service holds, and the pool it comes from.

@@ -1,0 +1,169 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/status"
+)
+
+// worldChanges are what may change between two passes of the controller.
+var worldChanges = []struct {
+	name   string
+	change func(t *rapid.T, s *scaleScene)
+}{
+	{"nothing", func(*rapid.T, *scaleScene) {}},
+	{"a Service comes", func(_ *rapid.T, s *scaleScene) { s.add() }},
+	{"what is to be written is written", func(_ *rapid.T, s *scaleScene) { s.store() }},
+	{"a Service is edited", func(t *rapid.T, s *scaleScene) {
+		s.edit(t, func(e *corev1.Service) {
+			e.Spec.SessionAffinity = rapid.SampledFrom([]corev1.ServiceAffinity{corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone}).Draw(t, "affinity")
+			e.Spec.ExternalTrafficPolicy = rapid.SampledFrom([]corev1.ServiceExternalTrafficPolicy{"Local", "Cluster"}).Draw(t, "policy")
+			e.Annotations = map[string]string{v1beta1.AnnotationAllowSharedIP: "key", v1beta1.AnnotationLoadBalancerIPs: rapid.SampledFrom([]string{"10.0.0.7", "10.0.0.8"}).Draw(t, "address")}
+			e.Spec.Ports[0].Port = rapid.Int32Range(80, 90).Draw(t, "port")
+		})
+	}},
+	{"an address is reserved", func(t *rapid.T, s *scaleScene) {
+		kept := &v1beta1.IPReservation{ObjectMeta: metav1.ObjectMeta{Name: "kept", UID: "kept", ResourceVersion: s.version()}}
+		kept.Spec.Addresses = []v1beta1.AddressRange{rapid.SampledFrom([]v1beta1.AddressRange{"10.0.0.0/29", "10.0.1.0"}).Draw(t, "which")}
+		kept.Spec.ServiceRef = &v1beta1.ServiceReference{Namespace: "default", Name: "none"}
+		s.cache.Put(kept)
+	}},
+	{"the pool is gone", func(_ *rapid.T, s *scaleScene) {
+		s.cache.Delete(&v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue"}})
+	}},
+	{"a Service becomes another's", func(t *rapid.T, s *scaleScene) {
+		s.edit(t, func(e *corev1.Service) { e.Spec.LoadBalancerClass = ptr.To("example.com/other") })
+	}},
+	{"another writes a status", func(t *rapid.T, s *scaleScene) {
+		s.edit(t, func(e *corev1.Service) { e.Status = corev1.ServiceStatus{} })
+	}},
+	{"a Service is deleted", func(t *rapid.T, s *scaleScene) {
+		i := rapid.IntRange(0, len(s.services)-1).Draw(t, "of")
+		s.cache.Delete(s.services[i])
+	}},
+	{"endpoints change", func(t *rapid.T, s *scaleScene) {
+		i := rapid.IntRange(0, len(s.slices)-1).Draw(t, "of")
+		edited := s.slices[i].DeepCopy()
+		edited.ResourceVersion = s.version()
+		for e := range edited.Endpoints {
+			edited.Endpoints[e].Conditions.Ready = ptr.To(rapid.Bool().Draw(t, "ready"))
+		}
+		s.slices[i] = edited
+		s.cache.Put(edited)
+	}},
+	{"the pool is edited", func(t *rapid.T, s *scaleScene) {
+		addresses := rapid.SampledFrom([]v1beta1.AddressRange{"10.0.0.0/14", "10.0.0.4/30"}).Draw(t, "addresses")
+		pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: s.version()}}
+		pool.Spec.Addresses = []v1beta1.AddressRange{addresses}
+		s.cache.Put(pool)
+	}},
+	{"the advertisement selects fewer", func(t *rapid.T, s *scaleScene) {
+		lan := &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan", UID: "lan", ResourceVersion: s.version()}}
+		lan.Spec.IPAddressPools = rapid.SampledFrom([][]string{nil, {"green"}}).Draw(t, "pools")
+		s.cache.Put(lan)
+	}},
+	{"a speaker says that there is a conflict, or none", func(t *rapid.T, s *scaleScene) {
+		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}}
+		speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
+		speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+		if rapid.Bool().Draw(t, "conflict") {
+			speaker.Status.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: "10.0.0.1", MAC: "02:00:00:00:00:01", Interface: "eth0"}}
+		}
+		s.cache.Put(speaker)
+	}},
+}
+
+// announceByBGP has all addresses announced to a router as well, with which a node has a session.
+func (s *scaleScene) announceByBGP() {
+	asn := int64(64513)
+	meta := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: s.version()}
+	}
+	s.cache.Put(&v1beta1.BGPAdvertisement{ObjectMeta: meta("bgp")})
+	s.cache.Put(&v1beta1.BGPPeer{ObjectMeta: meta("router"), Spec: v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1"}})
+	s.cache.Put(&corev1.Node{ObjectMeta: meta("n1")})
+	speaker := &v1beta1.Speaker{ObjectMeta: meta("n1")}
+	speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
+	s.cache.Put(speaker)
+}
+
+func (s *scaleScene) version() string {
+	s.edits++
+	return "e" + strconv.Itoa(s.edits)
+}
+
+// edit edits one of the Services.
+func (s *scaleScene) edit(t *rapid.T, change func(*corev1.Service)) {
+	s.editAt(rapid.IntRange(0, len(s.services)-1).Draw(t, "of"), change)
+}
+
+func (s *scaleScene) editAt(i int, change func(*corev1.Service)) {
+	edited := s.services[i].DeepCopy()
+	edited.ResourceVersion = s.version()
+	change(edited)
+	s.services[i] = edited
+	s.cache.Put(edited)
+}
+
+// What a loop writes that remembers which Services were settled is what one writes that looks at all of them.
+func TestLoop_SettledServicesNeedNoWrite(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newScaleScene(t, rapid.IntRange(1, 5).Draw(t, "services"))
+		s.announceByBGP()
+		for i := range s.services {
+			s.editAt(i, func(e *corev1.Service) {
+				e.Annotations = map[string]string{v1beta1.AnnotationAllowSharedIP: "key", v1beta1.AnnotationLoadBalancerIPs: "10.0.0.7"}
+				e.Spec.Ports = []corev1.ServicePort{{Protocol: "TCP", Port: int32(80 + i)}}
+			})
+		}
+		now := time.Unix(1_800_000_000, 0)
+		s.now = func() time.Time { return now }
+		for range rapid.IntRange(1, 12).Draw(t, "passes") {
+			next := rapid.SampledFrom(worldChanges).Draw(t, "change")
+			next.change(t, s)
+			remembered, memory := s.settled, s.memory
+			s.settled = settled{}
+			all := s.decide(t)
+			s.settled, s.memory = remembered, memory
+			if diff := cmp.Diff(all, s.decide(t), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("after %q: %s", next.name, diff)
+			}
+			now = now.Add(time.Second)
+		}
+	})
+}
+
+// fatal is a test, or a check of a property.
+type fatal interface {
+	Context() context.Context
+	Fatal(args ...any)
+}
+
+// decide makes a pass and returns what it writes of each Service.
+func (s *scaleScene) decide(t fatal) map[string]status.Service {
+	if _, err := s.pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	writes := map[string]status.Service{}
+	for _, list := range s.writer.pending {
+		for _, one := range list {
+			if one.service != nil {
+				writes[fmt.Sprint(one.key)] = one.service.desired
+			}
+		}
+	}
+	return writes
+}
