@@ -72,6 +72,13 @@ soak: ## Run all fuzz tests (FUZZTIME=1m each), then the simulation with fresh s
 	done
 	$(GO) test ./internal/core/election -run 'TestElector_Simulation$$' -election.fresh -election.runs=500000 -timeout 2h -v
 
+# How long make soak-lab lets the lab suffer; SEED=n repeats an order of faults, ONLY=deaf,mute tries some.
+HOURS ?= 24
+SEED  ?= 0
+.PHONY: soak-lab
+soak-lab: deps-soak build ## Break the lab in all ways, in an order by chance, for HOURS=24 (0.1 will do), and judge what is on the wire
+	$(GO) run ./e2e/soak -hours=$(HOURS) -seed=$(SEED) -only='$(ONLY)' -report='$(REPORT)'
+
 .PHONY: lint
 lint: ## Check style, comments, and whether generated files are up to date
 	$(TOOL) golangci-lint run ./...
@@ -133,6 +140,10 @@ deps-test: deps-kubelet
 .PHONY: deps-unit
 deps-unit:
 	@hack/debian-packages gcc:gcc libc6-dev: ip:iproute2 promtool:prometheus tshark:tshark
+
+.PHONY: deps-soak
+deps-soak: deps-demo
+	@hack/debian-packages tc:iproute2 /usr/lib/frr/bgpd:frr
 
 .PHONY: deps-demo
 deps-demo:

@@ -145,6 +145,12 @@ func (c *Cluster) asClient(h *segment.Host) Client {
 // Service is the Service of that name, whether it is there or not.
 func (c *Cluster) Service(name string) Service { return c.plane.Service(c.t, name) }
 
+// T is what the cluster tells what it cannot do.
+func (c *Cluster) T() T { return c.t }
+
+// AtEnd has something done at the test's end, before what was asked for earlier is undone.
+func (c *Cluster) AtEnd(do func()) { c.t.Cleanup(do) }
+
 func (c *Cluster) must(what string, err error) {
 	c.t.Helper()
 	check.Must(c.t, what, err)

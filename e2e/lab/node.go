@@ -83,8 +83,27 @@ func (n Node) Firewall(ports []uint16, protocols ...string) {
 	fault.Firewall(n.c.t, n.Host, ports, protocols...)
 }
 
+// FirewallIncoming has the node drop the packets of a protocol that arrive for this port, and no others, until RemoveFirewall or the
+// test's end.
+func (n Node) FirewallIncoming(port uint16, protocol string) {
+	n.c.t.Helper()
+	fault.FirewallIncoming(n.c.t, n.Host, port, protocol)
+}
+
 // RemoveFirewall has the node drop nothing any more.
 func (n Node) RemoveFirewall() { n.c.t.Helper(); fault.RemoveFirewall(n.c.t, n.Host) }
+
+// LoseIncoming has the node lose this share of all frames that arrive, of a hundred, until the test's end.
+func (n Node) LoseIncoming(percent int) { n.c.t.Helper(); fault.LoseIncoming(n.c.t, n.Host, percent) }
+
+// LoseOutgoing is LoseIncoming for the frames that it sends.
+func (n Node) LoseOutgoing(percent int) { n.c.t.Helper(); fault.LoseOutgoing(n.c.t, n.Host, percent) }
+
+// Duplicate has the node send every frame twice, until the test's end.
+func (n Node) Duplicate() { n.c.t.Helper(); fault.Duplicate(n.c.t, n.Host) }
+
+// Slow has the node send slowly and late, until the test's end.
+func (n Node) Slow() { n.c.t.Helper(); fault.Slow(n.c.t, n.Host) }
 
 // SecondInterface gives the node an eth1 on the segment that its eth0 is on, with another address of the subnet, until the
 // test ends.

@@ -26,6 +26,13 @@ func Firewall(t check.T, host *segment.Host, ports []uint16, protocols ...string
 	loadFirewall(t, host, rules.String())
 }
 
+// FirewallIncoming is Firewall for packets that arrive alone: the host is heard, and does not hear.
+func FirewallIncoming(t check.T, host *segment.Host, port uint16, protocol string) {
+	t.Helper()
+	t.Cleanup(func() { RemoveFirewall(t, host) })
+	loadFirewall(t, host, fmt.Sprintf("chain input {\n type filter hook input priority -300;\n %s dport %d drop\n}\n", protocol, port))
+}
+
 // RemoveFirewall has a host drop nothing any more.
 func RemoveFirewall(t check.T, host *segment.Host) {
 	t.Helper()
