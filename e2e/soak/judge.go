@@ -19,7 +19,7 @@ type outcome struct {
 	near, far      time.Duration // longest outage of the client on the segment, and behind the router
 	announced      int
 	withdrawn      int
-	moved          int      // addresses that another node answers for at the end
+	moved          []string // addresses that another node answers for at the end
 	ended          []string // programs that had ended by themselves
 	seen           string   // why not all was seen, if so
 	wrong          []string
@@ -38,7 +38,7 @@ func (o *outcome) judge(s seen, before, after map[netip.Addr]string) {
 	}
 	for address, holder := range before {
 		if after[address] != holder {
-			o.moved++
+			o.moved = append(o.moved, fmt.Sprintf("%s %s→%s", address, holder, after[address]))
 		}
 		if !o.kind.stays {
 			continue
@@ -47,6 +47,7 @@ func (o *outcome) judge(s seen, before, after map[netip.Addr]string) {
 			o.wrong = append(o.wrong, fmt.Sprintf("%s was %s's, and %s answered for it", address, holder, by))
 		}
 	}
+	slices.Sort(o.moved)
 	slices.Sort(o.wrong)
 	for _, w := range s.withdrawals {
 		ends := !strings.Contains(w.What, "/32")

@@ -81,15 +81,15 @@ var kinds = []*kind{
 	},
 	{
 		name: "gossip-cut", what: "a firewall at a node drops the gossip, UDP and TCP",
-		inject: func(c *lab.Cluster, n string) { c.Node(n).Firewall([]uint16{gossipPort}, "udp", "tcp") }, unheld: second, shared: second,
+		inject: func(c *lab.Cluster, n string) { c.Node(n).Firewall([]uint16{gossipPort}, "udp", "tcp") }, unheld: second, shared: second, stays: true,
 	},
 	{
 		name: "gossip-udp-cut", what: "a firewall at a node drops the gossip by UDP",
-		inject: func(c *lab.Cluster, n string) { c.Node(n).Firewall([]uint16{gossipPort}, "udp") }, unheld: second, shared: second,
+		inject: func(c *lab.Cluster, n string) { c.Node(n).Firewall([]uint16{gossipPort}, "udp") }, unheld: second, shared: second, stays: true,
 	},
 	{
 		name: "gossip-one-way", what: "a node does not get the others' gossip by UDP, and they get its",
-		inject: func(c *lab.Cluster, n string) { c.Node(n).FirewallIncoming(gossipPort, "udp") }, unheld: second, shared: second,
+		inject: func(c *lab.Cluster, n string) { c.Node(n).FirewallIncoming(gossipPort, "udp") }, unheld: second, shared: second, stays: true,
 	},
 	{
 		name: "speaker-killed", what: "a speaker is killed (SIGKILL)", inject: func(c *lab.Cluster, n string) { kill(c, c.Node(n).Speaker()) },

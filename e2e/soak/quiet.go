@@ -13,7 +13,9 @@ import (
 const (
 	// steady is how long each address must have had one holder.
 	steady = 3 * time.Second
-	// quietWithin is how long all may take to be as it should be once a fault is over: docs/layer2.md evens addresses out one each second.
+	// evenAfter is for how long addresses may be spread unevenly. The default of a minute would make each step as long.
+	evenAfter = 3 * time.Second
+	// quietWithin is how long all may take to be as it should be once a fault is over: addresses are evened out one each second.
 	quietWithin = 45 * time.Second
 )
 

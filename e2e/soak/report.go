@@ -8,7 +8,7 @@ import (
 )
 
 func (o outcome) String() string {
-	line := fmt.Sprintf("    nobody %s, two %s; clients near %s, far %s; %d moved, %d routes withdrawn, %d announcements; quiet after %.1f s",
+	line := fmt.Sprintf("    nobody %s, two %s; clients near %s, far %s; moved %v; %d routes withdrawn, %d announcements; quiet after %.1f s",
 		ms(o.unheld), ms(o.shared), ms(o.near), ms(o.far), o.moved, o.withdrawn, o.announced, o.quietAfter.Seconds())
 	if len(o.ended) > 0 {
 		line += "\n    started again: " + strings.Join(o.ended, ", ")

@@ -84,6 +84,7 @@ func (s *soak) bringUp() {
 	}
 	s.observer = observer
 	s.EnsureDaymark()
+	s.UseSpeakerFlags("--l2-rebalance-after=" + evenAfter.String())
 	s.Apply(network(kind == lab.FRR))
 	s.pod = s.Pod("web", nodes[0])
 	manifests, names := services()
@@ -140,43 +141,46 @@ func (s *soak) awayFrom(c *lab.Cluster, st step) {
 
 func page(address netip.Addr) string { return "http://" + address.String() + "/" }
 
-// step breaks something, waits, mends it, and waits until all is quiet.
+// step breaks something, waits, mends it, and waits until all is quiet. It is judged by what was on the wire, whether it becomes quiet or not.
 func (s *soak) step(st step) (o outcome) {
 	o = outcome{step: st, at: time.Now()}
 	fmt.Printf("%s %s\n", clock(o.at), st)
 	watching, breaking := &attempt{out: os.Stdout}, &attempt{out: os.Stdout}
-	defer func() {
-		watching.end()
-		o.wrong = append(append(o.wrong, breaking.wrong...), watching.wrong...)
-	}()
 	watching.do(func() {
 		c := lab.Shared(watching, s.options...)
 		s.awayFrom(c, st)
-		asking := c.Client().Watch(s.byLayer2()...)
+		asking := s.ask(c)
 		s.awaitQuiet(c, quietWithin)
 		before := s.holders(steady)
 		near, far := c.Client().Probe(page(s.given["near-1"])), c.FarClient().Probe(page(s.given["far-1"]))
 		s.observer.take()
-		fault := lab.Shared(breaking, s.options...)
-		breaking.do(func() {
-			if st.noAPI {
-				stopAPI(fault)
-			}
-			ends := time.After(st.lasts)
-			st.kind.inject(fault, st.node)
-			<-ends
-		})
-		breaking.end()
-		ended := time.Now()
+		s.breakFor(breaking, st)
+		mended := time.Now()
 		o.endedByThemselves(s.startAgain(c))
-		s.awaitQuiet(c, quietWithin)
-		o.quietAfter = max(0, time.Since(ended)-steady)
+		watching.do(func() { s.awaitQuiet(c, quietWithin) })
+		o.quietAfter = max(0, time.Since(mended)-steady)
 		o.near, o.far = near.Stop().Outage(), far.Stop().Outage()
 		after := s.holders(steady)
 		asking.Stop()
 		o.judge(s.observer.take(), before, after)
 	})
+	watching.end()
+	o.wrong = append(append(o.wrong, breaking.wrong...), watching.wrong...)
 	return o
+}
+
+// breakFor breaks something for as long as the step says, and mends it.
+func (s *soak) breakFor(a *attempt, st step) {
+	fault := lab.Shared(a, s.options...)
+	a.do(func() {
+		if st.noAPI {
+			stopAPI(fault)
+		}
+		ends := time.After(st.lasts)
+		st.kind.inject(fault, st.node)
+		<-ends
+	})
+	a.end()
 }
 
 // quietAgain waits longer, when a step did not become quiet in its time: what follows begins with a cluster that is whole, or not at all.

@@ -12,13 +12,20 @@ import (
 // it hears nothing and is heard. The test's end mends it.
 func LoseIncoming(t check.T, host *segment.Host, percent int) {
 	t.Helper()
-	onFrames(t, host, "ingress", fmt.Sprintf("numgen random mod 100 < %d drop", percent))
+	onFrames(t, host, "ingress", dropping(percent))
 }
 
 // LoseOutgoing is LoseIncoming for the frames that it sends. With 100 it hears all and is not heard.
 func LoseOutgoing(t check.T, host *segment.Host, percent int) {
 	t.Helper()
-	onFrames(t, host, "egress", fmt.Sprintf("numgen random mod 100 < %d drop", percent))
+	onFrames(t, host, "egress", dropping(percent))
+}
+
+func dropping(percent int) (rule string) {
+	if percent >= 100 {
+		return "drop"
+	}
+	return fmt.Sprintf("numgen random mod 100 < %d drop", percent)
 }
 
 // Duplicate has a host send every frame twice.

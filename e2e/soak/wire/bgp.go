@@ -35,6 +35,7 @@ type Speakers struct {
 // teller is the newest connection of a host.
 type teller struct {
 	ends   [2]netip.AddrPort
+	syn    uint32 // its sequence number
 	stream *stream
 	rest   []byte // the beginning of a message
 	routes map[netip.Prefix]bool
@@ -57,13 +58,13 @@ func (s *Speakers) Add(f Frame) {
 	t := s.hosts[from]
 	if segment.syn {
 		var before map[netip.Prefix]bool
-		if t != nil && t.ends == ends && t.stream.next == segment.sequence+1 {
+		if t != nil && t.ends == ends && t.syn == segment.sequence {
 			return // sent again
 		}
 		if t != nil {
 			before = t.known()
 		}
-		s.hosts[from] = &teller{ends: ends, stream: newStream(segment.sequence), routes: map[netip.Prefix]bool{}, before: before}
+		s.hosts[from] = &teller{ends: ends, syn: segment.sequence, stream: newStream(segment.sequence), routes: map[netip.Prefix]bool{}, before: before}
 		return
 	}
 	if t == nil || t.ends != ends {

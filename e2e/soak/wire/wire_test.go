@@ -217,11 +217,12 @@ func TestSpeakers_FollowWhatIsTold(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			s := NewSpeakers(router)
 			for life, sent := range test.lives {
-				frames := speak(uint16(40000+life), ^uint32(0)-uint32(random.IntN(60)), sent, 1+random.IntN(30))
-				for _, i := range random.Perm(len(frames) - 1) { // late and twice, but for the SYN
-					if i == 0 || random.IntN(3) == 0 {
-						frames = append(frames, frames[i+1])
-					}
+				port, first := uint16(40000+life), ^uint32(0)-uint32(random.IntN(60))
+				frames := speak(port, first, sent, 1+random.IntN(30))
+				// All again in other segments, the SYN once more, and some a third time.
+				frames = append(frames, speak(port, first, sent, 1+random.IntN(30))...)
+				for _, i := range random.Perm(len(frames) / 3) {
+					frames = append(frames, frames[i])
 				}
 				s.Add(frames[0])
 				rest := frames[1:]
