@@ -1,0 +1,178 @@
+package handover
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+// settleTime is how long after a move its former holder counts as one that has connections, whatever it says: until then it may
+// not have counted them, or said so, and clients that know the old way open more.
+const settleTime = 10 * time.Second
+
+// Memory keeps for each address who attracted its packets, over the passes of one speaker. The zero value is ready for use, by one
+// goroutine.
+type Memory struct {
+	// tracks in order of address.
+	tracks []*track
+	peers  map[string]Peer
+}
+
+// Input is what a node knows at the time of a pass.
+type Input struct {
+	Now time.Time
+	// Node that decides.
+	Node string
+	// Addresses that the cluster announces, in order of Addr, each once.
+	Addresses []Address
+	// Peers are the other nodes whose speakers are alive.
+	Peers map[string]Peer
+	// Dead are the nodes that have crashed, or are down, or gone: not those whose speakers said that they leave, whose kernels go on.
+	Dead func(node string) bool
+	// Disturbed are nodes whose routes may just have changed, though it is not known how: all that share an address with them may
+	// see packets of each other's connections.
+	Disturbed map[string]bool
+	// Left is how many open connections there are here to the addresses that are counted. One that is missing has not been counted.
+	Left map[netip.Addr]int
+	// Found are the addresses that the process before this one had counted; of interest in the first pass only.
+	Found []netip.Addr
+}
+
+// Address is an address that nodes attract packets for.
+type Address struct {
+	Addr netip.Addr
+	// Holders are the nodes that do so now, sorted: one by layer 2, any number by BGP. They may share the slice.
+	Holders []string
+	// Draining is how long after a change connections are passed on; 0: they are not.
+	Draining time.Duration
+}
+
+// Peer is what is known of another node.
+type Peer struct {
+	// Via4 and Via6 are its addresses on segments that this node shares with it; invalid: there is none.
+	Via4, Via6 netip.Addr
+	// Left are addresses that it does not attract packets for any more, and has, or may have, open connections to.
+	Left []netip.Addr
+	// Complete: there are no others. A speaker of an earlier version does not say.
+	Complete bool
+}
+
+// Decision is what a node does in a pass.
+type Decision struct {
+	Plan Plan
+	// Left are the addresses to tell the others of: those that are counted and have connections, or may have some.
+	Left []netip.Addr
+	// Until says of each counted address when its connections are not passed on to this node any more, in the order of Plan.Counted.
+	Until []time.Time
+	// Wait is when to decide again though nothing has happened; 0: no need.
+	Wait time.Duration
+}
+
+// via is the address of a family.
+func (p *Peer) via(of netip.Addr) netip.Addr {
+	if of.Is4() {
+		return p.Via4
+	}
+	return p.Via6
+}
+
+// Next takes in what is known and decides.
+func (m *Memory) Next(in Input) Decision {
+	m.remember(&in)
+	reports := reportsOf(in.Peers)
+	var d Decision
+	before := m.tracks
+	m.tracks = make([]*track, 0, len(in.Addresses))
+	for i := range in.Addresses {
+		a := &in.Addresses[i]
+		if a.Draining <= 0 {
+			continue
+		}
+		for len(before) > 0 && before[0].addr.Less(a.Addr) {
+			before = before[1:]
+		}
+		var t *track
+		if len(before) > 0 && before[0].addr == a.Addr {
+			t = before[0]
+		} else {
+			t = newTrack(&in, a)
+		}
+		m.tracks = append(m.tracks, t)
+		t.update(&in, a, m.peers, reports[a.Addr])
+		m.decide(&d, &in, a, t)
+	}
+	return d
+}
+
+// remember keeps what is known of the nodes whose speakers restart.
+func (m *Memory) remember(in *Input) {
+	peers := make(map[string]Peer, len(in.Peers))
+	for node, peer := range m.peers {
+		if _, alive := in.Peers[node]; !alive && !in.Dead(node) {
+			peer.Left, peer.Complete = nil, false
+			peers[node] = peer
+		}
+	}
+	for node, peer := range in.Peers {
+		peers[node] = peer
+	}
+	m.peers = peers
+}
+
+// decide adds what an address needs.
+func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
+	if own := t.formerly(in.Node); own != nil {
+		d.Plan.Counted, d.Until = append(d.Plan.Counted, a.Addr), append(d.Until, own.since.Add(a.Draining))
+		if left, counted := in.Left[a.Addr]; left > 0 || !counted || in.Now.Sub(own.since) < settleTime {
+			d.Left = append(d.Left, a.Addr)
+		}
+	}
+	if via, hops := m.next(in, a, t); via.IsValid() {
+		d.Plan.Passages = append(d.Plan.Passages, Passage{a.Addr, via, hops})
+	}
+	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))
+}
+
+// next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. Packets come in
+// by the holders. If there is one, the way begins there, and ends before it; if there are several, it may begin at each of them.
+func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int) {
+	if len(t.holders) == 0 || len(t.holders) == 1 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining {
+		return netip.Addr{}, 0
+	}
+	members := t.members()
+	me, found := slices.BinarySearch(members, in.Node)
+	if !found {
+		return netip.Addr{}, 0
+	}
+	for i := 1; i < len(members); i++ {
+		node := members[(me+i)%len(members)]
+		if len(t.holders) == 1 && node == t.holders[0] {
+			break
+		}
+		peer := m.peers[node]
+		if via := peer.via(a.Addr); via.IsValid() && !in.Dead(node) {
+			return via, min(len(members), MaxMembers) - 1
+		}
+	}
+	return netip.Addr{}, 0
+}
+
+// reportsOf says by address which nodes have connections left.
+func reportsOf(peers map[string]Peer) map[netip.Addr]map[string]bool {
+	var reports map[netip.Addr]map[string]bool
+	// order does not matter: they are sets
+	for node := range peers {
+		for _, addr := range peers[node].Left {
+			if reports == nil {
+				reports = map[netip.Addr]map[string]bool{}
+			}
+			if reports[addr] == nil {
+				reports[addr] = map[string]bool{}
+			}
+			reports[addr][node] = true
+		}
+	}
+	return reports
+}

@@ -1,0 +1,359 @@
+package handover
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var (
+	moved = netip.MustParseAddr("192.0.2.200")
+	start = time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+)
+
+const draining = 10 * time.Minute
+
+// address4 of a node n1, n2 and so on.
+func address4(node string) netip.Addr {
+	var n byte
+	_, _ = fmt.Sscanf(node, "n%d", &n)
+	return netip.AddrFrom4([4]byte{192, 0, 2, 10 + n})
+}
+
+// cluster is what all nodes agree on, and the memory of each.
+type cluster struct {
+	now      time.Time
+	nodes    []string
+	memories map[string]*Memory
+	// away are nodes whose speakers restart, and dead those that crashed.
+	away, dead, disturbed map[string]bool
+	holders               []string
+	draining              time.Duration
+	// left are the connections of each node, -1: not counted; and said is who said that there are some.
+	left map[string]int
+	said map[string]bool
+	// last decision of each node.
+	last map[string]Decision
+}
+
+func newCluster(nodes ...string) *cluster {
+	c := &cluster{
+		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{},
+		draining: draining, left: map[string]int{}, said: map[string]bool{}, last: map[string]Decision{},
+	}
+	for _, node := range nodes {
+		c.memories[node] = &Memory{}
+	}
+	return c
+}
+
+// hold has some nodes attract the packets, and all nodes decide twice, so that all have heard what the others say.
+func (c *cluster) hold(holders ...string) {
+	c.holders = holders
+	c.decide()
+	c.decide()
+}
+
+// after lets time pass.
+func (c *cluster) after(d time.Duration) {
+	c.now = c.now.Add(d)
+	c.hold(c.holders...)
+}
+
+func (c *cluster) decide() {
+	for _, node := range c.nodes {
+		if !c.away[node] && !c.dead[node] {
+			c.last[node] = c.memories[node].Next(c.input(node))
+			c.said[node] = slices.Contains(c.last[node].Left, moved)
+		}
+	}
+}
+
+func (c *cluster) input(node string) Input {
+	in := Input{
+		Now: c.now, Node: node, Addresses: []Address{{moved, c.holders, c.draining}}, Peers: map[string]Peer{}, Left: map[netip.Addr]int{},
+		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed,
+	}
+	if left, set := c.left[node]; set && left >= 0 {
+		in.Left[moved] = left
+	}
+	for _, other := range c.nodes {
+		if other != node && !c.away[other] && !c.dead[other] {
+			peer := Peer{Via4: address4(other), Complete: true}
+			if c.said[other] {
+				peer.Left = []netip.Addr{moved}
+			}
+			in.Peers[other] = peer
+		}
+	}
+	return in
+}
+
+// way is where a packet goes that comes in by a node and that nobody knows.
+func (c *cluster) way(t interface{ Fatalf(string, ...any) }, in string) []string {
+	way := []string{in}
+	for {
+		passages := c.last[way[len(way)-1]].Plan.Passages
+		if len(passages) == 0 || len(way) > passages[0].Hops {
+			return way
+		}
+		i := slices.IndexFunc(c.nodes, func(node string) bool { return address4(node) == passages[0].Via })
+		if i < 0 || slices.Contains(way, c.nodes[i]) {
+			t.Fatalf("from %v a packet goes on to %s", way, passages[0].Via)
+		}
+		way = append(way, c.nodes[i])
+	}
+}
+
+func (c *cluster) expectWay(t *testing.T, what string, want ...string) {
+	t.Helper()
+	if got := c.way(t, want[0]); !slices.Equal(got, want) {
+		t.Errorf("%s: the way is %v, not %v", what, got, want)
+	}
+}
+
+func TestMemory_OneHolder(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   func(c *cluster)
+		want []string
+	}{
+		{"an address that never moved is not passed on", func(*cluster) {}, []string{"n1"}},
+		{"the new holder passes on to the former one", func(c *cluster) { c.hold("n2") }, []string{"n2", "n1"}},
+		{"two moves make a way of three", func(c *cluster) { c.hold("n2"); c.hold("n3") }, []string{"n3", "n1", "n2"}},
+		{"back at the first, the second is asked", func(c *cluster) { c.hold("n2"); c.hold("n1") }, []string{"n1", "n2"}},
+		{"to and fro keeps all three", func(c *cluster) { c.hold("n2"); c.hold("n3"); c.hold("n2") }, []string{"n2", "n3", "n1"}},
+		{"nobody holds it for a while", func(c *cluster) { c.hold(); c.after(time.Second); c.hold("n3") }, []string{"n3", "n1"}},
+		{"a former that has crashed is left out", func(c *cluster) { c.hold("n2"); c.dead["n1"] = true; c.hold("n2") }, []string{"n2"}},
+		{"a holder that has crashed is no former", func(c *cluster) { c.dead["n1"] = true; c.hold("n2") }, []string{"n2"}},
+		{"a former whose speaker restarts stays", func(c *cluster) { c.hold("n2"); c.away["n1"] = true; c.after(time.Minute) }, []string{"n2", "n1"}},
+		{"it ends with the last connection", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime) }, []string{"n2"}},
+		{"not before the former has counted", func(c *cluster) { c.hold("n2"); c.after(settleTime) }, []string{"n2", "n1"}},
+		{"not while late ones may come", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime - 1) }, []string{"n2", "n1"}},
+		{"one connection is enough", func(c *cluster) { c.hold("n2"); c.left["n1"] = 1; c.after(draining - 1) }, []string{"n2", "n1"}},
+		{"after connectionDraining it ends", func(c *cluster) { c.hold("n2"); c.left["n1"] = 1; c.after(draining) }, []string{"n2"}},
+		{"and does not begin again", func(c *cluster) { c.hold("n2"); c.left["n1"] = 1; c.after(draining); c.after(time.Second) }, []string{"n2"}},
+		{"0 is none", func(c *cluster) { c.draining = 0; c.hold("n2") }, []string{"n2"}},
+		{"0 ends what runs", func(c *cluster) { c.hold("n2"); c.draining = 0; c.hold("n2") }, []string{"n2"}},
+		{"a middle node without connections is left out", func(c *cluster) {
+			c.hold("n2")
+			c.hold("n3")
+			c.left["n2"], c.left["n1"] = 0, 5
+			c.after(settleTime)
+		}, []string{"n3", "n1"}},
+		{"a new holder that knows nothing hears it from the former", func(c *cluster) {
+			c.hold("n2")
+			c.memories["n3"] = &Memory{}
+			c.hold("n3")
+		}, []string{"n3", "n1", "n2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster("n1", "n2", "n3")
+			c.hold("n1")
+			test.do(c)
+			c.expectWay(t, test.name, test.want...)
+		})
+	}
+}
+
+func TestMemory_AFormerCountsUntilItHasNone(t *testing.T) {
+	c := newCluster("n1", "n2")
+	c.hold("n1")
+	counted := func() bool { return slices.Contains(c.last["n1"].Plan.Counted, moved) }
+	if counted() || c.said["n1"] {
+		t.Error("the holder counts")
+	}
+	c.hold("n2")
+	if !counted() || !c.said["n1"] || !slices.Equal(c.last["n1"].Until, []time.Time{start.Add(draining)}) {
+		t.Errorf("after the move: %+v", c.last["n1"])
+	}
+	if c.last["n1"].Wait != settleTime || c.last["n2"].Wait != settleTime {
+		t.Errorf("wait %s and %s", c.last["n1"].Wait, c.last["n2"].Wait)
+	}
+	c.left["n1"] = 7
+	c.after(time.Minute)
+	if !counted() || !c.said["n1"] || c.last["n1"].Wait != draining-time.Minute {
+		t.Errorf("with connections: %+v", c.last["n1"])
+	}
+	c.left["n1"] = 0
+	c.after(time.Second)
+	if counted() || c.said["n1"] {
+		t.Error("it counts though nothing is left")
+	}
+}
+
+func TestMemory_ASpeakerThatRestartsFindsWhatItCounted(t *testing.T) {
+	c := newCluster("n1", "n2")
+	c.hold("n2")
+	in := c.input("n1")
+	in.Found = []netip.Addr{moved}
+	if d := new(Memory).Next(in); !reflect.DeepEqual(d.Plan.Counted, in.Found) || !reflect.DeepEqual(d.Left, in.Found) {
+		t.Errorf("decided %+v", d)
+	}
+	if d := new(Memory).Next(c.input("n1")); len(d.Plan.Counted) != 0 {
+		t.Errorf("without, decided %+v", d)
+	}
+}
+
+// A former that does not say how many it has, as one of an earlier version, counts until the time is up.
+func TestMemory_AnEarlierVersionIsPassedOnTo(t *testing.T) {
+	m, now := Memory{}, start
+	next := func(holder string) int {
+		return len(m.Next(Input{
+			Now: now, Node: "n2", Addresses: []Address{{moved, []string{holder}, draining}}, Dead: func(string) bool { return false },
+			Peers: map[string]Peer{"n1": {Via4: address4("n1")}},
+		}).Plan.Passages)
+	}
+	next("n1")
+	now = now.Add(time.Second)
+	next("n2")
+	now = now.Add(draining - time.Second)
+	if next("n2") != 1 {
+		t.Error("not passed on any more")
+	}
+	now = now.Add(time.Second)
+	if next("n2") != 0 {
+		t.Error("still passed on")
+	}
+}
+
+func TestMemory_SeveralHolders(t *testing.T) {
+	c := newCluster("n1", "n2", "n3", "n4")
+	c.hold("n1", "n2", "n3")
+	c.after(draining)
+	c.expectWay(t, "a set that has not changed for long", "n2")
+	c.hold("n2", "n3")
+	c.expectWay(t, "one has drained", "n2", "n3", "n1")
+	c.expectWay(t, "and from the other", "n3", "n1", "n2")
+	c.hold("n2", "n3", "n4")
+	c.expectWay(t, "one has come", "n4", "n1", "n2", "n3")
+	c.left["n1"] = 0
+	c.after(settleTime)
+	c.expectWay(t, "the former one has no connection left", "n3", "n4", "n2")
+	c.dead["n3"] = true
+	c.hold("n2", "n4")
+	c.expectWay(t, "one has crashed", "n2", "n4")
+	c.after(draining)
+	c.expectWay(t, "the time is up", "n2")
+	c.disturbed["n4"] = true
+	c.hold("n2", "n4")
+	delete(c.disturbed, "n4")
+	c.hold("n2", "n4")
+	c.expectWay(t, "a session may have gone", "n2", "n4")
+}
+
+func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {
+	var nodes []string
+	for i := range 12 {
+		nodes = append(nodes, fmt.Sprintf("n%02d", i))
+	}
+	c := newCluster(nodes...)
+	c.hold(nodes...)
+	if way := c.way(t, nodes[9]); len(way) != MaxMembers {
+		t.Errorf("the way is %v", way)
+	}
+}
+
+func TestMemory_ANodeThatSharesNoSegmentIsLeftOut(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.hold("n1")
+	c.hold("n2")
+	c.hold("n3")
+	in := c.input("n3")
+	in.Peers["n1"] = Peer{Complete: true, Left: []netip.Addr{moved}}
+	d := c.memories["n3"].Next(in)
+	if want := []Passage{{moved, address4("n2"), 2}}; !reflect.DeepEqual(d.Plan.Passages, want) {
+		t.Errorf("passages %+v", d.Plan.Passages)
+	}
+}
+
+// Whatever happens: where the views agree, a packet visits every member once, and as many as it may; and there is no passage where
+// nothing has changed for the time.
+func TestMemory_EveryMemberIsVisitedOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes := []string{"n1", "n2", "n3", "n4", "n5"}
+		c := newCluster(nodes...)
+		node := rapid.SampledFrom(nodes)
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			switch n := node.Draw(t, "node"); rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0, 1:
+				c.hold(living(c, n)...)
+			case 2:
+				c.hold(living(c, n, node.Draw(t, "second"), node.Draw(t, "third"))...)
+			case 3:
+				c.after(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
+			case 4:
+				c.left[n] = rapid.IntRange(-1, 2).Draw(t, "left")
+				c.after(time.Second)
+			case 5:
+				c.dead[n] = !c.dead[n]
+				if c.dead[n] {
+					c.said[n] = false
+				} else {
+					c.memories[n] = &Memory{}
+				}
+				c.hold(living(c, c.holders...)...)
+			}
+			for _, holder := range c.holders {
+				way := c.way(t, holder)
+				for _, visited := range way[1:] {
+					if c.dead[visited] {
+						t.Fatalf("the way %v leads by %s, which is dead", way, visited)
+					}
+				}
+				for _, n := range c.nodes {
+					if len(c.holders) == 1 && !c.dead[n] && n != holder && len(c.last[n].Plan.Counted) > 0 && !slices.Contains(way, n) {
+						t.Fatalf("%s counts connections, and the way %v does not lead by it", n, way)
+					}
+				}
+			}
+		}
+		c.after(draining)
+		c.after(draining)
+		for _, n := range nodes {
+			if d := c.last[n]; !c.dead[n] && (len(d.Plan.Passages) > 0 || len(d.Plan.Counted) > 0) {
+				t.Fatalf("long after, %s still has %+v", n, d.Plan)
+			}
+		}
+	})
+}
+
+// living are those of some nodes that live, sorted.
+func living(c *cluster, nodes ...string) []string {
+	slices.Sort(nodes)
+	return slices.DeleteFunc(slices.Compact(slices.Clone(nodes)), func(n string) bool { return c.dead[n] })
+}
+
+func TestMemory_AnAddressThatIsGoneIsForgotten(t *testing.T) {
+	m, other := Memory{}, netip.MustParseAddr("192.0.2.201")
+	next := func(addresses ...Address) Decision {
+		return m.Next(Input{Now: start, Node: "n1", Addresses: addresses, Dead: func(string) bool { return false }})
+	}
+	next(Address{moved, []string{"n1"}, draining}, Address{other, []string{"n1"}, draining})
+	if next(Address{moved, []string{"n2"}, draining}); len(m.tracks) != 1 {
+		t.Errorf("it remembers %v", m.tracks)
+	}
+	if d := next(Address{moved, []string{"n2"}, draining}, Address{other, []string{"n2"}, draining}); !slices.Equal(d.Plan.Counted, []netip.Addr{moved}) {
+		t.Errorf("counted %v", d.Plan.Counted)
+	}
+}
+
+// BenchmarkMemory_Quiet is what a pass costs in which nothing has moved.
+func BenchmarkMemory_Quiet(b *testing.B) {
+	in := Input{Now: start, Node: "n0", Peers: map[string]Peer{}, Dead: func(string) bool { return false }}
+	for i := range 100 {
+		in.Peers[fmt.Sprint("n", i)] = Peer{Via4: moved, Complete: true}
+	}
+	for i := range 10_000 {
+		in.Addresses = append(in.Addresses, Address{netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), []string{"n0"}, draining})
+	}
+	m := Memory{}
+	for b.Loop() {
+		m.Next(in)
+	}
+}

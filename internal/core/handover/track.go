@@ -1,0 +1,132 @@
+package handover
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// track is what is remembered of an address.
+type track struct {
+	addr    netip.Addr
+	holders []string
+	// changed is when the holders last changed.
+	changed time.Time
+	// former holders that may have connections, in order of node, and since when they are.
+	former []former
+}
+
+// former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up; it
+// is remembered as long as it says otherwise.
+type former struct {
+	node  string
+	since time.Time
+	over  bool
+}
+
+// newTrack begins to remember an address. That several nodes attract it is taken for a change: this node may have come just now.
+func newTrack(in *Input, a *Address) *track {
+	t := &track{addr: a.Addr, holders: a.Holders, changed: in.Now}
+	if slices.Contains(in.Found, a.Addr) {
+		t.add(in.Node, in.Now)
+	}
+	return t
+}
+
+// update takes in who attracts the packets now, and who says that it has connections left.
+func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
+	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
+	if disturbed || !slices.Equal(t.holders, a.Holders) {
+		t.changed = in.Now
+	}
+	for _, node := range t.holders {
+		if !slices.Contains(a.Holders, node) {
+			t.add(node, in.Now)
+		}
+	}
+	t.holders = a.Holders
+	if len(t.former) == 0 && len(reports) == 0 {
+		return
+	}
+	for _, node := range sortedKeys(reports) {
+		t.add(node, in.Now)
+	}
+	t.former = slices.DeleteFunc(t.former, func(f former) bool {
+		return slices.Contains(t.holders, f.node) || in.Dead(f.node) || f.over && !reports[f.node]
+	})
+	for i := range t.former {
+		f := &t.former[i]
+		age := in.Now.Sub(f.since)
+		f.over = f.over || age >= a.Draining || age >= settleTime && t.empty(f.node, in, a.Addr, peers, reports)
+	}
+	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
+}
+
+// empty reports whether a former holder has no connections left, as far as it says.
+func (t *track) empty(node string, in *Input, addr netip.Addr, peers map[string]Peer, reports map[string]bool) bool {
+	if node == in.Node {
+		left, counted := in.Left[addr]
+		return counted && left == 0
+	}
+	return peers[node].Complete && !reports[node]
+}
+
+// add remembers a former holder, unless it is known as one.
+func (t *track) add(node string, now time.Time) {
+	i, known := slices.BinarySearchFunc(t.former, node, func(f former, node string) int { return strings.Compare(f.node, node) })
+	if !known {
+		t.former = slices.Insert(t.former, i, former{node: node, since: now})
+	}
+}
+
+// formerly is a node as a former holder that may have connections; nil: it is none.
+func (t *track) formerly(node string) *former {
+	for i := range t.former {
+		if f := &t.former[i]; f.node == node && !f.over {
+			return f
+		}
+	}
+	return nil
+}
+
+// members are the holders and the former ones, sorted.
+func (t *track) members() []string {
+	members := slices.Clone(t.holders)
+	for _, f := range t.former {
+		if !f.over {
+			members = append(members, f.node)
+		}
+	}
+	slices.Sort(members)
+	return slices.Compact(members)
+}
+
+// wait is when something ends next; 0: nothing does.
+func (t *track) wait(now time.Time, draining time.Duration) (wait time.Duration) {
+	sooner := func(at time.Time) {
+		if left := at.Sub(now); left > 0 && (wait == 0 || left < wait) {
+			wait = left
+		}
+	}
+	if len(t.holders) > 1 {
+		sooner(t.changed.Add(draining))
+	}
+	for _, f := range t.former {
+		if !f.over {
+			sooner(f.since.Add(settleTime))
+			sooner(f.since.Add(draining))
+		}
+	}
+	return wait
+}
+
+// sortedKeys are the keys of a set, in order.
+func sortedKeys(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for key := range set {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
