@@ -22,9 +22,9 @@ import (
 // `make build` makes them: go test -run '^$' -bench . -benchtime 1x ./e2e
 
 // plainLab is a lab with nothing in it but Daymark, as it is installed.
-func plainLab(b *testing.B) *lab.Cluster {
+func plainLab(b *testing.B, options ...lab.Option) *lab.Cluster {
 	b.Helper()
-	cluster := lab.New(b, lab.Nodes(3))
+	cluster := lab.New(b, append([]lab.Option{lab.Nodes(3)}, options...)...)
 	cluster.InstallDaymark()
 	cluster.UsePlainBinaries()
 	return cluster

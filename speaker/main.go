@@ -25,6 +25,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/traceapi"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/connections"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/health"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -77,19 +78,21 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	})
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
+	relay := connections.New(connections.Config{Log: log.With("part", "connections"), Registerer: metrics.Registry})
 	writers := reconcile.NewWriters(own.node, f.Namespace, direct, log.With("part", "report"))
 	loop, err = reconcile.Add(m, reconcile.Config{
 		Node: own.node, BootID: proxycheck.BootID(), Namespace: f.Namespace, RebalanceAfter: own.rebalanceAfter,
 		Classes: f.Classes, Options: f.Options, Log: log, Registerer: metrics.Registry,
 	}, reconcile.Executors{
 		Links: links, Gossip: members, Layer2: segment, Unnumbered: neighbors, BGP: routers, BFD: watcher, Health: checks, Proxy: proxy, Tracer: tracer,
+		Connections: relay,
 	}, writers)
 	if err != nil {
 		return err
 	}
 
 	first := priority.New(log.With("part", "priority"))
-	parts := []manager.Runnable{first, processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, writers}
+	parts := []manager.Runnable{first, processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, relay, writers}
 	if f.Health != "0" {
 		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}

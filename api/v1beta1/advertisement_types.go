@@ -101,6 +101,13 @@ type L2AdvertisementSpec struct {
 	// +optional
 	// +kubebuilder:default=Endpoints
 	NodePreference NodePreference `json:"nodePreference,omitempty"`
+	// connectionDraining is how long open TCP connections survive that an address moves to another node as planned, from 0s
+	// to 24h: packets of theirs are passed on to the node that knows them. It ends early when they are closed. 0s: they break.
+	// Of several advertisements of an address the longest counts.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
+	ConnectionDraining metav1.Duration `json:"connectionDraining,omitempty"`
 }
 
 // AdvertisementStatus says whether an advertisement is valid and what it names exists.
@@ -236,6 +243,13 @@ type BGPAdvertisementSpec struct {
 	// and routers share equally.
 	// +optional
 	WeightBy WeightBy `json:"weightBy,omitempty"`
+	// connectionDraining is how long open TCP connections survive that the nodes which announce an address change, and routers spread
+	// them anew, from 0s to 24h: a node passes on to the others what it does not know. 0s: they break. Of several advertisements of
+	// an address the longest counts.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
+	ConnectionDraining metav1.Duration `json:"connectionDraining,omitempty"`
 }
 
 // BGPAdvertisement announces the addresses of pools to routers, by BGP.

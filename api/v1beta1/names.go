@@ -66,6 +66,10 @@ const (
 	ConditionOverlap = "Overlap"
 	// ConditionMembershipKnown on a Speaker says whether it knows which other speakers are alive.
 	ConditionMembershipKnown = "MembershipKnown"
+	// ConditionSafeToStop on a Speaker says whether the node attracts nothing and has no open connections to what it attracted.
+	ConditionSafeToStop = "SafeToStop"
+	// ConditionConnectionsBreak on a Speaker says that open connections cannot be passed on to the nodes that know them.
+	ConditionConnectionsBreak = "ConnectionsBreak"
 	// ConditionAnswersLeaveElsewhere on a Speaker says whether traffic back leaves by another interface than the one that answers.
 	ConditionAnswersLeaveElsewhere = "AnswersLeaveElsewhere"
 	// ConditionServiceProxyUnhealthy on a Speaker says whether the node's service proxy (kube-proxy) does not work.

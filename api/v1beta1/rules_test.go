@@ -140,6 +140,10 @@ var specs = []spec{
 	{"BGPPeer", "a third family", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, addressFamilies: [IPX]}`, "spec.addressFamilies"},
 	// BFDProfile
 	{"BFDProfile", "nothing said", `{}`, ""},
+	{"L2Advertisement", "connections that break", `{connectionDraining: 0s}`, ""},
+	{"L2Advertisement", "connections for two days", `{connectionDraining: 48h}`, "must be between 0s and 24h"},
+	{"BGPAdvertisement", "connections for a day", `{connectionDraining: 24h}`, ""},
+	{"BGPAdvertisement", "connections for less than no time", `{connectionDraining: -1s}`, "must be between 0s and 24h"},
 	{"BFDProfile", "everything said", `{receiveInterval: 50, transmitInterval: 50, detectMultiplier: 5, minimumTTL: 200, passiveMode: true, holdDown: 5m}`, ""},
 	{"BFDProfile", "a hold-down of hours", `{holdDown: 2h}`, "must be between 0s and 1h"},
 	{"BFDProfile", "too fast", `{receiveInterval: 9}`, "spec.receiveInterval"},

@@ -211,6 +211,31 @@ type SpeakerServiceProxy struct {
 	BootID string `json:"bootID,omitempty"`
 }
 
+// DrainingAddress is an address that the node attracted traffic for, and another node does now.
+type DrainingAddress struct {
+	// address is the IP address.
+	Address string `json:"address"`
+	// connections is how many TCP connections to it are open on the node. Absent: they have not been counted.
+	// +optional
+	Connections *int32 `json:"connections,omitempty"`
+	// until is when the other nodes stop passing packets on to this one.
+	Until metav1.Time `json:"until"`
+}
+
+// SpeakerDraining is what is left on the node of connections to addresses that have moved away.
+type SpeakerDraining struct {
+	// connections is how many of them are open on the node, as far as they have been counted.
+	Connections int32 `json:"connections"`
+	// addresses is how many addresses they are to.
+	Addresses int32 `json:"addresses"`
+	// list of the addresses, 128 at most.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=map
+	// +listMapKey=address
+	List []DrainingAddress `json:"list,omitempty"`
+}
+
 // SpeakerStatus is what a speaker reports.
 type SpeakerStatus struct {
 	// version of the speaker. Absent: it is one that does not say so, and keeps no Lease, so the controller cannot tell whether it is
@@ -240,12 +265,16 @@ type SpeakerStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Withdrawn string `json:"withdrawn,omitempty"`
+	// draining is what is left of open connections to addresses that moved to other nodes. Absent: nothing, so no connection of this
+	// kind breaks when the node stops. The numbers in it are written with what else changes, as members are.
+	// +optional
+	Draining *SpeakerDraining `json:"draining,omitempty"`
 	// bgp lists the BGP sessions of the node, 128 at most.
 	// +optional
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	BGP []BGPSession `json:"bgp,omitempty"`
-	// conditions has the conditions Ready, MembershipKnown, AnswersLeaveElsewhere and ServiceProxyUnhealthy. When Ready is Unknown with
+	// conditions has the conditions Ready, MembershipKnown, AnswersLeaveElsewhere, ServiceProxyUnhealthy, ConnectionsBreak and SafeToStop. When Ready is Unknown with
 	// the reason SpeakerGone, the speaker is gone though its node is ready, and all else in the status is old.
 	// +optional
 	// +listType=map

@@ -26,7 +26,7 @@ type ConditionLine struct {
 
 // complaints are the conditions that say that something is wrong when they are True; all others of Daymark when they are not.
 var complaints = []string{
-	v1beta1.ConditionExhausted, v1beta1.ConditionOverlap, v1beta1.ConditionAnswersLeaveElsewhere, v1beta1.ConditionServiceProxyUnhealthy,
+	v1beta1.ConditionExhausted, v1beta1.ConditionOverlap, v1beta1.ConditionAnswersLeaveElsewhere, v1beta1.ConditionConnectionsBreak, v1beta1.ConditionServiceProxyUnhealthy,
 }
 
 // warnings are reasons of conditions that are True.
@@ -51,8 +51,8 @@ func conditionLines(kind string, conditions []metav1.Condition) (lines []Conditi
 }
 
 func wrong(c *metav1.Condition) bool {
-	if c.Reason == status.AdministrativelyDown.Name {
-		return false // That is on purpose.
+	if c.Reason == status.AdministrativelyDown.Name || c.Type == v1beta1.ConditionSafeToStop {
+		return false // That is on purpose, or as it should be.
 	}
 	if slices.Contains(complaints, c.Type) {
 		return c.Status == metav1.ConditionTrue

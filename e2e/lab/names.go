@@ -28,6 +28,8 @@ type (
 	Answer = probe.Answer
 	// Prober opens a new connection every 10 ms.
 	Prober = probe.Prober
+	// Connections are TCP connections that stay open.
+	Connections = probe.Connections
 	// Attempt is one connection of a prober.
 	Attempt = probe.Attempt
 	// Report is what a prober saw.

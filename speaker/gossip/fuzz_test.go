@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"bytes"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
@@ -18,6 +19,8 @@ func FuzzState(f *testing.F) {
 	full.Segments = []election.SegmentEdges{{
 		Subnet: full.Links[0].Addresses[0].Masked(), Cut: []string{"b"}, Open: []string{"c"}, Heard: []string{"d"},
 	}}
+	full.Draining, full.DrainingTold = []netip.Addr{full.Links[0].Addresses[0].Addr(), netip.MustParseAddr("2001:db8::1")}, true
+	full.Sessions = 1 << 60
 	for _, s := range []State{{}, {Known: true}, {Leaving: true, Proxy: 1}, full} {
 		f.Add(byte(version1), s.encode(version1))
 		f.Add(byte(version2), s.encode(version2))

@@ -22,12 +22,20 @@ type State struct {
 	Links []lb.Link
 	// Segments that it asks others on, and who does not answer there.
 	Segments []election.SegmentEdges
+	// Draining are addresses that its node attracts no packets for any more, and may have open connections to. DrainingTold: those
+	// are all; a speaker of an earlier version does not tell.
+	Draining     []netip.Addr
+	DrainingTold bool
+	// Sessions is a digest of which BGP sessions of its node are established: routers spread traffic anew when it changes.
+	Sessions uint64
 }
 
 const (
 	// maxLinks and maxAddresses bound a state, the latter all links together; what is more is left out. A node has a few
 	// links of its own and one or two for each of its pods.
 	maxLinks, maxAddresses = 4096, 16384
+	// maxDraining bounds the addresses of Draining; with more, DrainingTold is false.
+	maxDraining = 2048
 	// maxState is the most bytes of an encoded state.
 	maxState = 1 << 20
 )
@@ -113,7 +121,7 @@ func (r *reader) state() State {
 	for _, link := range s.Links {
 		addresses += len(link.Addresses) + len(link.Routes)
 	}
-	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments {
+	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments || len(s.Draining) > maxDraining {
 		r.fail()
 	}
 	if r.failed {

@@ -39,6 +39,29 @@ func TestState_TellsOfTheServiceProxy(t *testing.T) {
 	}
 }
 
+func TestState_TellsWhatIsDraining(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.200")
+	decode := func(s State) (State, bool) { return stateRecord{version: version2, body: s.encode(version2)}.decode() }
+	said := State{Draining: []netip.Addr{addr, netip.MustParseAddr("2001:db8::200")}, DrainingTold: true}
+	if got, ok := decode(said); !ok || !reflect.DeepEqual(got, said) {
+		t.Errorf("it arrives as %+v", got)
+	}
+	if got, ok := decode(State{}); !ok || got.DrainingTold {
+		t.Errorf("what is not told arrives as %+v", got)
+	}
+	said.Draining = slices.Repeat([]netip.Addr{addr}, maxDraining+1)
+	if got, ok := decode(said); !ok || len(got.Draining) != maxDraining || got.DrainingTold {
+		t.Errorf("too many arrive as %d, and as all: %t", len(got.Draining), got.DrainingTold)
+	}
+	body := said.encode(version2)
+	if _, ok := (stateRecord{version: version2, body: appendField(body, 6, addr.AsSlice())}).decode(); ok {
+		t.Error("a state with too many addresses is taken")
+	}
+	if _, ok := (stateRecord{version: version2, body: appendField(nil, 6, []byte{1, 2, 3})}).decode(); ok {
+		t.Error("an address of three bytes is taken")
+	}
+}
+
 func TestState_TellsWhatIsCutOnSegments(t *testing.T) {
 	segments := []election.SegmentEdges{
 		{Subnet: netip.MustParsePrefix("198.51.100.0/24"), Cut: []string{"n2", "n3"}, Open: []string{"n4"}, Heard: []string{"n2"}},

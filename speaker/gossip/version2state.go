@@ -44,7 +44,10 @@ func (s State) append2(b []byte) []byte {
 	for _, segment := range s.Segments[:min(len(s.Segments), maxSegments)] {
 		b = appendField(b, 5, appendSegment2(nil, segment))
 	}
-	return b
+	for _, addr := range s.Draining[:min(len(s.Draining), maxDraining)] {
+		b = appendField(b, 6, addr.AsSlice())
+	}
+	return appendNumberField(appendFlagField(b, 7, s.DrainingTold && len(s.Draining) <= maxDraining), 8, s.Sessions)
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -82,6 +85,12 @@ func (r *reader) state2() State {
 			s.Proxy = proxyhealth.State(min(value.number(), math.MaxUint8))
 		case 5:
 			s.Segments = append(s.Segments, value.segment2())
+		case 6:
+			s.Draining = append(s.Draining, value.addressField())
+		case 7:
+			s.DrainingTold = value.flag()
+		case 8:
+			s.Sessions = value.number()
 		default:
 			return false
 		}
@@ -122,6 +131,15 @@ func (r *reader) link2() lb.Link {
 
 // family is one of the two, or one that a later version knows and that nothing here has.
 func (r *reader) family() lb.Family { return lb.Family(r.number()) } //nolint:gosec // An unknown one is equal to none.
+
+// addressField is an address, which fills the field.
+func (r *reader) addressField() netip.Addr {
+	addr, ok := netip.AddrFromSlice(r.bytes(len(r.rest)))
+	if !ok {
+		r.fail()
+	}
+	return addr
+}
 
 // prefixField is an address and a byte with the length of the prefix, which fill the field.
 func (r *reader) prefixField() netip.Prefix {

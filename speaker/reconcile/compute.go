@@ -7,6 +7,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
@@ -31,6 +32,8 @@ type desired struct {
 	local    gossip.LocalState
 	sessions []announce.Session
 	bfd      *announce.BFDPlan
+	// connections to pass on; nil: it is not known yet, and what the kernel does now goes on.
+	connections *handover.Plan
 	// unable says on which interfaces this node cannot answer; nil: on none.
 	unable error
 	// wait is when to compute again though nothing has happened; 0: no need.
@@ -67,20 +70,28 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
 	layer2 := plan.Layer2Addresses(decision.Hold)
 	m.answerers.update(seen.view.Silent, decision.Silent)
+	passed := l.passOn(now, seen, plan, &decision)
+	sessions, keptWait := m.connections.keepAnnounced(now, sessions)
+	wait = election.Sooner(election.Sooner(wait, keptWait), passed.wait)
 	return &desired{
 		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
-			State: gossip.State{
-				Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: m.proxy.verdict.State, Links: seen.relevant,
-				Segments: m.segments.said,
-			},
+			State:  l.said(seen, &passed),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
 		sessions: announce.HoldForBFD(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled, seen.bfdPassable),
-		bfd:      bfdPlan, unable: unableError(seen.unable),
+		bfd:      bfdPlan, unable: unableError(seen.unable), connections: passed.plan,
 		wait: election.Sooner(election.Sooner(gatewayWait, heldWait), election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
+	}
+}
+
+// said is what the other speakers are told of this node.
+func (l *Loop) said(seen *snapshot, passed *passing) gossip.State {
+	return gossip.State{
+		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
+		Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.plan != nil, Sessions: digestOf(seen.world.Running),
 	}
 }
 

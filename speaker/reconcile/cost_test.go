@@ -217,7 +217,7 @@ func (s *simSpeaker) start() {
 	log := slog.New(slog.DiscardHandler)
 	s.Loop = newLoop(Config{Node: s.name, Namespace: namespace, Log: log}, Executors{
 		Links: fakeLinks{f}, Gossip: simGossip{s}, Layer2: simLayer2{&f.layer2, s}, Unnumbered: fakeUnnumbered{f}, BGP: simBGP{&fakeBGP{fixture: f}, s},
-		BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f},
+		BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f}, Connections: &fakeConnections{fixture: f},
 	}, NewWriters(s.name, namespace, s.cluster.api, log), s.look)
 	ctx, end := context.WithCancel(s.cluster.Context())
 	s.end = end

@@ -7,6 +7,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -26,6 +27,8 @@ type Executors struct {
 	BFD        BFD
 	Health     Health
 	Proxy      ServiceProxy
+	// Connections passes packets of open connections on to the nodes that know them.
+	Connections Connections
 	// Tracer is told what is decided; nil: nobody is.
 	Tracer *trace.Tracer
 }
@@ -137,6 +140,24 @@ type BFD interface {
 type Health interface {
 	// Set says what to answer, and whether the ports are to be left to the service proxy.
 	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, leavePorts bool) error
+}
+
+// Connections passes packets of open connections on.
+type Connections interface {
+	// Set says which, and whose connections to count.
+	Set(ctx context.Context, plan handover.Plan) error
+	// Kept is what the kernel still does of an earlier process, before the first Set.
+	Kept() (handover.Plan, error)
+	connectionResults
+}
+
+// connectionResults are what Connections finds out.
+type connectionResults interface {
+	// Left are the numbers of open connections to addresses that are counted. Who is missing has not been counted.
+	Left() map[netip.Addr]int
+	// Unable says why nothing can be passed on; empty: it can, as far as is known.
+	Unable() string
+	Changes() <-chan struct{}
 }
 
 // ServiceProxy knows how the node's service proxy is.

@@ -17,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/bfd"
@@ -50,14 +51,16 @@ type fixture struct {
 	proxy      proxycheck.Result
 	unasked    bool
 	holdDown   time.Duration // of the BFDProfile
+	draining   time.Duration // of connections, by the L2Advertisement
 	leavePorts bool
 	// reported is this node's Speaker object; nil: there is none.
 	reported *v1beta1.Speaker
 
-	gossip fakeGossip
-	layer2 fakeLayer2
-	bgp    fakeBGP
-	bfd    fakeBFD
+	connections fakeConnections
+	gossip      fakeGossip
+	layer2      fakeLayer2
+	bgp         fakeBGP
+	bfd         fakeBFD
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -66,10 +69,12 @@ func newFixture(t testing.TB) *fixture {
 	f.gossip = fakeGossip{fixture: f, view: gossip.View{
 		Known: true, Alive: []string{"n1"}, Claims: election.Claims{}, Peers: map[string]gossip.Peer{"n1": {Incarnation: 1}},
 	}}
+	f.connections.fixture = f
 	f.layer2, f.bgp, f.bfd = fakeLayer2{fixture: f}, fakeBGP{fixture: f}, fakeBFD{fixture: f}
 	cfg := Config{Node: "n1", Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()}
 	f.Loop = newLoop(cfg, Executors{
 		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f},
+		Connections: &f.connections,
 	}, NewWriters("n1", "daymark-system", nil, cfg.Log), f.cluster)
 	return f
 }
@@ -138,7 +143,10 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 			Pools: lb.NewPools([]*lb.Pool{lb.ParsePool(&v1beta1.IPAddressPool{
 				ObjectMeta: metav1.ObjectMeta{Name: "lan"}, Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.200/32"}},
 			})}),
-			L2Advertisements:  []*lb.L2Advertisement{lb.ParseL2Advertisement(&v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "l2"}})},
+			L2Advertisements: []*lb.L2Advertisement{lb.ParseL2Advertisement(&v1beta1.L2Advertisement{
+				ObjectMeta: metav1.ObjectMeta{Name: "l2"},
+				Spec:       v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: f.draining}},
+			})},
 			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})},
 			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
 				ObjectMeta: metav1.ObjectMeta{Name: "router"},
@@ -302,6 +310,24 @@ func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ map[lb.Key
 	h.f.leavePorts = leavePorts
 	return h.f.call("health")
 }
+
+// fakeConnections keeps what it is told last.
+type fakeConnections struct {
+	fixture *fixture
+	plan    handover.Plan
+	kept    handover.Plan
+	left    map[netip.Addr]int
+	unable  string
+}
+
+func (c *fakeConnections) Set(_ context.Context, plan handover.Plan) error {
+	c.plan = plan
+	return c.fixture.call("connections")
+}
+func (c *fakeConnections) Kept() (handover.Plan, error) { return c.kept, nil }
+func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
+func (c *fakeConnections) Unable() string               { return c.unable }
+func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 
 type fakeProxy struct{ f *fixture }
 

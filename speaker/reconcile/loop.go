@@ -114,6 +114,8 @@ type memory struct {
 	absence     liveness.Absence
 	// proxy of this node.
 	proxy serviceProxy
+	// connections that are open while addresses move.
+	connections connections
 	// monitor decides whether this speaker speaks for all.
 	monitor liveness.Monitor
 }
@@ -130,7 +132,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Cost:  &l.cost, UrgentCost: &l.costOfMembers,
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),
-			exec.Tracer.Changes(),
+			exec.Tracer.Changes(), exec.Connections.Changes(),
 		},
 		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Layer2.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}

@@ -27,7 +27,7 @@ import (
 )
 
 // executors in the order in which a pass calls them.
-var executors = []string{"gossip", "view", "layer2", "broadcast", "unnumbered", "bgp", "bfd", "health"}
+var executors = []string{"gossip", "view", "connections", "layer2", "broadcast", "unnumbered", "bgp", "bfd", "health"}
 
 // inTime runs a test with a clock that is set forward.
 func inTime(t *testing.T, test func(t *testing.T, f *fixture)) {

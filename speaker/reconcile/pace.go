@@ -83,6 +83,17 @@ func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
 	}
 }
 
+// takeConnections takes the numbers of connections that are left. That there are none any more is waited for.
+func takeConnections(s, from *v1beta1.SpeakerStatus) {
+	if s.Draining == nil || from.Draining == nil || s.Draining.Addresses != from.Draining.Addresses {
+		return
+	}
+	s.Draining.Connections = from.Draining.Connections
+	for i := range s.Draining.List[:min(len(s.Draining.List), len(from.Draining.List))] {
+		s.Draining.List[i].Connections = from.Draining.List[i].Connections
+	}
+}
+
 // takeCounts takes from another status all that is written at the pace of counts.
 func takeCounts(s, from *v1beta1.SpeakerStatus) {
 	s.Members = from.Members
@@ -93,6 +104,7 @@ func takeCounts(s, from *v1beta1.SpeakerStatus) {
 			s.BGP[i].Warning = from.BGP[i].Warning
 		}
 	}
+	takeConnections(s, from)
 	for i := range s.Conditions {
 		c := &s.Conditions[i]
 		before := meta.FindStatusCondition(from.Conditions, c.Type)

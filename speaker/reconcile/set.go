@@ -10,11 +10,15 @@ import (
 
 // set hands each executor its whole desired state. A protocol that fails does not keep the others from theirs. Layer 2
 // answers before claims are broadcast: a node that claims an address must answer for it by the time the holder hears of the
-// claim and stops.
+// claim and stops. Before that, and before a route goes out, open connections are passed on that will come with the packets.
 func (l *Loop) set(ctx context.Context, d *desired) error {
 	l.exec.Layer2.UpdateClusterMACs(d.macs)
 	l.exec.Layer2.FailedOver(d.failOvers)
-	errs := []error{l.exec.Layer2.Set(ctx, d.layer2)}
+	var errs []error
+	if d.connections != nil {
+		errs = append(errs, l.exec.Connections.Set(ctx, *d.connections))
+	}
+	errs = append(errs, l.exec.Layer2.Set(ctx, d.layer2))
 	if len(d.contested) > 0 {
 		l.exec.Layer2.Announce(d.contested)
 	}

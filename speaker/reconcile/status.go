@@ -45,6 +45,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		ServiceProxy: l.memory.proxy.status,
 		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
 		Withdrawn:    l.memory.withdrawals.text(),
+		Draining:     l.memory.connections.status(l.exec.Connections.Left()),
 		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
 	if address := l.exec.Gossip.Address(); address.IsValid() {
@@ -58,6 +59,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	conditions := []metav1.Condition{
 		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.segments.texts()...)),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
+		connectionsCondition(l.exec.Connections.Unable()), safeCondition(attracts(l.exec.Layer2.Held(), sessions), written.Draining),
 	}
 	if c, told := l.memory.proxy.condition(); told {
 		conditions = append(conditions, c)

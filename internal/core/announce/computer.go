@@ -36,6 +36,7 @@ type basis struct {
 type derived struct {
 	demands     []demand
 	routes      []route
+	routed      []RoutedAddress
 	paths       map[advertisementSet][]Path
 	limited     map[limitKey]*limitedPaths
 	healthPorts []HealthPort
@@ -62,6 +63,7 @@ func (c *Computer) Compute(w *World) *Plan {
 		Unheld:      unheld,
 		Detours:     detours,
 		Sessions:    r.sessions(c.kept),
+		Routed:      c.kept.routed,
 		Unnumbered:  r.unnumbered(),
 		HealthPorts: c.kept.healthPorts,
 		HealthPaths: c.kept.healthPaths,
@@ -94,7 +96,7 @@ func (r *rules) derive() *derived {
 		endpoints[i] = r.world.Endpoints[s.Key]
 	}
 	return &derived{
-		demands: r.demands(near), routes: r.ownRoutes(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{},
+		demands: r.demands(near), routes: r.ownRoutes(), routed: r.routed(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{},
 		healthPorts: r.healthPorts(), healthPaths: r.healthPaths(),
 		services: r.world.Services, endpoints: endpoints, near: near,
 	}

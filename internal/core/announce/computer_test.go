@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -136,6 +137,7 @@ var worldChanges = []struct {
 func TestComputer_GivesThePlanOfCompute(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := cluster()
+		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", time.Minute)}
 		w.Node, w.Reading = rapid.SampledFrom(everyNode).Draw(t, "self"), 1
 		for i := range rapid.IntRange(1, 14).Draw(t, "services") {
 			on := rapid.SliceOfDistinct(rapid.SampledFrom(everyNode), rapid.ID[string]).Draw(t, "on")

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
@@ -32,7 +33,7 @@ func (r *rules) contests(demands []demand) (contests []Contest, unheld []string,
 		}
 		contests[i] = Contest{election.Contest{
 			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number,
-		}, here.interfaces, here.detection, proxied[d.addr]}
+		}, here.interfaces, here.detection, proxied[d.addr], here.draining}
 	}
 	slices.Sort(unheld)
 	return contests, unheld, places.detours()
@@ -45,6 +46,7 @@ type place struct {
 	// number of the list of interfaces, which the places of a segment share.
 	number    int
 	detection v1beta1.ConflictDetection
+	draining  time.Duration
 }
 
 // places of this node, by its index. Addresses come in order, so that most have the place of the one before.
@@ -65,7 +67,7 @@ func (p *places) of(key candidateKey) *place {
 	here := p.known[key]
 	if here == nil {
 		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
-		here = &place{key.segment, interfaces, p.number(interfaces), p.detection(key.matches)}
+		here = &place{key.segment, interfaces, p.number(interfaces), p.detection(key.matches), p.draining(key.matches)}
 		p.known[key] = here
 	}
 	p.last, p.here = key, here
@@ -114,6 +116,14 @@ func (r *rules) detection(matches advertisementSet) (least v1beta1.ConflictDetec
 		}
 	}
 	return least
+}
+
+// draining is how long connections are passed on after an address has moved: the longest of what its advertisements say.
+func (r *rules) draining(matches advertisementSet) (longest time.Duration) {
+	for i := range matches.all() {
+		longest = max(longest, r.l2[i].ConnectionDraining)
+	}
+	return longest
 }
 
 // proxiedAddresses are those of Services for which the kernel answers on all links, because a service proxy has put them on one

@@ -21,6 +21,8 @@ type Plan struct {
 	Detours []Detour
 	// Sessions with routers, in order of name.
 	Sessions []Session
+	// Routed are the addresses that nodes announce to routers, in order, as far as connections are passed on when the nodes change.
+	Routed []RoutedAddress
 	// Unnumbered are the interfaces to find a router at the other end of, sorted.
 	Unnumbered []string
 	// HealthPorts to serve, in order of port.
@@ -38,6 +40,8 @@ type Contest struct {
 	Detection v1beta1.ConflictDetection
 	// KernelsAnswer as in Layer2Address.
 	KernelsAnswer bool
+	// Draining is how long connections are passed on after a move, as the longest of the advertisements says; 0: they are not.
+	Draining time.Duration
 }
 
 // ElectionContests are the contests without their interfaces.

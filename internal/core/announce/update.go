@@ -83,6 +83,8 @@ func (d *derived) update(r *rules) *derived {
 	now.demands = replaced(d.demands, part.demands(d.near), func(x demand) bool { return changes.addrs[x.addr] },
 		func(a, b demand) int { return a.addr.Compare(b.addr) })
 	now.routes = replaced(d.routes, part.ownRoutes(), func(x route) bool { return changes.addrs[x.addr] }, route.compare)
+	now.routed = replaced(d.routed, part.routed(), func(x RoutedAddress) bool { return changes.addrs[x.Addr] },
+		func(a, b RoutedAddress) int { return a.Addr.Compare(b.Addr) })
 	now.healthPorts = replaced(d.healthPorts, part.healthPorts(), func(x HealthPort) bool { return changes.keys[x.Service] }, HealthPort.compare)
 	now.healthPaths = maps.Clone(d.healthPaths)
 	maps.DeleteFunc(now.healthPaths, func(key lb.Key, _ Health) bool { return changes.keys[key] })

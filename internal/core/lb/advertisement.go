@@ -26,6 +26,20 @@ type Advertisement struct {
 	NodeSelectors    Selectors
 	// Err says what is wrong with the object; nil when nothing is. A selector that is wrong matches nothing, and the rest counts.
 	Err error
+	// ConnectionDraining is how long connections are passed on after a move; 0: they are not.
+	ConnectionDraining time.Duration
+}
+
+// maxConnectionDraining bounds ConnectionDraining.
+const maxConnectionDraining = 24 * time.Hour
+
+// drainConnections sets for how long connections are passed on.
+func (a *Advertisement) drainConnections(given metav1.Duration) {
+	if given.Duration < 0 || given.Duration > maxConnectionDraining {
+		a.Err = errors.Join(a.Err, fmt.Errorf("connectionDraining: %s is not between 0s and 24h, so no connection is passed on", given.Duration))
+		return
+	}
+	a.ConnectionDraining = given.Duration
 }
 
 func parseAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.AdvertisementSelectors) Advertisement {
@@ -90,6 +104,7 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 		Detection:     spec.ConflictDetection,
 		Preference:    spec.NodePreference,
 	}
+	a.drainConnections(spec.ConnectionDraining)
 	if err := checkWord("conflictDetection", a.Detection, v1beta1.ConflictProbe, v1beta1.ConflictWarn, v1beta1.ConflictOff); err != nil {
 		a.Err, a.Detection = errors.Join(a.Err, err), ""
 	}
@@ -179,6 +194,7 @@ func parseBGPAdvertisement(meta metav1.ObjectMeta, spec *v1beta1.BGPAdvertisemen
 		WeightBy:            spec.WeightBy,
 		communities:         spec.Communities,
 	}
+	a.drainConnections(spec.ConnectionDraining)
 	if err := checkWord("weightBy", a.WeightBy, v1beta1.WeightByEndpoints, v1beta1.WeightByNodeAnnotation); err != nil {
 		a.Err, a.WeightBy = errors.Join(a.Err, err), ""
 	}

@@ -3,6 +3,7 @@ package lb
 import (
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -87,6 +88,19 @@ func TestInForce(t *testing.T) {
 	} {
 		if got := InForce(test.value, test.before); got != test.want {
 			t.Errorf("%s: got %+v", test.name, got)
+		}
+	}
+}
+
+func TestAdvertisements_ConnectionDraining(t *testing.T) {
+	for given, wrong := range map[time.Duration]bool{0: false, 10 * time.Minute: false, 24 * time.Hour: false, -1: true, 24*time.Hour + 1: true} {
+		l2 := ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: given}}})
+		bgp := ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{Spec: v1beta1.BGPAdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: given}}})
+		for _, a := range []*Advertisement{&l2.Advertisement, &bgp.Advertisement} {
+			says := a.Err != nil && strings.Contains(a.Err.Error(), "connectionDraining: "+given.String()+" is not between 0s and 24h")
+			if says != wrong || !wrong && a.ConnectionDraining != given || wrong && a.ConnectionDraining != 0 {
+				t.Errorf("%s: %s, %v", given, a.ConnectionDraining, a.Err)
+			}
 		}
 	}
 }

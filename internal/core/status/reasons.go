@@ -192,6 +192,32 @@ var (
 	}
 )
 
+// Reasons of the condition ConnectionsBreak of a Speaker.
+var (
+	PassedOn = reason.Reason{
+		Name: "PassedOn", Meaning: "Nothing is known to keep the node from passing packets of open connections on to the node that knows them.",
+	}
+	CannotPassOn = reason.Reason{
+		Name: "CannotPassOn", Meaning: "The node cannot pass them on, so open connections to an address that moves there break. All else is as it should be.",
+		Remedy: "Look at the message and at docs/connections.md; connectionDraining: 0s says that this is meant.",
+	}
+)
+
+// Reasons of the condition SafeToStop of a Speaker.
+var (
+	Attracting = reason.Reason{
+		Name: "Attracting", Meaning: "The node holds addresses by layer 2, or announces routes.",
+		Remedy: "Drain the node first (docs/graceful-restart.md), if it is to be stopped.",
+	}
+	ConnectionsLeft = reason.Reason{
+		Name: "ConnectionsLeft", Meaning: "The node attracts nothing any more, and TCP connections to what it attracted are still open there; the message has their number.",
+		Remedy: "Wait until they end, or for the time in the message; whoever stops the node now breaks them.",
+	}
+	NothingLeft = reason.Reason{
+		Name: "NothingLeft", Meaning: "The node attracts nothing, and no connections to what it attracted are open there.",
+	}
+)
+
 // Reasons of the condition ServiceProxyUnhealthy of a Speaker.
 var (
 	ProxyWorks = reason.Reason{
@@ -282,6 +308,12 @@ func Conditions() []reason.Condition {
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
 		stalled("Community"),
+	}, speakerConditions())
+}
+
+// speakerConditions are those of Speakers.
+func speakerConditions() []reason.Condition {
+	return []reason.Condition{
 		ready("Speaker", "The speaker announces everything that its node should announce.", Ready, Failed, Leaving, SpeakerGone),
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionMembershipKnown, Meaning: "The speaker knows which other speakers there are.",
@@ -292,10 +324,18 @@ func Conditions() []reason.Condition {
 			Reasons: []reason.Reason{SameInterface, OtherInterface, ReversePathFilter},
 		},
 		{
+			Kind: "Speaker", Type: v1beta1.ConditionConnectionsBreak, Meaning: "Open connections break when an address moves to the node.",
+			Reasons: []reason.Reason{PassedOn, CannotPassOn},
+		},
+		{
+			Kind: "Speaker", Type: v1beta1.ConditionSafeToStop, Meaning: "No traffic to addresses of Services breaks when the node stops.",
+			Reasons: []reason.Reason{NothingLeft, ConnectionsLeft, Attracting},
+		},
+		{
 			Kind: "Speaker", Type: v1beta1.ConditionServiceProxyUnhealthy, Meaning: "The service proxy of the node does not work.",
 			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes},
 		},
-	})
+	}
 }
 
 func ready(kind, meaning string, reasons ...reason.Reason) reason.Condition {

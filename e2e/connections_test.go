@@ -1,0 +1,187 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: open TCP connections survive that an address moves as planned.
+
+// openConnections is how many connections are open in a test, half of them to the IPv6 address.
+const openConnections = 200
+
+// move is a dual-stack Service on layer 2 whose addresses move.
+type move struct {
+	*lab.Cluster
+	t         testing.TB
+	pod       *lab.Pod
+	addresses []netip.Addr
+	open      *lab.Connections
+}
+
+// newMove has connections open to a Service under a traffic policy with one pod, which is on n1.
+func newMove(t testing.TB, cluster *lab.Cluster, policy string, connections int) *move {
+	t.Helper()
+	m := &move{Cluster: cluster, t: t}
+	awaitMembers(t, m.Cluster)
+	m.Apply(strings.ReplaceAll(bothFamilies, "both", "open"))
+	m.pod = m.Pod("open", "n1")
+	m.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: "+policy))
+	m.Service("open").AwaitAddress()
+	addresses, err := m.Service("open").Addresses()
+	if err != nil || len(addresses) != 2 {
+		t.Fatalf("it has %v, %v", addresses, err)
+	}
+	m.addresses = addresses
+	m.holders()
+	for _, address := range addresses {
+		m.Client().MustGet(url(address))
+	}
+	m.open = m.Client().OpenConnections(connections, addresses...)
+	return m
+}
+
+// holders waits until each address has one.
+func (m *move) holders() (holders map[netip.Addr]string) {
+	m.t.Helper()
+	awaitHolders(m.t, m.Cluster, "each address has one holder", m.addresses, func(now map[netip.Addr]string) error {
+		holders = now
+		return nil
+	})
+	return holders
+}
+
+// awaitAway waits until none of some nodes holds an address, and what was asked after that has been answered.
+func (m *move) awaitAway(nodes ...string) {
+	m.t.Helper()
+	awaitHolders(m.t, m.Cluster, fmt.Sprintf("%v hold nothing", nodes), m.addresses, func(now map[netip.Addr]string) error {
+		for _, holder := range now {
+			if slices.Contains(nodes, holder) {
+				return fmt.Errorf("it is %v", now)
+			}
+		}
+		return nil
+	})
+	m.awaitAnswers()
+}
+
+func (m *move) awaitAnswers() {
+	m.t.Helper()
+	moved := time.Now()
+	lab.Eventually(m.t, waitTimeout, "all connections are answered", func() error { return m.open.AnsweredSince(moved) })
+}
+
+// drain has a node give its addresses up until the test ends.
+func (m *move) drain(node string) {
+	m.t.Helper()
+	m.Node(node).Annotate("daymark.io/drain", "true")
+	m.t.Cleanup(func() { m.Node(node).RemoveAnnotation("daymark.io/drain") })
+}
+
+// mustBeWhole fails if a connection broke.
+func (m *move) mustBeWhole() {
+	m.t.Helper()
+	if broken := m.open.Stop(); len(broken) > 0 {
+		m.t.Errorf("%d of %d connections broke, the first: %v", len(broken), openConnections, broken[0])
+	}
+}
+
+func TestConnections_SurviveAMoveOnLayer2(t *testing.T) {
+	for _, test := range []struct {
+		name, policy string
+		do           func(m *move)
+	}{
+		{"a node is drained, and the next one", "Cluster", func(m *move) {
+			first := m.holders()[m.addresses[0]]
+			m.drain(first)
+			m.awaitAway(first)
+			second := m.holders()[m.addresses[0]]
+			m.drain(second)
+			m.awaitAway(first, second)
+			m.Node(first).RemoveAnnotation("daymark.io/drain")
+			third := m.holders()[m.addresses[0]]
+			m.drain(third)
+			m.awaitAway(second, third)
+		}},
+		{"the speakers are rolled", "Cluster", func(m *move) {
+			m.RollSpeakers()
+			m.awaitAnswers()
+		}},
+		{"the pod moves under Local, and the old one ends slowly", "Local", func(m *move) {
+			m.PodWith("heir", "n2", map[string]string{"app": "open"})
+			m.pod.Terminate()
+			m.awaitAway("n1", "n3")
+		}},
+		{"the traffic policy becomes Local", "Cluster", func(m *move) {
+			m.drain(m.pod.Node())
+			m.awaitAway(m.pod.Node())
+			m.Node(m.pod.Node()).RemoveAnnotation("daymark.io/drain")
+			m.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: Local"))
+			m.awaitAway("n2", "n3")
+		}},
+	} {
+		for _, proxy := range []lab.ProxyKind{lab.KubeProxy, lab.IPTablesProxy} {
+			t.Run(test.name+", "+string(proxy), func(t *testing.T) {
+				lab.Need(t, proxy)
+				m := newMove(t, daymark(t, lab.WithProxy(proxy)), test.policy, openConnections)
+				test.do(m)
+				m.mustBeWhole()
+			})
+		}
+	}
+}
+
+// With 0 they break, which shows that the others prove something.
+func TestConnections_BreakWithoutDraining(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
+	m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", `{"spec":{"connectionDraining":"0s"}}`)
+	first := m.holders()
+	for _, node := range first {
+		m.drain(node)
+	}
+	m.awaitAnswers()
+	if broken := m.open.Stop(); len(broken) < openConnections/2 {
+		t.Errorf("%d of %d broke", len(broken), openConnections)
+	}
+}
+
+func TestConnections_SurviveThatRoutersSpreadThemAnew(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	awaitMembers(t, cluster)
+	cluster.Apply(peer("open") + "\n---" + routedPool("open", "198.19.77.0/24"))
+	cluster.Pod("open", "n1")
+	cluster.Apply(service("open", "open"))
+	address, _ := cluster.Service("open").AwaitAddress()
+	all := cluster.NodeNames()
+	awaitNextHops(t, cluster, address.String(), all...)
+	cluster.FarClient().MustGet(url(address))
+	open := cluster.FarClient().OpenConnections(openConnections, address)
+	answered := func() {
+		t.Helper()
+		now := time.Now()
+		lab.Eventually(t, waitTimeout, "all connections are answered", func() error { return open.AnsweredSince(now) })
+	}
+	for _, node := range all {
+		cluster.Node(node).Annotate("daymark.io/drain", "true")
+		t.Cleanup(func() { cluster.Node(node).RemoveAnnotation("daymark.io/drain") })
+		awaitNextHops(t, cluster, address.String(), slices.DeleteFunc(slices.Clone(all), func(n string) bool { return n == node })...)
+		answered()
+		if broken := open.Broken(); len(broken) > 0 {
+			t.Fatalf("%s is drained, and %d of %d connections are broken, the first: %v", node, len(broken), openConnections, broken[0])
+		}
+		cluster.Node(node).RemoveAnnotation("daymark.io/drain")
+		awaitNextHops(t, cluster, address.String(), all...)
+		answered()
+	}
+	if broken := open.Stop(); len(broken) > 0 {
+		t.Errorf("%d of %d connections broke, the first: %v", len(broken), openConnections, broken[0])
+	}
+}

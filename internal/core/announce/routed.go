@@ -1,0 +1,105 @@
+package announce
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// RoutedAddress is an address that nodes announce to routers.
+type RoutedAddress struct {
+	Addr netip.Addr
+	// Nodes that may announce it, sorted, as far as the objects say; nobody but they themselves knows how their sessions are. The list
+	// may be shared, and must not be changed.
+	Nodes []string
+	// Draining is how long connections are passed on after the nodes have changed, as the longest of the advertisements says.
+	Draining time.Duration
+}
+
+// routedNodes are those for all addresses of the same advertisements, by their indexes, and their names.
+type routedNodes struct {
+	indexes []int
+	names   []string
+}
+
+// routed are the addresses whose open connections are passed on among the nodes that announce them, in order.
+func (r *rules) routed() []RoutedAddress {
+	var all []RoutedAddress
+	sharers := r.localSharers()
+	byMatches := map[advertisementSet]*routedNodes{}
+	for _, s := range r.world.Services {
+		for _, addr := range s.Ingress {
+			a := r.address(s, addr)
+			matches := r.bgpMatches(a)
+			draining := r.bgpDraining(matches)
+			if draining == 0 {
+				continue
+			}
+			nodes := byMatches[matches]
+			if nodes == nil {
+				nodes = r.routedNodes(matches)
+				byMatches[matches] = nodes
+			}
+			routed := RoutedAddress{Addr: addr, Draining: draining}
+			if r.askAddress(a, true) == nil {
+				routed.Nodes = r.serving(a, sharers, nodes)
+			}
+			all = append(all, routed)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b RoutedAddress) int { return a.Addr.Compare(b.Addr) })
+	return mergeRouted(all)
+}
+
+// bgpDraining is the longest connectionDraining of some advertisements.
+func (r *rules) bgpDraining(matches advertisementSet) (longest time.Duration) {
+	for i := range matches.all() {
+		longest = max(longest, r.bgp[i].ConnectionDraining)
+	}
+	return longest
+}
+
+// routedNodes are the nodes that may announce to a peer what these advertisements announce.
+func (r *rules) routedNodes(matches advertisementSet) *routedNodes {
+	nodes := &routedNodes{}
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		if n.ineligible == Eligible && r.bgpSelecting(matches, i) != "" &&
+			slices.ContainsFunc(r.peers, func(peer *lb.Peer) bool { return selects(peer, n.Node) }) {
+			nodes.indexes, nodes.names = append(nodes.indexes, i), append(nodes.names, n.Name)
+		}
+	}
+	return nodes
+}
+
+// serving are those of some nodes that may serve an address.
+func (r *rules) serving(a address, sharers localSharers, nodes *routedNodes) []string {
+	if !a.service.Local && len(sharers[a.addr]) < 2 {
+		return nodes.names
+	}
+	var names []string
+	for _, i := range nodes.indexes {
+		if r.ineligibleService(a, i) == Eligible && r.mayServe(sharers, a.addr, i) {
+			names = append(names, r.nodes[i].Name)
+		}
+	}
+	return names
+}
+
+// mergeRouted makes one of the entries of an address that Services share: each node that serves one of them announces it.
+func mergeRouted(all []RoutedAddress) []RoutedAddress {
+	merged := all[:0]
+	for _, a := range all {
+		last := len(merged) - 1
+		if last < 0 || merged[last].Addr != a.Addr {
+			merged = append(merged, a)
+			continue
+		}
+		names := slices.Concat(merged[last].Nodes, a.Nodes)
+		slices.Sort(names)
+		merged[last].Nodes, merged[last].Draining = slices.Compact(names), max(merged[last].Draining, a.Draining)
+	}
+	return merged
+}

@@ -1,0 +1,71 @@
+package announce
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// drainingFor is a BGPAdvertisement with a time.
+func drainingFor(name string, d time.Duration) *lb.BGPAdvertisement {
+	return bgpAdvertisement(name, 1, func(s *v1beta1.BGPAdvertisementSpec) { s.ConnectionDraining = metav1.Duration{Duration: d} })
+}
+
+func TestRouted_NodesOfAnAddress(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *World, s *lb.Service)
+		want   string
+	}{
+		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 10m0s}]"},
+		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 10m0s}]"},
+		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 10m0s}]"},
+		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 10m0s}]"},
+		{"only those of a peer", func(w *World, _ *lb.Service) {
+			for _, peer := range w.Peers {
+				peer.NodeSelectors = selector("kubernetes.io/hostname=nowhere")
+			}
+		}, "[{198.19.0.1 [] 10m0s}]"},
+		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 10m0s}]"},
+		{"the longest of two counts", func(w *World, _ *lb.Service) {
+			w.BGPAdvertisements = append(w.BGPAdvertisements, drainingFor("b", time.Hour), drainingFor("c", 0))
+		}, "[{198.19.0.1 [n1 n2 n3] 1h0m0s}]"},
+		{"with 0 there is none", func(w *World, _ *lb.Service) { w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("a", 0)} }, "[]"},
+		{"Services that share it", func(w *World, s *lb.Service) {
+			s.Local = true
+			w.add("other", "198.19.0.1", "n3").Local = true
+			w.add("first", "198.19.0.0", "n3")
+		}, "[{198.19.0.0 [n1 n2 n3] 10m0s} {198.19.0.1 [n2 n3] 10m0s}]"},
+	} {
+		w := cluster()
+		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", 10*time.Minute)}
+		s := w.add("web", "198.19.0.1", "n2")
+		test.change(w, s)
+		for range 2 {
+			if got := fmt.Sprint(Compute(w).Routed); got != test.want {
+				t.Errorf("%s: %s, not %s", test.name, got, test.want)
+			}
+			slices.Reverse(w.Services)
+			slices.Reverse(w.Nodes)
+		}
+	}
+}
+
+func TestContests_Draining(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", "n1")
+	for _, want := range []time.Duration{0, time.Minute, time.Hour, time.Hour} {
+		w.L2Advertisements = append(w.L2Advertisements, lb.ParseL2Advertisement(&v1beta1.L2Advertisement{
+			ObjectMeta: meta(want.String(), 1), Spec: v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: want}},
+		}))
+		if got := Compute(w).Contests[0].Draining; got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package reconcile
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+// deadDelay is how long a node must be silent until it counts as crashed.
+const deadDelay = time.Second
+
+// connections is what is remembered so that open connections survive the move of an address.
+type connections struct {
+	handover.Memory
+	// asked: the kernel was asked what an earlier process had counted.
+	asked bool
+	// decision of the last pass in which this node knew the others.
+	decision handover.Decision
+	// silent is since when nodes are silent in the gossip and do not answer either.
+	silent map[string]time.Time
+	// shared are addresses of other nodes on segments that this one shares, by node.
+	shared map[string]sharedAddresses
+	// alone are lists of one node, by the node.
+	alone map[string][]string
+	routed
+}
+
+// sharedAddresses are addresses of another node, and the links that they follow from, which are compared by identity.
+type sharedAddresses struct {
+	own, others *lb.Link
+	ipv4, ipv6  netip.Addr
+}
+
+// passing is what a pass decides about open connections.
+type passing struct {
+	// plan for the kernel; nil: this node may not know yet who has connections, and the kernel is to be left as it is.
+	plan *handover.Plan
+	// left are the addresses that connections are left to here, or may be.
+	left []netip.Addr
+	// wait is when to decide again; 0: no need.
+	wait time.Duration
+}
+
+// passOn decides which packets go on to which nodes, given the decision of the election. Who holds what is noted as soon as it is known:
+// the first thing that this node does may be to take an address over.
+func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, elected *election.Decision) passing {
+	m := &l.memory.connections
+	if !seen.world.Members.Known {
+		return passing{}
+	}
+	dead, deadWait := m.dead(now, seen, elected.Silent)
+	in := handover.Input{
+		Now: now, Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
+		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view),
+		Dead: dead, Left: l.exec.Connections.Left(),
+	}
+	if !m.asked {
+		m.asked, in.Found = true, l.foundConnections()
+	}
+	d := m.Next(in)
+	wait := election.Sooner(d.Wait, deadWait)
+	if !l.memory.participant.Settled() {
+		return passing{wait: wait}
+	}
+	m.decision, m.leaving = d, nil
+	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
+		m.leaving = leavingRoutes(now, in.Addresses, &d)
+	}
+	return passing{&d.Plan, d.Left, wait}
+}
+
+// foundConnections are the addresses whose connections an earlier process counted.
+func (l *Loop) foundConnections() []netip.Addr {
+	kept, err := l.exec.Connections.Kept()
+	if err != nil {
+		l.cfg.Log.Warn("what the kernel still passes on of an earlier run is not known", "error", err)
+	}
+	return kept.Counted
+}
+
+// layer2 are the addresses of layer 2 with their holders, after an election.
+func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *election.Decision, self string) []handover.Address {
+	made := make(map[netip.Addr]election.Claim, len(elected.Claims))
+	for _, claim := range elected.Claims {
+		made[claim.Addr] = claim
+	}
+	if m.alone == nil {
+		m.alone = map[string][]string{}
+	}
+	var addresses []handover.Address
+	holds := elected.Hold
+	for i := range plan.Contests {
+		contest := &plan.Contests[i]
+		here := len(holds) > 0 && holds[0].Addr == contest.Addr
+		if here {
+			holds = holds[1:]
+		}
+		if contest.Draining == 0 {
+			continue
+		}
+		address := handover.Address{Addr: contest.Addr, Draining: contest.Draining}
+		claim := seen.view.Claims[contest.Addr]
+		if _, released := made[contest.Addr]; here {
+			address.Holders = m.only(self)
+		} else if !released && claim.Node != self && holderLives(seen, claim, elected.Silent) {
+			address.Holders = m.only(claim.Node)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
+}
+
+// only is a list of one node.
+func (m *connections) only(node string) []string {
+	if m.alone[node] == nil {
+		m.alone[node] = []string{node}
+	}
+	return m.alone[node]
+}
+
+// holderLives reports whether the process that made a claim lives, or its node is silent and keeps its addresses.
+func holderLives(seen *snapshot, claim election.Claim, silent []election.Silence) bool {
+	if peer, alive := seen.view.Peers[claim.Node]; alive {
+		return peer.Incarnation == claim.Incarnation
+	}
+	return slices.ContainsFunc(silent, func(s election.Silence) bool { return s.Node == claim.Node })
+}
+
+// dead reports which nodes do not forward any more, and when to ask again; 0: no need. Of one whose speaker has said that it leaves the
+// kernel goes on; so does that of one that is silent in the gossip and answers on the segment. A speaker that comes back may seem
+// silent for a moment, so that takes deadDelay to count: meanwhile clients send again.
+func (m *connections) dead(now time.Time, seen *snapshot, answering []election.Silence) (is func(node string) bool, wait time.Duration) {
+	silent := make(map[string]time.Time, len(seen.view.Silent))
+	for node := range seen.view.Silent {
+		if slices.ContainsFunc(answering, func(s election.Silence) bool { return s.Node == node }) {
+			continue
+		}
+		since, known := m.silent[node]
+		if !known {
+			since = now
+		}
+		silent[node] = since
+		if left := deadDelay - now.Sub(since); left > 0 {
+			wait = election.Sooner(wait, left)
+		}
+	}
+	m.silent = silent
+	return func(node string) bool {
+		if _, alive := seen.view.Peers[node]; alive {
+			return false
+		}
+		since, crashed := silent[node]
+		return crashed && now.Sub(since) >= deadDelay || seen.down(node)
+	}, wait
+}
+
+// peers are the other nodes whose speakers are alive.
+func (m *connections) peers(seen *snapshot, self string) map[string]handover.Peer {
+	own := seen.world.OwnLinks
+	shared := make(map[string]sharedAddresses, len(seen.view.Peers))
+	peers := make(map[string]handover.Peer, len(seen.view.Peers))
+	for name := range seen.view.Peers {
+		state := seen.view.Peers[name].State
+		if name == self || len(own) == 0 || len(state.Links) == 0 {
+			continue
+		}
+		known, found := m.shared[name]
+		if !found || known.own != &own[0] || known.others != &state.Links[0] {
+			known = sharedAddresses{own: &own[0], others: &state.Links[0]}
+			var kubernetes []netip.Addr
+			if node := seen.node(name); node != nil {
+				kubernetes = node.Addresses
+			}
+			known.ipv4, known.ipv6 = announce.SharedAddresses(own, state.Links, kubernetes)
+		}
+		shared[name] = known
+		peers[name] = handover.Peer{Via4: known.ipv4, Via6: known.ipv6, Left: state.Draining, Complete: state.DrainingTold}
+	}
+	m.shared = shared
+	return peers
+}
+
+// status is what the Speaker object says of connections that are left here; nil: there are none.
+func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
+	if len(m.decision.Left) == 0 {
+		return nil
+	}
+	s := &v1beta1.SpeakerDraining{Addresses: count32(len(m.decision.Left))}
+	total := 0
+	for i, addr := range m.decision.Plan.Counted {
+		if _, says := slices.BinarySearchFunc(m.decision.Left, addr, netip.Addr.Compare); !says {
+			continue
+		}
+		open, counted := left[addr]
+		total += open
+		if len(s.List) < v1beta1.SpeakerListLimit {
+			entry := v1beta1.DrainingAddress{Address: addr.String(), Until: metav1.NewTime(m.decision.Until[i]).Rfc3339Copy()}
+			if counted {
+				number := count32(open)
+				entry.Connections = &number
+			}
+			s.List = append(s.List, entry)
+		}
+	}
+	s.Connections = count32(total)
+	return s
+}
+
+// count32 is a number as an object has it.
+func count32(n int) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded
+
+// connectionsCondition says whether open connections break when an address moves, and why.
+func connectionsCondition(unable string) metav1.Condition {
+	if unable == "" {
+		return condition(v1beta1.ConditionConnectionsBreak, false, status.PassedOn, "nothing is known to keep this node from passing open connections on")
+	}
+	return condition(v1beta1.ConditionConnectionsBreak, true, status.CannotPassOn,
+		"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
+}
+
+// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted.
+func safeCondition(attracts bool, left *v1beta1.SpeakerDraining) metav1.Condition {
+	switch {
+	case attracts:
+		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
+	case left == nil:
+		return condition(v1beta1.ConditionSafeToStop, true, status.NothingLeft,
+			"the node attracts no traffic, and no connections to addresses that moved away are open here")
+	}
+	last := left.List[0].Until
+	for _, entry := range left.List {
+		if last.Before(&entry.Until) {
+			last = entry.Until
+		}
+	}
+	return condition(v1beta1.ConditionSafeToStop, false, status.ConnectionsLeft, fmt.Sprintf(
+		"%d connections to %d addresses that moved away are open here, and are passed on to this node until %s at the latest",
+		left.Connections, left.Addresses, last.UTC().Format(time.RFC3339)))
+}
+
+// attracts reports whether a node holds addresses or announces routes.
+func attracts(held []layer2.Held, sessions []bgp.Status) bool {
+	return len(held) > 0 || slices.ContainsFunc(sessions, func(s bgp.Status) bool { return s.IPv4+s.IPv6 > 0 })
+}

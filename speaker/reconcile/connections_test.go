@@ -1,0 +1,204 @@
+package reconcile
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+var addressOfN2 = netip.MustParseAddr("192.0.2.12")
+
+// addNeighbor says that n2 is alive, with an address on the segment of n1, and says this of what it drains.
+func (f *fixture) addNeighbor(draining ...netip.Addr) {
+	f.addNode()
+	n2 := links()
+	n2[0].MAC, n2[0].Addresses = "02:00:00:00:00:02", []netip.Prefix{netip.PrefixFrom(addressOfN2, 24)}
+	f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{
+		Known: true, Links: n2, Draining: draining, DrainingTold: true,
+	}}
+}
+
+// claim of the address by n2 in its turn.
+func (f *fixture) claim(term uint64) {
+	f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: term, Announced: true})
+}
+
+func TestLoop_PassesOnOpenConnections(t *testing.T) {
+	fromN2 := []handover.Passage{{Addr: vip, Via: addressOfN2, Hops: 1}}
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, f *fixture)
+	}{
+		{"before the others are known the kernel is left as it is", func(t *testing.T, f *fixture) {
+			f.gossip.view.Known = false
+			f.pass(t)
+			if slices.Contains(f.calls, "connections") || f.gossip.sent.State.DrainingTold {
+				t.Errorf("calls %v, told %+v", f.calls, f.gossip.sent.State)
+			}
+		}},
+		{"who takes an address over passes on before it answers, until the former one has none", func(t *testing.T, f *fixture) {
+			f.takeOver(t)
+			if !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
+				t.Errorf("passages %+v", f.connections.plan.Passages)
+			}
+			if at, answers := slices.Index(f.calls, "connections"), slices.Index(f.calls, "layer2"); at < 0 || at > answers {
+				t.Errorf("calls %v", f.calls)
+			}
+			f.addNeighbor(vip)
+			time.Sleep(time.Minute)
+			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
+				t.Errorf("n2 has some, and the passages are %+v", f.connections.plan.Passages)
+			}
+			f.addNeighbor()
+			if f.pass(t); len(f.connections.plan.Passages) > 0 {
+				t.Errorf("n2 has none, and the passages are %+v", f.connections.plan.Passages)
+			}
+		}},
+		{"of a node that dies nothing is passed on", func(t *testing.T, f *fixture) {
+			f.takeOver(t)
+			f.gossip.view.Silent = map[string]gossip.Peer{"n2": f.gossip.view.Peers["n2"]}
+			f.removeNode()
+			wait := f.pass(t)
+			if !reflect.DeepEqual(f.connections.plan.Passages, fromN2) || wait <= 0 || wait > deadDelay {
+				t.Errorf("at once: passages %+v, again in %s", f.connections.plan.Passages, wait)
+			}
+			time.Sleep(deadDelay)
+			if f.pass(t); len(f.connections.plan.Passages) > 0 {
+				t.Errorf("passages %+v", f.connections.plan.Passages)
+			}
+		}},
+		{"of a node whose speaker restarts it goes on", func(t *testing.T, f *fixture) {
+			f.takeOver(t)
+			f.removeNode()
+			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
+				t.Errorf("passages %+v", f.connections.plan.Passages)
+			}
+		}},
+		{"the former one counts, and says so to the others and in its Speaker", func(t *testing.T, f *fixture) {
+			f.addNeighbor()
+			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true} // may not hold
+			f.untilHeld(t)
+			f.addNeighbor()
+			f.claim(9)
+			f.pass(t)
+			if plan := f.connections.plan; !slices.Equal(plan.Counted, []netip.Addr{vip}) || len(plan.Passages) > 0 {
+				t.Errorf("plan %+v", plan)
+			}
+			if said := f.gossip.sent.State; !said.DrainingTold || !slices.Equal(said.Draining, []netip.Addr{vip}) {
+				t.Errorf("says %v", said.Draining)
+			}
+			if s := f.reporter.newest.Status.Draining; s == nil || s.Addresses != 1 || s.List[0].Connections != nil {
+				t.Errorf("before it has counted: %+v", s)
+			}
+			f.connections.left = map[netip.Addr]int{vip: 3}
+			f.pass(t)
+			s := f.reporter.newest.Status.Draining
+			if s == nil || s.Connections != 3 || *s.List[0].Connections != 3 || time.Until(s.List[0].Until.Time) > f.draining {
+				t.Errorf("status %+v", s)
+			}
+			f.connections.left = map[netip.Addr]int{vip: 0}
+			time.Sleep(time.Minute)
+			f.pass(t)
+			if f.reporter.newest.Status.Draining != nil || len(f.connections.plan.Counted) > 0 {
+				t.Errorf("with none left: %+v, %+v", f.reporter.newest.Status.Draining, f.connections.plan)
+			}
+		}},
+		{"a speaker that restarts counts what the one before counted", func(t *testing.T, f *fixture) {
+			f.connections.kept.Counted = []netip.Addr{vip}
+			f.addNeighbor()
+			f.claim(1)
+			f.untilSettled(t)
+			if f.pass(t); !slices.Equal(f.connections.plan.Counted, []netip.Addr{vip}) {
+				t.Errorf("plan %+v", f.connections.plan)
+			}
+		}},
+		{"with 0 there is nothing", func(t *testing.T, f *fixture) {
+			f.draining = 0
+			f.takeOver(t)
+			if !reflect.DeepEqual(f.connections.plan, handover.Plan{}) {
+				t.Errorf("plan %+v", f.connections.plan)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, f *fixture) {
+				f.draining = 10 * time.Minute
+				test.run(t, f)
+			})
+		})
+	}
+}
+
+// untilSettled passes until n1 has met the others.
+func (f *fixture) untilSettled(t *testing.T) {
+	t.Helper()
+	for range 100 {
+		if f.pass(t); f.memory.participant.Settled() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("n1 does not settle")
+}
+
+// takeOver has n2 hold the address and then leave it to n1.
+func (f *fixture) takeOver(t *testing.T) {
+	t.Helper()
+	f.addNeighbor()
+	f.claim(1)
+	f.untilSettled(t)
+	f.pass(t)
+	n2 := f.gossip.view.Peers["n2"]
+	n2.State.Leaving = true
+	f.gossip.view.Peers["n2"] = n2
+	f.untilHeld(t)
+}
+
+func TestSafeCondition(t *testing.T) {
+	until := metav1.NewTime(time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC))
+	left := &v1beta1.SpeakerDraining{Connections: 7, Addresses: 2, List: []v1beta1.DrainingAddress{{Until: until}, {Until: metav1.NewTime(until.Add(-time.Hour))}}}
+	for _, test := range []struct {
+		name     string
+		held     []layer2.Held
+		sessions []bgp.Status
+		left     *v1beta1.SpeakerDraining
+		want     string
+		says     string
+	}{
+		{"it holds an address", []layer2.Held{{Addr: vip}}, nil, nil, "Attracting", "drained"},
+		{"it announces a route", nil, []bgp.Status{{}, {IPv6: 1}}, left, "Attracting", "drained"},
+		{"connections are left", nil, []bgp.Status{{}}, left, "ConnectionsLeft", "7 connections to 2 addresses that moved away are open here, and are passed on to this node until 2026-11-27T03:00:00Z"},
+		{"nothing is left", nil, []bgp.Status{{}}, nil, "NothingLeft", "no connections"},
+	} {
+		c := safeCondition(attracts(test.held, test.sessions), test.left)
+		if c.Reason != test.want || (c.Status == "True") != (test.want == "NothingLeft") || !strings.Contains(c.Message, test.says) {
+			t.Errorf("%s: %+v", test.name, c)
+		}
+	}
+}
+
+func TestConnectionsCondition(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		for _, why := range []string{"", "there is no nf_tables", ""} {
+			f.connections.unable = why
+			f.pass(t)
+			c := meta.FindStatusCondition(f.reporter.newest.conditions, v1beta1.ConditionConnectionsBreak)
+			if c == nil || (c.Status == "True") != (why != "") || !strings.Contains(c.Message, why) {
+				t.Errorf("with %q: %+v", why, c)
+			}
+		}
+	})
+}

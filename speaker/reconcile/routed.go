@@ -1,0 +1,185 @@
+package reconcile
+
+import (
+	"hash/fnv"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+)
+
+// withdrawDelay is how long a node goes on announcing a route that others announce as well, when it is not to any more: the others must
+// have learned that they are to pass on what they do not know, before the routers send it to them.
+const withdrawDelay = 300 * time.Millisecond
+
+// routed is what is remembered of the addresses that nodes announce to routers.
+type routed struct {
+	// alive are those nodes of a list that are alive, by its first entry and length; of the pass with these live nodes.
+	alive map[nodeList][]string
+	// sessions are the digests of the sessions of the other nodes in the pass before.
+	sessions map[string]uint64
+	// leaving are the addresses to announce for a moment more, and until when.
+	leaving map[netip.Addr]time.Time
+	// announced are the paths of each session in the pass before.
+	announced map[string][]announce.Path
+}
+
+// nodeList identifies a list of nodes, which many addresses share.
+type nodeList struct {
+	first *string
+	count int
+}
+
+// addresses are those with the nodes that are alive, given those of layer 2. Both are in order.
+func (r *routed) addresses(view *gossip.View, plan *announce.Plan, layer2 []handover.Address) []handover.Address {
+	if len(plan.Routed) == 0 {
+		return layer2
+	}
+	r.alive = map[nodeList][]string{}
+	all := make([]handover.Address, 0, len(plan.Routed)+len(layer2))
+	for i := range plan.Routed {
+		a := &plan.Routed[i]
+		for len(layer2) > 0 && layer2[0].Addr.Less(a.Addr) {
+			all, layer2 = append(all, layer2[0]), layer2[1:]
+		}
+		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining}
+		if len(layer2) > 0 && layer2[0].Addr == a.Addr {
+			address.Draining = max(address.Draining, layer2[0].Draining)
+			for _, holder := range layer2[0].Holders {
+				if at, found := slices.BinarySearch(address.Holders, holder); !found {
+					address.Holders = slices.Insert(slices.Clone(address.Holders), at, holder)
+				}
+			}
+			layer2 = layer2[1:]
+		}
+		all = append(all, address)
+	}
+	return append(all, layer2...)
+}
+
+// living are those nodes of a list whose speakers are alive.
+func (r *routed) living(view *gossip.View, nodes []string) []string {
+	if len(nodes) == 0 {
+		return nil
+	}
+	key := nodeList{&nodes[0], len(nodes)}
+	living, known := r.alive[key]
+	if !known {
+		living = slices.DeleteFunc(slices.Clone(nodes), func(node string) bool {
+			_, alive := view.Peers[node]
+			return !alive
+		})
+		r.alive[key] = living
+	}
+	return living
+}
+
+// disturbed are the nodes that routers may just have begun to use, or ceased to: those that may have crashed, those whose speakers
+// are about to end, and those whose sessions have changed.
+func (r *routed) disturbed(view *gossip.View) map[string]bool {
+	disturbed := map[string]bool{}
+	for _, node := range view.Suspects {
+		disturbed[node] = true
+	}
+	sessions := make(map[string]uint64, len(view.Peers))
+	for node := range view.Peers {
+		state := view.Peers[node].State
+		sessions[node] = state.Sessions
+		if before, known := r.sessions[node]; known && before != sessions[node] || state.Leaving {
+			disturbed[node] = true
+		}
+	}
+	r.sessions = sessions
+	return disturbed
+}
+
+// digestOf is a digest of which sessions are established, by name; 0: none.
+func digestOf(established map[string]bool) uint64 {
+	digest, some := fnv.New64a(), false
+	for _, name := range slices.Sorted(maps.Keys(established)) {
+		if established[name] {
+			some = true
+			_, _ = digest.Write(append([]byte(name), 0))
+		}
+	}
+	if !some {
+		return 0
+	}
+	return digest.Sum64()
+}
+
+// keepAnnounced returns sessions that go on announcing for a moment what the pass before announced of the addresses that leave, and how
+// long that is; 0: nothing is kept. A session that is to have no routes for other reasons is left alone.
+func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept []announce.Session, wait time.Duration) {
+	kept = sessions
+	for i := range sessions {
+		s := &sessions[i]
+		missing := missingPaths(r.announced[s.Name], s.Paths)
+		missing = slices.DeleteFunc(missing, func(p announce.Path) bool {
+			until, leaves := r.leaving[p.Prefix.Addr()]
+			return !leaves || !p.Prefix.IsSingleIP() || !now.Before(until)
+		})
+		if len(missing) == 0 || s.AdminState != "" && s.AdminState != v1beta1.AdminUp || s.HeldDown {
+			continue
+		}
+		if &kept[0] == &sessions[0] {
+			kept = slices.Clone(sessions)
+		}
+		paths := append(slices.Clone(s.Paths), missing...)
+		slices.SortFunc(paths, func(a, b announce.Path) int { return a.Prefix.Compare(b.Prefix) })
+		kept[i].Paths = paths
+		for _, p := range missing {
+			if left := r.leaving[p.Prefix.Addr()].Sub(now); wait == 0 || left < wait {
+				wait = left
+			}
+		}
+	}
+	r.announced = make(map[string][]announce.Path, len(kept))
+	for i := range kept {
+		r.announced[kept[i].Name] = kept[i].Paths
+	}
+	return kept, wait
+}
+
+// missingPaths are those of some paths whose prefixes are not among others. Both are in order of prefix.
+func missingPaths(before, now []announce.Path) (missing []announce.Path) {
+	if len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) {
+		return nil
+	}
+	at := 0
+	for _, p := range before {
+		for at < len(now) && now[at].Prefix.Compare(p.Prefix) < 0 {
+			at++
+		}
+		if at == len(now) || now[at].Prefix != p.Prefix {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// leavingRoutes are the addresses that this node has just ceased to attract though others attract them, and until when to announce
+// them nevertheless.
+func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Decision) map[netip.Addr]time.Time {
+	leaving := map[netip.Addr]time.Time{}
+	at := 0
+	for i := range addresses {
+		a := &addresses[i]
+		if at == len(d.Plan.Counted) {
+			break
+		}
+		if d.Plan.Counted[at] != a.Addr {
+			continue
+		}
+		if until := d.Until[at].Add(withdrawDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) {
+			leaving[a.Addr] = until
+		}
+		at++
+	}
+	return leaving
+}

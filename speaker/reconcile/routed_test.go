@@ -1,0 +1,102 @@
+package reconcile
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/speaker/gossip"
+)
+
+func TestRouted_AddressesAreMergedWithThoseOfLayer2(t *testing.T) {
+	a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
+	view := &gossip.View{Peers: map[string]gossip.Peer{"n1": {}, "n3": {}}}
+	plan := &announce.Plan{Routed: []announce.RoutedAddress{
+		{Addr: b, Nodes: []string{"n1", "n2", "n3"}, Draining: time.Minute},
+		{Addr: c, Nodes: []string{"n1"}, Draining: time.Minute},
+	}}
+	layer2 := []handover.Address{
+		{Addr: a, Holders: []string{"n2"}, Draining: time.Hour},
+		{Addr: c, Holders: []string{"n3"}, Draining: time.Hour},
+		{Addr: d, Holders: []string{"n4"}, Draining: time.Second},
+	}
+	want := []handover.Address{
+		layer2[0],
+		{Addr: b, Holders: []string{"n1", "n3"}, Draining: time.Minute},
+		{Addr: c, Holders: []string{"n1", "n3"}, Draining: time.Hour},
+		layer2[2],
+	}
+	if got := new(routed).addresses(view, plan, layer2); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nnot %v", got, want)
+	}
+}
+
+func TestRouted_Disturbed(t *testing.T) {
+	var r routed
+	for _, step := range []struct {
+		name string
+		view gossip.View
+		want []string
+	}{
+		{"the first pass", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}}}, nil},
+		{"a node joins", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {}}}, nil},
+		{"its sessions come up", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {State: gossip.State{Sessions: 2}}}}, []string{"n2"}},
+		{"one is suspected", gossip.View{Suspects: []string{"n1"}}, []string{"n1"}},
+		{"one leaves", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Leaving: true}}}}, []string{"n1"}},
+	} {
+		got := r.disturbed(&step.view)
+		if len(got) != len(step.want) || len(step.want) > 0 && !got[step.want[0]] {
+			t.Errorf("%s: %v", step.name, got)
+		}
+	}
+	up := map[string]bool{"a": true, "b": true, "c": false}
+	if digestOf(up) == digestOf(map[string]bool{"a": true}) || digestOf(up) != digestOf(map[string]bool{"b": true, "a": true}) || digestOf(map[string]bool{"c": false}) != 0 {
+		t.Error("the digest is not of those that are established")
+	}
+}
+
+func TestRouted_ARouteStaysForAMoment(t *testing.T) {
+	now := time.Now()
+	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
+	before := []announce.Path{path("198.51.100.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
+	leaving := map[netip.Addr]time.Time{
+		netip.MustParseAddr("198.51.100.0"): now.Add(withdrawDelay), netip.MustParseAddr("198.51.100.1"): now.Add(withdrawDelay),
+	}
+	for _, test := range []struct {
+		name    string
+		at      time.Time
+		session announce.Session
+		want    []announce.Path
+	}{
+		{"that of an address which leaves stays, others go", now, announce.Session{}, before[1:2]},
+		{"among new ones it has its place", now, announce.Session{Paths: before[2:]}, before[1:]},
+		{"not when the time is up", now.Add(withdrawDelay), announce.Session{}, nil},
+		{"not where the session is in maintenance", now, announce.Session{AdminState: v1beta1.AdminMaintenance}, nil},
+		{"not where BFD has failed", now, announce.Session{HeldDown: true}, nil},
+	} {
+		r := routed{announced: map[string][]announce.Path{"": before}, leaving: leaving}
+		kept, wait := r.keepAnnounced(test.at, []announce.Session{test.session})
+		if !reflect.DeepEqual(kept[0].Paths, test.want) || (wait == withdrawDelay) != slices.ContainsFunc(test.want, func(p announce.Path) bool { return p == before[1] }) {
+			t.Errorf("%s: %v, again in %s", test.name, kept[0].Paths, wait)
+		}
+		if !reflect.DeepEqual(r.announced[""], test.want) {
+			t.Errorf("%s: it remembers %v", test.name, r.announced)
+		}
+	}
+}
+
+func TestLeavingRoutes(t *testing.T) {
+	now := time.Now()
+	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	others := []string{"n2"}
+	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}}
+	d := &handover.Decision{Plan: handover.Plan{Counted: []netip.Addr{a, b, c}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay)}}
+	if got, want := leavingRoutes(now, addresses, d), map[netip.Addr]time.Time{a: now.Add(withdrawDelay)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, not %v", got, want)
+	}
+}
