@@ -67,7 +67,7 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent && !r.goesOn(rival):
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
-	case prevails && serves && rival.Last.Sub(rival.Since) >= rivalTimeout:
+	case prevails && r.Claims[rival.Addr].Shares.Shared() && rival.Last.Sub(rival.Since) >= rivalTimeout:
 		r.meet(rival.Node, rival.Addr)
 		r.cede(contest, rival.Node, incarnation) // It takes this node for a server, which it is then.
 	case prevails:

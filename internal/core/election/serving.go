@@ -41,6 +41,8 @@ type servings struct {
 	served map[netip.Addr]serving
 	// apart is since when each node has been in another part and has not answered.
 	apart map[testimonyKey]time.Time
+	// verdicts say which nodes were gone by what was last known of them, so that a new question does not bring them back.
+	verdicts map[testimonyKey]bool
 	// former are the servers that tables had of late, and when that was last so. They go on for a moment.
 	former map[loss]time.Time
 	// unevenTables is since when a table of this node has not been as it should.
@@ -78,6 +80,8 @@ type serveRound struct {
 	served map[netip.Addr]serving
 	apart  map[testimonyKey]time.Time
 	asked  map[testimonyKey]Question
+	// verdicts are those of this round.
+	verdicts map[testimonyKey]bool
 	// uneven are the contests whose tables should be evened out, with what they should be.
 	uneven []unevenTable
 }
@@ -91,6 +95,7 @@ type unevenTable struct {
 func (r *round) serveShares() {
 	s := &serveRound{
 		round: r, served: map[netip.Addr]serving{}, apart: map[testimonyKey]time.Time{}, asked: map[testimonyKey]Question{},
+		verdicts: map[testimonyKey]bool{},
 	}
 	holds := r.decision.Hold
 	for i, contest := range r.contests {
@@ -108,13 +113,13 @@ func (r *round) serveShares() {
 		}
 		s.serve(i, claim, before, hold)
 	}
-	r.servings.served, r.servings.apart = s.served, s.apart
+	r.servings.served, r.servings.apart, r.servings.verdicts = s.served, s.apart, s.verdicts
 	s.evenOut()
 }
 
 // serve decides about one address. The hold is what this node holds of it; nil: it does not.
 func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
-	table := s.effective(i, claim.Shares, before.serves)
+	table := s.effective(i, claim.Shares)
 	if hold != nil {
 		s.makeTable(i, claim, table, before)
 	}
@@ -129,7 +134,7 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	case hold != nil:
 		hold.Shares = state.table
 		state.serves = state.table.Has(s.node)
-	case state.table.Has(s.node) && contest.HasInterface && may && (!s.Settling || before.serves):
+	case state.table.Has(s.node) && contest.HasInterface && may && (before.serves || !s.Settling && state.barred.IsZero()):
 		s.decision.Serve = append(s.decision.Serve, Service{contest.Addr, state.table, claim.Node})
 		state.serves = true
 	}
@@ -176,13 +181,14 @@ func (s *serveRound) linger(table shares.Table, before serving, holds bool) serv
 	return state
 }
 
-// effective is what a table comes to when the servers that are gone have heirs. Serves: this node has answered by the table
-// before, and goes on when it may not any more.
-func (s *serveRound) effective(i int, table shares.Table, serves bool) shares.Table {
+// effective is what a table comes to when the servers that are gone have heirs. A node that may not serve the address any more
+// is heir to nobody: it goes on with its own shares.
+func (s *serveRound) effective(i int, table shares.Table) shares.Table {
+	if _, candidate := s.groups[i].find(s.me); !candidate {
+		return table
+	}
 	servers := table.Servers()
-	left := slices.DeleteFunc(slices.Clone(servers), func(node string) bool {
-		return (node != s.node || !serves) && s.gone(i, node)
-	})
+	left := slices.DeleteFunc(slices.Clone(servers), func(node string) bool { return s.gone(i, node) })
 	if len(left) == len(servers) {
 		return table
 	}
@@ -197,8 +203,7 @@ func (s *serveRound) gone(i int, node string) bool {
 		if !s.isSilent(node) {
 			return true
 		}
-		q, _ := s.askOnce(node, contest, s.asked)
-		return s.Answers[q] == NoAnswer
+		return s.unanswered(node, contest)
 	}
 	if _, candidate := s.groups[i].find(id); !candidate {
 		return true
@@ -228,7 +233,17 @@ func (s *serveRound) goneApart(node string, contest Contest) bool {
 	if left > 0 {
 		s.wakeAfter(left)
 	}
-	return left <= 0 && s.Answers[q] == NoAnswer
+	return s.unanswered(node, contest) && left <= 0
+}
+
+// unanswered asks a node about an address, and reports whether it has not answered. As long as the question is open, what was
+// known before counts.
+func (s *serveRound) unanswered(node string, contest Contest) bool {
+	q, _ := s.askOnce(node, contest, s.asked)
+	key := testimonyKey{node, contest.Segment, contest.Addr.Is4()}
+	verdict := s.Answers[q] == NoAnswer || s.Answers[q] != Answered && s.servings.verdicts[key]
+	s.verdicts[key] = verdict
+	return verdict
 }
 
 // makeTable makes the table of an address that this node holds, when it should be another one. What the others work out by
