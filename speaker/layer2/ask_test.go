@@ -109,11 +109,11 @@ func TestInquiry_AsksInRows(t *testing.T) {
 	// The node answers the second row, and no other.
 	run(20*ms, 110*ms)
 	q.heard()
-	if news := run(110*ms, 400*ms); len(news) != 1 || q.answer != election.NoAnswer {
+	if news := run(110*ms, 1200*ms); len(news) != 1 || q.answer != election.NoAnswer {
 		t.Errorf("news at %v", news)
 	}
 	clear(sent)
-	if news := run(400*ms, 20*time.Second); len(news) > 0 || len(sent) < 15*askNum || len(sent) > 21*askNum {
+	if news := run(1200*ms, 20*time.Second); len(news) > 0 || len(sent) < 15*askNum || len(sent) > 21*askNum {
 		t.Errorf("in 20 s %d questions, news at %v", len(sent), news)
 	}
 	q = inquiry{due: begins}
@@ -122,6 +122,46 @@ func TestInquiry_AsksInRows(t *testing.T) {
 	}
 	if q.answer != election.NoAnswer {
 		t.Error("a process that is always late comes to no result")
+	}
+}
+
+// TestInquiry_WaitsForOneThatAsksWhetherItWasReplaced, and that answered before, for as long as that takes, and no longer.
+func TestInquiry_WaitsForOneThatAsksWhetherItWasReplaced(t *testing.T) {
+	begins := time.Unix(1e9, 0)
+	for _, test := range []struct {
+		name   string
+		silent time.Duration // after the first answer
+		want   election.Answer
+	}{
+		{"half a second and a bit", 550 * ms, election.Answered},
+		{"more than a second", 1100 * ms, election.NoAnswer},
+	} {
+		q := inquiry{due: begins}
+		q.step(begins, 0.5)
+		q.heard()
+		last, row := 0*ms, 0*ms // when it was asked last, and since when of the row that is not answered
+		for at := ms; at < 2*time.Second; at += ms {
+			send, changed := q.step(begins.Add(at), 0.5)
+			if send && row == 0 {
+				row = at
+			}
+			if send && row > 0 && at-row >= test.silent {
+				q.heard()
+				break
+			}
+			if send {
+				last = at
+			}
+			if changed {
+				break
+			}
+			if row > 0 && at-last > 2*patientInterval {
+				t.Fatalf("%s: no question from %v to %v", test.name, last, at)
+			}
+		}
+		if row == 0 || q.answer != test.want {
+			t.Errorf("%s: asked again at %v, the answer is %v", test.name, row, q.answer)
+		}
 	}
 }
 

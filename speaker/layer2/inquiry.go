@@ -9,10 +9,15 @@ import (
 // Times of asking whether a node of the cluster answers for an address. Nobody serves the address while we wait for the answer
 // of a node that is dead, so the questions follow each other as closely as an answer takes that is late.
 const (
-	// askNum is how many questions are sent in a row while there is no answer: as many again to a node that has answered.
+	// askNum is how many questions are sent in a row while there is no answer: as many again to a node that has answered, and more
+	// for patience.
 	askNum = 3
 	// askInterval is the wait after each of them, the last one included.
 	askInterval = 3 * time.Millisecond
+	// patience is how long a row to a node that has answered goes on without an answer, one question each patientInterval once the
+	// first are sent. A speaker that others say they have missed does not answer for as long as it asks whether it was replaced
+	// (detector.Pause), which takes half a second at most: that alone must not have it replaced.
+	patience, patientInterval = 600 * time.Millisecond, 30 * time.Millisecond
 	// maxAskDelay is how late step may be called after the last question. If it is later, the process was suspended or had no
 	// processor, and an answer may not have been read yet.
 	maxAskDelay = 5 * time.Millisecond
@@ -30,6 +35,8 @@ type inquiry struct {
 	// sent is how many questions were sent in this row, and answered whether one was answered.
 	sent     int
 	answered bool
+	// began is when the first of them was sent.
+	began time.Time
 	// wait before the next row, without what it varies by.
 	wait time.Duration
 	// due is when step has something to do.
@@ -48,8 +55,14 @@ func (q *inquiry) step(now time.Time, jitter float64) (send, changed bool) {
 	q.answered = q.answered && q.sent > 0 // An answer before this row does not count.
 	switch {
 	case !q.answered && q.sent < number:
+		if q.sent == 0 {
+			q.began = now
+		}
 		q.sent++
 		q.due = now.Add(askInterval)
+		return true, false
+	case !q.answered && q.answer == election.Answered && now.Sub(q.began) < patience:
+		q.due = now.Add(patientInterval)
 		return true, false
 	case !q.answered:
 		changed = q.answer != election.NoAnswer
