@@ -165,9 +165,12 @@ func (c *checks) checkDouble(i int, a, b *node, both bool) {
 }
 
 // holdersApart reports whether two nodes go by the claims of two holders that do not hear each other, as when the gossip and the
-// segment are cut in different ways. Then both sides answer wherever they are.
+// segment are cut in different ways, or that one of them does not hear in the gossip. Then both answer wherever they are.
 func (c *checks) holdersApart(i int, a, b *node) bool {
 	one, other := a.claims[addr(i)].Node, b.claims[addr(i)].Node
+	if known := a.claims[addr(i)]; known.same(b.claims[addr(i)]) && known != b.claims[addr(i)] {
+		return a.silent[b.name] != 0 || b.silent[a.name] != 0 // One of them does not hear of the new table.
+	}
 	if one == other || one == "" || other == "" {
 		return false
 	}
