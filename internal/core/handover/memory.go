@@ -152,7 +152,7 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 			break
 		}
 		peer := m.peers[node]
-		if via := peer.via(a.Addr); via.IsValid() && !in.Dead(node) {
+		if via := peer.via(a.Addr); via.IsValid() {
 			return via, min(len(members), MaxMembers) - 1
 		}
 	}

@@ -161,6 +161,16 @@ func TestMemory_OneHolder(t *testing.T) {
 	}
 }
 
+func TestMemory_TheLastOneDoesNotPassOnToTheHolder(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.hold("n1")
+	c.hold("n2")
+	c.hold("n3")
+	if d := c.last["n2"]; len(d.Plan.Passages) > 0 {
+		t.Errorf("n2 passes on %+v", d.Plan.Passages)
+	}
+}
+
 func TestMemory_AFormerCountsUntilItHasNone(t *testing.T) {
 	c := newCluster("n1", "n2")
 	c.hold("n1")

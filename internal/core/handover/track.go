@@ -58,7 +58,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	for i := range t.former {
 		f := &t.former[i]
 		age := in.Now.Sub(f.since)
-		f.over = f.over || age >= a.Draining || age >= settleTime && t.empty(f.node, in, a.Addr, peers, reports)
+		f.over = age >= a.Draining || age >= settleTime && t.empty(f.node, in, a.Addr, peers, reports)
 	}
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
 }
