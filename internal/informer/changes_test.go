@@ -122,3 +122,24 @@ func TestEndpoints_JoinCountsTheFirstByName(t *testing.T) {
 		}
 	}
 }
+
+// A process that does not look for long forgets no change, and does not remember each.
+func TestLister_SeesMoreChangesThanAreNoted(t *testing.T) {
+	const many = maxNoted + 100
+	cluster, lister, _ := fixture()
+	put(cluster, "a", "1", 1)
+	if _, err := lister.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range many {
+		put(cluster, fmt.Sprint("b-", i), fmt.Sprint(i), i)
+	}
+	put(cluster, "c", "2", 2)
+	if noted := len(lister.changes.noted); noted > maxNoted {
+		t.Errorf("%d changes are remembered", noted)
+	}
+	got, err := lister.List(t.Context())
+	if err != nil || len(got) != many+2 || got[many+1] != "c 2 2" || got[0] != "a 1 1" || got[1] != "b-0 0 0" {
+		t.Errorf("it lists %d objects (%v)", len(got), err)
+	}
+}

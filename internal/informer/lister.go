@@ -113,8 +113,8 @@ func (l *Lister[T, V]) open(ctx context.Context) error {
 // refresh parses new and changed objects and drops deleted ones.
 func (l *Lister[T, V]) refresh(store toolscache.Store) {
 	l.replaced = nil
-	noted := l.changes.take()
-	if !l.complete(store, noted) {
+	noted, many := l.changes.take()
+	if many || !l.complete(store, noted) {
 		noted = l.all(store)
 	}
 	var added []*entry[V]
