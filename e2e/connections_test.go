@@ -185,3 +185,18 @@ func TestConnections_SurviveThatRoutersSpreadThemAnew(t *testing.T) {
 		t.Errorf("%d of %d connections broke, the first: %v", len(broken), openConnections, broken[0])
 	}
 }
+
+// A node that is preferred takes addresses over from holders that live, when addresses are evened out.
+func TestConnections_SurviveThatAPreferredNodeReturns(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	cluster.UseSpeakerFlags("--l2-rebalance-after=2s")
+	m := newMove(t, cluster, "Cluster", openConnections)
+	m.drain("n3")
+	m.awaitAway("n3")
+	m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch",
+		`{"spec":{"preferredNodeSelectors":[{"weight":100,"selector":{"matchLabels":{"kubernetes.io/hostname":"n3"}}}]}}`)
+	m.Node("n3").RemoveAnnotation("daymark.io/drain")
+	m.awaitAway("n1", "n2")
+	m.mustBeWhole()
+}
