@@ -217,10 +217,10 @@ func (r *reader) table() shares.Table {
 		of      []byte
 	)
 	r.fields(func(tag uint64, value *reader) bool {
-		switch {
-		case tag == 1:
+		switch tag {
+		case 1:
 			servers = append(servers, value.textField())
-		case tag == 2:
+		case 2:
 			of = value.take()
 		default:
 			return false

@@ -113,7 +113,7 @@ func (r *round) serveShares() {
 		}
 		s.serve(i, claim, before, hold)
 	}
-	r.servings.served, r.servings.apart, r.servings.verdicts = s.served, s.apart, s.verdicts
+	r.served, r.apart, r.verdicts = s.served, s.apart, s.verdicts
 	s.evenOut()
 }
 

@@ -136,7 +136,7 @@ func (c *checks) checkShares() {
 		}
 		possible := c.possible(i) && (!c.lying || c.mayAnswer(i)) && !c.strangers[i]
 		switch {
-		case all == shares.All || !possible:
+		case all == shares.All || !possible || len(c.cut) > 0: // A new table may take seconds to reach a server, by way of others.
 			c.lostSince[i] = 0
 		case c.lostSince[i] == 0:
 			c.lostSince[i] = c.now

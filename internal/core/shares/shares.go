@@ -80,10 +80,12 @@ func Make(servers []string, of []byte) (Table, bool) {
 	if len(servers) == 0 || len(servers) > MaxServers || len(of) != Count || nameLen(servers) > maxNames {
 		return Table{}, false
 	}
-	for i, name := range servers {
-		if name == "" || strings.Contains(name, separator) || i > 0 && servers[i-1] >= name {
+	before := ""
+	for _, name := range servers {
+		if name <= before || strings.Contains(name, separator) {
 			return Table{}, false
 		}
+		before = name
 	}
 	for _, index := range of {
 		if int(index) >= len(servers) {
