@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
@@ -199,4 +202,34 @@ func TestConnections_SurviveThatAPreferredNodeReturns(t *testing.T) {
 	m.Node("n3").RemoveAnnotation("daymark.io/drain")
 	m.awaitAway("n1", "n2")
 	m.mustBeWhole()
+}
+
+// A node that crashes takes its own connections with it, and no others, though the router spreads all anew.
+func TestConnections_OfOtherNodesSurviveACrash(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	awaitMembers(t, cluster)
+	address := underBFD(t, cluster, lab.FRR, bfdInterval, "crash", "198.19.78.0/24")
+	open := cluster.FarClient().OpenConnections(openConnections, address)
+	entries, err := cluster.Node("n3").Netlink().ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := 0
+	for _, entry := range entries {
+		const established = 3 // in the numbers of conntrack
+		if state, tcp := entry.ProtoInfo.(*netlink.ProtoInfoTCP); tcp && state.State == established && entry.Forward.DstIP.String() == address.String() {
+			lost++
+		}
+	}
+	cluster.Node("n3").Crash()
+	awaitNextHops(t, cluster, address.String(), "n1", "n2")
+	crashed := time.Now()
+	lab.Eventually(t, waitTimeout, "all connections are answered or broken", func() error { return open.AnsweredSince(crashed) })
+	broken := open.Stop()
+	t.Logf("%d of %d connections broke, and n3 had entries of %d", len(broken), openConnections, lost)
+	if len(broken) > lost || len(broken) == 0 {
+		t.Errorf("%d of %d connections broke, and n3 had %d, the last: %v", len(broken), openConnections, lost, broken[max(0, len(broken)-1):])
+	}
 }
