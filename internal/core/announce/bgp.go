@@ -175,10 +175,7 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 			all = append(all, advertised{prefix, r.bgp[i].self, route})
 		}
 	}
-	byPrefix := func(a, b advertised) int { return a.prefix.Compare(b.prefix) }
-	if !slices.IsSortedFunc(all, byPrefix) { // it is where no prefix is aggregated
-		slices.SortStableFunc(all, byPrefix)
-	}
+	sortUnsorted(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
 	type variant struct {
 		by           advertisementSet
 		rank, weight int
@@ -202,6 +199,13 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 		paths = append(paths, Path{prefix, attributes[key]})
 	}
 	return paths
+}
+
+// sortUnsorted sorts a list that mostly is in order, as routes are where no prefix is aggregated.
+func sortUnsorted[E any](list []E, compare func(a, b E) int) {
+	if !slices.IsSortedFunc(list, compare) {
+		slices.SortStableFunc(list, compare)
+	}
 }
 
 // counted are the rank and the weights of a route that count for a prefix: ranks and endpoints for that of its address alone, not for one
