@@ -24,6 +24,7 @@ func TestProtocol_ReportsAddressUse(t *testing.T) {
 	target := link(ndp.Target, client)
 	announced := func() []byte { return advertise(allNodes, vip6, allNodes6, vip6, false, target) }
 	held4, held6 := addressUse{addr: vip4, by: client, held: true}, addressUse{addr: vip6, by: client, held: true}
+	toAll4, toAll6 := addressUse{addr: vip4, by: client, held: true, announced: true}, addressUse{addr: vip6, by: client, held: true, announced: true}
 	other4, other6 := addressUse{addr: vip4b, by: client}, addressUse{addr: vip6b, by: client}
 	for _, test := range []struct {
 		name   string
@@ -33,11 +34,11 @@ func TestProtocol_ReportsAddressUse(t *testing.T) {
 		// answered: the frame is also a request.
 		answered bool
 	}{
-		{"an announcement uses its address", handleARP, request(broadcast, vip4, vip4), held4, false},
-		{"so does the reply form", handleARP, arpFrame(broadcast, arp.OperationReply, client, vip4, client, vip4), held4, false},
+		{"an announcement uses its address", handleARP, request(broadcast, vip4, vip4), toAll4, false},
+		{"so does the reply form", handleARP, arpFrame(broadcast, arp.OperationReply, client, vip4, client, vip4), toAll4, false},
 		{"so does a reply to us", handleARP, reply(us, vip4), held4, false},
 		{"a reply to our probe uses the probed address", handleARP, reply(us, vip4b), other4, false},
-		{"so does an announcement", handleARP, request(broadcast, vip4b, vip4b), other4, false},
+		{"so does an announcement", handleARP, request(broadcast, vip4b, vip4b), addressUse{addr: vip4b, by: client, announced: true}, false},
 		{"so does a request from it", handleARP, request(broadcast, vip4b, client4), other4, false},
 		{"a request from one address for another is both", handleARP, request(broadcast, vip4b, vip4), other4, true},
 		{
@@ -60,16 +61,16 @@ func TestProtocol_ReportsAddressUse(t *testing.T) {
 		{
 			"a host that gives no MAC address is known by that of the frame", handleARP,
 			with(with(request(broadcast, vip4, vip4), 22, 0, 0, 0, 0, 0, 0), 6, proxy[:]...),
-			addressUse{addr: vip4, by: proxy, held: true},
+			addressUse{addr: vip4, by: proxy, held: true, announced: true},
 			false,
 		},
-		{"the sender counts, not the host that relays", handleARP, with(request(broadcast, vip4, vip4), 6, proxy[:]...), held4, false},
+		{"the sender counts, not the host that relays", handleARP, with(request(broadcast, vip4, vip4), 6, proxy[:]...), toAll4, false},
 
-		{"an advertisement to all uses its target", handleNDP, announced(), held6, false},
+		{"an advertisement to all uses its target", handleNDP, announced(), toAll6, false},
 		{"so does one to us", handleNDP, advertise(us, vip6, client6, vip6, true, target), held6, false},
 		{"so does one from another address of the host", handleNDP, advertise(us, client6, client6, vip6b, true, target), other6, false},
 		{"without the option, by the MAC address of the frame", handleNDP, advertise(us, vip6b, client6, vip6b, true), other6, false},
-		{"the option counts, not the host that relays", handleNDP, with(announced(), 6, proxy[:]...), held6, false},
+		{"the option counts, not the host that relays", handleNDP, with(announced(), 6, proxy[:]...), toAll6, false},
 		{"a solicitation uses its source", handleNDP, solicit(groupMACB, vip6, groupB, vip6b, link(ndp.Source, client)), held6, false},
 		{"and may be answered", handleNDP, solicit(groupMAC6, vip6b, group6, vip6, link(ndp.Source, client)), other6, true},
 		{"so does a solicitation without the option", handleNDP, solicit(us, vip6b, vip6, vip6), other6, true},
