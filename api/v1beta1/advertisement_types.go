@@ -69,7 +69,21 @@ const (
 	PreferNone NodePreference = "None"
 )
 
-// L2AdvertisementSpec says which addresses are announced by ARP and NDP. One node at a time announces each.
+// Sharing is whether several nodes answer for an address at once.
+//
+// +kubebuilder:validation:Enum=None;PerClient
+type Sharing string
+
+// The ways of Sharing.
+const (
+	// SharingNone has one node answer.
+	SharingNone Sharing = "None"
+	// SharingPerClient has several nodes answer, each some of the clients.
+	SharingPerClient Sharing = "PerClient"
+)
+
+// L2AdvertisementSpec says which addresses are announced by ARP and NDP. One node at a time announces each, unless it
+// is shared.
 type L2AdvertisementSpec struct {
 	AdvertisementSelectors `json:",inline"`
 	// preferredNodeSelectors give weights to nodes. An address that no node holds goes to the eligible node with the highest
@@ -108,6 +122,12 @@ type L2AdvertisementSpec struct {
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
 	ConnectionDraining metav1.Duration `json:"connectionDraining,omitempty"`
+	// sharing says whether several nodes answer for an address at once. None: one node does. PerClient: up to 8 of the eligible nodes
+	// do, each for some of the clients, by the client's own address. A client is who asks on the segment: a router is one client, and
+	// all behind it get one node. Of several advertisements of an address all must say PerClient.
+	// +optional
+	// +kubebuilder:default=None
+	Sharing Sharing `json:"sharing,omitempty"`
 }
 
 // AdvertisementStatus says whether an advertisement is valid and what it names exists.

@@ -18,6 +18,12 @@ type HeldAddress struct {
 	// node answers here in its place.
 	// +optional
 	StandsInFor string `json:"standsInFor,omitempty"`
+	// shares of the clients, of 60, that the node answers, if other nodes answer the others: the address is shared.
+	// +optional
+	Shares int32 `json:"shares,omitempty"`
+	// sharedBy is the node that holds the shared address. It defends the address and divides the clients.
+	// +optional
+	SharedBy string `json:"sharedBy,omitempty"`
 }
 
 // SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.

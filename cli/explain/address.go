@@ -143,6 +143,9 @@ func (p *page) speaker(s *view.SpeakerReport) {
 		if h.StandsInFor != "" {
 			remark = "stands in for " + h.StandsInFor
 		}
+		if h.Shares > 0 || h.SharedBy != "" {
+			remark = sharesText(h.Shares) + ", held by " + output.OrNone(h.SharedBy)
+		}
 		lines = append(lines, []string{h.Address, "on " + strings.Join(h.Interfaces, ", "), "for " + p.age(h.Since.Time), remark})
 	}
 	p.columns(lines)

@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // Service prints the way of a Service from its request to the wire, for other commands. The error is env.ErrWrong when something is wrong.
@@ -116,10 +117,19 @@ func (p *page) pools(answers []view.PoolAnswer) {
 
 // holders writes who holds an address by layer 2.
 func (p *page) holders(x *view.AddressStory) {
-	for _, h := range x.Holders {
+	shared := false
+	for i := range x.Holders {
+		h := &x.Holders[i]
 		does := "is held by " + h.Node
-		if h.StandsInFor != "" {
+		switch {
+		case h.StandsInFor != "":
 			does = fmt.Sprintf("is answered for by %s, which stands in for %s in its part of the segment,", h.Node, h.StandsInFor)
+		case h.Shared():
+			shared = true
+			does = fmt.Sprintf("is shared: %s answers %s,", h.Node, sharesText(h.Shares))
+			if h.SharedBy == h.Node {
+				does = fmt.Sprintf("is shared: %s holds it and answers %s,", h.Node, sharesText(h.Shares))
+			}
 		}
 		old := ""
 		if h.ReportedBefore != nil {
@@ -127,9 +137,17 @@ func (p *page) holders(x *view.AddressStory) {
 		}
 		p.Printf("  %s %s on %s for %s%s\n", x.Address, does, strings.Join(h.Interfaces, ", "), p.age(h.Since.Time), old)
 	}
+	if shared {
+		p.Printf("  a client is who asks on the segment: a router is one, and all behind it get one node\n")
+	}
 	if len(x.BoundedReports) > 0 {
 		p.Printf("  %s is in no report; those of %s name 128 addresses and no more, so one of them may hold it\n", x.Address, strings.Join(x.BoundedReports, ", "))
 	}
+}
+
+// sharesText says how many of the clients of a shared address a node answers.
+func sharesText(count int32) string {
+	return fmt.Sprintf("%d of the %d shares of its clients", count, shares.Count)
 }
 
 func (p *page) story(x *view.AddressStory) {

@@ -16,9 +16,15 @@ type Holder struct {
 	Since      metav1.Time `json:"since"`
 	// StandsInFor is the holder in whose place the node answers in its part of a cut segment.
 	StandsInFor string `json:"standsInFor,omitempty"`
+	// Shares of the clients, of shares.Count, that the node answers, if the address is shared. SharedBy is the node that holds it then.
+	Shares   int32  `json:"shares,omitempty"`
+	SharedBy string `json:"sharedBy,omitempty"`
 	// ReportedBefore: the speaker is gone since then, and what it said is old.
 	ReportedBefore *metav1.Time `json:"reportedBefore,omitempty"`
 }
+
+// Shared reports whether other nodes answer for the address, too, each some of the clients.
+func (h *Holder) Shared() bool { return h.Shares > 0 || h.SharedBy != "" }
 
 // holdersByAddress are the holders that the Speaker objects name.
 func (c *Cluster) holdersByAddress() map[string][]Holder {
@@ -33,7 +39,9 @@ func (c *Cluster) holdersByAddress() map[string][]Holder {
 			before = goneSince(speaker)
 		}
 		for _, held := range speaker.Status.Layer2.Held {
-			c.holders[held.Address] = append(c.holders[held.Address], Holder{name, held.Interfaces, held.Since, held.StandsInFor, before})
+			c.holders[held.Address] = append(c.holders[held.Address], Holder{
+				name, held.Interfaces, held.Since, held.StandsInFor, held.Shares, held.SharedBy, before,
+			})
 		}
 	}
 	return c.holders

@@ -41,3 +41,21 @@ func TestHolders_AReportThatIsCutMayNameOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestHolders_OfASharedAddress are all that answer, with what each has of the clients.
+func TestHolders_OfASharedAddress(t *testing.T) {
+	n1, n2 := holding("n1", "192.0.2.200", 1), holding("n2", "192.0.2.200", 1)
+	n1.Status.Layer2.Held[0].Shares, n1.Status.Layer2.Held[0].SharedBy = 20, "n2"
+	n2.Status.Layer2.Held[0].Shares, n2.Status.Layer2.Held[0].SharedBy = 40, "n2"
+	c := New(Input{Objects: []runtime.Object{n1, n2, holding("n3", "192.0.2.201", 1)}, Now: time.Unix(1_000_000, 0)})
+	if nodes, known := c.holdersOf([]string{"192.0.2.200"}); !slices.Equal(nodes, []string{"n1", "n2"}) || !known {
+		t.Errorf("answered by %v, known %t", nodes, known)
+	}
+	holders := c.holdersByAddress()["192.0.2.200"]
+	if len(holders) != 2 || holders[0].Shares != 20 || holders[1].Shares != 40 || holders[0].SharedBy != "n2" || !holders[0].Shared() {
+		t.Errorf("holders are %+v", holders)
+	}
+	if alone := c.holdersByAddress()["192.0.2.201"]; len(alone) != 1 || alone[0].Shared() {
+		t.Errorf("%+v is shared", alone)
+	}
+}

@@ -52,6 +52,8 @@ type HeldLine struct {
 	Interfaces  []string    `json:"interfaces,omitempty"`
 	Since       metav1.Time `json:"since"`
 	StandsInFor string      `json:"standsInFor,omitempty"`
+	Shares      int32       `json:"shares,omitempty"`
+	SharedBy    string      `json:"sharedBy,omitempty"`
 }
 
 // NodeAddressLine is an address that the node announces or may hold.
@@ -123,7 +125,7 @@ func (c *Cluster) speakerReport(name string) *SpeakerReport {
 		r.GoneSince = goneSince(s)
 	}
 	for _, held := range s.Status.Layer2.Held {
-		r.Held = append(r.Held, HeldLine{held.Address, held.Interfaces, held.Since, held.StandsInFor})
+		r.Held = append(r.Held, HeldLine{held.Address, held.Interfaces, held.Since, held.StandsInFor, held.Shares, held.SharedBy})
 	}
 	for _, i := range s.Status.Network.Interfaces {
 		r.Interfaces = append(r.Interfaces, i.Name)

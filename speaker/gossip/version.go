@@ -17,6 +17,9 @@ const (
 	stateVersion = version2
 )
 
+// VersionOfShares is the View.Version from which on several nodes may answer for an address.
+const VersionOfShares = int(version3)
+
 // versionRange are the versions that a speaker understands; zero: not known.
 type versionRange struct{ min, max version }
 

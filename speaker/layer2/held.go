@@ -18,6 +18,8 @@ type Held struct {
 	Since time.Time
 	// Shares of the clients that are answered here, if other nodes answer the others; none: all are answered here.
 	Shares shares.Set
+	// SharedBy is the node that holds the address, if it is shared; empty also where it has no holder now.
+	SharedBy string
 }
 
 // Held returns the addresses that are really answered for, in order of address. The list is shared, and must not be changed.
@@ -54,7 +56,9 @@ func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time, v 
 	if !known {
 		h = Held{Addr: addr, Since: since}
 	}
-	h.Shares = sharesOf(v)
+	if h.Shares, h.SharedBy = 0, ""; v.shared() != nil {
+		h.Shares, h.SharedBy = v.shared().Own, v.shared().HeldBy
+	}
 	if !slices.Contains(h.Interfaces, on) {
 		h.Interfaces = append(slices.Clip(h.Interfaces), on)
 	}

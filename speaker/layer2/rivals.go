@@ -39,6 +39,8 @@ type rival struct {
 	by                    mac
 	interfaceName         string
 	owner                 owner
+	// held is when it last announced the address to all or searched for it; zero: it has not.
+	held time.Time
 }
 
 func newRivals() *rivals { return &rivals{seen: map[rivalKey]*rival{}} }
@@ -52,12 +54,18 @@ func (r *rivals) heard(now time.Time, u addressUse, by owner, interfaceName stri
 	if known != nil && now.Sub(known.last) < rivalTimeout {
 		pause, before := now.Sub(known.last), known.last.Sub(known.since)
 		known.last = now
+		if u.announced || u.probe {
+			known.held = now
+		}
 		return pause >= rivalPause || before < rivalConflictTime && now.Sub(known.since) >= rivalConflictTime
 	}
 	if len(r.seen) >= maxRivals {
 		return false
 	}
 	r.seen[key] = &rival{since: now, last: now, by: u.by, interfaceName: interfaceName, owner: by}
+	if u.announced || u.probe {
+		r.seen[key].held = now
+	}
 	return true
 }
 
@@ -78,7 +86,7 @@ func (r *Responder) Rivals() []election.Rival {
 	r.rivals.expire(time.Now(), r.isOfInterest)
 	all := make([]election.Rival, 0, len(r.rivals.seen))
 	for key, known := range r.rivals.seen {
-		all = append(all, election.Rival{Addr: key.addr, Node: key.node, Since: known.since, Last: known.last})
+		all = append(all, election.Rival{Addr: key.addr, Node: key.node, Since: known.since, Last: known.last, Held: known.held})
 	}
 	slices.SortFunc(all, func(a, b election.Rival) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Node, b.Node)) })
 	return all

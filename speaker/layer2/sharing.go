@@ -289,11 +289,3 @@ func (u *updates) send() {
 	u.announcer.tell(u.told, u.addr, updateIntervals(u.addr))
 	u.announcer.tell(u.others, u.addr, introductionIntervals)
 }
-
-// sharesOf returns the shares of an address that are answered here, for Held.
-func sharesOf(v *vip) shares.Set {
-	if s := v.shared(); s != nil {
-		return s.Own
-	}
-	return 0
-}

@@ -363,7 +363,11 @@ func TestSharing_OnlyTheNodesOfTheTableAreNoRivals(t *testing.T) {
 		netnstest.Eventually(t, fmt.Sprintf("the rivals of %s are %v", of, want), func() error {
 			var got []string
 			for _, rival := range l.nodes[of].Rivals() {
-				got = append(got, rival.Node)
+				if !rival.Held.IsZero() {
+					got = append(got, rival.Node+" holds")
+				} else {
+					got = append(got, rival.Node)
+				}
 			}
 			if !slices.Equal(got, want) {
 				return fmt.Errorf("%v", got)
@@ -377,7 +381,7 @@ func TestSharing_OnlyTheNodesOfTheTableAreNoRivals(t *testing.T) {
 	wantRivals("n1", "n3")
 	wantRivals("n2", "n3")
 	use("n2", vip4) // As if it held the address.
-	wantRivals("n1", "n2", "n3")
+	wantRivals("n1", "n2 holds", "n3")
 }
 
 // TestSharing_EndsWithAnAnnouncement: the node that is left answers all, and says so as it did before the address was shared.

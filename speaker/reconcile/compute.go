@@ -56,6 +56,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	edges := l.edgesOf(seen, plan)
 	segmentWait := l.watchSegments(now, seen, edges)
 	plan.SetParts(m.segments.parts)
+	m.unshared = seen.view.Version < gossip.VersionOfShares && plan.Unshare()
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, l.participantInput(now, seen))
 	links := l.clusterLinks(seen)
@@ -68,7 +69,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	})
 	m.segments.standIns = decision.StandIns
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
-	layer2 := plan.Layer2Addresses(decision.Hold)
+	layer2 := plan.Layer2Addresses(&decision, &announce.Ways{Node: l.cfg.Node, Own: seen.world.OwnLinks, Links: links})
 	m.answerers.update(seen.view.Silent, decision.Silent)
 	passed := l.passOn(now, seen, plan, &decision)
 	sessions, keptWait := m.connections.keepAnnounced(now, sessions)

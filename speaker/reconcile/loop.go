@@ -105,6 +105,8 @@ type memory struct {
 	answerers answerers
 	// segments are what is known of the segments that the gossip does not use.
 	segments segments
+	// unshared: an address is left to one node, though it is to be shared, because not all speakers understand that.
+	unshared bool
 	// before are the sessions of the process before this one; nil before the first pass.
 	before established
 	// inactive is since when each BGP session has not been established, by name.

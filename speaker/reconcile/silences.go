@@ -9,6 +9,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+// texts of what is in doubt about the other speakers, or not possible because of them.
+func (m *memory) texts() []string {
+	texts := append(m.silences.texts(), m.segments.texts()...)
+	if m.unshared {
+		texts = append(texts, "no address is shared before all speakers have a version that can share: until then each has one node")
+	}
+	return texts
+}
+
 // silences say of nodes that the gossip does not reach them though they answer on the segment, by node. Each keeps the address
 // that it was first found by: many texts must not cause many writes.
 type silences map[string]string

@@ -57,7 +57,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	}
 	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
 	conditions := []metav1.Condition{
-		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, append(l.memory.silences.texts(), l.memory.segments.texts()...)),
+		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.texts()),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 		connectionsCondition(l.exec.Connections.Unable()), safeCondition(attracts(l.exec.Layer2.Held(), sessions), written.Draining),
 	}
@@ -195,7 +195,7 @@ func layer2Status(held []layer2.Held, conflicts []layer2.Conflict, standIns []el
 		if len(s.Held) < v1beta1.SpeakerListLimit {
 			s.Held = append(s.Held, v1beta1.HeldAddress{
 				Address: h.Addr.String(), Interfaces: h.Interfaces, Since: metav1.NewTime(h.Since).Rfc3339Copy(),
-				StandsInFor: holders[h.Addr],
+				StandsInFor: holders[h.Addr], Shares: int32(h.Shares.Len()), SharedBy: h.SharedBy, //nolint:gosec // 60 at most.
 			})
 		}
 	}

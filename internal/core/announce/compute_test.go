@@ -485,7 +485,7 @@ func TestCompute_KernelsAnswerForWhatTheServiceProxyHas(t *testing.T) {
 			Name: "kube-ipvs0", NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.200/32")}, AnsweredElsewhere: elsewhere,
 		})
 		plan := Compute(w)
-		addresses := plan.Layer2Addresses([]election.Hold{{Addr: plan.Contests[0].Addr}, {Addr: plan.Contests[1].Addr}})
+		addresses := plan.Layer2Addresses(&election.Decision{Hold: []election.Hold{{Addr: plan.Contests[0].Addr}, {Addr: plan.Contests[1].Addr}}}, &Ways{})
 		if addresses[0].KernelsAnswer != elsewhere || addresses[1].KernelsAnswer {
 			t.Errorf("where the kernel answers elsewhere (%v): %+v", elsewhere, addresses)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
@@ -32,7 +33,7 @@ func (r *rules) contests(demands []demand) (contests []Contest, unheld []string,
 				d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
 		}
 		contests[i] = Contest{election.Contest{
-			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number,
+			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number, Shared: here.shared,
 		}, here.interfaces, here.detection, proxied[d.addr], here.draining}
 	}
 	slices.Sort(unheld)
@@ -47,6 +48,7 @@ type place struct {
 	number    int
 	detection v1beta1.ConflictDetection
 	draining  time.Duration
+	shared    bool
 }
 
 // places of this node, by its index. Addresses come in order, so that most have the place of the one before.
@@ -67,7 +69,10 @@ func (p *places) of(key candidateKey) *place {
 	here := p.known[key]
 	if here == nil {
 		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
-		here = &place{key.segment, interfaces, p.number(interfaces), p.detection(key.matches), p.draining(key.matches)}
+		here = &place{
+			segment: key.segment, interfaces: interfaces, number: p.number(interfaces), detection: p.detection(key.matches),
+			draining: p.draining(key.matches), shared: p.shared(key.matches),
+		}
 		p.known[key] = here
 	}
 	p.last, p.here = key, here
@@ -124,6 +129,24 @@ func (r *rules) draining(matches advertisementSet) (longest time.Duration) {
 		longest = max(longest, r.l2[i].ConnectionDraining)
 	}
 	return longest
+}
+
+// shared reports whether an address is to be shared: all its advertisements say so.
+func (r *rules) shared(matches advertisementSet) bool {
+	for i := range matches.all() {
+		if !r.l2[i].Shared {
+			return false
+		}
+	}
+	return len(matches) > 0
+}
+
+// sharedText says in the condition how an address is shared; "": it is not.
+func (r *rules) sharedText(matches advertisementSet) string {
+	if !r.shared(matches) {
+		return ""
+	}
+	return fmt.Sprintf(", each client of the segment by one of up to %d nodes; a router is one client", shares.MaxServers)
 }
 
 // proxiedAddresses are those of Services for which the kernel answers on all links, because a service proxy has put them on one

@@ -53,18 +53,36 @@ func (p *Plan) ElectionContests() []election.Contest {
 	return contests
 }
 
-// Layer2Addresses are the addresses to answer for that an election among these contests has given to this node. Like the
-// contests they are in order of address.
-func (p *Plan) Layer2Addresses(holds []election.Hold) []Layer2Address {
+// Unshare leaves each address to one node, because not all speakers understand that several may answer. It reports whether an address was to
+// be shared.
+func (p *Plan) Unshare() (any bool) {
+	for i := range p.Contests {
+		any = any || p.Contests[i].Shared
+		p.Contests[i].Shared = false
+	}
+	return any
+}
+
+// Layer2Addresses are the addresses to answer for that an election among these contests has given to this node, to hold or to serve
+// some clients of. Like the contests they are in order of address.
+func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2Address {
 	var addresses []Layer2Address
-	i := 0
-	for _, hold := range holds {
+	i, holds, serves := 0, decision.Hold, decision.Serve
+	for len(holds)+len(serves) > 0 {
+		var hold election.Hold
+		var holder string
+		if len(serves) == 0 || len(holds) > 0 && holds[0].Addr.Less(serves[0].Addr) {
+			hold, holder, holds = holds[0], ways.Node, holds[1:]
+		} else {
+			hold, holder, serves = election.Hold{Addr: serves[0].Addr, Shares: serves[0].Shares}, serves[0].Holder, serves[1:]
+		}
 		for p.Contests[i].Addr != hold.Addr {
 			i++
 		}
 		c := &p.Contests[i]
 		addresses = append(addresses, Layer2Address{
 			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
+			Sharing: ways.sharing(c, hold.Shares, holder),
 		})
 	}
 	return addresses

@@ -155,7 +155,7 @@ func TestContests_LeastDetectionCounts(t *testing.T) {
 	for said, want := range map[v1beta1.ConflictDetection]v1beta1.ConflictDetection{"": "", "Probe": "", "Warn": "Warn", "Off": "Off"} {
 		w.L2Advertisements[0].Detection, second.Detection = "Probe", said
 		plan := Compute(w)
-		if got := plan.Layer2Addresses([]election.Hold{{Addr: ask[0].Addr}})[0].Detection; got != want {
+		if got := plan.Layer2Addresses(&election.Decision{Hold: []election.Hold{{Addr: ask[0].Addr}}}, &Ways{})[0].Detection; got != want {
 			t.Errorf("%s beside Probe gives %q", said, got)
 		}
 		if paths := plan.Layer2Questions(ask, w.Links["n1"], others)[0].Paths; len(paths) == 0 != (said == "Off") {

@@ -3,6 +3,7 @@ package announce
 import (
 	"slices"
 
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
@@ -13,10 +14,12 @@ type Sharing struct {
 	PerClient bool
 	// Table is how the clients are divided; the zero Table: this node answers all.
 	Table shares.Table
-	// Own are the shares that this node answers, of Table those that name it, and those of servers that are gone.
+	// Own are the shares that this node answers.
 	Own shares.Set
-	// Holder: this node holds the address. So it answers those who only ask whether the address is in use, and defends it.
+	// Holder: this node holds the address. So it answers those who only ask whether the address is in use, and defends it. HeldBy is
+	// the node that does; empty: the address is not shared, or has no holder now.
 	Holder bool
+	HeldBy string
 	// Servers are the other nodes of the table, in order of name, each with the ways to it.
 	Servers []Layer2Server
 }
@@ -29,8 +32,58 @@ type Layer2Server struct {
 
 // Equal reports whether two sharings are the same.
 func (s *Sharing) Equal(other *Sharing) bool {
-	return s.PerClient == other.PerClient && s.Table == other.Table && s.Own == other.Own && s.Holder == other.Holder &&
+	return s.PerClient == other.PerClient && s.Table == other.Table && s.Own == other.Own && s.Holder == other.Holder && s.HeldBy == other.HeldBy &&
 		slices.EqualFunc(s.Servers, other.Servers, func(a, b Layer2Server) bool {
 			return a.Node == b.Node && slices.Equal(a.Paths, b.Paths)
 		})
+}
+
+// Ways are those from this node to the others, by links as they were last known.
+type Ways struct {
+	Node  string
+	Own   []lb.Link
+	Links map[string][]lb.Link
+
+	// known caches the ways that many addresses have in common.
+	known map[waysKey][]Layer2Path
+}
+
+// waysKey is a node and a list of interfaces to reach it by, each of which is shared by many contests.
+type waysKey struct {
+	node       string
+	interfaces *string
+}
+
+// sharing of a contest's address by a table.
+func (w *Ways) sharing(c *Contest, table shares.Table, holder string) Sharing {
+	if !c.Shared && !table.Shared() {
+		return Sharing{}
+	}
+	s := Sharing{PerClient: true, Table: table, Own: table.Of(w.Node), Holder: holder == w.Node}
+	if !table.Shared() {
+		return s
+	}
+	s.HeldBy = holder
+	for _, node := range table.Servers() {
+		if node != w.Node {
+			s.Servers = append(s.Servers, Layer2Server{node, w.to(node, c.Interfaces)})
+		}
+	}
+	return s
+}
+
+func (w *Ways) to(node string, interfaces []string) []Layer2Path {
+	if len(interfaces) == 0 {
+		return nil
+	}
+	key := waysKey{node, &interfaces[0]}
+	found, known := w.known[key]
+	if !known {
+		found = paths(interfaces, w.Own, w.Links[node])
+		if w.known == nil {
+			w.known = map[waysKey][]Layer2Path{}
+		}
+		w.known[key] = found
+	}
+	return found
 }

@@ -52,7 +52,8 @@ func claim(addr netip.Addr, node string) election.Claim {
 	return election.Claim{Addr: addr, Node: node, Incarnation: incarnation, Term: 1, Announced: true}
 }
 
-// reportedClaims are those that the Speaker objects name. Who stands in for the holder in its part of a segment has claimed nothing.
+// reportedClaims are those that the Speaker objects name. Who stands in for the holder in its part of a segment, or answers some clients
+// of an address that another node holds, has claimed nothing.
 func reportedClaims(speakers []*v1beta1.Speaker) election.Claims {
 	claims := election.Claims{}
 	for _, speaker := range speakers {
@@ -60,7 +61,8 @@ func reportedClaims(speakers []*v1beta1.Speaker) election.Claims {
 			continue
 		}
 		for _, held := range speaker.Status.Layer2.Held {
-			if addr, err := lb.ParseAddr(held.Address); err == nil && held.StandsInFor == "" {
+			holds := held.StandsInFor == "" && (held.SharedBy == speaker.Name || held.SharedBy == "" && held.Shares == 0)
+			if addr, err := lb.ParseAddr(held.Address); err == nil && holds {
 				claims.Learn(claim(addr, speaker.Name))
 			}
 		}

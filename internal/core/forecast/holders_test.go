@@ -42,3 +42,26 @@ func TestOutcome_HoldersThatNoReportNames(t *testing.T) {
 		})
 	}
 }
+
+// TestReportedClaims_AreThoseOfHolders: who stands in, or answers some clients of a shared address, has claimed nothing.
+func TestReportedClaims_AreThoseOfHolders(t *testing.T) {
+	held := map[string][]v1beta1.HeldAddress{
+		"n1": {{Address: "192.0.2.200"}, {Address: "192.0.2.201", Shares: 30, SharedBy: "n1"}, {Address: "192.0.2.202", SharedBy: "n1"}},
+		"n2": {{Address: "192.0.2.201", Shares: 30, SharedBy: "n1"}, {Address: "192.0.2.203", Shares: 60}, {Address: "192.0.2.204", StandsInFor: "n1"}},
+	}
+	var speakers []*v1beta1.Speaker
+	for _, name := range []string{"n1", "n2"} {
+		s := &v1beta1.Speaker{}
+		s.Name, s.Status.Layer2.Held = name, held[name]
+		speakers = append(speakers, s)
+	}
+	claims := reportedClaims(speakers)
+	if len(claims) != 3 {
+		t.Errorf("claims are %v", claims)
+	}
+	for addr, claim := range claims {
+		if claim.Node != "n1" {
+			t.Errorf("%v is claimed by %s", addr, claim.Node)
+		}
+	}
+}

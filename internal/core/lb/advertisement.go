@@ -78,6 +78,8 @@ type L2Advertisement struct {
 	Detection v1beta1.ConflictDetection
 	// Preference of nodes where weights and loads are equal; empty: Endpoints.
 	Preference v1beta1.NodePreference
+	// Shared: several nodes answer for an address, each some of the clients.
+	Shared bool
 	// Accepted is what the controller last accepted; nil: nothing. It has none of its own.
 	Accepted *L2Advertisement
 }
@@ -103,6 +105,7 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 		Interfaces:    spec.Interfaces,
 		Detection:     spec.ConflictDetection,
 		Preference:    spec.NodePreference,
+		Shared:        spec.Sharing == v1beta1.SharingPerClient,
 	}
 	a.drainConnections(spec.ConnectionDraining)
 	if err := checkWord("conflictDetection", a.Detection, v1beta1.ConflictProbe, v1beta1.ConflictWarn, v1beta1.ConflictOff); err != nil {
@@ -110,6 +113,9 @@ func parseL2Advertisement(meta metav1.ObjectMeta, spec *v1beta1.L2AdvertisementS
 	}
 	if err := checkWord("nodePreference", a.Preference, v1beta1.PreferEndpoints, v1beta1.PreferNone); err != nil {
 		a.Err, a.Preference = errors.Join(a.Err, err), ""
+	}
+	if err := checkWord("sharing", spec.Sharing, v1beta1.SharingNone, v1beta1.SharingPerClient); err != nil {
+		a.Err = errors.Join(a.Err, err)
 	}
 	for i, preference := range spec.PreferredNodeSelectors {
 		field := fmt.Sprintf("preferredNodeSelectors[%d].selector", i)

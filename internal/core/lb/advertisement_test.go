@@ -51,17 +51,17 @@ func TestBGPAdvertisement_UnknownWeightIsNotUnderstood(t *testing.T) {
 }
 
 func TestL2Advertisement_UnknownWordsAreNotUnderstood(t *testing.T) {
-	advertisement := &v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{NodePreference: "Moon", ConflictDetection: "Sun"}}
+	advertisement := &v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{NodePreference: "Moon", ConflictDetection: "Sun", Sharing: "Star"}}
 	advertisement.Status.Accepted = &v1beta1.AcceptedL2Advertisement{
-		Spec: v1beta1.L2AdvertisementSpec{NodePreference: v1beta1.PreferNone, ConflictDetection: v1beta1.ConflictOff},
+		Spec: v1beta1.L2AdvertisementSpec{NodePreference: v1beta1.PreferNone, ConflictDetection: v1beta1.ConflictOff, Sharing: v1beta1.SharingPerClient},
 	}
 	a := ParseL2Advertisement(advertisement)
-	for _, want := range []string{`nodePreference: "Moon" is none of [Endpoints None]`, `conflictDetection: "Sun" is none of [Probe Warn Off]`} {
+	for _, want := range []string{`nodePreference: "Moon" is none of [Endpoints None]`, `conflictDetection: "Sun" is none of [Probe Warn Off]`, `sharing: "Star" is none of [None PerClient]`} {
 		if a.Err == nil || !strings.Contains(a.Err.Error(), want) {
 			t.Errorf("its error is %v, want %s in it", a.Err, want)
 		}
 	}
-	if got := InForce(a, nil); got.Preference != v1beta1.PreferNone || got.Detection != v1beta1.ConflictOff {
+	if got := InForce(a, nil); got.Preference != v1beta1.PreferNone || got.Detection != v1beta1.ConflictOff || !got.Shared {
 		t.Errorf("what counts is %q and %q, want what was understood before", got.Preference, got.Detection)
 	}
 }
