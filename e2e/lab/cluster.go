@@ -138,6 +138,17 @@ func (c *Cluster) Client() Client { return c.asClient(c.client) }
 // FarClient is the client behind the router.
 func (c *Cluster) FarClient() Client { return c.asClient(c.farClient) }
 
+// Crowd is many clients on the segment. They are there from the first time on that they are asked for.
+func (c *Cluster) Crowd() *Crowd {
+	c.t.Helper()
+	if c.crowd == nil {
+		host, members, err := c.network.JoinCrowd("crowd")
+		c.must("make a crowd of clients", err)
+		c.crowd, c.members = host, members
+	}
+	return probe.NewCrowd(c.t, c.crowd, c.members, c.network)
+}
+
 func (c *Cluster) asClient(h *segment.Host) Client {
 	return probe.NewClient(c.t, h, c.network, c.nodeHosts())
 }

@@ -24,6 +24,8 @@ type (
 	ProxyKind = node.ProxyKind
 	// Client is a host that uses Services.
 	Client = probe.Client
+	// Crowd is many clients on the segment.
+	Crowd = probe.Crowd
 	// Answer is what a pod says of itself and of the client it saw.
 	Answer = probe.Answer
 	// Prober opens a new connection every 10 ms.

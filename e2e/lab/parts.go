@@ -26,7 +26,9 @@ type parts struct {
 	client     *segment.Host
 	farClient  *segment.Host
 	router     *router.Router
-	foreign    *segment.Host    // made when first asked for
+	foreign    *segment.Host // made when first asked for
+	crowd      *segment.Host // made when first asked for, with its clients
+	members    []segment.CrowdMember
 	controller *testnet.Process // Daymark's, once it is installed
 	proxy      ProxyKind
 	steps      []Step

@@ -1,0 +1,203 @@
+package probe
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
+)
+
+// followInterval is how often a Follower looks at what the clients of a crowd know.
+const followInterval = 5 * time.Millisecond
+
+// Crowd is many clients on one host. Each asks for itself, and knows for itself where an address is: they are the kernel's own ARP
+// and NDP.
+type Crowd struct {
+	*segment.Host
+	Members []segment.CrowdMember
+
+	t       check.T
+	network *segment.Segment
+	links   map[int]string // of the members, by index
+}
+
+// NewCrowd is a host with a crowd of clients with methods for tests.
+func NewCrowd(t check.T, host *segment.Host, members []segment.CrowdMember, network *segment.Segment) *Crowd {
+	c := &Crowd{host, members, t, network, map[int]string{}}
+	for _, m := range members {
+		c.links[m.Index] = m.Link
+	}
+	return c
+}
+
+// Ask has each client that has no entry for the address of its family ask for it.
+func (c *Crowd) Ask(addresses ...netip.Addr) {
+	c.t.Helper()
+	known := c.Entries(addresses...)
+	check.Must(c.t, "have the crowd ask", c.Do(func() error {
+		for _, m := range c.Members {
+			for _, address := range addresses {
+				if address.Is4() != m.Addr.Is4() || known[m.Link] != "" {
+					continue
+				}
+				if err := send(m.Link, m.Addr, address); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// send sends a datagram to an address, for which the kernel must find out where the address is.
+func send(link string, from, to netip.Addr) error {
+	dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Control: boundTo(link)}
+	conn, err := dialer.Dial("udp", netip.AddrPortFrom(to, 9).String())
+	if err != nil {
+		return fmt.Errorf("send by %s: %w", link, err)
+	}
+	_, _ = conn.Write([]byte("?")) // It fails when nobody answered the last time.
+	return conn.Close()
+}
+
+// boundTo binds a socket to an interface.
+func boundTo(link string) func(string, string, syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) (err error) {
+		if controlErr := raw.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), link) }); controlErr != nil {
+			return controlErr
+		}
+		return err
+	}
+}
+
+// Entries are the hosts that the clients believe to have the address of their family, by the client's interface. Who does not know is
+// not in it.
+func (c *Crowd) Entries(addresses ...netip.Addr) map[string]string {
+	c.t.Helper()
+	entries, err := c.entries(addresses)
+	check.Must(c.t, "read what the crowd knows", err)
+	return entries
+}
+
+func (c *Crowd) entries(addresses []netip.Addr) (map[string]string, error) {
+	entries := map[string]string{}
+	for _, address := range addresses {
+		family := netlink.FAMILY_V4
+		if address.Is6() {
+			family = netlink.FAMILY_V6
+		}
+		neighbors, err := c.Netlink().NeighList(0, family)
+		if err != nil {
+			return nil, fmt.Errorf("list the neighbors: %w", err)
+		}
+		for _, n := range neighbors {
+			known, ok := netip.AddrFromSlice(n.IP)
+			if ok && known.Unmap() == address && len(n.HardwareAddr) > 0 && c.links[n.LinkIndex] != "" {
+				entries[c.links[n.LinkIndex]] = c.network.Owner(n.HardwareAddr)
+			}
+		}
+	}
+	return entries, nil
+}
+
+// Follower notes when clients of a crowd learn that an address is at another host.
+type Follower struct {
+	crowd     *Crowd
+	addresses []netip.Addr
+	stop      chan struct{}
+	done      sync.WaitGroup
+
+	mu      sync.Mutex
+	known   map[string]string
+	changes []Change
+	err     error
+}
+
+// Change is that a client learns that an address is at another host.
+type Change struct {
+	Link, From, To string
+	At             time.Time
+}
+
+// Follow begins to note changes. The test's end stops it.
+func (c *Crowd) Follow(addresses ...netip.Addr) *Follower {
+	c.t.Helper()
+	f := &Follower{crowd: c, addresses: addresses, stop: make(chan struct{}), known: c.Entries(addresses...)}
+	f.done.Go(f.run)
+	c.t.Cleanup(func() { f.end() })
+	return f
+}
+
+func (f *Follower) run() {
+	tick := time.NewTicker(followInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.stop:
+			return
+		case <-tick.C:
+		}
+		entries, err := f.crowd.entries(f.addresses)
+		f.note(time.Now(), entries, err)
+	}
+}
+
+func (f *Follower) note(now time.Time, entries map[string]string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.err = err
+		return
+	}
+	for link, host := range entries {
+		if before := f.known[link]; before != "" && before != host {
+			f.changes = append(f.changes, Change{link, before, host, now})
+		}
+		f.known[link] = host
+	}
+}
+
+// Changes are those so far, in order of time.
+func (f *Follower) Changes() []Change {
+	f.crowd.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	check.Must(f.crowd.t, "follow the crowd", f.err)
+	return slices.Clone(f.changes)
+}
+
+// Stop ends the noting and gives all changes.
+func (f *Follower) Stop() []Change {
+	f.crowd.t.Helper()
+	f.end()
+	return f.Changes()
+}
+
+func (f *Follower) end() {
+	f.mu.Lock()
+	select {
+	case <-f.stop:
+	default:
+		close(f.stop)
+	}
+	f.mu.Unlock()
+	f.done.Wait()
+}
+
+// Division is how many clients know the address at each host.
+func Division(entries map[string]string) map[string]int {
+	counts := map[string]int{}
+	for _, host := range entries {
+		counts[host]++
+	}
+	return counts
+}

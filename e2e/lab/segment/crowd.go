@@ -1,0 +1,77 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+)
+
+// crowdV4 is the host that a crowd of clients is on.
+var crowdV4 = netip.MustParseAddr("192.0.2.190")
+
+// CrowdMember is one of many clients: an interface with a MAC address and an address of its own, so that the kernel finds out for
+// it alone where others are.
+type CrowdMember struct {
+	Link  string
+	Index int // of the interface
+	Addr  netip.Addr
+}
+
+// CrowdSize is how many clients a crowd has, half of them with an IPv4 address and half with an IPv6 address.
+const CrowdSize = 300
+
+// JoinCrowd makes a host with a crowd of clients on the segment.
+func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
+	h, err := s.Join(name, crowdV4)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Each interface answers for its own address alone.
+	err = h.Sysctl(map[string]string{"ipv4/conf/all/arp_ignore": "1", "ipv4/conf/all/arp_announce": "2"})
+	if err != nil {
+		return nil, nil, err
+	}
+	parent, err := h.Link("eth0")
+	if err != nil {
+		return nil, nil, err
+	}
+	var members []CrowdMember
+	for i := range CrowdSize {
+		member := CrowdMember{Link: fmt.Sprintf("c%d", i), Addr: crowdAddress(i)}
+		attributes := netlink.NewLinkAttrs()
+		attributes.Name, attributes.ParentIndex = member.Link, parent.Attrs().Index
+		attributes.HardwareAddr = net.HardwareAddr{2, 1, 0, 0, byte(i >> 8), byte(i)}
+		link := &netlink.Macvlan{LinkAttrs: attributes, Mode: netlink.MACVLAN_MODE_BRIDGE}
+		bits := 24
+		if member.Addr.Is6() {
+			bits = 64
+		}
+		err := errors.Join(h.Netlink().LinkAdd(link), h.Up(member.Link), h.Address(member.Link, netip.PrefixFrom(member.Addr, bits)))
+		if err != nil {
+			return nil, nil, fmt.Errorf("make client %d of the crowd: %w", i, err)
+		}
+		made, err := h.Link(member.Link)
+		if err != nil {
+			return nil, nil, err
+		}
+		member.Index = made.Attrs().Index
+		members = append(members, member)
+	}
+	return h, members, nil
+}
+
+// crowdAddress is the address of a member: those that nodes, clients and pools leave free.
+func crowdAddress(i int) netip.Addr {
+	half := CrowdSize / 2
+	switch {
+	case i >= half:
+		return netip.MustParseAddr(fmt.Sprintf("2001:db8::1:%x", i))
+	case i < 79:
+		return netip.AddrFrom4([4]byte{192, 0, 2, byte(20 + i)})
+	default:
+		return netip.AddrFrom4([4]byte{192, 0, 2, byte(110 + i - 79)})
+	}
+}
