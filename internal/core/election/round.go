@@ -244,6 +244,9 @@ func (r *round) claim(contest Contest, before Claim) {
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
 	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{Addr: contest.Addr, First: !before.Announced})
 	r.decision.Claims = append(r.decision.Claims, Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1, Announced: before.Announced})
+	if !before.Announced && r.answered[contest.Addr] {
+		r.wakeAfter(time.Millisecond) // It goes on with what it has announced, so nothing else wakes this node to say so.
+	}
 }
 
 // release releases the addresses that this node has held and that are no contest any more. So the next holder of such an
