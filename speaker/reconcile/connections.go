@@ -19,16 +19,21 @@ import (
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
-// deadDelay is how long a node must be silent until it counts as crashed.
-const deadDelay = time.Second
+const (
+	// deadDelay is how long a node must be silent until it counts as crashed.
+	deadDelay = time.Second
+	// undecidedLimit is how long a speaker may take until it knows the others. After that it says that connections break.
+	undecidedLimit = 30 * time.Second
+)
 
 // connections is what is remembered so that open connections survive the move of an address.
 type connections struct {
 	handover.Memory
 	// asked: the kernel was asked what an earlier process had counted.
 	asked bool
-	// decision of the last pass in which this node knew the others.
+	// decision of the last pass in which this node knew the others; decided: there was one.
 	decision handover.Decision
+	decided  bool
 	// silent is since when nodes are silent in the gossip and do not answer either.
 	silent map[string]time.Time
 	// shared are addresses of other nodes on segments that this one shares, by node.
@@ -59,7 +64,7 @@ type passing struct {
 func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, elected *election.Decision) passing {
 	m := &l.memory.connections
 	if !seen.world.Members.Known {
-		return passing{}
+		return passing{wait: max(0, undecidedLimit-now.Sub(l.started))}
 	}
 	dead, deadWait := m.dead(now, seen, elected.Silent)
 	in := handover.Input{
@@ -75,7 +80,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	if !l.memory.participant.Settled() {
 		return passing{wait: wait}
 	}
-	m.decision, m.leaving = d, nil
+	m.decision, m.decided, m.leaving = d, true, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
 		m.leaving = leavingRoutes(now, in.Addresses, &d)
 	}
@@ -222,6 +227,15 @@ func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
 // count32 is a number as an object has it.
 func count32(n int) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded
 
+// whyBreak says why open connections break when an address moves; empty: nothing is known. That the others are not known yet is usual
+// in a speaker that has just started.
+func (l *Loop) whyBreak() string {
+	if !l.memory.connections.decided && time.Since(l.started) >= undecidedLimit {
+		return "the other speakers are not known (condition MembershipKnown), nor which connections they have"
+	}
+	return l.exec.Connections.Unable()
+}
+
 // connectionsCondition says whether open connections break when an address moves, and why.
 func connectionsCondition(unable string) metav1.Condition {
 	if unable == "" {
@@ -231,11 +245,17 @@ func connectionsCondition(unable string) metav1.Condition {
 		"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
 }
 
-// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted.
-func safeCondition(attracts bool, left *v1beta1.SpeakerDraining) metav1.Condition {
+// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until the
+// speaker has decided for the first time, what is left is unknown.
+func safeCondition(attracts, decided bool, left *v1beta1.SpeakerDraining) metav1.Condition {
 	switch {
 	case attracts:
 		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
+	case !decided:
+		c := condition(v1beta1.ConditionSafeToStop, false, status.NotCountedYet,
+			"the speaker has started and does not know the others yet, nor which connections are open here")
+		c.Status = metav1.ConditionUnknown
+		return c
 	case left == nil:
 		return condition(v1beta1.ConditionSafeToStop, true, status.NothingLeft,
 			"the node attracts no traffic, and no connections to addresses that moved away are open here")

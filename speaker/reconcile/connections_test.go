@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -42,6 +43,29 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 		name string
 		run  func(t *testing.T, f *fixture)
 	}{
+		{"before the others are known it is unknown whether the node may be stopped, and later it is said that connections break", func(t *testing.T, f *fixture) {
+			f.gossip.view.Known = false
+			wait := f.pass(t)
+			if c := f.condition(v1beta1.ConditionSafeToStop); c.Status != metav1.ConditionUnknown || c.Reason != status.NotCountedYet.Name {
+				t.Errorf("safe to stop: %+v", c)
+			}
+			if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionFalse || wait <= 0 {
+				t.Errorf("at once: %+v, and the next pass in %s", c, wait)
+			}
+			time.Sleep(undecidedLimit)
+			f.pass(t)
+			if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "MembershipKnown") {
+				t.Errorf("after %s: %+v", undecidedLimit, c)
+			}
+			f.gossip.view.Known = true
+			f.addNeighbor()
+			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true}
+			f.untilSettled(t)
+			f.pass(t)
+			if c := f.condition(v1beta1.ConditionSafeToStop); c.Status == metav1.ConditionUnknown {
+				t.Errorf("once they are known: %+v", c)
+			}
+		}},
 		{"before the others are known the kernel is left as it is", func(t *testing.T, f *fixture) {
 			f.gossip.view.Known = false
 			f.pass(t)
@@ -142,6 +166,14 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 	}
 }
 
+// condition of a type in the newest report.
+func (f *fixture) condition(kind string) metav1.Condition {
+	if c := meta.FindStatusCondition(f.reporter.newest.conditions, kind); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
 // untilSettled passes until n1 has met the others.
 func (f *fixture) untilSettled(t *testing.T) {
 	t.Helper()
@@ -183,7 +215,7 @@ func TestSafeCondition(t *testing.T) {
 		{"connections are left", nil, []bgp.Status{{}}, left, "ConnectionsLeft", "7 connections to 2 addresses that moved away are open here, and are passed on to this node until 2026-11-27T03:00:00Z"},
 		{"nothing is left", nil, []bgp.Status{{}}, nil, "NothingLeft", "no connections"},
 	} {
-		c := safeCondition(attracts(test.held, test.sessions), test.left)
+		c := safeCondition(attracts(test.held, test.sessions), true, test.left)
 		if c.Reason != test.want || (c.Status == "True") != (test.want == "NothingLeft") || !strings.Contains(c.Message, test.says) {
 			t.Errorf("%s: %+v", test.name, c)
 		}

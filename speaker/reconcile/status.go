@@ -59,7 +59,8 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	conditions := []metav1.Condition{
 		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.texts()),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
-		connectionsCondition(l.exec.Connections.Unable()), safeCondition(attracts(l.exec.Layer2.Held(), sessions), written.Draining),
+		connectionsCondition(l.whyBreak()),
+		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.memory.connections.decided, written.Draining),
 	}
 	if c, told := l.memory.proxy.condition(); told {
 		conditions = append(conditions, c)

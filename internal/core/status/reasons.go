@@ -213,6 +213,10 @@ var (
 		Name: "ConnectionsLeft", Meaning: "The node attracts nothing any more, and TCP connections to what it attracted are still open there; the message has their number.",
 		Remedy: "Wait until they end, or for the time in the message; whoever stops the node now breaks them.",
 	}
+	NotCountedYet = reason.Reason{
+		Name: "NotCountedYet", Meaning: "The speaker of the node has just started, or does not know the other speakers; so it is unknown what is open there.",
+		Remedy: "Wait some seconds. If it stays, look at the condition MembershipKnown.",
+	}
 	NothingLeft = reason.Reason{
 		Name: "NothingLeft", Meaning: "The node attracts nothing, and no connections to what it attracted are open there.",
 	}
@@ -329,7 +333,7 @@ func speakerConditions() []reason.Condition {
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionSafeToStop, Meaning: "No traffic to addresses of Services breaks when the node stops.",
-			Reasons: []reason.Reason{NothingLeft, ConnectionsLeft, Attracting},
+			Reasons: []reason.Reason{NothingLeft, ConnectionsLeft, Attracting, NotCountedYet},
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionServiceProxyUnhealthy, Meaning: "The service proxy of the node does not work.",
