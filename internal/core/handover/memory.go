@@ -12,6 +12,9 @@ import (
 // not have counted them, or said so, and clients that know the old way open more.
 const settleTime = 10 * time.Second
 
+// maxAbsent is how many addresses are remembered that are not announced any more.
+const maxAbsent = 4096
+
 // Memory keeps for each address who attracted its packets, over the passes of one speaker. The zero value is ready for use, by one
 // goroutine.
 type Memory struct {
@@ -85,17 +88,25 @@ func (m *Memory) Next(in Input) Decision {
 	var d Decision
 	before := m.tracks
 	m.tracks = make([]*track, 0, len(in.Addresses))
+	absent := 0
+	rest := func(t *track) {
+		if t.rests(in.Now) {
+			m.tracks = append(m.tracks, t)
+			absent++
+		}
+	}
 	for i := range in.Addresses {
 		a := &in.Addresses[i]
 		if a.Draining <= 0 {
 			continue
 		}
 		for len(before) > 0 && before[0].addr.Less(a.Addr) {
+			rest(before[0])
 			before = before[1:]
 		}
 		var t *track
 		if len(before) > 0 && before[0].addr == a.Addr {
-			t = before[0]
+			t, before = before[0], before[1:]
 		} else {
 			t = newTrack(&in, a)
 		}
@@ -103,7 +114,24 @@ func (m *Memory) Next(in Input) Decision {
 		t.update(&in, a, m.peers, reports[a.Addr])
 		m.decide(&d, &in, a, t)
 	}
+	for _, t := range before {
+		rest(t)
+	}
+	if absent > maxAbsent {
+		m.forget(absent - maxAbsent)
+	}
 	return d
+}
+
+// forget forgets so many of the addresses that are not announced, those first that have not been for longest.
+func (m *Memory) forget(count int) {
+	absent := slices.DeleteFunc(slices.Clone(m.tracks), func(t *track) bool { return t.absent.IsZero() })
+	slices.SortStableFunc(absent, func(a, b *track) int { return a.absent.Compare(b.absent) })
+	forgotten := make(map[*track]bool, count)
+	for _, t := range absent[:count] {
+		forgotten[t] = true
+	}
+	m.tracks = slices.DeleteFunc(m.tracks, func(t *track) bool { return forgotten[t] })
 }
 
 // remember keeps what is known of the nodes whose speakers restart.

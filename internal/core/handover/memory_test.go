@@ -339,17 +339,52 @@ func living(c *cluster, nodes ...string) []string {
 	return slices.DeleteFunc(slices.Compact(slices.Clone(nodes)), func(n string) bool { return c.dead[n] })
 }
 
-func TestMemory_AnAddressThatIsGoneIsForgotten(t *testing.T) {
-	m, other := Memory{}, netip.MustParseAddr("192.0.2.201")
-	next := func(addresses ...Address) Decision {
-		return m.Next(Input{Now: start, Node: "n1", Addresses: addresses, Dead: func(string) bool { return false }})
+// An address that is not announced for a moment, or without connectionDraining, has its former holders again when it is back.
+func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		away []Address
+		held string
+	}{
+		{"it is not announced", nil, "n2"},
+		{"another one is", []Address{{netip.MustParseAddr("192.0.2.1"), []string{"n1"}, draining}}, "n2"},
+		{"it has no connectionDraining", []Address{{moved, []string{"n2"}, 0}}, "n2"},
+		{"it comes back elsewhere", nil, "n3"},
+	} {
+		m, now := Memory{}, start
+		next := func(addresses ...Address) Decision {
+			return m.Next(Input{Now: now, Node: "n1", Addresses: addresses, Dead: func(string) bool { return false }})
+		}
+		next(Address{moved, []string{"n1"}, draining})
+		if test.held == "n2" {
+			next(Address{moved, []string{"n2"}, draining})
+		}
+		now = now.Add(time.Minute)
+		if d := next(test.away...); len(d.Plan.Counted) > 0 || len(d.Left) > 0 {
+			t.Errorf("%s: meanwhile it decided %+v", test.name, d)
+		}
+		now = now.Add(draining/2 - time.Minute)
+		if d := next(Address{moved, []string{test.held}, draining}); !slices.Equal(d.Plan.Counted, []netip.Addr{moved}) {
+			t.Errorf("%s: back, counted are %v", test.name, d.Plan.Counted)
+		}
+		next()
+		now = now.Add(draining)
+		if next(); len(m.tracks) > 0 {
+			t.Errorf("%s: after connectionDraining it remembers %v", test.name, m.tracks)
+		}
 	}
-	next(Address{moved, []string{"n1"}, draining}, Address{other, []string{"n1"}, draining})
-	if next(Address{moved, []string{"n2"}, draining}); len(m.tracks) != 1 {
-		t.Errorf("it remembers %v", m.tracks)
+}
+
+func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
+	m := Memory{}
+	address := func(i int) Address {
+		return Address{netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), []string{"n1"}, draining} //nolint:gosec // small
 	}
-	if d := next(Address{moved, []string{"n2"}, draining}, Address{other, []string{"n2"}, draining}); !slices.Equal(d.Plan.Counted, []netip.Addr{moved}) {
-		t.Errorf("counted %v", d.Plan.Counted)
+	for i := range maxAbsent + 2 {
+		m.Next(Input{Now: start.Add(time.Duration(i)), Node: "n1", Addresses: []Address{address(i)}, Dead: func(string) bool { return false }})
+	}
+	if len(m.tracks) != maxAbsent+1 || m.tracks[0].addr != address(1).Addr || m.tracks[maxAbsent].addr != address(maxAbsent+1).Addr {
+		t.Errorf("it remembers %d, from %s", len(m.tracks), m.tracks[0].addr)
 	}
 }
 

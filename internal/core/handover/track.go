@@ -15,6 +15,9 @@ type track struct {
 	changed time.Time
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
+	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
+	draining time.Duration
+	absent   time.Time
 }
 
 // former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up; it
@@ -37,7 +40,9 @@ func newTrack(in *Input, a *Address) *track {
 // update takes in who attracts the packets now, and who says that it has connections left.
 func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
 	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
-	if disturbed || !slices.Equal(t.holders, a.Holders) {
+	returned := !t.absent.IsZero()
+	t.draining, t.absent = a.Draining, time.Time{}
+	if disturbed || returned || !slices.Equal(t.holders, a.Holders) {
 		t.changed = in.Now
 	}
 	for _, node := range t.holders {
@@ -61,6 +66,15 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		f.over = age >= a.Draining || age >= settleTime && t.empty(f.node, in, a.Addr, peers, reports)
 	}
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
+}
+
+// rests remembers an address that is not announced, or without connectionDraining, and reports whether there is reason to: it may be so
+// for a moment only, and the connections to it remain open.
+func (t *track) rests(now time.Time) bool {
+	if t.absent.IsZero() {
+		t.absent = now
+	}
+	return now.Sub(t.absent) < t.draining
 }
 
 // empty reports whether a former holder has no connections left, as far as it says.
