@@ -17,7 +17,7 @@ func thousand() handover.Plan {
 	var plan handover.Plan
 	for i, addr := 0, netip.MustParseAddr("198.19.0.0"); i < 1000; i, addr = i+1, addr.Next() {
 		plan.Passages = append(plan.Passages, handover.Passage{Addr: addr, Via: nodeAddr(1), Hops: 2})
-		plan.Counted = append(plan.Counted, addr)
+		plan.Counted = append(plan.Counted, counted(addr)...)
 	}
 	return plan
 }

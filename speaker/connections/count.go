@@ -22,7 +22,7 @@ const statusDstNAT = 1 << 5
 // count counts the open connections to the addresses that are counted, and returns when to count again.
 func (r *Relay) count() time.Duration {
 	r.mu.Lock()
-	counted := r.desired.Counted
+	counted := slices.Collect(maps.Keys(r.until))
 	r.mu.Unlock()
 	if len(counted) == 0 {
 		return time.Hour // A Set wakes.
@@ -33,7 +33,7 @@ func (r *Relay) count() time.Duration {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(left, func(addr netip.Addr, _ int) bool { return !slices.Contains(r.desired.Counted, addr) }) // a Set since
+	maps.DeleteFunc(left, func(addr netip.Addr, _ int) bool { _, still := r.until[addr]; return !still }) // a Set since
 	changed := !maps.Equal(left, r.left)
 	r.left = left
 	if changed {

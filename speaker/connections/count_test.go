@@ -20,7 +20,7 @@ import (
 func TestRelay_CountsWhatIsLeft(t *testing.T) {
 	r := newRig(t, 1, modeNFTables, false)
 	n, asked := r.nodes[0], netip.MustParseAddr("192.0.2.201")
-	plan := handover.Plan{Counted: []netip.Addr{vip4, asked, vip6}}
+	plan := handover.Plan{Counted: counted(vip4, asked, vip6)}
 	talks := r.dial(vip4, 5)
 	talks = append(talks, r.dial(vip6, 2)...)
 	r.expect("pod1", talks)
@@ -36,7 +36,7 @@ func TestRelay_CountsWhatIsLeft(t *testing.T) {
 		_ = c.Close()
 	}
 	r.awaitLeft(0, map[netip.Addr]int{vip4: 2, asked: 0, vip6: 2})
-	r.set(0, handover.Plan{Counted: []netip.Addr{vip6}})
+	r.set(0, handover.Plan{Counted: counted(vip6)})
 	if left := n.relay.Left(); !maps.Equal(left, map[netip.Addr]int{vip6: 2}) {
 		t.Errorf("counted are %v, of which only that of IPv6 is asked for", left)
 	}
@@ -60,7 +60,7 @@ func TestRelay_CountsNotTheNodesOwn(t *testing.T) {
 		t.Cleanup(func() { _ = conn.Close() })
 	})
 	r.dial(vip4, 1)
-	r.set(0, handover.Plan{Counted: []netip.Addr{vip4}})
+	r.set(0, handover.Plan{Counted: counted(vip4)})
 	r.awaitLeft(0, map[netip.Addr]int{vip4: 1})
 }
 

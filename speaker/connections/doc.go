@@ -12,5 +12,5 @@
 // lowers to reserve + Passage.Hops, and nothing is passed on that has no more than reserve.
 //
 // What is in the table expires by itself: a speaker that runs renews it, one that restarts finds it still at work, and one that is
-// gone for good leaves nothing that goes on.
+// gone for good leaves nothing that goes on. The nodes that packets are passed on to are asked by the kernel whether they are there.
 package connections

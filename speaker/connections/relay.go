@@ -53,12 +53,16 @@ type Relay struct {
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
 	desired handover.Plan
 	isSet   bool
+	// until is how long each counted address is remembered.
+	until map[netip.Addr]time.Time
 	// tables are those of the kernel, by family.
 	tables [2]*table
 	// refused says why a passage of the plan is not laid, by the node that it leads to.
 	refused map[netip.Addr]string
 	// unable is why nothing is passed on; "": it works, or has not been tried.
 	unable string
+	// asked are the nodes that packets are passed on to, and whether they answer on the segment.
+	asked map[netip.Addr]*nextNode
 	// left is what was counted last, for addresses that are counted; nil for all: unknown.
 	left map[netip.Addr]int
 }
@@ -73,7 +77,7 @@ func New(config Config) *Relay {
 	}
 	r := &Relay{
 		log: config.Log, rate: config.Rate, lease: lease, changes: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{},
+		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
 	}
 	if config.Registerer != nil {
 		config.Registerer.MustRegister(collector{r})
@@ -81,32 +85,55 @@ func New(config Config) *Relay {
 	return r
 }
 
-// Set has the kernel pass on what a plan says, and nothing else; of an empty one nothing is left in the kernel. It may be called before Start. Where that cannot work, nothing is
-// passed on, and Unable says why. An error means that the kernel may still do what it did before.
+// Set has the kernel pass on what a plan says, and nothing else; of an empty one nothing is left in the kernel. It may be called
+// before Start. Where that cannot work, nothing is passed on, and Unable says why. An error means that the kernel may still do what it
+// did before.
 func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.isSet && slices.Equal(plan.Passages, r.desired.Passages) && slices.Equal(plan.Counted, r.desired.Counted) {
+	until, same := r.deadlines(plan.Counted)
+	if r.isSet && same && slices.Equal(plan.Passages, r.desired.Passages) {
 		return nil // The renewal repairs what failed or was changed by others.
 	}
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted)}
 	r.isSet = true
-	maps.DeleteFunc(r.left, func(addr netip.Addr, _ int) bool { return !slices.Contains(plan.Counted, addr) })
+	r.until = until
+	maps.DeleteFunc(r.left, func(addr netip.Addr, _ int) bool { _, counted := until[addr]; return !counted })
 	notify(r.wake)
 	return r.apply(false)
 }
 
+// deadlines are until when the addresses of a plan are counted, and whether those are the ones of the plan before. Passes say how much
+// time is left, so that it differs a little each time. The caller holds mu.
+func (r *Relay) deadlines(counted []handover.Counted) (until map[netip.Addr]time.Time, same bool) {
+	now := time.Now()
+	until, same = make(map[netip.Addr]time.Time, len(counted)), len(counted) == len(r.until)
+	for _, c := range counted {
+		at := now.Add(c.For)
+		if known, is := r.until[c.Addr]; is && at.Sub(known).Abs() < time.Second {
+			at = known
+		} else {
+			same = false
+		}
+		until[c.Addr] = at
+	}
+	return until, same
+}
+
 // Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
 func (r *Relay) Start(ctx context.Context) error {
-	renew, count := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval)
+	renew, count, ask := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval), time.NewTicker(askInterval)
 	defer renew.Stop()
 	defer count.Stop()
+	defer ask.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-renew.C:
 			r.renew()
+		case <-ask.C:
+			r.askNext()
 		case <-r.wake:
 			count.Reset(r.count())
 		case <-count.C:
@@ -115,8 +142,8 @@ func (r *Relay) Start(ctx context.Context) error {
 	}
 }
 
-// Kept returns what the kernel still does of an earlier run of the speaker, as a plan: nothing, lease after its end at the latest. It is for
-// the first plan, and needs the right NET_ADMIN.
+// Kept returns what the kernel still does of an earlier run of the speaker, as a plan: no passages, lease after its end at the latest, and
+// the addresses that it counted, each until its time is up. It is for the first plan, and needs the right NET_ADMIN.
 func (r *Relay) Kept() (handover.Plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +158,7 @@ func (r *Relay) Kept() (handover.Plan, error) {
 				plan.Passages = append(plan.Passages, handover.Passage{Addr: e.addr, Via: e.next, Hops: e.hops})
 			}
 			if e.moved {
-				plan.Counted = append(plan.Counted, e.addr)
+				plan.Counted = append(plan.Counted, handover.Counted{Addr: e.addr, For: time.Until(e.until)})
 			}
 		}
 	}
@@ -154,7 +181,7 @@ func (r *Relay) Left() map[netip.Addr]int {
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left or Unable has changed.
+// Changes wakes its one receiver after Left, Unable or Unreachable has changed.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // renew writes the plan again, if there is one.
@@ -181,7 +208,7 @@ func (r *Relay) apply(renew bool) error {
 	}
 	passages := r.reachable()
 	for _, t := range r.tables {
-		if err := t.set(t.entries(passages, r.desired.Counted), r.rate, r.lease, renew); err != nil {
+		if err := t.set(t.entries(passages, r.until), r.rate, r.lease, renew); err != nil {
 			r.able(whyRefused(err))
 			return errors.Join(fmt.Errorf("write the table %s of nftables: %w", t.family, err), r.clear())
 		}

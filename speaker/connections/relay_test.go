@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/nftables"
 	"pgregory.net/rapid"
 
@@ -281,7 +280,7 @@ func forge(t testing.TB, from, to netip.Addr, count int, flags byte) {
 func TestRelay_GoesOnWhileTheSpeakerRestarts(t *testing.T) {
 	r := newRig(t, 2, modeNFTables, false)
 	plan := pass(0, 3)
-	plan.Counted = []netip.Addr{netip.MustParseAddr("192.0.2.201"), netip.MustParseAddr("2001:db8::201")}
+	plan.Counted = counted(netip.MustParseAddr("192.0.2.201"), netip.MustParseAddr("2001:db8::201"))
 	talks := append(r.dial(vip4, 3), r.dial(vip6, 3)...)
 	r.set(1, plan)
 	r.move(1)
@@ -289,7 +288,7 @@ func TestRelay_GoesOnWhileTheSpeakerRestarts(t *testing.T) {
 	r.expect("pod1", talks)
 	r.nodes[1].ns.Do(t, func() {
 		kept, err := r.nodes[1].relay.Kept()
-		if diff := cmp.Diff(plan, kept, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
+		if diff := cmp.Diff(plan, kept, samePlan); diff != "" || err != nil {
 			t.Errorf("kept (-set +read), %v:\n%s", err, diff)
 		}
 	})
@@ -305,12 +304,20 @@ func TestRelay_GoesOnWhileTheSpeakerRestarts(t *testing.T) {
 	netnstest.Eventually(t, "the lease of a speaker that is gone ends", func() (err error) {
 		r.nodes[1].ns.Do(t, func() {
 			for _, table := range short.tables {
-				if entries, readErr := table.read(); readErr != nil || len(entries) > 0 {
+				entries, readErr := table.read()
+				if slices.ContainsFunc(entries, func(e entry) bool { return e.next.IsValid() }) || readErr != nil {
 					err = fmt.Errorf("%+v, %w", entries, readErr)
 				}
 			}
 		})
 		return err
+	})
+	// What it counted is remembered for as long as the plan said, however long the speaker is away.
+	r.nodes[1].ns.Do(t, func() {
+		kept, err := New(Config{}).Kept()
+		if diff := cmp.Diff(handover.Plan{Counted: plan.Counted}, kept, samePlan); diff != "" || err != nil {
+			t.Errorf("kept after the lease (-set +read), %v:\n%s", err, diff)
+		}
 	})
 }
 
@@ -323,7 +330,9 @@ func TestRelay_RenewsAndCounts(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
-	r.set(0, handover.Plan{Counted: []netip.Addr{vip4}})
+	plan := pass(1, 1)
+	plan.Counted = counted(vip4)
+	r.set(0, plan)
 	<-n.relay.Changes()
 	if left := n.relay.Left()[vip4]; left != 2 {
 		t.Errorf("%d connections are counted, of 2", left)
@@ -335,7 +344,7 @@ func TestRelay_RenewsAndCounts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			elements, err := c.GetSetElements(&nftables.Set{Name: setMoved, Table: n.relay.tables[0].kernel()})
+			elements, err := c.GetSetElements(&nftables.Set{Name: mapNext, IsMap: true, Table: n.relay.tables[0].kernel()})
 			if err != nil || len(elements) != 1 {
 				t.Fatalf("%v, %v", elements, err)
 			}
@@ -369,7 +378,7 @@ func TestRelay_TouchesNothingOfOthers(t *testing.T) {
 	before := look()
 	n.ns.Do(t, func() { netnstest.Address(t, "eth0", netip.MustParsePrefix("198.51.100.1/24")) })
 	withAddress := look()
-	plan := handover.Plan{Passages: []handover.Passage{{Addr: vip4, Via: netip.MustParseAddr("192.0.2.50"), Hops: 1}}, Counted: []netip.Addr{vip6}}
+	plan := handover.Plan{Passages: []handover.Passage{{Addr: vip4, Via: netip.MustParseAddr("192.0.2.50"), Hops: 1}}, Counted: counted(vip6)}
 	r.set(0, plan)
 	if look() == withAddress {
 		t.Fatal("nothing was written")
@@ -419,17 +428,17 @@ func TestRelay_SetIsTheWholeState(t *testing.T) {
 				plan.Passages = append(plan.Passages, handover.Passage{Addr: addr, Via: via, Hops: 1 + i%7})
 			}
 			if i%2 == 0 {
-				plan.Counted = append(plan.Counted, addr)
+				plan.Counted = append(plan.Counted, counted(addr)...)
 			}
 		}
 		slices.SortFunc(plan.Passages, func(a, b handover.Passage) int { return a.Addr.Compare(b.Addr) })
-		slices.SortFunc(plan.Counted, netip.Addr.Compare)
+		slices.SortFunc(plan.Counted, func(a, b handover.Counted) int { return a.Addr.Compare(b.Addr) })
 		n.ns.Do(t, func() {
 			if err := n.relay.Set(t.Context(), plan); err != nil {
 				rt.Fatal(err)
 			}
 			kept, err := n.relay.Kept()
-			if diff := cmp.Diff(plan, kept, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
+			if diff := cmp.Diff(plan, kept, samePlan); diff != "" || err != nil {
 				rt.Fatalf("the kernel has (-asked +has), %v:\n%s", err, diff)
 			}
 		})
@@ -526,7 +535,7 @@ func TestRelay_SendsNothingBackToTheSegment(t *testing.T) {
 	routed := func() bool {
 		return !strings.Contains(n.ns.Run(t, "nft", "list", "counter", "ip", "seen", "routed"), "packets 0 ")
 	}
-	r.set(0, handover.Plan{Counted: []netip.Addr{vip4}})
+	r.set(0, handover.Plan{Counted: counted(vip4)})
 	if send("1"); routed() {
 		t.Error("the packet was routed")
 	}

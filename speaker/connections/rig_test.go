@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -197,6 +200,19 @@ func (r *rig) set(node int, plan handover.Plan) {
 // pass is a plan with which a node passes packets of both addresses on to another one.
 func pass(to, hops int) handover.Plan {
 	return handover.Plan{Passages: []handover.Passage{{Addr: vip4, Via: nodeAddr(to), Hops: hops}, {Addr: vip6, Via: nodeAddr6(to), Hops: hops}}}
+}
+
+// counted has addresses counted for a minute.
+func counted(addrs ...netip.Addr) (list []handover.Counted) {
+	for _, addr := range addrs {
+		list = append(list, handover.Counted{Addr: addr, For: time.Minute})
+	}
+	return list
+}
+
+// samePlan compares plans; times may have gone on by some seconds.
+var samePlan = cmp.Options{
+	cmpopts.EquateComparable(netip.Addr{}), cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() < 20*time.Second }),
 }
 
 // talk is an open connection of the client.

@@ -36,8 +36,9 @@ type entry struct {
 	// next is the node that packets are passed on to; invalid: none are.
 	next netip.Addr
 	hops int
-	// moved: the address was here and moved away.
+	// moved: the address was here and moved away. That is remembered until a time.
 	moved bool
+	until time.Time
 }
 
 // table is the table of a family in the kernel of the node.
@@ -61,17 +62,17 @@ func (t *table) kernel() *nftables.Table {
 }
 
 // entries are those of this family of a plan, in order.
-func (t *table) entries(passages []handover.Passage, moved []netip.Addr) []entry {
+func (t *table) entries(passages []handover.Passage, moved map[netip.Addr]time.Time) []entry {
 	byAddr := map[netip.Addr]entry{}
 	for _, p := range passages {
 		if t.has(p.Addr) {
 			byAddr[p.Addr] = entry{addr: p.Addr, next: p.Via, hops: min(p.Hops, maxHops)}
 		}
 	}
-	for _, addr := range moved {
+	for addr, until := range moved {
 		if t.has(addr) {
 			e := byAddr[addr]
-			e.addr, e.moved = addr, true
+			e.addr, e.moved, e.until = addr, true, until
 			byAddr[addr] = e
 		}
 	}
@@ -233,7 +234,8 @@ func (t *table) deleteElements(c *nftables.Conn, entries []entry) error {
 	return nil
 }
 
-// elementsOf returns the elements of some entries, by the name of their set.
+// elementsOf returns the elements of some entries, by the name of their set. Passages last for the lease, since the other node may die
+// while no speaker runs here; that an address was here stays true.
 func elementsOf(entries []entry, lease time.Duration) map[string][]nftables.SetElement {
 	elements := map[string][]nftables.SetElement{}
 	add := func(set string, e nftables.SetElement) { elements[set] = append(elements[set], e) }
@@ -244,7 +246,7 @@ func elementsOf(entries []entry, lease time.Duration) map[string][]nftables.SetE
 			add(mapHops, nftables.SetElement{Key: key, VerdictData: gotoHops(e.hops), Timeout: lease})
 		}
 		if e.moved {
-			add(setMoved, nftables.SetElement{Key: key, Timeout: lease})
+			add(setMoved, nftables.SetElement{Key: key, Timeout: max(time.Until(e.until), time.Second)})
 		}
 	}
 	return elements
@@ -269,7 +271,7 @@ func (t *table) read() ([]entry, error) {
 			if addr, ok := netip.AddrFromSlice(element.Key); ok {
 				e := byAddr[addr]
 				e.addr = addr
-				e.learn(s.Name, element.Val)
+				e.learn(s.Name, &element)
 				byAddr[addr] = e
 			}
 		}
@@ -278,14 +280,14 @@ func (t *table) read() ([]entry, error) {
 }
 
 // learn takes over what a set has for the address.
-func (e *entry) learn(set string, value []byte) {
+func (e *entry) learn(set string, element *nftables.SetElement) {
 	switch set {
 	case mapNext:
-		e.next, _ = netip.AddrFromSlice(value)
+		e.next, _ = netip.AddrFromSlice(element.Val)
 	case mapHops:
-		e.hops = hopsOf(value)
+		e.hops = hopsOf(element.Val)
 	case setMoved:
-		e.moved = true
+		e.moved, e.until = true, time.Now().Add(element.Expires)
 	}
 }
 

@@ -93,7 +93,11 @@ func (l *Loop) foundConnections() []netip.Addr {
 	if err != nil {
 		l.cfg.Log.Warn("what the kernel still passes on of an earlier run is not known", "error", err)
 	}
-	return kept.Counted
+	var found []netip.Addr
+	for _, c := range kept.Counted {
+		found = append(found, c.Addr)
+	}
+	return found
 }
 
 // layer2 are the addresses of layer 2 with their holders, after an election.
@@ -205,7 +209,8 @@ func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
 	}
 	s := &v1beta1.SpeakerDraining{Addresses: count32(len(m.decision.Left))}
 	total := 0
-	for i, addr := range m.decision.Plan.Counted {
+	for i := range m.decision.Plan.Counted {
+		addr := m.decision.Plan.Counted[i].Addr
 		if _, says := slices.BinarySearchFunc(m.decision.Left, addr, netip.Addr.Compare); !says {
 			continue
 		}

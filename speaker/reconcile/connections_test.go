@@ -118,7 +118,7 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			f.addNeighbor()
 			f.claim(9)
 			f.pass(t)
-			if plan := f.connections.plan; !slices.Equal(plan.Counted, []netip.Addr{vip}) || len(plan.Passages) > 0 {
+			if plan := f.connections.plan; len(plan.Counted) != 1 || plan.Counted[0].Addr != vip || len(plan.Passages) > 0 {
 				t.Errorf("plan %+v", plan)
 			}
 			if said := f.gossip.sent.State; !said.DrainingTold || !slices.Equal(said.Draining, []netip.Addr{vip}) {
@@ -141,11 +141,11 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			}
 		}},
 		{"a speaker that restarts counts what the one before counted", func(t *testing.T, f *fixture) {
-			f.connections.kept.Counted = []netip.Addr{vip}
+			f.connections.kept.Counted = []handover.Counted{{Addr: vip, For: time.Minute}}
 			f.addNeighbor()
 			f.claim(1)
 			f.untilSettled(t)
-			if f.pass(t); !slices.Equal(f.connections.plan.Counted, []netip.Addr{vip}) {
+			if f.pass(t); len(f.connections.plan.Counted) != 1 || f.connections.plan.Counted[0].Addr != vip {
 				t.Errorf("plan %+v", f.connections.plan)
 			}
 		}},

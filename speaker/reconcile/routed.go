@@ -173,7 +173,7 @@ func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Deci
 		if at == len(d.Plan.Counted) {
 			break
 		}
-		if d.Plan.Counted[at] != a.Addr {
+		if d.Plan.Counted[at].Addr != a.Addr {
 			continue
 		}
 		if until := d.Until[at].Add(withdrawDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) {

@@ -95,7 +95,7 @@ func TestLeavingRoutes(t *testing.T) {
 	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
 	others := []string{"n2"}
 	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}}
-	d := &handover.Decision{Plan: handover.Plan{Counted: []netip.Addr{a, b, c}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay)}}
+	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay)}}
 	if got, want := leavingRoutes(now, addresses, d), map[netip.Addr]time.Time{a: now.Add(withdrawDelay)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}

@@ -152,7 +152,8 @@ func (m *Memory) remember(in *Input) {
 // decide adds what an address needs.
 func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	if own := t.formerly(in.Node); own != nil {
-		d.Plan.Counted, d.Until = append(d.Plan.Counted, a.Addr), append(d.Until, own.since.Add(a.Draining))
+		until := own.since.Add(a.Draining)
+		d.Plan.Counted, d.Until = append(d.Plan.Counted, Counted{a.Addr, until.Sub(in.Now)}), append(d.Until, until)
 		if left, counted := in.Left[a.Addr]; left > 0 || !counted || in.Now.Sub(own.since) < settleTime {
 			d.Left = append(d.Left, a.Addr)
 		}

@@ -174,7 +174,7 @@ func TestMemory_TheLastOneDoesNotPassOnToTheHolder(t *testing.T) {
 func TestMemory_AFormerCountsUntilItHasNone(t *testing.T) {
 	c := newCluster("n1", "n2")
 	c.hold("n1")
-	counted := func() bool { return slices.Contains(c.last["n1"].Plan.Counted, moved) }
+	counted := func() bool { return slices.Contains(addrsOf(c.last["n1"].Plan.Counted), moved) }
 	if counted() || c.said["n1"] {
 		t.Error("the holder counts")
 	}
@@ -202,7 +202,7 @@ func TestMemory_ASpeakerThatRestartsFindsWhatItCounted(t *testing.T) {
 	c.hold("n2")
 	in := c.input("n1")
 	in.Found = []netip.Addr{moved}
-	if d := new(Memory).Next(in); !reflect.DeepEqual(d.Plan.Counted, in.Found) || !reflect.DeepEqual(d.Left, in.Found) {
+	if d := new(Memory).Next(in); !reflect.DeepEqual(addrsOf(d.Plan.Counted), in.Found) || !reflect.DeepEqual(d.Left, in.Found) {
 		t.Errorf("decided %+v", d)
 	}
 	if d := new(Memory).Next(c.input("n1")); len(d.Plan.Counted) != 0 {
@@ -364,8 +364,10 @@ func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
 			t.Errorf("%s: meanwhile it decided %+v", test.name, d)
 		}
 		now = now.Add(draining/2 - time.Minute)
-		if d := next(Address{moved, []string{test.held}, draining}); !slices.Equal(d.Plan.Counted, []netip.Addr{moved}) {
+		if d := next(Address{moved, []string{test.held}, draining}); !slices.Equal(addrsOf(d.Plan.Counted), []netip.Addr{moved}) {
 			t.Errorf("%s: back, counted are %v", test.name, d.Plan.Counted)
+		} else if left := d.Plan.Counted[0].For; left != d.Until[0].Sub(now) || left <= 0 || left > draining {
+			t.Errorf("%s: back, it is counted for %v", test.name, left)
 		}
 		next()
 		now = now.Add(draining)
@@ -401,4 +403,12 @@ func BenchmarkMemory_Quiet(b *testing.B) {
 	for b.Loop() {
 		m.Next(in)
 	}
+}
+
+// addrsOf are the addresses that are counted.
+func addrsOf(counted []Counted) (addrs []netip.Addr) {
+	for _, c := range counted {
+		addrs = append(addrs, c.Addr)
+	}
+	return addrs
 }

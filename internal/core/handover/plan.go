@@ -1,6 +1,9 @@
 package handover
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // MaxMembers bounds the nodes that a packet of one address may visit.
 const MaxMembers = 8
@@ -22,5 +25,12 @@ type Plan struct {
 	// Counted are the addresses whose packets this node attracted and does not any more, in order: the open TCP connections to
 	// them that are known here are counted. The executor keeps the list in the kernel, beside the connections themselves, so
 	// that a speaker which restarts finds it there.
-	Counted []netip.Addr
+	Counted []Counted
+}
+
+// Counted is an address whose open connections are counted.
+type Counted struct {
+	Addr netip.Addr
+	// For is how long it is still to be remembered if nobody says otherwise. The kernel forgets it then.
+	For time.Duration
 }

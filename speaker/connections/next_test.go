@@ -1,0 +1,109 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/netnstest"
+)
+
+// A node that is switched off does not answer, and does again when it is back, though the plan does not name it meanwhile.
+func TestRelay_UnreachableNodes(t *testing.T) {
+	r := newRig(t, 3, modeNFTables, false)
+	n, off := r.nodes[0], []netip.Addr{nodeAddr(1), nodeAddr6(1)}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
+	defer func() { end(); <-ended }()
+	plan := pass(1, 1)
+	plan.Passages = slices.Insert(plan.Passages, 1, handover.Passage{Addr: vip4.Next(), Via: nodeAddr(2), Hops: 1})
+	r.set(0, plan)
+	await := func(what string, want []netip.Addr) {
+		t.Helper()
+		netnstest.Eventually(t, what, func() error {
+			if got := n.relay.Unreachable(); !slices.Equal(got, want) {
+				return fmt.Errorf("%v do not answer", got)
+			}
+			return nil
+		})
+	}
+	netnstest.Eventually(t, "they have been asked", func() error {
+		if len(n.relay.answering()) < 3 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if got := n.relay.Unreachable(); len(got) > 0 {
+		t.Fatalf("%v do not answer though they do", got)
+	}
+
+	begin := time.Now()
+	sh(t, r.fabric, "ip link set p2 down")
+	await("the node that is off is noticed", off)
+	if took := time.Since(begin); took > 7*time.Second {
+		t.Errorf("that took %v", took)
+	}
+	<-n.relay.Changes()
+	r.set(0, pass(2, 1))
+	sh(t, r.fabric, "ip link set p2 up")
+	await("the node is back", nil)
+}
+
+// answering are the next nodes that have answered lately.
+func (r *Relay) answering() (addrs []netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for addr, n := range r.asked {
+		if !n.asked.IsZero() && n.silent.IsZero() {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+func TestNextNode_States(t *testing.T) {
+	begin := time.Now()
+	type step struct {
+		after       time.Duration
+		state       int
+		ask         bool
+		unreachable bool
+	}
+	for name, steps := range map[string][]step{
+		"one that answers is asked again when the answer is old": {
+			{0, netlink.NUD_REACHABLE, true, false}, {askAgain - 1, netlink.NUD_REACHABLE, false, false}, {askAgain, netlink.NUD_REACHABLE, true, false},
+		},
+		"one that was heard is asked":                  {{0, netlink.NUD_STALE, true, false}, {1, netlink.NUD_DELAY, true, false}},
+		"one that nothing is known of is asked":        {{0, netlink.NUD_NONE, true, false}, {patience, netlink.NUD_INCOMPLETE, false, true}},
+		"one that is asked has some time":              {{0, netlink.NUD_PROBE, false, false}, {patience - 1, netlink.NUD_PROBE, false, false}},
+		"one that does not answer in time is not":      {{0, netlink.NUD_PROBE, false, false}, {patience, netlink.NUD_PROBE, false, true}},
+		"one that the kernel has given up is not":      {{0, netlink.NUD_PROBE, false, false}, {1, netlink.NUD_FAILED, true, true}},
+		"the next question does not make it answer":    {{0, netlink.NUD_FAILED, true, true}, {1, netlink.NUD_INCOMPLETE, false, true}},
+		"what it says by itself does not either":       {{0, netlink.NUD_FAILED, true, true}, {1, netlink.NUD_STALE, true, true}},
+		"its answer does":                              {{0, netlink.NUD_FAILED, true, true}, {1, netlink.NUD_REACHABLE, false, false}},
+		"one that says something has all the time new": {{0, netlink.NUD_PROBE, false, false}, {1, netlink.NUD_STALE, true, false}, {patience, netlink.NUD_PROBE, false, false}},
+		"one that cannot be asked is taken for there":  {{0, netlink.NUD_PERMANENT, false, false}, {time.Hour, netlink.NUD_NOARP, false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &nextNode{}
+			for i, s := range steps {
+				now := begin.Add(s.after)
+				ask := n.see(s.state, now)
+				if ask != s.ask || n.unreachable != s.unreachable {
+					t.Errorf("step %d: asked %v, unreachable %v", i, ask, n.unreachable)
+				}
+				if ask {
+					n.asked = now
+				}
+			}
+		})
+	}
+}
