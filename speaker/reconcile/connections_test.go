@@ -111,6 +111,14 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 				t.Errorf("passages %+v", f.connections.plan.Passages)
 			}
 		}},
+		{"of a node that is switched off after its speaker has left nothing is passed on", func(t *testing.T, f *fixture) {
+			f.takeOver(t)
+			f.removeNode()
+			f.connections.silent = []netip.Addr{addressOfN2}
+			if f.pass(t); len(f.connections.plan.Passages) > 0 {
+				t.Errorf("passages %+v", f.connections.plan.Passages)
+			}
+		}},
 		{"the former one counts, and says so to the others and in its Speaker", func(t *testing.T, f *fixture) {
 			f.addNeighbor()
 			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true} // may not hold

@@ -155,6 +155,8 @@ type Connections interface {
 type connectionResults interface {
 	// Left are the numbers of open connections to addresses that are counted. Who is missing has not been counted.
 	Left() map[netip.Addr]int
+	// Unreachable are the next nodes that do not answer on the segment, sorted.
+	Unreachable() []netip.Addr
 	// Unable says why nothing can be passed on; empty: it can, as far as is known.
 	Unable() string
 	Changes() <-chan struct{}

@@ -317,6 +317,7 @@ type fakeConnections struct {
 	plan    handover.Plan
 	kept    handover.Plan
 	left    map[netip.Addr]int
+	silent  []netip.Addr
 	unable  string
 }
 
@@ -326,6 +327,7 @@ func (c *fakeConnections) Set(_ context.Context, plan handover.Plan) error {
 }
 func (c *fakeConnections) Kept() (handover.Plan, error) { return c.kept, nil }
 func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
+func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
 func (c *fakeConnections) Unable() string               { return c.unable }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 

@@ -34,6 +34,8 @@ type Input struct {
 	Peers map[string]Peer
 	// Dead are the nodes that have crashed, or are down, or gone: not those whose speakers said that they leave, whose kernels go on.
 	Dead func(node string) bool
+	// Unreachable are addresses of other nodes that do not answer on the segment, sorted.
+	Unreachable []netip.Addr
 	// Disturbed are nodes whose routes may just have changed, though it is not known how: all that share an address with them may
 	// see packets of each other's connections.
 	Disturbed map[string]bool
@@ -83,6 +85,7 @@ func (p *Peer) via(of netip.Addr) netip.Addr {
 
 // Next takes in what is known and decides.
 func (m *Memory) Next(in Input) Decision {
+	m.lose(&in)
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
 	var d Decision
@@ -134,6 +137,25 @@ func (m *Memory) forget(count int) {
 	m.tracks = slices.DeleteFunc(m.tracks, func(t *track) bool { return forgotten[t] })
 }
 
+// lose has Dead say so of nodes that do not answer on the segment after their speakers have said that they leave: they are switched
+// off. They are not asked again before their speakers are back, for a kernel that has just booted knows no connection.
+func (m *Memory) lose(in *Input) {
+	lost := map[string]bool{}
+	for node, peer := range m.peers {
+		if _, alive := in.Peers[node]; !alive && (in.unreachable(peer.Via4) || in.unreachable(peer.Via6)) {
+			lost[node] = true
+		}
+	}
+	dead := in.Dead
+	in.Dead = func(node string) bool { return lost[node] || dead(node) }
+}
+
+// unreachable reports whether an address does not answer.
+func (in *Input) unreachable(via netip.Addr) bool {
+	_, found := slices.BinarySearchFunc(in.Unreachable, via, netip.Addr.Compare)
+	return found
+}
+
 // remember keeps what is known of the nodes whose speakers restart.
 func (m *Memory) remember(in *Input) {
 	peers := make(map[string]Peer, len(in.Peers))
@@ -181,7 +203,7 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 			break
 		}
 		peer := m.peers[node]
-		if via := peer.via(a.Addr); via.IsValid() {
+		if via := peer.via(a.Addr); via.IsValid() && !in.unreachable(via) {
 			return via, min(len(members), MaxMembers) - 1
 		}
 	}

@@ -32,8 +32,10 @@ type cluster struct {
 	memories map[string]*Memory
 	// away are nodes whose speakers restart, and dead those that crashed.
 	away, dead, disturbed map[string]bool
-	holders               []string
-	draining              time.Duration
+	// off are nodes that do not answer on the segment.
+	off      []string
+	holders  []string
+	draining time.Duration
 	// left are the connections of each node, -1: not counted; and said is who said that there are some.
 	left map[string]int
 	said map[string]bool
@@ -81,6 +83,9 @@ func (c *cluster) input(node string) Input {
 	}
 	if left, set := c.left[node]; set && left >= 0 {
 		in.Left[moved] = left
+	}
+	for _, off := range c.off {
+		in.Unreachable = append(in.Unreachable, address4(off))
 	}
 	for _, other := range c.nodes {
 		if other != node && !c.away[other] && !c.dead[other] {
@@ -132,6 +137,22 @@ func TestMemory_OneHolder(t *testing.T) {
 		{"a former that has crashed is left out", func(c *cluster) { c.hold("n2"); c.dead["n1"] = true; c.hold("n2") }, []string{"n2"}},
 		{"a holder that has crashed is no former", func(c *cluster) { c.dead["n1"] = true; c.hold("n2") }, []string{"n2"}},
 		{"a former whose speaker restarts stays", func(c *cluster) { c.hold("n2"); c.away["n1"] = true; c.after(time.Minute) }, []string{"n2", "n1"}},
+		{"a former that is switched off is left out", func(c *cluster) { c.hold("n2"); c.away["n1"] = true; c.off = []string{"n1"}; c.hold("n2") }, []string{"n2"}},
+		{"and so is one in the middle, others behind it are asked", func(c *cluster) {
+			c.hold("n2")
+			c.hold("n3")
+			c.away["n1"], c.off = true, []string{"n1"}
+			c.hold("n3")
+		}, []string{"n3", "n2"}},
+		{"one that boots is not asked before its speaker is back", func(c *cluster) {
+			c.hold("n2")
+			c.away["n1"], c.off = true, []string{"n1"}
+			c.hold("n2")
+			c.off = nil
+			c.after(time.Second)
+		}, []string{"n2"}},
+		{"one that lives and does not answer is left out", func(c *cluster) { c.hold("n2"); c.hold("n3"); c.off = []string{"n1"}; c.hold("n3") }, []string{"n3", "n2"}},
+		{"until it answers", func(c *cluster) { c.hold("n2"); c.off = []string{"n1"}; c.hold("n2"); c.off = nil; c.hold("n2") }, []string{"n2", "n1"}},
 		{"it ends with the last connection", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime) }, []string{"n2"}},
 		{"not before the former has counted", func(c *cluster) { c.hold("n2"); c.after(settleTime) }, []string{"n2", "n1"}},
 		{"not while late ones may come", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime - 1) }, []string{"n2", "n1"}},
@@ -255,6 +276,23 @@ func TestMemory_SeveralHolders(t *testing.T) {
 	delete(c.disturbed, "n4")
 	c.hold("n2", "n4")
 	c.expectWay(t, "a session may have gone", "n2", "n4")
+}
+
+// A node that was drained and is switched off does not break the connections of those that stay, nor does it when it boots.
+func TestMemory_ARingGoesRoundANodeThatIsSwitchedOff(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.hold("n1", "n2", "n3")
+	c.hold("n1", "n3")
+	c.expectWay(t, "n2 is drained", "n1", "n2", "n3")
+	c.away["n2"], c.off = true, []string{"n2"}
+	c.hold("n1", "n3")
+	c.expectWay(t, "n2 is off", "n1", "n3")
+	c.off = nil
+	c.hold("n1", "n3")
+	c.expectWay(t, "n2 boots", "n1", "n3")
+	c.away["n2"], c.memories["n2"], c.said["n2"] = false, &Memory{}, false
+	c.hold("n1", "n2", "n3")
+	c.expectWay(t, "n2 is back", "n1", "n2", "n3")
 }
 
 func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {
