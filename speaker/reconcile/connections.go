@@ -24,13 +24,16 @@ const (
 	deadDelay = time.Second
 	// undecidedLimit is how long a speaker may take until it knows the others. After that it says that connections break.
 	undecidedLimit = 30 * time.Second
+	// keptInterval is how often the kernel is asked again what an earlier process counted, while it does not say.
+	keptInterval = time.Second
 )
 
 // connections is what is remembered so that open connections survive the move of an address.
 type connections struct {
 	handover.Memory
-	// asked: the kernel was asked what an earlier process had counted.
-	asked bool
+	// asked: the kernel has said what an earlier process had counted. keptFailure is why it has not.
+	asked       bool
+	keptFailure string
 	// decision of the last pass in which this node knew the others; decided: there was one.
 	decision handover.Decision
 	decided  bool
@@ -55,6 +58,8 @@ type passing struct {
 	plan *handover.Plan
 	// left are the addresses that connections are left to here, or may be.
 	left []netip.Addr
+	// told: there are no others, as far as the kernel knows.
+	told bool
 	// wait is when to decide again; 0: no need.
 	wait time.Duration
 }
@@ -73,31 +78,40 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 		Dead: dead, Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
 	}
 	if !m.asked {
-		m.asked, in.Found = true, l.foundConnections()
+		in.Found = l.foundConnections()
 	}
 	d := m.Next(in)
 	wait := election.Sooner(d.Wait, deadWait)
 	if !l.memory.participant.Settled() {
 		return passing{wait: wait}
 	}
+	if !m.asked {
+		// What the kernel has must not be replaced before it is known; but not for ever, for the same error may have another cause.
+		wait = election.Sooner(wait, keptInterval)
+		if now.Sub(l.started) < undecidedLimit {
+			return passing{wait: wait}
+		}
+	}
 	m.decision, m.decided, m.leaving = d, true, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
 		m.leaving = leavingRoutes(now, in.Addresses, &d)
 	}
-	return passing{&d.Plan, d.Left, wait}
+	return passing{&d.Plan, d.Left, m.asked, wait}
 }
 
-// foundConnections are the addresses whose connections an earlier process counted.
-func (l *Loop) foundConnections() []netip.Addr {
+// foundConnections are the addresses whose connections an earlier process counted. It is asked until there is an answer.
+func (l *Loop) foundConnections() []handover.Counted {
+	m := &l.memory.connections
 	kept, err := l.exec.Connections.Kept()
-	if err != nil {
+	if err == nil {
+		m.asked = true
+		return kept.Counted
+	}
+	if text := err.Error(); text != m.keptFailure {
+		m.keptFailure = text
 		l.cfg.Log.Warn("what the kernel still passes on of an earlier run is not known", "error", err)
 	}
-	var found []netip.Addr
-	for _, c := range kept.Counted {
-		found = append(found, c.Addr)
-	}
-	return found
+	return nil
 }
 
 // layer2 are the addresses of layer 2 with their holders, after an election.

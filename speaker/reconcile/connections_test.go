@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -155,6 +156,32 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			f.untilSettled(t)
 			if f.pass(t); len(f.connections.plan.Counted) != 1 || f.connections.plan.Counted[0].Addr != vip {
 				t.Errorf("plan %+v", f.connections.plan)
+			}
+		}},
+		{"while the kernel does not say what was counted it is left as it is, and it is not said that there is nothing", func(t *testing.T, f *fixture) {
+			f.connections.keptErr = errors.New("interrupted system call")
+			f.addNeighbor()
+			f.claim(1)
+			f.untilSettled(t)
+			if wait := f.pass(t); slices.Contains(f.calls, "connections") || f.gossip.sent.State.DrainingTold || wait <= 0 || wait > keptInterval {
+				t.Errorf("calls %v, says %+v, again in %s", f.calls, f.gossip.sent.State, wait)
+			}
+			if c := f.condition(v1beta1.ConditionSafeToStop); c.Reason != status.NotCountedYet.Name {
+				t.Errorf("safe to stop: %+v", c)
+			}
+			f.connections.keptErr, f.connections.kept.Counted = nil, []handover.Counted{{Addr: vip, For: time.Minute}}
+			if f.pass(t); !slices.Equal(f.connections.plan.Counted, f.connections.kept.Counted) || !f.gossip.sent.State.DrainingTold {
+				t.Errorf("plan %+v, says %+v", f.connections.plan, f.gossip.sent.State)
+			}
+		}},
+		{"where it never says so, the plan is made without", func(t *testing.T, f *fixture) {
+			f.connections.keptErr = errors.New("operation not permitted")
+			f.addNeighbor()
+			f.claim(1)
+			f.untilSettled(t)
+			time.Sleep(undecidedLimit)
+			if f.pass(t); !slices.Contains(f.calls, "connections") || f.gossip.sent.State.DrainingTold {
+				t.Errorf("calls %v, says %+v", f.calls, f.gossip.sent.State)
 			}
 		}},
 		{"with 0 there is nothing", func(t *testing.T, f *fixture) {

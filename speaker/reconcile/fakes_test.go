@@ -318,6 +318,7 @@ type fakeConnections struct {
 	kept    handover.Plan
 	left    map[netip.Addr]int
 	silent  []netip.Addr
+	keptErr error
 	unable  string
 }
 
@@ -325,7 +326,7 @@ func (c *fakeConnections) Set(_ context.Context, plan handover.Plan) error {
 	c.plan = plan
 	return c.fixture.call("connections")
 }
-func (c *fakeConnections) Kept() (handover.Plan, error) { return c.kept, nil }
+func (c *fakeConnections) Kept() (handover.Plan, error) { return c.kept, c.keptErr }
 func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
 func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
 func (c *fakeConnections) Unable() string               { return c.unable }

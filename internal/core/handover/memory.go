@@ -41,8 +41,8 @@ type Input struct {
 	Disturbed map[string]bool
 	// Left is how many open connections there are here to the addresses that are counted. One that is missing has not been counted.
 	Left map[netip.Addr]int
-	// Found are the addresses that the process before this one had counted; of interest in the first pass only.
-	Found []netip.Addr
+	// Found are the addresses that the process before this one had counted, and for how long each is to be; in one pass only.
+	Found []Counted
 }
 
 // Address is an address that nodes attract packets for.
@@ -88,6 +88,10 @@ func (m *Memory) Next(in Input) Decision {
 	m.lose(&in)
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
+	found := make(map[netip.Addr]time.Duration, len(in.Found))
+	for _, f := range in.Found {
+		found[f.Addr] = f.For
+	}
 	var d Decision
 	before := m.tracks
 	m.tracks = make([]*track, 0, len(in.Addresses))
@@ -112,6 +116,9 @@ func (m *Memory) Next(in Input) Decision {
 			t, before = before[0], before[1:]
 		} else {
 			t = newTrack(&in, a)
+		}
+		if left, was := found[a.Addr]; was {
+			t.add(in.Node, in.Now.Add(min(0, left-a.Draining)))
 		}
 		m.tracks = append(m.tracks, t)
 		t.update(&in, a, m.peers, reports[a.Addr])

@@ -222,9 +222,14 @@ func TestMemory_ASpeakerThatRestartsFindsWhatItCounted(t *testing.T) {
 	c := newCluster("n1", "n2")
 	c.hold("n2")
 	in := c.input("n1")
-	in.Found = []netip.Addr{moved}
-	if d := new(Memory).Next(in); !reflect.DeepEqual(addrsOf(d.Plan.Counted), in.Found) || !reflect.DeepEqual(d.Left, in.Found) {
+	in.Found = []Counted{{moved, time.Minute}}
+	if d := new(Memory).Next(in); !reflect.DeepEqual(d.Plan.Counted, in.Found) || !reflect.DeepEqual(d.Left, []netip.Addr{moved}) {
 		t.Errorf("decided %+v", d)
+	}
+	late := Memory{}
+	late.Next(c.input("n1"))
+	if d := late.Next(in); !reflect.DeepEqual(d.Plan.Counted, in.Found) {
+		t.Errorf("told in the second pass, it decided %+v", d)
 	}
 	if d := new(Memory).Next(c.input("n1")); len(d.Plan.Counted) != 0 {
 		t.Errorf("without, decided %+v", d)

@@ -30,11 +30,7 @@ type former struct {
 
 // newTrack begins to remember an address. That several nodes attract it is taken for a change: this node may have come just now.
 func newTrack(in *Input, a *Address) *track {
-	t := &track{addr: a.Addr, holders: a.Holders, changed: in.Now}
-	if slices.Contains(in.Found, a.Addr) {
-		t.add(in.Node, in.Now)
-	}
-	return t
+	return &track{addr: a.Addr, holders: a.Holders, changed: in.Now}
 }
 
 // update takes in who attracts the packets now, and who says that it has connections left.
