@@ -49,7 +49,7 @@ type connections struct {
 // sharedAddresses are addresses of another node, and the links that they follow from, which are compared by identity.
 type sharedAddresses struct {
 	own, others *lb.Link
-	ipv4, ipv6  netip.Addr
+	vias        []handover.Via
 }
 
 // passing is what a pass decides about open connections.
@@ -134,7 +134,7 @@ func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *elect
 		if contest.Draining == 0 {
 			continue
 		}
-		address := handover.Address{Addr: contest.Addr, Draining: contest.Draining}
+		address := handover.Address{Addr: contest.Addr, Links: contest.Interfaces, Draining: contest.Draining}
 		claim := seen.view.Claims[contest.Addr]
 		if _, released := made[contest.Addr]; here {
 			address.Holders = m.only(self)
@@ -207,10 +207,10 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 			if node := seen.node(name); node != nil {
 				kubernetes = node.Addresses
 			}
-			known.ipv4, known.ipv6 = announce.SharedAddresses(own, state.Links, kubernetes)
+			known.vias = announce.SharedAddresses(own, state.Links, kubernetes)
 		}
 		shared[name] = known
-		peers[name] = handover.Peer{Via4: known.ipv4, Via6: known.ipv6, Left: state.Draining, Complete: state.DrainingTold}
+		peers[name] = handover.Peer{Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold}
 	}
 	m.shared = shared
 	return peers

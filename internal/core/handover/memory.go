@@ -50,18 +50,26 @@ type Address struct {
 	Addr netip.Addr
 	// Holders are the nodes that do so now, sorted: one by layer 2, any number by BGP. They may share the slice.
 	Holders []string
+	// Links of this node, by name, on which it answers for the address, if it is by layer 2; none: packets may come in by any.
+	Links []string
 	// Draining is how long after a change connections are passed on; 0: they are not.
 	Draining time.Duration
 }
 
 // Peer is what is known of another node.
 type Peer struct {
-	// Via4 and Via6 are its addresses on segments that this node shares with it; invalid: there is none.
-	Via4, Via6 netip.Addr
+	// Vias are its addresses on segments that this node shares with it, the preferred ones first.
+	Vias []Via
 	// Left are addresses that it does not attract packets for any more, and has, or may have, open connections to.
 	Left []netip.Addr
 	// Complete: there are no others. A speaker of an earlier version does not say.
 	Complete bool
+}
+
+// Via is an address of another node, with the length of its subnet, on a segment that Links of this node are on, by name.
+type Via struct {
+	Prefix netip.Prefix
+	Links  []string
 }
 
 // Decision is what a node does in a pass.
@@ -75,12 +83,22 @@ type Decision struct {
 	Wait time.Duration
 }
 
-// via is the address of a family.
-func (p *Peer) via(of netip.Addr) netip.Addr {
-	if of.Is4() {
-		return p.Via4
+// via is where packets of an address are handed over to the node: on the address's own subnet, if both are on it, else where this node
+// answers for it. On another segment a kernel with strict rp_filter drops what does not come in by the route to the client. Invalid: nowhere.
+func (p *Peer) via(a *Address, in *Input) (best netip.Addr) {
+	for i := range p.Vias {
+		v := &p.Vias[i]
+		addr := v.Prefix.Addr()
+		announced := len(a.Links) == 0 || slices.ContainsFunc(v.Links, func(link string) bool { return slices.Contains(a.Links, link) })
+		switch {
+		case addr.Is4() != a.Addr.Is4() || !announced || in.unreachable(addr):
+		case v.Prefix.Contains(a.Addr):
+			return addr
+		case !best.IsValid():
+			best = addr
+		}
 	}
-	return p.Via6
+	return best
 }
 
 // Next takes in what is known and decides.
@@ -149,7 +167,7 @@ func (m *Memory) forget(count int) {
 func (m *Memory) lose(in *Input) {
 	lost := map[string]bool{}
 	for node, peer := range m.peers {
-		if _, alive := in.Peers[node]; !alive && (in.unreachable(peer.Via4) || in.unreachable(peer.Via6)) {
+		if _, alive := in.Peers[node]; !alive && slices.ContainsFunc(peer.Vias, func(v Via) bool { return in.unreachable(v.Prefix.Addr()) }) {
 			lost[node] = true
 		}
 	}
@@ -210,7 +228,7 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 			break
 		}
 		peer := m.peers[node]
-		if via := peer.via(a.Addr); via.IsValid() && !in.unreachable(via) {
+		if via := peer.via(a, in); via.IsValid() {
 			return via, min(len(members), MaxMembers) - 1
 		}
 	}

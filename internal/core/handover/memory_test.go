@@ -25,6 +25,9 @@ func address4(node string) netip.Addr {
 	return netip.AddrFrom4([4]byte{192, 0, 2, 10 + n})
 }
 
+// vias are addresses of a node on a segment that eth0 of all is on.
+func vias(addr netip.Addr) []Via { return []Via{{netip.PrefixFrom(addr, 24), []string{"eth0"}}} }
+
 // cluster is what all nodes agree on, and the memory of each.
 type cluster struct {
 	now      time.Time
@@ -78,7 +81,7 @@ func (c *cluster) decide() {
 
 func (c *cluster) input(node string) Input {
 	in := Input{
-		Now: c.now, Node: node, Addresses: []Address{{moved, c.holders, c.draining}}, Peers: map[string]Peer{}, Left: map[netip.Addr]int{},
+		Now: c.now, Node: node, Addresses: []Address{{Addr: moved, Holders: c.holders, Draining: c.draining}}, Peers: map[string]Peer{}, Left: map[netip.Addr]int{},
 		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed,
 	}
 	if left, set := c.left[node]; set && left >= 0 {
@@ -89,7 +92,7 @@ func (c *cluster) input(node string) Input {
 	}
 	for _, other := range c.nodes {
 		if other != node && !c.away[other] && !c.dead[other] {
-			peer := Peer{Via4: address4(other), Complete: true}
+			peer := Peer{Vias: vias(address4(other)), Complete: true}
 			if c.said[other] {
 				peer.Left = []netip.Addr{moved}
 			}
@@ -241,8 +244,8 @@ func TestMemory_AnEarlierVersionIsPassedOnTo(t *testing.T) {
 	m, now := Memory{}, start
 	next := func(holder string) int {
 		return len(m.Next(Input{
-			Now: now, Node: "n2", Addresses: []Address{{moved, []string{holder}, draining}}, Dead: func(string) bool { return false },
-			Peers: map[string]Peer{"n1": {Via4: address4("n1")}},
+			Now: now, Node: "n2", Addresses: []Address{{Addr: moved, Holders: []string{holder}, Draining: draining}}, Dead: func(string) bool { return false },
+			Peers: map[string]Peer{"n1": {Vias: vias(address4("n1"))}},
 		}).Plan.Passages)
 	}
 	next("n1")
@@ -325,6 +328,30 @@ func TestMemory_ANodeThatSharesNoSegmentIsLeftOut(t *testing.T) {
 	}
 }
 
+// Strict rp_filter drops what comes in by another interface than the one to the client, so packets stay on the segment that they came by.
+func TestPeer_PacketsStayOnTheirSegment(t *testing.T) {
+	near, far, six := vias(address4("n1"))[0], Via{netip.MustParsePrefix("198.51.100.1/24"), []string{"eth1"}}, Via{netip.MustParsePrefix("2001:db8::1/64"), []string{"eth0"}}
+	for _, test := range []struct {
+		name  string
+		vias  []Via
+		links []string
+		off   []netip.Addr
+		want  netip.Addr
+	}{
+		{"the address's own subnet comes first", []Via{far, near}, []string{"eth0", "eth1"}, nil, near.Prefix.Addr()},
+		{"by BGP, too", []Via{far, near}, nil, nil, near.Prefix.Addr()},
+		{"else where it is announced", []Via{near, far}, []string{"eth1"}, nil, far.Prefix.Addr()},
+		{"never by another segment", []Via{near}, []string{"eth1"}, nil, netip.Addr{}},
+		{"what does not answer is left out", []Via{near, far}, nil, []netip.Addr{near.Prefix.Addr()}, far.Prefix.Addr()},
+		{"by the family of the address", []Via{six, near}, nil, nil, near.Prefix.Addr()},
+	} {
+		peer := Peer{Vias: test.vias}
+		if got := peer.via(&Address{Addr: moved, Links: test.links}, &Input{Unreachable: test.off}); got != test.want {
+			t.Errorf("%s: %s, not %s", test.name, got, test.want)
+		}
+	}
+}
+
 // Whatever happens: where the views agree, a packet visits every member once, and as many as it may; and there is no passage where
 // nothing has changed for the time.
 func TestMemory_EveryMemberIsVisitedOnce(t *testing.T) {
@@ -390,24 +417,24 @@ func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
 		held string
 	}{
 		{"it is not announced", nil, "n2"},
-		{"another one is", []Address{{netip.MustParseAddr("192.0.2.1"), []string{"n1"}, draining}}, "n2"},
-		{"it has no connectionDraining", []Address{{moved, []string{"n2"}, 0}}, "n2"},
+		{"another one is", []Address{{Addr: netip.MustParseAddr("192.0.2.1"), Holders: []string{"n1"}, Draining: draining}}, "n2"},
+		{"it has no connectionDraining", []Address{{Addr: moved, Holders: []string{"n2"}, Draining: 0}}, "n2"},
 		{"it comes back elsewhere", nil, "n3"},
 	} {
 		m, now := Memory{}, start
 		next := func(addresses ...Address) Decision {
 			return m.Next(Input{Now: now, Node: "n1", Addresses: addresses, Dead: func(string) bool { return false }})
 		}
-		next(Address{moved, []string{"n1"}, draining})
+		next(Address{Addr: moved, Holders: []string{"n1"}, Draining: draining})
 		if test.held == "n2" {
-			next(Address{moved, []string{"n2"}, draining})
+			next(Address{Addr: moved, Holders: []string{"n2"}, Draining: draining})
 		}
 		now = now.Add(time.Minute)
 		if d := next(test.away...); len(d.Plan.Counted) > 0 || len(d.Left) > 0 {
 			t.Errorf("%s: meanwhile it decided %+v", test.name, d)
 		}
 		now = now.Add(draining/2 - time.Minute)
-		if d := next(Address{moved, []string{test.held}, draining}); !slices.Equal(addrsOf(d.Plan.Counted), []netip.Addr{moved}) {
+		if d := next(Address{Addr: moved, Holders: []string{test.held}, Draining: draining}); !slices.Equal(addrsOf(d.Plan.Counted), []netip.Addr{moved}) {
 			t.Errorf("%s: back, counted are %v", test.name, d.Plan.Counted)
 		} else if left := d.Plan.Counted[0].For; left != d.Until[0].Sub(now) || left <= 0 || left > draining {
 			t.Errorf("%s: back, it is counted for %v", test.name, left)
@@ -423,7 +450,7 @@ func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
 func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
 	m := Memory{}
 	address := func(i int) Address {
-		return Address{netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), []string{"n1"}, draining} //nolint:gosec // small
+		return Address{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Holders: []string{"n1"}, Draining: draining} //nolint:gosec // small
 	}
 	for i := range maxAbsent + 2 {
 		m.Next(Input{Now: start.Add(time.Duration(i)), Node: "n1", Addresses: []Address{address(i)}, Dead: func(string) bool { return false }})
@@ -437,10 +464,10 @@ func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
 func BenchmarkMemory_Quiet(b *testing.B) {
 	in := Input{Now: start, Node: "n0", Peers: map[string]Peer{}, Dead: func(string) bool { return false }}
 	for i := range 100 {
-		in.Peers[fmt.Sprint("n", i)] = Peer{Via4: moved, Complete: true}
+		in.Peers[fmt.Sprint("n", i)] = Peer{Vias: vias(moved), Complete: true}
 	}
 	for i := range 10_000 {
-		in.Addresses = append(in.Addresses, Address{netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), []string{"n0"}, draining})
+		in.Addresses = append(in.Addresses, Address{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Holders: []string{"n0"}, Draining: draining})
 	}
 	m := Memory{}
 	for b.Loop() {
