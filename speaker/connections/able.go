@@ -14,22 +14,22 @@ import (
 )
 
 // unable says why nothing can be passed on beside the service proxy of this node, in words for its operator; "": nothing speaks
-// against it.
-func unable() string {
+// against it. What is not certain may be otherwise in a moment.
+func unable() (why string, certain bool) {
 	if _, err := netlink.LinkByName("kube-ipvs0"); err == nil {
-		return "kube-proxy runs in the mode ipvs, which serves packets of unknown connections itself; the modes nftables and iptables do not"
+		return "kube-proxy runs in the mode ipvs, which serves packets of unknown connections itself; the modes nftables and iptables do not", true
 	}
 	if setting("netfilter/nf_conntrack_tcp_loose") == "0" {
-		return "net.netfilter.nf_conntrack_tcp_loose is 0, so the kernel does not tell packets of connections that another node has from broken ones; set it to 1"
+		return "net.netfilter.nf_conntrack_tcp_loose is 0, so the kernel does not tell packets of connections that another node has from broken ones; set it to 1", true
 	}
 	found, err := serviceProxy()
 	switch {
 	case err != nil:
-		return whyRefused(err)
+		return whyRefused(err), errors.Is(err, os.ErrPermission) || isLacking(err)
 	case !found:
-		return "no rules of kube-proxy are found, neither for nftables nor for iptables: what serves Services on this node does not see the rules of nftables, or has none yet"
+		return "no rules of kube-proxy are found, neither for nftables nor for iptables: what serves Services on this node does not see the rules of nftables, or has none yet", false
 	}
-	return ""
+	return "", true
 }
 
 // serviceProxy reports whether the rules of a kube-proxy are there, or of what writes the same chains. It looks for their names alone: with
@@ -76,12 +76,22 @@ func setting(name string) string {
 	return strings.TrimSpace(string(content))
 }
 
+// isLacking reports whether an error of the kernel says that it does not have what was asked for, and never will.
+func isLacking(err error) bool {
+	for _, lacking := range []error{syscall.EPROTONOSUPPORT, syscall.EAFNOSUPPORT, syscall.EOPNOTSUPP, syscall.ENOENT, syscall.EINVAL} {
+		if errors.Is(err, lacking) {
+			return true
+		}
+	}
+	return false
+}
+
 // whyRefused says in words why the kernel refuses the rules.
 func whyRefused(err error) string {
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		return "the speaker lacks the right NET_ADMIN, without which the kernel takes no rules: " + err.Error()
-	case errors.Is(err, syscall.EPROTONOSUPPORT) || errors.Is(err, syscall.EINVAL):
+	case errors.Is(err, syscall.EPROTONOSUPPORT) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EINVAL):
 		return "the kernel has no nf_tables: " + err.Error()
 	case errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EOPNOTSUPP):
 		return "the kernel lacks a part of nf_tables, probably the module nft_dup_ipv4 or nft_dup_ipv6: " + err.Error()

@@ -98,6 +98,7 @@ func TestUnable_SaysWhy(t *testing.T) {
 			r := newRig(t, 2, modeNFTables, false)
 			r.set(1, pass(0, 1))
 			n := r.nodes[1]
+			n.relay.grace = 0
 			sh(t, n.ns, row.harm)
 			n.ns.Do(t, n.relay.renew)
 			if why := n.relay.Unable(); !strings.Contains(why, row.want) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,11 @@ const (
 	lease = 3 * time.Minute
 	// renewals are how many there are in a lease.
 	renewals = 6
+	// grace is how long what the kernel does stays though it cannot be told whether it still works: kube-proxy may restart or change its
+	// mode, and the kernel be short of memory.
+	grace = time.Minute
+	// retryInterval is when to try again what may have failed for a moment.
+	retryInterval = time.Second
 	// countInterval is the least time between two counts.
 	countInterval = 2 * time.Second
 	// countShare bounds the share of the time that is spent with counting: one part in so many.
@@ -45,7 +51,10 @@ type Relay struct {
 	log     *slog.Logger
 	rate    uint64
 	lease   time.Duration
+	grace   time.Duration
 	changes chan struct{}
+	// again has Start try again soon.
+	again chan struct{}
 	// wake has Start count at once.
 	wake chan struct{}
 
@@ -53,6 +62,10 @@ type Relay struct {
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
 	desired handover.Plan
 	isSet   bool
+	// failed: the kernel has not taken the whole plan.
+	failed bool
+	// doubt is since when it cannot be told whether a service proxy is there; zero: it can.
+	doubt time.Time
 	// until is how long each counted address is remembered.
 	until map[netip.Addr]time.Time
 	// tables are those of the kernel, by family.
@@ -76,7 +89,8 @@ func New(config Config) *Relay {
 		config.Rate = DefaultRate
 	}
 	r := &Relay{
-		log: config.Log, rate: config.Rate, lease: lease, changes: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		log: config.Log, rate: config.Rate, lease: lease, grace: grace,
+		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1),
 		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
 	}
 	if config.Registerer != nil {
@@ -92,7 +106,7 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	until, same := r.deadlines(plan.Counted)
-	if r.isSet && same && slices.Equal(plan.Passages, r.desired.Passages) {
+	if r.isSet && !r.failed && same && slices.Equal(plan.Passages, r.desired.Passages) {
 		return nil // The renewal repairs what failed or was changed by others.
 	}
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted)}
@@ -123,6 +137,8 @@ func (r *Relay) deadlines(counted []handover.Counted) (until map[netip.Addr]time
 // Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
 func (r *Relay) Start(ctx context.Context) error {
 	renew, count, ask := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval), time.NewTicker(askInterval)
+	retry := time.NewTimer(retryInterval)
+	defer retry.Stop()
 	defer renew.Stop()
 	defer count.Stop()
 	defer ask.Stop()
@@ -132,6 +148,10 @@ func (r *Relay) Start(ctx context.Context) error {
 			return nil
 		case <-renew.C:
 			r.renew()
+		case <-r.again:
+			retry.Reset(retryInterval)
+		case <-retry.C:
+			r.retry()
 		case <-ask.C:
 			r.askNext()
 		case <-r.wake:
@@ -196,36 +216,85 @@ func (r *Relay) renew() {
 	}
 }
 
-// apply writes the plan into the kernel; with renew also what has not changed. The caller holds mu.
+// retry writes the plan again, if that has failed.
+func (r *Relay) retry() {
+	r.mu.Lock()
+	again := r.failed || !r.doubt.IsZero()
+	r.mu.Unlock()
+	if again {
+		r.renew()
+	}
+}
+
+// apply writes the plan into the kernel; with renew also what has not changed. What fails in one family does not harm the other. An
+// error is of what may go by; what will not is what Unable says. The caller holds mu.
 func (r *Relay) apply(renew bool) error {
+	r.failed = false
 	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
+		r.doubt = time.Time{}
 		r.able("")
 		return r.clear()
 	}
-	if why := unable(); why != "" {
+	if why := r.beside(time.Now()); why != "" {
 		r.able(why)
 		return r.clear()
 	}
 	passages := r.reachable()
+	var whys []string
+	var errs []error
 	for _, t := range r.tables {
-		if err := t.set(t.entries(passages, r.until), r.rate, r.lease, renew); err != nil {
-			r.able(whyRefused(err))
-			return errors.Join(fmt.Errorf("write the table %s of nftables: %w", t.family, err), r.clear())
+		err := t.set(t.entries(passages, r.until), r.rate, r.lease, renew)
+		switch {
+		case err == nil:
+			t.failing = time.Time{}
+			continue
+		case t.mayPass(err, time.Now(), r.grace):
+			errs = append(errs, fmt.Errorf("write the table %s of nftables: %w", t.family, err))
+		default:
+			whys = append(whys, fmt.Sprintf("table %s: %s", t.family, whyRefused(err)))
+			errs = append(errs, r.remove(t))
 		}
+		r.failed = true
+		notify(r.again)
 	}
-	r.able("")
-	return nil
+	r.able(strings.Join(whys, "; "))
+	return errors.Join(errs...)
+}
+
+// beside says why nothing can be passed on beside the service proxy; "": it can, or what the kernel does may be left for now. The caller
+// holds mu.
+func (r *Relay) beside(now time.Time) string {
+	why, certain := unable()
+	if why == "" {
+		r.doubt = time.Time{}
+		return ""
+	}
+	if r.doubt.IsZero() {
+		r.doubt = now
+	}
+	if certain || now.Sub(r.doubt) >= r.grace || !slices.ContainsFunc(r.tables[:], (*table).exists) {
+		return why
+	}
+	notify(r.again)
+	return ""
 }
 
 // clear removes the tables. The caller holds mu.
 func (r *Relay) clear() error {
 	var errs []error
 	for _, t := range r.tables {
-		if err := t.remove(); err != nil {
-			errs = append(errs, fmt.Errorf("remove the table %s of nftables: %w", t.family, err))
-		}
+		errs = append(errs, r.remove(t))
 	}
 	return errors.Join(errs...)
+}
+
+// remove removes a table. The caller holds mu.
+func (r *Relay) remove(t *table) error {
+	if err := t.remove(); err != nil {
+		r.failed = true
+		return fmt.Errorf("remove the table %s of nftables: %w", t.family, err)
+	}
+	return nil
 }
 
 // able records why nothing can be passed on; "": it works. The caller holds mu.

@@ -109,8 +109,10 @@ func (t *table) baseRules() [][]expr.Any {
 		join(protocol(unix.IPPROTO_TCP), flags(flagSYN, false), flags(flagRST|flagFIN, true), ctState(expr.CtStateBitINVALID), t.lookUpHops()),
 		// Errors of ICMP about packets that another node sent, such as "fragmentation needed".
 		join(protocol(t.icmp), icmpType(t.icmpErrors), ctState(expr.CtStateBitINVALID), t.lookUpHops()),
+		// Nobody else is asked. Without an endpoint here the service proxy would drop it, and the client would wait for nothing.
+		join(protocol(unix.IPPROTO_TCP), flags(flagSYN|flagRST|flagFIN, false), ctState(expr.CtStateBitNEW), t.isMoved(), t.reset()),
 		// What is left belongs to no connection. Nobody translates it, so the node would send it back to the segment.
-		join(ctState(expr.CtStateBitINVALID), t.daddr(), []expr.Any{&expr.Lookup{SourceRegister: 1, SetName: setMoved}}, verdict(expr.VerdictDrop)),
+		join(ctState(expr.CtStateBitINVALID), t.isMoved(), verdict(expr.VerdictDrop)),
 	}
 }
 
@@ -122,7 +124,21 @@ func (t *table) passRules(rate uint64) [][]expr.Any {
 			counter(counterLimit), verdict(expr.VerdictDrop)),
 		join(t.ttlAbove(reserve), counter(counterPassed), t.daddr(), next, verdict(expr.VerdictDrop)),
 		join(ctState(expr.CtStateBitINVALID), verdict(expr.VerdictDrop)),
+		join(protocol(unix.IPPROTO_TCP), t.isMoved(), t.reset()),
 	}
+}
+
+// isMoved goes on if the packet's destination was here and moved away.
+func (t *table) isMoved() []expr.Any {
+	return append(t.daddr(), &expr.Lookup{SourceRegister: 1, SetName: setMoved})
+}
+
+// reset answers that there is no such connection, or does nothing where the kernel cannot.
+func (t *table) reset() []expr.Any {
+	if t.unresetting {
+		return nil
+	}
+	return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}
 }
 
 // gotoHops is the verdict for packets that are passed on at most so often.

@@ -48,13 +48,19 @@ type table struct {
 	written bool
 	// absent: the kernel had no such table when this program looked last.
 	absent bool
+	// failing is since when the kernel has not taken the entries; zero: it has.
+	failing time.Time
+	// unresetting: the kernel cannot reset connections before a packet is routed; earlier than 5.9 it could not.
+	unresetting bool
+	// commit gives the kernel a transaction.
+	commit func(*nftables.Conn) error
 	// entries that were written last.
 	last []entry
 	// passed and limited are what tables that are gone have counted.
 	passed, limited uint64
 }
 
-func newTable(f family) *table { return &table{family: f} }
+func newTable(f family) *table { return &table{family: f, commit: (*nftables.Conn).Flush} }
 
 // kernel returns the table as the library wants it.
 func (t *table) kernel() *nftables.Table {
@@ -92,6 +98,21 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 	// The counters of the table that is replaced go on in this program.
 	t.keepCounters()
 	t.written, t.absent, t.last = false, false, entries
+	err := t.write(entries, rate, lease)
+	if isLacking(err) && !t.unresetting {
+		t.unresetting = true
+		if t.write(entries, rate, lease) == nil {
+			err = nil
+		} else {
+			t.unresetting = false
+		}
+	}
+	t.written = err == nil
+	return err
+}
+
+// write replaces the table by one with some entries.
+func (t *table) write(entries []entry, rate uint64, lease time.Duration) error {
 	rest := entries
 	for first := true; first || len(rest) > 0; first = false {
 		part := rest[:min(batchSize, len(rest))]
@@ -108,7 +129,6 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 			return err
 		}
 	}
-	t.written = true
 	return nil
 }
 
@@ -167,13 +187,34 @@ func (t *table) remove() error {
 		c.DelTable(t.kernel())
 		return nil
 	})
-	if errors.Is(err, os.ErrPermission) && !t.written {
+	if (errors.Is(err, os.ErrPermission) || isLacking(err)) && !t.written {
 		err = nil // It cannot have written one.
 	}
 	if err == nil {
 		t.written, t.absent, t.last = false, true, nil
 	}
 	return err
+}
+
+// exists reports whether the kernel has the table, of this or an earlier run of the speaker.
+func (t *table) exists() bool {
+	if t.written {
+		return true
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return false
+	}
+	_, err = c.ListTableOfFamily(tableName, t.nft)
+	return err == nil
+}
+
+// mayPass notes that the kernel has not taken the entries, and reports whether it may take them later as things are.
+func (t *table) mayPass(err error, now time.Time, grace time.Duration) bool {
+	if t.failing.IsZero() {
+		t.failing = now
+	}
+	return !errors.Is(err, os.ErrPermission) && !isLacking(err) && now.Sub(t.failing) < grace
 }
 
 // flush gives the kernel a transaction: all of it happens, or nothing.
@@ -188,7 +229,7 @@ func (t *table) flush(fill func(*nftables.Conn) error) error {
 	if err := fill(c); err != nil {
 		return err
 	}
-	return c.Flush()
+	return t.commit(c)
 }
 
 // intact reports whether the rules in the kernel are as many as were written: others may have flushed them.

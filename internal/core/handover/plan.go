@@ -9,7 +9,7 @@ import (
 const MaxMembers = 8
 
 // Passage says where the packets of TCP connections to an address go on to, which this node has no entry for. Packets that begin
-// a connection or reset one are never passed on.
+// a connection are never passed on.
 type Passage struct {
 	Addr netip.Addr
 	// Via is an address of the next node, of the family of Addr, on a segment that both nodes share.
