@@ -212,17 +212,7 @@ func TestConnections_OfOtherNodesSurviveACrash(t *testing.T) {
 	awaitMembers(t, cluster)
 	address := underBFD(t, cluster, lab.FRR, bfdInterval, "crash", "198.19.78.0/24")
 	open := cluster.FarClient().OpenConnections(openConnections, address)
-	entries, err := cluster.Node("n3").Netlink().ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lost := 0
-	for _, entry := range entries {
-		const established = 3 // in the numbers of conntrack
-		if state, tcp := entry.ProtoInfo.(*netlink.ProtoInfoTCP); tcp && state.State == established && entry.Forward.DstIP.String() == address.String() {
-			lost++
-		}
-	}
+	lost := entriesOf(t, cluster.Node("n3"), address)
 	cluster.Node("n3").Crash()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2")
 	crashed := time.Now()
@@ -232,4 +222,58 @@ func TestConnections_OfOtherNodesSurviveACrash(t *testing.T) {
 	if len(broken) > lost || len(broken) == 0 {
 		t.Errorf("%d of %d connections broke, and n3 had %d, the last: %v", len(broken), openConnections, lost, broken[max(0, len(broken)-1):])
 	}
+}
+
+// A node that was drained and is switched off while it has connections takes those with it. The others, of which some are passed on from
+// node to node, are passed on round it.
+func TestConnections_OfOtherNodesSurviveThatADrainedOneIsSwitchedOff(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	awaitMembers(t, cluster)
+	cluster.Apply(peer("dark") + "\n---" + routedPool("dark", "198.19.79.0/24"))
+	cluster.Pod("dark", "n1")
+	cluster.Apply(service("dark", "dark"))
+	address, _ := cluster.Service("dark").AwaitAddress()
+	awaitNextHops(t, cluster, address.String(), cluster.NodeNames()...)
+	cluster.FarClient().MustGet(url(address))
+	open := cluster.FarClient().OpenConnections(openConnections, address)
+	n2 := cluster.Node("n2")
+	n2.Annotate("daymark.io/drain", "true")
+	t.Cleanup(func() { n2.RemoveAnnotation("daymark.io/drain") })
+	awaitNextHops(t, cluster, address.String(), "n1", "n3")
+	answered := func() {
+		t.Helper()
+		now := time.Now()
+		lab.Eventually(t, waitTimeout, "all connections are answered or broken", func() error { return open.AnsweredSince(now) })
+	}
+	answered()
+	if broken := open.Broken(); len(broken) > 0 {
+		t.Fatalf("n2 is drained, and %d of %d connections are broken, the first: %v", len(broken), openConnections, broken[0])
+	}
+	lost := entriesOf(t, n2, address)
+	n2.Speaker().Stop()
+	n2.Crash()
+	off := time.Now()
+	answered()
+	took, broken := time.Since(off), open.Stop()
+	t.Logf("%d of %d connections broke, and n2 had entries of %d; %s after it was off all others were answered", len(broken), openConnections, lost, ms(took))
+	if len(broken) > lost || len(broken) == 0 {
+		t.Errorf("%d of %d connections broke, and n2 had %d, the last: %v", len(broken), openConnections, lost, broken[max(0, len(broken)-1):])
+	}
+}
+
+// entriesOf is how many established connections to an address a node knows.
+func entriesOf(t *testing.T, node lab.Node, address netip.Addr) (count int) {
+	t.Helper()
+	entries, err := node.Netlink().ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		const established = 3 // in the numbers of conntrack
+		if state, tcp := entry.ProtoInfo.(*netlink.ProtoInfoTCP); tcp && state.State == established && entry.Forward.DstIP.String() == address.String() {
+			count++
+		}
+	}
+	return count
 }
