@@ -136,14 +136,30 @@ func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *elect
 		}
 		address := handover.Address{Addr: contest.Addr, Links: contest.Interfaces, Draining: contest.Draining}
 		claim := seen.view.Claims[contest.Addr]
-		if _, released := made[contest.Addr]; here {
+		said, changed := made[contest.Addr]
+		switch {
+		case here && changed: // its table may be new
+			claim = said
+			fallthrough
+		case here:
 			address.Holders = m.only(self)
-		} else if !released && claim.Node != self && holderLives(seen, claim, elected.Silent) {
+		case !changed && claim.Node != self && holderLives(seen, claim, elected.Silent):
 			address.Holders = m.only(claim.Node)
+		}
+		if claim.Shares.Shared() {
+			address.Holders, address.Revision = servers(seen, claim, elected.Silent), claim.Revision
 		}
 		addresses = append(addresses, address)
 	}
 	return addresses
+}
+
+// servers are those nodes that answer the clients of a shared address, and live or are silent and keep their addresses.
+func servers(seen *snapshot, claim election.Claim, silent []election.Silence) []string {
+	return slices.DeleteFunc(slices.Clone(claim.Shares.Servers()), func(node string) bool {
+		_, alive := seen.view.Peers[node]
+		return !alive && !slices.ContainsFunc(silent, func(s election.Silence) bool { return s.Node == node })
+	})
 }
 
 // only is a list of one node.

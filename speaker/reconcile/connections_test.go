@@ -15,6 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -36,6 +37,18 @@ func (f *fixture) addNeighbor(draining ...netip.Addr) {
 // claim of the address by n2 in its turn.
 func (f *fixture) claim(term uint64) {
 	f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: term, Announced: true})
+}
+
+// shares has n2 hold the address and share it with n1 by its table of a number, each of which is another.
+func (f *fixture) shares(t *testing.T, revision uint64) {
+	t.Helper()
+	of := make([]byte, shares.Count)
+	of[revision] = 1
+	table, ok := shares.Make([]string{"n1", "n2"}, of)
+	if !ok {
+		t.Fatal("there is no such table")
+	}
+	f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: 1, Announced: true, Shares: table, Revision: revision})
 }
 
 func TestLoop_PassesOnOpenConnections(t *testing.T) {
@@ -118,6 +131,19 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			f.connections.silent = []netip.Addr{addressOfN2}
 			if f.pass(t); len(f.connections.plan.Passages) > 0 {
 				t.Errorf("passages %+v", f.connections.plan.Passages)
+			}
+		}},
+		{"the servers of a shared address pass on to each other after its table has changed", func(t *testing.T, f *fixture) {
+			f.addNeighbor()
+			f.shares(t, 1)
+			f.untilSettled(t)
+			time.Sleep(f.draining)
+			if f.pass(t); len(f.connections.plan.Passages) > 0 {
+				t.Errorf("long after, the passages are %+v", f.connections.plan.Passages)
+			}
+			f.shares(t, 2)
+			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
+				t.Errorf("with another table, the passages are %+v", f.connections.plan.Passages)
 			}
 		}},
 		{"the former one counts, and says so to the others and in its Speaker", func(t *testing.T, f *fixture) {

@@ -49,7 +49,7 @@ func (r *routed) addresses(view *gossip.View, plan *announce.Plan, layer2 []hand
 		}
 		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining}
 		if len(layer2) > 0 && layer2[0].Addr == a.Addr {
-			address.Draining = max(address.Draining, layer2[0].Draining)
+			address.Draining, address.Revision = max(address.Draining, layer2[0].Draining), layer2[0].Revision
 			for _, holder := range layer2[0].Holders {
 				if at, found := slices.BinarySearch(address.Holders, holder); !found {
 					address.Holders = slices.Insert(slices.Clone(address.Holders), at, holder)

@@ -73,9 +73,6 @@ func (p *places) of(key candidateKey) *place {
 			segment: key.segment, interfaces: interfaces, number: p.number(interfaces), detection: p.detection(key.matches),
 			draining: p.draining(key.matches), shared: p.shared(key.matches),
 		}
-		if here.shared {
-			here.draining = 0 // No holder's move tells which clients have another node now: their connections break.
-		}
 		p.known[key] = here
 	}
 	p.last, p.here = key, here

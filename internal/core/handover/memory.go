@@ -50,6 +50,8 @@ type Address struct {
 	Addr netip.Addr
 	// Holders are the nodes that do so now, sorted: one by layer 2, any number by BGP. They may share the slice.
 	Holders []string
+	// Revision changes when the holders divide the clients anew among themselves.
+	Revision uint64
 	// Links of this node, by name, on which it answers for the address, if it is by layer 2; none: packets may come in by any.
 	Links []string
 	// Draining is how long after a change connections are passed on; 0: they are not.

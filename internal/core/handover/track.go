@@ -11,8 +11,9 @@ import (
 type track struct {
 	addr    netip.Addr
 	holders []string
-	// changed is when the holders last changed.
-	changed time.Time
+	// changed is when the holders last changed, or how they divide the clients, of which revision is the last.
+	changed  time.Time
+	revision uint64
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
 	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
@@ -37,8 +38,9 @@ func newTrack(in *Input, a *Address) *track {
 func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
 	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
 	returned := !t.absent.IsZero()
-	t.draining, t.absent = a.Draining, time.Time{}
-	if disturbed || returned || !slices.Equal(t.holders, a.Holders) {
+	divided := t.revision != a.Revision
+	t.draining, t.absent, t.revision = a.Draining, time.Time{}, a.Revision
+	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) {
 		t.changed = in.Now
 	}
 	for _, node := range t.holders {
