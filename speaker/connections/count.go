@@ -3,7 +3,6 @@ package connections
 import (
 	"encoding/binary"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -18,6 +17,13 @@ const firstOpen, lastOpen = 2, 5 // SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT
 
 // statusDstNAT: the service proxy has given the connection to a pod.
 const statusDstNAT = 1 << 5
+
+// dueIn is how long to wait with the next count. A count that costs much is followed by a long pause, whatever happens meanwhile.
+func (r *Relay) dueIn() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, time.Until(r.due))
+}
 
 // count counts the open connections to the addresses that are counted, and returns when to count again.
 func (r *Relay) count() time.Duration {
@@ -34,18 +40,27 @@ func (r *Relay) count() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(left, func(addr netip.Addr, _ int) bool { _, still := r.until[addr]; return !still }) // a Set since
-	changed := !maps.Equal(left, r.left)
-	r.left = left
-	if changed {
+	now := time.Now()
+	r.untold = r.untold || !maps.Equal(left, r.left)
+	if r.untold && (now.Sub(r.told) >= tellInterval || !sameEnds(left, r.left)) {
+		r.untold, r.told = false, now
 		notify(r.changes)
 	}
-	return max(countInterval, countShare*took)
+	r.left = left
+	pause := max(countInterval, countShare*took)
+	r.due = now.Add(pause)
+	return pause
+}
+
+// sameEnds reports whether the same addresses have connections left, and the same have none.
+func sameEnds(a, b map[netip.Addr]int) bool {
+	return maps.EqualFunc(a, b, func(a, b int) bool { return (a == 0) == (b == 0) })
 }
 
 // countOpen counts the open connections that this node has to each of some addresses. Those of a family that the kernel does not tell
 // are missing.
 func countOpen(addrs []netip.Addr) map[netip.Addr]int {
-	own := ownAddresses()
+	own := ownSources()
 	left := map[netip.Addr]int{}
 	for _, f := range []family{ipv4, ipv6} {
 		counts := map[netip.Addr]int{}
@@ -55,7 +70,7 @@ func countOpen(addrs []netip.Addr) map[netip.Addr]int {
 			}
 		}
 		if len(counts) > 0 && f.dump(func(c connection) {
-			if _, asked := counts[c.to]; asked && c.open() && !own[c.from] {
+			if _, asked := counts[c.to]; asked && c.open() && !own.has(c.from) {
 				counts[c.to]++
 			}
 		}) == nil {
@@ -63,18 +78,6 @@ func countOpen(addrs []netip.Addr) map[netip.Addr]int {
 		}
 	}
 	return left
-}
-
-// ownAddresses returns the addresses of this node.
-func ownAddresses() map[netip.Addr]bool {
-	own := map[netip.Addr]bool{}
-	addrs, _ := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own[p.Addr().Unmap()] = true
-		}
-	}
-	return own
 }
 
 // connection is what is read of an entry of connection tracking.

@@ -64,6 +64,83 @@ func TestRelay_CountsNotTheNodesOwn(t *testing.T) {
 	r.awaitLeft(0, map[netip.Addr]int{vip4: 1})
 }
 
+// Pods are served by their own node, whoever has the address, and nobody waits for them: with a veth and a route each, or on a bridge. A
+// client on the segment counts, also where the node's link to it is a veth or a bridge.
+func TestRelay_CountsNotThePodsOfTheNode(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	var clients []*netnstest.Namespace
+	for i, lines := range []string{
+		"ip link set pod1 up; ip addr add 203.0.113.1/32 dev pod1; ip route add 203.0.113.99 dev pod1",
+		"ip link add cni0 type bridge; ip link set cni0 up; ip addr add 198.51.100.1/24 dev cni0; ip link set pod2 master cni0 up",
+		"ip link add br1 type bridge; ip tuntap add other mode tap; ip link set other master br1; ip link set br1 up; ip addr add 198.18.0.1/24 dev br1; ip link set pod3 master br1 up",
+		"ip link set pod4 up; ip addr add 198.19.0.1/24 dev pod4",
+	} {
+		c := netnstest.New(t)
+		clients = append(clients, c)
+		n.ns.Do(t, func() { netnstest.Veth(t, fmt.Sprintf("pod%d", i+1), c, "eth0") })
+		sh(t, n.ns, "set -e; "+lines)
+		address, gateway := []string{"203.0.113.99/32", "198.51.100.2/24", "198.18.0.2/24", "198.19.0.2/24"}[i], []string{"203.0.113.1", "198.51.100.1", "198.18.0.1", "198.19.0.1"}[i]
+		sh(t, c, "ip link set eth0 up", "ip addr add "+address+" dev eth0", "ip route add default via "+gateway+" dev eth0 onlink")
+	}
+	r.dial(vip4, 1)
+	for i, want := range []int{1, 1, 2, 3} {
+		clients[i].Do(t, func() {
+			conn, err := net.DialTimeout("tcp", "192.0.2.200:80", 5*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+		})
+		r.set(0, handover.Plan{Counted: counted(vip4)})
+		r.awaitLeft(0, map[netip.Addr]int{vip4: want})
+	}
+}
+
+// A count may cost much: plans that come one after another do not make more of them, and numbers that go up and down wake nobody.
+func TestRelay_CountsAndTellsNoMoreThanNeeded(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	n := r.nodes[0]
+	woken := func(c chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	r.dial(vip4, 2)
+	r.set(0, handover.Plan{Counted: counted(vip4, vip6)})
+	if !woken(n.relay.wake) {
+		t.Error("nobody counts what a plan has more")
+	}
+	r.awaitLeft(0, map[netip.Addr]int{vip4: 2, vip6: 0})
+	if !woken(n.relay.changes) {
+		t.Error("the first numbers are not told")
+	}
+	if wait := n.relay.dueIn(); wait < countInterval/2 {
+		t.Errorf("the next count may come in %v", wait)
+	}
+	r.set(0, handover.Plan{Counted: counted(vip4), Passages: pass(1, 1).Passages[:1]})
+	if woken(n.relay.wake) {
+		t.Error("a plan with less to count has it counted at once")
+	}
+	r.dial(vip4, 1)
+	r.awaitLeft(0, map[netip.Addr]int{vip4: 3})
+	if woken(n.relay.changes) {
+		t.Error("a number that changed a little is told at once")
+	}
+	n.relay.told = n.relay.told.Add(-tellInterval)
+	if r.awaitLeft(0, map[netip.Addr]int{vip4: 3}); !woken(n.relay.changes) {
+		t.Error("it is not told later either")
+	}
+	n.relay.told = time.Now()
+	sh(t, n.ns, "conntrack -D -p tcp 2>/dev/null")
+	if r.awaitLeft(0, map[netip.Addr]int{vip4: 0}); !woken(n.relay.changes) {
+		t.Error("that none is left is not told")
+	}
+}
+
 // awaitLeft counts on a node until the result is as wanted.
 func (r *rig) awaitLeft(node int, want map[netip.Addr]int) {
 	r.t.Helper()

@@ -30,6 +30,9 @@ const (
 	retryInterval = time.Second
 	// countInterval is the least time between two counts.
 	countInterval = 2 * time.Second
+	// tellInterval is the least time between two words of numbers that have changed. That an address has no connection left any more, or has
+	// some again, is said at once.
+	tellInterval = 10 * time.Second
 	// countShare bounds the share of the time that is spent with counting: one part in so many.
 	countShare = 50
 )
@@ -55,7 +58,7 @@ type Relay struct {
 	changes chan struct{}
 	// again has Start try again soon.
 	again chan struct{}
-	// wake has Start count at once.
+	// wake has Start count as soon as it may.
 	wake chan struct{}
 
 	mu sync.Mutex
@@ -78,6 +81,11 @@ type Relay struct {
 	asked map[netip.Addr]*nextNode
 	// left is what was counted last, for addresses that are counted; nil for all: unknown.
 	left map[netip.Addr]int
+	// due is when to count next at the earliest.
+	due time.Time
+	// told is when Changes told of numbers; untold: they have changed since.
+	told   time.Time
+	untold bool
 }
 
 // New returns a Relay that leaves the kernel as it is until Set. A nil log means slog's default.
@@ -111,9 +119,17 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	}
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted)}
 	r.isSet = true
+	more := false
+	for addr := range until {
+		if _, known := r.until[addr]; !known {
+			more = true
+		}
+	}
 	r.until = until
 	maps.DeleteFunc(r.left, func(addr netip.Addr, _ int) bool { _, counted := until[addr]; return !counted })
-	notify(r.wake)
+	if more {
+		notify(r.wake)
+	}
 	return r.apply(false)
 }
 
@@ -155,7 +171,7 @@ func (r *Relay) Start(ctx context.Context) error {
 		case <-ask.C:
 			r.askNext()
 		case <-r.wake:
-			count.Reset(r.count())
+			count.Reset(r.dueIn())
 		case <-count.C:
 			count.Reset(r.count())
 		}
@@ -194,14 +210,14 @@ func (r *Relay) Unable() string {
 }
 
 // Left returns how many open TCP connections this node has for each address that is counted. An address that is missing has not been
-// counted, or cannot be. Connections from the node's own addresses are left out: they end with the node.
+// counted, or cannot be. Connections from the node's own addresses and its pods are left out: they end with the node.
 func (r *Relay) Left() map[netip.Addr]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left, Unable or Unreachable has changed.
+// Changes wakes its one receiver after Left, Unable or Unreachable has changed; of numbers that only grow or shrink only now and then.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // renew writes the plan again, if there is one.
