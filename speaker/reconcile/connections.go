@@ -94,7 +94,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	}
 	m.decision, m.decided, m.leaving = d, true, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
-		m.leaving = leavingRoutes(now, in.Addresses, &d)
+		m.leaving = leavingRoutes(now, in.Addresses, &d, plan.Routed)
 	}
 	return passing{&d.Plan, d.Left, m.asked, wait}
 }

@@ -164,8 +164,8 @@ func missingPaths(before, now []announce.Path) (missing []announce.Path) {
 }
 
 // leavingRoutes are the addresses that this node has just ceased to attract though others attract them, and until when to announce
-// them nevertheless.
-func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Decision) map[netip.Addr]time.Time {
+// them nevertheless: not those that it cannot serve, whose new connections would not be answered meanwhile.
+func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Decision, routed []announce.RoutedAddress) map[netip.Addr]time.Time {
 	leaving := map[netip.Addr]time.Time{}
 	at := 0
 	for i := range addresses {
@@ -176,10 +176,16 @@ func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Deci
 		if d.Plan.Counted[at].Addr != a.Addr {
 			continue
 		}
-		if until := d.Until[at].Add(withdrawDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) {
+		if until := d.Until[at].Add(withdrawDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) && !unserved(routed, a.Addr) {
 			leaving[a.Addr] = until
 		}
 		at++
 	}
 	return leaving
+}
+
+// unserved reports whether this node cannot serve an address of a list, which is in order.
+func unserved(routed []announce.RoutedAddress, addr netip.Addr) bool {
+	i, found := slices.BinarySearchFunc(routed, addr, func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
+	return found && routed[i].Unserved
 }

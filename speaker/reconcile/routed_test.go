@@ -92,11 +92,12 @@ func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 
 func TestLeavingRoutes(t *testing.T) {
 	now := time.Now()
-	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	a, b, c, e := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
 	others := []string{"n2"}
-	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}}
-	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay)}}
-	if got, want := leavingRoutes(now, addresses, d), map[netip.Addr]time.Time{a: now.Add(withdrawDelay)}; !reflect.DeepEqual(got, want) {
+	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}, {Addr: e, Holders: others, Draining: time.Minute}}
+	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay), now.Add(time.Minute)}}
+	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e, Unserved: true}}
+	if got, want := leavingRoutes(now, addresses, d, routes), map[netip.Addr]time.Time{a: now.Add(withdrawDelay)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }

@@ -16,6 +16,9 @@ type RoutedAddress struct {
 	Nodes []string
 	// Draining is how long connections are passed on after the nodes have changed, as the longest of the advertisements says.
 	Draining time.Duration
+	// Unserved: this node has no endpoint of a Service of the address under externalTrafficPolicy: Local, not even a terminating one. Its
+	// service proxy drops what comes in.
+	Unserved bool
 }
 
 // routedNodes are those for all addresses of the same advertisements, by their indexes, and their names.
@@ -42,7 +45,10 @@ func (r *rules) routed() []RoutedAddress {
 				nodes = r.routedNodes(matches)
 				byMatches[matches] = nodes
 			}
-			routed := RoutedAddress{Addr: addr, Draining: draining}
+			routed := RoutedAddress{
+				Addr: addr, Draining: draining,
+				Unserved: s.Local && !r.world.Endpoints[s.Key].AnyOnNode(r.world.Node, lb.FamilyOf(addr)),
+			}
 			if r.askAddress(a, true) == nil {
 				routed.Nodes = r.serving(a, sharers, nodes)
 			}
@@ -100,6 +106,7 @@ func mergeRouted(all []RoutedAddress) []RoutedAddress {
 		names := slices.Concat(merged[last].Nodes, a.Nodes)
 		slices.Sort(names)
 		merged[last].Nodes, merged[last].Draining = slices.Compact(names), max(merged[last].Draining, a.Draining)
+		merged[last].Unserved = merged[last].Unserved || a.Unserved
 	}
 	return merged
 }

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -23,25 +24,31 @@ func TestRouted_NodesOfAnAddress(t *testing.T) {
 		change func(w *World, s *lb.Service)
 		want   string
 	}{
-		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 10m0s}]"},
-		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 10m0s}]"},
-		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 10m0s}]"},
-		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 10m0s}]"},
+		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 10m0s false}]"},
+		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 10m0s true}]"},
+		{"an endpoint that terminates still serves", func(w *World, s *lb.Service) {
+			s.Local = true
+			w.Endpoints[s.Key] = lb.NewEndpointSlice(s.Key, []lb.Endpoint{
+				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Draining: true}, {Addr: netip.MustParseAddr("203.0.113.2"), Node: "n2", Ready: true},
+			}).Endpoints
+		}, "[{198.19.0.1 [n2] 10m0s false}]"},
+		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 10m0s false}]"},
+		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 10m0s false}]"},
 		{"only those of a peer", func(w *World, _ *lb.Service) {
 			for _, peer := range w.Peers {
 				peer.NodeSelectors = selector("kubernetes.io/hostname=nowhere")
 			}
-		}, "[{198.19.0.1 [] 10m0s}]"},
-		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 10m0s}]"},
+		}, "[{198.19.0.1 [] 10m0s false}]"},
+		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 10m0s false}]"},
 		{"the longest of two counts", func(w *World, _ *lb.Service) {
 			w.BGPAdvertisements = append(w.BGPAdvertisements, drainingFor("b", time.Hour), drainingFor("c", 0))
-		}, "[{198.19.0.1 [n1 n2 n3] 1h0m0s}]"},
+		}, "[{198.19.0.1 [n1 n2 n3] 1h0m0s false}]"},
 		{"with 0 there is none", func(w *World, _ *lb.Service) { w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("a", 0)} }, "[]"},
 		{"Services that share it", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.add("other", "198.19.0.1", "n3").Local = true
 			w.add("first", "198.19.0.0", "n3")
-		}, "[{198.19.0.0 [n1 n2 n3] 10m0s} {198.19.0.1 [n2 n3] 10m0s}]"},
+		}, "[{198.19.0.0 [n1 n2 n3] 10m0s false} {198.19.0.1 [n2 n3] 10m0s true}]"},
 	} {
 		w := cluster()
 		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", 10*time.Minute)}

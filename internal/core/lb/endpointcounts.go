@@ -161,6 +161,13 @@ func (e Endpoints) ServingOnNode(node string, family Family) bool {
 	return e.CountServing(node, family) > 0
 }
 
+// AnyOnNode reports whether a node has an endpoint of a family that answers: a ready one, or one that is terminating, which a service
+// proxy turns to under externalTrafficPolicy: Local when the node has no other.
+func (e Endpoints) AnyOnNode(node string, family Family) bool {
+	has := e.onNode(node, family)
+	return has.ready > 0 || has.draining > 0
+}
+
 // CountServing counts the serving endpoints of a family on a node.
 func (e Endpoints) CountServing(node string, family Family) int {
 	has := e.onNode(node, family)
