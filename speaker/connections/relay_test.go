@@ -544,3 +544,31 @@ func TestRelay_SendsNothingBackToTheSegment(t *testing.T) {
 		t.Error("the packet is not routed without the table either: the test shows nothing")
 	}
 }
+
+// Forged packets to one address leave room for those of others.
+func TestRelay_AFloodOfOneAddressLeavesTheOthers(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	r.nodes[1].relay = New(Config{Rate: 100})
+	plan, other := pass(0, 1), vip4.Next()
+	plan.Passages = slices.Insert(plan.Passages, 1, handover.Passage{Addr: other, Via: nodeAddr(0), Hops: 1})
+	r.set(1, plan)
+	r.move(1)
+	sh(t, r.client, fmt.Sprintf("ip neigh replace %s lladdr %s dev eth0", other, r.nodes[1].mac))
+	const flood, some = 20_000, 2_000
+	send := func(to netip.Addr, count int, seen uint64) {
+		t.Helper()
+		r.client.Do(t, func() { forge(t, netip.MustParseAddr(client4), to, count, 0x10) })
+		netnstest.Eventually(t, "all packets have been seen", func() error {
+			if passed, limited := r.counters(1); passed+limited != seen {
+				return fmt.Errorf("%d passed on, %d dropped of %d", passed, limited, seen)
+			}
+			return nil
+		})
+	}
+	send(vip4, flood, flood)
+	_, before := r.counters(1)
+	send(other, some, flood+some)
+	if _, after := r.counters(1); after != before {
+		t.Errorf("%d of %d packets to the other address are dropped", after-before, some)
+	}
+}

@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -15,6 +16,16 @@ const reserve = 16
 
 // burst is how many packets the limit lets pass at once.
 const burst = 10_000
+
+// addrShare is the part of the limit that one address may have: one in so many. Forged packets to the address of one tenant leave the rest to
+// those of others.
+const addrShare = 2
+
+// A rate is forgotten after ratesTimeout without a packet. No more than ratesSize addresses have one; those beyond share the limit.
+const (
+	ratesTimeout = 10 * time.Second
+	ratesSize    = 16_384
+)
 
 // Names of chains. The one for a number of hops has the number behind its name.
 const (
@@ -34,6 +45,13 @@ func (t *table) sets(k *nftables.Table) []*nftables.Set {
 		{Table: k, Name: mapNext, IsMap: true, KeyType: t.addrType, DataType: t.addrType, HasTimeout: true},
 		{Table: k, Name: mapHops, IsMap: true, KeyType: t.addrType, DataType: nftables.TypeVerdict, HasTimeout: true},
 		{Table: k, Name: setMoved, KeyType: t.addrType, HasTimeout: true},
+	}
+}
+
+// rates returns the set of the addresses that packets were passed on for lately, each with its rate.
+func (t *table) rates(k *nftables.Table) *nftables.Set {
+	return &nftables.Set{
+		Table: k, Name: setRates, KeyType: t.addrType, Dynamic: true, HasTimeout: true, Timeout: ratesTimeout, Size: ratesSize,
 	}
 }
 
@@ -70,7 +88,7 @@ func (t *table) addRules(c *nftables.Conn, k *nftables.Table, rate uint64) error
 		}
 		chains[name] = c.AddChain(chain)
 	}
-	for _, s := range t.sets(k) {
+	for _, s := range append(t.sets(k), t.rates(k)) {
 		if err := c.AddSet(s, nil); err != nil {
 			return fmt.Errorf("add the set %s: %w", s.Name, err)
 		}
@@ -119,13 +137,23 @@ func (t *table) baseRules() [][]expr.Any {
 // passRules pass a packet on: copy it to the next node, one less in its time to live, and drop it here.
 func (t *table) passRules(rate uint64) [][]expr.Any {
 	next := []expr.Any{&expr.Lookup{SourceRegister: 1, DestRegister: 1, IsDestRegSet: true, SetName: mapNext}, &expr.Dup{RegAddr: 1}}
+	// Each address first: what that drops takes nothing from the others.
+	ofAddr := &expr.Dynset{
+		SrcRegKey: 1, SetName: setRates, Operation: unix.NFT_DYNSET_OP_UPDATE, Timeout: ratesTimeout,
+		Exprs: []expr.Any{over(max(1, rate/addrShare), burst/addrShare)},
+	}
 	return [][]expr.Any{
-		join(t.ttlAbove(reserve), []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: rate, Unit: expr.LimitTimeSecond, Burst: burst, Over: true}},
-			counter(counterLimit), verdict(expr.VerdictDrop)),
+		join(t.ttlAbove(reserve), t.daddr(), []expr.Any{ofAddr}, counter(counterLimit), verdict(expr.VerdictDrop)),
+		join(t.ttlAbove(reserve), []expr.Any{over(rate, burst)}, counter(counterLimit), verdict(expr.VerdictDrop)),
 		join(t.ttlAbove(reserve), counter(counterPassed), t.daddr(), next, verdict(expr.VerdictDrop)),
 		join(ctState(expr.CtStateBitINVALID), verdict(expr.VerdictDrop)),
 		join(protocol(unix.IPPROTO_TCP), t.isMoved(), t.reset()),
 	}
+}
+
+// over goes on if there are more packets a second.
+func over(rate uint64, burst uint32) *expr.Limit {
+	return &expr.Limit{Type: expr.LimitTypePkts, Rate: rate, Unit: expr.LimitTimeSecond, Burst: burst, Over: true}
 }
 
 // isMoved goes on if the packet's destination was here and moved away.

@@ -21,6 +21,8 @@ const (
 	// mapNext has for an address the next node, mapHops the chain for the number of hops; setMoved has addresses that moved away.
 	mapNext, mapHops, setMoved  = "next", "hops", "moved"
 	counterPassed, counterLimit = "passed", "limited"
+	// setRates has how many packets are passed on for an address.
+	setRates = "rates"
 )
 
 // maxHops bounds Passage.Hops.
