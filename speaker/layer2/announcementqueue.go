@@ -23,11 +23,13 @@ const (
 type schedule struct {
 	sender sender
 	addr   netip.Addr
-	// turn orders first announcements; that of others is 0. due is when it is sent at the earliest.
+	// turn orders initial announcements; that of others is 0. due is when it is sent at the earliest.
 	turn uint64
 	due  time.Time
 	// waits are those between the only announcements; nil: it is announced for ever.
 	waits []time.Duration
+	// most is how urgent it is at most.
+	most urgency
 	// sent is how often it has been announced.
 	sent int
 	// index is its place in the list of its urgency.
@@ -37,9 +39,9 @@ type schedule struct {
 func (t *schedule) urgency() urgency {
 	switch {
 	case t.sent == 0:
-		return initial
+		return max(t.most, initial)
 	case t.sent <= len(t.repeats()):
-		return repeated
+		return max(t.most, repeated)
 	default:
 		return periodic
 	}
@@ -64,11 +66,14 @@ type announcementQueue struct {
 
 // addFirst adds the first announcement of the i-th address of a batch.
 func (q *announcementQueue) addFirst(t *schedule, now time.Time, i int) {
-	t.turn, t.due, t.sent = q.turn+1+uint64(i), now, 0 //nolint:gosec // Never negative.
-	heap.Push(&q.lists[initial], t)
+	t.turn, t.due, t.sent = 0, now, 0
+	if t.most == initial {
+		t.turn = q.turn + 1 + uint64(i) //nolint:gosec // Never negative.
+	}
+	q.add(t)
 }
 
-// add adds an announcement that is not the first.
+// add adds an announcement to those of its urgency.
 func (q *announcementQueue) add(t *schedule) { heap.Push(&q.lists[t.urgency()], t) }
 
 func (q *announcementQueue) remove(t *schedule) { heap.Remove(&q.lists[t.urgency()], t.index) }

@@ -61,6 +61,9 @@ type announcer struct {
 	// queues by interface. They are kept, so that an interface that comes and goes has no new budget each time.
 	queues    map[string]*announcementQueue
 	schedules map[sender]map[netip.Addr]*schedule
+	// updates are what is sent a few times only, and untold those of them that have not been sent to a client yet.
+	updates map[sender]map[update]*schedule
+	untold  untold
 }
 
 func newAnnouncer(interval time.Duration, rate int, stale func() bool, m *metrics) *announcer {
@@ -68,6 +71,7 @@ func newAnnouncer(interval time.Duration, rate int, stale func() bool, m *metric
 		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
 		unannounced: m.unannounced, failOvers: newFailOvers(m.failOver),
 		queues: map[string]*announcementQueue{}, schedules: map[sender]map[netip.Addr]*schedule{},
+		updates: map[sender]map[update]*schedule{}, untold: untold{of: map[netip.Addr]int{}},
 	}
 }
 
@@ -111,25 +115,6 @@ func (a *announcer) restart(addresses []netip.Addr) {
 	notify(a.wake)
 }
 
-// tell has something sent about an address by each of these senders: at once, again after each of the waits, and then no more.
-func (a *announcer) tell(by []sender, addr netip.Addr, waits []time.Duration) {
-	now := time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i, each := range by {
-		q := a.queue(each.interfaceName(), now)
-		t := a.schedules[each][addr]
-		if t == nil {
-			t = &schedule{sender: each, addr: addr, waits: waits}
-			a.schedules[each] = map[netip.Addr]*schedule{addr: t}
-		} else {
-			q.remove(t)
-		}
-		q.addFirst(t, now, i)
-	}
-	notify(a.wake)
-}
-
 // queue of an interface. The caller holds mu.
 func (a *announcer) queue(interfaceName string, now time.Time) *announcementQueue {
 	q := a.queues[interfaceName]
@@ -150,7 +135,7 @@ func (a *announcer) remove(by sender, addr netip.Addr) {
 	}
 }
 
-// removeSender ends all announcements by one sender.
+// removeSender ends all announcements and updates by one sender.
 func (a *announcer) removeSender(by sender) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -158,6 +143,7 @@ func (a *announcer) removeSender(by sender) {
 		a.queues[by.interfaceName()].remove(t)
 	}
 	delete(a.schedules, by)
+	a.removeUpdates(by)
 }
 
 // run announces what is due until ctx ends, and says how far it is.
@@ -193,16 +179,16 @@ func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 			unannounced += len(q.lists[initial])
 			continue
 		}
-		by, addr, n := t.sender, t.addr, t.sent
+		by, addr, n, ends := t.sender, t.addr, t.sent, a.endsFailOver(t)
 		a.reschedule(q, t, now)
 		return func() {
 			by.announce(addr, n)
-			if _, toNode := by.(introduction); n == 0 && !toNode {
+			if ends {
 				a.failOvers.announced(addr, time.Now())
 			}
 		}, 0
 	}
-	a.unannounced.Set(float64(unannounced))
+	a.unannounced.Set(float64(unannounced - a.untold.total))
 	return nil, wait
 }
 
@@ -212,7 +198,7 @@ func (a *announcer) reschedule(q *announcementQueue, t *schedule, now time.Time)
 	t.sent++
 	t.turn = 0
 	if t.waits != nil && t.sent > len(t.waits) {
-		delete(a.schedules, t.sender) // It has this one only.
+		a.forgetUpdate(t)
 		return
 	}
 	wait := a.waitAfter(t.sent, t.repeats(), a.periodicInterval(q))

@@ -28,6 +28,9 @@ func newRecorder() *senderRecorder {
 
 func (r *senderRecorder) interfaceName() string { return r.on }
 
+// via implements update.
+func (r *senderRecorder) via() sender { return r }
+
 func (r *senderRecorder) announce(addr netip.Addr, _ int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,33 +111,6 @@ func TestAnnouncer_StopsForWhatIsRemoved(t *testing.T) {
 		synctest.Wait()
 		if got := r.of(vip4); len(got) != 5 || got[2] != 3500*time.Millisecond {
 			t.Errorf("taken over again, it was announced after %v", got)
-		}
-	})
-}
-
-// TestAnnouncer_TellsSomeTimesOnly: at once, after each wait, and then no more; told again, it begins again.
-func TestAnnouncer_TellsSomeTimesOnly(t *testing.T) {
-	bubble.Test(t, func(t *testing.T) {
-		a := runAnnouncer(t, func() float64 { return 0.5 }, nil)
-		told := newRecorder()
-		a.tell([]sender{told}, vip4, []time.Duration{0, time.Second})
-		time.Sleep(10 * time.Minute)
-		if want := []time.Duration{0, 0, time.Second}; !slices.Equal(told.of(vip4), want) {
-			t.Errorf("told at %v, want %v", told.of(vip4), want)
-		}
-		a.tell([]sender{told}, vip4, []time.Duration{time.Second})
-		time.Sleep(500 * time.Millisecond)
-		a.tell([]sender{told}, vip4, []time.Duration{time.Second})
-		time.Sleep(10 * time.Minute)
-		begin := 10 * time.Minute
-		want := []time.Duration{0, 0, time.Second, begin, begin + time.Second/2, begin + 3*time.Second/2}
-		if !slices.Equal(told.of(vip4), want) {
-			t.Errorf("told at %v, want %v", told.of(vip4), want)
-		}
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if len(a.schedules) > 0 {
-			t.Error("it is not forgotten")
 		}
 	})
 }

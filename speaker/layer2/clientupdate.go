@@ -32,6 +32,9 @@ type clientUpdate struct {
 	of   neighbor
 }
 
+// via implements update.
+func (u clientUpdate) via() sender { return u.socket }
+
 // announce implements sender.
 func (u clientUpdate) announce(addr netip.Addr, n int) {
 	if v := (*u.addresses.Load())[addr]; v == nil || !v.held.Load() || v.shared() == nil || !v.serves(u.of.addr) {
@@ -52,6 +55,9 @@ type introduction struct {
 	of   neighbor
 	to   mac
 }
+
+// via implements update.
+func (i introduction) via() sender { return i.socket }
 
 // announce implements sender.
 func (i introduction) announce(addr netip.Addr, _ int) {

@@ -14,7 +14,7 @@ func newFailOverDuration(factory promauto.Factory) prometheus.Histogram {
 	return factory.NewHistogram(prometheus.HistogramOpts{
 		Name: "daymark_layer2_failover_duration_seconds",
 		Help: "Addresses taken over from speakers that died, and how long they were without an answer: from the last sign of life of the " +
-			"former holder, if this node watched it, to the first announcement by this node.",
+			"former holder, if this node watched it, to the first announcement by this node, or until the last known client of a shared address is told.",
 		Buckets: []float64{.05, .1, .15, .2, .3, .5, 1, 2, 5, 10, 30},
 	})
 }

@@ -169,7 +169,7 @@ func (r *Responder) tellOfChange(c sharingChange) {
 	if c.before.Table.Shared() {
 		ownBefore = c.before.Own
 	}
-	updates := r.newUpdates(c.addr)
+	updates := r.newUpdates(c.addr, *r.live.Load())
 	for _, of := range r.crowds.clients(c.addr) {
 		hadIt, hasIt := ownBefore.Serves(of.addr), c.after.Own.Serves(of.addr)
 		if hasIt && !hadIt {
@@ -186,11 +186,11 @@ func (r *Responder) tellOfChange(c sharingChange) {
 	updates.send()
 }
 
-// tellOwn tells the clients of a shared address that are ours once more where it is: those that asked by one interface, or by any ("").
-func (r *Responder) tellOwn(addr netip.Addr, v *vip, interfaceName string) {
-	updates := r.newUpdates(addr)
+// tellOwn tells the clients of a shared address that are ours once more where it is: those that asked by the interfaces of these sockets.
+func (r *Responder) tellOwn(addr netip.Addr, v *vip, sockets []*socket) {
+	updates := r.newUpdates(addr, sockets)
 	for _, of := range r.crowds.clients(addr) {
-		if (interfaceName == "" || of.interfaceName == interfaceName) && v.serves(of.addr) {
+		if v.serves(of.addr) {
 			updates.tell(of)
 		}
 	}
@@ -199,7 +199,7 @@ func (r *Responder) tellOwn(addr netip.Addr, v *vip, interfaceName string) {
 
 // tellIntroduced tells a client that another node has told us of that it is ours.
 func (r *Responder) tellIntroduced(addr netip.Addr, of neighbor) {
-	updates := r.newUpdates(addr)
+	updates := r.newUpdates(addr, *r.live.Load())
 	updates.tell(of)
 	updates.send()
 }
@@ -209,7 +209,7 @@ func (r *Responder) announceAgain(addresses []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range addresses {
 		if v := r.detector.sharedVIP(addr); v != nil {
-			r.tellOwn(addr, v, "")
+			r.tellOwn(addr, v, *r.live.Load())
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -222,7 +222,7 @@ func (r *Responder) announceOn(s *socket, held []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range held {
 		if v := (*s.addresses.Load())[addr]; v != nil && v.shared() != nil {
-			r.tellOwn(addr, v, s.name)
+			r.tellOwn(addr, v, []*socket{s}) // It may not be live yet.
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -236,7 +236,7 @@ func (r *Responder) defend(u addressUse) {
 	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
 	v := r.detector.sharedVIP(u.addr)
 	if v != nil {
-		r.tellOwn(u.addr, v, "")
+		r.tellOwn(u.addr, v, *r.live.Load())
 	}
 	for _, s := range *r.live.Load() {
 		switch {
@@ -253,13 +253,13 @@ type updates struct {
 	announcer *announcer
 	addr      netip.Addr
 	sockets   map[string]*socket
-	told      []sender
-	others    []sender
+	told      []update
+	others    []update
 }
 
-func (r *Responder) newUpdates(addr netip.Addr) *updates {
+func (r *Responder) newUpdates(addr netip.Addr, sockets []*socket) *updates {
 	u := &updates{announcer: r.announcer, addr: addr, sockets: map[string]*socket{}}
-	for _, s := range *r.live.Load() {
+	for _, s := range sockets {
 		if s.holds(addr) {
 			u.sockets[s.name] = s
 		}
@@ -286,6 +286,9 @@ func (u *updates) introduce(of neighbor, to *announce.Layer2Server) {
 }
 
 func (u *updates) send() {
-	u.announcer.tell(u.told, u.addr, updateIntervals(u.addr))
-	u.announcer.tell(u.others, u.addr, introductionIntervals)
+	if len(u.told) == 0 {
+		u.announcer.allTold(u.addr)
+	}
+	u.announcer.tell(u.told, u.addr, initial, updateIntervals(u.addr))
+	u.announcer.tell(u.others, u.addr, repeated, introductionIntervals) // The clients are more urgent.
 }
