@@ -277,3 +277,28 @@ func entriesOf(t *testing.T, node lab.Node, address netip.Addr) (count int) {
 	}
 	return count
 }
+
+// Whichever node answers the client is drained once, and the client's connections go on.
+func TestConnections_OfASharedAddressSurviveADrain(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	cluster.UseSpeakerFlags("--l2-rebalance-after=2s")
+	m := newMove(t, cluster, "Cluster", openConnections)
+	m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", `{"spec":{"sharing":"PerClient"}}`)
+	awaitEvenShares(t, m.Cluster, m.addresses, m.NodeNames()...)
+	for _, node := range m.NodeNames() {
+		m.drain(node)
+		lab.Eventually(t, waitTimeout, node+" answers no client", func() error {
+			for _, address := range m.addresses {
+				if n := sharesOf(m.Cluster, node, address); n > 0 {
+					return fmt.Errorf("it has %d shares of %s", n, address)
+				}
+			}
+			return nil
+		})
+		m.awaitAnswers()
+		m.Node(node).RemoveAnnotation("daymark.io/drain")
+		awaitEvenShares(t, m.Cluster, m.addresses, m.NodeNames()...)
+	}
+	m.mustBeWhole()
+}
