@@ -26,6 +26,8 @@ type State struct {
 	// are all; a speaker of an earlier version does not tell.
 	Draining     []netip.Addr
 	DrainingTold bool
+	// PassesOn: its node passes on what it does not know of open connections; one of an earlier version does not.
+	PassesOn bool
 	// Sessions is a digest of which BGP sessions of its node are established: routers spread traffic anew when it changes.
 	Sessions uint64
 }

@@ -42,11 +42,11 @@ func TestState_TellsOfTheServiceProxy(t *testing.T) {
 func TestState_TellsWhatIsDraining(t *testing.T) {
 	addr := netip.MustParseAddr("192.0.2.200")
 	decode := func(s State) (State, bool) { return stateRecord{version: version2, body: s.encode(version2)}.decode() }
-	said := State{Draining: []netip.Addr{addr, netip.MustParseAddr("2001:db8::200")}, DrainingTold: true}
+	said := State{Draining: []netip.Addr{addr, netip.MustParseAddr("2001:db8::200")}, DrainingTold: true, PassesOn: true}
 	if got, ok := decode(said); !ok || !reflect.DeepEqual(got, said) {
 		t.Errorf("it arrives as %+v", got)
 	}
-	if got, ok := decode(State{}); !ok || got.DrainingTold {
+	if got, ok := decode(State{}); !ok || got.DrainingTold || got.PassesOn {
 		t.Errorf("what is not told arrives as %+v", got)
 	}
 	said.Draining = slices.Repeat([]netip.Addr{addr}, maxDraining+1)

@@ -47,7 +47,8 @@ func (s State) append2(b []byte) []byte {
 	for _, addr := range s.Draining[:min(len(s.Draining), maxDraining)] {
 		b = appendField(b, 6, addr.AsSlice())
 	}
-	return appendNumberField(appendFlagField(b, 7, s.DrainingTold && len(s.Draining) <= maxDraining), 8, s.Sessions)
+	b = appendNumberField(appendFlagField(b, 7, s.DrainingTold && len(s.Draining) <= maxDraining), 8, s.Sessions)
+	return appendFlagField(b, 9, s.PassesOn)
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -91,6 +92,8 @@ func (r *reader) state2() State {
 			s.DrainingTold = value.flag()
 		case 8:
 			s.Sessions = value.number()
+		case 9:
+			s.PassesOn = value.flag()
 		default:
 			return false
 		}

@@ -92,7 +92,8 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 func (l *Loop) said(seen *snapshot, passed *passing) gossip.State {
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
-		Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told, Sessions: digestOf(seen.world.Running),
+		Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
+		PassesOn: l.exec.Connections.Unable() == "", Sessions: digestOf(seen.world.Running),
 	}
 }
 

@@ -226,7 +226,7 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 			known.vias = announce.SharedAddresses(own, state.Links, kubernetes)
 		}
 		shared[name] = known
-		peers[name] = handover.Peer{Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold}
+		peers[name] = handover.Peer{Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold, PassesOn: state.PassesOn}
 	}
 	m.shared = shared
 	return peers

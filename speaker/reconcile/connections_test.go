@@ -30,7 +30,7 @@ func (f *fixture) addNeighbor(draining ...netip.Addr) {
 	n2 := links()
 	n2[0].MAC, n2[0].Addresses = "02:00:00:00:00:02", []netip.Prefix{netip.PrefixFrom(addressOfN2, 24)}
 	f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{
-		Known: true, Links: n2, Draining: draining, DrainingTold: true,
+		Known: true, Links: n2, Draining: draining, DrainingTold: true, PassesOn: true,
 	}}
 }
 
@@ -291,6 +291,9 @@ func TestConnectionsCondition(t *testing.T) {
 			c := meta.FindStatusCondition(f.reporter.newest.conditions, v1beta1.ConditionConnectionsBreak)
 			if c == nil || (c.Status == "True") != (why != "") || !strings.Contains(c.Message, why) {
 				t.Errorf("with %q: %+v", why, c)
+			}
+			if said := f.gossip.sent.State.PassesOn; said != (why == "") {
+				t.Errorf("with %q it tells the others that it passes on: %t", why, said)
 			}
 		}
 	})

@@ -66,6 +66,8 @@ type Peer struct {
 	Left []netip.Addr
 	// Complete: there are no others. A speaker of an earlier version does not say.
 	Complete bool
+	// PassesOn: it passes on what it does not know itself.
+	PassesOn bool
 }
 
 // Via is an address of another node, with the length of its subnet, on a segment that Links of this node are on, by name.
@@ -214,7 +216,8 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 }
 
 // next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. Packets come in
-// by the holders. If there is one, the way begins there, and ends before it; if there are several, it may begin at each of them.
+// by the holders. If there is one, the way begins there, and ends before it; if there are several, it may begin at each of them. A node
+// that does not pass on ends every way, so at most one is asked, after all others: in a ring, if there are no others.
 func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int) {
 	if len(t.holders) == 0 || len(t.holders) == 1 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining {
 		return netip.Addr{}, 0
@@ -224,17 +227,44 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 	if !found {
 		return netip.Addr{}, 0
 	}
+	holder := ""
+	if len(t.holders) == 1 {
+		holder = t.holders[0]
+	}
+	var last netip.Addr
+	ended := false
 	for i := 1; i < len(members); i++ {
 		node := members[(me+i)%len(members)]
-		if len(t.holders) == 1 && node == t.holders[0] {
-			break
-		}
 		peer := m.peers[node]
-		if via := peer.via(a, in); via.IsValid() {
-			return via, min(len(members), MaxMembers) - 1
+		next := peer.via(a, in)
+		ended = ended || node == holder
+		switch {
+		case peer.PassesOn:
+			hops++
+			if !via.IsValid() && !ended {
+				via = next
+			}
+		case !last.IsValid() && node != holder:
+			last = next
 		}
 	}
-	return netip.Addr{}, 0
+	return withLast(via, last, hops, holder == "")
+}
+
+// withLast adds the node that is asked after all others, if there is one, to where packets go on and how often they may.
+func withLast(via, last netip.Addr, hops int, ring bool) (netip.Addr, int) {
+	switch {
+	case !via.IsValid() && !last.IsValid():
+		return via, 0
+	case ring && !via.IsValid():
+		return last, 1
+	case !ring && last.IsValid():
+		hops++
+		if !via.IsValid() {
+			via = last
+		}
+	}
+	return via, min(hops, MaxMembers-1)
 }
 
 // reportsOf says by address which nodes have connections left.

@@ -36,7 +36,9 @@ type cluster struct {
 	// away are nodes whose speakers restart, and dead those that crashed.
 	away, dead, disturbed map[string]bool
 	// off are nodes that do not answer on the segment.
-	off      []string
+	off []string
+	// unable are nodes that do not pass on.
+	unable   map[string]bool
 	holders  []string
 	draining time.Duration
 	// left are the connections of each node, -1: not counted; and said is who said that there are some.
@@ -48,7 +50,7 @@ type cluster struct {
 
 func newCluster(nodes ...string) *cluster {
 	c := &cluster{
-		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{},
+		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{}, unable: map[string]bool{},
 		draining: draining, left: map[string]int{}, said: map[string]bool{}, last: map[string]Decision{},
 	}
 	for _, node := range nodes {
@@ -92,7 +94,7 @@ func (c *cluster) input(node string) Input {
 	}
 	for _, other := range c.nodes {
 		if other != node && !c.away[other] && !c.dead[other] {
-			peer := Peer{Vias: vias(address4(other)), Complete: true}
+			peer := Peer{Vias: vias(address4(other)), Complete: true, PassesOn: !c.unable[other]}
 			if c.said[other] {
 				peer.Left = []netip.Addr{moved}
 			}
@@ -107,7 +109,7 @@ func (c *cluster) way(t interface{ Fatalf(string, ...any) }, in string) []string
 	way := []string{in}
 	for {
 		passages := c.last[way[len(way)-1]].Plan.Passages
-		if len(passages) == 0 || len(way) > passages[0].Hops {
+		if len(passages) == 0 || len(way) > passages[0].Hops || c.unable[way[len(way)-1]] {
 			return way
 		}
 		i := slices.IndexFunc(c.nodes, func(node string) bool { return address4(node) == passages[0].Via })
@@ -156,6 +158,12 @@ func TestMemory_OneHolder(t *testing.T) {
 		}, []string{"n2"}},
 		{"one that lives and does not answer is left out", func(c *cluster) { c.hold("n2"); c.hold("n3"); c.off = []string{"n1"}; c.hold("n3") }, []string{"n3", "n2"}},
 		{"until it answers", func(c *cluster) { c.hold("n2"); c.off = []string{"n1"}; c.hold("n2"); c.off = nil; c.hold("n2") }, []string{"n2", "n1"}},
+		{"one that does not pass on comes last", func(c *cluster) { c.hold("n2"); c.unable["n1"] = true; c.hold("n3") }, []string{"n3", "n2", "n1"}},
+		{"of two that do not the first is asked", func(c *cluster) {
+			c.hold("n2")
+			c.unable["n1"], c.unable["n2"] = true, true
+			c.hold("n3")
+		}, []string{"n3", "n1"}},
 		{"it ends with the last connection", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime) }, []string{"n2"}},
 		{"not before the former has counted", func(c *cluster) { c.hold("n2"); c.after(settleTime) }, []string{"n2", "n1"}},
 		{"not while late ones may come", func(c *cluster) { c.hold("n2"); c.left["n1"] = 0; c.after(settleTime - 1) }, []string{"n2", "n1"}},
@@ -286,6 +294,20 @@ func TestMemory_SeveralHolders(t *testing.T) {
 	c.expectWay(t, "a session may have gone", "n2", "n4")
 }
 
+// A node that does not pass on, because it is unable or of an earlier version, does not cut a ring.
+func TestMemory_ARingGoesRoundANodeThatDoesNotPassOn(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.unable["n2"] = true
+	c.hold("n1", "n2", "n3")
+	c.expectWay(t, "n2 does not pass on", "n1", "n3")
+	c.expectWay(t, "and from the other", "n3", "n1")
+	c.unable["n3"] = true
+	c.hold("n1", "n2", "n3")
+	if got := c.way(t, "n1"); len(got) < 2 || got[1] != "n2" {
+		t.Errorf("no other passes on, and the way is %v", got)
+	}
+}
+
 // A node that was drained and is switched off does not break the connections of those that stay, nor does it when it boots.
 func TestMemory_ARingGoesRoundANodeThatIsSwitchedOff(t *testing.T) {
 	c := newCluster("n1", "n2", "n3")
@@ -321,7 +343,7 @@ func TestMemory_ANodeThatSharesNoSegmentIsLeftOut(t *testing.T) {
 	c.hold("n2")
 	c.hold("n3")
 	in := c.input("n3")
-	in.Peers["n1"] = Peer{Complete: true, Left: []netip.Addr{moved}}
+	in.Peers["n1"] = Peer{Complete: true, PassesOn: true, Left: []netip.Addr{moved}}
 	d := c.memories["n3"].Next(in)
 	if want := []Passage{{moved, address4("n2"), 2}}; !reflect.DeepEqual(d.Plan.Passages, want) {
 		t.Errorf("passages %+v", d.Plan.Passages)
