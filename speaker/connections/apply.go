@@ -1,0 +1,138 @@
+package connections
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
+)
+
+// renew writes the plan again, if there is one.
+func (r *Relay) renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.isSet {
+		return
+	}
+	if err := r.apply(true); err != nil {
+		r.log.Error("connections cannot be kept open when addresses move", "err", err)
+	}
+}
+
+// retry writes the plan again, if that has failed.
+func (r *Relay) retry() {
+	r.mu.Lock()
+	again := r.failed || !r.doubt.IsZero()
+	r.mu.Unlock()
+	if again {
+		r.renew()
+	}
+}
+
+// apply writes the plan into the kernel; with renew also what has not changed. What fails in one family does not harm the other. An
+// error is of what may go by; what will not is what Unable says. The caller holds mu.
+func (r *Relay) apply(renew bool) error {
+	r.failed = false
+	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
+		r.doubt = time.Time{}
+		r.able("")
+		return r.clear()
+	}
+	if why := r.beside(time.Now()); why != "" {
+		r.able(why)
+		return r.clear()
+	}
+	passages := r.reachable()
+	var whys []string
+	var errs []error
+	for _, t := range r.tables {
+		err := t.set(t.entries(passages, r.until), r.rate, r.lease, renew)
+		switch {
+		case err == nil:
+			t.failing = time.Time{}
+			continue
+		case t.mayPass(err, time.Now(), r.grace):
+			errs = append(errs, fmt.Errorf("write the table %s of nftables: %w", t.family, err))
+		default:
+			whys = append(whys, fmt.Sprintf("table %s: %s", t.family, whyRefused(err)))
+			errs = append(errs, r.remove(t))
+		}
+		r.failed = true
+		notify(r.again)
+	}
+	r.able(strings.Join(whys, "; "))
+	return errors.Join(errs...)
+}
+
+// beside says why nothing can be passed on beside the service proxy; "": it can, or what the kernel does may be left for now. The caller
+// holds mu.
+func (r *Relay) beside(now time.Time) string {
+	why, certain := unable()
+	if why == "" {
+		r.doubt = time.Time{}
+		return ""
+	}
+	if r.doubt.IsZero() {
+		r.doubt = now
+	}
+	if certain || now.Sub(r.doubt) >= r.grace || !slices.ContainsFunc(r.tables[:], (*table).exists) {
+		return why
+	}
+	notify(r.again)
+	return ""
+}
+
+// clear removes the tables. The caller holds mu.
+func (r *Relay) clear() error {
+	var errs []error
+	for _, t := range r.tables {
+		errs = append(errs, r.remove(t))
+	}
+	return errors.Join(errs...)
+}
+
+// remove removes a table. The caller holds mu.
+func (r *Relay) remove(t *table) error {
+	if err := t.remove(); err != nil {
+		r.failed = true
+		return fmt.Errorf("remove the table %s of nftables: %w", t.family, err)
+	}
+	return nil
+}
+
+// able records why nothing can be passed on; "": it works. The caller holds mu.
+func (r *Relay) able(why string) {
+	if why == r.unable {
+		return
+	}
+	if r.unable = why; why != "" {
+		r.log.Warn("connections are not kept open when addresses move", "because", why)
+	}
+	notify(r.changes)
+}
+
+// reachable returns those passages whose next node is on a segment of this one. A packet that is passed on keeps the address of
+// the Service, so a router on the way would send it back. The caller holds mu.
+func (r *Relay) reachable() []handover.Passage {
+	whys := map[netip.Addr]string{}
+	var passages []handover.Passage
+	for _, p := range r.desired.Passages {
+		why, known := whys[p.Via]
+		if !known {
+			why = offSegment(p.Via)
+			whys[p.Via] = why
+			if why != "" && r.refused[p.Via] != why {
+				r.log.Warn("packets are not passed on to a node", "node", p.Via, "because", why)
+			}
+		}
+		if why == "" && p.Addr.Is4() == p.Via.Is4() && p.Hops > 0 {
+			passages = append(passages, p)
+		}
+	}
+	r.refused = whys
+	return passages
+}
