@@ -288,6 +288,7 @@ func TestReceive_RejectsInvalidMessages(t *testing.T) {
 		"2: a claim by nobody":             two(kindClaims, field(2, field(2, field(1, []byte{10, 0, 0, 1})))),
 		"2: a claim to five bytes":         two(kindClaims, field(2, field(1, field(1, []byte("a"))), field(2, field(1, []byte{10, 0, 0, 1, 1})))),
 		"2: a claim to nothing":            two(kindClaims, field(2, field(1, field(1, []byte("a"))), field(2, field(3, []byte{1})))),
+		"2: a revision with no later":      two(kindClaims, field(2, field(1, field(1, []byte("a"))), field(2, field(1, []byte{10, 0, 0, 1}), field(5, huge)))),
 		"2: a state of nobody":             two(kindExchange, field(1, field(4))),
 		"2: a prefix longer than may be":   two(kindState, field(4, field(3, field(6, []byte{10, 0, 0, 1, 33})))),
 		"2: a text that is too long":       two(kindState, field(4, field(3, field(1, make([]byte, maxText+1))))),

@@ -282,7 +282,7 @@ func (r *reader) claim2(authors []author) election.Claim {
 		case 4:
 			claim.Announced = value.flag()
 		case 5:
-			claim.Revision = value.number()
+			claim.Revision = value.incarnation() // It rises, too.
 		case 6:
 			claim.Shares = value.table()
 		default:

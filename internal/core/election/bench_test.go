@@ -2,8 +2,12 @@ package election
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // dealOut claims the same number of addresses for every node.
@@ -15,6 +19,19 @@ func dealOut(contests []Contest, nodes int) Claims {
 	return claims
 }
 
+// sharedOut returns contests of shared addresses, with claims of all nodes that have a table.
+func sharedOut(addresses, nodes int) ([]Contest, Claims) {
+	list, table := contests(addresses, group(nodes)), shares.Divide(shares.Table{}, slices.Sorted(maps.Keys(alive(nodes))))
+	claims := dealOut(list, nodes)
+	for i := range list {
+		list[i].Shared = true
+		claim := claims[list[i].Addr]
+		claim.Shares, claim.Revision = table, 1
+		claims[list[i].Addr] = claim
+	}
+	return list, claims
+}
+
 // BenchmarkElector_Decide makes one decision about 10,000 addresses in a cluster of 100 nodes.
 func BenchmarkElector_Decide(b *testing.B) {
 	const nodes, addresses = 100, 10_000
@@ -23,6 +40,7 @@ func BenchmarkElector_Decide(b *testing.B) {
 	for i := range own {
 		own[i].Group = weighted(map[string]int{nodeName(i % nodes): 0, nodeName((i + 1) % nodes): 0, nodeName((i + 7) % nodes): 0})
 	}
+	byMany, tables := sharedOut(addresses, 3)
 	for _, bench := range []struct {
 		name     string
 		contests []Contest
@@ -34,6 +52,8 @@ func BenchmarkElector_Decide(b *testing.B) {
 		{"nothing to do, each address with a group of its own", own, alive(nodes), dealOut(own, nodes), alive(nodes)},
 		{"a node has died", shared, alive(nodes), dealOut(shared, nodes), alive(nodes - 1)},
 		{"a node has died, each address with a group of its own", own, alive(nodes), dealOut(own, nodes), alive(nodes - 1)},
+		{"nothing to do, all addresses are shared by 3 nodes", byMany, alive(3), tables, alive(3)},
+		{"a node of 3 has died, all addresses are shared", byMany, alive(3), tables, alive(2)},
 		{"no address has a holder", shared, alive(nodes), Claims{}, alive(nodes)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

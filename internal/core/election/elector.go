@@ -122,8 +122,9 @@ type Elector struct {
 	node           string
 	incarnation    uint64
 	rebalanceAfter time.Duration
-	// rebalanceSteps is the constant of that name, but in simulations.
+	// rebalanceSteps and minRefusal are the constants of these names, but in simulations.
 	rebalanceSteps int
+	minRefusal     time.Duration
 	nodes          nodeIndex
 	rounds         uint64
 
@@ -162,7 +163,8 @@ type Elector struct {
 func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *Elector {
 	return &Elector{
 		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
-		taken: map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
+		minRefusal: minRefusal,
+		taken:      map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
 		servings: newServings(),
 	}
 }

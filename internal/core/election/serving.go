@@ -1,7 +1,6 @@
 package election
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -16,13 +15,8 @@ import (
 // address would have one, and the table that the holder then makes says the same. A server that is new takes its part only by
 // a table of the holder, who makes it after a while, as addresses are moved to even out.
 
-const (
-	// lingering is for how long a node goes on answering clients that a table has given to others, who may not know it yet.
-	lingering = 200 * time.Millisecond
-	// divideInterval is the shortest time between two rounds of new tables that even out, each for one of rebalanceSteps of the
-	// addresses that need it.
-	divideInterval = rebalanceInterval
-)
+// lingering is for how long a node goes on answering clients that a table has given to others, who may not know it yet.
+const lingering = 200 * time.Millisecond
 
 // serving is what is remembered of a shared address.
 type serving struct {
@@ -34,6 +28,21 @@ type serving struct {
 	losing time.Time
 	// barred is since when this node may not serve the address any more; zero: it may.
 	barred time.Time
+	// sole is since when this node has held the address without a table though it is to be shared; zero: not so.
+	sole time.Time
+	// proofs are of the servers of a table of this node, and of those that it refuses.
+	proofs []proof
+	// settled is what all this was worked out for, when nothing is left to do; zero: something is.
+	settled basis
+}
+
+// basis is what the work on a shared address depends on while nothing happens.
+type basis struct {
+	claim   Claim
+	group   *groupIndex
+	ranks   *Ranks
+	version uint64
+	holds   bool
 }
 
 // servings are what an Elector remembers of shared addresses.
@@ -49,6 +58,8 @@ type servings struct {
 	unevenTables time.Time
 	// evened is when this node last made tables to even out.
 	evened time.Time
+	// divided are the tables that Divide has made of late.
+	divided map[division]shares.Table
 }
 
 func newServings() servings {
@@ -77,32 +88,41 @@ func (r *round) servesOrDid(node string, addr netip.Addr) bool {
 // serveRound is the work on the shared addresses in one decision.
 type serveRound struct {
 	*round
-	served map[netip.Addr]serving
-	apart  map[testimonyKey]time.Time
-	asked  map[testimonyKey]Question
+	apart map[testimonyKey]time.Time
+	asked map[testimonyKey]Question
 	// verdicts are those of this round.
 	verdicts map[testimonyKey]bool
+	// proving is how many addresses each server is asked about, to find out whether it answers at all.
+	proving map[testimonyKey]int
+	// seen is how many of the addresses known before there are.
+	seen int
 	// uneven are the contests whose tables should be evened out, with what they should be.
 	uneven []unevenTable
 }
 
+// unevenTable is a table that a claim should have, since is since when at least; zero: it has another one.
 type unevenTable struct {
 	claim Claim
 	table shares.Table
+	since time.Time
 }
 
 // serveShares says which clients of the shared addresses this node answers, and makes the tables of those that it holds.
 func (r *round) serveShares() {
 	s := &serveRound{
-		round: r, served: map[netip.Addr]serving{}, apart: map[testimonyKey]time.Time{}, asked: map[testimonyKey]Question{},
-		verdicts: map[testimonyKey]bool{},
+		round: r, apart: map[testimonyKey]time.Time{}, asked: map[testimonyKey]Question{},
+		verdicts: map[testimonyKey]bool{}, proving: map[testimonyKey]int{},
 	}
+	known := len(r.served)
 	holds := r.decision.Hold
 	for i, contest := range r.contests {
 		for len(holds) > 0 && holds[0].Addr.Less(contest.Addr) {
 			holds = holds[1:]
 		}
 		before, known := r.served[contest.Addr]
+		if known {
+			s.seen++
+		}
 		claim := r.Claims[contest.Addr]
 		if !contest.Shared && !claim.Shares.Shared() && !known {
 			continue
@@ -113,37 +133,71 @@ func (r *round) serveShares() {
 		}
 		s.serve(i, claim, before, hold)
 	}
-	r.served, r.apart, r.verdicts = s.served, s.apart, s.verdicts
+	if s.seen < known {
+		maps.DeleteFunc(r.served, func(addr netip.Addr, _ serving) bool { _, contested := r.contestOf(addr); return !contested })
+	}
+	r.apart, r.verdicts = s.apart, s.verdicts
 	s.evenOut()
 }
 
 // serve decides about one address. The hold is what this node holds of it; nil: it does not.
 func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
-	table := s.effective(i, claim.Shares)
-	if hold != nil {
-		s.makeTable(i, claim, table, before)
+	contest := &s.contests[i]
+	now := basis{claim, s.groups[i], contest.Ranks, s.nodes.version, hold != nil}
+	if before.settled == now && s.isQuiet(contest) {
+		s.goOn(contest, before, hold)
+		return
 	}
-	state := s.linger(table, before, hold != nil)
-	state.told = claim.Shares
+	table, left := s.effective(i, claim.Shares), len(s.uneven)
+	before.settled = basis{}
+	var made bool
+	if hold != nil {
+		made = s.makeTable(i, claim, table, &before)
+	} else {
+		before.proofs, before.sole = nil, time.Time{}
+	}
+	state := s.linger(contest.Addr, table, before, hold != nil)
+	state.told, state.proofs, state.sole = claim.Shares, before.proofs, before.sole
 	if claim.Node != s.node || hold == nil {
 		state.barred = s.barredSince(i, before)
 	}
 	may := state.barred.IsZero() || s.Now.Sub(state.barred) < successorTimeout
-	state.serves = false
-	switch contest := &s.contests[i]; {
-	case hold != nil:
-		hold.Shares = state.table
-		state.serves = state.table.Has(s.node)
-	case state.table.Has(s.node) && contest.HasInterface && may && (before.serves || !s.Settling && state.barred.IsZero()):
-		s.decision.Serve = append(s.decision.Serve, Service{contest.Addr, state.table, claim.Node})
-		state.serves = true
-	}
+	state.serves = state.table.Has(s.node) &&
+		(hold != nil || contest.HasInterface && may && (before.serves || !s.Settling && state.barred.IsZero()))
 	if !state.barred.IsZero() && state.serves {
 		s.wakeAfter(successorTimeout - s.Now.Sub(state.barred))
 	}
-	if state.table.Shared() || state.told.Shared() {
-		s.served[s.contests[i].Addr] = state
+	s.goOn(contest, state, hold)
+	done := !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
+		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && !slices.ContainsFunc(state.proofs, func(p proof) bool { return !p.answered }) && s.isQuiet(contest)
+	if done && (hold != nil || state.serves == state.table.Has(s.node)) && s.allLive(claim.Shares) {
+		state.settled = now
 	}
+	if state.table.Shared() || state.told.Shared() || !state.sole.IsZero() || len(state.proofs) > 0 {
+		s.served[contest.Addr] = state
+	} else {
+		delete(s.served, contest.Addr)
+	}
+}
+
+// goOn has an address answered as is remembered of it.
+func (s *serveRound) goOn(contest *Contest, state serving, hold *Hold) {
+	switch {
+	case hold != nil:
+		hold.Shares = state.table
+	case state.serves:
+		s.decision.Serve = append(s.decision.Serve, Service{contest.Addr, state.table, s.Claims[contest.Addr].Node})
+	}
+}
+
+// isQuiet reports whether nothing makes it necessary to look at a shared address whose claim and candidates are the same.
+func (s *serveRound) isQuiet(contest *Contest) bool {
+	return len(s.Doubtful) == 0 && !s.Settling && contest.Shared && contest.HasInterface && !contest.Parts.Several()
+}
+
+// allLive reports whether all servers of a table are alive.
+func (s *serveRound) allLive(table shares.Table) bool {
+	return !slices.ContainsFunc(table.Servers(), func(node string) bool { return s.nodes.find(node) == nobody })
 }
 
 // barredSince is since when this node may not serve an address any more. It then does so until its shares have heirs, for a
@@ -159,20 +213,32 @@ func (s *serveRound) barredSince(i int, before serving) time.Time {
 }
 
 // linger goes by the table before for a moment when the present one only takes shares from this node: who they are given to
-// may not know it yet. Two may then answer a client; that is better than none.
-func (s *serveRound) linger(table shares.Table, before serving, holds bool) serving {
-	ours, next := before.table.Of(s.node), table.Of(s.node)
+// may not know it yet. Two may then answer a client; that is better than none. A holder that has answered all clients, and
+// gives others their parts, goes on until each of those has answered it, or has had the time.
+func (s *serveRound) linger(addr netip.Addr, table shares.Table, before serving, holds bool) serving {
+	var ours shares.Set
+	whole := holds && !before.table.Shared() && s.answered[addr]
+	switch {
+	case whole:
+		ours = shares.All
+	case before.serves:
+		ours = before.table.Of(s.node)
+	}
+	next := table.Of(s.node)
 	if holds && !table.Shared() {
 		next = shares.All
 	}
 	state := serving{table: table}
-	if !before.serves || ours&^next == 0 || next&^ours != 0 {
+	if ours&^next == 0 || next&^ours != 0 {
 		return state
 	}
 	if before.losing.IsZero() {
 		before.losing = s.Now
 	}
 	left := lingering - s.Now.Sub(before.losing)
+	if whole && slices.ContainsFunc(before.proofs, proof.open) {
+		left += proofTimeout
+	}
 	if left <= 0 {
 		return state
 	}
@@ -192,7 +258,7 @@ func (s *serveRound) effective(i int, table shares.Table) shares.Table {
 	if len(left) == len(servers) {
 		return table
 	}
-	return shares.Divide(table, left)
+	return s.divide(table, left)
 }
 
 // gone reports whether a server does not answer its clients any more, or need not. One that is silent or apart is asked first.
@@ -244,114 +310,4 @@ func (s *serveRound) unanswered(node string, contest Contest) bool {
 	verdict := s.Answers[q] == NoAnswer || s.Answers[q] != Answered && s.servings.verdicts[key]
 	s.verdicts[key] = verdict
 	return verdict
-}
-
-// makeTable makes the table of an address that this node holds, when it should be another one. What the others work out by
-// themselves it says at once; what evens out it notes for later.
-func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before serving) {
-	contest := s.contests[i]
-	pending := slices.IndexFunc(s.decision.Claims, func(c Claim) bool { return c.Addr == contest.Addr })
-	if pending >= 0 {
-		claim = s.decision.Claims[pending]
-	}
-	ours := claim.Node == s.node && claim.Incarnation == s.incarnation
-	if !ours || !claim.Announced || s.Settling || pending < 0 && s.holders[i] != s.me {
-		return
-	}
-	wanted := shares.Table{}
-	if contest.Shared {
-		wanted = s.wanted(i, table, before)
-	}
-	if wanted == claim.Shares {
-		s.noteUneven(i, claim)
-		return
-	}
-	claim.Shares = wanted
-	s.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
-	if pending >= 0 && s.Claims[contest.Addr].Term < claim.Term {
-		s.decision.Claims[pending] = claim
-		return
-	}
-	claim.Revision++
-	if pending >= 0 {
-		s.decision.Claims[pending] = claim
-		return
-	}
-	s.decision.Claims = append(s.decision.Claims, claim)
-}
-
-// wanted is the table that an address is to have now: without those who are gone. A part of a segment that is cut goes by
-// its own table, which it does not say to the others.
-func (s *serveRound) wanted(i int, table shares.Table, before serving) shares.Table {
-	told := s.Claims[s.contests[i].Addr].Shares
-	if told.Shared() {
-		left := slices.DeleteFunc(told.Servers(), func(node string) bool { return s.left(i, node, table) })
-		switch {
-		case len(left) == len(told.Servers()):
-			return told
-		case len(left) > 0:
-			return shares.Divide(told, left)
-		}
-	}
-	return shares.Divide(before.table, s.servers(i, before.table))
-}
-
-// left reports whether a server must leave the table: it is not alive or no candidate, and has no shares by the effective one.
-func (s *serveRound) left(i int, node string, effective shares.Table) bool {
-	id := s.nodes.find(node)
-	_, candidate := s.groups[i].find(id)
-	return (id == nobody || !candidate) && !effective.Has(node)
-}
-
-// servers are the nodes that are to serve an address: of the preferred candidates, those of the table before first, then by
-// rank and hash.
-func (s *serveRound) servers(i int, before shares.Table) []string {
-	preferred, hash := slices.Clone(s.nodes.preferred(s.groups[i])), hashAddr(s.contests[i].Addr)
-	ranks := s.ranks(s.contests[i].Ranks)
-	slices.SortFunc(preferred, func(a, b indexedCandidate) int {
-		return cmp.Or(cmp.Compare(ranks.of(b.id), ranks.of(a.id)), cmp.Compare(b.score(hash), a.score(hash)), cmp.Compare(a.id, b.id))
-	})
-	names := make([]string, len(preferred))
-	for place, c := range preferred {
-		names[place] = s.nodes.names[c.id]
-	}
-	return shares.Choose(before, names)
-}
-
-// noteUneven notes an address whose table should be evened out, or should have other servers.
-func (s *serveRound) noteUneven(i int, claim Claim) {
-	if !s.contests[i].Shared || s.rebalanceAfter == 0 || s.contests[i].Parts.Several() {
-		return
-	}
-	if slices.ContainsFunc(claim.Shares.Servers(), func(node string) bool { return s.nodes.find(node) == nobody }) {
-		return // It is silent, and keeps its clients as long as it answers.
-	}
-	servers := s.servers(i, claim.Shares)
-	if table := shares.Divide(claim.Shares, servers); table.Shared() && table != claim.Shares {
-		s.uneven = append(s.uneven, unevenTable{claim, table})
-	}
-}
-
-// evenOut makes new tables for some of the addresses that need it, when they have needed it for a while.
-func (s *serveRound) evenOut() {
-	if len(s.uneven) == 0 || len(s.stillUnheld) > 0 {
-		s.unevenTables = time.Time{}
-		return
-	}
-	if s.unevenTables.IsZero() {
-		s.unevenTables = s.Now
-	}
-	interval := min(divideInterval, s.rebalanceAfter)
-	if wait := max(s.rebalanceAfter-s.Now.Sub(s.unevenTables), interval-s.Now.Sub(s.evened)); wait > 0 {
-		s.wakeAfter(wait)
-		return
-	}
-	some := (len(s.uneven) + s.rebalanceSteps - 1) / s.rebalanceSteps
-	for _, u := range s.uneven[:some] {
-		u.claim.Shares = u.table
-		u.claim.Revision++
-		s.decision.Claims = append(s.decision.Claims, u.claim)
-	}
-	s.evened = s.Now
-	s.wakeAfter(time.Millisecond) // Then the claims are known, and count.
 }

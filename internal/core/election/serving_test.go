@@ -42,6 +42,15 @@ func (s *fixture) shares(count int, holds bool) *fixture {
 	return s
 }
 
+// serversAnswer lets servers of the address answer for it.
+func (s *fixture) serversAnswer(nodes ...string) *fixture {
+	s.Answers = map[Question]Answer{}
+	for _, node := range nodes {
+		s.Answers[Question{node, addr(0)}] = Answered
+	}
+	return s
+}
+
 func TestServing_TheHolderDividesWhatItHasAnnounced(t *testing.T) {
 	s := newFixture(t, 0, sharedContest(3), alive(3), Claims{addr(0): {Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1}})
 	s.at(0).wantClaims(0)
@@ -50,14 +59,21 @@ func TestServing_TheHolderDividesWhatItHasAnnounced(t *testing.T) {
 	if claim := s.last.Claims[0]; claim.Term != 1 || claim.Revision != 1 || claim.Shares.Of("n2").Len() != 20 {
 		t.Errorf("%+v", claim)
 	}
-	s.at(2*ms).wantClaims(0).shares(20, true)
+	// It goes on with all clients until the others have answered, too, and for a moment.
+	if s.at(2 * ms).wantClaims(0); s.last.Hold[0].Shares.Shared() || !slices.Contains(s.last.Ask, Question{"n2", addr(0)}) {
+		t.Errorf("it goes by %s and asks %v", s.last.Hold[0].Shares, s.last.Ask)
+	}
+	if s.at(2*ms + lingering); s.last.Hold[0].Shares.Shared() {
+		t.Errorf("it goes by %s before the others have answered", s.last.Hold[0].Shares)
+	}
+	s.serversAnswer("n1", "n2").at(3*ms+lingering).shares(20, true)
 	s.contests[0].Shared = false
-	s.at(3 * ms).wantClaims(1)
+	s.at(time.Second).wantClaims(1)
 	if claim := s.last.Claims[0]; claim.Term != 1 || claim.Revision != 2 || claim.Shares.Shared() {
 		t.Errorf("%+v", claim)
 	}
 	// The others may not have stopped yet; this one answers all at once.
-	if s.at(4 * ms).wantClaims(0); s.last.Hold[0].Shares.Shared() {
+	if s.at(time.Second + ms).wantClaims(0); s.last.Hold[0].Shares.Shared() {
 		t.Errorf("it goes by %s", s.last.Hold[0].Shares)
 	}
 }
@@ -104,7 +120,7 @@ func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
 // A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
 func TestServing_AJoinerWaits(t *testing.T) {
 	claims, _ := sharedBy(3)
-	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
+	s := newFixture(t, 0, sharedContest(4), alive(4), claims).serversAnswer("n1", "n2", "n3")
 	s.at(0).wantClaims(0).wantWait(time.Minute)
 	s.at(time.Minute - ms).wantClaims(0)
 	s.at(time.Minute).wantClaims(1)

@@ -35,7 +35,7 @@ func (s *scenario) setClock(n *node, step int) {
 // renew begins to take part in the election, as the incarnation that the node has now.
 func (n *node) renew() {
 	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
-	n.elector.rebalanceSteps = n.rebalanceSteps
+	n.elector.rebalanceSteps, n.elector.minRefusal = n.rebalanceSteps, simRefusal
 }
 
 // refute is told that others remember a later incarnation of this node, and makes its own one later still.

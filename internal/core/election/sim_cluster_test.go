@@ -20,6 +20,8 @@ const (
 	maxDoubtTime = 100 * time.Millisecond
 	// rebalanceAfter is short, so that less time has to be simulated.
 	rebalanceAfter = 2 * time.Second
+	// simRefusal is minRefusal of a simulation, which ends a while after the last fault.
+	simRefusal = 500 * time.Millisecond
 	// lossChance is how often a message is lost. The gossip sends every message up to maxTries times.
 	lossChance = 0.1
 	maxTries   = 4

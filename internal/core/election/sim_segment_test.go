@@ -13,8 +13,8 @@ const (
 	simProbeTime, simReprobe = 150 * time.Millisecond, time.Second
 	// simFrame is how long a frame takes on the segment, simAsk how long it takes until a question without an answer has none.
 	simFrame, simAsk = time.Millisecond / 2, 9 * time.Millisecond
-	// simAskAgain is the time between two rows of questions, simRivalTimeout how long a rival is remembered.
-	simAskAgain, simRivalTimeout = time.Second, 3 * time.Second
+	// simAskAgain is the first time between two rows of questions, which doubles up to maxSimAskAgain, simRivalTimeout how long a rival is remembered.
+	simAskAgain, maxSimAskAgain, simRivalTimeout = 100 * time.Millisecond, time.Second, 3 * time.Second
 	// simRivalPause is how long a rival must be silent so that it is news when it is heard again.
 	simRivalPause = 100 * time.Millisecond
 	// simAnnounce is the time between two announcements of an address, and maxSimSearch the most between two searches for one.
@@ -205,14 +205,15 @@ func (n *node) setQuestions(ask []Question) {
 		wanted[q] = true
 		if !n.asked[q] {
 			n.asked[q] = true
-			n.ask(q)
+			n.ask(q, simAskAgain)
 		}
 	}
 	maps.DeleteFunc(n.asked, func(q Question, _ bool) bool { return !wanted[q] })
 	maps.DeleteFunc(n.answers, func(q Question, _ Answer) bool { return !wanted[q] })
 }
 
-func (n *node) ask(q Question) {
+// ask asks a question, and once more after a wait.
+func (n *node) ask(q Question, wait time.Duration) {
 	run := n.run
 	still := func() bool { return n.up && n.run == run && n.asked[q] }
 	to := n.nodes[nodeNumber(q.Node)]
@@ -233,9 +234,9 @@ func (n *node) ask(q Question) {
 			n.queueDecision()
 		}
 	})
-	n.after(simAskAgain, func() {
+	n.after(wait, func() {
 		if still() {
-			n.ask(q)
+			n.ask(q, min(2*wait, maxSimAskAgain))
 		}
 	})
 }

@@ -1,0 +1,107 @@
+package election
+
+import (
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
+)
+
+// A node serves by a table of the holder, but it may know less than the holder does: it has not heard of the Service yet, or
+// has just been restarted. Nobody would answer its clients. So the holder asks each server of its tables on the segment about
+// the address, until it has answered once. Who does not answer is taken out of the table, and is given a part later.
+
+const (
+	// proofTimeout is how long a server has to answer for the first time. That is how long the heir of an address has, too.
+	proofTimeout = heirTimeout
+	// minRefusal is for how long a server that has not answered is out of the table. It doubles each time, up to so many times that.
+	minRefusal  = time.Minute
+	maxRefusals = 60
+)
+
+// proof is what the holder of a shared address knows of a server of its table.
+type proof struct {
+	node string
+	// incarnation of the speaker that this is about.
+	incarnation uint64
+	// asked is since when it has been asked; zero: it has not.
+	asked    time.Time
+	answered bool
+	// until is until when it is out of the table, and refusal for how long that is.
+	until   time.Time
+	refusal time.Duration
+}
+
+// open reports whether it is to be found out whether a server answers.
+func (p proof) open() bool { return !p.answered && (p.until.IsZero() || !p.asked.IsZero()) }
+
+// refuses reports whether a node is not to be a server for now.
+func (r *round) refuses(proofs []proof, node string) bool {
+	for _, p := range proofs {
+		if p.node != node || !p.until.After(r.Now) {
+			continue
+		}
+		if id := r.nodes.find(node); id == nobody || r.nodes.incarnations[id] == p.incarnation {
+			r.wakeAfter(p.until.Sub(r.Now))
+			return true
+		}
+	}
+	return false
+}
+
+// prove asks the servers of a table of this node that have not answered yet.
+func (s *serveRound) prove(i int, table shares.Table, state *serving) {
+	var proofs []proof
+	for _, p := range state.proofs {
+		if !table.Has(p.node) && s.Now.Sub(p.until) < maxRefusals*s.minRefusal && !p.until.IsZero() {
+			p.asked, p.answered = time.Time{}, false
+			proofs = append(proofs, p) // It is refused, or was.
+		}
+	}
+	for _, server := range table.Servers() {
+		if server == s.node {
+			continue
+		}
+		p := proof{node: server}
+		if known := slices.IndexFunc(state.proofs, func(p proof) bool { return p.node == server }); known >= 0 {
+			p = state.proofs[known]
+		}
+		proofs = append(proofs, s.proveServer(i, p))
+	}
+	state.proofs = proofs
+}
+
+// proveServer asks one server, if it has to be asked. What is known of one that is not alive or apart is settled elsewhere.
+func (s *serveRound) proveServer(i int, p proof) proof {
+	contest, id := s.contests[i], s.nodes.find(p.node)
+	if id == nobody || contest.Parts.Apart(s.node, p.node) {
+		p.asked = time.Time{}
+		return p
+	}
+	if incarnation := s.nodes.incarnations[id]; p.incarnation != incarnation {
+		p = proof{node: p.node, incarnation: incarnation}
+	}
+	key := testimonyKey{p.node, contest.Segment, contest.Addr.Is4()}
+	if p.answered || p.until.After(s.Now) || s.proving[key] >= maxAsked {
+		return p
+	}
+	s.proving[key]++
+	if p.asked.IsZero() {
+		p.asked = s.Now
+	}
+	q := Question{p.node, contest.Addr}
+	if !slices.Contains(s.decision.Ask, q) {
+		s.decision.Ask = append(s.decision.Ask, q)
+	}
+	left := proofTimeout - s.Now.Sub(p.asked)
+	switch {
+	case s.Answers[q] == Answered:
+		p.answered, p.refusal = true, 0
+	case left > 0:
+		s.wakeAfter(left)
+	case s.Answers[q] == NoAnswer:
+		p.refusal = min(max(2*p.refusal, s.minRefusal), maxRefusals*s.minRefusal)
+		p.until, p.asked = s.Now.Add(p.refusal), time.Time{}
+	}
+	return p
+}

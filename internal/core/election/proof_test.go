@@ -1,0 +1,157 @@
+package election
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
+)
+
+// A server may know less than the holder, as one that has no API server. It is asked, and its clients go to others.
+func TestProof_WhoDoesNotAnswerIsTakenOutOfTheTable(t *testing.T) {
+	claims, table := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
+	s.at(0).wantClaims(0).wantWait(proofTimeout)
+	s.serversAnswer("n1").Answers[Question{"n2", addr(0)}] = NoAnswer
+	s.at(proofTimeout - 2*ms).wantClaims(0)
+	s.at(proofTimeout - ms).wantClaims(0)
+	if want := []Question{{"n2", addr(0)}}; !slices.Equal(s.last.Ask, want) {
+		t.Errorf("asks %v", s.last.Ask)
+	}
+	s.at(proofTimeout).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Revision != 2 || claim.Shares != shares.Divide(table, []string{"n0", "n1"}) {
+		t.Fatalf("%+v", claim)
+	}
+	// It is given a part again a minute later, and then two minutes later.
+	s.at(proofTimeout+ms).shares(30, true)
+	for _, pause := range []time.Duration{minRefusal, 2 * minRefusal} {
+		again := s.Now.Sub(epoch) - ms + pause
+		s.at(again - ms).wantClaims(0)
+		s.at(again).wantClaims(0) // All wait for as long as to even out.
+		s.at(again + time.Minute).wantClaims(1)
+		if !s.last.Claims[0].Shares.Has("n2") {
+			t.Fatalf("after %s it makes %s", s.Now.Sub(epoch), s.last.Claims[0].Shares)
+		}
+		s.at(again + time.Minute + ms).wantClaims(0)
+		s.at(again + time.Minute + ms + proofTimeout).wantClaims(1)
+		if s.last.Claims[0].Shares.Has("n2") {
+			t.Fatalf("after %s it makes %s", s.Now.Sub(epoch), s.last.Claims[0].Shares)
+		}
+		s.at(again + time.Minute + 2*ms + proofTimeout)
+	}
+}
+
+// A speaker that is restarted before anybody has missed it does not know yet what it serves.
+func TestProof_ARestartedServerIsAskedAgain(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims).serversAnswer("n1", "n2")
+	if s.at(0); len(s.last.Ask) != 2 {
+		t.Fatalf("asks %v", s.last.Ask)
+	}
+	if s.at(ms); len(s.last.Ask) != 0 {
+		t.Errorf("goes on to ask %v", s.last.Ask)
+	}
+	s.Live, s.Answers = map[string]uint64{"n0": 1, "n1": 1, "n2": 2}, nil
+	if want := []Question{{"n2", addr(0)}}; !slices.Equal(s.at(time.Second).last.Ask, want) {
+		t.Errorf("asks %v", s.last.Ask)
+	}
+	s.Answers = map[Question]Answer{{"n2", addr(0)}: NoAnswer}
+	s.at(time.Second + proofTimeout).wantClaims(1)
+	s.Live = map[string]uint64{"n0": 1, "n1": 1, "n2": 3} // This one may know.
+	s.at(time.Second + proofTimeout + ms).wantClaims(0)
+	s.at(2*time.Minute + time.Second).wantClaims(1)
+}
+
+func TestProof_FewAreAskedAboutAtATime(t *testing.T) {
+	_, table := sharedBy(2)
+	list, claims := contests(2*maxAsked, group(2)), held(2*maxAsked)
+	for i := range list {
+		list[i].Shared = true
+		claim := claims[list[i].Addr]
+		claim.Shares, claim.Revision = table, 1
+		claims[list[i].Addr] = claim
+	}
+	s := newFixture(t, 0, list, alive(2), claims)
+	if s.at(0); len(s.last.Ask) != maxAsked {
+		t.Fatalf("asks %v", s.last.Ask)
+	}
+	s.Answers = map[Question]Answer{}
+	for _, q := range s.last.Ask {
+		s.Answers[q] = Answered
+	}
+	s.at(ms)
+	if s.at(2 * ms); len(s.last.Ask) != maxAsked || s.last.Ask[0].Addr != addr(maxAsked) {
+		t.Errorf("goes on to ask %v", s.last.Ask)
+	}
+}
+
+// A holder that takes an address over from nodes that are all gone has clients to tell. It shares the address when it has.
+func TestServing_WhoTakesOverAloneSharesLater(t *testing.T) {
+	claims, _ := sharedBy(1)
+	list := contests(1, NewGroup([]Candidate{NewCandidate("n1", 0), NewCandidate("n2", 0)}))
+	list[0].Shared = true
+	var s *fixture
+	for node := 1; s == nil || len(s.last.Claims) == 0; node++ {
+		s = newFixture(t, node, list, alive(3), claims)
+		s.elector.rebalanceAfter = time.Second
+		s.at(0)
+		s.at(unverifiedClaimTimeout)
+	}
+	for _, at := range []time.Duration{ms, time.Second, soleTime - ms} {
+		if s.wantClaims(len(s.last.Claims)); s.last.Hold[0].Shares.Shared() || len(s.last.Claims) > 0 && s.last.Claims[0].Shares.Shared() {
+			t.Fatalf("after %s it claims %v and goes by %s", s.Now.Sub(epoch), s.last.Claims, s.last.Hold[0].Shares)
+		}
+		s.at(unverifiedClaimTimeout + at).wantClaims(0)
+	}
+	s.at(unverifiedClaimTimeout + soleTime + ms).wantClaims(1)
+	if !s.last.Claims[0].Shares.Balanced() || len(s.last.Claims[0].Shares.Servers()) != 2 {
+		t.Errorf("%+v", s.last.Claims)
+	}
+}
+
+// An address that has clients is shared bit by bit, and not for the first time since all speakers understand it for a moment.
+func TestServing_AddressesWithClientsAreSharedInSteps(t *testing.T) {
+	const addresses = 90
+	s := newFixture(t, 0, contests(addresses, group(2)), alive(2), held(addresses/2, addresses/2))
+	share := func(yes bool) {
+		for i := range s.contests {
+			s.contests[i].Shared = yes
+		}
+	}
+	share(true)
+	s.at(0).wantClaims(0)
+	s.at(time.Minute - ms).wantClaims(0)
+	share(false)
+	s.at(time.Minute).wantClaims(0)
+	share(true)
+	s.at(time.Minute + ms).wantClaims(0)
+	s.at(2 * time.Minute).wantClaims(0)
+	s.at(2*time.Minute + ms).wantClaims(2)
+	s.at(2*time.Minute + 2*ms).wantClaims(0)
+	s.at(2*time.Minute + ms + divideInterval).wantClaims(2)
+}
+
+// Without it, a cluster whose nodes are restarted one after the other would end with one that serves all.
+func TestServing_AJoinerGetsItsPartThoughAddressesStay(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(4), alive(4), claims).serversAnswer("n1", "n2")
+	s.elector.rebalanceAfter = 0
+	s.at(0).wantClaims(0)
+	s.at(shareAfter - ms).wantClaims(0)
+	s.at(shareAfter).wantClaims(1)
+}
+
+// Somebody may have sent the last revision that there is.
+func TestServing_RevisionsDoNotRunOut(t *testing.T) {
+	claims, _ := sharedBy(3)
+	last := claims[addr(0)]
+	last.Revision = 1<<64 - 1
+	claims[addr(0)] = last
+	s := newFixture(t, 0, sharedContest(3), alive(2), claims)
+	s.at(0).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Term != 2 || claim.Revision != 0 || !claim.Beats(last) {
+		t.Errorf("%+v", claim)
+	}
+	s.at(ms).wantClaims(0)
+}

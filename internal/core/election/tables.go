@@ -1,0 +1,202 @@
+package election
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
+)
+
+// The holder of a shared address makes its tables. What the others work out by themselves it says at once; a table of an
+// address that was just announced for the first time it makes at once, too, since there are no clients yet. All else moves
+// clients for the sake of balance, and is done bit by bit.
+
+const (
+	// divideInterval is the shortest time between two rounds of new tables that even out, each for one of rebalanceSteps of the
+	// addresses that need it.
+	divideInterval = rebalanceInterval
+	// soleTime is for how long at least an address that is to be shared is answered by its holder alone after others have answered
+	// for it: until the holder has told all that it took the address over.
+	soleTime = 5 * time.Second
+	// shareAfter is for how long tables wait to be evened out if addresses are not.
+	shareAfter = time.Minute
+	// maxRevision is more than the revision of any table.
+	maxRevision = 1 << 63
+)
+
+// makeTable makes the table of an address that this node holds, when it should be another one. What the others work out by
+// themselves it says at once; what evens out it notes for later. It reports whether it made one.
+func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *serving) bool {
+	contest, known := s.contests[i], s.Claims[s.contests[i].Addr]
+	pending := slices.IndexFunc(s.decision.Claims, func(c Claim) bool { return c.Addr == contest.Addr })
+	if pending >= 0 {
+		claim = s.decision.Claims[pending]
+	}
+	ours := claim.Node == s.node && claim.Incarnation == s.incarnation
+	if !ours || !claim.Announced || s.Settling || pending < 0 && s.holders[i] != s.me {
+		return false
+	}
+	s.prove(i, claim.Shares, before)
+	wanted := shares.Table{}
+	if contest.Shared {
+		wanted = s.wanted(i, table, *before)
+	}
+	if first := wanted.Shared() && !s.goesOn(known.Shares, wanted); first && (known.Announced || pending < 0) {
+		if before.sole.IsZero() {
+			before.sole = s.Now
+		}
+		switch {
+		case claim.Shares.Shared() || pending >= 0:
+			s.wakeAfter(time.Millisecond)
+		case !contest.Parts.Several():
+			s.uneven = append(s.uneven, unevenTable{claim, wanted, before.sole})
+		}
+		wanted = shares.Table{}
+	} else {
+		before.sole = time.Time{}
+	}
+	if wanted == claim.Shares {
+		s.noteUneven(i, claim, *before)
+		return false
+	}
+	claim.Shares = wanted
+	s.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
+	if pending < 0 {
+		s.decision.Claims = append(s.decision.Claims, claim.revised())
+		return true
+	}
+	if known.Term == claim.Term {
+		claim = claim.revised()
+	}
+	s.decision.Claims[pending] = claim
+	return true
+}
+
+// revised is a claim with another table than it had. Should the revisions have run out, as when somebody sent the last one, a
+// new term begins.
+func (c Claim) revised() Claim {
+	if c.Revision >= maxRevision-1 {
+		c.Term, c.Revision = c.Term+1, 0
+		return c
+	}
+	c.Revision++
+	return c
+}
+
+// goesOn reports whether a server of a table is one of the next table, too.
+func (s *serveRound) goesOn(table, next shares.Table) bool {
+	return slices.ContainsFunc(table.Servers(), next.Has)
+}
+
+// wanted is the table that an address is to have now: without those who are gone. A part of a segment that is cut goes by
+// its own table, which it does not say to the others.
+func (s *serveRound) wanted(i int, table shares.Table, before serving) shares.Table {
+	told := s.Claims[s.contests[i].Addr].Shares
+	if told.Shared() {
+		left := slices.DeleteFunc(told.Servers(), func(node string) bool {
+			return s.left(i, node, table) || s.refuses(before.proofs, node)
+		})
+		switch {
+		case len(left) == len(told.Servers()):
+			return told
+		case len(left) > 0:
+			return s.divide(told, left)
+		}
+	}
+	return s.divide(before.table, s.servers(i, before.table, before.proofs))
+}
+
+// left reports whether a server must leave the table: it is not alive or no candidate, and has no shares by the effective one.
+func (s *serveRound) left(i int, node string, effective shares.Table) bool {
+	id := s.nodes.find(node)
+	_, candidate := s.groups[i].find(id)
+	return (id == nobody || !candidate) && !effective.Has(node)
+}
+
+// servers are the nodes that are to serve an address: of the preferred candidates, those of the table before first, then by
+// rank and hash.
+func (s *serveRound) servers(i int, before shares.Table, proofs []proof) []string {
+	preferred, hash := slices.Clone(s.nodes.preferred(s.groups[i])), hashAddr(s.contests[i].Addr)
+	if len(proofs) > 0 {
+		preferred = slices.DeleteFunc(preferred, func(c indexedCandidate) bool { return s.refuses(proofs, s.nodes.names[c.id]) })
+	}
+	ranks := s.ranks(s.contests[i].Ranks)
+	slices.SortFunc(preferred, func(a, b indexedCandidate) int {
+		return cmp.Or(cmp.Compare(ranks.of(b.id), ranks.of(a.id)), cmp.Compare(b.score(hash), a.score(hash)), cmp.Compare(a.id, b.id))
+	})
+	names := make([]string, len(preferred))
+	for place, c := range preferred {
+		names[place] = s.nodes.names[c.id]
+	}
+	return shares.Choose(before, names)
+}
+
+// noteUneven notes an address whose table should be evened out, or should have other servers.
+func (s *serveRound) noteUneven(i int, claim Claim, before serving) {
+	if !s.contests[i].Shared || !claim.Shares.Shared() || s.contests[i].Parts.Several() || !s.allLive(claim.Shares) {
+		return // A server that is silent keeps its clients as long as it answers.
+	}
+	if table := s.divide(claim.Shares, s.servers(i, claim.Shares, before.proofs)); table.Shared() && table != claim.Shares {
+		s.uneven = append(s.uneven, unevenTable{claim: claim, table: table})
+	}
+}
+
+// evenOut makes new tables for some of the addresses that need it, when they have needed it for a while. All nodes together
+// make no more of them than maxMoves at a time.
+func (s *serveRound) evenOut() {
+	if len(s.uneven) == 0 {
+		s.unevenTables = time.Time{}
+		return
+	}
+	if len(s.stillUnheld) > 0 {
+		return
+	}
+	if s.unevenTables.IsZero() {
+		s.unevenTables = s.Now
+	}
+	after := cmp.Or(s.rebalanceAfter, shareAfter)
+	interval := min(divideInterval, after)
+	if wait := max(after-s.Now.Sub(s.unevenTables), interval-s.Now.Sub(s.evened)); wait > 0 {
+		s.wakeAfter(wait)
+		return
+	}
+	some := min((len(s.uneven)+s.rebalanceSteps-1)/s.rebalanceSteps, max(1, maxMoves/max(1, s.nodes.liveCount)))
+	for _, u := range s.uneven {
+		if wait := max(after, soleTime) - s.Now.Sub(u.since); wait > 0 && !u.since.IsZero() {
+			s.wakeAfter(wait)
+			continue
+		}
+		if some == 0 {
+			s.wakeAfter(interval)
+			return
+		}
+		some--
+		u.claim.Shares = u.table
+		s.decision.Claims = append(s.decision.Claims, u.claim.revised())
+		s.evened = s.Now
+		s.wakeAfter(time.Millisecond) // Then the claims are known, and count.
+	}
+}
+
+// division is what Divide is asked.
+type division struct {
+	before  shares.Table
+	servers string
+}
+
+// divide returns what shares.Divide does. Most addresses have one of a few tables, so it remembers some.
+func (s *serveRound) divide(before shares.Table, servers []string) shares.Table {
+	const most = 1024
+	asked := division{before, strings.Join(shares.Choose(before, servers), "\x00")}
+	if table, known := s.divided[asked]; known {
+		return table
+	}
+	if len(s.divided) >= most || s.divided == nil {
+		s.divided = map[division]shares.Table{}
+	}
+	table := shares.Divide(before, servers)
+	s.divided[asked] = table
+	return table
+}
