@@ -1,16 +1,20 @@
 package informer
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -141,5 +145,47 @@ func TestLister_SeesMoreChangesThanAreNoted(t *testing.T) {
 	got, err := lister.List(t.Context())
 	if err != nil || len(got) != many+2 || got[many+1] != "c 2 2" || got[0] != "a 1 1" || got[1] != "b-0 0 0" {
 		t.Errorf("it lists %d objects (%v)", len(got), err)
+	}
+}
+
+// A pass may look in the middle of an informer's replacement of all objects, and so take half of what that notes.
+func TestLister_SeesWhatIsGoneWhenItLooksDuringAReplacement(t *testing.T) {
+	const count = 1000
+	cluster, lister, _ := fixture()
+	var rest []client.Object
+	for i := range count {
+		put(cluster, fmt.Sprint("b-", i), fmt.Sprint(i), i)
+		if i > 0 {
+			rest = append(rest, &corev1.Service{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "default", Name: fmt.Sprint("b-", i), UID: types.UID(fmt.Sprint(i)), ResourceVersion: fmt.Sprint(i),
+			}})
+		}
+	}
+	if got, err := lister.List(t.Context()); err != nil || len(got) != count {
+		t.Fatalf("it lists %d objects (%v)", len(got), err)
+	}
+	replaced, looked := 0, make(chan struct{})
+	err := lister.informer.AddIndexers(toolscache.Indexers{"look": func(any) ([]string, error) {
+		if replaced++; replaced != count+count/2 { // The first are those that are there now.
+			return nil, nil
+		}
+		go func() {
+			defer close(looked)
+			_, _ = lister.List(context.WithoutCancel(t.Context()))
+		}()
+		for taken := false; !taken; runtime.Gosched() {
+			lister.changes.mu.Lock()
+			taken = lister.changes.noted == nil
+			lister.changes.mu.Unlock()
+		}
+		return nil, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.Replace(&corev1.Service{}, rest...)
+	<-looked
+	if got, err := lister.List(t.Context()); err != nil || len(got) != count-1 {
+		t.Errorf("after the next look it lists %d objects (%v), want %d", len(got), err, count-1)
 	}
 }

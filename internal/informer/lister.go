@@ -26,6 +26,8 @@ type Lister[T client.Object, V any] struct {
 	mu       sync.Mutex
 	informer withStore
 	byKey    map[objectKey]*entry[V]
+	// notedBefore is what the changes had noted at the last look.
+	notedBefore map[objectKey]bool
 	// sorted are the entries in order of their keys.
 	sorted []*entry[V]
 	// list is the result of the last List; a new one is made only when something changed.
@@ -114,14 +116,16 @@ func (l *Lister[T, V]) open(ctx context.Context) error {
 func (l *Lister[T, V]) refresh(store toolscache.Store) {
 	l.replaced = nil
 	noted, many := l.changes.take()
+	look := noted
 	if many || !l.complete(store, noted) {
-		noted = l.all(store)
+		look = l.all(store)
 	}
+	l.notedBefore = noted
 	var added []*entry[V]
 	var edited []*entry[V]
 	gone := map[*entry[V]]bool{}
 	// order does not matter: each entry stands for itself, and what is added is sorted
-	for key := range noted {
+	for key := range look {
 		item, _, _ := store.GetByKey(key.stored()) // of this kind of store there is no error
 		object, exists := item.(T)
 		known := l.byKey[key]
@@ -146,15 +150,17 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 }
 
 // complete reports whether only the noted objects can have changed. An informer that replaces its whole store, after it has listed
-// the objects anew, notes all that are there and none that is gone. So it did not if one that is not noted is there.
+// the objects anew, notes all that are there and none that is gone. So it did not if one that is not noted is there. What it notes may
+// come in two parts, when the first is taken while it replaces; the read of the store that follows waits until it has done so.
 func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool) bool {
 	for key := range l.byKey { // order does not matter: any will do
-		if !noted[key] {
+		if !noted[key] && !l.notedBefore[key] {
 			_, exists, _ := store.GetByKey(key.stored())
 			return exists
 		}
 	}
-	return true // each is looked at
+	// Each has been looked at, but those that were noted before may be gone since.
+	return len(l.notedBefore) == 0
 }
 
 // all are the keys of all objects that are in the store or known.
