@@ -74,7 +74,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	dead, deadWait := m.dead(now, seen, elected.Silent)
 	in := handover.Input{
 		Now: now, Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
-		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view),
+		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view), Suspects: seen.view.Suspects,
 		Dead: dead, Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
 	}
 	if !m.asked {

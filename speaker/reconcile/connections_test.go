@@ -141,6 +141,14 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			if f.pass(t); len(f.connections.plan.Passages) > 0 {
 				t.Errorf("long after, the passages are %+v", f.connections.plan.Passages)
 			}
+			f.gossip.view.Suspects = []string{"n2"}
+			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
+				t.Errorf("while n2 is suspected, the passages are %+v", f.connections.plan.Passages)
+			}
+			f.gossip.view.Suspects = nil
+			if f.pass(t); len(f.connections.plan.Passages) > 0 {
+				t.Errorf("for no reason, and the passages are %+v", f.connections.plan.Passages)
+			}
 			f.shares(t, 2)
 			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, fromN2) {
 				t.Errorf("with another table, the passages are %+v", f.connections.plan.Passages)

@@ -79,13 +79,10 @@ func (r *routed) living(view *gossip.View, nodes []string) []string {
 	return living
 }
 
-// disturbed are the nodes that routers may just have begun to use, or ceased to: those that may have crashed, those whose speakers
-// are about to end, and those whose sessions have changed.
+// disturbed are the nodes that routers may just have begun to use, or ceased to: those whose speakers are about to end, and
+// those whose sessions have changed.
 func (r *routed) disturbed(view *gossip.View) map[string]bool {
 	disturbed := map[string]bool{}
-	for _, node := range view.Suspects {
-		disturbed[node] = true
-	}
 	sessions := make(map[string]uint64, len(view.Peers))
 	for node := range view.Peers {
 		state := view.Peers[node].State

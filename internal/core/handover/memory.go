@@ -39,6 +39,8 @@ type Input struct {
 	// Disturbed are nodes whose routes may just have changed, though it is not known how: all that share an address with them may
 	// see packets of each other's connections.
 	Disturbed map[string]bool
+	// Suspects are nodes that may have crashed, sorted: while they are, it is as if their routes had changed.
+	Suspects []string
 	// Left is how many open connections there are here to the addresses that are counted. One that is missing has not been counted.
 	Left map[netip.Addr]int
 	// Found are the addresses that the process before this one had counted, and for how long each is to be; in one pass only.
@@ -219,7 +221,7 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 // by the holders. If there is one, the way begins there, and ends before it; if there are several, it may begin at each of them. A node
 // that does not pass on ends every way, so at most one is asked, after all others: in a ring, if there are no others.
 func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int) {
-	if len(t.holders) == 0 || len(t.holders) == 1 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining {
+	if len(t.holders) == 0 || len(t.holders) == 1 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining && !t.doubted {
 		return netip.Addr{}, 0
 	}
 	members := t.members()

@@ -39,6 +39,7 @@ type cluster struct {
 	off []string
 	// unable are nodes that do not pass on.
 	unable   map[string]bool
+	suspects []string
 	holders  []string
 	draining time.Duration
 	// left are the connections of each node, -1: not counted; and said is who said that there are some.
@@ -84,7 +85,7 @@ func (c *cluster) decide() {
 func (c *cluster) input(node string) Input {
 	in := Input{
 		Now: c.now, Node: node, Addresses: []Address{{Addr: moved, Holders: c.holders, Draining: c.draining}}, Peers: map[string]Peer{}, Left: map[netip.Addr]int{},
-		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed,
+		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed, Suspects: c.suspects,
 	}
 	if left, set := c.left[node]; set && left >= 0 {
 		in.Left[moved] = left
@@ -287,6 +288,12 @@ func TestMemory_SeveralHolders(t *testing.T) {
 	c.expectWay(t, "one has crashed", "n2", "n4")
 	c.after(draining)
 	c.expectWay(t, "the time is up", "n2")
+	c.suspects = []string{"n4"}
+	c.hold("n2", "n4")
+	c.expectWay(t, "one is suspected", "n2", "n4")
+	c.suspects = nil
+	c.hold("n2", "n4")
+	c.expectWay(t, "for no reason", "n2")
 	c.disturbed["n4"] = true
 	c.hold("n2", "n4")
 	delete(c.disturbed, "n4")

@@ -14,6 +14,8 @@ type track struct {
 	// changed is when the holders last changed, or how they divide the clients, of which revision is the last.
 	changed  time.Time
 	revision uint64
+	// doubted: one of the holders may have crashed. If it has not, nothing has changed.
+	doubted bool
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
 	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
@@ -38,6 +40,10 @@ func newTrack(in *Input, a *Address) *track {
 func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
 	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
 	returned := !t.absent.IsZero()
+	t.doubted = len(in.Suspects) > 0 && slices.ContainsFunc(a.Holders, func(node string) bool {
+		_, found := slices.BinarySearch(in.Suspects, node)
+		return found
+	})
 	divided := t.revision != a.Revision
 	t.draining, t.absent, t.revision = a.Draining, time.Time{}, a.Revision
 	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) {
