@@ -13,7 +13,7 @@ const (
 	// can make up clients. Those beyond are forgotten, who asked longest ago first: they learn of another node only when they
 	// ask again.
 	maxClients    = 4096
-	maxAllClients = 4 * maxClients
+	maxAllClients = 32 * maxClients
 )
 
 // neighbor is a host that has asked for an address, as a frame to it needs it.
@@ -40,6 +40,7 @@ type hostKey struct {
 // also those that another node answers, and can tell them when it takes that node's place.
 type crowds struct {
 	remembered prometheus.Gauge
+	forgotten  prometheus.Counter
 
 	mu    sync.Mutex
 	of    map[netip.Addr]*crowd
@@ -56,8 +57,8 @@ type crowd struct {
 	asked map[hostKey]netip.Addr
 }
 
-func newCrowds(remembered prometheus.Gauge) *crowds {
-	return &crowds{remembered: remembered, of: map[netip.Addr]*crowd{}}
+func newCrowds(m *metrics) *crowds {
+	return &crowds{remembered: m.clients, forgotten: m.clientsForgotten, of: map[netip.Addr]*crowd{}}
 }
 
 // keep remembers who asks for these addresses, and forgets those of all others.
@@ -124,6 +125,7 @@ func (c *crowds) forgetOldest(of *crowd) {
 	delete(of.places, clientKey{oldest.addr, oldest.interfaceName})
 	of.forgetHost(oldest)
 	c.total--
+	c.forgotten.Inc()
 }
 
 // forgetHost forgets by which address the host of a client has asked, if it is the client's.

@@ -16,7 +16,7 @@ func clientNumber(i int) neighbor {
 }
 
 func newTestCrowds(addresses ...netip.Addr) *crowds {
-	c := newCrowds(newMetrics(nil).clients)
+	c := newCrowds(newMetrics(nil))
 	keep := map[netip.Addr]bool{}
 	for _, addr := range addresses {
 		keep[addr] = true
@@ -39,6 +39,9 @@ func TestCrowds_ForgetWhoAskedLongestAgo(t *testing.T) {
 	if len(got) != maxClients || got[0] != clientNumber(maxClients+9) || got[10] != clientNumber(0) || got[maxClients-1] != clientNumber(11) {
 		t.Errorf("%d are remembered: first %v, then %v, last %v", len(got), got[0], got[10], got[len(got)-1])
 	}
+	if forgotten := testutil.ToFloat64(c.forgotten); forgotten != 10 {
+		t.Errorf("%v are counted as forgotten, want 10", forgotten)
+	}
 	if asked := len(c.of[vip4].asked); asked != maxClients {
 		t.Errorf("the hosts of %d are remembered", asked)
 	}
@@ -47,16 +50,16 @@ func TestCrowds_ForgetWhoAskedLongestAgo(t *testing.T) {
 // TestCrowds_OneAddressLeavesRoomForOthers: the clients of all are bounded together.
 func TestCrowds_OneAddressLeavesRoomForOthers(t *testing.T) {
 	var addresses []netip.Addr
-	for i := range 8 {
+	for i := range 64 {
 		addresses = append(addresses, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
 	}
 	c := newTestCrowds(addresses...)
-	for _, addr := range addresses[:4] {
+	for _, addr := range addresses[:32] {
 		for i := range maxClients {
 			c.heard(addr, clientNumber(i))
 		}
 	}
-	for _, addr := range addresses[4:] {
+	for _, addr := range addresses[32:] {
 		for i := range 100 {
 			c.heard(addr, clientNumber(i))
 		}
@@ -65,14 +68,14 @@ func TestCrowds_OneAddressLeavesRoomForOthers(t *testing.T) {
 	for i, addr := range addresses {
 		n := len(c.clients(addr))
 		total += n
-		if i >= 4 && n != 100 {
+		if i >= 32 && n != 100 {
 			t.Errorf("%v has only %d", addr, n)
 		}
 	}
 	if total != maxAllClients || c.total != total || int(testutil.ToFloat64(c.remembered)) != total {
 		t.Errorf("%d are remembered, %d counted", total, c.total)
 	}
-	c.keep(map[netip.Addr]bool{addresses[4]: true})
+	c.keep(map[netip.Addr]bool{addresses[32]: true})
 	if c.total != 100 || c.clients(addresses[0]) != nil {
 		t.Errorf("%d are left", c.total)
 	}
@@ -95,5 +98,19 @@ func TestCrowds_AHostHasOneEntry(t *testing.T) {
 	}
 	if _, ok := c.lastAsked(vip4c, host); ok || len(c.clients(vip4)) != 2 {
 		t.Errorf("clients %v", c.clients(vip4))
+	}
+}
+
+// TestCrowds_HaveRoomForManyAddresses: 400 of them with 300 clients each.
+func TestCrowds_HaveRoomForManyAddresses(t *testing.T) {
+	addresses := manyAddresses(400)
+	c := newTestCrowds(addresses...)
+	for i := range 300 {
+		for _, addr := range addresses {
+			c.heard(addr, clientNumber(i))
+		}
+	}
+	if c.total != 120_000 || testutil.ToFloat64(c.forgotten) > 0 {
+		t.Errorf("%d are remembered", c.total)
 	}
 }

@@ -17,6 +17,8 @@ type metrics struct {
 	failOver    prometheus.Histogram
 	// clients counts those of both families that are remembered.
 	clients prometheus.Gauge
+	// clientsForgotten counts those for which there was no room.
+	clientsForgotten prometheus.Counter
 }
 
 // familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
@@ -68,7 +70,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	}
 	return &metrics{
 		ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: newUnannounced(factory), failOver: newFailOverDuration(factory),
-		clients: newClientsRemembered(factory),
+		clients: newClientsRemembered(factory), clientsForgotten: newClientsForgotten(factory),
 	}
 }
 
@@ -83,6 +85,13 @@ func newClientsRemembered(factory promauto.Factory) prometheus.Gauge {
 	return factory.NewGauge(prometheus.GaugeOpts{
 		Name: "daymark_layer2_clients_remembered",
 		Help: "Clients of shared addresses that this node would tell if it had to answer them in the place of another node.",
+	})
+}
+
+func newClientsForgotten(factory promauto.Factory) prometheus.Counter {
+	return factory.NewCounter(prometheus.CounterOpts{
+		Name: "daymark_layer2_clients_forgotten_total",
+		Help: "Clients of shared addresses that were forgotten because there were too many. They learn of another node when they ask again.",
 	})
 }
 

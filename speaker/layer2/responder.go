@@ -118,7 +118,7 @@ func New(cfg Config) *Responder {
 		asker:     newAsker(),
 		searcher:  newSearcher(),
 		rivals:    newRivals(),
-		crowds:    newCrowds(m.clients),
+		crowds:    newCrowds(m),
 		isStale:   cfg.Stale,
 		tracer:    cfg.Tracer,
 		changes:   make(chan struct{}, 1),

@@ -187,8 +187,10 @@ func (r *Responder) tellOfChange(c sharingChange) {
 }
 
 // tellOwn tells the clients of a shared address that are ours once more where it is: those that asked by the interfaces of these sockets.
-func (r *Responder) tellOwn(addr netip.Addr, v *vip, sockets []*socket) {
+// This is no more urgent than is said.
+func (r *Responder) tellOwn(addr netip.Addr, v *vip, most urgency, sockets []*socket) {
 	updates := r.newUpdates(addr, sockets)
+	updates.most = most
 	for _, of := range r.crowds.clients(addr) {
 		if v.serves(of.addr) {
 			updates.tell(of)
@@ -209,7 +211,7 @@ func (r *Responder) announceAgain(addresses []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range addresses {
 		if v := r.detector.sharedVIP(addr); v != nil {
-			r.tellOwn(addr, v, *r.live.Load())
+			r.tellOwn(addr, v, initial, *r.live.Load())
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -222,7 +224,7 @@ func (r *Responder) announceOn(s *socket, held []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range held {
 		if v := (*s.addresses.Load())[addr]; v != nil && v.shared() != nil {
-			r.tellOwn(addr, v, []*socket{s}) // It may not be live yet.
+			r.tellOwn(addr, v, initial, []*socket{s}) // It may not be live yet.
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -236,7 +238,8 @@ func (r *Responder) defend(u addressUse) {
 	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
 	v := r.detector.sharedVIP(u.addr)
 	if v != nil {
-		r.tellOwn(u.addr, v, *r.live.Load())
+		// A frame now and then must not make other addresses wait for so many.
+		r.tellOwn(u.addr, v, periodic, *r.live.Load())
 	}
 	for _, s := range *r.live.Load() {
 		switch {
@@ -255,6 +258,8 @@ type updates struct {
 	sockets   map[string]*socket
 	told      []update
 	others    []update
+	// most is how urgent it is at most to tell the clients.
+	most urgency
 }
 
 func (r *Responder) newUpdates(addr netip.Addr, sockets []*socket) *updates {
@@ -289,6 +294,6 @@ func (u *updates) send() {
 	if len(u.told) == 0 {
 		u.announcer.allTold(u.addr)
 	}
-	u.announcer.tell(u.told, u.addr, initial, updateIntervals(u.addr))
+	u.announcer.tell(u.told, u.addr, u.most, updateIntervals(u.addr))
 	u.announcer.tell(u.others, u.addr, repeated, introductionIntervals) // The clients are more urgent.
 }

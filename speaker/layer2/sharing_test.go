@@ -295,6 +295,17 @@ func TestSharing_AForeignHostIsTold(t *testing.T) {
 	thief := l.clients[0].listen(t, unix.ETH_P_ARP)
 	send(t, thief, with(request(broadcast, vip4, vip4), 22, client[:]...))
 	receive(t, thief, "the holder's announcement to the host", equalTo(informARP(l.nodes["n1"].hardware(t), vip4, client)))
+	for _, n := range l.nodes {
+		n.announcer.mu.Lock()
+		for _, updates := range n.announcer.updates {
+			for of, schedule := range updates {
+				if schedule.most != periodic {
+					t.Errorf("%s makes announcements wait for %v", n.name, of)
+				}
+			}
+		}
+		n.announcer.mu.Unlock()
+	}
 	l.wantEntries(t, "defended", table.Server, vip4)
 	if c := l.nodes["n1"].Conflicts(); len(c) != 1 || c[0].MAC != client.String() || !c[0].Announced {
 		t.Errorf("the holder reports %v", c)

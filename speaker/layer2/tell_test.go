@@ -81,6 +81,29 @@ func TestAnnouncer_ClientsAreToldOnceBeforeAnyIsToldTwice(t *testing.T) {
 	})
 }
 
+// TestAnnouncer_WhatIsLessUrgentWaits: to tell very many clients again delays no repeat, and is put off by no further telling.
+func TestAnnouncer_WhatIsLessUrgentWaits(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		a, clients, address := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
+		a.add(address, []netip.Addr{vip6})
+		for range 4 {
+			a.tell(messages(clients, 10_000), vip4, periodic, []time.Duration{0, time.Second})
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		got := address.of(vip6)
+		for i, want := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second} {
+			if late := got[i] - want; late > 100*time.Millisecond {
+				t.Errorf("announcement %d is %v late", i, late)
+			}
+		}
+		if all := clients.of(vip4); len(all) < 30_000 || len(all) > 33_000 {
+			t.Errorf("%d updates", len(all))
+		}
+	})
+}
+
 // TestAnnouncer_ClientsAreNoUnannouncedAddresses: they are not counted as such.
 func TestAnnouncer_ClientsAreNoUnannouncedAddresses(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
