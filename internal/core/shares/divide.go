@@ -42,8 +42,8 @@ func Choose(before Table, nodes []string) []string {
 	var chosen []string
 	add := func(nodes []string, serves bool) {
 		for _, node := range nodes {
-			fits := node != "" && len(chosen) < MaxServers && nameLen(chosen)+len(node) <= maxNames
-			if before.Has(node) == serves && fits && !slices.Contains(chosen, node) {
+			room := node != "" && len(chosen) < MaxServers && fits(append(chosen, node))
+			if before.Has(node) == serves && room && !slices.Contains(chosen, node) {
 				chosen = append(chosen, node)
 			}
 		}

@@ -22,9 +22,9 @@ const (
 	Count = 60
 	// MaxServers is how many nodes serve an address at most.
 	MaxServers = 8
-	// maxNames bounds the names of all servers of a table together, so that a claim fits in a datagram. Names of nodes are
-	// rarely longer than 60 bytes.
-	maxNames = 700
+	// maxNames bounds the names of all servers of a table together, and three times the longest: the message of a claim also has
+	// the names of its author, its sender and its receiver, and must fit in a datagram.
+	maxNames = 960
 	// separator is between the names, of which none has it.
 	separator = "\x00"
 )
@@ -77,7 +77,7 @@ type Table struct {
 // of[i]. It reports false when there is no such table: there is no server or more than MaxServers, one has no name or names
 // too long for a datagram, or there are not Count indexes of servers.
 func Make(servers []string, of []byte) (Table, bool) {
-	if len(servers) == 0 || len(servers) > MaxServers || len(of) != Count || nameLen(servers) > maxNames {
+	if len(servers) == 0 || len(servers) > MaxServers || len(of) != Count || !fits(servers) {
 		return Table{}, false
 	}
 	before := ""
@@ -95,11 +95,13 @@ func Make(servers []string, of []byte) (Table, bool) {
 	return Table{string(of) + strings.Join(servers, separator)}, true
 }
 
-func nameLen(servers []string) (total int) {
+// fits reports whether a claim with these servers fits in a datagram.
+func fits(servers []string) bool {
+	total, longest := 0, 0
 	for _, name := range servers {
-		total += len(name)
+		total, longest = total+len(name), max(longest, len(name))
 	}
-	return total
+	return total+3*longest <= maxNames
 }
 
 // Shared reports whether the table is one: an address that is not shared has none.

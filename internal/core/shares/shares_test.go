@@ -75,7 +75,7 @@ func TestMake_RefusesWhatIsNoTable(t *testing.T) {
 		"servers out of order":  {[]string{"b", "a"}, of},
 		"a server twice":        {[]string{"a", "a"}, of},
 		"a name of two":         {[]string{"a\x00b"}, of},
-		"names that are long":   {[]string{strings.Repeat("a", maxNames), "b"}, of},
+		"names that are long":   {[]string{strings.Repeat("a", maxNames/4), "b"}, of},
 		"a share too few":       {[]string{"a"}, of[1:]},
 		"a share too many":      {[]string{"a"}, append(slices.Clone(of), 0)},
 		"a server that is not":  {[]string{"a"}, append(slices.Clone(of[1:]), 1)},
@@ -84,7 +84,7 @@ func TestMake_RefusesWhatIsNoTable(t *testing.T) {
 			t.Errorf("%s: %v", name, table)
 		}
 	}
-	if _, ok := Make([]string{strings.Repeat("a", maxNames-1), "b"}, of); !ok {
+	if _, ok := Make([]string{strings.Repeat("a", maxNames/4-1), "b"}, of); !ok {
 		t.Error("names that just fit are refused")
 	}
 }
