@@ -37,6 +37,8 @@ type connections struct {
 	// decision of the last pass in which this node knew the others; decided: there was one.
 	decision handover.Decision
 	decided  bool
+	// told are the addresses that the others were told of.
+	told told
 	// silent is since when nodes are silent in the gossip and do not answer either.
 	silent map[string]time.Time
 	// shared are addresses of other nodes on segments that this one shares, by node.
@@ -96,7 +98,8 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
 		m.leaving = leavingRoutes(now, in.Addresses, &d, plan.Routed)
 	}
-	return passing{&d.Plan, d.Left, m.asked, wait}
+	left, toldWait := m.told.next(now, d.Left)
+	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
 }
 
 // foundConnections are the addresses whose connections an earlier process counted. It is asked until there is an answer.
