@@ -50,8 +50,9 @@ type fixture struct {
 	// proxy is what the service proxy answers; unasked: nothing yet. leavePorts is what the health checks were told last.
 	proxy      proxycheck.Result
 	unasked    bool
-	holdDown   time.Duration // of the BFDProfile
-	draining   time.Duration // of connections, by the L2Advertisement
+	holdDown   time.Duration   // of the BFDProfile
+	draining   time.Duration   // of connections, by the L2Advertisement
+	sharing    v1beta1.Sharing // by the L2Advertisement
 	leavePorts bool
 	// reported is this node's Speaker object; nil: there is none.
 	reported *v1beta1.Speaker
@@ -145,7 +146,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 			})}),
 			L2Advertisements: []*lb.L2Advertisement{lb.ParseL2Advertisement(&v1beta1.L2Advertisement{
 				ObjectMeta: metav1.ObjectMeta{Name: "l2"},
-				Spec:       v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: f.draining}},
+				Spec:       v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: f.draining}, Sharing: f.sharing},
 			})},
 			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})},
 			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
