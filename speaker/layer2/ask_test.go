@@ -165,6 +165,25 @@ func TestInquiry_WaitsForOneThatAsksWhetherItWasReplaced(t *testing.T) {
 	}
 }
 
+// TestInquiry_APauseOfThisProcessIsNoSilence: the node may have answered meanwhile, so it is asked once more.
+func TestInquiry_APauseOfThisProcessIsNoSilence(t *testing.T) {
+	begins := time.Unix(1e9, 0)
+	q := inquiry{due: begins}
+	q.step(begins, 0.5)
+	q.heard()
+	now := begins
+	for asked := 0; asked < 2*askNum+1; { // until the second row, which is not answered, is at its patience
+		now = now.Add(ms)
+		if send, _ := q.step(now, 0.5); send {
+			asked++
+		}
+	}
+	now = now.Add(2 * patience)
+	if send, changed := q.step(now, 0.5); !send || changed || q.answer != election.Answered {
+		t.Errorf("after a pause: sends %t, news %t, the answer is %v", send, changed, q.answer)
+	}
+}
+
 // TestResponder_ANodesKernelThatHasANewAddressIsAConflict: a virtual address of the control plane, or one left on an interface.
 func TestResponder_ANodesKernelThatHasANewAddressIsAConflict(t *testing.T) {
 	s := newSegment(t, "near0")

@@ -49,8 +49,12 @@ func (q *inquiry) step(now time.Time, jitter float64) (send, changed bool) {
 		return false, false
 	}
 	number := askNum
-	if late := now.Sub(q.due) > maxAskDelay; q.answer == election.Answered || late && q.sent > 0 {
+	late := q.sent > 0 && now.Sub(q.due) > maxAskDelay
+	if q.answer == election.Answered || late {
 		number = 2 * askNum
+	}
+	if late {
+		q.began = q.began.Add(now.Sub(q.due)) // It was not asked in that time, so it is no sign that nothing came.
 	}
 	q.answered = q.answered && q.sent > 0 // An answer before this row does not count.
 	switch {
