@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -130,6 +131,34 @@ var worldChanges = []struct {
 		more := *w.L2Advertisements[0]
 		more.Name, more.Interfaces = "more-"+node, []string{"eth0"}
 		w.L2Advertisements = append(slices.Clone(w.L2Advertisements), &more)
+	}},
+	{"a pool goes, or there are all again", true, func(_ *rapid.T, w *World, _ string) {
+		if all := cluster().Pools; len(w.Pools.ByAge()) < len(all.ByAge()) {
+			w.Pools = all
+		} else {
+			w.Pools = lb.NewPools(all.ByAge()[1:])
+		}
+	}},
+	{"a BGPAdvertisement changes, or is held back", true, func(t *rapid.T, w *World, _ string) {
+		changed := *w.BGPAdvertisements[0]
+		changed.Prepend, changed.Unresolved = rapid.IntRange(0, 2).Draw(t, "prepend"), nil
+		if rapid.Bool().Draw(t, "held back") {
+			changed.Unresolved = errors.New("no Community is called so")
+		}
+		w.BGPAdvertisements = []*lb.BGPAdvertisement{&changed}
+	}},
+	{"cordoned nodes withdraw or not", false, func(_ *rapid.T, w *World, _ string) {
+		w.Options.WithdrawOnCordon = !w.Options.WithdrawOnCordon
+	}},
+	{"a node is cordoned or not", true, func(_ *rapid.T, w *World, node string) {
+		for i, n := range w.Nodes {
+			if n.Name == node {
+				changed := *n
+				changed.Unschedulable = !n.Unschedulable
+				w.Nodes = slices.Clone(w.Nodes)
+				w.Nodes[i] = &changed
+			}
+		}
 	}},
 }
 
