@@ -30,6 +30,9 @@ type outcome struct {
 func (o *outcome) judge(s seen, before, after map[netip.Addr]string) {
 	unheld, shared := s.answers.Unheld(nodes), s.answers.Shared(nodes)
 	o.unheld, o.shared, o.announced, o.seen = unheld.Lasted, shared.Lasted, s.announced, s.lost
+	if s.blind != nil {
+		o.wrong = append(o.wrong, "what the wire said was not read: "+s.blind.Error())
+	}
 	if o.unheld > o.kind.unheld {
 		o.wrong = append(o.wrong, fmt.Sprintf("nobody answered for %s for %s, from %s", unheld.Address, ms(unheld.Lasted), clock(unheld.From)))
 	}

@@ -103,6 +103,7 @@ type seen struct {
 	announced   int
 	withdrawals []wire.Withdrawal
 	lost        string // why not everything was seen, if so
+	blind       error  // why nothing is seen any more, if so
 }
 
 // take gives what was seen, and forgets it.
@@ -122,9 +123,7 @@ func (o *observer) take() (s seen) {
 			lost = append(lost, fmt.Sprintf("tap %d lost %d frames (%v)", i+1, n, err))
 		}
 	}
-	if o.err != nil {
-		lost = append(lost, o.err.Error())
-	}
+	s.blind = o.err
 	s.lost = strings.Join(lost, "; ")
 	return s
 }

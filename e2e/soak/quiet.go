@@ -36,19 +36,18 @@ func (s *soak) awaitQuiet(c *lab.Cluster, within time.Duration) {
 	})
 }
 
-// startAgain starts what has ended by itself, as a kubelet does it, and names it.
-func (s *soak) startAgain(c *lab.Cluster) (ended []string) {
+// startAgain starts what has ended by itself, as a kubelet does it, and notes its names.
+func (s *soak) startAgain(c *lab.Cluster) {
 	programs := []lab.Daemon{c.Controller()}
 	for _, n := range c.Nodes() {
 		programs = append(programs, n.Speaker(), n.Proxy())
 	}
 	for _, p := range programs {
 		if !p.Running() {
-			ended = append(ended, p.Name)
+			s.ended = append(s.ended, p.Name)
 			p.Start()
 		}
 	}
-	return ended
 }
 
 // holders are the nodes that alone have answered for each address for the last time.

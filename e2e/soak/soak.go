@@ -25,6 +25,7 @@ type soak struct {
 	given        map[string]netip.Addr // the address of each Service
 	began        time.Time
 	outcomes     []outcome
+	ended        []string // programs that have ended by themselves since the step before
 	first, last  usage
 }
 
@@ -156,8 +157,9 @@ func (s *soak) step(st step) (o outcome) {
 		s.observer.take()
 		s.breakFor(breaking, st)
 		mended := time.Now()
-		o.endedByThemselves(s.startAgain(c))
 		watching.do(func() { s.awaitQuiet(c, quietWithin) })
+		o.endedByThemselves(s.ended)
+		s.ended = nil
 		o.quietAfter = max(0, time.Since(mended)-steady)
 		o.near, o.far = near.Stop().Outage(), far.Stop().Outage()
 		after := s.holders(steady)

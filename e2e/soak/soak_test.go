@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -112,6 +113,7 @@ func TestJudge_HoldsAStepToItsPromises(t *testing.T) {
 		{"a session ends where routes are kept", kept, seen{withdrawals: gone("FIN")}, ""},
 		{"a route goes where routes are kept", kept, seen{withdrawals: gone("198.19.1.0/32 withdrawn")}, "the router got 198.19.1.0/32 withdrawn"},
 		{"a route goes where it may", free, seen{withdrawals: gone("198.19.1.0/32 withdrawn")}, ""},
+		{"the wire is not read any more", free, seen{answers: answered("1"), blind: errors.New("tap closed")}, "what the wire said was not read: tap closed"},
 		{"a route of a Service that is deleted goes", strict, seen{withdrawals: gone("198.19.2.4/32 withdrawn")}, ""},
 	} {
 		o := outcome{step: step{kind: test.kind}}
