@@ -112,10 +112,7 @@ func (m *Memory) Next(in Input) Decision {
 	m.lose(&in)
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
-	found := make(map[netip.Addr]time.Duration, len(in.Found))
-	for _, f := range in.Found {
-		found[f.Addr] = f.For
-	}
+	found := forOf(in.Found)
 	var d Decision
 	before := m.tracks
 	m.tracks = make([]*track, 0, len(in.Addresses))
@@ -155,6 +152,15 @@ func (m *Memory) Next(in Input) Decision {
 		m.forget(absent - maxAbsent)
 	}
 	return d
+}
+
+// forOf says of addresses that are counted for how long each still is.
+func forOf(counted []Counted) map[netip.Addr]time.Duration {
+	left := make(map[netip.Addr]time.Duration, len(counted))
+	for _, c := range counted {
+		left[c.Addr] = c.For
+	}
+	return left
 }
 
 // forget forgets so many of the addresses that are not announced, those first that have not been for longest.

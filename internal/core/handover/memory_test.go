@@ -479,7 +479,7 @@ func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
 func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
 	m := Memory{}
 	address := func(i int) Address {
-		return Address{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Holders: []string{"n1"}, Draining: draining} //nolint:gosec // small
+		return Address{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Holders: []string{"n1"}, Draining: draining}
 	}
 	for i := range maxAbsent + 2 {
 		m.Next(Input{Now: start.Add(time.Duration(i)), Node: "n1", Addresses: []Address{address(i)}, Dead: func(string) bool { return false }})
