@@ -218,9 +218,12 @@ type exchange struct {
 	claims claimList
 }
 
-// maxExchange is the most bytes of an exchange: memberlist accepts no more than 20 MB. States that do not fit are left out,
-// and come from others.
-const maxExchange = 16 << 20
+// maxExchange is the most bytes of an exchange with few claims: memberlist accepts no more than 20 MB. States that do not fit
+// are left out, and come from others; those of minStates bytes have room however many claims there are.
+const (
+	maxExchange = 16 << 20
+	minStates   = 2 << 20
+)
 
 // bounded returns the states that fit.
 func (e exchange) bounded() []stateRecord {
@@ -228,6 +231,7 @@ func (e exchange) bounded() []stateRecord {
 	for _, claim := range e.claims {
 		size += claimLen(claim)
 	}
+	size = min(size, maxExchange-minStates)
 	for i, each := range e.states {
 		if size += 2*len(each.body) + 2*maxText; size > maxExchange {
 			return e.states[:i]

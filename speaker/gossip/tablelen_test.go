@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,5 +34,17 @@ func TestClaimsMessage_FitsWithATableOfLongNames(t *testing.T) {
 		if length <= 60 && len(table.Servers()) != shares.MaxServers {
 			t.Fatalf("names of %d bytes are %d servers", length, len(table.Servers()))
 		}
+	}
+}
+
+// Claims of many shared addresses leave room for what the speakers say of themselves.
+func TestExchange_ManyClaimsLeaveRoomForStates(t *testing.T) {
+	table := shares.Divide(shares.Table{}, []string{"n0", "n1", strings.Repeat("x", 63)})
+	e := exchange{claims: slices.Repeat(claimList{{Addr: netip.MustParseAddr("192.0.2.1"), Node: "n0", Term: 1, Shares: table}}, 100_000)}
+	for i := range 1000 {
+		e.states = append(e.states, stateRecord{node: fmt.Sprint("n", i), body: make([]byte, 600)})
+	}
+	if got := len(e.bounded()); got != len(e.states) {
+		t.Errorf("%d of %d states fit", got, len(e.states))
 	}
 }

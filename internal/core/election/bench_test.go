@@ -71,6 +71,22 @@ func BenchmarkElector_Decide(b *testing.B) {
 	}
 }
 
+// BenchmarkElector_Shared makes one decision about 10,000 shared addresses whose servers have all answered.
+func BenchmarkElector_Shared(b *testing.B) {
+	list, claims := sharedOut(10_000, 3)
+	e, in := NewElector(nodeName(1), 1, time.Minute), Input{Now: epoch, Live: alive(3), Claims: claims}
+	for d := e.Decide(list, in); len(d.Ask) > 0; d = e.Decide(list, in) {
+		in.Answers = map[Question]Answer{}
+		for _, q := range d.Ask {
+			in.Answers[q] = Answered
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Decide(list, in)
+	}
+}
+
 // BenchmarkElector_EvenOut makes the decision of a node that has returned and takes over its share of 10,000 addresses.
 func BenchmarkElector_EvenOut(b *testing.B) {
 	for _, nodes := range []int{3, 100, 1000} {
