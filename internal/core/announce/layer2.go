@@ -141,12 +141,17 @@ func (r *rules) shared(matches advertisementSet) bool {
 	return len(matches) > 0
 }
 
-// sharedText says in the condition how an address is shared; "": it is not.
+// sharedText says in the condition how an address is to be shared, or why it is not though an advertisement says so; "": none does.
 func (r *rules) sharedText(matches advertisementSet) string {
-	if !r.shared(matches) {
-		return ""
+	if r.shared(matches) {
+		return fmt.Sprintf(", each client of the segment by one of up to %d nodes; a router is one client", shares.MaxServers)
 	}
-	return fmt.Sprintf(", each client of the segment by one of up to %d nodes; a router is one client", shares.MaxServers)
+	for i := range matches.all() {
+		if r.l2[i].Shared {
+			return ", by one node for all clients, because not all of these advertisements say sharing: PerClient"
+		}
+	}
+	return ""
 }
 
 // proxiedAddresses are those of Services for which the kernel answers on all links, because a service proxy has put them on one

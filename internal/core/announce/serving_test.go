@@ -40,6 +40,10 @@ func TestContests_AreSharedWhenAllTheirAdvertisementsSaySo(t *testing.T) {
 		if got := strings.Contains(text, ", each client of the segment by one of up to 8 nodes; a router is one client"); got != test.want {
 			t.Errorf("%s: the condition says %s", test.name, text)
 		}
+		disagree := test.second != nil && *test.second != test.first
+		if got := strings.Contains(text, "not all of these advertisements say sharing: PerClient"); got != disagree {
+			t.Errorf("%s: the condition says %s", test.name, text)
+		}
 		if got := plan.Unshare(); got != test.want || plan.Contests[0].Shared {
 			t.Errorf("%s: taken back %v", test.name, got)
 		}
