@@ -219,6 +219,7 @@ func (s *simSpeaker) start() {
 		Links: fakeLinks{f}, Gossip: simGossip{s}, Layer2: simLayer2{&f.layer2, s}, Unnumbered: fakeUnnumbered{f}, BGP: simBGP{&fakeBGP{fixture: f}, s},
 		BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f}, Connections: &fakeConnections{fixture: f},
 	}, NewWriters(s.name, namespace, s.cluster.api, log), s.look)
+	s.memory.connections.decided = true // as passes do, of which there are none here
 	ctx, end := context.WithCancel(s.cluster.Context())
 	s.end = end
 	go func() { _ = s.Start(ctx) }()
