@@ -12,24 +12,26 @@ import (
 )
 
 // renew writes the plan again, if there is one.
-func (r *Relay) renew() {
+func (r *Relay) renew() { r.write(true) }
+
+func (r *Relay) write(renew bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.isSet {
 		return
 	}
-	if err := r.apply(true); err != nil {
+	if err := r.apply(renew); err != nil {
 		r.log.Error("connections cannot be kept open when addresses move", "err", err)
 	}
 }
 
-// retry writes the plan again, if that has failed.
+// retry writes what has not been written, if that has failed.
 func (r *Relay) retry() {
 	r.mu.Lock()
 	again := r.failed || !r.doubt.IsZero()
 	r.mu.Unlock()
 	if again {
-		r.renew()
+		r.write(false)
 	}
 }
 
@@ -57,12 +59,12 @@ func (r *Relay) apply(renew bool) error {
 			continue
 		case t.mayPass(err, time.Now(), r.grace):
 			errs = append(errs, fmt.Errorf("write the table %s of nftables: %w", t.family, err))
-		default:
+			r.failed = true
+			notify(r.again)
+		default: // It is tried again when the others are renewed.
 			whys = append(whys, fmt.Sprintf("table %s: %s", t.family, whyRefused(err)))
 			errs = append(errs, r.remove(t))
 		}
-		r.failed = true
-		notify(r.again)
 	}
 	r.able(strings.Join(whys, "; "))
 	return errors.Join(errs...)

@@ -146,6 +146,9 @@ func TestRelay_AFaultThatStays(t *testing.T) {
 				t.Errorf("unable because %q", why)
 			}
 			r.expect("pod1", talks)
+			if n.relay.failed {
+				t.Error("it is tried again each second, and not when the rest is renewed")
+			}
 			if tables := n.ns.Run(t, "nft", "list", "tables"); strings.Contains(tables, "ip6 daymark") || !strings.Contains(tables, "ip daymark") {
 				t.Errorf("the tables are\n%s", tables)
 			}

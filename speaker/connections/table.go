@@ -169,7 +169,8 @@ func (t *table) update(entries []entry, lease time.Duration, renew bool) error {
 			}
 		}
 		err := t.flush(func(c *nftables.Conn) error {
-			return errors.Join(t.deleteElements(c, gone), t.addElements(c, part, lease))
+			// One that has expired meanwhile could not be deleted, so it is added first, which changes nothing where it is still there.
+			return errors.Join(t.addElements(c, gone, lease), t.deleteElements(c, gone), t.addElements(c, part, lease))
 		})
 		if err != nil {
 			return err
@@ -301,8 +302,10 @@ func (t *table) read() ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a socket to nftables: %w", err)
 	}
-	if _, err := c.ListTableOfFamily(tableName, t.nft); err != nil {
-		return nil, nil //nolint:nilerr // There is none.
+	if _, err := c.ListTableOfFamily(tableName, t.nft); isLacking(err) || errors.Is(err, os.ErrPermission) {
+		return nil, nil // There is none, or none that this program may have written.
+	} else if err != nil {
+		return nil, fmt.Errorf("look for the table %s: %w", t.family, err)
 	}
 	byAddr := map[netip.Addr]entry{}
 	for _, s := range t.sets(t.kernel()) {
