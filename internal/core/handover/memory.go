@@ -12,6 +12,10 @@ import (
 // not have counted them, or said so, and clients that know the old way open more.
 const settleTime = 10 * time.Second
 
+// lostDelay is how long a node whose speaker has left must not answer until it is taken for switched off. It may be this node's own
+// link that was down for a moment.
+const lostDelay = 15 * time.Second
+
 // maxAbsent is how many addresses are remembered that are not announced any more.
 const maxAbsent = 4096
 
@@ -21,6 +25,9 @@ type Memory struct {
 	// tracks in order of address.
 	tracks []*track
 	peers  map[string]Peer
+	// silent is since when nodes do not answer whose speakers have left, and passages are those of the last plan.
+	silent   map[string]time.Time
+	passages []Passage
 }
 
 // Input is what a node knows at the time of a pass.
@@ -109,11 +116,10 @@ func (p *Peer) via(a *Address, in *Input) (best netip.Addr) {
 
 // Next takes in what is known and decides.
 func (m *Memory) Next(in Input) Decision {
-	m.lose(&in)
+	d := Decision{Wait: m.lose(&in)}
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
 	found := forOf(in.Found)
-	var d Decision
 	before := m.tracks
 	m.tracks = make([]*track, 0, len(in.Addresses))
 	absent := 0
@@ -151,6 +157,7 @@ func (m *Memory) Next(in Input) Decision {
 	if absent > maxAbsent {
 		m.forget(absent - maxAbsent)
 	}
+	m.passages = d.Plan.Passages
 	return d
 }
 
@@ -174,17 +181,47 @@ func (m *Memory) forget(count int) {
 	m.tracks = slices.DeleteFunc(m.tracks, func(t *track) bool { return forgotten[t] })
 }
 
-// lose has Dead say so of nodes that do not answer on the segment after their speakers have said that they leave: they are switched
-// off. They are not asked again before their speakers are back, for a kernel that has just booted knows no connection.
-func (m *Memory) lose(in *Input) {
-	lost := map[string]bool{}
-	for node, peer := range m.peers {
-		if _, alive := in.Peers[node]; !alive && slices.ContainsFunc(peer.Vias, func(v Via) bool { return in.unreachable(v.Prefix.Addr()) }) {
-			lost[node] = true
+// lose has Dead say so of nodes that do not answer on any segment after their speakers have said that they leave, for lostDelay: they are
+// switched off. They are not asked again before their speakers are back, for a kernel that has just booted knows no connection. Wait is
+// when to decide again; 0: no need.
+func (m *Memory) lose(in *Input) (wait time.Duration) {
+	silent := map[string]time.Time{}
+	// order does not matter: each node is for itself
+	for node := range m.peers {
+		if _, alive := in.Peers[node]; alive || !m.unanswered(m.peers[node].Vias, in) {
+			continue
+		}
+		since, known := m.silent[node]
+		if !known {
+			since = in.Now
+		}
+		silent[node] = since
+		if left := lostDelay - in.Now.Sub(since); left > 0 {
+			wait = election.Sooner(wait, left)
 		}
 	}
+	m.silent = silent
 	dead := in.Dead
-	in.Dead = func(node string) bool { return lost[node] || dead(node) }
+	in.Dead = func(node string) bool {
+		since, is := silent[node]
+		return is && in.Now.Sub(since) >= lostDelay || dead(node)
+	}
+	return wait
+}
+
+// unanswered reports whether an address of a node does not answer, and none answers that packets go on to: of one that nothing goes on
+// to nothing is known.
+func (m *Memory) unanswered(vias []Via, in *Input) (is bool) {
+	for i := range vias {
+		addr := vias[i].Prefix.Addr()
+		switch {
+		case in.unreachable(addr):
+			is = true
+		case slices.ContainsFunc(m.passages, func(p Passage) bool { return p.Via == addr }):
+			return false
+		}
+	}
+	return is
 }
 
 // unreachable reports whether an address does not answer.
@@ -246,7 +283,9 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 		peer := m.peers[node]
 		next := peer.via(a, in)
 		ended = ended || node == holder
+		_, silent := m.silent[node]
 		switch {
+		case silent && !next.IsValid(): // nothing goes by it
 		case peer.PassesOn:
 			hops++
 			if !via.IsValid() && !ended {

@@ -154,9 +154,22 @@ func TestMemory_OneHolder(t *testing.T) {
 			c.hold("n2")
 			c.away["n1"], c.off = true, []string{"n1"}
 			c.hold("n2")
+			c.after(lostDelay)
 			c.off = nil
 			c.after(time.Second)
 		}, []string{"n2"}},
+		{"one whose speaker restarts while it does not answer for a moment is asked again", func(c *cluster) {
+			c.hold("n2")
+			c.away["n1"], c.off = true, []string{"n1"}
+			c.hold("n2")
+			c.after(lostDelay - 1)
+			c.off = nil
+			c.after(time.Second)
+			c.off = []string{"n1"}
+			c.after(time.Second)
+			c.off = nil
+			c.after(time.Second)
+		}, []string{"n2", "n1"}},
 		{"one that lives and does not answer is left out", func(c *cluster) { c.hold("n2"); c.hold("n3"); c.off = []string{"n1"}; c.hold("n3") }, []string{"n3", "n2"}},
 		{"until it answers", func(c *cluster) { c.hold("n2"); c.off = []string{"n1"}; c.hold("n2"); c.off = nil; c.hold("n2") }, []string{"n2", "n1"}},
 		{"one that does not pass on comes last", func(c *cluster) { c.hold("n2"); c.unable["n1"] = true; c.hold("n3") }, []string{"n3", "n2", "n1"}},
@@ -324,12 +337,53 @@ func TestMemory_ARingGoesRoundANodeThatIsSwitchedOff(t *testing.T) {
 	c.away["n2"], c.off = true, []string{"n2"}
 	c.hold("n1", "n3")
 	c.expectWay(t, "n2 is off", "n1", "n3")
+	c.after(lostDelay)
 	c.off = nil
 	c.hold("n1", "n3")
 	c.expectWay(t, "n2 boots", "n1", "n3")
 	c.away["n2"], c.memories["n2"], c.said["n2"] = false, &Memory{}, false
 	c.hold("n1", "n2", "n3")
 	c.expectWay(t, "n2 is back", "n1", "n2", "n3")
+}
+
+// A node that does not answer on one segment is not lost while packets go on to it on another.
+func TestMemory_ANodeIsLostWhenItAnswersNowhere(t *testing.T) {
+	first, second := netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("198.51.100.11")
+	peer := Peer{Vias: append(vias(first), Via{netip.PrefixFrom(second, 24), []string{"eth1"}}), Left: []netip.Addr{moved}, Complete: true, PassesOn: true}
+	for _, test := range []struct {
+		name string
+		off  []netip.Addr
+		back netip.Addr
+	}{
+		{"the other segment does not answer", []netip.Addr{second}, first},
+		{"the first does not", []netip.Addr{first}, first},
+		{"none does", []netip.Addr{first, second}, netip.Addr{}},
+	} {
+		m := &Memory{}
+		in := Input{
+			Now: start, Node: "n2", Dead: func(string) bool { return false }, Peers: map[string]Peer{"n1": peer},
+			Addresses: []Address{{Addr: moved, Holders: []string{"n1"}, Draining: draining}},
+		}
+		m.Next(in)
+		in.Addresses[0].Holders = []string{"n2"}
+		m.Next(in)
+		in.Peers, in.Unreachable = nil, test.off
+		for pass := range 3 { // the second address is asked only when the first does not answer
+			d := m.Next(in)
+			if pass == 0 && len(test.off) == 2 && (d.Wait <= 0 || d.Wait > lostDelay) {
+				t.Errorf("%s: again in %s", test.name, d.Wait)
+			}
+			in.Now = in.Now.Add(lostDelay)
+		}
+		in.Unreachable = nil
+		var via netip.Addr
+		if d := m.Next(in); len(d.Plan.Passages) > 0 {
+			via = d.Plan.Passages[0].Via
+		}
+		if via != test.back {
+			t.Errorf("%s: when all answer, packets go on to %v", test.name, via)
+		}
+	}
 }
 
 func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {
