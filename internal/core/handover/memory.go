@@ -261,20 +261,18 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 }
 
 // next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. Packets come in
-// by the holders. If there is one, the way begins there, and ends before it; if there are several, it may begin at each of them. A node
+// by the holders. If there is one, or was until
+// a moment ago, the way begins there, and ends before it; if there are several, it may begin at each of them. A node
 // that does not pass on ends every way, so at most one is asked, after all others: in a ring, if there are no others.
 func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int) {
-	if len(t.holders) == 0 || len(t.holders) == 1 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining && !t.doubted {
+	holder := t.sole
+	if len(t.holders) == 0 && holder == "" || len(t.holders) < 2 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining && !t.doubted {
 		return netip.Addr{}, 0
 	}
 	members := t.members()
 	me, found := slices.BinarySearch(members, in.Node)
 	if !found {
 		return netip.Addr{}, 0
-	}
-	holder := ""
-	if len(t.holders) == 1 {
-		holder = t.holders[0]
 	}
 	var last netip.Addr
 	ended := false

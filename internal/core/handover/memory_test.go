@@ -217,6 +217,30 @@ func TestMemory_TheLastOneDoesNotPassOnToTheHolder(t *testing.T) {
 	}
 }
 
+// While nobody holds an address, those that it moved away from pass on as before: the next holder may begin before they know it.
+func TestMemory_WithoutAHolderTheWaysGoOn(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   func(c *cluster)
+		want []string
+	}{
+		{"the holder has crashed", func(c *cluster) { c.dead["n1"] = true; c.hold() }, []string{"n2", "n3"}},
+		{"it is silent", func(c *cluster) { c.hold() }, []string{"n2", "n3"}},
+		{"the way ended here", func(c *cluster) { c.dead["n1"] = true; c.hold() }, []string{"n3"}},
+		{"the next one has crashed, too", func(c *cluster) { c.dead["n1"], c.dead["n3"] = true, true; c.hold() }, []string{"n2"}},
+		{"the next one has none left", func(c *cluster) { c.left["n3"] = 0; c.after(settleTime); c.dead["n1"] = true; c.hold() }, []string{"n2"}},
+		{"the time is up", func(c *cluster) { c.dead["n1"] = true; c.hold(); c.after(draining) }, []string{"n2"}},
+		{"several held it last", func(c *cluster) { c.hold("n1", "n4"); c.hold() }, []string{"n2"}},
+	} {
+		c := newCluster("n1", "n2", "n3", "n4")
+		c.hold("n3")
+		c.hold("n2")
+		c.hold("n1")
+		test.do(c)
+		c.expectWay(t, test.name, test.want...)
+	}
+}
+
 func TestMemory_AFormerCountsUntilItHasNone(t *testing.T) {
 	c := newCluster("n1", "n2")
 	c.hold("n1")

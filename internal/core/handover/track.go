@@ -11,6 +11,8 @@ import (
 type track struct {
 	addr    netip.Addr
 	holders []string
+	// sole is the last one that held the address alone; empty: several did after it.
+	sole string
 	// changed is when the holders last changed, or how they divide the clients, of which revision is the last.
 	changed  time.Time
 	revision uint64
@@ -55,6 +57,13 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		}
 	}
 	t.holders = a.Holders
+	switch len(a.Holders) {
+	case 0:
+	case 1:
+		t.sole = a.Holders[0]
+	default:
+		t.sole = ""
+	}
 	if len(t.former) == 0 && len(reports) == 0 {
 		return
 	}
@@ -108,9 +117,13 @@ func (t *track) formerly(node string) *former {
 	return nil
 }
 
-// members are the holders and the former ones, sorted.
+// members are the holders and the former ones, sorted. While nobody holds an address that one did, that one keeps its place, even if it
+// has crashed: the ways go on as they were.
 func (t *track) members() []string {
 	members := slices.Clone(t.holders)
+	if len(members) == 0 && t.sole != "" {
+		members = append(members, t.sole)
+	}
 	for _, f := range t.former {
 		if !f.over {
 			members = append(members, f.node)
