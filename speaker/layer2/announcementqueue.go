@@ -12,10 +12,17 @@ type urgency int
 const (
 	// initial: the address has not been announced since it was taken over. Clients may still use another node.
 	initial urgency = iota
+	// telling: a client of a shared address has not been told yet. There may be many thousands: an address that is not shared, of which
+	// one frame tells all clients, does not wait for them.
+	telling
 	// repeated: the announcement is repeated for those who missed the first one.
 	repeated
+	// tellingAgain: a client is told again.
+	tellingAgain
 	// periodic: the address is announced once per interval.
 	periodic
+	// introducing: another node is told of a client, which uses the right node meanwhile.
+	introducing
 	urgencies
 )
 
@@ -23,7 +30,7 @@ const (
 type schedule struct {
 	sender sender
 	addr   netip.Addr
-	// turn orders initial announcements; that of others is 0. due is when it is sent at the earliest.
+	// turn orders what is sent for the first time; that of others is 0. due is when it is sent at the earliest.
 	turn uint64
 	due  time.Time
 	// waits are those between the only announcements; nil: it is announced for ever.
@@ -38,6 +45,10 @@ type schedule struct {
 
 func (t *schedule) urgency() urgency {
 	switch {
+	case t.waits != nil && t.sent > 0:
+		return max(t.most, tellingAgain)
+	case t.waits != nil:
+		return max(t.most, telling)
 	case t.sent == 0:
 		return max(t.most, initial)
 	case t.sent <= len(t.repeats()):
@@ -62,21 +73,33 @@ type announcementQueue struct {
 	budget budget
 	turn   uint64
 	lists  [urgencies]scheduleHeap
+	// updates is how many of all are no announcements of an address, but something that is sent a few times only.
+	updates int
 }
 
 // addFirst adds the first announcement of the i-th address of a batch.
 func (q *announcementQueue) addFirst(t *schedule, now time.Time, i int) {
 	t.turn, t.due, t.sent = 0, now, 0
-	if t.most == initial {
+	if u := t.urgency(); u == initial || u == telling {
 		t.turn = q.turn + 1 + uint64(i) //nolint:gosec // Never negative.
 	}
 	q.add(t)
 }
 
 // add adds an announcement to those of its urgency.
-func (q *announcementQueue) add(t *schedule) { heap.Push(&q.lists[t.urgency()], t) }
+func (q *announcementQueue) add(t *schedule) {
+	heap.Push(&q.lists[t.urgency()], t)
+	if t.waits != nil {
+		q.updates++
+	}
+}
 
-func (q *announcementQueue) remove(t *schedule) { heap.Remove(&q.lists[t.urgency()], t.index) }
+func (q *announcementQueue) remove(t *schedule) {
+	heap.Remove(&q.lists[t.urgency()], t.index)
+	if t.waits != nil {
+		q.updates--
+	}
+}
 
 func (q *announcementQueue) len() int {
 	count := 0
@@ -103,7 +126,7 @@ func (q *announcementQueue) next(now time.Time) (*schedule, time.Duration) {
 		if !q.budget.take(now) {
 			return nil, q.budget.wait()
 		}
-		heap.Pop(list)
+		q.remove(t)
 		q.turn = max(q.turn, t.turn)
 		return t, 0
 	}

@@ -71,7 +71,7 @@ func newAnnouncer(interval time.Duration, rate int, stale func() bool, m *metric
 		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
 		unannounced: m.unannounced, failOvers: newFailOvers(m.failOver),
 		queues: map[string]*announcementQueue{}, schedules: map[sender]map[netip.Addr]*schedule{},
-		updates: map[sender]map[update]*schedule{}, untold: untold{of: map[netip.Addr]int{}},
+		updates: map[sender]map[update]*schedule{}, untold: untold{},
 	}
 }
 
@@ -188,7 +188,7 @@ func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 			}
 		}, 0
 	}
-	a.unannounced.Set(float64(unannounced - a.untold.total))
+	a.unannounced.Set(float64(unannounced))
 	return nil, wait
 }
 
@@ -212,8 +212,9 @@ func (a *announcer) reschedule(q *announcementQueue, t *schedule, now time.Time)
 }
 
 // periodicInterval is the time between the periodic announcements of an address, one that has been taken out of q included.
+// Updates are sent a few times only, and take nothing from those to come.
 func (a *announcer) periodicInterval(q *announcementQueue) time.Duration {
-	seconds := float64(q.len()+1) / (q.budget.rate * periodicShare)
+	seconds := float64(q.len()-q.updates+1) / (q.budget.rate * periodicShare)
 	return max(a.interval, time.Duration(seconds*float64(time.Second)))
 }
 

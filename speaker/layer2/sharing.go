@@ -211,7 +211,7 @@ func (r *Responder) announceAgain(addresses []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range addresses {
 		if v := r.detector.sharedVIP(addr); v != nil {
-			r.tellOwn(addr, v, initial, *r.live.Load())
+			r.tellOwn(addr, v, telling, *r.live.Load())
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -224,7 +224,7 @@ func (r *Responder) announceOn(s *socket, held []netip.Addr) {
 	var exclusive []netip.Addr
 	for _, addr := range held {
 		if v := (*s.addresses.Load())[addr]; v != nil && v.shared() != nil {
-			r.tellOwn(addr, v, initial, []*socket{s}) // It may not be live yet.
+			r.tellOwn(addr, v, telling, []*socket{s}) // It may not be live yet.
 		} else {
 			exclusive = append(exclusive, addr)
 		}
@@ -263,7 +263,7 @@ type updates struct {
 }
 
 func (r *Responder) newUpdates(addr netip.Addr, sockets []*socket) *updates {
-	u := &updates{announcer: r.announcer, addr: addr, sockets: map[string]*socket{}}
+	u := &updates{announcer: r.announcer, addr: addr, sockets: map[string]*socket{}, most: telling}
 	for _, s := range sockets {
 		if s.holds(addr) {
 			u.sockets[s.name] = s
@@ -295,5 +295,5 @@ func (u *updates) send() {
 		u.announcer.allTold(u.addr)
 	}
 	u.announcer.tell(u.told, u.addr, u.most, updateIntervals(u.addr))
-	u.announcer.tell(u.others, u.addr, repeated, introductionIntervals) // The clients are more urgent.
+	u.announcer.tell(u.others, u.addr, introducing, introductionIntervals)
 }

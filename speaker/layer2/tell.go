@@ -12,17 +12,12 @@ type update interface {
 	via() sender
 }
 
-// untold counts the initial updates that have not been sent yet, also by the address that they are about: the client uses another node
-// until then.
-type untold struct {
-	of    map[netip.Addr]int
-	total int
-}
+// untold counts the clients that have not been told yet, by the address that they are told about: they use another node until then.
+type untold map[netip.Addr]int
 
-func (u *untold) add(addr netip.Addr, n int) {
-	u.total += n
-	if u.of[addr] += n; u.of[addr] == 0 {
-		delete(u.of, addr)
+func (u untold) add(addr netip.Addr, n int) {
+	if u[addr] += n; u[addr] == 0 {
+		delete(u, addr)
 	}
 }
 
@@ -52,7 +47,7 @@ func (a *announcer) tell(updates []update, addr netip.Addr, most urgency, waits 
 		}
 		t.most = most
 		q.addFirst(t, now, i)
-		if most == initial {
+		if most == telling {
 			a.untold.add(addr, 1)
 		}
 	}
@@ -62,7 +57,7 @@ func (a *announcer) tell(updates []update, addr netip.Addr, most urgency, waits 
 // allTold notes that there is no client to tell about an address: whoever asks for it now is answered.
 func (a *announcer) allTold(addr netip.Addr) {
 	a.mu.Lock()
-	waiting := a.untold.of[addr] > 0
+	waiting := a.untold[addr] > 0
 	a.mu.Unlock()
 	if !waiting {
 		a.failOvers.announced(addr, time.Now())
@@ -72,13 +67,13 @@ func (a *announcer) allTold(addr netip.Addr) {
 // endsFailOver reports whether an address is announced, or its last client told, by what is sent now. The caller holds mu.
 func (a *announcer) endsFailOver(t *schedule) bool {
 	switch {
-	case t.sent > 0 || t.most != initial:
-		return false
 	case t.waits == nil:
-		return true
+		return t.sent == 0
+	case t.urgency() != telling:
+		return false
 	}
 	a.untold.add(t.addr, -1)
-	return a.untold.of[t.addr] == 0
+	return a.untold[t.addr] == 0
 }
 
 // forgetUpdate forgets an update that has been sent as often as it should be. The caller holds mu.
@@ -94,7 +89,7 @@ func (a *announcer) forgetUpdate(t *schedule) {
 func (a *announcer) removeUpdates(by sender) {
 	for _, t := range a.updates[by] {
 		a.queues[by.interfaceName()].remove(t)
-		if t.urgency() == initial {
+		if t.urgency() == telling {
 			a.untold.add(t.addr, -1)
 		}
 	}

@@ -35,14 +35,14 @@ func TestAnnouncer_TellsSomeTimesOnly(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		a := runAnnouncer(t, func() float64 { return 0.5 }, nil)
 		told := newRecorder()
-		a.tell([]update{told}, vip4, initial, []time.Duration{0, time.Second})
+		a.tell([]update{told}, vip4, telling, []time.Duration{0, time.Second})
 		time.Sleep(10 * time.Minute)
 		if want := []time.Duration{0, 0, time.Second}; !slices.Equal(told.of(vip4), want) {
 			t.Errorf("told at %v, want %v", told.of(vip4), want)
 		}
-		a.tell([]update{told}, vip4, initial, []time.Duration{time.Second})
+		a.tell([]update{told}, vip4, telling, []time.Duration{time.Second})
 		time.Sleep(500 * time.Millisecond)
-		a.tell([]update{told}, vip4, initial, []time.Duration{time.Second})
+		a.tell([]update{told}, vip4, telling, []time.Duration{time.Second})
 		time.Sleep(10 * time.Minute)
 		begin := 10 * time.Minute
 		want := []time.Duration{0, 0, time.Second, begin, begin + time.Second/2, begin + 3*time.Second/2}
@@ -51,7 +51,7 @@ func TestAnnouncer_TellsSomeTimesOnly(t *testing.T) {
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if len(a.schedules) > 0 || len(a.updates) > 0 || a.untold.total > 0 {
+		if len(a.schedules) > 0 || len(a.updates) > 0 || len(a.untold) > 0 {
 			t.Error("it is not forgotten")
 		}
 	})
@@ -62,11 +62,11 @@ func TestAnnouncer_ClientsAreToldOnceBeforeAnyIsToldTwice(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var going atomic.Bool
 		a, clients, nodes := runAnnouncer(t, half, func() bool { return !going.Load() }), newRecorder(), newRecorder()
-		a.tell(messages(nodes, 1000), vip4, repeated, []time.Duration{time.Second})
-		a.tell(messages(clients, 2000), vip4, initial, []time.Duration{0, time.Second})
-		a.tell(messages(clients, 2000), vip4, initial, []time.Duration{0, time.Second}) // They wait already.
-		if a.untold.total != 2000 {
-			t.Errorf("%d clients wait", a.untold.total)
+		a.tell(messages(nodes, 1000), vip4, introducing, []time.Duration{time.Second})
+		a.tell(messages(clients, 2000), vip4, telling, []time.Duration{0, time.Second})
+		a.tell(messages(clients, 2000), vip4, telling, []time.Duration{0, time.Second}) // They wait already.
+		if a.untold[vip4] != 2000 {
+			t.Errorf("%d clients wait", a.untold[vip4])
 		}
 		going.Store(true)
 		time.Sleep(time.Minute)
@@ -104,11 +104,63 @@ func TestAnnouncer_WhatIsLessUrgentWaits(t *testing.T) {
 	})
 }
 
+// TestAnnouncer_AnUnsharedAddressDoesNotWaitForClients: it is announced as if there were no shared address on the interface, however many
+// clients have to be told, and other nodes of them.
+func TestAnnouncer_AnUnsharedAddressDoesNotWaitForClients(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		var going atomic.Bool
+		a := runAnnouncer(t, half, func() bool { return !going.Load() })
+		address, clients, nodes := newRecorder(), newRecorder(), newRecorder()
+		a.tell(messages(nodes, 30_000), vip4b, introducing, []time.Duration{time.Second})
+		a.tell(messages(clients, 1000), vip4, telling, []time.Duration{time.Second})
+		addresses := many6(100)
+		a.add(address, addresses)
+		going.Store(true)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		for n, want := range []time.Duration{20, 2500, 3500, 5500} {
+			if latest := address.latest(t, addresses, n); latest > want*time.Millisecond {
+				t.Errorf("the last one is announced for the %d. time after %v", n+1, latest)
+			}
+		}
+		if told := clients.of(vip4); len(told) != 2000 || told[999] > 1200*time.Millisecond {
+			t.Errorf("%d updates, the last client is told after %v", len(told), told[999])
+		}
+		if introduced := nodes.of(vip4b); len(introduced) != 60_000 {
+			t.Errorf("%d introductions", len(introduced))
+		}
+	})
+}
+
+// TestAnnouncer_PeriodicAnnouncementsDoNotWaitForIntroductions, nor do they come less often for them.
+func TestAnnouncer_PeriodicAnnouncementsDoNotWaitForIntroductions(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		a, address, nodes := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
+		a.add(address, []netip.Addr{vip6})
+		time.Sleep(3 * time.Second)
+		a.tell(messages(nodes, 200_000), vip4, introducing, []time.Duration{time.Second})
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		want := []time.Duration{
+			0, time.Second, 2 * time.Second, 4 * time.Second, 34 * time.Second, 94 * time.Second, 154 * time.Second,
+		}
+		got := address.of(vip6)
+		if len(got) != len(want) {
+			t.Fatalf("announced after %v, want %v", got, want)
+		}
+		for i := range want {
+			if late := got[i] - want[i]; late > 100*time.Millisecond {
+				t.Errorf("announcement %d is %v late", i, late)
+			}
+		}
+	})
+}
+
 // TestAnnouncer_ClientsAreNoUnannouncedAddresses: they are not counted as such.
 func TestAnnouncer_ClientsAreNoUnannouncedAddresses(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
-		a.tell(messages(r, 5000), vip4, initial, []time.Duration{time.Second})
+		a.tell(messages(r, 5000), vip4, telling, []time.Duration{time.Second})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := testutil.ToFloat64(a.unannounced); got != 0 {
@@ -127,8 +179,8 @@ func TestAnnouncer_ClientsAreNoUnannouncedAddresses(t *testing.T) {
 func TestAnnouncer_ForgetsTheUpdatesOfAClosedSocket(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		a, closed, other := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
-		a.tell(messages(closed, 500), vip4, initial, []time.Duration{time.Second})
-		a.tell(messages(other, 500), vip4, initial, []time.Duration{time.Second})
+		a.tell(messages(closed, 500), vip4, telling, []time.Duration{time.Second})
+		a.tell(messages(other, 500), vip4, telling, []time.Duration{time.Second})
 		synctest.Wait()
 		before := len(closed.of(vip4))
 		a.removeSender(closed)
@@ -142,7 +194,7 @@ func TestAnnouncer_ForgetsTheUpdatesOfAClosedSocket(t *testing.T) {
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if len(a.updates) > 0 || a.untold.total != 0 || len(a.untold.of) > 0 || a.queues["eth0"].len() > 0 {
+		if len(a.updates) > 0 || len(a.untold) > 0 || a.queues["eth0"].len() > 0 {
 			t.Errorf("left: %d, untold %v, %d in the queue", len(a.updates), a.untold, a.queues["eth0"].len())
 		}
 	})
@@ -153,7 +205,7 @@ func TestFailOvers_OfSharedAddressesAreMeasuredToTheLastClient(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		a, r := runAnnouncer(t, half, nil), newRecorder()
 		a.failOvers.add(map[netip.Addr]time.Time{vip4: time.Now(), vip4b: time.Now()}, time.Now())
-		a.tell(messages(r, 2100), vip4, initial, []time.Duration{time.Second})
+		a.tell(messages(r, 2100), vip4, telling, []time.Duration{time.Second})
 		a.allTold(vip4)
 		a.allTold(vip4b) // It has no client.
 		time.Sleep(time.Minute)
@@ -181,7 +233,7 @@ func restartTime(addresses []netip.Addr, clients int) time.Duration {
 	for range 3 {
 		a, r := newAnnouncer(time.Minute, DefaultAnnouncementRate, func() bool { return false }, newMetrics(nil)), newRecorder()
 		a.add(r, addresses)
-		a.tell(messages(r, clients), vip4, initial, []time.Duration{time.Second})
+		a.tell(messages(r, clients), vip4, telling, []time.Duration{time.Second})
 		begin := time.Now()
 		a.restart(addresses)
 		best = min(best, time.Since(begin))
@@ -209,7 +261,7 @@ func BenchmarkAnnouncer_RestartWhileClientsAreTold(b *testing.B) {
 			next, _ := a.next(time.Now())
 			announced = next == nil
 		}
-		a.tell(messages(r, maxAllClients), vip4, initial, []time.Duration{time.Second})
+		a.tell(messages(r, maxAllClients), vip4, telling, []time.Duration{time.Second})
 		b.StartTimer()
 		a.restart(addresses)
 	}
