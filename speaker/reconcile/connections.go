@@ -34,6 +34,8 @@ type connections struct {
 	// asked: the kernel has said what an earlier process had counted. keptFailure is why it has not.
 	asked       bool
 	keptFailure string
+	// replaced: it has been overwritten before it had said so; what it says now is this process's own.
+	replaced bool
 	// decision of the last pass in which this node knew the others; decided: there was one.
 	decision handover.Decision
 	decided  bool
@@ -79,7 +81,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view), Suspects: seen.view.Suspects,
 		Dead: dead, Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
 	}
-	if !m.asked {
+	if !m.asked && !m.replaced {
 		in.Found = l.foundConnections()
 	}
 	d := m.Next(in)
@@ -87,12 +89,12 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	if !l.memory.participant.Settled() {
 		return passing{wait: wait}
 	}
-	if !m.asked {
+	if !m.asked && !m.replaced {
 		// What the kernel has must not be replaced before it is known; but not for ever, for the same error may have another cause.
-		wait = election.Sooner(wait, keptInterval)
 		if now.Sub(l.started) < undecidedLimit {
-			return passing{wait: wait}
+			return passing{wait: election.Sooner(wait, keptInterval)}
 		}
+		m.replaced = true
 	}
 	m.decision, m.decided, m.leaving = d, true, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
@@ -235,6 +237,9 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 	return peers
 }
 
+// counted reports whether it is known what is open here: the node has decided, and the kernel has said what an earlier process had counted.
+func (m *connections) counted() bool { return m.decided && m.asked }
+
 // status is what the Speaker object says of connections that are left here; nil: there are none.
 func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
 	if len(m.decision.Left) == 0 {
@@ -283,13 +288,13 @@ func connectionsCondition(unable string) metav1.Condition {
 		"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
 }
 
-// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until the
-// speaker has decided for the first time, what is left is unknown.
-func safeCondition(attracts, decided bool, left *v1beta1.SpeakerDraining) metav1.Condition {
+// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what
+// is open is counted, that is unknown.
+func safeCondition(attracts, counted bool, left *v1beta1.SpeakerDraining) metav1.Condition {
 	switch {
 	case attracts:
 		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
-	case !decided:
+	case !counted:
 		c := condition(v1beta1.ConditionSafeToStop, false, status.NotCountedYet,
 			"the speaker has started and does not know the others yet, nor which connections are open here")
 		c.Status = metav1.ConditionUnknown

@@ -208,14 +208,21 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 				t.Errorf("plan %+v, says %+v", f.connections.plan, f.gossip.sent.State)
 			}
 		}},
-		{"where it never says so, the plan is made without", func(t *testing.T, f *fixture) {
+		{"where it does not say so, the plan is made without, and what was counted remains unknown", func(t *testing.T, f *fixture) {
 			f.connections.keptErr = errors.New("operation not permitted")
 			f.addNeighbor()
 			f.claim(1)
 			f.untilSettled(t)
 			time.Sleep(undecidedLimit)
-			if f.pass(t); !slices.Contains(f.calls, "connections") || f.gossip.sent.State.DrainingTold {
-				t.Errorf("calls %v, says %+v", f.calls, f.gossip.sent.State)
+			f.pass(t)
+			if !slices.Contains(f.calls, "connections") {
+				t.Errorf("calls %v", f.calls)
+			}
+			for _, f.connections.keptErr = range []error{f.connections.keptErr, nil} { // then it says what this process has set
+				f.pass(t)
+				if c := f.condition(v1beta1.ConditionSafeToStop); f.gossip.sent.State.DrainingTold || c.Status != metav1.ConditionUnknown {
+					t.Errorf("with the error %v it says %+v, and safe to stop is %+v", f.connections.keptErr, f.gossip.sent.State, c)
+				}
 			}
 		}},
 		{"with 0 there is nothing", func(t *testing.T, f *fixture) {
