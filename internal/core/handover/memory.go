@@ -250,7 +250,7 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	if own := t.formerly(in.Node); own != nil {
 		until := own.since.Add(a.Draining)
 		d.Plan.Counted, d.Until = append(d.Plan.Counted, Counted{a.Addr, until.Sub(in.Now)}), append(d.Until, until)
-		if left, counted := in.Left[a.Addr]; left > 0 || !counted || in.Now.Sub(own.since) < settleTime {
+		if left, counted := in.Left[a.Addr]; left > 0 || !counted || in.Now.Before(t.settled(own)) {
 			d.Left = append(d.Left, a.Addr)
 		}
 	}

@@ -554,6 +554,40 @@ func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
 	}
 }
 
+// Nobody counts the connections to an address that is away. When it is back, its former holders need time to do so and to say so.
+func TestMemory_FormersOfAnAddressThatIsBackCountFirst(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		away  time.Duration
+		left  int
+		after time.Duration
+		want  []string
+	}{
+		{"it is just back", time.Minute, 0, 0, []string{"n2", "n1"}},
+		{"they may still count", time.Minute, 0, settleTime - 1, []string{"n2", "n1"}},
+		{"they have counted none", time.Minute, 0, settleTime, []string{"n2"}},
+		{"they have counted some", time.Minute, 3, settleTime, []string{"n2", "n1"}},
+		{"the time is not longer for it", draining - time.Second, 3, time.Second, []string{"n2"}},
+	} {
+		c := newCluster("n2", "n1") // n2 decides before it hears from n1
+		c.hold("n1")
+		c.hold("n2")
+		c.draining = 0 // as if it were not announced
+		c.hold("n2")
+		c.now = c.now.Add(test.away)
+		c.draining = draining
+		c.decide()
+		c.expectWay(t, test.name+", at once", "n2", "n1")
+		if wait := c.last["n2"].Wait; wait != min(settleTime, draining-test.away) {
+			t.Errorf("%s: again in %s", test.name, wait)
+		}
+		c.hold("n2")
+		c.left["n1"] = test.left
+		c.after(test.after)
+		c.expectWay(t, test.name, test.want...)
+	}
+}
+
 func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
 	m := Memory{}
 	address := func(i int) Address {

@@ -23,6 +23,8 @@ type track struct {
 	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
 	draining time.Duration
 	absent   time.Time
+	// back is when it was announced again last.
+	back time.Time
 }
 
 // former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up; it
@@ -42,6 +44,9 @@ func newTrack(in *Input, a *Address) *track {
 func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
 	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
 	returned := !t.absent.IsZero()
+	if returned {
+		t.back = in.Now
+	}
 	t.doubted = len(in.Suspects) > 0 && slices.ContainsFunc(a.Holders, func(node string) bool {
 		_, found := slices.BinarySearch(in.Suspects, node)
 		return found
@@ -76,7 +81,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	for i := range t.former {
 		f := &t.former[i]
 		age := in.Now.Sub(f.since)
-		f.over = age >= a.Draining || age >= settleTime && t.empty(f.node, in, a.Addr, peers, reports)
+		f.over = age >= a.Draining || !in.Now.Before(t.settled(f)) && t.empty(f.node, in, a.Addr, peers, reports)
 	}
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
 }
@@ -88,6 +93,14 @@ func (t *track) rests(now time.Time) bool {
 		t.absent = now
 	}
 	return now.Sub(t.absent) < t.draining
+}
+
+// settled is from when on a former holder is believed that it has no connections left. While the address was away nobody counted.
+func (t *track) settled(f *former) time.Time {
+	if t.back.After(f.since) {
+		return t.back.Add(settleTime)
+	}
+	return f.since.Add(settleTime)
 }
 
 // empty reports whether a former holder has no connections left, as far as it says.
@@ -143,9 +156,9 @@ func (t *track) wait(now time.Time, draining time.Duration) (wait time.Duration)
 	if len(t.holders) > 1 {
 		sooner(t.changed.Add(draining))
 	}
-	for _, f := range t.former {
-		if !f.over {
-			sooner(f.since.Add(settleTime))
+	for i := range t.former {
+		if f := &t.former[i]; !f.over {
+			sooner(t.settled(f))
 			sooner(f.since.Add(draining))
 		}
 	}
