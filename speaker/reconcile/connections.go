@@ -237,8 +237,20 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 	return peers
 }
 
-// counted reports whether it is known what is open here: the node has decided, and the kernel has said what an earlier process had counted.
-func (m *connections) counted() bool { return m.decided && m.asked }
+// uncounted says why it is not known what is open here, as long as the node has not decided, or the kernel not said what an earlier process
+// had counted; empty: it is known.
+func (l *Loop) uncounted() string {
+	switch m := &l.memory.connections; {
+	case m.decided && m.asked:
+		return ""
+	case time.Since(l.started) < undecidedLimit:
+		return "the speaker has started and does not know the others yet, nor which connections are open here"
+	case m.decided:
+		return "the kernel did not say which connections an earlier process of the speaker had counted (" + m.keptFailure +
+			"): this lasts until the speaker is restarted"
+	}
+	return "it is not known which connections are open here, and this does not pass by itself: see the condition ConnectionsBreak"
+}
 
 // status is what the Speaker object says of connections that are left here; nil: there are none.
 func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
@@ -290,13 +302,12 @@ func connectionsCondition(unable string) metav1.Condition {
 
 // safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what
 // is open is counted, that is unknown.
-func safeCondition(attracts, counted bool, left *v1beta1.SpeakerDraining) metav1.Condition {
+func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining) metav1.Condition {
 	switch {
 	case attracts:
 		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
-	case !counted:
-		c := condition(v1beta1.ConditionSafeToStop, false, status.NotCountedYet,
-			"the speaker has started and does not know the others yet, nor which connections are open here")
+	case uncounted != "":
+		c := condition(v1beta1.ConditionSafeToStop, false, status.NotCountedYet, uncounted)
 		c.Status = metav1.ConditionUnknown
 		return c
 	case left == nil:

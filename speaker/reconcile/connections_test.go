@@ -60,7 +60,7 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 		{"before the others are known it is unknown whether the node may be stopped, and later it is said that connections break", func(t *testing.T, f *fixture) {
 			f.gossip.view.Known = false
 			wait := f.pass(t)
-			if c := f.condition(v1beta1.ConditionSafeToStop); c.Status != metav1.ConditionUnknown || c.Reason != status.NotCountedYet.Name {
+			if c := f.condition(v1beta1.ConditionSafeToStop); c.Status != metav1.ConditionUnknown || c.Reason != status.NotCountedYet.Name || !strings.Contains(c.Message, "yet") {
 				t.Errorf("safe to stop: %+v", c)
 			}
 			if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionFalse || wait <= 0 {
@@ -70,6 +70,9 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			f.pass(t)
 			if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "MembershipKnown") {
 				t.Errorf("after %s: %+v", undecidedLimit, c)
+			}
+			if c := f.condition(v1beta1.ConditionSafeToStop); c.Status != metav1.ConditionUnknown || !strings.Contains(c.Message, "does not pass by itself") {
+				t.Errorf("after %s, safe to stop: %+v", undecidedLimit, c)
 			}
 			f.gossip.view.Known = true
 			f.addNeighbor()
@@ -220,7 +223,8 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			}
 			for _, f.connections.keptErr = range []error{f.connections.keptErr, nil} { // then it says what this process has set
 				f.pass(t)
-				if c := f.condition(v1beta1.ConditionSafeToStop); f.gossip.sent.State.DrainingTold || c.Status != metav1.ConditionUnknown {
+				c := f.condition(v1beta1.ConditionSafeToStop)
+				if f.gossip.sent.State.DrainingTold || c.Status != metav1.ConditionUnknown || !strings.Contains(c.Message, "(operation not permitted)") {
 					t.Errorf("with the error %v it says %+v, and safe to stop is %+v", f.connections.keptErr, f.gossip.sent.State, c)
 				}
 			}
@@ -291,7 +295,7 @@ func TestSafeCondition(t *testing.T) {
 		{"connections are left", nil, []bgp.Status{{}}, left, "ConnectionsLeft", "7 connections to 2 addresses that moved away are open here, and are passed on to this node until 2026-11-27T03:00:00Z"},
 		{"nothing is left", nil, []bgp.Status{{}}, nil, "NothingLeft", "no connections"},
 	} {
-		c := safeCondition(attracts(test.held, test.sessions), true, test.left)
+		c := safeCondition(attracts(test.held, test.sessions), "", test.left)
 		if c.Reason != test.want || (c.Status == "True") != (test.want == "NothingLeft") || !strings.Contains(c.Message, test.says) {
 			t.Errorf("%s: %+v", test.name, c)
 		}

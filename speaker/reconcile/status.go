@@ -60,7 +60,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.texts()),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
 		connectionsCondition(l.whyBreak()),
-		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.memory.connections.counted(), written.Draining),
+		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.uncounted(), written.Draining),
 	}
 	if c, told := l.memory.proxy.condition(); told {
 		conditions = append(conditions, c)
