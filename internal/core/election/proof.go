@@ -17,6 +17,8 @@ const (
 	// minRefusal is for how long a server that has not answered is out of the table. It doubles each time, up to so many times that.
 	minRefusal  = time.Minute
 	maxRefusals = 60
+	// maxProving is how many addresses a server is asked about at a time, of those of one family on one segment.
+	maxProving = 64
 )
 
 // proof is what the holder of a shared address knows of a server of its table.
@@ -78,25 +80,36 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 		p.asked = time.Time{}
 		return p
 	}
+	q := Question{p.node, contest.Addr}
 	if incarnation := s.nodes.incarnations[id]; p.incarnation != incarnation {
 		p = proof{node: p.node, incarnation: incarnation}
+		if _, asked := s.Answers[q]; asked {
+			s.wakeAfter(time.Millisecond) // By then the question is forgotten, and with it what another speaker has answered.
+			return p
+		}
+	}
+	if p.answered || p.until.After(s.Now) {
+		return p
+	}
+	if s.Answers[q] == Answered && !p.asked.IsZero() {
+		p.answered, p.refusal = true, 0
+		return p
 	}
 	key := testimonyKey{p.node, contest.Segment, contest.Addr.Is4()}
-	if p.answered || p.until.After(s.Now) || s.proving[key] >= maxAsked {
+	if s.proving[key] >= maxProving {
 		return p
 	}
 	s.proving[key]++
 	if p.asked.IsZero() {
 		p.asked = s.Now
 	}
-	q := Question{p.node, contest.Addr}
 	if !slices.Contains(s.decision.Ask, q) {
 		s.decision.Ask = append(s.decision.Ask, q)
 	}
 	left := proofTimeout - s.Now.Sub(p.asked)
 	switch {
 	case s.Answers[q] == Answered:
-		p.answered, p.refusal = true, 0
+		s.wakeAfter(time.Millisecond) // It has been asked for another reason. From then on the answer counts.
 	case left > 0:
 		s.wakeAfter(left)
 	case s.Answers[q] == NoAnswer:

@@ -45,14 +45,19 @@ func TestProof_WhoDoesNotAnswerIsTakenOutOfTheTable(t *testing.T) {
 // A speaker that is restarted before anybody has missed it does not know yet what it serves.
 func TestProof_ARestartedServerIsAskedAgain(t *testing.T) {
 	claims, _ := sharedBy(3)
-	s := newFixture(t, 0, sharedContest(3), alive(3), claims).serversAnswer("n1", "n2")
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
 	if s.at(0); len(s.last.Ask) != 2 {
 		t.Fatalf("asks %v", s.last.Ask)
 	}
-	if s.at(ms); len(s.last.Ask) != 0 {
+	if s.serversAnswer("n1", "n2").at(ms); len(s.last.Ask) != 0 {
 		t.Errorf("goes on to ask %v", s.last.Ask)
 	}
-	s.Live, s.Answers = map[string]uint64{"n0": 1, "n1": 1, "n2": 2}, nil
+	s.Live = map[string]uint64{"n0": 1, "n1": 1, "n2": 2}
+	s.serversAnswer("n2") // The speaker before it did.
+	if s.at(time.Second - ms).wantWait(ms); len(s.last.Ask) != 0 {
+		t.Errorf("goes on to ask %v", s.last.Ask)
+	}
+	s.Answers = nil
 	if want := []Question{{"n2", addr(0)}}; !slices.Equal(s.at(time.Second).last.Ask, want) {
 		t.Errorf("asks %v", s.last.Ask)
 	}
@@ -65,7 +70,7 @@ func TestProof_ARestartedServerIsAskedAgain(t *testing.T) {
 
 func TestProof_FewAreAskedAboutAtATime(t *testing.T) {
 	_, table := sharedBy(2)
-	list, claims := contests(2*maxAsked, group(2)), held(2*maxAsked)
+	list, claims := contests(2*maxProving, group(2)), held(2*maxProving)
 	for i := range list {
 		list[i].Shared = true
 		claim := claims[list[i].Addr]
@@ -73,15 +78,29 @@ func TestProof_FewAreAskedAboutAtATime(t *testing.T) {
 		claims[list[i].Addr] = claim
 	}
 	s := newFixture(t, 0, list, alive(2), claims)
-	if s.at(0); len(s.last.Ask) != maxAsked {
+	if s.at(0); len(s.last.Ask) != maxProving {
 		t.Fatalf("asks %v", s.last.Ask)
 	}
 	s.Answers = map[Question]Answer{}
 	for _, q := range s.last.Ask {
 		s.Answers[q] = Answered
 	}
-	s.at(ms)
-	if s.at(2 * ms); len(s.last.Ask) != maxAsked || s.last.Ask[0].Addr != addr(maxAsked) {
+	if s.at(ms); len(s.last.Ask) != maxProving || s.last.Ask[0].Addr != addr(maxProving) {
+		t.Errorf("goes on to ask %v", s.last.Ask)
+	}
+}
+
+// A server may be asked for another reason before it is to be proven: only what it answers afterwards counts.
+func TestProof_AnAnswerFromBeforeDoesNotCount(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 0, sharedContest(2), alive(2), claims).serversAnswer("n1")
+	if s.at(0).wantWait(ms); len(s.last.Ask) != 0 {
+		t.Errorf("asks %v", s.last.Ask)
+	}
+	if s.at(ms).wantWait(ms); len(s.last.Ask) != 1 {
+		t.Errorf("asks %v", s.last.Ask)
+	}
+	if s.at(2 * ms).wantWait(0); len(s.last.Ask) != 0 {
 		t.Errorf("goes on to ask %v", s.last.Ask)
 	}
 }

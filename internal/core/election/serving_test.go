@@ -120,15 +120,16 @@ func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
 // A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
 func TestServing_AJoinerWaits(t *testing.T) {
 	claims, _ := sharedBy(3)
-	s := newFixture(t, 0, sharedContest(4), alive(4), claims).serversAnswer("n1", "n2", "n3")
-	s.at(0).wantClaims(0).wantWait(time.Minute)
+	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
+	s.at(0).wantClaims(0)
+	s.serversAnswer("n1", "n2").at(ms).wantClaims(0).wantWait(time.Minute - ms)
 	s.at(time.Minute - ms).wantClaims(0)
 	s.at(time.Minute).wantClaims(1)
 	if moved := claims[addr(0)].Shares.Moved(s.last.Claims[0].Shares); moved.Len() != 15 {
 		t.Errorf("%d shares move", moved.Len())
 	}
 	s.at(time.Minute+ms).shares(20, true).wantWait(lingering)
-	s.at(time.Minute+ms+lingering).shares(15, true).wantWait(0)
+	s.serversAnswer("n3").at(time.Minute+ms+lingering).shares(15, true).wantWait(0)
 }
 
 func TestServing_ALeaverGoesOnUntilItHasHeirs(t *testing.T) {
