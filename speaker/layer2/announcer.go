@@ -54,8 +54,10 @@ type announcer struct {
 	stale func() bool
 	// unannounced shows how many addresses have not been announced yet.
 	unannounced prometheus.Gauge
-	failOvers   *failOvers
-	wake        chan struct{}
+	// notIntroduced counts the introductions for which there was no room.
+	notIntroduced prometheus.Counter
+	failOvers     *failOvers
+	wake          chan struct{}
 
 	mu sync.Mutex
 	// queues by interface. They are kept, so that an interface that comes and goes has no new budget each time.
@@ -69,7 +71,7 @@ type announcer struct {
 func newAnnouncer(interval time.Duration, rate int, stale func() bool, m *metrics) *announcer {
 	return &announcer{
 		interval: interval, rate: rate, jitter: rand.Float64, stale: stale, wake: make(chan struct{}, 1),
-		unannounced: m.unannounced, failOvers: newFailOvers(m.failOver),
+		unannounced: m.unannounced, notIntroduced: m.notIntroduced, failOvers: newFailOvers(m.failOver),
 		queues: map[string]*announcementQueue{}, schedules: map[sender]map[netip.Addr]*schedule{},
 		updates: map[sender]map[update]*schedule{}, untold: untold{},
 	}

@@ -161,3 +161,14 @@ func (c *crowds) clients(addr netip.Addr) []neighbor {
 	}
 	return all
 }
+
+// count returns how many clients of an address are remembered.
+func (c *crowds) count(addr netip.Addr) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.of[addr]
+	if known == nil {
+		return 0
+	}
+	return known.order.Len()
+}

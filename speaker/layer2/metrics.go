@@ -19,6 +19,8 @@ type metrics struct {
 	clients prometheus.Gauge
 	// clientsForgotten counts those for which there was no room.
 	clientsForgotten prometheus.Counter
+	// notIntroduced counts the introductions for which there was no room.
+	notIntroduced prometheus.Counter
 }
 
 // familyMetrics are the metrics of one family, looked up once so that counting a frame is cheap.
@@ -71,6 +73,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	return &metrics{
 		ipv4: of(lb.IPv4), ipv6: of(lb.IPv6), unannounced: newUnannounced(factory), failOver: newFailOverDuration(factory),
 		clients: newClientsRemembered(factory), clientsForgotten: newClientsForgotten(factory),
+		notIntroduced: newNotIntroduced(factory),
 	}
 }
 
@@ -92,6 +95,13 @@ func newClientsForgotten(factory promauto.Factory) prometheus.Counter {
 	return factory.NewCounter(prometheus.CounterOpts{
 		Name: "daymark_layer2_clients_forgotten_total",
 		Help: "Clients of shared addresses that were forgotten because there were too many. They learn of another node when they ask again.",
+	})
+}
+
+func newNotIntroduced(factory promauto.Factory) prometheus.Counter {
+	return factory.NewCounter(prometheus.CounterOpts{
+		Name: "daymark_layer2_client_introductions_dropped_total",
+		Help: "Frames that would have told another node of a client, and were not sent because too many waited. The client learns of that node when it asks again.",
 	})
 }
 

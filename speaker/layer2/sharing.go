@@ -6,7 +6,6 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // An address may be shared: several nodes answer for it, each some of the clients. Then nothing is broadcast about it, because a
@@ -146,6 +145,7 @@ func (r *Responder) keepCrowds(addresses []announce.Layer2Address) {
 
 // followSharing does what changes of sharing demand, when all sockets have their addresses.
 func (r *Responder) followSharing(changes []sharingChange) {
+	var toTell []sharingChange
 	for _, c := range changes {
 		sharedBefore, sharedNow := c.before != nil && c.before.Table.Shared(), c.after != nil && c.after.Table.Shared()
 		for _, s := range *r.live.Load() {
@@ -157,33 +157,10 @@ func (r *Responder) followSharing(changes []sharingChange) {
 			}
 		}
 		if sharedNow && c.before != nil {
-			r.tellOfChange(c)
+			toTell = append(toTell, c)
 		}
 	}
-}
-
-// tellOfChange tells the clients of shares that are ours now, and has those that are another's told by it. A node that is new hears
-// of all clients that are ours, because it may be asked to take our place.
-func (r *Responder) tellOfChange(c sharingChange) {
-	ownBefore := shares.All
-	if c.before.Table.Shared() {
-		ownBefore = c.before.Own
-	}
-	updates := r.newUpdates(c.addr, *r.live.Load())
-	for _, of := range r.crowds.clients(c.addr) {
-		hadIt, hasIt := ownBefore.Serves(of.addr), c.after.Own.Serves(of.addr)
-		if hasIt && !hadIt {
-			updates.tell(of)
-		}
-		server := c.after.Table.Server(of.addr)
-		for i := range c.after.Servers {
-			to := &c.after.Servers[i]
-			if (hadIt || hasIt) && !c.before.Table.Has(to.Node) || hadIt && !hasIt && to.Node == server {
-				updates.introduce(of, to)
-			}
-		}
-	}
-	updates.send()
+	r.tellOfChanges(toTell)
 }
 
 // tellOwn tells the clients of a shared address that are ours once more where it is: those that asked by the interfaces of these sockets.
@@ -258,6 +235,8 @@ type updates struct {
 	sockets   map[string]*socket
 	told      []update
 	others    []update
+	// room is how many others there may be at most.
+	room int
 	// most is how urgent it is at most to tell the clients.
 	most urgency
 }
@@ -285,6 +264,10 @@ func (u *updates) introduce(of neighbor, to *announce.Layer2Server) {
 	}
 	for _, path := range to.Paths {
 		if server, ok := parseMAC(path.MAC); ok && path.Interface == of.interfaceName {
+			if len(u.others) >= u.room {
+				u.announcer.notIntroduced.Inc()
+				continue
+			}
 			u.others = append(u.others, introduction{s, u.addr, of, server})
 		}
 	}

@@ -22,7 +22,7 @@ func (u untold) add(addr netip.Addr, n int) {
 }
 
 // tell has updates about an address sent: at once, again after each of the waits, and then no more. They are no more urgent than is said.
-// What is to be sent already, and is as urgent, is not put off.
+// What is to be sent already, and is as urgent, is not put off. Introductions for which there is no room are forgotten.
 func (a *announcer) tell(updates []update, addr netip.Addr, most urgency, waits []time.Duration) {
 	if len(updates) == 0 {
 		return
@@ -34,6 +34,9 @@ func (a *announcer) tell(updates []update, addr netip.Addr, most urgency, waits 
 		q := a.queue(u.interfaceName(), now)
 		t := a.updates[u.via()][u]
 		switch {
+		case t == nil && most == introducing && len(q.lists[introducing]) >= maxIntroductions:
+			a.notIntroduced.Inc()
+			continue
 		case t == nil:
 			t = &schedule{sender: u, addr: addr, waits: waits}
 			if a.updates[u.via()] == nil {

@@ -138,7 +138,12 @@ func TestAnnouncer_PeriodicAnnouncementsDoNotWaitForIntroductions(t *testing.T) 
 		a, address, nodes := runAnnouncer(t, half, nil), newRecorder(), newRecorder()
 		a.add(address, []netip.Addr{vip6})
 		time.Sleep(3 * time.Second)
-		a.tell(messages(nodes, 200_000), vip4, introducing, []time.Duration{time.Second})
+		a.tell(messages(nodes, maxIntroductions), vip4, introducing, []time.Duration{time.Second})
+		a.mu.Lock()
+		if interval := a.periodicInterval(a.queues["eth0"]); interval != time.Minute {
+			t.Errorf("announced once in %v", interval)
+		}
+		a.mu.Unlock()
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
 		want := []time.Duration{
