@@ -78,9 +78,29 @@ func TestResponder_QuestionsAreUnicast(t *testing.T) {
 	wantAnswers4And6(t, r, election.NoAnswer)
 	t.Logf("no answer after %v", time.Since(begun))
 	r.Ask([]announce.Layer2Question{{Question: election.Question{Node: "n3", Addr: vip4}}})
-	if got := r.Answers()[election.Question{Node: "n3", Addr: vip4}]; got != election.NoAnswer {
+	if got := r.Answers()[election.Question{Node: "n3", Addr: vip4}]; got != election.Unasked {
 		t.Errorf("a node that cannot be asked has the answer %v", got)
 	}
+}
+
+// A node whose interfaces become known is asked anew: it has not failed to answer before.
+func TestAsker_WithoutAPathNobodyIsAsked(t *testing.T) {
+	a, now, q := newAsker(), time.Now(), election.Question{Node: "n2", Addr: vip4}
+	want := func(what string, want election.Answer) {
+		t.Helper()
+		if got := a.answers()[q]; got != want {
+			t.Errorf("%s: %d, not %d", what, got, want)
+		}
+	}
+	a.set(now, []announce.Layer2Question{{Question: q}})
+	want("at once", election.Unasked)
+	for range 2 * askNum {
+		now = now.Add(askInterval)
+		a.due(now)
+	}
+	want("later", election.Unasked)
+	a.set(now, []announce.Layer2Question{{Question: q, Paths: []announce.Layer2Path{{Interface: "near0"}}}})
+	want("with a path", 0)
 }
 
 // TestInquiry_AsksInRows with the times of each row.

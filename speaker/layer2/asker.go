@@ -42,20 +42,18 @@ func newAsker() *asker {
 	return &asker{jitter: rand.Float64, wake: make(chan struct{}, 1), questions: map[election.Question]*asked{}}
 }
 
-// set makes these the questions. Those that are known go on; those without a path have no answer.
+// set makes these the questions. Those that are known go on; those without a path are not asked.
 func (a *asker) set(now time.Time, questions []announce.Layer2Question) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next := make(map[election.Question]*asked, len(questions))
 	for _, q := range questions {
 		known := a.questions[q.Question]
-		if known == nil {
+		if known == nil || len(known.paths) == 0 && len(q.Paths) > 0 {
 			known = &asked{inquiry: inquiry{due: now}}
 			notify(a.wake)
 		}
-		if known.paths = q.Paths; len(q.Paths) == 0 {
-			known.answer = election.NoAnswer
-		}
+		known.paths = q.Paths
 		next[q.Question] = known
 	}
 	a.questions = next
@@ -67,7 +65,9 @@ func (a *asker) answers() map[election.Question]election.Answer {
 	defer a.mu.Unlock()
 	answers := make(map[election.Question]election.Answer, len(a.questions))
 	for q, state := range a.questions {
-		answers[q] = state.answer
+		if answers[q] = state.answer; len(state.paths) == 0 {
+			answers[q] = election.Unasked
+		}
 	}
 	return answers
 }

@@ -112,6 +112,9 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 		s.wakeAfter(time.Millisecond) // It has been asked for another reason. From then on the answer counts.
 	case left > 0:
 		s.wakeAfter(left)
+	case s.Answers[q] == Unasked:
+		p.answered = true // There is nothing to doubt it for.
+		s.wakeAfter(time.Millisecond)
 	case s.Answers[q] == NoAnswer:
 		p.refusal = min(max(2*p.refusal, s.minRefusal), maxRefusals*s.minRefusal)
 		p.until, p.asked = s.Now.Add(p.refusal), time.Time{}

@@ -105,6 +105,18 @@ func TestProof_AnAnswerFromBeforeDoesNotCount(t *testing.T) {
 	}
 }
 
+// Where conflicts are not detected nobody can be asked.
+func TestProof_WhoCannotBeAskedKeepsItsPart(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 0, sharedContest(2), alive(2), claims)
+	s.at(0)
+	s.Answers = map[Question]Answer{{"n1", addr(0)}: Unasked}
+	s.at(proofTimeout).wantClaims(0).wantWait(ms)
+	if s.at(proofTimeout + ms).wantClaims(0).wantWait(0); len(s.last.Ask) != 0 {
+		t.Errorf("goes on to ask %v", s.last.Ask)
+	}
+}
+
 // A holder that takes an address over from nodes that are all gone has clients to tell. It shares the address when it has.
 func TestServing_WhoTakesOverAloneSharesLater(t *testing.T) {
 	claims, _ := sharedBy(1)

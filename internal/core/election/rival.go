@@ -104,7 +104,7 @@ func (r *round) giverGoesOn(rival Rival) bool {
 	}
 	q := Question{taken.from, rival.Addr}
 	r.decision.Ask = append(r.decision.Ask, q)
-	return r.Answers[q] != NoAnswer
+	return !r.Answers[q].none()
 }
 
 // goesOn asks a rival whether it answers for the address: it may have been heard before its death.

@@ -307,7 +307,7 @@ func (s *serveRound) goneApart(node string, contest Contest) bool {
 func (s *serveRound) unanswered(node string, contest Contest) bool {
 	q, _ := s.askOnce(node, contest, s.asked)
 	key := testimonyKey{node, contest.Segment, contest.Addr.Is4()}
-	verdict := s.Answers[q] == NoAnswer || s.Answers[q] != Answered && s.servings.verdicts[key]
+	verdict := s.Answers[q].none() || s.Answers[q] != Answered && s.servings.verdicts[key]
 	s.verdicts[key] = verdict
 	return verdict
 }

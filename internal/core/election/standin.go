@@ -145,7 +145,7 @@ func (r *round) askOnce(node string, contest Contest, asked map[testimonyKey]Que
 // has few nodes and none of them asks another one.
 func (r *round) deferToOther(contest Contest, state standIn, asked map[testimonyKey]Question) standIn {
 	if state.other != "" {
-		if q, first := r.askOnce(state.other, contest, asked); first && r.Answers[q] == NoAnswer {
+		if q, first := r.askOnce(state.other, contest, asked); first && r.Answers[q].none() {
 			return standIn{claim: state.claim, since: r.Now}
 		}
 		return state

@@ -31,9 +31,14 @@ type Answer uint8
 const (
 	// Answered: the node answers for the address.
 	Answered Answer = iota + 1
-	// NoAnswer: it does not, or it cannot be asked.
+	// NoAnswer: it does not.
 	NoAnswer
+	// Unasked: it cannot be asked, and so has not answered either.
+	Unasked
 )
+
+// none reports whether there is no answer, and will be none by more waiting.
+func (a Answer) none() bool { return a == NoAnswer || a == Unasked }
 
 // Silence is a node that is silent in the gossip and answers on the segment all the same.
 type Silence struct {
@@ -120,7 +125,7 @@ func (r *round) take(t *testimony, since time.Duration) {
 				r.decision.Silent = append(r.decision.Silent, Silence{t.node, addr})
 			}
 			t.answered = true
-		case NoAnswer:
+		case NoAnswer, Unasked:
 		default:
 			t.open = true
 		}
@@ -150,7 +155,7 @@ func (r *round) vetoed(u *unheldAddress) bool {
 		return true // It was not this node's turn.
 	}
 	if slices.Contains(t.asked, contest.Addr) {
-		return r.Answers[Question{t.node, contest.Addr}] != NoAnswer
+		return !r.Answers[Question{t.node, contest.Addr}].none()
 	}
 	return t.answered || t.open
 }
