@@ -16,7 +16,7 @@ func TestTable_AnElementThatHasExpiredIsNoFault(t *testing.T) {
 	tab := newTable(ipv4)
 	list := make([]entry, batchSize+1)
 	for i := range list {
-		addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}) //nolint:gosec // below 65,536
+		addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)})
 		list[i] = entry{addr: addr, next: netip.MustParseAddr("192.0.2.12"), hops: 1}
 	}
 	list[5].moved, list[5].until = true, time.Now().Add(time.Second)

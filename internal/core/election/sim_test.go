@@ -12,10 +12,11 @@ import (
 
 // The simulation runs pinned seeds unless it is told otherwise.
 var (
-	seedFlag  = flag.Uint64("election.seed", 0, "run the simulation with this seed only, and print what happens")
-	baseFlag  = flag.Uint64("election.base", pinnedBase, "the first seed of the simulation")
-	runsFlag  = flag.Uint64("election.runs", runsPerBigCluster, "how many seeds to simulate, from the first one on")
-	freshFlag = flag.Bool("election.fresh", false, "choose the first seed at random")
+	seedFlag   = flag.Uint64("election.seed", 0, "run the simulation with this seed only, and print what happens")
+	baseFlag   = flag.Uint64("election.base", pinnedBase, "the first seed of the simulation")
+	runsFlag   = flag.Uint64("election.runs", runsPerBigCluster, "how many seeds to simulate, from the first one on")
+	freshFlag  = flag.Bool("election.fresh", false, "choose the first seed at random")
+	sharedFlag = flag.Bool("election.shared", false, "let some addresses of every second cluster be shared")
 )
 
 const (
@@ -50,7 +51,9 @@ func simulate(seed uint64, verbose bool) outcome {
 	}
 	c.aliveOnly, c.ranked = c.chance(0.5), c.chance(0.5)
 	s := &scenario{cluster: c}
-	s.shareByLot(rand.New(rand.NewPCG(seed, 9)))
+	if *sharedFlag {
+		s.shareByLot(rand.New(rand.NewPCG(seed, 9)))
+	}
 	switch kind {
 	case 0:
 		s.batches()
