@@ -50,7 +50,7 @@ func (w *walk) named(fields map[string]any, kind string) {
 
 // nameKeys are fields with names, and of what.
 var nameKeys = map[string]string{
-	"namespace": "namespace", "namespaces": "namespace", "nodeName": "node", "node": "node", "standsInFor": "node", "hostname": "host",
+	"namespace": "namespace", "namespaces": "namespace", "nodeName": "node", "node": "node", "standsInFor": "node", "sharedBy": "node", "hostname": "host",
 	"externalName": "host", "zone": "zone", "ipAddressPools": "pool", "peers": "peer", "peer": "peer", "bfdProfile": "profile",
 }
 
