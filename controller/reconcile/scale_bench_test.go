@@ -3,9 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -14,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/cputime"
 )
 
 // scaleScene is a controller whose caches hold some Services that are as it wrote them, each with an EndpointSlice.
@@ -111,28 +110,13 @@ func benchmarkOneChanged(b *testing.B, s *scaleScene) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			began := cpuTime(b)
+			began := cputime.Used(b)
 			for b.Loop() {
 				s.edits++
 				change()
 				pass(b)
 			}
-			reportCPU(b, began)
+			cputime.Report(b, began)
 		})
 	}
-}
-
-// reportCPU reports the processor time of an operation, by all threads: on a machine that has other work the time that passes says little.
-func reportCPU(b *testing.B, began time.Duration) {
-	b.Helper()
-	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
-}
-
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/cputime"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
@@ -81,26 +80,16 @@ func (r *running) allUp() error {
 // BenchmarkMonitor_ManySessions measures the part of a core that 300 sessions at 300 ms cost. An operation is one second.
 func BenchmarkMonitor_ManySessions(b *testing.B) {
 	_, r := manySessions(b)
-	before, start := cpu(b), time.Now()
+	before, start := cputime.Used(b), time.Now()
 	for b.Loop() {
 		time.Sleep(time.Second)
 	}
-	b.ReportMetric(100*float64(cpu(b)-before)/float64(time.Since(start)), "%core")
+	b.ReportMetric(100*float64(cputime.Used(b)-before)/float64(time.Since(start)), "%core")
 	for _, s := range r.Status() {
 		if s.Downs > 0 {
 			b.Errorf("%+v", s)
 		}
 	}
-}
-
-// cpu is the time for which this process has used processors.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // BenchmarkMonitor_Jitter measures the gaps between packets of a session, as they arrive at the other end, with 300

@@ -2,7 +2,6 @@ package connections
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -167,112 +166,6 @@ func TestRelay_AnUploadIsPassedOn(t *testing.T) {
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if err := upload(conn, 16); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// A router on the way says that a packet of the former node was too big. That comes to the new one.
-func TestRelay_ErrorsOfICMPArePassedOn(t *testing.T) {
-	r := newRig(t, 2, modeNFTables, false)
-	sh(t, r.nodes[0].pod, `nft 'table inet seen { counter errors4 { }; counter errors6 { }
-		chain in { type filter hook input priority 0; icmp type destination-unreachable counter name errors4; icmpv6 type packet-too-big counter name errors6; }; }'`)
-	r.set(1, pass(0, 1))
-	for vip, counter := range map[netip.Addr]string{vip4: "errors4", vip6: "errors6"} {
-		r.move(0)
-		talks := r.dial(vip, 1)
-		r.expect("pod1", talks)
-		r.move(1)
-		client := netip.MustParseAddrPort(talks[0].LocalAddr().String())
-		r.client.Do(t, func() { sendTooBig(t, vip, client) })
-		netnstest.Eventually(t, "the pod of the former node is told", func() error {
-			if seen := r.nodes[0].pod.Run(t, "nft", "list", "counter", "inet", "seen", counter); !strings.Contains(seen, "packets 1 ") {
-				return errors.New(seen)
-			}
-			return nil
-		})
-	}
-}
-
-// sendTooBig sends an error of ICMP about a packet that the Service sent to a client (RFC 792, RFC 4443 section 3.2).
-func sendTooBig(t *testing.T, service netip.Addr, client netip.AddrPort) {
-	t.Helper()
-	const mtu = 1300
-	network, message := "ip4:icmp", []byte{3, 4, 0, 0, 0, 0, mtu >> 8, mtu & 0xff, 0x45, 0, 5, 0xdc, 0, 1, 0x40, 0, 63, 6, 0, 0}
-	if service.Is6() {
-		network, message = "ip6:ipv6-icmp", []byte{2, 0, 0, 0, 0, 0, mtu >> 8, mtu & 0xff, 0x60, 0, 0, 0, 0, 100, 6, 63}
-	}
-	message = append(append(message, service.AsSlice()...), client.Addr().AsSlice()...)
-	message = append(message, 0, 80, byte(client.Port()>>8), byte(client.Port()), 0, 0, 0, 0)
-	if service.Is4() { // The kernel fills it in for IPv6.
-		binary.BigEndian.PutUint16(message[2:], checksum(message))
-	}
-	conn, err := net.Dial(network, service.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write(message); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// checksum is that of RFC 1071.
-func checksum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) > 1; b = b[2:] {
-		sum += uint32(b[0])<<8 | uint32(b[1])
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
-}
-
-// Forged packets of no connection are passed on only so often, leave no entry behind where they come in, and cost one packet each.
-func TestRelay_AFloodIsBounded(t *testing.T) {
-	netnstest.NeedProgram(t, "conntrack")
-	r := newRig(t, 2, modeNFTables, false)
-	r.nodes[1].relay = New(Config{Rate: 100})
-	r.set(1, pass(0, 1))
-	r.move(1)
-	const count = 20_000
-	begin := time.Now()
-	r.client.Do(t, func() { forge(t, netip.MustParseAddr(client4), vip4, count, 0x10) })
-	netnstest.Eventually(t, "all packets have been seen", func() error {
-		if passed, limited := r.counters(1); passed+limited != count {
-			return fmt.Errorf("%d passed on, %d dropped of %d", passed, limited, count)
-		}
-		return nil
-	})
-	passed, _ := r.counters(1)
-	if most := burst + 100*uint64(time.Since(begin)/time.Second+2); passed > most {
-		t.Errorf("%d packets were passed on, of at most %d", passed, most)
-	}
-	if entries := r.nodes[1].ns.Run(t, "sh", "-c", "conntrack -L -p tcp -d "+vip4.String()+" 2>/dev/null | wc -l"); strings.TrimSpace(entries) != "0" {
-		t.Errorf("%s entries are left", entries)
-	}
-}
-
-// forge sends TCP segments of connections that do not exist, each from another port.
-func forge(t testing.TB, from, to netip.Addr, count int, flags byte) {
-	t.Helper()
-	conn, err := net.Dial("ip4:tcp", to.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for i := range count {
-		segment := make([]byte, 20)
-		binary.BigEndian.PutUint16(segment, uint16(1024+i%60000))
-		binary.BigEndian.PutUint16(segment[2:], 80)
-		binary.BigEndian.PutUint32(segment[4:], uint32(i))
-		segment[12], segment[13] = 5<<4, flags
-		pseudo := append(append(append([]byte{}, from.AsSlice()...), to.AsSlice()...), 0, 6, 0, 20)
-		binary.BigEndian.PutUint16(segment[16:], checksum(append(pseudo, segment...)))
-		for _, err := conn.Write(segment); err != nil; _, err = conn.Write(segment) {
-			if !errors.Is(err, syscall.ENOBUFS) {
-				t.Fatal(err)
-			}
-		}
 	}
 }
 
@@ -542,33 +435,5 @@ func TestRelay_SendsNothingBackToTheSegment(t *testing.T) {
 	r.set(0, handover.Plan{})
 	if send("2"); !routed() {
 		t.Error("the packet is not routed without the table either: the test shows nothing")
-	}
-}
-
-// Forged packets to one address leave room for those of others.
-func TestRelay_AFloodOfOneAddressLeavesTheOthers(t *testing.T) {
-	r := newRig(t, 2, modeNFTables, false)
-	r.nodes[1].relay = New(Config{Rate: 100})
-	plan, other := pass(0, 1), vip4.Next()
-	plan.Passages = slices.Insert(plan.Passages, 1, handover.Passage{Addr: other, Via: nodeAddr(0), Hops: 1})
-	r.set(1, plan)
-	r.move(1)
-	sh(t, r.client, fmt.Sprintf("ip neigh replace %s lladdr %s dev eth0", other, r.nodes[1].mac))
-	const flood, some = 20_000, 2_000
-	send := func(to netip.Addr, count int, seen uint64) {
-		t.Helper()
-		r.client.Do(t, func() { forge(t, netip.MustParseAddr(client4), to, count, 0x10) })
-		netnstest.Eventually(t, "all packets have been seen", func() error {
-			if passed, limited := r.counters(1); passed+limited != seen {
-				return fmt.Errorf("%d passed on, %d dropped of %d", passed, limited, seen)
-			}
-			return nil
-		})
-	}
-	send(vip4, flood, flood)
-	_, before := r.counters(1)
-	send(other, some, flood+some)
-	if _, after := r.counters(1); after != before {
-		t.Errorf("%d of %d packets to the other address are dropped", after-before, some)
 	}
 }

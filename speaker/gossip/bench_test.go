@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/cputime"
 )
 
 // BenchmarkSilentDeath measures how long View keeps one of three speakers that has died without telling the others. Run it with
@@ -44,9 +44,9 @@ func BenchmarkIdle(b *testing.B) {
 			gatherMany(b, nodes)
 			const look = 10 * time.Second
 			for b.Loop() {
-				before := processorTime()
+				before := cputime.Used(b)
 				time.Sleep(look)
-				b.ReportMetric(100*float64(processorTime()-before)/float64(look)/float64(size), "%cpu/member")
+				b.ReportMetric(100*float64(cputime.Used(b)-before)/float64(look)/float64(size), "%cpu/member")
 			}
 		})
 	}
@@ -77,14 +77,6 @@ func gatherMany(b *testing.B, nodes []string) {
 		v := s.View()
 		b.Logf("%s sees %d; %s", s.cfg.Node, len(v.Alive), v.Why)
 	}
-}
-
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func BenchmarkStale(b *testing.B) {

@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	"k8s.io/utils/ptr"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/cputime"
 	"github.com/daymark-lb/daymark/internal/informer/informertest"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
@@ -61,28 +60,13 @@ func benchmarkOneChanged(b *testing.B, s *crashScene) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			began := cpuTime(b)
+			began := cputime.Used(b)
 			for b.Loop() {
 				s.edits++
 				change()
 				pass(b)
 			}
-			reportCPU(b, began)
+			cputime.Report(b, began)
 		})
 	}
-}
-
-// reportCPU reports the processor time of an operation, by all threads: on a machine that has other work the time that passes says little.
-func reportCPU(b *testing.B, began time.Duration) {
-	b.Helper()
-	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
-}
-
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -307,69 +307,6 @@ func TestMemory_AnEarlierVersionIsPassedOnTo(t *testing.T) {
 	}
 }
 
-func TestMemory_SeveralHolders(t *testing.T) {
-	c := newCluster("n1", "n2", "n3", "n4")
-	c.hold("n1", "n2", "n3")
-	c.after(draining)
-	c.expectWay(t, "a set that has not changed for long", "n2")
-	c.hold("n2", "n3")
-	c.expectWay(t, "one has drained", "n2", "n3", "n1")
-	c.expectWay(t, "and from the other", "n3", "n1", "n2")
-	c.hold("n2", "n3", "n4")
-	c.expectWay(t, "one has come", "n4", "n1", "n2", "n3")
-	c.left["n1"] = 0
-	c.after(settleTime)
-	c.expectWay(t, "the former one has no connection left", "n3", "n4", "n2")
-	c.dead["n3"] = true
-	c.hold("n2", "n4")
-	c.expectWay(t, "one has crashed", "n2", "n4")
-	c.after(draining)
-	c.expectWay(t, "the time is up", "n2")
-	c.suspects = []string{"n4"}
-	c.hold("n2", "n4")
-	c.expectWay(t, "one is suspected", "n2", "n4")
-	c.suspects = nil
-	c.hold("n2", "n4")
-	c.expectWay(t, "for no reason", "n2")
-	c.disturbed["n4"] = true
-	c.hold("n2", "n4")
-	delete(c.disturbed, "n4")
-	c.hold("n2", "n4")
-	c.expectWay(t, "a session may have gone", "n2", "n4")
-}
-
-// A node that does not pass on, because it is unable or of an earlier version, does not cut a ring.
-func TestMemory_ARingGoesRoundANodeThatDoesNotPassOn(t *testing.T) {
-	c := newCluster("n1", "n2", "n3")
-	c.unable["n2"] = true
-	c.hold("n1", "n2", "n3")
-	c.expectWay(t, "n2 does not pass on", "n1", "n3")
-	c.expectWay(t, "and from the other", "n3", "n1")
-	c.unable["n3"] = true
-	c.hold("n1", "n2", "n3")
-	if got := c.way(t, "n1"); len(got) < 2 || got[1] != "n2" {
-		t.Errorf("no other passes on, and the way is %v", got)
-	}
-}
-
-// A node that was drained and is switched off does not break the connections of those that stay, nor does it when it boots.
-func TestMemory_ARingGoesRoundANodeThatIsSwitchedOff(t *testing.T) {
-	c := newCluster("n1", "n2", "n3")
-	c.hold("n1", "n2", "n3")
-	c.hold("n1", "n3")
-	c.expectWay(t, "n2 is drained", "n1", "n2", "n3")
-	c.away["n2"], c.off = true, []string{"n2"}
-	c.hold("n1", "n3")
-	c.expectWay(t, "n2 is off", "n1", "n3")
-	c.after(lostDelay)
-	c.off = nil
-	c.hold("n1", "n3")
-	c.expectWay(t, "n2 boots", "n1", "n3")
-	c.away["n2"], c.memories["n2"], c.said["n2"] = false, &Memory{}, false
-	c.hold("n1", "n2", "n3")
-	c.expectWay(t, "n2 is back", "n1", "n2", "n3")
-}
-
 // A node that does not answer on one segment is not lost while packets go on to it on another.
 func TestMemory_ANodeIsLostWhenItAnswersNowhere(t *testing.T) {
 	first, second := netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("198.51.100.11")
@@ -407,31 +344,6 @@ func TestMemory_ANodeIsLostWhenItAnswersNowhere(t *testing.T) {
 		if via != test.back {
 			t.Errorf("%s: when all answer, packets go on to %v", test.name, via)
 		}
-	}
-}
-
-func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {
-	var nodes []string
-	for i := range 12 {
-		nodes = append(nodes, fmt.Sprintf("n%02d", i))
-	}
-	c := newCluster(nodes...)
-	c.hold(nodes...)
-	if way := c.way(t, nodes[9]); len(way) != MaxMembers {
-		t.Errorf("the way is %v", way)
-	}
-}
-
-func TestMemory_ANodeThatSharesNoSegmentIsLeftOut(t *testing.T) {
-	c := newCluster("n1", "n2", "n3")
-	c.hold("n1")
-	c.hold("n2")
-	c.hold("n3")
-	in := c.input("n3")
-	in.Peers["n1"] = Peer{Complete: true, PassesOn: true, Left: []netip.Addr{moved}}
-	d := c.memories["n3"].Next(in)
-	if want := []Passage{{moved, address4("n2"), 2}}; !reflect.DeepEqual(d.Plan.Passages, want) {
-		t.Errorf("passages %+v", d.Plan.Passages)
 	}
 }
 
@@ -514,91 +426,6 @@ func TestMemory_EveryMemberIsVisitedOnce(t *testing.T) {
 func living(c *cluster, nodes ...string) []string {
 	slices.Sort(nodes)
 	return slices.DeleteFunc(slices.Compact(slices.Clone(nodes)), func(n string) bool { return c.dead[n] })
-}
-
-// An address that is not announced for a moment, or without connectionDraining, has its former holders again when it is back.
-func TestMemory_AnAddressThatIsAwayForAMomentIsRemembered(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		away []Address
-		held string
-	}{
-		{"it is not announced", nil, "n2"},
-		{"another one is", []Address{{Addr: netip.MustParseAddr("192.0.2.1"), Holders: []string{"n1"}, Draining: draining}}, "n2"},
-		{"it has no connectionDraining", []Address{{Addr: moved, Holders: []string{"n2"}, Draining: 0}}, "n2"},
-		{"it comes back elsewhere", nil, "n3"},
-	} {
-		m, now := Memory{}, start
-		next := func(addresses ...Address) Decision {
-			return m.Next(Input{Now: now, Node: "n1", Addresses: addresses, Dead: func(string) bool { return false }})
-		}
-		next(Address{Addr: moved, Holders: []string{"n1"}, Draining: draining})
-		if test.held == "n2" {
-			next(Address{Addr: moved, Holders: []string{"n2"}, Draining: draining})
-		}
-		now = now.Add(time.Minute)
-		if d := next(test.away...); len(d.Plan.Counted) > 0 || len(d.Left) > 0 {
-			t.Errorf("%s: meanwhile it decided %+v", test.name, d)
-		}
-		now = now.Add(draining/2 - time.Minute)
-		if d := next(Address{Addr: moved, Holders: []string{test.held}, Draining: draining}); !slices.Equal(addrsOf(d.Plan.Counted), []netip.Addr{moved}) {
-			t.Errorf("%s: back, counted are %v", test.name, d.Plan.Counted)
-		} else if left := d.Plan.Counted[0].For; left != d.Until[0].Sub(now) || left <= 0 || left > draining {
-			t.Errorf("%s: back, it is counted for %v", test.name, left)
-		}
-		next()
-		now = now.Add(draining)
-		if next(); len(m.tracks) > 0 {
-			t.Errorf("%s: after connectionDraining it remembers %v", test.name, m.tracks)
-		}
-	}
-}
-
-// Nobody counts the connections to an address that is away. When it is back, its former holders need time to do so and to say so.
-func TestMemory_FormersOfAnAddressThatIsBackCountFirst(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		away  time.Duration
-		left  int
-		after time.Duration
-		want  []string
-	}{
-		{"it is just back", time.Minute, 0, 0, []string{"n2", "n1"}},
-		{"they may still count", time.Minute, 0, settleTime - 1, []string{"n2", "n1"}},
-		{"they have counted none", time.Minute, 0, settleTime, []string{"n2"}},
-		{"they have counted some", time.Minute, 3, settleTime, []string{"n2", "n1"}},
-		{"the time is not longer for it", draining - time.Second, 3, time.Second, []string{"n2"}},
-	} {
-		c := newCluster("n2", "n1") // n2 decides before it hears from n1
-		c.hold("n1")
-		c.hold("n2")
-		c.draining = 0 // as if it were not announced
-		c.hold("n2")
-		c.now = c.now.Add(test.away)
-		c.draining = draining
-		c.decide()
-		c.expectWay(t, test.name+", at once", "n2", "n1")
-		if wait := c.last["n2"].Wait; wait != min(settleTime, draining-test.away) {
-			t.Errorf("%s: again in %s", test.name, wait)
-		}
-		c.hold("n2")
-		c.left["n1"] = test.left
-		c.after(test.after)
-		c.expectWay(t, test.name, test.want...)
-	}
-}
-
-func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
-	m := Memory{}
-	address := func(i int) Address {
-		return Address{Addr: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Holders: []string{"n1"}, Draining: draining}
-	}
-	for i := range maxAbsent + 2 {
-		m.Next(Input{Now: start.Add(time.Duration(i)), Node: "n1", Addresses: []Address{address(i)}, Dead: func(string) bool { return false }})
-	}
-	if len(m.tracks) != maxAbsent+1 || m.tracks[0].addr != address(1).Addr || m.tracks[maxAbsent].addr != address(maxAbsent+1).Addr {
-		t.Errorf("it remembers %d, from %s", len(m.tracks), m.tracks[0].addr)
-	}
 }
 
 // BenchmarkMemory_Quiet is what a pass costs in which nothing has moved.

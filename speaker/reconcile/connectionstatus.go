@@ -1,0 +1,111 @@
+package reconcile
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+	"github.com/daymark-lb/daymark/speaker/layer2"
+)
+
+// What the Speaker object says of open connections.
+
+// uncounted says why it is not known what is open here, as long as the node has not decided, or the kernel not said what an earlier process
+// had counted; empty: it is known.
+func (l *Loop) uncounted() string {
+	switch m := &l.memory.connections; {
+	case m.decided && m.asked:
+		return ""
+	case time.Since(l.started) < undecidedLimit:
+		return "the speaker has started and does not know the others yet, nor which connections are open here"
+	case m.decided:
+		return "the kernel did not say which connections an earlier process of the speaker had counted (" + m.keptFailure +
+			"): this lasts until the speaker is restarted"
+	}
+	return "it is not known which connections are open here, and this does not pass by itself: see the condition ConnectionsBreak"
+}
+
+// status is what the Speaker object says of connections that are left here; nil: there are none.
+func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
+	if len(m.decision.Left) == 0 {
+		return nil
+	}
+	s := &v1beta1.SpeakerDraining{Addresses: count32(len(m.decision.Left))}
+	total := 0
+	for i := range m.decision.Plan.Counted {
+		addr := m.decision.Plan.Counted[i].Addr
+		if _, says := slices.BinarySearchFunc(m.decision.Left, addr, netip.Addr.Compare); !says {
+			continue
+		}
+		open, counted := left[addr]
+		total += open
+		if len(s.List) < v1beta1.SpeakerListLimit {
+			entry := v1beta1.DrainingAddress{Address: addr.String(), Until: metav1.NewTime(m.decision.Until[i]).Rfc3339Copy()}
+			if counted {
+				number := count32(open)
+				entry.Connections = &number
+			}
+			s.List = append(s.List, entry)
+		}
+	}
+	s.Connections = count32(total)
+	return s
+}
+
+// count32 is a number as an object has it.
+func count32(n int) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded
+
+// whyBreak says why open connections break when an address moves; empty: nothing is known. That the others are not known yet is usual
+// in a speaker that has just started.
+func (l *Loop) whyBreak() string {
+	if !l.memory.connections.decided && time.Since(l.started) >= undecidedLimit {
+		return "the other speakers are not known (condition MembershipKnown), nor which connections they have"
+	}
+	return l.exec.Connections.Unable()
+}
+
+// connectionsCondition says whether open connections break when an address moves, and why.
+func connectionsCondition(unable string) metav1.Condition {
+	if unable == "" {
+		return condition(v1beta1.ConditionConnectionsBreak, false, status.PassedOn, "nothing is known to keep this node from passing open connections on")
+	}
+	return condition(v1beta1.ConditionConnectionsBreak, true, status.CannotPassOn,
+		"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
+}
+
+// safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what
+// is open is counted, that is unknown.
+func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining) metav1.Condition {
+	switch {
+	case attracts:
+		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
+	case uncounted != "":
+		c := condition(v1beta1.ConditionSafeToStop, false, status.NotCountedYet, uncounted)
+		c.Status = metav1.ConditionUnknown
+		return c
+	case left == nil:
+		return condition(v1beta1.ConditionSafeToStop, true, status.NothingLeft,
+			"the node attracts no traffic, and no connections to addresses that moved away are open here")
+	}
+	last := left.List[0].Until
+	for _, entry := range left.List {
+		if last.Before(&entry.Until) {
+			last = entry.Until
+		}
+	}
+	return condition(v1beta1.ConditionSafeToStop, false, status.ConnectionsLeft, fmt.Sprintf(
+		"%d connections to %d addresses that moved away are open here, and are passed on to this node until %s at the latest",
+		left.Connections, left.Addresses, last.UTC().Format(time.RFC3339)))
+}
+
+// attracts reports whether a node holds addresses or announces routes.
+func attracts(held []layer2.Held, sessions []bgp.Status) bool {
+	return len(held) > 0 || slices.ContainsFunc(sessions, func(s bgp.Status) bool { return s.IPv4+s.IPv6 > 0 })
+}
