@@ -45,8 +45,11 @@ func (c Client) OpenConnections(count int, addresses ...netip.Addr) *Connections
 	c.t.Cleanup(open.end)
 	for i := range count {
 		address := netip.AddrPortFrom(addresses[i%len(addresses)], 80)
-		connection, err := c.Dial(ctx, "tcp", address.String())
-		check.Must(c.t, fmt.Sprintf("open connection %d to %s", i, address), err)
+		var connection net.Conn
+		check.Eventually(c.t, connectionTimeout, fmt.Sprintf("connection %d to %s is open", i, address), func() (err error) {
+			connection, err = c.Dial(ctx, "tcp", address.String())
+			return err
+		})
 		open.done.Go(func() { open.ask(ctx, i, connection, time.Duration(count)*time.Second/connectionRate) })
 	}
 	check.Eventually(c.t, 20*time.Second, "all connections are answered", func() error { return open.AnsweredSince(time.Time{}) })
