@@ -25,7 +25,7 @@ func BenchmarkLarge(b *testing.B) {
 	}
 	for _, line := range []string{
 		"status", "problems", "services", "routes", "routes --service shop/web-42-42", "routes --node node-42", "explain service web-42-42 -n shop",
-		"explain node node-42", "explain peer left", "explain pool lan", "explain address 198.18.42.42", "watch",
+		"explain node node-42", "explain peer left", "explain pool lan", "explain address 198.18.42.42", "watch", "simulate drain node-42",
 	} {
 		b.Run(strings.NewReplacer(" ", "_", "/", ":").Replace(line), func(b *testing.B) {
 			var spent, most float64

@@ -12,8 +12,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 
 	"github.com/daymark-lb/daymark/cli/bundle"
 	"github.com/daymark-lb/daymark/cli/check"
@@ -49,6 +51,7 @@ var groups = []struct {
 const completer = "kubectl_complete-daymark"
 
 func main() {
+	klog.SetLogger(logr.Discard()) // Informers log what a command says in its own words, onto a terminal that is a screen.
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	err := run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 	stop()

@@ -65,7 +65,7 @@ func Look(ctx context.Context, e *env.Env, pre bool) (*Report, error) {
 }
 
 func (o *options) queries() (queries []source.Query) {
-	queries = source.Queries("", source.Nodes, source.Namespaces, calicoPeers, ciliumPeers, ciliumPeersBefore)
+	queries = source.Queries("", source.Nodes, source.Namespaces, calicoPeers, ciliumPeers, ciliumPeersBefore, ciliumPolicies)
 	queries = append(queries, source.Queries("", providerKinds...)...)
 	queries = append(queries, source.Query{Kind: source.ConfigMaps, Namespace: proxyNamespace, Name: proxyName})
 	if o.pre {

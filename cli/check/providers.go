@@ -21,6 +21,8 @@ var (
 	calicoPeers       = foreign("crd.projectcalico.org", "v1", "BGPPeer", "bgppeers")
 	ciliumPeers       = foreign("cilium.io", "v2", "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs")
 	ciliumPeersBefore = foreign("cilium.io", "v2alpha1", "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs")
+	// ciliumPolicies are those of Cilium up to 1.17, each with its routers.
+	ciliumPolicies    = foreign("cilium.io", "v2alpha1", "CiliumBGPPeeringPolicy", "ciliumbgppeeringpolicies")
 	ciliumPools       = foreign("cilium.io", "v2", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools")
 	ciliumPoolsBefore = foreign("cilium.io", "v2alpha1", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools")
 )
@@ -115,7 +117,7 @@ func bgpBeside(in *Input) (found []Finding) {
 	dialed := map[string]string{} // name of the BGPPeer by address
 	for _, p := range source.Of[*v1beta1.BGPPeer](in.Objects) {
 		if p.Spec.SourceFrom == nil && p.Spec.SourceAddress == "" {
-			dialed[p.Spec.PeerAddress] = p.Name
+			dialed[canonical(p.Spec.PeerAddress)] = p.Name
 		}
 	}
 	for _, o := range source.Of[*unstructured.Unstructured](in.Objects) {
@@ -136,29 +138,53 @@ func bgpBeside(in *Input) (found []Finding) {
 	return found
 }
 
-// routersOf an object of Calico or Cilium that says with whom to peer.
+// routersOf an object of Calico or Cilium that says with whom to peer: addresses in their canonical form.
 func routersOf(o *unstructured.Unstructured) (routers []string) {
+	add := func(fields map[string]any, path ...string) {
+		if text, _, _ := unstructured.NestedString(fields, path...); text != "" {
+			routers = append(routers, canonical(text))
+		}
+	}
 	switch o.GroupVersionKind().GroupKind() {
 	case calicoPeers.GroupKind():
-		text, _, _ := unstructured.NestedString(o.Object, "spec", "peerIP")
-		if withPort, err := netip.ParseAddrPort(text); err == nil {
-			text = withPort.Addr().String()
-		}
-		if text != "" {
-			routers = append(routers, text)
-		}
+		add(o.Object, "spec", "peerIP")
 	case ciliumPeers.GroupKind():
-		instances, _, _ := unstructured.NestedSlice(o.Object, "spec", "bgpInstances")
-		for _, instance := range instances {
-			fields, _ := instance.(map[string]any)
-			peers, _, _ := unstructured.NestedSlice(fields, "peers")
-			for _, peer := range peers {
-				fields, _ := peer.(map[string]any)
-				if text, _, _ := unstructured.NestedString(fields, "peerAddress"); text != "" {
-					routers = append(routers, text)
-				}
+		for _, instance := range entries(o.Object, "spec", "bgpInstances") {
+			for _, peer := range entries(instance, "peers") {
+				add(peer, "peerAddress")
+			}
+		}
+	case ciliumPolicies.GroupKind():
+		for _, router := range entries(o.Object, "spec", "virtualRouters") {
+			for _, neighbor := range entries(router, "neighbors") {
+				add(neighbor, "peerAddress")
 			}
 		}
 	}
 	return routers
+}
+
+// entries of a list of objects.
+func entries(fields map[string]any, path ...string) (list []map[string]any) {
+	all, _, _ := unstructured.NestedSlice(fields, path...)
+	for _, one := range all {
+		if object, ok := one.(map[string]any); ok {
+			list = append(list, object)
+		}
+	}
+	return list
+}
+
+// canonical form of a router's address: without the port that Calico may add, and the length that Cilium's policies have.
+func canonical(text string) string {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().String()
+	}
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Addr().String()
+	}
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.String()
+	}
+	return text
 }

@@ -15,7 +15,8 @@ import (
 const watchInterval = time.Second
 
 // Each reads objects and shows them; with watch again whenever they have changed, until ctx ends or show fails. That something is
-// wrong (ErrWrong) does not end a watch. A terminal is cleared before each time.
+// wrong (ErrWrong) does not end a watch. A terminal is cleared before each time. When the API server does not answer meanwhile, the user
+// is told that what he sees may be old.
 func (e *Env) Each(ctx context.Context, watch bool, queries []source.Query, show func(*source.Objects) error) error {
 	from, err := e.Source()
 	if err != nil {
@@ -28,17 +29,47 @@ func (e *Env) Each(ctx context.Context, watch bool, queries []source.Query, show
 		}
 		return show(objects)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	all, err := from.Follow(ctx, watchInterval, queries...)
 	if err != nil {
 		return err
 	}
-	for objects := range all {
-		if printers.IsTerminal(e.Out) {
-			fmt.Fprint(e.Out, "\x1b[H\x1b[2J\x1b[3J")
+	silent := make(chan bool)
+	go source.Probe(ctx, from, e.ProbeQuery(), func(is bool) {
+		select {
+		case silent <- is:
+		case <-ctx.Done():
 		}
-		if err := show(objects); err != nil && !errors.Is(err, ErrWrong) {
-			return err
+	})
+	for {
+		select {
+		case is := <-silent:
+			e.sayWhetherSilent(is)
+		case objects, more := <-all:
+			if !more {
+				return nil
+			}
+			if printers.IsTerminal(e.Out) {
+				fmt.Fprint(e.Out, "\x1b[H\x1b[2J\x1b[3J")
+			}
+			if err := show(objects); err != nil && !errors.Is(err, ErrWrong) {
+				return err
+			}
 		}
 	}
-	return nil
+}
+
+// ProbeQuery asks for one object that everybody may ask for, be it in vain.
+func (e *Env) ProbeQuery() source.Query {
+	return source.Query{Kind: source.Namespaces, Name: e.System, Optional: true}
+}
+
+func (e *Env) sayWhetherSilent(is bool) {
+	at := e.Now().Format(time.TimeOnly)
+	if is {
+		e.Warn("%s the API server does not answer: what is shown may be old", at)
+		return
+	}
+	e.Warn("%s the API server answers again", at)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/cli/source"
@@ -99,7 +98,7 @@ func (e *Env) Namespace() (name string, explicit bool, err error) {
 
 // Warn writes remarks to the user that are no data. What stands in them of a cluster or a file cannot do anything to the terminal.
 func (e *Env) Warn(format string, args ...any) {
-	fmt.Fprintln(e.ErrOut, printers.EscapeTerminal(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(e.ErrOut, format+"\n", Lines(args)...)
 }
 
 // WarnOfGaps says what the user does not see.

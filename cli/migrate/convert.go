@@ -107,10 +107,17 @@ func ours(object *unstructured.Unstructured) bool {
 	return object.GroupVersionKind().Group == "metallb.io"
 }
 
+// byMetalLB reports whether MetalLB has made an object of other objects: the configuration of a node for frr-k8s.
+func byMetalLB(object *unstructured.Unstructured) bool {
+	return object.GroupVersionKind().Group == frrConfigurations.Group && strings.HasPrefix(object.GetName(), "metallb-")
+}
+
 // convert one object of MetalLB.
 func (s *set) convert(object *unstructured.Unstructured) {
 	rows, known := tables[object.GetKind()]
 	switch {
+	case byMetalLB(object):
+		return
 	case !ours(object):
 		if why, others := elsewhere[object.GroupVersionKind().Group]; others {
 			s.remark(describe(object), why)

@@ -115,6 +115,22 @@ func TestMetalLB_ReadsACluster(t *testing.T) {
 	}
 }
 
+// What users have configured beside MetalLB in frr-k8s is named; what MetalLB makes of its own objects is not.
+func TestMetalLB_NamesConfigurationOfFRR(t *testing.T) {
+	memory := &source.Memory{}
+	for _, name := range []string{"metallb-n1", "more"} {
+		object := &unstructured.Unstructured{}
+		object.SetGroupVersionKind(frrConfigurations.GroupVersionKind)
+		object.SetNamespace("frr-k8s-system")
+		object.SetName(name)
+		memory.Items = append(memory.Items, object)
+	}
+	_, remarks, status := run(t, memory, "", "--cluster")
+	if status != 0 || !strings.Contains(remarks, "FRRConfiguration frr-k8s-system/more: not carried over") || strings.Contains(remarks, "metallb-n1") {
+		t.Errorf("status %d, remarks\n%s", status, remarks)
+	}
+}
+
 // What "migrate next" wrote to MetalLB's advertisements would have Daymark leave out the Services that it serves.
 func TestMetalLB_DropsWhatLeavesOutTheHandedOver(t *testing.T) {
 	const out = "{key: daymark.io/provider, operator: NotIn, values: [daymark]}"

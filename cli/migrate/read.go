@@ -56,6 +56,11 @@ var kinds = []source.Kind{
 	kind("v1beta1", "BFDProfile", "bfdprofiles"), kind("v1beta1", "Community", "communities"),
 }
 
+// frrConfigurations of frr-k8s, which reads those of its own namespace: users have some beside those that MetalLB makes.
+var frrConfigurations = source.Kind{
+	GroupVersionKind: schema.GroupVersionKind{Group: "frrk8s.metallb.io", Version: "v1beta1", Kind: "FRRConfiguration"}, Resource: "frrconfigurations", Namespaced: true,
+}
+
 func kind(version, name, resource string) source.Kind {
 	return source.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "metallb.io", Version: version, Kind: name}, Resource: resource, Namespaced: true}
 }
@@ -81,6 +86,9 @@ func (o *options) queriesOfMetalLB() []source.Query {
 	queries := []source.Query{{Kind: source.Services}, {Kind: source.ConfigMaps, Namespace: o.metallb, Optional: true}}
 	for _, kind := range kinds {
 		queries = append(queries, source.Query{Kind: kind, Namespace: o.metallb})
+	}
+	for _, namespace := range []string{o.metallb, "frr-k8s-system"} {
+		queries = append(queries, source.Query{Kind: frrConfigurations, Namespace: namespace})
 	}
 	return queries
 }

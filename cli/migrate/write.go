@@ -6,7 +6,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/env"
 )
 
 // YAML of the objects, each with what it was made of and the remarks above it.
@@ -35,7 +35,7 @@ func (r *Result) YAML() (string, error) {
 }
 
 // line is a text that cannot end a comment, and has nothing in it that YAML does not allow.
-func line(text string) string { return output.Line(strings.Join(strings.Fields(text), " ")) }
+func line(text string) string { return env.Line(strings.Join(strings.Fields(text), " ")) }
 
 // All remarks, in the order of the objects.
 func (r *Result) All() (all []Remark) {

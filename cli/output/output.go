@@ -63,7 +63,7 @@ func (f *Flags) Print(out io.Writer, r Result) error {
 		return f.people(out, r)
 	case "name":
 		for _, name := range r.Names {
-			fmt.Fprintln(out, Line(name))
+			fmt.Fprintln(out, env.Line(name))
 		}
 		return nil
 	}

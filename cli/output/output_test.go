@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -9,12 +10,16 @@ import (
 func TestScreen_TextsOfAClusterCannotSteerTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	s := &Screen{Writer: &out, Style: Style{on: true}}
-	s.Printf("%s %s\n", "evil\x1b[2J", s.Style.Bad("worse\x1b]0;title\a"))
-	if err := s.Table(table("evil\x1b[2J"), false); err != nil {
+	const evil = "evil\x1b[2J\u009b2J\nok: all is well\r"
+	s.Printf("%s %v %s\n", evil, errors.New(evil), s.Style.Bad(evil))
+	if err := s.Table(table(evil), false); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(out.String(), "\x1b"); got != 2 {
 		t.Errorf("there are %d escape characters, not those of one colour alone: %q", got, out.String())
+	}
+	if got := strings.Count(out.String(), "\n"); got != 3 || strings.ContainsAny(out.String(), "\u009b\r") {
+		t.Errorf("a stranger's text steers the terminal, or is a line of its own: %q", out.String())
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/daymark-lb/daymark/cli/env"
 )
 
 // Screen is where a text for people is written.
@@ -16,18 +18,10 @@ type Screen struct {
 	Wide bool
 }
 
-// Printf writes a text. Strings among the arguments come from a cluster or a file, and cannot do anything to the terminal; those that
-// Style has made can.
+// Printf writes a text. Strings among the arguments come from a cluster or a file: each is one line, and cannot do anything to the
+// terminal. What Style has made can.
 func (s *Screen) Printf(format string, args ...any) {
-	for i, arg := range args {
-		switch text := arg.(type) {
-		case string:
-			args[i] = printers.EscapeTerminal(text)
-		case fmt.Stringer:
-			args[i] = printers.EscapeTerminal(text.String())
-		}
-	}
-	fmt.Fprintf(s, format, args...)
+	fmt.Fprintf(s, format, env.Lines(args)...)
 }
 
 // Table writes a table. Columns with a priority are shown when Wide.
@@ -51,9 +45,9 @@ func NewTable(columns ...string) *Table {
 	return t
 }
 
-// AddRow adds a line to a table.
+// AddRow adds a line to a table. Strings may come from a cluster or a file: each is one line, and cannot do anything to the terminal.
 func AddRow(t *Table, cells ...any) {
-	t.Rows = append(t.Rows, metav1.TableRow{Cells: cells})
+	t.Rows = append(t.Rows, metav1.TableRow{Cells: env.Lines(cells)})
 }
 
 // OrNone is a text, or <none> as kubectl says.

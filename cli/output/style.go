@@ -5,7 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
-	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/daymark-lb/daymark/cli/env"
 )
 
 // Style colours words. The zero value leaves them as they are.
@@ -36,7 +37,7 @@ func (s Style) Bold(text string) Styled { return s.colour("1", text) }
 func (s Style) Dim(text string) Styled { return s.colour("2", text) }
 
 func (s Style) colour(code, text string) Styled {
-	text = printers.EscapeTerminal(text)
+	text = env.Line(text)
 	if !s.on || text == "" {
 		return Styled(text)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daymark-lb/daymark/cli/env"
-	"github.com/daymark-lb/daymark/cli/output"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/validate"
 	"github.com/daymark-lb/daymark/internal/core/forecast"
@@ -135,5 +134,5 @@ func line(c *forecast.Change) string {
 		}
 		texts[i] = strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " ")
 	}
-	return output.Line(c.Namespace + "/" + c.Name + ": " + strings.Join(texts, "; "))
+	return env.Line(c.Namespace + "/" + c.Name + ": " + strings.Join(texts, "; "))
 }

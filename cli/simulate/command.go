@@ -93,7 +93,7 @@ func (o *options) drain(c *cobra.Command, nodes []string) error {
 	}
 	for _, name := range nodes {
 		if !slices.ContainsFunc(source.Of[*corev1.Node](objects), func(n *corev1.Node) bool { return n.Name == name }) {
-			return fmt.Errorf("there is no node %s", output.Line(name))
+			return fmt.Errorf("there is no node %s", env.Line(name))
 		}
 	}
 	before := start(objects, v)

@@ -165,16 +165,17 @@ func (e *edit) firstFamily() []corev1.IPFamily {
 	return []corev1.IPFamily{corev1.IPv4Protocol}
 }
 
-// hasClusterIPs reports whether some ServiceCIDR is of a family.
+// hasClusterIPs reports whether cluster IPs may be of a family: some ServiceCIDR is, or, as Kubernetes before 1.33 has none of these
+// objects, some Service's cluster IP.
 func (e *edit) hasClusterIPs(family corev1.IPFamily) bool {
-	for _, cidrs := range source.Of[*networkingv1.ServiceCIDR](&source.Objects{Items: e.objects}) {
-		for _, text := range cidrs.Spec.CIDRs {
-			if strings.Contains(text, ":") == (family == corev1.IPv6Protocol) {
-				return true
-			}
-		}
+	of := func(text string) bool { return strings.Contains(text, ":") == (family == corev1.IPv6Protocol) }
+	objects := &source.Objects{Items: e.objects}
+	if ranges := source.Of[*networkingv1.ServiceCIDR](objects); len(ranges) > 0 {
+		return slices.ContainsFunc(ranges, func(r *networkingv1.ServiceCIDR) bool { return slices.ContainsFunc(r.Spec.CIDRs, of) })
 	}
-	return false
+	return slices.ContainsFunc(source.Of[*corev1.Service](objects), func(s *corev1.Service) bool {
+		return slices.ContainsFunc(s.Spec.ClusterIPs, func(text string) bool { return text != corev1.ClusterIPNone && of(text) })
+	})
 }
 
 // remove the object that a document names.

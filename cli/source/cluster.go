@@ -92,6 +92,8 @@ type answer struct {
 	gap   *Gap
 	// optional: the gap is not told.
 	optional bool
+	// missing: the API server does not know the kind, and need not.
+	missing bool
 }
 
 // read the objects of one query.
@@ -115,6 +117,8 @@ func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
 		return answer{items: one.items, gap: gap}, nil
 	case apierrors.IsForbidden(err):
 		gap.Why = Forbidden
+	case (apierrors.IsNotFound(err) || meta.IsNoMatchError(err)) && q.Kind.mayBeMissing():
+		return answer{missing: true}, nil
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		gap.Why = NotInstalled
 	default:

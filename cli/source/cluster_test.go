@@ -14,7 +14,7 @@ import (
 )
 
 // answers play an API server whose user may read the Services of the namespace shop, which come in two chunks. It has no kinds of
-// Daymark.
+// Daymark, and no ServiceCIDRs, as before Kubernetes 1.33.
 func answers(w http.ResponseWriter, r *http.Request) {
 	send := func(status int, value any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -26,7 +26,7 @@ func answers(w http.ResponseWriter, r *http.Request) {
 	}
 	list := corev1.ServiceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceList"}}
 	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, "/apis/daymark.io/"):
+	case strings.HasPrefix(path, "/apis/daymark.io/"), path == "/apis/networking.k8s.io/v1/servicecidrs":
 		failure(http.StatusNotFound, metav1.StatusReasonNotFound)
 	case path == "/api/v1/namespaces/broken/services":
 		failure(http.StatusInternalServerError, metav1.StatusReasonInternalError)
@@ -64,6 +64,9 @@ func TestCluster_ReadsWhatTheUserMay(t *testing.T) {
 	}
 	if err := found.Installed(); err == nil || !strings.Contains(err.Error(), "is Daymark installed?") {
 		t.Errorf("Daymark's kinds are missing: %v", err)
+	}
+	if found, err = from.Read(t.Context(), Query{Kind: ServiceCIDRs}); err != nil || len(found.Gaps) > 0 {
+		t.Errorf("of an API server that knows no ServiceCIDRs: %v, and what is missing: %v", err, found.Gaps)
 	}
 	if _, err := from.Read(t.Context(), Query{Kind: Services, Namespace: "broken"}); err == nil {
 		t.Error("a failure of the API server reads as no Services")

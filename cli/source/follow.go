@@ -25,7 +25,7 @@ func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ..
 	first := collect(answers, c.now(), c.config.Host)
 	f := &follower{cluster: c, reader: reader, gaps: first.Gaps, changed: make(chan struct{}, 1)}
 	for i, q := range queries {
-		if gap := answers[i].gap; gap != nil && gap.Instead == "" {
+		if gap := answers[i].gap; gap != nil && gap.Instead == "" || answers[i].missing {
 			continue
 		} else if gap != nil {
 			q.Namespace = gap.Instead

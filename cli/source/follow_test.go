@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// following plays an API server with one Service, that adds another one as soon as somebody watches. Nodes may not be read.
+// following plays an API server with one Service, that adds another one as soon as somebody watches. Nodes may not be read, and
+// ServiceCIDRs are not known.
 func following(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	list := corev1.ServiceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
@@ -22,6 +23,11 @@ func following(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		_ = json.NewEncoder(w).Encode(metav1.Status{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 403, Reason: metav1.StatusReasonForbidden,
+		})
+	case r.URL.Path == "/apis/networking.k8s.io/v1/servicecidrs":
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 404, Reason: metav1.StatusReasonNotFound,
 		})
 	case query.Get("sendInitialEvents") != "":
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -46,7 +52,7 @@ func TestCluster_FollowsChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queries := []Query{{Kind: Services, Namespace: "shop"}, {Kind: Nodes, Optional: true}}
+	queries := []Query{{Kind: Services, Namespace: "shop"}, {Kind: Nodes, Optional: true}, {Kind: ServiceCIDRs}}
 	all, err := from.Follow(t.Context(), time.Millisecond, queries...)
 	if err != nil {
 		t.Fatal(err)

@@ -64,6 +64,10 @@ var Configuration = []Kind{Pools, Reservations, L2Advertisements, BGPAdvertiseme
 // World is all that what Daymark decides depends on, but for the Secrets of passwords, which no command reads.
 var World = append([]Kind{Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, Speakers}, Configuration...)
 
+// mayBeMissing says whether an API server that Daymark supports does not know the kind: nothing is hidden from the reader then, there are
+// none. Kubernetes has ServiceCIDRs since 1.33; before, no object says which addresses Services have within the cluster.
+func (k Kind) mayBeMissing() bool { return k == ServiceCIDRs }
+
 // own kinds are all cluster-scoped.
 func own(kind, resource string) Kind {
 	return Kind{v1beta1.GroupVersion.WithKind(kind), resource, false}

@@ -29,7 +29,7 @@ func (m *Memory) Read(_ context.Context, queries ...Query) (*Objects, error) {
 		if err != nil {
 			return nil, err
 		}
-		answers[i] = answer{items, m.gap(q), q.Optional}
+		answers[i] = answer{items: items, gap: m.gap(q), optional: q.Optional}
 	}
 	return collect(answers, m.Time, m.Origin), nil
 }

@@ -52,7 +52,7 @@ func (o *options) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	o.Add(c)
-	c.Flags().StringVar(&o.image, "image", defaultImage, "Image of the Pod; it is started with the arguments serve-hostname --port=8080")
+	c.Flags().StringVar(&o.image, "image", defaultImage, "Image of the Pod, which is started with the arguments serve-hostname --port=8080 and answers GET / with its name")
 	c.Flags().StringVar(&o.backend, "backend", "", "Existing Service whose Pods and ports are used, instead of a Pod of its own")
 	c.Flags().StringVar(&o.pool, "pool", "", "IPAddressPool to ask for an address")
 	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "Time until all must work")

@@ -1,15 +1,18 @@
 package test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,9 +36,13 @@ func TestMain(m *testing.M) { lab.Main(m) }
 // played is what Daymark, the kubelet and the network do in a test.
 type played struct {
 	// upTo is how far the way goes: "", "address", "endpoint", "announced".
-	upTo     string
-	dial     error
+	upTo string
+	dial error
+	// answers to HTTP instead of the Pod's name.
+	answers  string
 	networks []net.Addr
+	// made is the name of the last Service that was seen.
+	made atomic.Value
 	// interrupt when the Service is there.
 	interrupt bool
 	args      []string
@@ -112,6 +119,7 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, made []
 	daemons.Go(func() {
 		p.play(playing, api, func(s *corev1.Service) {
 			seen[s.Name] = s.DeepCopy()
+			p.made.Store(s.Name)
 			if p.interrupt && strings.HasPrefix(s.Name, "daymark-test-") {
 				cancel()
 			}
@@ -141,10 +149,24 @@ func (p *played) options(out *bytes.Buffer, config *rest.Config) *options {
 		if p.dial != nil {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: p.dial}
 		}
-		conn, _ := net.Pipe()
-		return conn, nil
+		here, there := net.Pipe()
+		go p.answer(there)
+		return here, nil
 	}
 	return &options{Env: e, dial: dial, networks: func() ([]net.Addr, error) { return p.networks, nil }}
+}
+
+// answer one request by HTTP as the Pod does, or as somebody else.
+func (p *played) answer(conn net.Conn) {
+	defer func() { _ = conn.Close() }() // Who asked has its answer.
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return
+	}
+	text := p.answers
+	if text == "" {
+		text = p.made.Load().(string)
+	}
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(text), text)
 }
 
 // leftovers of the command.
@@ -182,31 +204,34 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 	here := network(t, "192.0.2.5/24")
 	for _, test := range []struct {
 		name   string
-		played played
+		played *played
 		status int
 		wanted []string
 	}{
-		{"all works", played{upTo: "announced"}, 0, []string{
+		{"all works", &played{upTo: "announced"}, 0, []string{
 			"made       Service default/daymark-test-", ", and its Pod", "address    192.0.2.200", "endpoint   10.0.1.7 on n1",
-			"announced  192.0.2.200 by layer 2 (lan)", "reached    192.0.2.200:80 by TCP", "removed Service default/daymark-test-", "removed Pod default/",
+			"announced  192.0.2.200 by layer 2 (lan)", "reached    192.0.2.200:80 by HTTP, answered by the Pod,", "removed Service default/daymark-test-", "removed Pod default/",
 		}},
-		{"with the Pods of another Service", played{upTo: "announced", args: []string{"--backend=web", "--pool=lan"}}, 0, []string{"192.0.2.200:8443 by TCP"}},
-		{"there is no address", played{args: []string{"--timeout=1s"}}, 1, []string{
+		{"with the Pods of another Service", &played{upTo: "announced", args: []string{"--backend=web", "--pool=lan"}}, 0, []string{"192.0.2.200:8443 by TCP"}},
+		{"there is no address", &played{args: []string{"--timeout=1s"}}, 1, []string{
 			"waiting: there is no address: PoolExhausted: pool lan is exhausted", "failed", "after 1s: there is no address: PoolExhausted",
 			"explain: ipaddresspools.daymark.io are not known to the API server", "removed Service",
 		}},
-		{"there is no endpoint", played{upTo: "address", args: []string{"--timeout=1s"}}, 1, []string{"endpoint   after 1s: the Pod is not ready: pending"}},
-		{"no node announces it", played{upTo: "endpoint", args: []string{"--timeout=1s"}}, 1, []string{"it is not announced: nothing is said"}},
-		{"from far away", played{upTo: "announced", dial: syscall.EHOSTUNREACH, args: []string{"--timeout=1s"}}, 0, []string{
-			"not 192.0.2.200:80 by TCP from this machine: no route to host", "This machine is not in the network of the address.",
+		{"there is no endpoint", &played{upTo: "address", args: []string{"--timeout=1s"}}, 1, []string{"endpoint   after 1s: the Pod is not ready: pending"}},
+		{"no node announces it", &played{upTo: "endpoint", args: []string{"--timeout=1s"}}, 1, []string{"it is not announced: nothing is said"}},
+		{"from far away", &played{upTo: "announced", dial: syscall.EHOSTUNREACH, args: []string{"--timeout=1s"}}, 0, []string{
+			"not 192.0.2.200:80 from this machine: no route to host", "This machine is not in the network of the address.",
 		}},
-		{"from the segment", played{upTo: "announced", dial: syscall.EHOSTUNREACH, networks: here, args: []string{"--timeout=1s"}}, 1, []string{
+		{"from the segment", &played{upTo: "announced", dial: syscall.EHOSTUNREACH, networks: here, args: []string{"--timeout=1s"}}, 1, []string{
 			"in the network of the address, 192.0.2.5/24, and should reach it",
 		}},
-		{"somebody refuses", played{upTo: "announced", dial: syscall.ECONNREFUSED, args: []string{"--timeout=1s"}}, 1, []string{"does not know the Service"}},
-		{"a backend without Pods", played{args: []string{"--backend=alone"}}, env.ExitUsage, nil},
-		{"a backend that is not there", played{args: []string{"--backend=none"}}, 1, nil},
-		{"interrupted", played{interrupt: true}, 1, []string{"removed Service"}}, // of the Pod, it may not be there yet
+		{"somebody refuses", &played{upTo: "announced", dial: syscall.ECONNREFUSED, args: []string{"--timeout=1s"}}, 1, []string{"does not know the Service"}},
+		{"somebody else answers", &played{upTo: "announced", answers: "<h1>Printer", args: []string{"--timeout=1s"}}, 1, []string{
+			`the answer is "<h1>Printer" with status "200 OK"`, "another host has the address",
+		}},
+		{"a backend without Pods", &played{args: []string{"--backend=alone"}}, env.ExitUsage, nil},
+		{"a backend that is not there", &played{args: []string{"--backend=none"}}, 1, nil},
+		{"interrupted", &played{interrupt: true}, 1, []string{"removed Service"}}, // of the Pod, it may not be there yet
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			printed, made, left, err := test.played.run(t, config)
@@ -230,7 +255,7 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 			}
 		})
 	}
-	kept := played{upTo: "announced", args: []string{"--keep", "-o=json"}}
+	kept := &played{upTo: "announced", args: []string{"--keep", "-o=json"}}
 	printed, made, left, err := kept.run(t, config)
 	if err != nil || len(left) != 2 || !strings.Contains(printed, `"kind": "TestReport"`) || !strings.Contains(printed, fmt.Sprintf("%q", made[0].Name)) {
 		t.Errorf("with --keep %q are left, error %v:\n%s", left, err, printed)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -195,17 +197,20 @@ func (t *trial) reach(ctx context.Context) (failed bool) {
 	return failed
 }
 
-// connect by TCP, again and again until it works, somebody refuses, or reachTime is over.
+// connect to an address, again and again until it works, somebody refuses, or reachTime is over.
 func (t *trial) connect(ctx context.Context, to netip.AddrPort) Step {
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
+	how := "by TCP"
+	if t.pod != nil {
+		how = "by HTTP, answered by the Pod,"
+	}
 	var last error
 	for attempts := 1; ; attempts++ {
 		began := time.Now()
-		conn, err := t.dial(ctx, "tcp", to.String())
+		err := t.ask(ctx, to)
 		if err == nil {
-			_ = conn.Close() // It was opened, which is all that was asked.
-			return Step{Name: "reached", OK: true, Message: fmt.Sprintf("%s by TCP from this machine, in %s, at attempt %d", to, since(began), attempts)}
+			return Step{Name: "reached", OK: true, Message: fmt.Sprintf("%s %s from this machine, in %s, at attempt %d", to, how, since(began), attempts)}
 		}
 		if last == nil || ctx.Err() == nil {
 			last = err
@@ -218,6 +223,49 @@ func (t *trial) connect(ctx context.Context, to netip.AddrPort) Step {
 	}
 }
 
+// ask once: the Pod of this trial for its name, which no other host knows, and those of a backend, whose protocol is theirs, for a
+// connection.
+func (t *trial) ask(ctx context.Context, to netip.AddrPort) error {
+	if t.pod != nil {
+		return t.fetch(ctx, to)
+	}
+	conn, err := t.dial(ctx, "tcp", to.String())
+	if err != nil {
+		return err
+	}
+	_ = conn.Close() // It was opened, which is all that was asked.
+	return nil
+}
+
+// strangeAnswer is what somebody said who is not the Pod.
+type strangeAnswer string
+
+func (a strangeAnswer) Error() string { return "the answer is " + string(a) }
+
+// fetch the name of the Pod from an address; a strangeAnswer if it is not.
+func (t *trial) fetch(ctx context.Context, to netip.AddrPort) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+to.String()+"/", http.NoBody)
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{DialContext: t.dial, DisableKeepAlives: true, ResponseHeaderTimeout: dialTime, MaxResponseHeaderBytes: 1 << 16}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }() // All that is wanted has been read.
+	const enough = 512                           // The name of a Pod is shorter.
+	body, err := io.ReadAll(io.LimitReader(response.Body, enough))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if got := strings.TrimSpace(string(body)); got != t.Name {
+		first, _, _ := strings.Cut(got, "\n")
+		return strangeAnswer(fmt.Sprintf("%q with status %q, where the Pod would say its name", first[:min(len(first), 60)], response.Status))
+	}
+	return nil
+}
+
 func since(began time.Time) time.Duration { return time.Since(began).Round(10 * time.Microsecond) }
 
 // unreached from this machine, which need not be wrong.
@@ -225,9 +273,11 @@ func (t *trial) unreached(to netip.AddrPort, err error) Step {
 	if opErr := (*net.OpError)(nil); errors.As(err, &opErr) {
 		err = opErr.Err
 	}
-	step := Step{Name: "reached", Message: fmt.Sprintf("not %s by TCP from this machine: %v", to, err)}
+	step := Step{Name: "reached", Message: fmt.Sprintf("not %s from this machine: %v", to, err)}
 	segment := t.segmentOf(to.Addr())
 	switch {
+	case errors.As(err, new(strangeAnswer)):
+		step.Message += "; another host has the address, or a proxy is between"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		step.Message += "; somebody answers there and does not know the Service: look at the service proxy of the node, or at another host with the address"
 	case segment != "":

@@ -126,7 +126,7 @@ func TestTrace_ShowsEachEventOnALine(t *testing.T) {
 12:00:00.001  n1  ARP in  eth0        who has 192.0.2.200, by 192.0.2.100 (02:00:00:00:02:64): not answered: n2 holds it
 12:00:00.002  n1  7 events are missing here: there were too many
 12:00:00.002  n1  BGP out tor         UPDATE with 192.0.2.200/32: announced
-12:00:00.003  n1  gossip in  n2       claim: n2 holds it, term 3^[[2J: it counts from now on
+12:00:00.003  n1  gossip in  n2       claim: n2 holds it, term 3\x1b[2J: it counts from now on
 `
 	if out != want {
 		t.Errorf("printed is\n%s\nwant\n%s", out, want)

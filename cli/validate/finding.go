@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/env"
 )
 
 // Severity of a finding.
@@ -42,7 +42,7 @@ func (f *Finding) String() string {
 	if f.Column > 0 {
 		place += fmt.Sprintf(":%d", f.Column)
 	}
-	return output.Line(fmt.Sprintf("%s: %s: %s", place, f.Severity, f.words()))
+	return env.Line(fmt.Sprintf("%s: %s: %s", place, f.Severity, f.words()))
 }
 
 func (f *Finding) words() string {

@@ -41,7 +41,7 @@ func (c *Cluster) Controller() (line ControllerLine) {
 
 func (c *Cluster) controller() *appsv1.Deployment {
 	for _, d := range c.deployments {
-		if _, found := flagsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
+		if _, found := argsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
 			return d
 		}
 	}
@@ -51,7 +51,7 @@ func (c *Cluster) controller() *appsv1.Deployment {
 // SpeakerSet is the DaemonSet of the speakers; nil: none is seen.
 func (c *Cluster) SpeakerSet() *appsv1.DaemonSet {
 	for _, d := range c.daemonSets {
-		if _, found := flagsOf(&d.Spec.Template.Spec, speakerContainer); found && d.Namespace == c.System {
+		if _, found := argsOf(&d.Spec.Template.Spec, speakerContainer); found && d.Namespace == c.System {
 			return d
 		}
 	}

@@ -1,9 +1,11 @@
 package view
 
 import (
-	"strings"
+	"io"
+	"slices"
 	"time"
 
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -33,51 +35,53 @@ const (
 func (c *Cluster) settings() Settings {
 	s := Settings{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}, PoolGrace: defaultPoolGrace, EvenOut: true}
 	for _, d := range c.deployments {
-		if flags, found := flagsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
-			s.read(flags)
-			s.Known = true
+		if args, found := argsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
+			s.Known = s.read(args)
 		}
 	}
 	if d := c.SpeakerSet(); d != nil {
-		flags, _ := flagsOf(&d.Spec.Template.Spec, speakerContainer)
-		after, err := time.ParseDuration(flags["l2-rebalance-after"])
-		s.EvenOut = err != nil || after > 0
+		args, _ := argsOf(&d.Spec.Template.Spec, speakerContainer)
+		flags, after := flagSet(), time.Duration(1)
+		flags.DurationVar(&after, "l2-rebalance-after", after, "")
+		s.EvenOut = flags.Parse(args) != nil || after > 0
 	}
 	return s
 }
 
-func (s *Settings) read(flags map[string]string) {
-	if name, set := flags["load-balancer-class"]; set {
-		s.Classes.Name = name
+// read the arguments of the controller as it does itself, and report whether it can be started with them: it says why not, and its Pod fails.
+func (s *Settings) read(args []string) (understood bool) {
+	read, flags := *s, flagSet()
+	flags.StringVar(&read.Classes.Name, "load-balancer-class", read.Classes.Name, "")
+	flags.BoolVar(&read.Classes.Classless, "serve-classless", read.Classes.Classless, "")
+	flags.BoolVar(&read.Options.IgnoreExcludeLabel, "ignore-exclude-label", false, "")
+	flags.BoolVar(&read.Options.WithdrawOnCordon, "withdraw-on-cordon", false, "")
+	flags.DurationVar(&read.PoolGrace, "pool-grace", read.PoolGrace, "")
+	if flags.Parse(args) != nil {
+		return false
 	}
-	s.Classes.Classless = flags["serve-classless"] != "false"
-	s.Options.IgnoreExcludeLabel = isTrue(flags, "ignore-exclude-label")
-	s.Options.WithdrawOnCordon = isTrue(flags, "withdraw-on-cordon")
-	if grace, err := time.ParseDuration(flags["pool-grace"]); err == nil {
-		s.PoolGrace = grace
-	}
+	*s = read
+	return true
 }
 
-func isTrue(flags map[string]string, name string) bool {
-	value, set := flags[name]
-	return set && value != "false"
+// flagSet that passes over flags it does not know.
+func flagSet() *pflag.FlagSet {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	return flags
 }
 
-// flagsOf are the flags that a container is started with, by name; a flag without a value is "true".
-func flagsOf(pod *corev1.PodSpec, container string) (map[string]string, bool) {
+// argsOf are the arguments that a container is started with, after the program's name.
+func argsOf(pod *corev1.PodSpec, container string) ([]string, bool) {
 	for i := range pod.Containers {
-		if pod.Containers[i].Name != container {
-			continue
-		}
-		flags := map[string]string{}
-		for _, arg := range pod.Containers[i].Args {
-			name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-			if !hasValue {
-				value = "true"
+		if c := &pod.Containers[i]; c.Name == container {
+			var args []string
+			if len(c.Command) > 1 {
+				args = c.Command[1:]
 			}
-			flags[name] = value
+			return slices.Concat(args, c.Args), true
 		}
-		return flags, true
 	}
 	return nil, false
 }

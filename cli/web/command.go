@@ -71,7 +71,7 @@ func (o *options) run(ctx context.Context) error {
 	o.Warn("Ctrl-C ends it.")
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { k.follow(ctx, all); return nil })
-	group.Go(func() error { k.probe(ctx, from); return nil })
+	group.Go(func() error { source.Probe(ctx, from, o.ProbeQuery(), k.tell); return nil })
 	group.Go(func() error { return serve(ctx, listener, newHandler(k)) })
 	return group.Wait()
 }

@@ -20,8 +20,6 @@ const (
 	// refresh is the time after which all is computed again though nothing has changed: whether a leader renews its Lease is a
 	// matter of time.
 	refresh = 10 * time.Second
-	// probeInterval is the time between two questions to the API server whether it is there, and probeTimeout how long it has.
-	probeInterval, probeTimeout = 5 * time.Second, 4 * time.Second
 	// mostHistory is how many changes are remembered.
 	mostHistory = 1000
 )
@@ -130,21 +128,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// probe asks now and then whether the API server answers, because a watch that hears nothing looks like one of which nothing is heard.
-func (k *keeper) probe(ctx context.Context, from source.Source) {
-	question := source.Query{Kind: source.Namespaces, Name: k.env.System, Optional: true}
-	for sleep(ctx, probeInterval) {
-		asked, cancel := context.WithTimeout(ctx, probeTimeout)
-		_, err := from.Read(asked, question)
-		cancel()
-		now, _ := k.look()
-		switch {
-		case err != nil && now.silent.IsZero() && ctx.Err() == nil:
-			k.replace(func(s *snapshot) { s.silent = k.env.Now() })
-		case err == nil && !now.silent.IsZero():
-			k.replace(func(s *snapshot) { s.silent = time.Time{} })
+// tell whether the API server is silent.
+func (k *keeper) tell(silent bool) {
+	k.replace(func(s *snapshot) {
+		s.silent = time.Time{}
+		if silent {
+			s.silent = k.env.Now()
 		}
-	}
+	})
 }
 
 // replace the newest snapshot by one that differs from it.

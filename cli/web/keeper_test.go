@@ -135,11 +135,11 @@ func (s *silent) Read(context.Context, ...source.Query) (*source.Objects, error)
 func TestKeeper_SaysThatTheAPIServerDoesNotAnswer(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		k, from := newKeeper(environment(), objects(t, "broken")), &silent{}
-		go k.probe(t.Context(), from)
+		go source.Probe(t.Context(), from, source.Query{}, k.tell)
 		const said = "The API server has not answered since Nov 26 12:00:00"
 		for _, away := range []bool{false, true, false} {
 			from.set(away)
-			time.Sleep(2 * probeInterval)
+			time.Sleep(2 * source.ProbeInterval)
 			synctest.Wait()
 			if page := plain(get(t, newHandler(k), "/").Body.String()); strings.Contains(page, said) != away {
 				t.Errorf("away is %t:\n%.300s", away, page)

@@ -148,9 +148,9 @@ func (p *Plan) unfinished(step *Step) string {
 
 // propose the patches of a step, and ask. nil: they are to be written.
 func (o *options) propose(step *Step, message string, patches []patch) error {
-	fmt.Fprintln(o.Out, output.Line(fmt.Sprintf("%s %s: %s", step.Name, strings.Join(step.Addresses, ","), message)))
+	fmt.Fprintln(o.Out, env.Line(fmt.Sprintf("%s %s: %s", step.Name, strings.Join(step.Addresses, ","), message)))
 	for i := range patches {
-		fmt.Fprintln(o.Out, "  "+output.Line(patches[i].command()))
+		fmt.Fprintln(o.Out, "  "+env.Line(patches[i].command()))
 	}
 	if !o.yes {
 		fmt.Fprint(o.ErrOut, "Do it? [y/N] ")
@@ -271,7 +271,7 @@ func (o *options) report(p *Plan, step *Step, took time.Duration) {
 		if len(by) > 0 {
 			text += ", on " + strings.Join(by, ", ")
 		}
-		fmt.Fprintln(o.Out, output.Line(text))
+		fmt.Fprintln(o.Out, env.Line(text))
 		if !s.handed() {
 			for _, remark := range p.unproven(s) {
 				o.Warn("%s", remark)

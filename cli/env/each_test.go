@@ -1,0 +1,60 @@
+package env
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/bubble"
+)
+
+// fading is a Source that is followed without a change, and whose API server may go away.
+type fading struct{ away atomic.Bool }
+
+func (f *fading) Read(context.Context, ...source.Query) (*source.Objects, error) {
+	if f.away.Load() {
+		return nil, errors.New("connection refused")
+	}
+	return &source.Objects{}, nil
+}
+
+func (f *fading) Follow(ctx context.Context, _ time.Duration, _ ...source.Query) (<-chan *source.Objects, error) {
+	all := make(chan *source.Objects, 1)
+	all <- &source.Objects{}
+	go func() { <-ctx.Done(); close(all) }()
+	return all, nil
+}
+
+func TestEnv_WatchSaysThatTheAPIServerDoesNotAnswer(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		var out, remarks bytes.Buffer
+		e, from := New(genericiooptions.IOStreams{Out: &out, ErrOut: &remarks}), &fading{}
+		e.Objects = from
+		ctx, cancel := context.WithCancel(t.Context())
+		shown, ended := 0, make(chan error)
+		go func() {
+			ended <- e.Each(ctx, true, nil, func(*source.Objects) error { shown++; return nil })
+		}()
+		for _, away := range []bool{false, true, true, false} {
+			from.away.Store(away)
+			time.Sleep(2 * source.ProbeInterval)
+		}
+		cancel()
+		if err := <-ended; err != nil || shown != 1 {
+			t.Errorf("shown %d times, error %v", shown, err)
+		}
+		synctest.Wait()
+		lines := strings.Split(strings.TrimSpace(remarks.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "does not answer: what is shown may be old") || !strings.Contains(lines[1], "answers again") {
+			t.Errorf("it says\n%s", remarks.String())
+		}
+	})
+}
