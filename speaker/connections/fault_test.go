@@ -87,7 +87,7 @@ func TestRelay_AFaultOfAMoment(t *testing.T) {
 	r.set(1, plan)
 	r.move(1)
 
-	n.relay.tables[0].commit = failing(unix.ENOBUFS, 3)
+	n.relay.tables[0].commit = failing(unix.ENOBUFS, 5)
 	n.ns.Do(t, n.relay.renew)
 	r.expect("pod1", talks)
 	n.ns.Do(t, func() {
@@ -125,8 +125,8 @@ func TestRelay_AFaultThatStays(t *testing.T) {
 		grace time.Duration
 		says  string
 	}{
-		"the kernel lacks a part": {unix.ENOENT, 3, time.Minute, "table ip6 daymark: the kernel lacks a part of nf_tables"},
-		"it takes too long":       {unix.ENOBUFS, 2, 0, "table ip6 daymark: the kernel refuses the rules"},
+		"the kernel lacks a part": {unix.ENOENT, 4, time.Minute, "table ip6 daymark: the kernel lacks a part of nf_tables"},
+		"it takes too long":       {unix.ENOBUFS, 3, 0, "table ip6 daymark: the kernel refuses the rules"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 2, modeNFTables, false)

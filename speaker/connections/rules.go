@@ -73,12 +73,11 @@ func (t *table) ruleCount() int {
 	return count
 }
 
-// addRules fills an empty table, except for the elements of its sets.
-func (t *table) addRules(c *nftables.Conn, k *nftables.Table, rate uint64) error {
+// addAll fills an empty table, except for the elements of its sets.
+func (t *table) addAll(c *nftables.Conn, k *nftables.Table, rate uint64) error {
 	for _, name := range []string{counterPassed, counterLimit} {
 		c.AddObj(&nftables.NamedObj{Table: k, Name: name, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
-	chains := map[string]*nftables.Chain{}
 	for _, name := range t.chainNames() {
 		chain := &nftables.Chain{Name: name, Table: k}
 		if name == chainBase {
@@ -86,19 +85,24 @@ func (t *table) addRules(c *nftables.Conn, k *nftables.Table, rate uint64) error
 			chain.Type, chain.Policy = nftables.ChainTypeFilter, &policy
 			chain.Hooknum, chain.Priority = nftables.ChainHookPrerouting, nftables.ChainPriorityRef(beforeProxy)
 		}
-		chains[name] = c.AddChain(chain)
+		c.AddChain(chain)
 	}
 	for _, s := range append(t.sets(k), t.rates(k)) {
 		if err := c.AddSet(s, nil); err != nil {
 			return fmt.Errorf("add the set %s: %w", s.Name, err)
 		}
 	}
+	t.addRules(c, k, rate)
+	return nil
+}
+
+// addRules fills the chains of a table, which are empty.
+func (t *table) addRules(c *nftables.Conn, k *nftables.Table, rate uint64) {
 	for _, name := range t.chainNames() {
 		for _, rule := range t.rules(name, rate) {
-			c.AddRule(&nftables.Rule{Table: k, Chain: chains[name], Exprs: rule})
+			c.AddRule(&nftables.Rule{Table: k, Chain: &nftables.Chain{Name: name, Table: k}, Exprs: rule})
 		}
 	}
-	return nil
 }
 
 // rules returns the rules of a chain, in order.

@@ -88,13 +88,19 @@ func (t *table) entries(passages []handover.Passage, moved map[netip.Addr]time.T
 }
 
 // set makes the kernel's table have these entries, for so long. Without entries there is no table. What has not changed is only written
-// again to renew it. An address changes atomically; many addresses need several transactions.
+// again to renew it. An address changes atomically; many addresses need several transactions. A table that is there already, of an earlier
+// process or changed by somebody, keeps its addresses meanwhile; one that is made in another way is replaced, and has only the first
+// batchSize of them for some milliseconds.
 func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew bool) error {
 	if len(entries) == 0 {
 		return t.remove()
 	}
 	if t.written && (!renew || t.intact()) && t.update(entries, lease, renew) == nil {
 		t.last = entries
+		return nil
+	}
+	if t.adopt(rate) == nil && t.update(entries, lease, true) == nil {
+		t.written, t.last = true, entries
 		return nil
 	}
 	// The counters of the table that is replaced go on in this program.
@@ -140,7 +146,7 @@ func (t *table) replace(c *nftables.Conn, rate uint64) error {
 	c.AddTable(k) // so that there is one to delete
 	c.DelTable(k)
 	c.AddTable(k)
-	return t.addRules(c, k, rate)
+	return t.addAll(c, k, rate)
 }
 
 // update changes the addresses of a table whose rules stay. It fails when the kernel has not those that were written last.
