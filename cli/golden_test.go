@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -17,6 +18,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // now is the time of the clusters in testdata.
@@ -61,6 +63,39 @@ func racks(all *source.Memory) source.Source {
 	return all
 }
 
+// drained has nodes given up their traffic: n2 has connections left, nothing is left on n3, and n1, which is not drained, waits for some.
+func drained(all *source.Memory) source.Source {
+	until, some := metav1.NewTime(now.Add(8*time.Minute)), int32(12)
+	say := func(s *v1beta1.Speaker, safe metav1.ConditionStatus, reason, message string) {
+		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{
+			Type: v1beta1.ConditionSafeToStop, Status: safe, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now.Add(-2 * time.Minute)),
+		})
+	}
+	for _, item := range all.Items {
+		switch item := item.(type) {
+		case *corev1.Node:
+			if item.Name != "n1" {
+				item.Annotations = map[string]string{v1beta1.AnnotationDrain: "true"}
+			}
+		case *v1beta1.Speaker:
+			left := &v1beta1.SpeakerDraining{Connections: some, Addresses: 2, List: []v1beta1.DrainingAddress{
+				{Address: "192.0.2.200", Connections: &some, Until: until}, {Address: "192.0.2.201", Until: metav1.NewTime(now.Add(time.Minute))},
+			}}
+			switch item.Name {
+			case "n1":
+				item.Status.Draining = left
+				say(item, metav1.ConditionFalse, status.Attracting.Name, "the node attracts traffic: it is to be drained before it is stopped")
+			case "n2":
+				item.Status.Draining, item.Status.Layer2, item.Status.BGP = left, v1beta1.SpeakerLayer2{}, nil
+				say(item, metav1.ConditionFalse, status.ConnectionsLeft.Name, "12 connections to 2 addresses that moved away are open here")
+			default:
+				say(item, metav1.ConditionTrue, status.NothingLeft.Name, "the node attracts no traffic")
+			}
+		}
+	}
+	return all
+}
+
 // do runs the program on a cluster of testdata and returns what it prints and its exit status.
 func do(t *testing.T, cluster, line string) string {
 	t.Helper()
@@ -75,6 +110,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, tenant(all), line)
 	case "racks":
 		return ask(t, racks(all), line)
+	case "drained":
+		return ask(t, drained(all), line)
 	}
 	return ask(t, all, line)
 }
@@ -107,6 +144,8 @@ func TestCommands_Print(t *testing.T) {
 		{"broken as tenant", "services"},
 		{"broken as tenant", "services -n default"},
 		{"healthy", "status"},
+		{"healthy as drained", "status"},
+		{"healthy as drained", "explain node n2"},
 		{"healthy", "problems"},
 		{"healthy", "version"},
 		{"broken", "status"},

@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
 	"github.com/daymark-lb/daymark/cli/source"
@@ -161,6 +163,29 @@ func (p *page) speaker(s *view.SpeakerReport) {
 		lines = append(lines, []string{s.Sessions[i].Peer, p.session(&s.Sessions[i])})
 	}
 	p.columns(lines)
+	p.draining(s.Draining)
+}
+
+// draining says what is left of connections to addresses that moved away; nil: nothing.
+func (p *page) draining(left *v1beta1.SpeakerDraining) {
+	if left == nil {
+		return
+	}
+	p.heading("Open connections to addresses that moved away")
+	p.Printf("  %s to %s\n", output.Count(int(left.Connections), "connection"), output.Count(int(left.Addresses), "address"))
+	var lines [][]string
+	for i := range left.List {
+		l := &left.List[i]
+		count := "not counted yet"
+		if l.Connections != nil {
+			count = output.Count(int(*l.Connections), "connection")
+		}
+		lines = append(lines, []string{l.Address, count, "passed on for " + duration.HumanDuration(max(0, l.Until.Sub(p.now))) + " at most"})
+	}
+	p.columns(lines)
+	if more := int(left.Addresses) - len(left.List); more > 0 {
+		p.Printf("  and %d more addresses that the Speaker object, which names 128 at most, does not name\n", more)
+	}
 }
 
 // nodeAddresses says what the node does for each address; of many the first.

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/view"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 type options struct {
@@ -138,6 +140,9 @@ func (p *page) status(s *view.Status, system string) {
 	p.line("speakers", speakers(&s.Speakers))
 	p.line("Services", services(&s.Services))
 	p.line("layer 2", layer2(s.Layer2))
+	if len(s.Drains) > 0 {
+		p.line("drains", drains(s.Drains, p.now))
+	}
 	var texts []string
 	for i := range s.Pools {
 		texts = append(texts, pool(&s.Pools[i])...)
@@ -228,6 +233,38 @@ func layer2(held []view.HeldCount) string {
 		return "no address is held"
 	}
 	return "addresses held: " + firsts(texts)
+}
+
+// drains says of each node that is drained or has connections left whether it may be stopped.
+func drains(lines []view.DrainLine, now time.Time) string {
+	texts := make([]string, len(lines))
+	for i := range lines {
+		texts[i] = lines[i].Node + " " + drain(&lines[i], now)
+	}
+	return firsts(texts)
+}
+
+func drain(l *view.DrainLine, now time.Time) string {
+	left := ""
+	if l.Addresses > 0 {
+		left = fmt.Sprintf("%s to %s left", output.Count(int(l.Connections), "connection"), output.Count(int(l.Addresses), "address"))
+		if l.Until != nil {
+			left += ", for " + duration.HumanDuration(max(0, l.Until.Sub(now))) + " at most"
+		}
+	}
+	switch {
+	case l.SafeToStop == metav1.ConditionTrue:
+		return "may be stopped"
+	case l.Reason == "":
+		return "is drained, and its speaker does not say whether it may be stopped"
+	case l.Reason == status.Attracting.Name && l.Drained:
+		return "is drained, and attracts traffic still"
+	case l.Reason == status.Attracting.Name:
+		return "attracts traffic, and has " + left
+	case l.Reason == status.ConnectionsLeft.Name:
+		return "has " + left
+	}
+	return "does not know yet what is open there"
 }
 
 func pool(l *view.PoolLine) (texts []string) {

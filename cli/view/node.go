@@ -6,6 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -44,6 +45,8 @@ type SpeakerReport struct {
 	Addresses  []string       `json:"addresses,omitempty"`
 	Gateways   []string       `json:"gateways,omitempty"`
 	Conflicts  []ConflictLine `json:"conflicts,omitempty"`
+	// Draining is what is left of connections to addresses that moved away; nil: nothing.
+	Draining *v1beta1.SpeakerDraining `json:"draining,omitempty"`
 }
 
 // HeldLine is an address that the node holds by layer 2.
@@ -119,7 +122,7 @@ func (c *Cluster) speakerReport(name string) *SpeakerReport {
 	r := &SpeakerReport{
 		Version: s.Status.Version, Members: s.Status.Members, Conditions: conditionLines("Speaker", s.Status.Conditions),
 		HeldCount: s.Status.Layer2.IPv4 + s.Status.Layer2.IPv6, Sessions: c.checkedSessions(s, ""),
-		Addresses: s.Status.Network.Addresses, Gateways: s.Status.Network.Gateways,
+		Addresses: s.Status.Network.Addresses, Gateways: s.Status.Network.Gateways, Draining: s.Status.Draining,
 	}
 	if lb.SpeakerGone(s) {
 		r.GoneSince = goneSince(s)

@@ -13,6 +13,7 @@ type Status struct {
 	Speakers   SpeakersLine   `json:"speakers"`
 	Services   ServicesLine   `json:"services"`
 	Layer2     []HeldCount    `json:"layer2,omitempty"`
+	Drains     []DrainLine    `json:"drains,omitempty"`
 	Pools      []PoolLine     `json:"pools,omitempty"`
 	Peers      []PeerLine     `json:"peers,omitempty"`
 	Problems   []Problem      `json:"problems"`
@@ -48,6 +49,7 @@ type HeldCount struct {
 // Status of the cluster.
 func (c *Cluster) Status() Status {
 	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: c.Problems().Items, Unseen: c.Unseen}
+	s.Drains = c.drainLines()
 	for _, speaker := range all[*v1beta1.Speaker](c) {
 		held := speaker.Status.Layer2.IPv4 + speaker.Status.Layer2.IPv6
 		if held > 0 && !lb.SpeakerGone(speaker) {

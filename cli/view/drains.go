@@ -1,0 +1,66 @@
+package view
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// DrainLine is a node that gives its traffic up, as its annotation asks, or that has open connections left to addresses that moved away.
+type DrainLine struct {
+	Node string `json:"node"`
+	// Drained: the annotation asks for it.
+	Drained bool `json:"drained,omitempty"`
+	// SafeToStop is the condition of its Speaker: no traffic breaks when the node stops. Reason is why, or why not. Without such a condition
+	// they are Unknown and empty: no speaker of this version has reported, or it is gone.
+	SafeToStop metav1.ConditionStatus `json:"safeToStop"`
+	Reason     string                 `json:"reason,omitempty"`
+	// Connections that are left, and to how many addresses. They are passed on to the node until then at the latest, as far as is listed.
+	Connections int32        `json:"connections,omitempty"`
+	Addresses   int32        `json:"addresses,omitempty"`
+	Until       *metav1.Time `json:"until,omitempty"`
+}
+
+// drainLines are the nodes that are drained or have connections left, in the order of their names.
+func (c *Cluster) drainLines() (lines []DrainLine) {
+	asked := map[string]bool{}
+	for _, n := range c.Parsed.Nodes {
+		if n.Draining {
+			asked[n.Name] = true
+			if c.speakers[n.Name] == nil {
+				lines = append(lines, DrainLine{Node: n.Name, Drained: true, SafeToStop: metav1.ConditionUnknown})
+			}
+		}
+	}
+	for _, s := range all[*v1beta1.Speaker](c) {
+		if asked[s.Name] || s.Status.Draining != nil && !lb.SpeakerGone(s) {
+			lines = append(lines, drainLine(s, asked[s.Name]))
+		}
+	}
+	slices.SortFunc(lines, func(a, b DrainLine) int { return strings.Compare(a.Node, b.Node) })
+	return lines
+}
+
+func drainLine(s *v1beta1.Speaker, asked bool) DrainLine {
+	line := DrainLine{Node: s.Name, Drained: asked, SafeToStop: metav1.ConditionUnknown}
+	if lb.SpeakerGone(s) {
+		return line // What it said is old.
+	}
+	if safe := meta.FindStatusCondition(s.Status.Conditions, v1beta1.ConditionSafeToStop); safe != nil {
+		line.SafeToStop, line.Reason = safe.Status, safe.Reason
+	}
+	if left := s.Status.Draining; left != nil {
+		line.Connections, line.Addresses = left.Connections, left.Addresses
+		for i := range left.List {
+			if until := &left.List[i].Until; line.Until == nil || line.Until.Before(until) {
+				line.Until = until
+			}
+		}
+	}
+	return line
+}
