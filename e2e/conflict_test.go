@@ -58,6 +58,42 @@ func TestLayer2_HeldAddressIsDefended(t *testing.T) {
 	awaitHolder(t, cluster, address, s.holder)
 }
 
+// Nobody may answer for an address for a while, and a host outside takes it meanwhile. It was announced before, and is probed all the same.
+func TestLayer2_AddressThatNobodyAnsweredForIsProbedAgain(t *testing.T) {
+	cluster := daymark(t)
+	cluster.Apply(segmentPool("vacant", "192.0.2.239/32"))
+	pod := cluster.Pod("vacant", "n2")
+	cluster.Apply(service("vacant", "vacant", "externalTrafficPolicy: Local"))
+	s := cluster.Service("vacant")
+	address, _ := s.AwaitAddress()
+	awaitHolder(t, cluster, address, "n2")
+
+	pod.SetReady(false)
+	awaitNoHolder(t, cluster, address)
+	const lapsed = 4 * time.Second // more than the 3 s for which it counts as announced
+	lab.Always(t, lapsed, "nobody answers", func() error {
+		if all := cluster.Client().WhoHas(address); len(all) > 0 {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+	cluster.ForeignHost().Take(address)
+	pod.SetReady(true)
+	awaitCondition(t, s, "daymark.io/Announced", "False AddressConflict", cluster.ForeignHost().MAC.String())
+	awaitConflict(t, cluster, address)
+	lab.Always(t, 500*time.Millisecond, "the foreign host alone answers", func() error {
+		if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign"}) {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+
+	cluster.ForeignHost().Leave(address)
+	awaitHolder(t, cluster, address, "n2")
+	awaitCondition(t, s, "daymark.io/Announced", "True")
+	cluster.Client().MustGet(url(address))
+}
+
 func TestLayer2_ConflictingIPv6AddressWaits(t *testing.T) {
 	cluster := daymark(t)
 	address := netip.MustParseAddr("2001:db8::5:0")

@@ -20,7 +20,7 @@ type Claim struct {
 	// Term rises by one with every change of the holder.
 	Term uint64
 	// Announced: this holder or one before it has announced the address, so nobody else used it then. A holder that is the
-	// first to announce it claims first, and sets this by the same claim when it has probed.
+	// first to announce it claims first, and sets this by the same claim when it has probed. It lapses when nobody may answer.
 	Announced bool
 	// Shares says which nodes answer which clients; zero: only the holder answers. Revision rises by one with every table that
 	// a holder makes within a term, and tells two tables of one claim apart.

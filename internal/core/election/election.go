@@ -17,7 +17,7 @@
 //  5. A holder that may not hold its address any more answers until its successor does, for a limited time.
 //  6. A holder releases an address that does not exist any more, by a claim of nobody.
 //  7. A claim says whether the address was ever announced. Whoever takes over one that was not has it probed first. It is not
-//     moved to even out.
+//     moved to even out. When nobody may answer for the address for a while, its claim does not count as announced any more.
 //  8. In a part of a segment that a cut switch separates from the holder, though the gossip reaches it, the first candidate
 //     answers in its place, without a claim. Meanwhile nothing is evened out there.
 //  9. A shared address has a holder as others have, who divides the clients among the eligible nodes by a table in the claim.
@@ -29,7 +29,7 @@
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
 // added; ranks.go has preferences of nodes for single addresses; heirs.go assigns heirs by that order, as a stable matching;
-// rebalance.go evens out, by the moves of moves.go; nodeindex.go numbers the live nodes. Around the Elector: member.go says which
+// rebalance.go evens out, by the moves of moves.go; lapse.go says when a claim does not count as announced any more; nodeindex.go numbers the live nodes. Around the Elector: member.go says which
 // speakers take part; grace.go has the grace periods; participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
 // second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then. serving.go has the addresses that are
 // shared.

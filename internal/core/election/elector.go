@@ -148,6 +148,7 @@ type Elector struct {
 	searches
 	standIns
 	servings
+	vacancies
 
 	// Memory that every round uses anew.
 	holders   []int
@@ -177,6 +178,7 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()
+	r.noteVacant()
 	r.noteLost()
 	r.noteServers()
 	r.yieldToRivals()
@@ -205,6 +207,7 @@ func (e *Elector) begin(contests []Contest, input Input) *round {
 }
 
 func (e *Elector) end(r *round) {
+	r.endVacant()
 	e.answered, e.remembered, e.awaiting = r.answers, r.stillUnheld, r.stillAwaiting
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)

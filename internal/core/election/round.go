@@ -120,6 +120,10 @@ func (r *round) holdAndClaim() {
 			claim.Announced = true
 			r.decision.Claims = append(r.decision.Claims, claim)
 		}
+		if counts := r.counted(claim); claim.Announced && !counts.Announced && !r.answered[contest.Addr] {
+			r.claim(contest, counts)
+			continue
+		}
 		r.hold(contest, claim)
 	}
 }
@@ -155,18 +159,27 @@ func (r *round) decideUnheld(u *unheldAddress, wait time.Duration) {
 	}
 	wait = r.claimWait(u, me, wait)
 	switch {
+	case candidate && r.outlasts(u):
+		u.claim.Announced = true
+		r.takeUnheld(contest, u)
+		return
 	case candidate && wait <= 0 && r.vetoed(u):
 		// The answers wake this node.
 	case candidate && wait <= 0:
-		delete(r.stillUnheld, contest.Addr)
-		r.holders[u.contest] = r.me
-		r.loads[r.me]++
-		r.claim(contest, u.claim)
+		r.takeUnheld(contest, u)
 		return
 	case candidate:
 		r.wakeAfter(wait)
 	}
 	r.awaitSuccessor(contest, u)
+}
+
+// takeUnheld claims an address without a holder.
+func (r *round) takeUnheld(contest Contest, u *unheldAddress) {
+	delete(r.stillUnheld, contest.Addr)
+	r.holders[u.contest] = r.me
+	r.loads[r.me]++
+	r.claim(contest, r.counted(u.claim))
 }
 
 // claimWait returns how long this node waits before it claims an address.
@@ -263,6 +276,7 @@ func (r *round) release() {
 		}
 		r.decision.Claims = append(r.decision.Claims, Claim{Addr: claim.Addr, Incarnation: r.incarnation, Term: claim.Term + 1})
 	}
+	r.releaseVacant()
 }
 
 // wakeAfter asks for another decision after some time.

@@ -123,7 +123,7 @@ func (r *round) serveShares() {
 		if known {
 			s.seen++
 		}
-		claim := r.Claims[contest.Addr]
+		claim := r.counted(r.Claims[contest.Addr])
 		if !contest.Shared && !claim.Shares.Shared() && !known {
 			continue
 		}

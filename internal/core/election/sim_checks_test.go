@@ -169,6 +169,10 @@ func (c *checks) onDeclaredDead(n, other *node) {
 // onClaim is called when a node claims an address, before it learns its own claim.
 func (c *checks) onClaim(n *node, claim Claim) {
 	i := number(claim.Addr)
+	if known := n.claims[claim.Addr]; n.owns(known) && known.Announced && n.owns(claim) && !claim.Announced && n.vacant(claim.Addr) {
+		c.onLapse(n, claim)
+		return
+	}
 	c.onTable(n, claim)
 	if claim.free() {
 		c.onRelease(n, claim)
@@ -209,6 +213,15 @@ func (c *checks) onClaim(n *node, claim Claim) {
 	}
 }
 
+// onLapse is called when a node says that the mark of an address has lapsed.
+func (c *checks) onLapse(n *node, claim Claim) {
+	c.log("%s says that nobody has answered for %d", n.name, number(claim.Addr))
+	c.claimedAt[number(claim.Addr)] = c.now
+	if n.answersFor(claim.Addr) {
+		c.violate("%s answers for %d and says that nobody does", n.name, number(claim.Addr))
+	}
+}
+
 // onCede is called when a node gives an address to another one.
 func (c *checks) onCede(n *node, claim Claim) {
 	i := number(claim.Addr)
@@ -239,7 +252,11 @@ func (c *checks) onSilent(n *node, a netip.Addr) {
 func (c *checks) onRelease(n *node, claim Claim) {
 	c.log("%s releases %d by term %d", n.name, number(claim.Addr), claim.Term)
 	c.claimedAt[number(claim.Addr)] = c.now
-	if _, found := slices.BinarySearchFunc(n.contests, claim.Addr, func(o Contest, a netip.Addr) int { return o.Addr.Compare(a) }); found {
+	_, found := slices.BinarySearchFunc(n.contests, claim.Addr, func(o Contest, a netip.Addr) int { return o.Addr.Compare(a) })
+	switch {
+	case found && n.vacant(claim.Addr):
+		c.onLapse(n, claim)
+	case found:
 		c.violate("%s releases %d, which it might hold", n.name, number(claim.Addr))
 	}
 }
@@ -247,7 +264,7 @@ func (c *checks) onRelease(n *node, claim Claim) {
 // checkTakeover checks that a node takes no address from a holder that it knows, except to even out.
 func (c *checks) checkTakeover(n *node, a netip.Addr) {
 	known := n.claims[a]
-	if n.live[known.Node] != known.Incarnation || !n.candidate(a, known.Node) {
+	if n.live[known.Node] != known.Incarnation || !n.candidate(a, known.Node) || n.owns(known) && !n.answersFor(a) {
 		return
 	}
 	gain, uneven := n.weight(a, n.name)-n.weight(a, known.Node), n.load(known.Node)-n.load(n.name)

@@ -228,13 +228,11 @@ func (n *node) regroup() {
 		if b == nil {
 			continue
 		}
-		if group := n.group(b); len(group.Candidates()) > 0 {
-			contest := Contest{Addr: addr(i), Group: group, HasInterface: true, Shared: n.mayShare() && n.api.shared[i]}
-			if n.ranked {
-				contest.Ranks = n.api.ranks(i)
-			}
-			n.contests = append(n.contests, contest)
+		contest := Contest{Addr: addr(i), Group: n.group(b), HasInterface: true, Shared: n.mayShare() && n.api.shared[i]}
+		if n.ranked {
+			contest.Ranks = n.api.ranks(i)
 		}
+		n.contests = append(n.contests, contest)
 	}
 }
 
@@ -265,6 +263,12 @@ func (n *node) candidate(a netip.Addr, name string) bool {
 	}
 	_, found := n.group(b).Find(name)
 	return found
+}
+
+// vacant reports whether to this node's knowledge no live node may hold an address.
+func (n *node) vacant(a netip.Addr) bool {
+	b := n.api.eligible[number(a)]
+	return b == nil || !slices.ContainsFunc(n.group(b).Candidates(), func(c Candidate) bool { return n.live[c.Node] != 0 })
 }
 
 // load returns how many addresses a node holds to this node's knowledge.

@@ -52,6 +52,9 @@ func (n *node) serve(services []Service) {
 		next[s.Addr] = s.Shares
 		if n.services[s.Addr] != s.Shares {
 			n.log("%s serves %d by %s", n.name, number(s.Addr), s.Shares)
+			if n.strangers[number(s.Addr)] {
+				n.violate("%s serves %d, which a stranger has", n.name, number(s.Addr))
+			}
 		}
 	}
 	for a := range n.services {
@@ -105,7 +108,7 @@ func (c *checks) onTable(n *node, claim Claim) {
 	c.tables++
 	c.tabledAt[number(claim.Addr)] = c.now
 	c.log("%s makes table %d of term %d for %d: %s", n.name, claim.Revision, claim.Term, number(claim.Addr), claim.Shares)
-	if !claim.Announced {
+	if !claim.Announced && claim.Shares.Shared() {
 		c.violate("%s shares %d, which it has not announced", n.name, number(claim.Addr))
 	}
 	if same := claim.Term == known.Term; same && claim.Revision <= known.Revision {
