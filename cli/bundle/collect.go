@@ -98,7 +98,7 @@ func (o *options) addPrograms(ctx context.Context, c *contents, objects *source.
 
 // addChecks adds what `check` finds, since it looks at more objects than a bundle has.
 func (o *options) addChecks(ctx context.Context, c *contents) {
-	report, err := check.Look(ctx, o.Env, false)
+	report, err := check.Look(ctx, o.Env)
 	if err == nil {
 		err = c.addJSON("check.json", report)
 	}

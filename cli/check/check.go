@@ -30,6 +30,8 @@ type Input struct {
 	System string
 	// Pre: Daymark is not installed yet.
 	Pre bool
+	// values of the chart that the install will have; nil: nobody has said.
+	values *values
 	// Server is the version of the API server; empty: unknown, as in a file.
 	Server string
 	// Plugin is the version of this program.
@@ -69,7 +71,8 @@ type Report struct {
 type check struct {
 	// name of the check, and of its section in docs/cli/checks.md.
 	name string
-	// mend is what to do about all that it finds; NAMESPACE in it is the one that Daymark runs in.
+	// mend is what to do about all that it finds; NAMESPACE in it is the one that Daymark runs in, and GOSSIPPORT where speakers listen
+	// for each other.
 	mend string
 	// needs are the kinds without which it cannot say anything. One that is not installed has no objects.
 	needs []source.Kind
@@ -84,6 +87,7 @@ const page = "docs/cli/checks.md"
 // Run the checks on an input.
 func Run(in *Input) Report {
 	r := Report{Findings: []Finding{}, Passed: []string{}}
+	names := strings.NewReplacer("NAMESPACE", in.System, "GOSSIPPORT", in.Cluster.GossipPort())
 	for _, c := range checksOf(in.Pre) {
 		if why := c.skipped(in); why != "" {
 			r.Skipped = append(r.Skipped, Skipped{c.name, why})
@@ -95,7 +99,7 @@ func Run(in *Input) Report {
 		}
 		for _, f := range found {
 			f.Check, f.Page = c.name, page+"#"+c.name
-			f.Mend = strings.ReplaceAll(c.mend, "NAMESPACE", in.System)
+			f.Mend = names.Replace(c.mend)
 			r.Findings = append(r.Findings, f)
 		}
 	}

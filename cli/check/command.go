@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type options struct {
 	*env.Env
 	output.Flags
 	pre bool
+	// files with values of the chart that the install will have.
+	files []string
 }
 
 // New returns the command.
@@ -25,27 +28,33 @@ func New(e *env.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Args: env.Args(cobra.NoArgs),
 		Short: "Check a cluster before Daymark is installed, or an installation; status 1 if something is in the way",
-		Example: `  kubectl daymark check --pre # before an install
-  kubectl daymark check       # after it, and after an upgrade
+		Example: `  kubectl daymark check --pre                      # before an install
+  kubectl daymark check --pre --values values.yaml # before one by the chart with these values
+  kubectl daymark check                            # after it, and after an upgrade
   kubectl daymark check -o json`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	o.Add(c)
 	c.Flags().BoolVar(&o.pre, "pre", false, "Check a cluster in which Daymark is not installed yet")
+	c.Flags().StringArrayVar(&o.files, "values", nil, "With --pre: a file with the values that the chart will have; may be repeated, as with Helm")
 	return c
 }
 
 func (o *options) run(ctx context.Context) error {
-	report, err := Look(ctx, o.Env, o.pre)
+	if len(o.files) > 0 && !o.pre {
+		return env.Usage(errors.New("--values says what will be installed: use it with --pre"))
+	}
+	report, err := o.look(ctx)
 	if err != nil {
 		return err
 	}
 	return o.show(report)
 }
 
-// Look reads what the checks need, and makes them.
-func Look(ctx context.Context, e *env.Env, pre bool) (*Report, error) {
-	o := &options{Env: e, pre: pre}
+// Look reads what the checks of an installation need, and makes them.
+func Look(ctx context.Context, e *env.Env) (*Report, error) { return (&options{Env: e}).look(ctx) }
+
+func (o *options) look(ctx context.Context) (*Report, error) {
 	from, err := o.Source()
 	if err != nil {
 		return nil, err
@@ -55,6 +64,9 @@ func Look(ctx context.Context, e *env.Env, pre bool) (*Report, error) {
 		return nil, err
 	}
 	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Plugin: o.Version}
+	if err := o.plan(in); err != nil {
+		return nil, err
+	}
 	if o.Live() {
 		if err := o.ask(ctx, in); err != nil {
 			return nil, err
@@ -62,6 +74,19 @@ func Look(ctx context.Context, e *env.Env, pre bool) (*Report, error) {
 	}
 	report := Run(in)
 	return &report, nil
+}
+
+// plan has the checks look for what is to be installed, where values say so, and not for what is.
+func (o *options) plan(in *Input) (err error) {
+	if len(o.files) == 0 {
+		return nil
+	}
+	if in.values, err = readValues(o.files); err != nil {
+		return err
+	}
+	in.Cluster.Settings.Classes.Classless = in.values.ServeClassless
+	in.Cluster.Settings.Options.IgnoreExcludeLabel = in.values.IgnoreExcludeLabel
+	return nil
 }
 
 func (o *options) queries() (queries []source.Query) {

@@ -53,7 +53,7 @@ var after = []check{
 		mend: "Look at the speaker's Pod on the node; where none runs, look for taints that the DaemonSet does not tolerate.",
 	}, {
 		name: "gossip", find: gossip, needs: []source.Kind{source.Speakers}, blind: gossipOff,
-		mend: "Let TCP and UDP port 7946 through between all nodes, in both directions.",
+		mend: "Let TCP and UDP port GOSSIPPORT through between all nodes, in both directions.",
 	}, {
 		name: "service-proxy", find: serviceProxy, needs: []source.Kind{source.Speakers},
 		mend: "Look at kube-proxy, or what stands in for it, on the node: it forwards the packets.",

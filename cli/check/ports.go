@@ -18,9 +18,6 @@ type nodePort struct {
 
 func (p nodePort) String() string { return fmt.Sprintf("%d %s", p.port, p.protocol) }
 
-// speakerPorts are those that a speaker opens on its node by default: metrics, health, gossip.
-var speakerPorts = []nodePort{{corev1.ProtocolTCP, 7472}, {corev1.ProtocolTCP, 7473}, {corev1.ProtocolTCP, 7946}, {corev1.ProtocolUDP, 7946}}
-
 func portsTaken(in *Input) (found []Finding) {
 	wanted := wantedPorts(in)
 	for _, pod := range source.Of[*corev1.Pod](in.Objects) {
@@ -44,14 +41,17 @@ func portsTaken(in *Input) (found []Finding) {
 	return found
 }
 
-// wantedPorts are those that the installed DaemonSet names, or the default ones.
+// wantedPorts are those of the values that an install will have, of the DaemonSet that is installed, or else the default ones.
 func wantedPorts(in *Input) []nodePort {
+	if in.values != nil {
+		return in.values.ports()
+	}
 	if set := in.Cluster.SpeakerSet(); set != nil {
 		if ports := portsOf(&set.Spec.Template.Spec); len(ports) > 0 {
 			return ports
 		}
 	}
-	return speakerPorts
+	return defaultValues().ports()
 }
 
 // ours are the objects of Daymark's own programs.

@@ -35,15 +35,18 @@ var warnings = []string{
 }
 
 // conditionLines of an object of a kind, without those that programs alone read.
-func conditionLines(kind string, conditions []metav1.Condition) (lines []ConditionLine) {
-	for _, c := range conditions {
-		if c.Type == v1beta1.ConditionStalled || c.Type == v1beta1.ConditionProvenance ||
-			kind == "Service" && !strings.HasPrefix(c.Type, v1beta1.GroupVersion.Group+"/") {
+func (c *Cluster) conditionLines(kind string, conditions []metav1.Condition) (lines []ConditionLine) {
+	for _, condition := range conditions {
+		if condition.Type == v1beta1.ConditionStalled || condition.Type == v1beta1.ConditionProvenance ||
+			kind == "Service" && !strings.HasPrefix(condition.Type, v1beta1.GroupVersion.Group+"/") {
 			continue
 		}
-		line := ConditionLine{Type: c.Type, Status: c.Status, Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime, Wrong: wrong(&c)}
+		line := ConditionLine{
+			Type: condition.Type, Status: condition.Status, Reason: condition.Reason, Message: condition.Message,
+			Since: condition.LastTransitionTime, Wrong: wrong(&condition),
+		}
 		if line.Wrong {
-			line.Remedy = remedy(kind, c.Type, c.Reason)
+			line.Remedy = c.withGossipPort(remedy(kind, condition.Type, condition.Reason))
 		}
 		lines = append(lines, line)
 	}

@@ -84,7 +84,7 @@ func (c *Cluster) routerLine(raw *v1beta1.BGPPeer, nodes []NodeLine) RouterLine 
 	p := lb.InForce(lb.ParsePeer(raw), nil)
 	line := RouterLine{
 		PeerLine: c.peerLine(raw, p), ASN: routerASN(p), BFD: p.BFDProfile != "",
-		Wrong: len(wrongLines("BGPPeer", raw.Status.Conditions)) > 0,
+		Wrong: len(c.wrongLines("BGPPeer", raw.Status.Conditions)) > 0,
 	}
 	for i := range nodes {
 		for _, s := range nodes[i].Sessions {
@@ -101,7 +101,7 @@ func (c *Cluster) nodeLine(name string) NodeLine {
 	i := slices.IndexFunc(c.Parsed.Nodes, func(n *lb.Node) bool { return n.Name == name })
 	if s := c.speakers[name]; s != nil {
 		line.State, line.Held, line.Sessions = NodeReady, s.Status.Layer2.IPv4+s.Status.Layer2.IPv6, sessionsOf(s, "")
-		if wrong := wrongLines("Speaker", s.Status.Conditions); len(wrong) > 0 {
+		if wrong := c.wrongLines("Speaker", s.Status.Conditions); len(wrong) > 0 {
 			line.State, line.Reason, line.Since = NodeComplains, wrong[0].Reason, &wrong[0].Since
 		}
 		if lb.SpeakerGone(s) {

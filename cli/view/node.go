@@ -120,7 +120,7 @@ func (c *Cluster) speakerReport(name string) *SpeakerReport {
 		return nil
 	}
 	r := &SpeakerReport{
-		Version: s.Status.Version, Members: s.Status.Members, Conditions: conditionLines("Speaker", s.Status.Conditions),
+		Version: s.Status.Version, Members: s.Status.Members, Conditions: c.conditionLines("Speaker", s.Status.Conditions),
 		HeldCount: s.Status.Layer2.IPv4 + s.Status.Layer2.IPv6, Sessions: c.checkedSessions(s, ""),
 		Addresses: s.Status.Network.Addresses, Gateways: s.Status.Network.Gateways, Draining: s.Status.Draining,
 	}

@@ -53,7 +53,7 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	}
 	p := lb.InForce(c.Parsed.Peers[i], nil)
 	x := &PeerExplanation{
-		PeerLine: c.peerLine(raw, p), Conditions: conditionLines("BGPPeer", raw.Status.Conditions),
+		PeerLine: c.peerLine(raw, p), Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
 		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
 	for _, a := range c.Parsed.BGPAdvertisements {

@@ -53,7 +53,7 @@ func (c *Cluster) ExplainPool(name string) *PoolExplanation {
 		return nil
 	}
 	x := &PoolExplanation{
-		PoolLine: PoolLine{Name: name}, Conditions: conditionLines("IPAddressPool", raw.Status.Conditions),
+		PoolLine: PoolLine{Name: name}, Conditions: c.conditionLines("IPAddressPool", raw.Status.Conditions),
 		Addresses: lb.Strings(pool.Ranges), Exclude: lb.Strings(pool.Exclude), Serves: serves(pool), Unseen: c.Unseen,
 	}
 	x.Advertisements = c.selecting(pool)

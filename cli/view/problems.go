@@ -56,7 +56,7 @@ func (c *Cluster) Problems() ProblemList {
 // serviceProblems are Services of ours that wait, are not announced, or have a condition that warns.
 func (c *Cluster) serviceProblems() (found []Problem) {
 	for _, s := range c.ours(false) {
-		for _, line := range conditionLines("Service", c.services[s.Key].Status.Conditions) {
+		for _, line := range c.conditionLines("Service", c.services[s.Key].Status.Conditions) {
 			if !line.Wrong {
 				continue
 			}
@@ -84,13 +84,13 @@ func problem(severity Severity, kind, name string, line *ConditionLine, command 
 }
 
 // wrongLines are the conditions that say that something is wrong.
-func wrongLines(kind string, conditions []metav1.Condition) []ConditionLine {
-	return slices.DeleteFunc(conditionLines(kind, conditions), func(l ConditionLine) bool { return !l.Wrong })
+func (c *Cluster) wrongLines(kind string, conditions []metav1.Condition) []ConditionLine {
+	return slices.DeleteFunc(c.conditionLines(kind, conditions), func(l ConditionLine) bool { return !l.Wrong })
 }
 
 func (c *Cluster) speakerProblems() (found []Problem) {
 	for _, s := range all[*v1beta1.Speaker](c) {
-		for _, line := range wrongLines("Speaker", s.Status.Conditions) {
+		for _, line := range c.wrongLines("Speaker", s.Status.Conditions) {
 			found = append(found, problem(Warning, "Speaker", s.Name, &line, "explain node "+s.Name))
 		}
 		for _, conflict := range s.Status.Layer2.Conflicts {
@@ -143,7 +143,7 @@ func (c *Cluster) missingSpeakers() (found []Problem) {
 // configurationProblems are those that the conditions of what users have written tell.
 func (c *Cluster) configurationProblems() (found []Problem) {
 	add := func(kind, name, command string, conditions []metav1.Condition, severity func(*ConditionLine) Severity) {
-		for _, line := range wrongLines(kind, conditions) {
+		for _, line := range c.wrongLines(kind, conditions) {
 			found = append(found, problem(severity(&line), kind, name, &line, command))
 		}
 	}

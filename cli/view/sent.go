@@ -104,7 +104,7 @@ func (c *Cluster) difference(speaker *v1beta1.Speaker, reported *v1beta1.BGPSess
 	if reported.Warning != "" {
 		text += ": " + reported.Warning
 	}
-	for _, line := range wrongLines("Speaker", speaker.Status.Conditions) {
+	for _, line := range c.wrongLines("Speaker", speaker.Status.Conditions) {
 		text += "; " + line.Message
 	}
 	if !c.Settings.Known {

@@ -92,7 +92,7 @@ func (c *Cluster) ExplainService(key lb.Key) *ServiceExplanation {
 	}
 	s := c.Parsed.Services[i]
 	x := &ServiceExplanation{
-		ServiceLine: c.line(s), Conditions: conditionLines("Service", raw.Status.Conditions), Request: c.request(s, raw),
+		ServiceLine: c.line(s), Conditions: c.conditionLines("Service", raw.Status.Conditions), Request: c.request(s, raw),
 		Endpoints: c.endpointsOf(key), Events: c.eventsOf("Service", key.Namespace, key.Name), Unseen: c.Unseen,
 	}
 	if len(c.Unseen) > 0 {
