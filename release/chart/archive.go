@@ -30,6 +30,12 @@ func Archive(folder, out string, release Release) error {
 		return fmt.Errorf("load the chart: %w", err)
 	}
 	c.Metadata.Version, c.Metadata.AppVersion = strings.TrimPrefix(release.Version, "v"), release.Version
+	if c.Metadata.Annotations == nil {
+		c.Metadata.Annotations = map[string]string{}
+	}
+	for program, digest := range release.Digests { // templates see what values are, and not which of them are the chart's own
+		c.Metadata.Annotations["daymark.io/"+program+"-digest"] = digest
+	}
 	for _, file := range c.Raw {
 		if file.Name != util.ValuesfileName {
 			continue

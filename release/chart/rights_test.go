@@ -2,6 +2,7 @@ package chart
 
 import (
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -94,6 +95,34 @@ func TestRights_OfEachIdentity(t *testing.T) {
 		})
 	}
 	t.Run("the definitions are applied with these rights alone", func(t *testing.T) { definitionsAreApplied(t, c) })
+}
+
+// Who has the roles of the cluster has those of Daymark with them: to see with view, to change with edit, which tenants have in
+// namespaces, where these kinds are not.
+func TestRights_AreAddedToTheRolesOfTheCluster(t *testing.T) {
+	files, err := Render(folder, nil)
+	must(t, err)
+	found := byKey(objects(t, files))
+	const to = "rbac.authorization.k8s.io/aggregate-to-"
+	for name, want := range map[string]map[string]string{
+		"daymark-view": {to + "view": "true", to + "edit": "true", to + "admin": "true"},
+		"daymark-edit": {to + "edit": "true", to + "admin": "true"},
+	} {
+		role := found["ClusterRole/"+name]
+		if role == nil {
+			t.Fatalf("there is no ClusterRole %s", name)
+		}
+		if labels := role.GetLabels(); !reflect.DeepEqual(labels, want) {
+			t.Errorf("%s has the labels %v, want %v", name, labels, want)
+		}
+	}
+	for key, object := range found {
+		for label := range object.GetLabels() {
+			if strings.HasPrefix(label, to) && key != "ClusterRole/daymark-view" && key != "ClusterRole/daymark-edit" {
+				t.Errorf("%s is added to a role of the cluster by %s", key, label)
+			}
+		}
+	}
 }
 
 // definitionsAreApplied changes one definition and deletes another: both are as they should be again, and objects stay.
