@@ -117,7 +117,7 @@ release: ## Write all that is published of VERSION=v1.2.3 into dist/ (PLATFORMS=
 		--platforms '$(PLATFORMS)' --key '$(if $(KEY),$(abspath $(KEY)))'
 
 .PHONY: push
-push: ## Push the images in dist/ (REGISTRY=host:port pushes to another registry than their names say)
+push: ## Push the images and the chart in dist/ (REGISTRY=host:port pushes to another registry than their names say)
 	cd release && $(GO) run . push $(abspath $(DIST)) --registry '$(REGISTRY)' --key '$(if $(KEY),$(abspath $(KEY)))'
 
 BENCH ?= .

@@ -1,5 +1,5 @@
-// Command release makes everything that is published of a version of Daymark, and pushes its images. `make release` runs it. It
-// is a module of its own, so that the libraries it needs are not among the product's. It refuses to publish anything but images:
+// Command release makes everything that is published of a version of Daymark, and pushes its images and its chart. `make release` runs it. It
+// is a module of its own, so that the libraries it needs are not among the product's. It refuses to publish anything else:
 // files are left in a folder.
 package main
 
@@ -64,7 +64,7 @@ func makeCommand(out io.Writer) *cobra.Command {
 func pushCommand(out io.Writer) *cobra.Command {
 	var to destination
 	command := &cobra.Command{
-		Use: "push FOLDER", Short: "Push the images that make has written into the folder", Args: cobra.ExactArgs(1),
+		Use: "push FOLDER", Short: "Push the images and the chart that make has written into the folder", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			return push(command.Context(), args[0], to, out)
 		},
@@ -72,6 +72,6 @@ func pushCommand(out io.Writer) *cobra.Command {
 	command.Flags().StringVar(&to.registry, "registry", "",
 		"push to this registry, host or host:port, under the same path (default: that of the names)")
 	command.Flags().BoolVar(&to.plain, "plain-http", false, "speak HTTP with the registry")
-	command.Flags().StringVar(&to.key, "key", "", "sign the images with the private key in this file")
+	command.Flags().StringVar(&to.key, "key", "", "sign what is pushed with the private key in this file")
 	return command
 }

@@ -42,7 +42,28 @@ type maker struct {
 	images []manifests.Image
 }
 
-// makeAll makes a release in the order in which one part needs another.
+// step makes one part of a release.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// steps are all, in the order in which one part needs another.
+func (m *maker) steps() []step {
+	return []step{
+		{"programs", m.programs},
+		{"archives", m.archives},
+		{"images", m.layouts},
+		{"manifests", m.manifests},
+		{"chart", m.chart},
+		{"plugin", m.krew},
+		{"SBOMs", m.sboms},
+		{"provenance", m.provenance},
+		{"checksums", m.checksums},
+	}
+}
+
+// makeAll makes a release.
 func makeAll(ctx context.Context, o options, out io.Writer) error {
 	m := maker{options: o}
 	var err error
@@ -55,20 +76,7 @@ func makeAll(ctx context.Context, o options, out io.Writer) error {
 	if err := prepare(o.out); err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"programs", m.programs},
-		{"archives", m.archives},
-		{"images", m.layouts},
-		{"manifests", m.manifests},
-		{"chart", m.chart},
-		{"plugin", m.krew},
-		{"SBOMs", m.sboms},
-		{"provenance", m.provenance},
-		{"checksums", m.checksums},
-	} {
+	for _, step := range m.steps() {
 		begin := time.Now()
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("make the %s: %w", step.name, err)

@@ -170,6 +170,8 @@ func TestRelease_RefusesWhatCannotBeMadeAgain(t *testing.T) {
 	for _, test := range []struct{ name, version, want string }{
 		{"a checkout with changes", "v1.2.3", "the checkout has changes"},
 		{"no version", "latest", "is not of the form"},
+		{"what git says of a clone without tags", "3db9567", "name one, as make release VERSION=v1.2.3"},
+		{"nothing, as where there is no git", "", "name one, as make release VERSION=v1.2.3"},
 		{"half a version", "v1.2", "is not of the form"},
 		{"build metadata, which no tag can have", "v1.2.3+a", "is not of the form"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,7 @@ func TestSignature_OfImagesIsFoundAndVerified(t *testing.T) {
 	if err := push(t.Context(), dist(t), destination{registry: host, key: key}, &printed); err != nil {
 		t.Fatal(err)
 	}
+	var signed []string
 	for _, line := range strings.Fields(printed.String()) {
 		image, err := name.NewDigest(line)
 		if err != nil {
@@ -99,11 +101,15 @@ func TestSignature_OfImagesIsFoundAndVerified(t *testing.T) {
 		if err := json.Unmarshal(payload, &said); err != nil {
 			t.Fatal(err)
 		}
+		signed = append(signed, image.Context().RepositoryStr())
 		shipped := "ghcr.io/" + image.Context().RepositoryStr()
 		if said.Critical.Image["docker-manifest-digest"] != image.DigestStr() || said.Critical.Identity["docker-reference"] != shipped ||
 			said.Critical.Type != "cosign container image signature" {
 			t.Errorf("what is signed of %s is %s", image, payload)
 		}
+	}
+	if want := []string{"daymark-lb/controller", "daymark-lb/speaker", "daymark-lb/charts/daymark"}; !slices.Equal(signed, want) {
+		t.Errorf("signed are %v, want %v", signed, want)
 	}
 }
 

@@ -49,16 +49,22 @@ func Compile(ctx context.Context, tree source.Tree, version string, platform Pla
 		if !program.Runs(platform) {
 			continue
 		}
-		path := filepath.Join(out, program.Name)
-		if platform.OS == "windows" {
-			path += ".exe"
-		}
+		path := Path(out, program, platform)
 		if err := compile(ctx, tree, version, platform, program, path); err != nil {
 			return nil, err
 		}
 		built = append(built, Binary{Program: program, Platform: platform, Path: path})
 	}
 	return built, nil
+}
+
+// Path is that of a program's file in the folder.
+func Path(folder string, program Program, platform Platform) string {
+	path := filepath.Join(folder, program.Name)
+	if platform.OS == "windows" {
+		path += ".exe"
+	}
+	return path
 }
 
 func compile(ctx context.Context, tree source.Tree, version string, platform Platform, program Program, path string) error {

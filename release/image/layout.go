@@ -67,7 +67,7 @@ func Read(folder string) (Layout, error) {
 // Push writes the image to its registry, or, when another one is given, there under the same path. It returns the name by digest.
 // Credentials are those of docker's and podman's configuration. A registry on localhost is spoken to without TLS, others if plain.
 func Push(ctx context.Context, l Layout, registry string, plain bool) (name.Digest, error) {
-	tag, err := moved(l.Name, registry, plain)
+	tag, err := Moved(l.Name, registry, plain)
 	if err != nil {
 		return name.Digest{}, err
 	}
@@ -81,8 +81,8 @@ func Push(ctx context.Context, l Layout, registry string, plain bool) (name.Dige
 	return tag.Digest(digest.String()), nil
 }
 
-// moved is the tag at another registry; nothing stands for its own.
-func moved(tag name.Tag, registry string, plain bool) (name.Tag, error) {
+// Moved is the tag at another registry, which is spoken to without TLS if plain; nothing stands for its own.
+func Moved(tag name.Tag, registry string, plain bool) (name.Tag, error) {
 	if registry == "" {
 		registry = tag.RegistryStr()
 	}

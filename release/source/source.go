@@ -63,7 +63,7 @@ func (t Tree) Date() string { return t.Time.Format(time.RFC3339) }
 // again.
 func (t Tree) Check(version string) error {
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
-		return fmt.Errorf("the version %q is not of the form v1.2.3 or v1.2.3-rc.1", version)
+		return fmt.Errorf("the version %q is not of the form v1.2.3 or v1.2.3-rc.1: name one, as make release VERSION=v1.2.3", version)
 	}
 	if t.Dirty && semver.Prerelease(version) == "" {
 		return errors.New("the checkout has changes: commit them, or release a version with a pre-release part, as v1.2.3-dev")
