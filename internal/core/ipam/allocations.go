@@ -10,6 +10,9 @@ import (
 // allocations say who has which address in this pass. Entries are added and never removed; a Service may join one.
 type allocations struct {
 	entries map[netip.Addr]allocation
+	// noted are the addresses that have got an entry in this pass, if noting.
+	noted  []netip.Addr
+	noting bool
 	// sharers are the Services of each address that several Services hold.
 	sharers map[netip.Addr]*sharers
 	// shown are the Services whose status shows an address that they do not hold.
@@ -24,6 +27,8 @@ type allocation struct {
 	cause Cause
 	// shared: several Services hold the address.
 	shared bool
+	// still: the Service that has the address is still.
+	still bool
 }
 
 // sharers are the Services that share an address. Each of them may share it with all the others, so they have the same
@@ -40,11 +45,16 @@ func (g *sharers) add(s *lb.Service) {
 	}
 }
 
-func newAllocations(size int) allocations {
-	return allocations{
-		entries: make(map[netip.Addr]allocation, size),
-		sharers: map[netip.Addr]*sharers{},
-		shown:   map[netip.Addr][]*lb.Service{},
+// newAllocations makes allocations without entries, which are to be set.
+func newAllocations() allocations {
+	return allocations{sharers: map[netip.Addr]*sharers{}, shown: map[netip.Addr][]*lb.Service{}}
+}
+
+// put sets an entry. Known: there is one already.
+func (l *allocations) put(addr netip.Addr, e allocation, known bool) {
+	l.entries[addr] = e
+	if l.noting && !known {
+		l.noted = append(l.noted, addr)
 	}
 }
 
@@ -56,9 +66,9 @@ func (l *allocations) free(addr netip.Addr) bool {
 
 // take makes a Service a holder of an address that it may have. It reports whether it is the first holder.
 func (l *allocations) take(addr netip.Addr, s *lb.Service) (first bool) {
-	e := l.entries[addr]
+	e, known := l.entries[addr]
 	if e.holder == nil {
-		l.entries[addr] = allocation{holder: s, cause: Taken}
+		l.put(addr, allocation{holder: s, cause: Taken}, known)
 		return true
 	}
 	if !e.shared {
@@ -74,7 +84,7 @@ func (l *allocations) take(addr netip.Addr, s *lb.Service) (first bool) {
 // block keeps an address from being given, unless it has an entry already.
 func (l *allocations) block(addr netip.Addr, cause Cause) {
 	if l.free(addr) {
-		l.entries[addr] = allocation{cause: cause}
+		l.put(addr, allocation{cause: cause}, false)
 	}
 }
 

@@ -24,9 +24,15 @@ func (p *pass) countAll() {
 			}
 		}
 	}
-	// order does not matter: the entries are counted.
-	for addr, e := range p.allocations.entries {
-		p.countOne(addr, e)
+	if p.allocations.noting { // those of still Services are counted already
+		for _, addr := range p.allocations.noted {
+			p.countOne(addr, p.allocations.entries[addr])
+		}
+	} else {
+		// order does not matter: the entries are counted.
+		for addr, e := range p.allocations.entries {
+			p.countOne(addr, e)
+		}
 	}
 	for _, pool := range p.pools {
 		for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
@@ -51,14 +57,8 @@ func (p *pass) countOne(addr netip.Addr, e allocation) {
 		return
 	}
 	from, family := p.byAge[place], lb.FamilyOf(addr)
-	count, used := from.use.Count(family), from.used(family)
-	switch {
-	case p.never.rangeOf(addr) != nil: // not counted as available
-	case p.reservations.of(addr) != nil:
-		used.reserved++
-	case !(from.AvoidBuggyIPs && mayBeBroadcast(addr)):
-		used.unreserved++
-	}
+	count := from.use.Count(family)
+	p.countUsed(from.used(family), from, addr, 1)
 	switch e.cause {
 	case NodeOwned:
 		count.NodeOwned++
@@ -75,12 +75,22 @@ func (p *pass) countOne(addr netip.Addr, e allocation) {
 	}
 }
 
+// countUsed adds an address that belongs to a pool to those of its addresses that have an allocation, or takes it away.
+func (p *pass) countUsed(used *usedCount, owner *pool, addr netip.Addr, sign int64) {
+	switch {
+	case p.never.rangeOf(addr) != nil: // not counted as available
+	case p.reservations.of(addr) != nil:
+		used.reserved += sign
+	case !(owner.AvoidBuggyIPs && mayBeBroadcast(addr)):
+		used.unreserved += sign
+	}
+}
+
 // countWaiting counts of each pool the Services that wait for one of its addresses. Many Services share a list of verdicts, so each
 // list is read once.
 func (p *pass) countWaiting() {
 	waiting, lists := map[*Verdict]int64{}, []*Missing{}
-	for i := range p.plan.Assignments {
-		a := &p.plan.Assignments[i]
+	for _, a := range p.active {
 		for j := range a.Missing {
 			m := &a.Missing[j]
 			if len(m.Verdicts) == 0 || a.hasOneOfTwo() {

@@ -23,6 +23,8 @@
 // Because of rule 4 addresses are only ever taken within a pass and never freed. So the search for a free address never goes
 // back, and costs the same in a pool of any size and however full it is.
 //
+// A Planner makes the same plans one after the other, and looks at few Services in most of them.
+//
 // The files: compute.go has the steps of a pass, keep.go rule 1, complete.go and find.go rules 2 and 3, allocations.go who
 // holds which address. causes.go is the one list of causes why an address is not given. reasons.go has the reasons of the
 // condition, messages.go its texts.

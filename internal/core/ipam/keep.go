@@ -29,10 +29,8 @@ const (
 // came first never moves for one that came later. Among those that joined, the Services whose sharing terms did not change
 // come first: so the Service that changed has to move, and not its neighbors.
 func (p *pass) keepHeld() {
-	p.linkPrevious()
 	var open, changed []*Assignment
-	for i := range p.plan.Assignments {
-		a := &p.plan.Assignments[i]
+	for _, a := range p.active {
 		switch {
 		case len(a.Service.Ingress) == 0, p.keepShown(a, held):
 		case a.previous != nil && sharingChanged(a.previous.Service, a.Service):

@@ -50,8 +50,8 @@ func (p *pass) delayReuse() {
 	p.freedBy = map[lb.Key][]netip.Addr{}
 	freed := map[netip.Addr]FreedAddress{}
 	maps.Copy(freed, p.world.Memory.Freed)
-	for i := range p.plan.Assignments {
-		if a := &p.plan.Assignments[i]; a.previous != nil && !a.keepsAll() {
+	for _, a := range p.active {
+		if a.previous != nil && !a.keepsAll() {
 			p.free(a.previous, freed)
 		}
 	}
@@ -74,7 +74,7 @@ func (p *pass) delayReuse() {
 		}
 		p.allocations.block(addr, ReuseDelayed)
 		if pool := p.byPool[p.world.Pools.Containing(addr)]; pool.perNamespace != nil {
-			pool.perNamespace[f.Service.Namespace]++
+			p.charge(pool, f.Service.Namespace)
 		}
 		p.freedBy[f.Service] = append(p.freedBy[f.Service], addr)
 		p.decideAgain(end)
@@ -166,8 +166,7 @@ func (p *pass) restsFor(namespace string, addr netip.Addr) bool {
 func (p *pass) remember() {
 	memory := &p.plan.Memory
 	memory.Assignments = p.plan.Assignments
-	for i := range p.plan.Assignments {
-		a := &p.plan.Assignments[i]
+	for _, a := range p.active {
 		a.previous = nil // the memory goes back one pass only
 		if len(memory.Freed) > 0 {
 			for _, has := range a.Addresses {

@@ -121,15 +121,8 @@ func (p *pass) prepareNeverGiven() {
 // prepareExternal adds the addresses in spec.externalIPs of Services. A namespace can block no more addresses of a pool in this way
 // than its Services may hold.
 func (p *pass) prepareExternal() {
-	var users []*lb.Service
-	for _, s := range p.world.Services {
-		if len(s.ExternalIPs) > 0 {
-			users = append(users, s)
-		}
-	}
-	slices.SortFunc(users, func(a, b *lb.Service) int { return cmp.Or(a.Created.Compare(b.Created), a.Key.Compare(b.Key)) })
 	blocked := map[*lb.Pool]map[string]int{}
-	for _, s := range users {
+	for _, s := range p.external {
 		for _, addr := range s.ExternalIPs {
 			pool := p.world.Pools.Containing(addr)
 			if pool == nil {

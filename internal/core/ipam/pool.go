@@ -17,6 +17,8 @@ type pool struct {
 	missing bool
 	// used4 and used6 count the addresses that have an allocation, when all have been made.
 	used4, used6 usedCount
+	// still4 and still6 count those of still Services.
+	still4, still6 stillCount
 	// search4 and search6 find free unreserved addresses.
 	search4, search6 freeSearch
 	// perNamespace counts the addresses that the Services of each namespace hold; nil when the pool has no limit.
@@ -28,6 +30,13 @@ func (p *pool) used(family lb.Family) *usedCount {
 		return &p.used6
 	}
 	return &p.used4
+}
+
+func (p *pool) still(family lb.Family) *stillCount {
+	if family == lb.IPv6 {
+		return &p.still6
+	}
+	return &p.still4
 }
 
 func (p *pool) search(family lb.Family) *freeSearch {
@@ -104,6 +113,20 @@ func (p *pass) willHold(pool *pool, a *Assignment) int {
 	return n
 }
 
+// charge is one address that counts for a namespace in the counts of a pool.
+type charge struct {
+	counts    map[string]int
+	namespace string
+}
+
+// charge counts an address of a pool with a limit for a namespace.
+func (p *pass) charge(pool *pool, namespace string) {
+	pool.perNamespace[namespace]++
+	if p.allocations.noting {
+		p.charges = append(p.charges, charge{pool.perNamespace, namespace})
+	}
+}
+
 // replaceable reports whether an address is kept only until what its Service requests in its place is available.
 func (a Address) replaceable() bool {
 	return a.KeptDespite == OtherAddressRequested || a.KeptDespite == OtherPoolRequested
@@ -115,7 +138,7 @@ func (p *pass) hold(a *Assignment, address Address) {
 	rests := p.restsFor(s.Key.Namespace, address.Addr)
 	address.Joined = !p.allocations.take(address.Addr, s)
 	if pool.perNamespace != nil && !rests && !(address.Joined && p.joins(s, address.Addr)) {
-		pool.perNamespace[s.Key.Namespace]++
+		p.charge(pool, s.Key.Namespace)
 	}
 	if !address.Joined {
 		if count := pool.use.Count(family); count != nil {

@@ -49,8 +49,7 @@ func (p *pass) reportPorts() {
 	if len(held) == 0 {
 		return
 	}
-	for i := range p.plan.Assignments {
-		a := &p.plan.Assignments[i]
+	for _, a := range p.active {
 		for _, has := range a.Addresses {
 			if held[has.Addr] {
 				a.findPortConflicts(has.Addr, users)

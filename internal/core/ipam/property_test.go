@@ -37,6 +37,9 @@ type history struct {
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
 	memory       Memory
+	planner      Planner
+	// before are the assignments of the pass before.
+	before map[types.UID]Assignment
 	// deleted are the Services that are deleted and wait for their finalizer to go.
 	deleted map[types.UID]bool
 	// withdrawn is what the speakers of two nodes report.
@@ -48,7 +51,7 @@ type history struct {
 // pass computes a plan, checks the promises, and then writes all of the plan or a part of it.
 func (h *history) pass() {
 	if h.flag("restart") {
-		h.memory = Memory{}
+		h.memory, h.planner, h.before = Memory{}, Planner{}, nil
 	}
 	world := World{
 		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
@@ -57,6 +60,7 @@ func (h *history) pass() {
 		Withdrawals: []Withdrawal{{"n1", h.withdrawn[0]}, {"n2", h.withdrawn[1]}},
 	}
 	plan := Compute(world)
+	h.checkPlanner(world, plan)
 	h.checkOrderDoesNotMatter(world, plan)
 	h.checkNoAddressIsGivenTwice(plan)
 	h.checkStickiness(world, plan)

@@ -70,8 +70,7 @@ func (p *pass) reportReservations() {
 	var pools []lb.Range
 	if len(uses) > 0 {
 		pools = lb.Merge(slices.Concat(p.world.Pools.Shares()...))
-		for i := range p.plan.Assignments {
-			a := &p.plan.Assignments[i]
+		for _, a := range p.active {
 			for _, has := range a.Addresses {
 				if owner := r.owners.Owner(has.Addr); owner >= 0 && !r.byAge[owner].For(a.Service) {
 					uses[owner].Taken = append(uses[owner].Taken, Release{Addr: has.Addr, Cause: Taken, Holder: a.Service.Key})

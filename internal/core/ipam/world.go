@@ -50,6 +50,20 @@ type Plan struct {
 	// Next is when the first reuse delay, grace time of a pool or wait for a speaker ends, so that the next pass decides anew;
 	// zero when there is none.
 	Next time.Time
+
+	// decided are the places of the assignments that the pass has decided on; nil: all.
+	decided []int
+}
+
+// Decided returns the places of the assignments that may differ from those of the pass before, in order. All: any may.
+func (p *Plan) Decided() (places []int, all bool) { return p.decided, p.decided == nil }
+
+// PlaceOf returns the place in Assignments of a Service of the World; -1 when it has none.
+func (p *Plan) PlaceOf(s *lb.Service) int {
+	if place := placeOf(p.Assignments, s); place < len(p.Assignments) && p.Assignments[place].Service == s {
+		return place
+	}
+	return -1
 }
 
 // Assignment is what one Service holds, does not get, and has to release.
@@ -77,6 +91,8 @@ type Assignment struct {
 	replacing bool
 	// whole: the Service keeps all that it should have.
 	whole bool
+	// still: see still.go.
+	still bool
 	// previous is the Service's assignment in the pass before; nil when there was none.
 	previous *Assignment
 }
