@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,9 +32,17 @@ type Parsed[T client.Object, V any] struct {
 	Value  V
 }
 
-// NewParsedLister makes a Lister of objects together with their parsed values.
+// NewParsedLister makes a Lister of objects together with their parsed values. An object whose value stays equal keeps the value that it
+// had, as with NewValueLister: to write the counts of a pool into its status is no change of the pool.
 func NewParsedLister[T client.Object, V any](informers cache.Informers, parse func(T) V) *Lister[T, Parsed[T, V]] {
-	return NewLister(informers, func(object T) Parsed[T, V] { return Parsed[T, V]{object, parse(object)} })
+	l := NewLister(informers, func(object T) Parsed[T, V] { return Parsed[T, V]{object, parse(object)} })
+	l.keep = func(before, now Parsed[T, V]) (Parsed[T, V], bool) {
+		if reflect.DeepEqual(before.Value, now.Value) {
+			now.Value = before.Value
+		}
+		return now, false
+	}
+	return l
 }
 
 // Values are the parsed values of objects.
@@ -71,8 +80,8 @@ type Cluster struct {
 func NewCluster(informers cache.Informers, namespace string) *Cluster {
 	return &Cluster{
 		endpoints:   endpoints{namespace: namespace},
-		slices:      NewLister(informers, lb.ParseEndpointSlice),
-		nodes:       NewLister(informers, lb.ParseNode),
+		slices:      NewValueLister(informers, lb.ParseEndpointSlice),
+		nodes:       NewValueLister(informers, lb.ParseNode),
 		secrets:     NewLister(informers, Unparsed[*corev1.Secret]),
 		pools:       NewParsedLister(informers, lb.ParsePool),
 		l2:          NewParsedLister(informers, lb.ParseL2Advertisement),
@@ -94,6 +103,8 @@ type Snapshot struct {
 	ParsedBGPAdvertisements []Parsed[*v1beta1.BGPAdvertisement, *lb.BGPAdvertisement]
 	ParsedPeers             []Parsed[*v1beta1.BGPPeer, *lb.Peer]
 	ParsedBFDProfiles       []Parsed[*v1beta1.BFDProfile, *lb.BFDProfile]
+	// ChangedEndpoints are the Services whose endpoints may be others than at the List before.
+	ChangedEndpoints []lb.Key
 	// SpeakerAddresses are where the speakers say that they gossip, by node. Do not change the map.
 	SpeakerAddresses map[string]netip.AddrPort
 }
@@ -113,6 +124,7 @@ func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.ChangedEndpoints, c.endpoints.changed = c.endpoints.changed, nil
 	s.Pools = c.index.of(Values(s.ParsedPools))
 	s.L2Advertisements, s.BGPAdvertisements = Values(s.ParsedL2Advertisements), Values(s.ParsedBGPAdvertisements)
 	s.Peers, s.BFDProfiles = Values(s.ParsedPeers), Values(s.ParsedBFDProfiles)

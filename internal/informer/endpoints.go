@@ -19,6 +19,8 @@ type endpoints struct {
 	// speaking are the slices of speakers, in order of name.
 	speaking []*lb.EndpointSlice
 	speakers map[string]netip.AddrPort
+	// changed are the Services that were joined again since somebody took the list.
+	changed []lb.Key
 }
 
 // join returns the endpoints of every Service, and where the speakers gossip, by node, given how the slices differ from those at the last
@@ -39,6 +41,7 @@ func (e *endpoints) join(changed []replacement[*lb.EndpointSlice]) (map[lb.Key]l
 	}
 	// order does not matter: each Service stands for itself
 	for key, parts := range before {
+		e.changed = append(e.changed, key)
 		if now := e.parts[key]; len(now) > 0 {
 			e.joined[key] = e.joined[key].Update(parts, now)
 		} else {

@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -61,8 +62,10 @@ type LastGoodObjects struct {
 		from, to    []*lb.BGPAdvertisement
 		communities []*v1beta1.Community
 	}
-	// seen are all pools as they were last, those that are gone included: Services keep their addresses for a while.
-	seen map[string]*lb.Pool
+	// seen are all pools as they were last, those that are gone included: Services keep their addresses for a while. withGone are the
+	// pools that were seen last, with those that are gone: the same as long as they are.
+	seen           map[string]*lb.Pool
+	last, withGone *lb.Pools
 }
 
 // NewLastGoodObjects remembers nothing yet.
@@ -94,11 +97,16 @@ func (l *LastGoodObjects) SubstitutePools(objects cluster.Objects) *cluster.Obje
 	if good := l.pools.Substitute(now); !slices.Equal(good, now) {
 		objects.Pools = l.index.of(good)
 	}
-	for _, pool := range objects.Pools.ByAge() {
-		l.seen[pool.Name] = pool
+	if l.last != objects.Pools {
+		l.last, l.withGone = objects.Pools, objects.Pools
+		l.seen = maps.Clone(l.seen)
+		for _, pool := range objects.Pools.ByAge() {
+			l.seen[pool.Name] = pool
+		}
+		if len(l.seen) > len(now) {
+			l.withGone = objects.Pools.WithGone(l.seen)
+		}
 	}
-	if len(l.seen) > len(now) {
-		objects.Pools = objects.Pools.WithGone(l.seen)
-	}
+	objects.Pools = l.withGone
 	return &objects
 }

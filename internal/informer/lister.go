@@ -21,7 +21,10 @@ import (
 type Lister[T client.Object, V any] struct {
 	informers cache.Informers
 	parse     func(T) V
-	changes   changes
+	// keep returns what takes the place of a value: the new one, or the one before if the two are equal, or part of it. Same: nothing
+	// has changed. Nil: it is always the new one.
+	keep    func(before, now V) (kept V, same bool)
+	changes changes
 
 	mu       sync.Mutex
 	informer withStore
@@ -69,6 +72,19 @@ type withStore interface {
 // keep references into it. Nothing is read before the first List.
 func NewLister[T client.Object, V any](informers cache.Informers, parse func(T) V) *Lister[T, V] {
 	return &Lister[T, V]{informers: informers, parse: parse, byKey: map[objectKey]*entry[V]{}}
+}
+
+// NewValueLister is NewLister for values that do not say of which version of the object they are. An object that is written and whose value
+// stays equal keeps the value that it had: who compares values by their pointers sees no change. Nodes are written again and again so.
+func NewValueLister[T client.Object, V any](informers cache.Informers, parse func(T) *V) *Lister[T, *V] {
+	l := NewLister(informers, parse)
+	l.keep = func(before, now *V) (*V, bool) {
+		if reflect.DeepEqual(before, now) {
+			return before, true
+		}
+		return now, false
+	}
+	return l
 }
 
 // List returns the values of all objects in order of namespace and name. The slice and the values are shared: do not
@@ -127,7 +143,7 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 	// order does not matter: each entry stands for itself, and what is added is sorted
 	for key := range look {
 		item, _, _ := store.GetByKey(key.stored()) // of this kind of store there is no error
-		object, exists := item.(T)
+		object, exists := item.(client.Object)
 		known := l.byKey[key]
 		switch {
 		case !exists && known == nil, exists && known != nil && known.uid == object.GetUID() && known.version == object.GetResourceVersion():
@@ -136,17 +152,30 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 			delete(l.byKey, key)
 			l.replaced = append(l.replaced, replacement[V]{before: &known.value})
 		case known == nil:
-			known = &entry[V]{key, object.GetUID(), object.GetResourceVersion(), l.parse(object)}
+			known = &entry[V]{key, object.GetUID(), object.GetResourceVersion(), l.valueOf(object)}
 			l.byKey[key], added = known, append(added, known)
 			l.replaced = append(l.replaced, replacement[V]{now: &known.value})
 		default:
-			before := known.value
-			known.uid, known.version, known.value = object.GetUID(), object.GetResourceVersion(), l.parse(object)
-			edited = append(edited, known)
-			l.replaced = append(l.replaced, replacement[V]{&before, &known.value})
+			before, now, same := known.value, l.valueOf(object), false
+			if l.keep != nil {
+				now, same = l.keep(before, now)
+			}
+			known.uid, known.version, known.value = object.GetUID(), object.GetResourceVersion(), now
+			if !same {
+				edited = append(edited, known)
+				l.replaced = append(l.replaced, replacement[V]{&before, &known.value})
+			}
 		}
 	}
 	l.update(added, edited, gone)
+}
+
+// valueOf returns the value of an object of a store, or of what is kept of one.
+func (l *Lister[T, V]) valueOf(object client.Object) V {
+	if known, ok := object.(*kept[V]); ok {
+		return known.value
+	}
+	return l.parse(object.(T)) //nolint:forcetypeassert // the informer has no others
 }
 
 // complete reports whether only the noted objects can have changed. An informer that replaces its whole store, after it has listed
@@ -170,7 +199,7 @@ func (l *Lister[T, V]) all(store toolscache.Store) map[objectKey]bool {
 		keys[key] = true
 	}
 	for _, item := range store.List() {
-		if object, ok := item.(T); ok {
+		if object, ok := item.(client.Object); ok {
 			keys[keyOf(object)] = true
 		}
 	}

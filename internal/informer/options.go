@@ -18,7 +18,7 @@ import (
 )
 
 // Options makes caches that keep of each object only what Daymark reads: that is most of the memory of a process in a large
-// cluster. Never write an object of these caches back whole; write patches. What users may make as long as they like is
+// cluster. Of EndpointSlices it is the parsed value alone. Never write an object of these caches back whole; write patches. What users may make as long as they like is
 // bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of
 // classes that Daymark does not serve no request is kept.
 func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache.Options {
@@ -28,7 +28,7 @@ func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache
 		DefaultTransform: strip(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Service{}:            {Transform: strip(stripService(classes))},
-			&discoveryv1.EndpointSlice{}: {Transform: strip(stripEndpointSlice)},
+			&discoveryv1.EndpointSlice{}: {Transform: keep(strip(stripEndpointSlice), lb.ParseEndpointSlice)},
 			&corev1.Node{}:               {Transform: strip(stripNode)},
 			&corev1.Namespace{}:          {Transform: strip(stripNamespace)},
 			// A selector by field and not by Namespaces: the cache then has one informer, with a store.
@@ -208,10 +208,16 @@ func without(annotations map[string]string, key string) map[string]string {
 }
 
 // Unchanged reports whether two versions of an object are equal in all that the cache keeps of them. Only Nodes are
-// compared, since they are written again and again without a change; another object is unchanged if its resourceVersion is.
+// compared, since they are written again and again without a change, and objects of which the value alone is kept; another object is
+// unchanged if its resourceVersion is.
 func Unchanged(before, after client.Object) bool {
 	if before.GetResourceVersion() == after.GetResourceVersion() {
 		return true
+	}
+	if past, ok := before.(interface {
+		sameValue(after client.Object) bool
+	}); ok {
+		return past.sameValue(after)
 	}
 	node, ok := before.(*corev1.Node)
 	now, alsoNode := after.(*corev1.Node)
@@ -226,6 +232,11 @@ func Unchanged(before, after client.Object) bool {
 // OnlyTextChanged reports whether two versions of a Service differ in nothing but the conditions AddressAssigned and
 // Announced, which are for people: nothing is decided by them.
 func OnlyTextChanged(before, after client.Object) bool {
+	if past, ok := before.(interface {
+		onlyTextChanged(after client.Object) bool
+	}); ok {
+		return past.onlyTextChanged(after)
+	}
 	past, ok := before.(*corev1.Service)
 	now, also := after.(*corev1.Service)
 	if !ok || !also {

@@ -32,7 +32,7 @@ func New(objects ...client.Object) *Cache {
 // Put adds an object, or replaces the one of the same kind, namespace and name.
 func (c *Cache) Put(object client.Object) { _ = c.store(object).Add(object) }
 
-// PutAs is Put of what a cache with some options keeps of an object, which is changed.
+// PutAs is Put of what a cache with some options keeps of an object, which is changed or replaced.
 func (c *Cache) PutAs(object client.Object, options cache.Options) error {
 	transform := options.DefaultTransform
 	for of, kind := range options.ByObject {
@@ -40,11 +40,11 @@ func (c *Cache) PutAs(object client.Object, options cache.Options) error {
 			transform = kind.Transform
 		}
 	}
-	if _, err := transform(object); err != nil {
+	kept, err := transform(object)
+	if err != nil {
 		return err
 	}
-	c.Put(object)
-	return nil
+	return c.store(object).Add(kept)
 }
 
 // Replace puts some objects in the place of all of a kind, as an informer does that has listed them anew.
