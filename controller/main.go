@@ -99,7 +99,7 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:         scheme,
-		Cache:          informer.Options(scheme, f.Namespace, f.Classes),
+		Cache:          reconcile.CacheOptions(scheme, f.Namespace, f.Classes),
 		MapperProvider: informer.Mapper,
 		Metrics:        f.MetricsServer(), PprofBindAddress: f.Pprof,
 		HealthProbeBindAddress: "0", // daemon.Probes serves them, with the reason

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // assumeCache holds the Services that the loop has written and the informer's cache does not show yet, as kube-scheduler's
@@ -18,33 +20,33 @@ type assumed struct {
 	service   *cachedService
 }
 
-// newest returns the newest version that is known of each Service, and forgets those that the informer shows or that are gone.
+// newest returns the newest version that is known of each Service, given those that the informer shows in order of key, and forgets those that the informer shows or that are gone.
 // Writes that are under way count as if they may have been made.
 func (a assumeCache) newest(cached []*cachedService, underWay []*serviceWrite) []*cachedService {
 	if len(a) == 0 && len(underWay) == 0 {
 		return cached
 	}
-	writing := make(map[types.UID]*serviceWrite, len(underWay))
-	for _, w := range underWay {
-		writing[w.service.UID] = w
-	}
 	newest := slices.Clone(cached)
-	behind := make(map[types.UID]bool, len(a))
-	for i, s := range newest {
-		if known := a[s.UID]; known != nil && slices.Contains(known.decidedOn, s.version) {
-			behind[s.UID] = true
+	// order does not matter: each is looked up for itself.
+	for uid, known := range a {
+		if i, found := find(cached, known.service); found && slices.Contains(known.decidedOn, cached[i].version) {
 			newest[i] = known.service
-		}
-		if w := writing[s.UID]; w != nil && w.service.version == newest[i].version {
-			newest[i] = w.perhapsMade()
-		}
-	}
-	for uid := range a {
-		if !behind[uid] {
+		} else {
 			delete(a, uid)
 		}
 	}
+	for _, w := range underWay {
+		if i, found := find(cached, w.service); found && w.service.version == newest[i].version {
+			newest[i] = w.perhapsMade()
+		}
+	}
 	return newest
+}
+
+// find finds a Service in a list in order of key, in whatever version.
+func find(cached []*cachedService, s *cachedService) (int, bool) {
+	i, found := slices.BinarySearchFunc(cached, s.Key, func(c *cachedService, key lb.Key) int { return c.Key.Compare(key) })
+	return i, found && cached[i].UID == s.UID
 }
 
 // assume records the result of a write that was decided on a version.

@@ -18,7 +18,7 @@ import (
 
 // compute decides what a pass writes.
 func (l *Loop) compute(s *snapshot) (*ipam.Plan, *announce.Explainer) {
-	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, l.memory))
+	plan := l.planner.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, ipam.Memory{}))
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	return &plan, announce.NewExplainer(&world)
 }
@@ -41,7 +41,7 @@ func benchLoop(services int) (*Loop, *snapshot) {
 		}))
 	}
 	l := newLoop(Config{Classes: lb.Classes{Classless: true}})
-	s.setServices(all)
+	s.setServices(all, nil)
 	l.writeAll(s)
 	return l, s
 }
@@ -71,7 +71,7 @@ func (l *Loop) writeAll(s *snapshot) {
 			services[i] = &cachedService{w.made("2"), "2"}
 		}
 	}
-	s.setServices(services)
+	s.setServices(services, nil)
 }
 
 // BenchmarkLoop_PassWith10kRewrites is a pass while the conditions of all of 10,000 Services wait to be rewritten: what a
@@ -112,7 +112,7 @@ func BenchmarkLoop_NotServed40k(b *testing.B) {
 		all = append(all, parseService(from))
 	}
 	l := newLoop(Config{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass}})
-	s.setServices(all)
+	s.setServices(all, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		plan, explainer := l.compute(s)

@@ -49,10 +49,25 @@ type serviceCondition struct {
 
 // countService counts the conditions that a Service is to have.
 func (f *figures) countService(conditions []metav1.Condition) {
+	countConditions(f.services, conditions, 1)
+}
+
+// countSettled counts the conditions that settled Services are to have.
+func (f *figures) countSettled(counts map[serviceCondition]int) {
+	// order does not matter: each is counted for itself.
+	for of, count := range counts {
+		if f.services[of] += count; f.services[of] == 0 {
+			delete(f.services, of)
+		}
+	}
+}
+
+// countConditions adds the conditions of a Service to counts, or takes them away.
+func countConditions(counts map[serviceCondition]int, conditions []metav1.Condition, sign int) {
 	for i := range conditions {
 		c := &conditions[i]
 		if c.Type == v1beta1.ConditionAddressAssigned || c.Type == v1beta1.ConditionAnnounced {
-			f.services[serviceCondition{c.Type, c.Reason, c.Status}]++
+			counts[serviceCondition{c.Type, c.Reason, c.Status}] += sign
 		}
 	}
 }

@@ -28,7 +28,6 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/internal/core/lb"
-	"github.com/daymark-lb/daymark/internal/informer"
 )
 
 const (
@@ -82,7 +81,7 @@ func (c *testCluster) start(t *testing.T, change ...func(*Config)) *running {
 		f(&settings)
 	}
 	m, err := ctrl.NewManager(c.config, ctrl.Options{
-		Scheme: c.scheme, Cache: informer.Options(c.scheme, daymarkNamespace, settings.Classes),
+		Scheme: c.scheme, Cache: CacheOptions(c.scheme, daymarkNamespace, settings.Classes),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		Controller: crconfig.Controller{SkipNameValidation: &skip}, GracefulShutdownTimeout: &grace,
 	})

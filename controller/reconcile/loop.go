@@ -103,8 +103,8 @@ type Loop struct {
 	// contests with other writers of the same Services, and the lookups of who those are.
 	contests contests
 	lookups  lookups
-	memory   ipam.Memory
-	// settled are the Services that had all they should have in the pass before.
+	planner  ipam.Planner
+	// settled are the Services of which it was settled in the pass before what they should have.
 	settled settled
 	// accepted is what was accepted in this term of leadership, and may not be written yet.
 	accepted accepted
@@ -182,7 +182,7 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 
 // forget drops what is valid in one term of leadership only: another may lead meanwhile.
 func (l *Loop) forget() {
-	l.caughtUp, l.behind, l.assumed, l.memory, l.contests, l.settled = false, nil, assumeCache{}, ipam.Memory{}, contests{}, settled{}
+	l.caughtUp, l.behind, l.assumed, l.planner, l.contests, l.settled = false, nil, assumeCache{}, ipam.Planner{}, contests{}, settled{}
 	l.accepted = newAccepted()
 	l.metrics.figures.Store(nil)
 }
@@ -208,8 +208,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
-	plan := ipam.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, l.memory))
-	l.memory = plan.Memory
+	plan := l.planner.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, ipam.Memory{}))
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	explainer := announce.NewExplainer(&world)
 	l.counted = newFigures()
@@ -242,7 +241,8 @@ func (l *Loop) look(ctx context.Context, underWay []*serviceWrite) (*snapshot, e
 	if s.ServiceCIDRs, err = l.readServiceCIDRs(ctx); err != nil {
 		return nil, err
 	}
-	s.setServices(l.assumed.newest(s.services, underWay))
+	l.listers.changedEndpoints = nil
+	s.setServices(l.assumed.newest(s.services, underWay), &l.listers.provided)
 	return s, nil
 }
 

@@ -111,19 +111,25 @@ type scene struct {
 
 // newScene makes a loop that sees a pool, two Services without addresses, and no key for the gossip.
 func newScene(c Config) *scene {
-	c.Namespace, c.Classes, c.Log = daymarkNamespace, lb.Classes{Classless: true}, slog.New(slog.DiscardHandler)
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: "1"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.0/28"}
 	lan := &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan", UID: "lan", ResourceVersion: "1"}}
-	s := &scene{
-		Loop: newLoop(c), cache: informertest.New(pool, lan), recorder: &recorder{answers: map[string]error{}},
-		server: &server{versions: map[string]string{"a": "1", "b": "1"}},
-	}
+	s := sceneOf(informertest.New(pool, lan), c)
 	for _, name := range []string{"a", "b"} {
 		s.cache.Put(&corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID(name), ResourceVersion: "1"},
 			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Protocol: "TCP", Port: 80}}},
 		})
+	}
+	return s
+}
+
+// sceneOf is a scene with what is in a cache.
+func sceneOf(objects *informertest.Cache, c Config) *scene {
+	c.Namespace, c.Classes, c.Log = daymarkNamespace, lb.Classes{Classless: true}, slog.New(slog.DiscardHandler)
+	s := &scene{
+		Loop: newLoop(c), cache: objects, recorder: &recorder{answers: map[string]error{}},
+		server: &server{versions: map[string]string{"a": "1", "b": "1"}},
 	}
 	s.informers = s.cache
 	s.listers, s.client, s.direct, s.events = newListers(s.cache, daymarkNamespace), s.recorder, s.server, newEventWriter(s.recorder, s.log, s.metrics.eventsDropped)

@@ -45,7 +45,7 @@ func (p announcedPace) of(w *serviceWrite) *rate.Limiter {
 
 // wait is how long a write is to wait; 0: not at all.
 func (p announcedPace) wait(w *serviceWrite, now time.Time) time.Duration {
-	if !w.desired.SameButAnnounced(&w.service.Written) {
+	if !w.onlyAnnounced {
 		return 0
 	}
 	tokens := p.of(w).TokensAt(now)
@@ -54,7 +54,7 @@ func (p announcedPace) wait(w *serviceWrite, now time.Time) time.Duration {
 
 // wrote counts a write that is being made.
 func (p announcedPace) wrote(w *serviceWrite, now time.Time) {
-	if w.desired.SameButAnnounced(&w.service.Written) {
+	if w.onlyAnnounced {
 		p.of(w).AllowN(now, 1)
 	}
 }

@@ -75,7 +75,7 @@ func poolsLoop(pools, each int) (*Loop, *snapshot, []*v1beta1.IPAddressPool) {
 		}
 	}
 	s.setPools(objects)
-	s.setServices(services)
+	s.setServices(services, nil)
 	l.writeAll(s)
 	return l, s, objects
 }

@@ -25,6 +25,7 @@ type scaleScene struct {
 
 func newScaleScene(b fatal, services int) *scaleScene {
 	s := &scaleScene{scene: newScene(Config{})}
+	s.classes.Name = v1beta1.LoadBalancerClass // without a name no provenance is ours
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: "2"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"10.0.0.0/14"}
 	s.cache.Put(pool)
@@ -72,12 +73,17 @@ func (s *scaleScene) store() {
 		if w == nil {
 			continue
 		}
-		edited := *service
-		edited.ResourceVersion = "w" + service.ResourceVersion
-		edited.Status.LoadBalancer.Ingress, edited.Status.Conditions = w.desired.Ingress, w.desired.Conditions
-		s.services[i] = &edited
-		s.cache.Put(&edited)
+		s.storeOne(i, w)
 	}
+}
+
+// storeOne puts a Service into the cache as a write makes it.
+func (s *scaleScene) storeOne(i int, w *serviceWrite) {
+	edited := *s.services[i]
+	edited.ResourceVersion = "w" + edited.ResourceVersion
+	edited.Status.LoadBalancer.Ingress, edited.Status.Conditions = w.desired.Ingress, w.desired.Conditions
+	s.services[i] = &edited
+	s.cache.Put(&edited)
 }
 
 // BenchmarkLoop_OneChanged is what a pass costs, by the number of Services: when an endpoint of one of them has changed, when there is

@@ -23,6 +23,8 @@ type serviceWrite struct {
 	desired status.Service
 	// released addresses, for Events.
 	released []ipam.Release
+	// onlyAnnounced: it changes the condition Announced alone.
+	onlyAnnounced bool
 	// version that the write made.
 	version string
 }
@@ -32,43 +34,51 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	world := explainer.World()
 	l.settled.begin(s.services, world)
 	var writes []*write
-	add := func(c *cachedService, desired status.Service, released []ipam.Release) (same bool) {
-		l.counted.countService(desired.Conditions)
-		if desired.Equal(&c.Written) {
-			return true
+	add := func(w *write) {
+		if w == nil {
+			return
 		}
-		w := &serviceWrite{service: c, desired: desired, released: released}
-		if wait := l.announced.wait(w, l.now()); wait > 0 {
+		if wait := l.announced.wait(w.service, l.now()); wait > 0 {
 			l.runAgain(wait + loop.MaxInterval)
 		} else {
-			writes = append(writes, l.serviceWrite(w))
+			writes = append(writes, w)
 		}
-		return false
 	}
-	for i := range plan.Assignments {
-		a := &plan.Assignments[i]
+	for _, place := range l.settled.open(s, plan) {
+		a := &plan.Assignments[place]
 		c, endpoints := s.services[a.Index], world.Endpoints[a.Service.Key]
 		alone := explainer.Alone(c.Service)
-		if alone && l.settled.holds(a, endpoints) {
-			l.counted.countService(c.Written.Conditions)
+		if waits, holds := l.settled.holds(a, endpoints); alone && holds {
+			add(waits)
 			continue
 		}
 		l.settled.forget(a)
 		desired := c.Desired(a, status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer}, explainer, l.now())
-		same := add(c, l.removedFinalizer(c, l.contested(c, desired, explainer)), a.Released)
-		if same && a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone {
-			l.settled.settle(a, endpoints)
+		desired = l.removedFinalizer(c, l.contested(c, desired, explainer))
+		w := l.serviceWrite(c, desired, a.Released)
+		add(w)
+		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone {
+			l.settled.settle(a, endpoints, w)
+		} else {
+			l.counted.countService(desired.Conditions)
 		}
 	}
+	l.counted.countSettled(l.settled.counts)
 	for i := range plan.Cleanups {
 		c := s.service(plan.Cleanups[i].Service.Key)
-		add(c, c.CleanedUp(&plan.Cleanups[i], l.now()), nil)
+		desired := c.CleanedUp(&plan.Cleanups[i], l.now())
+		l.counted.countService(desired.Conditions)
+		add(l.serviceWrite(c, desired, nil))
 	}
 	return writes
 }
 
-// serviceWrite makes a write of the change of a Service.
-func (l *Loop) serviceWrite(s *serviceWrite) *write {
+// serviceWrite makes a write of what a Service should have; nil: it has that.
+func (l *Loop) serviceWrite(c *cachedService, desired status.Service, released []ipam.Release) *write {
+	if desired.Equal(&c.Written) {
+		return nil
+	}
+	s := &serviceWrite{service: c, desired: desired, released: released, onlyAnnounced: desired.SameButAnnounced(&c.Written)}
 	key := s.service.Key
 	return &write{
 		key: objectKey{"Service", key.Namespace, key.Name}, version: s.service.version, urgency: s.urgency(), term: l.term, service: s,

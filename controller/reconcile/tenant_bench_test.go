@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
-	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/internal/tenanttest"
 )
 
@@ -27,7 +26,7 @@ func BenchmarkLoop_TenantEdit(b *testing.B) {
 				pool.Spec.Addresses = []v1beta1.AddressRange{v1beta1.AddressRange(fmt.Sprintf("203.0.113.%d/32", i))}
 				s.cache.Put(pool)
 			}
-			options := informer.Options(nil, daymarkNamespace, s.classes)
+			options := CacheOptions(nil, daymarkNamespace, s.classes)
 			from := tenanttest.Service(way)
 			var edited corev1.Service
 			b.ReportAllocs()

@@ -68,8 +68,18 @@ func (s *Service) sameMetadata(other *Service) bool {
 
 // SameButAnnounced reports whether two differ in nothing but the condition Announced.
 func (s *Service) SameButAnnounced(other *Service) bool {
+	return s.sameBut(other, v1beta1.ConditionAnnounced)
+}
+
+// SameButText reports whether two differ in nothing but the conditions AddressAssigned and Announced, which are for people.
+func (s *Service) SameButText(other *Service) bool {
+	return s.sameBut(other, v1beta1.ConditionAddressAssigned, v1beta1.ConditionAnnounced)
+}
+
+// sameBut reports whether two differ in nothing but conditions of some types.
+func (s *Service) sameBut(other *Service, types ...string) bool {
 	rest := func(conditions []metav1.Condition) []metav1.Condition {
-		return slices.DeleteFunc(slices.Clone(conditions), func(c metav1.Condition) bool { return c.Type == v1beta1.ConditionAnnounced })
+		return slices.DeleteFunc(slices.Clone(conditions), func(c metav1.Condition) bool { return slices.Contains(types, c.Type) })
 	}
 	return s.sameMetadata(other) && sameIngress(s.Ingress, other.Ingress) && slices.EqualFunc(rest(s.Conditions), rest(other.Conditions), sameCondition)
 }
