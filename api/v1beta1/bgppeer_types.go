@@ -49,12 +49,14 @@ type SecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// key in the Secret whose value is used. Default: password.
 	// +optional
 	// +kubebuilder:default=password
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
 	Key string `json:"key,omitempty"`
 }
 
@@ -71,6 +73,7 @@ type PeerFrom struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	NodeAnnotation string `json:"nodeAnnotation,omitempty"`
 }
 
@@ -89,6 +92,7 @@ type SourceFrom struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	NodeAnnotation string `json:"nodeAnnotation,omitempty"`
 }
 
@@ -98,6 +102,7 @@ type RouterIDFrom struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	NodeAnnotation string `json:"nodeAnnotation"`
 }
 
@@ -127,6 +132,9 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.interface) || !has(self.ebgpMultiHop) || !self.ebgpMultiHop",message="an unnumbered peer is on the link: ebgpMultiHop does not apply"
 // +kubebuilder:validation:XValidation:rule="duration(self.keepaliveTime) <= duration(self.holdTime)",message="keepaliveTime must not be longer than holdTime"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress.split('%')[0]).family()",message="sourceAddress and peerAddress must be of the same family"
+// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || self.peerAddress.contains('%') || ip(self.sourceAddress).family() == 4 || !ip(self.sourceAddress).isLinkLocalUnicast()",message="from a link-local sourceAddress only a link-local peerAddress is reached"
+// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.interface) || ip(self.sourceAddress).family() == 6",message="the peer at the other end of a link has an IPv6 address: sourceAddress must be of IPv6, too"
+// +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerFrom) || !has(self.peerFrom.defaultGateway) || ip(self.sourceAddress).family() == (self.peerFrom.defaultGateway == 'IPv6' ? 6 : 4)",message="sourceAddress must be of the family of the default gateway"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.sourceFrom)",message="give either sourceAddress or sourceFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.routerID) || !has(self.routerIDFrom)",message="give either routerID or routerIDFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.bfdStrict) || !self.bfdStrict || (has(self.bfdProfile) && size(self.bfdProfile) > 0)",message="bfdStrict waits for BFD: give a bfdProfile, too"
@@ -157,6 +165,8 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:MaxLength=61
 	// +kubebuilder:validation:XValidation:rule="isIP(self.split('%')[0])",message="must be an IP address"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('%') || self.matches('^[fF][eE][89abAB][0-9a-fA-F]:[0-9a-fA-F:.]*%[^/%\\\\s]{1,15}$')",message="only a link-local IPv6 address has an interface behind it, as in fe80::1%eth0"
+	// +kubebuilder:validation:XValidation:rule="self.contains('%') || !isIP(self) || ip(self).family() == 4 || !ip(self).isLinkLocalUnicast()",message="a link-local IPv6 address needs the interface that it is on behind it, as in fe80::1%eth0"
+	// +kubebuilder:validation:XValidation:rule="self.contains('%') || !isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast() || ip(self).isLoopback()",message="must be the address of a router: neither unspecified nor that of a group"
 	PeerAddress string `json:"peerAddress,omitempty"`
 	// interface is the name of an interface. The peer is the router at the other end of its link, by its IPv6 link-local
 	// address (BGP unnumbered).
@@ -180,6 +190,7 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast() || ip(self).isLoopback()",message="must be the address of a node: neither unspecified nor that of a group"
 	SourceAddress string `json:"sourceAddress,omitempty"`
 	// sourceFrom says where each node finds the address to connect from, in place of sourceAddress.
 	// +optional
@@ -233,6 +244,7 @@ type BGPPeerSpec struct {
 	// bfdProfile is the name of the BFDProfile for a BFD session with the peer. Empty: no BFD.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$`
 	BFDProfile string `json:"bfdProfile,omitempty"`
 	// bfdStrict keeps the session from being established before BFD is up (draft-ietf-idr-bgp-bfd-strict-mode). The router needs
 	// BFD for this, and no strict mode of its own. Default: false.
@@ -251,6 +263,7 @@ type BGPPeerSpec struct {
 	// vrf is the name of the VRF device that the session goes through.
 	// +optional
 	// +kubebuilder:validation:MaxLength=15
+	// +kubebuilder:validation:Pattern=`^[^/\s]*$`
 	VRF string `json:"vrf,omitempty"`
 	// adminState: Maintenance keeps sessions established and takes the routes away: they are the least preferred ones for 10s
 	// (GRACEFUL_SHUTDOWN, RFC 8326), and then withdrawn. Down ends the sessions (Cease, Administrative Shutdown) until it is

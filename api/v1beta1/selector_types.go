@@ -15,6 +15,7 @@ type LabelSelector struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(key, key.size() > 0 && key.size() <= 317)",message="the key of a label has 1 to 317 characters"
+	// +kubebuilder:validation:XValidation:rule="self.all(key, key.size() > 317 || key.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="one of the keys is no key of a label"
 	MatchLabels map[string]LabelValue `json:"matchLabels,omitempty"`
 	// matchExpressions are requirements on the labels of an object.
 	// +optional

@@ -76,6 +76,7 @@ func TestCluster_RemedyNamesTheGossipPortThatIsSet(t *testing.T) {
 // A peer that is shut down on purpose is no problem, and is said to be so.
 func TestCluster_PeerThatIsShutDownIsNoProblem(t *testing.T) {
 	peer := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}}
+	peer.Spec.MyASN, peer.Spec.PeerASN, peer.Spec.PeerAddress = 64512, new(int64(64513)), "192.0.2.1"
 	peer.Spec.AdminState, peer.Spec.ShutdownMessage = v1beta1.AdminDown, "new line card"
 	peer.Status.Nodes = 3
 	down := metav1.Condition{Type: v1beta1.ConditionSessionsEstablished, Status: "False", Reason: "AdministrativelyDown"}

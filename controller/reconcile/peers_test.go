@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,7 +123,8 @@ func nodesWithoutSpeaker(t *testing.T, c *testCluster, _ *running) {
 
 // statesOfObjects goes through the states that Flux and others tell apart.
 func statesOfObjects(t *testing.T, c *testCluster, r *running) {
-	near := []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"no key": "x"}}} // which the schema cannot tell
+	longPrefix := strings.Repeat("a", 254) + "/no-key" // which the schema cannot tell
+	near := []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{longPrefix: "x"}}}
 	r.stop()
 	pool := c.pool(t, "blue", "192.0.2.0/30")
 	peer := c.peer(t, "tor")

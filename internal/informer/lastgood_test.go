@@ -72,8 +72,10 @@ func TestLastGoodObjects_AfterARestartWhatWasAcceptedGoesOn(t *testing.T) {
 	l2 := &v1beta1.L2Advertisement{}
 	l2.Spec.NodeSelectors = nonsense
 	l2.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Generation: 1, Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"eth0"}}}
-	peer := &v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{NodeSelectors: nonsense}}
-	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1, Spec: v1beta1.BGPPeerSpec{MyASN: 64512}}
+	spec := v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: new(int64(64513)), PeerAddress: "192.0.2.1"}
+	peer := &v1beta1.BGPPeer{Spec: spec}
+	peer.Spec.NodeSelectors = nonsense
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1, Spec: spec}
 	got := NewLastGoodObjects().Substitute(cluster.Objects{
 		Pools: lb.NewPools(nil), BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(bgp)},
 		L2Advertisements: []*lb.L2Advertisement{lb.ParseL2Advertisement(l2)}, Peers: []*lb.Peer{lb.ParsePeer(peer)},

@@ -68,15 +68,13 @@ func settingsOf(s *announce.Session) settings {
 	}
 }
 
-// validate returns why there can be no session with these settings; nil when there can.
+// validate returns why there can be no session with these settings; nil when there can. It is the last guard: what a BGPPeer
+// or an annotation says is checked where it is parsed, so that what was good before goes on.
 func (s *settings) validate() error {
+	if err := cmp.Or(lb.CheckRouter(s.address), lb.CheckSource(s.source, s.address)); err != nil {
+		return err //nolint:wrapcheck // It says what is wrong in words.
+	}
 	switch {
-	case !s.address.IsValid() || s.address.IsUnspecified():
-		return errors.New("the address of the router is not known")
-	case s.address.Is6() && s.address.IsLinkLocalUnicast() && s.address.Zone() == "":
-		return fmt.Errorf("the link-local address %[1]s needs the interface that it is on behind it, as in %[1]s%%eth0", s.address)
-	case s.source.IsValid() && s.source.Is4() != s.address.Is4():
-		return fmt.Errorf("the source address %s and the router's address %s are not of one family", s.source, s.address)
 	case s.myASN == 0:
 		return errors.New("our own AS number is missing")
 	case s.peerASN == 0 && s.dynamic == "":
@@ -85,16 +83,12 @@ func (s *settings) validate() error {
 		return errors.New("there is no router ID: this node has no IPv4 address, and none is configured")
 	case !s.ipv4 && !s.ipv6:
 		return errors.New("no address family is configured")
-	case s.holdTime == 0:
-		return errors.New("holdTime 0s, a session without hold timer, is not possible: give at least 3s")
-	case s.holdTime < minHoldTime:
-		return fmt.Errorf("holdTime %s is too short: give at least 3s", s.holdTime)
 	case s.multiHop && s.ttlSecurity:
 		return errors.New("ebgpMultiHop and ttlSecurity exclude each other")
 	case len(s.password) > maxPasswordLength:
 		return fmt.Errorf("the password has %d bytes, and TCP MD5 signatures allow %d", len(s.password), maxPasswordLength)
 	}
-	return nil
+	return lb.CheckHoldTime(s.holdTime) //nolint:wrapcheck // It says what is wrong in words.
 }
 
 // ends has the AS numbers of both ends.

@@ -60,9 +60,13 @@ func (r *rules) linkIndex(name string) int {
 	return 0
 }
 
-// multiHopBFD reports whether a router may be more than one hop away. One of our own AS may be anywhere.
+// multiHopBFD reports whether a router may be more than one hop away. One of our own AS may be anywhere, and a link-local
+// address is on the link whatever is said.
 func (r *rules) multiHopBFD(s *Session, peer *lb.Peer) bool {
-	return s.MultiHop || !peer.External() && !s.Address.IsLinkLocalUnicast() &&
+	if s.Address.IsLinkLocalUnicast() {
+		return false
+	}
+	return s.MultiHop || !peer.External() &&
 		!slices.ContainsFunc(r.world.OwnLinks, func(link lb.Link) bool { return link.OnLink(s.Address) })
 }
 
@@ -321,11 +325,22 @@ func (r *rules) setAddress(s *Session, addr netip.Addr, peer *lb.Peer, n *lb.Nod
 	s.Address = addr
 	if addr.IsValid() {
 		s.Problem = cmp.Or(s.Problem, r.resolveSource(s, peer, n))
+		s.checkEnds()
 	}
 	s.Problem = cmp.Or(s.Problem, s.resolveRouterID(peer, n))
 	s.Families = familiesOf(peer, addr)
 	next := r.nextHops(s, n)
 	s.NextHop4, s.NextHop6 = next.IPv4, next.IPv6
+}
+
+// checkEnds checks what is known on the node alone: the router, and the address to connect from.
+func (s *Session) checkEnds() {
+	if s.Problem != "" {
+		return
+	}
+	if err := cmp.Or(lb.CheckRouter(s.Address), lb.CheckSource(s.Source, s.Address)); err != nil {
+		s.Problem = err.Error()
+	}
 }
 
 // carries reports whether prefixes of a family can be announced over the session. IPv4 needs no IPv4 next hop: over IPv6

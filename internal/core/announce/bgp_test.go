@@ -255,6 +255,48 @@ func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	}
 }
 
+// An address that no router can have is a mistake like any other: the sessions that run stay.
+func TestSessions_FromAnnotationWithAnAddressOfNoRouter(t *testing.T) {
+	for text, words := range map[string]string{
+		"0.0.0.0": "is not the address of a router", "::": "is not the address of a router", "224.0.0.5": "is not the address of a router",
+		"ff02::2%eth0": "only a link-local IPv6 address does", "fe80::1": "as in fe80::1%eth0", "192.0.2.1, fe80::1": "as in fe80::1%eth0",
+	} {
+		w := cluster()
+		w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
+		w.node("n1").Annotations = map[string]string{"example.com/routers": text}
+		got := Compute(w).Sessions[0]
+		if got.Name != "router" || got.Address.IsValid() || !got.RoutersUnknown || !strings.Contains(got.Problem, words) {
+			t.Errorf("%q: session %q with %v, unknown: %t, problem %q", text, got.Name, got.Address, got.RoutersUnknown, got.Problem)
+		}
+	}
+}
+
+// Which family the router has is known on the node alone. A session that runs stays as it is, and so does its BFD.
+func TestSessions_SourceThatCannotReachTheAnnotatedRouter(t *testing.T) {
+	for router, want := range map[string]string{
+		"2001:db8::1": "the source address 192.0.2.11 and the router's address 2001:db8::1 are not of one family", "192.0.2.1": "",
+	} {
+		w := cluster()
+		w.Peers[0].Address, w.Peers[0].NodeAnnotation, w.Peers[0].Source = netip.Addr{}, "example.com/routers", netip.MustParseAddr("192.0.2.11")
+		w.node("n1").Annotations = map[string]string{"example.com/routers": router}
+		if got := Compute(w).Sessions[0].Problem; got != want {
+			t.Errorf("%s: problem %q, want %q", router, got, want)
+		}
+	}
+}
+
+// BFD over several hops with a link-local address does not exist (RFC 5883): the executor would refuse it, and with bfdStrict no session
+// would ever be established.
+func TestSessions_LinkLocalRouterIsOneHopAwayWhateverIsSaid(t *testing.T) {
+	for router, want := range map[string]bool{"fe80::1%eth0": false, "169.254.0.1": false, "198.51.100.1": true} {
+		w := cluster()
+		w.Peers[0].Address, w.Peers[0].MultiHop = netip.MustParseAddr(router), true
+		if got := Compute(w).Sessions[0].MultiHopBFD; got != want {
+			t.Errorf("%s: over several hops: %t", router, got)
+		}
+	}
+}
+
 // The router IDs are unicast addresses, and no two nodes of a cluster have the same.
 func TestRouterID_WithoutAnIPv4Address(t *testing.T) {
 	seen := map[netip.Addr]bool{}

@@ -66,8 +66,8 @@ func (s *Session) resolveRouterID(peer *lb.Peer, n *lb.Node) string {
 	if err != nil {
 		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %v", key, n.Name, err)
 	}
-	if !id.Is4() || id.IsUnspecified() {
-		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %s has not the form of an IPv4 address other than 0.0.0.0", key, n.Name, id)
+	if err := lb.CheckRouterID(id); err != nil {
+		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %v", key, n.Name, err)
 	}
 	s.RouterID = id
 	return ""

@@ -38,6 +38,14 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 			p.SourceAnnotation = loopback
 			w.node("n1").Annotations = map[string]string{loopback: "lo"}
 		}, "", `sourceFrom: annotation example.com/loopback of node n1: "lo" is not an address`},
+		{"an annotation with the address of a group", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "224.0.0.5"}
+		}, "224.0.0.5", "the source address 224.0.0.5 is not the address of a node"},
+		{"an annotation with a link-local address", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
+			w.node("n1").Annotations = map[string]string{loopback: "fe80::11"}
+		}, "fe80::11", "from the link-local source address fe80::11 only link-local routers are reached, and 2001:db8::1 is none"},
 		{"an interface", func(w *World, p *lb.Peer) {
 			p.SourceInterface = "lo"
 			w.OwnLinks = []lb.Link{{Name: "lo", Addresses: prefixes("127.0.0.1/8", "203.0.113.1/32", "::1/128")}}

@@ -2,6 +2,7 @@ package lb
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -125,12 +126,15 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 		p.Families = append(p.Families, parseFamily(family))
 	}
 	slices.Sort(p.Families)
-	p.Address, p.Err = optionalAddr(spec.PeerAddress, p.Err)
-	p.Source, p.Err = optionalAddr(spec.SourceAddress, p.Err)
-	p.RouterID, p.Err = optionalAddr(spec.RouterID, p.Err)
+	p.Address, p.Err = optionalAddr("peerAddress", spec.PeerAddress, ParsePeerAddr, p.Err)
+	p.Source, p.Err = optionalAddr("sourceAddress", spec.SourceAddress, ParseAddr, p.Err)
+	p.RouterID, p.Err = optionalAddr("routerID", spec.RouterID, ParseAddr, p.Err)
 	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
 	p.AdminState, p.Err = adminState(spec.AdminState, p.Err)
+	if p.Err == nil {
+		p.Err = p.check(spec)
+	}
 	return p
 }
 
@@ -167,13 +171,16 @@ func adminState(said v1beta1.AdminState, before error) (v1beta1.AdminState, erro
 	return cmp.Or(said, v1beta1.AdminUp), before
 }
 
-// optionalAddr parses an address that may be absent. It returns the error before it, if there is one.
-func optionalAddr(text string, before error) (netip.Addr, error) {
+// optionalAddr parses the address in a field, which may be absent. It returns the error before it, if there is one.
+func optionalAddr(field, text string, parse func(string) (netip.Addr, error), before error) (netip.Addr, error) {
 	if text == "" {
 		return netip.Addr{}, before
 	}
-	addr, err := netip.ParseAddr(text)
-	return addr.Unmap(), cmp.Or(before, err)
+	addr, err := parse(text)
+	if err != nil {
+		return netip.Addr{}, cmp.Or(before, fmt.Errorf("%s: %w", field, err))
+	}
+	return addr, before
 }
 
 // BFDProfile holds the parameters of BFD sessions.

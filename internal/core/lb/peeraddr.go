@@ -9,7 +9,8 @@ import (
 // maxInterfaceName is the longest name of an interface in Linux, in bytes (IFNAMSIZ without the zero at the end).
 const maxInterfaceName = 15
 
-// ParsePeerAddr parses the address of a router. A link-local IPv6 address may have the name of an interface behind it.
+// ParsePeerAddr parses the address of a router. A link-local IPv6 address has the name of an interface behind it, and no other
+// address has. What can be the address of no router is an error, see CheckRouter.
 func ParsePeerAddr(text string) (netip.Addr, error) {
 	text = strings.TrimSpace(text)
 	bare, zone, zoned := strings.Cut(text, "%")
@@ -18,6 +19,9 @@ func ParsePeerAddr(text string) (netip.Addr, error) {
 	case err != nil:
 		return netip.Addr{}, err
 	case !zoned:
+		if err := CheckRouter(addr); err != nil {
+			return netip.Addr{}, err
+		}
 		return addr, nil
 	case !addr.Is6() || !addr.IsLinkLocalUnicast():
 		return netip.Addr{}, fmt.Errorf("%s names an interface: only a link-local IPv6 address does, as fe80::1%%eth0", quote(text))

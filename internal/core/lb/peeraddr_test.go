@@ -11,7 +11,15 @@ func TestParsePeerAddr_LinkLocalNamesItsInterface(t *testing.T) {
 	for text, want := range map[string]string{
 		" 192.0.2.1 ":              "192.0.2.1",
 		"2001:db8::1":              "2001:db8::1",
-		"fe80::1":                  "fe80::1",
+		"169.254.0.1":              "169.254.0.1",
+		"127.0.0.1":                "127.0.0.1",
+		"fe80::1":                  "error: needs the interface that it is on behind it, as in fe80::1%eth0",
+		"0.0.0.0":                  "error: is not the address of a router",
+		"::":                       "error: is not the address of a router",
+		"255.255.255.255":          "error: is not the address of a router",
+		"224.0.0.5":                "error: is not the address of a router",
+		"ff02::1":                  "error: is not the address of a router",
+		"ff02::1%eth0":             "error: only a link-local IPv6 address does",
 		"fe80::1%eth0.100":         "fe80::1%eth0.100",
 		"::ffff:192.0.2.1":         "192.0.2.1",
 		"2001:db8::1%eth0":         "error: only a link-local IPv6 address does",
@@ -26,8 +34,8 @@ func TestParsePeerAddr_LinkLocalNamesItsInterface(t *testing.T) {
 		got, err := ParsePeerAddr(text)
 		words, fails := strings.CutPrefix(want, "error: ")
 		switch {
-		case fails && (err == nil || !strings.Contains(err.Error(), words)):
-			t.Errorf("%q: error %v, want %q", text, err, words)
+		case fails && (err == nil || !strings.Contains(err.Error(), words) || got.IsValid()):
+			t.Errorf("%q is %s, error %v, want %q", text, got, err, words)
 		case !fails && (err != nil || got.String() != want):
 			t.Errorf("%q is %s, error %v", text, got, err)
 		}
@@ -53,12 +61,15 @@ func TestParsePeer_SourceAndRouterIDFromTheNode(t *testing.T) {
 
 // An administrator has taken a router out of use by a word of a later version: it must not get all routes for it.
 func TestParsePeer_UnknownAdminStateIsNotUnderstood(t *testing.T) {
-	peer := &v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{PeerAddress: "192.0.2.1", AdminState: "Drained"}}
+	spec := aPeer()
+	peer := &v1beta1.BGPPeer{Spec: spec}
+	peer.Spec.AdminState = "Drained"
 	p := ParsePeer(peer)
 	if p.Err == nil || !strings.Contains(p.Err.Error(), `adminState: "Drained" is none of [Up Maintenance Down]`) || p.AdminState != v1beta1.AdminUp {
 		t.Errorf("it is %s, and its error is %v", p.AdminState, p.Err)
 	}
-	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Spec: v1beta1.BGPPeerSpec{PeerAddress: "192.0.2.1", AdminState: v1beta1.AdminDown}}
+	spec.AdminState = v1beta1.AdminDown
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Spec: spec}
 	if got := InForce(ParsePeer(peer), nil).AdminState; got != v1beta1.AdminDown {
 		t.Errorf("what counts is %s, want what was understood before", got)
 	}

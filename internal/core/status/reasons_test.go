@@ -138,6 +138,7 @@ func TestReferences_Ready(t *testing.T) {
 
 func parsePeer(selector *v1beta1.LabelSelector) *lb.Peer {
 	from := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}}
+	from.Spec.MyASN, from.Spec.PeerASN, from.Spec.PeerAddress = 64512, new(int64(64513)), "192.0.2.1"
 	if selector != nil {
 		from.Spec.NodeSelectors = []v1beta1.LabelSelector{*selector}
 	}
