@@ -20,7 +20,7 @@ const (
 	// AnnotationPool on a Service was written by earlier versions. It means nothing, and the controller removes it.
 	AnnotationPool = "daymark.io/pool"
 	// AnnotationAllowDeletion with the value "true" lets an IPAddressPool be deleted while Services have addresses of it, and a BFDProfile,
-	// Community or Secret while a BGPPeer or BGPAdvertisement names it.
+	// Community or Secret while a BGPPeer or BGPAdvertisement names it, and what they use be taken out of a Community or Secret.
 	AnnotationAllowDeletion = "daymark.io/allow-deletion"
 	// AnnotationDrain on a Node, with the value "true", stops the node from announcing any address.
 	AnnotationDrain = "daymark.io/drain"

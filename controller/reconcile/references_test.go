@@ -15,6 +15,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // refused waits until the deletion of an object is refused with some words: the API server takes a policy and its parameters up after
@@ -69,7 +70,7 @@ func testReferences(t *testing.T, namespace string) {
 	c := installed(t, namespace)
 	profile, other := &v1beta1.BFDProfile{}, &v1beta1.BFDProfile{}
 	profile.Name, other.Name = "fast", "slow"
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tor"}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tor"}, Data: map[string][]byte{"password": []byte("secret")}}
 	elsewhere := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "tor"}}
 	names := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "ours"}}
 	names.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}, {Name: "red", Value: "64512:2"}, {Name: "blackhole", Value: "65535:666"}}
@@ -102,6 +103,8 @@ func testReferences(t *testing.T, namespace string) {
 	allow(changed)
 	must(t, c.Update(t.Context(), changed, client.DryRunAll))
 
+	testPasswords(t, c, secret)
+
 	for _, object := range []client.Object{profile, secret, names} {
 		allow(object)
 		must(t, c.Update(t.Context(), object))
@@ -114,6 +117,49 @@ func testReferences(t *testing.T, namespace string) {
 	for _, object := range []client.Object{profile, secret, elsewhere, names} {
 		lab.Eventually(t, timeout, "it can be deleted with what named it", func() error { return c.Delete(t.Context(), object) })
 	}
+}
+
+// testPasswords changes the password in a Secret that BGPPeer tor names: the policy and lb.ParsePassword are of one mind.
+func testPasswords(t *testing.T, c *testCluster, secret *corev1.Secret) {
+	t.Helper()
+	change := func(before, after map[string][]byte, annotations map[string]string) error {
+		secret.Data, secret.Annotations = before, map[string]string{v1beta1.AnnotationAllowDeletion: "true"}
+		must(t, c.Update(t.Context(), secret))
+		secret.Annotations = nil
+		must(t, c.Update(t.Context(), secret))
+		changed := secret.DeepCopy()
+		changed.Data, changed.Annotations = after, annotations
+		return c.Update(t.Context(), changed, client.DryRunAll)
+	}
+	const words = `BGPPeer tor has its password in Secret tor, and would have none that can be used under the key password: ` +
+		`set its annotation daymark.io/allow-deletion to "true" to change it all the same`
+	good := map[string][]byte{"password": []byte("secret"), "other": nil}
+	values := []string{"", "\n", "\r\n", "\n\n", " ", "\x00", "p", "new one\n"}
+	for n := 77; n <= 86; n++ {
+		for _, end := range []string{"", "\n", "\r\n", "\n\n", "\r", "J", "NJ"} {
+			values = append(values, strings.Repeat("p", n-len(end))+end)
+		}
+	}
+	for _, value := range values {
+		_, _, unusable := lb.ParsePassword([]byte(value))
+		err := change(good, map[string][]byte{"password": []byte(value)}, nil)
+		switch {
+		case unusable == nil && err != nil:
+			t.Errorf("a password of %d bytes, %q, is refused: %v", len(value), value, err)
+		case unusable != nil && (!apierrors.IsForbidden(err) || !strings.Contains(err.Error(), words)):
+			t.Errorf("a password of %d bytes, %q, is accepted, or refused with other words: %v", len(value), value, err)
+		}
+	}
+	for _, gone := range []map[string][]byte{nil, {}, {"other": []byte("secret")}} {
+		if err := change(good, gone, nil); !apierrors.IsForbidden(err) {
+			t.Errorf("the password can be taken away: %v", err)
+		}
+	}
+	must(t, change(good, nil, map[string]string{v1beta1.AnnotationAllowDeletion: "true"}))
+	must(t, change(good, good, map[string]string{"example.com/any": "thing"}))
+	must(t, change(map[string][]byte{"password": nil}, nil, nil)) // there was none
+	must(t, change(map[string][]byte{"password": nil}, good, nil))
+	must(t, change(good, good, nil))
 }
 
 func TestPolicies_NamespaceCanBeDeletedWithSecretsInUse(t *testing.T) {
