@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
@@ -13,7 +14,7 @@ import (
 func TestHealth_SpeakerServesAPortThatNobodyDoes(t *testing.T) {
 	cluster := daymark(t, lab.WithProxy(lab.OwnProxy)) // which serves no health-check port
 	pod, port := localService(t, cluster)
-	awaitHealthy(t, cluster, port, "n2")
+	awaitHealthyWithin(t, 75*time.Second, cluster, port, "n2") // A proxy whose health check is not found has a minute to come first.
 	pod.MoveTo("n3")
 	awaitHealthy(t, cluster, port, "n3")
 	pod.SetReady(false)
@@ -45,7 +46,12 @@ func localService(t *testing.T, cluster *lab.Cluster) (*lab.Pod, int) {
 // awaitHealthy waits until the port says 200 on that node and 503 on all others.
 func awaitHealthy(t *testing.T, cluster *lab.Cluster, port int, where string) {
 	t.Helper()
-	lab.Eventually(t, waitTimeout, fmt.Sprintf("port %d is healthy on %s alone", port, where), func() error {
+	awaitHealthyWithin(t, waitTimeout, cluster, port, where)
+}
+
+func awaitHealthyWithin(t *testing.T, timeout time.Duration, cluster *lab.Cluster, port int, where string) {
+	t.Helper()
+	lab.Eventually(t, timeout, fmt.Sprintf("port %d is healthy on %s alone", port, where), func() error {
 		for _, node := range cluster.Nodes() {
 			if err := answers(node, port, "/healthz", node.Name == where); err != nil {
 				return err

@@ -20,7 +20,10 @@ type port struct {
 	// nextTry is the earliest time of the next attempt to listen.
 	nextTry time.Time
 	// lent: another process had the port at the last attempt.
-	lent   bool
+	lent bool
+	// foreign: another process has had the port since it is desired.
+	foreign bool
+	// err of the last attempt.
 	err    error
 	server *httpServer // nil: not open.
 }

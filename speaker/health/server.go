@@ -15,6 +15,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 )
 
 // Mode says what to do about health-check ports.
@@ -37,6 +38,9 @@ type Config struct {
 	// Delay is the wait under auto before the first attempt at a new port, so that a service proxy that starts at the
 	// same time opens it first; 0: 5 s.
 	Delay time.Duration
+	// UnwatchedDelay takes the place of Delay where it is not seen whether there is a service proxy: one that starts anew while a
+	// Service is made, or this program is, must have the time to be back; 0: 1 min.
+	UnwatchedDelay time.Duration
 	// Retry is the time between two attempts at a port that cannot be opened; 0: 3 s.
 	Retry time.Duration
 	// Grace is how long under auto a port that another process had must be free before it is served: a service proxy that starts
@@ -76,15 +80,15 @@ type Server struct {
 	portsMu sync.Mutex
 	running bool
 	ports   map[uint16]*port
-	// left: all ports are left to the service proxy.
-	left bool
+	// owner says whose the ports are under auto.
+	owner proxyhealth.Ports
 }
 
 // New returns a Server. It opens no port; nothing runs before Start.
 func New(cfg Config) *Server {
 	cfg.Mode = cmp.Or(cfg.Mode, Auto)
 	cfg.Delay, cfg.Retry = cmp.Or(cfg.Delay, 5*time.Second), cmp.Or(cfg.Retry, 3*time.Second)
-	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
+	cfg.Grace, cfg.UnwatchedDelay = cmp.Or(cfg.Grace, 10*time.Second), cmp.Or(cfg.UnwatchedDelay, time.Minute)
 	s := &Server{
 		cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), wake: make(chan struct{}, 1),
 		ports: map[uint16]*port{},
@@ -121,10 +125,11 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 // Set replaces the desired state: ports are the health-check ports to serve, paths is what is answered at the fixed
-// port. The answers on a port change without closing it. With leave, auto closes all ports and opens none: they are the
-// service proxy's. Under On, the error names the ports that cannot be opened; they are tried again. Before Start, the state is
-// only remembered. The caller must not change the arguments afterwards.
-func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, leave bool) error {
+// port. The answers on a port change without closing it. owner counts under auto: of ports that are the service proxy's all are
+// closed and none is opened, and where it is not seen whether there is one, none is opened that another process has had. Under On,
+// the error names the ports that cannot be opened; they are tried again. Before Start, the state is only remembered. The caller
+// must not change the arguments afterwards.
+func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, owner proxyhealth.Ports) error {
 	if s.cfg.Mode == Off {
 		ports = nil
 	}
@@ -135,15 +140,18 @@ func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map
 	s.healthMu.Lock()
 	s.byPort, s.byService = byPort, paths
 	s.healthMu.Unlock()
-	return s.setPorts(ctx, byPort, leave && s.cfg.Mode == Auto)
+	if s.cfg.Mode != Auto {
+		owner = proxyhealth.Free
+	}
+	return s.setPorts(ctx, byPort, owner)
 }
 
 // setPorts adds the new ports and closes those no longer wanted.
-func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.HealthPort, leave bool) error {
+func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.HealthPort, owner proxyhealth.Ports) error {
 	s.portsMu.Lock()
 	defer s.portsMu.Unlock()
 	now := time.Now()
-	s.leave(now, leave)
+	s.setOwner(now, owner)
 	for number, p := range wanted {
 		if s.ports[number] == nil {
 			s.ports[number] = &port{number: number, nextTry: now.Add(s.delay())}
@@ -170,26 +178,41 @@ func (s *Server) setPorts(ctx context.Context, wanted map[uint16]announce.Health
 	return errors.Join(errs...)
 }
 
-// leave closes all ports when they are left to the service proxy. Once they are not any more, nothing is known of them.
-func (s *Server) leave(now time.Time, leave bool) {
-	changed := leave != s.left
-	s.left = leave
+// setOwner closes all ports when they are the service proxy's. Once they are not any more, nothing is known of them but which ones
+// another process has had.
+func (s *Server) setOwner(now time.Time, owner proxyhealth.Ports) {
+	changed := owner != s.owner
+	s.owner = owner
 	for _, p := range s.ports {
-		if leave && p.open() {
+		if owner == proxyhealth.ProxysOwn && p.open() {
 			p.close()
 			s.log.Info("health-check port is given to the service proxy", "port", p.number, "service", p.service)
 		}
-		if changed {
-			p.nextTry, p.lent, p.err = now, false, nil
+		if !changed {
+			continue
+		}
+		p.nextTry, p.lent, p.err = now, false, nil
+		if owner == proxyhealth.Unwatched {
+			p.nextTry = now.Add(s.cfg.UnwatchedDelay)
 		}
 	}
 }
 
+// delay is how long a new port waits for the first attempt.
 func (s *Server) delay() time.Duration {
-	if s.cfg.Mode == Auto {
+	switch {
+	case s.cfg.Mode != Auto:
+		return 0
+	case s.owner == proxyhealth.Unwatched:
+		return s.cfg.UnwatchedDelay
+	default:
 		return s.cfg.Delay
 	}
-	return 0
+}
+
+// mayTry reports whether a port may be opened, when it is due. To try is to have it for a moment, in which another process cannot.
+func (s *Server) mayTry(p *port) bool {
+	return !p.open() && s.owner != proxyhealth.ProxysOwn && !(s.owner == proxyhealth.Unwatched && p.foreign)
 }
 
 // tryDue tries to open the ports that are due. It returns the time until the next port is due, and false if all are
@@ -197,27 +220,25 @@ func (s *Server) delay() time.Duration {
 func (s *Server) tryDue(ctx context.Context, now time.Time) (wait time.Duration, ok bool) {
 	s.portsMu.Lock()
 	defer s.portsMu.Unlock()
-	if s.left {
-		return 0, false
-	}
 	for _, p := range s.ports {
 		s.tryListen(ctx, p, now)
-		if until := p.nextTry.Sub(now); !p.open() && (!ok || until < wait) {
+		if until := p.nextTry.Sub(now); s.mayTry(p) && (!ok || until < wait) {
 			wait, ok = until, true
 		}
 	}
 	return wait, ok
 }
 
-// tryListen opens a port that is due and not open.
+// tryListen opens a port that is due and may be opened.
 func (s *Server) tryListen(ctx context.Context, p *port, now time.Time) {
-	if p.open() || now.Before(p.nextTry) {
+	if !s.mayTry(p) || now.Before(p.nextTry) {
 		return
 	}
 	p.nextTry = now.Add(s.cfg.Retry)
 	before, lent := p.err, p.lent
 	p.err = p.listen(ctx, s)
 	p.lent = inUse(p.err)
+	p.foreign = p.foreign || p.lent
 	switch {
 	case p.err == nil && lent && s.cfg.Mode == Auto:
 		// It has just become free.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
@@ -65,7 +66,7 @@ func start(t *testing.T, cfg Config) (s *Server, end func()) {
 
 func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
 	t.Helper()
-	if err := s.Set(t.Context(), ports, nil, false); err != nil {
+	if err := s.Set(t.Context(), ports, nil, proxyhealth.Free); err != nil {
 		t.Errorf("Set: %v", err)
 	}
 }
@@ -121,7 +122,7 @@ func TestServer_AnswersAsKubeProxy(t *testing.T) {
 	s, _ := start(t, Config{Bind: "127.0.0.1:31999"})
 	for name, test := range tests { // One after the other: they share the ports.
 		port := announce.HealthPort{Port: 31000, Service: web, Health: test.health}
-		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}, false); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}, proxyhealth.Free); err != nil {
 			t.Fatal(err)
 		}
 		endpoints, healthy, _ := strings.Cut(test.body, ",")
@@ -276,29 +277,72 @@ func TestServer_GivesWayToAServiceProxyThatReturns(t *testing.T) {
 	if try(11 * time.Second); !s.Status()[0].Served {
 		t.Fatalf("the proxy is gone: %+v", s.Status())
 	}
-	leave := func(leave bool) {
-		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31011, 1)}, nil, leave); err != nil {
+	are := func(owner proxyhealth.Ports) {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31011, 1)}, nil, owner); err != nil {
 			t.Fatal(err)
 		}
 	}
-	leave(true)
+	are(proxyhealth.ProxysOwn)
 	proxy = listens()
 	_ = proxy.Close()
 	if try(time.Hour); s.Status()[0].Served {
 		t.Error("the port is opened though it is left to the service proxy")
 	}
-	leave(false)
+	are(proxyhealth.Free)
 	now = time.Now()
 	if try(time.Second); !s.Status()[0].Served {
 		t.Errorf("nobody serves the port: %+v", s.Status())
 	}
 }
 
+// Where the health check of a service proxy is not found, one that returns is not seen: it must find the ports that it had, however long
+// it was away.
+func TestServer_WhereNoServiceProxyIsSeenItsPortsStayItsOwn(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	now := time.Now()
+	t.Cleanup(s.closeAll)
+	are := func(owner proxyhealth.Ports) {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31013, 1), healthPort(31014, 1)}, nil, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	served := func(after time.Duration, want ...bool) {
+		t.Helper()
+		now = now.Add(after)
+		s.tryDue(t.Context(), now)
+		if all := s.Status(); all[0].Served != want[0] || all[1].Served != want[1] {
+			t.Errorf("%+v, want %v", all, want)
+		}
+	}
+	proxy, err := net.Listen("tcp4", "0.0.0.0:31013")
+	if err != nil {
+		t.Fatal(err)
+	}
+	are(proxyhealth.Unwatched)
+	served(59*time.Second, false, false) // It may be about to start.
+	served(2*time.Second, false, true)
+	if err := proxy.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		served(time.Minute, false, true)
+	}
+	if wait, due := s.tryDue(t.Context(), now); due {
+		t.Errorf("it wakes in %s to try a port that it must not have", wait)
+	}
+	// It answers where it is looked for, and then not any more: its return will be seen.
+	are(proxyhealth.ProxysOwn)
+	served(time.Minute, false, false)
+	are(proxyhealth.Free)
+	served(time.Second, true, true)
+}
+
 func TestServer_ModeOnKeepsThePorts(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, Config{Mode: On})
-	for _, leave := range []bool{false, true} {
-		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31012, 1)}, nil, leave); err != nil {
+	for _, owner := range []proxyhealth.Ports{proxyhealth.Unwatched, proxyhealth.ProxysOwn, proxyhealth.Free} {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31012, 1)}, nil, owner); err != nil {
 			t.Fatal(err)
 		}
 		awaitStatus(t, 31012, 200)
@@ -312,7 +356,7 @@ func TestServer_ModeOnReportsAPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := start(t, Config{Mode: On, Delay: time.Hour}) // The delay is for auto.
-	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil, false)
+	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil, proxyhealth.Free)
 	if err == nil || !strings.Contains(err.Error(), "health-check port 31004 of Service shop/web: another process has the port") ||
 		strings.Contains(err.Error(), "31005") {
 		t.Errorf("Set returned %v", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -138,8 +139,8 @@ type BFD interface {
 
 // Health serves health checks.
 type Health interface {
-	// Set says what to answer, and whether the ports are to be left to the service proxy.
-	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, leavePorts bool) error
+	// Set says what to answer, and whose the ports are.
+	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, owner proxyhealth.Ports) error
 }
 
 // Connections passes packets of open connections on.

@@ -19,6 +19,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/loop"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -47,13 +48,13 @@ type fixture struct {
 	// noPassword: the BGPPeer names a Secret that does not exist.
 	noPassword bool
 
-	// proxy is what the service proxy answers; unasked: nothing yet. leavePorts is what the health checks were told last.
-	proxy      proxycheck.Result
-	unasked    bool
-	holdDown   time.Duration   // of the BFDProfile
-	draining   time.Duration   // of connections, by the L2Advertisement
-	sharing    v1beta1.Sharing // by the L2Advertisement
-	leavePorts bool
+	// proxy is what the service proxy answers; unasked: nothing yet. ports is what the health checks were told last.
+	proxy    proxycheck.Result
+	unasked  bool
+	holdDown time.Duration   // of the BFDProfile
+	draining time.Duration   // of connections, by the L2Advertisement
+	sharing  v1beta1.Sharing // by the L2Advertisement
+	ports    proxyhealth.Ports
 	// reported is this node's Speaker object; nil: there is none.
 	reported *v1beta1.Speaker
 
@@ -307,8 +308,8 @@ func (b *fakeBFD) Changes() <-chan struct{} { return nil }
 
 type fakeHealth struct{ f *fixture }
 
-func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ map[lb.Key]announce.Health, leavePorts bool) error {
-	h.f.leavePorts = leavePorts
+func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ map[lb.Key]announce.Health, ports proxyhealth.Ports) error {
+	h.f.ports = ports
 	return h.f.call("health")
 }
 

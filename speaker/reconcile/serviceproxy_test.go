@@ -65,12 +65,12 @@ func TestLoop_ProxyThatFailsWithdrawsTheNode(t *testing.T) {
 			t.Fatalf("it works, and BGP announces %v, %+v", f.bgp.desired, f.proxyCondition(t))
 		}
 		f.proxyAnswers(proxyhealth.Absent, "nothing listens")
-		if f.passes(t, 9*time.Second); !f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Fails || !f.leavePorts {
+		if f.passes(t, 9*time.Second); !f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Fails || f.ports != proxyhealth.ProxysOwn {
 			t.Errorf("9 s: BGP announces %v, the others hear %d", f.bgp.desired, f.gossip.sent.State.Proxy)
 		}
 		f.passes(t, 2*time.Second)
 		c := f.proxyCondition(t)
-		if f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Withdrawn || c.Reason != v1beta1.ReasonAttractsNothing || f.leavePorts ||
+		if f.announcesByBGP() || f.gossip.sent.State.Proxy != proxyhealth.Withdrawn || c.Reason != v1beta1.ReasonAttractsNothing || f.ports != proxyhealth.Free ||
 			!strings.HasPrefix(c.Message, "nothing listens; the node announces nothing") {
 			t.Errorf("11 s: BGP announces %v, the others hear %d, %+v", f.bgp.desired, f.gossip.sent.State.Proxy, c)
 		}

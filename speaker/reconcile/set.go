@@ -30,7 +30,7 @@ func (l *Loop) set(ctx context.Context, d *desired) error {
 	l.bfd.Store(d.bfd)
 	errs = append(errs,
 		l.exec.BFD.Set(ctx, d.bfd.Sessions),
-		l.exec.Health.Set(ctx, d.plan.HealthPorts, d.plan.HealthPaths, l.memory.proxy.verdict.LeavePorts),
+		l.exec.Health.Set(ctx, d.plan.HealthPorts, d.plan.HealthPaths, l.memory.proxy.verdict.Ports),
 		unheldError(d.plan.Unheld), d.unable)
 	return errors.Join(errs...)
 }

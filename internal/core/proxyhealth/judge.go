@@ -33,8 +33,8 @@ type Input struct {
 // Verdict of a judgement.
 type Verdict struct {
 	State State
-	// LeavePorts: the health-check ports are the proxy's. Those that are open are to be closed.
-	LeavePorts bool
+	// Ports says whose the health-check ports are.
+	Ports Ports
 	// Wait is when to judge again though nothing has happened; 0: no need.
 	Wait time.Duration
 }
@@ -70,7 +70,7 @@ func (j *Judge) Update(in Input) Verdict {
 	} else {
 		j.state = j.failing(in)
 	}
-	v := Verdict{State: j.state, LeavePorts: j.ports.leave(in.Now, in.Check, j.state)}
+	v := Verdict{State: j.state, Ports: j.ports.owner(in.Now, in.Check, j.state)}
 	if j.changesWithTime(in.Now) {
 		v.Wait = lookTime
 	}
@@ -219,15 +219,23 @@ type ports struct {
 	until time.Time
 }
 
-// leave reports whether they are to be left to the proxy.
-func (p *ports) leave(now time.Time, check Check, state State) bool {
+// owner says whose they are.
+func (p *ports) owner(now time.Time, check Check, state State) Ports {
 	if check == Absent {
-		take := state != Fails && state != Awaited
-		p.taken = p.taken || take
-		return !take
+		if state == Fails || state == Awaited {
+			return ProxysOwn
+		}
+		p.taken = true
+		if state == NotFound {
+			return Unwatched
+		}
+		return Free
 	}
 	if p.taken {
 		p.taken, p.until = false, now.Add(handOverTime)
 	}
-	return check != Working || now.Before(p.until)
+	if check != Working || now.Before(p.until) {
+		return ProxysOwn
+	}
+	return Free
 }

@@ -188,39 +188,41 @@ func TestJudge_LooksAgainWhileTimeCounts(t *testing.T) {
 func TestJudge_OffJudgesNothing(t *testing.T) {
 	n := newNode(t, Memory{}, Works)
 	n.expects(Off, 0, NotChecked)
-	if n.verdict.LeavePorts || !n.verdict.State.Healthy() || n.verdict.Wait != 0 {
+	if n.verdict.Ports != Unwatched || !n.verdict.State.Healthy() || n.verdict.Wait != 0 {
 		t.Errorf("%+v", n.verdict)
 	}
 }
 
 func TestJudge_HealthCheckPorts(t *testing.T) {
 	n := newNode(t, Memory{}, Works)
-	leaves := func(check Check, long time.Duration, want bool) {
+	are := func(check Check, long time.Duration, want Ports) {
 		t.Helper()
-		if n.says(check, long); n.verdict.LeavePorts != want {
-			t.Errorf("after %s of %d: left to the proxy: %t", long, check, n.verdict.LeavePorts)
+		if n.says(check, long); n.verdict.Ports != want {
+			t.Errorf("after %s of %d: they are %d, not %d", long, check, n.verdict.Ports, want)
 		}
 	}
-	leaves(Working, 0, false) // Those that it has are in use.
+	are(Working, 0, Free) // Those that it has are in use.
 	for range 2 {
-		leaves(Absent, 9*time.Second, true)
-		leaves(Working, 0, false)
+		are(Absent, 9*time.Second, ProxysOwn)
+		are(Working, 0, Free)
 	}
-	leaves(Absent, 15*time.Second, false)
-	leaves(Starting, 0, true)
-	leaves(Working, 34*time.Second, true)
-	leaves(Working, 2*time.Second, false)
-	leaves(Failing, time.Hour, true) // It has them, or will.
+	are(Absent, 15*time.Second, Free)
+	are(Starting, 0, ProxysOwn)
+	are(Working, 34*time.Second, ProxysOwn)
+	are(Working, 2*time.Second, Free)
+	are(Failing, time.Hour, ProxysOwn) // It has them, or will.
 	n = newNode(t, Memory{})
-	leaves(Absent, 0, false)
-	leaves(Starting, time.Second, true)
+	are(Absent, 0, Unwatched) // Its health check may be somewhere else.
+	are(Starting, time.Second, ProxysOwn)
+	are(Working, 33*time.Second, ProxysOwn) // Those that were free may have been taken.
+	are(Working, 2*time.Second, Free)
 	// All proxies were gone, and those of the others are back a moment sooner.
 	n = newNode(t, workedBefore, Fails, Fails)
-	leaves(Absent, 11*time.Second, false)
+	are(Absent, 11*time.Second, Free)
 	n.input.Others = []State{Works, Works}
-	leaves(Absent, 0, true)
-	leaves(Working, 34*time.Second, true)
-	leaves(Working, 2*time.Second, false)
+	are(Absent, 0, ProxysOwn)
+	are(Working, 34*time.Second, ProxysOwn)
+	are(Working, 2*time.Second, Free)
 }
 
 // Whatever happens: a cluster in which a proxy works on most nodes has a node that attracts, and one in which all fail has only

@@ -66,3 +66,15 @@ type Memory struct {
 	// NotFound means: it was found, since the node booted, that no node has one.
 	NotFound bool
 }
+
+// Ports says whose the health-check ports are.
+type Ports uint8
+
+const (
+	// Unwatched means: it is not seen whether there is a proxy, so none can be given a port back. What another process has had is its own.
+	Unwatched Ports = iota
+	// ProxysOwn means: they are the proxy's. Those that are open are to be closed.
+	ProxysOwn
+	// Free means: what nobody has may be served. A proxy that returns is seen.
+	Free
+)
