@@ -106,8 +106,13 @@ func (h *history) editQuietly() {
 	s := *h.services[i]
 	theirs := h.services[h.pick(len(h.services))]
 	switch rapid.IntRange(0, 10).Draw(h.t, "quiet edit") {
-	case 0, 1:
+	case 0:
 		h.addQuiet()
+		return
+	case 1: // one that may share what another holds
+		h.addQuiet()
+		h.services[len(h.services)-1].SharingKey = "key"
+		h.services[len(h.services)-1].Ports = []lb.Port{{Protocol: "TCP", Number: uint16(h.pick(len(h.services)))}}
 		return
 	case 2:
 		h.services = slices.Delete(slices.Clone(h.services), i, i+1)
