@@ -22,6 +22,20 @@ func TestLayer2_CrashedHolderIsReplaced(t *testing.T) {
 	mustBeUnder(t, "the outage", max(report.Outage(), observations.Unheld(crashed)))
 }
 
+// Without heartbeats memberlist alone finds the crash, in about a second.
+func TestLayer2_CrashedHolderIsReplacedWithoutHeartbeats(t *testing.T) {
+	cluster := daymark(t)
+	cluster.UseSpeakerFlags("--heartbeat-interval=0")
+	awaitMembers(t, cluster)
+	address, pod := heldAddress(t, cluster, "memberlist")
+	s := observe(t, cluster, pod, address)
+	crashed := time.Now()
+	cluster.Node(s.holder).Crash()
+	s.awaitHeir(crashed)
+	report, _ := s.end(crashed)
+	t.Logf("the outage was %v", report.Outage())
+}
+
 func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {
 	cluster := daymark(t)
 	address, pod := heldAddress(t, cluster, "returns")

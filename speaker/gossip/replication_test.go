@@ -250,6 +250,11 @@ func TestPreset_Works(t *testing.T) {
 		if !ok || timing.ProbeTimeout >= timing.ProbeInterval || timing.HeartbeatInterval == 0 || timing.HeartbeatMultiplier < 4 {
 			t.Errorf("%s: %+v", name, timing)
 		}
+		for _, heartbeats := range []bool{true, false} { // With a fence below 0 it would be stale for ever, and answer for nothing.
+			if timing, _ := Preset(name, heartbeats); timing.detection().FenceTime() < 50*time.Millisecond {
+				t.Errorf("%s, heartbeats %t: the fence is %v", name, heartbeats, timing.detection().FenceTime())
+			}
+		}
 		all := gather(t, newNetwork(), fmt.Sprintf("127.1.%d.", 20+i), timing, "a", "b")
 		claims := all[0].claims("192.0.2.1")
 		all[0].BroadcastClaims(claims)

@@ -34,8 +34,13 @@ func (t Timing) ProbeTime() time.Duration {
 }
 
 // FenceTime is how long a process may be stopped before it must ask whether it was replaced: no observer comes to its verdict
-// sooner than ProbeTime.
-func (t Timing) FenceTime() time.Duration { return t.ProbeTime() - t.retryInterval() }
+// sooner than ProbeTime; memberlist, which is alone without heartbeats, is slower.
+func (t Timing) FenceTime() time.Duration {
+	if t.HeartbeatInterval == 0 {
+		return 4 * idleTickInterval
+	}
+	return t.ProbeTime() - t.retryInterval()
+}
 
 // DetectionTime is how long a peer may be silent at most; 0: there are no heartbeats (compare RFC 5880, section 6.8.4).
 func (t Timing) DetectionTime() time.Duration {
