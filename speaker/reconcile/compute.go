@@ -72,8 +72,9 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	layer2 := plan.Layer2Addresses(&decision, &announce.Ways{Node: l.cfg.Node, Own: seen.world.OwnLinks, Links: links})
 	m.answerers.update(seen.view.Silent, decision.Silent)
 	passed := l.passOn(now, seen, plan, &decision)
-	sessions, keptWait := m.connections.keepAnnounced(now, sessions)
-	wait = election.Sooner(election.Sooner(wait, keptWait), passed.wait)
+	sessions, routesWait := m.connections.delayRoutes(now, sessions)
+	sessions, holdWait := l.holdSessions(now, seen, plan, departure.Sessions(sessions, stage, l.leavingWhy()))
+	wait = soonest(wait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait)
 	return &desired{
 		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
@@ -82,10 +83,16 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 			State:  l.said(seen, &passed),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: announce.HoldForBFD(departure.Sessions(sessions, stage, l.leavingWhy()), seen.bfdSettled, seen.bfdPassable),
-		bfd:      bfdPlan, unable: unableError(seen.unable), connections: passed.plan,
-		wait: election.Sooner(election.Sooner(gatewayWait, heldWait), election.Sooner(election.Sooner(decision.Wait, wait), m.proxy.verdict.Wait)),
+		sessions: sessions, bfd: bfdPlan, unable: unableError(seen.unable), connections: passed.plan, wait: wait,
 	}
+}
+
+// soonest of some waits, of which 0 is none.
+func soonest(waits ...time.Duration) (wait time.Duration) {
+	for _, w := range waits {
+		wait = election.Sooner(wait, w)
+	}
+	return wait
 }
 
 // said is what the other speakers are told of this node.

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// deadDelay is how long a node must be silent until it counts as crashed.
-	deadDelay = time.Second
 	// undecidedLimit is how long a speaker may take until it knows the others. After that it says that connections break.
 	undecidedLimit = 30 * time.Second
 	// keptInterval is how often the kernel is asked again what an earlier process counted, while it does not say.
@@ -31,10 +29,11 @@ type connections struct {
 	// decision of the last pass in which this node knew the others; decided: there was one.
 	decision handover.Decision
 	decided  bool
+	// since when there is one.
+	since time.Time
 	// told are the addresses that the others were told of.
-	told told
-	// silent is since when nodes are silent in the gossip and do not answer either.
-	silent map[string]time.Time
+	told    told
+	crashes handover.Crashes
 	// shared are addresses of other nodes on segments that this one shares, by node.
 	shared map[string]sharedAddresses
 	// alone are lists of one node, by the node.
@@ -88,12 +87,34 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 		}
 		m.replaced = true
 	}
-	m.decision, m.decided, m.leaving = d, true, nil
+	if !m.decided {
+		m.since = now
+	}
+	m.decision, m.decided, m.leaving, m.joining = d, true, nil, d.Joined
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
 		m.leaving = leavingRoutes(now, in.Addresses, &d, plan.Routed)
 	}
 	left, toldWait := m.told.next(now, d.Left)
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
+}
+
+// holdSessions returns sessions of which those that have never been tried may wait, for BFD, or until this node passes on what it does not
+// know and the others have heard of it: a router that has its routes sends it packets of their connections at once. It also returns when to
+// look again; 0: no need.
+func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, sessions []announce.Session) (held []announce.Session, wait time.Duration) {
+	held = announce.HoldForBFD(sessions, seen.bfdSettled, seen.bfdPassable)
+	m := &l.memory.connections
+	left := handover.RouteDelay - now.Sub(m.since)
+	switch {
+	case len(plan.Routed) == 0 || l.exec.Gossip.Off() || m.decided && left <= 0 || now.Sub(l.started) >= undecidedLimit:
+		return held, 0
+	case m.decided:
+		wait = left
+	}
+	for i := range held {
+		held[i].Hold = true
+	}
+	return held, wait
 }
 
 // foundConnections are the addresses whose connections an earlier process counted. It is asked until there is an answer.
@@ -113,12 +134,18 @@ func (l *Loop) foundConnections() []handover.Counted {
 
 // layer2 are the addresses of layer 2 with their holders, after an election.
 func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *election.Decision, self string) []handover.Address {
-	made := make(map[netip.Addr]election.Claim, len(elected.Claims))
-	for _, claim := range elected.Claims {
-		made[claim.Addr] = claim
-	}
 	if m.alone == nil {
 		m.alone = map[string][]string{}
+	}
+	known := handover.Layer2{
+		Node: self, Claims: seen.view.Claims, Made: make(election.Claims, len(elected.Claims)), Alive: make(map[string]uint64, len(seen.view.Peers)),
+		Silent: elected.Silent, Alone: m.alone,
+	}
+	for _, claim := range elected.Claims {
+		known.Made[claim.Addr] = claim
+	}
+	for node := range seen.view.Peers {
+		known.Alive[node] = seen.view.Peers[node].Incarnation
 	}
 	var addresses []handover.Address
 	holds := elected.Hold
@@ -132,74 +159,25 @@ func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *elect
 			continue
 		}
 		address := handover.Address{Addr: contest.Addr, Links: contest.Interfaces, Draining: contest.Draining}
-		claim := seen.view.Claims[contest.Addr]
-		said, changed := made[contest.Addr]
-		switch {
-		case here && changed: // its table may be new
-			claim = said
-			fallthrough
-		case here:
-			address.Holders = m.only(self)
-		case !changed && claim.Node != self && holderLives(seen, claim, elected.Silent):
-			address.Holders = m.only(claim.Node)
-		}
-		if claim.Shares.Shared() {
-			address.Holders, address.Revision = servers(seen, claim, elected.Silent), claim.Revision
-		}
+		address.Holders, address.Revision = known.Holders(contest.Addr, here)
 		addresses = append(addresses, address)
 	}
 	return addresses
 }
 
-// servers are those nodes that answer the clients of a shared address, and live or are silent and keep their addresses.
-func servers(seen *snapshot, claim election.Claim, silent []election.Silence) []string {
-	return slices.DeleteFunc(slices.Clone(claim.Shares.Servers()), func(node string) bool {
-		_, alive := seen.view.Peers[node]
-		return !alive && !slices.ContainsFunc(silent, func(s election.Silence) bool { return s.Node == node })
-	})
-}
-
-// only is a list of one node.
-func (m *connections) only(node string) []string {
-	if m.alone[node] == nil {
-		m.alone[node] = []string{node}
-	}
-	return m.alone[node]
-}
-
-// holderLives reports whether the process that made a claim lives, or its node is silent and keeps its addresses.
-func holderLives(seen *snapshot, claim election.Claim, silent []election.Silence) bool {
-	if peer, alive := seen.view.Peers[claim.Node]; alive {
-		return peer.Incarnation == claim.Incarnation
-	}
-	return slices.ContainsFunc(silent, func(s election.Silence) bool { return s.Node == claim.Node })
-}
-
 // dead reports which nodes do not forward any more, and when to ask again; 0: no need. Of one whose speaker has said that it leaves the
-// kernel goes on; so does that of one that is silent in the gossip and answers on the segment. A speaker that comes back may seem
-// silent for a moment, so that takes deadDelay to count: meanwhile clients send again.
+// kernel goes on; so does that of one that is silent in the gossip and answers on the segment.
 func (m *connections) dead(now time.Time, seen *snapshot, answering []election.Silence) (is func(node string) bool, wait time.Duration) {
-	silent := make(map[string]time.Time, len(seen.view.Silent))
+	var silent []string
 	for node := range seen.view.Silent {
-		if slices.ContainsFunc(answering, func(s election.Silence) bool { return s.Node == node }) {
-			continue
-		}
-		since, known := m.silent[node]
-		if !known {
-			since = now
-		}
-		silent[node] = since
-		if left := deadDelay - now.Sub(since); left > 0 {
-			wait = election.Sooner(wait, left)
+		if !slices.ContainsFunc(answering, func(s election.Silence) bool { return s.Node == node }) {
+			silent = append(silent, node)
 		}
 	}
-	m.silent = silent
+	crashed, wait := m.crashes.Next(now, silent)
 	return func(node string) bool {
-		if _, alive := seen.view.Peers[node]; alive {
-			return false
-		}
-		since, crashed := silent[node]
-		return crashed && now.Sub(since) >= deadDelay || seen.down(node)
+		_, alive := seen.view.Peers[node]
+		return !alive && (crashed[node] || seen.down(node))
 	}, wait
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/shares"
 	"github.com/daymark-lb/daymark/internal/core/status"
+	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -113,10 +114,10 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 			f.gossip.view.Silent = map[string]gossip.Peer{"n2": f.gossip.view.Peers["n2"]}
 			f.removeNode()
 			wait := f.pass(t)
-			if !reflect.DeepEqual(f.connections.plan.Passages, fromN2) || wait <= 0 || wait > deadDelay {
+			if !reflect.DeepEqual(f.connections.plan.Passages, fromN2) || wait <= 0 || wait > handover.CrashDelay {
 				t.Errorf("at once: passages %+v, again in %s", f.connections.plan.Passages, wait)
 			}
-			time.Sleep(deadDelay)
+			time.Sleep(handover.CrashDelay)
 			if f.pass(t); len(f.connections.plan.Passages) > 0 {
 				t.Errorf("passages %+v", f.connections.plan.Passages)
 			}
@@ -227,6 +228,42 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 				if f.gossip.sent.State.DrainingTold || c.Status != metav1.ConditionUnknown || !strings.Contains(c.Message, "(operation not permitted)") {
 					t.Errorf("with the error %v it says %+v, and safe to stop is %+v", f.connections.keptErr, f.gossip.sent.State, c)
 				}
+			}
+		}},
+		{"routers are told nothing until what is the others' is passed on, and they have heard of it", func(t *testing.T, f *fixture) {
+			f.draining, f.drainingByBGP = 0, 10*time.Minute
+			f.bfd.status = []bfd.Status{{Name: "router", Settled: true}}
+			f.gossip.view.Known = false
+			if f.pass(t); !f.bgp.desired[0].Hold {
+				t.Error("the others are not known, and the session is not held")
+			}
+			f.gossip.view.Known = true
+			f.addNeighbor()
+			f.untilSettled(t)
+			if !reflect.DeepEqual(f.connections.plan.Passages, fromN2) || !f.bgp.desired[0].Hold {
+				t.Errorf("passages %+v, held: %t", f.connections.plan.Passages, f.bgp.desired[0].Hold)
+			}
+			time.Sleep(time.Until(f.memory.connections.since.Add(handover.RouteDelay - time.Nanosecond)))
+			if wait := f.pass(t); !f.bgp.desired[0].Hold || wait != time.Nanosecond {
+				t.Errorf("held: %t, and the next pass is in %s", f.bgp.desired[0].Hold, wait)
+			}
+			time.Sleep(time.Nanosecond)
+			if f.pass(t); f.bgp.desired[0].Hold {
+				t.Errorf("it is still held, after %s", time.Since(f.started))
+			}
+		}},
+		{"they are told though the others cannot be known", func(t *testing.T, f *fixture) {
+			f.drainingByBGP = 10 * time.Minute
+			f.bfd.status = []bfd.Status{{Name: "router", Settled: true}}
+			f.gossip.off = true
+			f.pass(t)
+			if f.pass(t); f.bgp.desired[0].Hold {
+				t.Error("gossip is off, and the session is held")
+			}
+			f.gossip.off, f.gossip.view.Known = false, false
+			time.Sleep(undecidedLimit)
+			if f.pass(t); f.bgp.desired[0].Hold {
+				t.Errorf("it is still held, after %s", time.Since(f.started))
 			}
 		}},
 		{"with 0 there is nothing", func(t *testing.T, f *fixture) {

@@ -49,12 +49,13 @@ type fixture struct {
 	noPassword bool
 
 	// proxy is what the service proxy answers; unasked: nothing yet. ports is what the health checks were told last.
-	proxy    proxycheck.Result
-	unasked  bool
-	holdDown time.Duration   // of the BFDProfile
-	draining time.Duration   // of connections, by the L2Advertisement
-	sharing  v1beta1.Sharing // by the L2Advertisement
-	ports    proxyhealth.Ports
+	proxy         proxycheck.Result
+	unasked       bool
+	holdDown      time.Duration   // of the BFDProfile
+	draining      time.Duration   // of connections, by the L2Advertisement
+	drainingByBGP time.Duration   // and by the BGPAdvertisement
+	sharing       v1beta1.Sharing // by the L2Advertisement
+	ports         proxyhealth.Ports
 	// reported is this node's Speaker object; nil: there is none.
 	reported *v1beta1.Speaker
 
@@ -149,7 +150,9 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 				ObjectMeta: metav1.ObjectMeta{Name: "l2"},
 				Spec:       v1beta1.L2AdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: f.draining}, Sharing: f.sharing},
 			})},
-			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})},
+			BGPAdvertisements: []*lb.BGPAdvertisement{lb.ParseBGPAdvertisement(&v1beta1.BGPAdvertisement{
+				ObjectMeta: metav1.ObjectMeta{Name: "bgp"}, Spec: v1beta1.BGPAdvertisementSpec{ConnectionDraining: metav1.Duration{Duration: f.drainingByBGP}},
+			})},
 			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
 				ObjectMeta: metav1.ObjectMeta{Name: "router"},
 				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast", PasswordSecret: password},

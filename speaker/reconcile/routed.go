@@ -9,13 +9,10 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
-
-// withdrawDelay is how long a node goes on announcing a route that others announce as well, when it is not to any more: the others must
-// have learned that they are to pass on what they do not know, before the routers send it to them.
-const withdrawDelay = 300 * time.Millisecond
 
 // routed is what is remembered of the addresses that nodes announce to routers.
 type routed struct {
@@ -23,8 +20,8 @@ type routed struct {
 	alive map[nodeList][]string
 	// sessions are the digests of the sessions of the other nodes in the pass before.
 	sessions map[string]uint64
-	// leaving are the addresses to announce for a moment more, and until when.
-	leaving map[netip.Addr]time.Time
+	// leaving are the addresses to announce for a moment more, joining those not to announce yet, and until when.
+	leaving, joining map[netip.Addr]time.Time
 	// announced are the paths of each session in the pass before.
 	announced map[string][]announce.Path
 }
@@ -110,6 +107,13 @@ func digestOf(established map[string]bool) uint64 {
 	return digest.Sum64()
 }
 
+// delayRoutes returns sessions whose routes come and go a moment later, and how long that is; 0: none is late.
+func (r *routed) delayRoutes(now time.Time, sessions []announce.Session) ([]announce.Session, time.Duration) {
+	sessions, joining := r.delayJoined(now, sessions)
+	sessions, leaving := r.keepAnnounced(now, sessions)
+	return sessions, election.Sooner(joining, leaving)
+}
+
 // keepAnnounced returns sessions that go on announcing for a moment what the pass before announced of the addresses that leave, and how
 // long that is; 0: nothing is kept. A session that is to have no routes for other reasons is left alone.
 func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept []announce.Session, wait time.Duration) {
@@ -143,6 +147,28 @@ func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept
 	return kept, wait
 }
 
+// delayJoined returns sessions that do not announce yet what others have announced before this node joined them, and how long that is; 0:
+// nothing is delayed.
+func (r *routed) delayJoined(now time.Time, sessions []announce.Session) (delayed []announce.Session, wait time.Duration) {
+	if len(r.joining) == 0 {
+		return sessions, 0
+	}
+	delayed = slices.Clone(sessions)
+	for i := range delayed {
+		s := &delayed[i]
+		late := map[netip.Prefix]bool{}
+		for _, p := range missingPaths(s.Paths, r.announced[s.Name]) {
+			if until, joins := r.joining[p.Prefix.Addr()]; joins && p.Prefix.IsSingleIP() && now.Before(until) {
+				late[p.Prefix], wait = true, election.Sooner(wait, until.Sub(now))
+			}
+		}
+		if len(late) > 0 {
+			s.Paths = slices.DeleteFunc(slices.Clone(s.Paths), func(p announce.Path) bool { return late[p.Prefix] })
+		}
+	}
+	return delayed, wait
+}
+
 // missingPaths are those of some paths whose prefixes are not among others. Both are in order of prefix.
 func missingPaths(before, now []announce.Path) (missing []announce.Path) {
 	if len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) {
@@ -173,7 +199,7 @@ func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Deci
 		if d.Plan.Counted[at].Addr != a.Addr {
 			continue
 		}
-		if until := d.Until[at].Add(withdrawDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) && !unserved(routed, a.Addr) {
+		if until := d.Until[at].Add(handover.RouteDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) && !unserved(routed, a.Addr) {
 			leaving[a.Addr] = until
 		}
 		at++

@@ -65,7 +65,7 @@ func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
 	before := []announce.Path{path("198.51.100.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
 	leaving := map[netip.Addr]time.Time{
-		netip.MustParseAddr("198.51.100.0"): now.Add(withdrawDelay), netip.MustParseAddr("198.51.100.1"): now.Add(withdrawDelay),
+		netip.MustParseAddr("198.51.100.0"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay),
 	}
 	for _, test := range []struct {
 		name    string
@@ -75,17 +75,46 @@ func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 	}{
 		{"that of an address which leaves stays, others go", now, announce.Session{}, before[1:2]},
 		{"among new ones it has its place", now, announce.Session{Paths: before[2:]}, before[1:]},
-		{"not when the time is up", now.Add(withdrawDelay), announce.Session{}, nil},
+		{"not when the time is up", now.Add(handover.RouteDelay), announce.Session{}, nil},
 		{"not where the session is in maintenance", now, announce.Session{AdminState: v1beta1.AdminMaintenance}, nil},
 		{"not where BFD has failed", now, announce.Session{HeldDown: true}, nil},
 	} {
 		r := routed{announced: map[string][]announce.Path{"": before}, leaving: leaving}
 		kept, wait := r.keepAnnounced(test.at, []announce.Session{test.session})
-		if !reflect.DeepEqual(kept[0].Paths, test.want) || (wait == withdrawDelay) != slices.ContainsFunc(test.want, func(p announce.Path) bool { return p == before[1] }) {
+		if !reflect.DeepEqual(kept[0].Paths, test.want) || (wait == handover.RouteDelay) != slices.ContainsFunc(test.want, func(p announce.Path) bool { return p == before[1] }) {
 			t.Errorf("%s: %v, again in %s", test.name, kept[0].Paths, wait)
 		}
 		if !reflect.DeepEqual(r.announced[""], test.want) {
 			t.Errorf("%s: it remembers %v", test.name, r.announced)
+		}
+	}
+}
+
+func TestRouted_ARouteThatJoinsOthersComesAMomentLater(t *testing.T) {
+	now := time.Now()
+	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
+	all := []announce.Path{path("198.51.100.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
+	joining := map[netip.Addr]time.Time{
+		netip.MustParseAddr("198.51.100.0"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay),
+	}
+	for _, test := range []struct {
+		name   string
+		at     time.Time
+		before []announce.Path
+		want   []announce.Path
+	}{
+		{"that of an address which joins waits, others do not", now, nil, []announce.Path{all[0], all[2]}},
+		{"one that is announced already stays", now, all[1:2], all},
+		{"not when the time is up", now.Add(handover.RouteDelay), nil, all},
+	} {
+		r := routed{announced: map[string][]announce.Path{"": test.before}, joining: joining}
+		sessions := []announce.Session{{Paths: slices.Clone(all)}}
+		delayed, wait := r.delayJoined(test.at, sessions)
+		if !reflect.DeepEqual(delayed[0].Paths, test.want) || (wait == handover.RouteDelay) != (len(test.want) < len(all)) {
+			t.Errorf("%s: %v, again in %s", test.name, delayed[0].Paths, wait)
+		}
+		if !reflect.DeepEqual(sessions[0].Paths, all) {
+			t.Errorf("%s: the plan itself has changed to %v", test.name, sessions[0].Paths)
 		}
 	}
 }
@@ -95,9 +124,9 @@ func TestLeavingRoutes(t *testing.T) {
 	a, b, c, e := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
 	others := []string{"n2"}
 	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}, {Addr: e, Holders: others, Draining: time.Minute}}
-	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - withdrawDelay), now.Add(time.Minute)}}
+	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - handover.RouteDelay), now.Add(time.Minute)}}
 	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e, Unserved: true}}
-	if got, want := leavingRoutes(now, addresses, d, routes), map[netip.Addr]time.Time{a: now.Add(withdrawDelay)}; !reflect.DeepEqual(got, want) {
+	if got, want := leavingRoutes(now, addresses, d, routes), map[netip.Addr]time.Time{a: now.Add(handover.RouteDelay)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }

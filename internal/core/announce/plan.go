@@ -162,7 +162,7 @@ type Session struct {
 	BFDStrict, AwaitBFD bool
 
 	// Hold: a session that the executor has never tried to connect is not connected yet, though for some seconds at most,
-	// because BFD may still fail that was up with an earlier process.
+	// because BFD may still fail that was up with an earlier process, or this node does not pass on open connections of others yet.
 	Hold bool
 	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
 	Leaving string

@@ -12,6 +12,10 @@ import (
 // not have counted them, or said so, and clients that know the old way open more.
 const settleTime = 10 * time.Second
 
+// RouteDelay is by how much the routers learn later than the nodes that a node announces an address beside others, or does not any more: the
+// others must have learned that they are to pass on what they do not know, before the routers send it to them.
+const RouteDelay = 300 * time.Millisecond
+
 // lostDelay is how long a node whose speaker has left must not answer until it is taken for switched off. It may be this node's own
 // link that was down for a moment.
 const lostDelay = 15 * time.Second
@@ -92,6 +96,9 @@ type Decision struct {
 	Left []netip.Addr
 	// Until says of each counted address when its connections are not passed on to this node any more, in the order of Plan.Counted.
 	Until []time.Time
+	// Joined are the addresses that this node attracts packets for since less than RouteDelay, beside others that did before, and until when
+	// that is.
+	Joined map[netip.Addr]time.Time
 	// Wait is when to decide again though nothing has happened; 0: no need.
 	Wait time.Duration
 }
@@ -256,6 +263,12 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	}
 	if via, hops := m.next(in, a, t); via.IsValid() {
 		d.Plan.Passages = append(d.Plan.Passages, Passage{a.Addr, via, hops})
+	}
+	if until := t.joined.Add(RouteDelay); in.Now.Before(until) {
+		if d.Joined == nil {
+			d.Joined = map[netip.Addr]time.Time{}
+		}
+		d.Joined[a.Addr] = until
 	}
 	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -36,6 +37,43 @@ func TestMemory_SeveralHolders(t *testing.T) {
 	delete(c.disturbed, "n4")
 	c.hold("n2", "n4")
 	c.expectWay(t, "a session may have gone", "n2", "n4")
+}
+
+// The routers hear of a node that joins others when those have begun to pass on, and of nodes that begin together at once.
+func TestMemory_WhoJoinsOthersWaits(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	expect := func(what string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, node := range c.nodes {
+			if until, joined := c.last[node].Joined[moved]; joined {
+				got = append(got, node)
+				if left := until.Sub(c.now); left <= 0 || left > RouteDelay {
+					t.Errorf("%s: %s waits for %v", what, node, left)
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v wait, want %v", what, got, want)
+		}
+	}
+	c.hold("n1", "n2")
+	expect("they begin together")
+	c.hold("n1", "n2", "n3")
+	expect("one joins two", "n3")
+	c.after(RouteDelay - 1)
+	expect("a moment later", "n3")
+	c.after(1)
+	expect("when the others know")
+	c.hold("n1")
+	c.hold("n2")
+	expect("one comes as the other goes")
+	c.hold()
+	c.hold("n1", "n3")
+	expect("nobody was there")
+	c.memories["n2"] = &Memory{}
+	c.hold("n1", "n2", "n3")
+	expect("a speaker that has just started does not know since when")
 }
 
 // A node that does not pass on, because it is unable or of an earlier version, does not cut a ring.

@@ -18,6 +18,8 @@ type track struct {
 	revision uint64
 	// doubted: one of the holders may have crashed. If it has not, nothing has changed.
 	doubted bool
+	// joined is when the node that decides became a holder beside others that were before.
+	joined time.Time
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
 	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
@@ -56,11 +58,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) {
 		t.changed = in.Now
 	}
-	for _, node := range t.holders {
-		if !slices.Contains(a.Holders, node) {
-			t.add(node, in.Now)
-		}
-	}
+	t.change(in, a)
 	t.holders = a.Holders
 	switch len(a.Holders) {
 	case 0:
@@ -84,6 +82,21 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		f.over = age >= a.Draining || !in.Now.Before(t.settled(f)) && t.empty(f.node, in, a.Addr, peers, reports)
 	}
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
+}
+
+// change takes in who comes and goes among the holders.
+func (t *track) change(in *Input, a *Address) {
+	stays := false
+	for _, node := range t.holders {
+		if !slices.Contains(a.Holders, node) {
+			t.add(node, in.Now)
+		} else if node != in.Node {
+			stays = true
+		}
+	}
+	if stays && !slices.Contains(t.holders, in.Node) && slices.Contains(a.Holders, in.Node) {
+		t.joined = in.Now
+	}
 }
 
 // rests remembers an address that is not announced, or without connectionDraining, and reports whether there is reason to: it may be so
