@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// askInterval is how often the kernel's table of neighbors is looked at while packets are passed on.
-	askInterval = time.Second
+	// askInterval is how often the kernel's table of neighbors is looked at while packets are passed on, and hurry while a node is silent.
+	askInterval, hurry = time.Second, 200 * time.Millisecond
 	// askAgain is how long an answer is good for.
 	askAgain = 2 * time.Second
 	// patience is how long a node may leave the kernel's questions without an answer, of which there is one a second.
@@ -28,6 +28,10 @@ type nextNode struct {
 	// silent is since when it leaves a question without an answer; zero: it does not.
 	silent      time.Time
 	unreachable bool
+	// suspected is since when the plan asks it; zero: it does not. answered is when the last question was put that it has answered, and answers
+	// whether that was since, and lately.
+	suspected, answered time.Time
+	answers             bool
 }
 
 // Unreachable returns the next nodes of passages that do not answer on the segment (ARP, RFC 826; NDP, RFC 4861 section 7.3), sorted: a
@@ -40,6 +44,21 @@ func (r *Relay) Unreachable() []netip.Addr {
 	var addrs []netip.Addr
 	for addr, n := range r.asked {
 		if n.unreachable {
+			addrs = append(addrs, addr)
+		}
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return addrs
+}
+
+// Answered returns those that the plan asks and that have answered a question put since it does, within patience, sorted. Changes tells of a
+// change.
+func (r *Relay) Answered() []netip.Addr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var addrs []netip.Addr
+	for addr, n := range r.asked {
+		if n.answers && !n.suspected.IsZero() {
 			addrs = append(addrs, addr)
 		}
 	}
@@ -60,9 +79,9 @@ func (r *Relay) askNext() {
 	changed := false
 	for addr, neighbor := range known {
 		n := r.asked[addr]
-		was := n.unreachable
+		was, answered := n.unreachable, n.answers
 		ask := n.see(neighbor.State, now)
-		changed = changed || was != n.unreachable
+		changed = changed || was != n.unreachable || answered != n.answers
 		if ask && n.ask(neighbor) == nil {
 			n.asked = now
 		}
@@ -88,6 +107,7 @@ func (r *Relay) nextNodes(now time.Time) []netip.Addr {
 		}
 		r.asked[p.Via].wanted = now
 	}
+	r.suspect(now)
 	// One that does not answer is out of the plan for that, and comes back into it when it does.
 	maps.DeleteFunc(r.asked, func(_ netip.Addr, n *nextNode) bool {
 		return n.wanted != now && (!n.unreachable || now.Sub(n.wanted) > askFor)
@@ -95,12 +115,34 @@ func (r *Relay) nextNodes(now time.Time) []netip.Addr {
 	return slices.Collect(maps.Keys(r.asked))
 }
 
+// suspect notes which nodes the plan asks, whether they are there. The caller holds mu.
+func (r *Relay) suspect(now time.Time) {
+	for addr, n := range r.asked {
+		if _, asks := slices.BinarySearchFunc(r.desired.Asked, addr, netip.Addr.Compare); !asks {
+			n.suspected = time.Time{}
+		}
+	}
+	for _, addr := range r.desired.Asked {
+		if r.asked[addr] == nil {
+			r.asked[addr] = &nextNode{}
+		}
+		n := r.asked[addr]
+		if n.wanted = now; n.suspected.IsZero() {
+			n.suspected, n.asked = now, time.Time{} // to be asked now
+		}
+	}
+}
+
 // see takes in the state that the kernel's entry of the node has now, and reports whether the kernel is to ask.
 func (n *nextNode) see(state int, now time.Time) (ask bool) {
+	if state == netlink.NUD_REACHABLE && !n.asked.IsZero() {
+		n.answered = n.asked
+	}
+	n.answers = !n.suspected.IsZero() && !n.answered.Before(n.suspected) && now.Sub(n.answered) < patience
 	switch state {
 	case netlink.NUD_REACHABLE:
 		n.unreachable, n.silent = false, time.Time{}
-		return now.Sub(n.asked) >= askAgain
+		return now.Sub(n.asked) >= n.goodFor()
 	case netlink.NUD_PERMANENT, netlink.NUD_NOARP:
 		n.unreachable, n.silent = false, time.Time{}
 		return false
@@ -113,6 +155,14 @@ func (n *nextNode) see(state int, now time.Time) (ask bool) {
 	}
 	n.unreachable = n.unreachable || state == netlink.NUD_FAILED || now.Sub(n.silent) >= patience
 	return state == netlink.NUD_FAILED || state == netlink.NUD_NONE
+}
+
+// goodFor is how long an answer is good for.
+func (n *nextNode) goodFor() time.Duration {
+	if !n.suspected.IsZero() {
+		return askAgain / 2
+	}
+	return askAgain
 }
 
 // ask has the kernel ask a neighbor whether it is there.

@@ -57,6 +57,48 @@ func TestRelay_UnreachableNodes(t *testing.T) {
 	await("the node is back", nil)
 }
 
+// A node that is silent in the gossip is asked at once, whether packets go on to it or not.
+func TestRelay_SilentNodesAreAsked(t *testing.T) {
+	r := newRig(t, 3, modeNFTables, false)
+	n := r.nodes[0]
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
+	defer func() { end(); <-ended }()
+	await := func(what string, want []netip.Addr) (took time.Duration) {
+		t.Helper()
+		began := time.Now()
+		netnstest.Eventually(t, what, func() error {
+			if got := n.relay.Answered(); !slices.Equal(got, want) {
+				return fmt.Errorf("%v have answered", got)
+			}
+			return nil
+		})
+		return time.Since(began)
+	}
+	plan := pass(1, 2)
+	r.set(0, plan)
+	netnstest.Eventually(t, "the next ones have been asked", func() error {
+		if len(n.relay.answering()) < 2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if got := n.relay.Answered(); len(got) > 0 {
+		t.Errorf("none is silent, and %v have answered", got)
+	}
+	plan.Asked = []netip.Addr{nodeAddr(1), nodeAddr(2), nodeAddr6(2)}
+	r.set(0, plan)
+	if took := await("they answer", plan.Asked); took >= handover.CrashDelay {
+		t.Errorf("that took %s", took)
+	}
+	sh(t, r.fabric, "ip link set p3 down")
+	await("one is off", plan.Asked[:1])
+	plan.Asked = nil
+	r.set(0, plan)
+	await("none is silent any more", nil)
+}
+
 // answering are the next nodes that have answered lately.
 func (r *Relay) answering() (addrs []netip.Addr) {
 	r.mu.Lock()

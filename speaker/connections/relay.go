@@ -59,6 +59,8 @@ type Relay struct {
 	again chan struct{}
 	// wake has Start count as soon as it may.
 	wake chan struct{}
+	// hurry has Start ask the nodes that are silent.
+	hurry chan struct{}
 
 	mu sync.Mutex
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
@@ -97,7 +99,7 @@ func New(config Config) *Relay {
 	}
 	r := &Relay{
 		log: config.Log, rate: config.Rate, lease: lease, grace: grace,
-		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1),
+		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
 	}
 	if config.Registerer != nil {
@@ -114,9 +116,11 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	defer r.mu.Unlock()
 	until, same := r.deadlines(plan.Counted)
 	if r.isSet && !r.failed && same && slices.Equal(plan.Passages, r.desired.Passages) {
+		r.hasten(plan.Asked)
 		return nil // The renewal repairs what failed or was changed by others.
 	}
-	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted)}
+	r.hasten(plan.Asked)
+	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted), Asked: r.desired.Asked}
 	r.isSet = true
 	more := false
 	for addr := range until {
@@ -130,6 +134,15 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 		notify(r.wake)
 	}
 	return r.apply(false)
+}
+
+// hasten has Start ask nodes that are silent, more often than others. The caller holds mu.
+func (r *Relay) hasten(asked []netip.Addr) {
+	if slices.Equal(asked, r.desired.Asked) {
+		return
+	}
+	r.desired.Asked = slices.Clone(asked)
+	notify(r.hurry)
 }
 
 // deadlines are until when the addresses of a plan are counted, and whether those are the ones of the plan before. Passes say how much
@@ -169,12 +182,25 @@ func (r *Relay) Start(ctx context.Context) error {
 			r.retry()
 		case <-ask.C:
 			r.askNext()
+		case <-r.hurry:
+			ask.Reset(r.askEvery())
+			r.askNext()
 		case <-r.wake:
 			count.Reset(r.dueIn())
 		case <-count.C:
 			count.Reset(r.count())
 		}
 	}
+}
+
+// askEvery is how often nodes are asked.
+func (r *Relay) askEvery() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.desired.Asked) > 0 {
+		return hurry
+	}
+	return askInterval
 }
 
 // Kept returns what the kernel still does of an earlier run of the speaker, as a plan: no passages, lease after its end at the latest, and
@@ -216,7 +242,7 @@ func (r *Relay) Left() map[netip.Addr]int {
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left, Unable or Unreachable has changed; of numbers that only grow or shrink only now and then.
+// Changes wakes its one receiver after Left, Unable, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // notify wakes the one receiver of a channel.

@@ -32,8 +32,7 @@ type connections struct {
 	// since when there is one.
 	since time.Time
 	// told are the addresses that the others were told of.
-	told    told
-	crashes handover.Crashes
+	told told
 	// shared are addresses of other nodes on segments that this one shares, by node.
 	shared map[string]sharedAddresses
 	// alone are lists of one node, by the node.
@@ -66,17 +65,21 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	if !seen.world.Members.Known {
 		return passing{wait: max(0, undecidedLimit-now.Sub(l.started))}
 	}
-	dead, deadWait := m.dead(now, seen, elected.Silent)
 	in := handover.Input{
 		Now: now, Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
 		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view), Suspects: seen.view.Suspects,
-		Dead: dead, Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
+		Dead: func(node string) bool {
+			_, alive := seen.view.Peers[node]
+			return !alive && seen.down(node)
+		},
+		Silent: silent(seen, elected.Silent), Answered: l.exec.Connections.Answered(),
+		Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
 	}
 	if !m.asked && !m.replaced {
 		in.Found = l.foundConnections()
 	}
 	d := m.Next(in)
-	wait := election.Sooner(d.Wait, deadWait)
+	wait := d.Wait
 	if !l.memory.participant.Settled() {
 		return passing{wait: wait}
 	}
@@ -165,20 +168,16 @@ func (m *connections) layer2(seen *snapshot, plan *announce.Plan, elected *elect
 	return addresses
 }
 
-// dead reports which nodes do not forward any more, and when to ask again; 0: no need. Of one whose speaker has said that it leaves the
-// kernel goes on; so does that of one that is silent in the gossip and answers on the segment.
-func (m *connections) dead(now time.Time, seen *snapshot, answering []election.Silence) (is func(node string) bool, wait time.Duration) {
-	var silent []string
+// silent are the nodes that are silent in the gossip without having said that they leave, but for those that keep their addresses because
+// they answer for them on the segment.
+func silent(seen *snapshot, answering []election.Silence) (nodes []string) {
 	for node := range seen.view.Silent {
 		if !slices.ContainsFunc(answering, func(s election.Silence) bool { return s.Node == node }) {
-			silent = append(silent, node)
+			nodes = append(nodes, node)
 		}
 	}
-	crashed, wait := m.crashes.Next(now, silent)
-	return func(node string) bool {
-		_, alive := seen.view.Peers[node]
-		return !alive && (crashed[node] || seen.down(node))
-	}, wait
+	slices.Sort(nodes)
+	return nodes
 }
 
 // peers are the other nodes whose speakers are alive.

@@ -158,6 +158,8 @@ type connectionResults interface {
 	Left() map[netip.Addr]int
 	// Unreachable are the next nodes that do not answer on the segment, sorted.
 	Unreachable() []netip.Addr
+	// Answered are those that the plan has asked and that have answered lately, sorted.
+	Answered() []netip.Addr
 	// Unable says why nothing can be passed on; empty: it can, as far as is known.
 	Unable() string
 	Changes() <-chan struct{}

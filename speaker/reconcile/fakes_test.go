@@ -323,6 +323,7 @@ type fakeConnections struct {
 	kept    handover.Plan
 	left    map[netip.Addr]int
 	silent  []netip.Addr
+	answer  []netip.Addr
 	keptErr error
 	unable  string
 }
@@ -334,6 +335,7 @@ func (c *fakeConnections) Set(_ context.Context, plan handover.Plan) error {
 func (c *fakeConnections) Kept() (handover.Plan, error) { return c.kept, c.keptErr }
 func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
 func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
+func (c *fakeConnections) Answered() []netip.Addr       { return c.answer }
 func (c *fakeConnections) Unable() string               { return c.unable }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 

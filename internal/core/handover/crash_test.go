@@ -2,6 +2,7 @@ package handover
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -28,5 +29,40 @@ func TestCrashes_CountAfterAMoment(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(crashed)); !slices.Equal(got, step.crashed) || wait != step.wait {
 			t.Errorf("%s: %v have crashed, and more may in %s; want %v, %s", step.name, got, wait, step.crashed, step.wait)
 		}
+	}
+}
+
+// The speaker of a node may have no processor time for a while. The connections that its kernel knows go on by it.
+func TestMemory_ASilentNodeThatAnswersHasNotCrashed(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.hold("n1", "n2", "n3")
+	if asked := c.last["n1"].Plan.Asked; len(asked) > 0 {
+		t.Errorf("all are heard, and %v are asked", asked)
+	}
+	c.away["n2"], c.silent, c.answered = true, []string{"n2"}, []string{"n2"}
+	c.hold("n1", "n3")
+	if asked := c.last["n1"].Plan.Asked; !slices.Equal(asked, []netip.Addr{address4("n2")}) {
+		t.Errorf("n2 is silent, and %v are asked", asked)
+	}
+	c.after(3 * CrashDelay)
+	c.expectWay(t, "n2 answers", "n1", "n2", "n3")
+	c.expectWay(t, "and from another", "n3", "n1", "n2")
+	c.answered = nil
+	c.hold("n1", "n3")
+	c.expectWay(t, "it has just ceased to answer", "n1", "n2", "n3")
+	if wait := c.last["n1"].Wait; wait > CrashDelay {
+		t.Errorf("that is looked at again in %s", wait)
+	}
+	c.after(CrashDelay)
+	c.expectWay(t, "it has not answered for long", "n1", "n3")
+	c.away["n2"], c.silent = false, nil
+	c.hold("n1", "n2", "n3")
+	c.expectWay(t, "it is heard again", "n1", "n2", "n3")
+	c.after(draining)
+	c.away["n3"], c.silent = true, []string{"n3"}
+	c.holders, c.draining = []string{"n1"}, 0
+	c.decide()
+	if asked := c.last["n1"].Plan.Asked; len(asked) > 0 {
+		t.Errorf("nothing is passed on, and %v are asked", asked)
 	}
 }

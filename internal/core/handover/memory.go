@@ -32,6 +32,7 @@ type Memory struct {
 	// silent is since when nodes do not answer whose speakers have left, and passages are those of the last plan.
 	silent   map[string]time.Time
 	passages []Passage
+	crashes  Crashes
 }
 
 // Input is what a node knows at the time of a pass.
@@ -43,8 +44,12 @@ type Input struct {
 	Addresses []Address
 	// Peers are the other nodes whose speakers are alive.
 	Peers map[string]Peer
-	// Dead are the nodes that have crashed, or are down, or gone: not those whose speakers said that they leave, whose kernels go on.
+	// Dead are the nodes that are down, or gone: not those whose speakers said that they leave, whose kernels go on.
 	Dead func(node string) bool
+	// Silent are nodes whose speakers have not said that they leave, and are not heard. They have crashed, or are short of processor time.
+	Silent []string
+	// Answered are those of Plan.Asked that have answered on the segment lately, sorted: their kernels go on.
+	Answered []netip.Addr
 	// Unreachable are addresses of other nodes that do not answer on the segment, sorted.
 	Unreachable []netip.Addr
 	// Disturbed are nodes whose routes may just have changed, though it is not known how: all that share an address with them may
@@ -123,7 +128,7 @@ func (p *Peer) via(a *Address, in *Input) (best netip.Addr) {
 
 // Next takes in what is known and decides.
 func (m *Memory) Next(in Input) Decision {
-	d := Decision{Wait: m.lose(&in)}
+	d := Decision{Wait: election.Sooner(m.lose(&in), m.crash(&in))}
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
 	found := forOf(in.Found)
@@ -164,7 +169,7 @@ func (m *Memory) Next(in Input) Decision {
 	if absent > maxAbsent {
 		m.forget(absent - maxAbsent)
 	}
-	m.passages = d.Plan.Passages
+	m.passages, d.Plan.Asked = d.Plan.Passages, m.asked(&in, &d.Plan)
 	return d
 }
 
@@ -214,6 +219,35 @@ func (m *Memory) lose(in *Input) (wait time.Duration) {
 		return is && in.Now.Sub(since) >= lostDelay || dead(node)
 	}
 	return wait
+}
+
+// crash has Dead say so of nodes that have been silent for CrashDelay and have not answered on the segment, and returns when to decide again;
+// 0: no need. A node that answers knows its connections, whatever its speaker does.
+func (m *Memory) crash(in *Input) (wait time.Duration) {
+	answers := func(node string) bool {
+		return slices.ContainsFunc(m.peers[node].Vias, func(v Via) bool {
+			_, found := slices.BinarySearchFunc(in.Answered, v.Prefix.Addr(), netip.Addr.Compare)
+			return found
+		})
+	}
+	crashed, wait := m.crashes.Next(in.Now, slices.DeleteFunc(slices.Clone(in.Silent), answers))
+	dead := in.Dead
+	in.Dead = func(node string) bool { return crashed[node] || dead(node) }
+	return wait
+}
+
+// asked are the addresses of the silent nodes on the segments of this one, if a plan depends on them.
+func (m *Memory) asked(in *Input, plan *Plan) (addrs []netip.Addr) {
+	if len(plan.Passages)+len(plan.Counted) == 0 {
+		return nil
+	}
+	for _, node := range in.Silent {
+		for i := range m.peers[node].Vias {
+			addrs = append(addrs, m.peers[node].Vias[i].Prefix.Addr())
+		}
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
 }
 
 // unanswered reports whether an address of a node does not answer, and none answers that packets go on to: of one that nothing goes on

@@ -40,8 +40,10 @@ type cluster struct {
 	// unable are nodes that do not pass on.
 	unable   map[string]bool
 	suspects []string
-	holders  []string
-	draining time.Duration
+	// silent are nodes that are not heard, and answered those of them that answer on the segment.
+	silent, answered []string
+	holders          []string
+	draining         time.Duration
 	// left are the connections of each node, -1: not counted; and said is who said that there are some.
 	left map[string]int
 	said map[string]bool
@@ -89,6 +91,10 @@ func (c *cluster) input(node string) Input {
 	}
 	if left, set := c.left[node]; set && left >= 0 {
 		in.Left[moved] = left
+	}
+	in.Silent = c.silent
+	for _, node := range c.answered {
+		in.Answered = append(in.Answered, address4(node))
 	}
 	for _, off := range c.off {
 		in.Unreachable = append(in.Unreachable, address4(off))

@@ -26,6 +26,8 @@ type Plan struct {
 	// them that are known here are counted. The executor keeps the list in the kernel, beside the connections themselves, so
 	// that a speaker which restarts finds it there.
 	Counted []Counted
+	// Asked are addresses of nodes that are silent in the gossip, sorted: they are asked on the segment whether they are there.
+	Asked []netip.Addr
 }
 
 // Counted is an address whose open connections are counted.
