@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
-
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
@@ -18,10 +15,6 @@ import (
 
 // openConnections is how many connections are open in a test, half of them to the IPv6 address.
 const openConnections = 200
-
-// fewByBGP is how many of them may break by BGP: a node may get packets from the router before it knows that another has withdrawn its
-// route. Half of them break without connectionDraining, and in one of eight runs 4 did with it.
-const fewByBGP = openConnections / 20
 
 // move is a dual-stack Service on layer 2 whose addresses move.
 type move struct {
@@ -159,35 +152,6 @@ func TestConnections_BreakWithoutDraining(t *testing.T) {
 	}
 }
 
-func TestConnections_SurviveThatRoutersSpreadThemAnew(t *testing.T) {
-	lab.Need(t, lab.KubeProxy)
-	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
-	awaitMembers(t, cluster)
-	address := routed(t, cluster, "open", peer("open"), "198.19.77.0/24")
-	open := cluster.FarClient().OpenConnections(openConnections, address)
-	all := cluster.NodeNames()
-	answered := func() {
-		t.Helper()
-		now := time.Now()
-		lab.Eventually(t, waitTimeout, "all connections are answered", func() error { return open.AnsweredSince(now) })
-	}
-	for _, node := range all {
-		cluster.Node(node).Annotate("daymark.io/drain", "true")
-		t.Cleanup(func() { cluster.Node(node).RemoveAnnotation("daymark.io/drain") })
-		awaitNextHops(t, cluster, address.String(), slices.DeleteFunc(slices.Clone(all), func(n string) bool { return n == node })...)
-		answered()
-		if broken := open.Broken(); len(broken) > fewByBGP {
-			t.Fatalf("%s is drained, and %d of %d connections are broken, the first: %v", node, len(broken), openConnections, broken[0])
-		}
-		cluster.Node(node).RemoveAnnotation("daymark.io/drain")
-		awaitNextHops(t, cluster, address.String(), all...)
-		answered()
-	}
-	if broken := open.Stop(); len(broken) > fewByBGP {
-		t.Errorf("%d of %d connections broke, the first: %v", len(broken), openConnections, broken[0])
-	}
-}
-
 // A node that is preferred takes addresses over from holders that live, when addresses are evened out.
 func TestConnections_SurviveThatAPreferredNodeReturns(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)
@@ -201,75 +165,6 @@ func TestConnections_SurviveThatAPreferredNodeReturns(t *testing.T) {
 	m.Node("n3").RemoveAnnotation("daymark.io/drain")
 	m.awaitAway("n1", "n2")
 	m.mustBeWhole()
-}
-
-// A node that crashes takes its own connections with it, and no others, though the router spreads all anew.
-func TestConnections_OfOtherNodesSurviveACrash(t *testing.T) {
-	lab.Need(t, lab.KubeProxy)
-	lab.Need(t, lab.FRR)
-	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
-	awaitMembers(t, cluster)
-	address := underBFD(t, cluster, lab.FRR, bfdInterval, "crash", "198.19.78.0/24")
-	open := cluster.FarClient().OpenConnections(openConnections, address)
-	lost := entriesOf(t, cluster.Node("n3"), address)
-	cluster.Node("n3").Crash()
-	awaitNextHops(t, cluster, address.String(), "n1", "n2")
-	crashed := time.Now()
-	lab.Eventually(t, waitTimeout, "all connections are answered or broken", func() error { return open.AnsweredSince(crashed) })
-	broken := open.Stop()
-	t.Logf("%d of %d connections broke, and n3 had entries of %d", len(broken), openConnections, lost)
-	if len(broken) > lost+fewByBGP || len(broken) == 0 {
-		t.Errorf("%d of %d connections broke, and n3 had %d, the last: %v", len(broken), openConnections, lost, broken[max(0, len(broken)-1):])
-	}
-}
-
-// A node that was drained and is switched off while it has connections takes those with it. The others, of which some are passed on from
-// node to node, are passed on round it.
-func TestConnections_OfOtherNodesSurviveThatADrainedOneIsSwitchedOff(t *testing.T) {
-	lab.Need(t, lab.KubeProxy)
-	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
-	awaitMembers(t, cluster)
-	address := routed(t, cluster, "dark", peer("dark"), "198.19.79.0/24")
-	open := cluster.FarClient().OpenConnections(openConnections, address)
-	n2 := cluster.Node("n2")
-	n2.Annotate("daymark.io/drain", "true")
-	t.Cleanup(func() { n2.RemoveAnnotation("daymark.io/drain") })
-	awaitNextHops(t, cluster, address.String(), "n1", "n3")
-	answered := func() {
-		t.Helper()
-		now := time.Now()
-		lab.Eventually(t, waitTimeout, "all connections are answered or broken", func() error { return open.AnsweredSince(now) })
-	}
-	answered()
-	if broken := open.Broken(); len(broken) > fewByBGP {
-		t.Fatalf("n2 is drained, and %d of %d connections are broken, the first: %v", len(broken), openConnections, broken[0])
-	}
-	lost := entriesOf(t, n2, address)
-	n2.Speaker().Stop()
-	n2.Crash()
-	off := time.Now()
-	answered()
-	took, broken := time.Since(off), open.Stop()
-	t.Logf("%d of %d connections broke, and n2 had entries of %d; %s after it was off all others were answered", len(broken), openConnections, lost, ms(took))
-	if len(broken) > lost+fewByBGP || len(broken) == 0 {
-		t.Errorf("%d of %d connections broke, and n2 had %d, the last: %v", len(broken), openConnections, lost, broken[max(0, len(broken)-1):])
-	}
-}
-
-// entriesOf is how many established connections to an address a node knows.
-func entriesOf(t *testing.T, node lab.Node, address netip.Addr) (count int) {
-	t.Helper()
-	entries, err := node.Netlink().ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		const established = 3 // in the numbers of conntrack
-		if state, tcp := entry.ProtoInfo.(*netlink.ProtoInfoTCP); tcp && state.State == established && entry.Forward.DstIP.String() == address.String() {
-			count++
-		}
-	}
-	return count
 }
 
 // Whichever node answers the client is drained once, and the client's connections go on.
