@@ -23,6 +23,9 @@ const (
 	rankSameNode = 2
 )
 
+// maxSums bounds the sums that are kept. Each pod that comes or goes makes another Ranks, and so other sums.
+const maxSums = 4096
+
 // nearness of nodes to endpoints, as ranks.
 type nearness struct {
 	*rules
@@ -162,6 +165,9 @@ func (n *nearness) sum(a, b *election.Ranks) *election.Ranks {
 		if rank := min(int(a.Of(name))+int(b.Of(name)), math.MaxUint8); rank > 0 {
 			ranks = append(ranks, election.Rank{Node: name, Rank: uint8(rank)})
 		}
+	}
+	if len(n.sums) >= maxSums {
+		clear(n.sums) // share finds those that are made again
 	}
 	n.sums[key] = n.share(ranks, nil)
 	return n.sums[key]

@@ -218,3 +218,16 @@ func BenchmarkExplainer_Answer(b *testing.B) {
 		})
 	}
 }
+
+func TestNearness_SumsAreBounded(t *testing.T) {
+	w := cluster()
+	n := newNearness(newRules(w))
+	one := election.NewRanks([]election.Rank{{Node: "n1", Rank: 1}}, nil)
+	first := n.sum(one, one)
+	for range maxSums + 1 {
+		n.sum(one, election.NewRanks([]election.Rank{{Node: "n2", Rank: 1}}, nil))
+	}
+	if len(n.sums) > maxSums || n.sum(one, one) != first {
+		t.Errorf("%d are kept, or one is made twice", len(n.sums))
+	}
+}
