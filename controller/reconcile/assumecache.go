@@ -21,7 +21,7 @@ type assumed struct {
 }
 
 // newest returns the newest version that is known of each Service, given those that the informer shows in order of key, and forgets those that the informer shows or that are gone.
-// Writes that are under way count as if they may have been made.
+// Writes of addresses that are under way count as if they may have been made.
 func (a assumeCache) newest(cached []*cachedService, underWay []*serviceWrite) []*cachedService {
 	if len(a) == 0 && len(underWay) == 0 {
 		return cached
@@ -36,6 +36,9 @@ func (a assumeCache) newest(cached []*cachedService, underWay []*serviceWrite) [
 		}
 	}
 	for _, w := range underWay {
+		if !w.urgency().ofAddress() {
+			continue
+		}
 		if i, found := find(cached, w.service); found && w.service.version == newest[i].version {
 			newest[i] = w.perhapsMade()
 		}

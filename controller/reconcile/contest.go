@@ -39,6 +39,9 @@ type contest struct {
 	// written is what was last written, and when.
 	written fingerprint
 	wrote   time.Time
+	// perhaps is what a write may have made whose answer has not come: the cache may show it before, or the answer is lost. Nil: there is
+	// none.
+	perhaps *fingerprint
 	// looked is the version of the Service that was last compared with it.
 	looked string
 	// undone is how often another undid it; noticed: the last write is among them. conditions: it undid no addresses.
@@ -89,9 +92,17 @@ func (c *contests) wrote(w *serviceWrite, now time.Time) {
 	if known.noticed || w.urgency().ofAddress() {
 		known.wrote = now
 	}
-	known.written, known.noticed = fingerprintOf(&w.desired), false
+	known.written, known.noticed, known.perhaps = fingerprintOf(&w.desired), false, nil
 	if w.desired.Finalizer && w.service.lostFinalizer() {
 		known.finalizer.fail(now, minContestWait, maxContestWait)
+	}
+}
+
+// perhaps records a write of a Service that may have been made.
+func (c *contests) perhaps(w *serviceWrite) {
+	if known := c.known[w.service.UID]; known != nil {
+		made := fingerprintOf(&w.desired)
+		known.perhaps = &made
 	}
 }
 
@@ -116,6 +127,9 @@ func (k *contest) look(s *cachedService, now time.Time) {
 	}
 	k.looked = s.version
 	shows := fingerprintOf(&s.Written)
+	if k.perhaps != nil && shows == *k.perhaps {
+		k.written = shows
+	}
 	if shows == k.written {
 		return
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/bubble"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
@@ -140,6 +142,43 @@ func TestLoop_CompetingWriter(t *testing.T) {
 					t.Errorf("after the other has gone the Service has %+v, %+v", f.last.Status.LoadBalancer, c)
 				}
 			})
+		})
+	}
+}
+
+// What the cache shows is not always newer than what the loop knows of its own writes: an event may come before the answer, and the
+// answer may not come at all. Neither is another program.
+func TestContest_OwnWritesAreNotUndone(t *testing.T) {
+	service := func(version, message string) *cachedService {
+		s := &cachedService{status.Observed{Service: &lb.Service{UID: "a"}}, version}
+		s.Written.Conditions = []metav1.Condition{{Type: v1beta1.ConditionAddressAssigned, Message: message}}
+		return s
+	}
+	write := func(message string) *serviceWrite {
+		return &serviceWrite{service: service("", ""), desired: service("", message).Written}
+	}
+	for _, test := range []struct {
+		name string
+		// known: the loop knows that the write may have been made. shows is what the cache shows then, and undone whether that counts.
+		known  bool
+		shows  string
+		undone int
+	}{
+		{"the cache shows a write before its answer", true, "second", 0},
+		{"the cache shows the write before it", true, "first", 0},
+		{"the cache shows what somebody else wrote", true, "other", 1},
+		{"the cache shows what was not written here", false, "second", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var all contests
+			all.wrote(write("first"), time.Now())
+			if test.known {
+				all.perhaps(write("second"))
+			}
+			k := all.known["a"]
+			if k.look(service("2", test.shows), time.Now()); k.undone != test.undone {
+				t.Errorf("undone %d times, want %d", k.undone, test.undone)
+			}
 		})
 	}
 }

@@ -196,6 +196,9 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	for _, r := range ended {
 		l.record(r)
 	}
+	for _, w := range underWay { // order does not matter: each is of another Service
+		l.contests.perhaps(w)
+	}
 	l.contests.prune(began)
 	s, err := l.look(ctx, underWay)
 	if err != nil {

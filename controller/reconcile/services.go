@@ -137,6 +137,7 @@ func (l *Loop) record(r result) {
 		l.contests.wrote(r.serviceWrite, l.now())
 		l.assumed.assume(r.service.version, &cachedService{r.made(r.version), r.version})
 	case !refused(r.err):
+		l.contests.perhaps(r.serviceWrite)
 		l.assumed.assume(r.service.version, r.perhapsMade())
 	}
 }

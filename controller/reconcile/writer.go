@@ -158,7 +158,7 @@ func (w *writer) Hold() (ended []result, underWay []*serviceWrite) {
 	ended, w.results = w.results, nil
 	// order does not matter: the caller looks them up by Service.
 	for _, one := range w.underWay {
-		if one.service != nil && one.urgency.ofAddress() {
+		if one.service != nil {
 			underWay = append(underWay, one.service)
 		}
 	}
