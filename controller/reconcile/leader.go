@@ -29,10 +29,12 @@ type Leader struct {
 	lock    resourcelock.Interface
 	log     *slog.Logger
 	changes chan struct{}
-	// working is held for reading during a pass and during each write: the Lease is not released in the middle of one.
-	working sync.RWMutex
 
 	mu sync.Mutex
+	// working counts the passes and writes that are under way: the Lease is not released in the middle of one. idle is closed when
+	// there is none any more; nil: nobody waits for that.
+	working int
+	idle    chan struct{}
 	// leading ends when this process is not the leader any more; nil while it is not.
 	leading context.Context //nolint:containedctx // callers wait for its end
 	// cancel ends leading.
@@ -56,7 +58,12 @@ func NewLeader(config *rest.Config, namespace string, log *slog.Logger) (*Leader
 	if err != nil {
 		return nil, fmt.Errorf("prepare the leader election: %w", err)
 	}
-	return &Leader{lock: lock, log: log, changes: make(chan struct{}, 1)}, nil
+	return NewLeaderByLock(lock, log), nil
+}
+
+// NewLeaderByLock is NewLeader with a lock of another kind than a Lease of an API server.
+func NewLeaderByLock(lock resourcelock.Interface, log *slog.Logger) *Leader {
+	return &Leader{lock: lock, log: log, changes: make(chan struct{}, 1)}
 }
 
 // Start takes part in the election until ctx ends.
@@ -121,10 +128,19 @@ func (l *Leader) stop() {
 	l.awaitWork()
 }
 
-// awaitWork returns when all that works under the lock has ended.
+// awaitWork returns when all work that is under way has ended.
 func (l *Leader) awaitWork() {
-	l.working.Lock()
-	defer l.working.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.working > 0 {
+		if l.idle == nil {
+			l.idle = make(chan struct{})
+		}
+		idle := l.idle
+		l.mu.Unlock()
+		<-idle
+		l.mu.Lock()
+	}
 }
 
 // Changes receives a value when this process has become the leader, and when it is not any more. It has one receiver.
@@ -141,15 +157,33 @@ func (l *Leader) Leads() (leads bool, since time.Time) {
 // does not lead any more, and the number of its term. Several calls may run at the same time; the Lease is not given back
 // before all have returned.
 func (l *Leader) Work(work func(ctx context.Context, term int) error) (led bool, err error) {
-	l.working.RLock()
-	defer l.working.RUnlock()
-	l.mu.Lock()
-	leading, term := l.leading, l.term
-	l.mu.Unlock()
-	if leading == nil || leading.Err() != nil {
+	leading, term := l.begin()
+	if leading == nil {
 		return false, nil
 	}
+	defer l.end()
 	return true, work(leading, term)
+}
+
+// begin counts work in if this process leads, and returns its context and its term; nil: it does not.
+func (l *Leader) begin() (leading context.Context, term int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.leading == nil || l.leading.Err() != nil {
+		return nil, 0
+	}
+	l.working++
+	return l.leading, l.term
+}
+
+// end counts work out.
+func (l *Leader) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.working--; l.working == 0 && l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
 }
 
 // releaseLast is a lock that stops all work before it gives the Lease back. Client-go gives it back first when it could not

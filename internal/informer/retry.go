@@ -2,7 +2,6 @@ package informer
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	apiwait "k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -121,7 +121,7 @@ func retry[T any](ctx context.Context, r *retrier, call func() (T, error)) (T, e
 		case <-ctx.Done():
 			return result, err
 		case <-answered:
-		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // random, so that not all nodes ask at the same moment
+		case <-time.After(apiwait.Jitter(wait/2, 2)): // random, so that not all nodes ask at the same moment
 		}
 	}
 }
