@@ -6,8 +6,8 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=tools/go.mod
 PACKAGES  = $(shell $(GO) list ./... | grep -v /e2e)
 # What decides has no goroutines (internal/archtest), so the race detector would find nothing there, and make the simulation
-# of the election five times as slow.
-PURE      = $(shell $(GO) list ./internal/core/...)
+# of the election five times as slow; that of the programs runs a goroutine at a time.
+PURE      = $(shell $(GO) list ./internal/core/... ./internal/simulation)
 ACTING    = $(filter-out $(PURE),$(PACKAGES))
 # The race detector needs a C compiler. On a machine without one the tests run without it, and say so.
 RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
@@ -66,12 +66,15 @@ upgrade-lab: deps-kubelet ## Upgrade from PREVIOUS on real kubelets and back, in
 FUZZTIME ?= 1m
 FUZZED    = grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' api cli controller internal speaker | sed -E 's|/[^/]*:func | |' | sort
 .PHONY: soak
-soak: ## Run all fuzz tests (FUZZTIME=1m each), then the simulation with fresh seeds for half an hour. A failure prints the seed
+soak: ## Run all fuzz tests (FUZZTIME=1m each), the election's simulation for half an hour, that of the programs for SIMULATE=30m. A failure prints the seed
 	$(FUZZED) | while read -r package test; do \
 	  $(GO) test ./$$package -run '^$$' -fuzz "^$$test$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
 	done
 	$(GO) test ./internal/core/election -run 'TestElector_Simulation$$' -election.fresh -election.runs=500000 -timeout 2h -v
+	$(GO) test ./internal/simulation -run 'TestSimulation$$' -simulation.fresh -simulation.for=$(SIMULATE) -timeout 0 -v
 
+# How long make soak lets the programs run on simulated clocks.
+SIMULATE ?= 30m
 # How long make soak-lab lets the lab suffer; SEED=n repeats an order of faults, ONLY=deaf,mute tries some.
 HOURS ?= 24
 SEED  ?= 0
