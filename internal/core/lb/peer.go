@@ -132,9 +132,7 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
 	p.AdminState, p.Err = adminState(spec.AdminState, p.Err)
-	if p.Err == nil {
-		p.Err = p.check(spec)
-	}
+	p.Err = cmp.Or(p.Err, p.check(spec))
 	return p
 }
 
