@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +45,17 @@ func runSuite(t *narrator, v variant, file, focus string) error {
 	if err != nil || file == "" {
 		return err
 	}
-	return replaceSection(file, v.Name, section(v, version, results))
+	return errors.Join(unexpected(v, results), replaceSection(file, v.Name, section(v, version, results)))
+}
+
+// unexpected are the tests that did not pass and could have.
+func unexpected(v variant, results []suite.Result) (errs error) {
+	for _, r := range results {
+		if name := suite.Short(r.Test); r.Outcome != "pass" && !slices.Contains(v.cannotPass(), name) {
+			errs = errors.Join(errs, fmt.Errorf("%s: %s %s", name, r.Outcome, r.Why))
+		}
+	}
+	return errs
 }
 
 // forSuite starts a cluster with Daymark as the tests want it, and with the image of their pods.

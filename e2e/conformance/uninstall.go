@@ -85,6 +85,13 @@ func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
 		programs.text, silent.Seconds(), all.Seconds())
 }
 
+// forget takes the address off one Service, when Daymark is gone.
+func (u *upgrade) forget() {
+	before := len(u.addressesNow())
+	do(u.now, forgetAddress, "NAMESPACE", "default", "NAME", "lan-0")
+	u.expect("one Service has no address any more, and the others have theirs", len(u.addressesNow()) == before-1, true)
+}
+
 // expect notes what is not as it should be.
 func (u *upgrade) expect(what string, is, should bool) {
 	if is != should {

@@ -145,16 +145,17 @@ func suffixes() (all []string) {
 // port, and takes all off again.
 func (u *upgrade) freshInstall() {
 	began := time.Now()
-	do(u.now, helmInstall)
+	do(u.now, helmInstallFile, "daymark-1.2.3.tgz", u.now.Chart)
 	byARP, byBGP := u.served()
 	u.ready(u.now)
 	all := time.Since(began)
+	do(u.now, poolsReady)
 	u.fact("Chart install with pools, a peer and advertisements in its values, images not on the nodes yet:\n  all %d addresses of layer 2 reached after %.1f s, "+
 		"all %d by BGP after %.1f s, all Pods ready after %.1f s.", len(u.lan), byARP.Sub(began).Seconds(), len(u.wan), byBGP.Sub(began).Seconds(), all.Seconds())
 	if all > time.Minute {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
 	}
-	u.change("`ports.gossip` changed by `helm upgrade`", func() { do(u.now, changePort); u.ready(u.now) })
+	u.changeOfOne("`ports.gossip` changed by `helm upgrade`", func() { do(u.now, changePort); u.ready(u.now) })
 	u.uninstallByHelm()
 }
 
@@ -166,6 +167,8 @@ func (u *upgrade) fact(format string, a ...any) {
 
 // byChart goes from the version before to this one and back.
 func (u *upgrade) byChart() {
+	do(u.now, createNamespace) // as a cluster wants it that enforces a level by default
+	do(u.now, labelNamespace)
 	do(u.before, helmInstall)
 	u.served()
 	u.ready(u.before)
@@ -183,10 +186,17 @@ func (u *upgrade) byManifests() {
 	u.change("`kubectl apply` of this version", func() { do(u.now, applyNext); u.ready(u.now) })
 	u.change("`kubectl apply` of the version before", func() { do(u.before, applyNext); u.ready(u.before) })
 	u.uninstallByManifests()
+	u.forget()
 }
 
-// change does something that nobody may see, and that leaves all objects valid.
-func (u *upgrade) change(what string, do func()) {
+// change does something between two versions that nobody may see, and that leaves all objects valid.
+func (u *upgrade) change(what string, do func()) { u.watched(what, false, do) }
+
+// changeOfOne does something to this version alone: open connections survive it, too.
+func (u *upgrade) changeOfOne(what string, do func()) { u.watched(what, true, do) }
+
+// watched does it and writes its line. All speakers pass on open connections, or not all.
+func (u *upgrade) watched(what string, passOn bool, do func()) {
 	objects := u.c.Objects()
 	u.expect(what+": there are objects to compare", len(objects) > 0, true)
 	holders := u.c.Client().Holders(u.lan...)
@@ -194,7 +204,7 @@ func (u *upgrade) change(what string, do func()) {
 	do()
 	took := time.Since(w.began)
 	time.Sleep(afterwards)
-	cells, err := w.stop()
+	cells, err := w.stop(passOn)
 	if err == nil {
 		err = u.c.StillValid(objects)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,9 +88,16 @@ func hold(ctx context.Context, connection net.Conn) error {
 	}
 }
 
+// Broken are why connections broke so far.
+func (h *Held) Broken() []error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.broken)
+}
+
 // Stop closes them and returns why those broke that had.
 func (h *Held) Stop() (broken []error) {
 	h.stop()
 	h.running.Wait()
-	return h.broken
+	return h.Broken()
 }

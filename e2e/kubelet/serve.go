@@ -37,6 +37,9 @@ metadata: {name: router}
 spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, connectTime: 1s}
 `
 
+// webPort is where the pods of Web listen.
+const webPort = 8080
+
 // Web is a pod on every node, and a Service of each pool for them.
 const Web = `
 apiVersion: apps/v1

@@ -140,7 +140,7 @@ func (r Report) Failed() (n int) {
 }
 
 // Broken are the attempts that were open and then failed. That happens to those that are under way when an address moves to
-// another node: its service proxy does not know the connection, and the pod's side resets it.
+// another node which does not pass them on: its service proxy does not know the connection, and the pod's side resets it.
 func (r Report) Broken() (broken []Attempt) {
 	for _, a := range r.Attempts {
 		if a.Err != nil && a.Opened {
