@@ -28,9 +28,16 @@ type artefact struct {
 	layer            v1.Layer
 }
 
-func (a artefact) RawConfigFile() ([]byte, error)                         { return a.config, nil }
-func (a artefact) RawManifest() ([]byte, error)                           { return a.manifest, nil }
-func (artefact) MediaType() (types.MediaType, error)                      { return types.OCIManifestSchema1, nil }
+// RawConfigFile is the chart's Chart.yaml, in JSON.
+func (a artefact) RawConfigFile() ([]byte, error) { return a.config, nil }
+
+// RawManifest names the configuration and the layer.
+func (a artefact) RawManifest() ([]byte, error) { return a.manifest, nil }
+
+// MediaType is that of the manifest.
+func (artefact) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+
+// LayerByDigest is the chart: there is no other.
 func (a artefact) LayerByDigest(v1.Hash) (partial.CompressedLayer, error) { return a.layer, nil }
 
 // newArtefact reads a packed chart. The same file gives the same bytes.
