@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/traceapi"
 )
@@ -24,7 +25,9 @@ const (
 
 // header returns the header of a message of ours that may be for anybody.
 func (m *Membership) header(k kind, v version) header {
-	return header{version: v, kind: k, node: m.cfg.Node, incarnation: m.peers.incarnation()}
+	h := header{version: v, kind: k, node: m.cfg.Node, incarnation: m.peers.incarnation()}
+	m.peers.withDetector(func(d *detector.Detector) { h.alone = d.Alone(time.Now()) })
+	return h
 }
 
 // post sends messages of one kind by datagram to speakers, to each in the version that it understands.

@@ -15,7 +15,7 @@ const (
 	// maxText is the most bytes of a text: names of Kubernetes nodes have at most 253.
 	maxText = 255
 	// maxHeader is the most bytes of a header and of the field with the body, but for the names of both nodes.
-	maxHeader = 2 + 2*3 + 4*12 + 4
+	maxHeader = 2 + 2*3 + 4*12 + 4 + 2
 	// maxIncarnation is more than any incarnation: half of the numbers there are, 290 years of nanoseconds.
 	maxIncarnation = 1 << 63
 )
@@ -47,6 +47,8 @@ type header struct {
 	to            string
 	toIncarnation uint64
 	seq           uint64
+	// alone: the sender hears no other speaker, though it has. Version 1 does not have it, and earlier speakers skip it.
+	alone bool
 }
 
 // body is the part of a message behind its header.

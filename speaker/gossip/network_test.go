@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,21 @@ type network struct {
 	sent map[netip.Addr]int
 	// drops says which datagrams are lost, by their size; nil: none.
 	drops func(size int) bool
+	// deaf is the speaker that nothing arrives at, so that it has no connections either.
+	deaf netip.Addr
+}
+
+// deafen lets nothing arrive at a speaker, though what it sends by datagram does arrive.
+func (n *network) deafen(s *speaker) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.deaf = s.at.Addr()
+}
+
+func (n *network) isDeaf(all ...netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(all, n.deaf)
 }
 
 // lose has datagrams lost from now on, though connections work.
@@ -61,6 +77,7 @@ func (n *network) heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cut)
+	n.deaf = netip.Addr{}
 }
 
 func (n *network) isCut(from, to netip.Addr) bool {
@@ -180,7 +197,7 @@ func (t *tap) WriteTo(b []byte, addr string) (time.Time, error) {
 
 func (t *tap) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
 	t.switches.wait()
-	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) || t.network.loses(len(b)) {
+	if at := netip.MustParseAddrPort(to.Addr).Addr(); t.network.isCut(t.at, at) || t.network.isDeaf(at) || t.network.loses(len(b)) {
 		return time.Now(), nil
 	}
 	return t.NodeAwareTransport.WriteToAddress(b, to)
@@ -192,7 +209,7 @@ func (t *tap) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) 
 
 func (t *tap) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	t.switches.wait()
-	if t.network.isCut(t.at, netip.MustParseAddrPort(to.Addr).Addr()) {
+	if at := netip.MustParseAddrPort(to.Addr).Addr(); t.network.isCut(t.at, at) || t.network.isDeaf(t.at, at) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
 	}
 	return t.NodeAwareTransport.DialAddressTimeout(to, timeout)

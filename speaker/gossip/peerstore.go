@@ -50,6 +50,8 @@ type snapshot struct {
 	foreign []string
 	// unheard are those of which nothing comes by datagram, though memberlist reaches them.
 	unheard []memberlist.Address
+	// deaf are those that are heard and hear nobody.
+	deaf []string
 }
 
 func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
@@ -132,6 +134,9 @@ func (s *peerStore) newSnapshot() *snapshot {
 	for node, status := range s.detector.Peers() {
 		if to, known := s.address(node); status.Unheard && known {
 			now.unheard = append(now.unheard, to)
+		}
+		if status.Deaf {
+			now.deaf = append(now.deaf, node)
 		}
 		if !status.Alive {
 			s.noteSilent(now, node, status)

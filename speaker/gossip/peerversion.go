@@ -28,7 +28,7 @@ func (s *peerStore) headerTo(node string, k kind) header {
 	status, _ := s.detector.Peer(node)
 	return header{
 		version: r.spoken(), kind: k, node: s.own.node, incarnation: s.own.incarnation,
-		to: node, toIncarnation: status.Incarnation, seq: r.sent,
+		to: node, toIncarnation: status.Incarnation, seq: r.sent, alone: s.detector.Alone(time.Now()),
 	}
 }
 

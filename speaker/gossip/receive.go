@@ -55,6 +55,9 @@ func (m *Membership) receive(message []byte, came way) bool {
 	if is == fresh && came == byMemberlist && from.version > version1 {
 		is = indirect
 	}
+	if is == fresh {
+		m.peers.withDetector(func(d *detector.Detector) { d.SaidAlone(now, from.node, from.incarnation, from.alone) })
+	}
 	switch from.kind {
 	case kindPing:
 		return m.receivePing(now, from, body, is)
@@ -201,6 +204,9 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 	}
 	if is == fresh {
 		m.heard(now, from, false)
+	}
+	if from.alone {
+		return true // It takes for dead all whose addresses it claims, and cannot be told.
 	}
 	added, stronger := m.mergeClaims(now, message.claims, traceapi.In)
 	if message.ping != 0 {

@@ -23,6 +23,7 @@ const (
 	fieldToIncarnation
 	fieldSeq
 	fieldBody
+	fieldAlone
 )
 
 func (h header) append2() []byte {
@@ -30,7 +31,7 @@ func (h header) append2() []byte {
 	b = appendNumberField(b, fieldIncarnation, h.incarnation)
 	b = appendTextField(b, fieldTo, h.to)
 	b = appendNumberField(b, fieldToIncarnation, h.toIncarnation)
-	return appendNumberField(b, fieldSeq, h.seq)
+	return appendFlagField(appendNumberField(b, fieldSeq, h.seq), fieldAlone, h.alone)
 }
 
 // header2 reads all fields, and returns a reader of the body.
@@ -50,6 +51,8 @@ func (r *reader) header2(h *header) *reader {
 			h.seq = value.number()
 		case fieldBody:
 			content.rest = value.take()
+		case fieldAlone:
+			h.alone = value.flag()
 		default:
 			return false
 		}

@@ -73,7 +73,7 @@ func (m *Membership) View() View {
 	default:
 		absent := missing(m.expected, now.alive, m.failures)
 		view.Why = joinWhy(
-			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), absent), whyForeign(now.foreign), whyUnheard(now.unheard),
+			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), absent), whyForeign(now.foreign), whyUnheard(now.unheard), whyDeaf(now.deaf),
 		)
 	}
 	return view

@@ -58,6 +58,18 @@ func whyUnheard(peers []memberlist.Address) string {
 	return "datagrams do not get through from " + text + ", TCP does: is the UDP port blocked? It takes seconds to find a crash of these"
 }
 
+// whyDeaf returns what to do about speakers that are heard and hear nobody; "" when there are none.
+func whyDeaf(nodes []string) string {
+	if len(nodes) == 0 {
+		return ""
+	}
+	text := strings.Join(nodes[:min(maxNamed, len(nodes))], ", ")
+	if len(nodes) > maxNamed {
+		text += fmt.Sprintf(" and %d more", len(nodes)-maxNamed)
+	}
+	return text + " is heard, and hears no other speaker: do frames to it get lost?"
+}
+
 // whyForeign returns what to do about speakers that understand none of our versions; "" when there are none.
 func whyForeign(nodes []string) string {
 	if len(nodes) == 0 {

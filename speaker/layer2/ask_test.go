@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mdlayher/arp"
 	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -142,6 +143,36 @@ func TestInquiry_AsksInRows(t *testing.T) {
 	}
 	if q.answer != election.NoAnswer {
 		t.Error("a process that is always late comes to no result")
+	}
+}
+
+// A node that sends and receives nothing announces its addresses, too. That is a reason to ask it again, and no answer.
+func TestInquiry_AnAnnouncementIsAskedAboutAtOnce(t *testing.T) {
+	begins := time.Unix(1e9, 0)
+	q := inquiry{due: begins}
+	at := 0 * ms
+	for ; q.answer != election.NoAnswer; at += ms {
+		q.step(begins.Add(at), 0.5)
+	}
+	at += 50 * ms // The next row is not due yet.
+	if send, _ := q.step(begins.Add(at), 0.5); send {
+		t.Fatal("it is asked already")
+	}
+	q.announced(begins.Add(at))
+	if q.answer != 0 {
+		t.Errorf("the answer is %v", q.answer)
+	}
+	if send, _ := q.step(begins.Add(at), 0.5); !send {
+		t.Error("it is not asked")
+	}
+	q.announced(begins.Add(at)) // In the middle of a row nothing begins anew.
+	if q.sent != 1 {
+		t.Errorf("%d were sent", q.sent)
+	}
+	q.heard()
+	q.announced(begins.Add(at))
+	if q.answer != election.Answered {
+		t.Errorf("the answer is %v", q.answer)
 	}
 }
 
@@ -308,7 +339,7 @@ func TestResponder_AnswersAndRivalsAreUrgent(t *testing.T) {
 	r.Ask([]announce.Layer2Question{question(s.farMAC(t), vip4b)})
 	awaitUrgent("a node does not answer")
 	conn := s.listen(t, unix.ETH_P_ARP)
-	send(t, conn, with(request(broadcast, vip4b, vip4b), 22, s.farMAC(t).slice()...))
+	send(t, conn, arpFrame(s.mac(t), arp.OperationReply, s.farMAC(t), vip4b, s.mac(t), vip4))
 	awaitUrgent("it does")
 	send(t, conn, with(request(broadcast, vip4, vip4), 22, s.farMAC(t).slice()...))
 	awaitUrgent("it announces what is held")

@@ -72,12 +72,22 @@ func (a *asker) answers() map[election.Question]election.Answer {
 	return answers
 }
 
-// heard records that a node uses an address, and reports whether that changes an answer.
-func (a *asker) heard(node string, addr netip.Addr) (changed bool) {
+// heard records that a node uses an address, to which it was asked about or because it announces it, and reports whether that changes an
+// answer.
+func (a *asker) heard(now time.Time, node string, addr netip.Addr, announced bool) (changed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	state := a.questions[election.Question{Node: node, Addr: addr}]
-	return state != nil && state.heard()
+	switch {
+	case state == nil:
+		return false
+	case announced:
+		state.announced(now)
+		notify(a.wake)
+		return false
+	default:
+		return state.heard()
+	}
 }
 
 // asksBy reports whether any node is asked about an address by an interface.

@@ -63,7 +63,7 @@ func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 		return // A node of the cluster that probes what we probe has claimed it, too: the claims settle it. One that searches has it.
 	}
 	if inCluster {
-		answered := !u.probe && r.asker.heard(by.node, u.addr)
+		answered := !u.probe && r.asker.heard(time.Now(), by.node, u.addr, u.announced)
 		rival := (u.held || r.searcher.searchesFor(u.addr)) && !r.detector.kernelsAnswer(u.addr) &&
 			!r.detector.servesWith(u, by.node)
 		if rival && r.rivals.heard(time.Now(), u, by, interfaceName) || answered {

@@ -78,7 +78,15 @@ func (q *inquiry) step(now time.Time, jitter float64) (send, changed bool) {
 	return false, changed
 }
 
-// heard records that the node uses the address, and reports whether that is news.
+// announced records that the node announces the address. One that did not answer is asked again at once: who only sends and receives
+// nothing announces, too.
+func (q *inquiry) announced(now time.Time) {
+	if q.answer == election.NoAnswer && q.sent == 0 {
+		q.answer, q.answered, q.wait, q.due = 0, false, 0, now
+	}
+}
+
+// heard records that the node answers for the address, and reports whether that is news.
 func (q *inquiry) heard() (changed bool) {
 	changed = q.answer != election.Answered
 	q.answer, q.answered = election.Answered, true

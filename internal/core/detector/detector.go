@@ -18,7 +18,7 @@ const (
 
 // Detector decides which peers are alive.
 //
-// A peer is alive when it has not left, and either it was heard within the detection time, or memberlist lists it as alive
+// A peer is alive when it has not left, does not say that it hears nobody, and either it was heard within the detection time, or memberlist lists it as alive
 // and it is not silent. Each peer has observers, which ping it when they have not heard it for an interval. The first one
 // that has no answer within the retry interval asks the others to ping as well, and all do so several times in a row. An
 // observer that has no answer to any of those suspects the peer and tells everybody; an observer that hears it votes against
@@ -75,6 +75,8 @@ type peer struct {
 	// we hear it and it does not hear us, so it pings us as seldom as an absent peer.
 	unreplied, returns int
 	oneWay             bool
+	// deaf: it has said that it hears nobody.
+	deaf bool
 	// alarms are the false alarms that are remembered; alarmsChanged is when their number last changed.
 	alarms        int
 	alarmsChanged time.Time
@@ -116,6 +118,8 @@ type Status struct {
 	Doubtful bool
 	// Unheard: memberlist lists it, and nothing of it has come by datagram for some time.
 	Unheard bool
+	// Deaf: it is heard, and says that it hears nobody.
+	Deaf bool
 	// LastHeard is when its last sign of life came. Watched: this speaker pings it and was answered, so that is no accident.
 	LastHeard time.Time
 	Watched   bool
@@ -168,7 +172,7 @@ func (d *Detector) status(p *peer) Status {
 	return Status{
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
-		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, LastHeard: p.lastHeard,
+		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: p.deaf, LastHeard: p.lastHeard,
 		Watched: p.answered && d.observes(p),
 	}
 }

@@ -20,6 +20,7 @@ func (d *Detector) Tick(now time.Time) (gap time.Duration) {
 		p.forgetAlarms(now)
 		d.expireVotes(now, p)
 		d.noteUnheard(now, p)
+		d.forgetDeaf(now, p)
 		if p.alive || p.listed || p.lastAlive.IsZero() {
 			p.lastAlive = now
 		}

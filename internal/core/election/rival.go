@@ -38,6 +38,7 @@ type taking struct {
 // node and us a hash decides, as it does between claims of one term: the other side comes to the same result. Claims settle it
 // with a live node. If they do not, an address that was taken from it is given back, and the hash decides about others.
 func (r *round) yieldToRivals() {
+	r.forgetCorrected()
 	next := 0
 	for _, rival := range r.Rivals {
 		for next < len(r.contests) && r.contests[next].Addr.Less(rival.Addr) {
@@ -65,6 +66,7 @@ func (r *round) settle(contest int, rival Rival) {
 	case holder != nobody && holder != r.me:
 	case r.onlyServes(rival):
 	case silent && !r.goesOn(rival):
+		r.correct(holder, rival)
 	case silent && holder == nobody:
 		r.yielded[rival.Addr] = true
 	case prevails && r.Claims[rival.Addr].Shares.Shared() && rival.Last.Sub(rival.Since) >= rivalTimeout:

@@ -74,6 +74,25 @@ func TestElector_RivalThatIsDeadByNowIsNone(t *testing.T) {
 	}
 }
 
+// It has announced the address, and does not answer for it: it receives nothing. Its clients are told again, once for each announcement.
+func TestElector_SilentNodeThatAnnouncesAndDoesNotAnswerIsCorrected(t *testing.T) {
+	for _, announced := range []time.Duration{0, ms} {
+		s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0).silence("n1").rivalAt("n1", 0, 0, ms)
+		if announced > 0 {
+			s.Rivals[0].Held = epoch.Add(announced)
+		}
+		s.at(2*ms).want(0).wantDefended().wantAsked("n1", 1).answer(NoAnswer)
+		if s.at(12 * ms).want(0).wantClaims(0); announced == 0 {
+			s.wantDefended() // It has answered a question before its death.
+			continue
+		}
+		s.wantDefended(0).wantWait(rivalFresh).at(13 * ms).wantDefended().wantWait(0)
+		s.Rivals[0].Held = epoch.Add(14 * ms)
+		s.at(15 * ms).wantDefended().wantWait(rivalFresh - 3*ms).at(12*ms + rivalFresh).wantDefended(0)
+		s.at(2 * sec).wantDefended()
+	}
+}
+
 // A live node that takes an address over announces it before its claim arrives.
 func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
 	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0).rivalAt("n1", 0, 0, 0)

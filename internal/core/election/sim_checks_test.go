@@ -278,7 +278,7 @@ func (c *checks) checkTakeover(n *node, a netip.Addr) {
 func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
 	calm := c.now-c.lastFault > settleTime && len(c.cut) == 0 && c.now-c.claimedAt[number(a)] > maxTries*maxMessageDelay &&
 		c.now-c.possibleSince[number(a)] > maxAPISkew
-	if holder == n || !calm || !c.reach(n, holder) || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
+	if holder == n || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
 		return
 	}
 	// A stronger claim that the holder does not know, as after a partition, justifies it.

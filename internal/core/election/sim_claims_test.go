@@ -116,7 +116,8 @@ func (n *node) send(other *node, claims []Claim) {
 	again := func() { n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)-n.now, arrive) }
 	arrive = func() {
 		try++
-		connected := n.side[n.index] == n.side[other.index] && !n.mute[n.index] && !n.cut[[2]int{n.index, other.index}]
+		_, unhearing := n.unhearing[other.index]
+		connected := !unhearing && !n.alone() && n.side[n.index] == n.side[other.index] && !n.mute[n.index] && !n.cut[[2]int{n.index, other.index}]
 		switch {
 		case !other.up || other.run != run:
 		case connected && (try == maxTries || !n.chance(n.loss)):

@@ -81,6 +81,7 @@ type cluster struct {
 	cut map[[2]int]bool
 	// mute are nodes that hear the others in the gossip and are heard by nobody.
 	mute map[int]bool
+	deafness
 	// lying: the gossip and the segment may have different faults, and more is checked.
 	lying bool
 	// pause is how long meetings may have to wait, because there were others shortly before.
@@ -105,7 +106,7 @@ type cluster struct {
 func newCluster(random *rand.Rand, nodes, addresses int) *cluster {
 	c := &cluster{
 		random: random, loss: lossChance, rebalanceSteps: rebalanceSteps, side: make([]int, nodes), cut: map[[2]int]bool{}, mute: map[int]bool{},
-		segment: newSegment(nodes),
+		segment: newSegment(nodes), deafness: deafness{map[int]time.Duration{}, map[misled]time.Duration{}, map[int]time.Duration{}},
 	}
 	c.api = api{make([]*eligibility, addresses), make([]bool, nodes), 0, make([]bool, addresses)}
 	c.checks = newChecks(c, addresses)
@@ -149,6 +150,9 @@ func (c *cluster) run(d time.Duration) {
 		c.now = e.at
 		if c.sharing {
 			c.checkShares()
+		}
+		if len(c.unhearing) > 0 {
+			c.checkDeaf()
 		}
 		if c.lying {
 			c.checkSegment()
@@ -197,7 +201,10 @@ func (c *cluster) reach(a, b *node) bool {
 }
 
 // heard reports whether a node hears another one in the gossip.
-func (c *cluster) heard(a, b *node) bool { return c.reach(a, b) && !c.mute[b.index] }
+func (c *cluster) heard(a, b *node) bool {
+	_, unhearing := c.unhearing[a.index]
+	return c.reach(a, b) && !c.mute[b.index] && !unhearing && !b.alone()
+}
 
 // reachabilityChanged is called when other nodes can reach each other than before. Each node detects it by itself.
 func (c *cluster) reachabilityChanged() {

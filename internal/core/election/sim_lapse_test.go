@@ -3,7 +3,6 @@ package election
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -137,14 +136,7 @@ func (s *scenario) strangersArrive() {
 //	go test ./internal/core/election -run VacantAddresses -election.seed=SEED -v
 //	go test ./internal/core/election -run VacantAddresses -election.base=SEED -election.runs=20000
 func TestElector_SimulationOfVacantAddresses(t *testing.T) {
-	first, runs := *baseFlag, min(*runsFlag, 500)
-	if *runsFlag != runsPerBigCluster {
-		runs = *runsFlag
-	}
-	if *seedFlag != 0 {
-		first, runs = *seedFlag, 1
-	}
-	for seed := first; seed < first+runs; seed++ {
+	manySeeds(t, func(seed uint64) *scenario {
 		random := rand.New(rand.NewPCG(seed, 11))
 		s := &scenario{cluster: newCluster(random, 2+random.IntN(4), 1+random.IntN(12))}
 		s.verbose, s.aliveOnly = true, s.chance(0.5)
@@ -152,11 +144,6 @@ func TestElector_SimulationOfVacantAddresses(t *testing.T) {
 			s.shareByLot(rand.New(rand.NewPCG(seed, 12)))
 		}
 		s.vacates()
-		if *seedFlag != 0 {
-			t.Log(strings.Join(s.trace, "\n"))
-		}
-		if s.violation != "" {
-			t.Fatalf("seed %d: %s\n%s", seed, s.violation, strings.Join(s.trace[max(0, len(s.trace)-40):], "\n"))
-		}
-	}
+		return s
+	})
 }

@@ -216,6 +216,7 @@ func (n *node) declareDead(other *node) {
 	delete(n.doubtful, other.name)
 	n.unchangedSince = n.now
 	n.onDeclaredDead(n, other)
+	n.sayAlone()
 	n.regroup()
 	n.queueDecision()
 }
@@ -328,6 +329,7 @@ func (n *node) decide() {
 		n.broadcast(d.Claims)
 	}
 	for _, a := range d.Defend {
+		n.log("%s defends %d", n.name, number(a))
 		n.announce(a)
 	}
 	for _, a := range d.Announce {

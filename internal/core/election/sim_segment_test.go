@@ -130,9 +130,13 @@ func (n *node) announce(a netip.Addr) {
 // hearUse hears another node use an address: as its holder does, or in answer to a question.
 func (n *node) hearUse(a netip.Addr, by *node, holds bool) {
 	q := Question{by.name, a}
-	news := n.asked[q] && n.answers[q] != Answered
-	if n.asked[q] {
+	news := n.asked[q] && n.answers[q] != Answered && !holds
+	if n.asked[q] && !holds {
 		n.answers[q] = Answered
+	}
+	if holds && n.asked[q] && n.answers[q] == NoAnswer {
+		delete(n.answers, q)
+		n.askOnce(q, n.run)
 	}
 	if n.hearRival(a, by, holds) || news {
 		n.queueDecision()
@@ -215,6 +219,16 @@ func (n *node) setQuestions(ask []Question) {
 // ask asks a question, and once more after a wait.
 func (n *node) ask(q Question, wait time.Duration) {
 	run := n.run
+	n.askOnce(q, run)
+	n.after(wait, func() {
+		if n.up && n.run == run && n.asked[q] {
+			n.ask(q, min(2*wait, maxSimAskAgain))
+		}
+	})
+}
+
+// askOnce asks a question once, in a row.
+func (n *node) askOnce(q Question, run int) {
 	still := func() bool { return n.up && n.run == run && n.asked[q] }
 	to := n.nodes[nodeNumber(q.Node)]
 	answered := false
@@ -232,11 +246,6 @@ func (n *node) ask(q Question, wait time.Duration) {
 		if still() && !answered && !n.frozen && n.answers[q] != NoAnswer {
 			n.answers[q] = NoAnswer
 			n.queueDecision()
-		}
-	})
-	n.after(wait, func() {
-		if still() {
-			n.ask(q, min(2*wait, maxSimAskAgain))
 		}
 	})
 }

@@ -1,0 +1,112 @@
+package detector
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// deafen lets nothing through to a node.
+func (c *cluster) deafen(name string) {
+	for _, n := range c.nodes {
+		c.cut[n.name+">"+name] = true
+	}
+}
+
+func TestDetector_WhoSendsAndHearsNobodyIsNotAlive(t *testing.T) {
+	for _, all := range []string{"a b", "a b c", "a b c d e", names(9)} {
+		c := newCluster(strings.Fields(all)...)
+		c.run(time.Second, nil)
+		c.sees(t, all, all)
+		deaf := c.nodes[0].name
+		c.deafen(deaf)
+		others := without(all, deaf)
+		if took := c.until(t, others, others); took > 250*ms {
+			t.Errorf("%s: that took %v", all, took)
+		}
+		c.sees(t, deaf, deaf)
+		c.run(5*time.Second, func() { c.sees(t, others, others) })
+		c.heal()
+		if took := c.until(t, all, all); took > 300*ms {
+			t.Errorf("%s: it counts as alive %v after it hears again", all, took)
+		}
+		c.run(5*time.Second, func() { c.sees(t, all, all) })
+		if alarms := c.nodes[1].detector.Counters().FalseAlarms; alarms > 0 {
+			t.Errorf("%s: %d false alarms", all, alarms)
+		}
+	}
+}
+
+// In a large cluster it cannot tell so soon: those that it does not observe may hear it, and be heard.
+func TestDetector_WhoHearsNobodyOfManySaysSoWhenTheyAreGivenUp(t *testing.T) {
+	all := names(20)
+	c := newCluster(strings.Fields(all)...)
+	c.run(time.Second, nil)
+	deaf := c.nodes[0]
+	c.deafen(deaf.name)
+	c.run(time.Second, nil)
+	others := without(all, deaf.name)
+	c.sees(t, others, all)
+	for other := range strings.FieldsSeq(others) {
+		deaf.detector.Listed(c.now, other, 1, false)
+	}
+	c.until(t, others, others)
+	c.run(5*time.Second, func() { c.sees(t, others, others) })
+}
+
+// Who hears one other is not alone, and nothing changes for anybody.
+func TestDetector_WhoHearsOneOtherIsAlive(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	c.cut["b>a"] = true
+	c.run(5*time.Second, func() { c.sees(t, "b c", "a b c") })
+}
+
+// It suspects everybody. Only one of the two others does not hear b, which is no majority.
+func TestDetector_WhoHearsNobodyHasNoVote(t *testing.T) {
+	c := newCluster("a", "b", "c", "d")
+	c.run(time.Second, nil)
+	c.deafen("a")
+	c.run(time.Second, nil)
+	c.cut["b>c"] = true
+	c.run(2*time.Second, func() { c.sees(t, "b c d", "b c d") })
+}
+
+// A peer of which nothing comes any more is silent, and not deaf: memberlist may reach it by TCP.
+func TestDetector_DeafIsForgottenWhenNothingComes(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	c.deafen("a")
+	c.run(time.Second, nil)
+	if status, _ := c.node("b").detector.Peer("a"); !status.Deaf || status.Alive {
+		t.Fatalf("b says of a %+v", status)
+	}
+	c.part("a", "b c")
+	c.run(oneWayTimeout+idleTicks*fast.TickInterval()+ms, nil)
+	if status, _ := c.node("b").detector.Peer("a"); status.Deaf {
+		t.Errorf("b says of a %+v", status)
+	}
+}
+
+func TestDetector_WhoHasMetNobodyIsNotAlone(t *testing.T) {
+	d := New("a", fast)
+	d.Expect(map[string]struct{}{"b": {}})
+	if d.Alone(begins.Add(time.Hour)) {
+		t.Error("it is alone, and has never heard anybody")
+	}
+}
+
+// A message of an earlier run says nothing of the present one.
+func TestDetector_AnotherRunIsNotDeaf(t *testing.T) {
+	d := New("a", fast)
+	d.Listed(begins, "b", 1, true)
+	d.SaidAlone(begins, "b", 1, true)
+	d.Heard(begins, "b", 2, false)
+	if status, _ := d.Peer("b"); status.Deaf || !status.Alive {
+		t.Errorf("%+v", status)
+	}
+	d.SaidAlone(begins, "b", 1, true)
+	if status, _ := d.Peer("b"); status.Deaf {
+		t.Errorf("%+v", status)
+	}
+}

@@ -1,0 +1,60 @@
+package gossip
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/election"
+)
+
+// A speaker whose datagrams arrive and which receives none takes the others for dead. They take it for dead, too, and not its word.
+func TestMembership_WhoHearsNobodyCountsForNothing(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.9.0.", withSlowProbes(), "a", "b", "c")
+	on.deafen(all[0])
+	began := time.Now()
+	for _, s := range all[1:] {
+		s.awaits(t, "without it", alive("b", "c"))
+	}
+	t.Logf("after %v", time.Since(began))
+	all[0].awaits(t, "nobody", alive("a"))
+	if why := all[1].View().Why; !strings.Contains(why, "a is heard, and hears no other speaker") {
+		t.Errorf("b says %q", why)
+	}
+
+	claims := all[0].claims("192.0.2.1", "192.0.2.2")
+	all[0].BroadcastClaims(claims)
+	since := time.Now()
+	eventually(t, "it is heard all the same", func() bool { return all[1].heardSince(all[0], since) && all[2].heardSince(all[0], since) })
+	for _, s := range all[1:] {
+		if known := s.View().Claims; len(known) > 0 {
+			t.Errorf("%s knows of %v", s.cfg.Node, known)
+		}
+	}
+
+	on.heal()
+	for _, s := range all {
+		s.awaits(t, "all, and the claims", func(v View) bool { return alive("a", "b", "c")(v) && has(claims)(v) })
+	}
+	if why := all[1].View().Why; strings.Contains(why, "hears no other") {
+		t.Error(why)
+	}
+}
+
+// What was recorded while it was alone says nothing later, and its claims neither.
+func TestMembership_RecordedMessageOfOneThatWasAloneIsNotHeeded(t *testing.T) {
+	all := gather(t, newNetwork(), "127.9.1.", withSlowProbes(), "a", "b")
+	h := all[0].peers.headerTo("b", kindClaims)
+	h.alone, h.seq = true, 1
+	claims := []election.Claim{{Addr: all[0].claims("192.0.2.1")[0].Addr, Node: "a", Incarnation: h.incarnation, Term: 9}}
+	for range 2 {
+		if !all[1].receive(encode(h, claimsMessage{claims: claims}.append(nil, h.version)), byMemberlist) {
+			t.Fatal("it is malformed")
+		}
+	}
+	if view := all[1].View(); !slices.Equal(view.Alive, []string{"a", "b"}) || len(view.Claims) > 0 {
+		t.Errorf("alive are %v, claims %v", view.Alive, view.Claims)
+	}
+}
