@@ -51,10 +51,17 @@ func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
 	})
 	everyPanelHasSeries(t, m)
 	round(t, m, map[string]func(){
-		"DaymarkMembershipSplit": func() { nodes[0].Firewall([]uint16{7946}, "udp", "tcp") },
-		"DaymarkControllerGone":  func() { cluster.Controller().Stop() },
+		"DaymarkMembershipSplit":  func() { nodes[0].Firewall([]uint16{7946}, "udp", "tcp") },
+		"DaymarkControllerGone":   func() { cluster.Controller().Stop() },
+		"DaymarkServiceProxyDown": func() { nodes[1].Proxy().Stop() },
+		// GoBGP speaks no BFD.
+		"DaymarkBFDSessionDown": func() {
+			cluster.Apply(bfdProfile("fast", bfdInterval, 3) + "\n---" + peer("router", "bfdProfile: fast"))
+		},
 	}, func() {
 		nodes[0].RemoveFirewall()
+		nodes[1].Proxy().Start()
+		cluster.Apply(peer("router"))
 		cluster.Controller().Start()
 	})
 }

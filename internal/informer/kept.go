@@ -81,9 +81,13 @@ func KeepParsed[T client.Object, V any](options cache.Options, parse func(T) V) 
 	return options
 }
 
-// keep makes a transform that keeps the value of an object as another transform leaves it.
+// keep makes a transform that keeps the value of an object as another transform leaves it. What is kept already stays: client-go transforms
+// what a stream of objects has brought as they come, and again when it puts them all into its queue.
 func keep[T client.Object, V any](first toolscache.TransformFunc, parse func(T) V) toolscache.TransformFunc {
 	return func(item any) (any, error) {
+		if already, is := item.(*kept[V]); is {
+			return already, nil
+		}
 		item, err := first(item)
 		object, ok := item.(T)
 		if err != nil || !ok {
