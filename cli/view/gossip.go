@@ -37,12 +37,8 @@ func (c *Cluster) GossipPort() string {
 func (c *Cluster) gossipPortOfFlag() string {
 	if set := c.SpeakerSet(); set != nil {
 		args, _ := argsOf(&set.Spec.Template.Spec, speakerContainer)
-		flags := flagSet()
-		text := flags.String("gossip-bind-address", "", "")
-		if err := flags.Parse(args); err != nil {
-			return defaultGossipPort
-		}
-		if port := (*text)[strings.LastIndex(*text, ":")+1:]; port != "" && port != "0" {
+		text := parse(args)["gossip-bind-address"]
+		if port := text[strings.LastIndex(text, ":")+1:]; port != "" && port != "0" {
 			return port
 		}
 	}

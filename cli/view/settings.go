@@ -1,11 +1,11 @@
 package view
 
 import (
-	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -41,34 +41,57 @@ func (c *Cluster) settings() Settings {
 	}
 	if d := c.SpeakerSet(); d != nil {
 		args, _ := argsOf(&d.Spec.Template.Spec, speakerContainer)
-		flags, after := flagSet(), time.Duration(1)
-		flags.DurationVar(&after, "l2-rebalance-after", after, "")
-		s.EvenOut = flags.Parse(args) != nil || after > 0
+		after, err := time.ParseDuration(parse(args)["l2-rebalance-after"])
+		s.EvenOut = err != nil || after > 0
 	}
 	return s
 }
 
 // read the arguments of the controller as it does itself, and report whether it can be started with them: it says why not, and its Pod fails.
 func (s *Settings) read(args []string) (understood bool) {
-	read, flags := *s, flagSet()
-	flags.StringVar(&read.Classes.Name, "load-balancer-class", read.Classes.Name, "")
-	flags.BoolVar(&read.Classes.Classless, "serve-classless", read.Classes.Classless, "")
-	flags.BoolVar(&read.Options.IgnoreExcludeLabel, "ignore-exclude-label", false, "")
-	flags.BoolVar(&read.Options.WithdrawOnCordon, "withdraw-on-cordon", false, "")
-	flags.DurationVar(&read.PoolGrace, "pool-grace", read.PoolGrace, "")
-	if flags.Parse(args) != nil {
-		return false
+	read, flags, understood := *s, parse(args), true
+	if name, set := flags["load-balancer-class"]; set {
+		read.Classes.Name = name
 	}
-	*s = read
-	return true
+	for name, to := range map[string]*bool{
+		"serve-classless": &read.Classes.Classless, "ignore-exclude-label": &read.Options.IgnoreExcludeLabel,
+		"withdraw-on-cordon": &read.Options.WithdrawOnCordon,
+	} {
+		if text, set := flags[name]; set {
+			value, err := strconv.ParseBool(text)
+			*to, understood = value, understood && err == nil
+		}
+	}
+	if text, set := flags["pool-grace"]; set {
+		grace, err := time.ParseDuration(text)
+		read.PoolGrace, understood = grace, understood && err == nil
+	}
+	if understood {
+		*s = read
+	}
+	return understood
 }
 
-// flagSet that passes over flags it does not know.
-func flagSet() *pflag.FlagSet {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.ParseErrorsAllowlist.UnknownFlags = true
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
+// switches are the flags that need no value.
+var switches = []string{"serve-classless", "ignore-exclude-label", "withdraw-on-cordon"}
+
+// parse arguments into flags by name, in the forms that the programs understand: --name=value, --name value, and of a switch --name alone.
+func parse(args []string) map[string]string {
+	flags := map[string]string{}
+	for i := 0; i < len(args); i++ {
+		name, value, has := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
+		switch {
+		case !strings.HasPrefix(args[i], "--"):
+			continue
+		case has:
+		case slices.Contains(switches, name):
+			value = "true"
+		case i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"):
+			i++
+			value = args[i]
+		}
+		flags[name] = value
+	}
 	return flags
 }
 
