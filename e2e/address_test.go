@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -182,7 +183,7 @@ func batchAddresses(t *testing.T, api client.Client, given map[string]string, en
 
 func createBatch(api client.Client, count int) error {
 	for i := range count {
-		object := bareService(fmt.Sprintf("batch-%d", i), "batch")
+		object := load.Service(fmt.Sprintf("batch-%d", i), "batch")
 		if err := api.Create(context.Background(), object); err != nil {
 			return fmt.Errorf("create Service: %w", err)
 		}

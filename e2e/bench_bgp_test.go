@@ -1,19 +1,15 @@
 package e2e_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // BenchmarkNodeCrashWithBFD measures, with BFD at 3 x 300 ms, the time in which new connections of a client behind the router
@@ -69,7 +65,7 @@ func BenchmarkServiceToRoute(b *testing.B) {
 		for i := range times {
 			name := fmt.Sprintf("quick-%d", i)
 			address := fmt.Sprintf("198.19.7.%d", i)
-			object := bareService(name, "quick")
+			object := load.Service(name, "quick")
 			object.Spec.Selector = map[string]string{"app": "quick"}
 			object.Spec.LoadBalancerIP = address
 			began := time.Now()
@@ -96,9 +92,9 @@ func BenchmarkEndpointToWithdrawal(b *testing.B) {
 		cluster := plainLab(b)
 		cluster.Router().Configure(kind, lab.RouterSettings{})
 		cluster.Apply(peer("router") + "\n---" + routedPool("local", "198.19.0.0/16"))
-		object := bareService("local", "local")
+		object := load.Service("local", "local")
 		object.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
-		slice := endpoints("local", "n1", "n2")
+		slice := load.Endpoints("local", "n1", "n2")
 		if err := errors.Join(cluster.API().Create(b.Context(), object), cluster.API().Create(b.Context(), slice)); err != nil {
 			b.Fatal(err)
 		}
@@ -119,52 +115,5 @@ func BenchmarkEndpointToWithdrawal(b *testing.B) {
 			took = append(took, time.Since(began))
 		}
 		reportTimes(b, "", took)
-	})
-}
-
-// endpoints is an EndpointSlice of a Service without a selector: a ready endpoint on each of these nodes. No pod is there.
-func endpoints(service string, nodes ...string) *discoveryv1.EndpointSlice {
-	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "default", Name: service, Labels: map[string]string{discoveryv1.LabelServiceName: service},
-		},
-		AddressType: discoveryv1.AddressTypeIPv4,
-	}
-	for i, node := range nodes {
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{fmt.Sprintf("203.0.113.%d", 200+i)}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Ready: new(bool)},
-		})
-		*slice.Endpoints[i].Conditions.Ready = true
-	}
-	return slice
-}
-
-// createEndpoints gives Services that createServices is about to make an endpoint each, so that they are announced.
-func createEndpoints(b *testing.B, cluster *lab.Cluster, batch string, count int) {
-	b.Helper()
-	err := concurrently(count, func(i int) error {
-		return cluster.API().Create(context.Background(), endpoints(fmt.Sprintf("%s-%d", batch, i), "n1"))
-	})
-	if err != nil {
-		b.Fatalf("create EndpointSlices: %v", err)
-	}
-}
-
-// awaitRoutes waits until the router's kernel forwards as many addresses of the pool to every node.
-func awaitRoutes(b *testing.B, cluster *lab.Cluster, count int) {
-	b.Helper()
-	nodes := len(cluster.NodeNames())
-	lab.Eventually(b, 5*time.Minute, "the router has every route", func() error {
-		out, err := cluster.Router().Run(b.Context(), "", "ip", "-o", "route", "show", "root", "198.19.0.0/16")
-		if err != nil {
-			return err
-		}
-		lines := slices.Collect(strings.Lines(out))
-		complete := slices.DeleteFunc(lines, func(line string) bool { return strings.Count(line, "nexthop") != nodes })
-		if len(complete) != count {
-			time.Sleep(100 * time.Millisecond) // to list thousands of routes again and again would keep a core busy
-			return fmt.Errorf("it forwards %d addresses to all nodes", len(complete))
-		}
-		return nil
 	})
 }

@@ -2,16 +2,13 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // BenchmarkTakeOverInALargeCluster measures for how long nobody answers ARP for an address after its holder has crashed, in a cluster
@@ -25,10 +22,10 @@ func BenchmarkTakeOverInALargeCluster(b *testing.B) {
 		for _, node := range cluster.Nodes() {
 			node.Proxy().Stop()
 		}
-		createEndpoints(b, cluster, "many", count)
-		createServices(b, cluster, "many", count)
-		awaitAddresses(b, cluster, "many", count)
-		awaitRoutes(b, cluster, count)
+		load.CreateEndpoints(b, cluster, "many", count)
+		load.CreateServices(b, cluster, "many", "many", count)
+		load.AwaitAddresses(b, cluster, "many", "many", count)
+		load.AwaitRoutes(b, cluster, count)
 		address, _ := heldAddress(b, cluster, "near")
 		for _, name := range []string{"-quiet", "-churning"} {
 			busy := map[string]float64{"-quiet": 0.1, "-churning": 0.8}[name]
@@ -37,7 +34,7 @@ func BenchmarkTakeOverInALargeCluster(b *testing.B) {
 			for i := range times {
 				awaitRest(b, cluster, busy)
 				if i == 0 && name == "-churning" {
-					go changeEndpoints(ctx, cluster, "many", count)
+					go load.ChangeEndpoints(ctx, cluster, "many", count, 10)
 				}
 				unheld = append(unheld, crashHolder(b, cluster, address))
 			}
@@ -85,23 +82,5 @@ func awaitRest(b *testing.B, cluster *lab.Cluster, busy float64) {
 		if before = now; time.Now().After(limit) {
 			b.Fatal("the programs do not come to rest")
 		}
-	}
-}
-
-// changeEndpoints changes the readiness of one Service's endpoint ten times a second.
-func changeEndpoints(ctx context.Context, cluster *lab.Cluster, batch string, count int) {
-	for i, ready := 0, true; ctx.Err() == nil; i++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(100 * time.Millisecond):
-		}
-		if i%count == 0 {
-			ready = !ready
-		}
-		slice := &discoveryv1.EndpointSlice{}
-		slice.Namespace, slice.Name = "default", fmt.Sprintf("%s-%d", batch, i%count)
-		change := fmt.Sprintf(`[{"op":"replace","path":"/endpoints/0/conditions","value":{"ready":%t}}]`, ready)
-		_ = cluster.API().Patch(ctx, slice, client.RawPatch("application/json-patch+json", []byte(change)))
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // BenchmarkController100k measures the controller that takes over 100,000 Services, each with an EndpointSlice of two endpoints: its
@@ -63,7 +63,7 @@ func BenchmarkController100k(b *testing.B) {
 // the addresses that follow.
 func storeCopies(b *testing.B, cluster *lab.Cluster, count int) {
 	b.Helper()
-	if err := cluster.API().Create(b.Context(), endpointsOf("first")); err != nil {
+	if err := cluster.API().Create(b.Context(), load.Endpoints("first", "n1", "n1")); err != nil {
 		b.Fatal(err)
 	}
 	if err := awaitNewService(b, cluster, "first"); err != nil {
@@ -80,7 +80,7 @@ func storeCopies(b *testing.B, cluster *lab.Cluster, count int) {
 	for i := range count {
 		addr = addr.Next()
 		services[i] = copyOf(first, fmt.Sprintf("many-%d", i), addr.String())
-		slices[i] = endpointsOf(fmt.Sprintf("many-%d", i))
+		slices[i] = load.Endpoints(fmt.Sprintf("many-%d", i), "n1", "n1")
 	}
 	cluster.Store(b.Context(), "services/specs", services)
 	cluster.Store(b.Context(), "endpointslices", slices)
@@ -102,22 +102,6 @@ func copyOf(from *corev1.Service, name, address string) *corev1.Service {
 		made.Status.Conditions[i].Message = replace(made.Status.Conditions[i].Message)
 	}
 	return made
-}
-
-// endpointsOf is an EndpointSlice of a Service with two endpoints.
-func endpointsOf(name string) *discoveryv1.EndpointSlice {
-	node, port := "n1", int32(8080)
-	slice := &discoveryv1.EndpointSlice{
-		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
-		AddressType: discoveryv1.AddressTypeIPv4,
-		Ports:       []discoveryv1.EndpointPort{{Port: &port}},
-	}
-	slice.Namespace, slice.Name, slice.UID = "default", name, types.UID("uid-"+name)
-	slice.Labels = map[string]string{discoveryv1.LabelServiceName: name}
-	for _, address := range []string{"203.0.113.1", "203.0.113.2"} {
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{address}, NodeName: &node})
-	}
-	return slice
 }
 
 // reportMemory reports the memory that the controller has, and the most that it has had.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // loadFor is how long BenchmarkFalseTakeOvers looks.
@@ -42,10 +43,10 @@ func measureRest(b *testing.B, services int) {
 	for _, node := range cluster.Nodes()[1:] { // A speaker whose node has none looks for it all the time.
 		node.Proxy().Stop()
 	}
-	createEndpoints(b, cluster, "rest", services)
-	createServices(b, cluster, "rest", services)
-	awaitAddresses(b, cluster, "rest", services)
-	awaitRoutes(b, cluster, services)
+	load.CreateEndpoints(b, cluster, "rest", services)
+	load.CreateServices(b, cluster, "rest", "many", services)
+	load.AwaitAddresses(b, cluster, "rest", "many", services)
+	load.AwaitRoutes(b, cluster, services)
 	cluster.Pod("near", "n1")
 	cluster.Apply(service("near", "near"))
 	address, _ := cluster.Service("near").AwaitAddress()

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // BenchmarkNewServiceDuringRewrites measures how long a new Service waits for its address while the conditions of 10,000 Services
@@ -24,10 +25,10 @@ func BenchmarkNewServiceDuringRewrites(b *testing.B) {
 		for _, node := range cluster.Nodes() {
 			node.Proxy().Stop()
 		}
-		createEndpoints(b, cluster, "many", count)
-		createServices(b, cluster, "many", count)
-		awaitAddresses(b, cluster, "many", count)
-		awaitRoutes(b, cluster, count)
+		load.CreateEndpoints(b, cluster, "many", count)
+		load.CreateServices(b, cluster, "many", "many", count)
+		load.AwaitAddresses(b, cluster, "many", "many", count)
+		load.AwaitRoutes(b, cluster, count)
 		b.ReportMetric(float64(writesOfPoolEdit(b, cluster)), "writes-of-pool-edit")
 
 		measure := func(name string, create func(name string) error) {
@@ -54,7 +55,7 @@ func BenchmarkNewServiceDuringRewrites(b *testing.B) {
 // awaitNewService makes a Service and waits until it has an address.
 func awaitNewService(b *testing.B, cluster *lab.Cluster, name string) error {
 	b.Helper()
-	object := withoutNodePorts(name, "many")
+	object := load.WithoutNodePorts(name, "many")
 	if err := cluster.API().Create(b.Context(), object); err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func awaitNewService(b *testing.B, cluster *lab.Cluster, name string) error {
 // writeAddress makes a Service of another class and writes an address into its status: what the API server takes by itself.
 func writeAddress(b *testing.B, cluster *lab.Cluster, name string) error {
 	b.Helper()
-	object := withoutNodePorts(name, "many")
+	object := load.WithoutNodePorts(name, "many")
 	class := "example.com/other"
 	object.Spec.LoadBalancerClass = &class
 	if err := cluster.API().Create(b.Context(), object); err != nil {
@@ -86,17 +87,11 @@ func writeAddress(b *testing.B, cluster *lab.Cluster, name string) error {
 	return cluster.API().Get(b.Context(), client.ObjectKeyFromObject(object), object)
 }
 
-func withoutNodePorts(name, pool string) *corev1.Service {
-	object, nodePorts := bareService(name, pool), false
-	object.Spec.AllocateLoadBalancerNodePorts = &nodePorts
-	return object
-}
-
 // writesOfPoolEdit has a pool serve no Service any more that is not of a namespace, among 10,000 Services that are in another pool and
 // one that is in this one. It returns how many Services are written.
 func writesOfPoolEdit(b *testing.B, cluster *lab.Cluster) int {
 	b.Helper()
-	if err := cluster.API().Create(b.Context(), withoutNodePorts("lonely", "one")); err != nil {
+	if err := cluster.API().Create(b.Context(), load.WithoutNodePorts("lonely", "one")); err != nil {
 		b.Fatal(err)
 	}
 	message := func() string {

@@ -1,21 +1,14 @@
 package e2e_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
 )
 
 // Figures of the whole, for docs/performance.md. Each benchmark brings up a lab of its own and runs the programs as
@@ -49,25 +42,25 @@ func BenchmarkServicesCreatedAtOnce(b *testing.B) {
 		cluster := plainLab(b)
 		cluster.Apply(peer("router") + "\n---" + routedPool("many", "198.19.0.0/16"))
 		stop(cluster)
-		before := createServices(b, cluster, "before", count)
-		deleteServices(b, cluster)
+		before := load.CreateServices(b, cluster, "before", "many", count, load.WithNodePorts)
+		load.DeleteServices(b, cluster, "before", count)
 
 		cluster.StartDaymark()
 		cluster.Pod("first", "n1")
 		cluster.Apply(service("first", "many"))
 		first, _ := cluster.Service("first").AwaitAddress()
 		awaitNextHops(b, cluster, first.String(), cluster.NodeNames()...)
-		createEndpoints(b, cluster, "full", count)
+		load.CreateEndpoints(b, cluster, "full", count)
 		began := time.Now()
-		createServices(b, cluster, "full", count)
-		awaitAddresses(b, cluster, "full", count)
+		load.CreateServices(b, cluster, "full", "many", count, load.WithNodePorts)
+		load.AwaitAddresses(b, cluster, "full", "many", count)
 		addressed := time.Since(began)
-		awaitRoutes(b, cluster, count+1)
+		load.AwaitRoutes(b, cluster, count+1)
 		full := time.Since(began)
 
 		stop(cluster)
-		deleteServices(b, cluster)
-		after := createServices(b, cluster, "after", count)
+		load.DeleteServices(b, cluster, "full", count)
+		after := load.CreateServices(b, cluster, "after", "many", count, load.WithNodePorts)
 		bare := (before + after) / 2
 		b.ReportMetric(before.Seconds(), "s-bare-before")
 		b.ReportMetric(after.Seconds(), "s-bare-after")
@@ -97,12 +90,12 @@ func BenchmarkManyServices(b *testing.B) {
 		for _, node := range cluster.Nodes() {
 			node.Proxy().Stop()
 		}
-		createEndpoints(b, cluster, "many", count)
+		load.CreateEndpoints(b, cluster, "many", count)
 		created := time.Now()
-		createServices(b, cluster, "many", count)
-		awaitAddresses(b, cluster, "many", count)
+		load.CreateServices(b, cluster, "many", "many", count)
+		load.AwaitAddresses(b, cluster, "many", "many", count)
 		b.ReportMetric(time.Since(created).Seconds(), "s-with-addresses")
-		awaitRoutes(b, cluster, count)
+		load.AwaitRoutes(b, cluster, count)
 		b.ReportMetric(time.Since(created).Seconds(), "s-routed")
 		for _, p := range []lab.Daemon{cluster.Controller(), cluster.Node("n1").Speaker()} {
 			resident, err := p.Resident()
@@ -132,95 +125,6 @@ func stop(cluster *lab.Cluster) {
 	cluster.Controller().Stop()
 	for _, node := range cluster.Nodes() {
 		node.Speaker().Stop()
-	}
-}
-
-func bareService(name, pool string) *corev1.Service {
-	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "default", Name: name, Labels: map[string]string{"batch": pool},
-			Annotations: map[string]string{"daymark.io/address-pool": pool},
-		},
-		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}},
-	}
-}
-
-// createServices creates Services concurrently, and returns how long that took.
-func createServices(b *testing.B, cluster *lab.Cluster, batch string, count int) time.Duration {
-	b.Helper()
-	nodePorts := count < 2500 // there are 2,768
-	began := time.Now()
-	err := concurrently(count, func(i int) error {
-		object := bareService(fmt.Sprintf("%s-%d", batch, i), "many")
-		object.Labels["batch"] = batch
-		object.Spec.AllocateLoadBalancerNodePorts = &nodePorts
-		return cluster.API().Create(context.Background(), object)
-	})
-	if err != nil {
-		b.Fatalf("create Services: %v", err)
-	}
-	return time.Since(began)
-}
-
-// concurrently calls f for each number below count, many at a time.
-func concurrently(count int, f func(i int) error) error {
-	const hands = 32
-	numbers := make(chan int, count)
-	for i := range count {
-		numbers <- i
-	}
-	close(numbers)
-	errs := make([]error, count)
-	var wait sync.WaitGroup
-	for range hands {
-		wait.Go(func() {
-			for i := range numbers {
-				errs[i] = f(i)
-			}
-		})
-	}
-	wait.Wait()
-	return errors.Join(errs...)
-}
-
-func deleteServices(b *testing.B, cluster *lab.Cluster) {
-	b.Helper()
-	list := &corev1.ServiceList{}
-	if err := cluster.API().List(b.Context(), list, client.InNamespace("default"), client.HasLabels{"batch"}); err != nil {
-		b.Fatal(err)
-	}
-	for i := range list.Items {
-		if err := cluster.API().Delete(b.Context(), &list.Items[i]); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// awaitAddresses waits until every Service of a batch has an address. It looks at the count in the pool's status, since
-// to list thousands of Services again and again would keep a core busy, and at the Services themselves at the end.
-func awaitAddresses(b *testing.B, cluster *lab.Cluster, batch string, count int) {
-	b.Helper()
-	if err := v1beta1.AddToScheme(cluster.API().Scheme()); err != nil {
-		b.Fatal(err)
-	}
-	lab.Eventually(b, 5*time.Minute, "every Service has an address", func() error {
-		many := &v1beta1.IPAddressPool{}
-		if err := cluster.API().Get(b.Context(), client.ObjectKey{Name: "many"}, many); err != nil {
-			return err
-		}
-		if many.Status.IPv4 == nil || many.Status.IPv4.Assigned < int64(count) {
-			return fmt.Errorf("the pool says %+v", many.Status.IPv4)
-		}
-		return nil
-	})
-	list := &corev1.ServiceList{}
-	if err := cluster.API().List(b.Context(), list, client.InNamespace("default"), client.MatchingLabels{"batch": batch}); err != nil {
-		b.Fatal(err)
-	}
-	for i := range list.Items {
-		if len(list.Items[i].Status.LoadBalancer.Ingress) != 1 {
-			b.Errorf("Service %s has no address", list.Items[i].Name)
-		}
 	}
 }
 

@@ -63,6 +63,22 @@ func (c *Cluster) makeController() error {
 	return nil
 }
 
+// Replica is a second controller, on the client's host, which waits until the first is gone. It runs from the first time on that it is
+// asked for.
+func (c *Cluster) Replica() Daemon {
+	c.t.Helper()
+	if c.replica == nil {
+		kubeconfig, err := c.plane.Identity(Namespace, "daymark-controller", "replica", nil)
+		c.must("make a replica", err)
+		c.replica = testnet.NewProcess(c.client.Namespace, "replica", c.dir, slices.Concat(c.controller.Argv[:1], []string{
+			"--kubeconfig", kubeconfig, "--namespace", Namespace,
+		})...)
+		c.replica.Env = raceEnv
+		c.must("start a replica", c.replica.Start())
+	}
+	return Daemon{c.replica, c}
+}
+
 // speakerIdentity writes the kubeconfig of a speaker, with a token that is good for as long as the Node object is there.
 func (c *Cluster) speakerIdentity(n *nodeParts) (kubeconfig string, err error) {
 	object := &corev1.Node{}
@@ -110,6 +126,9 @@ func (c *Cluster) EnsureDaymark() {
 	c.StartDaymark()
 }
 
+// APIServer is kube-apiserver.
+func (c *Cluster) APIServer() Daemon { return Daemon{c.plane.APIServer, c} }
+
 // Controller is Daymark's controller, which runs on the API server's host.
 func (c *Cluster) Controller() Daemon { return Daemon{c.controller, c} }
 
@@ -146,7 +165,7 @@ func (c *Cluster) UsePlainBinaries() {
 
 // daymark is all programs of Daymark there are in this lab, the controller first.
 func (p *parts) daymark() (all []*testnet.Process) {
-	all = append(all, p.controller)
+	all = append(all, p.controller, p.replica)
 	for _, n := range p.nodes {
 		all = append(all, n.speaker)
 	}

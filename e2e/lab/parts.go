@@ -30,6 +30,7 @@ type parts struct {
 	crowd      *segment.Host // made when first asked for, with its clients
 	members    []segment.CrowdMember
 	controller *testnet.Process // Daymark's, once it is installed
+	replica    *testnet.Process // of the controller, made when first asked for
 	proxy      ProxyKind
 	steps      []Step
 }
@@ -163,7 +164,7 @@ func (p *parts) takeDown() error {
 
 // processes are all that may run, but for the control plane.
 func (p *parts) processes() (all []*testnet.Process) {
-	all = append(all, p.controller)
+	all = append(all, p.controller, p.replica)
 	for _, n := range p.nodes {
 		all = append(all, n.speaker, n.Proxy)
 	}

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/lab/attempt"
 )
 
 // soak is a run.
 type soak struct {
 	settings
 	*lab.Cluster // for what stays all the time
-	base         *attempt
+	base         *attempt.Attempt
 	options      []lab.Option
 	pod          *lab.Pod
 	observer     *observer
@@ -34,12 +35,12 @@ func soakInside(of settings) (int, error) {
 	if err := lab.SetUp(); err != nil {
 		return 1, err
 	}
-	s := &soak{settings: of, base: &attempt{out: os.Stdout}, began: time.Now()}
+	s := &soak{settings: of, base: &attempt.Attempt{Out: os.Stdout}, began: time.Now()}
 	fmt.Printf("soak: seed %d, %s\n", of.seed, of.lasts)
-	s.base.do(s.bringUp)
+	s.base.Do(s.bringUp)
 	if s.base.Failed() {
-		s.base.end()
-		return 1, errors.New(strings.Join(s.base.wrong, "\n"))
+		s.base.End()
+		return 1, errors.New(strings.Join(s.base.Wrong, "\n"))
 	}
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
@@ -65,7 +66,7 @@ func (s *soak) finish() (int, error) {
 	if s.settings.report != "" {
 		err = errors.Join(err, os.WriteFile(s.settings.report, []byte(report), 0o600))
 	}
-	s.base.end()
+	s.base.End()
 	if wrong > 0 {
 		return 1, errors.Join(err, fmt.Errorf("%d steps of %d were not as promised", wrong, len(s.outcomes)))
 	}
@@ -146,8 +147,8 @@ func page(address netip.Addr) string { return "http://" + address.String() + "/"
 func (s *soak) step(st step) (o outcome) {
 	o = outcome{step: st, at: time.Now()}
 	fmt.Printf("%s %s\n", clock(o.at), st)
-	watching, breaking := &attempt{out: os.Stdout}, &attempt{out: os.Stdout}
-	watching.do(func() {
+	watching, breaking := &attempt.Attempt{Out: os.Stdout}, &attempt.Attempt{Out: os.Stdout}
+	watching.Do(func() {
 		c := lab.Shared(watching, s.options...)
 		s.awayFrom(c, st)
 		asking := s.ask(c)
@@ -157,7 +158,7 @@ func (s *soak) step(st step) (o outcome) {
 		s.observer.take()
 		s.breakFor(breaking, st)
 		mended := time.Now()
-		watching.do(func() { s.awaitQuiet(c, quietWithin) })
+		watching.Do(func() { s.awaitQuiet(c, quietWithin) })
 		o.endedByThemselves(s.ended)
 		s.ended = nil
 		o.quietAfter = max(0, time.Since(mended)-steady)
@@ -166,15 +167,15 @@ func (s *soak) step(st step) (o outcome) {
 		asking.Stop()
 		o.judge(s.observer.take(), before, after)
 	})
-	watching.end()
-	o.wrong = append(append(o.wrong, breaking.wrong...), watching.wrong...)
+	watching.End()
+	o.wrong = append(append(o.wrong, breaking.Wrong...), watching.Wrong...)
 	return o
 }
 
 // breakFor breaks something for as long as the step says, and mends it.
-func (s *soak) breakFor(a *attempt, st step) {
+func (s *soak) breakFor(a *attempt.Attempt, st step) {
 	fault := lab.Shared(a, s.options...)
-	a.do(func() {
+	a.Do(func() {
 		if st.noAPI {
 			stopAPI(fault)
 		}
@@ -182,7 +183,7 @@ func (s *soak) breakFor(a *attempt, st step) {
 		st.kind.inject(fault, st.node)
 		<-ends
 	})
-	a.end()
+	a.End()
 }
 
 // quietAgain waits longer, when a step did not become quiet in its time: what follows begins with a cluster that is whole, or not at all.
@@ -190,14 +191,14 @@ func (s *soak) quietAgain(o *outcome) bool {
 	if len(o.wrong) == 0 {
 		return true
 	}
-	again := &attempt{out: os.Stdout}
-	defer again.end()
-	again.do(func() {
+	again := &attempt.Attempt{Out: os.Stdout}
+	defer again.End()
+	again.Do(func() {
 		c := lab.Shared(again, s.options...)
 		c.StartAPIServer()
 		defer s.ask(c).Stop()
 		s.awaitQuiet(c, 3*time.Minute)
 	})
-	o.wrong = append(o.wrong, again.wrong...)
+	o.wrong = append(o.wrong, again.Wrong...)
 	return !again.Failed()
 }

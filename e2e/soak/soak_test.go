@@ -180,19 +180,3 @@ func TestKinds_HaveNamesOfTheirOwn(t *testing.T) {
 		}
 	}
 }
-
-func TestAttempt_EndsInTheOrderBackwards(t *testing.T) {
-	var said []string
-	a := &attempt{out: &strings.Builder{}}
-	a.do(func() {
-		a.Cleanup(func() { said = append(said, "first") })
-		a.Cleanup(func() { a.Fatalf("cannot %s", "mend") })
-		a.Cleanup(func() { said = append(said, "last") })
-		a.Fatalf("broken")
-	})
-	a.end()
-	a.end()
-	if !slices.Equal(said, []string{"last", "first"}) || !slices.Equal(a.wrong, []string{"broken", "cannot mend"}) || !a.Failed() {
-		t.Errorf("%v, wrong: %v", said, a.wrong)
-	}
-}

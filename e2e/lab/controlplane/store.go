@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
@@ -26,7 +27,8 @@ type put struct {
 
 // Store puts objects of one of Kubernetes' own kinds into etcd past the API server, which then serves them: a hundred thousand are
 // there in seconds. The objects must be whole, with apiVersion, kind and UID. Folder is where the API server keeps the kind, such as
-// services/specs.
+// services/specs. Nobody may watch the kind meanwhile: the objects of one transaction have one resourceVersion, and who has seen some of
+// them is not told of the others.
 func (p *ControlPlane) Store(ctx context.Context, folder string, objects []client.Object) error {
 	encoder := protobuf.NewSerializer(clientgoscheme.Scheme, clientgoscheme.Scheme)
 	for len(objects) > 0 {
@@ -38,7 +40,7 @@ func (p *ControlPlane) Store(ctx context.Context, folder string, objects []clien
 			if err != nil {
 				return fmt.Errorf("encode %s: %w", object.GetName(), err)
 			}
-			operations[i].RequestPut.Key = []byte("/registry/" + folder + "/" + object.GetNamespace() + "/" + object.GetName())
+			operations[i].RequestPut.Key = []byte(path.Join("/registry", folder, object.GetNamespace(), object.GetName()))
 			operations[i].RequestPut.Value = value
 		}
 		if err := p.transact(ctx, operations); err != nil {

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSizes_AreSortedAndBounded(t *testing.T) {
+	for _, test := range []struct {
+		name, services string
+		speakers       int
+		want           []size
+		wrong          string
+	}{
+		{"in any order, one twice", "3000 1000 3000", 3, []size{{1000, 3}, {3000, 3}}, ""},
+		{"more speakers than the lab has nodes", "1000", 8, nil, "-speakers must be 1 to 7"},
+		{"no number", "1000 many", 3, nil, `not "many"`},
+		{"none", "", 3, nil, "-services must have a number"},
+	} {
+		got, err := parseSizes(test.services, test.speakers)
+		if !slices.Equal(got, test.want) || (err == nil) != (test.wrong == "") || err != nil && !strings.Contains(err.Error(), test.wrong) {
+			t.Errorf("%s: %v, %v", test.name, got, err)
+		}
+	}
+}
+
+func TestParts_AreNamed(t *testing.T) {
+	if _, err := parseParts("storm restart"); err != nil {
+		t.Error(err)
+	}
+	if _, err := parseParts("strom"); err == nil || !strings.Contains(err.Error(), "storm, steady, restart, gossip") {
+		t.Errorf("%v", err)
+	}
+}
+
+const metrics = `# HELP apiserver_request_total Counter of apiserver requests
+apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="services",scope="resource",subresource="status",verb="PATCH",version="v1"} 12
+apiserver_request_total{code="409",component="apiserver",dry_run="",group="",resource="services",scope="resource",subresource="status",verb="PATCH",version="v1"} 2
+apiserver_request_total{code="201",component="apiserver",dry_run="",group="",resource="services",scope="resource",subresource="",verb="POST",version="v1"} 7
+apiserver_request_total{code="201",component="apiserver",dry_run="All",group="",resource="services",scope="resource",subresource="",verb="POST",version="v1"} 70
+apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="services",scope="cluster",subresource="",verb="WATCH",version="v1"} 700
+apiserver_request_total{code="200",component="apiserver",dry_run="",group="coordination.k8s.io",resource="leases",scope="resource",subresource="",verb="PUT",version="v1"} 1.5e+03
+apiserver_request_duration_seconds_count{verb="PUT"} 5
+`
+
+func TestWrites_AreCountedByResource(t *testing.T) {
+	got, err := parseWrites(metrics)
+	if err != nil || !maps.Equal(got, writes{"services/status": 14, "services": 7, "leases": 1500}) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	by, sum := got.since(writes{"services/status": 4, "services": 1, "leases": 1000}, "services")
+	if sum != 10 || !maps.Equal(by, writes{"services/status": 10}) {
+		t.Errorf("%v, %d since then", by, sum)
+	}
+	if _, err := parseWrites(`apiserver_request_total{verb="PUT",resource="x"} many`); err == nil {
+		t.Error("what is no number is read")
+	}
+}
+
+func TestSpent_IsThatOfTheSpeakerThatTookMost(t *testing.T) {
+	now := time.Now()
+	before := spent{now, map[string]time.Duration{"controller": 5, "speaker-n1": 10, "speaker-n2": 100}}
+	after := spent{now.Add(time.Second), map[string]time.Duration{"controller": 7, "speaker-n1": 40, "speaker-n2": 110}}
+	by, elapsed := after.since(before)
+	if elapsed != time.Second || !maps.Equal(by, map[string]time.Duration{"controller": 2, "speaker": 30}) {
+		t.Errorf("%v in %s", by, elapsed)
+	}
+}
+
+func TestResults_TheLatestStandsAndTheRestStays(t *testing.T) {
+	all := merge(nil, result{Services: 3000, Nodes: 3, Speakers: 3, At: "then", Figures: map[string]float64{"routed": 9, "created": 8}})
+	all = merge(all, result{Services: 1000, Nodes: 3, Speakers: 3, At: "then", Figures: map[string]float64{"routed": 3}})
+	all = merge(all, result{Services: 3000, Nodes: 3, Speakers: 3, At: "now", Figures: map[string]float64{"routed": 7}})
+	want := []result{
+		{Services: 1000, Nodes: 3, Speakers: 3, At: "then", Figures: map[string]float64{"routed": 3}},
+		{Services: 3000, Nodes: 3, Speakers: 3, At: "now", Figures: map[string]float64{"routed": 7, "created": 8}},
+	}
+	if !reflect.DeepEqual(all, want) {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestPictures_AreOfFiguresThatThereAre(t *testing.T) {
+	names := map[string]bool{}
+	for _, d := range pictures {
+		for _, key := range d.keys {
+			figureOf(key) // panics
+		}
+		if names[d.name()] || d.title == "" || d.unit == "" {
+			t.Errorf("%+v", d)
+		}
+		names[d.name()] = true
+	}
+}
+
+func TestDrawn_IsOfTheClustersWithTheFewestNodes(t *testing.T) {
+	routed := func(services, nodes int, value float64) result {
+		return result{Services: services, Nodes: nodes, Figures: map[string]float64{"routed": value}}
+	}
+	all := []result{routed(1000, 3, 1), routed(3000, 3, 2), routed(1000, 7, 5), routed(3000, 7, 9)}
+	for keys, want := range map[string]string{"routed created": "[{routed [{1000 1} {3000 2}]}]", "created": "[]"} {
+		if got := fmt.Sprint(drawn{keys: strings.Fields(keys)}.of(all).Lines); got != want {
+			t.Errorf("%s: %s", keys, got)
+		}
+	}
+	if lines := (drawn{keys: []string{"routed"}}).of(all[:1]).Lines; len(lines) > 0 {
+		t.Errorf("a line has a single point: %v", lines)
+	}
+}
+
+func TestGossiped_IsWhatNftCounted(t *testing.T) {
+	const text = "table inet scale {\n\tcounter received {\n\t\tpackets 12 bytes 3400\n\t}\n\n\tcounter sent {\n\t\tpackets 7 bytes 560\n\t}\n}\n"
+	if got, err := parseGossiped(text); err != nil || got != (gossiped{sent: 560, received: 3400}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := parseGossiped("table inet scale {\n}\n"); err == nil {
+		t.Error("counters that are not there are read")
+	}
+}
+
+// The page and the pictures are those of the results: nobody has changed them by hand, or forgotten to draw them again.
+func TestPage_IsThatOfTheResults(t *testing.T) {
+	const docs = "../../docs"
+	folder := filepath.Join(t.TempDir(), "docs")
+	if err := os.CopyFS(filepath.Join(folder, "pictures"), os.DirFS(filepath.Join(docs, "pictures"))); err != nil {
+		t.Fatal(err)
+	}
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}
+	page := filepath.Join(folder, "large-clusters.md")
+	if err := os.WriteFile(page, []byte(read(filepath.Join(docs, "large-clusters.md"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(settings{results: filepath.Join(folder, "pictures", "large-clusters.json"), page: page}); err != nil {
+		t.Fatal(err)
+	}
+	if read(page) != read(filepath.Join(docs, "large-clusters.md")) {
+		t.Error("docs/large-clusters.md differs from what `go run ./e2e/scale -draw` writes")
+	}
+	drawn, _ := filepath.Glob(filepath.Join(folder, "pictures", "scale-*.svg"))
+	there, _ := filepath.Glob(filepath.Join(docs, "pictures", "scale-*.svg"))
+	if len(drawn) != len(there) || len(drawn) == 0 {
+		t.Errorf("%d pictures are drawn, and %d are there", len(drawn), len(there))
+	}
+	for _, file := range drawn {
+		if read(file) != read(filepath.Join(docs, "pictures", filepath.Base(file))) {
+			t.Errorf("docs/pictures/%s differs from what `go run ./e2e/scale -draw` writes", filepath.Base(file))
+		}
+	}
+}

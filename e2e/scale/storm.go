@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/e2e/load"
+)
+
+const (
+	// poolName is the pool of all Services, and the batch that is created at once.
+	poolName = "many"
+	// bareSample is how many Services the bare API server is asked to create; all of them would take as long as what is measured.
+	bareSample = 500
+	// endpointsEach is how many endpoints a Service has.
+	endpointsEach = 3
+	// quietFor is how long nothing is written before the cluster counts as quiet.
+	quietFor = 3 * time.Second
+)
+
+// ours are what is written because this program creates Services: these, their endpoints, and the API server's own notes of cluster IPs.
+var ours = []string{"services", "endpointslices", "ipaddresses"}
+
+// network has all Services announced by BGP.
+var network = fmt.Sprintf(`apiVersion: daymark.io/v1beta1
+kind: IPAddressPool
+metadata: {name: %[1]s}
+spec: {addresses: [198.19.0.0/17], autoAssign: false}
+---
+apiVersion: daymark.io/v1beta1
+kind: BGPAdvertisement
+metadata: {name: %[1]s}
+spec: {ipAddressPools: [%[1]s]}
+---
+apiVersion: daymark.io/v1beta1
+kind: BGPPeer
+metadata: {name: router}
+spec: {myASN: %[2]d, peerASN: %[3]d, peerAddress: %[4]s, holdTime: 9s, connectTime: 1s}
+`, poolName, lab.NodesASN, lab.RouterASN, lab.RouterV4)
+
+// measureStorm creates all Services at once: the time until the last has its address and its route, and what that takes. Before, while
+// nothing of Daymark runs, the bare API server creates some.
+func (c *cluster) measureStorm() {
+	sample := min(bareSample, c.size.services)
+	bare := load.CreateServices(c.T(), c.Cluster, "bare", poolName, sample)
+	load.DeleteServices(c.T(), c.Cluster, "bare", sample)
+	c.note("bare", bare.Seconds()/float64(sample)*float64(c.size.services))
+
+	c.storeEndpoints() // before anybody watches: see controlplane.Store
+	c.start()
+	c.settle()
+	before, writesBefore, began := c.spent(), c.written(), time.Now()
+	load.CreateServices(c.T(), c.Cluster, poolName, poolName, c.size.services)
+	c.note("created", time.Since(began).Seconds())
+	load.AwaitAddresses(c.T(), c.Cluster, poolName, poolName, c.size.services)
+	c.note("addressed", time.Since(began).Seconds())
+	load.AwaitRoutes(c.T(), c.Cluster, c.size.services)
+	c.note("routed", time.Since(began).Seconds())
+	writesAfter := c.settle()
+	by, _ := c.spent().since(before)
+	for _, kind := range []string{controllerKind, speakerKind} {
+		c.note("storm-"+kind, by[kind].Seconds())
+	}
+	each, sum := writesAfter.since(writesBefore, ours...)
+	fmt.Printf("    written: %v\n", each)
+	c.note("storm-writes", float64(sum)/float64(c.size.services))
+}
+
+// storeEndpoints gives every Service its endpoints, spread over the nodes. They are put into etcd past the API server before the Services
+// are there, so that they cost nothing while these are created.
+func (c *cluster) storeEndpoints() {
+	var all []client.Object
+	nodes := c.NodeNames()
+	for i := range c.size.services {
+		var on []string
+		for j := range endpointsEach {
+			on = append(on, nodes[(i*endpointsEach+j)%len(nodes)])
+		}
+		all = append(all, load.Endpoints(load.Name(poolName, i), on...))
+	}
+	c.Store(c.context(), "endpointslices", all)
+}
+
+// measureSteady measures a cluster that has its Services: memory, the processor at rest, new Services one at a time, and the processor
+// while endpoints change all the time.
+func (c *cluster) measureSteady() {
+	const (
+		rest      = 10 * time.Second
+		changing  = 20 * time.Second
+		perSecond = 50
+		samples   = 9
+	)
+	c.noteMemory()
+	before := c.spent()
+	time.Sleep(rest)
+	c.noteShares("rest-", before)
+
+	var addressed, routed []time.Duration
+	writesBefore := c.written()
+	for i := range samples {
+		a, r := c.newService(fmt.Sprintf("new-%d", i))
+		addressed, routed = append(addressed, a), append(routed, r)
+		time.Sleep(500 * time.Millisecond) // so that it is the only one
+	}
+	c.noteTimes("new-addressed", addressed)
+	c.noteTimes("new-routed", routed)
+	by, sum := c.settle().since(writesBefore, ours...)
+	fmt.Printf("    written: %v\n", by)
+	c.note("new-writes", float64(sum)/samples)
+
+	before = c.spent()
+	ctx, stop := context.WithTimeout(c.context(), changing)
+	defer stop()
+	changed := load.ChangeEndpoints(ctx, c.Cluster, poolName, c.size.services, perSecond)
+	c.note("changes", float64(changed)/changing.Seconds())
+	c.noteShares("changing-", before)
+}
+
+// newService creates a Service with endpoints, and returns how long it took until it had its address, and until the router's kernel
+// forwarded to every node.
+func (c *cluster) newService(name string) (addressed, routed time.Duration) {
+	object := load.WithoutNodePorts(name, poolName)
+	if err := c.API().Create(c.context(), load.Endpoints(name, c.NodeNames()[0])); err != nil {
+		c.T().Fatalf("create endpoints: %v", err)
+	}
+	began := time.Now()
+	if err := c.API().Create(c.context(), object); err != nil {
+		c.T().Fatalf("create a Service: %v", err)
+	}
+	var address netip.Addr
+	lab.Eventually(c.T(), time.Minute, "the new Service has an address", func() (err error) {
+		if err := c.API().Get(c.context(), client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		if len(object.Status.LoadBalancer.Ingress) == 0 {
+			return errors.New("it has none")
+		}
+		address, err = netip.ParseAddr(object.Status.LoadBalancer.Ingress[0].IP)
+		return err
+	})
+	addressed = time.Since(began)
+	lab.Eventually(c.T(), time.Minute, "the router forwards it", func() error {
+		if hops := c.Router().NextHops(address.String()); len(hops) != c.settings.speakers {
+			return fmt.Errorf("it forwards to %v", hops)
+		}
+		return nil
+	})
+	return addressed, time.Since(began)
+}
+
+// noteTimes notes the median and the longest of some times, in milliseconds.
+func (c *cluster) noteTimes(key string, times []time.Duration) {
+	sorted := slices.Sorted(slices.Values(times))
+	c.note(key, float64(sorted[len(sorted)/2].Milliseconds()))
+	c.note(key+"-most", float64(sorted[len(sorted)-1].Milliseconds()))
+}
