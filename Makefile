@@ -82,11 +82,13 @@ SEED  ?= 0
 soak-lab: deps-soak build ## Break the lab in all ways, in an order by chance, for HOURS=24 (0.1 will do), and judge what is on the wire
 	$(GO) run ./e2e/soak -hours=$(HOURS) -seed=$(SEED) -only='$(ONLY)' -report='$(REPORT)'
 
-# How many Services make scale measures, one number after another; MEASURE="storm steady" measures some parts.
+# What make scale measures: each number of Services on the first number of nodes, and each other number of nodes with the first number of
+# Services. MEASURE="storm crash" measures some parts.
 SERVICES ?= 1000 3000 10000
+NODES    ?= 3
 .PHONY: scale
-scale: deps-soak build ## Measure clusters with SERVICES="1000 3000 10000", and draw how they grow in docs/large-clusters.md
-	$(GO) run ./e2e/scale -services='$(SERVICES)' -measure='$(MEASURE)'
+scale: deps-soak build ## Measure clusters of SERVICES="1000 3000 10000" and NODES="3 30 100", and draw them in docs/large-clusters.md
+	$(GO) run ./e2e/scale -services='$(SERVICES)' -nodes='$(NODES)' -measure='$(MEASURE)'
 
 .PHONY: lint
 lint: ## Check style, comments, and whether generated files are up to date

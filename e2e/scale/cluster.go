@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,10 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/e2e/lab/attempt"
 	"github.com/daymark-lb/daymark/e2e/lab/sandbox"
@@ -25,6 +20,9 @@ type cluster struct {
 	settings settings
 	size     size
 	figures  map[string]float64
+	// nodes are the names of all nodes, the lab's own first; racks are the processes that play the speakers of the others.
+	nodes []string
+	racks []*rack
 }
 
 // part is something that is measured, of a cluster that has all its Services unless it is the first.
@@ -38,6 +36,7 @@ var parts = []part{
 	{"storm", (*cluster).measureStorm},
 	{"steady", (*cluster).measureSteady},
 	{"restart", (*cluster).measureRestart},
+	{"crash", (*cluster).measureCrash},
 	{"gossip", (*cluster).measureGossip},
 }
 
@@ -108,7 +107,7 @@ func (c *cluster) note(key string, value float64) {
 	fmt.Printf("    %s: %s %s\n", f.what, f.text(value), f.unit)
 }
 
-// bringUp has a cluster with Daymark in it but not yet running. The service proxies are stopped: what they do with so many
+// bringUp has a cluster with all nodes, and Daymark in it but not yet running. The service proxies are stopped: what they do with so many
 // Services would keep the machine busy, and is not measured.
 func (c *cluster) bringUp() {
 	c.InstallDaymark()
@@ -116,27 +115,19 @@ func (c *cluster) bringUp() {
 		node.Proxy().Stop()
 	}
 	c.Apply(network)
+	c.makeNodes()
 }
 
 // start starts Daymark and waits until it is whole: the replica waits, the speakers know of each other, and the router hears all.
 func (c *cluster) start() {
 	c.StartDaymark()
-	c.awaitLeader()
+	key := c.gossipKey() // which the leader makes
 	c.Replica()
+	c.startRacks(key)
 	c.awaitWhole()
 }
 
-// awaitLeader waits for the Secret that the controller makes once it leads.
-func (c *cluster) awaitLeader() {
-	lab.Eventually(c.T(), time.Minute, "there is a gossip key", func() error {
-		return c.API().Get(c.context(), client.ObjectKey{Namespace: lab.Namespace, Name: v1beta1.GossipSecret}, &corev1.Secret{})
-	})
-}
-
-// context is for requests that the end of the cluster need not interrupt.
-func (c *cluster) context() context.Context { return context.Background() }
-
-// awaitWhole waits until the speakers know of each other, and the router hears them.
+// awaitWhole waits until the speakers know of each other, and the router hears those with a host.
 func (c *cluster) awaitWhole() {
 	lab.Eventually(c.T(), 4*time.Minute, "the speakers know of each other", func() error {
 		for _, node := range c.Nodes() {

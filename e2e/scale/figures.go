@@ -37,8 +37,18 @@ var figures = []figure{
 	{"changing-speaker", "a speaker", "%", "speaker, 50 changes/s"},
 	{"restart-api", "all real speakers restart at once: processor time of the API server for each", "ms", "API server, each restart"},
 	{"restart-writes", "writes of each", "", "restart"},
+	{"crash-held", "a node crashes: addresses that it held by layer 2", "", "held"},
+	{"crash-answered", "until another node answers for them, median", "ms", "answered, median"},
+	{"crash-answered-most", "the last of them", "ms", "answered, last"},
+	{"crash-announced", "until another node has announced them unasked, median", "ms", "announced, median"},
+	{"crash-announced-most", "the last of them", "ms", "announced, last"},
+	{"crash-writes", "writes for it, by the real programs", "", "crash"},
+	{"return-writes", "it returns after that: writes", "", "return"},
 	{"gossip-sent", "gossip that a node sends at rest", "kB/s", "sent"},
 	{"gossip-received", "gossip that it receives", "kB/s", "received"},
+	{"rack-sent", "up to 40 nodes fail at once: gossip that a node sends in the 20 s after", "kB/s", "sent, 40 fail"},
+	{"rack-received", "gossip that it receives", "kB/s", "received, 40 fail"},
+	{"rack-writes", "writes for it, by the real programs", "", "40 nodes fail"},
 }
 
 // figureOf is the figure of a key. A key that is none is a mistake of this program.
@@ -63,18 +73,26 @@ func (f figure) text(value float64) string {
 	}
 }
 
-// drawn is a picture of figures against the number of Services.
+// drawn is a picture of figures against the number of Services or of nodes.
 type drawn struct {
 	file, title, unit string
+	againstNodes      bool
 	keys              []string
 }
 
 // pictures in the order of the page.
 var pictures = []drawn{
-	{"services-at-once", "Services created at once", "seconds", []string{"bare", "created", "addressed", "routed"}},
-	{"services-new", "One new Service among them, median of 9", "milliseconds", []string{"new-addressed", "new-routed"}},
-	{"services-processor", "Share of one processor", "%", []string{"changing-controller", "changing-speaker", "rest-controller", "rest-speaker"}},
-	{"services-memory", "Memory", "MB", []string{"memory-controller", "memory-replica", "memory-speaker"}},
-	{"services-restart", "A speaker that restarts reads the cluster anew", "ms of the API server's processor", []string{"restart-api"}},
-	{"services-writes", "Writes to the API server", "requests", []string{"new-writes", "restart-writes"}},
+	{"services-at-once", "Services created at once", "seconds", false, []string{"bare", "created", "addressed", "routed"}},
+	{"services-new", "One new Service among them, median of 9", "milliseconds", false, []string{"new-addressed", "new-routed"}},
+	{"services-processor", "Share of one processor", "%", false, []string{"changing-controller", "changing-speaker", "rest-controller", "rest-speaker"}},
+	{"services-memory", "Memory", "MB", false, []string{"memory-controller", "memory-replica", "memory-speaker"}},
+	{"services-restart", "A speaker that restarts reads the cluster anew", "ms of the API server's processor", false, []string{"restart-api"}},
+	{"services-crash", "A node of three crashes: its addresses by layer 2", "milliseconds", false, []string{"crash-answered", "crash-answered-most", "crash-announced-most"}},
+	{"services-writes", "Writes to the API server", "requests", false, []string{"new-writes", "crash-writes", "return-writes"}},
+	{"nodes-new", "One new Service, median of 9", "milliseconds", true, []string{"new-addressed", "new-routed"}},
+	{"nodes-processor", "Share of one processor", "%", true, []string{"changing-controller", "changing-speaker", "rest-controller", "rest-speaker"}},
+	{"nodes-memory", "Memory", "MB", true, []string{"memory-controller", "memory-replica", "memory-speaker"}},
+	{"nodes-crash", "A node crashes: its addresses by layer 2", "milliseconds", true, []string{"crash-answered", "crash-answered-most", "crash-announced-most"}},
+	{"nodes-writes", "Writes to the API server by the real programs", "requests", true, []string{"new-writes", "crash-writes", "return-writes", "rack-writes"}},
+	{"nodes-gossip", "Gossip of a node at rest", "kB/s", true, []string{"gossip-sent", "gossip-received"}},
 }

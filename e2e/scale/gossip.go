@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// gossipPort is the default one.
-const gossipPort = 7946
-
 // counters count the bytes of the gossip that pass a node, with their IP headers, by datagram and by connection.
 const counters = `table inet scale {}
 delete table inet scale
@@ -29,17 +26,35 @@ table inet scale {
 }
 `
 
-// measureGossip counts the bytes of the gossip that a node sends and receives at rest.
+// measureGossip counts the bytes of the gossip that a node sends and receives: at rest, and while a rack of nodes fails. There is no
+// failure where all nodes have a host.
 func (c *cluster) measureGossip() {
-	const rest = 20 * time.Second
-	if _, err := c.Nodes()[0].Run(c.context(), fmt.Sprintf(counters, gossipPort), "nft", "-f", "-"); err != nil {
+	const rest, failing = 20 * time.Second, 20 * time.Second
+	node := c.Nodes()[0]
+	if _, err := node.Run(c.context(), fmt.Sprintf(counters, gossipPort), "nft", "-f", "-"); err != nil {
 		c.T().Fatalf("count the gossip: %v", err)
 	}
-	before := c.gossiped()
-	time.Sleep(rest)
-	quiet := c.gossiped().since(before)
+	count := func(d time.Duration) gossiped {
+		before := c.gossiped()
+		time.Sleep(d)
+		return c.gossiped().since(before)
+	}
+	quiet := count(rest)
 	c.note("gossip-sent", float64(quiet.sent)/rest.Seconds()/1e3)
 	c.note("gossip-received", float64(quiet.received)/rest.Seconds()/1e3)
+	if len(c.racks) == 0 {
+		return
+	}
+	before, began := c.written(), time.Now()
+	if err := c.racks[len(c.racks)-1].Freeze(); err != nil {
+		c.T().Fatalf("%v", err)
+	}
+	failed := count(failing)
+	c.note("rack-sent", float64(failed.sent)/failing.Seconds()/1e3)
+	c.note("rack-received", float64(failed.received)/failing.Seconds()/1e3)
+	_, sum := c.settle().since(before)
+	c.note("rack-writes", float64(sum))
+	c.T().Logf("a rack failed, and all was quiet after %s", time.Since(began).Round(time.Second))
 }
 
 // gossiped are bytes.

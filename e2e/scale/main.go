@@ -1,6 +1,7 @@
 // Command scale measures how Daymark grows with a cluster: real etcd and API server, a controller with its replica, real speakers on the
-// lab's nodes and a router, and thousands of Services. It adds what it measured to a file of results, draws pictures of the growth from all
-// of these, and writes both into a page. It refuses to judge: a figure is what it is.
+// lab's nodes and a router; thousands of Services, and nodes whose kubelets are nobody and whose speakers are the gossip alone. It adds
+// what it measured to a file of results, draws pictures of the growth from all of these, and writes both into a page. It refuses to
+// judge: a figure is what it is, and what the machine cannot carry is left out with a word.
 package main
 
 import (
@@ -28,12 +29,15 @@ type settings struct {
 	page     string
 }
 
-// size is a cluster: so many Services, and so many nodes.
+// size is a cluster: so many Services, and so many nodes, the lab's own among them.
 type size struct{ services, nodes int }
 
 func (s size) String() string { return fmt.Sprintf("%d Services, %d nodes", s.services, s.nodes) }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == rackCommand {
+		sandbox.Exit(runRack(os.Args[2:]))
+	}
 	sandbox.Exit(run(context.Background(), os.Args[1:]))
 }
 
@@ -63,6 +67,7 @@ func run(ctx context.Context, arguments []string) (int, error) {
 func parse(arguments []string) (s settings, status int, err error) {
 	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
 	services := flags.String("services", "1000 3000 10000", "how many Services, separated by spaces")
+	nodes := flags.String("nodes", "3", "how many nodes, separated by spaces: every number of Services is tried with the first, and every other number of nodes with the first number of Services")
 	only := flags.String("measure", "", "parts to measure, separated by spaces, all when empty: "+strings.Join(partNames(), " "))
 	flags.IntVar(&s.speakers, "speakers", 3, "how many nodes have a real speaker, 7 at most")
 	flags.StringVar(&s.results, "results", "docs/pictures/large-clusters.json", "file that results are added to; pictures are written beside it")
@@ -79,7 +84,7 @@ func parse(arguments []string) (s settings, status int, err error) {
 	if s.measure, err = parseParts(*only); err != nil {
 		return s, 2, err
 	}
-	s.sizes, err = parseSizes(*services, s.speakers)
+	s.sizes, err = parseSizes(*services, *nodes, s.speakers)
 	if err != nil {
 		return s, 2, err
 	}
@@ -98,7 +103,7 @@ func parseParts(text string) (map[string]bool, error) {
 }
 
 // parseSizes returns the clusters to measure, the smaller first.
-func parseSizes(services string, speakers int) (sizes []size, err error) {
+func parseSizes(services, nodes string, speakers int) (sizes []size, err error) {
 	counts, err := numbers("-services", services, 1, 30000)
 	if err != nil {
 		return nil, err
@@ -106,8 +111,15 @@ func parseSizes(services string, speakers int) (sizes []size, err error) {
 	if speakers < 1 || speakers > 7 {
 		return nil, fmt.Errorf("-speakers must be 1 to 7, and is %d", speakers)
 	}
+	clusters, err := numbers("-nodes", nodes, speakers, maxNodes)
+	if err != nil {
+		return nil, err
+	}
 	for _, count := range counts {
-		sizes = append(sizes, size{count, speakers})
+		sizes = append(sizes, size{count, clusters[0]})
+	}
+	for _, count := range clusters[1:] {
+		sizes = append(sizes, size{counts[0], count})
 	}
 	return sizes, nil
 }

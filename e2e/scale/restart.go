@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/daymark-lb/daymark/e2e/load"
 )
 
@@ -26,7 +23,7 @@ func (c *cluster) measureRestart() {
 			node.Speaker().Start()
 		}
 		c.awaitWhole()
-		load.AwaitRoutes(c.T(), c.Cluster, c.addressed())
+		load.AwaitRoutes(c.T(), c.Cluster, len(c.addresses()))
 		time.Sleep(after) // what follows is written
 		took = time.Since(began)
 	})
@@ -49,16 +46,4 @@ func (c *cluster) apiServerSpends(do func()) time.Duration {
 	before := cpu()
 	do()
 	return cpu() - before
-}
-
-// addressed is how many Services have an address.
-func (c *cluster) addressed() (count int) {
-	list := &corev1.ServiceList{}
-	if err := c.API().List(c.context(), list, client.InNamespace("default")); err != nil {
-		c.T().Fatalf("list Services: %v", err)
-	}
-	for i := range list.Items {
-		count += len(list.Items[i].Status.LoadBalancer.Ingress)
-	}
-	return count
 }

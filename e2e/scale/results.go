@@ -132,18 +132,22 @@ func replaced(page []byte, part string) ([]byte, error) {
 
 func (d drawn) name() string { return "scale-" + d.file + ".svg" }
 
-// of draws the results of clusters with the fewest nodes: lines of two points or more.
+// of draws the results along one axis, those with the least of the other: lines of two points or more.
 func (d drawn) of(all []result) (p picture.Picture) {
+	along, other := func(r result) int { return r.Services }, func(r result) int { return r.Nodes }
 	p = picture.Picture{Title: d.title, X: "Services", Y: d.unit}
+	if d.againstNodes {
+		along, other, p.X = other, along, "nodes"
+	}
 	if len(all) == 0 {
 		return p
 	}
-	fewest := slices.MinFunc(all, func(a, b result) int { return cmp.Compare(a.Nodes, b.Nodes) }).Nodes
+	least := other(slices.MinFunc(all, func(a, b result) int { return cmp.Compare(other(a), other(b)) }))
 	for _, key := range d.keys {
 		line := picture.Line{Name: figureOf(key).line}
 		for _, r := range all {
-			if value, measured := r.Figures[key]; measured && r.Nodes == fewest {
-				line.Points = append(line.Points, picture.Point{X: float64(r.Services), Y: value})
+			if value, measured := r.Figures[key]; measured && other(r) == least {
+				line.Points = append(line.Points, picture.Point{X: float64(along(r)), Y: value})
 			}
 		}
 		if len(line.Points) > 1 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,21 +11,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
-func TestSizes_AreSortedAndBounded(t *testing.T) {
+func TestSizes_AreALineAlongEachAxis(t *testing.T) {
 	for _, test := range []struct {
-		name, services string
-		speakers       int
-		want           []size
-		wrong          string
+		name, services, nodes string
+		want                  []size
+		wrong                 string
 	}{
-		{"in any order, one twice", "3000 1000 3000", 3, []size{{1000, 3}, {3000, 3}}, ""},
-		{"more speakers than the lab has nodes", "1000", 8, nil, "-speakers must be 1 to 7"},
-		{"no number", "1000 many", 3, nil, `not "many"`},
-		{"none", "", 3, nil, "-services must have a number"},
+		{"services alone", "3000 1000", "3", []size{{1000, 3}, {3000, 3}}, ""},
+		{"both", "1000 3000", "100 3", []size{{1000, 3}, {3000, 3}, {1000, 100}}, ""},
+		{"fewer nodes than speakers", "1000", "2", nil, "-nodes must be numbers from 3 to 2000"},
+		{"no number", "1000 many", "3", nil, `not "many"`},
+		{"none", "", "3", nil, "-services must have a number"},
 	} {
-		got, err := parseSizes(test.services, test.speakers)
+		got, err := parseSizes(test.services, test.nodes, 3)
 		if !slices.Equal(got, test.want) || (err == nil) != (test.wrong == "") || err != nil && !strings.Contains(err.Error(), test.wrong) {
 			t.Errorf("%s: %v, %v", test.name, got, err)
 		}
@@ -32,10 +35,10 @@ func TestSizes_AreSortedAndBounded(t *testing.T) {
 }
 
 func TestParts_AreNamed(t *testing.T) {
-	if _, err := parseParts("storm restart"); err != nil {
+	if _, err := parseParts("storm crash"); err != nil {
 		t.Error(err)
 	}
-	if _, err := parseParts("strom"); err == nil || !strings.Contains(err.Error(), "storm, steady, restart, gossip") {
+	if _, err := parseParts("strom"); err == nil || !strings.Contains(err.Error(), "storm, steady, restart, crash, gossip") {
 		t.Errorf("%v", err)
 	}
 }
@@ -100,18 +103,50 @@ func TestPictures_AreOfFiguresThatThereAre(t *testing.T) {
 	}
 }
 
-func TestDrawn_IsOfTheClustersWithTheFewestNodes(t *testing.T) {
+func TestDrawn_IsAlongOneAxisAtTheLeastOfTheOther(t *testing.T) {
 	routed := func(services, nodes int, value float64) result {
 		return result{Services: services, Nodes: nodes, Figures: map[string]float64{"routed": value}}
 	}
-	all := []result{routed(1000, 3, 1), routed(3000, 3, 2), routed(1000, 7, 5), routed(3000, 7, 9)}
-	for keys, want := range map[string]string{"routed created": "[{routed [{1000 1} {3000 2}]}]", "created": "[]"} {
-		if got := fmt.Sprint(drawn{keys: strings.Fields(keys)}.of(all).Lines); got != want {
-			t.Errorf("%s: %s", keys, got)
+	all := []result{routed(1000, 3, 1), routed(3000, 3, 2), routed(1000, 100, 5), routed(3000, 100, 9)}
+	for _, test := range []struct {
+		d    drawn
+		want string
+	}{
+		{drawn{keys: []string{"routed", "created"}}, "[{routed [{1000 1} {3000 2}]}]"},
+		{drawn{againstNodes: true, keys: []string{"routed"}}, "[{routed [{3 1} {100 5}]}]"},
+		{drawn{keys: []string{"created"}}, "[]"},
+	} {
+		if got := fmt.Sprint(test.d.of(all).Lines); got != test.want {
+			t.Errorf("%+v: %s", test.d, got)
 		}
 	}
 	if lines := (drawn{keys: []string{"routed"}}).of(all[:1]).Lines; len(lines) > 0 {
 		t.Errorf("a line has a single point: %v", lines)
+	}
+}
+
+func TestRack_ObserversOfRealSpeakersAreFast(t *testing.T) {
+	fast, _ := gossip.Preset(gossip.Fast, true)
+	count := func(of int) (n int) {
+		timings := rackTimings(of, 3)
+		for _, timing := range timings {
+			if timing == fast {
+				n++
+			}
+			if err := timing.Check(); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(timings) != of-3 {
+			t.Errorf("%d of %d speakers have a timing", len(timings), of)
+		}
+		return n
+	}
+	if n := count(100); n != 97 {
+		t.Errorf("%d are fast among 100", n)
+	}
+	if n := count(1000); n < 5 || n > 15 { // five observe each of three
+		t.Errorf("%d are fast among 1000", n)
 	}
 }
 
@@ -122,6 +157,24 @@ func TestGossiped_IsWhatNftCounted(t *testing.T) {
 	}
 	if _, err := parseGossiped("table inet scale {\n}\n"); err == nil {
 		t.Error("counters that are not there are read")
+	}
+}
+
+func TestHeard_IsWhatOthersSaidAfterwards(t *testing.T) {
+	first, second, began := netip.MustParseAddr("198.19.0.1"), netip.MustParseAddr("198.19.0.2"), time.Now()
+	h := &heard{
+		answered: map[saidBy]time.Time{
+			{first, "n1"}: began.Add(20), {first, "n2"}: began.Add(10), {first, "n3"}: began.Add(1), {second, "n3"}: began.Add(1),
+		},
+		announced: map[saidBy]time.Time{{first, "n1"}: began.Add(30), {second, "n2"}: began.Add(40), {netip.MustParseAddr("198.19.0.9"), "n2"}: began.Add(1)},
+	}
+	answered, announced := h.since([]netip.Addr{first, second}, "n3", began)
+	slices.Sort(announced)
+	if !slices.Equal(answered, []time.Duration{10}) || !slices.Equal(announced, []time.Duration{30, 40}) {
+		t.Errorf("%v, %v", answered, announced)
+	}
+	if h.complete([]netip.Addr{first, second}, "n3", began) == nil || h.complete([]netip.Addr{first}, "n3", began) != nil {
+		t.Error("whether all are taken over is not so")
 	}
 }
 

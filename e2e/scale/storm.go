@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -28,7 +27,7 @@ const (
 // ours are what is written because this program creates Services: these, their endpoints, and the API server's own notes of cluster IPs.
 var ours = []string{"services", "endpointslices", "ipaddresses"}
 
-// network has all Services announced by BGP.
+// network has all Services announced by BGP. Addresses up to 198.19.127.255 are theirs, those above are the nodes' without a host.
 var network = fmt.Sprintf(`apiVersion: daymark.io/v1beta1
 kind: IPAddressPool
 metadata: {name: %[1]s}
@@ -77,11 +76,10 @@ func (c *cluster) measureStorm() {
 // are there, so that they cost nothing while these are created.
 func (c *cluster) storeEndpoints() {
 	var all []client.Object
-	nodes := c.NodeNames()
 	for i := range c.size.services {
 		var on []string
 		for j := range endpointsEach {
-			on = append(on, nodes[(i*endpointsEach+j)%len(nodes)])
+			on = append(on, c.nodes[(i*endpointsEach+j)%len(c.nodes)])
 		}
 		all = append(all, load.Endpoints(load.Name(poolName, i), on...))
 	}
@@ -116,7 +114,7 @@ func (c *cluster) measureSteady() {
 	c.note("new-writes", float64(sum)/samples)
 
 	before = c.spent()
-	ctx, stop := context.WithTimeout(c.context(), changing)
+	ctx, stop := withTimeout(changing)
 	defer stop()
 	changed := load.ChangeEndpoints(ctx, c.Cluster, poolName, c.size.services, perSecond)
 	c.note("changes", float64(changed)/changing.Seconds())
@@ -127,7 +125,7 @@ func (c *cluster) measureSteady() {
 // forwarded to every node.
 func (c *cluster) newService(name string) (addressed, routed time.Duration) {
 	object := load.WithoutNodePorts(name, poolName)
-	if err := c.API().Create(c.context(), load.Endpoints(name, c.NodeNames()[0])); err != nil {
+	if err := c.API().Create(c.context(), load.Endpoints(name, c.nodes[0])); err != nil {
 		c.T().Fatalf("create endpoints: %v", err)
 	}
 	began := time.Now()

@@ -30,6 +30,7 @@ type Watcher struct {
 	client    Client
 	addresses []netip.Addr
 	opened    map[linkFamily]solicitor
+	every     time.Duration
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 
@@ -41,8 +42,15 @@ type Watcher struct {
 // Watch starts to ask for addresses again and again. The test's end stops it.
 func (c Client) Watch(addresses ...netip.Addr) *Watcher {
 	c.t.Helper()
+	return c.WatchEvery(max(watchInterval, time.Duration(len(addresses))*minWatchPause), addresses...)
+}
+
+// WatchEvery is Watch that asks for each address as often as that. The questions are spread over the time: what is asked all at once does
+// not fit into the sockets of those who are asked.
+func (c Client) WatchEvery(every time.Duration, addresses ...netip.Addr) *Watcher {
+	c.t.Helper()
 	opened, on, err := c.solicitors(addresses)
-	w := &Watcher{client: c, addresses: addresses, opened: opened, seen: Observations{}}
+	w := &Watcher{client: c, addresses: addresses, opened: opened, every: every, seen: Observations{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	c.t.Cleanup(func() { w.end() })
@@ -54,11 +62,18 @@ func (c Client) Watch(addresses ...netip.Addr) *Watcher {
 	return w
 }
 
+// askTogether is how many questions are asked at once.
+const askTogether = 10
+
 func (w *Watcher) ask(ctx context.Context, on map[netip.Addr]linkFamily) error {
-	tick := time.NewTicker(max(watchInterval, time.Duration(len(w.addresses))*minWatchPause))
+	parts := slices.Collect(slices.Chunk(w.addresses, askTogether))
+	if len(parts) == 0 {
+		return nil
+	}
+	tick := time.NewTicker(w.every / time.Duration(len(parts)))
 	defer tick.Stop()
-	for {
-		for _, address := range w.addresses {
+	for i := 0; ; i++ {
+		for _, address := range parts[i%len(parts)] {
 			w.mu.Lock()
 			w.seen[address] = append(w.seen[address], Sample{At: time.Now()})
 			w.mu.Unlock()
