@@ -9,6 +9,10 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+// minLoose is how many loose Services are always looked up one by one; in a large cluster it is an eighth. With more it costs less to go
+// through all.
+const minLoose = 64
+
 // settled remembers for which Services it was settled in the pass before what they should have, and with it the write that is still to
 // be made, if any: in a storm thousands wait for theirs. As long as nothing changes that this follows from, they are not looked at again.
 // The zero value remembers none.
@@ -76,7 +80,7 @@ func (m *settled) begin(services []*cachedService, world *announce.World) {
 // their endpoints have changed for.
 func (m *settled) open(s *snapshot, plan *ipam.Plan) []int {
 	decided, all := plan.Decided()
-	if all || len(m.loose) > len(plan.Assignments)/8 {
+	if all || len(m.loose) > max(minLoose, len(plan.Assignments)/8) {
 		places := make([]int, len(plan.Assignments))
 		for i := range places {
 			places[i] = i
