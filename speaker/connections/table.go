@@ -69,22 +69,33 @@ func (t *table) kernel() *nftables.Table {
 	return &nftables.Table{Name: tableName, Family: t.nft}
 }
 
-// entries are those of this family of a plan, in order.
+// entries are those of this family of a plan, in order. They are merged and not sorted: when a node crashes, those of all routes of a
+// cluster change, and an address that moves by layer 2 waits for them.
 func (t *table) entries(passages []handover.Passage, moved map[netip.Addr]time.Time) []entry {
-	byAddr := map[netip.Addr]entry{}
+	gone := slices.SortedFunc(maps.Keys(moved), netip.Addr.Compare)
+	entries := make([]entry, 0, len(passages)+len(gone))
+	add := func(e entry) {
+		if until, is := moved[e.addr]; is {
+			e.moved, e.until = true, until
+		}
+		if t.has(e.addr) {
+			entries = append(entries, e)
+		}
+	}
 	for _, p := range passages {
-		if t.has(p.Addr) {
-			byAddr[p.Addr] = entry{addr: p.Addr, next: p.Via, hops: min(p.Hops, maxHops)}
+		for len(gone) > 0 && gone[0].Less(p.Addr) {
+			add(entry{addr: gone[0]})
+			gone = gone[1:]
 		}
-	}
-	for addr, until := range moved {
-		if t.has(addr) {
-			e := byAddr[addr]
-			e.addr, e.moved, e.until = addr, true, until
-			byAddr[addr] = e
+		if len(gone) > 0 && gone[0] == p.Addr {
+			gone = gone[1:]
 		}
+		add(entry{addr: p.Addr, next: p.Via, hops: min(p.Hops, maxHops)})
 	}
-	return inOrder(byAddr)
+	for _, addr := range gone {
+		add(entry{addr: addr})
+	}
+	return entries
 }
 
 // set makes the kernel's table have these entries, for so long. Without entries there is no table. What has not changed is only written
@@ -149,34 +160,49 @@ func (t *table) replace(c *nftables.Conn, rate uint64) error {
 	return t.addAll(c, k, rate)
 }
 
+// change of an address in a table.
+type change struct {
+	// was before, and is now; nil: none.
+	was, is *entry
+}
+
+// changes from some entries to others, both in order: the addresses whose entries differ, and with renew all.
+func changes(last, entries []entry, renew bool) (all []change) {
+	for len(last) > 0 || len(entries) > 0 {
+		var c change
+		switch {
+		case len(entries) == 0 || len(last) > 0 && last[0].addr.Less(entries[0].addr):
+			c.was = &last[0]
+			last = last[1:]
+		case len(last) == 0 || entries[0].addr.Less(last[0].addr):
+			c.is = &entries[0]
+			entries = entries[1:]
+		default:
+			c = change{&last[0], &entries[0]}
+			last, entries = last[1:], entries[1:]
+		}
+		if renew || c.was == nil || c.is == nil || *c.was != *c.is {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // update changes the addresses of a table whose rules stay. It fails when the kernel has not those that were written last.
 func (t *table) update(entries []entry, lease time.Duration, renew bool) error {
-	was, is := map[netip.Addr]entry{}, map[netip.Addr]entry{}
-	for _, e := range t.last {
-		was[e.addr] = e
-	}
-	changed := map[netip.Addr]entry{}
-	for _, e := range entries {
-		is[e.addr] = e
-		if renew || was[e.addr] != e {
-			changed[e.addr] = e
-		}
-	}
-	for _, e := range t.last {
-		if _, still := is[e.addr]; !still {
-			changed[e.addr] = entry{addr: e.addr}
-		}
-	}
-	for part := range slices.Chunk(inOrder(changed), batchSize) {
-		var gone []entry
-		for _, e := range part {
-			if old, had := was[e.addr]; had {
-				gone = append(gone, old)
+	for part := range slices.Chunk(changes(t.last, entries, renew), batchSize) {
+		var gone, come []entry
+		for _, c := range part {
+			if c.was != nil {
+				gone = append(gone, *c.was)
+			}
+			if c.is != nil {
+				come = append(come, *c.is)
 			}
 		}
 		err := t.flush(func(c *nftables.Conn) error {
 			// One that has expired meanwhile could not be deleted, so it is added first, which changes nothing where it is still there.
-			return errors.Join(t.addElements(c, gone, lease), t.deleteElements(c, gone), t.addElements(c, part, lease))
+			return errors.Join(t.addElements(c, gone, lease), t.deleteElements(c, gone), t.addElements(c, come, lease))
 		})
 		if err != nil {
 			return err

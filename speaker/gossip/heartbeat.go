@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/speaker/processors"
 )
 
 // sendHeartbeats pings, and has the detector come to its verdicts, whenever either is due, until ctx ends.
@@ -46,6 +47,7 @@ func (m *Membership) handleVerdicts() {
 	out := m.peers.takeOutcome(time.Now())
 	m.alarm.Set(out.next)
 	if out.changed {
+		processors.Urgent()
 		notify(m.changes)
 		notify(m.urgent)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -53,5 +55,30 @@ func awaitUsed(t *testing.T, when string, want int) {
 		return nil
 	}); err != nil {
 		t.Errorf("%s: %v", when, err)
+	}
+}
+
+func TestUrgent_HoldsTheCollectorBackForAWhile(t *testing.T) {
+	const atRest = 30
+	defer debug.SetGCPercent(debug.SetGCPercent(atRest))
+	for range 2 {
+		Urgent()
+		Urgent()
+		awaitGrowth(t, urgentGrowth)
+		awaitGrowth(t, atRest)
+	}
+}
+
+// awaitGrowth waits until the heap may grow by so many percent.
+func awaitGrowth(t *testing.T, want uint64) {
+	t.Helper()
+	if _, err := testnet.Eventually(10*urgentTime, func() error {
+		growth := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		if metrics.Read(growth); growth[0].Value.Uint64() != want {
+			return fmt.Errorf("it may grow by %d %%", growth[0].Value.Uint64())
+		}
+		return nil
+	}); err != nil {
+		t.Fatalf("the heap may not grow by %d %%: %v", want, err)
 	}
 }
