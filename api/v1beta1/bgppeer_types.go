@@ -184,13 +184,13 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	PeerPort int32 `json:"peerPort,omitempty"`
-	// sourceAddress is the node's address to connect from. Empty: the routing table decides. Set it only when nodeSelectors
+	// sourceAddress is the node's address to connect from. Empty or unspecified (0.0.0.0, ::): the routing table decides. Set it only when nodeSelectors
 	// match one node; sourceFrom is for several.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
-	// +kubebuilder:validation:XValidation:rule="!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast() || ip(self).isLoopback()",message="must be the address of a node: neither unspecified nor that of a group"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self) || ip(self).isUnspecified() || ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast() || ip(self).isLoopback()",message="must be the address of a node, not that of a group"
 	SourceAddress string `json:"sourceAddress,omitempty"`
 	// sourceFrom says where each node finds the address to connect from, in place of sourceAddress.
 	// +optional

@@ -112,7 +112,7 @@ var specs = []spec{
 	{"BGPPeer", "a group of peers", `{myASN: 64512, peerASN: 64513, peerAddress: 224.0.0.5}`, "must be the address of a router"},
 	{"BGPPeer", "a link-local group of IPv6 peers", `{myASN: 64512, peerASN: 64513, peerAddress: "ff02::2"}`, "must be the address of a router"},
 	{"BGPPeer", "all peers", `{myASN: 64512, peerASN: 64513, peerAddress: 255.255.255.255}`, "must be the address of a router"},
-	{"BGPPeer", "an unspecified source", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, sourceAddress: 0.0.0.0}`, "must be the address of a node"},
+	{"BGPPeer", "an unspecified source", `{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, sourceAddress: 0.0.0.0}`, ""},
 	{"BGPPeer", "a group as source", `{myASN: 64512, peerASN: 64513, peerAddress: "2001:db8::1", sourceAddress: "ff02::1"}`, "must be the address of a node"},
 	{"BGPPeer", "a link-local source and a global peer", `{myASN: 64512, peerASN: 64513, peerAddress: "2001:db8::1", sourceAddress: "fe80::2"}`, "only a link-local peerAddress is reached"},
 	{"BGPPeer", "a link-local source and a link-local peer", `{myASN: 64512, peerASN: 64513, peerAddress: "fe80::1%eth0", sourceAddress: "fe80::2"}`, ""},

@@ -27,13 +27,15 @@ func CheckRouter(router netip.Addr) error {
 	return nil
 }
 
-// CheckSource returns why no session with a router can start from an address; nil when one can. An invalid address stands for
-// that which the routing table gives.
+// CheckSource returns why no session with a router can start from an address; nil when one can. An invalid or unspecified address stands
+// for that which the routing table gives.
 func CheckSource(source, router netip.Addr) error {
 	switch {
 	case !source.IsValid():
 		return nil
-	case !ofHost(source):
+	case source.Is4() == router.Is4() && source.IsUnspecified():
+		return nil
+	case !ofHost(source) && !source.IsUnspecified():
 		return fmt.Errorf("the source address %s is not the address of a node", source)
 	case source.Is4() != router.Is4():
 		return fmt.Errorf("the source address %s and the router's address %s are not of one family", source, router)
@@ -120,7 +122,7 @@ func (p *Peer) checkSource() error {
 		return nil
 	case p.Address.IsValid():
 		return CheckSource(p.Source, p.Address)
-	case !ofHost(p.Source):
+	case !ofHost(p.Source) && !p.Source.IsUnspecified():
 		return fmt.Errorf("the source address %s is not the address of a node", p.Source)
 	case p.Interface != "" && p.Source.Is4():
 		return fmt.Errorf("the router at the other end of a link has an IPv6 address, and the source address %s is of IPv4", p.Source)
