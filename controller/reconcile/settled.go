@@ -111,6 +111,7 @@ func (m *settled) holds(a *ipam.Assignment, endpoints lb.Endpoints) (waits *writ
 	if as == nil || !a.Plain() || !as.endpoints.Same(endpoints) || !slices.Equal(as.addresses, a.Addresses) {
 		return nil, false
 	}
+	as.addresses = a.Addresses // Those of an earlier pass would keep the memory of all that it gave.
 	return as.write, true
 }
 

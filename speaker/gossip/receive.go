@@ -206,7 +206,11 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 		m.heard(now, from, false)
 	}
 	if from.alone {
-		return true // It takes for dead all whose addresses it claims, and cannot be told.
+		deaf := false
+		m.peers.withDetector(func(d *detector.Detector) { deaf = d.Deaf(from.node) })
+		if deaf {
+			return true // It takes for dead all whose addresses it claims, and cannot be told.
+		}
 	}
 	added, stronger := m.mergeClaims(now, message.claims, traceapi.In)
 	if message.ping != 0 {

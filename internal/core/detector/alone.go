@@ -1,10 +1,14 @@
 package detector
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A speaker that sends and does not receive is heard by all others. It takes them for dead, and they take it for alive. Only it can
 // tell that apart from one link that is broken: it says in its messages that it is alone. Whoever gets such a message knows that
-// it was sent to and has not heard, and does not count it as alive until a message comes without.
+// it was sent to and has not heard, and does not count it as alive until a message comes without. Between two speakers that is the same as one
+// link that is broken in one direction, and the one that clients hear may be either: nobody is taken for deaf unless a third is alive.
 
 // Alone reports whether this speaker hears nobody, though it has heard others: none of them is alive, and nothing has come from any
 // for the detection time. In a large cluster, where it does not observe all, that is so when memberlist has given the others up: who
@@ -24,21 +28,33 @@ func (d *Detector) Alone(now time.Time) bool {
 }
 
 // SaidAlone notes whether a peer has said in a message, which is made for this run of ours and new, that it is alone. It comes before
-// Heard of the same message.
+// Heard of the same message, which comes to the verdict on a peer that is back.
 func (d *Detector) SaidAlone(now time.Time, name string, incarnation uint64, alone bool) {
 	p := d.findIncarnation(name, incarnation)
-	if p == nil || p.deaf == alone {
+	if p == nil || p.alone == alone {
 		return
 	}
-	p.deaf = alone
+	p.alone = alone
 	d.changed = true
-	d.evaluate(now, p)
+	if alone {
+		d.evaluate(now, p)
+	}
+}
+
+// Deaf reports whether a peer is heard and hears nobody.
+func (d *Detector) Deaf(name string) bool {
+	p := d.find(name)
+	return p != nil && d.deaf(p)
+}
+
+func (d *Detector) deaf(p *peer) bool {
+	return p.alone && slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
 }
 
 // forgetDeaf takes back that a peer is deaf when nothing comes from it any more: then it is silent, or reached by TCP only.
 func (d *Detector) forgetDeaf(now time.Time, p *peer) {
-	if p.deaf && now.Sub(p.lastHeard) >= oneWayTimeout {
-		p.deaf = false
+	if p.alone && now.Sub(p.lastHeard) >= oneWayTimeout {
+		p.alone = false
 		d.changed = true
 	}
 }

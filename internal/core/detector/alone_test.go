@@ -14,7 +14,7 @@ func (c *cluster) deafen(name string) {
 }
 
 func TestDetector_WhoSendsAndHearsNobodyIsNotAlive(t *testing.T) {
-	for _, all := range []string{"a b", "a b c", "a b c d e", names(9)} {
+	for _, all := range []string{"a b c", "a b c d e", names(9)} {
 		c := newCluster(strings.Fields(all)...)
 		c.run(time.Second, nil)
 		c.sees(t, all, all)
@@ -62,6 +62,21 @@ func TestDetector_WhoHearsOneOtherIsAlive(t *testing.T) {
 	c.run(5*time.Second, func() { c.sees(t, "b c", "a b c") })
 }
 
+// Between two it may be one link that is broken in one direction, and clients may hear either: nobody is taken for deaf. When a third comes
+// it can be told.
+func TestDetector_OfTwoNobodyIsDeaf(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	c.part("a b", "c")
+	c.until(t, "a b", "a b")
+	c.cut["b>a"] = true
+	c.run(5*time.Second, func() { c.sees(t, "b", "a b") })
+	c.heal()
+	c.until(t, "a b c", "a b c")
+	c.deafen("a")
+	c.until(t, "b c", "b c")
+}
+
 // It suspects everybody. Only one of the two others does not hear b, which is no majority.
 func TestDetector_WhoHearsNobodyHasNoVote(t *testing.T) {
 	c := newCluster("a", "b", "c", "d")
@@ -100,7 +115,11 @@ func TestDetector_WhoHasMetNobodyIsNotAlone(t *testing.T) {
 func TestDetector_AnotherRunIsNotDeaf(t *testing.T) {
 	d := New("a", fast)
 	d.Listed(begins, "b", 1, true)
+	d.Listed(begins, "c", 1, true)
 	d.SaidAlone(begins, "b", 1, true)
+	if status, _ := d.Peer("b"); !status.Deaf || status.Alive {
+		t.Errorf("%+v", status)
+	}
 	d.Heard(begins, "b", 2, false)
 	if status, _ := d.Peer("b"); status.Deaf || !status.Alive {
 		t.Errorf("%+v", status)
@@ -108,5 +127,22 @@ func TestDetector_AnotherRunIsNotDeaf(t *testing.T) {
 	d.SaidAlone(begins, "b", 1, true)
 	if status, _ := d.Peer("b"); status.Deaf {
 		t.Errorf("%+v", status)
+	}
+}
+
+// Who hears again is told what it has missed, as after any silence.
+func TestDetector_WhoHearsAgainHasRecovered(t *testing.T) {
+	d := New("a", fast)
+	for _, name := range []string{"b", "c"} {
+		d.Listed(begins, name, 1, true)
+		d.Heard(begins, name, 1, true)
+	}
+	d.SaidAlone(begins, "b", 1, true)
+	if recovered, _ := d.Heard(begins, "b", 1, false); recovered {
+		t.Error("it has recovered, and is alone")
+	}
+	d.SaidAlone(begins, "b", 1, false)
+	if recovered, _ := d.Heard(begins, "b", 1, false); !recovered {
+		t.Error("it hears again, and has not recovered")
 	}
 }

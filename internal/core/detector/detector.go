@@ -75,8 +75,8 @@ type peer struct {
 	// we hear it and it does not hear us, so it pings us as seldom as an absent peer.
 	unreplied, returns int
 	oneWay             bool
-	// deaf: it has said that it hears nobody.
-	deaf bool
+	// alone: it has said that it hears nobody.
+	alone bool
 	// alarms are the false alarms that are remembered; alarmsChanged is when their number last changed.
 	alarms        int
 	alarmsChanged time.Time
@@ -172,7 +172,7 @@ func (d *Detector) status(p *peer) Status {
 	return Status{
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
-		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: p.deaf, LastHeard: p.lastHeard,
+		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: d.deaf(p), LastHeard: p.lastHeard,
 		Watched: p.answered && d.observes(p),
 	}
 }

@@ -99,7 +99,7 @@ func (d *Detector) voteOf(now time.Time, p *peer, name string) (counts, suspects
 		return d.canVote(p), p.suspected
 	}
 	observer := d.peers[name]
-	if observer == nil || observer.left || observer.deaf || d.silentToUs(d.listeningTime(now), observer) {
+	if observer == nil || observer.left || d.deaf(observer) || d.silentToUs(d.listeningTime(now), observer) {
 		return false, false
 	}
 	if last, voted := p.votes[name]; voted && now.Sub(last.at) < d.voteTimeout() {

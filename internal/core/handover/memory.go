@@ -236,6 +236,10 @@ func (m *Memory) crash(in *Input) (wait time.Duration) {
 	return wait
 }
 
+// maxAsked bounds the addresses that are asked, each once a second: when the gossip is cut in two, half of a large cluster is silent. Nodes
+// beyond count as crashed.
+const maxAsked = 32
+
 // asked are the addresses of the silent nodes on the segments of this one, if a plan depends on them.
 func (m *Memory) asked(in *Input, plan *Plan) (addrs []netip.Addr) {
 	if len(plan.Passages)+len(plan.Counted) == 0 {
@@ -247,7 +251,8 @@ func (m *Memory) asked(in *Input, plan *Plan) (addrs []netip.Addr) {
 		}
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
+	addrs = slices.Compact(addrs)
+	return addrs[:min(len(addrs), maxAsked)]
 }
 
 // unanswered reports whether an address of a node does not answer, and none answers that packets go on to: of one that nothing goes on
