@@ -206,8 +206,8 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 		m.heard(now, from, false)
 	}
 	if from.alone {
-		deaf := false
-		m.peers.withDetector(func(d *detector.Detector) { deaf = d.Deaf(from.node) })
+		deaf := is != fresh
+		m.peers.withDetector(func(d *detector.Detector) { deaf = deaf || d.Deaf(from.node) })
 		if deaf {
 			return true // It takes for dead all whose addresses it claims, and cannot be told.
 		}
