@@ -40,7 +40,7 @@ var failures = []failure{
 		name: "drain", times: 9,
 		cause: func(n lab.Node) { n.Annotate("daymark.io/drain", "true") }, undo: func(n lab.Node) { n.RemoveAnnotation("daymark.io/drain") },
 	},
-	{name: "rolling-update", times: 3},
+	{name: "rolling-update", times: 10},
 }
 
 // BenchmarkFailOver measures, for each failure of a holder, the longest outage of a client that opens a connection

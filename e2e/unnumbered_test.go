@@ -53,7 +53,7 @@ spec: {ipAddressPools: [bare]}
 		t.Fatalf("it has %v, %v", addresses, err)
 	}
 	for _, address := range addresses {
-		lab.Eventually(t, waitTimeout, "FRR has a route to "+address.String()+" over the link", func() error { return overTheLink(cluster, address) })
+		lab.Eventually(t, waitTimeout, "FRR has a route to "+address.String()+" over the link", func() error { return overTheLink(cluster, address, "swp1") })
 		if answer := cluster.FarClient().MustGet(url(address)); answer.Pod != "bare" {
 			t.Errorf("the far client was answered %q", answer)
 		}
@@ -78,8 +78,8 @@ spec: {ipAddressPools: [bare]}
 	})
 }
 
-// overTheLink tells whether what FRR has in the kernel for an address goes out by the cable, to a link-local address.
-func overTheLink(cluster *lab.Cluster, address netip.Addr) error {
+// overTheLink tells whether what FRR has in the kernel for an address goes out by an interface, to a link-local address.
+func overTheLink(cluster *lab.Cluster, address netip.Addr, by string) error {
 	command, prefix := "ip route ", netip.PrefixFrom(address, address.BitLen()).String()
 	if address.Is6() {
 		command = "ipv6 route "
@@ -100,7 +100,7 @@ func overTheLink(cluster *lab.Cluster, address netip.Addr) error {
 	if len(routes) != 1 || !routes[0].Installed || len(routes[0].Nexthops) != 1 {
 		return fmt.Errorf("it has %+v", routes)
 	}
-	if hop := routes[0].Nexthops[0]; !hop.FIB || hop.InterfaceName != "swp1" || !hop.IP.IsLinkLocalUnicast() || !hop.IP.Is6() {
+	if hop := routes[0].Nexthops[0]; !hop.FIB || hop.InterfaceName != by || !hop.IP.IsLinkLocalUnicast() || !hop.IP.Is6() {
 		return fmt.Errorf("its next hop is %+v", hop)
 	}
 	return nil

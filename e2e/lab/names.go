@@ -63,6 +63,7 @@ const (
 
 	AnyProxy      = node.AnyProxy
 	KubeProxy     = node.KubeProxy
+	PacedProxy    = node.PacedProxy
 	IPTablesProxy = node.IPTablesProxy
 	IPVSProxy     = node.IPVSProxy
 	OwnProxy      = node.OwnProxy
@@ -76,6 +77,7 @@ const (
 // Addresses of hosts on and behind the segment.
 var (
 	RouterV4    = segment.RouterV4
+	RouterV6    = segment.RouterV6
 	APIServerV4 = segment.APIServerV4
 	ClientV4    = segment.ClientV4
 	ForeignV4   = segment.ForeignV4

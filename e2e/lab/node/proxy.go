@@ -24,7 +24,8 @@ type ProxyKind string
 const (
 	AnyProxy      ProxyKind = ""                    // kube-proxy where nft is installed, else the lab's own
 	KubeProxy     ProxyKind = "kube-proxy"          // in nftables mode; it serves health-check ports too
-	IPTablesProxy ProxyKind = "kube-proxy-iptables" // the same in iptables mode
+	PacedProxy    ProxyKind = "kube-proxy-paced"    // the same, which writes its rules once a second at most, as it does unless told otherwise
+	IPTablesProxy ProxyKind = "kube-proxy-iptables" // KubeProxy in iptables mode
 	IPVSProxy     ProxyKind = "kube-proxy-ipvs"     // the same in IPVS mode
 	OwnProxy      ProxyKind = "service-proxy"       // e2e/kube/proxy, which needs no program and leaves health-check ports to others
 )
@@ -84,15 +85,23 @@ func (k ProxyKind) OrBest() ProxyKind {
 
 const kubeProxyConfig = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
-mode: %s
-hostnameOverride: %s
-clientConnection: {kubeconfig: %s}
+mode: %[1]s
+hostnameOverride: %[2]s
+clientConnection: {kubeconfig: %[3]s}
 detectLocalMode: NodeCIDR
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
-nftables: {minSyncPeriod: 100ms, syncPeriod: 30s}
-iptables: {minSyncPeriod: 100ms, syncPeriod: 30s}
-ipvs: {minSyncPeriod: 100ms, syncPeriod: 30s, strictARP: true}
+nftables: {minSyncPeriod: %[4]s, syncPeriod: 30s}
+iptables: {minSyncPeriod: %[4]s, syncPeriod: 30s}
+ipvs: {minSyncPeriod: %[4]s, syncPeriod: 30s, strictARP: true}
 `
+
+// pace is the least time from one writing of the rules to the next. Tests need not wait as long as a cluster may.
+func (k ProxyKind) pace() time.Duration {
+	if k == PacedProxy {
+		return time.Second
+	}
+	return 100 * time.Millisecond
+}
 
 // StartProxy starts the node's service proxy, with its files in this folder.
 func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.ControlPlane, dir string) error {
@@ -103,7 +112,7 @@ func (n *Node) StartProxy(kind ProxyKind, plane *controlplane.ControlPlane, dir 
 		return n.Proxy.Start()
 	}
 	config := filepath.Join(dir, name+".yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, kubeProxyConfig, kind.mode(), n.Name, plane.Kubeconfig), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, kubeProxyConfig, kind.mode(), n.Name, plane.Kubeconfig, kind.pace()), 0o600); err != nil {
 		return fmt.Errorf("configure kube-proxy: %w", err)
 	}
 	n.Proxy = testnet.NewProcess(n.Namespace, name, dir, build.KubernetesProgram("kube-proxy"), "--config="+config)

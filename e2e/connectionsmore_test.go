@@ -1,0 +1,120 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/e2e/lab"
+)
+
+// Promise: open TCP connections survive what else moves them, and nothing of it stays in the kernel.
+
+// A node that joins others is sent packets of their connections as soon as it announces the address, and they are sent those of each other.
+// They have passed on nothing for long.
+func TestConnections_SurviveThatANodeJoins(t *testing.T) {
+	const draining = 10 * time.Second
+	for _, test := range []struct {
+		name   string
+		boots  bool // and its kernel knows nothing
+		expect string
+	}{
+		{"its drain ends", false, "n3 is drained no more"},
+		{"it has booted", true, "n3 has booted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpread(t, lab.KubeProxy)
+			s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", fmt.Sprintf(`{"spec":{"connectionDraining":"%s"}}`, draining))
+			n3 := s.Node("n3")
+			n3.Annotate("daymark.io/drain", "true")
+			s.await("n1", "n2")
+			if test.boots {
+				n3.Speaker().Stop()
+				for _, family := range []string{"ip", "ip6"} {
+					_, _ = n3.Run(t.Context(), "", "nft", "delete", "table", family, "daymark") // there may be none
+				}
+				n3.RemoveAnnotation("daymark.io/drain")
+			}
+			s.connect()
+			lab.Eventually(t, 3*draining, "nothing is passed on", func() error { return noTables(t, s.Node("n1"), s.Node("n2")) })
+			if test.boots {
+				n3.Speaker().Start()
+			} else {
+				n3.RemoveAnnotation("daymark.io/drain")
+			}
+			s.await(s.NodeNames()...)
+			s.mustBeWhole(test.expect)
+		})
+	}
+}
+
+// The node of a speaker that is killed goes on, and so do the connections that its kernel knows, though others take its addresses.
+func TestConnections_SurviveThatASpeakerIsKilled(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
+	first := m.holders()[m.addresses[0]]
+	m.Node(first).Speaker().Kill()
+	m.awaitAway(first)
+	m.Node(first).Speaker().Start()
+	awaitMembers(t, m.Cluster)
+	m.awaitAnswers()
+	m.mustBeWhole()
+}
+
+// What comes in by a second segment is handed over on that: on the first, strict reverse path filtering would drop it.
+func TestConnections_SurviveAMoveOnASecondSegment(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	awaitMembers(t, cluster)
+	for _, node := range cluster.Nodes() {
+		strictly := func(value string) {
+			if err := node.Sysctl(map[string]string{"ipv4/conf/all/rp_filter": value}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		strictly("1")
+		t.Cleanup(func() { strictly("0") })
+	}
+	address, pod := secondAddress(t, cluster)
+	m := &move{Cluster: cluster, t: t, pod: pod, addresses: []netip.Addr{address}}
+	holder := m.holders()[address]
+	m.Client().MustGet(url(address))
+	m.open = m.Client().OpenConnections(openConnections, address)
+	m.drain(holder)
+	m.awaitAway(holder)
+	m.mustBeWhole()
+}
+
+// As docs/uninstall.md has it: what is announced goes first, and the speakers leave nothing in the kernel of any node.
+func TestConnections_NothingStaysWithoutAnAdvertisement(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
+	holder := m.holders()[m.addresses[0]]
+	m.drain(holder)
+	m.awaitAway(holder)
+	if err := noTables(t, m.Nodes()...); err == nil {
+		t.Fatal("no node has a table, though connections are passed on")
+	}
+	m.open.Stop()
+	m.Kubectl("delete", "l2advertisements.daymark.io,bgpadvertisements.daymark.io", "--all")
+	lab.Eventually(t, waitTimeout, "no node has a table", func() error { return noTables(t, m.Nodes()...) })
+}
+
+// noTables returns an error if one of some nodes has a table of ours.
+func noTables(t *testing.T, nodes ...lab.Node) error {
+	t.Helper()
+	for _, node := range nodes {
+		list, err := node.Run(t.Context(), "", "nft", "list", "tables")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(list) {
+			if strings.HasSuffix(strings.TrimSpace(line), " daymark") {
+				return fmt.Errorf("%s has the %s", node.Name, strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
