@@ -94,7 +94,8 @@ func TestBGP_NodePeersWithItsLinkLocalDefaultGateway(t *testing.T) {
 // linkLocal is the link-local address of a host on the segment.
 func linkLocal(t *testing.T, host interface {
 	Run(ctx context.Context, stdin string, argv ...string) (string, error)
-}) netip.Addr {
+},
+) netip.Addr {
 	t.Helper()
 	out, err := host.Run(t.Context(), "", "ip", "-6", "-o", "address", "show", "dev", "eth0", "scope", "link")
 	if err != nil {
