@@ -60,7 +60,8 @@ func (w wait) eachKind(t *testing.T, test func(t *testing.T, object map[string]a
 				metav1.ObjectMeta `json:"metadata"`
 				Status            any `json:"status"`
 			}{
-				metav1.TypeMeta{APIVersion: v1beta1.GroupVersion.String(), Kind: kind}, metav1.ObjectMeta{Name: "waited-for", Generation: 2},
+				metav1.TypeMeta{APIVersion: v1beta1.GroupVersion.String(), Kind: kind},
+				metav1.ObjectMeta{Name: "waited-for", Generation: 2},
 				struct {
 					ObservedGeneration int64              `json:"observedGeneration"`
 					Conditions         []metav1.Condition `json:"conditions,omitempty"`
