@@ -206,10 +206,11 @@ func unreadable(t *testing.T, c *testCluster) {
 	c.addresses(t, "old", "192.0.2.0")
 	edit(t, c, pool, func(p *v1beta1.IPAddressPool) {
 		p.Spec.ServiceAllocation = &v1beta1.ServiceAllocation{ServiceSelectors: []v1beta1.LabelSelector{{
-			MatchLabels: map[string]v1beta1.LabelValue{"no key": "web"},
+			// The definition does not say how long the prefix of a key may be.
+			MatchLabels: map[string]v1beta1.LabelValue{strings.Repeat("a.", 127) + "a/key": "web"},
 		}}}
 	})
-	if m := c.reason(t, pool, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "no key") {
+	if m := c.reason(t, pool, v1beta1.ConditionReady, "Invalid"); !strings.Contains(m, "key: Invalid value") {
 		t.Errorf("the message does not say what is wrong: %s", m)
 	}
 	c.reason(t, c.service(t, "new"), v1beta1.ConditionAddressAssigned, "NoPool")
