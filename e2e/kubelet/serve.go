@@ -87,6 +87,15 @@ func (c *Cluster) Serve() (lan, wan netip.Addr) {
 		}
 		return err
 	})
+	// A route is there before kube-proxy has rules for it, which it writes once a second.
+	check.Eventually(c.t, 30*time.Second, "every node serves what comes by BGP", func() error {
+		for range 100 {
+			if _, err := c.FarClient().Get(URL(wan)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	c.t.Logf("by BGP: %s", c.FarClient().MustGet(URL(wan)))
 	return lan, wan
 }
