@@ -87,7 +87,7 @@ soak-lab: deps-soak build ## Break the lab in all ways, in an order by chance, f
 SERVICES ?= 1000 3000 10000
 NODES    ?= 3
 .PHONY: scale
-scale: deps-soak build ## Measure clusters of SERVICES="1000 3000 10000" and NODES="3 30 100", and draw them in docs/large-clusters.md
+scale: deps-soak build ## Measure clusters of SERVICES="1000 3000 10000" and NODES=3, and draw them in docs/large-clusters.md
 	$(GO) run ./e2e/scale -services='$(SERVICES)' -nodes='$(NODES)' -measure='$(MEASURE)'
 
 .PHONY: lint

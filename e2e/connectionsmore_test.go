@@ -29,9 +29,11 @@ func TestConnections_SurviveThatANodeJoins(t *testing.T) {
 			s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", fmt.Sprintf(`{"spec":{"connectionDraining":"%s"}}`, draining))
 			n3 := s.Node("n3")
 			n3.Annotate("daymark.io/drain", "true")
+			t.Cleanup(func() { n3.RemoveAnnotation("daymark.io/drain") })
 			s.await("n1", "n2")
 			if test.boots {
 				n3.Speaker().Stop()
+				t.Cleanup(func() { n3.Speaker().Start() })
 				for _, family := range []string{"ip", "ip6"} {
 					_, _ = n3.Run(t.Context(), "", "nft", "delete", "table", family, "daymark") // there may be none
 				}

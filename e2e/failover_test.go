@@ -33,7 +33,9 @@ func TestLayer2_CrashedHolderIsReplacedWithoutHeartbeats(t *testing.T) {
 	cluster.Node(s.holder).Crash()
 	s.awaitHeir(crashed)
 	report, _ := s.end(crashed)
-	t.Logf("the outage was %v", report.Outage())
+	if outage := report.Outage(); outage < 500*time.Millisecond || outage > 5*time.Second {
+		t.Errorf("the outage was %v: sooner than memberlist can know, or later than it should", outage)
+	}
 }
 
 func TestLayer2_ReturningNodeTakesNothingBack(t *testing.T) {

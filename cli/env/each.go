@@ -35,17 +35,17 @@ func (e *Env) Each(ctx context.Context, watch bool, queries []source.Query, show
 	if err != nil {
 		return err
 	}
-	silent := make(chan bool)
-	go source.Probe(ctx, from, e.ProbeQuery(), func(is bool) {
+	probed := make(chan error)
+	go source.Probe(ctx, from, e.ProbeQuery(), func(failure error) {
 		select {
-		case silent <- is:
+		case probed <- failure:
 		case <-ctx.Done():
 		}
 	})
 	for {
 		select {
-		case is := <-silent:
-			e.sayWhetherSilent(is)
+		case failure := <-probed:
+			e.sayProbed(failure)
 		case objects, more := <-all:
 			if !more {
 				return nil
@@ -65,10 +65,10 @@ func (e *Env) ProbeQuery() source.Query {
 	return source.Query{Kind: source.Namespaces, Name: e.System, Optional: true}
 }
 
-func (e *Env) sayWhetherSilent(is bool) {
+func (e *Env) sayProbed(failure error) {
 	at := e.Now().Format(time.TimeOnly)
-	if is {
-		e.Warn("%s the API server does not answer: what is shown may be old", at)
+	if failure != nil {
+		e.Warn("%s what is shown may be old, the API server does not answer: %v", at, failure)
 		return
 	}
 	e.Warn("%s the API server answers again", at)

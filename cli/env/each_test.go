@@ -53,7 +53,7 @@ func TestEnv_WatchSaysThatTheAPIServerDoesNotAnswer(t *testing.T) {
 		}
 		synctest.Wait()
 		lines := strings.Split(strings.TrimSpace(remarks.String()), "\n")
-		if len(lines) != 2 || !strings.Contains(lines[0], "does not answer: what is shown may be old") || !strings.Contains(lines[1], "answers again") {
+		if len(lines) != 2 || !strings.Contains(lines[0], "what is shown may be old, the API server does not answer: connection refused") || !strings.Contains(lines[1], "answers again") {
 			t.Errorf("it says\n%s", remarks.String())
 		}
 	})

@@ -12,8 +12,9 @@ const ProbeInterval = 5 * time.Second
 const probeTimeout = 4 * time.Second
 
 // Probe asks now and then whether a source that is followed answers, because a watch that hears nothing looks like one of which nothing is
-// heard. It tells when the source does not answer any more (silent), and when it does again, until ctx ends. The question should cost little.
-func Probe(ctx context.Context, from Source, question Query, tell func(silent bool)) {
+// heard. It tells when the source does not answer as it should any more, and why, and when it does again, by nil, until ctx ends. The question
+// should cost little.
+func Probe(ctx context.Context, from Source, question Query, tell func(failure error)) {
 	ticks := time.NewTicker(ProbeInterval)
 	defer ticks.Stop()
 	for silent := false; ; {
@@ -27,7 +28,7 @@ func Probe(ctx context.Context, from Source, question Query, tell func(silent bo
 		cancel()
 		if away := err != nil; away != silent && ctx.Err() == nil {
 			silent = away
-			tell(silent)
+			tell(err)
 		}
 	}
 }

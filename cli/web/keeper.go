@@ -128,11 +128,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// tell whether the API server is silent.
-func (k *keeper) tell(silent bool) {
+// tell whether the API server answers.
+func (k *keeper) tell(failure error) {
 	k.replace(func(s *snapshot) {
 		s.silent = time.Time{}
-		if silent {
+		if failure != nil {
 			s.silent = k.env.Now()
 		}
 	})

@@ -20,8 +20,8 @@ type assumed struct {
 	service   *cachedService
 }
 
-// newest returns the newest version that is known of each Service, given those that the informer shows in order of key, and forgets those that the informer shows or that are gone.
-// Writes of addresses that are under way count as if they may have been made.
+// newest returns the newest version that is known of each of the Services that the informer shows, which are in order of key. It forgets
+// what the informer shows already, and what is gone. Writes of addresses that are under way count as if they may have been made.
 func (a assumeCache) newest(cached []*cachedService, underWay []*serviceWrite) []*cachedService {
 	if len(a) == 0 && len(underWay) == 0 {
 		return cached

@@ -31,10 +31,9 @@ type Leader struct {
 	changes chan struct{}
 
 	mu sync.Mutex
-	// working counts the passes and writes that are under way: the Lease is not released in the middle of one. idle is closed when
-	// there is none any more; nil: nobody waits for that.
-	working int
-	idle    chan struct{}
+	// working are the passes and writes that are under way: the Lease is not released in the middle of one. None begins once leading has
+	// ended, so none is added while somebody waits. A test on a clock of its own goes on while one waits for these, as for no mutex.
+	working sync.WaitGroup
 	// leading ends when this process is not the leader any more; nil while it is not.
 	leading context.Context //nolint:containedctx // callers wait for its end
 	// cancel ends leading.
@@ -111,7 +110,7 @@ func (l *Leader) retire() {
 	l.mu.Lock()
 	l.exiting, l.leading = true, nil
 	l.mu.Unlock()
-	l.awaitWork()
+	l.working.Wait()
 }
 
 // stop cancels all work, and waits until it has ended.
@@ -125,22 +124,7 @@ func (l *Leader) stop() {
 	}
 	l.leading, l.cancel = nil, nil
 	l.mu.Unlock()
-	l.awaitWork()
-}
-
-// awaitWork returns when all work that is under way has ended.
-func (l *Leader) awaitWork() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.working > 0 {
-		if l.idle == nil {
-			l.idle = make(chan struct{})
-		}
-		idle := l.idle
-		l.mu.Unlock()
-		<-idle
-		l.mu.Lock()
-	}
+	l.working.Wait()
 }
 
 // Changes receives a value when this process has become the leader, and when it is not any more. It has one receiver.
@@ -161,7 +145,7 @@ func (l *Leader) Work(work func(ctx context.Context, term int) error) (led bool,
 	if leading == nil {
 		return false, nil
 	}
-	defer l.end()
+	defer l.working.Done()
 	return true, work(leading, term)
 }
 
@@ -172,18 +156,8 @@ func (l *Leader) begin() (leading context.Context, term int) {
 	if l.leading == nil || l.leading.Err() != nil {
 		return nil, 0
 	}
-	l.working++
+	l.working.Add(1)
 	return l.leading, l.term
-}
-
-// end counts work out.
-func (l *Leader) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.working--; l.working == 0 && l.idle != nil {
-		close(l.idle)
-		l.idle = nil
-	}
 }
 
 // releaseLast is a lock that stops all work before it gives the Lease back. Client-go gives it back first when it could not

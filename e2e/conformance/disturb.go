@@ -117,7 +117,11 @@ func runDisturbances(t *narrator, file string) error {
 	var errs []error
 	for _, d := range disturbances {
 		seen, err := disturb(t, c, d, lan, wan)
-		if err = errors.Join(err, seen.wrong(d)); err != nil {
+		if err != nil { // It was not done, so it cost nothing.
+			errs = append(errs, fmt.Errorf("%s: %w", d.what, err))
+			continue
+		}
+		if err := seen.wrong(d); err != nil {
 			t.Logf("%s: %v", d.what, err)
 			errs = append(errs, fmt.Errorf("%s: %w", d.what, err))
 		}

@@ -132,7 +132,8 @@ func replaced(page []byte, part string) ([]byte, error) {
 
 func (d drawn) name() string { return "scale-" + d.file + ".svg" }
 
-// of draws the results along one axis, those with the least of the other: lines of two points or more.
+// of draws the results along one axis, those that have the same of the other: that which most have, and of several the least. A line has two
+// points or more.
 func (d drawn) of(all []result) (p picture.Picture) {
 	along, other := func(r result) int { return r.Services }, func(r result) int { return r.Nodes }
 	p = picture.Picture{Title: d.title, X: "Services", Y: d.unit}
@@ -142,11 +143,15 @@ func (d drawn) of(all []result) (p picture.Picture) {
 	if len(all) == 0 {
 		return p
 	}
-	least := other(slices.MinFunc(all, func(a, b result) int { return cmp.Compare(other(a), other(b)) }))
+	have := map[int]int{}
+	for _, r := range all {
+		have[other(r)]++
+	}
+	fixed := slices.MinFunc(slices.Collect(maps.Keys(have)), func(a, b int) int { return cmp.Or(cmp.Compare(have[b], have[a]), cmp.Compare(a, b)) })
 	for _, key := range d.keys {
 		line := picture.Line{Name: figureOf(key).line}
 		for _, r := range all {
-			if value, measured := r.Figures[key]; measured && other(r) == least {
+			if value, measured := r.Figures[key]; measured && other(r) == fixed {
 				line.Points = append(line.Points, picture.Point{X: float64(along(r)), Y: value})
 			}
 		}

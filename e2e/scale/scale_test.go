@@ -103,7 +103,7 @@ func TestPictures_AreOfFiguresThatThereAre(t *testing.T) {
 	}
 }
 
-func TestDrawn_IsAlongOneAxisAtTheLeastOfTheOther(t *testing.T) {
+func TestDrawn_IsAlongOneAxis(t *testing.T) {
 	routed := func(services, nodes int, value float64) result {
 		return result{Services: services, Nodes: nodes, Figures: map[string]float64{"routed": value}}
 	}
@@ -119,6 +119,10 @@ func TestDrawn_IsAlongOneAxisAtTheLeastOfTheOther(t *testing.T) {
 		if got := fmt.Sprint(test.d.of(all).Lines); got != test.want {
 			t.Errorf("%+v: %s", test.d, got)
 		}
+	}
+	some := []result{routed(100, 30, 1), routed(1000, 3, 2), routed(1000, 30, 3), routed(1000, 100, 4)}
+	if got := fmt.Sprint(drawn{againstNodes: true, keys: []string{"routed"}}.of(some).Lines); got != "[{routed [{3 2} {30 3} {100 4}]}]" {
+		t.Errorf("beside a smaller cluster: %s", got)
 	}
 	if lines := (drawn{keys: []string{"routed"}}).of(all[:1]).Lines; len(lines) > 0 {
 		t.Errorf("a line has a single point: %v", lines)

@@ -62,8 +62,8 @@ func (c *cluster) measureStorm() {
 	c.note("addressed", time.Since(began).Seconds())
 	load.AwaitRoutes(c.T(), c.Cluster, c.size.services)
 	c.note("routed", time.Since(began).Seconds())
-	writesAfter := c.settle()
 	by, _ := c.spent().since(before)
+	writesAfter := c.settle()
 	for _, kind := range []string{controllerKind, speakerKind} {
 		c.note("storm-"+kind, by[kind].Seconds())
 	}

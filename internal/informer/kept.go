@@ -51,7 +51,7 @@ func (k *kept[V]) DeepCopyObject() runtime.Object {
 
 // worded is a value of which a part is text for people, by which nothing is decided.
 type worded[V any] interface {
-	// SameButText reports whether another one differs in nothing but such text, and the version of the object.
+	// SameButText reports whether another one differs in nothing but such text, and the version of the object, which the value names.
 	SameButText(other V) bool
 }
 
@@ -64,6 +64,9 @@ func (k *kept[V]) onlyTextChanged(after client.Object) bool {
 
 // sameValue reports whether another version of the object has an equal value.
 func (k *kept[V]) sameValue(after client.Object) bool {
+	if _, versioned := any(k.value).(worded[V]); versioned {
+		return false // It names the version, which is another one.
+	}
 	now, also := after.(*kept[V])
 	return also && k.uid == now.uid && reflect.DeepEqual(k.value, now.value)
 }

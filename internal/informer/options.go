@@ -18,8 +18,8 @@ import (
 )
 
 // Options makes caches that keep of each object only what Daymark reads: that is most of the memory of a process in a large
-// cluster. Of EndpointSlices it is the parsed value alone. Never write an object of these caches back whole; write patches. What users may make as long as they like is
-// bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of
+// cluster. Of EndpointSlices it is the parsed value alone. Never write an object of these caches back whole; write patches. What
+// users may make as long as they like is bounded before it is kept. Secrets are read only in the given namespace, the one that Daymark runs in. Of Services of
 // classes that Daymark does not serve no request is kept.
 func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache.Options {
 	return cache.Options{

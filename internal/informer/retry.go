@@ -121,7 +121,7 @@ func retry[T any](ctx context.Context, r *retrier, call func() (T, error)) (T, e
 		case <-ctx.Done():
 			return result, err
 		case <-answered:
-		case <-time.After(apiwait.Jitter(wait/2, 2)): // random, so that not all nodes ask at the same moment
+		case <-time.After(apiwait.Jitter(wait/2, 2)): // random, so that not all nodes ask at the same moment; the simulation seeds this generator
 		}
 	}
 }

@@ -135,7 +135,7 @@ func (p *process) manager(options cache.Options) (manager.Manager, *api, error) 
 
 // controller runs a controller until it ends, as its main program does, but for what listens and the flags.
 func (s *slot) controller(ctx context.Context, p *process) error {
-	m, _, err := p.manager(informer.Options(scheme, namespace, classes))
+	m, _, err := p.manager(reconcile.CacheOptions(scheme, namespace, classes))
 	if err != nil {
 		return err
 	}

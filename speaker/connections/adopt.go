@@ -73,7 +73,10 @@ func (t *table) alike() error {
 	return nil
 }
 
-// isBase reports whether packets come by a chain where they are to.
+// isBase reports whether packets come by a chain where they are to, and go on behind it.
 func isBase(chain *nftables.Chain) bool {
-	return chain.Hooknum != nil && *chain.Hooknum == *nftables.ChainHookPrerouting && chain.Priority != nil && *chain.Priority == beforeProxy
+	return chain.Type == nftables.ChainTypeFilter && is(chain.Hooknum, *nftables.ChainHookPrerouting) && is(chain.Priority, beforeProxy) &&
+		is(chain.Policy, nftables.ChainPolicyAccept)
 }
+
+func is[T comparable](value *T, wanted T) bool { return value != nil && *value == wanted }

@@ -101,6 +101,12 @@ func TestTable_IsReplacedIfItIsMadeOtherwise(t *testing.T) {
 				Name: chainBase, Table: k, Type: nftables.ChainTypeFilter, Hooknum: prerouting, Priority: nftables.ChainPriorityRaw, Policy: &policy,
 			})
 		},
+		"a policy that drops": func(c *nftables.Conn, k *nftables.Table) {
+			drop := nftables.ChainPolicyDrop
+			c.AddChain(&nftables.Chain{
+				Name: chainBase, Table: k, Type: nftables.ChainTypeFilter, Hooknum: prerouting, Priority: nftables.ChainPriorityRef(beforeProxy), Policy: &drop,
+			})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := manyEntries()[:3]

@@ -47,15 +47,20 @@ func whyUnheard(peers []memberlist.Address) string {
 	if len(peers) == 0 {
 		return ""
 	}
-	names := make([]string, 0, maxNamed)
-	for _, peer := range peers[:min(maxNamed, len(peers))] {
+	names := make([]string, 0, len(peers))
+	for _, peer := range peers {
 		names = append(names, peer.Name+" at "+peer.Addr)
 	}
-	text := strings.Join(names, ", ")
-	if len(peers) > maxNamed {
-		text += fmt.Sprintf(" and %d more", len(peers)-maxNamed)
+	return "datagrams do not get through from " + few(names) + ", TCP does: is the UDP port blocked? It takes seconds to find a crash of these"
+}
+
+// few of some names, and how many more there are.
+func few(names []string) string {
+	text := strings.Join(names[:min(maxNamed, len(names))], ", ")
+	if len(names) > maxNamed {
+		text += fmt.Sprintf(" and %d more", len(names)-maxNamed)
 	}
-	return "datagrams do not get through from " + text + ", TCP does: is the UDP port blocked? It takes seconds to find a crash of these"
+	return text
 }
 
 // whyDeaf returns what to do about speakers that are heard and hear nobody; "" when there are none.
@@ -63,11 +68,7 @@ func whyDeaf(nodes []string) string {
 	if len(nodes) == 0 {
 		return ""
 	}
-	text := strings.Join(nodes[:min(maxNamed, len(nodes))], ", ")
-	if len(nodes) > maxNamed {
-		text += fmt.Sprintf(" and %d more", len(nodes)-maxNamed)
-	}
-	return text + " is heard, and hears no other speaker: do frames to it get lost?"
+	return "no other speaker is heard by " + few(nodes) + ", from which messages come: do frames get lost on the way there?"
 }
 
 // whyForeign returns what to do about speakers that understand none of our versions; "" when there are none.
@@ -81,8 +82,8 @@ func whyForeign(nodes []string) string {
 
 // list names the first few that are absent, with why the last attempt to reach them failed. self is where we listen.
 func list(self netip.AddrPort, absent []missingPeer) string {
-	parts := make([]string, 0, maxNamed)
-	for _, peer := range absent[:min(maxNamed, len(absent))] {
+	parts := make([]string, 0, len(absent))
+	for _, peer := range absent {
 		part := fmt.Sprintf("%s at %v", peer.node, peer.at)
 		switch {
 		case !peer.at.IsValid():
@@ -95,11 +96,7 @@ func list(self netip.AddrPort, absent []missingPeer) string {
 		}
 		parts = append(parts, part)
 	}
-	text := strings.Join(parts, ", ")
-	if len(absent) > maxNamed {
-		text += fmt.Sprintf(" and %d more", len(absent)-maxNamed)
-	}
-	return text
+	return few(parts)
 }
 
 // ports returns what a firewall must let through, when one may be the cause; otherwise "".

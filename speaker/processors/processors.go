@@ -1,7 +1,7 @@
-// Package processors has Go use one processor while the speaker is at rest, and all when it has work, and leave garbage where it is while
-// milliseconds count. Its one job is what the runtime takes processors for, GOMAXPROCS and the collector:
-// with more than one, each goroutine that makes another one ready wakes a thread for it, which at rest finds that the first has
-// nothing to do any more; of a speaker at rest that is a part of all wake-ups. It refuses to know what the work is.
+// Package processors has Go use one processor while the speaker is at rest, and all when it has work, and leave garbage where it is
+// while milliseconds count. Its one job is the two settings of Go's runtime for that, GOMAXPROCS and GOGC. With more than one
+// processor, each goroutine that makes another one ready wakes a thread for it, which at rest finds that the first has nothing to do
+// any more; of a speaker at rest that is a part of all wake-ups. It refuses to know what the work is.
 //
 // With one processor a computation delays heartbeats, BFD and answers until Go takes the processor from it, which may be 10 ms.
 // So whoever is about to compute something long says so before; whatever else takes time is noticed by a timer that fires late.

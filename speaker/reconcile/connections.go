@@ -101,21 +101,16 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
 }
 
-// holdSessions returns sessions of which those that have never been tried may wait, for BFD, or until this node passes on what it does not
-// know and the others have heard of it: a router that has its routes sends it packets of their connections at once. It also returns when to
-// look again; 0: no need.
+// holdSessions returns sessions of which those that have never been tried may wait, for BFD, or until what this node does not know is passed
+// on. It also returns when to look again; 0: no need.
 func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, sessions []announce.Session) (held []announce.Session, wait time.Duration) {
 	held = announce.HoldForBFD(sessions, seen.bfdSettled, seen.bfdPassable)
-	m := &l.memory.connections
-	left := handover.RouteDelay - now.Sub(m.since)
-	switch {
-	case len(plan.Routed) == 0 || l.exec.Gossip.Off() || m.decided && left <= 0 || now.Sub(l.started) >= undecidedLimit:
+	if len(plan.Routed) == 0 || l.exec.Gossip.Off() {
 		return held, 0
-	case m.decided:
-		wait = left
 	}
+	hold, wait := handover.HoldRoutes(now, l.memory.connections.since, l.started.Add(undecidedLimit))
 	for i := range held {
-		held[i].Hold = true
+		held[i].Hold = held[i].Hold || hold
 	}
 	return held, wait
 }

@@ -20,8 +20,6 @@ type cluster struct {
 	nodes []*node
 	// cut lists the links that let nothing through, as "a>b".
 	cut map[string]bool
-	// earlier are nodes of the version before, which do not say that they are alone.
-	earlier map[string]bool
 	// wire are the messages on their way.
 	wire []func()
 	tick uint64
@@ -70,7 +68,7 @@ func (c *cluster) send(from *node, to string, take func(*node)) {
 	if target == nil || c.cut[from.name+">"+to] {
 		return
 	}
-	alone := from.detector.Alone(c.now) && !c.earlier[from.name]
+	alone := from.detector.Alone(c.now)
 	receive := func() {
 		target.detector.SaidAlone(c.now, from.name, from.incarnation, alone)
 		take(target)

@@ -18,7 +18,7 @@ const (
 
 // Detector decides which peers are alive.
 //
-// A peer is alive when it has not left, does not say that it hears nobody, and either it was heard within the detection time, or memberlist lists it as alive
+// A peer is alive when it has not left, is not deaf, and either it was heard within the detection time, or memberlist lists it as alive
 // and it is not silent. Each peer has observers, which ping it when they have not heard it for an interval. The first one
 // that has no answer within the retry interval asks the others to ping as well, and all do so several times in a row. An
 // observer that has no answer to any of those suspects the peer and tells everybody; an observer that hears it votes against

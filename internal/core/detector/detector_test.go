@@ -219,7 +219,6 @@ func TestDetector_WhoIsNotHeardYetRaisesNoAlarm(t *testing.T) {
 // One that does not hear us dies as well.
 func TestDetector_WhoIsHeardOneWayDies(t *testing.T) {
 	c := newCluster("a", "b")
-	c.earlier = map[string]bool{"b": true} // Else it said so.
 	c.run(time.Second, nil)
 	c.part("a", "b")
 	c.until(t, "a", "a")

@@ -29,10 +29,11 @@
 // The files: claim.go says which claim is stronger; elector.go has the input, the output and all delays; round.go is one
 // decision about every address; preference.go is the order of preference among candidates, to which a new preference is
 // added; ranks.go has preferences of nodes for single addresses; heirs.go assigns heirs by that order, as a stable matching;
-// rebalance.go evens out, by the moves of moves.go; lapse.go says when a claim does not count as announced any more; nodeindex.go numbers the live nodes. Around the Elector: member.go says which
-// speakers take part; grace.go has the grace periods; participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go and search.go take the segment as a
-// second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who stands in for a holder then. serving.go has the addresses that are
-// shared.
+// rebalance.go evens out, by the moves of moves.go; lapse.go says when a claim does not count as announced any more; nodeindex.go
+// numbers the live nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods;
+// participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go, correct.go
+// and search.go take the segment as a second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who
+// stands in for a holder then. serving.go has the addresses that are shared.
 package election
 
 import (

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -64,5 +65,23 @@ func TestMemory_ASilentNodeThatAnswersHasNotCrashed(t *testing.T) {
 	c.decide()
 	if asked := c.last["n1"].Plan.Asked; len(asked) > 0 {
 		t.Errorf("nothing is passed on, and %v are asked", asked)
+	}
+}
+
+// Of many silent nodes, as when the gossip is cut in two, no more are asked than a segment bears.
+func TestMemory_FewOfManySilentNodesAreAsked(t *testing.T) {
+	var nodes []string
+	for i := range 2 * maxAsked {
+		nodes = append(nodes, fmt.Sprintf("n%d", i+1))
+	}
+	c := newCluster(nodes...)
+	c.hold("n1", "n2", "n3")
+	c.silent = nodes[2:]
+	for _, node := range c.silent {
+		c.away[node] = true
+	}
+	c.hold("n1", "n2")
+	if asked := c.last["n1"].Plan.Asked; len(asked) != maxAsked {
+		t.Errorf("%d are asked", len(asked))
 	}
 }

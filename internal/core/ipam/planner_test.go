@@ -182,9 +182,9 @@ func TestPlanner_DecidesOnFewServices(t *testing.T) {
 	}
 	planner.Compute(worldOf(slices.Clone(services), pools...))
 	services = append(services, fleet(5001, lb.IPv4)[5000])
-	world := worldOf(services, pools...)
-	made := planner.resume(&world)
-	if made == nil || len(made.active) != 1 || len(made.active[0].Addresses) != 1 {
-		t.Fatalf("it decides on others than the Service that came: %+v", made)
+	plan := planner.Compute(worldOf(services, pools...))
+	places, all := plan.Decided()
+	if all || len(places) != 1 || plan.Assignments[places[0]].Service.Key != services[5000].Key || len(plan.Assignments[places[0]].Addresses) != 1 {
+		t.Fatalf("it decides on others than the Service that came: all %t, %d", all, len(places))
 	}
 }

@@ -1,7 +1,6 @@
 package ipam
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"sort"
@@ -304,6 +303,4 @@ func rangesFrom(addr netip.Addr, ranges []lb.Range) []lb.Range {
 
 func compareKeys(a, b *lb.Service) int { return a.Key.Compare(b.Key) }
 
-func compareAges(a, b *lb.Service) int {
-	return cmp.Or(a.Created.Compare(b.Created), a.Key.Compare(b.Key))
-}
+func compareAges(a, b *lb.Service) int { return age(a).compare(age(b)) }

@@ -9,7 +9,7 @@ import (
 // A Service is still when its status shows the addresses that it holds and nothing else, as its provenance says, each from a pool that
 // would give it today, and nobody else has to do with them: it shares nothing, they are not reserved and not missing a pool. In the
 // next pass its claim is the first one to be looked at, so it keeps them as long as it is the same, nothing of the basis changes, and
-// nobody else begins to show one of them. The last is for the pass to find out (loosenShown).
+// nobody else begins to show one of them. The last is for the pass to find out (collectActive).
 
 // stillCount counts the addresses of one family that still Services hold: those that they have from a pool, and those that belong to
 // the pool.

@@ -43,7 +43,6 @@ func TestParsePeer_WhatNoSessionCanBeMadeOfIsNotUnderstood(t *testing.T) {
 		"a router in two places":             {func(s *v1beta1.BGPPeerSpec) { s.Interface = "eth0" }, "give exactly one of peerAddress"},
 		"a source of the other family":       {func(s *v1beta1.BGPPeerSpec) { s.SourceAddress = "2001:db8::2" }, "are not of one family"},
 		"a source that is a group":           {func(s *v1beta1.BGPPeerSpec) { s.SourceAddress = "224.0.0.5" }, "is not the address of a node"},
-		"a source that is that of a group":   {func(s *v1beta1.BGPPeerSpec) { s.SourceAddress = "224.0.0.5" }, "is not the address of a node"},
 		"an unspecified source":              {func(s *v1beta1.BGPPeerSpec) { s.SourceAddress = "0.0.0.0" }, ""},
 		"a link-local source, a global peer": {func(s *v1beta1.BGPPeerSpec) { s.PeerAddress, s.SourceAddress = "2001:db8::1", "fe80::2" }, "only link-local routers are reached"},
 		"an IPv4 source over a link":         {func(s *v1beta1.BGPPeerSpec) { s.PeerAddress, s.Interface, s.SourceAddress = "", "eth0", "192.0.2.11" }, "has an IPv6 address"},
