@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -63,6 +65,28 @@ func racks(all *source.Memory) source.Source {
 	return all
 }
 
+// split has n1 and n2 say that they hold the same address, as when the link of one of them is down.
+func split(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		if speaker, ok := item.(*v1beta1.Speaker); ok && speaker.Name == "n1" {
+			speaker.Status.Layer2.Held = append(speaker.Status.Layer2.Held, v1beta1.HeldAddress{
+				Address: "192.0.2.200", Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-4 * time.Second)),
+			})
+		}
+	}
+	return all
+}
+
+// near leaves the endpoints of node n2, so that all that is announced is announced by it, by both protocols.
+func near(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		if slice, ok := item.(*discoveryv1.EndpointSlice); ok {
+			slice.Endpoints = slices.DeleteFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return e.NodeName == nil || *e.NodeName != "n2" })
+		}
+	}
+	return all
+}
+
 // drained has nodes given up their traffic: n2 has connections left, nothing is left on n3, and n1, which is not drained, waits for some.
 func drained(all *source.Memory) source.Source {
 	until, some := metav1.NewTime(now.Add(8*time.Minute)), int32(12)
@@ -112,6 +136,10 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, racks(all), line)
 	case "drained":
 		return ask(t, drained(all), line)
+	case "split":
+		return ask(t, split(all), line)
+	case "near":
+		return ask(t, near(all), line)
 	}
 	return ask(t, all, line)
 }
@@ -146,6 +174,8 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "status"},
 		{"healthy as drained", "status"},
 		{"healthy as drained", "explain node n2"},
+		{"healthy as split", "explain address 192.0.2.200"},
+		{"weights as near", "simulate drain n2"},
 		{"healthy", "problems"},
 		{"healthy", "version"},
 		{"broken", "status"},

@@ -137,6 +137,9 @@ func (p *page) holders(x *view.AddressStory) {
 		}
 		p.Printf("  %s %s on %s for %s%s\n", x.Address, does, strings.Join(h.Interfaces, ", "), p.age(h.Since.Time), old)
 	}
+	if view.Disputed(x.Holders) {
+		p.Printf("  %s\n", p.Style.Bad("more than one says that it holds it: for longer than a second or two, one of them is cut off from the others; kubectl daymark problems names who is not seen"))
+	}
 	if shared {
 		p.Printf("  a client is who asks on the segment: a router is one, and all behind it get one node\n")
 	}

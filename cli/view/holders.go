@@ -26,6 +26,17 @@ type Holder struct {
 // Shared reports whether other nodes answer for the address, too, each some of the clients.
 func (h *Holder) Shared() bool { return h.Shares > 0 || h.SharedBy != "" }
 
+// Disputed reports whether several nodes say of themselves that they are the one holder of an address.
+func Disputed(holders []Holder) bool {
+	alone := 0
+	for i := range holders {
+		if h := &holders[i]; !h.Shared() && h.StandsInFor == "" && h.ReportedBefore == nil {
+			alone++
+		}
+	}
+	return alone > 1
+}
+
 // holdersByAddress are the holders that the Speaker objects name.
 func (c *Cluster) holdersByAddress() map[string][]Holder {
 	if c.holders != nil {

@@ -286,6 +286,16 @@ func TestLayer2_AddressThatNoNodeCanHoldIsNamed(t *testing.T) {
 	}
 }
 
+// TestLayer2_AddressOfNoSelectedNodeIsNotBlamedOnInterfaces, when every node has one that would do.
+func TestLayer2_AddressOfNoSelectedNodeIsNotBlamedOnInterfaces(t *testing.T) {
+	w := cluster()
+	w.add("web", "192.0.2.200", "n1")
+	w.L2Advertisements[0].NodeSelectors = selector("no=such")
+	if got := Compute(w).Unheld; len(got) != 1 || !strings.Contains(got[0], "nodeSelectors and interfaces of the advertisement (l2)") {
+		t.Errorf("unheld: %q", got)
+	}
+}
+
 func TestHealth_CountsReadyEndpointsOfThisNode(t *testing.T) {
 	w := cluster()
 	s := w.add("web", "198.19.0.1", "n1", "n1", "n2")

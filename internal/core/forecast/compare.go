@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,13 @@ type Effect struct {
 	// AfterSeconds is how long after the change the controller takes the address away; 0: at once.
 	AfterSeconds int64  `json:"afterSeconds,omitempty"`
 	Message      string `json:"message,omitempty"`
+}
+
+// equal reports whether two effects say the same.
+func (e Effect) equal(o Effect) bool {
+	same := slices.Equal(e.From, o.From) && slices.Equal(e.To, o.To)
+	e.From, e.To, o.From, o.To = nil, nil, nil, nil
+	return same && reflect.DeepEqual(e, o)
 }
 
 // Change is all effects on a Service, the worst first.
@@ -122,7 +130,8 @@ func (c *comparison) service(key lb.Key) (effects []Effect) {
 	slices.SortStableFunc(effects, func(a, b Effect) int {
 		return cmp.Compare(slices.Index(order, a.Effect), slices.Index(order, b.Effect))
 	})
-	return effects
+	// An address that is announced by both protocols has the same effect by both.
+	return slices.CompactFunc(effects, Effect.equal)
 }
 
 // shown are the addresses of a Service. One that is no load balancer has none: the API server empties its status.

@@ -22,7 +22,7 @@ var (
 	ReasonNoPool = reason.Reason{
 		Name:    "NoPool",
 		Meaning: "No pool serves the Service.",
-		Remedy:  "Create a pool that serves it, or request one by name.",
+		Remedy:  "Create a pool that serves it, or request one that does: kubectl get ipaddresspools lists them.",
 	}
 	// ReasonPoolExhausted is the reason when a pool serves the Service and has no free address.
 	ReasonPoolExhausted = reason.Reason{
