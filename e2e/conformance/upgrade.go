@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/daymark-lb/daymark/e2e/kubelet"
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
@@ -184,19 +186,22 @@ func (u *upgrade) byManifests() {
 	u.served()
 	u.ready(u.before)
 	u.change("`kubectl apply` of this version", func() { do(u.now, applyNext); u.ready(u.now) })
-	u.change("`kubectl apply` of the version before", func() { do(u.before, applyNext); u.ready(u.before) })
+	u.changeBack("`kubectl apply` of the version before", func() { do(u.before, applyNext); u.ready(u.before) })
 	u.uninstallByManifests()
 	u.forget()
 }
 
 // change does something between two versions that nobody may see, and that leaves all objects valid.
-func (u *upgrade) change(what string, do func()) { u.watched(what, false, do) }
+func (u *upgrade) change(what string, do func()) { u.watched(what, false, u.c.StillValid, do) }
+
+// changeBack does the same to the definitions of the version before, which do not know all fields.
+func (u *upgrade) changeBack(what string, do func()) { u.watched(what, false, u.c.Taken, do) }
 
 // changeOfOne does something to this version alone: open connections survive it, too.
-func (u *upgrade) changeOfOne(what string, do func()) { u.watched(what, true, do) }
+func (u *upgrade) changeOfOne(what string, do func()) { u.watched(what, true, u.c.StillValid, do) }
 
-// watched does it and writes its line. All speakers pass on open connections, or not all.
-func (u *upgrade) watched(what string, passOn bool, do func()) {
+// watched does it and writes its line. All speakers pass on open connections, or not all; valid judges the objects that there were.
+func (u *upgrade) watched(what string, passOn bool, valid func([]unstructured.Unstructured) error, do func()) {
 	objects := u.c.Objects()
 	u.expect(what+": there are objects to compare", len(objects) > 0, true)
 	holders := u.c.Client().Holders(u.lan...)
@@ -206,7 +211,7 @@ func (u *upgrade) watched(what string, passOn bool, do func()) {
 	time.Sleep(afterwards)
 	cells, err := w.stop(passOn)
 	if err == nil {
-		err = u.c.StillValid(objects)
+		err = valid(objects)
 	}
 	line := fmt.Sprintf("| %s | %.1f s | %s", what, took.Seconds(), cells)
 	u.t.Logf("%s", line)

@@ -34,7 +34,23 @@ func (c *Cluster) Objects() (all []unstructured.Unstructured) {
 }
 
 // StillValid reports which of the objects, as they were, the definitions of now do not take, or take and drop something of.
-func (c *Cluster) StillValid(objects []unstructured.Unstructured) (errs error) {
+func (c *Cluster) StillValid(objects []unstructured.Unstructured) error {
+	return c.updated(objects, "Strict", func(was, now *unstructured.Unstructured) error {
+		if !contains(now.Object["spec"], was.Object["spec"]) {
+			return fmt.Errorf("it has %v, and had %v", now.Object["spec"], was.Object["spec"])
+		}
+		return nil
+	})
+}
+
+// Taken reports which of the objects, as they were, the definitions of now do not take, even without what they do not know: those of an
+// older version have fewer fields.
+func (c *Cluster) Taken(objects []unstructured.Unstructured) error {
+	return c.updated(objects, "Ignore", func(_, _ *unstructured.Unstructured) error { return nil })
+}
+
+// updated has the API server check that each object is as it was, with a level of field validation, and compares what it would keep.
+func (c *Cluster) updated(objects []unstructured.Unstructured, level string, compare func(was, now *unstructured.Unstructured) error) (errs error) {
 	ctx, cancel := check.Context()
 	defer cancel()
 	for i := range objects {
@@ -43,10 +59,10 @@ func (c *Cluster) StillValid(objects []unstructured.Unstructured) (errs error) {
 		err := c.API.Get(ctx, client.ObjectKeyFromObject(was), current)
 		if err == nil {
 			now.SetResourceVersion(current.GetResourceVersion())
-			err = c.API.Update(ctx, now, client.DryRunAll, client.FieldValidation("Strict"))
+			err = c.API.Update(ctx, now, client.DryRunAll, client.FieldValidation(level))
 		}
-		if err == nil && !contains(now.Object["spec"], was.Object["spec"]) {
-			err = fmt.Errorf("it has %v, and had %v", now.Object["spec"], was.Object["spec"])
+		if err == nil {
+			err = compare(was, now)
 		}
 		if err != nil {
 			errs = errors.Join(errs, fmt.Errorf("%s %s: %w", was.GetKind(), was.GetName(), err))
