@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,4 +45,41 @@ func TestSurvives_BFDProfileThatIsDeleted(t *testing.T) {
 	if changes := watch.Stop(); len(changes) != 1 || len(changes[0].NextHops) != 3 {
 		t.Errorf("the next hops were %v, want all three all the while", changes)
 	}
+}
+
+func TestSurvives_SelectorsThatAreNonsense(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
+	cluster.Pod("nonsense", "n1")
+	near := func(selectors string) string {
+		return "apiVersion: daymark.io/v1beta1\nkind: L2Advertisement\nmetadata: {name: nonsense}\nspec:\n  ipAddressPools: [nonsense-near]\n  " + selectors
+	}
+	cluster.Apply(pool("nonsense-near", "192.0.2.237-192.0.2.239") + "\n---\n" + near(only("In", "n2")))
+	cluster.Apply(peer("nonsense", only("NotIn", "n3")))
+	cluster.Apply(routedPool("nonsense", "198.19.33.0/24"))
+	cluster.Apply(service("nonsense", "nonsense"))
+	cluster.Apply(strings.Replace(service("nonsense-near", "nonsense-near"), "app: nonsense-near", "app: nonsense", 1))
+	far, _ := cluster.Service("nonsense").AwaitAddress()
+	local, _ := cluster.Service("nonsense-near").AwaitAddress()
+	awaitNextHops(t, cluster, far.String(), "n1", "n2")
+	awaitHolder(t, cluster, local, "n2")
+
+	// The schema cannot tell that the prefix of a key is too long.
+	nonsense := fmt.Sprintf("nodeSelectors: [{matchLabels: {%s/key: x}}]", strings.Repeat("a", 254))
+	watch := cluster.Router().Watch(far.String())
+	for kind, manifest := range map[string]string{"BGPPeer": peer("nonsense", nonsense), "L2Advertisement": near(nonsense)} {
+		cluster.Apply(manifest)
+		awaitObjectCondition(t, cluster, kind, "nonsense", "Ready", "False Invalid", "nodeSelectors[0]", "counts until then")
+	}
+	killAll(cluster)
+	awaitObjectCondition(t, cluster, "BGPPeer", "nonsense", "SessionsEstablished", "True", "2 of 2 nodes")
+	awaitCondition(t, cluster.Service("nonsense"), "daymark.io/Announced", "True Announced", "by BGP (nonsense)")
+	awaitCondition(t, cluster.Service("nonsense-near"), "daymark.io/Announced", "True Announced")
+	awaitHolder(t, cluster, local, "n2")
+	if changes := watch.Stop(); len(changes) != 1 || !slices.Equal(changes[0].NextHops, []string{"n1", "n2"}) {
+		t.Errorf("the next hops were %v, want n1 and n2 all the while", changes)
+	}
+	cluster.FarClient().MustGet(url(far))
+	cluster.Client().MustGet(url(local))
 }

@@ -54,6 +54,12 @@ var disturbances = []disturbance{
 		c.Kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s")
 		c.Kubectl("uncordon", node)
 	}},
+	{"node without pods of the Services cordoned and rebooted", false, func(c *kubelet.Cluster, node string) {
+		c.Kubectl("cordon", node)
+		reboot(c, node)
+		c.Kubectl("uncordon", node)
+	}},
+	{"the same, and nobody tells Kubernetes of the reboot", false, reboot},
 	{"node deleted, and registered again 5 s later", false, deleteNode},
 }
 
@@ -97,6 +103,36 @@ func deleteNode(c *kubelet.Cluster, node string) {
 	must(c.API.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}, Spec: corev1.NodeSpec{PodCIDR: ranges[0], PodCIDRs: ranges}}))
 	restart(c, node, "kubelet")
 	c.RollOut("daemonset/daymark-speaker")
+}
+
+// off is how long a node that reboots is away.
+const off = 5 * time.Second
+
+// reboot does what `systemctl reboot` does where the kubelet has no grace period: all programs are told to end at once, and when the
+// speaker has ended the node is off the network and gone. It comes back with the disk that it had. The pods of the Services are on other
+// nodes: kube-proxy sends connections to those of a node that is gone until Kubernetes finds out, whoever brought them there.
+func reboot(c *kubelet.Cluster, node string) {
+	c.Kubectl("label", "node", node, kubelet.NoWeb+"=true")
+	c.Kubectl("wait", "--for=delete", "pod", "--selector=app=web", "--field-selector=spec.nodeName="+node, "--timeout=60s")
+	time.Sleep(afterwards) // Every kube-proxy knows.
+	m, before := c.Node(node), c.Restarts(node)
+	must(m.ShutDown())
+	c.Await("the speaker has ended", func() error {
+		pids, err := m.Processes("speaker")
+		if err == nil && len(pids) > 0 {
+			err = fmt.Errorf("it is process %v", pids)
+		}
+		return err
+	})
+	c.Plug(node, false)
+	must(m.Kill())
+	time.Sleep(off)
+	c.Plug(node, true)
+	must(m.Start())
+	c.AwaitRestart(node, before)
+	c.AwaitReady(m)
+	c.Kubectl("label", "node", node, kubelet.NoWeb+"-")
+	c.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s")
 }
 
 // must ends what is under way with the error.

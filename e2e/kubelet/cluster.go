@@ -251,6 +251,12 @@ func (c *Cluster) Node(name string) *machine.Machine {
 	return nil
 }
 
+// Plug connects a node to the segment, or, with on false, is as if its cable were pulled.
+func (c *Cluster) Plug(node string, on bool) {
+	c.t.Helper()
+	check.Must(c.t, "switch the port of "+node, c.network.SetCarrier(node, on))
+}
+
 // Await waits up to a minute until the condition holds.
 func (c *Cluster) Await(what string, condition func() error) {
 	c.t.Helper()

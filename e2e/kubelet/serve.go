@@ -40,6 +40,9 @@ spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, connectTime: 1s}
 // webPort is where the pods of Web listen.
 const webPort = 8080
 
+// NoWeb is the label of nodes that have no pod of Web.
+const NoWeb = "example.com/no-web"
+
 // Web is a pod on every node, and a Service of each pool for them.
 const Web = `
 apiVersion: apps/v1
@@ -51,6 +54,11 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 5
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+            - matchExpressions: [{key: ` + NoWeb + `, operator: DoesNotExist}]
       containers:
       - name: web
         image: ` + WebImage + `

@@ -24,6 +24,9 @@ import (
 // RegistryPort is where nodes expect the registry, on the API server's host.
 const RegistryPort = 5000
 
+// nodeScript is what the node starts with. Its processes have this name; the first of them heeds no signal but SIGKILL.
+const nodeScript = "node.sh"
+
 //go:embed node.sh
 var script []byte
 
@@ -92,7 +95,7 @@ func (m *Machine) Configure(plane *controlplane.ControlPlane, s Settings) error 
 	if err := m.write(s); err != nil {
 		return err
 	}
-	path := filepath.Join(m.folder, "node.sh")
+	path := filepath.Join(m.folder, nodeScript)
 	if err := os.WriteFile(path, script, 0o755); err != nil {
 		return err
 	}
@@ -143,6 +146,41 @@ func (m *Machine) Signal(name string, signal syscall.Signal) error {
 		err = errors.Join(err, unix.Kill(pid, signal))
 	}
 	return err
+}
+
+// ShutDown tells all programs of the node to end, at once and each by itself, as systemd does when it reboots: kubelet, containerd,
+// kube-proxy and what is in containers, and first what would start some of them again. It waits for none; Kill turns the node off.
+func (m *Machine) ShutDown() error {
+	all, err := m.cgroups.processes(m.Name)
+	if err != nil {
+		return fmt.Errorf("list the processes of %s: %w", m.Name, err)
+	}
+	program := func(pid int) string {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // nothing of one that has ended
+		return strings.TrimSpace(string(b))
+	}
+	var others []int
+	for _, pid := range all {
+		switch program(pid) {
+		case "unshare": // It would take the node down with it.
+		case filepath.Base(nodeScript):
+			err = errors.Join(err, terminate(pid))
+		default:
+			others = append(others, pid)
+		}
+	}
+	for _, pid := range others {
+		err = errors.Join(err, terminate(pid))
+	}
+	return err
+}
+
+// terminate tells a process to end, if it has not yet.
+func terminate(pid int) error {
+	if err := unix.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("tell process %d to end: %w", pid, err)
+	}
+	return nil
 }
 
 // Logs is the folder of the logs of kubelet, containerd and kube-proxy.
