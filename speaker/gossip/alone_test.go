@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daymark-lb/daymark/internal/core/detector"
 	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
@@ -56,5 +57,37 @@ func TestMembership_RecordedMessageOfOneThatWasAloneIsNotHeeded(t *testing.T) {
 	}
 	if view := all[1].View(); !slices.Equal(view.Alive, []string{"a", "b"}) || len(view.Claims) > 0 {
 		t.Errorf("alive are %v, claims %v", view.Alive, view.Claims)
+	}
+}
+
+// Messages change places on their way: what the sender said last of itself is what it says.
+func TestReceive_AloneIsWhatTheLatestMessageSays(t *testing.T) {
+	m := New(Config{Node: "self", Keys: secrets("k")})
+	m.peers.setListed(begins, "a", listing{1, versionRange{version1, newest}, gossipAt("127.0.0.1")}, true)
+	m.peers.setListed(begins, "third", listing{1, versionRange{version1, newest}, gossipAt("127.0.0.2")}, true)
+	m.peers.withDetector(func(d *detector.Detector) { d.Heard(time.Now(), "third", 1, true) })
+	deaf := func() (deaf bool) {
+		m.peers.withDetector(func(d *detector.Detector) { deaf = d.Deaf("a") })
+		return deaf
+	}
+	for _, step := range []struct {
+		name  string
+		seq   uint64
+		alone bool
+		want  bool
+	}{
+		{"it hears somebody", 2, false, false},
+		{"what it said before comes late", 1, true, false},
+		{"it hears nobody", 4, true, true},
+		{"what it said before comes late", 3, false, true},
+		{"it hears somebody again", 5, false, false},
+	} {
+		h := header{version: newest, kind: kindVotes, node: "a", incarnation: 1, to: "self", toIncarnation: m.Incarnation(), seq: step.seq, alone: step.alone}
+		if !m.receive(encode(h, votes{}.append(nil, newest)), byDatagram) {
+			t.Fatal("it is malformed")
+		}
+		if got := deaf(); got != step.want {
+			t.Errorf("%s (%d): deaf: %v", step.name, step.seq, got)
+		}
 	}
 }

@@ -55,6 +55,13 @@ func (s *peerStore) judge(now time.Time, from header) verdict {
 	}
 }
 
+// overtaken reports whether a message that its sender made later has been judged: what it says of the sender is no longer so.
+func (s *peerStore) overtaken(from header) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return from.seq < s.record(from.node).received.highest
+}
+
 // pinged notes that pings of a number are sent.
 func (s *peerStore) pinged(number uint64, all []memberlist.Address) {
 	s.mu.Lock()

@@ -55,7 +55,7 @@ func (m *Membership) receive(message []byte, came way) bool {
 	if is == fresh && came == byMemberlist && from.version > version1 {
 		is = indirect
 	}
-	if is == fresh {
+	if is == fresh && !m.peers.overtaken(from) {
 		m.peers.withDetector(func(d *detector.Detector) { d.SaidAlone(now, from.node, from.incarnation, from.alone) })
 	}
 	switch from.kind {
