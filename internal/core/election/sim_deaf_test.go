@@ -106,14 +106,17 @@ func (c *checks) checkMisled(a netip.Addr, hearing bool, since time.Duration) {
 	}
 }
 
-// deafens has one node after the other hear nobody for a while.
+// deafens has one node after the other hear nobody for a while, or several at a time, of which none hears another. Two hear each other: fewer
+// cannot tell who is deaf.
 func (s *scenario) deafens() {
 	s.lying, s.pause = true, meetingPause
 	s.begin()
 	s.create(0, len(s.api.eligible), s.everyoneEligible, s.randomDuration(0, time.Second))
 	s.run(settleTime + time.Second)
 	for range 1 + s.random.IntN(3) {
-		s.unhear(s.nodes[s.random.IntN(len(s.nodes))])
+		for _, i := range s.random.Perm(len(s.nodes))[:1+s.random.IntN(max(1, len(s.nodes)-2))] {
+			s.unhear(s.nodes[i])
+		}
 		s.run(s.randomDuration(0, 2*settleTime))
 		clear(s.unhearing)
 		clear(s.misled)
