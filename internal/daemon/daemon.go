@@ -91,11 +91,15 @@ type Flags struct {
 }
 
 // Main runs a program with the command line of the process and ends the process: with status 0 after SIGINT or SIGTERM, with 2
-// when the command line is wrong, with 1 when anything else failed. Failures are one line on stderr.
+// when the command line is wrong, with 1 when anything else failed. Failures are one line on stderr. That nobody reads stdout or stderr
+// any more is no failure.
 func Main(p Program) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	// Who reads the log may end first, as when a machine is shut down and all are told to end at once. A line that nobody reads is then
+	// lost; the signal would end the process in the middle of a hand-over.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := execute(ctx, p, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -64,6 +66,48 @@ func TestExecute_ExitStatus(t *testing.T) {
 				t.Errorf("%d lines on stderr: %q", lines, text)
 			}
 		})
+	}
+}
+
+// asDaemon in the environment makes this test's process a daemon, which logs when its stdin ends, and then says on stdout that it goes on.
+const asDaemon = "DAYMARK_TEST_AS_DAEMON"
+
+func TestMain_GoesOnWhenNobodyReadsItsLog(t *testing.T) {
+	if os.Getenv(asDaemon) != "" {
+		os.Args = os.Args[:1]
+		Main(Program{
+			Name: "daemon", Metrics: "0", Health: "0", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return nil },
+			Run: func(_ context.Context, _ *Flags, log *slog.Logger) error {
+				if _, err := io.ReadAll(os.Stdin); err != nil {
+					return err
+				}
+				log.Info("nobody reads this")
+				log.Info("and not this")
+				_, err := os.Stdout.WriteString("it goes on")
+				return err
+			},
+		})
+	}
+	daemon := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	daemon.Env = append(os.Environ(), asDaemon+"=1")
+	var said strings.Builder
+	daemon.Stdout = &said
+	stdin, err := daemon.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := daemon.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(stderr.Close(), stdin.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := daemon.Wait(); err != nil || said.String() != "it goes on" {
+		t.Errorf("it says %q, and ends with %v", said.String(), err)
 	}
 }
 
