@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,9 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 			address = r.addr // The session is still established with its former router.
 		}
 		same := r.name == desired.Name && r.addr == address && r.problem == problem
+		if r.told != nil && r.told == r.wanted && reflect.DeepEqual(desired, r.wanted) {
+			r.told = desired // It is another one at each pass. Nothing will be sent, and nobody is to wait until that is noted.
+		}
 		r.name, r.peer, r.addr, r.problem, r.wanted = desired.Name, desired.Peer, address, problem, desired
 		return !same
 	})

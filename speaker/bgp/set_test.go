@@ -241,7 +241,8 @@ daymark_bgp_session_warnings{peer="tor",session="tor-192.0.2.1"} 1
 
 func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
 	t.Parallel()
-	first, second := &announce.Session{Name: "tor"}, &announce.Session{Name: "tor"}
+	first, second := &announce.Session{Name: "tor"}, &announce.Session{Name: "tor", Paths: []announce.Path{{}}}
+	again := *second
 	r := newStatusRecorder(slog.New(slog.DiscardHandler), func() {})
 	for _, step := range []struct {
 		name   string
@@ -253,7 +254,10 @@ func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
 		{"it was told", func() { r.setAdvertised(first, &adjRIBOut{}, &routeChanges{}) }, false},
 		{"more is desired", func() { r.setDesired(second, "") }, true},
 		{"it was told what was desired before", func() { r.setAdvertised(first, &adjRIBOut{}, &routeChanges{}) }, true},
-		{"it was told all", func() { r.setAdvertised(second, &adjRIBOut{}, &routeChanges{}) }, false},
+		{"the same is desired while it is not told yet", func() { r.setDesired(&again, "") }, true},
+		{"it was told what was desired before", func() { r.setAdvertised(second, &adjRIBOut{}, &routeChanges{}) }, true},
+		{"it was told all", func() { r.setAdvertised(&again, &adjRIBOut{}, &routeChanges{}) }, false},
+		{"the same is desired again, by the next pass", func() { r.setDesired(second, "") }, false},
 		{"the connection is lost", func() { r.connectionClosed(&closeReason{text: "lost"}) }, false},
 		{"and comes back", func() { r.established(&negotiated{}) }, true},
 	} {
