@@ -86,6 +86,8 @@ type connection struct {
 	protocol byte
 	status   uint32
 	state    byte
+	// tuple and id are what the kernel knows the entry by, as it has written them.
+	tuple, id []byte
 }
 
 // open reports whether the connection is one that a move may break.
@@ -109,12 +111,15 @@ func (f family) dump(see func(connection)) error {
 	return err
 }
 
-// parse reads an entry from its attributes; what is missing stays zero.
+// parse reads an entry from its attributes, which it refers to; what is missing stays zero.
 func parse(attributes []byte) (c connection) {
 	each(attributes, func(kind uint16, value []byte) {
 		switch kind {
 		case nl.CTA_TUPLE_ORIG:
-			c.tuple(value)
+			c.tuple = value
+			c.readTuple(value)
+		case nl.CTA_ID:
+			c.id = value
 		case nl.CTA_STATUS:
 			if len(value) == 4 {
 				c.status = binary.BigEndian.Uint32(value)
@@ -126,8 +131,8 @@ func parse(attributes []byte) (c connection) {
 	return c
 }
 
-// tuple reads the direction in which the connection began.
-func (c *connection) tuple(attributes []byte) {
+// readTuple reads the direction in which the connection began.
+func (c *connection) readTuple(attributes []byte) {
 	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V4_SRC, func(v []byte) { c.from, _ = netip.AddrFromSlice(v) })
 	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V4_DST, func(v []byte) { c.to, _ = netip.AddrFromSlice(v) })
 	within(attributes, nl.CTA_TUPLE_IP, nl.CTA_IP_V6_SRC, func(v []byte) { c.from, _ = netip.AddrFromSlice(v) })

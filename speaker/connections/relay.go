@@ -31,7 +31,7 @@ const (
 	// tellInterval is the least time between two words of numbers that have changed. That an address has no connection left any more, or has
 	// some again, is said at once.
 	tellInterval = 10 * time.Second
-	// countShare bounds the share of the time that is spent with counting: one part in so many.
+	// countShare bounds the share of the time that is spent with counting, and with forgetting: one part in so many.
 	countShare = 50
 )
 
@@ -61,6 +61,8 @@ type Relay struct {
 	wake chan struct{}
 	// hurry has Start ask the nodes that are silent.
 	hurry chan struct{}
+	// take has Start forget what has ended of the addresses in taken.
+	take chan struct{}
 
 	mu sync.Mutex
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
@@ -87,6 +89,8 @@ type Relay struct {
 	// told is when Changes told of numbers; untold: they have changed since.
 	told   time.Time
 	untold bool
+	// taken are the addresses with new passages.
+	taken map[netip.Addr]struct{}
 }
 
 // New returns a Relay that leaves the kernel as it is until Set. A nil log means slog's default.
@@ -100,6 +104,7 @@ func New(config Config) *Relay {
 	r := &Relay{
 		log: config.Log, rate: config.Rate, lease: lease, grace: grace,
 		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+		take: make(chan struct{}, 1), taken: map[netip.Addr]struct{}{},
 		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
 	}
 	if config.Registerer != nil {
@@ -120,6 +125,7 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 		return nil // The renewal repairs what failed or was changed by others.
 	}
 	r.hasten(plan.Asked)
+	r.laid(plan.Passages)
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted), Asked: r.desired.Asked}
 	r.isSet = true
 	more := false
@@ -165,8 +171,10 @@ func (r *Relay) deadlines(counted []handover.Counted) (until map[netip.Addr]time
 // Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
 func (r *Relay) Start(ctx context.Context) error {
 	renew, count, ask := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval), time.NewTicker(askInterval)
-	retry := time.NewTimer(retryInterval)
+	retry, forget := time.NewTimer(retryInterval), time.NewTimer(0)
+	var forgetDue time.Time
 	defer retry.Stop()
+	defer forget.Stop()
 	defer renew.Stop()
 	defer count.Stop()
 	defer ask.Stop()
@@ -185,6 +193,10 @@ func (r *Relay) Start(ctx context.Context) error {
 		case <-r.hurry:
 			ask.Reset(r.askEvery())
 			r.askNext()
+		case <-r.take:
+			forget.Reset(time.Until(forgetDue))
+		case <-forget.C:
+			forgetDue = time.Now().Add(countShare * r.forgetEnded())
 		case <-r.wake:
 			count.Reset(r.dueIn())
 		case <-count.C:
