@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -63,9 +62,8 @@ type Effect struct {
 
 // equal reports whether two effects say the same.
 func (e Effect) equal(o Effect) bool {
-	same := slices.Equal(e.From, o.From) && slices.Equal(e.To, o.To)
-	e.From, e.To, o.From, o.To = nil, nil, nil, nil
-	return same && reflect.DeepEqual(e, o)
+	return e.Effect == o.Effect && e.Address == o.Address && slices.Equal(e.From, o.From) &&
+		slices.Equal(e.To, o.To) && e.Stay == o.Stay && e.Later == o.Later && e.AfterSeconds == o.AfterSeconds && e.Message == o.Message
 }
 
 // Change is all effects on a Service, the worst first.
