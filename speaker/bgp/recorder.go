@@ -92,12 +92,26 @@ func (r *statusRecorder) setDesired(desired *announce.Session, problem string) {
 			address = r.addr // The session is still established with its former router.
 		}
 		same := r.name == desired.Name && r.addr == address && r.problem == problem
-		if r.told != nil && r.told == r.wanted && reflect.DeepEqual(desired, r.wanted) {
+		if r.told != nil && r.told == r.wanted && sameSession(desired, r.wanted) {
 			r.told = desired // It is another one at each pass. Nothing will be sent, and nobody is to wait until that is noted.
 		}
 		r.name, r.peer, r.addr, r.problem, r.wanted = desired.Name, desired.Peer, address, problem, desired
 		return !same
 	})
+}
+
+// sameSession reports whether two sessions are desired alike. There may be many paths, and few attributes, which neighbors share.
+func sameSession(a, b *announce.Session) bool {
+	var last [2]*announce.Attributes
+	samePaths := slices.EqualFunc(a.Paths, b.Paths, func(p, q announce.Path) bool {
+		both := [2]*announce.Attributes{p.Attributes, q.Attributes}
+		same := p.Prefix == q.Prefix && (both[0] == both[1] || both == last || reflect.DeepEqual(both[0], both[1]))
+		last = both
+		return same
+	})
+	x, y := *a, *b
+	x.Paths, y.Paths = nil, nil
+	return samePaths && reflect.DeepEqual(x, y)
 }
 
 // down reports whether an administrator wants no session. The lock must be held.

@@ -241,8 +241,16 @@ daymark_bgp_session_warnings{peer="tor",session="tor-192.0.2.1"} 1
 
 func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
 	t.Parallel()
-	first, second := &announce.Session{Name: "tor"}, &announce.Session{Name: "tor", Paths: []announce.Path{{}}}
-	again := *second
+	routes := func(med uint32) []announce.Path {
+		attributes := &announce.Attributes{MED: &med}
+		return []announce.Path{
+			{Prefix: netip.MustParsePrefix("198.51.100.0/32"), Attributes: attributes},
+			{Prefix: netip.MustParsePrefix("198.51.100.1/32"), Attributes: attributes},
+		}
+	}
+	first, second := &announce.Session{Name: "tor"}, &announce.Session{Name: "tor", Paths: routes(1)}
+	again, worse, fewer := *second, *second, *second
+	again.Paths, worse.Paths, fewer.Paths = routes(1), routes(2), routes(2)[:1]
 	r := newStatusRecorder(slog.New(slog.DiscardHandler), func() {})
 	for _, step := range []struct {
 		name   string
@@ -258,6 +266,9 @@ func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
 		{"it was told what was desired before", func() { r.setAdvertised(second, &adjRIBOut{}, &routeChanges{}) }, true},
 		{"it was told all", func() { r.setAdvertised(&again, &adjRIBOut{}, &routeChanges{}) }, false},
 		{"the same is desired again, by the next pass", func() { r.setDesired(second, "") }, false},
+		{"another attribute is desired", func() { r.setDesired(&worse, "") }, true},
+		{"it was told", func() { r.setAdvertised(&worse, &adjRIBOut{}, &routeChanges{}) }, false},
+		{"less is desired", func() { r.setDesired(&fewer, "") }, true},
 		{"the connection is lost", func() { r.connectionClosed(&closeReason{text: "lost"}) }, false},
 		{"and comes back", func() { r.established(&negotiated{}) }, true},
 	} {

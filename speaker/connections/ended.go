@@ -23,31 +23,16 @@ func (c *connection) ended() bool {
 	return c.protocol == unix.IPPROTO_TCP && c.status&statusDstNAT != 0 && c.state >= firstEnded && c.state <= lastEnded
 }
 
-// laid notes the addresses whose packets are passed on from now on, or to another node. The caller holds mu.
-func (r *Relay) laid(passages []handover.Passage) {
-	before := make(map[handover.Passage]struct{}, len(r.desired.Passages))
-	for _, p := range r.desired.Passages {
-		before[p] = struct{}{}
-	}
-	for _, p := range passages {
-		if _, was := before[p]; !was {
-			r.taken[p.Addr] = struct{}{}
-		}
-	}
-	if len(r.taken) > 0 {
-		notify(r.take)
-	}
-}
-
-// forgetEnded deletes the entries of connections that have ended, to the addresses that were taken since it was last called. The kernel
-// keeps one for two minutes. Should a client use its port again meanwhile, and the other node have that connection, its packets would be
-// taken for those of the old one here, and not be passed on. It returns how long it took.
+// forgetEnded deletes the entries of connections that have ended, to the addresses whose packets are passed on, or to another node, since it
+// was last called. The kernel keeps one for two minutes. Should a client use its port again meanwhile, and the other node have that
+// connection, its packets would be taken for those of the old one here, and not be passed on. It returns how long it took.
 func (r *Relay) forgetEnded() time.Duration {
 	began := time.Now()
 	r.mu.Lock()
-	taken := r.taken
-	r.taken = map[netip.Addr]struct{}{}
+	passages := r.desired.Passages // Set makes others, and changes none.
 	r.mu.Unlock()
+	taken := addressesOfNew(r.passed, passages)
+	r.passed = passages
 	var errs []error
 	for _, f := range []family{ipv4, ipv6} {
 		if !f.hasAny(taken) {
@@ -68,6 +53,20 @@ func (r *Relay) forgetEnded() time.Duration {
 		r.log.Warn("connections that have ended may stand in the way of those with the same ports", "error", err)
 	}
 	return time.Since(began)
+}
+
+// addressesOfNew are the addresses of the passages that there were not before.
+func addressesOfNew(before, now []handover.Passage) map[netip.Addr]struct{} {
+	known, addrs := make(map[handover.Passage]struct{}, len(before)), map[netip.Addr]struct{}{}
+	for _, p := range before {
+		known[p] = struct{}{}
+	}
+	for _, p := range now {
+		if _, was := known[p]; !was {
+			addrs[p.Addr] = struct{}{}
+		}
+	}
+	return addrs
 }
 
 func (f family) hasAny(addrs map[netip.Addr]struct{}) bool {

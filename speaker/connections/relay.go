@@ -61,8 +61,9 @@ type Relay struct {
 	wake chan struct{}
 	// hurry has Start ask the nodes that are silent.
 	hurry chan struct{}
-	// take has Start forget what has ended of the addresses in taken.
-	take chan struct{}
+	// pass has Start forget what has ended of the addresses with new passages, and passed are those that it knows. Only Start uses them.
+	pass   chan struct{}
+	passed []handover.Passage
 
 	mu sync.Mutex
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
@@ -89,8 +90,6 @@ type Relay struct {
 	// told is when Changes told of numbers; untold: they have changed since.
 	told   time.Time
 	untold bool
-	// taken are the addresses with new passages.
-	taken map[netip.Addr]struct{}
 }
 
 // New returns a Relay that leaves the kernel as it is until Set. A nil log means slog's default.
@@ -104,7 +103,7 @@ func New(config Config) *Relay {
 	r := &Relay{
 		log: config.Log, rate: config.Rate, lease: lease, grace: grace,
 		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		take: make(chan struct{}, 1), taken: map[netip.Addr]struct{}{},
+		pass:   make(chan struct{}, 1),
 		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
 	}
 	if config.Registerer != nil {
@@ -125,7 +124,7 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 		return nil // The renewal repairs what failed or was changed by others.
 	}
 	r.hasten(plan.Asked)
-	r.laid(plan.Passages)
+	notify(r.pass)
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted), Asked: r.desired.Asked}
 	r.isSet = true
 	more := false
@@ -193,7 +192,7 @@ func (r *Relay) Start(ctx context.Context) error {
 		case <-r.hurry:
 			ask.Reset(r.askEvery())
 			r.askNext()
-		case <-r.take:
+		case <-r.pass:
 			forget.Reset(time.Until(forgetDue))
 		case <-forget.C:
 			forgetDue = time.Now().Add(countShare * r.forgetEnded())

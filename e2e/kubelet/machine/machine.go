@@ -148,8 +148,9 @@ func (m *Machine) Signal(name string, signal syscall.Signal) error {
 	return err
 }
 
-// ShutDown tells all programs of the node to end, at once and each by itself, as systemd does when it reboots: kubelet, containerd,
-// kube-proxy and what is in containers, and first what would start some of them again. It waits for none; Kill turns the node off.
+// ShutDown tells all programs of the node to end, at once and each by itself: kubelet, containerd and its shims, kube-proxy and what is in
+// containers, and first what would start some of them again. That is the worst of what a reboot does: systemd has its own order, and
+// tells shims last. It waits for none; Kill turns the node off.
 func (m *Machine) ShutDown() error {
 	all, err := m.cgroups.processes(m.Name)
 	if err != nil {
@@ -163,7 +164,7 @@ func (m *Machine) ShutDown() error {
 	for _, pid := range all {
 		switch program(pid) {
 		case "unshare": // It would take the node down with it.
-		case filepath.Base(nodeScript):
+		case nodeScript:
 			err = errors.Join(err, terminate(pid))
 		default:
 			others = append(others, pid)
