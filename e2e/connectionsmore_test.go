@@ -33,7 +33,7 @@ func TestConnections_SurviveThatANodeJoins(t *testing.T) {
 			s.await("n1", "n2")
 			if test.boots {
 				n3.Speaker().Stop()
-				t.Cleanup(func() { n3.Speaker().Start() })
+				t.Cleanup(func() { startAgain(n3) })
 				for _, family := range []string{"ip", "ip6"} {
 					_, _ = n3.Run(t.Context(), "", "nft", "delete", "table", family, "daymark") // there may be none
 				}
@@ -102,6 +102,13 @@ func TestConnections_NothingStaysWithoutAnAdvertisement(t *testing.T) {
 	m.open.Stop()
 	m.Kubectl("delete", "l2advertisements.daymark.io,bgpadvertisements.daymark.io", "--all")
 	lab.Eventually(t, waitTimeout, "no node has a table", func() error { return noTables(t, m.Nodes()...) })
+}
+
+// startAgain starts the speaker of a node unless it runs.
+func startAgain(n lab.Node) {
+	if speaker := n.Speaker(); !speaker.Running() {
+		speaker.Start()
+	}
 }
 
 // noTables returns an error if one of some nodes has a table of ours.

@@ -2,6 +2,7 @@ package connections
 
 import (
 	"encoding/binary"
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -34,7 +35,8 @@ func (r *Relay) count() time.Duration {
 		return time.Hour // A Set wakes.
 	}
 	begin := time.Now()
-	left := countOpen(counted)
+	left, err := countOpen(counted)
+	r.warnOfEnded(err)
 	took := time.Since(begin)
 
 	r.mu.Lock()
@@ -58,10 +60,12 @@ func sameEnds(a, b map[netip.Addr]int) bool {
 }
 
 // countOpen counts the open connections that this node has to each of some addresses. Those of a family that the kernel does not tell
-// are missing.
-func countOpen(addrs []netip.Addr) map[netip.Addr]int {
+// are missing. It forgets those that have ended, so that none of them is in the way should this node take the address again; an error
+// says why it could not.
+func countOpen(addrs []netip.Addr) (map[netip.Addr]int, error) {
 	own := ownSources()
 	left := map[netip.Addr]int{}
+	var errs []error
 	for _, f := range []family{ipv4, ipv6} {
 		counts := map[netip.Addr]int{}
 		for _, addr := range addrs {
@@ -69,15 +73,22 @@ func countOpen(addrs []netip.Addr) map[netip.Addr]int {
 				counts[addr] = 0
 			}
 		}
+		var ended endedEntries
 		if len(counts) > 0 && f.dump(func(c connection) {
-			if _, asked := counts[c.to]; asked && c.open() && !own.has(c.from) {
+			_, asked := counts[c.to]
+			switch {
+			case !asked:
+			case c.open() && !own.has(c.from):
 				counts[c.to]++
+			default:
+				ended.note(&c)
 			}
 		}) == nil {
 			maps.Copy(left, counts)
 		}
+		errs = append(errs, f.forget(ended))
 	}
-	return left
+	return left, errors.Join(errs...)
 }
 
 // connection is what is read of an entry of connection tracking.

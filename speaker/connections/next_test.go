@@ -1,7 +1,6 @@
 package connections
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,10 +18,7 @@ import (
 func TestRelay_UnreachableNodes(t *testing.T) {
 	r := newRig(t, 3, modeNFTables, false)
 	n, off := r.nodes[0], []netip.Addr{nodeAddr(1), nodeAddr6(1)}
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
-	defer func() { end(); <-ended }()
+	r.start(0)
 	plan := pass(1, 1)
 	plan.Passages = slices.Insert(plan.Passages, 1, handover.Passage{Addr: vip4.Next(), Via: nodeAddr(2), Hops: 1})
 	r.set(0, plan)
@@ -61,10 +57,7 @@ func TestRelay_UnreachableNodes(t *testing.T) {
 func TestRelay_SilentNodesAreAsked(t *testing.T) {
 	r := newRig(t, 3, modeNFTables, false)
 	n := r.nodes[0]
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
-	defer func() { end(); <-ended }()
+	r.start(0)
 	await := func(what string, want []netip.Addr) (took time.Duration) {
 		t.Helper()
 		began := time.Now()

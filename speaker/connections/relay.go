@@ -61,9 +61,9 @@ type Relay struct {
 	wake chan struct{}
 	// hurry has Start ask the nodes that are silent.
 	hurry chan struct{}
-	// pass has Start forget what has ended of the addresses with new passages, and passed are those that it knows. Only Start uses them.
-	pass   chan struct{}
-	passed []handover.Passage
+	// pass has Start forget what has ended of the addresses with new passages.
+	pass       chan struct{}
+	forgetting forgetting
 
 	mu sync.Mutex
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
@@ -116,15 +116,23 @@ func New(config Config) *Relay {
 // before Start. Where that cannot work, nothing is passed on, and Unable says why. An error means that the kernel may still do what it
 // did before.
 func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
+	changed, err := r.set(plan)
+	if changed {
+		r.forgetSoon(plan.Passages, plan.Asked)
+	}
+	return err
+}
+
+// set is Set without what has ended, and tells whether the plan is another.
+func (r *Relay) set(plan handover.Plan) (changed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	until, same := r.deadlines(plan.Counted)
 	if r.isSet && !r.failed && same && slices.Equal(plan.Passages, r.desired.Passages) {
 		r.hasten(plan.Asked)
-		return nil // The renewal repairs what failed or was changed by others.
+		return false, nil // The renewal repairs what failed or was changed by others.
 	}
 	r.hasten(plan.Asked)
-	notify(r.pass)
 	r.desired = handover.Plan{Passages: slices.Clone(plan.Passages), Counted: slices.Clone(plan.Counted), Asked: r.desired.Asked}
 	r.isSet = true
 	more := false
@@ -138,7 +146,7 @@ func (r *Relay) Set(_ context.Context, plan handover.Plan) error {
 	if more {
 		notify(r.wake)
 	}
-	return r.apply(false)
+	return true, r.apply(false)
 }
 
 // hasten has Start ask nodes that are silent, more often than others. The caller holds mu.
@@ -171,7 +179,6 @@ func (r *Relay) deadlines(counted []handover.Counted) (until map[netip.Addr]time
 func (r *Relay) Start(ctx context.Context) error {
 	renew, count, ask := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval), time.NewTicker(askInterval)
 	retry, forget := time.NewTimer(retryInterval), time.NewTimer(0)
-	var forgetDue time.Time
 	defer retry.Stop()
 	defer forget.Stop()
 	defer renew.Stop()
@@ -193,9 +200,9 @@ func (r *Relay) Start(ctx context.Context) error {
 			ask.Reset(r.askEvery())
 			r.askNext()
 		case <-r.pass:
-			forget.Reset(time.Until(forgetDue))
+			forget.Reset(r.forgetting.wait())
 		case <-forget.C:
-			forgetDue = time.Now().Add(countShare * r.forgetEnded())
+			r.forgetEnded()
 		case <-r.wake:
 			count.Reset(r.dueIn())
 		case <-count.C:

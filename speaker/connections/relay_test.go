@@ -1,7 +1,6 @@
 package connections
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -220,9 +219,7 @@ func TestRelay_RenewsAndCounts(t *testing.T) {
 	n := r.nodes[0]
 	n.relay.lease = 30 * time.Second // renewed every 5 s
 	r.dial(vip4, 2)
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go n.ns.Do(t, func() { ended <- n.relay.Start(ctx) })
+	r.start(0)
 	plan := pass(1, 1)
 	plan.Counted = counted(vip4)
 	r.set(0, plan)
@@ -254,10 +251,6 @@ func TestRelay_RenewsAndCounts(t *testing.T) {
 		}
 		return nil
 	})
-	end()
-	if err := <-ended; err != nil {
-		t.Errorf("it ended with %v", err)
-	}
 }
 
 // Rules of others stay as they are, and those of this package go without a trace.

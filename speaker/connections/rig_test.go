@@ -2,6 +2,7 @@ package connections
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -195,6 +196,20 @@ func (r *rig) set(node int, plan handover.Plan) {
 	if why := n.relay.Unable(); why != "" {
 		r.t.Fatal(why)
 	}
+}
+
+// start has the relay of a node run until the test ends.
+func (r *rig) start(i int) {
+	r.t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go r.nodes[i].ns.Do(r.t, func() { ended <- r.nodes[i].relay.Start(ctx) })
+	r.t.Cleanup(func() {
+		end()
+		if err := <-ended; err != nil {
+			r.t.Error(err)
+		}
+	})
 }
 
 // pass is a plan with which a node passes packets of both addresses on to another one.
