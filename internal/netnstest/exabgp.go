@@ -16,11 +16,13 @@ type ExaBGP struct {
 	events, commands string
 }
 
-// exaBGPProcess keeps what it reads, and writes a command when there is one and something was read.
+// exaBGPProcess keeps what it reads, and writes a command when there is one and something was read. It outlives ExaBGP by a moment, in which it
+// makes no file in a folder that is being removed.
 const exaBGPProcess = `#!/bin/sh
 cd %s
+exec 3>>events
 while IFS= read -r line; do
-	printf '%%s\n' "$line" >>events
+	printf '%%s\n' "$line" >&3
 	if [ -e commands ]; then cat commands; rm commands; fi
 done
 `
