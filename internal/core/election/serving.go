@@ -30,6 +30,8 @@ type serving struct {
 	barred time.Time
 	// sole is since when this node has held the address without a table though it is to be shared; zero: not so.
 	sole time.Time
+	// said is the claim with the last table that this node has told the others.
+	said Claim
 	// proofs are of the servers of a table of this node, and of those that it refuses.
 	proofs []proof
 	// settled is what all this was worked out for, when nothing is left to do; zero: something is.
@@ -157,7 +159,7 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 		before.proofs, before.sole = nil, time.Time{}
 	}
 	state := s.linger(contest.Addr, table, before, hold != nil)
-	state.told, state.proofs, state.sole = claim.Shares, before.proofs, before.sole
+	state.told, state.proofs, state.sole, state.said = claim.Shares, before.proofs, before.sole, before.said
 	if claim.Node != s.node || hold == nil {
 		state.barred = s.barredSince(i, before)
 	}

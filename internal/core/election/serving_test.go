@@ -51,6 +51,18 @@ func (s *fixture) serversAnswer(nodes ...string) *fixture {
 	return s
 }
 
+// A claim by which a holder gives the address to its rival may be lost with it.
+func TestServing_WhoIsGivenASharedAddressSaysSo(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 1, sharedContest(3), alive(3), claims).at(0).shares(20, false)
+	s.Claims[addr(0)] = Claim{Addr: addr(0), Node: "n1", Incarnation: 1, Term: 2, Announced: true}
+	s.at(ms).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Node != "n1" || claim.Term != 2 || claim.Revision != 1 || claim.Shares.Shared() {
+		t.Errorf("it says %+v", claim)
+	}
+	s.at(2 * ms).wantClaims(0)
+}
+
 func TestServing_TheHolderDividesWhatItHasAnnounced(t *testing.T) {
 	s := newFixture(t, 0, sharedContest(3), alive(3), Claims{addr(0): {Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1}})
 	s.at(0).wantClaims(0)

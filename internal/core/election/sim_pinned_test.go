@@ -9,17 +9,20 @@ import (
 // a seed mean something else; what each found has a test of its own, too, where that can be told in a few steps.
 func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 	for _, pinned := range []struct {
-		seed  uint64
-		found string
+		seed   uint64
+		shared bool
+		found  string
 	}{
-		{600371795741478, "a rival left an address to its giver, the taker left it to the rival, and the giver to the taker"},
-		{17148, "the same with a giver that was told of it by the taker's cede alone"},
-		{1001242, "the taker went on against the rival though the giver had already stopped"},
-		{2043586652825, "the rival did not hear the giver, since their frames were lost in one direction"},
-		{2043586664286, "clients went to the former holder, which they had not been able to hear of"},
-		{2043586674130, "a node let go for a claim of one that had been drained meanwhile, and had released the address"},
+		{600371795741478, false, "a rival left an address to its giver, the taker left it to the rival, and the giver to the taker"},
+		{17148, false, "the same with a giver that was told of it by the taker's cede alone"},
+		{1001242, false, "the taker went on against the rival though the giver had already stopped"},
+		{2043586652825, false, "the rival did not hear the giver, since their frames were lost in one direction"},
+		{2043586664286, false, "clients went to the former holder, which they had not been able to hear of"},
+		{2043586674130, false, "a node let go for a claim of one that had been drained meanwhile, and had released the address"},
+		{15417, true, "who gave an address to its rival crashed, and a third node went on by the table before"},
+		{70405, true, "a node that was heard before the segment was cut counted as of this part"},
 	} {
-		if o := simulate(pinned.seed, false, true); o.violation != "" {
+		if o := simulate(pinned.seed, pinned.shared, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,
 				strings.Join(o.trace[max(0, len(o.trace)-40):], "\n"))
 		}

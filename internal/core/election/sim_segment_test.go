@@ -150,7 +150,7 @@ func (n *node) hearRival(a netip.Addr, by *node, holds bool) (news bool) {
 	}
 	q := Question{by.name, a}
 	known, ok := n.rivals[q]
-	if !ok {
+	if !ok || n.clock().Sub(known.Last) >= simRivalTimeout {
 		known = Rival{Addr: a, Node: by.name, Since: n.clock()}
 	}
 	news = n.clock().Sub(known.Last) >= simRivalPause || holds && known.Held.IsZero() && n.claims[a].Shares.Shared()

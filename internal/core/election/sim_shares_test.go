@@ -180,9 +180,15 @@ func (c *checks) holdersApart(i int, a, b *node) bool {
 	return !c.hears(c.nodes[nodeNumber(one)], c.nodes[nodeNumber(other)]) || !c.hears(c.nodes[nodeNumber(other)], c.nodes[nodeNumber(one)])
 }
 
-// tableUnderWay reports whether a table has been made so short a time ago that not all need know it.
-func (c *checks) tableUnderWay() bool {
-	return slices.ContainsFunc(c.tabledAt, func(at time.Duration) bool { return at > 0 && c.now-at <= maxTries*maxMessageDelay })
+// movesClients reports whether clients of an address go from one node to another, and may be answered by both.
+func (c *checks) movesClients(i int) bool {
+	return c.now-max(c.claimedAt[i], c.tabledAt[i]) <= maxTries*maxMessageDelay+lingering
+}
+
+// claimUnderWay reports whether a claim or a table has been made so short a time ago that not all need know it.
+func (c *checks) claimUnderWay() bool {
+	recent := func(at time.Duration) bool { return at > 0 && c.now-at <= maxTries*maxMessageDelay }
+	return slices.ContainsFunc(c.tabledAt, recent) || slices.ContainsFunc(c.claimedAt, recent)
 }
 
 // checkTables checks the shared addresses when all is quiet: every client has one node that answers, all nodes know the same
@@ -192,7 +198,7 @@ func (c *checks) checkTables() {
 		return
 	}
 	for i, holders := range c.holders {
-		if len(holders) != 1 || c.now-c.toggled[i] < 2*settleTime+rebalanceAfter {
+		if len(holders) != 1 || c.now-c.toggled[i] < 2*settleTime+rebalanceAfter || c.movesClients(i) {
 			continue
 		}
 		table := holders[0].claims[addr(i)].Shares
@@ -218,8 +224,8 @@ func (c *checks) checkTables() {
 			if known := n.claims[addr(i)]; !table.Shared() && known.same(holders[0].claims[addr(i)]) && !known.Shares.Shared() {
 				continue // The revision counts only with a table.
 			}
-			if c.tableUnderWay() {
-				continue // One table after the other is made, so some node has not heard of the last.
+			if c.claimUnderWay() {
+				continue // One address after the other moves, or has another table, so some node has not heard of the last.
 			}
 			if n.claims[addr(i)] != holders[0].claims[addr(i)] || n.digest != holders[0].digest && !c.mixed {
 				c.violate("%s knows another table of %d: %s", n.name, i, n.claims[addr(i)].Shares)
@@ -251,8 +257,7 @@ func (c *checks) serversOf(i int) (names []string) {
 
 // checkPartShares checks that each part of a segment with a node that may serve an address has one that answers each client.
 func (s *scenario) checkPartShares(i int, eligible map[int]bool) {
-	moves := s.now-max(s.claimedAt[i], s.tabledAt[i]) <= maxTries*maxMessageDelay+lingering || s.toggledShortlyBefore(i)
-	if !s.sharing || moves {
+	if !s.sharing || s.movesClients(i) || s.toggledShortlyBefore(i) {
 		return
 	}
 	for part := range len(s.nodes) {

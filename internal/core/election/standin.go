@@ -226,11 +226,12 @@ func (r *round) apartFrom(node string) bool {
 // have joined, and that one stops as it hears this one. If it goes on it does not. Then it is reported as heard, so that it
 // counts as of this part.
 func (r *round) settleWithStandIn(rival Rival) {
-	if r.Now.Sub(rival.Last) < rivalFresh {
-		r.meet(rival.Node, rival.Addr)
-		r.decision.Defend = append(r.decision.Defend, rival.Addr)
-		r.wakeAfter(rivalFresh)
+	if r.Now.Sub(rival.Last) >= rivalFresh {
+		return // It was heard before the segment was cut, perhaps.
 	}
+	r.meet(rival.Node, rival.Addr)
+	r.decision.Defend = append(r.decision.Defend, rival.Addr)
+	r.wakeAfter(rivalFresh)
 	if rival.Last.Sub(rival.Since) >= standInHeard {
 		r.decision.Heard = append(r.decision.Heard, rival)
 	}

@@ -120,7 +120,11 @@ func TestElector_TheHolderSaysWhoIsHeardAndDoesNotHear(t *testing.T) {
 	if len(s.last.Heard) > 0 {
 		t.Errorf("heard is at once %v", s.last.Heard)
 	}
-	s.rivalAt("n2", i, 0, standInHeard).at(standInHeard).want(i).wantClaims(0)
+	s.rivalAt("n2", i, 0, standInHeard).at(standInHeard + rivalFresh).want(i)
+	if len(s.last.Heard) > 0 {
+		t.Errorf("heard is what may have been before a cut: %v", s.last.Heard)
+	}
+	s.rivalAt("n2", i, 0, standInHeard+rivalFresh).at(standInHeard + rivalFresh).want(i).wantClaims(0)
 	if len(s.last.Heard) != 1 || s.last.Heard[0].Node != "n2" {
 		t.Errorf("heard is %v", s.last.Heard)
 	}

@@ -57,21 +57,31 @@ func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *s
 	} else {
 		before.sole = time.Time{}
 	}
-	if wanted == claim.Shares {
+	// A claim that another node has made for this one, as one that gives the address back, may be lost with that node. Those who have
+	// not heard of it would go on by the table before.
+	unsaid := pending < 0 && before.told.Shared() && before.told != claim.Shares && before.said != claim
+	if wanted == claim.Shares && !unsaid {
+		before.said = claim
 		s.noteUneven(i, claim, *before)
 		return false
 	}
 	claim.Shares = wanted
-	s.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
-	if pending < 0 {
-		s.decision.Claims = append(s.decision.Claims, claim.revised())
-		return true
-	}
-	if known.Term == claim.Term {
+	if pending < 0 || known.Term == claim.Term {
 		claim = claim.revised()
 	}
-	s.decision.Claims[pending] = claim
+	before.said = claim
+	s.say(claim, pending)
 	return true
+}
+
+// say makes a claim in place of the pending one; -1: there is none.
+func (s *serveRound) say(claim Claim, pending int) {
+	if pending < 0 {
+		s.decision.Claims = append(s.decision.Claims, claim)
+	} else {
+		s.decision.Claims[pending] = claim
+	}
+	s.wakeAfter(time.Millisecond) // Then the claim is known, and counts.
 }
 
 // revised is a claim with another table than it had. Should the revisions have run out, as when somebody sent the last one, a
@@ -174,9 +184,13 @@ func (s *serveRound) evenOut() {
 		}
 		some--
 		u.claim.Shares = u.table
-		s.decision.Claims = append(s.decision.Claims, u.claim.revised())
+		claim := u.claim.revised()
+		s.say(claim, -1)
+		if state, known := s.served[claim.Addr]; known {
+			state.said = claim
+			s.served[claim.Addr] = state
+		}
 		s.evened = s.Now
-		s.wakeAfter(time.Millisecond) // Then the claims are known, and count.
 	}
 }
 
