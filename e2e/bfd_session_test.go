@@ -32,9 +32,17 @@ func underBFD(
 	t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, interval time.Duration, name, addresses string,
 ) netip.Addr {
 	t.Helper()
+	return underSlowBFD(t, cluster, kind, interval, 3, name, addresses)
+}
+
+// underSlowBFD is underBFD with another number of intervals in which nothing comes until a session is down.
+func underSlowBFD(
+	t testing.TB, cluster *lab.Cluster, kind lab.RouterKind, interval time.Duration, multiplier int, name, addresses string,
+) netip.Addr {
+	t.Helper()
 	cluster.Router().Configure(kind, lab.RouterSettings{BFD: interval})
 	cluster.Pod(name, "n1")
-	cluster.Apply(bfdProfile(name, interval, 3))
+	cluster.Apply(bfdProfile(name, interval, multiplier))
 	cluster.Apply(peer(name, "bfdProfile: "+name))
 	cluster.Apply(routedPool(name, addresses))
 	cluster.Apply(service(name, name))

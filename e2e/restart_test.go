@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -81,15 +80,7 @@ func TestBGP_CrashFasterThanBFDKeepsRoutes(t *testing.T) {
 				said := len(speaker.Output())
 				speaker.Kill()
 				speaker.Start()
-				lab.Eventually(t, waitTimeout, "the speaker has resumed its BFD session and has its BGP session again", func() error {
-					text := speaker.Output()[said:]
-					for _, words := range []string{"BFD session of an earlier process is resumed", "BGP session is up"} {
-						if !strings.Contains(text, words) {
-							return fmt.Errorf("it says %s", text)
-						}
-					}
-					return nil
-				})
+				awaitSaid(t, speaker, said, saysBFDResumed, saysBGPUp)
 				awaitBFDUp(t, cluster, "n2", name)
 			}
 			if changes := watch.Stop(); len(changes) != 1 {

@@ -13,27 +13,52 @@ import (
 // Promise: what runs survives what is broken. What an object referred to may be deleted and its own text may become nonsense: after
 // all programs were killed and started again the sessions and routes are what they were.
 
-// killAll kills the controller and then the speakers, and starts each again at once.
-func killAll(cluster *lab.Cluster) {
+// killAll kills the controller and then the speakers, starts each again at once, and waits until those of some nodes have said all of these words.
+func killAll(t *testing.T, cluster *lab.Cluster, nodes []string, words ...string) {
+	t.Helper()
 	cluster.Controller().Kill()
 	cluster.Controller().Start()
+	said := map[string]int{}
 	for _, node := range cluster.Nodes() {
+		said[node.Name] = len(node.Speaker().Output())
 		node.Speaker().Kill()
 		node.Speaker().Start()
 	}
+	for _, node := range nodes {
+		awaitSaid(t, cluster.Node(node).Speaker(), said[node], words...)
+	}
 }
 
+// awaitSaid waits until a program has written all of these words, behind so many bytes.
+func awaitSaid(t *testing.T, program lab.Daemon, after int, words ...string) {
+	t.Helper()
+	lab.Eventually(t, waitTimeout, fmt.Sprintf("%s says %q", program.Name, words), func() error {
+		text := program.Output()[after:]
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				return fmt.Errorf("it says %s", text)
+			}
+		}
+		return nil
+	})
+}
+
+const (
+	saysBFDResumed = "BFD session of an earlier process is resumed"
+	saysBGPUp      = "BGP session is up"
+)
+
 func TestSurvives_BFDProfileThatIsDeleted(t *testing.T) {
-	const interval = time.Second // Three are lost later than a speaker is back.
+	const interval, multiplier = 500 * time.Millisecond, 10 // A speaker is back, and has heard the router, long before so many are lost.
 	lab.Need(t, lab.FRR)
 	cluster := daymark(t)
-	address := underBFD(t, cluster, lab.FRR, interval, "orphaned", "198.19.32.0/24")
+	address := underSlowBFD(t, cluster, lab.FRR, interval, multiplier, "orphaned", "198.19.32.0/24")
 	watch := cluster.Router().Watch(address.String())
 	cluster.Kubectl("annotate", "bfdprofile", "orphaned", "daymark.io/allow-deletion=true")
 	cluster.Kubectl("delete", "bfdprofile", "orphaned")
 	awaitObjectCondition(t, cluster, "BGPPeer", "orphaned", "Ready", "False NotFound", "BFDProfile orphaned does not exist: the parameters that it had go on")
 	for range 2 { // The second time all that ever knew the profile is dead.
-		killAll(cluster)
+		killAll(t, cluster, cluster.NodeNames(), saysBFDResumed, saysBGPUp)
 		for _, node := range cluster.NodeNames() {
 			awaitBFDUp(t, cluster, node, "orphaned")
 			if session, err := bfdOf(cluster, node, "bfd peers"); err != nil || session.Transmit != int(interval.Milliseconds()) {
@@ -72,7 +97,7 @@ func TestSurvives_SelectorsThatAreNonsense(t *testing.T) {
 		cluster.Apply(manifest)
 		awaitObjectCondition(t, cluster, kind, "nonsense", "Ready", "False Invalid", "nodeSelectors[0]", "counts until then")
 	}
-	killAll(cluster)
+	killAll(t, cluster, []string{"n1", "n2"}, saysBGPUp)
 	awaitObjectCondition(t, cluster, "BGPPeer", "nonsense", "SessionsEstablished", "True", "2 of 2 nodes")
 	awaitCondition(t, cluster.Service("nonsense"), "daymark.io/Announced", "True Announced", "by BGP (nonsense)")
 	awaitCondition(t, cluster.Service("nonsense-near"), "daymark.io/Announced", "True Announced")
