@@ -21,7 +21,9 @@ func collect(answers []answer, now time.Time, origin string) *Objects {
 			found.Gaps = append(found.Gaps, *a.gap)
 		}
 	}
-	slices.SortStableFunc(found.Items, compare)
+	if !slices.IsSortedFunc(found.Items, compare) {
+		sortObjects(found.Items)
+	}
 	found.Items = slices.CompactFunc(found.Items, func(a, b runtime.Object) bool { return identify(a) == identify(b) })
 	return found
 }
@@ -38,6 +40,9 @@ func identify(o runtime.Object) identity {
 	return identity{kind.Group, kind.Kind, types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}}
 }
 
+// identity of a kind comes before those of its objects.
+func (k Kind) identity() identity { return identity{group: k.Group, kind: k.Kind} }
+
 // Namespace of an object; empty: it is in none.
 func Namespace(o runtime.Object) string { return metadata(o).GetNamespace() }
 
@@ -53,8 +58,25 @@ func metadata(o runtime.Object) metav1.Object {
 	return object
 }
 
-func compare(a, b runtime.Object) int {
-	x, y := identify(a), identify(b)
-	return cmp.Or(strings.Compare(x.group, y.group), strings.Compare(x.kind, y.kind),
-		strings.Compare(x.name.Namespace, y.name.Namespace), strings.Compare(x.name.Name, y.name.Name))
+func compare(a, b runtime.Object) int { return identify(a).compare(identify(b)) }
+
+func (i identity) compare(other identity) int {
+	return cmp.Or(strings.Compare(i.group, other.group), strings.Compare(i.kind, other.kind),
+		strings.Compare(i.name.Namespace, other.name.Namespace), strings.Compare(i.name.Name, other.name.Name))
+}
+
+// sortObjects puts objects in order, and leaves those of one name as they are. Their names are looked up once each.
+func sortObjects(items []runtime.Object) {
+	type named struct {
+		identity
+		object runtime.Object
+	}
+	all := make([]named, len(items))
+	for i, o := range items {
+		all[i] = named{identify(o), o}
+	}
+	slices.SortStableFunc(all, func(a, b named) int { return a.compare(b.identity) })
+	for i := range all {
+		items[i] = all[i].object
+	}
 }

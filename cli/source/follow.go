@@ -3,6 +3,8 @@ package source
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +20,8 @@ func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ..
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	queries = slices.Clone(queries)
+	slices.SortStableFunc(queries, func(a, b Query) int { return a.Kind.identity().compare(b.Kind.identity()) }) // What is in order all together need not be sorted each time.
 	answers, err := readAll(ctx, reader, queries)
 	if err != nil {
 		return nil, err
@@ -45,10 +49,18 @@ type follower struct {
 	cluster *cluster
 	reader  client.WithWatch
 	gaps    []Gap
-	stores  []cache.Store
-	synced  []func() bool
+	all     []*followed
 	// changed has an entry when something has changed that was not told yet.
 	changed chan struct{}
+}
+
+// followed are the objects of one query.
+type followed struct {
+	store  cache.Store
+	synced func() bool
+	// changed: there are others than those of items, which are in order.
+	changed atomic.Bool
+	items   []runtime.Object
 }
 
 // watch begins to follow the objects of one query.
@@ -71,9 +83,12 @@ func (f *follower) watch(ctx context.Context, q Query) error {
 			return f.reader.Watch(ctx, q.Kind.list(), with(raw))
 		},
 	}
-	store, informer := cache.NewInformerWithOptions(cache.InformerOptions{
+	followed := &followed{}
+	wake := func() { followed.changed.Store(true); f.wake() }
+	var informer cache.Controller
+	followed.store, informer = cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: lists, Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { f.wake() }, UpdateFunc: func(any, any) { f.wake() }, DeleteFunc: func(any) { f.wake() },
+			AddFunc: func(any) { wake() }, UpdateFunc: func(any, any) { wake() }, DeleteFunc: func(any) { wake() },
 		},
 		Transform: func(object any) (any, error) {
 			if o, ok := object.(runtime.Object); ok {
@@ -82,7 +97,8 @@ func (f *follower) watch(ctx context.Context, q Query) error {
 			return object, nil
 		},
 	})
-	f.stores, f.synced = append(f.stores, store), append(f.synced, informer.HasSynced)
+	followed.synced = informer.HasSynced
+	f.all = append(f.all, followed)
 	go informer.RunWithContext(ctx)
 	return nil
 }
@@ -119,25 +135,32 @@ func (f *follower) run(ctx context.Context, interval time.Duration, out chan *Ob
 }
 
 func (f *follower) haveSynced() bool {
-	for _, synced := range f.synced {
-		if !synced() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(f.all, func(followed *followed) bool { return !followed.synced() })
 }
 
 // objects as they are now.
 func (f *follower) objects() *Objects {
-	answers := make([]answer, len(f.stores))
-	for i, store := range f.stores {
-		for _, item := range store.List() {
-			if object, ok := item.(runtime.Object); ok {
-				answers[i].items = append(answers[i].items, object)
-			}
-		}
+	answers := make([]answer, len(f.all))
+	for i, followed := range f.all {
+		answers[i].items = followed.now()
 	}
 	found := collect(answers, f.cluster.now(), f.cluster.config.Host)
 	found.Gaps = f.gaps
 	return found
+}
+
+// now are the objects as they are now, in order. Those of a kind of which none has changed are what they were.
+func (f *followed) now() []runtime.Object {
+	if !f.changed.Swap(false) {
+		return f.items
+	}
+	items := make([]runtime.Object, 0, len(f.items))
+	for _, item := range f.store.List() {
+		if object, ok := item.(runtime.Object); ok {
+			items = append(items, object)
+		}
+	}
+	sortObjects(items)
+	f.items = items
+	return items
 }
