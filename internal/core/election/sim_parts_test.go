@@ -172,6 +172,9 @@ func (s *scenario) deafen(n *node) {
 	s.run(maxPartTime)
 	for range 30 {
 		for a := range n.standIns {
+			if s.toggledShortlyBefore(number(a)) {
+				continue // Until then it was one of those who serve it, and is heard to stand in only now.
+			}
 			s.violate("%s stands in with %d, and all hear it", n.name, number(a))
 		}
 		s.run(100 * time.Millisecond)

