@@ -65,7 +65,14 @@ func TestReceive_AloneIsWhatTheLatestMessageSays(t *testing.T) {
 	m := New(Config{Node: "self", Keys: secrets("k")})
 	m.peers.setListed(begins, "a", listing{1, versionRange{version1, newest}, gossipAt("127.0.0.1")}, true)
 	m.peers.setListed(begins, "third", listing{1, versionRange{version1, newest}, gossipAt("127.0.0.2")}, true)
-	m.peers.withDetector(func(d *detector.Detector) { d.Heard(time.Now(), "third", 1, true) })
+	m.peers.withDetector(func(d *detector.Detector) {
+		now := time.Now()
+		for at := now.Add(-time.Second); at.Before(now); at = at.Add(10 * time.Millisecond) { // They have met long ago.
+			d.Tick(at)
+			d.Heard(at, "a", 1, true)
+			d.Heard(at, "third", 1, true)
+		}
+	})
 	deaf := func() (deaf bool) {
 		m.peers.withDetector(func(d *detector.Detector) { deaf = d.Deaf("a") })
 		return deaf

@@ -41,7 +41,8 @@ func (d *Detector) SaidAlone(now time.Time, name string, incarnation uint64, alo
 	}
 }
 
-// Deaf reports whether a peer is heard and hears nobody.
+// Deaf reports whether a peer is heard and says that it hears nobody: neither its votes nor its claims count. It is not alive either,
+// once it has had the time to hear us.
 func (d *Detector) Deaf(name string) bool {
 	p := d.find(name)
 	return p != nil && d.deaf(p)
@@ -49,6 +50,12 @@ func (d *Detector) Deaf(name string) bool {
 
 func (d *Detector) deaf(p *peer) bool {
 	return p.alone && slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
+}
+
+// acquainted reports whether a peer has been heard for the detection time, as who is alone has heard nobody for as long. When we have
+// just started, it may greet us before it has heard us, and we would take its addresses over until its next message.
+func (d *Detector) acquainted(now time.Time, p *peer) bool {
+	return !p.met.IsZero() && now.Sub(p.met) >= d.detectionTime
 }
 
 // forgetDeaf takes back that a peer is deaf when nothing comes from it any more: then it is silent, or reached by TCP only.

@@ -111,20 +111,81 @@ func TestDetector_WhoHasMetNobodyIsNotAlone(t *testing.T) {
 	}
 }
 
+// Who has just started is greeted by one that has lost all others, and has not heard it yet.
+func TestDetector_WhoGreetsAsAloneIsNotDeaf(t *testing.T) {
+	d := New("new", fast)
+	c := &cluster{now: begins, nodes: []*node{{name: "new", incarnation: 1, detector: d}}}
+	hears := func(alone bool) Status {
+		for _, name := range []string{"greeter", "third"} {
+			d.SaidAlone(c.now, name, 1, alone && name == "greeter")
+			d.Heard(c.now, name, 1, true)
+		}
+		status, _ := d.Peer("greeter")
+		return status
+	}
+	c.run(ms, nil)
+	for met := c.now; c.now.Sub(met) < 2*d.detectionTime; c.run(25*ms, nil) {
+		known := c.now.Sub(met)
+		if status := hears(true); status.Deaf != (known >= d.detectionTime) || status.Alive == status.Deaf {
+			t.Errorf("%v after they have met: %+v", known, status)
+		}
+		if !d.Deaf("greeter") && known > 0 {
+			t.Errorf("%v after they have met its votes and claims count, and it takes all others for dead", known)
+		}
+	}
+	if status := hears(false); status.Deaf || !status.Alive || d.Deaf("greeter") {
+		t.Errorf("it hears: %+v", status)
+	}
+}
+
+// The time in which we did not run is no time in which it could have heard us.
+func TestDetector_WhoGreetsBeforeAPauseOfOursIsNotDeaf(t *testing.T) {
+	d := New("new", fast)
+	d.Tick(begins)
+	now := begins.Add(ms)
+	for range 2 {
+		for _, name := range []string{"greeter", "third"} {
+			d.SaidAlone(now, name, 1, name == "greeter")
+			d.Heard(now, name, 1, true)
+		}
+		if status, _ := d.Peer("greeter"); status.Deaf || !status.Alive {
+			t.Errorf("after %v: %+v", now.Sub(begins), status)
+		}
+		now = now.Add(time.Second)
+		d.Tick(now)
+	}
+	if status, _ := d.Peer("greeter"); status.Deaf || !status.Alive {
+		t.Errorf("when it runs again: %+v", status)
+	}
+}
+
+// listen lets a second pass in which some peers are heard, and returns its end.
+func listen(d *Detector, peers ...string) time.Time {
+	end := begins.Add(time.Second)
+	for now := begins; now.Before(end); now = now.Add(10 * ms) {
+		d.Tick(now)
+		for _, name := range peers {
+			d.Heard(now, name, 1, true)
+		}
+	}
+	return end
+}
+
 // A message of an earlier run says nothing of the present one.
 func TestDetector_AnotherRunIsNotDeaf(t *testing.T) {
 	d := New("a", fast)
 	d.Listed(begins, "b", 1, true)
 	d.Listed(begins, "c", 1, true)
-	d.SaidAlone(begins, "b", 1, true)
+	now := listen(d, "b")
+	d.SaidAlone(now, "b", 1, true)
 	if status, _ := d.Peer("b"); !status.Deaf || status.Alive {
 		t.Errorf("%+v", status)
 	}
-	d.Heard(begins, "b", 2, false)
+	d.Heard(now, "b", 2, false)
 	if status, _ := d.Peer("b"); status.Deaf || !status.Alive {
 		t.Errorf("%+v", status)
 	}
-	d.SaidAlone(begins, "b", 1, true)
+	d.SaidAlone(now, "b", 1, true)
 	if status, _ := d.Peer("b"); status.Deaf {
 		t.Errorf("%+v", status)
 	}
@@ -135,14 +196,14 @@ func TestDetector_WhoHearsAgainHasRecovered(t *testing.T) {
 	d := New("a", fast)
 	for _, name := range []string{"b", "c"} {
 		d.Listed(begins, name, 1, true)
-		d.Heard(begins, name, 1, true)
 	}
-	d.SaidAlone(begins, "b", 1, true)
-	if recovered, _ := d.Heard(begins, "b", 1, false); recovered {
+	now := listen(d, "b", "c")
+	d.SaidAlone(now, "b", 1, true)
+	if recovered, _ := d.Heard(now, "b", 1, false); recovered {
 		t.Error("it has recovered, and is alone")
 	}
-	d.SaidAlone(begins, "b", 1, false)
-	if recovered, _ := d.Heard(begins, "b", 1, false); !recovered {
+	d.SaidAlone(now, "b", 1, false)
+	if recovered, _ := d.Heard(now, "b", 1, false); !recovered {
 		t.Error("it hears again, and has not recovered")
 	}
 }

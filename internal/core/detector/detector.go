@@ -66,6 +66,8 @@ type peer struct {
 	// answered: it has answered a ping since we have observed it.
 	answered  bool
 	lastHeard time.Time
+	// met is when its first sign of life came.
+	met time.Time
 	// lastPing is when it was last pinged, unanswered how many pings there were since it was last heard; asked: another
 	// observer has missed an answer.
 	lastPing   time.Time
@@ -118,7 +120,7 @@ type Status struct {
 	Doubtful bool
 	// Unheard: memberlist lists it, and nothing of it has come by datagram for some time.
 	Unheard bool
-	// Deaf: it is heard, and says that it hears nobody.
+	// Deaf: it is heard and says that it hears nobody, and so it is not alive.
 	Deaf bool
 	// LastHeard is when its last sign of life came. Watched: this speaker pings it and was answered, so that is no accident.
 	LastHeard time.Time
@@ -172,7 +174,7 @@ func (d *Detector) status(p *peer) Status {
 	return Status{
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
-		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: d.deaf(p), LastHeard: p.lastHeard,
+		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: d.deaf(p) && !p.alive, LastHeard: p.lastHeard,
 		Watched: p.answered && d.observes(p),
 	}
 }

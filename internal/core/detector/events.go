@@ -21,6 +21,9 @@ func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer 
 		p.noteAlarm(now) // One more ping, and it would have been a false alarm.
 	}
 	p.noteAnswer(answer, d.needed(p))
+	if p.met.IsZero() {
+		p.met = now
+	}
 	p.lastHeard, p.unanswered, p.asked = now, 0, false
 	d.evaluate(now, p)
 	return (!was || parted) && p.alive, before

@@ -46,7 +46,7 @@ func (d *Detector) listeningTime(now time.Time) time.Time {
 
 // extend takes the time in which we did not listen away from a peer's silence.
 func (p *peer) extend(now time.Time, gap time.Duration) {
-	for _, since := range []*time.Time{&p.lastHeard, &p.suspectedSince} {
+	for _, since := range []*time.Time{&p.lastHeard, &p.met, &p.suspectedSince} {
 		if since.IsZero() {
 			continue
 		}

@@ -53,7 +53,7 @@ func (d *Detector) evaluate(now time.Time, p *peer) {
 	silent := d.majoritySuspects(now, p)
 	d.changed = d.changed || silent != p.silent
 	p.silent = silent
-	d.setAlive(now, p, !p.left && !d.deaf(p) && (heard || p.listed && !silent && !p.oneWay))
+	d.setAlive(now, p, !p.left && !(d.deaf(p) && d.acquainted(listening, p)) && (heard || p.listed && !silent && !p.oneWay))
 	d.noteDoubt(p)
 }
 
