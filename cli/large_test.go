@@ -31,7 +31,9 @@ func BenchmarkLarge(b *testing.B) {
 			var spent, most float64
 			for b.Loop() {
 				c := program(b, append(strings.Fields(line), "--from="+file)...)
-				if output, err := c.CombinedOutput(); err != nil {
+				// Every Service has its only endpoint on one node: that a drain makes some unreachable is the right answer.
+				output, err := c.CombinedOutput()
+				if found := strings.HasPrefix(line, "simulate") && c.ProcessState.ExitCode() == 1 && strings.Contains(string(output), "Unreachable"); err != nil && !found {
 					b.Fatalf("%v: %.500s", err, output)
 				}
 				spent += (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
