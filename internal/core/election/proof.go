@@ -14,9 +14,10 @@ import (
 const (
 	// proofTimeout is how long a server has to answer for the first time. That is how long the heir of an address has, too.
 	proofTimeout = heirTimeout
-	// minRefusal is for how long a server that has not answered is out of the table. It doubles each time, up to so many times that.
-	minRefusal  = time.Minute
-	maxRefusals = 60
+	// minRefusal is for how long a server that has not answered is out of the table: a busy node may just not have come to it. It doubles
+	// each time, up to so many times that.
+	minRefusal  = 15 * time.Second
+	maxRefusals = 240
 	// maxProving is how many addresses a server is asked about at a time, of those of one family on one segment.
 	maxProving = 64
 )
