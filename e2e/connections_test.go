@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,9 +89,16 @@ func (m *move) drain(node string) {
 func (m *move) mustBeWhole() {
 	m.t.Helper()
 	if broken := m.open.Stop(); len(broken) > 0 {
-		m.t.Errorf("%d of %d connections broke, the first: %v", len(broken), openConnections, broken[0])
+		m.t.Errorf("%d of %d connections broke, the first: %v; the last: %v", len(broken), openConnections, broken[0], broken[len(broken)-1])
+		for _, node := range m.Nodes() {
+			tables, err := node.Run(m.t.Context(), "", "nft", "list", "ruleset")
+			m.t.Logf("%s passes on: %v, %s", node.Name, err, passages.FindAllString(tables, -1))
+		}
 	}
 }
+
+// passages are the elements of the sets and maps of this project's tables, and the heads of all.
+var passages = regexp.MustCompile(`(?m)^table .*|^\s+(map|set) .*|elements = \{[^}]*\}`)
 
 func TestConnections_SurviveAMoveOnLayer2(t *testing.T) {
 	for _, test := range []struct {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -86,19 +88,25 @@ func (r *rig) endedHere(addrs ...netip.Addr) (open []*talk) {
 	return open
 }
 
-// endedAt is how many entries of connections that have ended a node has.
-func (r *rig) endedAt(i int) int {
+// entriesAt is how many entries of connections that its service proxy has had a node has, of those that are counted.
+func (r *rig) entriesAt(i int, counts func(*connection) bool) (count int) {
 	r.t.Helper()
-	var ended endedEntries
 	r.nodes[i].ns.Do(r.t, func() {
 		for _, f := range []family{ipv4, ipv6} {
-			if err := f.dump(func(c connection) { ended.note(&c) }); err != nil {
+			if err := f.dump(func(c connection) {
+				if c.protocol == unix.IPPROTO_TCP && c.status&statusDstNAT != 0 && counts(&c) {
+					count++
+				}
+			}); err != nil {
 				r.t.Fatal(err)
 			}
 		}
 	})
-	return len(ended)
+	return count
 }
+
+// endedAt is how many entries of connections that have ended a node has.
+func (r *rig) endedAt(i int) int { return r.entriesAt(i, (*connection).ended) }
 
 func (r *rig) awaitForgotten(i int) {
 	r.t.Helper()

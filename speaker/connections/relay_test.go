@@ -92,7 +92,20 @@ func TestRelay_PacketsGoRound(t *testing.T) {
 				r.expect(r.nodes[i].name, of)
 			}
 		}
+		for _, of := range talks {
+			for _, talk := range of {
+				_ = talk.Close()
+			}
+		}
 	}
+	netnstest.Eventually(t, "the others have ended, and their last packets are not counted", func() error {
+		for i, n := range r.nodes {
+			if open := r.entriesAt(i, func(c *connection) bool { return !c.ended() }); open > 0 {
+				return fmt.Errorf("%s has %d", n.name, open)
+			}
+		}
+		return nil
+	})
 
 	lost := r.dial(vip4, 1)
 	for _, n := range r.nodes {

@@ -68,7 +68,7 @@ func (o *Connections) ask(ctx context.Context, i int, connection net.Conn, inter
 		if err == nil {
 			o.answered[i] = began
 		} else if ctx.Err() == nil {
-			o.broken = append(o.broken, fmt.Errorf("connection %d from %s: %w", i, connection.LocalAddr(), err))
+			o.broken = append(o.broken, fmt.Errorf("connection %d from %s, at %s: %w", i, connection.LocalAddr(), time.Now().UTC().Format("15:04:05.000"), err))
 		}
 		o.mu.Unlock()
 		if err != nil {
