@@ -14,6 +14,8 @@ import (
 const (
 	// undecidedLimit is how long a speaker may take until it knows the others. After that it says that connections break.
 	undecidedLimit = 30 * time.Second
+	// statesLimit is how long it waits at most, from its start, for the state of each that is alive.
+	statesLimit = 5 * time.Second
 	// keptInterval is how often the kernel is asked again what an earlier process counted, while it does not say.
 	keptInterval = time.Second
 )
@@ -80,7 +82,8 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	}
 	d := m.Next(in)
 	wait := d.Wait
-	if !l.memory.participant.Settled() {
+	// What is decided without knowing who has connections would take from the kernel what passes packets on to them.
+	if !l.memory.participant.Settled() || !m.decided && now.Sub(l.started) < statesLimit && unheard(seen, l.cfg.Node) != "" {
 		return passing{wait: wait}
 	}
 	if !m.asked && !m.replaced {
@@ -99,6 +102,15 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	}
 	left, toldWait := m.told.next(now, d.Left)
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
+}
+
+// unheard is another node whose speaker is alive, and whose state has not come yet; "": there is none.
+func unheard(seen *snapshot, self string) string {
+	i := slices.IndexFunc(seen.view.Alive, func(node string) bool { return node != self && !seen.view.Peers[node].StateKnown })
+	if i < 0 {
+		return ""
+	}
+	return seen.view.Alive[i]
 }
 
 // holdSessions returns sessions of which those that have never been tried may wait, for BFD, or until what this node does not know is passed

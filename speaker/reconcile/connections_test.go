@@ -354,3 +354,29 @@ func TestConnectionsCondition(t *testing.T) {
 		}
 	})
 }
+
+// A speaker that has just started takes nothing from the kernel, and is not ready, before it has heard from each that is alive who has
+// connections; but it does not wait for ever.
+func TestLoop_WaitsForTheStatesOfTheOthers(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		inTime(t, func(t *testing.T, f *fixture) {
+			f.addNeighbor()
+			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1}
+			f.pass(t)
+			time.Sleep(statesLimit / 2) // Addresses are claimed by then.
+			f.pass(t)
+			if decided := slices.Contains(f.calls, "connections"); decided || f.Ready() == nil || !strings.Contains(f.Ready().Error(), "the speaker of n2") {
+				t.Fatalf("it has decided: %t, and is ready: %v", decided, f.Ready())
+			}
+			if comes {
+				f.addNeighbor()
+			} else {
+				time.Sleep(statesLimit)
+			}
+			f.pass(t)
+			if decided := slices.Contains(f.calls, "connections"); !decided || f.Ready() != nil {
+				t.Errorf("the state comes: %t, it has decided: %t, and is ready: %v", comes, decided, f.Ready())
+			}
+		})
+	}
+}

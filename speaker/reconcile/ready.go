@@ -69,7 +69,12 @@ func (l *Loop) updateReady(began time.Time, seen *snapshot, sessions []announce.
 // missingMembers says which other speakers have not been met, some time after the start; nil when none is waited for.
 func (l *Loop) missingMembers(since time.Duration, seen *snapshot) error {
 	switch known := seen.world.Members.Known; {
-	case since >= membershipTimeout || known && l.memory.participant.Settled() || l.exec.Gossip.Off():
+	case since >= membershipTimeout || l.exec.Gossip.Off():
+		return nil
+	case known && l.memory.participant.Settled():
+		if node := unheard(seen, l.cfg.Node); node != "" && since < statesLimit {
+			return fmt.Errorf("waiting for what the speaker of %s says", node)
+		}
 		return nil
 	case !known:
 		return fmt.Errorf("the other speakers have not been met: %s", membershipCondition(known, seen.view, nil).Message)
