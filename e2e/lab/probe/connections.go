@@ -18,8 +18,9 @@ import (
 const (
 	// connectionRate is how many requests a second all open connections make together.
 	connectionRate = 1000
-	// connectionTimeout is how long a connection may wait for an answer until it counts as broken: TCP sends again what is lost.
-	connectionTimeout = 5 * time.Second
+	// connectionTimeout is how long a connection may wait for an answer until it counts as broken: TCP sends again what is lost, and a node that
+	// is switched off is passed round after five seconds.
+	connectionTimeout = 10 * time.Second
 )
 
 // Connections are TCP connections that stay open, and ask for a page again and again until they are stopped.
