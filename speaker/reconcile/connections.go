@@ -83,7 +83,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	d := m.Next(in)
 	wait := d.Wait
 	// What is decided without knowing who has connections would take from the kernel what passes packets on to them.
-	if !l.memory.participant.Settled() || !m.decided && now.Sub(l.started) < statesLimit && unheard(seen, l.cfg.Node) != "" {
+	if !l.memory.participant.Settled() || !m.decided && l.unheard(now.Sub(l.started), seen) != "" {
 		return passing{wait: wait}
 	}
 	if !m.asked && !m.replaced {
@@ -104,10 +104,10 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
 }
 
-// unheard is another node whose speaker is alive, and whose state has not come yet; "": there is none.
-func unheard(seen *snapshot, self string) string {
-	i := slices.IndexFunc(seen.view.Alive, func(node string) bool { return node != self && !seen.view.Peers[node].StateKnown })
-	if i < 0 {
+// unheard is another node whose speaker is alive, and whose state has not come yet, some time after the start; "": none is waited for.
+func (l *Loop) unheard(since time.Duration, seen *snapshot) string {
+	i := slices.IndexFunc(seen.view.Alive, func(node string) bool { return node != l.cfg.Node && !seen.view.Peers[node].StateKnown })
+	if i < 0 || since >= statesLimit {
 		return ""
 	}
 	return seen.view.Alive[i]

@@ -72,7 +72,7 @@ func (l *Loop) missingMembers(since time.Duration, seen *snapshot) error {
 	case since >= membershipTimeout || l.exec.Gossip.Off():
 		return nil
 	case known && l.memory.participant.Settled():
-		if node := unheard(seen, l.cfg.Node); node != "" && since < statesLimit {
+		if node := l.unheard(since, seen); node != "" {
 			return fmt.Errorf("waiting for what the speaker of %s says", node)
 		}
 		return nil
