@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,45 @@ func TestConnections_SurviveThatASpeakerIsKilled(t *testing.T) {
 	awaitMembers(t, m.Cluster)
 	m.awaitAnswers()
 	m.mustBeWhole()
+}
+
+// A client that hears of a move late, for what told it was lost, sends to the former holder meanwhile. That served none of the connections.
+func TestConnections_SurviveAClientThatHearsLate(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
+	first := m.holders()[m.addresses[0]]
+	m.drain(first)
+	m.awaitAway(first)
+	for _, addr := range m.addresses {
+		m.pinNeighbor(addr)
+	}
+	m.Node(first).RemoveAnnotation("daymark.io/drain")
+	others := slices.DeleteFunc(m.NodeNames(), func(node string) bool { return node == first })
+	for _, node := range others {
+		m.drain(node)
+	}
+	m.awaitAway(others...)
+	m.mustBeWhole()
+}
+
+// pinNeighbor keeps the client's entry for an address as it is until the test ends.
+func (m *move) pinNeighbor(addr netip.Addr) {
+	m.t.Helper()
+	neigh := func(ctx context.Context, command string, arguments ...string) (string, error) {
+		return m.Client().Run(ctx, "", slices.Concat([]string{"ip", "neigh", command, addr.String(), "dev", "eth0"}, arguments)...)
+	}
+	entry, err := neigh(m.t.Context(), "show")
+	fields := strings.Fields(entry)
+	mac := slices.Index(fields, "lladdr") + 1
+	if err != nil || mac == 0 {
+		m.t.Fatalf("the client's entry for %s is %q, %v", addr, entry, err)
+	}
+	if _, err := neigh(m.t.Context(), "replace", "lladdr", fields[mac], "nud", "permanent"); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		_, _ = neigh(context.Background(), "delete") // the next question finds out
+	})
 }
 
 // What comes in by a second segment is handed over on that: on the first, strict reverse path filtering would drop it.

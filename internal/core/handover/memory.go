@@ -270,6 +270,11 @@ func (m *Memory) unanswered(vias []Via, in *Input) (is bool) {
 	return is
 }
 
+// off reports whether a node does not answer by one of its addresses.
+func (in *Input) off(p *Peer) bool {
+	return slices.ContainsFunc(p.Vias, func(v Via) bool { return in.unreachable(v.Prefix.Addr()) })
+}
+
 // unreachable reports whether an address does not answer.
 func (in *Input) unreachable(via netip.Addr) bool {
 	_, found := slices.BinarySearchFunc(in.Unreachable, via, netip.Addr.Compare)
@@ -312,10 +317,10 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))
 }
 
-// next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. Packets come in
-// by the holders. If there is one, or was until
-// a moment ago, the way begins there, and ends before it; if there are several, it may begin at each of them. A node
-// that does not pass on ends every way, so at most one is asked, after all others: in a ring, if there are no others.
+// next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. The way is a ring,
+// for packets come in by any of the holders; and where there is one, by former ones too, from clients and switches that have not heard of it yet.
+// A node that does not pass on ends every way, so at most one is asked, after all others: if one holds the address, or did until a moment
+// ago, the way begins there and ends with it; of a ring it is a part if there are no others.
 func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int) {
 	holder := t.sole
 	if len(t.holders) == 0 && holder == "" || len(t.holders) < 2 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining && !t.doubted {
@@ -326,40 +331,38 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 	if !found {
 		return netip.Addr{}, 0
 	}
-	var last netip.Addr
+	// around leads to the holder, or beyond. While nobody holds the address that one may have crashed.
+	var around, last netip.Addr
 	ended := false
 	for i := 1; i < len(members); i++ {
 		node := members[(me+i)%len(members)]
 		peer := m.peers[node]
 		next := peer.via(a, in)
 		ended = ended || node == holder
-		_, silent := m.silent[node]
 		switch {
-		case silent && !next.IsValid(): // nothing goes by it
+		case !next.IsValid() && in.off(&peer): // nothing goes by it
 		case peer.PassesOn:
 			hops++
-			if !via.IsValid() && !ended {
+			if !ended && !via.IsValid() {
 				via = next
+			} else if ended && !around.IsValid() && len(t.holders) > 0 {
+				around = next
 			}
 		case !last.IsValid() && node != holder:
 			last = next
 		}
 	}
-	return withLast(via, last, hops, holder == "")
-}
-
-// withLast adds the node that is asked after all others, if there is one, to where packets go on and how often they may.
-func withLast(via, last netip.Addr, hops int, ring bool) (netip.Addr, int) {
 	switch {
-	case !via.IsValid() && !last.IsValid():
+	case holder != "" && last.IsValid():
+		hops, around = hops+1, last
+	case !via.IsValid() && !around.IsValid():
+		hops, around = 1, last
+	}
+	if !via.IsValid() {
+		via = around
+	}
+	if !via.IsValid() {
 		return via, 0
-	case ring && !via.IsValid():
-		return last, 1
-	case !ring && last.IsValid():
-		hops++
-		if !via.IsValid() {
-			via = last
-		}
 	}
 	return via, min(hops, MaxMembers-1)
 }

@@ -213,14 +213,22 @@ func TestMemory_OneHolder(t *testing.T) {
 	}
 }
 
-func TestMemory_TheLastOneDoesNotPassOnToTheHolder(t *testing.T) {
+// A client, or a switch, that has not heard of the move yet sends to one that held the address before.
+func TestMemory_AFormerPassesOnToTheHolder(t *testing.T) {
 	c := newCluster("n1", "n2", "n3")
 	c.hold("n1")
 	c.hold("n2")
+	c.hold("n1")
+	c.expectWay(t, "it moved back", "n2", "n1")
 	c.hold("n3")
-	if d := c.last["n2"]; len(d.Plan.Passages) > 0 {
-		t.Errorf("n2 passes on %+v", d.Plan.Passages)
-	}
+	c.expectWay(t, "the last one on the way", "n2", "n3", "n1")
+	c.expectWay(t, "the first one", "n1", "n2", "n3")
+	c.unable["n1"] = true
+	c.hold("n3")
+	c.expectWay(t, "who does not pass on is the last", "n3", "n2", "n1")
+	c.unable["n1"], c.unable["n3"] = false, true
+	c.hold("n3")
+	c.expectWay(t, "the holder does not pass on", "n2", "n1")
 }
 
 // While nobody holds an address, those that it moved away from pass on as before: the next holder may begin before they know it.
