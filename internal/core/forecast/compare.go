@@ -199,21 +199,25 @@ func (c *comparison) address(was, is *lb.Service, addr netip.Addr) (effects []Ef
 // routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still; it
 // is a fault unless no node is left that has a session with it.
 func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) {
-	routes, then := c.before.routes(before), c.after.routes(after)
-	e := nodesEffect(Routes, before.Addr.String(), slices.Sorted(maps.Keys(routes)), slices.Sorted(maps.Keys(then)))
+	all, left := c.before.routes(before), c.after.routes(after)
+	if slices.Equal(all, left) {
+		return nil
+	}
+	was, is := nodesOf(all), nodesOf(left)
+	e := nodesEffect(Routes, before.Addr.String(), was, is)
 	switch {
-	case len(routes) > 0 && len(then) == 0:
+	case len(was) > 0 && len(is) == 0:
 		e.Effect = Withdrawn
 		return []Effect{e}
-	case len(routes) == 0 && len(then) > 0:
+	case len(was) == 0 && len(is) > 0:
 		e.Effect = Announced
 		return []Effect{e}
 	case len(e.From)+len(e.To) > 0:
 		effects = append(effects, e)
-	case !maps.Equal(routes, then):
-		effects = append(effects, Effect{Effect: Attributes, Address: e.Address, From: values(routes), To: values(then), Stay: len(then)})
+	default:
+		effects = append(effects, Effect{Effect: Attributes, Address: e.Address, From: values(byNode(all)), To: values(byNode(left)), Stay: len(is)})
 	}
-	told, still := c.before.told(before), c.after.told(after)
+	told, still := byPeer(all), byPeer(left)
 	for _, peer := range slices.Sorted(maps.Keys(told)) {
 		if len(still[peer]) == 0 && !slices.Contains(c.without, peer) {
 			effects = append(effects, Effect{Effect: Withdrawn, Address: e.Address, From: told[peer], Message: "to " + peer})
@@ -297,8 +301,8 @@ func (o *Outcome) byWhom(s *lb.Service, addr netip.Addr) string {
 	if holder := o.holders[addr].atOnce; holder != "" {
 		texts = append(texts, "held by "+holder)
 	}
-	if routes := o.routes(&answers); len(routes) > 0 {
-		texts = append(texts, fmt.Sprintf("announced by BGP by %d nodes", len(routes)))
+	if nodes := nodesOf(o.routes(&answers)); len(nodes) > 0 {
+		texts = append(texts, fmt.Sprintf("announced by BGP by %d nodes", len(nodes)))
 	}
 	if len(texts) == 0 {
 		return "not announced: " + o.explainer.Explain(s).Message

@@ -92,12 +92,21 @@ func (r *reality) compare(t *rapid.T, before, forecast *Outcome) {
 	r.compareRoutes(t, forecast)
 	for name, speaker := range r.speakers {
 		for peer, sent := range speaker.paths {
-			got, want := pathsOf(sent, map[*announce.Attributes]string{}), forecast.nodes()[name].peers[peer]
-			if !maps.Equal(got.byPrefix, want.byPrefix) {
-				t.Fatalf("%s was to send %s %v, and sends %v", name, peer, want.byPrefix, got.byPrefix)
+			got, want := inWords(sent), inWords(forecast.nodes()[name].peers[peer].list)
+			if !maps.Equal(got, want) {
+				t.Fatalf("%s was to send %s %v, and sends %v", name, peer, want, got)
 			}
 		}
 	}
+}
+
+// inWords are the attributes of paths by prefix.
+func inWords(paths []announce.Path) map[netip.Prefix]string {
+	words := make(map[netip.Prefix]string, len(paths))
+	for _, path := range paths {
+		words[path.Prefix] = attributesText(path.Attributes)
+	}
+	return words
 }
 
 // compareHolders compares who holds what. The controller writes Services one after another, and nodes decide as they learn of it: when
@@ -157,7 +166,7 @@ func (r *reality) compareRoutes(t *rapid.T, forecast *Outcome) {
 					}
 				}
 			}
-			want := slices.Sorted(maps.Keys(forecast.routes(&answers)))
+			want := nodesOf(forecast.routes(&answers))
 			if got := slices.Sorted(maps.Keys(told)); !slices.Equal(got, want) {
 				t.Fatalf("routers were to be told of %s by %v, and are by %v", addr, want, got)
 			}

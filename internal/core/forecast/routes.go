@@ -18,10 +18,19 @@ type node struct {
 	healthy map[lb.Key]bool
 }
 
-// paths to a peer by prefix, and the lengths of prefixes that occur.
+// paths to a peer in order of prefix, what their attributes are in words, and the lengths of prefixes that occur, sorted.
 type paths struct {
-	byPrefix map[netip.Prefix]string
-	lengths  map[int]bool
+	list    []announce.Path
+	texts   map[*announce.Attributes]string
+	lengths []int
+}
+
+// route to an address that a router has.
+type route struct {
+	node, peer string
+	// prefix is invalid if it is not known what the node sends.
+	prefix     netip.Prefix
+	attributes string
 }
 
 // nodes lets each speaker that is there plan.
@@ -65,27 +74,25 @@ func nodeOf(plan *announce.Plan) *node {
 }
 
 func pathsOf(list []announce.Path, texts map[*announce.Attributes]string) *paths {
-	p := &paths{make(map[netip.Prefix]string, len(list)), map[int]bool{}}
+	p := &paths{list: list, texts: texts}
 	for _, path := range list {
 		if _, known := texts[path.Attributes]; !known {
 			texts[path.Attributes] = attributesText(path.Attributes)
 		}
-		p.byPrefix[path.Prefix], p.lengths[path.Prefix.Bits()] = texts[path.Attributes], true
+		if i, known := slices.BinarySearch(p.lengths, path.Prefix.Bits()); !known {
+			p.lengths = slices.Insert(p.lengths, i, path.Prefix.Bits())
+		}
 	}
 	return p
 }
 
-// to an address, each prefix with its attributes, in words.
-func (p *paths) to(addr netip.Addr) (texts []string) {
-	for bits := range p.lengths {
-		if prefix, err := addr.Prefix(bits); err == nil {
-			if attributes, found := p.byPrefix[prefix]; found {
-				texts = append(texts, prefix.String()+attributes)
-			}
-		}
+// find returns the attributes of a prefix in words.
+func (p *paths) find(prefix netip.Prefix) (attributes string, found bool) {
+	i, found := slices.BinarySearchFunc(p.list, prefix, func(path announce.Path, prefix netip.Prefix) int { return path.Prefix.Compare(prefix) })
+	if !found {
+		return "", false
 	}
-	slices.Sort(texts)
-	return texts
+	return p.texts[p.list[i].Attributes], true
 }
 
 // attributesText has those attributes that are not the default.
@@ -108,34 +115,12 @@ func attributesText(a *announce.Attributes) (text string) {
 	return text
 }
 
-// routes to an address of a Service that routers have, by node: to which peer, and with which attributes.
-func (o *Outcome) routes(answers *announce.Answers) map[string]string {
-	byNode := map[string]string{}
-	o.eachRoute(answers, func(node, _, text string) {
-		if before := byNode[node]; before != "" {
-			text = before + "; " + text
-		}
-		byNode[node] = text
-	})
-	return byNode
-}
-
-// told are the nodes that announce an address to each peer, sorted.
-func (o *Outcome) told(answers *announce.Answers) map[string][]string {
-	byPeer := map[string][]string{}
-	o.eachRoute(answers, func(node, peer, _ string) {
-		if !slices.Contains(byPeer[peer], node) {
-			byPeer[peer] = append(byPeer[peer], node)
-		}
-	})
-	return byPeer
-}
-
-// eachRoute calls a function with each route to an address, in order of nodes.
-func (o *Outcome) eachRoute(answers *announce.Answers, do func(node, peer, text string)) {
+// routes to an address of a Service that routers have, in order of nodes.
+func (o *Outcome) routes(answers *announce.Answers) (routes []route) {
 	if answers.Against.Name != "" {
-		return
+		return nil
 	}
+	routes = make([]route, 0, len(answers.Nodes))
 	for i := range answers.Nodes {
 		answer := &answers.Nodes[i]
 		node := o.nodes()[answer.Node]
@@ -145,14 +130,56 @@ func (o *Outcome) eachRoute(answers *announce.Answers, do func(node, peer, text 
 			}
 			sent := node.peers[peer.Peer]
 			if sent == nil {
-				do(answer.Node, peer.Peer, "to "+peer.Peer)
+				routes = append(routes, route{node: answer.Node, peer: peer.Peer})
 				continue
 			}
-			for _, text := range sent.to(answers.Addr) {
-				do(answer.Node, peer.Peer, text+" to "+peer.Peer)
+			for _, bits := range sent.lengths {
+				if prefix, err := answers.Addr.Prefix(bits); err == nil {
+					if attributes, found := sent.find(prefix); found {
+						routes = append(routes, route{answer.Node, peer.Peer, prefix, attributes})
+					}
+				}
 			}
 		}
 	}
+	return routes
+}
+
+// nodesOf are the nodes that have one of some routes, sorted.
+func nodesOf(routes []route) (nodes []string) {
+	for i, r := range routes {
+		if i == 0 || routes[i-1].node != r.node {
+			nodes = append(nodes, r.node)
+		}
+	}
+	return nodes
+}
+
+// byNode says of routes, by node, to which peer they go, and with which attributes.
+func byNode(routes []route) map[string]string {
+	texts := map[string]string{}
+	for _, r := range routes {
+		text := "to " + r.peer
+		if r.prefix.IsValid() {
+			text = r.prefix.String() + r.attributes + " " + text
+		}
+		if before := texts[r.node]; before != "" {
+			text = before + "; " + text
+		}
+		texts[r.node] = text
+	}
+	return texts
+}
+
+// byPeer are the nodes that have routes to each peer, sorted.
+func byPeer(routes []route) map[string][]string {
+	nodes := map[string][]string{}
+	for _, r := range routes {
+		if known := nodes[r.peer]; len(known) == 0 || known[len(known)-1] != r.node {
+			nodes[r.peer] = append(known, r.node)
+		}
+	}
+	return nodes
 }
 
 // healthy are the nodes on which the health check of a Service succeeds, sorted.
