@@ -16,17 +16,13 @@ import (
 
 func newAddress(e *env.Env) *cobra.Command {
 	a := &asker{Env: e}
-	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, bool, error) {
+	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error) {
 		x, err := c.ExplainAddress(name, namespace)
 		if err != nil {
-			return nil, false, env.Usage(err)
-		}
-		ok := len(x.Conflicts) == 0
-		for i := range x.Services {
-			ok = ok && !x.Services[i].State.Wrong()
+			return nil, nil, env.Usage(err)
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).address(x) }
-		return &output.Result{Kind: "AddressExplanation", Value: x, Names: []string{"address/" + x.Address}, Text: text}, ok, nil
+		return &output.Result{Kind: "AddressExplanation", Value: x, Names: []string{"address/" + x.Address}, Text: text}, x, nil
 	}
 	c := a.command("address ADDRESS", "Say whose an address is and who announces it, or who could have it")
 	c.Aliases = []string{"addr", "ip"}
@@ -93,14 +89,13 @@ func (p *page) free(x *view.AddressExplanation) {
 
 func newNode(e *env.Env) *cobra.Command {
 	a := &asker{Env: e}
-	a.explain = func(c *view.Cluster, _, name string) (*output.Result, bool, error) {
+	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainNode(name)
 		if x == nil {
-			return nil, false, missing("node", name, c, source.Nodes)
+			return nil, nil, missing("node", name, c, source.Nodes)
 		}
-		ok := x.Against == nil && x.Speaker != nil && x.Speaker.GoneSince == nil
 		text := func(s *output.Screen) { (&page{s, c.Now}).nodeReport(x) }
-		return &output.Result{Kind: "NodeExplanation", Value: x, Names: []string{"node/" + name}, Text: text}, ok, nil
+		return &output.Result{Kind: "NodeExplanation", Value: x, Names: []string{"node/" + name}, Text: text}, x, nil
 	}
 	c := a.command("node NAME", "Say what a node holds and tells routers, what it does not, and why")
 	c.Aliases = []string{"nodes", "speaker"}

@@ -35,8 +35,14 @@ type asker struct {
 	watch bool
 	// queries for what is needed, besides the world; nil: nothing.
 	queries func(namespace, name string) []source.Query
-	// explain it; nil: there is no such object. ok is false when something is wrong with it.
-	explain func(c *view.Cluster, namespace, name string) (result *output.Result, ok bool, err error)
+	// explain it; the error says so when there is no such object.
+	explain func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error)
+}
+
+// explanation of an object.
+type explanation interface {
+	// Wrong reports whether it is not as it should be.
+	Wrong() bool
 }
 
 func (a *asker) command(use, short string) *cobra.Command {
@@ -62,7 +68,7 @@ func (a *asker) run(ctx context.Context, namespace, name string) error {
 		if err := objects.Installed(); err != nil {
 			return err
 		}
-		result, ok, err := a.explain(a.View(objects), namespace, name)
+		result, explained, err := a.explain(a.View(objects), namespace, name)
 		if err != nil {
 			return err
 		}
@@ -70,7 +76,7 @@ func (a *asker) run(ctx context.Context, namespace, name string) error {
 		if err := a.Print(a.Out, *result); err != nil {
 			return err
 		}
-		if !ok {
+		if explained.Wrong() {
 			return env.ErrWrong
 		}
 		return nil

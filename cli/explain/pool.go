@@ -22,25 +22,15 @@ func missing(what, name string, c *view.Cluster, kind source.Kind) error {
 	return fmt.Errorf("there is no %s %s", what, name)
 }
 
-// allWell reports whether no condition says that something is wrong.
-func allWell(conditions []view.ConditionLine) bool {
-	for i := range conditions {
-		if conditions[i].Wrong {
-			return false
-		}
-	}
-	return true
-}
-
 func newPool(e *env.Env) *cobra.Command {
 	a := &asker{Env: e}
-	a.explain = func(c *view.Cluster, _, name string) (*output.Result, bool, error) {
+	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPool(name)
 		if x == nil {
-			return nil, false, missing("IPAddressPool", name, c, source.Pools)
+			return nil, nil, missing("IPAddressPool", name, c, source.Pools)
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).pool(x) }
-		return &output.Result{Kind: "PoolExplanation", Value: x, Names: []string{"ipaddresspool.daymark.io/" + name}, Text: text}, allWell(x.Conditions), nil
+		return &output.Result{Kind: "PoolExplanation", Value: x, Names: []string{"ipaddresspool.daymark.io/" + name}, Text: text}, x, nil
 	}
 	c := a.command("pool NAME", "Say what a pool has and gives, to whom, and by what its addresses are announced")
 	c.Aliases = []string{"pools", "ipaddresspool"}
@@ -107,13 +97,13 @@ func (p *page) count(family string, c *view.PoolCount) {
 
 func newPeer(e *env.Env) *cobra.Command {
 	a := &asker{Env: e}
-	a.explain = func(c *view.Cluster, _, name string) (*output.Result, bool, error) {
+	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPeer(name)
 		if x == nil {
-			return nil, false, missing("BGPPeer", name, c, source.Peers)
+			return nil, nil, missing("BGPPeer", name, c, source.Peers)
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).peer(x) }
-		return &output.Result{Kind: "PeerExplanation", Value: x, Names: []string{"bgppeer.daymark.io/" + name}, Text: text}, allWell(x.Conditions), nil
+		return &output.Result{Kind: "PeerExplanation", Value: x, Names: []string{"bgppeer.daymark.io/" + name}, Text: text}, x, nil
 	}
 	c := a.command("peer NAME", "Say which nodes have sessions with a BGP peer, what it was told, and why not")
 	c.Aliases = []string{"peers", "bgppeer"}

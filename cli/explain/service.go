@@ -35,14 +35,13 @@ func newService(e *env.Env) *cobra.Command {
 func serviceAsker(e *env.Env) *asker {
 	a := &asker{Env: e}
 	a.queries = func(namespace, name string) []source.Query { return events("Service", namespace, name) }
-	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, bool, error) {
+	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error) {
 		x := c.ExplainService(lb.Key{Namespace: namespace, Name: name})
 		if x == nil {
-			return nil, false, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", namespace, name)
+			return nil, nil, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", namespace, name)
 		}
-		ok := x.State == view.ServiceAnnounced || x.State == view.ServiceOther
 		text := func(s *output.Screen) { (&page{s, c.Now}).service(x) }
-		return &output.Result{Kind: "ServiceExplanation", Value: x, Names: []string{x.ID()}, Text: text}, ok, nil
+		return &output.Result{Kind: "ServiceExplanation", Value: x, Names: []string{x.ID()}, Text: text}, x, nil
 	}
 	return a
 }

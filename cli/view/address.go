@@ -28,7 +28,13 @@ type AddressExplanation struct {
 	Conflicts []ConflictLine `json:"conflicts,omitempty"`
 	Unseen    []Unseen       `json:"unseen,omitempty"`
 	// NotComputed says why there are no Stories and no Free.
-	NotComputed string `json:"notComputed,omitempty"`
+	NotComputed string    `json:"notComputed,omitempty"`
+	Problems    []Problem `json:"problems,omitempty"`
+}
+
+// Wrong reports whether something is not as it should be: with the address, or with a Service that has it.
+func (x *AddressExplanation) Wrong() bool {
+	return len(x.Problems) > 0 || slices.ContainsFunc(x.Services, func(s ServiceLine) bool { return s.State == ServiceUnknown })
 }
 
 // FreeAddress is whether an address that nobody has can be had.
@@ -73,8 +79,19 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	}
 	if len(c.Unseen) > 0 {
 		x.NotComputed = c.notComputed()
-		return x, nil
+	} else {
+		c.addStories(x, address, shown, namespace)
 	}
+	subjects := []subject{addressSubject(x.Address)}
+	for _, s := range shown {
+		subjects = append(subjects, serviceSubject(s.Key))
+	}
+	x.Problems = c.problemsAbout(c.storyProblems(x.Stories...), subjects...)
+	return x, nil
+}
+
+// addStories adds what the objects ask for: of the Services that show the address, or of a new one.
+func (c *Cluster) addStories(x *AddressExplanation, address netip.Addr, shown []*lb.Service, namespace string) {
 	for _, s := range shown {
 		if c.Settings.Classes.Ours(s) {
 			x.Stories = append(x.Stories, c.story(s, address))
@@ -83,7 +100,6 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	if len(shown) == 0 {
 		x.Free = c.free(address, namespace)
 	}
-	return x, nil
 }
 
 // nodeWith returns the node that has an address itself; empty: none.

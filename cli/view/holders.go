@@ -28,13 +28,17 @@ func (h *Holder) Shared() bool { return h.Shares > 0 || h.SharedBy != "" }
 
 // Disputed reports whether several nodes say of themselves that they are the one holder of an address.
 func Disputed(holders []Holder) bool {
-	alone := 0
+	return len(alone(holders)) > 1
+}
+
+// alone are the holders that say that they are the one holder.
+func alone(holders []Holder) (found []Holder) {
 	for i := range holders {
 		if h := &holders[i]; !h.Shared() && h.StandsInFor == "" && h.ReportedBefore == nil {
-			alone++
+			found = append(found, *h)
 		}
 	}
-	return alone > 1
+	return found
 }
 
 // holdersByAddress are the holders that the Speaker objects name.

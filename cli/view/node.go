@@ -27,7 +27,13 @@ type NodeExplanation struct {
 	Others []ReasonCount `json:"others,omitempty"`
 	Unseen []Unseen      `json:"unseen,omitempty"`
 	// NotComputed says why there are no Addresses and Others.
-	NotComputed string `json:"notComputed,omitempty"`
+	NotComputed string    `json:"notComputed,omitempty"`
+	Problems    []Problem `json:"problems,omitempty"`
+}
+
+// Wrong reports whether it is not as it should be, or announces nothing, be it on purpose.
+func (x *NodeExplanation) Wrong() bool {
+	return len(x.Problems) > 0 || x.Against != nil || x.Speaker == nil
 }
 
 // SpeakerReport is a Speaker object.
@@ -86,6 +92,11 @@ func (c *Cluster) ExplainNode(name string) *NodeExplanation {
 		x.Ready = !c.Parsed.Nodes[i].Down
 		x.Remarks = remarks(c.Parsed.Nodes[i])
 	}
+	var sessions []Problem
+	if x.Speaker != nil {
+		sessions = c.sessionProblems(name, x.Speaker.Sessions, true)
+	}
+	x.Problems = c.problemsAbout(sessions, nodeSubject(name))
 	if len(c.Unseen) > 0 {
 		x.NotComputed = c.notComputed()
 		return x

@@ -20,9 +20,13 @@ type PeerExplanation struct {
 	ShutdownMessage string         `json:"shutdownMessage,omitempty"`
 	Sessions        []PeerNodeLine `json:"sessions,omitempty"`
 	// Advertisements that announce to it.
-	Advertisements []string `json:"advertisements,omitempty"`
-	Unseen         []Unseen `json:"unseen,omitempty"`
+	Advertisements []string  `json:"advertisements,omitempty"`
+	Unseen         []Unseen  `json:"unseen,omitempty"`
+	Problems       []Problem `json:"problems,omitempty"`
 }
+
+// Wrong reports whether it is not as it should be.
+func (x *PeerExplanation) Wrong() bool { return len(x.Problems) > 0 }
 
 // PeerLine is a peer in short.
 type PeerLine struct {
@@ -61,9 +65,13 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 			x.Advertisements = append(x.Advertisements, a.Name)
 		}
 	}
+	var sessions []Problem
 	for _, node := range c.nodeNames() {
-		x.Sessions = append(x.Sessions, c.peerNode(p, node))
+		line := c.peerNode(p, node)
+		x.Sessions = append(x.Sessions, line)
+		sessions = append(sessions, c.sessionProblems(node, line.Sessions, true)...)
 	}
+	x.Problems = c.problemsAbout(sessions, subject{kind: "BGPPeer", name: name})
 	return x
 }
 

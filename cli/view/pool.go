@@ -25,8 +25,12 @@ type PoolExplanation struct {
 	Reservations []string `json:"reservations,omitempty"`
 	Unseen       []Unseen `json:"unseen,omitempty"`
 	// NotComputed says why there is nothing of what the objects ask for.
-	NotComputed string `json:"notComputed,omitempty"`
+	NotComputed string    `json:"notComputed,omitempty"`
+	Problems    []Problem `json:"problems,omitempty"`
 }
+
+// Wrong reports whether it is not as it should be.
+func (x *PoolExplanation) Wrong() bool { return len(x.Problems) > 0 }
 
 // PoolLine is a pool in short.
 type PoolLine struct {
@@ -55,6 +59,7 @@ func (c *Cluster) ExplainPool(name string) *PoolExplanation {
 	x := &PoolExplanation{
 		PoolLine: PoolLine{Name: name}, Conditions: c.conditionLines("IPAddressPool", raw.Status.Conditions),
 		Addresses: lb.Strings(pool.Ranges), Exclude: lb.Strings(pool.Exclude), Serves: serves(pool), Unseen: c.Unseen,
+		Problems: c.problemsAbout(nil, subject{kind: "IPAddressPool", name: name}),
 	}
 	x.Advertisements = c.selecting(pool)
 	for _, s := range c.ours(true) {

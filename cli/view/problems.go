@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
@@ -35,6 +36,9 @@ type Problem struct {
 	// Remedy is what can be done, and Command says more of it; empty: nothing does.
 	Remedy  string `json:"remedy,omitempty"`
 	Command string `json:"command,omitempty"`
+
+	// about others than its object.
+	about []subject
 }
 
 // ProblemList is all that is not as it should be, the worst first.
@@ -45,12 +49,25 @@ type ProblemList struct {
 
 // Problems of the cluster, as its objects say.
 func (c *Cluster) Problems() ProblemList {
-	found := slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.configurationProblems())
-	slices.SortStableFunc(found, func(a, b Problem) int {
+	return ProblemList{Items: append([]Problem{}, c.reported()...), Unseen: c.Unseen}
+}
+
+// reported are the problems that conditions and reports tell, without anything that has to be computed of all routes; they are made once.
+func (c *Cluster) reported() []Problem {
+	if c.problems == nil {
+		found := sorted(slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.disputes(), c.configurationProblems()))
+		c.problems = &found
+	}
+	return *c.problems
+}
+
+// sorted puts the worst first.
+func sorted(problems []Problem) []Problem {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(string(a.Severity), string(b.Severity)), strings.Compare(a.Kind, b.Kind),
 			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
-	return ProblemList{Items: append([]Problem{}, found...), Unseen: c.Unseen}
+	return problems
 }
 
 // serviceProblems are Services of ours that wait, are not announced, or have a condition that warns.
@@ -93,12 +110,15 @@ func (c *Cluster) speakerProblems() (found []Problem) {
 		for _, line := range c.wrongLines("Speaker", s.Status.Conditions) {
 			found = append(found, problem(Warning, "Speaker", s.Name, &line, "explain node "+s.Name))
 		}
+		if lb.SpeakerGone(s) {
+			continue // what it said of others is old
+		}
 		for _, conflict := range s.Status.Layer2.Conflicts {
 			found = append(found, Problem{
 				Severity: Warning, Kind: "Speaker", Name: s.Name, Reason: "AddressConflict", Since: &conflict.Since,
 				Message: fmt.Sprintf("%s is used by another host, %s on %s", conflict.Address, conflict.MAC, conflict.Interface),
 				Remedy:  remedy("Service", v1beta1.ConditionAnnounced, "AddressConflict"),
-				Command: "kubectl daymark explain address " + conflict.Address,
+				Command: "kubectl daymark explain address " + conflict.Address, about: []subject{addressSubject(conflict.Address)},
 			})
 		}
 	}
@@ -107,18 +127,19 @@ func (c *Cluster) speakerProblems() (found []Problem) {
 
 // countAlike leaves the first of the speakers that say the same of others, and says how many more do: of a node that is cut off all do.
 func countAlike(problems []Problem) (left []Problem) {
-	say := map[string]int{}
+	say := map[string][]subject{}
 	for _, p := range problems {
 		if p.Reason == status.NotAllSeen.Name {
-			say[p.Message]++
+			say[p.Message] = append(say[p.Message], nodeSubject(p.Name))
 		}
-		if say[p.Message] <= 1 {
+		if len(say[p.Message]) <= 1 {
 			left = append(left, p)
 		}
 	}
 	for i := range left {
-		if more := say[left[i].Message] - 1; more > 0 {
-			left[i].Message += fmt.Sprintf("; so say %d more", more)
+		if alike := say[left[i].Message]; len(alike) > 1 {
+			left[i].Message += fmt.Sprintf("; so say %d more", len(alike)-1)
+			left[i].about = alike
 		}
 	}
 	return left

@@ -34,9 +34,13 @@ type ServiceExplanation struct {
 	Differences []string    `json:"differences,omitempty"`
 	Events      []EventLine `json:"events,omitempty"`
 	// NotComputed says why there is nothing of what the objects ask for.
-	NotComputed string   `json:"notComputed,omitempty"`
-	Unseen      []Unseen `json:"unseen,omitempty"`
+	NotComputed string    `json:"notComputed,omitempty"`
+	Unseen      []Unseen  `json:"unseen,omitempty"`
+	Problems    []Problem `json:"problems,omitempty"`
 }
+
+// Wrong reports whether it is not as it should be: something is named by Problems, or the controller has not written to it.
+func (x *ServiceExplanation) Wrong() bool { return len(x.Problems) > 0 || x.State == ServiceUnknown }
 
 // Request is what a Service asks for.
 type Request struct {
@@ -100,13 +104,14 @@ func (c *Cluster) ExplainService(key lb.Key) *ServiceExplanation {
 		for _, addr := range s.Ingress {
 			x.Stories = append(x.Stories, AddressStory{Address: addr.String(), Pool: s.Provenance.PoolOf(addr), Holders: c.holdersByAddress()[addr.String()]})
 		}
-		return x
-	}
-	if x.Request.Ours {
+	} else if x.Request.Ours {
 		for _, addr := range s.Ingress {
 			x.Stories = append(x.Stories, c.story(s, addr))
 		}
 		c.compute(x, s, raw)
+	}
+	if x.Request.Ours {
+		x.Problems = c.problemsAbout(c.storyProblems(x.Stories...), subjectsOf(s)...)
 	}
 	return x
 }

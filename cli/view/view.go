@@ -73,6 +73,8 @@ type Cluster struct {
 	// boundedReports are what bounded returns; nil: not computed yet.
 	boundedReports *[]string
 	lines          map[lb.Key]ServiceLine
+	// problems are what reported returns; nil: not computed yet.
+	problems *[]Problem
 }
 
 // New sorts the objects.

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/daymark-lb/daymark/cli/view"
+)
+
+// TestExplain_IsWrongWhereProblemsNameSomething runs each explanation that a problem names, and that of the problem's own object.
+func TestExplain_IsWrongWhereProblemsNameSomething(t *testing.T) {
+	kinds := map[string]string{"Service": "service", "Speaker": "node", "Node": "node", "IPAddressPool": "pool", "BGPPeer": "peer"}
+	for _, cluster := range []string{"broken", "healthy as split", "healthy as unwell"} {
+		t.Run(cluster, func(t *testing.T) {
+			text, _, _ := strings.Cut(do(t, cluster, "problems -o json"), "--- ")
+			var list view.ProblemList
+			if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Items) == 0 {
+				t.Fatalf("problems are %s: %v", text, err)
+			}
+			for _, p := range list.Items {
+				for _, line := range []string{strings.TrimPrefix(p.Command, "kubectl daymark "), "explain " + kinds[p.Kind] + " " + p.Name + " -n " + p.Namespace} {
+					line = strings.TrimSuffix(line, " -n ")
+					if !strings.HasPrefix(line, "explain ") || strings.HasPrefix(line, "explain  ") {
+						continue
+					}
+					if said := do(t, cluster, line); !strings.HasSuffix(said, "--- status 1\n") {
+						t.Errorf("%s of %s %s, and %s says\n%s", p.Reason, p.Kind, p.Name, line, said)
+					}
+				}
+			}
+		})
+	}
+}
