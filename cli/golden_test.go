@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -83,6 +84,26 @@ func near(all *source.Memory) source.Source {
 		if slice, ok := item.(*discoveryv1.EndpointSlice); ok {
 			slice.Endpoints = slices.DeleteFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return e.NodeName == nil || *e.NodeName != "n2" })
 		}
+	}
+	return all
+}
+
+// cut has the gossip not reach n3, which sees no other speaker and is not seen.
+func cut(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		speaker, ok := item.(*v1beta1.Speaker)
+		if !ok {
+			continue
+		}
+		sees, missing := int32(2), "n3"
+		if speaker.Name == "n3" {
+			sees, missing = 1, "n1, n2"
+		}
+		speaker.Status.Members = sees
+		meta.SetStatusCondition(&speaker.Status.Conditions, metav1.Condition{
+			Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue, Reason: "NotAllSeen", Message: "does not see " + missing,
+			LastTransitionTime: metav1.NewTime(now.Add(-time.Minute)),
+		})
 	}
 	return all
 }
@@ -174,6 +195,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, silent(all), line)
 	case "unwell":
 		return ask(t, unwell(all), line)
+	case "cut":
+		return ask(t, cut(all), line)
 	case "near":
 		return ask(t, near(all), line)
 	}
@@ -278,6 +301,8 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "simulate drain n1 -o yaml"},
 		{"healthy", "simulate drain n9"},
 		{"healthy", "simulate"},
+		{"healthy as cut", "simulate drain n2"},
+		{"healthy as cut", "diff -f testdata/change/prefer.yaml"},
 		{"healthy as racks", "simulate drain n2"},
 		{"healthy as racks", "simulate drain n1 n2"},
 		{"healthy as racks", "simulate apply --delete -f testdata/change/node.yaml"},

@@ -36,6 +36,9 @@ func newResult(v *view.Cluster, before, after *forecast.Outcome, assumed ...stri
 		r.Assumed = append(r.Assumed, fmt.Sprintf("no report names who holds %s by layer 2, since a Speaker object has room for 128: nothing is said of who holds them then",
 			output.Count(n, "more address")))
 	}
+	if doubts := before.Doubts(); len(doubts) > 0 {
+		r.Assumed = append(r.Assumed, fmt.Sprintf("the network stays as it is: MembershipKnown of %s says that not all other speakers are seen, or not in every way", few(doubts)))
+	}
 	if !v.Settings.Known {
 		r.Assumed = append(r.Assumed, "the programs run with their default flags: the controller's Deployment is not seen")
 	}

@@ -55,6 +55,8 @@ type Effect struct {
 	Stay int `json:"stay,omitempty"`
 	// Later: not at once, but when the spread is evened out.
 	Later bool `json:"later,omitempty"`
+	// Uncertain: it may be another node, since one is cut off from the gossip. The message says which.
+	Uncertain bool `json:"uncertain,omitempty"`
 	// AfterSeconds is how long after the change the controller takes the address away; 0: at once.
 	AfterSeconds int64  `json:"afterSeconds,omitempty"`
 	Message      string `json:"message,omitempty"`
@@ -63,7 +65,7 @@ type Effect struct {
 // equal reports whether two effects say the same.
 func (e Effect) equal(o Effect) bool {
 	return e.Effect == o.Effect && e.Address == o.Address && slices.Equal(e.From, o.From) &&
-		slices.Equal(e.To, o.To) && e.Stay == o.Stay && e.Later == o.Later && e.AfterSeconds == o.AfterSeconds && e.Message == o.Message
+		slices.Equal(e.To, o.To) && e.Stay == o.Stay && e.Later == o.Later && e.Uncertain == o.Uncertain && e.AfterSeconds == o.AfterSeconds && e.Message == o.Message
 }
 
 // Change is all effects on a Service, the worst first.
@@ -247,6 +249,7 @@ func (c *comparison) held(addr netip.Addr) (effects []Effect) {
 	move := func(from, to string, later bool) {
 		e := nodesEffect(Moves, addr.String(), one(from), one(to))
 		e.Later = later
+		e.Message, e.Uncertain = c.after.doubt(addr, later)
 		switch {
 		case from == to:
 			return
@@ -299,7 +302,11 @@ func (o *Outcome) byWhom(s *lb.Service, addr netip.Addr) string {
 	answers := o.explainer.Answer(s, addr, nil)
 	var texts []string
 	if holder := o.holders[addr].atOnce; holder != "" {
-		texts = append(texts, "held by "+holder)
+		text := "held by " + holder
+		if doubt, _ := o.doubt(addr, false); doubt != "" {
+			text += " (" + doubt + ")"
+		}
+		texts = append(texts, text)
 	}
 	if nodes := nodesOf(o.routes(&answers)); len(nodes) > 0 {
 		texts = append(texts, fmt.Sprintf("announced by BGP by %d nodes", len(nodes)))

@@ -13,36 +13,58 @@ import (
 // holder of an address by layer 2, at once and when the spread has been evened out; empty: none.
 type holder struct{ atOnce, later string }
 
-// elect lets the speakers decide who holds what, beginning with what they hold before. First: that is what they report.
+func (h holder) at(later bool) string {
+	if later {
+		return h.later
+	}
+	return h.atOnce
+}
+
+// elect lets the speakers decide who holds what, beginning with what they hold before. First: that is what they report. If some are cut
+// off, it is decided once more as if these took nothing over.
 func (o *Outcome) elect(first bool) {
 	world := o.world
 	world.BGPAdvertisements, world.Peers = nil, nil
 	contests := announce.Compute(&world).ElectionContests()
 	if first {
-		o.claims = reportedClaims(o.objects.Speakers)
+		o.claims, o.cuts = reportedClaims(o.objects.Speakers), reportedCuts(&o.world, o.objects.Speakers)
 		o.findUnlisted(contests)
+		o.others.claims = o.claims
 	}
 	contests = slices.DeleteFunc(contests, func(c election.Contest) bool { return o.unknown[c.Addr] })
-	live := make(map[string]uint64, len(world.Members.Alive))
-	for _, node := range world.Members.Alive {
+	o.held = o.held.next(contests, world.Members.Alive, o.settings.EvenOut)
+	if len(o.cuts.off) > 0 {
+		o.others = o.others.without(o.cuts.off, contests, world.Members.Alive, o.settings.EvenOut)
+	}
+}
+
+// held is who holds what, and by which claims.
+type held struct {
+	claims  election.Claims
+	holders map[netip.Addr]holder
+}
+
+// next is who holds some contests when all nodes that are alive have decided.
+func (h held) next(contests []election.Contest, alive []string, evenOut bool) held {
+	live := make(map[string]uint64, len(alive))
+	for _, node := range alive {
 		live[node] = incarnation
 	}
-	outlook := election.Foresee(contests, live, o.claims)
-	if !o.settings.EvenOut {
+	outlook := election.Foresee(contests, live, h.claims)
+	if !evenOut {
 		outlook.Later = outlook.AtOnce
 	}
-	o.holders = make(map[netip.Addr]holder, len(contests))
-	claims := make(election.Claims, len(contests))
+	next := held{make(election.Claims, len(contests)), make(map[netip.Addr]holder, len(contests))}
 	for i := range contests {
 		addr := contests[i].Addr
-		o.holders[addr] = holder{outlook.AtOnce[i], outlook.Later[i]}
+		next.holders[addr] = holder{outlook.AtOnce[i], outlook.Later[i]}
 		if outlook.AtOnce[i] != "" {
-			claims.Learn(claim(addr, outlook.AtOnce[i]))
-		} else if before, known := o.claims[addr]; known {
-			claims.Learn(before)
+			next.claims.Learn(claim(addr, outlook.AtOnce[i]))
+		} else if before, known := h.claims[addr]; known {
+			next.claims.Learn(before)
 		}
 	}
-	o.claims = claims
+	return next
 }
 
 // incarnation of every speaker: none restarts, or it does not matter.

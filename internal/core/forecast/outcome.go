@@ -9,7 +9,6 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/cluster"
-	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -37,8 +36,11 @@ type Outcome struct {
 
 	world     announce.World
 	explainer *announce.Explainer
-	claims    election.Claims
-	holders   map[netip.Addr]holder
+	held
+	// others is held as if the nodes that are cut off took nothing over.
+	others held
+	// cuts are those that the speakers report at the start.
+	cuts cuts
 	// planned is what each node announces by BGP; nil: nobody has asked yet.
 	planned map[string]*node
 	// unknown are addresses whose holder no report names, because a report has no room for all.
@@ -56,7 +58,7 @@ func Start(objects []runtime.Object, now time.Time, settings Settings) *Outcome 
 // Next returns what the cluster comes to from there when its objects have been replaced by others. What the controller has written into
 // Services by then is in them already.
 func (o *Outcome) Next(objects []runtime.Object) *Outcome {
-	next := &Outcome{settings: o.settings, started: o.now, memory: o.memory, claims: o.claims, unknown: o.unknown}
+	next := &Outcome{settings: o.settings, started: o.now, memory: o.memory, held: o.held, others: o.others, cuts: o.cuts, unknown: o.unknown}
 	next.objects, next.written = cluster.Parse(objects), writtenIn(objects)
 	for i, s := range next.objects.Services {
 		if known, found := o.written[s.Key]; found {
