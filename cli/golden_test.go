@@ -88,6 +88,21 @@ func near(all *source.Memory) source.Source {
 	return all
 }
 
+// shared has the three nodes share 192.0.2.200, which n2 holds.
+func shared(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		switch item := item.(type) {
+		case *v1beta1.L2Advertisement:
+			item.Spec.Sharing = v1beta1.SharingPerClient
+		case *v1beta1.Speaker:
+			item.Status.Layer2.IPv4, item.Status.Layer2.Held = 1, []v1beta1.HeldAddress{{
+				Address: "192.0.2.200", Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-time.Minute)), Shares: 20, SharedBy: "n2",
+			}}
+		}
+	}
+	return all
+}
+
 // cut has the gossip not reach n3, which sees no other speaker and is not seen.
 func cut(all *source.Memory) source.Source {
 	for _, item := range all.Items {
@@ -195,6 +210,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, silent(all), line)
 	case "unwell":
 		return ask(t, unwell(all), line)
+	case "shared":
+		return ask(t, shared(all), line)
 	case "cut":
 		return ask(t, cut(all), line)
 	case "near":
@@ -301,6 +318,8 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "simulate drain n1 -o yaml"},
 		{"healthy", "simulate drain n9"},
 		{"healthy", "simulate"},
+		{"healthy as shared", "simulate drain n1"},
+		{"healthy as shared", "diff --delete -f testdata/change/node.yaml"},
 		{"healthy as cut", "simulate drain n2"},
 		{"healthy as cut", "diff -f testdata/change/prefer.yaml"},
 		{"healthy as racks", "simulate drain n2"},

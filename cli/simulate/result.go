@@ -12,6 +12,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/output"
 	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/internal/core/forecast"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // Result is what a change would do.
@@ -156,6 +157,9 @@ func message(e *forecast.Effect) string {
 	}
 	if e.Later {
 		texts = append(texts, "later, to even out")
+	}
+	if e.Shares > 0 {
+		texts = append(texts, fmt.Sprintf("%d of the %d shares of its clients", e.Shares, shares.Count))
 	}
 	if e.Stay > 0 {
 		texts = append(texts, fmt.Sprintf("%s as before", output.Count(e.Stay, "other node")))

@@ -1,7 +1,10 @@
 package election
 
 import (
+	"slices"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // Outlook is which node holds each contest, in the order of the contests; empty: none.
@@ -11,6 +14,10 @@ type Outlook struct {
 	// Later is when the spread has been evened out. Of nodes that are equal it is certain how many addresses each takes over,
 	// and not which: that depends on who comes first.
 	Later []string
+	// Tables say at once which nodes answer which clients of each contest; zero: the holder alone does.
+	Tables []shares.Table
+	// LaterTables are those when they have been evened out, and the servers that are new have their parts.
+	LaterTables []shares.Table
 }
 
 // Foresee returns who will hold what when all nodes know the same and nothing else changes: it is the decision that each of them makes.
@@ -28,6 +35,10 @@ func Foresee(contests []Contest, live map[string]uint64, claims Claims) Outlook 
 		}
 	}
 	outlook := Outlook{AtOnce: r.holderNames()}
+	tables := &serveRound{round: r}
+	for i := range contests {
+		outlook.Tables = append(outlook.Tables, tables.foresee(i))
+	}
 	for i := range r.announced {
 		r.announced[i] = true // by then
 	}
@@ -39,7 +50,42 @@ func Foresee(contests []Contest, live map[string]uint64, claims Claims) Outlook 
 		}
 	}
 	outlook.Later = r.holderNames()
+	for i, table := range outlook.Tables {
+		outlook.LaterTables = append(outlook.LaterTables, tables.foreseeLater(i, table))
+	}
 	return outlook
+}
+
+// foresee the table of a contest at once: the parts of servers that are gone are divided among those that are left, and a new address,
+// which has no clients, is shared from the beginning.
+func (s *serveRound) foresee(i int) shares.Table {
+	c := &s.contests[i]
+	claim := s.Claims[c.Addr]
+	switch {
+	case !c.Shared || s.holders[i] == nobody:
+		return shares.Table{}
+	case !claim.Announced:
+		return s.divide(shares.Table{}, s.servers(i, shares.Table{}, nil))
+	case !claim.Shares.Shared():
+		return shares.Table{}
+	}
+	servers := claim.Shares.Servers()
+	left := slices.DeleteFunc(slices.Clone(servers), func(node string) bool {
+		_, candidate := s.groups[i].find(s.nodes.find(node))
+		return !candidate
+	})
+	if len(left) == len(servers) {
+		return claim.Shares
+	}
+	return s.divide(claim.Shares, left)
+}
+
+// foreseeLater is the table when servers that are new have their parts.
+func (s *serveRound) foreseeLater(i int, table shares.Table) shares.Table {
+	if !s.contests[i].Shared || s.holders[i] == nobody {
+		return shares.Table{}
+	}
+	return s.divide(table, s.servers(i, table, nil))
 }
 
 func (r *round) holderNames() []string {

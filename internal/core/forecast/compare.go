@@ -53,6 +53,8 @@ type Effect struct {
 	To   []string `json:"to,omitempty"`
 	// Stay is how many nodes announce the address before and after.
 	Stay int `json:"stay,omitempty"`
+	// Shares of the clients, of shares.Count, that From answers no more and To does, if the address is shared; 0: all clients.
+	Shares int `json:"shares,omitempty"`
 	// Later: not at once, but when the spread is evened out.
 	Later bool `json:"later,omitempty"`
 	// Uncertain: it may be another node, since one is cut off from the gossip. The message says which.
@@ -65,7 +67,7 @@ type Effect struct {
 // equal reports whether two effects say the same.
 func (e Effect) equal(o Effect) bool {
 	return e.Effect == o.Effect && e.Address == o.Address && slices.Equal(e.From, o.From) &&
-		slices.Equal(e.To, o.To) && e.Stay == o.Stay && e.Later == o.Later && e.Uncertain == o.Uncertain && e.AfterSeconds == o.AfterSeconds && e.Message == o.Message
+		slices.Equal(e.To, o.To) && e.Stay == o.Stay && e.Shares == o.Shares && e.Later == o.Later && e.Uncertain == o.Uncertain && e.AfterSeconds == o.AfterSeconds && e.Message == o.Message
 }
 
 // Change is all effects on a Service, the worst first.
@@ -243,37 +245,6 @@ func holdable(answers *announce.Answers) bool {
 	})
 }
 
-// held says what becomes of an address by layer 2.
-func (c *comparison) held(addr netip.Addr) (effects []Effect) {
-	was, is := c.before.holders[addr], c.after.holders[addr]
-	move := func(from, to string, later bool) {
-		e := nodesEffect(Moves, addr.String(), one(from), one(to))
-		e.Later = later
-		e.Message, e.Uncertain = c.after.doubt(addr, later)
-		switch {
-		case from == to:
-			return
-		case from == "":
-			e.Effect = Announced
-		case to == "":
-			e.Effect = Withdrawn
-		}
-		effects = append(effects, e)
-	}
-	if was != is { // else it is evened out without the change, too
-		move(was.atOnce, is.atOnce, false)
-		move(is.atOnce, is.later, true)
-	}
-	return effects
-}
-
-func one(name string) []string {
-	if name == "" {
-		return nil
-	}
-	return []string{name}
-}
-
 // nodesEffect has the nodes that are in one list alone; both are sorted.
 func nodesEffect(kind Kind, address string, was, is []string) Effect {
 	e := Effect{Effect: kind, Address: address}
@@ -303,6 +274,9 @@ func (o *Outcome) byWhom(s *lb.Service, addr netip.Addr) string {
 	var texts []string
 	if holder := o.holders[addr].atOnce; holder != "" {
 		text := "held by " + holder
+		if servers := o.holders[addr].table.Servers(); len(servers) > 0 {
+			text = "shared by " + strings.Join(servers, ", ")
+		}
 		if doubt, _ := o.doubt(addr, false); doubt != "" {
 			text += " (" + doubt + ")"
 		}

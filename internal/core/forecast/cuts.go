@@ -72,30 +72,33 @@ func (h held) without(off map[string]string, contests []election.Contest, alive 
 		_, candidate := c.Group.Find(holder)
 		return isOff(holder) && candidate && slices.Contains(alive, holder)
 	})
-	next := h.next(open, slices.DeleteFunc(slices.Clone(alive), isOff), evenOut)
+	next := h.decide(open, slices.DeleteFunc(slices.Clone(alive), isOff), evenOut)
 	for _, c := range contests {
 		if _, decided := next.holders[c.Addr]; !decided {
 			kept := h.claims[c.Addr]
-			next.claims[c.Addr], next.holders[c.Addr] = kept, holder{kept.Node, kept.Node}
+			next.claims[c.Addr], next.holders[c.Addr] = kept, holder{kept.Node, kept.Node, kept.Shares, kept.Shares}
 		}
 	}
 	return next
 }
 
-// doubt says, in words, what is not certain about a node that takes an address over; uncertain: it may be another node.
+// doubt says, in words, what is not certain about who takes an address over; uncertain: it may be another node.
 func (o *Outcome) doubt(addr netip.Addr, later bool) (text string, uncertain bool) {
-	foreseen, other := o.holders[addr].at(later), o.others.holders[addr].at(later)
+	foreseen, other := o.holders[addr], o.others.holders[addr]
+	holder, otherHolder := foreseen.at(later), other.at(later)
+	if holder == "" {
+		return "", false
+	}
 	var texts []string
-	if foreseen != "" && len(o.cuts.off) > 0 && foreseen != other {
-		uncertain = true
-		texts = append(texts, "not certain: "+o.why(foreseen))
-		if other != "" {
-			texts[0] += ", so it may be " + other
+	if uncertain = len(o.cuts.off) > 0 && !maps.Equal(foreseen.answering(later), other.answering(later)); uncertain {
+		texts = append(texts, "not certain: "+o.why(holder))
+		if otherHolder != "" && otherHolder != holder && !foreseen.table.Shared() {
+			texts[0] += ", so it may be " + otherHolder
 		}
 	}
 	for _, subnet := range o.cuts.parted {
-		if foreseen != "" && subnet.Contains(addr) {
-			texts = append(texts, fmt.Sprintf("the segment of %s is in parts: where it does not lead to %s, another node stands in for it", subnet, foreseen))
+		if subnet.Contains(addr) {
+			texts = append(texts, fmt.Sprintf("the segment of %s is in parts: where it does not lead to %s, another node stands in for it", subnet, holder))
 		}
 	}
 	return strings.Join(texts, "; "), uncertain

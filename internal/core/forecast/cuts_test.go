@@ -20,8 +20,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
-// lan is a cluster at rest: as many nodes, n0 and so on, on one segment, and as many Services, s0 and so on, with an address each.
-func lan(nodes, services int) *reality {
+// lan is a cluster at rest: as many nodes, n0 and so on, on one segment, and as many Services, s0 and so on, with an
+// address each that is shared or not.
+func lan(nodes, services int, sharing v1beta1.Sharing) *reality {
 	now := time.Unix(1_700_000_000, 0)
 	named := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(now)}
@@ -43,6 +44,7 @@ func lan(nodes, services int) *reality {
 	}
 	pool, by := &v1beta1.IPAddressPool{ObjectMeta: named("lan")}, &v1beta1.L2Advertisement{ObjectMeta: named("lan")}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"192.0.2.200-192.0.2.250"}
+	by.Spec.Sharing = sharing
 	r.objects = append(r.objects, pool, by)
 	for i := range services {
 		s, slice := &corev1.Service{ObjectMeta: named(fmt.Sprint("s", i))}, &discoveryv1.EndpointSlice{ObjectMeta: named(fmt.Sprint("s", i))}
@@ -99,7 +101,7 @@ func (r *reality) moves(node string) (effects []Effect) {
 // another one would without it. All else is certain.
 func TestDrain_NodesThatAreCutOff(t *testing.T) {
 	const cutOff = "n3"
-	r := lan(4, 12)
+	r := lan(4, 12, v1beta1.SharingNone)
 	for _, e := range r.moves("n0") {
 		if e.Uncertain || e.Message != "" {
 			t.Errorf("nothing is cut, and of %s it is said: %q", e.Address, e.Message)
@@ -144,7 +146,7 @@ func TestDrain_NodesThatAreCutOff(t *testing.T) {
 
 // TestDrain_SegmentInParts: where a node stands in for another, that goes on for the new holder.
 func TestDrain_SegmentInParts(t *testing.T) {
-	r := lan(3, 3)
+	r := lan(3, 3, v1beta1.SharingNone)
 	held := r.speakerOf("n0").Status.Layer2.Held[0]
 	held.StandsInFor = "n0"
 	of := r.speakerOf("n2")

@@ -8,16 +8,37 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
-// holder of an address by layer 2, at once and when the spread has been evened out; empty: none.
-type holder struct{ atOnce, later string }
+// holder of an address by layer 2, at once and when the spread has been evened out; empty: none. Tables are those of the clients of a
+// shared address.
+type holder struct {
+	atOnce, later     string
+	table, laterTable shares.Table
+}
 
 func (h holder) at(later bool) string {
 	if later {
 		return h.later
 	}
 	return h.atOnce
+}
+
+// answering is how many shares of the clients each node answers.
+func (h holder) answering(later bool) map[string]int {
+	table := h.table
+	if later {
+		table = h.laterTable
+	}
+	nodes := map[string]int{}
+	for _, node := range table.Servers() {
+		nodes[node] = table.Of(node).Len()
+	}
+	if node := h.at(later); node != "" && !table.Shared() {
+		nodes[node] = shares.Count
+	}
+	return nodes
 }
 
 // elect lets the speakers decide who holds what, beginning with what they hold before. First: that is what they report. If some are cut
@@ -27,12 +48,13 @@ func (o *Outcome) elect(first bool) {
 	world.BGPAdvertisements, world.Peers = nil, nil
 	contests := announce.Compute(&world).ElectionContests()
 	if first {
-		o.claims, o.cuts = reportedClaims(o.objects.Speakers), reportedCuts(&o.world, o.objects.Speakers)
+		o.claims, o.guessed = reportedClaims(o.objects.Speakers)
+		o.cuts = reportedCuts(&o.world, o.objects.Speakers)
 		o.findUnlisted(contests)
 		o.others.claims = o.claims
 	}
 	contests = slices.DeleteFunc(contests, func(c election.Contest) bool { return o.unknown[c.Addr] })
-	o.held = o.held.next(contests, world.Members.Alive, o.settings.EvenOut)
+	o.held = o.decide(contests, world.Members.Alive, o.settings.EvenOut)
 	if len(o.cuts.off) > 0 {
 		o.others = o.others.without(o.cuts.off, contests, world.Members.Alive, o.settings.EvenOut)
 	}
@@ -44,8 +66,8 @@ type held struct {
 	holders map[netip.Addr]holder
 }
 
-// next is who holds some contests when all nodes that are alive have decided.
-func (h held) next(contests []election.Contest, alive []string, evenOut bool) held {
+// decide is who holds some contests when all nodes that are alive have decided.
+func (h held) decide(contests []election.Contest, alive []string, evenOut bool) held {
 	live := make(map[string]uint64, len(alive))
 	for _, node := range alive {
 		live[node] = incarnation
@@ -57,10 +79,11 @@ func (h held) next(contests []election.Contest, alive []string, evenOut bool) he
 	next := held{make(election.Claims, len(contests)), make(map[netip.Addr]holder, len(contests))}
 	for i := range contests {
 		addr := contests[i].Addr
-		next.holders[addr] = holder{outlook.AtOnce[i], outlook.Later[i]}
+		next.holders[addr] = holder{outlook.AtOnce[i], outlook.Later[i], outlook.Tables[i], outlook.LaterTables[i]}
 		if outlook.AtOnce[i] != "" {
-			next.claims.Learn(claim(addr, outlook.AtOnce[i]))
+			next.claims.Learn(claim(addr, outlook.AtOnce[i], outlook.Tables[i]))
 		} else if before, known := h.claims[addr]; known {
+			before.Announced, before.Shares = false, shares.Table{} // This lapses while nobody may answer.
 			next.claims.Learn(before)
 		}
 	}
@@ -70,14 +93,15 @@ func (h held) next(contests []election.Contest, alive []string, evenOut bool) he
 // incarnation of every speaker: none restarts, or it does not matter.
 const incarnation = 1
 
-func claim(addr netip.Addr, node string) election.Claim {
-	return election.Claim{Addr: addr, Node: node, Incarnation: incarnation, Term: 1, Announced: true}
+func claim(addr netip.Addr, node string, table shares.Table) election.Claim {
+	return election.Claim{Addr: addr, Node: node, Incarnation: incarnation, Term: 1, Announced: true, Shares: table}
 }
 
 // reportedClaims are those that the Speaker objects name. Who stands in for the holder in its part of a segment, or answers some clients
 // of an address that another node holds, has claimed nothing.
-func reportedClaims(speakers []*v1beta1.Speaker) election.Claims {
-	claims := election.Claims{}
+func reportedClaims(speakers []*v1beta1.Speaker) (claims election.Claims, guessed map[netip.Addr]bool) {
+	claims = election.Claims{}
+	tables, guessed := reportedTables(speakers)
 	for _, speaker := range speakers {
 		if lb.SpeakerGone(speaker) {
 			continue
@@ -85,11 +109,11 @@ func reportedClaims(speakers []*v1beta1.Speaker) election.Claims {
 		for _, held := range speaker.Status.Layer2.Held {
 			holds := held.StandsInFor == "" && (held.SharedBy == speaker.Name || held.SharedBy == "" && held.Shares == 0)
 			if addr, err := lb.ParseAddr(held.Address); err == nil && holds {
-				claims.Learn(claim(addr, speaker.Name))
+				claims.Learn(claim(addr, speaker.Name, tables[addr]))
 			}
 		}
 	}
-	return claims
+	return claims, guessed
 }
 
 // findUnlisted finds the holders that no report names. If there is one node alone whose report has no room for all that it holds, and
@@ -113,7 +137,7 @@ func (o *Outcome) findUnlisted(contests []election.Contest) {
 	for _, addr := range unlisted {
 		switch {
 		case len(nodes) == 1 && missing == len(unlisted):
-			o.claims.Learn(claim(addr, nodes[0]))
+			o.claims.Learn(claim(addr, nodes[0], shares.Table{}))
 		case len(nodes) > 0:
 			o.unknown[addr] = true
 		}

@@ -34,7 +34,7 @@ func TestOutcome_HoldersThatNoReportNames(t *testing.T) {
 			n1.Status.Layer2 = v1beta1.SpeakerLayer2{IPv4: test.holds1, Held: []v1beta1.HeldAddress{{Address: "192.0.2.200"}}}
 			n2.Status.Layer2.IPv4 = test.holds2
 			o := &Outcome{objects: &cluster.Objects{Speakers: []*v1beta1.Speaker{n1, n2}}}
-			o.claims = reportedClaims(o.objects.Speakers)
+			o.claims, _ = reportedClaims(o.objects.Speakers)
 			o.findUnlisted(contests)
 			if o.Unknown() != test.unknown || len(o.claims) != test.claims {
 				t.Errorf("%d are unknown, claims are %v", o.Unknown(), o.claims)
@@ -55,7 +55,7 @@ func TestReportedClaims_AreThoseOfHolders(t *testing.T) {
 		s.Name, s.Status.Layer2.Held = name, held[name]
 		speakers = append(speakers, s)
 	}
-	claims := reportedClaims(speakers)
+	claims, _ := reportedClaims(speakers)
 	if len(claims) != 3 {
 		t.Errorf("claims are %v", claims)
 	}

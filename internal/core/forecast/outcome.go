@@ -45,6 +45,8 @@ type Outcome struct {
 	planned map[string]*node
 	// unknown are addresses whose holder no report names, because a report has no room for all.
 	unknown map[netip.Addr]bool
+	// guessed are shared addresses of which the reports do not say which node answers how many clients.
+	guessed map[netip.Addr]bool
 }
 
 // Start returns what a cluster comes to as it is. Its objects may be in any order, and are not changed.
@@ -58,7 +60,7 @@ func Start(objects []runtime.Object, now time.Time, settings Settings) *Outcome 
 // Next returns what the cluster comes to from there when its objects have been replaced by others. What the controller has written into
 // Services by then is in them already.
 func (o *Outcome) Next(objects []runtime.Object) *Outcome {
-	next := &Outcome{settings: o.settings, started: o.now, memory: o.memory, held: o.held, others: o.others, cuts: o.cuts, unknown: o.unknown}
+	next := &Outcome{settings: o.settings, started: o.now, memory: o.memory, held: o.held, others: o.others, cuts: o.cuts, unknown: o.unknown, guessed: o.guessed}
 	next.objects, next.written = cluster.Parse(objects), writtenIn(objects)
 	for i, s := range next.objects.Services {
 		if known, found := o.written[s.Key]; found {

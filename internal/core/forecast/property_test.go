@@ -57,6 +57,7 @@ func TestOutcome_IsWhatTheProgramsComeTo(t *testing.T) {
 			r.rest()
 		}
 		r.compare(t, before, after)
+		r.compareLater(t, before, after)
 	})
 	if changed < 20 {
 		t.Errorf("the change has had an effect %d times", changed)
@@ -131,6 +132,37 @@ func (r *reality) compareHolders(t *rapid.T, before, forecast *Outcome) {
 	}
 	if !maps.Equal(holders, foreseen) {
 		t.Fatalf("holders were to be %v, and are %v", foreseen, holders)
+	}
+	for addr, holder := range forecast.holders {
+		got, want := r.answering(addr), holder.answering(false)
+		if certain := !rewritten || had[addr] == has[addr] && holder.table.Shared(); certain && !maps.Equal(got, want) {
+			t.Fatalf("the clients of %s were to be divided as %v, and are as %v", addr, want, got)
+		}
+	}
+}
+
+// compareLater compares who holds what when the spread has been evened out: of nodes that are equal how many each holds. Where addresses were
+// given or taken it began with other holders.
+func (r *reality) compareLater(t *rapid.T, before, forecast *Outcome) {
+	if !maps.Equal(before.owners(), forecast.owners()) {
+		return
+	}
+	r.evenOut()
+	got, want := map[string]int{}, map[string]int{}
+	for addr, holder := range forecast.holders {
+		if divided, foreseen := r.answering(addr), holder.answering(true); (holder.laterTable.Shared() || len(divided) > 1) && !maps.Equal(divided, foreseen) {
+			t.Fatalf("later the clients of %s were to be divided as %v, and are as %v", addr, foreseen, divided)
+		}
+		want[holder.later]++
+	}
+	delete(want, "")
+	for name, speaker := range r.speakers {
+		if n := len(speaker.holds); n > 0 {
+			got[name] = n
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Fatalf("later nodes were to hold %v, and hold %v", want, got)
 	}
 }
 
@@ -220,6 +252,7 @@ func (g *generator) cluster(links map[string][]lb.Link) (objects []runtime.Objec
 	for _, pool := range []string{"lan", "side"} {
 		by := &v1beta1.L2Advertisement{ObjectMeta: g.meta(pool)}
 		by.Spec.IPAddressPools, by.Spec.NodeSelectors = []string{pool}, g.selectors()
+		by.Spec.Sharing = rapid.SampledFrom([]v1beta1.Sharing{v1beta1.SharingNone, v1beta1.SharingPerClient}).Draw(g.T, "sharing")
 		objects = append(objects, by)
 	}
 	for i := range g.number(0, 8, "services") {
@@ -305,7 +338,14 @@ func (g *generator) change(objects []runtime.Object) [][]runtime.Object {
 				pool.ObjectMeta = o.ObjectMeta
 				changed = append(changed, pool)
 			}
-		case *v1beta1.L2Advertisement, *v1beta1.BGPPeer:
+		case *v1beta1.L2Advertisement:
+			if g.flag("stays") {
+				by := o.DeepCopy()
+				by.Spec.NodeSelectors = g.selectors()
+				by.Spec.Sharing = rapid.SampledFrom([]v1beta1.Sharing{v1beta1.SharingNone, v1beta1.SharingPerClient}).Draw(g.T, "sharing")
+				changed = append(changed, by)
+			}
+		case *v1beta1.BGPPeer:
 		case *v1beta1.BGPAdvertisement:
 			changed = append(changed, g.advertisement())
 		case *corev1.Service:

@@ -17,9 +17,16 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
-var settings = Settings{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}, PoolGrace: time.Minute}
+// restful is for how many rounds of 100 ms nothing must have happened: longer than anybody answers who may not any more.
+const restful = 30
+
+// evenOutAfter is longer than all that the controller waits for.
+const evenOutAfter = time.Hour
+
+var settings = Settings{Classes: lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}, PoolGrace: time.Minute, EvenOut: true}
 
 // reality is a cluster in which a controller and the speakers of all nodes really run, on a clock of its own.
 type reality struct {
@@ -36,27 +43,33 @@ type reality struct {
 // speaker of a node, and what it announced last.
 type speaker struct {
 	*election.Participant
-	holds []netip.Addr
+	// holds are the addresses that it holds, and serves those of others' of which it answers some clients. Tables are of both.
+	holds, serves []netip.Addr
+	tables        map[netip.Addr]shares.Table
+	// asks are its questions about others.
+	asks []election.Question
 	// paths that it would send each of its peers.
 	paths map[string][]announce.Path
 	// healthy are the Services whose health checks succeed on it.
 	healthy map[lb.Key]bool
 }
 
-// rest lets the programs run until nothing happens any more, also when the controller waits no longer.
-func (r *reality) rest() {
-	for quiet := 0; quiet < 20; quiet++ {
+// rest lets the programs run until nothing happens any more, also when the controller waits no longer. It returns how often something did.
+func (r *reality) rest() (busy int) {
+	for quiet := 0; quiet < restful; quiet++ {
 		parsed := cluster.Parse(r.objects)
 		plan := ipam.Compute(parsed.AddressWorld(r.now, settings.Classes, settings.PoolGrace, r.memory))
 		r.memory = plan.Memory
 		if r.write(&plan) || r.speak(parsed) {
 			quiet = 0
+			busy++
 		}
 		r.now = r.now.Add(100 * time.Millisecond)
-		if quiet == 19 && plan.Next.After(r.now) {
+		if quiet == restful-1 && plan.Next.After(r.now) {
 			r.now, quiet = plan.Next, 0
 		}
 	}
+	return busy
 }
 
 // write some of a plan into the Services, and report whether there was something.
@@ -124,21 +137,25 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 	}
 	for _, name := range names {
 		if r.speakers[name] == nil {
-			r.speakers[name] = &speaker{Participant: election.NewParticipant(name, 0)}
+			r.speakers[name] = &speaker{Participant: election.NewParticipant(name, evenOutAfter)}
 		}
 		s, world := r.speakers[name], parsed.AnnounceWorld(settings.Classes, settings.Options)
 		world.Node, world.Members, world.Links, world.OwnLinks = name, members, r.links, r.links[name]
 		plan := announce.Compute(&world)
 		decision := s.Decide(plan.ElectionContests(), election.ParticipantInput{
-			Now: r.now, Incarnation: 1, Claims: maps.Clone(r.claims), Answered: s.holds,
+			Now: r.now, Incarnation: 1, Claims: maps.Clone(r.claims), Answered: s.holds, Answers: r.answers(s.asks),
 			GraceInput: election.GraceInput{Known: true, LinkUp: true, Live: live},
 		})
-		s.holds, s.paths, s.healthy = nil, map[string][]announce.Path{}, map[lb.Key]bool{}
+		s.holds, s.serves, s.tables, s.asks = nil, nil, map[netip.Addr]shares.Table{}, decision.Ask
+		s.paths, s.healthy = map[string][]announce.Path{}, map[lb.Key]bool{}
 		for _, port := range plan.HealthPorts {
 			s.healthy[port.Service] = port.LocalEndpoints > 0
 		}
 		for _, hold := range decision.Hold {
-			s.holds = append(s.holds, hold.Addr)
+			s.holds, s.tables[hold.Addr] = append(s.holds, hold.Addr), hold.Shares
+		}
+		for _, serve := range decision.Serve {
+			s.serves, s.tables[serve.Addr] = append(s.serves, serve.Addr), serve.Shares
 		}
 		for _, claim := range decision.Claims {
 			r.claims.Learn(claim)
@@ -151,6 +168,43 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 	return claimed
 }
 
+// answers to questions on the segment.
+func (r *reality) answers(asked []election.Question) map[election.Question]election.Answer {
+	answers := make(map[election.Question]election.Answer, len(asked))
+	for _, q := range asked {
+		answers[q] = election.NoAnswer
+		if s := r.speakers[q.Node]; s != nil && slices.Contains(slices.Concat(s.holds, s.serves), q.Addr) {
+			answers[q] = election.Answered
+		}
+	}
+	return answers
+}
+
+// answering is how many shares of the clients of an address each node answers.
+func (r *reality) answering(addr netip.Addr) map[string]int {
+	nodes := map[string]int{}
+	for name, s := range r.speakers {
+		table := s.tables[addr]
+		switch {
+		case table.Has(name):
+			nodes[name] = table.Of(name).Len()
+		case slices.Contains(s.holds, addr) && !table.Shared():
+			nodes[name] = shares.Count
+		}
+	}
+	return nodes
+}
+
+// evenOut lets the programs run until everything is evened out, too.
+func (r *reality) evenOut() {
+	for range 100 {
+		r.now = r.now.Add(evenOutAfter)
+		if r.rest() == 0 {
+			return
+		}
+	}
+}
+
 // report what the speakers hold, and which sessions they have, in their objects.
 func (r *reality) report() {
 	for _, object := range r.objects {
@@ -160,9 +214,17 @@ func (r *reality) report() {
 		}
 		s := r.speakers[of.Name]
 		of.Status.Layer2, of.Status.BGP = v1beta1.SpeakerLayer2{}, nil
-		for _, addr := range s.holds {
-			of.Status.Layer2.Held = append(of.Status.Layer2.Held, v1beta1.HeldAddress{Address: addr.String()})
-			of.Status.Layer2.IPv4++
+		for _, addr := range slices.Concat(s.holds, s.serves) {
+			held := v1beta1.HeldAddress{Address: addr.String(), Shares: int32(s.tables[addr].Of(of.Name).Len())}
+			if s.tables[addr].Shared() {
+				held.SharedBy = r.claims[addr].Node
+			}
+			of.Status.Layer2.Held = append(of.Status.Layer2.Held, held)
+			if addr.Is4() {
+				of.Status.Layer2.IPv4++
+			} else {
+				of.Status.Layer2.IPv6++
+			}
 		}
 		for peer := range s.paths {
 			of.Status.BGP = append(of.Status.BGP, v1beta1.BGPSession{Peer: peer, State: v1beta1.BGPEstablished})
