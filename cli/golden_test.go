@@ -255,6 +255,7 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as split", "problems"},
 		{"healthy as unwell", "explain address 192.0.2.200"},
 		{"healthy as silent", "explain address 198.51.100.0"},
+		{"healthy as unwell", "status"},
 		{"healthy as unwell", "explain node n1"},
 		{"healthy as unwell", "explain node n2"},
 		{"healthy as unwell", "explain node n3"},

@@ -49,7 +49,7 @@ type ProblemList struct {
 
 // Problems of the cluster, as its objects say.
 func (c *Cluster) Problems() ProblemList {
-	return ProblemList{Items: append([]Problem{}, c.reported()...), Unseen: c.Unseen}
+	return ProblemList{Items: sorted(slices.Concat([]Problem{}, c.reported(), c.differing())), Unseen: c.Unseen}
 }
 
 // reported are the problems that conditions and reports tell, without anything that has to be computed of all routes; they are made once.

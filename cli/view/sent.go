@@ -40,7 +40,7 @@ func (c *Cluster) planOf(node string) []announce.Session {
 	if !known && len(c.Unseen) == 0 {
 		w := c.Parsed.NodeWorld(node, c.Settings.Classes, c.Settings.Options)
 		w.L2Advertisements = nil
-		sessions = announce.Compute(&w).Sessions
+		sessions = announce.Sessions(&w)
 		c.plans[node] = sessions
 	}
 	return sessions

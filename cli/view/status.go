@@ -48,7 +48,14 @@ type HeldCount struct {
 
 // Status of the cluster.
 func (c *Cluster) Status() Status {
-	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: c.Problems().Items, Unseen: c.Unseen}
+	s := c.Glance()
+	s.Problems = c.Problems().Items
+	return s
+}
+
+// Glance is the Status for who looks all the time: without the problems that are computed of all routes.
+func (c *Cluster) Glance() Status {
+	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: append([]Problem{}, c.reported()...), Unseen: c.Unseen}
 	s.Drains = c.drainLines()
 	for _, speaker := range all[*v1beta1.Speaker](c) {
 		held := speaker.Status.Layer2.IPv4 + speaker.Status.Layer2.IPv6

@@ -159,7 +159,7 @@ func (k *keeper) compute(objects *source.Objects) *computed {
 		k.changes = slices.Concat(changes, k.changes)
 		k.changes = k.changes[:min(len(k.changes), mostHistory)]
 	}
-	c.status, c.network, c.services = c.cluster.Status(), c.cluster.Network(), c.cluster.Services().Items
+	c.status, c.network, c.services = c.cluster.Glance(), c.cluster.Network(), c.cluster.Services().Items
 	c.history = slices.Concat(k.changes, c.cluster.EventsBefore(k.began))
 	return c
 }

@@ -186,6 +186,9 @@ func TestComputer_GivesThePlanOfCompute(t *testing.T) {
 			if diff := cmp.Diff(want, got, comparePlans); diff != "" {
 				t.Fatalf("after %q: %s", next.name, diff)
 			}
+			if diff := cmp.Diff(want.Sessions, Sessions(w), comparePlans); diff != "" {
+				t.Fatalf("of the sessions alone, after %q: %s", next.name, diff)
+			}
 		}
 	})
 }
