@@ -19,10 +19,7 @@ var (
 	helmInstallFile = command{installPage, "helm install daymark daymark-1.2.3.tgz --namespace daymark-system --create-namespace --values values.yaml"}
 	applyFirst      = command{installPage, "kubectl apply -f install.yaml"}
 	createNamespace = command{installPage, "kubectl create namespace daymark-system"}
-	labelNamespace  = command{
-		installPage,
-		"kubectl label namespace daymark-system pod-security.kubernetes.io/enforce=privileged daymark.io/guard-secrets=true",
-	}
+	labelNamespace  = command{installPage, "kubectl label namespace daymark-system pod-security.kubernetes.io/enforce=privileged"}
 	poolsReady      = command{installPage, "kubectl wait --for=condition=Ready dmpool --all"}
 	speakersReady   = command{installPage, "kubectl -n daymark-system rollout status daemonset/daymark-speaker"}
 	controllerReady = command{installPage, "kubectl -n daymark-system rollout status deployment/daymark-controller"}

@@ -175,16 +175,15 @@ func TestHelm_FromInstallToUninstall(t *testing.T) {
 }
 
 // Helm labels no namespace, so the user is told what to do, and no more when it is done.
-func TestHelm_SaysWhichLabelsTheNamespaceLacks(t *testing.T) {
+func TestHelm_SaysWhichLabelTheNamespaceLacks(t *testing.T) {
 	h := newHelm(t)
 	const command = "kubectl label --overwrite namespace daymark-system "
 	for _, c := range []struct {
 		name, want string
 		labels     map[string]string
 	}{
-		{"neither is there", command + "pod-security.kubernetes.io/enforce=privileged daymark.io/guard-secrets=true\n", nil},
-		{"the level is there", command + "daymark.io/guard-secrets=true\n", map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}},
-		{"both are there", "", map[string]string{"pod-security.kubernetes.io/enforce": "privileged", "daymark.io/guard-secrets": "true"}},
+		{"it has none", command + "pod-security.kubernetes.io/enforce=privileged\n", nil},
+		{"it is there", "", map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}},
 	} {
 		space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
 		must(t, h.Get(t.Context(), client.ObjectKeyFromObject(space), space))
