@@ -44,27 +44,10 @@ func allow(object client.Object) {
 	object.SetAnnotations(map[string]string{v1beta1.AnnotationAllowDeletion: "true"})
 }
 
-// The Secrets that are guarded are those of the namespace that Daymark runs in, whatever it is called, and without a label if it is the one of
-// the installation: Helm labels none.
+// The Secrets that are guarded are those of the namespace that Daymark runs in, whatever it is called.
 func TestPolicies_WhatIsNamedIsNotDeletedByMistake(t *testing.T) {
-	for _, test := range []struct {
-		namespace string
-		labels    map[string]string
-	}{
-		{daymarkNamespace, nil},
-		{"load-balancer", map[string]string{"daymark.io/guard-secrets": "true"}},
-	} {
-		t.Run(test.namespace, func(t *testing.T) {
-			c := installed(t, test.namespace)
-			own := &corev1.Namespace{}
-			must(t, c.Get(t.Context(), client.ObjectKey{Name: test.namespace}, own))
-			delete(own.Labels, "daymark.io/guard-secrets")
-			for key, value := range test.labels {
-				own.Labels[key] = value
-			}
-			must(t, c.Update(t.Context(), own))
-			testReferences(t, c, test.namespace)
-		})
+	for _, namespace := range []string{daymarkNamespace, "load-balancer"} {
+		t.Run(namespace, func(t *testing.T) { testReferences(t, namespace) })
 	}
 }
 
@@ -83,8 +66,8 @@ func installed(t *testing.T, namespace string) *testCluster {
 	return c
 }
 
-func testReferences(t *testing.T, c *testCluster, namespace string) {
-	t.Helper()
+func testReferences(t *testing.T, namespace string) {
+	c := installed(t, namespace)
 	profile, other := &v1beta1.BFDProfile{}, &v1beta1.BFDProfile{}
 	profile.Name, other.Name = "fast", "slow"
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tor"}, Data: map[string][]byte{"password": []byte("secret")}}

@@ -196,6 +196,24 @@ func TestHelm_SaysWhichLabelTheNamespaceLacks(t *testing.T) {
 	}
 }
 
+// The Secret of a BGPPeer is guarded where Helm installs, without a label.
+func TestHelm_GuardsSecretsOfTheNamespace(t *testing.T) {
+	h := newHelm(t)
+	must(t, h.install(parse(t, "bgpPeers: [{name: tor, spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, passwordSecret: {name: tor, key: password}}}]\n")))
+	guarded := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "tor"}, StringData: map[string]string{"password": "secret"}}
+	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "tor"}}
+	must(t, h.Create(t.Context(), guarded))
+	must(t, h.Create(t.Context(), other))
+	lab.Eventually(t, timeout, "its deletion is refused", func() error {
+		err := h.Delete(t.Context(), guarded, client.DryRunAll)
+		if err == nil || !strings.Contains(err.Error(), "BGPPeer tor has its password in Secret tor") {
+			return fmt.Errorf("the deletion: %w", err)
+		}
+		return nil
+	})
+	must(t, h.Delete(t.Context(), other, client.DryRunAll))
+}
+
 // notes are what Helm says at the end of an installation, which is not made.
 func (h *helm) notes(t *testing.T) string {
 	t.Helper()

@@ -55,6 +55,13 @@ func (b *backoff) patience(random float64) time.Duration {
 	return oneSYN
 }
 
+// afterBFD is how long a router is left alone when BFD has come up, between 100 and 300 ms. FRR's parts tell each other of it, and a connection
+// that comes in meanwhile is closed, also when it has been established for some milliseconds. And the nodes of a router that was
+// away do not all connect in the same moment.
+func afterBFD() time.Duration {
+	return 100*time.Millisecond + rand.N(200*time.Millisecond) //nolint:gosec // This needs no secure randomness.
+}
+
 // hurry reports whether a pause ends because BFD has come up now. How attempts have ended is not forgotten.
 func (b *backoff) hurry(now time.Time) bool {
 	if !b.hurried.IsZero() && now.Sub(b.hurried) < hurryInterval {

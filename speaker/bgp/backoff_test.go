@@ -236,8 +236,15 @@ func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 			t.Helper()
 			n := len(c.dialed())
 			c.bfdUp()
-			time.Sleep(time.Microsecond)
+			time.Sleep(50 * time.Millisecond)
 			synctest.Wait()
+			if got := len(c.dialed()) - n; got != 0 {
+				t.Errorf("%s it dials %d times before the router has heard of it", when, got)
+			}
+			for i := 0; i < 250 && len(c.dialed()) == n; i++ {
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+			}
 			if got := len(c.dialed()) - n; got != want {
 				t.Errorf("%s it dials %d times, want %d", when, got, want)
 			}
@@ -246,6 +253,7 @@ func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 		c.refuse(cease(t))
 		c.refuse(cease(t))
 		up(1, "after minutes")
+		c.refuse(cease(t))
 		for range 20 {
 			up(0, "when BFD flaps")
 		}

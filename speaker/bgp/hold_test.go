@@ -20,8 +20,12 @@ func TestSession_HeldDialsWhenItIsReleased(t *testing.T) {
 		released := *c.currentDesired()
 		released.Hold = false
 		c.setDesired(&released)
+		time.Sleep(50 * time.Millisecond)
+		if len(c.dialed()) > 0 {
+			t.Errorf("it has dialed before the router has heard that BFD is up, at %v", c.dialed())
+		}
+		time.Sleep(250 * time.Millisecond)
 		synctest.Wait()
-		time.Sleep(time.Microsecond)
 		if len(c.dialed()) != 1 {
 			t.Errorf("released, it has dialed at %v", c.dialed())
 		}

@@ -158,14 +158,20 @@ const maxHold = 5 * time.Second
 // attempt, which ends with a *closeReason as its cause; false when the session is closed.
 func (s *session) waitForDesired() (context.Context, settings, bool) {
 	mayHold, holdOver := true, time.After(maxHold)
+	held := false
+	var settled <-chan time.Time
 	for {
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
 			return nil, settings{}, false
 		}
-		first := s.interrupt == nil
-		if s.desired != nil && !s.desired.Down() && !(s.desired.Hold && first && mayHold) {
+		hold := s.desired != nil && s.desired.Hold && s.interrupt == nil && mayHold
+		if held && !hold && mayHold && settled == nil {
+			settled = time.After(afterBFD())
+		}
+		held = held || hold
+		if s.desired != nil && !s.desired.Down() && !hold && settled == nil {
 			defer s.mu.Unlock()
 			ctx, interrupt := context.WithCancelCause(context.Background())
 			s.interrupt = interrupt
@@ -175,7 +181,9 @@ func (s *session) waitForDesired() (context.Context, settings, bool) {
 		select {
 		case <-s.wake:
 		case <-holdOver:
-			mayHold = false
+			mayHold, settled = false, nil
+		case <-settled:
+			held, settled = false, nil
 		}
 	}
 }
@@ -247,8 +255,8 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 		case <-ctx.Done():
 			return false
 		case <-s.hurry:
-			if s.backoff.hurry(time.Now()) {
-				return true
+			if soon := afterBFD(); s.backoff.hurry(time.Now()) && soon < time.Until(next) {
+				timer.Reset(soon)
 			}
 		case <-timer.C:
 			return true

@@ -203,6 +203,28 @@ func TestSessions_SayWhatIsMissing(t *testing.T) {
 	}
 }
 
+// A BGPPeer that is changed to name a Secret that is not there goes on with what it had, after a restart of the speaker, too.
+func TestSessions_PasswordThatIsNotThereAnyMore(t *testing.T) {
+	before, missing := &lb.SecretKey{Name: "router", Key: "password"}, &lb.SecretKey{Name: "ruoter", Key: "password"}
+	for _, test := range []struct {
+		name              string
+		accepted          *lb.Peer
+		password, problem string
+	}{
+		{"it had another Secret", &lb.Peer{Password: before}, "secret", ""},
+		{"it had none", &lb.Peer{}, "", ""},
+		{"that one is gone as well", &lb.Peer{Password: &lb.SecretKey{Name: "older", Key: "password"}}, "", "Secret ruoter has no usable password under the key password"},
+		{"it is new", nil, "", "Secret ruoter has no usable password under the key password"},
+	} {
+		w := cluster()
+		w.Passwords = map[lb.SecretKey]string{*before: "secret"}
+		w.Peers[0].Password, w.Peers[0].Accepted = missing, test.accepted
+		if got := Compute(w).Sessions[0]; got.Problem != test.problem || got.Password != test.password {
+			t.Errorf("%s: problem %q, password %q", test.name, got.Problem, got.Password)
+		}
+	}
+}
+
 func TestSessions_DuplicateRouterIsLeftToTheOlderPeer(t *testing.T) {
 	w := cluster()
 	copied := *w.Peers[0]

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -129,17 +130,25 @@ func profiles(list []*lb.BFDProfile) map[string]*lb.BFDProfile {
 func passwords(peers []*lb.Peer, secrets []*corev1.Secret) map[lb.SecretKey]string {
 	found := map[lb.SecretKey]string{}
 	for _, peer := range peers {
-		if peer.Password == nil {
-			continue
+		keys := []*lb.SecretKey{peer.Password}
+		if peer.Accepted != nil {
+			keys = append(keys, peer.Accepted.Password)
 		}
-		for _, secret := range secrets {
-			if secret.Name != peer.Password.Name {
-				continue
-			}
-			if password, _, err := lb.ParsePassword(secret.Data[peer.Password.Key]); err == nil {
-				found[*peer.Password] = password
+		for _, key := range keys {
+			if password, usable := passwordIn(secrets, key); usable {
+				found[*key] = password
 			}
 		}
 	}
 	return found
+}
+
+// passwordIn is the password under a key of a Secret, if it can be used. No key has none.
+func passwordIn(secrets []*corev1.Secret, key *lb.SecretKey) (password string, usable bool) {
+	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return key != nil && s.Name == key.Name })
+	if i < 0 {
+		return "", false
+	}
+	password, _, err := lb.ParsePassword(secrets[i].Data[key.Key])
+	return password, err == nil
 }

@@ -19,9 +19,13 @@ func TestPasswords_OfPeersAreFound(t *testing.T) {
 		{Name: "none"},
 		{Name: "there", Password: &lb.SecretKey{Name: "s", Key: "password"}},
 		{Name: "missing", Password: &lb.SecretKey{Name: "s", Key: "other"}},
+		{Name: "changed", Password: &lb.SecretKey{Name: "gone", Key: "password"}, Accepted: &lb.Peer{Password: &lb.SecretKey{Name: "before", Key: "password"}}},
 	}
-	got := passwords(peers, []*corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte("x\n")}}})
-	if len(got) != 1 || got[*peers[1].Password] != "x" {
+	got := passwords(peers, []*corev1.Secret{
+		{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte("x\n")}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "before"}, Data: map[string][]byte{"password": []byte("y")}},
+	})
+	if len(got) != 2 || got[*peers[1].Password] != "x" || got[*peers[3].Accepted.Password] != "y" {
 		t.Errorf("found %v", got)
 	}
 }

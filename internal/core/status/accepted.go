@@ -27,14 +27,19 @@ func (r *References) AcceptBGPAdvertisement(o *v1beta1.BGPAdvertisement, a *lb.B
 	return true
 }
 
-// AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist.
-func AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1.BFDProfileSpec) bool {
+// AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. A password that cannot be
+// used is not accepted: what was there before goes on.
+func (r *References) AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1.BFDProfileSpec) bool {
 	if p.Err != nil {
 		return false
+	}
+	spec := *o.Spec.DeepCopy()
+	if ready, _ := r.password(p.Password); !ready.True && o.Status.Accepted != nil {
+		spec.PasswordSecret = o.Status.Accepted.Spec.PasswordSecret
 	}
 	if before := o.Status.Accepted; profile == nil && before != nil && p.BFDProfile != "" {
 		profile = before.BFDProfile
 	}
-	o.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: o.Generation, Spec: *o.Spec.DeepCopy(), BFDProfile: profile.DeepCopy()}
+	o.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: o.Generation, Spec: spec, BFDProfile: profile.DeepCopy()}
 	return true
 }

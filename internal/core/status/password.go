@@ -8,21 +8,37 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+// passwordOf is password, and says what goes on in the place of one that cannot be used.
+func (r *References) passwordOf(p *lb.Peer) (ready Condition, odd string) {
+	if ready, odd = r.password(p.Password); ready.True || p.Accepted == nil {
+		return ready, odd
+	}
+	switch before := p.Accepted.Password; {
+	case before == nil:
+		ready.Message += ": its sessions go on without a password"
+	case *before != *p.Password:
+		if instead, _ := r.password(before); instead.True {
+			ready.Message += fmt.Sprintf(": its sessions go on with the password in Secret %s, key %s", before.Name, before.Key)
+		}
+	}
+	return ready, odd
+}
+
 // password is Ready by the password that a peer refers to, and what is odd about one that can be used.
-func (r *References) password(p *lb.Peer) (ready Condition, odd string) {
-	if p.Password == nil {
+func (r *References) password(key *lb.SecretKey) (ready Condition, odd string) {
+	if key == nil {
 		return valid(nil), ""
 	}
 	for _, secret := range r.objects.Secrets {
-		if secret.Name != p.Password.Name {
+		if secret.Name != key.Name {
 			continue
 		}
-		value, exists := secret.Data[p.Password.Key]
+		value, exists := secret.Data[key.Key]
 		if !exists {
-			return notReady(NotFound, fmt.Sprintf("Secret %s has no key %s; %s", secret.Name, p.Password.Key, keysOf(secret.Data))), ""
+			return notReady(NotFound, fmt.Sprintf("Secret %s has no key %s; %s", secret.Name, key.Key, keysOf(secret.Data))), ""
 		}
 		_, odd, err := lb.ParsePassword(value)
-		text := fmt.Sprintf("the password in Secret %s, key %s, ", secret.Name, p.Password.Key)
+		text := fmt.Sprintf("the password in Secret %s, key %s, ", secret.Name, key.Key)
 		if err != nil {
 			return notReady(BadPassword, text+err.Error()), ""
 		}
@@ -31,7 +47,7 @@ func (r *References) password(p *lb.Peer) (ready Condition, odd string) {
 		}
 		return valid(nil), odd
 	}
-	return notReady(NotFound, fmt.Sprintf("Secret %s does not exist in the namespace of Daymark", p.Password.Name)), ""
+	return notReady(NotFound, fmt.Sprintf("Secret %s does not exist in the namespace of Daymark", key.Name)), ""
 }
 
 // keysOf names the keys of a Secret, and never a value.

@@ -24,7 +24,7 @@ type Peer struct {
 func (r *References) Peer(p *lb.Peer) Peer {
 	inForce := lb.InForce(p, nil)
 	nodes := r.selectedBy(inForce.NodeSelectors)
-	password, odd := r.password(p)
+	password, odd := r.passwordOf(p)
 	status := Peer{
 		Nodes: int32(len(nodes.counted)), //nolint:gosec // the number of nodes
 		Ready: firstProblem(understood(p, p.Err, "its sessions stay as they are, and new ones wait"), found(r.missingProfile(p)), password, r.anyNode(nodes), inUse(p.Name, nodes)),
