@@ -189,15 +189,32 @@ func (c *comparison) address(was, is *lb.Service, addr netip.Addr) (effects []Ef
 	before, after := c.before.explainer.Answer(was, addr, nil), c.after.explainer.Answer(is, addr, nil)
 	effects = append(c.held(addr), c.routed(&before, &after)...)
 	effects = append(effects, c.heldByNobody(&before, &after)...)
+	isWithdrawn := func(e Effect) bool { return e.Effect == Withdrawn }
+	if before.Against.Name == "" && unserved(&after) && !slices.ContainsFunc(effects, isWithdrawn) {
+		// It is announced for another Service that has it, too.
+		effects = append(effects, Effect{Effect: Withdrawn, Address: addr.String(), From: one(c.before.holders[addr].atOnce)})
+	}
 	for i := range effects {
-		if effects[i].Effect == Withdrawn {
+		if isWithdrawn(effects[i]) {
 			effects[i].Message = cmp.Or(effects[i].Message, c.after.explainer.Explain(is).Message)
-			if after.Against.Name == announce.ReasonNoEndpoint.Name || after.Against.Name == announce.ReasonNoNodeName.Name {
+			if unserved(&after) {
 				effects[i].Effect = Unreachable
 			}
 		}
 	}
 	return effects
+}
+
+// unserved reports whether an address is not announced for a Service because none of its endpoints serves.
+func unserved(answers *announce.Answers) bool {
+	return answers.Against.Name == announce.ReasonNoEndpoint.Name || answers.Against.Name == announce.ReasonNoNodeName.Name
+}
+
+func one(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
 }
 
 // routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still; it

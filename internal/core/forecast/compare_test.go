@@ -2,8 +2,13 @@ package forecast
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
@@ -38,5 +43,26 @@ func TestCompare_UnknownHolder(t *testing.T) {
 	}
 	if effects := c.heldByNobody(some, some); len(effects) > 0 {
 		t.Errorf("a node may hold it as before: %+v", effects)
+	}
+}
+
+// TestDrain_OfTheEndpointsOfOneOfTwoServices with one address: the address is announced for the other, and this one is unreachable.
+func TestDrain_OfTheEndpointsOfOneOfTwoServices(t *testing.T) {
+	r := lan(3, 2, v1beta1.SharingNone, func(s *corev1.Service, slice *discoveryv1.EndpointSlice) {
+		s.Annotations = map[string]string{v1beta1.AnnotationAllowSharedIP: "one"}
+		if s.Name == "s1" {
+			s.Spec.Ports[0].Port = 81
+			slice.Endpoints[0].NodeName = new("n2")
+		}
+	})
+	before := Start(r.objects, r.now, settings)
+	after := before
+	for _, step := range Drain(r.objects, []string{"n2"}) {
+		after = after.Next(step)
+	}
+	changes, unchanged := Compare(before, after)
+	if i := slices.IndexFunc(changes, func(c Change) bool { return c.Name == "s1" }); i < 0 || changes[i].Effects[0].Effect != Unreachable ||
+		changes[i].Effects[0].Message == "" || before.objects.Services[0].Ingress[0] != before.objects.Services[1].Ingress[0] {
+		t.Errorf("of s1, which has the address of s0 and no endpoint any more, it is said: %+v; unchanged %d", changes, unchanged)
 	}
 }

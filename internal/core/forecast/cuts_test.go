@@ -22,7 +22,7 @@ import (
 
 // lan is a cluster at rest: as many nodes, n0 and so on, on one segment, and as many Services, s0 and so on, with an
 // address each that is shared or not.
-func lan(nodes, services int, sharing v1beta1.Sharing) *reality {
+func lan(nodes, services int, sharing v1beta1.Sharing, edits ...func(*corev1.Service, *discoveryv1.EndpointSlice)) *reality {
 	now := time.Unix(1_700_000_000, 0)
 	named := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(now)}
@@ -53,6 +53,9 @@ func lan(nodes, services int, sharing v1beta1.Sharing) *reality {
 		slice.Namespace, slice.AddressType = "default", discoveryv1.AddressTypeIPv4
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: s.Name}
 		slice.Endpoints = []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}
+		for _, edit := range edits {
+			edit(s, slice)
+		}
 		r.objects = append(r.objects, s, slice)
 	}
 	r.rest()

@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -10,22 +9,18 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // TestOutcome_IsWhatTheProgramsComeTo: in random clusters at rest something changes. What was forecast before has come true when the
-// controller and the speakers are at rest again: addresses, holders, routes.
+// controller and the speakers are at rest again: addresses, holders, routes; and what they even out later.
 func TestOutcome_IsWhatTheProgramsComeTo(t *testing.T) {
-	changed := 0
+	changed, evened := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		g := &generator{t, time.Unix(1_700_000_000, 0)}
 		r := &reality{
@@ -57,10 +52,12 @@ func TestOutcome_IsWhatTheProgramsComeTo(t *testing.T) {
 			r.rest()
 		}
 		r.compare(t, before, after)
-		r.compareLater(t, before, after)
+		if r.compareLater(t, before, after) {
+			evened++
+		}
 	})
-	if changed < 20 {
-		t.Errorf("the change has had an effect %d times", changed)
+	if changed < 20 || evened == 0 {
+		t.Errorf("the change has had an effect %d times, and evening out %d times", changed, evened)
 	}
 }
 
@@ -93,7 +90,7 @@ func (r *reality) compare(t *rapid.T, before, forecast *Outcome) {
 	r.compareRoutes(t, forecast)
 	for name, speaker := range r.speakers {
 		for peer, sent := range speaker.paths {
-			got, want := inWords(sent), inWords(forecast.nodes()[name].peers[peer].list)
+			got, want := inWords(sent), inWords(ofFamilies(forecast.nodes()[name].peers[peer].list, speaker.families[peer]))
 			if !maps.Equal(got, want) {
 				t.Fatalf("%s was to send %s %v, and sends %v", name, peer, want, got)
 			}
@@ -141,11 +138,12 @@ func (r *reality) compareHolders(t *rapid.T, before, forecast *Outcome) {
 	}
 }
 
-// compareLater compares who holds what when the spread has been evened out: of nodes that are equal how many each holds. Where addresses were
-// given or taken it began with other holders.
-func (r *reality) compareLater(t *rapid.T, before, forecast *Outcome) {
+// compareLater compares who holds what when the spread has been evened out: of nodes that are equal how many each holds. Where addresses differ
+// in the nodes that may have them, one or two may come out otherwise, since the nodes do not move all in the foreseen order. Where addresses
+// were given or taken it began with other holders. It reports whether something has been evened out.
+func (r *reality) compareLater(t *rapid.T, before, forecast *Outcome) (evened bool) {
 	if !maps.Equal(before.owners(), forecast.owners()) {
-		return
+		return false
 	}
 	r.evenOut()
 	got, want := map[string]int{}, map[string]int{}
@@ -153,7 +151,11 @@ func (r *reality) compareLater(t *rapid.T, before, forecast *Outcome) {
 		if divided, foreseen := r.answering(addr), holder.answering(true); (holder.laterTable.Shared() || len(divided) > 1) && !maps.Equal(divided, foreseen) {
 			t.Fatalf("later the clients of %s were to be divided as %v, and are as %v", addr, foreseen, divided)
 		}
+		if (holder.later == "") != (len(r.answering(addr)) == 0) {
+			t.Fatalf("later %s was to be held by %q, and is answered by %v", addr, holder.later, r.answering(addr))
+		}
 		want[holder.later]++
+		evened = evened || holder.atOnce != holder.later || holder.table != holder.laterTable
 	}
 	delete(want, "")
 	for name, speaker := range r.speakers {
@@ -161,9 +163,24 @@ func (r *reality) compareLater(t *rapid.T, before, forecast *Outcome) {
 			got[name] = n
 		}
 	}
-	if !maps.Equal(got, want) {
+	unlike := 0
+	for name := range r.speakers {
+		unlike += max(0, got[name]-want[name])
+	}
+	if unlike > 2 || unlike > 0 && forecast.isOneGroup() {
 		t.Fatalf("later nodes were to hold %v, and hold %v", want, got)
 	}
+	return evened
+}
+
+// isOneGroup reports whether the same nodes may hold each address, with the same weights.
+func (o *Outcome) isOneGroup() bool {
+	world := o.world
+	world.BGPAdvertisements, world.Peers = nil, nil
+	contests := announce.Compute(&world).ElectionContests()
+	return !slices.ContainsFunc(contests, func(c election.Contest) bool {
+		return !slices.Equal(c.Group.Candidates(), contests[0].Group.Candidates())
+	})
 }
 
 // owners are the Services of each address.
@@ -175,6 +192,29 @@ func (o *Outcome) owners() map[netip.Addr]string {
 		}
 	}
 	return owners
+}
+
+// tells reports whether a speaker tells a router of an address, and whether by a prefix that is of this address alone: an aggregated one may
+// be there for others.
+func (s *speaker) tells(addr netip.Addr) (tells, alone bool) {
+	for _, sent := range s.paths {
+		for _, path := range sent {
+			tells = tells || path.Prefix.Contains(addr)
+			alone = alone || path.Prefix == netip.PrefixFrom(addr, addr.BitLen())
+		}
+	}
+	return tells, alone
+}
+
+// told are the nodes that tell routers of an address, for one of its Services or another.
+func (o *Outcome) told(addr netip.Addr) (nodes []string) {
+	for _, s := range o.objects.Services {
+		if slices.Contains(s.Ingress, addr) {
+			answers := o.explainer.Answer(s, addr, nil)
+			nodes = append(nodes, nodesOf(o.routes(&answers))...)
+		}
+	}
+	return nodes
 }
 
 // compareRoutes compares which nodes the routers are told of, and on which health checks succeed.
@@ -190,174 +230,13 @@ func (r *reality) compareRoutes(t *rapid.T, forecast *Outcome) {
 			t.Fatalf("%s was to be healthy on %v, and is on %v", s.Key, want, healthy)
 		}
 		for _, addr := range s.Ingress {
-			answers, told := forecast.explainer.Answer(s, addr, nil), map[string]bool{}
+			want := forecast.told(addr)
 			for name, speaker := range r.speakers {
-				for _, sent := range speaker.paths {
-					if slices.ContainsFunc(sent, func(p announce.Path) bool { return p.Prefix.Contains(addr) }) {
-						told[name] = true
-					}
+				tells, alone := speaker.tells(addr)
+				if foreseen := slices.Contains(want, name); alone && !foreseen || foreseen && !tells {
+					t.Fatalf("routers were to be told of %s by %v; %s tells: %t", addr, want, name, tells)
 				}
 			}
-			want := nodesOf(forecast.routes(&answers))
-			if got := slices.Sorted(maps.Keys(told)); !slices.Equal(got, want) {
-				t.Fatalf("routers were to be told of %s by %v, and are by %v", addr, want, got)
-			}
 		}
 	}
-}
-
-// generator of clusters and changes.
-type generator struct {
-	*rapid.T
-	now time.Time
-}
-
-func (g *generator) meta(name string) metav1.ObjectMeta {
-	g.now = g.now.Add(time.Second)
-	return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(g.now)}
-}
-
-func (g *generator) number(least, most int, label string) int {
-	return rapid.IntRange(least, most).Draw(g.T, label)
-}
-
-func (g *generator) flag(label string) bool { return rapid.Bool().Draw(g.T, label) }
-
-// cluster of some nodes, which have a second interface or not, and Services.
-func (g *generator) cluster(links map[string][]lb.Link) (objects []runtime.Object) {
-	for i := range g.number(1, 5, "nodes") {
-		name := fmt.Sprintf("n%d", i)
-		node := &corev1.Node{ObjectMeta: g.meta(name)}
-		node.Labels = map[string]string{"zone": g.zone()}
-		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-		address := fmt.Sprintf("192.0.2.%d", 10+i)
-		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
-		of := &v1beta1.Speaker{ObjectMeta: g.meta(name)}
-		of.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
-		of.Status.Network.Addresses = []string{address + "/24"}
-		links[name] = []lb.Link{{Name: "eth0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix(address + "/24")}}}
-		if second := fmt.Sprintf("198.51.100.%d/24", 10+i); g.flag("second interface") {
-			of.Status.Network.Addresses = append(of.Status.Network.Addresses, second)
-			links[name] = append(links[name], lb.Link{Name: "eth1", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix(second)}})
-		}
-		for _, link := range links[name] {
-			reported := v1beta1.NodeInterface{Name: link.Name, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}
-			of.Status.Network.Interfaces = append(of.Status.Network.Interfaces, reported)
-		}
-		objects = append(objects, node, of)
-	}
-	for _, name := range []string{"lan", "side", "wan"} {
-		objects = append(objects, g.pool(name))
-	}
-	for _, pool := range []string{"lan", "side"} {
-		by := &v1beta1.L2Advertisement{ObjectMeta: g.meta(pool)}
-		by.Spec.IPAddressPools, by.Spec.NodeSelectors = []string{pool}, g.selectors()
-		by.Spec.Sharing = rapid.SampledFrom([]v1beta1.Sharing{v1beta1.SharingNone, v1beta1.SharingPerClient}).Draw(g.T, "sharing")
-		objects = append(objects, by)
-	}
-	for i := range g.number(0, 8, "services") {
-		objects = append(objects, g.service(fmt.Sprintf("s%d", i))...)
-	}
-	return append(objects, g.advertisement(), g.peer("tor"))
-}
-
-func (g *generator) zone() string { return rapid.SampledFrom([]string{"a", "b"}).Draw(g.T, "zone") }
-
-func (g *generator) selectors() []v1beta1.LabelSelector {
-	if g.flag("all nodes") {
-		return nil
-	}
-	return []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"zone": v1beta1.LabelValue(g.zone())}}}
-}
-
-func (g *generator) pool(name string) *v1beta1.IPAddressPool {
-	pool := &v1beta1.IPAddressPool{ObjectMeta: g.meta(name)}
-	prefix := map[string]string{"lan": "192.0.2.", "side": "198.51.100.", "wan": "203.0.113."}[name]
-	from := g.number(200, 204, "from")
-	pool.Spec.Addresses = []v1beta1.AddressRange{v1beta1.AddressRange(fmt.Sprintf("%s%d-%s%d", prefix, from, prefix, from+g.number(0, 3, "size")))}
-	return pool
-}
-
-func (g *generator) advertisement() *v1beta1.BGPAdvertisement {
-	by := &v1beta1.BGPAdvertisement{ObjectMeta: g.meta("wan")}
-	by.Spec.IPAddressPools, by.Spec.NodeSelectors = []string{"wan"}, g.selectors()
-	by.Spec.MED = new(int64(g.number(0, 1, "med")))
-	return by
-}
-
-func (g *generator) peer(name string) *v1beta1.BGPPeer {
-	peer := &v1beta1.BGPPeer{ObjectMeta: g.meta(name)}
-	peer.Spec.MyASN, peer.Spec.PeerASN, peer.Spec.PeerAddress = 64512, new(int64(64513)), "192.0.2.1"
-	peer.Spec.NodeSelectors = g.selectors()
-	return peer
-}
-
-func (g *generator) service(name string) []runtime.Object {
-	s := &corev1.Service{ObjectMeta: g.meta(name)}
-	s.Namespace, s.Spec.Type = "default", corev1.ServiceTypeLoadBalancer
-	s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol}
-	s.Spec.Ports = []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}
-	if pool := rapid.SampledFrom([]string{"", "lan", "side", "wan"}).Draw(g.T, "pool"); pool != "" {
-		s.Annotations = map[string]string{v1beta1.AnnotationAddressPool: pool}
-	}
-	if g.flag("local") {
-		s.Spec.ExternalTrafficPolicy, s.Spec.HealthCheckNodePort = corev1.ServiceExternalTrafficPolicyLocal, 30000
-	}
-	slice := &discoveryv1.EndpointSlice{ObjectMeta: g.meta(name), AddressType: discoveryv1.AddressTypeIPv4}
-	slice.Namespace, slice.Labels = "default", map[string]string{discoveryv1.LabelServiceName: name}
-	for i := range g.number(0, 3, "endpoints") {
-		node := fmt.Sprintf("n%d", g.number(0, 4, "endpoint's node"))
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{fmt.Sprintf("10.0.0.%d", i)}, NodeName: &node})
-	}
-	return []runtime.Object{s, slice}
-}
-
-// change objects, in one step or several.
-func (g *generator) change(objects []runtime.Object) [][]runtime.Object {
-	if g.flag("drain") {
-		var nodes []string
-		for range g.number(1, 2, "drained") {
-			nodes = append(nodes, fmt.Sprintf("n%d", g.number(0, 4, "drained node")))
-		}
-		return Drain(objects, nodes)
-	}
-	var changed []runtime.Object
-	for _, object := range objects {
-		if g.number(0, 3, "kept") > 0 {
-			changed = append(changed, object)
-			continue
-		}
-		switch o := object.(type) {
-		case *corev1.Node:
-			node := o.DeepCopy()
-			node.Labels["zone"] = g.zone()
-			changed = append(changed, node)
-		case *v1beta1.IPAddressPool:
-			if g.flag("stays") {
-				pool := g.pool(o.Name)
-				pool.ObjectMeta = o.ObjectMeta
-				changed = append(changed, pool)
-			}
-		case *v1beta1.L2Advertisement:
-			if g.flag("stays") {
-				by := o.DeepCopy()
-				by.Spec.NodeSelectors = g.selectors()
-				by.Spec.Sharing = rapid.SampledFrom([]v1beta1.Sharing{v1beta1.SharingNone, v1beta1.SharingPerClient}).Draw(g.T, "sharing")
-				changed = append(changed, by)
-			}
-		case *v1beta1.BGPPeer:
-		case *v1beta1.BGPAdvertisement:
-			changed = append(changed, g.advertisement())
-		case *corev1.Service:
-			s := o.DeepCopy()
-			s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
-			changed = append(changed, s)
-		default:
-			changed = append(changed, object)
-		}
-	}
-	if g.flag("new") {
-		changed = append(append(changed, g.service("new")...), g.peer("spine"))
-	}
-	return [][]runtime.Object{changed}
 }

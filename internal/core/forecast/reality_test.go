@@ -50,6 +50,8 @@ type speaker struct {
 	asks []election.Question
 	// paths that it would send each of its peers.
 	paths map[string][]announce.Path
+	// families that its session with each peer has.
+	families map[string][]lb.Family
 	// healthy are the Services whose health checks succeed on it.
 	healthy map[lb.Key]bool
 }
@@ -147,7 +149,7 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 			GraceInput: election.GraceInput{Known: true, LinkUp: true, Live: live},
 		})
 		s.holds, s.serves, s.tables, s.asks = nil, nil, map[netip.Addr]shares.Table{}, decision.Ask
-		s.paths, s.healthy = map[string][]announce.Path{}, map[lb.Key]bool{}
+		s.paths, s.families, s.healthy = map[string][]announce.Path{}, map[string][]lb.Family{}, map[lb.Key]bool{}
 		for _, port := range plan.HealthPorts {
 			s.healthy[port.Service] = port.LocalEndpoints > 0
 		}
@@ -162,10 +164,16 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 			claimed = true
 		}
 		for _, session := range plan.Sessions {
-			s.paths[session.Peer] = session.Paths
+			s.paths[session.Peer] = ofFamilies(session.Paths, session.Families)
+			s.families[session.Peer] = session.Families
 		}
 	}
 	return claimed
+}
+
+// ofFamilies are those of some paths that a session with these families has.
+func ofFamilies(paths []announce.Path, families []lb.Family) []announce.Path {
+	return slices.DeleteFunc(slices.Clone(paths), func(p announce.Path) bool { return !slices.Contains(families, lb.FamilyOf(p.Prefix.Addr())) })
 }
 
 // answers to questions on the segment.
