@@ -156,38 +156,6 @@ func drained(all *source.Memory) source.Source {
 	return all
 }
 
-// silent has the session of n2 down, and the controller has not written that yet.
-func silent(all *source.Memory) *source.Memory {
-	for _, item := range all.Items {
-		if speaker, ok := item.(*v1beta1.Speaker); ok && speaker.Name == "n2" {
-			session := &speaker.Status.BGP[0]
-			session.State, session.LastError, session.Since = v1beta1.BGPActive, "dial 192.0.2.1:179: connection refused", metav1.NewTime(now.Add(-time.Minute))
-		}
-	}
-	return all
-}
-
-// unwell has each node have something that the Services' conditions do not say: connections to n1 break, the session of n2 is down, and the
-// router was not sent by n3 what it should.
-func unwell(all *source.Memory) source.Source {
-	for _, item := range all.Items {
-		speaker, ok := item.(*v1beta1.Speaker)
-		if !ok {
-			continue
-		}
-		switch session := &speaker.Status.BGP[0]; speaker.Name {
-		case "n1":
-			speaker.Status.Conditions = append(speaker.Status.Conditions, metav1.Condition{
-				Type: v1beta1.ConditionConnectionsBreak, Status: metav1.ConditionTrue, Reason: status.CannotPassOn.Name,
-				Message: "rp_filter of eth0 is 1", LastTransitionTime: metav1.NewTime(now.Add(-time.Hour)),
-			})
-		case "n3":
-			session.IPv4, session.Digest = 1, "0123456789abcdef"
-		}
-	}
-	return silent(all)
-}
-
 // do runs the program on a cluster of testdata and returns what it prints and its exit status.
 func do(t *testing.T, cluster, line string) string {
 	t.Helper()
@@ -206,6 +174,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, drained(all), line)
 	case "split":
 		return ask(t, split(all), line)
+	case "nowhere":
+		return ask(t, nowhere(all), line)
 	case "silent":
 		return ask(t, silent(all), line)
 	case "unwell":
@@ -256,6 +226,9 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as unwell", "explain address 192.0.2.200"},
 		{"healthy as silent", "explain address 198.51.100.0"},
 		{"healthy as unwell", "status"},
+		{"healthy as nowhere", "status"},
+		{"healthy as nowhere", "problems"},
+		{"healthy as nowhere", "explain node n2"},
 		{"healthy as unwell", "explain node n1"},
 		{"healthy as unwell", "explain node n2"},
 		{"healthy as unwell", "explain node n3"},

@@ -204,7 +204,11 @@ func controller(c *view.ControllerLine) string {
 }
 
 func speakers(s *view.SpeakersLine) string {
-	text := fmt.Sprintf("ready on %d of %d nodes, %s", s.Ready, s.Nodes, output.OrNone(strings.Join(s.Versions, ", ")))
+	text := fmt.Sprintf("ready on %d of %d nodes", s.Ready+s.ReadyButFor, s.Nodes)
+	if s.ReadyButFor > 0 {
+		text += fmt.Sprintf(", on %d of them but for what L2Advertisement %s asks for", s.ReadyButFor, firsts(s.ButFor))
+	}
+	text += ", " + output.OrNone(strings.Join(s.Versions, ", "))
 	if len(s.Gone) > 0 {
 		text += "; gone on " + firsts(s.Gone)
 	}

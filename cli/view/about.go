@@ -12,16 +12,21 @@ type subject struct{ kind, namespace, name string }
 
 func nodeSubject(name string) subject { return subject{kind: "Node", name: name} }
 
+// orNode is the Node of a Speaker; others are themselves.
+func (s subject) orNode() subject {
+	if s.kind == "Speaker" {
+		return nodeSubject(s.name)
+	}
+	return s
+}
+
 func addressSubject(address string) subject { return subject{kind: "Address", name: address} }
 
 func serviceSubject(key lb.Key) subject { return subject{"Service", key.Namespace, key.Name} }
 
 // isAbout reports whether a problem is about one of some subjects: it is that of its object, and of others that it names.
 func (p *Problem) isAbout(subjects []subject) bool {
-	object := subject{p.Kind, p.Namespace, p.Name}
-	if p.Kind == "Speaker" {
-		object = nodeSubject(p.Name)
-	}
+	object := subject{p.Kind, p.Namespace, p.Name}.orNode()
 	return slices.Contains(subjects, object) || slices.ContainsFunc(p.about, func(s subject) bool { return slices.Contains(subjects, s) })
 }
 

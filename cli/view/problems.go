@@ -55,7 +55,8 @@ func (c *Cluster) Problems() ProblemList {
 // reported are the problems that conditions and reports tell, without anything that has to be computed of all routes; they are made once.
 func (c *Cluster) reported() []Problem {
 	if c.problems == nil {
-		found := sorted(slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.disputes(), c.configurationProblems()))
+		found := slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.disputes(), c.configurationProblems())
+		found = countAlike(c.folded(found, "Speaker"))
 		c.problems = &found
 	}
 	return *c.problems
@@ -122,22 +123,24 @@ func (c *Cluster) speakerProblems() (found []Problem) {
 			})
 		}
 	}
-	return append(countAlike(found), c.missingSpeakers()...)
+	return append(found, c.missingSpeakers()...)
 }
 
-// countAlike leaves the first of the speakers that say the same of others, and says how many more do: of a node that is cut off all do.
+// countAlike leaves the first of the speakers that say the same, of others or of what they cannot announce, and says how many more do: of a node
+// that is cut off, and of a fault in an object, all do.
 func countAlike(problems []Problem) (left []Problem) {
 	say := map[string][]subject{}
 	for _, p := range problems {
-		if p.Reason == status.NotAllSeen.Name {
+		alike := p.Kind == "Speaker" && (p.Reason == status.NotAllSeen.Name || p.Reason == status.Failed.Name)
+		if alike {
 			say[p.Message] = append(say[p.Message], nodeSubject(p.Name))
 		}
-		if len(say[p.Message]) <= 1 {
+		if !alike || len(say[p.Message]) == 1 {
 			left = append(left, p)
 		}
 	}
 	for i := range left {
-		if alike := say[left[i].Message]; len(alike) > 1 {
+		if alike := say[left[i].Message]; len(alike) > 1 && left[i].Kind == "Speaker" {
 			left[i].Message += fmt.Sprintf("; so say %d more", len(alike)-1)
 			left[i].about = alike
 		}

@@ -25,6 +25,9 @@ type SpeakersLine struct {
 	// Nodes, and how many of them have a speaker that reports to be ready.
 	Nodes int `json:"nodes"`
 	Ready int `json:"ready"`
+	// ReadyButFor is how many more report all but what the L2Advertisements ButFor ask for, which are at fault themselves.
+	ReadyButFor int      `json:"readyButFor,omitempty"`
+	ButFor      []string `json:"butFor,omitempty"`
 	// Gone are nodes whose speakers are gone.
 	Gone     []string `json:"gone,omitempty"`
 	Versions []string `json:"versions,omitempty"`
@@ -49,13 +52,13 @@ type HeldCount struct {
 // Status of the cluster.
 func (c *Cluster) Status() Status {
 	s := c.Glance()
-	s.Problems = c.Problems().Items
+	s.Problems = c.onScreen(c.Problems().Items)
 	return s
 }
 
 // Glance is the Status for who looks all the time: without the problems that are computed of all routes.
 func (c *Cluster) Glance() Status {
-	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: append([]Problem{}, c.reported()...), Unseen: c.Unseen}
+	s := Status{Controller: c.Controller(), Speakers: c.speakersLine(), Services: c.servicesLine(), Problems: c.onScreen(c.reported()), Unseen: c.Unseen}
 	s.Drains = c.drainLines()
 	for _, speaker := range all[*v1beta1.Speaker](c) {
 		held := speaker.Status.Layer2.IPv4 + speaker.Status.Layer2.IPv6
@@ -70,6 +73,11 @@ func (c *Cluster) Glance() Status {
 		s.Peers = append(s.Peers, c.peerLine(raw, lb.InForce(lb.ParsePeer(raw), nil)))
 	}
 	return s
+}
+
+// onScreen are problems with what follows from one of them folded into it.
+func (c *Cluster) onScreen(problems []Problem) []Problem {
+	return append([]Problem{}, c.folded(problems, "Service")...)
 }
 
 // written is the count in a pool's status.
@@ -89,11 +97,16 @@ func (c *Cluster) speakersLine() (line SpeakersLine) {
 		}
 		if ready(s) {
 			line.Ready++
+		} else if faults := c.faultOf(s); len(faults) > 0 {
+			line.ReadyButFor++
+			line.ButFor = append(line.ButFor, faults...)
 		}
 		line.Versions = append(line.Versions, s.Status.Version)
 	}
 	slices.Sort(line.Versions)
 	line.Versions = slices.Compact(line.Versions)
+	slices.Sort(line.ButFor)
+	line.ButFor = slices.Compact(line.ButFor)
 	return line
 }
 

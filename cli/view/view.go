@@ -73,6 +73,9 @@ type Cluster struct {
 	// boundedReports are what bounded returns; nil: not computed yet.
 	boundedReports *[]string
 	lines          map[lb.Key]ServiceLine
+	// faulty is what blocked returns, and byKey what parsed does.
+	faulty map[advertisement]bool
+	byKey  map[lb.Key]*lb.Service
 	// problems are what reported returns; nil: not computed yet.
 	problems *[]Problem
 }

@@ -3,9 +3,8 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
+
+	"github.com/daymark-lb/daymark/internal/core/announce"
 )
 
 // set hands each executor its whole desired state. A protocol that fails does not keep the others from theirs. Layer 2
@@ -35,15 +34,10 @@ func (l *Loop) set(ctx context.Context, d *desired) error {
 	return errors.Join(errs...)
 }
 
-// unheldError says which addresses no node can hold; nil if none. It names the first few, whatever the number of Services,
-// because a condition has limited room.
+// unheldError says which addresses no node can hold; nil if none.
 func unheldError(texts []string) error {
-	const limit = 5
 	if len(texts) == 0 {
 		return nil
 	}
-	if more := len(texts) - limit; more > 0 {
-		texts = append(slices.Clone(texts[:limit]), fmt.Sprintf("and so are %d more", more))
-	}
-	return errors.New(strings.Join(texts, "; "))
+	return errors.New(announce.UnheldText(texts))
 }

@@ -29,8 +29,7 @@ func (r *rules) contests(demands []demand) (contests []Contest, unheld []string,
 		here := places.of(candidateKey{d.matches, r.segments.of(d.addr)})
 		group, served := r.candidatesOf(d, here.segment)
 		if served && len(group.Candidates()) == 0 {
-			unheld = append(unheld, fmt.Sprintf("%s is held by no node: nodeSelectors and interfaces of the advertisement (%s) leave none that may hold it and has an interface for it that is up",
-				d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
+			unheld = append(unheld, unheldText(d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
 		}
 		contests[i] = Contest{election.Contest{
 			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number, Shared: here.shared,

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/core/status"
+)
+
+// silent has the session of n2 down, and the controller has not written that yet.
+func silent(all *source.Memory) *source.Memory {
+	for _, item := range all.Items {
+		if speaker, ok := item.(*v1beta1.Speaker); ok && speaker.Name == "n2" {
+			session := &speaker.Status.BGP[0]
+			session.State, session.LastError, session.Since = v1beta1.BGPActive, "dial 192.0.2.1:179: connection refused", metav1.NewTime(now.Add(-time.Minute))
+		}
+	}
+	return all
+}
+
+// unwell has each node have something that the Services' conditions do not say: connections to n1 break, the session of n2 is down, and the
+// router was not sent by n3 what it should.
+func unwell(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		speaker, ok := item.(*v1beta1.Speaker)
+		if !ok {
+			continue
+		}
+		switch session := &speaker.Status.BGP[0]; speaker.Name {
+		case "n1":
+			speaker.Status.Conditions = append(speaker.Status.Conditions, metav1.Condition{
+				Type: v1beta1.ConditionConnectionsBreak, Status: metav1.ConditionTrue, Reason: status.CannotPassOn.Name,
+				Message: "rp_filter of eth0 is 1", LastTransitionTime: metav1.NewTime(now.Add(-time.Hour)),
+			})
+		case "n3":
+			session.IPv4, session.Digest = 1, "0123456789abcdef"
+		}
+	}
+	return silent(all)
+}
+
+// nowhere has an L2Advertisement name an interface that no node has, as the controller and the speakers then say it.
+func nowhere(all *source.Memory) source.Source {
+	since := metav1.NewTime(now.Add(-time.Minute))
+	fail := func(conditions []metav1.Condition, kind, reason, message string) {
+		c := meta.FindStatusCondition(conditions, kind)
+		c.Status, c.Reason, c.Message, c.LastTransitionTime = metav1.ConditionFalse, reason, message, since
+	}
+	for _, item := range all.Items {
+		switch o := item.(type) {
+		case *v1beta1.L2Advertisement:
+			o.Spec.Interfaces = []string{"eth9"}
+			fail(o.Status.Conditions, v1beta1.ConditionReady, status.NoInterface.Name, "interfaces: eth9: no node that is selected has such an interface that is up; they have eth0")
+		case *v1beta1.Speaker:
+			o.Status.Layer2 = v1beta1.SpeakerLayer2{}
+			fail(o.Status.Conditions, v1beta1.ConditionReady, status.Failed.Name, "192.0.2.200 is held by no node: nodeSelectors and interfaces of the "+
+				"advertisement (lan) leave none that may hold it and has an interface for it that is up")
+		case *corev1.Service:
+			if o.Name == "web" {
+				fail(o.Status.Conditions, v1beta1.ConditionAnnounced, status.NoNode.Name, "192.0.2.200: no node announces it (interfaces: eth9; the nodes have eth0)")
+			}
+		}
+	}
+	return all
+}
