@@ -4,6 +4,7 @@ package build
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,17 +87,38 @@ func linkerFlags(tree source.Tree, version string) string {
 	}, " ")
 }
 
-// Go is the go command at the root of the tree, for a platform. GOFLAGS and the like of the caller are not taken over.
+// Go is the go command at the root of the tree, for a platform. GOFLAGS and the like are not taken over, neither from the caller's environment
+// nor from the file of `go env -w`: an empty variable would not hide that.
 func Go(ctx context.Context, tree source.Tree, platform Platform, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = tree.Root
-	decided := append(platform.environment(), "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off")
+	decided := append(platform.environment(), "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GOENV=off")
 	kept := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(ignored, name)
 	})
-	command.Env = append(kept, decided...)
+	command.Env = slices.Concat(kept, found(ctx), decided)
 	return command
+}
+
+// whence are settings that say where the toolchain finds and keeps what it needs, and change nothing of what it makes.
+var whence = []string{
+	"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOAUTH", "GOVCS", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOTOOLCHAIN",
+}
+
+// found are those settings as they are, from the file of `go env -w`, too. Without any the toolchain has its own.
+func found(ctx context.Context) (environment []string) {
+	text, err := exec.CommandContext(ctx, "go", slices.Concat([]string{"env", "-json"}, whence)...).Output()
+	var settings map[string]string
+	if err != nil || json.Unmarshal(text, &settings) != nil {
+		return nil
+	}
+	for _, name := range whence {
+		if settings[name] != "" {
+			environment = append(environment, name+"="+settings[name])
+		}
+	}
+	return environment
 }
 
 // ignored are variables that change what the toolchain makes.

@@ -34,6 +34,11 @@ func TestChart_ReleasedRefusesATagThatWouldNotCount(t *testing.T) {
 		{"another tag, and no digests", own("", ""), ":v1.2.4\n", ""},
 		{"another tag with its digests", own(digest("c"), digest("d")), ":v1.2.4@" + digest("d"), ""},
 		{"another tag with the digest of one program", own(digest("c"), digest("b")), "", "image.speaker.digest"},
+		{
+			"the digests of the chart before, without a tag",
+			map[string]any{"controller": map[string]any{"digest": digest("c")}, "speaker": map[string]any{"digest": digest("d")}}, "",
+			"image.controller.digest is not that of this chart, and image.tag does not say of which version it is: helm upgrade --reuse-values",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := map[string]any{}

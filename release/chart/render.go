@@ -38,6 +38,11 @@ func Render(folder string, values map[string]any) ([]File, error) {
 
 // RenderFor is Render with a cluster for templates to look at, as at `helm install`; nil: none, as at `helm template`.
 func RenderFor(cluster *rest.Config, folder string, values map[string]any) ([]File, error) {
+	return render(cluster, folder, values, true)
+}
+
+// render is RenderFor. Strict: a value that is missing is an error, as it is not for `helm install`.
+func render(cluster *rest.Config, folder string, values map[string]any, strict bool) ([]File, error) {
 	c, err := loader.Load(folder)
 	if err != nil {
 		return nil, fmt.Errorf("load the chart: %w", err)
@@ -50,7 +55,7 @@ func RenderFor(cluster *rest.Config, folder string, values map[string]any) ([]Fi
 	if cluster != nil {
 		e = engine.New(cluster)
 	}
-	e.Strict = true
+	e.Strict = strict
 	texts, err := e.RenderWithContext(context.Background(), c, all)
 	if err != nil {
 		return nil, err
