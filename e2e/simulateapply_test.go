@@ -43,7 +43,13 @@ func (p *plugin) applied(manifests string, status int) (said simulated, err erro
 	if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	stdout, stderr, got := p.run("simulate apply -o json -f " + file)
+	return p.simulates("apply -f "+file, status)
+}
+
+// simulates is what simulate says of something.
+func (p *plugin) simulates(what string, status int) (said simulated, err error) {
+	p.t.Helper()
+	stdout, stderr, got := p.run("simulate -o json " + what)
 	if err := json.Unmarshal([]byte(stdout), &said); err != nil || got != status {
 		return said, fmt.Errorf("status %d, not %d, %w: %s", got, status, err, stderr)
 	}
@@ -132,3 +138,48 @@ func TestSimulate_ApplyIsWhatHappens(t *testing.T) {
 		})
 	}
 }
+
+// TestSimulate_ClientsOfSharedAddressesMoveAsSaid when a node that answers some of them may not any more, and when one stops.
+func TestSimulate_ClientsOfSharedAddressesMoveAsSaid(t *testing.T) {
+	cluster := daymark(t)
+	p := buildPlugin(t, cluster)
+	awaitMembers(t, cluster)
+	addresses := sharedAddresses(t, cluster, "parts")
+	awaitEvenShares(t, cluster, addresses, "n1", "n2", "n3")
+	said := func(what string, simulate func() (simulated, error), from, to []string) {
+		t.Helper()
+		lab.Eventually(t, waitTimeout, what, func() error {
+			foreseen, err := simulate()
+			if err != nil {
+				return err
+			}
+			moves := foreseen.effects("Moves")
+			for _, address := range addresses {
+				if move := moves[address.String()]; !slices.Equal(move[0], from) || !slices.Equal(move[1], to) {
+					return fmt.Errorf("it is said: %+v", foreseen)
+				}
+			}
+			return nil
+		})
+	}
+	said("clients of n2 are to move to n1 and n3", func() (simulated, error) { return p.applied(withoutN2, 0) }, []string{"n2"}, []string{"n1", "n3"})
+	cluster.Apply(withoutN2)
+	awaitEvenShares(t, cluster, addresses, "n1", "n3")
+
+	said("clients of n3 are to move to n1", func() (simulated, error) { return p.simulates("drain n3", 0) }, []string{"n3"}, []string{"n1"})
+	node := cluster.Node("n3")
+	t.Cleanup(func() { ensure(node.Speaker()) })
+	node.Speaker().Stop()
+	awaitEvenShares(t, cluster, addresses, "n1")
+}
+
+// withoutN2 has all other nodes share the addresses.
+const withoutN2 = `
+apiVersion: daymark.io/v1beta1
+kind: L2Advertisement
+metadata: {name: parts}
+spec:
+  ipAddressPools: [parts]
+  sharing: PerClient
+  nodeSelectors: [{matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [n2]}]}]
+`
