@@ -4,6 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/shares"
 )
@@ -78,5 +81,36 @@ func TestReportedTables_ThatDoNotAddUp(t *testing.T) {
 	}
 	if len(tables) != 2 {
 		t.Errorf("tables are %v", tables)
+	}
+}
+
+// TestCompare_NewAddress says who will share it, or hold it, and what is not certain about that.
+func TestCompare_NewAddress(t *testing.T) {
+	for _, test := range []struct {
+		sharing v1beta1.Sharing
+		cut     bool
+		want    string
+	}{
+		{v1beta1.SharingPerClient, false, "shared by n0, n1, n2"},
+		{v1beta1.SharingNone, false, "held by n2"},
+		{v1beta1.SharingNone, true, "held by n2 (not certain: n2 sees 1 of 3 speakers, so it may be n0)"},
+	} {
+		r := lan(3, 1, test.sharing)
+		if test.cut {
+			r.seesOnly("n2", 1)
+		}
+		whole := r.objects
+		r.objects = slices.DeleteFunc(slices.Clone(whole), func(o runtime.Object) bool {
+			s, ok := o.(*corev1.Service)
+			return ok && s.Name == "s0"
+		})
+		for _, node := range []string{"n0", "n1", "n2"} {
+			r.speakerOf(node).Status.Layer2 = v1beta1.SpeakerLayer2{}
+		}
+		before := Start(r.objects, r.now, settings)
+		changes, _ := Compare(before, before.Next(whole))
+		if len(changes) != 1 || changes[0].Effects[0].Effect != Given || changes[0].Effects[0].Message != test.want {
+			t.Errorf("%+v, not %q", changes, test.want)
+		}
 	}
 }
