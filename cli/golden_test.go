@@ -176,6 +176,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, split(all), line)
 	case "nowhere":
 		return ask(t, nowhere(all), line)
+	case "told":
+		return ask(t, told(all), line)
 	case "silent":
 		return ask(t, silent(all), line)
 	case "unwell":
@@ -225,6 +227,9 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as split", "problems"},
 		{"healthy as unwell", "explain address 192.0.2.200"},
 		{"healthy as silent", "explain address 198.51.100.0"},
+		{"healthy as told", "explain node n1"},
+		{"healthy as told", "explain pool lan"},
+		{"healthy as told", "explain peer tor"},
 		{"healthy as unwell", "status"},
 		{"healthy as nowhere", "status"},
 		{"healthy as nowhere", "problems"},

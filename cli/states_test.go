@@ -1,9 +1,11 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -65,6 +67,20 @@ func nowhere(all *source.Memory) source.Source {
 				fail(o.Status.Conditions, v1beta1.ConditionAnnounced, status.NoNode.Name, "192.0.2.200: no node announces it (interfaces: eth9; the nodes have eth0)")
 			}
 		}
+	}
+	return all
+}
+
+// told has Events about objects that are in no namespace, and an older one about another node.
+func told(all *source.Memory) source.Source {
+	for i, about := range []string{"Node n1", "Speaker n1", "IPAddressPool lan", "BGPPeer tor", "Node n2"} {
+		kind, name, _ := strings.Cut(about, " ")
+		event := &eventsv1.Event{
+			TypeMeta: metav1.TypeMeta{APIVersion: "events.k8s.io/v1", Kind: "Event"}, ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strings.ToLower(kind + "." + name)},
+			EventTime: metav1.NewMicroTime(now.Add(-time.Duration(i+1) * time.Minute)), Type: corev1.EventTypeNormal, Reason: "Noted", Note: "about " + about,
+			Regarding: corev1.ObjectReference{Kind: kind, Name: name},
+		}
+		all.Items = append(all.Items, event)
 	}
 	return all
 }

@@ -16,6 +16,9 @@ import (
 
 func newAddress(e *env.Env) *cobra.Command {
 	a := &asker{Env: e}
+	a.queries = func(namespace, _ string) []source.Query { // Which Services have it is not known yet.
+		return []source.Query{{Kind: source.Events, Instead: namespace, Optional: true, Fields: "regarding.kind=Service"}}
+	}
 	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error) {
 		x, err := c.ExplainAddress(name, namespace)
 		if err != nil {
@@ -75,6 +78,7 @@ func (p *page) address(x *view.AddressExplanation) {
 	for i := range x.Stories {
 		p.story(&x.Stories[i])
 	}
+	p.events(x.Events)
 }
 
 func (p *page) free(x *view.AddressExplanation) {
@@ -88,7 +92,7 @@ func (p *page) free(x *view.AddressExplanation) {
 }
 
 func newNode(e *env.Env) *cobra.Command {
-	a := &asker{Env: e}
+	a := &asker{Env: e, queries: eventsOf(source.Nodes, source.Speakers)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainNode(name)
 		if x == nil {
@@ -115,9 +119,10 @@ func (p *page) nodeReport(x *view.NodeExplanation) {
 	p.speaker(x.Speaker)
 	if x.NotComputed != "" {
 		p.Printf("\nnot computed what it may announce: %s\n", x.NotComputed)
-		return
+	} else {
+		p.nodeAddresses(x)
 	}
-	p.nodeAddresses(x)
+	p.events(x.Events)
 }
 
 func (p *page) speaker(s *view.SpeakerReport) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
@@ -88,4 +89,14 @@ func events(kind, namespace, name string) []source.Query {
 	return []source.Query{{
 		Kind: source.Events, Namespace: namespace, Optional: true, Fields: fmt.Sprintf("regarding.kind=%s,regarding.name=%s", kind, name),
 	}}
+}
+
+// eventsOf objects of some kinds that are in no namespace: their Events are in default.
+func eventsOf(kinds ...source.Kind) func(namespace, name string) []source.Query {
+	return func(_, name string) (queries []source.Query) {
+		for _, kind := range kinds {
+			queries = append(queries, events(kind.Kind, metav1.NamespaceDefault, name)...)
+		}
+		return queries
+	}
 }

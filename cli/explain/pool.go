@@ -23,7 +23,7 @@ func missing(what, name string, c *view.Cluster, kind source.Kind) error {
 }
 
 func newPool(e *env.Env) *cobra.Command {
-	a := &asker{Env: e}
+	a := &asker{Env: e, queries: eventsOf(source.Pools)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPool(name)
 		if x == nil {
@@ -76,6 +76,7 @@ func (p *page) pool(x *view.PoolExplanation) {
 	if more := len(x.Services) - most; more > 0 {
 		p.Printf("  and %d more (-o yaml has all)\n", more)
 	}
+	p.events(x.Events)
 }
 
 func (p *page) count(family string, c *view.PoolCount) {
@@ -96,7 +97,7 @@ func (p *page) count(family string, c *view.PoolCount) {
 }
 
 func newPeer(e *env.Env) *cobra.Command {
-	a := &asker{Env: e}
+	a := &asker{Env: e, queries: eventsOf(source.Peers)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPeer(name)
 		if x == nil {
@@ -142,4 +143,5 @@ func (p *page) peer(x *view.PeerExplanation) {
 		lines = append(lines, []string{node.Node, strings.Join(says, "; ")})
 	}
 	p.columns(lines)
+	p.events(x.Events)
 }

@@ -28,8 +28,9 @@ type AddressExplanation struct {
 	Conflicts []ConflictLine `json:"conflicts,omitempty"`
 	Unseen    []Unseen       `json:"unseen,omitempty"`
 	// NotComputed says why there are no Stories and no Free.
-	NotComputed string    `json:"notComputed,omitempty"`
-	Problems    []Problem `json:"problems,omitempty"`
+	NotComputed string      `json:"notComputed,omitempty"`
+	Problems    []Problem   `json:"problems,omitempty"`
+	Events      []EventLine `json:"events,omitempty"`
 }
 
 // Wrong reports whether something is not as it should be: with the address, or with a Service that has it.
@@ -86,7 +87,7 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	for _, s := range shown {
 		subjects = append(subjects, serviceSubject(s.Key))
 	}
-	x.Problems = c.problemsAbout(c.storyProblems(x.Stories...), subjects...)
+	x.Problems, x.Events = c.problemsAbout(c.storyProblems(x.Stories...), subjects...), c.eventsOf(subjects...)
 	return x, nil
 }
 

@@ -27,8 +27,9 @@ type NodeExplanation struct {
 	Others []ReasonCount `json:"others,omitempty"`
 	Unseen []Unseen      `json:"unseen,omitempty"`
 	// NotComputed says why there are no Addresses and Others.
-	NotComputed string    `json:"notComputed,omitempty"`
-	Problems    []Problem `json:"problems,omitempty"`
+	NotComputed string      `json:"notComputed,omitempty"`
+	Problems    []Problem   `json:"problems,omitempty"`
+	Events      []EventLine `json:"events,omitempty"`
 }
 
 // Wrong reports whether it is not as it should be, or announces nothing, be it on purpose.
@@ -97,6 +98,7 @@ func (c *Cluster) ExplainNode(name string) *NodeExplanation {
 		sessions = c.sessionProblems(name, x.Speaker.Sessions, true)
 	}
 	x.Problems = c.problemsAbout(sessions, nodeSubject(name))
+	x.Events = c.eventsOf(nodeSubject(name), subject{kind: "Speaker", name: name})
 	if len(c.Unseen) > 0 {
 		x.NotComputed = c.notComputed()
 		return x

@@ -20,9 +20,10 @@ type PeerExplanation struct {
 	ShutdownMessage string         `json:"shutdownMessage,omitempty"`
 	Sessions        []PeerNodeLine `json:"sessions,omitempty"`
 	// Advertisements that announce to it.
-	Advertisements []string  `json:"advertisements,omitempty"`
-	Unseen         []Unseen  `json:"unseen,omitempty"`
-	Problems       []Problem `json:"problems,omitempty"`
+	Advertisements []string    `json:"advertisements,omitempty"`
+	Unseen         []Unseen    `json:"unseen,omitempty"`
+	Problems       []Problem   `json:"problems,omitempty"`
+	Events         []EventLine `json:"events,omitempty"`
 }
 
 // Wrong reports whether it is not as it should be.
@@ -71,7 +72,8 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 		x.Sessions = append(x.Sessions, line)
 		sessions = append(sessions, c.sessionProblems(node, line.Sessions, true)...)
 	}
-	x.Problems = c.problemsAbout(sessions, subject{kind: "BGPPeer", name: name})
+	self := subject{kind: "BGPPeer", name: name}
+	x.Problems, x.Events = c.problemsAbout(sessions, self), c.eventsOf(self)
 	return x
 }
 

@@ -25,8 +25,9 @@ type PoolExplanation struct {
 	Reservations []string `json:"reservations,omitempty"`
 	Unseen       []Unseen `json:"unseen,omitempty"`
 	// NotComputed says why there is nothing of what the objects ask for.
-	NotComputed string    `json:"notComputed,omitempty"`
-	Problems    []Problem `json:"problems,omitempty"`
+	NotComputed string      `json:"notComputed,omitempty"`
+	Problems    []Problem   `json:"problems,omitempty"`
+	Events      []EventLine `json:"events,omitempty"`
 }
 
 // Wrong reports whether it is not as it should be.
@@ -56,10 +57,11 @@ func (c *Cluster) ExplainPool(name string) *PoolExplanation {
 	if !found || pool == nil {
 		return nil
 	}
+	self := subject{kind: "IPAddressPool", name: name}
 	x := &PoolExplanation{
 		PoolLine: PoolLine{Name: name}, Conditions: c.conditionLines("IPAddressPool", raw.Status.Conditions),
 		Addresses: lb.Strings(pool.Ranges), Exclude: lb.Strings(pool.Exclude), Serves: serves(pool), Unseen: c.Unseen,
-		Problems: c.problemsAbout(nil, subject{kind: "IPAddressPool", name: name}),
+		Problems: c.problemsAbout(nil, self), Events: c.eventsOf(self),
 	}
 	x.Advertisements = c.selecting(pool)
 	for _, s := range c.ours(true) {

@@ -97,7 +97,7 @@ func (c *Cluster) ExplainService(key lb.Key) *ServiceExplanation {
 	s := c.Parsed.Services[i]
 	x := &ServiceExplanation{
 		ServiceLine: c.line(s), Conditions: c.conditionLines("Service", raw.Status.Conditions), Request: c.request(s, raw),
-		Endpoints: c.endpointsOf(key), Events: c.eventsOf("Service", key.Namespace, key.Name), Unseen: c.Unseen,
+		Endpoints: c.endpointsOf(key), Events: c.eventsOf(serviceSubject(key)), Unseen: c.Unseen,
 	}
 	if len(c.Unseen) > 0 {
 		x.NotComputed = c.notComputed()
@@ -244,13 +244,12 @@ func (c *Cluster) endpointsOf(key lb.Key) (lines []EndpointLine) {
 // mostEvents is how many Events an explanation has.
 const mostEvents = 10
 
-// eventsOf an object, the newest first.
-func (c *Cluster) eventsOf(kind, namespace, name string) (lines []EventLine) {
+// eventsOf some objects, the newest first.
+func (c *Cluster) eventsOf(subjects ...subject) (lines []EventLine) {
 	for _, e := range c.events {
-		if e.Regarding.Kind != kind || e.Regarding.Namespace != namespace || e.Regarding.Name != name {
-			continue
+		if slices.Contains(subjects, subject{e.Regarding.Kind, e.Regarding.Namespace, e.Regarding.Name}) {
+			lines = append(lines, eventLine(e))
 		}
-		lines = append(lines, eventLine(e))
 	}
 	slices.SortStableFunc(lines, func(a, b EventLine) int { return b.Time.Compare(a.Time.Time) })
 	return lines[:min(len(lines), mostEvents)]
