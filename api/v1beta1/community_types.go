@@ -4,9 +4,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // CommunityAlias gives a BGP community a name.
 //
-// +kubebuilder:validation:XValidation:rule="[{'no-export': '65535:65281', 'no-advertise': '65535:65282', 'no-export-subconfed': '65535:65283', 'local-as': '65535:65283', 'no-peer': '65535:65284', 'blackhole': '65535:666', 'graceful-shutdown': '65535:0', 'accept-own': '65535:1', 'llgr-stale': '65535:6', 'no-llgr': '65535:7'}].all(known, !(self.name in known) || known[self.name] == self.value)",message="the name of a well-known community stands for that one always"
+// +kubebuilder:validation:XValidation:rule="[{'no-export': '65535:65281', 'no-advertise': '65535:65282', 'no-export-subconfed': '65535:65283', 'local-as': '65535:65283', 'no-peer': '65535:65284', 'blackhole': '65535:666', 'graceful-shutdown': '65535:0', 'accept-own': '65535:1', 'llgr-stale': '65535:6', 'no-llgr': '65535:7'}].all(known, !(self.name.lowerAscii().replace('_', '-') in known) || known[self.name.lowerAscii().replace('_', '-')] == self.value)",message="the name of a well-known community stands for that one always"
 type CommunityAlias struct {
-	// name for use in BGPAdvertisements. That of a well-known community cannot have another value.
+	// name for use in BGPAdvertisements. That of a well-known community cannot have another value, nor can
+	// its name in capitals or with underscores.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

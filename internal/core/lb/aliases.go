@@ -43,7 +43,7 @@ func compareCommunityObjects(a, b *v1beta1.Community) int {
 func (a Aliases) add(object string, alias v1beta1.CommunityAlias) error {
 	value, err := ParseCommunity(alias.Value)
 	known, taken := a[alias.Name]
-	reserved, isReserved := wellKnown[alias.Name]
+	reserved, isReserved := wellKnown[strings.ReplaceAll(strings.ToLower(alias.Name), "_", "-")] // as others spell it: local-AS, no_export
 	switch {
 	case err != nil:
 		return fmt.Errorf("communities: %s: %w", alias.Name, err)

@@ -114,11 +114,12 @@ func TestNewAliases_OldestObjectCounts(t *testing.T) {
 
 func TestNewAliases_LinesThatDoNotCount(t *testing.T) {
 	aliases, problems := NewAliases([]*v1beta1.Community{
-		communityObject("a", 1, "bad", "nonsense", "no-export", "64512:1", "blackhole", "65535:666", "green", "64512:3"),
+		communityObject("a", 1, "bad", "nonsense", "no-export", "64512:1", "No_Export", "64512:2", "blackhole", "65535:666", "green", "64512:3"),
 	})
 	err := problems["a"]
 	if err == nil || !strings.Contains(err.Error(), "bad: ") || strings.Contains(err.Error(), "blackhole") ||
-		!strings.Contains(err.Error(), "no-export is a well-known community and always stands for 65535:65281") {
+		!strings.Contains(err.Error(), "no-export is a well-known community and always stands for 65535:65281") ||
+		!strings.Contains(err.Error(), "No_Export is a well-known community and always stands for 65535:65281") {
 		t.Errorf("error %v, want one that names the lines that do not count", err)
 	}
 	if got := aliases["green"].Value.String(); got != "64512:3" {
