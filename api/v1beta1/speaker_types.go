@@ -136,7 +136,7 @@ type BGPSession struct {
 	// +listType=atomic
 	Families []AddressFamily `json:"families,omitempty"`
 	// heldBack are those of families whose prefixes are not announced, because the node has no next hop for them that the router
-	// is known to reach, or because of holdDown of the BFDProfile.
+	// is known to reach, because of holdDown of the BFDProfile, or because bfdStrict of the BGPPeer waits for BFD.
 	// +optional
 	// +listType=atomic
 	HeldBack []AddressFamily `json:"heldBack,omitempty"`

@@ -19,7 +19,7 @@ type adjRIBOut struct {
 	ipv4, ipv6 int
 	// notAnnounced says which prefixes are not announced and why; empty when all are.
 	notAnnounced string
-	// heldBack are the families that are exchanged and have no next hop.
+	// heldBack are the families that are exchanged and have no next hop; all while strict mode holds back the routes.
 	heldBack []lb.Family
 	// nextHops of the prefixes.
 	nextHops adjribout.NextHops

@@ -53,7 +53,7 @@ type statusRecorder struct {
 	negotiated negotiated
 	// bfdEnded is when BFD last ended the session, as Status says.
 	bfdEnded time.Time
-	// heldBack are the families that are exchanged and have no next hop.
+	// heldBack is as in adjRIBOut.
 	heldBack []lb.Family
 	// ipv4 and ipv6 are how many prefixes the router has been told, digest which, and nextHops how they are reached.
 	ipv4, ipv6 int

@@ -49,7 +49,7 @@ type Status struct {
 	// Families that both ends exchange, sorted; empty unless the session is established.
 	Families []lb.Family
 	// HeldBack are those of Families whose prefixes are not announced, because this node has no next hop for them that the router is
-	// known to reach, or because of holdDown.
+	// known to reach, because of holdDown, or because strict mode waits for BFD.
 	HeldBack []lb.Family
 	// PrefixesReceived counts the prefixes that the router has announced to us since the session was configured. None was
 	// kept.

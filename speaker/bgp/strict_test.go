@@ -175,7 +175,7 @@ func TestStrictMode_RouterThatBeginsBFDAnewGetsASessionWithoutRoutes(t *testing.
 				c.change(func(s *announce.Session) { s.AwaitBFD = true })
 				end(c, conn)
 				c.accept(open, keepaliveMessage)
-				if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 0 || !slices.Equal(s.Warnings, []string{waitsForBFD}) {
+				if s := c.status(); s.State != v1beta1.BGPEstablished || s.IPv4 != 0 || !slices.Equal(s.Warnings, []string{waitsForBFD}) || !slices.Equal(s.HeldBack, s.Families) {
 					t.Fatalf("before BFD is up: status %+v", s)
 				}
 				c.change(func(s *announce.Session) { s.AwaitBFD = false })

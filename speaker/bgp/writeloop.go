@@ -101,7 +101,7 @@ func (c *connection) sendUpdate(ctx context.Context, desired *announce.Session, 
 	}
 	wanted := newAdjRIBOut(c.encoder, c.advertised, paths, c.negotiated.families, next)
 	if c.holdRoutes {
-		wanted.notAnnounced = waitsForBFD
+		wanted.notAnnounced, wanted.heldBack = waitsForBFD, c.negotiated.families
 	}
 	changes := wanted.diff(c.advertised)
 	withdrawFirst := changes.exceeds(c.limits.within(desired.MaximumPrefixes), c.advertised)
