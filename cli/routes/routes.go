@@ -19,6 +19,7 @@ import (
 type options struct {
 	*env.Env
 	output.Flags
+	namespaces          env.Namespaces
 	peer, service, node string
 	watch               bool
 }
@@ -34,10 +35,12 @@ func New(e *env.Env) *cobra.Command {
 			"The exit status is 1 when a session is not established, or its router was not sent just that.",
 		Example: `  kubectl daymark routes                        # of all sessions
   kubectl daymark routes --peer tor --node n1
+  kubectl daymark routes -n shop                # to the Services of one namespace
   kubectl daymark routes --service web -o wide  # with the Services of each prefix`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	o.Add(c)
+	o.namespaces.Add(c.Flags(), "To the Services")
 	c.Flags().StringVar(&o.peer, "peer", "", "Of the sessions with this BGPPeer")
 	c.Flags().StringVar(&o.service, "service", "", "Those with an address of this Service: NAME or NAMESPACE/NAME")
 	c.Flags().StringVar(&o.node, "node", "", "Of the sessions of this node")
@@ -56,11 +59,11 @@ func (o *options) completeFlags(c *cobra.Command) {
 }
 
 func (o *options) run(c *cobra.Command) error {
-	namespace, _, err := o.Namespace()
+	only, namespace, err := o.namespaces.Only(o.Env)
 	if err != nil {
 		return err
 	}
-	filter := view.RouteFilter{Node: o.node, Peer: o.peer}
+	filter := view.RouteFilter{Node: o.node, Peer: o.peer, Namespace: only}
 	if o.service != "" {
 		filter.Service = lb.Key{Namespace: namespace, Name: o.service}
 		if other, name, found := strings.Cut(o.service, "/"); found {

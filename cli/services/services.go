@@ -18,7 +18,8 @@ import (
 type options struct {
 	*env.Env
 	output.Flags
-	watch, all bool
+	namespaces env.Namespaces
+	watch      bool
 }
 
 // New returns the command.
@@ -33,20 +34,17 @@ func New(e *env.Env) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	o.Add(c)
-	c.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "Of all namespaces, whatever --namespace says (the default without --namespace)")
+	o.namespaces.Add(c.Flags(), "Those")
 	c.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show them again whenever they change")
 	return c
 }
 
 func (o *options) run(c *cobra.Command) error {
-	own, explicit, err := o.Namespace()
+	only, own, err := o.namespaces.Only(o.Env)
 	if err != nil {
 		return err
 	}
-	services := source.Query{Kind: source.Services, Instead: own}
-	if explicit && !o.all {
-		services.Namespace = own
-	}
+	services := source.Query{Kind: source.Services, Namespace: only, Instead: own}
 	return o.Each(c.Context(), o.watch, append(o.Programs(), services, source.Query{Kind: source.Speakers}), o.show)
 }
 

@@ -21,7 +21,8 @@ import (
 type options struct {
 	*env.Env
 	output.Flags
-	watch bool
+	namespaces env.Namespaces
+	watch      bool
 	// result of a look, and whether all is well.
 	result func(c *view.Cluster) (output.Result, bool)
 }
@@ -37,6 +38,7 @@ func New(e *env.Env) *cobra.Command {
 	return o.command(&cobra.Command{
 		Use: "status", Short: "Show on one screen how all is, what is wrong, the worst first, and what to do",
 		Example: `  kubectl daymark status
+  kubectl daymark status -n shop   # with the Services of one namespace
   kubectl daymark status --watch
   kubectl daymark status --from bundle.tgz`,
 	})
@@ -60,23 +62,26 @@ func NewProblems(e *env.Env) *cobra.Command {
 func (o *options) command(c *cobra.Command) *cobra.Command {
 	c.Args = env.Args(cobra.NoArgs)
 	o.Add(c)
+	o.namespaces.Add(c.Flags(), "With the Services")
 	c.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show it again whenever it changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		namespace, _, err := o.Namespace()
+		only, own, err := o.namespaces.Only(o.Env)
 		if err != nil {
 			return err
 		}
 		leases := source.Query{Kind: source.Leases, Namespace: o.System, Name: view.LeaderLease, Optional: true}
-		return o.Each(c.Context(), o.watch, append(o.World(namespace), leases), o.show)
+		return o.Each(c.Context(), o.watch, append(o.World(own), leases), func(objects *source.Objects) error { return o.show(objects, only) })
 	}
 	return c
 }
 
-func (o *options) show(objects *source.Objects) error {
+func (o *options) show(objects *source.Objects, only string) error {
 	if err := objects.Installed(); err != nil {
 		return err
 	}
-	result, well := o.result(o.View(objects))
+	cluster := o.View(objects)
+	cluster.Only = only
+	result, well := o.result(cluster)
 	o.WarnOfGaps(objects.Gaps)
 	if err := o.Print(o.Out, result); err != nil {
 		return err
@@ -225,7 +230,11 @@ func services(s *view.ServicesLine) string {
 			texts = append(texts, fmt.Sprintf("%d %s", count.number, count.what))
 		}
 	}
-	return fmt.Sprintf("%d: %s", s.Total, strings.Join(texts, ", "))
+	of := ""
+	if s.Namespace != "" {
+		of = " in namespace " + s.Namespace
+	}
+	return fmt.Sprintf("%d%s: %s", s.Total, of, strings.Join(texts, ", "))
 }
 
 func layer2(held []view.HeldCount) string {

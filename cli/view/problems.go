@@ -49,7 +49,14 @@ type ProblemList struct {
 
 // Problems of the cluster, as its objects say.
 func (c *Cluster) Problems() ProblemList {
-	return ProblemList{Items: sorted(slices.Concat([]Problem{}, c.reported(), c.differing())), Unseen: c.Unseen}
+	return ProblemList{Items: c.wanted(sorted(slices.Concat([]Problem{}, c.reported(), c.differing()))), Unseen: c.Unseen}
+}
+
+// wanted leaves out problems of Services of other namespaces than Only.
+func (c *Cluster) wanted(problems []Problem) []Problem {
+	return slices.DeleteFunc(append([]Problem{}, problems...), func(p Problem) bool {
+		return p.Kind == "Service" && c.Only != "" && p.Namespace != c.Only
+	})
 }
 
 // reported are the problems that conditions and reports tell, without anything that has to be computed of all routes; they are made once.

@@ -3,6 +3,7 @@ package view
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/adjribout"
@@ -57,9 +58,15 @@ func (c *Cluster) addRoutes(x *SessionRoutes, planned *announce.Session, reporte
 	}
 }
 
-// wants reports whether a prefix has an address of the Service that is wanted.
+// wants reports whether a prefix has an address of the Service that is wanted, or of one of the namespace.
 func (c *Cluster) wants(filter *RouteFilter, prefix netip.Prefix) bool {
-	return filter.Service == (lb.Key{}) || slices.Contains(c.servicesIn(prefix), filter.Service.String())
+	switch {
+	case filter.Service != (lb.Key{}):
+		return slices.Contains(c.servicesIn(prefix), filter.Service.String())
+	case filter.Namespace != "":
+		return slices.ContainsFunc(c.servicesIn(prefix), func(name string) bool { return strings.HasPrefix(name, filter.Namespace+"/") })
+	}
+	return true
 }
 
 // routeLine is a path without its prefix.

@@ -34,8 +34,9 @@ type SessionRoutes struct {
 // RouteFilter says which routes are wanted; its zero value all of them.
 type RouteFilter struct {
 	Node, Peer string
-	// Service whose routes are wanted, and no sessions without one; zero: of all.
-	Service lb.Key
+	// Service whose routes are wanted, or namespace of Services, and no sessions without one; zero: of all.
+	Service   lb.Key
+	Namespace string
 	// Counted: routes are counted and not listed.
 	Counted bool
 }
@@ -72,7 +73,7 @@ func (c *Cluster) sessionRoutes(node string, filter *RouteFilter) (list []Sessio
 		if planned != nil {
 			c.addRoutes(&x, planned, reported, filter)
 		}
-		if filter.Service == (lb.Key{}) || x.Prefixes > 0 {
+		if filter.Service == (lb.Key{}) && filter.Namespace == "" || x.Prefixes > 0 {
 			list = append(list, x)
 		}
 	}

@@ -35,12 +35,14 @@ type SpeakersLine struct {
 
 // ServicesLine counts Services of ours by state.
 type ServicesLine struct {
-	Total        int `json:"total"`
-	Announced    int `json:"announced"`
-	Waiting      int `json:"waiting"`
-	Kept         int `json:"kept"`
-	NotAnnounced int `json:"notAnnounced"`
-	Unknown      int `json:"unknown"`
+	// Namespace that they are of; empty: all.
+	Namespace    string `json:"namespace,omitempty"`
+	Total        int    `json:"total"`
+	Announced    int    `json:"announced"`
+	Waiting      int    `json:"waiting"`
+	Kept         int    `json:"kept"`
+	NotAnnounced int    `json:"notAnnounced"`
+	Unknown      int    `json:"unknown"`
 }
 
 // HeldCount is how many addresses a node holds by layer 2.
@@ -77,7 +79,7 @@ func (c *Cluster) Glance() Status {
 
 // onScreen are problems with what follows from one of them folded into it.
 func (c *Cluster) onScreen(problems []Problem) []Problem {
-	return append([]Problem{}, c.folded(problems, "Service")...)
+	return append([]Problem{}, c.folded(c.wanted(problems), "Service")...)
 }
 
 // written is the count in a pool's status.
@@ -111,7 +113,11 @@ func (c *Cluster) speakersLine() (line SpeakersLine) {
 }
 
 func (c *Cluster) servicesLine() (line ServicesLine) {
+	line.Namespace = c.Only
 	for _, s := range c.ours(false) {
+		if c.Only != "" && s.Key.Namespace != c.Only {
+			continue
+		}
 		line.Total++
 		switch stated := c.line(s); stated.State {
 		case ServiceAnnounced:

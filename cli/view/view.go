@@ -47,6 +47,8 @@ type Unseen struct {
 // Cluster is what is shown. What takes long is computed when it is first asked for; so it is for one goroutine.
 type Cluster struct {
 	Input
+	// Only is the namespace of which Services are wanted in Status and Problems; empty: all. All else is about the whole cluster.
+	Only string
 	// Settings of the programs, as far as they are seen.
 	Settings Settings
 	// Parsed objects.
