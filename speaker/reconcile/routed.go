@@ -118,13 +118,11 @@ func (r *routed) delayRoutes(now time.Time, sessions []announce.Session) ([]anno
 // long that is; 0: nothing is kept. A session that is to have no routes for other reasons is left alone.
 func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept []announce.Session, wait time.Duration) {
 	kept = sessions
+	leaving := moments{until: r.leaving}
 	for i := range sessions {
 		s := &sessions[i]
 		missing := missingPaths(r.announced[s.Name], s.Paths)
-		missing = slices.DeleteFunc(missing, func(p announce.Path) bool {
-			until, leaves := r.leaving[p.Prefix.Addr()]
-			return !leaves || !p.Prefix.IsSingleIP() || !now.Before(until)
-		})
+		missing = slices.DeleteFunc(missing, func(p announce.Path) bool { return !now.Before(leaving.of(p.Prefix)) })
 		if len(missing) == 0 || s.AdminState != "" && s.AdminState != v1beta1.AdminUp || s.HeldDown {
 			continue
 		}
@@ -135,9 +133,7 @@ func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept
 		slices.SortFunc(paths, func(a, b announce.Path) int { return a.Prefix.Compare(b.Prefix) })
 		kept[i].Paths = paths
 		for _, p := range missing {
-			if left := r.leaving[p.Prefix.Addr()].Sub(now); wait == 0 || left < wait {
-				wait = left
-			}
+			wait = election.Sooner(wait, leaving.of(p.Prefix).Sub(now))
 		}
 	}
 	r.announced = make(map[string][]announce.Path, len(kept))
@@ -154,11 +150,12 @@ func (r *routed) delayJoined(now time.Time, sessions []announce.Session) (delaye
 		return sessions, 0
 	}
 	delayed = slices.Clone(sessions)
+	joining := moments{until: r.joining}
 	for i := range delayed {
 		s := &delayed[i]
 		late := map[netip.Prefix]bool{}
 		for _, p := range missingPaths(s.Paths, r.announced[s.Name]) {
-			if until, joins := r.joining[p.Prefix.Addr()]; joins && p.Prefix.IsSingleIP() && now.Before(until) {
+			if until := joining.of(p.Prefix); now.Before(until) {
 				late[p.Prefix], wait = true, election.Sooner(wait, until.Sub(now))
 			}
 		}
@@ -167,6 +164,34 @@ func (r *routed) delayJoined(now time.Time, sessions []announce.Session) (delaye
 		}
 	}
 	return delayed, wait
+}
+
+// moments are until when routes of addresses come or go later.
+type moments struct {
+	until map[netip.Addr]time.Time
+	// sorted are the addresses in order, once a prefix of several was looked for.
+	sorted []netip.Addr
+}
+
+// of is until when the route of a prefix does: as long as that of any address in it would, because routers send packets for each of
+// them by it. Zero: it does not.
+func (m *moments) of(prefix netip.Prefix) (last time.Time) {
+	if prefix.IsSingleIP() || len(m.until) == 0 {
+		return m.until[prefix.Addr()]
+	}
+	if m.sorted == nil {
+		m.sorted = slices.SortedFunc(maps.Keys(m.until), netip.Addr.Compare)
+	}
+	first, _ := slices.BinarySearchFunc(m.sorted, prefix.Masked().Addr(), netip.Addr.Compare)
+	for _, addr := range m.sorted[first:] {
+		if !prefix.Contains(addr) {
+			break
+		}
+		if until := m.until[addr]; until.After(last) {
+			last = until
+		}
+	}
+	return last
 }
 
 // missingPaths are those of some paths whose prefixes are not among others. Both are in order of prefix.

@@ -63,7 +63,7 @@ func TestRouted_Disturbed(t *testing.T) {
 func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 	now := time.Now()
 	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
-	before := []announce.Path{path("198.51.100.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
+	before := []announce.Path{path("198.51.99.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
 	leaving := map[netip.Addr]time.Time{
 		netip.MustParseAddr("198.51.100.0"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay),
 	}
@@ -93,7 +93,7 @@ func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 func TestRouted_ARouteThatJoinsOthersComesAMomentLater(t *testing.T) {
 	now := time.Now()
 	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
-	all := []announce.Path{path("198.51.100.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
+	all := []announce.Path{path("198.51.99.0/24"), path("198.51.100.1/32"), path("198.51.100.2/32")}
 	joining := map[netip.Addr]time.Time{
 		netip.MustParseAddr("198.51.100.0"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay),
 	}
@@ -115,6 +115,38 @@ func TestRouted_ARouteThatJoinsOthersComesAMomentLater(t *testing.T) {
 		}
 		if !reflect.DeepEqual(sessions[0].Paths, all) {
 			t.Errorf("%s: the plan itself has changed to %v", test.name, sessions[0].Paths)
+		}
+	}
+}
+
+// Routers send packets for all addresses of an aggregated prefix by its one route.
+func TestRouted_AnAggregatedRouteStaysAndComesWithTheLastOfItsAddresses(t *testing.T) {
+	now := time.Now()
+	early, late := now.Add(handover.RouteDelay/2), now.Add(handover.RouteDelay)
+	waiting := map[netip.Addr]time.Time{
+		netip.MustParseAddr("198.51.99.255"): late, netip.MustParseAddr("198.51.100.7"): early, netip.MustParseAddr("198.51.100.8"): late,
+		netip.MustParseAddr("198.51.100.9"): early, netip.MustParseAddr("198.51.102.0"): early, netip.MustParseAddr("2001:db8:1::1"): early,
+	}
+	for prefix, until := range map[string]time.Time{
+		"198.51.100.0/24":   late,
+		"198.51.101.0/24":   {}, // The addresses before and after it wait.
+		"198.51.102.0/24":   early,
+		"198.51.103.0/24":   {},
+		"2001:db8::/48":     {},
+		"2001:db8:1::/48":   early,
+		"2001:db8:1:1::/64": {},
+	} {
+		path := announce.Path{Prefix: netip.MustParsePrefix(prefix)}
+		for _, at := range []time.Time{now, early.Add(-1), early, late.Add(-1), late} {
+			left := max(until.Sub(at), 0)
+			stays := routed{announced: map[string][]announce.Path{"": {path}}, leaving: waiting}
+			if kept, wait := stays.keepAnnounced(at, []announce.Session{{}}); (len(kept[0].Paths) > 0) != (left > 0) || wait != left {
+				t.Errorf("%s that leaves, after %s: %v for %s, not %s", prefix, at.Sub(now), kept[0].Paths, wait, left)
+			}
+			comes := routed{joining: waiting}
+			if delayed, wait := comes.delayJoined(at, []announce.Session{{Paths: []announce.Path{path}}}); (len(delayed[0].Paths) == 0) != (left > 0) || wait != left {
+				t.Errorf("%s that joins, after %s: %v for %s, not %s", prefix, at.Sub(now), delayed[0].Paths, wait, left)
+			}
 		}
 	}
 }
