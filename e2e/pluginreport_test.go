@@ -98,7 +98,7 @@ var telling = regexp.MustCompile(`\b(told|n[1-3]|192\.0\.2\.\d+)\b`)
 func tries(t *testing.T, p *plugin) {
 	t.Helper()
 	stdout, stderr, status := p.run("test --backend told --pool told --timeout 30s")
-	for _, wanted := range []string{"address    192.0.2.211", " on n1\n", "announced  192.0.2.211 by layer 2", "reached    192.0.2.211:80 by TCP"} {
+	for _, wanted := range []string{"address    192.0.2.211", " on n1\n", "announced  192.0.2.211 by layer 2", "confirmed  held by n", "reached    192.0.2.211:80 by TCP"} {
 		if !strings.Contains(stdout, wanted) || status != 0 || !strings.Contains(stderr, "removed Service") {
 			t.Fatalf("it does not say %q, status %d:\n%s%s", wanted, status, stdout, stderr)
 		}

@@ -35,11 +35,13 @@ type options struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// networks that this machine is in.
 	networks func() ([]net.Addr, error)
+	// neighbors of this machine in its segments, as its kernel knows them by ARP and NDP.
+	neighbors func() ([]neighbor, error)
 }
 
 // New returns the command.
 func New(e *env.Env) *cobra.Command {
-	return (&options{Env: e, dial: (&net.Dialer{Timeout: dialTime}).DialContext, networks: net.InterfaceAddrs}).command()
+	return (&options{Env: e, dial: (&net.Dialer{Timeout: dialTime}).DialContext, networks: net.InterfaceAddrs, neighbors: neighbors}).command()
 }
 
 func (o *options) command() *cobra.Command {

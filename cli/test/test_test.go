@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ type played struct {
 	// answers to HTTP instead of the Pod's name.
 	answers  string
 	networks []net.Addr
+	// mac that answers for the address in the segment; empty: none does.
+	mac string
 	// made is the name of the last Service that was seen.
 	made atomic.Value
 	// interrupt when the Service is there.
@@ -153,7 +156,9 @@ func (p *played) options(out *bytes.Buffer, config *rest.Config) *options {
 		go p.answer(there)
 		return here, nil
 	}
-	return &options{Env: e, dial: dial, networks: func() ([]net.Addr, error) { return p.networks, nil }}
+	return &options{Env: e, dial: dial, networks: func() ([]net.Addr, error) { return p.networks, nil }, neighbors: func() ([]neighbor, error) {
+		return []neighbor{{netip.MustParseAddr("192.0.2.200"), p.mac}, {netip.MustParseAddr("192.0.2.11"), "02:00:00:00:00:01"}}, nil
+	}}
 }
 
 // answer one request by HTTP as the Pod does, or as somebody else.
@@ -210,7 +215,8 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 	}{
 		{"all works", &played{upTo: "announced"}, 0, []string{
 			"made       Service default/daymark-test-", ", and its Pod", "address    192.0.2.200", "endpoint   10.0.1.7 on n1",
-			"announced  192.0.2.200 by layer 2 (lan)", "reached    192.0.2.200:80 by HTTP, answered by the Pod,", "removed Service default/daymark-test-", "removed Pod default/",
+			"announced  192.0.2.200 by layer 2 (lan)", "confirmed  not all is known", "Not seen: that depends on ",
+			"reached    192.0.2.200:80 by HTTP, answered by the Pod,", "by ARP it is not asked from here", "removed Service default/daymark-test-", "removed Pod default/",
 		}},
 		{"with the Pods of another Service", &played{upTo: "announced", args: []string{"--backend=web", "--pool=lan"}}, 0, []string{"192.0.2.200:8443 by TCP"}},
 		{"there is no address", &played{args: []string{"--timeout=1s"}}, 1, []string{
@@ -223,7 +229,10 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 			"not 192.0.2.200:80 from this machine: no route to host", "This machine is not in the network of the address.",
 		}},
 		{"from the segment", &played{upTo: "announced", dial: syscall.EHOSTUNREACH, networks: here, args: []string{"--timeout=1s"}}, 1, []string{
-			"in the network of the address, 192.0.2.5/24, and should reach it",
+			"in the network of the address, 192.0.2.5/24, and should reach it; nobody answered by ARP",
+		}},
+		{"in the segment, and it works", &played{upTo: "announced", networks: here, mac: "02:00:00:00:00:02"}, 0, []string{
+			"at attempt 1; 02:00:00:00:00:02 answered by ARP",
 		}},
 		{"somebody refuses", &played{upTo: "announced", dial: syscall.ECONNREFUSED, args: []string{"--timeout=1s"}}, 1, []string{"does not know the Service"}},
 		{"somebody else answers", &played{upTo: "announced", answers: "<h1>Printer", args: []string{"--timeout=1s"}}, 1, []string{

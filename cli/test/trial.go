@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -39,6 +40,8 @@ type trial struct {
 	// pod is nil when the Pods of another Service are used.
 	pod  *corev1.Pod
 	made time.Time
+	// cluster as it was seen last; nil: not yet.
+	cluster *view.Cluster
 }
 
 // try all steps until one fails, and report whether one has.
@@ -62,6 +65,11 @@ func (t *trial) try(ctx context.Context) (failed bool) {
 		if !ok {
 			return true
 		}
+	}
+	step := t.confirm(ctx)
+	t.note(step)
+	if !step.OK && step.Note == "" {
+		return true
 	}
 	return t.reach(ctx)
 }
@@ -210,7 +218,8 @@ func (t *trial) connect(ctx context.Context, to netip.AddrPort) Step {
 		began := time.Now()
 		err := t.ask(ctx, to)
 		if err == nil {
-			return Step{Name: "reached", OK: true, Message: fmt.Sprintf("%s %s from this machine, in %s, at attempt %d", to, how, since(began), attempts)}
+			text := fmt.Sprintf("%s %s from this machine, in %s, at attempt %d", to, how, since(began), attempts)
+			return Step{Name: "reached", OK: true, Message: text + t.whoAnswers(to.Addr())}
 		}
 		if last == nil || ctx.Err() == nil {
 			last = err
@@ -281,7 +290,7 @@ func (t *trial) unreached(to netip.AddrPort, err error) Step {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		step.Message += "; somebody answers there and does not know the Service: look at the service proxy of the node, or at another host with the address"
 	case segment != "":
-		step.Message += "; this machine is in the network of the address, " + segment + ", and should reach it"
+		step.Message += "; this machine is in the network of the address, " + segment + ", and should reach it" + t.whoAnswers(to.Addr())
 	default:
 		step.Note = "This machine is not in the network of the address. It may have no route there, or a firewall may be between. Try it where clients are."
 	}

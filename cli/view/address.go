@@ -68,7 +68,7 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	if pool := c.Parsed.Pools.Containing(address); pool != nil {
 		x.Pool = pool.Name
 	}
-	x.Node = c.nodeWith(address)
+	x.Node = c.NodeWith(address)
 	for _, r := range c.Parsed.Reservations {
 		if lb.Containing(r.Ranges, address) >= 0 {
 			x.Reservation = r.Name
@@ -103,8 +103,8 @@ func (c *Cluster) addStories(x *AddressExplanation, address netip.Addr, shown []
 	}
 }
 
-// nodeWith returns the node that has an address itself; empty: none.
-func (c *Cluster) nodeWith(address netip.Addr) string {
+// NodeWith returns the node that has an address itself; empty: none.
+func (c *Cluster) NodeWith(address netip.Addr) string {
 	for _, n := range c.Parsed.Nodes {
 		if slices.Contains(n.Addresses, address) || slices.Contains(n.External, address) {
 			return n.Name
