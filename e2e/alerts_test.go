@@ -33,6 +33,8 @@ func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
 	cluster.Apply(segmentPool("small", "192.0.2.225/32"))
 	cluster.Apply(service("first", "small"))
 	cluster.Service("first").AwaitAddress()
+	cluster.Apply(pool("silent", "192.0.2.226/32")) // which no advertisement selects
+	cluster.Pod("silent", "n1")
 	awaitSessions(t, cluster)
 	nodes := cluster.Nodes()
 	m := monitor(t, cluster)
@@ -42,11 +44,15 @@ func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
 		"DaymarkSpeakersGone":          func() { gone.Kill() },
 		"DaymarkBGPNodeWithoutSession": func() { cluster.Router().Stop() },
 		"DaymarkPoolExhausted":         func() { cluster.Apply(service("second", "small")) },
+		"DaymarkServicesWaiting":       func() { cluster.Apply(service("astray", "nowhere")) },
+		"DaymarkServicesNotAnnounced":  func() { cluster.Apply(service("silent", "silent")) },
 		"DaymarkAddressConflict":       func() { conflictingService(t, cluster, "taken", foreign) },
 	}, func() {
 		gone.Start()
 		cluster.Router().Start()
 		cluster.Delete(service("second", "small"))
+		cluster.Delete(service("astray", "nowhere"))
+		cluster.Delete(service("silent", "silent"))
 		cluster.ForeignHost().Leave(foreign)
 	})
 	everyPanelHasSeries(t, m)

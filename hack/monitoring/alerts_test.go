@@ -53,6 +53,19 @@ func TestAlerts_AreAsTheMixinsHaveThem(t *testing.T) {
 	}
 }
 
+// mostFor is how long a rule may wait: with two more scrapes and two more looks of Prometheus, at 15 s each, who is on call knows within two
+// minutes of a fault. Roll-outs of the programs make states that last for seconds.
+const mostFor = time.Minute
+
+// Those of severity info tell of what is to come, and of what has been.
+func TestAlerts_WaitNoLongerThanTwoMinutesAllow(t *testing.T) {
+	for _, r := range rules(t) {
+		if waits, err := time.ParseDuration(cmp.Or(r.For, "0s")); err != nil || r.Labels["severity"] != "info" && waits > mostFor {
+			t.Errorf("%s waits for %s: %v", r.Alert, r.For, err)
+		}
+	}
+}
+
 // healthy is what Prometheus has while all is well. A node without endpoints for a Service, a pool that is full while nobody
 // waits, and a standby are no fault.
 var healthy = map[string]float64{
