@@ -148,7 +148,7 @@ func decide(ctx context.Context, facts *nodestate.Reader, log *slog.Logger) depa
 	if decision.Leave {
 		what = "the node leaves"
 	}
-	log.Info("told to end: "+what, "because", decision.Why)
+	log.Info("told to end", "decision", what, "because", decision.Why)
 	return decision
 }
 

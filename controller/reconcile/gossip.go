@@ -20,8 +20,9 @@ const gossipKeyBytes = 32
 func (l *Loop) gossipKeyWrites(secrets []*corev1.Secret) []*write {
 	i := slices.IndexFunc(secrets, func(s *corev1.Secret) bool { return s.Name == v1beta1.GossipSecret })
 	if i >= 0 {
-		if len(secrets[i].Data[v1beta1.GossipSecretKey]) == 0 {
-			l.logErrorOnce(fmt.Sprintf("Secret %s has no %s: delete it to have a new one made", v1beta1.GossipSecret, v1beta1.GossipSecretKey))
+		if len(secrets[i].Data[v1beta1.GossipSecretKey]) == 0 && !l.loggedNoKey {
+			l.loggedNoKey = true
+			l.log.Error("the Secret of the gossip has no key: delete it to have a new one made", "secret", l.namespace+"/"+v1beta1.GossipSecret, "key", v1beta1.GossipSecretKey)
 		}
 		return nil
 	}
@@ -44,12 +45,4 @@ func (l *Loop) makeGossipKey(ctx context.Context) error {
 		return fmt.Errorf("make the Secret %s: %w", v1beta1.GossipSecret, err)
 	}
 	return nil
-}
-
-// logErrorOnce logs an error, and not the same one again.
-func (l *Loop) logErrorOnce(message string) {
-	if l.loggedError != message {
-		l.loggedError = message
-		l.log.Error(message)
-	}
 }

@@ -85,8 +85,8 @@ type Loop struct {
 	announced announcedPace
 	// again is how long after this pass the loop runs again without being woken; 0 for never.
 	again time.Duration
-	// loggedError about the gossip key is the one that was logged last.
-	loggedError string
+	// loggedNoKey: it was logged that the Secret of the gossip has no key.
+	loggedNoKey bool
 
 	// progress of the passes, and when the loop was made, for the probes.
 	progress progress.Tracker

@@ -69,7 +69,7 @@ func (m *Monitor) notifyLoop(ended <-chan struct{}) {
 			}
 		}
 		for _, l := range lines {
-			m.log.Log(context.Background(), l.level, l.text, l.args...)
+			m.log.Log(context.Background(), l.level, l.text, l.args...) //nolint:sloglint // Each caller of queueLog gives a constant.
 		}
 	}
 }
