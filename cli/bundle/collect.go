@@ -100,7 +100,7 @@ func (o *options) addPrograms(ctx context.Context, c *contents, objects *source.
 func (o *options) addChecks(ctx context.Context, c *contents) {
 	report, err := check.Look(ctx, o.Env)
 	if err == nil {
-		err = c.addJSON("check.json", report)
+		err = c.addJSON(source.ChecksName, report)
 	}
 	if err != nil {
 		c.miss("the findings of check: " + err.Error())

@@ -73,6 +73,11 @@ func (o *options) look(ctx context.Context) (*Report, error) {
 		}
 	}
 	report := Run(in)
+	if !o.pre && len(objects.Checks) > 0 {
+		if err := report.complete(objects.Checks); err != nil {
+			o.Warn("not seen: what was checked when the bundle was written: %v", err)
+		}
+	}
 	return &report, nil
 }
 

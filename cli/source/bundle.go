@@ -16,6 +16,7 @@ import (
 //
 //	bundle.json                       what the archive is: a Manifest
 //	objects/GROUP_VERSION_KIND.json   all objects of a kind, as a v1 List; the group of core kinds is "core"
+//	check.json                        what was checked when it was written, of more objects than it has
 //	anything else                     logs, metrics and the like, which only people read
 //
 // The order of entries does not matter.
@@ -24,6 +25,9 @@ const (
 	manifestName = "bundle.json"
 	objectsDir   = "objects"
 )
+
+// ChecksName is the name of the file of a bundle that has the report of package check.
+const ChecksName = "check.json"
 
 // Manifest describes a bundle.
 type Manifest struct {

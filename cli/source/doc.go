@@ -63,6 +63,8 @@ type Objects struct {
 	Time time.Time
 	// Origin in words: a server's address or a file's name.
 	Origin string
+	// Checks are what was checked when a bundle was written, in JSON; nil: it is no bundle, or has none.
+	Checks []byte
 }
 
 // Of returns the objects of a Go type.

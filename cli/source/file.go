@@ -25,6 +25,7 @@ const (
 	maxBytes   = 512 << 20
 	maxEntries = 10_000
 	maxObjects = 500_000
+	maxChecks  = 16 << 20
 	// maxListDepth is how many Lists may be in each other.
 	maxListDepth = 4
 )
@@ -53,7 +54,8 @@ func Open(name string, now time.Time) (*Memory, error) {
 	return read, nil
 }
 
-// readBundle reads the objects of a bundle that is no larger than some bytes when it is unpacked. It does not read the files for people.
+// readBundle reads the objects of a bundle that is no larger than some bytes when it is unpacked. It does not read
+// the files for people, but for what was checked.
 func readBundle(in io.Reader, most int64) (*Memory, error) {
 	zip, err := gzip.NewReader(in)
 	if err != nil {
@@ -63,6 +65,7 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 	archive := tar.NewReader(limited)
 	var manifest *Manifest
 	var found objects
+	var checks []byte
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) && limited.N > 0 {
@@ -78,6 +81,8 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 		case header.Name == manifestName:
 			manifest = &Manifest{}
 			err = json.NewDecoder(archive).Decode(manifest)
+		case header.Name == ChecksName:
+			checks, err = io.ReadAll(io.LimitReader(archive, maxChecks))
 		case strings.HasPrefix(header.Name, objectsDir+"/"):
 			err = decode(archive, found.add)
 		}
@@ -88,7 +93,11 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 	if manifest == nil {
 		return nil, fmt.Errorf("it has no %s: it is no bundle, or not whole", manifestName)
 	}
-	return manifest.memory(found)
+	read, err := manifest.memory(found)
+	if err == nil {
+		read.Checks = checks
+	}
+	return read, err
 }
 
 // memory is the Source of a bundle's objects.

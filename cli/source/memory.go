@@ -16,6 +16,8 @@ type Memory struct {
 	Gaps []Gap
 	// Kinds that were read, by the name of the resource; nil: all.
 	Kinds map[string]bool
+	// Checks is the file ChecksName of a bundle; nil: it has none.
+	Checks []byte
 	// Time and Origin of the objects.
 	Time   time.Time
 	Origin string
@@ -31,7 +33,9 @@ func (m *Memory) Read(_ context.Context, queries ...Query) (*Objects, error) {
 		}
 		answers[i] = answer{items: items, gap: m.gap(q), optional: q.Optional}
 	}
-	return collect(answers, m.Time, m.Origin), nil
+	found := collect(answers, m.Time, m.Origin)
+	found.Checks = m.Checks
+	return found, nil
 }
 
 // Follow reads the objects once: they do not change.
