@@ -2,9 +2,11 @@ package announce
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -43,6 +45,28 @@ func UnmatchedInterfaces(a *lb.L2Advertisement, nodes []*lb.Node, links map[stri
 	}
 	return fmt.Sprintf("interfaces: %s: no node that is selected has such an interface that is up; they have %s",
 		strings.Join(a.Interfaces, ", "), InterfaceNames(others))
+}
+
+// MissingInterfaces says which of the interfaces that an advertisement names no node has that it selects, while others are there; empty
+// when there are none, or when a node may have more than it says.
+func MissingInterfaces(a *lb.L2Advertisement, nodes []*lb.Node, links map[string][]lb.Link) string {
+	missing := slices.Clone(a.Interfaces)
+	for _, n := range nodes {
+		known := links[n.Name]
+		if !a.NodeSelectors.Match(n.Labels) {
+			continue
+		}
+		if len(known) >= v1beta1.SpeakerNetworkLimit {
+			return ""
+		}
+		missing = slices.DeleteFunc(missing, func(glob string) bool {
+			return slices.ContainsFunc(known, func(l lb.Link) bool { matched, _ := path.Match(glob, l.Name); return matched })
+		})
+	}
+	if len(missing) == 0 || len(missing) == len(a.Interfaces) {
+		return ""
+	}
+	return fmt.Sprintf("interfaces: no node that is selected has %s, or has it up", strings.Join(missing, ", "))
 }
 
 // InterfaceNames are the first names of some nodes' links, without a number that would change with each node.

@@ -144,6 +144,29 @@ func TestUnmatchedInterfaces_SaysWhatIsThereInstead(t *testing.T) {
 	}
 }
 
+func TestMissingInterfaces_NamesThoseThatNoNodeHas(t *testing.T) {
+	w := cluster()
+	adv := w.L2Advertisements[0]
+	many := map[string][]lb.Link{"n1": {{Name: "eth0"}}, "n2": make([]lb.Link, v1beta1.SpeakerNetworkLimit)}
+	for _, test := range []struct {
+		interfaces []string
+		links      map[string][]lb.Link
+		want       string
+	}{
+		{[]string{"eth0", "nope0", "wlan*"}, w.Links, "interfaces: no node that is selected has nope0, wlan*, or has it up"},
+		{[]string{"eth*", "lo"}, w.Links, ""},
+		{[]string{"eth0", "eth1"}, map[string][]lb.Link{"n1": {{Name: "eth0"}}, "n2": {{Name: "eth1"}}}, ""},
+		{[]string{"nope0"}, w.Links, ""}, // UnmatchedInterfaces says it.
+		{[]string{"eth0", "nope0"}, many, ""},
+		{nil, w.Links, ""},
+	} {
+		adv.Interfaces = test.interfaces
+		if got := MissingInterfaces(adv, w.Nodes, test.links); got != test.want {
+			t.Errorf("%v: it says %q", test.interfaces, got)
+		}
+	}
+}
+
 func TestContests_LeastDetectionCounts(t *testing.T) {
 	w := cluster()
 	w.add("web", "192.0.2.200", everyNode...)

@@ -98,6 +98,9 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 	if unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); ready.True && unmatched != "" {
 		return notReady(NoInterface, unmatched)
 	}
+	if ready.True {
+		ready.Message = joined(ready.Message, announce.MissingInterfaces(a, r.objects.Nodes, r.links))
+	}
 	return ready
 }
 

@@ -218,7 +218,11 @@ func TestReferences_InterfacesThatMatchNothing(t *testing.T) {
 		t.Errorf("nope0: %+v", got)
 	}
 	a.Interfaces = []string{"eth0"}
-	if got := references.L2Advertisement(a); !got.True {
+	if got := references.L2Advertisement(a); !got.True || got.Message != "" {
 		t.Errorf("eth0: %+v", got)
+	}
+	a.Interfaces = []string{"eth0", "nope0"}
+	if got := references.L2Advertisement(a); !got.True || got.Message != "interfaces: no node that is selected has nope0, or has it up" {
+		t.Errorf("eth0 and nope0: %+v", got)
 	}
 }
