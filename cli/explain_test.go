@@ -11,7 +11,7 @@ import (
 // TestExplain_IsWrongWhereProblemsNameSomething runs each explanation that a problem names, and that of the problem's own object.
 func TestExplain_IsWrongWhereProblemsNameSomething(t *testing.T) {
 	kinds := map[string]string{"Service": "service", "Speaker": "node", "Node": "node", "IPAddressPool": "pool", "BGPPeer": "peer"}
-	for _, cluster := range []string{"broken", "healthy as split", "healthy as unwell", "healthy as nowhere"} {
+	for _, cluster := range []string{"broken", "healthy as split", "healthy as unwell", "healthy as nowhere", "healthy as parted", "healthy as alone"} {
 		t.Run(cluster, func(t *testing.T) {
 			text, _, _ := strings.Cut(do(t, cluster, "problems -o json"), "--- ")
 			var list view.ProblemList

@@ -176,6 +176,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, split(all), line)
 	case "nowhere":
 		return ask(t, nowhere(all), line)
+	case "parted", "alone":
+		return ask(t, parted(all, as == "alone"), line)
 	case "told":
 		return ask(t, told(all), line)
 	case "silent":
@@ -227,6 +229,9 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as split", "problems"},
 		{"healthy as unwell", "explain address 192.0.2.200"},
 		{"healthy as silent", "explain address 198.51.100.0"},
+		{"healthy as parted", "explain address 192.0.2.200"},
+		{"healthy as alone", "explain address 192.0.2.200"},
+		{"healthy as alone", "explain web"},
 		{"healthy as told", "explain node n1"},
 		{"healthy as told", "explain pool lan"},
 		{"healthy as told", "explain peer tor"},

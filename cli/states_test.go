@@ -84,3 +84,24 @@ func told(all *source.Memory) source.Source {
 	}
 	return all
 }
+
+// parted has the segment of an address that n2 holds cut, so that n1 stands in for it; with alone, also the gossip of n1, which takes itself for the holder.
+func parted(all *source.Memory, alone bool) source.Source {
+	for _, item := range all.Items {
+		speaker, ok := item.(*v1beta1.Speaker)
+		if !ok || speaker.Name != "n1" {
+			continue
+		}
+		known := meta.FindStatusCondition(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown)
+		held := v1beta1.HeldAddress{Address: "192.0.2.200", Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-time.Minute))}
+		known.Reason = status.NotAllSeen.Name
+		if alone {
+			speaker.Status.Members, known.Message = 1, "does not see n2, n3"
+		} else {
+			held.StandsInFor = "n2"
+			known.Message = "the segment of 192.0.2.0/24 does not lead to n2, n3 any more, and the gossip does: is a switch cut?; this node stands in for n2, and answers here for 192.0.2.200"
+		}
+		speaker.Status.Layer2.Held = []v1beta1.HeldAddress{held}
+	}
+	return all
+}

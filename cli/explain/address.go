@@ -67,7 +67,7 @@ func (p *page) address(x *view.AddressExplanation) {
 		}
 		p.Printf("  %s\n", p.Style.Bad(by+" uses it too: "+c.MAC+", heard on "+c.Interface+" of node "+c.Node))
 	}
-	story := view.AddressStory{Address: x.Address, Holders: x.Holders}
+	story := view.AddressStory{Address: x.Address, Holders: x.Holders, Cuts: x.Cuts}
 	if len(x.Stories) > 0 {
 		story.BoundedReports = x.Stories[0].BoundedReports
 	}

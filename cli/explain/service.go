@@ -137,7 +137,10 @@ func (p *page) holders(x *view.AddressStory) {
 		p.Printf("  %s %s on %s for %s%s\n", x.Address, does, strings.Join(h.Interfaces, ", "), p.age(h.Since.Time), old)
 	}
 	if view.Disputed(x.Holders) {
-		p.Printf("  %s\n", p.Style.Bad("more than one says that it holds it: for longer than a second or two, one of them is cut off from the others; kubectl daymark problems names who is not seen"))
+		p.Printf("  %s\n", p.Style.Bad("more than one says that it holds it: for longer than a second or two, one of them is cut off from the others"+whoIsNotSeen(x)))
+	}
+	for _, cut := range x.Cuts {
+		p.Printf("  %s\n", p.Style.Warn(cut))
 	}
 	if shared {
 		p.Printf("  a client is who asks on the segment: a router is one, and all behind it get one node\n")
@@ -145,6 +148,14 @@ func (p *page) holders(x *view.AddressStory) {
 	if len(x.BoundedReports) > 0 {
 		p.Printf("  %s is in no report; those of %s name 128 addresses and no more, so one of them may hold it\n", x.Address, strings.Join(x.BoundedReports, ", "))
 	}
+}
+
+// whoIsNotSeen leads to who is not seen, unless the holders say it.
+func whoIsNotSeen(x *view.AddressStory) string {
+	if len(x.Cuts) > 0 {
+		return ""
+	}
+	return "; kubectl daymark problems names who is not seen"
 }
 
 // sharesText says how many of the clients of a shared address a node answers.

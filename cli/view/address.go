@@ -22,9 +22,11 @@ type AddressExplanation struct {
 	Services []ServiceLine `json:"services,omitempty"`
 	// Free says what a new Service of Namespace that asks for it would get: the address, or what stands against it. It is nil when
 	// a Service has it.
-	Free      *FreeAddress   `json:"free,omitempty"`
-	Stories   []AddressStory `json:"stories,omitempty"`
-	Holders   []Holder       `json:"holders,omitempty"`
+	Free    *FreeAddress   `json:"free,omitempty"`
+	Stories []AddressStory `json:"stories,omitempty"`
+	Holders []Holder       `json:"holders,omitempty"`
+	// Cuts say in words which of the holders are cut off from others, and where they stand in.
+	Cuts      []string       `json:"cuts,omitempty"`
 	Conflicts []ConflictLine `json:"conflicts,omitempty"`
 	Unseen    []Unseen       `json:"unseen,omitempty"`
 	// NotComputed says why there are no Stories and no Free.
@@ -64,6 +66,7 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 		return nil, fmt.Errorf("%s is no IP address: %w", text, err)
 	}
 	x := &AddressExplanation{Address: address.String(), Holders: c.holdersByAddress()[address.String()], Unseen: c.Unseen}
+	x.Cuts = c.cutsOf(x.Holders)
 	x.Conflicts = slices.DeleteFunc(c.conflicts(), func(l ConflictLine) bool { return l.Address != x.Address })
 	if pool := c.Parsed.Pools.Containing(address); pool != nil {
 		x.Pool = pool.Name

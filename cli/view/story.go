@@ -25,6 +25,8 @@ type AddressStory struct {
 	// hold it when nobody else does.
 	Holders        []Holder `json:"holders,omitempty"`
 	BoundedReports []string `json:"boundedReports,omitempty"`
+	// Cuts say in words which of the holders are cut off from others, and where they stand in.
+	Cuts []string `json:"cuts,omitempty"`
 }
 
 // Answer is a reason against something.
@@ -87,6 +89,7 @@ type SessionLine struct {
 func (c *Cluster) story(s *lb.Service, address netip.Addr) AddressStory {
 	answers := c.Explainer().Answer(s, address, nil)
 	x := AddressStory{Address: address.String(), Pool: s.Provenance.PoolOf(address), Holders: c.holdersByAddress()[address.String()]}
+	x.Cuts = c.cutsOf(x.Holders)
 	if answers.Pool != nil {
 		x.Pool = answers.Pool.Name
 	}
