@@ -25,8 +25,9 @@ const (
 // proof is what the holder of a shared address knows of a server of its table.
 type proof struct {
 	node string
-	// incarnation of the speaker that this is about.
+	// incarnation of the speaker that this is about, and segment on which it is asked.
 	incarnation uint64
+	segment     int
 	// asked is since when it has been asked; zero: it has not.
 	asked    time.Time
 	answered bool
@@ -52,11 +53,26 @@ func (r *round) refuses(proofs []proof, node string) bool {
 	return false
 }
 
+// proven reports whether the servers of a table have all answered. What is known of others does not matter.
+func (r *round) proven(table shares.Table, proofs []proof) bool {
+	return !slices.ContainsFunc(proofs, func(p proof) bool { return !p.answered && table.Has(p.node) })
+}
+
+// nextRefusalEnd is when the first of the nodes that are refused may be a server again; zero: none is refused.
+func (r *round) nextRefusalEnd(proofs []proof) (end time.Time) {
+	for _, p := range proofs {
+		if p.until.After(r.Now) && (end.IsZero() || p.until.Before(end)) {
+			end = p.until
+		}
+	}
+	return end
+}
+
 // prove asks the servers of a table of this node that have not answered yet.
 func (s *serveRound) prove(i int, table shares.Table, state *serving) {
 	var proofs []proof
 	for _, p := range state.proofs {
-		if !table.Has(p.node) && s.Now.Sub(p.until) < maxRefusals*s.minRefusal && !p.until.IsZero() {
+		if !table.Has(p.node) && s.Now.Sub(p.until) < maxRefusals*s.minRefusal && !p.until.IsZero() && !s.isNoCandidate(i, p.node) {
 			p.asked, p.answered = time.Time{}, false
 			proofs = append(proofs, p) // It is refused, or was.
 		}
@@ -74,6 +90,13 @@ func (s *serveRound) prove(i int, table shares.Table, state *serving) {
 	state.proofs = proofs
 }
 
+// isNoCandidate reports whether a node is alive and may not serve an address.
+func (s *serveRound) isNoCandidate(i int, node string) bool {
+	id := s.nodes.find(node)
+	_, candidate := s.groups[i].find(id)
+	return id != nobody && !candidate
+}
+
 // proveServer asks one server, if it has to be asked. What is known of one that is not alive or apart is settled elsewhere.
 func (s *serveRound) proveServer(i int, p proof) proof {
 	contest, id := s.contests[i], s.nodes.find(p.node)
@@ -82,8 +105,8 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 		return p
 	}
 	q := Question{p.node, contest.Addr}
-	if incarnation := s.nodes.incarnations[id]; p.incarnation != incarnation {
-		p = proof{node: p.node, incarnation: incarnation}
+	if incarnation := s.nodes.incarnations[id]; p.incarnation != incarnation || p.segment != contest.Segment {
+		p = proof{node: p.node, incarnation: incarnation, segment: contest.Segment}
 		if _, asked := s.Answers[q]; asked {
 			s.wakeAfter(time.Millisecond) // By then the question is forgotten, and with it what another speaker has answered.
 			return p

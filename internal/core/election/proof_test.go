@@ -186,3 +186,45 @@ func TestServing_RevisionsDoNotRunOut(t *testing.T) {
 	}
 	s.at(ms).wantClaims(0)
 }
+
+// What has been found out on one segment does not tell about another one.
+func TestProof_OnAnotherSegmentAllAreAskedAgain(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 0, sharedContest(2), alive(2), claims)
+	s.at(0).serversAnswer("n1").at(ms)
+	if s.at(2 * ms); len(s.last.Ask) != 0 {
+		t.Fatalf("goes on to ask %v", s.last.Ask)
+	}
+	s.Answers, s.contests[0].Segment = nil, 1
+	if s.at(3 * ms); len(s.last.Ask) != 1 {
+		t.Errorf("asks %v", s.last.Ask)
+	}
+}
+
+// There is nothing to do for an address until those that are refused may be servers again, and this is not forgotten.
+func TestProof_NothingIsDoneWhileAServerIsRefused(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
+	s.at(0).serversAnswer("n1").Answers[Question{"n2", addr(0)}] = NoAnswer
+	s.at(ms).at(proofTimeout).wantClaims(1)
+	s.at(proofTimeout + ms).at(2 * time.Second)
+	if state := s.elector.served[addr(0)]; state.settled == (basis{}) || !state.due.Equal(epoch.Add(proofTimeout+minRefusal)) {
+		t.Fatalf("it is settled for %+v until %s", state.settled, state.due)
+	}
+	s.at(3 * time.Second).wantWait(proofTimeout + minRefusal - 3*time.Second)
+	s.at(proofTimeout + minRefusal).wantClaims(0).wantWait(time.Minute)
+}
+
+// Whether a silent node answers for another address may stay open for long.
+func TestServing_FirstTablesDoNotWaitForOtherAddresses(t *testing.T) {
+	list, claims := contests(2, group(3)), held(1, 0, 1)
+	list[0].Shared = true
+	s := newFixture(t, 0, list, alive(2), claims)
+	s.Silent = map[string]uint64{"n2": 1}
+	s.Answers = map[Question]Answer{{"n2", addr(1)}: Answered}
+	s.at(0).wantClaims(0)
+	s.at(time.Minute).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Addr != addr(0) || !claim.Shares.Shared() {
+		t.Errorf("%+v", claim)
+	}
+}

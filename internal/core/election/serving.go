@@ -34,13 +34,15 @@ type serving struct {
 	said Claim
 	// proofs are of the servers of a table of this node, and of those that it refuses.
 	proofs []proof
-	// settled is what all this was worked out for, when nothing is left to do; zero: something is.
+	// settled is what all this was worked out for, when nothing is left to do before due; zero: something is. A zero due is never.
 	settled basis
+	due     time.Time
 }
 
 // basis is what the work on a shared address depends on while nothing happens.
 type basis struct {
 	claim   Claim
+	segment int
 	group   *groupIndex
 	ranks   *Ranks
 	version uint64
@@ -145,13 +147,16 @@ func (r *round) serveShares() {
 // serve decides about one address. The hold is what this node holds of it; nil: it does not.
 func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	contest := &s.contests[i]
-	now := basis{claim, s.groups[i], contest.Ranks, s.nodes.version, hold != nil}
-	if before.settled == now && s.isQuiet(contest) {
+	now := basis{claim, contest.Segment, s.groups[i], contest.Ranks, s.nodes.version, hold != nil}
+	if before.settled == now && s.isQuiet(contest) && (before.due.IsZero() || before.due.After(s.Now)) {
+		if !before.due.IsZero() {
+			s.wakeAfter(before.due.Sub(s.Now))
+		}
 		s.goOn(contest, before, hold)
 		return
 	}
 	table, left := s.effective(i, claim.Shares), len(s.uneven)
-	before.settled = basis{}
+	before.settled, before.due = basis{}, time.Time{}
 	var made bool
 	if hold != nil {
 		made = s.makeTable(i, claim, table, &before)
@@ -171,9 +176,9 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	}
 	s.goOn(contest, state, hold)
 	done := !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
-		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && !slices.ContainsFunc(state.proofs, func(p proof) bool { return !p.answered }) && s.isQuiet(contest)
+		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && s.proven(claim.Shares, state.proofs) && s.isQuiet(contest)
 	if done && (hold != nil || state.serves == state.table.Has(s.node)) && s.allLive(claim.Shares) {
-		state.settled = now
+		state.settled, state.due = now, s.nextRefusalEnd(state.proofs)
 	}
 	if state.table.Shared() || state.told.Shared() || !state.sole.IsZero() || len(state.proofs) > 0 {
 		s.served[contest.Addr] = state

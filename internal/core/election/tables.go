@@ -154,27 +154,28 @@ func (s *serveRound) noteUneven(i int, claim Claim, before serving) {
 }
 
 // evenOut makes new tables for some of the addresses that need it, when they have needed it for a while. All nodes together
-// make no more of them than maxMoves at a time.
+// make no more of them than maxMoves at a time. A first table waits for its own address only: it takes nothing from the others.
 func (s *serveRound) evenOut() {
-	if len(s.uneven) == 0 {
+	if !slices.ContainsFunc(s.uneven, func(u unevenTable) bool { return u.since.IsZero() }) {
 		s.unevenTables = time.Time{}
-		return
-	}
-	if len(s.stillUnheld) > 0 {
-		return
-	}
-	if s.unevenTables.IsZero() {
+	} else if s.unevenTables.IsZero() && len(s.stillUnheld) == 0 {
 		s.unevenTables = s.Now
 	}
 	after := cmp.Or(s.rebalanceAfter, shareAfter)
 	interval := min(divideInterval, after)
-	if wait := max(after-s.Now.Sub(s.unevenTables), interval-s.Now.Sub(s.evened)); wait > 0 {
-		s.wakeAfter(wait)
-		return
-	}
 	some := min((len(s.uneven)+s.rebalanceSteps-1)/s.rebalanceSteps, max(1, maxMoves/max(1, s.nodes.liveCount)))
+	paced := interval - s.Now.Sub(s.evened)
 	for _, u := range s.uneven {
-		if wait := max(after, soleTime) - s.Now.Sub(u.since); wait > 0 && !u.since.IsZero() {
+		var wait time.Duration
+		switch {
+		case !u.since.IsZero():
+			wait = max(after, soleTime) - s.Now.Sub(u.since)
+		case len(s.stillUnheld) > 0:
+			continue
+		default:
+			wait = after - s.Now.Sub(s.unevenTables)
+		}
+		if wait = max(wait, paced); wait > 0 {
 			s.wakeAfter(wait)
 			continue
 		}
