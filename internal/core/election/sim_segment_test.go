@@ -12,7 +12,7 @@ const (
 	// simProbeTime is how long a first holder probes; simReprobe is the wait before it probes again when somebody answered.
 	simProbeTime, simReprobe = 150 * time.Millisecond, time.Second
 	// simFrame is how long a frame takes on the segment, simAsk how long it takes until a question without an answer has none.
-	simFrame, simAsk = time.Millisecond / 2, 9 * time.Millisecond
+	simFrame, simAsk, simRow = time.Millisecond / 2, 9 * time.Millisecond, 3
 	// simAskAgain is the first time between two rows of questions, which doubles up to maxSimAskAgain, simRivalTimeout how long a rival is remembered.
 	simAskAgain, maxSimAskAgain, simRivalTimeout = 100 * time.Millisecond, time.Second, 3 * time.Second
 	// simRivalPause is how long a rival must be silent so that it is news when it is heard again.
@@ -227,21 +227,24 @@ func (n *node) ask(q Question, wait time.Duration) {
 	})
 }
 
-// askOnce asks a question once, in a row.
+// askOnce asks a question once, in a row: one who begins to answer meanwhile answers the rest of the row.
 func (n *node) askOnce(q Question, run int) {
 	still := func() bool { return n.up && n.run == run && n.asked[q] }
 	to := n.nodes[nodeNumber(q.Node)]
 	answered := false
-	n.after(simFrame, func() {
-		if still() && n.hears(n, to) && (to.answersFor(q.Addr) || to.serves(q.Addr)) && n.hears(to, n) {
+	for i := range time.Duration(simRow) {
+		n.after(i*simAsk/simRow+simFrame, func() {
+			if answered || !still() || !n.hears(n, to) || !to.answersFor(q.Addr) && !to.serves(q.Addr) || !n.hears(to, n) {
+				return
+			}
 			answered = true
 			n.after(simFrame, func() {
 				if still() {
 					n.hearUse(q.Addr, to, false)
 				}
 			})
-		}
-	})
+		})
+	}
 	n.after(simAsk, func() {
 		if still() && !answered && !n.frozen && n.answers[q] != NoAnswer {
 			n.answers[q] = NoAnswer
