@@ -10,13 +10,14 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 )
 
 const (
-	// connectionRate is how many requests a second all open connections make together.
+	// connectionRate is how many requests a second all open connections make together, unless AskEvery says otherwise.
 	connectionRate = 1000
 	// connectionTimeout is how long a connection may wait for an answer until it counts as broken: TCP sends again what is lost, and a node that
 	// is switched off is passed round after five seconds.
@@ -27,6 +28,10 @@ const (
 type Connections struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
+	// interval is how long each waits from an answer to the next request.
+	interval atomic.Int64
+	// RoundTrips are those of the requests that were answered.
+	RoundTrips RoundTrips
 
 	mu   sync.Mutex
 	open int
@@ -43,6 +48,7 @@ func (c Client) OpenConnections(count int, addresses ...netip.Addr) *Connections
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	open := &Connections{stop: cancel, open: count, answered: make([]time.Time, count)}
+	open.AskEvery(time.Duration(count) * time.Second / connectionRate)
 	c.t.Cleanup(open.end)
 	for i := range count {
 		address := netip.AddrPortFrom(addresses[i%len(addresses)], 80)
@@ -51,14 +57,17 @@ func (c Client) OpenConnections(count int, addresses ...netip.Addr) *Connections
 			connection, err = c.Dial(ctx, "tcp", address.String())
 			return err
 		})
-		open.done.Go(func() { open.ask(ctx, i, connection, time.Duration(count)*time.Second/connectionRate) })
+		open.done.Go(func() { open.ask(ctx, i, connection) })
 	}
 	check.Eventually(c.t, 20*time.Second, "all connections are answered", func() error { return open.AnsweredSince(time.Time{}) })
 	return open
 }
 
+// AskEvery has each connection ask so long after an answer, from its next answer on.
+func (o *Connections) AskEvery(interval time.Duration) { o.interval.Store(int64(interval)) }
+
 // ask asks by one connection until it breaks or ctx ends.
-func (o *Connections) ask(ctx context.Context, i int, connection net.Conn, interval time.Duration) {
+func (o *Connections) ask(ctx context.Context, i int, connection net.Conn) {
 	defer func() { _ = connection.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = connection.Close() })()
 	answers := bufio.NewReader(connection)
@@ -75,10 +84,11 @@ func (o *Connections) ask(ctx context.Context, i int, connection net.Conn, inter
 		if err != nil {
 			return
 		}
+		o.RoundTrips.Add(time.Since(began))
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(interval):
+		case <-time.After(time.Duration(o.interval.Load())):
 		}
 	}
 }
