@@ -8,6 +8,9 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
+// benchConnections is how many connections are open in a benchmark, half of them over IPv6.
+const benchConnections = 1000
+
 // BenchmarkOpenConnections counts how many of 1,000 TCP connections, half of them over IPv6, break when their addresses move: when the
 // node that holds them is drained, and when all speakers are rolled ten times in a row. With connectionDraining and without. Each asks every
 // quarter of a second; p99 is what 99 of 100 answers took at most, before and from the beginning of the move until all have been answered.
@@ -29,27 +32,51 @@ func BenchmarkOpenConnections(b *testing.B) {
 			b.Run(what+"-"+name, func(b *testing.B) {
 				lab.Need(b, lab.KubeProxy)
 				for b.Loop() {
-					m := newMove(b, plainLab(b, lab.WithProxy(lab.KubeProxy)), "Cluster", 1000)
-					m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", `{"spec":{"connectionDraining":"`+draining+`"}}`)
-					quiet := quietRoundTrip(b, m.open, 1000)
-					do(m)
-					b.ReportMetric(inMilliseconds(quiet), "ms-p99-quiet")
-					b.ReportMetric(inMilliseconds(m.open.RoundTrips.Quantile(0.99)), "ms-p99-moving")
-					b.ReportMetric(float64(len(m.open.Stop())), "broken")
+					m := newMove(b, plainLab(b, lab.WithProxy(lab.KubeProxy)), "Cluster", benchConnections)
+					m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", drainingFor(draining))
+					reportMove(b, m.open, func() { do(m) })
 				}
 			})
 		}
+		b.Run("drain-bgp-"+name, func(b *testing.B) {
+			lab.Need(b, lab.KubeProxy)
+			lab.Need(b, lab.FRR)
+			for b.Loop() {
+				s := spreadOver(b, plainLab(b, lab.WithProxy(lab.KubeProxy)))
+				s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", drainingFor(draining))
+				s.connect(benchConnections)
+				reportMove(b, s.open, func() {
+					s.Node("n1").Annotate("daymark.io/drain", "true")
+					s.await(s.without("n1")...)
+					moved := time.Now()
+					lab.Eventually(b, waitTimeout, "all connections are answered or broken", func() error { return s.open.AnsweredSince(moved) })
+				})
+			}
+		})
 	}
 }
 
-// quietRoundTrip has so many connections ask four times a second each, and returns what 99 of 100 answers take at most while nothing moves. After
+// drainingFor is a patch of an advertisement.
+func drainingFor(d string) string { return `{"spec":{"connectionDraining":"` + d + `"}}` }
+
+// reportMove reports how a move went for the connections that are open.
+func reportMove(b *testing.B, open *lab.Connections, move func()) {
+	b.Helper()
+	quiet := quietRoundTrip(b, open)
+	move()
+	b.ReportMetric(inMilliseconds(quiet), "ms-p99-quiet")
+	b.ReportMetric(inMilliseconds(open.RoundTrips.Quantile(0.99)), "ms-p99-moving")
+	b.ReportMetric(float64(len(open.Stop())), "broken")
+}
+
+// quietRoundTrip has connections ask four times a second each, and returns what 99 of 100 answers take at most while nothing moves. After
 // that round trips are counted anew.
-func quietRoundTrip(b *testing.B, open *lab.Connections, connections int) time.Duration {
+func quietRoundTrip(b *testing.B, open *lab.Connections) time.Duration {
 	b.Helper()
 	open.AskEvery(time.Second / 4)
 	open.RoundTrips.Reset()
 	lab.Eventually(b, time.Minute, "each connection is answered 20 times", func() error {
-		if n := open.RoundTrips.Count(); n < 20*connections {
+		if n := open.RoundTrips.Count(); n < 20*benchConnections {
 			return fmt.Errorf("there are %d answers", n)
 		}
 		return nil

@@ -21,7 +21,7 @@ const fewByCrash = openConnections / 20
 // spread is a dual-stack Service that all nodes announce to the router, with one pod, which is on n1.
 type spread struct {
 	*lab.Cluster
-	t         *testing.T
+	t         testing.TB
 	addresses []netip.Addr
 	open      *lab.Connections
 }
@@ -30,7 +30,13 @@ func newSpread(t *testing.T, proxy lab.ProxyKind) *spread {
 	t.Helper()
 	lab.Need(t, proxy)
 	lab.Need(t, lab.FRR)
-	s := &spread{Cluster: daymark(t, lab.WithProxy(proxy)), t: t}
+	return spreadOver(t, daymark(t, lab.WithProxy(proxy)))
+}
+
+// spreadOver has the Service in a cluster without others.
+func spreadOver(t testing.TB, cluster *lab.Cluster) *spread {
+	t.Helper()
+	s := &spread{Cluster: cluster, t: t}
 	s.Router().Configure(lab.FRR, lab.RouterSettings{V6: true})
 	awaitMembers(t, s.Cluster)
 	s.Pod("open", "n1")
@@ -47,7 +53,9 @@ func newSpread(t *testing.T, proxy lab.ProxyKind) *spread {
 }
 
 // connect opens connections, half of them to the IPv6 address.
-func (s *spread) connect() { s.open = s.FarClient().OpenConnections(openConnections, s.addresses...) }
+func (s *spread) connect(connections int) {
+	s.open = s.FarClient().OpenConnections(connections, s.addresses...)
+}
 
 // await waits until the router forwards to just these nodes.
 func (s *spread) await(nodes ...string) {
@@ -75,7 +83,7 @@ func TestConnections_SurviveThatRoutersSpreadThemAnew(t *testing.T) {
 	for _, proxy := range []lab.ProxyKind{lab.KubeProxy, lab.IPTablesProxy} {
 		t.Run(string(proxy), func(t *testing.T) {
 			s := newSpread(t, proxy)
-			s.connect()
+			s.connect(openConnections)
 			for _, node := range s.NodeNames() {
 				s.Node(node).Annotate("daymark.io/drain", "true")
 				s.await(s.without(node)...)

@@ -41,7 +41,7 @@ func TestConnections_SurviveThatANodeJoins(t *testing.T) {
 				}
 				n3.RemoveAnnotation("daymark.io/drain")
 			}
-			s.connect()
+			s.connect(openConnections)
 			lab.Eventually(t, 3*draining, "nothing is passed on", func() error { return noTables(t, s.Node("n1"), s.Node("n2")) })
 			if test.boots {
 				n3.Speaker().Start()
