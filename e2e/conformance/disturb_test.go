@@ -32,7 +32,8 @@ func TestDisturb_WhatIsPlannedMayCostNothing(t *testing.T) {
 		{"open ones by BGP, of which a few may break", planned, cost{byBGP: report(broken), brokenByBGP: []error{some}}, ""},
 		{"a moment, by a reboot", reboot, cost{byARP: report(at(0, some), at(900*time.Millisecond, some)), brokenByARP: []error{some}}, ""},
 		{
-			"longer, by a reboot, though others are served", reboot, cost{byBGP: report(at(0, some), at(500*time.Millisecond, nil), at(1100*time.Millisecond, some))},
+			"longer, by a reboot, though others are served", reboot,
+			cost{byBGP: report(at(0, some), at(500*time.Millisecond, nil), at(1100*time.Millisecond, some))},
 			"by BGP new connections failed for 1.11s, and may for 1s",
 		},
 		{"all of these, by a crash", disturbance{what: "kill -9", kind: crash}, cost{byBGP: report(refused), byARP: report(refused), brokenByARP: []error{some}}, ""},

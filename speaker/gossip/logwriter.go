@@ -49,9 +49,9 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	}
 	level, text, _ := strings.Cut(strings.TrimSpace(string(line)), " memberlist: ")
 	if (level == "[WARN]" || level == "[ERR]") && w.shouldWarn(text) {
-		w.log.Warn("gossip: " + text)
+		w.log.Warn("memberlist says", "text", text)
 	} else {
-		w.log.Debug("gossip: " + strings.TrimSpace(string(line)))
+		w.log.Debug("memberlist says", "text", strings.TrimSpace(string(line)))
 	}
 	return len(line), nil
 }
