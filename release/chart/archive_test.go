@@ -36,7 +36,8 @@ func TestChart_ReleasedRefusesATagThatWouldNotCount(t *testing.T) {
 		{"another tag with the digest of one program", own(digest("c"), digest("b")), "", "image.speaker.digest"},
 		{
 			"the digests of the chart before, without a tag",
-			map[string]any{"controller": map[string]any{"digest": digest("c")}, "speaker": map[string]any{"digest": digest("d")}}, "",
+			map[string]any{"controller": map[string]any{"digest": digest("c")}, "speaker": map[string]any{"digest": digest("d")}},
+			"",
 			"image.controller.digest is not that of this chart, and image.tag does not say of which version it is: helm upgrade --reuse-values",
 		},
 	} {
