@@ -40,6 +40,12 @@ type CommunityStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// names are those of communities that count. Of several objects that give one name to different communities it is the one that
+	// gave it first, as long as it does.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Names []string `json:"names,omitempty"`
 	// conditions has the condition Ready, and Stalled while the object is not understood.
 	// +optional
 	// +listType=map

@@ -122,7 +122,7 @@ func (l *Loop) profileAndCommunityWrites(s *snapshot, references *status.Referen
 	}
 	for _, c := range s.Communities {
 		writes = statusWrite(l, writes, "Community", c, func(o *v1beta1.Community) {
-			o.Status.ObservedGeneration = o.Generation
+			o.Status.ObservedGeneration, o.Status.Names = o.Generation, references.CommunityNames(o.Name)
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), references.Community(o.Name))
 		})
 	}

@@ -149,14 +149,22 @@ func communities(t *testing.T, c *testCluster) {
 	a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}}
 	must(t, c.Create(t.Context(), a))
 	b := &v1beta1.Community{ObjectMeta: metav1.ObjectMeta{Name: "b"}}
-	b.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:2"}}
+	b.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:2"}, {Name: "green", Value: "64512:3"}}
 	must(t, c.Create(t.Context(), b))
 	bgp := &v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}}
 	bgp.Spec.Communities = []string{"blue", "no-export", "red"}
 	must(t, c.Create(t.Context(), bgp))
 	c.reason(t, a, v1beta1.ConditionReady, "Valid")
-	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); m != "communities: blue stands for 64512:1: Community a is older" {
+	if m := c.reason(t, b, v1beta1.ConditionReady, "Invalid"); m != "communities: blue stands for 64512:1: Community a gave it that name first" {
 		t.Errorf("the second object says %q", m)
+	}
+	lab.Eventually(t, timeout, "the older object gives a name that the younger one has, and does not get it", func() error {
+		must(t, c.Get(t.Context(), client.ObjectKeyFromObject(a), a))
+		a.Spec.Communities = []v1beta1.CommunityAlias{{Name: "blue", Value: "64512:1"}, {Name: "green", Value: "64512:9"}}
+		return c.Update(t.Context(), a)
+	})
+	if m := c.reason(t, a, v1beta1.ConditionReady, "Invalid"); m != "communities: green stands for 64512:3: Community b gave it that name first" {
+		t.Errorf("the first object says %q", m)
 	}
 	lab.Eventually(t, timeout, "the community that is known is not named", func() error {
 		if m := c.reason(t, bgp, v1beta1.ConditionReady, "HeldBack"); !strings.HasPrefix(m, "red is no community") {

@@ -21,11 +21,20 @@ type Alias struct {
 // Aliases are the communities by the names that Community objects give them.
 type Aliases map[string]Alias
 
-// NewAliases reads Community objects. Of several that give one name different values the oldest counts. What is wrong with an
-// object is an error, by its name, with a line for each of its names that does not count; the others do.
+// NewAliases reads Community objects. Of several that give one name different values that counts which has it in its status, so that a name that is
+// added to an object changes no route, and else the oldest. What is wrong with an object is an error, by its name, with a line for each of its
+// names that does not count; the others do.
 func NewAliases(objects []*v1beta1.Community) (Aliases, map[string]error) {
 	aliases, problems := Aliases{}, make(map[string]error, len(objects))
-	for _, object := range slices.SortedFunc(slices.Values(objects), compareCommunityObjects) {
+	sorted := slices.SortedFunc(slices.Values(objects), compareCommunityObjects)
+	for _, object := range sorted {
+		for _, alias := range object.Spec.Communities {
+			if slices.Contains(object.Status.Names, alias.Name) {
+				_ = aliases.add(object.Name, alias) // said below
+			}
+		}
+	}
+	for _, object := range sorted {
 		var errs []error
 		for _, alias := range object.Spec.Communities {
 			errs = append(errs, aliases.add(object.Name, alias))
@@ -33,6 +42,17 @@ func NewAliases(objects []*v1beta1.Community) (Aliases, map[string]error) {
 		problems[object.Name] = errors.Join(errs...)
 	}
 	return aliases, problems
+}
+
+// Of are the names that an object gives, sorted.
+func (a Aliases) Of(object string) (names []string) {
+	for name, alias := range a {
+		if alias.Object == object {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // compareCommunityObjects orders Community objects, the older first.
@@ -50,7 +70,7 @@ func (a Aliases) add(object string, alias v1beta1.CommunityAlias) error {
 	case isReserved && reserved != value:
 		return fmt.Errorf("communities: %s is a well-known community and always stands for %s: give %s another name", alias.Name, reserved, value)
 	case taken && known.Value != value:
-		return fmt.Errorf("communities: %s stands for %s: Community %s is older", alias.Name, known.Value, known.Object)
+		return fmt.Errorf("communities: %s stands for %s: Community %s gave it that name first", alias.Name, known.Value, known.Object)
 	case !taken:
 		a[alias.Name] = Alias{value, object}
 	}

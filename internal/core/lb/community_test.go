@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,11 +105,32 @@ func TestNewAliases_OldestObjectCounts(t *testing.T) {
 			t.Errorf("%s stands for %s, want %s", name, got, want)
 		}
 	}
-	if err := problems["a-younger"]; err == nil || err.Error() != "communities: blue stands for 64512:1: Community z-older is older" {
+	if err := problems["a-younger"]; err == nil || err.Error() != "communities: blue stands for 64512:1: Community z-older gave it that name first" {
 		t.Errorf("the younger object is told %v", err)
 	}
 	if problems["z-older"] != nil || problems["b-as-old"] == nil {
 		t.Errorf("problems %v", problems)
+	}
+}
+
+// A name that is added to an older object takes nothing from a younger one that has it.
+func TestNewAliases_WhoGaveTheNameFirstKeepsIt(t *testing.T) {
+	older, younger := communityObject("older", 1, "blue", "64512:1", "red", "64512:3"), communityObject("younger", 9, "blue", "64512:2")
+	older.Status.Names, younger.Status.Names = []string{"red"}, []string{"blue", "gone"}
+	aliases, problems := NewAliases([]*v1beta1.Community{older, younger})
+	if got := aliases["blue"].Value.String(); got != "64512:2" || problems["younger"] != nil {
+		t.Errorf("blue stands for %s, problem %v", got, problems["younger"])
+	}
+	if err := problems["older"]; err == nil || err.Error() != "communities: blue stands for 64512:2: Community younger gave it that name first" {
+		t.Errorf("the older object is told %v", err)
+	}
+	if got := aliases.Of("older"); !slices.Equal(got, []string{"red"}) {
+		t.Errorf("the older object gives %v", got)
+	}
+	younger.Spec.Communities = nil
+	aliases, problems = NewAliases([]*v1beta1.Community{older, younger})
+	if got := aliases["blue"].Value.String(); got != "64512:1" || problems["older"] != nil {
+		t.Errorf("when the younger object has let it go, blue stands for %s, problem %v", got, problems["older"])
 	}
 }
 

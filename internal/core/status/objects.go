@@ -132,6 +132,9 @@ func (r *References) communitiesOf(a *lb.BGPAdvertisement) Condition {
 // Community is the condition Ready of the Community of a name.
 func (r *References) Community(name string) Condition { return valid(r.communities[name]) }
 
+// CommunityNames are the names of a Community that count, sorted.
+func (r *References) CommunityNames(name string) []string { return r.aliases.Of(name) }
+
 // BFDProfile is the condition Ready of a BFDProfile: the schema lets no other in.
 func BFDProfile() Condition { return valid(nil) }
 
