@@ -209,7 +209,7 @@ func controller(c *view.ControllerLine) string {
 }
 
 func speakers(s *view.SpeakersLine) string {
-	text := fmt.Sprintf("ready on %d of %d nodes", s.Ready+s.ReadyButFor, s.Nodes)
+	text := fmt.Sprintf("ready on %d of %d nodes", s.Serving(), s.Nodes)
 	if s.ReadyButFor > 0 {
 		text += fmt.Sprintf(", on %d of them but for what L2Advertisement %s asks for", s.ReadyButFor, firsts(s.ButFor))
 	}

@@ -81,7 +81,7 @@ func TestStatus_NamesTheAdvertisementAtFaultOnce(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if status.Speakers.Ready != 0 || status.Speakers.ReadyButFor != test.ready || strings.Join(status.Speakers.ButFor, ",") != strings.Repeat("lan", test.ready/2) {
+			if status.Speakers.Ready != 0 || status.Speakers.Serving() != test.ready || strings.Join(status.Speakers.ButFor, ",") != strings.Repeat("lan", test.ready/2) {
 				t.Errorf("speakers are %+v", status.Speakers)
 			}
 			if !c.ExplainNode("n2").Wrong() {

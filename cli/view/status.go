@@ -90,6 +90,9 @@ func written(count *v1beta1.AddressCount) *PoolCount {
 	return &PoolCount{Assigned: count.Assigned, Available: count.Available}
 }
 
+// Serving is on how many nodes a speaker does all that it can: an advertisement that nobody can announce is no fault of it.
+func (s SpeakersLine) Serving() int { return s.Ready + s.ReadyButFor }
+
 func (c *Cluster) speakersLine() (line SpeakersLine) {
 	line.Nodes = len(c.Parsed.Nodes)
 	for _, s := range all[*v1beta1.Speaker](c) {
