@@ -13,8 +13,8 @@ const (
 	minPause = 100 * time.Millisecond
 	// maxPause is the longest one while the router does not want the session, unless connectTime is longer.
 	maxPause = 5 * time.Minute
-	// leastPause is the share of a pause that is waited at least; the rest is random.
-	leastPause = 0.5
+	// leastPause is the share of a pause that is waited at least, and leastSpread that of the pause after the first attempts.
+	leastPause, leastSpread = 0.5, 0.1
 	// stableTime is how long a session must have been up so that the pauses begin anew (RFC 4271 section 8.1.1,
 	// DampPeerOscillations).
 	stableTime = 2 * time.Minute
@@ -43,7 +43,7 @@ const (
 	oneSYN = 950 * time.Millisecond
 	// firstAttempts are in short order. patientShare of those after them is for a router whose answers take longer.
 	firstAttempts = 6
-	patientShare  = 1.0 / 8
+	patientShare  = 1.0 / 16
 )
 
 // patience is how long the next attempt waits for the router's answer. random is a random number in [0, 1): many nodes that lost their
@@ -107,6 +107,15 @@ func (b *backoff) pause(c cause, connectTime time.Duration) time.Duration {
 	full := min(first<<min(*failures, maxDoublings), longest)
 	*failures++
 	return full
+}
+
+// least is the share of the pause that begins that is waited at least; the rest is random. Nodes that lost their router together have made their
+// first attempts together, so the pause after those is any part of it: else they would come in waves for minutes.
+func (b *backoff) least() float64 {
+	if max(b.unreachable, b.lost) == firstAttempts {
+		return leastSpread
+	}
+	return leastPause
 }
 
 // jitter shortens a time at random, to no less than a share of it, so that nodes that were refused at the same moment do not

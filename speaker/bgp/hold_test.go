@@ -24,8 +24,10 @@ func TestSession_HeldDialsWhenItIsReleased(t *testing.T) {
 		if len(c.dialed()) > 0 {
 			t.Errorf("it has dialed before the router has heard that BFD is up, at %v", c.dialed())
 		}
-		time.Sleep(250 * time.Millisecond)
-		synctest.Wait()
+		for i := 0; i < 250 && len(c.dialed()) == 0; i++ {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
 		if len(c.dialed()) != 1 {
 			t.Errorf("released, it has dialed at %v", c.dialed())
 		}

@@ -140,7 +140,7 @@ func (s *session) run() {
 		began := time.Now()
 		reason := s.runConnection(ctx, &settings)
 		full := s.backoff.pause(reason.cause, settings.connectTime)
-		next := time.Now().Add(jitter(full, leastPause))
+		next := time.Now().Add(jitter(full, s.backoff.least()))
 		if reason.cause == unreachable {
 			next = next.Add(-time.Since(began)) // The time that dialing took counts, too.
 		}
