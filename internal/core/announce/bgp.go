@@ -276,20 +276,13 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 	if peer.BFDProfile != "" {
 		session.BFD, session.BFDStrict = r.bfdProfile(peer), peer.BFDStrict
 	}
-	if peer.Password == nil {
-		return ""
-	}
-	password, ok := r.world.Passwords[*peer.Password]
-	if before := peer.Accepted; !ok && before != nil {
-		// The peer was changed to name a Secret that is not there: it goes on as it was, without a password if it had none.
-		if ok = before.Password == nil; !ok {
-			password, ok = r.world.Passwords[*before.Password]
-		}
-	}
+	key, ok := peer.PasswordInForce(func(key lb.SecretKey) bool { _, usable := r.world.Passwords[key]; return usable })
 	if !ok {
 		return fmt.Sprintf("Secret %s has no usable password under the key %s", peer.Password.Name, peer.Password.Key)
 	}
-	session.Password = password
+	if key != nil {
+		session.Password = r.world.Passwords[*key]
+	}
 	return ""
 }
 

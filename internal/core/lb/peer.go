@@ -89,6 +89,18 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 	return p
 }
 
+// PasswordInForce is where the password of the peer's sessions is, given which can be used; nil: they have none. A peer that was changed to
+// name one that cannot be used goes on with what the controller last accepted. ok is false when there is nothing to go on with.
+func (p *Peer) PasswordInForce(usable func(SecretKey) bool) (key *SecretKey, ok bool) {
+	switch {
+	case p.Password == nil || usable(*p.Password):
+		return p.Password, true
+	case p.Accepted != nil && (p.Accepted.Password == nil || usable(*p.Accepted.Password)):
+		return p.Accepted.Password, true
+	}
+	return nil, false
+}
+
 func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	p := &Peer{
 		Name: meta.Name, Created: meta.CreationTimestamp.Time, Generation: meta.Generation,

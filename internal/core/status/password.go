@@ -10,16 +10,15 @@ import (
 
 // passwordOf is password, and says what goes on in the place of one that cannot be used.
 func (r *References) passwordOf(p *lb.Peer) (ready Condition, odd string) {
-	if ready, odd = r.password(p.Password); ready.True || p.Accepted == nil {
+	if ready, odd = r.password(p.Password); ready.True {
 		return ready, odd
 	}
-	switch before := p.Accepted.Password; {
-	case before == nil:
+	switch key, ok := p.PasswordInForce(func(key lb.SecretKey) bool { ready, _ := r.password(&key); return ready.True }); {
+	case !ok:
+	case key == nil:
 		ready.Message += ": its sessions go on without a password"
-	case *before != *p.Password:
-		if instead, _ := r.password(before); instead.True {
-			ready.Message += fmt.Sprintf(": its sessions go on with the password in Secret %s, key %s", before.Name, before.Key)
-		}
+	default:
+		ready.Message += fmt.Sprintf(": its sessions go on with the password in Secret %s, key %s", key.Name, key.Key)
 	}
 	return ready, odd
 }
