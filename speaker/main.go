@@ -145,7 +145,10 @@ func serveTraces(m manager.Manager, bind string, tracer *trace.Tracer, log *slog
 func decide(ctx context.Context, facts *nodestate.Reader, log *slog.Logger) departure.Decision {
 	decision := departure.Decide(facts.Read(ctx))
 	what := "the speaker restarts"
-	if decision.Leave {
+	switch {
+	case decision.ForGood:
+		what = "the speaker leaves for good"
+	case decision.Leave:
 		what = "the node leaves"
 	}
 	log.Info("told to end", "decision", what, "because", decision.Why)

@@ -5,8 +5,10 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/core/departure"
@@ -66,9 +68,22 @@ func (r *Reader) readPod(ctx context.Context, f *departure.Facts) {
 	switch {
 	case err == nil:
 		f.Pod = pod
+		f.DaemonSetGone = r.daemonSetGone(ctx, pod)
 	case apierrors.IsNotFound(err):
 		f.PodGone = true
 	default:
-		f.PodError = err.Error()
+		f.PodError, f.PodForbidden = err.Error(), apierrors.IsForbidden(err)
 	}
+}
+
+// daemonSetGone reports whether the DaemonSet that the Pod belongs to is deleted. One of the same name that was made after it makes
+// speakers anew, so they only restart. A Pod that belongs to none, and a DaemonSet that cannot be read, say nothing.
+func (r *Reader) daemonSetGone(ctx context.Context, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil || owner.Kind != "DaemonSet" {
+		return false
+	}
+	set := &appsv1.DaemonSet{}
+	err := r.Direct.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: owner.Name}, set)
+	return apierrors.IsNotFound(err) || err == nil && set.DeletionTimestamp != nil
 }

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,6 +25,10 @@ type fakeReader struct {
 	wait time.Duration
 	name string // of the node's provider, to tell two readers apart
 	pods map[client.ObjectKey]bool
+	// owner of each Pod; sets are the DaemonSets that there are, and setErr is why they cannot be read.
+	owner  []metav1.OwnerReference
+	sets   map[client.ObjectKey]*appsv1.DaemonSet
+	setErr error
 }
 
 func (f *fakeReader) Get(ctx context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
@@ -41,7 +47,16 @@ func (f *fakeReader) Get(ctx context.Context, key client.ObjectKey, into client.
 		if !f.pods[key] {
 			return apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, key.Name)
 		}
-		object.Name = key.Name
+		object.Name, object.OwnerReferences = key.Name, f.owner
+	case *appsv1.DaemonSet:
+		if f.setErr != nil {
+			return f.setErr
+		}
+		set := f.sets[key]
+		if set == nil {
+			return apierrors.NewNotFound(schema.GroupResource{Group: "apps", Resource: "daemonsets"}, key.Name)
+		}
+		set.DeepCopyInto(object)
 	}
 	return nil
 }
@@ -66,6 +81,55 @@ func TestReader_SaysWhatIsGone(t *testing.T) {
 	direct.err = apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, "n1")
 	if f := reader(direct, &fakeReader{}).Read(t.Context()); !f.NodeGone || f.Node != nil {
 		t.Errorf("without the Node: %+v", f)
+	}
+}
+
+func TestReader_SaysWhetherTheDaemonSetIsDeleted(t *testing.T) {
+	pod, set := client.ObjectKey{Namespace: "daymark-system", Name: "speaker-1"}, client.ObjectKey{Namespace: "daymark-system", Name: "daymark-speaker"}
+	now, controls := metav1.NewTime(time.Unix(1, 0)), true
+	owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "DaemonSet", Name: "daymark-speaker", UID: "1", Controller: &controls}
+	there := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{UID: "1"}}
+	ends := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{UID: "1", DeletionTimestamp: &now}}
+	anew := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{UID: "2"}}
+	for _, test := range []struct {
+		name   string
+		direct fakeReader
+		gone   bool
+	}{
+		{"it is there", fakeReader{sets: map[client.ObjectKey]*appsv1.DaemonSet{set: there}}, false},
+		{"it is gone", fakeReader{}, true},
+		{"it is being deleted, its Pods first", fakeReader{sets: map[client.ObjectKey]*appsv1.DaemonSet{set: ends}}, true},
+		{"it was deleted and made anew", fakeReader{sets: map[client.ObjectKey]*appsv1.DaemonSet{set: anew}}, false},
+		{"the rights of a version before do not say", fakeReader{setErr: apierrors.NewForbidden(schema.GroupResource{}, "", nil)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.direct.pods, test.direct.owner = map[client.ObjectKey]bool{pod: true}, []metav1.OwnerReference{owner}
+			if f := reader(&test.direct, &fakeReader{}).Read(t.Context()); f.Pod == nil || f.DaemonSetGone != test.gone || f.PodForbidden {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	t.Run("a Pod that somebody made by hand belongs to none", func(t *testing.T) {
+		direct := &fakeReader{pods: map[client.ObjectKey]bool{pod: true}}
+		if f := reader(direct, &fakeReader{}).Read(t.Context()); f.Pod == nil || f.DaemonSetGone {
+			t.Errorf("%+v", f)
+		}
+	})
+}
+
+// Rights that were taken away are told from an API server that cannot be asked, or does not know the speaker.
+func TestReader_SaysWhetherItMayReadItsPod(t *testing.T) {
+	for name, test := range map[string]struct {
+		err       error
+		forbidden bool
+	}{
+		"a right that is gone":         {apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "speaker-1", nil), true},
+		"a token that is not valid":    {apierrors.NewUnauthorized("unauthorized"), false},
+		"an API server that is unwell": {errors.New("EOF"), false},
+	} {
+		if f := reader(&fakeReader{err: test.err}, &fakeReader{}).Read(t.Context()); f.PodForbidden != test.forbidden || f.PodError == "" {
+			t.Errorf("%s: %+v", name, f)
+		}
 	}
 }
 

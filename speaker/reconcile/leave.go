@@ -20,16 +20,23 @@ const (
 )
 
 // Leave hands over to the others what this node holds by layer 2, while it goes on answering. If the node leaves, it also
-// has the routers use other nodes, and then withdraws its routes from them. It returns when that is done or ctx ends.
+// has the routers use other nodes, and then withdraws its routes from them. If it leaves for good, the others leave, too: there is nobody
+// to wait for, and no other path for the routers to prefer. It returns when that is done or ctx ends.
 func (l *Loop) Leave(ctx context.Context, decision departure.Decision) {
 	if !l.passed.Load() {
 		return // Nothing is held yet.
 	}
 	l.leaving.Store(true)
 	notify(l.leave)
-	var withdrawing sync.WaitGroup
 	if decision.Leave {
 		l.departureReason.Store(&decision.Why)
+	}
+	if decision.ForGood {
+		l.depart(ctx, departure.Withdrawn)
+		return
+	}
+	var withdrawing sync.WaitGroup
+	if decision.Leave {
 		withdrawing.Go(func() { l.withdraw(ctx) })
 	}
 	select {

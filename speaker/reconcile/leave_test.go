@@ -89,6 +89,33 @@ func TestLoop_NodeThatLeavesGivesUpOnARouterThatDoesNotRead(t *testing.T) {
 	})
 }
 
+// Where all speakers leave there is no other path to prefer and nobody to hand over to, and the routers are still told.
+func TestLoop_SpeakerThatLeavesForGoodWithdrawsAtOnce(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.untilHeld(t)
+		f.addNode()
+		f.bgp.status = []bgp.Status{{Name: "router", IPv4: 1}}
+		f.bgp.setBehind(true)
+		left := f.toldToEnd(t, departure.Decision{Leave: true, ForGood: true, Why: "Daymark is uninstalled"})
+		f.pass(t)
+		if s := f.bgp.desired[0]; s.Leaving != "Daymark is uninstalled" || len(s.Paths) != 0 {
+			t.Errorf("it has %+v", s)
+		}
+		if !f.gossip.sent.State.Leaving {
+			t.Error("the others may hand over to it")
+		}
+		time.Sleep(2 * sentInterval)
+		if closed(left) {
+			t.Error("it ends before the routers know")
+		}
+		f.bgp.setBehind(false)
+		time.Sleep(2 * sentInterval)
+		if !closed(left) {
+			t.Error("it waits for somebody to take its address over")
+		}
+	})
+}
+
 func TestLoop_RestartKeepsTheRoutes(t *testing.T) {
 	inTime(t, func(t *testing.T, f *fixture) {
 		f.pass(t)

@@ -12,8 +12,11 @@ import (
 
 // Decision is what a speaker that is told to end does.
 type Decision struct {
-	// Leave: the node is about to stop forwarding. Otherwise the speaker restarts.
+	// Leave: the node is about to stop forwarding, or no speaker is to come back. Otherwise the speaker restarts.
 	Leave bool
+	// ForGood: Daymark is taken off the cluster. No other node takes over, and nothing that speakers leave behind is of use to anybody.
+	// It implies Leave.
+	ForGood bool
 	// Why in words, which follow "the node leaves: " or "the speaker restarts: ".
 	Why string
 }
@@ -29,6 +32,10 @@ type Facts struct {
 	Pod      *corev1.Pod
 	PodError string
 	PodGone  bool
+	// PodForbidden: the speaker has no right any more to read its Pod.
+	PodForbidden bool
+	// DaemonSetGone: there is none any more of the name that the Pod belongs to, or it is being deleted.
+	DaemonSetGone bool
 	// SystemStopping: systemd stops the machine; false where there is no systemd to ask.
 	SystemStopping bool
 }
@@ -45,6 +52,9 @@ const kubeletShutdown = "node is shutting down"
 // Decide decides. Who is in doubt leaves: other nodes carry the traffic meanwhile, while routes that stay when the node has
 // stopped forwarding lose it for the restart time.
 func Decide(f *Facts) Decision {
+	if why := uninstalled(f); why != "" {
+		return Decision{Leave: true, ForGood: true, Why: why}
+	}
 	for _, find := range []func(*Facts) string{nodeLeaves, machineStops, podEndsWithNode} {
 		if why := find(f); why != "" {
 			return Decision{Leave: true, Why: why}
@@ -54,6 +64,18 @@ func Decide(f *Facts) Decision {
 		return Decision{Why: "its Pod is deleted, and nothing says that the node stops"}
 	}
 	return Decision{Why: "nothing says that the node stops"}
+}
+
+// uninstalled says why no speaker will come back; empty: nothing says so. Who uninstalls deletes rights and programs within a few
+// milliseconds, so the rights may be gone when the process is told to end.
+func uninstalled(f *Facts) string {
+	switch {
+	case f.DaemonSetGone:
+		return "Daymark is uninstalled, since the DaemonSet of the speakers is deleted"
+	case f.PodForbidden:
+		return "Daymark is uninstalled, since the speaker may not read its own Pod any more"
+	}
+	return ""
 }
 
 // nodeLeaves says what the Node object says; empty: nothing.

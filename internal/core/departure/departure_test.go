@@ -72,8 +72,26 @@ func TestDecide(t *testing.T) {
 		{"the Pod cannot be read", func(f *Facts) { f.Pod, f.PodError = nil, "no route to host" }, true, "no route to host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if d := Decide(inPod(test.change)); d.Leave != test.leave || !strings.Contains(d.Why, test.why) {
+			d := Decide(inPod(test.change))
+			if d.Leave != test.leave || !strings.Contains(d.Why, test.why) {
 				t.Errorf("decided %+v, want leave %t because %q", d, test.leave, test.why)
+			}
+			if d.ForGood {
+				t.Error("it takes this for the end of Daymark")
+			}
+		})
+	}
+}
+
+func TestDecide_NoSpeakerComesBack(t *testing.T) {
+	for name, change := range map[string]func(*Facts){
+		"the DaemonSet is deleted":                           func(f *Facts) { f.DaemonSetGone = true },
+		"the DaemonSet is deleted, and the node is cordoned": func(f *Facts) { f.DaemonSetGone, f.Node.Spec.Unschedulable = true, true },
+		"the rights went before the Pod":                     func(f *Facts) { f.Pod, f.PodError, f.PodForbidden = nil, "forbidden", true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := Decide(inPod(change)); !d.ForGood || !d.Leave || !strings.HasPrefix(d.Why, "Daymark is uninstalled, ") {
+				t.Errorf("decided %+v", d)
 			}
 		})
 	}
