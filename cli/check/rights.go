@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -23,6 +24,8 @@ type Right struct {
 	Group   string
 	// Resource, with a subresource: services/status.
 	Resource string
+	// Name of the one object that it is about; empty: all.
+	Name string
 	// Namespaced: in the namespace that Daymark runs in, or will.
 	Namespaced, Allowed bool
 }
@@ -51,15 +54,27 @@ func daemonRights() (rights []Right, err error) {
 		for i := range role.Rules {
 			rule := &role.Rules[i]
 			for _, resource := range resources(rule.APIGroups[0], rule.Resources) {
-				for _, verb := range rule.Verbs {
-					rights = append(rights, Right{
-						Account: role.ServiceAccount, Verb: verb, Group: rule.APIGroups[0], Resource: resource, Namespaced: role.Namespaced,
-					})
-				}
+				rights = append(rights, rightsTo(rule, Right{
+					Account: role.ServiceAccount, Group: rule.APIGroups[0], Resource: resource, Namespaced: role.Namespaced,
+				})...)
 			}
 		}
 	}
 	return rights, nil
+}
+
+// rightsTo are those that a rule gives to a resource: each verb, on each object that the rule names, if it names any.
+func rightsTo(rule *rbacv1.PolicyRule, to Right) (rights []Right) {
+	names := rule.ResourceNames
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, to.Verb = range rule.Verbs {
+		for _, to.Name = range names {
+			rights = append(rights, to)
+		}
+	}
+	return rights
 }
 
 func resources(group string, named []string) (all []string) {
@@ -105,7 +120,7 @@ func (r *Right) ask(ctx context.Context, api client.Client, namespace string) (a
 }
 
 func (r *Right) attributes(namespace string) *authorizationv1.ResourceAttributes {
-	a := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group}
+	a := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Name: r.Name}
 	a.Resource, a.Subresource, _ = strings.Cut(r.Resource, "/")
 	if r.Namespaced {
 		a.Namespace = namespace
