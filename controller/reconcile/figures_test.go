@@ -1,13 +1,18 @@
 package reconcile
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
@@ -71,4 +76,59 @@ daymark_controller_speakers_gone 0
 	}
 	s.leader.leading, s.leader.term = t.Context(), 2
 	exports("in a new term, before its first pass", leads)
+}
+
+// nodeThatHolds puts a node into the cache that is ready, and the report of its speaker.
+func (s *scene) nodeThatHolds(name, owner string, ready corev1.ConditionStatus, held ...string) {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}}
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+	s.cache.Put(node)
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("speaker-" + name), ResourceVersion: fmt.Sprint(1 + len(held))}}
+	speaker.OwnerReferences = []metav1.OwnerReference{{Kind: "Node", Name: name, UID: types.UID(owner)}}
+	speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+	for _, addr := range held {
+		speaker.Status.Layer2.Held = append(speaker.Status.Layer2.Held, v1beta1.HeldAddress{Address: addr})
+	}
+	speaker.Status.Layer2.IPv4 = int32(len(held))
+	s.cache.Put(speaker)
+}
+
+func TestFigures_CountHoldersAndWhatReportsAreWorth(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	s := newScaleSceneOf(t, Config{Leader: &Leader{leading: t.Context(), term: 1}, Registerer: registry}, 3)
+	s.nodeThatHolds("n3", "n3", corev1.ConditionFalse)
+	s.nodeThatHolds("n4", "another", corev1.ConditionTrue)
+	one, two := s.services[0].Status.LoadBalancer.Ingress[0].IP, s.services[1].Status.LoadBalancer.Ingress[0].IP
+	for range 2 { // in the second all is settled
+		s.nodeThatHolds("n1", "n1", corev1.ConditionTrue, one, two)
+		s.nodeThatHolds("n2", "n2", corev1.ConditionTrue, two)
+		if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
+			t.Fatal(err)
+		}
+		s.store()
+	}
+	if s.settled.services[0].as == nil {
+		t.Fatal("nothing is settled")
+	}
+	want := `
+# HELP daymark_controller_layer2_addresses Addresses of announced Services that one node is to hold by layer 2, by how many nodes report that they hold it: 0, 1, 2+, or unknown, when those that may hold it hold more than they list, or are down. The leader alone says so.
+# TYPE daymark_controller_layer2_addresses gauge
+daymark_controller_layer2_addresses{holders="0"} 1
+daymark_controller_layer2_addresses{holders="1"} 1
+daymark_controller_layer2_addresses{holders="2+"} 1
+daymark_controller_layer2_addresses{holders="unknown"} 0
+# HELP daymark_controller_speaker_reports Speaker objects by what their report is worth: current, speaker_gone, node_down, or old_node when it is older than its node, or its node does not exist. The leader alone says so.
+# TYPE daymark_controller_speaker_reports gauge
+daymark_controller_speaker_reports{state="current"} 2
+daymark_controller_speaker_reports{state="node_down"} 1
+daymark_controller_speaker_reports{state="old_node"} 1
+daymark_controller_speaker_reports{state="speaker_gone"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "daymark_controller_layer2_addresses", "daymark_controller_speaker_reports"); err != nil {
+		t.Error(err)
+	}
+	looked := testutil.CollectAndCount(figuresCollector{s.metrics, func() bool { return true }}, "daymark_controller_last_look_timestamp_seconds")
+	if looked != 1 {
+		t.Errorf("%d say when the last look was", looked)
+	}
 }

@@ -185,6 +185,7 @@ func (l *Loop) forget() {
 	l.caughtUp, l.behind, l.assumed, l.planner, l.contests, l.settled = false, nil, assumeCache{}, ipam.Planner{}, contests{}, settled{}
 	l.accepted = newAccepted()
 	l.metrics.figures.Store(nil)
+	l.metrics.looked.Store(nil)
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.
@@ -211,6 +212,8 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the cluster: %w", err)
 	}
+	looked := l.now()
+	l.metrics.looked.Store(&looked)
 	plan := l.planner.Compute(s.AddressWorld(l.now(), l.classes, l.poolGrace, ipam.Memory{}))
 	world := s.lastGood.ReportedWorld(l.classes, l.options)
 	explainer := announce.NewExplainer(&world)
@@ -223,6 +226,7 @@ func (l *Loop) pass(ctx context.Context) (reconcile.Result, error) {
 	l.passed.Store(true)
 	l.cost.Observe(l.now().Sub(began))
 	l.counted.countPools(plan.Pools)
+	l.counted.countReports(s.Nodes, s.Speakers)
 	l.counted.readKey(s.Secrets)
 	l.counted.passed = l.now()
 	l.metrics.figures.Store(l.counted)

@@ -11,7 +11,9 @@ import (
 // metrics of the loop.
 type metrics struct {
 	// figures of the newest pass; nil before the first of a term.
-	figures       atomic.Pointer[figures]
+	figures atomic.Pointer[figures]
+	// looked is when a pass last had all that it needs to know; nil before the first of a term.
+	looked        atomic.Pointer[time.Time]
 	writes        *prometheus.CounterVec
 	passes        prometheus.Histogram
 	writesPending *prometheus.GaugeVec

@@ -23,8 +23,10 @@ type scaleScene struct {
 	edits    int
 }
 
-func newScaleScene(b fatal, services int) *scaleScene {
-	s := &scaleScene{scene: newScene(Config{})}
+func newScaleScene(b fatal, services int) *scaleScene { return newScaleSceneOf(b, Config{}, services) }
+
+func newScaleSceneOf(b fatal, c Config, services int) *scaleScene {
+	s := &scaleScene{scene: newScene(c)}
 	s.classes.Name = v1beta1.LoadBalancerClass // without a name no provenance is ours
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue", UID: "blue", ResourceVersion: "2"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{"10.0.0.0/14"}

@@ -3,14 +3,18 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -33,6 +37,7 @@ type serviceWrite struct {
 func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) []*write {
 	world := explainer.World()
 	l.settled.begin(s.services, world)
+	holdings := cluster.ReportedHoldings(s.Nodes, s.Speakers)
 	var writes []*write
 	add := func(w *write) {
 		if w == nil {
@@ -57,13 +62,15 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		desired = l.removedFinalizer(c, l.contested(c, desired, explainer))
 		w := l.serviceWrite(c, desired, a.Released)
 		add(w)
+		onSegment := segmentAddresses(c, &desired, explainer)
 		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone {
-			l.settled.settle(a, endpoints, w)
+			l.settled.settle(a, endpoints, onSegment, w)
 		} else {
 			l.counted.countService(desired.Conditions)
+			l.counted.countHolders(holdings, onSegment)
 		}
 	}
-	l.counted.countSettled(l.settled.counts)
+	l.counted.countSettled(&l.settled, holdings)
 	for i := range plan.Cleanups {
 		c := s.service(plan.Cleanups[i].Service.Key)
 		desired := c.CleanedUp(&plan.Cleanups[i], l.now())
@@ -71,6 +78,14 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		add(l.serviceWrite(c, desired, nil))
 	}
 	return writes
+}
+
+// segmentAddresses are the addresses of a Service that is announced which one node is to hold by layer 2.
+func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) []netip.Addr {
+	if !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) {
+		return nil
+	}
+	return explainer.OnSegment(desired.In(c.Service))
 }
 
 // serviceWrite makes a write of what a Service should have; nil: it has that.

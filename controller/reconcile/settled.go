@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -38,6 +39,8 @@ type settledService struct {
 type settledAs struct {
 	addresses []ipam.Address
 	endpoints lb.Endpoints
+	// onSegment are the addresses that one node is to hold by layer 2.
+	onSegment []netip.Addr
 	// write makes the Service what it should be; nil: it is.
 	write *write
 }
@@ -115,9 +118,10 @@ func (m *settled) holds(a *ipam.Assignment, endpoints lb.Endpoints) (waits *writ
 	return as.write, true
 }
 
-// settle notes that it is settled what a Service should have, and the write that makes it so; nil for none.
-func (m *settled) settle(a *ipam.Assignment, endpoints lb.Endpoints, w *write) {
-	m.services[a.Index].as, m.services[a.Index].waits = &settledAs{a.Addresses, endpoints, w}, w != nil
+// settle notes that it is settled what a Service should have, and the write that makes it so; nil for none. onSegment are the addresses of it
+// that one node is to hold.
+func (m *settled) settle(a *ipam.Assignment, endpoints lb.Endpoints, onSegment []netip.Addr, w *write) {
+	m.services[a.Index].as, m.services[a.Index].waits = &settledAs{a.Addresses, endpoints, onSegment, w}, w != nil
 	m.count(m.services[a.Index], 1)
 }
 

@@ -46,6 +46,11 @@ func layer2() []panel {
 			[]query{{`sum by (node) (daymark_layer2_addresses_held{node=~"$node"})`, "{{node}}"}},
 		},
 		{
+			"Holders of addresses", "Addresses that one node is to hold, by how many report that they do. All are to be 1, or unknown where nodes hold more than they list.",
+			timeseries, short,
+			[]query{{`max by (holders) (daymark_controller_layer2_addresses)`, "held by {{holders}}"}},
+		},
+		{
 			"Conflicts", "Addresses of Services that foreign hosts use. 0 is good.", timeseries, short,
 			[]query{{`sum by (node) (daymark_layer2_conflicts{node=~"$node"})`, "{{node}}"}},
 		},
@@ -105,6 +110,10 @@ func programs() []panel {
 				{`histogram_quantile(0.99, sum by (le) (rate(daymark_speaker_reconcile_duration_seconds_bucket{node=~"$node"}[$__rate_interval])))`, "speakers"},
 				{`histogram_quantile(0.99, sum by (le) (rate(daymark_controller_reconcile_duration_seconds_bucket[$__rate_interval])))`, "controller"},
 			},
+		},
+		{
+			"Reports of speakers", "Speaker objects by what their report is worth. All are to be current.", timeseries, short,
+			[]query{{`max by (state) (daymark_controller_speaker_reports)`, "{{state}}"}},
 		},
 		{
 			"Writes to the API server", "By result, a second.", timeseries, perSecond,

@@ -18,6 +18,7 @@ var boundedLabels = map[string]string{
 	"peer":      "so are BGPPeers",
 	"session":   "of a node with each router",
 	"family":    "two",
+	"holders":   "0, 1, 2+ or unknown",
 	"state":     "those in the help text",
 	"result":    "those in the help text",
 	"reason":    "those in the help text, or in docs/reference/conditions-and-reasons.md",

@@ -55,8 +55,11 @@ type peerKey struct {
 }
 
 // announcement is how an address is announced, in words. If it is not, nearest says what stands against the node that is nearest
-// to announcing it, and nodes what stands against each; reason is that of the condition.
-type announcement struct{ protocols, nearest, nodes, reason string }
+// to announcing it, and nodes what stands against each; reason is that of the condition. held: a node may hold it by layer 2.
+type announcement struct {
+	protocols, nearest, nodes, reason string
+	held                              bool
+}
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects; World.Node is not used. Leave World.Links nil: if it is not, only nodes with a link count for layer 2.
@@ -126,9 +129,7 @@ func (c Conflict) message(addr netip.Addr) string {
 
 // address says by which protocols an address is announced, or why it is not.
 func (e *Explainer) address(a address) (string, *Explanation) {
-	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
-	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.rules.weightText(a, key.bgp))
-	key.nearness = e.rules.nearnessText(a, key.l2)
+	key := e.keyOf(a)
 	if c := e.rules.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		return "", &Explanation{Reason: c.Name, Message: c.message(e.rules, a)}
 	}
@@ -137,6 +138,25 @@ func (e *Explainer) address(a address) (string, *Explanation) {
 		return "", &Explanation{Reason: found.reason, Message: a.addr.String() + ": " + found.nearest, Nodes: found.nodes}
 	}
 	return found.protocols, nil
+}
+
+// keyOf is what the announcement of an address depends on.
+func (e *Explainer) keyOf(a address) addressKey {
+	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
+	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.rules.weightText(a, key.bgp))
+	key.nearness = e.rules.nearnessText(a, key.l2)
+	return key
+}
+
+// OnSegment are the addresses of a Service that is announced which one node is to hold by layer 2.
+func (e *Explainer) OnSegment(s *lb.Service) (held []netip.Addr) {
+	for _, addr := range s.Ingress {
+		a := e.rules.address(s, addr)
+		if key := e.keyOf(a); key.l2 != "" && e.announcement(a, key).held {
+			held = append(held, addr)
+		}
+	}
+	return held
 }
 
 func (e *Explainer) announcement(a address, key addressKey) *announcement {
@@ -153,7 +173,8 @@ func (e *Explainer) announcement(a address, key addressKey) *announcement {
 func (e *Explainer) compute(a address, key addressKey) *announcement {
 	r := e.rules
 	var protocols []string
-	if key.l2 != "" && e.heldByLayer2(a, key.l2) {
+	held := key.l2 != "" && e.heldByLayer2(a, key.l2)
+	if held {
 		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness+r.sharedText(key.l2))
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
@@ -164,12 +185,12 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	if len(protocols) == 0 {
 		found = e.noNode(a, key)
 	} else {
-		found = &announcement{protocols: strings.Join(protocols, " and ")}
+		found = &announcement{protocols: strings.Join(protocols, " and "), held: held}
 	}
-	if held := r.heldBackText(key.bgp); held != "" && found.protocols != "" {
-		found.protocols += "; " + held
-	} else if held != "" {
-		found.nearest += "; " + held
+	if back := r.heldBackText(key.bgp); back != "" && found.protocols != "" {
+		found.protocols += "; " + back
+	} else if back != "" {
+		found.nearest += "; " + back
 	}
 	return found
 }
