@@ -63,8 +63,16 @@ func (r *Reader) readPod(ctx context.Context, f *departure.Facts) {
 	if r.Pod == "" {
 		return
 	}
-	pod := &corev1.Pod{}
-	err := r.Direct.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: r.Pod}, pod)
+	pod, key := &corev1.Pod{}, client.ObjectKey{Namespace: r.Namespace, Name: r.Pod}
+	err := r.Direct.Get(ctx, key, pod)
+	if apierrors.IsForbidden(err) {
+		// An API server that has just started refuses everybody until it has read the rights, so it is asked again.
+		select {
+		case <-time.After(readTimeout / 2):
+		case <-ctx.Done():
+		}
+		err = r.Direct.Get(ctx, key, pod)
+	}
 	switch {
 	case err == nil:
 		f.Pod = pod

@@ -29,6 +29,8 @@ type fakeReader struct {
 	owner  []metav1.OwnerReference
 	sets   map[client.ObjectKey]*appsv1.DaemonSet
 	setErr error
+	// refused is how many times more the Pod may not be read.
+	refused int
 }
 
 func (f *fakeReader) Get(ctx context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
@@ -44,6 +46,10 @@ func (f *fakeReader) Get(ctx context.Context, key client.ObjectKey, into client.
 	case *corev1.Node:
 		object.Name, object.Spec.ProviderID = key.Name, f.name
 	case *corev1.Pod:
+		if f.refused > 0 {
+			f.refused--
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, key.Name, nil)
+		}
 		if !f.pods[key] {
 			return apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, key.Name)
 		}
@@ -130,6 +136,14 @@ func TestReader_SaysWhetherItMayReadItsPod(t *testing.T) {
 		if f := reader(&fakeReader{err: test.err}, &fakeReader{}).Read(t.Context()); f.PodForbidden != test.forbidden || f.PodError == "" {
 			t.Errorf("%s: %+v", name, f)
 		}
+	}
+}
+
+// While an API server starts it refuses everybody for a moment.
+func TestReader_AsksAgainWhetherItMayReadItsPod(t *testing.T) {
+	direct := &fakeReader{pods: map[client.ObjectKey]bool{{Namespace: "daymark-system", Name: "speaker-1"}: true}, refused: 1}
+	if f := reader(direct, &fakeReader{}).Read(t.Context()); f.Pod == nil || f.PodForbidden || f.PodError != "" {
+		t.Errorf("%+v", f)
 	}
 }
 
