@@ -108,3 +108,45 @@ func TestSurvives_SelectorsThatAreNonsense(t *testing.T) {
 	cluster.FarClient().MustGet(url(far))
 	cluster.Client().MustGet(url(local))
 }
+
+func TestSurvives_NamesThatAreMisspelt(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
+	cluster.Apply(pool("misspelt-near", "192.0.2.234-192.0.2.236"))
+	far := routed(t, cluster, "misspelt", peer("misspelt"), "198.19.34.0/24")
+	by := func(kind, lists string) string {
+		return "apiVersion: daymark.io/v1beta1\nkind: " + kind + "\nmetadata: {name: misspelt}\nspec: {" + lists + "}"
+	}
+	cluster.Apply(by("BGPAdvertisement", "ipAddressPools: [misspelt], peers: [misspelt]"))
+	cluster.Apply(by("L2Advertisement", "ipAddressPools: [misspelt-near], interfaces: [eth0], nodeSelectors: [{matchLabels: {kubernetes.io/hostname: n2}}]"))
+	cluster.Apply(strings.Replace(service("misspelt-near", "misspelt-near"), "app: misspelt-near", "app: misspelt", 1))
+	near, _ := cluster.Service("misspelt-near").AwaitAddress()
+	awaitHolder(t, cluster, near, "n2")
+	awaitObjectCondition(t, cluster, "BGPAdvertisement", "misspelt", "Ready", "True")
+	awaitObjectCondition(t, cluster, "L2Advertisement", "misspelt", "Ready", "True")
+
+	watch := cluster.Router().Watch(far.String())
+	probe := cluster.Client().Probe(url(near))
+	cluster.Apply(by("BGPAdvertisement", "ipAddressPools: [mispelt], peers: [misspelt]"))
+	awaitObjectCondition(t, cluster, "BGPAdvertisement", "misspelt", "Ready", "False NotFound", "pool mispelt does not exist: did you mean misspelt?", "pools misspelt")
+	cluster.Apply(by("BGPAdvertisement", "ipAddressPools: [misspelt], peers: [mispelt]"))
+	awaitObjectCondition(t, cluster, "BGPAdvertisement", "misspelt", "Ready", "False NotFound", "peer mispelt does not exist: did you mean misspelt?", "peers misspelt")
+	cluster.Apply(by("L2Advertisement", "ipAddressPools: [misspelt-naer], interfaces: [eht0], nodeSelectors: [{matchLabels: {kubernetes.io/hostname: n2}}]"))
+	awaitObjectCondition(t, cluster, "L2Advertisement", "misspelt", "Ready", "False NotFound", "did you mean misspelt-near?", "interfaces eth0")
+	if report := probe.Stop(); report.Failed() > 0 {
+		t.Errorf("%d connections by layer 2 failed; the first says: %v", report.Failed(), report.FirstError())
+	}
+
+	killAll(t, cluster, cluster.NodeNames(), saysBGPUp)
+	awaitCondition(t, cluster.Service("misspelt"), "daymark.io/Announced", "True Announced", "by BGP (misspelt)")
+	awaitHolder(t, cluster, near, "n2")
+	cluster.Client().MustGet(url(near))
+	if changes := watch.Stop(); len(changes) != 1 || len(changes[0].NextHops) != 3 {
+		t.Errorf("the next hops were %v, want all three all the while", changes)
+	}
+
+	// Whoever wants to withdraw names what exists.
+	cluster.Apply(by("BGPAdvertisement", "ipAddressPools: [misspelt-near]"))
+	awaitNextHops(t, cluster, far.String())
+}

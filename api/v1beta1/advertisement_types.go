@@ -145,7 +145,8 @@ type AdvertisementStatus struct {
 // L2AdvertisementStatus is the status of an L2Advertisement.
 type L2AdvertisementStatus struct {
 	AdvertisementStatus `json:",inline"`
-	// accepted is what counts while a part of the spec cannot be understood.
+	// accepted is what counts while a part of the spec cannot be understood. Its lists of names count beside those of the spec while one
+	// that these have does not exist.
 	// +optional
 	Accepted *AcceptedL2Advertisement `json:"accepted,omitempty"`
 }
@@ -153,7 +154,8 @@ type L2AdvertisementStatus struct {
 // BGPAdvertisementStatus is the status of a BGPAdvertisement.
 type BGPAdvertisementStatus struct {
 	AdvertisementStatus `json:",inline"`
-	// accepted is what counts while a part of the spec cannot be understood, a community included.
+	// accepted is what counts while a part of the spec cannot be understood, a community included. Its lists of names count beside those
+	// of the spec while one that these have does not exist.
 	// +optional
 	Accepted *AcceptedBGPAdvertisement `json:"accepted,omitempty"`
 }

@@ -61,8 +61,9 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 		PeerLine: c.peerLine(raw, p), Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
 		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
+	known := c.Parsed.Known()
 	for _, a := range c.Parsed.BGPAdvertisements {
-		if lb.InForce(a, nil).MatchesPeer(name) {
+		if lb.InForce(a, nil).Keeping(known).MatchesPeer(name) {
 			x.Advertisements = append(x.Advertisements, a.Name)
 		}
 	}

@@ -137,11 +137,12 @@ func (c *Cluster) selecting(pool *lb.Pool) (lines []AdvertisementLine) {
 		}
 		lines = append(lines, line)
 	}
+	known := c.Parsed.Known()
 	for _, a := range c.Parsed.L2Advertisements {
-		add("L2Advertisement", &lb.InForce(a, nil).Advertisement)
+		add("L2Advertisement", &lb.InForce(a, nil).Keeping(known).Advertisement)
 	}
 	for _, a := range c.Parsed.BGPAdvertisements {
-		add("BGPAdvertisement", &lb.InForce(a, nil).Advertisement)
+		add("BGPAdvertisement", &lb.InForce(a, nil).Keeping(known).Advertisement)
 	}
 	return lines
 }

@@ -98,7 +98,8 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.L2Advertisement(a.Value)
 		writes = statusWrite(l, writes, "L2Advertisement", a.Object, func(o *v1beta1.L2Advertisement) {
 			o.Status.ObservedGeneration = o.Generation
-			l.accepted.putL2(o, status.AcceptL2Advertisement(o, a.Value))
+			l.accepted.putL2(o, false) // what is known of before
+			l.accepted.putL2(o, references.AcceptL2Advertisement(o, a.Value))
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})
 	}
@@ -106,6 +107,7 @@ func (l *Loop) advertisementWrites(s *snapshot, references *status.References, o
 		ready := references.BGPAdvertisement(a.Value, overridden[a.Value.Name])
 		writes = statusWrite(l, writes, "BGPAdvertisement", a.Object, func(o *v1beta1.BGPAdvertisement) {
 			o.Status.ObservedGeneration = o.Generation
+			l.accepted.putBGP(o, false)
 			l.accepted.putBGP(o, references.AcceptBGPAdvertisement(o, a.Value))
 			status.Write(&o.Status.Conditions, o.Generation, l.now(), ready)
 		})

@@ -82,14 +82,17 @@ func newRules(w *World) *rules {
 		q := query{rules: r, node: &r.nodes[i]}
 		r.nodes[i].ineligible = q.ask(ofNode)
 	}
-	r.readL2()
-	r.readBGP()
+	known := lb.NewKnown(w.Pools, w.Peers, w.Nodes, w.Links)
+	r.readL2(known)
+	r.readBGP(known)
 	return r
 }
 
-// readL2 reads the L2Advertisements. Of one that is partly wrong, what can be read counts: the rest of it matches nothing.
-func (r *rules) readL2() {
+// readL2 reads the L2Advertisements. Of one that is partly wrong, what can be read counts: the rest of it matches nothing. While one
+// lists a name that is unknown, what it listed before counts, too.
+func (r *rules) readL2(known *lb.Known) {
 	for _, adv := range r.world.L2Advertisements {
+		adv = adv.Keeping(known)
 		rule := l2Rule{L2Advertisement: adv, selection: r.selectionOf(&adv.Advertisement), weights: make([]int, len(r.nodes))}
 		for i, n := range r.nodes {
 			rule.weights[i] = adv.Weight(n.Node)
@@ -103,8 +106,9 @@ func (r *rules) readL2() {
 }
 
 // readBGP reads the BGPAdvertisements, as readL2 does.
-func (r *rules) readBGP() {
+func (r *rules) readBGP(known *lb.Known) {
 	for _, adv := range r.world.BGPAdvertisements {
+		adv = adv.Keeping(known)
 		r.bgp = append(r.bgp, bgpRule{adv, r.selectionOf(&adv.Advertisement)})
 	}
 	slices.SortFunc(r.bgp, func(a, b bgpRule) int { return a.CompareAge(&b.Advertisement) })

@@ -106,6 +106,9 @@ func (o *Objects) Resolved() Objects {
 	return resolved
 }
 
+// Known is what advertisements may name.
+func (o *Objects) Known() *lb.Known { return lb.NewKnown(o.Pools, o.Peers, o.Nodes, o.ReportedLinks()) }
+
 // inForce are values, with what the controller accepted last in the place of each that cannot be understood.
 func inForce[V lb.Remembered[V]](values []V) []V {
 	var none V

@@ -1,6 +1,10 @@
 package status
 
 import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -8,12 +12,24 @@ import (
 // What was understood of an object is written into its status, so that it goes on when the object becomes nonsense, or an object that
 // it refers to is deleted, whichever program starts again meanwhile. An object that is not understood keeps what is there.
 
-// AcceptL2Advertisement writes an L2Advertisement into its own status if all of it is understood, and reports whether it is.
-func AcceptL2Advertisement(o *v1beta1.L2Advertisement, a *lb.L2Advertisement) bool {
-	if a.Err == nil {
-		o.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Generation: o.Generation, Spec: *o.Spec.DeepCopy()}
+// AcceptL2Advertisement writes an L2Advertisement into its own status if all of it is understood, and reports whether it is. While it
+// lists a name that is unknown, the list that it had before is accepted, with those of the others that exist.
+func (r *References) AcceptL2Advertisement(o *v1beta1.L2Advertisement, a *lb.L2Advertisement) bool {
+	if a.Err != nil {
+		return false
 	}
-	return a.Err == nil
+	spec := *o.Spec.DeepCopy()
+	if before := o.Status.Accepted; before != nil {
+		lists := lb.ParseL2Advertisement(o).Lists(r.known)
+		if lists.KeptPools {
+			r.keepPools(&spec.AdvertisementSelectors, &before.Spec.AdvertisementSelectors, lists.Pools)
+		}
+		if lists.KeptInterfaces {
+			spec.Interfaces = namesToKeep(lists.Interfaces, before.Spec.Interfaces, func(glob string) bool { return r.known.Interface(glob, a.NodeSelectors) })
+		}
+	}
+	o.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Generation: o.Generation, Spec: spec}
+	return true
 }
 
 // AcceptBGPAdvertisement is AcceptL2Advertisement for a BGPAdvertisement. Its communities become numbers.
@@ -22,9 +38,45 @@ func (r *References) AcceptBGPAdvertisement(o *v1beta1.BGPAdvertisement, a *lb.B
 	if _, err := resolved.Check(); err != nil {
 		return false
 	}
-	o.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: o.Generation, Spec: *o.Spec.DeepCopy()}
-	o.Status.Accepted.Spec.Communities = lb.Strings(resolved.Communities)
+	spec := *o.Spec.DeepCopy()
+	if before := o.Status.Accepted; before != nil {
+		lists := lb.ParseBGPAdvertisement(o).Lists(r.known)
+		if lists.KeptPools {
+			r.keepPools(&spec.AdvertisementSelectors, &before.Spec.AdvertisementSelectors, lists.Pools)
+		}
+		if lists.KeptPeers {
+			spec.Peers = namesToKeep(lists.Peers, before.Spec.Peers, r.known.Peer)
+		}
+	}
+	spec.Communities = lb.Strings(resolved.Communities)
+	o.Status.Accepted = &v1beta1.AcceptedBGPAdvertisement{Generation: o.Generation, Spec: spec}
 	return true
+}
+
+// keepPools puts the pools that count into a specification, given those of before.
+func (r *References) keepPools(spec, before *v1beta1.AdvertisementSelectors, names []string) {
+	spec.IPAddressPools = namesToKeep(names, before.IPAddressPools, r.known.Pool)
+	selectors := before.IPAddressPoolSelectors
+	if len(names) > 0 { // else all pools count
+		for _, selector := range spec.IPAddressPoolSelectors {
+			if !slices.ContainsFunc(selectors, func(s v1beta1.LabelSelector) bool { return equality.Semantic.DeepEqual(s, selector) }) {
+				selectors = append(slices.Clip(selectors), selector)
+			}
+		}
+	}
+	spec.IPAddressPoolSelectors = selectors[:min(len(selectors), maxKeptSelectors)]
+}
+
+// maxKeptNames and maxKeptSelectors bound what edits with ever new typing errors add up to, to what the schema lets into one list.
+const (
+	maxKeptNames     = 256
+	maxKeptSelectors = 64
+)
+
+// namesToKeep are those names of a list that exist or stood there before.
+func namesToKeep(list, before []string, exists func(string) bool) []string {
+	names := lb.WithoutUnknown(list, before, exists)
+	return names[:min(len(names), maxKeptNames)]
 }
 
 // AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. A password that cannot be

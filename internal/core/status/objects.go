@@ -51,9 +51,11 @@ func found(missing []string) Condition {
 
 // References are the objects of a cluster that others may refer to.
 type References struct {
-	objects         *cluster.Objects
-	peers, profiles map[string]bool
-	aliases         lb.Aliases
+	objects  *cluster.Objects
+	profiles map[string]bool
+	aliases  lb.Aliases
+	// known is what advertisements may name.
+	known *lb.Known
 	// links that the speakers report, by node.
 	links map[string][]lb.Link
 	// nodes and whether each counts, in order of name.
@@ -64,14 +66,12 @@ type References struct {
 
 // NewReferences returns the references of a cluster, and when a condition changes by the time alone; zero for never.
 func NewReferences(o *cluster.Objects, now time.Time) (r *References, next time.Time) {
-	r = &References{objects: o, peers: make(map[string]bool, len(o.Peers)), profiles: make(map[string]bool, len(o.BFDProfiles))}
-	for _, peer := range o.Peers {
-		r.peers[peer.Name] = true
-	}
+	r = &References{objects: o, profiles: make(map[string]bool, len(o.BFDProfiles))}
 	for _, profile := range o.BFDProfiles {
 		r.profiles[profile.Name] = true
 	}
 	r.links = o.ReportedLinks()
+	r.known = lb.NewKnown(o.Pools, o.Peers, o.Nodes, r.links)
 	r.aliases, r.communities = lb.NewAliases(o.Communities)
 	r.nodes, next = standings(o.Nodes, o.Speakers, now)
 	return r, next
@@ -79,27 +79,85 @@ func NewReferences(o *cluster.Objects, now time.Time) (r *References, next time.
 
 // missingPools has a text for each of some names that no pool has.
 func (r *References) missingPools(names []string) []string {
-	return missing("pool", names, func(name string) bool { return r.objects.Pools.Named(name) != nil })
+	return missing("pool", names, r.known.Pool, func() (all []string) {
+		for _, pool := range r.objects.Pools.ByAge() {
+			all = append(all, pool.Name)
+		}
+		return all
+	})
 }
 
-func missing(kind string, names []string, exists func(string) bool) []string {
+// missingPeers has a text for each of some names that no peer has.
+func (r *References) missingPeers(names []string) []string {
+	return missing("peer", names, r.known.Peer, func() (all []string) {
+		for _, peer := range r.objects.Peers {
+			all = append(all, peer.Name)
+		}
+		return all
+	})
+}
+
+// missing has a text for each of some names of a kind that do not exist, with the one of all that may be meant.
+func missing(kind string, names []string, exists func(string) bool, all func() []string) []string {
 	var texts []string
 	for _, name := range names {
-		if !exists(name) {
-			texts = append(texts, kind+" "+name+" does not exist")
+		if exists(name) {
+			continue
 		}
+		text := kind + " " + name + " does not exist"
+		if nearest := lb.Nearest(name, all()); nearest != "" {
+			text += ": did you mean " + nearest + "?"
+		}
+		texts = append(texts, text)
 	}
 	return texts
+}
+
+// andKept adds to a condition what an advertisement listed before and counts until all that it lists is known; before is nil if there is none.
+func andKept(ready Condition, lists *lb.Lists, before *lb.Advertisement, names []string) Condition {
+	var kept []string
+	switch {
+	case !lists.KeptPools:
+	case len(lists.Pools) == 0 && len(lists.PoolSelectors) == 0:
+		kept = append(kept, "all pools")
+	default:
+		if len(before.Pools) > 0 {
+			kept = append(kept, "pools "+strings.Join(before.Pools, ", "))
+		}
+		for _, selector := range before.PoolSelectors {
+			kept = append(kept, "pools with "+selector.String())
+		}
+	}
+	for _, list := range []struct {
+		kept  bool
+		kind  string
+		names []string
+	}{{lists.KeptPeers, "peers", names}, {lists.KeptInterfaces, "interfaces", names}} {
+		switch {
+		case !list.kept:
+		case len(list.names) == 0:
+			kept = append(kept, "all "+list.kind)
+		default:
+			kept = append(kept, list.kind+" "+strings.Join(list.names, ", "))
+		}
+	}
+	if len(kept) > 0 {
+		ready.Message = joined(ready.Message, "what was listed before counts until then, too: "+strings.Join(kept, "; "))
+	}
+	return ready
 }
 
 // L2Advertisement is the condition Ready of an L2Advertisement.
 func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 	ready := firstProblem(understood(a, a.Err, "the rest of it counts"), found(r.missingPools(a.Pools)), r.anyNode(r.selectedBy(a.NodeSelectors)))
-	if unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); ready.True && unmatched != "" {
-		return notReady(NoInterface, unmatched)
-	}
-	if ready.True {
+	switch unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); {
+	case ready.True && unmatched != "":
+		ready = notReady(NoInterface, unmatched)
+	case ready.True:
 		ready.Message = joined(ready.Message, announce.MissingInterfaces(a, r.objects.Nodes, r.links))
+	}
+	if lists := a.Lists(r.known); a.Err == nil && a.Accepted != nil {
+		return andKept(ready, &lists, &a.Accepted.Advertisement, a.Accepted.Interfaces)
 	}
 	return ready
 }
@@ -108,13 +166,15 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 // overrides, empty for none (announce.Explainer).
 func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
 	resolved := a.Resolve(r.aliases)
-	texts := append(r.missingPools(a.Pools), missing("peer", a.Peers, func(name string) bool { return r.peers[name] })...)
-	switch ready := firstProblem(r.communitiesOf(resolved), understood(a, a.Err, "the rest of it counts"), found(texts), r.anyNode(r.selectedBy(lb.InForce(resolved, nil).NodeSelectors))); {
-	case !ready.True || overridden == "":
-		return ready
-	default:
+	texts := append(r.missingPools(a.Pools), r.missingPeers(a.Peers)...)
+	ready := firstProblem(r.communitiesOf(resolved), understood(a, a.Err, "the rest of it counts"), found(texts), r.anyNode(r.selectedBy(lb.InForce(resolved, nil).NodeSelectors)))
+	if ready.True && overridden != "" {
 		return notReady(Overridden, overridden)
 	}
+	if lists := resolved.Lists(r.known); resolved.Accepted != nil && a.Err == nil && resolved.Unresolved == nil {
+		return andKept(ready, &lists, &resolved.Accepted.Advertisement, resolved.Accepted.Peers)
+	}
+	return ready
 }
 
 // communitiesOf is Ready by the communities of an advertisement.
