@@ -3,6 +3,7 @@ package informer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -49,6 +50,7 @@ func TestCluster_EndpointsAreThoseOfTheStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cache := informertest.New()
 		kept := NewCluster(cache, "daymark-system")
+		before := map[lb.Key]lb.Endpoints{}
 		list := NewLister(cache, lb.ParseEndpointSlice)
 		for range rapid.IntRange(1, 8).Draw(t, "looks") {
 			for range rapid.IntRange(0, 5).Draw(t, "changes") {
@@ -65,6 +67,14 @@ func TestCluster_EndpointsAreThoseOfTheStore(t *testing.T) {
 			if diff := cmp.Diff(want.Endpoints, got.Endpoints, cmp.Comparer(sameEndpoints)); diff != "" {
 				t.Fatal(diff)
 			}
+			for _, endpoints := range []map[lb.Key]lb.Endpoints{before, got.Endpoints} {
+				for key := range endpoints {
+					if !slices.Contains(got.ChangedEndpoints, key) && !sameEndpoints(before[key], got.Endpoints[key]) {
+						t.Fatalf("those of %s have changed, and it is not said", key.Name)
+					}
+				}
+			}
+			before = maps.Clone(got.Endpoints)
 			if diff := cmp.Diff(want.SpeakerAddresses, got.SpeakerAddresses, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 				t.Fatal(diff)
 			}
@@ -78,17 +88,21 @@ func sameEndpoints(a, b lb.Endpoints) bool { return fmt.Sprintf("%+v", a) == fmt
 
 // change makes one change of the EndpointSlices in a cache, or replaces all of them.
 func change(t *rapid.T, cache *informertest.Cache) {
+	options := Options(nil, "daymark-system", classes)
+
 	switch rapid.IntRange(0, 5).Draw(t, "kind of change") {
 	case 0:
 		var objects []client.Object
 		for range rapid.IntRange(0, 4).Draw(t, "left") {
-			objects = append(objects, randomSlice(t))
+			objects = append(objects, transformed(t, randomSlice(t), options))
 		}
 		cache.Replace(&discoveryv1.EndpointSlice{}, objects...)
 	case 1, 2:
 		cache.Delete(randomSlice(t))
 	default:
-		cache.Put(randomSlice(t))
+		if err := cache.PutAs(randomSlice(t), options); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -120,7 +134,7 @@ func TestEndpoints_JoinCountsTheFirstByName(t *testing.T) {
 	}
 	e := endpoints{}
 	for _, i := range []int{2, 0, 1} {
-		got, _ := e.join([]replacement[*lb.EndpointSlice]{{now: &sorted[i]}})
+		got, _ := e.join([]Replacement[*lb.EndpointSlice]{{Now: &sorted[i]}})
 		if i == 1 && !sameEndpoints(got[web], lb.JoinEndpoints(sorted)) {
 			t.Errorf("they are %+v, want %+v", got[web], lb.JoinEndpoints(sorted))
 		}

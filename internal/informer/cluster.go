@@ -113,7 +113,7 @@ type Snapshot struct {
 // valid until the next List.
 func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	s := &Snapshot{}
-	_, changed, err := c.slices.listChanges(ctx)
+	changed, err := c.slices.Changes(ctx)
 	s.Endpoints, s.SpeakerAddresses = c.endpoints.join(changed) // whatever becomes of the other kinds: the next call does not return it again
 	err = errors.Join(
 		err, Read(ctx, c.nodes, &s.Nodes), Read(ctx, c.secrets, &s.Secrets),

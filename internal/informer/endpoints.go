@@ -25,18 +25,18 @@ type endpoints struct {
 
 // join returns the endpoints of every Service, and where the speakers gossip, by node, given how the slices differ from those at the last
 // call. Do not change the maps. The endpoints are valid until the next call.
-func (e *endpoints) join(changed []replacement[*lb.EndpointSlice]) (map[lb.Key]lb.Endpoints, map[string]netip.AddrPort) {
+func (e *endpoints) join(changed []Replacement[*lb.EndpointSlice]) (map[lb.Key]lb.Endpoints, map[string]netip.AddrPort) {
 	if e.joined == nil {
 		e.parts, e.joined = map[lb.Key][]*lb.EndpointSlice{}, map[lb.Key]lb.Endpoints{}
 		e.speakers = map[string]netip.AddrPort{}
 	}
 	before, spoke := map[lb.Key][]*lb.EndpointSlice{}, false
 	for _, c := range changed {
-		if c.before != nil {
-			spoke = e.edit(before, *c.before, withoutSlice) || spoke
+		if c.Before != nil {
+			spoke = e.edit(before, *c.Before, withoutSlice) || spoke
 		}
-		if c.now != nil {
-			spoke = e.edit(before, *c.now, withSlice) || spoke
+		if c.Now != nil {
+			spoke = e.edit(before, *c.Now, withSlice) || spoke
 		}
 	}
 	// order does not matter: each Service stands for itself

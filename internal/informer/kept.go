@@ -10,6 +10,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // kept is what a cache keeps in the place of an object that nobody reads but through its value: who it is, and the value. An EndpointSlice
@@ -58,8 +60,14 @@ type worded[V any] interface {
 // onlyTextChanged reports whether another version of the object differs in nothing but text for people.
 func (k *kept[V]) onlyTextChanged(after client.Object) bool {
 	now, also := after.(*kept[V])
+	if !also {
+		return false
+	}
+	if service, is := any(k.value).(*lb.Service); is {
+		return sameButText(service, any(now.value).(*lb.Service)) //nolint:forcetypeassert // the values are of one type
+	}
 	value, has := any(k.value).(worded[V])
-	return also && has && value.SameButText(now.value)
+	return has && value.SameButText(now.value)
 }
 
 // sameValue reports whether another version of the object has an equal value.

@@ -36,11 +36,13 @@ type Lister[T client.Object, V any] struct {
 	// list is the result of the last List; a new one is made only when something changed.
 	list []V
 	// replaced are the values that the last List has and the one before had not, and the other way round.
-	replaced []replacement[V]
+	replaced []Replacement[V]
+	// unlisted: nobody asks for the list, only for what has changed.
+	unlisted bool
 }
 
-// replacement is a value that took the place of another; nil where there is none.
-type replacement[V any] struct{ before, now *V }
+// Replacement is a value that took the place of another; nil where there is none.
+type Replacement[V any] struct{ Before, Now *V }
 
 // entry is a value and what it was parsed from.
 type entry[V any] struct {
@@ -90,12 +92,12 @@ func NewValueLister[T client.Object, V any](informers cache.Informers, parse fun
 // List returns the values of all objects in order of namespace and name. The slice and the values are shared: do not
 // change them. It is an error when the informer has not synced.
 func (l *Lister[T, V]) List(ctx context.Context) ([]V, error) {
-	values, _, err := l.listChanges(ctx)
+	values, _, err := l.ListChanges(ctx)
 	return values, err
 }
 
-// listChanges is List. It also returns what has changed since the last call, in no order.
-func (l *Lister[T, V]) listChanges(ctx context.Context) ([]V, []replacement[V], error) {
+// ListChanges is List. It also returns what has changed since the last call of either that was no error, in no order.
+func (l *Lister[T, V]) ListChanges(ctx context.Context) ([]V, []Replacement[V], error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.open(ctx); err != nil {
@@ -103,6 +105,14 @@ func (l *Lister[T, V]) listChanges(ctx context.Context) ([]V, []replacement[V], 
 	}
 	l.refresh(l.informer.GetStore())
 	return l.list, l.replaced, nil
+}
+
+// Changes returns what has changed since the last call that was no error, in no order. A Lister that is asked for that is asked for no
+// list.
+func (l *Lister[T, V]) Changes(ctx context.Context) ([]Replacement[V], error) {
+	l.unlisted = true
+	_, changes, err := l.ListChanges(ctx)
+	return changes, err
 }
 
 // open finds the informer, which starts it if it does not run yet, and checks that it has synced.
@@ -150,11 +160,12 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 		case !exists:
 			gone[known] = true
 			delete(l.byKey, key)
-			l.replaced = append(l.replaced, replacement[V]{before: &known.value})
+			l.replaced = append(l.replaced, Replacement[V]{Before: &known.value})
 		case known == nil:
 			known = &entry[V]{key, object.GetUID(), object.GetResourceVersion(), l.valueOf(object)}
 			l.byKey[key], added = known, append(added, known)
-			l.replaced = append(l.replaced, replacement[V]{now: &known.value})
+			now := known.value // which a later look may replace
+			l.replaced = append(l.replaced, Replacement[V]{Now: &now})
 		default:
 			before, now, same := known.value, l.valueOf(object), false
 			if l.keep != nil {
@@ -163,11 +174,13 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 			known.uid, known.version, known.value = object.GetUID(), object.GetResourceVersion(), now
 			if !same {
 				edited = append(edited, known)
-				l.replaced = append(l.replaced, replacement[V]{&before, &known.value})
+				l.replaced = append(l.replaced, Replacement[V]{&before, &now})
 			}
 		}
 	}
-	l.update(added, edited, gone)
+	if !l.unlisted {
+		l.update(added, edited, gone)
+	}
 }
 
 // valueOf returns the value of an object of a store, or of what is kept of one.

@@ -37,20 +37,11 @@ func Options(scheme *runtime.Scheme, namespace string, classes lb.Classes) cache
 	}
 }
 
-// SpeakerOptions are the Options of the speaker of a node. Of the Speaker objects it reads its own alone: those of all nodes are
-// written so often that to watch them all from every node would cost the API server the square of the nodes.
-func SpeakerOptions(scheme *runtime.Scheme, namespace string, classes lb.Classes, node string) cache.Options {
-	options := Options(scheme, namespace, classes)
-	options.ByObject[&v1beta1.Speaker{}] = cache.ByObject{
-		Field: fields.OneTermEqualSelector("metadata.name", node), Transform: options.DefaultTransform,
-	}
-	return options
-}
-
 // strip makes a transform of a function for one kind. The transform first removes what Daymark needs of no kind.
 func strip[T client.Object](kind func(T)) func(any) (any, error) {
 	return func(item any) (any, error) {
 		if object, ok := item.(metav1.Object); ok {
+			object.SetNamespace(*intern(object.GetNamespace()))
 			object.SetManagedFields(nil)
 			object.SetFinalizers(ownFinalizers(object.GetFinalizers()))
 			object.SetOwnerReferences(nil)

@@ -38,6 +38,10 @@ type pathKey struct {
 func newAdjRIBOut(
 	e *adjribout.Encoder, before *adjRIBOut, paths []announce.Path, families []lb.Family, next adjribout.NextHops,
 ) *adjRIBOut {
+	if before.has(paths, next) {
+		again := *before
+		return &again
+	}
 	rib := &adjRIBOut{paths: sortedPaths(paths), encoded: map[pathKey]*adjribout.Path{}, heldBack: next.Missing(families), nextHops: next}
 	known := map[string]*adjribout.Path{}
 	for _, p := range before.encoded {
@@ -66,6 +70,12 @@ func newAdjRIBOut(
 		}
 	}
 	return rib
+}
+
+// has reports whether the router was told of just this list of paths, with these next hops, which its own connection asks for. Lists never
+// change, and most plans have that of the plan before.
+func (rib *adjRIBOut) has(paths []announce.Path, next adjribout.NextHops) bool {
+	return len(paths) > 0 && len(paths) == len(rib.paths) && &paths[0] == &rib.paths[0] && next == rib.nextHops
 }
 
 func pathKeyOf(p *announce.Path) pathKey { return pathKey{p.Attributes, lb.FamilyOf(p.Prefix.Addr())} }
@@ -117,6 +127,9 @@ type routeChanges struct {
 // diff returns the changes that lead from before to rib.
 func (rib *adjRIBOut) diff(before *adjRIBOut) *routeChanges {
 	changes, groups := &routeChanges{}, map[*adjribout.Path]*announcement{}
+	if before.has(rib.paths, rib.nextHops) {
+		return changes
+	}
 	old, next := before.paths, rib.paths
 	for len(old) > 0 || len(next) > 0 {
 		order := compareHeads(old, next)

@@ -165,17 +165,40 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 	if s.wanted != nil && reflect.ValueOf(s.wanted).Pointer() == reflect.ValueOf(wanted).Pointer() {
 		return // It is the same map, which does not change.
 	}
-	for addr := range s.wanted {
+	before := s.wanted
+	s.wanted = wanted
+	kept := 0
+	for addr := range before {
 		if _, still := wanted[addr]; still {
+			kept++
 			continue
 		}
 		if times, known := s.times[addr]; known {
 			times.wanted = now
 			s.times[addr] = times
 		}
+		s.toggle(addr)
 	}
-	s.wanted = wanted
-	s.sumUp()
+	switch {
+	case before == nil: // all were passed on
+		s.sumUp()
+	case kept < len(wanted):
+		for addr := range wanted {
+			if _, was := before[addr]; !was {
+				s.toggle(addr)
+			}
+		}
+		s.publish()
+	default:
+		s.publish()
+	}
+}
+
+// toggle takes the claim to an address into the sum or out of it. The caller holds mu.
+func (s *claimStore) toggle(addr netip.Addr) {
+	if claim, known := s.claims[addr]; known {
+		s.sum ^= digestOf(claim)
+	}
 }
 
 // expire drops claims that were neither wanted nor received for long.

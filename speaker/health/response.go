@@ -46,7 +46,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz/services/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		service := lb.Key{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}
 		s.healthMu.RLock()
-		health, ok := s.byService[service]
+		health, ok := s.byService.Of(service)
 		s.healthMu.RUnlock()
 		if !ok {
 			http.Error(w, fmt.Sprintf("no Service %s is known here", service), http.StatusNotFound)

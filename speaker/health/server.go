@@ -74,7 +74,7 @@ type Server struct {
 	// healthMu guards what is answered.
 	healthMu  sync.RWMutex
 	byPort    map[uint16]announce.HealthPort
-	byService map[lb.Key]announce.Health
+	byService announce.HealthPaths
 
 	// portsMu guards running and ports.
 	portsMu sync.Mutex
@@ -129,7 +129,7 @@ func (s *Server) Start(ctx context.Context) error {
 // closed and none is opened, and where it is not seen whether there is one, none is opened that another process has had. Under On,
 // the error names the ports that cannot be opened; they are tried again. Before Start, the state is only remembered. The caller
 // must not change the arguments afterwards.
-func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, owner proxyhealth.Ports) error {
+func (s *Server) Set(ctx context.Context, ports []announce.HealthPort, paths announce.HealthPaths, owner proxyhealth.Ports) error {
 	if s.cfg.Mode == Off {
 		ports = nil
 	}

@@ -66,7 +66,7 @@ func start(t *testing.T, cfg Config) (s *Server, end func()) {
 
 func set(t *testing.T, s *Server, ports ...announce.HealthPort) {
 	t.Helper()
-	if err := s.Set(t.Context(), ports, nil, proxyhealth.Free); err != nil {
+	if err := s.Set(t.Context(), ports, announce.HealthPaths{}, proxyhealth.Free); err != nil {
 		t.Errorf("Set: %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func TestServer_AnswersAsKubeProxy(t *testing.T) {
 	s, _ := start(t, Config{Bind: "127.0.0.1:31999"})
 	for name, test := range tests { // One after the other: they share the ports.
 		port := announce.HealthPort{Port: 31000, Service: web, Health: test.health}
-		if err := s.Set(t.Context(), []announce.HealthPort{port}, map[lb.Key]announce.Health{web: test.health}, proxyhealth.Free); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{port}, announce.NewHealthPaths(map[lb.Key]announce.Health{web: test.health}), proxyhealth.Free); err != nil {
 			t.Fatal(err)
 		}
 		endpoints, healthy, _ := strings.Cut(test.body, ",")
@@ -278,7 +278,7 @@ func TestServer_GivesWayToAServiceProxyThatReturns(t *testing.T) {
 		t.Fatalf("the proxy is gone: %+v", s.Status())
 	}
 	are := func(owner proxyhealth.Ports) {
-		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31011, 1)}, nil, owner); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31011, 1)}, announce.HealthPaths{}, owner); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -303,7 +303,7 @@ func TestServer_WhereNoServiceProxyIsSeenItsPortsStayItsOwn(t *testing.T) {
 	now := time.Now()
 	t.Cleanup(s.closeAll)
 	are := func(owner proxyhealth.Ports) {
-		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31013, 1), healthPort(31014, 1)}, nil, owner); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31013, 1), healthPort(31014, 1)}, announce.HealthPaths{}, owner); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -342,7 +342,7 @@ func TestServer_ModeOnKeepsThePorts(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, Config{Mode: On})
 	for _, owner := range []proxyhealth.Ports{proxyhealth.Unwatched, proxyhealth.ProxysOwn, proxyhealth.Free} {
-		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31012, 1)}, nil, owner); err != nil {
+		if err := s.Set(t.Context(), []announce.HealthPort{healthPort(31012, 1)}, announce.HealthPaths{}, owner); err != nil {
 			t.Fatal(err)
 		}
 		awaitStatus(t, 31012, 200)
@@ -356,7 +356,7 @@ func TestServer_ModeOnReportsAPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := start(t, Config{Mode: On, Delay: time.Hour}) // The delay is for auto.
-	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, nil, proxyhealth.Free)
+	err = s.Set(t.Context(), []announce.HealthPort{healthPort(31004, 1), healthPort(31005, 1)}, announce.HealthPaths{}, proxyhealth.Free)
 	if err == nil || !strings.Contains(err.Error(), "health-check port 31004 of Service shop/web: another process has the port") ||
 		strings.Contains(err.Error(), "31005") {
 		t.Errorf("Set returned %v", err)

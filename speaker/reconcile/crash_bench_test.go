@@ -43,7 +43,9 @@ import (
 // Services is announced by layer 2, the other half by BGP; a quarter has externalTrafficPolicy Local.
 type crashScene struct {
 	*fixture
-	cache   *informertest.Cache
+	cache *informertest.Cache
+	// options of the cache; nil: it keeps whole objects.
+	options *cache.Options
 	objects *reading
 	slices  []*discoveryv1.EndpointSlice
 	handler chan toolscache.ResourceEventHandler
@@ -216,6 +218,16 @@ func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}
 }
 
+// put puts an object into the cache, as its options have it.
+func (s *crashScene) put(object client.Object) {
+	if s.options == nil {
+		s.cache.Put(object)
+		return
+	}
+	copied, _ := object.DeepCopyObject().(client.Object)
+	_ = s.cache.PutAs(copied, *s.options) // of these objects there is no error
+}
+
 func (s *crashScene) putService(named metav1.ObjectMeta, i int) {
 	named.Namespace = "default"
 	addr := crashAddress(i).String()
@@ -231,7 +243,7 @@ func (s *crashScene) putService(named metav1.ObjectMeta, i int) {
 	service.Status.Conditions = []metav1.Condition{
 		{Type: v1beta1.ConditionAddressAssigned}, {Type: v1beta1.ConditionProvenance, Message: fmt.Sprintf("class=%s %s=%s", v1beta1.LoadBalancerClass, addr, pool)},
 	}
-	s.cache.Put(service)
+	s.put(service)
 	slice := &discoveryv1.EndpointSlice{ObjectMeta: named, AddressType: discoveryv1.AddressTypeIPv4}
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: named.Name}
 	for n := 1; n <= 3; n++ {
@@ -239,7 +251,7 @@ func (s *crashScene) putService(named metav1.ObjectMeta, i int) {
 			Addresses: []string{fmt.Sprintf("203.0.113.%d", n)}, NodeName: ptr.To(fmt.Sprint("n", n)), Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
 		})
 	}
-	s.cache.Put(slice)
+	s.put(slice)
 	s.slices = append(s.slices, slice)
 }
 

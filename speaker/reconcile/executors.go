@@ -140,7 +140,7 @@ type BFD interface {
 // Health serves health checks.
 type Health interface {
 	// Set says what to answer, and whose the ports are.
-	Set(ctx context.Context, ports []announce.HealthPort, paths map[lb.Key]announce.Health, owner proxyhealth.Ports) error
+	Set(ctx context.Context, ports []announce.HealthPort, paths announce.HealthPaths, owner proxyhealth.Ports) error
 }
 
 // Connections passes packets of open connections on.

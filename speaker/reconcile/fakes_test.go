@@ -311,7 +311,7 @@ func (b *fakeBFD) Changes() <-chan struct{} { return nil }
 
 type fakeHealth struct{ f *fixture }
 
-func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ map[lb.Key]announce.Health, ports proxyhealth.Ports) error {
+func (h fakeHealth) Set(_ context.Context, _ []announce.HealthPort, _ announce.HealthPaths, ports proxyhealth.Ports) error {
 	h.f.ports = ports
 	return h.f.call("health")
 }

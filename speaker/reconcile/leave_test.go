@@ -142,7 +142,7 @@ func TestLoop_HealthChecksFailWhileItLeaves(t *testing.T) {
 		}
 		seen.world.Reading = 1
 		paths := f.compute(seen, stage).plan.HealthPaths
-		if health := paths[seen.world.Services[0].Key]; health.LocalEndpoints != 1 || health.NodeHealthy != (stage == departure.Announcing) {
+		if health, _ := paths.Of(seen.world.Services[0].Key); health.LocalEndpoints != 1 || health.NodeHealthy != (stage == departure.Announcing) {
 			t.Errorf("at stage %d: %+v", stage, paths)
 		}
 	}

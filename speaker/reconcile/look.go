@@ -31,12 +31,17 @@ type listers struct {
 	others   *informer.Cluster
 	earlier  *earlier
 	lastGood *informer.LastGoodObjects
+	served   served
+	// changed are the Services that have changed since the last read that was no error, in order, and endpoints those whose endpoints
+	// have.
+	changed   []informer.Replacement[*lb.Service]
+	endpoints map[lb.Key]bool
 }
 
 // newListers makes the listers of a node's speaker. Direct reads from the API server and not from the cache.
 func newListers(informers cache.Informers, direct client.Reader, node, namespace string) *listers {
 	return &listers{
-		services: informer.NewLister(informers, lb.ParseService), others: informer.NewCluster(informers, namespace),
+		services: informer.NewValueLister(informers, lb.ParseService), others: informer.NewCluster(informers, namespace),
 		earlier: &earlier{node: node, reader: direct}, lastGood: informer.NewLastGoodObjects(),
 	}
 }
@@ -276,7 +281,15 @@ func (k *listers) read(ctx context.Context, classes lb.Classes, options announce
 		return nil, err
 	}
 	objects := others.Objects
-	if objects.Services, err = k.services.List(ctx); err != nil {
+	if k.endpoints == nil {
+		k.endpoints = map[lb.Key]bool{}
+	}
+	for _, key := range others.ChangedEndpoints {
+		k.endpoints[key] = true
+	}
+	services, changed, err := k.services.ListChanges(ctx)
+	k.changed = append(k.changed, changed...)
+	if err != nil {
 		return nil, err
 	}
 	speakers, err := k.earlier.complete(ctx, others.SpeakerAddresses, objects.Nodes)
@@ -284,14 +297,28 @@ func (k *listers) read(ctx context.Context, classes lb.Classes, options announce
 		return nil, err
 	}
 	objects = k.lastGood.Substitute(objects)
+	changes := k.changes(services, classes)
 	s := &snapshot{
-		world: objects.AnnounceWorld(classes, options), leaving: objects.NewestLeaving(classes),
+		world: objects.AnnounceWorldOf(k.served.list, options), leaving: k.served.newestLeaving(),
 		keys: gossipKeys(objects.Secrets), speakers: speakers, published: others.SpeakerAddresses,
 	}
+	s.world.Changes = changes
 	for _, speaker := range objects.Speakers { // which is this node's alone
 		s.own = speaker
 	}
 	return s, nil
+}
+
+// changes updates the Services that are served, and returns how the world differs from that of the read before; nil: there was none.
+func (k *listers) changes(services []*lb.Service, classes lb.Classes) *announce.Changes {
+	k.served.classes = classes
+	first := !k.served.known
+	changes := &announce.Changes{Services: k.served.update(services, k.changed), Endpoints: k.endpoints}
+	k.changed, k.endpoints = nil, nil
+	if first {
+		return nil
+	}
+	return changes
 }
 
 // gossipKeys returns the values of the Secret: that of "key" first, the others, if any, in order of name.

@@ -81,7 +81,7 @@ type Loop struct {
 	departure, departed atomic.Int32
 	departureReason     atomic.Pointer[string]
 
-	// cost of looking and computing: of passes that have read the objects, and of those for the members alone.
+	// cost of passes that have read the objects; and of those for the members alone, of which only looking and computing counts.
 	cost, costOfMembers loop.Cost
 	metrics             *metrics
 }
@@ -174,7 +174,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.metrics.lastLook.SetToCurrentTime()
 	stage := departure.Stage(l.departure.Load())
 	desired := l.compute(seen, stage)
-	l.costOf(seen).Observe(time.Since(began))
+	if seen.again {
+		l.costOfMembers.Observe(time.Since(began))
+	}
 	failed := l.set(ctx, desired)
 	l.tellTracers(seen, desired)
 	if l.memory.silences.update(desired.silent, seen.gossip.Port()) {
@@ -184,6 +186,9 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.departed.Store(int32(stage))
 	observing := l.observe(seen)
 	l.report(seen, failed, observing)
+	if !seen.again { // In a storm of events all that a pass takes counts.
+		l.cost.Observe(time.Since(began))
+	}
 	l.metrics.show(desired, &l.memory.segments, failed)
 
 	l.passed.Store(true)
@@ -194,14 +199,6 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 		wait = election.Sooner(wait, liveness.LookInterval)
 	}
 	return reconcile.Result{RequeueAfter: l.again(failed, wait)}, nil
-}
-
-// costOf is the cost of passes like one that has seen this.
-func (l *Loop) costOf(seen *snapshot) *loop.Cost {
-	if seen.again {
-		return &l.costOfMembers
-	}
-	return &l.cost
 }
 
 // again returns when the next pass is due at the latest; 0: when something changes. It logs what failed, if that is new.

@@ -30,7 +30,7 @@ func TestNetworkStatus(t *testing.T) {
 		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
 	}
 	for range 2 {
-		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}); !reflect.DeepEqual(got, want) {
+		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}, &announce.Computer{}); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
 		slices.Reverse(links) // the order of the kernel does not matter
@@ -39,7 +39,7 @@ func TestNetworkStatus(t *testing.T) {
 	for i := range 200 {
 		links[0].Addresses = append(links[0].Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32))
 	}
-	if got := networkStatus(&announce.World{OwnLinks: links}); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
+	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
 		t.Errorf("%d addresses are reported", len(got.Addresses))
 	}
 }
@@ -92,7 +92,7 @@ func TestNetworkStatus_NamesWhereItCanAnswer(t *testing.T) {
 	want := []v1beta1.NodeInterface{
 		{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4", "IPv6"}}, {Name: "eth1", Families: []v1beta1.AddressFamily{"IPv4"}},
 	}
-	if got := networkStatus(&announce.World{OwnLinks: links}).Interfaces; !reflect.DeepEqual(got, want) {
+	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}).Interfaces; !reflect.DeepEqual(got, want) {
 		t.Errorf("it says %v", got)
 	}
 }

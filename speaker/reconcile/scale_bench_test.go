@@ -12,19 +12,31 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/cputime"
+	"github.com/daymark-lb/daymark/internal/informer"
 	"github.com/daymark-lb/daymark/internal/informer/informertest"
 	"github.com/daymark-lb/daymark/internal/loop"
 )
 
+// steadyLinks are links that stay the same, as those of a node do.
+type steadyLinks struct {
+	fakeLinks
+	links []lb.Link
+}
+
+func (l steadyLinks) Links() ([]lb.Link, bool) { return l.links, true }
+
 // newScaleScene is a speaker, alone among three nodes, that announces half of some Services by layer 2 and half by BGP.
 func newScaleScene(b *testing.B, services int) *crashScene {
 	b.Helper()
-	s := &crashScene{fixture: newFixture(b), cache: informertest.New()}
-	s.putObjects(services)
 	classes := lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}
+	options := informer.SpeakerOptions(nil, "daymark-system", classes, "n1")
+	s := &crashScene{fixture: newFixture(b), cache: informertest.New(), options: &options}
+	s.putObjects(services)
 	kinds := newListers(s.cache, noSpeakers{}, "n1", "daymark-system")
 	s.objects = &reading{read: func(ctx context.Context) (*snapshot, error) { return kinds.read(ctx, classes, announce.Options{}) }}
 	s.read = s.objects.next
+	links, _ := s.exec.Links.Links()
+	s.exec.Links = steadyLinks{fakeLinks{s.fixture}, links}
 	return s
 }
 
@@ -53,7 +65,7 @@ func benchmarkOneChanged(b *testing.B, s *crashScene) {
 			edited.ResourceVersion = strconv.Itoa(2 + s.edits)
 			edited.Endpoints[s.edits%3].Conditions.Ready = ptr.To(s.edits%2 == 0)
 			s.slices[at] = edited
-			s.cache.Put(edited)
+			s.put(edited)
 		},
 		"Service": func() { s.putService(named(fmt.Sprint("more", s.edits)), len(s.slices)) },
 		"nothing": func() {},

@@ -40,7 +40,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
 		Version:      ownVersion,
-		Network:      networkStatus(&seen.world),
+		Network:      networkStatus(&seen.world, &l.memory.computer),
 		Members:      int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		ServiceProxy: l.memory.proxy.status,
 		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
@@ -71,8 +71,8 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	})
 }
 
-// networkStatus is what a node's own network uses. It changes rarely.
-func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
+// networkStatus is what a node's own network uses, where a computer knows the Services. It changes rarely.
+func networkStatus(w *announce.World, services *announce.Computer) v1beta1.SpeakerNetwork {
 	links := w.OwnLinks
 	var prefixes []netip.Prefix
 	for i := range links {
@@ -93,7 +93,7 @@ func networkStatus(w *announce.World) v1beta1.SpeakerNetwork {
 	slices.SortFunc(routers, netip.Addr.Compare)
 	return v1beta1.SpeakerNetwork{
 		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
-		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(w.Services, links),
+		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(services, links),
 	}
 }
 
@@ -113,9 +113,9 @@ func networkInterfaces(links []lb.Link) []v1beta1.NodeInterface {
 }
 
 // serviceAddresses are the first addresses of Services that some links have, with the interface of each.
-func serviceAddresses(services []*lb.Service, links []lb.Link) []v1beta1.NodeServiceAddress {
+func serviceAddresses(services *announce.Computer, links []lb.Link) []v1beta1.NodeServiceAddress {
 	own := announce.OwnAddresses(links)
-	found := announce.OwnServiceAddresses(services, own)
+	found := services.OwnServiceAddresses(own)
 	var list []v1beta1.NodeServiceAddress
 	for _, addr := range found[:min(len(found), v1beta1.SpeakerNetworkLimit)] {
 		list = append(list, v1beta1.NodeServiceAddress{Address: addr.String(), Interface: own[addr]})

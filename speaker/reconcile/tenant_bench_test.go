@@ -33,7 +33,7 @@ type tenantScene struct {
 func newTenantScene(b *testing.B) *tenantScene {
 	b.Helper()
 	classes := lb.Classes{Name: v1beta1.LoadBalancerClass, Classless: true}
-	s := &tenantScene{fixture: newFixture(b), cache: informertest.New(), options: informer.Options(nil, "daymark-system", classes)}
+	s := &tenantScene{fixture: newFixture(b), cache: informertest.New(), options: informer.SpeakerOptions(nil, "daymark-system", classes, "n1")}
 	kinds := newListers(s.cache, noSpeakers{}, "n1", "daymark-system")
 	s.read = func(ctx context.Context) (*snapshot, error) { return kinds.read(ctx, classes, announce.Options{}) }
 	meta := func(name string) metav1.ObjectMeta {

@@ -157,9 +157,16 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 	return meant
 }
 
+// variant is what the attributes of a path follow from.
+type variant struct {
+	by           advertisementSet
+	rank, weight int
+}
+
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it.
-func (r *rules) paths(routes []route, meant advertisementSet) []Path {
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. Attributes are those
+// that other paths have, to which new ones are added.
+func (r *rules) paths(routes []route, meant advertisementSet, attributes map[variant]*Attributes) []Path {
 	type advertised struct {
 		prefix netip.Prefix
 		by     advertisementSet
@@ -180,11 +187,6 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 		}
 	}
 	sortUnsorted(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
-	type variant struct {
-		by           advertisementSet
-		rank, weight int
-	}
-	attributes := map[variant]*Attributes{}
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
 		prefix, matches, first := all[i].prefix, all[i].by, all[i].route
@@ -204,6 +206,30 @@ func (r *rules) paths(routes []route, meant advertisementSet) []Path {
 	}
 	return paths
 }
+
+// single reports whether some advertisements announce each address by a prefix of its own.
+func (r *rules) single(set advertisementSet) bool {
+	return r.unaggregated(set, lb.IPv4) == set && r.unaggregated(set, lb.IPv6) == set
+}
+
+// pathsAt returns paths as they are now, given those before, that the routes of some addresses may have changed, which are in order, and
+// that each address has a prefix of its own.
+func (r *rules) pathsAt(before []Path, routes []route, at []netip.Addr, meant advertisementSet, attributes map[variant]*Attributes) []Path {
+	var changed []route
+	for _, addr := range at {
+		for i := firstAt(routes, addr, routeAddr); i < len(routes) && routes[i].addr == addr; i++ {
+			changed = append(changed, routes[i])
+		}
+	}
+	now, _ := replacedAt(before, r.paths(changed, meant, attributes), at, func(p *Path) netip.Addr { return p.Prefix.Addr() },
+		func(a, b *Path) bool { return *a == *b })
+	if now == nil {
+		return []Path{}
+	}
+	return now
+}
+
+func routeAddr(x *route) netip.Addr { return x.addr }
 
 // sortUnsorted sorts a list that mostly is in order, as routes are where no prefix is aggregated.
 func sortUnsorted[E any](list []E, compare func(a, b E) int) {

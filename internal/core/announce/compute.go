@@ -12,7 +12,7 @@ func Compute(w *World) *Plan { return new(Computer).Compute(w) }
 // Sessions are those of the plan that Compute makes for the node w.Node, without the work for the rest of it.
 func Sessions(w *World) []Session {
 	r := newRules(w)
-	return r.sessions(&derived{routes: r.ownRoutes(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{}})
+	return r.sessions(&derived{routes: r.ownRoutes(), derivedPaths: newDerivedPaths()})
 }
 
 func (r *rules) healthPorts() []HealthPort {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -302,7 +301,8 @@ func TestHealth_CountsReadyEndpointsOfThisNode(t *testing.T) {
 	s.Local, s.HealthCheckNodePort = true, 30100
 	for node, want := range map[string]int{"n1": 2, "n2": 1, "n3": 0} {
 		plan := Compute(w.on(node))
-		if len(plan.HealthPorts) != 1 || plan.HealthPorts[0].LocalEndpoints != want || plan.HealthPaths[s.Key].LocalEndpoints != want {
+		path, _ := plan.HealthPaths.Of(s.Key)
+		if len(plan.HealthPorts) != 1 || plan.HealthPorts[0].LocalEndpoints != want || path.LocalEndpoints != want {
 			t.Errorf("%s: ports %v, paths %v, want %d endpoints", node, plan.HealthPorts, plan.HealthPaths, want)
 		}
 	}
@@ -448,7 +448,7 @@ func TestCompute_OrderInTheWorldDoesNotMatter(t *testing.T) {
 		for _, links := range w.Links {
 			shuffle(links)
 		}
-		if diff := cmp.Diff(want, Compute(w), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmp.AllowUnexported(election.Group{}, election.Candidate{})); diff != "" {
+		if diff := cmp.Diff(want, Compute(w), comparePlans); diff != "" {
 			t.Fatalf("the same World in another order gives another Plan:\n%s", diff)
 		}
 	}

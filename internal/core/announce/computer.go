@@ -10,11 +10,13 @@ import (
 
 // Computer computes one plan after the other, each of which is what Compute gives. Of most passes, and of those that clients wait for,
 // only the members have changed; so it keeps what follows from the objects alone, which is most of the work. Of most others only few
-// Services have, and what follows from the others is kept. A plan shares parts with those before it, which must not be changed. The zero
+// Services have, as World.Changes says, and what follows from the others is kept. A plan shares parts with those before it, which must not be changed. The zero
 // value is ready for use, by one goroutine.
 type Computer struct {
 	basis basis
 	kept  *derived
+	// contested are the contests of the last plan.
+	contested *contested
 }
 
 // basis is all that derived follows from; but for the Services and their endpoints, which only the number of the reading stands for.
@@ -34,40 +36,55 @@ type basis struct {
 
 // derived is what follows from the objects alone, and from what stands against nodes and addresses.
 type derived struct {
-	demands     []demand
-	routes      []route
-	routed      []RoutedAddress
-	paths       map[advertisementSet][]Path
-	limited     map[limitKey]*limitedPaths
+	demands []demand
+	routes  []route
+	routed  []RoutedAddress
+	derivedPaths
 	healthPorts []HealthPort
-	healthPaths map[lb.Key]Health
+	healthPaths HealthPaths
 
-	// services that it follows from, with their endpoints.
-	services  []*lb.Service
-	endpoints []lb.Endpoints
-	near      *nearness
+	// at has the Services that it follows from, and affine those of addresses with session affinity. Both change with each update.
+	at     servicesAt
+	affine map[netip.Addr][]*lb.Service
+	near   *nearness
 }
 
 // Compute decides what the node w.Node announces and serves.
 func (c *Computer) Compute(w *World) *Plan {
-	r := newRules(w)
+	r := newRulesWithout(w)
+	anew := true
+	var changed []netip.Addr
 	switch now := basisOf(w); {
-	case c.kept == nil, w.Reading == 0, !now.equal(&c.basis):
+	case c.kept == nil, w.Reading == 0, !now.equal(&c.basis), !c.basis.known(w):
 		c.basis, c.kept = now, r.derive()
 	case now.reading != c.basis.reading:
-		c.basis, c.kept = now, c.kept.update(r)
+		c.basis = now
+		c.kept, changed, anew = c.kept.update(r)
+	default:
+		anew = false
 	}
-	contests, unheld, detours := r.contests(c.kept.demands)
+	r.affine = c.kept.affine
+	if members := worldMembers(w); anew || !members.equal(&c.contested.members) {
+		c.contested = r.contest(c.kept.demands)
+	} else {
+		c.contested = c.contested.update(r, c.kept.demands, changed)
+	}
 	return &Plan{
-		Contests:    contests,
-		Unheld:      unheld,
-		Detours:     detours,
+		Contests:    c.contested.list,
+		Unheld:      c.contested.unheldTexts(),
+		Detours:     c.contested.places.detours(),
 		Sessions:    r.sessions(c.kept),
 		Routed:      c.kept.routed,
 		Unnumbered:  r.unnumbered(),
 		HealthPorts: c.kept.healthPorts,
 		HealthPaths: c.kept.healthPaths,
+		elections:   c.contested.electionContests(),
 	}
+}
+
+// known reports whether it is known how the objects of a World differ from those of the basis.
+func (b *basis) known(w *World) bool {
+	return w.Reading == b.reading || w.Reading == b.reading+1 && w.Changes != nil
 }
 
 func basisOf(w *World) basis {
@@ -91,15 +108,23 @@ func (b *basis) equal(other *basis) bool {
 
 func (r *rules) derive() *derived {
 	near := newNearness(r)
-	endpoints := make([]lb.Endpoints, len(r.world.Services))
-	for i, s := range r.world.Services {
-		endpoints[i] = r.world.Endpoints[s.Key]
-	}
+	r.affine = affineServices(r.world.Services)
 	return &derived{
-		demands: r.demands(near), routes: r.ownRoutes(), routed: r.routed(), paths: map[advertisementSet][]Path{}, limited: map[limitKey]*limitedPaths{},
-		healthPorts: r.healthPorts(), healthPaths: r.healthPaths(),
-		services: r.world.Services, endpoints: endpoints, near: near,
+		demands: r.demands(near), routes: r.ownRoutes(), routed: r.routed(), derivedPaths: newDerivedPaths(),
+		healthPorts: r.healthPorts(), healthPaths: NewHealthPaths(r.healthPaths()),
+		at: servicesByAddress(r.world.Services), affine: r.affine, near: near,
 	}
+}
+
+// derivedPaths are the paths of the routes, which are worked out when they are asked for.
+type derivedPaths struct {
+	paths      map[advertisementSet][]Path
+	attributes map[advertisementSet]map[variant]*Attributes
+	limited    map[limitKey]*limitedPaths
+}
+
+func newDerivedPaths() derivedPaths {
+	return derivedPaths{map[advertisementSet][]Path{}, map[advertisementSet]map[variant]*Attributes{}, map[limitKey]*limitedPaths{}}
 }
 
 // limitKey is the limit of a peer and the advertisements that are meant for it.
@@ -122,7 +147,8 @@ func (d *derived) pathsTo(r *rules, peer *lb.Peer) *limitedPaths {
 	}
 	all, known := d.paths[key.meant]
 	if !known {
-		all = r.paths(d.routes, key.meant)
+		d.attributes[key.meant] = map[variant]*Attributes{}
+		all = r.paths(d.routes, key.meant, d.attributes[key.meant])
 		d.paths[key.meant] = all
 	}
 	beyond := r.beyondMaximum(peer, all, d.routes)

@@ -22,6 +22,34 @@ var comparePlans = cmp.Options{
 	cmp.Comparer(func(a, b *election.Ranks) bool {
 		return !slices.ContainsFunc(everyNode, func(node string) bool { return a.Of(node) != b.Of(node) })
 	}),
+	cmpopts.IgnoreUnexported(Plan{}),
+	cmp.Comparer(func(a, b HealthPaths) bool { return maps.Equal(a.flat(), b.flat()) }),
+}
+
+// changesOf finds how a World differs from what it was.
+func changesOf(services []*lb.Service, endpoints map[lb.Key]lb.Endpoints, now *World) *Changes {
+	c := &Changes{Endpoints: map[lb.Key]bool{}}
+	before := map[lb.Key]*lb.Service{}
+	for _, s := range services {
+		before[s.Key] = s
+	}
+	for _, s := range now.Services {
+		if was := before[s.Key]; was != s {
+			c.Services = append(c.Services, ServiceChange{was, s})
+		}
+		delete(before, s.Key)
+	}
+	for _, was := range before {
+		c.Services = append(c.Services, ServiceChange{Before: was})
+	}
+	for _, of := range []map[lb.Key]lb.Endpoints{endpoints, now.Endpoints} {
+		for key := range of {
+			if !endpoints[key].Same(now.Endpoints[key]) {
+				c.Endpoints[key] = true
+			}
+		}
+	}
+	return c
 }
 
 // someAddresses of Services.
@@ -66,8 +94,8 @@ var worldChanges = []struct {
 	}},
 	{"the membership is known or not", false, func(_ *rapid.T, w *World, _ string) { w.Members.Known = !w.Members.Known }},
 	{"a kernel has an address", false, func(t *rapid.T, w *World, node string) {
-		s := rapid.SampledFrom(w.Services).Draw(t, "of")
-		w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {node, "eth9"}}
+		addr := netip.MustParseAddr(rapid.SampledFrom(someAddresses).Draw(t, "of"))
+		w.NodeAddresses = map[netip.Addr]NodeAddress{addr: {node, "eth9"}}
 	}},
 	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses = nil }},
 	{"a service proxy fails or works", false, func(_ *rapid.T, w *World, node string) {
@@ -147,6 +175,47 @@ var worldChanges = []struct {
 		}
 		w.BGPAdvertisements = []*lb.BGPAdvertisement{&changed}
 	}},
+	{"a Service is written", true, func(t *rapid.T, w *World, _ string) { w.Services = perturbOne(t, w.Services) }},
+	{"a Service has other labels", true, func(t *rapid.T, w *World, _ string) {
+		w.Services = slices.Clone(w.Services)
+		s := &w.Services[rapid.IntRange(0, len(w.Services)-1).Draw(t, "which")]
+		changed := **s
+		changed.Labels = map[string]string{"tier": rapid.SampledFrom([]string{"gold", "iron"}).Draw(t, "tier")}
+		*s = &changed
+	}},
+	{"an advertisement has selectors", true, func(t *rapid.T, w *World, _ string) {
+		changed := *w.L2Advertisements[0]
+		changed.ServiceSelectors, changed.NodeSelectors = selector("tier!=gold"), nil
+		if rapid.Bool().Draw(t, "no node") {
+			changed.NodeSelectors = selector("tier=none")
+		}
+		w.L2Advertisements = append([]*lb.L2Advertisement{&changed}, w.L2Advertisements[1:]...)
+	}},
+	{"a node is written", true, func(t *rapid.T, w *World, _ string) { w.Nodes = perturbOne(t, w.Nodes) }},
+	{"an L2Advertisement is written", true, func(t *rapid.T, w *World, _ string) { w.L2Advertisements = perturbOne(t, w.L2Advertisements) }},
+	{"a BGPAdvertisement is written", true, func(t *rapid.T, w *World, _ string) { w.BGPAdvertisements = perturbOne(t, w.BGPAdvertisements) }},
+	{"a peer is written", true, func(t *rapid.T, w *World, _ string) { w.Peers = perturbOne(t, w.Peers) }},
+	{"a peer comes", true, func(_ *rapid.T, w *World, node string) {
+		more := *w.Peers[0]
+		more.Name = "router-" + node
+		w.Peers = append(slices.Clone(w.Peers), &more)
+	}},
+	{"a password comes or goes", true, func(t *rapid.T, w *World, _ string) {
+		w.Passwords = map[lb.SecretKey]string{{Name: "bgp", Key: "password"}: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "password")}
+	}},
+	{"a BFDProfile comes or goes", true, func(t *rapid.T, w *World, _ string) {
+		w.BFDProfiles = map[string]*lb.BFDProfile{rapid.SampledFrom([]string{"fast", "slow"}).Draw(t, "profile"): {Name: "fast"}}
+	}},
+	{"a default gateway comes or goes", false, func(t *rapid.T, w *World, _ string) {
+		w.Gateways = []lb.Gateway{{Addr: netip.MustParseAddr("192.0.2.1"), Backup: rapid.Bool().Draw(t, "backup")}}
+	}},
+	{"a router is found", false, func(t *rapid.T, w *World, _ string) {
+		w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr(rapid.SampledFrom([]string{"fe80::1%eth0", "fe80::2%eth0"}).Draw(t, "router"))}
+	}},
+	{"a service proxy puts an address on its link", false, func(t *rapid.T, w *World, _ string) {
+		addr := netip.MustParseAddr(rapid.SampledFrom(someAddresses).Draw(t, "proxied"))
+		w.OwnLinks = append(slices.Clone(w.Links[w.Node]), lb.Link{Name: "kube-ipvs0", AnsweredElsewhere: true, Addresses: []netip.Prefix{netip.PrefixFrom(addr, 32)}})
+	}},
 	{"cordoned nodes withdraw or not", false, func(_ *rapid.T, w *World, _ string) {
 		w.Options.WithdrawOnCordon = !w.Options.WithdrawOnCordon
 	}},
@@ -176,21 +245,72 @@ func TestComputer_GivesThePlanOfCompute(t *testing.T) {
 			s.HealthCheckNodePort = uint16(30000 + i)
 		}
 		computer := &Computer{}
+		known := false
 		for range rapid.IntRange(1, 12).Draw(t, "passes") {
+			services, endpoints := w.Services, maps.Clone(w.Endpoints)
 			next := rapid.SampledFrom(worldChanges).Draw(t, "change")
 			next.change(t, w, rapid.SampledFrom(everyNode).Draw(t, "node"))
 			if next.objects {
 				w.Reading++
+				w.Changes = nil
+				told := rapid.IntRange(0, 3).Draw(t, "told") > 0
+				if told {
+					w.Services = slices.SortedFunc(slices.Values(w.Services), func(a, b *lb.Service) int { return a.Key.Compare(b.Key) })
+				}
+				if told && known {
+					w.Changes = changesOf(services, endpoints, w)
+				}
+				known = told
 			}
 			want, got := Compute(w), computer.Compute(w)
+			if elections := electionContests(got.Contests); !slices.Equal(elections, got.ElectionContests()) {
+				t.Fatal("the contests of the election are not those of the plan")
+			}
+			uses := 0
+			for _, here := range computer.contested.places.known {
+				uses += here.uses
+			}
+			if uses != len(got.Contests) {
+				t.Fatalf("places are used %d times by %d contests", uses, len(got.Contests))
+			}
+			unrequested := Compute(w.withoutRequests())
+			numberSegments(want)
+			numberSegments(got)
+			numberSegments(unrequested)
 			if diff := cmp.Diff(want, got, comparePlans); diff != "" {
 				t.Fatalf("after %q: %s", next.name, diff)
+			}
+			if diff := cmp.Diff(want, unrequested, comparePlans); diff != "" {
+				t.Fatalf("what Services request decides, after %q: %s", next.name, diff)
 			}
 			if diff := cmp.Diff(want.Sessions, Sessions(w), comparePlans); diff != "" {
 				t.Fatalf("of the sessions alone, after %q: %s", next.name, diff)
 			}
 		}
 	})
+}
+
+// withoutRequests is a World as a speaker keeps its Services.
+func (w *World) withoutRequests() *World {
+	other := *w
+	other.Reading, other.Services = 0, slices.Clone(w.Services)
+	for i, s := range other.Services {
+		other.Services[i] = s.WithoutRequest()
+	}
+	return &other
+}
+
+// numberSegments numbers the segments of a plan in the order in which they come. The numbers say no more than which are the same.
+func numberSegments(p *Plan) {
+	p.Contests = slices.Clone(p.Contests)
+	numbers := map[int]int{0: 0}
+	for i := range p.Contests {
+		c := &p.Contests[i]
+		if _, known := numbers[c.Segment]; !known {
+			numbers[c.Segment] = len(numbers)
+		}
+		c.Segment = numbers[c.Segment]
+	}
 }
 
 func BenchmarkComputer_10000Services(b *testing.B) {

@@ -14,31 +14,6 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
-// contests are the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node to
-// answer on, given what is demanded of it. Until the membership is known there are none: a speaker that wrongly thinks itself alone
-// would be a second holder on the segment.
-func (r *rules) contests(demands []demand) (contests []Contest, unheld []string, detours []Detour) {
-	if !r.world.Members.Known || len(demands) == 0 {
-		return nil, nil, nil
-	}
-	contests = make([]Contest, len(demands))
-	proxied := proxiedAddresses(r.world.OwnLinks)
-	places := places{rules: r, me: r.nodeIndex(r.world.Node), known: map[candidateKey]*place{}}
-	for i := range demands {
-		d := &demands[i]
-		here := places.of(candidateKey{d.matches, r.segments.of(d.addr)})
-		group, served := r.candidatesOf(d, here.segment)
-		if served && len(group.Candidates()) == 0 {
-			unheld = append(unheld, unheldText(d.addr, names(d.matches, func(i int) string { return r.l2[i].Name })))
-		}
-		contests[i] = Contest{election.Contest{
-			Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number, Shared: here.shared,
-		}, here.interfaces, here.detection, proxied[d.addr], here.draining}
-	}
-	slices.Sort(unheld)
-	return contests, unheld, places.detours()
-}
-
 // place is what this node has for all addresses of a segment that the same advertisements announce.
 type place struct {
 	segment    *segment
@@ -48,6 +23,8 @@ type place struct {
 	detection v1beta1.ConflictDetection
 	draining  time.Duration
 	shared    bool
+	// uses is how many addresses have it.
+	uses int
 }
 
 // places of this node, by its index. Addresses come in order, so that most have the place of the one before.
@@ -100,7 +77,9 @@ func (p *places) detours() []Detour {
 	var all []Detour
 	// order does not matter: they are sorted
 	for _, here := range p.known {
-		all = append(all, here.segment.detours(links, here.interfaces)...)
+		if here.uses > 0 {
+			all = append(all, here.segment.detours(links, here.interfaces)...)
+		}
 	}
 	slices.SortFunc(all, func(a, b Detour) int {
 		return cmp.Or(a.Subnet.Compare(b.Subnet), strings.Compare(a.Answers, b.Answers))

@@ -140,7 +140,7 @@ func (e *Explainer) beyondMaximum(a address, key addressKey, peer *lb.Peer, node
 	meant := r.advertisementsFor(peer)
 	if !known {
 		routes := r.routes(node)
-		beyond = r.beyondMaximum(peer, r.paths(routes, meant), routes)
+		beyond = r.beyondMaximum(peer, r.paths(routes, meant, map[variant]*Attributes{}), routes)
 		e.beyond[at] = beyond
 	}
 	if len(beyond) == 0 {

@@ -81,17 +81,14 @@ func OwnAddresses(links []lb.Link) map[netip.Addr]string {
 }
 
 // OwnServiceAddresses are those of a node's own addresses that Services have, in order.
-func OwnServiceAddresses(services []*lb.Service, own map[netip.Addr]string) []netip.Addr {
-	var found []netip.Addr
-	for _, s := range services {
-		for _, addr := range s.Ingress {
-			if _, has := own[addr]; has {
-				found = append(found, addr)
-			}
+func (c *Computer) OwnServiceAddresses(own map[netip.Addr]string) (found []netip.Addr) {
+	for addr := range own {
+		if c.kept != nil && len(c.kept.at[addr]) > 0 {
+			found = append(found, addr)
 		}
 	}
 	slices.SortFunc(found, netip.Addr.Compare)
-	return slices.Compact(found)
+	return found
 }
 
 // sameLinks reports whether two lists have the same names and addresses. A list that is shared costs one comparison.

@@ -80,6 +80,10 @@ func membersOf(subnet netip.Prefix, links map[string][]lb.Link, gossip map[strin
 // SetParts tells the contests of the parts of their segments: those of the smallest subnet that has any. Where nobody may be
 // asked, or kernels answer for all nodes, nobody is to stand in for the holder, since he would not be heard.
 func (p *Plan) SetParts(parts map[netip.Prefix]*election.Parts) {
+	if len(parts) == 0 {
+		return
+	}
+	p.Contests, p.elections = slices.Clone(p.Contests), nil // those of other plans stay as they are
 	for i := range p.Contests {
 		c := &p.Contests[i]
 		bits := -1

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -28,7 +29,10 @@ type Plan struct {
 	// HealthPorts to serve, in order of port.
 	HealthPorts []HealthPort
 	// HealthPaths are the answers on the fixed port, for every Service, whatever its traffic policy.
-	HealthPaths map[lb.Key]Health
+	HealthPaths HealthPaths
+
+	// elections are the contests without their interfaces; nil: they have to be made.
+	elections []election.Contest
 }
 
 // Contest is an address that one node should answer for.
@@ -44,11 +48,18 @@ type Contest struct {
 	Draining time.Duration
 }
 
-// ElectionContests are the contests without their interfaces.
+// ElectionContests are the contests without their interfaces. They may be shared with other plans, and must not be changed.
 func (p *Plan) ElectionContests() []election.Contest {
-	contests := make([]election.Contest, len(p.Contests))
-	for i := range p.Contests {
-		contests[i] = p.Contests[i].Contest
+	if p.elections == nil {
+		p.elections = electionContests(p.Contests)
+	}
+	return p.elections
+}
+
+func electionContests(of []Contest) []election.Contest {
+	contests := make([]election.Contest, len(of))
+	for i := range of {
+		contests[i] = of[i].Contest
 	}
 	return contests
 }
@@ -56,18 +67,24 @@ func (p *Plan) ElectionContests() []election.Contest {
 // Unshare leaves each address to one node, because not all speakers understand that several may answer. It reports whether an address was to
 // be shared.
 func (p *Plan) Unshare() (any bool) {
+	if !slices.ContainsFunc(p.Contests, func(c Contest) bool { return c.Shared }) {
+		return false
+	}
+	p.Contests, p.elections = slices.Clone(p.Contests), nil // those of other plans stay as they are
 	for i := range p.Contests {
-		any = any || p.Contests[i].Shared
 		p.Contests[i].Shared = false
 	}
-	return any
+	return true
 }
 
 // Layer2Addresses are the addresses to answer for that an election among these contests has given to this node, to hold or to serve
 // some clients of. Like the contests they are in order of address.
 func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2Address {
-	var addresses []Layer2Address
 	i, holds, serves := 0, decision.Hold, decision.Serve
+	if len(holds)+len(serves) == 0 {
+		return nil
+	}
+	addresses := make([]Layer2Address, 0, len(holds)+len(serves))
 	for len(holds)+len(serves) > 0 {
 		var hold election.Hold
 		var holder string

@@ -65,9 +65,16 @@ type bgpRule struct {
 }
 
 func newRules(w *World) *rules {
+	r := newRulesWithout(w)
+	r.affine = affineServices(w.Services)
+	return r
+}
+
+// newRulesWithout are rules without what is worked out for all Services.
+func newRulesWithout(w *World) *rules {
 	r := &rules{
 		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
-		missing: map[string]*lb.Pool{}, affine: affineServices(w.Services), contendersOf: map[contenderKey][]contender{},
+		missing: map[string]*lb.Pool{}, contendersOf: map[contenderKey][]contender{},
 	}
 	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))

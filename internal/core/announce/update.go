@@ -15,81 +15,155 @@ import (
 // maxRanks bounds the Ranks that are kept beside as many as there are Services.
 const maxRanks = 1024
 
-// serviceChanges are the Services that differ between two Worlds, by what their change concerns.
-type serviceChanges struct {
-	keys  map[lb.Key]bool
-	addrs map[netip.Addr]bool
+// servicesAt are the Services of each address, in order of key.
+type servicesAt map[netip.Addr][]*lb.Service
+
+// servicesByAddress of all Services, in order of key.
+func servicesByAddress(services []*lb.Service) servicesAt {
+	at := make(servicesAt, len(services))
+	for _, s := range services {
+		for _, addr := range s.Ingress {
+			if last := len(at[addr]) - 1; last < 0 || at[addr][last] != s { // a status that others write may have it twice
+				at[addr] = append(at[addr], s)
+			}
+		}
+	}
+	return at
 }
 
-// note notes a Service that is there no more, or as it is now.
-func (c *serviceChanges) note(s *lb.Service) {
+// replace puts a Service in the place of another; nil: there is none.
+func (at servicesAt) replace(before, now *lb.Service) {
+	if before != nil {
+		for _, addr := range before.Ingress {
+			if at[addr] = slices.DeleteFunc(at[addr], func(s *lb.Service) bool { return s == before }); len(at[addr]) == 0 {
+				delete(at, addr)
+			}
+		}
+	}
+	if now != nil {
+		for _, addr := range now.Ingress {
+			if i, found := findService(at[addr], now.Key); !found {
+				at[addr] = slices.Insert(at[addr], i, now)
+			}
+		}
+	}
+}
+
+// find a Service in a list in order of key.
+func findService(services []*lb.Service, key lb.Key) (int, bool) {
+	return slices.BinarySearchFunc(services, key, func(s *lb.Service, key lb.Key) int { return s.Key.Compare(key) })
+}
+
+// concerned is what some changes concern.
+type concerned struct {
+	keys  map[lb.Key]bool
+	addrs map[netip.Addr]bool
+	// services that are there now and have one of the keys or addresses, in order of key.
+	services []*lb.Service
+	// sorted are the addresses in order.
+	sorted []netip.Addr
+}
+
+// note notes a Service that is there no more, or as it is now; nil: there is none.
+func (c *concerned) note(s *lb.Service) {
+	if s == nil {
+		return
+	}
 	c.keys[s.Key] = true
 	for _, addr := range s.Ingress {
 		c.addrs[addr] = true
 	}
 }
 
-// touches reports whether a change concerns an address of a Service.
-func (c *serviceChanges) touches(s *lb.Service) bool {
-	return slices.ContainsFunc(s.Ingress, func(addr netip.Addr) bool { return c.addrs[addr] })
-}
-
-// changesTo finds the Services of a World that are not those of before, or whose endpoints are not, and keeps those of the World from then
-// on. It is right for lists in any order, and fast for lists in order of key.
-func (d *derived) changesTo(w *World) *serviceChanges {
-	c := &serviceChanges{map[lb.Key]bool{}, map[netip.Addr]bool{}}
-	before, had := d.services, d.endpoints
-	d.services, d.endpoints = w.Services, make([]lb.Endpoints, len(w.Services))
-	i := 0
-	for j, s := range w.Services {
-		for i < len(before) && before[i] != s && before[i].Key.Compare(s.Key) <= 0 {
-			c.note(before[i])
-			i++
-		}
-		d.endpoints[j] = w.Endpoints[s.Key]
-		known := i < len(before) && before[i] == s
-		if !known || !had[i].Same(d.endpoints[j]) {
-			c.note(s)
-		}
-		if known {
-			i++
+// concern takes changes in, and returns what they concern.
+func (d *derived) concern(w *World) *concerned {
+	c := &concerned{keys: map[lb.Key]bool{}, addrs: map[netip.Addr]bool{}}
+	for _, change := range w.Changes.Services {
+		c.note(change.Before)
+		c.note(change.Now)
+		d.at.replace(change.Before, change.Now)
+	}
+	touched := map[*lb.Service]bool{}
+	// order does not matter: what they concern is a set
+	for key := range w.Changes.Endpoints {
+		if i, found := findService(w.Services, key); found {
+			c.note(w.Services[i])
 		}
 	}
-	for _, s := range before[i:] {
-		c.note(s)
+	for key := range c.keys { // one without an address has a health check
+		if i, found := findService(w.Services, key); found {
+			touched[w.Services[i]] = true
+		}
 	}
+	for addr := range c.addrs {
+		for _, s := range d.at[addr] {
+			touched[s] = true
+		}
+	}
+	c.services = slices.SortedFunc(maps.Keys(touched), func(a, b *lb.Service) int { return a.Key.Compare(b.Key) })
+	c.sorted = slices.SortedFunc(maps.Keys(c.addrs), netip.Addr.Compare)
 	return c
 }
 
-// update returns what derive does, given what that returned for a World which differs in its Services and their endpoints alone.
-func (d *derived) update(r *rules) *derived {
-	changes := d.changesTo(r.world)
+// update returns what derive does, given what that returned for a World which differs by its Changes alone; and the addresses that these
+// concern, in order, or that it was worked out anew.
+func (d *derived) update(r *rules) (_ *derived, changed []netip.Addr, anew bool) {
+	services := len(r.world.Services)
+	if len(r.world.Changes.Services) > services/4 || len(d.near.made) > services+maxRanks {
+		return r.derive(), nil, true
+	}
+	c := d.concern(r.world)
 	switch {
-	case len(changes.keys) == 0:
-		return d
-	case len(changes.keys) > len(d.services)/4, len(d.near.made) > len(d.services)+maxRanks:
-		return r.derive()
+	case len(c.keys) == 0:
+		return d, nil, false
+	case len(c.keys) > services/4:
+		return r.derive(), nil, true
 	}
-	var touched []*lb.Service
-	for _, s := range r.world.Services {
-		if changes.touches(s) || changes.keys[s.Key] {
-			touched = append(touched, s)
-		}
-	}
-	part := r.only(touched)
+	ranked := d.updateAffine(c)
+	part := r.only(c.services)
 	d.near.rules = part
 	now := *d
-	now.paths, now.limited = map[advertisementSet][]Path{}, map[limitKey]*limitedPaths{}
-	now.demands = replaced(d.demands, part.demands(d.near), func(x demand) bool { return changes.addrs[x.addr] },
-		func(a, b demand) int { return a.addr.Compare(b.addr) })
-	now.routes = replaced(d.routes, part.ownRoutes(), func(x route) bool { return changes.addrs[x.addr] }, route.compare)
-	now.routed = replaced(d.routed, part.routed(), func(x RoutedAddress) bool { return changes.addrs[x.Addr] },
-		func(a, b RoutedAddress) int { return a.Addr.Compare(b.Addr) })
-	now.healthPorts = replaced(d.healthPorts, part.healthPorts(), func(x HealthPort) bool { return changes.keys[x.Service] }, HealthPort.compare)
-	now.healthPaths = maps.Clone(d.healthPaths)
-	maps.DeleteFunc(now.healthPaths, func(key lb.Key, _ Health) bool { return changes.keys[key] })
-	maps.Copy(now.healthPaths, part.healthPaths())
-	return &now
+	var moved bool
+	now.routes, moved = replacedAt(d.routes, part.ownRoutes(), c.sorted, routeAddr, (*route).same)
+	if moved || ranked {
+		r.affine = d.affine
+		now.paths, now.limited = d.pathsNow(r, now.routes, c.sorted), map[limitKey]*limitedPaths{}
+	}
+	now.demands, _ = replacedAt(d.demands, part.demands(d.near), c.sorted, func(x *demand) netip.Addr { return x.addr }, (*demand).same)
+	now.routed, _ = replacedAt(d.routed, part.routed(), c.sorted, func(x *RoutedAddress) netip.Addr { return x.Addr }, (*RoutedAddress).same)
+	now.healthPorts = replaced(d.healthPorts, part.healthPorts(), func(x HealthPort) bool { return c.keys[x.Service] }, HealthPort.compare)
+	now.healthPaths = d.healthPaths.with(c.keys, part.healthPaths())
+	return &now, c.sorted, false
+}
+
+// pathsNow are the paths as far as they can be told from those before, given the routes and the addresses at which these may have changed.
+func (d *derived) pathsNow(r *rules, routes []route, at []netip.Addr) map[advertisementSet][]Path {
+	now := make(map[advertisementSet][]Path, len(d.paths))
+	// order does not matter: each set stands for itself
+	for meant, before := range d.paths {
+		if r.single(meant) {
+			now[meant] = r.pathsAt(before, routes, at, meant, d.attributes[meant])
+		}
+	}
+	return now
+}
+
+// updateAffine brings the Services of addresses with session affinity up to date. It reports whether another set of addresses has it.
+func (d *derived) updateAffine(c *concerned) (changed bool) {
+	for _, addr := range c.sorted {
+		// of the Services at one address, those that also have others count here alone
+		affine := affineServices(d.at[addr])[addr]
+		changed = changed || (len(affine) > 0) != (len(d.affine[addr]) > 0)
+		if len(affine) == 0 {
+			delete(d.affine, addr)
+			continue
+		}
+		if d.affine == nil {
+			d.affine = map[netip.Addr][]*lb.Service{}
+		}
+		d.affine[addr] = affine
+	}
+	return changed
 }
 
 // only are the rules of a World that has some of the Services alone: what is worked out for an address is right if all of its Services
@@ -98,6 +172,88 @@ func (r *rules) only(services []*lb.Service) *rules {
 	world, part := *r.world, *r
 	world.Services, part.world, part.affine = services, &world, affineServices(services)
 	return &part
+}
+
+// replacedAt is a list in order of address in which those of another one take the place of all at some addresses, which are in order;
+// those of it at other addresses are left out. Where nothing differs it is the same list, and false.
+func replacedAt[E any](list, others []E, at []netip.Addr, addrOf func(*E) netip.Addr, same func(a, b *E) bool) (result []E, changed bool) {
+	pieces, left := make([][]E, 0, 2*len(at)+1), list
+	length := 0
+	take := func(piece []E) {
+		pieces, length = append(pieces, piece), length+len(piece)
+	}
+	for _, addr := range at {
+		from := firstAt(left, addr, addrOf)
+		to := from
+		for to < len(left) && addrOf(&left[to]) == addr {
+			to++
+		}
+		others = others[firstAt(others, addr, addrOf):]
+		n := 0
+		for n < len(others) && addrOf(&others[n]) == addr {
+			n++
+		}
+		before, now := left[from:to], others[:n]
+		if sameElements(before, now, same) {
+			now = before // for what it remembers
+		} else {
+			changed = true
+		}
+		take(left[:from])
+		take(now)
+		left, others = left[to:], others[n:]
+	}
+	if !changed {
+		return list, false
+	}
+	take(left)
+	if length == 0 {
+		return nil, true
+	}
+	result = make([]E, 0, length)
+	for _, piece := range pieces {
+		result = append(result, piece...)
+	}
+	return result, true
+}
+
+// firstAt is the index of the first element at an address or a later one.
+func firstAt[E any](list []E, addr netip.Addr, addrOf func(*E) netip.Addr) int {
+	low, high := 0, len(list)
+	for low < high {
+		if middle := (low + high) / 2; addrOf(&list[middle]).Less(addr) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+func sameElements[E any](a, b []E, same func(a, b *E) bool) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !same(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// same reports whether two are equal.
+func (r *route) same(other *route) bool { return *r == *other }
+
+// same reports whether two are equal, but for what they remember.
+func (d *demand) same(other *demand) bool {
+	return d.addr == other.addr && d.matches == other.matches && d.ranks == other.ranks &&
+		slices.EqualFunc(d.by, other.by, func(a, b demanding) bool { return a.service == b.service && a.matches == b.matches })
+}
+
+// same reports whether two are equal.
+func (a *RoutedAddress) same(other *RoutedAddress) bool {
+	return a.Addr == other.Addr && a.Draining == other.Draining && a.Unserved == other.Unserved && slices.Equal(a.Nodes, other.Nodes)
 }
 
 // replaced is a sorted list in which those of another take the place of all that a change concerns; nil if it is empty.

@@ -14,6 +14,9 @@ type World struct {
 	// Reading numbers what was read of the objects: Worlds with one number have the same ones, in the same order, which are all fields
 	// from Services to Passwords, and the Options. 0: it is not known.
 	Reading uint64
+	// Changes are how the Services and their endpoints differ from those of the World whose Reading was one less; nil: it is not known.
+	// With it Services are in order of key.
+	Changes *Changes
 	// Services that this installation serves.
 	Services  []*lb.Service
 	Endpoints map[lb.Key]lb.Endpoints
@@ -60,6 +63,17 @@ type World struct {
 
 	Options Options
 }
+
+// Changes are Services that differ between two Worlds.
+type Changes struct {
+	// Services that came, went or became others. One that did so twice is there twice, in order.
+	Services []ServiceChange
+	// Endpoints are the Services whose endpoints may have changed, served or not.
+	Endpoints map[lb.Key]bool
+}
+
+// ServiceChange is a Service as it was and as it is; nil: it was not there, or is not any more.
+type ServiceChange struct{ Before, Now *lb.Service }
 
 // NodePeer names a node and a BGPPeer of it.
 type NodePeer struct{ Node, Peer string }

@@ -15,10 +15,15 @@ import (
 
 // AnnounceWorld is what announcing depends on, as far as the objects say: a speaker adds what only its node knows.
 func (o *Objects) AnnounceWorld(classes lb.Classes, options announce.Options) announce.World {
+	return o.AnnounceWorldOf(o.Owned(classes), options)
+}
+
+// AnnounceWorldOf is AnnounceWorld of Services that are known to be served.
+func (o *Objects) AnnounceWorldOf(owned []*lb.Service, options announce.Options) announce.World {
 	resolved := o.Resolved()
 	peers := inForce(o.Peers)
 	return announce.World{
-		Services: o.Owned(classes), Endpoints: o.Endpoints, Nodes: o.Nodes, Pools: o.Pools,
+		Services: owned, Endpoints: o.Endpoints, Nodes: o.Nodes, Pools: o.Pools,
 		L2Advertisements: inForce(o.L2Advertisements), BGPAdvertisements: inForce(resolved.BGPAdvertisements),
 		Peers: peers, BFDProfiles: profiles(o.BFDProfiles), Passwords: passwords(peers, o.Secrets),
 		Options: options,
@@ -72,27 +77,20 @@ func withdrawals(nodes []*lb.Node, speakers []*v1beta1.Speaker) []ipam.Withdrawa
 	return list
 }
 
-// NewestLeaving is the version of the newest Service whose finalizer waits until its addresses are withdrawn; 0 when there is
-// none.
-func (o *Objects) NewestLeaving(classes lb.Classes) uint64 {
-	var newest uint64
-	for _, s := range o.Services {
-		if classes.Leaving(s) {
-			newest = max(newest, s.Version)
-		}
-	}
-	return newest
-}
-
 // Owned are the Services of the classes that Daymark serves, without those whose addresses are being withdrawn.
 func (o *Objects) Owned(classes lb.Classes) []*lb.Service {
 	owned := make([]*lb.Service, 0, len(o.Services))
 	for _, s := range o.Services {
-		if classes.Ours(s) && !s.Provenance.Withdrawing {
+		if Announced(classes, s) {
 			owned = append(owned, s)
 		}
 	}
 	return owned
+}
+
+// Announced reports whether a Service is of a class that Daymark serves, and its addresses are not being withdrawn.
+func Announced(classes lb.Classes, s *lb.Service) bool {
+	return classes.Ours(s) && !s.Provenance.Withdrawing
 }
 
 // Resolved returns the objects with the communities that the names in BGPAdvertisements stand for.

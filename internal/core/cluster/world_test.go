@@ -63,8 +63,14 @@ func TestObjects_LeavingServicesAreNotAnnounced(t *testing.T) {
 		}),
 	})
 	classes := lb.Classes{Name: "c", Classless: true}
-	if got := objects.NewestLeaving(classes); got != 6 {
-		t.Errorf("the newest is %d", got)
+	var leaving []string
+	for _, s := range objects.Services {
+		if classes.Leaving(s) {
+			leaving = append(leaving, s.Key.Name)
+		}
+	}
+	if !slices.Equal(leaving, []string{"deleted", "marked"}) {
+		t.Errorf("leaving are %q", leaving)
 	}
 	if world := objects.AnnounceWorld(classes, announce.Options{}); len(world.Services) != 1 || world.Services[0].Key.Name != "stays" {
 		t.Errorf("announced are %+v", world.Services)

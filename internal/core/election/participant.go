@@ -15,6 +15,8 @@ type Participant struct {
 	incarnation uint64
 	grace       Grace
 	contested   map[netip.Addr]struct{}
+	// contests that these are the addresses of.
+	contests []Contest
 }
 
 // ParticipantInput is what a node knows at the time of a decision.
@@ -55,8 +57,12 @@ func (p *Participant) Decide(contests []Contest, in ParticipantInput) Decision {
 func (p *Participant) Settled() bool { return p.grace.Over() }
 
 // Contested are the addresses of the contests, whose claims are of interest. It is the same map as before if the addresses
-// are, and must not be changed.
+// are, and must not be changed. Nor must the contests.
 func (p *Participant) Contested(contests []Contest) map[netip.Addr]struct{} {
+	before := p.contests
+	if p.contests = contests; len(contests) > 0 && len(contests) == len(before) && &contests[0] == &before[0] {
+		return p.contested
+	}
 	same := len(contests) == len(p.contested) && p.contested != nil
 	for i := 0; same && i < len(contests); i++ {
 		_, same = p.contested[contests[i].Addr]

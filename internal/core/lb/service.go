@@ -103,6 +103,14 @@ type Service struct {
 	Managed bool
 }
 
+// WithoutRequest returns the Service without what it requests and what the controller checks of it: nothing that is announced follows from that.
+func (s *Service) WithoutRequest() *Service {
+	kept := *s
+	kept.UID, kept.Ports, kept.Requested, kept.RequestedPools, kept.LastAddresses, kept.SharedNamespaces = "", nil, nil, nil, nil, nil
+	kept.ExternalIPs, kept.RequestError = nil, nil
+	return &kept
+}
+
 // ParseService parses a Service. RequestError says what is wrong with its request; the API server has checked everything
 // else.
 func ParseService(from *corev1.Service) *Service {
