@@ -16,8 +16,8 @@ import (
 // unable says why nothing can be passed on beside the service proxy of this node, in words for its operator; "": nothing speaks
 // against it. What is not certain may be otherwise in a moment.
 func unable() (why string, certain bool) {
-	if _, err := netlink.LinkByName("kube-ipvs0"); err == nil {
-		return "kube-proxy runs in the mode ipvs, which serves packets of unknown connections itself; the modes nftables and iptables do not", true
+	if why := servedInstead(); why != "" {
+		return why, true
 	}
 	if setting("netfilter/nf_conntrack_tcp_loose") == "0" {
 		return "net.netfilter.nf_conntrack_tcp_loose is 0, so the kernel does not tell packets of connections that another node has from broken ones; set it to 1", true

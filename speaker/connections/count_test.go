@@ -169,6 +169,8 @@ func TestUnable_SaysWhy(t *testing.T) {
 	for name, row := range map[string]struct{ harm, want string }{
 		"no service proxy":           {"nft flush ruleset", "no rules of kube-proxy are found"},
 		"mode ipvs":                  {"ip link add kube-ipvs0 type bridge", "kube-proxy runs in the mode ipvs"},
+		"Calico by eBPF":             {"ip link add bpfin.cali type veth peer name bpfout.cali", "Calico serves Services by eBPF"},
+		"kube-router":                {"ip link add kube-dummy-if type bridge", "kube-router serves Services"},
 		"strict connection tracking": {"sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", "nf_conntrack_tcp_loose is 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,6 +192,36 @@ func TestUnable_SaysWhy(t *testing.T) {
 				t.Error("nobody was told")
 			}
 		})
+	}
+}
+
+// A network plugin that may serve Services or leave them to kube-proxy is named, and changes nothing.
+func TestRelay_NamesWhatMayServeInstead(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	talks := r.dial(vip4, 2)
+	r.set(1, pass(0, 1))
+	r.move(1)
+	n := r.nodes[1]
+	for _, step := range []struct{ do, want string }{
+		{"true", ""},
+		{"ip link add cilium_host type veth peer name cilium_net", "Cilium"},
+		{"ip link del cilium_host", ""},
+		{"ip link add antrea-gw0 type bridge", "Antrea"},
+	} {
+		sh(t, n.ns, step.do)
+		for len(n.relay.Changes()) > 0 {
+			<-n.relay.Changes()
+		}
+		was := n.relay.Beside()
+		n.ns.Do(t, n.relay.lookBeside)
+		n.ns.Do(t, n.relay.renew)
+		if is := n.relay.Beside(); is != step.want || n.relay.Unable() != "" {
+			t.Errorf("after %q there is %q beside, and it is unable for %q", step.do, is, n.relay.Unable())
+		}
+		if told := len(n.relay.Changes()) > 0; told != (was != step.want) {
+			t.Errorf("after %q it tells: %t", step.do, told)
+		}
+		r.expect("pod1", talks)
 	}
 }
 

@@ -81,6 +81,8 @@ type Relay struct {
 	refused map[netip.Addr]string
 	// unable is why nothing is passed on; "": it works, or has not been tried.
 	unable string
+	// plugin is a network plugin that may serve Services; "": none is seen.
+	plugin string
 	// asked are the nodes that packets are passed on to, and whether they answer on the segment.
 	asked map[netip.Addr]*nextNode
 	// left is what was counted last, for addresses that are counted; nil for all: unknown.
@@ -184,11 +186,13 @@ func (r *Relay) Start(ctx context.Context) error {
 	defer renew.Stop()
 	defer count.Stop()
 	defer ask.Stop()
+	r.lookBeside()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-renew.C:
+			r.lookBeside()
 			r.renew()
 		case <-r.again:
 			retry.Reset(retryInterval)
@@ -260,7 +264,7 @@ func (r *Relay) Left() map[netip.Addr]int {
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left, Unable, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
+// Changes wakes its one receiver after Left, Unable, Beside, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // notify wakes the one receiver of a channel.

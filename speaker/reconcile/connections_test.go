@@ -15,6 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/shares"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bfd"
@@ -353,6 +354,48 @@ func TestConnectionsCondition(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Rules that kube-proxy has left behind look like those of one that works. That none answers anywhere tells, where something is there that
+// serves Services in its place; a kube-proxy that has died is no such thing, nor one that cannot be found.
+func TestConnectionsCondition_RulesThatAreLeftOver(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		check   proxyhealth.Check
+		works   bool // and kube-proxy had worked on this node
+		beside  string
+		expects string
+	}{
+		{"none answers, and Cilium is there", proxyhealth.Absent, false, "Cilium", "Cilium is there"},
+		{"the one that was there does not answer, and Cilium is there", proxyhealth.Absent, true, "Cilium", "Cilium is there"},
+		{"it works beside Cilium", proxyhealth.Working, true, "Cilium", ""},
+		{"it has died", proxyhealth.Absent, true, "", ""},
+		{"it answers elsewhere", proxyhealth.Absent, false, "", ""},
+		{"it is not asked", proxyhealth.Off, false, "Cilium", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, f *fixture) {
+				f.connections.beside = test.beside
+				if test.works {
+					f.proxy.Check = proxyhealth.Working
+					f.pass(t)
+				}
+				f.proxy.Check = test.check
+				for range 20 {
+					f.pass(t)
+					time.Sleep(time.Second)
+				}
+				f.pass(t)
+				c := f.condition(v1beta1.ConditionConnectionsBreak)
+				if (c.Status == metav1.ConditionTrue) != (test.expects != "") || !strings.Contains(c.Message, test.expects) {
+					t.Errorf("it says %+v", c)
+				}
+				if !f.gossip.sent.State.PassesOn {
+					t.Error("it tells the others that it does not pass on, for a sign")
+				}
+			})
+		})
+	}
 }
 
 // A speaker that has just started takes nothing from the kernel, and is not ready, before it has heard from each that is alive who has

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/layer2"
@@ -68,7 +69,21 @@ func (l *Loop) whyBreak() string {
 	if !l.memory.connections.decided && time.Since(l.started) >= undecidedLimit {
 		return "the other speakers are not known (condition MembershipKnown), nor which connections they have"
 	}
-	return l.exec.Connections.Unable()
+	if why := l.exec.Connections.Unable(); why != "" {
+		return why
+	}
+	return leftOver(l.exec.Connections.Beside(), l.memory.proxy.verdict.State)
+}
+
+// leftOver says why the rules of a kube-proxy on this node are probably left over, given the network plugin that may serve Services, if any, and
+// the node's service proxy; empty: nothing speaks for it. A kube-proxy that has died is no reason: what it wrote goes on serving. Since a
+// sign is no proof, what the kernel passes on stays; where something else serves it does no harm.
+func leftOver(plugin string, proxy proxyhealth.State) string {
+	if plugin == "" || proxy != proxyhealth.NotFound && proxy != proxyhealth.FailsOnMost {
+		return ""
+	}
+	return "no kube-proxy answers (condition ServiceProxyUnhealthy), and " + plugin + " is there, so it probably serves Services itself, and rules of kube-proxy, " +
+		"if there are any, are left over: remove them with kube-proxy --cleanup. Where kube-proxy runs, say with --proxy-health-url of the speaker where it answers"
 }
 
 // connectionsCondition says whether open connections break when an address moves, and why.

@@ -160,9 +160,16 @@ type connectionResults interface {
 	Unreachable() []netip.Addr
 	// Answered are those that the plan has asked and that have answered lately, sorted.
 	Answered() []netip.Addr
+	connectionFaults
+	Changes() <-chan struct{}
+}
+
+// connectionFaults are why connections break, as far as Connections knows.
+type connectionFaults interface {
 	// Unable says why nothing can be passed on; empty: it can, as far as is known.
 	Unable() string
-	Changes() <-chan struct{}
+	// Beside is a network plugin that may serve Services in the place of kube-proxy; empty: none is seen.
+	Beside() string
 }
 
 // ServiceProxy knows how the node's service proxy is.

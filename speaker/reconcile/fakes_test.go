@@ -326,6 +326,7 @@ type fakeConnections struct {
 	answer  []netip.Addr
 	keptErr error
 	unable  string
+	beside  string
 }
 
 func (c *fakeConnections) Set(_ context.Context, plan handover.Plan) error {
@@ -337,6 +338,7 @@ func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
 func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
 func (c *fakeConnections) Answered() []netip.Addr       { return c.answer }
 func (c *fakeConnections) Unable() string               { return c.unable }
+func (c *fakeConnections) Beside() string               { return c.beside }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 
 type fakeProxy struct{ f *fixture }
