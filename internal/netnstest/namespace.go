@@ -102,3 +102,14 @@ func Eventually(t testing.TB, what string, ask func() error) {
 		t.Fatalf("%s: still not after %s: %v", what, eventuallyTimeout, err)
 	}
 }
+
+// Transit measures how long segments of TCP take from one namespace to another until the test ends.
+func Transit(t testing.TB, from, to *Namespace) *testnet.Transit {
+	t.Helper()
+	transit, err := testnet.NewTransit(from.core, to.core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(transit.Close)
+	return transit
+}
