@@ -103,6 +103,32 @@ func shared(all *source.Memory) source.Source {
 	return all
 }
 
+// free is shared before any node has taken the address.
+func free(all *source.Memory) source.Source {
+	shared(all)
+	for _, item := range all.Items {
+		if speaker, ok := item.(*v1beta1.Speaker); ok {
+			speaker.Status.Layer2 = v1beta1.SpeakerLayer2{}
+		}
+	}
+	return all
+}
+
+// crowded has n2 hold more addresses than its report has room for, 192.0.2.200 among the others.
+func crowded(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		if speaker, ok := item.(*v1beta1.Speaker); ok && speaker.Name == "n2" {
+			speaker.Status.Layer2.IPv4, speaker.Status.Layer2.Held = 200, nil
+			for i := range v1beta1.SpeakerListLimit {
+				speaker.Status.Layer2.Held = append(speaker.Status.Layer2.Held, v1beta1.HeldAddress{
+					Address: fmt.Sprintf("203.0.113.%d", i), Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-time.Minute)),
+				})
+			}
+		}
+	}
+	return all
+}
+
 // cut has the gossip not reach n3, which sees no other speaker and is not seen.
 func cut(all *source.Memory) source.Source {
 	for _, item := range all.Items {
@@ -143,6 +169,7 @@ func drained(all *source.Memory) source.Source {
 			}}
 			switch item.Name {
 			case "n1":
+				item.Status.Layer2 = v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: "192.0.2.200", Interfaces: []string{"eth0"}, Since: metav1.NewTime(now.Add(-2 * time.Minute))}}}
 				item.Status.Draining = left
 				say(item, metav1.ConditionFalse, status.Attracting.Name, "the node attracts traffic: it is to be drained before it is stopped")
 			case "n2":
@@ -186,6 +213,10 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, unwell(all), line)
 	case "shared":
 		return ask(t, shared(all), line)
+	case "free":
+		return ask(t, free(all), line)
+	case "crowded":
+		return ask(t, crowded(all), line)
 	case "cut":
 		return ask(t, cut(all), line)
 	case "near":
@@ -311,6 +342,17 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "simulate drain n9"},
 		{"healthy", "simulate"},
 		{"healthy as shared", "simulate drain n1"},
+		{"healthy as shared", "explain web"},
+		{"healthy as shared", "explain node n2"},
+		{"healthy as free", "explain web"},
+		{"healthy as crowded", "explain address 192.0.2.200"},
+		{"healthy as crowded", "explain web"},
+		{"healthy as crowded", "explain node n2"},
+		{"healthy as crowded", "services"},
+		{"healthy as crowded", "status"},
+		{"healthy as crowded", "problems"},
+		{"healthy as crowded", "watch"},
+		{"healthy as crowded", "simulate drain n2"},
 		{"healthy as shared", "diff --delete -f testdata/change/node.yaml"},
 		{"healthy as cut", "simulate drain n2"},
 		{"healthy as cut", "diff -f testdata/change/prefer.yaml"},

@@ -199,10 +199,8 @@ func (p *page) nodeAddresses(x *view.NodeExplanation) {
 	for i := range x.Addresses[:min(len(x.Addresses), most)] {
 		line := &x.Addresses[i]
 		var does []string
-		if line.Layer2 != nil && line.Layer2.Does && line.Holds {
-			does = append(does, "holds it by layer 2")
-		} else if line.Layer2 != nil && line.Layer2.Does {
-			does = append(does, "may hold it by layer 2")
+		if line.Layer2 != nil && line.Layer2.Does {
+			does = append(does, "by layer 2: "+holding(&line.NodeStory))
 		}
 		for j := range line.Peers {
 			if line.Peers[j].Does {

@@ -139,6 +139,9 @@ func (p *page) holders(x *view.AddressStory) {
 	if view.Disputed(x.Holders) {
 		p.Printf("  %s\n", p.Style.Bad("more than one says that it holds it: for longer than a second or two, one of them is cut off from the others"+whoIsNotSeen(x)))
 	}
+	if x.Unheld {
+		p.Printf("  %s\n", p.Style.Bad("no node says that it holds "+x.Address+", which one is to do by layer 2: the log of the speakers that may hold it says more"))
+	}
 	for _, cut := range x.Cuts {
 		p.Printf("  %s\n", p.Style.Warn(cut))
 	}
@@ -192,10 +195,7 @@ func (p *page) story(x *view.AddressStory) {
 // node returns a line for each way in which a node could announce an address.
 func (p *page) node(n *view.NodeStory) (lines [][]string) {
 	if n.Layer2 != nil {
-		text := "may hold it"
-		if n.Holds {
-			text = "holds it"
-		}
+		text := holding(n)
 		if n.Nearness != "" {
 			text += " (" + n.Nearness + ")"
 		}
@@ -206,6 +206,25 @@ func (p *page) node(n *view.NodeStory) (lines [][]string) {
 		lines = append(lines, []string{"node " + n.Node, "to " + peer.Peer, part(&peer.Part, "announces it") + p.sessions(peer.Sessions)})
 	}
 	return lines
+}
+
+// holding says what a node that may hold an address by layer 2 does for it.
+func holding(n *view.NodeStory) string {
+	text := "may hold it"
+	switch {
+	case n.Holds:
+		text = "holds it"
+	case n.Shares > 0:
+		return "answers " + sharesText(n.Shares)
+	case n.PerhapsHolds:
+		text = "may hold it, or does so and names 128 others"
+	case n.Shared:
+		return "may hold it, or answer a part of its clients"
+	}
+	if n.Shares > 0 {
+		text += " and answers " + sharesText(n.Shares)
+	}
+	return text
 }
 
 func part(p *view.Part, does string) string {

@@ -23,7 +23,7 @@ const (
 // differing are the BGPPeers that some nodes have sent other routes than the objects ask for, each once. It takes long: the routes of all
 // nodes are computed.
 func (c *Cluster) differing() (found []Problem) {
-	if len(c.Unseen) > 0 || !c.settledSince(c.changed()) {
+	if !c.settled() {
 		return nil
 	}
 	byPeer := map[string]int{}

@@ -163,7 +163,7 @@ func (c *Cluster) addAddresses(x *NodeExplanation) {
 			case len(answers.Nodes) == 1:
 				story := c.nodeStory(&answers.Nodes[0])
 				if against = nearest(&answers.Nodes[0]); against == nil {
-					story.Holds = c.holds(x.Node, address.String())
+					c.holding(&story, address.String(), answers.Shared)
 					x.Addresses = append(x.Addresses, NodeAddressLine{address.String(), s.Key.Namespace, s.Key.Name, story})
 				}
 			}
@@ -205,9 +205,4 @@ func nearest(n *announce.NodeAnswer) *Answer {
 		return &Answer{Reason: "NoPeer", Message: "there is no BGPPeer to announce it to", Remedy: "Create a BGPPeer."}
 	}
 	return partOf(best).Against
-}
-
-// holds reports whether a node holds an address by its own report.
-func (c *Cluster) holds(node, address string) bool {
-	return slices.ContainsFunc(c.holdersByAddress()[address], func(h Holder) bool { return h.Node == node && h.ReportedBefore == nil })
 }

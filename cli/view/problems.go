@@ -62,7 +62,7 @@ func (c *Cluster) wanted(problems []Problem) []Problem {
 // reported are the problems that conditions and reports tell, without anything that has to be computed of all routes; they are made once.
 func (c *Cluster) reported() []Problem {
 	if c.problems == nil {
-		found := slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.disputes(), c.configurationProblems())
+		found := slices.Concat(c.programProblems(), c.serviceProblems(), c.speakerProblems(), c.disputes(), c.unheldAddresses(), c.configurationProblems())
 		found = countAlike(c.folded(found, "Speaker"))
 		c.problems = &found
 	}

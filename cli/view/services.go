@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -80,6 +81,10 @@ func (c *Cluster) makeLine(s *lb.Service) ServiceLine {
 		Namespace: s.Key.Namespace, Name: s.Key.Name, Class: s.Class, Addresses: ingress(raw), Pools: poolsOf(s),
 	}
 	line.Holders, line.HoldersKnown = c.holdersOf(line.Addresses)
+	if announced := meta.FindStatusCondition(raw.Status.Conditions, v1beta1.ConditionAnnounced); len(line.Holders) == 0 && announced != nil {
+		// What is announced by BGP alone has no holder, whatever a report has no room for.
+		line.HoldersKnown = line.HoldersKnown || announced.Status == metav1.ConditionTrue && !announce.SaysLayer2(announced.Message)
+	}
 	line.State = ServiceUnknown
 	if !c.Settings.Classes.Ours(s) {
 		line.State = ServiceOther

@@ -25,6 +25,8 @@ type AddressStory struct {
 	// hold it when nobody else does.
 	Holders        []Holder `json:"holders,omitempty"`
 	BoundedReports []string `json:"boundedReports,omitempty"`
+	// Unheld: one node is to hold it by layer 2, and none says that it does.
+	Unheld bool `json:"unheld,omitempty"`
 	// Cuts say in words which of the holders are cut off from others, and where they stand in.
 	Cuts []string `json:"cuts,omitempty"`
 }
@@ -51,9 +53,13 @@ type NodeStory struct {
 	Layer2 *Part `json:"layer2,omitempty"`
 	// Nearness is what it has of the endpoints, if that counts where weights and loads are equal.
 	Nearness string `json:"nearness,omitempty"`
-	// Holds it now, by its own report.
-	Holds bool        `json:"holds,omitempty"`
-	Peers []PeerStory `json:"peers,omitempty"`
+	// Holds it now, by its own report. PerhapsHolds: the node holds more addresses than its report names, and no report names this one.
+	Holds        bool `json:"holds,omitempty"`
+	PerhapsHolds bool `json:"perhapsHolds,omitempty"`
+	// Shared: the address is one of which several nodes each answer some clients; Shares, of shares.Count, are those of this node now.
+	Shared bool        `json:"shared,omitempty"`
+	Shares int32       `json:"shares,omitempty"`
+	Peers  []PeerStory `json:"peers,omitempty"`
 }
 
 // Part is whether a node does its part, and what stands against it.
@@ -89,7 +95,7 @@ type SessionLine struct {
 func (c *Cluster) story(s *lb.Service, address netip.Addr) AddressStory {
 	answers := c.Explainer().Answer(s, address, nil)
 	x := AddressStory{Address: address.String(), Pool: s.Provenance.PoolOf(address), Holders: c.holdersByAddress()[address.String()]}
-	x.Cuts = c.cutsOf(x.Holders)
+	x.Cuts, x.Unheld = c.cutsOf(x.Holders), slices.Contains(c.unheldOf(s), address)
 	if answers.Pool != nil {
 		x.Pool = answers.Pool.Name
 	}
@@ -99,13 +105,10 @@ func (c *Cluster) story(s *lb.Service, address netip.Addr) AddressStory {
 	for _, a := range answers.Advertisements {
 		x.Advertisements = append(x.Advertisements, advertisementLine(a, x.Pool))
 	}
-	holders, layer2 := map[string]bool{}, false
-	for _, h := range x.Holders {
-		holders[h.Node] = true
-	}
+	layer2 := false
 	for i := range answers.Nodes {
 		node := c.nodeStory(&answers.Nodes[i])
-		node.Holds = holders[node.Node]
+		c.holding(&node, x.Address, answers.Shared)
 		layer2 = layer2 || node.Layer2 != nil
 		x.Nodes = append(x.Nodes, node)
 	}
@@ -131,6 +134,20 @@ func advertisementLine(a announce.AdvertisementAnswer, pool string) Advertisemen
 	}
 	line.Why = strings.Join(why, ", and ")
 	return line
+}
+
+// holding says whether a node holds an address by its own report, and how much of it.
+func (c *Cluster) holding(node *NodeStory, address string, shared bool) {
+	if node.Layer2 == nil {
+		return
+	}
+	node.Shared = shared
+	holders := c.holdersByAddress()[address]
+	if i := slices.IndexFunc(holders, func(h Holder) bool { return h.Node == node.Node && h.ReportedBefore == nil }); i >= 0 {
+		node.Shares = holders[i].Shares
+		node.Holds = !holders[i].Shared() || holders[i].SharedBy == node.Node
+	}
+	node.PerhapsHolds = len(holders) == 0 && slices.Contains(c.bounded(), node.Node)
 }
 
 func (c *Cluster) nodeStory(n *announce.NodeAnswer) NodeStory {

@@ -74,7 +74,10 @@ type Cluster struct {
 	checks map[*v1beta1.BGPSession]SentCheck
 	// boundedReports are what bounded returns; nil: not computed yet.
 	boundedReports *[]string
-	lines          map[lb.Key]ServiceLine
+	// holdings as reported, and whether all is seen and reported; nil before they are asked for.
+	holdings *cluster.Holdings
+	quiet    *bool
+	lines    map[lb.Key]ServiceLine
 	// faulty is what blocked returns, and byKey what parsed does.
 	faulty map[advertisement]bool
 	byKey  map[lb.Key]*lb.Service

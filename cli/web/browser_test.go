@@ -79,7 +79,7 @@ func TestBrowser_ReadsWithoutAScript(t *testing.T) {
 	b := browse(t, newKeeper(environment(), objects(t, "broken")))
 	b.WithoutScripts()
 	b.Open(b.url)
-	if verdict := b.Text(`document.querySelector(".verdict").textContent`); verdict != "10 problems, 2 critical" {
+	if verdict := b.Text(`document.querySelector(".verdict").textContent`); verdict != "11 problems, 3 critical" {
 		t.Errorf("the page says %q", verdict)
 	}
 	b.Type("#q", "192.0.2.203\r")

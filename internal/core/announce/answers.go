@@ -23,6 +23,8 @@ type Answers struct {
 	// Against is what stands against the address whichever node is asked, and Message says it in words; zero: nothing.
 	Against reason.Reason
 	Message string
+	// Shared: all its L2Advertisements have several nodes answer for it, each for other clients.
+	Shared bool
 	// Advertisements of both protocols, the older first within each.
 	Advertisements []AdvertisementAnswer
 	// Nodes in order of name.
@@ -74,7 +76,7 @@ func (e *Explainer) Answer(s *lb.Service, addr netip.Addr, wanted map[string]boo
 	r := e.rules
 	a := r.address(s, addr)
 	key := addressKey{l2: r.l2Matches(a), bgp: r.bgpMatches(a), family: lb.FamilyOf(addr)}
-	answers := Answers{Addr: addr, Pool: a.pool, Advertisements: e.advertisements(a)}
+	answers := Answers{Addr: addr, Pool: a.pool, Shared: r.shared(key.l2), Advertisements: e.advertisements(a)}
 	if c := r.askAddress(a, key.l2 != "" || key.bgp != ""); c != nil {
 		answers.Against, answers.Message = c.Reason, c.message(r, a)
 	}

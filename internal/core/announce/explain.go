@@ -159,6 +159,12 @@ func (e *Explainer) OnSegment(s *lb.Service) (held []netip.Addr) {
 	return held
 }
 
+// byLayer2 are the words of the condition about an address that a node is to hold.
+const byLayer2 = "by layer 2 ("
+
+// SaysLayer2 reports whether the message of the condition Announced says that an address is announced by layer 2.
+func SaysLayer2(message string) bool { return strings.Contains(message, " "+byLayer2) }
+
 func (e *Explainer) announcement(a address, key addressKey) *announcement {
 	if a.service.Local || e.anyMaximum() {
 		return e.compute(a, key)
@@ -175,7 +181,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	var protocols []string
 	held := key.l2 != "" && e.heldByLayer2(a, key.l2)
 	if held {
-		protocols = append(protocols, fmt.Sprintf("by layer 2 (%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness+r.sharedText(key.l2))
+		protocols = append(protocols, fmt.Sprintf(byLayer2+"%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness+r.sharedText(key.l2))
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)
