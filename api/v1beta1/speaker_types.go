@@ -26,8 +26,12 @@ type HeldAddress struct {
 	SharedBy string `json:"sharedBy,omitempty"`
 }
 
-// SpeakerConflictLimit bounds the list of conflicts in a Speaker's status.
-const SpeakerConflictLimit = 32
+// SpeakerConflictLimit bounds the list of conflicts in a Speaker's status, and SpeakerRangeLimit those of ranges, which have what the
+// other lists have no room for.
+const (
+	SpeakerConflictLimit = 32
+	SpeakerRangeLimit    = 128
+)
 
 // AddressConflict is an address of a Service that another host also uses: one outside the cluster, or a node of the cluster
 // whose speaker has not announced it.
@@ -62,12 +66,18 @@ type SpeakerLayer2 struct {
 	// +listType=map
 	// +listMapKey=address
 	Held []HeldAddress `json:"held,omitempty"`
-	// conflicts with other hosts, 32 at most.
+	// conflicts with other hosts, 32 at most. Those about addresses that the node does not announce come first.
 	// +optional
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=address
 	Conflicts []AddressConflict `json:"conflicts,omitempty"`
+	// moreConflicts are the addresses that the node does not announce because of conflicts that conflicts has no room for: single
+	// addresses, prefixes and ranges a-b. Of more than 128 the nearest are joined, so that addresses between them are covered as well.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=atomic
+	MoreConflicts []string `json:"moreConflicts,omitempty"`
 }
 
 // BGPSessionState is a state of the BGP finite state machine (RFC 4271 section 8.2.2).
@@ -186,6 +196,12 @@ type SpeakerNetwork struct {
 	// +listType=map
 	// +listMapKey=address
 	ServiceAddresses []NodeServiceAddress `json:"serviceAddresses,omitempty"`
+	// moreServiceAddresses are the others, without their interfaces: single addresses, prefixes and ranges a-b. Of more than 128 the
+	// nearest are joined, so that addresses between them are covered as well.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=atomic
+	MoreServiceAddresses []string `json:"moreServiceAddresses,omitempty"`
 }
 
 // NodeServiceAddress is an address of a Service that the node itself has.

@@ -129,8 +129,24 @@ func (c *Cluster) speakerProblems() (found []Problem) {
 				Command: "kubectl daymark explain address " + conflict.Address, about: []subject{addressSubject(conflict.Address)},
 			})
 		}
+		if more := s.Status.Layer2.MoreConflicts; len(more) > 0 {
+			found = append(found, Problem{
+				Severity: Warning, Kind: "Speaker", Name: s.Name, Reason: "AddressConflict",
+				Message: "other hosts use many more addresses: " + firstTexts(more),
+				Remedy:  remedy("Service", v1beta1.ConditionAnnounced, "AddressConflict"), Command: "kubectl daymark explain node " + s.Name,
+			})
+		}
 	}
 	return append(found, c.missingSpeakers()...)
+}
+
+// firstTexts are the first few of a list, and how many more there are.
+func firstTexts(list []string) string {
+	const limit = 5
+	if len(list) <= limit {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:limit], ", "), len(list)-limit)
 }
 
 // countAlike leaves the first of the speakers that say the same, of others or of what they cannot announce, and says how many more do: of a node

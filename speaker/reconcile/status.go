@@ -91,9 +91,10 @@ func networkStatus(w *announce.World, services *announce.Computer) v1beta1.Speak
 		}
 	}
 	slices.SortFunc(routers, netip.Addr.Compare)
+	own, more := serviceAddresses(services, links)
 	return v1beta1.SpeakerNetwork{
 		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
-		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: serviceAddresses(services, links),
+		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: own, MoreServiceAddresses: more,
 	}
 }
 
@@ -112,15 +113,23 @@ func networkInterfaces(links []lb.Link) []v1beta1.NodeInterface {
 	return list
 }
 
-// serviceAddresses are the first addresses of Services that some links have, with the interface of each.
-func serviceAddresses(services *announce.Computer, links []lb.Link) []v1beta1.NodeServiceAddress {
+// serviceAddresses are the first addresses of Services that some links have, with the interface of each, and the others as ranges.
+func serviceAddresses(services *announce.Computer, links []lb.Link) (list []v1beta1.NodeServiceAddress, more []string) {
 	own := announce.OwnAddresses(links)
 	found := services.OwnServiceAddresses(own)
-	var list []v1beta1.NodeServiceAddress
-	for _, addr := range found[:min(len(found), v1beta1.SpeakerNetworkLimit)] {
+	listed := min(len(found), v1beta1.SpeakerNetworkLimit)
+	for _, addr := range found[:listed] {
 		list = append(list, v1beta1.NodeServiceAddress{Address: addr.String(), Interface: own[addr]})
 	}
-	return list
+	return list, rangeTexts(found[listed:])
+}
+
+// rangeTexts are addresses as ranges, as many as a Speaker object may have: they leave out none of the addresses.
+func rangeTexts(addresses []netip.Addr) []string {
+	if len(addresses) == 0 {
+		return nil
+	}
+	return lb.Strings(lb.Cover(addresses, v1beta1.SpeakerRangeLimit))
 }
 
 // firstTexts are the texts of the first values of a sorted list, as many as a Speaker object may have, each once.
@@ -181,12 +190,7 @@ func layer2Status(held []layer2.Held, conflicts []layer2.Conflict, standIns []el
 	for _, standIn := range standIns {
 		holders[standIn.Addr] = standIn.Holder
 	}
-	for _, c := range conflicts[:min(len(conflicts), v1beta1.SpeakerConflictLimit)] {
-		s.Conflicts = append(s.Conflicts, v1beta1.AddressConflict{
-			Address: c.Addr.String(), MAC: c.MAC, Node: c.Node, NodeInterface: c.NodeInterface, Interface: c.Interface,
-			Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
-		})
-	}
+	s.Conflicts, s.MoreConflicts = conflictStatus(conflicts)
 	for _, h := range held {
 		if lb.FamilyOf(h.Addr) == lb.IPv6 {
 			s.IPv6++
@@ -201,6 +205,34 @@ func layer2Status(held []layer2.Held, conflicts []layer2.Conflict, standIns []el
 		}
 	}
 	return s
+}
+
+// conflictStatus lists the first conflicts, those about addresses that this node does not announce before the others, and has the
+// addresses of the rest of these as ranges: whoever judges by the Speaker object must not take them for announced.
+func conflictStatus(conflicts []layer2.Conflict) (list []v1beta1.AddressConflict, more []string) {
+	sorted := slices.SortedStableFunc(slices.Values(conflicts), func(a, b layer2.Conflict) int {
+		switch {
+		case a.Announced == b.Announced:
+			return 0
+		case b.Announced:
+			return -1
+		default:
+			return 1
+		}
+	})
+	var others []netip.Addr
+	for i := range sorted {
+		switch c := &sorted[i]; {
+		case i < v1beta1.SpeakerConflictLimit:
+			list = append(list, v1beta1.AddressConflict{
+				Address: c.Addr.String(), MAC: c.MAC, Node: c.Node, NodeInterface: c.NodeInterface, Interface: c.Interface,
+				Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
+			})
+		case !c.Announced:
+			others = append(others, c.Addr)
+		}
+	}
+	return list, rangeTexts(others)
 }
 
 // inactiveSince is since when each session is not established, by name, given what it was before.

@@ -113,6 +113,10 @@ func standInText(standIns []StandIn) (text string) {
 
 // message says what is wrong and what to do.
 func (c Conflict) message(addr netip.Addr) string {
+	if c.Unlisted {
+		return fmt.Sprintf("%s is one of so many addresses used by other hosts that the Speaker object of node %s has no room for more than their ranges, "+
+			"in status.layer2.moreConflicts; they are not announced before those hosts give them up. The log of its speaker names the hosts", addr, c.Node)
+	}
 	text := fmt.Sprintf("%s is used by a host outside the cluster, %s on %s of node %s", addr, c.MAC, c.Interface, c.Node)
 	if c.By != "" {
 		text = fmt.Sprintf("%s is used by node %s on its interface %s, %s, without its speaker: something else has given it the address (heard on %s of node %s)",

@@ -8,11 +8,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// NodeAddress is where the kernel of a node has an address.
+// NodeAddress is where the kernel of a node has an address. Interface is empty if it is not known.
 type NodeAddress struct{ Node, Interface string }
 
 // message of the condition: what is wrong and what to do.
 func (n NodeAddress) message(addr netip.Addr) string {
+	if n.Interface == "" {
+		return fmt.Sprintf("%s is one of so many addresses of Services that node %s has itself that its Speaker object has no room for more than their ranges, "+
+			"in status.network.moreServiceAddresses; no node announces them: take them from its interfaces, or out of the pool", addr, n.Node)
+	}
 	return fmt.Sprintf("%s is an address of node %s itself, on interface %s; no node announces it: take it from the interface, or out of the pool",
 		addr, n.Node, n.Interface)
 }

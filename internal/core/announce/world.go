@@ -91,6 +91,8 @@ type Conflict struct {
 	Announced bool
 	// Proxy: the host answers for several addresses.
 	Proxy bool
+	// Unlisted: the node's Speaker object has no room for the conflict, and says of it no more than that the address is not announced.
+	Unlisted bool
 }
 
 // Members are the speakers that this one sees.

@@ -55,8 +55,10 @@ func StandIns(speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
 }
 
 // Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
-// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say.
-func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
+// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say. Where a
+// Speaker object has no room for all of them, the addresses of these Services that it only covers count as well, unless some node holds
+// them.
+func Conflicts(speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
 	for _, speaker := range speakers {
 		if lb.SpeakerGone(speaker) {
@@ -74,6 +76,61 @@ func Conflicts(speakers []*v1beta1.Speaker) map[netip.Addr]announce.Conflict {
 		}
 	}
 	markProxies(found)
+	addMoreConflicts(found, speakers, services)
+	return found
+}
+
+// addMoreConflicts adds the conflicts of which only the addresses are reported.
+func addMoreConflicts(found map[netip.Addr]announce.Conflict, speakers []*v1beta1.Speaker, services []*lb.Service) {
+	var held map[netip.Addr]bool
+	for _, speaker := range speakers {
+		if len(speaker.Status.Layer2.MoreConflicts) == 0 || lb.SpeakerGone(speaker) {
+			continue
+		}
+		if held == nil {
+			held = heldAddresses(speakers)
+		}
+		for _, addr := range addressesIn(services, speaker.Status.Layer2.MoreConflicts) {
+			known, exists := found[addr]
+			if !held[addr] && (!exists || known.Unlisted && speaker.Name < known.Node) {
+				found[addr] = announce.Conflict{Node: speaker.Name, Unlisted: true}
+			}
+		}
+	}
+}
+
+// heldAddresses are the addresses that nodes hold, as far as their Speaker objects list them.
+func heldAddresses(speakers []*v1beta1.Speaker) map[netip.Addr]bool {
+	held := map[netip.Addr]bool{}
+	for _, speaker := range speakers {
+		if lb.SpeakerGone(speaker) {
+			continue
+		}
+		for i := range speaker.Status.Layer2.Held {
+			if addr, err := lb.ParseAddr(speaker.Status.Layer2.Held[i].Address); err == nil {
+				held[addr] = true
+			}
+		}
+	}
+	return held
+}
+
+// addressesIn are the addresses of Services that are in ranges of a Speaker object.
+func addressesIn(services []*lb.Service, texts []string) (found []netip.Addr) {
+	var ranges []lb.Range
+	for _, text := range texts {
+		if r, err := lb.ParseRange(text); err == nil {
+			ranges = append(ranges, r)
+		}
+	}
+	ranges = lb.Merge(ranges)
+	for _, s := range services {
+		for _, addr := range s.Ingress {
+			if lb.Containing(ranges, addr) >= 0 {
+				found = append(found, addr)
+			}
+		}
+	}
 	return found
 }
 
@@ -113,8 +170,8 @@ func downNodes(nodes []*lb.Node) map[string]bool {
 }
 
 // nodeAddresses returns which addresses of Services the kernels of nodes have, as the Speaker objects say; of several nodes
-// the first by name. A node that is down has none.
-func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr]announce.NodeAddress {
+// the first by name. A node that is down has none. Of those for which a Speaker object has no room the interface is not known.
+func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.NodeAddress {
 	down := downNodes(nodes)
 	found := map[netip.Addr]announce.NodeAddress{}
 	for _, speaker := range speakers {
@@ -123,6 +180,13 @@ func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr
 			known, exists := found[addr]
 			if err == nil && !down[speaker.Name] && (!exists || speaker.Name < known.Node) {
 				found[addr] = announce.NodeAddress{Node: speaker.Name, Interface: own.Interface}
+			}
+		}
+		if more := speaker.Status.Network.MoreServiceAddresses; len(more) > 0 && !down[speaker.Name] {
+			for _, addr := range addressesIn(services, more) {
+				if known, exists := found[addr]; !exists || speaker.Name < known.Node {
+					found[addr] = announce.NodeAddress{Node: speaker.Name}
+				}
 			}
 		}
 	}

@@ -99,7 +99,7 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 		speaker("n2", conflict("192.0.2.1", "mac2")), speaker("n1", conflict("192.0.2.1", "mac1")), speaker("n3", conflict("nonsense", "mac3")),
 	}
 	for range 2 {
-		got := Conflicts(speakers)
+		got := Conflicts(speakers, nil)
 		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" || c.By != "n7" || c.ByInterface != "eth1" {
 			t.Errorf("conflicts %+v", got)
 		}
@@ -131,7 +131,7 @@ func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
 	}
 	vip := netip.MustParseAddr("192.0.2.1")
 	for down, want := range map[string]string{"": "n1", "n1": "n2"} {
-		got := nodeAddresses([]*lb.Node{{Name: "n1", Down: down == "n1"}, {Name: "n2"}}, []*v1beta1.Speaker{has("n2"), has("n1")})
+		got := nodeAddresses([]*lb.Node{{Name: "n1", Down: down == "n1"}, {Name: "n2"}}, []*v1beta1.Speaker{has("n2"), has("n1")}, nil)
 		if got[vip].Node != want || got[vip].Interface != "eth0" {
 			t.Errorf("while %q is down, it is said to be on %v", down, got[vip])
 		}
@@ -173,13 +173,13 @@ func TestConflicts_OneMACForSeveralAddressesIsAProxy(t *testing.T) {
 		speaker("n1", conflict("192.0.2.1", "02:00:00:00:00:09")), speaker("n2", conflict("192.0.2.2", "02:00:00:00:00:09")),
 		speaker("n3", conflict("192.0.2.3", "02:00:00:00:00:08")),
 	}
-	for addr, c := range Conflicts(speakers) {
+	for addr, c := range Conflicts(speakers, nil) {
 		if c.Proxy {
 			t.Errorf("two addresses make a proxy of the host of %v", addr)
 		}
 	}
 	speakers = append(speakers, speaker("n4", conflict("192.0.2.4", "02:00:00:00:00:09")))
-	for addr, c := range Conflicts(speakers) {
+	for addr, c := range Conflicts(speakers, nil) {
 		if c.Proxy != (c.MAC == "02:00:00:00:00:09") {
 			t.Errorf("the host of %v is %+v", addr, c)
 		}
@@ -200,5 +200,33 @@ func TestReport_NodesWhoseServiceProxyFails(t *testing.T) {
 	}}
 	if got := o.ReportedWorld(lb.Classes{}, announce.Options{}).ProxyUnhealthy; !maps.Equal(got, map[string]bool{"n2": true}) {
 		t.Errorf("unhealthy are %v", got)
+	}
+}
+
+func TestReportedWorld_WhatIsBeyondTheListsOfASpeakerIsNotAnnounced(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*v1beta1.SpeakerStatus)
+		reason string // empty: announced
+	}{
+		{"nothing is beyond them", func(*v1beta1.SpeakerStatus) {}, ""},
+		{"a conflict", func(s *v1beta1.SpeakerStatus) { s.Layer2.MoreConflicts = []string{"192.0.2.0/24"} }, announce.ReasonAddressConflict.Name},
+		{"conflicts about others", func(s *v1beta1.SpeakerStatus) { s.Layer2.MoreConflicts = []string{"198.51.100.0/24", "nonsense"} }, ""},
+		{"a speaker that is gone", func(s *v1beta1.SpeakerStatus) { s.Layer2.MoreConflicts = []string{"192.0.2.0/24"}; gone(s) }, ""},
+		{"a range covers it that somebody holds", func(s *v1beta1.SpeakerStatus) {
+			s.Layer2.MoreConflicts = []string{"192.0.2.0/24"}
+			s.Layer2.Held = []v1beta1.HeldAddress{{Address: "192.0.2.1"}}
+		}, ""},
+		{"an address of a node", func(s *v1beta1.SpeakerStatus) { s.Network.MoreServiceAddresses = []string{"192.0.2.1"} }, announce.ReasonNodeHasAddress.Name},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := Parse(objects())
+			o.Speakers = append(o.Speakers, speaker("n9", test.change))
+			world := o.ReportedWorld(lb.Classes{Classless: true}, announce.Options{})
+			got := announce.NewExplainer(&world).Explain(world.Services[0])
+			if got.Announced != (test.reason == "") || !got.Announced && (got.Reason != test.reason || !strings.Contains(got.Message, "n9")) {
+				t.Errorf("it is explained as %+v", got)
+			}
+		})
 	}
 }
