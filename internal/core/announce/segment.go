@@ -149,6 +149,7 @@ func (s *segment) connection(r *rules, matches advertisementSet, node int) conne
 		}
 	}
 	if named.reachability != onSubnet {
+		unnamed.interfaces = withoutSegmentsOf(links, unnamed.interfaces, named.interfaces)
 		named.add(unnamed)
 	}
 	s.connections[key] = named
@@ -178,8 +179,7 @@ func (c *connection) add(other connection) {
 
 // connect finds which of some links an advertisement selects.
 func (s *segment) connect(links []lb.Link, by *lb.L2Advertisement) connection {
-	var onLink []*lb.Link
-	var others, meant []string
+	var onLink, others, meant []*lb.Link
 	for i := range links {
 		link := &links[i]
 		switch {
@@ -187,28 +187,28 @@ func (s *segment) connect(links []lb.Link, by *lb.L2Advertisement) connection {
 		case slices.ContainsFunc(s.subnets, link.OnSubnet):
 			onLink = append(onLink, link)
 		case len(by.Interfaces) > 0 || !isInternal(link.Name):
-			others = append(others, link.Name)
+			others = append(others, link)
 			if slices.Contains(by.Interfaces, link.Name) {
-				meant = append(meant, link.Name)
+				meant = append(meant, link)
 			}
 		}
 	}
 	switch {
 	case len(onLink) > 0:
-		return connection{append(meant, s.byRoute(onLink).Name), onSubnet}
+		return connection{append(linkNames(onePerSegment(s.family, meant)), byRoute(s.subnets, onLink).Name), onSubnet}
 	case len(others) > 0:
-		return connection{others, reachable}
+		return connection{linkNames(onePerSegment(s.family, others)), reachable}
 	default:
 		return connection{}
 	}
 }
 
-// byRoute returns the link that the kernel's route names: that of the smallest subnet. Where no link has a route, as of a
-// node that does not tell, it is one with an address there, the first by name.
-func (s *segment) byRoute(links []*lb.Link) *lb.Link {
+// byRoute returns the link that the kernel's route to some subnets, the largest first, names: that of the smallest one. Where no link has
+// a route, as of a node that does not tell, it is one with an address there, the first by name.
+func byRoute(subnets []netip.Prefix, links []*lb.Link) *lb.Link {
 	slices.SortFunc(links, func(a, b *lb.Link) int { return strings.Compare(a.Name, b.Name) })
 	for _, has := range []func(*lb.Link, netip.Prefix) bool{hasRoute, (*lb.Link).OnSubnet} {
-		for _, subnet := range slices.Backward(s.subnets) {
+		for _, subnet := range slices.Backward(subnets) {
 			if i := slices.IndexFunc(links, func(l *lb.Link) bool { return has(l, subnet) }); i >= 0 {
 				return links[i]
 			}
@@ -218,30 +218,3 @@ func (s *segment) byRoute(links []*lb.Link) *lb.Link {
 }
 
 func hasRoute(link *lb.Link, subnet netip.Prefix) bool { return slices.Contains(link.Routes, subnet) }
-
-// Detour is that answers are given on one interface of this node and the traffic back leaves by another one.
-type Detour struct {
-	// Subnet of the addresses, and of their clients.
-	Subnet netip.Prefix
-	// Answers and Leaves are interfaces: the one that answers, and that of the kernel's route to the subnet.
-	Answers, Leaves string
-}
-
-// detours finds where the kernel's route to the subnet leaves by another interface of some links than those that answer. A
-// link that policy routing cares for is left out.
-func (s *segment) detours(links []lb.Link, interfaces []string) []Detour {
-	for _, subnet := range slices.Backward(s.subnets) {
-		by := slices.IndexFunc(links, func(l lb.Link) bool { return hasRoute(&l, subnet) })
-		if by < 0 {
-			continue
-		}
-		var found []Detour
-		for i := range links {
-			if link := &links[i]; i != by && slices.Contains(interfaces, link.Name) && link.OnSubnet(subnet) && !link.PolicyRouted {
-				found = append(found, Detour{subnet, link.Name, links[by].Name})
-			}
-		}
-		return found
-	}
-	return nil
-}
