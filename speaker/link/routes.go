@@ -82,4 +82,32 @@ func (r *routes) assign(links []lb.Link) {
 	for i := range links {
 		slices.SortFunc(links[i].Routes, netip.Prefix.Compare)
 	}
+	r.assignDefaults(byIndex)
+}
+
+// assignDefaults says by which links the default routes leave: those with the lowest metric, of which each may have several next hops.
+func (r *routes) assignDefaults(byIndex map[int]*lb.Link) {
+	for _, f := range []struct {
+		netlink int
+		family  lb.Family
+	}{{netlink.FAMILY_V4, lb.IPv4}, {netlink.FAMILY_V6, lb.IPv6}} {
+		var used []netlink.Route
+		for _, route := range r.defaults {
+			if route.Family == f.netlink && route.Table == unix.RT_TABLE_MAIN && route.Type == unix.RTN_UNICAST {
+				used = append(used, route)
+			}
+		}
+		if len(used) == 0 {
+			continue
+		}
+		least := slices.MinFunc(used, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) }).Priority
+		for i := range used {
+			for _, hop := range nextHops(&used[i]) {
+				link := byIndex[hop.LinkIndex]
+				if link != nil && used[i].Priority == least && hop.Flags&unix.RTNH_F_DEAD == 0 && !slices.Contains(link.DefaultRoute, f.family) {
+					link.DefaultRoute = append(link.DefaultRoute, f.family)
+				}
+			}
+		}
+	}
 }

@@ -57,6 +57,44 @@ func TestWatcher_KnowsWhichLinkTheKernelUses(t *testing.T) {
 	})
 }
 
+// TestWatcher_KnowsByWhichLinksTheDefaultRouteLeaves has two links with a router each.
+func TestWatcher_KnowsByWhichLinksTheDefaultRouteLeaves(t *testing.T) {
+	for _, name := range []string{"one0", "two0"} {
+		netnstest.Veth(t, name, netnstest.New(t), "far0")
+	}
+	ip(t, "addr add 192.0.2.7/24 dev one0")
+	ip(t, "addr add 198.51.100.7/24 dev two0")
+	w := start(t)
+	for _, step := range []struct {
+		name, do string
+		want     []string
+	}{
+		{"of the main table", "route add default via 192.0.2.1", []string{"one0"}},
+		{"not that of another table", "route add default via 198.51.100.1 table 100", []string{"one0"}},
+		{"not one that is used when this one is gone", "route add default via 198.51.100.1 metric 100", []string{"one0"}},
+		{"that one when it is", "route del default via 192.0.2.1", []string{"two0"}},
+		{"each of several next hops", "route replace default metric 100 nexthop via 192.0.2.1 nexthop via 198.51.100.1", []string{"one0", "two0"}},
+		{"none when it is refused", "route replace unreachable default metric 100", nil},
+	} {
+		ip(t, step.do)
+		await(t, w, step.name, func(links []lb.Link) error {
+			var by []string
+			for _, link := range links {
+				if slices.Contains(link.DefaultRoute, lb.IPv6) {
+					return fmt.Errorf("one of IPv6 by %s", link.Name)
+				}
+				if slices.Contains(link.DefaultRoute, lb.IPv4) {
+					by = append(by, link.Name)
+				}
+			}
+			if !slices.Equal(by, step.want) {
+				return fmt.Errorf("it leaves by %s", by)
+			}
+			return nil
+		})
+	}
+}
+
 // A port that waits for 802.1X has a carrier, and the kernel drops what is sent on it.
 func TestWatcher_DormantLinkIsNotUp(t *testing.T) {
 	netnstest.Veth(t, "port0", netnstest.New(t), "far0")

@@ -1,11 +1,9 @@
 package announce
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -81,9 +79,7 @@ func (p *places) detours() []Detour {
 			all = append(all, here.segment.detours(links, here.interfaces)...)
 		}
 	}
-	slices.SortFunc(all, func(a, b Detour) int {
-		return cmp.Or(a.Subnet.Compare(b.Subnet), strings.Compare(a.Answers, b.Answers))
-	})
+	slices.SortFunc(all, Detour.compare)
 	return slices.Compact(all)
 }
 

@@ -29,7 +29,7 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 		{"the first by name where no route is known", []lb.Link{link("eth1", "192.0.2.12/24"), eth0}, func(*World) {}, []string{"eth0"}, Detour{}},
 		{"the one that is named, though traffic leaves by the other", []lb.Link{eth0, eth1}, func(w *World) {
 			w.L2Advertisements[0].Interfaces = []string{"eth0"}
-		}, []string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+		}, []string{"eth0"}, Detour{Subnet: subnet, Family: lb.IPv4, Answers: "eth0", Leaves: "eth1"}},
 		{"of two that are named that of the route", []lb.Link{eth0, eth1}, func(w *World) {
 			w.L2Advertisements[0].Interfaces = []string{"eth*"}
 		}, []string{"eth1"}, Detour{}},
@@ -48,12 +48,12 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 			w.L2Advertisements[0].Interfaces = []string{"eth0"}
 			second.Name, second.Interfaces = "second", []string{"eth1"}
 			w.L2Advertisements = append(w.L2Advertisements, &second)
-		}, []string{"eth0", "eth1"}, Detour{subnet, "eth0", "eth1"}},
+		}, []string{"eth0", "eth1"}, Detour{Subnet: subnet, Family: lb.IPv4, Answers: "eth0", Leaves: "eth1"}},
 		{"the named one when another advertisement names none", []lb.Link{eth0, eth1}, func(w *World) {
 			second := *w.L2Advertisements[0]
 			second.Name, second.Interfaces = "second", []string{"eth0"}
 			w.L2Advertisements = append(w.L2Advertisements, &second)
-		}, []string{"eth0"}, Detour{subnet, "eth0", "eth1"}},
+		}, []string{"eth0"}, Detour{Subnet: subnet, Family: lb.IPv4, Answers: "eth0", Leaves: "eth1"}},
 		{"that of the smallest subnet", []lb.Link{eth1, link("eth2", "192.0.2.193/26", smaller)}, func(*World) {}, []string{"eth2"}, Detour{}},
 		{"the one with a route and a lone address", []lb.Link{link("eth0", "192.0.2.11/32", subnet), link("eth1", "198.51.100.1/24")}, func(*World) {}, []string{"eth0"}, Detour{}},
 		{
@@ -61,7 +61,7 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 			[]lb.Link{eth0, {Name: "eth1", Addresses: eth1.Addresses, Routes: eth1.Routes}},
 			func(*World) {},
 			[]string{"eth0"},
-			Detour{subnet, "eth0", "eth1"},
+			Detour{Subnet: subnet, Family: lb.IPv4, Answers: "eth0", Leaves: "eth1"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestSegment_OneInterfaceAnswers(t *testing.T) {
 			if got := plan.Contests[0].Interfaces; !slices.Equal(got, test.want) {
 				t.Errorf("answered on %v, want %v", got, test.want)
 			}
-			if want := slices.DeleteFunc([]Detour{test.detour}, func(d Detour) bool { return d == Detour{} }); !slices.Equal(plan.Detours, want) {
+			if want := slices.DeleteFunc([]Detour{test.detour}, func(d Detour) bool { return d.Answers == "" }); !slices.Equal(plan.Detours, want) {
 				t.Errorf("detours %v, want %v", plan.Detours, want)
 			}
 			for i := range w.Links["n1"] {

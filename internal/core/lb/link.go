@@ -31,6 +31,9 @@ type Link struct {
 	Routes []netip.Prefix
 	// PolicyRouted: another routing table than the main one leads through the link. Known of a node's own links only.
 	PolicyRouted bool
+	// DefaultRoute are the families whose default route, the one of the main table that the kernel uses, leaves by the link. Known of a
+	// node's own links only.
+	DefaultRoute []Family
 	// AnsweredElsewhere: the kernel answers ARP requests for the link's addresses on its other links, too. Known of a node's own
 	// links of service proxies only.
 	AnsweredElsewhere bool

@@ -182,12 +182,22 @@ var (
 	SameInterface = reason.Reason{
 		Name: "SameInterface", Meaning: "Traffic leaves by the interfaces on which addresses are answered.",
 	}
+	NeighborsOnly = reason.Reason{
+		Name: "NeighborsOnly", Meaning: "As SameInterface, for clients in the subnets of the addresses. What goes to others leaves by the default route, on " +
+			"another interface; the message names both. That is as it should be where no router leads to the addresses by the interface that answers.",
+		Remedy: "If clients come by a router there, route by policy (docs/layer2.md).",
+	}
+	DefaultRoute = reason.Reason{
+		Name: "DefaultRoute", Meaning: "Addresses are answered on an interface by which the kernel has no route to their subnet, and the default route leaves by another; " +
+			"the message names both.",
+		Remedy: "As for OtherInterface.",
+	}
 	OtherInterface = reason.Reason{
 		Name: "OtherInterface", Meaning: "Addresses are answered on one interface, and the kernel's route to their subnet leaves by another; the message names both.",
 		Remedy: "Take the interface out of interfaces of the L2Advertisement, or route by policy (docs/layer2.md).",
 	}
 	ReversePathFilter = reason.Reason{
-		Name: "ReversePathFilter", Meaning: "As OtherInterface, and rp_filter is strict, so the kernel drops what comes in.",
+		Name: "ReversePathFilter", Meaning: "As OtherInterface or DefaultRoute, and rp_filter is strict, so the kernel drops what comes in.",
 		Remedy: "As for OtherInterface; and set rp_filter of the interface to 2.",
 	}
 )
@@ -325,7 +335,7 @@ func speakerConditions() []reason.Condition {
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionAnswersLeaveElsewhere, Meaning: "Traffic back leaves by another interface than the one on which addresses are answered.",
-			Reasons: []reason.Reason{SameInterface, OtherInterface, ReversePathFilter},
+			Reasons: []reason.Reason{SameInterface, NeighborsOnly, OtherInterface, DefaultRoute, ReversePathFilter},
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionConnectionsBreak, Meaning: "Open connections break when an address moves to the node.",
