@@ -64,15 +64,15 @@ func TestWatcher_KnowsByWhichLinksTheDefaultRouteLeaves(t *testing.T) {
 	}
 	ip(t, "addr add 192.0.2.7/24 dev one0")
 	ip(t, "addr add 198.51.100.7/24 dev two0")
+	ip(t, "route add default via 198.51.100.1 table 100")
 	w := start(t)
 	for _, step := range []struct {
 		name, do string
 		want     []string
 	}{
-		{"of the main table", "route add default via 192.0.2.1", []string{"one0"}},
-		{"not that of another table", "route add default via 198.51.100.1 table 100", []string{"one0"}},
-		{"not one that is used when this one is gone", "route add default via 198.51.100.1 metric 100", []string{"one0"}},
-		{"that one when it is", "route del default via 192.0.2.1", []string{"two0"}},
+		{"of the main table", "route add default via 192.0.2.1 metric 100", []string{"one0"}},
+		{"of two the one with the lower metric", "route add default via 198.51.100.1", []string{"two0"}},
+		{"the other one when that is gone", "route del default via 198.51.100.1", []string{"one0"}},
 		{"each of several next hops", "route replace default metric 100 nexthop via 192.0.2.1 nexthop via 198.51.100.1", []string{"one0", "two0"}},
 		{"none when it is refused", "route replace unreachable default metric 100", nil},
 	} {
