@@ -121,7 +121,7 @@ func (r *reader) state() State {
 	s := read()
 	addresses := 0
 	for _, link := range s.Links {
-		addresses += len(link.Addresses) + len(link.Routes)
+		addresses += len(link.Addresses) + len(link.Routes) + len(link.Local)
 	}
 	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments || len(s.Draining) > maxDraining {
 		r.fail()
@@ -141,6 +141,8 @@ func boundedLinks(links []lb.Link) []lb.Link {
 		addresses -= len(bounded[i].Addresses)
 		bounded[i].Routes = bounded[i].Routes[:min(len(bounded[i].Routes), addresses)]
 		addresses -= len(bounded[i].Routes)
+		bounded[i].Local = bounded[i].Local[:min(len(bounded[i].Local), addresses)]
+		addresses -= len(bounded[i].Local)
 	}
 	return bounded
 }

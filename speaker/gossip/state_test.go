@@ -14,7 +14,7 @@ import (
 func TestState_LinksSayWhatTheyCannotDo(t *testing.T) {
 	address, subnet := netip.MustParsePrefix("192.0.2.9/32"), netip.MustParsePrefix("192.0.2.0/24")
 	link := lb.Link{
-		Name: "eth0", Up: true, PermanentMAC: "02:00:00:00:00:09", Addresses: []netip.Prefix{address}, Routes: []netip.Prefix{subnet}, Unable: []lb.Family{lb.IPv6},
+		Name: "eth0", Up: true, PermanentMAC: "02:00:00:00:00:09", Addresses: []netip.Prefix{address}, Routes: []netip.Prefix{subnet}, Unable: []lb.Family{lb.IPv6}, Local: []netip.Prefix{subnet},
 	}
 	got, ok := stateRecord{version: version2, body: State{Links: []lb.Link{link}}.encode(version2)}.decode()
 	if !ok || !reflect.DeepEqual(got.Links, []lb.Link{link}) {

@@ -65,7 +65,11 @@ func appendLink2(b []byte, link lb.Link) []byte {
 	for _, family := range link.Unable {
 		b = appendNumberField(b, 8, uint64(family))
 	}
-	return appendTextField(b, 9, link.PermanentMAC)
+	b = appendTextField(b, 9, link.PermanentMAC)
+	for _, prefix := range link.Local {
+		b = appendPrefixField(b, 10, prefix)
+	}
+	return b
 }
 
 func appendPrefixField(b []byte, tag uint64, prefix netip.Prefix) []byte {
@@ -124,6 +128,8 @@ func (r *reader) link2() lb.Link {
 			link.Unable = append(link.Unable, value.family())
 		case 9:
 			link.PermanentMAC = value.textField()
+		case 10:
+			link.Local = append(link.Local, value.prefixField())
 		default:
 			return false
 		}

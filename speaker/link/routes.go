@@ -21,11 +21,13 @@ type routes struct {
 	onLink []netlink.Route
 	// policy are the links that other tables lead through, by index.
 	policy map[int]bool
+	// local are the IPv4 prefixes that the kernel takes for its own, by index of the link.
+	local map[int][]netip.Prefix
 }
 
 // readRoutes reads all routing tables. A node that speaks a routing protocol may have very many; few are kept.
 func readRoutes() (routes, error) {
-	read := routes{policy: map[int]bool{}}
+	read := routes{policy: map[int]bool{}, local: map[int][]netip.Prefix{}}
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		err := netlink.RouteListFilteredIter(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE,
 			func(route netlink.Route) bool { read.add(route); return true })
@@ -45,11 +47,22 @@ func (r *routes) add(route netlink.Route) {
 		r.defaults = append(r.defaults, route)
 	}
 	switch {
+	case route.Table == unix.RT_TABLE_LOCAL:
+		r.addLocal(&route)
 	case route.Table == unix.RT_TABLE_MAIN && isDefault:
 	case route.Table == unix.RT_TABLE_MAIN && onLink(&route):
 		r.onLink = append(r.onLink, route)
-	case route.Table != unix.RT_TABLE_MAIN && route.Table != unix.RT_TABLE_LOCAL && route.Type == unix.RTN_UNICAST:
+	case route.Table != unix.RT_TABLE_MAIN && route.Type == unix.RTN_UNICAST:
 		r.policy[route.LinkIndex] = true
+	}
+}
+
+// addLocal notes a prefix that the kernel answers ARP for, as long as it can be that of a pool. The host has those of 127.0.0.0/8 for
+// itself, and one that takes every address there is could reach nobody.
+func (r *routes) addLocal(route *netlink.Route) {
+	prefix, ok := prefixOf(route.Dst)
+	if ok && route.Type == unix.RTN_LOCAL && prefix.Addr().Is4() && prefix.Addr().IsGlobalUnicast() {
+		r.local[route.LinkIndex] = append(r.local[route.LinkIndex], prefix.Masked())
 	}
 }
 
@@ -67,6 +80,7 @@ func (r *routes) assign(links []lb.Link) {
 	for i := range links {
 		byIndex[links[i].Index] = &links[i]
 		links[i].PolicyRouted = r.policy[links[i].Index]
+		links[i].Local = localBeyond(r.local[links[i].Index], links[i].Addresses)
 	}
 	slices.SortStableFunc(r.onLink, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) })
 	seen := map[netip.Prefix]bool{}
@@ -83,6 +97,15 @@ func (r *routes) assign(links []lb.Link) {
 		slices.SortFunc(links[i].Routes, netip.Prefix.Compare)
 	}
 	r.assignDefaults(byIndex)
+}
+
+// localBeyond are those of local prefixes that are no single one of a link's own addresses, in order.
+func localBeyond(local, addresses []netip.Prefix) []netip.Prefix {
+	beyond := slices.DeleteFunc(local, func(p netip.Prefix) bool {
+		return p.IsSingleIP() && slices.ContainsFunc(addresses, func(own netip.Prefix) bool { return own.Addr() == p.Addr() })
+	})
+	slices.SortFunc(beyond, netip.Prefix.Compare)
+	return slices.Compact(beyond)
 }
 
 // assignDefaults says by which links the default routes leave: those with the lowest metric, of which each may have several next hops.

@@ -95,6 +95,38 @@ func TestWatcher_KnowsByWhichLinksTheDefaultRouteLeaves(t *testing.T) {
 	}
 }
 
+// TestWatcher_KnowsWhatTheKernelTakesForItsOwn by routes: it answers ARP for that.
+func TestWatcher_KnowsWhatTheKernelTakesForItsOwn(t *testing.T) {
+	netnstest.Veth(t, "port0", netnstest.New(t), "far0")
+	ip(t, "addr add 192.0.2.7/24 dev port0")
+	w := start(t)
+	for _, step := range []struct {
+		name, do string
+		want     []string
+	}{
+		{"a prefix", "route add local 192.0.2.64/26 dev lo", []string{"lo 192.0.2.64/26"}},
+		{"no longer", "route del local 192.0.2.64/26 dev lo", nil},
+		{"one that comes with an address of lo", "addr add 192.0.2.129/25 dev lo", []string{"lo 192.0.2.128/25"}},
+		{"a single address", "route add local 192.0.2.9/32 dev port0", []string{"lo 192.0.2.128/25", "port0 192.0.2.9/32"}},
+		{"an address of the interface is none beyond it", "addr add 192.0.2.9/32 dev port0", []string{"lo 192.0.2.128/25"}},
+		{"a routing protocol may set it", "route add local 192.0.2.10/32 dev lo proto bird", []string{"lo 192.0.2.10/32", "lo 192.0.2.128/25"}},
+	} {
+		ip(t, step.do)
+		await(t, w, step.name, func(links []lb.Link) error {
+			var got []string
+			for _, link := range links {
+				for _, prefix := range link.Local {
+					got = append(got, link.Name+" "+prefix.String())
+				}
+			}
+			if !slices.Equal(got, step.want) {
+				return fmt.Errorf("they are %s", got)
+			}
+			return nil
+		})
+	}
+}
+
 // A port that waits for 802.1X has a carrier, and the kernel drops what is sent on it.
 func TestWatcher_DormantLinkIsNotUp(t *testing.T) {
 	netnstest.Veth(t, "port0", netnstest.New(t), "far0")

@@ -96,7 +96,8 @@ func (s *subscription) readLoop() error {
 }
 
 // relevant is false for routes that a routing protocol has set, other than default routes: a node may learn and lose
-// thousands of them a second. Routes to neighbors come from the kernel, from RAs, from DHCP or from the administrator.
+// thousands of them a second. Routes to neighbors come from the kernel, from RAs, from DHCP or from the administrator. Local routes count
+// whoever has set them, as the kernel answers for their addresses.
 func relevant(message syscall.NetlinkMessage) bool {
 	switch message.Header.Type {
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
@@ -104,7 +105,10 @@ func relevant(message syscall.NetlinkMessage) bool {
 			return false
 		}
 		route := nl.DeserializeRtMsg(message.Data)
-		return route.Table != unix.RT_TABLE_LOCAL && (route.Dst_len == 0 || route.Protocol <= unix.RTPROT_RA || route.Protocol == unix.RTPROT_DHCP)
+		if route.Table == unix.RT_TABLE_LOCAL {
+			return route.Type == unix.RTN_LOCAL && route.Family == unix.AF_INET
+		}
+		return (route.Dst_len == 0 || route.Protocol <= unix.RTPROT_RA || route.Protocol == unix.RTPROT_DHCP)
 	}
 	return true
 }

@@ -228,11 +228,11 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 		s.world.Links[node] = s.view.Peers[node].State.Links
 	}
 	s.world.Links[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
-	s.world.NodeAddresses = l.nodeAddresses(s)
+	s.world.NodeAddresses, s.world.NodePrefixes = l.nodeAddresses(s)
 }
 
 // nodeAddresses are what the kernels of the nodes have, this one's included.
-func (l *Loop) nodeAddresses(s *snapshot) map[netip.Addr]announce.NodeAddress {
+func (l *Loop) nodeAddresses(s *snapshot) (map[netip.Addr]announce.NodeAddress, []announce.NodePrefix) {
 	links := make(map[string][]lb.Link, len(s.view.Peers)+1)
 	for node, peer := range s.view.Peers {
 		if peer.StateKnown {

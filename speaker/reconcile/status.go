@@ -115,13 +115,15 @@ func networkInterfaces(links []lb.Link) []v1beta1.NodeInterface {
 
 // serviceAddresses are the first addresses of Services that some links have, with the interface of each, and the others as ranges.
 func serviceAddresses(services *announce.Computer, links []lb.Link) (list []v1beta1.NodeServiceAddress, more []string) {
-	own := announce.OwnAddresses(links)
-	found := services.OwnServiceAddresses(own)
-	listed := min(len(found), v1beta1.SpeakerNetworkLimit)
-	for _, addr := range found[:listed] {
-		list = append(list, v1beta1.NodeServiceAddress{Address: addr.String(), Interface: own[addr]})
+	var others []netip.Addr
+	for _, own := range services.OwnServiceAddresses(links) {
+		if len(list) < v1beta1.SpeakerNetworkLimit {
+			list = append(list, v1beta1.NodeServiceAddress{Address: own.Addr.String(), Interface: own.Interface})
+		} else {
+			others = append(others, own.Addr)
+		}
 	}
-	return list, rangeTexts(found[listed:])
+	return list, rangeTexts(others)
 }
 
 // rangeTexts are addresses as ranges, as many as a Speaker object may have: they leave out none of the addresses.

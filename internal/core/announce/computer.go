@@ -30,6 +30,7 @@ type basis struct {
 	options        Options
 	node           string
 	nodeAddresses  map[netip.Addr]NodeAddress
+	nodePrefixes   []NodePrefix
 	proxyUnhealthy []bool // in the order of the nodes
 	ownProxyFailed bool
 }
@@ -90,7 +91,7 @@ func (b *basis) known(w *World) bool {
 func basisOf(w *World) basis {
 	b := basis{
 		reading: w.Reading, nodes: w.Nodes, pools: w.Pools, l2: w.L2Advertisements, bgp: w.BGPAdvertisements, peers: w.Peers, options: w.Options,
-		node: w.Node, nodeAddresses: w.NodeAddresses, ownProxyFailed: w.OwnProxyFailed,
+		node: w.Node, nodeAddresses: w.NodeAddresses, nodePrefixes: w.NodePrefixes, ownProxyFailed: w.OwnProxyFailed,
 	}
 	b.proxyUnhealthy = make([]bool, len(w.Nodes))
 	for i, n := range w.Nodes {
@@ -103,7 +104,8 @@ func basisOf(w *World) basis {
 func (b *basis) equal(other *basis) bool {
 	return b.node == other.node && b.ownProxyFailed == other.ownProxyFailed && b.pools == other.pools && b.options == other.options &&
 		slices.Equal(b.nodes, other.nodes) && slices.Equal(b.l2, other.l2) && slices.Equal(b.bgp, other.bgp) && slices.Equal(b.peers, other.peers) &&
-		slices.Equal(b.proxyUnhealthy, other.proxyUnhealthy) && maps.Equal(b.nodeAddresses, other.nodeAddresses)
+		slices.Equal(b.proxyUnhealthy, other.proxyUnhealthy) && maps.Equal(b.nodeAddresses, other.nodeAddresses) &&
+		slices.Equal(b.nodePrefixes, other.nodePrefixes)
 }
 
 func (r *rules) derive() *derived {

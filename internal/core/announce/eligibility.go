@@ -316,10 +316,13 @@ var addressChain = []addressCheck{
 	{
 		ReasonNodeHasAddress,
 		func(r *rules, a address, _ bool) bool {
-			_, has := r.world.NodeAddresses[a.addr]
+			_, has := r.world.nodeHas(a.addr)
 			return has
 		},
-		func(r *rules, a address) string { return r.world.NodeAddresses[a.addr].message(a.addr) },
+		func(r *rules, a address) string {
+			by, _ := r.world.nodeHas(a.addr)
+			return by.message(a.addr)
+		},
 	},
 	{
 		ReasonNoEndpoint,

@@ -26,7 +26,7 @@ func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.L
 		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
 			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
 		})
-		addressed := slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr().IsGlobalUnicast() })
+		addressed := len(link.Local) > 0 || slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr().IsGlobalUnicast() })
 		member := link.Enslaved && !isInternal(link.Name)
 		if usable(link) && (named || !isInternal(link.Name)) || (addressed || member) && !link.OfServiceProxy() {
 			relevant = append(relevant, *link)

@@ -1,15 +1,39 @@
 package announce
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // NodeAddress is where the kernel of a node has an address. Interface is empty if it is not known.
 type NodeAddress struct{ Node, Interface string }
+
+// NodePrefix is where the kernel of a node has all addresses of a prefix, by a local route.
+type NodePrefix struct {
+	Prefix netip.Prefix
+	NodeAddress
+}
+
+func (p NodePrefix) compare(other NodePrefix) int {
+	return cmp.Or(p.Prefix.Compare(other.Prefix), strings.Compare(p.Node, other.Node), strings.Compare(p.Interface, other.Interface))
+}
+
+// nodeHas returns which node's kernel has an address, if any does.
+func (w *World) nodeHas(addr netip.Addr) (NodeAddress, bool) {
+	if by, has := w.NodeAddresses[addr]; has {
+		return by, true
+	}
+	i := slices.IndexFunc(w.NodePrefixes, func(p NodePrefix) bool { return p.Prefix.Contains(addr) })
+	if i < 0 {
+		return NodeAddress{}, false
+	}
+	return w.NodePrefixes[i].NodeAddress, true
+}
 
 // message of the condition: what is wrong and what to do.
 func (n NodeAddress) message(addr netip.Addr) string {
@@ -26,11 +50,13 @@ func (n NodeAddress) message(addr netip.Addr) string {
 type NodeAddresses struct {
 	links map[string][]lb.Link
 	byIP  map[netip.Addr]NodeAddress
+	// prefixes in order.
+	prefixes []NodePrefix
 }
 
 // Update takes the links that are known now, by node, forgets nodes that do not stay, and returns who has which address; of
-// several the first by name. The result is shared, and must not be changed.
-func (n *NodeAddresses) Update(links map[string][]lb.Link, stays func(node string) bool) map[netip.Addr]NodeAddress {
+// several the first by name, and the prefixes. The results are shared, and must not be changed.
+func (n *NodeAddresses) Update(links map[string][]lb.Link, stays func(node string) bool) (map[netip.Addr]NodeAddress, []NodePrefix) {
 	changed := n.byIP == nil
 	if changed {
 		n.links = map[string][]lb.Link{}
@@ -48,13 +74,14 @@ func (n *NodeAddresses) Update(links map[string][]lb.Link, stays func(node strin
 		}
 	}
 	if changed {
-		n.byIP = map[netip.Addr]NodeAddress{}
-		// order does not matter: the first by name counts.
+		n.byIP, n.prefixes = map[netip.Addr]NodeAddress{}, nil
+		// order does not matter: the first by name counts, and the prefixes are sorted.
 		for node, own := range n.links {
 			n.add(node, own)
 		}
+		slices.SortFunc(n.prefixes, NodePrefix.compare)
 	}
-	return n.byIP
+	return n.byIP, n.prefixes
 }
 
 func (n *NodeAddresses) add(node string, links []lb.Link) {
@@ -64,6 +91,19 @@ func (n *NodeAddresses) add(node string, links []lb.Link) {
 			n.byIP[addr] = NodeAddress{node, on}
 		}
 	}
+	for i := range links {
+		for _, prefix := range ownPrefixes(&links[i]) {
+			n.prefixes = append(n.prefixes, NodePrefix{prefix, NodeAddress{node, links[i].Name}})
+		}
+	}
+}
+
+// ownPrefixes are those of which the kernel has every address by a local route through a link. A service proxy's are no node's own.
+func ownPrefixes(link *lb.Link) []netip.Prefix {
+	if link.OfServiceProxy() {
+		return nil
+	}
+	return link.Local
 }
 
 // OwnAddresses are the addresses that the kernel with these links answers for itself, each with the first of its interfaces
@@ -84,14 +124,36 @@ func OwnAddresses(links []lb.Link) map[netip.Addr]string {
 	return own
 }
 
-// OwnServiceAddresses are those of a node's own addresses that Services have, in order.
-func (c *Computer) OwnServiceAddresses(own map[netip.Addr]string) (found []netip.Addr) {
-	for addr := range own {
-		if c.kept != nil && len(c.kept.at[addr]) > 0 {
-			found = append(found, addr)
+// OwnServiceAddress is an address of a Service that a node with some links has itself, on one of them.
+type OwnServiceAddress struct {
+	Addr      netip.Addr
+	Interface string
+}
+
+// OwnServiceAddresses are the addresses of Services that a node with these links has itself, in order.
+func (c *Computer) OwnServiceAddresses(links []lb.Link) (found []OwnServiceAddress) {
+	if c.kept == nil {
+		return nil
+	}
+	own := OwnAddresses(links)
+	for addr, on := range own {
+		if len(c.kept.at[addr]) > 0 {
+			found = append(found, OwnServiceAddress{addr, on})
 		}
 	}
-	slices.SortFunc(found, netip.Addr.Compare)
+	for i := range links {
+		prefixes := ownPrefixes(&links[i])
+		if len(prefixes) == 0 {
+			continue
+		}
+		for addr, services := range c.kept.at { // order does not matter: they are sorted below
+			if _, known := own[addr]; !known && len(services) > 0 && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+				own[addr] = links[i].Name
+				found = append(found, OwnServiceAddress{addr, links[i].Name})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b OwnServiceAddress) int { return a.Addr.Compare(b.Addr) })
 	return found
 }
 
@@ -100,5 +162,7 @@ func sameLinks(a, b []lb.Link) bool {
 	if len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) {
 		return true
 	}
-	return slices.EqualFunc(a, b, func(x, y lb.Link) bool { return x.Name == y.Name && slices.Equal(x.Addresses, y.Addresses) })
+	return slices.EqualFunc(a, b, func(x, y lb.Link) bool {
+		return x.Name == y.Name && slices.Equal(x.Addresses, y.Addresses) && slices.Equal(x.Local, y.Local)
+	})
 }

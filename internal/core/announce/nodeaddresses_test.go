@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -44,21 +45,66 @@ func TestNodeAddresses_CountAsLongAsTheNodeStays(t *testing.T) {
 		"n1": {linkWith("eth0", "192.0.2.11/24")},
 		"n2": {linkWith("lo", "127.0.0.1/8", "192.0.2.200/32"), linkWith("eth0", "192.0.2.200/24"), linkWith("kube-ipvs0", "192.0.2.201/32")},
 	}
-	got := known.Update(links, stays)
+	got, _ := known.Update(links, stays)
 	if got[vip] != (NodeAddress{"n2", "eth0"}) || len(got) != 2 || got[other] != (NodeAddress{}) {
 		t.Errorf("known are %v", got)
 	}
-	if got = known.Update(map[string][]lb.Link{"n1": links["n1"]}, stays); got[vip].Node != "n2" {
+	if got, _ = known.Update(map[string][]lb.Link{"n1": links["n1"]}, stays); got[vip].Node != "n2" {
 		t.Error("the speaker of n2 is away, and its address is forgotten")
 	}
 	links["n1"] = []lb.Link{linkWith("eth0", "192.0.2.11/24", "192.0.2.200/32")}
-	if got = known.Update(links, stays); got[vip].Node != "n1" {
+	if got, _ = known.Update(links, stays); got[vip].Node != "n1" {
 		t.Errorf("of two nodes %s is named, not the first", got[vip].Node)
 	}
 	delete(links, "n1")
 	nodes = []string{"n2"}
 	links["n2"] = []lb.Link{linkWith("eth0", "192.0.2.12/24")}
-	if got = known.Update(links, stays); !maps.Equal(got, map[netip.Addr]NodeAddress{netip.MustParseAddr("192.0.2.12"): {"n2", "eth0"}}) {
+	if got, _ = known.Update(links, stays); !maps.Equal(got, map[netip.Addr]NodeAddress{netip.MustParseAddr("192.0.2.12"): {"n2", "eth0"}}) {
 		t.Errorf("after it has left both nodes, known are %v", got)
+	}
+}
+
+func TestNodePrefixes_EveryAddressIsAnnouncedByNobody(t *testing.T) {
+	var known NodeAddresses
+	local := func(name, prefix string) lb.Link {
+		return lb.Link{Name: name, NoARP: true, Local: []netip.Prefix{netip.MustParsePrefix(prefix)}}
+	}
+	links := map[string][]lb.Link{
+		"n1": {local("kube-ipvs0", "192.0.2.128/25")},
+		"n2": {linkWith("eth0", "192.0.2.12/24"), local("lo", "192.0.2.192/26")},
+	}
+	everywhere := func(string) bool { return true }
+	for _, step := range []struct {
+		name, addr, want string
+		change           func()
+	}{
+		{"an address of it", "192.0.2.200", "lo", func() {}},
+		{"one beside it", "192.0.2.130", "", func() {}},
+		{"the route was taken away", "192.0.2.200", "", func() { links["n2"] = links["n2"][:1] }},
+		{"it is of one address", "192.0.2.200", "eth0", func() { links["n2"] = []lb.Link{local("eth0", "192.0.2.200/32")} }},
+	} {
+		step.change()
+		w := cluster()
+		w.add("web", step.addr, everyNode...)
+		w.NodeAddresses, w.NodePrefixes = known.Update(links, everywhere)
+		plan := Compute(w)
+		if announced := len(plan.Contests) > 0; announced != (step.want == "") {
+			t.Errorf("%s: announced %t", step.name, announced)
+		}
+		got := NewExplainer(w).Explain(w.Services[0])
+		if step.want != "" && (got.Reason != ReasonNodeHasAddress.Name || !strings.Contains(got.Message, "node n2 itself, on interface "+step.want)) {
+			t.Errorf("%s: it is explained as %+v", step.name, got)
+		}
+		own := OwnServiceAddresses(w.Services, links["n2"])
+		if has := len(own) == 1 && own[0].Interface == step.want; has != (step.want != "") {
+			t.Errorf("%s: the node says that it has %v", step.name, own)
+		}
+	}
+}
+
+func TestRelevantLinks_HaveLocalPrefixes(t *testing.T) {
+	lo := lb.Link{Name: "lo", NoARP: true, Local: []netip.Prefix{netip.MustParsePrefix("192.0.2.192/26")}}
+	if got := RelevantLinks([]lb.Link{lo}, nil); len(got) != 1 {
+		t.Errorf("the others are told of %v", got)
 	}
 }

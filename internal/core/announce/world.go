@@ -41,6 +41,8 @@ type World struct {
 	OwnLinks []lb.Link
 	// NodeAddresses are what the kernels of the nodes have.
 	NodeAddresses map[netip.Addr]NodeAddress
+	// NodePrefixes are those of which a node's kernel has every address.
+	NodePrefixes []NodePrefix
 	// Gateways are the default gateways of this node.
 	Gateways []lb.Gateway
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with a zone.

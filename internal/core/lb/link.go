@@ -29,6 +29,9 @@ type Link struct {
 	// Routes are the subnets that the node's kernel reaches through the link without a router. Of several links with a route
 	// to one subnet only the one that the kernel uses has it.
 	Routes []netip.Prefix
+	// Local are prefixes of which the kernel takes every address for its own, by a local route through the link, beyond Addresses: it
+	// answers ARP for them on all links. IPv4 alone: for an IPv6 address that no interface has, no kernel answers.
+	Local []netip.Prefix
 	// PolicyRouted: another routing table than the main one leads through the link. Known of a node's own links only.
 	PolicyRouted bool
 	// DefaultRoute are the families whose default route, the one of the main table that the kernel uses, leaves by the link. Known of a
