@@ -10,7 +10,7 @@ import (
 // section 5.1 for 1 s. Those times suit a host that boots on a network with slow switches. Here the node and its link
 // have been up for long, a wired neighbor answers within a millisecond, and somebody waits for the Service. So the
 // probes follow each other closely. An owner that answers too late is still found, because detection goes on for as
-// long as an address is held.
+// long as an address is held, and gets the address back within provingTime.
 const (
 	// probeNum is PROBE_NUM of RFC 5227: how many probes are sent.
 	probeNum = 3
@@ -41,10 +41,14 @@ const (
 // probed, is held, or is left to a conflicting host. acd is pure: it is told the time and returns what to do. The
 // jitter that its methods take is in [0, 1).
 type acd struct {
-	// holding: the address is answered and announced. It is never given up again. RFC 5227 section 2.4 (c) permits that
+	// holding: the address is answered and announced. Once it is proven it is never given up again. RFC 5227 section 2.4 (c) permits that
 	// to a host that must keep its address. Ours belongs to the cluster by configuration, and its traffic has no other
 	// way.
 	holding bool
+	// provenAt is when nobody may object to it any more; zero: nobody may.
+	provenAt time.Time
+	// looked is when the last look was for the host of a conflict about an address that is held.
+	looked time.Time
 	// detection is what the user wants; empty: Probe.
 	detection v1beta1.ConflictDetection
 	// probes sent in this round; 0 when no round runs.
@@ -86,6 +90,10 @@ const (
 	doHold
 	// doEndConflict: a conflict about an address that is held is over.
 	doEndConflict
+	// doLook: send a probe for an address that is held.
+	doLook
+	// doProve: nobody has objected to an address that is held.
+	doProve
 )
 
 // newACD returns the state of a new address: to be probed first, or held at once.
@@ -116,11 +124,7 @@ func (d *acd) step(now time.Time, jitter float64) action {
 	case d.due.IsZero() || now.Before(d.due):
 		return doNothing
 	case d.holding:
-		if d.due = d.conflict.lastSeen.Add(conflictTimeout); now.Before(d.due) {
-			return doNothing
-		}
-		d.conflict, d.due = nil, time.Time{}
-		return doEndConflict
+		return d.stepHeld(now)
 	case d.needsProbe(now):
 		d.probes++
 		d.due = now.Add(time.Duration(float64(probeInterval) * (0.8 + 0.4*jitter)))
@@ -128,9 +132,10 @@ func (d *acd) step(now time.Time, jitter float64) action {
 	default:
 		d.holding, d.probes, d.due = true, 0, time.Time{}
 		if d.conflict != nil && d.detection == v1beta1.ConflictWarn && d.conflict.certain && now.Sub(d.conflict.lastSeen) < conflictProbeInterval {
-			d.due = d.conflict.lastSeen.Add(conflictTimeout)
+			d.looked, d.due = now, now.Add(conflictLook)
 		} else {
 			d.conflict = nil
+			d.beginProving(now)
 		}
 		return doHold
 	}
@@ -164,18 +169,19 @@ func (d *acd) restart(now time.Time) {
 }
 
 // addressInUse records that a foreign host uses the address, or, if it is not held, another node of the cluster. began reports
-// a new conflict. defend reports that one
+// a new conflict. An address that is not proven yet is not held any more afterwards. defend reports that one
 // announcement has to be sent: at most one in each defendInterval, so that two hosts that both defend do not flood the
 // segment (RFC 5227 section 2.4).
 func (d *acd) addressInUse(now time.Time, by user, jitter float64) (began, defend bool) {
 	if d.detection == v1beta1.ConflictOff {
 		return false, false
 	}
+	d.yields(by)
 	inRound := !d.holding && (d.probes > 0 || d.conflict == nil)
 	if d.conflict == nil {
 		d.conflict = &conflictingHost{user: by, since: now}
 		if d.holding {
-			d.due = now.Add(conflictTimeout)
+			d.looked, d.due = now, now.Add(conflictLook)
 		}
 	}
 	d.conflict.lastSeen = now
@@ -215,7 +221,7 @@ func (d *acd) endConflictWithNode(now time.Time) bool {
 	if d.conflict == nil || !d.conflict.owner.other() {
 		return false
 	}
-	d.conflict, d.probes, d.due = nil, 0, time.Time{}
+	d.conflict, d.probes, d.due = nil, 0, d.provenAt
 	if !d.holding {
 		d.due = now
 	}
@@ -228,7 +234,7 @@ func (d *acd) clearConflict(now time.Time, inCluster func(mac) bool) bool {
 	if d.conflict == nil || d.conflict.owner.other() || !inCluster(d.conflict.mac) {
 		return false
 	}
-	d.conflict, d.probes, d.due = nil, 0, time.Time{}
+	d.conflict, d.probes, d.due = nil, 0, d.provenAt
 	if !d.holding {
 		d.due = now
 	}

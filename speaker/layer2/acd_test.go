@@ -19,7 +19,7 @@ type event struct {
 }
 
 func step(d *acd, now time.Time) string {
-	return map[action]string{doProbe: "probe", doHold: "hold", doEndConflict: "end conflict"}[d.step(now, 0.5)]
+	return map[action]string{doProbe: "probe", doHold: "hold", doEndConflict: "end conflict", doLook: "look", doProve: "prove"}[d.step(now, 0.5)]
 }
 
 func usedBy(by mac) func(*acd, time.Time) string {
@@ -29,6 +29,14 @@ func usedBy(by mac) func(*acd, time.Time) string {
 			{true, false}: "conflict", {true, true}: "conflict, defend", {false, true}: "defend",
 		}[[2]bool{began, defend}]
 	}
+}
+
+// usedByNode is a use by another node of the cluster, which conflictDetector does not hand on while the address is held.
+func usedByNode(d *acd, _ time.Time) string {
+	if d.yields(user{mac: foreign, owner: owner{node: "n2"}}) {
+		return "yields"
+	}
+	return ""
 }
 
 func probing(d *acd, now time.Time) string {
@@ -76,7 +84,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{"an address from another node of the cluster is held at once", false, []event{{0, step, ""}}, true, mac{}},
 		{
 			"three probes without an answer, and it is held", true,
-			append(round(0), event{150 * ms, step, "hold"}, event{time.Hour, step, ""}), true,
+			append(round(0), event{150 * ms, step, "hold"}, event{time.Hour, step, "prove"}, event{2 * time.Hour, step, ""}), true,
 			mac{},
 		},
 		{"it is not held before the last probe had its time", true, round(0), false, mac{}},
@@ -183,13 +191,41 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 			[]event{
 				{0, use, "conflict, defend"},
 				{30 * time.Second, use, "defend"},
-				{60 * time.Second, step, ""},
-				{90*time.Second - 1, step, ""},
+				{19 * time.Second, step, ""},
+				{60 * time.Second, step, "look"},
+				{61 * time.Second, step, ""},
+				{90*time.Second - 1, step, "look"},
 				{90 * time.Second, step, "end conflict"},
 				{91 * time.Second, step, ""},
 			},
 			true,
 			mac{},
+		},
+		{
+			"a host that answers a look is still there", false,
+			[]event{{0, use, "conflict, defend"}, {20 * time.Second, step, "look"}, {20001 * ms, use, "defend"}, {70 * time.Second, step, "look"}, {71 * time.Second, step, ""}},
+			true, foreign,
+		},
+		{
+			"what was found free is looked for twice more until it is proven", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{1149 * ms, step, ""}, event{1150 * ms, step, "look"}, event{2150 * ms, step, "look"},
+				event{3149 * ms, step, ""}, event{3150 * ms, step, "prove"}, event{time.Hour, step, ""}), true,
+			mac{},
+		},
+		{
+			"until then an answer that comes late has it", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{1150 * ms, step, "look"}, event{3149 * ms, use, "conflict"}, event{4 * time.Second, step, ""},
+				event{10649 * ms, step, "probe"}), false, foreign,
+		},
+		{
+			"another node that uses it does not", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{200 * ms, usedByNode, ""}), true,
+			mac{},
+		},
+		{
+			"once it is proven it is defended", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{3150 * ms, step, "prove"}, event{3151 * ms, use, "conflict, defend"}), true,
+			foreign,
 		},
 		{
 			"a new conflict is defended with the rate of the old one", false,

@@ -58,6 +58,15 @@ func (t *schedule) urgency() urgency {
 	}
 }
 
+// periodicLooks is with how many of the periodic announcements one asks whether another host has the address now. A host that is given an
+// address by hand tells nobody, and no announcement of ours makes it answer.
+const periodicLooks = 5
+
+// looks reports whether the next announcement is one of them. The first periodic one is.
+func (t *schedule) looks() bool {
+	return t.urgency() == periodic && (t.sent-len(t.repeats())-1)%periodicLooks == 0
+}
+
 // repeats are the times between its first announcements.
 func (t *schedule) repeats() []time.Duration {
 	if t.waits != nil {

@@ -37,8 +37,9 @@ func repeatIntervals(addr netip.Addr) []time.Duration {
 // sender sends the announcements of addresses on one interface.
 type sender interface {
 	interfaceName() string
-	// announce sends the n-th announcement of an address, from 0 on, as one frame.
-	announce(addr netip.Addr, n int)
+	// announce sends the n-th announcement of an address, from 0 on, as one frame. look: whether another host has taken the address is
+	// asked as well, by a second frame.
+	announce(addr netip.Addr, n int, look bool)
 }
 
 // announcer announces addresses: at once when they are added, a few times more over the next seconds, then once per
@@ -181,10 +182,10 @@ func (a *announcer) next(now time.Time) (announce func(), wait time.Duration) {
 			unannounced += len(q.lists[initial])
 			continue
 		}
-		by, addr, n, ends := t.sender, t.addr, t.sent, a.endsFailOver(t)
+		by, addr, n, ends, look := t.sender, t.addr, t.sent, a.endsFailOver(t), t.looks()
 		a.reschedule(q, t, now)
 		return func() {
-			by.announce(addr, n)
+			by.announce(addr, n, look)
 			if ends {
 				a.failOvers.announced(addr, time.Now())
 			}

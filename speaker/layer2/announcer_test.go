@@ -31,7 +31,7 @@ func (r *senderRecorder) interfaceName() string { return r.on }
 // via implements update.
 func (r *senderRecorder) via() sender { return r }
 
-func (r *senderRecorder) announce(addr netip.Addr, _ int) {
+func (r *senderRecorder) announce(addr netip.Addr, _ int, _ bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.times[addr] = append(r.times[addr], time.Since(r.begin))

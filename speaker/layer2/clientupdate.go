@@ -36,7 +36,7 @@ type clientUpdate struct {
 func (u clientUpdate) via() sender { return u.socket }
 
 // announce implements sender.
-func (u clientUpdate) announce(addr netip.Addr, n int) {
+func (u clientUpdate) announce(addr netip.Addr, n int, _ bool) {
 	if v := (*u.addresses.Load())[addr]; v == nil || !v.held.Load() || v.shared() == nil || !v.serves(u.of.addr) {
 		return
 	}
@@ -60,7 +60,7 @@ type introduction struct {
 func (i introduction) via() sender { return i.socket }
 
 // announce implements sender.
-func (i introduction) announce(addr netip.Addr, _ int) {
+func (i introduction) announce(addr netip.Addr, _ int, _ bool) {
 	if frame := i.protocol.introduce(i.nic.mac, addr, i.of, i.to); frame != nil && i.holds(addr) && i.send(frame, asIntroduction) {
 		i.metrics.introductions.Inc()
 	}

@@ -88,12 +88,14 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 		if r.isStale() {
 			return staleInterval
 		}
-		probes, free, ended := r.detector.due(time.Now())
-		r.hold(free)
-		if ended {
+		do := r.detector.due(time.Now())
+		r.letGo(do.released)
+		r.hold(do.free)
+		r.prove(do.proven)
+		if do.ended {
 			notify(r.changes)
 		}
-		for _, addr := range probes {
+		for _, addr := range do.probes {
 			if !r.probe(addr) {
 				r.detector.probeFailed(addr)
 			}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -25,6 +26,10 @@ type vip struct {
 	acd acd
 	// kernelsAnswer as in announce.Layer2Address, guarded by the same.
 	kernelsAnswer bool
+	// looksAgain: the answers of others are a conflict, so it is worth while to probe from time to time. It is read by the announcer.
+	looksAgain atomic.Bool
+	// unproven as acd says, for those who do not hold its mutex.
+	unproven atomic.Bool
 }
 
 // conflictDetector runs Address Conflict Detection for all desired addresses.
@@ -42,6 +47,8 @@ type conflictDetector struct {
 	pending map[netip.Addr]*vip
 	// budget for probes. An interface sends no more than all of them.
 	budget budget
+	// released were left to other hosts, and are still announced for a moment.
+	released []netip.Addr
 }
 
 func newConflictDetector(log *slog.Logger, m *metrics, rate int) *conflictDetector {
@@ -71,6 +78,7 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 			notify(d.wake)
 		}
 		d.setKernelsAnswer(now, address.Addr, v, address.KernelsAnswer)
+		v.looksAgain.Store(address.Detection != v1beta1.ConflictOff && !address.KernelsAnswer)
 		vips[address.Addr] = v
 		for _, name := range address.Interfaces {
 			key := socketKey{name: name, family: lb.FamilyOf(address.Addr)}
@@ -123,37 +131,76 @@ func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
 	notify(d.wake)
 }
 
-// due returns what has to be done now: the addresses to probe, as far as the budget goes, all addresses that were found free
-// and are held from now on, and whether a conflict about a held address is over. Rounds of probes that have begun come first,
-// so that of thousands of new addresses some are ready soon.
-func (d *conflictDetector) due(now time.Time) (probes, free []netip.Addr, ended bool) {
+// dueNow is what has to be done about addresses now.
+type dueNow struct {
+	// probes to send, as far as the budget goes.
+	probes []netip.Addr
+	// free were found free and are held from now on, proven are held and nobody has objected, released were left to other hosts.
+	free, proven, released []netip.Addr
+	// ended: a conflict about a held address is over.
+	ended bool
+}
+
+// The order in which the budget is spent: rounds of probes that have begun come first, so that of thousands of new addresses some are
+// ready soon, and looks for those that are ready come last.
+const (
+	turnOfOthers = iota
+	turnOfFirstProbes
+	turnOfLooks
+	turns
+)
+
+// turnOf is when an address has its turn among those that are due, and whether it needs a probe then.
+func (d *acd) turnOf(now time.Time) (turn int, probe bool) {
+	switch probe := d.probeDue(now); {
+	case d.lookDue(now):
+		return turnOfLooks, true
+	case probe && d.probes == 0:
+		return turnOfFirstProbes, true
+	default:
+		return turnOfOthers, probe
+	}
+}
+
+// due returns what has to be done now.
+func (d *conflictDetector) due(now time.Time) (do dueNow) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, begun := range []bool{true, false} {
+	do.released, d.released = d.released, nil
+	for current := range turns {
 		for addr, v := range d.pending {
-			probe := v.acd.probeDue(now)
-			if first := probe && v.acd.probes == 0; first == begun || probe && !d.budget.take(now) {
+			if turn, probe := v.acd.turnOf(now); turn != current || probe && !d.budget.take(now) {
 				continue // What finds no budget stays due; the next call is soon.
 			}
-			host := v.acd.conflict
-			switch v.acd.step(now, d.jitter()) {
-			case doProbe:
-				probes = append(probes, addr)
-			case doHold:
-				v.held.Store(true)
-				free = append(free, addr)
-				if v.acd.conflict == nil {
-					d.conflictEnded(addr, host)
-				}
-			case doEndConflict:
-				ended = true
-				d.conflictEnded(addr, host)
-			case doNothing:
-			}
+			d.step(now, addr, v, &do)
 			d.reschedule(addr, v)
 		}
 	}
-	return probes, free, ended
+	return do
+}
+
+// step does what is due about one address, and adds what is left to do. The caller holds mu.
+func (d *conflictDetector) step(now time.Time, addr netip.Addr, v *vip, do *dueNow) {
+	host := v.acd.conflict
+	switch v.acd.step(now, d.jitter()) {
+	case doProbe, doLook:
+		do.probes = append(do.probes, addr)
+	case doHold:
+		if v.shared() != nil {
+			v.acd.provenAt = time.Time{} // Others answer for it as well, and are no strangers.
+		}
+		v.held.Store(true)
+		do.free = append(do.free, addr)
+		if v.acd.conflict == nil {
+			d.conflictEnded(addr, host)
+		}
+	case doEndConflict:
+		do.ended = true
+		d.conflictEnded(addr, host)
+	case doProve:
+		do.proven = append(do.proven, addr)
+	case doNothing:
+	}
 }
 
 // probeFailed records that no interface could send the probe of an address.
@@ -187,6 +234,11 @@ func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName st
 		began = v.acd.probedBy(time.Now(), user, d.jitter())
 	} else {
 		began, defend = v.acd.addressInUse(time.Now(), user, d.jitter())
+	}
+	if v.held.Load() && !v.acd.holding {
+		v.held.Store(false)
+		d.released = append(d.released, u.addr)
+		notify(d.wake)
 	}
 	d.reschedule(u.addr, v)
 	if began {
@@ -241,6 +293,7 @@ func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost)
 // reschedule keeps pending up to date for one address and wakes detectConflicts if the address is new there. The time
 // of one that was pending already is known to it. The caller holds mu.
 func (d *conflictDetector) reschedule(addr netip.Addr, v *vip) {
+	v.unproven.Store(v.acd.unproven())
 	if v.acd.due.IsZero() {
 		delete(d.pending, addr)
 		return

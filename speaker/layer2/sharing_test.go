@@ -412,7 +412,7 @@ func TestSharing_EndsWithAnAnnouncement(t *testing.T) {
 	l.nodes["n1"].announcer.mu.Unlock()
 	before := testutil.ToFloat64(l.nodes["n1"].metrics.ipv4.gratuitous)
 	for _, s := range *l.nodes["n1"].live.Load() {
-		s.announce(vip4, 0)
+		s.announce(vip4, 0, true)
 	}
 	if testutil.ToFloat64(l.nodes["n1"].metrics.ipv4.gratuitous) != before {
 		t.Error("a shared address was announced")

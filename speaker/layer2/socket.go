@@ -244,18 +244,22 @@ func (s *socket) act(o *outcome) (did reaction) {
 func (s *socket) interfaceName() string { return s.name }
 
 // announce implements sender. It sends the forms of an announcement in turns, and nothing for what is no longer held, or shared now.
-func (s *socket) announce(addr netip.Addr, n int) {
-	if v := (*s.addresses.Load())[addr]; v == nil || !v.held.Load() || v.shared() != nil {
+func (s *socket) announce(addr netip.Addr, n int, look bool) {
+	v := (*s.addresses.Load())[addr]
+	if v == nil || !v.held.Load() || v.shared() != nil {
 		return
 	}
 	forms := s.protocol.gratuitous(s.nic.mac, addr)
 	if s.send(forms[n%len(forms)], asAnnouncement) {
 		s.metrics.gratuitous.Inc()
 	}
+	if look && v.looksAgain.Load() {
+		s.probe(addr)
+	}
 }
 
 // defend announces an address once, with one packet (RFC 5227 section 2.4).
-func (s *socket) defend(addr netip.Addr) { s.announce(addr, 0) }
+func (s *socket) defend(addr netip.Addr) { s.announce(addr, 0, false) }
 
 // probe sends a probe for an address, and reports whether it was sent.
 func (s *socket) probe(addr netip.Addr) bool {
