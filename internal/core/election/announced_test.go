@@ -98,10 +98,10 @@ func TestElector_AddressThatWasNeverAnnouncedIsNotMovedToEvenOut(t *testing.T) {
 func TestElector_WhatIsUnprovenIsNotMarked(t *testing.T) {
 	s := newFixture(t, 0, contests(2, group(1)), alive(1), Claims{}).at(0).at(newAddressDelay).want(0, 1)
 	s.Answered, s.Unproven = []netip.Addr{addr(0), addr(1)}, []netip.Addr{addr(1)}
-	if s.at(2 * sec).wantClaims(0); !s.last.Claims[0].Announced {
+	if s.at(2 * sec).wantClaims(1); !s.last.Claims[0].Announced {
 		t.Errorf("what is proven is claimed as %+v", s.last.Claims[0])
 	}
-	if s.at(3 * sec).wantClaims(); !slices.Equal(s.firsts(), []int{1}) {
+	if s.at(3 * sec).wantClaims(0); !slices.Equal(s.firsts(), []int{1}) {
 		t.Errorf("first are %v", s.firsts())
 	}
 	s.Unproven = nil
