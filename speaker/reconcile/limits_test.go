@@ -67,7 +67,10 @@ func TestNetworkStatus_LeavesOutNoAddressOfAService(t *testing.T) {
 	for _, addr := range service.Ingress {
 		has.Addresses = append(has.Addresses, netip.PrefixFrom(addr, 32))
 	}
-	XX
+	world := announce.World{OwnLinks: []lb.Link{has}, Services: []*lb.Service{service}, Pools: &lb.Pools{}}
+	var services announce.Computer
+	services.Compute(&world)
+	got := networkStatus(&world, &services)
 	if len(got.ServiceAddresses) != v1beta1.SpeakerNetworkLimit || len(got.MoreServiceAddresses) > v1beta1.SpeakerRangeLimit {
 		t.Errorf("%d addresses are listed, and %d ranges", len(got.ServiceAddresses), len(got.MoreServiceAddresses))
 	}

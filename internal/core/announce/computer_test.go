@@ -97,7 +97,10 @@ var worldChanges = []struct {
 		addr := netip.MustParseAddr(rapid.SampledFrom(someAddresses).Draw(t, "of"))
 		w.NodeAddresses = map[netip.Addr]NodeAddress{addr: {node, "eth9"}}
 	}},
-	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses = nil }},
+	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses, w.NodePrefixes = nil, nil }},
+	{"a node's kernel has all of a prefix", false, func(t *rapid.T, w *World, node string) {
+		w.NodePrefixes = []NodePrefix{{netip.MustParsePrefix("192.0.2.0/25"), NodeAddress{node, "lo"}}}
+	}},
 	{"a service proxy fails or works", false, func(_ *rapid.T, w *World, node string) {
 		before := w.ProxyUnhealthy[node]
 		w.ProxyUnhealthy = maps.Clone(w.ProxyUnhealthy)
