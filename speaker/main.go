@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -100,7 +101,13 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
-	return m.Start(handOver(ctx, func(ctx context.Context) { loop.Leave(ctx, decide(ctx, &facts, log)) }))
+	var forGood atomic.Bool
+	err = m.Start(handOver(ctx, func(ctx context.Context) {
+		decision := decide(ctx, &facts, log)
+		forGood.Store(decision.ForGood)
+		loop.Leave(ctx, decision)
+	}))
+	return errors.Join(err, clearRules(relay, forGood.Load()))
 }
 
 // connect returns a manager with caches of the cluster, and a client without.

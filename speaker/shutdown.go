@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
 )
 
 // handOverTimeout is how long a speaker that is told to end may take to hand over what it holds.
@@ -40,4 +42,18 @@ func endInOrder(first, second manager.Runnable) manager.Runnable {
 		end()
 		return errors.Join(err, <-ended)
 	})
+}
+
+// passer has the kernel pass packets on.
+type passer interface {
+	Set(ctx context.Context, plan handover.Plan) error
+}
+
+// clearRules leaves nothing in the kernel if no speaker is to come back, who would take over what is there. It is called when all parts have
+// ended, so that none writes anew. While a speaker restarts the kernel goes on.
+func clearRules(relay passer, forGood bool) error {
+	if !forGood {
+		return nil
+	}
+	return relay.Set(context.Background(), handover.Plan{})
 }

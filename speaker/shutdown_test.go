@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/internal/bubble"
+	"github.com/daymark-lb/daymark/internal/core/handover"
 )
 
 func TestHandOver_EndsWhenEverythingIsHandedOver(t *testing.T) {
@@ -122,5 +123,26 @@ func TestDaemonSet_GraceCoversTheHandOver(t *testing.T) {
 	grace := time.Duration(*shipped.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
 	if least := handOverTimeout + endTimeout; grace < least+time.Second {
 		t.Errorf("the grace of the DaemonSet is %s, and a speaker may take %s to end", grace, least)
+	}
+}
+
+// fakePasser keeps the plans that it is given, and fails.
+type fakePasser struct{ plans []handover.Plan }
+
+var errKernel = errors.New("the kernel is out of order")
+
+func (p *fakePasser) Set(_ context.Context, plan handover.Plan) error {
+	p.plans = append(p.plans, plan)
+	return errKernel
+}
+
+// A speaker that restarts leaves in the kernel what its successor finds there; one that is uninstalled leaves nothing.
+func TestClearRules_LeavesThemToASuccessor(t *testing.T) {
+	kernel := &fakePasser{}
+	if err := clearRules(kernel, false); err != nil || len(kernel.plans) > 0 {
+		t.Errorf("a speaker that restarts sets %+v, %v", kernel.plans, err)
+	}
+	if err := clearRules(kernel, true); !errors.Is(err, errKernel) || len(kernel.plans) != 1 || len(kernel.plans[0].Passages)+len(kernel.plans[0].Counted) > 0 {
+		t.Errorf("one that is uninstalled sets %+v, %v", kernel.plans, err)
 	}
 }

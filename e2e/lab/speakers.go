@@ -2,8 +2,10 @@ package lab
 
 import (
 	"errors"
+	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -88,4 +90,27 @@ func (n Node) registerAgain() {
 	_, err := n.c.speakerIdentity(n.nodeParts)
 	n.c.must("give the speaker an identity", err)
 	n.c.must("restart the speaker", errors.Join(n.speaker.Stop(), n.speaker.Start()))
+}
+
+// PlayPods gives each speaker a Pod as the DaemonSet's controller makes them, and restarts it in that. Its objects end with the cluster.
+func (c *Cluster) PlayPods() {
+	c.t.Helper()
+	ctx, cancel := check.Context()
+	defer cancel()
+	set := &appsv1.DaemonSet{}
+	c.must("read the DaemonSet", c.API().Get(ctx, client.ObjectKey{Namespace: Namespace, Name: "daymark-speaker"}, set))
+	for _, n := range c.Nodes() {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: Namespace, Name: set.Name + "-" + n.Name,
+				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(set, appsv1.SchemeGroupVersion.WithKind("DaemonSet"))},
+			},
+			Spec: corev1.PodSpec{NodeName: n.Name, Containers: []corev1.Container{{Name: "speaker", Image: "speaker"}}},
+		}
+		c.must("make the Pod of a speaker", c.API().Create(ctx, pod))
+		n.Speaker().Stop()
+		n.speaker.Argv = append(slices.Clone(n.speaker.Argv), "--pod-name", pod.Name)
+		n.Speaker().Start()
+		n.awaitSpeaker()
+	}
 }
