@@ -332,7 +332,7 @@ func announced(t *testing.T, c *testCluster) {
 	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name); m != "192.0.2.0 by layer 2 (lan)" {
 		t.Errorf("explained as %q", m)
 	}
-	c.events(t, "web", "Announced", "AddressAssigned")
+	c.events(t, "web", "AddressAssigned") // which says both
 	if made := loop.writes(t, "Service", "success"); made != 1 {
 		t.Errorf("%d writes, want one", made)
 	}

@@ -32,7 +32,8 @@ func conditionsPage(context.Context) (string, error) {
 			}
 		}
 	}
-	b.WriteString("\n## Service: Events\n\nAn Event says so when the reason of a condition of a Service changes, with that reason. Besides:\n")
+	b.WriteString("\n## Service: Events\n\nAn Event says so when the reason of a condition of a Service changes, with that reason. " +
+		"Where a Service gets its address and is announced by one write, one Event says both, with the reason AddressAssigned. Besides:\n")
 	if err := writeReason(&b, "event-addresswithdrawn", status.AddressWithdrawn); err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -152,6 +153,50 @@ func FuzzParsePeerAddr(f *testing.F) {
 		}
 		if again, err := ParsePeerAddr(addr.String()); err != nil || again != addr {
 			t.Errorf("%q is %s, which is read as %s and error %v", text, addr, again, err)
+		}
+	})
+}
+
+// FuzzParseEndpointSlice: tenants write EndpointSlices of their own. Whatever one says, no more endpoints count than it has, each on the node
+// that it names, and their order does not matter.
+func FuzzParseEndpointSlice(f *testing.F) {
+	f.Add("IPv4", "web", "192.0.2.1 n1 r\n192.0.2.2 n2 st\n192.0.2.1 n1 t")
+	f.Add("IPv6", "web", "2001:db8::1  r\n2001:db8::1 n1 r\nfe80::1%eth0 n1 r")
+	f.Add("FQDN", "", "example.com n1 r")
+	f.Add("IPv4", "\x00", "::ffff:192.0.2.1 n1 rst\n192.0.2.1 n1 \n192.0.2.010 n1 r\n n1 r")
+	f.Fuzz(func(t *testing.T, kind, service, lines string) {
+		slice := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressType(kind)}
+		slice.Namespace, slice.Name, slice.Labels = "default", "slice", map[string]string{discoveryv1.LabelServiceName: service}
+		nodes := map[string]bool{}
+		for _, line := range strings.Split(lines, "\n") {
+			addr, rest, _ := strings.Cut(line, " ")
+			node, said, _ := strings.Cut(rest, " ")
+			endpoint := discoveryv1.Endpoint{Addresses: []string{addr}, NodeName: &node}
+			for word, condition := range map[string]**bool{
+				"r": &endpoint.Conditions.Ready, "s": &endpoint.Conditions.Serving, "t": &endpoint.Conditions.Terminating,
+			} {
+				is := strings.Contains(said, word)
+				*condition = &is
+			}
+			nodes[node] = true
+			slice.Endpoints = append(slice.Endpoints, endpoint)
+		}
+		parsed := ParseEndpointSlice(slice)
+		slices.Reverse(slice.Endpoints)
+		if again := ParseEndpointSlice(slice); fmt.Sprint(again) != fmt.Sprint(parsed) {
+			t.Errorf("in another order it is %+v, not %+v", again, parsed)
+		}
+		for _, family := range []Family{IPv4, IPv6} {
+			counted := 0
+			for node := range parsed.Endpoints.ServingNodes(family) {
+				if !nodes[node] {
+					t.Errorf("an endpoint is on %q", node)
+				}
+				counted += parsed.Endpoints.CountServing(node, family)
+			}
+			if counted > len(slice.Endpoints) {
+				t.Errorf("%d endpoints count of %d", counted, len(slice.Endpoints))
+			}
 		}
 	})
 }

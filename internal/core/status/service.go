@@ -254,8 +254,12 @@ type Event struct {
 	Type, Reason, Message string
 }
 
+// maxFolded is how long the message of an Event may be that says two things, in bytes: the API server accepts no more.
+const maxFolded = 1024
+
 // Events are what to tell about a change: one Event for each condition whose reason changed, and one for each address that
-// the Service lost.
+// the Service lost. Good news of one change are one Event, with the reason of the first: each new Service has an address and is announced, and
+// in a storm of them Events are most of what is written.
 func Events(before, after *Service, released []ipam.Release) []Event {
 	var events []Event
 	for _, c := range after.Conditions {
@@ -269,10 +273,21 @@ func Events(before, after *Service, released []ipam.Release) []Event {
 		if c.Status != metav1.ConditionTrue || c.Reason == announce.ReasonAddressConflict.Name || c.Reason == v1beta1.ReasonPoolMissing {
 			kind = corev1.EventTypeWarning
 		}
-		events = append(events, Event{kind, c.Reason, c.Message})
+		events = fold(events, Event{kind, c.Reason, c.Message})
 	}
 	for _, release := range released {
 		events = append(events, Event{corev1.EventTypeWarning, AddressWithdrawn.Name, release.String()})
 	}
 	return events
+}
+
+// fold adds an Event, or its reason and words to those of the one before.
+func fold(events []Event, e Event) []Event {
+	if last := len(events) - 1; last >= 0 && e.Type == corev1.EventTypeNormal && events[last].Type == e.Type {
+		if both := events[last].Message + "; " + e.Reason + ": " + e.Message; len(both) <= maxFolded {
+			events[last].Message = both
+			return events
+		}
+	}
+	return append(events, e)
 }
