@@ -1,6 +1,7 @@
 package election
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -34,6 +35,12 @@ type proof struct {
 	// until is until when it is out of the table, and refusal for how long that is.
 	until   time.Time
 	refusal time.Duration
+}
+
+// muteness is that a server has answered nothing yet, and since when that is known.
+type muteness struct {
+	incarnation uint64
+	since       time.Time
 }
 
 // open reports whether it is to be found out whether a server answers.
@@ -115,11 +122,15 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	if p.answered || p.until.After(s.Now) {
 		return p
 	}
+	key := testimonyKey{p.node, contest.Segment, contest.Addr.Is4()}
 	if s.Answers[q] == Answered && !p.asked.IsZero() {
 		p.answered, p.refusal = true, 0
+		s.heard[key] = p.incarnation
 		return p
 	}
-	key := testimonyKey{p.node, contest.Segment, contest.Addr.Is4()}
+	if m, mute := s.mute[key]; mute && m.incarnation == p.incarnation && p.asked.IsZero() && p.until.IsZero() {
+		return s.refuse(p)
+	}
 	if s.proving[key] >= maxProving {
 		return p
 	}
@@ -140,8 +151,32 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 		p.answered = true // There is nothing to doubt it for.
 		s.wakeAfter(time.Millisecond)
 	case s.Answers[q] == NoAnswer:
-		p.refusal = min(max(2*p.refusal, s.minRefusal), maxRefusals*s.minRefusal)
-		p.until, p.asked = s.Now.Add(p.refusal), time.Time{}
+		p = s.refuse(p)
+		s.failed[key] = p.incarnation
 	}
 	return p
+}
+
+// refuse has a server left out of the table for a while.
+func (r *round) refuse(p proof) proof {
+	p.refusal = min(max(2*p.refusal, r.minRefusal), maxRefusals*r.minRefusal)
+	p.until, p.asked = r.Now.Add(p.refusal), time.Time{}
+	return p
+}
+
+// noteMute notes which servers have answered nothing that they were asked about on a segment, and were asked in vain. What they would
+// be asked next they are refused for without: their clients need not wait for that.
+func (s *serveRound) noteMute() {
+	// order does not matter: each is noted alone
+	for key, incarnation := range s.failed {
+		if s.heard[key] != incarnation {
+			s.mute[key] = muteness{incarnation, s.Now}
+			s.wakeAfter(time.Millisecond)
+		}
+	}
+	outdated := func(key testimonyKey, incarnation uint64) bool { return s.Live[key.node] != incarnation }
+	maps.DeleteFunc(s.heard, outdated)
+	maps.DeleteFunc(s.mute, func(key testimonyKey, m muteness) bool {
+		return outdated(key, m.incarnation) || s.heard[key] == m.incarnation || s.Now.Sub(m.since) >= s.minRefusal
+	})
 }

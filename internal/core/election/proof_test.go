@@ -69,15 +69,7 @@ func TestProof_ARestartedServerIsAskedAgain(t *testing.T) {
 }
 
 func TestProof_FewAreAskedAboutAtATime(t *testing.T) {
-	_, table := sharedBy(2)
-	list, claims := contests(2*maxProving, group(2)), held(2*maxProving)
-	for i := range list {
-		list[i].Shared = true
-		claim := claims[list[i].Addr]
-		claim.Shares, claim.Revision = table, 1
-		claims[list[i].Addr] = claim
-	}
-	s := newFixture(t, 0, list, alive(2), claims)
+	s := allSharedBy(t, 2*maxProving)
 	if s.at(0); len(s.last.Ask) != maxProving {
 		t.Fatalf("asks %v", s.last.Ask)
 	}
@@ -226,5 +218,48 @@ func TestServing_FirstTablesDoNotWaitForOtherAddresses(t *testing.T) {
 	s.at(time.Minute).wantClaims(1)
 	if claim := s.last.Claims[0]; claim.Addr != addr(0) || !claim.Shares.Shared() {
 		t.Errorf("%+v", claim)
+	}
+}
+
+// allSharedBy is so many addresses of n0, shared with n1, who has not answered for any yet.
+func allSharedBy(t *testing.T, count int) *fixture {
+	_, table := sharedBy(2)
+	list, claims := contests(count, group(2)), held(count)
+	for i := range list {
+		list[i].Shared = true
+		claim := claims[list[i].Addr]
+		claim.Shares, claim.Revision = table, 1
+		claims[list[i].Addr] = claim
+	}
+	return newFixture(t, 0, list, alive(2), claims)
+}
+
+// Who has answered nothing is not asked about all its addresses, a few at a time: its clients would wait for that.
+func TestProof_WhoAnswersNothingIsRefusedForAll(t *testing.T) {
+	const count = 5 * maxProving
+	s := allSharedBy(t, count).at(0)
+	s.Answers = map[Question]Answer{}
+	for _, q := range s.last.Ask {
+		s.Answers[q] = NoAnswer
+	}
+	s.at(proofTimeout).wantClaims(maxProving)
+	s.at(proofTimeout + ms)
+	if len(s.last.Claims) != count-maxProving || len(s.last.Ask) != 0 {
+		t.Errorf("makes %d tables, and asks %v", len(s.last.Claims), s.last.Ask)
+	}
+}
+
+// One address that a server does not know yet says nothing about those that it does.
+func TestProof_WhoAnswersSomethingIsAskedAboutTheRest(t *testing.T) {
+	s := allSharedBy(t, 2*maxProving).at(0)
+	s.Answers = map[Question]Answer{}
+	for i, q := range s.last.Ask {
+		if s.Answers[q] = Answered; i == 0 {
+			s.Answers[q] = NoAnswer
+		}
+	}
+	s.at(proofTimeout).wantClaims(1)
+	if s.at(proofTimeout + ms); len(s.last.Claims) != 0 || len(s.last.Ask) == 0 {
+		t.Errorf("makes %d tables, and asks %v", len(s.last.Claims), s.last.Ask)
 	}
 }

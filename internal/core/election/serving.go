@@ -58,6 +58,9 @@ type servings struct {
 	verdicts map[testimonyKey]bool
 	// former are the servers that tables had of late, and when that was last so. They go on for a moment.
 	former map[loss]time.Time
+	// heard is which speakers have answered when they were to be proven, and mute which have not.
+	heard map[testimonyKey]uint64
+	mute  map[testimonyKey]muteness
 	// unevenTables is since when a table of this node has not been as it should.
 	unevenTables time.Time
 	// evened is when this node last made tables to even out.
@@ -67,7 +70,10 @@ type servings struct {
 }
 
 func newServings() servings {
-	return servings{served: map[netip.Addr]serving{}, apart: map[testimonyKey]time.Time{}, former: map[loss]time.Time{}}
+	return servings{
+		served: map[netip.Addr]serving{}, apart: map[testimonyKey]time.Time{}, former: map[loss]time.Time{},
+		heard: map[testimonyKey]uint64{}, mute: map[testimonyKey]muteness{},
+	}
 }
 
 // noteServers notes who serves, and forgets who served long ago.
@@ -98,6 +104,8 @@ type serveRound struct {
 	verdicts map[testimonyKey]bool
 	// proving is how many addresses each server is asked about, to find out whether it answers at all.
 	proving map[testimonyKey]int
+	// failed are the speakers that have not answered in time about an address, in this round.
+	failed map[testimonyKey]uint64
 	// seen is how many of the addresses known before there are.
 	seen int
 	// uneven are the contests whose tables should be evened out, with what they should be.
@@ -115,7 +123,7 @@ type unevenTable struct {
 func (r *round) serveShares() {
 	s := &serveRound{
 		round: r, apart: map[testimonyKey]time.Time{}, asked: map[testimonyKey]Question{},
-		verdicts: map[testimonyKey]bool{}, proving: map[testimonyKey]int{},
+		verdicts: map[testimonyKey]bool{}, proving: map[testimonyKey]int{}, failed: map[testimonyKey]uint64{},
 	}
 	known := len(r.served)
 	holds := r.decision.Hold
@@ -141,6 +149,7 @@ func (r *round) serveShares() {
 		maps.DeleteFunc(r.served, func(addr netip.Addr, _ serving) bool { _, contested := r.contestOf(addr); return !contested })
 	}
 	r.apart, r.verdicts = s.apart, s.verdicts
+	s.noteMute()
 	s.evenOut()
 }
 
