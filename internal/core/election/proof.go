@@ -32,6 +32,8 @@ type proof struct {
 	// asked is since when it has been asked; zero: it has not.
 	asked    time.Time
 	answered bool
+	// queued: it is asked when others have been.
+	queued bool
 	// until is until when it is out of the table, and refusal for how long that is.
 	until   time.Time
 	refusal time.Duration
@@ -107,6 +109,7 @@ func (s *serveRound) isNoCandidate(i int, node string) bool {
 // proveServer asks one server, if it has to be asked. What is known of one that is not alive or apart is settled elsewhere.
 func (s *serveRound) proveServer(i int, p proof) proof {
 	contest, id := s.contests[i], s.nodes.find(p.node)
+	p.queued = false
 	if id == nobody || contest.Parts.Apart(s.node, p.node) {
 		p.asked = time.Time{}
 		return p
@@ -131,7 +134,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	if m, mute := s.mute[key]; mute && m.incarnation == p.incarnation && p.asked.IsZero() && p.until.IsZero() {
 		return s.refuse(p)
 	}
-	if s.proving[key] >= maxProving {
+	if p.queued = s.proving[key] >= maxProving; p.queued {
 		return p
 	}
 	s.proving[key]++

@@ -252,8 +252,8 @@ func (s *serveRound) linger(addr netip.Addr, table shares.Table, before serving,
 		before.losing = s.Now
 	}
 	left := lingering - s.Now.Sub(before.losing)
-	if whole && slices.ContainsFunc(before.proofs, proof.open) {
-		left += proofTimeout
+	if whole {
+		left = max(left, s.untilProven(before))
 	}
 	if left <= 0 {
 		return state
@@ -261,6 +261,23 @@ func (s *serveRound) linger(addr netip.Addr, table shares.Table, before serving,
 	s.wakeAfter(left)
 	state.table, state.losing = before.table, before.losing
 	return state
+}
+
+// untilProven is how long those that this node gives their parts may take to answer, from when each of them is asked.
+func (s *serveRound) untilProven(state serving) (left time.Duration) {
+	for _, p := range state.proofs {
+		asked := p.asked
+		switch {
+		case !p.open():
+			continue
+		case p.queued:
+			asked = s.Now
+		case asked.IsZero():
+			asked = state.losing
+		}
+		left = max(left, lingering+proofTimeout-s.Now.Sub(asked))
+	}
+	return left
 }
 
 // effective is what a table comes to when the servers that are gone have heirs. A node that may not serve the address any more

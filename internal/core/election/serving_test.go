@@ -222,3 +222,41 @@ func TestServing_ANewHolderGoesOnWithTheTable(t *testing.T) {
 		t.Errorf("%d nodes take it", took)
 	}
 }
+
+// Who is asked late, because it is asked about others first, has as long as those to answer.
+func TestServing_TheHolderGoesOnUntilTheOthersHaveBeenAsked(t *testing.T) {
+	const count, pause = 2*maxProving + 1, proofTimeout - 100*ms
+	list, claims := contests(count, group(2)), Claims{}
+	for i := range list {
+		list[i].Shared = true
+		claims[addr(i)] = Claim{Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1}
+	}
+	s := newFixture(t, 0, list, alive(2), claims).at(0)
+	for i := range list {
+		s.Answered = append(s.Answered, addr(i))
+	}
+	s.at(ms).wantClaims(count).at(2 * ms)
+	s.Answers = map[Question]Answer{}
+	wantAll := func(at time.Duration) {
+		t.Helper()
+		if s.at(at); s.last.Hold[count-1].Shares.Shared() {
+			t.Fatalf("after %s it does not go on", at)
+		}
+	}
+	for range 2 {
+		wantAll(s.Now.Sub(epoch) + pause) // The second time it has waited for longer than an answer may take.
+		for _, q := range s.last.Ask {
+			s.Answers[q] = Answered
+		}
+		wantAll(s.Now.Sub(epoch) + ms)
+		wantAll(s.Now.Sub(epoch) + ms)
+	}
+	asked := s.Now.Sub(epoch) - ms
+	if !slices.Contains(s.last.Ask, Question{"n1", addr(count - 1)}) {
+		t.Fatalf("asks %v", s.last.Ask)
+	}
+	wantAll(asked + lingering + proofTimeout - ms)
+	if s.at(asked + lingering + proofTimeout + ms); !s.last.Hold[count-1].Shares.Shared() {
+		t.Error("it goes on")
+	}
+}
