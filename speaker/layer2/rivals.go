@@ -39,8 +39,8 @@ type rival struct {
 	by                    mac
 	interfaceName         string
 	owner                 owner
-	// held is when it last announced the address to all or searched for it; zero: it has not.
-	held time.Time
+	// heldSince and held are when it first and last announced the address to all or searched for it; zero: it has not.
+	heldSince, held time.Time
 }
 
 func newRivals() *rivals { return &rivals{seen: map[rivalKey]*rival{}} }
@@ -54,19 +54,30 @@ func (r *rivals) heard(now time.Time, u addressUse, by owner, interfaceName stri
 	if known != nil && now.Sub(known.last) < rivalTimeout {
 		pause, before := now.Sub(known.last), known.last.Sub(known.since)
 		known.last = now
-		if u.announced || u.probe {
-			known.held = now
+		if known.notesHeld(now, u) {
+			return true
 		}
 		return pause >= rivalPause || before < rivalConflictTime && now.Sub(known.since) >= rivalConflictTime
 	}
 	if len(r.seen) >= maxRivals {
 		return false
 	}
-	r.seen[key] = &rival{since: now, last: now, by: u.by, interfaceName: interfaceName, owner: by}
-	if u.announced || u.probe {
-		r.seen[key].held = now
-	}
+	known = &rival{since: now, last: now, by: u.by, interfaceName: interfaceName, owner: by}
+	known.notesHeld(now, u)
+	r.seen[key] = known
 	return true
+}
+
+// notesHeld notes whether it uses the address as its holder does, and reports whether it has not done so before.
+func (r *rival) notesHeld(now time.Time, u addressUse) (first bool) {
+	if !u.announced && !u.probe {
+		return false
+	}
+	first = r.held.IsZero()
+	if r.held = now; first {
+		r.heldSince = now
+	}
+	return first
 }
 
 // expire forgets the rivals that are silent, or about addresses that are not of interest any more. The caller holds mu.
@@ -86,7 +97,9 @@ func (r *Responder) Rivals() []election.Rival {
 	r.rivals.expire(time.Now(), r.isOfInterest)
 	all := make([]election.Rival, 0, len(r.rivals.seen))
 	for key, known := range r.rivals.seen {
-		all = append(all, election.Rival{Addr: key.addr, Node: key.node, Since: known.since, Last: known.last, Held: known.held})
+		all = append(all, election.Rival{
+			Addr: key.addr, Node: key.node, Since: known.since, Last: known.last, HeldSince: known.heldSince, Held: known.held,
+		})
 	}
 	slices.SortFunc(all, func(a, b election.Rival) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Node, b.Node)) })
 	return all
@@ -129,4 +142,18 @@ func (r *Responder) Defend(addresses []netip.Addr) {
 	}
 	r.rivals.mu.Unlock()
 	r.announceAgain(due)
+	for _, addr := range due {
+		r.askAboutShared(addr)
+	}
+}
+
+// askAboutShared asks all, if this node holds a shared address, whether they hold it. Its clients are told of it each alone, so nothing
+// else tells another node that takes this one for dead. Clients do not heed it.
+func (r *Responder) askAboutShared(addr netip.Addr) {
+	if v := r.detector.sharedVIP(addr); v == nil || !v.shared().Holder {
+		return
+	}
+	for _, s := range *r.live.Load() {
+		s.search(addr, false)
+	}
 }

@@ -395,6 +395,35 @@ func TestSharing_OnlyTheNodesOfTheTableAreNoRivals(t *testing.T) {
 	wantRivals("n1", "n2 holds", "n3")
 }
 
+// TestSharing_ARivalHearsTheHolderThatDefends: one that has taken the address over alone, because it hears nothing of the holder in the
+// gossip.
+func TestSharing_ARivalHearsTheHolderThatDefends(t *testing.T) {
+	for _, addr := range []netip.Addr{vip4, vip6} {
+		t.Run(addr.String(), func(t *testing.T) {
+			l := newLAN(t, 1, "n1", "n2")
+			table := shares.Divide(shares.Table{}, []string{"n1", "n2"})
+			awaitHolder := func(of, rival string) {
+				t.Helper()
+				netnstest.Eventually(t, fmt.Sprintf("%s hears that %s holds %v", of, rival, addr), func() error {
+					rivals := l.nodes[of].Rivals()
+					if len(rivals) != 1 || rivals[0].Node != rival || rivals[0].Held.IsZero() || rivals[0].HeldSince.After(rivals[0].Held) {
+						return fmt.Errorf("%+v", rivals)
+					}
+					return nil
+				})
+			}
+			l.set(t, "n1", table, table.Of("n1"), true, addr)
+			l.set(t, "n2", shares.Table{}, 0, true, addr)
+			awaitHolder("n1", "n2")
+			if rivals := l.nodes["n2"].Rivals(); len(rivals) != 0 {
+				t.Errorf("n2 hears %+v", rivals)
+			}
+			l.nodes["n1"].Defend([]netip.Addr{addr})
+			awaitHolder("n2", "n1")
+		})
+	}
+}
+
 // TestSharing_EndsWithAnAnnouncement: the node that is left answers all, and says so as it did before the address was shared.
 func TestSharing_EndsWithAnAnnouncement(t *testing.T) {
 	l := newLAN(t, 1, "n1", "n2")

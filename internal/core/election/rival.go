@@ -23,9 +23,9 @@ type Rival struct {
 	Node string
 	// Since and Last are when it was first and last heard.
 	Since, Last time.Time
-	// Held is when it last announced the address to all or searched for it, as only those do who hold it; zero: it has only
-	// answered questions, as the servers of a shared address do, too.
-	Held time.Time
+	// HeldSince and Held are when it first and last announced the address to all or searched for it, as only those do who hold it; zero:
+	// it has only answered questions, as the servers of a shared address do, too.
+	HeldSince, Held time.Time
 }
 
 // taking is a take-over from a node that was alive.
@@ -60,7 +60,7 @@ func (r *round) settle(contest int, rival Rival) {
 	live, alive := r.Live[rival.Node]
 	serves := r.servesOrDid(rival.Node, rival.Addr)
 	if serves {
-		rival.Last = rival.Held
+		rival.Since, rival.Last = rival.HeldSince, rival.Held
 	}
 	switch {
 	case holder != nobody && holder != r.me:
@@ -86,9 +86,13 @@ func (r *round) settle(contest int, rival Rival) {
 	}
 }
 
-// onlyServes reports whether a rival is a server of the address and no more. One that is alive knows of the holder.
+// onlyServes reports whether a rival is a server of the address and no more. One that is alive knows of the holder, unless it goes on to
+// announce the address to all: then it hears nothing of this node, takes it for dead and has taken its place.
 func (r *round) onlyServes(rival Rival) bool {
-	return r.servesOrDid(rival.Node, rival.Addr) && (rival.Held.IsZero() || !r.isSilent(rival.Node))
+	if !r.servesOrDid(rival.Node, rival.Addr) {
+		return false
+	}
+	return rival.Held.IsZero() || !r.isSilent(rival.Node) && rival.Held.Sub(rival.HeldSince) < rivalTimeout
 }
 
 // beats reports whether a node goes on with an address that a rival answers for, too.
@@ -117,7 +121,8 @@ func (r *round) goesOn(rival Rival) bool {
 }
 
 // settleWithLive waits for the claims to settle it, and asks the rival whether it goes on. One that does may take this node for
-// silent, and then knows nothing of its claims.
+// silent, and then knows nothing of its claims. A server of a shared address that goes on though it is defended hears nothing of this
+// node, whose clients are told by unicast: it has the address.
 func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
 	if wait := claimTimeout - r.Now.Sub(rival.Since); wait > 0 {
 		r.wakeAfter(wait)
@@ -134,6 +139,8 @@ func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
 		r.unevenSince = time.Time{}
 	case lasts < rivalTimeout+time.Second:
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
+	case r.servesOrDid(rival.Node, rival.Addr):
+		r.cede(contest, rival.Node, incarnation)
 	}
 }
 

@@ -182,6 +182,39 @@ func TestServing_PartsDivideForThemselves(t *testing.T) {
 	}
 }
 
+// A server that goes on to announce the address to all hears nothing of its holder, and has taken its place: only one of them goes on.
+func TestServing_AServerThatTakesOverUnheardIsARival(t *testing.T) {
+	yields := 0
+	for _, server := range []string{"n1", "n2", "n3", "n4"} {
+		claims, _ := sharedBy(5)
+		s := newFixture(t, 0, sharedContest(5), alive(5), claims)
+		began := time.Minute
+		heard := func(lasts time.Duration) *fixture {
+			s.Rivals = []Rival{{
+				Addr: addr(0), Node: server, Since: epoch, Last: epoch.Add(began + lasts), HeldSince: epoch.Add(began), Held: epoch.Add(began + lasts),
+			}}
+			s.Answers = map[Question]Answer{{server, addr(0)}: Answered}
+			return s.at(began + lasts + ms)
+		}
+		heard(rivalTimeout - ms).wantClaims(0).wantDefended()
+		if beats("n0", s.Rivals[0]) {
+			heard(rivalTimeout).wantClaims(0).wantDefended(0)
+			heard(rivalTimeout + time.Second - ms).wantClaims(0).wantDefended(0)
+			heard(rivalTimeout + time.Second).wantDefended()
+		} else {
+			yields++
+			heard(rivalTimeout).wantDefended()
+		}
+		s.wantClaims(1)
+		if ceded := s.last.Claims[0]; ceded.Node != server || ceded.Term != 2 || ceded.Shares.Shared() {
+			t.Errorf("%+v", ceded)
+		}
+	}
+	if yields == 0 || yields == 4 {
+		t.Errorf("it yields at once to %d of 4", yields)
+	}
+}
+
 // Servers answer questions, and so are heard; that makes none of them a rival. A silent one that holds the address is.
 func TestServing_ServersAreNoRivals(t *testing.T) {
 	claims, _ := sharedBy(3)
@@ -191,12 +224,13 @@ func TestServing_ServersAreNoRivals(t *testing.T) {
 	if s.at(time.Minute).wantClaims(0).shares(20, true); len(s.last.Defend) > 0 {
 		t.Errorf("defends %v", s.last.Defend)
 	}
+	s.Rivals[0].HeldSince = epoch.Add(time.Minute)
 	s.Rivals[0].Held = epoch.Add(time.Minute) // It is alive, and so knows of this holder or will.
 	s.at(time.Minute).wantClaims(0).shares(20, true)
 	s.Rivals[0].Held = time.Time{}
 	s.Live, s.Silent = map[string]uint64{"n0": 1, "n2": 1}, map[string]uint64{"n1": 1}
 	s.at(time.Minute+ms).wantClaims(0).shares(20, true)
-	s.Rivals[0].Held = epoch.Add(time.Minute)
+	s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(time.Minute)
 	s.at(time.Minute + 2*ms).wantClaims(1)
 	if ceded := s.last.Claims[0]; ceded.Node != "n1" || ceded.Term != 2 || ceded.Shares.Shared() {
 		t.Errorf("%+v", ceded)

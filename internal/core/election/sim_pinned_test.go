@@ -21,6 +21,8 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{2043586674130, false, "a node let go for a claim of one that had been drained meanwhile, and had released the address"},
 		{15417, true, "who gave an address to its rival crashed, and a third node went on by the table before"},
 		{70405, true, "a node that was heard before the segment was cut counted as of this part"},
+		{522218, true, "an answer that was lost made a node take over from one that answered"},
+		{522134, true, "a server that heard nothing of the holder took the address over, and the holder took it for a server"},
 	} {
 		if o := simulate(pinned.seed, pinned.shared, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,

@@ -156,6 +156,9 @@ func (n *node) hearRival(a netip.Addr, by *node, holds bool) (news bool) {
 	news = n.clock().Sub(known.Last) >= simRivalPause || holds && known.Held.IsZero() && n.claims[a].Shares.Shared()
 	if holds {
 		known.Held = n.clock()
+		if known.HeldSince.IsZero() {
+			known.HeldSince = known.Held
+		}
 	}
 	known.Last = n.clock()
 	n.rivals[q] = known
