@@ -11,6 +11,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
@@ -232,6 +233,46 @@ func TestInquiry_APauseOfThisProcessIsNoSilence(t *testing.T) {
 	now = now.Add(2 * patience)
 	if send, changed := q.step(now, 0.5); !send || changed || q.answer != election.Answered {
 		t.Errorf("after a pause: sends %t, news %t, the answer is %v", send, changed, q.answer)
+	}
+}
+
+// TestResponder_ANodeThatAsksAboutAnAddressIsAskedAgain: so does who holds a shared one, and is not heard to announce it.
+func TestResponder_ANodeThatAsksAboutAnAddressIsAskedAgain(t *testing.T) {
+	for _, test := range []struct {
+		addr netip.Addr
+		held bool // here, too
+	}{{vip4, false}, {vip4b, true}, {vip6, false}} {
+		t.Run(test.addr.String(), func(t *testing.T) {
+			s := newSegment(t, "near0")
+			r := beginFast(t, Config{})
+			far := s.farMAC(t)
+			r.UpdateClusterMACs([]announce.NodeMAC{{MAC: far.String(), Node: "n2", Interface: "far0"}})
+			if test.held {
+				mustSet(t, r, on([]string{"near0"}, test.addr))
+			}
+			q := question(far, test.addr)
+			r.Ask([]announce.Layer2Question{q})
+			netnstest.Eventually(t, "it does not answer", func() error {
+				if answer := r.Answers()[q.Question]; answer != election.NoAnswer {
+					return fmt.Errorf("the answer is %v", answer)
+				}
+				return nil
+			})
+			r.asker.mu.Lock()
+			state := r.asker.questions[q.Question]
+			state.due = time.Now().Add(time.Hour)
+			r.asker.mu.Unlock()
+			etherType := protocols[lb.FamilyOf(test.addr)].etherType
+			send(t, s.listen(t, etherType), protocols[lb.FamilyOf(test.addr)].probe(far, test.addr))
+			netnstest.Eventually(t, "it is asked again", func() error {
+				r.asker.mu.Lock()
+				defer r.asker.mu.Unlock()
+				if left := time.Until(state.due); left > time.Minute {
+					return fmt.Errorf("not for %s", left)
+				}
+				return nil
+			})
+		})
 	}
 }
 

@@ -56,10 +56,13 @@ func (r *Responder) stale() bool { return r.isStale() }
 // holds for long.
 func (r *Responder) addressInUse(interfaceName string, u addressUse) {
 	by, inCluster := r.ownerOf(u.by)
-	switch {
-	case inCluster && !by.other():
+	if inCluster && !by.other() {
 		return
-	case u.probe && u.held != inCluster:
+	}
+	if inCluster && u.probe {
+		r.asker.heard(time.Now(), by.node, u.addr, true) // Who holds a shared address does not announce it, but asks about it.
+	}
+	if u.probe && u.held != inCluster {
 		return // A node of the cluster that probes what we probe has claimed it, too: the claims settle it. One that searches has it.
 	}
 	if inCluster {
