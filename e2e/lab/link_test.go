@@ -111,3 +111,18 @@ func routes(t *testing.T, node lab.Node) (all string) {
 	}
 	return all
 }
+
+func TestCrowd_BeginsWithoutWhatAnEarlierTestMadeItLearn(t *testing.T) {
+	cluster := lab.Shared(t)
+	n1, crowd := cluster.Node("n1"), cluster.Crowd()
+	lab.Eventually(t, 10*time.Second, "each client knows n1", func() error {
+		crowd.Ask(n1.V4, n1.V6)
+		if known := len(crowd.Entries(n1.V4, n1.V6)); known != len(crowd.Members) {
+			return fmt.Errorf("%d do", known)
+		}
+		return nil
+	})
+	if known := cluster.Crowd().Entries(n1.V4, n1.V6); len(known) != 0 {
+		t.Errorf("it knows %v", known)
+	}
+}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -30,23 +31,60 @@ type Crowd struct {
 	links   map[int]string // of the members, by index
 }
 
-// NewCrowd is a host with a crowd of clients with methods for tests.
+// NewCrowd is a host with a crowd of clients with methods for tests. They know of no address yet: what an earlier test made them learn
+// would pass for an answer.
 func NewCrowd(t check.T, host *segment.Host, members []segment.CrowdMember, network *segment.Segment) *Crowd {
+	t.Helper()
 	c := &Crowd{host, members, t, network, map[int]string{}}
 	for _, m := range members {
 		c.links[m.Index] = m.Link
 	}
+	check.Must(t, "have the crowd forget", c.forget())
 	return c
+}
+
+// forget removes what the clients know.
+func (c *Crowd) forget() error {
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		neighbors, err := c.Netlink().NeighList(0, family)
+		if err != nil {
+			return fmt.Errorf("list the neighbors: %w", err)
+		}
+		for i := range neighbors {
+			if c.links[neighbors[i].LinkIndex] == "" {
+				continue
+			}
+			if err := c.Netlink().NeighDel(&neighbors[i]); err != nil && !errors.Is(err, unix.ENOENT) {
+				return fmt.Errorf("remove neighbor %s: %w", neighbors[i].IP, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Ask has each client that has no entry for the address of its family ask for it.
 func (c *Crowd) Ask(addresses ...netip.Addr) {
 	c.t.Helper()
-	known := c.Entries(addresses...)
+	c.askUnless(c.Entries(addresses...), addresses)
+}
+
+// AskAgain has each client ask whose entry the kernel has dropped to make room: it has one table of IPv6 neighbors for all network
+// namespaces, and drops what is older than some seconds once it has 512. A client that was not answered has a failed entry, and does
+// not ask.
+func (c *Crowd) AskAgain(addresses ...netip.Addr) {
+	c.t.Helper()
+	known, err := c.list(addresses, func(netlink.Neigh) bool { return true })
+	check.Must(c.t, "read what the crowd knows", err)
+	c.askUnless(known, addresses)
+}
+
+// askUnless has each client ask for the address of its family, except for these.
+func (c *Crowd) askUnless(known map[string]string, addresses []netip.Addr) {
+	c.t.Helper()
 	check.Must(c.t, "have the crowd ask", c.Do(func() error {
 		for _, m := range c.Members {
 			for _, address := range addresses {
-				if address.Is4() != m.Addr.Is4() || known[m.Link] != "" {
+				if _, knows := known[m.Link]; knows || address.Is4() != m.Addr.Is4() {
 					continue
 				}
 				if err := send(m.Link, m.Addr, address); err != nil {
@@ -89,6 +127,11 @@ func (c *Crowd) Entries(addresses ...netip.Addr) map[string]string {
 }
 
 func (c *Crowd) entries(addresses []netip.Addr) (map[string]string, error) {
+	return c.list(addresses, func(n netlink.Neigh) bool { return len(n.HardwareAddr) > 0 })
+}
+
+// list are the hosts by the entries of the clients that count.
+func (c *Crowd) list(addresses []netip.Addr, counts func(netlink.Neigh) bool) (map[string]string, error) {
 	entries := map[string]string{}
 	for _, address := range addresses {
 		family := netlink.FAMILY_V4
@@ -101,7 +144,7 @@ func (c *Crowd) entries(addresses []netip.Addr) (map[string]string, error) {
 		}
 		for _, n := range neighbors {
 			known, ok := netip.AddrFromSlice(n.IP)
-			if ok && known.Unmap() == address && len(n.HardwareAddr) > 0 && c.links[n.LinkIndex] != "" {
+			if ok && known.Unmap() == address && counts(n) && c.links[n.LinkIndex] != "" {
 				entries[c.links[n.LinkIndex]] = c.network.Owner(n.HardwareAddr)
 			}
 		}

@@ -30,7 +30,12 @@ func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
 		return nil, nil, err
 	}
 	// Each interface answers for its own address alone.
-	err = h.Sysctl(map[string]string{"ipv4/conf/all/arp_ignore": "1", "ipv4/conf/all/arp_announce": "2"})
+	// Interfaces are without IPv6 unless they need it, and look for no routers: the kernel has one table of IPv6 neighbors for all
+	// network namespaces, with some entries for each such interface, and drops what is older than 5 s once it has 512.
+	err = h.Sysctl(map[string]string{
+		"ipv4/conf/all/arp_ignore": "1", "ipv4/conf/all/arp_announce": "2",
+		"ipv6/conf/default/disable_ipv6": "1", "ipv6/conf/default/router_solicitations": "0",
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,8 +54,11 @@ func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
 		if member.Addr.Is6() {
 			bits = 64
 		}
-		err := errors.Join(h.Netlink().LinkAdd(link), h.Up(member.Link), h.Address(member.Link, netip.PrefixFrom(member.Addr, bits)))
-		if err != nil {
+		err := h.Netlink().LinkAdd(link)
+		if err == nil && member.Addr.Is6() {
+			err = h.Sysctl(map[string]string{"ipv6/conf/" + member.Link + "/disable_ipv6": "0"})
+		}
+		if err := errors.Join(err, h.Up(member.Link), h.Address(member.Link, netip.PrefixFrom(member.Addr, bits))); err != nil {
 			return nil, nil, fmt.Errorf("make client %d of the crowd: %w", i, err)
 		}
 		made, err := h.Link(member.Link)
