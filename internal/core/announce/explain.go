@@ -185,7 +185,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	var protocols []string
 	held := key.l2 != "" && e.heldByLayer2(a, key.l2)
 	if held {
-		protocols = append(protocols, fmt.Sprintf(byLayer2+"%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness+r.sharedText(key.l2))
+		protocols = append(protocols, fmt.Sprintf(byLayer2+"%s)", names(key.l2, func(i int) string { return r.l2[i].Name }))+key.nearness+r.sharedText(a, key.l2))
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)

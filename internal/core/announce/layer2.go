@@ -116,9 +116,13 @@ func (r *rules) shared(matches advertisementSet) bool {
 }
 
 // sharedText says in the condition how an address is to be shared, or why it is not though an advertisement says so; "": none does.
-func (r *rules) sharedText(matches advertisementSet) string {
+func (r *rules) sharedText(a address, matches advertisementSet) string {
 	if r.shared(matches) {
-		return fmt.Sprintf(", each client of the segment by one of up to %d nodes; a router is one client", shares.MaxServers)
+		with := ""
+		if a.service.Local {
+			with = " with ready endpoints"
+		}
+		return fmt.Sprintf(", each client of the segment by one of up to %d nodes%s; a router is one client", shares.MaxServers, with)
 	}
 	for i := range matches.all() {
 		if r.l2[i].Shared {

@@ -50,6 +50,32 @@ func TestContests_AreSharedWhenAllTheirAdvertisementsSaySo(t *testing.T) {
 	}
 }
 
+// TestContests_UnderLocalTheNodesWithEndpointsShare and the condition says so.
+func TestContests_UnderLocalTheNodesWithEndpointsShare(t *testing.T) {
+	w := cluster()
+	s := w.add("web", "192.0.2.200", "n1", "n3")
+	w.L2Advertisements[0].Shared, s.Local = true, true
+	want := func(nodes ...string) {
+		t.Helper()
+		contest, got := Compute(w).Contests[0], []string{}
+		for _, c := range contest.Group.Candidates() {
+			got = append(got, c.Node)
+		}
+		if !contest.Shared || !slices.Equal(got, nodes) {
+			t.Errorf("shared %v by %v, want %v", contest.Shared, got, nodes)
+		}
+	}
+	want("n1", "n3")
+	explanation := NewExplainer(w).Explain(s)
+	if says := ", each client of the segment by one of up to 8 nodes with ready endpoints; a router is one client"; !strings.Contains(explanation.Message, says) {
+		t.Errorf("the condition says %s", explanation.Message)
+	}
+	w.endpoints(s, "n3")
+	want("n3")
+	s.Local = false
+	want("n1", "n2", "n3")
+}
+
 // TestLayer2Addresses_OfASharedAddress says what each node answers, in order of address, and how to reach the others.
 func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 	addr := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, last}) }
