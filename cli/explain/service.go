@@ -60,7 +60,7 @@ func (p *page) service(x *view.ServiceExplanation) {
 	for _, line := range x.Differences {
 		p.Printf("  %s\n", p.Style.Warn(line))
 	}
-	for _, line := range slices.Concat(x.Preference, x.Weights) {
+	for _, line := range slices.Concat(x.Preference, x.Weights, x.Unsent) {
 		p.Printf("  %s\n", line)
 	}
 	if x.NotComputed != "" {

@@ -28,7 +28,9 @@ type ServiceExplanation struct {
 	// Preference of nodes for session affinity.
 	Preference []string `json:"preference,omitempty"`
 	// Weights of nodes for the routers.
-	Weights   []string       `json:"weights,omitempty"`
+	Weights []string `json:"weights,omitempty"`
+	// Unsent are the attributes of advertisements that are not sent to some routers.
+	Unsent    []string       `json:"unsent,omitempty"`
 	Endpoints []EndpointLine `json:"endpoints,omitempty"`
 	// Differences between what is written and what the objects as they are now ask for.
 	Differences []string    `json:"differences,omitempty"`
@@ -150,7 +152,7 @@ func (c *Cluster) compute(x *ServiceExplanation, s *lb.Service, raw *corev1.Serv
 	if meta.FindStatusCondition(raw.Status.Conditions, v1beta1.ConditionAnnounced) != nil {
 		x.differ(raw, status.Announced(c.Explainer().Explain(s)), c)
 	}
-	x.Preference, x.Weights = c.Explainer().Preference(s), c.Explainer().Weights(s)
+	x.Preference, x.Weights, x.Unsent = c.Explainer().Preference(s), c.Explainer().Weights(s), c.Explainer().Unsent(s)
 }
 
 // differ notes what a condition would say now, if that is something else.
