@@ -138,6 +138,11 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 		return p
 	}
 	s.proving[key]++
+	return s.askServer(p, q, key)
+}
+
+// askServer asks a server, and heeds what it answers, or that it has not in time.
+func (s *serveRound) askServer(p proof, q Question, key testimonyKey) proof {
 	if p.asked.IsZero() {
 		p.asked = s.Now
 	}
