@@ -23,8 +23,10 @@ func TestUnsent_AttributesOfTheOtherKindOfSession(t *testing.T) {
 		{"med is sent to all", func(s *v1beta1.BGPAdvertisementSpec) { s.MED = number(7) }, nil},
 		{"localPref", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) }, []string{preference + "external, third"}},
 		{"asPathPrepend", func(s *v1beta1.BGPAdvertisementSpec) { s.ASPathPrepend = 3 }, []string{longer + "internal"}},
-		{"both", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 3 },
-			[]string{preference + "external, third", longer + "internal"}},
+		{
+			"both", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.ASPathPrepend = number(200), 3 },
+			[]string{preference + "external, third", longer + "internal"},
+		},
 		{"for another peer", func(s *v1beta1.BGPAdvertisementSpec) {
 			s.LocalPref, s.Peers = number(200), []string{"internal"}
 		}, nil},
