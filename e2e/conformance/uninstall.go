@@ -44,23 +44,33 @@ func (u *upgrade) theirs() string {
 		"-o", `jsonpath={range .items[*]}{.kind} {.metadata.resourceVersion}{"\n"}{end}`)
 }
 
-// uninstallByHelm takes off the programs, looks what stays, and takes off that as well.
-func (u *upgrade) uninstallByHelm() {
-	u.uninstall(helmUninstall, true, deleteDefinitions, deleteNamespace)
+// uninstallByHelm takes off the programs, looks what stays, and takes off that as well. What is announced is deleted first, or goes with
+// the programs.
+func (u *upgrade) uninstallByHelm(announcedFirst bool) {
+	u.uninstall(announcedFirst, helmUninstall, true, deleteDefinitions, deleteNamespace)
 }
 
 // uninstallByManifests takes off everything at once.
-func (u *upgrade) uninstallByManifests() { u.uninstall(deleteManifests, false) }
+func (u *upgrade) uninstallByManifests() { u.uninstall(false, deleteManifests, false) }
 
 // uninstall does what docs/uninstall.md says, and compares what stays with its table. The rest are the commands for what stays.
-func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
+func (u *upgrade) uninstall(announcedFirst bool, programs command, stays bool, rest ...command) {
 	addresses, theirs := u.addressesNow(), u.theirs()
+	how := "`" + programs.text + "` alone"
 	began := time.Now()
-	do(u.now, deleteAnnounced)
-	u.gone()
+	if announcedFirst {
+		how = "What is announced deleted, and then `" + programs.text + "`"
+		do(u.now, deleteAnnounced)
+		u.gone()
+		u.expect("the speakers run until nothing is announced", len(u.list("pods", "--namespace=daymark-system")) > 0, true)
+	} else {
+		do(u.now, programs)
+		u.gone()
+	}
 	silent := time.Since(began)
-	u.expect("the speakers run until nothing is announced", len(u.list("pods", "--namespace=daymark-system")) > 0, true)
-	do(u.now, programs)
+	if announcedFirst {
+		do(u.now, programs)
+	}
 	u.c.Await("no Pod is left", func() error {
 		if pods := u.list("pods", "--namespace=daymark-system"); len(pods) > 0 {
 			return fmt.Errorf("%v", pods)
@@ -81,8 +91,7 @@ func (u *upgrade) uninstall(programs command, stays bool, rest ...command) {
 	u.expect("the namespace is there when all is done", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), false)
 	u.expect("the Services have the addresses that they had", slices.Equal(u.addressesNow(), addresses), true)
 	u.expect("the objects of another provider are as they were", u.theirs() == theirs, true)
-	u.fact("`%s`: nothing was announced any more %.1f s after the advertisements were deleted, while the\n  speakers ran; no Pod was left after %.1f s.",
-		programs.text, silent.Seconds(), all.Seconds())
+	u.fact("%s:\n  nothing was announced any more after %.1f s, and no Pod was left after %.1f s.", how, silent.Seconds(), all.Seconds())
 }
 
 // forget takes the address off one Service, when Daymark is gone.

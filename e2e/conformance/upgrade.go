@@ -158,7 +158,7 @@ func (u *upgrade) freshInstall() {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
 	}
 	u.changeOfOne("`ports.gossip` changed by `helm upgrade`", func() { do(u.now, changePort); u.ready(u.now) })
-	u.uninstallByHelm()
+	u.uninstallByHelm(true)
 }
 
 func (u *upgrade) fact(format string, a ...any) {
@@ -176,7 +176,7 @@ func (u *upgrade) byChart() {
 	u.ready(u.before)
 	u.change("`helm upgrade`", func() { do(u.now, helmUpgrade); u.ready(u.now) })
 	u.change("`helm rollback`", func() { do(u.now, helmRollback); u.ready(u.now) })
-	u.uninstallByHelm()
+	u.uninstallByHelm(false)
 }
 
 // byManifests does the same with the files that kubectl applies.
@@ -228,7 +228,7 @@ func (u *upgrade) watched(what string, passOn bool, valid func([]unstructured.Un
 	}
 }
 
-// gone waits until an address of each pool is reached by nobody any more, while the programs still run.
+// gone waits until an address of each pool is reached by nobody any more. Routers would keep the routes of a speaker that restarts for 30 s.
 func (u *upgrade) gone() {
 	check.Eventually(u.t, 10*time.Second, "nobody answers any more", func() error {
 		if holders := u.c.Client().Holders(u.lan...); len(holders) > 0 {

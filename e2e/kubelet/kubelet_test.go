@@ -14,6 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/check"
 	"github.com/daymark-lb/daymark/e2e/lab/controlplane"
 	"github.com/daymark-lb/daymark/e2e/lab/probe"
+	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
 func TestMain(m *testing.M) { kubelet.Main(m, build.Release) }
@@ -39,6 +40,7 @@ func TestRelease_ServesUnderARealKubelet(t *testing.T) {
 	t.Run("a speaker that is killed loses no new connection by BGP, and kubelet starts it again", func(t *testing.T) {
 		killed(t, c, wan)
 	})
+	t.Run("a DaemonSet that is deleted takes routes and answers with it", func(t *testing.T) { uninstalled(t, c, lan, wan) })
 }
 
 // kept is how many connections are held open by each way to announce.
@@ -115,4 +117,25 @@ func killed(t *testing.T, c *kubelet.Cluster, wan netip.Addr) {
 	if report.Failed() > 0 {
 		t.Errorf("%d connections failed: %v", report.Failed(), report.FirstError())
 	}
+}
+
+// uninstalled deletes the speakers alone, with their rights in place. The routers would keep the routes for 30 s, as in any restart.
+func uninstalled(t *testing.T, c *kubelet.Cluster, lan, wan netip.Addr) {
+	t.Helper()
+	began := time.Now()
+	c.Kubectl("--namespace", kubelet.Namespace, "delete", "daemonset/daymark-speaker")
+	check.Eventually(t, 15*time.Second, "the router has no route any more", func() error {
+		if hops, err := c.Router.NextHops(segment.Single(wan)); err != nil || len(hops) > 0 {
+			return errors.Join(err, fmt.Errorf("it forwards %s to %v", wan, hops))
+		}
+		return nil
+	})
+	routes := time.Since(began)
+	check.Eventually(t, 15*time.Second, "nobody answers any more", func() error {
+		if holders := c.Client().Holders(lan); len(holders) > 0 {
+			return fmt.Errorf("%v", holders)
+		}
+		return nil
+	})
+	t.Logf("routes withdrawn after %.1f s, nobody answers after %.1f s", routes.Seconds(), time.Since(began).Seconds())
 }

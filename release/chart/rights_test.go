@@ -67,9 +67,13 @@ func TestRights_OfEachIdentity(t *testing.T) {
 		},
 		{
 			"a speaker", account("speaker"),
-			[]string{"create daymark.io/speakers", "get /secrets " + Namespace, "list daymark.io/bgppeers"},
+			[]string{
+				"create daymark.io/speakers", "get /secrets " + Namespace, "list daymark.io/bgppeers", "get /pods " + Namespace,
+				"get apps/daemonsets " + Namespace + " daymark-speaker",
+			},
 			append(each("create", kinds), each("patch", suffixed(kinds, "/status"), "patch /services/status default", "patch /services default", "get /secrets default",
 				"create /secrets "+Namespace, "patch /nodes", "patch /nodes/status", "create /pods "+Namespace, "delete /pods "+Namespace, "list /pods "+Namespace,
+				"get apps/daemonsets "+Namespace+" another", "list apps/daemonsets "+Namespace, "patch apps/daemonsets "+Namespace+" daymark-speaker",
 				"create discovery.k8s.io/endpointslices default", "delete daymark.io/speakers", "create events.k8s.io/events default",
 				"get coordination.k8s.io/leases kube-system")...),
 		},
