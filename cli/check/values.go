@@ -27,7 +27,7 @@ type values struct {
 // defaultValues are what the chart has where nobody says otherwise.
 func defaultValues() *values {
 	v := &values{ServeClassless: true}
-	v.Ports.SpeakerMetrics, v.Ports.SpeakerHealth, v.Ports.SpeakerTrace, v.Ports.Gossip = 7472, 7473, 7474, 7946
+	v.Ports.SpeakerMetrics, v.Ports.SpeakerHealth, v.Ports.SpeakerTrace, v.Ports.Gossip = 7475, 7476, 7474, 7477
 	v.Speaker.Gossip = true
 	return v
 }

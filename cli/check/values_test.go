@@ -40,7 +40,7 @@ func TestCommand_LooksForWhatTheValuesSay(t *testing.T) {
 		}
 		return file
 	}
-	const taken = "ports-taken: Pod metallb-system/speaker-a: it has "
+	const taken, theirs = "ports-taken: Pod other/forwarded: it has ", "ports-taken: Pod metallb-system/speaker-a: it has "
 	beside := filepath.Join(chartFolder, "ci", "beside-metallb.yaml")
 	for _, test := range []struct {
 		name   string
@@ -48,12 +48,14 @@ func TestCommand_LooksForWhatTheValuesSay(t *testing.T) {
 		has    []string
 		lacks  []string
 	}{
-		{"none: the defaults", nil, []string{taken + "7472 TCP, 7946 TCP, 7946 UDP of node n1", "other-provider: ", "exclude-label: "}, nil},
-		{"beside MetalLB", []string{beside}, nil, []string{"ports-taken: ", "other-provider: "}},
-		{"one port is moved", []string{"ports: {speakerMetrics: 7482}"}, []string{taken + "7946 TCP, 7946 UDP of node n1"}, nil},
-		{"without metrics and gossip", []string{"ports: {speakerMetrics: 0}\nspeaker: {gossip: false}"}, nil, []string{taken}},
-		{"with traces, at a port that another Pod has", []string{beside, "speaker: {trace: true}\nports: {speakerTrace: 7473}"}, []string{"it has 7473 TCP of node n1"}, nil},
-		{"of two files the later one counts", []string{beside, "ports: {gossip: 7946}"}, []string{taken + "7946 TCP, 7946 UDP"}, []string{"7472", "other-provider"}},
+		{"none: the defaults, which are nobody else's", nil, []string{taken + "7476 TCP, 7477 TCP, 7477 UDP of node n1", "other-provider: ", "exclude-label: "}, []string{theirs}},
+		{"beside MetalLB", []string{beside}, nil, []string{theirs, "other-provider: "}},
+		{"one port is moved", []string{"ports: {speakerHealth: 7482}"}, []string{taken + "7477 TCP, 7477 UDP of node n1"}, nil},
+		{"the ports of before, beside MetalLB", []string{"ports: {speakerMetrics: 7472, gossip: 7946}"}, []string{theirs + "7472 TCP, 7946 TCP, 7946 UDP of node n1"}, nil},
+		{"without gossip, and health elsewhere", []string{"ports: {speakerHealth: 7482}\nspeaker: {gossip: false}"}, nil, []string{"ports-taken"}},
+		{"without metrics", []string{"ports: {speakerMetrics: 0, gossip: 7946}"}, []string{theirs + "7946 TCP"}, []string{"7472"}},
+		{"with traces, at a port that another Pod has", []string{beside, "speaker: {trace: true}\nports: {speakerTrace: 7472}"}, []string{"it has 7472 TCP of node n1"}, nil},
+		{"of two files the later one counts", []string{beside, "ports: {gossip: 7946}"}, []string{theirs + "7946 TCP, 7946 UDP"}, []string{"7472", "other-provider"}},
 		{"nodes with the label announce", []string{"ignoreExcludeLabel: true"}, nil, []string{"exclude-label: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

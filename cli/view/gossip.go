@@ -10,10 +10,10 @@ import (
 )
 
 // defaultGossipPort is the one that the reasons' remedies name.
-const defaultGossipPort = "7946"
+const defaultGossipPort = "7477"
 
 // GossipPort is where the speakers that are there listen for each other, as they report it: usually one port, and while it is being
-// changed two, as "7946 and 7956". Where no speaker says it, it is that of the DaemonSet's flag, or the default.
+// changed two, as "7477 and 7956". Where no speaker says it, it is that of the DaemonSet's flag, or the default.
 func (c *Cluster) GossipPort() string {
 	var ports []uint16
 	for _, s := range c.speakers {

@@ -25,7 +25,7 @@ func TestCluster_NodeThatTheGossipDoesNotReachIsAProblem(t *testing.T) {
 	}
 	var got []string
 	for _, p := range New(Input{Now: time.Unix(0, 0), Objects: objects}).Problems().Items {
-		if !strings.Contains(p.Remedy, "port 7946") {
+		if !strings.Contains(p.Remedy, "port 7477") {
 			t.Errorf("%s: the remedy is %q", p.Name, p.Remedy)
 		}
 		got = append(got, string(p.Severity)+" "+p.Name+" "+p.Message)
@@ -57,7 +57,7 @@ func TestCluster_RemedyNamesTheGossipPortThatIsSet(t *testing.T) {
 		{"in the middle of a change", []runtime.Object{speaker("n1", "192.0.2.11:7956"), speaker("n2", "192.0.2.12:7946")}, "port 7946 and 7956 through"},
 		{"a speaker that is gone, and was elsewhere", []runtime.Object{speaker("n1", "192.0.2.11:7956"), gone}, "port 7956 through"},
 		{"no speaker says it, and the DaemonSet does", []runtime.Object{speaker("n1", ""), set}, "port 7966 through"},
-		{"nobody says it", []runtime.Object{speaker("n1", "")}, "port 7946 through"},
+		{"nobody says it", []runtime.Object{speaker("n1", "")}, "port 7477 through"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := New(Input{Now: time.Unix(0, 0), Objects: test.objects, System: "daymark-system"})

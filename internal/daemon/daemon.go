@@ -142,11 +142,19 @@ func execute(ctx context.Context, p Program, args []string, stdout, stderr io.Wr
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+	fmt.Fprintf(stderr, "%s: %v%s\n", p.Name, err, remedy(err))
 	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// remedy says what to do about an error, where there is more to say than it does.
+func remedy(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return ": another program has that port, which `ss -lntup` on the node names: stop it, or change the port by ports of the chart's values or the flag"
+	}
+	return ""
 }
 
 func (t Task) command(f *Flags, stderr io.Writer) *cobra.Command {

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +49,10 @@ func TestExecute_ExitStatus(t *testing.T) {
 		{name: "an empty class", args: []string{"--load-balancer-class="}, status: 2, say: "--load-balancer-class must not be empty"},
 		{name: "an empty namespace", args: []string{"--namespace="}, status: 2, say: "--namespace must not be empty"},
 		{name: "what the program itself finds wrong", check: errors.New("--node-name is missing"), status: 2, say: "--node-name is missing"},
+		{
+			name: "a port that another program has", run: fmt.Errorf("serve: %w", &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}),
+			status: 1, say: "address already in use: another program has that port, which `ss -lntup` on the node names: stop it, or change the port",
+		},
 		{name: "a program that fails", run: errors.New("no API server"), status: 1, say: "test: no API server"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

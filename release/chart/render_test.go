@@ -284,3 +284,23 @@ func TestDocs_NameEachPort(t *testing.T) {
 		}
 	}
 }
+
+// The ports of other providers are those of the page, which must not stand beside one of ours.
+func TestPorts_AreNoOtherProviders(t *testing.T) {
+	ours := map[string]string{}
+	ports, _ := parse(t, read(t, folder+"/values.yaml"))["ports"].(map[string]any)
+	for name, port := range ports {
+		ours[fmt.Sprint(port)] = name
+	}
+	rows := regexp.MustCompile(`(?m)^\| ((?:MetalLB|PureLB)[^|]*)\| ([0-9, ]+) \|`).FindAllStringSubmatch(read(t, root+"/docs/requirements.md"), -1)
+	if len(rows) != 3 {
+		t.Fatalf("%d rows of other providers", len(rows))
+	}
+	for _, row := range rows {
+		for port := range strings.SplitSeq(row[2], ", ") {
+			if name := ours[port]; name != "" {
+				t.Errorf("ports.%s, %s, is one of %s", name, port, row[1])
+			}
+		}
+	}
+}

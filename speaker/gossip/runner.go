@@ -227,7 +227,11 @@ func (r *Runner) Start(ctx context.Context) error {
 // whyNotListening says what to do about an error of Membership.Start.
 func whyNotListening(node string, err error) string {
 	text := fmt.Sprintf("gossip does not work: %v", err)
-	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		text += fmt.Sprintf("; another program of node %s has that port, which `ss -lntup` on the node names: stop it, "+
+			"or give all speakers another port by ports.gossip of the chart's values or --gossip-bind-address", node)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		text += fmt.Sprintf("; no interface of node %s has that address: give the node an InternalIP that it has by --node-ip of kubelet, "+
 			"or the speaker an address by --gossip-bind-address", node)
 	}

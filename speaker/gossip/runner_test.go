@@ -26,7 +26,9 @@ func TestRunner_StartsAgainWhenItsPortIsFree(t *testing.T) {
 	if err := r.Set(Desired{Keys: [][]byte{[]byte("k")}}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the gossip says why it does not work", func() bool { return r.View().Why != "" })
+	eventually(t, "the gossip says what has its port", func() bool {
+		return strings.Contains(r.View().Why, "address already in use; another program of node n1 has that port")
+	})
 	_ = taken.Close()
 	eventually(t, "the gossip works", func() bool { return r.View().Known })
 	cancel()
