@@ -95,7 +95,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	first := priority.New(log.With("part", "priority"))
 	parts := []manager.Runnable{first, processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, relay, writers}
 	if f.Health != "0" {
-		parts = append(parts, daemon.Probes{Alive: loop.Alive, Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
+		parts = append(parts, daemon.Probes{Alive: alive(loop, links, members, watcher, checks, proxy, relay, writers), Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
 	}
 	if err := errors.Join(add(m, parts), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
 		return err
@@ -108,6 +108,22 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		loop.Leave(ctx, decision)
 	}))
 	return errors.Join(err, clearRules(relay, forGood.Load()))
+}
+
+// living is a part that knows whether its loops are stuck.
+type living interface{ Alive() error }
+
+// alive asks all parts, and returns what the first has to say that is stuck. BGP is not among them: its sessions wait for routers, with
+// the deadlines of the protocol, and what they share with the loop is behind locks that each pass takes.
+func alive(parts ...living) func() error {
+	return func() error {
+		for _, p := range parts {
+			if err := p.Alive(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // connect returns a manager with caches of the cluster, and a client without.

@@ -146,3 +146,20 @@ func TestClearRules_LeavesThemToASuccessor(t *testing.T) {
 		t.Errorf("one that is uninstalled sets %+v, %v", kernel.plans, err)
 	}
 }
+
+type stuck struct{ err error }
+
+func (s stuck) Alive() error { return s.err }
+
+func TestAlive_IsWhatEachPartSays(t *testing.T) {
+	first, second := errors.New("layer 2 is stuck"), errors.New("gossip is stuck")
+	if err := alive(stuck{}, stuck{})(); err != nil {
+		t.Errorf("all go on, and it says %v", err)
+	}
+	if err := alive(stuck{}, stuck{second})(); !errors.Is(err, second) {
+		t.Errorf("the last is stuck, and it says %v", err)
+	}
+	if err := alive(stuck{first}, stuck{second})(); !errors.Is(err, first) {
+		t.Errorf("two are stuck, and it says %v", err)
+	}
+}

@@ -1,4 +1,4 @@
-// Package progress knows whether a loop goes on: its Tracker is told when each pass begins and ends. It decides nothing about the process:
+// Package progress knows whether loops go on: a Tracker is told when each pass of one begins and ends, Steps those of several. It decides nothing about the process:
 // who probes it does.
 package progress
 

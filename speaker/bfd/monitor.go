@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/progress"
 	"github.com/daymark-lb/daymark/speaker/alarm"
 	"github.com/daymark-lb/daymark/speaker/trace"
 )
@@ -43,6 +44,7 @@ type Config struct {
 
 // Monitor holds the BFD sessions of a node.
 type Monitor struct {
+	steps   progress.Steps
 	log     *slog.Logger
 	onDown  func(name, reason string)
 	onUp    func(name string)
@@ -123,6 +125,10 @@ func (m *Monitor) Start(ctx context.Context) error {
 	working.Wait()
 	return nil
 }
+
+// Alive returns an error when a step of one of the loops does not come to its end. What handles packets has none of its own: it holds
+// the lock that the others need, and that Status takes.
+func (m *Monitor) Alive() error { return m.steps.Stuck(progress.StuckAfter) }
 
 // retry tries sessions without sockets again, until ctx ends.
 func (m *Monitor) retry(ctx context.Context) {

@@ -54,6 +54,7 @@ func (m *Monitor) notifyLoop(ended <-chan struct{}) {
 		case <-ended:
 			last = true
 		}
+		end := m.steps.Begin("tells of changes")
 		m.mu.Lock()
 		failures, cameUp, lines := m.notifications.failures, m.notifications.cameUp, m.notifications.logLines
 		m.notifications.failures, m.notifications.cameUp, m.notifications.logLines = map[string]string{}, map[string]bool{}, nil
@@ -71,5 +72,6 @@ func (m *Monitor) notifyLoop(ended <-chan struct{}) {
 		for _, l := range lines {
 			m.log.Log(context.Background(), l.level, l.text, l.args...) //nolint:sloglint // Each caller of queueLog gives a constant.
 		}
+		end()
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 // alarmFired handles that the alarm has fired.
 func (m *Monitor) alarmFired() {
+	defer m.steps.Begin("sends what is due")()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.runDue()

@@ -82,6 +82,7 @@ func (m *Monitor) update(s *session, desired *announce.BFDSession) {
 
 // retryAll opens the sockets that could not be opened before, and those whose interfaces were replaced.
 func (m *Monitor) retryAll(ctx context.Context) {
+	defer m.steps.Begin("opens sockets")()
 	m.setMu.Lock()
 	defer m.setMu.Unlock()
 	m.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -50,6 +51,7 @@ type Config struct {
 
 // Relay has the kernel pass packets on. Its methods may be called by several goroutines.
 type Relay struct {
+	steps   progress.Steps
 	log     *slog.Logger
 	rate    uint64
 	lease   time.Duration
@@ -192,28 +194,36 @@ func (r *Relay) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-renew.C:
-			r.lookBeside()
-			r.renew()
+			r.step(r.lookBeside)
+			r.step(r.renew)
 		case <-r.again:
 			retry.Reset(retryInterval)
 		case <-retry.C:
-			r.retry()
+			r.step(r.retry)
 		case <-ask.C:
-			r.askNext()
+			r.step(r.askNext)
 		case <-r.hurry:
-			ask.Reset(r.askEvery())
-			r.askNext()
+			r.step(func() { ask.Reset(r.askEvery()); r.askNext() })
 		case <-r.pass:
-			forget.Reset(r.forgetting.wait())
+			r.step(func() { forget.Reset(r.forgetting.wait()) })
 		case <-forget.C:
-			r.forgetEnded()
+			r.step(r.forgetEnded)
 		case <-r.wake:
-			count.Reset(r.dueIn())
+			r.step(func() { count.Reset(r.dueIn()) })
 		case <-count.C:
-			count.Reset(r.count())
+			r.step(func() { count.Reset(r.count()) })
 		}
 	}
 }
+
+// step takes a step of the loop.
+func (r *Relay) step(do func()) {
+	defer r.steps.Begin("keeps open connections")()
+	do()
+}
+
+// Alive returns an error when a step does not come to its end.
+func (r *Relay) Alive() error { return r.steps.Stuck(progress.StuckAfter) }
 
 // askEvery is how often nodes are asked.
 func (r *Relay) askEvery() time.Duration {

@@ -14,12 +14,16 @@ func (m *Membership) sendHeartbeats(ctx context.Context) {
 	defer context.AfterFunc(ctx, m.alarm.Close)()
 	m.pingNumber.Store(m.peers.incarnation()) // No other run of ours has used the numbers from here on.
 	m.alarm.Set(time.Now())
-	m.alarm.Run(func() {
-		m.awake()
-		m.lookForStop() // And what has come is no silence, however late we are.
-		m.tick(time.Now(), m.pingNumber.Add(1))
-		m.handleVerdicts()
-	})
+	m.alarm.Run(m.beat)
+}
+
+// beat does what is due.
+func (m *Membership) beat() {
+	defer m.steps.Begin("sends heartbeats")()
+	m.awake()
+	m.lookForStop() // And what has come is no silence, however late we are.
+	m.tick(time.Now(), m.pingNumber.Add(1))
+	m.handleVerdicts()
 }
 
 // tick tells the detector and the pause that time has passed, and pings those whose turn it is: everybody, if we were

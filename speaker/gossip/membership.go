@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/progress"
 	"github.com/daymark-lb/daymark/speaker/alarm"
 	"github.com/daymark-lb/daymark/speaker/trace"
 )
@@ -48,6 +49,7 @@ type Config struct {
 
 // Membership keeps this speaker among the others. Its methods may be called by several goroutines.
 type Membership struct {
+	steps   progress.Steps
 	cfg     Config
 	changes chan struct{}
 	// urgent is like changes for what cannot wait.
@@ -201,6 +203,10 @@ func (m *Membership) leave(list *memberlist.Memberlist) {
 	}
 }
 
+// Alive returns an error when a step of what keeps the others believing that this speaker lives does not come to its end. Whoever else
+// sends waits for others, each time for a limited time.
+func (m *Membership) Alive() error { return m.steps.Stuck(progress.StuckAfter) }
+
 // Left is closed when the others have been told that this speaker leaves, which may be before Start returns.
 func (m *Membership) Left() <-chan struct{} { return m.left }
 
@@ -230,9 +236,14 @@ func (m *Membership) expireClaims(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			m.claims.expire(now)
+			m.forgetClaims(now)
 		}
 	}
+}
+
+func (m *Membership) forgetClaims(now time.Time) {
+	defer m.steps.Begin("forgets claims")()
+	m.claims.expire(now)
 }
 
 // Incarnation identifies this run of the speaker to others: the time at which it was made in nanoseconds, or more, if others

@@ -193,6 +193,14 @@ func (r *Runner) prepare() {
 	}
 }
 
+// Alive returns an error when a loop of the membership is stuck, without waiting for a lock that it may hold.
+func (r *Runner) Alive() error {
+	if m := r.running.Load(); m != nil {
+		return m.Alive()
+	}
+	return nil
+}
+
 // Start gossips until ctx ends, then tells the others that this speaker leaves, and returns nil. When the address cannot
 // be listened on, it tries again.
 func (r *Runner) Start(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // Mode says what to do about health-check ports.
@@ -67,9 +68,10 @@ type Status struct {
 
 // Server answers health checks.
 type Server struct {
-	cfg  Config
-	log  *slog.Logger
-	wake chan struct{} // Wakes Start when ports have changed.
+	steps progress.Steps
+	cfg   Config
+	log   *slog.Logger
+	wake  chan struct{} // Wakes Start when ports have changed.
 
 	// healthMu guards what is answered.
 	healthMu  sync.RWMutex
@@ -98,6 +100,9 @@ func New(cfg Config) *Server {
 	}
 	return s
 }
+
+// Alive returns an error when opening ports does not come to its end.
+func (s *Server) Alive() error { return s.steps.Stuck(progress.StuckAfter) }
 
 // Start holds the ports until ctx ends, then closes them and returns nil. It returns an error if the fixed port cannot
 // be opened.
@@ -218,6 +223,7 @@ func (s *Server) mayTry(p *port) bool {
 // tryDue tries to open the ports that are due. It returns the time until the next port is due, and false if all are
 // open.
 func (s *Server) tryDue(ctx context.Context, now time.Time) (wait time.Duration, ok bool) {
+	defer s.steps.Begin("opens the ports of health checks")()
 	s.portsMu.Lock()
 	defer s.portsMu.Unlock()
 	for _, p := range s.ports {

@@ -8,9 +8,6 @@ import (
 	"github.com/daymark-lb/daymark/internal/progress"
 )
 
-// stuckAfter is how long a step may take. None waits for anybody but the kernel.
-const stuckAfter = 30 * time.Second
-
 // steps are how far the loops of a Responder are.
 type steps struct{ announcing, detecting, asking, searching progress.Tracker }
 
@@ -19,12 +16,12 @@ func (r *Responder) Alive() error {
 	for name, p := range map[string]*progress.Tracker{
 		"announces": &r.steps.announcing, "detects conflicts": &r.steps.detecting, "asks": &r.steps.asking, "searches": &r.steps.searching,
 	} {
-		if err := p.Stuck(stuckAfter); err != nil {
+		if err := p.Stuck(progress.StuckAfter); err != nil {
 			return fmt.Errorf("layer 2, what %s: %w", name, err)
 		}
 	}
 	for _, s := range *r.live.Load() {
-		if err := s.answering.Stuck(stuckAfter); err != nil {
+		if err := s.answering.Stuck(progress.StuckAfter); err != nil {
 			return fmt.Errorf("layer 2, what answers on %s: %w", s.name, err)
 		}
 	}

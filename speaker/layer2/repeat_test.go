@@ -27,7 +27,7 @@ func TestResponder_AliveNamesTheLoopThatIsStuck(t *testing.T) {
 				r := New(Config{})
 				r.live.Store(&[]*socket{{name: "eth0"}})
 				end := test.begin(r).Begin()
-				time.Sleep(stuckAfter)
+				time.Sleep(progress.StuckAfter)
 				if err := r.Alive(); err != nil {
 					t.Errorf("a slow step: %v", err)
 				}
@@ -49,13 +49,13 @@ func TestRepeat_TellsHowFarItIs(t *testing.T) {
 		var p progress.Tracker
 		wake, block := make(chan struct{}), make(chan struct{})
 		go repeat(t.Context(), &p, wake, func() time.Duration { <-block; return time.Hour })
-		time.Sleep(stuckAfter + time.Second)
-		if p.Stuck(stuckAfter) == nil {
+		time.Sleep(progress.StuckAfter + time.Second)
+		if p.Stuck(progress.StuckAfter) == nil {
 			t.Error("a step that blocks is not noticed")
 		}
 		close(block)
 		synctest.Wait()
-		if err := p.Stuck(stuckAfter); err != nil {
+		if err := p.Stuck(progress.StuckAfter); err != nil {
 			t.Errorf("while it waits: %v", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // retryInterval is the wait before another attempt when netlink fails.
@@ -19,6 +20,8 @@ const retryInterval = time.Second
 type Watcher struct {
 	log     *slog.Logger
 	changes chan struct{}
+
+	steps progress.Steps
 
 	mu sync.Mutex
 	// last is the last dump; nil before the first.
@@ -62,6 +65,9 @@ func (w *Watcher) Gateways() ([]lb.Gateway, bool) {
 // share one.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
 
+// Alive returns an error when a dump does not come to its end.
+func (w *Watcher) Alive() error { return w.steps.Stuck(progress.StuckAfter) }
+
 // Start dumps links, addresses and routes and follows their changes until ctx ends, then returns nil. A netlink failure
 // is logged and tried again; meanwhile the last dump remains valid.
 func (w *Watcher) Start(ctx context.Context) error {
@@ -76,6 +82,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 
 // read makes a dump and wakes the receiver of Changes if it differs from the last one.
 func (w *Watcher) read() error {
+	defer w.steps.Begin("reads links and routes")()
 	now, err := dump()
 	if err != nil {
 		return fmt.Errorf("read links: %w", err)

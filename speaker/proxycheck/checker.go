@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -35,6 +36,7 @@ type Result struct {
 
 // Checker asks the service proxy of one node.
 type Checker struct {
+	steps   progress.Steps
 	target  Target
 	log     *slog.Logger
 	client  *http.Client
@@ -85,6 +87,9 @@ func (c *Checker) Result() (Result, bool) {
 // Changes wakes its one receiver after the result has changed.
 func (c *Checker) Changes() <-chan struct{} { return c.changes }
 
+// Alive returns an error when a question does not come to its end.
+func (c *Checker) Alive() error { return c.steps.Stuck(progress.StuckAfter) }
+
 // Start asks until ctx ends.
 func (c *Checker) Start(ctx context.Context) error {
 	if c.target.off() {
@@ -112,7 +117,7 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 	before, addresses := c.result, c.addresses
 	c.mu.Unlock()
 	if c.missed(before) && time.Since(c.lookedAt) < interval {
-		if check, _ := ask(ctx, c.client, before.URL); check == proxyhealth.Absent {
+		if check, _ := c.ask(ctx, before.URL); check == proxyhealth.Absent {
 			return missedInterval
 		}
 	}
@@ -141,6 +146,12 @@ func (c *Checker) look(ctx context.Context) time.Duration {
 	return interval
 }
 
+// ask asks at one URL.
+func (c *Checker) ask(ctx context.Context, url string) (proxyhealth.Check, string) {
+	defer c.steps.Begin("asks the service proxy")()
+	return ask(ctx, c.client, url)
+}
+
 // missed reports whether a proxy has been there not long ago and is not any more.
 func (c *Checker) missed(r Result) bool {
 	return r.Check == proxyhealth.Absent && r.URL != "" && time.Since(c.thereAt) < missedTime
@@ -154,7 +165,7 @@ func (c *Checker) find(ctx context.Context, last string, addresses []netip.Addr)
 	}
 	var absent []string
 	for _, url := range urls {
-		check, text := ask(ctx, c.client, url)
+		check, text := c.ask(ctx, url)
 		if check != proxyhealth.Absent {
 			return Result{check, url, text}
 		}

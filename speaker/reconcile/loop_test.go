@@ -20,6 +20,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/departure"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/loop"
+	"github.com/daymark-lb/daymark/internal/progress"
 	"github.com/daymark-lb/daymark/speaker/bfd"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 	"github.com/daymark-lb/daymark/speaker/gossip"
@@ -457,7 +458,7 @@ func TestLoop_AliveUnlessAPassOrLayer2IsStuck(t *testing.T) {
 		read := f.read
 		f.read = func(ctx context.Context) (*snapshot, error) { <-release; return read(ctx) }
 		go func() { _, _ = f.Reconcile(t.Context(), loop.Wake{}) }()
-		time.Sleep(stuckAfter + time.Second)
+		time.Sleep(progress.StuckAfter + time.Second)
 		if err := f.Alive(); err == nil {
 			t.Error("a pass that blocks is not noticed")
 		}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 // Published is what the EndpointSlice of a speaker should say.
@@ -39,6 +40,7 @@ type Publisher struct {
 	mu      sync.Mutex
 	desired Published
 	wake    chan struct{}
+	steps   progress.Steps
 }
 
 // NewPublisher makes a Publisher that writes with a client; nothing is written before Start.
@@ -80,6 +82,7 @@ func (p *Publisher) Start(ctx context.Context) error {
 
 // write brings the EndpointSlice up to date. The family of one cannot be changed: it is made anew.
 func (p *Publisher) write(ctx context.Context) error {
+	defer p.steps.Begin("writes the EndpointSlice")()
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	p.mu.Lock()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/progress"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
@@ -29,12 +30,9 @@ func (l *Loop) Ready() error {
 	return nil
 }
 
-// stuckAfter is how long a pass may run. The longest, over 100,000 Services, takes about a second, and it waits for no API server.
-const stuckAfter = 30 * time.Second
-
 // Alive returns an error when a pass, or a step of layer 2, does not come to its end: then only a restart helps.
 func (l *Loop) Alive() error {
-	if err := l.progress.Stuck(stuckAfter); err != nil {
+	if err := l.progress.Stuck(progress.StuckAfter); err != nil {
 		return err
 	}
 	return l.exec.Layer2.Alive()

@@ -16,6 +16,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/liveness"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -44,6 +45,7 @@ type Observation struct {
 type Renewer struct {
 	node, namespace string
 	client          client.Client
+	steps           progress.Steps
 	log             *slog.Logger
 
 	mu     sync.Mutex
@@ -111,6 +113,7 @@ func (r *Renewer) observation() (Observation, bool) {
 
 // renew writes the Lease, given as it was last written, and returns it as it is now.
 func (r *Renewer) renew(ctx context.Context, last *coordinationv1.Lease, o Observation) (*coordinationv1.Lease, error) {
+	defer r.steps.Begin("renews the Lease")()
 	ctx, cancel := context.WithTimeout(ctx, liveness.RenewInterval)
 	defer cancel()
 	next := last.DeepCopy()

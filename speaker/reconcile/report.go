@@ -16,6 +16,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/progress"
 )
 
 const (
@@ -48,6 +49,7 @@ type Reporter struct {
 	mu     sync.Mutex
 	newest *Report
 	wake   chan struct{}
+	steps  progress.Steps
 
 	// due is when the next write is, if it waits. Only Start uses them.
 	due     time.Time
@@ -124,6 +126,7 @@ func (r *Reporter) await(written *v1beta1.Speaker) bool {
 
 // write brings the object up to date; written is the object as it was last read or written, empty if never.
 func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
+	defer r.steps.Begin("writes the Speaker object")()
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	r.mu.Lock()
