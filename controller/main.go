@@ -46,7 +46,10 @@ func main() {
 			config.Namespace, config.Classes, config.Options, config.Log, config.Registerer = f.Namespace, f.Classes, f.Options, log, metrics.Registry
 			return run(ctx, f, elect, config)
 		},
-		Tasks: []daemon.Task{{Name: "apply-crds", Short: "Applies the definitions of Daymark's kinds, as this version has them", Run: applyDefinitions}},
+		Tasks: []daemon.Task{
+			{Name: "apply-crds", Short: "Applies the definitions of Daymark's kinds, as this version has them", Run: applyDefinitions},
+			{Name: "drop-finalizers", Short: "Ends the controllers and removes Daymark's finalizer from Services, before an uninstallation", Run: dropFinalizers},
+		},
 	})
 }
 
@@ -83,6 +86,14 @@ func applyDefinitions(ctx context.Context, f *daemon.Flags, log *slog.Logger) er
 		return err
 	}
 	return crds.Apply(ctx, config, log)
+}
+
+func dropFinalizers(ctx context.Context, f *daemon.Flags, log *slog.Logger) error {
+	config, err := f.RESTConfig()
+	if err != nil {
+		return err
+	}
+	return reconcile.DropFinalizers(ctx, config, f.Namespace, log)
 }
 
 func newManager(f *daemon.Flags) (manager.Manager, error) {

@@ -38,6 +38,11 @@ spec:
 `, kind, strings.ToLower(kind))
 }
 
+// finalizers are those of all Services.
+func (u *upgrade) finalizers() string {
+	return u.c.Kubectl("get", "services", "--all-namespaces", "-o", "jsonpath={.items[*].metadata.finalizers}")
+}
+
 // theirs are the versions of those objects, which rise with each change.
 func (u *upgrade) theirs() string {
 	return u.c.Kubectl("--namespace=default", "get", "ipaddresspools.metallb.io/lan", "bgppeers.metallb.io/router", "service/theirs",
@@ -78,6 +83,7 @@ func (u *upgrade) uninstall(announcedFirst bool, programs command, stays bool, r
 		return nil
 	})
 	all := time.Since(began)
+	u.expect("Services have Daymark's finalizer", strings.Contains(u.finalizers(), "load-balancer-cleanup"), false)
 	u.expect("the definitions are there", len(u.definitions()) > 0, stays)
 	u.expect("the namespace is there", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), stays)
 	if stays {

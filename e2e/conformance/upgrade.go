@@ -42,6 +42,9 @@ bgpAdvertisements:
   spec: {ipAddressPools: [wan], peers: [router], communities: [blue]}
 `
 
+// keepServices has Services kept until they are withdrawn, with the finalizer that has to go before who removes it.
+const keepServices = "controller: {cleanupFinalizer: true}\n"
+
 // moreServices are how many there are of each pool beside those of kubelet.Web.
 const moreServices = 5
 
@@ -72,7 +75,7 @@ func runUpgrade(t *narrator, file string) error {
 		return fmt.Errorf("both versions are %s: commit first, or name another version before", now.Version)
 	}
 	c := kubelet.Start(t, kubelet.Settings{Images: append(before.Images, now.Images...)})
-	u := &upgrade{t: t, c: c, before: c.Administrator(before, chartValues), now: c.Administrator(now, chartValues)}
+	u := &upgrade{t: t, c: c, before: c.Administrator(before, chartValues), now: c.Administrator(now, chartValues+keepServices)}
 	u.offer()
 	for _, part := range []func(){u.freshInstall, u.byChart, u.byManifests} {
 		u.wrong = errors.Join(u.wrong, t.tell(func() error { part(); return nil }))
@@ -157,8 +160,9 @@ func (u *upgrade) freshInstall() {
 	if all > time.Minute {
 		u.wrong = errors.Join(u.wrong, fmt.Errorf("the chart took %s to be ready and served, and may take 60 s", all))
 	}
+	u.expect("Services have Daymark's finalizer while it runs", strings.Contains(u.finalizers(), "load-balancer-cleanup"), true)
 	u.changeOfOne("`ports.gossip` changed by `helm upgrade`", func() { do(u.now, changePort); u.ready(u.now) })
-	u.uninstallByHelm(true)
+	u.uninstallByHelm(false)
 }
 
 func (u *upgrade) fact(format string, a ...any) {
@@ -176,7 +180,7 @@ func (u *upgrade) byChart() {
 	u.ready(u.before)
 	u.change("`helm upgrade`", func() { do(u.now, helmUpgrade); u.ready(u.now) })
 	u.change("`helm rollback`", func() { do(u.now, helmRollback); u.ready(u.now) })
-	u.uninstallByHelm(false)
+	u.uninstallByHelm(true)
 }
 
 // byManifests does the same with the files that kubectl applies.
@@ -187,6 +191,9 @@ func (u *upgrade) byManifests() {
 	u.ready(u.before)
 	u.change("`kubectl apply` of this version", func() { do(u.now, applyNext); u.ready(u.now) })
 	u.changeBack("`kubectl apply` of the version before", func() { do(u.before, applyNext); u.ready(u.before) })
+	do(u.now, applyNext) // What is uninstalled is this version.
+	u.ready(u.now)
+	u.served()
 	u.uninstallByManifests()
 	u.forget()
 }
@@ -230,13 +237,13 @@ func (u *upgrade) watched(what string, passOn bool, valid func([]unstructured.Un
 
 // gone waits until an address of each pool is reached by nobody any more. Routers would keep the routes of a speaker that restarts for 30 s.
 func (u *upgrade) gone() {
-	check.Eventually(u.t, 10*time.Second, "nobody answers any more", func() error {
+	check.Eventually(u.t, 20*time.Second, "nobody answers any more", func() error {
 		if holders := u.c.Client().Holders(u.lan...); len(holders) > 0 {
 			return fmt.Errorf("%v", holders)
 		}
 		return nil
 	})
-	check.Eventually(u.t, 10*time.Second, "the router has no route any more", func() error {
+	check.Eventually(u.t, 20*time.Second, "the router has no route any more", func() error {
 		for _, address := range u.wan {
 			if hops, err := u.c.Router.NextHops(segment.Single(address)); err != nil || len(hops) > 0 {
 				return errors.Join(err, fmt.Errorf("it forwards %s to %v", address, hops))

@@ -163,6 +163,7 @@ func (t Task) command(f *Flags, stderr io.Writer) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return t.Run(c.Context(), f, f.newLog(stderr)) },
 	}
 	f.addKubeconfig(c.Flags())
+	f.addNamespace(c.Flags())
 	return c
 }
 
@@ -189,10 +190,14 @@ func (f *Flags) addKubeconfig(set *pflag.FlagSet) {
 	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "file that says how to reach the API server (default: $KUBECONFIG, then in-cluster)")
 }
 
+func (f *Flags) addNamespace(set *pflag.FlagSet) {
+	set.StringVar(&f.Namespace, "namespace", "daymark-system", "namespace that Daymark runs in")
+}
+
 func (f *Flags) add(set *pflag.FlagSet) {
 	set.SortFlags = false
 	f.addKubeconfig(set)
-	set.StringVar(&f.Namespace, "namespace", "daymark-system", "namespace that Daymark runs in")
+	f.addNamespace(set)
 	f.listeners.add(set)
 	set.StringVar(&f.Health, "health-bind-address", f.Health, "address:port for health probes, 0 for none")
 	set.StringVar(&f.Classes.Name, "load-balancer-class", v1beta1.LoadBalancerClass, "spec.loadBalancerClass of Services to serve")

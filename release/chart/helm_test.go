@@ -16,6 +16,7 @@ import (
 	"helm.sh/helm/v4/pkg/cli"
 	"helm.sh/helm/v4/pkg/kube"
 	helmrelease "helm.sh/helm/v4/pkg/release"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -27,6 +28,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
 	"github.com/daymark-lb/daymark/e2e/lab/build"
 )
@@ -64,7 +66,7 @@ func (h *helm) upgrade(t *testing.T, values map[string]any) error {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- h.runJob(ctx, h.kubeconfig(t, "crds")) }()
+	go func() { ended <- h.runJob(ctx, "crds", h.kubeconfig(t, "crds")) }()
 	upgrade := action.NewUpgrade(h.configuration)
 	upgrade.Namespace, upgrade.Timeout, upgrade.WaitStrategy = Namespace, timeout, kube.HookOnlyStrategy
 	_, err := upgrade.Run(release, h.chart, values)
@@ -75,10 +77,10 @@ func (h *helm) upgrade(t *testing.T, values map[string]any) error {
 	return err
 }
 
-// runJob waits for the Job that applies the definitions, does what its container would, and says that it is complete.
-func (h *helm) runJob(ctx context.Context, kubeconfig string) error {
+// runJob waits for a Job of a hook, does what its container would, and says that it is complete.
+func (h *helm) runJob(ctx context.Context, name, kubeconfig string) error {
 	job := &batchv1.Job{}
-	for h.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: "daymark-crds"}, job) != nil {
+	for h.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: "daymark-" + name}, job) != nil {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("there was no Job: %w", ctx.Err())
@@ -278,6 +280,57 @@ func TestHelm_UninstallsPoolsInUseIfAsked(t *testing.T) {
 	must(t, h.uninstall())
 	h.has(t, "daymark.io/v1beta1", "IPAddressPool", "lan", false)
 	h.has(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "ipaddresspools.daymark.io", true)
+}
+
+// TestHelm_UninstallLeavesNoFinalizer plays the kubelet for the Job that comes first, and the garbage collector for the Deployment, whose Pods
+// it says have ended. The Job has the rights of the chart and no others.
+func TestHelm_UninstallLeavesNoFinalizer(t *testing.T) {
+	h := newHelm(t)
+	must(t, h.install(parse(t, "controller: {cleanupFinalizer: true}\n"+lan)))
+	h.served(t)
+	s, key := &corev1.Service{}, client.ObjectKey{Namespace: "default", Name: "web"}
+	must(t, h.Get(t.Context(), key, s))
+	s.Finalizers = []string{v1beta1.FinalizerCleanup}
+	must(t, h.Update(t.Context(), s))
+	s.Status.Conditions = []metav1.Condition{{
+		Type: v1beta1.ConditionProvenance, Status: metav1.ConditionTrue, Reason: "Allocated", LastTransitionTime: metav1.Now(),
+		Message: "class=" + v1beta1.LoadBalancerClass + " finalizer 192.0.2.1=lan",
+	}}
+	must(t, h.Status().Update(t.Context(), s))
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended, collected := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- h.runJob(ctx, "uninstall", h.kubeconfig(t, "uninstall")) }()
+	go func() { collected <- h.collect(ctx) }()
+	must(t, h.uninstall())
+	stop()
+	must(t, <-ended)
+	must(t, <-collected)
+	must(t, h.Get(t.Context(), key, s))
+	if len(s.Finalizers) > 0 || !strings.HasSuffix(s.Status.Conditions[0].Message, "daymark 192.0.2.1=lan") {
+		t.Errorf("it has %v, %+v", s.Finalizers, s.Status.Conditions)
+	}
+	h.servedStill(t)
+	h.ownsNothingMore(t)
+	for _, kind := range []string{"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"} {
+		h.has(t, "rbac.authorization.k8s.io/v1", kind, "daymark-uninstall", false)
+	}
+	h.has(t, "batch/v1", "Job", "daymark-uninstall", false)
+	h.has(t, "v1", "ServiceAccount", "daymark-uninstall", false)
+}
+
+// collect lets the Deployment of the controllers go when it waits for its Pods.
+func (h *helm) collect(ctx context.Context) error {
+	controllers, key := &appsv1.Deployment{}, client.ObjectKey{Namespace: Namespace, Name: "daymark-controller"}
+	for h.Get(ctx, key, controllers) != nil || !slices.Contains(controllers.Finalizers, metav1.FinalizerDeleteDependents) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the Deployment was not deleted with its Pods first: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	controllers.Finalizers = nil
+	return h.Update(ctx, controllers)
 }
 
 // served makes a Service that has an address and conditions of ours, and an object of another provider.
