@@ -62,6 +62,11 @@ PREVIOUS ?= b94ecc0
 upgrade-lab: deps-kubelet ## Upgrade from PREVIOUS on real kubelets and back, install and uninstall, and write docs/upgrade.md (6 minutes)
 	$(GO) run ./e2e/conformance upgrade $(PREVIOUS) docs/upgrade.md
 
+.PHONY: previous-definitions
+previous-definitions: ## Fetch the definitions of PREVIOUS, with which those of now are compared
+	@mkdir -p config/crd/testdata/previous && rm -f config/crd/testdata/previous/*
+	for path in $$(git ls-tree --name-only $(PREVIOUS) config/crd/bases/); do git show $(PREVIOUS):$$path > config/crd/testdata/previous/$$(basename $$path); done
+
 # How long make soak runs each fuzz test, and what it finds them in: a line for each, package and test.
 FUZZTIME ?= 1m
 FUZZED    = grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' api cli controller internal speaker | sed -E 's|/[^/]*:func | |' | sort
