@@ -188,7 +188,7 @@ func (r *Relay) Start(ctx context.Context) error {
 	defer renew.Stop()
 	defer count.Stop()
 	defer ask.Stop()
-	r.lookBeside()
+	r.step(r.lookBeside)
 	for {
 		select {
 		case <-ctx.Done():
