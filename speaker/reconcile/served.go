@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -9,8 +10,8 @@ import (
 	"github.com/daymark-lb/daymark/internal/informer"
 )
 
-// maxEdits is how many Services are taken in and out of a list one by one; for more it is made anew.
-const maxEdits = 64
+// maxEdits is how many changes are taken into a list; for more it is made anew.
+const maxEdits = 1024
 
 // served are the Services that Daymark serves, kept from pass to pass: of a hundred thousand few change.
 type served struct {
@@ -58,20 +59,30 @@ func (s *served) update(all []*lb.Service, changed []informer.Replacement[*lb.Se
 	return changes
 }
 
-// edit makes a new list.
+// edit makes a new list, in one go over the one before.
 func (s *served) edit(changes []announce.ServiceChange) {
-	s.list = append(make([]*lb.Service, 0, len(s.list)+len(changes)), s.list...)
+	now := make(map[lb.Key]*lb.Service, len(changes)) // nil: gone
 	for _, c := range changes {
 		if c.Before != nil {
-			if i, found := findService(s.list, c.Before.Key); found {
-				s.list = slices.Delete(s.list, i, i+1)
-			}
+			now[c.Before.Key] = nil
 		}
 		if c.Now != nil {
-			i, _ := findService(s.list, c.Now.Key)
-			s.list = slices.Insert(s.list, i, c.Now)
+			now[c.Now.Key] = c.Now
 		}
 	}
+	list, rest := make([]*lb.Service, 0, len(s.list)+len(now)), s.list
+	for _, key := range slices.SortedFunc(maps.Keys(now), lb.Key.Compare) {
+		i, found := findService(rest, key)
+		list = append(list, rest[:i]...)
+		if found {
+			i++
+		}
+		rest = rest[i:]
+		if service := now[key]; service != nil {
+			list = append(list, service)
+		}
+	}
+	s.list = append(list, rest...)
 }
 
 func findService(list []*lb.Service, key lb.Key) (int, bool) {

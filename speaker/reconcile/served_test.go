@@ -35,7 +35,7 @@ func TestServed_AreThoseOfAllServices(t *testing.T) {
 		exist, before := map[lb.Key]*lb.Service{}, map[lb.Key]*lb.Service{}
 		for pass := range rapid.IntRange(1, 6).Draw(t, "passes") {
 			var changed []informer.Replacement[*lb.Service]
-			for range rapid.SampledFrom([]int{0, 1, 3, 2 * maxEdits}).Draw(t, "changes") {
+			for range rapid.SampledFrom([]int{0, 1, 3, 100, 2 * maxEdits}).Draw(t, "changes") {
 				now := randomService(t, classes)
 				change := informer.Replacement[*lb.Service]{Now: &now}
 				if was, existed := exist[now.Key]; existed {
