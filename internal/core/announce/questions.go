@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (p *Plan) Layer2Questions(ask []election.Question, own []lb.Link, links map
 		case found && p.Contests[i].Detection == v1beta1.ConflictOff:
 			questions = append(questions, Layer2Question{Question: q})
 		case found:
-			questions = append(questions, Layer2Question{q, paths(p.Contests[i].Interfaces, own, links[q.Node])})
+			questions = append(questions, Layer2Question{q, paths(q.Addr, p.Contests[i].Interfaces, own, links[q.Node])})
 		}
 	}
 	return questions
@@ -61,9 +62,11 @@ func (p *Plan) contestOf(addr netip.Addr) (place int, found bool) {
 	return slices.BinarySearchFunc(p.Contests, addr, func(c Contest, addr netip.Addr) int { return c.Addr.Compare(addr) })
 }
 
-// paths from interfaces of our own, by name, to a node: to its links in the same subnet, or to all, if there is none.
-func paths(interfaces []string, own, others []lb.Link) []Layer2Path {
-	var onSubnet, all []Layer2Path
+// paths from interfaces of our own, by name, to a node that may answer for an address: to its links in the same subnet, or to all, if there
+// is none. Of many, those come first where the address belongs: whose two ends have its subnet, then those to a link that has it, then
+// those to a link of the same name. An invalid address belongs nowhere.
+func paths(addr netip.Addr, interfaces []string, own, others []lb.Link) []Layer2Path {
+	var all []rankedPath
 	for i := range own {
 		from := &own[i]
 		if !slices.Contains(interfaces, from.Name) {
@@ -74,17 +77,44 @@ func paths(interfaces []string, own, others []lb.Link) []Layer2Path {
 			if to.MAC == "" || strings.EqualFold(to.MAC, from.MAC) || to.NoARP {
 				continue
 			}
-			path := Layer2Path{from.Name, to.MAC, linkLocal(from)}
-			all = append(all, path)
-			if shareSubnet(from, to) {
-				onSubnet = append(onSubnet, path)
-			}
+			all = append(all, rankedPath{Layer2Path{from.Name, to.MAC, linkLocal(from)}, pathRank(addr, from, to), shareSubnet(from, to)})
 		}
 	}
-	if len(onSubnet) > 0 {
-		all = onSubnet
+	if slices.ContainsFunc(all, func(p rankedPath) bool { return p.onSubnet }) {
+		all = slices.DeleteFunc(all, func(p rankedPath) bool { return !p.onSubnet })
 	}
-	return all[:min(len(all), maxPaths)]
+	slices.SortStableFunc(all, func(a, b rankedPath) int { return cmp.Compare(b.rank, a.rank) })
+	var chosen []Layer2Path
+	for _, p := range all {
+		// A bond and its members, or a port and its VLANs, have one MAC address, which is asked once.
+		if len(chosen) < maxPaths && !slices.Contains(chosen, p.Layer2Path) {
+			chosen = append(chosen, p.Layer2Path)
+		}
+	}
+	return chosen
+}
+
+// rankedPath is a path with how likely it leads to where an address belongs; higher is more.
+type rankedPath struct {
+	Layer2Path
+	rank     int
+	onSubnet bool
+}
+
+// pathRank of the path from a link of our own to one of another node.
+func pathRank(addr netip.Addr, from, to *lb.Link) (rank int) {
+	for _, mark := range []bool{onSubnetOf(to, addr) && onSubnetOf(from, addr), onSubnetOf(to, addr), to.Name == from.Name, usable(to)} {
+		rank *= 2
+		if mark {
+			rank++
+		}
+	}
+	return rank
+}
+
+// onSubnetOf reports whether a link is in a subnet that contains an address, by an address or by a route.
+func onSubnetOf(link *lb.Link, addr netip.Addr) bool {
+	return link.OnLink(addr) || slices.ContainsFunc(link.Routes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 func linkLocal(link *lb.Link) netip.Addr {

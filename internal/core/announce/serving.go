@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -66,20 +67,20 @@ func (w *Ways) sharing(c *Contest, table shares.Table, holder string) Sharing {
 	s.HeldBy = holder
 	for _, node := range table.Servers() {
 		if node != w.Node {
-			s.Servers = append(s.Servers, Layer2Server{node, w.to(node, c.Interfaces)})
+			s.Servers = append(s.Servers, Layer2Server{node, w.to(node, c.Addr, c.Interfaces)})
 		}
 	}
 	return s
 }
 
-func (w *Ways) to(node string, interfaces []string) []Layer2Path {
+func (w *Ways) to(node string, addr netip.Addr, interfaces []string) []Layer2Path {
 	if len(interfaces) == 0 {
 		return nil
 	}
 	key := waysKey{node, &interfaces[0]}
 	found, known := w.known[key]
 	if !known {
-		found = paths(interfaces, w.Own, w.Links[node])
+		found = paths(addr, interfaces, w.Own, w.Links[node])
 		if w.known == nil {
 			w.known = map[waysKey][]Layer2Path{}
 		}
