@@ -102,6 +102,7 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			Name:         attrs.Name,
 			Index:        attrs.Index,
 			Up:           attrs.Flags&net.FlagUp != 0 && attrs.RawFlags&runs == runs,
+			Dormant:      attrs.OperState == netlink.OperDormant,
 			MAC:          macOf(attrs),
 			PermanentMAC: permanentMAC(attrs),
 			Enslaved:     attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),

@@ -134,7 +134,7 @@ func TestWatcher_DormantLinkIsNotUp(t *testing.T) {
 	w := start(t)
 	await(t, w, "it is up", is(lb.Link{Name: "port0", Up: true}))
 	ip(t, "link set port0 mode dormant state dormant")
-	await(t, w, "it waits", is(lb.Link{Name: "port0"}))
+	await(t, w, "it waits", is(lb.Link{Name: "port0", Dormant: true}))
 	ip(t, "link set port0 state up")
 	await(t, w, "it was let in", is(lb.Link{Name: "port0", Up: true}))
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -83,7 +84,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 			State:  l.said(seen, &passed),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
-		sessions: sessions, bfd: bfdPlan, unable: unableError(seen.unable), connections: passed.plan, wait: wait,
+		sessions: sessions, bfd: bfdPlan, unable: errors.Join(unableError(seen.unable), unansweringError(plan.Unanswering)), connections: passed.plan, wait: wait,
 	}
 }
 

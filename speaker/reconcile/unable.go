@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
@@ -31,6 +32,20 @@ func unableError(unable []layer2.Unable) error {
 	var errs []error
 	for _, u := range unable {
 		errs = append(errs, fmt.Errorf("no %s address is answered on %s, and none is held there: %s", u.Family, u.Interface, u.Why))
+	}
+	return errors.Join(errs...)
+}
+
+// unansweringError says on which interfaces the node does not answer because of the state that they are in; nil if there are none.
+func unansweringError(found []announce.Unanswering) error {
+	var errs []error
+	for _, u := range found {
+		why := fmt.Sprintf("it has no link-local IPv6 address, as where net.ipv6.conf.%s.disable_ipv6 is 1 or its MTU is below 1280; enable IPv6 there, "+
+			"or leave it out of interfaces of the L2Advertisement", u.Interface)
+		if u.Dormant {
+			why = "its port is dormant, as it is until 802.1X lets it in; look at the node's supplicant and the port of the switch"
+		}
+		errs = append(errs, fmt.Errorf("no %s address is answered on %s, and none is held there: %s", u.Family, u.Interface, why))
 	}
 	return errors.Join(errs...)
 }

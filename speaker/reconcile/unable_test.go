@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
@@ -27,4 +28,32 @@ func TestLoop_WhatCannotBeDoneFeedsTheElection(t *testing.T) {
 			t.Errorf("able again, its condition says %+v", f.ready())
 		}
 	})
+}
+
+// The docs promise that Ready says why a port that waits for 802.1X, or one without IPv6, answers nothing.
+func TestLoop_SaysWhichInterfaceDoesNotAnswer(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.untilHeld(t)
+		f.own = []lb.Link{{Name: "eth1", Dormant: true, MAC: "02:00:00:00:01:01", Addresses: links()[0].Addresses}}
+		f.pass(t)
+		if got := f.ready(); got.Status != "False" || !strings.Contains(got.Message, "no IPv4 address is answered on eth1, and none is held there: its port is dormant") {
+			t.Errorf("its condition says %+v", got)
+		}
+		f.own = nil
+		if f.untilHeld(t); f.ready().Status != "True" {
+			t.Errorf("let in, its condition says %+v", f.ready())
+		}
+	})
+}
+
+func TestUnansweringError_NamesTheInterfaceTheFamilyAndWhatToDo(t *testing.T) {
+	err := unansweringError([]announce.Unanswering{{Interface: "eth1", Family: lb.IPv6}})
+	for _, part := range []string{"no IPv6 address is answered on eth1", "no link-local IPv6 address", "net.ipv6.conf.eth1.disable_ipv6", "enable IPv6"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %v", part, err)
+		}
+	}
+	if err := unansweringError(nil); err != nil {
+		t.Errorf("without any: %v", err)
+	}
 }

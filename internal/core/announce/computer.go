@@ -74,6 +74,7 @@ func (c *Computer) Compute(w *World) *Plan {
 		Contests:    c.contested.list,
 		Unheld:      c.contested.unheldTexts(),
 		Detours:     c.contested.places.detours(),
+		Unanswering: c.contested.places.unanswering(),
 		Sessions:    r.sessions(c.kept),
 		Routed:      c.kept.routed,
 		Unnumbered:  r.unnumbered(),

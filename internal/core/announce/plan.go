@@ -20,6 +20,8 @@ type Plan struct {
 	Unheld []string
 	// Detours are where answers leave this node elsewhere than they are given, in order.
 	Detours []Detour
+	// Unanswering are the interfaces of this node that should answer for addresses and do not, in order.
+	Unanswering []Unanswering
 	// Sessions with routers, in order of name.
 	Sessions []Session
 	// Routed are the addresses that nodes announce to routers, in order, as far as connections are passed on when the nodes change.

@@ -12,6 +12,8 @@ type Link struct {
 	// Up: the interface is administratively up, has a carrier and is in use. One that waits for 802.1X has a carrier and is not
 	// in use (RFC 2863, dormant).
 	Up bool
+	// Dormant: its port waits for 802.1X, so it is not up. Known of a node's own links only.
+	Dormant bool
 	// MAC address; empty when the interface has no Ethernet address.
 	MAC string
 	// PermanentMAC is the MAC address that a member of a bond has by itself, if that is another one: all members of a bond have the
