@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -134,7 +135,7 @@ func (p *page) peer(x *view.PeerExplanation) {
 		for j := range node.Sessions {
 			says = append(says, p.session(&node.Sessions[j]))
 		}
-		if node.Against != nil {
+		if node.Against != nil && !slices.ContainsFunc(says, func(said string) bool { return strings.Contains(said, node.Against.Message) }) {
 			says = append(says, node.Against.Message)
 		}
 		if len(says) == 0 {

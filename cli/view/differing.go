@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // A digest is written within a second, and in a cluster of more than ten speakers after so long for each of them at most. What the
@@ -26,6 +27,7 @@ func (c *Cluster) differing() (found []Problem) {
 	if !c.settled() {
 		return nil
 	}
+	c.planAll(c.tellingNodes())
 	byPeer := map[string]int{}
 	for _, s := range all[*v1beta1.Speaker](c) {
 		lines := slices.DeleteFunc(c.checkedSessions(s, ""), func(l SessionLine) bool { return !c.settledSince(l.Since.Time) })
@@ -41,11 +43,30 @@ func (c *Cluster) differing() (found []Problem) {
 	for i := range found {
 		p := &found[i]
 		if more := len(p.about) - 1; more > 0 {
-			p.Message += fmt.Sprintf("; so it is with %d more nodes", more)
+			p.Message += soItIs(more, "node", "nodes")
 			p.Command, _, _ = strings.Cut(p.Command, " --node")
 		}
 	}
 	return found
+}
+
+// tellingNodes are those with a session whose routes can be compared.
+func (c *Cluster) tellingNodes() (nodes []string) {
+	for _, s := range all[*v1beta1.Speaker](c) {
+		told := func(b v1beta1.BGPSession) bool { return b.State == v1beta1.BGPEstablished && b.Digest != "" }
+		if !lb.SpeakerGone(s) && slices.ContainsFunc(s.Status.BGP, told) {
+			nodes = append(nodes, s.Name)
+		}
+	}
+	return nodes
+}
+
+// soItIs says of how many more a message is true.
+func soItIs(more int, one, several string) string {
+	if more == 1 {
+		several = one
+	}
+	return fmt.Sprintf("; so it is with %d more %s", more, several)
 }
 
 // settledSince reports whether each speaker has had the time to report what it made of a change.

@@ -38,12 +38,39 @@ const (
 func (c *Cluster) planOf(node string) []announce.Session {
 	sessions, known := c.plans[node]
 	if !known && len(c.Unseen) == 0 {
-		w := c.Parsed.NodeWorld(node, c.Settings.Classes, c.Settings.Options)
-		w.L2Advertisements = nil
-		sessions = announce.Sessions(&w)
+		sessions = c.computePlan(node)
 		c.plans[node] = sessions
 	}
 	return sessions
+}
+
+// computePlan computes the plan of a node. It changes nothing, so that those of several nodes may be computed at the same time.
+func (c *Cluster) computePlan(node string) []announce.Session {
+	w := c.Parsed.AsNode(*c.announceWorld(), node)
+	w.L2Advertisements = nil
+	return announce.Sessions(&w)
+}
+
+// planAll computes the plans of several nodes, at the same time if that may be: of a hundred nodes with ten thousand Services they are most
+// of what a look at the cluster costs.
+func (c *Cluster) planAll(nodes []string) {
+	nodes = slices.DeleteFunc(nodes, func(node string) bool { _, known := c.plans[node]; return known })
+	c.announceWorld() // is there before several ask for it
+	plans := make([][]announce.Session, len(nodes))
+	each := c.Each
+	if each == nil {
+		each = oneByOne
+	}
+	each(len(nodes), func(i int) { plans[i] = c.computePlan(nodes[i]) })
+	for i, node := range nodes {
+		c.plans[node] = plans[i]
+	}
+}
+
+func oneByOne(n int, do func(i int)) {
+	for i := range n {
+		do(i)
+	}
 }
 
 // plannedFor is the index of the session of a plan that a reported one is; -1: there is none.

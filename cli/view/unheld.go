@@ -61,7 +61,7 @@ func (c *Cluster) unheldAddresses() (found []Problem) {
 		}
 	}
 	if more > 1 {
-		p.Message += fmt.Sprintf("; so it is with %d more addresses", more-1)
+		p.Message += soItIs(more-1, "address", "addresses")
 	}
 	return []Problem{*p}
 }

@@ -32,6 +32,9 @@ type Input struct {
 	System string
 	// Now is the time at which the objects were so.
 	Now time.Time
+	// Each does something for each number below n, in any order, also at the same time, and returns when all is done; nil: one after the
+	// other.
+	Each func(n int, do func(i int))
 }
 
 // Unseen is a kind of which not all could be read.

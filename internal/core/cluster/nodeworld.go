@@ -14,7 +14,11 @@ import (
 // exceptions. No report has the addresses by interface, so the next hops of its Sessions are a guess; nobody else reads the passwords
 // of peers, so their Problem says nothing; and what a speaker remembers and others do not, such as gateways of a moment ago, is not in it.
 func (o *Objects) NodeWorld(node string, classes lb.Classes, options announce.Options) announce.World {
-	w := o.ReportedWorld(classes, options)
+	return o.AsNode(o.ReportedWorld(classes, options), node)
+}
+
+// AsNode makes the NodeWorld of a node of a ReportedWorld of the same objects, with which it shares all that is the same on all nodes.
+func (o *Objects) AsNode(w announce.World, node string) announce.World {
 	w.Node, w.OwnLinks = node, w.Links[node]
 	i := slices.IndexFunc(o.Speakers, func(s *v1beta1.Speaker) bool { return s.Name == node })
 	if i < 0 {
