@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +47,9 @@ func TestDropFinalizers(t *testing.T) {
 		},
 	}))
 
-	go c.collectGarbage(t)
+	var collecting sync.WaitGroup
+	collecting.Go(func() { c.collectGarbage(t) })
+	defer collecting.Wait()
 	for range 2 { // The second time there is nothing to do.
 		must(t, DropFinalizers(t.Context(), rest.CopyConfig(c.config), daymarkNamespace, slog.New(slog.DiscardHandler)))
 		web := c.finalizer(t, "web", false)
