@@ -10,8 +10,7 @@ const (
 	lost cause = iota
 	// unreachable: no connection was made. Nobody answered, or the router's kernel refused.
 	unreachable
-	// unwelcome: the router has closed the connection before it sent an OPEN message, or has rejected it (RFC 4486 subcode 5).
-	// It does not know us, or not yet.
+	// unwelcome: the router has closed the connection before it sent an OPEN message. It does not know us, or not yet.
 	unwelcome
 	// rejected: somebody does not want the session, or the two ends do not understand each other. Both last until a person has
 	// done something.
@@ -31,15 +30,15 @@ func causeOf(code, subcode uint8, data []byte) cause {
 	return rejected
 }
 
-// causeOfCease tells the reasons of CEASE apart. That of a hard reset is inside it (RFC 8538 section 3.1).
+// causeOfCease tells the reasons of CEASE apart. That of a hard reset is inside it (RFC 8538 section 3.1). After four of them RFC 4486
+// section 4 asks for growing pauses (DampPeerOscillations), and after a limit the same is wanted. A reset, another change of the
+// configuration and a collision are over when they are said.
 func causeOfCease(subcode uint8, data []byte) cause {
 	switch subcode {
 	case bgp.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED, bgp.BGP_ERROR_SUB_OUT_OF_RESOURCES:
 		return exhausted
-	case bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, bgp.BGP_ERROR_SUB_PEER_DECONFIGURED:
+	case bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, bgp.BGP_ERROR_SUB_PEER_DECONFIGURED, bgp.BGP_ERROR_SUB_CONNECTION_REJECTED:
 		return rejected
-	case bgp.BGP_ERROR_SUB_CONNECTION_REJECTED:
-		return unwelcome
 	case bgp.BGP_ERROR_SUB_HARD_RESET:
 		if len(data) >= 2 && data[1] != bgp.BGP_ERROR_SUB_HARD_RESET {
 			return causeOf(data[0], data[1], data[2:])
