@@ -17,7 +17,9 @@ import (
 // A router that keeps the routes of a speaker that restarts must delete those of a node that leaves.
 func TestSession_LeavingDeletesTheRoutes(t *testing.T) {
 	t.Parallel()
-	leaving := func(s *announce.Session) { s.Leaving, s.BFD = "the node is cordoned", &lb.BFDProfile{} } // With BFD, a hard reset is needed.
+	leaving := func(s *announce.Session) {
+		s.Leaving, s.BFD, s.BFDSeen = "the node is cordoned", &lb.BFDProfile{}, true
+	} // With BFD, a hard reset is needed.
 	t.Run("FRR", func(t *testing.T) {
 		c := newCable(t)
 		router := startFRR(t, c, 64513, passive...)

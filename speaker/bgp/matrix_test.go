@@ -163,7 +163,7 @@ func TestMatrix_InternalRouterWithPasswordSeesLocalPreference(t *testing.T) {
 func TestMatrix_RouterUnderstandsThatTheNodeLeaves(t *testing.T) {
 	withEachRouter(t, 64513, "", func(t *testing.T, c *cable, r tableRouter, kind kindOfRouter) {
 		leaving := func(s *announce.Session) {
-			s.Leaving, s.BFD = "the node is cordoned", &lb.BFDProfile{} // With BFD, a hard reset.
+			s.Leaving, s.BFD, s.BFDSeen = "the node is cordoned", &lb.BFDProfile{}, true // With BFD, a hard reset.
 		}
 		speaker := start(t, c.session(leaving, path(matrix4)))
 		hasPath(t, r, matrix4, seenPath{asPath: "64512", hop: c.Ours.String()})

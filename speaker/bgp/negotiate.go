@@ -37,7 +37,7 @@ func (s *settings) negotiate(with *openMessage) (*negotiated, error) {
 		extendedNextHop: with.extendedNextHop && offered.has(extendedNextHop),
 		gracefulRestart: with.gracefulRestart && offered.has(gracefulRestart),
 	}
-	n.notificationSupport = n.gracefulRestart && with.notificationSupport && s.bfd
+	n.notificationSupport = n.gracefulRestart && with.notificationSupport && s.bfdSeen
 	if n.keepaliveTime = n.holdTime / 3; s.keepaliveTime > 0 {
 		n.keepaliveTime = min(n.keepaliveTime, s.keepaliveTime)
 	}

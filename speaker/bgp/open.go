@@ -31,7 +31,7 @@ func (s *settings) encodeOpen(restarting bool) ([]byte, error) {
 
 // openCapabilities are those of our OPEN message. The N bit (RFC 8538 section 2) has the router keep our routes when the hold
 // timer expires, and so those of a dead node for the restart time longer. So it is set only where BFD tells the router that a
-// node is dead.
+// node is dead: where it has been up, not only configured here.
 func (s *settings) openCapabilities(restarting bool) (list []bgp.ParameterCapabilityInterface) {
 	offered := s.offered()
 	add := func(which capabilities, capability bgp.ParameterCapabilityInterface) {
@@ -47,7 +47,7 @@ func (s *settings) openCapabilities(restarting bool) (list []bgp.ParameterCapabi
 		preserved = append(preserved, bgp.NewCapGracefulRestartTuple(afiSAFI(family), true))
 	}
 	limit := uint16(min(seconds(s.restartTime), maxRestartTime))
-	add(gracefulRestart, bgp.NewCapGracefulRestart(restarting, s.bfd, limit, preserved))
+	add(gracefulRestart, bgp.NewCapGracefulRestart(restarting, s.bfdSeen, limit, preserved))
 	add(extendedNextHop, bgp.NewCapExtendedNexthop(
 		[]*bgp.CapExtendedNexthopTuple{bgp.NewCapExtendedNexthopTuple(bgp.RF_IPv4_UC, bgp.AFI_IP6)}))
 	add(bfdStrictMode, bgp.NewCapUnknown(capBFDStrictMode, nil))

@@ -23,7 +23,7 @@ func TestOpen_EncodesOurSettings(t *testing.T) {
 	t.Parallel()
 	session := settings{
 		myASN: 4200000001, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-		holdTime: 90 * time.Second, restartTime: 2 * time.Hour, ipv4: true, ipv6: true, bfd: true,
+		holdTime: 90 * time.Second, restartTime: 2 * time.Hour, ipv4: true, ipv6: true, bfd: true, bfdSeen: true,
 	}
 	for name, test := range map[string]struct {
 		change     func(*settings)
@@ -35,7 +35,7 @@ func TestOpen_EncodesOurSettings(t *testing.T) {
 		"the R bit after a restart":         {func(*settings) {}, true, func(*openMessage) {}, 0x0c},
 		"one family":                        {func(s *settings) { s.ipv6 = false }, false, func(open *openMessage) { open.families = open.families[:1] }, 0x04},
 		"no graceful restart":               {func(s *settings) { s.restartTime = 0 }, false, func(open *openMessage) { open.gracefulRestart, open.notificationSupport = false, false }, 0},
-		"no N bit without BFD":              {func(s *settings) { s.bfd = false }, false, func(open *openMessage) { open.notificationSupport = false }, 0},
+		"no N bit before BFD was up":        {func(s *settings) { s.bfdSeen = false }, false, func(open *openMessage) { open.notificationSupport = false }, 0},
 		"no RFC 8950 over IPv4":             {func(s *settings) { s.address = netip.MustParseAddr("192.0.2.2") }, false, func(open *openMessage) { open.extendedNextHop = false }, 0x04},
 		"the AS number that is to be shown": {func(s *settings) { s.localASN = 65000 }, false, func(open *openMessage) { open.asn = 65000 }, 0x04},
 	} {
@@ -96,7 +96,7 @@ func TestOpen_Negotiation(t *testing.T) {
 	ours := func(change func(*settings)) *settings {
 		s := &settings{
 			myASN: 64512, peerASN: 64513, address: netip.MustParseAddr("2001:db8::1"), routerID: netip.MustParseAddr("192.0.2.1"),
-			holdTime: 90 * time.Second, restartTime: time.Minute, ipv4: true, ipv6: true, bfd: true,
+			holdTime: 90 * time.Second, restartTime: time.Minute, ipv4: true, ipv6: true, bfd: true, bfdSeen: true,
 		}
 		if change != nil {
 			change(s)
@@ -147,7 +147,7 @@ func TestOpen_Negotiation(t *testing.T) {
 			negotiated{30 * time.Second, 10 * time.Second, both, nil, false, false, false, false, nil},
 		},
 		"no notification support without BFD": {
-			ours(func(s *settings) { s.bfd = false }), router(nil),
+			ours(func(s *settings) { s.bfdSeen = false }), router(nil),
 			negotiated{30 * time.Second, 10 * time.Second, both, nil, true, true, true, false, nil},
 		},
 		"what the router has not refused": {

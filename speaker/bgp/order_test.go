@@ -87,7 +87,7 @@ func TestSession_BFDDownClosesTheConnectionAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			withFakeClock(t, func(s *announce.Session) { s.RestartTime, s.BFD = time.Minute, &lb.BFDProfile{} }, func(c *fakeClockSession) {
+			withFakeClock(t, func(s *announce.Session) { s.RestartTime, s.BFD, s.BFDSeen = time.Minute, &lb.BFDProfile{}, true }, func(c *fakeClockSession) {
 				c.bfdDown("nothing is to be done: there is no connection")
 				_, heard := c.accept(test.theirs.mustEncodeOpen(t), keepaliveMessage)
 				c.bfdDown("BFD says that the router is down")
@@ -123,7 +123,9 @@ func TestSession_LastMessageDependsOnGracefulRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			restart := map[bool]time.Duration{true: time.Minute}
-			withFakeClock(t, func(s *announce.Session) { s.RestartTime, s.BFD = restart[test.ours], &lb.BFDProfile{} }, func(c *fakeClockSession) {
+			withFakeClock(t, func(s *announce.Session) {
+				s.RestartTime, s.BFD, s.BFDSeen = restart[test.ours], &lb.BFDProfile{}, true
+			}, func(c *fakeClockSession) {
 				_, heard := c.accept(routerSettings(func(s *settings) { s.restartTime = restart[test.theirs] }).mustEncodeOpen(t), keepaliveMessage)
 				c.close(test.why)
 				m := lastMessageOf(heard)

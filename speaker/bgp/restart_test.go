@@ -55,7 +55,7 @@ func TestSession_KeepsRoutesOverAReconnection(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)
 	router := startFRR(t, c, 64513, passive...)
-	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime, s.BFD = 3*time.Second, &lb.BFDProfile{} }, path("198.19.0.1/32")))
+	speaker := start(t, c.session(func(s *announce.Session) { s.HoldTime, s.BFD, s.BFDSeen = 3*time.Second, &lb.BFDProfile{}, true }, path("198.19.0.1/32")))
 	router.has("198.19.0.1/32", nil)
 	c.Other.Run(t, "ip", "link", "set", c.Far, "down")
 	speaker.says("tor", "hold timer expired")
@@ -87,8 +87,8 @@ func TestSession_RoutesGoWithoutGracefulRestart(t *testing.T) {
 	router.lacks("198.19.0.1/32")
 }
 
-// A dead node is noticed by the hold timer where there is no BFD. With the N bit, the router would then wait for the restart
-// time, too.
+// A dead node is noticed by the hold timer where there is no BFD, or none that was ever up, as with a router that does not run it. With
+// the N bit, the router would then wait for the restart time, too.
 func TestSession_RoutesOfADeadNodeGoWithTheHoldTimeWithoutBFD(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T, *cable) interface{ lacks(string) }{
@@ -115,8 +115,8 @@ func TestSession_RoutesOfADeadNodeGoWithTheHoldTimeWithoutBFD(t *testing.T) {
 	}
 }
 
-// startSilent starts a session without BFD, with the shortest hold time.
+// startSilent starts a session with BFD that never comes up, with the shortest hold time.
 func startSilent(t *testing.T, c *cable) {
 	t.Helper()
-	start(t, c.session(func(s *announce.Session) { s.HoldTime = 3 * time.Second }, path("198.19.0.1/32"))).up("tor")
+	start(t, c.session(func(s *announce.Session) { s.HoldTime, s.BFD = 3*time.Second, &lb.BFDProfile{} }, path("198.19.0.1/32"))).up("tor")
 }

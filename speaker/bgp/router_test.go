@@ -49,7 +49,7 @@ func local(t testing.TB, name string, router netip.Addr, change func(*announce.S
 func routerSettings(change func(*settings)) *settings {
 	s := &settings{
 		myASN: 64513, routerID: netip.MustParseAddr("192.0.2.250"), holdTime: 9 * time.Second, ipv4: true, ipv6: true,
-		restartTime: time.Minute, bfd: true,
+		restartTime: time.Minute, bfd: true, bfdSeen: true,
 	}
 	if change != nil {
 		change(s)

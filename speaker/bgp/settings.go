@@ -37,6 +37,8 @@ type settings struct {
 	links                                [2]int
 	// bfd: BFD watches the router.
 	bfd bool
+	// bfdSeen: it has been up.
+	bfdSeen bool
 	// bfdStrict: the session is not established before BFD is up.
 	bfdStrict bool
 	// maximumPrefixes that the paths keep to. What a router has refused for its limit is tried with another one.
@@ -48,10 +50,11 @@ type settings struct {
 }
 
 // needsReset reports whether a session with the other settings must be reset to get these. A new connectTime needs no
-// reset: it only concerns the next attempt, which it starts if one is waited for. Nor do BFD, its strict mode and the limit
-// of prefixes: they may come and go.
+// reset: it only concerns the next attempt, which it starts if one is waited for. Nor do BFD, whether that has been up, its strict mode
+// and the limit of prefixes: they may come and go.
 func (s settings) needsReset(other settings) bool {
 	s.connectTime, s.bfd, s.bfdStrict, s.maximumPrefixes = other.connectTime, other.bfd, other.bfdStrict, other.maximumPrefixes
+	s.bfdSeen = other.bfdSeen
 	return s != other
 }
 
@@ -64,7 +67,7 @@ func settingsOf(s *announce.Session) settings {
 		connectTime: cmp.Or(s.ConnectTime, 30*time.Second),
 		password:    s.Password, multiHop: s.MultiHop, ttlSecurity: s.TTLSecurity, restartTime: s.RestartTime,
 		ipv4: slices.Contains(s.Families, lb.IPv4), ipv6: slices.Contains(s.Families, lb.IPv6), vrf: s.VRF, links: s.Links,
-		bfd: s.BFD != nil, bfdStrict: s.BFDStrict, maximumPrefixes: s.MaximumPrefixes,
+		bfd: s.BFD != nil, bfdSeen: s.BFD != nil && s.BFDSeen, bfdStrict: s.BFDStrict, maximumPrefixes: s.MaximumPrefixes,
 	}
 }
 

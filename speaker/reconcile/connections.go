@@ -117,6 +117,7 @@ func (l *Loop) unheard(since time.Duration, seen *snapshot) string {
 // on. It also returns when to look again; 0: no need.
 func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, sessions []announce.Session) (held []announce.Session, wait time.Duration) {
 	held = announce.HoldForBFD(sessions, seen.bfdSettled, seen.bfdPassable)
+	l.memory.bfdSeen.Next(held, seen.bfdPaths)
 	if len(plan.Routed) == 0 || l.exec.Gossip.Off() {
 		return held, 0
 	}

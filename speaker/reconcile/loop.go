@@ -99,6 +99,8 @@ type memory struct {
 	sessions announce.SessionMemory
 	// holdDowns are the sessions whose BFD has failed.
 	holdDowns announce.HoldDowns
+	// bfdSeen are the sessions whose BFD has been up.
+	bfdSeen announce.BFDSeen
 	// silences are the nodes that are silent in the gossip though they answer on the segment.
 	silences silences
 	// answerers are those that were among them since they fell silent.

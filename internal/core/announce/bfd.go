@@ -146,6 +146,23 @@ func HoldForBFD(sessions []Session, settled, passable map[string]bool) []Session
 	return held
 }
 
+// BFDSeen remembers with which routers BFD has been up, by the name of the BGP session. The zero value remembers none.
+type BFDSeen struct{ routers map[string]netip.Addr }
+
+// Next sets BFDSeen of sessions, given how BFD is now, and forgets those that are not among them any more.
+func (b *BFDSeen) Next(sessions []Session, paths map[string]BFDPath) {
+	routers := map[string]netip.Addr{}
+	for i := range sessions {
+		s := &sessions[i]
+		path := paths[s.Name]
+		if s.BFD == nil || !s.Address.IsValid() || b.routers[s.Name] != s.Address && (path.Up.IsZero() || path.Router != s.Address) {
+			continue
+		}
+		s.BFDSeen, routers[s.Name] = true, s.Address
+	}
+	b.routers = routers
+}
+
 // Stable are the BGP sessions that are watched by one of the BFD sessions that are up, given by name, and are established;
 // established has every session that runs.
 func (p *BFDPlan) Stable(established map[string]bool, up []string) map[string]bool {

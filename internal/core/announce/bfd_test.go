@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -152,5 +153,33 @@ func TestHoldForBFD_StrictSessionsWaitUntilBFDIsPassable(t *testing.T) {
 				t.Errorf("waiting are %v, want %v", waiting, test.waiting)
 			}
 		})
+	}
+}
+
+// A router whose BFD was never up with us learns of our death by the hold timer alone.
+func TestBFDSeen_NeedsBFDThatWasUpWithTheRouter(t *testing.T) {
+	tor, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	profile, up := &lb.BFDProfile{}, time.Unix(1, 0)
+	var seen BFDSeen
+	for _, pass := range []struct {
+		name  string
+		watch *lb.BFDProfile
+		addr  netip.Addr
+		path  BFDPath
+		want  bool
+	}{
+		{"it has not come up", profile, tor, BFDPath{Router: tor}, false},
+		{"it is up", profile, tor, BFDPath{Router: tor, Up: up}, true},
+		{"it was up", profile, tor, BFDPath{Router: tor}, true},
+		{"another router", profile, other, BFDPath{Router: tor, Up: up}, false},
+		{"the first one again", profile, tor, BFDPath{Router: tor}, false},
+		{"it is up again", profile, tor, BFDPath{Router: tor, Up: up}, true},
+		{"no profile any more", nil, tor, BFDPath{Router: tor, Up: up}, false},
+	} {
+		sessions := []Session{{Name: "tor", Address: pass.addr, BFD: pass.watch}}
+		seen.Next(sessions, map[string]BFDPath{"tor": pass.path})
+		if sessions[0].BFDSeen != pass.want {
+			t.Errorf("%s: seen is %t, want %t", pass.name, sessions[0].BFDSeen, pass.want)
+		}
 	}
 }

@@ -179,6 +179,8 @@ type Session struct {
 	MultiHopBFD bool
 	// BFDStrict: the session is not established before BFD is up. AwaitBFD: so it waits now; one that is established goes on.
 	BFDStrict, AwaitBFD bool
+	// BFDSeen: BFD with the router has been up, so that it will tell the router when this node is dead.
+	BFDSeen bool
 
 	// Hold: a session that the executor has never tried to connect is not connected yet, though for some seconds at most,
 	// because BFD may still fail that was up with an earlier process, or this node does not pass on open connections of others yet.
