@@ -10,6 +10,9 @@ type AdvertisementSelectors struct {
 	// addresses of all pools are announced.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +listType=set
 	IPAddressPools []string `json:"ipAddressPools,omitempty"`
 	// ipAddressPoolSelectors select pools by their labels. The addresses of pools that one of them matches are announced, too.
@@ -99,7 +102,7 @@ type L2AdvertisementSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
-	// +kubebuilder:validation:items:Pattern=`^[^/\s]+$`
+	// +kubebuilder:validation:items:Pattern=`^([^/\s\\\[]|\\[^/\s]|\[\^?([^/\s\\\]-](-[^/\s\\\]-])?)+\])+$`
 	// +listType=set
 	Interfaces []string `json:"interfaces,omitempty"`
 	// conflictDetection says what is done when another host uses an address. Probe: an address that no node has announced yet
@@ -211,6 +214,9 @@ type BGPAdvertisementSpec struct {
 	// peers are the names of the BGPPeers to announce to. Empty: all BGPPeers.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +listType=set
 	Peers []string `json:"peers,omitempty"`
 	// aggregationLength is the length of the announced IPv4 prefixes in bits, from 1 to 32. With 32, the default, each address

@@ -24,6 +24,9 @@ type ServiceAllocation struct {
 	// namespaces are the names of namespaces whose Services the pool serves.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +listType=set
 	Namespaces []string `json:"namespaces,omitempty"`
 	// namespaceSelectors select namespaces whose Services the pool serves, by their labels.
