@@ -70,6 +70,8 @@ type Responder struct {
 	started chan struct{}
 	// broken wakes Start when a socket has failed, unable wakes retryUnable when there is a failure.
 	broken, unable chan struct{}
+	// troubled wakes watchSending when a frame could not be sent.
+	troubled chan struct{}
 
 	// clusterMACs are the cluster's and our own MAC addresses, for the receivers.
 	clusterMACs atomic.Pointer[map[mac]owner]
@@ -126,6 +128,7 @@ func New(cfg Config) *Responder {
 		started:   make(chan struct{}),
 		broken:    make(chan struct{}, 1),
 		unable:    make(chan struct{}, 1),
+		troubled:  make(chan struct{}, 1),
 		sockets:   map[socketKey]*socket{},
 		failures:  map[socketKey]*failure{},
 		held:      map[netip.Addr]Held{},
@@ -144,6 +147,7 @@ func (r *Responder) Start(ctx context.Context) error {
 	running.Go(func() { r.ask(ctx) })
 	running.Go(func() { r.search(ctx) })
 	running.Go(func() { r.retryUnable(ctx) })
+	running.Go(func() { r.watchSending(ctx) })
 	close(r.started)
 
 	retry := time.NewTimer(0)

@@ -121,6 +121,7 @@ func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addre
 			return nil, err
 		}
 		s, replaced = opened, true
+		s.troubled = r.troubled
 	}
 	added, err := s.add(addresses)
 	if replaced {

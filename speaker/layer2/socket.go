@@ -54,6 +54,9 @@ type socket struct {
 	groups *multicastGroups
 	// answering is how far the receiver is with what it has to do for a frame.
 	answering progress.Tracker
+	// trouble is that no frame can be sent now; nil: there is none. troubled is told when there is.
+	trouble  atomic.Pointer[sendTrouble]
+	troubled chan struct{}
 	// closed: by close; broken: serve has ended with an error.
 	closed, broken atomic.Bool
 }
@@ -277,11 +280,12 @@ func (s *socket) ask(addr netip.Addr, to mac, source netip.Addr) {
 	}
 }
 
-// send sends a frame and reports whether the kernel took it. A failure is only counted: requests and announcements are
-// repeated, and serve notices a socket that no longer works. The purpose is told to those who trace the address; that of an answer is told by
+// send sends a frame and reports whether the kernel took it. A failure is counted and watched: requests and announcements are
+// repeated, and a node that cannot send lets go. The purpose is told to those who trace the address; that of an answer is told by
 // handleFrame, after its request.
 func (s *socket) send(frame []byte, as purpose) bool {
-	if _, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]}); err != nil {
+	_, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]})
+	if s.noteSent(err); err != nil {
 		s.metrics.failed.Inc()
 		return false
 	}

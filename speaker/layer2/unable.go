@@ -20,7 +20,7 @@ const (
 )
 
 // Unable says that this node cannot answer for addresses of a family on an interface, though the interface is as it should be:
-// the kernel refuses the socket or a group.
+// the kernel refuses the socket, a group, or every frame.
 type Unable struct {
 	Interface string
 	Family    lb.Family
@@ -119,7 +119,7 @@ func (r *Responder) tryDue(now time.Time) (more bool) {
 // errNoInterface: the interface is gone, down or of another kind.
 var errNoInterface = errors.New("the interface cannot be used")
 
-// try opens a socket as for an address, if that is due, and closes it.
+// try opens a socket as for an address, if that is due, sends by it, and closes it.
 func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 	if now.Before(f.due) || f.recovered {
 		return nil
@@ -133,11 +133,10 @@ func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 		return err
 	}
 	defer s.close()
-	if s.groups == nil {
-		return nil
+	if s.groups != nil {
+		if err := s.groups.join(f.addr); err != nil {
+			return fmt.Errorf("try again: %w", err)
+		}
 	}
-	if err := s.groups.join(f.addr); err != nil {
-		return fmt.Errorf("try again: %w", err)
-	}
-	return nil
+	return s.trySending()
 }
