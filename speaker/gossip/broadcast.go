@@ -92,7 +92,7 @@ func (m *Membership) BroadcastClaims(claims []election.Claim) {
 }
 
 // SetWanted says for which addresses claims are kept and passed on: the whole of what is of interest. Claims to others are
-// kept for 10 minutes after they were last wanted or received, and are not passed on. Until the first call all addresses
+// kept for 10 minutes after they were last wanted or received, the latest of them for longer, and are not passed on. Until the first call all addresses
 // are wanted. The map is kept, and must not be changed any more.
 func (m *Membership) SetWanted(addresses map[netip.Addr]struct{}) {
 	m.claims.setWanted(time.Now(), addresses)

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -16,14 +17,20 @@ import (
 const (
 	// maxClaims bounds the store against invented claims; those to wanted addresses are always taken.
 	maxClaims = 200_000
-	// claimTimeout is how long a claim to an address that is not wanted any more is kept, because of its term.
+	// claimTimeout is how long a claim to an address that is not wanted any more is kept at least, because of its term.
 	claimTimeout = 10 * time.Minute
+	// maxUnwanted is how many of those are kept for longer, the latest, so that a claim which somebody recorded is not stronger than what
+	// is known when the address is given out again.
+	maxUnwanted = 10_000
 	// maxLocked is how many claims are merged before other callers get the lock.
 	maxLocked = 1000
 )
 
 // claimStore is the strongest known claim to each address. Its methods may be called by several goroutines.
 type claimStore struct {
+	// unwanted is how many claims are kept for long that nobody wants.
+	unwanted int
+
 	mu     sync.Mutex
 	claims election.Claims
 	// shared: the map was returned by snapshot, and must be copied before it changes.
@@ -34,9 +41,10 @@ type claimStore struct {
 	// digest is a sum of all claims that are passed on: two speakers with the same ones have the same. It is never 0 unless
 	// there are none.
 	digest atomic.Uint64
-	// sum is the digest as it is computed.
-	sum uint64
-	// count is how many claims there are, or addresses that are wanted, whichever is more.
+	// sum is the digest as it is computed, and passing how many claims are in it.
+	sum     uint64
+	passing int
+	// count is how many claims there are, or addresses that are wanted, whichever is more: what others may pass on.
 	count atomic.Int64
 }
 
@@ -64,7 +72,7 @@ func (s *claimStore) expected() int { return int(s.count.Load()) }
 // publish publishes the sum and the count. The caller holds mu.
 func (s *claimStore) publish() {
 	s.count.Store(int64(max(len(s.claims), len(s.wanted))))
-	if len(s.claims) > 0 && s.sum == 0 {
+	if s.passing > 0 && s.sum == 0 {
 		s.digest.Store(1)
 		return
 	}
@@ -73,10 +81,11 @@ func (s *claimStore) publish() {
 
 // sumUp computes the sum anew. The caller holds mu.
 func (s *claimStore) sumUp() {
-	s.sum = 0
+	s.sum, s.passing = 0, 0
 	for addr, claim := range s.claims {
 		if s.passedOn(addr) {
 			s.sum ^= digestOf(claim)
+			s.passing++
 		}
 	}
 	s.publish()
@@ -85,8 +94,16 @@ func (s *claimStore) sumUp() {
 // claimTimes are when the claim to an address was received, and until when the address was wanted.
 type claimTimes struct{ received, wanted time.Time }
 
+// latest is when the claim was last received or wanted.
+func (t claimTimes) latest() time.Time {
+	if t.wanted.After(t.received) {
+		return t.wanted
+	}
+	return t.received
+}
+
 func newClaimStore() *claimStore {
-	return &claimStore{claims: election.Claims{}, times: map[netip.Addr]claimTimes{}}
+	return &claimStore{unwanted: maxUnwanted, claims: election.Claims{}, times: map[netip.Addr]claimTimes{}}
 }
 
 // merge takes in claims. It returns those of them that were new, and the known ones that are stronger than those given,
@@ -107,6 +124,8 @@ func (s *claimStore) merge(now time.Time, claims []election.Claim) (added, stron
 					s.sum ^= digestOf(claim)
 					if ok {
 						s.sum ^= digestOf(known)
+					} else {
+						s.passing++
 					}
 				}
 				s.times[claim.Addr] = claimTimes{received: now, wanted: s.times[claim.Addr].wanted}
@@ -177,7 +196,7 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 			times.wanted = now
 			s.times[addr] = times
 		}
-		s.toggle(addr)
+		s.toggle(addr, -1)
 	}
 	switch {
 	case before == nil: // all were passed on
@@ -185,7 +204,7 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 	case kept < len(wanted):
 		for addr := range wanted {
 			if _, was := before[addr]; !was {
-				s.toggle(addr)
+				s.toggle(addr, 1)
 			}
 		}
 		s.publish()
@@ -194,26 +213,38 @@ func (s *claimStore) setWanted(now time.Time, wanted map[netip.Addr]struct{}) {
 	}
 }
 
-// toggle takes the claim to an address into the sum or out of it. The caller holds mu.
-func (s *claimStore) toggle(addr netip.Addr) {
+// toggle takes the claim to an address into the sum, which has one more then, or out of it. The caller holds mu.
+func (s *claimStore) toggle(addr netip.Addr, more int) {
 	if claim, known := s.claims[addr]; known {
 		s.sum ^= digestOf(claim)
+		s.passing += more
 	}
 }
 
-// expire drops claims that were neither wanted nor received for long.
+// expire drops claims that were neither wanted nor received for long, if there are many.
 func (s *claimStore) expire(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var old []netip.Addr
 	for addr, times := range s.times {
-		if !s.wants(addr) && now.Sub(times.received) >= claimTimeout && now.Sub(times.wanted) >= claimTimeout {
-			s.unshare()
-			if s.passedOn(addr) {
-				s.sum ^= digestOf(s.claims[addr])
-			}
-			delete(s.claims, addr)
-			delete(s.times, addr)
+		if !s.wants(addr) && now.Sub(times.latest()) >= claimTimeout {
+			old = append(old, addr)
 		}
+	}
+	if len(old) <= s.unwanted {
+		return
+	}
+	slices.SortFunc(old, func(a, b netip.Addr) int {
+		return cmp.Or(s.times[a].latest().Compare(s.times[b].latest()), a.Compare(b))
+	})
+	s.unshare()
+	for _, addr := range old[:len(old)-s.unwanted] {
+		if s.passedOn(addr) {
+			s.sum ^= digestOf(s.claims[addr])
+			s.passing--
+		}
+		delete(s.claims, addr)
+		delete(s.times, addr)
 	}
 	s.publish()
 }

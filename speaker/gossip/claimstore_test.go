@@ -43,6 +43,7 @@ func TestClaimStore_ASnapshotDoesNotChangeAndIsShared(t *testing.T) {
 	if before[netip.MustParseAddr("10.0.0.1")].Node != "a" || store.snapshot()[netip.MustParseAddr("10.0.0.1")].Node != "b" {
 		t.Error("it has changed, or the store has not")
 	}
+	store.unwanted = 0
 	store.expire(begins.Add(time.Hour))
 	if len(before) != 1 || store.size() != 0 {
 		t.Error("expiry has changed it")
@@ -51,6 +52,7 @@ func TestClaimStore_ASnapshotDoesNotChangeAndIsShared(t *testing.T) {
 
 func TestClaimStore_ClaimsNobodyWantsExpireAndAreNotPassedOn(t *testing.T) {
 	store := newClaimStore()
+	store.unwanted = 0
 	store.merge(begins, []election.Claim{claim("10.0.0.1", "a", 1), claim("10.0.0.2", "a", 1)})
 	if n := len(store.all()); n != 2 {
 		t.Errorf("before it is said what is wanted %d are passed on", n)
@@ -149,5 +151,43 @@ func TestClaimStore_TheOrderOfMergingDoesNotMatter(t *testing.T) {
 				t.Fatalf("seed %d: got %v, want %v", seed, got, want)
 			}
 		}
+	}
+}
+
+// A claim that was recorded when an address was in use is sent again when it has been given out anew, weeks later.
+func TestClaimStore_WhatWasKnownIsStrongerThanWhatWasRecorded(t *testing.T) {
+	store := newClaimStore()
+	store.setWanted(begins, only("10.0.0.1"))
+	recorded := claim("10.0.0.1", "a", 5)
+	store.merge(begins, []election.Claim{recorded})
+	store.merge(begins, []election.Claim{{Addr: recorded.Addr, Term: 6}}) // It was released when its Service went.
+	store.setWanted(begins, only())
+	later := begins.Add(1000 * time.Hour)
+	store.expire(later)
+	if digest := store.digest.Load(); digest != 0 {
+		t.Errorf("with one claim that nobody wants the digest is %x", digest)
+	}
+	store.setWanted(later, only("10.0.0.1"))
+	if added, _ := store.merge(later, []election.Claim{recorded}); len(added) > 0 {
+		t.Errorf("the recorded claim counts: %v", added)
+	}
+}
+
+// Of what nobody wants the latest are kept.
+func TestClaimStore_OfUnwantedClaimsTheLatestStay(t *testing.T) {
+	store := newClaimStore()
+	store.unwanted = 2
+	for i, addr := range []string{"10.0.0.4", "10.0.0.2", "10.0.0.3", "10.0.0.1"} {
+		store.merge(begins.Add(time.Duration(i)*time.Second), []election.Claim{claim(addr, "a", 1)})
+	}
+	store.setWanted(begins, only("10.0.0.4"))
+	store.expire(begins.Add(time.Hour))
+	for addr, want := range map[string]bool{"10.0.0.1": true, "10.0.0.2": false, "10.0.0.3": true, "10.0.0.4": true} {
+		if _, known := store.snapshot()[netip.MustParseAddr(addr)]; known != want {
+			t.Errorf("%s is known: %v", addr, known)
+		}
+	}
+	if len(store.all()) != 1 || store.digest.Load() == 0 {
+		t.Errorf("passed on are %v, with the digest %x", store.all(), store.digest.Load())
 	}
 }

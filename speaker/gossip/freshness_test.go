@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daymark-lb/daymark/internal/core/detector"
+	"github.com/daymark-lb/daymark/internal/core/election"
 )
 
 // recorder is a transport that keeps the datagrams that it sends, as anybody on the segment can.
@@ -135,6 +136,40 @@ func TestReceive_OnlyWhatIsNewAndForUsIsASignOfLife(t *testing.T) {
 		}
 		if counts := heard().After(before); counts != step.counts {
 			t.Errorf("%s: it is a sign of life: %v", step.name, counts)
+		}
+	}
+}
+
+// What was made for one run of ours counts once, by whatever way it comes, and only if the run of its sender has not ended.
+func TestReceive_RecordedClaimsDoNotCount(t *testing.T) {
+	m := New(Config{Node: "self", Keys: secrets("k")})
+	m.peers.setListed(begins, "a", listing{2, versionRange{version1, newest}, gossipAt("127.0.0.1")}, true)
+	own := m.Incarnation()
+	for i, step := range []struct {
+		name                    string
+		to                      string
+		toIncarnation, from, no uint64
+		came                    way
+		counts                  bool
+	}{
+		{"a datagram", "self", own, 2, 100, byDatagram, true},
+		{"its number again", "self", own, 2, 100, byDatagram, false},
+		{"its number again, by TCP", "self", own, 2, 100, byMemberlist, false},
+		{"a message by TCP", "self", own, 2, 101, byMemberlist, true},
+		{"one that is older than any that is remembered", "self", own, 2, 20, byDatagram, false},
+		{"one for an earlier run of ours", "self", own - 1, 2, 102, byDatagram, false},
+		{"one by an earlier run of its sender", "self", own, 1, 103, byDatagram, false},
+		{"one for another node", "b", own, 2, 104, byDatagram, false},
+		{"one that gossip carries to all", "", 0, 2, 0, byMemberlist, true},
+		{"one that comes late", "self", own, 2, 99, byDatagram, true},
+	} {
+		h := header{version: newest, kind: kindClaims, node: "a", incarnation: step.from, to: step.to, toIncarnation: step.toIncarnation, seq: step.no}
+		made := claim("192.0.2.1", "a", uint64(i+1))
+		if !m.receive(encode(h, claimsMessage{claims: []election.Claim{made}}.append(nil, newest)), step.came) {
+			t.Fatalf("%s cannot be read", step.name)
+		}
+		if counts := m.View().Claims[made.Addr] == made; counts != step.counts {
+			t.Errorf("%s: its claim counts: %v", step.name, counts)
 		}
 	}
 }

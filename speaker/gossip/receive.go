@@ -194,9 +194,9 @@ func (m *Membership) receiveMissed(now time.Time, from header, body *reader, is 
 	return true
 }
 
-// receiveClaims takes claims that were sent by datagram. New ones are passed on, for those that the sender does not reach. A
-// sender that knows weaker claims than we do is told. Claims are taken whenever they were made: of two the stronger counts,
-// whichever comes first.
+// receiveClaims takes claims. New ones are passed on, for those that the sender does not reach. A sender that knows weaker claims than we
+// do is told. Of two claims the stronger counts, whichever comes first; but what was made for us alone counts once, and only while its
+// sender and we run: else somebody has recorded it. What is lost by that, because we have just begun, the digests show.
 func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is verdict) bool {
 	message := body.claimsMessage()
 	if !body.ok() {
@@ -204,6 +204,9 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 	}
 	if is == fresh {
 		m.heard(now, from, false)
+	}
+	if from.to != "" && is != fresh && is != indirect {
+		return true
 	}
 	if from.alone {
 		deaf := is != fresh
@@ -218,7 +221,7 @@ func (m *Membership) receiveClaims(now time.Time, from header, body *reader, is 
 		return true
 	}
 	m.queueClaims(added)
-	if to, _, known := m.peers.addressOf(from.node); known && len(stronger) > 0 && is != repeated {
+	if to, _, known := m.peers.addressOf(from.node); known && len(stronger) > 0 {
 		m.sendClaims(to, stronger, 0)
 	}
 	return true
