@@ -19,6 +19,8 @@ const (
 	repeated
 	// tellingAgain: a client is told again.
 	tellingAgain
+	// defending: a foreign host uses the address. Strangers cause it, so it goes before what is sent in any case, and nothing else.
+	defending
 	// periodic: the address is announced once per interval.
 	periodic
 	// introducing: another node is told of a client, which uses the right node meanwhile.

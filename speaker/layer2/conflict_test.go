@@ -256,6 +256,46 @@ func TestResponder_DefendsAHeldAddress(t *testing.T) {
 	wantConflicts(t, r, nil)
 }
 
+// TestResponder_DefencesHaveABudget: a stranger announces thirty of our addresses at once.
+func TestResponder_DefencesHaveABudget(t *testing.T) {
+	const rate, count = 20, 30
+	s := newSegment(t, "near0")
+	r := beginFast(t, Config{AnnouncementRate: rate})
+	conn := s.listen(t, unix.ETH_P_ARP)
+	var addresses []netip.Addr
+	for addr := vip4; len(addresses) < count; addr = addr.Next() {
+		addresses = append(addresses, addr)
+	}
+	mustSet(t, r, on([]string{"near0"}, addresses...))
+	sent := func() float64 { return testutil.ToFloat64(r.metrics.ipv4.gratuitous) }
+	netnstest.Eventually(t, "all have been announced", func() error {
+		if now := sent(); now < 2*count {
+			return fmt.Errorf("%v announcements", now)
+		}
+		return nil
+	})
+	before, began := sent(), time.Now()
+	for _, addr := range addresses {
+		send(t, conn, with(request(broadcast, addr, addr), 22, foreign[:]...))
+	}
+	defended := func() float64 { return testutil.ToFloat64(r.metrics.ipv4.defences) }
+	netnstest.Eventually(t, "all are defended", func() error {
+		if now := defended(); now < count {
+			return fmt.Errorf("%v defences", now)
+		}
+		return nil
+	})
+	if most := before + 2 + rate*time.Since(began).Seconds(); sent() > most {
+		t.Errorf("%v announcements, of which the budget allows %v", sent(), most)
+	}
+	netnstest.Eventually(t, "each has been sent", func() error {
+		if now := sent(); now < before+count {
+			return fmt.Errorf("%v of %v", now-before, count)
+		}
+		return nil
+	})
+}
+
 // butNot waits for a frame, before which another one must not come.
 func butNot(t *testing.T, never, wanted []byte) func([]byte) bool {
 	return func(frame []byte) bool {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
-	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // An address may be shared: several nodes answer for it, each some of the clients. Then nothing is broadcast about it, because a
@@ -207,25 +206,6 @@ func (r *Responder) announceOn(s *socket, held []netip.Addr) {
 		}
 	}
 	r.announcer.add(s, exclusive)
-}
-
-// defend announces a held address once, because a foreign host uses it. Of a shared address each node tells its own clients, and the
-// holder the host.
-func (r *Responder) defend(u addressUse) {
-	r.metrics.of(lb.FamilyOf(u.addr)).defences.Inc()
-	v := r.detector.sharedVIP(u.addr)
-	if v != nil {
-		// A frame now and then must not make other addresses wait for so many.
-		r.tellOwn(u.addr, v, periodic, *r.live.Load())
-	}
-	for _, s := range *r.live.Load() {
-		switch {
-		case v == nil:
-			s.defend(u.addr)
-		case v.shared() != nil && v.shared().Holder && s.holds(u.addr):
-			s.inform(u.addr, u.by)
-		}
-	}
 }
 
 // updates are sent about the clients of an address.

@@ -261,9 +261,6 @@ func (s *socket) announce(addr netip.Addr, n int, look bool) {
 	}
 }
 
-// defend announces an address once, with one packet (RFC 5227 section 2.4).
-func (s *socket) defend(addr netip.Addr) { s.announce(addr, 0, false) }
-
 // probe sends a probe for an address, and reports whether it was sent.
 func (s *socket) probe(addr netip.Addr) bool {
 	if !s.knows(addr) || !s.send(s.protocol.probe(s.nic.mac, addr), asProbe) {
