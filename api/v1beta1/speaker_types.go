@@ -269,10 +269,13 @@ type SpeakerStatus struct {
 	// the namespace of Daymark; those of an earlier version read it here.
 	// +optional
 	GossipAddress string `json:"gossipAddress,omitempty"`
-	// members is how many speakers are alive to this one's knowledge, itself included. In a cluster of more than ten it is written with
-	// what else changes, or after 0.1 s for each speaker there is on average, and so are the numbers and digests of prefixes in bgp.
+	// members is how many speakers are alive to this one's knowledge, itself included. Absent: this one does not count them, as in a cluster
+	// of more than eight speakers all but the monitors, the first three that are alive in the order of their names, and those that see less
+	// than half of the others or none for sure. So a node that joins or crashes is a few writes, whatever the number of nodes. In a cluster
+	// of more than ten the numbers and digests of prefixes in bgp are written with what else changes, or after 0.1 s for each speaker there
+	// is on average.
 	// +optional
-	Members int32 `json:"members"`
+	Members int32 `json:"members,omitempty"`
 	// network of the node.
 	// +optional
 	Network SpeakerNetwork `json:"network,omitempty"`
@@ -288,7 +291,7 @@ type SpeakerStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Withdrawn string `json:"withdrawn,omitempty"`
 	// draining is what is left of open connections to addresses that moved to other nodes. Absent: nothing, so no connection of this
-	// kind breaks when the node stops. The numbers in it are written with what else changes, as members are.
+	// kind breaks when the node stops. The numbers in it are written with what else changes, as those in bgp are.
 	// +optional
 	Draining *SpeakerDraining `json:"draining,omitempty"`
 	// bgp lists the BGP sessions of the node, 128 at most.

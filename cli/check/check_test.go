@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
@@ -227,5 +228,20 @@ func TestCommand_Prints(t *testing.T) {
 			}
 			goldentest.Compare(t, test.cluster+test.format, out.String())
 		})
+	}
+}
+
+// In a large cluster most speakers do not count the others, which is no finding.
+func TestChecks_SpeakerThatDoesNotCountTheOthers(t *testing.T) {
+	all, o := cluster(t, "healthy")
+	uncounted := 0
+	for _, item := range all.Items {
+		if s, ok := item.(*v1beta1.Speaker); ok {
+			s.Status.Members = 0
+			uncounted++
+		}
+	}
+	if found := gossip(o.input(t)); uncounted == 0 || len(found) > 0 {
+		t.Errorf("of %d speakers that do not count the others it is said: %v", uncounted, found)
 	}
 }

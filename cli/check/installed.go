@@ -177,7 +177,7 @@ func gossip(in *Input) (found []Finding) {
 			about.Severity, about.Message = Error, "it does not know the other speakers: "+known.Message
 		case known.Reason == status.NotAllSeen.Name:
 			about.Message = known.Message
-		case int(s.Status.Members) < len(there):
+		case s.Status.Members > 0 && int(s.Status.Members) < len(there): // Most speakers of a large cluster do not count.
 			about.Message = fmt.Sprintf("it sees %d speakers, and %d are there", s.Status.Members, len(there))
 		default:
 			continue

@@ -133,7 +133,11 @@ func (p *page) speaker(s *view.SpeakerReport) {
 	if s.GoneSince != nil {
 		p.Printf("  %s\n", p.Style.Bad("its speaker has been gone for "+p.age(s.GoneSince.Time)+", and what follows is old"))
 	}
-	p.Printf("  speaker %s, which sees %d members\n", output.OrNone(s.Version), s.Members)
+	sees := ""
+	if s.Members > 0 {
+		sees = ", which sees " + output.Count(int(s.Members), "member")
+	}
+	p.Printf("  speaker %s%s\n", output.OrNone(s.Version), sees)
 	p.Printf("  interfaces %s, addresses %s, gateways %s\n", output.OrNone(strings.Join(s.Interfaces, ", ")),
 		output.OrNone(strings.Join(s.Addresses, ", ")), output.OrNone(strings.Join(s.Gateways, ", ")))
 	p.conditions(s.Conditions)

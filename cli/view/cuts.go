@@ -27,8 +27,11 @@ func (c *Cluster) cutsOf(holders []Holder) (texts []string) {
 		}
 		sees := int(c.speakers[h.Node].Status.Members)
 		text := fmt.Sprintf("%s sees %d of %d speakers: %s", h.Node, sees, there, known.Message)
+		if sees == 0 { // It does not count them.
+			text = fmt.Sprintf("%s does not see all speakers, or not in every way: %s", h.Node, known.Message)
+		}
 		switch {
-		case several && 2*sees <= there:
+		case several && sees > 0 && 2*sees <= there:
 			text = fmt.Sprintf("%s is cut off: it sees %d of %d speakers: %s", h.Node, sees, there, known.Message)
 		case h.StandsInFor != "":
 			text = fmt.Sprintf("%s answers where the segment does not lead to %s: %s", h.Node, h.StandsInFor, known.Message)

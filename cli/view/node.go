@@ -42,7 +42,7 @@ type SpeakerReport struct {
 	Version string `json:"version,omitempty"`
 	// GoneSince is when the speaker was found to be gone: all else is old.
 	GoneSince  *metav1.Time    `json:"goneSince,omitempty"`
-	Members    int32           `json:"members"`
+	Members    int32           `json:"members,omitempty"`
 	Conditions []ConditionLine `json:"conditions,omitempty"`
 	// Held by layer 2: how many, and those that the report lists.
 	HeldCount  int32          `json:"heldCount"`

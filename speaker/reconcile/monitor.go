@@ -6,9 +6,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// allObserve is up to how many speakers each one's Speaker object names those that are missing. In larger clusters those of the
-// monitors do: else the crash of one node would be a write of each.
+// allObserve is up to how many speakers each one's Speaker object counts the others and names those that are missing. In larger clusters
+// those of the monitors do: else a node that joins or crashes would be a write of each.
 const allObserve = 8
+
+// tellsOfOthers reports whether this speaker's object counts the others and names those that are missing: it is observing, in a cluster so
+// small that all do, or sees so little that it says something of itself. Less than half are never more than half of all that write it.
+func (l *Loop) tellsOfOthers(seen *snapshot, observing bool) bool {
+	return observing || len(seen.speakers) <= allObserve || !seen.view.Known || 2*len(seen.view.Alive) < len(seen.expected(l.cfg.Node))+1
+}
 
 // observe tells the Renewer what has been seen of the others, and reports whether this speaker is a monitor.
 func (l *Loop) observe(seen *snapshot) bool {

@@ -63,6 +63,50 @@ func TestMonitor_MissingSpeakerIsNamedByMonitors(t *testing.T) {
 			if named := strings.Contains(membership.Message, "n5"); named != observes {
 				t.Errorf("%s says %q", self, membership.Message)
 			}
+			if counted := written.Status.Members == 8; counted != observes || !counted && written.Status.Members != 0 {
+				t.Errorf("%s counts %d members", self, written.Status.Members)
+			}
+		})
+	}
+}
+
+// A node that sees too little says so itself: the monitors of its own side may be others that are cut off as it is.
+func TestMonitor_WhoIsCutOffTellsWhomItSees(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		alive []string
+		known bool
+		tells bool
+	}{
+		{"it sees all", []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, true, false},
+		{"it sees more than half", []string{"n1", "n2", "n3", "n4", "n9"}, true, false},
+		{"it sees less than half", []string{"n1", "n2", "n3", "n9"}, true, true},
+		{"it does not know whom it should see", []string{"n1", "n2", "n3", "n4", "n5", "n9"}, false, true},
+	} {
+		bubble.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			f.cfg.Node = "n9"
+			seen, err := f.cluster(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen.speakers, seen.world.Nodes = map[string]netip.AddrPort{}, nil
+			for i := range 9 {
+				node := fmt.Sprintf("n%d", i+1)
+				seen.speakers[node] = netip.AddrPort{}
+				seen.world.Nodes = append(seen.world.Nodes, &lb.Node{Name: node})
+			}
+			seen.world.Members.Known = test.known
+			seen.view = gossip.View{Alive: test.alive, Known: test.known, Why: "the others cannot be reached"}
+			f.report(seen, nil, false)
+			written := f.reporter.newest
+			why := meta.FindStatusCondition(written.conditions, v1beta1.ConditionMembershipKnown).Message
+			if got := written.Status.Members; (got == int32(len(test.alive))) != test.tells || !test.tells && got != 0 {
+				t.Errorf("%s: it counts %d members", test.name, got)
+			}
+			if named := strings.Contains(why, "cannot be reached"); named != test.tells {
+				t.Errorf("%s: it says %q", test.name, why)
+			}
 		})
 	}
 }

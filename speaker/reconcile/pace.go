@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -17,11 +18,15 @@ type pace uint8
 const (
 	// nothing is to be written.
 	nothing pace = iota
-	// counts have changed: members, prefixes and their digest, the words of a condition. Nobody waits for them.
+	// counts have changed: prefixes and their digest, the words of a condition. Nobody waits for them.
 	counts
+	// members have changed, which few speakers of a large cluster write. They wait so that a roll-out is not two writes for each node.
+	members
 	// withdrawn has changed, which the controller waits for at most a minute; or the next try of a session, which lasts a minute
 	// or more.
 	withdrawn
+	// sessions have changed, which may be those of all nodes: their one router has restarted, or their BGPPeer was edited.
+	sessions
 	// now: anything else has changed.
 	now
 )
@@ -29,6 +34,11 @@ const (
 const (
 	// countsShare is the time that each speaker takes of the writes of counts: together they make 10 a second.
 	countsShare = 100 * time.Millisecond
+	// membersWait is how long a change of the members waits on average, in a cluster where that of counts waits as long.
+	membersWait = 3 * time.Second
+	// sessionShare is the time that each speaker takes of the writes of sessions, and maxSessionWait the longest wait on average.
+	sessionShare   = 2 * time.Millisecond
+	maxSessionWait = 5 * time.Second
 	// withdrawnShare is the same for what has been withdrawn, and maxWithdrawnWait the longest wait.
 	withdrawnShare   = 10 * time.Millisecond
 	maxWithdrawnWait = 10 * time.Second
@@ -40,6 +50,10 @@ func (p pace) wait(speakers int) time.Duration {
 	switch p {
 	case counts:
 		return spread(share * countsShare)
+	case members:
+		return spread(min(share*countsShare, membersWait))
+	case sessions:
+		return spread(min(share*sessionShare, maxSessionWait))
 	case withdrawn:
 		return spread(min(share*withdrawnShare, maxWithdrawnWait))
 	default:
@@ -63,7 +77,9 @@ func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
 	}{
 		{nothing, func(*v1beta1.SpeakerStatus) {}},
 		{counts, func(s *v1beta1.SpeakerStatus) { takeCounts(s, written) }},
+		{members, func(s *v1beta1.SpeakerStatus) { takeMembers(s, written) }},
 		{withdrawn, func(s *v1beta1.SpeakerStatus) { takeWithdrawn(s, written) }},
+		{sessions, func(s *v1beta1.SpeakerStatus) { takeSessions(s, written) }},
 	} {
 		status := desired.DeepCopy()
 		alike.make(status)
@@ -74,12 +90,33 @@ func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
 	return now
 }
 
-// takeWithdrawn takes from another status all that is written at the pace of withdrawn or of counts.
-func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
+// takeMembers takes from another status all that is written at the pace of members or of counts.
+func takeMembers(s, from *v1beta1.SpeakerStatus) {
 	takeCounts(s, from)
+	s.Members = from.Members
+}
+
+// takeWithdrawn takes from another status all that is written at the pace of withdrawn, of members or of counts.
+func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
+	takeMembers(s, from)
 	s.Withdrawn = from.Withdrawn
 	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
 		s.BGP[i].NextTry = from.BGP[i].NextTry
+	}
+}
+
+// takeSessions takes from another status all that is written at the pace of sessions or a slower one, if it has the same sessions, and
+// some of them have changed. Whether the node may be stopped follows from its sessions.
+func takeSessions(s, from *v1beta1.SpeakerStatus) {
+	takeWithdrawn(s, from)
+	same := func(a, b v1beta1.BGPSession) bool { return a.Peer == b.Peer && a.Address == b.Address }
+	if !slices.EqualFunc(s.BGP, from.BGP, same) || equality.Semantic.DeepEqual(s.BGP, from.BGP) {
+		return
+	}
+	s.BGP = from.BGP
+	after, before := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionSafeToStop), meta.FindStatusCondition(from.Conditions, v1beta1.ConditionSafeToStop)
+	if after != nil && before != nil {
+		*after = *before
 	}
 }
 
@@ -96,7 +133,6 @@ func takeConnections(s, from *v1beta1.SpeakerStatus) {
 
 // takeCounts takes from another status all that is written at the pace of counts.
 func takeCounts(s, from *v1beta1.SpeakerStatus) {
-	s.Members = from.Members
 	for i := range s.BGP[:min(len(s.BGP), len(from.BGP))] {
 		s.BGP[i].IPv4, s.BGP[i].IPv6, s.BGP[i].Digest = from.BGP[i].IPv4, from.BGP[i].IPv6, from.BGP[i].Digest
 		s.BGP[i].NextHops = from.BGP[i].NextHops

@@ -24,6 +24,7 @@ func reported() *v1beta1.SpeakerStatus {
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, "n7 cannot be reached"))
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionReady, true, status.Ready, "all"))
 	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, false, status.ProxyWorks, "it works"))
+	meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionSafeToStop, false, status.Leaving, "it attracts traffic"))
 	return s
 }
 
@@ -35,7 +36,7 @@ func TestPace_OfChanges(t *testing.T) {
 		change func(*v1beta1.SpeakerStatus)
 	}{
 		{"nothing", nothing, func(*v1beta1.SpeakerStatus) {}},
-		{"a node joins or crashes", counts, func(s *v1beta1.SpeakerStatus) { s.Members-- }},
+		{"a node joins or crashes", members, func(s *v1beta1.SpeakerStatus) { s.Members-- }},
 		{"somebody else is missing", counts, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, ""))
 		}},
@@ -48,13 +49,20 @@ func TestPace_OfChanges(t *testing.T) {
 		{"a new Service is announced by BGP", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv4++ }},
 		{"an attribute of a route has changed", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Digest = "0123456789abcdef" }},
 		{"the node's next hop is another", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].NextHops.IPv4 = []string{"192.0.2.12"} }},
-		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++; s.Members++ }},
+		{"Services of both families are", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].IPv6++; s.BGP[0].IPv4++ }},
 		{"a Service waits to be withdrawn", withdrawn, func(s *v1beta1.SpeakerStatus) { s.Withdrawn = "7"; s.Members++ }},
 		{"a warning has other numbers", counts, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning += " more" }},
-		{"there is no warning any more", now, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning = "" }},
+		{"there is no warning any more", sessions, func(s *v1beta1.SpeakerStatus) { s.BGP[0].Warning = "" }},
 		{"a router is tried later", withdrawn, func(s *v1beta1.SpeakerStatus) { s.BGP[0].NextTry = metav1.Unix(1, 0) }},
 		{"an address is held", now, func(s *v1beta1.SpeakerStatus) { s.Layer2.Held = append(s.Layer2.Held, v1beta1.HeldAddress{}) }},
-		{"the session is lost", now, func(s *v1beta1.SpeakerStatus) { s.BGP[0].State, s.BGP[0].IPv4 = v1beta1.BGPActive, 0 }},
+		{"the session is lost", sessions, func(s *v1beta1.SpeakerStatus) { s.BGP[0].State, s.BGP[0].IPv4 = v1beta1.BGPActive, 0 }},
+		{"the last session is lost, so the node may be stopped", sessions, func(s *v1beta1.SpeakerStatus) {
+			s.BGP[0].State = v1beta1.BGPActive
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionSafeToStop, true, status.Ready, ""))
+		}},
+		{"the last connection is over, so the node may be stopped", now, func(s *v1beta1.SpeakerStatus) {
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionSafeToStop, true, status.Ready, ""))
+		}},
 		{"another session", now, func(s *v1beta1.SpeakerStatus) { s.BGP = append(s.BGP, v1beta1.BGPSession{}) }},
 		{"no session", now, func(s *v1beta1.SpeakerStatus) { s.BGP = nil }},
 		{"a conflict", now, func(s *v1beta1.SpeakerStatus) { s.Layer2.Conflicts = []v1beta1.AddressConflict{{}} }},
@@ -102,13 +110,32 @@ func TestPace_WaitsKeepTheRateOfTheClusterBounded(t *testing.T) {
 }
 
 // A change that must be told takes what waits along, and what waits keeps its turn while it goes on changing.
+// What all may write at one moment waits longer where there are more of them, and not at all in a small cluster.
+func TestPace_GrowsWithTheCluster(t *testing.T) {
+	for _, test := range []struct {
+		pace          pace
+		ten, thousand time.Duration // on average
+	}{
+		{counts, 0, 100 * time.Second}, {members, 0, 3 * time.Second}, {withdrawn, 0, 10 * time.Second}, {sessions, 0, 2 * time.Second}, {now, 0, 0},
+	} {
+		for range 100 {
+			if got := test.pace.wait(10); got != test.ten {
+				t.Errorf("pace %d waits %s among ten", test.pace, got)
+			}
+			if got := test.pace.wait(1000); got < test.thousand/2 || got > test.thousand*3/2 {
+				t.Errorf("pace %d waits %s among a thousand, on average it should be %s", test.pace, got, test.thousand)
+			}
+		}
+	}
+}
+
 func TestReporter_CountsWaitTheirTurn(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		r := NewReporter("n1", nil, slog.New(slog.DiscardHandler))
 		written := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{UID: "1"}, Status: *reported()}
-		set := func(members int32, held string) bool {
+		set := func(prefixes int32, held string) bool {
 			s := reported()
-			s.Members, s.Layer2.Held[0].Address = members, held
+			s.BGP[0].IPv4, s.Layer2.Held[0].Address = prefixes, held
 			conditions := s.Conditions
 			s.Conditions = nil
 			r.Set(Report{Status: *s, conditions: conditions, speakers: 1000})
@@ -118,7 +145,7 @@ func TestReporter_CountsWaitTheirTurn(t *testing.T) {
 			t.Error("it waits for something before the first report")
 		}
 		began := time.Now()
-		for members := int32(999); set(members, "192.0.2.200"); members-- {
+		for prefixes := int32(999); set(prefixes, "192.0.2.200"); prefixes-- {
 			time.Sleep(time.Second)
 		}
 		if waited := time.Since(began); waited < 50*time.Second || waited > 151*time.Second {

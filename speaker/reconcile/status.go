@@ -41,7 +41,6 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 	written := v1beta1.SpeakerStatus{
 		Version:      ownVersion,
 		Network:      networkStatus(&seen.world, &l.memory.computer),
-		Members:      int32(len(seen.view.Alive)), //nolint:gosec // the number of nodes
 		ServiceProxy: l.memory.proxy.status,
 		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
 		Withdrawn:    l.memory.withdrawals.text(),
@@ -52,7 +51,9 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		written.GossipAddress = address.String()
 	}
 	view := seen.view
-	if view.Known && !observing && len(seen.speakers) > allObserve {
+	if l.tellsOfOthers(seen, observing) {
+		written.Members = int32(len(view.Alive)) //nolint:gosec // the number of nodes
+	} else {
 		view.Why = "" // The Speaker objects of the monitors name those that are missing.
 	}
 	l.publisher.Set(Published{Address: l.exec.Gossip.Address(), Known: seen.published[l.cfg.Node], Owner: seen.node(l.cfg.Node)})
