@@ -44,6 +44,8 @@ type claimStore struct {
 	// sum is the digest as it is computed, and passing how many claims are in it.
 	sum     uint64
 	passing int
+	// recent are the latest digests.
+	recent digests
 	// count is how many claims there are, or addresses that are wanted, whichever is more: what others may pass on.
 	count atomic.Int64
 }
@@ -72,11 +74,19 @@ func (s *claimStore) expected() int { return int(s.count.Load()) }
 // publish publishes the sum and the count. The caller holds mu.
 func (s *claimStore) publish() {
 	s.count.Store(int64(max(len(s.claims), len(s.wanted))))
-	if s.passing > 0 && s.sum == 0 {
-		s.digest.Store(1)
-		return
+	digest := s.sum
+	if s.passing > 0 && digest == 0 {
+		digest = 1
 	}
-	s.digest.Store(s.sum)
+	s.recent.add(digest)
+	s.digest.Store(digest)
+}
+
+// had reports whether the digest was another one lately.
+func (s *claimStore) had(digest uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recent.has(digest)
 }
 
 // sumUp computes the sum anew. The caller holds mu.

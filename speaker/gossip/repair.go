@@ -3,6 +3,7 @@ package gossip
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,15 +13,39 @@ import (
 const (
 	// differenceGrace is how long two speakers may have different claims before they compare all: news are on their way.
 	differenceGrace = 200 * time.Millisecond
-	// repeatInterval is the time between two comparisons of the same claims, which have not helped.
+	// repeatInterval is the time between two comparisons with the same speaker that have not helped.
 	repeatInterval = 10 * time.Second
+	// apartGrace is how long two speakers whose claims go on changing may have had nothing in common. While claims are on their way one
+	// of them has what the other had a moment ago.
+	apartGrace = 2 * time.Second
+	// recentDigests is how many of the last digests that is looked for in.
+	recentDigests = 32
 )
+
+// digests are the latest ones of a speaker.
+type digests struct {
+	ring [recentDigests]uint64
+	next int
+}
+
+func (d *digests) add(digest uint64) {
+	if d.ring[(d.next+recentDigests-1)%recentDigests] == digest {
+		return
+	}
+	d.ring[d.next] = digest
+	d.next = (d.next + 1) % recentDigests
+}
+
+func (d *digests) has(digest uint64) bool { return digest != 0 && slices.Contains(d.ring[:], digest) }
 
 // difference is that another speaker has other claims than we have.
 type difference struct {
 	ours, theirs uint64
-	// since is when both were first as they are; compared is when all claims were last exchanged since.
-	since, compared time.Time
+	// since is when both were first as they are, and apart when neither had what the other had had; compared is when all claims were last
+	// exchanged.
+	since, apart, compared time.Time
+	// said are the latest digests of the other speaker.
+	said digests
 }
 
 // repair is something to be sent by TCP.
@@ -33,37 +58,46 @@ type repair struct {
 }
 
 // noteDigest compares the digest of a speaker's claims with ours; 0: it does not say. What datagrams have not brought comes by an
-// exchange, which costs as much as there are claims, so it is made only when both have stayed as they are. Of two the one
-// with the lower name asks first.
+// exchange, which costs as much as there are claims, so it is made only when both have stayed as they are, or change and neither
+// comes to what the other had: then it is no news on its way that makes them differ. Of two the one with the lower name asks first.
 func (m *Membership) noteDigest(now time.Time, node string, theirs uint64) {
 	ours := m.claims.digest.Load()
-	grace := differenceGrace
+	last := 1
 	if m.cfg.Node > node {
-		grace *= 2
+		last = 2
 	}
-	if to, due := m.peers.noteDifference(now, node, difference{ours: ours, theirs: theirs}, grace); due {
+	had := ours != theirs && m.claims.had(theirs)
+	if to, due := m.peers.noteDifference(now, node, ours, theirs, had, time.Duration(last)); due {
 		m.repair(repair{node: node, to: to})
 	}
 }
 
-// noteDifference notes both digests, and reports whether the claims are to be compared now.
-func (s *peerStore) noteDifference(now time.Time, node string, d difference, grace time.Duration) (to memberlist.Address, due bool) {
+// noteDifference notes both digests, and reports whether the claims are to be compared now; had: theirs is one that we had lately. All waits
+// are so many times as long.
+func (s *peerStore) noteDifference(now time.Time, node string, ours, theirs uint64, had bool, times time.Duration) (to memberlist.Address, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.record(node)
-	if d.ours == d.theirs || d.theirs == 0 {
-		r.difference = difference{}
+	r.said.add(theirs)
+	switch {
+	case ours == theirs || theirs == 0:
+		r.ours, r.theirs, r.since, r.apart, r.compared = 0, 0, time.Time{}, time.Time{}, time.Time{}
+		return to, false
+	case had || r.said.has(ours):
+		r.apart = now
+	case r.apart.IsZero():
+		r.apart = now
+	}
+	if r.ours != ours || r.theirs != theirs {
+		r.ours, r.theirs, r.since = ours, theirs, now
+	}
+	if now.Sub(r.since) < times*differenceGrace && now.Sub(r.apart) < times*apartGrace {
 		return to, false
 	}
-	if last := r.difference; last.ours != d.ours || last.theirs != d.theirs {
-		d.since = now
-		r.difference = d
+	if !r.compared.IsZero() && now.Sub(r.compared) < repeatInterval {
 		return to, false
 	}
-	if now.Sub(r.since) < grace || !r.compared.IsZero() && now.Sub(r.compared) < repeatInterval {
-		return to, false
-	}
-	r.compared = now
+	r.compared, r.apart = now, now
 	return s.address(node)
 }
 

@@ -35,6 +35,107 @@ func TestClaims_WhatDatagramsLoseIsFoundByTheDigest(t *testing.T) {
 	})
 }
 
+// Claims go on changing at two speakers, and the third has missed one.
+func TestClaims_WhatIsLostIsFoundWhileOthersChange(t *testing.T) {
+	timing := withoutExchanges()
+	timing.GossipInterval = time.Hour
+	all := gather(t, newNetwork(), "127.7.3.", timing, "a", "b", "c")
+	term := uint64(0)
+	change := func() {
+		term++
+		for i, s := range all[:2] {
+			s.BroadcastClaims([]election.Claim{{
+				Addr: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), Node: s.cfg.Node, Incarnation: s.Incarnation(), Term: term,
+			}})
+		}
+		time.Sleep(25 * ms)
+	}
+	lost := all[0].claims("192.0.2.99")
+	all[0].store().merge(time.Now(), lost) // As if every datagram with it were lost.
+	began := time.Now()
+	for _, s := range all[1:] {
+		for !has(lost)(s.View()) {
+			if change(); time.Since(began) > 20*time.Second {
+				t.Fatalf("%s has not got the claim that was lost", s.cfg.Node)
+			}
+		}
+		t.Logf("%s has it after %v", s.cfg.Node, time.Since(began))
+	}
+}
+
+// Claims of two speakers change all the time. That news is on its way is no reason to compare them all; that one is missing is.
+func TestMembership_ComparesClaimsThatChangeOnlyWhenOneIsMissing(t *testing.T) {
+	const delay, pings = 2 * ms, 50 * ms
+	for _, test := range []struct {
+		name string
+		// rate is how many claims each of the two makes in a second.
+		rate int
+		lost bool
+		// from and to are how often all claims are compared in a minute.
+		from, to int
+	}{
+		{"seldom", 1, false, 0, 0},
+		{"ten a second", 10, false, 0, 0},
+		{"fifty a second", 50, false, 0, 0},
+		{"two hundred a second", 200, false, 0, 0},
+		{"seldom, and one is missing", 1, true, 1, 1},
+		{"ten a second, and one is missing", 10, true, 1, 1},
+		{"two hundred a second, and one is missing", 200, true, 1, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := New(Config{Node: "a", Keys: secrets("k")})
+			m.peers.setListed(begins, "b", listing{1, versionRange{version1, newest}, gossipAt("127.0.0.1")}, true)
+			random := rand.New(rand.NewPCG(1, uint64(test.rate)))
+			ours, theirs, term, compared := newClaimStore(), newClaimStore(), uint64(0), 0
+			type news struct {
+				at    time.Time
+				to    *claimStore
+				claim election.Claim
+			}
+			var underway []news
+			var missing election.Claim
+			var said uint64
+			for now := begins; now.Before(begins.Add(time.Minute)); now = now.Add(ms) {
+				for _, maker := range []*claimStore{ours, theirs} {
+					if random.IntN(1000) >= test.rate {
+						continue
+					}
+					term++
+					made, to := claim("10.0.0.1", "n", term), theirs
+					if maker == theirs {
+						made, to = claim("10.0.0.2", "n", term), ours
+					}
+					maker.merge(now, []election.Claim{made})
+					underway = append(underway, news{now.Add(delay), to, made})
+				}
+				if test.lost && missing.Term == 0 && now.Sub(begins) > 10*time.Second {
+					missing = claim("10.0.0.3", "n", 1)
+					theirs.merge(now, []election.Claim{missing})
+				}
+				for len(underway) > 0 && !underway[0].at.After(now) {
+					underway[0].to.merge(now, []election.Claim{underway[0].claim})
+					underway = underway[1:]
+				}
+				switch now.Sub(begins) % pings {
+				case 0:
+					said = theirs.digest.Load()
+				case delay:
+					known := ours.digest.Load()
+					had := known != said && ours.had(said)
+					if _, due := m.peers.noteDifference(now, "b", known, said, had, 1); due {
+						compared++
+						ours.merge(now, theirs.all())
+					}
+				}
+			}
+			t.Logf("compared %d times", compared)
+			if compared < test.from || compared > test.to {
+				t.Errorf("claims are compared %d times, want %d to %d", compared, test.from, test.to)
+			}
+		})
+	}
+}
+
 // store is the store, which the harness hides.
 func (s *speaker) store() *claimStore { return s.Membership.claims }
 
