@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // benchConnections is how many connections are open in a benchmark, half of them over IPv6.
@@ -13,31 +14,26 @@ const benchConnections = 1000
 
 // BenchmarkOpenConnections counts how many of 1,000 TCP connections, half of them over IPv6, break when their addresses move: when the
 // node that holds them is drained, and when all speakers are rolled ten times in a row. With connectionDraining and without. Each asks every
-// quarter of a second; p99 is what 99 of 100 answers took at most, before and from the beginning of the move until all have been answered.
+// quarter of a second. What 99 of 100 answers and 99 of 100 packets with requests took at most, and the slowest packet, is told before ("quiet"),
+// and from the beginning of the move until all have been answered ("moving"); by layer 2 also while a node is drained that holds nothing
+// ("control"). Answers wait for processors, which the lab's programs share with those that move addresses; packets do not.
 func BenchmarkOpenConnections(b *testing.B) {
 	for name, draining := range map[string]string{"with": "10m", "without": "0s"} {
-		for what, do := range map[string]func(m *move){
-			"drain": func(m *move) {
+		b.Run("drain-"+name, func(b *testing.B) {
+			benchMove(b, draining, func(m *move) { m.drainOther() }, func(m *move) {
 				first := m.holders()[m.addresses[0]]
 				m.drain(first)
 				m.awaitAway(first)
-			},
-			"ten-rolls": func(m *move) {
+			})
+		})
+		b.Run("ten-rolls-"+name, func(b *testing.B) {
+			benchMove(b, draining, nil, func(m *move) {
 				for range 10 {
 					m.RollSpeakers()
 					m.awaitAnswers()
 				}
-			},
-		} {
-			b.Run(what+"-"+name, func(b *testing.B) {
-				lab.Need(b, lab.KubeProxy)
-				for b.Loop() {
-					m := newMove(b, plainLab(b, lab.WithProxy(lab.KubeProxy)), "Cluster", benchConnections)
-					m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", drainingFor(draining))
-					reportMove(b, m.open, func() { do(m) })
-				}
 			})
-		}
+		})
 		b.Run("drain-bgp-"+name, func(b *testing.B) {
 			lab.Need(b, lab.KubeProxy)
 			lab.Need(b, lab.FRR)
@@ -45,45 +41,93 @@ func BenchmarkOpenConnections(b *testing.B) {
 				s := spreadOver(b, plainLab(b, lab.WithProxy(lab.KubeProxy)))
 				s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", drainingFor(draining))
 				s.connect(benchConnections)
-				reportMove(b, s.open, func() {
+				p := newPace(b, s.open, s.FarClient(), s.pod)
+				p.measure("moving", func() {
 					s.Node("n1").Annotate("daymark.io/drain", "true")
 					s.await(s.without("n1")...)
 					moved := time.Now()
 					lab.Eventually(b, waitTimeout, "all connections are answered or broken", func() error { return s.open.AnsweredSince(moved) })
 				})
+				p.end()
 			}
 		})
+	}
+}
+
+// benchMove has addresses of layer 2 move, after what is to be compared with it, if there is something.
+func benchMove(b *testing.B, draining string, control, do func(m *move)) {
+	b.Helper()
+	lab.Need(b, lab.KubeProxy)
+	for b.Loop() {
+		m := newMove(b, plainLab(b, lab.WithProxy(lab.KubeProxy)), "Cluster", benchConnections)
+		m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", drainingFor(draining))
+		p := newPace(b, m.open, m.Client(), m.pod)
+		if control != nil {
+			p.measure("control", func() { control(m) })
+		}
+		p.measure("moving", func() { do(m) })
+		p.end()
+	}
+}
+
+// drainOther drains a node that holds no address, and ends that.
+func (m *move) drainOther() {
+	m.t.Helper()
+	holders := m.holders()
+	for _, node := range m.NodeNames() {
+		if node != holders[m.addresses[0]] && node != holders[m.addresses[1]] {
+			m.drain(node)
+			m.awaitAway(node)
+			m.Node(node).RemoveAnnotation("daymark.io/drain")
+			m.awaitAnswers()
+			return
+		}
 	}
 }
 
 // drainingFor is a patch of an advertisement.
 func drainingFor(d string) string { return `{"spec":{"connectionDraining":"` + d + `"}}` }
 
-// reportMove reports how a move went for the connections that are open.
-func reportMove(b *testing.B, open *lab.Connections, move func()) {
-	b.Helper()
-	quiet := quietRoundTrip(b, open)
-	move()
-	b.ReportMetric(inMilliseconds(quiet), "ms-p99-quiet")
-	b.ReportMetric(inMilliseconds(open.RoundTrips.Quantile(0.99)), "ms-p99-moving")
-	b.ReportMetric(float64(len(open.Stop())), "broken")
+// pace is how fast connections that are open are served.
+type pace struct {
+	b       *testing.B
+	open    *lab.Connections
+	transit *testnet.Transit
 }
 
-// quietRoundTrip has connections ask four times a second each, and returns what 99 of 100 answers take at most while nothing moves. After
-// that round trips are counted anew.
-func quietRoundTrip(b *testing.B, open *lab.Connections) time.Duration {
+// newPace has connections ask four times a second each, and measures them while nothing moves.
+func newPace(b *testing.B, open *lab.Connections, client lab.Client, pod *lab.Pod) *pace {
 	b.Helper()
 	open.AskEvery(time.Second / 4)
-	open.RoundTrips.Reset()
-	lab.Eventually(b, time.Minute, "each connection is answered 20 times", func() error {
-		if n := open.RoundTrips.Count(); n < 20*benchConnections {
-			return fmt.Errorf("there are %d answers", n)
-		}
-		return nil
+	p := &pace{b, open, client.MeasureTransit(pod.Host())}
+	p.measure("quiet", func() {
+		lab.Eventually(b, time.Minute, "each connection is answered 20 times", func() error {
+			if n := open.RoundTrips.Count(); n < 20*benchConnections {
+				return fmt.Errorf("there are %d answers", n)
+			}
+			return nil
+		})
 	})
-	quiet := open.RoundTrips.Quantile(0.99)
-	open.RoundTrips.Reset()
-	return quiet
+	return p
 }
+
+// measure reports how connections are served while something is done.
+func (p *pace) measure(name string, do func()) {
+	p.b.Helper()
+	p.open.RoundTrips.Reset()
+	p.transit.Reset()
+	do()
+	times, again := p.transit.Times()
+	if len(times) == 0 {
+		p.b.Fatalf("no packet arrived while it was %s", name)
+	}
+	p.b.ReportMetric(inMilliseconds(p.open.RoundTrips.Quantile(0.99)), "ms-p99-"+name)
+	p.b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "µs-packet-p99-"+name)
+	p.b.ReportMetric(float64(times[len(times)-1].Microseconds()), "µs-packet-most-"+name)
+	p.b.ReportMetric(float64(again), "sent-again-"+name)
+}
+
+// end reports how many broke.
+func (p *pace) end() { p.b.ReportMetric(float64(len(p.open.Stop())), "broken") }
 
 func inMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -22,6 +22,7 @@ const fewByCrash = openConnections / 20
 type spread struct {
 	*lab.Cluster
 	t         testing.TB
+	pod       *lab.Pod
 	addresses []netip.Addr
 	open      *lab.Connections
 }
@@ -39,7 +40,7 @@ func spreadOver(t testing.TB, cluster *lab.Cluster) *spread {
 	s := &spread{Cluster: cluster, t: t}
 	s.Router().Configure(lab.FRR, lab.RouterSettings{V6: true})
 	awaitMembers(t, s.Cluster)
-	s.Pod("open", "n1")
+	s.pod = s.Pod("open", "n1")
 	s.Apply(peer("open", "addressFamilies: [IPv4, IPv6]"))
 	s.Apply(strings.Replace(routedPool("open", "198.19.77.0/24"), `"198.19.77.0/24"`, `198.19.77.0/24, "2001:db8:77::/120"`, 1))
 	s.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack"))

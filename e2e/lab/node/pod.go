@@ -47,6 +47,9 @@ func NewPod(plane *controlplane.ControlPlane, name string, labels map[string]str
 // Node is the name of the node the pod is on.
 func (p *Pod) Node() string { return p.node.Name }
 
+// Host is the pod's place in the network, nil while it does not run.
+func (p *Pod) Host() *segment.Host { return p.host }
+
 // StartOn starts the pod on a node and reports it ready.
 func (p *Pod) StartOn(n *Node) error {
 	p.node = n

@@ -114,3 +114,12 @@ func withoutAddresses(err error) error {
 	}
 	return err
 }
+
+// MeasureTransit measures how long what the client sends takes to a host, until the test ends.
+func (c Client) MeasureTransit(to *segment.Host) *testnet.Transit {
+	c.t.Helper()
+	transit, err := testnet.NewTransit(c.Namespace, to.Namespace)
+	check.Must(c.t, "measure from "+c.Name+" to "+to.Name, err)
+	c.t.Cleanup(transit.Close)
+	return transit
+}
