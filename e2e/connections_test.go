@@ -133,6 +133,20 @@ func TestConnections_SurviveAMoveOnLayer2(t *testing.T) {
 			m.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: Local"))
 			m.awaitAway("n2", "n3")
 		}},
+		{"the traffic policy becomes Local, and Cluster again", "Cluster", func(m *move) {
+			m.drain(m.pod.Node())
+			m.awaitAway(m.pod.Node())
+			m.Node(m.pod.Node()).RemoveAnnotation("daymark.io/drain")
+			for _, policy := range []string{"Local", "Cluster"} {
+				m.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: "+policy))
+				if policy == "Cluster" {
+					m.drain(m.pod.Node())
+					m.awaitAway(m.pod.Node())
+				} else {
+					m.awaitAway("n2", "n3")
+				}
+			}
+		}},
 	} {
 		for _, proxy := range []lab.ProxyKind{lab.KubeProxy, lab.IPTablesProxy} {
 			t.Run(test.name+", "+string(proxy), func(t *testing.T) {

@@ -97,6 +97,34 @@ func TestConnections_SurviveThatRoutersSpreadThemAnew(t *testing.T) {
 	}
 }
 
+// One of two nodes with a pod under Local is left by the router when that pod ends, and its connections come by the other one.
+func TestConnections_SurviveThatOneOfTwoPodsDrainsUnderLocal(t *testing.T) {
+	s := newSpread(t, lab.KubeProxy)
+	s.PodWith("second", "n2", map[string]string{"app": "open"})
+	s.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: Local"))
+	s.await("n1", "n2")
+	s.connect(openConnections)
+	for _, node := range []string{"n1", "n2"} {
+		if n := entriesOf(t, s.Node(node), s.addresses[0]); n < openConnections/10 {
+			t.Fatalf("%s has %d connections of IPv4", node, n)
+		}
+	}
+	s.pod.Terminate()
+	s.await("n2")
+	s.mustBeWhole("the pod on n1 ends slowly")
+}
+
+// Nothing has been passed on for long when a node is drained.
+func TestConnections_SurviveADrainAfterQuiet(t *testing.T) {
+	s := newSpread(t, lab.KubeProxy)
+	s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", drainingFor("5s"))
+	s.connect(openConnections)
+	lab.Eventually(t, waitTimeout, "nothing is passed on", func() error { return noTables(t, s.Nodes()...) })
+	s.Node("n1").Annotate("daymark.io/drain", "true")
+	s.await(s.without("n1")...)
+	s.mustBeWhole("n1 is drained")
+}
+
 // A node that crashes takes its own connections with it, and no others, though the router spreads all anew.
 func TestConnections_OfOtherNodesSurviveACrash(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)

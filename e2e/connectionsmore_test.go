@@ -145,6 +145,43 @@ func TestConnections_NothingStaysWithoutAnAdvertisement(t *testing.T) {
 	lab.Eventually(t, waitTimeout, "no node has a table", func() error { return noTables(t, m.Nodes()...) })
 }
 
+// Where the programs go first, the speakers see that they are not to come back. While they restart, all stays.
+func TestConnections_NothingStaysAfterAnUninstallation(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	for name, kinds := range map[string][]string{
+		"the DaemonSet is deleted": {"daemonset"},
+		"the chart is uninstalled": {"daemonset", "rolebinding", "role", "clusterrolebinding", "clusterrole", "serviceaccount"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := lab.New(t, lab.Nodes(3), lab.WithProxy(lab.KubeProxy))
+			cluster.EnsureDaymark()
+			cluster.PlayPods()
+			m := newMove(t, cluster, "Cluster", openConnections/10)
+			holder := m.holders()[m.addresses[0]]
+			m.drain(holder)
+			m.awaitAway(holder)
+			heir := m.Node(m.holders()[m.addresses[0]])
+			heir.Speaker().Stop()
+			if err := noTables(t, heir); err == nil {
+				t.Error("the speaker was restarted, and its table is gone")
+			}
+			heir.Speaker().Start()
+			awaitMembers(t, m.Cluster)
+			m.mustBeWhole()
+
+			for _, kind := range kinds {
+				m.Kubectl("-n", lab.Namespace, "delete", kind+"/daymark-speaker")
+			}
+			for _, node := range m.Nodes() {
+				node.Speaker().Stop()
+			}
+			if err := noTables(t, m.Nodes()...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // startAgain starts the speaker of a node unless it runs.
 func startAgain(n lab.Node) {
 	if speaker := n.Speaker(); !speaker.Running() {
