@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -80,7 +82,7 @@ func (c *capture) write(e *traceapi.Event) error {
 		return fmt.Errorf("write packets: %w", err)
 	}
 	info := gopacket.CaptureInfo{Timestamp: e.Time, CaptureLength: len(data), Length: len(data), InterfaceIndex: number}
-	comments := pcapgo.NgPacketOptions{Comments: []string{printers.EscapeTerminal(e.Node + ": " + words(e))}}
+	comments := pcapgo.NgPacketOptions{Comments: []string{printable(e.Node + ": " + words(e))}}
 	if err := c.writer.WritePacketWithOptions(info, data, comments); err != nil {
 		return fmt.Errorf("write packets: %w", err)
 	}
@@ -125,4 +127,14 @@ func asUpperPDU(dissector string, e *traceapi.Event, message []byte) (pdu []byte
 	}
 	tag(tagEnd, nil)
 	return append(pdu, message...)
+}
+
+// printable is a text without what would move the cursor of a terminal: other programs print comments as they are.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, printers.EscapeTerminal(text))
 }
