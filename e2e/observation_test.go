@@ -138,6 +138,13 @@ func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *
 	cluster.Apply(service(name, name))
 	address, _ := cluster.Service(name).AwaitAddress()
 	awaitHolder(t, cluster, address)
+	const proven = 4 * time.Second // more than the 3 s for which a new address is left to a host that objects, and probed by a successor
+	lab.Always(t, proven, "one node answers", func() error {
+		if all := cluster.Client().WhoHas(address); len(all) != 1 {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
 	return address, pod
 }
 
