@@ -20,12 +20,14 @@ func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	for _, life := range []struct {
 		node string
 		end  func(lab.Daemon)
-	}{{"n1", lab.Daemon.Stop}, {"n2", lab.Daemon.Stop}, {"n3", lab.Daemon.Kill}} {
+		bfd  string // at FRR, until the speaker is back
+	}{{"n1", lab.Daemon.Stop, "up"}, {"n2", lab.Daemon.Stop, "up"}, {"n3", lab.Daemon.Kill, "down"}} {
 		speaker := cluster.Node(life.node).Speaker()
 		life.end(speaker)
-		lab.Eventually(t, waitTimeout, "FRR has given the BFD session up and keeps the route", func() error {
+		awaitPassed(t, 4*bfdInterval)
+		lab.Eventually(t, waitTimeout, "FRR's BFD session is "+life.bfd+" and it keeps the route", func() error {
 			session, err := bfdOf(cluster, life.node, "bfd peers")
-			if err != nil || session.Status == "up" {
+			if err != nil || session.Status != life.bfd {
 				return fmt.Errorf("it has %+v, %w", session, err)
 			}
 			kept, err := stale(cluster, address)
@@ -51,6 +53,40 @@ func TestBGP_RestartKeepsRoutesUnderBFD(t *testing.T) {
 	}
 	if report.Failed() > 0 {
 		t.Errorf("%d connections failed; the first says: %v", report.Failed(), report.FirstError())
+	}
+}
+
+// awaitPassed waits until some time has passed, in which something would have happened that must not.
+func awaitPassed(t *testing.T, least time.Duration) {
+	t.Helper()
+	began := time.Now()
+	lab.Eventually(t, waitTimeout, least.String()+" have passed", func() error {
+		if passed := time.Since(began); passed < least {
+			return fmt.Errorf("%v have", passed)
+		}
+		return nil
+	})
+}
+
+// BIRD drops the routes of a BGP session that restarts when BFD goes down, by AdminDown or not.
+func TestBGP_RestartKeepsRoutesUnderBFDOfBIRD(t *testing.T) {
+	lab.Need(t, lab.BIRD)
+	cluster := daymark(t)
+	address := underBFD(t, cluster, lab.BIRD, bfdInterval, "restarts-bird", "198.19.35.0/24")
+	probe, watch := cluster.FarClient().Probe(url(address)), cluster.Router().Watch(address.String())
+	for _, node := range []string{"n1", "n2"} {
+		speaker := cluster.Node(node).Speaker()
+		said := len(speaker.Output())
+		speaker.Stop()
+		awaitPassed(t, 4*bfdInterval) // the Detection Time is 3 times
+		speaker.Start()
+		awaitSaid(t, speaker, said, saysBFDResumed, saysBGPUp)
+		awaitBFDUp(t, cluster, node, "restarts-bird")
+	}
+	changes, report := watch.Stop(), probe.Stop()
+	t.Logf("two speakers restarted: %s; next hops: %v", report, changes)
+	if len(changes) != 1 || len(changes[0].NextHops) != 3 || report.Failed() > 0 {
+		t.Errorf("%s; the next hops were %v, want all three all the while", report, changes)
 	}
 }
 

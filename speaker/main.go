@@ -77,6 +77,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		Resume: true, Log: log.With("part", "bfd"), Registerer: metrics.Registry, Tracer: tracer,
 		OnDown: func(name, why string) { loop.BFDDown(name, why) }, OnUp: func(name string) { loop.BFDUp(name) },
 	})
+	watcher.Restarts(true) // also after an error that ends it
 	checks := health.New(health.Config{Mode: own.healthPorts, Log: log.With("part", "health"), Registerer: metrics.Registry})
 	proxy := proxycheck.New(own.proxy, log.With("part", "proxy"), metrics.Registry)
 	relay := connections.New(connections.Config{Log: log.With("part", "connections"), Registerer: metrics.Registry})
@@ -105,6 +106,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 	err = m.Start(handOver(ctx, func(ctx context.Context) {
 		decision := decide(ctx, &facts, log)
 		forGood.Store(decision.ForGood)
+		watcher.Restarts(!decision.Leave)
 		loop.Leave(ctx, decision)
 	}))
 	return errors.Join(err, clearRules(relay, forGood.Load()))

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/bfdsession"
 	"github.com/daymark-lb/daymark/internal/progress"
 	"github.com/daymark-lb/daymark/speaker/alarm"
 	"github.com/daymark-lb/daymark/speaker/trace"
@@ -21,6 +22,11 @@ const (
 	retryInterval = 3 * time.Second
 	// shutdownTimeout is how long the shutdown waits until all peers have been sent AdminDown.
 	shutdownTimeout = 1100 * time.Millisecond
+	// agreeTimeout is how long the shutdown waits until all peers have agreed to wait for the next process.
+	agreeTimeout = time.Second
+	// restartTime is how long peers wait for the next process: as long as a Pod may need to be replaced where the image is there. A node
+	// that dies meanwhile is not noticed before.
+	restartTime = 30 * time.Second
 )
 
 // Config of a Monitor.
@@ -59,11 +65,15 @@ type Monitor struct {
 	mu      sync.Mutex
 	running bool
 	desired []announce.BFDSession // Set before Start.
+	// restarting: another process follows this one when it ends.
+	restarting bool
 
 	sessions map[path]*session
 	rejected []rejection
 	// adminDown are removed sessions whose peers are still being sent AdminDown. They are in no other map.
-	adminDown       map[*session]struct{}
+	adminDown map[*session]struct{}
+	// outlasting are sessions whose peers are being asked to wait for the next process. They are in the other maps, too.
+	outlasting      map[*session]struct{}
 	byDiscriminator map[uint32]*session
 	byAddress       map[demuxKey]*session
 	listeners       map[listenerKey]*listener
@@ -72,7 +82,7 @@ type Monitor struct {
 	readers sync.WaitGroup
 
 	queue sessionHeap
-	// alarm fires when the first session in the queue is due. removed is ready when the last of adminDown is removed.
+	// alarm fires when the first session in the queue is due. removed is ready when the last of adminDown, or of outlasting, is removed.
 	alarm   alarm.Alarm
 	removed chan struct{}
 
@@ -85,7 +95,7 @@ func New(cfg Config) *Monitor {
 	m := &Monitor{
 		log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), onDown: cfg.OnDown, onUp: cfg.OnUp, resumes: cfg.Resume,
 		metrics: newMetrics(cfg.Registerer), tracer: cfg.Tracer, changes: make(chan struct{}, 1),
-		sessions: map[path]*session{}, adminDown: map[*session]struct{}{},
+		sessions: map[path]*session{}, adminDown: map[*session]struct{}{}, outlasting: map[*session]struct{}{},
 		byDiscriminator: map[uint32]*session{}, byAddress: map[demuxKey]*session{}, listeners: map[listenerKey]*listener{},
 		notifications: notifications{
 			failures: map[string]string{}, cameUp: map[string]bool{}, wake: make(chan struct{}, 1),
@@ -98,7 +108,17 @@ func New(cfg Config) *Monitor {
 	return m
 }
 
-// Start runs the sessions until ctx ends, and then sends AdminDown to all peers, which takes about a second at most. It
+// Restarts says whether another process will follow this one. If so, the end of Start does not end the sessions: peers are asked to wait
+// for that process for restartTime, by a Poll Sequence. AdminDown is no failure of the path (RFC 5882 section 4.2), but BIRD takes it for
+// one while it keeps the routes of a BGP session that restarts.
+func (m *Monitor) Restarts(will bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.restarting = will
+}
+
+// Start runs the sessions until ctx ends, and then sends AdminDown to all peers, which takes about a second at most, or lets their sessions
+// outlast this process (Restarts), which takes another one at most where a peer does not answer. It
 // fails when the kernel has no timer left.
 func (m *Monitor) Start(ctx context.Context) error {
 	if err := m.alarm.Open(); err != nil {
@@ -144,23 +164,24 @@ func (m *Monitor) retry(ctx context.Context) {
 	}
 }
 
-// shutdown sends AdminDown to all peers and closes all sockets.
+// shutdown sends AdminDown to all peers, but for those that wait for the next process, and closes all sockets.
 func (m *Monitor) shutdown() {
 	m.setMu.Lock()
 	defer m.setMu.Unlock()
 	m.mu.Lock()
 	m.running = false
+	if m.restarting {
+		m.outlast()
+	}
+	m.mu.Unlock()
+	m.await(agreeTimeout, m.allAgreed)
+	m.mu.Lock()
 	for _, s := range m.sessions {
 		m.takeDown(s)
 	}
 	m.mu.Unlock()
-
-	for deadline := time.After(shutdownTimeout); !m.allRemoved(); {
-		select {
-		case <-m.removed:
-		case <-deadline:
-			m.removeAll()
-		}
+	if !m.await(shutdownTimeout, m.allRemoved) {
+		m.removeAll()
 	}
 	m.mu.Lock()
 	m.rejected = nil
@@ -168,6 +189,34 @@ func (m *Monitor) shutdown() {
 	m.unlockAndClose()
 	m.readers.Wait()
 	m.notifyChanges()
+}
+
+// await waits until something is so that may be after removed is ready, and reports whether it is.
+func (m *Monitor) await(limit time.Duration, is func() bool) bool {
+	for deadline := time.After(limit); !is(); {
+		select {
+		case <-m.removed:
+		case <-deadline:
+			return is()
+		}
+	}
+	return true
+}
+
+// outlast asks the peers of all sessions that are up to wait for the next process.
+func (m *Monitor) outlast() {
+	for _, s := range m.sessions {
+		if s.machine.Outlast(restartTime) {
+			m.outlasting[s] = struct{}{}
+			m.process(s, time.Now(), bfdsession.NoEvent)
+		}
+	}
+}
+
+func (m *Monitor) allAgreed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.outlasting) == 0
 }
 
 func (m *Monitor) allRemoved() bool {

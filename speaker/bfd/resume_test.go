@@ -10,6 +10,7 @@ import (
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/bfdsession"
+	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
 // crash ends a Monitor so that the peer hears nothing of it.
@@ -78,6 +79,17 @@ func TestFRR_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
 	})
 }
 
+// since is the state of BIRD's session with our address, and since when it has it.
+func (b *bird) since(addr netip.Addr) string {
+	b.t.Helper()
+	output, err := b.Ask("show bfd sessions")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(output, addr.String())
+	return strings.Join(strings.Fields(line)[1:3], " ")
+}
+
 func TestBIRD_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
 	c := newCable(t)
 	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
@@ -86,25 +98,91 @@ func TestBIRD_DoesNotNoticeARestartWithinTheDetectionTime(t *testing.T) {
 	r := start(t, wanted)
 	r.up("tor")
 	router.has(c.Ours, "Up", "", "")
-	since := func() string {
-		output, err := router.Ask("show bfd sessions")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, line, _ := strings.Cut(output, c.Ours.String())
-		return strings.Join(strings.Fields(line)[1:3], " ") // state and since
-	}
-	before := since()
+	before := router.since(c.Ours)
 	r.crash(c)
 	r = startAgain(t, wanted)
 	r.await("tor", "is settled", func(s Status) bool { return s.Settled })
 	r.up("tor")
-	if now := since(); now != before || !strings.HasPrefix(now, "Up") {
+	if now := router.since(c.Ours); now != before || !strings.HasPrefix(now, "Up") {
 		t.Errorf("it was %q, and is %q", before, now)
 	}
 	if s := r.status("tor"); s.Downs != 0 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// restart ends a Monitor that another follows, and returns when more time has passed than the peer waited for packets before.
+func (r *running) restart(detection time.Duration) {
+	r.t.Helper()
+	r.Restarts(true)
+	r.end()
+	ended := time.Now()
+	netnstest.Eventually(r.t, "the Detection Time of before has passed", func() error {
+		if passed := time.Since(ended); passed < detection*3/2 {
+			return fmt.Errorf("%v have", passed)
+		}
+		return nil
+	})
+}
+
+// A process that is told to end because another follows must not be noticed either, however short the Detection Time.
+func TestFRR_DoesNotNoticeARestart(t *testing.T) {
+	c := newCable(t)
+	router := startFRR(t, c, "peer "+c.Ours.String(), intervals, "exit")
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(300*ms, 3)}
+	r := start(t, wanted)
+	r.up("tor")
+	router.up(c.Ours)
+	before := router.downs(c.Ours)
+	for range 2 {
+		r.restart(900 * ms)
+		router.peer(c.Ours, "waits for 30 s", func(p frrPeer) bool { return p.Status == "up" && p.RemoteTx == 10000 && p.RemoteMult == 3 })
+		r = startAgain(t, wanted)
+		r.up("tor")
+		router.peer(c.Ours, "waits as before", func(p frrPeer) bool { return p.Status == "up" && p.RemoteTx == 300 })
+	}
+	if now := router.downs(c.Ours); now != before {
+		t.Errorf("FRR's session was down %d times, and now %d times", before, now)
+	}
+	t.Run("and notices a process that leaves", func(t *testing.T) {
+		r.end()
+		router.peer(c.Ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
+	})
+}
+
+func TestBIRD_DoesNotNoticeARestart(t *testing.T) {
+	c := newCable(t)
+	neighbor := fmt.Sprintf("%s dev \"%s\" local %s", c.Ours, c.Far, c.Theirs)
+	router := startBIRD(t, c, birdBFD(neighbor, `interface "*"`, 300, 3))
+	wanted := announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(300*ms, 3)}
+	r := start(t, wanted)
+	r.up("tor")
+	router.has(c.Ours, "Up", "", "")
+	before := router.since(c.Ours)
+	r.restart(900 * ms)
+	router.has(c.Ours, "Up", "", "30.000")
+	r = startAgain(t, wanted)
+	r.up("tor")
+	router.has(c.Ours, "Up", "", "0.900")
+	if now := router.since(c.Ours); now != before {
+		t.Errorf("it was %q, and is %q", before, now)
+	}
+}
+
+// A peer that does not answer in time is told that the session ends.
+func TestMonitor_RestartBesideAPeerThatDoesNotAnswer(t *testing.T) {
+	c := newCable(t)
+	peer := newScriptedPeer(t, c)
+	r := start(t, announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(300*ms, 3)})
+	ours := peer.bringUp()
+	r.up("tor")
+	r.Restarts(true)
+	go r.end()
+	peer.await("a poll", func(p *bfdsession.Packet) bool {
+		peer.send(peerPacket(bfdsession.Up, ours)) // without Final
+		return p.Poll && p.DesiredMinTx == 10*time.Second
+	})
+	peer.await("AdminDown", func(p *bfdsession.Packet) bool { return p.State == bfdsession.AdminDown })
 }
 
 // A peer that has noticed, or never knew of us, gets a new session.

@@ -108,9 +108,8 @@ func (m *Monitor) newDiscriminator() uint32 {
 
 // takeDown begins to remove a session: its peer is sent AdminDown.
 func (m *Monitor) takeDown(s *session) {
-	delete(m.sessions, s.path)
-	delete(m.byAddress, s.demuxKey())
-	delete(m.byDiscriminator, s.snapshot.LocalDiscr)
+	m.unregister(s)
+	delete(m.outlasting, s)
 	m.adminDown[s] = struct{}{}
 	s.machine.AdminDown()
 	m.process(s, time.Now(), bfdsession.NoEvent)
@@ -131,15 +130,27 @@ func (m *Monitor) removePredecessors(successor path) {
 	}
 }
 
-// remove ends a session whose peer has been sent AdminDown.
+// unregister has packets be for a session no more.
+func (m *Monitor) unregister(s *session) {
+	delete(m.sessions, s.path)
+	delete(m.byAddress, s.demuxKey())
+	delete(m.byDiscriminator, s.snapshot.LocalDiscr)
+}
+
+// remove ends a session whose peer has been sent AdminDown, or waits for the next process.
 func (m *Monitor) remove(s *session) {
+	if _, waits := m.outlasting[s]; waits {
+		m.unregister(s)
+		delete(m.outlasting, s)
+		m.queueLog(slog.LevelInfo, "BFD session is left to the next process", "session", s.name, "peer", s.path.peer)
+	}
 	delete(m.adminDown, s)
 	m.queue.remove(s)
 	if s.sender != nil {
 		s.sender.close()
 		s.sender = nil
 	}
-	if len(m.adminDown) == 0 {
+	if len(m.adminDown) == 0 || len(m.outlasting) == 0 {
 		notify(m.removed)
 	}
 	m.notifyChanges()

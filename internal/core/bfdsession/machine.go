@@ -54,6 +54,8 @@ type Machine struct {
 	listenUntil time.Time
 	unconfirmed bool
 
+	// outlasting: Outlast was called.
+	outlasting bool
 	// adminDownPackets is how many packets are still to be sent in state AdminDown, one each adminDownInterval.
 	adminDownPackets  int
 	adminDownInterval time.Duration
@@ -109,8 +111,29 @@ func (m *Machine) AdminDown() {
 	}
 }
 
-// Finished reports whether AdminDown was called and nothing is left to send.
-func (m *Machine) Finished() bool { return m.state == AdminDown && m.adminDownPackets == 0 }
+// Outlast ends the part of this process in a session that is up, so that another process can resume it: the peer is asked by a Poll
+// Sequence to wait for our next packet for as long as given, if that is longer than it waits now. It reports false, and changes nothing,
+// when the session is not up at both ends.
+func (m *Machine) Outlast(wait time.Duration) bool {
+	if m.state != Up || m.lastReceived.State != Up || m.unconfirmed {
+		return false
+	}
+	mult := time.Duration(max(m.parameters.DetectMult, 1))
+	want := m.parameters
+	want.DesiredMinTx = max(want.DesiredMinTx, (wait+mult-1)/mult)
+	m.outlasting = true
+	m.SetParameters(want)
+	m.contentChanged = true
+	return true
+}
+
+// Finished reports whether AdminDown was called and nothing is left to send, or Outlast was and the peer has agreed.
+func (m *Machine) Finished() bool {
+	if m.state == AdminDown {
+		return m.adminDownPackets == 0
+	}
+	return m.outlasting && m.state == Up && !m.polling && m.advertised.tx == m.parameters.DesiredMinTx
+}
 
 // enterState changes the state, and the intervals accordingly.
 func (m *Machine) enterState(to State, why Diag) {

@@ -150,3 +150,51 @@ func TestPollSequence_NoneWhileNotUp(t *testing.T) {
 		t.Errorf("up, with nothing to tell: %+v", v)
 	}
 }
+
+// TestOutlast_PeerAgreesToWait is what lets another process go on with a session: the peer must have confirmed that it waits.
+func TestOutlast_PeerAgreesToWait(t *testing.T) {
+	peer := func(p *Packet) { p.DesiredMinTx, p.RequiredMinRx = 10*ms, 10*ms }
+	m := upAndSettled(t, start, defaultParameters)
+	m.Receive(start, peerPacket(Up, peer))
+	if !m.Outlast(30*time.Second) || m.Finished() {
+		t.Fatal("it does not wait for the peer")
+	}
+	sent := duePackets(m, start)
+	if len(sent) != 1 || !sent[0].Poll || sent[0].State != Up || time.Duration(sent[0].DetectMult)*sent[0].DesiredMinTx < 30*time.Second {
+		t.Fatalf("at once it sent %+v", sent)
+	}
+	m.Receive(start, peerPacket(Up, peer)) // Not an answer.
+	if v := m.Snapshot(); m.Finished() || v.TransmitInterval != defaultParameters.DesiredMinTx {
+		t.Errorf("before the Final: finished %t, %+v", m.Finished(), v)
+	}
+	m.Receive(start, peerPacket(Up, peer, func(p *Packet) { p.Final = true }))
+	if !m.Finished() {
+		t.Error("it is not finished after the Final")
+	}
+}
+
+func TestOutlast_OnlyWhatIsUp(t *testing.T) {
+	m := New(1, defaultParameters, func() float64 { return 0 })
+	if m.Outlast(30*time.Second) || m.Finished() {
+		t.Error("a session that is down was left to another process")
+	}
+	m = upAndSettled(t, start, defaultParameters)
+	m.Outlast(30 * time.Second)
+	m.AdminDown()
+	if m.Finished() {
+		t.Error("a peer that did not agree is not told that the session ends")
+	}
+}
+
+func TestOutlast_LongerThanAskedFor(t *testing.T) {
+	m := upAndSettled(t, start, defaultParameters)
+	slow := defaultParameters
+	slow.DesiredMinTx = time.Minute
+	m.SetParameters(slow)
+	m.Receive(start, peerPacket(Up))
+	duePackets(m, start.Add(time.Second))
+	m.Receive(start.Add(time.Second), peerPacket(Up, func(p *Packet) { p.Final = true }))
+	if !m.Outlast(30*time.Second) || !m.Finished() {
+		t.Error("a peer that waits for longer anyway is asked")
+	}
+}
