@@ -9,7 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/e2e/lab"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // Promise: open TCP connections survive what else moves them, and nothing of it stays in the kernel.
@@ -143,6 +149,86 @@ func TestConnections_NothingStaysWithoutAnAdvertisement(t *testing.T) {
 	m.open.Stop()
 	m.Kubectl("delete", "l2advertisements.daymark.io,bgpadvertisements.daymark.io", "--all")
 	lab.Eventually(t, waitTimeout, "no node has a table", func() error { return noTables(t, m.Nodes()...) })
+}
+
+// The Speaker object of a drained node says what is left there, and when the node may be stopped.
+func TestConnections_SayWhenANodeIsSafeToStop(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
+	holders := m.holders()
+	holder := holders[m.addresses[0]]
+	m.drain(holder)
+	m.awaitAway(holder)
+	held := 0
+	for _, node := range holders {
+		if node == holder {
+			held++
+		}
+	}
+	lab.Eventually(t, waitTimeout, "what is left is counted", func() error {
+		speaker := m.speaker(holder)
+		left := speaker.Status.Draining
+		if c := speaker.condition(v1beta1.ConditionSafeToStop); c.Status != metav1.ConditionFalse || c.Reason != status.ConnectionsLeft.Name ||
+			left == nil || int(left.Addresses) != held || int(left.Connections) != held*openConnections/len(m.addresses) {
+			return fmt.Errorf("it says %+v, and %+v is left", c, left)
+		}
+		return nil
+	})
+	m.mustBeWhole()
+	m.Kubectl("wait", "speaker/"+holder, "--for=condition=SafeToStop", "--timeout=30s")
+	if speaker := m.speaker(holder); speaker.Status.Draining != nil {
+		t.Errorf("it is safe to stop, and %+v is left", speaker.Status.Draining)
+	}
+}
+
+// What a node passes on cannot be told from what is broken for as long as its kernel is set so, and the Speaker object says it.
+func TestConnections_SayWhereTheyBreak(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections/10)
+	holder := m.holders()[m.addresses[0]]
+	m.drain(holder)
+	m.awaitAway(holder)
+	heir := m.Node(m.holders()[m.addresses[0]])
+	t.Cleanup(func() { _ = heir.Sysctl(map[string]string{"netfilter/nf_conntrack_tcp_loose": "1"}) })
+	for _, step := range []struct {
+		loose  string
+		breaks metav1.ConditionStatus
+	}{{"1", metav1.ConditionFalse}, {"0", metav1.ConditionTrue}, {"1", metav1.ConditionFalse}} {
+		if err := heir.Sysctl(map[string]string{"netfilter/nf_conntrack_tcp_loose": step.loose}); err != nil {
+			t.Fatal(err)
+		}
+		lab.Eventually(t, renewal, "ConnectionsBreak of the heir is "+string(step.breaks), func() error {
+			speaker := m.speaker(heir.Name)
+			if c := speaker.condition(v1beta1.ConditionConnectionsBreak); c.Status != step.breaks {
+				return fmt.Errorf("it says %+v", c)
+			}
+			return nil
+		})
+	}
+}
+
+// renewal is within which a speaker looks again whether packets can be passed on, which it does every 30 s.
+const renewal = 45 * time.Second
+
+// speakerObject is a Speaker object.
+type speakerObject struct{ v1beta1.Speaker }
+
+// speaker reads the Speaker object of a node.
+func (m *move) speaker(node string) (s speakerObject) {
+	m.t.Helper()
+	object := m.Get("daymark.io/v1beta1", "Speaker", node)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &s.Speaker); err != nil {
+		m.t.Fatal(err)
+	}
+	return s
+}
+
+// condition is a condition of the object, empty if there is none.
+func (s *speakerObject) condition(kind string) (c metav1.Condition) {
+	if found := meta.FindStatusCondition(s.Status.Conditions, kind); found != nil {
+		c = *found
+	}
+	return c
 }
 
 // Where the programs go first, the speakers see that they are not to come back. While they restart, all stays.
