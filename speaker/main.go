@@ -102,14 +102,21 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
-	var forGood atomic.Bool
-	err = m.Start(handOver(ctx, func(ctx context.Context) {
+	forGood, err := runUntilTold(ctx, m, func(ctx context.Context) departure.Decision {
 		decision := decide(ctx, &facts, log)
-		forGood.Store(decision.ForGood)
 		watcher.Restarts(!decision.Leave)
 		loop.Leave(ctx, decision)
-	}))
-	return errors.Join(err, clearRules(relay, forGood.Load()))
+		return decision
+	})
+	return errors.Join(err, clearRules(relay, forGood))
+}
+
+// runUntilTold runs all parts until ctx ends, and then has leave decide what becomes of the node's addresses and do it, before the parts
+// end. It reports whether the speaker leaves for good.
+func runUntilTold(ctx context.Context, m manager.Manager, leave func(context.Context) departure.Decision) (forGood bool, err error) {
+	var left atomic.Bool
+	err = m.Start(handOver(ctx, func(ctx context.Context) { left.Store(leave(ctx).ForGood) }))
+	return left.Load(), err
 }
 
 // living is a part that knows whether its loops are stuck.

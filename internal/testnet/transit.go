@@ -133,7 +133,7 @@ func stamp(control []byte) (time.Time, bool) {
 	for _, m := range messages {
 		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS && len(m.Data) >= 16 {
 			seconds, nanoseconds := binary.NativeEndian.Uint64(m.Data), binary.NativeEndian.Uint64(m.Data[8:])
-			return time.Unix(int64(seconds), int64(nanoseconds)), true //nolint:gosec // a time of the kernel
+			return time.Unix(int64(seconds), int64(nanoseconds)), true
 		}
 	}
 	return time.Time{}, false

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // TestRunner_KnowsWhichLoopIsStuck holds what the loops need, and lets it go. A lock that View waits for must not keep the probe waiting.

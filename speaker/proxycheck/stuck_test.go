@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 func TestChecker_KnowsThatItIsStuck(t *testing.T) {

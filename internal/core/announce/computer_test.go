@@ -98,7 +98,7 @@ var worldChanges = []struct {
 		w.NodeAddresses = map[netip.Addr]NodeAddress{addr: {node, "eth9"}}
 	}},
 	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses, w.NodePrefixes = nil, nil }},
-	{"a node's kernel has all of a prefix", false, func(t *rapid.T, w *World, node string) {
+	{"a node's kernel has all of a prefix", false, func(_ *rapid.T, w *World, node string) {
 		w.NodePrefixes = []NodePrefix{{netip.MustParsePrefix("192.0.2.0/25"), NodeAddress{node, "lo"}}}
 	}},
 	{"a service proxy fails or works", false, func(_ *rapid.T, w *World, node string) {
