@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -17,8 +18,9 @@ import (
 )
 
 // BenchmarkController100k measures the controller that takes over 100,000 Services, each with an EndpointSlice of two endpoints: its
-// memory, the most of it, the processor time, and the time from its start until it gives the next address; then the same memory while
-// all texts are to be rewritten. The Services are as the controller wrote one of them, and are put into etcd past the API server.
+// memory, the most of it, the processor time, and the time from its start until it gives the next address; the share of a core that it takes
+// while endpoints of 50 Services change a second; and the same memory while all texts are to be rewritten. Then it is stopped, and a speaker
+// that routes all is measured in its place. The Services are as the controller wrote one of them, and are put into etcd past the API server.
 func BenchmarkController100k(b *testing.B) {
 	const count = 100_000
 	for b.Loop() {
@@ -30,7 +32,7 @@ func BenchmarkController100k(b *testing.B) {
 			node.Speaker().Stop()
 		}
 		cluster.Apply(routedPool("many", "10.64.0.0/15"))
-		storeCopies(b, cluster, count)
+		last := storeCopies(b, cluster, count)
 
 		cluster.Controller().Start()
 		began := time.Now()
@@ -38,15 +40,16 @@ func BenchmarkController100k(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(time.Since(began).Seconds(), "s-take-over")
-		reportMemory(b, cluster, "-taken-over")
+		reportMemory(b, cluster.Controller(), "-taken-over")
 		time.Sleep(30 * time.Second)
-		reportMemory(b, cluster, "-quiet")
+		reportMemory(b, cluster.Controller(), "-quiet")
 		spent, err := cluster.Controller().CPU()
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(spent.Seconds(), "cpu-s")
 		b.ReportMetric(float64(writes(b, cluster)), "writes")
+		reportChanges(b, cluster, cluster.Controller(), count, "-controller")
 
 		cluster.Apply(strings.ReplaceAll(advertisement, "NAME", "another"))
 		time.Sleep(20 * time.Second)
@@ -55,13 +58,46 @@ func BenchmarkController100k(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-new-Service-rewriting")
-		reportMemory(b, cluster, "-rewriting")
+		reportMemory(b, cluster.Controller(), "-rewriting")
+
+		cluster.Controller().Stop() // which would write what the speaker reports into all Services
+		cluster.Apply(peer("router"))
+		speaker := cluster.Nodes()[0].Speaker()
+		speaker.Start()
+		lab.Eventually(b, 3*time.Minute, "the router has all routes", func() error {
+			if hops := cluster.Router().NextHops(last.String()); len(hops) == 0 {
+				return fmt.Errorf("it does not forward %s", last)
+			}
+			return nil
+		})
+		time.Sleep(10 * time.Second)
+		reportMemory(b, speaker, "-speaker")
+		reportChanges(b, cluster, speaker, count, "-speaker")
 	}
 }
 
+// reportChanges reports the share of a core that a program takes while endpoints of 50 Services change a second, and how many did.
+func reportChanges(b *testing.B, cluster *lab.Cluster, program lab.Daemon, services int, of string) {
+	b.Helper()
+	const changing = 20 * time.Second
+	before, err := program.CPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(b.Context(), changing)
+	defer stop()
+	changed := load.ChangeEndpoints(ctx, cluster, "many", services, 50)
+	after, err := program.CPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric((after-before).Seconds()/changing.Seconds()*100, "%-changes"+of)
+	b.ReportMetric(float64(changed)/changing.Seconds(), "changes/s"+of)
+}
+
 // storeCopies makes a Service, waits until the controller has written all it writes, stops it, and stores copies of the Service with
-// the addresses that follow.
-func storeCopies(b *testing.B, cluster *lab.Cluster, count int) {
+// the addresses that follow, the last of which it returns.
+func storeCopies(b *testing.B, cluster *lab.Cluster, count int) netip.Addr {
 	b.Helper()
 	if err := cluster.API().Create(b.Context(), load.Endpoints("first", "n1", "n1")); err != nil {
 		b.Fatal(err)
@@ -84,6 +120,7 @@ func storeCopies(b *testing.B, cluster *lab.Cluster, count int) {
 	}
 	cluster.Store(b.Context(), "services/specs", services)
 	cluster.Store(b.Context(), "endpointslices", slices)
+	return addr
 }
 
 // copyOf is a Service as the controller would have written it with another name and address. It has no cluster IP, of which there are
@@ -104,14 +141,14 @@ func copyOf(from *corev1.Service, name, address string) *corev1.Service {
 	return made
 }
 
-// reportMemory reports the memory that the controller has, and the most that it has had.
-func reportMemory(b *testing.B, cluster *lab.Cluster, when string) {
+// reportMemory reports the memory that a program has, and the most that it has had.
+func reportMemory(b *testing.B, program lab.Daemon, when string) {
 	b.Helper()
-	resident, err := cluster.Controller().Resident()
+	resident, err := program.Resident()
 	if err != nil {
 		b.Fatal(err)
 	}
-	peak, err := cluster.Controller().Peak()
+	peak, err := program.Peak()
 	if err != nil {
 		b.Fatal(err)
 	}
