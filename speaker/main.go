@@ -93,17 +93,13 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 		return err
 	}
 
-	first := priority.New(log.With("part", "priority"))
-	parts := []manager.Runnable{first, processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, relay, writers}
-	if f.Health != "0" {
-		parts = append(parts, daemon.Probes{Alive: alive(loop, links, members, watcher, checks, proxy, relay, writers), Ready: loop.Ready, Services: checks.Handler()}.Serve(f.Health))
-	}
-	if err := errors.Join(add(m, parts), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
+	parts := []manager.Runnable{priority.New(log.With("part", "priority")), processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, relay, writers}
+	probes := daemon.Probes{Alive: alive(loop, links, members, watcher, checks, proxy, relay, writers), Ready: loop.Ready, Services: checks.Handler()}
+	if err := errors.Join(add(m, parts), serve(m, f.Health, probes), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
 		return err
 	}
-	facts := nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}
 	forGood, err := runUntilTold(ctx, m, func(ctx context.Context) departure.Decision {
-		decision := decide(ctx, &facts, log)
+		decision := decide(ctx, &nodestate.Reader{Node: own.node, Namespace: f.Namespace, Pod: own.pod, Direct: direct, Cached: m.GetCache()}, log)
 		watcher.Restarts(!decision.Leave)
 		loop.Leave(ctx, decision)
 		return decision
@@ -149,6 +145,14 @@ func connect(f *daemon.Flags, node string) (manager.Manager, client.Client, erro
 	}
 	direct, err := newClient(config, m)
 	return m, direct, err
+}
+
+// serve has a manager serve the probes on an address; "0": nowhere.
+func serve(m manager.Manager, address string, probes daemon.Probes) error {
+	if address == "0" {
+		return nil
+	}
+	return m.Add(probes.Serve(address))
 }
 
 // add has a manager run all parts.

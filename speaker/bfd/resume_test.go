@@ -144,7 +144,7 @@ func TestFRR_DoesNotNoticeARestart(t *testing.T) {
 	if now := router.downs(c.Ours); now != before {
 		t.Errorf("FRR's session was down %d times, and now %d times", before, now)
 	}
-	t.Run("and notices a process that leaves", func(t *testing.T) {
+	t.Run("and notices a process that leaves", func(_ *testing.T) {
 		r.end()
 		router.peer(c.Ours, "is down", func(p frrPeer) bool { return p.Status == "down" })
 	})
