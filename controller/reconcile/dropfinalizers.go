@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,19 +25,32 @@ import (
 // controllerDeployment is the name of the controllers' Deployment in all manifests.
 const controllerDeployment = "daymark-controller"
 
-// deletionInterval is how often it is asked whether the Deployment is gone.
-const deletionInterval = 200 * time.Millisecond
+// deletionInterval is how often it is asked whether the Deployment is gone, and deletionTimeout for how long: a Pod on a node that is down
+// stays until the node is back, and writes nothing.
+const (
+	deletionInterval = 200 * time.Millisecond
+	deletionTimeout  = 45 * time.Second
+)
+
+// annotationRelease is on what Helm has installed. Whoever applies what `helm template` prints applies the Job as well, and does not uninstall.
+const annotationRelease = "meta.helm.sh/release-name"
+
+// droppedAtOnce is from how many Services the finalizer is removed at the same time.
+const droppedAtOnce = 20
 
 // DropFinalizers is for an uninstallation: nobody is left afterwards who removes Daymark's finalizer from Services, and they could not be
-// deleted any more. It deletes the Deployment of the controllers in a namespace and waits until their Pods have ended, since they would give
-// the finalizer again; then it removes it from all Services that have it from Daymark, and does not wait for speakers. Addresses stay, and
-// so do finalizers of this name that Daymark did not give. What cannot be written is an error that names it, after all others have been.
+// deleted any more. It deletes the Deployment of the controllers in a namespace and waits until their Pods have ended, for deletionTimeout at
+// most, since they would give the finalizer again; then it removes it from all Services that have it from Daymark, and does not wait for
+// speakers. Addresses stay, and so do finalizers of this name that Daymark did not give. Where the Deployment is there and not Helm's, it does
+// nothing. What cannot be written is an error that names it, after all others have been.
 func DropFinalizers(ctx context.Context, config *rest.Config, namespace string, log *slog.Logger) error {
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // droppedAtOnce is the bound.
 	api, err := client.New(config, client.Options{})
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	if err := deleteControllers(ctx, api, namespace); err != nil {
+	if uninstalled, err := deleteControllers(ctx, api, namespace, log); err != nil || !uninstalled {
 		return err
 	}
 	var errs []error
@@ -45,34 +59,61 @@ func DropFinalizers(ctx context.Context, config *rest.Config, namespace string, 
 		if err := api.List(ctx, page, client.Limit(catchUpPageSize), client.Continue(page.Continue)); err != nil {
 			return errors.Join(append(errs, fmt.Errorf("list Services: %w", err))...)
 		}
-		for i := range page.Items {
-			s := &page.Items[i]
-			switch dropped, err := dropFinalizer(ctx, api, s); {
-			case err != nil:
-				errs = append(errs, fmt.Errorf("remove the finalizer of Service %s/%s: %w", s.Namespace, s.Name, err))
-			case dropped:
-				log.Info("finalizer removed", "service", s.Namespace+"/"+s.Name)
-			}
-		}
+		errs = append(errs, dropFinalizers(ctx, api, page.Items, log)...)
 	}
 	return errors.Join(errs...)
 }
 
-// deleteControllers deletes the Deployment, its Pods first, and returns when it is gone.
-func deleteControllers(ctx context.Context, api client.Client, namespace string) error {
+// dropFinalizers removes the finalizer from some Services, and returns what cannot be written.
+func dropFinalizers(ctx context.Context, api client.Client, services []corev1.Service, log *slog.Logger) []error {
+	var (
+		writing errgroup.Group
+		errs    = make([]error, len(services))
+	)
+	writing.SetLimit(droppedAtOnce)
+	for i := range services {
+		writing.Go(func() error {
+			s := &services[i]
+			switch dropped, err := dropFinalizer(ctx, api, s); {
+			case err != nil:
+				errs[i] = fmt.Errorf("remove the finalizer of Service %s/%s: %w", s.Namespace, s.Name, err)
+			case dropped:
+				log.Info("finalizer removed", "service", s.Namespace+"/"+s.Name)
+			}
+			return nil
+		})
+	}
+	_ = writing.Wait() // All errors are wanted, not the first.
+	return errs
+}
+
+// deleteControllers deletes the Deployment, its Pods first, and returns when it is gone, or deletionTimeout has passed. false: it is not
+// Helm's, and stays.
+func deleteControllers(ctx context.Context, api client.Client, namespace string, log *slog.Logger) (bool, error) {
 	controllers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controllerDeployment}}
-	err := api.Delete(ctx, controllers, client.PropagationPolicy(metav1.DeletePropagationForeground))
-	for ; err == nil; err = api.Get(ctx, client.ObjectKeyFromObject(controllers), controllers) {
+	err := api.Get(ctx, client.ObjectKeyFromObject(controllers), controllers)
+	if err == nil && controllers.Annotations[annotationRelease] == "" {
+		log.Warn("nothing is done: this is for what Helm runs before `helm uninstall`, and Helm did not install these controllers")
+		return false, nil
+	}
+	if err == nil {
+		err = api.Delete(ctx, controllers, client.PropagationPolicy(metav1.DeletePropagationForeground))
+	}
+	for begin := time.Now(); err == nil; err = api.Get(ctx, client.ObjectKeyFromObject(controllers), controllers) {
+		if time.Since(begin) > deletionTimeout {
+			log.Warn("a Pod of the controllers does not end: is its node down?")
+			return true, nil
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait until the controllers have ended: %w", ctx.Err())
+			return false, fmt.Errorf("wait until the controllers have ended: %w", ctx.Err())
 		case <-time.After(deletionInterval):
 		}
 	}
 	if apierrors.IsNotFound(err) {
-		return nil
+		return true, nil
 	}
-	return fmt.Errorf("delete the Deployment %s of namespace %s: %w", controllerDeployment, namespace, err)
+	return false, fmt.Errorf("delete the Deployment %s of namespace %s: %w", controllerDeployment, namespace, err)
 }
 
 // dropFinalizer removes the finalizer from a Service if Daymark gave it, in the newest version that there is.

@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -37,7 +36,7 @@ func TestDropFinalizers(t *testing.T) {
 		s.Spec.LoadBalancerClass, s.Finalizers = &class, []string{v1beta1.FinalizerCleanup}
 	})
 	replicas, labels := int32(0), map[string]string{"a": "b"}
-	must(t, c.Create(t.Context(), &appsv1.Deployment{
+	controllers := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: daymarkNamespace, Name: controllerDeployment},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -45,13 +44,23 @@ func TestDropFinalizers(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}},
 			},
 		},
-	}))
+	}
+	must(t, c.Create(t.Context(), controllers))
+	// The Job may have been applied with all else that `helm template` prints.
+	must(t, DropFinalizers(t.Context(), c.config, daymarkNamespace, slog.New(slog.DiscardHandler)))
+	c.finalizer(t, "web", true)
+	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(controllers), controllers))
+	if controllers.DeletionTimestamp != nil {
+		t.Error("controllers that Helm did not install are deleted")
+	}
+	controllers.Annotations = map[string]string{annotationRelease: "daymark"}
+	must(t, c.Update(t.Context(), controllers))
 
 	var collecting sync.WaitGroup
 	collecting.Go(func() { c.collectGarbage(t) })
 	defer collecting.Wait()
 	for range 2 { // The second time there is nothing to do.
-		must(t, DropFinalizers(t.Context(), rest.CopyConfig(c.config), daymarkNamespace, slog.New(slog.DiscardHandler)))
+		must(t, DropFinalizers(t.Context(), c.config, daymarkNamespace, slog.New(slog.DiscardHandler)))
 		web := c.finalizer(t, "web", false)
 		if got := ips(web); !slices.Equal(got, []string{"192.0.2.0"}) {
 			t.Errorf("it has %v", got)

@@ -156,14 +156,14 @@ func TestExecute_TaskInsteadOfTheDaemon(t *testing.T) {
 		Name: "test", Flags: func(*pflag.FlagSet) {}, Validate: func() error { return errors.New("not asked for") },
 		Run: func(context.Context, *Flags, *slog.Logger) error { return errors.New("not to be run") },
 		Tasks: []Task{{Name: "task", Run: func(_ context.Context, f *Flags, _ *slog.Logger) error {
-			got = f.Kubeconfig
+			got = f.Kubeconfig + " " + f.Namespace
 			return nil
 		}}},
 	}
-	if status := execute(t.Context(), program, []string{"task", "--kubeconfig=x"}, io.Discard, io.Discard); status != 0 || got != "x" {
+	if status := execute(t.Context(), program, []string{"task", "--kubeconfig=x", "--namespace=y"}, io.Discard, io.Discard); status != 0 || got != "x y" {
 		t.Errorf("exit status %d, it got %q", status, got)
 	}
-	for _, args := range [][]string{{"task", "more"}, {"task", "--namespace=x"}, {"tusk"}} {
+	for _, args := range [][]string{{"task", "more"}, {"task", "--metrics-bind-address=0"}, {"tusk"}} {
 		if status := execute(t.Context(), program, args, io.Discard, io.Discard); status == 0 {
 			t.Errorf("%q is taken", args)
 		}
