@@ -1,6 +1,9 @@
 package announce
 
 import (
+	"fmt"
+	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -35,5 +38,42 @@ func TestCompute_MisspeltNamesWithdrawNothing(t *testing.T) {
 				t.Errorf("explained as %s: %s", got.Reason, got.Message)
 			}
 		})
+	}
+}
+
+// An interface exists where it can answer: of the own node all links are known, most of them those of its containers.
+func TestCompute_MisspeltInterfacesWithdrawNothing(t *testing.T) {
+	uplink := func(name string) lb.Link {
+		return lb.Link{Name: name, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}}
+	}
+	crowded := []lb.Link{uplink("eth0"), {Name: "eno2"}}
+	for i := range 40 {
+		crowded = append(crowded, lb.Link{Name: fmt.Sprintf("veth%d", i), Up: true})
+	}
+	for now, announced := range map[string]bool{"eht0": true, "eno2": true, "veth1": false} {
+		w := cluster()
+		w.add("web", "192.0.2.201", everyNode...)
+		w.OwnLinks, w.Links = crowded, map[string][]lb.Link{"n1": crowded, "n2": {uplink("eth0")}, "n3": {uplink("eth0")}}
+		w.L2Advertisements[0].Interfaces = []string{now}
+		accepted := *w.L2Advertisements[0]
+		accepted.Interfaces = []string{"eth0"}
+		w.L2Advertisements[0].Accepted = &accepted
+		on := Compute(w).Contests[0].Interfaces
+		if got := slices.Contains(on, "eth0"); got != announced {
+			t.Errorf("with %s the address is announced on %v", now, on)
+		}
+	}
+}
+
+// What an advertisement named before it was misspelt is told to the others all the same.
+func TestLinks_NamedBefore(t *testing.T) {
+	links := []lb.Link{{Name: "br-ex", Up: true}}
+	misspelt := &lb.L2Advertisement{Interfaces: []string{"br-xe"}}
+	if got := append(RelevantLinks(links, []*lb.L2Advertisement{misspelt}), AnsweringLinks(links, []*lb.L2Advertisement{misspelt})...); len(got) != 0 {
+		t.Fatalf("without an edit: %v", got)
+	}
+	misspelt.Accepted = &lb.L2Advertisement{Interfaces: []string{"br-ex"}}
+	if got := append(RelevantLinks(links, []*lb.L2Advertisement{misspelt}), AnsweringLinks(links, []*lb.L2Advertisement{misspelt})...); len(got) != 2 {
+		t.Errorf("after it: %v", got)
 	}
 }

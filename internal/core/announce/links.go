@@ -23,9 +23,7 @@ func RelevantLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.L
 	var relevant []lb.Link
 	for i := range links {
 		link := &links[i]
-		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
-			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
-		})
+		named := isNamed(link, advertisements)
 		addressed := len(link.Local) > 0 || slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr().IsGlobalUnicast() })
 		member := link.Enslaved && !isInternal(link.Name)
 		if usable(link) && (named || !isInternal(link.Name)) || (addressed || member) && !link.OfServiceProxy() {
@@ -40,14 +38,18 @@ func AnsweringLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.
 	var answering []lb.Link
 	for i := range links {
 		link := &links[i]
-		named := slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool {
-			return len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
-		})
+		named := isNamed(link, advertisements)
 		if (named || !isInternal(link.Name)) && (link.Answers(lb.IPv4) || link.Answers(lb.IPv6)) {
 			answering = append(answering, *link)
 		}
 	}
 	return answering
+}
+
+// isNamed reports whether an advertisement names an interface, or did before it was edited: that may count still.
+func isNamed(link *lb.Link, advertisements []*lb.L2Advertisement) bool {
+	names := func(a *lb.L2Advertisement) bool { return a != nil && len(a.Interfaces) > 0 && a.MatchesInterface(link.Name) }
+	return slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool { return names(a) || names(a.Accepted) })
 }
 
 // LinkUp reports whether an interface that is up has an address.

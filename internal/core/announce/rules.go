@@ -89,7 +89,7 @@ func newRulesWithout(w *World) *rules {
 		q := query{rules: r, node: &r.nodes[i]}
 		r.nodes[i].ineligible = q.ask(ofNode)
 	}
-	known := lb.NewKnown(w.Pools, w.Peers, w.Nodes, w.Links)
+	known := lb.NewKnown(w.Pools, w.Peers, w.Nodes, w.Links, w.Reported)
 	r.readL2(known)
 	r.readBGP(known)
 	return r

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"iter"
 	"path"
 	"slices"
 
@@ -13,11 +14,14 @@ type Known struct {
 	peers map[string]bool
 	nodes []*Node
 	links map[string][]Link
+	// reported: the links are those that Speaker objects list, which have no more than SpeakerNetworkLimit.
+	reported bool
 }
 
-// NewKnown is what exists: pools, peers, and the links of nodes, by node, as far as they say which they have.
-func NewKnown(pools *Pools, peers []*Peer, nodes []*Node, links map[string][]Link) *Known {
-	k := &Known{pools, make(map[string]bool, len(peers)), nodes, links}
+// NewKnown is what exists: pools, peers, and the links of nodes, by node, as far as they say which they have. reported: the links are those
+// that Speaker objects list.
+func NewKnown(pools *Pools, peers []*Peer, nodes []*Node, links map[string][]Link, reported bool) *Known {
+	k := &Known{pools, make(map[string]bool, len(peers)), nodes, links, reported}
 	for _, peer := range peers {
 		k.peers[peer.Name] = true
 	}
@@ -30,21 +34,40 @@ func (k *Known) Pool(name string) bool { return k.pools.Named(name) != nil }
 // Peer reports whether there is a peer of a name.
 func (k *Known) Peer(name string) bool { return k.peers[name] }
 
-// Interface reports whether a glob is that of an interface of one of the nodes that selectors match. Where none of them says what it
-// has, or one may have more than it says, every glob is.
+// Interface reports whether a glob is that of an interface that can answer, of one of the nodes that selectors match. Where none of them says
+// what it has, or one may have more than it says, every glob is.
 func (k *Known) Interface(glob string, selectors Selectors) bool {
+	is := func(l Link) bool {
+		matched, _ := path.Match(glob, l.Name)
+		return matched && (l.Answers(IPv4) || l.Answers(IPv6))
+	}
 	said := false
-	for _, n := range k.nodes {
-		links, reported := k.links[n.Name]
-		if !reported || !selectors.Match(n.Labels) {
-			continue
-		}
+	for links := range k.linksOf(selectors) {
 		said = true
-		if len(links) >= v1beta1.SpeakerNetworkLimit || slices.ContainsFunc(links, func(l Link) bool { matched, _ := path.Match(glob, l.Name); return matched }) {
+		if k.reported && len(links) >= v1beta1.SpeakerNetworkLimit || slices.ContainsFunc(links, is) {
 			return true
 		}
 	}
 	return !said
+}
+
+// Interfaces reports whether one of the nodes that selectors match says which interfaces it has.
+func (k *Known) Interfaces(selectors Selectors) bool {
+	for range k.linksOf(selectors) {
+		return true
+	}
+	return false
+}
+
+// linksOf are the links of the nodes that selectors match, of each that says which it has.
+func (k *Known) linksOf(selectors Selectors) iter.Seq[[]Link] {
+	return func(yield func([]Link) bool) {
+		for _, n := range k.nodes {
+			if links, said := k.links[n.Name]; said && selectors.Match(n.Labels) && !yield(links) {
+				return
+			}
+		}
+	}
 }
 
 // Lists are the lists of names of an advertisement that count.

@@ -24,7 +24,10 @@ func (r *References) AcceptL2Advertisement(o *v1beta1.L2Advertisement, a *lb.L2A
 		if lists.KeptPools {
 			r.keepPools(&spec.AdvertisementSelectors, &before.Spec.AdvertisementSelectors, lists.Pools)
 		}
-		if lists.KeptInterfaces {
+		switch {
+		case !r.known.Interfaces(a.NodeSelectors): // Who knows whether the names are right? What was accepted stays until somebody does.
+			spec.Interfaces = before.Spec.Interfaces
+		case lists.KeptInterfaces:
 			spec.Interfaces = namesToKeep(lists.Interfaces, before.Spec.Interfaces, func(glob string) bool { return r.known.Interface(glob, a.NodeSelectors) })
 		}
 	}

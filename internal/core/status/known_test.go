@@ -220,12 +220,17 @@ func TestL2Advertisement_InterfacesThatAreUnknown(t *testing.T) {
 	}
 }
 
-// Without what a node says of itself nobody can tell that an interface is unknown.
+// Without what a node says of itself nobody can tell that an interface is unknown: what was accepted before stays until somebody can.
 func TestL2Advertisement_InterfacesOfSilentNodes(t *testing.T) {
-	known := lb.NewKnown(lb.NewPools(nil), nil, []*lb.Node{{Name: "n1"}}, nil)
+	r := nameScene()
 	o := &v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: words("eth5")}}
 	o.Status.Accepted = &v1beta1.AcceptedL2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: words("eth0")}}
-	if kept := lb.ParseL2Advertisement(o).Keeping(known); kept.MatchesInterface("eth0") {
+	r.known = lb.NewKnown(lb.NewPools(nil), nil, []*lb.Node{{Name: "n1"}}, nil, true)
+	a := lb.ParseL2Advertisement(o)
+	if a.Keeping(r.known).MatchesInterface("eth0") {
 		t.Error("an interface was kept though no node says that the other is not there")
+	}
+	if !r.AcceptL2Advertisement(o, a) || strings.Join(o.Status.Accepted.Spec.Interfaces, " ") != "eth0" {
+		t.Errorf("accepted is %q", o.Status.Accepted.Spec.Interfaces)
 	}
 }

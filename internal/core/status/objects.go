@@ -71,7 +71,7 @@ func NewReferences(o *cluster.Objects, now time.Time) (r *References, next time.
 		r.profiles[profile.Name] = true
 	}
 	r.links = o.ReportedLinks()
-	r.known = lb.NewKnown(o.Pools, o.Peers, o.Nodes, r.links)
+	r.known = lb.NewKnown(o.Pools, o.Peers, o.Nodes, r.links, true)
 	r.aliases, r.communities = lb.NewAliases(o.Communities)
 	r.nodes, next = standings(o.Nodes, o.Speakers, now)
 	return r, next

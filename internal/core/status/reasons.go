@@ -169,7 +169,7 @@ var (
 	NotAllSeen = reason.Reason{
 		Name: "NotAllSeen", Meaning: "The status is True: the speaker has met others, and does not see all that it expects, or not in every way. " +
 			"The message names them and says why.",
-		Remedy: "Let the port of the gossip, TCP and UDP 7477 unless ports.gossip of the chart or a flag says another, through between all nodes, in both directions, and look at what the message names.",
+		Remedy: "Let TCP and UDP port 7477 through between all nodes, in both directions, and look at what the message names.",
 	}
 	Unknown = reason.Reason{
 		Name: "Unknown", Meaning: "The speaker does not know yet which other speakers there are, so it holds no address by layer 2.",
