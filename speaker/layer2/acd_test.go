@@ -3,6 +3,8 @@ package layer2
 import (
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 var (
@@ -57,6 +59,9 @@ func clearing(clusterMAC mac) func(*acd, time.Time) string {
 
 func probeFails(d *acd, now time.Time) string { d.probeFailed(now); return "" }
 func restarting(d *acd, now time.Time) string { d.restart(now); return "" }
+
+// warned is a change to conflictDetection: Warn.
+func warned(d *acd, _ time.Time) string { d.detection = v1beta1.ConflictWarn; return "" }
 
 // round returns three probes from a time on that are not answered yet.
 func round(from time.Duration) []event {
@@ -226,6 +231,12 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 			"once it is proven it is defended", true,
 			append(round(0), event{150 * ms, step, "hold"}, event{3150 * ms, step, "prove"}, event{3151 * ms, use, "conflict, defend"}), true,
 			foreign,
+		},
+		{
+			"what was warned of meanwhile is proven after the conflict", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{200 * ms, warned, ""}, event{300 * ms, use, "conflict, defend"},
+				event{21 * time.Second, step, "look"}, event{time.Hour, step, "end conflict"}, event{2 * time.Hour, step, "prove"}), true,
+			mac{},
 		},
 		{
 			"a new conflict is defended with the rate of the old one", false,

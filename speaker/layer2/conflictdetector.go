@@ -186,9 +186,6 @@ func (d *conflictDetector) step(now time.Time, addr netip.Addr, v *vip, do *dueN
 	case doProbe, doLook:
 		do.probes = append(do.probes, addr)
 	case doHold:
-		if v.shared() != nil {
-			v.acd.provenAt = time.Time{} // Others answer for it as well, and are no strangers.
-		}
 		v.held.Store(true)
 		do.free = append(do.free, addr)
 		if v.acd.conflict == nil {
@@ -228,6 +225,9 @@ func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName st
 	v := d.vips[u.addr]
 	if v == nil || by.other() && (v.acd.holding || v.kernelsAnswer) {
 		return false, false
+	}
+	if v.shared() != nil && v.acd.conflict == nil {
+		v.acd.provenAt = time.Time{} // Several nodes answer for it, and the one that let go would leave it to the others.
 	}
 	user := user{u.by, by, interfaceName}
 	if u.probe {

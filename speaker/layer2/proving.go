@@ -47,7 +47,7 @@ func (d *acd) stepHeld(now time.Time) action {
 	}
 	ends := d.conflict.lastSeen.Add(conflictTimeout)
 	if !now.Before(ends) {
-		d.conflict, d.due, d.looked = nil, time.Time{}, time.Time{}
+		d.conflict, d.due, d.looked = nil, d.provenAt, time.Time{}
 		return doEndConflict
 	}
 	did := doNothing

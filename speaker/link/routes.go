@@ -80,7 +80,9 @@ func (r *routes) assign(links []lb.Link) {
 	for i := range links {
 		byIndex[links[i].Index] = &links[i]
 		links[i].PolicyRouted = r.policy[links[i].Index]
-		links[i].Local = localBeyond(r.local[links[i].Index], links[i].Addresses)
+		if !links[i].OfServiceProxy() { // It has a local route for each address of each Service.
+			links[i].Local = localBeyond(r.local[links[i].Index], links[i].Addresses)
+		}
 	}
 	slices.SortStableFunc(r.onLink, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) })
 	seen := map[netip.Prefix]bool{}

@@ -110,6 +110,8 @@ func TestWatcher_KnowsWhatTheKernelTakesForItsOwn(t *testing.T) {
 		{"a single address", "route add local 192.0.2.9/32 dev port0", []string{"lo 192.0.2.128/25", "port0 192.0.2.9/32"}},
 		{"an address of the interface is none beyond it", "addr add 192.0.2.9/32 dev port0", []string{"lo 192.0.2.128/25"}},
 		{"a routing protocol may set it", "route add local 192.0.2.10/32 dev lo proto bird", []string{"lo 192.0.2.10/32", "lo 192.0.2.128/25"}},
+		{"it takes it back", "route del local 192.0.2.10/32 dev lo proto bird", []string{"lo 192.0.2.128/25"}},
+		{"the address of lo goes", "addr del 192.0.2.129/25 dev lo", nil}, // and lo is as the other tests expect it
 	} {
 		ip(t, step.do)
 		await(t, w, step.name, func(links []lb.Link) error {

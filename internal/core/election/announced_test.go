@@ -109,3 +109,14 @@ func TestElector_WhatIsUnprovenIsNotMarked(t *testing.T) {
 		t.Errorf("once it is proven it is claimed as %+v", s.last.Claims[0])
 	}
 }
+
+// A shared address is divided before it has clients.
+func TestElector_WhatIsSharedNeedsNoProof(t *testing.T) {
+	all := contests(1, group(1))
+	all[0].Shared = true
+	s := newFixture(t, 0, all, alive(1), Claims{}).at(0).at(newAddressDelay).want(0)
+	s.Answered, s.Unproven = []netip.Addr{addr(0)}, []netip.Addr{addr(0)}
+	if s.at(2 * sec).wantClaims(1); !s.last.Claims[0].Announced {
+		t.Errorf("it is claimed as %+v", s.last.Claims[0])
+	}
+}
