@@ -48,7 +48,9 @@ func AnsweringLinks(links []lb.Link, advertisements []*lb.L2Advertisement) []lb.
 
 // isNamed reports whether an advertisement names an interface, or did before it was edited: that may count still.
 func isNamed(link *lb.Link, advertisements []*lb.L2Advertisement) bool {
-	names := func(a *lb.L2Advertisement) bool { return a != nil && len(a.Interfaces) > 0 && a.MatchesInterface(link.Name) }
+	names := func(a *lb.L2Advertisement) bool {
+		return a != nil && len(a.Interfaces) > 0 && a.MatchesInterface(link.Name)
+	}
 	return slices.ContainsFunc(advertisements, func(a *lb.L2Advertisement) bool { return names(a) || names(a.Accepted) })
 }
 

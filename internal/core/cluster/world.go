@@ -105,7 +105,9 @@ func (o *Objects) Resolved() Objects {
 }
 
 // Known is what advertisements may name.
-func (o *Objects) Known() *lb.Known { return lb.NewKnown(o.Pools, o.Peers, o.Nodes, o.ReportedLinks(), true) }
+func (o *Objects) Known() *lb.Known {
+	return lb.NewKnown(o.Pools, o.Peers, o.Nodes, o.ReportedLinks(), true)
+}
 
 // inForce are values, with what the controller accepted last in the place of each that cannot be understood.
 func inForce[V lb.Remembered[V]](values []V) []V {
