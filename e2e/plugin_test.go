@@ -96,7 +96,7 @@ func TestPlugin_ExplainsALivingCluster(t *testing.T) {
 	p.says("services -n plugin-tenant", 0, "no: PoolExhausted")
 	p.says("explain address "+address.String(), 0, "is held by "+holder)
 	p.says("explain service seen -n default", 0, "is held by "+holder, "L2Advertisement seen", "seen  gave "+address.String())
-	p.says("explain node "+holder, 0, address.String(), "holds it by layer 2")
+	p.says("explain node "+holder, 0, address.String(), "by layer 2: holds it")
 	p.says("explain pool seen", 1, "1 given, 0 left", "L2Advertisement seen")
 	p.says("explain service waits -n plugin-tenant", 1, "PoolExhausted", "seen  is exhausted")
 	p.says("problems", 1, "Service plugin-tenant/waits", "PoolExhausted")

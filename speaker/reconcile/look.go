@@ -73,8 +73,6 @@ type snapshot struct {
 	relevant []lb.Link
 	// answered are the addresses that this node answers for by layer 2, in order.
 	answered []netip.Addr
-	// unproven are those of them that another host may turn out to have.
-	unproven []netip.Addr
 	// answers by other nodes on the segments, and those that use addresses which this node answers for.
 	answers map[election.Question]election.Answer
 	rivals  []election.Rival
@@ -149,9 +147,7 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	s.answers, s.rivals = l.exec.Layer2.Answers(), l.exec.Layer2.Rivals()
 	s.answered = make([]netip.Addr, len(held))
 	for i := range held {
-		if s.answered[i] = held[i].Addr; held[i].Unproven {
-			s.unproven = append(s.unproven, held[i].Addr)
-		}
+		s.answered[i] = held[i].Addr
 	}
 	l.lookAtSessions(s)
 	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways

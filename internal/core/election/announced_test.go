@@ -93,30 +93,3 @@ func TestElector_AddressThatWasNeverAnnouncedIsNotMovedToEvenOut(t *testing.T) {
 	}
 	s.want(4, 5)
 }
-
-// Another host may object for a while after the first announcement, so whoever takes over then probes as well.
-func TestElector_WhatIsUnprovenIsNotMarked(t *testing.T) {
-	s := newFixture(t, 0, contests(2, group(1)), alive(1), Claims{}).at(0).at(newAddressDelay).want(0, 1)
-	s.Answered, s.Unproven = []netip.Addr{addr(0), addr(1)}, []netip.Addr{addr(1)}
-	if s.at(2 * sec).wantClaims(1); !s.last.Claims[0].Announced {
-		t.Errorf("what is proven is claimed as %+v", s.last.Claims[0])
-	}
-	if s.at(3 * sec).wantClaims(0); !slices.Equal(s.firsts(), []int{1}) {
-		t.Errorf("first are %v", s.firsts())
-	}
-	s.Unproven = nil
-	if s.at(4 * sec).wantClaims(1); !s.last.Claims[0].Announced {
-		t.Errorf("once it is proven it is claimed as %+v", s.last.Claims[0])
-	}
-}
-
-// A shared address is divided before it has clients.
-func TestElector_WhatIsSharedNeedsNoProof(t *testing.T) {
-	all := contests(1, group(1))
-	all[0].Shared = true
-	s := newFixture(t, 0, all, alive(1), Claims{}).at(0).at(newAddressDelay).want(0)
-	s.Answered, s.Unproven = []netip.Addr{addr(0)}, []netip.Addr{addr(0)}
-	if s.at(2 * sec).wantClaims(1); !s.last.Claims[0].Announced {
-		t.Errorf("it is claimed as %+v", s.last.Claims[0])
-	}
-}

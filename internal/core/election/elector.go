@@ -59,8 +59,6 @@ type Input struct {
 	Claims Claims
 	// Answered are the addresses that this node really answers for by now, in order.
 	Answered []netip.Addr
-	// Unproven are those of Answered that another host may turn out to have, in order: their claims are not marked as announced yet.
-	Unproven []netip.Addr
 	// Silent are the nodes that are not alive and have not said that they leave, with the incarnation of their speaker.
 	Silent map[string]uint64
 	// Doubtful are live nodes that may turn out to be silent soon.

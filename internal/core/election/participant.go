@@ -25,9 +25,8 @@ type ParticipantInput struct {
 	// Incarnation of this node's speaker.
 	Incarnation uint64
 	Claims      Claims
-	// Answered, Unproven, Silent, Doubtful, Answers and Rivals as in Input.
+	// Answered, Silent, Doubtful, Answers and Rivals as in Input.
 	Answered []netip.Addr
-	Unproven []netip.Addr
 	Silent   map[string]uint64
 	Doubtful []string
 	Answers  map[Question]Answer
@@ -47,7 +46,7 @@ func (p *Participant) Decide(contests []Contest, in ParticipantInput) Decision {
 	}
 	wait := p.grace.Wait(in.Now, in.GraceInput)
 	decision := p.elector.Decide(contests, Input{
-		Now: in.Now, Live: in.Live, Claims: in.Claims, Answered: in.Answered, Unproven: in.Unproven, Settling: wait > 0,
+		Now: in.Now, Live: in.Live, Claims: in.Claims, Answered: in.Answered, Settling: wait > 0,
 		Silent: in.Silent, Doubtful: in.Doubtful, Answers: in.Answers, Rivals: in.Rivals,
 	})
 	decision.Wait = Sooner(wait, decision.Wait)

@@ -116,7 +116,7 @@ func (r *round) holdAndClaim() {
 		for len(answered) > 0 && answered[0].Less(contest.Addr) {
 			answered = answered[1:]
 		}
-		if !claim.Announced && len(answered) > 0 && answered[0] == contest.Addr && !r.unproven(contest) {
+		if !claim.Announced && len(answered) > 0 && answered[0] == contest.Addr {
 			claim.Announced = true
 			r.decision.Claims = append(r.decision.Claims, claim)
 		}
@@ -126,16 +126,6 @@ func (r *round) holdAndClaim() {
 		}
 		r.hold(contest, claim)
 	}
-}
-
-// unproven reports whether another host may turn out to have an address that this node answers for. One that is shared counts as proven:
-// it is divided before it has clients, and afterwards several answer for it, of which one that lets go helps nobody.
-func (r *round) unproven(contest Contest) bool {
-	if contest.Shared {
-		return false
-	}
-	_, found := slices.BinarySearchFunc(r.Unproven, contest.Addr, netip.Addr.Compare)
-	return found
 }
 
 // newAddressWait returns how long addresses that nobody has held are not claimed yet, since more of them may appear.
@@ -267,7 +257,7 @@ func (r *round) claim(contest Contest, before Claim) {
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
 	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{Addr: contest.Addr, First: !before.Announced})
 	r.decision.Claims = append(r.decision.Claims, Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1, Announced: before.Announced})
-	if !before.Announced && r.answered[contest.Addr] && !r.unproven(contest) {
+	if !before.Announced && r.answered[contest.Addr] {
 		r.wakeAfter(time.Millisecond) // It goes on with what it has announced, so nothing else wakes this node to say so.
 	}
 }
