@@ -28,7 +28,7 @@ func TestAlerts_TheFaultFiresItsAlertAloneAndResolves(t *testing.T) {
 	cluster.Router().Configure(lab.GoBGP, lab.RouterSettings{})
 	cluster.Apply(peer("router"))
 	cluster.Apply(routedPool("routed", "198.19.0.0/24"))
-	heldAddress(t, cluster, "held")
+	provenAddress(t, cluster, "held")
 	foreign := netip.MustParseAddr("192.0.2.204")
 	cluster.Apply(segmentPool("small", "192.0.2.225/32"))
 	cluster.Apply(service("first", "small"))

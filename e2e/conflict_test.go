@@ -37,7 +37,7 @@ func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
 
 func TestLayer2_HeldAddressIsDefended(t *testing.T) {
 	cluster := daymark(t)
-	address, pod := heldAddress(t, cluster, "claimed")
+	address, pod := provenAddress(t, cluster, "claimed")
 	s := observe(t, cluster, pod, address)
 	claimed := time.Now()
 	cluster.ForeignHost().Take(address)

@@ -130,6 +130,20 @@ func mustBeUnder(t *testing.T, what string, took time.Duration) {
 	}
 }
 
+// provenAddress is heldAddress, and waits until the holder defends the address.
+func provenAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
+	t.Helper()
+	address, pod := heldAddress(t, cluster, name)
+	const proven = 4 * time.Second // more than the 3 s for which a new address is left to a host that objects
+	lab.Always(t, proven, "one node answers", func() error {
+		if all := cluster.Client().WhoHas(address); len(all) != 1 {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+	return address, pod
+}
+
 // heldAddress makes a Service with one pod and an address that a node holds.
 func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *lab.Pod) {
 	t.Helper()
@@ -138,13 +152,6 @@ func heldAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr, *
 	cluster.Apply(service(name, name))
 	address, _ := cluster.Service(name).AwaitAddress()
 	awaitHolder(t, cluster, address)
-	const proven = 4 * time.Second // more than the 3 s for which a new address is left to a host that objects, and probed by a successor
-	lab.Always(t, proven, "one node answers", func() error {
-		if all := cluster.Client().WhoHas(address); len(all) != 1 {
-			return fmt.Errorf("%v do", all)
-		}
-		return nil
-	})
 	return address, pod
 }
 

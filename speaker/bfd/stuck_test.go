@@ -1,12 +1,9 @@
 package bfd
 
 import (
-	"errors"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
+	"github.com/daymark-lb/daymark/internal/progress/progresstest"
 )
 
 // TestMonitor_KnowsWhichLoopIsStuck blocks each where it may be, and lets it go on.
@@ -38,15 +35,8 @@ func TestMonitor_KnowsWhichLoopIsStuck(t *testing.T) {
 		t.Run(test.loop, func(t *testing.T) {
 			m := New(Config{})
 			letGo := test.stick(t, m)
-			_, err := testnet.Eventually(10*time.Second, func() error {
-				if err := m.steps.Stuck(0); err == nil || !strings.Contains(err.Error(), "what "+test.loop+" ") {
-					return errors.Join(errors.New("it is not noticed"), err)
-				}
-				return nil
-			})
-			letGo()
-			_, still := testnet.Eventually(10*time.Second, func() error { return m.steps.Stuck(0) })
-			if err = errors.Join(err, still, m.Alive()); err != nil {
+			progresstest.Notices(t, &m.steps, test.loop, letGo)
+			if err := m.Alive(); err != nil {
 				t.Error(err)
 			}
 		})

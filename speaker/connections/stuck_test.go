@@ -1,12 +1,9 @@
 package connections
 
 import (
-	"errors"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
+	"github.com/daymark-lb/daymark/internal/progress/progresstest"
 )
 
 func TestRelay_KnowsThatItIsStuck(t *testing.T) {
@@ -14,15 +11,8 @@ func TestRelay_KnowsThatItIsStuck(t *testing.T) {
 	r.mu.Lock()
 	go func() { _ = r.Start(t.Context()) }()
 	notify(r.hurry)
-	_, err := testnet.Eventually(10*time.Second, func() error {
-		if err := r.steps.Stuck(0); err == nil || !strings.Contains(err.Error(), "what keeps open connections ") {
-			return errors.Join(errors.New("it is not noticed"), err)
-		}
-		return nil
-	})
-	r.mu.Unlock()
-	_, still := testnet.Eventually(10*time.Second, func() error { return r.steps.Stuck(0) })
-	if err = errors.Join(err, still, r.Alive()); err != nil {
+	progresstest.Notices(t, &r.steps, "keeps open connections", r.mu.Unlock)
+	if err := r.Alive(); err != nil {
 		t.Error(err)
 	}
 }

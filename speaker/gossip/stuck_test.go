@@ -1,15 +1,13 @@
 package gossip
 
 import (
-	"errors"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
+	"github.com/daymark-lb/daymark/internal/progress/progresstest"
 )
 
 // TestRunner_KnowsWhichLoopIsStuck holds what the loops need, and lets it go. A lock that View waits for must not keep the probe waiting.
@@ -40,15 +38,8 @@ func TestRunner_KnowsWhichLoopIsStuck(t *testing.T) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			letGo := test.stick(m)
-			_, err := testnet.Eventually(10*time.Second, func() error {
-				if err := m.steps.Stuck(0); err == nil || !strings.Contains(err.Error(), "what "+test.loop+" ") {
-					return errors.Join(errors.New("it is not noticed"), err)
-				}
-				return nil
-			})
-			letGo()
-			_, still := testnet.Eventually(10*time.Second, func() error { return m.steps.Stuck(0) })
-			if err = errors.Join(err, still, r.Alive()); err != nil {
+			progresstest.Notices(t, &m.steps, test.loop, letGo)
+			if err := r.Alive(); err != nil {
 				t.Error(err)
 			}
 		})

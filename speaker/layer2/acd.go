@@ -92,8 +92,6 @@ const (
 	doEndConflict
 	// doLook: send a probe for an address that is held.
 	doLook
-	// doProve: nobody has objected to an address that is held.
-	doProve
 )
 
 // newACD returns the state of a new address: to be probed first, or held at once.

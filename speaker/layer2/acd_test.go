@@ -21,7 +21,7 @@ type event struct {
 }
 
 func step(d *acd, now time.Time) string {
-	return map[action]string{doProbe: "probe", doHold: "hold", doEndConflict: "end conflict", doLook: "look", doProve: "prove"}[d.step(now, 0.5)]
+	return map[action]string{doProbe: "probe", doHold: "hold", doEndConflict: "end conflict", doLook: "look"}[d.step(now, 0.5)]
 }
 
 func usedBy(by mac) func(*acd, time.Time) string {
@@ -60,8 +60,9 @@ func clearing(clusterMAC mac) func(*acd, time.Time) string {
 func probeFails(d *acd, now time.Time) string { d.probeFailed(now); return "" }
 func restarting(d *acd, now time.Time) string { d.restart(now); return "" }
 
-// warned is a change to conflictDetection: Warn.
-func warned(d *acd, _ time.Time) string { d.detection = v1beta1.ConflictWarn; return "" }
+// warned and detecting are changes of conflictDetection.
+func warned(d *acd, _ time.Time) string    { d.detection = v1beta1.ConflictWarn; return "" }
+func detecting(d *acd, _ time.Time) string { d.detection = v1beta1.ConflictProbe; return "" }
 
 // round returns three probes from a time on that are not answered yet.
 func round(from time.Duration) []event {
@@ -89,7 +90,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{"an address from another node of the cluster is held at once", false, []event{{0, step, ""}}, true, mac{}},
 		{
 			"three probes without an answer, and it is held", true,
-			append(round(0), event{150 * ms, step, "hold"}, event{time.Hour, step, "prove"}, event{2 * time.Hour, step, ""}), true,
+			append(round(0), event{150 * ms, step, "hold"}, event{time.Hour, step, ""}, event{2 * time.Hour, step, ""}), true,
 			mac{},
 		},
 		{"it is not held before the last probe had its time", true, round(0), false, mac{}},
@@ -214,7 +215,7 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{
 			"what was found free is looked for twice more until it is proven", true,
 			append(round(0), event{150 * ms, step, "hold"}, event{1149 * ms, step, ""}, event{1150 * ms, step, "look"}, event{2150 * ms, step, "look"},
-				event{3149 * ms, step, ""}, event{3150 * ms, step, "prove"}, event{time.Hour, step, ""}), true,
+				event{3149 * ms, step, ""}, event{3150 * ms, step, ""}, event{time.Hour, step, ""}), true,
 			mac{},
 		},
 		{
@@ -229,14 +230,15 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		},
 		{
 			"once it is proven it is defended", true,
-			append(round(0), event{150 * ms, step, "hold"}, event{3150 * ms, step, "prove"}, event{3151 * ms, use, "conflict, defend"}), true,
+			append(round(0), event{150 * ms, step, "hold"}, event{3150 * ms, step, ""}, event{3151 * ms, use, "conflict, defend"}), true,
 			foreign,
 		},
 		{
 			"what was warned of meanwhile is proven after the conflict", true,
 			append(round(0), event{150 * ms, step, "hold"}, event{200 * ms, warned, ""}, event{300 * ms, use, "conflict, defend"},
-				event{21 * time.Second, step, "look"}, event{time.Hour, step, "end conflict"}, event{2 * time.Hour, step, "prove"}), true,
-			mac{},
+				event{21 * time.Second, step, "look"}, event{time.Hour, step, "end conflict"}, event{2 * time.Hour, step, ""},
+				event{2 * time.Hour, detecting, ""}, event{2*time.Hour + ms, use, "conflict, defend"}), true,
+			foreign,
 		},
 		{
 			"a new conflict is defended with the rate of the old one", false,

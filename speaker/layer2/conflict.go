@@ -94,7 +94,6 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 		do := r.detector.due(time.Now())
 		r.letGo(do.released)
 		r.hold(do.free)
-		r.prove(do.proven)
 		if do.ended {
 			notify(r.changes)
 		}

@@ -28,8 +28,6 @@ type vip struct {
 	kernelsAnswer bool
 	// looksAgain: the answers of others are a conflict, so it is worth while to probe from time to time. It is read by the announcer.
 	looksAgain atomic.Bool
-	// unproven as acd says, for those who do not hold its mutex.
-	unproven atomic.Bool
 }
 
 // conflictDetector runs Address Conflict Detection for all desired addresses.
@@ -135,8 +133,8 @@ func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
 type dueNow struct {
 	// probes to send, as far as the budget goes.
 	probes []netip.Addr
-	// free were found free and are held from now on, proven are held and nobody has objected, released were left to other hosts.
-	free, proven, released []netip.Addr
+	// free were found free and are held from now on, released were left to other hosts.
+	free, released []netip.Addr
 	// ended: a conflict about a held address is over.
 	ended bool
 }
@@ -194,8 +192,6 @@ func (d *conflictDetector) step(now time.Time, addr netip.Addr, v *vip, do *dueN
 	case doEndConflict:
 		do.ended = true
 		d.conflictEnded(addr, host)
-	case doProve:
-		do.proven = append(do.proven, addr)
 	case doNothing:
 	}
 }
@@ -293,7 +289,6 @@ func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost)
 // reschedule keeps pending up to date for one address and wakes detectConflicts if the address is new there. The time
 // of one that was pending already is known to it. The caller holds mu.
 func (d *conflictDetector) reschedule(addr netip.Addr, v *vip) {
-	v.unproven.Store(v.acd.unproven())
 	if v.acd.due.IsZero() {
 		delete(d.pending, addr)
 		return

@@ -20,8 +20,6 @@ type Held struct {
 	Shares shares.Set
 	// SharedBy is the node that holds the address, if it is shared; empty also where it has no holder now.
 	SharedBy string
-	// Unproven: it was announced for the first time a moment ago, and is let go if another host turns out to use it.
-	Unproven bool
 }
 
 // Held returns the addresses that are really answered for, in order of address. The list is shared, and must not be changed.
@@ -58,7 +56,6 @@ func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time, v 
 	if !known {
 		h = Held{Addr: addr, Since: since}
 	}
-	h.Unproven = v.unproven.Load()
 	if h.Shares, h.SharedBy = 0, ""; v.shared() != nil {
 		h.Shares, h.SharedBy = v.shared().Own, v.shared().HeldBy
 	}

@@ -43,7 +43,7 @@ func (d *acd) stepHeld(now time.Time) action {
 			return doLook
 		}
 		d.provenAt, d.due = time.Time{}, time.Time{}
-		return doProve
+		return doNothing
 	}
 	ends := d.conflict.lastSeen.Add(conflictTimeout)
 	if !now.Before(ends) {
@@ -92,21 +92,5 @@ func (r *Responder) letGo(addresses []netip.Addr) {
 		}
 	}
 	r.recordHeld()
-	notify(r.changes)
-}
-
-// prove records that nobody has objected to addresses.
-func (r *Responder) prove(addresses []netip.Addr) {
-	if len(addresses) == 0 {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, addr := range addresses {
-		if h, held := r.held[addr]; held {
-			h.Unproven = false
-			r.held[addr], r.heldList = h, nil
-		}
-	}
 	notify(r.changes)
 }

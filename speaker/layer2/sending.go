@@ -38,7 +38,11 @@ func (s *socket) noteSent(err error) {
 
 // trySending sends a frame that concerns nobody, to the interface's own MAC address, where every switch drops it.
 func (s *socket) trySending() error {
-	frame := s.protocol.probe(s.nic.mac, map[bool]netip.Addr{true: netip.IPv6Unspecified(), false: netip.IPv4Unspecified()}[s.groups != nil])
+	nobody := netip.IPv4Unspecified()
+	if s.groups != nil {
+		nobody = netip.IPv6Unspecified()
+	}
+	frame := s.protocol.probe(s.nic.mac, nobody)
 	copy(frame, s.nic.mac[:])
 	_, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: s.nic.mac.slice()})
 	s.noteSent(err)

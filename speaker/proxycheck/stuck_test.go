@@ -1,17 +1,14 @@
 package proxycheck
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daymark-lb/daymark/internal/testnet"
+	"github.com/daymark-lb/daymark/internal/progress/progresstest"
 )
 
 func TestChecker_KnowsThatItIsStuck(t *testing.T) {
@@ -24,15 +21,8 @@ func TestChecker_KnowsThatItIsStuck(t *testing.T) {
 	}
 	c := New(target, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	go c.look(t.Context())
-	_, err = testnet.Eventually(10*time.Second, func() error {
-		if err := c.steps.Stuck(0); err == nil || !strings.Contains(err.Error(), "what asks the service proxy ") {
-			return errors.Join(errors.New("it is not noticed"), err)
-		}
-		return nil
-	})
-	close(blocked)
-	_, still := testnet.Eventually(10*time.Second, func() error { return c.steps.Stuck(0) })
-	if err = errors.Join(err, still, c.Alive()); err != nil {
+	progresstest.Notices(t, &c.steps, "asks the service proxy", func() { close(blocked) })
+	if err := c.Alive(); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/reason"
@@ -246,33 +245,6 @@ func TestLayer2_DeletedNodeAnswersUntilReplaced(t *testing.T) {
 	contest := Compute(w).Contests[0]
 	if _, candidate := contest.Group.Find("n1"); candidate || !contest.HasInterface || !slices.Equal(contest.Interfaces, []string{"eth0"}) {
 		t.Errorf("it may hold the address: %v; it can answer on %v", candidate, contest.Interfaces)
-	}
-}
-
-func TestRelevantLinks_AreThoseOfTheSegment(t *testing.T) {
-	up := func(name string, addresses ...string) lb.Link {
-		link := lb.Link{Name: name, Up: true}
-		for _, address := range addresses {
-			link.Addresses = append(link.Addresses, netip.MustParsePrefix(address))
-		}
-		return link
-	}
-	down, slave := up("eth1"), up("eth2")
-	down.Up, slave.Enslaved = false, true
-	loop, proxy := up("lo", "127.0.0.1/8", "192.0.2.200/32"), up("kube-ipvs0", "192.0.2.201/32")
-	loop.NoARP, proxy.NoARP = true, true
-	links := []lb.Link{
-		up("eth0"), down, slave, up("veth1", "fe80::1/64"), up("veth2", "192.0.2.9/24"), up("tap0"), up("br-lan"), loop, proxy,
-		{Name: "lo2", Up: true, NoARP: true, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}},
-		{Name: "veth3", Enslaved: true},
-	}
-	named := lb.ParseL2Advertisement(&v1beta1.L2Advertisement{Spec: v1beta1.L2AdvertisementSpec{Interfaces: []string{"br-*"}}})
-	var names []string
-	for _, link := range RelevantLinks(links, []*lb.L2Advertisement{named}) {
-		names = append(names, link.Name)
-	}
-	if want := []string{"eth0", "eth2", "veth2", "br-lan", "lo"}; !slices.Equal(names, want) {
-		t.Errorf("told are %v, want %v", names, want)
 	}
 }
 

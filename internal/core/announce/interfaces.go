@@ -2,11 +2,9 @@ package announce
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -26,47 +24,19 @@ func (r *rules) interfacesText(matches advertisementSet) string {
 	return fmt.Sprintf(" (interfaces: %s; the nodes have %s)", strings.Join(named, ", "), InterfaceNames(links))
 }
 
-// UnmatchedInterfaces says that an advertisement names interfaces of which the nodes that it selects have none that is up, and
-// which there are; empty when they have one, or when no node says what it has. Links are by node.
-func UnmatchedInterfaces(a *lb.L2Advertisement, nodes []*lb.Node, links map[string][]lb.Link) string {
-	var others [][]lb.Link
-	for _, n := range nodes {
-		known, reported := links[n.Name]
-		if !reported || !a.NodeSelectors.Match(n.Labels) {
-			continue
-		}
-		if slices.ContainsFunc(known, func(l lb.Link) bool { return a.MatchesInterface(l.Name) }) {
-			return ""
-		}
-		others = append(others, known)
+// MissingInterfaces says which of the interfaces that an advertisement names none of the nodes has that it selects, and all: that these are
+// all it names, with those that there are. It is empty when each may be there (lb.Known.Interface).
+func MissingInterfaces(a *lb.L2Advertisement, known *lb.Known) (text string, all bool) {
+	missing := slices.DeleteFunc(slices.Clone(a.Interfaces), func(glob string) bool { return known.Interface(glob, a.NodeSelectors) })
+	switch len(missing) {
+	case 0:
+		return "", false
+	case len(a.Interfaces):
+		return fmt.Sprintf("interfaces: %s: no node that is selected has such an interface that is up; they have %s",
+			strings.Join(missing, ", "), InterfaceNames(slices.Collect(known.LinksOf(a.NodeSelectors)))), true
+	default:
+		return fmt.Sprintf("interfaces: no node that is selected has %s, or has it up", strings.Join(missing, ", ")), false
 	}
-	if len(a.Interfaces) == 0 || len(others) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("interfaces: %s: no node that is selected has such an interface that is up; they have %s",
-		strings.Join(a.Interfaces, ", "), InterfaceNames(others))
-}
-
-// MissingInterfaces says which of the interfaces that an advertisement names no node has that it selects, while others are there; empty
-// when there are none, or when a node may have more than it says.
-func MissingInterfaces(a *lb.L2Advertisement, nodes []*lb.Node, links map[string][]lb.Link) string {
-	missing := slices.Clone(a.Interfaces)
-	for _, n := range nodes {
-		known := links[n.Name]
-		if !a.NodeSelectors.Match(n.Labels) {
-			continue
-		}
-		if len(known) >= v1beta1.SpeakerNetworkLimit {
-			return ""
-		}
-		missing = slices.DeleteFunc(missing, func(glob string) bool {
-			return slices.ContainsFunc(known, func(l lb.Link) bool { matched, _ := path.Match(glob, l.Name); return matched })
-		})
-	}
-	if len(missing) == 0 || len(missing) == len(a.Interfaces) {
-		return ""
-	}
-	return fmt.Sprintf("interfaces: no node that is selected has %s, or has it up", strings.Join(missing, ", "))
 }
 
 // InterfaceNames are the first names of some nodes' links, without a number that would change with each node.

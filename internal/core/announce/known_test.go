@@ -64,16 +64,3 @@ func TestCompute_MisspeltInterfacesWithdrawNothing(t *testing.T) {
 		}
 	}
 }
-
-// What an advertisement named before it was misspelt is told to the others all the same.
-func TestLinks_NamedBefore(t *testing.T) {
-	links := []lb.Link{{Name: "br-ex", Up: true}}
-	misspelt := &lb.L2Advertisement{Interfaces: []string{"br-xe"}}
-	if got := append(RelevantLinks(links, []*lb.L2Advertisement{misspelt}), AnsweringLinks(links, []*lb.L2Advertisement{misspelt})...); len(got) != 0 {
-		t.Fatalf("without an edit: %v", got)
-	}
-	misspelt.Accepted = &lb.L2Advertisement{Interfaces: []string{"br-ex"}}
-	if got := append(RelevantLinks(links, []*lb.L2Advertisement{misspelt}), AnsweringLinks(links, []*lb.L2Advertisement{misspelt})...); len(got) != 2 {
-		t.Errorf("after it: %v", got)
-	}
-}

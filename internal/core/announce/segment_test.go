@@ -119,51 +119,36 @@ func TestSegment_NodeThatCannotAnswerIsNoCandidate(t *testing.T) {
 	}
 }
 
-func TestUnmatchedInterfaces_SaysWhatIsThereInstead(t *testing.T) {
+func TestMissingInterfaces_SaysWhichAndWhatIsThereInstead(t *testing.T) {
 	w := cluster()
 	adv := w.L2Advertisements[0]
+	eth0, eth1 := lb.Link{Name: "eth0", Up: true}, lb.Link{Name: "eth1", Up: true}
+	many := map[string][]lb.Link{"n1": {eth0}, "n2": make([]lb.Link, v1beta1.SpeakerNetworkLimit)}
+	one := map[string][]lb.Link{"n1": {eth0}, "n2": {eth0, {Name: "eth1"}}}
 	for _, test := range []struct {
 		interfaces []string
 		links      map[string][]lb.Link
 		want       string
+		all        bool
 	}{
-		{[]string{"nope0"}, w.Links, "interfaces: nope0: no node that is selected has such an interface that is up; they have eth0, lo, veth12ab"},
-		{[]string{"nope0", "eth*"}, w.Links, ""},
-		{nil, w.Links, ""},
-		{[]string{"nope0"}, nil, ""},
-		{[]string{"nope0"}, map[string][]lb.Link{"n1": nil}, "interfaces: nope0: no node that is selected has such an interface that is up; they have none"},
+		{[]string{"nope0"}, one, "interfaces: nope0: no node that is selected has such an interface that is up; they have eth0, eth1", true},
+		{[]string{"eth1"}, one, "interfaces: eth1: no node that is selected has such an interface that is up; they have eth0, eth1", true},
+		{[]string{"eth0", "nope0", "wlan*"}, one, "interfaces: no node that is selected has nope0, wlan*, or has it up", false},
+		{[]string{"nope0"}, map[string][]lb.Link{"n1": nil}, "interfaces: nope0: no node that is selected has such an interface that is up; they have none", true},
+		{[]string{"eth*"}, one, "", false},
+		{[]string{"eth0", "eth1"}, map[string][]lb.Link{"n1": {eth0}, "n2": {eth1}}, "", false},
+		{[]string{"nope0"}, nil, "", false},
+		{[]string{"eth0", "nope0"}, many, "", false},
+		{nil, one, "", false},
 	} {
 		adv.Interfaces = test.interfaces
-		if got := UnmatchedInterfaces(adv, w.Nodes, test.links); got != test.want {
-			t.Errorf("%v: it says %q", test.interfaces, got)
+		if got, all := MissingInterfaces(adv, lb.NewKnown(w.Pools, nil, w.Nodes, test.links, true)); got != test.want || all != test.all {
+			t.Errorf("%v: it says %q, %t", test.interfaces, got, all)
 		}
 	}
 	adv.Interfaces, adv.NodeSelectors = []string{"nope0"}, selector("no=such")
-	if got := UnmatchedInterfaces(adv, w.Nodes, w.Links); got != "" {
+	if got, _ := MissingInterfaces(adv, lb.NewKnown(w.Pools, nil, w.Nodes, one, true)); got != "" {
 		t.Errorf("of nodes that are not selected it says %q", got)
-	}
-}
-
-func TestMissingInterfaces_NamesThoseThatNoNodeHas(t *testing.T) {
-	w := cluster()
-	adv := w.L2Advertisements[0]
-	many := map[string][]lb.Link{"n1": {{Name: "eth0"}}, "n2": make([]lb.Link, v1beta1.SpeakerNetworkLimit)}
-	for _, test := range []struct {
-		interfaces []string
-		links      map[string][]lb.Link
-		want       string
-	}{
-		{[]string{"eth0", "nope0", "wlan*"}, w.Links, "interfaces: no node that is selected has nope0, wlan*, or has it up"},
-		{[]string{"eth*", "lo"}, w.Links, ""},
-		{[]string{"eth0", "eth1"}, map[string][]lb.Link{"n1": {{Name: "eth0"}}, "n2": {{Name: "eth1"}}}, ""},
-		{[]string{"nope0"}, w.Links, ""}, // UnmatchedInterfaces says it.
-		{[]string{"eth0", "nope0"}, many, ""},
-		{nil, w.Links, ""},
-	} {
-		adv.Interfaces = test.interfaces
-		if got := MissingInterfaces(adv, w.Nodes, test.links); got != test.want {
-			t.Errorf("%v: it says %q", test.interfaces, got)
-		}
 	}
 }
 

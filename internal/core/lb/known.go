@@ -42,7 +42,7 @@ func (k *Known) Interface(glob string, selectors Selectors) bool {
 		return matched && (l.Answers(IPv4) || l.Answers(IPv6))
 	}
 	said := false
-	for links := range k.linksOf(selectors) {
+	for links := range k.LinksOf(selectors) {
 		said = true
 		if k.reported && len(links) >= v1beta1.SpeakerNetworkLimit || slices.ContainsFunc(links, is) {
 			return true
@@ -53,14 +53,14 @@ func (k *Known) Interface(glob string, selectors Selectors) bool {
 
 // Interfaces reports whether one of the nodes that selectors match says which interfaces it has.
 func (k *Known) Interfaces(selectors Selectors) bool {
-	for range k.linksOf(selectors) {
+	for range k.LinksOf(selectors) {
 		return true
 	}
 	return false
 }
 
-// linksOf are the links of the nodes that selectors match, of each that says which it has.
-func (k *Known) linksOf(selectors Selectors) iter.Seq[[]Link] {
+// LinksOf are the links of the nodes that selectors match, of each that says which it has.
+func (k *Known) LinksOf(selectors Selectors) iter.Seq[[]Link] {
 	return func(yield func([]Link) bool) {
 		for _, n := range k.nodes {
 			if links, said := k.links[n.Name]; said && selectors.Match(n.Labels) && !yield(links) {

@@ -150,11 +150,11 @@ func andKept(ready Condition, lists *lb.Lists, before *lb.Advertisement, names [
 // L2Advertisement is the condition Ready of an L2Advertisement.
 func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 	ready := firstProblem(understood(a, a.Err, "the rest of it counts"), found(r.missingPools(a.Pools)), r.anyNode(r.selectedBy(a.NodeSelectors)))
-	switch unmatched := announce.UnmatchedInterfaces(a, r.objects.Nodes, r.links); {
-	case ready.True && unmatched != "":
-		ready = notReady(NoInterface, unmatched)
+	switch missing, all := announce.MissingInterfaces(a, r.known); {
+	case ready.True && all:
+		ready = notReady(NoInterface, missing)
 	case ready.True:
-		ready.Message = joined(ready.Message, announce.MissingInterfaces(a, r.objects.Nodes, r.links))
+		ready.Message = joined(ready.Message, missing)
 	}
 	if lists := a.Lists(r.known); a.Err == nil && a.Accepted != nil {
 		return andKept(ready, &lists, &a.Accepted.Advertisement, a.Accepted.Interfaces)
