@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/loop"
@@ -110,6 +111,8 @@ type Loop struct {
 	accepted accepted
 	// caughtUp: the cache shows everything that was written before this term.
 	caughtUp bool
+	// holdings of the Speaker objects, which change seldom beside Services and endpoints.
+	holdings cluster.HoldingsReader
 	// counted are the figures of the pass that runs.
 	counted *figures
 	// behind are the Services that the cache shows in an older version than they had when this term began; nil before they are

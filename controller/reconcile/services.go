@@ -14,7 +14,6 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
-	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -37,7 +36,7 @@ type serviceWrite struct {
 func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) []*write {
 	world := explainer.World()
 	l.settled.begin(s.services, world)
-	holdings := cluster.ReportedHoldings(s.Nodes, s.Speakers)
+	holdings := l.holdings.Read(s.Nodes, s.Speakers)
 	var writes []*write
 	add := func(w *write) {
 		if w == nil {

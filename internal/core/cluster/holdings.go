@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -42,6 +43,21 @@ func ReportedHoldings(nodes []*lb.Node, speakers []*v1beta1.Speaker) Holdings {
 		}
 	}
 	return h
+}
+
+// HoldingsReader is ReportedHoldings that reads objects which are the same as the last time only once. The zero value is ready for use.
+type HoldingsReader struct {
+	nodes    []*lb.Node
+	speakers []*v1beta1.Speaker
+	holdings Holdings
+}
+
+// Read returns what ReportedHoldings does. Neither the objects nor the lists may be changed afterwards.
+func (r *HoldingsReader) Read(nodes []*lb.Node, speakers []*v1beta1.Speaker) Holdings {
+	if r.holdings.nodes == nil || !slices.Equal(nodes, r.nodes) || !slices.Equal(speakers, r.speakers) {
+		*r = HoldingsReader{nodes, speakers, ReportedHoldings(nodes, speakers)}
+	}
+	return r.holdings
 }
 
 // Of is how many nodes hold an address. known is false when no report names it, and one that names no more, or is of a node that is

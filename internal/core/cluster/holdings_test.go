@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -54,5 +56,29 @@ func TestReportedHoldings(t *testing.T) {
 				t.Errorf("%d hold it, known: %v", holders, known)
 			}
 		})
+	}
+}
+
+func TestHoldingsReader_ReadsWhatChanged(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.200")
+	holds := func(name string) *v1beta1.Speaker {
+		s := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		s.Status.Layer2.Held, s.Status.Layer2.IPv4 = []v1beta1.HeldAddress{{Address: addr.String()}}, 1
+		return s
+	}
+	var r HoldingsReader
+	first, second := []*v1beta1.Speaker{holds("n1")}, []*v1beta1.Speaker{holds("n1"), holds("n2")}
+	for _, test := range []struct {
+		nodes    []*lb.Node
+		speakers []*v1beta1.Speaker
+		holders  int
+	}{{nil, nil, 0}, {nil, first, 1}, {nil, second, 2}, {[]*lb.Node{{Name: "n2", Down: true}}, second, 1}, {nil, first, 1}} {
+		if holders, _ := r.Read(test.nodes, test.speakers).Of(addr); holders != test.holders {
+			t.Errorf("%d nodes hold it, not %d", holders, test.holders)
+		}
+	}
+	same := []*v1beta1.Speaker{first[0]}
+	if allocations := testing.AllocsPerRun(10, func() { r.Read(nil, same) }); allocations > 0 {
+		t.Errorf("the same objects are read again: %.0f allocations", allocations)
 	}
 }
