@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -219,15 +220,7 @@ func replacedAt[E any](list, others []E, at []netip.Addr, addrOf func(*E) netip.
 
 // firstAt is the index of the first element at an address or a later one.
 func firstAt[E any](list []E, addr netip.Addr, addrOf func(*E) netip.Addr) int {
-	low, high := 0, len(list)
-	for low < high {
-		if middle := (low + high) / 2; addrOf(&list[middle]).Less(addr) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
+	return sort.Search(len(list), func(i int) bool { return !addrOf(&list[i]).Less(addr) })
 }
 
 func sameElements[E any](a, b []E, same func(a, b *E) bool) bool {
