@@ -20,8 +20,13 @@ type CrowdMember struct {
 	Addr  netip.Addr
 }
 
-// CrowdSize is how many clients a crowd has, half of them with an IPv4 address and half with an IPv6 address.
-const CrowdSize = 300
+// How many clients of each family a crowd has. The kernel has one table of IPv6 neighbors for all network namespaces, with six entries
+// for each client that has asked for an address and was answered. It drops what is older than 5 s once it has 512 entries, and at
+// 1,024 nobody on the machine can send to a neighbor that is not in it: "invalid argument".
+const (
+	crowdIPv4 = 150
+	crowdIPv6 = 80
+)
 
 // JoinCrowd makes a host with a crowd of clients on the segment.
 func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
@@ -30,8 +35,7 @@ func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
 		return nil, nil, err
 	}
 	// Each interface answers for its own address alone.
-	// Interfaces are without IPv6 unless they need it, and look for no routers: the kernel has one table of IPv6 neighbors for all
-	// network namespaces, with some entries for each such interface, and drops what is older than 5 s once it has 512.
+	// Interfaces are without IPv6 unless they need it, and look for no routers: that would be more entries.
 	err = h.Sysctl(map[string]string{
 		"ipv4/conf/all/arp_ignore": "1", "ipv4/conf/all/arp_announce": "2",
 		"ipv6/conf/default/disable_ipv6": "1", "ipv6/conf/default/router_solicitations": "0",
@@ -44,7 +48,7 @@ func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
 		return nil, nil, err
 	}
 	var members []CrowdMember
-	for i := range CrowdSize {
+	for i := range crowdIPv4 + crowdIPv6 {
 		member := CrowdMember{Link: fmt.Sprintf("c%d", i), Addr: crowdAddress(i)}
 		attributes := netlink.NewLinkAttrs()
 		attributes.Name, attributes.ParentIndex = member.Link, parent.Attrs().Index
@@ -73,9 +77,8 @@ func (s *Segment) JoinCrowd(name string) (*Host, []CrowdMember, error) {
 
 // crowdAddress is the address of a member: those that nodes, clients and pools leave free.
 func crowdAddress(i int) netip.Addr {
-	half := CrowdSize / 2
 	switch {
-	case i >= half:
+	case i >= crowdIPv4:
 		return netip.MustParseAddr(fmt.Sprintf("2001:db8::1:%x", i))
 	case i < 79:
 		return netip.AddrFrom4([4]byte{192, 0, 2, byte(20 + i)})
