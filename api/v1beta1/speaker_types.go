@@ -116,6 +116,16 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
+	// source is the address that the node dials from, where sourceFrom of the BGPPeer names an annotation of the Node. It goes on when
+	// the annotation is removed or has no usable address any more, also after a restart of the speaker.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Source string `json:"source,omitempty"`
+	// routerID is the BGP identifier of the node, where routerIDFrom of the BGPPeer names an annotation of the Node. It goes on as
+	// source does.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	RouterID string `json:"routerID,omitempty"`
 	// state of the session. Only three of the states are written: Established, Active while the node tries to establish it,
 	// and Idle while adminState of the BGPPeer keeps it down.
 	State BGPSessionState `json:"state"`

@@ -48,7 +48,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	if stage != departure.Announcing {
 		seen.world.OwnProxyFailed = true // Who asks for the health of a Service is to send nothing more.
 	}
-	plan := m.computer.Compute(&seen.world)
+	plan := m.planOf(seen)
 	m.detours = plan.Detours
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
 	sessions, heldWait := m.holdDowns.Next(now, sessions, seen.bfdPaths)

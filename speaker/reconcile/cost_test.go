@@ -285,7 +285,7 @@ func (s *simSpeaker) tell() {
 		s.cluster.Fatal(err)
 	}
 	s.judgeProxies(seen, time.Now())
-	s.report(seen, nil, s.observe(seen))
+	s.report(seen, nil, nil, s.observe(seen))
 }
 
 // run lets time pass. The monitors look every five seconds, the others when something happens.

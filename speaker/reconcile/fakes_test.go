@@ -47,6 +47,9 @@ type fixture struct {
 	linksUnknown  bool
 	// noPassword: the BGPPeer names a Secret that does not exist.
 	noPassword bool
+	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
+	sourceAnnotation string
+	annotations      map[string]string
 
 	// proxy is what the service proxy answers; unasked: nothing yet. ports is what the health checks were told last.
 	proxy         proxycheck.Result
@@ -132,13 +135,18 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	if f.noPassword {
 		password = &v1beta1.SecretReference{Name: "nowhere"}
 	}
+	spec := v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast", PasswordSecret: password}
+	if f.sourceAnnotation != "" {
+		spec.SourceFrom = &v1beta1.SourceFrom{NodeAnnotation: f.sourceAnnotation}
+		spec.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: f.sourceAnnotation}
+	}
 	return &snapshot{
 		leaving:   f.newestLeaving,
 		own:       f.reported,
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
-			Nodes:    []*lb.Node{{Name: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
+			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},
@@ -155,7 +163,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 			})},
 			Peers: []*lb.Peer{lb.ParsePeer(&v1beta1.BGPPeer{
 				ObjectMeta: metav1.ObjectMeta{Name: "router"},
-				Spec:       v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1", BFDProfile: "fast", PasswordSecret: password},
+				Spec:       spec,
 			})},
 			BFDProfiles: map[string]*lb.BFDProfile{"fast": {Name: "fast", HoldDown: f.holdDown}},
 		},

@@ -97,6 +97,8 @@ type memory struct {
 	detours     []announce.Detour
 	// sessions of the pass before.
 	sessions announce.SessionMemory
+	// localEnds are what annotations of the node last gave the sessions, by BGPPeer; nil before the first pass.
+	localEnds map[string]announce.LocalEnd
 	// holdDowns are the sessions whose BFD has failed.
 	holdDowns announce.HoldDowns
 	// bfdSeen are the sessions whose BFD has been up.
@@ -187,7 +189,7 @@ func (l *Loop) Reconcile(ctx context.Context, _ loop.Wake) (_ reconcile.Result, 
 	l.memory.withdrawals.set()
 	l.departed.Store(int32(stage))
 	observing := l.observe(seen)
-	l.report(seen, failed, observing)
+	l.report(seen, desired.sessions, failed, observing)
 	if !seen.again { // In a storm of events all that a pass takes counts.
 		l.cost.Observe(time.Since(began))
 	}

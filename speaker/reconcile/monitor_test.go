@@ -48,7 +48,7 @@ func observing(t *testing.T, self string) (o Observation, written *Report) {
 	}
 	f.observe(seen)
 	time.Sleep(liveness.Grace)
-	f.report(seen, nil, f.observe(seen))
+	f.report(seen, nil, nil, f.observe(seen))
 	return f.renewer.newest, f.reporter.newest
 }
 
@@ -98,7 +98,7 @@ func TestMonitor_WhoIsCutOffTellsWhomItSees(t *testing.T) {
 			}
 			seen.world.Members.Known = test.known
 			seen.view = gossip.View{Alive: test.alive, Known: test.known, Why: "the others cannot be reached"}
-			f.report(seen, nil, false)
+			f.report(seen, nil, nil, false)
 			written := f.reporter.newest
 			why := meta.FindStatusCondition(written.conditions, v1beta1.ConditionMembershipKnown).Message
 			if got := written.Status.Members; (got == int32(len(test.alive))) != test.tells || !test.tells && got != 0 {
@@ -151,7 +151,7 @@ func TestMonitor_WhoIsSaidToBeGoneSpeaksForItself(t *testing.T) {
 		if !f.observe(seen) {
 			t.Error("it is no monitor")
 		}
-		f.report(seen, nil, true)
+		f.report(seen, nil, nil, true)
 		if !f.reporter.newest.reread {
 			t.Error("the report is not written again")
 		}

@@ -34,8 +34,8 @@ const (
 // ownVersion is the version of this speaker, as a Speaker object may have it.
 var ownVersion = lb.Truncate(version.Get().Version, 128)
 
-// report says what truly happened after a pass, and what failed in it. Observing: this speaker speaks for those that cannot.
-func (l *Loop) report(seen *snapshot, failed error, observing bool) {
+// report says what truly happened after a pass that planned some sessions, and what failed in it. Observing: this speaker speaks for those that cannot.
+func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, observing bool) {
 	sessions := l.exec.BGP.Status()
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
@@ -47,6 +47,7 @@ func (l *Loop) report(seen *snapshot, failed error, observing bool) {
 		Draining:     l.memory.connections.status(l.exec.Connections.Left()),
 		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
+	addLocalEnds(written.BGP, sessions, planned)
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()
 	}

@@ -16,7 +16,8 @@ func (s *Session) administer(peer *lb.Peer, paths *limitedPaths) {
 	case v1beta1.AdminMaintenance:
 		s.PathsBefore = paths.within
 	default:
-		s.Paths, s.Warnings = paths.within, maximumWarnings(peer, s.Families, paths.all, paths.beyond)
+		s.Paths = paths.within
+		s.Warnings = append(maximumWarnings(peer, s.Families, paths.all, paths.beyond), s.Warnings...)
 	}
 }
 

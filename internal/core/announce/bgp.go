@@ -353,7 +353,7 @@ func (r *rules) setAddress(s *Session, addr netip.Addr, peer *lb.Peer, n *lb.Nod
 		s.Problem = cmp.Or(s.Problem, r.resolveSource(s, peer, n))
 		s.checkEnds()
 	}
-	s.Problem = cmp.Or(s.Problem, s.resolveRouterID(peer, n))
+	s.Problem = cmp.Or(s.Problem, r.resolveRouterID(s, peer, n))
 	s.Families = familiesOf(peer, addr)
 	next := r.nextHops(s, n)
 	s.NextHop4, s.NextHop6 = next.IPv4, next.IPv6

@@ -212,6 +212,9 @@ var worldChanges = []struct {
 	{"a default gateway comes or goes", false, func(t *rapid.T, w *World, _ string) {
 		w.Gateways = []lb.Gateway{{Addr: netip.MustParseAddr("192.0.2.1"), Backup: rapid.Bool().Draw(t, "backup")}}
 	}},
+	{"an annotation gave a peer's sessions a source address", false, func(t *rapid.T, w *World, _ string) {
+		w.LocalEnds = map[string]LocalEnd{"router": {Source4: netip.MustParseAddr(rapid.SampledFrom([]string{"203.0.113.1", "203.0.113.2"}).Draw(t, "source"))}}
+	}},
 	{"a router is found", false, func(t *rapid.T, w *World, _ string) {
 		w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr(rapid.SampledFrom([]string{"fe80::1%eth0", "fe80::2%eth0"}).Draw(t, "router"))}
 	}},

@@ -152,6 +152,8 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
+	// SourceFromNode, RouterIDFromNode: an annotation of the node says, or last said, the address, which is invalid if none did.
+	SourceFromNode, RouterIDFromNode bool
 	// NextHop4 and NextHop6 are the next hops of paths of the family that the session does not run over, where NextHopsFrom has
 	// none; paths of its own family have this end of the session. Invalid: the router is not known to reach any such address.
 	NextHop4 netip.Addr
@@ -199,7 +201,8 @@ type Session struct {
 
 	// HeldDown: there are no Paths because BFD has failed: see HoldDowns.
 	HeldDown bool
-	// MaximumPrefixes is the limit of each family that Paths keep to; 0: none. Warnings say how they stand to it.
+	// MaximumPrefixes is the limit of each family that Paths keep to; 0: none. Warnings say how they stand to it, and what of the session
+	// is as it was because it is not known any more.
 	MaximumPrefixes int
 	Warnings        []string
 	// Paths to announce, in order of prefix, each prefix once.

@@ -16,7 +16,8 @@ func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
 	family := lb.FamilyOf(s.Address)
 	switch {
 	case peer.SourceAnnotation != "":
-		return s.sourceFromAnnotation(peer.SourceAnnotation, family, n)
+		before := r.world.LocalEnds[peer.Name]
+		return s.sourceFromAnnotation(peer.SourceAnnotation, before.source(family), n)
 	case peer.SourceInterface == "":
 		return ""
 	}
@@ -32,45 +33,80 @@ func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
 	return ""
 }
 
-// sourceFromAnnotation takes the address of a family from an annotation of a node.
-func (s *Session) sourceFromAnnotation(key string, family lb.Family, n *lb.Node) string {
-	text := strings.TrimSpace(n.Annotations[key])
-	if text == "" {
-		return fmt.Sprintf("sourceFrom: node %s has no annotation %s", n.Name, key)
+// sourceFromAnnotation takes the address of a family from an annotation of a node, or else the one that it had.
+func (s *Session) sourceFromAnnotation(key string, before netip.Addr, n *lb.Node) string {
+	s.SourceFromNode = true
+	source, err := annotatedSource(key, s.Address, n)
+	switch {
+	case err == nil:
+		s.Source = source
+	case before.IsValid() && lb.CheckSource(before, s.Address) == nil:
+		s.Source = before
+		s.Warnings = append(s.Warnings, fmt.Sprintf("sourceFrom: %v: %s, which it had, goes on", err, before))
+	default:
+		return fmt.Sprintf("sourceFrom: %v", err)
 	}
-	for item := range strings.SplitSeq(text, ",") {
-		addr, err := lb.ParseAddr(item)
-		if err != nil {
-			return fmt.Sprintf("sourceFrom: annotation %s of node %s: %v", key, n.Name, err)
-		}
-		if lb.FamilyOf(addr) == family {
-			s.Source = addr
-			return ""
-		}
-	}
-	return fmt.Sprintf("sourceFrom: annotation %s of node %s has no %s address", key, n.Name, family)
+	return ""
 }
 
-// resolveRouterID fills in the BGP identifier from an annotation of the node, where the peer says so. It returns what is
-// wrong in words; "" if nothing is.
-func (s *Session) resolveRouterID(peer *lb.Peer, n *lb.Node) string {
-	key := peer.RouterIDAnnotation
-	if key == "" {
-		return ""
-	}
+// annotatedSource is the address of a router's family in an annotation of a node.
+func annotatedSource(key string, router netip.Addr, n *lb.Node) (netip.Addr, error) {
 	text := strings.TrimSpace(n.Annotations[key])
 	if text == "" {
-		return fmt.Sprintf("routerIDFrom: node %s has no annotation %s", n.Name, key)
+		return netip.Addr{}, fmt.Errorf("node %s has no annotation %s", n.Name, key)
+	}
+	family := lb.FamilyOf(router)
+	for item := range strings.SplitSeq(text, ",") {
+		addr, err := lb.ParseAddr(item)
+		if err == nil && lb.FamilyOf(addr) == family {
+			err = lb.CheckSource(addr, router)
+		}
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("annotation %s of node %s: %w", key, n.Name, err)
+		}
+		if lb.FamilyOf(addr) == family {
+			return addr, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("annotation %s of node %s has no %s address", key, n.Name, family)
+}
+
+// resolveRouterID fills in the BGP identifier from an annotation of the node, or else the one that it had, where the peer says so. It
+// returns what is wrong in words; "" if nothing is.
+func (r *rules) resolveRouterID(s *Session, peer *lb.Peer, n *lb.Node) string {
+	if peer.RouterIDAnnotation == "" {
+		return ""
+	}
+	s.RouterIDFromNode = true
+	id, err := annotatedRouterID(peer.RouterIDAnnotation, n)
+	before := r.world.LocalEnds[peer.Name].RouterID
+	switch {
+	case err == nil:
+		s.RouterID = id
+	case before.IsValid() && lb.CheckRouterID(before) == nil:
+		s.RouterID = before
+		s.Warnings = append(s.Warnings, fmt.Sprintf("routerIDFrom: %v: %s, which it had, goes on", err, before))
+	default:
+		s.RouterID = netip.Addr{}
+		return fmt.Sprintf("routerIDFrom: %v", err)
+	}
+	return ""
+}
+
+// annotatedRouterID is the BGP identifier in an annotation of a node.
+func annotatedRouterID(key string, n *lb.Node) (netip.Addr, error) {
+	text := strings.TrimSpace(n.Annotations[key])
+	if text == "" {
+		return netip.Addr{}, fmt.Errorf("node %s has no annotation %s", n.Name, key)
 	}
 	id, err := lb.ParseAddr(text)
+	if err == nil {
+		err = lb.CheckRouterID(id)
+	}
 	if err != nil {
-		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %v", key, n.Name, err)
+		return netip.Addr{}, fmt.Errorf("annotation %s of node %s: %w", key, n.Name, err)
 	}
-	if err := lb.CheckRouterID(id); err != nil {
-		return fmt.Sprintf("routerIDFrom: annotation %s of node %s: %v", key, n.Name, err)
-	}
-	s.RouterID = id
-	return ""
+	return id, nil
 }
 
 // ownLink is an interface of this node by name; nil if there is none.

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -41,11 +42,11 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 		{"an annotation with the address of a group", func(w *World, p *lb.Peer) {
 			p.SourceAnnotation = loopback
 			w.node("n1").Annotations = map[string]string{loopback: "224.0.0.5"}
-		}, "224.0.0.5", "the source address 224.0.0.5 is not the address of a node"},
+		}, "", "sourceFrom: annotation example.com/loopback of node n1: the source address 224.0.0.5 is not the address of a node"},
 		{"an annotation with a link-local address", func(w *World, p *lb.Peer) {
 			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
 			w.node("n1").Annotations = map[string]string{loopback: "fe80::11"}
-		}, "fe80::11", "from the link-local source address fe80::11 only link-local routers are reached, and 2001:db8::1 is none"},
+		}, "", "sourceFrom: annotation example.com/loopback of node n1: from the link-local source address fe80::11 only link-local routers are reached, and 2001:db8::1 is none"},
 		{"an interface", func(w *World, p *lb.Peer) {
 			p.SourceInterface = "lo"
 			w.OwnLinks = []lb.Link{{Name: "lo", Addresses: prefixes("127.0.0.1/8", "203.0.113.1/32", "::1/128")}}
@@ -94,6 +95,76 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 	w.node("n1").Annotations = map[string]string{id: "203.0.113.1"}
 	if got := Compute(w).Sessions[0]; got.RouterID.String() != "203.0.113.1" || got.Problem != "" {
 		t.Errorf("router ID %s, problem %q", got.RouterID, got.Problem)
+	}
+}
+
+// What an annotation gave goes on as long as the peer names one, and what it says cannot be used.
+func TestLocalEnds_GoOnWithoutTheAnnotation(t *testing.T) {
+	const loopback, id, other = "example.com/loopback", "example.com/router-id", "example.com/other"
+	w := cluster()
+	peer, node := w.Peers[0], w.node("n1")
+	peer.SourceAnnotation, peer.RouterIDAnnotation = loopback, id
+	for _, step := range []struct {
+		name             string
+		annotations      map[string]string
+		change           func()
+		source, routerID string
+		problem, warning string
+	}{
+		{name: "before there is one nothing runs", problem: "sourceFrom: node n1 has no annotation example.com/loopback"},
+		{
+			name: "what is valid counts", annotations: map[string]string{loopback: "203.0.113.1, 2001:db8::11", id: "203.0.113.7"},
+			source: "203.0.113.1", routerID: "203.0.113.7",
+		},
+		{
+			name: "what is removed goes on", source: "203.0.113.1", routerID: "203.0.113.7",
+			warning: "sourceFrom: node n1 has no annotation example.com/loopback: 203.0.113.1, which it had, goes on; " +
+				"routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.7, which it had, goes on",
+		},
+		{
+			name: "so it is with what is empty or cannot be used", annotations: map[string]string{loopback: "224.0.0.5", id: " "},
+			source: "203.0.113.1", routerID: "203.0.113.7",
+			warning: "sourceFrom: annotation example.com/loopback of node n1: the source address 224.0.0.5 is not the address of a node: 203.0.113.1, which it had, goes on; " +
+				"routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.7, which it had, goes on",
+		},
+		{
+			name: "and of another family alone", annotations: map[string]string{loopback: "2001:db8::12", id: "2001:db8::12"},
+			source: "203.0.113.1", routerID: "203.0.113.7",
+			warning: "sourceFrom: annotation example.com/loopback of node n1 has no IPv4 address: 203.0.113.1, which it had, goes on; " +
+				"routerIDFrom: annotation example.com/router-id of node n1: 2001:db8::12 has not the form of an IPv4 address other than 0.0.0.0: " +
+				"203.0.113.7, which it had, goes on",
+		},
+		{
+			name: "a router of a family that had none", change: func() { peer.Address = netip.MustParseAddr("2001:db8::1") }, routerID: "203.0.113.7",
+			problem: "sourceFrom: node n1 has no annotation example.com/loopback",
+			warning: "routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.7, which it had, goes on",
+		},
+		{
+			name: "a valid one ends it", annotations: map[string]string{loopback: "203.0.113.2", id: "203.0.113.8"},
+			change: func() { peer.Address = netip.MustParseAddr("192.0.2.1") }, source: "203.0.113.2", routerID: "203.0.113.8",
+		},
+		{
+			name: "a fixed address of the peer does, too", change: func() { peer.SourceAnnotation, peer.Source = "", netip.MustParseAddr("192.0.2.11") },
+			source: "192.0.2.11", routerID: "203.0.113.8",
+			warning: "routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.8, which it had, goes on",
+		},
+		{
+			name: "and then the old one is forgotten", change: func() { peer.SourceAnnotation, peer.Source = other, netip.Addr{} }, routerID: "203.0.113.8",
+			problem: "sourceFrom: node n1 has no annotation example.com/other",
+			warning: "routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.8, which it had, goes on",
+		},
+	} {
+		node.Annotations = step.annotations
+		if step.change != nil {
+			step.change()
+		}
+		sessions := Compute(w).Sessions
+		w.LocalEnds = LocalEnds(sessions, w.LocalEnds)
+		text := func(a netip.Addr) string { return strings.TrimSuffix(a.String(), "invalid IP") }
+		if s := &sessions[0]; text(s.Source) != step.source || text(s.RouterID) != step.routerID || s.Problem != step.problem ||
+			strings.Join(s.Warnings, "; ") != step.warning {
+			t.Errorf("%s: source %q, router ID %q, problem %q, warnings %q", step.name, text(s.Source), text(s.RouterID), s.Problem, s.Warnings)
+		}
 	}
 }
 

@@ -49,6 +49,8 @@ type World struct {
 	Routers map[string]netip.Addr
 	// Running are the BGP sessions of this node that are established, by name. They go on even if they have a Problem now.
 	Running map[string]bool
+	// LocalEnds are what annotations of this node last gave the sessions with a peer, by its name.
+	LocalEnds map[string]LocalEnd
 	// ProxyUnhealthy are the nodes that attract nothing because of their service proxies. OwnProxyFailed: what health checks are
 	// told of this node's.
 	ProxyUnhealthy map[string]bool

@@ -1,0 +1,59 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/speaker/bgp"
+)
+
+// An annotation that a BGPPeer names is removed: the session goes on with what it gave, and so it does after a restart of the speaker, which
+// finds it in the Speaker object.
+func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
+	newRun := func(reported *v1beta1.Speaker, annotations map[string]string) *fixture {
+		f := newFixture(t)
+		f.reported, f.sourceAnnotation, f.annotations = reported, "example.com/loopback", annotations
+		f.bgp.status = []bgp.Status{{Name: "router", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished}}
+		f.pass(t)
+		return f
+	}
+	expect := func(f *fixture, when, addr string) *v1beta1.Speaker {
+		t.Helper()
+		s, said := f.bgp.desired[0], f.reporter.newest.Status.BGP[0]
+		if s.Problem != "" || s.Source.String() != addr || s.RouterID.String() != addr {
+			t.Errorf("%s: source %s, router ID %s, problem %q", when, s.Source, s.RouterID, s.Problem)
+		}
+		if said.Source != addr || said.RouterID != addr {
+			t.Errorf("%s: the Speaker says source %q and router ID %q", when, said.Source, said.RouterID)
+		}
+		return &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Status: f.reporter.newest.Status}
+	}
+	f := newRun(nil, map[string]string{"example.com/loopback": "203.0.113.1"})
+	expect(f, "with the annotation", "203.0.113.1")
+	f.annotations = nil
+	f.pass(t)
+	reported := expect(f, "without it", "203.0.113.1")
+
+	f = newRun(reported, nil)
+	expect(f, "after a restart", "203.0.113.1")
+	if warnings := strings.Join(f.bgp.desired[0].Warnings, "; "); !strings.Contains(warnings, "node n1 has no annotation example.com/loopback: 203.0.113.1, which it had, goes on") {
+		t.Errorf("warnings %q", warnings)
+	}
+	f.pass(t)
+	reported = expect(f, "in the next pass", "203.0.113.1")
+
+	f = newRun(reported, map[string]string{"example.com/loopback": "203.0.113.2"})
+	expect(f, "with another annotation after a restart", "203.0.113.2")
+
+	f = newRun(nil, nil)
+	if s, said := f.bgp.desired[0], f.reporter.newest.Status.BGP[0]; s.Problem == "" || said.Source != "" || said.RouterID != "" {
+		t.Errorf("without an object and an annotation: problem %q, source %q, router ID %q", s.Problem, said.Source, said.RouterID)
+	}
+	reported.Status.BGP[0].Source, reported.Status.BGP[0].RouterID = "nonsense", "::1"
+	if f = newRun(reported, nil); f.bgp.desired[0].Problem == "" {
+		t.Errorf("with nonsense in the object: %+v", f.bgp.desired[0])
+	}
+}
