@@ -17,6 +17,7 @@ type Computer struct {
 	kept  *derived
 	// contested are the contests of the last plan.
 	contested *contested
+	numbers   segmentNumbers
 }
 
 // basis is all that derived follows from; but for the Services and their endpoints, which only the number of the reading stands for.
@@ -66,7 +67,7 @@ func (c *Computer) Compute(w *World) *Plan {
 	}
 	r.affine = c.kept.affine
 	if members := worldMembers(w); anew || !members.equal(&c.contested.members) {
-		c.contested = r.contest(c.kept.demands)
+		c.contested = r.contest(c.kept.demands, &c.numbers)
 	} else {
 		c.contested = c.contested.update(r, c.kept.demands, changed)
 	}

@@ -46,10 +46,10 @@ func sameList(a, b []lb.Link) bool { return len(a) == len(b) && (len(a) == 0 || 
 // contest works out the contests: the addresses that layer 2 announces, each with its candidates, if any, and the interfaces of this node
 // to answer on, given what is demanded of it. Until the membership is known there are none: a speaker that wrongly thinks itself alone
 // would be a second holder on the segment.
-func (r *rules) contest(demands []demand) *contested {
+func (r *rules) contest(demands []demand, numbers *segmentNumbers) *contested {
 	c := &contested{
 		members: worldMembers(r.world), unheld: map[netip.Addr]string{}, proxied: proxiedAddresses(r.world.OwnLinks),
-		places: &places{rules: r, me: r.nodeIndex(r.world.Node), known: map[candidateKey]*place{}},
+		places: &places{rules: r, me: r.nodeIndex(r.world.Node), known: map[candidateKey]*place{}, numbers: numbers},
 	}
 	if !c.members.known || len(demands) == 0 {
 		return c
@@ -58,6 +58,7 @@ func (r *rules) contest(demands []demand) *contested {
 	for i := range demands {
 		c.list[i] = c.of(&demands[i])
 	}
+	numbers.keep(c.places.known)
 	return c
 }
 

@@ -16,7 +16,7 @@ import (
 type place struct {
 	segment    *segment
 	interfaces []string
-	// number of the list of interfaces, which the places of a segment share.
+	// number of the segment and these interfaces.
 	number    int
 	detection v1beta1.ConflictDetection
 	draining  time.Duration
@@ -32,8 +32,8 @@ type places struct {
 	known map[candidateKey]*place
 	last  candidateKey
 	here  *place
-	// numbers of the lists of interfaces.
-	numbers map[*string]int
+	// numbers are kept from one plan to the next.
+	numbers *segmentNumbers
 }
 
 func (p *places) of(key candidateKey) *place {
@@ -44,29 +44,13 @@ func (p *places) of(key candidateKey) *place {
 	if here == nil {
 		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
 		here = &place{
-			segment: key.segment, interfaces: interfaces, number: p.number(interfaces), detection: p.detection(key.matches),
+			segment: key.segment, interfaces: interfaces, number: p.numbers.of(key.segment, interfaces), detection: p.detection(key.matches),
 			draining: p.draining(key.matches), shared: p.shared(key.matches),
 		}
 		p.known[key] = here
 	}
 	p.last, p.here = key, here
 	return here
-}
-
-// number of a list of interfaces, each of which is shared by the contests of a segment; 0 of an empty one.
-func (p *places) number(interfaces []string) int {
-	if len(interfaces) == 0 {
-		return 0
-	}
-	if p.numbers == nil {
-		p.numbers = map[*string]int{}
-	}
-	n, known := p.numbers[&interfaces[0]]
-	if !known {
-		n = len(p.numbers) + 1
-		p.numbers[&interfaces[0]] = n
-	}
-	return n
 }
 
 // detours of all places, each once, in order.

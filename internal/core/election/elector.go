@@ -41,7 +41,8 @@ type Contest struct {
 	Ranks *Ranks
 	// HasInterface: this node has an interface to answer on, whether it is a candidate or not.
 	HasInterface bool
-	// Segment numbers the interfaces that the address is answered on: addresses of one number share them.
+	// Segment numbers the interfaces that the address is answered on: addresses of one number share them. The number stays as long
+	// as they do, and means no others later.
 	Segment int
 	// Parts of the segment; nil: it is whole as far as is known, or nobody is to answer in the place of the holder.
 	Parts *Parts
