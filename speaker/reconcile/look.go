@@ -141,7 +141,7 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	}
 	s.view, s.gossip = l.exec.Gossip.View(), l.exec.Gossip.Address()
 	s.unable = l.exec.Layer2.Unable()
-	links = withUnable(links, s.unable)
+	links = l.memory.able.with(links, s.unable)
 	s.relevant = announce.RelevantLinks(links, s.world.L2Advertisements)
 	held := l.exec.Layer2.Held()
 	s.answers, s.rivals = l.exec.Layer2.Answers(), l.exec.Layer2.Rivals()

@@ -94,6 +94,7 @@ type memory struct {
 	reunion     election.Reunion
 	macs        announce.ClusterMACs
 	addresses   announce.NodeAddresses
+	able        ableLinks
 	detours     []announce.Detour
 	// sessions of the pass before.
 	sessions announce.SessionMemory

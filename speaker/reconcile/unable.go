@@ -10,13 +10,27 @@ import (
 	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
-// withUnable returns links that say on which of them this node cannot answer. What is not said there would not reach the
+// ableLinks are links that say on which of them this node cannot answer. What is not said there would not reach the
 // election, and the node would keep its share and answer nothing.
-func withUnable(links []lb.Link, unable []layer2.Unable) []lb.Link {
+type ableLinks struct {
+	links, marked []lb.Link
+	unable        []layer2.Unable
+}
+
+// with marks links, which never change. The list is the same one as long as nothing is different: from another one all contests
+// would be worked out anew in each pass.
+func (a *ableLinks) with(links []lb.Link, unable []layer2.Unable) []lb.Link {
 	if len(unable) == 0 {
+		*a = ableLinks{}
 		return links
 	}
-	links = slices.Clone(links)
+	if len(links) == 0 || len(links) != len(a.links) || &links[0] != &a.links[0] || !slices.Equal(unable, a.unable) {
+		*a = ableLinks{links, markUnable(slices.Clone(links), unable), unable}
+	}
+	return a.marked
+}
+
+func markUnable(links []lb.Link, unable []layer2.Unable) []lb.Link {
 	for i := range links {
 		for _, u := range unable {
 			if u.Interface == links[i].Name {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,5 +56,40 @@ func TestUnansweringError_NamesTheInterfaceTheFamilyAndWhatToDo(t *testing.T) {
 	}
 	if err := unansweringError(nil); err != nil {
 		t.Errorf("without any: %v", err)
+	}
+}
+
+// Another list would be other links, and from those everything is worked out anew.
+func TestAbleLinks_AreTheSameListUntilSomethingChanges(t *testing.T) {
+	var able ableLinks
+	all := links()
+	on := func(names ...string) (unable []layer2.Unable) {
+		for _, name := range names {
+			unable = append(unable, layer2.Unable{Interface: name, Family: lb.IPv4, Why: "operation not permitted"})
+		}
+		return unable
+	}
+	if got := able.with(all, nil); &got[0] != &all[0] {
+		t.Error("what this node is able to do changes its links")
+	}
+	marked := able.with(all, on("eth0"))
+	if got := able.with(all, on("eth0")); &got[0] != &marked[0] {
+		t.Error("the same links and failures give another list")
+	}
+	if len(all[0].Unable) > 0 || !slices.Equal(marked[0].Unable, []lb.Family{lb.IPv4}) {
+		t.Errorf("marked as unable are %+v, and of the links that others read %+v", marked, all)
+	}
+	for _, test := range []struct {
+		name string
+		list []lb.Link
+	}{
+		{"other failures", able.with(all, on("eth0", "eth1"))},
+		{"other links", able.with(links(), on("eth0", "eth1"))},
+		{"failures again after there were none", func() []lb.Link { able.with(all, nil); return able.with(all, on("eth0")) }()},
+	} {
+		if &test.list[0] == &marked[0] || len(test.list[0].Unable) != 1 {
+			t.Errorf("%s give the list of before, %+v", test.name, test.list)
+		}
+		marked = test.list
 	}
 }
