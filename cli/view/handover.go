@@ -1,7 +1,6 @@
 package view
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -33,11 +32,8 @@ func (c *Cluster) HandedOver(keys []lb.Key) map[lb.Key]Handover {
 		if slices.Contains(keys, s.Key) {
 			given := *s
 			given.Provider = v1beta1.ProviderDaymark
-			given.Labels = maps.Clone(s.Labels) // the label is written with the annotation, and serviceSelectors see it
-			if given.Labels == nil {
-				given.Labels = map[string]string{}
-			}
-			given.Labels[v1beta1.AnnotationProvider] = v1beta1.ProviderDaymark
+			// The label is written with the annotation, and serviceSelectors see it.
+			given.Labels = s.Labels.With(v1beta1.AnnotationProvider, v1beta1.ProviderDaymark)
 			parsed.Services[i] = &given
 		}
 	}

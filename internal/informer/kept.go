@@ -20,8 +20,7 @@ type kept[V any] struct {
 	*metav1.ObjectMeta
 
 	namespace, name string
-	uid             types.UID
-	version         string
+	identity        identity
 	value           V
 }
 
@@ -37,10 +36,10 @@ func (k *kept[V]) GetNamespace() string { return k.namespace }
 func (k *kept[V]) GetName() string { return k.name }
 
 // GetUID implements metav1.Object.
-func (k *kept[V]) GetUID() types.UID { return k.uid }
+func (k *kept[V]) GetUID() types.UID { return k.identity.uidText() }
 
 // GetResourceVersion implements metav1.Object.
-func (k *kept[V]) GetResourceVersion() string { return k.version }
+func (k *kept[V]) GetResourceVersion() string { return k.identity.versionText() }
 
 // GetObjectKind implements runtime.Object.
 func (k *kept[V]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
@@ -76,7 +75,7 @@ func (k *kept[V]) sameValue(after client.Object) bool {
 		return false // It names the version, which is another one.
 	}
 	now, also := after.(*kept[V])
-	return also && k.uid == now.uid && reflect.DeepEqual(k.value, now.value)
+	return also && k.identity.sameObject(now.identity) && reflect.DeepEqual(k.value, now.value)
 }
 
 // KeepParsed has a cache keep of each object of a kind no more than who it is and its value, which Listers with the same type of value
@@ -105,8 +104,8 @@ func keep[T client.Object, V any](first toolscache.TransformFunc, parse func(T) 
 			return item, err
 		}
 		return &kept[V]{
-			ObjectMeta: &noMeta, namespace: *intern(object.GetNamespace()), name: object.GetName(), uid: object.GetUID(),
-			version: object.GetResourceVersion(), value: parse(object),
+			ObjectMeta: &noMeta, namespace: *intern(object.GetNamespace()), name: object.GetName(),
+			identity: newIdentity(object.GetUID(), object.GetResourceVersion()), value: parse(object),
 		}, nil
 	}
 }

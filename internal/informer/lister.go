@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,10 +27,9 @@ type Lister[T client.Object, V any] struct {
 
 	mu       sync.Mutex
 	informer withStore
-	byKey    map[objectKey]*entry[V]
 	// notedBefore is what the changes had noted at the last look.
 	notedBefore map[objectKey]bool
-	// sorted are the entries in order of their keys.
+	// sorted are the entries of all objects in order of their keys.
 	sorted []*entry[V]
 	// list is the result of the last List; a new one is made only when something changed.
 	list []V
@@ -44,12 +42,21 @@ type Lister[T client.Object, V any] struct {
 // Replacement is a value that took the place of another; nil where there is none.
 type Replacement[V any] struct{ Before, Now *V }
 
-// entry is a value and what it was parsed from.
+// entry is a value and the object that it was parsed from, which the store of the informer has anyway.
 type entry[V any] struct {
-	key     objectKey
-	uid     types.UID
-	version string
-	value   V
+	object client.Object
+	value  V
+}
+
+func (e *entry[V]) compare(key objectKey) int { return keyOf(e.object).compare(key) }
+
+// of reports whether the value is that of a version of an object.
+func (e *entry[V]) of(object client.Object) bool {
+	now, isKept := object.(*kept[V])
+	if before, wasKept := e.object.(*kept[V]); isKept && wasKept {
+		return now.identity.same(before.identity)
+	}
+	return e.object.GetUID() == object.GetUID() && e.object.GetResourceVersion() == object.GetResourceVersion()
 }
 
 type objectKey struct{ namespace, name string }
@@ -73,7 +80,7 @@ type withStore interface {
 // NewLister makes a Lister of one kind. The parser must not change the object, which belongs to the informer; the value may
 // keep references into it. Nothing is read before the first List.
 func NewLister[T client.Object, V any](informers cache.Informers, parse func(T) V) *Lister[T, V] {
-	return &Lister[T, V]{informers: informers, parse: parse, byKey: map[objectKey]*entry[V]{}}
+	return &Lister[T, V]{informers: informers, parse: parse}
 }
 
 // NewValueLister is NewLister for values that do not say of which version of the object they are. An object that is written and whose value
@@ -154,16 +161,15 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 	for key := range look {
 		item, _, _ := store.GetByKey(key.stored()) // of this kind of store there is no error
 		object, exists := item.(client.Object)
-		known := l.byKey[key]
+		known := l.find(key)
 		switch {
-		case !exists && known == nil, exists && known != nil && known.uid == object.GetUID() && known.version == object.GetResourceVersion():
+		case !exists && known == nil, exists && known != nil && known.of(object):
 		case !exists:
 			gone[known] = true
-			delete(l.byKey, key)
 			l.replaced = append(l.replaced, Replacement[V]{Before: &known.value})
 		case known == nil:
-			known = &entry[V]{key, object.GetUID(), object.GetResourceVersion(), l.valueOf(object)}
-			l.byKey[key], added = known, append(added, known)
+			known = &entry[V]{object, l.valueOf(object)}
+			added = append(added, known)
 			now := known.value // which a later look may replace
 			l.replaced = append(l.replaced, Replacement[V]{Now: &now})
 		default:
@@ -171,16 +177,22 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 			if l.keep != nil {
 				now, same = l.keep(before, now)
 			}
-			known.uid, known.version, known.value = object.GetUID(), object.GetResourceVersion(), now
+			known.object, known.value = object, now
 			if !same {
 				edited = append(edited, known)
 				l.replaced = append(l.replaced, Replacement[V]{&before, &now})
 			}
 		}
 	}
-	if !l.unlisted {
-		l.update(added, edited, gone)
+	l.update(added, edited, gone)
+}
+
+// find returns the entry of an object; nil if there is none.
+func (l *Lister[T, V]) find(key objectKey) *entry[V] {
+	if i, found := slices.BinarySearchFunc(l.sorted, key, (*entry[V]).compare); found {
+		return l.sorted[i]
 	}
+	return nil
 }
 
 // valueOf returns the value of an object of a store, or of what is kept of one.
@@ -195,8 +207,8 @@ func (l *Lister[T, V]) valueOf(object client.Object) V {
 // the objects anew, notes all that are there and none that is gone. So it did not if one that is not noted is there. What it notes may
 // come in two parts, when the first is taken while it replaces; the read of the store that follows waits until it has done so.
 func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool) bool {
-	for key := range l.byKey { // order does not matter: any will do
-		if !noted[key] && !l.notedBefore[key] {
+	for _, known := range l.sorted { // any will do
+		if key := keyOf(known.object); !noted[key] && !l.notedBefore[key] {
 			_, exists, _ := store.GetByKey(key.stored())
 			return exists
 		}
@@ -207,9 +219,9 @@ func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool
 
 // all are the keys of all objects that are in the store or known.
 func (l *Lister[T, V]) all(store toolscache.Store) map[objectKey]bool {
-	keys := make(map[objectKey]bool, len(l.byKey))
-	for key := range l.byKey {
-		keys[key] = true
+	keys := make(map[objectKey]bool, len(l.sorted))
+	for _, known := range l.sorted {
+		keys[keyOf(known.object)] = true
 	}
 	for _, item := range store.List() {
 		if object, ok := item.(client.Object); ok {
@@ -227,14 +239,17 @@ func (l *Lister[T, V]) update(added, edited []*entry[V], gone map[*entry[V]]bool
 			l.sorted = slices.DeleteFunc(l.sorted, func(known *entry[V]) bool { return gone[known] })
 		}
 		l.sorted = merge(l.sorted, added)
+		if l.unlisted {
+			return
+		}
 		l.list = make([]V, len(l.sorted))
 		for i, known := range l.sorted {
 			l.list[i] = known.value
 		}
-	case len(edited) > 0:
+	case len(edited) > 0 && !l.unlisted:
 		l.list = slices.Clone(l.list)
 		for _, known := range edited {
-			i, _ := slices.BinarySearchFunc(l.sorted, known.key, func(known *entry[V], key objectKey) int { return known.key.compare(key) })
+			i, _ := slices.BinarySearchFunc(l.sorted, keyOf(known.object), (*entry[V]).compare)
 			l.list[i] = known.value
 		}
 	}
@@ -245,10 +260,10 @@ func merge[V any](sorted, added []*entry[V]) []*entry[V] {
 	if len(added) == 0 {
 		return sorted
 	}
-	slices.SortFunc(added, func(a, b *entry[V]) int { return a.key.compare(b.key) })
+	slices.SortFunc(added, func(a, b *entry[V]) int { return a.compare(keyOf(b.object)) })
 	merged := make([]*entry[V], 0, len(sorted)+len(added))
 	for _, next := range added {
-		i, _ := slices.BinarySearchFunc(sorted, next.key, func(known *entry[V], key objectKey) int { return known.key.compare(key) })
+		i, _ := slices.BinarySearchFunc(sorted, keyOf(next.object), (*entry[V]).compare)
 		merged = append(append(merged, sorted[:i]...), next)
 		sorted = sorted[i:]
 	}

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,6 +37,11 @@ type retrier struct {
 const logInterval = 30 * time.Second
 
 func (r *retrier) newInformer(lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	switch object.(type) {
+	case *corev1.Service, *discoveryv1.EndpointSlice:
+		// Their values alone are kept, which Listers list: nobody asks for those of a namespace.
+		indexers = toolscache.Indexers{}
+	}
 	from, kind := toolscache.ToListerWatcherWithContext(lw), &ofKind{}
 	kind.SharedIndexInformer = toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {

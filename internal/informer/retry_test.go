@@ -9,12 +9,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daymark-lb/daymark/internal/bubble"
 )
@@ -123,4 +125,18 @@ func TestRetry_EndsWithItsContext(t *testing.T) {
 			t.Error("no error")
 		}
 	})
+}
+
+// The index of namespaces takes 35 bytes of each object, and nobody asks for Services and slices by their namespace.
+func TestNewInformer_HasNoIndexThatNobodyAsks(t *testing.T) {
+	for _, row := range []struct {
+		kind client.Object
+		want int
+	}{{&corev1.Service{}, 0}, {&discoveryv1.EndpointSlice{}, 0}, {&corev1.Node{}, 1}} {
+		informer := (&retrier{}).newInformer(&toolscache.ListWatch{}, row.kind, 0,
+			toolscache.Indexers{toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc})
+		if has := len(informer.GetIndexer().GetIndexers()); has != row.want {
+			t.Errorf("the cache of %T has %d indexes, want %d", row.kind, has, row.want)
+		}
+	}
 }

@@ -38,6 +38,9 @@ func announcedService(from *corev1.Service) *lb.Service {
 	}
 	s = s.WithoutRequest()
 	s.Class, s.Provider = *intern(s.Class), *intern(s.Provider)
+	for i := range s.Labels {
+		s.Labels[i].Key = *intern(s.Labels[i].Key)
+	}
 	s.Provenance.Class = *intern(s.Provenance.Class)
 	for i := range s.Provenance.Allocations {
 		pool := &s.Provenance.Allocations[i].Pool

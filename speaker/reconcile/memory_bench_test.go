@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -105,10 +104,6 @@ func BenchmarkLoop_Memory(b *testing.B) {
 	const services = 100_000
 	for b.Loop() {
 		s := newScaleScene(b, 0)
-		for _, kind := range []client.Object{&corev1.Service{}, &discoveryv1.EndpointSlice{}} {
-			of, _ := s.cache.GetInformer(b.Context(), kind)
-			_ = of.AddIndexers(toolscache.Indexers{toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc})
-		}
 		before := inUse()
 		for i := range services {
 			decoded(b, s, writtenService(i), &corev1.Service{})

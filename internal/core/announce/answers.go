@@ -93,12 +93,12 @@ func (e *Explainer) advertisements(a address) (answers []AdvertisementAnswer) {
 	r := e.rules
 	for i := range r.l2 {
 		answers = append(answers, AdvertisementAnswer{
-			Name: r.l2[i].Name, Pool: a.pool != nil && r.l2[i].pools[a.pool], Service: r.l2[i].ServiceSelectors.Match(a.service.Labels),
+			Name: r.l2[i].Name, Pool: a.pool != nil && r.l2[i].pools[a.pool], Service: r.l2[i].ServiceSelectors.MatchLabels(a.service.Labels),
 		})
 	}
 	for i := range r.bgp {
 		answers = append(answers, AdvertisementAnswer{
-			Name: r.bgp[i].Name, BGP: true, Pool: a.pool != nil && r.bgp[i].pools[a.pool], Service: r.bgp[i].ServiceSelectors.Match(a.service.Labels),
+			Name: r.bgp[i].Name, BGP: true, Pool: a.pool != nil && r.bgp[i].pools[a.pool], Service: r.bgp[i].ServiceSelectors.MatchLabels(a.service.Labels),
 		})
 	}
 	return answers

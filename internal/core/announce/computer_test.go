@@ -183,7 +183,7 @@ var worldChanges = []struct {
 		w.Services = slices.Clone(w.Services)
 		s := &w.Services[rapid.IntRange(0, len(w.Services)-1).Draw(t, "which")]
 		changed := **s
-		changed.Labels = map[string]string{"tier": rapid.SampledFrom([]string{"gold", "iron"}).Draw(t, "tier")}
+		changed.Labels = lb.NewLabels(map[string]string{"tier": rapid.SampledFrom([]string{"gold", "iron"}).Draw(t, "tier")})
 		*s = &changed
 	}},
 	{"an advertisement has selectors", true, func(t *rapid.T, w *World, _ string) {

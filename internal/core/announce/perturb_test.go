@@ -52,6 +52,7 @@ var values = map[reflect.Type][]any{
 	reflect.TypeFor[netip.Addr]():                {netip.Addr{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 	reflect.TypeFor[[]netip.Addr]():              {[]netip.Addr(nil), addrs("192.0.2.200"), addrs("198.19.0.1", "192.0.2.201"), addrs("2001:db8::2")},
 	reflect.TypeFor[map[string]string]():         {map[string]string(nil), map[string]string{corev1.LabelTopologyZone: "a"}, map[string]string{corev1.LabelTopologyZone: "b", "tier": "gold"}},
+	reflect.TypeFor[lb.Labels]():                 {lb.Labels(nil), lb.Labels{{Key: "tier", Value: "gold"}}, lb.Labels{{Key: "app", Value: "web"}, {Key: "tier", Value: "iron"}}},
 	reflect.TypeFor[lb.Selectors]():              {lb.Selectors(nil), selector("tier=gold"), selector("tier!=gold")},
 	reflect.TypeFor[[]string]():                  {[]string(nil), []string{"lan"}, []string{"wan", "eth0"}, []string{"router"}},
 	reflect.TypeFor[error]():                     {error(nil), errors.New("it is wrong")},

@@ -193,7 +193,7 @@ func (r *rules) advertised(pool *lb.Pool) bool {
 func (r *rules) l2Matches(a address) advertisementSet {
 	var matches advertisementSet
 	for i := range r.l2 {
-		if a.pool != nil && r.l2[i].pools[a.pool] && r.l2[i].ServiceSelectors.Match(a.service.Labels) {
+		if a.pool != nil && r.l2[i].pools[a.pool] && r.l2[i].ServiceSelectors.MatchLabels(a.service.Labels) {
 			matches += r.l2[i].self
 		}
 	}
@@ -204,7 +204,7 @@ func (r *rules) l2Matches(a address) advertisementSet {
 func (r *rules) bgpMatches(a address) advertisementSet {
 	var matches advertisementSet
 	for i := range r.bgp {
-		if a.pool != nil && r.bgp[i].pools[a.pool] && r.bgp[i].ServiceSelectors.Match(a.service.Labels) {
+		if a.pool != nil && r.bgp[i].pools[a.pool] && r.bgp[i].ServiceSelectors.MatchLabels(a.service.Labels) {
 			matches += r.bgp[i].self
 		}
 	}

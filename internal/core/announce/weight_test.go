@@ -76,7 +76,7 @@ func TestWeights_OfPaths(t *testing.T) {
 		}, single, "n1 3, n2 3", ", weighted", "50 % to n1 (endpoints: 3), 50 % to n2 (endpoints: 3)"},
 		{"of all that share the address, though one is not advertised", endpoints, func(w *World, s *lb.Service) {
 			shareLocal(w, s, []string{"n1", "n2", "n2"}, []string{"n1", "n1", "n2", "n2", "n2", "n2"})
-			s.Labels = map[string]string{"app": "web"}
+			s.Labels = lb.NewLabels(map[string]string{"app": "web"})
 			w.BGPAdvertisements[0].ServiceSelectors = selector("app=web")
 		}, single, "n1 3, n2 6", ", weighted", "33 % to n1 (endpoints: 3), 67 % to n2 (endpoints: 6)"},
 		{"a node that does not serve all that share announces nothing", endpoints, func(w *World, s *lb.Service) {

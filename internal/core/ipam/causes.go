@@ -137,7 +137,7 @@ var causes = [causeCount]causeEntry{
 	// None of the pool's serviceSelectors matches the Service.
 	ServiceNotSelected: {
 		name:      "ServiceNotSelected",
-		applies:   func(_ *pass, c check) bool { return !c.pool.ServiceSelectors.Match(c.assignment.Service.Labels) },
+		applies:   func(_ *pass, c check) bool { return !c.pool.ServiceSelectors.MatchLabels(c.assignment.Service.Labels) },
 		text:      says("serves only Services with other labels"),
 		requested: ReasonPoolNotEligible, any: ReasonNoPool,
 		released: notServed,

@@ -115,7 +115,7 @@ func TestCompute_Pools(t *testing.T) {
 		}},
 		{"both the namespace and the Service must match", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.Namespaces, p.ServiceSelectors = []string{"red"}, selects("app", "web") })
-			web := func(service *lb.Service) { service.Labels = map[string]string{"app": "web"} }
+			web := func(service *lb.Service) { service.Labels = lb.NewLabels(map[string]string{"app": "web"}) }
 			s.service("red/a", web)
 			s.service("red/b")
 			s.service("blue/c", web)
@@ -260,7 +260,7 @@ func TestCompute_Reservations(t *testing.T) {
 			reserve(s, "r", "192.0.2.4/31", func(r *lb.Reservation) {
 				r.Namespace, r.Selector = "red", labels.SelectorFromSet(labels.Set{"app": "web"})
 			})
-			web := func(service *lb.Service) { service.Labels = map[string]string{"app": "web"} }
+			web := func(service *lb.Service) { service.Labels = lb.NewLabels(map[string]string{"app": "web"}) }
 			s.service("red/a", web)
 			s.service("red/b")
 			s.service("red/c", web)

@@ -143,7 +143,7 @@ func TestCompute_Transitions(t *testing.T) {
 		{"any of several serviceSelectors will do", func(s *fixture) {
 			s.pool("p", "192.0.2.0/28", func(p *lb.Pool) { p.ServiceSelectors = append(selects("app", "web"), selects("app", "db")...) })
 			for _, app := range []string{"web", "db", "mail"} {
-				s.service(app, func(service *lb.Service) { service.Labels = map[string]string{"app": app} })
+				s.service(app, func(service *lb.Service) { service.Labels = lb.NewLabels(map[string]string{"app": app}) })
 			}
 			s.pass().has("web", "192.0.2.0")
 			s.has("db", "192.0.2.1")

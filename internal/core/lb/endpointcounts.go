@@ -75,6 +75,9 @@ func JoinEndpoints(parts []*EndpointSlice) Endpoints { return sum(firstSlices(pa
 // Update returns the endpoints of a Service, joined from some slices before, as they are now.
 func (e Endpoints) Update(before, now []*EndpointSlice) Endpoints {
 	before, now = firstSlices(before), firstSlices(now)
+	if len(now) == 1 && e.Same(sum(before)) {
+		return now[0].Endpoints // which the two share: most Services have one slice
+	}
 	return e.plus(sum(without(now, before)).plus(sum(without(before, now)), -1), 1)
 }
 

@@ -83,7 +83,7 @@ func NewEndpointSlice(service Key, endpoints []Endpoint) *EndpointSlice {
 		}
 		previous = endpoint
 	}
-	s.Endpoints.nodes = slices.Clip(s.Endpoints.nodes)
+	s.Endpoints.nodes = slices.Clone(s.Endpoints.nodes) // which has no spare room
 	return s
 }
 

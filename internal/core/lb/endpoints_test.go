@@ -179,3 +179,22 @@ func TestParseEndpointSlice(t *testing.T) {
 		t.Errorf("got %d: %s, want %s", got.Size, got.Endpoints.text(), want.Endpoints.text())
 	}
 }
+
+// Most Services have one slice: what is known of their endpoints takes no memory beside it.
+func TestEndpoints_OfOneSliceAreThoseOfTheSlice(t *testing.T) {
+	slice := func(endpoints int) *EndpointSlice {
+		var list []Endpoint
+		for i := range endpoints {
+			list = append(list, Endpoint{Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), Node: fmt.Sprint("n", i), Ready: true})
+		}
+		return NewEndpointSlice(Key{}, list)
+	}
+	first, second := slice(2), slice(3)
+	var e Endpoints
+	if e = e.Update(nil, []*EndpointSlice{first}); !e.Same(first.Endpoints) {
+		t.Error("those of a new slice are copied")
+	}
+	if e = e.Update([]*EndpointSlice{first}, []*EndpointSlice{second}); !e.Same(second.Endpoints) {
+		t.Error("those of a slice in the place of another are copied")
+	}
+}

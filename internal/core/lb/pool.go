@@ -150,7 +150,7 @@ func (r *Reservation) For(s *Service) bool {
 	if r.Service != (Key{}) {
 		return r.Service == s.Key
 	}
-	return r.Namespace == s.Key.Namespace && r.Selector != nil && r.Selector.Matches(labels.Set(s.Labels))
+	return r.Namespace == s.Key.Namespace && r.Selector != nil && r.Selector.Matches(s.Labels)
 }
 
 // parseRanges parses a list of ranges. The error names the field. The ranges that can be parsed are returned with the error.

@@ -16,10 +16,15 @@ type Selectors []labels.Selector
 // Match reports whether one of the selectors matches, or the list is empty.
 func (s Selectors) Match(set map[string]string) bool { return len(s) == 0 || s.MatchAny(set) }
 
+// MatchLabels is Match for the labels of a Service.
+func (s Selectors) MatchLabels(of Labels) bool { return len(s) == 0 || s.matchAny(of) }
+
 // MatchAny reports whether one of the selectors matches.
-func (s Selectors) MatchAny(set map[string]string) bool {
+func (s Selectors) MatchAny(set map[string]string) bool { return s.matchAny(labels.Set(set)) }
+
+func (s Selectors) matchAny(of labels.Labels) bool {
 	for _, selector := range s {
-		if selector.Matches(labels.Set(set)) {
+		if selector.Matches(of) {
 			return true
 		}
 	}

@@ -51,28 +51,35 @@ type Service struct {
 	Key     Key
 	UID     types.UID
 	Created time.Time
-	Labels  map[string]string
+	Labels  Labels
 
-	// LoadBalancer: spec.type is LoadBalancer and the Service is not being deleted.
-	LoadBalancer bool
 	// Class is spec.loadBalancerClass; empty when there is none.
 	Class string
 	// Provider that the Service is to be served by; empty when it does not say.
 	Provider string
 	// Families in the order of spec.ipFamilies.
 	Families []Family
-	Policy   FamilyPolicy
 	Ports    []Port
+
+	// LoadBalancer: spec.type is LoadBalancer and the Service is not being deleted.
+	LoadBalancer bool
+	Policy       FamilyPolicy
 	// Local: spec.externalTrafficPolicy is Local.
 	Local bool
 	// Affinity: spec.sessionAffinity is ClientIP.
 	Affinity bool
 	// Distribution is spec.trafficDistribution.
 	Distribution Distribution
-	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
-	HealthCheckNodePort uint16
 	// PublishNotReady: endpoints that are not ready count as ready.
 	PublishNotReady bool
+	// HealthCheckNodePort is spec.healthCheckNodePort; 0 when there is none.
+	HealthCheckNodePort uint16
+	// Proxy: the addresses are to have the ipMode Proxy, and not VIP.
+	Proxy bool
+	// Finalizer: the Service has the finalizer v1beta1.FinalizerCleanup.
+	Finalizer bool
+	// Managed: a controller of Daymark has written its conditions into the status.
+	Managed bool
 
 	// Requested addresses, in the given order; nil when RequestError is not nil.
 	Requested []netip.Addr
@@ -87,20 +94,14 @@ type Service struct {
 	// RequestError says what is wrong with the Service's request; nil when nothing is.
 	RequestError error
 
-	// Proxy: the addresses are to have the ipMode Proxy, and not VIP.
-	Proxy bool
 	// ExternalIPs are the addresses in spec.externalIPs.
 	ExternalIPs []netip.Addr
 	// Ingress are the addresses in status.loadBalancer, in their order.
 	Ingress []netip.Addr
 	// Provenance says which of them Daymark gave. The others are foreign.
 	Provenance Provenance
-	// Finalizer: the Service has the finalizer v1beta1.FinalizerCleanup.
-	Finalizer bool
 	// Version of the Service, as ParseVersion has it; 0 without the finalizer, since nothing needs it then.
 	Version uint64
-	// Managed: a controller of Daymark has written its conditions into the status.
-	Managed bool
 }
 
 // WithoutRequest returns the Service without what it requests and what the controller checks of it: nothing that is announced follows from that.
@@ -118,7 +119,7 @@ func ParseService(from *corev1.Service) *Service {
 		Key:                 Key{from.Namespace, from.Name},
 		UID:                 from.UID,
 		Created:             from.CreationTimestamp.Time,
-		Labels:              from.Labels,
+		Labels:              NewLabels(BoundLabels(from.Labels)),
 		LoadBalancer:        from.Spec.Type == corev1.ServiceTypeLoadBalancer && from.DeletionTimestamp.IsZero(),
 		Local:               from.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
 		Affinity:            from.Spec.SessionAffinity == corev1.ServiceAffinityClientIP,
@@ -169,7 +170,7 @@ func (s *Service) parseRequest(from *corev1.Service) {
 	s.SharingKey, s.RequestedPools, s.Requested = sharing.value, splitList(pools.value), requested
 	s.SharedNamespaces = splitList(namespaces.value)
 	if err := checkBounds(from, s); err != nil {
-		s.Labels, s.SharingKey, s.SharedNamespaces = BoundLabels(s.Labels), "", nil
+		s.SharingKey, s.SharedNamespaces = "", nil
 		s.RequestedPools, s.Requested, s.RequestError = nil, nil, err
 		return
 	}
