@@ -116,6 +116,8 @@ type layer2Results interface {
 type Unnumbered interface {
 	Set(ctx context.Context, interfaces []string) error
 	Routers() map[string]netip.Addr
+	// Problems says why no router can be looked for, by interface.
+	Problems() map[string]error
 	Changes() <-chan struct{}
 }
 

@@ -47,6 +47,8 @@ type fixture struct {
 	linksUnknown  bool
 	// noPassword: the BGPPeer names a Secret that does not exist.
 	noPassword bool
+	// routerProblems say why no router can be looked for on some interfaces; the BGPPeer has its router on eth9 then.
+	routerProblems map[string]error
 	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
 	sourceAnnotation string
 	annotations      map[string]string
@@ -139,6 +141,9 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	if f.sourceAnnotation != "" {
 		spec.SourceFrom = &v1beta1.SourceFrom{NodeAnnotation: f.sourceAnnotation}
 		spec.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: f.sourceAnnotation}
+	}
+	if f.routerProblems != nil {
+		spec.PeerAddress, spec.Interface = "", "eth9"
 	}
 	return &snapshot{
 		leaving:   f.newestLeaving,
@@ -270,6 +275,7 @@ type fakeUnnumbered struct{ f *fixture }
 
 func (u fakeUnnumbered) Set(context.Context, []string) error { return u.f.call("unnumbered") }
 func (u fakeUnnumbered) Routers() map[string]netip.Addr      { return nil }
+func (u fakeUnnumbered) Problems() map[string]error          { return u.f.routerProblems }
 func (u fakeUnnumbered) Changes() <-chan struct{}            { return nil }
 
 type fakeBGP struct {

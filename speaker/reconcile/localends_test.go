@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -55,5 +56,18 @@ func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
 	reported.Status.BGP[0].Source, reported.Status.BGP[0].RouterID = "nonsense", "::1"
 	if f = newRun(reported, nil); f.bgp.desired[0].Problem == "" {
 		t.Errorf("with nonsense in the object: %+v", f.bgp.desired[0])
+	}
+}
+
+// One node of those that a BGPPeer selects has no such interface. That is said of the session; the speaker is ready.
+func TestLoop_InterfaceOfAPeerThatTheNodeDoesNotHave(t *testing.T) {
+	f := newFixture(t)
+	f.routerProblems = map[string]error{"eth9": errors.New("there is no such interface")}
+	f.pass(t)
+	if got, want := f.bgp.desired[0].Problem, "no router can be looked for on interface eth9: there is no such interface"; got != want {
+		t.Errorf("problem %q, want %q", got, want)
+	}
+	if ready := f.ready(); ready.Status != metav1.ConditionTrue {
+		t.Errorf("Ready: %s: %s", ready.Status, ready.Message)
 	}
 }

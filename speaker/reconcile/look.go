@@ -151,7 +151,7 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	}
 	l.lookAtSessions(s)
 	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
-	s.world.Routers = l.exec.Unnumbered.Routers()
+	s.world.Routers, s.world.RouterProblems = l.exec.Unnumbered.Routers(), l.exec.Unnumbered.Problems()
 	l.lookAtMembers(s, links)
 	return s, nil
 }

@@ -3,7 +3,6 @@ package unnumbered
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -83,10 +82,8 @@ func (d *Discovery) Start(ctx context.Context) error {
 	return nil
 }
 
-// Set makes us look for routers on these interfaces, by their exact names, and on no others. The error names every
-// interface on which no router can be looked for: it is missing or down, has IPv6 disabled or no usable link-local
-// address yet. That is tried again without another Set; the other interfaces are not affected. It is no error if no
-// router has advertised itself. Set waits for Start or for ctx, and may be called as often as wanted.
+// Set makes us look for routers on these interfaces, by their exact names, and on no others. It is no error
+// that no router can be looked for on one: Problems says why, and it is tried again without another Set. Set waits for Start or for ctx, and may be called as often as wanted.
 func (d *Discovery) Set(ctx context.Context, interfaces []string) error {
 	select {
 	case <-d.started:
@@ -107,11 +104,7 @@ func (d *Discovery) Set(ctx context.Context, interfaces []string) error {
 		d.tick.Reset(d.interval)
 	}
 	d.apply()
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(d.problems)) {
-		errs = append(errs, fmt.Errorf("look for a router on %s: %w", name, d.problems[name]))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Routers returns the routers that were found: interface to link-local address, with the interface's name as zone. The
@@ -122,7 +115,8 @@ func (d *Discovery) Routers() map[string]netip.Addr {
 	return maps.Clone(d.routers)
 }
 
-// Problems returns the present error of each interface that has one, as Set would return it. The caller owns the map.
+// Problems says of each interface on which no router can be looked for now why: it is missing or down, has IPv6 disabled or no usable
+// link-local address yet. It is no problem if no router has advertised itself. The caller owns the map.
 func (d *Discovery) Problems() map[string]error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

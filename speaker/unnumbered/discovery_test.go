@@ -247,9 +247,9 @@ func TestDiscovery_FollowsInterfaces(t *testing.T) {
 	d.awaitRouter("follow0", noRouter)
 	d.awaitProblem("follow0", "there is no such interface")
 	linkLocalOf(t, "moved0")
-	err := d.Set(t.Context(), []string{"moved0", "follow0"})
-	if err == nil || err.Error() != "look for a router on follow0: there is no such interface" {
-		t.Errorf("Set says %v", err)
+	d.mustSet("moved0", "follow0")
+	if got := d.Problems(); len(got) != 1 || got["follow0"] == nil || got["follow0"].Error() != "there is no such interface" {
+		t.Errorf("problems: %v", got)
 	}
 	meet("moved0", "fe80::3")
 
@@ -279,13 +279,15 @@ func TestDiscovery_IgnoresAlternativeNames(t *testing.T) {
 	newFarEnd(t, "exact0")
 	ip(t, "link property add dev exact0 altname another0")
 	d := start(t)
-	err := d.Set(t.Context(), []string{"another0", "../all", "", "exact0x", "a-name-that-no-interface-of-linux-can-have"})
-	for _, want := range []string{
-		"on another0: there is no such interface, but exact0 has it as alternative name", "on ../all: ", "on : ", "on exact0x: there is no such interface",
-		"on a-name-that-no-interface-of-linux-can-have: ",
-	} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Set says %v, want %q", err, want)
+	wants := map[string]string{
+		"another0": "there is no such interface, but exact0 has it as alternative name", "../all": "", "": "",
+		"exact0x": "there is no such interface", "a-name-that-no-interface-of-linux-can-have": "",
+	}
+	d.mustSet(slices.Collect(maps.Keys(wants))...)
+	problems := d.Problems()
+	for name, want := range wants {
+		if why := problems[name]; why == nil || !strings.HasPrefix(why.Error(), want) {
+			t.Errorf("%q: %v, want %q", name, why, want)
 		}
 	}
 }
@@ -399,8 +401,9 @@ func TestDiscovery_KeepsARouterWhileLookUpFails(t *testing.T) {
 	f.send(f.advert("fe80::1"))
 	d.awaitRouter("unread0", netip.MustParseAddr("fe80::1%unread0"))
 	fails.Store(true)
-	if err := d.Set(t.Context(), []string{"unread0"}); !errors.Is(err, errLookUp) {
-		t.Errorf("Set says %v", err)
+	d.mustSet("unread0")
+	if why := d.Problems()["unread0"]; !errors.Is(why, errLookUp) {
+		t.Errorf("problem: %v", why)
 	}
 	d.awaitRouter("unread0", netip.MustParseAddr("fe80::1%unread0"))
 	fails.Store(false)

@@ -285,13 +285,21 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	case peer.Interface != "":
 		router, found := r.world.Routers[peer.Interface]
 		if !found && base.Problem == "" {
-			base.Problem = fmt.Sprintf("no router has been heard on interface %s", peer.Interface)
+			base.Problem = r.noRouter(peer.Interface)
 		}
 		r.setAddress(&base, router, peer, n)
 	default:
 		r.setAddress(&base, base.Address, peer, n)
 	}
 	return []Session{base}
+}
+
+// noRouter says that there is none at the other end of an interface. One node may lack an interface that others have.
+func (r *rules) noRouter(name string) string {
+	if why := r.world.RouterProblems[name]; why != nil {
+		return fmt.Sprintf("no router can be looked for on interface %s: %v", name, why)
+	}
+	return fmt.Sprintf("no router has been heard on interface %s", name)
 }
 
 // resolveReferences fills in the objects that the peer names, and returns what is wrong with them; "" if nothing.

@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -182,6 +183,10 @@ func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 	w.Peers[0].GatewayFamily, w.Peers[0].Interface = 0, "eth0"
 	if got := Compute(w).Sessions[0]; got.Problem != "no router has been heard on interface eth0" {
 		t.Errorf("without a router: problem %q", got.Problem)
+	}
+	w.RouterProblems = map[string]error{"eth0": errors.New("there is no such interface")}
+	if got := Compute(w).Sessions[0]; got.Problem != "no router can be looked for on interface eth0: there is no such interface" {
+		t.Errorf("without the interface: problem %q", got.Problem)
 	}
 	w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr("fe80::1%eth0")}
 	w.OwnLinks = []lb.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: 7}}

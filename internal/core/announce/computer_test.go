@@ -215,6 +215,9 @@ var worldChanges = []struct {
 	{"an annotation gave a peer's sessions a source address", false, func(t *rapid.T, w *World, _ string) {
 		w.LocalEnds = map[string]LocalEnd{"router": {Source4: netip.MustParseAddr(rapid.SampledFrom([]string{"203.0.113.1", "203.0.113.2"}).Draw(t, "source"))}}
 	}},
+	{"no router can be looked for", false, func(t *rapid.T, w *World, _ string) {
+		w.RouterProblems = map[string]error{"eth0": errors.New(rapid.SampledFrom([]string{"it is down", "IPv6 is disabled"}).Draw(t, "why"))}
+	}},
 	{"a router is found", false, func(t *rapid.T, w *World, _ string) {
 		w.Routers = map[string]netip.Addr{"eth0": netip.MustParseAddr(rapid.SampledFrom([]string{"fe80::1%eth0", "fe80::2%eth0"}).Draw(t, "router"))}
 	}},

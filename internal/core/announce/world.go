@@ -47,6 +47,8 @@ type World struct {
 	Gateways []lb.Gateway
 	// Routers at the other end of this node's interfaces, by the interface's name: link-local addresses with a zone.
 	Routers map[string]netip.Addr
+	// RouterProblems say why no router can be looked for on one of them, by the interface's name.
+	RouterProblems map[string]error
 	// Running are the BGP sessions of this node that are established, by name. They go on even if they have a Problem now.
 	Running map[string]bool
 	// LocalEnds are what annotations of this node last gave the sessions with a peer, by its name.
