@@ -116,7 +116,7 @@ spec: {ipAddressPools: [twice], med: %d}
 	address, _ := cluster.Service("twice").AwaitAddress()
 	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 	cluster.Apply(advertisement("b-second", 20))
-	awaitObjectCondition(t, cluster, "BGPAdvertisement", "b-second", "Ready", "False Overridden", "med 20", "a-first")
+	awaitObjectCondition(t, cluster, "BGPAdvertisement", "b-second", "Ready", "True Overridden", "med 20", "a-first")
 	awaitObjectCondition(t, cluster, "BGPAdvertisement", "a-first", "Ready", "True")
 	cluster.Delete(advertisement("a-first", 10))
 	awaitObjectCondition(t, cluster, "BGPAdvertisement", "b-second", "Ready", "True")

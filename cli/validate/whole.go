@@ -97,7 +97,7 @@ func assigned(a *ipam.Assignment, now time.Time) metav1.Condition {
 func wrong(c metav1.Condition) bool {
 	switch c.Type {
 	case v1beta1.ConditionReady, v1beta1.ConditionAddressAssigned:
-		return c.Status == metav1.ConditionFalse
+		return c.Status == metav1.ConditionFalse || c.Reason == status.Overridden.Name
 	case v1beta1.ConditionOverlap:
 		return c.Status == metav1.ConditionTrue
 	}

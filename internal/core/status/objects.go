@@ -163,13 +163,13 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 }
 
 // BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one
-// overrides, empty for none (announce.Explainer).
+// overrides, empty for none (announce.Explainer): it is in use all the same, and nobody is to wait for anything.
 func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
 	resolved := a.Resolve(r.aliases)
 	texts := append(r.missingPools(a.Pools), r.missingPeers(a.Peers)...)
 	ready := firstProblem(r.communitiesOf(resolved), understood(a, a.Err, "the rest of it counts"), found(texts), r.anyNode(r.selectedBy(lb.InForce(resolved, nil).NodeSelectors)))
 	if ready.True && overridden != "" {
-		return notReady(Overridden, overridden)
+		ready.Reason, ready.Message = Overridden, overridden
 	}
 	if lists := resolved.Lists(r.known); resolved.Accepted != nil && a.Err == nil && resolved.Unresolved == nil {
 		return andKept(ready, &lists, &resolved.Accepted.Advertisement, resolved.Accepted.Peers)

@@ -85,7 +85,8 @@ var HeldBack = reason.Reason{
 
 // Overridden is a reason of the condition Ready of a BGPAdvertisement.
 var Overridden = reason.Reason{
-	Name: "Overridden", Meaning: "An older BGPAdvertisement sets another value of an attribute for the same prefix and peer, and that one is used.",
+	Name: "Overridden", Meaning: "The advertisement is in use, but for an attribute of which an older BGPAdvertisement sets another value for the same prefix " +
+		"and peer: that one is used. Ready is True.",
 	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
 }
 
@@ -317,7 +318,7 @@ func Conditions() []reason.Condition {
 		stalled("IPReservation"),
 		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoNode, NoInterface),
 		stalled("L2Advertisement"),
-		ready("BGPAdvertisement", "The advertisement is valid, what it names exists, and all its attributes are used.", Valid, Invalid, HeldBack, NotFound, NoNode, Overridden),
+		ready("BGPAdvertisement", "The advertisement is valid, and what it names exists.", Valid, Invalid, HeldBack, NotFound, NoNode, Overridden),
 		stalled("BGPAdvertisement"),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),

@@ -125,7 +125,7 @@ func TestReferences_Ready(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			good := test.want == Valid
+			good := test.want == Valid || test.want == Overridden
 			if test.got.Type != v1beta1.ConditionReady || test.got.True != good || test.got.Reason != test.want || test.got.Message != test.message {
 				t.Errorf("got %+v", test.got)
 			}
