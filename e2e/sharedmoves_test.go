@@ -4,9 +4,50 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
+
+// Promise: a roll-out of all speakers costs the clients of shared addresses nothing: whoever opens a connection meanwhile, and asks for
+// the address before, is served, and connections that are open go on.
+func TestShared_RollingUpdateLosesNoConnection(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	cluster.UseSpeakerFlags("--l2-rebalance-after=2s")
+	awaitMembers(t, cluster)
+	var addresses []netip.Addr
+	var pages []string
+	cluster.Apply(sharedPool("rolled"))
+	for i := range 3 { // So that each node is likely to answer the client for one of them.
+		name := fmt.Sprintf("rolled%d", i)
+		cluster.Pod(name, "n1")
+		cluster.Apply(service(name, "rolled", "ipFamilyPolicy: RequireDualStack"))
+		v4, v6 := dualAddresses(t, cluster.Service(name))
+		addresses = append(addresses, v4, v6)
+	}
+	awaitEvenShares(t, cluster, addresses, cluster.NodeNames()...)
+	answering := map[string]bool{}
+	for _, address := range addresses {
+		cluster.Client().MustGet(url(address))
+		pages = append(pages, url(address))
+		answering[cluster.Client().Resolved(address)] = true
+	}
+	open := cluster.Client().OpenConnections(openConnections, addresses...)
+	probe := cluster.Client().Probe(pages...)
+	probe.Forget()
+	began := time.Now()
+	cluster.RollSpeakers()
+	rolled := time.Now()
+	awaitEvenShares(t, cluster, addresses, cluster.NodeNames()...)
+	lab.Eventually(t, waitTimeout, "all connections are answered", func() error { return open.AnsweredSince(rolled) })
+	report, broken := probe.Stop(), open.Stop()
+	t.Logf("%s for three speakers, evenly shared after %s; before it %d of them answered; %s; %d of %d open connections broke",
+		ms(rolled.Sub(began)), ms(time.Since(rolled)), len(answering), report, len(broken), openConnections)
+	if report.Failed() > 0 || len(broken) > 0 {
+		t.Errorf("%d connections could not be opened, and %d broke: %v", report.Failed(), len(broken), broken)
+	}
+}
 
 // Promise: under externalTrafficPolicy Local the nodes with ready endpoints share an address, and no others.
 func TestShared_UnderLocalTheNodesWithEndpointsShare(t *testing.T) {

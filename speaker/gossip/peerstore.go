@@ -176,6 +176,7 @@ func (s *peerStore) peer(node string, status detector.Status) Peer {
 	peer.Version = int(r.versions.max)
 	if r.stateKnown && r.incarnation == status.Incarnation {
 		peer.State, peer.StateKnown = r.state, true
+		peer.Partial = r.version < stateVersion && r.versions.max != version1
 	}
 	return peer
 }

@@ -88,3 +88,52 @@ func TestState_TellsWhatIsCutOnSegments(t *testing.T) {
 		t.Error("a state with too many segments is taken")
 	}
 }
+
+// A speaker that begins says all that version 1 can say before it knows what the others understand. What it does not say then is no answer.
+func TestPeer_IsPartialUntilItHasSaidAll(t *testing.T) {
+	m := New(Config{Node: "self"})
+	said := State{Known: true, PassesOn: true, DrainingTold: true}
+	inVersion := func(node string, v version) stateRecord {
+		return stateRecord{node: node, incarnation: 5, seq: 1, version: v, body: said.encode(v)}
+	}
+	for node, understands := range map[string]versionRange{"new": {oldest, newest}, "old": {version1, version1}} {
+		m.peers.setListed(begins, node, listing{incarnation: 5, versions: understands, at: gossipAt("127.0.0.1")}, true)
+	}
+	for _, step := range []struct {
+		what     string
+		received stateRecord
+		partial  bool
+	}{
+		{"who understands later versions says part of it", inVersion("new", version1), true},
+		{"and then all", inVersion("new", version2), false},
+		{"who does not has said all", inVersion("old", version1), false},
+	} {
+		if newer, ok := m.peers.mergeState(begins, step.received); !newer || !ok {
+			t.Errorf("%s: it is not taken", step.what)
+		}
+		if p := m.View().Peers[step.received.node]; !p.StateKnown || p.Partial != step.partial {
+			t.Errorf("%s: %+v", step.what, p)
+		}
+	}
+}
+
+// A speaker that restarts never seems to say that it does not pass on.
+func TestPeer_ARestartLeavesNothingUnsaid(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.1.14.", Timing{}, "a", "b")
+	a, before := all[0], all[1]
+	before.crash(t)
+	b := beginWith(t, Config{Node: "b", Bind: before.at, Keys: secrets("k")}, on)
+	b.BroadcastState(State{Known: true, PassesOn: true})
+	b.Set(map[string]ExpectedPeer{"a": {Address: a.at}})
+	partial := false
+	a.awaits(t, "all that the next run says", func(v View) bool {
+		p := v.Peers["b"]
+		partial = partial || p.Partial
+		if p.StateKnown && !p.Partial && !p.State.PassesOn {
+			t.Errorf("it seems to say: %+v", p)
+		}
+		return p.Incarnation == b.Incarnation() && p.State.PassesOn
+	})
+	t.Logf("for a time only part was known: %v", partial)
+}

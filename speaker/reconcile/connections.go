@@ -104,9 +104,12 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
 }
 
-// unheard is another node whose speaker is alive, and whose state has not come yet, some time after the start; "": none is waited for.
+// unheard is another node whose speaker is alive, and whose whole state has not come yet, some time after the start; "": none is waited for.
 func (l *Loop) unheard(since time.Duration, seen *snapshot) string {
-	i := slices.IndexFunc(seen.view.Alive, func(node string) bool { return node != l.cfg.Node && !seen.view.Peers[node].StateKnown })
+	i := slices.IndexFunc(seen.view.Alive, func(node string) bool {
+		peer := seen.view.Peers[node]
+		return node != l.cfg.Node && (!peer.StateKnown || peer.Partial)
+	})
 	if i < 0 || since >= statesLimit {
 		return ""
 	}
@@ -194,7 +197,8 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 	shared := make(map[string]sharedAddresses, len(seen.view.Peers))
 	peers := make(map[string]handover.Peer, len(seen.view.Peers))
 	for name := range seen.view.Peers {
-		state := seen.view.Peers[name].State
+		peer := seen.view.Peers[name]
+		state := peer.State
 		if name == self || len(own) == 0 || len(state.Links) == 0 {
 			continue
 		}
@@ -208,7 +212,9 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 			known.vias = announce.SharedAddresses(own, state.Links, kubernetes)
 		}
 		shared[name] = known
-		peers[name] = handover.Peer{Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold, PassesOn: state.PassesOn}
+		peers[name] = handover.Peer{
+			Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold, PassesOn: state.PassesOn, Partial: peer.Partial,
+		}
 	}
 	m.shared = shared
 	return peers

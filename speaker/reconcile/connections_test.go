@@ -159,6 +159,27 @@ func TestLoop_PassesOnOpenConnections(t *testing.T) {
 				t.Errorf("with another table, the passages are %+v", f.connections.plan.Passages)
 			}
 		}},
+		{"a server whose speaker is back passes on as before, though it has not said so yet", func(t *testing.T, f *fixture) {
+			f.addNeighbor()
+			n3 := links()
+			n3[0].MAC, n3[0].Addresses = "02:00:00:00:00:03", []netip.Prefix{netip.MustParsePrefix("192.0.2.13/24")}
+			f.gossip.view.Alive = append(f.gossip.view.Alive, "n3")
+			f.gossip.view.Peers["n3"] = gossip.Peer{Incarnation: 1, StateKnown: true, State: gossip.State{Known: true, Links: n3, DrainingTold: true, PassesOn: true}}
+			table := shares.Divide(shares.Table{}, []string{"n1", "n2", "n3"})
+			f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n3", Incarnation: 1, Term: 1, Announced: true, Shares: table, Revision: 1})
+			f.untilSettled(t)
+			f.pass(t)
+			ring := []handover.Passage{{Addr: vip, Via: addressOfN2, Hops: 2}}
+			if !reflect.DeepEqual(f.connections.plan.Passages, ring) {
+				t.Fatalf("passages %+v", f.connections.plan.Passages)
+			}
+			n2 := f.gossip.view.Peers["n2"]
+			n2.Incarnation, n2.State.DrainingTold, n2.State.PassesOn, n2.Partial = 2, false, false, true
+			f.gossip.view.Peers["n2"] = n2
+			if f.pass(t); !reflect.DeepEqual(f.connections.plan.Passages, ring) {
+				t.Errorf("while it has not said so, the passages are %+v", f.connections.plan.Passages)
+			}
+		}},
 		{"the former one counts, and says so to the others and in its Speaker", func(t *testing.T, f *fixture) {
 			f.addNeighbor()
 			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1, StateKnown: true} // may not hold
@@ -401,10 +422,15 @@ func TestConnectionsCondition_RulesThatAreLeftOver(t *testing.T) {
 // A speaker that has just started takes nothing from the kernel, and is not ready, before it has heard from each that is alive who has
 // connections; but it does not wait for ever.
 func TestLoop_WaitsForTheStatesOfTheOthers(t *testing.T) {
-	for _, comes := range []bool{true, false} {
+	for _, test := range []struct{ comes, partial bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
 		inTime(t, func(t *testing.T, f *fixture) {
 			f.addNeighbor()
-			f.gossip.view.Peers["n2"] = gossip.Peer{Incarnation: 1}
+			comes, begins := test.comes, gossip.Peer{Incarnation: 1}
+			if test.partial {
+				begins = f.gossip.view.Peers["n2"]
+				begins.Partial = true
+			}
+			f.gossip.view.Peers["n2"] = begins
 			f.pass(t)
 			time.Sleep(statesLimit / 2) // Addresses are claimed by then.
 			f.pass(t)

@@ -12,6 +12,10 @@ import (
 // not have counted them, or said so, and clients that know the old way open more.
 const settleTime = 10 * time.Second
 
+// lingerTime is how long a former holder that has no connections left still passes on what others send it: they are told some seconds later
+// that it has none, and one whose speaker has restarted takes it for a former holder for settleTime from then on.
+const lingerTime = 3 * settleTime
+
 // RouteDelay is by how much the routers learn later than the nodes that a node announces an address beside others, or does not any more: the
 // others must have learned that they are to pass on what they do not know, before the routers send it to them.
 const RouteDelay = 300 * time.Millisecond
@@ -86,6 +90,8 @@ type Peer struct {
 	Complete bool
 	// PassesOn: it passes on what it does not know itself.
 	PassesOn bool
+	// Partial: it has just begun, and what has come of it does not say Left, Complete and PassesOn. Its kernel does what it did before.
+	Partial bool
 }
 
 // Via is an address of another node, with the length of its subnet, on a segment that Links of this node are on, by name.
@@ -291,6 +297,9 @@ func (m *Memory) remember(in *Input) {
 		}
 	}
 	for node, peer := range in.Peers {
+		if peer.Partial {
+			peer.PassesOn = m.peers[node].PassesOn
+		}
 		peers[node] = peer
 	}
 	m.peers = peers
@@ -326,7 +335,7 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 	if len(t.holders) == 0 && holder == "" || len(t.holders) < 2 && len(t.former) == 0 || len(t.holders) > 1 && in.Now.Sub(t.changed) >= a.Draining && !t.doubted {
 		return netip.Addr{}, 0
 	}
-	members := t.members()
+	members := t.members(in)
 	me, found := slices.BinarySearch(members, in.Node)
 	if !found {
 		return netip.Addr{}, 0

@@ -38,7 +38,11 @@ type cluster struct {
 	// off are nodes that do not answer on the segment.
 	off []string
 	// unable are nodes that do not pass on.
-	unable   map[string]bool
+	unable map[string]bool
+	// partial are nodes whose speakers have just begun: the others have only heard part of what they say.
+	partial map[string]bool
+	// found is what a speaker that begins finds in its kernel, in its next decision only.
+	found    map[string][]Counted
 	suspects []string
 	// silent are nodes that are not heard, and answered those of them that answer on the segment.
 	silent, answered []string
@@ -53,7 +57,7 @@ type cluster struct {
 
 func newCluster(nodes ...string) *cluster {
 	c := &cluster{
-		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{}, unable: map[string]bool{},
+		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{}, unable: map[string]bool{}, partial: map[string]bool{}, found: map[string][]Counted{},
 		draining: draining, left: map[string]int{}, said: map[string]bool{}, last: map[string]Decision{},
 	}
 	for _, node := range nodes {
@@ -87,8 +91,9 @@ func (c *cluster) decide() {
 func (c *cluster) input(node string) Input {
 	in := Input{
 		Now: c.now, Node: node, Addresses: []Address{{Addr: moved, Holders: c.holders, Draining: c.draining}}, Peers: map[string]Peer{}, Left: map[netip.Addr]int{},
-		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed, Suspects: c.suspects,
+		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed, Suspects: c.suspects, Found: c.found[node],
 	}
+	delete(c.found, node)
 	if left, set := c.left[node]; set && left >= 0 {
 		in.Left[moved] = left
 	}
@@ -104,6 +109,9 @@ func (c *cluster) input(node string) Input {
 			peer := Peer{Vias: vias(address4(other)), Complete: true, PassesOn: !c.unable[other]}
 			if c.said[other] {
 				peer.Left = []netip.Addr{moved}
+			}
+			if c.partial[other] {
+				peer = Peer{Vias: peer.Vias, Partial: true}
 			}
 			in.Peers[other] = peer
 		}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestMemory_SeveralHolders(t *testing.T) {
@@ -106,6 +107,64 @@ func TestMemory_ARingGoesRoundANodeThatIsSwitchedOff(t *testing.T) {
 	c.away["n2"], c.memories["n2"], c.said["n2"] = false, &Memory{}, false
 	c.hold("n1", "n2", "n3")
 	c.expectWay(t, "n2 is back", "n1", "n2", "n3")
+}
+
+// All speakers are restarted, one after the other, while all nodes have connections: at no moment is one left out, neither before the others have
+// heard all of what its next speaker says, nor before that knows who holds the address.
+func TestMemory_ARollOutLeavesNoNodeOut(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	all := slices.Clone(c.nodes)
+	expect := func(what string) {
+		t.Helper()
+		for _, holder := range c.holders {
+			way := slices.Sorted(slices.Values(c.way(t, holder)))
+			if !slices.Equal(way, all) {
+				t.Errorf("%s: a packet that comes in by %s visits %v", what, holder, way)
+			}
+		}
+	}
+	c.hold(all...)
+	for _, n := range all {
+		others := slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == n })
+		c.hold(others...)
+		expect(n + " hands over what it holds")
+		c.away[n] = true
+		c.after(time.Second)
+		expect(n + " has ended")
+		c.away[n], c.partial[n], c.memories[n], c.found[n] = false, true, &Memory{}, c.last[n].Plan.Counted
+		c.hold(others...)
+		expect(n + " is back")
+		c.partial[n] = false
+		c.hold(others...)
+		expect(n + " has said all")
+		c.hold(all...)
+		expect(n + " holds again")
+	}
+}
+
+// A node that has no connections left and says so is asked for a while by those that do not know, or whose speakers have begun since. It
+// leads on, for its own kernel would take what it is sent for the beginning of a connection.
+func TestMemory_AFormerHolderLeadsOnUntilAllKnow(t *testing.T) {
+	for _, holders := range [][]string{{"n2", "n3"}, {"n3"}} {
+		c := newCluster("n1", "n2", "n3")
+		c.hold("n1", "n2", "n3")
+		c.left["n1"], c.left["n2"] = 0, 1
+		c.hold(holders...)
+		c.after(settleTime / 2)
+		c.memories["n3"] = &Memory{}
+		c.hold(holders...)
+		c.after(settleTime / 2)
+		if c.said["n1"] {
+			t.Fatal("n1 says that it has connections")
+		}
+		c.expectWay(t, fmt.Sprintf("%v hold it, and n1 has no connections left", holders), "n3", "n1", "n2")
+		c.after(settleTime)
+		c.expectWay(t, "all know", "n3", "n2")
+		c.expectWay(t, "what is under way leads on", "n1", "n2")
+		if c.after(lingerTime); len(c.last["n1"].Plan.Passages) > 0 {
+			t.Errorf("for ever n1 has %v", c.last["n1"].Plan.Passages)
+		}
+	}
 }
 
 func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {

@@ -29,12 +29,12 @@ type track struct {
 	back time.Time
 }
 
-// former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up; it
-// is remembered as long as it says otherwise.
+// former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up, since
+// ended; it is remembered as long as it says otherwise, and the node that decides remembers itself for lingerTime.
 type former struct {
-	node  string
-	since time.Time
-	over  bool
+	node         string
+	since, ended time.Time
+	over         bool
 }
 
 // newTrack begins to remember an address. That several nodes attract it is taken for a change: this node may have come just now.
@@ -73,15 +73,23 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	for _, node := range sortedKeys(reports) {
 		t.add(node, in.Now)
 	}
-	t.former = slices.DeleteFunc(t.former, func(f former) bool {
-		return slices.Contains(t.holders, f.node) || in.Dead(f.node) || f.over && !reports[f.node]
-	})
+	done := func(f former) bool { return f.over && !reports[f.node] && !f.lingers(in) }
+	t.former = slices.DeleteFunc(t.former, func(f former) bool { return slices.Contains(t.holders, f.node) || in.Dead(f.node) || done(f) })
 	for i := range t.former {
 		f := &t.former[i]
 		age := in.Now.Sub(f.since)
-		f.over = age >= a.Draining || !in.Now.Before(t.settled(f)) && t.empty(f.node, in, a.Addr, peers, reports)
+		over := age >= a.Draining || !in.Now.Before(t.settled(f)) && t.empty(f.node, in, a.Addr, peers, reports)
+		if over && !f.over {
+			f.ended = in.Now
+		}
+		f.over = over
 	}
-	t.former = slices.DeleteFunc(t.former, func(f former) bool { return f.over && !reports[f.node] })
+	t.former = slices.DeleteFunc(t.former, done)
+}
+
+// lingers reports whether the node that decides still passes on what comes from others that do not know yet that it has no connections.
+func (f *former) lingers(in *Input) bool {
+	return f.over && f.node == in.Node && in.Now.Sub(f.ended) < lingerTime
 }
 
 // change takes in who comes and goes among the holders.
@@ -145,13 +153,13 @@ func (t *track) formerly(node string) *former {
 
 // members are the holders and the former ones, sorted. While nobody holds an address that one did, that one keeps its place, even if it
 // has crashed: the ways go on as they were.
-func (t *track) members() []string {
+func (t *track) members(in *Input) []string {
 	members := slices.Clone(t.holders)
 	if len(members) == 0 && t.sole != "" {
 		members = append(members, t.sole)
 	}
-	for _, f := range t.former {
-		if !f.over {
+	for i := range t.former {
+		if f := &t.former[i]; !f.over || f.lingers(in) {
 			members = append(members, f.node)
 		}
 	}
@@ -173,6 +181,8 @@ func (t *track) wait(now time.Time, draining time.Duration) (wait time.Duration)
 		if f := &t.former[i]; !f.over {
 			sooner(t.settled(f))
 			sooner(f.since.Add(draining))
+		} else {
+			sooner(f.ended.Add(lingerTime))
 		}
 	}
 	return wait
