@@ -88,7 +88,7 @@ func (u *upgrade) uninstall(announcedFirst bool, programs command, stays bool, r
 	u.expect("the namespace is there", slices.Contains(u.list("namespaces"), "namespace/daymark-system"), stays)
 	if stays {
 		u.expect("the pools are there", strings.Join(u.list("ipaddresspools.daymark.io"), " ") ==
-			"ipaddresspool.daymark.io/lan ipaddresspool.daymark.io/wan", true)
+			"ipaddresspool.daymark.io/lan ipaddresspool.daymark.io/lan-ipv6 ipaddresspool.daymark.io/wan ipaddresspool.daymark.io/wan-ipv6", true)
 	}
 	for _, c := range rest {
 		do(u.now, c)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/daymark-lb/daymark/e2e/kubelet"
 	"github.com/daymark-lb/daymark/e2e/lab/check"
+	"github.com/daymark-lb/daymark/e2e/lab/router"
 	"github.com/daymark-lb/daymark/e2e/lab/segment"
 )
 
@@ -22,6 +23,10 @@ pools:
   spec: {addresses: [192.0.2.200-192.0.2.220], autoAssign: false}
 - name: wan
   spec: {addresses: [203.0.113.0/25], autoAssign: false}
+- name: lan-ipv6
+  spec: {addresses: ["2001:db8::200-2001:db8::220"], autoAssign: false}
+- name: wan-ipv6
+  spec: {addresses: ["2001:db8:1b::/120"], autoAssign: false}
 reservations:
 - name: later
   spec: {addresses: [192.0.2.220], serviceRef: {namespace: shop, name: web}}
@@ -33,20 +38,49 @@ bfdProfiles:
   spec: {receiveInterval: 1000, transmitInterval: 1000}
 l2Advertisements:
 - name: lan
-  spec: {ipAddressPools: [lan]}
+  spec: {ipAddressPools: [lan, lan-ipv6]}
 bgpPeers:
 - name: router
-  spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}
+  spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, addressFamilies: [IPv4, IPv6]}
 bgpAdvertisements:
 - name: wan
-  spec: {ipAddressPools: [wan], peers: [router], communities: [blue]}
+  spec: {ipAddressPools: [wan, wan-ipv6], peers: [router], communities: [blue]}
+`
+
+// networkV6 is what the manifests have for IPv6 beside kubelet.Network.
+const networkV6 = `
+apiVersion: daymark.io/v1beta1
+kind: IPAddressPool
+metadata: {name: lan-ipv6}
+spec: {addresses: ["2001:db8::200-2001:db8::220"], autoAssign: false}
+---
+apiVersion: daymark.io/v1beta1
+kind: L2Advertisement
+metadata: {name: lan-ipv6}
+spec: {ipAddressPools: [lan-ipv6]}
+---
+apiVersion: daymark.io/v1beta1
+kind: IPAddressPool
+metadata: {name: wan-ipv6}
+spec: {addresses: ["2001:db8:1b::/120"], autoAssign: false}
+---
+apiVersion: daymark.io/v1beta1
+kind: BGPAdvertisement
+metadata: {name: wan-ipv6}
+spec: {ipAddressPools: [wan-ipv6]}
+---
+apiVersion: daymark.io/v1beta1
+kind: BGPPeer
+metadata: {name: router}
+spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, connectTime: 1s, addressFamilies: [IPv4, IPv6]}
 `
 
 // keepServices has Services kept until they are withdrawn, with the finalizer that has to go before who removes it.
 const keepServices = "controller: {cleanupFinalizer: true}\n"
 
-// moreServices are how many there are of each pool beside those of kubelet.Web.
-const moreServices = 5
+// moreServices are what is added to the names lan and wan of kubelet.Web: so many more Services there are of each way to announce, and
+// those of the second list have an IPv6 address.
+var moreServices, ipv6Services = []string{"-0", "-1", "-2"}, []string{"-ipv6-0", "-ipv6-1"}
 
 // upgrade is a cluster between two versions.
 type upgrade struct {
@@ -76,23 +110,33 @@ func runUpgrade(t *narrator, file string) error {
 	}
 	c := kubelet.Start(t, kubelet.Settings{Images: append(before.Images, now.Images...)})
 	u := &upgrade{t: t, c: c, before: c.Administrator(before, chartValues), now: c.Administrator(now, chartValues+keepServices)}
+	if err := c.Router.Replace(router.Any.OrBest(), router.Settings{V6: true}); err != nil {
+		return fmt.Errorf("have the router take IPv6 routes, too: %w", err)
+	}
 	u.offer()
 	for _, part := range []func(){u.freshInstall, u.byChart, u.byManifests} {
 		u.wrong = errors.Join(u.wrong, t.tell(func() error { part(); return nil }))
 	}
 	head := fmt.Sprintf("%s, Daymark %s and before it %s, Linux %s.\n\n", time.Now().UTC().Format("2006-01-02"), now.Version, before.Version, kernel())
-	text := head + u.facts.String() + "\n| what happens | took | BGP: new failed | layer 2: new failed, of these open already | addresses changed | " +
-		"two answered, nobody answered |\n|---|---|---|---|---|---|\n" + u.table.String()
+	text := head + u.facts.String() + "\n| what happens | took | BGP: new failed, IPv4 and IPv6 | held broken | layer 2: new failed, IPv4 and IPv6 | held broken | " +
+		"addresses changed | two answered, nobody answered |\n|---|---|---|---|---|---|---|---|\n" + u.table.String()
 	return errors.Join(u.wrong, replaceSection(file, "upgrade", text))
 }
 
 // offer makes pods and Services, which have no addresses as long as nobody gives them some.
 func (u *upgrade) offer() {
 	u.c.Apply(kubelet.Web)
-	for i := range moreServices {
-		for _, pool := range []string{"lan", "wan"} {
-			u.c.Apply(fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s-%d, annotations: {daymark.io/address-pool: %[1]s}}\n"+
-				"spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n", pool, i))
+	const more = `apiVersion: v1
+kind: Service
+metadata: {name: %s, annotations: {daymark.io/address-pool: %s}}
+spec: {type: LoadBalancer, ipFamilies: [%s], selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`
+	for _, way := range []string{"lan", "wan"} {
+		for _, suffix := range moreServices {
+			u.c.Apply(fmt.Sprintf(more, way+suffix, way, "IPv4"))
+		}
+		for _, suffix := range ipv6Services {
+			u.c.Apply(fmt.Sprintf(more, way+suffix, way+"-ipv6", "IPv6"))
 		}
 	}
 	u.c.Apply(stranger)
@@ -110,7 +154,7 @@ func (u *upgrade) ready(a kubelet.Administrator) {
 func (u *upgrade) served() (byARP, byBGP time.Time) {
 	u.lan, u.wan = nil, nil
 	for _, pool := range []string{"lan", "wan"} {
-		for _, suffix := range append([]string{""}, suffixes()...) {
+		for _, suffix := range suffixes() {
 			address, _ := u.c.Service(u.t, pool+suffix).AwaitAddress()
 			if pool == "lan" {
 				u.lan = append(u.lan, address)
@@ -139,12 +183,8 @@ func (u *upgrade) served() (byARP, byBGP time.Time) {
 	return byARP, byBGP
 }
 
-func suffixes() (all []string) {
-	for i := range moreServices {
-		all = append(all, fmt.Sprintf("-%d", i))
-	}
-	return all
-}
+// suffixes are those of all Services of a way to announce.
+func suffixes() []string { return slices.Concat([]string{""}, moreServices, ipv6Services) }
 
 // freshInstall measures how long the chart takes from nothing to all being ready and served. It then has the speakers gossip by another
 // port, and takes all off again.
@@ -187,6 +227,7 @@ func (u *upgrade) byChart() {
 func (u *upgrade) byManifests() {
 	do(u.before, applyFirst)
 	u.c.Apply(kubelet.Network)
+	u.c.Apply(networkV6)
 	u.served()
 	u.ready(u.before)
 	u.change("`kubectl apply` of this version", func() { do(u.now, applyNext); u.ready(u.now) })
@@ -256,7 +297,7 @@ func (u *upgrade) gone() {
 // addressesNow are those in the status of all Services, sorted.
 func (u *upgrade) addressesNow() (all []string) {
 	for _, pool := range []string{"lan", "wan"} {
-		for _, suffix := range append([]string{""}, suffixes()...) {
+		for _, suffix := range suffixes() {
 			addresses, err := u.c.Service(u.t, pool+suffix).Addresses()
 			must(err)
 			for _, a := range addresses {
