@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -156,8 +157,13 @@ func must(err error) {
 	}
 }
 
-// runDisturbances writes what each costs into its section of the file.
-func runDisturbances(t *narrator, file string) error {
+// runDisturbances writes what each costs into its section of the file. With an expression it makes those alone that match, and writes
+// nothing.
+func runDisturbances(t *narrator, file, only string) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("read the expression %q: %w", only, err)
+	}
 	c, version, lan, wan, err := serving(t)
 	if err != nil {
 		return err
@@ -166,6 +172,9 @@ func runDisturbances(t *narrator, file string) error {
 	b.WriteString("| what happens | took | BGP: new failed | held broken | layer 2: new failed, of these open already | held broken |\n|---|---|---|---|---|---|\n")
 	var errs []error
 	for _, d := range disturbances {
+		if !wanted.MatchString(d.what) {
+			continue
+		}
 		seen, err := disturb(t, c, d, lan, wan)
 		if err != nil { // It was not done, so it cost nothing.
 			errs = append(errs, fmt.Errorf("%s: %w", d.what, err))
@@ -178,6 +187,9 @@ func runDisturbances(t *narrator, file string) error {
 		t.Logf("%s", seen.line(d))
 		fmt.Fprintln(&b, seen.line(d))
 	}
+	if only != "" {
+		return errors.Join(errs...)
+	}
 	fmt.Fprintf(&b, "\n%s, Daymark %s, Linux %s.\n", time.Now().UTC().Format("2006-01-02"), version, kernel())
 	return errors.Join(append(errs, replaceSection(file, "disturbances", b.String()))...)
 }
@@ -188,8 +200,9 @@ type cost struct {
 	byBGP, byARP probe.Report
 	// Of the connections that were held, why some broke.
 	brokenByBGP, brokenByARP []error
-	// straight is of connections to the pods' own addresses: what fails there is the machine's.
+	// straight is of connections to the own addresses of pods on the other nodes: what fails there is the machine's.
 	straight probe.Report
+	began    time.Time
 }
 
 // line of the table.
@@ -227,17 +240,23 @@ func (s cost) wrong(d disturbance) (err error) {
 
 // disturb does it to the node that holds the address of layer 2.
 func disturb(t *narrator, c *kubelet.Cluster, d disturbance, lan, wan netip.Addr) (seen cost, err error) {
-	node, control := c.Client().Holder(lan), c.Control()
+	node := c.Client().Holder(lan)
+	control := c.Control(node)
 	near, far := c.Client().Probe(kubelet.URL(lan)), c.FarClient().Probe(kubelet.URL(wan))
 	near.Forget() // or a client that has asked once would not see that nobody answers
 	heldNear := kubelet.Hold(c.Client(), netip.AddrPortFrom(lan, 80).String(), held)
 	heldFar := kubelet.Hold(c.FarClient(), netip.AddrPortFrom(wan, 80).String(), held)
-	began := time.Now()
+	seen.began = time.Now()
 	err = t.tell(func() error { d.do(c, node); return nil })
-	seen.took = time.Since(began)
+	seen.took = time.Since(seen.began)
 	time.Sleep(afterwards)
 	seen.byARP, seen.byBGP, seen.brokenByARP, seen.brokenByBGP = near.Stop(), far.Stop(), heldNear.Stop(), heldFar.Stop()
 	seen.straight = control.Stop()
+	for way, report := range map[string]probe.Report{"BGP": seen.byBGP, "layer 2": seen.byARP} {
+		if first, last := report.FailedBetween(); report.Failed() > 0 {
+			t.Logf("%s: by %s those failed that began between %.1f and %.1f s", d.what, way, first.Sub(seen.began).Seconds(), last.Sub(seen.began).Seconds())
+		}
+	}
 	for _, first := range [][]error{
 		{seen.byARP.FirstError(), seen.byBGP.FirstError()}, seen.brokenByARP[:min(1, len(seen.brokenByARP))], seen.brokenByBGP[:min(1, len(seen.brokenByBGP))],
 	} {

@@ -23,6 +23,7 @@ const usage = `usage: conformance lab                 install Daymark on real no
                                        -iptables, kube-proxy in that mode; -services, the other tests of Services that concern a provider
        conformance try VARIANT FOCUS   run those of them that match the expression, and write nothing
        conformance disturb FILE        measure what disturbances cost, and write that into its section of FILE
+       conformance disturb only EXPR   make those of them that match the expression, and write nothing
        conformance upgrade COMMIT FILE install a release of the commit, go to this version and back, and uninstall, by the chart and by
                                        manifests, and write what users saw into the section "upgrade" of FILE
        conformance kubectl ARGUMENTS   run kubectl in the lab that was left running
@@ -52,7 +53,7 @@ func run(ctx context.Context, arguments []string) (int, error) {
 		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Suite, build.Release)
 	}
 	switch what := strings.Join(arguments, " "); {
-	case len(arguments) == 2 && arguments[0] == "disturb":
+	case len(arguments) == 2 && arguments[0] == "disturb", len(arguments) == 3 && what == "disturb only "+arguments[2]:
 		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Release)
 	case len(arguments) == 3 && arguments[0] == "upgrade":
 		return sandbox.Enter(ctx, os.Stdout, build.Kubernetes, build.Kubelet, build.Helm, build.Previous(arguments[1]), build.Release)
@@ -105,7 +106,10 @@ func inside(arguments []string) (status int, err error) {
 			}
 			return runSuite(t, v, arguments[2], v.focus())
 		case "disturb":
-			return runDisturbances(t, arguments[1])
+			if len(arguments) == 3 {
+				return runDisturbances(t, "", arguments[2])
+			}
+			return runDisturbances(t, arguments[1], "")
 		case "upgrade":
 			return runUpgrade(t, arguments[2])
 		default:

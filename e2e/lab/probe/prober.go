@@ -170,9 +170,8 @@ func (r Report) Outage() (longest time.Duration) {
 	return longest
 }
 
-// Span is the time from the first attempt that failed to the last one.
-func (r Report) Span() time.Duration {
-	var first, last time.Time
+// FailedBetween are the beginnings of the first attempt that failed and of the last one, zero if none did.
+func (r Report) FailedBetween() (first, last time.Time) {
 	for _, a := range r.Attempts {
 		if a.Err == nil {
 			continue
@@ -180,9 +179,18 @@ func (r Report) Span() time.Duration {
 		if first.IsZero() {
 			first = a.Began
 		}
-		last = a.Began.Add(probeInterval)
+		last = a.Began
 	}
-	return last.Sub(first)
+	return first, last
+}
+
+// Span is the time from the first attempt that failed to the last one.
+func (r Report) Span() time.Duration {
+	first, last := r.FailedBetween()
+	if first.IsZero() {
+		return 0
+	}
+	return last.Add(probeInterval).Sub(first)
 }
 
 // Slowest is the longest time that an attempt took which was served.
