@@ -160,7 +160,7 @@ var faults = []fault{
 	{alert: "BFDSessionDown", is: map[string]float64{on("n1", "bfd_session_up", `session="a"`): 0}},
 	{alert: "ServiceProxyDown", is: map[string]float64{on("n1", "service_proxy_working"): 0}},
 	{alert: "SpeakerFailing", is: map[string]float64{on("n1", "speaker_failing"): 1}},
-	{alert: "APIUnreachable", is: map[string]float64{on("n1", "api_unreachable_seconds"): 61}},
+	{alert: "APIUnreachable", is: map[string]float64{on("n1", "api_unreachable_seconds"): 31}},
 	{alert: "FailOverSlow", counts: true, is: map[string]float64{on("n1", "layer2_failover_duration_seconds_count"): 5}, resolves: 10 * time.Minute},
 }
 

@@ -17,8 +17,9 @@ type apiContact struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// failing is when the first request failed after the last that was answered; zero: the last one was answered.
-	failing time.Time
+	// answered is when the last answer came, failing since when there is none; zero: the last request was answered. A packet filter that
+	// drops what is sent has a request fail half a minute after it was made, and it is that long that nobody answers.
+	answered, failing time.Time
 }
 
 // contact of this process. A process has one API server.
@@ -45,16 +46,19 @@ func (c *apiContact) observe(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return observed{c, next} })
 }
 
-// note notes how a request ended. One that was given up by this process says nothing.
-func (c *apiContact) note(request *http.Request, response *http.Response, err error) {
+// note notes how a request ended that was made at some time. One that was given up by this process says nothing.
+func (c *apiContact) note(request *http.Request, made time.Time, response *http.Response, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case err == nil && response.StatusCode < http.StatusInternalServerError:
-		c.failing = time.Time{}
+		c.answered, c.failing = c.now(), time.Time{}
 	case errors.Is(request.Context().Err(), context.Canceled):
 	case c.failing.IsZero():
-		c.failing = c.now()
+		c.failing = made
+		if made.Before(c.answered) { // Another one was answered meanwhile.
+			c.failing = c.answered
+		}
 	}
 }
 
@@ -66,8 +70,9 @@ type observed struct {
 
 // RoundTrip implements http.RoundTripper.
 func (o observed) RoundTrip(request *http.Request) (*http.Response, error) {
+	made := o.contact.now()
 	response, err := o.next.RoundTrip(request)
-	o.contact.note(request, response, err)
+	o.contact.note(request, made, response, err)
 	return response, err //nolint:wrapcheck // A transport passes on what it gets.
 }
 

@@ -10,18 +10,21 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// reply is what a fake API server says: a status, or that it cannot be reached.
+// reply is what a fake API server says: a status, or that it cannot be reached. It happens meanwhile.
 type reply struct {
-	code int
-	err  error
+	code      int
+	err       error
+	meanwhile func()
 }
 
 func (r reply) RoundTrip(*http.Request) (*http.Response, error) {
+	if r.meanwhile != nil {
+		r.meanwhile()
+	}
 	return &http.Response{StatusCode: r.code, Body: http.NoBody}, r.err
 }
 
-func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
-	refused, late := reply{err: errors.New("connection refused")}, reply{err: context.DeadlineExceeded}
+func TestAPIContact_CountsFromTheFirstRequestThatFails(t *testing.T) {
 	live := context.Background()
 	ended, cancel := context.WithCancel(live)
 	cancel()
@@ -29,6 +32,13 @@ func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
 	defer stop()
 	now := time.Unix(1000, 0)
 	c := &apiContact{now: func() time.Time { return now }}
+	refused, late := reply{err: errors.New("connection refused")}, reply{err: context.DeadlineExceeded}
+	dropped := reply{err: errors.New("i/o timeout"), meanwhile: func() { now = now.Add(30 * time.Second) }}
+	passed := reply{err: errors.New("i/o timeout"), meanwhile: func() {
+		now = now.Add(20 * time.Second)
+		c.answered = now // another request is
+		now = now.Add(10 * time.Second)
+	}}
 	for _, step := range []struct {
 		name   string
 		ctx    context.Context //nolint:containedctx // of the request
@@ -45,6 +55,10 @@ func TestAPIContact_CountsFromTheFirstFailure(t *testing.T) {
 		{"it takes too long", expired, late, 1},
 		{"what stands before it answers that it is away", live, reply{code: 503}, 2},
 		{"it does not know a kind: it answers", live, reply{code: 404}, 0},
+		{"nothing comes back for half a minute, and it is that long", live, dropped, 31},
+		{"it answers at last", live, reply{code: 200}, 0},
+		{"nothing comes back for half a minute, in which another request is answered", live, passed, 11},
+		{"it answers it, too", live, reply{code: 200}, 0},
 	} {
 		config := &rest.Config{Transport: step.answer}
 		c.observe(config)
