@@ -58,16 +58,12 @@ func hold(client probe.Client, addresses []netip.Addr) (all []*kubelet.Held) {
 	return all
 }
 
-// broken closes connections that were held, and says how many there were and why those broke that did.
-func broken(all []*kubelet.Held) (cell string, first error, count int) {
-	var errs []error
+// broken closes connections that were held, and says how many of how many broke and why each of those did.
+func broken(all []*kubelet.Held) (cell string, errs []error) {
 	for _, h := range all {
 		errs = append(errs, h.Stop()...)
 	}
-	if len(errs) > 0 {
-		first = errs[0]
-	}
-	return fmt.Sprintf("%d of %d", len(errs), len(all)*heldEach), first, len(errs)
+	return fmt.Sprintf("%d of %d", len(errs), len(all)*heldEach), errs
 }
 
 // byFamily says how many connections failed to addresses of IPv4, and to those of IPv6.
@@ -90,8 +86,8 @@ func (w witness) stop(passOn bool) (cells string, err error) {
 	byARP, byBGP, answers, changes := w.near.Stop(), w.far.Stop(), w.answers.Stop(), w.addresses.Stop()
 	straight := w.control.Stop()
 	shared, unheld := answers.Shared(w.began), answers.Unheld(w.began)
-	heldByBGP, _, _ := broken(w.heldFar)
-	heldByARP, first, count := broken(w.heldNear)
+	heldByBGP, _ := broken(w.heldFar)
+	heldByARP, brokenByARP := broken(w.heldNear)
 	cells = fmt.Sprintf("%s | %s | %s | %s | %d | %d ms, %d ms |", byFamily(byBGP), heldByBGP, byFamily(byARP), heldByARP,
 		len(changes), shared.Milliseconds(), unheld.Milliseconds())
 	byARP, _ = byARP.Without(straight)
@@ -102,8 +98,8 @@ func (w witness) stop(passOn bool) (cells string, err error) {
 	if byARP.Failed() > len(byARP.Broken()) || passOn && byARP.Failed() > 0 {
 		err = errors.Join(err, fmt.Errorf("by ARP: %s: %w", byARP, byARP.FirstError()))
 	}
-	if passOn && count > 0 {
-		err = errors.Join(err, fmt.Errorf("by layer 2 %d connections that were held broke: %w", count, first))
+	if passOn && len(brokenByARP) > 0 {
+		err = errors.Join(err, fmt.Errorf("by layer 2 %d connections that were held broke: %w", len(brokenByARP), brokenByARP[0]))
 	}
 	for _, change := range changes {
 		err = errors.Join(err, errors.New(change))
