@@ -163,7 +163,9 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 		object, exists := item.(client.Object)
 		known := l.find(key)
 		switch {
-		case !exists && known == nil, exists && known != nil && known.of(object):
+		case !exists && known == nil:
+		case exists && known != nil && known.of(object):
+			known.object = object // A store that has been filled anew has another one of the same version.
 		case !exists:
 			gone[known] = true
 			l.replaced = append(l.replaced, Replacement[V]{Before: &known.value})

@@ -131,6 +131,7 @@ func (s *peerStore) newSnapshot() *snapshot {
 			Incarnation: s.own.incarnation, State: s.own.state, StateKnown: s.own.stateKnown, Version: int(newest),
 		}},
 	}
+	now.version, _ = s.commonOf(detector.Status.Reachable)
 	for node, status := range s.detector.Peers() {
 		if to, known := s.address(node); status.Unheard && known {
 			now.unheard = append(now.unheard, to)
@@ -146,10 +147,9 @@ func (s *peerStore) newSnapshot() *snapshot {
 		if status.Doubtful {
 			now.suspects = append(now.suspects, node)
 		}
-		now.peers[node] = s.peer(node, status)
+		now.peers[node] = s.peer(now.version, node, status)
 	}
 	slices.Sort(now.alive)
-	now.version, _ = s.commonOf(detector.Status.Reachable)
 	now.foreign = s.foreign()
 	return now
 }
@@ -158,7 +158,7 @@ func (s *peerStore) newSnapshot() *snapshot {
 func (s *peerStore) noteSilent(now *snapshot, node string, status detector.Status) {
 	r := s.records[node]
 	if r != nil && r.stateKnown && r.incarnation == status.Incarnation && !status.Left && !r.state.Leaving {
-		silent := s.peer(node, status)
+		silent := s.peer(now.version, node, status)
 		if status.Watched {
 			silent.LastHeard = status.LastHeard
 		}
@@ -166,8 +166,8 @@ func (s *peerStore) noteSilent(now *snapshot, node string, status detector.Statu
 	}
 }
 
-// peer is what is known of a speaker that the detector knows. The caller holds mu.
-func (s *peerStore) peer(node string, status detector.Status) Peer {
+// peer is what is known of a speaker that the detector knows, given the highest version that all understand. The caller holds mu.
+func (s *peerStore) peer(common version, node string, status detector.Status) Peer {
 	peer := Peer{Incarnation: status.Incarnation}
 	r := s.records[node]
 	if r == nil {
@@ -176,7 +176,7 @@ func (s *peerStore) peer(node string, status detector.Status) Peer {
 	peer.Version = int(r.versions.max)
 	if r.stateKnown && r.incarnation == status.Incarnation {
 		peer.State, peer.StateKnown = r.state, true
-		peer.Partial = r.version < stateVersion && r.versions.max != version1
+		peer.Partial = r.version < stateVersion && common >= stateVersion
 	}
 	return peer
 }

@@ -96,25 +96,28 @@ func TestPeer_IsPartialUntilItHasSaidAll(t *testing.T) {
 	inVersion := func(node string, v version) stateRecord {
 		return stateRecord{node: node, incarnation: 5, seq: 1, version: v, body: said.encode(v)}
 	}
-	for node, understands := range map[string]versionRange{"new": {oldest, newest}, "old": {version1, version1}} {
+	listed := func(node string, understands versionRange) {
 		m.peers.setListed(begins, node, listing{incarnation: 5, versions: understands, at: gossipAt("127.0.0.1")}, true)
 	}
-	for _, step := range []struct {
-		what     string
-		received stateRecord
-		partial  bool
-	}{
-		{"who understands later versions says part of it", inVersion("new", version1), true},
-		{"and then all", inVersion("new", version2), false},
-		{"who does not has said all", inVersion("old", version1), false},
-	} {
-		if newer, ok := m.peers.mergeState(begins, step.received); !newer || !ok {
-			t.Errorf("%s: it is not taken", step.what)
-		}
-		if p := m.View().Peers[step.received.node]; !p.StateKnown || p.Partial != step.partial {
-			t.Errorf("%s: %+v", step.what, p)
+	listed("new", versionRange{oldest, newest})
+	expect := func(what string, partial bool) {
+		t.Helper()
+		if p := m.View().Peers["new"]; !p.StateKnown || p.Partial != partial {
+			t.Errorf("%s: %+v", what, p)
 		}
 	}
+	take := func(record stateRecord) {
+		if newer, ok := m.peers.mergeState(begins, record); !newer || !ok {
+			t.Fatalf("it is not taken: %+v", record)
+		}
+	}
+	take(inVersion("new", version1))
+	expect("who understands later versions says part of it", true)
+	listed("old", versionRange{version1, version1})
+	expect("while one is there who does not, nobody says more", false)
+	m.peers.setListed(begins, "old", listing{}, false)
+	take(inVersion("new", version2))
+	expect("it has said all", false)
 }
 
 // A speaker that restarts never seems to say that it does not pass on.

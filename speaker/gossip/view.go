@@ -47,8 +47,8 @@ type Peer struct {
 	// State is the last that was received; StateKnown: one was received.
 	State      State
 	StateKnown bool
-	// Partial: the state is in version 1, and the speaker understands later ones. One that begins does not know yet what the others understand:
-	// its first state has only what version 1 has, and the whole of it comes when it has heard of them, about a tenth of a second later.
+	// Partial: the state is in version 1, though all speakers understand later ones. One that begins does not know yet what the others
+	// understand: its first state has only what version 1 has, and the whole of it comes when it has heard of them, about a tenth of a second later.
 	Partial bool
 	// Version is the highest version of the messages that it understands; 0: not known.
 	Version int

@@ -15,7 +15,7 @@ func (m *memory) planOf(seen *snapshot) *announce.Plan {
 	}
 	seen.world.LocalEnds = m.localEnds
 	plan := m.computer.Compute(&seen.world)
-	m.localEnds = announce.LocalEnds(plan.Sessions, m.localEnds)
+	m.localEnds = announce.LocalEnds(seen.world.Peers, plan.Sessions, m.localEnds)
 	return plan
 }
 
@@ -36,15 +36,16 @@ func reportedEnds(own *v1beta1.Speaker) map[string]announce.LocalEnd {
 	return ends
 }
 
-// addLocalEnds writes into the list of some sessions what annotations of the node give each.
-func addLocalEnds(list []v1beta1.BGPSession, sessions []bgp.Status, planned []announce.Session) {
+// addLocalEnds writes into the list of some sessions what annotations of the node give each, or gave those with its peer.
+func (m *memory) addLocalEnds(list []v1beta1.BGPSession, sessions []bgp.Status, planned []announce.Session) {
 	byName := make(map[string]*announce.Session, len(planned))
 	for i := range planned {
 		byName[planned[i].Name] = &planned[i]
 	}
 	for i := range list {
 		if s := byName[sessions[i].Name]; s != nil {
-			source, routerID := s.FromNode()
+			end := m.localEnds[s.Peer]
+			source, routerID := end.OfSession(s)
 			list[i].Source, list[i].RouterID = addrText(source), addrText(routerID)
 		}
 	}

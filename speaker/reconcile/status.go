@@ -47,7 +47,7 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 		Draining:     l.memory.connections.status(l.exec.Connections.Left()),
 		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
-	addLocalEnds(written.BGP, sessions, planned)
+	l.memory.addLocalEnds(written.BGP, sessions, planned)
 	if address := l.exec.Gossip.Address(); address.IsValid() {
 		written.GossipAddress = address.String()
 	}

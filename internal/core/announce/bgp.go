@@ -275,6 +275,7 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: routerID(peer, n),
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
+		SourceFromNode: peer.SourceAnnotation != "", RouterIDFromNode: peer.RouterIDAnnotation != "",
 	}
 	base.Problem = r.resolveReferences(peer, &base)
 	switch {

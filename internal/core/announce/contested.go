@@ -58,7 +58,6 @@ func (r *rules) contest(demands []demand, numbers *segmentNumbers) *contested {
 	for i := range demands {
 		c.list[i] = c.of(&demands[i])
 	}
-	numbers.keep(c.places.known)
 	return c
 }
 

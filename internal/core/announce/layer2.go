@@ -43,8 +43,9 @@ func (p *places) of(key candidateKey) *place {
 	here := p.known[key]
 	if here == nil {
 		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
+		links, _ := p.linksOf(p.me)
 		here = &place{
-			segment: key.segment, interfaces: interfaces, number: p.numbers.of(key.segment, interfaces), detection: p.detection(key.matches),
+			segment: key.segment, interfaces: interfaces, number: p.numbers.of(key.segment, interfaces, links), detection: p.detection(key.matches),
 			draining: p.draining(key.matches), shared: p.shared(key.matches),
 		}
 		p.known[key] = here

@@ -19,6 +19,19 @@ func (e *LocalEnd) source(family lb.Family) netip.Addr {
 	return e.Source4
 }
 
+// OfSession is what a Speaker says of a session: the source address and the BGP identifier that an annotation gives it, or of one whose router is not
+// known those that are remembered of its peer.
+func (e *LocalEnd) OfSession(s *Session) (source, routerID netip.Addr) {
+	source, routerID = s.FromNode()
+	if !s.Address.IsValid() && !source.IsValid() && s.SourceFromNode {
+		source = e.Source4
+		if !source.IsValid() {
+			source = e.Source6
+		}
+	}
+	return source, routerID
+}
+
 // Add notes the source address, and the BGP identifier, of a session with the peer; invalid ones change nothing.
 func (e *LocalEnd) Add(source, routerID netip.Addr) {
 	switch {
@@ -33,23 +46,28 @@ func (e *LocalEnd) Add(source, routerID netip.Addr) {
 	}
 }
 
-// LocalEnds returns what is to be remembered after a plan with some sessions, by peer, given what was before it. What a peer does not take
-// from annotations any more is forgotten.
-func LocalEnds(sessions []Session, before map[string]LocalEnd) map[string]LocalEnd {
+// LocalEnds returns what is to be remembered after a plan with some sessions, by peer, given what was before it. It is forgotten when the
+// peer is gone, or takes it from annotations no more; not while the peer has no session here, or no router that is known.
+func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd) map[string]LocalEnd {
 	ends := map[string]LocalEnd{}
+	for _, peer := range peers {
+		if was, known := before[peer.Name]; known {
+			ends[peer.Name] = was
+		}
+	}
 	for i := range sessions {
 		s := &sessions[i]
-		end, known := ends[s.Peer]
-		if was := before[s.Peer]; !known {
-			if s.SourceFromNode {
-				end.Source4, end.Source6 = was.Source4, was.Source6
-			}
-			if s.RouterIDFromNode {
-				end.RouterID = was.RouterID
-			}
+		end := ends[s.Peer]
+		if !s.SourceFromNode {
+			end.Source4, end.Source6 = netip.Addr{}, netip.Addr{}
 		}
-		if source, id := s.FromNode(); s.SourceFromNode || s.RouterIDFromNode {
-			end.Add(source, id)
+		if !s.RouterIDFromNode {
+			end.RouterID = netip.Addr{}
+		}
+		end.Add(s.FromNode())
+		if end == (LocalEnd{}) {
+			delete(ends, s.Peer)
+		} else {
 			ends[s.Peer] = end
 		}
 	}

@@ -23,8 +23,6 @@ const (
 // segment is what those addresses have in common that are in the same subnets of the nodes. There are few segments, and
 // what is worked out for one holds for all its addresses.
 type segment struct {
-	// name is of the family and the subnets, and the same in all plans.
-	name   string
 	family lb.Family
 	// subnets of nodes that contain the addresses, the largest first.
 	subnets []netip.Prefix
@@ -108,7 +106,7 @@ func (s *segments) with(family lb.Family, subnets []netip.Prefix) *segment {
 	}
 	known := s.byKey[string(key)]
 	if known == nil {
-		known = &segment{string(key), family, slices.Clone(subnets), map[nodeKey]connection{}}
+		known = &segment{family, slices.Clone(subnets), map[nodeKey]connection{}}
 		s.byKey[string(key)] = known
 	}
 	return known

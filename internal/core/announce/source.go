@@ -35,7 +35,6 @@ func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
 
 // sourceFromAnnotation takes the address of a family from an annotation of a node, or else the one that it had.
 func (s *Session) sourceFromAnnotation(key string, before netip.Addr, n *lb.Node) string {
-	s.SourceFromNode = true
 	source, err := annotatedSource(key, s.Address, n)
 	switch {
 	case err == nil:
@@ -77,7 +76,6 @@ func (r *rules) resolveRouterID(s *Session, peer *lb.Peer, n *lb.Node) string {
 	if peer.RouterIDAnnotation == "" {
 		return ""
 	}
-	s.RouterIDFromNode = true
 	id, err := annotatedRouterID(peer.RouterIDAnnotation, n)
 	before := r.world.LocalEnds[peer.Name].RouterID
 	switch {

@@ -159,12 +159,46 @@ func TestLocalEnds_GoOnWithoutTheAnnotation(t *testing.T) {
 			step.change()
 		}
 		sessions := Compute(w).Sessions
-		w.LocalEnds = LocalEnds(sessions, w.LocalEnds)
+		w.LocalEnds = LocalEnds(w.Peers, sessions, w.LocalEnds)
 		text := func(a netip.Addr) string { return strings.TrimSuffix(a.String(), "invalid IP") }
 		if s := &sessions[0]; text(s.Source) != step.source || text(s.RouterID) != step.routerID || s.Problem != step.problem ||
 			strings.Join(s.Warnings, "; ") != step.warning {
 			t.Errorf("%s: source %q, router ID %q, problem %q, warnings %q", step.name, text(s.Source), text(s.RouterID), s.Problem, s.Warnings)
 		}
+	}
+}
+
+// For a while the router is not known, or the node is not selected. What the annotation gave is not lost meanwhile, nor by a restart of a
+// speaker that has not heard the router yet.
+func TestLocalEnds_GoOnWithoutASession(t *testing.T) {
+	const loopback = "example.com/loopback"
+	w := cluster()
+	peer := w.Peers[0]
+	peer.SourceAnnotation, peer.Address, peer.Interface = loopback, netip.Addr{}, "eth0"
+	w.OwnLinks = []lb.Link{{Name: "eth0", Index: 7}}
+	router, source := netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("2001:db8::11")
+	remembered := map[string]LocalEnd{peer.Name: {Source6: source}}
+	for name, change := range map[string]func(){
+		"no router is heard": func() { w.Routers = nil },
+		"no node is there":   func() { w.Node = "n9" },
+	} {
+		w.Routers, w.Node, w.LocalEnds = nil, "n1", remembered
+		change()
+		sessions := Compute(w).Sessions
+		w.LocalEnds = LocalEnds(w.Peers, sessions, w.LocalEnds)
+		for i := range sessions {
+			end := w.LocalEnds[peer.Name]
+			if said, _ := end.OfSession(&sessions[i]); said != source {
+				t.Errorf("%s: the Speaker says that the source is %s", name, said)
+			}
+		}
+		w.Routers, w.Node = map[string]netip.Addr{"eth0": router}, "n1"
+		if s := Compute(w).Sessions[0]; s.Source != source || s.Problem != "" {
+			t.Errorf("%s, and then there is: source %s, problem %q", name, s.Source, s.Problem)
+		}
+	}
+	if ends := LocalEnds(nil, nil, remembered); len(ends) > 0 {
+		t.Errorf("of a peer that is gone there is %v", ends)
 	}
 }
 

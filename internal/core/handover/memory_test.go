@@ -94,7 +94,8 @@ func (c *cluster) input(node string) Input {
 		Dead: func(node string) bool { return c.dead[node] }, Disturbed: c.disturbed, Suspects: c.suspects, Found: c.found[node],
 	}
 	delete(c.found, node)
-	if left, set := c.left[node]; set && left >= 0 {
+	counted := slices.ContainsFunc(c.last[node].Plan.Counted, func(counted Counted) bool { return counted.Addr == moved })
+	if left, set := c.left[node]; set && left >= 0 && counted {
 		in.Left[moved] = left
 	}
 	in.Silent = c.silent

@@ -77,6 +77,9 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return slices.Contains(t.holders, f.node) || in.Dead(f.node) || done(f) })
 	for i := range t.former {
 		f := &t.former[i]
+		if f.lingers(in) { // What is left to it is not counted any more.
+			continue
+		}
 		age := in.Now.Sub(f.since)
 		over := age >= a.Draining || !in.Now.Before(t.settled(f)) && t.empty(f.node, in, a.Addr, peers, reports)
 		if over && !f.over {
