@@ -196,5 +196,8 @@ func (l *leases) Update(ctx context.Context, lease *coordinationv1.Lease, _ meta
 		}
 		return err
 	})
-	return result, err
+	if err != nil { // It may have been given up while it is under way.
+		return nil, err
+	}
+	return result, nil
 }
