@@ -19,7 +19,7 @@ func TestDial_FromAPublicAddress(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { _ = listener.Close() })
-	conn, err := dialRouter(t.Context(), &settings{myASN: 64512, peerASN: 64513, address: c.Theirs6, port: 179, connectTime: time.Second, patience: time.Second})
+	conn, err := dialRouter(t.Context(), &settings{myASN: 64512, peerASN: 64513, address: c.Theirs6, port: 179, connectTime: time.Minute, patience: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
