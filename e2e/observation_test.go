@@ -135,9 +135,14 @@ func provenAddress(t testing.TB, cluster *lab.Cluster, name string) (netip.Addr,
 	t.Helper()
 	address, pod := heldAddress(t, cluster, name)
 	const proven = 4 * time.Second // more than the 3 s for which a new address is left to a host that objects
-	lab.Always(t, proven, "one node answers", func() error {
+	since := time.Now()
+	lab.Eventually(t, 2*waitTimeout, "one node has answered for so long", func() error {
 		if all := cluster.Client().WhoHas(address); len(all) != 1 {
+			since = time.Now()
 			return fmt.Errorf("%v do", all)
+		}
+		if so := time.Since(since); so < proven {
+			return fmt.Errorf("it has for %s", so)
 		}
 		return nil
 	})
