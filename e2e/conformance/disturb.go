@@ -202,7 +202,6 @@ type cost struct {
 	brokenByBGP, brokenByARP []error
 	// straight is of connections to the own addresses of pods on the other nodes: what fails there is the machine's.
 	straight probe.Report
-	began    time.Time
 }
 
 // line of the table.
@@ -246,15 +245,15 @@ func disturb(t *narrator, c *kubelet.Cluster, d disturbance, lan, wan netip.Addr
 	near.Forget() // or a client that has asked once would not see that nobody answers
 	heldNear := kubelet.Hold(c.Client(), netip.AddrPortFrom(lan, 80).String(), held)
 	heldFar := kubelet.Hold(c.FarClient(), netip.AddrPortFrom(wan, 80).String(), held)
-	seen.began = time.Now()
+	began := time.Now()
 	err = t.tell(func() error { d.do(c, node); return nil })
-	seen.took = time.Since(seen.began)
+	seen.took = time.Since(began)
 	time.Sleep(afterwards)
 	seen.byARP, seen.byBGP, seen.brokenByARP, seen.brokenByBGP = near.Stop(), far.Stop(), heldNear.Stop(), heldFar.Stop()
 	seen.straight = control.Stop()
 	for way, report := range map[string]probe.Report{"BGP": seen.byBGP, "layer 2": seen.byARP} {
 		if first, last := report.FailedBetween(); report.Failed() > 0 {
-			t.Logf("%s: by %s those failed that began between %.1f and %.1f s", d.what, way, first.Sub(seen.began).Seconds(), last.Sub(seen.began).Seconds())
+			t.Logf("%s: by %s those failed that began between %.1f and %.1f s", d.what, way, first.Sub(began).Seconds(), last.Sub(began).Seconds())
 		}
 	}
 	for _, first := range [][]error{

@@ -94,3 +94,20 @@ func BenchmarkLister_10kUnchanged(b *testing.B) {
 		}
 	}
 }
+
+// A store that is filled anew has other objects of the same versions. One that an entry still points to would stay in memory beside them.
+func TestLister_PointsToTheObjectsOfTheStore(t *testing.T) {
+	cluster, lister, _ := fixture()
+	for range 2 {
+		put(cluster, "a", "1", 1)
+		_, _ = lister.List(t.Context())
+	}
+	informer, err := cluster.GetInformer(t.Context(), &corev1.Service{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := informer.(withStore).GetStore().List()
+	if len(stored) != 1 || stored[0] != any(lister.sorted[0].object) {
+		t.Errorf("the entry is of %p, and the store has %p", lister.sorted[0].object, stored)
+	}
+}

@@ -64,9 +64,9 @@ func TestComputer_SegmentKeepsItsNumber(t *testing.T) {
 	setLinks(eth0, eth1, eth2)
 	expect("the interface returned")
 
-	w.Links["n3"] = []lb.Link{eth0, link("eth1", "192.0.2.209/28"), eth2}
+	own := w.OwnLinks
+	w.Links = map[string][]lb.Link{"n1": own, "n2": own, "n3": {eth0, link("eth1", "192.0.2.209/28"), eth2}}
 	expect("another node has another mask")
-	w.Links["n3"] = w.Links["n2"]
 
 	w.Members.Known = false
 	if contests := computer.Compute(w).Contests; len(contests) > 0 {
