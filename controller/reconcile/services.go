@@ -51,7 +51,7 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	for _, place := range l.settled.open(s, plan) {
 		a := &plan.Assignments[place]
 		c, endpoints := s.services[a.Index], world.Endpoints[a.Service.Key]
-		alone := explainer.Alone(c.Service)
+		alone := !slices.ContainsFunc(a.Addresses, func(held ipam.Address) bool { return !explainer.Alone(held.Addr) })
 		if waits, holds := l.settled.holds(a, endpoints); alone && holds {
 			add(waits)
 			continue

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -158,6 +160,40 @@ func TestLoop_SettledServicesNeedNoLook(t *testing.T) {
 			now = now.Add(time.Second)
 		}
 	})
+}
+
+// A Service whose first address waits to be written is looked at again when another Service at that address loses its session affinity.
+func TestLoop_AWaitingWriteFollowsAnothersAffinity(t *testing.T) {
+	s := newScaleScene(t, 1)
+	s.announceByBGP()
+	share := func(affinity corev1.ServiceAffinity, port int32) func(*corev1.Service) {
+		return func(e *corev1.Service) {
+			e.Annotations = map[string]string{v1beta1.AnnotationAllowSharedIP: "key", v1beta1.AnnotationLoadBalancerIPs: "10.0.0.7"}
+			e.Spec.SessionAffinity = affinity
+			e.Spec.Ports[0].Port = port
+		}
+	}
+	s.editAt(0, share(corev1.ServiceAffinityClientIP, 80))
+	s.decide(t)
+	s.store()
+	s.add()
+	s.editAt(1, share(corev1.ServiceAffinityNone, 81))
+	const another = "the session affinity of another Service at this address"
+	if message := announcedMessage(s.decide(t)["{Service default web-1}"]); !strings.Contains(message, another) {
+		t.Fatalf("the Service that shares says %q, not of %s", message, another)
+	}
+	s.editAt(0, share(corev1.ServiceAffinityNone, 80))
+	if message := announcedMessage(s.decide(t)["{Service default web-1}"]); message == "" || strings.Contains(message, another) {
+		t.Fatalf("nobody asks for session affinity any more, and the Service says %q", message)
+	}
+}
+
+// announcedMessage is what a Service is to say of its announcing; "" for nothing.
+func announcedMessage(s status.Service) string {
+	if c := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionAnnounced); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
 // fatal is a test, or a check of a property.

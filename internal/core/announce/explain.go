@@ -97,10 +97,10 @@ func (e *Explainer) Explain(s *lb.Service) Explanation {
 // World is the one that it explains. Do not change it.
 func (e *Explainer) World() *World { return e.rules.world }
 
-// Alone reports whether the explanation of a Service follows from the Service, its endpoints, and what is no Service.
-func (e *Explainer) Alone(s *lb.Service) bool {
-	return !e.anyMaximum() && (len(e.rules.affine) == 0 ||
-		!slices.ContainsFunc(s.Ingress, func(addr netip.Addr) bool { return len(e.rules.affine[addr]) > 0 }))
+// Alone reports whether the explanation of a Service with an address follows, as far as the address goes, from the Service, its endpoints,
+// and what is no Service.
+func (e *Explainer) Alone(addr netip.Addr) bool {
+	return !e.anyMaximum() && len(e.rules.affine[addr]) == 0
 }
 
 // standInText says who stands in for whom.
