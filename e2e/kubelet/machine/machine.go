@@ -27,6 +27,9 @@ const RegistryPort = 5000
 // nodeScript is what the node starts with. Its processes have this name; the first of them heeds no signal but SIGKILL.
 const nodeScript = "node.sh"
 
+// shim is the name of the processes between containerd and the containers, as far as the kernel keeps it.
+const shim = "containerd-shim"
+
 //go:embed node.sh
 var script []byte
 
@@ -148,9 +151,10 @@ func (m *Machine) Signal(name string, signal syscall.Signal) error {
 	return err
 }
 
-// ShutDown tells all programs of the node to end, at once and each by itself: kubelet, containerd and its shims, kube-proxy and what is in
-// containers, and first what would start some of them again. That is the worst of what a reboot does: systemd has its own order, and
-// tells shims last. It waits for none; Kill turns the node off.
+// ShutDown tells all programs of the node to end, at once and each by itself: kubelet, containerd, kube-proxy and what is in containers,
+// and first what would start some of them again. That is the worst of what a reboot does: systemd has its own order. As there, shims are
+// left alone until the node is off (KillMode=process of containerd's unit): a containerd that still runs takes one that ends for dead, and
+// kills what is in its container. It waits for none; Kill turns the node off.
 func (m *Machine) ShutDown() error {
 	all, err := m.cgroups.processes(m.Name)
 	if err != nil {
@@ -163,6 +167,7 @@ func (m *Machine) ShutDown() error {
 	var others []int
 	for _, pid := range all {
 		switch program(pid) {
+		case shim:
 		case "unshare": // It would take the node down with it.
 		case nodeScript:
 			err = errors.Join(err, terminate(pid))
