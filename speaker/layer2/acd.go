@@ -30,6 +30,9 @@ const (
 	// probeRetryInterval is the wait before another attempt when no interface could send a probe. A new interface ends
 	// it.
 	probeRetryInterval = time.Second
+	// lateProbeInterval is the wait after each probe for a host that has answered later than the quick ones wait for: PROBE_MIN of
+	// RFC 5227.
+	lateProbeInterval = time.Second
 	// defendInterval is DEFEND_INTERVAL of RFC 5227.
 	defendInterval = 10 * time.Second
 	// conflictTimeout is how long a conflicting host must be silent about an address that we hold until the conflict is
@@ -47,6 +50,8 @@ type acd struct {
 	holding bool
 	// provenAt is when nobody may object to it any more; zero: nobody may.
 	provenAt time.Time
+	// late: the host of the conflict has answered when the address was held already.
+	late bool
 	// looked is when the last look was for the host of a conflict about an address that is held.
 	looked time.Time
 	// detection is what the user wants; empty: Probe.
@@ -125,10 +130,14 @@ func (d *acd) step(now time.Time, jitter float64) action {
 		return d.stepHeld(now)
 	case d.needsProbe(now):
 		d.probes++
-		d.due = now.Add(time.Duration(float64(probeInterval) * (0.8 + 0.4*jitter)))
+		interval := probeInterval
+		if d.late {
+			interval = lateProbeInterval
+		}
+		d.due = now.Add(time.Duration(float64(interval) * (0.8 + 0.4*jitter)))
 		return doProbe
 	default:
-		d.holding, d.probes, d.due = true, 0, time.Time{}
+		d.holding, d.late, d.probes, d.due = true, false, 0, time.Time{}
 		if d.conflict != nil && d.detection == v1beta1.ConflictWarn && d.conflict.certain && now.Sub(d.conflict.lastSeen) < conflictProbeInterval {
 			d.looked, d.due = now, now.Add(conflictLook)
 		} else {

@@ -33,6 +33,12 @@ func usedBy(by mac) func(*acd, time.Time) string {
 	}
 }
 
+// goingOn takes over what another node has announced a moment ago.
+func goingOn(d *acd, now time.Time) string {
+	d.goOnProving(now)
+	return ""
+}
+
 // usedByNode is a use by another node of the cluster, which conflictDetector does not hand on while the address is held.
 func usedByNode(d *acd, _ time.Time) string {
 	if d.yields(user{mac: foreign, owner: owner{node: "n2"}}) {
@@ -222,6 +228,21 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 			"until then an answer that comes late has it", true,
 			append(round(0), event{150 * ms, step, "hold"}, event{1150 * ms, step, "look"}, event{3149 * ms, use, "conflict"}, event{4 * time.Second, step, ""},
 				event{10649 * ms, step, "probe"}), false, foreign,
+		},
+		{
+			"and is waited for when it is probed again", true,
+			append(round(0), event{150 * ms, step, "hold"}, event{500 * ms, use, "conflict"}, event{8000 * ms, step, "probe"}, event{8999 * ms, step, ""},
+				event{9000 * ms, step, "probe"}, event{10 * time.Second, step, "probe"}, event{10999 * ms, use, ""}, event{18499 * ms, step, "probe"},
+				event{19499 * ms, step, "probe"}, event{20499 * ms, step, "probe"}, event{21498 * ms, step, ""}, event{21499 * ms, step, "hold"}), true,
+			mac{},
+		},
+		{
+			"who takes it over meanwhile looks at once and three times", false,
+			[]event{{0, goingOn, ""}, {0, step, "look"}, {time.Second, step, "look"}, {2 * time.Second, step, "look"}, {2999 * ms, use, "conflict"}}, false, foreign,
+		},
+		{
+			"and defends it afterwards", false,
+			[]event{{0, goingOn, ""}, {0, step, "look"}, {3 * time.Second, step, ""}, {3001 * ms, use, "conflict, defend"}}, true, foreign,
 		},
 		{
 			"another node that uses it does not", true,

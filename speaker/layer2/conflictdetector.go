@@ -66,6 +66,9 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 		v := d.vips[address.Addr]
 		if v == nil {
 			v = &vip{acd: newACD(now, address.Probe, address.Detection)}
+			if address.OnTrial {
+				v.acd.goOnProving(now)
+			}
 			v.held.Store(v.acd.holding)
 			d.vips[address.Addr] = v
 			d.reschedule(address.Addr, v)

@@ -29,6 +29,15 @@ func (d *acd) beginProving(now time.Time) {
 	}
 }
 
+// goOnProving goes on with what another holder has begun. Others are asked at once, since what they answered to that one we did not hear.
+func (d *acd) goOnProving(now time.Time) {
+	if d.holding {
+		if d.beginProving(now); d.unproven() {
+			d.due = now
+		}
+	}
+}
+
 // unproven reports whether a host may still object to our having the address.
 func (d *acd) unproven() bool { return !d.provenAt.IsZero() }
 
@@ -75,7 +84,7 @@ func (d *acd) yields(by user) bool {
 	if !d.holding || !d.unproven() || by.owner.other() || d.detection == v1beta1.ConflictWarn {
 		return false
 	}
-	d.holding, d.provenAt, d.probes = false, time.Time{}, 0
+	d.holding, d.late, d.provenAt, d.probes = false, true, time.Time{}, 0
 	return true
 }
 

@@ -43,6 +43,20 @@ func TestResponder_LeavesANewAddressToWhoAnswersLate(t *testing.T) {
 	wantConflicts(t, r, slices.SortedFunc(slices.Values([]netip.Addr{vip4, vip4b, vip6}), netip.Addr.Compare))
 }
 
+// TestResponder_GoesOnWithWhatAnotherNodeHasNotProven: the holder before it has asked, and is gone when the host answers.
+func TestResponder_GoesOnWithWhatAnotherNodeHasNotProven(t *testing.T) {
+	s := newSegment(t, "near0")
+	for _, add := range [][]string{{vip4.String() + "/24"}, {vip4b.String() + "/24"}, {vip6.String() + "/64", "nodad"}} {
+		s.host.Run(t, "ip", append([]string{"addr", "add", "dev", "far0"}, add...)...)
+	}
+	r := beginFast(t, Config{})
+	all := on([]string{"near0"}, vip4, vip4b, vip6)
+	all[0].OnTrial, all[2].OnTrial = true, true
+	mustSet(t, r, all)
+	by := s.farMAC(t).String()
+	wantConflicts(t, r, []netip.Addr{vip4b}, Conflict{Addr: vip4, MAC: by, Interface: "near0"}, Conflict{Addr: vip6, MAC: by, Interface: "near0"})
+}
+
 var errUnproven = errors.New("another host may still object")
 
 // TestResponder_DefendsWhatIsProven: nobody has objected in time.

@@ -108,7 +108,7 @@ func (l *Loop) said(seen *snapshot, passed *passing) gossip.State {
 // participantInput is what the election depends on beside the contests.
 func (l *Loop) participantInput(now time.Time, seen *snapshot) election.ParticipantInput {
 	return election.ParticipantInput{
-		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered,
+		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered, Left: seen.left,
 		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
 		GraceInput: election.GraceInput{
 			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),

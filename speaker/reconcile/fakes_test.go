@@ -229,6 +229,7 @@ type fakeLayer2 struct {
 	unable  []layer2.Unable
 	macs    []announce.NodeMAC
 	held    []layer2.Held
+	inUse   []layer2.Conflict
 	asked   []announce.Layer2Question
 	answers map[election.Question]election.Answer
 	rivals  []election.Rival
@@ -266,7 +267,7 @@ func (l *fakeLayer2) Announce(addresses []netip.Addr) {
 	l.announced = append(l.announced, addresses...)
 }
 func (l *fakeLayer2) Held() []layer2.Held          { return l.held }
-func (l *fakeLayer2) Conflicts() []layer2.Conflict { return nil }
+func (l *fakeLayer2) Conflicts() []layer2.Conflict { return l.inUse }
 func (l *fakeLayer2) Unable() []layer2.Unable      { return l.unable }
 func (l *fakeLayer2) Changes() <-chan struct{}     { return nil }
 func (l *fakeLayer2) Urgent() <-chan struct{}      { return nil }

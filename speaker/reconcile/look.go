@@ -73,6 +73,8 @@ type snapshot struct {
 	relevant []lb.Link
 	// answered are the addresses that this node answers for by layer 2, in order.
 	answered []netip.Addr
+	// left are those that it holds and has left to other hosts, in order.
+	left []netip.Addr
 	// answers by other nodes on the segments, and those that use addresses which this node answers for.
 	answers map[election.Question]election.Answer
 	rivals  []election.Rival
@@ -149,11 +151,23 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	for i := range held {
 		s.answered[i] = held[i].Addr
 	}
+	s.left = leftToOthers(l.exec.Layer2.Conflicts())
 	l.lookAtSessions(s)
 	s.world.Node, s.world.OwnLinks, s.world.Gateways = l.cfg.Node, links, gateways
 	s.world.Routers, s.world.RouterProblems = l.exec.Unnumbered.Routers(), l.exec.Unnumbered.Problems()
 	l.lookAtMembers(s, links)
 	return s, nil
+}
+
+// leftToOthers are the addresses that are not announced because hosts outside of the cluster use them, in order.
+func leftToOthers(conflicts []layer2.Conflict) (left []netip.Addr) {
+	for _, c := range conflicts {
+		if !c.Announced && c.Node == "" {
+			left = append(left, c.Addr)
+		}
+	}
+	slices.SortFunc(left, netip.Addr.Compare)
+	return left
 }
 
 // lookAtSessions fills in how the sessions with routers are, of BFD and of BGP.

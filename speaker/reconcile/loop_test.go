@@ -83,6 +83,22 @@ func TestLoop_Pass(t *testing.T) {
 				f.pass(t)
 			}
 		}},
+		{"a claim says that the address is not announced any more when it is left to another host", func(t *testing.T, f *fixture) {
+			f.untilHeld(t)
+			f.layer2.held = []layer2.Held{{Addr: vip}}
+			f.pass(t)
+			f.layer2.held, f.layer2.inUse = nil, []layer2.Conflict{{Addr: vip, Node: "n2"}}
+			f.pass(t)
+			if claim := f.gossip.view.Claims[vip]; !claim.Announced {
+				t.Fatalf("a node of the cluster has not taken it: %+v", claim)
+			}
+			f.layer2.inUse[0].Node = ""
+			f.pass(t)
+			f.pass(t)
+			if claim := f.gossip.view.Claims[vip]; claim.Announced || !f.layer2.desired[0].Probe {
+				t.Errorf("claim %+v, layer 2 has %+v", claim, f.layer2.desired)
+			}
+		}},
 		{"an address that was taken over from a speaker is announced once more after that has returned", func(t *testing.T, f *fixture) {
 			f.addNode()
 			f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n2", Incarnation: 1, Term: 1, Announced: true})

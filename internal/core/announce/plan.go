@@ -100,7 +100,7 @@ func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2
 		}
 		c := &p.Contests[i]
 		addresses = append(addresses, Layer2Address{
-			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
+			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, OnTrial: hold.OnTrial, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
 			Sharing: ways.sharing(c, hold.Shares, holder),
 		})
 	}
@@ -115,6 +115,9 @@ type Layer2Address struct {
 	// Probe: no node has announced it before, so the executor looks for a foreign owner first. It counts only when the
 	// address is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
+	// OnTrial: another node has announced it a moment ago, for the first time. It is announced at once, and left to a foreign owner that
+	// turns out to have it. It counts only when the address is new to the executor.
+	OnTrial bool
 	// Detection of conflicts; empty: Probe. Unlike Probe it counts for an address that is known as well.
 	Detection v1beta1.ConflictDetection
 	// KernelsAnswer: the kernels of other nodes answer for the address, because their service proxies have it. That is no

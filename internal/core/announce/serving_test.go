@@ -86,7 +86,7 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 	}
 	table := shares.Divide(shares.Table{}, []string{"n1", "n2", "n3"})
 	decision := &election.Decision{
-		Hold:  []election.Hold{{Addr: addr(0), First: true}, {Addr: addr(2), Shares: table}, {Addr: addr(4)}},
+		Hold:  []election.Hold{{Addr: addr(0), First: true}, {Addr: addr(2), Shares: table}, {Addr: addr(4), OnTrial: true}},
 		Serve: []election.Service{{Addr: addr(1), Shares: table, Holder: "n2"}, {Addr: addr(3), Shares: table}},
 	}
 	ways := &Ways{
@@ -100,13 +100,13 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 		{Addr: addr(1), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), HeldBy: "n2", Servers: toOthers}},
 		{Addr: addr(2), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Holder: true, HeldBy: "n1", Servers: toOthers}},
 		{Addr: addr(3), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Servers: toOthers}},
-		{Addr: addr(4)},
+		{Addr: addr(4), OnTrial: true},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d addresses", len(got))
 	}
 	for i := range want {
-		if got[i].Addr != want[i].Addr || got[i].Probe != want[i].Probe || !slices.Equal(got[i].Interfaces, []string{"eth0"}) ||
+		if got[i].Addr != want[i].Addr || got[i].Probe != want[i].Probe || got[i].OnTrial != want[i].OnTrial || !slices.Equal(got[i].Interfaces, []string{"eth0"}) ||
 			!got[i].Sharing.Equal(&want[i].Sharing) {
 			t.Errorf("%d is %+v", i, got[i])
 		}

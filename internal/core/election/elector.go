@@ -60,6 +60,8 @@ type Input struct {
 	Claims Claims
 	// Answered are the addresses that this node really answers for by now, in order.
 	Answered []netip.Addr
+	// Left are those that this node holds and has left to other hosts that use them, in order.
+	Left []netip.Addr
 	// Silent are the nodes that are not alive and have not said that they leave, with the incarnation of their speaker.
 	Silent map[string]uint64
 	// Doubtful are live nodes that may turn out to be silent soon.
@@ -103,6 +105,8 @@ type Hold struct {
 	Addr netip.Addr
 	// First: no holder has announced it. Somebody else may use it.
 	First bool
+	// OnTrial: it was announced for the first time a moment ago, so another host may still turn out to use it.
+	OnTrial bool
 	// Shares says which nodes answer which clients; zero: this node answers all of them. This node defends the address either
 	// way, whether it is a server of the table or not, and it alone answers those who ask whether the address is in use.
 	Shares shares.Table
@@ -152,6 +156,7 @@ type Elector struct {
 	standIns
 	servings
 	vacancies
+	trials
 
 	// Memory that every round uses anew.
 	holders   []int
@@ -182,6 +187,7 @@ func (e *Elector) Decide(contests []Contest, input Input) Decision {
 	r.release()
 	r.findHolders()
 	r.noteVacant()
+	r.noteTrials()
 	r.noteLost()
 	r.noteServers()
 	r.yieldToRivals()

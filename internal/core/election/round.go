@@ -116,6 +116,10 @@ func (r *round) holdAndClaim() {
 		for len(answered) > 0 && answered[0].Less(contest.Addr) {
 			answered = answered[1:]
 		}
+		if r.left(contest.Addr) {
+			r.holdLeft(contest, claim)
+			continue
+		}
 		if !claim.Announced && len(answered) > 0 && answered[0] == contest.Addr {
 			claim.Announced = true
 			r.decision.Claims = append(r.decision.Claims, claim)
@@ -247,7 +251,7 @@ func (r *round) awaitSuccessor(contest Contest, u *unheldAddress) {
 // hold answers for an address of a known claim.
 func (r *round) hold(contest Contest, claim Claim) {
 	r.answers[contest.Addr] = true
-	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr, First: !claim.Announced})
+	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr, First: !claim.Announced, OnTrial: r.onTrial(contest, claim)})
 }
 
 // claim claims an address and holds it. The address need not be the last one in order.
@@ -255,7 +259,7 @@ func (r *round) claim(contest Contest, before Claim) {
 	r.answers[contest.Addr] = true
 	byAddr := func(h Hold, addr netip.Addr) int { return h.Addr.Compare(addr) }
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
-	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{Addr: contest.Addr, First: !before.Announced})
+	r.decision.Hold = slices.Insert(r.decision.Hold, place, Hold{Addr: contest.Addr, First: !before.Announced, OnTrial: r.onTrial(contest, before)})
 	r.decision.Claims = append(r.decision.Claims, Claim{Addr: contest.Addr, Node: r.node, Incarnation: r.incarnation, Term: before.Term + 1, Announced: before.Announced})
 	if !before.Announced && r.answered[contest.Addr] {
 		r.wakeAfter(time.Millisecond) // It goes on with what it has announced, so nothing else wakes this node to say so.
