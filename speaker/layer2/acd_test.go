@@ -238,11 +238,13 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		},
 		{
 			"who takes it over meanwhile looks at once and three times", false,
-			[]event{{0, goingOn, ""}, {0, step, "look"}, {time.Second, step, "look"}, {2 * time.Second, step, "look"}, {2999 * ms, use, "conflict"}}, false, foreign,
+			[]event{{0, goingOn, ""}, {0, step, "look"}, {time.Second, step, "look"}, {2 * time.Second, step, "look"}, {2999 * ms, use, "conflict"}},
+			false, foreign,
 		},
 		{
 			"and defends it afterwards", false,
-			[]event{{0, goingOn, ""}, {0, step, "look"}, {3 * time.Second, step, ""}, {3001 * ms, use, "conflict, defend"}}, true, foreign,
+			[]event{{0, goingOn, ""}, {0, step, "look"}, {3 * time.Second, step, ""}, {3001 * ms, use, "conflict, defend"}},
+			true, foreign,
 		},
 		{
 			"another node that uses it does not", true,

@@ -86,11 +86,11 @@ func TestTrial_WhatIsLeftToAnotherHostIsNotMarked(t *testing.T) {
 	s.Answered = []netip.Addr{addr(0), addr(1)}
 	s.at(sec).wantClaims(2)
 	s.Answered, s.Left = []netip.Addr{addr(0)}, []netip.Addr{addr(1)}
-	s.at(2 * sec).want(0, 1).wantClaims(1)
+	s.at(2*sec).want(0, 1).wantClaims(1)
 	if claim := s.last.Claims[0]; claim != (Claim{Addr: addr(1), Node: "n0", Incarnation: 1, Term: 2}) {
 		t.Fatalf("claims %+v", claim)
 	}
-	if s.at(3 * sec).want(0, 1).wantClaims(0); s.last.Hold[0].First || !s.last.Hold[1].First {
+	if s.at(3*sec).want(0, 1).wantClaims(0); s.last.Hold[0].First || !s.last.Hold[1].First {
 		t.Errorf("holds %+v", s.last.Hold)
 	}
 	s.Answered, s.Left = []netip.Addr{addr(0), addr(1)}, nil
