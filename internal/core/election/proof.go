@@ -172,8 +172,16 @@ func (r *round) refuse(p proof) proof {
 	return p
 }
 
+// noteSegment notes that there are shared addresses on a segment. Those of one segment mostly follow each other.
+func (s *serveRound) noteSegment(contest Contest) {
+	if key := (testimonyKey{"", contest.Segment, contest.Addr.Is4()}); key != s.segment || len(s.segments) == 0 {
+		s.segments[key], s.segment = true, key
+	}
+}
+
 // noteMute notes which servers have answered nothing that they were asked about on a segment, and were asked in vain. What they would
-// be asked next they are refused for without: their clients need not wait for that.
+// be asked next they are refused for without: their clients need not wait for that. What belongs to a speaker or a segment that is not there any
+// more is forgotten: the number of a segment does not come again.
 func (s *serveRound) noteMute() {
 	// order does not matter: each is noted alone
 	for key, incarnation := range s.failed {
@@ -182,7 +190,9 @@ func (s *serveRound) noteMute() {
 			s.wakeAfter(time.Millisecond)
 		}
 	}
-	outdated := func(key testimonyKey, incarnation uint64) bool { return s.Live[key.node] != incarnation }
+	outdated := func(key testimonyKey, incarnation uint64) bool {
+		return s.Live[key.node] != incarnation || !s.segments[testimonyKey{"", key.segment, key.ipv4}]
+	}
 	maps.DeleteFunc(s.heard, outdated)
 	maps.DeleteFunc(s.mute, func(key testimonyKey, m muteness) bool {
 		return outdated(key, m.incarnation) || s.heard[key] == m.incarnation || s.Now.Sub(m.since) >= s.minRefusal

@@ -82,6 +82,28 @@ func TestProof_FewAreAskedAboutAtATime(t *testing.T) {
 	}
 }
 
+// Interfaces that come and go make new segments, and the speakers stay.
+func TestProof_WhatBelongsToASegmentThatIsGoneIsForgotten(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
+	for segment := range 5 {
+		s.contests[0].Segment = segment
+		s.Answers = nil
+		from := time.Duration(segment) * sec
+		s.at(from).at(from + ms)
+		s.serversAnswer("n1").Answers[Question{"n2", addr(0)}] = NoAnswer
+		s.at(from + 2*ms).at(from + ms + proofTimeout)
+	}
+	e := s.elector
+	if _, here := e.heard[testimonyKey{"n1", 4, true}]; !here || len(e.heard) != 1 || len(e.mute) > 1 {
+		t.Errorf("heard %v, mute %v", e.heard, e.mute)
+	}
+	s.contests = nil
+	if s.at(time.Minute); len(e.heard)+len(e.mute) != 0 {
+		t.Errorf("heard %v, mute %v", e.heard, e.mute)
+	}
+}
+
 // A server may be asked for another reason before it is to be proven: only what it answers afterwards counts.
 func TestProof_AnAnswerFromBeforeDoesNotCount(t *testing.T) {
 	claims, _ := sharedBy(2)

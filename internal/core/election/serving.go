@@ -106,6 +106,9 @@ type serveRound struct {
 	proving map[testimonyKey]int
 	// failed are the speakers that have not answered in time about an address, in this round.
 	failed map[testimonyKey]uint64
+	// segments are those of the shared addresses, without a node, and segment is the one that was added last.
+	segments map[testimonyKey]bool
+	segment  testimonyKey
 	// seen is how many of the addresses known before there are.
 	seen int
 	// uneven are the contests whose tables should be evened out, with what they should be.
@@ -124,6 +127,7 @@ func (r *round) serveShares() {
 	s := &serveRound{
 		round: r, apart: map[testimonyKey]time.Time{}, asked: map[testimonyKey]Question{},
 		verdicts: map[testimonyKey]bool{}, proving: map[testimonyKey]int{}, failed: map[testimonyKey]uint64{},
+		segments: map[testimonyKey]bool{},
 	}
 	known := len(r.served)
 	holds := r.decision.Hold
@@ -139,6 +143,7 @@ func (r *round) serveShares() {
 		if !contest.Shared && !claim.Shares.Shared() && !known {
 			continue
 		}
+		s.noteSegment(contest)
 		var hold *Hold
 		if len(holds) > 0 && holds[0].Addr == contest.Addr {
 			hold = &holds[0]
