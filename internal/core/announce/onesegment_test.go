@@ -63,6 +63,9 @@ func TestSegment_OneInterfaceAnswersForAnAddressOfNoSubnet(t *testing.T) {
 		},
 		{"a lone address is no subnet", []lb.Link{link("eth0", "198.51.100.1/32"), link("eth1", "198.51.100.1/32")}, func(*World) {}, []string{"eth0", "eth1"}},
 		{"another one while that of the route is down", []lb.Link{eth0, {Name: "eth1", Addresses: eth1.Addresses}}, func(*World) {}, []string{"eth0"}},
+		{"one without an address is on a segment of its own as far as is known", []lb.Link{eth0, link("eth2")}, func(*World) {}, []string{"eth0", "eth2"}},
+		{"unless the other one is named", []lb.Link{eth0, link("eth2")}, named("eth0"), []string{"eth0"}},
+		{"and is silent beside one with the address's subnet", []lb.Link{link("eth3", "192.0.2.11/24"), link("eth2")}, func(*World) {}, []string{"eth3"}},
 		{"of two that are named beside the one with the address's subnet", []lb.Link{link("eth3", "192.0.2.11/24"), eth0, eth1}, named("eth0", "eth1", "eth3"), []string{"eth1", "eth3"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
