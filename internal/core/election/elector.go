@@ -121,6 +121,9 @@ type Service struct {
 	Holder string
 }
 
+// minNewHolds is for how many addresses more than before a decision has room at once.
+const minNewHolds = 4
+
 // Elector makes the decisions of one node. Between decisions it remembers only since when something is so; everything else
 // is input. It may be used by one goroutine.
 type Elector struct {
@@ -159,12 +162,13 @@ type Elector struct {
 	trials
 
 	// Memory that every round uses anew.
-	holders   []int
-	announced []bool
-	groups    []*groupIndex
-	loads     []int
-	valid     []Claim
-	unheld    []unheldAddress
+	spareAnswers map[netip.Addr]bool
+	holders      []int
+	announced    []bool
+	groups       []*groupIndex
+	loads        []int
+	valid        []Claim
+	unheld       []unheldAddress
 }
 
 // NewElector returns an Elector for one incarnation of a node's speaker. An uneven spread that lasts for rebalanceAfter is
@@ -173,7 +177,8 @@ func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *
 	return &Elector{
 		node: node, incarnation: incarnation, rebalanceAfter: rebalanceAfter, rebalanceSteps: rebalanceSteps,
 		minRefusal: minRefusal,
-		taken:      map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
+		answered:   map[netip.Addr]bool{}, spareAnswers: map[netip.Addr]bool{},
+		taken: map[netip.Addr]taking{}, searches: newSearches(), standIns: standIns{pauses: map[string]standInPause{}},
 		servings: newServings(),
 	}
 }
@@ -208,16 +213,19 @@ func (e *Elector) begin(contests []Contest, input Input) *round {
 	e.holders, e.announced, e.groups = e.holders[:0], e.announced[:0], e.groups[:0]
 	e.valid, e.unheld = e.valid[:0], e.unheld[:0]
 	e.loads = append(e.loads[:0], make([]int, len(e.nodes.names))...)
+	clear(e.spareAnswers)
 	return &round{
 		Elector: e, Input: input, contests: contests, me: e.nodes.find(e.node),
-		answers: make(map[netip.Addr]bool, len(e.answered)), ranked: map[*Ranks]rankIndex{},
+		answers: e.spareAnswers, ranked: map[*Ranks]rankIndex{},
+		decision:    Decision{Hold: make([]Hold, 0, len(e.answered)+minNewHolds)}, // It is most often as long as the last.
 		stillUnheld: map[netip.Addr]unheldState{}, stillAwaiting: map[netip.Addr]time.Time{}, yielded: map[netip.Addr]bool{},
 	}
 }
 
 func (e *Elector) end(r *round) {
 	r.endVacant()
-	e.answered, e.remembered, e.awaiting = r.answers, r.stillUnheld, r.stillAwaiting
+	e.answered, e.spareAnswers = r.answers, e.answered
+	e.remembered, e.awaiting = r.stillUnheld, r.stillAwaiting
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)
 	e.forgetTaken(r.Now)
