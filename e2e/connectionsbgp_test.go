@@ -117,12 +117,60 @@ func TestConnections_SurviveThatOneOfTwoPodsDrainsUnderLocal(t *testing.T) {
 // Nothing has been passed on for long when a node is drained.
 func TestConnections_SurviveADrainAfterQuiet(t *testing.T) {
 	s := newSpread(t, lab.KubeProxy)
-	s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", drainingFor("5s"))
 	s.connect(openConnections)
-	lab.Eventually(t, waitTimeout, "nothing is passed on", func() error { return noTables(t, s.Nodes()...) })
+	s.quiet()
 	s.Node("n1").Annotate("daymark.io/drain", "true")
 	s.await(s.without("n1")...)
 	s.mustBeWhole("n1 is drained")
+}
+
+// quiet waits until nothing is passed on, with little time after a change.
+func (s *spread) quiet() {
+	s.t.Helper()
+	s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", drainingFor("5s"))
+	lab.Eventually(s.t, waitTimeout, "nothing is passed on", func() error { return noTables(s.t, s.Nodes()...) })
+}
+
+// The routers of two of three nodes are taken out of use. Their sessions stay, and so do the nodes that announce.
+func TestConnections_SurviveMaintenance(t *testing.T) {
+	s := newSpread(t, lab.KubeProxy)
+	s.Apply(peer("open", "addressFamilies: [IPv4, IPv6]", only("NotIn", "n2")))
+	s.Apply(peer("spare", "addressFamilies: [IPv4, IPv6]", only("In", "n2")))
+	s.await(s.NodeNames()...)
+	s.connect(openConnections)
+	s.quiet()
+	administer := func(state string, nodes ...string) {
+		s.Kubectl("patch", "bgppeer", "open", "--type=merge", "--patch", `{"spec":{"adminState":"`+state+`"}}`)
+		s.await(nodes...)
+		s.mustBeWhole("the peer is " + state)
+	}
+	administer("Maintenance", "n2")
+	administer("Up", s.NodeNames()...)
+}
+
+// A pod more or less on a node that has others changes its weight, and the router moves connections of all nodes.
+func TestConnections_SurviveThatWeightsChange(t *testing.T) {
+	s := newSpread(t, lab.KubeProxy)
+	counts := map[string]int{"n1": 1, "n2": 1, "n3": 4}
+	pods := podsOn(s.Cluster, "open", map[string]int{"n2": 1, "n3": 4})
+	s.Apply(service("open", "open", "ipFamilyPolicy: RequireDualStack", "externalTrafficPolicy: Local"))
+	s.Kubectl("patch", "bgpadvertisement", "open", "--type=merge", "--patch", `{"spec":{"weightBy":"Endpoints"}}`)
+	await := func() {
+		for _, address := range s.addresses {
+			awaitShares(t, s.Cluster, address, counts)
+		}
+	}
+	await()
+	s.connect(openConnections)
+	s.quiet()
+	for _, ready := range []bool{false, true} {
+		for _, pod := range pods["n3"][:2] {
+			pod.SetReady(ready)
+		}
+		counts["n3"] = map[bool]int{false: 2, true: 4}[ready]
+		await()
+		s.mustBeWhole("n3 is weighed anew")
+	}
 }
 
 // A node that crashes takes its own connections with it, and no others, though the router spreads all anew.

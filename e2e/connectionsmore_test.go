@@ -276,7 +276,7 @@ func startAgain(n lab.Node) {
 }
 
 // noTables returns an error if one of some nodes has a table of ours.
-func noTables(t *testing.T, nodes ...lab.Node) error {
+func noTables(t testing.TB, nodes ...lab.Node) error {
 	t.Helper()
 	for _, node := range nodes {
 		list, err := node.Run(t.Context(), "", "nft", "list", "tables")

@@ -81,7 +81,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
-			State:  l.said(seen, &passed),
+			State:  l.said(seen, &passed, sessions),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
 		sessions: sessions, bfd: bfdPlan, unable: errors.Join(unableError(seen.unable), unansweringError(plan.Unanswering)), connections: passed.plan, wait: wait,
@@ -97,11 +97,11 @@ func soonest(waits ...time.Duration) (wait time.Duration) {
 }
 
 // said is what the other speakers are told of this node.
-func (l *Loop) said(seen *snapshot, passed *passing) gossip.State {
+func (l *Loop) said(seen *snapshot, passed *passing, sessions []announce.Session) gossip.State {
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
 		Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
-		PassesOn: l.exec.Connections.Unable() == "", Sessions: digestOf(seen.world.Running),
+		PassesOn: l.exec.Connections.Unable() == "", Sessions: digestOf(attracting(sessions, seen.world.Running)),
 	}
 }
 

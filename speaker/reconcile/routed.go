@@ -11,6 +11,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
@@ -44,13 +45,15 @@ func (r *routed) addresses(view *gossip.View, plan *announce.Plan, layer2 []hand
 		for len(layer2) > 0 && layer2[0].Addr.Less(a.Addr) {
 			all, layer2 = append(all, layer2[0]), layer2[1:]
 		}
-		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining}
+		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining, Revision: a.Revision}
 		if len(layer2) > 0 && layer2[0].Addr == a.Addr {
-			address.Draining, address.Revision = max(address.Draining, layer2[0].Draining), layer2[0].Revision
+			address.Draining = max(address.Draining, layer2[0].Draining)
+			address.Revision ^= rendezvous.Mix(layer2[0].Revision)
 			for _, holder := range layer2[0].Holders {
 				if at, found := slices.BinarySearch(address.Holders, holder); !found {
 					address.Holders = slices.Insert(slices.Clone(address.Holders), at, holder)
 				}
+				address.Revision ^= rendezvous.Hash(holder) // It may announce the address to routers as well, and the union stays what it is.
 			}
 			layer2 = layer2[1:]
 		}
@@ -92,11 +95,22 @@ func (r *routed) disturbed(view *gossip.View) map[string]bool {
 	return disturbed
 }
 
-// digestOf is a digest of which sessions are established, by name; 0: none.
-func digestOf(established map[string]bool) uint64 {
+// attracting are the sessions by which routers may send packets to this node, by name: those that are established, and neither in
+// maintenance, whose routers turn to other nodes, nor held down.
+func attracting(sessions []announce.Session, established map[string]bool) map[string]bool {
+	attracting := make(map[string]bool, len(sessions))
+	for i := range sessions {
+		s := &sessions[i]
+		attracting[s.Name] = established[s.Name] && s.AdminState != v1beta1.AdminMaintenance && !s.HeldDown
+	}
+	return attracting
+}
+
+// digestOf is a digest of a set of sessions, by name; 0: it is empty.
+func digestOf(sessions map[string]bool) uint64 {
 	digest, some := fnv.New64a(), false
-	for _, name := range slices.Sorted(maps.Keys(established)) {
-		if established[name] {
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		if sessions[name] {
 			some = true
 			_, _ = digest.Write(append([]byte(name), 0))
 		}

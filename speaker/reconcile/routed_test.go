@@ -10,6 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
 
@@ -17,7 +18,7 @@ func TestRouted_AddressesAreMergedWithThoseOfLayer2(t *testing.T) {
 	a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
 	view := &gossip.View{Peers: map[string]gossip.Peer{"n1": {}, "n3": {}}}
 	plan := &announce.Plan{Routed: []announce.RoutedAddress{
-		{Addr: b, Nodes: []string{"n1", "n2", "n3"}, Draining: time.Minute},
+		{Addr: b, Nodes: []string{"n1", "n2", "n3"}, Draining: time.Minute, Revision: 7},
 		{Addr: c, Nodes: []string{"n1"}, Draining: time.Minute},
 	}}
 	layer2 := []handover.Address{
@@ -27,12 +28,41 @@ func TestRouted_AddressesAreMergedWithThoseOfLayer2(t *testing.T) {
 	}
 	want := []handover.Address{
 		layer2[0],
-		{Addr: b, Holders: []string{"n1", "n3"}, Draining: time.Minute},
-		{Addr: c, Holders: []string{"n1", "n3"}, Draining: time.Hour},
+		{Addr: b, Holders: []string{"n1", "n3"}, Draining: time.Minute, Revision: 7},
+		{Addr: c, Holders: []string{"n1", "n3"}, Draining: time.Hour, Revision: rendezvous.Hash("n3")},
 		layer2[2],
 	}
 	if got := new(routed).addresses(view, plan, layer2); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nnot %v", got, want)
+	}
+}
+
+// Nodes that announce an address to routers may hold it by layer 2, too: which of them does changes who attracts its packets.
+func TestRouted_AnotherHolderOnTheSegmentIsAChange(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.1")
+	view := &gossip.View{Peers: map[string]gossip.Peer{"n1": {}, "n2": {}}}
+	plan := &announce.Plan{Routed: []announce.RoutedAddress{{Addr: addr, Nodes: []string{"n1", "n2"}, Draining: time.Minute, Revision: 7}}}
+	held := func(holder string, revision uint64) handover.Address {
+		return new(routed).addresses(view, plan, []handover.Address{{Addr: addr, Holders: []string{holder}, Revision: revision}})[0]
+	}
+	before := held("n1", 0)
+	for name, now := range map[string]handover.Address{"another holder": held("n2", 0), "other shares": held("n1", 1)} {
+		if now.Revision == before.Revision || !slices.Equal(now.Holders, before.Holders) {
+			t.Errorf("%s: %v, and before %v", name, now, before)
+		}
+	}
+	if again := held("n1", 0); again.Revision != before.Revision {
+		t.Errorf("the same is %v, and was %v", again, before)
+	}
+}
+
+func TestRouted_SessionsThatAttract(t *testing.T) {
+	sessions := []announce.Session{
+		{Name: "a"}, {Name: "b", AdminState: v1beta1.AdminMaintenance}, {Name: "c", HeldDown: true}, {Name: "d"}, {Name: "e", AdminState: v1beta1.AdminUp},
+	}
+	got := digestOf(attracting(sessions, map[string]bool{"a": true, "b": true, "c": true, "d": false, "e": true}))
+	if want := digestOf(map[string]bool{"a": true, "e": true}); got != want {
+		t.Error("sessions attract that are in maintenance, held down, or not established")
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
 // RoutedAddress is an address that nodes announce to routers.
@@ -14,6 +16,9 @@ type RoutedAddress struct {
 	// Nodes that may announce it, sorted, as far as the objects say; nobody but they themselves knows how their sessions are. The list
 	// may be shared, and must not be changed.
 	Nodes []string
+	// Revision changes when routers are told to divide the clients anew among the nodes: by other weights, or because other paths are
+	// preferred.
+	Revision uint64
 	// Draining is how long connections are passed on after the nodes have changed, as the longest of the advertisements says.
 	Draining time.Duration
 	// Unserved: this node has no endpoint of a Service of the address under externalTrafficPolicy: Local, not even a terminating one. Its
@@ -21,10 +26,12 @@ type RoutedAddress struct {
 	Unserved bool
 }
 
-// routedNodes are those for all addresses of the same advertisements, by their indexes, and their names.
+// routedNodes are those for all addresses of the same advertisements, by their indexes, and their names. The revision changes with what
+// routers prefer of them.
 type routedNodes struct {
-	indexes []int
-	names   []string
+	indexes  []int
+	names    []string
+	revision uint64
 }
 
 // routed are the addresses whose open connections are passed on among the nodes that announce them, in order.
@@ -46,7 +53,7 @@ func (r *rules) routed() []RoutedAddress {
 				byMatches[matches] = nodes
 			}
 			routed := RoutedAddress{
-				Addr: addr, Draining: draining,
+				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, sharers, nodes),
 				Unserved: s.Local && !r.world.Endpoints[s.Key].AnyOnNode(r.world.Node, lb.FamilyOf(addr)),
 			}
 			if r.askAddress(a, true) == nil {
@@ -77,7 +84,36 @@ func (r *rules) routedNodes(matches advertisementSet) *routedNodes {
 			nodes.indexes, nodes.names = append(nodes.indexes, i), append(nodes.names, n.Name)
 		}
 	}
+	nodes.revision = r.preferenceRevision(matches, nodes)
 	return nodes
+}
+
+// preferenceRevision is a digest of what routers prefer some nodes by, beside weights; 0 if they prefer none.
+func (r *rules) preferenceRevision(matches advertisementSet, nodes *routedNodes) (digest uint64) {
+	none := &Attributes{}
+	for _, i := range nodes.indexes {
+		if a := r.attributes(r.bgpSelecting(matches, i)); a.comparePreference(none) != 0 {
+			preference := uint64(valueOr(a.LocalPref, DefaultLocalPref))<<32 | uint64(valueOr(a.MED, 0))
+			digest ^= rendezvous.Mix(rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name)^preference) ^ uint64(a.Prepend)) //nolint:gosec // G115: not negative
+		}
+	}
+	return digest
+}
+
+// weightRevision is a digest of the weights of some nodes for an address; 0 where it has none.
+func (r *rules) weightRevision(a address, matches advertisementSet, sharers localSharers, nodes *routedNodes) (digest uint64) {
+	by := r.weightBy(matches)
+	if by == "" || by == v1beta1.WeightByEndpoints && !a.service.Local {
+		return 0
+	}
+	for _, i := range nodes.indexes {
+		weight, _ := r.nodes[i].Weight()
+		if by == v1beta1.WeightByEndpoints {
+			weight = r.localEndpoints(a.service, sharers, a.addr, i)
+		}
+		digest ^= rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name) ^ uint64(weight))
+	}
+	return digest
 }
 
 // serving are those of some nodes that may serve an address.
@@ -106,6 +142,7 @@ func mergeRouted(all []RoutedAddress) []RoutedAddress {
 		names := slices.Concat(merged[last].Nodes, a.Nodes)
 		slices.Sort(names)
 		merged[last].Nodes, merged[last].Draining = slices.Compact(names), max(merged[last].Draining, a.Draining)
+		merged[last].Revision += a.Revision
 		merged[last].Unserved = merged[last].Unserved || a.Unserved
 	}
 	return merged

@@ -24,31 +24,31 @@ func TestRouted_NodesOfAnAddress(t *testing.T) {
 		change func(w *World, s *lb.Service)
 		want   string
 	}{
-		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 10m0s false}]"},
-		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 10m0s true}]"},
+		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false}]"},
+		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 0 10m0s true}]"},
 		{"an endpoint that terminates still serves", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.Endpoints[s.Key] = lb.NewEndpointSlice(s.Key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Draining: true}, {Addr: netip.MustParseAddr("203.0.113.2"), Node: "n2", Ready: true},
 			}).Endpoints
-		}, "[{198.19.0.1 [n2] 10m0s false}]"},
-		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 10m0s false}]"},
-		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 10m0s false}]"},
+		}, "[{198.19.0.1 [n2] 0 10m0s false}]"},
+		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 0 10m0s false}]"},
+		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false}]"},
 		{"only those of a peer", func(w *World, _ *lb.Service) {
 			for _, peer := range w.Peers {
 				peer.NodeSelectors = selector("kubernetes.io/hostname=nowhere")
 			}
-		}, "[{198.19.0.1 [] 10m0s false}]"},
-		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 10m0s false}]"},
+		}, "[{198.19.0.1 [] 0 10m0s false}]"},
+		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 0 10m0s false}]"},
 		{"the longest of two counts", func(w *World, _ *lb.Service) {
 			w.BGPAdvertisements = append(w.BGPAdvertisements, drainingFor("b", time.Hour), drainingFor("c", 0))
-		}, "[{198.19.0.1 [n1 n2 n3] 1h0m0s false}]"},
+		}, "[{198.19.0.1 [n1 n2 n3] 0 1h0m0s false}]"},
 		{"with 0 there is none", func(w *World, _ *lb.Service) { w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("a", 0)} }, "[]"},
 		{"Services that share it", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.add("other", "198.19.0.1", "n3").Local = true
 			w.add("first", "198.19.0.0", "n3")
-		}, "[{198.19.0.0 [n1 n2 n3] 10m0s false} {198.19.0.1 [n2 n3] 10m0s true}]"},
+		}, "[{198.19.0.0 [n1 n2 n3] 0 10m0s false} {198.19.0.1 [n2 n3] 0 10m0s true}]"},
 	} {
 		w := cluster()
 		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", 10*time.Minute)}
@@ -60,6 +60,51 @@ func TestRouted_NodesOfAnAddress(t *testing.T) {
 			}
 			slices.Reverse(w.Services)
 			slices.Reverse(w.Nodes)
+		}
+	}
+}
+
+// Routers move connections among nodes that stay when these are weighed or preferred differently.
+func TestRouted_AnotherDivisionIsAnotherRevision(t *testing.T) {
+	weighBy := func(by v1beta1.WeightBy) func(*v1beta1.BGPAdvertisementSpec) {
+		return func(s *v1beta1.BGPAdvertisementSpec) { s.WeightBy = by }
+	}
+	another := func(w *World, s *lb.Service) { w.endpoints(s, "n1", "n1", "n2", "n3") }
+	for _, test := range []struct {
+		name          string
+		advertisement func(*v1beta1.BGPAdvertisementSpec)
+		change        func(w *World, s *lb.Service)
+		cluster       bool
+		differs       bool
+	}{
+		{"one more endpoint", weighBy(v1beta1.WeightByEndpoints), another, false, true},
+		{"under the policy Cluster", weighBy(v1beta1.WeightByEndpoints), another, true, false},
+		{"without weights", weighBy(""), another, false, false},
+		{"an annotation of a node", weighBy(v1beta1.WeightByNodeAnnotation), func(w *World, _ *lb.Service) {
+			w.node("n2").Annotations = map[string]string{v1beta1.AnnotationWeight: "7"}
+		}, false, true},
+		{"an endpoint where annotations weigh", weighBy(v1beta1.WeightByNodeAnnotation), another, false, false},
+		{"a node that is preferred", weighBy(""), func(w *World, _ *lb.Service) {
+			preferred := bgpAdvertisement("preferred", 2, func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) })
+			preferred.NodeSelectors = selector("rack=a")
+			w.node("n1").Labels = map[string]string{"rack": "a"}
+			w.BGPAdvertisements = append(w.BGPAdvertisements, preferred)
+		}, false, true},
+		{"nothing", weighBy(v1beta1.WeightByEndpoints), func(*World, *lb.Service) {}, false, false},
+	} {
+		revision := func(change func(w *World, s *lb.Service)) uint64 {
+			w := cluster()
+			w.BGPAdvertisements = []*lb.BGPAdvertisement{bgpAdvertisement("bgp", 1, func(s *v1beta1.BGPAdvertisementSpec) {
+				s.ConnectionDraining = metav1.Duration{Duration: time.Minute}
+				test.advertisement(s)
+			})}
+			s := w.add("web", "198.19.0.1", "n1", "n2", "n3")
+			s.Local = !test.cluster
+			change(w, s)
+			return Compute(w).Routed[0].Revision
+		}
+		if got := revision(func(*World, *lb.Service) {}) != revision(test.change); got != test.differs {
+			t.Errorf("%s: another revision: %t", test.name, got)
 		}
 	}
 }
