@@ -232,6 +232,27 @@ func TestBackoff_ChangedSettingsAreTriedAtOnce(t *testing.T) {
 	}
 }
 
+// A router may have BFD only once the session has been established, and refuse it then, because of a limit for example.
+func TestBackoff_OutlastsThatBFDHasBeenUp(t *testing.T) {
+	t.Parallel()
+	withFakeClock(t, nil, func(c *fakeClockSession) {
+		before := *c.currentDesired()
+		before.BFD, before.BFDSeen = &lb.BFDProfile{}, false
+		c.setDesired(&before)
+		for range 12 {
+			c.refuse(cease(t))
+		}
+		n, seen := len(c.dialed()), before
+		seen.BFDSeen = true
+		c.setDesired(&seen)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(c.dialed()) != n || time.Until(c.status().NextTry) < time.Minute {
+			t.Errorf("dialed %d times more, status %+v", len(c.dialed())-n, c.status())
+		}
+	})
+}
+
 func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 	t.Parallel()
 	withFakeClock(t, nil, func(c *fakeClockSession) {

@@ -63,7 +63,7 @@ func (s *session) setDesired(desired *announce.Session) {
 	}
 	switch {
 	case problem == "":
-		if runs && s.interrupt != nil && (next.needsReset(s.settings) || s.waiting && next != s.settings) {
+		if runs && s.interrupt != nil && (next.needsReset(s.settings) || s.waiting && !next.sameAttempt(s.settings)) {
 			s.log.Info("BGP session is reset because its settings changed", "session", desired.Name)
 			s.interrupt(reconfigured(s.settings.sameRouter(&next)))
 		}
@@ -268,7 +268,7 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 func (s *session) startWaiting(last *settings, interrupt context.CancelCauseFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.desired.Down() || s.settings != *last {
+	if s.closed || s.desired.Down() || !s.settings.sameAttempt(*last) {
 		return false
 	}
 	s.interrupt, s.waiting = interrupt, true

@@ -58,6 +58,13 @@ func (s settings) needsReset(other settings) bool {
 	return s != other
 }
 
+// sameAttempt reports whether an attempt with the other settings may go as one with these. That BFD has been up changes what is offered,
+// and is no reason to dial: a router whose BFD comes up after it has refused the session would be dialled at once.
+func (s settings) sameAttempt(other settings) bool {
+	s.bfdSeen = other.bfdSeen
+	return s == other
+}
+
 // settingsOf returns the settings of a session, with defaults filled in.
 func settingsOf(s *announce.Session) settings {
 	return settings{
