@@ -104,6 +104,7 @@ func testReferences(t *testing.T, namespace string) {
 	must(t, c.Update(t.Context(), changed, client.DryRunAll))
 
 	testPasswords(t, c, secret)
+	testSecretThatIsUsedStill(t, c, secret, peer)
 
 	for _, object := range []client.Object{profile, secret, names} {
 		allow(object)
@@ -160,6 +161,23 @@ func testPasswords(t *testing.T, c *testCluster, secret *corev1.Secret) {
 	must(t, change(map[string][]byte{"password": nil}, nil, nil)) // there was none
 	must(t, change(map[string][]byte{"password": nil}, good, nil))
 	must(t, change(good, good, nil))
+}
+
+// testSecretThatIsUsedStill has the BGPPeer name another Secret, which is not there: what it named before is in use, as its status says.
+func testSecretThatIsUsedStill(t *testing.T, c *testCluster, secret *corev1.Secret, peer *v1beta1.BGPPeer) {
+	t.Helper()
+	before := peer.DeepCopy()
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: peer.Generation, Spec: before.Spec}
+	must(t, c.Status().Update(t.Context(), peer))
+	peer.Spec.PasswordSecret.Name = "renamed"
+	must(t, c.Update(t.Context(), peer))
+	c.refused(t, secret, `BGPPeer tor has its password in Secret tor: set its annotation`)
+	peer.Status.Accepted.Spec.PasswordSecret = &v1beta1.SecretReference{Name: "renamed", Key: "password"}
+	must(t, c.Status().Update(t.Context(), peer))
+	lab.Eventually(t, timeout, "a Secret that nothing names can be deleted", func() error { return c.Delete(t.Context(), secret, client.DryRunAll) })
+	peer.Spec = before.Spec
+	must(t, c.Update(t.Context(), peer))
+	c.refused(t, secret, "has its password in Secret tor")
 }
 
 func TestPolicies_NamespaceCanBeDeletedWithSecretsInUse(t *testing.T) {

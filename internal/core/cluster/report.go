@@ -55,11 +55,13 @@ func StandIns(speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
 }
 
 // Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
-// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say. Where a
-// Speaker object has no room for all of them, the addresses of these Services that it only covers count as well, unless some node holds
-// them.
+// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say, and one that
+// would not announce an address has none while another node holds it: it may take that node for a stranger, whose gossip it does not
+// hear. Where a Speaker object has no room for all of them, the addresses of these Services that it only covers count as well, unless some
+// node holds them.
 func Conflicts(speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
+	var held map[netip.Addr]bool
 	for _, speaker := range speakers {
 		if lb.SpeakerGone(speaker) {
 			continue
@@ -68,6 +70,12 @@ func Conflicts(speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Ad
 			addr, err := lb.ParseAddr(c.Address)
 			known, exists := found[addr]
 			if err != nil || exists && known.Node <= speaker.Name {
+				continue
+			}
+			if held == nil {
+				held = heldAddresses(speakers)
+			}
+			if !c.Announced && held[addr] {
 				continue
 			}
 			found[addr] = announce.Conflict{

@@ -107,6 +107,29 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 	}
 }
 
+// A speaker that does not hear the gossip of the others takes their answers for those of strangers.
+func TestConflicts_OfAnAddressThatANodeHoldsAreThoseThatItAnnouncesAllTheSame(t *testing.T) {
+	conflict := func(announced bool) func(*v1beta1.SpeakerStatus) {
+		return func(s *v1beta1.SpeakerStatus) {
+			s.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: "192.0.2.1", MAC: "mac", Announced: announced}}
+		}
+	}
+	holds := speaker("n2", func(s *v1beta1.SpeakerStatus) { s.Layer2.Held = []v1beta1.HeldAddress{{Address: "192.0.2.1"}} })
+	for _, test := range []struct {
+		name     string
+		speakers []*v1beta1.Speaker
+		want     int
+	}{
+		{"nobody holds it", []*v1beta1.Speaker{speaker("n1", conflict(false))}, 1},
+		{"another holds it", []*v1beta1.Speaker{speaker("n1", conflict(false)), holds}, 0},
+		{"the holder announces it all the same", []*v1beta1.Speaker{speaker("n1", conflict(true)), holds}, 1},
+	} {
+		if got := Conflicts(test.speakers, nil); len(got) != test.want {
+			t.Errorf("%s: %+v", test.name, got)
+		}
+	}
+}
+
 func TestStandIns_AreThoseOfSpeakersThatAreThere(t *testing.T) {
 	held := func(address, standsInFor string) func(*v1beta1.SpeakerStatus) {
 		return func(s *v1beta1.SpeakerStatus) {
