@@ -111,7 +111,7 @@ func (r *rules) weightRevision(a address, matches advertisementSet, sharers loca
 		if by == v1beta1.WeightByEndpoints {
 			weight = r.localEndpoints(a.service, sharers, a.addr, i)
 		}
-		digest ^= rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name) ^ uint64(weight))
+		digest ^= rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name) ^ uint64(weight)) //nolint:gosec // G115: not negative
 	}
 	return digest
 }
