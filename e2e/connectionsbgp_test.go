@@ -131,23 +131,6 @@ func (s *spread) quiet() {
 	lab.Eventually(s.t, waitTimeout, "nothing is passed on", func() error { return noTables(s.t, s.Nodes()...) })
 }
 
-// The routers of two of three nodes are taken out of use. Their sessions stay, and so do the nodes that announce.
-func TestConnections_SurviveMaintenance(t *testing.T) {
-	s := newSpread(t, lab.KubeProxy)
-	s.Apply(peer("open", "addressFamilies: [IPv4, IPv6]", only("NotIn", "n2")))
-	s.Apply(peer("spare", "addressFamilies: [IPv4, IPv6]", only("In", "n2")))
-	s.await(s.NodeNames()...)
-	s.connect(openConnections)
-	s.quiet()
-	administer := func(state string, nodes ...string) {
-		s.Kubectl("patch", "bgppeer", "open", "--type=merge", "--patch", `{"spec":{"adminState":"`+state+`"}}`)
-		s.await(nodes...)
-		s.mustBeWhole("the peer is " + state)
-	}
-	administer("Maintenance", "n2")
-	administer("Up", s.NodeNames()...)
-}
-
 // A pod more or less on a node that has others changes its weight, and the router moves connections of all nodes.
 func TestConnections_SurviveThatWeightsChange(t *testing.T) {
 	s := newSpread(t, lab.KubeProxy)
