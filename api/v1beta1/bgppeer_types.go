@@ -297,7 +297,8 @@ type BGPPeerStatus struct {
 	// established is how many of them have all their sessions.
 	// +optional
 	Established int32 `json:"established"`
-	// accepted is what counts while a part of the spec cannot be understood, or the BFDProfile that it names does not exist.
+	// accepted is what counts while a part of the spec cannot be understood, no node could have a session by it, or the BFDProfile
+	// that it names does not exist.
 	// +optional
 	Accepted *AcceptedBGPPeer `json:"accepted,omitempty"`
 	// conditions has the conditions Ready and SessionsEstablished; BFDUp if there is a bfdProfile; Stalled while the object is not

@@ -56,12 +56,12 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	if !found || i < 0 {
 		return nil
 	}
-	p := lb.InForce(c.Parsed.Peers[i], nil)
+	known := c.Parsed.Known()
+	p := lb.InForce(c.Parsed.Peers[i], nil).Keeping(known)
 	x := &PeerExplanation{
 		PeerLine: c.peerLine(raw, p), Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
 		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
-	known := c.Parsed.Known()
 	for _, a := range c.Parsed.BGPAdvertisements {
 		if lb.InForce(a, nil).Keeping(known).MatchesPeer(name) {
 			x.Advertisements = append(x.Advertisements, a.Name)

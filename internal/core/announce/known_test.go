@@ -64,3 +64,37 @@ func TestCompute_MisspeltInterfacesWithdrawNothing(t *testing.T) {
 		}
 	}
 }
+
+// What a BGPPeer said before goes on while no node could have a session by what it says now.
+func TestCompute_MistakesInAPeerEndNoSession(t *testing.T) {
+	nowhere := lb.ParsePeer(&v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{
+		NodeSelectors: []v1beta1.LabelSelector{{MatchLabels: map[string]v1beta1.LabelValue{"rack": "none"}}},
+	}}).NodeSelectors
+	for name, change := range map[string]func(*lb.Peer){
+		"selectors that match no node":    func(p *lb.Peer) { p.NodeSelectors = nowhere },
+		"an annotation that no node has":  func(p *lb.Peer) { p.NodeAnnotation = "example.com/routr" },
+		"and it is Down at the same time": func(p *lb.Peer) { p.NodeSelectors, p.AdminState = nowhere, v1beta1.AdminDown },
+		"an annotation that only n2 has":  func(p *lb.Peer) { p.NodeAnnotation = "example.com/other" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := cluster()
+			s := w.add("web", "198.19.0.1", everyNode...)
+			before := *w.Peers[0]
+			before.Address, before.NodeAnnotation, before.Generation = netip.Addr{}, "example.com/router", 1
+			now := before
+			now.Generation, now.Accepted = 2, &before
+			change(&now)
+			w.Peers[0] = &now
+			w.node("n1").Annotations = map[string]string{"example.com/router": "192.0.2.1"}
+			w.node("n2").Annotations = map[string]string{"example.com/other": "192.0.2.1"}
+			sessions := Compute(w).Sessions
+			wish := now.NodeAnnotation == "example.com/other" // n2 has it: that n1 has not may be meant
+			if len(sessions) != 1 || (sessions[0].Name != "router/192.0.2.1") != wish || sessions[0].AdminState != now.AdminState {
+				t.Errorf("sessions: %+v", sessions)
+			}
+			if got := NewExplainer(w).Explain(s); (got.Reason == "Announced") != (now.AdminState == v1beta1.AdminUp) {
+				t.Errorf("explained as %s: %s", got.Reason, got.Message)
+			}
+		})
+	}
+}

@@ -76,7 +76,6 @@ func newRulesWithout(w *World) *rules {
 		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
 		missing: map[string]*lb.Pool{}, contendersOf: map[contenderKey][]contender{},
 	}
-	r.peers = slices.SortedFunc(slices.Values(w.Peers), lb.ComparePeers)
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {
 		alive[name] = true
@@ -90,9 +89,18 @@ func newRulesWithout(w *World) *rules {
 		r.nodes[i].ineligible = q.ask(ofNode)
 	}
 	known := lb.NewKnown(w.Pools, w.Peers, w.Nodes, w.Links, w.Reported)
+	r.readPeers(known)
 	r.readL2(known)
 	r.readBGP(known)
 	return r
+}
+
+// readPeers reads the BGPPeers. Of one by which no node could have a session, what it said before counts.
+func (r *rules) readPeers(known *lb.Known) {
+	for _, peer := range r.world.Peers {
+		r.peers = append(r.peers, peer.Keeping(known))
+	}
+	slices.SortFunc(r.peers, lb.ComparePeers)
 }
 
 // readL2 reads the L2Advertisements. Of one that is partly wrong, what can be read counts: the rest of it matches nothing. While one

@@ -56,9 +56,9 @@ type nodePeer struct{ node, peer string }
 
 // sessionsOf has the nodes that each peer selects, if it is not Down.
 func sessionsOf(objects *cluster.Objects) map[nodePeer]bool {
-	sessions := map[nodePeer]bool{}
+	sessions, known := map[nodePeer]bool{}, objects.Known()
 	for _, peer := range objects.Peers {
-		peer = lb.InForce(peer, nil)
+		peer = lb.InForce(peer, nil).Keeping(known)
 		for _, n := range objects.Nodes {
 			if peer.AdminState != v1beta1.AdminDown && peer.NodeSelectors.Match(n.Labels) {
 				sessions[nodePeer{n.Name, peer.Name}] = true

@@ -82,10 +82,10 @@ func namesToKeep(list, before []string, exists func(string) bool) []string {
 	return names[:min(len(names), maxKeptNames)]
 }
 
-// AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. A password that cannot be
-// used is not accepted: what was there before goes on.
+// AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. Neither is one accepted by which
+// no node could have a session while another counts in its place, nor a password that cannot be used: what was there before goes on.
 func (r *References) AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1.BFDProfileSpec) bool {
-	if p.Err != nil {
+	if now := lb.ParsePeer(o); p.Err != nil || now.Keeping(r.known) != now {
 		return false
 	}
 	spec := *o.Spec.DeepCopy()

@@ -22,12 +22,12 @@ type Peer struct {
 
 // Peer returns the status of a BGPPeer.
 func (r *References) Peer(p *lb.Peer) Peer {
-	inForce := lb.InForce(p, nil)
+	inForce := lb.InForce(p, nil).Keeping(r.known)
 	nodes := r.selectedBy(inForce.NodeSelectors)
 	password, odd := r.passwordOf(p)
 	status := Peer{
 		Nodes: int32(len(nodes.counted)), //nolint:gosec // the number of nodes
-		Ready: firstProblem(understood(p, p.Err, "its sessions stay as they are, and new ones wait"), found(r.missingProfile(p)), password, r.anyNode(nodes), inUse(p.Name, nodes)),
+		Ready: firstProblem(understood(p, p.Err, "its sessions stay as they are, and new ones wait"), found(r.missingProfile(p)), password, r.kept(p), r.anyNode(nodes), inUse(p.Name, nodes)),
 	}
 	sessions := countSessions(p.Name, nodes)
 	status.Established, status.Sessions = int32(sessions.established), sessions.condition(nodes, inForce) //nolint:gosec // the number of nodes
@@ -61,6 +61,15 @@ func (p *Peer) SameButText(object *v1beta1.BGPPeer) bool {
 	has := object.Status.Conditions
 	return object.Status.ObservedGeneration == object.Generation && p.Ready.In(has, false) && p.Sessions.In(has, false) &&
 		(p.BFD == nil) == (meta.FindStatusCondition(has, v1beta1.ConditionBFDUp) == nil) && (p.BFD == nil || p.BFD.In(has, false))
+}
+
+// kept is Ready of a peer by which no node could have a session, and of which what it said before counts.
+func (r *References) kept(p *lb.Peer) Condition {
+	before := p.Keeping(r.known)
+	if before == p {
+		return valid(nil)
+	}
+	return notReady(NoNode, fmt.Sprintf("%s; what it said in generation %d counts until then", r.known.NoNode(p), before.Generation))
 }
 
 // missingProfile has a text if the BFDProfile that a peer names does not exist, and says what counts in its place.

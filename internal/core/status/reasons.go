@@ -92,8 +92,9 @@ var Overridden = reason.Reason{
 
 // NoNode is a reason of the condition Ready of kinds with nodeSelectors.
 var NoNode = reason.Reason{
-	Name: "NoNode", Meaning: "nodeSelectors match no node on which a speaker can run, though the cluster has such nodes.",
-	Remedy: "Correct nodeSelectors, or label the nodes.",
+	Name: "NoNode", Meaning: "nodeSelectors match no node on which a speaker can run, though the cluster has such nodes. Or no node that they match has the " +
+		"annotation that a BGPPeer names; what was there before counts then.",
+	Remedy: "Correct nodeSelectors or the name of the annotation, or label or annotate the nodes.",
 }
 
 // Reasons of the conditions of a BGPPeer.
