@@ -19,9 +19,12 @@ type joinFailure struct {
 	refused bool
 }
 
+// refused reports whether a connection was refused, by whomever.
+func refused(err error) bool { return strings.Contains(err.Error(), "connection refused") }
+
 // failureOf returns what an error of memberlist's Join means.
 func failureOf(at netip.AddrPort, err error) joinFailure {
-	if !strings.Contains(err.Error(), "connection refused") {
+	if !refused(err) {
 		return joinFailure{text: describe(err)}
 	}
 	if !refusedByHost(at) {

@@ -175,8 +175,8 @@ func (m *Membership) rejoinRecovered(ctx context.Context) {
 	}
 }
 
-// join makes one attempt to reach a speaker, and notes how it went.
-func (m *Membership) join(node string, at netip.AddrPort) {
+// join makes one attempt to reach a speaker, notes how it went, and reports whether it was reached.
+func (m *Membership) join(node string, at netip.AddrPort) bool {
 	_, err := m.list.Load().Join([]string{at.String()})
 
 	var failure joinFailure
@@ -195,6 +195,7 @@ func (m *Membership) join(node string, at netip.AddrPort) {
 	if changed {
 		notify(m.changes)
 	}
+	return err == nil
 }
 
 // isListed reports whether memberlist counts a speaker as alive.

@@ -161,7 +161,7 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 	var working sync.WaitGroup
 	for _, work := range []func(context.Context){
 		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims, m.updateMeta,
-		m.makeRepairs,
+		m.makeRepairs, m.reconnect,
 	} {
 		working.Go(func() { work(ctx) })
 	}
@@ -184,7 +184,7 @@ func (m *Membership) create() (*memberlist.Memberlist, error) {
 	m.transport = transport
 	m.drain = transport.(interface{ drain() }).drain //nolint:forcetypeassert // It is ours.
 	config := m.memberlistConfig()
-	config.Transport = transport
+	config.Transport = &dialer{transport, m}
 	list, err := memberlist.Create(config)
 	if err != nil {
 		m.alarm.Close()

@@ -30,6 +30,21 @@ type network struct {
 	drops func(size int) bool
 	// deaf is the speaker that nothing arrives at, so that it has no connections either.
 	deaf netip.Addr
+	// unconnected are the addresses that connections come neither from nor to.
+	unconnected map[netip.Addr]bool
+}
+
+// disconnect lets no connections through from or to an address any more, or again. Datagrams do get through.
+func (n *network) disconnect(at netip.Addr, is bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unconnected[at] = is
+}
+
+func (n *network) isUnconnected(all ...netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(all, func(at netip.Addr) bool { return n.unconnected[at] })
 }
 
 // deafen lets nothing arrive at a speaker, though what it sends by datagram does arrive.
@@ -59,7 +74,7 @@ func (n *network) loses(size int) bool {
 }
 
 func newNetwork() *network {
-	return &network{cut: map[[2]netip.Addr]bool{}, sent: map[netip.Addr]int{}}
+	return &network{cut: map[[2]netip.Addr]bool{}, sent: map[netip.Addr]int{}, unconnected: map[netip.Addr]bool{}}
 }
 
 // part cuts a speaker off from others, both ways.
@@ -210,6 +225,12 @@ func (t *tap) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) 
 func (t *tap) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	t.switches.wait()
 	if at := netip.MustParseAddrPort(to.Addr).Addr(); t.network.isCut(t.at, at) || t.network.isDeaf(t.at, at) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
+	} else if t.network.isUnconnected(t.at, at) {
+		select { // As long as it takes who waits for an answer to a packet that is dropped.
+		case <-time.After(timeout):
+		case <-t.done:
+		}
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
 	}
 	return t.NodeAwareTransport.DialAddressTimeout(to, timeout)

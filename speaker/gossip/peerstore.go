@@ -20,6 +20,8 @@ type peerStore struct {
 	own peerRecord
 	// started is the zero of the time that numbers of messages begin with.
 	started time.Time
+	// connected is when an attempt to connect to anybody last succeeded.
+	connected time.Time
 	// cached is the snapshot of what is known now; nil: it must be made again.
 	cached *snapshot
 	// changed: a snapshot has changed since takeOutcome.
@@ -36,6 +38,7 @@ type peerRecord struct {
 	peerVersion
 	freshness
 	difference
+	peerConnection
 }
 
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.
@@ -52,6 +55,10 @@ type snapshot struct {
 	unheard []memberlist.Address
 	// deaf are those that are heard and hear nobody.
 	deaf []string
+	// unconnected are those that are alive and that connections do not get through to.
+	unconnected []unconnectedPeer
+	// cannotConnect: there are several of those, and since then no attempt to connect to anybody has succeeded.
+	cannotConnect bool
 }
 
 func newPeerStore(self string, incarnation uint64, timing Timing) *peerStore {
@@ -151,6 +158,7 @@ func (s *peerStore) newSnapshot() *snapshot {
 	}
 	slices.Sort(now.alive)
 	now.foreign = s.foreign()
+	s.noteUnconnected(now)
 	return now
 }
 

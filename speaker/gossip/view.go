@@ -36,6 +36,8 @@ type View struct {
 	// announced, and from 3 on tables say who serves a shared address. A rule of the election that needs that must not be used
 	// below.
 	Version int
+	// CannotConnect: no connection gets through to any of several speakers that are alive, as behind a firewall of this node.
+	CannotConnect bool
 	// Why Known is false, or what is in doubt though it is true, for a person; empty: all is well.
 	Why string
 }
@@ -66,7 +68,7 @@ func (m *Membership) View() View {
 	view := View{
 		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Silent: now.silent,
 		Claims: m.claims.snapshot(), Returned: now.returned,
-		Version: int(now.version),
+		Version: int(now.version), CannotConnect: now.cannotConnect,
 	}
 	switch {
 	case m.keyring == nil:
@@ -76,7 +78,8 @@ func (m *Membership) View() View {
 	default:
 		absent := missing(m.expected, now.alive, m.failures)
 		view.Why = joinWhy(
-			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), absent), whyForeign(now.foreign), whyUnheard(now.unheard), whyDeaf(now.deaf),
+			why(m.cfg.Bind, m.bootstrap.Told(), m.bootstrap.Known(), absent), whyForeign(now.foreign), whyUnheard(now.unheard),
+			whyUnconnected(now.unconnected), whyDeaf(now.deaf),
 		)
 	}
 	return view

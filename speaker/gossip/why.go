@@ -54,6 +54,18 @@ func whyUnheard(peers []memberlist.Address) string {
 	return "datagrams do not get through from " + few(names) + ", TCP does: is the UDP port blocked? It takes seconds to find a crash of these"
 }
 
+// whyUnconnected returns what to do about speakers that are reached by datagrams only; "" when there are none.
+func whyUnconnected(peers []unconnectedPeer) string {
+	if len(peers) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(peers))
+	for _, peer := range peers {
+		names = append(names, peer.node+" at "+peer.at+" ("+peer.failure+")")
+	}
+	return "TCP does not get through to " + few(names) + ", datagrams do: is the TCP port blocked?"
+}
+
 // few of some names, and how many more there are.
 func few(names []string) string {
 	text := strings.Join(names[:min(maxNamed, len(names))], ", ")

@@ -11,9 +11,10 @@ import (
 const allObserve = 8
 
 // tellsOfOthers reports whether this speaker's object counts the others and names those that are missing: it is observing, in a cluster so
-// small that all do, or sees so little that it says something of itself. Less than half are never more than half of all that write it.
+// small that all do, or sees so little that it says something of itself. Less than half are never more than half of all that write it, and
+// who can connect to nobody is behind a firewall of its own.
 func (l *Loop) tellsOfOthers(seen *snapshot, observing bool) bool {
-	return observing || len(seen.speakers) <= allObserve || !seen.view.Known || 2*len(seen.view.Alive) < len(seen.expected(l.cfg.Node))+1
+	return observing || len(seen.speakers) <= allObserve || !seen.view.Known || seen.view.CannotConnect || 2*len(seen.view.Alive) < len(seen.expected(l.cfg.Node))+1
 }
 
 // observe tells the Renewer what has been seen of the others, and reports whether this speaker is a monitor.

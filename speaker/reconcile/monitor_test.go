@@ -76,12 +76,15 @@ func TestMonitor_WhoIsCutOffTellsWhomItSees(t *testing.T) {
 		name  string
 		alive []string
 		known bool
-		tells bool
+		// cannotConnect: it reaches nobody by TCP.
+		cannotConnect bool
+		tells         bool
 	}{
-		{"it sees all", []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, true, false},
-		{"it sees more than half", []string{"n1", "n2", "n3", "n4", "n9"}, true, false},
-		{"it sees less than half", []string{"n1", "n2", "n3", "n9"}, true, true},
-		{"it does not know whom it should see", []string{"n1", "n2", "n3", "n4", "n5", "n9"}, false, true},
+		{"it sees all", []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, true, false, false},
+		{"it sees all by datagrams alone", []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, true, true, true},
+		{"it sees more than half", []string{"n1", "n2", "n3", "n4", "n9"}, true, false, false},
+		{"it sees less than half", []string{"n1", "n2", "n3", "n9"}, true, false, true},
+		{"it does not know whom it should see", []string{"n1", "n2", "n3", "n4", "n5", "n9"}, false, false, true},
 	} {
 		bubble.Test(t, func(t *testing.T) {
 			f := newFixture(t)
@@ -97,7 +100,7 @@ func TestMonitor_WhoIsCutOffTellsWhomItSees(t *testing.T) {
 				seen.world.Nodes = append(seen.world.Nodes, &lb.Node{Name: node})
 			}
 			seen.world.Members.Known = test.known
-			seen.view = gossip.View{Alive: test.alive, Known: test.known, Why: "the others cannot be reached"}
+			seen.view = gossip.View{Alive: test.alive, Known: test.known, CannotConnect: test.cannotConnect, Why: "the others cannot be reached"}
 			f.report(seen, nil, nil, false)
 			written := f.reporter.newest
 			why := meta.FindStatusCondition(written.conditions, v1beta1.ConditionMembershipKnown).Message

@@ -1,0 +1,150 @@
+package gossip
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// A firewall that lets datagrams through and no TCP is noticed by nobody else: memberlist probes by datagram, and passes over an exchange
+// that fails. So every attempt to connect is noted, whoever makes it.
+
+const (
+	// unconnectedTimeout is how long attempts to connect to a speaker that is alive must have failed before that is worth saying. One that
+	// restarts refuses a few.
+	unconnectedTimeout = 2 * time.Second
+	// reconnectInterval is the time between attempts of ours to connect to those where the last one failed.
+	reconnectInterval = time.Second
+)
+
+// peerConnection is how attempts to connect to a speaker go.
+type peerConnection struct {
+	// failingSince is the first of the attempts that have all failed; zero: the last one has not. failure says how the last one failed.
+	failingSince time.Time
+	failure      string
+	// unconnected: that is long.
+	unconnected bool
+	// tried is when an attempt last failed.
+	tried time.Time
+}
+
+// unconnectedPeer is a speaker that connections do not get through to.
+type unconnectedPeer struct {
+	node    string
+	at      string
+	failure string
+}
+
+// dialer is a transport that notes how attempts to connect go.
+type dialer struct {
+	memberlist.NodeAwareTransport
+	membership *Membership
+}
+
+// DialTimeout opens a connection.
+func (d *dialer) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	return d.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
+}
+
+// DialAddressTimeout opens a connection.
+func (d *dialer) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	conn, err := d.NodeAwareTransport.DialAddressTimeout(to, timeout)
+	if m := d.membership; m.peers.dialed(time.Now(), to.Addr, err) {
+		notify(m.changes)
+	}
+	return conn, err //nolint:wrapcheck // memberlist does, and failureOf looks into it.
+}
+
+// dialed notes how an attempt to connect to an address went, and reports whether what is said of it has changed.
+func (s *peerStore) dialed(now time.Time, addr string, err error) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.connected = now
+		changed = s.cached != nil && s.cached.cannotConnect
+	}
+	for node, r := range s.records {
+		if to, known := s.address(node); !known || to.Addr != addr {
+			continue
+		}
+		if status, _ := s.detector.Peer(node); err != nil && !status.Alive {
+			continue // That is no news.
+		}
+		changed = r.dialed(now, err) || changed
+	}
+	if changed {
+		s.cached = nil
+	}
+	return changed
+}
+
+func (p *peerConnection) dialed(now time.Time, err error) (changed bool) {
+	before := *p
+	if err == nil {
+		*p = peerConnection{}
+		return before.unconnected
+	}
+	p.tried, p.failure = now, describe(err)
+	if refused(err) {
+		p.failure = "the connection is refused" // Though a speaker is there.
+	}
+	if p.failingSince.IsZero() {
+		p.failingSince = now
+	}
+	p.unconnected = now.Sub(p.failingSince) >= unconnectedTimeout
+	return p.unconnected != before.unconnected || p.unconnected && p.failure != before.failure
+}
+
+// noteUnconnected fills in to whom connections do not get through, and whether that is so because of this node. The caller holds mu.
+func (s *peerStore) noteUnconnected(now *snapshot) {
+	lately := false
+	for _, node := range now.alive {
+		if r := s.records[node]; r != nil && r.unconnected {
+			to, _ := s.address(node)
+			now.unconnected = append(now.unconnected, unconnectedPeer{node, to.Addr, r.failure})
+			lately = lately || !s.connected.Before(r.failingSince)
+		}
+	}
+	now.cannotConnect = len(now.unconnected) > 1 && !lately
+}
+
+// nextToConnect returns where the speaker is that is alive, and to which an attempt to connect failed longest ago; false: there is none.
+func (s *peerStore) nextToConnect() (node string, at netip.AddrPort, any bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var oldest time.Time
+	for name, r := range s.records {
+		status, known := s.detector.Peer(name)
+		if !known || !status.Alive || r.failingSince.IsZero() || any && !r.tried.Before(oldest) {
+			continue
+		}
+		to, _ := s.address(name)
+		if parsed, err := netip.ParseAddrPort(to.Addr); err == nil {
+			node, at, oldest, any = name, parsed, r.tried, true
+		}
+	}
+	return node, at, any
+}
+
+// reconnect tries anew those that are alive and to which no connection could be made, until ctx ends: one a second, and all of them as soon as
+// an attempt succeeds.
+func (m *Membership) reconnect(ctx context.Context) {
+	ticker := time.NewTicker(reconnectInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for ctx.Err() == nil {
+			node, at, any := m.peers.nextToConnect()
+			if !any || !m.join(node, at) {
+				break
+			}
+		}
+	}
+}
