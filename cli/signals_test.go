@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -33,6 +36,9 @@ func TestMain(m *testing.M) {
 	main()
 }
 
+// madeName is how the objects are called that the command test makes.
+var madeName = regexp.MustCompile(`daymark-test-[a-z0-9]{5}`)
+
 // TestProgram_RemovesWhatItMadeWhenNobodyReads: `kubectl daymark test | head -1` leaves nothing behind.
 func TestProgram_RemovesWhatItMadeWhenNobodyReads(t *testing.T) {
 	var deleted atomic.Int32
@@ -41,7 +47,16 @@ func TestProgram_RemovesWhatItMadeWhenNobodyReads(t *testing.T) {
 			deleted.Add(1)
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodPost {
+			body, _ := io.ReadAll(r.Body) // What cannot be read has no name.
+			kind := map[string]string{"services": "Service", "pods": "Pod"}[path.Base(r.URL.Path)]
+			w.WriteHeader(http.StatusCreated)
+			fmt.Fprintf(w, `{"kind":%q,"apiVersion":"v1","metadata":{"namespace":"default","name":%q}}`, kind, madeName.Find(body))
+			return
+		}
 		switch r.URL.Path {
+		case "/apis/daymark.io/v1beta1/ipaddresspools":
+			fmt.Fprint(w, `{"kind":"IPAddressPoolList","apiVersion":"daymark.io/v1beta1","items":[]}`)
 		case "/api":
 			fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
 		case "/apis":

@@ -51,6 +51,9 @@ func (o *options) collect(ctx context.Context) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := objects.Seen(); err != nil {
+		return nil, err
+	}
 	c := newContents(queries, objects)
 	c.manifest.Version, c.manifest.Redacted = o.Version, o.redact
 	for _, kind := range programKinds {

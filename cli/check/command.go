@@ -63,6 +63,9 @@ func (o *options) look(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := objects.Seen(); err != nil {
+		return nil, err
+	}
 	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Plugin: o.Version}
 	if err := o.plan(in); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ var before = []check{
 var after = []check{
 	{
 		name: "kinds", find: kinds, needs: append([]source.Kind{source.Speakers}, source.Configuration...),
-		mend: "Apply the definitions of this version: helm upgrade does it, or kubectl apply --server-side -k config/crd.",
+		mend: "Apply the definitions of this version: helm upgrade does it, or kubectl apply --server-side -k config/crd. Where those of the cluster are newer, use the plugin of their version.",
 	}, {
 		name: "programs", find: programs, needs: []source.Kind{source.Deployments, source.DaemonSets},
 		mend: "Look at the Pods and their Events: kubectl -n NAMESPACE get pods -o wide; kubectl -n NAMESPACE describe pods",
@@ -66,8 +66,12 @@ var after = []check{
 // kinds that the API server does not know, or does not serve as this version needs them.
 func kinds(in *Input) (found []Finding) {
 	for _, kind := range append([]source.Kind{source.Speakers}, source.Configuration...) {
-		if in.Objects.Gap(kind) != nil {
-			found = append(found, Finding{Severity: Error, Object: kind.Name(), Message: "the API server does not know the kind"})
+		if gap := in.Objects.Gap(kind); gap != nil {
+			about := Finding{Severity: Error, Object: kind.Name(), Message: "the API server does not know the kind"}
+			if gap.Served != "" {
+				about.Message += " in version " + kind.Version + ", but has kinds of Daymark in " + gap.Served
+			}
+			found = append(found, about)
 		}
 	}
 	for _, d := range source.Of[*apiextensionsv1.CustomResourceDefinition](in.Objects) {

@@ -3,6 +3,7 @@
 package env
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,7 +66,7 @@ func (e *Env) Source() (source.Source, error) {
 	return source.NewCluster(config, e.Now)
 }
 
-// Client is for commands that need more than Source reads, and that write.
+// Client is for commands that need more than Source reads, and that write. It watches nothing: each request has a limited time.
 func (e *Env) Client() (client.WithWatch, error) {
 	if e.From != "" {
 		return nil, Usage(errors.New("this command needs a cluster, and cannot be used with --from"))
@@ -77,6 +78,7 @@ func (e *Env) Client() (client.WithWatch, error) {
 	if config.QPS == 0 {
 		config.QPS, config.Burst = 50, 300
 	}
+	config.Timeout = cmp.Or(config.Timeout, source.Patience)
 	mapper, err := e.Config.ToRESTMapper()
 	if err != nil {
 		return nil, fmt.Errorf("find the API server: %w", err)

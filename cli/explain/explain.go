@@ -66,7 +66,7 @@ func (a *asker) run(ctx context.Context, namespace, name string) error {
 		queries = append(queries, a.queries(namespace, name)...)
 	}
 	return a.Each(ctx, a.watch, queries, func(objects *source.Objects) error {
-		if err := objects.Installed(); err != nil {
+		if err := objects.Usable(); err != nil {
 			return err
 		}
 		result, explained, err := a.explain(a.View(objects), namespace, name)

@@ -16,7 +16,7 @@ import (
 // missing says that there is no object of a name, as far as is seen.
 func missing(what, name string, c *view.Cluster, kind source.Kind) error {
 	for _, unseen := range c.Unseen {
-		if unseen.Resource == kind.Name() {
+		if unseen.Resource == kind.Name() && (unseen.OnlyNamespace == "" || !strings.HasPrefix(name, unseen.OnlyNamespace+"/")) {
 			return fmt.Errorf("no %s %s is seen: %s", what, name, unseen.Message)
 		}
 	}

@@ -38,7 +38,7 @@ func serviceAsker(e *env.Env) *asker {
 	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error) {
 		x := c.ExplainService(lb.Key{Namespace: namespace, Name: name})
 		if x == nil {
-			return nil, nil, fmt.Errorf("there is no Service %s/%s of type LoadBalancer", namespace, name)
+			return nil, nil, missing("Service", namespace+"/"+name+" of type LoadBalancer", c, source.Services)
 		}
 		text := func(s *output.Screen) { (&page{s, c.Now}).service(x) }
 		return &output.Result{Kind: "ServiceExplanation", Value: x, Names: []string{x.ID()}, Text: text}, x, nil

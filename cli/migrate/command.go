@@ -20,6 +20,8 @@ type options struct {
 	files   []string
 	cluster bool
 	metallb string
+	// partial: not all could be read.
+	partial bool
 }
 
 // New returns the command, with one for each provider.
@@ -135,12 +137,15 @@ func (o *options) print(ctx context.Context, result *Result, others []runtime.Ob
 	if err != nil {
 		return err
 	}
-	wrong := false
+	wrong := o.partial
 	for _, finding := range append(found, checked...) {
 		o.Warn("%s", finding.String())
 		wrong = wrong || finding.Severity == validate.Error
 	}
-	if len(result.Items) == 0 {
+	switch {
+	case o.partial:
+		o.Warn("this is not all: what you may not list is missing")
+	case len(result.Items) == 0:
 		o.Warn("%s", none)
 	}
 	if wrong {

@@ -108,7 +108,12 @@ func (o *options) readCluster(ctx context.Context, queries []source.Query) ([]un
 	if err != nil {
 		return nil, err
 	}
-	o.WarnOfGaps(slices.DeleteFunc(read.Gaps, func(gap source.Gap) bool { return gap.Why == source.NotInstalled }))
+	if err := read.Seen(); err != nil {
+		return nil, err
+	}
+	gaps := slices.DeleteFunc(read.Gaps, func(gap source.Gap) bool { return gap.Why == source.NotInstalled })
+	o.WarnOfGaps(gaps)
+	o.partial = len(gaps) > 0
 	var all []unstructured.Unstructured
 	for _, item := range read.Items {
 		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(item)

@@ -74,7 +74,7 @@ func (o *options) run(c *cobra.Command) error {
 }
 
 func (o *options) show(objects *source.Objects, filter view.RouteFilter) error {
-	if err := objects.Installed(); err != nil {
+	if err := objects.Usable(); err != nil {
 		return err
 	}
 	cluster := o.View(objects)

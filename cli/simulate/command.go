@@ -54,7 +54,7 @@ func (o *options) read(c *cobra.Command) (*source.Objects, *view.Cluster, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := objects.Installed(); err != nil {
+	if err := objects.Usable(); err != nil {
 		return nil, nil, err
 	}
 	if len(objects.Gaps) > 0 {

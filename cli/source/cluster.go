@@ -1,21 +1,28 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 const (
@@ -23,6 +30,8 @@ const (
 	chunk = 500
 	// atOnce is how many lists are read at the same time.
 	atOnce = 6
+	// Patience is how long the API server has for one answer, unless --request-timeout says otherwise.
+	Patience = 30 * time.Second
 )
 
 // cluster reads from an API server with the rights of its user.
@@ -30,6 +39,12 @@ type cluster struct {
 	config *rest.Config
 	http   *http.Client
 	now    func() time.Time
+	// patience is how long the API server has for one answer.
+	patience time.Duration
+
+	// asked once for served, the versions in which the API server has kinds of Daymark.
+	asked  sync.Once
+	served string
 }
 
 // NewCluster returns a Source that reads from an API server. It does not connect yet.
@@ -38,11 +53,13 @@ func NewCluster(config *rest.Config, now func() time.Time) (Source, error) {
 	if config.QPS == 0 {
 		config.QPS, config.Burst = 50, 300
 	}
+	patience := cmp.Or(config.Timeout, Patience)
+	config.Timeout = 0 // It would end watches, too.
 	shared, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &cluster{config, shared, now}, nil
+	return &cluster{config: config, http: shared, now: now, patience: patience}, nil
 }
 
 // client that knows the queries' kinds without asking the API server which it has.
@@ -64,7 +81,7 @@ func (c *cluster) Read(ctx context.Context, queries ...Query) (*Objects, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	answers, err := readAll(ctx, reader, queries)
+	answers, err := c.readAll(ctx, reader, queries)
 	if err != nil {
 		return nil, err
 	}
@@ -72,18 +89,22 @@ func (c *cluster) Read(ctx context.Context, queries ...Query) (*Objects, error) 
 }
 
 // readAll answers each query.
-func readAll(ctx context.Context, reader client.Reader, queries []Query) ([]answer, error) {
+func (c *cluster) readAll(ctx context.Context, reader client.Reader, queries []Query) ([]answer, error) {
 	answers := make([]answer, len(queries))
-	group, ctx := errgroup.WithContext(ctx)
+	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, q := range queries {
 		group.Go(func() (err error) {
-			answers[i], err = read(ctx, reader, q)
+			answers[i], err = c.read(reading, reader, q)
 			answers[i].optional = q.Optional
 			return err
 		})
 	}
-	return answers, group.Wait()
+	err := group.Wait()
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	}
+	return answers, err
 }
 
 // answer to one query.
@@ -97,8 +118,8 @@ type answer struct {
 }
 
 // read the objects of one query.
-func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
-	items, err := list(ctx, reader, q)
+func (c *cluster) read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
+	items, err := c.list(ctx, reader, q)
 	if err == nil {
 		return answer{items: items}, nil
 	}
@@ -107,7 +128,7 @@ func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
 	case apierrors.IsForbidden(err) && q.Namespace == "" && q.Instead != "":
 		gap.Why = Forbidden
 		q.Namespace, q.Instead = q.Instead, ""
-		one, err := read(ctx, reader, q)
+		one, err := c.read(ctx, reader, q)
 		if err != nil {
 			return answer{}, err
 		}
@@ -121,14 +142,39 @@ func read(ctx context.Context, reader client.Reader, q Query) (answer, error) {
 		return answer{missing: true}, nil
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		gap.Why = NotInstalled
+		if q.Kind.Group == v1beta1.GroupVersion.Group {
+			c.asked.Do(func() { c.served = c.versions(ctx, q.Kind.Group) })
+			gap.Served = c.served
+		}
 	default:
-		return answer{}, fmt.Errorf("list %s: %w", q.Kind.Name(), err)
+		return answer{}, c.failure(q.Kind, err)
 	}
 	return answer{gap: gap}, nil
 }
 
+// versions of a group that the API server knows; empty: it knows none, or does not say.
+func (c *cluster) versions(ctx context.Context, group string) string {
+	asked, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	config := rest.CopyConfig(c.config)
+	config.NegotiatedSerializer, config.GroupVersion = clientgoscheme.Codecs.WithoutConversion(), &schema.GroupVersion{}
+	api, err := rest.UnversionedRESTClientForConfigAndClient(config, c.http)
+	if err != nil {
+		return ""
+	}
+	found := &metav1.APIGroup{}
+	if err := api.Get().AbsPath("/apis", group).Do(asked).Into(found); err != nil {
+		return ""
+	}
+	versions := make([]string, len(found.Versions))
+	for i := range found.Versions {
+		versions[i] = found.Versions[i].Version
+	}
+	return strings.Join(versions, ", ")
+}
+
 // list all objects of a query, in chunks.
-func list(ctx context.Context, reader client.Reader, q Query) ([]runtime.Object, error) {
+func (c *cluster) list(ctx context.Context, reader client.Reader, q Query) ([]runtime.Object, error) {
 	options, err := q.options()
 	if err != nil {
 		return nil, err
@@ -136,7 +182,7 @@ func list(ctx context.Context, reader client.Reader, q Query) ([]runtime.Object,
 	var all []runtime.Object
 	for {
 		into := q.Kind.list()
-		if err := reader.List(ctx, into, options); err != nil {
+		if err := c.chunk(ctx, reader, into, options); err != nil {
 			return nil, err
 		}
 		items, err := meta.ExtractList(into)
@@ -151,6 +197,17 @@ func list(ctx context.Context, reader client.Reader, q Query) ([]runtime.Object,
 			return all, nil
 		}
 	}
+}
+
+// chunk reads one answer. An API server that says nothing, or again and again that it may be asked later, has so long in all.
+func (c *cluster) chunk(ctx context.Context, reader client.Reader, into client.ObjectList, options *client.ListOptions) error {
+	asked, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	err := reader.List(asked, into, options)
+	if err != nil && asked.Err() != nil && ctx.Err() == nil {
+		return errSilent
+	}
+	return err
 }
 
 func (q Query) options() (*client.ListOptions, error) {

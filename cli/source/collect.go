@@ -15,12 +15,15 @@ import (
 // collect puts answers together. An object that several queries asked for is there once.
 func collect(answers []answer, now time.Time, origin string) *Objects {
 	found := &Objects{Time: now, Origin: origin}
+	seen := false
 	for _, a := range answers {
+		seen = seen || !a.optional && (a.gap == nil || a.gap.Why != Forbidden || a.gap.Instead != "")
 		found.Items = append(found.Items, a.items...)
 		if a.gap != nil && !a.optional && !slices.Contains(found.Gaps, *a.gap) {
 			found.Gaps = append(found.Gaps, *a.gap)
 		}
 	}
+	found.Blind = !seen && len(found.Gaps) > 0
 	if !slices.IsSortedFunc(found.Items, compare) {
 		sortObjects(found.Items)
 	}

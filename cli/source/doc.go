@@ -4,12 +4,17 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 // Source has the objects of a cluster.
@@ -65,6 +70,8 @@ type Objects struct {
 	Origin string
 	// Checks are what was checked when a bundle was written, in JSON; nil: it is no bundle, or has none.
 	Checks []byte
+	// Blind: the user may list nothing of what was asked for.
+	Blind bool
 }
 
 // Of returns the objects of a Go type.
@@ -106,6 +113,8 @@ type Gap struct {
 	// Instead is the one namespace that was read in the place of all; empty: nothing was.
 	Instead string `json:"instead,omitempty"`
 	Why     Why    `json:"why"`
+	// Served are the versions in which the API server knows kinds of Daymark, when it is not installed in that of this program.
+	Served string `json:"served,omitempty"`
 }
 
 // String says what is not seen, and why.
@@ -119,6 +128,9 @@ func (g Gap) String() string {
 	}
 	switch g.Why {
 	case NotInstalled:
+		if g.Served != "" {
+			return fmt.Sprintf("%s are not known to the API server in version %s, but it has kinds of Daymark in %s", what, v1beta1.GroupVersion.Version, g.Served)
+		}
 		return what + " are not known to the API server"
 	case NotInFile:
 		return what + " are not in the file"
@@ -137,12 +149,27 @@ func (o *Objects) Gap(kind Kind) *Gap {
 	return nil
 }
 
+// Usable returns an error when nothing can be said of what was read: Daymark is not installed, or the user may read nothing.
+func (o *Objects) Usable() error { return cmp.Or(o.Seen(), o.Installed()) }
+
 // Installed returns an error when the API server does not know one of Daymark's kinds that were asked for.
 func (o *Objects) Installed() error {
-	for _, kind := range Configuration {
-		if gap := o.Gap(kind); gap != nil && gap.Why == NotInstalled {
+	for _, kind := range append(slices.Clone(Configuration), Speakers) {
+		switch gap := o.Gap(kind); {
+		case gap == nil || gap.Why != NotInstalled:
+		case gap.Served != "" && !slices.Contains(strings.Split(gap.Served, ", "), kind.Version):
+			return fmt.Errorf("%v: use the plugin of the version of Daymark that is installed", gap)
+		default:
 			return fmt.Errorf("%v: is Daymark installed? kubectl daymark check --pre says whether it can be", gap)
 		}
 	}
 	return nil
+}
+
+// Seen returns an error when the user may list none of the objects that were asked for.
+func (o *Objects) Seen() error {
+	if !o.Blind {
+		return nil
+	}
+	return fmt.Errorf("you may list nothing of what this command reads, such as %s: who are you there (kubectl auth whoami), and is it the right cluster?", o.Gaps[0].Resource)
 }

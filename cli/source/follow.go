@@ -22,7 +22,7 @@ func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ..
 	}
 	queries = slices.Clone(queries)
 	slices.SortStableFunc(queries, func(a, b Query) int { return a.Kind.identity().compare(b.Kind.identity()) }) // What is in order all together need not be sorted each time.
-	answers, err := readAll(ctx, reader, queries)
+	answers, err := c.readAll(ctx, reader, queries)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (o *options) command(c *cobra.Command) *cobra.Command {
 }
 
 func (o *options) show(objects *source.Objects, only string) error {
-	if err := objects.Installed(); err != nil {
+	if err := objects.Usable(); err != nil {
 		return err
 	}
 	cluster := o.View(objects)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
 )
 
 // label of the Pod, which the Service selects.
@@ -57,8 +59,11 @@ func (t *trial) chooseClass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := from.Read(ctx, t.Programs()...)
+	objects, err := from.Read(ctx, append(t.Programs(), source.Query{Kind: source.Pools})...)
 	if err != nil {
+		return err
+	}
+	if err := objects.Installed(); err != nil {
 		return err
 	}
 	if classes := t.View(objects).Settings.Classes; !classes.Classless {
@@ -113,27 +118,32 @@ func pod(namespace, name, image string) *corev1.Pod {
 
 // create the objects.
 func (t *trial) create(ctx context.Context) error {
-	if err := t.api.Create(ctx, t.service); err != nil {
+	if err := t.make(ctx, t.service); err != nil {
 		return fmt.Errorf("make the Service: %w", err)
 	}
 	if t.pod == nil {
 		return nil
 	}
-	if err := t.api.Create(ctx, t.pod); err != nil {
+	if err := t.make(ctx, t.pod); err != nil {
 		return fmt.Errorf("make the Pod: %w", err)
 	}
 	return nil
+}
+
+// make an object, and remember that it may be there: it is not where the API server has refused to make it.
+func (t *trial) make(ctx context.Context, object client.Object) error {
+	err := t.api.Create(ctx, object)
+	if status := apierrors.APIStatus(nil); !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError {
+		t.tried = append(t.tried, object)
+	}
+	return err
 }
 
 // remove what was made, also after an interrupt. By name: who was interrupted while an object was made does not know whether it was.
 func (t *trial) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
-	objects := []client.Object{t.service}
-	if t.pod != nil {
-		objects = append(objects, t.pod)
-	}
-	for _, object := range objects {
+	for _, object := range t.tried {
 		if err := t.api.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground)); client.IgnoreNotFound(err) != nil {
 			t.Warn("%s %s/%s is left: %v", kindOf(object), t.Namespace, t.Name, err)
 		} else if !apierrors.IsNotFound(err) {

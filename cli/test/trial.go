@@ -40,6 +40,8 @@ type trial struct {
 	// pod is nil when the Pods of another Service are used.
 	pod  *corev1.Pod
 	made time.Time
+	// tried are the objects that may have been made.
+	tried []client.Object
 	// cluster as it was seen last; nil: not yet.
 	cluster *view.Cluster
 }

@@ -122,7 +122,7 @@ func (o *options) speakers(ctx context.Context) (pods []*corev1.Pod, err error) 
 	case len(pods) == 0 && len(off) > 0:
 		return nil, errors.New("traces are off: set speaker.trace to true in the chart's values, or start the speakers with --trace-bind-address")
 	case len(pods) == 0:
-		return nil, fmt.Errorf("no speakers to ask in namespace %s", o.System)
+		return nil, fmt.Errorf("no speakers to ask in namespace %s: is Daymark installed there? --daymark-namespace names another one", o.System)
 	case len(off) > 0:
 		o.Warn("traces are off, so what these nodes see is not shown: %s", strings.Join(off, ", "))
 	}

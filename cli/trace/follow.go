@@ -87,13 +87,13 @@ func (o *options) lost(pod *corev1.Pod, err error) {
 func (r *reach) stream(ctx context.Context, pod *corev1.Pod, addr netip.Addr, events chan<- traceapi.Event) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	body, err := r.open(ctx, pod, addr)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }()
 	watchdog := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing has come for %s", silence)) })
 	defer watchdog.Stop()
+	body, err := r.open(ctx, pod, addr)
+	if err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	defer func() { _ = body.Close() }()
 	scanner := bufio.NewScanner(body)
 	scanner.Buffer(nil, maxLine)
 	for scanner.Scan() {

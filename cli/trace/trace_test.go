@@ -24,6 +24,7 @@ import (
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 	"github.com/daymark-lb/daymark/internal/traceapi"
 )
@@ -142,6 +143,21 @@ func TestTrace_ShowsEachEventOnALine(t *testing.T) {
 	if status != env.ExitWrong {
 		t.Errorf("status %d", status)
 	}
+}
+
+// A speaker that is stopped, or a node that drops packets, has the same time to be reached as to say something.
+func TestTrace_EndsWhenASpeakerIsNotReached(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		r := &reach{dial: func(ctx context.Context, _ *corev1.Pod) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		began := time.Now()
+		err := r.stream(t.Context(), speaker("n1", 7474), netip.MustParseAddr("192.0.2.200"), nil)
+		if err == nil || !strings.Contains(err.Error(), "nothing has come for 30s") || time.Since(began) != silence {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
 }
 
 func TestTrace_JSON(t *testing.T) {

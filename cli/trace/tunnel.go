@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
 
+	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/internal/traceapi"
 )
 
@@ -42,7 +43,9 @@ func (o *options) throughAPI(ctx context.Context) (*reach, error) {
 	asked := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 		Audiences: []string{traceapi.Audience}, ExpirationSeconds: &seconds,
 	}}
-	given, err := api.ServiceAccounts(o.System).CreateToken(ctx, traceapi.Account, asked, metav1.CreateOptions{})
+	limited, cancel := context.WithTimeout(ctx, source.Patience)
+	defer cancel()
+	given, err := api.ServiceAccounts(o.System).CreateToken(limited, traceapi.Account, asked, metav1.CreateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("get a token for traces, which the Role daymark-trace lets you: %w", err)
 	}

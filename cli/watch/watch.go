@@ -58,6 +58,9 @@ func (o *options) show(objects *source.Objects, height int) error {
 	if gap := objects.Gap(source.Services); gap != nil && gap.Instead == "" && gap.Why != source.NotInFile {
 		return fmt.Errorf("%v", gap)
 	}
+	if err := objects.Usable(); err != nil {
+		return err
+	}
 	now := o.View(objects)
 	var changes []view.Change
 	if o.before == nil {

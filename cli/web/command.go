@@ -58,7 +58,7 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	first := <-all
-	if err := first.Installed(); err != nil {
+	if err := first.Usable(); err != nil {
 		return err
 	}
 	o.WarnOfGaps(first.Gaps)

@@ -2,6 +2,7 @@ package changeover
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/output"
+	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -35,12 +37,22 @@ func (o *options) read(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := objects.Installed(); err != nil {
+	if err := cmp.Or(objects.Usable(), whole(objects)); err != nil {
 		return nil, err
 	}
 	p := o.make(objects)
 	o.warnOfUnseen(p)
 	return p, nil
+}
+
+// whole returns an error when a plan would leave out Services, or take MetalLB for gone, because the user may not list what there is.
+func whole(objects *source.Objects) error {
+	for _, kind := range []source.Kind{source.Services, addressPools, l2Advertisements, bgpAdvertisements} {
+		if gap := objects.Gap(kind); gap != nil && gap.Why == source.Forbidden {
+			return fmt.Errorf("%v: a change-over depends on all of them, and nothing is said rather than something wrong", gap)
+		}
+	}
+	return nil
 }
 
 func (o *options) warnOfUnseen(p *Plan) {
