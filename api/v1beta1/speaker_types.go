@@ -116,8 +116,8 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// source is the address that the node dials from, where sourceFrom of the BGPPeer names an annotation of the Node. It goes on when
-	// the annotation is removed or has no usable address any more, also after a restart of the speaker.
+	// source is the address that the node dials from, where the BGPPeer has sourceFrom. It goes on when the annotation of the Node is
+	// removed or has no usable address any more, or there is no such interface, also after a restart of the speaker.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Source string `json:"source,omitempty"`
@@ -126,6 +126,11 @@ type BGPSession struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	RouterID string `json:"routerID,omitempty"`
+	// vrf is the VRF that the session is in, empty for none, where the BGPPeer names one. It goes on when the BGPPeer is changed to name
+	// one that the node does not have, also after a restart of the speaker.
+	// +optional
+	// +kubebuilder:validation:MaxLength=15
+	VRF *string `json:"vrf,omitempty"`
 	// state of the session. Only three of the states are written: Established, Active while the node tries to establish it,
 	// and Idle while adminState of the BGPPeer keeps it down.
 	State BGPSessionState `json:"state"`

@@ -52,6 +52,8 @@ type fixture struct {
 	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
 	sourceAnnotation string
 	annotations      map[string]string
+	// changePeer changes the BGPPeer; nil: it stays as it is.
+	changePeer func(*v1beta1.BGPPeerSpec)
 
 	// proxy is what the service proxy answers; unasked: nothing yet. ports is what the health checks were told last.
 	proxy         proxycheck.Result
@@ -144,6 +146,9 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	}
 	if f.routerProblems != nil {
 		spec.PeerAddress, spec.Interface = "", "eth9"
+	}
+	if f.changePeer != nil {
+		f.changePeer(&spec)
 	}
 	return &snapshot{
 		leaving:   f.newestLeaving,

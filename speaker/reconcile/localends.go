@@ -5,25 +5,27 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
-// planOf computes the plan for what has been seen, and remembers what annotations of the node give its sessions.
+// planOf computes the plan for what has been seen, and remembers what the node gives its sessions, and with which routers they are.
 func (m *memory) planOf(seen *snapshot) *announce.Plan {
 	if m.localEnds == nil {
-		m.localEnds = reportedEnds(seen.own)
+		m.localEnds, m.formerRouters = reportedEnds(seen.own)
 	}
-	seen.world.LocalEnds = m.localEnds
+	seen.world.LocalEnds, seen.world.FormerRouters = m.localEnds, m.formerRouters
 	plan := m.computer.Compute(&seen.world)
 	m.localEnds = announce.LocalEnds(seen.world.Peers, plan.Sessions, m.localEnds)
+	m.formerRouters = announce.FormerRouters(seen.world.Peers, plan.Sessions, m.formerRouters)
 	return plan
 }
 
-// reportedEnds are the source addresses and BGP identifiers that this node's Speaker object has of the process before this one, by BGPPeer.
-func reportedEnds(own *v1beta1.Speaker) map[string]announce.LocalEnd {
-	ends := map[string]announce.LocalEnd{}
+// reportedEnds are what this node's Speaker object has of the sessions of the process before this one, by BGPPeer: their local ends and routers.
+func reportedEnds(own *v1beta1.Speaker) (ends map[string]announce.LocalEnd, routers map[string][]netip.Addr) {
+	ends, routers = map[string]announce.LocalEnd{}, map[string][]netip.Addr{}
 	if own == nil {
-		return ends
+		return ends, routers
 	}
 	for i := range own.Status.BGP {
 		session := &own.Status.BGP[i]
@@ -31,12 +33,18 @@ func reportedEnds(own *v1beta1.Speaker) map[string]announce.LocalEnd {
 		routerID, _ := netip.ParseAddr(session.RouterID)
 		end := ends[session.Peer]
 		end.Add(source, routerID)
+		if session.VRF != nil {
+			end.InVRF, end.VRF = true, *session.VRF
+		}
 		ends[session.Peer] = end
+		if router, err := lb.ParsePeerAddr(session.Address); err == nil {
+			routers[session.Peer] = append(routers[session.Peer], router)
+		}
 	}
-	return ends
+	return ends, routers
 }
 
-// addLocalEnds writes into the list of some sessions what annotations of the node give each, or gave those with its peer.
+// addLocalEnds writes into the list of some sessions what the node gives each, or gave those with its peer.
 func (m *memory) addLocalEnds(list []v1beta1.BGPSession, sessions []bgp.Status, planned []announce.Session) {
 	byName := make(map[string]*announce.Session, len(planned))
 	for i := range planned {
@@ -47,6 +55,9 @@ func (m *memory) addLocalEnds(list []v1beta1.BGPSession, sessions []bgp.Status, 
 			end := m.localEnds[s.Peer]
 			source, routerID := end.OfSession(s)
 			list[i].Source, list[i].RouterID = addrText(source), addrText(routerID)
+			if s.VRFNamed && end.InVRF {
+				list[i].VRF = &end.VRF
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,8 +99,9 @@ type memory struct {
 	detours     []announce.Detour
 	// sessions of the pass before.
 	sessions announce.SessionMemory
-	// localEnds are what annotations of the node last gave the sessions, by BGPPeer; nil before the first pass.
-	localEnds map[string]announce.LocalEnd
+	// localEnds are what the node last gave the sessions, and formerRouters the routers that it had, by BGPPeer; nil before the first pass.
+	localEnds     map[string]announce.LocalEnd
+	formerRouters map[string][]netip.Addr
 	// holdDowns are the sessions whose BFD has failed.
 	holdDowns announce.HoldDowns
 	// bfdSeen are the sessions whose BFD has been up.

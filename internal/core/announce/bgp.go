@@ -86,7 +86,7 @@ func (r *rules) resolveDuplicateRouters(sessions []Session) {
 	for i := range sessions {
 		session := &sessions[i]
 		key := router{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
-		if !session.Address.IsValid() || session.Problem != "" && !r.world.Running[session.Name] {
+		if !session.Address.IsValid() || session.Former || session.Problem != "" && !r.world.Running[session.Name] {
 			continue
 		}
 		if other := oldest[key]; other == nil {
@@ -274,21 +274,17 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		MyASN: peer.MyASN, LocalASN: peer.LocalASN, PeerASN: peer.PeerASN, Dynamic: peer.Dynamic,
 		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: routerID(peer, n),
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
-		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime, VRF: peer.VRF,
-		SourceFromNode: peer.SourceAnnotation != "", RouterIDFromNode: peer.RouterIDAnnotation != "",
+		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime,
+		SourceFromNode: peer.SourceAnnotation != "" || peer.SourceInterface != "", RouterIDFromNode: peer.RouterIDAnnotation != "",
 	}
-	base.Problem = r.resolveReferences(peer, &base)
+	base.Problem = cmp.Or(r.resolveReferences(peer, &base), r.resolveVRF(&base, peer, n))
 	switch {
 	case peer.NodeAnnotation != "":
 		return r.annotated(base, peer, n)
 	case peer.GatewayFamily != 0:
 		return r.gateways(base, peer, n)
 	case peer.Interface != "":
-		router, found := r.world.Routers[peer.Interface]
-		if !found && base.Problem == "" {
-			base.Problem = r.noRouter(peer.Interface)
-		}
-		r.setAddress(&base, router, peer, n)
+		return r.unnumberedSessions(base, peer, n)
 	default:
 		r.setAddress(&base, base.Address, peer, n)
 	}
@@ -333,13 +329,16 @@ func (r *rules) bfdProfile(peer *lb.Peer) *lb.BFDProfile {
 	return lb.DefaultBFDProfile(peer.BFDProfile)
 }
 
-// annotated makes a session for each address in a node's annotation.
+// annotated makes a session for each address in a node's annotation. While a part of it is none, those that it had go on.
 func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
+	unknown := ""
 	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
 		session := base
 		addr, err := lb.ParsePeerAddr(text)
-		session.RoutersUnknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""
+		if session.RoutersUnknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""; session.RoutersUnknown {
+			unknown = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
+		}
 		if err != nil && session.Problem == "" {
 			session.Problem = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
@@ -351,6 +350,11 @@ func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		}
 		r.setAddress(&session, addr, peer, n)
 		sessions = append(sessions, session)
+	}
+	for _, router := range r.world.FormerRouters[peer.Name] {
+		if unknown != "" && !slices.ContainsFunc(sessions, func(s Session) bool { return s.Address == router }) {
+			sessions = append(sessions, r.goesOn(base, router, peer, n, unknown))
+		}
 	}
 	return sessions
 }
@@ -390,7 +394,7 @@ func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
 		return peer.Families
 	case peer.GatewayFamily != 0:
 		return []lb.Family{peer.GatewayFamily}
-	case peer.Interface == "" && addr.IsValid():
+	case addr.IsValid() && (peer.Interface == "" || !addr.IsLinkLocalUnicast()):
 		return []lb.Family{lb.FamilyOf(addr)}
 	default:
 		return []lb.Family{lb.IPv4, lb.IPv6}

@@ -170,6 +170,7 @@ func TestSessions_WithGatewaysAndInterfaces(t *testing.T) {
 	if want := []string{"router/2001:db8::1 2001:db8::1 ", "router/2001:db8::2 2001:db8::2 "}; !slices.Equal(names, want) {
 		t.Errorf("sessions %q, want %q", names, want)
 	}
+	w.OwnLinks = []lb.Link{{Name: "red", Index: 8}, {Name: "blue", Index: 9}}
 	w.Peers[0].VRF = "red"
 	if got := Compute(w).Sessions; len(got) != 1 || got[0].Name != "router/2001:db8::8" {
 		t.Errorf("in a VRF: %+v", got)

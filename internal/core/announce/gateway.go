@@ -12,7 +12,7 @@ import (
 func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	for _, gateway := range r.world.Gateways {
-		if gateway.Backup || gateway.VRF != peer.VRF || lb.FamilyOf(gateway.Addr) != peer.GatewayFamily {
+		if gateway.Backup || gateway.VRF != base.VRF || lb.FamilyOf(gateway.Addr) != peer.GatewayFamily {
 			continue
 		}
 		session := base
@@ -20,15 +20,16 @@ func (r *rules) gateways(base Session, peer *lb.Peer, n *lb.Node) []Session {
 		r.setAddress(&session, gateway.Addr, peer, n)
 		sessions = append(sessions, session)
 	}
+	former := r.formerGateways(base, peer, n, sessions)
 	if len(sessions) == 0 {
 		if base.Problem == "" {
-			base.Problem = fmt.Sprintf("the node has no %s default gateway%s", peer.GatewayFamily, inVRF(peer.VRF))
+			base.Problem = fmt.Sprintf("the node has no %s default gateway%s", peer.GatewayFamily, inVRF(base.VRF))
 		}
 		base.RoutersUnknown = true
 		r.setAddress(&base, netip.Addr{}, peer, n)
 		sessions = append(sessions, base)
 	}
-	return sessions
+	return append(sessions, former...)
 }
 
 func inVRF(name string) string {

@@ -6,10 +6,15 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// LocalEnd is what annotations of this node last gave the sessions with a peer: the source address of each family, and the BGP
-// identifier; invalid: they gave none. It goes on when an annotation is removed or says what cannot be used: a session keeps the
-// addresses that its router expects, also over a restart of the speaker.
-type LocalEnd struct{ Source4, Source6, RouterID netip.Addr }
+// LocalEnd is what this node last gave the sessions with a peer: by annotations or an interface the source address of each family and the BGP
+// identifier, invalid where they gave none; and the VRF. It goes on when an annotation is removed or says what cannot be used, or an interface is
+// not there: a session keeps what its router expects, also over a restart of the speaker.
+type LocalEnd struct {
+	Source4, Source6, RouterID netip.Addr
+	// InVRF: the sessions were in VRF, of which the empty name is none.
+	InVRF bool
+	VRF   string
+}
 
 // source is the address of a family.
 func (e *LocalEnd) source(family lb.Family) netip.Addr {
@@ -65,6 +70,9 @@ func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd)
 			end.RouterID = netip.Addr{}
 		}
 		end.Add(s.FromNode())
+		if !s.VRFMissing {
+			end.InVRF, end.VRF = true, s.VRF
+		}
 		if end == (LocalEnd{}) {
 			delete(ends, s.Peer)
 		} else {

@@ -141,6 +141,8 @@ type Session struct {
 	RoutersUnknown bool
 	// FromGateway: the router is a default gateway of the node.
 	FromGateway bool
+	// Former: it was one for the process before this one, and others are now. SessionMemory decides whether there is such a session.
+	Former bool
 
 	// MyASN is our own AS number; LocalASN, when not 0, is shown to the peer in its place.
 	MyASN    uint32
@@ -155,7 +157,7 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
-	// SourceFromNode, RouterIDFromNode: an annotation of the node says, or last said, the address, which is invalid if none did.
+	// SourceFromNode, RouterIDFromNode: an annotation or interface of the node says, or last said, the address, which is invalid if none did.
 	SourceFromNode, RouterIDFromNode bool
 	// NextHop4 and NextHop6 are the next hops of paths of the family that the session does not run over, where NextHopsFrom has
 	// none; paths of its own family have this end of the session. Invalid: the router is not known to reach any such address.
@@ -176,6 +178,8 @@ type Session struct {
 	// Families exchanged, sorted, never empty.
 	Families []lb.Family
 	VRF      string
+	// VRFNamed: the peer names a VRF. VRFMissing: the node has none of that name.
+	VRFNamed, VRFMissing bool
 	// Links are the indexes of the interfaces that the session depends on: that of a link-local router and the VRF; 0: there
 	// is none. An interface that was replaced by one of the same name has another index.
 	Links [2]int

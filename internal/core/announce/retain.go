@@ -1,12 +1,17 @@
 package announce
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
 
 // retireTime is for how long a router is told that a session ends, before it does: to look for other paths (RFC 8326).
 const retireTime = 10 * time.Second
+
+// trustTime is for how long at least after its start a speaker takes a session with a gateway for established that the process before it had, and
+// that is not one any more: routers keep routes for as long.
+const trustTime = 30 * time.Second
 
 // SessionMemory is the sessions of a node over time. It keeps some that a plan does not have any more. The zero value is that of the
 // first pass.
@@ -16,6 +21,8 @@ type SessionMemory struct {
 	replaced map[string]time.Time
 	// maintained is since when a session is in Maintenance, by its name; the zero time: it has had no routes since.
 	maintained map[string]time.Time
+	// trusted is until when sessions of the process before this one count as established, by their name; nil before the first pass.
+	trusted map[string]time.Time
 }
 
 // Next adds to the sessions of a plan those of the pass before that are to stay, and says when to ask again; 0: no need. Established has
@@ -28,8 +35,10 @@ type SessionMemory struct {
 //
 // A default gateway that others have replaced keeps its session as long as that is established, and until all sessions of the others have
 // been for its hold time. Then it retires. So the new session comes before the old one ends; a link that flaps costs no session; and a
-// gateway whose link is really gone, and that has not failed by then, is a router that works and is not meant any more.
+// gateway whose link is really gone, and that has not failed by then, is a router that works and is not meant any more. So it is with the
+// Former ones that the process before this one had, in the first pass; they have some time to be established anew.
 func (m *SessionMemory) Next(now time.Time, planned []Session, established map[string]bool) (sessions []Session, wait time.Duration) {
+	planned, established, wait = m.trust(now, planned, established)
 	before, since, maintained := m.sessions, m.replaced, m.maintained
 	m.sessions, m.replaced, m.maintained = slices.Clone(planned), map[string]time.Time{}, map[string]time.Time{}
 	for i := range before {
@@ -55,6 +64,42 @@ func (m *SessionMemory) Next(now time.Time, planned []Session, established map[s
 		wait = sooner(wait, m.maintain(s, now, maintained, before, established[s.Name]))
 	}
 	return m.sessions, wait
+}
+
+// trust takes the Former ones out of some planned sessions: in the first pass they are sessions of the pass before. It returns the others, what
+// counts as established, and when to ask again because that ends.
+func (m *SessionMemory) trust(now time.Time, planned []Session, running map[string]bool) (meant []Session, established map[string]bool, wait time.Duration) {
+	first := m.trusted == nil
+	if first {
+		m.trusted = map[string]time.Time{}
+	}
+	if running == nil {
+		running = map[string]bool{}
+	}
+	for i := range planned {
+		switch s := &planned[i]; {
+		case !s.Former:
+			meant = append(meant, *s)
+		case first:
+			m.sessions = append(m.sessions, *s)
+			m.sessions[len(m.sessions)-1].Former = false
+			m.trusted[s.Name] = now.Add(max(trustTime, s.RestartTime))
+		}
+	}
+	established = running
+	// order does not matter: all are asked alike, and the shortest wait counts
+	for name, until := range m.trusted {
+		left := until.Sub(now)
+		if left <= 0 {
+			delete(m.trusted, name)
+			continue
+		}
+		if wait = sooner(wait, left); !running[name] {
+			established = maps.Clone(established)
+			established[name] = true
+		}
+	}
+	return meant, established, wait
 }
 
 // retire says whether the session of a gateway that was replaced stays, and when to ask again; since is what replaced was.

@@ -14,28 +14,33 @@ import (
 // router. It returns what is missing in words; "" if nothing is.
 func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
 	family := lb.FamilyOf(s.Address)
+	before := r.world.LocalEnds[peer.Name]
 	switch {
 	case peer.SourceAnnotation != "":
-		before := r.world.LocalEnds[peer.Name]
-		return s.sourceFromAnnotation(peer.SourceAnnotation, before.source(family), n)
+		source, err := annotatedSource(peer.SourceAnnotation, s.Address, n)
+		return s.takeSource(source, err, before.source(family))
 	case peer.SourceInterface == "":
 		return ""
 	}
-	link := r.ownLink(peer.SourceInterface)
+	source, err := r.interfaceSource(peer.SourceInterface, family, n)
+	return s.takeSource(source, err, before.source(family))
+}
+
+// interfaceSource is the address of a family on an interface of this node.
+func (r *rules) interfaceSource(name string, family lb.Family, n *lb.Node) (netip.Addr, error) {
+	link := r.ownLink(name)
 	if link == nil {
-		return fmt.Sprintf("sourceFrom: node %s has no interface %s", n.Name, peer.SourceInterface)
+		return netip.Addr{}, fmt.Errorf("node %s has no interface %s", n.Name, name)
 	}
 	addr, found := addressOn(link, family, n)
 	if !found {
-		return fmt.Sprintf("sourceFrom: interface %s of node %s has no %s address", link.Name, n.Name, family)
+		return netip.Addr{}, fmt.Errorf("interface %s of node %s has no %s address", name, n.Name, family)
 	}
-	s.Source = addr
-	return ""
+	return addr, nil
 }
 
-// sourceFromAnnotation takes the address of a family from an annotation of a node, or else the one that it had.
-func (s *Session) sourceFromAnnotation(key string, before netip.Addr, n *lb.Node) string {
-	source, err := annotatedSource(key, s.Address, n)
+// takeSource takes the address that was found on the node, or else the one that it had.
+func (s *Session) takeSource(source netip.Addr, err error, before netip.Addr) string {
 	switch {
 	case err == nil:
 		s.Source = source

@@ -51,8 +51,9 @@ type World struct {
 	RouterProblems map[string]error
 	// Running are the BGP sessions of this node that are established, by name. They go on even if they have a Problem now.
 	Running map[string]bool
-	// LocalEnds are what annotations of this node last gave the sessions with a peer, by its name.
-	LocalEnds map[string]LocalEnd
+	// LocalEnds are what this node last gave the sessions with a peer, and FormerRouters the routers that it had, by its name.
+	LocalEnds     map[string]LocalEnd
+	FormerRouters map[string][]netip.Addr
 	// ProxyUnhealthy are the nodes that attract nothing because of their service proxies. OwnProxyFailed: what health checks are
 	// told of this node's.
 	ProxyUnhealthy map[string]bool

@@ -47,7 +47,8 @@ func (k *Known) NoNode(p *Peer) string {
 // annotationsOf some nodes that say something, each key once.
 func annotationsOf(nodes []*Node) (keys []string) {
 	for _, n := range nodes {
-		for key, value := range n.Annotations { // order does not matter: they are sorted below
+		// order does not matter: they are sorted below
+		for key, value := range n.Annotations {
 			if strings.TrimSpace(value) != "" {
 				keys = append(keys, key)
 			}
