@@ -172,6 +172,23 @@ func testSecretThatIsUsedStill(t *testing.T, c *testCluster, secret *corev1.Secr
 	peer.Spec.PasswordSecret.Name = "renamed"
 	must(t, c.Update(t.Context(), peer))
 	c.refused(t, secret, `BGPPeer tor has its password in Secret tor: set its annotation`)
+	losesKey := func(key string) error {
+		changed := secret.DeepCopy()
+		delete(changed.Data, key)
+		return c.Update(t.Context(), changed, client.DryRunAll)
+	}
+	for _, misspelt := range []v1beta1.SecretReference{{Name: "tor", Key: "pasword"}, {Name: "renamed", Key: "password"}} {
+		peer.Spec.PasswordSecret = &misspelt
+		must(t, c.Update(t.Context(), peer))
+		lab.Eventually(t, timeout, "its password cannot be taken away", func() error {
+			const words = "BGPPeer tor has its password in Secret tor, and would have none that can be used under the key password: set"
+			if err := losesKey("password"); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), words) {
+				return fmt.Errorf("it can: %w", err)
+			}
+			return nil
+		})
+		must(t, losesKey("other"))
+	}
 	peer.Status.Accepted.Spec.PasswordSecret = &v1beta1.SecretReference{Name: "renamed", Key: "password"}
 	must(t, c.Status().Update(t.Context(), peer))
 	lab.Eventually(t, timeout, "a Secret that nothing names can be deleted", func() error { return c.Delete(t.Context(), secret, client.DryRunAll) })
