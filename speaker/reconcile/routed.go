@@ -137,6 +137,7 @@ func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept
 		s := &sessions[i]
 		missing := missingPaths(r.announced[s.Name], s.Paths)
 		missing = slices.DeleteFunc(missing, func(p announce.Path) bool { return !now.Before(leaving.of(p.Prefix)) })
+		missing = withinLimit(missing, s)
 		if len(missing) == 0 || s.AdminState != "" && s.AdminState != v1beta1.AdminUp || s.HeldDown {
 			continue
 		}
@@ -155,6 +156,23 @@ func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept
 		r.announced[kept[i].Name] = kept[i].Paths
 	}
 	return kept, wait
+}
+
+// withinLimit are those of the paths that a session would keep for which its maximumPrefixes leaves room beside what it is to announce: a
+// router that is sent one more ends the session with all its routes.
+func withinLimit(missing []announce.Path, s *announce.Session) []announce.Path {
+	if s.MaximumPrefixes == 0 || len(missing) == 0 {
+		return missing
+	}
+	room := map[bool]int{true: s.MaximumPrefixes, false: s.MaximumPrefixes}
+	for _, p := range s.Paths {
+		room[p.Prefix.Addr().Is4()]--
+	}
+	return slices.DeleteFunc(missing, func(p announce.Path) bool {
+		family := p.Prefix.Addr().Is4()
+		room[family]--
+		return room[family] < 0
+	})
 }
 
 // delayJoined returns sessions that do not announce yet what others have announced before this node joined them, and how long that is; 0:

@@ -120,6 +120,38 @@ func TestRouted_ARouteStaysForAMoment(t *testing.T) {
 	}
 }
 
+// A prefix that was held back takes the place of one that leaves at once, and the router must not be sent both.
+func TestRouted_ARouteThatStaysKeepsToMaximumPrefixes(t *testing.T) {
+	now := time.Now()
+	paths := func(prefixes ...string) (paths []announce.Path) {
+		for _, prefix := range prefixes {
+			paths = append(paths, announce.Path{Prefix: netip.MustParsePrefix(prefix)})
+		}
+		return paths
+	}
+	before := paths("198.51.100.1/32", "198.51.100.2/32", "2001:db8::1/128")
+	leaving := map[netip.Addr]time.Time{}
+	for _, p := range before {
+		leaving[p.Prefix.Addr()] = now.Add(handover.RouteDelay)
+	}
+	for _, test := range []struct {
+		name      string
+		limit     int
+		now, want []announce.Path
+	}{
+		{"no limit", 0, paths("198.51.100.2/32", "198.51.100.3/32"), paths("198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32", "2001:db8::1/128")},
+		{"the one held back takes the place", 2, paths("198.51.100.2/32", "198.51.100.3/32"), paths("198.51.100.2/32", "198.51.100.3/32", "2001:db8::1/128")},
+		{"there is room for one of two", 2, paths("198.51.100.3/32"), paths("198.51.100.1/32", "198.51.100.3/32", "2001:db8::1/128")},
+		{"each family has its own", 1, paths("2001:db8::2/128"), paths("198.51.100.1/32", "2001:db8::2/128")},
+	} {
+		r := routed{announced: map[string][]announce.Path{"": before}, leaving: leaving}
+		kept, _ := r.keepAnnounced(now, []announce.Session{{Paths: test.now, MaximumPrefixes: test.limit}})
+		if !reflect.DeepEqual(kept[0].Paths, test.want) || !reflect.DeepEqual(r.announced[""], test.want) {
+			t.Errorf("%s: %v, and it remembers %v", test.name, kept[0].Paths, r.announced)
+		}
+	}
+}
+
 func TestRouted_ARouteThatJoinsOthersComesAMomentLater(t *testing.T) {
 	now := time.Now()
 	path := func(prefix string) announce.Path { return announce.Path{Prefix: netip.MustParsePrefix(prefix)} }
