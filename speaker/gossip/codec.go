@@ -15,7 +15,7 @@ const (
 	// maxText is the most bytes of a text: names of Kubernetes nodes have at most 253.
 	maxText = 255
 	// maxHeader is the most bytes of a header and of the field with the body, but for the names of both nodes.
-	maxHeader = 2 + 2*3 + 4*12 + 4 + 2
+	maxHeader = 2 + 2*3 + 4*12 + 4 + 4 + 2
 	// maxIncarnation is more than any incarnation: half of the numbers there are, 290 years of nanoseconds.
 	maxIncarnation = 1 << 63
 )
@@ -31,8 +31,9 @@ const (
 	kindState
 	kindLeave
 	kindExchange
-	// kindMissed is not known to version 1.
+	// kindMissed and those after it are not known to version 1, kindStatePart not to speakers of before.
 	kindMissed
+	kindStatePart
 )
 
 // header begins every message.
@@ -49,6 +50,8 @@ type header struct {
 	seq           uint64
 	// alone: the sender hears no other speaker, though it has. Version 1 does not have it, and earlier speakers skip it.
 	alone bool
+	// speaks are the versions that the sender understands; zero: it does not say. It says so in messages to one node.
+	speaks versionRange
 }
 
 // body is the part of a message behind its header.

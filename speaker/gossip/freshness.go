@@ -42,6 +42,9 @@ func (s *peerStore) judge(now time.Time, from header) verdict {
 	}
 	s.detector.Mentioned(now, from.node, from.incarnation)
 	r := s.record(from.node)
+	if r.learn(from) {
+		s.cached, s.changed = nil, true
+	}
 	if from.incarnation > r.of {
 		r.of, r.received = from.incarnation, window{}
 	}

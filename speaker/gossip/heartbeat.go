@@ -39,9 +39,14 @@ func (m *Membership) tick(now time.Time, number uint64) {
 	}
 	m.peers.pinged(number, targets)
 	for _, to := range targets {
-		m.post(kindPing, ping{
+		asks := ping{
 			number: number, at: m.at, missed: missed, digest: m.claims.digest.Load(), unanswered: max(0, m.peers.unanswered(to.Name)-1),
-		}, to)
+			has: m.peers.hasOf(to.Name),
+		}
+		if h, unknown := m.peers.greeting(to.Name); unknown {
+			m.send(to, encode(h, asks.append(nil, h.version)))
+		}
+		m.post(kindPing, asks, to)
 	}
 }
 

@@ -23,6 +23,8 @@ type ping struct {
 	digest uint64
 	// unanswered is how many pings before this one the receiver has not answered. Version 1 does not have it.
 	unanswered int
+	// has says which of the receiver's states the sender has, 0: it does not say, as one of before does not.
+	has uint64
 }
 
 func (p ping) append(b []byte, v version) []byte {
@@ -48,6 +50,8 @@ type pong struct {
 	digest uint64
 	// unanswered is how many pings of the sender the receiver has not answered. Version 1 does not have it.
 	unanswered int
+	// has is as in ping.
+	has uint64
 }
 
 func (p pong) append(b []byte, v version) []byte {

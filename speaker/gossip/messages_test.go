@@ -55,8 +55,8 @@ var sample = struct {
 	state    stateRecord
 	exchange exchange
 }{
-	ping{7, netip.MustParseAddrPort("[2001:db8::1]:7946"), 1500 * time.Millisecond, 98, 0},
-	pong{math.MaxUint64, 3, 99, 0},
+	ping{7, netip.MustParseAddrPort("[2001:db8::1]:7946"), 1500 * time.Millisecond, 98, 0, 0},
+	pong{math.MaxUint64, 3, 99, 0, 0},
 	votes{9, []detector.Vote{{Node: "a", Incarnation: 1, Suspect: true}, {Node: strings.Repeat("x", 253), Incarnation: maxIncarnation - 1}}},
 	claimsMessage{0, manyClaims(10)},
 	record("node", 12345, 4, manyLinks(2)),

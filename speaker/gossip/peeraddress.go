@@ -41,7 +41,9 @@ func (s *peerStore) setListed(now time.Time, node string, listed listing, alive 
 	s.cached = nil
 	if alive {
 		s.setAddress(node, listed.incarnation, listed.at)
-		s.record(node).versions = listed.versions
+		if r := s.record(node); listed.incarnation == 0 || listed.incarnation >= r.ofRun {
+			r.versions, r.ofRun = listed.versions, listed.incarnation
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ type peerStore struct {
 	started time.Time
 	// connected is when an attempt to connect to anybody last succeeded.
 	connected time.Time
+	// assembly has the states that come in parts.
+	assembly assembly
 	// cached is the snapshot of what is known now; nil: it must be made again.
 	cached *snapshot
 	// changed: a snapshot has changed since takeOutcome.
@@ -39,6 +41,8 @@ type peerRecord struct {
 	freshness
 	difference
 	peerConnection
+	// lacksSince is since when it has not had our latest state, or when it was last sent for that; zero: it has it.
+	lacksSince time.Time
 }
 
 // snapshot is the part of View that is shared by all callers until something changes. It must not be changed.

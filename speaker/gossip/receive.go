@@ -75,6 +75,8 @@ func (m *Membership) receive(message []byte, came way) bool {
 		return body.ok()
 	case kindExchange:
 		return m.receiveExchange(now, body)
+	case kindStatePart:
+		return m.receiveStatePart(now, from, body)
 	case kindMissed:
 		return m.receiveMissed(now, from, body, is)
 	default: // A kind that later speakers have added.
@@ -110,8 +112,9 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 	if recovered || p.missed > 0 {
 		sent = m.sendMissed(to, since, p.number)
 	}
-	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered}, to)
+	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered, m.peers.hasOf(from.node)}, to)
 	m.noteDigest(now, from.node, p.digest)
+	m.noteStateOf(now, from, p.has)
 	if recovered {
 		m.syncState(from.node, p.at)
 	}
@@ -136,8 +139,10 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 		return true
 	}
 	m.missedBy(now, p.unanswered)
+	m.peers.noteOldAnswer(from)
 	m.heard(now, from, true)
 	m.noteDigest(now, from.node, p.digest)
+	m.noteStateOf(now, from, p.has)
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
 		pause.PongReceived(now, from.node, p.number, p.claims)
 	})

@@ -15,6 +15,8 @@ const (
 	differenceGrace = 200 * time.Millisecond
 	// repeatInterval is the time between two comparisons with the same speaker that have not helped.
 	repeatInterval = 10 * time.Second
+	// repeatByDatagram is the same where datagrams bring the claims, some of which may be lost.
+	repeatByDatagram = 2 * time.Second
 	// apartGrace is how long two speakers whose claims go on changing may have had nothing in common. While claims are on their way one
 	// of them has what the other had a moment ago.
 	apartGrace = 2 * time.Second
@@ -94,7 +96,11 @@ func (s *peerStore) noteDifference(now time.Time, node string, ours, theirs uint
 	if now.Sub(r.since) < times*differenceGrace && now.Sub(r.apart) < times*apartGrace {
 		return to, false
 	}
-	if !r.compared.IsZero() && now.Sub(r.compared) < repeatInterval {
+	interval := repeatInterval
+	if !r.failingSince.IsZero() {
+		interval = repeatByDatagram
+	}
+	if !r.compared.IsZero() && now.Sub(r.compared) < interval {
 		return to, false
 	}
 	r.compared, r.apart = now, now
@@ -137,7 +143,12 @@ func (m *Membership) makeRepairs(ctx context.Context) {
 			defer func() { <-slots }()
 			if next.content != nil {
 				m.sendReliably(next.to, next.kind, next.content)
-			} else if at, err := netip.ParseAddrPort(next.to.Addr); err == nil {
+				return
+			}
+			if m.peers.byDatagramOnly(next.node) {
+				m.tellAll(ctx, next.to)
+			}
+			if at, err := netip.ParseAddrPort(next.to.Addr); err == nil {
 				m.join(next.node, at)
 			}
 		})

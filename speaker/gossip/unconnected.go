@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -18,6 +19,9 @@ const (
 	unconnectedTimeout = 2 * time.Second
 	// reconnectInterval is the time between attempts of ours to connect to those where the last one failed.
 	reconnectInterval = time.Second
+	// datagramBurst is how many datagrams are sent at once, datagramPause the time to the next ones.
+	datagramBurst = 32
+	datagramPause = 5 * time.Millisecond
 )
 
 // peerConnection is how attempts to connect to a speaker go.
@@ -147,4 +151,46 @@ func (m *Membership) reconnect(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// byDatagramOnly reports whether a speaker is alive and connections do not seem to get through: the last attempt failed, or memberlist has not taken it back yet.
+func (s *peerStore) byDatagramOnly(node string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, _ := s.detector.Peer(node)
+	return status.Alive && (!status.Listed || !s.record(node).failingSince.IsZero())
+}
+
+// tellAll sends a speaker by datagrams what an exchange would bring: all claims, and the states of those that are silent. A little at a time, so
+// that it all fits in the buffer of the socket there.
+func (m *Membership) tellAll(ctx context.Context, to memberlist.Address) {
+	sent := 0
+	send := func(k kind, content body) {
+		m.post(k, content, to)
+		if sent++; sent%datagramBurst != 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(datagramPause):
+		}
+	}
+	for _, state := range m.peers.statesOfSilent() {
+		if !m.isLarge(state) {
+			send(kindExchange, exchange{states: []stateRecord{state}})
+		}
+	}
+	for _, message := range m.claimMessages(m.claims.all(), 0) {
+		send(kindClaims, message)
+	}
+}
+
+// statesOfSilent returns the states of those that are silent and should be there.
+func (s *peerStore) statesOfSilent() []stateRecord {
+	return slices.DeleteFunc(s.states(), func(state stateRecord) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		status, known := s.detector.Peer(state.node)
+		return !known || status.Alive
+	})
 }

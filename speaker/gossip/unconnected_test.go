@@ -2,6 +2,8 @@ package gossip
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -68,5 +70,128 @@ func TestPeerStore_OneFailureToConnectIsNothing(t *testing.T) {
 	}
 	if m.peers.dialed(begins, "192.0.2.1:7946", failed) {
 		t.Error("where nobody is, nothing changes")
+	}
+}
+
+// A speaker that starts again behind such a firewall: memberlist, which has given it up meanwhile, neither takes it back nor tells it of others.
+func TestMembership_ARestartWithoutTCPComesToTheSameVersion(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.10.1.", withoutExchanges(), "a", "b", "c")
+	b, c := all[1], all[2]
+	b.BroadcastState(State{Known: true, PassesOn: true})
+	claims := b.claims("192.0.2.1", "192.0.2.2")
+	b.BroadcastClaims(claims)
+	on.disconnect(all[0].at.Addr(), true)
+	all[0].crash(t)
+	for _, s := range all[1:] {
+		eventually(t, "memberlist has given it up", func() bool { return !s.isListed("a") })
+	}
+	a := beginWith(t, Config{Node: "a", Bind: all[0].at, Keys: secrets("k"), Timing: withoutExchanges()}, on)
+	meet(t, a, b, c)
+	a.BroadcastState(State{Known: true, PassesOn: true})
+	own := a.claims("192.0.2.3") // It has not announced the address, which version 1 cannot say.
+	a.BroadcastClaims(own)
+	whole := func(of string) func(View) bool {
+		return func(v View) bool {
+			p := v.Peers[of]
+			return alive("a", "b", "c")(v) && v.Version == int(newest) && p.Version == int(newest) && p.StateKnown && !p.Partial && p.State.PassesOn
+		}
+	}
+	a.awaits(t, "b in all that it says", func(v View) bool { return whole("b")(v) && has(claims)(v) })
+	for _, s := range all[1:] {
+		s.awaits(t, "a in all that it says", func(v View) bool { return whole("a")(v) && has(own)(v) })
+	}
+	// What does not fit in a datagram comes all the same, in both directions, and what datagrams lose.
+	random := rand.New(rand.NewPCG(1, 2))
+	on.lose(func(size int) bool { return size > 600 && random.IntN(4) == 0 })
+	large := manyLinks(100)
+	for _, s := range []*speaker{a, c} {
+		s.BroadcastState(large)
+	}
+	many := manyClaims(3000)
+	for i := range many {
+		many[i].Node, many[i].Incarnation = "c", c.Incarnation()
+	}
+	c.BroadcastClaims(many)
+	b.awaits(t, "the large state of a", func(v View) bool { return len(v.Peers["a"].State.Links) == len(large.Links) })
+	a.awaits(t, "the large state of c", func(v View) bool { return len(v.Peers["c"].State.Links) == len(large.Links) })
+	t.Logf("a has all claims after %v more", a.awaits(t, "all claims", has(many)))
+	if a.isListed("b") || b.isListed("a") {
+		t.Error("memberlist knows of it, so this test is of no use")
+	}
+}
+
+// All start at once, and none of them can connect to another, so none has ever heard which versions the others understand.
+func TestMembership_VersionsAreKnownWithoutAnyTCP(t *testing.T) {
+	on := newNetwork()
+	for _, addr := range []string{"127.10.2.1", "127.10.2.2"} {
+		on.disconnect(gossipAt(addr).Addr(), true)
+	}
+	all := gatherUnlisted(t, on, "127.10.2.", "a", "b")
+	for i, s := range all {
+		other := all[1-i].cfg.Node
+		s.awaits(t, "the version of the other", func(v View) bool { return v.Peers[other].Version == int(newest) && v.Version == int(newest) })
+	}
+}
+
+// gatherUnlisted is gather for speakers that memberlist does not bring together.
+func gatherUnlisted(t *testing.T, on *network, prefix string, nodes ...string) []*speaker {
+	t.Helper()
+	var all []*speaker
+	for i, node := range nodes {
+		at := gossipAt(fmt.Sprint(prefix, i+1))
+		all = append(all, beginWith(t, Config{Node: node, Bind: at, Keys: secrets("k"), Timing: withoutExchanges()}, on))
+	}
+	meet(t, all...)
+	for _, s := range all {
+		s.awaits(t, "all", alive(nodes...))
+	}
+	return all
+}
+
+func TestPeerVersion_IsLearnedFromWhatComes(t *testing.T) {
+	message := func(v version, incarnation uint64, speaks versionRange) header {
+		return header{version: v, node: "a", incarnation: incarnation, speaks: speaks}
+	}
+	for _, test := range []struct {
+		name string
+		have peerVersion
+		from header
+		want versionRange
+	}{
+		{"what it says", peerVersion{}, message(version2, 1, versionRange{1, 3}), versionRange{1, 3}},
+		{"what it says of versions that we do not know", peerVersion{}, message(version2, 1, versionRange{2, 9}), versionRange{2, 9}},
+		{"one of before speaks what it understands", peerVersion{}, message(version3, 1, versionRange{}), versionRange{1, 3}},
+		{"version 1 says nothing", peerVersion{}, message(version1, 1, versionRange{}), versionRange{}},
+		{"nor does it of one that is known", peerVersion{versions: versionRange{1, 3}, ofRun: 1}, message(version1, 2, versionRange{}), versionRange{1, 3}},
+		{"it was upgraded", peerVersion{versions: versionRange{1, 2}, ofRun: 1}, message(version2, 2, versionRange{1, 3}), versionRange{1, 3}},
+		{"it was put back", peerVersion{versions: versionRange{1, 3}, ofRun: 1}, message(version2, 2, versionRange{1, 2}), versionRange{1, 2}},
+		{"a recorded message of an earlier run", peerVersion{versions: versionRange{1, 3}, ofRun: 2}, message(version2, 1, versionRange{1, 2}), versionRange{1, 3}},
+		{"it speaks less to us than it can", peerVersion{versions: versionRange{1, 3}, ofRun: 1}, message(version2, 1, versionRange{}), versionRange{1, 3}},
+	} {
+		p := test.have
+		if news := p.learn(test.from); p.versions != test.want || news != (test.have.versions != test.want) {
+			t.Errorf("%s: %v, news: %v", test.name, p.versions, news)
+		}
+	}
+}
+
+// One of version 1 answers pings of version 1, and never what it is greeted with.
+func TestPeerStore_WhoAnswersInVersion1AloneIsOfVersion1(t *testing.T) {
+	m := New(Config{Node: "self", Keys: secrets("k")})
+	m.Set(map[string]ExpectedPeer{"a": {Address: gossipAt("127.0.0.1")}})
+	old := header{version: version1, node: "a", incarnation: 7}
+	for range maxOldAnswers {
+		if _, unknown := m.peers.greeting("a"); !unknown {
+			t.Fatal("it is greeted no more")
+		}
+		m.peers.noteOldAnswer(old)
+	}
+	if _, unknown := m.peers.greeting("a"); unknown || m.peers.judge(begins, old) != fresh {
+		t.Error("it is not taken for one of version 1")
+	}
+	m.peers.judge(begins, header{version: version2, node: "a", incarnation: 7, speaks: versionRange{1, 3}})
+	if h := m.peers.headerTo("a", kindPing); h.version != version3 || h.speaks != (versionRange{oldest, newest}) {
+		t.Errorf("after all it says what it understands, and is spoken to in version %d", h.version)
 	}
 }

@@ -24,6 +24,7 @@ const (
 	fieldSeq
 	fieldBody
 	fieldAlone
+	fieldSpeaks
 )
 
 func (h header) append2() []byte {
@@ -31,7 +32,11 @@ func (h header) append2() []byte {
 	b = appendNumberField(b, fieldIncarnation, h.incarnation)
 	b = appendTextField(b, fieldTo, h.to)
 	b = appendNumberField(b, fieldToIncarnation, h.toIncarnation)
-	return appendFlagField(appendNumberField(b, fieldSeq, h.seq), fieldAlone, h.alone)
+	b = appendFlagField(appendNumberField(b, fieldSeq, h.seq), fieldAlone, h.alone)
+	if h.speaks.known() {
+		b = appendField(b, fieldSpeaks, []byte{byte(h.speaks.min), byte(h.speaks.max)})
+	}
+	return b
 }
 
 // header2 reads all fields, and returns a reader of the body.
@@ -53,6 +58,12 @@ func (r *reader) header2(h *header) *reader {
 			content.rest = value.take()
 		case fieldAlone:
 			h.alone = value.flag()
+		case fieldSpeaks:
+			h.speaks = versionRange{version(value.byte()), version(value.byte())}
+			value.take() // A later speaker may say more.
+			if h.speaks.min == 0 || h.speaks.max < h.speaks.min {
+				r.fail()
+			}
 		default:
 			return false
 		}
@@ -83,7 +94,8 @@ func (p ping) append2(b []byte) []byte {
 	b = appendAddrPortField(appendNumberField(b, 1, p.number), 2, p.at)
 	b = appendNumberField(b, 3, uint64(max(0, p.missed.Milliseconds())))
 	b = appendNumberField(b, 4, p.digest)
-	return appendNumberField(b, 5, uint64(p.unanswered)) //nolint:gosec // Not negative.
+	b = appendNumberField(b, 5, uint64(p.unanswered)) //nolint:gosec // Not negative.
+	return appendNumberField(b, 6, p.has)
 }
 
 func (r *reader) ping2() ping {
@@ -100,6 +112,8 @@ func (r *reader) ping2() ping {
 			p.digest = value.number()
 		case 5:
 			p.unanswered = int(min(value.number(), maxUnanswered))
+		case 6:
+			p.has = value.number()
 		default:
 			return false
 		}
@@ -113,7 +127,8 @@ func (r *reader) ping2() ping {
 
 func (p pong) append2(b []byte) []byte {
 	b = appendNumberField(appendNumberField(appendNumberField(b, 1, p.number), 2, p.claims), 3, p.digest)
-	return appendNumberField(b, 4, uint64(p.unanswered)) //nolint:gosec // Not negative.
+	b = appendNumberField(b, 4, uint64(p.unanswered)) //nolint:gosec // Not negative.
+	return appendNumberField(b, 5, p.has)
 }
 
 func (r *reader) pong2() pong {
@@ -128,6 +143,8 @@ func (r *reader) pong2() pong {
 			p.digest = value.number()
 		case 4:
 			p.unanswered = int(min(value.number(), maxUnanswered))
+		case 5:
+			p.has = value.number()
 		default:
 			return false
 		}
