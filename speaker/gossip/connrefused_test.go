@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -9,27 +10,74 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
+var errRefused = errors.New("dial tcp: connect: connection refused")
+
 // A firewall that rejects must not make two speakers think themselves alone.
-func TestRefusedByHost_IsNotFooledByAFirewall(t *testing.T) {
+func TestRefusalOf_IsNotFooledByAFirewall(t *testing.T) {
 	netnstest.NeedProgram(t, "nft")
+	const tcp, udp = "tcp dport 7946 ", "udp dport 7946 "
+	for _, test := range []struct {
+		name    string
+		rules   []string
+		refused bool
+	}{
+		{"nobody listens", nil, true},
+		{"TCP is rejected by ICMP", []string{tcp + "reject with icmpx type port-unreachable"}, false},
+		{"TCP is reset, and UDP is dropped", []string{tcp + "reject with tcp reset", udp + "drop"}, false},
+		{"TCP is reset, and UDP is prohibited", []string{tcp + "reject with tcp reset", udp + "reject with icmpx type admin-prohibited"}, false},
+		{"both are dropped", []string{tcp + "drop", udp + "drop"}, false},
+		{"both are closed as a host does it", []string{tcp + "reject with tcp reset", udp + "reject with icmpx type port-unreachable"}, true},
+	} {
+		host := netnstest.New(t)
+		host.Run(t, "nft", "add table inet f; add chain inet f in { type filter hook input priority 0; }")
+		for _, rule := range test.rules {
+			host.Run(t, "nft", "add rule inet f in "+rule)
+		}
+		for _, at := range []string{"127.0.0.1", "::1"} {
+			addr := netip.MustParseAddr(at)
+			host.Do(t, func() {
+				for _, from := range []netip.Addr{addr, {}} {
+					if got := refusalOf(from, netip.AddrPortFrom(addr, 7946), errRefused, joinFailure{}).refused; got != test.refused {
+						t.Errorf("%s: refused by the host %v from %v: %v", test.name, at, from, got)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A host answers some datagrams by ICMP and not the next ones.
+func TestRefusalOf_WhatAHostHasSaidCountsForAWhile(t *testing.T) {
+	netnstest.NeedProgram(t, "nft")
+	host, at := netnstest.New(t), netip.MustParseAddrPort("127.0.0.1:7946")
+	var first joinFailure
+	host.Do(t, func() { first = refusalOf(at.Addr(), at, errRefused, joinFailure{}) })
+	host.Run(t, "nft", "add table inet f; add chain inet f in { type filter hook input priority 0; }; add rule inet f in udp dport 7946 drop")
+	host.Do(t, func() {
+		if second := refusalOf(at.Addr(), at, errRefused, first); !first.refused || second != first {
+			t.Errorf("%+v, then %+v", first, second)
+		}
+		first.closed = first.closed.Add(-closedTimeout)
+		if third := refusalOf(at.Addr(), at, errRefused, first); third.refused {
+			t.Errorf("%+v, long after %+v", third, first)
+		}
+	})
+}
+
+// Who listens for datagrams alone, as behind a firewall that resets TCP, is there.
+func TestRefusalOf_ASocketForDatagramsIsSomebody(t *testing.T) {
 	host := netnstest.New(t)
-	for _, at := range []string{"127.0.0.1", "::1"} {
-		port := netip.AddrPortFrom(netip.MustParseAddr(at), 7946)
-		host.Do(t, func() {
-			if !refusedByHost(port) {
-				t.Errorf("%v: a port that nobody listens on is not refused by the host", port)
-			}
-		})
-	}
-	host.Run(t, "nft", "add table inet f; add chain inet f in { type filter hook input priority 0; }; add rule inet f in tcp dport 7946 reject with icmpx type port-unreachable")
-	for _, at := range []string{"127.0.0.1", "::1"} {
-		port := netip.AddrPortFrom(netip.MustParseAddr(at), 7946)
-		host.Do(t, func() {
-			if refusedByHost(port) {
-				t.Errorf("%v: a firewall that rejects is taken for the host", port)
-			}
-		})
-	}
+	addr := netip.MustParseAddr("127.0.0.1")
+	host.Do(t, func() {
+		listener, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 7946)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		if refusalOf(addr, netip.AddrPortFrom(addr, 7946), errRefused, joinFailure{}).refused {
+			t.Error("nobody listens there")
+		}
+	})
 }
 
 func TestDescribe_SaysWhatAFailureMeans(t *testing.T) {

@@ -13,6 +13,8 @@ type freshness struct {
 	received window
 	// asked are the numbers of our pings that it has not answered yet.
 	asked window
+	// came is when the last message of it came, whether new or not.
+	came time.Time
 }
 
 // verdict on a message.
@@ -34,6 +36,7 @@ const (
 func (s *peerStore) judge(now time.Time, from header) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.record(from.node).came = now
 	if from.version == version1 {
 		if s.record(from.node).versions.max == version1 {
 			return fresh
@@ -63,6 +66,19 @@ func (s *peerStore) overtaken(from header) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return from.seq < s.record(from.node).received.highest
+}
+
+// spokeTimeout is how long after a message of it came a speaker is no host on which none runs.
+const spokeTimeout = 5 * time.Second
+
+// spokeLately reports of a speaker whether anything of it has come lately. A message that was recorded counts: it makes us wait, no more.
+func (s *peerStore) spokeLately(now time.Time) func(node string) bool {
+	return func(node string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r := s.records[node]
+		return r != nil && !r.came.IsZero() && now.Sub(r.came) < spokeTimeout
+	}
 }
 
 // pinged notes that pings of a number are sent.

@@ -76,15 +76,15 @@ func (m *Membership) nodeAddresses() map[netip.Addr]struct{} {
 
 // updateBootstrap passes on how many peers are waited for now. The caller holds mu.
 func (m *Membership) updateBootstrap() {
-	waitedFor, gone := countExpected(m.expected, m.failures)
+	waitedFor, gone := countExpected(m.expected, m.failures, m.peers.spokeLately(time.Now()))
 	m.bootstrap.Expect(time.Now(), waitedFor, gone)
 }
 
 // countExpected counts the peers that must be waited for, and those that are gone: their node is down, or their host says
-// that nobody listens.
-func countExpected(expected map[string]ExpectedPeer, failures map[string]joinFailure) (waitedFor, gone int) {
+// that nobody listens and nothing comes from there either.
+func countExpected(expected map[string]ExpectedPeer, failures map[string]joinFailure, spoke func(node string) bool) (waitedFor, gone int) {
 	for node, peer := range expected {
-		if peer.Down || failures[node].refused {
+		if peer.Down || failures[node].refused && !spoke(node) {
 			gone++
 		} else {
 			waitedFor++
@@ -179,12 +179,18 @@ func (m *Membership) rejoinRecovered(ctx context.Context) {
 func (m *Membership) join(node string, at netip.AddrPort) bool {
 	_, err := m.list.Load().Join([]string{at.String()})
 
-	var failure joinFailure
-	if err != nil {
-		failure = failureOf(at, err)
-	}
 	m.mu.Lock()
 	before := m.failures[node]
+	m.mu.Unlock()
+	var failure joinFailure
+	if err != nil {
+		failure = joinFailure{text: describe(err), refused: refused(err)}
+		if failure.refused && !m.peers.spokeLately(time.Now())(node) {
+			failure = refusalOf(m.at.Addr(), at, err, before)
+		}
+	}
+	m.mu.Lock()
+	before = m.failures[node]
 	delete(m.failures, node)
 	if _, expected := m.expected[node]; err != nil && expected {
 		m.failures[node] = failure

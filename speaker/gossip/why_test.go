@@ -12,7 +12,7 @@ func TestWhy_SaysWhatToDo(t *testing.T) {
 		{"b", at, joinFailure{text: "nothing answers"}},
 		{"c", netip.MustParseAddrPort("[2001:db8::3]:7946"), joinFailure{}},
 	}
-	refused := []missingPeer{{"b", at, joinFailure{"the connection is refused", true}}}
+	refused := []missingPeer{{"b", at, joinFailure{text: "the connection is refused", refused: true}}}
 	silent := []missingPeer{{node: "b"}}
 	self := netip.MustParseAddrPort("10.0.2.15:7946")
 	same := []missingPeer{{"b", self, joinFailure{}}}

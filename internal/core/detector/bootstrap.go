@@ -18,7 +18,7 @@ const (
 //
 // A peer that merely does not answer is not gone: it may be cut off, or we may be, and two speakers that each think
 // themselves alone are two holders of every address. A peer is gone when its host itself says that nobody listens there (a
-// firewall that rejects does not count), or when the control plane has given up its node.
+// firewall that rejects does not count, as far as it can be told apart), or when the control plane has given up its node.
 //
 // Once known the membership stays known: a speaker that loses all others later is the survivor or the one cut off, and the
 // terms of their claims will tell which.
