@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -70,12 +71,12 @@ func resets(from netip.Addr, at netip.AddrPort) bool {
 		return false
 	}
 	defer unix.Close(socket) //nolint:errcheck // Nothing was sent.
-	if err == unix.EINPROGRESS {
+	if errors.Is(err, unix.EINPROGRESS) {
 		await(socket, unix.POLLOUT, refuseTimeout)
 		code, _ := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_ERROR)
-		err = unix.Errno(code) //nolint:gosec // It is one.
+		err = unix.Errno(code)
 	}
-	if err != unix.ECONNREFUSED {
+	if !errors.Is(err, unix.ECONNREFUSED) {
 		return false
 	}
 	// An ICMP error is in the error queue; a reset leaves it empty.
@@ -95,7 +96,7 @@ func refusesDatagrams(from netip.Addr, at netip.AddrPort) bool {
 			_, err = unix.Read(socket, make([]byte, 1))
 		}
 	}
-	return err == unix.ECONNREFUSED
+	return errors.Is(err, unix.ECONNREFUSED)
 }
 
 // await waits for a socket, and reports whether there is anything.

@@ -67,7 +67,7 @@ func partsOf(state stateRecord) []statePart {
 	for i := range count {
 		part := state
 		part.body = state.body[i*partLen : min((i+1)*partLen, len(state.body))]
-		parts = append(parts, statePart{part, uint64(i), uint64(count)}) //nolint:gosec // Not negative.
+		parts = append(parts, statePart{part, uint64(i), uint64(count)})
 	}
 	return parts
 }
