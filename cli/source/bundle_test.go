@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,5 +184,31 @@ func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
 				t.Errorf("%d objects, error %v", len(from.Items), err)
 			}
 		})
+	}
+}
+
+// What an object is need not stand first, and what stands first need not say it.
+func TestReadDocuments_FindsTheKindWhereverItStands(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}`:                                                   "Service",
+		`{"kind":"Service","apiVersion":"v1"}`:                                                                           "Service",
+		`{"metadata":{"name":"kind"},"spec":{"kind":"Pod"},"kind":"Service","apiVersion":"v1"}`:                          "Service",
+		`{"kind":"Service","metadata":{"apiVersion":"v2"},"apiVersion":"v1"}`:                                            "Service",
+		`{"apiVersion":"v1","items":[{"kind":"Node","apiVersion":"v1"},{"apiVersion":"v1","kind":"Pod"}],"kind":"List"}`: "Node Pod",
+		`{"apiVersion":"v1","kind":"NodeList","items":[{"kind":"Node","apiVersion":"v1"}]}`:                              "Node",
+	} {
+		var kinds []string
+		err := ReadDocuments(strings.NewReader(document), func(kind schema.GroupVersionKind, _ json.RawMessage) error {
+			kinds = append(kinds, kind.Version+" "+kind.Kind)
+			return nil
+		})
+		if got := strings.ReplaceAll(strings.Join(kinds, " "), "v1 ", ""); err != nil || got != want {
+			t.Errorf("%s has %s, %v", document, got, err)
+		}
+	}
+	for _, document := range []string{`{"apiVersion":"v1"}`, `{"kind":7,"apiVersion":"v1"}`, `{"kind":{"kind":"Pod"},"apiVersion":"v1"}`, `["kind"]`} {
+		if err := ReadDocuments(strings.NewReader(document), func(schema.GroupVersionKind, json.RawMessage) error { return nil }); err == nil {
+			t.Errorf("%s is an object", document)
+		}
 	}
 }

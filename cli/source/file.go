@@ -143,6 +143,9 @@ func decode(in io.Reader, do func(schema.GroupVersionKind, json.RawMessage) erro
 
 // each object that a document in JSON has.
 func each(document json.RawMessage, depth int, do func(schema.GroupVersionKind, json.RawMessage) error) error {
+	if kind := begins(document); kind.Kind != "" && !strings.HasSuffix(kind.Kind, "List") {
+		return do(kind.GroupVersionKind(), document)
+	}
 	var list struct {
 		metav1.TypeMeta `json:",inline"`
 		Items           items `json:"items"`
@@ -165,6 +168,30 @@ func each(document json.RawMessage, depth int, do func(schema.GroupVersionKind, 
 		}
 	}
 	return nil
+}
+
+// begins is what a document says that it is, where it says so before all else, as what Kubernetes writes does: the rest is not read
+// for it. Otherwise it is empty.
+func begins(document json.RawMessage) (kind metav1.TypeMeta) {
+	tokens := json.NewDecoder(bytes.NewReader(document))
+	if begin, err := tokens.Token(); err != nil || begin != json.Delim('{') {
+		return metav1.TypeMeta{}
+	}
+	for range 2 {
+		name, _ := tokens.Token() // After an error there are no more names.
+		value, _ := tokens.Token()
+		text, _ := value.(string)
+		switch name {
+		case "apiVersion":
+			kind.APIVersion = text
+		case "kind":
+			kind.Kind = text
+		}
+	}
+	if kind.APIVersion == "" || kind.Kind == "" {
+		return metav1.TypeMeta{}
+	}
+	return kind
 }
 
 // items of a List.
