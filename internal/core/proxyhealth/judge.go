@@ -52,7 +52,11 @@ type Judge struct {
 	minority, majority time.Time
 	state              State
 	rest               rest
-	ports              ports
+	// crowd bounds how often the node goes and comes because others make the proxies that fail most of all, or not most. takenBack: it attracts
+	// since they were most.
+	crowd     rest
+	takenBack bool
+	ports     ports
 }
 
 // Update judges anew.
@@ -66,7 +70,7 @@ func (j *Judge) Update(in Input) Verdict {
 	}
 	j.observe(in)
 	if j.works {
-		j.state = j.working(in.Now)
+		j.state, j.takenBack = j.working(in.Now), false
 	} else {
 		j.state = j.failing(in)
 	}
@@ -137,9 +141,14 @@ func (j *Judge) failing(in Input) State {
 	case j.state.AttractsNothing() && !lasts(j.majority):
 		return j.attractingNothing()
 	case lasts(j.majority):
+		if j.state.AttractsNothing() {
+			j.crowd.fail(in.Now)
+			j.takenBack = true
+		}
 		return FailsOnMost
-	case lasts(j.minority):
+	case lasts(j.minority) && !(j.takenBack && in.Now.Sub(j.minority) < j.crowd.length):
 		j.rest.fail(in.Now)
+		j.crowd.returned, j.takenBack = in.Now, false
 		return j.attractingNothing()
 	default:
 		return Fails
@@ -196,13 +205,13 @@ func anyWorks(others []State) bool {
 	return false
 }
 
-// rest is how long a proxy must work that fails again and again.
+// rest is how long it must be well what fails again and again: the proxy of the node, or those of most nodes.
 type rest struct {
 	returned time.Time
 	length   time.Duration
 }
 
-// fail takes in that the node is withdrawn.
+// fail takes in that it fails.
 func (r *rest) fail(now time.Time) {
 	if r.returned.IsZero() || now.Sub(r.returned) > restMemory {
 		r.length = 0
