@@ -35,7 +35,9 @@ type claimStore struct {
 	claims election.Claims
 	// shared: the map was returned by snapshot, and must be copied before it changes.
 	shared bool
-	times  map[netip.Addr]claimTimes
+	// version is one more with each claim that is learnt or forgotten.
+	version uint64
+	times   map[netip.Addr]claimTimes
 	// wanted are the addresses whose claims are passed on; nil: not known yet, and all are.
 	wanted map[netip.Addr]struct{}
 	// digest is a sum of all claims that are passed on: two speakers with the same ones have the same. It is never 0 unless
@@ -113,7 +115,7 @@ func (t claimTimes) latest() time.Time {
 }
 
 func newClaimStore() *claimStore {
-	return &claimStore{unwanted: maxUnwanted, claims: election.Claims{}, times: map[netip.Addr]claimTimes{}}
+	return &claimStore{unwanted: maxUnwanted, claims: election.Claims{}, version: 1, times: map[netip.Addr]claimTimes{}}
 }
 
 // merge takes in claims. It returns those of them that were new, and the known ones that are stronger than those given,
@@ -157,8 +159,9 @@ func (s *claimStore) contests(node string, claims []election.Claim) bool {
 	return slices.ContainsFunc(claims, func(c election.Claim) bool { return c.Node != node && s.claims[c.Addr].Node == node })
 }
 
-// unshare copies the map before it changes, if a snapshot is in use. The caller holds mu.
+// unshare is called before the map changes: it copies one that a snapshot uses. The caller holds mu.
 func (s *claimStore) unshare() {
+	s.version++
 	if s.shared {
 		s.claims, s.shared = maps.Clone(s.claims), false
 	}
@@ -170,12 +173,13 @@ func (s *claimStore) wants(addr netip.Addr) bool {
 	return wanted
 }
 
-// snapshot returns what is known now. It does not change any more, and must not be changed.
-func (s *claimStore) snapshot() election.Claims {
+// snapshot returns what is known now, and its version: of two snapshots with the same version the claims are the same. It does not
+// change any more, and must not be changed.
+func (s *claimStore) snapshot() (claims election.Claims, version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shared = true
-	return s.claims
+	return s.claims, s.version
 }
 
 func (s *claimStore) size() int {

@@ -29,6 +29,8 @@ type View struct {
 	Silent map[string]Peer
 	// Claims are the strongest known, by whomever. They are shared, and must not be changed; they may be kept.
 	Claims election.Claims
+	// ClaimsVersion is another one when the claims have changed.
+	ClaimsVersion uint64
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
 	// healed, or it was a false alarm, and others may have taken its addresses. Nobody acts on it.
 	Returned uint64
@@ -67,9 +69,9 @@ func (m *Membership) View() View {
 	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
 	view := View{
 		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Silent: now.silent,
-		Claims: m.claims.snapshot(), Returned: now.returned,
-		Version: int(now.version), CannotConnect: now.cannotConnect,
+		Returned: now.returned, Version: int(now.version), CannotConnect: now.cannotConnect,
 	}
+	view.Claims, view.ClaimsVersion = m.claims.snapshot()
 	switch {
 	case m.keyring == nil:
 		view.Why = "there is no gossip key yet"

@@ -108,7 +108,8 @@ func (l *Loop) said(seen *snapshot, passed *passing, sessions []announce.Session
 // participantInput is what the election depends on beside the contests.
 func (l *Loop) participantInput(now time.Time, seen *snapshot) election.ParticipantInput {
 	return election.ParticipantInput{
-		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, Answered: seen.answered, Left: seen.left,
+		Now: now, Incarnation: seen.view.Peers[l.cfg.Node].Incarnation, Claims: seen.view.Claims, ClaimsVersion: seen.view.ClaimsVersion,
+		Answered: seen.answered, Left: seen.left,
 		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
 		GraceInput: election.GraceInput{
 			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),

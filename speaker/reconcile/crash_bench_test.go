@@ -80,7 +80,7 @@ func (g *crashGossip) Broadcast(local gossip.LocalState) {
 func (g *crashGossip) learn(claims []election.Claim) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.view.Claims = maps.Clone(g.view.Claims)
+	g.view.Claims, g.view.ClaimsVersion = maps.Clone(g.view.Claims), g.view.ClaimsVersion+1
 	for _, claim := range claims {
 		g.view.Claims.Learn(claim)
 	}

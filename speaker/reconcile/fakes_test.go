@@ -222,6 +222,7 @@ func (g *fakeGossip) Broadcast(local gossip.LocalState) {
 	_ = g.fixture.call("broadcast")
 	g.sent = local
 	for _, claim := range local.Claims {
+		g.view.ClaimsVersion++
 		g.view.Claims.Learn(claim)
 	}
 }

@@ -58,6 +58,8 @@ type Input struct {
 	Live map[string]uint64
 	// Claims of all nodes.
 	Claims Claims
+	// ClaimsVersion tells claims that have changed from those before: they have another one then. 0: it is not known.
+	ClaimsVersion uint64
 	// Answered are the addresses that this node really answers for by now, in order.
 	Answered []netip.Addr
 	// Left are those that this node holds and has left to other hosts that use them, in order.
@@ -160,6 +162,7 @@ type Elector struct {
 	servings
 	vacancies
 	trials
+	kept kept
 
 	// Memory that every round uses anew.
 	spareAnswers map[netip.Addr]bool
@@ -183,11 +186,22 @@ func NewElector(node string, incarnation uint64, rebalanceAfter time.Duration) *
 	}
 }
 
-// Decide returns what this node holds from now on. The contests are in order of address, each address once.
+// Decide returns what this node holds from now on. The contests are in order of address, each address once. Neither they, nor the lists
+// of the input, nor what is returned are changed afterwards.
 func (e *Elector) Decide(contests []Contest, input Input) Decision {
-	if e.nodes.update(input.Live) {
+	changed := e.nodes.update(input.Live)
+	if changed {
 		e.unevenSince, e.unevenTables = time.Time{}, time.Time{}
+	} else if decision, again := e.repeat(contests, &input); again {
+		return decision
 	}
+	decision := e.decide(contests, input)
+	e.keep(contests, &input, &decision, !changed)
+	return decision
+}
+
+// decide works out what this node holds from now on.
+func (e *Elector) decide(contests []Contest, input Input) Decision {
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()

@@ -24,14 +24,15 @@ type ParticipantInput struct {
 	Now time.Time
 	// Incarnation of this node's speaker.
 	Incarnation uint64
-	Claims      Claims
-	// Answered, Left, Silent, Doubtful, Answers and Rivals as in Input.
-	Answered []netip.Addr
-	Left     []netip.Addr
-	Silent   map[string]uint64
-	Doubtful []string
-	Answers  map[Question]Answer
-	Rivals   []Rival
+	// Claims and their version, Answered, Left, Silent, Doubtful, Answers and Rivals as in Input.
+	Claims        Claims
+	ClaimsVersion uint64
+	Answered      []netip.Addr
+	Left          []netip.Addr
+	Silent        map[string]uint64
+	Doubtful      []string
+	Answers       map[Question]Answer
+	Rivals        []Rival
 	GraceInput
 }
 
@@ -47,7 +48,7 @@ func (p *Participant) Decide(contests []Contest, in ParticipantInput) Decision {
 	}
 	wait := p.grace.Wait(in.Now, in.GraceInput)
 	decision := p.elector.Decide(contests, Input{
-		Now: in.Now, Live: in.Live, Claims: in.Claims, Answered: in.Answered, Left: in.Left, Settling: wait > 0,
+		Now: in.Now, Live: in.Live, Claims: in.Claims, ClaimsVersion: in.ClaimsVersion, Answered: in.Answered, Left: in.Left, Settling: wait > 0,
 		Silent: in.Silent, Doubtful: in.Doubtful, Answers: in.Answers, Rivals: in.Rivals,
 	})
 	decision.Wait = Sooner(wait, decision.Wait)

@@ -44,6 +44,8 @@ type checks struct {
 	failovers []time.Duration
 	// lost are the addresses whose holder crashed, with the time when each node declared it dead.
 	lost map[int]map[*node]time.Duration
+	// decisions of all nodes, and repeats are those of them that were not worked out.
+	decisions, repeats uint64
 	sharesChecks
 }
 

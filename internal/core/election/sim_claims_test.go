@@ -46,6 +46,7 @@ func (n *node) learn(claim Claim) bool {
 	if !n.claims.Learn(claim) {
 		return false
 	}
+	n.version++
 	n.digest ^= digest(known) ^ digest(claim)
 	return true
 }

@@ -34,8 +34,11 @@ func (s *scenario) setClock(n *node, step int) {
 
 // renew begins to take part in the election, as the incarnation that the node has now.
 func (n *node) renew() {
-	n.elector = NewElector(n.name, n.incarnation, rebalanceAfter)
-	n.elector.rebalanceSteps, n.elector.minRefusal = n.rebalanceSteps, simRefusal
+	n.elector, n.anew = NewElector(n.name, n.incarnation, rebalanceAfter), NewElector(n.name, n.incarnation, rebalanceAfter)
+	n.skipped = 0
+	for _, e := range []*Elector{n.elector, n.anew} {
+		e.rebalanceSteps, e.minRefusal = n.rebalanceSteps, simRefusal
+	}
 }
 
 // refute is told that others remember a later incarnation of this node, and makes its own one later still.

@@ -24,7 +24,9 @@ const (
 	simRefusal = 500 * time.Millisecond
 	// lossChance is how often a message is lost. The gossip sends every message up to maxTries times.
 	lossChance = 0.1
-	maxTries   = 4
+	// lookInterval is the time between two looks of a node without a cause.
+	lookInterval = 70 * time.Millisecond
+	maxTries     = 4
 )
 
 var epoch = time.Unix(1700000000, 0)
@@ -86,6 +88,8 @@ type cluster struct {
 	lying bool
 	// pause is how long meetings may have to wait, because there were others shortly before.
 	pause time.Duration
+	// compared: decisions are made once more where nothing has changed, and compared with those that are worked out.
+	compared bool
 	// mixed: some nodes run the version before, and what all say lacks what that version does not know.
 	mixed bool
 	// loss is the chance that a message is lost.

@@ -3,6 +3,7 @@ package election
 import (
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -28,11 +29,17 @@ type node struct {
 	run         int
 	incarnation uint64
 	elector     *Elector
-	reunion     Reunion
+	// anew is told the same, and works out each decision anew.
+	anew *Elector
+	// skipped is how many decisions the other one has not worked out.
+	skipped uint64
+	reunion Reunion
 	// neighbors has the node that each address was last announced by, as a client beside this node has heard it.
 	neighbors map[netip.Addr]*node
 	claims    Claims
 	digest    uint64
+	// version is one more with each claim that it learns.
+	version uint64
 	// live are the nodes that this one believes alive. settled are those of them that it knows to have settled.
 	live    map[string]uint64
 	settled map[string]uint64
@@ -78,7 +85,7 @@ func (n *node) start() {
 	n.incarnation = n.nextIncarnation()
 	n.renew()
 	n.reunion = Reunion{}
-	n.claims, n.digest = Claims{}, 0
+	n.claims, n.digest, n.version = Claims{}, 0, n.version+1
 	n.live = map[string]uint64{n.name: n.incarnation}
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
 	n.api = n.cluster.api.clone()
@@ -95,6 +102,9 @@ func (n *node) start() {
 	run := n.run
 	n.after(time.Second, func() { n.settle(run) })
 	n.after(n.randomDuration(0, 5*time.Second), func() { n.gossip(run) })
+	if n.compared {
+		n.after(lookInterval, func() { n.lookWithoutCause(run) })
+	}
 	if n.lying {
 		n.announceFromTimeToTime(run)
 		n.watchEdges(run)
@@ -308,6 +318,30 @@ func (n *node) queueDecision() {
 	}
 }
 
+// compareAnew checks that a decision is what comes of working it out.
+func (n *node) compareAnew(d Decision, contests []Contest, input Input) {
+	if n.anew.nodes.update(input.Live) {
+		n.anew.unevenSince, n.anew.unevenTables = time.Time{}, time.Time{}
+	}
+	if anew := n.anew.decide(contests, input); !reflect.DeepEqual(anew, d) {
+		n.violate("%s decides %+v, and anew %+v", n.name, d, anew)
+	}
+	n.decisions++
+	n.repeats += n.anew.rounds - n.elector.rounds - n.skipped
+	n.skipped = n.anew.rounds - n.elector.rounds
+}
+
+// lookWithoutCause has the node decide from time to time though nothing has changed, when it would decide the same.
+func (n *node) lookWithoutCause(run int) {
+	if n.run != run {
+		return
+	}
+	if n.elector.kept.repeatable {
+		n.decide()
+	}
+	n.after(lookInterval, func() { n.lookWithoutCause(run) })
+}
+
 // decide carries out a decision of the Elector.
 func (n *node) decide() {
 	n.decisionQueued = false
@@ -315,14 +349,23 @@ func (n *node) decide() {
 		return
 	}
 	input := Input{
-		Now: n.clock(), Live: n.live, Claims: n.claims, Settling: n.settling(), Answered: n.answered(), Silent: n.silent,
+		Now: n.clock(), Live: n.live, Claims: n.claims, ClaimsVersion: n.version, Settling: n.settling(), Answered: n.answered(), Silent: n.silent,
 		Doubtful: slices.Sorted(maps.Keys(n.doubtful)), Answers: n.answers, Rivals: n.presentRivals(),
 	}
 	if n.old { // The version before asks nobody.
 		input.Silent, input.Doubtful, input.Rivals = nil, nil, nil
 	}
 	n.part()
-	d := n.elector.Decide(n.contests, input)
+	contests := n.contests
+	if n.compared {
+		contests = slices.Clone(contests) // What is kept must not change.
+	} else {
+		input.ClaimsVersion = 0
+	}
+	d := n.elector.Decide(contests, input)
+	if n.compared {
+		n.compareAnew(d, contests, input)
+	}
 	d.Hold = n.standIn(d)
 	n.serve(d.Serve)
 	if len(d.Claims) > 0 {

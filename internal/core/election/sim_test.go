@@ -35,6 +35,8 @@ type outcome struct {
 	batches, uneven int
 	// failovers are how long heirs took to take over after they had declared the holder dead.
 	failovers []time.Duration
+	// decisions of all nodes, and repeats are those of them that were not worked out.
+	decisions, repeats uint64
 }
 
 // simulate runs one scenario, in which some addresses may be shared. Most have few nodes. What happens depends on the seed alone.
@@ -45,7 +47,7 @@ func simulate(seed uint64, shared, verbose bool) outcome {
 		nodes, addresses, kind = 50, 500, seed/runsPerBigCluster%4
 	}
 	c := newCluster(random, nodes, addresses)
-	c.verbose = verbose
+	c.verbose, c.compared = verbose, seed%8 == 3
 	if seed%3 > 0 {
 		c.rebalanceSteps = int(seed % 3)
 	}
@@ -70,7 +72,7 @@ func simulate(seed uint64, shared, verbose bool) outcome {
 	default:
 		s.cutsSegment()
 	}
-	s.outcome.violation, s.outcome.trace = c.violation, c.trace
+	s.outcome.violation, s.outcome.trace, s.outcome.decisions, s.outcome.repeats = c.violation, c.trace, c.decisions, c.repeats
 	return s.outcome
 }
 
@@ -124,6 +126,7 @@ type totals struct {
 
 	runs, batches, uneven, failovers, late int
 	latest                                 time.Duration
+	decisions, repeats                     uint64
 }
 
 func (s *totals) add(t *testing.T, seed uint64) {
@@ -139,6 +142,8 @@ func (s *totals) add(t *testing.T, seed uint64) {
 	s.runs++
 	s.batches += o.batches
 	s.uneven += o.uneven
+	s.decisions += o.decisions
+	s.repeats += o.repeats
 	for _, took := range o.failovers {
 		s.failovers++
 		if took > 20*time.Millisecond { // a node of a big cluster may take that long to decide
@@ -149,8 +154,11 @@ func (s *totals) add(t *testing.T, seed uint64) {
 }
 
 func (s *totals) check(t *testing.T) {
-	t.Logf("%d runs; %d of %d batches uneven before rebalancing; %d of %d failovers not at once, the longest %s",
-		s.runs, s.uneven, s.batches, s.late, s.failovers, s.latest)
+	t.Logf("%d runs; %d of %d batches uneven before rebalancing; %d of %d failovers not at once, the longest %s; %d of %d decisions repeated",
+		s.runs, s.uneven, s.batches, s.late, s.failovers, s.latest, s.repeats, s.decisions)
+	if s.repeats*10 < s.decisions {
+		t.Errorf("only %d of %d decisions were repeated", s.repeats, s.decisions)
+	}
 	if s.uneven*50 > s.batches {
 		t.Errorf("%d of %d batches were spread unevenly at first", s.uneven, s.batches)
 	}
