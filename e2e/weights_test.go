@@ -111,7 +111,10 @@ func TestWeights_RouterSharesByPods(t *testing.T) {
 func mustArriveByWeight(t *testing.T, cluster *lab.Cluster, address netip.Addr, pods map[string]int) {
 	t.Helper()
 	const connections, tolerance = 1200, 0.06 // of five eighths of them less than 56.5 % are seen once in 10^5
-	arrived := arrivedAt(t, cluster.FarClient(), address, connections)
+	arrived := map[string]int{}
+	for pod, count := range answeredBy(t, cluster.FarClient(), address, connections) {
+		arrived[pod.node] += count
+	}
 	for node, want := range shares(pods) {
 		if share := float64(arrived[node]) / connections; share < want-tolerance || share > want+tolerance {
 			t.Errorf("%.1f %% arrive at %s, want about %.1f %%", share*100, node, want*100)
@@ -119,22 +122,23 @@ func mustArriveByWeight(t *testing.T, cluster *lab.Cluster, address netip.Addr, 
 	}
 }
 
-// arrivedAt opens connections, each from a port of its own, and returns how many were answered on each node.
-func arrivedAt(t testing.TB, client lab.Client, address netip.Addr, connections int) map[string]int {
+// answering is a pod and the node that it is on.
+type answering struct{ node, pod string }
+
+// answeredBy opens connections, each from a port of its own, and returns how many each pod answered.
+func answeredBy(t testing.TB, client lab.Client, address netip.Addr, connections int) map[answering]int {
 	t.Helper()
 	client.MustGet(url(address))
-	arrived := map[string]int{}
-	for range connections / 100 {
-		some, err := arrivals(client, address)
+	answered := map[answering]int{}
+	for range connections {
+		answer, err := client.Get(url(address))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for node, count := range some {
-			arrived[node] += count
-		}
+		answered[answering{answer.Node, answer.Pod}]++
 	}
-	t.Logf("of %d connections arrived %v", connections, arrived)
-	return arrived
+	t.Logf("%d connections were answered by %v", connections, answered)
+	return answered
 }
 
 // shares of the whole that each node should have.
@@ -172,6 +176,42 @@ func TestWeights_OtherRoutersShareEqually(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A zone with one pod and two nodes would give that pod two thirds of the connections if routers shared equally.
+func TestWeights_ByEndpointsThatServiceProxiesPrefer(t *testing.T) {
+	lab.Need(t, lab.FRR)
+	cluster := daymark(t)
+	cluster.Router().Configure(lab.FRR, lab.RouterSettings{})
+	for node, zone := range map[string]string{"n1": "a", "n2": "a", "n3": "b"} {
+		cluster.Node(node).Label("topology.kubernetes.io/zone=" + zone)
+		t.Cleanup(func() { cluster.Node(node).Label("topology.kubernetes.io/zone-") })
+	}
+	pods := podsOn(cluster, "zoned", map[string]int{"n1": 1, "n3": 3})
+	cluster.Apply(peer("zoned"))
+	cluster.Apply(weighed("zoned", "198.19.48.0/28", "2001:db8:48::/124", "Endpoints"))
+	cluster.Apply(service("zoned", "zoned", "trafficDistribution: PreferSameZone"))
+	s := cluster.Service("zoned")
+	address, _ := s.AwaitAddress()
+	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 1, "n3": 6})
+	awaitCondition(t, s, "daymark.io/Announced", "True Announced", "weighted by the ready endpoints that each node's service proxy prefers")
+	const connections, tolerance = 800, 0.08 // of a quarter of them that is five times the standard deviation
+	for pod, count := range answeredBy(t, cluster.FarClient(), address, connections) {
+		if share := float64(count) / connections; share < 0.25-tolerance || share > 0.25+tolerance {
+			t.Errorf("%.1f %% are answered by %s on %s, want a quarter", share*100, pod.pod, pod.node)
+		}
+	}
+
+	pods["n1"][0].SetReady(false) // and no endpoint is near n1 and n2
+	lab.Eventually(t, waitTimeout, "the router sends next to nothing to a zone without endpoints", func() error {
+		weights := cluster.Router().Weights(address.String())
+		if has := shares(weights); len(weights) != 3 || has["n3"] < 0.95 {
+			return fmt.Errorf("its kernel has the weights %v", weights)
+		}
+		return nil
+	})
+	pods["n1"][0].SetReady(true)
+	awaitShares(t, cluster, address, map[string]int{"n1": 1, "n2": 1, "n3": 6})
 }
 
 func TestWeights_ByAnnotationOfTheNode(t *testing.T) {

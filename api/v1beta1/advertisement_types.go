@@ -200,7 +200,7 @@ type WeightBy string
 
 // The ways of WeightBy.
 const (
-	// WeightByEndpoints weighs a node by the ready endpoints on it.
+	// WeightByEndpoints weighs a node by the ready endpoints on it, or by those that its service proxy prefers.
 	WeightByEndpoints WeightBy = "Endpoints"
 	// WeightByNodeAnnotation weighs a node by its annotation AnnotationWeight.
 	WeightByNodeAnnotation WeightBy = "NodeAnnotation"
@@ -266,8 +266,8 @@ type BGPAdvertisementSpec struct {
 	// +listType=set
 	Communities []string `json:"communities,omitempty"`
 	// weightBy has routers share the traffic of an address among nodes by their weights, which are sent as link bandwidths (RFC
-	// 10005). Endpoints: the ready endpoints on the node, under externalTrafficPolicy Local; under Cluster, and for aggregated
-	// prefixes, nothing is sent. NodeAnnotation: the number in the node's annotation daymark.io/weight. Absent: nothing is sent,
+	// 10005). Endpoints: the ready endpoints on the node, under externalTrafficPolicy Local; under Cluster with trafficDistribution, those
+	// that its service proxy prefers; under Cluster without it, and for aggregated prefixes, nothing is sent. NodeAnnotation: the number in the node's annotation daymark.io/weight. Absent: nothing is sent,
 	// and routers share equally.
 	// +optional
 	WeightBy WeightBy `json:"weightBy,omitempty"`

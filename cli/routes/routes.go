@@ -204,7 +204,7 @@ func attributes(r *view.RouteLine) string {
 		words = append(words, fmt.Sprintf("med %d", *r.MED))
 	}
 	if r.Weight > 0 {
-		words = append(words, fmt.Sprintf("weight %d", r.Weight))
+		words = append(words, fmt.Sprintf("weight %s", r.Weight))
 	}
 	if len(r.Communities) > 0 {
 		words = append(words, "communities "+strings.Join(r.Communities, ","))

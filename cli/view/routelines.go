@@ -21,7 +21,7 @@ type RouteLine struct {
 	MED         *uint32  `json:"med,omitempty"`
 	Communities []string `json:"communities,omitempty"`
 	// Weight of the node among those that announce the prefix; absent: it has none.
-	Weight int `json:"weight,omitempty"`
+	Weight lb.Weight `json:"weight,omitempty"`
 	// NotSent says why an established session does not carry it, although its BGPPeer asks for the family; empty: it does.
 	NotSent string `json:"notSent,omitempty"`
 	// Services that have an address of the prefix.

@@ -130,8 +130,23 @@ func stripEndpointSlice(s *discoveryv1.EndpointSlice) {
 		if endpoint.NodeName != nil {
 			kept.NodeName = intern(*endpoint.NodeName)
 		}
+		if endpoint.Hints != nil {
+			kept.Hints = internHints(endpoint.Hints)
+		}
 		*endpoint = kept
 	}
+}
+
+// internHints are hints with one zone and one node at most, as lb.ParseEndpointSlice reads them. Nearly all endpoints have the same few.
+func internHints(from *discoveryv1.EndpointHints) *discoveryv1.EndpointHints {
+	kept := &discoveryv1.EndpointHints{}
+	if len(from.ForZones) == 1 {
+		kept.ForZones = []discoveryv1.ForZone{{Name: *intern(from.ForZones[0].Name)}}
+	}
+	if len(from.ForNodes) == 1 {
+		kept.ForNodes = []discoveryv1.ForNode{{Name: *intern(from.ForNodes[0].Name)}}
+	}
+	return kept
 }
 
 // stripNode keeps what lb.ParseNode reads, and all annotations, since a BGPPeer may name any; none that is too long for a

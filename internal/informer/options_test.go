@@ -49,7 +49,7 @@ func TestOptions_StrippedObjectsParseTheSame(t *testing.T) {
 		whole, stripped := endpointSlice(), endpointSlice()
 		apply(t, strip(stripEndpointSlice), stripped)
 		same(t, lb.ParseEndpointSlice(whole), lb.ParseEndpointSlice(stripped))
-		if stripped.Ports != nil || stripped.Endpoints[0].Zone != nil {
+		if stripped.Ports != nil || stripped.Endpoints[0].Zone != nil || stripped.Endpoints[3].Hints.ForZones != nil {
 			t.Errorf("kept too much: %+v", stripped)
 		}
 	})
@@ -214,7 +214,10 @@ func endpointSlice() *discoveryv1.EndpointSlice {
 		Endpoints: []discoveryv1.Endpoint{
 			{Addresses: []string{"10.0.0.1", "10.0.0.2"}, NodeName: &node, Zone: &zone, Conditions: discoveryv1.EndpointConditions{Ready: &yes}},
 			{Addresses: []string{"10.0.0.3"}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Serving: &yes, Terminating: &yes}},
-			{Addresses: []string{"10.0.0.4"}},
+			{Addresses: []string{"10.0.0.4"}, Hints: &discoveryv1.EndpointHints{
+				ForZones: []discoveryv1.ForZone{{Name: zone}}, ForNodes: []discoveryv1.ForNode{{Name: node}},
+			}},
+			{Addresses: []string{"10.0.0.5"}, Hints: &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: zone}, {Name: "z2"}}}},
 		},
 	}
 }

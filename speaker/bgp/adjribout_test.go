@@ -148,7 +148,7 @@ func TestAdjRIBOut_WeightsChangeInFewMessagesAndNoWithdrawal(t *testing.T) {
 	const prefixes, weights = 1000, 9
 	var attributes [weights + 1]*announce.Attributes
 	for i := range attributes {
-		attributes[i] = &announce.Attributes{Weight: i + 1}
+		attributes[i] = &announce.Attributes{Weight: lb.WeightOf(i + 1)}
 	}
 	ribAfter := func(before *adjRIBOut, more func(i int) int) *adjRIBOut {
 		paths := many(prefixes, false, nil)

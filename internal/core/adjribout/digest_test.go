@@ -102,16 +102,18 @@ func TestEncoder_WhatIsTooLongIsNotAnnounced(t *testing.T) {
 }
 
 func TestEncoder_WeightIsTheOnlyLinkBandwidth(t *testing.T) {
-	configured := []lb.Community{{Parts: [3]uint32{0, 64512, 1}}, lb.LinkBandwidth(64512, 3)}
+	configured := []lb.Community{{Parts: [3]uint32{0, 64512, 1}}, lb.LinkBandwidth(64512, lb.WeightOf(3))}
 	for _, test := range []struct {
 		name   string
 		asn    uint32
-		weight int
+		weight lb.Weight
 		want   []string
 	}{
 		{"a path without a weight has what is configured", 64512, 0, []string{"64512:1", "bandwidth:64512:375000"}},
-		{"a weight takes its place, 1 Mbit/s each", 64512, 5, []string{"64512:1", "bandwidth:64512:625000"}},
-		{"an AS number of 32 bits is AS_TRANS", 4200000000, 1, []string{"64512:1", "bandwidth:23456:125000"}},
+		{"a weight takes its place, 1 Mbit/s each", 64512, lb.WeightOf(5), []string{"64512:1", "bandwidth:64512:625000"}},
+		{"a third of an endpoint", 64512, lb.WeightOf(1) / 3, []string{"64512:1", "bandwidth:64512:41666"}},
+		{"the least", 64512, lb.LeastWeight, []string{"64512:1", "bandwidth:64512:125"}},
+		{"an AS number of 32 bits is AS_TRANS", 4200000000, lb.OneWeight, []string{"64512:1", "bandwidth:23456:125000"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := &Encoder{ASN: test.asn}
@@ -123,7 +125,7 @@ func TestEncoder_WeightIsTheOnlyLinkBandwidth(t *testing.T) {
 }
 
 func TestEncoder_WeightOnTheWire(t *testing.T) {
-	got := (&Encoder{ASN: 64512}).attributes(&announce.Attributes{Weight: 1}, hops.IPv4)
+	got := (&Encoder{ASN: 64512}).attributes(&announce.Attributes{Weight: lb.OneWeight}, hops.IPv4)
 	// optional and transitive, EXTENDED COMMUNITIES, 8 octets: not transitive, two octets of AS, link bandwidth, AS 64512, 125000.0
 	want := []byte{0xc0, 16, 8, 0x40, 0x04, 0xfc, 0x00, 0x47, 0xf4, 0x24, 0x00}
 	if !bytes.HasSuffix(got, want) {

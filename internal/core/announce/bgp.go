@@ -159,8 +159,9 @@ func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 
 // variant is what the attributes of a path follow from.
 type variant struct {
-	by           advertisementSet
-	rank, weight int
+	by     advertisementSet
+	rank   int
+	weight lb.Weight
 }
 
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,

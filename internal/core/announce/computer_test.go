@@ -131,6 +131,9 @@ var worldChanges = []struct {
 		s := w.add(name, addr, node)
 		s.Local, s.Affinity, s.SharingKey = rapid.Bool().Draw(t, "local"), rapid.Bool().Draw(t, "affinity"), "key"
 		s.HealthCheckNodePort, s.Distribution = uint16(30000), lb.SameNode
+		if rapid.Bool().Draw(t, "hinted") {
+			w.hint(s, map[string]string{"n1": "a", "n2": "a", "n3": "b"}, node, "n2", "n3")
+		}
 	}},
 	{"the order of Services", true, func(t *rapid.T, w *World, _ string) { w.Services = rapid.Permutation(w.Services).Draw(t, "order") }},
 	{"a Service has two addresses, or other ones", true, func(t *rapid.T, w *World, _ string) {

@@ -25,6 +25,8 @@ type Explanation struct {
 // Explainer explains the Services of one World.
 type Explainer struct {
 	rules *rules
+	// weigher is nil if no advertisement weighs by endpoints.
+	weigher *weigher
 	// cluster caches the announcements of addresses that any node can serve, which are most.
 	cluster map[addressKey]*announcement
 	// peers caches the reasons against each node announcing to a peer, the Service's endpoints left aside.
@@ -64,8 +66,9 @@ type announcement struct {
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
 // objects; World.Node is not used. Leave World.Links nil: if it is not, only nodes with a link count for layer 2.
 func NewExplainer(w *World) *Explainer {
+	r := newRules(w)
 	return &Explainer{
-		newRules(w), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
+		r, r.weigher(), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
 	}
 }
 
@@ -100,7 +103,7 @@ func (e *Explainer) World() *World { return e.rules.world }
 // Alone reports whether the explanation of a Service with an address follows, as far as the address goes, from the Service, its endpoints,
 // and what is no Service.
 func (e *Explainer) Alone(addr netip.Addr) bool {
-	return !e.anyMaximum() && len(e.rules.affine[addr]) == 0
+	return !e.anyMaximum() && len(e.rules.affine[addr]) == 0 && (e.weigher == nil || len(e.weigher.cluster[addr]) < 2)
 }
 
 // standInText says who stands in for whom.
@@ -147,7 +150,7 @@ func (e *Explainer) address(a address) (string, *Explanation) {
 // keyOf is what the announcement of an address depends on.
 func (e *Explainer) keyOf(a address) addressKey {
 	key := addressKey{l2: e.rules.l2Matches(a), bgp: e.rules.bgpMatches(a), family: lb.FamilyOf(a.addr)}
-	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.rules.weightText(a, key.bgp))
+	key.remark = cmp.Or(e.rules.affinityText(a, key.bgp), e.weightText(a, key.bgp))
 	key.nearness = e.rules.nearnessText(a, key.l2)
 	return key
 }

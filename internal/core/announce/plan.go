@@ -234,7 +234,7 @@ type Attributes struct {
 	// Communities, sorted.
 	Communities []lb.Community
 	// Weight of the path among those of other nodes; 0: it has none. It takes the place of a link bandwidth in Communities.
-	Weight int
+	Weight lb.Weight
 }
 
 // HealthPort is a health-check port to serve (Service.spec.healthCheckNodePort).

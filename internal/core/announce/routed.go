@@ -37,7 +37,7 @@ type routedNodes struct {
 // routed are the addresses whose open connections are passed on among the nodes that announce them, in order.
 func (r *rules) routed() []RoutedAddress {
 	var all []RoutedAddress
-	sharers := r.localSharers()
+	sharers, weigher := r.localSharers(), r.weigher()
 	byMatches := map[advertisementSet]*routedNodes{}
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {
@@ -53,7 +53,7 @@ func (r *rules) routed() []RoutedAddress {
 				byMatches[matches] = nodes
 			}
 			routed := RoutedAddress{
-				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, sharers, nodes),
+				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, weigher, nodes),
 				Unserved: s.Local && !r.world.Endpoints[s.Key].AnyOnNode(r.world.Node, lb.FamilyOf(addr)),
 			}
 			if r.askAddress(a, true) == nil {
@@ -101,17 +101,22 @@ func (r *rules) preferenceRevision(matches advertisementSet, nodes *routedNodes)
 }
 
 // weightRevision is a digest of the weights of some nodes for an address; 0 where it has none.
-func (r *rules) weightRevision(a address, matches advertisementSet, sharers localSharers, nodes *routedNodes) (digest uint64) {
+func (r *rules) weightRevision(a address, matches advertisementSet, weigher *weigher, nodes *routedNodes) (digest uint64) {
 	by := r.weightBy(matches)
-	if by == "" || by == v1beta1.WeightByEndpoints && !a.service.Local {
+	var byEndpoints *endpointWeights
+	if by == v1beta1.WeightByEndpoints {
+		byEndpoints = weigher.of(a.service, a.addr)
+	}
+	if by == "" || by == v1beta1.WeightByEndpoints && byEndpoints == nil {
 		return 0
 	}
 	for _, i := range nodes.indexes {
-		weight, _ := r.nodes[i].Weight()
-		if by == v1beta1.WeightByEndpoints {
-			weight = r.localEndpoints(a.service, sharers, a.addr, i)
+		annotated, _ := r.nodes[i].Weight()
+		weight := lb.WeightOf(annotated)
+		if byEndpoints != nil {
+			weight = byEndpoints.weight(r.nodes[i].Node)
 		}
-		digest ^= rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name) ^ uint64(weight)) //nolint:gosec // G115: not negative
+		digest ^= rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name) ^ uint64(weight))
 	}
 	return digest
 }

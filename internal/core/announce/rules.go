@@ -30,6 +30,8 @@ type rules struct {
 	affine map[netip.Addr][]*lb.Service
 	// contendersOf is a cache: most addresses share some.
 	contendersOf map[contenderKey][]contender
+	// announcingOf is another.
+	announcingOf map[contenderKey]*announcing
 }
 
 // node is a node with what is known of it whatever the address.
@@ -75,6 +77,7 @@ func newRulesWithout(w *World) *rules {
 	r := &rules{
 		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
 		missing: map[string]*lb.Pool{}, contendersOf: map[contenderKey][]contender{},
+		announcingOf: map[contenderKey]*announcing{},
 	}
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {

@@ -11,15 +11,17 @@ import (
 // the traffic of one gets that of all, and drops what it has no endpoints for.
 type localSharers map[netip.Addr][]*lb.Service
 
-func (r *rules) localSharers() localSharers {
-	var sharers localSharers
+func (r *rules) localSharers() localSharers { return r.sharers(true) }
+
+// sharers are the Services with one policy of each address that several of them share.
+func (r *rules) sharers(local bool) (sharers map[netip.Addr][]*lb.Service) {
 	for _, s := range r.world.Services {
-		if !s.Local || s.SharingKey == "" {
+		if s.Local != local || s.SharingKey == "" {
 			continue
 		}
 		for _, addr := range s.Ingress {
 			if sharers == nil {
-				sharers = localSharers{}
+				sharers = map[netip.Addr][]*lb.Service{}
 			}
 			sharers[addr] = append(sharers[addr], s)
 		}

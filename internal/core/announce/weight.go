@@ -16,13 +16,14 @@ import (
 //
 // By endpoints, a node has the weight of the serving endpoints on it of all Services that share the address, advertised or not: under
 // the policy Local they alone get what the node attracts. Under Cluster every node serves all endpoints, and equal shares are right;
-// nothing is sent. Nor is anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for
+// nothing is sent, unless service proxies are to prefer endpoints near by (trafficDistribution): then it is what they use (proxied).
+// Nor is anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for
 // session affinity has no weights at all, since routers use the best alone.
 
 // weights that a node may have for an address, by what weightBy says; 0: none.
-type weights struct{ endpoints, annotated int }
+type weights struct{ endpoints, annotated lb.Weight }
 
-func (w weights) by(what v1beta1.WeightBy) int {
+func (w weights) by(what v1beta1.WeightBy) lb.Weight {
 	switch what {
 	case v1beta1.WeightByEndpoints:
 		return w.endpoints
@@ -48,42 +49,126 @@ func (r *rules) weighRoutes(node int, routes []route) {
 	if !slices.ContainsFunc(r.bgp, func(b bgpRule) bool { return b.WeightBy != "" }) {
 		return
 	}
-	sharers := r.localSharers()
+	weigher := r.weigher()
 	annotated, _ := r.nodes[node].Weight()
 	for i := range routes {
-		routes[i].weights = weights{r.localEndpoints(routes[i].service, sharers, routes[i].addr, node), annotated}
+		routes[i].weights.annotated = lb.WeightOf(annotated)
+		if by := weigher.of(routes[i].service, routes[i].addr); by != nil {
+			routes[i].weights.endpoints = by.weight(r.nodes[node].Node)
+		}
 	}
 }
 
-// localEndpoints counts the endpoints that a node, by its index, serves an address of a Service with, of all that share it; 0 under the
-// policy Cluster.
-func (r *rules) localEndpoints(s *lb.Service, sharers localSharers, addr netip.Addr, node int) (sum int) {
-	if !s.Local {
-		return 0
+// weigher weighs nodes by endpoints.
+type weigher struct {
+	*rules
+	// local and cluster are the Services of each address that several share, under the one policy and the other.
+	local   localSharers
+	cluster map[netip.Addr][]*lb.Service
+}
+
+// weigher is that of all addresses, or nil if no advertisement weighs by endpoints.
+func (r *rules) weigher() *weigher {
+	if !slices.ContainsFunc(r.bgp, func(b bgpRule) bool { return b.WeightBy == v1beta1.WeightByEndpoints }) {
+		return nil
 	}
-	services := sharers[addr]
-	if len(services) == 0 {
-		services = []*lb.Service{s}
+	return &weigher{r, r.localSharers(), r.sharers(false)}
+}
+
+// endpointWeights are the weights of nodes for an address by endpoints.
+type endpointWeights struct {
+	family lb.Family
+	// local are the endpoints of all Services of the address under the policy Local.
+	local []lb.Endpoints
+	// proxied are those under Cluster, as service proxies use them.
+	proxied []*proxied
+}
+
+// sharers are all Services of an address with the policy of one of them.
+func (w *weigher) sharers(s *lb.Service, addr netip.Addr) []*lb.Service {
+	sharers := w.cluster[addr]
+	if s.Local {
+		sharers = w.local[addr]
 	}
-	for _, sharer := range services {
-		sum += r.world.Endpoints[sharer.Key].CountServing(r.nodes[node].Name, lb.FamilyOf(addr))
+	if len(sharers) == 0 {
+		return []*lb.Service{s}
+	}
+	return sharers
+}
+
+// prefersNear reports whether service proxies prefer endpoints near by for a Service at an address under the policy Cluster.
+func (w *weigher) prefersNear(s *lb.Service, addr netip.Addr) bool {
+	return w != nil && !s.Local &&
+		slices.ContainsFunc(w.sharers(s, addr), func(s *lb.Service) bool { return s.Distribution != lb.Anywhere })
+}
+
+// of are the weights for an address of a Service; nil: nodes are alike.
+func (w *weigher) of(s *lb.Service, addr netip.Addr) *endpointWeights {
+	if w == nil || !s.Local && !w.prefersNear(s, addr) {
+		return nil
+	}
+	by := &endpointWeights{family: lb.FamilyOf(addr)}
+	sharers := w.sharers(s, addr)
+	if s.Local {
+		for _, sharer := range sharers {
+			by.local = append(by.local, w.world.Endpoints[sharer.Key])
+		}
+		return by
+	}
+	var matches advertisementSet
+	for _, sharer := range sharers {
+		matches = matches.union(w.bgpMatches(w.address(sharer, addr)))
+	}
+	for _, sharer := range sharers {
+		by.proxied = append(by.proxied, w.rules.proxied(sharer, addr, matches))
+	}
+	return by
+}
+
+// weight of a node.
+func (by *endpointWeights) weight(n *lb.Node) (sum lb.Weight) {
+	for _, endpoints := range by.local {
+		sum += lb.WeightOf(endpoints.CountServing(n.Name, by.family))
+	}
+	for _, p := range by.proxied {
+		part, _ := p.of(n)
+		sum += part.weight()
+	}
+	if len(by.proxied) > 0 {
+		return max(sum, lb.LeastWeight)
 	}
 	return sum
 }
 
+// why says in words how a node comes to its weight.
+func (by *endpointWeights) why(n *lb.Node) string {
+	if len(by.proxied) == 0 {
+		return fmt.Sprintf("endpoints: %s", by.weight(n))
+	}
+	var texts []string
+	for _, p := range by.proxied {
+		texts = append(texts, p.why(n))
+	}
+	return strings.Join(texts, "; ")
+}
+
 // weightText says in the condition by what nodes are weighed for an address; "" where no advertisement asks for it. It is the same
 // whichever nodes there are.
-func (r *rules) weightText(a address, bgp advertisementSet) string {
+func (e *Explainer) weightText(a address, bgp advertisementSet) string {
+	r := e.rules
 	single := r.unaggregated(bgp, lb.FamilyOf(a.addr))
 	switch r.weightBy(bgp) {
 	case v1beta1.WeightByNodeAnnotation:
 		return ", weighted by the annotation " + v1beta1.AnnotationWeight + " of each node"
 	case v1beta1.WeightByEndpoints:
 		switch {
-		case !a.service.Local:
+		case !a.service.Local && !e.weigher.prefersNear(a.service, a.addr):
 			return ", not weighted by endpoints, since under externalTrafficPolicy Cluster every node serves all of them"
 		case r.weightBy(single) == "":
 			return ", not weighted by endpoints, since prefixes are aggregated"
+		}
+		if !a.service.Local {
+			return ", weighted by the ready endpoints that each node's service proxy prefers (trafficDistribution)"
 		}
 		return ", weighted by the ready endpoints on each node"
 	default:
@@ -112,12 +197,12 @@ func (e *Explainer) Weights(s *lb.Service) (lines []string) {
 // share of the traffic of an address that a peer is asked to give to a node. A weight of 0 is none.
 type share struct {
 	node, why string
-	weight    int
+	weight    lb.Weight
 }
 
 // sharesText says which shares nodes get; "" if none has a weight.
 func sharesText(shares []share) string {
-	sum := 0
+	sum := lb.Weight(0)
 	var without, texts []string
 	for _, s := range shares {
 		if sum += s.weight; s.weight == 0 {
@@ -148,6 +233,7 @@ func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shar
 		}
 		meant = single
 	}
+	weights := e.weigher.of(a.service, a.addr)
 	for node := range r.nodes {
 		if e.ineligibleBGP(a, key, peer, node) != Eligible || !r.mayServe(sharers, a.addr, node) {
 			continue
@@ -155,12 +241,10 @@ func (e *Explainer) shares(a address, sharers localSharers, peer *lb.Peer) (shar
 		s := share{node: r.nodes[node].Name}
 		switch by := r.weightBy(r.bgpSelecting(meant, node)); {
 		case by == v1beta1.WeightByNodeAnnotation:
-			var problem string
-			s.weight, problem = r.nodes[node].Weight()
-			s.why = strings.TrimSuffix(fmt.Sprintf("weight %d: %s", s.weight, problem), ": ")
-		case by == v1beta1.WeightByEndpoints && single != "":
-			s.weight = r.localEndpoints(a.service, sharers, a.addr, node)
-			s.why = fmt.Sprintf("endpoints: %d", s.weight)
+			weight, problem := r.nodes[node].Weight()
+			s.weight, s.why = lb.WeightOf(weight), strings.TrimSuffix(fmt.Sprintf("weight %d: %s", weight, problem), ": ")
+		case by == v1beta1.WeightByEndpoints && single != "" && weights != nil:
+			s.weight, s.why = weights.weight(r.nodes[node].Node), weights.why(r.nodes[node].Node)
 		}
 		shares = append(shares, s)
 	}

@@ -37,7 +37,7 @@ func weightsSeen(w *World, prefix string) string {
 		case a.Weight == 0:
 			texts = append(texts, n.Name+" -")
 		default:
-			texts = append(texts, fmt.Sprintf("%s %d", n.Name, a.Weight))
+			texts = append(texts, fmt.Sprintf("%s %s", n.Name, a.Weight))
 		}
 	}
 	return strings.Join(texts, ", ")
@@ -168,9 +168,9 @@ func TestWeights_EachPeerIsToldWhatItsAdvertisementSays(t *testing.T) {
 		t.Fatalf("there are %d sessions", len(sessions))
 	}
 	for _, session := range sessions {
-		want := map[string]int{"router": 1, "second": 5}[session.Peer]
+		want := map[string]lb.Weight{"router": lb.WeightOf(1), "second": lb.WeightOf(5)}[session.Peer]
 		if len(session.Paths) != 1 || session.Paths[0].Attributes.Weight != want {
-			t.Errorf("%s is told %v, want the weight %d", session.Peer, session.Paths, want)
+			t.Errorf("%s is told %v, want the weight %s", session.Peer, session.Paths, want)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func attributesText(a *announce.Attributes) (text string) {
 		text += fmt.Sprintf(" prepend %d", a.Prepend)
 	}
 	if a.Weight > 0 {
-		text += fmt.Sprintf(" weight %d", a.Weight)
+		text += fmt.Sprintf(" weight %s", a.Weight)
 	}
 	if len(a.Communities) > 0 {
 		text += " communities " + strings.Join(lb.Strings(a.Communities), ",")

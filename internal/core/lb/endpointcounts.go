@@ -17,6 +17,8 @@ type Endpoints struct {
 	nodes []nodeEndpoints
 	// all is the sum over nodes.
 	all familyCounts
+	// hints of the ready endpoints; nil: they have none. A pointer, since most Services have none.
+	hints *hints
 }
 
 type nodeEndpoints struct {
@@ -34,7 +36,7 @@ type endpointCount struct {
 
 // Same reports whether two are the same value, and not another one that may be equal. It costs nothing.
 func (e Endpoints) Same(other Endpoints) bool {
-	return e.all == other.all && len(e.nodes) == len(other.nodes) && (len(e.nodes) == 0 || &e.nodes[0] == &other.nodes[0])
+	return e.all == other.all && e.hints == other.hints && len(e.nodes) == len(other.nodes) && (len(e.nodes) == 0 || &e.nodes[0] == &other.nodes[0])
 }
 
 func familyIndex(family Family) int {
@@ -61,6 +63,7 @@ func (e *Endpoints) count(endpoint Endpoint) {
 	one := endpointCount{draining: 1}
 	if endpoint.Ready {
 		one = endpointCount{ready: 1}
+		e.hint(endpoint)
 	}
 	var counts familyCounts
 	counts[familyIndex(FamilyOf(endpoint.Addr))] = one
@@ -121,7 +124,7 @@ func sum(parts []*EndpointSlice) Endpoints {
 
 // plus returns the sum of two, the second with a sign.
 func (e Endpoints) plus(other Endpoints, sign int32) Endpoints {
-	if len(other.nodes) == 0 {
+	if len(other.nodes) == 0 && other.hints == nil {
 		return e
 	}
 	nodes := make([]nodeEndpoints, 0, len(e.nodes)+len(other.nodes))
@@ -139,7 +142,7 @@ func (e Endpoints) plus(other Endpoints, sign int32) Endpoints {
 			nodes = append(nodes, nodeEndpoints{next.node, counts})
 		}
 	}
-	return Endpoints{append(nodes, rest...), e.all.plus(other.all, sign)}
+	return Endpoints{append(nodes, rest...), e.all.plus(other.all, sign), e.hints.plus(other.hints, sign)}
 }
 
 func find(nodes []nodeEndpoints, node string) (int, bool) {
@@ -178,6 +181,18 @@ func (e Endpoints) CountServing(node string, family Family) int {
 		return int(has.draining)
 	}
 	return int(has.ready)
+}
+
+// AnyReady reports whether an endpoint of a family is ready anywhere.
+func (e Endpoints) AnyReady(family Family) bool { return e.all[familyIndex(family)].ready > 0 }
+
+// CountAllServing counts the serving endpoints of a family, wherever they are.
+func (e Endpoints) CountAllServing(family Family) int {
+	all := e.all[familyIndex(family)]
+	if all.ready == 0 {
+		return int(all.draining)
+	}
+	return int(all.ready)
 }
 
 // ServingNodes are the nodes with a serving endpoint of a family, in order of name.

@@ -17,6 +17,8 @@ type Endpoint struct {
 	Ready bool
 	// Draining: the endpoint is terminating and still serves.
 	Draining bool
+	// Hint says which nodes should use it.
+	Hint Hint
 }
 
 // EndpointSlice is some of a Service's endpoints.
@@ -63,6 +65,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 		parsed = append(parsed, Endpoint{
 			Addr: addr, Node: node, Ready: ready,
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
+			Hint: parseHint(endpoint.Hints),
 		})
 	}
 	s := NewEndpointSlice(key, parsed)
@@ -95,5 +98,5 @@ func (e Endpoint) compare(other Endpoint) int {
 	if e.Addr != other.Addr {
 		return e.Addr.Compare(other.Addr)
 	}
-	return cmp.Or(boolCompare(other.Ready, e.Ready), boolCompare(other.Draining, e.Draining))
+	return cmp.Or(boolCompare(other.Ready, e.Ready), boolCompare(other.Draining, e.Draining), e.Hint.compare(other.Hint))
 }

@@ -114,6 +114,27 @@ func TestParseEndpointSlice_HostNamesDoNoHarm(t *testing.T) {
 	}
 }
 
+// anyHint is none, for a zone, or for a zone and a node.
+func anyHint(random *rand.Rand) (h Hint) {
+	if random.IntN(3) > 0 {
+		h.Zone = string(rune('a' + random.IntN(3)))
+	}
+	if h.Zone != "" && random.IntN(2) > 0 {
+		h.Node = fmt.Sprint("n", random.IntN(5))
+	}
+	return h
+}
+
+// hintsOf are the numbers of ready endpoints by their hints, in words.
+func hintsOf(e Endpoints) (texts []string) {
+	for _, family := range []Family{IPv4, IPv6} {
+		for hint, ready := range e.Hints(family) {
+			texts = append(texts, fmt.Sprintf("%s %v: %d", family, hint, ready))
+		}
+	}
+	return texts
+}
+
 // Whatever changes, what was updated is what is joined anew.
 func TestEndpoints_UpdateIsJoin(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -124,7 +145,7 @@ func TestEndpoints_UpdateIsJoin(t *testing.T) {
 			if random.IntN(4) == 0 {
 				addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0xd, 0xb8, 15: byte(random.IntN(8))})
 			}
-			list = append(list, Endpoint{Addr: addr, Node: fmt.Sprint("n", random.IntN(5)), Ready: random.IntN(2) == 0, Draining: random.IntN(2) == 0})
+			list = append(list, Endpoint{Addr: addr, Node: fmt.Sprint("n", random.IntN(5)), Ready: random.IntN(2) == 0, Draining: random.IntN(2) == 0, Hint: anyHint(random)})
 		}
 		s := NewEndpointSlice(Key{}, list)
 		s.Size = random.IntN(MaxEndpoints / 2) // now and then not all are read
@@ -148,7 +169,7 @@ func TestEndpoints_UpdateIsJoin(t *testing.T) {
 			parts = slices.Insert(parts, random.IntN(len(parts)+1), slice())
 		}
 		updated = updated.Update(before, parts)
-		if want := JoinEndpoints(parts); !slices.Equal(updated.nodes, want.nodes) || updated.all != want.all {
+		if want := JoinEndpoints(parts); !slices.Equal(updated.nodes, want.nodes) || updated.all != want.all || !slices.Equal(hintsOf(updated), hintsOf(want)) {
 			t.Fatalf("step %d: got %+v, want %+v", i, updated, want)
 		}
 	}
@@ -196,5 +217,58 @@ func TestEndpoints_OfOneSliceAreThoseOfTheSlice(t *testing.T) {
 	}
 	if e = e.Update([]*EndpointSlice{first}, []*EndpointSlice{second}); !e.Same(second.Endpoints) {
 		t.Error("those of a slice in the place of another are copied")
+	}
+}
+
+func TestParseEndpointSlice_Hints(t *testing.T) {
+	no := false
+	hints := func(zones, nodes []string) *discoveryv1.EndpointHints {
+		h := &discoveryv1.EndpointHints{}
+		for _, zone := range zones {
+			h.ForZones = append(h.ForZones, discoveryv1.ForZone{Name: zone})
+		}
+		for _, node := range nodes {
+			h.ForNodes = append(h.ForNodes, discoveryv1.ForNode{Name: node})
+		}
+		return h
+	}
+	slice := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4}
+	for i, hints := range []*discoveryv1.EndpointHints{
+		hints([]string{"b"}, nil), hints([]string{"a"}, []string{"n1"}), hints([]string{"b"}, nil), hints([]string{"a", "b"}, []string{"n1", "n2"}), nil, {},
+	} {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{fmt.Sprint("203.0.113.", i)}, Hints: hints})
+	}
+	slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+		Addresses: []string{"203.0.113.9"}, Hints: hints([]string{"c"}, nil), Conditions: discoveryv1.EndpointConditions{Ready: &no},
+	})
+	want := []string{"IPv4 {a n1}: 1", "IPv4 {b }: 2", "IPv4 { }: 3"}
+	if got := hintsOf(ParseEndpointSlice(slice).Endpoints); !slices.Equal(got, want) {
+		t.Errorf("the hints are %v, want %v", got, want)
+	}
+}
+
+func TestEndpoints_OthersAreNotTheSameWhenHintsChange(t *testing.T) {
+	with := func(hint Hint) *EndpointSlice {
+		e := endpoint("203.0.113.1", "n1", true, false)
+		e.Hint = hint
+		return NewEndpointSlice(Key{}, []Endpoint{e})
+	}
+	before, now := []*EndpointSlice{with(Hint{})}, []*EndpointSlice{with(Hint{Zone: "a"})}
+	e := JoinEndpoints(before)
+	if got := e.Update(before, now); got.Same(e) || !slices.Equal(hintsOf(got), []string{"IPv4 {a }: 1"}) {
+		t.Errorf("got %v", hintsOf(got))
+	}
+	more := append(now, NewEndpointSlice(Key{}, []Endpoint{endpoint("203.0.113.2", "n2", true, false)})) //nolint:gocritic // another list
+	both := e.Update(before, more)
+	if got := both.Update(more, append(before, more[1])); got.Same(both) || !slices.Equal(hintsOf(got), []string{"IPv4 { }: 2"}) {
+		t.Errorf("without the hints they are %v", hintsOf(got))
+	}
+}
+
+func TestWeight_InWords(t *testing.T) {
+	for weight, want := range map[Weight]string{WeightOf(5): "5", WeightOf(5) / 3: "1.667", LeastWeight: "0.001", 0: "0", WeightOf(-1): "0"} {
+		if json, err := weight.MarshalJSON(); weight.String() != want || string(json) != want || err != nil {
+			t.Errorf("%d is %s, in JSON %s, %v; want %s", uint64(weight), weight, json, err, want)
+		}
 	}
 }

@@ -86,19 +86,15 @@ func parseBandwidth(text, administrator, number string) (Community, error) {
 	return linkBandwidth(asn, rate), nil
 }
 
-// octetsPerWeight is the bandwidth in octets a second that stands for a weight of 1: 1 Mbit/s, which routers show as such. Routers
-// look at the relation of bandwidths alone. Those that keep them in 32 bits, as FRR, have room for a weight of 34,000.
-const octetsPerWeight = 125_000
-
 // asTrans stands for an AS number that has more than 16 bits (RFC 6793).
 const asTrans = 23456
 
 // LinkBandwidth is the link bandwidth of a path with a weight, from an AS (RFC 10005).
-func LinkBandwidth(asn uint32, weight int) Community {
+func LinkBandwidth(asn uint32, weight Weight) Community {
 	if asn > math.MaxUint16 {
 		asn = asTrans
 	}
-	return linkBandwidth(asn, uint64(weight)*octetsPerWeight) //nolint:gosec // not negative
+	return linkBandwidth(asn, uint64(weight))
 }
 
 func linkBandwidth(asn uint32, rate uint64) Community {
