@@ -80,7 +80,9 @@ func reportFarthest(b *testing.B, cluster *lab.Cluster, address netip.Addr, pods
 	if len(answered) != sum {
 		b.Fatalf("%d pods answered: %v", len(answered), answered)
 	}
-	off := func(count int, want float64) float64 { return math.Abs(float64(count)/float64(connections)/want-1) * 100 }
+	off := func(count int, want float64) float64 {
+		return math.Abs(float64(count)/float64(connections)/want-1) * 100
+	}
 	for pod, count := range answered {
 		arrived[pod.node] += count
 		farthest = max(farthest, off(count, 1/float64(sum)))

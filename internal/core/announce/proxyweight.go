@@ -44,7 +44,7 @@ type proxied struct {
 type part struct{ endpoints, nodes int }
 
 func (p part) weight() lb.Weight {
-	return lb.WeightOf(p.endpoints) / lb.Weight(max(p.nodes, 1)) //nolint:gosec // not negative
+	return lb.WeightOf(p.endpoints) / lb.Weight(max(p.nodes, 1))
 }
 
 // proxied works out what each node bears of the endpoints of a Service at an address that some advertisements announce.

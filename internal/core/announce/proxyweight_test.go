@@ -65,41 +65,59 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 		condition, explained string
 	}{
 		{
-			"a zone gets as much as it has endpoints, however many nodes", lb.SameZone, three, []string{"n1", "n3", "n3", "n3"}, nil, "n1 0.5, n2 0.5, n3 3", near,
+			"a zone gets as much as it has endpoints, however many nodes", lb.SameZone, three,
+			[]string{"n1", "n3", "n3", "n3"},
+			nil, "n1 0.5, n2 0.5, n3 3", near,
 			"13 % to n1 (endpoints for its zone a: 1, among nodes: 2), 13 % to n2 (endpoints for its zone a: 1, among nodes: 2), " +
 				"75 % to n3 (endpoints for its zone b: 3, among nodes: 1)",
 		},
 		{
-			"a zone without endpoints gets next to nothing", lb.SameZone, three, []string{"n3", "n3"}, nil, "n1 0.001, n2 0.001, n3 2", near,
+			"a zone without endpoints gets next to nothing", lb.SameZone, three,
+			[]string{"n3", "n3"},
+			nil, "n1 0.001, n2 0.001, n3 2", near,
 			"0 % to n1 (no endpoints but those near other nodes), 0 % to n2 (no endpoints but those near other nodes), 100 % to n3",
 		},
 		{
-			"nodes without a zone use all endpoints, which are near others", lb.SameZone, map[string]string{"n1": "a", "n2": "", "n3": "b"},
-			[]string{"n1", "n3"}, nil, "n1 1, n2 0.001, n3 1", near, "0 % to n2 (no endpoints but",
+			"nodes without a zone use all endpoints, which are near others", lb.SameZone,
+			map[string]string{"n1": "a", "n2": "", "n3": "b"},
+			[]string{"n1", "n3"},
+			nil, "n1 1, n2 0.001, n3 1", near, "0 % to n2 (no endpoints but",
 		},
 		{
-			"one endpoint without a hint, and all hints are ignored", lb.SameZone, map[string]string{"n1": "a", "n2": "", "n3": "b"},
-			[]string{"n1", "n2", "n3", "n3", "n3", "n3"}, nil, "n1 2, n2 2, n3 2", near, "33 % to n2 (endpoints: 6, among nodes: 3)",
+			"one endpoint without a hint, and all hints are ignored", lb.SameZone,
+			map[string]string{"n1": "a", "n2": "", "n3": "b"},
+			[]string{"n1", "n2", "n3", "n3", "n3", "n3"},
+			nil, "n1 2, n2 2, n3 2", near, "33 % to n2 (endpoints: 6, among nodes: 3)",
 		},
 		{
-			"endpoints of a zone where no node announces are left to those that use all", lb.SameZone, map[string]string{"n1": "a", "n2": "", "n3": "b"},
-			[]string{"n1", "n3", "n3"}, func(w *World, _ *lb.Service) { w.node("n3").Draining = true }, "n1 1, n2 2", near, "67 % to n2 (endpoints: 2, among nodes: 1)",
+			"endpoints of a zone where no node announces are left to those that use all", lb.SameZone,
+			map[string]string{"n1": "a", "n2": "", "n3": "b"},
+			[]string{"n1", "n3", "n3"},
+			func(w *World, _ *lb.Service) { w.node("n3").Draining = true }, "n1 1, n2 2", near, "67 % to n2 (endpoints: 2, among nodes: 1)",
 		},
 		{
-			"a node that is dead for the API server does not count in its zone", lb.SameZone, three, []string{"n1", "n3"},
+			"a node that is dead for the API server does not count in its zone", lb.SameZone, three,
+			[]string{"n1", "n3"},
 			func(w *World, _ *lb.Service) { w.node("n2").Down = true }, "n1 1, n2 1, n3 1", near, "33 % to n1 (endpoints for its zone a: 1, among nodes: 1)",
 		},
 		{
-			"a node with endpoints gets as much as it has", lb.SameNode, three, []string{"n1", "n1", "n3"}, nil, "n1 2, n2 0.001, n3 1", near,
+			"a node with endpoints gets as much as it has", lb.SameNode, three,
+			[]string{"n1", "n1", "n3"},
+			nil, "n1 2, n2 0.001, n3 1", near,
 			"67 % to n1 (endpoints on it: 2), 0 % to n2 (no endpoints but those near other nodes), 33 % to n3 (endpoints on it: 1)",
 		},
 		{
-			"endpoints on a node that does not announce are left to the others of its zone", lb.SameNode, map[string]string{"n1": "a", "n2": "a", "n3": "a", "n4": "b"},
-			[]string{"n1", "n1", "n4"}, func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "n2 1, n3 1, n4 1", near,
+			"endpoints on a node that does not announce are left to the others of its zone", lb.SameNode,
+			map[string]string{"n1": "a", "n2": "a", "n3": "a", "n4": "b"},
+			[]string{"n1", "n1", "n4"},
+			func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "n2 1, n3 1, n4 1", near,
 			"33 % to n2 (endpoints for its zone a: 2, among nodes: 2)",
 		},
 		{
-			"endpoints that are hinted for a node alone", lb.SameNode, map[string]string{"n1": "", "n2": "", "n3": ""}, []string{"n1", "n1", "n2"}, nil,
+			"endpoints that are hinted for a node alone", lb.SameNode,
+			map[string]string{"n1": "", "n2": "", "n3": ""},
+			[]string{"n1", "n1", "n2"},
+			nil,
 			"n1 2, n2 1, n3 0.001", near, "67 % to n1 (endpoints on it: 2)",
 		},
 		{"all nodes alike when endpoints terminate and none is ready", lb.SameZone, three, nil, func(w *World, s *lb.Service) {
@@ -108,7 +126,9 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 			}).Endpoints
 		}, "n1 0.333, n2 0.333, n3 0.333", near, "33 % to n3 (endpoints: 1, among nodes: 3)"},
 		{
-			"hints that the Service did not ask for", lb.SameZone, three, []string{"n1"}, func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
+			"hints that the Service did not ask for", lb.SameZone, three,
+			[]string{"n1"},
+			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
 			"n1 -, n2 -, n3 -", ", not weighted by endpoints, since under externalTrafficPolicy Cluster", "",
 		},
 		{"of all that share the address", lb.SameZone, three, []string{"n1"}, func(w *World, s *lb.Service) {
@@ -116,7 +136,9 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 			s.SharingKey, other.SharingKey = "key", "key"
 		}, "n1 1.5, n2 1.5, n3 1", near, "n1 (endpoints for its zone a: 1, among nodes: 2; endpoints: 3, among nodes: 3)"},
 		{
-			"none where one node is best for session affinity", lb.SameZone, three, []string{"n1"}, func(_ *World, s *lb.Service) { s.Affinity = true },
+			"none where one node is best for session affinity", lb.SameZone, three,
+			[]string{"n1"},
+			func(_ *World, s *lb.Service) { s.Affinity = true },
 			"n1 -, n2 -, n3 -", "one node is best", "",
 		},
 		{"none for an aggregate", lb.SameZone, three, []string{"n1"}, func(w *World, _ *lb.Service) {

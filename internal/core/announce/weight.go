@@ -120,7 +120,7 @@ func (w *weigher) of(s *lb.Service, addr netip.Addr) *endpointWeights {
 		matches = matches.union(w.bgpMatches(w.address(sharer, addr)))
 	}
 	for _, sharer := range sharers {
-		by.proxied = append(by.proxied, w.rules.proxied(sharer, addr, matches))
+		by.proxied = append(by.proxied, w.proxied(sharer, addr, matches))
 	}
 	return by
 }

@@ -65,7 +65,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 		parsed = append(parsed, Endpoint{
 			Addr: addr, Node: node, Ready: ready,
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
-			Hint: parseHint(endpoint.Hints),
+			Hint:     parseHint(endpoint.Hints),
 		})
 	}
 	s := NewEndpointSlice(key, parsed)

@@ -14,7 +14,7 @@ const (
 )
 
 // WeightOf a number of endpoints, or of the number in a node's annotation.
-func WeightOf(count int) Weight { return Weight(max(count, 0)) * OneWeight } //nolint:gosec // not negative
+func WeightOf(count int) Weight { return Weight(max(count, 0)) * OneWeight }
 
 // String writes it as a number of endpoints, with up to three digits behind the point.
 func (w Weight) String() string {
