@@ -81,29 +81,63 @@ func (d *division) setQuotas() {
 	}
 }
 
-// giveUp frees what servers have above their quotas. Each gives shares that are far apart, and not the same places as others:
-// so the clients that move have addresses all over the segment.
+// giveUp frees what servers have above their quotas: one after the other the share that is most like the others of its server, so that
+// what stays is even.
 func (d *division) giveUp() {
-	for i, shares := range d.shares {
-		surplus := len(shares) - d.quotas[i]
-		for j := range surplus {
-			d.free = append(d.free, shares[(j*len(shares)/surplus+i)%len(shares)])
+	for i := range d.shares {
+		for len(d.shares[i]) > d.quotas[i] {
+			most, at := -1, 0
+			for place, share := range d.shares[i] {
+				if crowding := d.crowding(share, i); crowding > most {
+					most, at = crowding, place
+				}
+			}
+			d.free = append(d.free, d.shares[i][at])
+			d.shares[i] = slices.Delete(d.shares[i], at, at+1)
 		}
-		d.quotas[i] -= min(len(shares), d.quotas[i])
+		d.quotas[i] -= len(d.shares[i])
 	}
 	slices.Sort(d.free)
 }
 
-// giveOut gives each free share to the server that lacks most, so that neighbours go to different servers.
+// giveOut gives each free share to a server that has few shares like it, and among equals to the one that lacks most.
 func (d *division) giveOut() {
 	for _, share := range d.free {
-		most := 0
+		best, least := -1, 0
 		for i := range d.quotas {
-			if d.quotas[i] > d.quotas[most] {
-				most = i
+			if cost := d.crowding(share, i)*Count - d.quotas[i]; d.quotas[i] > 0 && (best < 0 || cost < least) {
+				best, least = i, cost
 			}
 		}
-		d.of[share] = most
-		d.quotas[most]--
+		d.of[share] = best
+		d.shares[best] = append(d.shares[best], share)
+		d.quotas[best]--
 	}
 }
+
+// crowding is how much a share is like those that a server has.
+func (d *division) crowding(share, server int) (sum int) {
+	for _, other := range d.shares[server] {
+		sum += likeness[share][other]
+	}
+	return sum
+}
+
+// likeness of two shares: they should not have one server. Neighbours are alike, for clients with addresses in a row, and so are those that
+// are some small steps apart, for addresses that are handed out in steps, such as all even ones. A hash of the address would leave both to
+// chance. What each counts was found by trial.
+var likeness = func() (of [Count][Count]int) {
+	const near, nearCounts = 12, 3
+	for share := range Count {
+		for other := range Count {
+			apart := max(share-other, other-share)
+			of[share][other] = nearCounts * max(0, near+1-min(apart, Count-apart))
+			for _, s := range []struct{ step, counts int }{{2, 3}, {3, 3}, {4, 2}, {5, 3}, {6, 2}} {
+				if apart%s.step == 0 {
+					of[share][other] += s.counts * s.step
+				}
+			}
+		}
+	}
+	return of
+}()

@@ -95,6 +95,40 @@ func TestDivide_SpreadsClientsInARow(t *testing.T) {
 	check(20, 4)
 }
 
+// Hosts of a subnet of 254 whose addresses are some steps apart, all even ones for example: none of two to four servers has many more than
+// its part of them. If a table gave the shares to the servers in turn, one of two servers would have all even ones.
+func TestDivide_SpreadsClientsInSteps(t *testing.T) {
+	check := func(table Table, most float64) {
+		t.Helper()
+		servers := table.Servers()
+		for step := 1; step <= 6; step++ {
+			for first := range step {
+				counts, clients := map[string]int{}, 0
+				for addr := first; addr < 254; addr += step {
+					counts[table.ServerOf(addr%Count)]++
+					clients++
+				}
+				for _, server := range servers {
+					if want := float64(clients) / float64(len(servers)); float64(counts[server]) > (1+most)*want {
+						t.Errorf("every %d. of the clients from the %d. on: %v, of %s", step, first, counts, table)
+					}
+				}
+			}
+		}
+	}
+	for servers := 2; servers <= 4; servers++ {
+		check(Divide(Table{}, names(servers)), 0.45)
+	}
+	random := rand.New(rand.NewPCG(2, 2))
+	table := Divide(Table{}, names(3))
+	for range 50 {
+		after := slices.DeleteFunc(names(4), func(string) bool { return random.IntN(3) == 0 })
+		if table = Divide(table, after); len(after) > 1 {
+			check(table, 1)
+		}
+	}
+}
+
 func TestChoose_KeepsServersAndThenTheFirst(t *testing.T) {
 	before := Divide(Table{}, []string{"z", "y"})
 	nodes := append(names(MaxServers), "y", "n3")

@@ -30,8 +30,8 @@ const (
 )
 
 // Share returns the share of a client: the last 32 bits of its address, modulo Count. So clients with addresses in a row are
-// spread evenly, and a client of IPv4 has the same share if its address is written as one of IPv6. An address that is not
-// valid has share 0.
+// spread evenly, which a hash of the address would leave to chance; Divide sees to those in steps. A client of IPv4 has the same share
+// if its address is written as one of IPv6. An address that is not valid has share 0.
 func Share(client netip.Addr) int {
 	if !client.IsValid() {
 		return 0
