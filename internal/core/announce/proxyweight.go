@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 )
 
 // Weights under the policy Cluster. A service proxy spreads what its node attracts equally over the endpoints that it uses: those hinted
@@ -117,6 +118,22 @@ func (p *proxied) of(n *lb.Node) (part, area) {
 		return zone, ownZone
 	}
 	return p.rest, anywhere
+}
+
+// digest changes with the weights of nodes. It takes as long as there are nodes with endpoints, and not as there are nodes.
+func (p *proxied) digest() uint64 {
+	of := func(name string, x part) uint64 {
+		return rendezvous.Mix(rendezvous.Mix(rendezvous.Hash(name)^uint64(x.endpoints)) ^ uint64(x.nodes)) //nolint:gosec // G115: not negative
+	}
+	digest := of("", p.rest)
+	// order does not matter: these are sums
+	for name, own := range p.onNode {
+		digest += of("node "+name, part{own, 1})
+	}
+	for zone, x := range p.inZone {
+		digest += of("zone "+zone, x)
+	}
+	return digest
 }
 
 // why says in words how a node comes to its weight.

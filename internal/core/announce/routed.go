@@ -107,8 +107,14 @@ func (r *rules) weightRevision(a address, matches advertisementSet, weigher *wei
 	if by == v1beta1.WeightByEndpoints {
 		byEndpoints = weigher.of(a.service, a.addr)
 	}
-	if by == "" || by == v1beta1.WeightByEndpoints && byEndpoints == nil {
+	switch {
+	case by == "" || by == v1beta1.WeightByEndpoints && byEndpoints == nil:
 		return 0
+	case byEndpoints != nil && len(byEndpoints.proxied) > 0:
+		for _, p := range byEndpoints.proxied {
+			digest += p.digest()
+		}
+		return digest
 	}
 	for _, i := range nodes.indexes {
 		annotated, _ := r.nodes[i].Weight()
