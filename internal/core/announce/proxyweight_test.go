@@ -114,6 +114,13 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 			"33 % to n2 (endpoints for its zone a: 2, among nodes: 2)",
 		},
 		{
+			"which are those that have none of their own", lb.SameNode, map[string]string{"n1": "a", "n2": "a", "n3": "a", "n4": "a"},
+			[]string{"n1", "n1", "n2"},
+			func(w *World, _ *lb.Service) { w.node("n1").Draining = true },
+			"n2 1, n3 1, n4 1", near,
+			"33 % to n2 (endpoints on it: 1), 33 % to n3 (endpoints for its zone a: 2, among nodes: 2)",
+		},
+		{
 			"endpoints that are hinted for a node alone", lb.SameNode,
 			map[string]string{"n1": "", "n2": "", "n3": ""},
 			[]string{"n1", "n1", "n2"},
