@@ -225,6 +225,10 @@ type NodeServiceAddress struct {
 	Address string `json:"address"`
 	// interface of the node that has it.
 	Interface string `json:"interface"`
+	// lost says that the interface has it no more. It counts for 30 s after that, since a virtual IP that moves between nodes is on none
+	// for a moment.
+	// +optional
+	Lost bool `json:"lost,omitempty"`
 }
 
 // NodeInterface is an interface of a node on which it can answer ARP or NDP.

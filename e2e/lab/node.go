@@ -105,7 +105,7 @@ func (n Node) Duplicate() { n.c.t.Helper(); fault.Duplicate(n.c.t, n.Host) }
 // Slow has the node send slowly and late, until the test's end.
 func (n Node) Slow() { n.c.t.Helper(); fault.Slow(n.c.t, n.Host) }
 
-// SecondInterface gives the node an eth1 on the segment that its eth0 is on, with another address of the subnet, until the
+// SecondInterface gives the node an eth1 on the segment that its eth0 is on, with other addresses of the subnets, until the
 // test ends.
 func (n Node) SecondInterface(address netip.Addr) {
 	n.c.t.Helper()

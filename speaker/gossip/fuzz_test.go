@@ -20,7 +20,7 @@ func FuzzState(f *testing.F) {
 		Subnet: full.Links[0].Addresses[0].Masked(), Cut: []string{"b"}, Open: []string{"c"}, Heard: []string{"d"},
 	}}
 	full.Draining, full.DrainingTold = []netip.Addr{full.Links[0].Addresses[0].Addr(), netip.MustParseAddr("2001:db8::1")}, true
-	full.Sessions, full.PassesOn = 1<<60, true
+	full.Sessions, full.PassesOn, full.Lost = 1<<60, true, full.Draining
 	for _, s := range []State{{}, {Known: true}, {Leaving: true, Proxy: 1}, full} {
 		f.Add(byte(version1), s.encode(version1))
 		f.Add(byte(version2), s.encode(version2))

@@ -28,6 +28,8 @@ type State struct {
 	DrainingTold bool
 	// PassesOn: its node passes on what it does not know of open connections; one of an earlier version does not.
 	PassesOn bool
+	// Lost are addresses of Services that kernels of nodes had until a moment ago: its own node's; of a monitor, all that it knows of.
+	Lost []netip.Addr
 	// Sessions is a digest of which BGP sessions of its node are established: routers spread traffic anew when it changes.
 	Sessions uint64
 }
@@ -38,6 +40,8 @@ const (
 	maxLinks, maxAddresses = 4096, 16384
 	// maxDraining bounds the addresses of Draining; with more, DrainingTold is false.
 	maxDraining = 2048
+	// maxLost bounds the addresses of Lost; the others are left out.
+	maxLost = 256
 	// maxState is the most bytes of an encoded state.
 	maxState = 1 << 20
 )
@@ -123,7 +127,7 @@ func (r *reader) state() State {
 	for _, link := range s.Links {
 		addresses += len(link.Addresses) + len(link.Routes) + len(link.Local)
 	}
-	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments || len(s.Draining) > maxDraining {
+	if len(s.Links) > maxLinks || addresses > maxAddresses || len(s.Segments) > maxSegments || len(s.Draining) > maxDraining || len(s.Lost) > maxLost {
 		r.fail()
 	}
 	if r.failed {

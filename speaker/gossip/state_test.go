@@ -39,6 +39,22 @@ func TestState_TellsOfTheServiceProxy(t *testing.T) {
 	}
 }
 
+func TestState_TellsWhatIsLost(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.200")
+	decode := func(s State) (State, bool) { return stateRecord{version: version2, body: s.encode(version2)}.decode() }
+	said := State{Lost: []netip.Addr{addr, netip.MustParseAddr("2001:db8::200")}}
+	if got, ok := decode(said); !ok || !reflect.DeepEqual(got, said) {
+		t.Errorf("it arrives as %+v", got)
+	}
+	said.Lost = slices.Repeat([]netip.Addr{addr}, maxLost+1)
+	if got, ok := decode(said); !ok || len(got.Lost) != maxLost {
+		t.Errorf("too many arrive as %d", len(got.Lost))
+	}
+	if _, ok := (stateRecord{version: version2, body: appendField(said.encode(version2), 10, addr.AsSlice())}).decode(); ok {
+		t.Error("a state with too many addresses is taken")
+	}
+}
+
 func TestState_TellsWhatIsDraining(t *testing.T) {
 	addr := netip.MustParseAddr("192.0.2.200")
 	decode := func(s State) (State, bool) { return stateRecord{version: version2, body: s.encode(version2)}.decode() }

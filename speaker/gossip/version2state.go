@@ -48,7 +48,11 @@ func (s State) append2(b []byte) []byte {
 		b = appendField(b, 6, addr.AsSlice())
 	}
 	b = appendNumberField(appendFlagField(b, 7, s.DrainingTold && len(s.Draining) <= maxDraining), 8, s.Sessions)
-	return appendFlagField(b, 9, s.PassesOn)
+	b = appendFlagField(b, 9, s.PassesOn)
+	for _, addr := range s.Lost[:min(len(s.Lost), maxLost)] {
+		b = appendField(b, 10, addr.AsSlice())
+	}
+	return b
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -98,6 +102,8 @@ func (r *reader) state2() State {
 			s.Sessions = value.number()
 		case 9:
 			s.PassesOn = value.flag()
+		case 10:
+			s.Lost = append(s.Lost, value.addressField())
 		default:
 			return false
 		}

@@ -75,7 +75,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	passed := l.passOn(now, seen, plan, &decision)
 	sessions, routesWait := m.connections.delayRoutes(now, sessions)
 	sessions, holdWait := l.holdSessions(now, seen, plan, departure.Sessions(sessions, stage, l.leavingWhy()))
-	wait = soonest(wait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait)
+	wait = soonest(wait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait, seen.addressWait)
 	return &desired{
 		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
@@ -100,9 +100,23 @@ func soonest(waits ...time.Duration) (wait time.Duration) {
 func (l *Loop) said(seen *snapshot, passed *passing, sessions []announce.Session) gossip.State {
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
-		Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
+		Lost: l.lost(seen), Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
 		PassesOn: l.exec.Connections.Unable() == "", Sessions: digestOf(attracting(sessions, seen.world.Running)),
 	}
+}
+
+// lost are the addresses of Services that kernels have lost and that still count, as far as this speaker tells the others: those that are
+// started meanwhile know of no others.
+func (l *Loop) lost(seen *snapshot) []netip.Addr {
+	node := l.cfg.Node
+	if l.monitors(seen, time.Now()) {
+		node = ""
+	}
+	var lost []netip.Addr
+	for _, own := range l.memory.computer.OwnServiceAddresses(l.memory.addresses.LostBy(node)) {
+		lost = append(lost, own.Addr)
+	}
+	return lost
 }
 
 // participantInput is what the election depends on beside the contests.

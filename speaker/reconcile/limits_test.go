@@ -70,7 +70,7 @@ func TestNetworkStatus_LeavesOutNoAddressOfAService(t *testing.T) {
 	world := announce.World{OwnLinks: []lb.Link{has}, Services: []*lb.Service{service}, Pools: &lb.Pools{}}
 	var services announce.Computer
 	services.Compute(&world)
-	got := networkStatus(&world, &services)
+	got := networkStatus(&world, &services, nil)
 	if len(got.ServiceAddresses) != v1beta1.SpeakerNetworkLimit || len(got.MoreServiceAddresses) > v1beta1.SpeakerRangeLimit {
 		t.Errorf("%d addresses are listed, and %d ranges", len(got.ServiceAddresses), len(got.MoreServiceAddresses))
 	}

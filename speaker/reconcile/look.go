@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -67,6 +68,8 @@ type snapshot struct {
 	live map[string]uint64
 	// silent are the nodes that are not alive and can be asked on the segment, with the incarnations of their speakers.
 	silent map[string]uint64
+	// addressWait is when an address that a kernel has lost counts no more; 0: there is none.
+	addressWait time.Duration
 	// gossip is the address at which the others reach this speaker.
 	gossip netip.AddrPort
 	// relevant are the links of this node that the others need to know.
@@ -242,19 +245,25 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 		s.world.Links[node] = s.view.Peers[node].State.Links
 	}
 	s.world.Links[l.cfg.Node] = links // One that leaves goes on answering until it is replaced.
-	s.world.NodeAddresses, s.world.NodePrefixes = l.nodeAddresses(s)
+	s.world.NodeAddresses, s.world.NodePrefixes, s.addressWait = l.memory.addresses.Update(time.Now(), l.knownAddresses(s))
 }
 
-// nodeAddresses are what the kernels of the nodes have, this one's included.
-func (l *Loop) nodeAddresses(s *snapshot) (map[netip.Addr]announce.NodeAddress, []announce.NodePrefix) {
-	links := make(map[string][]lb.Link, len(s.view.Peers)+1)
+// knownAddresses are what the nodes are known to have, this one included.
+func (l *Loop) knownAddresses(s *snapshot) announce.KnownAddresses {
+	known := announce.KnownAddresses{
+		Links: make(map[string][]lb.Link, len(s.view.Peers)+1), Told: map[string][]netip.Addr{},
+		Stays: func(node string) bool { return node == l.cfg.Node || s.inCluster(node) && !s.down(node) },
+	}
 	for node, peer := range s.view.Peers {
 		if peer.StateKnown {
-			links[node] = peer.State.Links
+			known.Links[node] = peer.State.Links
+		}
+		if node != l.cfg.Node && len(peer.State.Lost) > 0 {
+			known.Told[node] = peer.State.Lost
 		}
 	}
-	links[l.cfg.Node] = s.world.OwnLinks
-	return l.memory.addresses.Update(links, func(node string) bool { return node == l.cfg.Node || s.inCluster(node) && !s.down(node) })
+	known.Links[l.cfg.Node] = s.world.OwnLinks
+	return known
 }
 
 // gossipSpeakers are the speakers that are alive. What this one says of itself may not have come round yet.

@@ -23,12 +23,8 @@ func (l *Loop) observe(seen *snapshot) bool {
 	if seen.own != nil && lb.SpeakerGone(seen.own) {
 		m.monitor.Accuse(now)
 	}
-	able := func(node string) bool {
-		_, keeps := seen.published[node]
-		return keeps && seen.view.Peers[node].Version != 1 // One that was put back to version 1 has an EndpointSlice still.
-	}
 	known := seen.world.Members.Known || l.exec.Gossip.Off() || now.Sub(l.started) >= membershipTimeout
-	observing := known && m.monitor.Is(now, l.cfg.Node, seen.view.Alive, able)
+	observing := known && l.monitors(seen, now)
 	missing := m.absence.Missing(now, seen.expected(l.cfg.Node), seen.view.Alive)
 	if !seen.view.Known {
 		missing = nil
@@ -37,4 +33,12 @@ func (l *Loop) observe(seen *snapshot) bool {
 		Observing: observing, Alone: len(seen.view.Alive) <= 1, Missing: missing, Owner: seen.node(l.cfg.Node),
 	})
 	return observing
+}
+
+// monitors reports whether this speaker is one of those that speak for all.
+func (l *Loop) monitors(seen *snapshot, now time.Time) bool {
+	return l.memory.monitor.Is(now, l.cfg.Node, seen.view.Alive, func(node string) bool {
+		_, keeps := seen.published[node]
+		return keeps && seen.view.Peers[node].Version != 1 // One that was put back to version 1 has an EndpointSlice still.
+	})
 }

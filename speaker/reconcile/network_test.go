@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -30,7 +31,7 @@ func TestNetworkStatus(t *testing.T) {
 		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
 	}
 	for range 2 {
-		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}, &announce.Computer{}); !reflect.DeepEqual(got, want) {
+		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}, &announce.Computer{}, nil); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
 		slices.Reverse(links) // the order of the kernel does not matter
@@ -39,7 +40,7 @@ func TestNetworkStatus(t *testing.T) {
 	for i := range 200 {
 		links[0].Addresses = append(links[0].Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32))
 	}
-	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
+	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}, nil); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
 		t.Errorf("%d addresses are reported", len(got.Addresses))
 	}
 }
@@ -63,8 +64,19 @@ func stopsWhenAKernelHasTheAddress(t *testing.T, f *fixture) {
 	}
 	peer.State.Links = links()
 	f.gossip.view.Peers["n2"] = peer
-	if f.pass(t); len(f.bgp.desired[0].Paths) == 0 {
+	f.settle(t, time.Second)
+	if len(f.bgp.desired[0].Paths) > 0 || len(f.layer2.desired) > 0 {
+		t.Error("the kernel has only just lost it, as one that moves to another node, and it is announced")
+	}
+	if got := f.gossip.sent.State.Lost; !slices.Equal(got, []netip.Addr{vip}) {
+		t.Errorf("speakers that are started now are told of %v", got)
+	}
+	f.settle(t, announce.LostFor)
+	if len(f.bgp.desired[0].Paths) == 0 {
 		t.Error("the kernel has it no more, and it is not announced again")
+	}
+	if got := f.gossip.sent.State.Lost; len(got) > 0 {
+		t.Errorf("speakers that are started now are told of %v", got)
 	}
 	f.own = []lb.Link{has}
 	if f.pass(t); len(f.bgp.desired[0].Paths) > 0 {
@@ -76,6 +88,28 @@ func stopsWhenAKernelHasTheAddress(t *testing.T, f *fixture) {
 	}
 	if got := f.gossip.sent.State.Links; len(got) != 2 {
 		t.Errorf("the others are told of %v", got)
+	}
+	f.own = nil
+	f.pass(t)
+	want[0].Lost = true
+	if got := f.reporter.newest.Status.Network.ServiceAddresses; !reflect.DeepEqual(got, want) {
+		t.Errorf("the node says of what it has lost %v", got)
+	}
+}
+
+// settle passes whenever the loop asks for it, for a time.
+func (f *fixture) settle(t *testing.T, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); ; {
+		wait := f.pass(t)
+		left := time.Until(end)
+		if left <= 0 {
+			return
+		}
+		if wait == 0 || wait > left {
+			wait = left
+		}
+		time.Sleep(wait)
 	}
 }
 
@@ -92,7 +126,7 @@ func TestNetworkStatus_NamesWhereItCanAnswer(t *testing.T) {
 	want := []v1beta1.NodeInterface{
 		{Name: "eth0", Families: []v1beta1.AddressFamily{"IPv4", "IPv6"}}, {Name: "eth1", Families: []v1beta1.AddressFamily{"IPv4"}},
 	}
-	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}).Interfaces; !reflect.DeepEqual(got, want) {
+	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}, nil).Interfaces; !reflect.DeepEqual(got, want) {
 		t.Errorf("it says %v", got)
 	}
 }

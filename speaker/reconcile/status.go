@@ -40,7 +40,7 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 	l.memory.inactive = inactiveSince(l.memory.inactive, sessions)
 	written := v1beta1.SpeakerStatus{
 		Version:      ownVersion,
-		Network:      networkStatus(&seen.world, &l.memory.computer),
+		Network:      networkStatus(&seen.world, &l.memory.computer, l.memory.addresses.LostBy(l.cfg.Node)),
 		ServiceProxy: l.memory.proxy.status,
 		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
 		Withdrawn:    l.memory.withdrawals.text(),
@@ -73,8 +73,8 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 	})
 }
 
-// networkStatus is what a node's own network uses, where a computer knows the Services. It changes rarely.
-func networkStatus(w *announce.World, services *announce.Computer) v1beta1.SpeakerNetwork {
+// networkStatus is what a node's own network uses, where a computer knows the Services; lost are the links with what it has lost. It changes rarely.
+func networkStatus(w *announce.World, services *announce.Computer, lost []lb.Link) v1beta1.SpeakerNetwork {
 	links := w.OwnLinks
 	var prefixes []netip.Prefix
 	for i := range links {
@@ -93,7 +93,7 @@ func networkStatus(w *announce.World, services *announce.Computer) v1beta1.Speak
 		}
 	}
 	slices.SortFunc(routers, netip.Addr.Compare)
-	own, more := serviceAddresses(services, links)
+	own, more := serviceAddresses(services, links, lost)
 	return v1beta1.SpeakerNetwork{
 		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
 		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: own, MoreServiceAddresses: more,
@@ -115,16 +115,20 @@ func networkInterfaces(links []lb.Link) []v1beta1.NodeInterface {
 	return list
 }
 
-// serviceAddresses are the first addresses of Services that some links have, with the interface of each, and the others as ranges.
-func serviceAddresses(services *announce.Computer, links []lb.Link) (list []v1beta1.NodeServiceAddress, more []string) {
+// serviceAddresses are the first addresses of Services that some links have, or have lost, with the interface of each, and the others as ranges.
+func serviceAddresses(services *announce.Computer, links, lost []lb.Link) (list []v1beta1.NodeServiceAddress, more []string) {
 	var others []netip.Addr
-	for _, own := range services.OwnServiceAddresses(links) {
-		if len(list) < v1beta1.SpeakerNetworkLimit {
-			list = append(list, v1beta1.NodeServiceAddress{Address: own.Addr.String(), Interface: own.Interface})
-		} else {
-			others = append(others, own.Addr)
+	add := func(all []announce.OwnServiceAddress, lost bool) {
+		for _, own := range all {
+			if len(list) < v1beta1.SpeakerNetworkLimit {
+				list = append(list, v1beta1.NodeServiceAddress{Address: own.Addr.String(), Interface: own.Interface, Lost: lost})
+			} else {
+				others = append(others, own.Addr)
+			}
 		}
 	}
+	add(services.OwnServiceAddresses(links), false)
+	add(services.OwnServiceAddresses(lost), true)
 	return list, rangeTexts(others)
 }
 

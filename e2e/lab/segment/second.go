@@ -83,7 +83,7 @@ func (s *Segment) RemoveSecond(hosts ...*Host) error {
 	return errors.Join(append(errs, s.fabric.RemoveLink("second"))...)
 }
 
-// PlugAgain plugs an eth1 of a host into the segment that its eth0 is on, with another IPv4 address of its subnet. Owner
+// PlugAgain plugs an eth1 of a host into the segment that its eth0 is on, with other addresses of its subnets. Owner
 // calls the host at that interface by the name of its port.
 func (s *Segment) PlugAgain(h *Host, v4 netip.Addr) error {
 	if err := testnet.Wire(h.Namespace, "eth1", s.fabric.Namespace, SecondPort(h), macFor(v4)); err != nil {
@@ -92,9 +92,9 @@ func (s *Segment) PlugAgain(h *Host, v4 netip.Addr) error {
 	if err := s.attach(SecondPort(h), s.switches[0]); err != nil {
 		return err
 	}
-	at, _ := onSegment(v4)
+	at4, at6 := onSegment(v4)
 	h.secondMAC, h.sameSegment = macFor(v4), true
-	return h.Address("eth1", at)
+	return h.Address("eth1", at4, at6)
 }
 
 // UnplugAgain undoes PlugAgain.

@@ -293,8 +293,11 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"no address", "198.19.0.1", func(_ *World, s *lb.Service) { s.Ingress = nil }, ReasonNoAddress, "no address yet"},
 		{"no advertisement", "198.19.0.1", func(w *World, _ *lb.Service) { w.BGPAdvertisements = nil }, ReasonNoAdvertisement, "selects this Service and pool wan of 198.19.0.1"},
 		{"an address that a node's kernel has", "192.0.2.200", func(w *World, s *lb.Service) {
-			w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {"n2", "lo"}}
+			w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {Node: "n2", Interface: "lo"}}
 		}, ReasonNodeHasAddress, "192.0.2.200 is an address of node n2 itself, on interface lo; no node announces it"},
+		{"an address that a node's kernel has lost", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.NodeAddresses = map[netip.Addr]NodeAddress{s.Ingress[0]: {Node: "n2", Interface: "lo", Lost: true}}
+		}, ReasonNodeHasAddress, "192.0.2.200 was an address of node n2 itself until a moment ago; it is announced 30 s after no node has it any more"},
 		{"interfaces that match nothing", "192.0.2.200", func(w *World, _ *lb.Service) {
 			w.L2Advertisements[0].Interfaces = []string{"nope0"}
 		}, ReasonNoNode, "selects (interfaces: nope0; the nodes have eth0, lo, veth12ab)"},

@@ -95,11 +95,11 @@ var worldChanges = []struct {
 	{"the membership is known or not", false, func(_ *rapid.T, w *World, _ string) { w.Members.Known = !w.Members.Known }},
 	{"a kernel has an address", false, func(t *rapid.T, w *World, node string) {
 		addr := netip.MustParseAddr(rapid.SampledFrom(someAddresses).Draw(t, "of"))
-		w.NodeAddresses = map[netip.Addr]NodeAddress{addr: {node, "eth9"}}
+		w.NodeAddresses = map[netip.Addr]NodeAddress{addr: {Node: node, Interface: "eth9"}}
 	}},
 	{"no kernel has one", false, func(_ *rapid.T, w *World, _ string) { w.NodeAddresses, w.NodePrefixes = nil, nil }},
 	{"a node's kernel has all of a prefix", false, func(_ *rapid.T, w *World, node string) {
-		w.NodePrefixes = []NodePrefix{{netip.MustParsePrefix("192.0.2.0/25"), NodeAddress{node, "lo"}}}
+		w.NodePrefixes = []NodePrefix{{netip.MustParsePrefix("192.0.2.0/25"), NodeAddress{Node: node, Interface: "lo"}}}
 	}},
 	{"a service proxy fails or works", false, func(_ *rapid.T, w *World, node string) {
 		before := w.ProxyUnhealthy[node]

@@ -19,7 +19,7 @@ var (
 		Remedy: "Create an advertisement for the pool, or change the selectors of one.",
 	}
 	ReasonNodeHasAddress = reason.Reason{
-		Name: "NodeHasAddress", Meaning: "An interface of a node has the address, so no node announces it: two hosts would answer. The message names both.",
+		Name: "NodeHasAddress", Meaning: "An interface of a node has the address, or had it less than 30 s ago, so no node announces it: two hosts would answer. The message names the node.",
 		Remedy: "Take the address from that interface, or out of the pool.",
 	}
 	ReasonNoEndpoint = reason.Reason{

@@ -178,7 +178,8 @@ func downNodes(nodes []*lb.Node) map[string]bool {
 }
 
 // nodeAddresses returns which addresses of Services the kernels of nodes have, as the Speaker objects say; of several nodes
-// the first by name. A node that is down has none. Of those for which a Speaker object has no room the interface is not known.
+// the first by name, but those that have lost it come last. A node that is down has none. Of those for which a Speaker object has no
+// room the interface is not known.
 func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.NodeAddress {
 	down := downNodes(nodes)
 	found := map[netip.Addr]announce.NodeAddress{}
@@ -186,13 +187,13 @@ func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb
 		for _, own := range speaker.Status.Network.ServiceAddresses {
 			addr, err := lb.ParseAddr(own.Address)
 			known, exists := found[addr]
-			if err == nil && !down[speaker.Name] && (!exists || speaker.Name < known.Node) {
-				found[addr] = announce.NodeAddress{Node: speaker.Name, Interface: own.Interface}
+			if err == nil && !down[speaker.Name] && (!exists || known.Lost && !own.Lost || known.Lost == own.Lost && speaker.Name < known.Node) {
+				found[addr] = announce.NodeAddress{Node: speaker.Name, Interface: own.Interface, Lost: own.Lost}
 			}
 		}
 		if more := speaker.Status.Network.MoreServiceAddresses; len(more) > 0 && !down[speaker.Name] {
 			for _, addr := range addressesIn(services, more) {
-				if known, exists := found[addr]; !exists || speaker.Name < known.Node {
+				if known, exists := found[addr]; !exists || known.Lost || speaker.Name < known.Node {
 					found[addr] = announce.NodeAddress{Node: speaker.Name}
 				}
 			}

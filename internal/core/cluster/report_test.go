@@ -161,6 +161,24 @@ func TestReportedWorld_NodeAddressesAreThoseOfNodesThatAreUp(t *testing.T) {
 	}
 }
 
+func TestReportedWorld_LostAddressOfANodeComesAfterOneThatItHas(t *testing.T) {
+	vip := netip.MustParseAddr("192.0.2.1")
+	has := func(node string, lost bool) *v1beta1.Speaker {
+		return speaker(node, func(s *v1beta1.SpeakerStatus) {
+			s.Network.ServiceAddresses = []v1beta1.NodeServiceAddress{{Address: "192.0.2.1", Interface: "eth0", Lost: lost}}
+		})
+	}
+	nodes := []*lb.Node{{Name: "n1"}, {Name: "n2"}}
+	for _, speakers := range [][]*v1beta1.Speaker{{has("n1", true), has("n2", false)}, {has("n2", false), has("n1", true)}} {
+		if got := nodeAddresses(nodes, speakers, nil)[vip]; got != (announce.NodeAddress{Node: "n2", Interface: "eth0"}) {
+			t.Errorf("it is said to be at %+v", got)
+		}
+	}
+	if got := nodeAddresses(nodes, []*v1beta1.Speaker{has("n2", true), has("n1", true)}, nil)[vip]; got != (announce.NodeAddress{Node: "n1", Interface: "eth0", Lost: true}) {
+		t.Errorf("lost by both, it is said to be at %+v", got)
+	}
+}
+
 func TestReportedWorld_SaysWhichInterfacesThereAre(t *testing.T) {
 	o := Parse(objects())
 	o.L2Advertisements[0].Interfaces = []string{"nope0"}
