@@ -78,11 +78,15 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	for _, link := range links {
 		kinds[link.Attrs().Index] = link.Type()
 	}
-	prefixes, notPreferred := make(map[int][]netip.Prefix, len(links)), map[int][]netip.Addr{}
+	prefixes, notPreferred, duplicates := make(map[int][]netip.Prefix, len(links)), map[int][]netip.Addr{}, map[int][]netip.Prefix{}
 	for _, addr := range addrs {
 		prefix, ok := prefixOf(addr.IPNet)
 		if !ok {
 			continue
+		}
+		if addr.Flags&unix.IFA_F_DADFAILED != 0 {
+			duplicates[addr.LinkIndex] = append(duplicates[addr.LinkIndex], prefix)
+			continue // The kernel neither answers for it nor sends from it.
 		}
 		prefixes[addr.LinkIndex] = append(prefixes[addr.LinkIndex], prefix)
 		if !preferred(prefix.Addr(), addr.Flags) {
@@ -95,9 +99,8 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 		attrs := link.Attrs()
 		own := prefixes[attrs.Index]
 		slices.SortFunc(notPreferred[attrs.Index], netip.Addr.Compare)
-		slices.SortFunc(own, func(a, b netip.Prefix) int {
-			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-		})
+		slices.SortFunc(own, byAddress)
+		slices.SortFunc(duplicates[attrs.Index], byAddress)
 		result = append(result, lb.Link{
 			Name:         attrs.Name,
 			Index:        attrs.Index,
@@ -107,7 +110,7 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 			PermanentMAC: permanentMAC(attrs),
 			Enslaved:     attrs.MasterIndex != 0 && answersForMembers(kinds[attrs.MasterIndex]),
 			NoARP:        noARP(attrs),
-			Addresses:    own, NotPreferred: notPreferred[attrs.Index],
+			Addresses:    own, NotPreferred: notPreferred[attrs.Index], Duplicates: duplicates[attrs.Index],
 		})
 		last := &result[len(result)-1]
 		last.AnsweredElsewhere = last.OfServiceProxy() && answersElsewhere()
@@ -116,10 +119,14 @@ func convertLinks(links []netlink.Link, addrs []netlink.Addr) []lb.Link {
 	return result
 }
 
+func byAddress(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
 // preferred reports whether other hosts may be told of an address, by its flags: see lb.Link.NotPreferred. The flag of a temporary
 // IPv6 address is that of a secondary IPv4 one.
 func preferred(addr netip.Addr, flags int) bool {
-	unfit := unix.IFA_F_DEPRECATED | unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+	unfit := unix.IFA_F_DEPRECATED | unix.IFA_F_TENTATIVE
 	if addr.Is6() {
 		unfit |= unix.IFA_F_TEMPORARY
 	}

@@ -181,8 +181,6 @@ func TestWatcher_FollowsChanges(t *testing.T) {
 	}
 }
 
-// TestWatcher_NoticesEveryKindOfChange: each change comes alone, and often enough that none can share the wake of
-// another.
 func TestWatcher_KnowsWhichAddressesAreNotPreferred(t *testing.T) {
 	c := netnstest.NewCable(t)
 	temporary := c.AddTemporary(t)
@@ -198,6 +196,25 @@ func TestWatcher_KnowsWhichAddressesAreNotPreferred(t *testing.T) {
 	})
 }
 
+// The kernel does not answer for an address that another host was found to have (RFC 4862), however long it stays on the link.
+func TestWatcher_DuplicateAddressIsNotOfTheLink(t *testing.T) {
+	c := netnstest.NewCable(t)
+	prefix := netip.MustParsePrefix("2001:db8:9::200/64")
+	c.Other.Do(t, func() { netnstest.Address(t, c.Far, prefix) })
+	w := start(t)
+	ip(t, "addr add "+prefix.String()+" dev "+c.Near)
+	await(t, w, "knows that it is a duplicate", func(links []lb.Link) error {
+		for _, l := range links {
+			if l.Name == c.Near && slices.Equal(l.Duplicates, []netip.Prefix{prefix}) && !slices.Contains(l.Addresses, prefix) && len(l.NotPreferred) == 0 {
+				return nil
+			}
+		}
+		return fmt.Errorf("links %+v", links)
+	})
+}
+
+// TestWatcher_NoticesEveryKindOfChange: each change comes alone, and often enough that none can share the wake of
+// another.
 func TestWatcher_NoticesEveryKindOfChange(t *testing.T) {
 	w := start(t)
 	netnstest.Veth(t, "alone0", netnstest.New(t), "far0")

@@ -23,12 +23,12 @@ func TestNetworkStatus(t *testing.T) {
 	links := []lb.Link{
 		{Name: "lo", NoARP: true, Addresses: prefixes("127.0.0.1/8", "::1/128", "192.0.2.200/32")},
 		{Name: "eth0", Addresses: prefixes("192.0.2.11/24", "fe80::1/64", "2001:db8::11/64")},
-		{Name: "storage", Addresses: prefixes("198.51.100.1/24")},
+		{Name: "storage", Addresses: prefixes("198.51.100.1/24"), Duplicates: prefixes("2001:db8:9::1/64")},
 		{Name: "kube-ipvs0", Addresses: prefixes("192.0.2.201/32")},
 	}
 	gateways := []lb.Gateway{{Addr: netip.MustParseAddr("fe80::1")}, {Addr: netip.MustParseAddr("192.0.2.1")}}
 	want := v1beta1.SpeakerNetwork{
-		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64"}, Gateways: []string{"192.0.2.1"},
+		Addresses: []string{"192.0.2.11/24", "192.0.2.200/32", "198.51.100.1/24", "2001:db8::11/64", "2001:db8:9::1/64"}, Gateways: []string{"192.0.2.1"},
 	}
 	for range 2 {
 		if got := networkStatus(&announce.World{OwnLinks: links, Gateways: gateways}, &announce.Computer{}, nil); !reflect.DeepEqual(got, want) {

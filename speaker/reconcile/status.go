@@ -79,7 +79,7 @@ func networkStatus(w *announce.World, services *announce.Computer, lost []lb.Lin
 	var prefixes []netip.Prefix
 	for i := range links {
 		if !links[i].OfServiceProxy() {
-			prefixes = append(prefixes, links[i].Addresses...)
+			prefixes = append(append(prefixes, links[i].Addresses...), links[i].Duplicates...)
 		}
 	}
 	prefixes = slices.DeleteFunc(prefixes, func(prefix netip.Prefix) bool { return !prefix.Addr().IsGlobalUnicast() })

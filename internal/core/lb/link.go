@@ -23,8 +23,12 @@ type Link struct {
 	Enslaved bool
 	// NoARP: the interface has no neighbors to answer, as a loopback or point-to-point interface or one with the flag NOARP.
 	NoARP bool
-	// Addresses with the length of their on-link prefix.
+	// Addresses with the length of their on-link prefix. One that waits for Duplicate Address Detection (RFC 4862) is among them: it is
+	// about to be the node's.
 	Addresses []netip.Prefix
+	// Duplicates are addresses that the link was given and does not use, since another host was found to have them. Known of a
+	// node's own links only.
+	Duplicates []netip.Prefix
 	// NotPreferred are those of Addresses that other hosts should not be told of: temporary (RFC 8981), deprecated, or not yet
 	// usable (RFC 4862). Known of a node's own links only.
 	NotPreferred []netip.Addr
