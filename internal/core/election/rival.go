@@ -36,7 +36,8 @@ type taking struct {
 
 // yieldToRivals settles with every other node that answers for an address of ours which of the two goes on. Between a silent
 // node and us a hash decides, as it does between claims of one term: the other side comes to the same result. Claims settle it
-// with a live node. If they do not, an address that was taken from it is given back, and the hash decides about others.
+// with a live node. If they do not, an address that was taken from it is given back, and the hash decides about others. An interface of
+// this node on which it does not answer is no rival.
 func (r *round) yieldToRivals() {
 	r.forgetCorrected()
 	next := 0
@@ -47,7 +48,7 @@ func (r *round) yieldToRivals() {
 		if next == len(r.contests) {
 			return
 		}
-		if r.contests[next].Addr == rival.Addr && !r.Settling {
+		if r.contests[next].Addr == rival.Addr && !r.Settling && rival.Node != r.node {
 			r.settle(next, rival)
 		}
 	}

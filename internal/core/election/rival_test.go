@@ -107,6 +107,15 @@ func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
 	s.at(5 * sec).want()
 }
 
+// Another interface of this node is heard: one that it announced on until a moment ago, or that another program of the node answers on.
+// To cede the address to itself, again and again, would leave it without an answer each time.
+func TestElector_NodeIsNoRivalOfItself(t *testing.T) {
+	s := newFixture(t, 0, contests(1, group(2)), alive(2), held(1)).at(0)
+	for at := ms; at < 5*sec; at += 100 * ms {
+		s.rivalAt("n0", 0, 0, at).at(at).want(0).wantClaims(0).wantDefended().wantAsked("n0", 0)
+	}
+}
+
 // The holder does not hear us, and so does not let go.
 func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 	s := newFixture(t, 1, contests(3, group(2)), alive(2), held(3)).at(0).at(time.Minute).wantClaims(1)
