@@ -14,11 +14,12 @@ import (
 
 // Promise: what is not ours is left alone, whoever of the speakers comes to hold it, and one MAC answers for each address.
 
-// forEachFamily runs a test with a pool of addresses of each family, and what the spec of a Service then says.
-func forEachFamily(t *testing.T, test func(t *testing.T, pool, spec string)) {
+// forEachFamily runs a test with a pool of addresses of each family, and what the spec of a Service then says. Each test has a number, and
+// with it addresses of its own: what a kernel has lost is not announced for a while.
+func forEachFamily(t *testing.T, number byte, test func(t *testing.T, pool, spec string)) {
 	t.Helper()
-	t.Run("IPv4", func(t *testing.T) { test(t, "192.0.2.234/31", "ipFamilies: [IPv4]") })
-	t.Run("IPv6", func(t *testing.T) { test(t, "2001:db8::5:0/127", "ipFamilies: [IPv6]") })
+	t.Run("IPv4", func(t *testing.T) { test(t, fmt.Sprintf("192.0.2.%d/31", 240+2*number), "ipFamilies: [IPv4]") })
+	t.Run("IPv6", func(t *testing.T) { test(t, fmt.Sprintf("2001:db8::5:%x/127", 0xff00+2*uint16(number)), "ipFamilies: [IPv6]") })
 }
 
 // heldAddressOf makes a Service with one pod and an address of a pool, which a node holds.
@@ -28,11 +29,23 @@ func heldAddressOf(t *testing.T, cluster *lab.Cluster, name, pool, spec string) 
 	cluster.Pod(name, "n1")
 	cluster.Apply(service(name, name, "ipFamilyPolicy: SingleStack", spec))
 	address, _ = cluster.Service(name).AwaitAddress()
+	awaitAnnouncedAgain(t, cluster, address)
 	return address, awaitHolder(t, cluster, address)
 }
 
+// awaitAnnouncedAgain waits until an address that a kernel may have lost a moment ago is announced.
+func awaitAnnouncedAgain(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
+	t.Helper()
+	lab.Eventually(t, waitTimeout+30*time.Second, "a node announces it again", func() error {
+		if cluster.Client().Holder(address) == "" {
+			return errors.New("none does")
+		}
+		return nil
+	})
+}
+
 func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
-	forEachFamily(t, func(t *testing.T, pool, spec string) {
+	forEachFamily(t, 0, func(t *testing.T, pool, spec string) {
 		cluster := daymark(t)
 		awaitMembers(t, cluster)
 		address := netip.MustParsePrefix(pool).Addr()
@@ -58,7 +71,7 @@ func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
 }
 
 func TestLayer2_AddressOfANodesKernelIsLeftToIt(t *testing.T) {
-	forEachFamily(t, func(t *testing.T, pool, spec string) {
+	forEachFamily(t, 1, func(t *testing.T, pool, spec string) {
 		cluster := daymark(t)
 		address, holder := heldAddressOf(t, cluster, "leftover", pool, spec)
 		other := otherNodes(cluster, holder)[0]
@@ -67,12 +80,7 @@ func TestLayer2_AddressOfANodesKernelIsLeftToIt(t *testing.T) {
 		awaitCondition(t, cluster.Service("leftover"), "daymark.io/Announced", "False", other, "eth0")
 		cluster.Node(other).Leave(address)
 		awaitCondition(t, cluster.Service("leftover"), "daymark.io/Announced", "False", "until a moment ago")
-		lab.Eventually(t, waitTimeout+30*time.Second, "a node announces it again", func() error {
-			if cluster.Client().Holder(address) == "" {
-				return errors.New("none does")
-			}
-			return nil
-		})
+		awaitAnnouncedAgain(t, cluster, address)
 		awaitHolder(t, cluster, address)
 		awaitCondition(t, cluster.Service("leftover"), "daymark.io/Announced", "True")
 	})
@@ -80,7 +88,7 @@ func TestLayer2_AddressOfANodesKernelIsLeftToIt(t *testing.T) {
 
 // A virtual IP is on no kernel for some seconds when the node that has it fails: then keepalived or kube-vip gives it to another.
 func TestLayer2_VirtualIPMovesBetweenKernels(t *testing.T) {
-	forEachFamily(t, func(t *testing.T, pool, spec string) {
+	forEachFamily(t, 2, func(t *testing.T, pool, spec string) {
 		cluster := daymark(t)
 		address, holder := heldAddressOf(t, cluster, "virtual", pool, spec)
 		others := otherNodes(cluster, holder)
@@ -130,7 +138,7 @@ func awaitKernelAlone(t *testing.T, cluster *lab.Cluster, address netip.Addr, no
 }
 
 func TestLayer2_TwoInterfacesOfOneSubnetAnswerOnce(t *testing.T) {
-	forEachFamily(t, func(t *testing.T, pool, spec string) {
+	forEachFamily(t, 3, func(t *testing.T, pool, spec string) {
 		cluster := daymark(t)
 		for i, node := range cluster.NodeNames() {
 			cluster.Node(node).SecondInterface(netip.AddrFrom4([4]byte{192, 0, 2, byte(50 + i)}))
