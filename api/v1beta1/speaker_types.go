@@ -192,6 +192,12 @@ type SpeakerNetwork struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	Addresses []string `json:"addresses,omitempty"`
+	// moreAddresses are the addresses that addresses has no room for, without their subnets: single addresses, prefixes and ranges a-b. Of
+	// more than 128 the nearest are joined, so that addresses between them are covered as well.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=atomic
+	MoreAddresses []string `json:"moreAddresses,omitempty"`
 	// gateways are the node's default gateways; the first 32 when there are more.
 	// +optional
 	// +kubebuilder:validation:MaxItems=32

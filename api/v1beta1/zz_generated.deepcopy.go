@@ -1464,6 +1464,11 @@ func (in *SpeakerNetwork) DeepCopyInto(out *SpeakerNetwork) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.MoreAddresses != nil {
+		in, out := &in.MoreAddresses, &out.MoreAddresses
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Gateways != nil {
 		in, out := &in.Gateways, &out.Gateways
 		*out = make([]string, len(*in))

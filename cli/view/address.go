@@ -114,10 +114,8 @@ func (c *Cluster) NodeWith(address netip.Addr) string {
 		}
 	}
 	for _, s := range c.Parsed.Speakers {
-		for _, text := range s.Status.Network.Addresses {
-			if own, err := netip.ParsePrefix(text); err == nil && own.Addr() == address {
-				return s.Name
-			}
+		if network := lb.ParseNodeNetwork(s); network.Has(address) {
+			return s.Name
 		}
 	}
 	return ""

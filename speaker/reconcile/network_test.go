@@ -40,8 +40,17 @@ func TestNetworkStatus(t *testing.T) {
 	for i := range 200 {
 		links[0].Addresses = append(links[0].Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32))
 	}
-	if got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}, nil); len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
+	got := networkStatus(&announce.World{OwnLinks: links}, &announce.Computer{}, nil)
+	if len(got.Addresses) != v1beta1.SpeakerNetworkLimit {
 		t.Errorf("%d addresses are reported", len(got.Addresses))
+	}
+	said := lb.ParseNodeNetwork(&v1beta1.Speaker{Status: v1beta1.SpeakerStatus{Network: got}})
+	for _, link := range links {
+		for _, own := range link.Addresses {
+			if own.Addr().IsGlobalUnicast() && link.Name != "kube-ipvs0" && !said.Has(own.Addr()) {
+				t.Errorf("a Service may be given %s, which the node has", own.Addr())
+			}
+		}
 	}
 }
 

@@ -96,8 +96,19 @@ func networkStatus(w *announce.World, services *announce.Computer, lost []lb.Lin
 	own, more := serviceAddresses(services, links, lost)
 	return v1beta1.SpeakerNetwork{
 		Interfaces: networkInterfaces(announce.AnsweringLinks(links, w.L2Advertisements)),
-		Addresses:  firstTexts(prefixes), Gateways: firstTexts(routers), ServiceAddresses: own, MoreServiceAddresses: more,
+		Addresses:  firstTexts(prefixes), MoreAddresses: moreAddresses(prefixes), Gateways: firstTexts(routers),
+		ServiceAddresses: own, MoreServiceAddresses: more,
 	}
+}
+
+// moreAddresses are those of sorted prefixes for which firstTexts has no room, as ranges: no Service is to be given any of them.
+func moreAddresses(sorted []netip.Prefix) []string {
+	sorted = slices.Compact(sorted)
+	var others []netip.Addr
+	for _, prefix := range sorted[min(len(sorted), v1beta1.SpeakerNetworkLimit):] {
+		others = append(others, prefix.Addr())
+	}
+	return rangeTexts(slices.Compact(others))
 }
 
 // networkInterfaces are the first of some links with the families that each answers for.

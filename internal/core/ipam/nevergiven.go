@@ -33,7 +33,7 @@ type usedAddress struct {
 type BlockedRange struct {
 	// Range is the part of the pool.
 	Range lb.Range
-	// Cause is ClusterRange or SpecialRange; NetworkAddress or ExternalIP for a single address.
+	// Cause is NodeOwned, ClusterRange or SpecialRange; NetworkAddress or ExternalIP for a single address.
 	Cause Cause
 	// Name is what uses the range; empty for ExternalIP, since who reads of the pool may not know the Service.
 	Name string
@@ -166,6 +166,11 @@ func (p *pass) prepareRanges() {
 	for _, node := range p.world.Nodes {
 		for _, r := range node.PodCIDRs {
 			add(lb.NamedRange{Range: r, Name: "the pod range of node " + node.Name}, ClusterRange)
+		}
+	}
+	for _, network := range p.world.NodeNetworks {
+		for _, r := range network.More {
+			add(lb.NamedRange{Range: r, Name: network.Node}, NodeOwned)
 		}
 	}
 	slices.SortFunc(p.never.named, func(a, b BlockedRange) int {

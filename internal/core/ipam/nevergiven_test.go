@@ -48,6 +48,13 @@ func TestCompute_NeverGives(t *testing.T) {
 			"192.0.2.8", "192.0.2.9", ReasonTaken, "it is node n1's own",
 		},
 		{
+			"one of so many that its Speaker object has only their ranges", "192.0.2.8/29",
+			func(s *fixture) {
+				s.networks = []lb.NodeNetwork{{Node: "n1", More: []lb.Range{lb.RangeOf(netip.MustParsePrefix("192.0.2.8/32"))}}}
+			},
+			"192.0.2.8", "192.0.2.9", ReasonTaken, "it is node n1's own",
+		},
+		{
 			"a default gateway", "192.0.2.8/29",
 			func(s *fixture) { s.networks = []lb.NodeNetwork{network(nil, []string{"192.0.2.8"})} },
 			"192.0.2.8", "192.0.2.9", ReasonTaken, "it is the default gateway of node n1",

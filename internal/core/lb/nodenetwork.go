@@ -14,6 +14,8 @@ type NodeNetwork struct {
 	Node string
 	// Addresses of the node's interfaces, with the length of their subnet.
 	Addresses []netip.Prefix
+	// More are ranges with the addresses for which the report has no room; they may cover others.
+	More []Range
 	// Gateways are the node's default gateways.
 	Gateways []netip.Addr
 }
@@ -26,12 +28,23 @@ func ParseNodeNetwork(from *v1beta1.Speaker) NodeNetwork {
 			n.Addresses = append(n.Addresses, prefix)
 		}
 	}
+	for _, text := range from.Status.Network.MoreAddresses {
+		if r, err := ParseRange(text); err == nil {
+			n.More = append(n.More, r)
+		}
+	}
 	for _, text := range from.Status.Network.Gateways {
 		if addr, err := ParseAddr(text); err == nil {
 			n.Gateways = append(n.Gateways, addr)
 		}
 	}
 	return n
+}
+
+// Has reports whether an interface of the node has an address, as far as it is known.
+func (n *NodeNetwork) Has(addr netip.Addr) bool {
+	return slices.ContainsFunc(n.Addresses, func(p netip.Prefix) bool { return p.Addr() == addr }) ||
+		slices.ContainsFunc(n.More, func(r Range) bool { return r.Contains(addr) })
 }
 
 // NetworkAddresses returns the addresses of a subnet that no host may have: the network and the broadcast address of an IPv4

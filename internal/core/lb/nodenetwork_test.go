@@ -4,7 +4,27 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
+
+func TestParseNodeNetwork(t *testing.T) {
+	speaker := &v1beta1.Speaker{Status: v1beta1.SpeakerStatus{Network: v1beta1.SpeakerNetwork{
+		Addresses: []string{"192.0.2.11/24", "of a later version"}, MoreAddresses: []string{"192.0.2.20-192.0.2.21", "2001:db8::/126", "of a later version"},
+		Gateways: []string{"192.0.2.1", "of a later version"},
+	}}}
+	got := ParseNodeNetwork(speaker)
+	for addr, want := range map[string]bool{
+		"192.0.2.11": true, "192.0.2.12": false, "192.0.2.20": true, "192.0.2.21": true, "192.0.2.22": false, "2001:db8::3": true, "2001:db8::4": false,
+	} {
+		if got.Has(netip.MustParseAddr(addr)) != want {
+			t.Errorf("that it has %s is said to be %t", addr, !want)
+		}
+	}
+	if len(got.Gateways) != 1 {
+		t.Errorf("its gateways are %v", got.Gateways)
+	}
+}
 
 func TestNetworkAddresses(t *testing.T) {
 	for subnet, want := range map[string]string{

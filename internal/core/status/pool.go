@@ -87,6 +87,10 @@ func poolBlocked(use *ipam.PoolUse) Condition {
 			why = SpecialRange
 			return fmt.Sprintf("%s is a range of %s addresses", blocked.Range, blocked.Name)
 		}
+		if blocked.Cause == ipam.NodeOwned {
+			why = NodeAddress
+			return fmt.Sprintf("%s has addresses of node %s", blocked.Range, blocked.Name)
+		}
 		return fmt.Sprintf("%s belongs to %s", blocked.Range, blocked.Name)
 	}
 	message := list(len(use.Blocked), text, ", ") + ": such an address is never given, and what is given is kept; exclude the range"
