@@ -199,9 +199,11 @@ func (n *NodeAddresses) list() {
 	for prefix, by := range n.has {
 		add(prefix, by)
 	}
+	// order does not matter: likewise.
 	for prefix, lost := range n.lost {
 		add(prefix, lost.NodeAddress)
 	}
+	// order does not matter: likewise.
 	for prefix, by := range n.told {
 		add(prefix, by)
 	}
