@@ -19,7 +19,9 @@ import (
 func forEachFamily(t *testing.T, number byte, test func(t *testing.T, pool, spec string)) {
 	t.Helper()
 	t.Run("IPv4", func(t *testing.T) { test(t, fmt.Sprintf("192.0.2.%d/31", 240+2*number), "ipFamilies: [IPv4]") })
-	t.Run("IPv6", func(t *testing.T) { test(t, fmt.Sprintf("2001:db8::5:%x/127", 0xff00+2*uint16(number)), "ipFamilies: [IPv6]") })
+	t.Run("IPv6", func(t *testing.T) {
+		test(t, fmt.Sprintf("2001:db8::5:%x/127", 0xff00+2*uint16(number)), "ipFamilies: [IPv6]")
+	})
 }
 
 // heldAddressOf makes a Service with one pod and an address of a pool, which a node holds.
