@@ -8,7 +8,7 @@
 //   - heartbeats ping by datagram those that this speaker observes, much faster than memberlist does; the detector is told
 //     what both find;
 //   - claims and states are sent directly to everybody, retransmitted by gossip, and completed by push/pull exchanges as soon
-//     as the digests in the heartbeats differ.
+//     as the digests in the heartbeats differ; by datagrams alone where connections fail.
 //
 // Messages have versions: version1.go and version2.go have the encodings, version.go says who understands which. guard.go bounds
 // what those may cost who have no key, and freshness.go tells news from recordings.
