@@ -43,7 +43,7 @@ type Facts struct {
 // leavingTaints are those of nodes that are about to be stopped or deleted.
 var leavingTaints = []string{
 	corev1.TaintNodeUnschedulable, corev1.TaintNodeOutOfService, "node.cloudprovider.kubernetes.io/shutdown",
-	"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted",
+	"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption", // The last until version 0.37.
 }
 
 // kubeletShutdown is what the kubelet's condition Ready says while it shuts the node down gracefully, among other texts.

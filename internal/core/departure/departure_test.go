@@ -59,6 +59,7 @@ func TestDecide(t *testing.T) {
 		{"the machine is off, says the cloud", tainted("node.cloudprovider.kubernetes.io/shutdown"), true, "the taint node.cloud"},
 		{"the node is unschedulable", tainted("node.kubernetes.io/unschedulable"), true, "the taint node.kubernetes.io/unschedulable"},
 		{"Karpenter disrupts the node", tainted("karpenter.sh/disrupted"), true, "the taint karpenter.sh/disrupted"},
+		{"an older Karpenter disrupts the node", tainted("karpenter.sh/disruption"), true, "the taint karpenter.sh/disruption"},
 		{"the autoscaler only thinks of it", tainted("DeletionCandidateOfClusterAutoscaler"), false, "its Pod is deleted"},
 		{"the Node is being deleted", func(f *Facts) { f.Node.DeletionTimestamp = f.Pod.DeletionTimestamp }, true, "is being deleted"},
 		{"the Node is gone", func(f *Facts) { f.Node, f.NodeGone = nil, true }, true, "is gone"},
