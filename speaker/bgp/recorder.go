@@ -23,8 +23,9 @@ const (
 	stateOpenConfirm v1beta1.BGPSessionState = "OpenConfirm"
 )
 
-// longPause is how long a pause must be so that Status says when it ends. Shorter ones would change it all the time.
-const longPause = time.Minute
+// longPause is how long a pause must be so that Status says when it ends. Shorter ones would change it all the time. After a rejection
+// each pause is longer than the one before, and somebody waits for its end: then it is rejectedPause.
+const longPause, rejectedPause = time.Minute, 10 * time.Second
 
 // statusRecorder records what happens to a session. The session writes to it; anybody may read.
 type statusRecorder struct {
@@ -222,7 +223,7 @@ func (r *statusRecorder) waitingIn(state v1beta1.BGPSessionState, text string) {
 
 // connectsAgain records when the session connects again, after a pause for a cause. What comes soon is not told.
 func (r *statusRecorder) connectsAgain(next time.Time, pause time.Duration, c cause) {
-	if pause < longPause {
+	if pause < rejectedPause || pause < longPause && c < rejected {
 		next = time.Time{}
 	}
 	r.update(func() bool {
