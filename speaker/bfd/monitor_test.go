@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"strings"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -376,6 +377,26 @@ func TestMonitor_MinimumTTL(t *testing.T) {
 	near.Profile.MinimumTTL = 254
 	a.set(near)
 	a.up("tor")
+}
+
+// A router whose packets are authenticated drops ours, and nobody would find out why from a session that is just down.
+func TestMonitor_SaysThatThePeerAuthenticates(t *testing.T) {
+	c := newCable(t)
+	peer := newScriptedPeer(t, c)
+	r := startAgain(t, announce.BFDSession{Name: "tor", Peer: c.Theirs, Profile: profile(300*ms, 3)})
+	plain := peerPacket(bfdsession.Down, 0)
+	authenticated := append(plain.Append(nil), 1, 9, 1, 's', 'e', 'c', 'r', 'e', 't') // RFC 5880 section 4.2: a simple password.
+	authenticated[1] |= 0x04
+	authenticated[3] = byte(len(authenticated))
+	peer.ttl(254)
+	peer.write(authenticated)
+	peer.send(plain)
+	r.await("tor", "has dropped both", func(s Status) bool { return strings.Contains(s.Problem, "TTL of 254") })
+	peer.ttl(255)
+	peer.write(authenticated)
+	r.await("tor", "says why", func(s Status) bool { return strings.Contains(s.Problem, "packets from the peer are authenticated") })
+	peer.send(plain)
+	r.await("tor", "says so no more", func(s Status) bool { return s.Problem == "" })
 }
 
 func forward(t *testing.T) {

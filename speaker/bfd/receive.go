@@ -123,6 +123,7 @@ func (d *datagram) readControl(b []byte) {
 func (m *Monitor) handle(l *listener, d *datagram) dropReason {
 	p, err := bfdsession.Parse(d.payload)
 	if err != nil {
+		m.recordAuthentication(l, d, err)
 		return dropMalformed
 	}
 	s := m.demultiplex(l, d, &p)
@@ -133,7 +134,7 @@ func (m *Monitor) handle(l *listener, d *datagram) dropReason {
 		m.recordRejectedTTL(s, d.ttl)
 		return dropTTL
 	}
-	s.rejectedTTL = 0
+	s.rejectedTTL, s.authenticated = 0, false
 	now := time.Now()
 	if p.YourDiscriminator != 0 && p.YourDiscriminator != s.snapshot.LocalDiscr {
 		m.resume(s, now, &p)
@@ -148,6 +149,18 @@ func (m *Monitor) handle(l *listener, d *datagram) dropReason {
 func (m *Monitor) recordRejectedTTL(s *session, ttl int) {
 	if s.rejectedTTL == 0 && s.snapshot.State != bfdsession.Up {
 		s.rejectedTTL = max(ttl, 1)
+		m.notifyChanges()
+	}
+}
+
+// recordAuthentication records that packets of the peer are authenticated, which ours are not, so that both sides drop what the other
+// sends. The status shows that while the session is not up.
+func (m *Monitor) recordAuthentication(l *listener, d *datagram, why error) {
+	if !errors.Is(why, bfdsession.DiscardAuthentication) {
+		return
+	}
+	if s := m.byAddresses(l, d); s != nil && d.ttl >= s.minimumTTL && !s.authenticated && s.snapshot.State != bfdsession.Up {
+		s.authenticated = true
 		m.notifyChanges()
 	}
 }

@@ -34,6 +34,8 @@ type session struct {
 	// rejectedTTL is the TTL with which packets of the peer arrive that are not accepted, because it is too small; 0 when
 	// there was none since the last packet that was accepted.
 	rejectedTTL int
+	// authenticated: packets of the peer that are not accepted have an Authentication Section; false again with one that is accepted.
+	authenticated bool
 
 	downs      uint64
 	failed     bool

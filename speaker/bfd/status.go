@@ -32,7 +32,7 @@ type Status struct {
 	// empty when the session was never up.
 	LastDown   string
 	LastDownAt time.Time
-	// Problem says why the session cannot be run or its packets cannot be sent; empty when all is well.
+	// Problem says why the session cannot be run, its packets cannot be sent, or those of the peer are not accepted; empty when all is well.
 	Problem string
 	// TransmitInterval is the interval at which we send, before jitter; 0 when the peer wants no packets. ReceiveInterval
 	// is the interval at which the peer sends, and DetectionTime the time without a packet that is a failure; 0 while the
@@ -75,6 +75,9 @@ func (s *session) status() Status {
 		Diag: v.Diag, PeerDiag: v.PeerDiag, Downs: s.downs, Failed: s.failed, LastDown: s.lastDown, LastDownAt: s.lastDownAt,
 		TransmitInterval: v.TransmitInterval, ReceiveInterval: v.ReceiveInterval, DetectionTime: v.DetectionTime,
 		Settled: v.Settled, Polling: v.Polling, Problem: cmp.Or(s.problem, s.sendError),
+	}
+	if status.Problem == "" && s.authenticated && v.State != bfdsession.Up {
+		status.Problem = "packets from the peer are authenticated, and Daymark's BFD has no authentication: turn it off for this session at the peer"
 	}
 	if status.Problem == "" && s.rejectedTTL != 0 && v.State != bfdsession.Up {
 		status.Problem = fmt.Sprintf("packets from the peer come with a TTL of %d, and are not accepted below %d",
