@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -29,10 +30,16 @@ func ParseTarget(text string) (Target, error) {
 		return Target{}, nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.User != nil || !dialable(u.Port()) {
 		return Target{}, fmt.Errorf("must be auto, none, or a URL such as http://127.0.0.1:%d/healthz, not %q", port, text)
 	}
 	return Target{url: text}, nil
+}
+
+// dialable reports whether a port of a URL is one, or none, which stands for 80.
+func dialable(text string) bool {
+	number, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && number > 0
 }
 
 func (t Target) off() bool { return !t.auto && t.url == "" }
