@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // Paces of the writes of a Speaker object. What happens to one node is written at once. What happens to all nodes at the same moment is
@@ -148,8 +149,13 @@ func takeCounts(s, from *v1beta1.SpeakerStatus) {
 		case before == nil:
 		case before.Status == c.Status && before.Reason == c.Reason:
 			c.Message = before.Message
-		case c.Reason == v1beta1.ReasonFailsOnMostNodes || before.Reason == v1beta1.ReasonFailsOnMostNodes:
+		case fleetWide(c.Reason) || fleetWide(before.Reason):
 			*c = *before // It is so on most nodes, or was.
 		}
 	}
+}
+
+// fleetWide reports whether a reason of a condition is given by most nodes at once, or may be for all that is known.
+func fleetWide(reason string) bool {
+	return reason == v1beta1.ReasonFailsOnMostNodes || reason == status.ProxyOthersUnknown.Name
 }

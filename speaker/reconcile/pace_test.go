@@ -43,6 +43,9 @@ func TestPace_OfChanges(t *testing.T) {
 		{"the service proxies of most nodes fail", counts, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyFailsOnMostNodes, "no"))
 		}},
+		{"that of this node fails, and others are not known", counts, func(s *v1beta1.SpeakerStatus) {
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyOthersUnknown, "no"))
+		}},
 		{"that of this node fails", now, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyAttractsNothing, "no"))
 		}},

@@ -30,6 +30,8 @@ type serviceProxy struct {
 	// status to report. Before anything is known it is what the Speaker object says, once that was read.
 	status v1beta1.SpeakerServiceProxy
 	read   bool
+	// alone: the speakers do not talk to each other, so nothing is known of other proxies.
+	alone bool
 }
 
 // lookAtProxy takes in what the service proxy last answered. An error means that it has not been asked yet: a node that has just
@@ -65,7 +67,8 @@ func (l *Loop) judgeProxies(seen *snapshot, now time.Time) {
 		in.Others = append(in.Others, peer.State.Proxy)
 		unhealthy[node] = peer.State.Proxy.AttractsNothing()
 	}
-	in.OthersKnown = in.OthersKnown || l.exec.Gossip.Off()
+	p.alone = l.exec.Gossip.Off()
+	in.OthersKnown = in.OthersKnown || p.alone
 	p.update(in, seen.proxy, l.cfg.BootID, l.cfg.Log)
 	unhealthy[l.cfg.Node] = p.verdict.State.AttractsNothing()
 	seen.world.ProxyUnhealthy, seen.world.OwnProxyFailed = unhealthy, !p.verdict.State.Healthy()
@@ -111,6 +114,9 @@ func (p *serviceProxy) condition() (metav1.Condition, bool) {
 	case proxyhealth.NotFound:
 		return said(false, status.ProxyNotFound, "no service proxy is judged, since none was found on any node: "+p.text)
 	case proxyhealth.FailsOnMost:
+		if p.alone {
+			return said(true, status.ProxyOthersUnknown, p.text+"; without gossip it is not known whether it works on other nodes, so this one announces all the same")
+		}
 		return said(true, status.ProxyFailsOnMostNodes, p.text+"; as on most nodes, so this one announces all the same")
 	case proxyhealth.Awaited:
 		return said(true, status.ProxyAttractsNothing, p.text+"; the node announces nothing before its service proxy works, because it has not since it booted")

@@ -102,6 +102,23 @@ func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
 	})
 }
 
+// Without gossip a proxy that is dead cannot be told from a check that is wrong on all nodes, and the condition says no more than is known.
+func TestLoop_AProxyThatFailsWhereOthersAreUnknownWithdrawsNone(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.gossip.off = true
+		f.proxyAnswers(proxyhealth.Working, "it works")
+		f.pass(t)
+		f.proxyAnswers(proxyhealth.Absent, "nothing listens")
+		f.pass(t)
+		f.passes(t, time.Minute)
+		c := f.proxyCondition(t)
+		if !f.announcesByBGP() || c.Status != metav1.ConditionTrue || c.Reason != "OthersUnknown" || strings.Contains(c.Message, "most") {
+			t.Errorf("BGP announces %v, %+v", f.bgp.desired, c)
+		}
+	})
+}
+
 func TestLoop_WaitsForTheFirstAnswerOfTheProxy(t *testing.T) {
 	f := newFixture(t)
 	f.unasked = true

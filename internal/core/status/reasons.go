@@ -251,6 +251,11 @@ var (
 			"The node announces nothing.",
 		Remedy: "Look at kube-proxy on the node. The node announces again when it works.",
 	}
+	ProxyOthersUnknown = reason.Reason{
+		Name: "OthersUnknown", Meaning: "The status is True: the service proxy of the node fails. The speakers do not talk to each other, so it is not known " +
+			"whether it is the only one, and the node announces all the same.",
+		Remedy: "Look at kube-proxy on the node. With gossip, the node would be withdrawn.",
+	}
 	ProxyFailsOnMostNodes = reason.Reason{
 		Name: v1beta1.ReasonFailsOnMostNodes, Meaning: "The status is True: the service proxies of more than half of the nodes fail, this one's among them. " +
 			"They announce all the same, since withdrawing them all would help nobody.",
@@ -349,7 +354,7 @@ func speakerConditions() []reason.Condition {
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionServiceProxyUnhealthy, Meaning: "The service proxy of the node does not work.",
-			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes},
+			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes, ProxyOthersUnknown},
 		},
 	}
 }
