@@ -98,3 +98,17 @@ func TestCompute_MistakesInAPeerEndNoSession(t *testing.T) {
 		})
 	}
 }
+
+// An advertisement that is new and names no peer that exists asks nothing of what others announce: to hold that back would withdraw what runs.
+func TestCompute_NewAdvertisementToNobodyWithdrawsNothing(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...)
+	added := bgpAdvertisement("added", 2, func(spec *v1beta1.BGPAdvertisementSpec) {
+		spec.IPAddressPools, spec.Peers, spec.Communities = []string{"wan"}, []string{"rotuer"}, []string{"no-export"}
+	})
+	before := Compute(w).Sessions[0].Paths
+	w.BGPAdvertisements = append(w.BGPAdvertisements, added)
+	if got := Compute(w).Sessions[0].Paths; len(got) != 1 || len(got) != len(before) || len(got[0].Attributes.Communities) > 0 {
+		t.Errorf("the paths were %v and are %v", before, got)
+	}
+}
