@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/internal/core/handover"
 )
 
 // States of a TCP connection as connection tracking numbers them, from the answer to the first packet until one side is the last to
@@ -89,6 +91,29 @@ func countOpen(addrs []netip.Addr) (map[netip.Addr]int, error) {
 		errs = append(errs, f.forget(ended))
 	}
 	return left, errors.Join(errs...)
+}
+
+// maxDraining is the longest connectionDraining.
+const maxDraining = 24 * time.Hour
+
+// withOpen are counted addresses and those others that this node has open connections to, in order. Which of them are of Services is not known
+// here. Of a family whose table cannot be read there are none.
+func withOpen(counted []handover.Counted) []handover.Counted {
+	own := ownSources()
+	known := make(map[netip.Addr]bool, len(counted))
+	for _, c := range counted {
+		known[c.Addr] = true
+	}
+	for _, f := range []family{ipv4, ipv6} {
+		_ = f.dump(func(c connection) {
+			if c.open() && !known[c.to] && !own.has(c.from) {
+				known[c.to] = true
+				counted = append(counted, handover.Counted{Addr: c.to, For: maxDraining})
+			}
+		})
+	}
+	slices.SortFunc(counted, func(a, b handover.Counted) int { return a.Addr.Compare(b.Addr) })
+	return counted
 }
 
 // connection is what is read of an entry of connection tracking.

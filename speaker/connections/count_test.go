@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,30 @@ func TestRelay_CountsWhatIsLeft(t *testing.T) {
 	r.set(0, handover.Plan{})
 	if left := n.relay.Left(); len(left) > 0 {
 		t.Errorf("%v is counted though nothing is asked", left)
+	}
+}
+
+// A speaker that was killed has not said what it had. The one after it finds it in the kernel, beside what was counted.
+func TestRelay_FindsWhatIsOpen(t *testing.T) {
+	r := newRig(t, 1, modeNFTables, false)
+	moved := netip.MustParseAddr("192.0.2.201")
+	r.set(0, handover.Plan{Counted: []handover.Counted{{Addr: moved, For: time.Minute}}})
+	r.dial(vip4, 2)
+	r.dial(vip6, 1)
+	var kept handover.Plan
+	var err error
+	r.nodes[0].ns.Do(t, func() { kept, err = New(Config{}).Kept() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []netip.Addr
+	for _, c := range kept.Counted {
+		if found = append(found, c.Addr); (c.For > time.Minute) == (c.Addr == moved) {
+			t.Errorf("%s is to be counted for %s", c.Addr, c.For)
+		}
+	}
+	if want := []netip.Addr{vip4, moved, vip6}; !slices.Equal(found, want) {
+		t.Errorf("it finds %v, want %v", found, want)
 	}
 }
 

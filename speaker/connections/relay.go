@@ -235,8 +235,9 @@ func (r *Relay) askEvery() time.Duration {
 	return askInterval
 }
 
-// Kept returns what the kernel still does of an earlier run of the speaker, as a plan: no passages, lease after its end at the latest, and
-// the addresses that it counted, each until its time is up. It is for the first plan, and needs the right NET_ADMIN.
+// Kept returns what the kernel still does of an earlier run of the speaker, as a plan: no passages, lease after its end at the latest, the
+// addresses that it counted, each until its time is up, and all others with open connections, for unknown time: a run that was killed had
+// addresses, and could not say so. It is for the first plan, and needs the right NET_ADMIN.
 func (r *Relay) Kept() (handover.Plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,6 +256,7 @@ func (r *Relay) Kept() (handover.Plan, error) {
 			}
 		}
 	}
+	plan.Counted = withOpen(plan.Counted)
 	return plan, nil
 }
 
