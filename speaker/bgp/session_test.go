@@ -111,6 +111,30 @@ func TestFRR_SessionOverIPv6(t *testing.T) {
 	}
 }
 
+// The other nodes are told that a session is up before its router uses it.
+func TestSession_TheFirstUpdateWaits(t *testing.T) {
+	t.Parallel()
+	const wait = 400 * time.Millisecond
+	session := local(t, "tor", newHost(t), func(s *announce.Session) { s.UpdateAfter = wait })
+	router := startRouter(t, session)
+	speaker := start(t, session)
+	up := speaker.up("tor").Since
+	for router.count() == 0 && time.Since(up) < wait {
+		session.Paths = []announce.Path{path("198.19.0.1/32", med(1))} // What comes meanwhile is in it.
+		speaker.set(session)
+		time.Sleep(time.Millisecond)
+	}
+	if router.count() > 0 && time.Since(up) < wait {
+		t.Errorf("the router has a route %s after the session is up", time.Since(up))
+	}
+	router.holds(session.Paths)
+	router.mu.Lock()
+	defer router.mu.Unlock()
+	if router.updates != 1 {
+		t.Errorf("%d UPDATE messages have come", router.updates)
+	}
+}
+
 func TestFRR_PathsChangeWithoutTouchingTheSession(t *testing.T) {
 	t.Parallel()
 	c := newCable(t)

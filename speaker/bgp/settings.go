@@ -58,6 +58,11 @@ func (s settings) needsReset(other settings) bool {
 	return s != other
 }
 
+// Resets reports whether a session that runs is reset to become another one.
+func Resets(was, is *announce.Session) bool {
+	return is != nil && is.Problem == "" && settingsOf(is).needsReset(settingsOf(was))
+}
+
 // sameAttempt reports whether an attempt with the other settings may go as one with these. That BFD has been up changes what is offered,
 // and is no reason to dial: a router whose BFD comes up after it has refused the session would be dialled at once.
 func (s settings) sameAttempt(other settings) bool {

@@ -40,6 +40,11 @@ func (c *connection) runEstablished(ctx context.Context, wake <-chan struct{}, d
 
 // writeLoop sends UPDATE and KEEPALIVE messages until ctx ends or writing fails.
 func (c *connection) writeLoop(ctx context.Context, wake <-chan struct{}, desired func() *announce.Session) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(desired().UpdateAfter):
+	}
 	if err := c.sendInitialUpdate(ctx, desired()); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	m.detours = plan.Detours
 	sessions, gatewayWait := m.sessions.Next(now, plan.Sessions, seen.world.Running)
 	sessions, heldWait := m.holdDowns.Next(now, sessions, seen.bfdPaths)
+	sessions, used, turnWait := m.connections.turn(now, l.cfg.Node, sessions, seen.world.Running, plan)
 	bfdPlan := l.bfd.Load().Next(sessions, l.bfd.Load().Stable(seen.world.Running, seen.bfdUp))
 
 	edges := l.edgesOf(seen, plan)
@@ -72,16 +73,16 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	wait = election.Sooner(election.Sooner(wait, segmentWait), m.segments.noteHeard(decision.Heard))
 	layer2 := plan.Layer2Addresses(&decision, &announce.Ways{Node: l.cfg.Node, Own: seen.world.OwnLinks, Links: links})
 	m.answerers.update(seen.view.Silent, decision.Silent)
-	passed := l.passOn(now, seen, plan, &decision)
+	passed := l.passOn(now, seen, plan, &decision, used)
 	sessions, routesWait := m.connections.delayRoutes(now, sessions)
 	sessions, holdWait := l.holdSessions(now, seen, plan, departure.Sessions(sessions, stage, l.leavingWhy()))
-	wait = soonest(wait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait, seen.addressWait)
+	wait = soonest(wait, turnWait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait, seen.addressWait)
 	return &desired{
 		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
-			State:  l.said(seen, &passed, sessions),
+			State:  l.said(seen, &passed, used),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
 		sessions: sessions, bfd: bfdPlan, unable: errors.Join(unableError(seen.unable), unansweringError(plan.Unanswering)), connections: passed.plan, wait: wait,
@@ -96,12 +97,12 @@ func soonest(waits ...time.Duration) (wait time.Duration) {
 	return wait
 }
 
-// said is what the other speakers are told of this node.
-func (l *Loop) said(seen *snapshot, passed *passing, sessions []announce.Session) gossip.State {
+// said is what the other speakers are told of this node, given a digest of how routers use its sessions.
+func (l *Loop) said(seen *snapshot, passed *passing, used uint64) gossip.State {
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
 		Lost: l.lost(seen), Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
-		PassesOn: l.exec.Connections.Unable() == "", Sessions: digestOf(attracting(sessions, seen.world.Running)),
+		PassesOn: l.exec.Connections.Unable() == "", Sessions: used,
 	}
 }
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -61,15 +62,15 @@ type passing struct {
 }
 
 // passOn decides which packets go on to which nodes, given the decision of the election. Who holds what is noted as soon as it is known:
-// the first thing that this node does may be to take an address over.
-func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, elected *election.Decision) passing {
+// the first thing that this node does may be to take an address over. Used is a digest of how routers use this node's sessions.
+func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, elected *election.Decision, used uint64) passing {
 	m := &l.memory.connections
 	if !seen.world.Members.Known {
 		return passing{wait: max(0, undecidedLimit-now.Sub(l.started))}
 	}
 	in := handover.Input{
 		Now: now, Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
-		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view), Suspects: seen.view.Suspects,
+		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view, l.cfg.Node, used), Suspects: seen.view.Suspects,
 		Dead: func(node string) bool {
 			_, alive := seen.view.Peers[node]
 			return !alive && seen.down(node)
@@ -96,12 +97,34 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	if !m.decided {
 		m.since = now
 	}
-	m.decision, m.decided, m.leaving, m.joining = d, true, nil, d.Joined
+	m.decision, m.decided, m.leaving, m.joining, m.turned = d, true, nil, d.Joined, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
-		m.leaving = leavingRoutes(now, in.Addresses, &d, plan.Routed)
+		m.leaving, m.turned = leavingRoutes(now, in.Addresses, &d, plan.Routed), d.Turned
+		maps.DeleteFunc(m.turned, func(addr netip.Addr, _ time.Time) bool { return unserved(plan.Routed, addr) })
 	}
-	left, toldWait := m.told.next(now, d.Left)
+	left, toldWait := m.told.next(now, m.toTell(d.Left, plan.Routed))
 	return passing{&d.Plan, left, m.asked, election.Sooner(wait, toldWait)}
+}
+
+// turn returns the sessions of a pass for BGP: those by which a router turns to this node, or away from it, change a moment later, if others
+// announce what it does and know of each other. It also returns a digest of how routers use them, and when to ask again; 0: no need.
+func (m *connections) turn(now time.Time, node string, sessions []announce.Session, established map[string]bool, plan *announce.Plan) ([]announce.Session, uint64, time.Duration) {
+	if !m.decided {
+		return m.turns.next(now, node, sessions, established, nil)
+	}
+	return m.turns.next(now, node, sessions, established, plan.Routed)
+}
+
+// toTell are those addresses with connections left that the others are to hear of: not those that no router uses this node for at the moment
+// while it goes on to be one of those that announce them. It is asked for what it knows as it is.
+func (m *connections) toTell(left []netip.Addr, routed []announce.RoutedAddress) []netip.Addr {
+	if m.turns.idle == "" {
+		return left
+	}
+	return slices.DeleteFunc(slices.Clone(left), func(addr netip.Addr) bool {
+		at, found := slices.BinarySearchFunc(routed, addr, func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
+		return found && slices.Contains(routed[at].Nodes, m.turns.idle)
+	})
 }
 
 // unheard is another node whose speaker is alive, and whose whole state has not come yet, some time after the start; "": none is waited for.
@@ -117,7 +140,8 @@ func (l *Loop) unheard(since time.Duration, seen *snapshot) string {
 }
 
 // holdSessions returns sessions of which those that have never been tried may wait, for BFD, or until what this node does not know is passed
-// on. It also returns when to look again; 0: no need.
+// on; where nothing is passed on for long, each that is established waits for the others to hear of it before it announces anything. It also
+// returns when to look again; 0: no need.
 func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, sessions []announce.Session) (held []announce.Session, wait time.Duration) {
 	held = announce.HoldForBFD(sessions, seen.bfdSettled, seen.bfdPassable)
 	l.memory.bfdSeen.Next(held, seen.bfdPaths)
@@ -127,6 +151,9 @@ func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, 
 	hold, wait := handover.HoldRoutes(now, l.memory.connections.since, l.started.Add(undecidedLimit))
 	for i := range held {
 		held[i].Hold = held[i].Hold || hold
+		if l.memory.connections.decision.Calm {
+			held[i].UpdateAfter = handover.RouteDelay
+		}
 	}
 	return held, wait
 }

@@ -1,9 +1,9 @@
 package reconcile
 
 import (
-	"hash/fnv"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -19,10 +19,13 @@ import (
 type routed struct {
 	// alive are those nodes of a list that are alive, by its first entry and length; of the pass with these live nodes.
 	alive map[nodeList][]string
-	// sessions are the digests of the sessions of the other nodes in the pass before.
+	// sessions are the digests of the sessions of all nodes in the pass before.
 	sessions map[string]uint64
-	// leaving are the addresses to announce for a moment more, joining those not to announce yet, and until when.
-	leaving, joining map[netip.Addr]time.Time
+	// turns are the sessions of this node that change.
+	turns turns
+	// leaving are the addresses to announce for a moment more, joining those not to announce yet, and turned those to announce as before,
+	// and until when.
+	leaving, joining, turned map[netip.Addr]time.Time
 	// announced are the paths of each session in the pass before.
 	announced map[string][]announce.Path
 }
@@ -62,7 +65,7 @@ func (r *routed) addresses(view *gossip.View, plan *announce.Plan, layer2 []hand
 	return append(all, layer2...)
 }
 
-// living are those nodes of a list whose speakers are alive.
+// living are those nodes of a list whose speakers are alive, without this one if no router uses it.
 func (r *routed) living(view *gossip.View, nodes []string) []string {
 	if len(nodes) == 0 {
 		return nil
@@ -72,7 +75,7 @@ func (r *routed) living(view *gossip.View, nodes []string) []string {
 	if !known {
 		living = slices.DeleteFunc(slices.Clone(nodes), func(node string) bool {
 			_, alive := view.Peers[node]
-			return !alive
+			return !alive || node == r.turns.idle
 		})
 		r.alive[key] = living
 	}
@@ -80,14 +83,19 @@ func (r *routed) living(view *gossip.View, nodes []string) []string {
 }
 
 // disturbed are the nodes that routers may just have begun to use, or ceased to: those whose speakers are about to end, and
-// those whose sessions have changed.
-func (r *routed) disturbed(view *gossip.View) map[string]bool {
+// those whose sessions have changed, or are about to. What this node tells of its own counts before the others have heard it.
+func (r *routed) disturbed(view *gossip.View, self string, own uint64) map[string]bool {
 	disturbed := map[string]bool{}
-	sessions := make(map[string]uint64, len(view.Peers))
+	sessions := make(map[string]uint64, len(view.Peers)+1)
 	for node := range view.Peers {
 		state := view.Peers[node].State
-		sessions[node] = state.Sessions
-		if before, known := r.sessions[node]; known && before != sessions[node] || state.Leaving {
+		if sessions[node] = state.Sessions; state.Leaving {
+			disturbed[node] = true
+		}
+	}
+	sessions[self] = own
+	for node, digest := range sessions {
+		if before, known := r.sessions[node]; known && before != digest {
 			disturbed[node] = true
 		}
 	}
@@ -95,60 +103,35 @@ func (r *routed) disturbed(view *gossip.View) map[string]bool {
 	return disturbed
 }
 
-// attracting are the sessions by which routers may send packets to this node, by name: those that are established, and neither in
-// maintenance, whose routers turn to other nodes, nor held down.
-func attracting(sessions []announce.Session, established map[string]bool) map[string]bool {
-	attracting := make(map[string]bool, len(sessions))
-	for i := range sessions {
-		s := &sessions[i]
-		attracting[s.Name] = established[s.Name] && s.AdminState != v1beta1.AdminMaintenance && !s.HeldDown
-	}
-	return attracting
-}
-
-// digestOf is a digest of a set of sessions, by name; 0: it is empty.
-func digestOf(sessions map[string]bool) uint64 {
-	digest, some := fnv.New64a(), false
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
-		if sessions[name] {
-			some = true
-			_, _ = digest.Write(append([]byte(name), 0))
-		}
-	}
-	if !some {
-		return 0
-	}
-	return digest.Sum64()
-}
-
-// delayRoutes returns sessions whose routes come and go a moment later, and how long that is; 0: none is late.
+// delayRoutes returns sessions whose routes come, go and change a moment later, and how long that is; 0: none is late.
 func (r *routed) delayRoutes(now time.Time, sessions []announce.Session) ([]announce.Session, time.Duration) {
 	sessions, joining := r.delayJoined(now, sessions)
 	sessions, leaving := r.keepAnnounced(now, sessions)
 	return sessions, election.Sooner(joining, leaving)
 }
 
-// keepAnnounced returns sessions that go on announcing for a moment what the pass before announced of the addresses that leave, and how
-// long that is; 0: nothing is kept. A session that is to have no routes for other reasons is left alone.
+// keepAnnounced returns sessions that go on announcing for a moment what the pass before announced of the addresses that leave, or are
+// divided anew, and how long that is; 0: nothing is kept. A session that is to have no routes for other reasons is left alone.
 func (r *routed) keepAnnounced(now time.Time, sessions []announce.Session) (kept []announce.Session, wait time.Duration) {
 	kept = sessions
-	leaving := moments{until: r.leaving}
+	leaving, turned := moments{until: r.leaving}, moments{until: r.turned}
 	for i := range sessions {
 		s := &sessions[i]
-		missing := missingPaths(r.announced[s.Name], s.Paths)
-		missing = slices.DeleteFunc(missing, func(p announce.Path) bool { return !now.Before(leaving.of(p.Prefix)) })
+		if s.AdminState != "" && s.AdminState != v1beta1.AdminUp || s.HeldDown {
+			continue
+		}
+		missing, changed := missingPaths(r.announced[s.Name], s.Paths), r.changedPaths(now, s, &turned)
+		missing = slices.DeleteFunc(missing, func(p announce.Path) bool { return !now.Before(later(leaving.of(p.Prefix), turned.of(p.Prefix))) })
 		missing = withinLimit(missing, s)
-		if len(missing) == 0 || s.AdminState != "" && s.AdminState != v1beta1.AdminUp || s.HeldDown {
+		if len(missing)+len(changed) == 0 {
 			continue
 		}
 		if &kept[0] == &sessions[0] {
 			kept = slices.Clone(sessions)
 		}
-		paths := append(slices.Clone(s.Paths), missing...)
-		slices.SortFunc(paths, func(a, b announce.Path) int { return a.Prefix.Compare(b.Prefix) })
-		kept[i].Paths = paths
-		for _, p := range missing {
-			wait = election.Sooner(wait, leaving.of(p.Prefix).Sub(now))
+		kept[i].Paths = withPaths(s.Paths, missing, changed)
+		for _, p := range slices.Concat(missing, changed) {
+			wait = election.Sooner(wait, later(leaving.of(p.Prefix), turned.of(p.Prefix)).Sub(now))
 		}
 	}
 	r.announced = make(map[string][]announce.Path, len(kept))
@@ -175,19 +158,54 @@ func withinLimit(missing []announce.Path, s *announce.Session) []announce.Path {
 	})
 }
 
-// delayJoined returns sessions that do not announce yet what others have announced before this node joined them, and how long that is; 0:
-// nothing is delayed.
+// changedPaths are those that a session announced before with other attributes than now, of addresses that are just divided anew.
+func (r *routed) changedPaths(now time.Time, s *announce.Session, turned *moments) (changed []announce.Path) {
+	if len(r.turned) == 0 {
+		return nil
+	}
+	for _, p := range r.announced[s.Name] {
+		at, found := slices.BinarySearchFunc(s.Paths, p, comparePrefixes)
+		if found && s.Paths[at].Attributes != p.Attributes && !reflect.DeepEqual(s.Paths[at].Attributes, p.Attributes) && now.Before(turned.of(p.Prefix)) {
+			changed = append(changed, p)
+		}
+	}
+	return changed
+}
+
+// withPaths are some paths, which are in order of prefix, with missing ones added and changed ones in the place of those of their prefix.
+func withPaths(paths, missing, changed []announce.Path) []announce.Path {
+	with := append(slices.Clone(paths), missing...)
+	slices.SortFunc(with, comparePrefixes)
+	for _, p := range changed {
+		at, _ := slices.BinarySearchFunc(with, p, comparePrefixes)
+		with[at] = p
+	}
+	return with
+}
+
+func comparePrefixes(a, b announce.Path) int { return a.Prefix.Compare(b.Prefix) }
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// delayJoined returns sessions that do not announce yet what others have announced before this node joined them, or what is new of addresses
+// that are divided anew, and how long that is; 0: nothing is delayed.
 func (r *routed) delayJoined(now time.Time, sessions []announce.Session) (delayed []announce.Session, wait time.Duration) {
-	if len(r.joining) == 0 {
+	if len(r.joining)+len(r.turned) == 0 {
 		return sessions, 0
 	}
 	delayed = slices.Clone(sessions)
-	joining := moments{until: r.joining}
+	joining, turned := moments{until: r.joining}, moments{until: r.turned}
 	for i := range delayed {
 		s := &delayed[i]
 		late := map[netip.Prefix]bool{}
 		for _, p := range missingPaths(s.Paths, r.announced[s.Name]) {
-			if until := joining.of(p.Prefix); now.Before(until) {
+			if until := later(joining.of(p.Prefix), turned.of(p.Prefix)); now.Before(until) {
 				late[p.Prefix], wait = true, election.Sooner(wait, until.Sub(now))
 			}
 		}

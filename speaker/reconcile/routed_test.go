@@ -10,6 +10,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/rendezvous"
 	"github.com/daymark-lb/daymark/speaker/gossip"
 )
@@ -56,37 +57,25 @@ func TestRouted_AnotherHolderOnTheSegmentIsAChange(t *testing.T) {
 	}
 }
 
-func TestRouted_SessionsThatAttract(t *testing.T) {
-	sessions := []announce.Session{
-		{Name: "a"}, {Name: "b", AdminState: v1beta1.AdminMaintenance}, {Name: "c", HeldDown: true}, {Name: "d"}, {Name: "e", AdminState: v1beta1.AdminUp},
-	}
-	got := digestOf(attracting(sessions, map[string]bool{"a": true, "b": true, "c": true, "d": false, "e": true}))
-	if want := digestOf(map[string]bool{"a": true, "e": true}); got != want {
-		t.Error("sessions attract that are in maintenance, held down, or not established")
-	}
-}
-
 func TestRouted_Disturbed(t *testing.T) {
 	var r routed
 	for _, step := range []struct {
 		name string
 		view gossip.View
+		own  uint64
 		want []string
 	}{
-		{"the first pass", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}}}, nil},
-		{"a node joins", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {}}}, nil},
-		{"its sessions come up", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {State: gossip.State{Sessions: 2}}}}, []string{"n2"}},
-		{"one is suspected, which may be wrong", gossip.View{Suspects: []string{"n1"}}, nil},
-		{"one leaves", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Leaving: true}}}}, []string{"n1"}},
+		{"the first pass", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}}}, 5, nil},
+		{"a node joins", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {}}}, 5, nil},
+		{"its sessions come up", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Sessions: 1}}, "n2": {State: gossip.State{Sessions: 2}}}}, 5, []string{"n2"}},
+		{"one is suspected, which may be wrong", gossip.View{Suspects: []string{"n1"}}, 5, nil},
+		{"one leaves", gossip.View{Peers: map[string]gossip.Peer{"n1": {State: gossip.State{Leaving: true}}}}, 5, []string{"n1"}},
+		{"sessions of this node change, which the others hear now", gossip.View{Peers: map[string]gossip.Peer{"self": {State: gossip.State{Sessions: 5}}}}, 6, []string{"self"}},
 	} {
-		got := r.disturbed(&step.view)
+		got := r.disturbed(&step.view, "self", step.own)
 		if len(got) != len(step.want) || len(step.want) > 0 && !got[step.want[0]] {
 			t.Errorf("%s: %v", step.name, got)
 		}
-	}
-	up := map[string]bool{"a": true, "b": true, "c": false}
-	if digestOf(up) == digestOf(map[string]bool{"a": true}) || digestOf(up) != digestOf(map[string]bool{"b": true, "a": true}) || digestOf(map[string]bool{"c": false}) != 0 {
-		t.Error("the digest is not of those that are established")
 	}
 }
 
@@ -148,6 +137,36 @@ func TestRouted_ARouteThatStaysKeepsToMaximumPrefixes(t *testing.T) {
 		kept, _ := r.keepAnnounced(now, []announce.Session{{Paths: test.now, MaximumPrefixes: test.limit}})
 		if !reflect.DeepEqual(kept[0].Paths, test.want) || !reflect.DeepEqual(r.announced[""], test.want) {
 			t.Errorf("%s: %v, and it remembers %v", test.name, kept[0].Paths, r.announced)
+		}
+	}
+}
+
+// Of an address whose clients are divided anew a session announces what it did, and nothing that it did not.
+func TestRouted_WhatIsDividedAnewIsAnnouncedAsBeforeForAMoment(t *testing.T) {
+	now := time.Now()
+	path := func(prefix string, weight int) announce.Path {
+		return announce.Path{Prefix: netip.MustParsePrefix(prefix), Attributes: &announce.Attributes{Weight: lb.WeightOf(weight)}}
+	}
+	before := []announce.Path{path("198.51.99.0/24", 1), path("198.51.100.1/32", 1), path("198.51.100.2/32", 1)}
+	planned := []announce.Path{path("198.51.99.0/24", 2), path("198.51.100.0/30", 1), path("198.51.100.1/32", 2)}
+	turned := map[netip.Addr]time.Time{
+		netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.2"): now.Add(handover.RouteDelay),
+	}
+	for _, test := range []struct {
+		name    string
+		at      time.Time
+		session announce.Session
+		want    []announce.Path
+	}{
+		{"at once", now, announce.Session{}, []announce.Path{planned[0], before[1], before[2]}},
+		{"when the time is up", now.Add(handover.RouteDelay), announce.Session{}, planned},
+		{"where BFD has failed", now, announce.Session{HeldDown: true}, []announce.Path{planned[0], planned[2]}},
+	} {
+		r := routed{announced: map[string][]announce.Path{"": before}, turned: turned}
+		test.session.Paths = slices.Clone(planned)
+		got, wait := r.delayRoutes(test.at, []announce.Session{test.session})
+		if !reflect.DeepEqual(got[0].Paths, test.want) || (wait > 0) == (len(test.want) == len(planned) && test.want[1] == planned[1]) {
+			t.Errorf("%s: %v, again in %s", test.name, got[0].Paths, wait)
 		}
 	}
 }

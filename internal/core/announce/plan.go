@@ -194,6 +194,9 @@ type Session struct {
 	// Hold: a session that the executor has never tried to connect is not connected yet, though for some seconds at most,
 	// because BFD may still fail that was up with an earlier process, or this node does not pass on open connections of others yet.
 	Hold bool
+	// UpdateAfter is how long after the session is established the router is sent its first UPDATE: other nodes are told meanwhile that it
+	// will use this one, too.
+	UpdateAfter time.Duration
 	// Leaving says why the node leaves: when the executor ends, the router must not keep the routes. Empty: it does not.
 	Leaving string
 

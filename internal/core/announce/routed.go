@@ -16,8 +16,8 @@ type RoutedAddress struct {
 	// Nodes that may announce it, sorted, as far as the objects say; nobody but they themselves knows how their sessions are. The list
 	// may be shared, and must not be changed.
 	Nodes []string
-	// Revision changes when routers are told to divide the clients anew among the nodes: by other weights, or because other paths are
-	// preferred.
+	// Revision changes when routers are told to divide the clients anew among the nodes: by other weights, because other paths are
+	// preferred, by other prefixes, or when other routers hear of it.
 	Revision uint64
 	// Draining is how long connections are passed on after the nodes have changed, as the longest of the advertisements says.
 	Draining time.Duration
@@ -53,7 +53,7 @@ func (r *rules) routed() []RoutedAddress {
 				byMatches[matches] = nodes
 			}
 			routed := RoutedAddress{
-				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, weigher, nodes),
+				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, weigher, nodes) ^ r.affinityRevision(addr),
 				Unserved: s.Local && !r.world.Endpoints[s.Key].AnyOnNode(r.world.Node, lb.FamilyOf(addr)),
 			}
 			if r.askAddress(a, true) == nil {
@@ -79,23 +79,54 @@ func (r *rules) routedNodes(matches advertisementSet) *routedNodes {
 	nodes := &routedNodes{}
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if n.ineligible == Eligible && r.bgpSelecting(matches, i) != "" &&
-			slices.ContainsFunc(r.peers, func(peer *lb.Peer) bool { return selects(peer, n.Node) }) {
+		if by := r.bgpSelecting(matches, i); n.ineligible == Eligible && by != "" && r.anyPeerHears(by, i) {
 			nodes.indexes, nodes.names = append(nodes.indexes, i), append(nodes.names, n.Name)
+			nodes.revision ^= r.preferenceRevision(by, n.Name) ^ r.prefixRevision(by, n)
 		}
 	}
-	nodes.revision = r.preferenceRevision(matches, nodes)
 	return nodes
 }
 
-// preferenceRevision is a digest of what routers prefer some nodes by, beside weights; 0 if they prefer none.
-func (r *rules) preferenceRevision(matches advertisementSet, nodes *routedNodes) (digest uint64) {
-	none := &Attributes{}
-	for _, i := range nodes.indexes {
-		if a := r.attributes(r.bgpSelecting(matches, i)); a.comparePreference(none) != 0 {
-			preference := uint64(valueOr(a.LocalPref, DefaultLocalPref))<<32 | uint64(valueOr(a.MED, 0))
-			digest ^= rendezvous.Mix(rendezvous.Mix(rendezvous.Hash(r.nodes[i].Name)^preference) ^ uint64(a.Prepend)) //nolint:gosec // G115: not negative
+// preferenceRevision is a digest of what routers may prefer or avoid a node by that these advertisements select, beside weights; 0: nothing.
+func (r *rules) preferenceRevision(by advertisementSet, node string) (digest uint64) {
+	a := r.attributes(by)
+	if a.comparePreference(&Attributes{}) != 0 {
+		preference := uint64(valueOr(a.LocalPref, DefaultLocalPref))<<32 | uint64(valueOr(a.MED, 0))
+		digest = rendezvous.Mix(rendezvous.Mix(rendezvous.Hash(node)^preference) ^ uint64(a.Prepend)) //nolint:gosec // G115: not negative
+	}
+	for _, community := range a.Communities {
+		digest = rendezvous.Mix(digest ^ rendezvous.Hash(node) ^ rendezvous.Mix(rendezvous.Hash(community.String())))
+	}
+	return digest
+}
+
+// prefixRevision is a digest of which of a node's routers do not hear of these advertisements that select it, and how long aggregated prefixes
+// are; 0: all hear of each address.
+func (r *rules) prefixRevision(by advertisementSet, n *node) (digest uint64) {
+	for i := range by.all() {
+		adv := &r.bgp[i]
+		seed := rendezvous.Mix(rendezvous.Hash(n.Name)) ^ rendezvous.Hash(adv.Name)
+		if v4, v6 := adv.Length(lb.IPv4), adv.Length(lb.IPv6); v4 != 32 || v6 != 128 {
+			digest ^= rendezvous.Mix(seed ^ uint64(v4)<<8 ^ uint64(v6)) //nolint:gosec // G115: not negative
 		}
+		for _, peer := range r.peers {
+			if selects(peer, n.Node) && !adv.MatchesPeer(peer.Name) {
+				digest ^= rendezvous.Mix(rendezvous.Mix(seed) ^ rendezvous.Hash(peer.Name))
+			}
+		}
+	}
+	return digest
+}
+
+// affinityRevision is a digest of how nodes are ranked for an address with session affinity; 0: it has none.
+func (r *rules) affinityRevision(addr netip.Addr) uint64 {
+	sharers := r.affine[addr]
+	if len(sharers) == 0 {
+		return 0
+	}
+	digest := uint64(1)
+	for _, c := range r.servingContenders(addr, sharers) {
+		digest ^= rendezvous.Mix(c.hash ^ uint64(c.preference)) //nolint:gosec // G115: not negative
 	}
 	return digest
 }

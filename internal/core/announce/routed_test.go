@@ -90,6 +90,21 @@ func TestRouted_AnotherDivisionIsAnotherRevision(t *testing.T) {
 			w.node("n1").Labels = map[string]string{"rack": "a"}
 			w.BGPAdvertisements = append(w.BGPAdvertisements, preferred)
 		}, false, true},
+		{"a community, which routers may prefer by", weighBy(""), func(w *World, _ *lb.Service) {
+			w.BGPAdvertisements = append(w.BGPAdvertisements, bgpAdvertisement("marked", 2, func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"64512:1"} }))
+		}, false, true},
+		{"session affinity", weighBy(""), func(_ *World, s *lb.Service) { s.Affinity = true }, true, true},
+		{"an aggregated prefix", weighBy(""), func(w *World, _ *lb.Service) {
+			w.BGPAdvertisements = append(w.BGPAdvertisements, bgpAdvertisement("wide", 2, func(s *v1beta1.BGPAdvertisementSpec) {
+				length := int32(24)
+				s.AggregationLength = &length
+			}))
+		}, true, true},
+		{"a router of two does not hear of it any more", weighBy(""), func(w *World, _ *lb.Service) {
+			other := *w.Peers[0]
+			other.Name, w.BGPAdvertisements[0].Peers = "other", []string{"router"}
+			w.Peers = append(w.Peers, &other)
+		}, true, true},
 		{"nothing", weighBy(v1beta1.WeightByEndpoints), func(*World, *lb.Service) {}, false, false},
 	} {
 		revision := func(change func(w *World, s *lb.Service)) uint64 {
@@ -106,6 +121,21 @@ func TestRouted_AnotherDivisionIsAnotherRevision(t *testing.T) {
 		if got := revision(func(*World, *lb.Service) {}) != revision(test.change); got != test.differs {
 			t.Errorf("%s: another revision: %t", test.name, got)
 		}
+	}
+}
+
+// A node whose routers do not hear of an address attracts no packets for it.
+func TestRouted_NodesWhoseRoutersHearOfIt(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...)
+	w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", time.Minute)}
+	w.BGPAdvertisements[0].Peers = []string{"router"}
+	w.node("n2").Labels = map[string]string{"rack": "b"}
+	other := *w.Peers[0]
+	other.Name, other.NodeSelectors, w.Peers[0].NodeSelectors = "other", selector("rack=b"), selector("rack!=b")
+	w.Peers = append(w.Peers, &other)
+	if got := Compute(w).Routed[0].Nodes; !slices.Equal(got, []string{"n1", "n3"}) {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -110,6 +110,11 @@ type Decision struct {
 	// Joined are the addresses that this node attracts packets for since less than RouteDelay, beside others that did before, and until when
 	// that is.
 	Joined map[netip.Addr]time.Time
+	// Turned are those whose holders divide the clients anew since less than RouteDelay, after a time in which nothing was passed on, and until
+	// when that is.
+	Turned map[netip.Addr]time.Time
+	// Calm: of an address that other nodes attract packets for, too, by any link, nothing is passed on, because nothing has changed for long.
+	Calm bool
 	// Wait is when to decide again though nothing has happened; 0: no need.
 	Wait time.Duration
 }
@@ -317,13 +322,25 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	if via, hops := m.next(in, a, t); via.IsValid() {
 		d.Plan.Passages = append(d.Plan.Passages, Passage{a.Addr, via, hops})
 	}
-	if until := t.joined.Add(RouteDelay); in.Now.Before(until) {
-		if d.Joined == nil {
-			d.Joined = map[netip.Addr]time.Time{}
-		}
-		d.Joined[a.Addr] = until
+	d.Joined = noteUntil(d.Joined, in.Now, a.Addr, t.joined)
+	if len(a.Holders) > 1 {
+		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.turned)
 	}
+	d.Calm = d.Calm || len(a.Links) == 0 && in.Now.Sub(t.changed) >= a.Draining && slices.ContainsFunc(a.Holders, func(node string) bool { return node != in.Node })
 	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))
+}
+
+// noteUntil adds an address to some, if something happened to it less than RouteDelay ago, with when that is over.
+func noteUntil(moments map[netip.Addr]time.Time, now time.Time, addr netip.Addr, since time.Time) map[netip.Addr]time.Time {
+	until := since.Add(RouteDelay)
+	if !now.Before(until) {
+		return moments
+	}
+	if moments == nil {
+		moments = map[netip.Addr]time.Time{}
+	}
+	moments[addr] = until
+	return moments
 }
 
 // next is where this node passes on what it does not know of an address, and how often a packet is passed on in all. The way is a ring,

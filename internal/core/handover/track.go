@@ -20,6 +20,8 @@ type track struct {
 	doubted bool
 	// joined is when the node that decides became a holder beside others that were before.
 	joined time.Time
+	// turned is when the revision changed after a time in which nothing was passed on.
+	turned time.Time
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
 	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
@@ -53,8 +55,8 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		_, found := slices.BinarySearch(in.Suspects, node)
 		return found
 	})
-	divided := t.revision != a.Revision
-	t.draining, t.absent, t.revision = a.Draining, time.Time{}, a.Revision
+	divided := t.divide(in.Now, a)
+	t.draining, t.absent = a.Draining, time.Time{}
 	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) {
 		t.changed = in.Now
 	}
@@ -88,6 +90,16 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		f.over = over
 	}
 	t.former = slices.DeleteFunc(t.former, done)
+}
+
+// divide takes in how the holders divide the clients, and reports whether that is new.
+func (t *track) divide(now time.Time, a *Address) (anew bool) {
+	anew = t.revision != a.Revision
+	if anew && now.Sub(t.changed) >= a.Draining {
+		t.turned = now
+	}
+	t.revision = a.Revision
+	return anew
 }
 
 // lingers reports whether the node that decides still passes on what comes from others that do not know yet that it has no connections.
