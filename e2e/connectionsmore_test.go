@@ -60,7 +60,8 @@ func TestConnections_SurviveThatANodeJoins(t *testing.T) {
 	}
 }
 
-// The node of a speaker that is killed goes on, and so do the connections that its kernel knows, though others take its addresses.
+// The node of a speaker that is killed goes on, and so do the connections that its kernel knows, though others take its addresses. The next
+// speaker finds them there, and says that the node is not to be stopped.
 func TestConnections_SurviveThatASpeakerIsKilled(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)
 	m := newMove(t, daymark(t, lab.WithProxy(lab.KubeProxy)), "Cluster", openConnections)
@@ -69,7 +70,17 @@ func TestConnections_SurviveThatASpeakerIsKilled(t *testing.T) {
 	m.awaitAway(first)
 	m.Node(first).Speaker().Start()
 	awaitMembers(t, m.Cluster)
+	awaitObjectCondition(t, m.Cluster, "Speaker", first, "SafeToStop", "False", "addresses that moved away are open here")
+	const believed = 12 * time.Second // A former holder that says nothing counts for ten.
+	back := time.Now()
+	lab.Eventually(t, 2*believed, "the others believe what it says", func() error {
+		if since := time.Since(back); since < believed {
+			return fmt.Errorf("it is back for %s", since)
+		}
+		return nil
+	})
 	m.awaitAnswers()
+	awaitObjectCondition(t, m.Cluster, "Speaker", first, "SafeToStop", "False", "addresses that moved away are open here")
 	m.mustBeWhole()
 }
 
