@@ -14,6 +14,9 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
+// foreignReboot is for how long a foreign host is away that comes back.
+const foreignReboot = 15 * time.Second
+
 // Promise: a host that is none of the cluster's and has the address is noticed, before it is announced and while it is held.
 
 func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
@@ -30,7 +33,21 @@ func TestLayer2_ConflictingAddressWaitsUntilItIsFree(t *testing.T) {
 	})
 
 	cluster.ForeignHost().Leave(address)
-	awaitHolder(t, cluster, address)
+	lab.Always(t, foreignReboot, "nobody answers while the foreign host reboots", func() error {
+		if all := cluster.Client().WhoHas(address); len(all) > 0 {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+	cluster.ForeignHost().Take(address)
+	lab.Always(t, 500*time.Millisecond, "the foreign host alone answers again", func() error {
+		if all := cluster.Client().WhoHas(address); !slices.Equal(all, []string{"foreign"}) {
+			return fmt.Errorf("%v do", all)
+		}
+		return nil
+	})
+	cluster.ForeignHost().Leave(address)
+	awaitFree(t, cluster, address)
 	awaitCondition(t, taken, "daymark.io/Announced", "True")
 	cluster.Client().MustGet(url(address))
 }
@@ -89,7 +106,7 @@ func TestLayer2_AddressThatNobodyAnsweredForIsProbedAgain(t *testing.T) {
 	})
 
 	cluster.ForeignHost().Leave(address)
-	awaitHolder(t, cluster, address, "n2")
+	awaitFree(t, cluster, address)
 	awaitCondition(t, s, "daymark.io/Announced", "True")
 	cluster.Client().MustGet(url(address))
 }
@@ -134,6 +151,18 @@ func awaitConflict(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
 		}
 		return fmt.Errorf("they have %v", found)
 	})
+}
+
+// awaitFree waits until a node holds an address that the foreign host has left.
+func awaitFree(t *testing.T, cluster *lab.Cluster, address netip.Addr) {
+	t.Helper()
+	lab.Eventually(t, 2*time.Minute, "somebody answers for "+address.String(), func() error {
+		if cluster.Client().Holder(address) == "" {
+			return errors.New("nobody does")
+		}
+		return nil
+	})
+	awaitHolder(t, cluster, address)
 }
 
 func awaitConflictEvent(t *testing.T, s lab.Service) {

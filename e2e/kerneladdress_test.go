@@ -68,7 +68,7 @@ func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
 		awaitCondition(t, printer, "daymark.io/Announced", "False AddressConflict")
 		awaitConflict(t, cluster, address)
 		cluster.ForeignHost().Leave(address)
-		awaitHolder(t, cluster, address)
+		awaitFree(t, cluster, address)
 	})
 }
 

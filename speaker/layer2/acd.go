@@ -23,6 +23,13 @@ const (
 	// conflictProbeInterval is the wait before an address of a conflicting host is probed again. Up to as much again is
 	// added at random.
 	conflictProbeInterval = 5 * time.Second
+	// freeAfter is for how long a conflicting host must have given no sign until an address that is not held is free, and freeRounds how
+	// many rounds of probes it must not have answered: it may sleep, reboot, or answer only sometimes, and RFC 5227 section 2.1.1 leaves
+	// it the address. Rounds follow each other twice as fast once one was not answered. A host that has come back after some of them must
+	// miss twice as many more the next time; no more than maxSilence count.
+	freeAfter  = 30 * time.Second
+	freeRounds = 7
+	maxSilence = 60
 	// nodeProbeInterval is that for an address that another node of the cluster uses. It may have claimed it at the same time
 	// as we, and will then stop in a moment. nodeConflictTime is how long it must go on until that is a conflict.
 	nodeProbeInterval = 500 * time.Millisecond
@@ -30,7 +37,7 @@ const (
 	// probeRetryInterval is the wait before another attempt when no interface could send a probe. A new interface ends
 	// it.
 	probeRetryInterval = time.Second
-	// lateProbeInterval is the wait after each probe for a host that has answered later than the quick ones wait for: PROBE_MIN of
+	// lateProbeInterval is the wait after each probe for a host that may answer later than the quick ones wait for: PROBE_MIN of
 	// RFC 5227.
 	lateProbeInterval = time.Second
 	// defendInterval is DEFEND_INTERVAL of RFC 5227.
@@ -50,7 +57,7 @@ type acd struct {
 	holding bool
 	// provenAt is when nobody may object to it any more; zero: nobody may.
 	provenAt time.Time
-	// late: the host of the conflict has answered when the address was held already.
+	// late: a host has answered when the address was held already, or another node did not announce it.
 	late bool
 	// looked is when the last look was for the host of a conflict about an address that is held.
 	looked time.Time
@@ -81,6 +88,25 @@ type conflictingHost struct {
 	since, lastSeen time.Time
 	// certain: it is no claim at the same time as ours.
 	certain bool
+	// uses: it has used the address, and not only probed it as we did.
+	uses bool
+	// silence is how many rounds of probes in a row it has not answered, and longest the most after which it came back.
+	silence, longest int
+}
+
+// seen records a sign of the host.
+func (h *conflictingHost) seen(now time.Time) {
+	h.lastSeen, h.longest, h.silence = now, min(max(h.longest, h.silence), maxSilence), 0
+}
+
+// mayReturn records a round of probes without an answer, and reports whether the host may be there all the same. Not waited for are
+// hosts that have given way as we did, and other nodes of the cluster, which stop when the claims tell them to.
+func (h *conflictingHost) mayReturn(now time.Time) bool {
+	if !h.certain || !h.uses || h.owner.other() {
+		return false
+	}
+	h.silence++
+	return h.silence < freeRounds+2*h.longest || now.Sub(h.lastSeen) < freeAfter
 }
 
 // action is what step asks its caller to do.
@@ -136,6 +162,9 @@ func (d *acd) step(now time.Time, jitter float64) action {
 		}
 		d.due = now.Add(time.Duration(float64(interval) * (0.8 + 0.4*jitter)))
 		return doProbe
+	case d.conflict != nil && d.detection != v1beta1.ConflictWarn && d.detection != v1beta1.ConflictOff && d.conflict.mayReturn(now):
+		d.probes, d.due = 0, now.Add(time.Duration(float64(conflictProbeInterval)*(1+jitter)/2))
+		return doNothing
 	default:
 		d.holding, d.late, d.probes, d.due = true, false, 0, time.Time{}
 		if d.conflict != nil && d.detection == v1beta1.ConflictWarn && d.conflict.certain && now.Sub(d.conflict.lastSeen) < conflictProbeInterval {
@@ -191,7 +220,8 @@ func (d *acd) addressInUse(now time.Time, by user, jitter float64) (began, defen
 			d.looked, d.due = now, now.Add(conflictLook)
 		}
 	}
-	d.conflict.lastSeen = now
+	d.conflict.seen(now)
+	d.conflict.uses = true
 	if began = !d.conflict.certain && (!by.owner.other() || now.Sub(d.conflict.since) >= nodeConflictTime); began {
 		d.conflict.certain = true
 	}
@@ -218,7 +248,10 @@ func (d *acd) probedBy(now time.Time, by user, jitter float64) (began bool) {
 	if d.probes == 0 {
 		return false
 	}
-	began, _ = d.addressInUse(now, by, jitter)
+	used := d.conflict != nil && d.conflict.uses
+	if began, _ = d.addressInUse(now, by, jitter); d.conflict != nil {
+		d.conflict.uses = used
+	}
 	return began
 }
 

@@ -96,6 +96,7 @@ func TestResponder_TwoClustersConflict(t *testing.T) {
 		by := s.mac(t).String()
 		wantConflicts(t, b, nil, Conflict{Addr: vip4, MAC: by, Interface: "far0"}, Conflict{Addr: vip6, MAC: by, Interface: "far0"})
 		mustSet(t, a, nil)
+		passFreeAfter(t, b)
 		wantConflicts(t, b, []netip.Addr{vip4, vip6})
 	})
 	t.Run("both want it at the same time, and one gets it", func(t *testing.T) {

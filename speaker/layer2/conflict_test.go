@@ -32,6 +32,23 @@ func beginFast(t *testing.T, cfg Config) *Responder {
 	return r
 }
 
+// passFreeAfter makes conflicting hosts that are silent from now on look as if they had been for as long as they must be, until their
+// addresses are held.
+func passFreeAfter(t *testing.T, r *Responder) {
+	t.Helper()
+	netnstest.Eventually(t, "the conflicts about what is not held are over", func() (err error) {
+		r.detector.mu.Lock()
+		defer r.detector.mu.Unlock()
+		for addr, v := range r.detector.vips {
+			if host := v.acd.conflict; host != nil && !v.acd.holding {
+				host.lastSeen, host.silence = time.Now().Add(-freeAfter), freeRounds
+				host.longest, err = 0, fmt.Errorf("%s is not held", addr)
+			}
+		}
+		return err
+	})
+}
+
 // probed returns desired addresses that nobody has held and that must be probed first.
 func probed(interfaces []string, addresses ...netip.Addr) []announce.Layer2Address {
 	all := on(interfaces, addresses...)
@@ -190,6 +207,7 @@ func TestResponder_LeavesAnAddressToItsOwner(t *testing.T) {
 
 	s.host.Run(t, "ip", "addr", "del", vip4.String()+"/24", "dev", "far0")
 	s.host.Run(t, "ip", "addr", "del", vip6.String()+"/64", "dev", "far0")
+	passFreeAfter(t, r)
 	wantConflicts(t, r, []netip.Addr{vip4, vip6, vip6b})
 	silent := func(announcement []byte) func([]byte) bool {
 		return func(frame []byte) bool {

@@ -66,6 +66,7 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 		v := d.vips[address.Addr]
 		if v == nil {
 			v = &vip{acd: newACD(now, address.Probe, address.Detection)}
+			v.acd.late = address.Withheld
 			if address.OnTrial {
 				v.acd.goOnProving(now)
 			}

@@ -40,6 +40,7 @@ func TestResponder_LeavesANewAddressToWhoAnswersLate(t *testing.T) {
 
 	s.host.Run(t, "ip", "addr", "del", vip4.String()+"/24", "dev", "far0")
 	s.host.Run(t, "ip", "addr", "del", vip6.String()+"/64", "dev", "far0")
+	passFreeAfter(t, r)
 	wantConflicts(t, r, slices.SortedFunc(slices.Values([]netip.Addr{vip4, vip4b, vip6}), netip.Addr.Compare))
 }
 

@@ -100,8 +100,8 @@ func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2
 		}
 		c := &p.Contests[i]
 		addresses = append(addresses, Layer2Address{
-			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, OnTrial: hold.OnTrial, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
-			Sharing: ways.sharing(c, hold.Shares, holder),
+			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Withheld: hold.Withheld, OnTrial: hold.OnTrial,
+			Detection: c.Detection, KernelsAnswer: c.KernelsAnswer, Sharing: ways.sharing(c, hold.Shares, holder),
 		})
 	}
 	return addresses
@@ -115,6 +115,9 @@ type Layer2Address struct {
 	// Probe: no node has announced it before, so the executor looks for a foreign owner first. It counts only when the
 	// address is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
+	// Withheld: another node has probed it before and had not announced it. A foreign owner that answers slowly, or not every time, is waited
+	// for. It counts like Probe.
+	Withheld bool
 	// OnTrial: another node has announced it a moment ago, for the first time. It is announced at once, and left to a foreign owner that
 	// turns out to have it. It counts only when the address is new to the executor.
 	OnTrial bool

@@ -41,7 +41,7 @@ func TestElector_AnAddressIsFirstUntilItWasAnnounced(t *testing.T) {
 	}
 }
 
-// The holder found a foreign host and is gone, by whatever way. Its successor must look as well.
+// The holder found a foreign host and is gone, by whatever way. Its successor must look as well, and be told to take its time.
 func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
 	for name, change := range map[string]func(*fixture){
 		"crashed":   func(s *fixture) { delete(s.Live, "n1") },
@@ -62,7 +62,7 @@ func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
 				s.at(at)
 			}
 			for _, hold := range s.last.Hold {
-				if claim := s.Claims[hold.Addr]; hold.First != (hold.Addr == addr(0)) || claim.Announced == hold.First {
+				if claim := s.Claims[hold.Addr]; hold.First != (hold.Addr == addr(0)) || hold.Withheld != hold.First || claim.Announced == hold.First {
 					t.Errorf("%v is held with %v", hold, claim)
 				}
 			}

@@ -107,6 +107,9 @@ type Hold struct {
 	Addr netip.Addr
 	// First: no holder has announced it. Somebody else may use it.
 	First bool
+	// Withheld: the holder before had not announced it either, most likely since another host used it. It is told once, by the
+	// decision to take the address.
+	Withheld bool
 	// OnTrial: it was announced for the first time a moment ago, so another host may still turn out to use it.
 	OnTrial bool
 	// Shares says which nodes answer which clients; zero: this node answers all of them. This node defends the address either

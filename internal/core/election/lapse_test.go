@@ -19,11 +19,12 @@ func (s *fixture) fill(nodes int) {
 	}
 }
 
-// wantFirst asserts that all addresses of the last decision are held as those that somebody else may use, or that none is.
+// wantFirst asserts that all addresses of the last decision are held as those that somebody else may use, or that none is. No holder has
+// left them to a foreign host.
 func (s *fixture) wantFirst(first bool) *fixture {
 	s.t.Helper()
 	for _, hold := range s.last.Hold {
-		if hold.First != first {
+		if hold.First != first || hold.Withheld {
 			s.t.Fatalf("after %s %s holds %v, first should be %t", s.Now.Sub(epoch), s.elector.node, hold, first)
 		}
 	}

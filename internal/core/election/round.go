@@ -51,17 +51,22 @@ type unheldState struct {
 	claim Claim
 	// unverified: the claim has never been valid to our knowledge. Its node is no candidate to us, or not alive.
 	unverified bool
+	// withheld: a live candidate held it by the claim and had not announced it.
+	withheld bool
 	// claimableSince is when the heir could claim the address; zero when it could not yet.
 	claimableSince time.Time
 }
 
 // state returns what is remembered of an address without a holder. It begins again with every new claim that is not valid.
-func (r *round) state(addr netip.Addr, claim Claim, unverified bool) unheldState {
+func (r *round) state(addr netip.Addr, claim Claim, wasValid bool) unheldState {
 	if known, seen := r.remembered[addr]; seen && known.claim.same(claim) {
 		known.claim = claim
 		return known
 	}
-	return unheldState{since: r.Now, claim: claim, unverified: unverified}
+	held := !claim.free()
+	return unheldState{
+		since: r.Now, claim: claim, unverified: held && !wasValid && claim.Node != r.node, withheld: held && wasValid && !claim.Announced,
+	}
 }
 
 // findHolders finds the holder of every contest whose strongest claim is valid, and lists the contests without a holder.
@@ -90,8 +95,7 @@ func (r *round) findHolders() {
 		} else {
 			holder = nobody
 			wasValid := len(previous) > 0 && previous[0].same(claim)
-			unverified := known && !wasValid && claim.Node != r.node && !claim.free()
-			r.unheld = append(r.unheld, unheldAddress{i, g, nil, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, unverified)})
+			r.unheld = append(r.unheld, unheldAddress{i, g, nil, hashAddr(contest.Addr), nobody, r.state(contest.Addr, claim, wasValid)})
 		}
 		r.holders, r.announced, r.groups = append(r.holders, holder), append(r.announced, claim.Announced), append(r.groups, g)
 	}
@@ -183,7 +187,7 @@ func (r *round) takeUnheld(contest Contest, u *unheldAddress) {
 	delete(r.stillUnheld, contest.Addr)
 	r.holders[u.contest] = r.me
 	r.loads[r.me]++
-	r.claim(contest, r.counted(u.claim))
+	r.claim(contest, r.counted(u.claim)).Withheld = u.withheld
 }
 
 // claimWait returns how long this node waits before it claims an address.
@@ -254,8 +258,8 @@ func (r *round) hold(contest Contest, claim Claim) {
 	r.decision.Hold = append(r.decision.Hold, Hold{Addr: contest.Addr, First: !claim.Announced, OnTrial: r.onTrial(contest, claim)})
 }
 
-// claim claims an address and holds it. The address need not be the last one in order.
-func (r *round) claim(contest Contest, before Claim) {
+// claim claims an address and holds it, and returns how. The address need not be the last one in order.
+func (r *round) claim(contest Contest, before Claim) *Hold {
 	r.answers[contest.Addr] = true
 	byAddr := func(h Hold, addr netip.Addr) int { return h.Addr.Compare(addr) }
 	place, _ := slices.BinarySearchFunc(r.decision.Hold, contest.Addr, byAddr)
@@ -264,6 +268,7 @@ func (r *round) claim(contest Contest, before Claim) {
 	if !before.Announced && r.answered[contest.Addr] {
 		r.wakeAfter(time.Millisecond) // It goes on with what it has announced, so nothing else wakes this node to say so.
 	}
+	return &r.decision.Hold[place]
 }
 
 // release releases the addresses that this node has held and that are no contest any more. So the next holder of such an
