@@ -78,7 +78,7 @@ func FuzzSealer_Open(f *testing.F) {
 			return
 		}
 		openers := len(to.openers)
-		message, err := to.open(nil, datagram)
+		message, err := to.open(someNode, nil, datagram)
 		switch {
 		case err != nil && len(to.openers) != openers:
 			t.Error("a salt is remembered that nobody with the key has used")

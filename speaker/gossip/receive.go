@@ -12,12 +12,12 @@ import (
 )
 
 // receiveSealed takes a sealed datagram. It is called by one goroutine at a time.
-func (m *Membership) receiveSealed(datagram []byte, waited time.Duration) {
+func (m *Membership) receiveSealed(from netip.Addr, datagram []byte, waited time.Duration) {
 	m.awake()
 	if waited > m.fence {
 		m.woke(time.Now(), waited, false)
 	}
-	message, err := m.sealer.open(m.opened[:0], datagram)
+	message, err := m.sealer.open(from, m.opened[:0], datagram)
 	switch {
 	case err != nil:
 		m.metrics.rejected.Inc()

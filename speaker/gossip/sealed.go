@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +36,9 @@ const (
 	// To derive a key takes some microseconds, so this is done so often a second at most for datagrams that no known one opens.
 	// A sender that begins while somebody sends more than that is heard a little later.
 	maxDerivations = 2000
+	// Of those one address may cause so many, maxNewSalts at once: a speaker needs one when it starts or was stopped. So whoever sends from
+	// a node's address, such as a pod, delays the speaker of that node alone.
+	maxDerivationsOfOne, maxNewSalts = 100, 32
 )
 
 var errNotSealed = errors.New("no key opens it")
@@ -52,6 +56,8 @@ type sealer struct {
 	// openers are the ciphers that opened the last datagrams with a salt.
 	openers     map[salt]cipher.AEAD
 	derivations *rate.Limiter
+	// by are those that an address has caused.
+	by map[netip.Addr]*rate.Limiter
 }
 
 // sealing is a salt with its cipher, and the number of the last datagram.
@@ -67,7 +73,7 @@ func (s *sealer) set(keys [][]byte) error {
 	defer s.mu.Unlock()
 	s.keys, s.openers = nil, map[salt]cipher.AEAD{}
 	if s.derivations == nil {
-		s.derivations = rate.NewLimiter(maxDerivations, maxOpeners)
+		s.derivations, s.by = rate.NewLimiter(maxDerivations, maxOpeners), map[netip.Addr]*rate.Limiter{}
 	}
 	for _, key := range keys {
 		own := sha256.Sum256(append([]byte("daymark sealed datagram\x00"), key...))
@@ -137,8 +143,8 @@ func isSealed(datagram []byte) bool {
 	return len(datagram) > sealedOverhead && datagram[0] == sealedMagic
 }
 
-// open returns the message in a datagram, in the memory of buffer.
-func (s *sealer) open(buffer, datagram []byte) ([]byte, error) {
+// open returns the message in a datagram from an address, in the memory of buffer.
+func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of, nonce := salt(datagram[1:1+saltLen]), nonceOf(datagram)
@@ -151,7 +157,7 @@ func (s *sealer) open(buffer, datagram []byte) ([]byte, error) {
 			return message, nil
 		}
 	}
-	if s.derivations == nil || !s.derivations.Allow() {
+	if !s.mayDerive(from) {
 		return nil, errNotSealed
 	}
 	for _, key := range s.keys {
@@ -165,6 +171,22 @@ func (s *sealer) open(buffer, datagram []byte) ([]byte, error) {
 		}
 	}
 	return nil, errNotSealed
+}
+
+// mayDerive reports whether keys may be derived for a datagram from an address that no known key opens. The caller holds mu.
+func (s *sealer) mayDerive(from netip.Addr) bool {
+	if s.derivations == nil {
+		return false
+	}
+	own := s.by[from]
+	if own == nil {
+		if len(s.by) >= maxOpeners {
+			clear(s.by)
+		}
+		own = rate.NewLimiter(maxDerivationsOfOne, maxNewSalts)
+		s.by[from] = own
+	}
+	return own.Allow() && s.derivations.Allow()
 }
 
 // remember keeps the cipher of a sender, which has shown that it has the key. The caller holds mu.

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/bubble"
 )
+
+// someNode is the address that datagrams come from.
+var someNode = netip.MustParseAddr("192.0.2.11")
 
 // sealedBy returns a sealer with keys.
 func sealedBy(t testing.TB, keys ...string) *sealer {
@@ -81,7 +85,7 @@ func TestSealer_TakesANewSaltAfterAStop(t *testing.T) {
 	eventually(t, "it is stopped", a.Stale)
 	a.switches.set(false)
 	eventually(t, "it has another salt", func() bool { return a.sealer.sealing.Load().salt != first })
-	if _, err := b.open(nil, a.sealer.seal([]byte("message"))); err != nil {
+	if _, err := b.open(someNode, nil, a.sealer.seal([]byte("message"))); err != nil {
 		t.Error(err)
 	}
 }
@@ -92,7 +96,7 @@ func TestSealer_OpensWithAnyKeyWhileKeysChange(t *testing.T) {
 	opens := func(step string, want bool) {
 		t.Helper()
 		for range 2 { // The second time the key is known.
-			got, err := to.open(make([]byte, 100), from.seal(message))
+			got, err := to.open(someNode, make([]byte, 100), from.seal(message))
 			if want != (err == nil && bytes.Equal(got, message)) {
 				t.Errorf("%s: it opens %q, %v", step, got, err)
 			}
@@ -119,13 +123,13 @@ func TestSealer_OpensWithAnyKeyWhileKeysChange(t *testing.T) {
 func TestSealer_OpensNothingThatWasChanged(t *testing.T) {
 	from, to := sealedBy(t, "k"), sealedBy(t, "k")
 	sealed := from.seal([]byte("message"))
-	if _, err := to.open(nil, sealed); err != nil {
+	if _, err := to.open(someNode, nil, sealed); err != nil {
 		t.Fatal(err)
 	}
 	for i := range sealed {
 		changed := bytes.Clone(sealed)
 		changed[i] ^= 1
-		if _, err := to.open(nil, changed); err == nil {
+		if _, err := to.open(someNode, nil, changed); err == nil {
 			t.Errorf("with another byte %d it is opened", i)
 		}
 	}
@@ -138,11 +142,13 @@ func TestSealer_OpensNothingThatWasChanged(t *testing.T) {
 func TestSealer_RemembersAFewThousandSenders(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		from, to := sealedBy(t, "k"), sealedBy(t, "k")
+		node := someNode
 		for range maxOpeners + 10 {
+			node = node.Next()
 			if err := from.renew(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := to.open(nil, from.seal([]byte("message"))); err != nil {
+			if _, err := to.open(node, nil, from.seal([]byte("message"))); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second / maxDerivations)
@@ -150,34 +156,51 @@ func TestSealer_RemembersAFewThousandSenders(t *testing.T) {
 		if n := len(to.openers); n == 0 || n > maxOpeners {
 			t.Errorf("%d salts are remembered", n)
 		}
+		if n := len(to.by); n == 0 || n > maxOpeners {
+			t.Errorf("%d addresses are remembered", n)
+		}
 	})
 }
 
 // Who sends in the name of nodes without the key makes nobody derive keys all the time. Known senders are heard meanwhile, and those that
-// begin are soon.
+// begin are soon: at once, if the flood comes from the address of another node.
 func TestSealer_AFloodCostsFewDerivations(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		known, begins, to := sealedBy(t, "k"), sealedBy(t, "k"), sealedBy(t, "k")
-		opens := func(from *sealer) bool {
-			_, err := to.open(nil, from.seal([]byte("message")))
+		opens := func(from *sealer, node netip.Addr) bool {
+			_, err := to.open(node, nil, from.seal([]byte("message")))
 			return err == nil
 		}
-		if !opens(known) {
+		if !opens(known, someNode) {
 			t.Fatal("a sender that begins is not heard")
 		}
 		garbage := sealedBy(t, "other").seal([]byte("message"))
-		for i := range 2 * maxOpeners {
-			binary.BigEndian.PutUint64(garbage[1:], uint64(i))
-			_, _ = to.open(nil, garbage)
+		flood := func(node netip.Addr) {
+			for i := range 2 * maxOpeners {
+				binary.BigEndian.PutUint64(garbage[1:], uint64(i))
+				_, _ = to.open(node, nil, garbage)
+			}
 		}
-		if opens(begins) {
+		if flood(someNode); opens(begins, someNode) {
 			t.Error("a key is derived for each datagram")
 		}
-		if !opens(known) {
+		if !opens(begins, someNode.Next()) {
+			t.Error("a sender that begins waits for a flood from another address")
+		}
+		begins = sealedBy(t, "k")
+		node := someNode
+		for range maxOpeners / maxNewSalts {
+			node = node.Next()
+			flood(node)
+		}
+		if opens(begins, node.Next()) {
+			t.Error("a key is derived for some datagrams of each address")
+		}
+		if !opens(known, someNode) {
 			t.Error("a known sender is not heard")
 		}
 		time.Sleep(time.Second)
-		if !opens(begins) {
+		if !opens(begins, someNode) {
 			t.Error("a sender that begins is never heard")
 		}
 	})
@@ -189,7 +212,7 @@ func BenchmarkSealer(b *testing.B) {
 	from, to := sealedBy(b, "k"), sealedBy(b, "k")
 	b.Run("known", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := to.open(buffer, from.seal(message)); err != nil {
+			if _, err := to.open(someNode, buffer, from.seal(message)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -198,7 +221,7 @@ func BenchmarkSealer(b *testing.B) {
 	b.Run("garbage", func(b *testing.B) {
 		for i := uint64(0); b.Loop(); i++ {
 			binary.BigEndian.PutUint64(garbage[1:], i)
-			if _, err := to.open(buffer, garbage); err == nil {
+			if _, err := to.open(someNode, buffer, garbage); err == nil {
 				b.Fatal("it is opened")
 			}
 		}

@@ -29,8 +29,8 @@ const (
 	maxDrains = 16
 )
 
-// receiver takes a sealed datagram, which has waited in the socket, and is valid until it returns.
-type receiver func(datagram []byte, waited time.Duration)
+// receiver takes a sealed datagram from an address, which has waited in the socket, and is valid until it returns.
+type receiver func(from netip.Addr, datagram []byte, waited time.Duration)
 
 // transport carries datagrams and connections for memberlist, and beside those our own sealed datagrams. memberlist's own
 // transport allocates 64 KiB for every datagram.
@@ -128,7 +128,7 @@ func (t *transport) handle(data []byte, from netip.AddrPort, waited time.Duratio
 		return
 	}
 	if isSealed(data) {
-		t.sealed(data, waited)
+		t.sealed(from.Addr().Unmap(), data, waited)
 		return
 	}
 	// memberlist keeps some datagrams for later, so it gets a copy.

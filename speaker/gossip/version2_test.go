@@ -47,7 +47,7 @@ func TestVersion2_WhatASpeakerSentIsReadAndWrittenAlike(t *testing.T) {
 	delete(recorded, "meta")
 	for name, message := range recorded {
 		if isSealed(message) {
-			opened, err := opener.open(nil, message)
+			opened, err := opener.open(someNode, nil, message)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
