@@ -18,38 +18,57 @@ const (
 	sendTestInterval = 100 * time.Millisecond
 )
 
-// sendTrouble is why the kernel refuses the frames of a socket, and since when.
+// sendTrouble is why the kernel refuses the frames of a socket, since when, and the purpose of the first one. A later one of that purpose
+// ends it: a rule may let others through.
 type sendTrouble struct {
 	err   error
 	since time.Time
+	of    purpose
 }
 
-// noteSent records whether the kernel took a frame.
-func (s *socket) noteSent(err error) {
+// noteSent records whether the kernel took a frame. That an answer is refused counts more than that another frame is.
+func (s *socket) noteSent(err error, of purpose) {
+	trouble := s.trouble.Load()
 	switch {
 	case err == nil:
-		if s.trouble.Load() != nil {
-			s.trouble.Store(nil)
+		if trouble != nil && trouble.of == of {
+			s.trouble.CompareAndSwap(trouble, nil)
 		}
-	case !errors.Is(err, net.ErrClosed) && s.trouble.CompareAndSwap(nil, &sendTrouble{err, time.Now()}) && s.troubled != nil:
+	case errors.Is(err, net.ErrClosed) || trouble != nil && (trouble.of == asAnswer || of != asAnswer):
+	case s.trouble.CompareAndSwap(trouble, &sendTrouble{err, time.Now(), of}) && s.troubled != nil:
 		notify(s.troubled)
 	}
 }
 
-// trySending sends a frame that concerns nobody, to the interface's own MAC address, where every switch drops it.
+// trySending sends an answer and a probe to the interface's own MAC address, where every switch drops them: a rule may drop one and not the
+// other. The answer is about an address that is held, if there is one. Of any other a network that reads along would learn that it is here.
 func (s *socket) trySending() error {
 	nobody := netip.IPv4Unspecified()
 	if s.groups != nil {
 		nobody = netip.IPv6Unspecified()
 	}
-	frame := s.protocol.probe(s.nic.mac, nobody)
-	copy(frame, s.nic.mac[:])
-	_, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: s.nic.mac.slice()})
-	s.noteSent(err)
-	if err != nil {
-		return fmt.Errorf("frames cannot be sent: %w; is a queue full, or does a rule drop them (nftables egress, tc)?", err)
+	about := s.someHeld(nobody)
+	answer := s.protocol.update(s.nic.mac, about, neighbor{mac: s.nic.mac, addr: about})[0]
+	for _, frame := range [][]byte{answer, s.protocol.probe(s.nic.mac, nobody)} {
+		copy(frame, s.nic.mac[:])
+		if _, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: s.nic.mac.slice()}); err != nil {
+			s.noteSent(err, asAnswer)
+			return fmt.Errorf("frames cannot be sent: %w; is a queue full, or does a rule drop them (nftables egress, tc)?", err)
+		}
 	}
+	s.trouble.Store(nil)
 	return nil
+}
+
+// someHeld is one of the addresses that the socket answers for, or another one if there is none.
+func (s *socket) someHeld(other netip.Addr) netip.Addr {
+	// order does not matter: any will do
+	for addr, v := range *s.addresses.Load() {
+		if v.held.Load() {
+			return addr
+		}
+	}
+	return other
 }
 
 // watchSending finds out on which interfaces the kernel refuses all frames, until ctx ends. It sleeps while none is refused.

@@ -57,13 +57,64 @@ func TestResponder_SaysThatItCannotSend(t *testing.T) {
 	})
 }
 
+// A firewall lets requests and probes through, and drops what answers: all of it, or that about addresses which are not the node's.
+func TestResponder_SaysThatItCannotAnswer(t *testing.T) {
+	netnstest.NeedProgram(t, "nft")
+	for name, test := range map[string]struct {
+		rule   string
+		family lb.Family
+	}{
+		"ARP replies":              {"arp operation reply drop", lb.IPv4},
+		"ARP of others' addresses": {"arp saddr ip != { 192.0.2.1, 0.0.0.0 } drop", lb.IPv4},
+		"neighbor advertisements":  {"icmpv6 type nd-neighbor-advert drop", lb.IPv6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSegment(t, "near0")
+			r := begin(t, Config{})
+			mustSet(t, r, on([]string{"near0"}, vip4, vip6))
+			conn, ours := s.listen(t, unix.ETH_P_ALL), s.mac(t)
+			ask := func() {
+				send(t, conn, request(ours, client4, vip4))
+				send(t, conn, solicit(groupMAC6, client6, group6, vip6))
+			}
+			ask()
+			receive(t, conn, "an answer", equalTo(arpAnswer(ours)))
+			nft(t, "add table netdev mute")
+			t.Cleanup(func() { _ = exec.Command("nft", "delete table netdev mute").Run() })
+			nft(t, "add chain netdev mute out { type filter hook egress device near0 priority 0; policy accept; }")
+			nft(t, "add rule netdev mute out "+test.rule)
+			ask()
+			netnstest.Eventually(t, "it says so", func() error {
+				if u := r.Unable(); len(u) != 1 || u[0].Family != test.family {
+					return fmt.Errorf("it says %v", u)
+				}
+				return nil
+			})
+			nft(t, "delete table netdev mute")
+			netnstest.Eventually(t, "it finds out that it is able", func() error {
+				if got := r.Unable(); len(got) > 0 {
+					return fmt.Errorf("it says %v", got)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func nft(t *testing.T, command string) {
+	t.Helper()
+	if output, err := exec.CommandContext(t.Context(), "nft", command).CombinedOutput(); err != nil {
+		t.Fatalf("nft %s: %v: %s", command, err, output)
+	}
+}
+
 // A frame that is refused while others get through is none of it.
 func TestResponder_AShortRefusalIsNoReasonToLetGo(t *testing.T) {
 	newSegment(t, "near0")
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4))
 	s := (*r.live.Load())[0]
-	s.noteSent(errors.New("no buffer space available"))
+	s.noteSent(errors.New("no buffer space available"), asAnswer)
 	netnstest.Eventually(t, "the next frame gets through", func() error {
 		if s.trouble.Load() != nil {
 			return errors.New("it is still in trouble")
