@@ -47,6 +47,8 @@ type fixture struct {
 	linksUnknown  bool
 	// noPassword: the BGPPeer names a Secret that does not exist.
 	noPassword bool
+	// kubeletStopped: the API server takes n2 for down.
+	kubeletStopped bool
 	// routerProblems say why no router can be looked for on some interfaces; the BGPPeer has its router on eth9 then.
 	routerProblems map[string]error
 	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
@@ -156,7 +158,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
-			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2"}},
+			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2", Down: f.kubeletStopped}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},

@@ -115,6 +115,12 @@ func (s *snapshot) inCluster(name string) bool {
 	return speaks || s.node(name) != nil
 }
 
+// runs reports whether the kernel of a node of the cluster is taken to run: the node is not down, or its speaker is alive though its kubelet
+// is stopped, or does not reach the API server.
+func (s *snapshot) runs(node string) bool {
+	return s.inCluster(node) && (!s.down(node) || slices.Contains(s.view.Alive, node))
+}
+
 // expected are the nodes other than one whose speakers should be alive.
 func (s *snapshot) expected(self string) []string {
 	var expected []string
@@ -252,7 +258,7 @@ func (l *Loop) lookAtMembers(s *snapshot, links []lb.Link) {
 func (l *Loop) knownAddresses(s *snapshot) announce.KnownAddresses {
 	known := announce.KnownAddresses{
 		Links: make(map[string][]lb.Link, len(s.view.Peers)+1), Told: map[string][]netip.Addr{},
-		Stays: func(node string) bool { return node == l.cfg.Node || s.inCluster(node) && !s.down(node) },
+		Stays: func(node string) bool { return node == l.cfg.Node || s.runs(node) },
 	}
 	for node, peer := range s.view.Peers {
 		if peer.StateKnown {

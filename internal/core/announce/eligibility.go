@@ -317,9 +317,13 @@ var addressChain = []addressCheck{
 		ReasonNodeHasAddress,
 		func(r *rules, a address, _ bool) bool {
 			_, has := r.world.nodeHas(a.addr)
-			return has
+			return has || r.internalIPs[a.addr] != ""
 		},
 		func(r *rules, a address) string {
+			if node := r.internalIPs[a.addr]; node != "" {
+				return fmt.Sprintf("%s is the InternalIP of node %s; no node announces it, even while that one is down, since it comes back with it: "+
+					"take it out of the pool", a.addr, node)
+			}
 			by, _ := r.world.nodeHas(a.addr)
 			return by.message(a.addr)
 		},

@@ -83,7 +83,7 @@ type KnownAddresses struct {
 	Links map[string][]lb.Link
 	// Told are the addresses that speakers which are alive say some kernel has lost, by the node of the speaker.
 	Told map[string][]netip.Addr
-	// Stays reports whether a node is in the cluster and not down.
+	// Stays reports whether a node is in the cluster and runs.
 	Stays func(node string) bool
 }
 

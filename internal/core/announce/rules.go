@@ -20,6 +20,8 @@ type rules struct {
 	// local is memory for serviceQuery.
 	local query
 
+	// internalIPs are the nodes' addresses, as their objects say, with a node that has each.
+	internalIPs map[netip.Addr]string
 	// missing are stand-ins for pools that gave addresses and do not exist, by name.
 	missing  map[string]*lb.Pool
 	segments *segments
@@ -77,7 +79,7 @@ func newRulesWithout(w *World) *rules {
 	r := &rules{
 		world: w, questions: questions(), segments: newSegments(w.Links), candidateSets: map[candidateKey]*candidateSet{},
 		missing: map[string]*lb.Pool{}, contendersOf: map[contenderKey][]contender{},
-		announcingOf: map[contenderKey]*announcing{},
+		announcingOf: map[contenderKey]*announcing{}, internalIPs: make(map[netip.Addr]string, 2*len(w.Nodes)),
 	}
 	alive := make(map[string]bool, len(w.Members.Alive))
 	for _, name := range w.Members.Alive {
@@ -90,6 +92,9 @@ func newRulesWithout(w *World) *rules {
 	for i := range r.nodes {
 		q := query{rules: r, node: &r.nodes[i]}
 		r.nodes[i].ineligible = q.ask(ofNode)
+		for _, addr := range r.nodes[i].Addresses {
+			r.internalIPs[addr] = r.nodes[i].Name
+		}
 	}
 	known := lb.NewKnown(w.Pools, w.Peers, w.Nodes, w.Links, w.Reported)
 	r.readPeers(known)
