@@ -122,25 +122,27 @@ func (r *round) goesOn(rival Rival) bool {
 }
 
 // settleWithLive waits for the claims to settle it, and asks the rival whether it goes on. One that does may take this node for
-// silent, and then knows nothing of its claims. A server of a shared address that goes on though it is defended hears nothing of this
-// node, whose clients are told by unicast: it has the address.
+// silent, and then knows nothing of its claims, but it announces the address to all, as it is defended against. Who only answers is
+// something else on that node, and who is no candidate may not have the address: that is a conflict. A server of a shared address that
+// goes on though it is defended hears nothing of this node, whose clients are told by unicast: it has the address.
 func (r *round) settleWithLive(contest int, rival Rival, incarnation uint64) {
 	if wait := claimTimeout - r.Now.Sub(rival.Since); wait > 0 {
 		r.wakeAfter(wait)
 		return
 	}
 	goesOn, lasts := r.goesOn(rival), rival.Last.Sub(rival.Since)
+	_, candidate := r.groups[contest].find(r.nodes.find(rival.Node))
 	taken, known := r.taken[rival.Addr]
 	switch theirs := known && taken.from == rival.Node; {
 	case lasts < rivalTimeout:
 		r.wakeAfter(rivalTimeout - lasts)
 	case !goesOn:
-	case theirs || !beats(r.node, rival):
+	case candidate && (theirs || !rival.Held.IsZero() && !beats(r.node, rival)):
 		r.cede(contest, rival.Node, incarnation)
 		r.unevenSince = time.Time{}
 	case lasts < rivalTimeout+time.Second:
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
-	case r.servesOrDid(rival.Node, rival.Addr):
+	case candidate && r.servesOrDid(rival.Node, rival.Addr):
 		r.cede(contest, rival.Node, incarnation)
 	}
 }

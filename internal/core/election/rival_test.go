@@ -184,13 +184,47 @@ func TestElector_TheHashDecidesWhenTheClaimsDoNot(t *testing.T) {
 				s.silence(rival)
 			}
 			for _, at := range []time.Duration{ms, 300 * ms, 700 * ms, 701 * ms} {
-				s.rivalAt(rival, i, 0, at).at(at).answer(Answered)
+				s.rivalAt(rival, i, 0, at)
+				s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(at)
+				s.at(at).answer(Answered)
 			}
 			holds += len(s.last.Hold)
 		}
 		if holds != 1 {
 			t.Fatalf("%d hold %d", holds, i)
 		}
+	}
+}
+
+// Another program on the node has the address. Its speaker is alive, and would not know what to do with it.
+func TestElector_NothingIsCededToANodeThatMayNotHaveIt(t *testing.T) {
+	i := 0
+	for beats("n0", Rival{Addr: addr(i), Node: "n2"}) {
+		i++
+	}
+	for name, test := range map[string]struct {
+		candidates int
+		announces  bool
+	}{
+		"it is no candidate":                {2, true},
+		"it is none, and answers only":      {2, false},
+		"it answers, and has not announced": {3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := []Contest{{Addr: addr(i), Group: group(test.candidates), HasInterface: true}}
+			s := newFixture(t, 0, all, alive(3), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}})
+			defences := 0
+			for at := time.Duration(0); at < 20*sec; at += 50 * ms {
+				if s.rivalAt("n2", i, 0, at); test.announces {
+					s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(at)
+				}
+				s.at(at).want(i).wantClaims(0).answer(Answered)
+				defences += len(s.last.Defend)
+			}
+			if defences == 0 {
+				t.Error("it is not defended")
+			}
+		})
 	}
 }
 
