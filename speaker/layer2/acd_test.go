@@ -291,7 +291,8 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{
 			"who comes after a node that did not announce it waits for late answers at once", true,
 			[]event{{0, withheld, ""}, {0, step, "probe"}, {time.Second, step, "probe"}, {2 * time.Second, step, "probe"}, {2999 * ms, step, ""}, {3 * time.Second, step, "hold"}},
-			true, mac{},
+			true,
+			mac{},
 		},
 		{
 			"who takes it over meanwhile looks at once and three times", false,
