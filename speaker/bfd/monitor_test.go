@@ -1,12 +1,12 @@
 package bfd
 
 import (
-	"strings"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
