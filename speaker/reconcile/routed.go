@@ -158,18 +158,29 @@ func withinLimit(missing []announce.Path, s *announce.Session) []announce.Path {
 	})
 }
 
-// changedPaths are those that a session announced before with other attributes than now, of addresses that are just divided anew.
+// changedPaths are those that a session announced before with other attributes than now, of addresses that are just divided anew. Another
+// weight alone goes at once: all nodes see the endpoints that it follows at the same time, and the load is to follow them soon.
 func (r *routed) changedPaths(now time.Time, s *announce.Session, turned *moments) (changed []announce.Path) {
 	if len(r.turned) == 0 {
 		return nil
 	}
 	for _, p := range r.announced[s.Name] {
 		at, found := slices.BinarySearchFunc(s.Paths, p, comparePrefixes)
-		if found && s.Paths[at].Attributes != p.Attributes && !reflect.DeepEqual(s.Paths[at].Attributes, p.Attributes) && now.Before(turned.of(p.Prefix)) {
+		if found && !sameButWeight(p.Attributes, s.Paths[at].Attributes) && now.Before(turned.of(p.Prefix)) {
 			changed = append(changed, p)
 		}
 	}
 	return changed
+}
+
+// sameButWeight reports whether two attributes differ in nothing but the weight.
+func sameButWeight(a, b *announce.Attributes) bool {
+	if a == b || a == nil || b == nil {
+		return a == b
+	}
+	weighed := *a
+	weighed.Weight = b.Weight
+	return reflect.DeepEqual(&weighed, b)
 }
 
 // withPaths are some paths, which are in order of prefix, with missing ones added and changed ones in the place of those of their prefix.

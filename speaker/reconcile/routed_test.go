@@ -144,13 +144,14 @@ func TestRouted_ARouteThatStaysKeepsToMaximumPrefixes(t *testing.T) {
 // Of an address whose clients are divided anew a session announces what it did, and nothing that it did not.
 func TestRouted_WhatIsDividedAnewIsAnnouncedAsBeforeForAMoment(t *testing.T) {
 	now := time.Now()
-	path := func(prefix string, weight int) announce.Path {
-		return announce.Path{Prefix: netip.MustParsePrefix(prefix), Attributes: &announce.Attributes{Weight: lb.WeightOf(weight)}}
+	path := func(prefix string, prepend, weight int) announce.Path {
+		return announce.Path{Prefix: netip.MustParsePrefix(prefix), Attributes: &announce.Attributes{Prepend: prepend, Weight: lb.WeightOf(weight)}}
 	}
-	before := []announce.Path{path("198.51.99.0/24", 1), path("198.51.100.1/32", 1), path("198.51.100.2/32", 1)}
-	planned := []announce.Path{path("198.51.99.0/24", 2), path("198.51.100.0/30", 1), path("198.51.100.1/32", 2)}
+	before := []announce.Path{path("198.51.99.0/24", 1, 1), path("198.51.100.1/32", 1, 1), path("198.51.100.2/32", 1, 1), path("198.51.100.3/32", 1, 1)}
+	planned := []announce.Path{path("198.51.99.0/24", 2, 1), path("198.51.100.0/30", 1, 1), path("198.51.100.1/32", 2, 1), path("198.51.100.3/32", 1, 2)}
 	turned := map[netip.Addr]time.Time{
 		netip.MustParseAddr("198.51.100.1"): now.Add(handover.RouteDelay), netip.MustParseAddr("198.51.100.2"): now.Add(handover.RouteDelay),
+		netip.MustParseAddr("198.51.100.3"): now.Add(handover.RouteDelay),
 	}
 	for _, test := range []struct {
 		name    string
@@ -158,9 +159,9 @@ func TestRouted_WhatIsDividedAnewIsAnnouncedAsBeforeForAMoment(t *testing.T) {
 		session announce.Session
 		want    []announce.Path
 	}{
-		{"at once", now, announce.Session{}, []announce.Path{planned[0], before[1], before[2]}},
+		{"at once, but for a weight", now, announce.Session{}, []announce.Path{planned[0], before[1], before[2], planned[3]}},
 		{"when the time is up", now.Add(handover.RouteDelay), announce.Session{}, planned},
-		{"where BFD has failed", now, announce.Session{HeldDown: true}, []announce.Path{planned[0], planned[2]}},
+		{"where BFD has failed", now, announce.Session{HeldDown: true}, []announce.Path{planned[0], planned[2], planned[3]}},
 	} {
 		r := routed{announced: map[string][]announce.Path{"": before}, turned: turned}
 		test.session.Paths = slices.Clone(planned)
