@@ -114,7 +114,8 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 			"33 % to n2 (endpoints for its zone a: 2, among nodes: 2)",
 		},
 		{
-			"which are those that have none of their own", lb.SameNode, map[string]string{"n1": "a", "n2": "a", "n3": "a", "n4": "a"},
+			"which are those that have none of their own", lb.SameNode,
+			map[string]string{"n1": "a", "n2": "a", "n3": "a", "n4": "a"},
 			[]string{"n1", "n1", "n2"},
 			func(w *World, _ *lb.Service) { w.node("n1").Draining = true },
 			"n2 1, n3 1, n4 1", near,
