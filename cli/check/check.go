@@ -65,6 +65,8 @@ type Report struct {
 	// Passed are the checks that found nothing.
 	Passed  []string  `json:"passed"`
 	Skipped []Skipped `json:"skipped,omitempty"`
+	// Unseen says that the user may see nothing of what the checks look at; nil: something.
+	Unseen error `json:"-"`
 }
 
 // check is one thing to look at.

@@ -48,7 +48,10 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.show(report)
+	if err := o.show(report); err != nil {
+		return err
+	}
+	return report.Unseen
 }
 
 // Look reads what the checks of an installation need, and makes them.
@@ -63,9 +66,6 @@ func (o *options) look(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := objects.Seen(); err != nil {
-		return nil, err
-	}
 	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Plugin: o.Version}
 	if err := o.plan(in); err != nil {
 		return nil, err
@@ -76,6 +76,7 @@ func (o *options) look(ctx context.Context) (*Report, error) {
 		}
 	}
 	report := Run(in)
+	report.Unseen = objects.Seen()
 	if !o.pre && len(objects.Checks) > 0 {
 		if err := report.complete(objects.Checks); err != nil {
 			o.Warn("not seen: what was checked when the bundle was written: %v", err)

@@ -25,6 +25,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
@@ -194,6 +195,9 @@ func leftovers(t *testing.T, api client.Client) (names []string) {
 
 func TestCommand_TriesTheWholeWay(t *testing.T) {
 	config := lab.ControlPlane(t)
+	if _, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{Paths: []string{"../../config/crd/bases"}}); err != nil {
+		t.Fatal(err)
+	}
 	api, err := client.New(config, client.Options{Scheme: source.Scheme})
 	if err != nil {
 		t.Fatal(err)
@@ -215,13 +219,13 @@ func TestCommand_TriesTheWholeWay(t *testing.T) {
 	}{
 		{"all works", &played{upTo: "announced"}, 0, []string{
 			"made       Service default/daymark-test-", ", and its Pod", "address    192.0.2.200", "endpoint   10.0.1.7 on n1",
-			"announced  192.0.2.200 by layer 2 (lan)", "confirmed  not all is known", "Not seen: that depends on ",
+			"announced  192.0.2.200 by layer 2 (lan)", "confirmed  not all is known", "Not seen: by the objects that are seen no node is to announce it",
 			"reached    192.0.2.200:80 by HTTP, answered by the Pod,", "by ARP it is not asked from here", "removed Service default/daymark-test-", "removed Pod default/",
 		}},
 		{"with the Pods of another Service", &played{upTo: "announced", args: []string{"--backend=web", "--pool=lan"}}, 0, []string{"192.0.2.200:8443 by TCP"}},
 		{"there is no address", &played{args: []string{"--timeout=1s"}}, 1, []string{
 			"waiting: there is no address: PoolExhausted: pool lan is exhausted", "failed", "after 1s: there is no address: PoolExhausted",
-			"explain: ipaddresspools.daymark.io are not known to the API server", "removed Service",
+			"no IPv4 address: there is no IPAddressPool", "removed Service",
 		}},
 		{"there is no endpoint", &played{upTo: "address", args: []string{"--timeout=1s"}}, 1, []string{"endpoint   after 1s: the Pod is not ready: pending"}},
 		{"no node announces it", &played{upTo: "endpoint", args: []string{"--timeout=1s"}}, 1, []string{"it is not announced: nothing is said"}},

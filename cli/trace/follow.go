@@ -126,7 +126,8 @@ func (r *reach) open(ctx context.Context, pod *corev1.Pod, addr netip.Addr) (io.
 	}
 	request.Header.Set("Authorization", "Bearer "+r.token)
 	transport := &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx, pod) },
+		// The context that it is given outlives the request.
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return r.dial(ctx, pod) },
 		DisableKeepAlives: true, ResponseHeaderTimeout: answerTimeout,
 	}
 	answer, err := transport.RoundTrip(request)

@@ -459,7 +459,7 @@ func TestMessages_KeepTheirFormat(t *testing.T) {
 	for v, want := range map[version]string{
 		version1: "819f714b1657dbd906f5aed5b92baa16587defb954d14742e7d6cce8ffdd39d5",
 		version2: "e466947225dfba6afb4eb5a8cfe20ca1a0c51db43fedf3e46d78ecab23096d3e",
-		version3: "5fc063699999d043e43e89f4c3a3788f7f66df0d29dbdd9ca6fbf82e84bc908b",
+		version3: "afd03d609c831227a1725bee4677787d5604daa0309b26130b9f30a944726b87",
 	} {
 		all := messages(v)
 		hash := sha256.New()

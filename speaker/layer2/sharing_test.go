@@ -209,13 +209,15 @@ func TestSharing_HeirTellsTheClientsOfTheDead(t *testing.T) {
 	l.resolve(t, table.Server, vip4, vip6)
 	l.set(t, "n1", shares.Table{}, 0, false)
 
-	told := len(slices.DeleteFunc([]int{0, 1, 2, 3}, func(i int) bool { return table.Server(own(i, vip4)) == "n2" }))
+	told := func(vip netip.Addr) int {
+		return len(slices.DeleteFunc([]int{0, 1, 2, 3}, func(i int) bool { return table.Server(own(i, vip)) == "n2" }))
+	}
 	l.set(t, "n2", table, shares.All, false, vip4, vip6)
 	l.wantEntries(t, "the server died", always("n2"), vip4, vip6)
 	netnstest.Eventually(t, "each is told as often as it should be", func() error {
 		v4, v6 := testutil.ToFloat64(l.nodes["n2"].metrics.ipv4.updates), testutil.ToFloat64(l.nodes["n2"].metrics.ipv6.updates)
-		if int(v4) != 3*told || int(v6) != 2*told {
-			return fmt.Errorf("%d clients were told by %v and %v frames", told, v4, v6)
+		if int(v4) != 3*told(vip4) || int(v6) != 2*told(vip6) {
+			return fmt.Errorf("%d and %d clients were told by %v and %v frames", told(vip4), told(vip6), v4, v6)
 		}
 		return nil
 	})
