@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +29,7 @@ func TestLayer2_FirewallOnTheGossipMovesNothing(t *testing.T) {
 			watch := cluster.Client().Watch(addresses...)
 			began := time.Now()
 			cluster.Node("n1").Firewall([]uint16{gossipPort}, protocols...)
-			if slices.Contains(protocols, "udp") {
-				awaitBlockedGossip(t, cluster)
-			}
+			awaitBlockedGossip(t, cluster)
 			hold(3 * time.Second) // Longer than any time-out after which an address would be taken.
 			cut := watch.Seen()
 			mustHaveStayed(t, cut, began, before)
@@ -50,6 +47,59 @@ func TestLayer2_FirewallOnTheGossipMovesNothing(t *testing.T) {
 			cluster.Node("n1").RemoveFirewall()
 			awaitMembers(t, cluster)
 			awaitHolders(t, cluster, "each address has one holder", addresses, nil)
+		})
+	}
+}
+
+// Promise: a speaker that starts behind a firewall on the gossip, whatever that answers, makes no second holder of an address, takes part if
+// one of UDP and TCP passes, and somebody says what is blocked.
+
+func TestLayer2_ASpeakerStartsBehindAFirewallOnTheGossip(t *testing.T) {
+	const drop, reset, icmp = "drop", "reject with tcp reset", "reject with icmpx type port-unreachable"
+	cluster := daymark(t)
+	awaitMembers(t, cluster)
+	addresses := manyServices(t, cluster, 6, "192.0.2.210-192.0.2.219")
+	n1 := cluster.Node("n1")
+	for _, firewall := range []struct{ name, tcp, udp string }{
+		{"TCP is dropped", drop, ""},
+		{"TCP is reset", reset, ""},
+		{"UDP is rejected by ICMP", "", icmp},
+		{"TCP is reset and UDP is dropped", reset, drop},
+		{"both are rejected by ICMP", icmp, icmp},
+		{"both are closed as a host without a speaker closes them", reset, icmp},
+	} {
+		t.Run(firewall.name, func(t *testing.T) {
+			awaitHolders(t, cluster, "each address has one holder", addresses, nil)
+			n1.Speaker().Kill()
+			awaitHolders(t, cluster, "n1 holds nothing", addresses, func(holders map[netip.Addr]string) error {
+				if counts(holders)["n1"] > 0 {
+					return fmt.Errorf("it is %v", holders)
+				}
+				return nil
+			})
+			watch := cluster.Client().Watch(addresses...)
+			began := time.Now()
+			n1.FirewallRejecting(gossipPort, firewall.tcp, firewall.udp)
+			n1.Speaker().Start()
+			awaitBlockedGossip(t, cluster)
+			hold(8 * time.Second) // Longer than a speaker waits for others that are gone.
+			const few = 150 * time.Millisecond
+			seen := watch.Seen()
+			if shared, unheld := seen.Shared(began), seen.Unheld(began); shared > few || unheld > few {
+				t.Errorf("two answered for %s, nobody for %s", ms(shared), ms(unheld))
+			}
+			if firewall.tcp == "" || firewall.udp == "" {
+				awaitMembers(t, cluster)
+			}
+			for _, node := range cluster.NodeNames() {
+				o, err := cluster.Look("daymark.io/v1beta1", "Speaker", node)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%s: %s", node, lab.Condition(o, "MembershipKnown"))
+			}
+			n1.RemoveFirewall()
+			awaitMembers(t, cluster)
 		})
 	}
 }

@@ -90,6 +90,13 @@ func (n Node) FirewallIncoming(port uint16, protocol string) {
 	fault.FirewallIncoming(n.c.t, n.Host, port, protocol)
 }
 
+// FirewallRejecting has the node treat what comes for this port and what it sends there by these verdicts of nftables, until RemoveFirewall
+// or the test's end.
+func (n Node) FirewallRejecting(port uint16, tcp, udp string) {
+	n.c.t.Helper()
+	fault.FirewallRejecting(n.c.t, n.Host, port, tcp, udp)
+}
+
 // RemoveFirewall has the node drop nothing any more.
 func (n Node) RemoveFirewall() { n.c.t.Helper(); fault.RemoveFirewall(n.c.t, n.Host) }
 

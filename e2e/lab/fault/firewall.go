@@ -33,6 +33,24 @@ func FirewallIncoming(t check.T, host *segment.Host, port uint16, protocol strin
 	loadFirewall(t, host, fmt.Sprintf("chain input {\n type filter hook input priority -300;\n %s dport %d drop\n}\n", protocol, port))
 }
 
+// FirewallRejecting has a host treat all packets from and to a port, its own or another host's, by a verdict of nftables for each protocol;
+// "" lets them pass.
+func FirewallRejecting(t check.T, host *segment.Host, port uint16, tcp, udp string) {
+	t.Helper()
+	t.Cleanup(func() { RemoveFirewall(t, host) })
+	var rules strings.Builder
+	for _, hook := range []string{"input", "output"} {
+		fmt.Fprintf(&rules, "chain %s {\n type filter hook %s priority -300;\n", hook, hook)
+		for _, of := range [][2]string{{"tcp", tcp}, {"udp", udp}} {
+			if protocol, verdict := of[0], of[1]; verdict != "" {
+				fmt.Fprintf(&rules, " %s dport %d %s\n", protocol, port, verdict)
+			}
+		}
+		rules.WriteString("}\n")
+	}
+	loadFirewall(t, host, rules.String())
+}
+
 // RemoveFirewall has a host drop nothing any more.
 func RemoveFirewall(t check.T, host *segment.Host) {
 	t.Helper()
