@@ -98,8 +98,12 @@ func TestLayer2_ASpeakerStartsBehindAFirewallOnTheGossip(t *testing.T) {
 				}
 				t.Logf("%s: %s", node, lab.Condition(o, "MembershipKnown"))
 			}
+			opened := time.Now()
 			n1.RemoveFirewall()
 			awaitMembers(t, cluster)
+			hold(3 * time.Second)
+			seen = watch.Seen()
+			t.Logf("after it is opened two answer for %s, nobody for %s", ms(seen.Shared(opened)), ms(seen.Unheld(opened)))
 		})
 	}
 }
