@@ -138,7 +138,18 @@ func TestSurvives_NamesThatAreMisspelt(t *testing.T) {
 		t.Errorf("%d connections by layer 2 failed; the first says: %v", report.Failed(), report.FirstError())
 	}
 
+	// Nor does a mistake in the BGPPeer end what runs: what the nodes are, what they are told in annotations, and what they have.
+	cluster.Apply(peer("misspelt", "nodeSelectors: [{matchLabels: {kubernetes.io/hostnmae: n2}}]"))
+	awaitObjectCondition(t, cluster, "BGPPeer", "misspelt", "Ready", "False NoNode", "nodeSelectors match no node", "counts until then")
 	killAll(t, cluster, cluster.NodeNames(), saysBGPUp)
+	cluster.Apply(strings.Replace(peer("misspelt"), "peerAddress: "+lab.RouterV4.String(), "peerFrom: {nodeAnnotation: example.com/routr}", 1))
+	awaitObjectCondition(t, cluster, "BGPPeer", "misspelt", "Ready", "False NoNode", "has the annotation example.com/routr", "counts until then")
+	killAll(t, cluster, cluster.NodeNames(), saysBGPUp)
+	cluster.Apply(peer("misspelt", "vrf: rde"))
+	awaitObjectCondition(t, cluster, "BGPPeer", "misspelt", "SessionsEstablished", "False Incomplete", "has no interface rde: the session goes on in none")
+
+	killAll(t, cluster, cluster.NodeNames(), saysBGPUp)
+	awaitObjectCondition(t, cluster, "BGPPeer", "misspelt", "SessionsEstablished", "False Incomplete", "3 of 3 nodes", "has no interface rde")
 	awaitCondition(t, cluster.Service("misspelt"), "daymark.io/Announced", "True Announced", "by BGP (misspelt)")
 	awaitHolder(t, cluster, near, "n2")
 	cluster.Client().MustGet(url(near))
