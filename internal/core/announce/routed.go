@@ -118,17 +118,13 @@ func (r *rules) prefixRevision(by advertisementSet, n *node) (digest uint64) {
 	return digest
 }
 
-// affinityRevision is a digest of how nodes are ranked for an address with session affinity; 0: it has none.
+// affinityRevision tells an address with session affinity, of which one node is best, from one without. Which node is best changes when one
+// crashes, and that must not wait.
 func (r *rules) affinityRevision(addr netip.Addr) uint64 {
-	sharers := r.affine[addr]
-	if len(sharers) == 0 {
+	if len(r.affine[addr]) == 0 {
 		return 0
 	}
-	digest := uint64(1)
-	for _, c := range r.servingContenders(addr, sharers) {
-		digest ^= rendezvous.Mix(c.hash ^ uint64(c.preference)) //nolint:gosec // G115: not negative
-	}
-	return digest
+	return 1
 }
 
 // weightRevision is a digest of the weights of some nodes for an address; 0 where it has none.
