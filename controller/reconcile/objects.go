@@ -79,7 +79,7 @@ func (l *Loop) peerWrites(s *snapshot, references *status.References) (writes []
 		desired, interval := references.Peer(p.Value), textInterval
 		before := len(writes)
 		writes = statusWrite(l, writes, "BGPPeer", p.Object, func(o *v1beta1.BGPPeer) {
-			l.accepted.putPeer(o, false)
+			l.accepted.putPeer(o, false) // What was accepted before decides whether this is, and the cache may not have it yet.
 			l.accepted.putPeer(o, references.AcceptPeer(o, p.Value, profiles[p.Value.BFDProfile]))
 			if !desired.SameButText(o) || !equality.Semantic.DeepEqual(o.Status.Accepted, p.Object.Status.Accepted) {
 				interval = countsInterval

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // States of a TCP connection as connection tracking numbers them, from the answer to the first packet until one side is the last to
@@ -93,9 +94,6 @@ func countOpen(addrs []netip.Addr) (map[netip.Addr]int, error) {
 	return left, errors.Join(errs...)
 }
 
-// maxDraining is the longest connectionDraining.
-const maxDraining = 24 * time.Hour
-
 // withOpen are counted addresses and those others that this node has open connections to, in order. Which of them are of Services is not known
 // here. Of a family whose table cannot be read there are none.
 func withOpen(counted []handover.Counted) []handover.Counted {
@@ -108,7 +106,7 @@ func withOpen(counted []handover.Counted) []handover.Counted {
 		_ = f.dump(func(c connection) {
 			if c.open() && !known[c.to] && !own.has(c.from) {
 				known[c.to] = true
-				counted = append(counted, handover.Counted{Addr: c.to, For: maxDraining})
+				counted = append(counted, handover.Counted{Addr: c.to, For: lb.MaxConnectionDraining})
 			}
 		})
 	}

@@ -167,12 +167,11 @@ func (m *Membership) tellAll(ctx context.Context, to memberlist.Address) {
 	sent := 0
 	send := func(k kind, content body) {
 		m.post(k, content, to)
-		if sent++; sent%datagramBurst != 0 {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(datagramPause):
+		if sent++; sent%datagramBurst == 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(datagramPause):
+			}
 		}
 	}
 	for _, state := range m.peers.statesOfSilent() {
@@ -181,6 +180,9 @@ func (m *Membership) tellAll(ctx context.Context, to memberlist.Address) {
 		}
 	}
 	for _, message := range m.claimMessages(m.claims.all(), 0) {
+		if ctx.Err() != nil {
+			return
+		}
 		send(kindClaims, message)
 	}
 }

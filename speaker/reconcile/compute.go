@@ -82,7 +82,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{
-			State:  l.said(seen, &passed, used),
+			State:  l.said(now, seen, &passed, used),
 			Claims: decision.Claims, Wanted: m.participant.Contested(contests),
 		},
 		sessions: sessions, bfd: bfdPlan, unable: errors.Join(unableError(seen.unable), unansweringError(plan.Unanswering)), connections: passed.plan, wait: wait,
@@ -98,23 +98,26 @@ func soonest(waits ...time.Duration) (wait time.Duration) {
 }
 
 // said is what the other speakers are told of this node, given a digest of how routers use its sessions.
-func (l *Loop) said(seen *snapshot, passed *passing, used uint64) gossip.State {
+func (l *Loop) said(now time.Time, seen *snapshot, passed *passing, used uint64) gossip.State {
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
-		Lost: l.lost(seen), Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
+		Lost: l.lost(now, seen), Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
 		PassesOn: l.exec.Connections.Unable() == "", Sessions: used,
 	}
 }
 
 // lost are the addresses of Services that kernels have lost and that still count, as far as this speaker tells the others: those that are
 // started meanwhile know of no others.
-func (l *Loop) lost(seen *snapshot) []netip.Addr {
-	node := l.cfg.Node
-	if l.monitors(seen, time.Now()) {
-		node = ""
+func (l *Loop) lost(now time.Time, seen *snapshot) []netip.Addr {
+	links := l.memory.addresses.LostBy("")
+	if len(links) == 0 {
+		return nil
+	}
+	if !l.monitors(seen, now) {
+		links = l.memory.addresses.LostBy(l.cfg.Node)
 	}
 	var lost []netip.Addr
-	for _, own := range l.memory.computer.OwnServiceAddresses(l.memory.addresses.LostBy(node)) {
+	for _, own := range l.memory.computer.OwnServiceAddresses(links) {
 		lost = append(lost, own.Addr)
 	}
 	return lost

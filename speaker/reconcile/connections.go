@@ -122,7 +122,7 @@ func (m *connections) toTell(left []netip.Addr, routed []announce.RoutedAddress)
 		return left
 	}
 	return slices.DeleteFunc(slices.Clone(left), func(addr netip.Addr) bool {
-		at, found := slices.BinarySearchFunc(routed, addr, func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
+		at, found := placeOf(addr, routed)
 		return found && slices.Contains(routed[at].Nodes, m.turns.idle)
 	})
 }

@@ -295,6 +295,11 @@ func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Deci
 
 // unserved reports whether this node cannot serve an address of a list, which is in order.
 func unserved(routed []announce.RoutedAddress, addr netip.Addr) bool {
-	i, found := slices.BinarySearchFunc(routed, addr, func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
+	i, found := placeOf(addr, routed)
 	return found && routed[i].Unserved
+}
+
+// placeOf is where an address is in a list, which is in order, or would be.
+func placeOf(addr netip.Addr, routed []announce.RoutedAddress) (place int, found bool) {
+	return slices.BinarySearchFunc(routed, addr, func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
 }

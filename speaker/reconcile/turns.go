@@ -87,7 +87,7 @@ func (t *turns) next(now time.Time, node string, sessions []announce.Session, es
 
 // covers reports whether a prefix has one of some addresses, which are in order.
 func covers(prefix netip.Prefix, routed []announce.RoutedAddress) bool {
-	at, _ := slices.BinarySearchFunc(routed, prefix.Masked().Addr(), func(r announce.RoutedAddress, addr netip.Addr) int { return r.Addr.Compare(addr) })
+	at, _ := placeOf(prefix.Masked().Addr(), routed)
 	return at < len(routed) && prefix.Contains(routed[at].Addr)
 }
 

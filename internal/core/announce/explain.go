@@ -68,7 +68,7 @@ type announcement struct {
 func NewExplainer(w *World) *Explainer {
 	r := newRules(w)
 	return &Explainer{
-		r, r.weigher(), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
+		r, r.weigher(r.localSharers()), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
 	}
 }
 

@@ -37,7 +37,8 @@ type routedNodes struct {
 // routed are the addresses whose open connections are passed on among the nodes that announce them, in order.
 func (r *rules) routed() []RoutedAddress {
 	var all []RoutedAddress
-	sharers, weigher := r.localSharers(), r.weigher()
+	sharers := r.localSharers()
+	weigher := r.weigher(sharers)
 	byMatches := map[advertisementSet]*routedNodes{}
 	for _, s := range r.world.Services {
 		for _, addr := range s.Ingress {

@@ -124,6 +124,21 @@ func TestRouted_AnotherDivisionIsAnotherRevision(t *testing.T) {
 	}
 }
 
+// Which node is best by session affinity changes with a crash: its route must not wait, as those of another division do.
+func TestRouted_WhoIsBestByAffinityIsNoRevision(t *testing.T) {
+	revision := func(alive ...string) uint64 {
+		w := cluster()
+		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", time.Minute)}
+		s := w.add("web", "198.19.0.1", alive...)
+		s.Local, s.Affinity = true, true
+		w.Members.Alive = alive
+		return Compute(w).Routed[0].Revision
+	}
+	if revision("n1", "n2", "n3") != revision("n1", "n3") {
+		t.Error("another revision")
+	}
+}
+
 // A node whose routers do not hear of an address attracts no packets for it.
 func TestRouted_NodesWhoseRoutersHearOfIt(t *testing.T) {
 	w := cluster()

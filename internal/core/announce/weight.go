@@ -49,7 +49,7 @@ func (r *rules) weighRoutes(node int, routes []route) {
 	if !slices.ContainsFunc(r.bgp, func(b bgpRule) bool { return b.WeightBy != "" }) {
 		return
 	}
-	weigher := r.weigher()
+	weigher := r.weigher(r.localSharers())
 	annotated, _ := r.nodes[node].Weight()
 	for i := range routes {
 		routes[i].weights.annotated = lb.WeightOf(annotated)
@@ -67,12 +67,12 @@ type weigher struct {
 	cluster map[netip.Addr][]*lb.Service
 }
 
-// weigher is that of all addresses, or nil if no advertisement weighs by endpoints.
-func (r *rules) weigher() *weigher {
+// weigher is that of all addresses, given those that Services share under Local; nil if no advertisement weighs by endpoints.
+func (r *rules) weigher(local localSharers) *weigher {
 	if !slices.ContainsFunc(r.bgp, func(b bgpRule) bool { return b.WeightBy == v1beta1.WeightByEndpoints }) {
 		return nil
 	}
-	return &weigher{r, r.localSharers(), r.sharers(false)}
+	return &weigher{r, local, r.sharers(false)}
 }
 
 // endpointWeights are the weights of nodes for an address by endpoints.

@@ -30,12 +30,12 @@ type Advertisement struct {
 	ConnectionDraining time.Duration
 }
 
-// maxConnectionDraining bounds ConnectionDraining.
-const maxConnectionDraining = 24 * time.Hour
+// MaxConnectionDraining bounds ConnectionDraining.
+const MaxConnectionDraining = 24 * time.Hour
 
 // drainConnections sets for how long connections are passed on.
 func (a *Advertisement) drainConnections(given metav1.Duration) {
-	if given.Duration < 0 || given.Duration > maxConnectionDraining {
+	if given.Duration < 0 || given.Duration > MaxConnectionDraining {
 		a.Err = errors.Join(a.Err, fmt.Errorf("connectionDraining: %s is not between 0s and 24h, so no connection is passed on", given.Duration))
 		return
 	}
