@@ -301,6 +301,12 @@ type SpeakerStatus struct {
 	// is on average.
 	// +optional
 	Members int32 `json:"members,omitempty"`
+	// heardOnDownNodes are the nodes that are not ready though their speakers are alive to this one's knowledge: their kubelet is stopped, or
+	// does not reach the API server. The first 128 when there are more; absent where members is.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=atomic
+	HeardOnDownNodes []string `json:"heardOnDownNodes,omitempty"`
 	// network of the node.
 	// +optional
 	Network SpeakerNetwork `json:"network,omitempty"`

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,14 @@ func TestLoop_NodeWhoseKubeletIsStoppedKeepsItsAddresses(t *testing.T) {
 		f.settle(t, announce.LostFor+time.Second)
 		if len(f.layer2.desired) > 0 || len(f.bgp.desired[0].Paths) > 0 {
 			t.Errorf("n2's kernel has the address, announced are %v and %v", f.layer2.desired, f.bgp.desired[0].Paths)
+		}
+		if heard := f.reporter.newest.Status.HeardOnDownNodes; !slices.Equal(heard, []string{"n2"}) {
+			t.Errorf("the controller is told that the speakers of %v are alive", heard)
+		}
+		f.removeNode()
+		f.pass(t)
+		if heard := f.reporter.newest.Status.HeardOnDownNodes; len(heard) > 0 {
+			t.Errorf("when it has crashed, the controller is told that the speakers of %v are alive", heard)
 		}
 	})
 }

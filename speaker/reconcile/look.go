@@ -121,6 +121,16 @@ func (s *snapshot) runs(node string) bool {
 	return s.inCluster(node) && (!s.down(node) || slices.Contains(s.view.Alive, node))
 }
 
+// heardOnDownNodes are the first nodes, in order of name, that are down though their speakers are alive.
+func (s *snapshot) heardOnDownNodes() (nodes []string) {
+	for _, name := range s.view.Alive {
+		if node := s.node(name); node != nil && node.Down && len(nodes) < v1beta1.SpeakerListLimit {
+			nodes = append(nodes, name)
+		}
+	}
+	return nodes
+}
+
 // expected are the nodes other than one whose speakers should be alive.
 func (s *snapshot) expected(self string) []string {
 	var expected []string

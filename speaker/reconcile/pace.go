@@ -94,7 +94,7 @@ func paceOf(desired, written *v1beta1.SpeakerStatus) pace {
 // takeMembers takes from another status all that is written at the pace of members or of counts.
 func takeMembers(s, from *v1beta1.SpeakerStatus) {
 	takeCounts(s, from)
-	s.Members = from.Members
+	s.Members, s.HeardOnDownNodes = from.Members, from.HeardOnDownNodes
 }
 
 // takeWithdrawn takes from another status all that is written at the pace of withdrawn, of members or of counts.

@@ -37,6 +37,7 @@ func TestPace_OfChanges(t *testing.T) {
 	}{
 		{"nothing", nothing, func(*v1beta1.SpeakerStatus) {}},
 		{"a node joins or crashes", members, func(s *v1beta1.SpeakerStatus) { s.Members-- }},
+		{"a node's kubelet is stopped", members, func(s *v1beta1.SpeakerStatus) { s.HeardOnDownNodes = []string{"n7"} }},
 		{"somebody else is missing", counts, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionMembershipKnown, true, status.Known, ""))
 		}},

@@ -54,6 +54,7 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 	view := seen.view
 	if l.tellsOfOthers(seen, observing) {
 		written.Members = int32(len(view.Alive)) //nolint:gosec // the number of nodes
+		written.HeardOnDownNodes = seen.heardOnDownNodes()
 	} else {
 		view.Why = "" // The Speaker objects of the monitors name those that are missing.
 	}

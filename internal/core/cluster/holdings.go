@@ -22,7 +22,7 @@ type Holdings struct {
 // of a cut segment; of the nodes that share an address the one that divides the clients holds it.
 func ReportedHoldings(nodes []*lb.Node, speakers []*v1beta1.Speaker) Holdings {
 	h := Holdings{nodes: map[netip.Addr]int{}, perhaps: map[netip.Addr]bool{}}
-	down := downNodes(nodes)
+	down := downNodes(nodes, speakers)
 	for _, speaker := range speakers {
 		if lb.SpeakerGone(speaker) {
 			continue

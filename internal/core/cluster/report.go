@@ -14,10 +14,10 @@ import (
 )
 
 // Report returns what Speaker objects say of themselves: which speakers can hold layer-2 addresses, and by node and peer
-// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last, and so is one that is
-// gone. One that does not know the other speakers holds no address.
+// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last, unless others hear it, and so
+// is one that is gone. One that does not know the other speakers holds no address.
 func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
-	down := downNodes(nodes)
+	down := downNodes(nodes, speakers)
 	members := announce.Members{Known: true}
 	established := make(map[string]map[string]bool, len(speakers))
 	for _, speaker := range speakers {
@@ -169,19 +169,30 @@ func proxyUnhealthy(speakers []*v1beta1.Speaker) map[string]bool {
 	return found
 }
 
-func downNodes(nodes []*lb.Node) map[string]bool {
+// downNodes are the nodes that are taken to be off: they are not ready, and nobody hears their speakers. One whose kubelet is stopped goes on
+// announcing, and its kernel answering. What a speaker says that is gone, or is on a node that is not ready, is old perhaps, and no witness.
+func downNodes(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[string]bool {
 	down := make(map[string]bool, len(nodes))
 	for _, node := range nodes {
 		down[node.Name] = node.Down
+	}
+	var heard []string
+	for _, speaker := range speakers {
+		if !down[speaker.Name] && !lb.SpeakerGone(speaker) {
+			heard = append(heard, speaker.Status.HeardOnDownNodes...)
+		}
+	}
+	for _, node := range heard {
+		delete(down, node)
 	}
 	return down
 }
 
 // nodeAddresses returns which addresses of Services the kernels of nodes have, as the Speaker objects say; of several nodes
-// the first by name, but those that have lost it come last. A node that is down has none. Of those for which a Speaker object has no
+// the first by name, but those that have lost it come last. A node that is down has none, unless its speaker is heard. Of those for which a Speaker object has no
 // room the interface is not known.
 func nodeAddresses(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.NodeAddress {
-	down := downNodes(nodes)
+	down := downNodes(nodes, speakers)
 	found := map[netip.Addr]announce.NodeAddress{}
 	for _, speaker := range speakers {
 		for _, own := range speaker.Status.Network.ServiceAddresses {

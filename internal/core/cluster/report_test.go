@@ -11,6 +11,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -267,6 +268,49 @@ func TestReportedWorld_WhatIsBeyondTheListsOfASpeakerIsNotAnnounced(t *testing.T
 			got := announce.NewExplainer(&world).Explain(world.Services[0])
 			if got.Announced != (test.reason == "") || !got.Announced && (got.Reason != test.reason || !strings.Contains(got.Message, "n9")) {
 				t.Errorf("it is explained as %+v", got)
+			}
+		})
+	}
+}
+
+// The API server takes a node for down whose kubelet is stopped, or does not reach it.
+func TestReportedWorld_NodeWhoseSpeakerIsHeardIsNotDown(t *testing.T) {
+	vip := netip.MustParseAddr("192.0.2.1")
+	hears := func(s *v1beta1.SpeakerStatus) { s.HeardOnDownNodes = []string{"n2"} }
+	for _, test := range []struct {
+		name    string
+		witness *v1beta1.Speaker
+		// itself is what the speaker of the node says besides.
+		itself func(*v1beta1.SpeakerStatus)
+		heard  bool
+	}{
+		{"nobody hears it", speaker("n1", known), func(*v1beta1.SpeakerStatus) {}, false},
+		{"another speaker does", speaker("n1", hears), func(*v1beta1.SpeakerStatus) {}, true},
+		{"one that is gone did", speaker("n1", func(s *v1beta1.SpeakerStatus) { hears(s); gone(s) }), func(*v1beta1.SpeakerStatus) {}, false},
+		{"one on a node that is down did", speaker("n3", hears), func(*v1beta1.SpeakerStatus) {}, false},
+		{"it said so itself", speaker("n1", known), hears, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			of := speaker("n2", func(s *v1beta1.SpeakerStatus) {
+				known(s)
+				s.Network.ServiceAddresses = []v1beta1.NodeServiceAddress{{Address: vip.String(), Interface: "eth0"}}
+				s.Layer2 = v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: "192.0.2.2"}}}
+				s.BGP, s.Withdrawn = []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished}}, "7"
+				test.itself(s)
+			})
+			nodes, speakers := []*lb.Node{{Name: "n1"}, {Name: "n2", Down: true}, {Name: "n3", Down: true}}, []*v1beta1.Speaker{of, test.witness}
+			if got := nodeAddresses(nodes, speakers, nil)[vip].Node == "n2"; got != test.heard {
+				t.Errorf("the address is the node's: %t", got)
+			}
+			members, established := Report(nodes, speakers)
+			if got := slices.Contains(members.Alive, "n2"); got != test.heard || established["n2"]["tor"] != test.heard {
+				t.Errorf("its speaker is alive: %t, with the sessions %v", got, established["n2"])
+			}
+			if holders, _ := ReportedHoldings(nodes, speakers).Of(netip.MustParseAddr("192.0.2.2")); (holders == 1) != test.heard {
+				t.Errorf("%d hold its address", holders)
+			}
+			if got := slices.ContainsFunc(withdrawals(nodes, speakers), func(w ipam.Withdrawal) bool { return w.Node == "n2" }); got != test.heard {
+				t.Errorf("it is waited for: %t", got)
 			}
 		})
 	}

@@ -63,9 +63,9 @@ func nodeNetworks(speakers []*v1beta1.Speaker) []lb.NodeNetwork {
 // withdrawals are what Speaker objects say of withdrawn Services, without those of nodes that are down or gone, and of speakers
 // that are: nobody waits for them.
 func withdrawals(nodes []*lb.Node, speakers []*v1beta1.Speaker) []ipam.Withdrawal {
-	up := make(map[string]bool, len(nodes))
+	up, down := make(map[string]bool, len(nodes)), downNodes(nodes, speakers)
 	for _, node := range nodes {
-		up[node.Name] = !node.Down
+		up[node.Name] = !down[node.Name]
 	}
 	list := make([]ipam.Withdrawal, 0, len(speakers))
 	for _, speaker := range speakers {
