@@ -54,6 +54,8 @@ type fixture struct {
 	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
 	sourceAnnotation string
 	annotations      map[string]string
+	// noInternalIP: the Node object of n1 has no address.
+	noInternalIP bool
 	// changePeer changes the BGPPeer; nil: it stays as it is.
 	changePeer func(*v1beta1.BGPPeerSpec)
 
@@ -152,13 +154,17 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 	if f.changePeer != nil {
 		f.changePeer(&spec)
 	}
+	internal := []netip.Addr{netip.MustParseAddr("192.0.2.11")}
+	if f.noInternalIP {
+		internal = nil
+	}
 	return &snapshot{
 		leaving:   f.newestLeaving,
 		own:       f.reported,
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
-			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.11")}}, {Name: "n2", Down: f.kubeletStopped}},
+			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal}, {Name: "n2", Down: f.kubeletStopped}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},

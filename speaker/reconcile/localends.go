@@ -15,7 +15,9 @@ func (m *memory) planOf(seen *snapshot) *announce.Plan {
 		m.localEnds, m.formerRouters = reportedEnds(seen.own)
 	}
 	seen.world.LocalEnds, seen.world.FormerRouters = m.localEnds, m.formerRouters
+	seen.world.OwnEnd = m.ownEnd
 	plan := m.computer.Compute(&seen.world)
+	m.ownEnd = seen.world.NodeEnd()
 	m.localEnds = announce.LocalEnds(seen.world.Peers, plan.Sessions, m.localEnds)
 	m.formerRouters = announce.FormerRouters(seen.world.Peers, plan.Sessions, m.formerRouters)
 	return plan

@@ -59,6 +59,22 @@ func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
 	}
 }
 
+// A Node object has no InternalIP for a moment: established sessions would end if they had another BGP identifier.
+func TestLoop_RouterIDOutlivesALostInternalIP(t *testing.T) {
+	f := newFixture(t)
+	f.bgp.status = []bgp.Status{{Name: "router", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished}}
+	for _, f.noInternalIP = range []bool{false, true, true, false} {
+		f.pass(t)
+		if got := f.bgp.desired[0].RouterID.String(); got != "192.0.2.11" {
+			t.Errorf("no InternalIP: %t: router ID %s", f.noInternalIP, got)
+		}
+	}
+	f.noInternalIP, f.bgp.status = true, nil
+	if f.pass(t); f.bgp.desired[0].RouterID.String() == "192.0.2.11" {
+		t.Error("without a session the router ID is that of an address which the Node does not have")
+	}
+}
+
 // One node of those that a BGPPeer selects has no such interface. That is said of the session; the speaker is ready.
 func TestLoop_InterfaceOfAPeerThatTheNodeDoesNotHave(t *testing.T) {
 	f := newFixture(t)

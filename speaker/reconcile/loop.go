@@ -102,6 +102,8 @@ type memory struct {
 	// localEnds are what the node last gave the sessions, and formerRouters the routers that it had, by BGPPeer; nil before the first pass.
 	localEnds     map[string]announce.LocalEnd
 	formerRouters map[string][]netip.Addr
+	// ownEnd is what the node's own addresses gave all sessions.
+	ownEnd announce.NodeEnd
 	// holdDowns are the sessions whose BFD has failed.
 	holdDowns announce.HoldDowns
 	// bfdSeen are the sessions whose BFD has been up.

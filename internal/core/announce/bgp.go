@@ -2,9 +2,7 @@ package announce
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"net/netip"
 	"slices"
 	"strings"
@@ -273,7 +271,7 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 	base := Session{
 		Name: peer.Name, Peer: peer.Name,
 		MyASN: peer.MyASN, LocalASN: peer.LocalASN, PeerASN: peer.PeerASN, Dynamic: peer.Dynamic,
-		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: routerID(peer, n),
+		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: cmp.Or(peer.RouterID, r.nodeEnd(n).RouterID),
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime,
 		SourceFromNode: peer.SourceAnnotation != "" || peer.SourceInterface != "", RouterIDFromNode: peer.RouterIDAnnotation != "",
@@ -400,21 +398,4 @@ func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
 	default:
 		return []lb.Family{lb.IPv4, lb.IPv6}
 	}
-}
-
-// routerID returns the BGPPeer's, or the node's IPv4 address, or a number made from the node's name. A BGP identifier need
-// only differ between nodes and stay the same over restarts (RFC 6286).
-func routerID(peer *lb.Peer, n *lb.Node) netip.Addr {
-	if peer.RouterID.IsValid() {
-		return peer.RouterID
-	}
-	if addr, ok := n.Address(lb.IPv4); ok {
-		return addr
-	}
-	hash := fnv.New32a()
-	hash.Write([]byte(n.Name))
-	var id [4]byte
-	binary.BigEndian.PutUint32(id[:], hash.Sum32())
-	id[0] = 1 + id[0]%126 // A unicast address: routers that only know RFC 4271 may insist on it.
-	return netip.AddrFrom4(id)
 }

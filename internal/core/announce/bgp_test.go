@@ -329,7 +329,7 @@ func TestSessions_LinkLocalRouterIsOneHopAwayWhateverIsSaid(t *testing.T) {
 func TestRouterID_WithoutAnIPv4Address(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for i := range 500 {
-		id := routerID(&lb.Peer{}, &lb.Node{Name: fmt.Sprintf("node-%d", i)})
+		id := routerID(&lb.Node{Name: fmt.Sprintf("node-%d", i)})
 		if !id.IsGlobalUnicast() || id.As4()[0] == 0 || id.As4()[0] > 223 || seen[id] {
 			t.Errorf("node-%d has %s", i, id)
 		}

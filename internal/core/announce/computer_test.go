@@ -221,6 +221,10 @@ var worldChanges = []struct {
 	{"the routers that a peer had become others", false, func(t *rapid.T, w *World, _ string) {
 		w.FormerRouters = map[string][]netip.Addr{"router": {netip.MustParseAddr(rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2"}).Draw(t, "former"))}}
 	}},
+	{"this node had another InternalIP", false, func(t *rapid.T, w *World, _ string) {
+		addr := netip.MustParseAddr(rapid.SampledFrom([]string{"203.0.113.1", "203.0.113.2"}).Draw(t, "internal"))
+		w.OwnEnd = NodeEnd{RouterID: addr, Internal: NextHops{IPv4: addr}}
+	}},
 	{"no router can be looked for", false, func(t *rapid.T, w *World, _ string) {
 		w.RouterProblems = map[string]error{"eth0": errors.New(rapid.SampledFrom([]string{"it is down", "IPv6 is disabled"}).Draw(t, "why"))}
 	}},

@@ -33,12 +33,9 @@ func nextHopsOn(link *lb.Link, n *lb.Node) (on NextHops) {
 // must be connected to a next hop (RFC 4271 section 5.1.3). One that is further away, or on this node, is told of the node's
 // InternalIPs, and so is one on a link of which nothing is known.
 func (r *rules) nextHops(s *Session, n *lb.Node) NextHops {
-	var internal NextHops
-	internal.IPv4, _ = n.Address(lb.IPv4)
-	internal.IPv6, _ = n.Address(lb.IPv6)
 	link := r.linkTo(s.Address)
 	if link == nil || s.MultiHop {
-		return internal
+		return r.nodeEnd(n).Internal
 	}
 	return nextHopsOn(link, n)
 }

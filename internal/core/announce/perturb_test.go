@@ -165,7 +165,7 @@ var worldFields = map[string]string{
 	"Node": fromBasis, "Reading": ofComputer, "Changes": ofComputer, "Services": fromChanges, "Endpoints": fromChanges, "Nodes": fromBasis,
 	"Pools": fromBasis, "L2Advertisements": fromBasis, "BGPAdvertisements": fromBasis, "Peers": fromBasis, "BFDProfiles": eachPass,
 	"Passwords": eachPass, "Members": fromMembers, "Links": fromMembers, "Reported": ofExplain, "OwnLinks": fromMembers, "NodeAddresses": fromBasis, "NodePrefixes": fromBasis,
-	"Gateways": eachPass, "Routers": eachPass, "Running": eachPass, "LocalEnds": eachPass, "FormerRouters": eachPass, "RouterProblems": eachPass, "ProxyUnhealthy": fromBasis, "OwnProxyFailed": fromBasis,
+	"Gateways": eachPass, "Routers": eachPass, "Running": eachPass, "LocalEnds": eachPass, "FormerRouters": eachPass, "OwnEnd": eachPass, "RouterProblems": eachPass, "ProxyUnhealthy": fromBasis, "OwnProxyFailed": fromBasis,
 	"Established": ofExplain, "HeldBack": ofExplain, "Conflicts": ofExplain, "StandIns": ofExplain, "Options": fromBasis,
 }
 

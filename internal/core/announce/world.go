@@ -54,6 +54,8 @@ type World struct {
 	// LocalEnds are what this node last gave the sessions with a peer, and FormerRouters the routers that it had, by its name.
 	LocalEnds     map[string]LocalEnd
 	FormerRouters map[string][]netip.Addr
+	// OwnEnd is the NodeEnd of the World before this one.
+	OwnEnd NodeEnd
 	// ProxyUnhealthy are the nodes that attract nothing because of their service proxies. OwnProxyFailed: what health checks are
 	// told of this node's.
 	ProxyUnhealthy map[string]bool
