@@ -160,7 +160,7 @@ func (k *contest) over(now time.Time) (bool, time.Time) {
 
 // contested changes what a Service should have if another program writes its status, too: as long as that is to be waited for,
 // the addresses stay as they are, and the conditions, too, if the other undoes those.
-func (l *Loop) contested(s *cachedService, desired status.Service, explainer *announce.Explainer) status.Service {
+func (l *Loop) contested(s *cachedService, desired status.Service, settings status.Settings, explainer *announce.Explainer) status.Service {
 	k, now := l.contests.known[s.UID], l.now()
 	if k == nil {
 		return desired
@@ -190,7 +190,7 @@ func (l *Loop) contested(s *cachedService, desired status.Service, explainer *an
 	}
 	if wait > 0 {
 		l.runAgain(wait)
-		stays := s.Stays(explainer, now)
+		stays := s.Stays(settings, explainer, now)
 		return stays.Contested(message, now)
 	}
 	return desired.Contested(message, now)

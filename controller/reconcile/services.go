@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,6 +38,7 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	world := explainer.World()
 	l.settled.begin(s.services, world)
 	holdings := l.holdings.Read(s.Nodes, s.Speakers)
+	settings := status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer, Held: holdings.Of}
 	var writes []*write
 	add := func(w *write) {
 		if w == nil {
@@ -57,12 +59,12 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 			continue
 		}
 		l.settled.forget(a)
-		desired := c.Desired(a, status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer}, explainer, l.now())
-		desired = l.removedFinalizer(c, l.contested(c, desired, explainer))
+		desired := c.Desired(a, settings, explainer, l.now())
+		desired = l.removedFinalizer(c, l.contested(c, desired, settings, explainer))
 		w := l.serviceWrite(c, desired, a.Released)
 		add(w)
 		onSegment := segmentAddresses(c, &desired, explainer)
-		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone {
+		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !awaitsHolder(&desired, a, world) {
 			l.settled.settle(a, endpoints, onSegment, w)
 		} else {
 			l.counted.countService(desired.Conditions)
@@ -77,6 +79,14 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		add(l.serviceWrite(c, desired, nil))
 	}
 	return writes
+}
+
+// awaitsHolder reports whether a Service says that another host uses an address, and no report does: what it should say changes with the
+// next holder.
+func awaitsHolder(desired *status.Service, a *ipam.Assignment, world *announce.World) bool {
+	c := meta.FindStatusCondition(desired.Conditions, v1beta1.ConditionAnnounced)
+	return c != nil && c.Status != metav1.ConditionTrue && c.Reason == announce.ReasonAddressConflict.Name &&
+		!slices.ContainsFunc(a.Addresses, func(held ipam.Address) bool { _, reported := world.Conflicts[held.Addr]; return reported })
 }
 
 // segmentAddresses are the addresses of a Service that is announced which one node is to hold by layer 2.

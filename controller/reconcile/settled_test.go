@@ -81,8 +81,12 @@ var worldChanges = []struct {
 		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}}
 		speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
 		speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+		address := rapid.SampledFrom([]string{"10.0.0.2", "10.0.0.7"}).Draw(t, "address")
 		if rapid.Bool().Draw(t, "conflict") {
-			speaker.Status.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: "10.0.0.1", MAC: "02:00:00:00:00:01", Interface: "eth0"}}
+			speaker.Status.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: "02:00:00:00:00:01", Interface: "eth0"}}
+		}
+		if rapid.Bool().Draw(t, "held") {
+			speaker.Status.Layer2.IPv4, speaker.Status.Layer2.Held = 1, []v1beta1.HeldAddress{{Address: address}}
 		}
 		s.cache.Put(speaker)
 	}},

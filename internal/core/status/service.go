@@ -1,6 +1,7 @@
 package status
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -134,6 +135,8 @@ type Settings struct {
 	Classes lb.Classes
 	// Finalizer: a Service with addresses gets the finalizer v1beta1.FinalizerCleanup.
 	Finalizer bool
+	// Held is how many nodes hold an address by layer 2, if that is known; nil: it is never.
+	Held func(addr netip.Addr) (holders int, known bool)
 }
 
 // Desired is what a Service of ours should have by its assignment.
@@ -153,7 +156,7 @@ func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *ann
 	if changed {
 		service = want.In(o.Service)
 	}
-	want.set(Announced(explainer.Explain(service)), now)
+	want.set(has.announced(service, settings, explainer), now)
 	// Annotations are written together with addresses, and one that is lost together with conditions: a tool that puts back
 	// others, or none, is not fought.
 	if len(a.Addresses) > 0 && (changed || !has.HasLast && !sameList(want.Conditions, has.Conditions)) {
@@ -163,9 +166,9 @@ func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *ann
 }
 
 // Stays is a Service whose addresses are left as they are for now.
-func (o *Observed) Stays(explainer *announce.Explainer, now time.Time) Service {
+func (o *Observed) Stays(settings Settings, explainer *announce.Explainer, now time.Time) Service {
 	stays := o.Written
-	stays.set(Announced(explainer.Explain(o.Service)), now)
+	stays.set(stays.announced(o.Service, settings, explainer), now)
 	return stays
 }
 
@@ -241,6 +244,27 @@ func (s *Service) set(c Condition, now time.Time) {
 func assigned(a *ipam.Assignment) Condition {
 	outcome := a.Outcome()
 	return Condition{Type: v1beta1.ConditionAddressAssigned, True: outcome.Assigned, Reason: outcome.Reason, Message: outcome.Message}
+}
+
+// announced is the condition Announced of a Service that has these conditions so far. An address that was left to another host becomes
+// announced when a node holds it, and not while none reports the conflict: the holder was restarted perhaps, or is another, and has not
+// probed the address yet.
+func (s *Service) announced(service *lb.Service, settings Settings, explainer *announce.Explainer) Condition {
+	now := Announced(explainer.Explain(service))
+	before := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionAnnounced)
+	if !now.True || settings.Held == nil || before == nil || before.Status == metav1.ConditionTrue || before.Reason != announce.ReasonAddressConflict.Name {
+		return now
+	}
+	if !slices.ContainsFunc(explainer.OnSegment(service), settings.awaits) {
+		return now
+	}
+	return Condition{Type: now.Type, Reason: announce.ReasonAddressConflict, Message: before.Message}
+}
+
+// awaits reports whether no node holds an address.
+func (s *Settings) awaits(addr netip.Addr) bool {
+	holders, known := s.Held(addr)
+	return known && holders == 0
 }
 
 // Announced is the condition of a Service that an explanation becomes.

@@ -1,0 +1,64 @@
+package reconcile
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+)
+
+// onSegment is a controller with one Service, whose address a node can announce by layer 2 alone.
+func onSegment(t *testing.T) *scaleScene {
+	t.Helper()
+	s := newScaleScene(t, 1)
+	s.cache.Put(&v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan", UID: "lan", ResourceVersion: s.version()}})
+	s.cache.Put(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}})
+	return s
+}
+
+// reports is what the Service says of its announcing when the speaker of the node has reported something.
+func (s *scaleScene) reports(t *testing.T, layer2 v1beta1.SpeakerLayer2) metav1.Condition {
+	t.Helper()
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}}
+	speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+	speaker.Status.Layer2 = layer2
+	s.cache.Put(speaker)
+	s.decide(t)
+	s.store()
+	s.decide(t) // Nothing is left to write.
+	c := meta.FindStatusCondition(s.services[0].Status.Conditions, v1beta1.ConditionAnnounced)
+	if c == nil {
+		t.Fatal("the Service does not say whether it is announced")
+	}
+	return *c
+}
+
+// In a roll-out the report of the holder that found a printer is gone before the next holder has probed.
+func TestLoop_ConflictOutlivesTheHolderThatFoundIt(t *testing.T) {
+	s := onSegment(t)
+	address := s.services[0].Status.LoadBalancer.Ingress[0].IP
+	held := v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: address}}}
+	if c := s.reports(t, held); c.Reason != announce.ReasonAnnounced.Name {
+		t.Fatalf("while it is held, the condition is %+v", c)
+	}
+	conflict := v1beta1.SpeakerLayer2{Conflicts: []v1beta1.AddressConflict{{Address: address, MAC: "02:00:00:00:00:01", Interface: "eth0"}}}
+	before := s.reports(t, conflict)
+	if before.Status != metav1.ConditionFalse || before.Reason != announce.ReasonAddressConflict.Name {
+		t.Fatalf("of an address that a printer has, the condition is %+v", before)
+	}
+	for range 2 {
+		if c := s.reports(t, v1beta1.SpeakerLayer2{}); c.Status != before.Status || c.Reason != before.Reason || c.Message != before.Message {
+			t.Errorf("when the next holder has not probed it, the condition is %+v", c)
+		}
+	}
+	if c := s.reports(t, held); c.Status != metav1.ConditionTrue || c.Reason != announce.ReasonAnnounced.Name {
+		t.Errorf("when the next holder announces it, the condition is %+v", c)
+	}
+	if c := s.reports(t, v1beta1.SpeakerLayer2{}); c.Status != metav1.ConditionTrue {
+		t.Errorf("between two holders, the condition is %+v", c)
+	}
+}
