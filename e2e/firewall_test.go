@@ -86,7 +86,7 @@ func TestLayer2_ASpeakerStartsBehindAFirewallOnTheGossip(t *testing.T) {
 			const few = 150 * time.Millisecond
 			seen := watch.Seen()
 			if shared, unheld := seen.Shared(began), seen.Unheld(began); shared > few || unheld > few {
-				t.Errorf("two answered for %s, nobody for %s", ms(shared), ms(unheld))
+				t.Errorf("two answered for %s, nobody for %s:\n%s", ms(shared), ms(unheld), seen.Story(began))
 			}
 			if firewall.tcp == "" || firewall.udp == "" {
 				awaitMembers(t, cluster)

@@ -56,7 +56,9 @@ func (d delegate) LocalState(bool) []byte {
 func (d delegate) MergeRemoteState(message []byte, _ bool) {
 	if !d.membership.receive(message, byMemberlist) {
 		d.membership.metrics.malformed.Inc()
+		return
 	}
+	d.membership.claimsCame(d.membership.peers.exchanged)
 }
 
 // events is what memberlist calls when nodes come and go. memberlist holds its lock meanwhile: the methods must return at

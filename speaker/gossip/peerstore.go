@@ -22,6 +22,8 @@ type peerStore struct {
 	started time.Time
 	// connected is when an attempt to connect to anybody last succeeded.
 	connected time.Time
+	// claimsKnown: all that others claimed when this run began has come.
+	claimsKnown bool
 	// assembly has the states that come in parts.
 	assembly assembly
 	// cached is the snapshot of what is known now; nil: it must be made again.

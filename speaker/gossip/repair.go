@@ -46,8 +46,9 @@ type difference struct {
 	// since is when both were first as they are, and apart when neither had what the other had had; compared is when all claims were last
 	// exchanged.
 	since, apart, compared time.Time
-	// said are the latest digests of the other speaker.
-	said digests
+	// said are the latest digests of the other speaker. hasAgreed: one of them was ours.
+	said      digests
+	hasAgreed bool
 }
 
 // repair is something to be sent by TCP.
@@ -64,6 +65,9 @@ type repair struct {
 // comes to what the other had: then it is no news on its way that makes them differ. Of two the one with the lower name asks first.
 func (m *Membership) noteDigest(now time.Time, node string, theirs uint64) {
 	ours := m.claims.digest.Load()
+	if ours == theirs && theirs != 0 {
+		m.claimsCame(func() bool { return m.peers.agreed(node) })
+	}
 	last := 1
 	if m.cfg.Node > node {
 		last = 2
@@ -72,6 +76,45 @@ func (m *Membership) noteDigest(now time.Time, node string, theirs uint64) {
 	if to, due := m.peers.noteDifference(now, node, ours, theirs, had, time.Duration(last)); due {
 		m.repair(repair{node: node, to: to})
 	}
+}
+
+// claimsCame has what was noted of claims that came, and tells the receiver of Changes when they have all come.
+func (m *Membership) claimsCame(note func() (all bool)) {
+	if note() {
+		notify(m.changes)
+	}
+}
+
+// exchanged notes an exchange, and reports whether with that all claims have come for the first time.
+func (s *peerStore) exchanged() (all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, s.claimsKnown = !s.claimsKnown, true
+	return all
+}
+
+// agreed notes that a speaker has the claims that we have, and reports whether with that those of all that are heard have come for the first time.
+func (s *peerStore) agreed(with string) (all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(with).hasAgreed = true
+	if s.claimsKnown {
+		return false
+	}
+	for node, status := range s.detector.Peers() {
+		if status.Alive && !status.LastHeard.IsZero() && !s.record(node).hasAgreed {
+			return false
+		}
+	}
+	s.claimsKnown = true
+	return true
+}
+
+// claimsMissing reports whether somebody else is alive, and not all claims have come.
+func (s *peerStore) claimsMissing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.claimsKnown && len(s.latest().alive) > 1
 }
 
 // noteDifference notes both digests, and reports whether the claims are to be compared now; had: theirs is one that we had lately. All waits

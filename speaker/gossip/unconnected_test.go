@@ -195,3 +195,53 @@ func TestPeerStore_WhoAnswersInVersion1AloneIsOfVersion1(t *testing.T) {
 		t.Errorf("after all it says what it understands, and is spoken to in version %d", h.version)
 	}
 }
+
+// A speaker that is back before memberlist has given it up: the others have not lost it, so nothing but its new incarnation tells them that
+// it knows nothing. It must not begin before it has heard what they hold.
+func TestMembership_ARestartWithoutTCPWaitsForTheClaimsOfOthers(t *testing.T) {
+	for i, test := range []struct {
+		name string
+		lost int // How many of the first datagrams with claims.
+	}{{"nothing is lost", 0}, {"the first claims are lost", 4}} {
+		t.Run(test.name, func(t *testing.T) {
+			on := newNetwork()
+			all := gather(t, on, fmt.Sprintf("127.10.%d.", 20+i), withSlowProbes(), "a", "b", "c")
+			b, c := all[1], all[2]
+			claims := manyClaims(60)
+			for i := range claims {
+				of := all[1+i%2]
+				claims[i].Node, claims[i].Incarnation = of.cfg.Node, of.Incarnation()
+				of.BroadcastClaims(claims[i : i+1])
+			}
+			for _, s := range all {
+				s.awaits(t, "all claims", has(claims))
+			}
+			on.disconnect(all[0].at.Addr(), true)
+			all[0].crash(t)
+			left := test.lost
+			on.lose(func(size int) bool {
+				lost := left > 0 && size > 400 // Other messages are shorter.
+				if lost {
+					left--
+				}
+				return lost
+			})
+			a := beginWith(t, Config{Node: "a", Bind: all[0].at, Keys: secrets("k"), Timing: withSlowProbes()}, on)
+			meet(t, a, b, c)
+			a.awaits(t, "all others", alive("a", "b", "c"))
+			took := a.awaits(t, "that nothing is missing", func(v View) bool {
+				if !v.ClaimsMissing && !has(claims)(v) {
+					t.Errorf("it says so with %d of %d claims", len(v.Claims), len(claims))
+				}
+				return !v.ClaimsMissing
+			})
+			t.Logf("after %v", took)
+			if left > 0 {
+				t.Errorf("%d less were lost, so this test is of no use", left)
+			}
+			if !b.isListed("a") {
+				t.Error("memberlist has given it up, so this test is of no use")
+			}
+		})
+	}
+}

@@ -31,6 +31,9 @@ type View struct {
 	Claims election.Claims
 	// ClaimsVersion is another one when the claims have changed.
 	ClaimsVersion uint64
+	// ClaimsMissing: others are alive, and what they claim may not have come yet, since this speaker has just begun. An exchange with one
+	// of them brings it, or datagrams do. Once false it stays false.
+	ClaimsMissing bool
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
 	// healed, or it was a false alarm, and others may have taken its addresses. Nobody acts on it.
 	Returned uint64
@@ -69,7 +72,7 @@ func (m *Membership) View() View {
 	m.bootstrap.Observe(time.Now(), len(now.alive) > 1)
 	view := View{
 		Alive: now.alive, Suspects: now.suspects, Known: m.bootstrap.Known(), Peers: now.peers, Silent: now.silent,
-		Returned: now.returned, Version: int(now.version), CannotConnect: now.cannotConnect,
+		Returned: now.returned, Version: int(now.version), CannotConnect: now.cannotConnect, ClaimsMissing: m.peers.claimsMissing(),
 	}
 	view.Claims, view.ClaimsVersion = m.claims.snapshot()
 	switch {

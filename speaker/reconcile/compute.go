@@ -131,7 +131,7 @@ func (l *Loop) participantInput(now time.Time, seen *snapshot) election.Particip
 		Silent: seen.silent, Doubtful: seen.view.Suspects, Answers: seen.answers, Rivals: seen.rivals,
 		GraceInput: election.GraceInput{
 			Known: seen.world.Members.Known, LinkUp: announce.LinkUp(seen.world.OwnLinks, seen.gossip.Addr()),
-			Expected: seen.expected(l.cfg.Node), Live: seen.live,
+			Expected: seen.expected(l.cfg.Node), Live: seen.live, ClaimsMissing: seen.view.ClaimsMissing,
 		},
 	}
 }

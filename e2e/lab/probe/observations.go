@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -84,6 +85,29 @@ func (s Observations) Moving(from, to time.Time) bool {
 		}
 	}
 	return false
+}
+
+// Story tells who answered for each address that had not one and the same holder all the time, and from when on, counted from
+// the moment: for the message of a test that fails.
+func (s Observations) Story(moment time.Time) string {
+	var stories []string
+	for address, samples := range s {
+		var changes []string
+		before := "?"
+		for _, sample := range samples {
+			now := strings.Join(sample.Holders, "+")
+			if sample.At.Before(moment) || now == before {
+				continue
+			}
+			before = now
+			changes = append(changes, fmt.Sprintf("%q from %.2fs", now, sample.At.Sub(moment).Seconds()))
+		}
+		if len(changes) > 1 {
+			stories = append(stories, address.String()+" "+strings.Join(changes, ", "))
+		}
+	}
+	slices.Sort(stories)
+	return strings.Join(stories, "\n")
 }
 
 // Holders are who held an address since the moment, one after another, as "n1 n2 n1+n2 n1".

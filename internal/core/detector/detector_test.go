@@ -301,6 +301,24 @@ func TestDetector_ALaterIncarnationReplacesTheEarlier(t *testing.T) {
 	if back, _ := a.Heard(c.now, "b", 1, true); back || a.peers["b"].incarnation != 2 || a.peers["b"].answered {
 		t.Error("a pong of the earlier incarnation counts")
 	}
+	// Others tell of the third run before it is heard itself, and memberlist has not noticed that the second one has ended.
+	a.Mentioned(c.now, "b", 3)
+	if b := a.peers["b"]; !b.alive || !b.met.IsZero() {
+		t.Errorf("a run that is mentioned: %+v", b)
+	}
+	if new, _ := a.Heard(c.now, "b", 3, false); !new {
+		t.Error("a run that is heard for the first time may have been told nothing, and has not recovered")
+	}
+	if again, _ := a.Heard(c.now, "b", 3, false); again {
+		t.Error("it recovers with every message")
+	}
+}
+
+func TestDetector_WhatIsOfAnEarlierIncarnationDoesNotCount(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	c.run(time.Second, nil)
+	a := c.node("a").detector
+	a.Heard(c.now, "b", 2, false)
 	a.Voted(c.now, "c", 1e6, Vote{"b", 1, true})
 	if !a.peers["b"].suspectedSince.IsZero() {
 		t.Error("a suspicion of the earlier incarnation counts")

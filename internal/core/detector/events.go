@@ -7,14 +7,14 @@ import (
 
 // Heard notes a sign of life that came by datagram from a peer itself; answer: it answers a ping of ours.
 //
-// recovered: there may be things that we have not told each other, since the peer was not alive before, or was not heard for
-// the detection time, whatever others said of it meanwhile. before is when it was heard last.
+// recovered: there may be things that we have not told each other, since the peer was not alive before, or this incarnation has not been
+// heard before, or not for the detection time, whatever others said of it meanwhile. before is when it was heard last.
 func (d *Detector) Heard(now time.Time, name string, incarnation uint64, answer bool) (recovered bool, before time.Time) {
 	p := d.findIncarnation(name, incarnation)
 	if p == nil || p.left {
 		return false, time.Time{}
 	}
-	was, before := p.alive && p.wasAlive, p.lastHeard
+	was, before := p.alive && p.wasAlive && !p.met.IsZero(), p.lastHeard
 	d.observes(p) // What is heard belongs to the observation of now.
 	parted := d.canVote(p) && !before.IsZero() && d.overdue(now, p)
 	if p.alive && !p.suspected && d.canVote(p) && p.unanswered >= d.needed(p)-1 {

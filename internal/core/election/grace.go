@@ -3,8 +3,8 @@ package election
 import "time"
 
 const (
-	// startupGrace is how long a speaker that has just met the others waits for those that are still missing, before it
-	// claims anything. When all start at once, the first two would otherwise share out all addresses between them.
+	// startupGrace is how long a speaker that has just met the others waits for those that are still missing, and for what they hold,
+	// before it claims anything. When all start at once, the first two would otherwise share out all addresses between them.
 	startupGrace = time.Second
 	// linkDownTolerance is how long a speaker may be without a link and still trust that nobody took its addresses.
 	linkDownTolerance = 150 * time.Millisecond
@@ -33,6 +33,8 @@ type GraceInput struct {
 	Expected []string
 	// Live are the speakers that may hold addresses, as in Input.
 	Live map[string]uint64
+	// ClaimsMissing: what the others hold may not have come yet.
+	ClaimsMissing bool
 }
 
 // Wait is how long to claim nothing yet; 0: nothing stands against claims.
@@ -44,13 +46,13 @@ func (g *Grace) Wait(now time.Time, in GraceInput) time.Duration {
 		}
 	}
 	complete, isolated := present == len(in.Expected), present == 0 && len(in.Expected) > 0
-	return max(g.startup(now, in.Known, complete), g.rejoin(now, in.LinkUp, isolated), 0)
+	return max(g.startup(now, in.Known, complete && !in.ClaimsMissing), g.rejoin(now, in.LinkUp, isolated), 0)
 }
 
 // Over reports whether the grace period after the start has ended.
 func (g *Grace) Over() bool { return g.over }
 
-// startup is the wait after the start; complete: all speakers that should be alive are.
+// startup is the wait after the start; complete: all speakers that should be alive are, and have said what they hold.
 func (g *Grace) startup(now time.Time, known, complete bool) time.Duration {
 	if g.over || !known {
 		return 0

@@ -16,6 +16,8 @@ func TestGrace_Wait(t *testing.T) {
 	all, some, none := map[string]uint64{"n1": 1, "n2": 1, "n3": 1}, map[string]uint64{"n1": 1, "n2": 1}, map[string]uint64{"n1": 1}
 	complete := GraceInput{Known: true, LinkUp: true, Expected: expected, Live: all}
 	partly := GraceInput{Known: true, LinkUp: true, Expected: expected, Live: some}
+	untold := complete
+	untold.ClaimsMissing = true
 	cutOff := GraceInput{Known: true, Expected: expected, Live: none}
 	back := GraceInput{Known: true, LinkUp: true, Expected: expected, Live: none}
 	alone := GraceInput{Known: true, Live: none}
@@ -26,6 +28,8 @@ func TestGrace_Wait(t *testing.T) {
 	}{
 		{"a speaker that finds all others begins at once", []step{{0, complete, false}}},
 		{"one that misses some waits for a second and no longer", []step{{0, partly, true}, {900 * time.Millisecond, partly, true}, {time.Second, partly, false}}},
+		{"one that finds all others waits for what they hold, as long", []step{{0, untold, true}, {900 * time.Millisecond, untold, true}, {time.Second, untold, false}}},
+		{"and until it has come", []step{{0, untold, true}, {200 * time.Millisecond, complete, false}}},
 		{"the second counts from when the membership is known", []step{
 			{0, GraceInput{LinkUp: true, Expected: expected, Live: some}, false}, {5 * time.Second, partly, true},
 		}},
