@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/controller/crds"
@@ -72,9 +73,12 @@ func run(ctx context.Context, f *daemon.Flags, elect bool, config reconcile.Conf
 		return err
 	}
 	if f.Health != "0" {
-		if err := m.Add(daemon.Probes{Alive: loop.Alive, Ready: loop.Ready}.Serve(f.Health)); err != nil {
+		if err := m.Add(daemon.Probes{Alive: loop.Alive, Ready: loop.Ready}.Serve(f.Health, config.Log)); err != nil {
 			return fmt.Errorf("add to the manager: %w", err)
 		}
+	}
+	if err := f.Serve(m, config.Log); err != nil {
+		return err
 	}
 	config.Log.Info("controller starts", "namespace", f.Namespace, "leader election", elect)
 	return m.Start(ctx)
@@ -109,11 +113,11 @@ func newManager(f *daemon.Flags) (manager.Manager, error) {
 		return nil, fmt.Errorf("register the API types: %w", err)
 	}
 	m, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:         scheme,
-		Cache:          reconcile.CacheOptions(scheme, f.Namespace, f.Classes),
-		MapperProvider: informer.Mapper,
-		Metrics:        f.MetricsServer(), PprofBindAddress: f.Pprof,
-		HealthProbeBindAddress: "0", // daemon.Probes serves them, with the reason
+		Scheme:                 scheme,
+		Cache:                  reconcile.CacheOptions(scheme, f.Namespace, f.Classes),
+		MapperProvider:         informer.Mapper,
+		Metrics:                metricsserver.Options{BindAddress: "0"}, // daemon.Flags serves them, when the address is there
+		HealthProbeBindAddress: "0",                                     // daemon.Probes serves them, with the reason
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/departure"
@@ -95,7 +96,7 @@ func run(ctx context.Context, f *daemon.Flags, own *flags, log *slog.Logger) err
 
 	parts := []manager.Runnable{priority.New(log.With("part", "priority")), processors.Processors{}, links, members, segment, neighbors, endInOrder(routers, watcher), checks, proxy, relay, writers}
 	probes := daemon.Probes{Alive: alive(loop, links, members, watcher, checks, proxy, relay, writers), Ready: loop.Ready, Services: checks.Handler()}
-	if err := errors.Join(add(m, parts), serve(m, f.Health, probes), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
+	if err := errors.Join(add(m, parts), serve(m, f.Health, probes, log), f.Serve(m, log), serveTraces(m, own.trace, tracer, log.With("part", "trace"))); err != nil {
 		return err
 	}
 	forGood, err := runUntilTold(ctx, m, func(ctx context.Context) departure.Decision {
@@ -148,11 +149,11 @@ func connect(f *daemon.Flags, node string) (manager.Manager, client.Client, erro
 }
 
 // serve has a manager serve the probes on an address; "0": nowhere.
-func serve(m manager.Manager, address string, probes daemon.Probes) error {
+func serve(m manager.Manager, address string, probes daemon.Probes, log *slog.Logger) error {
 	if address == "0" {
 		return nil
 	}
-	return m.Add(probes.Serve(address))
+	return m.Add(probes.Serve(address, log))
 }
 
 // add has a manager run all parts.
@@ -209,11 +210,11 @@ func newManager(config *rest.Config, f *daemon.Flags, node string) (manager.Mana
 	}
 	grace := endTimeout // the manager wants a pointer
 	m, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:         scheme,
-		Cache:          informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),
-		MapperProvider: informer.Mapper,
-		Metrics:        f.MetricsServer(), PprofBindAddress: f.Pprof,
-		HealthProbeBindAddress:  "0", // daemon.Probes serves them, with the Services' health beside
+		Scheme:                  scheme,
+		Cache:                   informer.SpeakerOptions(scheme, f.Namespace, f.Classes, node),
+		MapperProvider:          informer.Mapper,
+		Metrics:                 metricsserver.Options{BindAddress: "0"}, // daemon.Flags serves them, when the address is there
+		HealthProbeBindAddress:  "0",                                     // daemon.Probes serves them, with the Services' health beside
 		GracefulShutdownTimeout: &grace,
 	})
 	if err != nil {

@@ -154,6 +154,9 @@ func remedy(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return ": another program has that port, which `ss -lntup` on the node names: stop it, or change the port by ports of the chart's values or the flag"
 	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return ": no interface of the node has that address, which `ip address` on the node shows: add it, or change the flag"
+	}
 	return ""
 }
 

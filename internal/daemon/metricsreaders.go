@@ -20,7 +20,6 @@ import (
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
 const (
@@ -62,15 +61,6 @@ type readers struct {
 type verdict struct {
 	status int
 	at     time.Time
-}
-
-// readersFilter is a filter for a server of metrics.
-func readersFilter(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
-	r, err := newReaders(config, client, nil)
-	if err != nil {
-		return nil, err
-	}
-	return func(log logr.Logger, next http.Handler) (http.Handler, error) { return r.filter(log, next), nil }, nil
 }
 
 // Filter lets those through to a handler whose token was made for an audience, as the API server says, and who may get the path there.

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
+	"syscall"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -22,12 +24,14 @@ type Probes struct {
 const shutdownTimeout = 100 * time.Millisecond
 
 // Serve serves /healthz, /readyz and the health of Services at an address. A manager starts it before it waits for its caches: a
-// program that cannot reach the API server is alive, and a restart would not help it.
-func (p Probes) Serve(bind string) manager.Runnable {
-	timeout := shutdownTimeout
+// program that cannot reach the API server is alive, and a restart would not help it. An address that the node does not have yet is waited
+// for. Where another program has the port the server fails: the kubelet would judge by that program's answers.
+func (p Probes) Serve(bind string, log *slog.Logger) manager.Runnable {
+	timeout, late := shutdownTimeout, newLateListener("probes", bind, log)
+	late.only = syscall.EADDRNOTAVAIL
 	return &manager.Server{
-		Name: "health probes", ShutdownTimeout: &timeout,
-		Server: &http.Server{Addr: bind, Handler: p.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
+		Name: "health probes", ShutdownTimeout: &timeout, Listener: late,
+		Server: &http.Server{Handler: p.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,12 +55,14 @@ func TestProbes_Answers(t *testing.T) {
 	}
 }
 
+var quiet = slog.New(slog.DiscardHandler)
+
 var fine = Probes{func() error { return nil }, func() error { return nil }, nil}
 
 func TestProbes_EndWithTheContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- fine.Serve("127.0.0.1:0").Start(ctx) }()
+	go func() { ended <- fine.Serve("127.0.0.1:0", quiet).Start(ctx) }()
 	stop()
 	select {
 	case err := <-ended:
@@ -78,12 +81,7 @@ func TestProbes_AnswerBeforeTheCachesAreFilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bind := free.Addr().String()
-	free.Close()
+	bind := anotherFree(t)
 	grace := time.Second
 	m, err := ctrl.NewManager(&rest.Config{Host: "http://" + silent.Addr().String()}, ctrl.Options{
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", GracefulShutdownTimeout: &grace,
@@ -95,14 +93,28 @@ func TestProbes_AnswerBeforeTheCachesAreFilled(t *testing.T) {
 	if _, err := m.GetCache().GetInformer(t.Context(), &corev1.Node{}, cache.BlockUntilSynced(false)); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Add(fine.Serve(bind)); err != nil {
+	l := listeners{Metrics: anotherFree(t), Pprof: anotherFree(t)}
+	if err := errors.Join(m.Add(fine.Serve(bind, quiet)), l.Serve(m, quiet)); err != nil {
 		t.Fatal(err)
 	}
 	// It ends with the process: the manager does not return before its caches are filled.
 	go func() { _ = m.Start(context.WithoutCancel(t.Context())) }()
-	if _, err := testnet.Eventually(10*time.Second, func() error { return get("http://" + bind + "/healthz") }); err != nil {
-		t.Error(err)
+	for _, url := range []string{bind + "/healthz", l.Metrics + "/metrics", l.Pprof + "/debug/pprof/cmdline"} {
+		if _, err := testnet.Eventually(10*time.Second, func() error { return get("http://" + url) }); err != nil {
+			t.Error(err)
+		}
 	}
+}
+
+// anotherFree is an address on which nothing listens.
+func anotherFree(t *testing.T) string {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer free.Close()
+	return free.Addr().String()
 }
 
 // get returns nil for an answer of status 200.
@@ -124,7 +136,7 @@ func TestProbes_SayThatTheirPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	err = fine.Serve(taken.Addr().String()).Start(t.Context())
+	err = fine.Serve(taken.Addr().String(), quiet).Start(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("error %v", err)
 	}
