@@ -11,13 +11,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/handover"
 )
 
-// renew writes the plan again, if there is one.
+// renew writes the plan again, if there is one, and finds out whether one can be.
 func (r *Relay) renew() { r.write(true) }
 
 func (r *Relay) write(renew bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.isSet {
+		r.look(time.Now())
 		return
 	}
 	if err := r.apply(renew); err != nil {
@@ -40,8 +41,7 @@ func (r *Relay) retry() {
 func (r *Relay) apply(renew bool) error {
 	r.failed = false
 	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
-		r.doubt = time.Time{}
-		r.able("")
+		r.look(time.Now())
 		return r.clear()
 	}
 	if why := r.beside(time.Now()); why != "" {
@@ -66,8 +66,29 @@ func (r *Relay) apply(renew bool) error {
 			errs = append(errs, r.remove(t))
 		}
 	}
-	r.able(strings.Join(whys, "; "))
+	r.lacking = strings.Join(whys, "; ")
+	r.able(r.lacking)
 	return errors.Join(errs...)
+}
+
+// look finds out whether anything could be passed on, while nothing is to be: who plans a move wants to know before. What is not certain is
+// said when it has been so for grace, for kube-proxy may just be starting; what the kernel lacks shows only when it is to do something. The
+// caller holds mu.
+func (r *Relay) look(now time.Time) {
+	why, certain := unable()
+	switch {
+	case why == "":
+		r.doubt = time.Time{}
+		r.able(r.lacking)
+		return
+	case r.doubt.IsZero():
+		r.doubt = now
+	}
+	if certain || now.Sub(r.doubt) >= r.grace {
+		r.able(why)
+		return
+	}
+	notify(r.again)
 }
 
 // beside says why nothing can be passed on beside the service proxy; "": it can, or what the kernel does may be left for now. The caller

@@ -81,8 +81,8 @@ type Relay struct {
 	tables [2]*table
 	// refused says why a passage of the plan is not laid, by the node that it leads to.
 	refused map[netip.Addr]string
-	// unable is why nothing is passed on; "": it works, or has not been tried.
-	unable string
+	// unable is why nothing is passed on; "": it works, as far as is known. lacking is what the kernel refused when it was last to do something.
+	unable, lacking string
 	// plugin is a network plugin that may serve Services; "": none is seen.
 	plugin string
 	// asked are the nodes that packets are passed on to, and whether they answer on the segment.
@@ -189,6 +189,7 @@ func (r *Relay) Start(ctx context.Context) error {
 	defer count.Stop()
 	defer ask.Stop()
 	r.step(r.lookBeside)
+	r.step(func() { r.write(false) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -260,8 +261,8 @@ func (r *Relay) Kept() (handover.Plan, error) {
 	return plan, nil
 }
 
-// Unable says why nothing is passed on, in words for the operator of the node; "": it works as far as is known. It is found out when a
-// plan first needs it, and looked at again every half minute. Changes tells of a change.
+// Unable says why nothing is passed on, in words for the operator of the node; "": it works as far as is known. Start finds
+// it out, and looks again every half minute, also while nothing is to be passed on. Changes tells of a change.
 func (r *Relay) Unable() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

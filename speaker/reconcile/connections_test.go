@@ -363,6 +363,7 @@ func TestSafeCondition(t *testing.T) {
 
 func TestConnectionsCondition(t *testing.T) {
 	inTime(t, func(t *testing.T, f *fixture) {
+		f.draining = time.Minute
 		for _, why := range []string{"", "there is no nf_tables", ""} {
 			f.connections.unable = why
 			f.pass(t)
@@ -375,6 +376,22 @@ func TestConnectionsCondition(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whoever has turned it off for all advertisements is told nothing; one that wants it is enough.
+func TestConnectionsCondition_WhereItIsTurnedOff(t *testing.T) {
+	for _, test := range []struct {
+		layer2, bgp time.Duration
+		want        metav1.ConditionStatus
+	}{{0, 0, metav1.ConditionFalse}, {time.Minute, 0, metav1.ConditionTrue}, {0, time.Minute, metav1.ConditionTrue}} {
+		inTime(t, func(t *testing.T, f *fixture) {
+			f.draining, f.drainingByBGP, f.connections.unable = test.layer2, test.bgp, "there is no nf_tables"
+			f.pass(t)
+			if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != test.want {
+				t.Errorf("by layer 2 for %s, by BGP for %s: %+v", test.layer2, test.bgp, c)
+			}
+		})
+	}
 }
 
 // Rules that kube-proxy has left behind look like those of one that works. That none answers anywhere tells, where something is there that
@@ -396,7 +413,7 @@ func TestConnectionsCondition_RulesThatAreLeftOver(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, f *fixture) {
-				f.connections.beside = test.beside
+				f.connections.beside, f.draining = test.beside, time.Minute
 				if test.works {
 					f.proxy.Check = proxyhealth.Working
 					f.pass(t)

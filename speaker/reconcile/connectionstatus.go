@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -64,8 +65,11 @@ func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
 func count32(n int) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded
 
 // whyBreak says why open connections break when an address moves; empty: nothing is known. That the others are not known yet is usual
-// in a speaker that has just started.
-func (l *Loop) whyBreak() string {
+// in a speaker that has just started, and where connectionDraining of all advertisements is 0 it is meant.
+func (l *Loop) whyBreak(w *announce.World) string {
+	if drainsNothing(w) {
+		return ""
+	}
 	if !l.memory.connections.decided && time.Since(l.started) >= undecidedLimit {
 		return "the other speakers are not known (condition MembershipKnown), nor which connections they have"
 	}
@@ -73,6 +77,22 @@ func (l *Loop) whyBreak() string {
 		return why
 	}
 	return leftOver(l.exec.Connections.Beside(), l.memory.proxy.verdict.State)
+}
+
+// drainsNothing reports whether there are advertisements, none of which wants connections to be passed on.
+func drainsNothing(w *announce.World) bool {
+	var all, draining int
+	for _, a := range w.L2Advertisements {
+		if all++; a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
+			draining++
+		}
+	}
+	for _, a := range w.BGPAdvertisements {
+		if all++; a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
+			draining++
+		}
+	}
+	return all > 0 && draining == 0
 }
 
 // leftOver says why the rules of a kube-proxy on this node are probably left over, given the network plugin that may serve Services, if any, and
