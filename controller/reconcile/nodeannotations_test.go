@@ -16,18 +16,25 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
+// Annotations of the node: of the first three kinds BGPPeer rack has the keys.
+const (
+	routerKey = "example.com/routers"
+	sourceKey = "example.com/sources"
+	idKey     = "example.com/router-id"
+	otherKey  = "example.com/rack"
+)
+
 // A node's annotation that a BGPPeer names is not overwritten by what cannot be read: the policy and the parsers are of one mind.
 func TestPolicies_AddressesInAnnotationsOfNodesStayReadable(t *testing.T) {
 	c := installed(t, daymarkNamespace)
-	const routers, sources, ids, other = "example.com/routers", "example.com/sources", "example.com/router-id", "example.com/rack"
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
-	node.Annotations = map[string]string{routers: "192.0.2.1", sources: "198.51.100.1", ids: "198.51.100.1", other: "1"}
+	node.Annotations = map[string]string{routerKey: "192.0.2.1", sourceKey: "198.51.100.1", idKey: "198.51.100.1", otherKey: "1"}
 	must(t, c.Create(t.Context(), node))
 	c.peer(t, "fixed")
-	c.peer(t, "rack", func(spec *v1beta1.BGPPeerSpec) {
-		spec.PeerAddress, spec.PeerFrom = "", &v1beta1.PeerFrom{NodeAnnotation: routers}
-		spec.SourceFrom = &v1beta1.SourceFrom{NodeAnnotation: sources}
-		spec.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: ids}
+	peer := c.peer(t, "rack", func(spec *v1beta1.BGPPeerSpec) {
+		spec.PeerAddress, spec.PeerFrom = "", &v1beta1.PeerFrom{NodeAnnotation: routerKey}
+		spec.SourceFrom = &v1beta1.SourceFrom{NodeAnnotation: sourceKey}
+		spec.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: idKey}
 	})
 
 	change := func(key, before, after string) error {
@@ -39,13 +46,32 @@ func TestPolicies_AddressesInAnnotationsOfNodesStayReadable(t *testing.T) {
 		changed.Annotations[key] = after
 		return c.Update(t.Context(), changed, client.DryRunAll)
 	}
-	lab.Eventually(t, timeout, "the policy is in force", func() error {
-		if err := change(routers, "192.0.2.1", "nonsense"); !apierrors.IsForbidden(err) {
-			return errors.Join(errors.New("it is not refused"), err)
-		}
-		return nil
-	})
+	guarded := func(key string) {
+		t.Helper()
+		lab.Eventually(t, timeout, "the policy is in force", func() error {
+			if err := change(key, "192.0.2.1", "nonsense"); !apierrors.IsForbidden(err) {
+				return errors.Join(errors.New("it is not refused"), err)
+			}
+			return nil
+		})
+	}
+	guarded(routerKey)
+	testAnnotations(t, change)
 
+	// An edit names keys that no node has. What the controller accepted before goes on, and is guarded as it was.
+	const misspelt = "example.com/misspelt"
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: peer.Generation, Spec: peer.Spec}
+	must(t, c.Status().Update(t.Context(), peer))
+	peer.Spec.PeerFrom, peer.Spec.SourceFrom = &v1beta1.PeerFrom{NodeAnnotation: misspelt}, nil
+	peer.Spec.RouterIDFrom = nil
+	must(t, c.Update(t.Context(), peer))
+	guarded(misspelt)
+	testAnnotations(t, change)
+}
+
+// testAnnotations changes annotations of a node that BGPPeer rack goes by.
+func testAnnotations(t *testing.T, change func(key, before, after string) error) {
+	t.Helper()
 	all := func(read func(string) error) func(string) error {
 		return func(text string) (err error) {
 			for item := range strings.SplitSeq(text, ",") {
@@ -63,11 +89,11 @@ func TestPolicies_AddressesInAnnotationsOfNodesStayReadable(t *testing.T) {
 		key, good, words string
 		read             func(string) error
 	}{
-		{routers, "192.0.2.1,2001:db8::1", "BGPPeer rack has the routers of this node in its annotation example.com/routers", all(func(text string) error {
+		{routerKey, "192.0.2.1,2001:db8::1", "BGPPeer rack has the routers of this node in its annotation example.com/routers", all(func(text string) error {
 			_, err := lb.ParsePeerAddr(text)
 			return err
 		})},
-		{sources, "198.51.100.1", "BGPPeer rack has the addresses that this node dials from in its annotation example.com/sources", all(func(text string) error {
+		{sourceKey, "198.51.100.1", "BGPPeer rack has the addresses that this node dials from in its annotation example.com/sources", all(func(text string) error {
 			addr, err := lb.ParseAddr(text)
 			router := netip.MustParseAddr("192.0.2.1")
 			if addr.Is6() {
@@ -75,7 +101,7 @@ func TestPolicies_AddressesInAnnotationsOfNodesStayReadable(t *testing.T) {
 			}
 			return errors.Join(err, lb.CheckSource(addr, router))
 		})},
-		{ids, "198.51.100.1", "BGPPeer rack has the BGP identifier of this node in its annotation example.com/router-id", func(text string) error {
+		{idKey, "198.51.100.1", "BGPPeer rack has the BGP identifier of this node in its annotation example.com/router-id", func(text string) error {
 			addr, err := lb.ParseAddr(text)
 			return errors.Join(err, lb.CheckRouterID(addr))
 		}},
@@ -92,7 +118,7 @@ func TestPolicies_AddressesInAnnotationsOfNodesStayReadable(t *testing.T) {
 			}
 		}
 	}
-	if err := change(other, "1", "nonsense"); err != nil {
+	if err := change(otherKey, "1", "nonsense"); err != nil {
 		t.Errorf("an annotation that no BGPPeer names: %v", err)
 	}
 }

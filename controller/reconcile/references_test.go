@@ -105,6 +105,7 @@ func testReferences(t *testing.T, namespace string) {
 
 	testPasswords(t, c, secret)
 	testSecretThatIsUsedStill(t, c, secret, peer)
+	testProfileThatIsUsedStill(t, c, profile, peer)
 
 	for _, object := range []client.Object{profile, secret, names} {
 		allow(object)
@@ -195,6 +196,23 @@ func testSecretThatIsUsedStill(t *testing.T, c *testCluster, secret *corev1.Secr
 	peer.Spec = before.Spec
 	must(t, c.Update(t.Context(), peer))
 	c.refused(t, secret, "has its password in Secret tor")
+}
+
+// testProfileThatIsUsedStill has an edit of the BGPPeer that is not accepted name no BFDProfile: its sessions go on with the one before.
+func testProfileThatIsUsedStill(t *testing.T, c *testCluster, profile *v1beta1.BFDProfile, peer *v1beta1.BGPPeer) {
+	t.Helper()
+	before := peer.DeepCopy()
+	peer.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: peer.Generation, Spec: before.Spec}
+	must(t, c.Status().Update(t.Context(), peer))
+	peer.Spec.BFDProfile = ""
+	must(t, c.Update(t.Context(), peer))
+	c.refused(t, profile, `BGPPeer tor goes on as before it was edited, with BFDProfile fast: set its annotation daymark.io/allow-deletion to "true"`)
+	peer.Status.Accepted.Spec.BFDProfile = ""
+	must(t, c.Status().Update(t.Context(), peer))
+	c.deletable(t, profile)
+	peer.Spec = before.Spec
+	must(t, c.Update(t.Context(), peer))
+	c.refused(t, profile, `BGPPeer tor names BFDProfile fast`)
 }
 
 func TestPolicies_NamespaceCanBeDeletedWithSecretsInUse(t *testing.T) {
