@@ -207,27 +207,31 @@ func (s *peerStore) record(node string) *peerRecord {
 	return r
 }
 
-// mergeState takes in what a speaker has told about itself, be it from itself or passed on, and reports whether it is newer
-// than what was known. ok is false when it cannot be decoded.
-func (s *peerStore) mergeState(now time.Time, received stateRecord) (newer, ok bool) {
+// mergeState takes in what a speaker has told about itself, be it from itself or passed on, and returns how new that is. ok is false when it
+// cannot be decoded.
+func (s *peerStore) mergeState(now time.Time, received stateRecord) (is news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.detector.Mentioned(now, received.node, received.incarnation)
 	status, known := s.detector.Peer(received.node)
 	if !known || status.Incarnation != received.incarnation {
-		return false, true
+		return noNews, true
 	}
 	r := s.record(received.node)
 	if r.stateKnown && !received.newerThan(r.stateRecord) {
-		return false, true
+		return noNews, true
 	}
 	state, ok := received.decode()
 	if !ok {
-		return false, false
+		return noNews, false
+	}
+	is = someNews
+	if r.stateKnown && state.turnsTraffic(&r.state) {
+		is = urgentNews
 	}
 	r.stateRecord, r.state, r.stateKnown = received, state, true
 	s.cached = nil
-	return true, true
+	return is, true
 }
 
 // setOwnState notes what we tell about ourselves, and reports whether that is anything new.

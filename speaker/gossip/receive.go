@@ -280,10 +280,13 @@ func (m *Membership) mergeState(now time.Time, received stateRecord) bool {
 		m.refute(received.incarnation)
 		return true
 	}
-	newer, ok := m.peers.mergeState(now, received)
-	if newer {
+	is, ok := m.peers.mergeState(now, received)
+	if is != noNews {
 		m.guard.outdated.Store(true)
 		notify(m.changes)
+	}
+	if is == urgentNews {
+		notify(m.urgent)
 	}
 	return ok
 }

@@ -160,9 +160,9 @@ func TestStates_AnOlderNeverReplacesANewer(t *testing.T) {
 		{6, 1, State{Known: true}, true},
 		{5, 4, State{}, false},
 	} {
-		newer, ok := m.peers.mergeState(begins, record("a", step.incarnation, step.seq, step.state))
-		if newer != step.taken || !ok {
-			t.Errorf("%+v: taken is %v", step, newer)
+		is, ok := m.peers.mergeState(begins, record("a", step.incarnation, step.seq, step.state))
+		if (is != noNews) != step.taken || !ok {
+			t.Errorf("%+v: its news are %v", step, is)
 		}
 		if p := m.View().Peers["a"]; step.taken && (!equal(p.State, step.state) || p.Incarnation != step.incarnation) {
 			t.Errorf("%+v: it is now %+v", step, p)

@@ -46,6 +46,29 @@ const (
 	maxState = 1 << 20
 )
 
+// news is how new a state is to us.
+type news int
+
+const (
+	noNews news = iota
+	someNews
+	// urgentNews: routers may turn to other nodes within milliseconds.
+	urgentNews
+)
+
+// turnsTraffic reports whether a state says, as the one before it did not, that traffic turns to other nodes, or may: the node does not attract the
+// packets of an address any more, or other sessions of BGP are used. The others have RouteDelay to pass on what they do not know.
+func (s *State) turnsTraffic(before *State) bool {
+	if s.Sessions != before.Sessions {
+		return true
+	}
+	had := make(map[netip.Addr]bool, len(before.Draining))
+	for _, addr := range before.Draining {
+		had[addr] = true
+	}
+	return slices.ContainsFunc(s.Draining, func(addr netip.Addr) bool { return !had[addr] })
+}
+
 // stateRecord is an encoded state of a node, and its number.
 type stateRecord struct {
 	node             string

@@ -123,7 +123,7 @@ func TestPeer_IsPartialUntilItHasSaidAll(t *testing.T) {
 		}
 	}
 	take := func(record stateRecord) {
-		if newer, ok := m.peers.mergeState(begins, record); !newer || !ok {
+		if is, ok := m.peers.mergeState(begins, record); is == noNews || !ok {
 			t.Fatalf("it is not taken: %+v", record)
 		}
 	}

@@ -94,7 +94,7 @@ func (m *Membership) View() View {
 func (m *Membership) Changes() <-chan struct{} { return m.changes }
 
 // Urgent wakes its one receiver when who is alive or suspected has changed in View, or somebody else claims what we claimed:
-// an address may have no holder, or two. It is in addition to Changes.
+// an address may have no holder, or two; and when a node has told that routers may turn from it, or to it. It is in addition to Changes.
 func (m *Membership) Urgent() <-chan struct{} { return m.urgent }
 
 // awaitBootstrap notifies the receiver of Changes when the membership becomes known by the passing of time alone.

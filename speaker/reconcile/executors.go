@@ -62,7 +62,7 @@ type Gossip interface {
 // gossipWakes are what the gossip wakes the loop by.
 type gossipWakes interface {
 	Changes() <-chan struct{}
-	// Urgent wakes when an address may have no holder, or two.
+	// Urgent wakes when an address may have no holder, or two, and when routers may turn to other nodes.
 	Urgent() <-chan struct{}
 }
 

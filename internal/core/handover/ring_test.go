@@ -41,6 +41,26 @@ func TestMemory_SeveralHolders(t *testing.T) {
 }
 
 // The routers hear of a node that joins others when those have begun to pass on, and of nodes that begin together at once.
+// A node that is drained tells the others, and its router 0.3 s later. The objects may come to them later than both.
+func TestMemory_TheWordOfANodeThatLeavesCountsBeforeTheObjects(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	c.hold("n1", "n2", "n3")
+	c.after(draining)
+	c.expectWay(t, "after a long time", "n2")
+	in := c.input("n2")
+	in.Peers["n1"] = Peer{Vias: vias(address4("n1")), Left: []netip.Addr{moved}, Complete: true, PassesOn: true}
+	c.last["n2"] = c.memories["n2"].Next(in)
+	if p := c.last["n2"].Plan.Passages; len(p) != 1 || p[0] != (Passage{moved, address4("n3"), 2}) {
+		t.Errorf("n1 says that it has left: %+v", p)
+	}
+	c.after(time.Second)
+	if p := c.last["n2"].Plan.Passages; len(p) != 1 {
+		t.Errorf("its word may be old: %+v", p)
+	}
+	c.after(draining)
+	c.expectWay(t, "a long time after that", "n2")
+}
+
 func TestMemory_WhoJoinsOthersWaits(t *testing.T) {
 	c := newCluster("n1", "n2", "n3")
 	expect := func(what string, want ...string) {

@@ -57,7 +57,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 	})
 	divided := t.divide(in.Now, a)
 	t.draining, t.absent = a.Draining, time.Time{}
-	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) {
+	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) || t.precedes(in.Now, a, reports) {
 		t.changed = in.Now
 	}
 	t.change(in, a)
@@ -90,6 +90,12 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		f.over = over
 	}
 	t.former = slices.DeleteFunc(t.former, done)
+}
+
+// precedes reports whether a holder says that it has left, which the objects do not say here yet: of two watches of the API server one may be
+// behind by seconds, and the node's own word counts. It is asked while nothing is passed on.
+func (t *track) precedes(now time.Time, a *Address, reports map[string]bool) bool {
+	return now.Sub(t.changed) >= a.Draining && slices.ContainsFunc(a.Holders, func(node string) bool { return reports[node] })
 }
 
 // divide takes in how the holders divide the clients, and reports whether that is new.
