@@ -43,9 +43,12 @@ type connections struct {
 	routed
 }
 
-// sharedAddresses are addresses of another node, and the links that they follow from, which are compared by identity.
+// sharedAddresses are addresses of another node, and what they follow from: the links, which are compared by identity, the OuterLinks, and
+// the addresses that Kubernetes has of the node.
 type sharedAddresses struct {
 	own, others *lb.Link
+	outer       []string
+	kubernetes  []netip.Addr
 	vias        []handover.Via
 }
 
@@ -220,7 +223,7 @@ func silent(seen *snapshot, answering []election.Silence) (nodes []string) {
 
 // peers are the other nodes whose speakers are alive.
 func (m *connections) peers(seen *snapshot, self string) map[string]handover.Peer {
-	own := seen.world.OwnLinks
+	own, outer := seen.world.OwnLinks, announce.OuterLinks(seen.world.OwnLinks, seen.world.L2Advertisements, seen.kubernetes(self))
 	shared := make(map[string]sharedAddresses, len(seen.view.Peers))
 	peers := make(map[string]handover.Peer, len(seen.view.Peers))
 	for name := range seen.view.Peers {
@@ -230,13 +233,9 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 			continue
 		}
 		known, found := m.shared[name]
-		if !found || known.own != &own[0] || known.others != &state.Links[0] {
-			known = sharedAddresses{own: &own[0], others: &state.Links[0]}
-			var kubernetes []netip.Addr
-			if node := seen.node(name); node != nil {
-				kubernetes = node.Addresses
-			}
-			known.vias = announce.SharedAddresses(own, state.Links, kubernetes)
+		kubernetes := seen.kubernetes(name)
+		if !found || known.own != &own[0] || known.others != &state.Links[0] || !slices.Equal(known.outer, outer) || !slices.Equal(known.kubernetes, kubernetes) {
+			known = sharedAddresses{&own[0], &state.Links[0], outer, kubernetes, announce.SharedAddresses(own, state.Links, outer, kubernetes)}
 		}
 		shared[name] = known
 		peers[name] = handover.Peer{
@@ -245,4 +244,12 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 	}
 	m.shared = shared
 	return peers
+}
+
+// kubernetes are the addresses that Kubernetes has of a node.
+func (s *snapshot) kubernetes(name string) []netip.Addr {
+	if node := s.node(name); node != nil {
+		return node.Addresses
+	}
+	return nil
 }

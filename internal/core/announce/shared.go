@@ -9,14 +9,17 @@ import (
 )
 
 // SharedAddresses are the addresses of another node, given its links, at which this one reaches it without a router. Those that
-// Kubernetes knows come first.
-func SharedAddresses(own, others []lb.Link, known []netip.Addr) (shared []handover.Via) {
+// Kubernetes knows come first. Outer are the OuterLinks of this node.
+func SharedAddresses(own, others []lb.Link, outer []string, known []netip.Addr) (shared []handover.Via) {
 	for i := range others {
 		if !usable(&others[i]) {
 			continue
 		}
 		for _, prefix := range others[i].Addresses {
-			if links := sharedBy(own, prefix); prefix.Addr().IsGlobalUnicast() && len(links) > 0 {
+			links := sharedBy(own, prefix, func(name string) bool {
+				return !isInternal(name) || slices.Contains(outer, name) || slices.Contains(known, prefix.Addr())
+			})
+			if prefix.Addr().IsGlobalUnicast() && len(links) > 0 {
 				shared = append(shared, handover.Via{Prefix: prefix, Links: links})
 			}
 		}
@@ -33,12 +36,25 @@ func SharedAddresses(own, others []lb.Link, known []netip.Addr) (shared []handov
 	return shared
 }
 
-// sharedBy are the links of this node, by name, that are in the subnet of another node's address. Networks that each node has for
-// itself, such as those of container engines, are alike on all nodes and lead nowhere.
-func sharedBy(own []lb.Link, other netip.Prefix) (names []string) {
+// OuterLinks are those links of a node, by name, that lead to other nodes though they are called like those to its own containers: an
+// advertisement names them, or Kubernetes has an address on them, such as that of the bridge br-eno1 or br-ex.
+func OuterLinks(links []lb.Link, advertisements []*lb.L2Advertisement, known []netip.Addr) (names []string) {
+	for i := range links {
+		link := &links[i]
+		if isInternal(link.Name) && (isNamed(link, advertisements) ||
+			slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return slices.Contains(known, p.Addr()) })) {
+			names = append(names, link.Name)
+		}
+	}
+	return names
+}
+
+// sharedBy are the links of this node, by name, that are in the subnet of another node's address and lead out of the node. Networks that each
+// node has for itself, such as those of container engines, are alike on all nodes and lead nowhere.
+func sharedBy(own []lb.Link, other netip.Prefix, leadsOut func(link string) bool) (names []string) {
 	for i := range own {
 		link := &own[i]
-		if usable(link) && !isInternal(link.Name) && link.OnSubnet(other.Masked()) && !other.IsSingleIP() &&
+		if usable(link) && leadsOut(link.Name) && link.OnSubnet(other.Masked()) && !other.IsSingleIP() &&
 			!slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr() == other.Addr() }) {
 			names = append(names, link.Name)
 		}
