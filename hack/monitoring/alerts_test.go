@@ -108,6 +108,11 @@ var healthy = map[string]float64{
 	on("n1", "api_unreachable_seconds"):                                              0,
 	on("n1", "layer2_failover_duration_seconds_count"):                               3,
 	on("n1", "layer2_failover_duration_seconds_bucket", `le="5"`):                    3,
+	on("n2", "layer2_failover_duration_seconds_count"):                               3,
+	on("n2", "layer2_failover_duration_seconds_bucket", `le="5.0"`):                  3, // as Prometheus 3 has it
+	on("n3", "layer2_failover_duration_seconds_count"):                               3, // as it is after an upgrade to it
+	on("n3", "layer2_failover_duration_seconds_bucket", `le="5"`):                    3,
+	on("n3", "layer2_failover_duration_seconds_bucket", `le="5.0"`):                  0,
 }
 
 // on is a series of a node.
@@ -118,7 +123,9 @@ func on(node, name string, labels ...string) string {
 // fault is what changes, and what is to fire.
 type fault struct {
 	alert string
-	is    map[string]float64
+	// when tells several faults of one alert apart.
+	when string
+	is   map[string]float64
 	// resolves is how long after the fault the alert resolves, for those that look back.
 	resolves time.Duration
 	// counts: the series are counters, which stay.
@@ -162,6 +169,12 @@ var faults = []fault{
 	{alert: "SpeakerFailing", is: map[string]float64{on("n1", "speaker_failing"): 1}},
 	{alert: "APIUnreachable", is: map[string]float64{on("n1", "api_unreachable_seconds"): 31}},
 	{alert: "FailOverSlow", counts: true, is: map[string]float64{on("n1", "layer2_failover_duration_seconds_count"): 5}, resolves: 10 * time.Minute},
+	{alert: "FailOverSlow", when: "by Prometheus 3", counts: true, resolves: 10 * time.Minute, is: map[string]float64{
+		on("n2", "layer2_failover_duration_seconds_count"): 5,
+	}},
+	{alert: "FailOverSlow", when: "after an upgrade to Prometheus 3", counts: true, resolves: 10 * time.Minute, is: map[string]float64{
+		on("n3", "layer2_failover_duration_seconds_count"): 5,
+	}},
 }
 
 // Times of the tests of rules: the fault begins after begin, and lasts for longer than the rule waits.
@@ -185,8 +198,8 @@ func TestAlerts_FireByTheirFaultAloneAndResolve(t *testing.T) {
 		}
 	}
 	for _, f := range faults {
-		t.Run(f.alert, func(t *testing.T) {
-			file := filepath.Join(folder, f.alert+".yaml")
+		t.Run(strings.TrimSpace(f.alert+" "+f.when), func(t *testing.T) {
+			file := filepath.Join(folder, f.alert+f.when+".yaml")
 			text, err := yaml.Marshal(f.test(t))
 			if err == nil {
 				err = os.WriteFile(file, text, 0o600)
