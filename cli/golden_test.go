@@ -205,6 +205,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, nowhere(all), line)
 	case "parted", "alone":
 		return ask(t, parted(all, as == "alone"), line)
+	case "edited":
+		return ask(t, edited(all), line)
 	case "told":
 		return ask(t, told(all), line)
 	case "silent":
@@ -266,6 +268,9 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as told", "explain node n1"},
 		{"healthy as told", "explain pool lan"},
 		{"healthy as told", "explain peer tor"},
+		{"healthy as edited", "explain peer tor"},
+		{"healthy as edited", "status"},
+		{"healthy as edited", "status -o jsonpath={.peers}"},
 		{"broken", "problems -n shop"},
 		{"broken", "problems -n default -A -o name"},
 		{"broken", "status -n default -o jsonpath={.services}"},

@@ -105,3 +105,22 @@ func parted(all *source.Memory, alone bool) source.Source {
 	}
 	return all
 }
+
+// edited has an edit of a BGPPeer that misspells the annotation which nodes have: the controller does not accept it, and its sessions go on.
+func edited(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		switch o := item.(type) {
+		case *corev1.Node:
+			o.Annotations = map[string]string{"example.com/routers": "192.0.2.1"}
+		case *v1beta1.BGPPeer:
+			before := o.DeepCopy()
+			o.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1, Spec: before.Spec}
+			o.Generation, o.Spec.PeerAddress, o.Spec.PeerFrom = 2, "", &v1beta1.PeerFrom{NodeAnnotation: "example.com/roters"}
+			*meta.FindStatusCondition(o.Status.Conditions, v1beta1.ConditionReady) = metav1.Condition{
+				Type: v1beta1.ConditionReady, Status: metav1.ConditionFalse, Reason: status.NoNode.Name, LastTransitionTime: metav1.NewTime(now.Add(-time.Minute)),
+				Message: "no node that nodeSelectors match has the annotation example.com/roters: did you mean example.com/routers?; what it said in generation 1 counts until then",
+			}
+		}
+	}
+	return all
+}

@@ -116,6 +116,9 @@ func newPeer(e *env.Env) *cobra.Command {
 func (p *page) peer(x *view.PeerExplanation) {
 	p.Printf("BGPPeer %s\n", x.Name)
 	p.Printf("  router: %s, AS %s\n", x.Where, x.ASNs)
+	if x.NotAccepted != "" {
+		p.Printf("  %s: %s\n", p.Style.Warn("the object as it is written is not accepted"), x.NotAccepted)
+	}
 	if x.AdminState != "" {
 		p.Printf("  adminState: %s, on purpose\n", x.AdminState)
 	}

@@ -155,7 +155,7 @@ func (p *page) status(s *view.Status, system string) {
 	p.line("pools", list(texts))
 	texts = nil
 	for _, peer := range s.Peers {
-		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+onPurpose(&peer))
+		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+onPurpose(&peer)+notAccepted(&peer))
 	}
 	p.line("BGP peers", list(texts))
 	p.problems(s.Problems)
@@ -195,6 +195,14 @@ func onPurpose(p *view.PeerLine) string {
 		return ""
 	}
 	return fmt.Sprintf(", %s on purpose", p.AdminState)
+}
+
+// notAccepted says why a peer is not as it is written, if it is not.
+func notAccepted(p *view.PeerLine) string {
+	if p.NotAccepted == "" {
+		return ""
+	}
+	return ", an edit is not accepted: " + p.NotAccepted
 }
 
 func controller(c *view.ControllerLine) string {

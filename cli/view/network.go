@@ -74,16 +74,17 @@ func (c *Cluster) Network() Network {
 		n.Layer2 = n.Layer2 || line.Held > 0
 		n.Nodes = append(n.Nodes, line)
 	}
+	known := c.Parsed.Known()
 	for _, raw := range all[*v1beta1.BGPPeer](c) {
-		n.Routers = append(n.Routers, c.routerLine(raw, n.Nodes))
+		n.Routers = append(n.Routers, c.routerLine(raw, known, n.Nodes))
 	}
 	return n
 }
 
-func (c *Cluster) routerLine(raw *v1beta1.BGPPeer, nodes []NodeLine) RouterLine {
-	p := lb.InForce(lb.ParsePeer(raw), nil)
+func (c *Cluster) routerLine(raw *v1beta1.BGPPeer, known *lb.Known, nodes []NodeLine) RouterLine {
+	p, peer := c.peerLine(raw, known)
 	line := RouterLine{
-		PeerLine: c.peerLine(raw, p), ASN: routerASN(p), BFD: p.BFDProfile != "",
+		PeerLine: peer, ASN: routerASN(p), BFD: p.BFDProfile != "",
 		Wrong: len(c.wrongLines("BGPPeer", raw.Status.Conditions)) > 0,
 	}
 	for i := range nodes {

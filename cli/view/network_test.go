@@ -70,3 +70,46 @@ func TestEvents_StandInForChangesThatNobodySaw(t *testing.T) {
 		t.Errorf("changes are %+v", changes)
 	}
 }
+
+// What runs is shown, and that the object as it is written does not count: because it is not understood, or because no node could have a session.
+func TestCluster_PeerIsShownAsItCounts(t *testing.T) {
+	peer := func(change func(*v1beta1.BGPPeerSpec)) *v1beta1.BGPPeer {
+		p := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor", Generation: 2}}
+		p.Spec = v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: new(int64(64513)), PeerAddress: "192.0.2.1", BFDProfile: "fast"}
+		p.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: 1, Spec: *p.Spec.DeepCopy()}
+		change(&p.Spec)
+		return p
+	}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	for _, test := range []struct {
+		name   string
+		change func(*v1beta1.BGPPeerSpec)
+		where  string
+		says   string
+	}{
+		{"an edit that is accepted", func(s *v1beta1.BGPPeerSpec) { s.PeerAddress = "192.0.2.2" }, "192.0.2.2", ""},
+		{
+			"one that is not understood", func(s *v1beta1.BGPPeerSpec) { s.PeerAddress, s.BFDProfile = "192.0.2.256", "" }, "192.0.2.1",
+			`peerAddress: "192.0.2.256" is not an address; what it said in generation 1 counts until then`,
+		},
+		{
+			"one by which no node has a session", func(s *v1beta1.BGPPeerSpec) {
+				s.PeerAddress, s.BFDProfile, s.PeerFrom = "", "", &v1beta1.PeerFrom{NodeAnnotation: "example.com/routers"}
+			}, "192.0.2.1",
+			"no node that nodeSelectors match has the annotation example.com/routers; what it said in generation 1 counts until then",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := New(Input{Objects: []runtime.Object{peer(test.change), node}})
+			x, router := c.ExplainPeer("tor"), c.Network().Routers[0]
+			for what, line := range map[string]PeerLine{"explain": x.PeerLine, "status": c.Status().Peers[0], "picture": router.PeerLine} {
+				if line.Where != test.where || line.NotAccepted != test.says {
+					t.Errorf("%s: %s, not accepted: %q", what, line.Where, line.NotAccepted)
+				}
+			}
+			if x.BFDProfile != "fast" || !router.BFD {
+				t.Errorf("BFD runs, and is not shown: %q, %t", x.BFDProfile, router.BFD)
+			}
+		})
+	}
+}

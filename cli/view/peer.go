@@ -39,6 +39,8 @@ type PeerLine struct {
 	Established int32 `json:"established"`
 	// AdminState, unless it is Up: an administrator wants no routes or no sessions.
 	AdminState v1beta1.AdminState `json:"adminState,omitempty"`
+	// NotAccepted is why the object as it is written does not count. All else here is of what counts in its place.
+	NotAccepted string `json:"notAccepted,omitempty"`
 }
 
 // PeerNodeLine is what a node has to do with a peer.
@@ -52,14 +54,13 @@ type PeerNodeLine struct {
 // ExplainPeer explains a BGPPeer; nil: there is none of the name.
 func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	raw, found := named[*v1beta1.BGPPeer](c, name)
-	i := slices.IndexFunc(c.Parsed.Peers, func(p *lb.Peer) bool { return p.Name == name })
-	if !found || i < 0 {
+	if !found {
 		return nil
 	}
 	known := c.Parsed.Known()
-	p := lb.InForce(c.Parsed.Peers[i], nil).Keeping(known)
+	p, line := c.peerLine(raw, known)
 	x := &PeerExplanation{
-		PeerLine: c.peerLine(raw, p), Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
+		PeerLine: line, Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
 		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
 	for _, a := range c.Parsed.BGPAdvertisements {
@@ -78,12 +79,22 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	return x
 }
 
-func (c *Cluster) peerLine(raw *v1beta1.BGPPeer, p *lb.Peer) PeerLine {
+// peerLine returns a BGPPeer as it counts: its sessions go on as it was before an edit that is not accepted.
+func (c *Cluster) peerLine(raw *v1beta1.BGPPeer, known *lb.Known) (*lb.Peer, PeerLine) {
+	written := lb.ParsePeer(raw)
+	p := lb.InForce(written, nil).Keeping(known)
 	line := PeerLine{Name: p.Name, Where: where(p), Nodes: raw.Status.Nodes, Established: raw.Status.Established}
+	if p != written {
+		line.NotAccepted = known.NoNode(written)
+		if written.Err != nil {
+			line.NotAccepted = strings.ReplaceAll(written.Err.Error(), "\n", "; ")
+		}
+		line.NotAccepted += fmt.Sprintf("; what it said in generation %d counts until then", p.Generation)
+	}
 	if p.AdminState != v1beta1.AdminUp {
 		line.AdminState = p.AdminState
 	}
-	return line
+	return p, line
 }
 
 // where a router is, in words.

@@ -71,8 +71,10 @@ func (c *Cluster) Glance() Status {
 	for _, pool := range all[*v1beta1.IPAddressPool](c) {
 		s.Pools = append(s.Pools, PoolLine{pool.Name, written(pool.Status.IPv4), written(pool.Status.IPv6)})
 	}
+	known := c.Parsed.Known()
 	for _, raw := range all[*v1beta1.BGPPeer](c) {
-		s.Peers = append(s.Peers, c.peerLine(raw, lb.InForce(lb.ParsePeer(raw), nil)))
+		_, line := c.peerLine(raw, known)
+		s.Peers = append(s.Peers, line)
 	}
 	return s
 }

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/source"
 )
 
@@ -94,6 +95,20 @@ func TestPages_SayWhatIsNotSeen(t *testing.T) {
 	for _, wanted := range []string{"You do not see everything: 1 kind of objects", "you may not list nodes", "is computed here is for the defaults", "Not compared with the objects"} {
 		if !strings.Contains(page, wanted) {
 			t.Errorf("%q is not in\n%s", wanted, page)
+		}
+	}
+}
+
+func TestPages_SayThatAnEditIsNotAccepted(t *testing.T) {
+	all := objects(t, "healthy")
+	for _, p := range source.Of[*v1beta1.BGPPeer](all) {
+		p.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: p.Generation, Spec: *p.Spec.DeepCopy()}
+		p.Generation, p.Spec.PeerAddress = p.Generation+1, "192.0.2.256"
+	}
+	page := plain(get(t, newHandler(newKeeper(environment(), all)), "/").Body.String())
+	for _, wanted := range []string{"edit not accepted, 3 of 3 sessions", `192.0.2.1 An edit is not accepted: peerAddress: "192.0.2.256" is not an address`} {
+		if !strings.Contains(page, wanted) {
+			t.Errorf("it does not say %q: %s", wanted, page)
 		}
 	}
 }

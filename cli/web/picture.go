@@ -191,6 +191,9 @@ func router(r *view.RouterLine) way {
 	if r.BFD {
 		sessions += fmt.Sprintf(", BFD up on %d", r.BFDUp)
 	}
+	if r.NotAccepted != "" {
+		sessions = "edit not accepted, " + sessions // The table below says why.
+	}
 	w := way{name: r.Name, texts: []string{r.Where, sessions}, mark: "AS " + r.ASN, line: "up"}
 	if r.Wrong {
 		w.class, w.line = "down", "down"

@@ -37,7 +37,7 @@ func (r *References) Peer(p *lb.Peer) Peer {
 			status.Sessions.Message = joined(status.Sessions.Message, odd)
 		}
 	}
-	if p.BFDProfile != "" && inForce.AdminState != v1beta1.AdminDown {
+	if inForce.BFDProfile != "" && inForce.AdminState != v1beta1.AdminDown {
 		status.BFD = countBFD(p.Name, nodes)
 	}
 	return status

@@ -332,6 +332,11 @@ func TestPeer_BFDThatIsConfiguredAndNotUpIsSaid(t *testing.T) {
 		},
 		{"it has not begun", newPeerScene().speaks("n1", up).with(asks), "False Down: BFD is up on 0 of 1 nodes; n1: it has no BFD session yet"},
 		{"the speaker is gone", newPeerScene().speaks("n1", with("Up")).gone().with(asks), "False Down: BFD is up on 0 of 1 nodes; n1: its speaker is gone"},
+		{
+			"an edit that is not accepted takes it away", newPeerScene().speaks("n1", with("Up")).with(func(p *lb.Peer) {
+				p.Err, p.Accepted = errors.New("nonsense"), &lb.Peer{BFDProfile: "fast"}
+			}), "True Up: BFD is up on 1 of 1 nodes",
+		},
 		{"no node has a speaker", newPeerScene().with(asks), "Unknown NoSpeaker: BFD is up on 0 of 0 nodes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
