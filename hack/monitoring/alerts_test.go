@@ -105,6 +105,8 @@ var healthy = map[string]float64{
 	on("n1", "bfd_session_up", `session="a"`):                                        1,
 	on("n1", "service_proxy_working"):                                                1,
 	on("n1", "speaker_failing"):                                                      0,
+	`daymark_api_unreachable_seconds{instance="c1"}`:                                 0,
+	`daymark_api_unreachable_seconds{instance="c2"}`:                                 0,
 	on("n1", "api_unreachable_seconds"):                                              0,
 	on("n1", "layer2_failover_duration_seconds_count"):                               3,
 	on("n1", "layer2_failover_duration_seconds_bucket", `le="5"`):                    3,
@@ -132,10 +134,19 @@ type fault struct {
 	counts bool
 	// times is how many alerts of the name there are, one if 0.
 	times float64
+	// others fire as well, so often each, by what they are for themselves.
+	others map[string]float64
 }
 
 var faults = []fault{
 	{alert: "ControllerGone", is: map[string]float64{`daymark_controller_leader{instance="c1"}`: 0}},
+	{alert: "ControllerGone", when: "while a node is cut off", others: map[string]float64{"APIUnreachable": 1}, is: map[string]float64{
+		`daymark_controller_leader{instance="c1"}`: 0, on("n1", "api_unreachable_seconds"): 31,
+	}},
+	{alert: "ControllerGone", when: "since the controllers are cut off", others: map[string]float64{"APIUnreachable": 2}, is: map[string]float64{
+		`daymark_controller_leader{instance="c1"}`:       0,
+		`daymark_api_unreachable_seconds{instance="c1"}`: 31, `daymark_api_unreachable_seconds{instance="c2"}`: 31,
+	}},
 	{alert: "SpeakersGone", is: map[string]float64{`daymark_controller_speakers_gone{instance="c1"}`: 1}},
 	{alert: "ServicesWaiting", is: map[string]float64{
 		`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="NoPool"}`: 2,
@@ -168,6 +179,10 @@ var faults = []fault{
 	{alert: "ServiceProxyDown", is: map[string]float64{on("n1", "service_proxy_working"): 0}},
 	{alert: "SpeakerFailing", is: map[string]float64{on("n1", "speaker_failing"): 1}},
 	{alert: "APIUnreachable", is: map[string]float64{on("n1", "api_unreachable_seconds"): 31}},
+	{alert: "APIUnreachable", when: "by anybody", times: 3, is: map[string]float64{
+		`daymark_controller_leader{instance="c1"}`: 0, `daymark_api_unreachable_seconds{instance="c1"}`: 31,
+		`daymark_api_unreachable_seconds{instance="c2"}`: 31, on("n1", "api_unreachable_seconds"): 31,
+	}},
 	{alert: "FailOverSlow", counts: true, is: map[string]float64{on("n1", "layer2_failover_duration_seconds_count"): 5}, resolves: 10 * time.Minute},
 	{alert: "FailOverSlow", when: "by Prometheus 3", counts: true, resolves: 10 * time.Minute, is: map[string]float64{
 		on("n2", "layer2_failover_duration_seconds_count"): 5,
@@ -220,7 +235,7 @@ func (f *fault) test(t *testing.T) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits := f.waits(t)
+	waits := waits(t, f.alert)
 	lasts := waits + longer
 	var series []map[string]any
 	for _, name := range slices.Sorted(maps.Keys(healthy)) {
@@ -241,7 +256,6 @@ func (f *fault) test(t *testing.T) map[string]any {
 			t.Errorf("%s is not among what is healthy", name)
 		}
 	}
-	firing := []map[string]any{{"labels": fmt.Sprintf(`{alertname="Daymark%s"}`, f.alert), "value": cmp.Or(f.times, 1)}}
 	var checks []map[string]any
 	check := func(at time.Duration, want []map[string]any) {
 		checks = append(checks, map[string]any{
@@ -250,9 +264,9 @@ func (f *fault) test(t *testing.T) map[string]any {
 	}
 	check(begin-interval, nil)
 	if waits > 0 {
-		check(begin+waits-interval, nil)
+		check(begin+waits-interval, f.firing(t, waits-interval))
 	}
-	check(begin+waits+2*interval, firing)
+	check(begin+waits+2*interval, f.firing(t, waits))
 	check(begin+lasts+f.resolves+2*interval, nil)
 	return map[string]any{
 		"rule_files": []string{rulesFile}, "evaluation_interval": interval.String(),
@@ -260,10 +274,23 @@ func (f *fault) test(t *testing.T) map[string]any {
 	}
 }
 
-// waits is how long the rule waits before it fires.
-func (f *fault) waits(t *testing.T) time.Duration {
+// firing is what fires when the fault has lasted for some time, as promtool wants it.
+func (f *fault) firing(t *testing.T, lasted time.Duration) (all []map[string]any) {
+	fire := map[string]float64{f.alert: cmp.Or(f.times, 1)}
+	maps.Copy(fire, f.others)
+	for _, alert := range slices.Sorted(maps.Keys(fire)) {
+		if waits(t, alert) <= lasted {
+			all = append(all, map[string]any{"labels": fmt.Sprintf(`{alertname="Daymark%s"}`, alert), "value": fire[alert]})
+		}
+	}
+	return all
+}
+
+// waits is how long the rule of an alert waits before it fires.
+func waits(t *testing.T, alert string) time.Duration {
+	t.Helper()
 	for _, r := range rules(t) {
-		if r.Alert == "Daymark"+f.alert && r.For != "" {
+		if r.Alert == "Daymark"+alert && r.For != "" {
 			waits, err := time.ParseDuration(r.For)
 			if err != nil {
 				t.Fatal(err)
