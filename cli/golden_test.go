@@ -223,6 +223,10 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, cut(all), line)
 	case "near":
 		return ask(t, near(all), line)
+	case "elsewhere":
+		return ask(t, elsewhere(all), line)
+	case "uninstalled":
+		return ask(t, uninstalled(all), line)
 	}
 	return ask(t, all, line)
 }
@@ -256,6 +260,11 @@ func TestCommands_Print(t *testing.T) {
 		{"broken as tenant", "services -n default"},
 		{"healthy", "status"},
 		{"healthy as drained", "status"},
+		{"healthy as elsewhere", "status"},
+		{"healthy as elsewhere", "explain web"},
+		{"healthy as elsewhere", "status --daymark-namespace daymark-system"},
+		{"healthy as uninstalled", "status"},
+		{"healthy as uninstalled", "problems"},
 		{"healthy as drained", "explain node n2"},
 		{"healthy as split", "explain address 192.0.2.200"},
 		{"healthy as split", "explain node n1"},

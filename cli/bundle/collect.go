@@ -46,6 +46,9 @@ func (o *options) collect(ctx context.Context) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
 	queries := o.queries(namespace)
 	objects, err := from.Read(ctx, queries...)
 	if err != nil {

@@ -62,6 +62,9 @@ func (o *options) look(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
 	objects, err := from.Read(ctx, o.queries()...)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type Env struct {
 	Config *genericclioptions.ConfigFlags
 	// From is a file to read in the place of a cluster; empty: none.
 	From string
-	// System is the namespace that Daymark runs in.
+	// System is the namespace that Daymark runs in; see FindSystem.
 	System string
 	// Version of this program.
 	Version string
@@ -33,6 +33,13 @@ type Env struct {
 	Now func() time.Time
 	// Objects, when not nil, are read in the place of a cluster or a file.
 	Objects source.Source
+
+	// file is what From has, once it was read.
+	file source.Source
+	// systemFlag is --daymark-namespace.
+	systemFlag *pflag.Flag
+	// systemFound: System was looked for already.
+	systemFound bool
 }
 
 // New returns an environment with the flags' defaults.
@@ -45,7 +52,8 @@ func (e *Env) AddFlags(flags *pflag.FlagSet) {
 	e.Config.AddFlags(flags)
 	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // help and reference do not depend on who asks
 	flags.StringVar(&e.From, "from", "", "Read a bundle, or objects in YAML or JSON, instead of a cluster")
-	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in")
+	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in, if it is not the one that its controller is seen in")
+	e.systemFlag = flags.Lookup("daymark-namespace")
 }
 
 // Live reports whether a cluster is read, which answers more questions than a file.
@@ -57,13 +65,25 @@ func (e *Env) Source() (source.Source, error) {
 		return e.Objects, nil
 	}
 	if e.From != "" {
-		return source.Open(e.From, e.Now())
+		return e.open()
 	}
 	config, err := e.Config.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	return source.NewCluster(config, e.Now)
+}
+
+// open the file, which is read once.
+func (e *Env) open() (source.Source, error) {
+	if e.file == nil {
+		file, err := source.Open(e.From, e.Now())
+		if err != nil {
+			return nil, err
+		}
+		e.file = file
+	}
+	return e.file, nil
 }
 
 // Client is for commands that need more than Source reads, and that write. It watches nothing: each request has a limited time.

@@ -8,6 +8,7 @@ import (
 // View computes what is shown from objects that were read.
 func (e *Env) View(objects *source.Objects) *view.Cluster {
 	in := view.Input{Objects: objects.Items, System: e.System, Now: objects.Time, Each: onAllProcessors}
+	in.Programs = objects.Whole[source.Deployments.Name()] && objects.Whole[source.DaemonSets.Name()]
 	for _, gap := range objects.Gaps {
 		in.Unseen = append(in.Unseen, view.Unseen{Resource: gap.Resource, OnlyNamespace: gap.Instead, Message: gap.String()})
 	}

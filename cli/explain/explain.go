@@ -61,6 +61,9 @@ func (a *asker) command(use, short string) *cobra.Command {
 }
 
 func (a *asker) run(ctx context.Context, namespace, name string) error {
+	if err := a.FindSystem(ctx); err != nil {
+		return err
+	}
 	queries := a.World(namespace)
 	if a.queries != nil {
 		queries = append(queries, a.queries(namespace, name)...)

@@ -103,6 +103,9 @@ func (o *options) readCluster(ctx context.Context, queries []source.Query) ([]un
 	if err != nil {
 		return nil, err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
 	queries[0].Instead = own
 	read, err := from.Read(ctx, queries...)
 	if err != nil {

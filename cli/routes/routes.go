@@ -63,6 +63,9 @@ func (o *options) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.FindSystem(c.Context()); err != nil {
+		return err
+	}
 	filter := view.RouteFilter{Node: o.node, Peer: o.peer, Namespace: only}
 	if o.service != "" {
 		filter.Service = lb.Key{Namespace: namespace, Name: o.service}

@@ -44,6 +44,9 @@ func (o *options) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.FindSystem(c.Context()); err != nil {
+		return err
+	}
 	services := source.Query{Kind: source.Services, Namespace: only, Instead: own}
 	return o.Each(c.Context(), o.watch, append(o.Programs(), services, source.Query{Kind: source.Speakers}), o.show)
 }

@@ -46,6 +46,9 @@ func (o *options) read(c *cobra.Command) (*source.Objects, *view.Cluster, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := o.FindSystem(c.Context()); err != nil {
+		return nil, nil, err
+	}
 	own, _, err := o.Namespace()
 	if err != nil {
 		return nil, nil, err

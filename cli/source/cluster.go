@@ -96,7 +96,7 @@ func (c *cluster) readAll(ctx context.Context, reader client.Reader, queries []Q
 	for i, q := range queries {
 		group.Go(func() (err error) {
 			answers[i], err = c.read(reading, reader, q)
-			answers[i].optional = q.Optional
+			answers[i].optional, answers[i].resource = q.Optional, q.Kind.Name()
 			return err
 		})
 	}
@@ -111,6 +111,8 @@ func (c *cluster) readAll(ctx context.Context, reader client.Reader, queries []Q
 type answer struct {
 	items []runtime.Object
 	gap   *Gap
+	// resource that was asked for, by name.
+	resource string
 	// optional: the gap is not told.
 	optional bool
 	// missing: the API server does not know the kind, and need not.

@@ -14,11 +14,13 @@ import (
 
 // collect puts answers together. An object that several queries asked for is there once.
 func collect(answers []answer, now time.Time, origin string) *Objects {
-	found := &Objects{Time: now, Origin: origin}
+	found := &Objects{Time: now, Origin: origin, Whole: map[string]bool{}}
 	seen := false
 	for _, a := range answers {
 		seen = seen || !a.optional && (a.gap == nil || a.gap.Why != Forbidden || a.gap.Instead != "")
 		found.Items = append(found.Items, a.items...)
+		before, asked := found.Whole[a.resource]
+		found.Whole[a.resource] = a.gap == nil && (before || !asked)
 		if a.gap != nil && !a.optional && !slices.Contains(found.Gaps, *a.gap) {
 			found.Gaps = append(found.Gaps, *a.gap)
 		}

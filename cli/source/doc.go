@@ -70,6 +70,8 @@ type Objects struct {
 	Origin string
 	// Checks are what was checked when a bundle was written, in JSON; nil: it is no bundle, or has none.
 	Checks []byte
+	// Whole has the resources that were asked for, by name: true where all of them were read, also of optional queries.
+	Whole map[string]bool
 	// Blind: the user may list nothing of what was asked for.
 	Blind bool
 }

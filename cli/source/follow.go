@@ -27,7 +27,7 @@ func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ..
 		return nil, err
 	}
 	first := collect(answers, c.now(), c.config.Host)
-	f := &follower{cluster: c, reader: reader, gaps: first.Gaps, changed: make(chan struct{}, 1)}
+	f := &follower{cluster: c, reader: reader, gaps: first.Gaps, whole: first.Whole, changed: make(chan struct{}, 1)}
 	for i, q := range queries {
 		if gap := answers[i].gap; gap != nil && gap.Instead == "" || answers[i].missing {
 			continue
@@ -49,6 +49,7 @@ type follower struct {
 	cluster *cluster
 	reader  client.WithWatch
 	gaps    []Gap
+	whole   map[string]bool
 	all     []*followed
 	// changed has an entry when something has changed that was not told yet.
 	changed chan struct{}
@@ -145,7 +146,7 @@ func (f *follower) objects() *Objects {
 		answers[i].items = followed.now()
 	}
 	found := collect(answers, f.cluster.now(), f.cluster.config.Host)
-	found.Gaps = f.gaps
+	found.Gaps, found.Whole = f.gaps, f.whole
 	return found
 }
 

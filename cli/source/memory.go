@@ -31,7 +31,7 @@ func (m *Memory) Read(_ context.Context, queries ...Query) (*Objects, error) {
 		if err != nil {
 			return nil, err
 		}
-		answers[i] = answer{items: items, gap: m.gap(q), optional: q.Optional}
+		answers[i] = answer{items: items, gap: m.gap(q), resource: q.Kind.Name(), optional: q.Optional}
 	}
 	found := collect(answers, m.Time, m.Origin)
 	found.Checks = m.Checks

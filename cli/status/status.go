@@ -69,6 +69,9 @@ func (o *options) command(c *cobra.Command) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := o.FindSystem(c.Context()); err != nil {
+			return err
+		}
 		leases := source.Query{Kind: source.Leases, Namespace: o.System, Name: view.LeaderLease, Optional: true}
 		return o.Each(c.Context(), o.watch, append(o.World(own), leases), func(objects *source.Objects) error { return o.show(objects, only) })
 	}

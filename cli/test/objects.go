@@ -59,6 +59,9 @@ func (t *trial) chooseClass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.FindSystem(ctx); err != nil {
+		return err
+	}
 	objects, err := from.Read(ctx, append(t.Programs(), source.Query{Kind: source.Pools})...)
 	if err != nil {
 		return err

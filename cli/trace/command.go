@@ -97,6 +97,9 @@ func (o *options) speakers(ctx context.Context) (pods []*corev1.Pod, err error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
 	objects, err := from.Read(ctx, source.Query{
 		Kind: source.Pods, Namespace: o.System, Labels: "app.kubernetes.io/name=daymark,app.kubernetes.io/component=speaker",
 	})

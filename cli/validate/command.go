@@ -113,6 +113,10 @@ func (o *options) others(ctx context.Context) (*Others, error) {
 	if !others.Live {
 		return others, nil
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
+	others.System = o.System
 	from, err := o.Source()
 	if err != nil {
 		return nil, err

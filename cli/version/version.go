@@ -28,6 +28,9 @@ func New(e *env.Env) *cobra.Command {
 		if client {
 			return flags.Print(e.Out, result(view.Versions{Plugin: e.Version}))
 		}
+		if err := e.FindSystem(c.Context()); err != nil {
+			return err
+		}
 		queries := append(e.Programs(), source.Query{Kind: source.Speakers}, source.Query{Kind: source.Definitions})
 		return e.Each(c.Context(), false, queries, func(objects *source.Objects) error {
 			e.WarnOfGaps(objects.Gaps)

@@ -173,8 +173,8 @@ func countAlike(problems []Problem) (left []Problem) {
 
 // missingSpeakers are nodes that are ready and have no Speaker object, though there are Speakers.
 func (c *Cluster) missingSpeakers() (found []Problem) {
-	if !c.sees(resourceNodes, resourceSpeakers) {
-		return nil
+	if !c.sees(resourceNodes, resourceSpeakers) || c.noSpeakers() {
+		return nil // what is not seen, and what is wrong with all of them, is told already
 	}
 	for _, n := range c.Parsed.Nodes {
 		if c.speakers[n.Name] == nil && !n.Down && n.NoSpeaker() == "" {

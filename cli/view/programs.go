@@ -9,6 +9,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -120,7 +121,33 @@ func (c *Cluster) programProblems() (found []Problem) {
 			Remedy:  "Look at the speakers' Pods: kubectl -n " + c.System + " get pods -o wide, and their logs.",
 		})
 	}
+	return append(found, c.absentPrograms()...)
+}
+
+// absentPrograms are the controller and the speakers, where all of the namespace is seen, and neither is in it nor says elsewhere that it runs.
+func (c *Cluster) absentPrograms() (found []Problem) {
+	if !c.Programs {
+		return nil
+	}
+	about := Problem{
+		Severity: Critical, Kind: "Namespace", Name: c.System,
+		Remedy: "Is Daymark installed there? --daymark-namespace names another one, and check says what is not whole.", Command: "kubectl daymark check",
+	}
+	if line := c.Controller(); !line.Known && line.Leader == "" {
+		about.Reason, about.Message = "ControllerMissing", "no controller of Daymark is in the namespace, and none leads: no Service gets an address"
+		found = append(found, about)
+	}
+	if c.noSpeakers() {
+		about.Reason, about.Message = "SpeakersMissing", "no speaker of Daymark is in the namespace, and no node has one: no address is announced"
+		found = append(found, about)
+	}
 	return found
+}
+
+// noSpeakers reports whether no speaker runs anywhere, and none is about to.
+func (c *Cluster) noSpeakers() bool {
+	running := func(s *v1beta1.Speaker) bool { return !lb.SpeakerGone(s) }
+	return c.Programs && c.sees(resourceSpeakers) && c.SpeakerSet() == nil && !slices.ContainsFunc(c.Parsed.Speakers, running)
 }
 
 // Versions are those of all parts.

@@ -30,6 +30,8 @@ type Input struct {
 	Unseen []Unseen
 	// System is the namespace that Daymark runs in.
 	System string
+	// Programs: Objects has all Deployments and DaemonSets of Daymark in System, so that those that are not there are nowhere.
+	Programs bool
 	// Now is the time at which the objects were so.
 	Now time.Time
 	// Each does something for each number below n, in any order, also at the same time, and returns when all is done; nil: one after the

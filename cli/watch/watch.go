@@ -49,6 +49,9 @@ func (o *options) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.FindSystem(c.Context()); err != nil {
+		return err
+	}
 	queries := append(o.Programs(), source.Queries(own, source.Services, source.Speakers)...)
 	return o.Each(c.Context(), true, queries, func(objects *source.Objects) error { return o.show(objects, height(o.Out)) })
 }

@@ -51,6 +51,9 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	all, err := from.Follow(ctx, interval, o.queries(namespace)...)

@@ -33,6 +33,9 @@ func (o *options) read(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.FindSystem(ctx); err != nil {
+		return nil, err
+	}
 	objects, err := from.Read(ctx, o.queries()...)
 	if err != nil {
 		return nil, err
