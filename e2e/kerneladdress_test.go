@@ -67,8 +67,14 @@ func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
 		}
 		awaitCondition(t, printer, "daymark.io/Announced", "False AddressConflict")
 		awaitConflict(t, cluster, address)
+		for _, event := range printer.Events() {
+			if strings.Contains(event, "Announced: ") {
+				t.Errorf("the Service was said to be announced: %s", event)
+			}
+		}
 		cluster.ForeignHost().Leave(address)
 		awaitFree(t, cluster, address)
+		awaitCondition(t, printer, "daymark.io/Announced", "True")
 	})
 }
 

@@ -150,7 +150,8 @@ func (c *Cluster) compute(x *ServiceExplanation, s *lb.Service, raw *corev1.Serv
 		}, c)
 	}
 	if meta.FindStatusCondition(raw.Status.Conditions, v1beta1.ConditionAnnounced) != nil {
-		x.differ(raw, status.Announced(c.Explainer().Explain(s)), c)
+		written := status.ParseService(raw)
+		x.differ(raw, written.Announced(s, c.reportedHoldings().Of, c.Explainer()), c)
 	}
 	x.Preference, x.Weights, x.Unsent = c.Explainer().Preference(s), c.Explainer().Weights(s), c.Explainer().Unsent(s)
 }

@@ -10,23 +10,32 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // unheldOf are the addresses of a Service that is announced which one node is to hold by layer 2, and no report names one that does. Nothing
 // is said when not all is seen, nor for as long as a change may not have been reported, nor where a node holds more than its report names.
 func (c *Cluster) unheldOf(s *lb.Service) []netip.Addr {
 	raw := c.services[s.Key]
-	if raw == nil || !meta.IsStatusConditionTrue(raw.Status.Conditions, v1beta1.ConditionAnnounced) || !c.settled() {
+	if raw == nil || !c.settled() {
 		return nil
 	}
+	if !meta.IsStatusConditionTrue(raw.Status.Conditions, v1beta1.ConditionAnnounced) && !status.AwaitsHolder(raw.Status.Conditions) {
+		return nil
+	}
+	return slices.DeleteFunc(c.Explainer().OnSegment(s), func(addr netip.Addr) bool {
+		holders, known := c.reportedHoldings().Of(addr)
+		return holders > 0 || !known
+	})
+}
+
+// reportedHoldings are who holds what by layer 2, as the Speaker objects say.
+func (c *Cluster) reportedHoldings() cluster.Holdings {
 	if c.holdings == nil {
 		holdings := cluster.ReportedHoldings(c.Parsed.Nodes, c.Parsed.Speakers)
 		c.holdings = &holdings
 	}
-	return slices.DeleteFunc(c.Explainer().OnSegment(s), func(addr netip.Addr) bool {
-		holders, known := c.holdings.Of(addr)
-		return holders > 0 || !known
-	})
+	return *c.holdings
 }
 
 // unheldAddresses is one problem of all such addresses.

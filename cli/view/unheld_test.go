@@ -1,14 +1,18 @@
 package view
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // A change that speakers may not have reported on says nothing of holders, nor does what is not seen.
@@ -33,5 +37,45 @@ func TestCluster_UnheldIsNotSaidTooEarly(t *testing.T) {
 				t.Errorf("settled: %v", got)
 			}
 		})
+	}
+}
+
+// A Service that waits for its first holder is as unheld as one that lost it.
+func TestCluster_UnheldBeforeItsFirstHolder(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	since := metav1.NewTime(now.Add(-time.Hour))
+	condition := func(kind string, is metav1.ConditionStatus, reason string) []metav1.Condition {
+		return []metav1.Condition{{Type: kind, Status: is, Reason: reason, LastTransitionTime: since}}
+	}
+	meta := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: "default", Name: name, CreationTimestamp: since}
+	}
+	for _, test := range []struct {
+		is     metav1.ConditionStatus
+		reason string
+		want   int
+	}{
+		{metav1.ConditionTrue, announce.ReasonAnnounced.Name, 1},
+		{metav1.ConditionFalse, announce.ReasonNoHolder.Name, 1},
+		{metav1.ConditionFalse, announce.ReasonNoNode.Name, 0},
+	} {
+		provenance := lb.Provenance{Allocations: []lb.Allocation{{Addr: netip.MustParseAddr("192.0.2.200"), Pool: "lan"}}}
+		service := &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+		service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
+		service.Status.Conditions = append(condition(v1beta1.ConditionAnnounced, test.is, test.reason), metav1.Condition{
+			Type: v1beta1.ConditionProvenance, Status: metav1.ConditionTrue, Reason: "Allocated", LastTransitionTime: since,
+			Message: provenance.Message(),
+		})
+		slice := &discoveryv1.EndpointSlice{ObjectMeta: meta("web"), AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"203.0.113.1"}}}}
+		slice.Labels = map[string]string{discoveryv1.LabelServiceName: "web"}
+		pool := &v1beta1.IPAddressPool{ObjectMeta: meta("lan"), Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.200/29"}}}
+		speaker := &v1beta1.Speaker{ObjectMeta: meta("n1")}
+		speaker.Status.Conditions = condition(v1beta1.ConditionMembershipKnown, metav1.ConditionTrue, "Known")
+		c := New(Input{Now: now, Settings: Settings{Classes: lb.Classes{Classless: true}}, Objects: []runtime.Object{
+			service, slice, pool, speaker, &corev1.Node{ObjectMeta: meta("n1")}, &v1beta1.L2Advertisement{ObjectMeta: meta("lan")},
+		}})
+		if got := c.unheldOf(c.announceWorld().Services[0]); len(got) != test.want {
+			t.Errorf("of one that says %s, %v are not held", test.reason, got)
+		}
 	}
 }

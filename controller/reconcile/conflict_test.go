@@ -62,3 +62,31 @@ func TestLoop_ConflictOutlivesTheHolderThatFoundIt(t *testing.T) {
 		t.Errorf("between two holders, the condition is %+v", c)
 	}
 }
+
+// A printer that has the address of a new Service answers the first probe, which takes a moment.
+func TestLoop_NewServiceIsAnnouncedWhenANodeHoldsIt(t *testing.T) {
+	held := func(address string) v1beta1.SpeakerLayer2 {
+		return v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: address}}}
+	}
+	s := onSegment(t)
+	address := s.services[0].Status.LoadBalancer.Ingress[0].IP
+	for _, step := range []struct {
+		what   string
+		says   v1beta1.SpeakerLayer2
+		is     metav1.ConditionStatus
+		reason string
+	}{
+		{"nothing is held", v1beta1.SpeakerLayer2{}, metav1.ConditionFalse, announce.ReasonNoHolder.Name},
+		{"another address is held", held("10.0.0.99"), metav1.ConditionFalse, announce.ReasonNoHolder.Name},
+		{"it is held", held(address), metav1.ConditionTrue, announce.ReasonAnnounced.Name},
+		{"its holder changes", v1beta1.SpeakerLayer2{}, metav1.ConditionTrue, announce.ReasonAnnounced.Name},
+	} {
+		if c := s.reports(t, step.says); c.Status != step.is || c.Reason != step.reason {
+			t.Errorf("when %s, the condition is %+v", step.what, c)
+		}
+	}
+	other := onSegment(t)
+	if c := other.reports(t, v1beta1.SpeakerLayer2{IPv4: 129}); c.Status != metav1.ConditionTrue {
+		t.Errorf("of a node that holds more than it lists, the condition is %+v", c)
+	}
+}

@@ -39,6 +39,7 @@ func (c *testCluster) report(t *testing.T, s *v1beta1.Speaker) {
 		}
 		s.Status.Version = "v0.2.0"
 		s.Status.BGP = []v1beta1.BGPSession{{Peer: "tor", State: v1beta1.BGPEstablished, Since: metav1.Now()}}
+		s.Status.Layer2.Held = []v1beta1.HeldAddress{{Address: "192.0.2.0", Interfaces: []string{"eth0"}, Since: metav1.Now()}}
 		for _, kind := range []string{v1beta1.ConditionReady, v1beta1.ConditionMembershipKnown} {
 			meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Known"})
 		}

@@ -81,17 +81,20 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	return writes
 }
 
-// awaitsHolder reports whether a Service says that another host uses an address, and no report does: what it should say changes with the
-// next holder.
+// awaitsHolder reports whether a Service waits for a node to report that it holds an address: no report says that another host uses it. What
+// it should say changes with the holder.
 func awaitsHolder(desired *status.Service, a *ipam.Assignment, world *announce.World) bool {
 	c := meta.FindStatusCondition(desired.Conditions, v1beta1.ConditionAnnounced)
-	return c != nil && c.Status != metav1.ConditionTrue && c.Reason == announce.ReasonAddressConflict.Name &&
-		!slices.ContainsFunc(a.Addresses, func(held ipam.Address) bool { _, reported := world.Conflicts[held.Addr]; return reported })
+	if c == nil || c.Status == metav1.ConditionTrue {
+		return false
+	}
+	reported := func(held ipam.Address) bool { _, reported := world.Conflicts[held.Addr]; return reported }
+	return status.AwaitsHolder(desired.Conditions) || c.Reason == announce.ReasonAddressConflict.Name && !slices.ContainsFunc(a.Addresses, reported)
 }
 
-// segmentAddresses are the addresses of a Service that is announced which one node is to hold by layer 2.
+// segmentAddresses are the addresses of a Service that is announced, or will be, which one node is to hold by layer 2.
 func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) []netip.Addr {
-	if !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) {
+	if !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) && !status.AwaitsHolder(desired.Conditions) {
 		return nil
 	}
 	return explainer.OnSegment(desired.In(c.Service))

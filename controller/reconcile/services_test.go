@@ -37,7 +37,7 @@ func TestLoop_Services(t *testing.T) {
 		{"an address edited into the status by hand is replaced", editedByHand},
 		{"a crash in the middle of five hundred Services gives no address twice", crash},
 		{"a second replica takes over and moves nothing", takesOver},
-		{"what is announced is a second condition in the same write", announced},
+		{"what is announced is a second condition in the same write, and true when a node holds it", announced},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Cleanup(func() { c.deleteAll(t) })
@@ -329,12 +329,17 @@ func announced(t *testing.T, c *testCluster) {
 	})
 	s := c.service(t, "web")
 	c.addresses(t, "web", "192.0.2.0")
-	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name); m != "192.0.2.0 by layer 2 (lan)" {
+	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonNoHolder.Name); m != "192.0.2.0: no node has reported yet that it holds it by layer 2" {
 		t.Errorf("explained as %q", m)
 	}
-	c.events(t, "web", "AddressAssigned") // which says both
+	c.events(t, "web", "AddressAssigned")
 	if made := loop.writes(t, "Service", "success"); made != 1 {
 		t.Errorf("%d writes, want one", made)
+	}
+	speaker.Status.Layer2 = v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: "192.0.2.0", Interfaces: []string{"eth0"}, Since: metav1.Now()}}}
+	must(t, c.Status().Update(t.Context(), speaker))
+	if m := c.reason(t, s, v1beta1.ConditionAnnounced, announce.ReasonAnnounced.Name); m != "192.0.2.0 by layer 2 (lan)" {
+		t.Errorf("explained as %q", m)
 	}
 
 	must(t, c.Delete(t.Context(), &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))

@@ -75,6 +75,7 @@ var healthy = map[string]float64{
 	`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="NoPool"}`:         0,
 	`daymark_controller_services{instance="c1",condition="AddressAssigned",status="False",reason="PoolExhausted"}`:  0,
 	`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoEndpoint"}`:           1,
+	`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoHolder"}`:             1,
 	`daymark_controller_services{instance="c1",condition="Announced",status="False",reason="NoNode"}`:               0,
 	`daymark_controller_layer2_addresses{instance="c1",holders="0"}`:                                                0,
 	`daymark_controller_layer2_addresses{instance="c1",holders="1"}`:                                                3,

@@ -39,6 +39,11 @@ var (
 		Name: "HeldBack", Meaning: "A BGPAdvertisement asks for a community that is unknown, and no route goes out without it; the message names it.",
 		Remedy: "Correct the community in the BGPAdvertisement, or create the Community object that gives the name.",
 	}
+	ReasonNoHolder = reason.Reason{
+		Name: "NoHolder", Meaning: "No node has reported yet that it holds the address, which is announced by layer 2 alone. That takes a second or two: a node probes the " +
+			"address first.",
+		Remedy: "If it stays so, look at the log of the speakers that may hold it; kubectl daymark explain address names them.",
+	}
 	ReasonAddressConflict = reason.Reason{
 		Name: "AddressConflict", Meaning: "Another host uses the address: one outside the cluster, or a node without its speaker. The status says whether the cluster announces it all the same.",
 		Remedy: "Take the address from that host, or out of the pool.",
@@ -52,7 +57,7 @@ func Conditions() []reason.Condition {
 		Meaning: "The Service's addresses are announced to the network.",
 		Reasons: []reason.Reason{
 			ReasonAnnounced, ReasonNoAddress, ReasonNoAdvertisement, ReasonNodeHasAddress, ReasonNoEndpoint, ReasonNoNodeName, ReasonNoNode, ReasonHeldBack,
-			ReasonAddressConflict,
+			ReasonNoHolder, ReasonAddressConflict,
 		},
 	}}
 }

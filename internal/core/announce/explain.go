@@ -57,10 +57,11 @@ type peerKey struct {
 }
 
 // announcement is how an address is announced, in words. If it is not, nearest says what stands against the node that is nearest
-// to announcing it, and nodes what stands against each; reason is that of the condition. held: a node may hold it by layer 2.
+// to announcing it, and nodes what stands against each; reason is that of the condition. held: a node may hold it by layer 2; only: and no node
+// announces it by BGP.
 type announcement struct {
 	protocols, nearest, nodes, reason string
-	held                              bool
+	held, only                        bool
 }
 
 // NewExplainer works out what does not depend on a Service. World.Members and World.Established come from the Speaker
@@ -156,10 +157,19 @@ func (e *Explainer) keyOf(a address) addressKey {
 }
 
 // OnSegment are the addresses of a Service that is announced which one node is to hold by layer 2.
-func (e *Explainer) OnSegment(s *lb.Service) (held []netip.Addr) {
+func (e *Explainer) OnSegment(s *lb.Service) []netip.Addr {
+	return e.onSegment(s, func(a *announcement) bool { return a.held })
+}
+
+// OnlyOnSegment are those of OnSegment that are not announced by BGP.
+func (e *Explainer) OnlyOnSegment(s *lb.Service) []netip.Addr {
+	return e.onSegment(s, func(a *announcement) bool { return a.held && a.only })
+}
+
+func (e *Explainer) onSegment(s *lb.Service, counts func(*announcement) bool) (held []netip.Addr) {
 	for _, addr := range s.Ingress {
 		a := e.rules.address(s, addr)
-		if key := e.keyOf(a); key.l2 != "" && e.announcement(a, key).held {
+		if key := e.keyOf(a); key.l2 != "" && counts(e.announcement(a, key)) {
 			held = append(held, addr)
 		}
 	}
@@ -198,7 +208,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	if len(protocols) == 0 {
 		found = e.noNode(a, key)
 	} else {
-		found = &announcement{protocols: strings.Join(protocols, " and "), held: held}
+		found = &announcement{protocols: strings.Join(protocols, " and "), held: held, only: len(protocols) == 1}
 	}
 	if back := r.heldBackText(key.bgp); back != "" && found.protocols != "" {
 		found.protocols += "; " + back

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -135,9 +136,12 @@ type Settings struct {
 	Classes lb.Classes
 	// Finalizer: a Service with addresses gets the finalizer v1beta1.FinalizerCleanup.
 	Finalizer bool
-	// Held is how many nodes hold an address by layer 2, if that is known; nil: it is never.
-	Held func(addr netip.Addr) (holders int, known bool)
+	// Held says who holds an address; nil: that is not known.
+	Held Held
 }
+
+// Held is how many nodes hold an address by layer 2, if that is known.
+type Held func(addr netip.Addr) (holders int, known bool)
 
 // Desired is what a Service of ours should have by its assignment.
 func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *announce.Explainer, now time.Time) Service {
@@ -156,7 +160,7 @@ func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *ann
 	if changed {
 		service = want.In(o.Service)
 	}
-	want.set(has.announced(service, settings, explainer), now)
+	want.set(has.Announced(service, settings.Held, explainer), now)
 	// Annotations are written together with addresses, and one that is lost together with conditions: a tool that puts back
 	// others, or none, is not fought.
 	if len(a.Addresses) > 0 && (changed || !has.HasLast && !sameList(want.Conditions, has.Conditions)) {
@@ -168,7 +172,7 @@ func (o *Observed) Desired(a *ipam.Assignment, settings Settings, explainer *ann
 // Stays is a Service whose addresses are left as they are for now.
 func (o *Observed) Stays(settings Settings, explainer *announce.Explainer, now time.Time) Service {
 	stays := o.Written
-	stays.set(stays.announced(o.Service, settings, explainer), now)
+	stays.set(stays.Announced(o.Service, settings.Held, explainer), now)
 	return stays
 }
 
@@ -246,24 +250,40 @@ func assigned(a *ipam.Assignment) Condition {
 	return Condition{Type: v1beta1.ConditionAddressAssigned, True: outcome.Assigned, Reason: outcome.Reason, Message: outcome.Message}
 }
 
-// announced is the condition Announced of a Service that has these conditions so far. An address that was left to another host becomes
-// announced when a node holds it, and not while none reports the conflict: the holder was restarted perhaps, or is another, and has not
-// probed the address yet.
-func (s *Service) announced(service *lb.Service, settings Settings, explainer *announce.Explainer) Condition {
+// AwaitsHolder reports whether conditions say that a Service is announced when a node reports that it holds its address.
+func AwaitsHolder(conditions []metav1.Condition) bool {
+	c := meta.FindStatusCondition(conditions, v1beta1.ConditionAnnounced)
+	return c != nil && c.Reason == announce.ReasonNoHolder.Name
+}
+
+// Announced is the condition Announced of a Service that has these conditions so far. It becomes True when nodes hold what is announced
+// by layer 2 alone, so not before they have probed it, and stays so while an address has no holder for a moment. An address that was left
+// to another host is not announced before a node holds it either, although no report has the conflict any more: its holder was restarted
+// perhaps, or is another, and has not probed yet.
+func (s *Service) Announced(service *lb.Service, held Held, explainer *announce.Explainer) Condition {
 	now := Announced(explainer.Explain(service))
 	before := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionAnnounced)
-	if !now.True || settings.Held == nil || before == nil || before.Status == metav1.ConditionTrue || before.Reason != announce.ReasonAddressConflict.Name {
+	if !now.True || held == nil || before != nil && before.Status == metav1.ConditionTrue {
 		return now
 	}
-	if !slices.ContainsFunc(explainer.OnSegment(service), settings.awaits) {
+	if before != nil && before.Reason == announce.ReasonAddressConflict.Name {
+		if slices.ContainsFunc(explainer.OnSegment(service), held.awaits) {
+			return Condition{Type: now.Type, Reason: announce.ReasonAddressConflict, Message: before.Message}
+		}
 		return now
 	}
-	return Condition{Type: now.Type, Reason: announce.ReasonAddressConflict, Message: before.Message}
+	addresses := explainer.OnlyOnSegment(service)
+	if i := slices.IndexFunc(addresses, held.awaits); i >= 0 {
+		return Condition{
+			Type: now.Type, Reason: announce.ReasonNoHolder, Message: fmt.Sprintf("%s: no node has reported yet that it holds it by layer 2", addresses[i]),
+		}
+	}
+	return now
 }
 
 // awaits reports whether no node holds an address.
-func (s *Settings) awaits(addr netip.Addr) bool {
-	holders, known := s.Held(addr)
+func (h Held) awaits(addr netip.Addr) bool {
+	holders, known := h(addr)
 	return known && holders == 0
 }
 
@@ -287,8 +307,8 @@ const maxFolded = 1024
 func Events(before, after *Service, released []ipam.Release) []Event {
 	var events []Event
 	for _, c := range after.Conditions {
-		if c.Type == v1beta1.ConditionProvenance {
-			continue // it is for programs
+		if c.Type == v1beta1.ConditionProvenance || c.Reason == announce.ReasonNoHolder.Name {
+			continue // it is for programs, or passes in a moment
 		}
 		if has := meta.FindStatusCondition(before.Conditions, c.Type); has != nil && has.Reason == c.Reason {
 			continue
