@@ -71,7 +71,7 @@ func TestCluster_UnheldBeforeItsFirstHolder(t *testing.T) {
 		pool := &v1beta1.IPAddressPool{ObjectMeta: meta("lan"), Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.200/29"}}}
 		speaker := &v1beta1.Speaker{ObjectMeta: meta("n1")}
 		speaker.Status.Conditions = condition(v1beta1.ConditionMembershipKnown, metav1.ConditionTrue, "Known")
-		c := New(Input{Now: now, Settings: Settings{Classes: lb.Classes{Classless: true}}, Objects: []runtime.Object{
+		c := New(Input{Now: now, Objects: []runtime.Object{
 			service, slice, pool, speaker, &corev1.Node{ObjectMeta: meta("n1")}, &v1beta1.L2Advertisement{ObjectMeta: meta("lan")},
 		}})
 		if got := c.unheldOf(c.announceWorld().Services[0]); len(got) != test.want {
