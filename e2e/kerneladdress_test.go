@@ -68,7 +68,7 @@ func TestLayer2_ConflictingAddressWaitsThroughARollOut(t *testing.T) {
 		awaitCondition(t, printer, "daymark.io/Announced", "False AddressConflict")
 		awaitConflict(t, cluster, address)
 		for _, event := range printer.Events() {
-			if strings.Contains(event, "Announced: ") {
+			if strings.Contains(event, "Announced: "+address.String()) {
 				t.Errorf("the Service was said to be announced: %s", event)
 			}
 		}
