@@ -4,6 +4,7 @@
 // announced and which gateway is a BGP peer (internal/core/announce), and it changes none of them.
 //
 // The content of a netlink notification is not used: after any of them, everything is read again. So notifications that
-// are lost (ENOBUFS) or out of order cannot leave a wrong state. Unknown is not empty: until the first complete dump,
+// are lost (ENOBUFS) or out of order cannot leave a wrong state. Only links and addresses are read alone when a dump would take long: a full
+// routing table must not keep a cable that lost its carrier from being noticed. Unknown is not empty: until the first complete dump,
 // Links and Gateways return false.
 package link

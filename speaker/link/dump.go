@@ -20,45 +20,61 @@ const maxDumps = 10
 
 var errInterrupted = errors.New("the kernel's table kept changing while it was read")
 
-// state is the result of one dump.
+// state is what is read, in the form that others use.
 type state struct {
 	links    []lb.Link
 	gateways []lb.Gateway
 }
 
-// dump reads all links with their addresses, in order of name, and the default gateways, in order of use.
-func dump() (state, error) {
-	for range maxDumps {
-		all, err := dumpOnce()
-		if !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return all, err
-		}
-	}
-	return state{}, errInterrupted
+// dump is what is read at once: all links with their addresses, the routes that count, and the preferences of routers.
+type dump struct {
+	links       []netlink.Link
+	addrs       []netlink.Addr
+	routes      routes
+	preferences preferences
 }
 
-// dumpOnce is one attempt of dump, which a change may interrupt.
-func dumpOnce() (state, error) {
+// readDump reads everything.
+func readDump() (d dump, err error) {
+	err = consistently(func() error {
+		if d.links, d.addrs, err = readLinks(); err != nil {
+			return err
+		}
+		if d.routes, err = readRoutes(); err != nil {
+			return err
+		}
+		d.preferences, err = readPreferences(d.routes.defaults)
+		return err
+	})
+	return d, err
+}
+
+// readLinks reads all links and their addresses.
+func readLinks() ([]netlink.Link, []netlink.Addr, error) {
 	links, err := netlink.LinkList()
 	if err != nil {
-		return state{}, err
+		return nil, nil, err
 	}
 	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return state{}, err
+	return links, addrs, err
+}
+
+// consistently reads until no change has interrupted it.
+func consistently(read func() error) error {
+	for range maxDumps {
+		if err := read(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return err
+		}
 	}
-	routes, err := readRoutes()
-	if err != nil {
-		return state{}, err
-	}
-	preferences, err := readPreferences(routes.defaults)
-	if err != nil {
-		return state{}, err
-	}
-	all := state{links: convertLinks(links, addrs)}
-	all.gateways = gateways(routes.defaults, preferences, all.links, tables(links))
-	routes.assign(all.links)
-	return all, nil
+	return errInterrupted
+}
+
+// state has the links in order of name, and the default gateways in order of use.
+func (d *dump) state() state {
+	all := state{links: convertLinks(d.links, d.addrs)}
+	all.gateways = gateways(d.routes.defaults, d.preferences, all.links, tables(d.links))
+	d.routes.assign(all.links)
+	return all
 }
 
 // tables are the names of the VRFs by their routing tables; that of the main table is empty.

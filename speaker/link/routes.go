@@ -103,7 +103,7 @@ func (r *routes) assign(links []lb.Link) {
 
 // localBeyond are those of local prefixes that are no single one of a link's own addresses, in order.
 func localBeyond(local, addresses []netip.Prefix) []netip.Prefix {
-	beyond := slices.DeleteFunc(local, func(p netip.Prefix) bool {
+	beyond := slices.DeleteFunc(slices.Clone(local), func(p netip.Prefix) bool {
 		return p.IsSingleIP() && slices.ContainsFunc(addresses, func(own netip.Prefix) bool { return own.Addr() == p.Addr() })
 	})
 	slices.SortFunc(beyond, netip.Prefix.Compare)

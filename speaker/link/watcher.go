@@ -23,8 +23,15 @@ type Watcher struct {
 
 	steps progress.Steps
 
+	// readDump reads everything, the routes included.
+	readDump func() (dump, error)
+
 	mu sync.Mutex
-	// last is the last dump; nil before the first.
+	// dump is the last one, its links perhaps newer than its routes, and began when reading it began; zero before the first. links is when
+	// reading its links began.
+	dump         dump
+	began, links time.Time
+	// last is what it says; nil before the first.
 	last *state
 }
 
@@ -33,7 +40,7 @@ func New(log *slog.Logger) *Watcher {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Watcher{log: log, changes: make(chan struct{}, 1)}
+	return &Watcher{log: log, changes: make(chan struct{}, 1), readDump: readDump}
 }
 
 // Links returns the links of this node in order of name, and false before the first dump. The slice and what it refers
@@ -72,7 +79,7 @@ func (w *Watcher) Alive() error { return w.steps.Stuck(progress.StuckAfter) }
 // is logged and tried again; meanwhile the last dump remains valid.
 func (w *Watcher) Start(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := Subscribe(ctx, w.read); err != nil && ctx.Err() == nil {
+		if err := subscribe(ctx, w.read, w.readLinks); err != nil && ctx.Err() == nil {
 			w.log.Warn("links are not followed, trying again", "error", err, "after", retryInterval)
 			sleep(ctx, retryInterval)
 		}
@@ -80,20 +87,59 @@ func (w *Watcher) Start(ctx context.Context) error {
 	return nil
 }
 
-// read makes a dump and wakes the receiver of Changes if it differs from the last one.
+// read makes a dump and wakes the receiver of Changes if what it says differs from the last one.
 func (w *Watcher) read() error {
 	defer w.steps.Begin("reads links and routes")()
-	now, err := dump()
+	began := time.Now()
+	now, err := w.readDump()
 	if err != nil {
 		return fmt.Errorf("read links: %w", err)
 	}
 	w.mu.Lock()
-	changed := !reflect.DeepEqual(w.last, &now)
-	w.last = &now
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if w.links.After(began) {
+		now.links, now.addrs = w.dump.links, w.dump.addrs // They were read while the routes were.
+	} else {
+		w.links = began
+	}
+	w.dump, w.began = now, began
+	w.publish()
+	return nil
+}
 
-	if changed {
-		notify(w.changes)
+// readLinks reads the links and their addresses alone, unless a whole dump has done that since they have changed: one of a full routing
+// table takes long, and is rested from for longer. The routes are those of the last dump meanwhile.
+func (w *Watcher) readLinks(changed time.Time) error {
+	w.mu.Lock()
+	done := w.last == nil || !w.began.Before(changed)
+	w.mu.Unlock()
+	if done {
+		return nil
+	}
+	defer w.steps.Begin("reads links")()
+	began := time.Now()
+	var now dump
+	err := consistently(func() (err error) {
+		now.links, now.addrs, err = readLinks()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read links: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.links.Before(began) {
+		w.dump.links, w.dump.addrs, w.links = now.links, now.addrs, began
+		w.publish()
 	}
 	return nil
+}
+
+// publish brings what the dump says up to date, and wakes the receiver of Changes if it differs. The caller holds mu.
+func (w *Watcher) publish() {
+	now := w.dump.state()
+	if !reflect.DeepEqual(w.last, &now) {
+		w.last = &now
+		notify(w.changes)
+	}
 }

@@ -31,6 +31,14 @@ func start(t *testing.T) *Watcher {
 	if links, known := w.Links(); known || links != nil {
 		t.Fatalf("before Start: Links() = %v, %v, want unknown", links, known)
 	}
+	startIt(t, w)
+	await(t, w, "the first table", func([]lb.Link) error { return nil })
+	return w
+}
+
+// startIt runs a Watcher for the length of the test.
+func startIt(t *testing.T, w *Watcher) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Start(ctx) }()
@@ -40,8 +48,6 @@ func start(t *testing.T) *Watcher {
 			t.Errorf("Start ended with %v", err)
 		}
 	})
-	await(t, w, "the first table", func([]lb.Link) error { return nil })
-	return w
 }
 
 // await waits only for the Watcher's own wakes until its links are as wanted.
@@ -257,6 +263,70 @@ func TestWatcher_FollowsABurst(t *testing.T) {
 		}
 		return fmt.Errorf("%+v", links)
 	})
+}
+
+// A node that speaks a routing protocol may have a full table, which takes long to read.
+func TestWatcher_LinksDoNotWaitForRoutes(t *testing.T) {
+	w := New(nil)
+	held, reads := make(chan struct{}), make(chan struct{}, 8)
+	w.readDump = func() (dump, error) {
+		d, err := readDump()
+		reads <- struct{}{}
+		<-held
+		return d, err
+	}
+	startIt(t, w)
+	t.Cleanup(func() { close(held) })
+	<-reads
+	ip(t, "link add slow0 type veth peer name slow1")
+	ip(t, "link set slow0 up")
+	ip(t, "link set slow1 up")
+	if _, known := w.Links(); known {
+		t.Fatal("links are known before the first dump")
+	}
+	held <- struct{}{} // The first dump knows nothing of the cable, and is of use all the same.
+	<-reads            // The next one is under way, and has read the links already.
+	await(t, w, "a link that goes up while routes are read", is(lb.Link{Name: "slow0", Up: true}))
+	ip(t, "link set slow1 down")
+	await(t, w, "a link that goes down while routes are read", is(lb.Link{Name: "slow0"}))
+	before := w.dumpedAt()
+	held <- struct{}{} // This dump says that the link is up: it is older.
+	for w.dumpedAt().Equal(before) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := is(lb.Link{Name: "slow0"})(linksOf(w)); err != nil {
+		t.Errorf("an older dump has been taken for the newest: %v", err)
+	}
+}
+
+// What was read last is said anew with links that were read since.
+func TestDump_SaysTheSameTwice(t *testing.T) {
+	ip(t, "link add twice0 type veth peer name twice1")
+	ip(t, "link set twice0 up")
+	ip(t, "addr add 198.51.100.1/32 dev twice0")
+	ip(t, "route add local 198.51.100.128/25 dev twice0")
+	d, err := readDump()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := d.state()
+	if i := slices.IndexFunc(first.links, func(l lb.Link) bool { return l.Name == "twice0" }); i < 0 || len(first.links[i].Local) != 1 {
+		t.Fatalf("it says %+v", first.links)
+	}
+	if diff := cmp.Diff(first, d.state(), cmp.AllowUnexported(state{}), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func (w *Watcher) dumpedAt() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.began
+}
+
+func linksOf(w *Watcher) []lb.Link {
+	links, _ := w.Links()
+	return links
 }
 
 // TestWatcher_EqualDumpWakesNobody: a notification of a change that we do not keep (such as promiscuous mode) wakes
