@@ -3,6 +3,7 @@ package layer2
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
@@ -101,6 +102,53 @@ func TestResponder_SaysThatItCannotAnswer(t *testing.T) {
 	}
 }
 
+// The rule is about addresses, and those who ask for others are answered all the while. It stays when the election has taken the addresses
+// away: the node must not take part again until it could answer.
+func TestResponder_SaysForWhichAddressItCannotAnswer(t *testing.T) {
+	netnstest.NeedProgram(t, "nft")
+	for name, rule := range map[string]string{
+		"one address":                          "arp saddr ip " + vip4.String() + " drop",
+		"all that are not the node's":          "arp saddr ip != { 192.0.2.1, 0.0.0.0 } drop",
+		"answers about what is not the node's": "arp operation reply arp saddr ip != { 192.0.2.1, 0.0.0.0 } drop",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSegment(t, "near0")
+			r := begin(t, Config{})
+			all := []netip.Addr{vip4}
+			for i := range byte(8) {
+				all = append(all, netip.AddrFrom4([4]byte{192, 0, 2, 70 + i}))
+			}
+			mustSet(t, r, on([]string{"near0"}, all...))
+			conn, ours := s.listen(t, unix.ETH_P_ARP), s.mac(t)
+			send(t, conn, request(ours, client4, vip4))
+			receive(t, conn, "an answer", equalTo(arpAnswer(ours)))
+			nft(t, "add table netdev mute")
+			t.Cleanup(func() { _ = exec.Command("nft", "delete table netdev mute").Run() })
+			nft(t, "add chain netdev mute out { type filter hook egress device near0 priority 0; policy accept; }")
+			nft(t, "add rule netdev mute out "+rule)
+			netnstest.Eventually(t, "it says so", func() error {
+				for _, addr := range all {
+					send(t, conn, request(ours, client4, addr))
+				}
+				if u := r.Unable(); len(u) != 1 || !strings.Contains(u[0].Why, "answers about 192.0.2.") {
+					return fmt.Errorf("it says %v", u)
+				}
+				return nil
+			})
+			mustSet(t, r, nil)
+			for i := range time.Duration(3) {
+				if r.tryDue(time.Now().Add((1 + i) * maxUnableWait)); len(r.Unable()) != 1 {
+					t.Fatal("it takes part again, and could not answer")
+				}
+			}
+			nft(t, "delete table netdev mute")
+			if r.tryDue(time.Now().Add(4 * maxUnableWait)); len(r.Unable()) > 0 {
+				t.Errorf("when the rule is gone it says %v", r.Unable())
+			}
+		})
+	}
+}
+
 func nft(t *testing.T, command string) {
 	t.Helper()
 	if output, err := exec.CommandContext(t.Context(), "nft", command).CombinedOutput(); err != nil {
@@ -114,7 +162,7 @@ func TestResponder_AShortRefusalIsNoReasonToLetGo(t *testing.T) {
 	r := begin(t, Config{})
 	mustSet(t, r, on([]string{"near0"}, vip4))
 	s := (*r.live.Load())[0]
-	s.noteSent(errors.New("no buffer space available"), asAnswer)
+	s.noteSent(errors.New("no buffer space available"), asAnswer, arpAnswer(s.nic.mac))
 	netnstest.Eventually(t, "the next frame gets through", func() error {
 		if s.trouble.Load() != nil {
 			return errors.New("it is still in trouble")

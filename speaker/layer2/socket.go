@@ -282,7 +282,7 @@ func (s *socket) ask(addr netip.Addr, to mac, source netip.Addr) {
 // handleFrame, after its request.
 func (s *socket) send(frame []byte, as purpose) bool {
 	_, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]})
-	if s.noteSent(err, as); err != nil {
+	if s.noteSent(err, as, frame); err != nil {
 		s.metrics.failed.Inc()
 		return false
 	}

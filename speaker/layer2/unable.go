@@ -32,7 +32,9 @@ type failure struct {
 	why string
 	// addr is one of the addresses that could not be added.
 	addr netip.Addr
-	wait time.Duration
+	// refused is the address whose answers alone could not be sent; invalid: there is none.
+	refused netip.Addr
+	wait    time.Duration
 	// due is the time of the next attempt; once one has succeeded, the time from which a failure is a new one.
 	due       time.Time
 	recovered bool
@@ -66,6 +68,9 @@ func (r *Responder) failed(key socketKey, addresses addressSet, err error) {
 	}
 	for f.addr = range addresses {
 		break // any will do
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		f.refused = refused.about
 	}
 	f.why, f.due = err.Error(), now.Add(f.wait)
 	r.failures[key] = f
@@ -119,7 +124,7 @@ func (r *Responder) tryDue(now time.Time) (more bool) {
 // errNoInterface: the interface is gone, down or of another kind.
 var errNoInterface = errors.New("the interface cannot be used")
 
-// try opens a socket as for an address, if that is due, sends by it, and closes it.
+// try opens a socket as for an address, if that is due, sends by it, and closes it. What was refused about one address alone is tried once more.
 func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 	if now.Before(f.due) || f.recovered {
 		return nil
@@ -138,5 +143,5 @@ func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 			return fmt.Errorf("try again: %w", err)
 		}
 	}
-	return s.trySending()
+	return s.trySending(f.refused)
 }
