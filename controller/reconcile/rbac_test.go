@@ -91,16 +91,27 @@ func TestLoop_NeedsAllItsPermissions(t *testing.T) {
 	}
 }
 
-// The policy must hold in whatever namespace Daymark is installed.
+// The policy must hold in whatever namespace Daymark is installed, and whatever a kustomization puts before and after its names.
 func TestPolicy_SpeakerWritesItsOwnObjectOnly(t *testing.T) {
+	for _, account := range []string{"daymark-speaker", "acme-daymark-speaker", "daymark-speaker-b", "acmedaymark-speakerb"} {
+		t.Run(account, func(t *testing.T) { testOwnObject(t, account) })
+	}
+}
+
+func testOwnObject(t *testing.T, account string) {
 	c := newCluster(t)
 	const elsewhere = "load-balancer"
 	must(t, c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}))
-	c.apply(t, "../../config/rbac/speaker.yaml", elsewhere)
+	for _, object := range c.apply(t, "../../config/rbac/speaker.yaml", elsewhere) {
+		if subjects, bound := object.Object["subjects"].([]any); bound && account != "daymark-speaker" {
+			subjects[0].(map[string]any)["name"] = account
+			must(t, c.Update(t.Context(), object))
+		}
+	}
 	c.apply(t, "../../config/rbac/speaker_own_object.yaml", elsewhere)
 	config := rest.CopyConfig(c.config)
 	config.Impersonate = rest.ImpersonationConfig{
-		UserName: "system:serviceaccount:" + elsewhere + ":daymark-speaker",
+		UserName: "system:serviceaccount:" + elsewhere + ":" + account,
 		Extra:    map[string][]string{"authentication.kubernetes.io/node-name": {"n1"}},
 	}
 	speaker, err := client.New(config, client.Options{Scheme: c.scheme})

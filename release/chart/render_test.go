@@ -104,6 +104,54 @@ func TestChart_GivesTheSameObjectsAsKustomize(t *testing.T) {
 	}
 }
 
+// A kustomization of somebody else puts letters before and after all names, and what names them follows.
+func TestKustomize_NamesMayHaveAPrefixAndASuffix(t *testing.T) {
+	overlay := t.TempDir()
+	base, err := filepath.Abs(root + "/config/default")
+	must(t, err)
+	relative, err := filepath.Rel(overlay, base)
+	must(t, err)
+	must(t, os.WriteFile(overlay+"/kustomization.yaml", []byte("namePrefix: acme-\nnameSuffix: -b\nresources: ["+relative+"]\n"), 0o600))
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
+	must(t, err)
+	text, err := made.AsYaml()
+	must(t, err)
+	all := byKey(objects(t, []File{{overlay, string(text)}}))
+	names := func(object *unstructured.Unstructured, kind string, path ...string) {
+		t.Helper()
+		name, found, err := unstructured.NestedString(object.Object, path...)
+		if key := kind + "/" + name; err != nil || !found || all[key] == nil {
+			t.Errorf("%s %s names %s, which is not there", object.GetKind(), object.GetName(), key)
+		}
+	}
+	for _, object := range all {
+		switch object.GetKind() {
+		case "RoleBinding", "ClusterRoleBinding":
+			names(object, strings.TrimSuffix(object.GetKind(), "Binding"), "roleRef", "name")
+			subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+			must(t, err)
+			for _, subject := range subjects {
+				names(&unstructured.Unstructured{Object: subject.(map[string]any)}, "ServiceAccount", "name")
+			}
+		case "ValidatingAdmissionPolicyBinding":
+			names(object, "ValidatingAdmissionPolicy", "spec", "policyName")
+		case "DaemonSet", "Deployment":
+			names(object, "ServiceAccount", "spec", "template", "spec", "serviceAccountName")
+		case "Role":
+			rules, _, err := unstructured.NestedSlice(object.Object, "rules")
+			must(t, err)
+			for _, rule := range rules {
+				if listed, named := rule.(map[string]any)["resourceNames"]; named && !reflect.DeepEqual(listed, []any{"acme-daymark-speaker-b"}) {
+					t.Errorf("a Role names %v", listed)
+				}
+			}
+		}
+	}
+	if all["DaemonSet/acme-daymark-speaker-b"] == nil || all["Namespace/"+Namespace] == nil || all["CustomResourceDefinition/bgppeers.daymark.io"] == nil {
+		t.Error("other names are as they should not be")
+	}
+}
+
 func TestGenerated_IsUpToDate(t *testing.T) {
 	files, err := Generated(root)
 	must(t, err)
