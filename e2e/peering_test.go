@@ -151,9 +151,14 @@ func TestBGP_ConnectionsSpreadOverAllNodes(t *testing.T) {
 	routed(t, cluster, "spread", peer("spread"), "198.19.19.0/24")
 }
 
-// awaitThroughAll waits until connections come through every node. The router may know an address before kube-proxy on each node does.
+// awaitThroughAll waits until connections come through every node. The router may know an address before kube-proxy on each node does: what
+// comes by then leaves an entry in the node's connection tracking, with which a later connection from the same port goes astray for two minutes.
+// So the nodes are asked first.
 func awaitThroughAll(t testing.TB, cluster *lab.Cluster, address netip.Addr) {
 	t.Helper()
+	for _, node := range cluster.NodeNames() {
+		lab.Eventually(t, waitTimeout, node+" serves "+url(address), func() error { return cluster.Node(node).Serves(url(address)) })
+	}
 	var through []string
 	lab.Eventually(t, waitTimeout, "connections come through every node", func() error {
 		answer, err := cluster.FarClient().Get(url(address))

@@ -136,6 +136,13 @@ func (n Node) Leave(address netip.Addr) {
 // Proxy is the node's service proxy.
 func (n Node) Proxy() Daemon { return Daemon{n.Node.Proxy, n.c} }
 
+// Serves asks for a page from the node itself: its service proxy translates that as it does what comes from outside.
+func (n Node) Serves(url string) error {
+	n.c.t.Helper()
+	_, err := probe.Page(context.Background(), n.Namespace, url)
+	return err //nolint:wrapcheck // It says what was asked.
+}
+
 // Get fetches a page from a port of the node itself, from the API server's host: the status code and the body.
 func (n Node) Get(port int, path string) (int, string, error) {
 	url := fmt.Sprintf("http://%s%s", netip.AddrPortFrom(n.V4, uint16(port)), path)
