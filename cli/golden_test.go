@@ -223,6 +223,8 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, cut(all), line)
 	case "near":
 		return ask(t, near(all), line)
+	case "full":
+		return ask(t, full(all), line)
 	case "elsewhere":
 		return ask(t, elsewhere(all), line)
 	case "uninstalled":
@@ -260,6 +262,8 @@ func TestCommands_Print(t *testing.T) {
 		{"broken as tenant", "services -n default"},
 		{"healthy", "status"},
 		{"healthy as drained", "status"},
+		{"healthy as full", "status"},
+		{"healthy as full", "explain pool lan"},
 		{"healthy as elsewhere", "status"},
 		{"healthy as elsewhere", "explain web"},
 		{"healthy as elsewhere", "status --daymark-namespace daymark-system"},

@@ -71,6 +71,18 @@ func nowhere(all *source.Memory) source.Source {
 	return all
 }
 
+// full has a pool of one address, which a Service has, as when it was made for that one.
+func full(all *source.Memory) source.Source {
+	for _, item := range all.Items {
+		if pool, ok := item.(*v1beta1.IPAddressPool); ok && pool.Name == "lan" {
+			pool.Spec.Addresses, pool.Status.IPv4 = []v1beta1.AddressRange{"192.0.2.200/32"}, &v1beta1.AddressCount{Assigned: 1, Available: "0"}
+			c := meta.FindStatusCondition(pool.Status.Conditions, v1beta1.ConditionExhausted)
+			c.Status, c.Reason, c.Message = metav1.ConditionTrue, status.Exhausted.Name, "no IPv4 address is left: 1 in use"
+		}
+	}
+	return all
+}
+
 // told has Events about objects that are in no namespace, and an older one about another node.
 func told(all *source.Memory) source.Source {
 	for i, about := range []string{"Node n1", "Speaker n1", "IPAddressPool lan", "BGPPeer tor", "Node n2"} {

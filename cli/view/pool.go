@@ -59,7 +59,7 @@ func (c *Cluster) ExplainPool(name string) *PoolExplanation {
 	}
 	self := subject{kind: "IPAddressPool", name: name}
 	x := &PoolExplanation{
-		PoolLine: PoolLine{Name: name}, Conditions: c.conditionLines("IPAddressPool", raw.Status.Conditions),
+		PoolLine: PoolLine{Name: name}, Conditions: c.poolConditions(raw),
 		Addresses: lb.Strings(pool.Ranges), Exclude: lb.Strings(pool.Exclude), Serves: serves(pool), Unseen: c.Unseen,
 		Problems: c.problemsAbout(nil, self), Events: c.eventsOf(self),
 	}

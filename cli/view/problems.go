@@ -110,7 +110,11 @@ func problem(severity Severity, kind, name string, line *ConditionLine, command 
 
 // wrongLines are the conditions that say that something is wrong.
 func (c *Cluster) wrongLines(kind string, conditions []metav1.Condition) []ConditionLine {
-	return slices.DeleteFunc(c.conditionLines(kind, conditions), func(l ConditionLine) bool { return !l.Wrong })
+	return wrongOf(c.conditionLines(kind, conditions))
+}
+
+func wrongOf(lines []ConditionLine) []ConditionLine {
+	return slices.DeleteFunc(lines, func(l ConditionLine) bool { return !l.Wrong })
 }
 
 func (c *Cluster) speakerProblems() (found []Problem) {
@@ -196,7 +200,9 @@ func (c *Cluster) configurationProblems() (found []Problem) {
 	}
 	warning := func(*ConditionLine) Severity { return Warning }
 	for _, o := range all[*v1beta1.IPAddressPool](c) {
-		add("IPAddressPool", o.Name, "explain pool "+o.Name, o.Status.Conditions, warning)
+		for _, line := range wrongOf(c.poolConditions(o)) {
+			found = append(found, problem(Warning, "IPAddressPool", o.Name, &line, "explain pool "+o.Name))
+		}
 	}
 	for _, o := range all[*v1beta1.BGPPeer](c) {
 		add("BGPPeer", o.Name, "explain peer "+o.Name, o.Status.Conditions, func(l *ConditionLine) Severity {
