@@ -78,7 +78,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	sessions, holdWait := l.holdSessions(now, seen, plan, departure.Sessions(sessions, stage, l.leavingWhy()))
 	wait = soonest(wait, turnWait, routesWait, holdWait, passed.wait, gatewayWait, heldWait, decision.Wait, m.proxy.verdict.Wait, seen.addressWait)
 	return &desired{
-		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.inCluster),
+		plan: plan, failOvers: failOvers(seen, layer2, m.answerers), macs: m.macs.Update(links, seen.alive, seen.inCluster),
 		layer2: layer2, contested: append(contested, decision.Announce...), defend: decision.Defend, silent: decision.Silent,
 		questions: questions, searches: plan.Layer2Searches(decision.Search),
 		local: gossip.LocalState{

@@ -118,7 +118,13 @@ func (s *snapshot) inCluster(name string) bool {
 // runs reports whether the kernel of a node of the cluster is taken to run: the node is not down, or its speaker is alive though its kubelet
 // is stopped, or does not reach the API server.
 func (s *snapshot) runs(node string) bool {
-	return s.inCluster(node) && (!s.down(node) || slices.Contains(s.view.Alive, node))
+	return s.inCluster(node) && (!s.down(node) || s.alive(node))
+}
+
+// alive reports whether the speaker of a node is alive.
+func (s *snapshot) alive(node string) bool {
+	_, found := slices.BinarySearch(s.view.Alive, node)
+	return found
 }
 
 // heardOnDownNodes are the first nodes, in order of name, that are down though their speakers are alive.

@@ -1,7 +1,6 @@
 package announce
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -19,8 +18,9 @@ type ClusterMACs map[string]map[string]string
 type NodeMAC struct{ MAC, Node, Interface string }
 
 // Update adds the links that are known now, by node, forgets the nodes that are no part of the cluster any more, and
-// returns all addresses, sorted, each once.
-func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node string) bool) []NodeMAC {
+// returns all addresses, sorted, each once. Of several nodes that one is named which has the address now and whose speaker is alive: a node
+// may have got another name, or a network card of another one.
+func (m ClusterMACs) Update(links map[string][]lb.Link, alive, inCluster func(node string) bool) []NodeMAC {
 	for node := range m {
 		if !inCluster(node) {
 			delete(m, node)
@@ -30,14 +30,40 @@ func (m ClusterMACs) Update(links map[string][]lb.Link, inCluster func(node stri
 	for node, links := range links {
 		m.add(node, links)
 	}
-	var all []NodeMAC
+	best := map[string]heldMAC{}
+	// order does not matter: the best has an order.
 	for node, own := range m {
 		for mac, name := range own {
-			all = append(all, NodeMAC{mac, node, name})
+			now := slices.ContainsFunc(links[node], func(l lb.Link) bool { return l.MAC == mac || l.PermanentMAC == mac })
+			found := heldMAC{NodeMAC{mac, node, name}, now, now && alive(node)}
+			if other, exists := best[mac]; !exists || found.before(&other) {
+				best[mac] = found
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b NodeMAC) int { return cmp.Or(strings.Compare(a.MAC, b.MAC), strings.Compare(a.Node, b.Node)) })
-	return slices.CompactFunc(all, func(a, b NodeMAC) bool { return a.MAC == b.MAC })
+	all := make([]NodeMAC, 0, len(best))
+	for _, found := range best {
+		all = append(all, found.NodeMAC)
+	}
+	slices.SortFunc(all, func(a, b NodeMAC) int { return strings.Compare(a.MAC, b.MAC) })
+	return all
+}
+
+// heldMAC is a MAC address of a node. now: the node has it, as far as its speaker has said; alive: and that speaker is.
+type heldMAC struct {
+	NodeMAC
+	now, alive bool
+}
+
+// before reports whether an address is this node's rather than another's.
+func (h *heldMAC) before(other *heldMAC) bool {
+	switch {
+	case h.alive != other.alive:
+		return h.alive
+	case h.now != other.now:
+		return h.now
+	}
+	return h.Node < other.Node
 }
 
 func (m ClusterMACs) add(node string, links []lb.Link) {
