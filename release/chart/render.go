@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -46,6 +47,9 @@ func render(cluster *rest.Config, folder string, values map[string]any, strict b
 	c, err := loader.Load(folder)
 	if err != nil {
 		return nil, fmt.Errorf("load the chart: %w", err)
+	}
+	if err := chartutil.ProcessDependencies(c, values); err != nil {
+		return nil, fmt.Errorf("look at the dependencies: %w", err)
 	}
 	all, err := util.ToRenderValues(c, values, common.ReleaseOptions{Name: "daymark", Namespace: Namespace, Revision: 1, IsInstall: true}, nil)
 	if err != nil {

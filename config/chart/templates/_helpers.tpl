@@ -1,7 +1,9 @@
-{{/* The image of a program: (list $ "speaker"). */}}
+{{/* The image of a program: (list $ "speaker"). One by an IPv6 address would be a list of YAML without its quotes. */}}
 {{- define "daymark.image" -}}
 {{- $root := index . 0 }}{{ $image := $root.Values.image }}{{ $program := index $image (index . 1) -}}
-{{ $image.registry }}/{{ $program.name }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ with $program.digest }}@{{ . }}{{ end }}
+{{- $name := printf "%s/%s:%s" ($image.registry | toString | trimSuffix "/") $program.name ($image.tag | default $root.Chart.AppVersion) -}}
+{{- with $program.digest }}{{ $name = printf "%s@%s" $name . }}{{ end -}}
+{{ ternary (quote $name) $name (hasPrefix "[" $name) }}
 {{- end }}
 
 {{/* Labels by which the pods of a component are selected. */}}
