@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -69,6 +70,9 @@ func valuesSchema(file string, specs map[string]any) ([]byte, error) {
 	for kind, spec := range specs {
 		all[kind] = spec
 	}
+	// Who misspells one reads which there are. Below the first level the library names another place than that of the mistake.
+	properties, _ := schema["properties"].(map[string]any)
+	schema["propertyNames"] = map[string]any{"enum": slices.Sorted(maps.Keys(properties))}
 	text, err = json.MarshalIndent(schema, "", "  ")
 	return append(text, '\n'), err
 }
