@@ -89,7 +89,7 @@ func (s *scaleScene) storeOne(i int, w *serviceWrite) {
 }
 
 // BenchmarkLoop_OneChanged is what a pass costs, by the number of Services: when an endpoint of one of them has changed, when there is
-// one more, which gets an address, and when nothing has changed.
+// one more, which gets an address, when a Node has another annotation that nobody reads, and when nothing has changed.
 func BenchmarkLoop_OneChanged(b *testing.B) {
 	for _, services := range []int{1000, 10000, 100000} {
 		b.Run(strconv.Itoa(services), func(b *testing.B) { benchmarkOneChanged(b, newScaleScene(b, services)) })
@@ -114,9 +114,17 @@ func benchmarkOneChanged(b *testing.B, s *scaleScene) {
 			s.cache.Put(edited)
 		},
 		"Service": s.add,
+		"annotation of a Node": func() {
+			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: strconv.Itoa(100 + s.edits)}}
+			node.Annotations = map[string]string{"example.com/seen": strconv.Itoa(s.edits)}
+			s.cache.Put(node)
+		},
 		"nothing": func() {},
 	} {
 		b.Run(name, func(b *testing.B) {
+			s.edits++
+			change() // The first change of a kind is not like those that follow.
+			pass(b)
 			b.ReportAllocs()
 			began := cputime.Used(b)
 			for b.Loop() {

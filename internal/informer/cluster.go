@@ -71,8 +71,9 @@ type Cluster struct {
 	communities *Lister[*v1beta1.Community, *v1beta1.Community]
 	speakers    *Lister[*v1beta1.Speaker, *v1beta1.Speaker]
 
-	endpoints endpoints
-	index     poolIndex
+	endpoints  endpoints
+	index      poolIndex
+	nodeValues nodes
 }
 
 // NewCluster makes a Cluster. Nothing is read before the first List. The EndpointSlices of speakers count in one namespace, that of
@@ -95,7 +96,8 @@ func NewCluster(informers cache.Informers, namespace string) *Cluster {
 
 // Snapshot is what a Cluster listed. Lists are in order of name.
 type Snapshot struct {
-	// Objects without Services, Namespaces and Reservations: the caller adds those it reads.
+	// Objects without Services, Namespaces and Reservations: the caller adds those it reads. Of the annotations of Nodes they have those that
+	// somebody reads.
 	cluster.Objects
 	// Objects of the kinds whose status the controller writes, with their values.
 	ParsedPools             []Parsed[*v1beta1.IPAddressPool, *lb.Pool]
@@ -128,6 +130,7 @@ func (c *Cluster) List(ctx context.Context) (*Snapshot, error) {
 	s.Pools = c.index.of(Values(s.ParsedPools))
 	s.L2Advertisements, s.BGPAdvertisements = Values(s.ParsedL2Advertisements), Values(s.ParsedBGPAdvertisements)
 	s.Peers, s.BFDProfiles = Values(s.ParsedPeers), Values(s.ParsedBFDProfiles)
+	s.Nodes = c.nodeValues.of(s.Nodes, s.Peers)
 	return s, nil
 }
 

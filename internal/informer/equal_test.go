@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,6 +62,48 @@ func TestCluster_WhatIsWrittenWithoutAChangeIsTheSame(t *testing.T) {
 	objects.Put(drained)
 	if after, err = kinds.List(t.Context()); err != nil || !after.ParsedPools[0].Value.Drain || after.Pools == before.Pools || !after.Nodes[0].Unschedulable {
 		t.Errorf("a change is not seen (%v)", err)
+	}
+}
+
+// Many programs write annotations into Nodes: each would have all Services looked at.
+func TestCluster_AnnotationsThatNobodyReadsAreNoChange(t *testing.T) {
+	objects, _, n, _ := equalScene("1")
+	kinds := NewCluster(objects, "daymark-system")
+	version := 1
+	annotated := func(key, value string) *lb.Node {
+		t.Helper()
+		version++
+		n = n.DeepCopy()
+		n.ResourceVersion = strconv.Itoa(version)
+		metav1.SetMetaDataAnnotation(&n.ObjectMeta, key, value)
+		objects.Put(n)
+		s, err := kinds.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Nodes[0]
+	}
+	first := annotated("cluster.x-k8s.io/machine", "1")
+	if annotated("example.com/seen", "a") != first || annotated("example.com/seen", "b") != first {
+		t.Error("a node with an annotation that nobody reads is another")
+	}
+	drained := annotated(v1beta1.AnnotationDrain, "true")
+	if !drained.Draining {
+		t.Error("the annotation that drains a node is not seen")
+	}
+	peer := &v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor", UID: "tor", ResourceVersion: "1"}}
+	peer.Spec.PeerFrom = &v1beta1.PeerFrom{NodeAnnotation: "example.com/seen"}
+	objects.Put(peer)
+	routers := annotated("cluster.x-k8s.io/machine", "2")
+	if routers.Annotations["example.com/seen"] != "b" || annotated("cluster.x-k8s.io/machine", "3") != routers {
+		t.Errorf("an annotation that a BGPPeer names from now on is not there, or others count: %v", routers.Annotations)
+	}
+	if annotated("example.com/seen", "c").Annotations["example.com/seen"] != "c" {
+		t.Error("a change of an annotation that a BGPPeer names is not seen")
+	}
+	objects.Delete(peer)
+	if annotated("example.com/seen", "d").Annotations["example.com/seen"] != "d" {
+		t.Error("an annotation that was named once is not read, though the peer may count still")
 	}
 }
 
