@@ -58,11 +58,11 @@ func oldVersions(in *Input) (found []Finding) {
 	return found
 }
 
-// nodes on which a speaker can run.
+// nodes on which a speaker can run, and is not left out by the DaemonSet.
 func (in *Input) nodes() map[string]bool {
 	names := map[string]bool{}
 	for _, n := range in.Cluster.Parsed.Nodes {
-		if n.NoSpeaker() == "" {
+		if n.NoSpeaker() == "" && in.Cluster.LeftOut(n.Name) == "" {
 			names[n.Name] = true
 		}
 	}

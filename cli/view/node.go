@@ -91,7 +91,7 @@ func (c *Cluster) ExplainNode(name string) *NodeExplanation {
 		x.Remarks = []string{"there is no Node object of this name, or it is not seen"}
 	} else {
 		x.Ready = !c.Parsed.Nodes[i].Down
-		x.Remarks = remarks(c.Parsed.Nodes[i])
+		x.Remarks = c.remarks(c.Parsed.Nodes[i])
 	}
 	var sessions []Problem
 	if x.Speaker != nil {
@@ -111,7 +111,7 @@ func (c *Cluster) ExplainNode(name string) *NodeExplanation {
 }
 
 // remarks on a node that are no reason against it by themselves.
-func remarks(n *lb.Node) (texts []string) {
+func (c *Cluster) remarks(n *lb.Node) (texts []string) {
 	for _, remark := range []struct {
 		so   bool
 		text string
@@ -119,6 +119,7 @@ func remarks(n *lb.Node) (texts []string) {
 		{n.Down, "it is not ready"},
 		{n.Unschedulable, "it is cordoned"},
 		{n.NoSpeaker() != "", "no speaker can run there: " + n.NoSpeaker()},
+		{n.NoSpeaker() == "" && c.LeftOut(n.Name) != "", "the DaemonSet of the speakers leaves it out: " + c.LeftOut(n.Name)},
 	} {
 		if remark.so {
 			texts = append(texts, remark.text)

@@ -175,16 +175,16 @@ func countAlike(problems []Problem) (left []Problem) {
 	return left
 }
 
-// missingSpeakers are nodes that are ready and have no Speaker object, though there are Speakers.
+// missingSpeakers are nodes that are ready and have no Speaker object, though one is to run there.
 func (c *Cluster) missingSpeakers() (found []Problem) {
 	if !c.sees(resourceNodes, resourceSpeakers) || c.noSpeakers() {
 		return nil // what is not seen, and what is wrong with all of them, is told already
 	}
 	for _, n := range c.Parsed.Nodes {
-		if c.speakers[n.Name] == nil && !n.Down && n.NoSpeaker() == "" {
+		if c.speakers[n.Name] == nil && !n.Down && n.NoSpeaker() == "" && c.LeftOut(n.Name) == "" {
 			found = append(found, Problem{
 				Severity: Warning, Kind: "Node", Name: n.Name, Reason: "SpeakerMissing", Message: "the node is ready, and no speaker has reported from it",
-				Remedy: "Look at the speaker's Pod on the node; if none is meant to run there, there is nothing to do.",
+				Remedy: "Look at the speaker's Pod on the node; if none is meant to run there, say so by nodeSelector of the speakers.",
 			})
 		}
 	}

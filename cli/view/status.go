@@ -22,7 +22,7 @@ type Status struct {
 
 // SpeakersLine counts nodes.
 type SpeakersLine struct {
-	// Nodes, and how many of them have a speaker that reports to be ready.
+	// Nodes that have a speaker or are to have one, and how many of them have a speaker that reports to be ready.
 	Nodes int `json:"nodes"`
 	Ready int `json:"ready"`
 	// ReadyButFor is how many more report all but what the L2Advertisements ButFor ask for, which are at fault themselves.
@@ -96,7 +96,11 @@ func written(count *v1beta1.AddressCount) *PoolCount {
 func (s SpeakersLine) Serving() int { return s.Ready + s.ReadyButFor }
 
 func (c *Cluster) speakersLine() (line SpeakersLine) {
-	line.Nodes = len(c.Parsed.Nodes)
+	for _, n := range c.Parsed.Nodes {
+		if c.speakers[n.Name] != nil || n.NoSpeaker() == "" && c.LeftOut(n.Name) == "" {
+			line.Nodes++
+		}
+	}
 	for _, s := range all[*v1beta1.Speaker](c) {
 		if lb.SpeakerGone(s) {
 			line.Gone = append(line.Gone, s.Name)

@@ -163,7 +163,7 @@ var (
 	SpeakerGone = reason.Reason{
 		Name: v1beta1.ReasonSpeakerGone, Meaning: "The status is Unknown: the node is ready and its speaker is gone. The controller has found out and " +
 			"written this; what else the object says is old.",
-		Remedy: "Look at the speaker's Pod on the node. The speaker writes its own report when it is back.",
+		Remedy: "Look at the speaker's Pod on the node. The speaker writes its own report when it is back. Where none is to run any more: kubectl delete dmspeaker NODE.",
 	}
 	Known = reason.Reason{
 		Name: "Known", Meaning: "The speaker has met the other speakers, or knows that there are none.",
