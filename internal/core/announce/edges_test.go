@@ -42,6 +42,13 @@ func TestPlan_EdgesAreAskedWhereTheGossipIsNot(t *testing.T) {
 		"nobody whose gossip comes that way": {func(_ *Contest, _ []lb.Link, _ map[string][]lb.Link, gossip map[string]netip.AddrPort) {
 			gossip["n3"] = netip.MustParseAddrPort("198.51.100.3:7946")
 		}, 1},
+		"two others by IPv6 where the gossip is IPv4": {func(c *Contest, own []lb.Link, links map[string][]lb.Link, _ map[string]netip.AddrPort) {
+			c.Addr, c.Interfaces = netip.MustParseAddr("2001:db8::200"), []string{"eth0"}
+			all := [][]lb.Link{own, links["n2"], links["n3"]}
+			for i, of := range all {
+				of[0].Addresses = append(of[0].Addresses, netip.MustParsePrefix(fmt.Sprintf("2001:db8::%d/64", i+1)))
+			}
+		}, 2},
 		"nobody who is not on the segment": {func(_ *Contest, _ []lb.Link, links map[string][]lb.Link, _ map[string]netip.AddrPort) {
 			links["n2"] = links["n2"][:1]
 		}, 1},
