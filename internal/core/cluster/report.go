@@ -17,13 +17,9 @@ import (
 // which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last, unless others hear it, and so
 // is one that is gone. One that does not know the other speakers holds no address.
 func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
-	down := downNodes(nodes, speakers)
 	members := announce.Members{Known: true}
 	established := make(map[string]map[string]bool, len(speakers))
-	for _, speaker := range speakers {
-		if down[speaker.Name] || lb.SpeakerGone(speaker) {
-			continue
-		}
+	for _, speaker := range present(nodes, speakers) {
 		if meta.IsStatusConditionTrue(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown) {
 			members.Alive = append(members.Alive, speaker.Name)
 		}
@@ -37,12 +33,13 @@ func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, ma
 	return members, established
 }
 
-// StandIns returns who answers for an address in the place of its holder, as the Speaker objects say, in order of node.
-func StandIns(speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
+// StandIns returns who answers for an address in the place of its holder, as the Speaker objects of those that are there say, in order of
+// node.
+func StandIns(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
 	found := map[netip.Addr][]announce.StandIn{}
-	for _, speaker := range speakers {
+	for _, speaker := range present(nodes, speakers) {
 		for _, held := range speaker.Status.Layer2.Held {
-			if addr, err := lb.ParseAddr(held.Address); err == nil && held.StandsInFor != "" && !lb.SpeakerGone(speaker) {
+			if addr, err := lb.ParseAddr(held.Address); err == nil && held.StandsInFor != "" {
 				found[addr] = append(found[addr], announce.StandIn{Node: speaker.Name, Holder: held.StandsInFor})
 			}
 		}
@@ -55,17 +52,15 @@ func StandIns(speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
 }
 
 // Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
-// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say, and one that
-// would not announce an address has none while another node holds it: it may take that node for a stranger, whose gossip it does not
-// hear. Where a Speaker object has no room for all of them, the addresses of these Services that it only covers count as well, unless some
-// node holds them.
-func Conflicts(speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
+// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say, nor has that of
+// a node that is down, and one that would not announce an address has none while another node holds it: it may take that node for a stranger,
+// whose gossip it does not hear. Where a Speaker object has no room for all of them, the addresses of these Services that it only covers
+// count as well, unless some node holds them.
+func Conflicts(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
 	var held map[netip.Addr]bool
+	speakers = present(nodes, speakers)
 	for _, speaker := range speakers {
-		if lb.SpeakerGone(speaker) {
-			continue
-		}
 		for _, c := range speaker.Status.Layer2.Conflicts {
 			addr, err := lb.ParseAddr(c.Address)
 			known, exists := found[addr]
@@ -92,7 +87,7 @@ func Conflicts(speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Ad
 func addMoreConflicts(found map[netip.Addr]announce.Conflict, speakers []*v1beta1.Speaker, services []*lb.Service) {
 	var held map[netip.Addr]bool
 	for _, speaker := range speakers {
-		if len(speaker.Status.Layer2.MoreConflicts) == 0 || lb.SpeakerGone(speaker) {
+		if len(speaker.Status.Layer2.MoreConflicts) == 0 {
 			continue
 		}
 		if held == nil {
@@ -111,9 +106,6 @@ func addMoreConflicts(found map[netip.Addr]announce.Conflict, speakers []*v1beta
 func heldAddresses(speakers []*v1beta1.Speaker) map[netip.Addr]bool {
 	held := map[netip.Addr]bool{}
 	for _, speaker := range speakers {
-		if lb.SpeakerGone(speaker) {
-			continue
-		}
 		for i := range speaker.Status.Layer2.Held {
 			if addr, err := lb.ParseAddr(speaker.Status.Layer2.Held[i].Address); err == nil {
 				held[addr] = true
@@ -186,6 +178,17 @@ func downNodes(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[string]bool {
 		delete(down, node)
 	}
 	return down
+}
+
+// present are the speakers that are not gone, nor on nodes that are down.
+func present(nodes []*lb.Node, speakers []*v1beta1.Speaker) []*v1beta1.Speaker {
+	down, found := downNodes(nodes, speakers), make([]*v1beta1.Speaker, 0, len(speakers))
+	for _, speaker := range speakers {
+		if !down[speaker.Name] && !lb.SpeakerGone(speaker) {
+			found = append(found, speaker)
+		}
+	}
+	return found
 }
 
 // nodeAddresses returns which addresses of Services the kernels of nodes have, as the Speaker objects say; of several nodes

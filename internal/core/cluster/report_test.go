@@ -100,7 +100,7 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 		speaker("n2", conflict("192.0.2.1", "mac2")), speaker("n1", conflict("192.0.2.1", "mac1")), speaker("n3", conflict("nonsense", "mac3")),
 	}
 	for range 2 {
-		got := Conflicts(speakers, nil)
+		got := Conflicts(nil, speakers, nil)
 		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" || c.By != "n7" || c.ByInterface != "eth1" {
 			t.Errorf("conflicts %+v", got)
 		}
@@ -116,16 +116,23 @@ func TestConflicts_OfAnAddressThatANodeHoldsAreThoseThatItAnnouncesAllTheSame(t 
 		}
 	}
 	holds := speaker("n2", func(s *v1beta1.SpeakerStatus) { s.Layer2.Held = []v1beta1.HeldAddress{{Address: "192.0.2.1"}} })
+	hears := speaker("n3", func(s *v1beta1.SpeakerStatus) { s.HeardOnDownNodes = []string{"n1", "n2"} })
+	down := func(node string) []*lb.Node { return []*lb.Node{{Name: node, Down: true}} }
 	for _, test := range []struct {
 		name     string
+		nodes    []*lb.Node
 		speakers []*v1beta1.Speaker
 		want     int
 	}{
-		{"nobody holds it", []*v1beta1.Speaker{speaker("n1", conflict(false))}, 1},
-		{"another holds it", []*v1beta1.Speaker{speaker("n1", conflict(false)), holds}, 0},
-		{"the holder announces it all the same", []*v1beta1.Speaker{speaker("n1", conflict(true)), holds}, 1},
+		{"nobody holds it", nil, []*v1beta1.Speaker{speaker("n1", conflict(false))}, 1},
+		{"another holds it", nil, []*v1beta1.Speaker{speaker("n1", conflict(false)), holds}, 0},
+		{"another holds it that is down", down("n2"), []*v1beta1.Speaker{speaker("n1", conflict(false)), holds}, 1},
+		{"another holds it whose kubelet is stopped", down("n2"), []*v1beta1.Speaker{speaker("n1", conflict(false)), holds, hears}, 0},
+		{"the holder announces it all the same", nil, []*v1beta1.Speaker{speaker("n1", conflict(true)), holds}, 1},
+		{"the holder of before did, and is down", down("n1"), []*v1beta1.Speaker{speaker("n1", conflict(true)), holds}, 0},
+		{"the holder's kubelet is stopped", down("n1"), []*v1beta1.Speaker{speaker("n1", conflict(true)), hears}, 1},
 	} {
-		if got := Conflicts(test.speakers, nil); len(got) != test.want {
+		if got := Conflicts(test.nodes, test.speakers, nil); len(got) != test.want {
 			t.Errorf("%s: %+v", test.name, got)
 		}
 	}
@@ -139,8 +146,9 @@ func TestStandIns_AreThoseOfSpeakersThatAreThere(t *testing.T) {
 	}
 	gone := speaker("n4", held("192.0.2.1", "n1"))
 	gone.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone}}
-	got := StandIns([]*v1beta1.Speaker{
+	got := StandIns([]*lb.Node{{Name: "n1"}, {Name: "n5", Down: true}}, []*v1beta1.Speaker{
 		speaker("n1", held("192.0.2.1", "")), speaker("n3", held("192.0.2.1", "n1")), gone, speaker("n2", held("192.0.2.1", "n1")),
+		speaker("n5", held("192.0.2.1", "n1")),
 	})
 	if want := []announce.StandIn{{Node: "n2", Holder: "n1"}, {Node: "n3", Holder: "n1"}}; len(got) != 1 || !slices.Equal(got[netip.MustParseAddr("192.0.2.1")], want) {
 		t.Errorf("they are %v", got)
@@ -215,13 +223,13 @@ func TestConflicts_OneMACForSeveralAddressesIsAProxy(t *testing.T) {
 		speaker("n1", conflict("192.0.2.1", "02:00:00:00:00:09")), speaker("n2", conflict("192.0.2.2", "02:00:00:00:00:09")),
 		speaker("n3", conflict("192.0.2.3", "02:00:00:00:00:08")),
 	}
-	for addr, c := range Conflicts(speakers, nil) {
+	for addr, c := range Conflicts(nil, speakers, nil) {
 		if c.Proxy {
 			t.Errorf("two addresses make a proxy of the host of %v", addr)
 		}
 	}
 	speakers = append(speakers, speaker("n4", conflict("192.0.2.4", "02:00:00:00:00:09")))
-	for addr, c := range Conflicts(speakers, nil) {
+	for addr, c := range Conflicts(nil, speakers, nil) {
 		if c.Proxy != (c.MAC == "02:00:00:00:00:09") {
 			t.Errorf("the host of %v is %+v", addr, c)
 		}

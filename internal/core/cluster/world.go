@@ -35,7 +35,7 @@ func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) an
 	w := o.AnnounceWorld(classes, options)
 	w.Members, w.Established = Report(o.Nodes, o.Speakers)
 	w.HeldBack = heldBack(o.Speakers)
-	w.Conflicts, w.StandIns = Conflicts(o.Speakers, w.Services), StandIns(o.Speakers)
+	w.Conflicts, w.StandIns = Conflicts(o.Nodes, o.Speakers, w.Services), StandIns(o.Nodes, o.Speakers)
 	w.ProxyUnhealthy = proxyUnhealthy(o.Speakers)
 	w.Links, w.Reported = o.ReportedLinks(), true
 	w.NodeAddresses = nodeAddresses(o.Nodes, o.Speakers, w.Services)
