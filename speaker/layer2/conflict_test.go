@@ -333,8 +333,9 @@ func TestResponder_EndsAConflictAfterSilence(t *testing.T) {
 	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: client.String(), Interface: "near0", Announced: true})
 	r.detector.mu.Lock()
-	d := &r.detector.vips[vip4].acd
-	d.conflict.lastSeen, d.due = d.conflict.lastSeen.Add(-conflictTimeout), time.Now()
+	v := r.detector.vips[vip4]
+	v.acd.conflict.lastSeen, v.acd.due = v.acd.conflict.lastSeen.Add(-conflictTimeout), time.Now()
+	r.detector.reschedule(vip4, v)
 	r.detector.mu.Unlock()
 	notify(r.detector.wake)
 	awaitChange(t, r, "the foreign host has been silent")

@@ -24,6 +24,8 @@ type vip struct {
 	sharing atomic.Pointer[announce.Sharing]
 	// acd is guarded by the mutex of the conflictDetector.
 	acd acd
+	// queued is the time of its acd for which it is in the queue of the conflictDetector; guarded by the same.
+	queued time.Time
 	// kernelsAnswer as in announce.Layer2Address, guarded by the same.
 	kernelsAnswer bool
 	// looksAgain: the answers of others are a conflict, so it is worth while to probe from time to time. It is read by the announcer.
@@ -43,6 +45,8 @@ type conflictDetector struct {
 	vips map[netip.Addr]*vip
 	// pending are the addresses with something due: few, most of the time.
 	pending map[netip.Addr]*vip
+	// queue has those of pending, in the order in which they are due.
+	queue dueQueue
 	// budget for probes. An interface sends no more than all of them.
 	budget budget
 	// released were left to other hosts, and are still announced for a moment.
@@ -169,13 +173,10 @@ func (d *conflictDetector) due(now time.Time) (do dueNow) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	do.released, d.released = d.released, nil
+	d.dueLater(now, &do)
 	for current := range turns {
-		for addr, v := range d.pending {
-			if turn, probe := v.acd.turnOf(now); turn != current || probe && !d.budget.take(now) {
-				continue // What finds no budget stays due; the next call is soon.
-			}
-			d.step(now, addr, v, &do)
-			d.reschedule(addr, v)
+		if !d.dueInTurn(now, current, &do) {
+			break // What finds no budget stays due; the next call is soon.
 		}
 	}
 	return do
@@ -206,6 +207,7 @@ func (d *conflictDetector) probeFailed(addr netip.Addr) {
 	defer d.mu.Unlock()
 	if v := d.vips[addr]; v != nil {
 		v.acd.probeFailed(time.Now())
+		d.reschedule(addr, v)
 	}
 }
 
@@ -270,17 +272,6 @@ func (d *conflictDetector) clearConflicts(inCluster func(mac) bool) (ended bool)
 	return ended
 }
 
-// untilNext returns how long it is until something is due.
-func (d *conflictDetector) untilNext(now time.Time) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	wait := time.Hour // notify ends the wait when something is due earlier.
-	for _, v := range d.pending {
-		wait = min(wait, v.acd.due.Sub(now))
-	}
-	return max(wait, timerGranularity)
-}
-
 // conflictEnded counts and logs the end of a conflict; nil: there was none.
 func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost) {
 	if host == nil || !host.certain {
@@ -290,13 +281,15 @@ func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost)
 	d.log.Info("the conflict about an address is over", "address", addr, "mac", host.mac.String(), "since", host.since)
 }
 
-// reschedule keeps pending up to date for one address and wakes detectConflicts if the address is new there. The time
+// reschedule keeps pending and the queue up to date for one address and wakes detectConflicts if the address is new there. The time
 // of one that was pending already is known to it. The caller holds mu.
 func (d *conflictDetector) reschedule(addr netip.Addr, v *vip) {
 	if v.acd.due.IsZero() {
 		delete(d.pending, addr)
+		v.queued = time.Time{}
 		return
 	}
+	d.schedule(addr, v)
 	if d.pending[addr] != v {
 		d.pending[addr] = v
 		notify(d.wake)

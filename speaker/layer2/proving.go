@@ -79,6 +79,14 @@ func (d *acd) lookDue(now time.Time) bool {
 	return ahead.stepHeld(now) == doLook
 }
 
+// lookEnds is when a look that is due is not needed any more.
+func (d *acd) lookEnds() time.Time {
+	if d.conflict == nil {
+		return d.provenAt
+	}
+	return d.conflict.lastSeen.Add(conflictTimeout)
+}
+
 // yields reports whether an address that is held is left to a host that uses it, and does so.
 func (d *acd) yields(by user) bool {
 	if !d.holding || !d.unproven() || by.owner.other() || d.detection == v1beta1.ConflictWarn {

@@ -1,0 +1,114 @@
+package layer2
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/bubble"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+)
+
+// TestConflictDetector_LeavesNothingThatIsDue: whatever happens to addresses, what is due is done by the next look, but for probes that
+// there is no budget for, and the next look is in time.
+func TestConflictDetector_LeavesNothingThatIsDue(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) { testNothingLeft(t, rand.New(rand.NewPCG(seed, 0))) })
+		})
+	}
+}
+
+func testNothingLeft(t *testing.T, random *rand.Rand) {
+	d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 100)
+	d.jitter = random.Float64
+	all := many(300)
+	foreign := mac{2, 0, 0, 0, 0, 9}
+	for range 2000 {
+		addr := all[random.IntN(len(all))]
+		switch random.IntN(100) {
+		case 0:
+			d.setAddresses(someAddresses(random, all))
+		case 1:
+			d.restartProbing(all[:random.IntN(len(all))])
+		case 2:
+			d.clearConflicts(func(mac) bool { return true })
+		case 3, 4, 5, 6:
+			d.addressInUse(addressUse{addr: addr, by: foreign, probe: random.IntN(3) == 0}, owner{}, "eth0")
+		case 7:
+			d.probeFailed(addr)
+		}
+		now := time.Now()
+		do := d.due(now)
+		for _, addr := range do.probes {
+			if random.IntN(50) == 0 {
+				d.probeFailed(addr)
+			}
+		}
+		wait := d.untilNext(now)
+		checkNothingLeft(t, d, now, wait)
+		time.Sleep(min(wait, time.Duration(random.IntN(int(time.Second)))))
+	}
+}
+
+// someAddresses are some of the addresses, as they may be desired.
+func someAddresses(random *rand.Rand, all []netip.Addr) (some []announce.Layer2Address) {
+	detections := []v1beta1.ConflictDetection{"", v1beta1.ConflictProbe, v1beta1.ConflictWarn, v1beta1.ConflictOff}
+	for _, addr := range all {
+		if random.IntN(3) > 0 {
+			some = append(some, announce.Layer2Address{
+				Addr: addr, Interfaces: []string{"eth0"}, Probe: random.IntN(4) > 0, OnTrial: random.IntN(2) == 0,
+				KernelsAnswer: random.IntN(20) == 0, Detection: detections[random.IntN(len(detections))],
+			})
+		}
+	}
+	return some
+}
+
+func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for addr, v := range d.vips {
+		due := v.acd.due
+		if pending := d.pending[addr] == v; pending == due.IsZero() {
+			t.Fatalf("%s is due %v, pending: %v", addr, due, pending)
+		}
+		_, probe := v.acd.turnOf(now)
+		switch {
+		case due.IsZero():
+		case due.After(now) && due.Sub(now) < wait && wait > timerGranularity:
+			t.Fatalf("%s is due in %v, and the next look is in %v", addr, due.Sub(now), wait)
+		case !due.After(now) && (!probe || d.budget.tokens >= 1):
+			t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, d.budget.tokens, probe)
+		case !due.After(now) && wait > time.Second/100+time.Millisecond:
+			t.Fatalf("%s waits for a budget, and the next look is in %v", addr, wait)
+		}
+	}
+}
+
+// BenchmarkConflictDetector_NewAddresses is what the detector itself takes for so many new addresses, from the first probe until all are
+// proven, by a clock of its own. Nothing in it grows with the square of their number.
+func BenchmarkConflictDetector_NewAddresses(b *testing.B) {
+	for _, count := range []int{1000, 10000, 30000} {
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			var desired []announce.Layer2Address
+			for _, addr := range many(count) {
+				desired = append(desired, announce.Layer2Address{Addr: addr, Interfaces: []string{"eth0"}, Probe: true})
+			}
+			for b.Loop() {
+				d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), DefaultAnnouncementRate)
+				d.setAddresses(desired)
+				for now := time.Now(); len(d.pending) > 0; now = now.Add(d.untilNext(now)) {
+					d.due(now)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/address")
+		})
+	}
+}
