@@ -41,6 +41,8 @@ type cluster struct {
 	now    func() time.Time
 	// patience is how long the API server has for one answer.
 	patience time.Duration
+	// poll is the time between two lists of what the user may not watch.
+	poll time.Duration
 
 	// asked once for served, the versions in which the API server has kinds of Daymark.
 	asked  sync.Once
@@ -59,7 +61,7 @@ func NewCluster(config *rest.Config, now func() time.Time) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &cluster{config: config, http: shared, now: now, patience: patience}, nil
+	return &cluster{config: config, http: shared, now: now, patience: patience, poll: pollInterval}, nil
 }
 
 // client that knows the queries' kinds without asking the API server which it has.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -14,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Follow watches what Read finds. What cannot be read at the start is not looked for again.
+// Follow watches what Read finds, and lists it again and again where the user may not watch. What cannot be read at the start is not looked for again.
 func (c *cluster) Follow(ctx context.Context, interval time.Duration, queries ...Query) (<-chan *Objects, error) {
 	reader, err := c.client(queries)
 	if err != nil {
@@ -75,16 +76,20 @@ func (f *follower) watch(ctx context.Context, q Query) error {
 		asked.Limit, asked.Continue, asked.Raw = raw.Limit, raw.Continue, &raw
 		return &asked
 	}
+	followed := &followed{}
 	lists := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, raw metav1.ListOptions) (runtime.Object, error) {
 			into := q.Kind.list()
 			return into, f.reader.List(ctx, into, with(raw))
 		},
 		WatchFuncWithContext: func(ctx context.Context, raw metav1.ListOptions) (watch.Interface, error) {
-			return f.reader.Watch(ctx, q.Kind.list(), with(raw))
+			w, err := f.reader.Watch(ctx, q.Kind.list(), with(raw))
+			if streamed := raw.SendInitialEvents != nil && *raw.SendInitialEvents; apierrors.IsForbidden(err) && !streamed {
+				return f.poll(ctx, q, followed.store), nil
+			}
+			return w, err
 		},
 	}
-	followed := &followed{}
 	wake := func() { followed.changed.Store(true); f.wake() }
 	var informer cache.Controller
 	followed.store, informer = cache.NewInformerWithOptions(cache.InformerOptions{
