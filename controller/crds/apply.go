@@ -16,7 +16,8 @@ import (
 // fieldOwner owns the definitions in their managedFields.
 const fieldOwner = "daymark-crds"
 
-// Apply applies all definitions on the server's side, whoever made them before. It needs the verbs get, create and patch. A
+// Apply applies all definitions on the server's side, whoever made them before, so that their specs are those of the program: what a version
+// before had and this one has not goes. It needs the verbs get, create and patch. A
 // definition that cannot be applied is an error that names it; those before it have been.
 func Apply(ctx context.Context, config *rest.Config, log *slog.Logger) error {
 	api, err := client.New(config, client.Options{})
@@ -28,6 +29,9 @@ func Apply(ctx context.Context, config *rest.Config, log *slog.Logger) error {
 		return err
 	}
 	for _, definition := range definitions {
+		if err := takeOver(ctx, api, definition); err != nil {
+			return fmt.Errorf("apply %s: %w", definition.GetName(), err)
+		}
 		applied := client.ApplyConfigurationFromUnstructured(definition)
 		if err := api.Apply(ctx, applied, client.FieldOwner(fieldOwner), client.ForceOwnership); err != nil {
 			return fmt.Errorf("apply %s: %w", definition.GetName(), err)

@@ -79,7 +79,7 @@ func TestRights_OfEachIdentity(t *testing.T) {
 		},
 		{
 			"who applies the definitions", account("crds"),
-			[]string{"create apiextensions.k8s.io/customresourcedefinitions - bgppeers.daymark.io"},
+			[]string{"create apiextensions.k8s.io/customresourcedefinitions - bgppeers.daymark.io", "get apiextensions.k8s.io/customresourcedefinitions - bgppeers.daymark.io"},
 			append(each("list", kinds), "delete apiextensions.k8s.io/customresourcedefinitions - bgppeers.daymark.io",
 				"patch apiextensions.k8s.io/customresourcedefinitions - bgppeers.metallb.io", "create apiextensions.k8s.io/customresourcedefinitions - x.example.com",
 				"patch apiextensions.k8s.io/customresourcedefinitions/status - bgppeers.daymark.io", "get /secrets "+Namespace, "list /services default"),
