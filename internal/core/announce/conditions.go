@@ -19,8 +19,9 @@ var (
 		Remedy: "Create an advertisement for the pool, or change the selectors of one.",
 	}
 	ReasonNodeHasAddress = reason.Reason{
-		Name: "NodeHasAddress", Meaning: "An interface of a node has the address, or had it less than 30 s ago, so no node announces it: two hosts would answer. The message names the node.",
-		Remedy: "Take the address from that interface, or out of the pool.",
+		Name: "NodeHasAddress", Meaning: "An interface of a node has the address, or had it less than 30 s ago, or it is the InternalIP of a Node object, also of a node that is off, " +
+			"which would not come back without it. So no node announces it: two hosts would answer. The message names the node.",
+		Remedy: "Take the address from that interface, or out of the pool; an InternalIP can only be taken out of the pool, unless the Node object is one of a machine that is gone: delete that.",
 	}
 	ReasonNoEndpoint = reason.Reason{
 		Name: "NoEndpoint", Meaning: "No endpoint of the address's family is ready.",

@@ -18,6 +18,9 @@ func TestInternalIPs_AreAnnouncedByNobody(t *testing.T) {
 					t.Errorf("%s announces %s of n3, which is down: %t", node, addr, down)
 				}
 			}
+			if text := ReasonNodeHasAddress.Meaning + ReasonNodeHasAddress.Remedy; strings.Count(text, "InternalIP") != 2 {
+				t.Errorf("the reason is explained as %q", text)
+			}
 			got := NewExplainer(w).Explain(s)
 			if got.Reason != ReasonNodeHasAddress.Name || !strings.Contains(got.Message, addr+" is the InternalIP of node n3; ") {
 				t.Errorf("the condition says %v", got)
