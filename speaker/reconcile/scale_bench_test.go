@@ -3,6 +3,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -42,7 +44,8 @@ func newScaleScene(b *testing.B, services int) *crashScene {
 }
 
 // BenchmarkLoop_OneChanged is what a pass of a speaker costs, by the number of Services: when an endpoint of one of them has changed,
-// when there is one more, when a Node has another annotation that nobody reads, and when an object has changed that concerns none.
+// when there is one more, when a Node has another annotation that nobody reads, when this node
+// has another address on a link, and when an object has changed that concerns none.
 func BenchmarkLoop_OneChanged(b *testing.B) {
 	for _, services := range []int{1000, 10000, 100000} {
 		b.Run(strconv.Itoa(services), func(b *testing.B) { benchmarkOneChanged(b, newScaleScene(b, services)) })
@@ -59,6 +62,7 @@ func benchmarkOneChanged(b *testing.B, s *crashScene) {
 		}
 	}
 	pass(b)
+	links, _ := s.exec.Links.Links()
 	for name, change := range map[string]func(){
 		"endpoint": func() {
 			at := s.edits * 7 % len(s.slices)
@@ -75,6 +79,11 @@ func benchmarkOneChanged(b *testing.B, s *crashScene) {
 			node.Annotations = map[string]string{"example.com/seen": strconv.Itoa(s.edits)}
 			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 			s.cache.Put(node)
+		},
+		"address of the node": func() {
+			bridge := lb.Link{Name: "br-lan", Index: 99, Up: true}
+			bridge.Addresses = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(s.edits), 1}), 24)}
+			s.exec.Links = steadyLinks{fakeLinks{s.fixture}, append(slices.Clone(links), bridge)}
 		},
 		"nothing": func() {},
 	} {

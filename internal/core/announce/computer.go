@@ -1,7 +1,6 @@
 package announce
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -21,6 +20,7 @@ type Computer struct {
 }
 
 // basis is all that derived follows from; but for the Services and their endpoints, which only the number of the reading stands for.
+// What the kernels of nodes have concerns the Services at these addresses alone.
 type basis struct {
 	reading        uint64
 	nodes          []*lb.Node
@@ -30,8 +30,7 @@ type basis struct {
 	peers          []*lb.Peer
 	options        Options
 	node           string
-	nodeAddresses  map[netip.Addr]NodeAddress
-	nodePrefixes   []NodePrefix
+	owned          ownedByNodes
 	proxyUnhealthy []bool // in the order of the nodes
 	ownProxyFailed bool
 }
@@ -59,11 +58,14 @@ func (c *Computer) Compute(w *World) *Plan {
 	switch now := basisOf(w); {
 	case c.kept == nil, w.Reading == 0, !now.equal(&c.basis), !c.basis.known(w):
 		c.basis, c.kept = now, r.derive()
-	case now.reading != c.basis.reading:
-		c.basis = now
-		c.kept, changed, anew = c.kept.update(r)
 	default:
-		anew = false
+		at := c.kept.ownedOtherwise(&c.basis.owned, &now.owned)
+		changes := w.Changes
+		if now.reading == c.basis.reading {
+			changes = &Changes{} // those of the World are of a pass before
+		}
+		c.basis = now
+		c.kept, changed, anew = c.kept.update(r, changes, at)
 	}
 	r.affine = c.kept.affine
 	if members := worldMembers(w); anew || !members.equal(&c.contested.members) {
@@ -93,7 +95,7 @@ func (b *basis) known(w *World) bool {
 func basisOf(w *World) basis {
 	b := basis{
 		reading: w.Reading, nodes: w.Nodes, pools: w.Pools, l2: w.L2Advertisements, bgp: w.BGPAdvertisements, peers: w.Peers, options: w.Options,
-		node: w.Node, nodeAddresses: w.NodeAddresses, nodePrefixes: w.NodePrefixes, ownProxyFailed: w.OwnProxyFailed,
+		node: w.Node, owned: ownedByNodes{w.NodeAddresses, w.NodePrefixes}, ownProxyFailed: w.OwnProxyFailed,
 	}
 	b.proxyUnhealthy = make([]bool, len(w.Nodes))
 	for i, n := range w.Nodes {
@@ -102,12 +104,11 @@ func basisOf(w *World) basis {
 	return b
 }
 
-// equal reports whether two differ in nothing but the reading. Objects never change, so the same pointers are the same objects.
+// equal reports whether two differ in nothing but the reading, and what the kernels of nodes have. Objects never change, so the same pointers are the same objects.
 func (b *basis) equal(other *basis) bool {
 	return b.node == other.node && b.ownProxyFailed == other.ownProxyFailed && b.pools == other.pools && b.options == other.options &&
 		slices.Equal(b.nodes, other.nodes) && slices.Equal(b.l2, other.l2) && slices.Equal(b.bgp, other.bgp) && slices.Equal(b.peers, other.peers) &&
-		slices.Equal(b.proxyUnhealthy, other.proxyUnhealthy) && maps.Equal(b.nodeAddresses, other.nodeAddresses) &&
-		slices.Equal(b.nodePrefixes, other.nodePrefixes)
+		slices.Equal(b.proxyUnhealthy, other.proxyUnhealthy)
 }
 
 func (r *rules) derive() *derived {

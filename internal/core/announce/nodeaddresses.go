@@ -32,14 +32,8 @@ type NodePrefix struct {
 
 // nodeHas returns which node's kernel has an address, if any does.
 func (w *World) nodeHas(addr netip.Addr) (NodeAddress, bool) {
-	if by, has := w.NodeAddresses[addr]; has {
-		return by, true
-	}
-	i := slices.IndexFunc(w.NodePrefixes, func(p NodePrefix) bool { return p.Prefix.Contains(addr) })
-	if i < 0 {
-		return NodeAddress{}, false
-	}
-	return w.NodePrefixes[i].NodeAddress, true
+	owned := ownedByNodes{w.NodeAddresses, w.NodePrefixes}
+	return owned.by(addr)
 }
 
 // message of the condition: what is wrong and what to do.

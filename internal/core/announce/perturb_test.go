@@ -154,6 +154,7 @@ func every[T any](t *rapid.T, of *T) {
 const (
 	fromChanges = "the Services that have changed, and their addresses"
 	fromBasis   = "the basis: when it differs all is worked out anew"
+	fromOwned   = "what the kernels of nodes have: the Services at addresses that they have otherwise are worked out anew"
 	fromMembers = "the members: when they differ the contests are worked out anew"
 	eachPass    = "each pass: nothing that follows from it is kept"
 	ofExplain   = "for Explain alone"
@@ -164,7 +165,7 @@ const (
 var worldFields = map[string]string{
 	"Node": fromBasis, "Reading": ofComputer, "Changes": ofComputer, "Services": fromChanges, "Endpoints": fromChanges, "Nodes": fromBasis,
 	"Pools": fromBasis, "L2Advertisements": fromBasis, "BGPAdvertisements": fromBasis, "Peers": fromBasis, "BFDProfiles": eachPass,
-	"Passwords": eachPass, "Members": fromMembers, "Links": fromMembers, "Reported": ofExplain, "OwnLinks": fromMembers, "NodeAddresses": fromBasis, "NodePrefixes": fromBasis,
+	"Passwords": eachPass, "Members": fromMembers, "Links": fromMembers, "Reported": ofExplain, "OwnLinks": fromMembers, "NodeAddresses": fromOwned, "NodePrefixes": fromOwned,
 	"Gateways": eachPass, "Routers": eachPass, "Running": eachPass, "LocalEnds": eachPass, "FormerRouters": eachPass, "OwnEnd": eachPass, "RouterProblems": eachPass, "ProxyUnhealthy": fromBasis, "OwnProxyFailed": fromBasis,
 	"Established": ofExplain, "HeldBack": ofExplain, "Conflicts": ofExplain, "StandIns": ofExplain, "Options": fromBasis,
 }

@@ -76,19 +76,24 @@ func (c *concerned) note(s *lb.Service) {
 	}
 }
 
-// concern takes changes in, and returns what they concern.
-func (d *derived) concern(w *World) *concerned {
+// concern takes changes in, and returns what they and some other changes at addresses concern.
+func (d *derived) concern(w *World, changes *Changes, at []netip.Addr) *concerned {
 	c := &concerned{keys: map[lb.Key]bool{}, addrs: map[netip.Addr]bool{}}
-	for _, change := range w.Changes.Services {
+	for _, change := range changes.Services {
 		c.note(change.Before)
 		c.note(change.Now)
 		d.at.replace(change.Before, change.Now)
 	}
 	touched := map[*lb.Service]bool{}
 	// order does not matter: what they concern is a set
-	for key := range w.Changes.Endpoints {
+	for key := range changes.Endpoints {
 		if i, found := findService(w.Services, key); found {
 			c.note(w.Services[i])
+		}
+	}
+	for _, addr := range at {
+		for _, s := range d.at[addr] {
+			c.note(s)
 		}
 	}
 	for key := range c.keys { // one without an address has a health check
@@ -106,14 +111,14 @@ func (d *derived) concern(w *World) *concerned {
 	return c
 }
 
-// update returns what derive does, given what that returned for a World which differs by its Changes alone; and the addresses that these
-// concern, in order, or that it was worked out anew.
-func (d *derived) update(r *rules) (_ *derived, changed []netip.Addr, anew bool) {
+// update returns what derive does, given what that returned for a World which differs by changes alone, and by what the kernels of nodes have
+// at some addresses; and the addresses that these concern, in order, or that it was worked out anew.
+func (d *derived) update(r *rules, changes *Changes, at []netip.Addr) (_ *derived, changed []netip.Addr, anew bool) {
 	services := len(r.world.Services)
-	if len(r.world.Changes.Services) > services/4 || len(d.near.made) > services+maxRanks {
+	if len(changes.Services) > services/4 || len(d.near.made) > services+maxRanks {
 		return r.derive(), nil, true
 	}
-	c := d.concern(r.world)
+	c := d.concern(r.world, changes, at)
 	switch {
 	case len(c.keys) == 0:
 		return d, nil, false
