@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/daymark-lb/daymark/internal/core/detector"
 )
 
 // A firewall that lets datagrams through and no TCP is noticed by nobody else: memberlist probes by datagram, and passes over an exchange
@@ -29,6 +31,8 @@ type peerConnection struct {
 	// failingSince is the first of the attempts that have all failed; zero: the last one has not. failure says how the last one failed.
 	failingSince time.Time
 	failure      string
+	// run is the incarnation of the speaker that they were to.
+	run uint64
 	// unconnected: that is long.
 	unconnected bool
 	// tried is when an attempt last failed.
@@ -74,15 +78,26 @@ func (s *peerStore) dialed(now time.Time, addr string, err error) (changed bool)
 		if to, known := s.address(node); !known || to.Addr != addr {
 			continue
 		}
-		if status, _ := s.detector.Peer(node); err != nil && !status.Alive {
+		status, _ := s.detector.Peer(node)
+		if err != nil && !status.Alive {
 			continue // That is no news.
 		}
+		r.forgetOtherRuns(status)
+		r.run = status.Incarnation
 		changed = r.dialed(now, err) || changed
 	}
 	if changed {
 		s.cached = nil
 	}
 	return changed
+}
+
+// forgetOtherRuns forgets how attempts went to a speaker that has died since, or was started anew: one that fails as it crashes says nothing
+// of the next run.
+func (p *peerConnection) forgetOtherRuns(now detector.Status) {
+	if !p.failingSince.IsZero() && (!now.Alive || now.Incarnation != p.run) {
+		*p = peerConnection{}
+	}
 }
 
 func (p *peerConnection) dialed(now time.Time, err error) (changed bool) {

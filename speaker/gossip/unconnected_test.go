@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,36 @@ func TestPeerStore_OneFailureToConnectIsNothing(t *testing.T) {
 	}
 	if m.peers.dialed(begins, "192.0.2.1:7946", failed) {
 		t.Error("where nobody is, nothing changes")
+	}
+}
+
+// An attempt that fails as a speaker crashes is the last one to that run of it, and may have been an hour ago when the next one refuses one.
+func TestPeerStore_AFailureToConnectIsOfOneRun(t *testing.T) {
+	at, failed := gossipAt("127.0.0.1"), errors.New("dial tcp 127.0.0.1:7946: connect: connection refused")
+	for name, again := range map[string]uint64{"the next run": 2, "it was only silent": 1} {
+		t.Run(name, func(t *testing.T) {
+			m := New(Config{Node: "self", Keys: secrets("k")})
+			m.Set(map[string]ExpectedPeer{"a": {Address: at}})
+			listed := func(after time.Duration, incarnation uint64, is bool) {
+				m.peers.setListed(begins.Add(after), "a", listing{incarnation, versionRange{version1, newest}, at}, is)
+				m.peers.takeOutcome(begins.Add(after))
+			}
+			listed(0, 1, true)
+			m.peers.dialed(begins, at.String(), failed)
+			listed(time.Second, 1, false)
+			listed(time.Hour, again, true)
+			if !slices.Contains(m.peers.snapshot().alive, "a") || m.peers.byDatagramOnly("a") {
+				t.Error("it is not alive, or connections are said not to get through to it")
+			}
+			m.peers.dialed(begins.Add(time.Hour), at.String(), failed)
+			if unconnected := m.peers.snapshot().unconnected; len(unconnected) > 0 {
+				t.Errorf("after one failure: %v", unconnected)
+			}
+			m.peers.dialed(begins.Add(time.Hour+unconnectedTimeout), at.String(), failed)
+			if unconnected := m.peers.snapshot().unconnected; len(unconnected) != 1 {
+				t.Errorf("after some time of failures: %v", unconnected)
+			}
+		})
 	}
 }
 
