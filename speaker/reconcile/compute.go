@@ -109,15 +109,15 @@ func (l *Loop) said(now time.Time, seen *snapshot, passed *passing, used uint64)
 // lost are the addresses of Services that kernels have lost and that still count, as far as this speaker tells the others: those that are
 // started meanwhile know of no others.
 func (l *Loop) lost(now time.Time, seen *snapshot) []netip.Addr {
-	links := l.memory.addresses.LostBy("")
-	if len(links) == 0 {
+	if !l.memory.addresses.AnyLost() {
 		return nil
 	}
-	if !l.monitors(seen, now) {
-		links = l.memory.addresses.LostBy(l.cfg.Node)
+	by := l.cfg.Node
+	if l.monitors(seen, now) {
+		by = "" // those of all nodes
 	}
 	var lost []netip.Addr
-	for _, own := range l.memory.computer.OwnServiceAddresses(links) {
+	for _, own := range l.memory.computer.OwnServiceAddresses(l.memory.addresses.LostBy(by)) {
 		lost = append(lost, own.Addr)
 	}
 	return lost

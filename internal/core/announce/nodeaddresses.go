@@ -204,6 +204,9 @@ func (n *NodeAddresses) list() {
 	slices.SortFunc(n.prefixes, func(a, b NodePrefix) int { return a.Prefix.Compare(b.Prefix) })
 }
 
+// AnyLost reports whether kernels have lost addresses that still count.
+func (n *NodeAddresses) AnyLost() bool { return len(n.lost) > 0 }
+
 // LostBy are the addresses that a node's kernel has lost and that still count, as the links that it had; those of all nodes, if the node is "".
 func (n *NodeAddresses) LostBy(node string) []lb.Link {
 	links := map[string]*lb.Link{}
