@@ -102,7 +102,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 	}
 	m.decision, m.decided, m.leaving, m.joining, m.turned = d, true, nil, d.Joined, nil
 	if !seen.world.ProxyUnhealthy[l.cfg.Node] {
-		m.leaving, m.turned = leavingRoutes(now, in.Addresses, &d, plan.Routed), d.Turned
+		m.leaving, m.turned = leavingRoutes(d.Gone, plan.Routed), d.Turned
 		maps.DeleteFunc(m.turned, func(addr netip.Addr, _ time.Time) bool { return unserved(plan.Routed, addr) })
 	}
 	left, toldWait := m.told.next(now, m.toTell(d.Left, plan.Routed))

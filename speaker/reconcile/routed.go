@@ -274,22 +274,9 @@ func missingPaths(before, now []announce.Path) (missing []announce.Path) {
 
 // leavingRoutes are the addresses that this node has just ceased to attract though others attract them, and until when to announce
 // them nevertheless: not those that it cannot serve, whose new connections would not be answered meanwhile.
-func leavingRoutes(now time.Time, addresses []handover.Address, d *handover.Decision, routed []announce.RoutedAddress) map[netip.Addr]time.Time {
-	leaving := map[netip.Addr]time.Time{}
-	at := 0
-	for i := range addresses {
-		a := &addresses[i]
-		if at == len(d.Plan.Counted) {
-			break
-		}
-		if d.Plan.Counted[at].Addr != a.Addr {
-			continue
-		}
-		if until := d.Until[at].Add(handover.RouteDelay - a.Draining); len(a.Holders) > 0 && now.Before(until) && !unserved(routed, a.Addr) {
-			leaving[a.Addr] = until
-		}
-		at++
-	}
+func leavingRoutes(gone map[netip.Addr]time.Time, routed []announce.RoutedAddress) map[netip.Addr]time.Time {
+	leaving := maps.Clone(gone)
+	maps.DeleteFunc(leaving, func(addr netip.Addr, _ time.Time) bool { return unserved(routed, addr) })
 	return leaving
 }
 

@@ -234,13 +234,10 @@ func TestRouted_AnAggregatedRouteStaysAndComesWithTheLastOfItsAddresses(t *testi
 }
 
 func TestLeavingRoutes(t *testing.T) {
-	now := time.Now()
-	a, b, c, e := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
-	others := []string{"n2"}
-	addresses := []handover.Address{{Addr: a, Holders: others, Draining: time.Minute}, {Addr: b, Draining: time.Minute}, {Addr: c, Holders: others, Draining: time.Hour}, {Addr: e, Holders: others, Draining: time.Minute}}
-	d := &handover.Decision{Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e}}}, Until: []time.Time{now.Add(time.Minute), now.Add(time.Minute), now.Add(time.Hour - handover.RouteDelay), now.Add(time.Minute)}}
-	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c}, {Addr: e, Unserved: true}}
-	if got, want := leavingRoutes(now, addresses, d, routes), map[netip.Addr]time.Time{a: now.Add(handover.RouteDelay)}; !reflect.DeepEqual(got, want) {
+	until := time.Now().Add(handover.RouteDelay)
+	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c, Unserved: true}}
+	if got, want := leavingRoutes(map[netip.Addr]time.Time{a: until, c: until}, routes), map[netip.Addr]time.Time{a: until}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }

@@ -107,9 +107,9 @@ type Decision struct {
 	Left []netip.Addr
 	// Until says of each counted address when its connections are not passed on to this node any more, in the order of Plan.Counted.
 	Until []time.Time
-	// Joined are the addresses that this node attracts packets for since less than RouteDelay, beside others that did before, and until when
-	// that is.
-	Joined map[netip.Addr]time.Time
+	// Joined are the addresses that this node attracts packets for since less than RouteDelay, beside others that did before, and Gone those that
+	// it does not any more, while others do, and until when that is: of those that the others do not pass on already.
+	Joined, Gone map[netip.Addr]time.Time
 	// Turned are those whose holders divide the clients anew since less than RouteDelay, after a time in which nothing was passed on, and until
 	// when that is.
 	Turned map[netip.Addr]time.Time
@@ -323,6 +323,9 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 		d.Plan.Passages = append(d.Plan.Passages, Passage{a.Addr, via, hops})
 	}
 	d.Joined = noteUntil(d.Joined, in.Now, a.Addr, t.joined)
+	if len(a.Holders) > 0 {
+		d.Gone = noteUntil(d.Gone, in.Now, a.Addr, t.left)
+	}
 	if len(a.Holders) > 1 {
 		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.turned)
 	}

@@ -97,6 +97,59 @@ func TestMemory_WhoJoinsOthersWaits(t *testing.T) {
 	expect("a speaker that has just started does not know since when")
 }
 
+// The load is to follow the pods within 0.2 s, also the first and the last pod of a node. While all nodes pass on already, routers hear at once.
+func TestMemory_NothingWaitsWhileAllPassOn(t *testing.T) {
+	c := newCluster("n1", "n2", "n3", "n4")
+	expect := func(what, joined, gone string) {
+		t.Helper()
+		gotJoined, gotGone := "", ""
+		for _, node := range c.nodes {
+			if _, is := c.last[node].Joined[moved]; is {
+				gotJoined += node
+			}
+			if until, is := c.last[node].Gone[moved]; is {
+				if gotGone += node; until.Sub(c.now) > RouteDelay {
+					t.Errorf("%s: %s waits until %s", what, node, until)
+				}
+			}
+		}
+		if gotJoined != joined || gotGone != gone {
+			t.Errorf("%s: %q joined and %q gone wait, want %q and %q", what, gotJoined, gotGone, joined, gone)
+		}
+	}
+	c.hold("n1", "n2", "n3")
+	c.after(draining)
+	c.hold("n1", "n2")
+	expect("the first that leaves after a long time", "", "n3")
+	c.after(RouteDelay - 1)
+	expect("a moment later", "", "n3")
+	c.hold("n1", "n2", "n4")
+	expect("one comes while not all may know", "n4", "n3")
+	c.after(1)
+	c.hold("n1", "n2", "n3", "n4")
+	expect("one comes back when all know", "n4", "")
+	c.after(draining / 2)
+	c.hold("n1", "n3", "n4")
+	expect("another leaves within connectionDraining", "", "")
+	c.after(draining - 1)
+	c.hold("n1", "n2", "n3", "n4")
+	expect("it is back within connectionDraining of that", "", "")
+	c.memories["n2"] = &Memory{}
+	c.after(draining)
+	c.hold("n1", "n3", "n4")
+	expect("after a long time", "", "n2")
+	c.after(RouteDelay)
+	c.memories["n2"] = &Memory{}
+	c.after(time.Second)
+	c.hold("n1", "n2", "n3", "n4")
+	expect("a speaker that has just started does not know whether all pass on", "n2", "")
+	c.after(RouteDelay)
+	c.hold("n1")
+	expect("all but one go", "", "")
+	c.hold("n1", "n2")
+	expect("one was there alone", "n2", "")
+}
+
 // A node that does not pass on, because it is unable or of an earlier version, does not cut a ring.
 func TestMemory_ARingGoesRoundANodeThatDoesNotPassOn(t *testing.T) {
 	c := newCluster("n1", "n2", "n3")

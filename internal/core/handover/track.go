@@ -18,8 +18,11 @@ type track struct {
 	revision uint64
 	// doubted: one of the holders may have crashed. If it has not, nothing has changed.
 	doubted bool
-	// joined is when the node that decides became a holder beside others that were before.
-	joined time.Time
+	// joined is when the node that decides became a holder beside others that were before, and left when it ceased to be one beside others that
+	// stay, if routers are to hear of it when all nodes pass on.
+	joined, left time.Time
+	// ring is for how long all nodes pass on what they do not know.
+	ring ring
 	// turned is when the revision changed after a time in which nothing was passed on.
 	turned time.Time
 	// former holders that may have connections, in order of node, and since when they are.
@@ -55,12 +58,13 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		_, found := slices.BinarySearch(in.Suspects, node)
 		return found
 	})
-	divided := t.divide(in.Now, a)
+	divided, all := t.divide(in.Now, a), t.ring.active(in.Now, a.Draining)
 	t.draining, t.absent = a.Draining, time.Time{}
 	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) || t.precedes(in.Now, a, reports) {
 		t.changed = in.Now
 	}
-	t.change(in, a)
+	t.change(in, a, all)
+	t.ring.update(in.Now, t.holders, a)
 	t.holders = a.Holders
 	switch len(a.Holders) {
 	case 0:
@@ -113,8 +117,9 @@ func (f *former) lingers(in *Input) bool {
 	return f.over && f.node == in.Node && in.Now.Sub(f.ended) < lingerTime
 }
 
-// change takes in who comes and goes among the holders.
-func (t *track) change(in *Input, a *Address) {
+// change takes in who comes and goes among the holders. All: all nodes pass on what they do not know, and have for some time, so that routers
+// may turn to other nodes at once.
+func (t *track) change(in *Input, a *Address, all bool) {
 	stays := false
 	for _, node := range t.holders {
 		if !slices.Contains(a.Holders, node) {
@@ -123,8 +128,14 @@ func (t *track) change(in *Input, a *Address) {
 			stays = true
 		}
 	}
-	if stays && !slices.Contains(t.holders, in.Node) && slices.Contains(a.Holders, in.Node) {
+	was, is := slices.Contains(t.holders, in.Node), slices.Contains(a.Holders, in.Node)
+	switch {
+	case is && !was && stays && !all:
 		t.joined = in.Now
+	case was && !is && len(a.Holders) > 0 && !all:
+		t.left = in.Now
+	case is:
+		t.left = time.Time{}
 	}
 }
 
