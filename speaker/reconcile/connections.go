@@ -81,8 +81,13 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 		Silent: silent(seen, elected.Silent), Answered: l.exec.Connections.Answered(),
 		Unreachable: l.exec.Connections.Unreachable(), Left: l.exec.Connections.Left(),
 	}
+	var led []handover.Passage
 	if !m.asked && !m.replaced {
-		in.Found = l.foundConnections()
+		kept := l.foundConnections()
+		in.Found, led = kept.Counted, kept.Passages
+	}
+	if !m.decided {
+		in.Away = l.away(seen, in.Peers, led)
 	}
 	d := m.Next(in)
 	wait := d.Wait
@@ -161,19 +166,19 @@ func (l *Loop) holdSessions(now time.Time, seen *snapshot, plan *announce.Plan, 
 	return held, wait
 }
 
-// foundConnections are the addresses whose connections an earlier process counted. It is asked until there is an answer.
-func (l *Loop) foundConnections() []handover.Counted {
+// foundConnections are what an earlier process counted and passed on. It is asked until there is an answer.
+func (l *Loop) foundConnections() handover.Plan {
 	m := &l.memory.connections
 	kept, err := l.exec.Connections.Kept()
 	if err == nil {
 		m.asked = true
-		return kept.Counted
+		return kept
 	}
 	if text := err.Error(); text != m.keptFailure {
 		m.keptFailure = text
 		l.cfg.Log.Warn("what the kernel still passes on of an earlier run is not known", "error", err)
 	}
-	return nil
+	return handover.Plan{}
 }
 
 // layer2 are the addresses of layer 2 with their holders, after an election.
@@ -244,12 +249,4 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 	}
 	m.shared = shared
 	return peers
-}
-
-// kubernetes are the addresses that Kubernetes has of a node.
-func (s *snapshot) kubernetes(name string) []netip.Addr {
-	if node := s.node(name); node != nil {
-		return node.Addresses
-	}
-	return nil
 }

@@ -65,6 +65,7 @@ type fixture struct {
 	holdDown      time.Duration   // of the BFDProfile
 	draining      time.Duration   // of connections, by the L2Advertisement
 	drainingByBGP time.Duration   // and by the BGPAdvertisement
+	addressesOfN2 []netip.Addr    // that Kubernetes has
 	sharing       v1beta1.Sharing // by the L2Advertisement
 	ports         proxyhealth.Ports
 	// reported is this node's Speaker object; nil: there is none.
@@ -164,7 +165,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
-			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal}, {Name: "n2", Down: f.kubeletStopped}},
+			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal}, {Name: "n2", Down: f.kubeletStopped, Addresses: f.addressesOfN2}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},

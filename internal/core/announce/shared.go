@@ -36,6 +36,26 @@ func SharedAddresses(own, others []lb.Link, outer []string, known []netip.Addr) 
 	return shared
 }
 
+// NeighborAddresses are those of the addresses that Kubernetes has of another node at which this one reaches it without a router, by the
+// subnets of its own links: what the other's links are is not known. Outer are the OuterLinks of this node.
+func NeighborAddresses(own []lb.Link, outer []string, known []netip.Addr) (vias []handover.Via) {
+	for _, addr := range known {
+		for i := range own {
+			at := slices.IndexFunc(own[i].Addresses, func(p netip.Prefix) bool { return p.Contains(addr) })
+			if at < 0 {
+				continue
+			}
+			prefix := netip.PrefixFrom(addr, own[i].Addresses[at].Bits())
+			links := sharedBy(own, prefix, func(name string) bool { return !isInternal(name) || slices.Contains(outer, name) })
+			if len(links) > 0 {
+				vias = append(vias, handover.Via{Prefix: prefix, Links: links})
+				break
+			}
+		}
+	}
+	return vias
+}
+
 // OuterLinks are those links of a node, by name, that lead to other nodes though they are called like those to its own containers: an
 // advertisement names them, or Kubernetes has an address on them, such as that of the bridge br-eno1 or br-ex.
 func OuterLinks(links []lb.Link, advertisements []*lb.L2Advertisement, known []netip.Addr) (names []string) {

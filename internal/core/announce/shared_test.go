@@ -68,3 +68,21 @@ func TestSharedAddresses_OnABridgeOfTheNodes(t *testing.T) {
 		}
 	}
 }
+
+// Of a node that has not said which links it has, Kubernetes knows the addresses.
+func TestNeighborAddresses(t *testing.T) {
+	own := []lb.Link{
+		{Name: "docker0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/25")}},
+		{Name: "eth0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24"), netip.MustParsePrefix("2001:db8::11/64")}},
+		{Name: "br-ex", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("198.51.100.11/24")}},
+		{Name: "eth1", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("203.0.113.200/32")}},
+	}
+	var known []netip.Addr
+	for _, text := range []string{"192.0.2.12", "2001:db8::12", "198.51.100.12", "203.0.113.2", "203.0.113.200", "192.0.2.11", "2001:db8:1::1"} {
+		known = append(known, netip.MustParseAddr(text))
+	}
+	want := "[{192.0.2.12/24 [eth0]} {2001:db8::12/64 [eth0]} {198.51.100.12/24 [br-ex]}]"
+	if got := fmt.Sprint(NeighborAddresses(own, []string{"br-ex"}, known)); got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+}

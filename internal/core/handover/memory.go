@@ -65,6 +65,8 @@ type Input struct {
 	Left map[netip.Addr]int
 	// Found are the addresses that the process before this one had counted, and for how long each is to be; in one pass only.
 	Found []Counted
+	// Away are other nodes whose speakers this process has not heard, until the first pass that counts.
+	Away []Away
 }
 
 // Address is an address that nodes attract packets for.
@@ -167,6 +169,7 @@ func (m *Memory) Next(in Input) Decision {
 		} else {
 			t = newTrack(&in, a)
 		}
+		t.unheard(&in, a)
 		if left, was := found[a.Addr]; was {
 			t.add(in.Node, in.Now.Add(min(0, left-a.Draining)))
 		}
@@ -299,6 +302,11 @@ func (m *Memory) remember(in *Input) {
 		if _, alive := in.Peers[node]; !alive && !in.Dead(node) {
 			peer.Left, peer.Complete = nil, false
 			peers[node] = peer
+		}
+	}
+	for i := range in.Away {
+		if away := &in.Away[i]; !in.Dead(away.Node) && peers[away.Node].Vias == nil {
+			peers[away.Node] = Peer{Vias: away.Vias}
 		}
 	}
 	for node, peer := range in.Peers {
