@@ -378,6 +378,35 @@ func TestConnectionsCondition(t *testing.T) {
 	})
 }
 
+// Where this node can pass on, but not to some others, it says to which, if connections are to be passed on at all.
+func TestConnectionsCondition_NamesNodesWithoutASharedSegment(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.draining, f.drainingByBGP = time.Minute, time.Minute
+		f.addNeighbor()
+		n2 := f.gossip.view.Peers["n2"]
+		n2.State.Links[0].Addresses = []netip.Prefix{netip.MustParsePrefix("198.51.100.12/24")}
+		f.claim(1)
+		f.untilSettled(t)
+		f.pass(t)
+		n2.State.Leaving = true
+		f.gossip.view.Peers["n2"] = n2
+		f.untilHeld(t)
+		f.pass(t)
+		if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionTrue || c.Reason != status.NoSharedSegment.Name || !strings.Contains(c.Message, "IPv4 addresses and n2") {
+			t.Errorf("n2 is on another segment: %+v", c)
+		}
+		f.draining, f.drainingByBGP = 0, 0
+		f.pass(t)
+		if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionFalse {
+			t.Errorf("and nothing is to be passed on: %+v", c)
+		}
+	})
+	many := []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}
+	if got, want := apartText(handover.Apart{IPv4: many[:1], IPv6: many}), "those to IPv4 addresses and n1; those to IPv6 addresses and n1, n2, n3, n4, n5 and 2 more"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Whoever has turned it off for all advertisements is told nothing; one that wants it is enough.
 func TestConnectionsCondition_WhereItIsTurnedOff(t *testing.T) {
 	for _, test := range []struct {

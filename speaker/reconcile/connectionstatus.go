@@ -5,12 +5,14 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -106,13 +108,44 @@ func leftOver(plugin string, proxy proxyhealth.State) string {
 		"if there are any, are left over: remove them with kube-proxy --cleanup. Where kube-proxy runs, say with --proxy-health-url of the speaker where it answers"
 }
 
-// connectionsCondition says whether open connections break when an address moves, and why.
-func connectionsCondition(unable string) metav1.Condition {
-	if unable == "" {
-		return condition(v1beta1.ConditionConnectionsBreak, false, status.PassedOn, "nothing is known to keep this node from passing open connections on")
+// connectionsCondition says whether open connections break when an address moves, and why: this node cannot pass on, or not to some.
+func connectionsCondition(unable, apart string) metav1.Condition {
+	switch {
+	case unable != "":
+		return condition(v1beta1.ConditionConnectionsBreak, true, status.CannotPassOn,
+			"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
+	case apart != "":
+		return condition(v1beta1.ConditionConnectionsBreak, true, status.NoSharedSegment,
+			"open connections break that move between this node and others with which it shares no segment (by layer 2 none on which the address is announced): "+apart)
 	}
-	return condition(v1beta1.ConditionConnectionsBreak, true, status.CannotPassOn,
-		"open connections to addresses that move to this node, or among the nodes of BGP, break as without connectionDraining: "+unable)
+	return condition(v1beta1.ConditionConnectionsBreak, false, status.PassedOn, "nothing is known to keep this node from passing open connections on")
+}
+
+// apartText names the nodes that packets cannot be handed to, up to five of each family; empty: there are none.
+func apartText(apart handover.Apart) string {
+	const limit = 5
+	var texts []string
+	for _, f := range []struct {
+		family string
+		nodes  []string
+	}{{"IPv4", apart.IPv4}, {"IPv6", apart.IPv6}} {
+		text := "those to " + f.family + " addresses and " + strings.Join(f.nodes[:min(limit, len(f.nodes))], ", ")
+		if more := len(f.nodes) - limit; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		if len(f.nodes) > 0 {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// whyApart is apartText of the last decision, as far as connections are to be passed on.
+func (l *Loop) whyApart(w *announce.World) string {
+	if drainsNothing(w) {
+		return ""
+	}
+	return apartText(l.memory.connections.decision.Apart)
 }
 
 // safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what

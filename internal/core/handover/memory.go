@@ -117,6 +117,8 @@ type Decision struct {
 	Turned map[netip.Addr]time.Time
 	// Calm: of an address that other nodes attract packets for, too, by any link, nothing is passed on, because nothing has changed for long.
 	Calm bool
+	// Apart are nodes that would be handed packets, and cannot be.
+	Apart Apart
 	// Wait is when to decide again though nothing has happened; 0: no need.
 	Wait time.Duration
 }
@@ -145,7 +147,7 @@ func (m *Memory) Next(in Input) Decision {
 	m.remember(&in)
 	reports := reportsOf(in.Peers)
 	found := forOf(in.Found)
-	before := m.tracks
+	before, apart := m.tracks, aparts{}
 	m.tracks = make([]*track, 0, len(in.Addresses))
 	absent := 0
 	rest := func(t *track) {
@@ -176,6 +178,7 @@ func (m *Memory) Next(in Input) Decision {
 		m.tracks = append(m.tracks, t)
 		t.update(&in, a, m.peers, reports[a.Addr])
 		m.decide(&d, &in, a, t)
+		apart.look(&in, a, t, m.peers)
 	}
 	for _, t := range before {
 		rest(t)
@@ -183,7 +186,7 @@ func (m *Memory) Next(in Input) Decision {
 	if absent > maxAbsent {
 		m.forget(absent - maxAbsent)
 	}
-	m.passages, d.Plan.Asked = d.Plan.Passages, m.asked(&in, &d.Plan)
+	m.passages, d.Plan.Asked, d.Apart = d.Plan.Passages, m.asked(&in, &d.Plan), apart.sorted()
 	return d
 }
 

@@ -213,6 +213,11 @@ var (
 		Name: "CannotPassOn", Meaning: "The node cannot pass them on, so open connections to an address that moves there break. All else is as it should be.",
 		Remedy: "Look at the message and at docs/connections.md; connectionDraining: 0s says that this is meant.",
 	}
+	NoSharedSegment = reason.Reason{
+		Name: "NoSharedSegment", Meaning: "The node shares no segment with some others that announce or announced the same addresses, so open connections that " +
+			"move between it and them break. Those among other nodes are passed on.",
+		Remedy: "Give the nodes addresses of that family with the length of their subnet on a segment that they share; behind different routers they have none, and connectionDraining: 0s says that this is meant.",
+	}
 )
 
 // Reasons of the condition SafeToStop of a Speaker.
@@ -346,7 +351,7 @@ func speakerConditions() []reason.Condition {
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionConnectionsBreak, Meaning: "Open connections break when an address moves to the node.",
-			Reasons: []reason.Reason{PassedOn, CannotPassOn},
+			Reasons: []reason.Reason{PassedOn, CannotPassOn, NoSharedSegment},
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionSafeToStop, Meaning: "No traffic to addresses of Services breaks when the node stops.",
