@@ -33,6 +33,8 @@ type Explainer struct {
 	peers map[peerKey][]IneligibleReason
 	// beyond caches the prefixes that nodes hold back from peers with maximumPrefixes.
 	beyond map[nodePeer]map[netip.Prefix]bool
+	// misweighed caches what is said of nodes whose annotation is no weight.
+	misweighed map[advertisementSet]string
 }
 
 // nodePeer is a node, by its index, and the name of a peer.
@@ -70,6 +72,7 @@ func NewExplainer(w *World) *Explainer {
 	r := newRules(w)
 	return &Explainer{
 		r, r.weigher(r.localSharers()), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
+		map[advertisementSet]string{},
 	}
 }
 

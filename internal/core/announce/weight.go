@@ -152,14 +152,35 @@ func (by *endpointWeights) why(n *lb.Node) string {
 	return strings.Join(texts, "; ")
 }
 
+// misweighedText names the nodes that some advertisements select and whose annotation is no weight; "" if there are none.
+func (e *Explainer) misweighedText(bgp advertisementSet) string {
+	if text, known := e.misweighed[bgp]; known {
+		return text
+	}
+	r := e.rules
+	var nodes []string
+	for node := range r.nodes {
+		_, has := r.nodes[node].Annotations[v1beta1.AnnotationWeight]
+		if _, problem := r.nodes[node].Weight(); has && problem != "" && r.bgpSelecting(bgp, node) != "" {
+			nodes = append(nodes, r.nodes[node].Name)
+		}
+	}
+	text := ""
+	if len(nodes) > 0 {
+		text = fmt.Sprintf(", which counts as 1 where it is no number from 1 to %d, as on %s", v1beta1.MaxWeight, firstNames(nodes))
+	}
+	e.misweighed[bgp] = text
+	return text
+}
+
 // weightText says in the condition by what nodes are weighed for an address; "" where no advertisement asks for it. It is the same
-// whichever nodes there are.
+// whichever nodes there are, but for those whose annotation is no weight.
 func (e *Explainer) weightText(a address, bgp advertisementSet) string {
 	r := e.rules
 	single := r.unaggregated(bgp, lb.FamilyOf(a.addr))
 	switch r.weightBy(bgp) {
 	case v1beta1.WeightByNodeAnnotation:
-		return ", weighted by the annotation " + v1beta1.AnnotationWeight + " of each node"
+		return ", weighted by the annotation " + v1beta1.AnnotationWeight + " of each node" + e.misweighedText(bgp)
 	case v1beta1.WeightByEndpoints:
 		switch {
 		case !a.service.Local && !e.weigher.prefersNear(a.service, a.addr):

@@ -100,10 +100,16 @@ func TestWeights_OfPaths(t *testing.T) {
 			"83 % to n1 (weight 40), 2 % to n2 (weight 1: it has no annotation daymark.io/weight), 15 % to n3 (weight 7)",
 		},
 		{"1 for an annotation that is no weight", annotation, func(w *World, _ *lb.Service) {
-			w.annotate("n1", "10000")
+			w.annotate("n1", " 10000")
 			w.annotate("n2", "10001")
 			w.annotate("n3", "many")
-		}, single, "n1 10000, n2 1, n3 1", ", weighted", `weight 1: its annotation daymark.io/weight, "many", is no number from 1 to 10000`},
+		}, single, "n1 10000, n2 1, n3 1", "daymark.io/weight of each node, which counts as 1 where it is no number from 1 to 10000, as on n2, n3", `weight 1: its annotation daymark.io/weight, "many", is no number from 1 to 10000`},
+		{"of nodes whose annotation is no weight only those count that an advertisement selects", annotation, func(w *World, _ *lb.Service) {
+			w.annotate("n1", "0")
+			w.annotate("n2", "2.5")
+			w.node("n2").Labels = map[string]string{"edge": "yes"}
+			w.BGPAdvertisements[0].NodeSelectors = selector("edge=yes")
+		}, single, "n2 1", "as on n2", `weight 1: its annotation daymark.io/weight, "2.5", is no number`},
 		{"annotations under Cluster, and for an aggregate", annotation, func(w *World, s *lb.Service) {
 			s.Local, w.BGPAdvertisements[0].AggregationLength = false, 24
 			w.annotate("n2", "3")

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -108,7 +109,7 @@ func (n *Node) Weight() (weight int, problem string) {
 	if !has {
 		return 1, "it has no annotation " + v1beta1.AnnotationWeight
 	}
-	weight, err := strconv.Atoi(text)
+	weight, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || weight < 1 || weight > v1beta1.MaxWeight {
 		return 1, fmt.Sprintf("its annotation %s, %s, is no number from 1 to %d", v1beta1.AnnotationWeight, quote(text), v1beta1.MaxWeight)
 	}
