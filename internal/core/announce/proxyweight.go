@@ -92,6 +92,16 @@ func heeded(endpoints lb.Endpoints, family lb.Family) (byNode, byZone bool) {
 	return byNode, byZone
 }
 
+// hinted reports whether a ready endpoint of a family has a hint.
+func hinted(endpoints lb.Endpoints, family lb.Family) bool {
+	for hint := range endpoints.Hints(family) {
+		if hint.Node != "" || hint.Zone != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // setNodes counts the nodes that use the endpoints of each zone, and those that use all.
 func (p *proxied) setNodes(r *rules, announcing *announcing) {
 	ofOwn := map[string]int{} // in zones, nodes that use endpoints of their own

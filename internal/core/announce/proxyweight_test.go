@@ -52,7 +52,7 @@ func zoned(distribution lb.Distribution, zones map[string]string, on ...string) 
 }
 
 func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
-	const near = ", weighted by the ready endpoints that each node's service proxy prefers (trafficDistribution)"
+	const near = ", weighted by the ready endpoints that each node's service proxy prefers (trafficDistribution, or hints of topology)"
 	three := map[string]string{"n1": "a", "n2": "a", "n3": "b"}
 	for _, test := range []struct {
 		name         string
@@ -134,8 +134,18 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 			}).Endpoints
 		}, "n1 0.333, n2 0.333, n3 0.333", near, "33 % to n3 (endpoints: 1, among nodes: 3)"},
 		{
-			"hints that the Service did not ask for", lb.SameZone, three,
-			[]string{"n1"},
+			"hints that something else has written, which proxies heed as well", lb.SameZone, three,
+			[]string{"n1", "n3", "n3", "n3"},
+			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere }, "n1 0.5, n2 0.5, n3 3", near, "75 % to n3 (endpoints for its zone b: 3, among nodes: 1)",
+		},
+		{
+			"equal ones while an endpoint has no such hint", lb.SameZone, map[string]string{"n1": "a", "n2": "", "n3": "b"},
+			[]string{"n1", "n2"},
+			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere }, "n1 0.667, n2 0.667, n3 0.667", near, "33 % to n3 (endpoints: 2, among nodes: 3)",
+		},
+		{
+			"none without hints", lb.SameZone, map[string]string{"n1": "", "n2": "", "n3": ""},
+			[]string{"n1", "n2"},
 			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
 			"n1 -, n2 -, n3 -", ", not weighted by endpoints, since under externalTrafficPolicy Cluster", "",
 		},

@@ -16,7 +16,7 @@ import (
 //
 // By endpoints, a node has the weight of the serving endpoints on it of all Services that share the address, advertised or not: under
 // the policy Local they alone get what the node attracts. Under Cluster every node serves all endpoints, and equal shares are right;
-// nothing is sent, unless service proxies are to prefer endpoints near by (trafficDistribution): then it is what they use (proxied).
+// nothing is sent, unless service proxies are to prefer endpoints near by (trafficDistribution, or hints without it): then it is what they use (proxied).
 // Nor is anything for an aggregated prefix, which has addresses of many Services. A prefix whose nodes are ranked for
 // session affinity has no weights at all, since routers use the best alone.
 
@@ -96,10 +96,13 @@ func (w *weigher) sharers(s *lb.Service, addr netip.Addr) []*lb.Service {
 	return sharers
 }
 
-// prefersNear reports whether service proxies prefer endpoints near by for a Service at an address under the policy Cluster.
+// prefersNear reports whether service proxies may prefer endpoints near by for a Service at an address under the policy Cluster: it asks for it, or
+// its endpoints have hints, whatever wrote them, such as the annotation service.kubernetes.io/topology-mode. While some have none, and proxies
+// heed none, nodes have equal weights.
 func (w *weigher) prefersNear(s *lb.Service, addr netip.Addr) bool {
-	return w != nil && !s.Local &&
-		slices.ContainsFunc(w.sharers(s, addr), func(s *lb.Service) bool { return s.Distribution != lb.Anywhere })
+	return w != nil && !s.Local && slices.ContainsFunc(w.sharers(s, addr), func(s *lb.Service) bool {
+		return s.Distribution != lb.Anywhere || hinted(w.world.Endpoints[s.Key], lb.FamilyOf(addr))
+	})
 }
 
 // of are the weights for an address of a Service; nil: nodes are alike.
@@ -189,7 +192,7 @@ func (e *Explainer) weightText(a address, bgp advertisementSet) string {
 			return ", not weighted by endpoints, since prefixes are aggregated"
 		}
 		if !a.service.Local {
-			return ", weighted by the ready endpoints that each node's service proxy prefers (trafficDistribution)"
+			return ", weighted by the ready endpoints that each node's service proxy prefers (trafficDistribution, or hints of topology)"
 		}
 		return ", weighted by the ready endpoints on each node"
 	default:
