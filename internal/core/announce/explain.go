@@ -71,8 +71,8 @@ type announcement struct {
 func NewExplainer(w *World) *Explainer {
 	r := newRules(w)
 	return &Explainer{
-		r, r.weigher(r.localSharers()), map[addressKey]*announcement{}, map[peerKey][]IneligibleReason{}, map[nodePeer]map[netip.Prefix]bool{},
-		map[advertisementSet]string{},
+		rules: r, weigher: r.weigher(r.localSharers()), cluster: map[addressKey]*announcement{}, peers: map[peerKey][]IneligibleReason{},
+		beyond: map[nodePeer]map[netip.Prefix]bool{}, misweighed: map[advertisementSet]string{},
 	}
 }
 

@@ -136,15 +136,19 @@ func TestWeights_WhereProxiesPreferEndpointsNearBy(t *testing.T) {
 		{
 			"hints that something else has written, which proxies heed as well", lb.SameZone, three,
 			[]string{"n1", "n3", "n3", "n3"},
-			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere }, "n1 0.5, n2 0.5, n3 3", near, "75 % to n3 (endpoints for its zone b: 3, among nodes: 1)",
+			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
+			"n1 0.5, n2 0.5, n3 3", near, "75 % to n3 (endpoints for its zone b: 3, among nodes: 1)",
 		},
 		{
-			"equal ones while an endpoint has no such hint", lb.SameZone, map[string]string{"n1": "a", "n2": "", "n3": "b"},
+			"equal ones while an endpoint has no such hint", lb.SameZone,
+			map[string]string{"n1": "a", "n2": "", "n3": "b"},
 			[]string{"n1", "n2"},
-			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere }, "n1 0.667, n2 0.667, n3 0.667", near, "33 % to n3 (endpoints: 2, among nodes: 3)",
+			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
+			"n1 0.667, n2 0.667, n3 0.667", near, "33 % to n3 (endpoints: 2, among nodes: 3)",
 		},
 		{
-			"none without hints", lb.SameZone, map[string]string{"n1": "", "n2": "", "n3": ""},
+			"none without hints", lb.SameZone,
+			map[string]string{"n1": "", "n2": "", "n3": ""},
 			[]string{"n1", "n2"},
 			func(_ *World, s *lb.Service) { s.Distribution = lb.Anywhere },
 			"n1 -, n2 -, n3 -", ", not weighted by endpoints, since under externalTrafficPolicy Cluster", "",
