@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/yaml"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/source"
 )
 
@@ -144,10 +145,26 @@ func strictARP(in *Input) []Finding {
 	case err != nil:
 		about.Severity, about.Message = Note, "its config.conf cannot be read: "+err.Error()
 	case config.Mode == "ipvs" && !config.IPVS.StrictARP:
-		about.Severity = Error
+		if about.Severity = in.layer2(); about.Severity == "" {
+			return nil
+		}
 		about.Message = "kube-proxy is in the mode ipvs without strictARP: every node answers ARP for every address, and layer 2 does not work"
 	default:
 		return nil
 	}
 	return []Finding{about}
+}
+
+// layer2 says how bad it is that layer 2 does not work; empty: nobody needs it. What will be announced is not known before an install, unless
+// it will be without gossip, and so without layer 2.
+func (in *Input) layer2() Severity {
+	switch {
+	case in.values != nil && !in.values.Speaker.Gossip:
+		return ""
+	case in.Pre:
+		return Warning
+	case in.Objects.Gap(source.L2Advertisements) == nil && len(source.Of[*v1beta1.L2Advertisement](in.Objects)) == 0:
+		return ""
+	}
+	return Error
 }

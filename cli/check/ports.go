@@ -19,10 +19,15 @@ type nodePort struct {
 func (p nodePort) String() string { return fmt.Sprintf("%d %s", p.port, p.protocol) }
 
 func portsTaken(in *Input) (found []Finding) {
-	wanted := wantedPorts(in)
+	wanted, mine := wantedPorts(in), in.nodes()
+	known := map[string]bool{}
+	for _, n := range source.Of[*corev1.Node](in.Objects) {
+		known[n.Name] = true
+	}
 	for _, pod := range source.Of[*corev1.Pod](in.Objects) {
 		over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-		if over || ours(in, pod.Namespace, pod.Labels) {
+		elsewhere := known[pod.Spec.NodeName] && !mine[pod.Spec.NodeName] // no speaker runs there
+		if over || elsewhere || ours(in, pod.Namespace, pod.Labels) {
 			continue
 		}
 		var taken []string
@@ -61,8 +66,14 @@ func ours(in *Input, namespace string, labels map[string]string) bool {
 
 // portsOf a Pod on its node, each once.
 func portsOf(pod *corev1.PodSpec) (ports []nodePort) {
-	for i := range pod.Containers {
-		for _, p := range pod.Containers[i].Ports {
+	containers := pod.Containers
+	for i := range pod.InitContainers { // those that stay are containers like others
+		if policy := pod.InitContainers[i].RestartPolicy; policy != nil && *policy == corev1.ContainerRestartPolicyAlways {
+			containers = append(containers[:len(containers):len(containers)], pod.InitContainers[i])
+		}
+	}
+	for i := range containers {
+		for _, p := range containers[i].Ports {
 			port := nodePort{p.Protocol, p.HostPort}
 			if port.protocol == "" {
 				port.protocol = corev1.ProtocolTCP

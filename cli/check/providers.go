@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,14 +35,53 @@ func foreign(group, version, kind, resource string) source.Kind {
 	return source.Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: version, Kind: kind}, Resource: resource}
 }
 
-// images of other providers: what the name of an image has in it, and who that is.
-var images = []struct{ part, name string }{
-	{"metallb/", "MetalLB"},
-	{"klipper-lb", "servicelb of k3s"},
-	{"kube-vip", "kube-vip"},
-	{"purelb/", "PureLB"},
-	{"openelb", "OpenELB"},
-	{"cloud-controller-manager", "a cloud's controller"},
+// images of other providers: what the name of an image has in it, who that is, and whether its container leaves Services without a class
+// alone; nil: it does not.
+var images = []struct {
+	part, name string
+	leaves     func(*corev1.Container) bool
+}{
+	{"metallb/", "MetalLB", func(c *corev1.Container) bool { return flagOf(c, "lb-class") != "" }},
+	{"klipper-lb", "servicelb of k3s", nil},
+	{"kube-vip-cloud-provider", "kube-vip", nil},
+	{"kube-vip", "kube-vip", kubeVIPLeaves},
+	{"purelb/", "PureLB", nil},
+	{"openelb", "OpenELB", nil},
+	{"cloud-controller-manager", "a cloud's controller", nil},
+}
+
+// kubeVIPLeaves: very many clusters have kube-vip for the address of their control plane alone, and it may have a class of its own.
+func kubeVIPLeaves(c *corev1.Container) bool {
+	return !on(c, "svc_enable", "services") || on(c, "lb_class_only", "lbClassOnly")
+}
+
+// on reports whether a container's environment or its flags turn something on; what an object elsewhere says may.
+func on(c *corev1.Container, variable, flag string) bool {
+	for _, v := range c.Env {
+		if value, err := strconv.ParseBool(v.Value); v.Name == variable && (v.ValueFrom != nil || err == nil && value) {
+			return true
+		}
+	}
+	value, err := strconv.ParseBool(flagOf(c, flag))
+	return len(c.EnvFrom) > 0 && flag == "services" || err == nil && value
+}
+
+// flagOf is the value of a flag that a container is started with, as Go's packages read it; true for one without a value; empty: it has none.
+func flagOf(c *corev1.Container, name string) string {
+	words := slices.Concat(c.Command, c.Args)
+	for i, word := range words {
+		flag, value, has := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		switch {
+		case !strings.HasPrefix(word, "-") || flag != name:
+		case has:
+			return value
+		case i+1 < len(words) && !strings.HasPrefix(words[i+1], "-"):
+			return words[i+1]
+		default:
+			return "true"
+		}
+	}
+	return ""
 }
 
 // otherProviders are found by their programs, by Cilium's pools, and by who writes addresses into the status of Services.
@@ -78,12 +118,18 @@ func otherProviders(in *Input) (found []Finding) {
 	return append(found, writers(in)...)
 }
 
+// providerOf a Pod is who serves Services without a class in it; empty: nobody.
 func providerOf(pod *corev1.PodSpec) string {
 	for i := range pod.Containers {
+		c := &pod.Containers[i]
 		for _, image := range images {
-			if strings.Contains(pod.Containers[i].Image, image.part) {
+			if !strings.Contains(c.Image, image.part) {
+				continue
+			}
+			if image.leaves == nil || !image.leaves(c) {
 				return image.name
 			}
+			break // it is that one, and no other
 		}
 	}
 	return ""
