@@ -100,6 +100,22 @@ func TestCommands_SayInWordsWhyTheAPIServerDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// TestCommands_JudgeOutputFirst: a format that is none is an error of the command line, and is said before an API server is asked.
+func TestCommands_JudgeOutputFirst(t *testing.T) {
+	t.Setenv("KUBECONFIG", os.DevNull)
+	t.Setenv("HOME", t.TempDir())
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for _, words := range []string{"status", "problems", "services", "routes", "version", "explain web", "check", "simulate drain n1", "diff -f FILE", "test", "migrate plan"} {
+		for _, format := range []string{"nothing", "jsonpath={.items[", "jsonpath", "go-template={{"} {
+			status, says := askServer(t, gone.URL, "0", words+" -o "+format)
+			if status != env.ExitUsage || strings.Contains(says, "cannot be reached") {
+				t.Errorf("%s -o %s ends with status %d and says %s", words, format, status, says)
+			}
+		}
+	}
+}
+
 // TestCommands_SayThatNothingIsSeen: who may list nothing is not told that all is well.
 func TestCommands_SayThatNothingIsSeen(t *testing.T) {
 	t.Setenv("KUBECONFIG", os.DevNull)

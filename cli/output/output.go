@@ -47,6 +47,7 @@ func (f *Flags) Add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.Format, "output", "o", f.Format, "Output format: "+strings.Join(f.formats(), ", "))
 	c.Flags().BoolVar(&f.NoHeaders, "no-headers", false, "Print no headers of tables")
 	f.templates.AddFlags(c)
+	c.PreRunE = func(*cobra.Command, []string) error { return f.check() } // before a cluster is read
 	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return f.formats(), cobra.ShellCompDirectiveNoFileComp
 	})
@@ -76,6 +77,16 @@ func (f *Flags) Print(out io.Writer, r Result) error {
 		return err
 	}
 	return printer.PrintObj(document, out)
+}
+
+// check returns an error of the command line when -o is none that can be printed.
+func (f *Flags) check() error {
+	switch f.Format {
+	case "", "table", "wide", "name":
+		return nil
+	}
+	_, err := f.printer()
+	return env.Usage(err)
 }
 
 // printer for programs.

@@ -34,7 +34,14 @@ func New(e *env.Env) *cobra.Command {
 		queries := append(e.Programs(), source.Query{Kind: source.Speakers}, source.Query{Kind: source.Definitions})
 		return e.Each(c.Context(), false, queries, func(objects *source.Objects) error {
 			e.WarnOfGaps(objects.Gaps)
-			return flags.Print(e.Out, result(e.View(objects).Versions(e.Version)))
+			versions := e.View(objects).Versions(e.Version)
+			if err := flags.Print(e.Out, result(versions)); err != nil {
+				return err
+			}
+			if len(versions.Skew) > 0 {
+				return env.ErrWrong
+			}
+			return nil
 		})
 	}
 	return c
