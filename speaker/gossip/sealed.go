@@ -56,8 +56,17 @@ type sealer struct {
 	// openers are the ciphers that opened the last datagrams with a salt.
 	openers     map[salt]cipher.AEAD
 	derivations *rate.Limiter
-	// by are those that an address has caused.
-	by map[netip.Addr]*rate.Limiter
+	// by is what an address has caused.
+	by map[netip.Addr]*origin
+}
+
+// origin is an address that datagrams come from which no known key opens.
+type origin struct {
+	derivations *rate.Limiter
+	// tried are the ciphers of the last salt that was tried in vain, one of each key. They are kept, since a speaker that has an older key
+	// goes on sending: whoever resends its salt must not be the reason that it is not heard later.
+	salt  salt
+	tried []cipher.AEAD
 }
 
 // sealing is a salt with its cipher, and the number of the last datagram.
@@ -73,7 +82,10 @@ func (s *sealer) set(keys [][]byte) error {
 	defer s.mu.Unlock()
 	s.keys, s.openers = nil, map[salt]cipher.AEAD{}
 	if s.derivations == nil {
-		s.derivations, s.by = rate.NewLimiter(maxDerivations, maxOpeners), map[netip.Addr]*rate.Limiter{}
+		s.derivations, s.by = rate.NewLimiter(maxDerivations, maxOpeners), map[netip.Addr]*origin{}
+	}
+	for _, o := range s.by {
+		o.tried = nil
 	}
 	for _, key := range keys {
 		own := sha256.Sum256(append([]byte("daymark sealed datagram\x00"), key...))
@@ -157,15 +169,19 @@ func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) 
 			return message, nil
 		}
 	}
-	if !s.mayDerive(from) {
+	o := s.originOf(from)
+	if o == nil {
 		return nil, errNotSealed
 	}
-	for _, key := range s.keys {
-		aead, err := derived(key, of)
-		if err != nil {
-			continue
+	if o.tried == nil || o.salt != of {
+		if !o.derivations.Allow() || !s.derivations.Allow() {
+			return nil, errNotSealed
 		}
+		o.salt, o.tried = of, s.ciphers(of)
+	}
+	for _, aead := range o.tried {
 		if message, ok := opens(aead); ok {
+			o.tried = nil
 			s.remember(of, aead)
 			return message, nil
 		}
@@ -173,20 +189,31 @@ func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) 
 	return nil, errNotSealed
 }
 
-// mayDerive reports whether keys may be derived for a datagram from an address that no known key opens. The caller holds mu.
-func (s *sealer) mayDerive(from netip.Addr) bool {
-	if s.derivations == nil {
-		return false
+// ciphers are those of a salt, one of each key. The caller holds mu.
+func (s *sealer) ciphers(of salt) []cipher.AEAD {
+	all := make([]cipher.AEAD, 0, len(s.keys))
+	for _, key := range s.keys {
+		if aead, err := derived(key, of); err == nil {
+			all = append(all, aead)
+		}
 	}
-	own := s.by[from]
-	if own == nil {
+	return all
+}
+
+// originOf returns what is known of an address; nil: there are no keys. The caller holds mu.
+func (s *sealer) originOf(from netip.Addr) *origin {
+	if s.derivations == nil {
+		return nil
+	}
+	o := s.by[from]
+	if o == nil {
 		if len(s.by) >= maxOpeners {
 			clear(s.by)
 		}
-		own = rate.NewLimiter(maxDerivationsOfOne, maxNewSalts)
-		s.by[from] = own
+		o = &origin{derivations: rate.NewLimiter(maxDerivationsOfOne, maxNewSalts)}
+		s.by[from] = o
 	}
-	return own.Allow() && s.derivations.Allow()
+	return o
 }
 
 // remember keeps the cipher of a sender, which has shown that it has the key. The caller holds mu.

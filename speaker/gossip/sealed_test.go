@@ -206,6 +206,39 @@ func TestSealer_AFloodCostsFewDerivations(t *testing.T) {
 	})
 }
 
+// A node that is cut off from the API server goes on with the key of before. Its datagrams have one salt, which is derived once; and another
+// host that sends in its name, with its salt, does not keep it from being heard.
+func TestSealer_DatagramsUnderAnotherKeyCostOneDerivation(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		late, to := sealedBy(t, "old"), sealedBy(t, "new")
+		before := to.derivations.Tokens()
+		for range maxOpeners {
+			if _, err := to.open(someNode, nil, late.seal([]byte("message"))); err == nil {
+				t.Fatal("another key opens it")
+			}
+		}
+		if derived := before - to.derivations.Tokens(); derived != 1 {
+			t.Errorf("a key was derived %v times", derived)
+		}
+		if err := to.set(keysOf("new", "old")); err != nil {
+			t.Fatal(err)
+		}
+		changed := late.seal([]byte("message"))
+		changed[len(changed)-1] ^= 1
+		for range maxNewSalts {
+			if _, err := to.open(someNode, nil, changed); err == nil {
+				t.Fatal("what was changed is opened")
+			}
+		}
+		if _, err := to.open(someNode, nil, late.seal([]byte("message"))); err != nil {
+			t.Errorf("with the key it says %v", err)
+		}
+		if to.by[someNode].tried != nil {
+			t.Error("the ciphers of a salt that is known are kept twice")
+		}
+	})
+}
+
 // What a datagram of the size of a heartbeat costs both sides; and one of a sender that is not known, with the key or without.
 func BenchmarkSealer(b *testing.B) {
 	message, buffer := make([]byte, 80), make([]byte, 2000)
@@ -222,6 +255,14 @@ func BenchmarkSealer(b *testing.B) {
 		for i := uint64(0); b.Loop(); i++ {
 			binary.BigEndian.PutUint64(garbage[1:], i)
 			if _, err := to.open(someNode, buffer, garbage); err == nil {
+				b.Fatal("it is opened")
+			}
+		}
+	})
+	b.Run("another-key", func(b *testing.B) {
+		late := sealedBy(b, "old")
+		for b.Loop() {
+			if _, err := to.open(someNode, buffer, late.seal(message)); err == nil {
 				b.Fatal("it is opened")
 			}
 		}
