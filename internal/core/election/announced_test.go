@@ -73,6 +73,38 @@ func TestElector_SuccessorOfAHolderThatNeverAnnouncedIsFirst(t *testing.T) {
 	}
 }
 
+// A process that has just been started has the claims alone to know by what another host may have answered for.
+func TestElector_WhoWasJustStartedIsToldToTakeItsTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		claims   Claims
+		change   func(*fixture)
+		withheld bool
+	}{
+		"its last run held it":                           {unannounced("n0", 0), func(*fixture) {}, true},
+		"one that is gone held it":                       {unannounced("n7", 0), func(*fixture) {}, true},
+		"its last run held it, and it may hold it later": {unannounced("n0", 0), func(s *fixture) { s.vacate(); s.at(2 * sec).at(3 * sec); s.fill(1) }, true},
+		"it is new": {Claims{}, func(*fixture) {}, false},
+		"one that it has never seen hold it claims it later": {Claims{}, func(s *fixture) {
+			s.vacate()
+			s.at(2 * sec)
+			s.Claims.Learn(unannounced("n7", 0)[addr(0)])
+			s.fill(1)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newFixture(t, 0, contests(1, group(1)), map[string]uint64{"n0": 2}, test.claims)
+			s.elector.incarnation, s.Settling = 2, true
+			s.at(0).want()
+			s.Settling = false
+			test.change(s)
+			s.awaitHold(10 * sec).want(0)
+			if hold := s.last.Hold[0]; !hold.First || hold.Withheld != test.withheld {
+				t.Errorf("it holds %+v", hold)
+			}
+		})
+	}
+}
+
 func TestElector_EarlierClaimWithTheMarkIsTheSameClaim(t *testing.T) {
 	s := newFixture(t, 1, contests(1, group(2)), alive(2), unannounced("n0", 0)).at(0).want()
 	s.Claims.Learn(Claim{Addr: addr(0), Node: "n0", Incarnation: 1, Term: 1, Announced: true})

@@ -51,7 +51,7 @@ type unheldState struct {
 	claim Claim
 	// unverified: the claim has never been valid to our knowledge. Its node is no candidate to us, or not alive.
 	unverified bool
-	// withheld: a live candidate held it by the claim and had not announced it.
+	// withheld: a live candidate held it by the claim and had not announced it, or this node cannot know that none did.
 	withheld bool
 	// claimableSince is when the heir could claim the address; zero when it could not yet.
 	claimableSince time.Time
@@ -63,9 +63,11 @@ func (r *round) state(addr netip.Addr, claim Claim, wasValid bool) unheldState {
 		known.claim = claim
 		return known
 	}
-	held := !claim.free()
+	held, ours := !claim.free(), claim.Node == r.node
+	// Of what was before a node takes part, as by the last run of its own speaker, it has only the claims.
+	mayHaveHeld := wasValid || ours || !r.tookPart
 	return unheldState{
-		since: r.Now, claim: claim, unverified: held && !wasValid && claim.Node != r.node, withheld: held && wasValid && !claim.Announced,
+		since: r.Now, claim: claim, unverified: held && !wasValid && !ours, withheld: held && mayHaveHeld && !claim.Announced,
 	}
 }
 
