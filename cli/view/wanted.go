@@ -1,10 +1,10 @@
 package view
 
 import (
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	scheduling "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
-	"k8s.io/klog/v2"
 )
 
 // tolerated are what Kubernetes has each Pod of a DaemonSet tolerate that uses the network of its node.
@@ -34,7 +34,7 @@ func (c *Cluster) LeftOut(node string) string {
 		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
 	}
 	tolerations := append(pod.Tolerations[:len(pod.Tolerations):len(pod.Tolerations)], tolerated...)
-	if taint, found := scheduling.FindMatchingUntoleratedTaint(klog.Logger{}, raw.Spec.Taints, tolerations, keepsAway, false); found {
+	if taint, found := scheduling.FindMatchingUntoleratedTaint(logr.Discard(), raw.Spec.Taints, tolerations, keepsAway, false); found {
 		return "it does not tolerate the node's taint " + taint.ToString()
 	}
 	return ""

@@ -12,9 +12,9 @@ import (
 var pureImports = []string{
 	"cmp", "container/", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "hash/fnv", "iter", "maps", "math",
 	"math/big", "math/bits", "net/netip", "path", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
-	"go4.org/netipx", "k8s.io/api/", "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1", "k8s.io/apimachinery/pkg/api/equality", "k8s.io/apimachinery/pkg/api/meta",
+	"github.com/go-logr/logr", "go4.org/netipx", "k8s.io/api/", "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1", "k8s.io/apimachinery/pkg/api/equality", "k8s.io/apimachinery/pkg/api/meta",
 	"k8s.io/apimachinery/pkg/apis/meta/v1", "k8s.io/apimachinery/pkg/labels", "k8s.io/apimachinery/pkg/runtime",
-	"k8s.io/apimachinery/pkg/types", module + "api/",
+	"k8s.io/apimachinery/pkg/types", "k8s.io/component-helpers/scheduling/corev1", "k8s.io/component-helpers/scheduling/corev1/nodeaffinity", module + "api/",
 }
 
 // importers says which packages alone may import a library.

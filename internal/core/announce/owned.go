@@ -36,7 +36,8 @@ func (d *derived) ownedOtherwise(before, now *ownedByNodes) (at []netip.Addr) {
 		return was != is || had != has
 	}
 	if !slices.Equal(before.prefixes, now.prefixes) {
-		for addr := range d.at { // order does not matter: they become a set
+		// order does not matter: they become a set
+		for addr := range d.at {
 			if differs(addr) {
 				at = append(at, addr)
 			}
@@ -44,7 +45,8 @@ func (d *derived) ownedOtherwise(before, now *ownedByNodes) (at []netip.Addr) {
 		return at
 	}
 	for _, one := range []map[netip.Addr]NodeAddress{before.addresses, now.addresses} {
-		for addr := range one { // order does not matter: they become a set
+		// order does not matter: they become a set
+		for addr := range one {
 			if len(d.at[addr]) > 0 && differs(addr) {
 				at = append(at, addr)
 			}
