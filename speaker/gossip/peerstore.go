@@ -230,7 +230,7 @@ func (s *peerStore) mergeState(now time.Time, received stateRecord) (is news, ok
 		return noNews, false
 	}
 	is = someNews
-	if r.stateKnown && state.turnsTraffic(&r.state) {
+	if r.stateKnown && r.incarnation == received.incarnation && state.turnsTraffic(&r.state) {
 		is = urgentNews
 	}
 	r.stateRecord, r.state, r.stateKnown = received, state, true

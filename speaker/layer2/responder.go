@@ -70,6 +70,8 @@ type Responder struct {
 	started chan struct{}
 	// broken wakes Start when a socket has failed, unable wakes retryUnable when there is a failure.
 	broken, unable chan struct{}
+	// muted are addresses whose answers alone are refused. The caller of what changes it holds mu.
+	muted map[netip.Addr]*muted
 	// troubled wakes watchSending when a frame could not be sent.
 	troubled chan struct{}
 
@@ -114,6 +116,7 @@ func New(cfg Config) *Responder {
 	m := newMetrics(cfg.Registerer)
 	r := &Responder{
 		log:       cfg.Log,
+		muted:     map[netip.Addr]*muted{},
 		metrics:   m,
 		announcer: newAnnouncer(cfg.Interval, cfg.AnnouncementRate, cfg.Stale, m),
 		detector:  newConflictDetector(cfg.Log, m, cfg.AnnouncementRate),

@@ -1,6 +1,7 @@
 package layer2
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -107,7 +108,6 @@ func TestResponder_SaysThatItCannotAnswer(t *testing.T) {
 func TestResponder_SaysForWhichAddressItCannotAnswer(t *testing.T) {
 	netnstest.NeedProgram(t, "nft")
 	for name, rule := range map[string]string{
-		"one address":                          "arp saddr ip " + vip4.String() + " drop",
 		"all that are not the node's":          "arp saddr ip != { 192.0.2.1, 0.0.0.0 } drop",
 		"answers about what is not the node's": "arp operation reply arp saddr ip != { 192.0.2.1, 0.0.0.0 } drop",
 	} {
@@ -147,6 +147,44 @@ func TestResponder_SaysForWhichAddressItCannotAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where all nodes have such a rule the address comes back, and what they hold besides must not be silent for it.
+func TestResponder_OneAddressThatNobodyCanAnswerForTakesNoOtherAlong(t *testing.T) {
+	netnstest.NeedProgram(t, "nft")
+	s := newSegment(t, "near0")
+	r := begin(t, Config{})
+	other := netip.MustParseAddr("192.0.2.70")
+	conn, ours := s.listen(t, unix.ETH_P_ARP), s.mac(t)
+	nft(t, "add table netdev mute")
+	t.Cleanup(func() { _ = exec.Command("nft", "delete table netdev mute").Run() })
+	nft(t, "add chain netdev mute out { type filter hook egress device near0 priority 0; policy accept; }")
+	nft(t, "add rule netdev mute out arp saddr ip "+vip4.String()+" drop")
+	for i := range maxMuted {
+		mustSet(t, r, on([]string{"near0"}, vip4, other))
+		netnstest.Eventually(t, "it says so", func() error {
+			send(t, conn, request(ours, client4, vip4))
+			if u := r.Unable(); len(u) != 1 || !strings.Contains(u[0].Why, "answers about "+vip4.String()) {
+				return fmt.Errorf("time %d: it says %v", i, u)
+			}
+			return nil
+		})
+		mustSet(t, r, nil)
+		netnstest.Eventually(t, "it takes part again, for it can answer for others", func() error {
+			if r.tryDue(time.Now().Add(maxUnableWait)); len(r.Unable()) > 0 {
+				return fmt.Errorf("it says %v", r.Unable())
+			}
+			return nil
+		})
+	}
+	mustSet(t, r, on([]string{"near0"}, vip4, other))
+	socket := (*r.live.Load())[0]
+	socket.noteSent(errors.New("operation not permitted"), asAnswer, socket.answerToSelf(vip4))
+	if r.trySockets(time.Now().Add(time.Hour)); len(r.Unable()) > 0 {
+		t.Errorf("it lets go of everything once more: %v", r.Unable())
+	}
+	send(t, conn, request(ours, client4, other))
+	receive(t, conn, "an answer about the other address", func(f []byte) bool { return bytes.Contains(f, other.AsSlice()) && bytes.Equal(f[6:12], ours[:]) })
 }
 
 func nft(t *testing.T, command string) {

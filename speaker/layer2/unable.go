@@ -17,6 +17,8 @@ import (
 const (
 	minUnableWait = time.Second
 	maxUnableWait = time.Minute
+	// triesWithout is after how many attempts one leaves out what was refused: the rule may concern that address alone, which may be gone.
+	triesWithout = 16
 )
 
 // Unable says that this node cannot answer for addresses of a family on an interface, though the interface is as it should be:
@@ -32,8 +34,10 @@ type failure struct {
 	why string
 	// addr is one of the addresses that could not be added.
 	addr netip.Addr
-	// refused is the address whose answers alone could not be sent; invalid: there is none.
+	// refused is the address whose answers could not be sent, of no other that is held it is known that they can; invalid: there is none.
 	refused netip.Addr
+	// tries counts the attempts.
+	tries int
 	wait    time.Duration
 	// due is the time of the next attempt; once one has succeeded, the time from which a failure is a new one.
 	due       time.Time
@@ -71,6 +75,9 @@ func (r *Responder) failed(key socketKey, addresses addressSet, err error) {
 	}
 	if refused := (*refusal)(nil); errors.As(err, &refused) {
 		f.refused = refused.about
+		if refused.alone {
+			f.refused = netip.Addr{} // The node can answer for others, and who holds this one now finds out by itself.
+		}
 	}
 	f.why, f.due = err.Error(), now.Add(f.wait)
 	r.failures[key] = f
@@ -143,5 +150,9 @@ func (r *Responder) try(key socketKey, f *failure, now time.Time) error {
 			return fmt.Errorf("try again: %w", err)
 		}
 	}
-	return s.trySending(f.refused)
+	about := f.refused
+	if f.tries++; f.tries%triesWithout == 0 {
+		about = netip.Addr{}
+	}
+	return s.trySending(about)
 }

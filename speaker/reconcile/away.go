@@ -8,9 +8,14 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/handover"
 )
 
+// mostAway is how many nodes are away at most that may have held any address: a packet is passed on to no more nodes. Where more are, as when
+// the speakers of a large cluster begin all at once, none counts.
+const mostAway = 8
+
 // away are the nodes of the cluster that are on segments of this one and whose speakers are not among the peers, as far as they are expected or
 // an earlier process passed packets on to them. A kernel knows its connections whatever its speaker does.
 func (l *Loop) away(seen *snapshot, peers map[string]handover.Peer, led []handover.Passage) (away []handover.Away) {
+	any := 0
 	outer := announce.OuterLinks(seen.world.OwnLinks, seen.world.L2Advertisements, seen.kubernetes(l.cfg.Node))
 	for _, node := range seen.world.Nodes {
 		if _, heard := peers[node.Name]; heard || node.Name == l.cfg.Node || node.Down {
@@ -29,8 +34,16 @@ func (l *Loop) away(seen *snapshot, peers map[string]handover.Peer, led []handov
 		if a.Any || len(a.Led) > 0 {
 			a.Vias = announce.NeighborAddresses(seen.world.OwnLinks, outer, node.Addresses)
 		}
-		if len(a.Vias) > 0 {
-			away = append(away, a)
+		if len(a.Vias) == 0 {
+			continue
+		}
+		if away = append(away, a); a.Any {
+			any++
+		}
+	}
+	if any > mostAway {
+		for i := range away {
+			away[i].Any = false
 		}
 	}
 	return away

@@ -1,12 +1,14 @@
 package reconcile
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // A speaker that starts before that of another node is back takes its addresses, and passes their open connections on to it.
@@ -50,6 +52,16 @@ func TestLoop_AwayAreNodesThatAreExpectedOrLedTo(t *testing.T) {
 		if got, want := f.away(seen, nil, led), []handover.Away{{Node: "n2", Vias: vias, Led: map[netip.Addr]bool{vip: true}, Any: true}}; !reflect.DeepEqual(got, want) {
 			t.Errorf("away are %+v, want %+v", got, want)
 		}
+		for i := range mostAway {
+			name := fmt.Sprintf("away%d", i)
+			seen.world.Nodes = append(seen.world.Nodes, &lb.Node{Name: name, Addresses: []netip.Addr{addressOfN2}})
+			seen.speakers[name] = netip.AddrPort{}
+			got, isMost := f.away(seen, nil, led), i < mostAway-1
+			if len(got) != i+2 || got[0].Any != isMost || got[i+1].Any != isMost || !got[0].Led[vip] {
+				t.Errorf("of %d: %+v", i+2, got)
+			}
+		}
+		seen.world.Nodes = seen.world.Nodes[:len(seen.world.Nodes)-mostAway]
 		delete(seen.speakers, "n2")
 		if got := f.away(seen, nil, nil); len(got) > 0 {
 			t.Errorf("of a node that is to have no speaker: %+v", got)

@@ -114,6 +114,9 @@ func (d *derived) concern(w *World, changes *Changes, at []netip.Addr) *concerne
 // update returns what derive does, given what that returned for a World which differs by changes alone, and by what the kernels of nodes have
 // at some addresses; and the addresses that these concern, in order, or that it was worked out anew.
 func (d *derived) update(r *rules, changes *Changes, at []netip.Addr) (_ *derived, changed []netip.Addr, anew bool) {
+	if len(changes.Services) == 0 && len(changes.Endpoints) == 0 && len(at) == 0 {
+		return d, nil, false
+	}
 	services := len(r.world.Services)
 	if len(changes.Services) > services/4 || len(d.near.made) > services+maxRanks {
 		return r.derive(), nil, true

@@ -26,7 +26,11 @@ func (r *ring) update(now time.Time, before []string, a *Address) {
 	}
 }
 
-// active reports whether all nodes pass on, and have heard of it.
+// watchLag is how much earlier others may have heard of the last change, and so end earlier: of two watches of the API server one may be behind
+// by seconds.
+const watchLag = 10 * time.Second
+
+// active reports whether all nodes pass on, and have heard of it, and go on for a while.
 func (r *ring) active(now time.Time, draining time.Duration) bool {
-	return !r.since.IsZero() && now.Sub(r.since) >= RouteDelay && now.Sub(r.changed) < draining
+	return !r.since.IsZero() && now.Sub(r.since) >= RouteDelay && now.Sub(r.changed) < draining-watchLag
 }
