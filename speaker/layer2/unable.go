@@ -38,7 +38,7 @@ type failure struct {
 	refused netip.Addr
 	// tries counts the attempts.
 	tries int
-	wait    time.Duration
+	wait  time.Duration
 	// due is the time of the next attempt; once one has succeeded, the time from which a failure is a new one.
 	due       time.Time
 	recovered bool
