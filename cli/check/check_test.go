@@ -11,12 +11,17 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
 )
 
 // now is the time of the clusters in testdata.
@@ -181,6 +186,29 @@ func TestDaemonRights_AreSaidOnceForEachResource(t *testing.T) {
 	}
 	if !slices.Equal(texts, want) {
 		t.Errorf("%q", texts)
+	}
+}
+
+func TestDaemonRights_AreOfThoseThatAreInstalled(t *testing.T) {
+	meta := metav1.ObjectMeta{Namespace: "daymark-system", Name: "acme-daymark-speaker"}
+	set := &appsv1.DaemonSet{ObjectMeta: meta}
+	set.Spec.Template.Spec = corev1.PodSpec{ServiceAccountName: "acme-daymark-speaker", Containers: []corev1.Container{{Name: "speaker"}}}
+	rights, err := daemonRights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	installedAs(rights, view.New(view.Input{System: "daymark-system", Objects: []runtime.Object{set}}))
+	own := 0
+	for _, r := range rights {
+		if r.Account == "daymark-speaker" {
+			t.Fatalf("of an account that is not there: %+v", r)
+		}
+		if r.Resource == "daemonsets" && r.Name == set.Name {
+			own++
+		}
+	}
+	if own == 0 || !slices.ContainsFunc(rights, func(r Right) bool { return r.Account == "daymark-controller" }) {
+		t.Errorf("they are %+v", rights)
 	}
 }
 

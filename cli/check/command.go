@@ -133,6 +133,7 @@ func (o *options) ask(ctx context.Context, in *Input) error {
 		if rights, err = daemonRights(); err != nil {
 			return err
 		}
+		installedAs(rights, in.Cluster)
 	}
 	if err := review(ctx, api, rights, o.System); err != nil {
 		o.Warn("not seen: %s: %v", whose, err)

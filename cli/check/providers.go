@@ -41,6 +41,7 @@ var images = []struct {
 	part, name string
 	leaves     func(*corev1.Container) bool
 }{
+	{"metallb/frr-k8s", "frr-k8s", func(*corev1.Container) bool { return true }}, // MetalLB's router, which serves no Services
 	{"metallb/", "MetalLB", func(c *corev1.Container) bool { return flagOf(c, "lb-class") != "" }},
 	{"klipper-lb", "servicelb of k3s", nil},
 	{"kube-vip-cloud-provider", "kube-vip", nil},
@@ -50,23 +51,32 @@ var images = []struct {
 	{"cloud-controller-manager", "a cloud's controller", nil},
 }
 
-// kubeVIPLeaves: very many clusters have kube-vip for the address of their control plane alone, and it may have a class of its own.
+// kubeVIPLeaves: very many clusters have kube-vip for the address of their control plane alone, and it may have a class of its own. What an
+// object elsewhere says may be that it serves Services, and not that it has a class.
 func kubeVIPLeaves(c *corev1.Container) bool {
-	return !on(c, "svc_enable", "services") || on(c, "lb_class_only", "lbClassOnly")
+	serves := len(c.EnvFrom) > 0 || isOn(c, "svc_enable", "services", true)
+	return !serves || isOn(c, "lb_class_only", "lbClassOnly", false)
 }
 
-// on reports whether a container's environment or its flags turn something on; what an object elsewhere says may.
-func on(c *corev1.Container, variable, flag string) bool {
+// isOn reports whether a variable of a container's environment or a flag turns something on; unseen: what it does where the variable's value is
+// in another object.
+func isOn(c *corev1.Container, variable, flag string, unseen bool) bool {
 	for _, v := range c.Env {
-		if value, err := strconv.ParseBool(v.Value); v.Name == variable && (v.ValueFrom != nil || err == nil && value) {
+		if value, err := strconv.ParseBool(v.Value); v.Name == variable && (v.ValueFrom != nil && unseen || err == nil && value) {
 			return true
 		}
 	}
-	value, err := strconv.ParseBool(flagOf(c, flag))
-	return len(c.EnvFrom) > 0 && flag == "services" || err == nil && value
+	for _, word := range slices.Concat(c.Command, c.Args) {
+		name, text, has := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		value, err := strconv.ParseBool(text)
+		if strings.HasPrefix(word, "-") && name == flag && (!has || err == nil && value) {
+			return true
+		}
+	}
+	return false
 }
 
-// flagOf is the value of a flag that a container is started with, as Go's packages read it; true for one without a value; empty: it has none.
+// flagOf is the value of a flag that a container is started with, of those that have one, as Go's packages read it; empty: it has none.
 func flagOf(c *corev1.Container, name string) string {
 	words := slices.Concat(c.Command, c.Args)
 	for i, word := range words {
@@ -75,10 +85,8 @@ func flagOf(c *corev1.Container, name string) string {
 		case !strings.HasPrefix(word, "-") || flag != name:
 		case has:
 			return value
-		case i+1 < len(words) && !strings.HasPrefix(words[i+1], "-"):
+		case i+1 < len(words):
 			return words[i+1]
-		default:
-			return "true"
 		}
 	}
 	return ""

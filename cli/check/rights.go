@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
 	"github.com/daymark-lb/daymark/config/rbac"
 )
 
@@ -61,6 +63,23 @@ func daemonRights() (rights []Right, err error) {
 		}
 	}
 	return rights, nil
+}
+
+// installedAs gives rights the names that the programs have in a cluster: a kustomization may have put a prefix before those of the manifests.
+func installedAs(rights []Right, c *view.Cluster) {
+	const controllerAccount, speakerAccount, daemonSets = "daymark-controller", "daymark-speaker", "daemonsets"
+	controller, speakers := c.ControllerSet(), c.SpeakerSet()
+	for i := range rights {
+		r := &rights[i]
+		switch {
+		case r.Account == controllerAccount && controller != nil:
+			r.Account = cmp.Or(controller.Spec.Template.Spec.ServiceAccountName, r.Account)
+		case r.Account == speakerAccount && speakers != nil:
+			if r.Account = cmp.Or(speakers.Spec.Template.Spec.ServiceAccountName, r.Account); r.Resource == daemonSets && r.Name != "" {
+				r.Name = speakers.Name
+			}
+		}
+	}
 }
 
 // rightsTo are those that a rule gives to a resource: each verb, on each object that the rule names, if it names any.

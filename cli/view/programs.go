@@ -28,7 +28,7 @@ type ControllerLine struct {
 
 // Controller of Daymark.
 func (c *Cluster) Controller() (line ControllerLine) {
-	if d := c.controller(); d != nil {
+	if d := c.ControllerSet(); d != nil {
 		line = ControllerLine{Known: true, Ready: d.Status.ReadyReplicas, Wanted: 1, Version: versionOf(&d.Spec.Template.Spec, controllerContainer)}
 		if d.Spec.Replicas != nil {
 			line.Wanted = *d.Spec.Replicas
@@ -40,7 +40,8 @@ func (c *Cluster) Controller() (line ControllerLine) {
 	return line
 }
 
-func (c *Cluster) controller() *appsv1.Deployment {
+// ControllerSet is the Deployment of the controllers; nil: none is seen.
+func (c *Cluster) ControllerSet() *appsv1.Deployment {
 	for _, d := range c.deployments {
 		if _, found := argsOf(&d.Spec.Template.Spec, controllerContainer); found && d.Namespace == c.System {
 			return d
@@ -96,7 +97,7 @@ func (c *Cluster) programProblems() (found []Problem) {
 	line := c.Controller()
 	about := Problem{Severity: Critical, Kind: "Deployment", Namespace: c.System, Remedy: "Look at the controller's Pods: kubectl -n " + c.System + " get pods, and their logs."}
 	if line.Known {
-		about.Name = c.controller().Name
+		about.Name = c.ControllerSet().Name
 	}
 	switch lease := c.leader(); {
 	case line.Known && line.Ready == 0 && line.Wanted > 0 && line.Leader == "":

@@ -20,7 +20,8 @@ func (c *Cluster) unheldOf(s *lb.Service) []netip.Addr {
 	if raw == nil || !c.settled() {
 		return nil
 	}
-	if !meta.IsStatusConditionTrue(raw.Status.Conditions, v1beta1.ConditionAnnounced) && !status.AwaitsHolder(raw.Status.Conditions) {
+	conditions := raw.Status.Conditions
+	if !meta.IsStatusConditionTrue(conditions, v1beta1.ConditionAnnounced) && !status.AwaitsHolder(conditions, s.Ingress, c.announceWorld().Conflicts) {
 		return nil
 	}
 	return slices.DeleteFunc(c.Explainer().OnSegment(s), func(addr netip.Addr) bool {

@@ -58,6 +58,7 @@ func TestCluster_UnheldBeforeItsFirstHolder(t *testing.T) {
 		{metav1.ConditionTrue, announce.ReasonAnnounced.Name, 1},
 		{metav1.ConditionFalse, announce.ReasonNoHolder.Name, 1},
 		{metav1.ConditionFalse, announce.ReasonNoNode.Name, 0},
+		{metav1.ConditionFalse, announce.ReasonAddressConflict.Name, 1}, // which no report has any more
 	} {
 		provenance := lb.Provenance{Allocations: []lb.Allocation{{Addr: netip.MustParseAddr("192.0.2.200"), Pool: "lan"}}}
 		service := &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}

@@ -63,6 +63,24 @@ func TestLoop_ConflictOutlivesTheHolderThatFoundIt(t *testing.T) {
 	}
 }
 
+// Who gives the Service another address is rid of the printer.
+func TestLoop_ConflictIsOfTheAddressThatHadIt(t *testing.T) {
+	s := onSegment(t)
+	address := s.services[0].Status.LoadBalancer.Ingress[0].IP
+	conflict := v1beta1.SpeakerLayer2{Conflicts: []v1beta1.AddressConflict{{Address: address, MAC: "02:00:00:00:00:01", Interface: "eth0"}}}
+	if c := s.reports(t, conflict); c.Reason != announce.ReasonAddressConflict.Name {
+		t.Fatalf("of an address that a printer has, the condition is %+v", c)
+	}
+	edited := *s.services[0]
+	edited.ResourceVersion = s.version()
+	edited.Annotations = map[string]string{v1beta1.AnnotationLoadBalancerIPs: "10.1.2.3"}
+	s.services[0] = &edited
+	s.cache.Put(&edited)
+	if c := s.reports(t, v1beta1.SpeakerLayer2{}); c.Reason != announce.ReasonNoHolder.Name {
+		t.Errorf("of another address, the condition is %+v", c)
+	}
+}
+
 // A printer that has the address of a new Service answers the first probe, which takes a moment.
 func TestLoop_NewServiceIsAnnouncedWhenANodeHoldsIt(t *testing.T) {
 	held := func(address string) v1beta1.SpeakerLayer2 {

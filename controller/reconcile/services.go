@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -63,8 +62,8 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		desired = l.removedFinalizer(c, l.contested(c, desired, settings, explainer))
 		w := l.serviceWrite(c, desired, a.Released)
 		add(w)
-		onSegment := segmentAddresses(c, &desired, explainer)
-		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !awaitsHolder(&desired, a, world) {
+		onSegment, awaits := segmentAddresses(c, &desired, explainer)
+		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !awaits {
 			l.settled.settle(a, endpoints, onSegment, w)
 		} else {
 			l.counted.countService(desired.Conditions)
@@ -81,23 +80,15 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 	return writes
 }
 
-// awaitsHolder reports whether a Service waits for a node to report that it holds an address: no report says that another host uses it. What
-// it should say changes with the holder.
-func awaitsHolder(desired *status.Service, a *ipam.Assignment, world *announce.World) bool {
-	c := meta.FindStatusCondition(desired.Conditions, v1beta1.ConditionAnnounced)
-	if c == nil || c.Status == metav1.ConditionTrue {
-		return false
+// segmentAddresses are the addresses of a Service that is announced, or will be, which one node is to hold by layer 2. It also reports whether
+// the Service awaits a report of one, with which what it should say changes.
+func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) (addresses []netip.Addr, awaits bool) {
+	service := desired.In(c.Service)
+	awaits = status.AwaitsHolder(desired.Conditions, service.Ingress, explainer.World().Conflicts)
+	if !awaits && !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) {
+		return nil, false
 	}
-	reported := func(held ipam.Address) bool { _, reported := world.Conflicts[held.Addr]; return reported }
-	return status.AwaitsHolder(desired.Conditions) || c.Reason == announce.ReasonAddressConflict.Name && !slices.ContainsFunc(a.Addresses, reported)
-}
-
-// segmentAddresses are the addresses of a Service that is announced, or will be, which one node is to hold by layer 2.
-func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) []netip.Addr {
-	if !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) && !status.AwaitsHolder(desired.Conditions) {
-		return nil
-	}
-	return explainer.OnSegment(desired.In(c.Service))
+	return explainer.OnSegment(service), awaits
 }
 
 // serviceWrite makes a write of what a Service should have; nil: it has that.

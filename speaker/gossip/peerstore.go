@@ -106,7 +106,10 @@ func (s *peerStore) takeOutcome(now time.Time) outcome {
 func (s *peerStore) noteChanges() {
 	if s.detector.TakeChanged() {
 		s.cached, s.changed = nil, true
-		for node, r := range s.records { // order does not matter: each stands for itself
+		for node, r := range s.records {
+			if r.failingSince.IsZero() {
+				continue
+			}
 			status, _ := s.detector.Peer(node)
 			r.forgetOtherRuns(status)
 		}

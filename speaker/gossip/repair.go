@@ -97,10 +97,10 @@ func (s *peerStore) exchanged() (all bool) {
 func (s *peerStore) agreed(with string) (all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record(with).hasAgreed = true
 	if s.claimsKnown {
 		return false
 	}
+	s.record(with).hasAgreed = true
 	for node, status := range s.detector.Peers() {
 		if status.Alive && !status.LastHeard.IsZero() && !s.record(node).hasAgreed {
 			return false

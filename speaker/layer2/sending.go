@@ -139,7 +139,7 @@ func (s *socket) someHeld(preferred netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// watchSending finds out on which interfaces the kernel refuses all frames, until ctx ends. It sleeps while none is refused.
+// watchSending finds out on which interfaces the kernel refuses frames, until ctx ends. It sleeps while none is refused.
 func (r *Responder) watchSending(ctx context.Context) {
 	for {
 		select {

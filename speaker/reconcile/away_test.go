@@ -74,3 +74,18 @@ func TestLoop_AwayAreNodesThatAreExpectedOrLedTo(t *testing.T) {
 		}
 	})
 }
+
+// What the others hold has not come yet: the first claims of this speaker could silence theirs.
+func TestLoop_HoldsNothingBeforeItKnowsWhatOthersHold(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.addNeighbor()
+		f.gossip.view.ClaimsMissing = true
+		if f.pass(t); f.memory.participant.Settled() {
+			t.Error("it may hold addresses")
+		}
+		f.gossip.view.ClaimsMissing = false
+		if f.pass(t); !f.memory.participant.Settled() {
+			t.Error("it goes on waiting when all has come")
+		}
+	})
+}

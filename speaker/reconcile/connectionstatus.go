@@ -83,18 +83,17 @@ func (l *Loop) whyBreak(w *announce.World) string {
 
 // drainsNothing reports whether there are advertisements, none of which wants connections to be passed on.
 func drainsNothing(w *announce.World) bool {
-	var all, draining int
 	for _, a := range w.L2Advertisements {
-		if all++; a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
-			draining++
+		if a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
+			return false
 		}
 	}
 	for _, a := range w.BGPAdvertisements {
-		if all++; a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
-			draining++
+		if a.ConnectionDraining > 0 || a.Accepted != nil && a.Accepted.ConnectionDraining > 0 {
+			return false
 		}
 	}
-	return all > 0 && draining == 0
+	return len(w.L2Advertisements)+len(w.BGPAdvertisements) > 0
 }
 
 // leftOver says why the rules of a kube-proxy on this node are probably left over, given the network plugin that may serve Services, if any, and

@@ -30,7 +30,7 @@ func (m ClusterMACs) Update(links map[string][]lb.Link, alive, inCluster func(no
 	for node, links := range links {
 		m.add(node, links)
 	}
-	best := map[string]heldMAC{}
+	best := make(map[string]heldMAC, 2*len(m))
 	// order does not matter: the best has an order.
 	for node, own := range m {
 		for mac, name := range own {

@@ -13,13 +13,12 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// Report returns what Speaker objects say of themselves: which speakers can hold layer-2 addresses, and by node and peer
-// which BGP sessions are established. The speaker of a node that is down is left out, whatever it said last, unless others hear it, and so
-// is one that is gone. One that does not know the other speakers holds no address.
-func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
+// Report returns what the Speaker objects of those that are Present say of themselves: which speakers can hold layer-2 addresses, and by node
+// and peer which BGP sessions are established. One that does not know the other speakers holds no address.
+func Report(present []*v1beta1.Speaker) (announce.Members, map[string]map[string]bool) {
 	members := announce.Members{Known: true}
-	established := make(map[string]map[string]bool, len(speakers))
-	for _, speaker := range present(nodes, speakers) {
+	established := make(map[string]map[string]bool, len(present))
+	for _, speaker := range present {
 		if meta.IsStatusConditionTrue(speaker.Status.Conditions, v1beta1.ConditionMembershipKnown) {
 			members.Alive = append(members.Alive, speaker.Name)
 		}
@@ -33,11 +32,11 @@ func Report(nodes []*lb.Node, speakers []*v1beta1.Speaker) (announce.Members, ma
 	return members, established
 }
 
-// StandIns returns who answers for an address in the place of its holder, as the Speaker objects of those that are there say, in order of
+// StandIns returns who answers for an address in the place of its holder, as the Speaker objects of those that are Present say, in order of
 // node.
-func StandIns(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
+func StandIns(present []*v1beta1.Speaker) map[netip.Addr][]announce.StandIn {
 	found := map[netip.Addr][]announce.StandIn{}
-	for _, speaker := range present(nodes, speakers) {
+	for _, speaker := range present {
 		for _, held := range speaker.Status.Layer2.Held {
 			if addr, err := lb.ParseAddr(held.Address); err == nil && held.StandsInFor != "" {
 				found[addr] = append(found[addr], announce.StandIn{Node: speaker.Name, Holder: held.StandsInFor})
@@ -51,16 +50,14 @@ func StandIns(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[netip.Addr][]an
 	return found
 }
 
-// Conflicts returns the addresses that other hosts use, as the Speaker objects say. When several name the
-// same address, the first by node counts, so that messages do not change with the holder. A speaker that is gone has no say, nor has that of
-// a node that is down, and one that would not announce an address has none while another node holds it: it may take that node for a stranger,
-// whose gossip it does not hear. Where a Speaker object has no room for all of them, the addresses of these Services that it only covers
-// count as well, unless some node holds them.
-func Conflicts(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
+// Conflicts returns the addresses that other hosts use, as the Speaker objects of those that are Present say. When several name the same address,
+// the first by node counts, so that messages do not change with the holder. A speaker that would not announce an address has no say while
+// another node holds it: it may take that node for a stranger, whose gossip it does not hear. Where a Speaker object has no room for all of
+// them, the addresses of these Services that it only covers count as well, unless some node holds them.
+func Conflicts(present []*v1beta1.Speaker, services []*lb.Service) map[netip.Addr]announce.Conflict {
 	found := map[netip.Addr]announce.Conflict{}
 	var held map[netip.Addr]bool
-	speakers = present(nodes, speakers)
-	for _, speaker := range speakers {
+	for _, speaker := range present {
 		for _, c := range speaker.Status.Layer2.Conflicts {
 			addr, err := lb.ParseAddr(c.Address)
 			known, exists := found[addr]
@@ -68,7 +65,7 @@ func Conflicts(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Ser
 				continue
 			}
 			if held == nil {
-				held = heldAddresses(speakers)
+				held = heldAddresses(present)
 			}
 			if !c.Announced && held[addr] {
 				continue
@@ -79,7 +76,7 @@ func Conflicts(nodes []*lb.Node, speakers []*v1beta1.Speaker, services []*lb.Ser
 		}
 	}
 	markProxies(found)
-	addMoreConflicts(found, speakers, services)
+	addMoreConflicts(found, present, services)
 	return found
 }
 
@@ -180,8 +177,9 @@ func downNodes(nodes []*lb.Node, speakers []*v1beta1.Speaker) map[string]bool {
 	return down
 }
 
-// present are the speakers that are not gone, nor on nodes that are down.
-func present(nodes []*lb.Node, speakers []*v1beta1.Speaker) []*v1beta1.Speaker {
+// Present are the speakers that are not gone, nor on nodes that are down: what a node reported before it went down is over, unless others still
+// hear its speaker.
+func Present(nodes []*lb.Node, speakers []*v1beta1.Speaker) []*v1beta1.Speaker {
 	down, found := downNodes(nodes, speakers), make([]*v1beta1.Speaker, 0, len(speakers))
 	for _, speaker := range speakers {
 		if !down[speaker.Name] && !lb.SpeakerGone(speaker) {

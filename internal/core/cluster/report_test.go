@@ -78,7 +78,7 @@ func TestReport(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			members, established := Report([]*lb.Node{&test.node}, []*v1beta1.Speaker{test.speaker})
+			members, established := Report(Present([]*lb.Node{&test.node}, []*v1beta1.Speaker{test.speaker}))
 			if alive := slices.Contains(members.Alive, "n1"); alive != test.alive || !members.Known {
 				t.Errorf("members %+v", members)
 			}
@@ -100,7 +100,7 @@ func TestConflicts_FirstNodeByNameCounts(t *testing.T) {
 		speaker("n2", conflict("192.0.2.1", "mac2")), speaker("n1", conflict("192.0.2.1", "mac1")), speaker("n3", conflict("nonsense", "mac3")),
 	}
 	for range 2 {
-		got := Conflicts(nil, speakers, nil)
+		got := Conflicts(Present(nil, speakers), nil)
 		if c := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || c.Node != "n1" || c.MAC != "mac1" || c.By != "n7" || c.ByInterface != "eth1" {
 			t.Errorf("conflicts %+v", got)
 		}
@@ -132,7 +132,7 @@ func TestConflicts_OfAnAddressThatANodeHoldsAreThoseThatItAnnouncesAllTheSame(t 
 		{"the holder of before did, and is down", down("n1"), []*v1beta1.Speaker{speaker("n1", conflict(true)), holds}, 0},
 		{"the holder's kubelet is stopped", down("n1"), []*v1beta1.Speaker{speaker("n1", conflict(true)), hears}, 1},
 	} {
-		if got := Conflicts(test.nodes, test.speakers, nil); len(got) != test.want {
+		if got := Conflicts(Present(test.nodes, test.speakers), nil); len(got) != test.want {
 			t.Errorf("%s: %+v", test.name, got)
 		}
 	}
@@ -146,10 +146,10 @@ func TestStandIns_AreThoseOfSpeakersThatAreThere(t *testing.T) {
 	}
 	gone := speaker("n4", held("192.0.2.1", "n1"))
 	gone.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1beta1.ReasonSpeakerGone}}
-	got := StandIns([]*lb.Node{{Name: "n1"}, {Name: "n5", Down: true}}, []*v1beta1.Speaker{
+	got := StandIns(Present([]*lb.Node{{Name: "n1"}, {Name: "n5", Down: true}}, []*v1beta1.Speaker{
 		speaker("n1", held("192.0.2.1", "")), speaker("n3", held("192.0.2.1", "n1")), gone, speaker("n2", held("192.0.2.1", "n1")),
 		speaker("n5", held("192.0.2.1", "n1")),
-	})
+	}))
 	if want := []announce.StandIn{{Node: "n2", Holder: "n1"}, {Node: "n3", Holder: "n1"}}; len(got) != 1 || !slices.Equal(got[netip.MustParseAddr("192.0.2.1")], want) {
 		t.Errorf("they are %v", got)
 	}
@@ -223,13 +223,13 @@ func TestConflicts_OneMACForSeveralAddressesIsAProxy(t *testing.T) {
 		speaker("n1", conflict("192.0.2.1", "02:00:00:00:00:09")), speaker("n2", conflict("192.0.2.2", "02:00:00:00:00:09")),
 		speaker("n3", conflict("192.0.2.3", "02:00:00:00:00:08")),
 	}
-	for addr, c := range Conflicts(nil, speakers, nil) {
+	for addr, c := range Conflicts(Present(nil, speakers), nil) {
 		if c.Proxy {
 			t.Errorf("two addresses make a proxy of the host of %v", addr)
 		}
 	}
 	speakers = append(speakers, speaker("n4", conflict("192.0.2.4", "02:00:00:00:00:09")))
-	for addr, c := range Conflicts(nil, speakers, nil) {
+	for addr, c := range Conflicts(Present(nil, speakers), nil) {
 		if c.Proxy != (c.MAC == "02:00:00:00:00:09") {
 			t.Errorf("the host of %v is %+v", addr, c)
 		}
@@ -310,7 +310,7 @@ func TestReportedWorld_NodeWhoseSpeakerIsHeardIsNotDown(t *testing.T) {
 			if got := nodeAddresses(nodes, speakers, nil)[vip].Node == "n2"; got != test.heard {
 				t.Errorf("the address is the node's: %t", got)
 			}
-			members, established := Report(nodes, speakers)
+			members, established := Report(Present(nodes, speakers))
 			if got := slices.Contains(members.Alive, "n2"); got != test.heard || established["n2"]["tor"] != test.heard {
 				t.Errorf("its speaker is alive: %t, with the sessions %v", got, established["n2"])
 			}

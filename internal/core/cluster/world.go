@@ -32,10 +32,10 @@ func (o *Objects) AnnounceWorldOf(owned []*lb.Service, options announce.Options)
 
 // ReportedWorld is AnnounceWorld with what the Speaker objects report: what explanations rest on, outside of the nodes.
 func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) announce.World {
-	w := o.AnnounceWorld(classes, options)
-	w.Members, w.Established = Report(o.Nodes, o.Speakers)
+	w, present := o.AnnounceWorld(classes, options), Present(o.Nodes, o.Speakers)
+	w.Members, w.Established = Report(present)
 	w.HeldBack = heldBack(o.Speakers)
-	w.Conflicts, w.StandIns = Conflicts(o.Nodes, o.Speakers, w.Services), StandIns(o.Nodes, o.Speakers)
+	w.Conflicts, w.StandIns = Conflicts(present, w.Services), StandIns(present)
 	w.ProxyUnhealthy = proxyUnhealthy(o.Speakers)
 	w.Links, w.Reported = o.ReportedLinks(), true
 	w.NodeAddresses = nodeAddresses(o.Nodes, o.Speakers, w.Services)

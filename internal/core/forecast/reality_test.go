@@ -125,7 +125,7 @@ func (r *reality) find(key lb.Key) *corev1.Service {
 
 // speak lets each speaker that is there decide, in any order, and report whether one has claimed something.
 func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
-	members, _ := cluster.Report(parsed.Nodes, parsed.Speakers)
+	members, _ := cluster.Report(cluster.Present(parsed.Nodes, parsed.Speakers))
 	live := map[string]uint64{}
 	for _, name := range members.Alive {
 		live[name] = 1

@@ -250,10 +250,14 @@ func assigned(a *ipam.Assignment) Condition {
 	return Condition{Type: v1beta1.ConditionAddressAssigned, True: outcome.Assigned, Reason: outcome.Reason, Message: outcome.Message}
 }
 
-// AwaitsHolder reports whether conditions say that a Service is announced when a node reports that it holds its address.
-func AwaitsHolder(conditions []metav1.Condition) bool {
+// AwaitsHolder reports whether a Service with these conditions and addresses will be announced when a node reports that it holds one by
+// layer 2: the conditions say so, or that another host uses one, which no report does any more.
+func AwaitsHolder(conditions []metav1.Condition, addresses []netip.Addr, conflicts map[netip.Addr]announce.Conflict) bool {
 	c := meta.FindStatusCondition(conditions, v1beta1.ConditionAnnounced)
-	return c != nil && c.Reason == announce.ReasonNoHolder.Name
+	if c == nil || c.Reason != announce.ReasonAddressConflict.Name {
+		return c != nil && c.Reason == announce.ReasonNoHolder.Name
+	}
+	return !slices.ContainsFunc(addresses, func(addr netip.Addr) bool { _, reported := conflicts[addr]; return reported })
 }
 
 // Announced is the condition Announced of a Service that has these conditions so far. It becomes True when nodes hold what is announced
@@ -267,10 +271,11 @@ func (s *Service) Announced(service *lb.Service, held Held, explainer *announce.
 		return now
 	}
 	if before != nil && before.Reason == announce.ReasonAddressConflict.Name {
-		if slices.ContainsFunc(explainer.OnSegment(service), held.awaits) {
+		had := s.In(service).Ingress // It has others perhaps, about which nothing is known.
+		left := func(addr netip.Addr) bool { return held.awaits(addr) && slices.Contains(had, addr) }
+		if slices.ContainsFunc(explainer.OnSegment(service), left) {
 			return Condition{Type: now.Type, Reason: announce.ReasonAddressConflict, Message: before.Message}
 		}
-		return now
 	}
 	addresses := explainer.OnlyOnSegment(service)
 	if i := slices.IndexFunc(addresses, held.awaits); i >= 0 {
