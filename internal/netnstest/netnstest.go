@@ -13,19 +13,24 @@
 //		...
 //	}
 //
-// Links of the package's own namespace are shared by its tests: give them names of their own, or do not run in parallel.
+// Links of the package's own namespace are shared by its tests: give them names of their own, or do not run in parallel, and remove
+// them at the end of the test. What is left when all have run fails the package.
 package netnstest
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
@@ -44,7 +49,7 @@ func Main(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "netnstest:", err)
 			return 1
 		}
-		return m.Run()
+		return tidily(m.Run)
 	}
 	status, err := again()
 	if err != nil {
@@ -53,6 +58,52 @@ func Main(m *testing.M) int {
 			"kernel.apparmor_restrict_unprivileged_userns=0), or run them as root.\n", err)
 	}
 	return status
+}
+
+// tidily runs tests and returns their exit status, which is not zero when one left links or addresses behind: the tests after it, whose
+// order is another each time, would see them.
+func tidily(run func() int) int {
+	before, err := things()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "netnstest:", err)
+		return 1
+	}
+	status := run()
+	_, err = testnet.Eventually(goneTimeout, func() error { // The kernel removes what belongs to a namespace some time after that has gone.
+		after, err := things()
+		if left := slices.DeleteFunc(after, func(thing string) bool { return slices.Contains(before, thing) }); len(left) > 0 {
+			return fmt.Errorf("the tests left behind, in the namespace that they share: %s", strings.Join(left, ", "))
+		}
+		return err
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "netnstest:", err)
+		status = max(status, 1)
+	}
+	return status
+}
+
+// goneTimeout is how long the kernel may take to remove what tests gave back.
+const goneTimeout = 10 * time.Second
+
+// things names the links of this namespace, and the addresses that they have.
+func things() ([]string, error) {
+	links, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	var names []string
+	for _, link := range links {
+		names = append(names, link.Name)
+		addresses, err := link.Addrs()
+		if err != nil {
+			return nil, fmt.Errorf("list the addresses of %s: %w", link.Name, err)
+		}
+		for _, address := range addresses {
+			names = append(names, link.Name+" "+address.String())
+		}
+	}
+	return names, nil
 }
 
 // again runs this very binary with the same arguments in new namespaces, as root of them.

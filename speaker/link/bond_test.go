@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -16,14 +15,14 @@ func TestWatcher_MembersOfABondHaveTheirOwnAddress(t *testing.T) {
 	if output, err := add.CombinedOutput(); err != nil {
 		t.Skipf("this kernel has no bonds: %s", output)
 	}
+	remove(t, "bond7")
+	veth(t, "bond7a", "bond7ap")
+	veth(t, "bond7b", "bond7bp")
 	for _, line := range []string{
-		"link add bond7a address 02:00:00:00:07:0a type veth peer name bond7ap",
-		"link add bond7b address 02:00:00:00:07:0b type veth peer name bond7bp",
+		"link set bond7a address 02:00:00:00:07:0a", "link set bond7b address 02:00:00:00:07:0b",
 		"link set bond7a master bond7", "link set bond7b master bond7",
 	} {
-		if output, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %s", line, output)
-		}
+		ip(t, line)
 	}
 	await(t, start(t), "the address of the second member", func(links []lb.Link) error {
 		i := slices.IndexFunc(links, func(l lb.Link) bool { return l.Name == "bond7b" })

@@ -107,6 +107,26 @@ func ip(t *testing.T, line string) {
 	}
 }
 
+// veth adds a cable with both ends in the tests' namespace for the length of the test.
+func veth(t *testing.T, near, far string) {
+	t.Helper()
+	ip(t, "link add "+near+" type veth peer name "+far)
+	remove(t, near)
+}
+
+// remove removes a link at the end of the test.
+func remove(t *testing.T, name string) {
+	t.Cleanup(func() {
+		link, err := netlink.LinkByName(name)
+		if err == nil {
+			err = netlink.LinkDel(link)
+		}
+		if err != nil {
+			t.Errorf("%s is not removed: %v", name, err)
+		}
+	})
+}
+
 // TestWatcher_FollowsChanges changes the kernel's links step by step; the Watcher must notice each step.
 func TestWatcher_FollowsChanges(t *testing.T) {
 	w := start(t)
@@ -278,7 +298,7 @@ func TestWatcher_LinksDoNotWaitForRoutes(t *testing.T) {
 	startIt(t, w)
 	t.Cleanup(func() { close(held) })
 	<-reads
-	ip(t, "link add slow0 type veth peer name slow1")
+	veth(t, "slow0", "slow1")
 	ip(t, "link set slow0 up")
 	ip(t, "link set slow1 up")
 	if _, known := w.Links(); known {
@@ -301,7 +321,7 @@ func TestWatcher_LinksDoNotWaitForRoutes(t *testing.T) {
 
 // What was read last is said anew with links that were read since.
 func TestDump_SaysTheSameTwice(t *testing.T) {
-	ip(t, "link add twice0 type veth peer name twice1")
+	veth(t, "twice0", "twice1")
 	ip(t, "link set twice0 up")
 	ip(t, "addr add 198.51.100.1/32 dev twice0")
 	ip(t, "route add local 198.51.100.128/25 dev twice0")
