@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/vishvananda/netlink"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/netnstest"
+	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
 // hosts counts the addresses on the loopback interface, from 198.19.128.1, for routers that run in the test process.
@@ -27,6 +29,15 @@ func newHost(t testing.TB) netip.Addr {
 	n := hosts.Add(1)
 	addr := netip.AddrFrom4([4]byte{198, 19, 128 + byte(n>>8), byte(n)})
 	netnstest.Address(t, "lo", netip.PrefixFrom(addr, 32))
+	t.Cleanup(func() {
+		lo, err := netlink.LinkByName("lo")
+		if err == nil {
+			err = netlink.AddrDel(lo, &netlink.Addr{IPNet: testnet.IPNet(netip.PrefixFrom(addr, 32))})
+		}
+		if err != nil {
+			t.Errorf("%s is not removed: %v", addr, err)
+		}
+	})
 	return addr
 }
 
