@@ -22,7 +22,7 @@ var importers = map[string][]string{
 	"github.com/osrg/gobgp/":          {"speaker/bgp"},
 	"github.com/hashicorp/memberlist": {"speaker/gossip"},
 	"github.com/google/nftables":      {"speaker/connections"},
-	"github.com/mdlayher/":            {"speaker/layer2", "speaker/unnumbered"},
+	"github.com/mdlayher/":            {"speaker/connections", "speaker/layer2", "speaker/unnumbered"},
 }
 
 // programs are the folders of what runs on its own. They share what is in internal and api, and nothing else.

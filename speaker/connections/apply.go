@@ -66,6 +66,7 @@ func (r *Relay) apply(renew bool) error {
 			errs = append(errs, r.remove(t))
 		}
 	}
+	notify(r.written)
 	r.lacking = strings.Join(whys, "; ")
 	r.able(r.lacking)
 	return errors.Join(errs...)
@@ -115,6 +116,7 @@ func (r *Relay) clear() error {
 	for _, t := range r.tables {
 		errs = append(errs, r.remove(t))
 	}
+	notify(r.written)
 	return errors.Join(errs...)
 }
 

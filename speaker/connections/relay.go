@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"sync"
@@ -64,8 +65,12 @@ type Relay struct {
 	// hurry has Start ask the nodes that are silent.
 	hurry chan struct{}
 	// pass has Start forget what has ended of the addresses with new passages.
-	pass       chan struct{}
-	forgetting forgetting
+	pass chan struct{}
+	// written has Start look whether there are tables, and foreign tells it that others have changed them.
+	written, foreign chan struct{}
+	ports            *ports
+	forgetting       forgetting
+	mending          mending
 
 	mu sync.Mutex
 	// desired is the newest plan; isSet: there is one. Before, the kernel is left as it is.
@@ -107,8 +112,11 @@ func New(config Config) *Relay {
 	r := &Relay{
 		log: config.Log, rate: config.Rate, lease: lease, grace: grace,
 		changes: make(chan struct{}, 1), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		pass:   make(chan struct{}, 1),
+		pass: make(chan struct{}, 1), written: make(chan struct{}, 1), foreign: make(chan struct{}, 1), ports: &ports{},
 		tables: [2]*table{newTable(ipv4), newTable(ipv6)}, refused: map[netip.Addr]string{}, asked: map[netip.Addr]*nextNode{},
+	}
+	for _, t := range r.tables {
+		t.ports = r.ports
 	}
 	if config.Registerer != nil {
 		config.Registerer.MustRegister(collector{r})
@@ -179,42 +187,73 @@ func (r *Relay) deadlines(counted []handover.Counted) (until map[netip.Addr]time
 	return until, same
 }
 
-// Start renews what the kernel was told, and counts connections, until ctx ends. What the kernel does then goes on for at most lease.
+// timers are when Start does what.
+type timers struct {
+	renew, ask                 *time.Ticker
+	count, retry, forget, mend *time.Timer
+}
+
+func (r *Relay) newTimers() *timers {
+	return &timers{
+		renew: time.NewTicker(r.lease / renewals), ask: time.NewTicker(askInterval), count: time.NewTimer(countInterval),
+		retry: time.NewTimer(retryInterval), forget: time.NewTimer(0), mend: time.NewTimer(math.MaxInt64),
+	}
+}
+
+func (t *timers) stop() {
+	t.renew.Stop()
+	t.ask.Stop()
+	for _, timer := range []*time.Timer{t.count, t.retry, t.forget, t.mend} {
+		timer.Stop()
+	}
+}
+
+// Start renews what the kernel was told, writes anew what others have changed of it, and counts connections, until ctx ends. What the kernel
+// does then goes on for at most lease.
 func (r *Relay) Start(ctx context.Context) error {
-	renew, count, ask := time.NewTicker(r.lease/renewals), time.NewTimer(countInterval), time.NewTicker(askInterval)
-	retry, forget := time.NewTimer(retryInterval), time.NewTimer(0)
-	defer retry.Stop()
-	defer forget.Stop()
-	defer renew.Stop()
-	defer count.Stop()
-	defer ask.Stop()
+	t := r.newTimers()
+	defer t.stop()
+	var w *watch
+	defer func() { w.stop() }()
 	r.step(r.lookBeside)
 	r.step(func() { r.write(false) })
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-renew.C:
-			r.step(r.lookBeside)
-			r.step(r.renew)
-		case <-r.again:
-			retry.Reset(retryInterval)
-		case <-retry.C:
-			r.step(r.retry)
-		case <-ask.C:
-			r.step(r.askNext)
-		case <-r.hurry:
-			r.step(func() { ask.Reset(r.askEvery()); r.askNext() })
-		case <-r.pass:
-			r.step(func() { forget.Reset(r.forgetting.wait()) })
-		case <-forget.C:
-			r.step(r.forgetEnded)
-		case <-r.wake:
-			r.step(func() { count.Reset(r.dueIn()) })
-		case <-count.C:
-			r.step(func() { count.Reset(r.count()) })
-		}
+	for r.next(ctx, t) {
+		r.step(func() { w = r.watchTables(w) })
 	}
+	return nil
+}
+
+// next waits for what is to be done next, and does it; false: ctx has ended.
+func (r *Relay) next(ctx context.Context, t *timers) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.renew.C:
+		r.step(r.lookBeside)
+		r.step(r.renew)
+	case <-r.again:
+		t.retry.Reset(retryInterval)
+	case <-t.retry.C:
+		r.step(r.retry)
+	case <-t.ask.C:
+		r.step(r.askNext)
+	case <-r.hurry:
+		r.step(func() { t.ask.Reset(r.askEvery()); r.askNext() })
+	case <-r.pass:
+		r.step(func() { t.forget.Reset(r.forgetting.wait()) })
+	case <-t.forget.C:
+		r.step(r.forgetEnded)
+	case <-r.wake:
+		r.step(func() { t.count.Reset(r.dueIn()) })
+	case <-t.count.C:
+		r.step(func() { t.count.Reset(r.count()) })
+	case <-r.foreign:
+		t.mend.Reset(r.mending.wait())
+	case <-t.mend.C:
+		r.step(r.mend)
+	case <-r.written:
+	}
+	return true
 }
 
 // step takes a step of the loop.

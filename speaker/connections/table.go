@@ -56,13 +56,17 @@ type table struct {
 	unresetting bool
 	// commit gives the kernel a transaction.
 	commit func(*nftables.Conn) error
+	// ports are those by which it has.
+	ports *ports
 	// entries that were written last.
 	last []entry
 	// passed and limited are what tables that are gone have counted.
 	passed, limited uint64
 }
 
-func newTable(f family) *table { return &table{family: f, commit: (*nftables.Conn).Flush} }
+func newTable(f family) *table {
+	return &table{family: f, commit: (*nftables.Conn).Flush, ports: &ports{}}
+}
 
 // kernel returns the table as the library wants it.
 func (t *table) kernel() *nftables.Table {
@@ -254,7 +258,7 @@ func (t *table) mayPass(err error, now time.Time, grace time.Duration) bool {
 
 // flush gives the kernel a transaction: all of it happens, or nothing.
 func (t *table) flush(fill func(*nftables.Conn) error) error {
-	c, err := nftables.New(nftables.AsLasting())
+	c, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(t.ports.add))
 	if err != nil {
 		return fmt.Errorf("open a socket to nftables: %w", err)
 	}
