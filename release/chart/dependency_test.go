@@ -68,7 +68,7 @@ func TestSchema_TakesTheQuantitiesOfKubernetes(t *testing.T) {
 		"128e6", "1E3", "1e-3", "1e", "1.2.3", "1 Gi", "500u", "500n", "1mi", "one",
 	} {
 		_, wrong := resource.ParseQuantity(text)
-		_, err := Render(folder, map[string]any{"speaker": map[string]any{"resources": map[string]any{"limits": map[string]any{"memory": text}}}})
+		_, err := Render(folder, map[string]any{"speaker": map[string]any{"resources": map[string]any{"limits": map[string]any{"ephemeral-storage": text}}}})
 		if (wrong == nil) != (err == nil) {
 			t.Errorf("%q: Kubernetes says %v, the chart %v", text, wrong, err)
 		}

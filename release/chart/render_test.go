@@ -69,6 +69,13 @@ func TestChart_SetsOfValues(t *testing.T) {
 			case err == nil && len(objects(t, files)) < 20:
 				t.Errorf("%d objects", len(files))
 			}
+			for _, f := range files {
+				for text := range strings.SplitSeq(f.Text, "\n---\n") {
+					if err := yaml.UnmarshalStrict([]byte(text), &map[string]any{}); err != nil {
+						t.Errorf("%s: %v", f.Name, err)
+					}
+				}
+			}
 		})
 	}
 }

@@ -28,3 +28,10 @@ app.kubernetes.io/component: {{ . }}
 {{- define "daymark.bind" -}}
 {{ if . }}:{{ . }}{{ else }}0{{ end }}
 {{- end }}
+
+{{/* How much a quantity is, in cores or bytes. A number of YAML may come with an exponent. */}}
+{{- define "daymark.amount" -}}
+{{- $unit := regexFind "([KMGTPE]i|[numkMGTPE])$" (toString .) -}}
+{{- $units := dict "" 1.0 "n" 1e-9 "u" 1e-6 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- mulf (toString . | trimSuffix $unit | float64) (get $units $unit) -}}
+{{- end }}

@@ -1,0 +1,76 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// A name may be figures or a word that YAML takes for a truth value, and the user's labels and annotations count.
+func TestChart_NamesAndLabelsStayWhatTheyAre(t *testing.T) {
+	for _, s := range sets(t) {
+		if s.name != "odd-names" {
+			continue
+		}
+		files, err := Render(folder, s.values)
+		must(t, err)
+		all := byKey(objects(t, files))
+		pool := all["IPAddressPool/12"]
+		if pool == nil || pool.GetLabels()["app.kubernetes.io/name"] != "network" || pool.GetAnnotations()["note"] != "1e3" {
+			t.Errorf("the pool is %v", pool)
+		}
+		if all["L2Advertisement/yes"] == nil {
+			t.Error("the advertisement yes is missing")
+		}
+		for _, key := range []string{"PodMonitor/daymark", "PrometheusRule/daymark", "ConfigMap/daymark-dashboard-daymark"} {
+			if name := all[key].GetLabels()["app.kubernetes.io/name"]; name != "network" {
+				t.Errorf("%s has the name %q", key, name)
+			}
+		}
+		var speaker appsv1.DaemonSet
+		must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(all["DaemonSet/daymark-speaker"].Object, &speaker))
+		pod := speaker.Spec.Template.Spec
+		if pod.PriorityClassName != "on" || pod.ImagePullSecrets[0].Name != "07" || pod.NodeSelector["kubernetes.io/os"] != "linux" || pod.Tolerations != nil {
+			t.Errorf("the speaker has %q, %v, %v, %v", pod.PriorityClassName, pod.ImagePullSecrets, pod.NodeSelector, pod.Tolerations)
+		}
+		return
+	}
+	t.Fatal("no set has them")
+}
+
+func TestChart_NamespaceMayBeFigures(t *testing.T) {
+	c, err := loader.Load(folder)
+	must(t, err)
+	values, err := util.ToRenderValues(c, parse(t, "controller: {cleanupFinalizer: true}\nspeaker: {trace: true}\nopenshift: {enabled: true}\n"+
+		"monitoring: {secure: true, podMonitor: {enabled: true, tokenSecret: a}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}"),
+		common.ReleaseOptions{Name: release, Namespace: "12", IsInstall: true}, nil)
+	must(t, err)
+	texts, err := engine.Engine{}.Render(c, values)
+	must(t, err)
+	for name, text := range texts {
+		if strings.Contains(text, "namespace: 12\n") || strings.Contains(text, "name: 12}") {
+			t.Errorf("%s has the namespace as a number", name)
+		}
+	}
+}
+
+func TestChart_ComparesQuantitiesAsKubernetesDoes(t *testing.T) {
+	quantities := []string{"0", "1", "1000m", "1001m", "999u", ".5", "1e3", "1k", "1Ki", "1.5Gi", "1610612736", "1Ei", "1E"}
+	for _, request := range quantities {
+		for _, limit := range quantities {
+			of := func(text string) map[string]any { return map[string]any{"memory": text} }
+			_, err := Render(folder, map[string]any{"speaker": map[string]any{"resources": map[string]any{"requests": of(request), "limits": of(limit)}}})
+			left, right := resource.MustParse(request), resource.MustParse(limit)
+			if more := left.Cmp(right) > 0; more != (err != nil) {
+				t.Errorf("%s requested and a limit of %s: %v", request, limit, err)
+			}
+		}
+	}
+}
