@@ -52,6 +52,9 @@ type AddressConflict struct {
 	Since metav1.Time `json:"since"`
 	// announced says whether the node announces the address nevertheless, because it held it before the other host appeared.
 	Announced bool `json:"announced"`
+	// elsewhere says that the node announces the address on other interfaces only, and leaves it to the other host on this one.
+	// +optional
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // SpeakerLayer2 is what the node announces by ARP and NDP.

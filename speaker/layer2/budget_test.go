@@ -232,9 +232,9 @@ func TestConflictDetector_ProbesWithinItsBudget(t *testing.T) {
 		held, looks, begin := 0, 0, time.Now()
 		for {
 			do := d.due(time.Now())
-			for _, addr := range do.probes {
+			for _, v := range do.probes {
 				sent.all = append(sent.all, time.Since(begin))
-				if d.holds(addr) {
+				if d.holds(v.addr) {
 					looks++
 				}
 			}

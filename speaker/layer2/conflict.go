@@ -22,6 +22,8 @@ type Conflict struct {
 	// Announced: we hold the address and defend it. Otherwise it is left to the other host and probed again every few
 	// seconds.
 	Announced bool
+	// Elsewhere: it is announced on other interfaces only, and left to the other host on this one.
+	Elsewhere bool
 }
 
 // Conflicts returns the present conflicts in order of address, at most one for each address.
@@ -35,18 +37,33 @@ func (d *conflictDetector) conflicts() map[netip.Addr]Conflict {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := map[netip.Addr]Conflict{}
-	for addr, v := range d.pending { // An address with a conflict is always pending.
+	for v := range d.pending { // An address with a conflict is always pending.
 		if s := v.shared(); s != nil && !s.Holder {
 			continue // The holder sees and reports it.
 		}
-		if host := v.acd.conflict; host != nil && host.certain {
-			all[addr] = Conflict{
-				Addr: addr, MAC: host.mac.String(), Interface: host.interfaceName, Since: host.since, Announced: v.acd.holding,
-				Node: host.owner.node, NodeInterface: host.owner.interfaceName,
-			}
+		host := v.acd.conflict
+		if host == nil || !host.certain {
+			continue
+		}
+		announced := d.holdsAnywhere(v.addr)
+		c := Conflict{
+			Addr: v.addr, MAC: host.mac.String(), Interface: host.interfaceName, Since: host.since,
+			Announced: announced, Elsewhere: announced && !v.acd.holding,
+			Node: host.owner.node, NodeInterface: host.owner.interfaceName,
+		}
+		if known, is := all[v.addr]; !is || c.before(known) {
+			all[v.addr] = c
 		}
 	}
 	return all
+}
+
+// before is which of two conflicts about one address is said: one for which it is not answered, else the first by interface.
+func (c Conflict) before(other Conflict) bool {
+	if c.Elsewhere != other.Elsewhere {
+		return c.Elsewhere
+	}
+	return c.Interface < other.Interface
 }
 
 // stale implements frameHandler.
@@ -97,26 +114,26 @@ func (r *Responder) detectConflicts(ctx context.Context) {
 		if do.ended {
 			notify(r.changes)
 		}
-		for _, addr := range do.probes {
-			if !r.probe(addr) {
-				r.detector.probeFailed(addr)
+		for _, v := range do.probes {
+			if !r.probe(v) {
+				r.detector.probeFailed(v)
 			}
 		}
 		return r.detector.untilNext(time.Now())
 	})
 }
 
-// probe sends a probe for an address on all its interfaces, and reports whether at least one was sent.
-func (r *Responder) probe(addr netip.Addr) (sent bool) {
+// probe sends a probe for an address on its interface, and reports whether it was sent.
+func (r *Responder) probe(v *vip) (sent bool) {
 	for _, s := range *r.live.Load() {
-		sent = s.probe(addr) || sent
+		sent = s.has(v) && s.probe(v.addr) || sent
 	}
 	return sent
 }
 
 // hold announces addresses that were found free.
-func (r *Responder) hold(addresses []netip.Addr) {
-	if len(addresses) == 0 {
+func (r *Responder) hold(free []*vip) {
+	if len(free) == 0 {
 		return
 	}
 	r.mu.Lock()
@@ -124,10 +141,10 @@ func (r *Responder) hold(addresses []netip.Addr) {
 	now := time.Now()
 	for _, s := range *r.live.Load() {
 		var held []netip.Addr
-		for _, addr := range addresses {
-			if s.holds(addr) {
-				held = append(held, addr)
-				r.recordHeldOn(addr, s.name, now, (*s.addresses.Load())[addr])
+		for _, v := range free {
+			if s.has(v) && v.held.Load() {
+				held = append(held, v.addr)
+				r.recordHeldOn(v.addr, s.name, now, v)
 			}
 		}
 		r.announceOn(s, held)

@@ -39,10 +39,10 @@ func passFreeAfter(t *testing.T, r *Responder) {
 	netnstest.Eventually(t, "the conflicts about what is not held are over", func() (err error) {
 		r.detector.mu.Lock()
 		defer r.detector.mu.Unlock()
-		for addr, v := range r.detector.vips {
+		for v := range r.detector.pending {
 			if host := v.acd.conflict; host != nil && !v.acd.holding {
 				host.lastSeen, host.silence = time.Now().Add(-freeAfter), freeRounds
-				host.longest, err = 0, fmt.Errorf("%s is not held", addr)
+				host.longest, err = 0, fmt.Errorf("%s is not held", v.addr)
 			}
 		}
 		return err
@@ -333,9 +333,9 @@ func TestResponder_EndsAConflictAfterSilence(t *testing.T) {
 	awaitChange(t, r, "a foreign host uses the address")
 	wantConflicts(t, r, []netip.Addr{vip4}, Conflict{Addr: vip4, MAC: client.String(), Interface: "near0", Announced: true})
 	r.detector.mu.Lock()
-	v := r.detector.vips[vip4]
+	v := r.detector.vip(vip4, "near0")
 	v.acd.conflict.lastSeen, v.acd.due = v.acd.conflict.lastSeen.Add(-conflictTimeout), time.Now()
-	r.detector.reschedule(vip4, v)
+	r.detector.reschedule(v)
 	r.detector.mu.Unlock()
 	notify(r.detector.wake)
 	awaitChange(t, r, "the foreign host has been silent")
@@ -370,7 +370,7 @@ func TestResponder_ProbingWaitsForAnInterface(t *testing.T) {
 	netnstest.Eventually(t, "it has been tried in vain", func() error {
 		for _, addr := range []netip.Addr{vip4, vip6} {
 			r.detector.mu.Lock()
-			d := r.detector.vips[addr].acd
+			d := r.detector.vip(addr, "near0").acd
 			r.detector.mu.Unlock()
 			if wait := time.Until(d.due); wait < probeRetryInterval/2 || d.holding {
 				return fmt.Errorf("%v: %+v", addr, d)
@@ -380,7 +380,7 @@ func TestResponder_ProbingWaitsForAnInterface(t *testing.T) {
 	})
 	// The new interface must end the wait, not the next attempt.
 	r.detector.mu.Lock()
-	for _, v := range r.detector.vips {
+	for v := range r.detector.pending {
 		v.acd.due = time.Now().Add(time.Hour)
 	}
 	r.detector.mu.Unlock()
@@ -405,9 +405,9 @@ func TestResponder_ProbesManyAddresses(t *testing.T) {
 	mustSet(t, r, probed([]string{"near0"}, all...))
 	started := time.Now()
 	r.detector.mu.Lock()
-	for addr, v := range r.detector.vips {
+	for v := range r.detector.pending {
 		if wait := v.acd.due.Sub(started); wait > probeRetryInterval/2 {
-			t.Errorf("%v waits %v for an interface that is there", addr, wait)
+			t.Errorf("%v waits %v for an interface that is there", v.addr, wait)
 			break
 		}
 	}

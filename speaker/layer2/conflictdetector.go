@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -16,8 +15,11 @@ import (
 // timerGranularity is the precision of the detector's timer: what is due within it is done together.
 const timerGranularity = 10 * time.Millisecond
 
-// vip is a desired address with its state. An address that is removed and added again gets a new one.
+// vip is a desired address on one interface, with its state there: what is one address to us may have a foreign owner on one segment and be
+// free on another. One that is removed and added again gets a new one.
 type vip struct {
+	addr netip.Addr
+	on   string
 	// held: the address is answered. The receivers read it for every request.
 	held atomic.Bool
 	// sharing is how the address is shared; nil: it never is. The receivers read it, too.
@@ -41,97 +43,35 @@ type conflictDetector struct {
 	// wake says that pending has a new address.
 	wake chan struct{}
 
-	mu   sync.Mutex
-	vips map[netip.Addr]*vip
-	// pending are the addresses with something due: few, most of the time.
-	pending map[netip.Addr]*vip
+	mu sync.Mutex
+	// vips of each desired address, in the order of its interfaces.
+	vips map[netip.Addr][]*vip
+	// pending are those with something due: few, most of the time.
+	pending map[*vip]bool
 	// queue has those of pending, in the order in which they are due.
 	queue dueQueue
 	// budget for probes. An interface sends no more than all of them.
 	budget budget
 	// released were left to other hosts, and are still announced for a moment.
-	released []netip.Addr
+	released []*vip
 }
 
 func newConflictDetector(log *slog.Logger, m *metrics, rate int) *conflictDetector {
 	return &conflictDetector{
 		log: log, metrics: m, jitter: rand.Float64, wake: make(chan struct{}, 1),
-		vips: map[netip.Addr]*vip{}, pending: map[netip.Addr]*vip{}, budget: newBudget(rate, time.Now()),
+		vips: map[netip.Addr][]*vip{}, pending: map[*vip]bool{}, budget: newBudget(rate, time.Now()),
 	}
-}
-
-// setAddresses makes the detector follow these addresses and no others. It returns them by socket.
-func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[socketKey]addressSet {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	vips, byKey := make(map[netip.Addr]*vip, len(addresses)), map[socketKey]addressSet{}
-	for _, address := range addresses {
-		v := d.vips[address.Addr]
-		if v == nil {
-			v = &vip{acd: newACD(now, address.Probe, address.Detection)}
-			v.acd.late = address.Withheld
-			if address.OnTrial {
-				v.acd.goOnProving(now)
-			}
-			v.held.Store(v.acd.holding)
-			d.vips[address.Addr] = v
-			d.reschedule(address.Addr, v)
-		}
-		if v.acd.detection != address.Detection {
-			v.acd.setDetection(now, address.Detection)
-			d.reschedule(address.Addr, v)
-			notify(d.wake)
-		}
-		d.setKernelsAnswer(now, address.Addr, v, address.KernelsAnswer)
-		v.looksAgain.Store(address.Detection != v1beta1.ConflictOff && !address.KernelsAnswer)
-		vips[address.Addr] = v
-		for _, name := range address.Interfaces {
-			key := socketKey{name: name, family: lb.FamilyOf(address.Addr)}
-			if byKey[key] == nil {
-				byKey[key] = addressSet{}
-			}
-			byKey[key][address.Addr] = v
-		}
-	}
-	for addr, v := range d.vips {
-		if vips[addr] == nil {
-			d.conflictEnded(addr, v.acd.conflict)
-			delete(d.pending, addr)
-		}
-	}
-	d.vips = vips
-	return byKey
-}
-
-// setKernelsAnswer notes whether the kernels of other nodes answer for an address, which ends a conflict with one of them. The caller
-// holds mu.
-func (d *conflictDetector) setKernelsAnswer(now time.Time, addr netip.Addr, v *vip, answer bool) {
-	v.kernelsAnswer = answer
-	if host := v.acd.conflict; answer && v.acd.endConflictWithNode(now) {
-		d.conflictEnded(addr, host)
-		d.reschedule(addr, v)
-		notify(d.wake)
-	}
-}
-
-// kernelsAnswer reports whether the kernels of other nodes answer for an address.
-func (d *conflictDetector) kernelsAnswer(addr netip.Addr) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v := d.vips[addr]
-	return v != nil && v.kernelsAnswer
 }
 
 // restartProbing probes addresses from the beginning, because interfaces were added.
-func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
+func (d *conflictDetector) restartProbing(added []*vip) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	for _, addr := range addresses {
-		if v := d.vips[addr]; v != nil {
+	for _, v := range added {
+		if d.desired(v) {
 			v.acd.restart(now)
-			d.reschedule(addr, v)
+			d.reschedule(v)
 		}
 	}
 	notify(d.wake)
@@ -140,9 +80,9 @@ func (d *conflictDetector) restartProbing(addresses []netip.Addr) {
 // dueNow is what has to be done about addresses now.
 type dueNow struct {
 	// probes to send, as far as the budget goes.
-	probes []netip.Addr
+	probes []*vip
 	// free were found free and are held from now on, released were left to other hosts.
-	free, released []netip.Addr
+	free, released []*vip
 	// ended: a conflict about a held address is over.
 	ended bool
 }
@@ -183,40 +123,32 @@ func (d *conflictDetector) due(now time.Time) (do dueNow) {
 }
 
 // step does what is due about one address, and adds what is left to do. The caller holds mu.
-func (d *conflictDetector) step(now time.Time, addr netip.Addr, v *vip, do *dueNow) {
+func (d *conflictDetector) step(now time.Time, v *vip, do *dueNow) {
 	host := v.acd.conflict
 	switch v.acd.step(now, d.jitter()) {
 	case doProbe, doLook:
-		do.probes = append(do.probes, addr)
+		do.probes = append(do.probes, v)
 	case doHold:
 		v.held.Store(true)
-		do.free = append(do.free, addr)
+		do.free = append(do.free, v)
 		if v.acd.conflict == nil {
-			d.conflictEnded(addr, host)
+			d.conflictEnded(v, host)
 		}
 	case doEndConflict:
 		do.ended = true
-		d.conflictEnded(addr, host)
+		d.conflictEnded(v, host)
 	case doNothing:
 	}
 }
 
 // probeFailed records that no interface could send the probe of an address.
-func (d *conflictDetector) probeFailed(addr netip.Addr) {
+func (d *conflictDetector) probeFailed(v *vip) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if v := d.vips[addr]; v != nil {
+	if d.desired(v) {
 		v.acd.probeFailed(time.Now())
-		d.reschedule(addr, v)
+		d.reschedule(v)
 	}
-}
-
-// holds reports whether an address is answered.
-func (d *conflictDetector) holds(addr netip.Addr) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v := d.vips[addr]
-	return v != nil && v.acd.holding
 }
 
 // addressInUse records that a foreign host, or another node of the cluster, uses an address. began: a conflict begins with it. defend: the address has
@@ -224,7 +156,7 @@ func (d *conflictDetector) holds(addr netip.Addr) bool {
 func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName string) (began, defend bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	v := d.vips[u.addr]
+	v := d.vip(u.addr, interfaceName)
 	if v == nil || by.other() && (v.acd.holding || v.kernelsAnswer) {
 		return false, false
 	}
@@ -239,14 +171,12 @@ func (d *conflictDetector) addressInUse(u addressUse, by owner, interfaceName st
 	}
 	if v.held.Load() && !v.acd.holding {
 		v.held.Store(false)
-		d.released = append(d.released, u.addr)
+		d.released = append(d.released, v)
 		notify(d.wake)
 	}
-	d.reschedule(u.addr, v)
+	d.reschedule(v)
 	if began {
-		m := d.metrics.of(lb.FamilyOf(u.addr))
-		m.conflictsBegun.Inc()
-		m.conflicts.Inc()
+		d.conflictBegan(v)
 		d.log.Warn("another host uses an address of ours", "address", u.addr, "mac", u.by.String(), "interface", interfaceName,
 			"held", v.acd.holding, "node", by.node, "nodeInterface", by.interfaceName)
 	}
@@ -258,12 +188,12 @@ func (d *conflictDetector) clearConflicts(inCluster func(mac) bool) (ended bool)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	for addr, v := range d.pending {
+	for v := range d.pending {
 		host := v.acd.conflict
 		if v.acd.clearConflict(now, inCluster) {
 			ended = true
-			d.conflictEnded(addr, host)
-			d.reschedule(addr, v)
+			d.conflictEnded(v, host)
+			d.reschedule(v)
 		}
 	}
 	if ended {
@@ -272,26 +202,36 @@ func (d *conflictDetector) clearConflicts(inCluster func(mac) bool) (ended bool)
 	return ended
 }
 
-// conflictEnded counts and logs the end of a conflict; nil: there was none.
-func (d *conflictDetector) conflictEnded(addr netip.Addr, host *conflictingHost) {
+// conflictBegan counts a conflict, once for each address. The caller holds mu.
+func (d *conflictDetector) conflictBegan(v *vip) {
+	if m := d.metrics.of(lb.FamilyOf(v.addr)); !d.disputedElsewhere(v) {
+		m.conflictsBegun.Inc()
+		m.conflicts.Inc()
+	}
+}
+
+// conflictEnded counts and logs the end of a conflict; nil: there was none. The caller holds mu.
+func (d *conflictDetector) conflictEnded(v *vip, host *conflictingHost) {
 	if host == nil || !host.certain {
 		return
 	}
-	d.metrics.of(lb.FamilyOf(addr)).conflicts.Dec()
-	d.log.Info("the conflict about an address is over", "address", addr, "mac", host.mac.String(), "since", host.since)
+	if !d.disputedElsewhere(v) {
+		d.metrics.of(lb.FamilyOf(v.addr)).conflicts.Dec()
+	}
+	d.log.Info("the conflict about an address is over", "address", v.addr, "mac", host.mac.String(), "interface", v.on, "since", host.since)
 }
 
 // reschedule keeps pending and the queue up to date for one address and wakes detectConflicts if the address is new there. The time
 // of one that was pending already is known to it. The caller holds mu.
-func (d *conflictDetector) reschedule(addr netip.Addr, v *vip) {
+func (d *conflictDetector) reschedule(v *vip) {
 	if v.acd.due.IsZero() {
-		delete(d.pending, addr)
+		delete(d.pending, v)
 		v.queued = time.Time{}
 		return
 	}
-	d.schedule(addr, v)
-	if d.pending[addr] != v {
-		d.pending[addr] = v
+	d.schedule(v)
+	if !d.pending[v] {
+		d.pending[v] = true
 		notify(d.wake)
 	}
 }

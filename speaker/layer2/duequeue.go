@@ -2,13 +2,11 @@ package layer2
 
 import (
 	"container/heap"
-	"net/netip"
 	"time"
 )
 
 // waiting is an address for which something is due, and when to look at it.
 type waiting struct {
-	addr    netip.Addr
 	v       *vip
 	due, at time.Time
 }
@@ -25,16 +23,16 @@ type dueQueue struct {
 func (q *dueQueue) add(w waiting) { heap.Push(&q.later, w) }
 
 // schedule makes the queue hold an address for what is due now. The caller holds mu.
-func (d *conflictDetector) schedule(addr netip.Addr, v *vip) {
+func (d *conflictDetector) schedule(v *vip) {
 	if due := v.acd.due; !due.Equal(v.queued) {
 		v.queued = due
-		d.queue.add(waiting{addr, v, due, due})
+		d.queue.add(waiting{v, due, due})
 	}
 }
 
 // waits reports whether an address still waits for the same.
 func (d *conflictDetector) waits(w waiting) bool {
-	return d.pending[w.addr] == w.v && w.v.acd.due.Equal(w.due)
+	return d.pending[w.v] && w.v.acd.due.Equal(w.due)
 }
 
 // dueLater does what is due and needs no probe, and puts the rest in its turn.
@@ -85,8 +83,8 @@ func (d *conflictDetector) dueInTurn(now time.Time, current int, do *dueNow) boo
 // act does what is due for one address.
 func (d *conflictDetector) act(now time.Time, w waiting, do *dueNow) {
 	w.v.queued = time.Time{}
-	d.step(now, w.addr, w.v, do)
-	d.reschedule(w.addr, w.v)
+	d.step(now, w.v, do)
+	d.reschedule(w.v)
 }
 
 // untilNext returns how long it is until something is due.

@@ -3,15 +3,20 @@ package layer2
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // TestConflictDetector_LeavesNothingThatIsDue: whatever happens to addresses, what is due is done by the next look, but for probes that
@@ -35,19 +40,19 @@ func testNothingLeft(t *testing.T, random *rand.Rand) {
 		case 0:
 			d.setAddresses(someAddresses(random, all))
 		case 1:
-			d.restartProbing(all[:random.IntN(len(all))])
+			d.restartProbing(slices.Collect(maps.Keys(d.pending)))
 		case 2:
 			d.clearConflicts(func(mac) bool { return true })
 		case 3, 4, 5, 6:
-			d.addressInUse(addressUse{addr: addr, by: foreign, probe: random.IntN(3) == 0}, owner{}, "eth0")
+			d.addressInUse(addressUse{addr: addr, by: foreign, probe: random.IntN(3) == 0}, owner{}, anyInterface(random))
 		case 7:
-			d.probeFailed(addr)
+			d.probeFailed(&vip{addr: addr, on: "eth0"}) // not desired any more
 		}
 		now := time.Now()
 		do := d.due(now)
-		for _, addr := range do.probes {
+		for _, v := range do.probes {
 			if random.IntN(50) == 0 {
-				d.probeFailed(addr)
+				d.probeFailed(v)
 			}
 		}
 		wait := d.untilNext(now)
@@ -56,13 +61,17 @@ func testNothingLeft(t *testing.T, random *rand.Rand) {
 	}
 }
 
+var someInterfaces = [][]string{{"eth0"}, {"eth0"}, {"eth1"}, {"eth0", "eth1"}}
+
+func anyInterface(random *rand.Rand) string { return []string{"eth0", "eth1"}[random.IntN(2)] }
+
 // someAddresses are some of the addresses, as they may be desired.
 func someAddresses(random *rand.Rand, all []netip.Addr) (some []announce.Layer2Address) {
 	detections := []v1beta1.ConflictDetection{"", v1beta1.ConflictProbe, v1beta1.ConflictWarn, v1beta1.ConflictOff}
 	for _, addr := range all {
 		if random.IntN(3) > 0 {
 			some = append(some, announce.Layer2Address{
-				Addr: addr, Interfaces: []string{"eth0"}, Probe: random.IntN(4) > 0, OnTrial: random.IntN(2) == 0,
+				Addr: addr, Interfaces: someInterfaces[random.IntN(len(someInterfaces))], Probe: random.IntN(4) > 0, OnTrial: random.IntN(2) == 0,
 				KernelsAnswer: random.IntN(20) == 0, Detection: detections[random.IntN(len(detections))],
 			})
 		}
@@ -74,21 +83,38 @@ func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait tim
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for addr, v := range d.vips {
-		due := v.acd.due
-		if pending := d.pending[addr] == v; pending == due.IsZero() {
-			t.Fatalf("%s is due %v, pending: %v", addr, due, pending)
+	var disputed float64
+	for addr, places := range d.vips {
+		if slices.ContainsFunc(places, func(v *vip) bool { return v.acd.conflict != nil && v.acd.conflict.certain }) {
+			disputed++
 		}
-		_, probe := v.acd.turnOf(now)
-		switch {
-		case due.IsZero():
-		case due.After(now) && due.Sub(now) < wait && wait > timerGranularity:
-			t.Fatalf("%s is due in %v, and the next look is in %v", addr, due.Sub(now), wait)
-		case !due.After(now) && (!probe || d.budget.tokens >= 1):
-			t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, d.budget.tokens, probe)
-		case !due.After(now) && wait > time.Second/100+time.Millisecond:
-			t.Fatalf("%s waits for a budget, and the next look is in %v", addr, wait)
+		for _, v := range places {
+			checkNothingLeftFor(t, d, now, wait, v)
 		}
+		if len(places) == 0 {
+			t.Fatalf("%s has no interface", addr)
+		}
+	}
+	if got := testutil.ToFloat64(d.metrics.of(lb.IPv4).conflicts); got != disputed {
+		t.Fatalf("the metric counts %v conflicts, and there are %v", got, disputed)
+	}
+}
+
+func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, v *vip) {
+	t.Helper()
+	addr, due := v.addr, v.acd.due
+	if d.pending[v] == due.IsZero() {
+		t.Fatalf("%s is due %v, pending: %v", addr, due, d.pending[v])
+	}
+	_, probe := v.acd.turnOf(now)
+	switch {
+	case due.IsZero():
+	case due.After(now) && due.Sub(now) < wait && wait > timerGranularity:
+		t.Fatalf("%s is due in %v, and the next look is in %v", addr, due.Sub(now), wait)
+	case !due.After(now) && (!probe || d.budget.tokens >= 1):
+		t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, d.budget.tokens, probe)
+	case !due.After(now) && wait > time.Second/100+time.Millisecond:
+		t.Fatalf("%s waits for a budget, and the next look is in %v", addr, wait)
 	}
 }
 

@@ -59,8 +59,8 @@ func (r *Responder) recordHeldOn(addr netip.Addr, on string, since time.Time, v 
 	if h.Shares, h.SharedBy = 0, ""; v.shared() != nil {
 		h.Shares, h.SharedBy = v.shared().Own, v.shared().HeldBy
 	}
-	if !slices.Contains(h.Interfaces, on) {
-		h.Interfaces = append(slices.Clip(h.Interfaces), on)
+	if place, known := slices.BinarySearch(h.Interfaces, on); !known {
+		h.Interfaces = slices.Insert(slices.Clip(h.Interfaces), place, on)
 	}
 	r.held[addr], r.heldList = h, nil
 }

@@ -1,7 +1,6 @@
 package layer2
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -97,15 +96,17 @@ func (d *acd) yields(by user) bool {
 }
 
 // letGo stops what is left of the holding of addresses that were left to other hosts: they are not answered any more already.
-func (r *Responder) letGo(addresses []netip.Addr) {
-	if len(addresses) == 0 {
+func (r *Responder) letGo(released []*vip) {
+	if len(released) == 0 {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range *r.live.Load() {
-		for _, addr := range addresses {
-			r.announcer.remove(s, addr)
+		for _, v := range released {
+			if s.has(v) {
+				r.announcer.remove(s, v.addr)
+			}
 		}
 	}
 	r.recordHeld()

@@ -69,7 +69,7 @@ func TestResponder_DefendsWhatIsProven(t *testing.T) {
 	netnstest.Eventually(t, "it is proven", func() error {
 		r.detector.mu.Lock()
 		defer r.detector.mu.Unlock()
-		if r.detector.vips[vip4].acd.unproven() {
+		if r.detector.vip(vip4, "near0").acd.unproven() {
 			return errUnproven
 		}
 		return nil

@@ -79,13 +79,16 @@ func TestResponder_AnswersWhatWasSet(t *testing.T) {
 				}
 			}
 		}
-		gotHeld := map[netip.Addr][]string{}
-		for _, h := range r.Held() {
-			gotHeld[h.Addr] = h.Interfaces
-		}
-		if diff := cmp.Diff(wantHeld, gotHeld, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-			t.Fatalf("step %d, %s: held: %s", i, state.name, diff)
-		}
+		netnstest.Eventually(t, fmt.Sprintf("step %d, %s: all is held", i, state.name), func() error { // What is added is probed.
+			gotHeld := map[netip.Addr][]string{}
+			for _, h := range r.Held() {
+				gotHeld[h.Addr] = h.Interfaces
+			}
+			if diff := cmp.Diff(wantHeld, gotHeld, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+				return errors.New(diff)
+			}
+			return nil
+		})
 		for _, s := range []*segment{one, two} {
 			wantAnswers(t, s, s.mac(t), everything, want[s.near])
 		}

@@ -36,7 +36,7 @@ func (r *Responder) apply() error {
 	r.addUnaddressed(want)
 	errs := []error{err}
 	nics := map[string]nicResult{}
-	var unprobed []netip.Addr
+	var unprobed []*vip
 
 	// Add everything that is new on all interfaces before anything is removed.
 	keys := slices.SortedFunc(maps.Keys(want), socketKey.compare)
@@ -109,7 +109,7 @@ func (r *Responder) validAddresses() ([]announce.Layer2Address, error) {
 
 // addAddresses adds addresses to a socket. It opens the socket if there is none that still fits the interface. It
 // returns the added addresses that are not held yet and must be probed there.
-func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addressSet) (unprobed []netip.Addr, err error) {
+func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addressSet) (unprobed []*vip, err error) {
 	if found.err != nil {
 		return nil, found.err
 	}
@@ -136,12 +136,12 @@ func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addre
 }
 
 // splitHeld splits addresses into those that are held and those that are not held yet.
-func splitHeld(addresses []netip.Addr, from addressSet) (held, unprobed []netip.Addr) {
+func splitHeld(addresses []netip.Addr, from addressSet) (held []netip.Addr, unprobed []*vip) {
 	for _, addr := range addresses {
-		if from[addr].held.Load() {
+		if v := from[addr]; v.held.Load() {
 			held = append(held, addr)
 		} else {
-			unprobed = append(unprobed, addr)
+			unprobed = append(unprobed, v)
 		}
 	}
 	return held, unprobed

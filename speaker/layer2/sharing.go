@@ -84,11 +84,11 @@ func (r *Responder) serves(interfaceName string, a *requester) bool {
 func (d *conflictDetector) servesWith(u addressUse, node string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	v := d.vips[u.addr]
-	if v == nil {
+	places := d.vips[u.addr]
+	if len(places) == 0 {
 		return false
 	}
-	s := v.shared()
+	s := places[0].shared()
 	return s != nil && s.Table.Has(node) && !(s.Holder && (u.announced || u.probe))
 }
 
@@ -103,30 +103,44 @@ func (d *conflictDetector) setSharing(addresses []announce.Layer2Address) (chang
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range addresses {
-		v := d.vips[addresses[i].Addr]
-		before, after := v.sharing.Load(), &addresses[i].Sharing
+		places := d.vips[addresses[i].Addr]
+		before, after := sharingOf(places), &addresses[i].Sharing
+		same := before != nil && before.Equal(after)
 		switch {
 		case !after.PerClient:
-			after = nil
-		case before != nil && before.Equal(after):
-			continue
+			after, same = nil, before == nil
+		case same:
+			after = before
 		}
-		if before == nil && after == nil {
-			continue
+		for _, v := range places {
+			v.sharing.Store(after)
 		}
-		v.sharing.Store(after)
-		changes = append(changes, sharingChange{addresses[i].Addr, before, after})
+		if !same {
+			changes = append(changes, sharingChange{addresses[i].Addr, before, after})
+		}
 	}
 	slices.SortFunc(changes, func(a, b sharingChange) int { return a.addr.Compare(b.addr) })
 	return changes
+}
+
+// sharingOf is how an address is shared by now; nil: it never is.
+func sharingOf(places []*vip) *announce.Sharing {
+	for _, v := range places {
+		if s := v.sharing.Load(); s != nil {
+			return s // An interface that was just added does not know yet.
+		}
+	}
+	return nil
 }
 
 // sharedVIP returns a desired address that is held and shared; nil: it is not.
 func (d *conflictDetector) sharedVIP(addr netip.Addr) *vip {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if v := d.vips[addr]; v != nil && v.held.Load() && v.shared() != nil {
-		return v
+	for _, v := range d.vips[addr] {
+		if v.held.Load() && v.shared() != nil {
+			return v
+		}
 	}
 	return nil
 }

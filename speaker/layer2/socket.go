@@ -167,6 +167,9 @@ func (s *socket) store(addresses addressSet) {
 // knows reports whether the socket has an address.
 func (s *socket) knows(addr netip.Addr) bool { return (*s.addresses.Load())[addr] != nil }
 
+// has reports whether the socket has an address in this state.
+func (s *socket) has(v *vip) bool { return (*s.addresses.Load())[v.addr] == v }
+
 // holds reports whether the socket answers for an address.
 func (s *socket) holds(addr netip.Addr) bool {
 	v := (*s.addresses.Load())[addr]

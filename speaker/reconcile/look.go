@@ -184,10 +184,10 @@ func (l *Loop) look(ctx context.Context) (*snapshot, error) {
 	return s, nil
 }
 
-// leftToOthers are the addresses that are not announced because hosts outside of the cluster use them, in order.
+// leftToOthers are the addresses that are not announced, on one interface at least, because hosts outside of the cluster use them, in order.
 func leftToOthers(conflicts []layer2.Conflict) (left []netip.Addr) {
 	for _, c := range conflicts {
-		if !c.Announced && c.Node == "" {
+		if (!c.Announced || c.Elsewhere) && c.Node == "" {
 			left = append(left, c.Addr)
 		}
 	}

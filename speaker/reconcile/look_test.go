@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/speaker/layer2"
 )
 
 func TestGossipKeys_KeyToSendWithIsFirst(t *testing.T) {
@@ -24,5 +26,16 @@ func TestGossipKeys_KeyToSendWithIsFirst(t *testing.T) {
 	}
 	if want := []string{"1", "2", "3"}; !slices.Equal(got, want) {
 		t.Errorf("keys %v, want %v", got, want)
+	}
+}
+
+// TestLeftToOthers: who comes to hold the address next has to probe it, also where one of its segments alone is left.
+func TestLeftToOthers(t *testing.T) {
+	addr := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, last}) }
+	got := leftToOthers([]layer2.Conflict{
+		{Addr: addr(4)}, {Addr: addr(3), Announced: true}, {Addr: addr(2), Announced: true, Elsewhere: true}, {Addr: addr(1), Node: "n2"},
+	})
+	if want := []netip.Addr{addr(2), addr(4)}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
 	}
 }

@@ -246,7 +246,7 @@ func conflictStatus(conflicts []layer2.Conflict) (list []v1beta1.AddressConflict
 		case i < v1beta1.SpeakerConflictLimit:
 			list = append(list, v1beta1.AddressConflict{
 				Address: c.Addr.String(), MAC: c.MAC, Node: c.Node, NodeInterface: c.NodeInterface, Interface: c.Interface,
-				Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced,
+				Since: metav1.NewTime(c.Since).Rfc3339Copy(), Announced: c.Announced, Elsewhere: c.Elsewhere,
 			})
 		case !c.Announced:
 			others = append(others, c.Addr)

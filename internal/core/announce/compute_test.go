@@ -334,6 +334,9 @@ func TestExplainer_Reasons(t *testing.T) {
 		{"another host that takes the address", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", Announced: true}}
 		}, ReasonAddressConflict, "192.0.2.200 by layer 2 (l2); 192.0.2.200 is used by a host outside the cluster"},
+		{"another host that has the address on one of several segments", "192.0.2.200", func(w *World, s *lb.Service) {
+			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth1", MAC: "02:00:00:00:00:99", Announced: true, Elsewhere: true}}
+		}, ReasonAddressConflict, "192.0.2.200 by layer 2 (l2); 192.0.2.200 is used by a host outside the cluster, 02:00:00:00:00:99 on eth1 of node n2; it is announced on other interfaces, and not on that one before that host gives it up"},
 		{"a node's kernel that has the address", "192.0.2.200", func(w *World, s *lb.Service) {
 			w.Conflicts = map[netip.Addr]Conflict{s.Ingress[0]: {Node: "n2", Interface: "eth0", MAC: "02:00:00:00:00:99", By: "n3", ByInterface: "eth1"}}
 		}, ReasonAddressConflict, "192.0.2.200 is used by node n3 on its interface eth1, 02:00:00:00:00:99, without its speaker"},

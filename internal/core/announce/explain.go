@@ -132,6 +132,9 @@ func (c Conflict) message(addr netip.Addr) string {
 	if c.Proxy {
 		text += "; one MAC answers for several addresses: a proxy? conflictDetection of the L2Advertisement can be Warn or Off"
 	}
+	if c.Elsewhere {
+		return text + "; it is announced on other interfaces, and not on that one before that host gives it up: take it from the host, or out of the pool"
+	}
 	if c.Announced {
 		return text + "; the cluster announces it all the same, and clients may reach either: take the address from that host or out of the pool"
 	}

@@ -98,6 +98,8 @@ type Conflict struct {
 	By, ByInterface string
 	// Announced: the node held the address before, and defends it.
 	Announced bool
+	// Elsewhere: it announces the address on other interfaces only.
+	Elsewhere bool
 	// Proxy: the host answers for several addresses.
 	Proxy bool
 	// Unlisted: the node's Speaker object has no room for the conflict, and says of it no more than that the address is not announced.

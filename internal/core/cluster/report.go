@@ -72,6 +72,7 @@ func Conflicts(present []*v1beta1.Speaker, services []*lb.Service) map[netip.Add
 			}
 			found[addr] = announce.Conflict{
 				Node: speaker.Name, Interface: c.Interface, MAC: c.MAC, By: c.Node, ByInterface: c.NodeInterface, Announced: c.Announced,
+				Elsewhere: c.Elsewhere,
 			}
 		}
 	}

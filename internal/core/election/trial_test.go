@@ -93,7 +93,11 @@ func TestTrial_WhatIsLeftToAnotherHostIsNotMarked(t *testing.T) {
 	if s.at(3*sec).want(0, 1).wantClaims(0); s.last.Hold[0].First || !s.last.Hold[1].First {
 		t.Errorf("holds %+v", s.last.Hold)
 	}
-	s.Answered, s.Left = []netip.Addr{addr(0), addr(1)}, nil
+	s.Answered = []netip.Addr{addr(0), addr(1)}
+	if s.at(3500*ms).want(0, 1).wantClaims(0); !s.last.Hold[1].First {
+		t.Errorf("while it is answered on other interfaces: holds %+v", s.last.Hold)
+	}
+	s.Left = nil
 	if s.at(4 * sec).wantClaims(1); !s.last.Claims[0].Announced || s.last.Claims[0].Term != 2 {
 		t.Errorf("when it is free it is claimed as %+v", s.last.Claims)
 	}

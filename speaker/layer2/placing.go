@@ -1,0 +1,167 @@
+package layer2
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/lb"
+)
+
+// An address may be answered on several interfaces, which lead to several segments: what is free on one may be in use on another. So
+// conflicts are detected on each by itself, and an interface that is added to an address is probed before it is answered there.
+
+// setAddresses makes the detector follow these addresses and no others. It returns them by socket.
+func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[socketKey]addressSet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	vips, byKey := make(map[netip.Addr][]*vip, len(addresses)), map[socketKey]addressSet{}
+	for i := range addresses {
+		address := &addresses[i]
+		before := d.vips[address.Addr]
+		interfaces := address.Interfaces
+		if said, twice := vips[address.Addr]; twice {
+			before, interfaces = said, alsoOn(interfaces, said)
+		}
+		vips[address.Addr] = d.place(now, address, interfaces, before)
+		for _, v := range vips[address.Addr] {
+			d.follow(now, v, address)
+			key := socketKey{name: v.on, family: lb.FamilyOf(v.addr)}
+			if byKey[key] == nil {
+				byKey[key] = addressSet{}
+			}
+			byKey[key][v.addr] = v
+		}
+	}
+	for addr, before := range d.vips {
+		for _, v := range before {
+			if host := v.acd.conflict; !slices.Contains(vips[addr], v) {
+				v.acd.conflict = nil
+				d.conflictEnded(v, host)
+				delete(d.pending, v)
+			}
+		}
+	}
+	d.vips = vips
+	return byKey
+}
+
+// alsoOn adds the interfaces on which an address is already.
+func alsoOn(interfaces []string, placed []*vip) []string {
+	all := slices.Clone(interfaces)
+	for _, v := range placed {
+		all = append(all, v.on)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// place returns an address on each of these interfaces. Where it was before it stays as it is.
+func (d *conflictDetector) place(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip) []*vip {
+	if slices.EqualFunc(before, interfaces, func(v *vip, name string) bool { return v.on == name }) {
+		return before
+	}
+	placed := make([]*vip, len(interfaces))
+	for i, name := range interfaces {
+		if placed[i] = findVIP(before, name); placed[i] != nil {
+			continue
+		}
+		v := &vip{addr: address.Addr, on: name}
+		if len(before) == 0 {
+			v.acd = firstACD(now, address)
+		} else {
+			v.acd = addedACD(now, address, interfaces, before)
+		}
+		v.held.Store(v.acd.holding)
+		d.reschedule(v)
+		placed[i] = v
+	}
+	return placed
+}
+
+// firstACD is the state of an address that is new here.
+func firstACD(now time.Time, address *announce.Layer2Address) acd {
+	first := newACD(now, address.Probe, address.Detection)
+	first.late = address.Withheld && len(address.Interfaces) == 1 // Of several one may be free, and its clients wait.
+	if address.OnTrial {
+		first.goOnProving(now)
+	}
+	return first
+}
+
+// addedACD is the state of an address on an interface that is new to it. As long as it is answered on another one nobody waits here, so it
+// is probed. Where the new one takes the place of all that answered, nobody else answers: it does at once, and a host that objects has the
+// address, unless it is one that has been told off before. The others of a shared address answer on the same segment.
+func addedACD(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip) acd {
+	holds, stays, disputed := false, false, false
+	for _, v := range before {
+		holds = holds || v.acd.holding
+		stays = stays || v.acd.holding && slices.Contains(interfaces, v.on)
+		disputed = disputed || v.acd.conflict != nil
+	}
+	added := newACD(now, (stays || !holds) && !address.Sharing.PerClient, address.Detection)
+	added.late = disputed && !added.holding
+	if !stays && !disputed && !address.Sharing.PerClient {
+		added.goOnProving(now)
+	}
+	return added
+}
+
+// follow makes an address as it is desired now. The caller holds mu.
+func (d *conflictDetector) follow(now time.Time, v *vip, address *announce.Layer2Address) {
+	if v.acd.detection != address.Detection {
+		v.acd.setDetection(now, address.Detection)
+		d.reschedule(v)
+		notify(d.wake)
+	}
+	v.kernelsAnswer = address.KernelsAnswer
+	if host := v.acd.conflict; v.kernelsAnswer && v.acd.endConflictWithNode(now) {
+		d.conflictEnded(v, host)
+		d.reschedule(v)
+		notify(d.wake)
+	}
+	v.looksAgain.Store(address.Detection != v1beta1.ConflictOff && !address.KernelsAnswer)
+}
+
+// kernelsAnswer reports whether the kernels of other nodes answer for an address.
+func (d *conflictDetector) kernelsAnswer(addr netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.vips[addr], func(v *vip) bool { return v.kernelsAnswer })
+}
+
+// holds reports whether an address is answered on any interface.
+func (d *conflictDetector) holds(addr netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.holdsAnywhere(addr)
+}
+
+// holdsAnywhere is holds for who holds mu.
+func (d *conflictDetector) holdsAnywhere(addr netip.Addr) bool {
+	return slices.ContainsFunc(d.vips[addr], func(v *vip) bool { return v.acd.holding })
+}
+
+// vip returns a desired address on an interface; nil: it is none there. The caller holds mu.
+func (d *conflictDetector) vip(addr netip.Addr, on string) *vip { return findVIP(d.vips[addr], on) }
+
+// findVIP returns an address on an interface; nil: it is none there.
+func findVIP(places []*vip, on string) *vip {
+	if i := slices.IndexFunc(places, func(v *vip) bool { return v.on == on }); i >= 0 {
+		return places[i]
+	}
+	return nil
+}
+
+// desired reports whether an address is still desired on an interface. The caller holds mu.
+func (d *conflictDetector) desired(v *vip) bool { return d.vip(v.addr, v.on) == v }
+
+// disputedElsewhere reports whether there is a conflict about an address on another interface, too. The caller holds mu.
+func (d *conflictDetector) disputedElsewhere(than *vip) bool {
+	return slices.ContainsFunc(d.vips[than.addr], func(v *vip) bool {
+		return v != than && v.acd.conflict != nil && v.acd.conflict.certain
+	})
+}

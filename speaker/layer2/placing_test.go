@@ -1,0 +1,189 @@
+package layer2
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+)
+
+// owned gives the host at the far end of a segment the addresses that we hold elsewhere.
+func (s *segment) owned(t *testing.T) {
+	t.Helper()
+	s.host.Run(t, "ip", "addr", "add", vip4.String()+"/24", "dev", s.far)
+	s.host.Run(t, "ip", "addr", "add", vip6.String()+"/64", "dev", s.far, "nodad")
+}
+
+// disowned takes them away again.
+func (s *segment) disowned(t *testing.T) {
+	t.Helper()
+	s.host.Run(t, "ip", "addr", "del", vip4.String()+"/24", "dev", s.far)
+	s.host.Run(t, "ip", "addr", "del", vip6.String()+"/64", "dev", s.far)
+}
+
+// unanswered makes it an error if anybody but the kernel answers for the addresses, or announces them, at the far end of a segment, until
+// the test stops it.
+func (s *segment) unanswered(t *testing.T) (stop func()) {
+	t.Helper()
+	ours := s.mac(t)
+	var stops []func()
+	for _, etherType := range []int{unix.ETH_P_ARP, unix.ETH_P_IPV6} {
+		conn, done := s.listen(t, etherType), make(chan struct{})
+		go func() {
+			defer close(done)
+			frame := make([]byte, maxFrameLength)
+			for {
+				n, _, err := conn.ReadFrom(frame)
+				if err != nil {
+					return
+				}
+				d := protocols4or6(etherType).describe(frame[:n])
+				if d.by == ours && (d.kind == frameAnnouncement || d.kind == frameReply) && (d.target == vip4 || d.target == vip6) {
+					t.Errorf("sent where another host has the address: %v", d)
+				}
+			}
+		}()
+		stops = append(stops, func() { _ = conn.Close(); <-done })
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+func protocols4or6(etherType int) *protocol {
+	for _, p := range protocols {
+		if p.etherType == etherType {
+			return p
+		}
+	}
+	return nil
+}
+
+// TestResponder_ProbesASegmentThatIsAddedToAnAddress: it is answered on the first one all the while, and on the second one not before its
+// host has given the address up.
+func TestResponder_ProbesASegmentThatIsAddedToAnAddress(t *testing.T) {
+	first, second := newSegment(t, "near0"), newSegment(t, "near1")
+	both := []netip.Addr{vip4, vip6}
+	second.owned(t)
+	r := beginFast(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, both...))
+	wantAnswers(t, first, first.mac(t), both, both)
+
+	stop := second.unanswered(t)
+	desired := on([]string{"near0", "near1"}, both...)
+	mustSet(t, r, desired)
+	by := second.farMAC(t).String()
+	conflicts := []Conflict{
+		{Addr: vip4, MAC: by, Interface: "near1", Announced: true, Elsewhere: true},
+		{Addr: vip6, MAC: by, Interface: "near1", Announced: true, Elsewhere: true},
+	}
+	wantConflicts(t, r, both, conflicts...)
+	wantInterfaces(t, r, "near0")
+	wantAnswers(t, first, first.mac(t), both, both)
+	mustSet(t, r, desired)
+	wantConflicts(t, r, both, conflicts...)
+	stop()
+
+	second.disowned(t)
+	passFreeAfter(t, r)
+	wantConflicts(t, r, both)
+	wantAnswers(t, second, second.mac(t), both, both)
+	wantInterfaces(t, r, "near0", "near1")
+}
+
+// TestResponder_AnswersOnAFreeSegmentThatIsAdded as soon as its probes were not answered.
+func TestResponder_AnswersOnAFreeSegmentThatIsAdded(t *testing.T) {
+	first, second := newSegment(t, "near0"), newSegment(t, "near1")
+	r := begin(t, Config{})
+	mustSet(t, r, on([]string{"near0"}, vip4))
+	conn, ours := second.listen(t, unix.ETH_P_ARP), second.mac(t)
+	mustSet(t, r, on([]string{"near0", "near1"}, vip4))
+	wantInterfaces(t, r, "near0")
+	receive(t, conn, "the announcement", counted(t, probeARP(ours, vip4), gratuitousARP(ours, vip4)[0]))
+	wantAnswers(t, second, ours, []netip.Addr{vip4}, []netip.Addr{vip4})
+	wantAnswers(t, first, first.mac(t), []netip.Addr{vip4}, []netip.Addr{vip4})
+}
+
+// TestResponder_ANewAddressIsProbedOnEachSegmentAlone: in use on one, free on the other.
+func TestResponder_ANewAddressIsProbedOnEachSegmentAlone(t *testing.T) {
+	first, second := newSegment(t, "near0"), newSegment(t, "near1")
+	both := []netip.Addr{vip4, vip6}
+	first.owned(t)
+	r := beginFast(t, Config{})
+	mustSet(t, r, probed([]string{"near0", "near1"}, both...))
+	by := first.farMAC(t).String()
+	wantConflicts(t, r, both, Conflict{Addr: vip4, MAC: by, Interface: "near0", Announced: true, Elsewhere: true},
+		Conflict{Addr: vip6, MAC: by, Interface: "near0", Announced: true, Elsewhere: true})
+	wantAnswers(t, second, second.mac(t), both, both)
+	wantInterfaces(t, r, "near1")
+}
+
+// wantInterfaces is on which interfaces each address is held.
+func wantInterfaces(t *testing.T, r *Responder, want ...string) {
+	t.Helper()
+	for _, h := range r.Held() {
+		if len(h.Interfaces) != len(want) {
+			t.Errorf("%s is held on %v, want %v", h.Addr, h.Interfaces, want)
+			continue
+		}
+		for i, name := range h.Interfaces {
+			if name != want[i] {
+				t.Errorf("%s is held on %v, want %v", h.Addr, h.Interfaces, want)
+			}
+		}
+	}
+}
+
+// TestAddedACD: what an interface that is new to an address does there first.
+func TestAddedACD(t *testing.T) {
+	now := time.Now()
+	eth0 := func(holding, disputed bool) []*vip {
+		v := &vip{addr: vip4, on: "eth0", acd: acd{holding: holding}}
+		if disputed {
+			v.acd.conflict = &conflictingHost{certain: true}
+		}
+		return []*vip{v}
+	}
+	for _, test := range []struct {
+		name                    string
+		before                  []*vip
+		interfaces              []string
+		detection               v1beta1.ConflictDetection
+		perClient               bool
+		holds, onTrial, itsLate bool
+	}{
+		{name: "added to one that answers: probed", before: eth0(true, false), interfaces: []string{"eth0", "eth1"}},
+		{
+			name: "in place of one that answers: at once, and it lets go of it if a host objects", before: eth0(true, false),
+			interfaces: []string{"eth1"}, holds: true, onTrial: true,
+		},
+		{
+			name: "in place of one that answers and defends: at once", before: eth0(true, true), interfaces: []string{"eth1"}, holds: true,
+		},
+		{name: "added to one that is probed: probed", before: eth0(false, false), interfaces: []string{"eth0", "eth1"}},
+		{
+			name: "in place of one that is left to a host: probed, and an answer is waited for", before: eth0(false, true),
+			interfaces: []string{"eth1"}, itsLate: true,
+		},
+		{
+			name: "without detection: at once", before: eth0(true, false), interfaces: []string{"eth0", "eth1"},
+			detection: v1beta1.ConflictOff, holds: true,
+		},
+		{name: "shared: at once", before: eth0(true, false), interfaces: []string{"eth0", "eth1"}, perClient: true, holds: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			address := announce.Layer2Address{Addr: vip4, Detection: test.detection}
+			address.Sharing.PerClient = test.perClient
+			got := addedACD(now, &address, test.interfaces, test.before)
+			if got.holding != test.holds || got.unproven() != test.onTrial || got.late != test.itsLate {
+				t.Errorf("holding %v, on trial %v, late %v", got.holding, got.unproven(), got.late)
+			}
+		})
+	}
+}
