@@ -15,7 +15,7 @@ const (
 	// maxText is the most bytes of a text: names of Kubernetes nodes have at most 253.
 	maxText = 255
 	// maxHeader is the most bytes of a header and of the field with the body, but for the names of both nodes.
-	maxHeader = 2 + 2*3 + 4*12 + 4 + 4 + 2
+	maxHeader = 2 + 2*3 + 4*12 + 4 + 4 + 2 + 2 + saltIDLen
 	// maxIncarnation is more than any incarnation: half of the numbers there are, 290 years of nanoseconds.
 	maxIncarnation = 1 << 63
 )
@@ -52,6 +52,11 @@ type header struct {
 	alone bool
 	// speaks are the versions that the sender understands; zero: it does not say. It says so in messages to one node.
 	speaks versionRange
+	// opens is the salt of the receiver whose short headers the sender understands; zero: it does not say, as earlier speakers do not.
+	opens saltID
+	// salt is what the message came sealed with; short: it had a short header. Neither is sent.
+	salt  salt
+	short bool
 }
 
 // body is the part of a message behind its header.

@@ -55,6 +55,7 @@ func (s *peerStore) judge(now time.Time, from header) verdict {
 	case from.to != s.own.node || from.toIncarnation != s.own.incarnation || from.incarnation < r.of:
 		return unbound
 	case r.received.add(from.seq):
+		r.noteOpens(from)
 		return fresh
 	default:
 		return repeated

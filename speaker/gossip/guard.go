@@ -97,7 +97,7 @@ var labelled = append([]byte{244, byte(len(label))}, label...)
 // admitsDatagram reports whether a datagram is to be decrypted: it looks like one of ours, and comes from a node. A node may
 // have an address that we do not know, so of others some are admitted.
 func (g *guard) admitsDatagram(from netip.Addr, data []byte) bool {
-	if (isSealed(data) || bytes.HasPrefix(data, labelled)) && (g.isNode(from) || g.datagrams.Allow()) {
+	if (isSealed(data) || isShort(data) || bytes.HasPrefix(data, labelled)) && (g.isNode(from) || g.datagrams.Allow()) {
 		return true
 	}
 	g.rejected()

@@ -46,7 +46,9 @@ func (m *Membership) tick(now time.Time, number uint64) {
 		if h, unknown := m.peers.greeting(to.Name); unknown {
 			m.send(to, encode(h, asks.append(nil, h.version)))
 		}
-		m.post(kindPing, asks, to)
+		if !m.postShort(kindPing, asks.short(), to) {
+			m.post(kindPing, asks, to)
+		}
 	}
 }
 

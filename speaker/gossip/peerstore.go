@@ -41,6 +41,7 @@ type peerRecord struct {
 	peerAddress
 	peerVersion
 	freshness
+	shortForm
 	difference
 	peerConnection
 	// lacksSince is since when it has not had our latest state, or when it was last sent for that; zero: it has it.

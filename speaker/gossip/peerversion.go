@@ -68,17 +68,22 @@ func (s *peerStore) headerTo(node string, k kind) header {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.record(node)
+	status, _ := s.detector.Peer(node)
+	return header{
+		version: r.spoken(), kind: k, node: s.own.node, incarnation: s.own.incarnation,
+		to: node, toIncarnation: status.Incarnation, seq: s.nextSeq(r), alone: s.detector.Alone(time.Now()),
+		speaks: versionRange{oldest, newest}, opens: r.tell,
+	}
+}
+
+// nextSeq is the number of our next message to a speaker. The caller holds mu.
+func (s *peerStore) nextSeq(r *peerRecord) uint64 {
 	if r.sent == 0 {
 		// A record that was forgotten and made again must not use the same numbers once more.
 		r.sent = uint64(time.Since(s.started)) //nolint:gosec // Positive.
 	}
 	r.sent++
-	status, _ := s.detector.Peer(node)
-	return header{
-		version: r.spoken(), kind: k, node: s.own.node, incarnation: s.own.incarnation,
-		to: node, toIncarnation: status.Incarnation, seq: r.sent, alone: s.detector.Alone(time.Now()),
-		speaks: versionRange{oldest, newest},
-	}
+	return r.sent
 }
 
 // spoken returns the version to speak to a speaker alone: the highest that it understands, whatever others do, because

@@ -17,11 +17,23 @@ func (m *Membership) receiveSealed(from netip.Addr, datagram []byte, waited time
 	if waited > m.fence {
 		m.woke(time.Now(), waited, false)
 	}
+	if isShort(datagram) {
+		m.receiveShort(datagram)
+		return
+	}
 	message, err := m.sealer.open(from, m.opened[:0], datagram)
-	switch {
-	case err != nil:
+	if err != nil {
 		m.metrics.rejected.Inc()
-	case m.list.Load() != nil && !m.receive(message, byDatagram):
+		return
+	}
+	head, body := decodeHeader(message)
+	head.salt = saltOf(datagram)
+	m.take(head, body)
+}
+
+// take acts on a message that came by datagram from its sender.
+func (m *Membership) take(from header, body *reader) {
+	if m.list.Load() != nil && !m.handle(from, body, byDatagram) {
 		m.metrics.malformed.Inc()
 	}
 }
@@ -39,6 +51,11 @@ const (
 // receive acts on a message, and reports whether it could be decoded.
 func (m *Membership) receive(message []byte, came way) bool {
 	from, body := decodeHeader(message)
+	return m.handle(from, body, came)
+}
+
+// handle is receive for a message whose header has been decoded.
+func (m *Membership) handle(from header, body *reader, came way) bool {
 	if body.failed {
 		return false
 	}
@@ -60,8 +77,10 @@ func (m *Membership) receive(message []byte, came way) bool {
 	}
 	switch from.kind {
 	case kindPing:
+		m.noteForm(from, is)
 		return m.receivePing(now, from, body, is)
 	case kindPong:
+		m.noteForm(from, is)
 		return m.receivePong(now, from, body)
 	case kindVotes:
 		return m.receiveVotes(now, from, body, is)
@@ -112,9 +131,13 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 	if recovered || p.missed > 0 {
 		sent = m.sendMissed(to, since, p.number)
 	}
-	m.post(kindPong, pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered, m.peers.hasOf(from.node)}, to)
+	answer := pong{p.number, uint64(sent), m.claims.digest.Load(), unanswered, m.peers.hasOf(from.node)}
+	if !from.short || !m.postShort(kindPong, answer.short(), to) {
+		m.post(kindPong, answer, to)
+	}
 	m.noteDigest(now, from.node, p.digest)
 	m.noteStateOf(now, from, p.has)
+	m.peers.noteSaid(from.node, said{p.digest, p.has})
 	if recovered {
 		m.syncState(from.node, p.at)
 	}
@@ -143,6 +166,7 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 	m.heard(now, from, true)
 	m.noteDigest(now, from.node, p.digest)
 	m.noteStateOf(now, from, p.has)
+	m.peers.noteSaid(from.node, said{p.digest, p.has})
 	m.pause.update(now, func(pause *detector.Pause, now time.Duration) {
 		pause.PongReceived(now, from.node, p.number, p.claims)
 	})

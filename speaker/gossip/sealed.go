@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -53,8 +54,9 @@ type sealer struct {
 	mu sync.Mutex
 	// keys open; the first one seals. They are not the gossip's, and follow from those.
 	keys [][]byte
-	// openers are the ciphers that opened the last datagrams with a salt.
-	openers     map[salt]cipher.AEAD
+	// openers are the ciphers that opened the last datagrams with a salt, and ids the salts whose short headers are known.
+	openers     map[salt]*opener
+	ids         map[saltID]salt
 	derivations *rate.Limiter
 	// by is what an address has caused.
 	by map[netip.Addr]*origin
@@ -66,12 +68,22 @@ type origin struct {
 	// tried are the ciphers of the last salt that was tried in vain, one of each key. They are kept, since a speaker that has an older key
 	// goes on sending: whoever resends its salt must not be the reason that it is not heard later.
 	salt  salt
-	tried []cipher.AEAD
+	tried []*opener
 }
 
-// sealing is a salt with its cipher, and the number of the last datagram.
+// opener opens what has a salt, by one of the keys.
+type opener struct {
+	aead cipher.AEAD
+	key  []byte
+	// short opens datagrams with short headers between two runs; nil: none have been announced.
+	short   cipher.AEAD
+	between pair
+}
+
+// sealing is a salt with its cipher and the key that both follow from, and the number of the last datagram.
 type sealing struct {
 	salt salt
+	key  []byte
 	aead cipher.AEAD
 	sent atomic.Uint64
 }
@@ -80,8 +92,9 @@ type sealing struct {
 func (s *sealer) set(keys [][]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys, s.openers = nil, map[salt]cipher.AEAD{}
+	s.keys = nil
 	if s.derivations == nil {
+		s.openers, s.ids = map[salt]*opener{}, map[saltID]salt{}
 		s.derivations, s.by = rate.NewLimiter(maxDerivations, maxOpeners), map[netip.Addr]*origin{}
 	}
 	for _, o := range s.by {
@@ -91,6 +104,7 @@ func (s *sealer) set(keys [][]byte) error {
 		own := sha256.Sum256(append([]byte("daymark sealed datagram\x00"), key...))
 		s.keys = append(s.keys, own[:])
 	}
+	maps.DeleteFunc(s.openers, func(_ salt, o *opener) bool { return !contains(s.keys, o.key) })
 	return s.begin()
 }
 
@@ -106,7 +120,7 @@ func (s *sealer) renew() error {
 
 // begin seals with a new salt from now on. The caller holds mu.
 func (s *sealer) begin() error {
-	next := &sealing{}
+	next := &sealing{key: s.keys[0]}
 	_, _ = rand.Read(next.salt[:]) // It never fails.
 	aead, err := derived(s.keys[0], next.salt)
 	if err != nil {
@@ -119,7 +133,12 @@ func (s *sealer) begin() error {
 
 // derived returns the cipher of a salt.
 func derived(key []byte, of salt) (cipher.AEAD, error) {
-	own, err := hkdf.Expand(sha256.New, key, string(of[:]), 32)
+	return cipherOf(key, string(of[:]))
+}
+
+// cipherOf returns the cipher whose key follows from another one for a purpose.
+func cipherOf(key []byte, purpose string) (cipher.AEAD, error) {
+	own, err := hkdf.Expand(sha256.New, key, purpose, 32)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // The length is right.
 	}
@@ -164,8 +183,8 @@ func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) 
 		message, err := aead.Open(buffer[:0], nonce[:], datagram[sealedHead:], datagram[:1])
 		return message, err == nil
 	}
-	if aead, known := s.openers[of]; known {
-		if message, ok := opens(aead); ok {
+	if o, known := s.openers[of]; known {
+		if message, ok := opens(o.aead); ok {
 			return message, nil
 		}
 	}
@@ -179,10 +198,10 @@ func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) 
 		}
 		o.salt, o.tried = of, s.ciphers(of)
 	}
-	for _, aead := range o.tried {
-		if message, ok := opens(aead); ok {
+	for _, each := range o.tried {
+		if message, ok := opens(each.aead); ok {
 			o.tried = nil
-			s.remember(of, aead)
+			s.remember(of, each)
 			return message, nil
 		}
 	}
@@ -190,11 +209,11 @@ func (s *sealer) open(from netip.Addr, buffer, datagram []byte) ([]byte, error) 
 }
 
 // ciphers are those of a salt, one of each key. The caller holds mu.
-func (s *sealer) ciphers(of salt) []cipher.AEAD {
-	all := make([]cipher.AEAD, 0, len(s.keys))
+func (s *sealer) ciphers(of salt) []*opener {
+	all := make([]*opener, 0, len(s.keys))
 	for _, key := range s.keys {
 		if aead, err := derived(key, of); err == nil {
-			all = append(all, aead)
+			all = append(all, &opener{aead: aead, key: key})
 		}
 	}
 	return all
@@ -217,9 +236,10 @@ func (s *sealer) originOf(from netip.Addr) *origin {
 }
 
 // remember keeps the cipher of a sender, which has shown that it has the key. The caller holds mu.
-func (s *sealer) remember(of salt, aead cipher.AEAD) {
+func (s *sealer) remember(of salt, o *opener) {
 	if len(s.openers) >= maxOpeners {
 		clear(s.openers)
+		clear(s.ids)
 	}
-	s.openers[of] = aead
+	s.openers[of] = o
 }

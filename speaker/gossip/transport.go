@@ -127,7 +127,7 @@ func (t *transport) handle(data []byte, from netip.AddrPort, waited time.Duratio
 	if !t.guard.admitsDatagram(from.Addr().Unmap(), data) {
 		return
 	}
-	if isSealed(data) {
+	if isSealed(data) || isShort(data) {
 		t.sealed(from.Addr().Unmap(), data, waited)
 		return
 	}

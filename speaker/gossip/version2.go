@@ -25,6 +25,7 @@ const (
 	fieldBody
 	fieldAlone
 	fieldSpeaks
+	fieldOpens
 )
 
 func (h header) append2() []byte {
@@ -36,7 +37,7 @@ func (h header) append2() []byte {
 	if h.speaks.known() {
 		b = appendField(b, fieldSpeaks, []byte{byte(h.speaks.min), byte(h.speaks.max)})
 	}
-	return b
+	return appendOpens(b, fieldOpens, h.opens)
 }
 
 // header2 reads all fields, and returns a reader of the body.
@@ -64,6 +65,8 @@ func (r *reader) header2(h *header) *reader {
 			if h.speaks.min == 0 || h.speaks.max < h.speaks.min {
 				r.fail()
 			}
+		case fieldOpens:
+			h.opens = value.saltID()
 		default:
 			return false
 		}

@@ -125,6 +125,8 @@ type Status struct {
 	// LastHeard is when its last sign of life came. Watched: this speaker pings it and was answered, so that is no accident.
 	LastHeard time.Time
 	Watched   bool
+	// Unanswered is how many pings it was sent since it was last heard.
+	Unanswered int
 }
 
 // Reachable reports whether messages are worth sending: the peer has not left, and is alive or may be.
@@ -175,7 +177,7 @@ func (d *Detector) status(p *peer) Status {
 		Expected:    expected,
 		Incarnation: p.incarnation, Alive: p.alive, Listed: p.listed, Left: p.left,
 		Observed: d.canVote(p), Suspected: p.suspected, Doubtful: p.doubtful, Unheard: p.unheard, Deaf: d.deaf(p) && !p.alive, LastHeard: p.lastHeard,
-		Watched: p.answered && d.observes(p),
+		Watched: p.answered && d.observes(p), Unanswered: p.unanswered,
 	}
 }
 
