@@ -135,7 +135,10 @@ func TestShort_IsSentOnlyToWhoOpensIt(t *testing.T) {
 		{"with another salt", func(a, _ *Membership) { _ = a.sealer.renew() }, plain, false},
 		{"by a later run of ours", func(a, _ *Membership) { a.peers.refute(a.Incarnation() + 1) }, plain, false},
 		{"to a later run of it", func(a, b *Membership) { a.peers.detector.Mentioned(begins, "b", b.Incarnation()+1) }, plain, false},
-		{"when the ping before was not answered", func(a, _ *Membership) { a.peers.detector.TakePings(begins.Add(time.Hour)); a.peers.detector.TakePings(begins.Add(2 * time.Hour)) }, plain, false},
+		{"when the ping before was not answered", func(a, _ *Membership) {
+			a.peers.detector.TakePings(begins.Add(time.Hour))
+			a.peers.detector.TakePings(begins.Add(2 * time.Hour))
+		}, plain, false},
 	} {
 		a, b := acquainted(t)
 		step.change(a, b)
@@ -239,4 +242,3 @@ func FuzzExpand(f *testing.F) {
 		}
 	})
 }
-

@@ -23,7 +23,7 @@ type shortForm struct {
 	seals shortSealing
 	// lastSaid is what it said last, told what it was told last, and times how often since that is so.
 	lastSaid, told said
-	times      int
+	times          int
 }
 
 // shortSealing seals what is sent with a salt from one run to another.
