@@ -126,15 +126,17 @@ verify: ## Fail when what is generated, or go.mod, is not up to date
 IMAGE_PREFIX ?= ghcr.io/daymark-lb
 # Where a release is written. What was there is removed.
 DIST ?= dist
+# A path as one from everywhere. Make's abspath takes a path with a space for two.
+below = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
 .PHONY: release
 release: ## Write all that is published of VERSION=v1.2.3 into dist/ (PLATFORMS=linux/amd64,linux/arm64 makes only those)
-	rm -rf $(DIST)
-	cd release && $(GO) run . make --root .. --out $(abspath $(DIST)) --version '$(VERSION)' --image-prefix '$(IMAGE_PREFIX)' \
-		--platforms '$(PLATFORMS)' --key '$(if $(KEY),$(abspath $(KEY)))'
+	rm -rf '$(DIST)'
+	cd release && $(GO) run . make --root .. --out '$(call below,$(DIST))' --version '$(VERSION)' --image-prefix '$(IMAGE_PREFIX)' \
+		--platforms '$(PLATFORMS)' --key '$(if $(KEY),$(call below,$(KEY)))'
 
 .PHONY: push
 push: ## Push the images and the chart in dist/ (REGISTRY=host:port pushes to another registry than their names say)
-	cd release && $(GO) run . push $(abspath $(DIST)) --registry '$(REGISTRY)' --key '$(if $(KEY),$(abspath $(KEY)))'
+	cd release && $(GO) run . push '$(call below,$(DIST))' --registry '$(REGISTRY)' --key '$(if $(KEY),$(call below,$(KEY)))'
 
 BENCH ?= .
 .PHONY: bench

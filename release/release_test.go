@@ -193,3 +193,20 @@ func TestRelease_RefusesAFolderWithSomethingInIt(t *testing.T) {
 		t.Error("a release is made beside other files")
 	}
 }
+
+// The folders of a user have spaces: none is taken for two, and what is removed is what is named.
+func TestMake_TakesPathsWithSpaces(t *testing.T) {
+	output, err := exec.Command("make", "--no-print-directory", "-C", "..", "-n", "release", "push", "VERSION=v1.2.3", "DIST=a folder", "KEY=/my keys/private.pem").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"rm -rf 'a folder'\n", "--out '" + root + "/a folder'", "push '" + root + "/a folder'", "--key '/my keys/private.pem'"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("there is no %s in\n%s", want, output)
+		}
+	}
+}
