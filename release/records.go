@@ -81,7 +81,7 @@ func (m *maker) sboms(context.Context) error {
 
 // bill writes one bill of materials.
 func (m *maker) bill(subject sbom.Subject, part image.Part, prefix string) error {
-	text, err := sbom.Of(subject, part.Binary.Path)
+	text, err := sbom.Of(subject, part.Binary.Path, part.Licenses)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,24 @@ func TestSBOM_NamesTheModulesThatGoNames(t *testing.T) {
 	}
 }
 
+// What the NTIA asks of a bill of materials, and a licence that SPDX knows for each module.
+func TestSBOM_HasTheLicencesAndWhoWroteIt(t *testing.T) {
+	for _, file := range []string{"kubectl-daymark_v1.2.3_linux_amd64.cdx.json", "image-speaker_v1.2.3_linux_amd64.cdx.json"} {
+		var bom cyclonedx.BOM
+		if err := json.Unmarshal(readFile(t, file), &bom); err != nil {
+			t.Fatal(err)
+		}
+		if m := bom.Metadata; m.Authors == nil || m.Supplier == nil || m.Tools == nil || m.Timestamp == "" || bom.Compositions == nil {
+			t.Errorf("%s does not say who wrote it, when and by what, or whether it is complete: %+v", file, m)
+		}
+		for _, c := range *bom.Components {
+			if c.Licenses == nil || len(*c.Licenses) == 0 {
+				t.Errorf("%s has no licence of %s", file, c.Name)
+			}
+		}
+	}
+}
+
 func TestSBOM_IsForTheFileOrImageItIsNamedAfter(t *testing.T) {
 	sum, err := checksum.Sum(filepath.Join(dist(t), "bin", "linux_amd64", "speaker"))
 	if err != nil {

@@ -52,7 +52,7 @@ func TestChart_NamespaceMayBeFigures(t *testing.T) {
 		"monitoring: {secure: true, podMonitor: {enabled: true, tokenSecret: a}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}"),
 		common.ReleaseOptions{Name: release, Namespace: "12", IsInstall: true}, nil)
 	must(t, err)
-	texts, err := engine.Engine{}.Render(c, values)
+	texts, err := engine.Engine{}.RenderWithContext(t.Context(), c, values)
 	must(t, err)
 	for name, text := range texts {
 		if strings.Contains(text, "namespace: 12\n") || strings.Contains(text, "name: 12}") {

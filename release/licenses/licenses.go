@@ -48,7 +48,7 @@ func Of(ctx context.Context, tree source.Tree, program build.Program, platform b
 		return nil, err
 	}
 	found := texts{}
-	if err := found.add("go", strings.TrimSpace(string(root)), strings.TrimSpace(string(root))); err != nil {
+	if err := found.add(Standard, strings.TrimSpace(string(root)), strings.TrimSpace(string(root))); err != nil {
 		return nil, err
 	}
 	for _, p := range packages {

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/CycloneDX/cyclonedx-go"
+
+	"github.com/daymark-lb/daymark/release/archive"
+	"github.com/daymark-lb/daymark/release/licenses"
 )
 
 // Subject is what the bill is for.
@@ -31,8 +34,11 @@ type Subject struct {
 	Time   time.Time
 }
 
-// Of writes the bill of a subject, which consists of the program in the file.
-func Of(subject Subject, program string) ([]byte, error) {
+// maker is who wrote the bill and supplies what it is for.
+const maker = "Daymark"
+
+// Of writes the bill of a subject, which consists of the program in the file, and of nothing else. The texts are the licences that go along.
+func Of(subject Subject, program string, texts []archive.File) ([]byte, error) {
 	built, err := buildinfo.ReadFile(program)
 	if err != nil {
 		return nil, fmt.Errorf("read how %s was built: %w", program, err)
@@ -40,10 +46,10 @@ func Of(subject Subject, program string) ([]byte, error) {
 	main := component(subject)
 	bom := cyclonedx.NewBOM()
 	bom.SerialNumber = "urn:uuid:" + uuid(subject.Hash)
-	bom.Metadata = &cyclonedx.Metadata{Timestamp: subject.Time.Format(time.RFC3339), Component: &main}
-	components := []cyclonedx.Component{standard(built.GoVersion)}
+	bom.Metadata = metadata(subject, &main)
+	components := []cyclonedx.Component{licensed(standard(built.GoVersion), licenses.IDs(texts, licenses.Standard))}
 	for _, module := range built.Deps {
-		components = append(components, library(module))
+		components = append(components, licensed(library(module), licenses.IDs(texts, module.Path+"@"+module.Version)))
 	}
 	var needs []string
 	for _, c := range components {
@@ -51,9 +57,33 @@ func Of(subject Subject, program string) ([]byte, error) {
 	}
 	bom.Components = &components
 	bom.Dependencies = &[]cyclonedx.Dependency{{Ref: main.BOMRef, Dependencies: &needs}}
+	all := cyclonedx.Composition{Aggregate: cyclonedx.CompositionAggregateComplete, Assemblies: &[]cyclonedx.BOMReference{cyclonedx.BOMReference(main.BOMRef)}}
+	bom.Compositions = &[]cyclonedx.Composition{all}
 	var text bytes.Buffer
 	err = cyclonedx.NewBOMEncoder(&text, cyclonedx.BOMFileFormatJSON).SetPretty(true).Encode(bom)
 	return text.Bytes(), err
+}
+
+// metadata says when, by whom and by what the bill was written.
+func metadata(subject Subject, main *cyclonedx.Component) *cyclonedx.Metadata {
+	tool := cyclonedx.Component{Type: cyclonedx.ComponentTypeApplication, Name: "daymark make release", Version: subject.Version}
+	return &cyclonedx.Metadata{
+		Timestamp: subject.Time.Format(time.RFC3339), Component: main,
+		Tools:    &cyclonedx.ToolsChoice{Components: &[]cyclonedx.Component{tool}},
+		Authors:  &[]cyclonedx.OrganizationalContact{{Name: maker}},
+		Supplier: &cyclonedx.OrganizationalEntity{Name: maker, URL: &[]string{"https://github.com/daymark-lb/daymark"}},
+	}
+}
+
+// licensed is a component with its licences.
+func licensed(c cyclonedx.Component, ids []string) cyclonedx.Component {
+	if len(ids) > 0 {
+		c.Licenses = new(cyclonedx.Licenses)
+	}
+	for _, id := range ids {
+		*c.Licenses = append(*c.Licenses, cyclonedx.LicenseChoice{License: &cyclonedx.License{ID: id}})
+	}
+	return c
 }
 
 // component describes the subject itself.
@@ -65,6 +95,7 @@ func component(subject Subject) cyclonedx.Component {
 	return cyclonedx.Component{
 		BOMRef: subject.PURL, Type: kind, Name: subject.Name, Version: subject.Version, PackageURL: subject.PURL,
 		Hashes:     &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: subject.Hash}},
+		Supplier:   &cyclonedx.OrganizationalEntity{Name: maker},
 		Licenses:   &cyclonedx.Licenses{{License: &cyclonedx.License{ID: "Apache-2.0"}}},
 		Properties: &[]cyclonedx.Property{{Name: "daymark:commit", Value: subject.Commit}},
 	}
