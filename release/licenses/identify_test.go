@@ -34,7 +34,8 @@ func TestIdentify(t *testing.T) {
 func TestIDs_OfTheModuleAlone(t *testing.T) {
 	mit := []byte("Permission is hereby granted, free of charge, to any person obtaining a copy")
 	texts := []archive.File{
-		{Name: "a.example/x@v1.0.0/LICENSE", Data: mit}, {Name: "a.example/x@v1.0.0/internal/y/COPYING", Data: []byte(bsd)},
+		{Name: "a.example/x@v1.0.0/LICENSE", Data: mit},
+		{Name: "a.example/x@v1.0.0/internal/y/COPYING", Data: []byte(bsd)},
 		{Name: "a.example/x@v1.0.0/NOTICE", Data: []byte("Apache License, Version 2.0: Apache License Version 2.0")},
 		{Name: "a.example/x/v2@v2.0.0/LICENSE", Data: []byte("Apache License Version 2.0")},
 	}
