@@ -1,6 +1,7 @@
 package layer2
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,6 +13,12 @@ import (
 
 // An address may be answered on several interfaces, which lead to several segments: what is free on one may be in use on another. So
 // conflicts are detected on each by itself, and an interface that is added to an address is probed before it is answered there.
+
+// placeKey is an address on an interface.
+type placeKey struct {
+	addr netip.Addr
+	on   string
+}
 
 // setAddresses makes the detector follow these addresses and no others. It returns them by socket.
 func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[socketKey]addressSet {
@@ -36,17 +43,35 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 			byKey[key][v.addr] = v
 		}
 	}
+	maps.DeleteFunc(d.left, func(_ placeKey, since time.Time) bool { return now.Sub(since) >= freeAfter })
 	for addr, before := range d.vips {
 		for _, v := range before {
-			if host := v.acd.conflict; !slices.Contains(vips[addr], v) {
-				v.acd.conflict = nil
-				d.conflictEnded(v, host)
-				delete(d.pending, v)
+			if !slices.Contains(vips[addr], v) {
+				d.leave(now, v, len(vips[addr]) > 0)
 			}
 		}
 	}
 	d.vips = vips
 	return byKey
+}
+
+// leave forgets an address on an interface. stays: it is on others. The caller holds mu.
+func (d *conflictDetector) leave(now time.Time, v *vip, stays bool) {
+	host := v.acd.conflict
+	if key := (placeKey{v.addr, v.on}); stays && v.acd.holding && host == nil {
+		d.left[key] = now
+	} else {
+		delete(d.left, key)
+	}
+	v.acd.conflict = nil
+	d.conflictEnded(v, host)
+	delete(d.pending, v)
+}
+
+// returns reports whether an interface comes back to an address so soon that a host there would have left it to us. The caller holds mu.
+func (d *conflictDetector) returns(now time.Time, addr netip.Addr, on string) bool {
+	since, known := d.left[placeKey{addr, on}]
+	return known && now.Sub(since) < freeAfter
 }
 
 // alsoOn adds the interfaces on which an address is already.
@@ -73,7 +98,7 @@ func (d *conflictDetector) place(now time.Time, address *announce.Layer2Address,
 		if len(before) == 0 {
 			v.acd = firstACD(now, address)
 		} else {
-			v.acd = addedACD(now, address, interfaces, before)
+			v.acd = addedACD(now, address, interfaces, before, d.returns(now, address.Addr, name))
 		}
 		v.held.Store(v.acd.holding)
 		d.reschedule(v)
@@ -94,17 +119,18 @@ func firstACD(now time.Time, address *announce.Layer2Address) acd {
 
 // addedACD is the state of an address on an interface that is new to it. As long as it is answered on another one nobody waits here, so it
 // is probed. Where the new one takes the place of all that answered, nobody else answers: it does at once, and a host that objects has the
-// address, unless it is one that has been told off before. The others of a shared address answer on the same segment.
-func addedACD(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip) acd {
+// address, unless it is one that has been told off before. So it is where it returns after a moment: to probe thousands of addresses takes
+// long. The others of a shared address answer on the same segment.
+func addedACD(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip, returns bool) acd {
 	holds, stays, disputed := false, false, false
 	for _, v := range before {
 		holds = holds || v.acd.holding
 		stays = stays || v.acd.holding && slices.Contains(interfaces, v.on)
 		disputed = disputed || v.acd.conflict != nil
 	}
-	added := newACD(now, (stays || !holds) && !address.Sharing.PerClient, address.Detection)
+	added := newACD(now, (stays && !returns || !holds) && !address.Sharing.PerClient, address.Detection)
 	added.late = disputed && !added.holding
-	if !stays && !disputed && !address.Sharing.PerClient {
+	if (!stays || returns) && !disputed && !address.Sharing.PerClient {
 		added.goOnProving(now)
 	}
 	return added

@@ -110,6 +110,28 @@ func TestResponder_AnswersOnAFreeSegmentThatIsAdded(t *testing.T) {
 	wantAnswers(t, first, first.mac(t), []netip.Addr{vip4}, []netip.Addr{vip4})
 }
 
+// TestResponder_ASegmentThatReturnsIsAnsweredAtOnce: a cable was pulled out for a moment. Who has taken the address meanwhile has it.
+func TestResponder_ASegmentThatReturnsIsAnsweredAtOnce(t *testing.T) {
+	newSegment(t, "near0")
+	second := newSegment(t, "near1")
+	both := []netip.Addr{vip4, vip6}
+	r := beginFast(t, Config{})
+	for _, interfaces := range [][]string{{"near0", "near1"}, {"near0"}, {"near0", "near1"}} {
+		mustSet(t, r, on(interfaces, both...))
+		wantInterfaces(t, r, interfaces...)
+	}
+	wantAnswers(t, second, second.mac(t), both, both)
+	second.owned(t)
+	mustSet(t, r, on([]string{"near0"}, both...))
+	mustSet(t, r, on([]string{"near0", "near1"}, both...))
+	by := second.farMAC(t).String()
+	wantConflicts(t, r, both, Conflict{Addr: vip4, MAC: by, Interface: "near1", Announced: true, Elsewhere: true},
+		Conflict{Addr: vip6, MAC: by, Interface: "near1", Announced: true, Elsewhere: true})
+	mustSet(t, r, on([]string{"near0"}, both...))
+	mustSet(t, r, on([]string{"near0", "near1"}, both...))
+	wantInterfaces(t, r, "near0") // It was left to the host, so it is probed.
+}
+
 // TestResponder_ANewAddressIsProbedOnEachSegmentAlone: in use on one, free on the other.
 func TestResponder_ANewAddressIsProbedOnEachSegmentAlone(t *testing.T) {
 	first, second := newSegment(t, "near0"), newSegment(t, "near1")
@@ -155,7 +177,7 @@ func TestAddedACD(t *testing.T) {
 		before                  []*vip
 		interfaces              []string
 		detection               v1beta1.ConflictDetection
-		perClient               bool
+		perClient, returns      bool
 		holds, onTrial, itsLate bool
 	}{
 		{name: "added to one that answers: probed", before: eth0(true, false), interfaces: []string{"eth0", "eth1"}},
@@ -166,6 +188,11 @@ func TestAddedACD(t *testing.T) {
 		{
 			name: "in place of one that answers and defends: at once", before: eth0(true, true), interfaces: []string{"eth1"}, holds: true,
 		},
+		{
+			name: "back after a moment: at once, and it lets go of it if a host objects", before: eth0(true, false),
+			interfaces: []string{"eth0", "eth1"}, returns: true, holds: true, onTrial: true,
+		},
+		{name: "back where another one is left to a host", before: eth0(false, true), interfaces: []string{"eth0", "eth1"}, returns: true, itsLate: true},
 		{name: "added to one that is probed: probed", before: eth0(false, false), interfaces: []string{"eth0", "eth1"}},
 		{
 			name: "in place of one that is left to a host: probed, and an answer is waited for", before: eth0(false, true),
@@ -180,7 +207,7 @@ func TestAddedACD(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			address := announce.Layer2Address{Addr: vip4, Detection: test.detection}
 			address.Sharing.PerClient = test.perClient
-			got := addedACD(now, &address, test.interfaces, test.before)
+			got := addedACD(now, &address, test.interfaces, test.before, test.returns)
 			if got.holding != test.holds || got.unproven() != test.onTrial || got.late != test.itsLate {
 				t.Errorf("holding %v, on trial %v, late %v", got.holding, got.unproven(), got.late)
 			}
