@@ -159,6 +159,36 @@ func TestKustomize_NamesMayHaveAPrefixAndASuffix(t *testing.T) {
 	}
 }
 
+// Before version 5.4 kustomize does not know of itself that a binding names its policy. It does not know it of kinds that are called otherwise, either.
+func TestKustomize_BindingsFollowTheirPoliciesInOldVersions(t *testing.T) {
+	overlay := t.TempDir()
+	must(t, os.CopyFS(overlay+"/config", os.DirFS(root+"/config")))
+	files, err := filepath.Glob(overlay + "/config/rbac/*.yaml")
+	must(t, err)
+	for _, file := range append(files, overlay+"/config/rbac/names/references.yaml") {
+		text := strings.ReplaceAll(read(t, file), "ValidatingAdmissionPolicy", "UnknownPolicy")
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	must(t, os.WriteFile(overlay+"/kustomization.yaml", []byte("namePrefix: acme-\nresources: [config/rbac]\n"), 0o600))
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
+	must(t, err)
+	text, err := made.AsYaml()
+	must(t, err)
+	all, seen := byKey(objects(t, []File{{overlay, string(text)}})), 0
+	for key, object := range all {
+		if object.GetKind() != "UnknownPolicyBinding" {
+			continue
+		}
+		seen++
+		if name, _, _ := unstructured.NestedString(object.Object, "spec", "policyName"); all["UnknownPolicy/"+name] == nil {
+			t.Errorf("%s names the policy %s, which is not there", key, name)
+		}
+	}
+	if seen < 6 {
+		t.Errorf("%d bindings", seen)
+	}
+}
+
 func TestGenerated_IsUpToDate(t *testing.T) {
 	files, err := Generated(root)
 	must(t, err)
