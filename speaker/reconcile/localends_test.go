@@ -59,6 +59,41 @@ func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
 	}
 }
 
+// The first sourceFrom and routerIDFrom of a BGPPeer name what is not there: its session goes on as before, also after a restart of the speaker.
+func TestLoop_FirstSourceFromThatIsMisspelt(t *testing.T) {
+	var reported *v1beta1.Speaker
+	misspell := func(s *v1beta1.BGPPeerSpec) {
+		s.SourceFrom, s.RouterIDFrom = &v1beta1.SourceFrom{Interface: "etth0"}, &v1beta1.RouterIDFrom{NodeAnnotation: "example.com/id"}
+	}
+	for _, run := range []struct {
+		when    string
+		changes []func(*v1beta1.BGPPeerSpec)
+	}{
+		{"before a restart", []func(*v1beta1.BGPPeerSpec){nil, misspell, misspell}},
+		{"after it", []func(*v1beta1.BGPPeerSpec){misspell, misspell}},
+	} {
+		f := newFixture(t)
+		f.reported = reported
+		f.bgp.status = []bgp.Status{{Name: "router", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished}}
+		for _, f.changePeer = range run.changes {
+			f.pass(t)
+			s, said := &f.bgp.desired[0], &f.reporter.newest.Status.BGP[0]
+			if s.Problem != "" || s.Source.IsValid() || s.RouterID.String() != "192.0.2.11" {
+				t.Errorf("%s: source %s, router ID %s, problem %q", run.when, s.Source, s.RouterID, s.Problem)
+			}
+			if f.changePeer != nil && (said.Source != "0.0.0.0" || said.RouterID != "192.0.2.11" || len(s.Warnings) != 2) {
+				t.Errorf("%s: the Speaker says source %q and router ID %q; warnings %q", run.when, said.Source, said.RouterID, s.Warnings)
+			}
+		}
+		reported = &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Status: f.reporter.newest.Status}
+	}
+	f := newFixture(t)
+	f.changePeer = misspell
+	if f.pass(t); f.bgp.desired[0].Problem == "" {
+		t.Error("a session that never ran is begun")
+	}
+}
+
 // A Node object has no InternalIP for a moment: established sessions would end if they had another BGP identifier.
 func TestLoop_RouterIDOutlivesALostInternalIP(t *testing.T) {
 	f := newFixture(t)

@@ -6,9 +6,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// LocalEnd is what this node last gave the sessions with a peer: by annotations or an interface the source address of each family and the BGP
-// identifier, invalid where they gave none; and the VRF. It goes on when an annotation is removed or says what cannot be used, or an interface is
-// not there: a session keeps what its router expects, also over a restart of the speaker.
+// LocalEnd is what this node last gave the sessions with a peer: the source address of each family, unspecified where the kernel chose it, and the
+// BGP identifier; invalid ones are not known. And the VRF. It goes on when annotations or an interface that are to give it are not there, or say what
+// cannot be used: a session keeps what its router expects, also over a restart of the speaker.
 type LocalEnd struct {
 	Source4, Source6, RouterID netip.Addr
 	// InVRF: the sessions were in VRF, of which the empty name is none.
@@ -24,11 +24,15 @@ func (e *LocalEnd) source(family lb.Family) netip.Addr {
 	return e.Source4
 }
 
-// OfSession is what a Speaker says of a session: the source address and the BGP identifier that an annotation gives it, or of one whose router is not
-// known those that are remembered of its peer.
+// OfSession is what a Speaker says of a session: the source address and the BGP identifier that the node is to give it, or where it gives none, or
+// the router is not known, those that are remembered of its peer.
 func (e *LocalEnd) OfSession(s *Session) (source, routerID netip.Addr) {
 	source, routerID = s.FromNode()
-	if !s.Address.IsValid() && !source.IsValid() && s.SourceFromNode {
+	switch {
+	case source.IsValid() || !s.SourceFromNode:
+	case s.Address.IsValid():
+		source = e.source(lb.FamilyOf(s.Address))
+	default:
 		source = e.Source4
 		if !source.IsValid() {
 			source = e.Source6
@@ -51,8 +55,8 @@ func (e *LocalEnd) Add(source, routerID netip.Addr) {
 	}
 }
 
-// LocalEnds returns what is to be remembered after a plan with some sessions, by peer, given what was before it. It is forgotten when the
-// peer is gone, or takes it from annotations no more; not while the peer has no session here, or no router that is known.
+// LocalEnds returns what is to be remembered after a plan with some sessions, by peer, given what was before it. What the node gave is forgotten
+// when the peer is gone, or says it itself; not while the peer has no session here, or no router that is known.
 func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd) map[string]LocalEnd {
 	ends := map[string]LocalEnd{}
 	for _, peer := range peers {
@@ -69,7 +73,12 @@ func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd)
 		if !s.RouterIDFromNode {
 			end.RouterID = netip.Addr{}
 		}
-		end.Add(s.FromNode())
+		ends[s.Peer] = end
+	}
+	for i := range sessions {
+		s := &sessions[i]
+		end := ends[s.Peer]
+		end.Add(s.ownEnd())
 		if !s.VRFMissing {
 			end.InVRF, end.VRF = true, s.VRF
 		}
@@ -80,6 +89,27 @@ func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd)
 		}
 	}
 	return ends
+}
+
+// ownEnd are the source address and the BGP identifier to remember of a session, each invalid if there is none: those that are from the node, and
+// of a session with nothing wrong about it the others.
+func (s *Session) ownEnd() (source, routerID netip.Addr) {
+	source, routerID = s.FromNode()
+	if s.Problem != "" || !s.Address.IsValid() {
+		return source, routerID
+	}
+	if source = s.Source; !source.IsValid() {
+		source = unspecified(lb.FamilyOf(s.Address))
+	}
+	return source, s.RouterID
+}
+
+// unspecified is the address of a family that stands for any.
+func unspecified(family lb.Family) netip.Addr {
+	if family == lb.IPv6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
 }
 
 // FromNode are the source address and the BGP identifier of a session, each invalid where it is not from an annotation of the node.

@@ -42,8 +42,13 @@ func (r *rules) interfaceSource(name string, family lb.Family, n *lb.Node) (neti
 // takeSource takes the address that was found on the node, or else the one that it had.
 func (s *Session) takeSource(source netip.Addr, err error, before netip.Addr) string {
 	switch {
+	case err == nil && source.IsUnspecified():
+		s.Source = netip.Addr{}
 	case err == nil:
 		s.Source = source
+	case before.IsValid() && before.IsUnspecified():
+		s.Source = netip.Addr{}
+		s.Warnings = append(s.Warnings, fmt.Sprintf("sourceFrom: %v: the session goes on from the address that the kernel chooses, as it did", err))
 	case before.IsValid() && lb.CheckSource(before, s.Address) == nil:
 		s.Source = before
 		s.Warnings = append(s.Warnings, fmt.Sprintf("sourceFrom: %v: %s, which it had, goes on", err, before))

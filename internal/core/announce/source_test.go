@@ -35,6 +35,10 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 			p.SourceAnnotation = loopback
 			w.node("n1").Annotations = map[string]string{loopback: "2001:db8:1::1"}
 		}, "", "sourceFrom: annotation example.com/loopback of node n1 has no IPv4 address"},
+		{"an annotation that leaves it to the kernel", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "0.0.0.0"}
+		}, "", ""},
 		{"an annotation with a word in it", func(w *World, p *lb.Peer) {
 			p.SourceAnnotation = loopback
 			w.node("n1").Annotations = map[string]string{loopback: "lo"}
@@ -149,9 +153,22 @@ func TestLocalEnds_GoOnWithoutTheAnnotation(t *testing.T) {
 			warning: "routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.8, which it had, goes on",
 		},
 		{
-			name: "and then the old one is forgotten", change: func() { peer.SourceAnnotation, peer.Source = other, netip.Addr{} }, routerID: "203.0.113.8",
-			problem: "sourceFrom: node n1 has no annotation example.com/other",
-			warning: "routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.8, which it had, goes on",
+			name: "which goes on in its turn", change: func() { peer.SourceAnnotation, peer.Source = other, netip.Addr{} },
+			source: "192.0.2.11", routerID: "203.0.113.8",
+			warning: "sourceFrom: node n1 has no annotation example.com/other: 192.0.2.11, which it had, goes on; " +
+				"routerIDFrom: node n1 has no annotation example.com/router-id: 203.0.113.8, which it had, goes on",
+		},
+		{
+			name: "nothing from the node", change: func() { peer.SourceAnnotation, peer.RouterIDAnnotation = "", "" }, routerID: "192.0.2.11",
+		},
+		{
+			name: "goes on as it was while a first interface is misspelt", change: func() { peer.SourceInterface, peer.RouterIDAnnotation = "etth0", id }, routerID: "192.0.2.11",
+			warning: "sourceFrom: node n1 has no interface etth0: the session goes on from the address that the kernel chooses, as it did; " +
+				"routerIDFrom: node n1 has no annotation example.com/router-id: 192.0.2.11, which it had, goes on",
+		},
+		{
+			name: "but not a peer that never had a session", change: func() { peer.Name = "never" },
+			problem: "sourceFrom: node n1 has no interface etth0", routerID: "",
 		},
 	} {
 		node.Annotations = step.annotations
