@@ -145,6 +145,9 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
 	p.AdminState, p.Err = adminState(spec.AdminState, p.Err)
 	p.Err = cmp.Or(p.Err, p.check(spec))
+	if p.Source.IsValid() && p.Source.IsUnspecified() {
+		p.Source = netip.Addr{} // The kernel chooses, as without one; it is the next hop of nothing.
+	}
 	return p
 }
 

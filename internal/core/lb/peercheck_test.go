@@ -86,3 +86,14 @@ func TestParsePeer_WhatNoSessionCanBeMadeOfIsNotUnderstood(t *testing.T) {
 		})
 	}
 }
+
+// The kernel chooses the source address, and what it chooses is the next hop: 0.0.0.0 is none.
+func TestParsePeer_UnspecifiedSourceIsNone(t *testing.T) {
+	for router, source := range map[string]string{"192.0.2.1": "0.0.0.0", "2001:db8::1": "::"} {
+		peer := &v1beta1.BGPPeer{Spec: aPeer()}
+		peer.Spec.PeerAddress, peer.Spec.SourceAddress = router, source
+		if got := ParsePeer(peer); got.Err != nil || got.Source.IsValid() {
+			t.Errorf("%s: source %s, error %v", source, got.Source, got.Err)
+		}
+	}
+}
