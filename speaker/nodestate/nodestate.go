@@ -6,6 +6,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,8 +81,15 @@ func (r *Reader) readPod(ctx context.Context, f *departure.Facts) {
 	case apierrors.IsNotFound(err):
 		f.PodGone = true
 	default:
-		f.PodError, f.PodForbidden = err.Error(), apierrors.IsForbidden(err)
+		f.PodError, f.PodForbidden = err.Error(), apierrors.IsForbidden(err) && r.withoutRights(ctx)
 	}
+}
+
+// withoutRights reports whether the speaker may not read Leases of its namespace either, to which it has a right by the Role that lets it read
+// its Pod. An administrator may have taken that one right alone.
+func (r *Reader) withoutRights(ctx context.Context) bool {
+	err := r.Direct.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: r.Node}, &coordinationv1.Lease{})
+	return apierrors.IsForbidden(err)
 }
 
 // daemonSetGone reports whether the DaemonSet that the Pod belongs to is deleted. One of the same name that was made after it makes

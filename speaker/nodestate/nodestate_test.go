@@ -147,6 +147,14 @@ func TestReader_AsksAgainWhetherItMayReadItsPod(t *testing.T) {
 	}
 }
 
+// Somebody lets speakers read no Pods, and leaves them their other rights.
+func TestReader_TellsOneRightFromAll(t *testing.T) {
+	direct := &fakeReader{pods: map[client.ObjectKey]bool{{Namespace: "daymark-system", Name: "speaker-1"}: true}, refused: 2}
+	if f := reader(direct, &fakeReader{}).Read(t.Context()); f.Pod != nil || f.PodForbidden || f.PodError == "" {
+		t.Errorf("%+v", f)
+	}
+}
+
 // An API server that does not answer must not hold up the end, and what the cache has is better than nothing.
 func TestReader_FallsBackToTheCache(t *testing.T) {
 	for name, direct := range map[string]*fakeReader{

@@ -32,7 +32,7 @@ type Facts struct {
 	Pod      *corev1.Pod
 	PodError string
 	PodGone  bool
-	// PodForbidden: the speaker has no right any more to read its Pod.
+	// PodForbidden: the speaker has no right any more in its namespace, so none to read its Pod.
 	PodForbidden bool
 	// DaemonSetGone: there is none any more of the name that the Pod belongs to, or it is being deleted.
 	DaemonSetGone bool
@@ -73,7 +73,7 @@ func uninstalled(f *Facts) string {
 	case f.DaemonSetGone:
 		return "Daymark is uninstalled, since the DaemonSet of the speakers is deleted"
 	case f.PodForbidden:
-		return "Daymark is uninstalled, since the speaker may not read its own Pod any more"
+		return "Daymark is uninstalled, since the speaker has no rights any more, not even to read its own Pod"
 	}
 	return ""
 }
