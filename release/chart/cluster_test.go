@@ -129,6 +129,23 @@ func TestChart_SetsAreAppliedAndStarted(t *testing.T) {
 	}
 }
 
+// Who applies what `helm template` makes applies it again with other values, and of the next version: nothing is in the way that cannot be changed.
+func TestChart_IsAppliedAgainWithOtherValues(t *testing.T) {
+	c := newCluster(t)
+	for _, values := range []string{
+		"controller: {cleanupFinalizer: true}", "controller: {cleanupFinalizer: true}",
+		"controller: {cleanupFinalizer: true, tolerations: [{operator: Exists}]}\nimage: {registry: registry.example.org/mirror}\n",
+	} {
+		files, err := Render(folder, parse(t, values))
+		must(t, err)
+		for _, object := range objects(t, files) {
+			if err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object), client.ForceOwnership); err != nil {
+				t.Errorf("%s: %v", values, err)
+			}
+		}
+	}
+}
+
 // withPort adds the port of the API server, which is any here, to those that the controller may reach, if values limit them.
 func withPort(values map[string]any, config *rest.Config) map[string]any {
 	given, _ := values["networkPolicy"].(map[string]any)
