@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // renew writes the plan again, if there is one, and finds out whether one can be.
@@ -18,7 +18,7 @@ func (r *Relay) write(renew bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.isSet {
-		r.look(time.Now())
+		r.look(time.Now(), renew)
 		return
 	}
 	if err := r.apply(renew); err != nil {
@@ -41,52 +41,81 @@ func (r *Relay) retry() {
 func (r *Relay) apply(renew bool) error {
 	r.failed = false
 	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
-		r.look(time.Now())
+		r.look(time.Now(), renew)
 		return r.clear()
 	}
 	if why := r.beside(time.Now()); why != "" {
-		r.able(why)
+		r.able(why, 0)
 		return r.clear()
 	}
 	passages := r.reachable()
-	var whys []string
 	var errs []error
 	for _, t := range r.tables {
-		err := t.set(t.entries(passages, r.until), r.rate, r.lease, renew)
+		entries := t.entries(passages, r.until)
+		err := t.set(entries, r.rate, r.lease, renew)
 		switch {
+		case err == nil && len(entries) == 0:
+			errs = append(errs, r.tryAgain(t, renew))
 		case err == nil:
-			t.failing = time.Time{}
-			continue
+			t.failing, t.lacking = time.Time{}, ""
 		case t.mayPass(err, time.Now(), r.grace):
 			errs = append(errs, fmt.Errorf("write the table %s of nftables: %w", t.family, err))
 			r.failed = true
 			notify(r.again)
 		default: // It is tried again when the others are renewed.
-			whys = append(whys, fmt.Sprintf("table %s: %s", t.family, whyRefused(err)))
+			t.lacking = fmt.Sprintf("table %s: %s", t.family, whyRefused(err))
 			errs = append(errs, r.remove(t))
 		}
 	}
 	notify(r.written)
-	r.lacking = strings.Join(whys, "; ")
-	r.able(r.lacking)
+	r.able(r.lacking())
 	return errors.Join(errs...)
 }
 
+// tryAgain finds out at a renewal whether the kernel still lacks something for a table that is not needed at the moment. The caller holds mu.
+func (r *Relay) tryAgain(t *table, renew bool) error {
+	t.failing = time.Time{}
+	if !renew {
+		return nil
+	}
+	return t.try(r.rate)
+}
+
+// lacking is what the kernel refused, and the one family of which packets are passed on nevertheless; 0: of both, or of none. The caller
+// holds mu.
+func (r *Relay) lacking() (why string, only lb.Family) {
+	switch v4, v6 := r.tables[0].lacking, r.tables[1].lacking; {
+	case v4 == "" && v6 == "":
+		return "", 0
+	case v4 == "":
+		return v6, lb.IPv4
+	case v6 == "":
+		return v4, lb.IPv6
+	default:
+		return v4 + "; " + v6, 0
+	}
+}
+
 // look finds out whether anything could be passed on, while nothing is to be: who plans a move wants to know before. What is not certain is
-// said when it has been so for grace, for kube-proxy may just be starting; what the kernel lacks shows only when it is to do something. The
-// caller holds mu.
-func (r *Relay) look(now time.Time) {
+// said when it has been so for grace, for kube-proxy may just be starting; what the kernel lacks shows only when it is to do something, and
+// with renew it is tried again whether it still does. The caller holds mu.
+func (r *Relay) look(now time.Time, renew bool) {
 	why, certain := unable()
 	switch {
 	case why == "":
 		r.doubt = time.Time{}
-		r.able(r.lacking)
+		for _, t := range r.tables {
+			if err := r.tryAgain(t, renew); err != nil {
+				r.log.Debug("a table of nftables without addresses is left", "table", t.family, "error", err)
+			}
+		}
+		r.able(r.lacking())
 		return
 	case r.doubt.IsZero():
 		r.doubt = now
 	}
 	if certain || now.Sub(r.doubt) >= r.grace {
-		r.able(why)
+		r.able(why, 0)
 		return
 	}
 	notify(r.again)
@@ -129,9 +158,9 @@ func (r *Relay) remove(t *table) error {
 	return nil
 }
 
-// able records why nothing can be passed on; "": it works. The caller holds mu.
-func (r *Relay) able(why string) {
-	if why == r.unable {
+// able records why nothing can be passed on, or not of both families; "": it works. The caller holds mu.
+func (r *Relay) able(why string, only lb.Family) {
+	if r.only = only; why == r.unable {
 		return
 	}
 	if r.unable = why; why != "" {

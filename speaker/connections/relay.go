@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/progress"
 )
 
@@ -86,8 +87,9 @@ type Relay struct {
 	tables [2]*table
 	// refused says why a passage of the plan is not laid, by the node that it leads to.
 	refused map[netip.Addr]string
-	// unable is why nothing is passed on; "": it works, as far as is known. lacking is what the kernel refused when it was last to do something.
-	unable, lacking string
+	// unable is why nothing is passed on, or not of both families; "": it works, as far as is known. only is the one of which packets are.
+	unable string
+	only   lb.Family
 	// plugin is a network plugin that may serve Services; "": none is seen.
 	plugin string
 	// asked are the nodes that packets are passed on to, and whether they answer on the segment.
@@ -300,12 +302,19 @@ func (r *Relay) Kept() (handover.Plan, error) {
 	return plan, nil
 }
 
-// Unable says why nothing is passed on, in words for the operator of the node; "": it works as far as is known. Start finds
+// Unable says why nothing is passed on, or only packets of one family, in words for the operator of the node; "": it works as far as is known. Start finds
 // it out, and looks again every half minute, also while nothing is to be passed on. Changes tells of a change.
 func (r *Relay) Unable() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.unable
+}
+
+// Only returns the family of which packets are passed on where, by Unable, those of the other are not; 0: those of both are, or of none.
+func (r *Relay) Only() lb.Family {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.only
 }
 
 // Left returns how many open TCP connections this node has for each address that is counted. An address that is missing has not been

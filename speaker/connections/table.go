@@ -52,6 +52,8 @@ type table struct {
 	absent bool
 	// failing is since when the kernel has not taken the entries; zero: it has.
 	failing time.Time
+	// lacking is why it did not take what it was last told to do, and will not; "": it has.
+	lacking string
 	// unresetting: the kernel cannot reset connections before a packet is routed; earlier than 5.9 it could not.
 	unresetting bool
 	// commit gives the kernel a transaction.
@@ -118,6 +120,11 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 		t.written, t.last = true, entries
 		return nil
 	}
+	return t.make(entries, rate, lease)
+}
+
+// make replaces the table by one with these entries.
+func (t *table) make(entries []entry, rate uint64, lease time.Duration) error {
 	// The counters of the table that is replaced go on in this program.
 	t.keepCounters()
 	t.written, t.absent, t.last = false, false, entries
@@ -132,6 +139,17 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 	}
 	t.written = err == nil
 	return err
+}
+
+// try finds out whether the kernel still refuses what it did, by a table without addresses that is removed at once.
+func (t *table) try(rate uint64) error {
+	if t.lacking == "" {
+		return nil
+	}
+	if t.make(nil, rate, 0) == nil {
+		t.lacking = ""
+	}
+	return t.remove()
 }
 
 // write replaces the table by one with some entries.

@@ -28,6 +28,8 @@ type State struct {
 	DrainingTold bool
 	// PassesOn: its node passes on what it does not know of open connections; one of an earlier version does not.
 	PassesOn bool
+	// PassesOnly is the family of which it does, if not of both; 0: of both, or of none.
+	PassesOnly lb.Family
 	// Lost are addresses of Services that kernels of nodes had until a moment ago: its own node's; of a monitor, all that it knows of.
 	Lost []netip.Addr
 	// Sessions is a digest of which BGP sessions of its node are established: routers spread traffic anew when it changes.

@@ -62,6 +62,9 @@ func TestState_TellsWhatIsDraining(t *testing.T) {
 	if got, ok := decode(said); !ok || !reflect.DeepEqual(got, said) {
 		t.Errorf("it arrives as %+v", got)
 	}
+	if got, ok := decode(State{PassesOnly: lb.IPv6}); !ok || got.PassesOn || got.PassesOnly != lb.IPv6 {
+		t.Errorf("that packets of IPv6 alone are passed on arrives as %+v", got)
+	}
 	if got, ok := decode(State{}); !ok || got.DrainingTold || got.PassesOn {
 		t.Errorf("what is not told arrives as %+v", got)
 	}

@@ -52,7 +52,7 @@ func (s State) append2(b []byte) []byte {
 	for _, addr := range s.Lost[:min(len(s.Lost), maxLost)] {
 		b = appendField(b, 10, addr.AsSlice())
 	}
-	return b
+	return appendNumberField(b, 11, uint64(s.PassesOnly))
 }
 
 func appendLink2(b []byte, link lb.Link) []byte {
@@ -104,6 +104,8 @@ func (r *reader) state2() State {
 			s.PassesOn = value.flag()
 		case 10:
 			s.Lost = append(s.Lost, value.addressField())
+		case 11:
+			s.PassesOnly = value.family()
 		default:
 			return false
 		}

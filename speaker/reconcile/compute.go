@@ -102,7 +102,7 @@ func (l *Loop) said(now time.Time, seen *snapshot, passed *passing, used uint64)
 	return gossip.State{
 		Known: seen.world.Members.Known, Leaving: l.leaving.Load(), Proxy: l.memory.proxy.verdict.State, Links: seen.relevant,
 		Lost: l.lost(now, seen), Segments: l.memory.segments.said, Draining: passed.left, DrainingTold: passed.told,
-		PassesOn: l.exec.Connections.Unable() == "", Sessions: used,
+		PassesOn: l.exec.Connections.Unable() == "", PassesOnly: l.exec.Connections.Only(), Sessions: used,
 	}
 }
 

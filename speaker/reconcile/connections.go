@@ -244,7 +244,7 @@ func (m *connections) peers(seen *snapshot, self string) map[string]handover.Pee
 		}
 		shared[name] = known
 		peers[name] = handover.Peer{
-			Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold, PassesOn: state.PassesOn, Partial: peer.Partial,
+			Vias: known.vias, Left: state.Draining, Complete: state.DrainingTold, PassesOn: state.PassesOn, Only: state.PassesOnly, Partial: peer.Partial,
 		}
 	}
 	m.shared = shared

@@ -15,6 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/election"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/shares"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -373,6 +374,11 @@ func TestConnectionsCondition(t *testing.T) {
 			}
 			if said := f.gossip.sent.State.PassesOn; said != (why == "") {
 				t.Errorf("with %q it tells the others that it passes on: %t", why, said)
+			}
+			f.connections.only = lb.IPv4
+			f.pass(t)
+			if said := f.gossip.sent.State.PassesOnly; said != lb.IPv4 {
+				t.Errorf("with %q it tells the others that it passes on packets of %s alone", why, said)
 			}
 		}
 	})

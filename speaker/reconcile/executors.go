@@ -168,8 +168,9 @@ type connectionResults interface {
 
 // connectionFaults are why connections break, as far as Connections knows.
 type connectionFaults interface {
-	// Unable says why nothing can be passed on; empty: it can, as far as is known.
+	// Unable says why nothing can be passed on, or only packets of the family that Only returns; empty: both can, as far as is known.
 	Unable() string
+	Only() lb.Family
 	// Beside is a network plugin that may serve Services in the place of kube-proxy; empty: none is seen.
 	Beside() string
 }

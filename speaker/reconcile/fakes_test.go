@@ -356,6 +356,7 @@ type fakeConnections struct {
 	answer  []netip.Addr
 	keptErr error
 	unable  string
+	only    lb.Family
 	beside  string
 }
 
@@ -368,6 +369,7 @@ func (c *fakeConnections) Left() map[netip.Addr]int     { return c.left }
 func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
 func (c *fakeConnections) Answered() []netip.Addr       { return c.answer }
 func (c *fakeConnections) Unable() string               { return c.unable }
+func (c *fakeConnections) Only() lb.Family              { return c.only }
 func (c *fakeConnections) Beside() string               { return c.beside }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 

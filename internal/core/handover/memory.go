@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/election"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 // settleTime is how long after a move its former holder counts as one that has connections, whatever it says: until then it may
@@ -90,8 +91,9 @@ type Peer struct {
 	Left []netip.Addr
 	// Complete: there are no others. A speaker of an earlier version does not say.
 	Complete bool
-	// PassesOn: it passes on what it does not know itself.
+	// PassesOn: it passes on what it does not know itself. Only is the family of which it does where it does not of both.
 	PassesOn bool
+	Only     lb.Family
 	// Partial: it has just begun, and what has come of it does not say Left, Complete and PassesOn. Its kernel does what it did before.
 	Partial bool
 }
@@ -101,6 +103,9 @@ type Via struct {
 	Prefix netip.Prefix
 	Links  []string
 }
+
+// passes reports whether it passes on what it does not know of an address.
+func (p *Peer) passes(addr netip.Addr) bool { return p.PassesOn || p.Only == lb.FamilyOf(addr) }
 
 // Decision is what a node does in a pass.
 type Decision struct {
@@ -314,7 +319,7 @@ func (m *Memory) remember(in *Input) {
 	}
 	for node, peer := range in.Peers {
 		if peer.Partial {
-			peer.PassesOn = m.peers[node].PassesOn
+			peer.PassesOn, peer.Only = m.peers[node].PassesOn, m.peers[node].Only
 		}
 		peers[node] = peer
 	}
@@ -381,7 +386,7 @@ func (m *Memory) next(in *Input, a *Address, t *track) (via netip.Addr, hops int
 		ended = ended || node == holder
 		switch {
 		case !next.IsValid() && in.off(&peer): // nothing goes by it
-		case peer.PassesOn:
+		case peer.passes(a.Addr):
 			hops++
 			if !ended && !via.IsValid() {
 				via = next

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 var (
@@ -39,6 +41,8 @@ type cluster struct {
 	off []string
 	// unable are nodes that do not pass on.
 	unable map[string]bool
+	// only are families of which those do.
+	only map[string]lb.Family
 	// partial are nodes whose speakers have just begun: the others have only heard part of what they say.
 	partial map[string]bool
 	// found is what a speaker that begins finds in its kernel, in its next decision only.
@@ -57,7 +61,7 @@ type cluster struct {
 
 func newCluster(nodes ...string) *cluster {
 	c := &cluster{
-		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{}, unable: map[string]bool{}, partial: map[string]bool{}, found: map[string][]Counted{},
+		now: start, nodes: nodes, memories: map[string]*Memory{}, away: map[string]bool{}, dead: map[string]bool{}, disturbed: map[string]bool{}, unable: map[string]bool{}, only: map[string]lb.Family{}, partial: map[string]bool{}, found: map[string][]Counted{},
 		draining: draining, left: map[string]int{}, said: map[string]bool{}, last: map[string]Decision{},
 	}
 	for _, node := range nodes {
@@ -107,7 +111,7 @@ func (c *cluster) input(node string) Input {
 	}
 	for _, other := range c.nodes {
 		if other != node && !c.away[other] && !c.dead[other] {
-			peer := Peer{Vias: vias(address4(other)), Complete: true, PassesOn: !c.unable[other]}
+			peer := Peer{Vias: vias(address4(other)), Complete: true, PassesOn: !c.unable[other], Only: c.only[other]}
 			if c.said[other] {
 				peer.Left = []netip.Addr{moved}
 			}
@@ -125,7 +129,7 @@ func (c *cluster) way(t interface{ Fatalf(string, ...any) }, in string) []string
 	way, left := []string{in}, MaxMembers
 	for {
 		passages := c.last[way[len(way)-1]].Plan.Passages
-		if len(passages) == 0 || c.unable[way[len(way)-1]] {
+		if len(passages) == 0 || c.unable[way[len(way)-1]] && c.only[way[len(way)-1]] != lb.FamilyOf(moved) {
 			return way
 		}
 		if left = min(left, passages[0].Hops); left == 0 {

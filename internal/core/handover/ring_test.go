@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 func TestMemory_SeveralHolders(t *testing.T) {
@@ -166,6 +168,22 @@ func TestMemory_ARingGoesRoundANodeThatDoesNotPassOn(t *testing.T) {
 	c.hold("n1", "n2", "n3")
 	if got := c.way(t, "n1"); len(got) < 2 || got[1] != "n2" {
 		t.Errorf("no other passes on, and the way is %v", got)
+	}
+}
+
+// What a node lacks for IPv6 is no matter of IPv4.
+func TestMemory_ANodeMayPassOnPacketsOfOneFamily(t *testing.T) {
+	for _, test := range []struct {
+		only lb.Family
+		want []string
+	}{{lb.IPv4, []string{"n1", "n2", "n3"}}, {lb.IPv6, []string{"n1", "n3"}}} {
+		c := newCluster("n1", "n2", "n3")
+		c.unable["n2"], c.only["n2"] = true, test.only
+		c.hold("n1", "n2", "n3")
+		c.expectWay(t, fmt.Sprintf("n2 passes on packets of %s alone", test.only), test.want...)
+		c.partial["n2"] = true
+		c.hold("n1", "n2", "n3")
+		c.expectWay(t, fmt.Sprintf("its speaker has restarted, %s alone", test.only), test.want...)
 	}
 }
 
