@@ -48,7 +48,7 @@ func (r *routed) addresses(view *gossip.View, plan *announce.Plan, layer2 []hand
 		for len(layer2) > 0 && layer2[0].Addr.Less(a.Addr) {
 			all, layer2 = append(all, layer2[0]), layer2[1:]
 		}
-		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining, Revision: a.Revision}
+		address := handover.Address{Addr: a.Addr, Holders: r.living(view, a.Nodes), Draining: a.Draining, Revision: a.Revision, Follows: a.Follows}
 		if len(layer2) > 0 && layer2[0].Addr == a.Addr {
 			address.Draining = max(address.Draining, layer2[0].Draining)
 			address.Revision ^= rendezvous.Mix(layer2[0].Revision)

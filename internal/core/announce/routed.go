@@ -24,6 +24,9 @@ type RoutedAddress struct {
 	// Unserved: this node has no endpoint of a Service of the address under externalTrafficPolicy: Local, not even a terminating one. Its
 	// service proxy drops what comes in.
 	Unserved bool
+	// Follows: this node may announce it whenever it has a ready endpoint, by whose number routers weigh nodes. All nodes see the endpoints at
+	// the same time, and the load is to follow them soon.
+	Follows bool
 }
 
 // routedNodes are those for all addresses of the same advertisements, by their indexes, and their names. The revision changes with what
@@ -32,6 +35,8 @@ type routedNodes struct {
 	indexes  []int
 	names    []string
 	revision uint64
+	// follows is RoutedAddress.Follows of a Service that only nodes with its endpoints announce.
+	follows bool
 }
 
 // routed are the addresses whose open connections are passed on among the nodes that announce them, in order.
@@ -56,6 +61,7 @@ func (r *rules) routed() []RoutedAddress {
 			routed := RoutedAddress{
 				Addr: addr, Draining: draining, Revision: nodes.revision ^ r.weightRevision(a, matches, weigher, nodes) ^ r.affinityRevision(addr),
 				Unserved: s.Local && !r.world.Endpoints[s.Key].AnyOnNode(r.world.Node, lb.FamilyOf(addr)),
+				Follows:  s.Local && nodes.follows,
 			}
 			if r.askAddress(a, true) == nil {
 				routed.Nodes = r.serving(a, sharers, nodes)
@@ -78,11 +84,13 @@ func (r *rules) bgpDraining(matches advertisementSet) (longest time.Duration) {
 // routedNodes are the nodes that may announce to a peer what these advertisements announce.
 func (r *rules) routedNodes(matches advertisementSet) *routedNodes {
 	nodes := &routedNodes{}
+	byEndpoints := r.weightBy(matches) == v1beta1.WeightByEndpoints
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if by := r.bgpSelecting(matches, i); n.ineligible == Eligible && by != "" && r.anyPeerHears(by, i) {
 			nodes.indexes, nodes.names = append(nodes.indexes, i), append(nodes.names, n.Name)
 			nodes.revision ^= r.preferenceRevision(by, n.Name) ^ r.prefixRevision(by, n)
+			nodes.follows = nodes.follows || byEndpoints && n.Name == r.world.Node
 		}
 	}
 	return nodes
@@ -183,6 +191,7 @@ func mergeRouted(all []RoutedAddress) []RoutedAddress {
 		merged[last].Nodes, merged[last].Draining = slices.Compact(names), max(merged[last].Draining, a.Draining)
 		merged[last].Revision += a.Revision
 		merged[last].Unserved = merged[last].Unserved || a.Unserved
+		merged[last].Follows = merged[last].Follows && a.Follows
 	}
 	return merged
 }

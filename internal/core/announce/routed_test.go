@@ -24,31 +24,31 @@ func TestRouted_NodesOfAnAddress(t *testing.T) {
 		change func(w *World, s *lb.Service)
 		want   string
 	}{
-		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false}]"},
-		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 0 10m0s true}]"},
+		{"all nodes under the policy Cluster", func(*World, *lb.Service) {}, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false false}]"},
+		{"those with endpoints under Local", func(_ *World, s *lb.Service) { s.Local = true }, "[{198.19.0.1 [n2] 0 10m0s true false}]"},
 		{"an endpoint that terminates still serves", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.Endpoints[s.Key] = lb.NewEndpointSlice(s.Key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Draining: true}, {Addr: netip.MustParseAddr("203.0.113.2"), Node: "n2", Ready: true},
 			}).Endpoints
-		}, "[{198.19.0.1 [n2] 0 10m0s false}]"},
-		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 0 10m0s false}]"},
-		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false}]"},
+		}, "[{198.19.0.1 [n2] 0 10m0s false false}]"},
+		{"not one that drains", func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, "[{198.19.0.1 [n2 n3] 0 10m0s false false}]"},
+		{"whose speaker is not there it does not know", func(w *World, _ *lb.Service) { w.Members.Alive = []string{"n1"} }, "[{198.19.0.1 [n1 n2 n3] 0 10m0s false false}]"},
 		{"only those of a peer", func(w *World, _ *lb.Service) {
 			for _, peer := range w.Peers {
 				peer.NodeSelectors = selector("kubernetes.io/hostname=nowhere")
 			}
-		}, "[{198.19.0.1 [] 0 10m0s false}]"},
-		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 0 10m0s false}]"},
+		}, "[{198.19.0.1 [] 0 10m0s false false}]"},
+		{"nobody without endpoints, and it is remembered", func(w *World, s *lb.Service) { w.endpoints(s) }, "[{198.19.0.1 [] 0 10m0s false false}]"},
 		{"the longest of two counts", func(w *World, _ *lb.Service) {
 			w.BGPAdvertisements = append(w.BGPAdvertisements, drainingFor("b", time.Hour), drainingFor("c", 0))
-		}, "[{198.19.0.1 [n1 n2 n3] 0 1h0m0s false}]"},
+		}, "[{198.19.0.1 [n1 n2 n3] 0 1h0m0s false false}]"},
 		{"with 0 there is none", func(w *World, _ *lb.Service) { w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("a", 0)} }, "[]"},
 		{"Services that share it", func(w *World, s *lb.Service) {
 			s.Local = true
 			w.add("other", "198.19.0.1", "n3").Local = true
 			w.add("first", "198.19.0.0", "n3")
-		}, "[{198.19.0.0 [n1 n2 n3] 0 10m0s false} {198.19.0.1 [n2 n3] 0 10m0s true}]"},
+		}, "[{198.19.0.0 [n1 n2 n3] 0 10m0s false false} {198.19.0.1 [n2 n3] 0 10m0s true false}]"},
 	} {
 		w := cluster()
 		w.BGPAdvertisements = []*lb.BGPAdvertisement{drainingFor("bgp", 10*time.Minute)}
@@ -60,6 +60,30 @@ func TestRouted_NodesOfAnAddress(t *testing.T) {
 			}
 			slices.Reverse(w.Services)
 			slices.Reverse(w.Nodes)
+		}
+	}
+}
+
+// What a node does for its endpoints alone is known to all nodes at the same time. That the load follows soon is for weights by endpoints.
+func TestRouted_WhoFollowsEndpoints(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		by     v1beta1.WeightBy
+		change func(w *World, s *lb.Service)
+		want   bool
+	}{
+		{"with an endpoint here", v1beta1.WeightByEndpoints, func(*World, *lb.Service) {}, true},
+		{"without one", v1beta1.WeightByEndpoints, func(w *World, s *lb.Service) { w.endpoints(s, "n2", "n3") }, true},
+		{"under Cluster all announce", v1beta1.WeightByEndpoints, func(_ *World, s *lb.Service) { s.Local = false }, false},
+		{"without weights", "", func(*World, *lb.Service) {}, false},
+		{"drained", v1beta1.WeightByEndpoints, func(w *World, _ *lb.Service) { w.node("n1").Draining = true }, false},
+		{"a Service that shares it and does not", v1beta1.WeightByEndpoints, func(w *World, _ *lb.Service) { w.add("other", "198.19.0.1", "n3") }, false},
+	} {
+		w, s := weighted(test.by)
+		w.BGPAdvertisements[0].ConnectionDraining = time.Minute
+		test.change(w, s)
+		if routed := Compute(w).Routed; len(routed) != 1 || routed[0].Follows != test.want {
+			t.Errorf("%s: %+v", test.name, routed)
 		}
 	}
 }

@@ -254,7 +254,7 @@ func (d *demand) same(other *demand) bool {
 
 // same reports whether two are equal.
 func (a *RoutedAddress) same(other *RoutedAddress) bool {
-	return a.Addr == other.Addr && a.Draining == other.Draining && a.Revision == other.Revision && a.Unserved == other.Unserved && slices.Equal(a.Nodes, other.Nodes)
+	return a.Addr == other.Addr && a.Draining == other.Draining && a.Revision == other.Revision && a.Unserved == other.Unserved && a.Follows == other.Follows && slices.Equal(a.Nodes, other.Nodes)
 }
 
 // replaced is a sorted list in which those of another take the place of all that a change concerns; nil if it is empty.

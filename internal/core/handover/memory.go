@@ -21,6 +21,10 @@ const lingerTime = 3 * settleTime
 // others must have learned that they are to pass on what they do not know, before the routers send it to them.
 const RouteDelay = 300 * time.Millisecond
 
+// endpointDelay is the same where it is an endpoint that came or went, and the load is to follow the pods within 200 ms: all nodes see that
+// at the same time, and a router takes about 100 ms until it acts.
+const endpointDelay = 50 * time.Millisecond
+
 // lostDelay is how long a node whose speaker has left must not answer until it is taken for switched off. It may be this node's own
 // link that was down for a moment.
 const lostDelay = 15 * time.Second
@@ -81,6 +85,8 @@ type Address struct {
 	Links []string
 	// Draining is how long after a change connections are passed on; 0: they are not.
 	Draining time.Duration
+	// Follows: this node attracts its packets whenever it has a ready endpoint, and routers weigh nodes by those.
+	Follows bool
 }
 
 // Peer is what is known of another node.
@@ -114,8 +120,8 @@ type Decision struct {
 	Left []netip.Addr
 	// Until says of each counted address when its connections are not passed on to this node any more, in the order of Plan.Counted.
 	Until []time.Time
-	// Joined are the addresses that this node attracts packets for since less than RouteDelay, beside others that did before, and Gone those that
-	// it does not any more, while others do, and until when that is: of those that the others do not pass on already.
+	// Joined are the addresses that this node has attracted packets for since a moment ago, beside others that did before, and Gone those that
+	// it does not any more, while others do, and until when routers are not to hear of it: of those that the others do not pass on already.
 	Joined, Gone map[netip.Addr]time.Time
 	// Turned are those whose holders divide the clients anew since less than RouteDelay, after a time in which nothing was passed on, and until
 	// when that is.
@@ -343,15 +349,14 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 		d.Gone = noteUntil(d.Gone, in.Now, a.Addr, t.left)
 	}
 	if len(a.Holders) > 1 {
-		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.turned)
+		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.turned.Add(RouteDelay))
 	}
 	d.Calm = d.Calm || len(a.Links) == 0 && in.Now.Sub(t.changed) >= a.Draining && slices.ContainsFunc(a.Holders, func(node string) bool { return node != in.Node })
 	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))
 }
 
-// noteUntil adds an address to some, if something happened to it less than RouteDelay ago, with when that is over.
-func noteUntil(moments map[netip.Addr]time.Time, now time.Time, addr netip.Addr, since time.Time) map[netip.Addr]time.Time {
-	until := since.Add(RouteDelay)
+// noteUntil adds an address to some, with a time until which something is so, unless that is over.
+func noteUntil(moments map[netip.Addr]time.Time, now time.Time, addr netip.Addr, until time.Time) map[netip.Addr]time.Time {
 	if !now.Before(until) {
 		return moments
 	}

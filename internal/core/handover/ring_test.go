@@ -157,6 +157,46 @@ func TestMemory_NothingWaitsWhileAllPassOn(t *testing.T) {
 	expect("one was there alone", "n2", "")
 }
 
+// The load is to follow the first and the last pod of a node within 0.2 s as well, also after a long time in which nothing has changed. What else
+// makes a node join and leave waits until the others have heard of it.
+func TestMemory_WhatFollowsEndpointsWaitsForAMomentOnly(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		before, follow bool
+		want           time.Duration
+	}{
+		{"an endpoint", true, true, endpointDelay},
+		{"it is drained, or drained no more", true, false, RouteDelay},
+		{"it is selected", false, true, RouteDelay},
+	} {
+		for _, joins := range []bool{true, false} {
+			m := &Memory{}
+			in := Input{
+				Now: start, Node: "n1", Dead: func(string) bool { return false },
+				Addresses: []Address{{Addr: moved, Holders: []string{"n1", "n2", "n3"}, Draining: draining, Follows: test.before}},
+			}
+			after := []string{"n2", "n3"}
+			if joins {
+				in.Addresses[0].Holders, after = after, in.Addresses[0].Holders
+			}
+			m.Next(in)
+			in.Now = start.Add(draining)
+			in.Addresses = []Address{{Addr: moved, Holders: after, Draining: draining, Follows: test.follow}}
+			moments := m.Next(in).Gone
+			if joins {
+				in.Now, moments = start.Add(draining), m.Next(in).Joined
+			}
+			if got := moments[moved].Sub(in.Now); got != test.want {
+				t.Errorf("%s, joins %t: it waits %v, not %v", test.name, joins, got, test.want)
+			}
+			in.Now = in.Now.Add(test.want)
+			if d := m.Next(in); len(d.Joined)+len(d.Gone) > 0 {
+				t.Errorf("%s, joins %t: later: %v, %v", test.name, joins, d.Joined, d.Gone)
+			}
+		}
+	}
+}
+
 // A node that does not pass on, because it is unable or of an earlier version, does not cut a ring.
 func TestMemory_ARingGoesRoundANodeThatDoesNotPassOn(t *testing.T) {
 	c := newCluster("n1", "n2", "n3")

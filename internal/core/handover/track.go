@@ -18,9 +18,10 @@ type track struct {
 	revision uint64
 	// doubted: one of the holders may have crashed. If it has not, nothing has changed.
 	doubted bool
-	// joined is when the node that decides became a holder beside others that were before, and left when it ceased to be one beside others that
-	// stay, if routers are to hear of it when all nodes pass on.
+	// joined is until when routers are not to hear that the node that decides became a holder beside others that were before, and left that it
+	// ceased to be one beside others that stay: all nodes are to pass on before. follows is Address.Follows in the pass before.
 	joined, left time.Time
+	follows      bool
 	// ring is for how long all nodes pass on what they do not know.
 	ring ring
 	// turned is when the revision changed after a time in which nothing was passed on.
@@ -44,7 +45,7 @@ type former struct {
 
 // newTrack begins to remember an address. That several nodes attract it is taken for a change: this node may have come just now.
 func newTrack(in *Input, a *Address) *track {
-	return &track{addr: a.Addr, holders: a.Holders, changed: in.Now}
+	return &track{addr: a.Addr, holders: a.Holders, changed: in.Now, follows: a.Follows}
 }
 
 // update takes in who attracts the packets now, and who says that it has connections left.
@@ -129,11 +130,16 @@ func (t *track) change(in *Input, a *Address, all bool) {
 		}
 	}
 	was, is := slices.Contains(t.holders, in.Node), slices.Contains(a.Holders, in.Node)
+	until := in.Now.Add(RouteDelay)
+	if t.follows && a.Follows {
+		until = in.Now.Add(endpointDelay)
+	}
+	t.follows = a.Follows
 	switch {
 	case is && !was && stays && !all:
-		t.joined = in.Now
+		t.joined = until
 	case was && !is && len(a.Holders) > 0 && !all:
-		t.left = in.Now
+		t.left = until
 	case is:
 		t.left = time.Time{}
 	}
