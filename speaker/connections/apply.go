@@ -103,7 +103,7 @@ func (r *Relay) look(now time.Time, renew bool) {
 	why, certain := unable()
 	switch {
 	case why == "":
-		r.doubt = time.Time{}
+		r.clearDoubt()
 		for _, t := range r.tables {
 			if err := r.tryAgain(t, renew); err != nil {
 				r.log.Debug("a table of nftables without addresses is left", "table", t.family, "error", err)
@@ -121,12 +121,20 @@ func (r *Relay) look(now time.Time, renew bool) {
 	notify(r.again)
 }
 
+// clearDoubt notes that something serves Services beside which packets can be passed on. The caller holds mu.
+func (r *Relay) clearDoubt() {
+	if !r.looked || !r.doubt.IsZero() {
+		notify(r.changes)
+	}
+	r.doubt, r.looked = time.Time{}, true
+}
+
 // beside says why nothing can be passed on beside the service proxy; "": it can, or what the kernel does may be left for now. The caller
 // holds mu.
 func (r *Relay) beside(now time.Time) string {
 	why, certain := unable()
 	if why == "" {
-		r.doubt = time.Time{}
+		r.clearDoubt()
 		return ""
 	}
 	if r.doubt.IsZero() {
@@ -160,9 +168,10 @@ func (r *Relay) remove(t *table) error {
 
 // able records why nothing can be passed on, or not of both families; "": it works. The caller holds mu.
 func (r *Relay) able(why string, only lb.Family) {
-	if r.only = only; why == r.unable {
+	if r.only == only && why == r.unable {
 		return
 	}
+	r.only = only
 	if r.unable = why; why != "" {
 		r.log.Warn("connections are not kept open when addresses move", "because", why)
 	}

@@ -16,6 +16,9 @@ import (
 func TestUnable_SaysWhyWhileNothingMoves(t *testing.T) {
 	r := newRig(t, 1, modeNFTables, false)
 	n := r.nodes[0]
+	if n.relay.Sure() {
+		t.Error("it is sure before it has looked")
+	}
 	for _, step := range []struct {
 		name, do, want string
 		grace          time.Duration
@@ -33,6 +36,9 @@ func TestUnable_SaysWhyWhileNothingMoves(t *testing.T) {
 		n.ns.Do(t, n.relay.renew)
 		if why := n.relay.Unable(); !strings.Contains(why, step.want) || (why == "") != (step.want == "") {
 			t.Errorf("%s, before the first plan: unable because %q", step.name, why)
+		}
+		if sure := n.relay.Sure(); sure != (step.name != "the rules of kube-proxy are away for a moment") {
+			t.Errorf("%s, before the first plan: sure %t", step.name, sure)
 		}
 		n.ns.Do(t, func() {
 			other := New(Config{})

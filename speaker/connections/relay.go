@@ -79,8 +79,9 @@ type Relay struct {
 	isSet   bool
 	// failed: the kernel has not taken the whole plan.
 	failed bool
-	// doubt is since when it cannot be told whether a service proxy is there; zero: it can.
-	doubt time.Time
+	// doubt is since when it cannot be told whether a service proxy is there; zero: it can. looked: one was seen there.
+	doubt  time.Time
+	looked bool
 	// until is how long each counted address is remembered.
 	until map[netip.Addr]time.Time
 	// tables are those of the kernel, by family.
@@ -317,6 +318,14 @@ func (r *Relay) Only() lb.Family {
 	return r.only
 }
 
+// Sure reports whether what Unable says is certain: not before the first look, nor where rules of a kube-proxy are missing that may just be
+// starting.
+func (r *Relay) Sure() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unable != "" || r.looked && r.doubt.IsZero()
+}
+
 // Left returns how many open TCP connections this node has for each address that is counted. An address that is missing has not been
 // counted, or cannot be. Connections from the node's own addresses and its pods are left out: they end with the node.
 func (r *Relay) Left() map[netip.Addr]int {
@@ -325,7 +334,7 @@ func (r *Relay) Left() map[netip.Addr]int {
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left, Unable, Beside, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
+// Changes wakes its one receiver after Left, Unable, Only, Sure, Beside, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // notify wakes the one receiver of a channel.

@@ -81,6 +81,13 @@ func (l *Loop) whyBreak(w *announce.World) string {
 	return leftOver(l.exec.Connections.Beside(), l.memory.proxy.verdict.State)
 }
 
+// breakCondition is connectionsCondition of this node, if it is told: what an earlier process said stays until it is known whether it is still so.
+func (l *Loop) breakCondition(w *announce.World) (c metav1.Condition, told bool) {
+	why, apart := l.whyBreak(w), l.whyApart(w)
+	known := l.memory.connections.decided && l.exec.Connections.Sure() || drainsNothing(w)
+	return connectionsCondition(why, apart), known || why != ""
+}
+
 // drainsNothing reports whether there are advertisements, none of which wants connections to be passed on.
 func drainsNothing(w *announce.World) bool {
 	for _, a := range w.L2Advertisements {

@@ -171,6 +171,8 @@ type connectionFaults interface {
 	// Unable says why nothing can be passed on, or only packets of the family that Only returns; empty: both can, as far as is known.
 	Unable() string
 	Only() lb.Family
+	// Sure reports whether what Unable says is certain: not before the first look, nor while kube-proxy may just be starting.
+	Sure() bool
 	// Beside is a network plugin that may serve Services in the place of kube-proxy; empty: none is seen.
 	Beside() string
 }

@@ -357,6 +357,7 @@ type fakeConnections struct {
 	keptErr error
 	unable  string
 	only    lb.Family
+	unsure  bool
 	beside  string
 }
 
@@ -370,6 +371,7 @@ func (c *fakeConnections) Unreachable() []netip.Addr    { return c.silent }
 func (c *fakeConnections) Answered() []netip.Addr       { return c.answer }
 func (c *fakeConnections) Unable() string               { return c.unable }
 func (c *fakeConnections) Only() lb.Family              { return c.only }
+func (c *fakeConnections) Sure() bool                   { return !c.unsure }
 func (c *fakeConnections) Beside() string               { return c.beside }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 

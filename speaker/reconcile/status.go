@@ -62,10 +62,12 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 	conditions := []metav1.Condition{
 		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.texts()),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
-		connectionsCondition(l.whyBreak(&seen.world), l.whyApart(&seen.world)),
 		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.uncounted(), written.Draining),
 	}
 	if c, told := l.memory.proxy.condition(); told {
+		conditions = append(conditions, c)
+	}
+	if c, told := l.breakCondition(&seen.world); told {
 		conditions = append(conditions, c)
 	}
 	l.reporter.Set(Report{
