@@ -3,6 +3,7 @@ package connections
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -41,6 +42,7 @@ func (r *Relay) retry() {
 func (r *Relay) apply(renew bool) error {
 	r.failed = false
 	if len(r.desired.Passages) == 0 && len(r.desired.Counted) == 0 {
+		r.reachable() // none are refused any more
 		r.look(time.Now(), renew)
 		return r.clear()
 	}
@@ -181,7 +183,7 @@ func (r *Relay) able(why string, only lb.Family) {
 // reachable returns those passages whose next node is on a segment of this one. A packet that is passed on keeps the address of
 // the Service, so a router on the way would send it back. The caller holds mu.
 func (r *Relay) reachable() []handover.Passage {
-	whys := map[netip.Addr]string{}
+	whys := map[netip.Addr]string{} // "" for those that are on one
 	var passages []handover.Passage
 	for _, p := range r.desired.Passages {
 		why, known := whys[p.Via]
@@ -195,6 +197,10 @@ func (r *Relay) reachable() []handover.Passage {
 		if why == "" && p.Addr.Is4() == p.Via.Is4() && p.Hops > 0 {
 			passages = append(passages, p)
 		}
+	}
+	maps.DeleteFunc(whys, func(_ netip.Addr, why string) bool { return why == "" })
+	if !maps.Equal(whys, r.refused) {
+		notify(r.changes)
 	}
 	r.refused = whys
 	return passages

@@ -272,6 +272,14 @@ func TestRelay_HandsNothingToARouter(t *testing.T) {
 			t.Errorf("the kernel has %+v, %v; want only %+v", kept, err, plan.Passages[3])
 		}
 	})
+	if got, want := n.relay.Refused(), []string{
+		"192.0.2.11 is an address of this node", "198.51.100.7 is behind a router, not on a segment of this node",
+	}; !slices.Equal(got, want) {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	if r.set(0, handover.Plan{}); len(n.relay.Refused()) > 0 {
+		t.Errorf("with an empty plan it says %q", n.relay.Refused())
+	}
 }
 
 // Without the right NET_ADMIN everything is as before, and the reason is said.

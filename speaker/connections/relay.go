@@ -326,6 +326,17 @@ func (r *Relay) Sure() bool {
 	return r.unable != "" || r.looked && r.doubt.IsZero()
 }
 
+// Refused says of the next nodes of passages that are not laid why they are not, in order: by the routes of this node they are no neighbors.
+func (r *Relay) Refused() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var whys []string
+	for _, node := range slices.SortedFunc(maps.Keys(r.refused), netip.Addr.Compare) {
+		whys = append(whys, r.refused[node])
+	}
+	return whys
+}
+
 // Left returns how many open TCP connections this node has for each address that is counted. An address that is missing has not been
 // counted, or cannot be. Connections from the node's own addresses and its pods are left out: they end with the node.
 func (r *Relay) Left() map[netip.Addr]int {
@@ -334,7 +345,7 @@ func (r *Relay) Left() map[netip.Addr]int {
 	return maps.Clone(r.left)
 }
 
-// Changes wakes its one receiver after Left, Unable, Only, Sure, Beside, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
+// Changes wakes its one receiver after Left, Unable, Only, Sure, Refused, Beside, Unreachable or Answered has changed; of numbers that only grow or shrink only now and then.
 func (r *Relay) Changes() <-chan struct{} { return r.changes }
 
 // notify wakes the one receiver of a channel.

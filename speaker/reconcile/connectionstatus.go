@@ -127,23 +127,34 @@ func connectionsCondition(unable, apart string) metav1.Condition {
 	return condition(v1beta1.ConditionConnectionsBreak, false, status.PassedOn, "nothing is known to keep this node from passing open connections on")
 }
 
-// apartText names the nodes that packets cannot be handed to, up to five of each family; empty: there are none.
-func apartText(apart handover.Apart) string {
-	const limit = 5
+// maxApart is how many nodes are named of each kind that packets cannot be handed to.
+const maxApart = 5
+
+// apartText names the nodes that packets cannot be handed to by what is known of their segments, and why they cannot by this node's routes;
+// empty: there are none.
+func apartText(apart handover.Apart, refused []string) string {
 	var texts []string
 	for _, f := range []struct {
 		family string
 		nodes  []string
 	}{{"IPv4", apart.IPv4}, {"IPv6", apart.IPv6}} {
-		text := "those to " + f.family + " addresses and " + strings.Join(f.nodes[:min(limit, len(f.nodes))], ", ")
-		if more := len(f.nodes) - limit; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
 		if len(f.nodes) > 0 {
-			texts = append(texts, text)
+			texts = append(texts, "those to "+f.family+" addresses and "+firstOf(f.nodes))
 		}
 	}
+	if len(refused) > 0 {
+		texts = append(texts, "those to other nodes by the routes of this one: "+firstOf(refused))
+	}
 	return strings.Join(texts, "; ")
+}
+
+// firstOf joins the first of some texts, and says how many there are beside them.
+func firstOf(texts []string) string {
+	text := strings.Join(texts[:min(maxApart, len(texts))], ", ")
+	if more := len(texts) - maxApart; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // whyApart is apartText of the last decision, as far as connections are to be passed on.
@@ -151,7 +162,7 @@ func (l *Loop) whyApart(w *announce.World) string {
 	if drainsNothing(w) {
 		return ""
 	}
-	return apartText(l.memory.connections.decision.Apart)
+	return apartText(l.memory.connections.decision.Apart, l.exec.Connections.Refused())
 }
 
 // safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what

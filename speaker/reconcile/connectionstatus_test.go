@@ -80,6 +80,11 @@ func TestConnectionsCondition_NamesNodesWithoutASharedSegment(t *testing.T) {
 		if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionTrue || c.Reason != status.NoSharedSegment.Name || !strings.Contains(c.Message, "IPv4 addresses and n2") {
 			t.Errorf("n2 is on another segment: %+v", c)
 		}
+		f.connections.refused = []string{"192.0.2.13 is behind a router, not on a segment of this node"}
+		f.pass(t)
+		if c := f.condition(v1beta1.ConditionConnectionsBreak); !strings.Contains(c.Message, "IPv4 addresses and n2; those to other nodes by the routes of this one: 192.0.2.13 is behind a router") {
+			t.Errorf("n3 is behind a router: %+v", c)
+		}
 		f.draining, f.drainingByBGP = 0, 0
 		f.pass(t)
 		if c := f.condition(v1beta1.ConditionConnectionsBreak); c.Status != metav1.ConditionFalse {
@@ -87,7 +92,7 @@ func TestConnectionsCondition_NamesNodesWithoutASharedSegment(t *testing.T) {
 		}
 	})
 	many := []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}
-	if got, want := apartText(handover.Apart{IPv4: many[:1], IPv6: many}), "those to IPv4 addresses and n1; those to IPv6 addresses and n1, n2, n3, n4, n5 and 2 more"; got != want {
+	if got, want := apartText(handover.Apart{IPv4: many[:1], IPv6: many}, nil), "those to IPv4 addresses and n1; those to IPv6 addresses and n1, n2, n3, n4, n5 and 2 more"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

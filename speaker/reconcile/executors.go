@@ -160,6 +160,8 @@ type connectionResults interface {
 	Left() map[netip.Addr]int
 	// Unreachable are the next nodes that do not answer on the segment, sorted.
 	Unreachable() []netip.Addr
+	// Refused says why packets are not passed on to some next nodes, of each of these.
+	Refused() []string
 	// Answered are those that the plan has asked and that have answered lately, sorted.
 	Answered() []netip.Addr
 	connectionFaults

@@ -358,6 +358,7 @@ type fakeConnections struct {
 	unable  string
 	only    lb.Family
 	unsure  bool
+	refused []string
 	beside  string
 }
 
@@ -372,6 +373,7 @@ func (c *fakeConnections) Answered() []netip.Addr       { return c.answer }
 func (c *fakeConnections) Unable() string               { return c.unable }
 func (c *fakeConnections) Only() lb.Family              { return c.only }
 func (c *fakeConnections) Sure() bool                   { return !c.unsure }
+func (c *fakeConnections) Refused() []string            { return c.refused }
 func (c *fakeConnections) Beside() string               { return c.beside }
 func (c *fakeConnections) Changes() <-chan struct{}     { return nil }
 
