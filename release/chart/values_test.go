@@ -74,3 +74,34 @@ func TestChart_ComparesQuantitiesAsKubernetesDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestNotes_SayWhatIsMissing(t *testing.T) {
+	c, err := loader.Load(folder)
+	must(t, err)
+	const none, silent, class, port = "no addresses to give yet", "Nothing in the values announces", "loadBalancerClass: example.org/lb, and no others", "TCP and UDP port 7477"
+	for _, of := range []struct {
+		name, values string
+		says, not    []string
+	}{
+		{"nothing is given", "{}", []string{"is installed in namespace daymark-system", none, port, "/tree/v0.0.0-dev/docs\n"}, []string{silent, "no others"}},
+		{"a pool alone", "pools: [{name: lan, spec: {addresses: [192.0.2.0/28]}}]", []string{silent}, []string{none}},
+		{"a pool and an advertisement", lan, []string{port}, []string{none, silent}},
+		{"no gossip, and a class", "speaker: {gossip: false}\nserveClassless: false\nloadBalancerClass: example.org/lb", []string{class}, []string{"TCP and UDP"}},
+	} {
+		values, err := util.ToRenderValues(c, parse(t, of.values), common.ReleaseOptions{Name: release, Namespace: Namespace, IsInstall: true}, nil)
+		must(t, err)
+		texts, err := engine.Engine{}.RenderWithContext(t.Context(), c, values)
+		must(t, err)
+		notes := texts["daymark/templates/NOTES.txt"]
+		for _, want := range of.says {
+			if !strings.Contains(notes, want) {
+				t.Errorf("%s: it does not say %q:\n%s", of.name, want, notes)
+			}
+		}
+		for _, other := range of.not {
+			if strings.Contains(notes, other) {
+				t.Errorf("%s: it says %q:\n%s", of.name, other, notes)
+			}
+		}
+	}
+}
