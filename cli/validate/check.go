@@ -81,6 +81,9 @@ func (k *kinds) single(ctx context.Context, d *Document) (of subject, object run
 	of = subject{gvk.Kind, "", text(d.object, "metadata", "name")}
 	switch {
 	case gvk.Group == group:
+	case gvk.Version == "" && k.definitions[gvk.Kind] != nil:
+		words := "an object needs one; meant may be " + v1beta1.GroupVersion.String()
+		return of, nil, []Finding{d.finding(Error, of.String(), "apiVersion", "Required", "Required value: "+words)}, nil
 	case gvk.Group == "" && slices.Contains(beside, gvk.Kind):
 		object, err := typed(d, gvk)
 		if err != nil {
@@ -95,7 +98,7 @@ func (k *kinds) single(ctx context.Context, d *Document) (of subject, object run
 		return of, nil, nil, err
 	}
 	if kind == nil {
-		return of, nil, []Finding{d.finding(Error, of.String(), "kind", "UnknownKind", k.known(gvk))}, nil
+		return of, nil, []Finding{k.missing(d, of, gvk)}, nil
 	}
 	for _, problem := range kind.check(ctx, d.object) {
 		found = append(found, d.problem(of, problem))
@@ -104,6 +107,17 @@ func (k *kinds) single(ctx context.Context, d *Document) (of subject, object run
 		err = nil // the findings say why
 	}
 	return of, object, found, err
+}
+
+// missing is the finding of a kind or a version that there is not.
+func (k *kinds) missing(d *Document, of subject, gvk runtimeschema.GroupVersionKind) Finding {
+	switch {
+	case gvk.Kind == "":
+		return d.finding(Error, of.String(), "kind", "Required", "Required value: an object needs one")
+	case k.definitions[gvk.Kind] != nil:
+		return d.finding(Error, of.String(), "apiVersion", "UnknownKind", k.known(gvk))
+	}
+	return d.finding(Error, of.String(), "kind", "UnknownKind", k.known(gvk))
 }
 
 func (d *Document) gvk() runtimeschema.GroupVersionKind {

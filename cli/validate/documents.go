@@ -1,16 +1,13 @@
 package validate
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
@@ -23,10 +20,10 @@ const (
 // Document is an object as it stands in a file.
 type Document struct {
 	file string
-	// node is where the object stands, for the lines; offset is how many lines of the file come before those that it counts.
-	node   *yamlv3.Node
-	offset int
-	object map[string]any
+	// node is where the object stands; line and column are how many of the file come before those that it counts.
+	node         *yamlv3.Node
+	line, column int
+	object       map[string]any
 }
 
 // Read the documents of a file. What cannot be read is a finding, and the documents around it are read all the same.
@@ -38,69 +35,45 @@ func Read(file string, in io.Reader) (found []Document, problems []Finding) {
 	if err != nil {
 		return nil, []Finding{{File: file, Line: 1, Severity: Error, Message: err.Error()}}
 	}
-	// The reader drops a comment in the line of a separator and no line else, so lines are counted by what it gives.
-	parts, offset := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text))), 0
-	for {
-		part, err := parts.Read()
-		if errors.Is(err, io.EOF) {
-			return found, problems
-		}
-		if err != nil || len(found) >= maxDocuments {
-			err = errors.Join(err, tooMany(len(found)))
-			return found, append(problems, Finding{File: file, Line: offset + 1, Severity: Error, Message: err.Error()})
-		}
-		documents, err := parse(file, part, offset)
-		if err != nil {
-			problems = append(problems, unreadable(file, offset, part, err)...)
-		}
-		found = append(found, documents...)
-		offset += bytes.Count(part, []byte("\n")) + 1 // the separator
-	}
-}
-
-func tooMany(documents int) error {
-	if documents < maxDocuments {
-		return nil
-	}
-	return fmt.Errorf("it has more than %d documents", maxDocuments)
-}
-
-// unreadable is the finding of a part of a file that is no YAML, if it is meant for us: templates of other programs are not.
-func unreadable(file string, offset int, part []byte, err error) []Finding {
-	if !bytes.Contains(part, []byte(group)) {
-		return nil
-	}
-	line, words := 1, err.Error()
-	if _, after, found := strings.Cut(words, "line "); found {
-		if _, scanErr := fmt.Sscanf(after, "%d", &line); scanErr != nil {
-			line = 1
-		}
-		if _, rest, named := strings.Cut(after, ": "); named {
-			words = rest
+	parts, problems := split(file, text)
+	for i := range parts {
+		for _, p := range values(parts[i]) {
+			if len(found) >= maxDocuments {
+				message := fmt.Sprintf("it has more than %d documents", maxDocuments)
+				return found, append(problems, Finding{File: file, Line: p.line + 1, Severity: Error, Message: message})
+			}
+			documents, err := parse(file, p)
+			if err != nil && bytes.Contains(parts[i].text, []byte(group)) { // templates of other programs are not meant for us
+				problems = append(problems, unreadable(file, p, err))
+			}
+			found = append(found, documents...)
 		}
 	}
-	return []Finding{{File: file, Line: offset + line, Severity: Error, Message: "this is not YAML: " + words}}
+	return found, problems
 }
 
 // parse a part of a file between separators. A List has its items as documents.
-func parse(file string, part []byte, offset int) ([]Document, error) {
+func parse(file string, p part) ([]Document, error) {
 	var root yamlv3.Node
-	if err := yamlv3.Unmarshal(part, &root); err != nil {
+	if err := yamlv3.Unmarshal(p.text, &root); err != nil {
 		return nil, err
 	}
 	if len(root.Content) == 0 {
 		return nil, nil // comments alone
 	}
+	if err := isObject(root.Content[0]); err != nil {
+		return nil, err
+	}
 	// This library, and not the one that knows lines, decodes as the API server does, and refuses a field that is there twice.
 	var object map[string]any
-	text, err := sigsyaml.YAMLToJSONStrict(part)
+	text, err := sigsyaml.YAMLToJSONStrict(p.text)
 	if err == nil {
 		err = utiljson.Unmarshal(text, &object) // whole numbers stay such
 	}
 	if err != nil {
 		return nil, err
 	}
-	return items(Document{file, root.Content[0], offset, object}, maxListDepth), nil
+	return items(Document{file, root.Content[0], p.line, p.column, object}, maxListDepth), nil
 }
 
 // maxListDepth is how many Lists may be in each other.
@@ -115,7 +88,7 @@ func items(d Document, depth int) (found []Document) {
 	}
 	for i, item := range list {
 		if object, isObject := item.(map[string]any); isObject {
-			found = append(found, items(Document{d.file, child(child(d.node, "items"), i), d.offset, object}, depth-1)...)
+			found = append(found, items(Document{d.file, child(child(d.node, "items"), i), d.line, d.column, object}, depth-1)...)
 		}
 	}
 	return found
@@ -132,9 +105,12 @@ func (d *Document) at(field string) (line, column int) {
 		node = next
 	}
 	if node == nil {
-		return d.offset + 1, 1
+		return d.line + 1, 1
 	}
-	return d.offset + node.Line, node.Column
+	if node.Line > 1 {
+		return d.line + node.Line, node.Column
+	}
+	return d.line + 1, d.column + node.Column
 }
 
 // child is the value of a key or an index; nil for none.
