@@ -32,3 +32,25 @@ func TestExplain_IsWrongWhereProblemsNameSomething(t *testing.T) {
 		})
 	}
 }
+
+func TestExplain_UnderstandsNamesAsTheyArePrinted(t *testing.T) {
+	for line, as := range map[string]string{
+		"explain service/web":                         "explain service web",
+		"explain svc/web -o json":                     "explain service web -o json",
+		"explain shop/api":                            "explain service api -n shop",
+		"explain service shop/api":                    "explain service api -n shop",
+		"explain svc/shop/api -n shop":                "explain service api -n shop",
+		"explain node/n1 -o yaml":                     "explain node n1 -o yaml",
+		"explain ipaddresspool.daymark.io/lan":        "explain pool lan",
+		"explain bgppeers/tor":                        "explain peer tor",
+		"explain address/192.0.2.200":                 "explain address 192.0.2.200",
+		"explain ipaddresspool.daymark.io/no-such -w": "explain pool no-such",
+	} {
+		if got, want := do(t, "healthy", line), do(t, "healthy", as); got != want {
+			t.Errorf("%s says\n%s and %s\n%s", line, got, as, want)
+		}
+	}
+	if got := do(t, "healthy", "explain shop/api -n default"); !strings.HasSuffix(got, "--- status 2\n") {
+		t.Error(got)
+	}
+}

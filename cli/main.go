@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/klog/v2"
 
 	"github.com/daymark-lb/daymark/cli/bundle"
@@ -78,16 +81,37 @@ func run(ctx context.Context, args []string, streams genericiooptions.IOStreams)
 
 // execute words in an environment, and say what went wrong.
 func execute(ctx context.Context, e *env.Env, words []string) error {
+	out := &outputWriter{Writer: e.Out}
+	if !printers.IsTerminal(e.Out) { // a terminal is asked for its size
+		e.Out = out
+	}
 	root := newRoot(e)
 	root.SetArgs(words)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
 		err = env.Usage(err)
 	}
+	if out.err != nil && (err == nil || errors.Is(err, env.ErrWrong)) {
+		err = fmt.Errorf("not all was written: %w", out.err)
+	}
 	if err != nil && !errors.Is(err, env.ErrWrong) {
 		e.Warn("error: %v", err)
 	}
 	return err
+}
+
+// outputWriter remembers that something could not be written: a file is not whole then, and no command asks after each line.
+type outputWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *outputWriter) Write(text []byte) (n int, err error) {
+	n, err = w.Writer.Write(text)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 func newRoot(e *env.Env) *cobra.Command {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/daymark-lb/daymark/cli/env"
 )
 
 func TestProgram_CompletesUnderTheNameThatKubectlCalls(t *testing.T) {
@@ -19,6 +22,35 @@ func TestProgram_CompletesUnderTheNameThatKubectlCalls(t *testing.T) {
 		}
 		if !strings.HasPrefix(out.String(), "services\t") || !strings.HasSuffix(out.String(), ":4\n") {
 			t.Errorf("%s completes serv to %q", name, out.String())
+		}
+	}
+}
+
+// fullDisk takes some bytes and no more.
+type fullDisk struct{ left int }
+
+func (d *fullDisk) Write(text []byte) (int, error) {
+	if len(text) > d.left {
+		return 0, errors.New("no space left on device")
+	}
+	d.left -= len(text)
+	return len(text), nil
+}
+
+func TestProgram_FailsWhenNotAllIsWritten(t *testing.T) {
+	t.Setenv("KUBECONFIG", os.DevNull)
+	for _, words := range []string{
+		"services -A", "services -A -o name", "services -A -o yaml", "explain service web",
+		"explain pool lan -o json", "routes", "simulate drain n1",
+		"validate validate/testdata/right.yaml -o sarif", "watch",
+	} {
+		for _, room := range []int{0, 10} {
+			var remarks bytes.Buffer
+			args := append([]string{"kubectl-daymark", "--from", "testdata/healthy.yaml"}, strings.Fields(words)...)
+			err := run(t.Context(), args, genericiooptions.IOStreams{In: strings.NewReader(""), Out: &fullDisk{room}, ErrOut: &remarks})
+			if env.ExitStatus(err) != env.ExitWrong || !strings.Contains(remarks.String(), "no space left on device") {
+				t.Errorf("%s, room for %d bytes: %v, %s", words, room, err, remarks.String())
+			}
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/view"
 )
 
-func newAddress(e *env.Env) *cobra.Command {
+func newAddress(e *env.Env) (*cobra.Command, *asker) {
 	a := &asker{Env: e}
 	a.queries = func(namespace, _ string) []source.Query { // Which Services have it is not known yet.
 		return []source.Query{{Kind: source.Events, Instead: namespace, Optional: true, Fields: "regarding.kind=Service"}}
@@ -28,12 +28,12 @@ func newAddress(e *env.Env) *cobra.Command {
 		return &output.Result{Kind: "AddressExplanation", Value: x, Names: []string{"address/" + x.Address}, Text: text}, x, nil
 	}
 	c := a.command("address ADDRESS", "Say whose an address is and who announces it, or who could have it")
-	c.Aliases = []string{"addr", "ip"}
+	c.Aliases = []string{"addresses", "addr", "ip"}
 	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
 		namespace, _, _ := e.Namespace()
 		return source.Queries(namespace, source.Services)
 	}, addresses)
-	return c
+	return c, a
 }
 
 // addresses that Services have.
@@ -91,7 +91,7 @@ func (p *page) free(x *view.AddressExplanation) {
 	}
 }
 
-func newNode(e *env.Env) *cobra.Command {
+func newNode(e *env.Env) (*cobra.Command, *asker) {
 	a := &asker{Env: e, queries: eventsOf(source.Nodes, source.Speakers)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainNode(name)
@@ -102,9 +102,9 @@ func newNode(e *env.Env) *cobra.Command {
 		return &output.Result{Kind: "NodeExplanation", Value: x, Names: []string{"node/" + name}, Text: text}, x, nil
 	}
 	c := a.command("node NAME", "Say what a node holds and tells routers, what it does not, and why")
-	c.Aliases = []string{"nodes", "speaker"}
+	c.Aliases = []string{"nodes", "no", "speaker", "speakers"}
 	c.ValidArgsFunction = e.CompleteKind(1, source.Nodes)
-	return c
+	return c, a
 }
 
 func (p *page) nodeReport(x *view.NodeExplanation) {

@@ -23,7 +23,7 @@ func missing(what, name string, c *view.Cluster, kind source.Kind) error {
 	return fmt.Errorf("there is no %s %s", what, name)
 }
 
-func newPool(e *env.Env) *cobra.Command {
+func newPool(e *env.Env) (*cobra.Command, *asker) {
 	a := &asker{Env: e, queries: eventsOf(source.Pools)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPool(name)
@@ -34,9 +34,9 @@ func newPool(e *env.Env) *cobra.Command {
 		return &output.Result{Kind: "PoolExplanation", Value: x, Names: []string{"ipaddresspool.daymark.io/" + name}, Text: text}, x, nil
 	}
 	c := a.command("pool NAME", "Say what a pool has and gives, to whom, and by what its addresses are announced")
-	c.Aliases = []string{"pools", "ipaddresspool"}
+	c.Aliases = []string{"pools", "ipaddresspool", "ipaddresspools"}
 	c.ValidArgsFunction = e.CompleteKind(1, source.Pools)
-	return c
+	return c, a
 }
 
 func (p *page) pool(x *view.PoolExplanation) {
@@ -97,7 +97,7 @@ func (p *page) count(family string, c *view.PoolCount) {
 	p.Printf("  %s: %s\n", family, text)
 }
 
-func newPeer(e *env.Env) *cobra.Command {
+func newPeer(e *env.Env) (*cobra.Command, *asker) {
 	a := &asker{Env: e, queries: eventsOf(source.Peers)}
 	a.explain = func(c *view.Cluster, _, name string) (*output.Result, explanation, error) {
 		x := c.ExplainPeer(name)
@@ -108,9 +108,9 @@ func newPeer(e *env.Env) *cobra.Command {
 		return &output.Result{Kind: "PeerExplanation", Value: x, Names: []string{"bgppeer.daymark.io/" + name}, Text: text}, x, nil
 	}
 	c := a.command("peer NAME", "Say which nodes have sessions with a BGP peer, what it was told, and why not")
-	c.Aliases = []string{"peers", "bgppeer"}
+	c.Aliases = []string{"peers", "bgppeer", "bgppeers"}
 	c.ValidArgsFunction = e.CompleteKind(1, source.Peers)
-	return c
+	return c, a
 }
 
 func (p *page) peer(x *view.PeerExplanation) {

@@ -22,18 +22,19 @@ func Service(ctx context.Context, e *env.Env, namespace, name string) error {
 	return serviceAsker(e).run(ctx, namespace, name)
 }
 
-func newService(e *env.Env) *cobra.Command {
-	c := serviceAsker(e).command("service NAME", "Say the way of a Service from its request to the wire")
+func newService(e *env.Env) (*cobra.Command, *asker) {
+	a := serviceAsker(e)
+	c := a.command("service NAME", "Say the way of a Service from its request to the wire")
 	c.Aliases = []string{"services", "svc"}
 	c.ValidArgsFunction = e.Complete(1, func() []source.Query {
 		namespace, _, _ := e.Namespace()
 		return []source.Query{{Kind: source.Services, Namespace: namespace}}
 	}, source.LoadBalancers)
-	return c
+	return c, a
 }
 
 func serviceAsker(e *env.Env) *asker {
-	a := &asker{Env: e}
+	a := &asker{Env: e, namespaced: true}
 	a.queries = func(namespace, name string) []source.Query { return events("Service", namespace, name) }
 	a.explain = func(c *view.Cluster, namespace, name string) (*output.Result, explanation, error) {
 		x := c.ExplainService(lb.Key{Namespace: namespace, Name: name})

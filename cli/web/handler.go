@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 )
 
 //go:embed static
@@ -66,15 +67,20 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
+}
+
 // foreign says what is wrong with where a request comes from; empty: nothing.
 func foreign(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.Host)
+	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		host = r.Host
+		host, port = r.Host, "0"
 	}
 	site, mode := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Mode")
 	switch origin := r.Header.Get("Origin"); {
-	case !slices.Contains(localNames, host):
+	case !slices.Contains(localNames, host) || !isPort(port):
 		return "this page is served to localhost alone"
 	case origin != "" && origin != "http://"+r.Host:
 		return "this page is not for other pages"

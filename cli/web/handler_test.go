@@ -31,6 +31,7 @@ func TestHandler_ServesThisMachineAlone(t *testing.T) {
 		{"a name whose DNS says 127.0.0.1", "GET", "evil.example:8686", nil, 403},
 		{"a name that begins like ours", "GET", "localhost.evil.example:8686", nil, 403},
 		{"no name", "GET", "", nil, 403},
+		{"a name in the place of the port", "GET", "localhost:8686.evil.example", nil, 403},
 		{"the page's own script", "GET", "localhost:8686", headers{"Origin": "http://localhost:8686", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200},
 		{"the script of another page", "GET", "localhost:8686", headers{"Origin": "https://evil.example"}, 403},
 		{"the script of a page at another port", "GET", "localhost:8686", headers{"Origin": "http://localhost:3000"}, 403},
