@@ -54,3 +54,19 @@ func TestProgram_FailsWhenNotAllIsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestProgram_ReadsTheStandardInputInThePlaceOfACluster(t *testing.T) {
+	t.Setenv("KUBECONFIG", os.DevNull)
+	text, err := os.ReadFile("testdata/healthy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, remarks bytes.Buffer
+	streams := genericiooptions.IOStreams{In: bytes.NewReader(text), Out: &out, ErrOut: &remarks}
+	if err := run(t.Context(), []string{"kubectl-daymark", "services", "-A", "-o", "name", "--from", "-"}, streams); err != nil {
+		t.Fatal(err, remarks.String())
+	}
+	if out.String() != "service/web\nservice/api\n" {
+		t.Errorf("it says %q", out.String())
+	}
+}

@@ -51,7 +51,7 @@ func New(streams genericiooptions.IOStreams) *Env {
 func (e *Env) AddFlags(flags *pflag.FlagSet) {
 	e.Config.AddFlags(flags)
 	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // help and reference do not depend on who asks
-	flags.StringVar(&e.From, "from", "", "Read a bundle, or objects in YAML or JSON, instead of a cluster")
+	flags.StringVar(&e.From, "from", "", "Read a bundle, or objects in YAML or JSON, instead of a cluster; - is the standard input")
 	flags.StringVar(&e.System, "daymark-namespace", "daymark-system", "Namespace that Daymark runs in, if it is not the one that its controller is seen in")
 	e.systemFlag = flags.Lookup("daymark-namespace")
 }
@@ -77,13 +77,21 @@ func (e *Env) Source() (source.Source, error) {
 // open the file, which is read once.
 func (e *Env) open() (source.Source, error) {
 	if e.file == nil {
-		file, err := source.Open(e.From, e.Now())
+		file, err := e.read()
 		if err != nil {
 			return nil, err
 		}
 		e.file = file
 	}
 	return e.file, nil
+}
+
+// read what --from names; - is the standard input.
+func (e *Env) read() (source.Source, error) {
+	if e.From == "-" {
+		return source.Read("the standard input", e.In, e.Now())
+	}
+	return source.Open(e.From, e.Now())
 }
 
 // Client is for commands that need more than Source reads, and that write. It watches nothing: each request has a limited time.

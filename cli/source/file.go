@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -38,11 +39,19 @@ func Open(name string, now time.Time) (*Memory, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // It was only read.
-	buffered := bufio.NewReader(file)
-	var read *Memory
-	if head, _ := buffered.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+	return Read(name, file, now)
+}
+
+// Read reads what Open does. A bundle may have been unpacked and packed again since, also without compression.
+func Read(name string, in io.Reader, now time.Time) (read *Memory, err error) {
+	buffered := bufio.NewReader(in)
+	head, _ := buffered.Peek(tarMagicAt + len(tarMagic)) // What is shorter is no archive.
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		read, err = readBundle(buffered, maxBytes)
-	} else {
+	case bytes.HasSuffix(head, []byte(tarMagic)):
+		read, err = readArchive(buffered, maxBytes)
+	default:
 		var found objects
 		err = ReadDocuments(buffered, found.add)
 		read = &Memory{Items: found, Time: now}
@@ -54,6 +63,12 @@ func Open(name string, now time.Time) (*Memory, error) {
 	return read, nil
 }
 
+// tarMagic stands in the first header of an archive (POSIX.1, ustar).
+const (
+	tarMagic   = "ustar"
+	tarMagicAt = 257
+)
+
 // readBundle reads the objects of a bundle that is no larger than some bytes when it is unpacked. It does not read
 // the files for people, but for what was checked.
 func readBundle(in io.Reader, most int64) (*Memory, error) {
@@ -61,7 +76,12 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited := &io.LimitedReader{R: zip, N: most}
+	return readArchive(zip, most)
+}
+
+// readArchive reads what is in a bundle.
+func readArchive(in io.Reader, most int64) (*Memory, error) {
+	limited := &io.LimitedReader{R: in, N: most}
 	archive := tar.NewReader(limited)
 	var manifest *Manifest
 	var found objects
@@ -77,13 +97,13 @@ func readBundle(in io.Reader, most int64) (*Memory, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case header.Name == manifestName:
+		switch name := path.Clean(header.Name); {
+		case name == manifestName:
 			manifest = &Manifest{}
 			err = json.NewDecoder(archive).Decode(manifest)
-		case header.Name == ChecksName:
+		case name == ChecksName:
 			checks, err = io.ReadAll(io.LimitReader(archive, maxChecks))
-		case strings.HasPrefix(header.Name, objectsDir+"/"):
+		case strings.HasPrefix(name, objectsDir+"/") && header.Typeflag == tar.TypeReg:
 			err = decode(archive, found.add)
 		}
 		if err != nil && limited.N > 0 {
