@@ -78,6 +78,7 @@ func (s *set) configMap(object *unstructured.Unstructured) (all []unstructured.U
 			s.remark(describe(object), "not carried over: "+key+": the key is not known")
 		}
 	}
+	s.shapeless(object, config)
 	for _, pool := range parts(config["address-pools"]) {
 		made := part(object, "AddressPool", pool)
 		all = append(all, s.addressPool(&made)...)
@@ -86,6 +87,22 @@ func (s *set) configMap(object *unstructured.Unstructured) (all []unstructured.U
 		all = append(all, part(object, "BFDProfile", profile))
 	}
 	return append(append(all, peers(object, config["peers"])...), named(object, config["bgp-communities"])...)
+}
+
+// shapeless parts of a configuration are named.
+func (s *set) shapeless(object *unstructured.Unstructured, config map[string]any) {
+	for _, key := range topKeys {
+		items, isList := config[key].([]any)
+		_, isMap := config[key].(map[string]any)
+		if config[key] != nil && isList == (key == "bgp-communities") && isMap == (key != "bgp-communities") || config[key] != nil && !isList && !isMap {
+			s.remark(describe(object), "not carried over: "+key+": it is not what MetalLB reads there")
+		}
+		for i, item := range items {
+			if _, isMap := item.(map[string]any); !isMap {
+				s.remark(describe(object), fmt.Sprintf("not carried over: %s[%d]: it has no fields", key, i))
+			}
+		}
+	}
 }
 
 func parts(list any) (all []map[string]any) {
@@ -126,7 +143,10 @@ func renamed(value any) any {
 
 // part of an object as one of its own.
 func part(of *unstructured.Unstructured, kind string, spec map[string]any) unstructured.Unstructured {
-	name := fmt.Sprint(spec["name"])
+	name := ""
+	if spec["name"] != nil {
+		name = fmt.Sprint(spec["name"])
+	}
 	delete(spec, "name")
 	made := unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	made.SetAPIVersion("metallb.io/v1beta1")

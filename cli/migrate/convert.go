@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -45,6 +46,11 @@ type row struct {
 // to carries a value over as it is.
 func to(field, ours string) row {
 	return row{field, "`" + ours + "`", func(c *conversion, value any) { c.put(ours, value) }}
+}
+
+// list is a field whose values stand there once each.
+func list(field string) row {
+	return row{field, "`" + field + "`", func(c *conversion, value any) { c.putTexts(field, texts(value)) }}
 }
 
 // same field, same meaning.
@@ -224,5 +230,5 @@ func dnsName(name string) string {
 		}
 		return '-'
 	}, strings.ToLower(name))
-	return strings.Trim(name, "-.")
+	return cmp.Or(strings.Trim(name, "-."), "unnamed")
 }

@@ -340,3 +340,76 @@ func remove(from any, path []string) (found bool) {
 	}
 	return found
 }
+
+func TestMigrate_ReadsADirectory(t *testing.T) {
+	out, _, status := run(t, nil, "", "-f", filepath.Join("testdata", "every-field.yaml"))
+	directory := t.TempDir()
+	content, err := os.ReadFile(filepath.Join("testdata", "every-field.yaml"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(directory, "all.yaml"), content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _, of := run(t, nil, "", "-f", directory); again != out || of != status || out == "" {
+		t.Errorf("status %d and\n%s", of, again)
+	}
+}
+
+// A Service of a file is where kubectl would apply it.
+func TestMigrate_ServicesWithoutANamespaceAreInTheUsersOwn(t *testing.T) {
+	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {kube-vip.io/loadbalancerIPs: 192.0.2.1}}\n" +
+		"spec: {clusterIP: 10.96.0.1, ipFamilies: [IPv4], externalIPs: [203.0.113.4], ports: [{port: 80}]}\n"
+	for command, want := range map[string]string{
+		"others": "kubectl annotate service web -n default ", "external-ips": "kubectl patch service web -n default ",
+	} {
+		_, remarks, status := runCommand(t, nil, service, []string{command, "-f", "-"})
+		if status != 0 || !strings.Contains(remarks, want) {
+			t.Errorf("%s: status %d\n%s", command, status, remarks)
+		}
+	}
+}
+
+func TestMetalLB_NamesWhatAConfigMapHasInNoShape(t *testing.T) {
+	text := `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: config, namespace: metallb-system}
+data:
+  config: |
+    address-pools:
+    - {protocol: layer2, addresses: [192.0.2.0/28]}
+    - {name: ___, protocol: layer2, addresses: [192.0.2.16/28]}
+    - text
+    peers: {my-asn: 1}
+    bgp-communities: [a]
+    bfd-profiles: text
+`
+	out, remarks, _ := run(t, nil, text, "-f", "-")
+	for _, want := range []string{"address-pools[2]: it has no fields", "peers: it is not", "bgp-communities: it is not", "bfd-profiles: it is not", "came first"} {
+		if !strings.Contains(remarks, want) {
+			t.Errorf("without %q:\n%s", want, remarks)
+		}
+	}
+	if !strings.Contains(out, "name: unnamed\n") || strings.Contains(out, "nil") {
+		t.Error(out)
+	}
+}
+
+func TestMetalLB_NamesEachOnce(t *testing.T) {
+	out, remarks, status := run(t, nil, `
+{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {name: a}, spec: {addresses: [192.0.2.0/28], serviceAllocation: {namespaces: [x, x]}}}
+---
+{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {name: a}, spec: {ipAddressPools: [a, a], interfaces: [eth0, eth0]}}
+---
+{apiVersion: metallb.io/v1beta1, kind: BGPAdvertisement, metadata: {name: a}, spec: {ipAddressPools: [a, a], peers: [tor, tor]}}
+`, "-f", "-")
+	for _, once := range []string{"- x\n", "- eth0\n", "- tor\n"} {
+		if strings.Count(out, once) != 1 {
+			t.Errorf("%q stands there %d times", once, strings.Count(out, once))
+		}
+	}
+	if status != 0 {
+		t.Error(remarks)
+	}
+}

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -25,7 +25,7 @@ var foreign = map[string]func(*set, *unstructured.Unstructured) []unstructured.U
 var foreignFields = []struct{ kind, field, becomes string }{
 	{"CiliumLoadBalancerIPPool", "blocks", "`addresses`; of `cidrs`, as old versions have them, too"},
 	{"CiliumLoadBalancerIPPool", "allowFirstLastIPs", "`No`: `addresses` without the first and the last of each prefix"},
-	{"CiliumLoadBalancerIPPool", "serviceSelector", "`serviceAllocation.serviceSelectors`, and `namespaces` of the label `io.kubernetes.service.namespace`"},
+	{"CiliumLoadBalancerIPPool", "serviceSelector", "`serviceAllocation.serviceSelectors`, and `namespaces` or `namespaceSelectors` of the label `io.kubernetes.service.namespace`"},
 	{"CiliumLoadBalancerIPPool", "disabled", "`autoAssign: false`, with a remark"},
 	{"CiliumL2AnnouncementPolicy", "serviceSelector", "`serviceSelectors`"},
 	{"CiliumL2AnnouncementPolicy", "nodeSelector", "`nodeSelectors`"},
@@ -36,40 +36,7 @@ var foreignFields = []struct{ kind, field, becomes string }{
 	{"ServiceGroup", "netbox", "a remark"},
 	{"ConfigMap kubevip", "cidr-global, range-global", "a pool `kube-vip-global`"},
 	{"ConfigMap kubevip", "cidr-NAMESPACE, range-NAMESPACE", "a pool `kube-vip-NAMESPACE` with `serviceAllocation.namespaces`"},
-}
-
-// foreignAnnotations of Services, and those of ours with the same value.
-var foreignAnnotations = map[string]string{
-	"lbipam.cilium.io/ips":                     v1beta1.AnnotationLoadBalancerIPs,
-	"io.cilium/lb-ipam-ips":                    v1beta1.AnnotationLoadBalancerIPs,
-	"lbipam.cilium.io/sharing-key":             v1beta1.AnnotationAllowSharedIP,
-	"io.cilium/lb-ipam-sharing-key":            v1beta1.AnnotationAllowSharedIP,
-	"lbipam.cilium.io/sharing-cross-namespace": v1beta1.AnnotationSharedIPNamespaces,
-	"kube-vip.io/loadbalancerIPs":              v1beta1.AnnotationLoadBalancerIPs,
-	"purelb.io/service-group":                  v1beta1.AnnotationAddressPool,
-	"purelb.io/addresses":                      v1beta1.AnnotationLoadBalancerIPs,
-	"purelb.io/allow-shared-ip":                v1beta1.AnnotationAllowSharedIP,
-}
-
-// plain is a value that means nothing to a shell.
-var plain = regexp.MustCompile(`^[A-Za-z0-9.,:/_-]+$`)
-
-// foreignService says which annotations of other providers a Service has, and what to write in their place.
-func (s *set) foreignService(object *unstructured.Unstructured) (remarks bool) {
-	found := object.GetAnnotations()
-	for _, key := range slices.Sorted(maps.Keys(found)) {
-		name, known := foreignAnnotations[key]
-		if !known {
-			continue
-		}
-		remarks = true
-		text := "annotation " + key + " is not read; write its value to " + name
-		if plain.MatchString(found[key]) {
-			text += fmt.Sprintf(": kubectl annotate service %s -n %s %s=%s", dnsName(object.GetName()), dnsName(object.GetNamespace()), name, found[key])
-		}
-		s.remark(describe(object), text)
-	}
-	return remarks
+	{"ConfigMap kubevip", "skip-end-ips-in-cidr", "`addresses` without the first and the last of each prefix"},
 }
 
 // foreignPool is a pool of MetalLB's with these addresses; nil when there are none.
@@ -100,16 +67,19 @@ func (s *set) ciliumPool(o *unstructured.Unstructured) []unstructured.Unstructur
 	}
 	if selector, has := fields["serviceSelector"].(map[string]any); has && len(selector) > 0 {
 		allocation := map[string]any{}
-		kept, namespace := s.ciliumSelector(o, selector, "the pool serves other Services than before")
-		if namespace != "" {
-			allocation["namespaces"] = []any{namespace}
+		kept, namespaces := s.ciliumSelector(o, selector, "the pool serves other Services than before")
+		switch name, one := onlyName(namespaces); {
+		case one:
+			allocation["namespaces"] = []any{name}
+		case len(namespaces) > 0:
+			allocation["namespaceSelectors"] = []any{namespaces}
 		}
 		if len(kept) > 0 {
 			allocation["serviceSelectors"] = []any{kept}
 		}
 		spec["serviceAllocation"] = allocation
 	}
-	s.unknown(o, fields, "blocks", "cidrs", "allowFirstLastIPs", "disabled", "serviceSelector")
+	s.unknown(o, "spec", fields, "blocks", "cidrs", "allowFirstLastIPs", "disabled", "serviceSelector")
 	return s.foreignPool(o, o.GetName(), addresses, spec)
 }
 
@@ -135,35 +105,52 @@ const (
 	ciliumService   = "io.kubernetes.service."
 )
 
-// ciliumSelector returns a selector without the labels that Cilium makes up, and the namespace that one of them names.
-func (s *set) ciliumSelector(o *unstructured.Unstructured, selector map[string]any, consequence string) (kept map[string]any, namespace string) {
-	kept = map[string]any{}
+// ciliumSelector returns a selector without the labels that Cilium makes up, and what they say of namespaces as a selector of those.
+func (s *set) ciliumSelector(o *unstructured.Unstructured, selector map[string]any, consequence string) (kept, namespaces map[string]any) {
+	kept, namespaces = map[string]any{}, map[string]any{}
 	labels, _, _ := unstructured.NestedMap(selector, "matchLabels")
-	namespace, _ = labels[ciliumNamespace].(string)
-	delete(labels, ciliumNamespace)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if strings.HasPrefix(key, ciliumService) {
-			delete(labels, key)
+		switch {
+		case key == ciliumNamespace:
+			namespaces["matchLabels"] = map[string]any{corev1.LabelMetadataName: labels[key]}
+		case strings.HasPrefix(key, ciliumService):
 			s.remark(describe(o), "spec.serviceSelector: "+key+" is not carried over: "+consequence)
+		default:
+			continue
 		}
+		delete(labels, key)
 	}
 	if len(labels) > 0 {
 		kept["matchLabels"] = labels
 	}
 	expressions, _, _ := unstructured.NestedSlice(selector, "matchExpressions")
-	expressions = slices.DeleteFunc(expressions, func(item any) bool {
-		e, _ := item.(map[string]any)
-		key, _ := e["key"].(string)
-		made := strings.HasPrefix(key, ciliumService)
-		if made {
+	var of, about []any
+	for _, item := range expressions {
+		expression, _ := item.(map[string]any)
+		switch key, _ := expression["key"].(string); {
+		case key == ciliumNamespace:
+			expression["key"] = corev1.LabelMetadataName
+			about = append(about, expression)
+		case strings.HasPrefix(key, ciliumService):
 			s.remark(describe(o), "spec.serviceSelector: "+key+" is not carried over: "+consequence)
+		default:
+			of = append(of, item)
 		}
-		return made
-	})
-	if len(expressions) > 0 {
-		kept["matchExpressions"] = expressions
 	}
-	return kept, namespace
+	if len(of) > 0 {
+		kept["matchExpressions"] = of
+	}
+	if len(about) > 0 {
+		namespaces["matchExpressions"] = about
+	}
+	return kept, namespaces
+}
+
+// onlyName is that of the one namespace that a selector names, if it says no more.
+func onlyName(namespaces map[string]any) (name string, one bool) {
+	labels, _ := namespaces["matchLabels"].(map[string]any)
+	name, one = labels[corev1.LabelMetadataName].(string)
+	return name, one && len(namespaces) == 1
 }
 
 func (s *set) ciliumPolicy(o *unstructured.Unstructured) []unstructured.Unstructured {
@@ -171,15 +158,15 @@ func (s *set) ciliumPolicy(o *unstructured.Unstructured) []unstructured.Unstruct
 	if fields["externalIPs"] == true {
 		s.remark(describe(o), "spec.externalIPs: Daymark does not announce them: see kubectl daymark migrate external-ips")
 	}
-	s.unknown(o, fields, "externalIPs", "loadBalancerIPs", "serviceSelector", "nodeSelector", "interfaces")
+	s.unknown(o, "spec", fields, "externalIPs", "loadBalancerIPs", "serviceSelector", "nodeSelector", "interfaces")
 	if fields["loadBalancerIPs"] != true {
 		s.remark(describe(o), "no object is made: without spec.loadBalancerIPs it announces none")
 		return nil
 	}
 	spec := map[string]any{"name": o.GetName()}
 	if selector, has := fields["serviceSelector"].(map[string]any); has {
-		kept, namespace := s.ciliumSelector(o, selector, "more Services are announced than before: select pools")
-		if namespace != "" {
+		kept, namespaces := s.ciliumSelector(o, selector, "more Services are announced than before: select pools")
+		if len(namespaces) > 0 {
 			s.remark(describe(o), "spec.serviceSelector: "+ciliumNamespace+" is not carried over: more Services are announced than before: select pools")
 		}
 		if len(kept) > 0 {
@@ -220,20 +207,25 @@ func (s *set) serviceGroup(o *unstructured.Unstructured) []unstructured.Unstruct
 	if fields["netbox"] != nil {
 		s.remark(describe(o), "spec.netbox is not carried over: Daymark has its addresses in pools")
 	}
-	s.unknown(o, fields, "local", "netbox")
+	s.unknown(o, "spec", fields, "local", "netbox")
+	s.unknown(o, "spec.local", local, "pool", "subnet", "aggregation", "v4pool", "v6pool", "v4pools", "v6pools")
 	var addresses []any
-	add := func(value any) {
-		if pool, has := value.(map[string]any); has && pool["pool"] != nil {
+	add := func(path string, value any) {
+		pool, _ := value.(map[string]any)
+		if pool["pool"] != nil {
 			addresses = append(addresses, fmt.Sprint(pool["pool"]))
 		}
+		if path != "spec.local" {
+			s.unknown(o, path, pool, "pool", "subnet", "aggregation")
+		}
 	}
-	add(local)
-	add(local["v4pool"])
-	add(local["v6pool"])
+	add("spec.local", local)
+	add("spec.local.v4pool", local["v4pool"])
+	add("spec.local.v6pool", local["v6pool"])
 	for _, list := range []string{"v4pools", "v6pools"} {
 		pools, _ := local[list].([]any)
-		for _, pool := range pools {
-			add(pool)
+		for i, pool := range pools {
+			add(fmt.Sprintf("spec.local.%s[%d]", list, i), pool)
 		}
 	}
 	spec := map[string]any{}
@@ -247,36 +239,11 @@ func (s *set) serviceGroup(o *unstructured.Unstructured) []unstructured.Unstruct
 	return s.foreignPool(o, o.GetName(), addresses, spec)
 }
 
-// kubeVIP is the ConfigMap of kube-vip's cloud provider: prefixes and ranges by namespace.
-func (s *set) kubeVIP(o *unstructured.Unstructured) (all []unstructured.Unstructured) {
-	data, _, _ := unstructured.NestedStringMap(o.Object, "data")
-	of := map[string][]any{}
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		kind, namespace, found := strings.Cut(key, "-")
-		if !found || kind != "cidr" && kind != "range" {
-			s.remark(describe(o), "not carried over: "+key)
-			continue
-		}
-		for text := range strings.SplitSeq(data[key], ",") {
-			of[namespace] = append(of[namespace], strings.TrimSpace(text))
-		}
-	}
-	for _, namespace := range slices.Sorted(maps.Keys(of)) {
-		spec := map[string]any{}
-		if namespace != "global" {
-			spec["serviceAllocation"] = map[string]any{"namespaces": []any{namespace}}
-		}
-		all = append(all, s.foreignPool(o, "kube-vip-"+namespace, of[namespace], spec)...)
-	}
-	s.remark(describe(o), "nothing announces the pools: make an L2Advertisement or a BGPAdvertisement, as kube-vip was told by its flags")
-	return all
-}
-
 // unknown fields of a spec are named.
-func (s *set) unknown(o *unstructured.Unstructured, fields map[string]any, known ...string) {
+func (s *set) unknown(o *unstructured.Unstructured, path string, fields map[string]any, known ...string) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, key) {
-			s.remark(describe(o), "spec."+key+": not carried over: the field is not known")
+			s.remark(describe(o), path+"."+key+": not carried over: the field is not known")
 		}
 	}
 }

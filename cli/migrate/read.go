@@ -8,17 +8,23 @@ import (
 	"os"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/validate"
 )
 
-// readFiles reads the objects of some files; - is the standard input.
+// readFiles reads the objects of some files and directories; - is the standard input. Services are where kubectl would apply them.
 func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
-	for _, name := range o.files {
+	files, err := validate.Files(o.files, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
 		in := o.In
 		if name != "-" {
 			file, err := os.Open(name)
@@ -30,6 +36,15 @@ func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 		}
 		if all, err = parse(all, in); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	own, _, err := o.Namespace()
+	if err != nil {
+		own = metav1.NamespaceDefault // files are read without a kubeconfig
+	}
+	for i := range all {
+		if isService(&all[i]) && all[i].GetNamespace() == "" {
+			all[i].SetNamespace(own)
 		}
 	}
 	return all, nil

@@ -28,7 +28,7 @@ func (s *set) services(objects []unstructured.Unstructured) {
 	asItIs, sharing := 0, map[string][]*unstructured.Unstructured{}
 	for i := range objects {
 		object := &objects[i]
-		if object.GetKind() != "Service" || object.GroupVersionKind().Group != "" {
+		if !isService(object) {
 			continue
 		}
 		read, remarks := s.service(object)
@@ -46,6 +46,10 @@ func (s *set) services(objects []unstructured.Unstructured) {
 	if asItIs > 0 {
 		s.remark("Services", fmt.Sprintf("%d have annotations of MetalLB that Daymark reads as they are; nothing is to be done", asItIs))
 	}
+}
+
+func isService(object *unstructured.Unstructured) bool {
+	return object.GetKind() == "Service" && object.GroupVersionKind().Group == ""
 }
 
 // annotation of MetalLB with one of its two prefixes.
@@ -80,12 +84,19 @@ func (s *set) service(object *unstructured.Unstructured) (read, remarks bool) {
 		}
 		remarks = true
 	}
-	if class, _, _ := unstructured.NestedString(object.Object, "spec", "loadBalancerClass"); strings.Contains(class, "metallb") {
+	if class, _, _ := unstructured.NestedString(object.Object, "spec", "loadBalancerClass"); ofOther(class) {
 		s.remark(describe(object), "spec.loadBalancerClass is "+class+" and cannot be changed: run the controller and the speakers with "+
 			"--load-balancer-class="+class+", or make the Service anew")
 		remarks = true
 	}
 	return read, remarks
+}
+
+// classes of the providers that Services may come from, by the words that they have in common.
+var classes = []string{"metallb", "kube-vip", "purelb", "io.cilium/"}
+
+func ofOther(class string) bool {
+	return slices.ContainsFunc(classes, func(words string) bool { return strings.Contains(class, words) })
 }
 
 func cutPrefix(key string) (name string, found bool) {

@@ -11,7 +11,7 @@ import (
 
 // ReadFiles reads all documents of some files and directories; - is the standard input. Recursive: directories below as well.
 func ReadFiles(names []string, recursive bool, stdin io.Reader) (documents []Document, problems []Finding, err error) {
-	files, err := expand(names, recursive)
+	files, err := Files(names, recursive)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,8 +39,8 @@ func readFile(name string, stdin io.Reader) ([]Document, []Finding, error) {
 	return documents, problems, nil
 }
 
-// expand the directories among some names to the files with objects in them. What begins with a dot is left out.
-func expand(names []string, recursive bool) (files []string, err error) {
+// Files are some names with, in the place of directories, the files with objects in them. What begins with a dot is left out.
+func Files(names []string, recursive bool) (files []string, err error) {
 	for _, name := range names {
 		if info, err := os.Stat(name); name == "-" || err != nil || !info.IsDir() {
 			files = append(files, name) // what does not exist is said when it is opened
