@@ -210,6 +210,7 @@ func (e *Elector) decide(contests []Contest, input Input) Decision {
 	r.findHolders()
 	r.noteVacant()
 	r.noteTrials()
+	r.noteMoved()
 	r.noteLost()
 	r.noteServers()
 	r.yieldToRivals()

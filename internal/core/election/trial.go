@@ -15,6 +15,10 @@ import (
 // trialTime is for how long another host may object to an address, counted anew with every holder who takes it over meanwhile.
 const trialTime = 3 * time.Second
 
+// newSegmentTime is for how long an address is on trial at a node that has been given other interfaces for it: who edits an advertisement
+// moves the address to another segment, and what its holder has announced on the one before says nothing of that one.
+const newSegmentTime = 10 * time.Second
+
 // trial is an address that another host may still turn out to use.
 type trial struct {
 	// term of the claim by which it is announced, and since when that is known.
@@ -27,6 +31,8 @@ type trials struct {
 	trials map[netip.Addr]trial
 	// unannounced are the contests whose claims had no mark at the last decision.
 	unannounced map[netip.Addr]bool
+	// moved is since when this node has other interfaces for an address than before.
+	moved map[netip.Addr]time.Time
 }
 
 // noteTrials notes which addresses are announced for the first time. A node that is settling hears of old claims for the first time, and
@@ -60,11 +66,33 @@ func (r *round) noteTrials() {
 	}
 }
 
+// noteMoved notes for which addresses this node has other interfaces than at the last decision.
+func (r *round) noteMoved() {
+	maps.DeleteFunc(r.moved, func(_ netip.Addr, since time.Time) bool { return r.Now.Sub(since) >= newSegmentTime })
+	before := r.kept.contests
+	if sameContests(before, r.contests) {
+		return
+	}
+	for i := range r.contests {
+		contest := &r.contests[i]
+		for len(before) > 0 && before[0].Addr.Less(contest.Addr) {
+			before = before[1:]
+		}
+		if len(before) > 0 && before[0].Addr == contest.Addr && before[0].Segment != contest.Segment && contest.Segment != 0 {
+			if r.moved == nil {
+				r.moved = map[netip.Addr]time.Time{}
+			}
+			r.moved[contest.Addr] = r.Now
+		}
+	}
+}
+
 // onTrial reports whether another host may still turn out to use an address of a claim. One that is shared is not left to it, since
 // the other nodes would go on.
 func (r *round) onTrial(contest Contest, claim Claim) bool {
 	_, tried := r.trials.trials[contest.Addr]
-	return tried && claim.Announced && !contest.Shared
+	_, moved := r.moved[contest.Addr]
+	return (tried || moved) && claim.Announced && !contest.Shared
 }
 
 // left reports whether this node has left an address to another host that uses it.

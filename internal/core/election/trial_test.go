@@ -102,3 +102,32 @@ func TestTrial_WhatIsLeftToAnotherHostIsNotMarked(t *testing.T) {
 		t.Errorf("when it is free it is claimed as %+v", s.last.Claims)
 	}
 }
+
+// An advertisement was edited, and the address moves to a node on another segment, where nobody has announced it.
+func TestTrial_AnAddressThatMovesToAnotherSegmentIsOne(t *testing.T) {
+	of := func(segment int, candidate string) []Contest {
+		return []Contest{{Addr: addr(0), Group: NewGroup([]Candidate{NewCandidate(candidate, 0)}), HasInterface: segment != 0, Segment: segment}}
+	}
+	for name, c := range map[string]struct {
+		before  int
+		dies    time.Duration
+		onTrial bool
+	}{
+		"this node had no interface for it":      {0, sec, true},
+		"it had another one":                     {2, sec, true},
+		"it had the same":                        {1, sec, false},
+		"it has had the interface for some time": {2, sec + newSegmentTime, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newFixture(t, 0, of(c.before, "n1"), alive(2), held(0, 1)).at(0).want()
+			s.contests = of(1, "n1")
+			s.at(sec).want()
+			s.contests = of(1, "n0")
+			s.at(c.dies)
+			for at := c.dies; len(s.last.Hold) == 0 && at < c.dies+2*sec; at += 50 * ms {
+				s.at(at)
+			}
+			s.want(0).wantTrial(c.onTrial)
+		})
+	}
+}
