@@ -87,6 +87,10 @@ const ReasonFailsOnMostNodes = "FailsOnMostNodes"
 // transition is when that was first seen.
 const ReasonPoolMissing = "PoolMissing"
 
+// ReasonAddressConflict is the reason of ConditionAnnounced when another host uses an address. Speakers that know nothing of that yet, since
+// all have been restarted, look for that host for longer.
+const ReasonAddressConflict = "AddressConflict"
+
 // ReasonSpeakerGone is the reason of ConditionReady of a Speaker, which is Unknown then, when the speaker is gone though its node is
 // ready. The controller writes it, and the speaker overwrites it when it is back.
 const ReasonSpeakerGone = "SpeakerGone"

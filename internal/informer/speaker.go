@@ -50,9 +50,9 @@ func announcedService(from *corev1.Service) *lb.Service {
 }
 
 // sameButText reports whether two versions of a Service differ in nothing but the conditions that are for people. The first time that the
-// controller writes them the Service becomes managed.
+// controller writes them the Service becomes managed. Whether an address is disputed counts for who comes to hold it next, so it is read then.
 func sameButText(before, now *lb.Service) bool {
 	same := *before
-	same.Version, same.Managed = now.Version, now.Managed
+	same.Version, same.Managed, same.Disputed = now.Version, now.Managed, now.Disputed
 	return reflect.DeepEqual(&same, now)
 }

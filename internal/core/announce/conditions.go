@@ -46,7 +46,7 @@ var (
 		Remedy: "If it stays so, look at the log of the speakers that may hold it; kubectl daymark explain address names them.",
 	}
 	ReasonAddressConflict = reason.Reason{
-		Name: "AddressConflict", Meaning: "Another host uses the address: one outside the cluster, or a node without its speaker. The status says whether the cluster announces it all the same.",
+		Name: v1beta1.ReasonAddressConflict, Meaning: "Another host uses the address: one outside the cluster, or a node without its speaker. The status says whether the cluster announces it all the same.",
 		Remedy: "Take the address from that host, or out of the pool.",
 	}
 )

@@ -72,7 +72,7 @@ func (c *contested) of(d *demand) Contest {
 	}
 	return Contest{election.Contest{
 		Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number, Shared: here.shared,
-	}, here.interfaces, here.detection, c.proxied[d.addr], here.draining}
+	}, here.interfaces, here.detection, c.proxied[d.addr], d.disputed, here.draining}
 }
 
 // update returns what contest does, given that the members are the same, and that nothing has changed of the Services at other addresses
@@ -126,5 +126,5 @@ func (c *contested) unheldTexts() []string { return slices.Sorted(maps.Values(c.
 // same reports whether two are equal.
 func (c *Contest) same(other *Contest) bool {
 	return c.Contest == other.Contest && slices.Equal(c.Interfaces, other.Interfaces) && c.Detection == other.Detection &&
-		c.KernelsAnswer == other.KernelsAnswer && c.Draining == other.Draining
+		c.KernelsAnswer == other.KernelsAnswer && c.Disputed == other.Disputed && c.Draining == other.Draining
 }

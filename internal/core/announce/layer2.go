@@ -138,6 +138,8 @@ type demand struct {
 	matches advertisementSet
 	// by the Services that share the address and can be served.
 	by []demanding
+	// disputed: one of all its Services says that another host uses an address.
+	disputed bool
 	// ranks of the nodes for all of them; nil: all nodes are alike.
 	ranks *election.Ranks
 }
@@ -171,6 +173,7 @@ func (r *rules) demands(near *nearness) []demand {
 			}
 			d := &demands[i]
 			d.matches = d.matches.union(matches)
+			d.disputed = d.disputed || s.Disputed
 			if r.askAddress(a, true) == nil {
 				d.by = append(d.by, demanding{service: s, matches: matches})
 			}

@@ -46,6 +46,8 @@ type Contest struct {
 	Detection v1beta1.ConflictDetection
 	// KernelsAnswer as in Layer2Address.
 	KernelsAnswer bool
+	// Disputed: the controller has last heard that another host uses the address, or another one of its Service.
+	Disputed bool
 	// Draining is how long connections are passed on after a move, as the longest of the advertisements says; 0: they are not.
 	Draining time.Duration
 }
@@ -100,7 +102,7 @@ func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2
 		}
 		c := &p.Contests[i]
 		addresses = append(addresses, Layer2Address{
-			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Withheld: hold.Withheld, OnTrial: hold.OnTrial,
+			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Withheld: hold.Withheld || hold.First && c.Disputed, OnTrial: hold.OnTrial,
 			Detection: c.Detection, KernelsAnswer: c.KernelsAnswer, Sharing: ways.sharing(c, hold.Shares, holder),
 		})
 	}
@@ -115,8 +117,8 @@ type Layer2Address struct {
 	// Probe: no node has announced it before, so the executor looks for a foreign owner first. It counts only when the
 	// address is new to the executor. Without it, as in a hand-over between nodes, the address is announced at once.
 	Probe bool
-	// Withheld: another node has probed it before and had not announced it. A foreign owner that answers slowly, or not every time, is waited
-	// for. It counts like Probe.
+	// Withheld: another node has probed it before and had not announced it, or the Service says that another host uses it. A foreign owner
+	// that answers slowly, or not every time, is waited for. It counts like Probe.
 	Withheld bool
 	// OnTrial: another node has announced it a moment ago, for the first time. It is announced at once, and left to a foreign owner that
 	// turns out to have it. It counts only when the address is new to the executor.

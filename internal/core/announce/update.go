@@ -248,7 +248,7 @@ func (r *route) same(other *route) bool { return *r == *other }
 
 // same reports whether two are equal, but for what they remember.
 func (d *demand) same(other *demand) bool {
-	return d.addr == other.addr && d.matches == other.matches && d.ranks == other.ranks &&
+	return d.addr == other.addr && d.matches == other.matches && d.ranks == other.ranks && d.disputed == other.disputed &&
 		slices.EqualFunc(d.by, other.by, func(a, b demanding) bool { return a.service == b.service && a.matches == b.matches })
 }
 

@@ -80,6 +80,8 @@ type Service struct {
 	Finalizer bool
 	// Managed: a controller of Daymark has written its conditions into the status.
 	Managed bool
+	// Disputed: the conditions say that another host uses an address, which is not announced for that reason.
+	Disputed bool
 
 	// Requested addresses, in the given order; nil when RequestError is not nil.
 	Requested []netip.Addr
@@ -183,6 +185,8 @@ func (s *Service) parseRequest(from *corev1.Service) {
 func (s *Service) ReadConditions(conditions []metav1.Condition) {
 	s.Provenance = ParseProvenance(conditions)
 	s.Managed = conditionOf(conditions, v1beta1.ConditionAddressAssigned) != nil
+	announced := conditionOf(conditions, v1beta1.ConditionAnnounced)
+	s.Disputed = announced != nil && announced.Status == metav1.ConditionFalse && announced.Reason == v1beta1.ReasonAddressConflict
 }
 
 // ParseVersion returns a resourceVersion as a number that grows (KEP-5504). What is no number counts as newer than all others.

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 func TestParseService_Requests(t *testing.T) {
@@ -95,5 +97,17 @@ func TestParseService_TrafficDistribution(t *testing.T) {
 	}
 	if got := ParseService(&corev1.Service{}).Distribution; got != Anywhere {
 		t.Errorf("without the field it is %d", got)
+	}
+}
+
+func TestParseService_Disputed(t *testing.T) {
+	for reason, want := range map[string]bool{v1beta1.ReasonAddressConflict: true, "NoHolder": false} {
+		for _, status := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} {
+			var from corev1.Service
+			from.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionAnnounced, Status: status, Reason: reason}}
+			if got := ParseService(&from).Disputed; got != (want && status == metav1.ConditionFalse) {
+				t.Errorf("Announced is %s, %s: disputed %v", status, reason, got)
+			}
+		}
 	}
 }
