@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -18,11 +19,15 @@ import (
 	"github.com/daymark-lb/daymark/release/krew"
 	"github.com/daymark-lb/daymark/release/licenses"
 	"github.com/daymark-lb/daymark/release/manifests"
+	"github.com/daymark-lb/daymark/release/sign"
 	"github.com/daymark-lb/daymark/release/source"
 )
 
 // defaultPrefix is what the names of images in config/ begin with.
 const defaultPrefix = "ghcr.io/daymark-lb"
+
+// prefix is a registry, by name or by address, and a path in it.
+var prefix = regexp.MustCompile(`^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
 
 // options of make.
 type options struct {
@@ -70,7 +75,7 @@ func makeAll(ctx context.Context, o options, out io.Writer) error {
 	if m.tree, err = source.Read(ctx, o.root); err != nil {
 		return err
 	}
-	if err := m.tree.Check(o.version); err != nil {
+	if err := errors.Join(m.tree.Check(o.version), o.check()); err != nil {
 		return err
 	}
 	if err := prepare(o.out); err != nil {
@@ -84,6 +89,18 @@ func makeAll(ctx context.Context, o options, out io.Writer) error {
 		fmt.Fprintf(out, "  ✓ %-10s %v\n", step.name, time.Since(begin).Round(time.Millisecond))
 	}
 	return nil
+}
+
+// check reports what would end a release only after all programs have been compiled.
+func (o options) check() error {
+	if !prefix.MatchString(o.prefix) {
+		return fmt.Errorf("the images' names cannot begin with %q: name a registry and a path, as ghcr.io/daymark-lb", o.prefix)
+	}
+	if o.key == "" {
+		return nil
+	}
+	_, err := sign.Read(o.key)
+	return err
 }
 
 // prepare makes the folder, and refuses one with something in it: the checksums list all that is there.

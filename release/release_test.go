@@ -13,6 +13,7 @@ import (
 
 	"github.com/daymark-lb/daymark/release/build"
 	"github.com/daymark-lb/daymark/release/checksum"
+	"github.com/daymark-lb/daymark/release/source"
 )
 
 const version = "v1.2.3"
@@ -181,6 +182,53 @@ func TestRelease_RefusesWhatCannotBeMadeAgain(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// Who makes a release twice and compares may write both into the checkout.
+func TestRelease_OneThatWasMadeBeforeIsNoChange(t *testing.T) {
+	checkout := t.TempDir()
+	script := `git init -q && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m a &&
+		mkdir -p "out/first one/bin" && cd "out/first one" && touch SHA256SUMS provenance.intoto.json bin/speaker`
+	command := exec.Command("sh", "-c", script)
+	command.Dir = checkout
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, more := range []string{"", "out/beside", "SHA256SUMS", "provenance.intoto.json"} {
+		if more != "" {
+			if err := os.WriteFile(filepath.Join(checkout, more), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tree, err := source.Read(t.Context(), checkout); err != nil || tree.Dirty != (more != "") {
+			t.Errorf("with %q beside, it has changes: %t, %v", more, tree.Dirty, err)
+		}
+	}
+}
+
+// What takes minutes to come to light is asked first.
+func TestRelease_RefusesPrefixesAndKeysAtOnce(t *testing.T) {
+	folder := t.TempDir()
+	command := exec.Command("sh", "-c", `git init -q && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m a`)
+	command.Dir = folder
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, prefix := range []string{"", "GHCR.io/Daymark", "ghcr.io/x/", "https://ghcr.io/x"} {
+		o := options{root: folder, out: filepath.Join(folder, "dist"), version: version, prefix: prefix}
+		if err := makeAll(t.Context(), o, t.Output()); err == nil || !strings.Contains(err.Error(), "the images' names cannot begin with") {
+			t.Errorf("with the prefix %q: %v", prefix, err)
+		}
+	}
+	o := options{root: folder, out: filepath.Join(folder, "dist"), version: version, prefix: defaultPrefix, key: filepath.Join(folder, "none")}
+	if err := makeAll(t.Context(), o, t.Output()); err == nil || !strings.Contains(err.Error(), "read the key") {
+		t.Errorf("with a key that is not there: %v", err)
+	}
+	for _, platforms := range []string{"linux/amd64,linux/amd64", "darwin/arm64"} {
+		if _, err := build.Parse(platforms); err == nil {
+			t.Errorf("%s are taken", platforms)
+		}
 	}
 }
 

@@ -39,7 +39,13 @@ func Parse(text string) ([]Platform, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("there is no platform %q; there are %v", word, All)
 		}
+		if slices.Contains(platforms, All[i]) {
+			return nil, fmt.Errorf("the platform %s is named twice", word)
+		}
 		platforms = append(platforms, All[i])
+	}
+	if !slices.ContainsFunc(platforms, func(p Platform) bool { return p.OS == "linux" }) {
+		return nil, fmt.Errorf("%s has no platform with linux, for which the images are: add one, as linux/amd64", text)
 	}
 	return platforms, nil
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,11 +42,36 @@ func Read(ctx context.Context, root string) (Tree, error) {
 	if err != nil {
 		return Tree{}, fmt.Errorf("read the time of the commit: %w", err)
 	}
-	changes, err := git(ctx, root, "status", "--porcelain")
+	status, err := git(ctx, root, "status", "--porcelain", "-z", "--untracked-files=all")
 	if err != nil {
 		return Tree{}, err
 	}
-	return Tree{Root: root, Commit: commit, Dirty: changes != "", Time: time.Unix(seconds, 0).UTC()}, nil
+	return Tree{Root: root, Commit: commit, Dirty: changed(status), Time: time.Unix(seconds, 0).UTC()}, nil
+}
+
+// made are two files that are in the folder of every release. Nothing of it is compiled into another.
+var made = [2]string{"SHA256SUMS", "provenance.intoto.json"}
+
+// changed reports whether git's status names anything but releases that were made in the checkout before: the second one of a commit has to
+// be the same as the first, wherever that was written.
+func changed(status string) bool {
+	const untracked = "?? "
+	seen := map[string]int{}
+	paths := strings.FieldsFunc(status, func(r rune) bool { return r == 0 })
+	for _, p := range paths {
+		folder, file := path.Split(strings.TrimPrefix(p, untracked))
+		if folder != "" && strings.HasPrefix(p, untracked) && slices.Contains(made[:], file) {
+			seen[folder]++
+		}
+	}
+	return slices.ContainsFunc(paths, func(p string) bool {
+		for folder, files := range seen {
+			if files == len(made) && strings.HasPrefix(p, untracked+folder) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Revision is what a program says of its commit: the hash, with "-dirty" behind it when the checkout had changes.
