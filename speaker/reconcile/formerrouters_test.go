@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +18,7 @@ func TestLoop_SessionWithAGatewayThatIsGoneOutlivesTheProcess(t *testing.T) {
 	}{
 		{"nothing was reported", "", ""},
 		{"a router", "192.0.2.1", "router/192.0.2.1"},
-		{"a router of the other family", "2001:db8::1", ""},
+		{"a router of the other family, which may be meant", "2001:db8::1", "router/2001:db8::1"},
 		{"nonsense", "router", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -33,12 +34,15 @@ func TestLoop_SessionWithAGatewayThatIsGoneOutlivesTheProcess(t *testing.T) {
 				for i := range f.bgp.desired {
 					if s := &f.bgp.desired[i]; s.Address.IsValid() && s.Problem == "" {
 						got += s.Name
+						if want := []lb.Family{lb.FamilyOf(s.Address)}; !slices.Equal(s.Families, want) {
+							t.Errorf("families %v, want %v", s.Families, want)
+						}
 					}
 				}
 				if got != row.want {
 					t.Errorf("sessions %q, want %q", got, row.want)
 				}
-				f.bgp.status = []bgp.Status{{Name: "router/192.0.2.1", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPActive}}
+				f.bgp.status = []bgp.Status{{Name: "router/" + row.reported, Peer: "router", Address: row.reported, State: v1beta1.BGPActive}}
 			}
 		})
 	}

@@ -391,7 +391,7 @@ func familiesOf(peer *lb.Peer, addr netip.Addr) []lb.Family {
 	switch {
 	case len(peer.Families) > 0:
 		return peer.Families
-	case peer.GatewayFamily != 0:
+	case peer.GatewayFamily != 0 && !addr.IsValid():
 		return []lb.Family{peer.GatewayFamily}
 	case addr.IsValid() && (peer.Interface == "" || !addr.IsLinkLocalUnicast()):
 		return []lb.Family{lb.FamilyOf(addr)}

@@ -45,11 +45,12 @@ func (r *rules) goesOn(s Session, router netip.Addr, peer *lb.Peer, n *lb.Node, 
 	return s
 }
 
-// formerGateways are sessions with the gateways of a family that the node had. While it has others, they are there for the first pass of a
-// speaker alone, as SessionMemory may keep them.
+// formerGateways are sessions with the gateways that the node had: of the peer's family, and while it has none of that, of the other one, too, for
+// the peer may name a family by mistake. While the node has others, they are there for the first pass of a speaker alone, as SessionMemory may keep
+// them.
 func (r *rules) formerGateways(base Session, peer *lb.Peer, n *lb.Node, others []Session) (former []Session) {
 	for _, router := range r.world.FormerRouters[peer.Name] {
-		if lb.FamilyOf(router) != peer.GatewayFamily || slices.ContainsFunc(others, func(s Session) bool { return s.Address == router }) {
+		if len(others) > 0 && lb.FamilyOf(router) != peer.GatewayFamily || slices.ContainsFunc(others, func(s Session) bool { return s.Address == router }) {
 			continue
 		}
 		session := r.goesOn(base, router, peer, n, fmt.Sprintf("%s is no %s default gateway of the node any more", router, peer.GatewayFamily))
