@@ -206,6 +206,9 @@ func testProfileThatIsUsedStill(t *testing.T, c *testCluster, profile *v1beta1.B
 	must(t, c.Status().Update(t.Context(), peer))
 	peer.Spec.BFDProfile = ""
 	must(t, c.Update(t.Context(), peer))
+	c.deletable(t, profile) // nobody has said yet that the edit is not accepted
+	peer.Status.ObservedGeneration = peer.Generation
+	must(t, c.Status().Update(t.Context(), peer))
 	c.refused(t, profile, `BGPPeer tor goes on as before it was edited, with BFDProfile fast: set its annotation daymark.io/allow-deletion to "true"`)
 	peer.Status.Accepted.Spec.BFDProfile = ""
 	must(t, c.Status().Update(t.Context(), peer))
