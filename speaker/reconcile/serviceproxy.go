@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -59,6 +60,7 @@ func (l *Loop) judgeProxies(seen *snapshot, now time.Time) {
 	p.read = true
 	unhealthy := map[string]bool{}
 	in := proxyhealth.Input{Now: now, Check: seen.proxy.Check, OthersKnown: seen.view.Known, Before: proxyMemory(p.status, l.cfg.BootID)}
+	in.Before.Withdrawn = in.Before.Worked && attractedNothing(seen.own)
 	for node, peer := range seen.view.Peers {
 		if node == l.cfg.Node {
 			continue
@@ -101,6 +103,15 @@ func (p *serviceProxy) update(in proxyhealth.Input, result proxycheck.Result, bo
 func proxyMemory(said v1beta1.SpeakerServiceProxy, bootID string) proxyhealth.Memory {
 	sameBoot := said.BootID != "" && said.BootID == bootID
 	return proxyhealth.Memory{Seen: said.URL != "", Worked: said.URL != "" && sameBoot, NotFound: said.URL == "" && sameBoot}
+}
+
+// attractedNothing reports whether a Speaker object says that its node attracts nothing because of its service proxy.
+func attractedNothing(own *v1beta1.Speaker) bool {
+	if own == nil {
+		return false
+	}
+	c := meta.FindStatusCondition(own.Status.Conditions, v1beta1.ConditionServiceProxyUnhealthy)
+	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == v1beta1.ReasonAttractsNothing
 }
 
 // condition says what the service proxy means for the node; false: what was said before stands, because what is now may pass.

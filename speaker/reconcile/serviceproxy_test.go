@@ -132,16 +132,20 @@ func TestLoop_WaitsForTheFirstAnswerOfTheProxy(t *testing.T) {
 func TestLoop_RemembersTheProxyOverRestarts(t *testing.T) {
 	for name, test := range map[string]struct {
 		said      v1beta1.SpeakerServiceProxy
+		reason    string
 		announces bool
 	}{
-		"it worked in this boot":      {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b2"}, true},
-		"it worked in an earlier one": {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b1"}, false},
-		"there was none":              {v1beta1.SpeakerServiceProxy{BootID: "b2"}, true},
-		"nothing is known":            {v1beta1.SpeakerServiceProxy{}, false},
+		"it worked in this boot":                       {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b2"}, "Works", true},
+		"it worked in this boot, and failed":           {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b2"}, v1beta1.ReasonAttractsNothing, false},
+		"it worked in this boot, and failed with most": {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b2"}, v1beta1.ReasonFailsOnMostNodes, true},
+		"it worked in an earlier one":                  {v1beta1.SpeakerServiceProxy{URL: proxyURL, BootID: "b1"}, v1beta1.ReasonAttractsNothing, false},
+		"there was none":                               {v1beta1.SpeakerServiceProxy{BootID: "b2"}, "NotFound", true},
+		"nothing is known":                             {v1beta1.SpeakerServiceProxy{}, "Works", false},
 	} {
 		f := newFixture(t)
 		f.cfg.BootID = "b2"
 		f.reported = &v1beta1.Speaker{Status: v1beta1.SpeakerStatus{ServiceProxy: test.said}}
+		f.reported.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionServiceProxyUnhealthy, Status: metav1.ConditionTrue, Reason: test.reason}}
 		f.gossip.view.Known = false
 		f.proxy = proxycheck.Result{Check: proxyhealth.Absent, Text: "nothing listens"}
 		if f.pass(t); f.announcesByBGP() != test.announces {

@@ -67,6 +67,9 @@ func (j *Judge) Update(in Input) Verdict {
 	}
 	if j.began.IsZero() {
 		j.began, j.changed, j.memory = in.Now, in.Now, in.Before
+		if in.Before.Withdrawn {
+			j.state = Withdrawn // as long as it does not work
+		}
 	}
 	j.observe(in)
 	if j.works {

@@ -80,6 +80,21 @@ func TestJudge_AfterARestartOfTheSpeaker(t *testing.T) {
 	n.expects(Absent, 0, Fails)
 }
 
+// A node that was withdrawn is not taken back because its speaker restarts, unless the proxy works or most fail by now.
+func TestJudge_AfterARestartOfASpeakerThatAttractedNothing(t *testing.T) {
+	withdrawn := Memory{Seen: true, Worked: true, Withdrawn: true}
+	n := newNode(t, withdrawn, Works, Works)
+	n.input.OthersKnown = false
+	n.expects(Absent, 0, Withdrawn)
+	n.input.OthersKnown = true
+	n.expects(Failing, time.Hour, Withdrawn)
+	n.expects(Working, 0, Works)
+	newNode(t, withdrawn, Works, Works).expects(Working, 0, Works)
+	n = newNode(t, withdrawn, Fails, Fails)
+	n.expects(Absent, 9*time.Second, Withdrawn)
+	n.expects(Absent, time.Second, FailsOnMost)
+}
+
 func TestJudge_ProxyThatNoNodeHas(t *testing.T) {
 	for name, others := range map[string][]State{"alone": nil, "as the others": {NotFound, NotFound}, "others do not tell": {NotChecked, 200}} {
 		n := newNode(t, Memory{}, others...)

@@ -65,6 +65,8 @@ type Memory struct {
 	Worked bool
 	// NotFound means: it was found, since the node booted, that no node has one.
 	NotFound bool
+	// Withdrawn: it has worked since the node booted, and the node attracted nothing, since it did not any more.
+	Withdrawn bool
 }
 
 // Ports says whose the health-check ports are.
