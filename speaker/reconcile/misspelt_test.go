@@ -28,7 +28,9 @@ func misspelt() peerEdits {
 		"routers":              from(&v1beta1.PeerFrom{NodeAnnotation: "example.com/word"}),
 		"source interface":     func(s *v1beta1.BGPPeerSpec) { s.SourceFrom = &v1beta1.SourceFrom{Interface: "etth0"} },
 		"source annotation":    func(s *v1beta1.BGPPeerSpec) { s.SourceFrom = &v1beta1.SourceFrom{NodeAnnotation: "example.com/none"} },
-		"router ID":            func(s *v1beta1.BGPPeerSpec) { s.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: "example.com/none"} },
+		"router ID": func(s *v1beta1.BGPPeerSpec) {
+			s.RouterIDFrom = &v1beta1.RouterIDFrom{NodeAnnotation: "example.com/none"}
+		},
 	}
 }
 
