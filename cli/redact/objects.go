@@ -51,14 +51,21 @@ func (w *walk) named(fields map[string]any, kind string) {
 // nameKeys are fields with names, and of what.
 var nameKeys = map[string]string{
 	"namespace": "namespace", "namespaces": "namespace", "nodeName": "node", "node": "node", "standsInFor": "node", "sharedBy": "node", "hostname": "host",
-	"externalName": "host", "zone": "zone", "ipAddressPools": "pool", "peers": "peer", "peer": "peer", "bfdProfile": "profile",
+	"hostnames": "host", "externalName": "host", "zone": "zone", "ipAddressPools": "pool", "peers": "peer", "peer": "peer", "bfdProfile": "profile",
+	"targetPort": "port", "serviceAccountName": "account", "serviceAccount": "account", "secretName": "secret", "vrf": "vrf", "claimName": "claim",
+	"generateName": "object", "reportingInstance": "instance",
 }
 
 // references are fields that hold the name of an object, and of which kind, if they do not say so.
 var references = map[string]string{
 	"targetRef": "", "regarding": "", "related": "", "ownerReferences": "", "serviceRef": "service", "passwordSecret": "secret",
-	"communities": "community", "imagePullSecrets": "secret",
+	"communities": "community", "imagePullSecrets": "secret", "ports": "port", "secretKeyRef": "secret", "secretRef": "secret",
+	"configMapKeyRef": "configmap", "configMapRef": "configmap", "configMap": "configmap",
+	"secret": "secret", "volumes": "volume", "volumeMounts": "volume",
 }
+
+// keysOf are references with a key of their object.
+var keysOf = map[string]bool{"passwordSecret": true, "secretKeyRef": true, "configMapKeyRef": true}
 
 // texts are fields for people.
 var texts = map[string]bool{"message": true, "note": true, "lastError": true, "warning": true, "withdrawn": true, "fieldPath": true}
@@ -85,7 +92,7 @@ func (w *walk) inner(key string, fields map[string]any) {
 	case key == "annotations":
 		w.annotations(fields)
 		return
-	case key == "labels" || key == "matchLabels" || (key == "selector" || key == "nodeSelector") && allTexts(fields):
+	case key == "labels" || key == "matchLabels" || key == "deprecatedTopology" || (key == "selector" || key == "nodeSelector") && allTexts(fields):
 		w.labels(fields)
 		return
 	case key == "spec":
@@ -94,14 +101,41 @@ func (w *walk) inner(key string, fields map[string]any) {
 		delete(fields, "digest") // of the addresses as they are
 	case key == "matchExpressions" || key == "taints" || key == "tolerations":
 		w.requirement(fields)
+	case keysOf[key]:
+		if text, ok := fields["key"].(string); ok {
+			fields["key"] = w.visit(name, "key", text)
+		}
 	}
 	if kind, is := references[key]; is {
-		if said, ok := fields["kind"].(string); ok {
+		if said, ok := fields["kind"].(string); ok && kind == "" {
 			kind = kindOf(said)
+			if version, _ := fields["apiVersion"].(string); ofSomebody(version) {
+				kind = "owner"
+			}
 		}
 		w.named(fields, kind)
 	}
+	if key == "ownerReferences" {
+		w.owner(fields)
+	}
 	w.fields(key, fields)
+}
+
+// ofSomebody says whether a version is of kinds that Kubernetes and Daymark have not.
+func ofSomebody(version string) bool {
+	group, _, _ := strings.Cut(version, "/")
+	return strings.Contains(group, ".") && !wellKnown(group)
+}
+
+// owner of an object: a kind that somebody has defined says who it is.
+func (w *walk) owner(fields map[string]any) {
+	version, _ := fields["apiVersion"].(string)
+	kind, _ := fields["kind"].(string)
+	if !ofSomebody(version) {
+		return
+	}
+	fields["apiVersion"] = w.visit(labelKey, "", version)
+	fields["kind"] = w.visit(name, "kind", kind)
 }
 
 // done are the fields that were visited before the others.
@@ -111,7 +145,7 @@ func done(parent, key string) bool {
 	case "name":
 		return reference || parent == "metadata"
 	case "key", "values", "value":
-		return parent == "matchExpressions" || parent == "taints" || parent == "tolerations"
+		return keysOf[parent] && key == "key" || parent == "matchExpressions" || parent == "taints" || parent == "tolerations"
 	}
 	return false
 }
@@ -138,6 +172,8 @@ func (w *walk) text(key, text string) string {
 		return w.visit(name, "host", host) + w.visit(field, "", text[len(host):])
 	case key == "nodeAnnotation":
 		return w.visit(annotationKey, "", text)
+	case key == "finalizers" || key == "appProtocol" && strings.Contains(text, "/"):
+		return w.visit(labelKey, "", text)
 	case key == "image" || key == "imageID":
 		return w.image(text)
 	case key == "args" || key == "command":

@@ -285,3 +285,77 @@ func TestObject_HasNoShutdownMessageOfARouter(t *testing.T) {
 		}
 	}
 }
+
+// TestObject_HasNoNamesInFieldsBesideItsOwn: of ports, accounts, Secrets, volumes, kinds of somebody.
+func TestObject_HasNoNamesInFieldsBesideItsOwn(t *testing.T) {
+	const text = `
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: web
+    generateName: acme-gen-
+    finalizers: [acme.example/finalizer, service.kubernetes.io/load-balancer-cleanup]
+    ownerReferences: [{apiVersion: acme.example/v1, kind: AcmeShop, name: acme-shop, uid: u}, {apiVersion: apps/v1, kind: Deployment, name: acme-app, uid: u}]
+  spec: {ports: [{name: acme-port, port: 80, targetPort: acme-target, appProtocol: acme.example/rpc}, {name: http, port: 81, targetPort: 8080, appProtocol: kubernetes.io/h2c}]}
+- apiVersion: discovery.k8s.io/v1
+  kind: EndpointSlice
+  metadata: {name: web-1}
+  addressType: IPv4
+  endpoints: [{addresses: [10.0.0.1], deprecatedTopology: {acme-topology: acme-rack}}]
+  ports: [{name: acme-port, port: 8080}]
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: daymark-speaker-x}
+  spec:
+    serviceAccountName: acme-account
+    hostAliases: [{ip: 192.0.2.1, hostnames: [acme-host]}]
+    volumes: [{name: acme-volume, secret: {secretName: acme-secret}}, {name: v, configMap: {name: acme-map}}, {name: w, persistentVolumeClaim: {claimName: acme-claim}}]
+    containers: [{name: speaker, env: [{name: KEY, valueFrom: {secretKeyRef: {name: acme-other, key: acme-key}}}], volumeMounts: [{name: acme-volume, mountPath: /x}]}]
+- apiVersion: daymark.io/v1beta1
+  kind: BGPPeer
+  metadata: {name: tor}
+  spec: {vrf: acme-vrf, passwordSecret: {name: acme-password, key: acme-entry}}
+- apiVersion: events.k8s.io/v1
+  kind: Event
+  metadata: {name: e}
+  reportingInstance: acme-instance
+  note: acme-port of acme-shop has no endpoint of acme-account
+`
+	all, err := source.Read("x", strings.NewReader(text), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	survey := NewSurvey("daymark-system")
+	for _, item := range all.Items {
+		if err := survey.AddObject(item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	redactor, err := survey.Redactor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written bytes.Buffer
+	for _, item := range all.Items {
+		other, err := redactor.Object(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.NewEncoder(&written).Encode(other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range strings.Split(written.String(), ",") {
+		if strings.Contains(strings.ToLower(line), "acme") {
+			t.Error(line)
+		}
+	}
+	for _, stays := range []string{`"name":"http"`, "service.kubernetes.io/load-balancer-cleanup", "kubernetes.io/h2c", `"kind":"Deployment"`, `"targetPort":8080`} {
+		if !strings.Contains(written.String(), stays) {
+			t.Errorf("%s does not stay in\n%s", stays, written.String())
+		}
+	}
+}

@@ -93,7 +93,7 @@ var ordinaryWords = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(`
 		default kube-system kube-public kube-node-lease kubernetes kube-proxy kube-dns coredns kube cluster system
-		daymark controller speaker gossip metrics health gossip-tcp gossip-udp tcp udp sctp http https arp ndp bgp bfd ipv4 ipv6
+		daymark controller speaker gossip metrics health password gossip-tcp gossip-udp tcp udp sctp http https arp ndp bgp bfd ipv4 ipv6
 		node nodes pod pods service services namespace namespaces pool pools peer peers address addresses router routers session sessions
 		advertisement advertisements holder leader member members name kind status reason message type key value label event endpoint
 		true false auto fast slow wan lan local external internal info debug warn error text json linux windows amd64 arm64 host client
