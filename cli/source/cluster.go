@@ -186,7 +186,12 @@ func (c *cluster) list(ctx context.Context, reader client.Reader, q Query) ([]ru
 	var all []runtime.Object
 	for {
 		into := q.Kind.list()
-		if err := c.chunk(ctx, reader, into, options); err != nil {
+		err := c.chunk(ctx, reader, into, options)
+		if apierrors.IsResourceExpired(err) && options.Continue != "" { // etcd was compacted in between: all of it at once, as of now
+			all, options.Continue, options.Limit = nil, "", 0
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		items, err := meta.ExtractList(into)
