@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -127,10 +128,23 @@ func (t *trial) create(ctx context.Context) error {
 	if t.pod == nil {
 		return nil
 	}
-	if err := t.make(ctx, t.pod); err != nil {
+	err := t.make(ctx, t.pod)
+	if apierrors.IsForbidden(err) { // A quota, or a policy, may want to be told what it takes. Where none does, a LimitRange says so itself.
+		t.pod.Spec.Containers[0].Resources = resources()
+		err = t.make(ctx, t.pod)
+	}
+	if err != nil {
 		return fmt.Errorf("make the Pod: %w", err)
 	}
 	return nil
+}
+
+// resources that the Pod takes, and may.
+func resources() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
+		Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
+	}
 }
 
 // make an object, and remember that it may be there: it is not where the API server has refused to make it.
