@@ -73,7 +73,11 @@ func (e *edit) subject(d *unstructured.Unstructured) (of identity, depends bool)
 	ours := d.GroupVersionKind().Group == v1beta1.GroupVersion.Group // of an unknown version or kind it is said
 	depends = (i >= 0 || ours) && of.kind != source.Speakers.Kind
 	if !depends {
-		e.ignored = append(e.ignored, of.String())
+		told := of
+		if i < 0 && slices.ContainsFunc(source.World, func(kind source.Kind) bool { return kind.Kind == of.kind }) { // another provider's
+			told.kind = strings.TrimSuffix(of.kind+"."+d.GroupVersionKind().Group, ".")
+		}
+		e.ignored = append(e.ignored, told.String())
 	}
 	e.kinds[of.kind] = e.kinds[of.kind] || depends
 	return of, depends

@@ -40,3 +40,20 @@ func TestEdit_FamiliesFollowThePolicyOfAServiceThatExists(t *testing.T) {
 		}
 	}
 }
+
+// What is left out is not taken for an object of Daymark that has the same kind.
+func TestEdit_NamesTheGroupOfWhatItIgnores(t *testing.T) {
+	e := &edit{places: map[identity]int{}, kinds: map[string]bool{}}
+	for _, object := range []map[string]any{
+		{"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": map[string]any{"name": "lan"}},
+		{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web"}},
+		{"apiVersion": "daymark.io/v1beta1", "kind": "Speaker", "metadata": map[string]any{"name": "n1"}},
+	} {
+		if err := e.apply(t.Context(), &unstructured.Unstructured{Object: object}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"IPAddressPool.metallb.io lan", "Deployment web", "Speaker n1"}; !slices.Equal(e.ignored, want) {
+		t.Errorf("ignored are %q, want %q", e.ignored, want)
+	}
+}
