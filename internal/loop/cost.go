@@ -18,6 +18,10 @@ func (c *Cost) Observe(d time.Duration) {
 // Long reports whether a pass takes so long that whatever else this process has to do would be late on the same processor.
 func (c *Cost) Long() bool { return c.get() > time.Millisecond }
 
+// Interval is the time between two passes of ordinary wakes in a storm of them: a change may be seen so late, here and in other programs that see
+// the same.
+func (c *Cost) Interval() time.Duration { return min(defaultCostFactor*c.get(), MaxInterval) }
+
 // getter returns the function that gets the average; nil: it is not known.
 func (c *Cost) getter() func() time.Duration {
 	if c == nil {

@@ -309,3 +309,22 @@ func TestPacer_TextsLeaveAllTurns(t *testing.T) {
 		}
 	})
 }
+
+func TestCost_IntervalIsBounded(t *testing.T) {
+	var c Cost
+	if got := c.Interval(); got != 0 {
+		t.Errorf("before the first pass it is %v", got)
+	}
+	for range 100 {
+		c.Observe(5 * time.Millisecond)
+	}
+	if got := c.Interval(); got < 70*time.Millisecond || got > 80*time.Millisecond {
+		t.Errorf("with passes of 5 ms it is %v", got)
+	}
+	for range 100 {
+		c.Observe(time.Second)
+	}
+	if got := c.Interval(); got != MaxInterval {
+		t.Errorf("with passes of 1 s it is %v", got)
+	}
+}

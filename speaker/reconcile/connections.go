@@ -72,7 +72,7 @@ func (l *Loop) passOn(now time.Time, seen *snapshot, plan *announce.Plan, electe
 		return passing{wait: max(0, undecidedLimit-now.Sub(l.started))}
 	}
 	in := handover.Input{
-		Now: now, Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
+		Now: now, Behind: l.cost.Interval(), Node: l.cfg.Node, Addresses: m.addresses(&seen.view, plan, m.layer2(seen, plan, elected, l.cfg.Node)),
 		Peers: m.peers(seen, l.cfg.Node), Disturbed: m.disturbed(&seen.view, l.cfg.Node, used), Suspects: seen.view.Suspects,
 		Dead: func(node string) bool {
 			_, alive := seen.view.Peers[node]

@@ -22,7 +22,7 @@ const lingerTime = 3 * settleTime
 const RouteDelay = 300 * time.Millisecond
 
 // endpointDelay is the same where it is an endpoint that came or went, and the load is to follow the pods within 200 ms: all nodes see that
-// at the same time, and a router takes about 100 ms until it acts.
+// at the same time, and a router takes about 100 ms until it acts. Where nodes may be behind what they see, in a large cluster, it is as long as that.
 const endpointDelay = 50 * time.Millisecond
 
 // lostDelay is how long a node whose speaker has left must not answer until it is taken for switched off. It may be this node's own
@@ -47,6 +47,8 @@ type Memory struct {
 // Input is what a node knows at the time of a pass.
 type Input struct {
 	Now time.Time
+	// Behind is how long after a change of the objects nodes may see it, because others change as well.
+	Behind time.Duration
 	// Node that decides.
 	Node string
 	// Addresses that the cluster announces, in order of Addr, each once.

@@ -163,16 +163,18 @@ func TestMemory_WhatFollowsEndpointsWaitsForAMomentOnly(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		before, follow bool
-		want           time.Duration
+		behind, want   time.Duration
 	}{
-		{"an endpoint", true, true, endpointDelay},
-		{"it is drained, or drained no more", true, false, RouteDelay},
-		{"it is selected", false, true, RouteDelay},
+		{"an endpoint", true, true, 0, endpointDelay},
+		{"it is drained, or drained no more", true, false, 0, RouteDelay},
+		{"it is selected", false, true, 0, RouteDelay},
+		{"an endpoint in a large cluster", true, true, RouteDelay / 2, RouteDelay / 2},
+		{"an endpoint in a very large one", true, true, time.Second, RouteDelay},
 	} {
 		for _, joins := range []bool{true, false} {
 			m := &Memory{}
 			in := Input{
-				Now: start, Node: "n1", Dead: func(string) bool { return false },
+				Now: start, Behind: test.behind, Node: "n1", Dead: func(string) bool { return false },
 				Addresses: []Address{{Addr: moved, Holders: []string{"n1", "n2", "n3"}, Draining: draining, Follows: test.before}},
 			}
 			after := []string{"n2", "n3"}

@@ -132,7 +132,7 @@ func (t *track) change(in *Input, a *Address, all bool) {
 	was, is := slices.Contains(t.holders, in.Node), slices.Contains(a.Holders, in.Node)
 	until := in.Now.Add(RouteDelay)
 	if t.follows && a.Follows {
-		until = in.Now.Add(endpointDelay)
+		until = in.Now.Add(min(max(endpointDelay, in.Behind), RouteDelay))
 	}
 	t.follows = a.Follows
 	switch {
