@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables/expr"
+
 	"github.com/daymark-lb/daymark/internal/core/handover"
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -90,5 +92,23 @@ func TestRelay_AFloodOfOneAddressLeavesTheOthers(t *testing.T) {
 	send(other, some, flood+some)
 	if _, after := r.counters(1); after != before {
 		t.Errorf("%d of %d packets to the other address are dropped", after-before, some)
+	}
+}
+
+// The open connections of an address have room beside a flood of forged packets to it, up to the figure that docs/connections.md gives.
+func TestRules_AnAddressHasThreeQuartersOfTheLimit(t *testing.T) {
+	var limits []expr.Limit
+	for _, rule := range newTable(ipv4).passRules(DefaultRate) {
+		for _, e := range rule {
+			switch e := e.(type) {
+			case *expr.Dynset:
+				limits = append(limits, *e.Exprs[0].(*expr.Limit))
+			case *expr.Limit:
+				limits = append(limits, *e)
+			}
+		}
+	}
+	if len(limits) != 2 || limits[0].Rate != 150_000 || limits[0].Burst != 7500 || limits[1].Rate != 200_000 {
+		t.Errorf("the limits are %+v", limits)
 	}
 }

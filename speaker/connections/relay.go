@@ -46,8 +46,8 @@ const DefaultRate = 200_000
 type Config struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	// Rate is how many packets a second are passed on at most, by family; 0: DefaultRate. Those of one address may be half of
-	// them. More are dropped.
+	// Rate is how many packets a second are passed on at most, by family; 0: DefaultRate. Those of one address may be three
+	// quarters of them. More are dropped.
 	Rate uint64
 }
 

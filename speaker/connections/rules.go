@@ -17,9 +17,9 @@ const reserve = 16
 // burst is how many packets the limit lets pass at once.
 const burst = 10_000
 
-// addrShare is the part of the limit that one address may have: one in so many. Forged packets to the address of one tenant leave the rest to
-// those of others.
-const addrShare = 2
+// One address may have three quarters of the limit: forged packets to the address of one tenant leave the rest to those of others, and a
+// flood of half of the limit leaves room for the open connections of its own address.
+const addrShare, addrShareOf = 3, 4
 
 // A rate is forgotten after ratesTimeout without a packet. No more than ratesSize addresses have one; those beyond share the limit.
 const (
@@ -144,7 +144,7 @@ func (t *table) passRules(rate uint64) [][]expr.Any {
 	// Each address first: what that drops takes nothing from the others.
 	ofAddr := &expr.Dynset{
 		SrcRegKey: 1, SetName: setRates, Operation: unix.NFT_DYNSET_OP_UPDATE, Timeout: ratesTimeout,
-		Exprs: []expr.Any{over(max(1, rate/addrShare), burst/addrShare)},
+		Exprs: []expr.Any{over(max(1, rate/addrShareOf*addrShare), burst/addrShareOf*addrShare)},
 	}
 	return [][]expr.Any{
 		join(t.ttlAbove(reserve), t.daddr(), []expr.Any{ofAddr}, counter(counterLimit), verdict(expr.VerdictDrop)),
