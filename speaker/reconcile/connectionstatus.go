@@ -166,8 +166,8 @@ func (l *Loop) whyApart(w *announce.World) string {
 }
 
 // safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what
-// is open is counted, that is unknown.
-func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining) metav1.Condition {
+// is open is counted, that is unknown. Apart names nodes that cannot pass on to it; empty: there are none.
+func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining, apart string) metav1.Condition {
 	switch {
 	case attracts:
 		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
@@ -185,9 +185,12 @@ func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDrainin
 			last = entry.Until
 		}
 	}
-	return condition(v1beta1.ConditionSafeToStop, false, status.ConnectionsLeft, fmt.Sprintf(
-		"%d connections to %d addresses that moved away are open here, and are passed on to this node until %s at the latest",
-		left.Connections, left.Addresses, last.UTC().Format(time.RFC3339)))
+	text := fmt.Sprintf("%d connections to %d addresses that moved away are open here, and are passed on to this node until %s at the latest",
+		left.Connections, left.Addresses, last.UTC().Format(time.RFC3339))
+	if apart != "" {
+		text += ", but not by nodes that share no segment with it (condition ConnectionsBreak): where those alone have the addresses now, waiting is in vain"
+	}
+	return condition(v1beta1.ConditionSafeToStop, false, status.ConnectionsLeft, text)
 }
 
 // attracts reports whether a node holds addresses or announces routes.
