@@ -63,18 +63,20 @@ func (m *Membership) send(to memberlist.Address, message []byte) {
 	}
 }
 
-// sendReliably sends a message by TCP.
-func (m *Membership) sendReliably(to memberlist.Address, k kind, content body) {
+// sendReliably sends a message by TCP, and reports whether that was possible.
+func (m *Membership) sendReliably(to memberlist.Address, k kind, content body) bool {
 	h := m.peers.headerTo(to.Name, k)
 	message := encode(h, content.append(nil, h.version))
 	at, err := netip.ParseAddrPort(to.Addr)
 	if err != nil {
-		return
+		return false
 	}
 	node := &memberlist.Node{Name: to.Name, Addr: at.Addr().AsSlice(), Port: at.Port()}
 	if err := m.list.Load().SendReliable(node, message); err != nil {
 		m.cfg.Log.Debug("send gossip by TCP", "to", to.String(), "error", err)
+		return false
 	}
+	return true
 }
 
 // BroadcastClaims sends claims to every speaker at once, by datagram, or by TCP where datagrams do not get through, and has gossip

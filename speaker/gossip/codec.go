@@ -31,9 +31,10 @@ const (
 	kindState
 	kindLeave
 	kindExchange
-	// kindMissed and those after it are not known to version 1, kindStatePart not to speakers of before.
+	// kindMissed and those after it are not known to version 1, kindStatePart and kindSummary not to speakers of before.
 	kindMissed
 	kindStatePart
+	kindSummary
 )
 
 // header begins every message.

@@ -27,8 +27,8 @@ func (m *Membership) memberlistConfig() *memberlist.Config {
 	timing := m.cfg.Timing
 	c.ProbeInterval, c.ProbeTimeout = timing.ProbeInterval, timing.ProbeTimeout
 	c.SuspicionMult, c.SuspicionMaxTimeoutMult = timing.SuspicionMult, timing.SuspicionMaxTimeoutMult
-	c.GossipInterval, c.PushPullInterval = timing.GossipInterval, timing.PushPullInterval
-	c.TCPTimeout = timing.TCPTimeout
+	c.GossipInterval, c.TCPTimeout = timing.GossipInterval, timing.TCPTimeout
+	c.PushPullInterval = 0 // We do it: exchangeByTurns.
 	// A node that we take for dead may return under its name with another address at once: names are those of Kubernetes
 	// nodes, so no two nodes have the same. Zero would mean never.
 	c.DeadNodeReclaimTime = time.Millisecond

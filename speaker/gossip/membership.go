@@ -70,6 +70,9 @@ type Membership struct {
 	told        atomic.Uint64
 	// voteSeq is the number of our last votes.
 	voteSeq atomic.Uint64
+	// summaryNumber is that of our last question whether another one knows the same; summaries are the answers.
+	summaryNumber atomic.Uint64
+	summaries     chan summary
 	// leaving: we do not answer pings any more.
 	leaving atomic.Bool
 
@@ -121,7 +124,7 @@ func New(cfg Config) *Membership {
 	m := &Membership{
 		cfg: cfg, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), keyed: make(chan struct{}), left: make(chan struct{}),
 		joinNow: make(chan struct{}, 1), recovered: make(chan string, 64), largeState: make(chan struct{}, 1),
-		metaChanged: make(chan struct{}, 1), repairs: make(chan repair, 256),
+		metaChanged: make(chan struct{}, 1), repairs: make(chan repair, 256), summaries: make(chan summary, 1),
 		fence: cfg.Timing.detection().FenceTime(), listen: listen, awake: func() {},
 		peers: newPeerStore(cfg.Node, incarnation, cfg.Timing), claims: newClaimStore(),
 		pause:   newPause(now, cfg.Timing.detection().TickInterval()),
@@ -129,6 +132,7 @@ func New(cfg Config) *Membership {
 	}
 	m.guard = newGuard(m.nodeAddresses, m.claims.expected, m.metrics.rejected.Inc)
 	m.voteSeq.Store(incarnation) // Votes of a later incarnation must not be taken for old ones.
+	m.summaryNumber.Store(incarnation)
 	m.broadcasts.NumNodes = func() int { return len(m.peers.reachable()) + 1 }
 	m.broadcasts.RetransmitMult = 4 // As memberlist has it for its own broadcasts.
 	m.registerGauges(cfg.Registerer)
@@ -161,7 +165,7 @@ func (m *Membership) run(ctx context.Context, leave func(*memberlist.Memberlist)
 	var working sync.WaitGroup
 	for _, work := range []func(context.Context){
 		m.sendHeartbeats, m.joinMissing, m.rejoinRecovered, m.sendLargeStates, m.awaitBootstrap, m.expireClaims, m.updateMeta,
-		m.makeRepairs, m.reconnect,
+		m.makeRepairs, m.reconnect, m.exchangeByTurns,
 	} {
 		working.Go(func() { work(ctx) })
 	}

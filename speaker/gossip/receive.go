@@ -96,6 +96,8 @@ func (m *Membership) handle(from header, body *reader, came way) bool {
 		return m.receiveExchange(now, body)
 	case kindStatePart:
 		return m.receiveStatePart(now, from, body)
+	case kindSummary:
+		return m.receiveSummary(from, body, is)
 	case kindMissed:
 		return m.receiveMissed(now, from, body, is)
 	default: // A kind that later speakers have added.

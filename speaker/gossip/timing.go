@@ -22,7 +22,7 @@ type Timing struct {
 	// times that when none do.
 	SuspicionMult, SuspicionMaxTimeoutMult int
 	// GossipInterval is the time a broadcast takes per hop, PushPullInterval the time between two push/pull exchanges with
-	// a random peer, TCPTimeout how long a connection may take.
+	// a random peer, or questions whether one is needed, TCPTimeout how long a connection may take.
 	GossipInterval, PushPullInterval, TCPTimeout time.Duration
 	// HeartbeatInterval is the time between two signs of life of a pair; 0 turns heartbeats off, so that only memberlist's
 	// probes detect a dead speaker.
