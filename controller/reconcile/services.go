@@ -35,7 +35,7 @@ type serviceWrite struct {
 // serviceWrites are the writes that a plan needs: none for a Service that is as it should be.
 func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.Explainer) []*write {
 	world := explainer.World()
-	l.settled.begin(s.services, world)
+	l.settled.begin(s.services, explainer)
 	holdings := l.holdings.Read(s.Nodes, s.Speakers)
 	settings := status.Settings{Classes: l.classes, Finalizer: l.cleanupFinalizer, Held: holdings.Of}
 	var writes []*write
@@ -64,7 +64,7 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		add(w)
 		onSegment, awaits := segmentAddresses(c, &desired, explainer)
 		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !awaits {
-			l.settled.settle(a, endpoints, onSegment, w)
+			l.settled.settle(a, endpoints, explainer.Bases(desired.In(c.Service)), onSegment, w)
 		} else {
 			l.counted.countService(desired.Conditions)
 			l.counted.countHolders(holdings, onSegment)

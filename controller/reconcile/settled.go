@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"net/netip"
-	"reflect"
 	"slices"
 
 	"github.com/daymark-lb/daymark/internal/core/announce"
@@ -39,6 +38,8 @@ type settledService struct {
 type settledAs struct {
 	addresses []ipam.Address
 	endpoints lb.Endpoints
+	// bases are what the explanation of its addresses follows from.
+	bases []announce.Basis
 	// onSegment are the addresses that one node is to hold by layer 2.
 	onSegment []netip.Addr
 	// write makes the Service what it should be; nil: it is.
@@ -46,12 +47,12 @@ type settledAs struct {
 }
 
 // begin begins a pass over the Services of a snapshot. It is right for lists in any order, and fast for lists in order of key.
-func (m *settled) begin(services []*cachedService, world *announce.World) {
-	now := *world
+func (m *settled) begin(services []*cachedService, explainer *announce.Explainer) {
+	now := *explainer.World()
 	now.Services, now.Endpoints, now.Reading = nil, nil, 0
-	same := reflect.DeepEqual(&now, &m.world)
+	since := newTurned(&m.world, &now, explainer)
 	before := m.services
-	if !same || m.counts == nil {
+	if since.all || m.counts == nil {
 		before, m.counts = nil, map[serviceCondition]int{}
 	}
 	list := slices.Grow(m.spare[:0], len(services))
@@ -63,6 +64,10 @@ func (m *settled) begin(services []*cachedService, world *announce.World) {
 			i++
 		}
 		if i < len(before) && before[i].service == s {
+			if since.concerns(before[i]) {
+				m.count(before[i], -1)
+				before[i].as, before[i].waits = nil, false
+			}
 			list = append(list, before[i])
 			i++
 		} else {
@@ -120,8 +125,8 @@ func (m *settled) holds(a *ipam.Assignment, endpoints lb.Endpoints) (waits *writ
 
 // settle notes that it is settled what a Service should have, and the write that makes it so; nil for none. onSegment are the addresses of it
 // that one node is to hold.
-func (m *settled) settle(a *ipam.Assignment, endpoints lb.Endpoints, onSegment []netip.Addr, w *write) {
-	m.services[a.Index].as, m.services[a.Index].waits = &settledAs{a.Addresses, endpoints, onSegment, w}, w != nil
+func (m *settled) settle(a *ipam.Assignment, endpoints lb.Endpoints, bases []announce.Basis, onSegment []netip.Addr, w *write) {
+	m.services[a.Index].as, m.services[a.Index].waits = &settledAs{a.Addresses, endpoints, bases, onSegment, w}, w != nil
 	m.count(m.services[a.Index], 1)
 }
 

@@ -90,6 +90,25 @@ var worldChanges = []struct {
 		}
 		s.cache.Put(speaker)
 	}},
+	{"sessions go down or come up, or their speaker does", func(t *rapid.T, s *scaleScene) {
+		name := rapid.SampledFrom([]string{"n1", "n2"}).Draw(t, "node")
+		if rapid.IntRange(0, 9).Draw(t, "gone") == 0 {
+			s.cache.Delete(&v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name}})
+			return
+		}
+		session := v1beta1.BGPSession{Peer: "router", Address: "192.0.2.1", State: rapid.SampledFrom([]v1beta1.BGPSessionState{v1beta1.BGPEstablished, v1beta1.BGPIdle}).Draw(t, "state")}
+		session.Families = rapid.SampledFrom([][]v1beta1.AddressFamily{{v1beta1.IPv4}, {v1beta1.IPv6}, nil}).Draw(t, "families")
+		if rapid.Bool().Draw(t, "held back") {
+			session.HeldBack = []v1beta1.AddressFamily{v1beta1.IPv4}
+		}
+		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: s.version()}}
+		speaker.Status.BGP = []v1beta1.BGPSession{session}
+		speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+		if rapid.Bool().Draw(t, "stands in") {
+			speaker.Status.Layer2.Held = []v1beta1.HeldAddress{{Address: rapid.SampledFrom([]string{"10.0.0.2", "10.0.0.7"}).Draw(t, "for"), StandsInFor: "n3"}}
+		}
+		s.cache.Put(speaker)
+	}},
 }
 
 // announceByBGP has all addresses announced to a router as well, with which a node has a session.
@@ -101,6 +120,7 @@ func (s *scaleScene) announceByBGP() {
 	s.cache.Put(&v1beta1.BGPAdvertisement{ObjectMeta: meta("bgp")})
 	s.cache.Put(&v1beta1.BGPPeer{ObjectMeta: meta("router"), Spec: v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "192.0.2.1"}})
 	s.cache.Put(&corev1.Node{ObjectMeta: meta("n1")})
+	s.cache.Put(&corev1.Node{ObjectMeta: meta("n2")})
 	speaker := &v1beta1.Speaker{ObjectMeta: meta("n1")}
 	speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
 	s.cache.Put(speaker)
