@@ -61,7 +61,7 @@ func (m *Membership) exchangeByTurns(ctx context.Context) {
 	if interval <= 0 {
 		return
 	}
-	wait := rand.N(interval)
+	wait := rand.N(interval) //nolint:gosec // Nobody gains by guessing it.
 	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
@@ -175,5 +175,5 @@ func (s *peerStore) somebody() (to memberlist.Address, at netip.AddrPort, any bo
 	if len(nodes) == 0 {
 		return to, at, false
 	}
-	return s.addressOf(nodes[rand.N(len(nodes))])
+	return s.addressOf(nodes[rand.N(len(nodes))]) //nolint:gosec // As above.
 }

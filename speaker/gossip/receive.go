@@ -68,19 +68,11 @@ func (m *Membership) handle(from header, body *reader, came way) bool {
 	}
 	m.refute(from.toIncarnation)
 	now := time.Now()
-	is := m.peers.judge(now, from)
-	if is == fresh && came == byMemberlist && from.version > version1 {
-		is = indirect
-	}
-	if is == fresh && !m.peers.overtaken(from) {
-		m.peers.withDetector(func(d *detector.Detector) { d.SaidAlone(now, from.node, from.incarnation, from.alone) })
-	}
+	is := m.judge(now, from, came)
 	switch from.kind {
 	case kindPing:
-		m.noteForm(from, is)
 		return m.receivePing(now, from, body, is)
 	case kindPong:
-		m.noteForm(from, is)
 		return m.receivePong(now, from, body)
 	case kindVotes:
 		return m.receiveVotes(now, from, body, is)
@@ -103,6 +95,21 @@ func (m *Membership) handle(from header, body *reader, came way) bool {
 	default: // A kind that later speakers have added.
 		return true
 	}
+}
+
+// judge says whether a message is new, and notes what its header says of its sender.
+func (m *Membership) judge(now time.Time, from header, came way) verdict {
+	is := m.peers.judge(now, from)
+	if is == fresh && came == byMemberlist && from.version > version1 {
+		is = indirect
+	}
+	if is == fresh && !m.peers.overtaken(from) {
+		m.peers.withDetector(func(d *detector.Detector) { d.SaidAlone(now, from.node, from.incarnation, from.alone) })
+	}
+	if is == fresh && (from.kind == kindPing || from.kind == kindPong) {
+		m.noteForm(from)
+	}
+	return is
 }
 
 // receivePing sends the claims that the other side has missed, then a pong.

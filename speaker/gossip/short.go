@@ -162,8 +162,8 @@ func (m *Membership) postShort(k kind, content shortHeartbeat, to memberlist.Add
 }
 
 // noteForm notes of a new heartbeat whether it came with a short header, or else whether the next ones may.
-func (m *Membership) noteForm(from header, is verdict) {
-	if is != fresh || !from.short && from.salt == (salt{}) {
+func (m *Membership) noteForm(from header) {
+	if !from.short && from.salt == (salt{}) {
 		return
 	}
 	between := pair{run{from.node, from.incarnation}, run{from.to, from.toIncarnation}}
