@@ -26,6 +26,8 @@ const (
 	reportTimeout = 10 * time.Second
 	// reportRetryInterval is the wait after a write that failed.
 	reportRetryInterval = 3 * time.Second
+	// prunedInterval is the time between writes of what the API server leaves out, since its definition of the kind is older than we are.
+	prunedInterval = time.Minute
 )
 
 // Report is what the Speaker object should say.
@@ -51,9 +53,11 @@ type Reporter struct {
 	wake   chan struct{}
 	steps  progress.Steps
 
-	// due is when the next write is, if it waits. Only Start uses them.
-	due     time.Time
-	waiting bool
+	// due is when the next write is, if it waits; prunedUntil is when what was left out of the last one is tried again, zero: nothing was.
+	// Only Start uses them.
+	due         time.Time
+	waiting     bool
+	prunedUntil time.Time
 }
 
 // NewReporter makes a Reporter that writes with a client; nothing is written before Start.
@@ -138,7 +142,8 @@ func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
 		}
 	}
 	desired := report.desired(written.Status.Conditions)
-	if equality.Semantic.DeepEqual(desired, written.Status) {
+	again := !r.prunedUntil.IsZero() && time.Now().After(r.prunedUntil)
+	if equality.Semantic.DeepEqual(desired, written.Status) && !again {
 		return nil
 	}
 	next := written.DeepCopy()
@@ -146,7 +151,11 @@ func (r *Reporter) write(ctx context.Context, written *v1beta1.Speaker) error {
 	if err := r.client.Status().Update(ctx, next); err != nil {
 		return fmt.Errorf("update the status of Speaker %s: %w", r.node, err)
 	}
+	if r.prunedUntil = (time.Time{}); pruned(&desired, &next.Status) {
+		r.prunedUntil = time.Now().Add(prunedInterval)
+	}
 	*written = *next
+	written.Status = desired
 	return nil
 }
 

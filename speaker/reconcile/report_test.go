@@ -108,6 +108,68 @@ func TestReporter_KeepsTheObjectUpToDate(t *testing.T) {
 	}
 }
 
+// While the controller has not brought the definition up to date, or where nobody does, a field that it does not have is written now and then.
+func TestReporter_WhatTheAPIServerLeavesOutIsNotWrittenInEachPass(t *testing.T) {
+	c := &writes{Client: speakerAPI(t)}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "speakers.daymark.io"}, crd); err != nil {
+		t.Fatal(err)
+	}
+	status := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+	whole := status.Properties["heardOnDownNodes"]
+	delete(status.Properties, "heardOnDownNodes")
+	if err := c.Update(t.Context(), crd); err != nil {
+		t.Fatal(err)
+	}
+	r, written := NewReporter("n1", c, slog.New(slog.DiscardHandler)), &v1beta1.Speaker{}
+	report := Report{Status: v1beta1.SpeakerStatus{Members: 1}, owner: &lb.Node{Name: "n1", UID: "1"}, conditions: []metav1.Condition{readyCondition(nil, "")}}
+	write := func() {
+		t.Helper()
+		r.Set(report)
+		if err := r.write(t.Context(), written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if write(); !r.prunedUntil.IsZero() {
+		t.Error("of what has come back as it was written something is missed")
+	}
+	lab.Eventually(t, time.Minute, "the older definition is served", func() error {
+		report.Status.Members++
+		report.Status.HeardOnDownNodes = []string{"n2"}
+		if write(); r.prunedUntil.IsZero() {
+			return errors.New("it has the field still")
+		}
+		return nil
+	})
+	before := c.updates
+	for range 3 {
+		write()
+	}
+	if c.updates != before {
+		t.Errorf("the same was written %d times", c.updates-before)
+	}
+	status.Properties["heardOnDownNodes"] = whole
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(crd), crd); err != nil {
+		t.Fatal(err)
+	}
+	crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"] = status
+	if err := c.Update(t.Context(), crd); err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, time.Minute, "it is written once the definition has it", func() error {
+		r.prunedUntil = time.Now().Add(-time.Second) // A minute has passed.
+		write()
+		got := &v1beta1.Speaker{}
+		if err := c.Get(t.Context(), client.ObjectKey{Name: "n1"}, got); err != nil {
+			return err
+		}
+		if len(got.Status.HeardOnDownNodes) != 1 {
+			return fmt.Errorf("it says %+v", got.Status)
+		}
+		return nil
+	})
+}
+
 func TestReporter_WaitsForTheAPIServer(t *testing.T) {
 	failing := &failing{Client: speakerAPI(t), failures: 2}
 	r := NewReporter("n1", failing, slog.New(slog.DiscardHandler))
