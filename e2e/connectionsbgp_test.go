@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -165,6 +166,15 @@ func TestConnections_SurviveThatWeightsChange(t *testing.T) {
 		counts["n3"] = map[bool]int{false: 2, true: 4}[ready]
 		await()
 		s.mustBeWhole("n3 is weighed anew")
+	}
+	for _, ready := range []bool{false, true} { // The routers hear of these 0.05 s later.
+		s.quietNow()
+		pods["n2"][0].SetReady(ready)
+		if delete(counts, "n2"); ready {
+			counts["n2"] = 1
+		}
+		await()
+		s.mustBeWhole(fmt.Sprintf("a node's only pod is ready: %t", ready))
 	}
 }
 

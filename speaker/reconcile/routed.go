@@ -280,10 +280,11 @@ func leavingRoutes(gone map[netip.Addr]time.Time, routed []announce.RoutedAddres
 	return leaving
 }
 
-// unserved reports whether this node cannot serve an address of a list, which is in order.
+// unserved reports whether this node cannot serve an address of a list, which is in order. Where its routes follow endpoints, they leave
+// within a moment anyway, and in that the others hear of it.
 func unserved(routed []announce.RoutedAddress, addr netip.Addr) bool {
 	i, found := placeOf(addr, routed)
-	return found && routed[i].Unserved
+	return found && routed[i].Unserved && !routed[i].Follows
 }
 
 // placeOf is where an address is in a list, which is in order, or would be.

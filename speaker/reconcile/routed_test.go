@@ -235,9 +235,9 @@ func TestRouted_AnAggregatedRouteStaysAndComesWithTheLastOfItsAddresses(t *testi
 
 func TestLeavingRoutes(t *testing.T) {
 	until := time.Now().Add(handover.RouteDelay)
-	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
-	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c, Unserved: true}}
-	if got, want := leavingRoutes(map[netip.Addr]time.Time{a: until, c: until}, routes), map[netip.Addr]time.Time{a: until}; !reflect.DeepEqual(got, want) {
+	a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
+	routes := []announce.RoutedAddress{{Addr: a}, {Addr: b}, {Addr: c, Unserved: true}, {Addr: d, Unserved: true, Follows: true}}
+	if got, want := leavingRoutes(map[netip.Addr]time.Time{a: until, c: until, d: until}, routes), map[netip.Addr]time.Time{a: until, d: until}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }
