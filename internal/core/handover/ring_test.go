@@ -167,7 +167,7 @@ func TestMemory_WhatFollowsEndpointsWaitsForAMomentOnly(t *testing.T) {
 	}{
 		{"an endpoint", true, true, 0, endpointDelay},
 		{"it is drained, or drained no more", true, false, 0, RouteDelay},
-		{"it is selected", false, true, 0, RouteDelay},
+		{"it is selected, or the policy becomes Local", false, true, 0, RouteDelay},
 		{"an endpoint in a large cluster", true, true, RouteDelay / 2, RouteDelay / 2},
 		{"an endpoint in a very large one", true, true, time.Second, RouteDelay},
 	} {
@@ -183,10 +183,20 @@ func TestMemory_WhatFollowsEndpointsWaitsForAMomentOnly(t *testing.T) {
 			}
 			m.Next(in)
 			in.Now = start.Add(draining)
-			in.Addresses = []Address{{Addr: moved, Holders: after, Draining: draining, Follows: test.follow}}
-			moments := m.Next(in).Gone
+			in.Addresses = []Address{{Addr: moved, Holders: after, Draining: draining, Follows: test.follow, Revision: 1}}
+			d := m.Next(in)
+			if _, turned := d.Turned[moved]; turned != !test.follow {
+				t.Errorf("%s, joins %t: it is held as one that is divided anew: %t", test.name, joins, turned)
+			}
+			moments := d.Gone
 			if joins {
 				in.Now, moments = start.Add(draining), m.Next(in).Joined
+			}
+			if test.follow && !test.before && !joins {
+				if len(moments) > 0 {
+					t.Errorf("the policy becomes Local, and it has no endpoint: it waits until %v", moments)
+				}
+				continue
 			}
 			if got := moments[moved].Sub(in.Now); got != test.want {
 				t.Errorf("%s, joins %t: it waits %v, not %v", test.name, joins, got, test.want)

@@ -130,14 +130,18 @@ func (t *track) change(in *Input, a *Address, all bool) {
 		}
 	}
 	was, is := slices.Contains(t.holders, in.Node), slices.Contains(a.Holders, in.Node)
-	until := in.Now.Add(RouteDelay)
+	until, begins := in.Now.Add(RouteDelay), a.Follows && !t.follows
 	if t.follows && a.Follows {
 		until = in.Now.Add(min(max(endpointDelay, in.Behind), RouteDelay))
+	}
+	if a.Follows && was != is { // With an endpoint comes another weight: this node's route is not held for that.
+		t.turned = time.Time{}
 	}
 	t.follows = a.Follows
 	switch {
 	case is && !was && stays && !all:
 		t.joined = until
+	case was && !is && begins: // The policy becomes Local, and here is no endpoint: new connections would not be answered.
 	case was && !is && len(a.Holders) > 0 && !all:
 		t.left = until
 	case is:

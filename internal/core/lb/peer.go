@@ -139,16 +139,22 @@ func parsePeer(meta metav1.ObjectMeta, spec *v1beta1.BGPPeerSpec) *Peer {
 	}
 	slices.Sort(p.Families)
 	p.Address, p.Err = optionalAddr("peerAddress", spec.PeerAddress, ParsePeerAddr, p.Err)
-	p.Source, p.Err = optionalAddr("sourceAddress", spec.SourceAddress, ParseAddr, p.Err)
+	p.Source, p.Err = optionalAddr("sourceAddress", spec.SourceAddress, parseSource, p.Err)
 	p.RouterID, p.Err = optionalAddr("routerID", spec.RouterID, ParseAddr, p.Err)
 	selectors, err := parseSelectors("nodeSelectors", spec.NodeSelectors)
 	p.NodeSelectors, p.Err = selectors, cmp.Or(p.Err, err)
 	p.AdminState, p.Err = adminState(spec.AdminState, p.Err)
 	p.Err = cmp.Or(p.Err, p.check(spec))
-	if p.Source.IsValid() && p.Source.IsUnspecified() {
-		p.Source = netip.Addr{} // The kernel chooses, as without one; it is the next hop of nothing.
-	}
 	return p
+}
+
+// parseSource reads the source address of a session. An unspecified one is none: the kernel chooses, and it is the next hop of nothing.
+func parseSource(s string) (netip.Addr, error) {
+	addr, err := ParseAddr(s)
+	if err == nil && addr.IsUnspecified() {
+		return netip.Addr{}, nil
+	}
+	return addr, err
 }
 
 // Check returns the name, and what is wrong with the object; nil when nothing is.

@@ -119,7 +119,7 @@ func (p *Peer) checkSource() error {
 		return nil
 	case p.Address.IsValid():
 		return CheckSource(p.Source, p.Address)
-	case !ofHost(p.Source) && !p.Source.IsUnspecified():
+	case !ofHost(p.Source):
 		return fmt.Errorf("the source address %s is not the address of a node", p.Source)
 	case p.Interface != "" && p.Source.Is4():
 		return fmt.Errorf("the router at the other end of a link has an IPv6 address, and the source address %s is of IPv4", p.Source)
