@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/view"
 )
 
@@ -51,6 +54,23 @@ func TestExplain_UnderstandsNamesAsTheyArePrinted(t *testing.T) {
 		}
 	}
 	if got := do(t, "healthy", "explain shop/api -n default"); !strings.HasSuffix(got, "--- status 2\n") {
+		t.Error(got)
+	}
+}
+
+func TestExplain_SaysWhereADisputedAddressIsNotAnnounced(t *testing.T) {
+	all, err := source.Open(filepath.Join("testdata", "broken.yaml"), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range all.Items {
+		if speaker, is := item.(*v1beta1.Speaker); is {
+			for i := range speaker.Status.Layer2.Conflicts {
+				speaker.Status.Layer2.Conflicts[i].Elsewhere = true
+			}
+		}
+	}
+	if got := ask(t, all, "explain address 192.0.2.203"); !strings.Contains(got, "heard on eth0 of node n1, which announces it on other interfaces only") {
 		t.Error(got)
 	}
 }

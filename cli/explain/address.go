@@ -65,7 +65,11 @@ func (p *page) address(x *view.AddressExplanation) {
 		if c.By != "" {
 			by = "node " + c.By
 		}
-		p.Printf("  %s\n", p.Style.Bad(by+" uses it too: "+c.MAC+", heard on "+c.Interface+" of node "+c.Node))
+		line := by + " uses it too: " + c.MAC + ", heard on " + c.Interface + " of node " + c.Node
+		if c.Elsewhere {
+			line += ", which announces it on other interfaces only"
+		}
+		p.Printf("  %s\n", p.Style.Bad(line))
 	}
 	story := view.AddressStory{Address: x.Address, Holders: x.Holders, Cuts: x.Cuts}
 	if len(x.Stories) > 0 {

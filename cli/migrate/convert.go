@@ -50,7 +50,13 @@ func to(field, ours string) row {
 
 // list is a field whose values stand there once each.
 func list(field string) row {
-	return row{field, "`" + field + "`", func(c *conversion, value any) { c.putTexts(field, texts(value)) }}
+	return row{field, "`" + field + "`", func(c *conversion, value any) {
+		if _, is := value.([]any); !is {
+			c.put(field, value) // What is wrong with it is said where the result is checked.
+			return
+		}
+		c.putTexts(field, texts(value))
+	}}
 }
 
 // same field, same meaning.

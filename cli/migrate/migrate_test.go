@@ -413,3 +413,13 @@ func TestMetalLB_NamesEachOnce(t *testing.T) {
 		t.Error(remarks)
 	}
 }
+
+// A list that is none is not dropped: without it the address would be announced on all interfaces.
+func TestMetalLB_CarriesOverAListOfTheWrongShape(t *testing.T) {
+	out, _, _ := run(t, nil, `
+{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {name: a}, spec: {interfaces: eth0}}
+`, "-f", "-")
+	if !strings.Contains(out, "interfaces: eth0") {
+		t.Error(out)
+	}
+}

@@ -297,7 +297,7 @@ items:
   metadata:
     name: web
     generateName: acme-gen-
-    finalizers: [acme.example/finalizer, service.kubernetes.io/load-balancer-cleanup]
+    finalizers: [acme.example/finalizer, foregroundDeletion, service.kubernetes.io/load-balancer-cleanup]
     ownerReferences: [{apiVersion: acme.example/v1, kind: AcmeShop, name: acme-shop, uid: u}, {apiVersion: apps/v1, kind: Deployment, name: acme-app, uid: u}]
   spec: {ports: [{name: acme-port, port: 80, targetPort: acme-target, appProtocol: acme.example/rpc}, {name: http, port: 81, targetPort: 8080, appProtocol: kubernetes.io/h2c}]}
 - apiVersion: discovery.k8s.io/v1
@@ -353,7 +353,7 @@ items:
 			t.Error(line)
 		}
 	}
-	for _, stays := range []string{`"name":"http"`, "service.kubernetes.io/load-balancer-cleanup", "kubernetes.io/h2c", `"kind":"Deployment"`, `"targetPort":8080`} {
+	for _, stays := range []string{`"name":"http"`, "service.kubernetes.io/load-balancer-cleanup", "kubernetes.io/h2c", `"kind":"Deployment"`, `"targetPort":8080`, "foregroundDeletion"} {
 		if !strings.Contains(written.String(), stays) {
 			t.Errorf("%s does not stay in\n%s", stays, written.String())
 		}

@@ -97,7 +97,7 @@ var ordinaryWords = func() map[string]bool {
 		node nodes pod pods service services namespace namespaces pool pools peer peers address addresses router routers session sessions
 		advertisement advertisements holder leader member members name kind status reason message type key value label event endpoint
 		true false auto fast slow wan lan local external internal info debug warn error text json linux windows amd64 arm64 host client
-		control-plane master worker etcd infra ingress
+		control-plane master worker etcd infra ingress orphan foregroundDeletion
 		a an and any all are as at be but by can for from had has have here how if in into is it its last more most no none not nothing now
 		of off on one only open or other our out over own port ready route same seen since so some still than that the their them then
 		there this time to too two under until up used was well were what when where which who why will with yet ours theirs old new

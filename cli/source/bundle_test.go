@@ -163,6 +163,7 @@ func TestReadDocuments_IsBounded(t *testing.T) {
 
 func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
+		{"nothing", "", "there is nothing in it"},
 		{"no kind", "metadata: {name: a}\n", "a document has no apiVersion or no kind"},
 		{"a wrong type", "apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {ports: 7}\n", "Service shop/web: "},
 		{"a Service", "# a comment\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n", ""},

@@ -47,6 +47,8 @@ func Read(name string, in io.Reader, now time.Time) (read *Memory, err error) {
 	buffered := bufio.NewReader(in)
 	head, _ := buffered.Peek(tarMagicAt + len(tarMagic)) // What is shorter is no archive.
 	switch {
+	case len(head) == 0: // The program that was to write it has failed, or who reads it first has it.
+		err = errors.New("there is nothing in it")
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		read, err = readBundle(buffered, maxBytes)
 	case bytes.HasSuffix(head, []byte(tarMagic)):

@@ -57,6 +57,8 @@ type ConflictLine struct {
 	// By is the node that the other host is; empty: it is none.
 	By        string `json:"by,omitempty"`
 	Announced bool   `json:"announced"`
+	// Elsewhere: it is announced, and not on this interface.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // ExplainAddress explains an address, for who asks in a namespace.
@@ -153,7 +155,7 @@ func (c *Cluster) conflicts() (lines []ConflictLine) {
 		}
 		for _, conflict := range speaker.Status.Layer2.Conflicts {
 			lines = append(lines, ConflictLine{
-				speaker.Name, conflict.Address, conflict.MAC, conflict.Interface, conflict.Node, conflict.Announced,
+				speaker.Name, conflict.Address, conflict.MAC, conflict.Interface, conflict.Node, conflict.Announced, conflict.Elsewhere,
 			})
 		}
 	}

@@ -23,7 +23,8 @@ func TestChart_NamesAndLabelsStayWhatTheyAre(t *testing.T) {
 		must(t, err)
 		all := byKey(objects(t, files))
 		pool := all["IPAddressPool/12"]
-		if pool == nil || pool.GetLabels()["app.kubernetes.io/name"] != "network" || pool.GetAnnotations()["note"] != "1e3" {
+		if pool == nil || pool.GetLabels()["app.kubernetes.io/name"] != "network" || pool.GetAnnotations()["note"] != "1e3" ||
+			pool.GetAnnotations()["helm.sh/resource-policy"] != "" {
 			t.Errorf("the pool is %v", pool)
 		}
 		if all["L2Advertisement/yes"] == nil {

@@ -182,7 +182,7 @@ func (r *Relay) mend() {
 	m, began := &r.mending, time.Now()
 	if began.Sub(m.told) >= mendTold {
 		m.told = began
-		r.log.Warn("another program has changed the rules that pass packets on, and they are written anew")
+		r.log.Warn("another program has changed the rules that pass packets on, or may have, and they are written anew")
 	}
 	r.renew()
 	m.due = time.Now().Add(max(mendInterval, mendShare*time.Since(began)))

@@ -69,8 +69,8 @@ func (m *Membership) exchangeByTurns(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		wait = exchangeInterval(interval, len(m.peers.listed()))
-		to, at, any := m.peers.somebody()
-		if !any || turn%sureEach != 0 && m.knowsTheSame(ctx, to) || ctx.Err() != nil {
+		to, at, found := m.peers.somebody()
+		if !found || turn%sureEach != 0 && m.knowsTheSame(ctx, to) || ctx.Err() != nil {
 			continue
 		}
 		if _, err := m.list.Load().Join([]string{at.String()}); err != nil {
@@ -163,7 +163,7 @@ func sumOf(node, at string, incarnation uint64, r *peerRecord) uint64 {
 }
 
 // somebody returns one of the speakers that memberlist counts as alive; false: there is none.
-func (s *peerStore) somebody() (to memberlist.Address, at netip.AddrPort, any bool) {
+func (s *peerStore) somebody() (to memberlist.Address, at netip.AddrPort, found bool) {
 	s.mu.Lock()
 	var nodes []string
 	for node, status := range s.detector.Peers() {

@@ -105,6 +105,7 @@ func (s *sealer) set(keys [][]byte) error {
 		s.keys = append(s.keys, own[:])
 	}
 	maps.DeleteFunc(s.openers, func(_ salt, o *opener) bool { return !contains(s.keys, o.key) })
+	maps.DeleteFunc(s.ids, func(_ saltID, of salt) bool { return s.openers[of] == nil })
 	return s.begin()
 }
 

@@ -148,6 +148,23 @@ func TestShort_IsSentOnlyToWhoOpensIt(t *testing.T) {
 	}
 }
 
+// A heartbeat in full may have said something else, which the receiver goes by.
+func TestShort_SaysAllAgainAfterAHeartbeatInFull(t *testing.T) {
+	a, b := acquainted(t)
+	beat := shortHeartbeat{number: 1, said: said{digest: 7, has: 7}}
+	first := len(shortDatagram(a, b, beat))
+	for range sayTimes {
+		shortDatagram(a, b, beat)
+	}
+	if later := len(shortDatagram(a, b, beat)); later >= first {
+		t.Fatalf("it is said each time: %d and %d bytes", first, later)
+	}
+	shortDatagram(a, b, shortHeartbeat{number: 2, full: true})
+	if again := len(shortDatagram(a, b, beat)); again != first {
+		t.Errorf("%d bytes, and %d after one in full", first, again)
+	}
+}
+
 // Of two salts that begin alike one is not announced.
 func TestSealer_IntroducesNoSecondSaltThatBeginsAlike(t *testing.T) {
 	from, to := sealedBy(t, "k"), sealedBy(t, "k")
@@ -171,6 +188,9 @@ func TestSealer_IntroducesNoSecondSaltThatBeginsAlike(t *testing.T) {
 	}
 	if _, aead := to.introduced(first.id()); aead != nil {
 		t.Error("it is opened by a key that was removed")
+	}
+	if len(to.ids) > 0 {
+		t.Errorf("the beginnings of %d salts are kept without a key", len(to.ids))
 	}
 }
 

@@ -79,7 +79,11 @@ func (s *peerStore) shorten(k kind, beat shortHeartbeat, node string, by *sealin
 	r := s.records[node]
 	status, known := s.detector.Peer(node)
 	between := pair{run{s.own.node, s.own.incarnation}, run{node, status.Incarnation}}
-	if r == nil || !known || beat.full || status.Unanswered > 1 || r.opens != by.salt.id() || r.between != between {
+	if r == nil || !known {
+		return message, false
+	}
+	if beat.full || status.Unanswered > 1 || r.opens != by.salt.id() || r.between != between {
+		r.times = 0 // What a heartbeat in full says may be other than what was told last.
 		return message, false
 	}
 	if r.seals.salt != by.salt || r.seals.between != between {

@@ -36,6 +36,9 @@ func (b *budget) take(now time.Time) bool {
 	return true
 }
 
+// giveBack returns the budget for a frame that was not sent.
+func (b *budget) giveBack() { b.tokens = min(b.burst, b.tokens+1) }
+
 // wait is how long to wait for more after take has found none.
 func (b *budget) wait() time.Duration {
 	return max(paceInterval, time.Duration((1-b.tokens)/b.rate*float64(time.Second)))

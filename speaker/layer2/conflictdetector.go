@@ -143,10 +143,11 @@ func (d *conflictDetector) step(now time.Time, v *vip, do *dueNow) {
 	}
 }
 
-// probeFailed records that no interface could send the probe of an address.
+// probeFailed records that the probe of an address could not be sent. Interfaces that cannot send take nothing from those that can.
 func (d *conflictDetector) probeFailed(v *vip) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.budget.giveBack()
 	if d.desired(v) {
 		v.acd.probeFailed(time.Now())
 		d.reschedule(v)

@@ -17,6 +17,7 @@ import (
 	"github.com/daymark-lb/daymark/internal/bubble"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // TestConflictDetector_LeavesNothingThatIsDue: whatever happens to addresses, what is due is done by the next look, but for probes that
@@ -50,13 +51,14 @@ func testNothingLeft(t *testing.T, random *rand.Rand) {
 		}
 		now := time.Now()
 		do := d.due(now)
+		budget := d.budget.tokens // Without what is given back below.
 		for _, v := range do.probes {
 			if random.IntN(50) == 0 {
 				d.probeFailed(v)
 			}
 		}
 		wait := d.untilNext(now)
-		checkNothingLeft(t, d, now, wait)
+		checkNothingLeft(t, d, now, wait, budget)
 		time.Sleep(min(wait, time.Duration(random.IntN(int(time.Second)))))
 	}
 }
@@ -79,7 +81,7 @@ func someAddresses(random *rand.Rand, all []netip.Addr) (some []announce.Layer2A
 	return some
 }
 
-func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration) {
+func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budget float64) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +91,7 @@ func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait tim
 			disputed++
 		}
 		for _, v := range places {
-			checkNothingLeftFor(t, d, now, wait, v)
+			checkNothingLeftFor(t, d, now, wait, budget, v)
 		}
 		if len(places) == 0 {
 			t.Fatalf("%s has no interface", addr)
@@ -100,7 +102,7 @@ func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait tim
 	}
 }
 
-func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, v *vip) {
+func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budget float64, v *vip) {
 	t.Helper()
 	addr, due := v.addr, v.acd.due
 	if d.pending[v] == due.IsZero() {
@@ -111,10 +113,52 @@ func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait 
 	case due.IsZero():
 	case due.After(now) && due.Sub(now) < wait && wait > timerGranularity:
 		t.Fatalf("%s is due in %v, and the next look is in %v", addr, due.Sub(now), wait)
-	case !due.After(now) && (!probe || d.budget.tokens >= 1):
-		t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, d.budget.tokens, probe)
+	case !due.After(now) && (!probe || budget >= 1):
+		t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, budget, probe)
 	case !due.After(now) && wait > time.Second/100+time.Millisecond:
 		t.Fatalf("%s waits for a budget, and the next look is in %v", addr, wait)
+	}
+}
+
+// The probes of more addresses than the budget has fail on an interface without a socket, again and again.
+func TestConflictDetector_AnInterfaceThatCannotSendTakesNoBudget(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 100)
+		var desired []announce.Layer2Address
+		for _, addr := range many(1000) {
+			desired = append(desired, announce.Layer2Address{Addr: addr, Interfaces: []string{"eth1"}, Probe: true})
+		}
+		look := func(long time.Duration) {
+			for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(d.untilNext(time.Now())) {
+				for _, v := range d.due(time.Now()).probes {
+					if v.on == "eth1" {
+						d.probeFailed(v)
+					}
+				}
+			}
+		}
+		d.setAddresses(desired)
+		look(3 * time.Second)
+		d.setAddresses(append(desired, announce.Layer2Address{Addr: vip4, Interfaces: []string{"eth0"}, Probe: true}))
+		look(time.Second)
+		if !d.holds(vip4) {
+			t.Error("an address of another interface is not held after a second")
+		}
+	})
+}
+
+// An interface that was just added to a shared address does not know yet how it is shared.
+func TestConflictDetector_ServesWithOthersOnAnAddedInterface(t *testing.T) {
+	d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 100)
+	address := announce.Layer2Address{Addr: vip4, Interfaces: []string{"eth1"}, Sharing: announce.Sharing{
+		PerClient: true, Table: shares.Divide(shares.Table{}, []string{"n1", "n2"}),
+	}}
+	d.setAddresses([]announce.Layer2Address{address})
+	d.setSharing([]announce.Layer2Address{address})
+	address.Interfaces = []string{"eth0", "eth1"}
+	d.setAddresses([]announce.Layer2Address{address})
+	if !d.servesWith(addressUse{addr: vip4}, "n2") {
+		t.Error("the other node counts as a rival")
 	}
 }
 

@@ -84,11 +84,7 @@ func (r *Responder) serves(interfaceName string, a *requester) bool {
 func (d *conflictDetector) servesWith(u addressUse, node string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	places := d.vips[u.addr]
-	if len(places) == 0 {
-		return false
-	}
-	s := places[0].shared()
+	s := sharingOf(d.vips[u.addr])
 	return s != nil && s.Table.Has(node) && !(s.Holder && (u.announced || u.probe))
 }
 
@@ -103,8 +99,9 @@ func (d *conflictDetector) setSharing(addresses []announce.Layer2Address) (chang
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range addresses {
-		places := d.vips[addresses[i].Addr]
-		before, after := sharingOf(places), &addresses[i].Sharing
+		address := &addresses[i]
+		places := d.vips[address.Addr]
+		before, after := sharingOf(places), &address.Sharing
 		same := before != nil && before.Equal(after)
 		switch {
 		case !after.PerClient:
@@ -116,7 +113,7 @@ func (d *conflictDetector) setSharing(addresses []announce.Layer2Address) (chang
 			v.sharing.Store(after)
 		}
 		if !same {
-			changes = append(changes, sharingChange{addresses[i].Addr, before, after})
+			changes = append(changes, sharingChange{address.Addr, before, after})
 		}
 	}
 	slices.SortFunc(changes, func(a, b sharingChange) int { return a.addr.Compare(b.addr) })

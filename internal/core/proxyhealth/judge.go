@@ -111,6 +111,9 @@ func (j *Judge) observe(in Input) {
 		return
 	}
 	since, other := &j.minority, &j.majority
+	if j.memory.Withdrawn && !in.OthersKnown {
+		return // Of one that has begun anew nobody says yet how the others are, and it stays as it was.
+	}
 	if most(in.Others) {
 		since, other = other, since
 	}

@@ -84,9 +84,9 @@ func TestJudge_AfterARestartOfTheSpeaker(t *testing.T) {
 func TestJudge_AfterARestartOfASpeakerThatAttractedNothing(t *testing.T) {
 	withdrawn := Memory{Seen: true, Worked: true, Withdrawn: true}
 	n := newNode(t, withdrawn, Works, Works)
-	n.input.OthersKnown = false
-	n.expects(Absent, 0, Withdrawn)
-	n.input.OthersKnown = true
+	n.input.OthersKnown, n.input.Others = false, nil
+	n.expects(Absent, time.Minute, Withdrawn)
+	n.input.OthersKnown, n.input.Others = true, []State{Works, Works}
 	n.expects(Failing, time.Hour, Withdrawn)
 	n.expects(Working, 0, Works)
 	newNode(t, withdrawn, Works, Works).expects(Working, 0, Works)
