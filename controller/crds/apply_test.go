@@ -15,7 +15,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
 
-const timeout = 20 * time.Second
+const timeout = time.Minute // The API server deletes a definition when it comes to that.
 
 func TestMain(m *testing.M) { lab.Main(m) }
 
