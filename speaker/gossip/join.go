@@ -184,8 +184,12 @@ func (m *Membership) join(node string, at netip.AddrPort) bool {
 	m.mu.Unlock()
 	var failure joinFailure
 	if err != nil {
-		failure = joinFailure{text: describe(err), refused: refused(err)}
-		if failure.refused && !m.peers.spokeLately(time.Now())(node) {
+		switch {
+		case !refused(err):
+			failure = joinFailure{text: describe(err)}
+		case m.peers.spokeLately(time.Now())(node):
+			failure = joinFailure{text: "the connection is refused, though it is heard: as by a firewall"}
+		default:
 			failure = refusalOf(m.at.Addr(), at, err, before)
 		}
 	}

@@ -124,11 +124,9 @@ func TestMembership_WhoIsHeardIsNotGone(t *testing.T) {
 	a := beginWith(t, Config{Node: "a", Bind: gossipAt("127.11.20.1"), Keys: secrets("k"), Timing: timing}, nil)
 	b := beginWith(t, Config{Node: "b", Bind: gossipAt("127.11.20.2"), Keys: secrets("k"), Timing: timing}, nil)
 	meet(t, a, b)
-	eventually(t, "a is refused, as by a host, and is heard", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		_, gone := countExpected(b.expected, b.failures, func(string) bool { return false })
-		return gone == 1 && b.peers.spokeLately(time.Now())("a")
+	b.awaits(t, "a refuses as a host does, and is heard", func(v View) bool {
+		return strings.Contains(v.Why, "a at 127.11.20.1:7946 (the connection is refused, though it is heard: as by a firewall)") &&
+			strings.Contains(v.Why, "TCP and UDP port 7946 must pass")
 	})
 	if waitedFor, gone := b.waitsFor(); waitedFor != 1 || gone != 0 || b.View().Known {
 		t.Errorf("%d are waited for, %d gone; known: %v", waitedFor, gone, b.View().Known)
