@@ -83,9 +83,8 @@ func TestLayer2_ASpeakerStartsBehindAFirewallOnTheGossip(t *testing.T) {
 			n1.Speaker().Start()
 			awaitBlockedGossip(t, cluster)
 			hold(8 * time.Second) // Longer than a speaker waits for others that are gone.
-			const few = 150 * time.Millisecond
 			seen := watch.Seen()
-			if shared, unheld := seen.Shared(began), seen.Unheld(began); shared > few || unheld > few {
+			if shared, unheld := seen.Shared(began), seen.Unheld(began); shared > maxWrong || unheld > maxWrong {
 				t.Errorf("two answered for %s, nobody for %s:\n%s", ms(shared), ms(unheld), seen.Story(began))
 			}
 			if firewall.tcp == "" || firewall.udp == "" {
@@ -130,11 +129,14 @@ func awaitBlockedGossip(t *testing.T, cluster *lab.Cluster) {
 	})
 }
 
-// mustHaveStayed fails if an address was without its holder, or had another one as well, for longer than a few questions.
+// maxWrong is how long two or nobody may seem to answer behind a firewall. A speaker that is misled by it stays so as long as it stands, for
+// seconds; on a busy machine a hand-over or an answer may take some tenths of one.
+const maxWrong = time.Second
+
+// mustHaveStayed fails if an address was without its holder, or had another one as well, for longer than that.
 func mustHaveStayed(t *testing.T, seen lab.Observations, since time.Time, before map[netip.Addr]string) {
 	t.Helper()
-	const few = 150 * time.Millisecond
-	if shared, unheld := seen.Shared(since), seen.Unheld(since); shared > few || unheld > few {
+	if shared, unheld := seen.Shared(since), seen.Unheld(since); shared > maxWrong || unheld > maxWrong {
 		t.Errorf("two answered for %s, nobody for %s", ms(shared), ms(unheld))
 	}
 	for address, holder := range before {
