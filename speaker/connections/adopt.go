@@ -44,6 +44,9 @@ func (t *table) alike() error {
 	if err != nil {
 		return fmt.Errorf("open a socket to nftables: %w", err)
 	}
+	if !t.awake(c) {
+		return fmt.Errorf("%w: there is none, or its rules see no packets", errOtherwise)
+	}
 	sets, err := c.GetSets(t.kernel())
 	if err != nil {
 		return fmt.Errorf("list its sets: %w", err)

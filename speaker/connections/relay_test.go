@@ -301,6 +301,8 @@ func TestRelay_MendsItsTable(t *testing.T) {
 	for _, harm := range []string{
 		"nft delete table ip daymark", "nft flush table ip daymark", "nft flush chain ip daymark pass", "nft flush map ip daymark next",
 		"nft flush ruleset; nft add table ip kube-proxy; nft add chain ip kube-proxy any",
+		`nft "replace rule ip daymark hops1 ` + lastRule + ` drop"`, "nft 'chain ip daymark prerouting { policy drop; }'",
+		"nft 'add table ip daymark { flags dormant; }'",
 	} {
 		sh(t, n.ns, harm)
 		n.ns.Do(t, n.relay.renew)

@@ -64,15 +64,6 @@ func (t *table) chainNames() []string {
 	return append(names, chainBase)
 }
 
-// ruleCount is how many rules a table has.
-func (t *table) ruleCount() int {
-	count := 0
-	for _, chain := range t.chainNames() {
-		count += len(t.rules(chain, DefaultRate))
-	}
-	return count
-}
-
 // addAll fills an empty table, except for the elements of its sets.
 func (t *table) addAll(c *nftables.Conn, k *nftables.Table, rate uint64) error {
 	for _, name := range []string{counterPassed, counterLimit} {
@@ -99,8 +90,8 @@ func (t *table) addAll(c *nftables.Conn, k *nftables.Table, rate uint64) error {
 // addRules fills the chains of a table, which are empty.
 func (t *table) addRules(c *nftables.Conn, k *nftables.Table, rate uint64) {
 	for _, name := range t.chainNames() {
-		for _, rule := range t.rules(name, rate) {
-			c.AddRule(&nftables.Rule{Table: k, Chain: &nftables.Chain{Name: name, Table: k}, Exprs: rule})
+		for place, rule := range t.rules(name, rate) {
+			c.AddRule(&nftables.Rule{Table: k, Chain: &nftables.Chain{Name: name, Table: k}, Exprs: rule, UserData: mark(name, place)})
 		}
 	}
 }

@@ -48,6 +48,8 @@ type table struct {
 	family
 	// written: the rules are as this program has written them.
 	written bool
+	// doubted: another program has changed the table, or may have, also its addresses.
+	doubted bool
 	// absent: the kernel had no such table when this program looked last.
 	absent bool
 	// failing is since when the kernel has not taken the entries; zero: it has.
@@ -112,12 +114,12 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 	if len(entries) == 0 {
 		return t.remove()
 	}
-	if t.written && (!renew || t.intact()) && t.update(entries, lease, renew) == nil {
+	if t.written && (!renew || !t.doubted && t.intact()) && t.update(entries, lease, renew) == nil {
 		t.last = entries
 		return nil
 	}
 	if t.adopt(rate) == nil && t.update(entries, lease, true) == nil {
-		t.written, t.last = true, entries
+		t.written, t.doubted, t.last = true, false, entries
 		return nil
 	}
 	return t.make(entries, rate, lease)
@@ -127,7 +129,7 @@ func (t *table) set(entries []entry, rate uint64, lease time.Duration, renew boo
 func (t *table) make(entries []entry, rate uint64, lease time.Duration) error {
 	// The counters of the table that is replaced go on in this program.
 	t.keepCounters()
-	t.written, t.absent, t.last = false, false, entries
+	t.written, t.doubted, t.absent, t.last = false, false, false, entries
 	err := t.write(entries, rate, lease)
 	if isLacking(err) && !t.unresetting {
 		t.unresetting = true
@@ -248,7 +250,7 @@ func (t *table) remove() error {
 		err = nil // It cannot have written one.
 	}
 	if err == nil {
-		t.written, t.absent, t.last = false, true, nil
+		t.written, t.doubted, t.absent, t.last = false, false, true, nil
 	}
 	return err
 }
@@ -287,23 +289,6 @@ func (t *table) flush(fill func(*nftables.Conn) error) error {
 		return err
 	}
 	return t.commit(c)
-}
-
-// intact reports whether the rules in the kernel are as many as were written: others may have flushed them.
-func (t *table) intact() bool {
-	c, err := nftables.New()
-	if err != nil {
-		return false
-	}
-	rules := 0
-	for _, chain := range t.chainNames() {
-		list, err := c.GetRules(t.kernel(), &nftables.Chain{Name: chain, Table: t.kernel()})
-		if err != nil {
-			return false
-		}
-		rules += len(list)
-	}
-	return rules == t.ruleCount()
 }
 
 // addElements adds the elements of some entries to the sets.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -78,8 +79,8 @@ type watch struct {
 }
 
 // startWatch begins to listen in the network namespace of the caller, and calls changed when others have changed the tables of this
-// program, or may have.
-func startWatch(own *ports, changed func()) (*watch, error) {
+// program, or may have: then seen is false.
+func startWatch(own *ports, changed func(seen bool)) (*watch, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to changes of nftables: %w", err)
@@ -92,11 +93,11 @@ func startWatch(own *ports, changed func()) (*watch, error) {
 			messages, err := conn.Receive()
 			switch {
 			case errors.Is(err, unix.ENOBUFS): // Some are missed.
-				changed()
+				changed(false)
 			case err != nil:
 				return
 			case foreign(messages, own):
-				changed()
+				changed(true)
 			}
 		}
 	}()
@@ -160,16 +161,39 @@ func (r *Relay) watchTables(w *watch) *watch {
 	if w != nil || !wanted {
 		return w
 	}
-	w, err := startWatch(r.ports, func() { notify(r.foreign) })
+	w, err := startWatch(r.ports, func(seen bool) {
+		if seen {
+			r.mending.seen.Store(true)
+		}
+		notify(r.foreign)
+	})
 	if err != nil { // It is tried again, at the latest in a second.
 		r.log.Debug("what others do to the rules that pass packets on is seen at the next renewal only", "error", err)
 		return nil
 	}
+	if !r.intact() { // since they were written, before anybody listened
+		r.mending.seen.Store(true)
+		notify(r.foreign)
+	}
 	return w
 }
 
-// mending bounds how often the tables are written anew because others changed them. Only Start uses it.
+// intact reports whether the tables that were written are intact.
+func (r *Relay) intact() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.tables {
+		if t.written && !t.intact() {
+			return false
+		}
+	}
+	return true
+}
+
+// mending bounds how often the tables are written anew because others changed them. Only Start uses it, except for seen.
 type mending struct {
+	// seen: a change has been seen. Otherwise it is not known what has changed.
+	seen atomic.Bool
 	// due is when to do so next at the earliest, and told when the log last had it.
 	due, told time.Time
 }
@@ -177,13 +201,21 @@ type mending struct {
 // wait is for how long a change by others waits.
 func (m *mending) wait() time.Duration { return max(0, time.Until(m.due)) }
 
-// mend writes anew what others have changed.
+// mend writes anew what others have changed, or may have: the rules, and the addresses that differ.
 func (r *Relay) mend() {
 	m, began := &r.mending, time.Now()
-	if began.Sub(m.told) >= mendTold {
+	switch seen := m.seen.Swap(false); {
+	case !seen:
+		r.log.Debug("more changes of nftables than could be read: the rules that pass packets on are written anew")
+	case began.Sub(m.told) >= mendTold:
 		m.told = began
-		r.log.Warn("another program has changed the rules that pass packets on, or may have, and they are written anew")
+		r.log.Warn("another program has changed the rules that pass packets on, and they are written anew")
 	}
+	r.mu.Lock()
+	for _, t := range r.tables {
+		t.doubted = true
+	}
+	r.mu.Unlock()
 	r.renew()
 	m.due = time.Now().Add(max(mendInterval, mendShare*time.Since(began)))
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
 
+// lastRule is shell for what another program names the last rule of the chain hops1 by.
+const lastRule = "$(nft -a list chain ip daymark hops1 | grep -o 'handle [0-9]*' | tail -n 1)"
+
 // Who loads a firewall anew begins with "flush ruleset". The next renewal would come after up to half a minute, in which every packet of
 // a connection that moved would be reset.
 func TestRelay_MendsAtOnceWhatOthersChange(t *testing.T) {
@@ -27,13 +30,24 @@ func TestRelay_MendsAtOnceWhatOthersChange(t *testing.T) {
 	for _, do := range []string{
 		"flush ruleset", "delete table ip daymark", "flush chain ip6 daymark prerouting", "flush map ip daymark hops",
 		"delete element ip6 daymark next { 2001:db8::200 }", "insert rule ip daymark prerouting tcp dport 80 drop",
+		"add element ip daymark moved { 192.0.2.201 }", "add element ip6 daymark next { 2001:db8::201 : 2001:db8::11 }",
+		"replace rule ip daymark hops1 " + lastRule + " drop", "chain ip daymark prerouting { policy drop; }", "add table ip daymark { flags dormant; }",
 	} {
-		sh(t, n.ns, "nft '"+do+"'")
+		sh(t, n.ns, `nft "`+do+`"`)
 		r.untilIntact(1, pass(0, 1))
 		r.expect("pod1", talks)
 	}
 	r.set(1, handover.Plan{})
 	r.untilWatched(1, false) // It costs nothing while nothing moves.
+}
+
+// What others do between the first rules and the moment that the speaker begins to listen is not told by the kernel.
+func TestRelay_MendsWhatOthersChangedBeforeItListened(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	r.set(1, pass(0, 1))
+	sh(t, r.nodes[1].ns, "nft flush ruleset", "nft 'table ip kube-proxy {}'")
+	r.start(1)
+	r.untilIntact(1, pass(0, 1))
 }
 
 // kube-proxy changes its own tables all the time, and this program its own.
@@ -42,7 +56,7 @@ func TestWatch_HearsOfChangesByOthersAlone(t *testing.T) {
 	n := r.nodes[1]
 	var changes atomic.Int32
 	n.ns.Do(t, func() {
-		w, err := startWatch(n.relay.ports, func() { changes.Add(1) })
+		w, err := startWatch(n.relay.ports, func(bool) { changes.Add(1) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,6 +123,9 @@ func (r *rig) untilIntact(node int, plan handover.Plan) {
 			}
 			if !slices.Equal(kept.Passages, plan.Passages) {
 				failed = errors.Join(failed, fmt.Errorf("passages are %v", kept.Passages))
+			}
+			if len(kept.Counted) != len(plan.Counted) {
+				failed = errors.Join(failed, fmt.Errorf("counted are %v", kept.Counted))
 			}
 			err = failed
 		})
