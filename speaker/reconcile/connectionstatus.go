@@ -13,6 +13,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
 	"github.com/daymark-lb/daymark/internal/core/handover"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/proxyhealth"
 	"github.com/daymark-lb/daymark/internal/core/status"
 	"github.com/daymark-lb/daymark/speaker/bgp"
@@ -76,9 +77,17 @@ func (l *Loop) whyBreak(w *announce.World) string {
 		return "the other speakers are not known (condition MembershipKnown), nor which connections they have"
 	}
 	if why := l.exec.Connections.Unable(); why != "" {
-		return why
+		return why + othersPass(l.exec.Connections.Only())
 	}
 	return leftOver(l.exec.Connections.Beside(), l.memory.proxy.verdict.State)
+}
+
+// othersPass says of which family's connections it is not so, given the one of which packets are passed on; empty: there is none.
+func othersPass(only lb.Family) string {
+	if only == 0 {
+		return ""
+	}
+	return "; those to " + only.String() + " addresses are passed on"
 }
 
 // breakCondition is connectionsCondition of this node, if it is told: what an earlier process said stays until it is known whether it is still so.

@@ -35,6 +35,11 @@ func TestConnectionsCondition(t *testing.T) {
 			if said := f.gossip.sent.State.PassesOnly; said != lb.IPv4 {
 				t.Errorf("with %q it tells the others that it passes on packets of %s alone", why, said)
 			}
+			c = meta.FindStatusCondition(f.reporter.newest.conditions, v1beta1.ConditionConnectionsBreak)
+			if says := strings.Contains(c.Message, "those to IPv4 addresses are passed on"); says != (why != "") {
+				t.Errorf("with %q for IPv6 alone: %+v", why, c)
+			}
+			f.connections.only = 0
 		}
 	})
 }
