@@ -22,6 +22,7 @@ import (
 
 	"github.com/daymark-lb/daymark/cli/bundle"
 	"github.com/daymark-lb/daymark/cli/check"
+	"github.com/daymark-lb/daymark/cli/drain"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/explain"
 	"github.com/daymark-lb/daymark/cli/migrate"
@@ -47,6 +48,7 @@ var groups = []struct {
 	{"Ask why:", []func(*env.Env) *cobra.Command{explain.New, trace.New}},
 	{"Ask others:", []func(*env.Env) *cobra.Command{bundle.New}},
 	{"Before you change something:", []func(*env.Env) *cobra.Command{check.New, simulate.New, simulate.NewDiff, validate.New, migrate.New}},
+	{"Take a node out:", []func(*env.Env) *cobra.Command{drain.New}},
 	{"Try it:", []func(*env.Env) *cobra.Command{test.New}},
 }
 

@@ -22,7 +22,7 @@ var asking = []string{
 	"status", "problems", "services", "routes", "watch", "web --port=0", "status --watch", "version",
 	"explain service web", "explain address 192.0.2.1", "explain node n1", "explain pool lan", "explain peer tor",
 	"check", "check --pre", "simulate drain n1", "simulate apply -f FILE", "diff -f FILE", "validate --live -f FILE",
-	"bundle -o FILE.tgz", "trace 192.0.2.1", "test", "migrate plan", "migrate next --yes", "migrate back shop/web --yes",
+	"bundle -o FILE.tgz", "trace 192.0.2.1", "test", "drain n1", "migrate plan", "migrate next --yes", "migrate back shop/web --yes",
 	"migrate metallb --cluster", "migrate others --cluster", "migrate external-ips --cluster",
 }
 
@@ -106,7 +106,7 @@ func TestCommands_JudgeOutputFirst(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	for _, words := range []string{"status", "problems", "services", "routes", "version", "explain web", "check", "simulate drain n1", "diff -f FILE", "test", "migrate plan"} {
+	for _, words := range []string{"status", "problems", "services", "routes", "version", "explain web", "check", "simulate drain n1", "diff -f FILE", "test", "drain n1", "migrate plan"} {
 		for _, format := range []string{"nothing", "jsonpath={.items[", "jsonpath", "go-template={{"} {
 			status, says := askServer(t, gone.URL, "0", words+" -o "+format)
 			if status != env.ExitUsage || strings.Contains(says, "cannot be reached") {
@@ -163,7 +163,7 @@ func TestCommands_SayThatDaymarkIsNotInstalled(t *testing.T) {
 		t.Cleanup(server.Close)
 		for _, words := range []string{
 			"status", "problems", "routes", "watch", "web --port=0", "explain service web", "explain node n1", "simulate drain n1", "diff -f FILE",
-			"test", "migrate plan", "status --watch",
+			"test", "drain n1", "migrate plan", "status --watch",
 		} {
 			status, says := askServer(t, server.URL, "0", words)
 			if status != env.ExitWrong || !strings.Contains(says, want) {

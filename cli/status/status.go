@@ -263,12 +263,13 @@ func layer2(held []view.HeldCount) string {
 func drains(lines []view.DrainLine, now time.Time) string {
 	texts := make([]string, len(lines))
 	for i := range lines {
-		texts[i] = lines[i].Node + " " + drain(&lines[i], now)
+		texts[i] = lines[i].Node + " " + Drain(&lines[i], now)
 	}
 	return firsts(texts)
 }
 
-func drain(l *view.DrainLine, now time.Time) string {
+// Drain says of a node that is drained or has connections left whether it may be stopped, as a sentence without its subject.
+func Drain(l *view.DrainLine, now time.Time) string {
 	left := ""
 	if l.Addresses > 0 {
 		left = fmt.Sprintf("%s to %s left", output.Count(int(l.Connections), "connection"), output.Count(int(l.Addresses), "address"))

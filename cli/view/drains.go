@@ -33,7 +33,7 @@ func (c *Cluster) drainLines() (lines []DrainLine) {
 		if n.Draining {
 			asked[n.Name] = true
 			if c.speakers[n.Name] == nil {
-				lines = append(lines, DrainLine{Node: n.Name, Drained: true, SafeToStop: metav1.ConditionUnknown})
+				lines = append(lines, Draining(n.Name, nil))
 			}
 		}
 	}
@@ -44,6 +44,14 @@ func (c *Cluster) drainLines() (lines []DrainLine) {
 	}
 	slices.SortFunc(lines, func(a, b DrainLine) int { return strings.Compare(a.Node, b.Node) })
 	return lines
+}
+
+// Draining is what a Speaker says of its node, which is drained; nil: there is no Speaker.
+func Draining(node string, s *v1beta1.Speaker) DrainLine {
+	if s == nil {
+		return DrainLine{Node: node, Drained: true, SafeToStop: metav1.ConditionUnknown}
+	}
+	return drainLine(s, true)
 }
 
 func drainLine(s *v1beta1.Speaker, asked bool) DrainLine {
