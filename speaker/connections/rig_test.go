@@ -236,10 +236,16 @@ type talk struct {
 	in *bufio.Reader
 }
 
-// dial opens connections to an address.
+// dial opens connections of the client to an address.
 func (r *rig) dial(vip netip.Addr, count int) (talks []*talk) {
 	r.t.Helper()
-	r.client.Do(r.t, func() {
+	return r.dialIn(r.client, vip, count)
+}
+
+// dialIn opens connections from a namespace to an address.
+func (r *rig) dialIn(from *netnstest.Namespace, vip netip.Addr, count int) (talks []*talk) {
+	r.t.Helper()
+	from.Do(r.t, func() {
 		for range count {
 			conn, err := net.DialTimeout("tcp", netip.AddrPortFrom(vip, 80).String(), 5*time.Second)
 			if err != nil {
