@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,8 +33,9 @@ const (
 	deletionTimeout  = 45 * time.Second
 )
 
-// annotationRelease is on what Helm has installed. Whoever applies what `helm template` prints applies the Job as well, and does not uninstall.
-const annotationRelease = "meta.helm.sh/release-name"
+// hookRunners are annotations that are on the Deployment when who made it runs the Job before it uninstalls, and at no other time: Helm, and
+// Argo CD, which runs Helm's pre-delete hooks as PreDelete. Who applies what `helm template` prints may have applied the Job with all else.
+var hookRunners = []string{"meta.helm.sh/release-name", "argocd.argoproj.io/tracking-id"}
 
 // droppedAtOnce is from how many Services the finalizer is removed at the same time.
 const droppedAtOnce = 20
@@ -41,8 +43,8 @@ const droppedAtOnce = 20
 // DropFinalizers is for an uninstallation: nobody is left afterwards who removes Daymark's finalizer from Services, and they could not be
 // deleted any more. It deletes the Deployment of the controllers in a namespace and waits until their Pods have ended, for deletionTimeout at
 // most, since they would give the finalizer again; then it removes it from all Services that have it from Daymark, and does not wait for
-// speakers. Addresses stay, and so do finalizers of this name that Daymark did not give. Where the Deployment is there and not Helm's, it does
-// nothing. What cannot be written is an error that names it, after all others have been.
+// speakers. Addresses stay, and so do finalizers of this name that Daymark did not give. Where the Deployment is there and neither Helm's nor
+// Argo CD's, it does nothing. What cannot be written is an error that names it, after all others have been.
 func DropFinalizers(ctx context.Context, config *rest.Config, namespace string, log *slog.Logger) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // droppedAtOnce is the bound.
@@ -87,13 +89,13 @@ func dropFinalizers(ctx context.Context, api client.Client, services []corev1.Se
 	return errs
 }
 
-// deleteControllers deletes the Deployment, its Pods first, and returns when it is gone, or deletionTimeout has passed. false: it is not
-// Helm's, and stays.
+// deleteControllers deletes the Deployment, its Pods first, and returns when it is gone, or deletionTimeout has passed. false: it is neither
+// Helm's nor Argo CD's, and stays.
 func deleteControllers(ctx context.Context, api client.Client, namespace string, log *slog.Logger) (bool, error) {
 	controllers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controllerDeployment}}
 	err := api.Get(ctx, client.ObjectKeyFromObject(controllers), controllers)
-	if err == nil && controllers.Annotations[annotationRelease] == "" {
-		log.Warn("nothing is done: this is for what Helm runs before `helm uninstall`, and Helm did not install these controllers")
+	if err == nil && !madeByHookRunner(controllers) {
+		log.Warn("nothing is done: this is for what Helm and Argo CD run before they uninstall, and neither installed these controllers")
 		return false, nil
 	}
 	if err == nil {
@@ -114,6 +116,10 @@ func deleteControllers(ctx context.Context, api client.Client, namespace string,
 		return true, nil
 	}
 	return false, fmt.Errorf("delete the Deployment %s of namespace %s: %w", controllerDeployment, namespace, err)
+}
+
+func madeByHookRunner(controllers *appsv1.Deployment) bool {
+	return slices.ContainsFunc(hookRunners, func(annotation string) bool { return controllers.Annotations[annotation] != "" })
 }
 
 // dropFinalizer removes the finalizer from a Service if Daymark gave it, in the newest version that there is.

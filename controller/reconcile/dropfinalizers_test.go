@@ -19,6 +19,24 @@ import (
 	"github.com/daymark-lb/daymark/internal/testnet"
 )
 
+func TestDropFinalizers_IsForWhoRunsTheJobToUninstall(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		annotations map[string]string
+		want        bool
+	}{
+		{"kubectl", map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}"}, false},
+		{"Helm", map[string]string{"meta.helm.sh/release-name": "daymark", "meta.helm.sh/release-namespace": "daymark-system"}, true},
+		{"Argo CD", map[string]string{"argocd.argoproj.io/tracking-id": "daymark:apps/Deployment:daymark-system/daymark-controller"}, true},
+		{"nobody", nil, false},
+	} {
+		controllers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}}
+		if got := madeByHookRunner(controllers); got != test.want {
+			t.Errorf("made by %s: %t", test.name, got)
+		}
+	}
+}
+
 // TestDropFinalizers is what the Job before `helm uninstall` does. The controllers' Deployment is one without Pods.
 func TestDropFinalizers(t *testing.T) {
 	c := newCluster(t)
@@ -53,7 +71,7 @@ func TestDropFinalizers(t *testing.T) {
 	if controllers.DeletionTimestamp != nil {
 		t.Error("controllers that Helm did not install are deleted")
 	}
-	controllers.Annotations = map[string]string{annotationRelease: "daymark"}
+	controllers.Annotations = map[string]string{"meta.helm.sh/release-name": "daymark"}
 	must(t, c.Update(t.Context(), controllers))
 
 	var collecting sync.WaitGroup

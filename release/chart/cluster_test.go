@@ -15,12 +15,16 @@ import (
 	"testing"
 	"time"
 
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/engine"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -113,9 +117,7 @@ func TestChart_SetsAreAppliedAndStarted(t *testing.T) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			files, err := RenderFor(c.config, folder, withPort(s.values, c.config))
-			must(t, err)
-			all := objects(t, files)
+			all := objects(t, c.render(t, withPort(s.values, c.config)))
 			for _, object := range all {
 				lab.Eventually(t, timeout, "try "+object.GetKind()+" "+object.GetName(), func() error {
 					return c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.ForceOwnership, client.DryRunAll)
@@ -144,6 +146,47 @@ func TestChart_IsAppliedAgainWithOtherValues(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Where Helm made a release before, nothing of what `helm template` prints uninstalls it: `helm install` alone keeps the Job that does.
+func TestChart_TemplateUninstallsNothing(t *testing.T) {
+	values := parse(t, "controller: {cleanupFinalizer: true}")
+	made, err := Render(folder, values)
+	must(t, err)
+	for _, object := range objects(t, made) {
+		if object.GetAnnotations()["helm.sh/hook"] == "pre-delete" {
+			t.Errorf("helm template prints %s %s, which uninstalls", object.GetKind(), object.GetName())
+		}
+	}
+	made, err = Render(folder, parse(t, "controller: {cleanupFinalizer: true}\ncrds: {upgrade: false}"))
+	must(t, err)
+	for _, object := range objects(t, made) {
+		if IsHook(object) || object.GetKind() == "Job" {
+			t.Errorf("without the Job of the definitions helm template prints %s %s", object.GetKind(), object.GetName())
+		}
+	}
+	kept := false
+	for _, object := range objects(t, newAPI(t).render(t, values)) {
+		kept = kept || object.GetKind() == "Job" && object.GetAnnotations()["helm.sh/hook"] == "pre-delete"
+	}
+	if !kept {
+		t.Error("helm install does not keep the Job")
+	}
+}
+
+// render is Render at a cluster that templates look at, as at `helm install`.
+func (c *cluster) render(t *testing.T, values map[string]any) []File {
+	t.Helper()
+	asked, err := discovery.NewDiscoveryClientForConfig(c.config)
+	must(t, err)
+	can := common.DefaultCapabilities.Copy()
+	can.APIVersions, err = action.GetVersionSet(asked)
+	must(t, err)
+	e := engine.New(c.config)
+	e.Strict = true
+	files, err := render(e, can, folder, values)
+	must(t, err)
+	return files
 }
 
 // withPort adds the port of the API server, which is any here, to those that the controller may reach, if values limit them.

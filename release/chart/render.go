@@ -19,7 +19,6 @@ import (
 	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/rest"
 )
 
 // Namespace is the one that the manifests are for.
@@ -32,18 +31,14 @@ type File struct {
 	Text string
 }
 
-// Render renders the chart in a folder with some values, in order of the templates' names. Templates that give nothing are left out.
+// Render renders the chart in a folder with some values, in order of the templates' names, for no cluster, as `helm template` does. A value that
+// is missing is an error. Templates that give nothing are left out.
 func Render(folder string, values map[string]any) ([]File, error) {
-	return RenderFor(nil, folder, values)
+	return render(engine.Engine{Strict: true}, nil, folder, values)
 }
 
-// RenderFor is Render with a cluster for templates to look at, as at `helm install`; nil: none, as at `helm template`.
-func RenderFor(cluster *rest.Config, folder string, values map[string]any) ([]File, error) {
-	return render(cluster, folder, values, true)
-}
-
-// render is RenderFor. Strict: a value that is missing is an error, as it is not for `helm install`.
-func render(cluster *rest.Config, folder string, values map[string]any, strict bool) ([]File, error) {
+// render is Render with an engine, which may have a cluster for templates to look at, and with what that cluster can; nil: what each can.
+func render(e engine.Engine, can *common.Capabilities, folder string, values map[string]any) ([]File, error) {
 	c, err := loader.Load(folder)
 	if err != nil {
 		return nil, fmt.Errorf("load the chart: %w", err)
@@ -51,15 +46,10 @@ func render(cluster *rest.Config, folder string, values map[string]any, strict b
 	if err := chartutil.ProcessDependencies(c, values); err != nil {
 		return nil, fmt.Errorf("look at the dependencies: %w", err)
 	}
-	all, err := util.ToRenderValues(c, values, common.ReleaseOptions{Name: "daymark", Namespace: Namespace, Revision: 1, IsInstall: true}, nil)
+	all, err := util.ToRenderValues(c, values, common.ReleaseOptions{Name: "daymark", Namespace: Namespace, Revision: 1, IsInstall: true}, can)
 	if err != nil {
 		return nil, err
 	}
-	var e engine.Engine
-	if cluster != nil {
-		e = engine.New(cluster)
-	}
-	e.Strict = strict
 	texts, err := e.RenderWithContext(context.Background(), c, all)
 	if err != nil {
 		return nil, err

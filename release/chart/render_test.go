@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -261,7 +262,7 @@ func TestChart_RefusesTheDefaultsOfAnEarlierChart(t *testing.T) {
 		"image.tag": true, "image.pullPolicy": true, "controller.priorityClassName": true, "speaker.priorityClassName": true,
 	}
 	refused := func(path string, without map[string]any) {
-		_, err := render(nil, folder, without, false)
+		_, err := render(engine.Engine{}, nil, folder, without)
 		_, isMap := values[path].(map[string]any)
 		switch {
 		case err == nil:

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,9 +31,9 @@ func TestChart_NamesAndLabelsStayWhatTheyAre(t *testing.T) {
 		if all["L2Advertisement/yes"] == nil {
 			t.Error("the advertisement yes is missing")
 		}
-		for _, key := range []string{"PodMonitor/daymark", "PrometheusRule/daymark", "ConfigMap/daymark-dashboard-daymark"} {
-			if name := all[key].GetLabels()["app.kubernetes.io/name"]; name != "network" {
-				t.Errorf("%s has the name %q", key, name)
+		for key, want := range map[string]string{"PodMonitor/daymark": "network", "PrometheusRule/daymark": "", "ConfigMap/daymark-dashboard-daymark": "network"} {
+			if name := all[key].GetLabels()["app.kubernetes.io/name"]; name != want {
+				t.Errorf("%s has the name %q, not %q", key, name, want)
 			}
 		}
 		var speaker appsv1.DaemonSet
@@ -46,12 +47,40 @@ func TestChart_NamesAndLabelsStayWhatTheyAre(t *testing.T) {
 	t.Fatal("no set has them")
 }
 
+// What Helm keeps the others keep that prune, unless it is said of an object that it is not kept.
+func TestChart_NobodyPrunesWhatIsKept(t *testing.T) {
+	const pool = "pools: [{name: lan, spec: {addresses: [192.0.2.0/28]}}, {name: other, annotations: {helm.sh/resource-policy: \"\"}, spec: {addresses: [192.0.2.16/28]}}]"
+	for _, of := range []struct {
+		values, helm, argoCD, flux string
+	}{
+		{pool, "keep", "Prune=false", "disabled"},
+		{"keepObjects: false\n" + pool, "", "", ""},
+	} {
+		files, err := Render(folder, parse(t, of.values))
+		must(t, err)
+		all := byKey(objects(t, files))
+		says := func(name, helm, argoCD, flux string) {
+			t.Helper()
+			notes := all["IPAddressPool/"+name].GetAnnotations()
+			for key, want := range map[string]string{"helm.sh/resource-policy": helm, "argocd.argoproj.io/sync-options": argoCD, "kustomize.toolkit.fluxcd.io/prune": flux} {
+				if notes[key] != want {
+					t.Errorf("%s: the pool %s has %s: %q, not %q", of.values, name, key, notes[key], want)
+				}
+			}
+		}
+		says("lan", of.helm, of.argoCD, of.flux)
+		says("other", "", "", "")
+	}
+}
+
 func TestChart_NamespaceMayBeFigures(t *testing.T) {
 	c, err := loader.Load(folder)
 	must(t, err)
+	can := common.DefaultCapabilities.Copy()
+	can.APIVersions = append(slices.Clone(can.APIVersions), "v1/Service") // as with a cluster
 	values, err := util.ToRenderValues(c, parse(t, "controller: {cleanupFinalizer: true}\nspeaker: {trace: true}\nopenshift: {enabled: true}\n"+
 		"monitoring: {secure: true, podMonitor: {enabled: true, tokenSecret: a}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}"),
-		common.ReleaseOptions{Name: release, Namespace: "12", IsInstall: true}, nil)
+		common.ReleaseOptions{Name: release, Namespace: "12", IsInstall: true}, can)
 	must(t, err)
 	texts, err := engine.Engine{}.RenderWithContext(t.Context(), c, values)
 	must(t, err)
