@@ -10,6 +10,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
 )
 
 // always are the checks of the cluster that count before and after Daymark is installed.
@@ -59,15 +60,30 @@ func oldVersions(in *Input) (found []Finding) {
 	return found
 }
 
-// nodes on which a speaker can run, and is not left out by the DaemonSet.
+// nodes on which a speaker can run, and is not left out by the DaemonSet that the values make, or else by the one that is installed.
 func (in *Input) nodes() map[string]bool {
-	names := map[string]bool{}
+	names, out := map[string]bool{}, in.leftOut()
 	for _, n := range in.Cluster.Parsed.Nodes {
-		if n.NoSpeaker() == "" && in.Cluster.LeftOut(n.Name) == "" {
+		if n.NoSpeaker() == "" && !out[n.Name] {
 			names[n.Name] = true
 		}
 	}
 	return names
+}
+
+// leftOut are the nodes that the DaemonSet of the speakers leaves out.
+func (in *Input) leftOut() map[string]bool {
+	out := map[string]bool{}
+	for _, n := range source.Of[*corev1.Node](in.Objects) {
+		out[n.Name] = in.Cluster.LeftOut(n.Name) != ""
+		if in.values == nil {
+			continue
+		}
+		if pod, err := in.values.pod(); err == nil { // readValues has refused others
+			out[n.Name] = view.LeftOutBy(pod, n) != ""
+		}
+	}
+	return out
 }
 
 // enforced is the label of a namespace with the Pod Security level.
@@ -156,11 +172,13 @@ func strictARP(in *Input) []Finding {
 }
 
 // layer2 says how bad it is that layer 2 does not work; empty: nobody needs it. What will be announced is not known before an install, unless
-// it will be without gossip, and so without layer 2.
+// the values have it, or are without gossip, and so without layer 2.
 func (in *Input) layer2() Severity {
 	switch {
 	case in.values != nil && !in.values.Speaker.Gossip:
 		return ""
+	case in.values != nil && len(in.values.L2Advertisements) > 0:
+		return Error
 	case in.Pre:
 		return Warning
 	case in.Objects.Gap(source.L2Advertisements) == nil && len(source.Of[*v1beta1.L2Advertisement](in.Objects)) == 0:

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 
@@ -21,12 +22,19 @@ type values struct {
 	Speaker struct {
 		Gossip bool `json:"gossip"`
 		Trace  bool `json:"trace"`
+		// NodeSelector of a later file is added to that of an earlier one, and one without a value takes away, as with Helm.
+		NodeSelector map[string]*string `json:"nodeSelector"`
+		// Tolerations of a later file replace those of an earlier one, which reading them into their type would mix.
+		Tolerations json.RawMessage `json:"tolerations"`
 	} `json:"speaker"`
+	L2Advertisements []struct{} `json:"l2Advertisements"`
 }
 
 // defaultValues are what the chart has where nobody says otherwise.
 func defaultValues() *values {
-	v := &values{ServeClassless: true}
+	v, linux := &values{ServeClassless: true, L2Advertisements: []struct{}{}}, "linux"
+	v.Speaker.NodeSelector = map[string]*string{corev1.LabelOSStable: &linux}
+	v.Speaker.Tolerations = json.RawMessage(`[{"operator":"Exists"}]`)
 	v.Ports.SpeakerMetrics, v.Ports.SpeakerHealth, v.Ports.SpeakerTrace, v.Ports.Gossip = 7475, 7476, 7474, 7477
 	v.Speaker.Gossip = true
 	return v
@@ -43,8 +51,28 @@ func readValues(files []string) (*values, error) {
 		if err := yaml.Unmarshal(text, v); err != nil {
 			return nil, fmt.Errorf("read values in %s: %w", file, err)
 		}
+		if _, err := v.pod(); err != nil {
+			return nil, fmt.Errorf("read values in %s: %w", file, err)
+		}
 	}
 	return v, nil
+}
+
+// pod is what says on which nodes a speaker will run.
+func (v *values) pod() (*corev1.PodSpec, error) {
+	pod := &corev1.PodSpec{NodeSelector: map[string]string{}}
+	for label, value := range v.Speaker.NodeSelector {
+		if value != nil {
+			pod.NodeSelector[label] = *value
+		}
+	}
+	if len(v.Speaker.Tolerations) == 0 {
+		return pod, nil
+	}
+	if err := json.Unmarshal(v.Speaker.Tolerations, &pod.Tolerations); err != nil {
+		return nil, fmt.Errorf("read speaker.tolerations: %w", err)
+	}
+	return pod, nil
 }
 
 // ports that a speaker opens on its node: metrics, health, gossip, traces. A speaker without one of these has no port for it.

@@ -3,15 +3,23 @@ package check
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/source"
+	"github.com/daymark-lb/daymark/cli/view"
 )
 
 // chartFolder has the values that the checks read.
@@ -56,6 +64,11 @@ func TestCommand_LooksForWhatTheValuesSay(t *testing.T) {
 		{"without metrics", []string{"ports: {speakerMetrics: 0, gossip: 7946}"}, []string{theirs + "7946 TCP"}, []string{"7472"}},
 		{"with traces, at a port that another Pod has", []string{beside, "speaker: {trace: true}\nports: {speakerTrace: 7472}"}, []string{"it has 7472 TCP of node n1"}, nil},
 		{"of two files the later one counts", []string{beside, "ports: {gossip: 7946}"}, []string{theirs + "7946 TCP, 7946 UDP"}, []string{"7472", "other-provider"}},
+		{"the speakers are on other nodes", []string{"speaker: {nodeSelector: {rack: a}}"}, nil, []string{"ports-taken", "exclude-label: ", "kubernetes-version"}},
+		{"a later file has them everywhere", []string{"speaker: {nodeSelector: {rack: a}}", "speaker: {nodeSelector: {rack: null}}"}, []string{taken}, nil},
+		{"tolerations that the node does not need", []string{"speaker: {tolerations: [{key: a, operator: Exists}]}"}, []string{taken}, nil},
+		{"layer 2 is in the values", []string{"l2Advertisements: [{name: lan}]"}, []string{"error   strict-arp: "}, nil},
+		{"layer 2 is not in the values", []string{"bgpAdvertisements: [{name: wan}]"}, []string{"warning strict-arp: "}, nil},
 		{"nodes with the label announce", []string{"ignoreExcludeLabel: true"}, nil, []string{"exclude-label: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,6 +105,10 @@ func TestCommand_RefusesValuesThatItCannotUse(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("ports: {gossip: many}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	tolerant := filepath.Join(t.TempDir(), "tolerant.yaml")
+	if err := os.WriteFile(tolerant, []byte("speaker: {tolerations: [all]}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		args []string
@@ -99,6 +116,7 @@ func TestCommand_RefusesValuesThatItCannotUse(t *testing.T) {
 	}{
 		{"a file that is not there", []string{"--pre", "--values", broken + "x"}, "read values: open "},
 		{"a word for a port", []string{"--pre", "--values", broken}, "read values in " + broken},
+		{"a word for a toleration", []string{"--pre", "--values", tolerant}, "read values in " + tolerant + ": read speaker.tolerations: "},
 		{"of an installation", []string{"--values", broken}, "use it with --pre"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,6 +124,44 @@ func TestCommand_RefusesValuesThatItCannotUse(t *testing.T) {
 				t.Errorf("it ends with %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestInput_NodesAreThoseOfTheValues: where Daymark is installed already, what is to be installed counts, and not what is.
+func TestInput_NodesAreThoseOfTheValues(t *testing.T) {
+	node := func(name, taint string) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelOSStable: "linux", "rack": name}}}
+		if taint != "" {
+			n.Spec.Taints = []corev1.Taint{{Key: taint, Effect: corev1.TaintEffectNoSchedule}}
+		}
+		return n
+	}
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "daymark-system", Name: "daymark-speaker"}}
+	set.Spec.Template.Spec = corev1.PodSpec{NodeSelector: map[string]string{"rack": "a"}, Containers: []corev1.Container{{Name: "speaker"}}}
+	all := []runtime.Object{node("a", ""), node("b", ""), node("c", "edge"), set}
+	for _, test := range []struct {
+		name, values string
+		want         []string
+	}{
+		{"no values", "", []string{"a"}},
+		{"defaults", "{}", []string{"a", "b", "c"}},
+		{"a selector", "speaker: {nodeSelector: {rack: b}}", []string{"b"}},
+		{"no tolerations", "speaker: {tolerations: null}", []string{"a", "b"}},
+		{"others in place of all", "speaker: {tolerations: [{key: other, effect: NoSchedule}]}", []string{"a", "b"}},
+	} {
+		in := &Input{Objects: &source.Objects{Items: all}, Cluster: view.New(view.Input{System: "daymark-system", Objects: all})}
+		if test.values != "" {
+			file := filepath.Join(t.TempDir(), "values.yaml")
+			err := os.WriteFile(file, []byte(test.values), 0o600)
+			var readErr error
+			in.values, readErr = readValues([]string{file})
+			if err := errors.Join(err, readErr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := slices.Sorted(maps.Keys(in.nodes())); !slices.Equal(got, test.want) {
+			t.Errorf("%s: they are %v, not %v", test.name, got, test.want)
+		}
 	}
 }
 

@@ -26,7 +26,11 @@ func (c *Cluster) LeftOut(node string) string {
 	if set == nil || raw == nil {
 		return ""
 	}
-	pod := &set.Spec.Template.Spec
+	return LeftOutBy(&set.Spec.Template.Spec, raw)
+}
+
+// LeftOutBy says why a DaemonSet with such a Pod, which uses the network of its node, has none run on a node; empty when it has.
+func LeftOutBy(pod *corev1.PodSpec, raw *corev1.Node) string {
 	if match, err := nodeaffinity.NewRequiredNodeAffinity(pod.NodeSelector, pod.Affinity).Match(raw); err == nil && !match {
 		return "its nodeSelector or affinity does not match the node"
 	}
