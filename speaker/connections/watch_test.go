@@ -1,8 +1,10 @@
 package connections
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -90,6 +92,24 @@ func TestMending_TakesItsTime(t *testing.T) {
 	n.ns.Do(t, n.relay.mend)
 	if wait := n.relay.mending.wait(); wait <= 0 || wait > time.Minute {
 		t.Errorf("the next change waits %v", wait)
+	}
+}
+
+// kube-proxy may change so much at once that some of it cannot be read. Nobody is accused of that, and all is looked at.
+func TestMending_AccusesNobodyOfWhatWasNotSeen(t *testing.T) {
+	r := newRig(t, 2, modeNFTables, false)
+	n := r.nodes[1]
+	var said bytes.Buffer
+	n.relay.log = slog.New(slog.NewTextHandler(&said, nil))
+	r.set(1, pass(0, 1))
+	for _, seen := range []bool{false, true} {
+		sh(t, n.ns, "nft 'add element ip daymark moved { 192.0.2.201 }'")
+		n.relay.mending.seen.Store(seen)
+		n.ns.Do(t, n.relay.mend)
+		r.untilIntact(1, pass(0, 1))
+		if warns := strings.Contains(said.String(), "another program has changed"); warns != seen {
+			t.Errorf("seen: %t, and it says %q", seen, said.String())
+		}
 	}
 }
 
