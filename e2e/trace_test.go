@@ -23,7 +23,7 @@ func traceRights(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(string(template), "{{ .Release.Namespace }}", lab.Namespace)
+	text := strings.ReplaceAll(string(template), "{{ .Release.Namespace | toYaml }}", lab.Namespace)
 	return regexp.MustCompile(`(?m)^\{\{-.*\}\}$`).ReplaceAllString(text, "") + `
 ---
 apiVersion: rbac.authorization.k8s.io/v1
