@@ -36,6 +36,11 @@ func (b *budget) take(now time.Time) bool {
 	return true
 }
 
+// full reports whether nothing has been taken, or it has been saved up again.
+func (b *budget) full(now time.Time) bool {
+	return b.tokens+b.rate*now.Sub(b.filled).Seconds() >= b.burst
+}
+
 // giveBack returns the budget for a frame that was not sent.
 func (b *budget) giveBack() { b.tokens = min(b.burst, b.tokens+1) }
 

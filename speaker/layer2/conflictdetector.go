@@ -2,8 +2,10 @@ package layer2
 
 import (
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,8 +54,6 @@ type conflictDetector struct {
 	pending map[*vip]bool
 	// queue has those of pending, in the order in which they are due.
 	queue dueQueue
-	// budget for probes. An interface sends no more than all of them.
-	budget budget
 	// released were left to other hosts, and are still announced for a moment.
 	released []*vip
 }
@@ -61,7 +61,7 @@ type conflictDetector struct {
 func newConflictDetector(log *slog.Logger, m *metrics, rate int) *conflictDetector {
 	return &conflictDetector{
 		log: log, metrics: m, jitter: rand.Float64, wake: make(chan struct{}, 1),
-		vips: map[netip.Addr][]*vip{}, left: map[placeKey]time.Time{}, pending: map[*vip]bool{}, budget: newBudget(rate, time.Now()),
+		vips: map[netip.Addr][]*vip{}, left: map[placeKey]time.Time{}, pending: map[*vip]bool{}, queue: newDueQueue(rate),
 	}
 }
 
@@ -81,7 +81,7 @@ func (d *conflictDetector) restartProbing(added []*vip) {
 
 // dueNow is what has to be done about addresses now.
 type dueNow struct {
-	// probes to send, as far as the budget goes.
+	// probes to send, as far as the budgets go.
 	probes []*vip
 	// free were found free and are held from now on, released were left to other hosts.
 	free, released []*vip
@@ -89,7 +89,7 @@ type dueNow struct {
 	ended bool
 }
 
-// The order in which the budget is spent: rounds of probes that have begun come first, so that of thousands of new addresses some are
+// The order in which a budget is spent: rounds of probes that have begun come first, so that of thousands of new addresses some are
 // ready soon, and looks for those that are ready come last.
 const (
 	turnOfOthers = iota
@@ -116,10 +116,8 @@ func (d *conflictDetector) due(now time.Time) (do dueNow) {
 	defer d.mu.Unlock()
 	do.released, d.released = d.released, nil
 	d.dueLater(now, &do)
-	for current := range turns {
-		if !d.dueInTurn(now, current, &do) {
-			break // What finds no budget stays due; the next call is soon.
-		}
+	for _, name := range slices.Sorted(maps.Keys(d.queue.lines)) {
+		d.dueOn(now, name, &do)
 	}
 	return do
 }
@@ -143,11 +141,11 @@ func (d *conflictDetector) step(now time.Time, v *vip, do *dueNow) {
 	}
 }
 
-// probeFailed records that the probe of an address could not be sent. Interfaces that cannot send take nothing from those that can.
+// probeFailed records that the probe of an address could not be sent.
 func (d *conflictDetector) probeFailed(v *vip) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.budget.giveBack()
+	d.queue.giveBack(v.on)
 	if d.desired(v) {
 		v.acd.probeFailed(time.Now())
 		d.reschedule(v)

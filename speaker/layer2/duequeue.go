@@ -12,12 +12,50 @@ type waiting struct {
 }
 
 // dueQueue is in which order addresses have something due: of thousands of new ones a look at it touches those that it does something
-// for, and not all. What has changed since is passed over, and is in it once more. The zero value is empty.
+// for, and not all. What has changed since is passed over, and is in it once more.
 type dueQueue struct {
+	// rate of the budget of each interface.
+	rate int
 	// later are in order of when to look at them; it is a heap.
 	later laterHeap
-	// ready wait for a budget for a probe, by turn, in the order in which they came.
+	// lines wait for a probe, by interface.
+	lines map[string]*line
+}
+
+// line is what waits to be probed on one interface. Each has a budget of its own, so that no interface waits for another one.
+type line struct {
+	budget budget
+	// ready wait by turn, in the order in which they came.
 	ready [turns][]waiting
+}
+
+func newDueQueue(rate int) dueQueue { return dueQueue{rate: rate, lines: map[string]*line{}} }
+
+// line returns that of an interface. One that nothing waits in and that has its whole budget is as good as none.
+func (q *dueQueue) line(now time.Time, name string) *line {
+	known := q.lines[name]
+	if known == nil {
+		known = &line{budget: newBudget(q.rate, now)}
+		q.lines[name] = known
+	}
+	return known
+}
+
+// giveBack returns to an interface the budget for a probe that was not sent.
+func (q *dueQueue) giveBack(name string) {
+	if known := q.lines[name]; known != nil {
+		known.budget.giveBack()
+	}
+}
+
+// empty reports whether nothing waits.
+func (l *line) empty() bool {
+	for turn := range turns {
+		if len(l.ready[turn]) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (q *dueQueue) add(w waiting) { heap.Push(&q.later, w) }
@@ -52,23 +90,37 @@ func (d *conflictDetector) dueOne(now time.Time, w waiting, do *dueNow) {
 		d.act(now, w, do)
 		return
 	}
-	d.queue.ready[turn] = append(d.queue.ready[turn], w)
+	l := d.queue.line(now, w.v.on)
+	l.ready[turn] = append(l.ready[turn], w)
 	if turn == turnOfLooks {
 		w.at = w.v.acd.lookEnds() // What a look is for may be over before there is a budget.
 		d.queue.add(w)
 	}
 }
 
+// dueOn does what is due on one interface and needs a probe, as far as there is a budget for it.
+func (d *conflictDetector) dueOn(now time.Time, name string, do *dueNow) {
+	l := d.queue.lines[name]
+	for current := range turns {
+		if !d.dueInTurn(now, l, current, do) {
+			return // What finds no budget stays due; the next call is soon.
+		}
+	}
+	if l.empty() && l.budget.full(now) {
+		delete(d.queue.lines, name)
+	}
+}
+
 // dueInTurn does what is due in a turn and needs a probe, and reports whether there was a budget for all of it.
-func (d *conflictDetector) dueInTurn(now time.Time, current int, do *dueNow) bool {
-	for len(d.queue.ready[current]) > 0 {
-		w := d.queue.ready[current][0]
+func (d *conflictDetector) dueInTurn(now time.Time, l *line, current int, do *dueNow) bool {
+	for len(l.ready[current]) > 0 {
+		w := l.ready[current][0]
 		turn, probe := w.v.acd.turnOf(now)
 		here := d.waits(w) && turn == current && probe
-		if here && !d.budget.take(now) {
+		if here && !l.budget.take(now) {
 			return false // All in this turn and in those after it need one.
 		}
-		d.queue.ready[current] = d.queue.ready[current][1:]
+		l.ready[current] = l.ready[current][1:]
 		switch {
 		case here:
 			d.act(now, w, do)
@@ -76,7 +128,7 @@ func (d *conflictDetector) dueInTurn(now time.Time, current int, do *dueNow) boo
 			d.dueOne(now, w, do)
 		}
 	}
-	d.queue.ready[current] = nil
+	l.ready[current] = nil
 	return true
 }
 
@@ -92,9 +144,9 @@ func (d *conflictDetector) untilNext(now time.Time) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait := time.Hour // notify ends the wait when something is due earlier.
-	for turn := range turns {
-		if len(d.queue.ready[turn]) > 0 {
-			wait = d.budget.wait()
+	for _, l := range d.queue.lines {
+		if !l.empty() {
+			wait = min(wait, l.budget.wait())
 		}
 	}
 	for len(d.queue.later) > 0 && !d.waits(d.queue.later[0]) {

@@ -51,14 +51,17 @@ func testNothingLeft(t *testing.T, random *rand.Rand) {
 		}
 		now := time.Now()
 		do := d.due(now)
-		budget := d.budget.tokens // Without what is given back below.
+		budgets := map[string]float64{} // Without what is given back below.
+		for name, l := range d.queue.lines {
+			budgets[name] = l.budget.tokens
+		}
 		for _, v := range do.probes {
 			if random.IntN(50) == 0 {
 				d.probeFailed(v)
 			}
 		}
 		wait := d.untilNext(now)
-		checkNothingLeft(t, d, now, wait, budget)
+		checkNothingLeft(t, d, now, wait, budgets)
 		time.Sleep(min(wait, time.Duration(random.IntN(int(time.Second)))))
 	}
 }
@@ -81,7 +84,7 @@ func someAddresses(random *rand.Rand, all []netip.Addr) (some []announce.Layer2A
 	return some
 }
 
-func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budget float64) {
+func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budgets map[string]float64) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -91,7 +94,7 @@ func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait tim
 			disputed++
 		}
 		for _, v := range places {
-			checkNothingLeftFor(t, d, now, wait, budget, v)
+			checkNothingLeftFor(t, d, now, wait, budgets, v)
 		}
 		if len(places) == 0 {
 			t.Fatalf("%s has no interface", addr)
@@ -102,18 +105,19 @@ func checkNothingLeft(t *testing.T, d *conflictDetector, now time.Time, wait tim
 	}
 }
 
-func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budget float64, v *vip) {
+func checkNothingLeftFor(t *testing.T, d *conflictDetector, now time.Time, wait time.Duration, budgets map[string]float64, v *vip) {
 	t.Helper()
 	addr, due := v.addr, v.acd.due
 	if d.pending[v] == due.IsZero() {
 		t.Fatalf("%s is due %v, pending: %v", addr, due, d.pending[v])
 	}
 	_, probe := v.acd.turnOf(now)
+	budget, waits := budgets[v.on]
 	switch {
 	case due.IsZero():
 	case due.After(now) && due.Sub(now) < wait && wait > timerGranularity:
 		t.Fatalf("%s is due in %v, and the next look is in %v", addr, due.Sub(now), wait)
-	case !due.After(now) && (!probe || budget >= 1):
+	case !due.After(now) && (!probe || !waits || budget >= 1):
 		t.Fatalf("%s was left, with a budget of %v (probe: %v)", addr, budget, probe)
 	case !due.After(now) && wait > time.Second/100+time.Millisecond:
 		t.Fatalf("%s waits for a budget, and the next look is in %v", addr, wait)
@@ -143,6 +147,44 @@ func TestConflictDetector_AnInterfaceThatCannotSendTakesNoBudget(t *testing.T) {
 		look(time.Second)
 		if !d.holds(vip4) {
 			t.Error("an address of another interface is not held after a second")
+		}
+	})
+}
+
+// Each interface has a budget of its own: to probe on three takes as long as on one.
+func TestConflictDetector_EachInterfaceHasABudget(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		interfaces := []string{"eth0", "eth1", "eth2"}
+		d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 100)
+		var desired []announce.Layer2Address
+		for _, addr := range many(300) {
+			desired = append(desired, announce.Layer2Address{Addr: addr, Interfaces: interfaces, Probe: true})
+		}
+		d.setAddresses(desired)
+		sent := map[string]*senderRecorder{}
+		for _, name := range interfaces {
+			sent[name] = &senderRecorder{}
+		}
+		begin, held := time.Now(), 0
+		for ; held < len(desired)*len(interfaces); time.Sleep(d.untilNext(time.Now())) {
+			do := d.due(time.Now())
+			for _, v := range do.probes {
+				sent[v.on].all = append(sent[v.on].all, time.Since(begin))
+			}
+			held += len(do.free)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("900 probes on each of three interfaces at 100 a second took %v", took)
+		}
+		for name, frames := range sent {
+			if most := frames.mostWithin(time.Second); most > 110 {
+				t.Errorf("%d probes in a second on %s", most, name)
+			}
+		}
+		time.Sleep(time.Minute)
+		d.due(time.Now())
+		if d.due(time.Now()); len(d.queue.lines) != 0 {
+			t.Errorf("%d interfaces are remembered that nothing waits for", len(d.queue.lines))
 		}
 	})
 }
