@@ -71,6 +71,8 @@ type acd struct {
 	conflict *conflictingHost
 	// lastDefence is when the address was last defended; zero: never.
 	lastDefence time.Time
+	// defendedFrom are hosts that the address was defended against on other interfaces before it is proven on this one.
+	defendedFrom []mac
 }
 
 // user is a host that uses one of our addresses.
@@ -196,11 +198,15 @@ func (d *acd) probeFailed(now time.Time) {
 	}
 }
 
-// restart begins the round again, because an interface was added that has not been probed on. An address with a
+// restart begins again, because nothing could be sent before: the round or, if the address is held on trial, the looks. One with a
 // conflict keeps its time.
 func (d *acd) restart(now time.Time) {
-	if !d.holding && d.conflict == nil {
+	switch {
+	case d.conflict != nil:
+	case !d.holding:
 		d.probes, d.due = 0, now
+	case d.unproven():
+		d.goOnProving(now)
 	}
 }
 

@@ -48,8 +48,8 @@ type conflictDetector struct {
 	mu sync.Mutex
 	// vips of each desired address, in the order of its interfaces.
 	vips map[netip.Addr][]*vip
-	// left is when an interface was taken from an address that was answered there without a conflict, and stayed on others.
-	left map[placeKey]time.Time
+	// left are interfaces that were taken from addresses which were answered there, and stayed on others.
+	left map[placeKey]leftPlace
 	// pending are those with something due: few, most of the time.
 	pending map[*vip]bool
 	// queue has those of pending, in the order in which they are due.
@@ -61,7 +61,7 @@ type conflictDetector struct {
 func newConflictDetector(log *slog.Logger, m *metrics, rate int) *conflictDetector {
 	return &conflictDetector{
 		log: log, metrics: m, jitter: rand.Float64, wake: make(chan struct{}, 1),
-		vips: map[netip.Addr][]*vip{}, left: map[placeKey]time.Time{}, pending: map[*vip]bool{}, queue: newDueQueue(rate),
+		vips: map[netip.Addr][]*vip{}, left: map[placeKey]leftPlace{}, pending: map[*vip]bool{}, queue: newDueQueue(rate),
 	}
 }
 

@@ -20,6 +20,12 @@ type placeKey struct {
 	on   string
 }
 
+// leftPlace is when an interface was taken from an address, and the hosts that the address was defended against there.
+type leftPlace struct {
+	at           time.Time
+	defendedFrom []mac
+}
+
 // setAddresses makes the detector follow these addresses and no others. It returns them by socket.
 func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[socketKey]addressSet {
 	d.mu.Lock()
@@ -43,7 +49,7 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 			byKey[key][v.addr] = v
 		}
 	}
-	maps.DeleteFunc(d.left, func(_ placeKey, since time.Time) bool { return now.Sub(since) >= freeAfter })
+	maps.DeleteFunc(d.left, func(_ placeKey, left leftPlace) bool { return now.Sub(left.at) >= freeAfter })
 	for addr, before := range d.vips {
 		for _, v := range before {
 			if !slices.Contains(vips[addr], v) {
@@ -58,8 +64,8 @@ func (d *conflictDetector) setAddresses(addresses []announce.Layer2Address) map[
 // leave forgets an address on an interface. stays: it is on others. The caller holds mu.
 func (d *conflictDetector) leave(now time.Time, v *vip, stays bool) {
 	host := v.acd.conflict
-	if key := (placeKey{v.addr, v.on}); stays && v.acd.holding && host == nil {
-		d.left[key] = now
+	if key := (placeKey{v.addr, v.on}); stays && v.acd.holding {
+		d.left[key] = leftPlace{now, v.acd.defended()}
 	} else {
 		delete(d.left, key)
 	}
@@ -68,10 +74,13 @@ func (d *conflictDetector) leave(now time.Time, v *vip, stays bool) {
 	delete(d.pending, v)
 }
 
-// returns reports whether an interface comes back to an address so soon that a host there would have left it to us. The caller holds mu.
-func (d *conflictDetector) returns(now time.Time, addr netip.Addr, on string) bool {
-	since, known := d.left[placeKey{addr, on}]
-	return known && now.Sub(since) < freeAfter
+// returns is what is known of an interface that comes back to an address so soon that a host there would have left it to us; nil: it does
+// not. The caller holds mu.
+func (d *conflictDetector) returns(now time.Time, addr netip.Addr, on string) *leftPlace {
+	if left, known := d.left[placeKey{addr, on}]; known && now.Sub(left.at) < freeAfter {
+		return &left
+	}
+	return nil
 }
 
 // alsoOn adds the interfaces on which an address is already.
@@ -112,26 +121,33 @@ func firstACD(now time.Time, address *announce.Layer2Address) acd {
 	first := newACD(now, address.Probe, address.Detection)
 	first.late = address.Withheld && len(address.Interfaces) == 1 // Of several one may be free, and its clients wait.
 	if address.OnTrial {
-		first.goOnProving(now)
+		first.beginProving(now)
 	}
 	return first
 }
 
 // addedACD is the state of an address on an interface that is new to it. As long as it is answered on another one nobody waits here, so it
 // is probed. Where the new one takes the place of all that answered, nobody else answers: it does at once, and a host that objects has the
-// address, unless it is one that has been told off before. So it is where it returns after a moment: to probe thousands of addresses takes
-// long. The others of a shared address answer on the same segment.
-func addedACD(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip, returns bool) acd {
+// address, unless it is one that was told off there, as the two may lead to the same segment. So it is where it returns after a moment: to
+// probe thousands of addresses takes long. The others of a shared address answer on the same segment.
+func addedACD(now time.Time, address *announce.Layer2Address, interfaces []string, before []*vip, returns *leftPlace) acd {
 	holds, stays, disputed := false, false, false
+	var defendedFrom []mac
 	for _, v := range before {
 		holds = holds || v.acd.holding
 		stays = stays || v.acd.holding && slices.Contains(interfaces, v.on)
 		disputed = disputed || v.acd.conflict != nil
+		defendedFrom = append(defendedFrom, v.acd.defended()...)
 	}
-	added := newACD(now, (stays && !returns || !holds) && !address.Sharing.PerClient, address.Detection)
+	if returns != nil {
+		defendedFrom, stays = append(defendedFrom, returns.defendedFrom...), false
+	}
+	added := newACD(now, (stays || !holds) && !address.Sharing.PerClient, address.Detection)
 	added.late = disputed && !added.holding
-	if (!stays || returns) && !disputed && !address.Sharing.PerClient {
-		added.goOnProving(now)
+	if !stays && !address.Sharing.PerClient {
+		if added.beginProving(now); added.unproven() {
+			added.defendedFrom = defendedFrom
+		}
 	}
 	return added
 }

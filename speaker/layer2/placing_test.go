@@ -1,6 +1,7 @@
 package layer2
 
 import (
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
@@ -162,6 +163,79 @@ func wantInterfaces(t *testing.T, r *Responder, want ...string) {
 	}
 }
 
+// TestConflictDetector_WhoWasToldOffDoesNotObjectElsewhere: an address that is defended on one interface moves to another. That host does
+// not get it there, since the segment may be the same, and any other host does.
+func TestConflictDetector_WhoWasToldOffDoesNotObjectElsewhere(t *testing.T) {
+	now, defending := time.Now(), acd{holding: true}
+	defending.addressInUse(now, user{mac: foreign}, 0)
+	address := announce.Layer2Address{Addr: vip4}
+	added := func(before acd) acd {
+		return addedACD(now, &address, []string{"eth1"}, []*vip{{addr: vip4, on: "eth0", acd: before}}, nil)
+	}
+	moved := added(added(defending))
+	if moved.addressInUse(now, user{mac: foreign2}, 0); moved.holding {
+		t.Error("another host has the address, and it is not left to it")
+	}
+	moved = added(added(defending))
+	if moved.addressInUse(now, user{mac: foreign}, 0); !moved.holding || moved.unproven() {
+		t.Errorf("the host that was told off is here: holding %v, on trial %v", moved.holding, moved.unproven())
+	}
+	proven := added(defending)
+	proven.step(now.Add(provingTime), 0)
+	if moved = added(proven); len(moved.defendedFrom) != 0 {
+		t.Error("a host that was silent here may not object elsewhere")
+	}
+}
+
+// TestConflictDetector_WhoWasToldOffDoesNotObjectAfterAFlap: an interface on which an address is defended goes, and comes back.
+func TestConflictDetector_WhoWasToldOffDoesNotObjectAfterAFlap(t *testing.T) {
+	for _, by := range []mac{foreign, foreign2} {
+		d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), DefaultAnnouncementRate)
+		both := on([]string{"eth0", "eth1"}, vip4)
+		d.setAddresses(both)
+		d.addressInUse(addressUse{addr: vip4, by: foreign}, owner{}, "eth1")
+		d.setAddresses(on([]string{"eth0"}, vip4))
+		d.setAddresses(both)
+		v := d.vip(vip4, "eth1")
+		if !v.acd.holding || !v.acd.unproven() {
+			t.Fatalf("back on eth1: holding %v, on trial %v", v.acd.holding, v.acd.unproven())
+		}
+		if d.addressInUse(addressUse{addr: vip4, by: by}, owner{}, "eth1"); v.acd.holding != (by == foreign) {
+			t.Errorf("%v uses the address, and %v was told off: holding %v", by, foreign, v.acd.holding)
+		}
+	}
+}
+
+// TestResponder_AsksAboutWhatIsOnTrialOnceItCan: a probe can be sent when the sockets are there, and is due then.
+func TestResponder_AsksAboutWhatIsOnTrialOnceItCan(t *testing.T) {
+	newSegment(t, "near0")
+	newSegment(t, "near1")
+	r := New(Config{}) // It is not started, so what is due waits.
+	t.Cleanup(func() { r.stop(); r.receivers.Wait() })
+	due := func(name string) time.Time {
+		r.detector.mu.Lock()
+		defer r.detector.mu.Unlock()
+		return r.detector.vip(vip4, name).acd.due
+	}
+	address := on([]string{"near0"}, vip4)
+	address[0].OnTrial = true
+	for _, name := range []string{"near0", "near1"} {
+		address[0].Interfaces = []string{name}
+		before := time.Now()
+		r.detector.setAddresses(address)
+		if due(name).Before(before.Add(provingLook)) {
+			t.Errorf("a probe is due on %s before there is a socket", name)
+		}
+		r.desired = address
+		if err := r.reapply(); err != nil {
+			t.Fatal(err)
+		}
+		if wait := time.Until(due(name)); wait > 0 {
+			t.Errorf("the first probe on %s is due after %v", name, wait)
+		}
+	}
+}
+
 // TestAddedACD: what an interface that is new to an address does there first.
 func TestAddedACD(t *testing.T) {
 	now := time.Now()
@@ -186,7 +260,8 @@ func TestAddedACD(t *testing.T) {
 			interfaces: []string{"eth1"}, holds: true, onTrial: true,
 		},
 		{
-			name: "in place of one that answers and defends: at once", before: eth0(true, true), interfaces: []string{"eth1"}, holds: true,
+			name: "in place of one that answers and defends: at once, and it lets go of it if another host objects", before: eth0(true, true),
+			interfaces: []string{"eth1"}, holds: true, onTrial: true,
 		},
 		{
 			name: "back after a moment: at once, and it lets go of it if a host objects", before: eth0(true, false),
@@ -207,7 +282,11 @@ func TestAddedACD(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			address := announce.Layer2Address{Addr: vip4, Detection: test.detection}
 			address.Sharing.PerClient = test.perClient
-			got := addedACD(now, &address, test.interfaces, test.before, test.returns)
+			var returns *leftPlace
+			if test.returns {
+				returns = &leftPlace{}
+			}
+			got := addedACD(now, &address, test.interfaces, test.before, returns)
 			if got.holding != test.holds || got.unproven() != test.onTrial || got.late != test.itsLate {
 				t.Errorf("holding %v, on trial %v, late %v", got.holding, got.unproven(), got.late)
 			}

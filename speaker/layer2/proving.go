@@ -1,6 +1,7 @@
 package layer2
 
 import (
+	"slices"
 	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -20,20 +21,19 @@ const (
 	conflictLook = 20 * time.Second
 )
 
-// beginProving after an address was found free by a round of probes.
+// beginProving of an address that is held.
 func (d *acd) beginProving(now time.Time) {
-	if d.detection != v1beta1.ConflictOff && d.detection != v1beta1.ConflictWarn {
+	if d.holding && d.detection != v1beta1.ConflictOff && d.detection != v1beta1.ConflictWarn {
 		d.provenAt = now.Add(provingTime)
 		d.due = now.Add(provingLook)
 	}
 }
 
-// goOnProving goes on with what another holder has begun. Others are asked at once, since what they answered to that one we did not hear.
+// goOnProving goes on with what another holder has begun, or was begun on another interface. Others are asked at once, since what they
+// answered then we did not hear here.
 func (d *acd) goOnProving(now time.Time) {
-	if d.holding {
-		if d.beginProving(now); d.unproven() {
-			d.due = now
-		}
+	if d.beginProving(now); d.unproven() {
+		d.due = now
 	}
 }
 
@@ -50,7 +50,7 @@ func (d *acd) stepHeld(now time.Time) action {
 			}
 			return doLook
 		}
-		d.provenAt, d.due = time.Time{}, time.Time{}
+		d.provenAt, d.due, d.defendedFrom = time.Time{}, time.Time{}, nil
 		return doNothing
 	}
 	ends := d.conflict.lastSeen.Add(conflictTimeout)
@@ -86,13 +86,25 @@ func (d *acd) lookEnds() time.Time {
 	return d.conflict.lastSeen.Add(conflictTimeout)
 }
 
-// yields reports whether an address that is held is left to a host that uses it, and does so.
+// yields reports whether an address that is held is left to a host that uses it, and does so. Where a host is that the address was
+// defended against elsewhere, that was the same segment, and it is proven.
 func (d *acd) yields(by user) bool {
+	if slices.Contains(d.defendedFrom, by.mac) {
+		d.provenAt, d.defendedFrom = time.Time{}, nil
+	}
 	if !d.holding || !d.unproven() || by.owner.other() || d.detection == v1beta1.ConflictWarn {
 		return false
 	}
-	d.holding, d.late, d.provenAt, d.probes = false, true, time.Time{}, 0
+	d.holding, d.late, d.provenAt, d.probes, d.defendedFrom = false, true, time.Time{}, 0, nil
 	return true
+}
+
+// defended are the hosts that an address which is held is defended against.
+func (d *acd) defended() []mac {
+	if !d.holding || d.conflict == nil {
+		return d.defendedFrom
+	}
+	return append(slices.Clone(d.defendedFrom), d.conflict.mac)
 }
 
 // letGo stops what is left of the holding of addresses that were left to other hosts: they are not answered any more already.

@@ -36,7 +36,7 @@ func (r *Responder) apply() error {
 	r.addUnaddressed(want)
 	errs := []error{err}
 	nics := map[string]nicResult{}
-	var unprobed []*vip
+	var unasked []*vip
 
 	// Add everything that is new on all interfaces before anything is removed.
 	keys := slices.SortedFunc(maps.Keys(want), socketKey.compare)
@@ -45,7 +45,7 @@ func (r *Responder) apply() error {
 			nics[key.name] = lookUp(key.name)
 		}
 		added, err := r.addAddresses(key, nics[key.name], want[key])
-		unprobed = append(unprobed, added...)
+		unasked = append(unasked, added...)
 		if err != nil && len(want[key]) > 0 {
 			r.failed(key, want[key], err)
 			errs = append(errs, fmt.Errorf("answer %s for %s on %s: %w",
@@ -64,7 +64,7 @@ func (r *Responder) apply() error {
 	r.publish()
 	r.followSharing(sharing)
 	r.watchAsked()
-	r.detector.restartProbing(unprobed) // Only now can a probe be sent by the new sockets.
+	r.detector.restartProbing(unasked) // Only now can a probe be sent by the new sockets.
 	err = errors.Join(errs...)
 	r.complete = err == nil
 	return err
@@ -108,8 +108,8 @@ func (r *Responder) validAddresses() ([]announce.Layer2Address, error) {
 }
 
 // addAddresses adds addresses to a socket. It opens the socket if there is none that still fits the interface. It
-// returns the added addresses that are not held yet and must be probed there.
-func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addressSet) (unprobed []*vip, err error) {
+// returns the added addresses, about which nobody has been asked there yet.
+func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addressSet) (unasked []*vip, err error) {
 	if found.err != nil {
 		return nil, found.err
 	}
@@ -130,21 +130,15 @@ func (r *Responder) addAddresses(key socketKey, found nicResult, addresses addre
 		r.sockets[key] = s
 		r.receivers.Go(func() { r.receive(key, s) })
 	}
-	held, unprobed := splitHeld(added, addresses)
-	r.announceOn(s, held)
-	return unprobed, err
-}
-
-// splitHeld splits addresses into those that are held and those that are not held yet.
-func splitHeld(addresses []netip.Addr, from addressSet) (held []netip.Addr, unprobed []*vip) {
-	for _, addr := range addresses {
-		if v := from[addr]; v.held.Load() {
+	var held []netip.Addr
+	for _, addr := range added {
+		v := addresses[addr]
+		if unasked = append(unasked, v); v.held.Load() {
 			held = append(held, addr)
-		} else {
-			unprobed = append(unprobed, v)
 		}
 	}
-	return held, unprobed
+	r.announceOn(s, held)
+	return unasked, err
 }
 
 // receive serves a socket until it is closed; if it breaks, Start is woken to open it again.
