@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -64,12 +65,12 @@ func TestCluster_EndpointsAreThoseOfTheStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want.Endpoints, got.Endpoints, cmp.Comparer(sameEndpoints)); diff != "" {
+			if diff := cmp.Diff(want.Endpoints, got.Endpoints); diff != "" {
 				t.Fatal(diff)
 			}
 			for _, endpoints := range []map[lb.Key]lb.Endpoints{before, got.Endpoints} {
 				for key := range endpoints {
-					if !slices.Contains(got.ChangedEndpoints, key) && !sameEndpoints(before[key], got.Endpoints[key]) {
+					if !slices.Contains(got.ChangedEndpoints, key) && !before[key].Equal(got.Endpoints[key]) {
 						t.Fatalf("those of %s have changed, and it is not said", key.Name)
 					}
 				}
@@ -82,9 +83,6 @@ func TestCluster_EndpointsAreThoseOfTheStore(t *testing.T) {
 		}
 	})
 }
-
-// sameEndpoints compares what endpoints say of nodes, in text: all that they are made of.
-func sameEndpoints(a, b lb.Endpoints) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }
 
 // change makes one change of the EndpointSlices in a cache, or replaces all of them.
 func change(t *rapid.T, cache *informertest.Cache) {
@@ -108,18 +106,15 @@ func change(t *rapid.T, cache *informertest.Cache) {
 
 // checkOrder checks that a Lister which has listed before lists what a new one does.
 func checkOrder(t *rapid.T, cache *informertest.Cache, list *Lister[*discoveryv1.EndpointSlice, *lb.EndpointSlice]) {
-	names := func(l *Lister[*discoveryv1.EndpointSlice, *lb.EndpointSlice]) (names []string) {
+	values := func(l *Lister[*discoveryv1.EndpointSlice, *lb.EndpointSlice]) []*lb.EndpointSlice {
 		values, err := l.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, value := range values {
-			names = append(names, fmt.Sprint(value.Name, value.Service, value.Endpoints))
-		}
-		return names
+		return values
 	}
-	if got, want := names(list), names(NewLister(cache, lb.ParseEndpointSlice)); !slices.Equal(got, want) {
-		t.Fatalf("it lists %q, want %q", got, want)
+	if got, want := values(list), values(NewLister(cache, lb.ParseEndpointSlice)); !slices.EqualFunc(got, want, func(a, b *lb.EndpointSlice) bool { return reflect.DeepEqual(a, b) }) {
+		t.Fatalf("it lists %v, want %v", got, want)
 	}
 }
 
@@ -135,7 +130,7 @@ func TestEndpoints_JoinCountsTheFirstByName(t *testing.T) {
 	e := endpoints{}
 	for _, i := range []int{2, 0, 1} {
 		got, _ := e.join([]Replacement[*lb.EndpointSlice]{{Now: &sorted[i]}})
-		if i == 1 && !sameEndpoints(got[web], lb.JoinEndpoints(sorted)) {
+		if i == 1 && !got[web].Equal(lb.JoinEndpoints(sorted)) {
 			t.Errorf("they are %+v, want %+v", got[web], lb.JoinEndpoints(sorted))
 		}
 	}

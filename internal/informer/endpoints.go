@@ -14,8 +14,9 @@ type endpoints struct {
 	// namespace whose slices of speakers count.
 	namespace string
 
-	parts  map[lb.Key][]*lb.EndpointSlice
+	// joined are those of each Service. One that has a single slice has that one's, as nearly all do; parts are the slices of the others.
 	joined map[lb.Key]lb.Endpoints
+	parts  map[lb.Key][]*lb.EndpointSlice
 	// speaking are the slices of speakers, in order of name.
 	speaking []*lb.EndpointSlice
 	speakers map[string]netip.AddrPort
@@ -30,24 +31,19 @@ func (e *endpoints) join(changed []Replacement[*lb.EndpointSlice]) (map[lb.Key]l
 		e.parts, e.joined = map[lb.Key][]*lb.EndpointSlice{}, map[lb.Key]lb.Endpoints{}
 		e.speakers = map[string]netip.AddrPort{}
 	}
-	before, spoke := map[lb.Key][]*lb.EndpointSlice{}, false
+	edits, spoke := map[lb.Key]*edit{}, false
 	for _, c := range changed {
 		if c.Before != nil {
-			spoke = e.edit(before, *c.Before, withoutSlice) || spoke
+			spoke = e.edit(edits, *c.Before, withoutSlice) || spoke
 		}
 		if c.Now != nil {
-			spoke = e.edit(before, *c.Now, withSlice) || spoke
+			spoke = e.edit(edits, *c.Now, withSlice) || spoke
 		}
 	}
 	// order does not matter: each Service stands for itself
-	for key, parts := range before {
+	for key, edit := range edits {
 		e.changed = append(e.changed, key)
-		if now := e.parts[key]; len(now) > 0 {
-			e.joined[key] = e.joined[key].Update(parts, now)
-		} else {
-			delete(e.parts, key)
-			delete(e.joined, key)
-		}
+		e.put(key, edit)
 	}
 	if spoke {
 		e.speakers = make(map[string]netip.AddrPort, len(e.speaking))
@@ -58,18 +54,49 @@ func (e *endpoints) join(changed []Replacement[*lb.EndpointSlice]) (map[lb.Key]l
 	return e.joined, e.speakers
 }
 
-// edit adds a slice to those of its Service or takes it away, and notes which the Service had before the first edit. It reports whether
-// the slice is one of a speaker, which is none of a Service.
-func (e *endpoints) edit(before map[lb.Key][]*lb.EndpointSlice, slice *lb.EndpointSlice, edited sliceEdit) (spoke bool) {
+// edit is the slices of a Service before some changes, and after them.
+type edit struct{ before, now []*lb.EndpointSlice }
+
+// put joins the slices of a Service that have changed.
+func (e *endpoints) put(key lb.Key, edit *edit) {
+	if len(edit.now) == 0 {
+		delete(e.parts, key)
+		delete(e.joined, key)
+		return
+	}
+	joined := e.joined[key].Update(edit.before, edit.now)
+	e.joined[key] = joined
+	if len(edit.now) == 1 && joined.Of() == edit.now[0] {
+		delete(e.parts, key)
+	} else {
+		e.parts[key] = edit.now
+	}
+}
+
+// slicesOf are the slices of a Service, in order of name.
+func (e *endpoints) slicesOf(key lb.Key) []*lb.EndpointSlice {
+	if parts := e.parts[key]; parts != nil {
+		return parts
+	}
+	if only := e.joined[key].Of(); only != nil {
+		return []*lb.EndpointSlice{only}
+	}
+	return nil
+}
+
+// edit adds a slice to those of its Service or takes it away. It reports whether the slice is one of a speaker, which is none of a Service.
+func (e *endpoints) edit(edits map[lb.Key]*edit, slice *lb.EndpointSlice, edited sliceEdit) (spoke bool) {
 	if slice.Speaker != nil && slice.Service.Namespace == e.namespace {
 		e.speaking = edited(e.speaking, slice)
 		return true
 	}
-	parts := e.parts[slice.Service]
-	if _, known := before[slice.Service]; !known {
-		before[slice.Service] = parts
+	of := edits[slice.Service]
+	if of == nil {
+		parts := e.slicesOf(slice.Service)
+		of = &edit{parts, parts}
+		edits[slice.Service] = of
 	}
-	e.parts[slice.Service] = edited(parts, slice)
+	of.now = edited(of.now, slice)
 	return false
 }
 

@@ -109,7 +109,7 @@ func TestJoinEndpoints_ReadsSoMany(t *testing.T) {
 	for i := range 100 {
 		parts = append(parts, ParseEndpointSlice(tenanttest.EndpointSlice(i)))
 	}
-	if got := JoinEndpoints(parts); len(got.nodes) != MaxEndpoints/1000*1000 {
-		t.Errorf("%d nodes", len(got.nodes))
+	if got := JoinEndpoints(parts); len(got.read().nodes) != MaxEndpoints/1000*1000 {
+		t.Errorf("%d nodes", len(got.read().nodes))
 	}
 }

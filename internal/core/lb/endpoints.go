@@ -19,6 +19,18 @@ type Endpoint struct {
 	Draining bool
 	// Hint says which nodes should use it.
 	Hint Hint
+
+	// node is the name of the node where many objects share one; nil: there is no such.
+	node *string
+}
+
+// sharedNode is the name of the node, that of other objects if there is one.
+func (e *Endpoint) sharedNode() *string {
+	if e.node == nil {
+		name := e.Node
+		return &name
+	}
+	return e.node
 }
 
 // EndpointSlice is some of a Service's endpoints.
@@ -37,6 +49,9 @@ type EndpointSlice struct {
 // ParseEndpointSlice parses an EndpointSlice. A slice of host names (FQDN) gives no endpoints.
 func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 	key := Key{from.Namespace, from.Labels[discoveryv1.LabelServiceName]}
+	if strings.HasPrefix(from.Name, key.Name) {
+		key.Name = from.Name[:len(key.Name)] // as a part of it: one text for two
+	}
 	if from.AddressType == discoveryv1.AddressTypeFQDN {
 		return &EndpointSlice{Name: from.Name, Service: key}
 	}
@@ -66,6 +81,7 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 			Addr: addr, Node: node, Ready: ready,
 			Draining: !ready && is(endpoint.Conditions.Serving, ready) && is(endpoint.Conditions.Terminating, false),
 			Hint:     parseHint(endpoint.Hints),
+			node:     endpoint.NodeName,
 		})
 	}
 	s := NewEndpointSlice(key, parsed)
@@ -78,15 +94,17 @@ func ParseEndpointSlice(from *discoveryv1.EndpointSlice) *EndpointSlice {
 func NewEndpointSlice(service Key, endpoints []Endpoint) *EndpointSlice {
 	slices.SortFunc(endpoints, Endpoint.compare)
 	s := &EndpointSlice{Service: service, Size: len(endpoints)}
+	counts := &sums{of: s}
 	var previous Endpoint
-	for _, endpoint := range endpoints {
+	for _, endpoint := range endpoints[:min(len(endpoints), MaxEndpoints)] {
 		again := previous.Addr == endpoint.Addr && previous.Node == endpoint.Node
 		if !again && (endpoint.Ready || endpoint.Draining) {
-			s.Endpoints.count(endpoint)
+			counts.count(endpoint)
 		}
 		previous = endpoint
 	}
-	s.Endpoints.nodes = slices.Clone(s.Endpoints.nodes) // which has no spare room
+	counts.nodes = slices.Clone(counts.nodes) // which has no spare room
+	s.Endpoints = Endpoints{counts}
 	return s
 }
 

@@ -19,10 +19,10 @@ func endpoint(addr, node string, ready, draining bool) Endpoint {
 // text says of each node how many endpoints of a family are ready, and whether it serves the family.
 func (e Endpoints) text() string {
 	var words []string
-	for _, n := range e.nodes {
+	for _, n := range e.read().nodes {
 		for _, family := range []Family{IPv4, IPv6} {
 			if n.counts[familyIndex(family)] != (endpointCount{}) {
-				words = append(words, fmt.Sprintf("%s %s: %d ready, serves %v", n.node, family, e.ReadyOnNode(n.node, family), e.ServingOnNode(n.node, family)))
+				words = append(words, fmt.Sprintf("%s %s: %d ready, serves %v", *n.node, family, e.ReadyOnNode(*n.node, family), e.ServingOnNode(*n.node, family)))
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func TestEndpoints_UpdateIsJoin(t *testing.T) {
 			parts = slices.Insert(parts, random.IntN(len(parts)+1), slice())
 		}
 		updated = updated.Update(before, parts)
-		if want := JoinEndpoints(parts); !slices.Equal(updated.nodes, want.nodes) || updated.all != want.all || !slices.Equal(hintsOf(updated), hintsOf(want)) {
+		if want := JoinEndpoints(parts); !updated.Equal(want) {
 			t.Fatalf("step %d: got %+v, want %+v", i, updated, want)
 		}
 	}

@@ -3,6 +3,7 @@ package lb
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -183,7 +184,7 @@ func FuzzParseEndpointSlice(f *testing.F) {
 		}
 		parsed := ParseEndpointSlice(slice)
 		slices.Reverse(slice.Endpoints)
-		if again := ParseEndpointSlice(slice); fmt.Sprint(again) != fmt.Sprint(parsed) {
+		if again := ParseEndpointSlice(slice); !reflect.DeepEqual(again, parsed) {
 			t.Errorf("in another order it is %+v, not %+v", again, parsed)
 		}
 		for _, family := range []Family{IPv4, IPv6} {

@@ -41,18 +41,26 @@ type hinted struct {
 type hints []hinted
 
 // hint counts a ready endpoint under its hint.
-func (e *Endpoints) hint(endpoint Endpoint) {
+func (s *sums) hint(endpoint Endpoint) {
 	if endpoint.Hint == (Hint{}) {
 		return
 	}
-	if e.hints == nil {
-		e.hints = &hints{}
+	if s.hints == nil {
+		s.hints = &hints{}
 	}
-	i, found := slices.BinarySearchFunc(*e.hints, endpoint.Hint, func(h hinted, hint Hint) int { return h.compare(hint) })
+	i, found := slices.BinarySearchFunc(*s.hints, endpoint.Hint, func(h hinted, hint Hint) int { return h.compare(hint) })
 	if !found {
-		*e.hints = slices.Insert(*e.hints, i, hinted{Hint: endpoint.Hint})
+		*s.hints = slices.Insert(*s.hints, i, hinted{Hint: endpoint.Hint})
 	}
-	(*e.hints)[i].ready[familyIndex(FamilyOf(endpoint.Addr))]++
+	(*s.hints)[i].ready[familyIndex(FamilyOf(endpoint.Addr))]++
+}
+
+// list of the hints, nil if there are none.
+func (h *hints) list() []hinted {
+	if h == nil {
+		return nil
+	}
+	return *h
 }
 
 // plus returns the sum of two, the second with a sign.
@@ -60,10 +68,7 @@ func (h *hints) plus(other *hints, sign int32) *hints {
 	if other == nil {
 		return h
 	}
-	var all hints
-	if h != nil {
-		all = append(all, *h...)
-	}
+	all := slices.Clone(h.list())
 	for _, next := range *other {
 		all = append(all, hinted{next.Hint, [2]int32{sign * next.ready[0], sign * next.ready[1]}})
 	}
@@ -87,13 +92,11 @@ func (h *hints) plus(other *hints, sign int32) *hints {
 func (e Endpoints) Hints(family Family) iter.Seq2[Hint, int] {
 	i := familyIndex(family)
 	return func(yield func(Hint, int) bool) {
-		rest := e.all[i].ready
-		if e.hints != nil {
-			for at := range *e.hints {
-				h := &(*e.hints)[at]
-				if rest -= h.ready[i]; h.ready[i] > 0 && !yield(h.Hint, int(h.ready[i])) {
-					return
-				}
+		of := e.read()
+		rest := int32(of.all[i].ready)
+		for _, h := range of.hints.list() {
+			if rest -= h.ready[i]; h.ready[i] > 0 && !yield(h.Hint, int(h.ready[i])) {
+				return
 			}
 		}
 		if rest > 0 {
