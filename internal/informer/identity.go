@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strconv"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -12,53 +13,58 @@ import (
 // identity says which object this is, and which version of it. As texts these two take three times as much memory, and caches keep
 // hundreds of thousands of them. The API server makes only such as are kept short; of others the texts are kept.
 type identity struct {
+	// ObjectMeta has the texts where they are kept; else it is noMeta, and the other fields say it.
+	*metav1.ObjectMeta
+
 	uid     [16]byte
 	version uint64
-	texts   *identityTexts // nil if the other fields say it
 }
 
-type identityTexts struct {
-	uid     types.UID
-	version string
-}
+// noMeta is the rest of the metadata of nearly all that is kept. Nobody changes an object of a cache.
+var noMeta metav1.ObjectMeta
 
 func newIdentity(uid types.UID, version string) identity {
 	parsed, isUUID := parseUUID(string(uid))
 	number := lb.ParseVersion(version)
 	if !isUUID || strconv.FormatUint(number, 10) != version {
-		return identity{texts: &identityTexts{uid, version}}
+		return identity{ObjectMeta: &metav1.ObjectMeta{UID: uid, ResourceVersion: version}}
 	}
-	return identity{uid: parsed, version: number}
+	return identity{ObjectMeta: &noMeta, uid: parsed, version: number}
 }
+
+// short reports whether no texts are kept.
+func (i identity) short() bool { return i.ObjectMeta == &noMeta }
 
 // same reports whether two are the same version of the same object.
 func (i identity) same(other identity) bool {
-	if i.texts == nil && other.texts == nil {
+	if i.short() && other.short() {
 		return i == other
 	}
-	return i.uidText() == other.uidText() && i.versionText() == other.versionText()
+	return i.GetUID() == other.GetUID() && i.GetResourceVersion() == other.GetResourceVersion()
 }
 
 // sameObject reports whether two are versions of the same object.
 func (i identity) sameObject(other identity) bool {
-	if i.texts == nil && other.texts == nil {
+	if i.short() && other.short() {
 		return i.uid == other.uid
 	}
-	return i.uidText() == other.uidText()
+	return i.GetUID() == other.GetUID()
 }
 
-func (i identity) uidText() types.UID {
-	if i.texts != nil {
-		return i.texts.uid
+// GetUID implements metav1.Object.
+func (i identity) GetUID() types.UID {
+	if i.short() {
+		return types.UID(formatUUID(i.uid))
 	}
-	return types.UID(formatUUID(i.uid))
+	return i.UID
 }
 
-func (i identity) versionText() string {
-	if i.texts != nil {
-		return i.texts.version
+// GetResourceVersion implements metav1.Object.
+func (i identity) GetResourceVersion() string {
+	if i.short() {
+		return strconv.FormatUint(i.version, 10)
 	}
-	return strconv.FormatUint(i.version, 10)
+	return i.ResourceVersion
 }
 
 // dashes are where the dashes of a UUID are, RFC 9562.

@@ -20,8 +20,8 @@ func TestIdentity_IsItsTexts(t *testing.T) {
 		uid, version := uids.Draw(t, "uid"), versions.Draw(t, "version")
 		other, otherVersion := rapid.OneOf(uids, rapid.Just(uid)).Draw(t, "other uid"), versions.Draw(t, "other version")
 		a, b := newIdentity(types.UID(uid), version), newIdentity(types.UID(other), otherVersion)
-		if string(a.uidText()) != uid || a.versionText() != version {
-			t.Errorf("%q %q comes back as %q %q", uid, version, a.uidText(), a.versionText())
+		if string(a.GetUID()) != uid || a.GetResourceVersion() != version {
+			t.Errorf("%q %q comes back as %q %q", uid, version, a.GetUID(), a.GetResourceVersion())
 		}
 		if a.sameObject(b) != (uid == other) || a.same(b) != (uid == other && version == otherVersion) {
 			t.Errorf("%q %q and %q %q: same object %v, same version %v", uid, version, other, otherVersion, a.sameObject(b), a.same(b))
@@ -31,7 +31,7 @@ func TestIdentity_IsItsTexts(t *testing.T) {
 
 // What the API server makes is kept short.
 func TestIdentity_KeepsNoTexts(t *testing.T) {
-	if i := newIdentity("8b0c7a52-6a86-4c1e-8c8e-0123456789ab", "100000001"); i.texts != nil {
-		t.Errorf("it keeps %+v", i.texts)
+	if i := newIdentity("8b0c7a52-6a86-4c1e-8c8e-0123456789ab", "100000001"); !i.short() {
+		t.Errorf("it keeps %+v", i.ObjectMeta)
 	}
 }

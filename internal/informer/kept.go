@@ -3,10 +3,8 @@ package informer
 import (
 	"reflect"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,29 +15,20 @@ import (
 // kept is what a cache keeps in the place of an object that nobody reads but through its value: who it is, and the value. An EndpointSlice
 // and a Service are several times as large as what is read of them. Its other metadata are those of an object without any.
 type kept[V any] struct {
-	*metav1.ObjectMeta
+	identity
 
-	namespace, name string
-	identity        identity
-	value           V
+	namespace *string // which many share
+	name      string
+	value     V
 }
-
-// noMeta is the rest of the metadata of all that is kept. Nobody changes an object of a cache.
-var noMeta metav1.ObjectMeta
 
 var _ client.Object = (*kept[int])(nil)
 
 // GetNamespace implements metav1.Object.
-func (k *kept[V]) GetNamespace() string { return k.namespace }
+func (k *kept[V]) GetNamespace() string { return *k.namespace }
 
 // GetName implements metav1.Object.
 func (k *kept[V]) GetName() string { return k.name }
-
-// GetUID implements metav1.Object.
-func (k *kept[V]) GetUID() types.UID { return k.identity.uidText() }
-
-// GetResourceVersion implements metav1.Object.
-func (k *kept[V]) GetResourceVersion() string { return k.identity.versionText() }
 
 // GetObjectKind implements runtime.Object.
 func (k *kept[V]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
@@ -104,8 +93,8 @@ func keep[T client.Object, V any](first toolscache.TransformFunc, parse func(T) 
 			return item, err
 		}
 		return &kept[V]{
-			ObjectMeta: &noMeta, namespace: *intern(object.GetNamespace()), name: object.GetName(),
-			identity: newIdentity(object.GetUID(), object.GetResourceVersion()), value: parse(object),
+			identity: newIdentity(object.GetUID(), object.GetResourceVersion()), namespace: intern(object.GetNamespace()), name: object.GetName(),
+			value: parse(object),
 		}, nil
 	}
 }

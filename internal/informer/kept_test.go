@@ -2,6 +2,7 @@ package informer
 
 import (
 	"testing"
+	"unsafe"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,5 +24,12 @@ func TestKeep_LeavesWhatIsKept(t *testing.T) {
 	twice, err := transform(once)
 	if err != nil || twice != once || len(noMeta.Finalizers) == 0 {
 		t.Errorf("transformed again it is %v, error %v, and the shared metadata are %+v", twice, err, noMeta)
+	}
+}
+
+// A speaker keeps two of them for each Service.
+func TestKept_IsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(kept[*lb.Service]{}); size > 64 {
+		t.Errorf("%d bytes, want 64 at most", size)
 	}
 }
