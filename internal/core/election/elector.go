@@ -247,4 +247,17 @@ func (e *Elector) end(r *round) {
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)
 	e.forgetTaken(r.Now)
+	e.unheld = spare(e.unheld)
+}
+
+// spareRoom is how much unused memory is kept at least for the next round, in elements.
+const spareRoom = 1024
+
+// spare is the memory of a list for the next round. That of all addresses, which a node takes when it starts, or when another crashes, is not kept
+// when it is needed no more.
+func spare[T any](used []T) []T {
+	if cap(used) > 4*len(used)+spareRoom {
+		return nil
+	}
+	return used
 }

@@ -174,4 +174,5 @@ func (r *round) endVacant() {
 	for i := range r.unheld {
 		r.wereUnheld = append(r.wereUnheld, r.contests[r.unheld[i].contest].Addr)
 	}
+	r.wereUnheld = spare(r.wereUnheld)
 }

@@ -58,6 +58,9 @@ func (r *round) noteTrials() {
 		_, contested := r.contestOf(addr)
 		return !contested || r.unannounced[addr] || r.Now.Sub(t.since) >= trialTime
 	})
+	if len(r.trials.trials) == 0 {
+		r.trials.trials = nil // a map keeps the memory of all that it has had
+	}
 	// order does not matter: each address is noted alone
 	for addr, t := range r.trials.trials {
 		if term := r.Claims[addr].Term; term != t.term {
