@@ -64,7 +64,7 @@ func (k *kept[V]) sameValue(after client.Object) bool {
 		return false // It names the version, which is another one.
 	}
 	now, also := after.(*kept[V])
-	return also && k.identity.sameObject(now.identity) && reflect.DeepEqual(k.value, now.value)
+	return also && k.sameObject(now.identity) && reflect.DeepEqual(k.value, now.value)
 }
 
 // KeepParsed has a cache keep of each object of a kind no more than who it is and its value, which Listers with the same type of value

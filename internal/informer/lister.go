@@ -54,7 +54,7 @@ func (e *entry[V]) compare(key objectKey) int { return keyOf(e.object).compare(k
 func (e *entry[V]) of(object client.Object) bool {
 	now, isKept := object.(*kept[V])
 	if before, wasKept := e.object.(*kept[V]); isKept && wasKept {
-		return now.identity.same(before.identity)
+		return now.same(before.identity)
 	}
 	return e.object.GetUID() == object.GetUID() && e.object.GetResourceVersion() == object.GetResourceVersion()
 }
