@@ -189,7 +189,8 @@ func TestConnections_SurviveThatAPreferredNodeReturns(t *testing.T) {
 	m.mustBeWhole()
 }
 
-// Whichever node answers the client is drained once, and the client's connections go on.
+// Whichever node answers a client is drained once, and the client's connections go on. A router is one client, with the connections of all
+// behind it.
 func TestConnections_OfASharedAddressSurviveADrain(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)
 	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
@@ -197,6 +198,10 @@ func TestConnections_OfASharedAddressSurviveADrain(t *testing.T) {
 	m := newMove(t, cluster, "Cluster", openConnections)
 	m.Kubectl("patch", "l2advertisement", "open", "--type=merge", "--patch", `{"spec":{"sharing":"PerClient"}}`)
 	awaitEvenShares(t, m.Cluster, m.addresses, m.NodeNames()...)
+	for _, address := range m.addresses {
+		m.FarClient().MustGet(url(address))
+	}
+	behind := m.FarClient().OpenConnections(openConnections/4, m.addresses...)
 	for _, node := range m.NodeNames() {
 		m.drain(node)
 		lab.Eventually(t, waitTimeout, node+" answers no client", func() error {
@@ -208,8 +213,13 @@ func TestConnections_OfASharedAddressSurviveADrain(t *testing.T) {
 			return nil
 		})
 		m.awaitAnswers()
+		moved := time.Now()
+		lab.Eventually(t, waitTimeout, "all connections behind the router are answered", func() error { return behind.AnsweredSince(moved) })
 		m.Node(node).RemoveAnnotation("daymark.io/drain")
 		awaitEvenShares(t, m.Cluster, m.addresses, m.NodeNames()...)
 	}
 	m.mustBeWhole()
+	if broken := behind.Stop(); len(broken) > 0 {
+		t.Errorf("%d connections behind the router broke, the first: %v", len(broken), broken[0])
+	}
 }

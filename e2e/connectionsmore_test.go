@@ -186,6 +186,10 @@ func TestConnections_SayWhenANodeIsSafeToStop(t *testing.T) {
 		return nil
 	})
 	m.mustBeWhole()
+	stdout, remarks, exit := buildPlugin(t, m.Cluster).run("drain " + holder + " --wait --timeout=1m")
+	if exit != 0 || stdout != holder+" may be stopped\n" {
+		t.Errorf("kubectl daymark drain ends with status %d: %s%s", exit, stdout, remarks)
+	}
 	m.Kubectl("wait", "speaker/"+holder, "--for=condition=SafeToStop", "--timeout=30s")
 	if speaker := m.speaker(holder); speaker.Status.Draining != nil {
 		t.Errorf("it is safe to stop, and %+v is left", speaker.Status.Draining)
