@@ -59,6 +59,8 @@ type acd struct {
 	provenAt time.Time
 	// late: a host has answered when the address was held already, or another node did not announce it.
 	late bool
+	// waitsUntil is until when the address is left to a host that another node has found, and that may come back; zero: none is known.
+	waitsUntil time.Time
 	// looked is when the last look was for the host of a conflict about an address that is held.
 	looked time.Time
 	// detection is what the user wants; empty: Probe.
@@ -164,7 +166,8 @@ func (d *acd) step(now time.Time, jitter float64) action {
 		}
 		d.due = now.Add(time.Duration(float64(interval) * (0.8 + 0.4*jitter)))
 		return doProbe
-	case d.conflict != nil && d.detection != v1beta1.ConflictWarn && d.detection != v1beta1.ConflictOff && d.conflict.mayReturn(now):
+	case d.detection != v1beta1.ConflictWarn && d.detection != v1beta1.ConflictOff &&
+		(d.conflict != nil && d.conflict.mayReturn(now) || now.Before(d.waitsUntil)):
 		d.probes, d.due = 0, now.Add(time.Duration(float64(conflictProbeInterval)*(1+jitter)/2))
 		return doNothing
 	default:

@@ -46,6 +46,12 @@ func withheld(d *acd, _ time.Time) string {
 	return ""
 }
 
+// disputed makes an address one that the node before had left to a host.
+func disputed(d *acd, now time.Time) string {
+	d.late, d.waitsUntil = true, now.Add(freeAfter)
+	return ""
+}
+
 // usedByNode is a use by another node of the cluster, which conflictDetector does not hand on while the address is held.
 func usedByNode(d *acd, _ time.Time) string {
 	if d.yields(user{mac: foreign, owner: owner{node: "n2"}}) {
@@ -98,6 +104,20 @@ func silence(from time.Duration, rounds int, then string) (events []event) {
 		}
 		events = append(events, last)
 		from += 3900 * ms
+	}
+	return events
+}
+
+// lateSilence is silence of a host that another node has found, in rounds that wait for late answers.
+func lateSilence(from time.Duration, rounds int) []event {
+	events := []event{{from, disputed, ""}}
+	for range rounds {
+		for range probeNum {
+			events = append(events, event{from, step, "probe"})
+			from += lateProbeInterval
+		}
+		events = append(events, event{from, step, ""})
+		from += conflictProbeInterval * 3 / 4
 	}
 	return events
 }
@@ -293,6 +313,23 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 			[]event{{0, withheld, ""}, {0, step, "probe"}, {time.Second, step, "probe"}, {2 * time.Second, step, "probe"}, {2999 * ms, step, ""}, {3 * time.Second, step, "hold"}},
 			true,
 			mac{},
+		},
+		{
+			"who comes after a node that found its host waits for that", true,
+			append(lateSilence(0, 4), event{27 * time.Second, step, "probe"}, event{29 * time.Second, use, "conflict"}), false, foreign,
+		},
+		{
+			"but not for ever", true,
+			append(lateSilence(0, 4), event{27 * time.Second, step, "probe"}, event{28 * time.Second, step, "probe"}, event{29 * time.Second, step, "probe"},
+				event{30 * time.Second, step, "hold"}), true, mac{},
+		},
+		{
+			"nor where conflicts are warnings", true,
+			[]event{
+				{0, disputed, ""}, {0, step, "probe"}, {time.Second, step, "probe"}, {2 * time.Second, step, "probe"}, {2500 * ms, warned, ""},
+				{3 * time.Second, step, "hold"},
+			},
+			true, mac{},
 		},
 		{
 			"who takes it over meanwhile looks at once and three times", false,

@@ -119,7 +119,12 @@ func (d *conflictDetector) place(now time.Time, address *announce.Layer2Address,
 // firstACD is the state of an address that is new here.
 func firstACD(now time.Time, address *announce.Layer2Address) acd {
 	first := newACD(now, address.Probe, address.Detection)
-	first.late = address.Withheld && len(address.Interfaces) == 1 // Of several one may be free, and its clients wait.
+	if len(address.Interfaces) == 1 { // Of several one may be free, and its clients wait.
+		first.late = address.Withheld
+		if address.Disputed {
+			first.waitsUntil = now.Add(freeAfter)
+		}
+	}
 	if address.OnTrial {
 		first.beginProving(now)
 	}

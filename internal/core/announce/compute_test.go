@@ -492,8 +492,14 @@ func TestPlan_ADisputedAddressIsWithheld(t *testing.T) {
 		addresses := plan.Layer2Addresses(&election.Decision{Hold: []election.Hold{
 			{Addr: plan.Contests[0].Addr, First: first}, {Addr: plan.Contests[1].Addr, First: first},
 		}}, &Ways{})
-		if addresses[0].Withheld != first || addresses[1].Withheld {
+		if addresses[0].Withheld != first || addresses[1].Withheld || addresses[0].Disputed {
 			t.Errorf("if no claim says that it was announced (%v): %+v", first, addresses)
+		}
+		addresses = plan.Layer2Addresses(&election.Decision{Hold: []election.Hold{
+			{Addr: plan.Contests[0].Addr, First: true, Withheld: first}, {Addr: plan.Contests[1].Addr, First: true, Withheld: first},
+		}}, &Ways{})
+		if addresses[0].Disputed != first || addresses[1].Disputed {
+			t.Errorf("if the holder before has not announced it (%v): %+v", first, addresses)
 		}
 	}
 }

@@ -102,8 +102,9 @@ func (p *Plan) Layer2Addresses(decision *election.Decision, ways *Ways) []Layer2
 		}
 		c := &p.Contests[i]
 		addresses = append(addresses, Layer2Address{
-			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Withheld: hold.Withheld || hold.First && c.Disputed, OnTrial: hold.OnTrial,
-			Detection: c.Detection, KernelsAnswer: c.KernelsAnswer, Sharing: ways.sharing(c, hold.Shares, holder),
+			Addr: hold.Addr, Interfaces: c.Interfaces, Probe: hold.First, Withheld: hold.Withheld || hold.First && c.Disputed,
+			Disputed: hold.Withheld && c.Disputed, OnTrial: hold.OnTrial, Detection: c.Detection, KernelsAnswer: c.KernelsAnswer,
+			Sharing: ways.sharing(c, hold.Shares, holder),
 		})
 	}
 	return addresses
@@ -120,6 +121,9 @@ type Layer2Address struct {
 	// Withheld: another node has probed it before and had not announced it, or the Service says that another host uses it. A foreign owner
 	// that answers slowly, or not every time, is waited for. It counts like Probe.
 	Withheld bool
+	// Disputed: both are so, most likely because of one host: it may be away for a moment, and is waited for like one that was found
+	// here. It counts like Probe.
+	Disputed bool
 	// OnTrial: another node has announced it a moment ago, for the first time. It is announced at once, and left to a foreign owner that
 	// turns out to have it. It counts only when the address is new to the executor.
 	OnTrial bool
