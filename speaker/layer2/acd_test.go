@@ -321,15 +321,21 @@ func TestACD_ProbesHoldsAndDefends(t *testing.T) {
 		{
 			"but not for ever", true,
 			append(lateSilence(0, 4), event{27 * time.Second, step, "probe"}, event{28 * time.Second, step, "probe"}, event{29 * time.Second, step, "probe"},
-				event{30 * time.Second, step, "hold"}), true, mac{},
+				event{30 * time.Second, step, "hold"}), true,
+			mac{},
 		},
 		{
 			"nor where conflicts are warnings", true,
 			[]event{
-				{0, disputed, ""}, {0, step, "probe"}, {time.Second, step, "probe"}, {2 * time.Second, step, "probe"}, {2500 * ms, warned, ""},
+				{0, disputed, ""},
+				{0, step, "probe"},
+				{time.Second, step, "probe"},
+				{2 * time.Second, step, "probe"},
+				{2500 * ms, warned, ""},
 				{3 * time.Second, step, "hold"},
 			},
-			true, mac{},
+			true,
+			mac{},
 		},
 		{
 			"who takes it over meanwhile looks at once and three times", false,
